@@ -1,0 +1,66 @@
+# Tools are installed into .cache, which git ignores; a new version here is a new file there.
+GOLANGCI_VERSION   := v2.15.0
+GORELEASER_VERSION := v2.16.0
+FUZZTIME           ?= 30s
+
+TOOLS      := $(CURDIR)/.cache/bin
+GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
+VENV       := $(CURDIR)/.cache/pyvenv
+
+.PHONY: help build test lint test-kafka test-python fuzz bench cross release-check
+help: ## What can be made (this)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+build: ## bin/emostream
+	go build -trimpath -o bin/emostream ./cmd/emostream
+
+test: ## All tests that need nothing but Go, under the race detector
+	go test -race -timeout 10m ./...
+
+lint: $(GOLANGCI) ## The linters, the format, and the tests of the lint rules
+	$(GOLANGCI) run ./...
+	$(GOLANGCI) fmt --diff ./...
+	go test ./internal/house
+
+test-kafka: ## Tests on three Apache Kafka brokers (needs Java 17; Maven the first time)
+	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
+	$(TOOLS)/kafkatest -brokers 3 -- go test -count=1 -p 1 -timeout 20m ./internal/kafkatest ./internal/e2e/...
+
+test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system (needs Python 3)
+	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m ./internal/pytest/...
+
+fuzz: ## Every fuzz target for FUZZTIME (default 30s)
+	@set -e; for pkg in $$(go list ./...); do \
+		list=$$(go test -list '^Fuzz' $$pkg); \
+		for target in $$(echo "$$list" | grep '^Fuzz'); do \
+			echo "$$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+bench: ## Every Go benchmark
+	go test -run xxx -bench . -benchmem ./...
+
+cross: ## Whether everything builds for every system that is released
+	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
+		echo "$$os/$$arch"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -o /dev/null ./...; \
+	done; done
+
+release-check: $(GORELEASER) ## Whether the release configuration is valid
+	$(GORELEASER) check
+
+$(GOLANGCI): VERSION := $(GOLANGCI_VERSION)
+$(GOLANGCI): PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(GORELEASER): VERSION := $(GORELEASER_VERSION)
+$(GORELEASER): PACKAGE := github.com/goreleaser/goreleaser/v2
+$(GOLANGCI) $(GORELEASER):
+	GOBIN=$@.new go install $(PACKAGE)@$(VERSION)
+	mv $@.new/* $@ && rmdir $@.new
+	ln -sf $(@F) $(@:-$(VERSION)=)
+
+$(VENV)/requirements.txt: internal/pytest/requirements.txt
+	python3 -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	cp $< $@

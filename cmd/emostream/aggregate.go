@@ -1,0 +1,86 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/emostream/emostream/aggregator"
+)
+
+// aggregateFlags are the settings of the counting.
+type aggregateFlags struct {
+	window    time.Duration
+	lateness  time.Duration
+	scale     string
+	resetLost bool
+}
+
+func (f *aggregateFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.DurationVar(&f.window, "window", 2*time.Second, "length of a window, 200ms to 1m: how often the crowd's mood is told")
+	fl.DurationVar(&f.lateness, "lateness", 10*time.Second, "how far behind the newest reaction one may be and still be counted in the window of its time")
+	fl.StringVar(&f.scale, "scale", "linear:10:10", "how many emojis are shown for a count: linear:T:D (1 below T, else count/D) or log:B; ,cap=N after it is the most")
+	fl.BoolVar(&f.resetLost, "reset-lost", false, "begin at the log's start where the last commit cannot be gone on from, because reactions are gone")
+}
+
+func newAggregate(io streams) *cobra.Command {
+	var (
+		flags     stageFlags
+		aggregate aggregateFlags
+	)
+	cmd := &cobra.Command{
+		Use:   "aggregate",
+		Short: "Count reactions in windows, exactly",
+		Long: `Aggregate counts emoji-topic into emoji-aggregated, each reaction once. Any number
+of copies share the work; all must have the same --window, --lateness and --scale.`,
+		Example: `  emostream aggregate --brokers kafka1:9092,kafka2:9092 --window 1s`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return flags.run(cmd.Context(), io, "aggregate", func(ctx context.Context, s stage) error {
+				return runAggregate(ctx, s, aggregate)
+			})
+		},
+	}
+	flags.add(cmd)
+	aggregate.add(cmd)
+	return cmd
+}
+
+func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
+	scale, err := aggregator.ParseScale(f.scale)
+	if err != nil {
+		return usagef("--%w", err)
+	}
+	if _, err := aggregator.NewWindows(f.window, f.lateness); err != nil {
+		return usagef("%w", err)
+	}
+	layout, names := s.layout(), s.names()
+	layout.Lateness = f.lateness
+	if err := ensure(ctx, s.client, s.log, layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic()); err != nil {
+		return err
+	}
+	partials, err := s.client.Partitions(ctx, names.Partials())
+	if err != nil {
+		return err
+	}
+	counts, err := s.client.Partitions(ctx, names.Counts())
+	if err != nil {
+		return err
+	}
+	a, err := aggregator.New(aggregator.Config{
+		Window: f.window, Lateness: f.lateness, Scale: scale, ResetLost: f.resetLost,
+		Partials: s.client.Writer(names.Partials()), PartialPartitions: partials,
+		Counts: s.client.Writer(names.Counts()), CountPartitions: counts,
+		Logger: s.log, Metrics: s.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.client.Consume(ctx, s.group("combine"), names.Reactions(), a.Combine) })
+	g.Go(func() error { return s.client.Consume(ctx, s.group("reduce"), names.Partials(), a.Reduce) })
+	return g.Wait()
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// kafkaFlags say which Kafka a stage speaks to and what its topics are called.
+type kafkaFlags struct {
+	brokers     []string
+	topicPrefix string
+	groupPrefix string
+}
+
+func (k *kafkaFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&k.brokers, "brokers", []string{"localhost:9092"}, "addresses to find the Kafka cluster by, host:port, several separated by commas")
+	k.addPrefixes(cmd)
+}
+
+func (k *kafkaFlags) addPrefixes(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&k.topicPrefix, "topic-prefix", "", "put before the name of every topic, so that two installations can share a cluster")
+	cmd.Flags().StringVar(&k.groupPrefix, "group-prefix", "emostream-", "put before the name of every consumer group")
+}
+
+func (k *kafkaFlags) check() error {
+	if k.topicPrefix != "" {
+		if err := wire.CheckTopicName(k.topicPrefix); err != nil {
+			return usagef("--topic-prefix: %w", err)
+		}
+	}
+	if err := wire.CheckTopicName(k.groupPrefix); err != nil {
+		return usagef("--group-prefix: %w", err)
+	}
+	return nil
+}
+
+// open returns a client; it does not connect yet.
+func (k *kafkaFlags) open(role string, log *slog.Logger) (*kafka.Client, error) {
+	if err := k.check(); err != nil {
+		return nil, err
+	}
+	c, err := kafka.Open(kafka.Config{Brokers: k.brokers, ClientID: "emostream-" + role, Logger: log})
+	if err != nil {
+		return nil, usagef("--brokers: %w", err)
+	}
+	return c, nil
+}
+
+func (k *kafkaFlags) layout() kafka.Layout {
+	return kafka.Layout{Names: wire.Topics{Prefix: k.topicPrefix}}
+}
+
+func (k *kafkaFlags) names() wire.Topics { return wire.Topics{Prefix: k.topicPrefix} }
+
+// group is the full name of a consumer group.
+func (k *kafkaFlags) group(role string) string { return k.groupPrefix + role }
+
+// ensure creates the topics that are missing and says which.
+func ensure(ctx context.Context, c *kafka.Client, log *slog.Logger, topics ...kafka.Topic) error {
+	created, err := c.EnsureTopics(ctx, topics...)
+	if len(created) > 0 {
+		log.Info("created topics", "topics", created)
+	}
+	return err
+}
+
+// follower keeps a roster up to date with the subscriber servers' heartbeats.
+type follower struct {
+	client *kafka.Client
+	topic  string
+	log    *slog.Logger
+	roster *roster.Roster
+	caught chan struct{} // closed once the roster is as the topic was at the start
+}
+
+func newFollower(c *kafka.Client, names wire.Topics, log *slog.Logger) *follower {
+	return &follower{client: c, topic: names.Servers(), log: log, roster: &roster.Roster{}, caught: make(chan struct{})}
+}
+
+// run follows the topic, which must exist, until ctx ends.
+func (f *follower) run(ctx context.Context) error {
+	from, err := f.client.OffsetAt(ctx, f.topic, 0, time.Now().Add(-roster.Memory))
+	if err == nil {
+		var end int64
+		if _, end, err = f.client.Offsets(ctx, f.topic, 0); err == nil {
+			return f.roster.Follow(ctx, f.client.Reader(f.topic, 0), from, end, f.log, func() { close(f.caught) })
+		}
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return fmt.Errorf("follow the subscriber servers: %w", err)
+}
+
+// wait returns once the roster can be used, or ctx ends.
+func (f *follower) wait(ctx context.Context) error {
+	select {
+	case <-f.caught:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

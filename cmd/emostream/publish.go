@@ -1,0 +1,99 @@
+package main
+
+import (
+	"context"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/publisher"
+)
+
+// publishFlags are the settings of the publishers.
+type publishFlags struct {
+	roles    []string
+	clusters []string
+	top      int
+}
+
+func (f *publishFlags) addTop(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&f.top, "top", wire.DefaultTop, "how many emojis a swarm lists")
+}
+
+func newPublish(io streams) *cobra.Command {
+	var (
+		flags   stageFlags
+		publish publishFlags
+	)
+	cmd := &cobra.Command{
+		Use:   "publish",
+		Short: "Turn counts into swarms and spread them to the subscriber servers",
+		Long: `Publish has two roles: main turns emoji-aggregated into swarms, one for each window
+and channel, and writes them to every cluster's topic; cluster copies a cluster's
+swarms to the topics of its subscriber servers. Any number of copies can run.`,
+		Example: `  emostream publish
+  emostream publish --role cluster --clusters cluster_1`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return flags.run(cmd.Context(), io, "publish", func(ctx context.Context, s stage) error {
+				return runPublish(ctx, s, publish)
+			})
+		},
+	}
+	flags.add(cmd)
+	publish.addTop(cmd)
+	cmd.Flags().StringSliceVar(&publish.roles, "role", []string{"main", "cluster"}, "main, cluster, or both")
+	cmd.Flags().StringSliceVar(&publish.clusters, "clusters", []string{"cluster_1", "cluster_2"}, "the clusters: for main all there are, for cluster those to copy")
+	return cmd
+}
+
+func runPublish(ctx context.Context, s stage, f publishFlags) error {
+	for _, r := range f.roles {
+		if r != "main" && r != "cluster" {
+			return usagef("--role %.20q: use main, cluster, or both", r)
+		}
+	}
+	for _, c := range f.clusters {
+		if err := checkCluster(c); err != nil {
+			return usagef("--clusters: %w", err)
+		}
+	}
+	if len(f.clusters) == 0 || len(f.roles) == 0 || f.top < 1 {
+		return usagef("--role and --clusters want at least one name each, and --top at least 1")
+	}
+	layout, names := s.layout(), s.names()
+	topics := []kafka.Topic{layout.CountsTopic(), layout.ServersTopic()}
+	for _, c := range f.clusters {
+		topics = append(topics, layout.ClusterTopic(c))
+	}
+	if err := ensure(ctx, s.client, s.log, topics...); err != nil {
+		return err
+	}
+	servers := newFollower(s.client, names, s.log)
+	p := publisher.New(publisher.Config{
+		Top: f.top, Topic: s.client.Writer, Names: names, Clusters: f.clusters, Servers: servers.roster,
+		Logger: s.log, Metrics: s.metrics,
+	})
+	g, ctx := errgroup.WithContext(ctx)
+	if slices.Contains(f.roles, "main") {
+		g.Go(func() error { return s.client.Consume(ctx, s.group("publish"), names.Counts(), p.Main) })
+	}
+	if slices.Contains(f.roles, "cluster") {
+		g.Go(func() error { return servers.run(ctx) })
+		for _, cluster := range f.clusters {
+			g.Go(func() error {
+				if err := servers.wait(ctx); err != nil {
+					return nil //nolint:nilerr // stopped before it began
+				}
+				return s.client.Consume(ctx, s.group("publish-"+cluster), names.Cluster(cluster), func(ctx context.Context, claim stream.Claim) error {
+					return p.Cluster(ctx, cluster, claim)
+				})
+			})
+		}
+	}
+	return g.Wait()
+}

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/server"
+	"github.com/emostream/emostream/server/ingest"
+	"github.com/emostream/emostream/server/registry"
+)
+
+// serveFlags are the settings of the main server.
+type serveFlags struct {
+	linger         time.Duration
+	maxBatch       int
+	produceTimeout time.Duration
+	maxChannels    int
+	emojis         []string
+	assign         string
+}
+
+func (f *serveFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.DurationVar(&f.linger, "linger", 0, "how long a batch of reactions waits for more before it goes to Kafka")
+	fl.IntVar(&f.maxBatch, "max-batch", 10_000, "most reactions in one batch")
+	fl.DurationVar(&f.produceTimeout, "produce-timeout", 5*time.Second, "how long a reaction may take to be acknowledged by Kafka before it is refused")
+	fl.IntVar(&f.maxChannels, "max-channels", 1000, "most channels active at once")
+	fl.StringSliceVar(&f.emojis, "emojis", nil, "take these emojis only, as in 🔥,:tada:; default all")
+	fl.StringVar(&f.assign, "assign", string(registry.LeastLoaded), "how clients are spread over subscriber servers: least-loaded or two-choices")
+}
+
+func newServe(io streams) *cobra.Command {
+	var (
+		flags stageFlags
+		serve serveFlags
+		addr  string
+	)
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Take reactions in over HTTP, and tell clients where to watch",
+		Long: `Serve is the main server: it takes reactions in and answers when Kafka has
+acknowledged them, and it assigns clients to subscriber servers. Any number of
+copies can run behind a load balancer.`,
+		Example: `  emostream serve --brokers kafka1:9092,kafka2:9092
+  curl -X POST localhost:5000/send_emoji -H 'Content-Type: application/json' \
+    -d '{"user_id":"ann","emoji_type":"🔥"}'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ln, err := listen(addr, "--listen", "emostream serve --listen 127.0.0.1:5050")
+			if err != nil {
+				return err
+			}
+			return flags.run(cmd.Context(), io, "serve", func(ctx context.Context, s stage) error {
+				m, err := newMain(s, serve)
+				if err != nil {
+					return errors.Join(err, ln.Close())
+				}
+				s.log.Info("serving", "url", "http://"+ln.Addr().String())
+				return m.run(ctx, ln)
+			})
+		},
+	}
+	flags.add(cmd)
+	serve.add(cmd)
+	cmd.Flags().StringVar(&addr, "listen", "127.0.0.1:5000", "address to serve on, host:port")
+	return cmd
+}
+
+// mainServer is the main server with what it reads and writes.
+type mainServer struct {
+	stage
+	ingest   *ingest.Handler
+	registry *registry.Handler
+	producer *kafka.Producer
+	servers  *follower
+
+	mu      sync.Mutex
+	checked time.Time // when kafka was last asked
+	answer  error     // and what came of it
+}
+
+func newMain(s stage, f serveFlags) (*mainServer, error) {
+	strategy, err := registry.ParseStrategy(f.assign)
+	if err != nil {
+		return nil, usagef("--assign: %w", err)
+	}
+	if f.linger < 0 || f.linger > time.Second || f.maxBatch < 1 || f.produceTimeout < 100*time.Millisecond || f.maxChannels < 1 {
+		return nil, usagef("--linger is 0 to 1s, --max-batch and --max-channels are at least 1, and --produce-timeout is at least 100ms")
+	}
+	var allowed []emoji.Emoji
+	for _, name := range f.emojis {
+		e, err := emoji.Parse(name)
+		if err != nil {
+			return nil, usagef("--emojis: %w", err)
+		}
+		allowed = append(allowed, e)
+	}
+	m := &mainServer{stage: s, servers: newFollower(s.client, s.names(), s.log)}
+	m.producer = kafka.NewProducer(s.client, kafka.ProducerConfig{
+		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
+		Logger: s.log, Metrics: s.metrics,
+	})
+	m.ingest = ingest.New(ingest.Config{Log: m.producer, MaxChannels: f.maxChannels, Allowed: allowed, Logger: s.log, Metrics: s.metrics})
+	m.registry = registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Metrics: s.metrics})
+	return m, nil
+}
+
+// run serves on ln at once, whether Kafka is there or not, until ctx ends. The
+// producer outlives the requests in flight.
+func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
+	g, ctx := errgroup.WithContext(ctx)
+	produce, stop := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error {
+		defer stop()
+		return (&server.Main{Ingest: m.ingest, Registry: m.registry, Ready: m.ready, Logger: m.log}).Serve(ctx, ln)
+	})
+	g.Go(func() error { return m.producer.Run(produce) })
+	g.Go(func() error {
+		layout := m.layout()
+		if err := ensure(ctx, m.client, m.log, layout.ReactionsTopic(), layout.ServersTopic()); err != nil {
+			return err
+		}
+		return m.servers.run(ctx)
+	})
+	return g.Wait()
+}
+
+// ready says why reactions cannot be taken in now.
+func (m *mainServer) ready(ctx context.Context) error {
+	if err := m.producer.Err(); err != nil {
+		return fmt.Errorf("reactions cannot be written: %w", err)
+	}
+	if ahead, known := m.servers.roster.Skew(time.Now()); known {
+		if err := server.CheckSkew(ahead); err != nil {
+			return err
+		}
+	}
+	return m.reachable(ctx)
+}
+
+// reachable asks Kafka, at most once a second however often it is called.
+func (m *mainServer) reachable(ctx context.Context) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if time.Since(m.checked) > time.Second {
+		m.answer = m.client.Check(ctx, m.names().Reactions())
+		m.checked = time.Now()
+	}
+	return m.answer
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"regexp"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server"
+	"github.com/emostream/emostream/server/fanout"
+)
+
+// subscribeFlags are the settings of one subscriber server.
+type subscribeFlags struct {
+	name      string
+	cluster   string
+	capacity  int
+	publicURL string
+	stall     time.Duration
+	repeats   int
+}
+
+func (f *subscribeFlags) add(cmd *cobra.Command) {
+	cmd.Flags().IntVar(&f.capacity, "capacity", 10_000, "most listeners of a subscriber server")
+	cmd.Flags().DurationVar(&f.stall, "stall-timeout", 10*time.Second, "how long a listener may not read before it is cut off")
+	cmd.Flags().IntVar(&f.repeats, "repeats", 100, "how often an emoji comes at most for one window in the stream of single emojis")
+}
+
+var clusterName = regexp.MustCompile(`^cluster_[1-9][0-9]{0,3}$`) //nolint:gochecknoglobals // a compiled constant
+
+func checkCluster(name string) error {
+	if !clusterName.MatchString(name) {
+		return fmt.Errorf("%.40q is not a cluster's name: use cluster_1 to cluster_9999", name)
+	}
+	return nil
+}
+
+func newSubscribe(io streams) *cobra.Command {
+	var (
+		flags     stageFlags
+		subscribe subscribeFlags
+		addr      string
+	)
+	cmd := &cobra.Command{
+		Use:   "subscribe",
+		Short: "Send the crowd's mood to listeners, over Server-Sent Events",
+		Long: `Subscribe is a subscriber server: it reads the topic of its name (sub1 reads sub_1)
+and sends every swarm to those who listen at /v1/swarm, or as single emojis at
+/sub1. It announces itself, so that /register of the main server sends clients here.`,
+		Example: `  emostream subscribe --name sub1
+  emostream subscribe --name sub7 --cluster cluster_2 --listen 0.0.0.0:5007 --public-url http://host:5007`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := wire.ServerNumber(subscribe.name)
+			if err != nil {
+				return usagef("--name: %w", err)
+			}
+			if addr == "" {
+				addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(5000+n))
+			}
+			ln, err := listen(addr, "--listen", "emostream subscribe --listen 127.0.0.1:0")
+			if err != nil {
+				return err
+			}
+			return flags.run(cmd.Context(), io, "subscribe-"+subscribe.name, func(ctx context.Context, s stage) error {
+				srv, servers, err := newFanout(s, subscribe, ln)
+				if err != nil {
+					return errors.Join(err, ln.Close())
+				}
+				s.log.Info("serving", "name", subscribe.name, "url", "http://"+ln.Addr().String())
+				return runSubscribe(ctx, s, subscribe.name, srv, servers, ln)
+			})
+		},
+	}
+	flags.add(cmd)
+	subscribe.add(cmd)
+	cmd.Flags().StringVar(&subscribe.name, "name", "sub1", "name of this server, sub1 to sub9999; no two may have the same")
+	cmd.Flags().StringVar(&subscribe.cluster, "cluster", "cluster_1", "cluster that it belongs to")
+	cmd.Flags().StringVar(&addr, "listen", "", "address to serve on, host:port; default 127.0.0.1 and the port 5000 + the number in the name")
+	cmd.Flags().StringVar(&subscribe.publicURL, "public-url", "", "base URL that clients reach this server under; default the address it listens on")
+	return cmd
+}
+
+// newFanout checks the settings of a subscriber server that listens on ln. It
+// answers /readyz with no until Kafka is there.
+func newFanout(s stage, f subscribeFlags, ln net.Listener) (*fanout.Server, *follower, error) {
+	url, err := publicURL(f.publicURL, ln)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkCluster(f.cluster); err != nil {
+		return nil, nil, usagef("--cluster: %w", err)
+	}
+	if f.capacity < 1 || f.repeats < 1 || f.stall <= 0 {
+		return nil, nil, usagef("--capacity and --repeats want at least 1, and --stall-timeout more than 0")
+	}
+	topic := s.names().Server(f.name)
+	servers := newFollower(s.client, s.names(), s.log)
+	return fanout.New(fanout.Config{
+		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
+		Capacity: f.capacity, StallTimeout: f.stall, Repeats: f.repeats,
+		Log: s.client.Reader(topic, 0), Announce: s.client.Writer(s.names().Servers()), Servers: servers.roster,
+		Logger: s.log, Metrics: s.metrics,
+	}), servers, nil
+}
+
+// ringSpan is how far back a subscriber server reads to fill its ring.
+const ringSpan = 5 * time.Minute
+
+// runSubscribe serves on ln at once, whether Kafka is there or not, until ctx
+// ends.
+func runSubscribe(ctx context.Context, s stage, name string, srv *fanout.Server, servers *follower, ln net.Listener) error {
+	layout, topic := s.layout(), s.names().Server(name)
+	g, ctx := errgroup.WithContext(ctx)
+	drained := make(chan struct{})
+	g.Go(func() error {
+		defer close(drained)
+		return (&server.Subscriber{Fanout: srv, Logger: s.log}).Serve(ctx, ln)
+	})
+	g.Go(func() error {
+		if err := ensure(ctx, s.client, s.log, layout.ServerTopic(name), layout.ServersTopic()); err != nil {
+			return err
+		}
+		_, end, err := s.client.Offsets(ctx, topic, 0)
+		if err != nil {
+			return err
+		}
+		from, err := s.client.OffsetAt(ctx, topic, 0, time.Now().Add(-ringSpan))
+		if err != nil {
+			return err
+		}
+		g.Go(func() error { return servers.run(ctx) })
+		if err := servers.wait(ctx); err != nil {
+			return err
+		}
+		return srv.Run(ctx, from, end, drained)
+	})
+	return g.Wait()
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/kafka"
+)
+
+// topicsFlags say which topics an installation has, and how they are made.
+type topicsFlags struct {
+	kafkaFlags
+	clusters    []string
+	servers     int
+	partitions  int
+	reducers    int
+	replication int
+	retention   time.Duration
+	swarms      time.Duration
+	lateness    time.Duration
+}
+
+func newTopics(io streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "topics",
+		Short: "Create or describe the topics with the right settings",
+	}
+	cmd.AddCommand(newTopicsCreate(io), newTopicsDescribe(io))
+	return cmd
+}
+
+func (f *topicsFlags) addNames(cmd *cobra.Command) {
+	f.add(cmd)
+	cmd.Flags().StringSliceVar(&f.clusters, "clusters", []string{"cluster_1", "cluster_2"}, "clusters of subscriber servers")
+	cmd.Flags().IntVar(&f.servers, "subscribers", 6, "number of subscriber servers, sub1 and up")
+}
+
+// all are the topics in the data's order.
+func (f *topicsFlags) all() ([]kafka.Topic, error) {
+	if f.servers < 0 || f.servers > 9999 {
+		return nil, usagef("--subscribers %d: want 0 to 9999", f.servers)
+	}
+	layout := f.layout()
+	layout.Reactions, layout.Partials, layout.Replication = f.partitions, f.reducers, f.replication
+	layout.Retention, layout.SwarmRetention, layout.Lateness = f.retention, f.swarms, f.lateness
+	topics := []kafka.Topic{layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic(), layout.ServersTopic()}
+	for _, c := range f.clusters {
+		if err := checkCluster(c); err != nil {
+			return nil, usagef("--clusters: %w", err)
+		}
+		topics = append(topics, layout.ClusterTopic(c))
+	}
+	for n := range f.servers {
+		topics = append(topics, layout.ServerTopic(fmt.Sprintf("sub%d", n+1)))
+	}
+	return topics, nil
+}
+
+func newTopicsCreate(io streams) *cobra.Command {
+	var f topicsFlags
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Create the topics that are missing; those that exist are left as they are",
+		Example: `  emostream topics create --partitions 12 --replication 3
+  emostream topics create --topic-prefix demo. --retention 72h`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.partitions < 1 || f.reducers < 1 || f.replication < 0 || f.retention < time.Minute || f.swarms < time.Minute {
+				return usagef("--partitions and --reducers want at least 1, --replication at least 0, and --retention and --swarm-retention at least 1m")
+			}
+			topics, err := f.all()
+			if err != nil {
+				return err
+			}
+			return f.once(cmd.Context(), func(ctx context.Context, c *kafka.Client) error {
+				created, err := c.EnsureTopics(ctx, topics...)
+				for _, name := range created {
+					_, _ = fmt.Fprintln(io.out, name)
+				}
+				if err == nil {
+					_, _ = fmt.Fprintf(io.err, "%d topics created, %d were there\n", len(created), len(topics)-len(created))
+				}
+				return err
+			})
+		},
+	}
+	f.addNames(cmd)
+	fl := cmd.Flags()
+	fl.IntVar(&f.partitions, "partitions", 4, "partitions of emoji-topic: the most aggregators that can share the counting")
+	fl.IntVar(&f.reducers, "reducers", 1, "partitions of emoji-partials: the most aggregators that can share the adding up")
+	fl.IntVar(&f.replication, "replication", 0, "copies of every partition; 0: three, or as many as there are brokers")
+	fl.DurationVar(&f.retention, "retention", 24*time.Hour, "how long reactions and counts are kept; longer than aggregate is ever away")
+	fl.DurationVar(&f.swarms, "swarm-retention", time.Hour, "how long swarms are kept")
+	fl.DurationVar(&f.lateness, "lateness", 10*time.Second, "of aggregate; half of it is how far a reaction's time may be ahead of the brokers' clock")
+	return cmd
+}
+
+func newTopicsDescribe(io streams) *cobra.Command {
+	var (
+		f   topicsFlags
+		out outputFlag
+	)
+	cmd := &cobra.Command{
+		Use:     "describe",
+		Short:   "Tell how the topics are",
+		Example: `  emostream topics describe -o json`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			asJSON, err := out.json()
+			if err != nil {
+				return err
+			}
+			topics, err := f.all()
+			if err != nil {
+				return err
+			}
+			var states []kafka.TopicState
+			err = f.once(cmd.Context(), func(ctx context.Context, c *kafka.Client) (err error) {
+				names := make([]string, len(topics))
+				for i, t := range topics {
+					names[i] = t.Name
+				}
+				states, err = c.Describe(ctx, names...)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(io.out).Encode(states)
+			}
+			return printTopics(io, states)
+		},
+	}
+	f.addNames(cmd)
+	out.add(cmd)
+	return cmd
+}
+
+func printTopics(io streams, states []kafka.TopicState) error {
+	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
+	_, _ = fmt.Fprintln(w, "TOPIC\tPARTITIONS\tREPLICATION\tMIN ISR\tRETENTION\tCLEANUP\tSTATE")
+	for _, t := range states {
+		state := "ok"
+		switch {
+		case !t.Exists:
+			_, _ = fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\tmissing\n", t.Name)
+			continue
+		case t.Leaderless > 0:
+			state = fmt.Sprintf("%d partitions without a leader", t.Leaderless)
+		case t.UnderISR > 0:
+			state = fmt.Sprintf("%d partitions under-replicated", t.UnderISR)
+		}
+		keep := t.Config["retention.ms"]
+		if d, err := time.ParseDuration(keep + "ms"); err == nil {
+			keep = d.String()
+		}
+		if t.Config["cleanup.policy"] == "compact" {
+			keep = "-"
+		}
+		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", t.Name, t.Partitions, t.Replication,
+			t.Config["min.insync.replicas"], keep, t.Config["cleanup.policy"], state)
+	}
+	return w.Flush()
+}
+
+// onceTimeout is how long a command that asks Kafka one thing waits for it.
+const onceTimeout = 15 * time.Second
+
+// once runs something against Kafka that must not wait for ever.
+func (f *kafkaFlags) once(ctx context.Context, do func(context.Context, *kafka.Client) error) error {
+	c, err := f.open("topics", nil)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	bounded, cancel := context.WithTimeout(ctx, onceTimeout)
+	defer cancel()
+	if _, err = c.Ping(bounded); err == nil {
+		err = do(bounded, c)
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}

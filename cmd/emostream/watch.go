@@ -1,0 +1,177 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// defaultServer is where `emostream up` and `emostream serve` are unless told
+// otherwise.
+const defaultServer = "http://127.0.0.1:5000"
+
+// clientFlags are the flags of every command that is a client.
+type clientFlags struct {
+	server  string
+	channel string
+}
+
+func (f *clientFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.server, "server", defaultServer, "base URL of the main server")
+	cmd.Flags().StringVar(&f.channel, "channel", wire.MainChannel, "channel of the reactions")
+}
+
+// client checks the flags and returns a client.
+func (f *clientFlags) client(user string) (*client.Client, error) {
+	c := &client.Client{Server: f.server, UserID: user}
+	if err := c.Check(); err != nil {
+		return nil, usagef("--%w", err)
+	}
+	if !wire.ValidChannel(f.channel) {
+		return nil, usagef("--channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", f.channel, wire.MaxChannel)
+	}
+	return c, nil
+}
+
+// errEnough ends a watch that has seen as much as it wanted.
+var errEnough = errors.New("enough") //nolint:gochecknoglobals // a sentinel
+
+func newWatch(io streams) *cobra.Command {
+	var (
+		f       clientFlags
+		out     outputFlag
+		windows int
+	)
+	cmd := &cobra.Command{
+		Use:   "watch",
+		Short: "Follow what the crowd feels, as text or JSON lines",
+		Long: `Watch registers as every client does, follows the swarms of a channel and prints a
+line for each window; one that has grown since is printed again. It reconnects by
+itself and resumes where it was.`,
+		Example: `  emostream watch
+  emostream watch -o json | jq -r '.emojis[0].emoji_type'`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := f.client("")
+			if err != nil {
+				return err
+			}
+			asJSON, err := out.json()
+			if err != nil {
+				return err
+			}
+			if windows < 0 {
+				return usagef("--windows %d: want at least 0", windows)
+			}
+			p := &swarmPrinter{out: io.out, err: io.err, json: asJSON}
+			seen := 0
+			err = c.Watch(cmd.Context(), f.channel, func(s wire.Swarm, raw []byte) error {
+				if err := p.swarm(s, raw); err != nil {
+					return err
+				}
+				if seen++; seen == windows {
+					return errEnough
+				}
+				return nil
+			}, p.state)
+			if errors.Is(err, errEnough) {
+				return nil
+			}
+			if err == nil && windows > 0 {
+				return errInterrupted
+			}
+			return err
+		},
+	}
+	f.add(cmd)
+	out.add(cmd)
+	cmd.Flags().IntVarP(&windows, "windows", "n", 0, "end after so many lines; 0: never")
+	return cmd
+}
+
+// swarmPrinter prints swarms as they come.
+type swarmPrinter struct {
+	out, err io.Writer
+	json     bool
+	newest   int64
+}
+
+// shown is how many emojis a line of text lists.
+const shown = 10
+
+func (p *swarmPrinter) swarm(s wire.Swarm, raw []byte) error {
+	if p.json {
+		_, err := fmt.Fprintf(p.out, "%s\n", raw)
+		return err
+	}
+	revised := ""
+	if s.Window.End <= p.newest {
+		revised = "  (revised)"
+	}
+	p.newest = max(p.newest, s.Window.End)
+	_, err := fmt.Fprintf(p.out, "%s  %6d  %s%s\n", time.UnixMilli(s.Window.End).Format(time.TimeOnly), s.Total, tallies(s), revised)
+	return err
+}
+
+// tallies lists the most frequent emojis of a swarm.
+func tallies(s wire.Swarm) string {
+	if len(s.Emojis) == 0 {
+		return "quiet"
+	}
+	var parts []string
+	for i, t := range s.Emojis {
+		if i == shown {
+			parts = append(parts, fmt.Sprintf("and %d more", len(s.Emojis)-shown))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s %d", printable(t.Emoji), t.Count))
+	}
+	return strings.Join(parts, "  ")
+}
+
+// printable keeps what a hostile server might send from reaching the terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+func (p *swarmPrinter) state(s sse.State, at client.Assignment) {
+	switch s.Phase {
+	case sse.Live:
+		_, _ = fmt.Fprintf(p.err, "watching %s at %s\n", at.ServerName, printable(s.URL))
+	case sse.Reconnecting:
+		_, _ = fmt.Fprintf(p.err, "connection lost (%s), trying again in %v\n", printable(s.Err.Error()), s.Wait.Round(100*time.Millisecond))
+	case sse.Connecting:
+	}
+}
+
+// watchUntil prints swarms until the window that a reaction was accepted in has
+// been shown, or ctx ends.
+func watchUntil(ctx context.Context, c *client.Client, channel string, p *swarmPrinter, last func() time.Time) error {
+	err := c.Watch(ctx, channel, func(s wire.Swarm, raw []byte) error {
+		if err := p.swarm(s, raw); err != nil {
+			return err
+		}
+		if at := last(); !at.IsZero() && s.Window.End > at.UnixMilli() {
+			return errEnough
+		}
+		return nil
+	}, p.state)
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	return err
+}

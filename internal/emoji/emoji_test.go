@@ -1,0 +1,256 @@
+package emoji_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/internal/emoji"
+)
+
+// What emoji-test.txt 17.0 states at its end. (Unicode's count of 3,953 emoji
+// includes the nine components, which Parse refuses.)
+const (
+	fullyQualified = 3944
+	lessQualified  = 1029 + 243
+)
+
+const selector = "\uFE0F"
+
+func TestEveryEmojiParsesToItself(t *testing.T) {
+	seen := map[emoji.Emoji]bool{}
+	for e := range emoji.All() {
+		if got, err := emoji.Parse(string(e)); got != e || err != nil {
+			t.Errorf("Parse(%+q) = %+q, %v", e, got, err)
+		}
+		seen[e] = true
+	}
+	if len(seen) != fullyQualified {
+		t.Errorf("All yields %d different emoji, want %d", len(seen), fullyQualified)
+	}
+	if n := len(slices.Collect(emoji.All())); n != len(seen) {
+		t.Errorf("All yields %d emoji, and %d of them are different", n, len(seen))
+	}
+}
+
+func TestEveryLessQualifiedFormIsNormalised(t *testing.T) {
+	forms := map[string]bool{}
+	for e := range emoji.All() {
+		for _, form := range withoutSomeSelectors(string(e)) {
+			if got, err := emoji.Parse(form); got != e || err != nil {
+				t.Errorf("Parse(%+q) = %+q, %v; want %+q", form, got, err, e)
+			}
+			forms[form] = true
+		}
+	}
+	if len(forms) != lessQualified {
+		t.Errorf("%d less qualified forms, want %d", len(forms), lessQualified)
+	}
+}
+
+func withoutSomeSelectors(s string) []string {
+	before, after, found := strings.Cut(s, selector)
+	if !found {
+		return nil
+	}
+	var forms []string
+	for _, rest := range append(withoutSomeSelectors(after), after) {
+		forms = append(forms, before+rest, before+selector+rest)
+	}
+	return forms[:len(forms)-1] // the last one is s
+}
+
+func TestEveryEmojiHasItsOwnShortcodeAndName(t *testing.T) {
+	codes, names := map[string]emoji.Emoji{}, map[string]emoji.Emoji{}
+	for e := range emoji.All() {
+		code, name := e.Shortcode(), e.Name()
+		if got, err := emoji.Parse(":" + code + ":"); got != e || err != nil {
+			t.Errorf("Parse(:%s:) = %+q, %v; want %+q", code, got, err, e)
+		}
+		if other := codes[code]; code == "" || other != "" {
+			t.Errorf("shortcode %q belongs to %+q and %+q", code, other, e)
+		}
+		if other := names[name]; name == "" || other != "" {
+			t.Errorf("name %q belongs to %+q and %+q", name, other, e)
+		}
+		codes[code], names[name] = e, e
+	}
+}
+
+func TestParse(t *testing.T) {
+	for what, c := range map[string]struct{ in, want, name, code string }{
+		"one code point":               {"🔥", "🔥", "fire", "fire"},
+		"selector there":               {"❤️", "❤️", "red heart", "heart"},
+		"selector missing":             {"❤", "❤️", "red heart", "heart"},
+		"keycap":                       {"1️⃣", "1️⃣", "keycap: 1", "one"},
+		"keycap, selector missing":     {"1⃣", "1️⃣", "keycap: 1", "one"},
+		"flag":                         {"🇩🇪", "🇩🇪", "flag: Germany", "de"},
+		"flag made of tags":            {"🏴󠁧󠁢󠁳󠁣󠁴󠁿", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "flag: Scotland", "scotland"},
+		"skin tone":                    {"👍🏽", "👍🏽", "thumbs up: medium skin tone", "thumbs_up_medium_skin_tone"},
+		"joined":                       {"👩‍🚀", "👩‍🚀", "woman astronaut", "woman_astronaut"},
+		"joined, one selector missing": {"🏳‍🌈", "🏳️‍🌈", "rainbow flag", "rainbow_flag"},
+		"new in 17.0":                  {"\U0001FAEA", "\U0001FAEA", "distorted face", "distorted_face"},
+		"preferred shortcode":          {":+1:", "👍", "thumbs up", "+1"},
+		"other shortcode":              {":thumbsup:", "👍", "thumbs up", "+1"},
+		"shortcode made of the name":   {":thumbs_up_dark_skin_tone:", "👍🏿", "thumbs up: dark skin tone", "thumbs_up_dark_skin_tone"},
+		"first shortcode":              {":+1:", "👍", "thumbs up", "+1"},
+		"last shortcode":               {":zzz:", "💤", "ZZZ", "zzz"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			got, err := emoji.Parse(c.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := []string{c.want, c.name, c.code}
+			if diff := cmp.Diff(want, []string{string(got), got.Name(), got.Shortcode()}); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	const (
+		send   = `; send one emoji such as "🔥", or a shortcode such as ":fire:"`
+		single = `; send one emoji at a time`
+		alone  = `; send the emoji alone`
+		known  = `; GitHub's are known, such as ":fire:"`
+		none   = ` is not one of the 3944 emoji of Unicode 17.0`
+	)
+	for what, c := range map[string]struct{ in, want string }{
+		"empty":                     {"", `it is empty` + send},
+		"not UTF-8":                 {"\xf0\x9f\x94", `"\xf0\x9f\x94" is not valid UTF-8` + send},
+		"space before":              {" 🔥", `" 🔥" begins or ends with white space` + alone},
+		"line feed after":           {"🔥\n", `"🔥\n" begins or ends with white space` + alone},
+		"space alone":               {" \t ", `" \t " is only white space` + send},
+		"two":                       {"🔥🔥", `"🔥🔥" is more than one emoji` + single},
+		"two different":             {"❤👍🏽", `"❤👍🏽" is more than one emoji` + single},
+		"two with a space between":  {"🔥 🔥", `"🔥 🔥" is more than one emoji` + single},
+		"two flags":                 {"🇩🇪🇫🇷", `"🇩🇪🇫🇷" is more than one emoji` + single},
+		"two shortcodes":            {":fire::joy:", `":fire::joy:" is more than one emoji` + single},
+		"a hundred":                 {strings.Repeat("🔥", 100), `"🔥🔥🔥🔥🔥🔥🔥🔥"… is more than one emoji` + single},
+		"emoji, then text":          {"🔥!", `"🔥!" is an emoji with something after it` + single},
+		"letter":                    {"A", `"A" is text` + send},
+		"digit":                     {"1", `"1" is text` + send},
+		"letter of another script":  {"я", `"я" is text` + send},
+		"text, then emoji":          {"so 🔥", `"so 🔥" is text` + send},
+		"control character":         {"\x1b[31m", `"\x1b[31m" is text` + send},
+		"longest text":              {strings.Repeat("a", 78), `"` + strings.Repeat("a", 32) + `"… is text` + send},
+		"text too long":             {strings.Repeat("a", 79), `"` + strings.Repeat("a", 32) + `"… is too long: 79 bytes, and no emoji or shortcode has more than 78` + send},
+		"cut between letters":       {"a" + strings.Repeat("я", 20), `"aяяяяяяяяяяяяяяя"… is text` + send},
+		"shortcode without colons":  {"fire", `"fire" is text, and a shortcode stands between two colons; did you mean ":fire:"?`},
+		"shortcode with one colon":  {":fire", `":fire" is text, and a shortcode stands between two colons; did you mean ":fire:"?`},
+		"colons alone":              {"::", `"::" is text` + send},
+		"shortcode, letters swap":   {":frie:", `":frie:" is an unknown shortcode; did you mean ":fire:"?`},
+		"shortcode, letter missing": {":rainbw:", `":rainbw:" is an unknown shortcode; did you mean ":rainbow:"?`},
+		"shortcode in capitals":     {":Fire:", `":Fire:" is an unknown shortcode; did you mean ":fire:"?`},
+		"shortcode with hyphen":     {":thumbs-up:", `":thumbs-up:" is an unknown shortcode; did you mean ":thumbsup:"?`},
+		"shortcode abbreviated":     {":thumb:", `":thumb:" is an unknown shortcode; did you mean ":thumbsup:"?`},
+		"shortcode like no other":   {":qwertyuiop:", `":qwertyuiop:" is an unknown shortcode` + known},
+		"two shortcodes in one":     {":+1 thumbsup:", `":+1 thumbsup:" is an unknown shortcode` + known},
+		"half a flag":               {"🇩", `"🇩" is one regional indicator, and a flag is two, such as "🇩🇪"` + send},
+		"flag of nowhere":           {"🇽🇽", `"🇽🇽"` + none + send},
+		"skin tone":                 {"🏽", `"🏽" is a skin tone, which is a part of an emoji and not one by itself` + send},
+		"hair":                      {"🦰", `"🦰" is hair, which is a part of an emoji and not one by itself` + send},
+		"tone on what takes none":   {"🔥🏽", `"🔥🏽"` + none + send},
+		"family nobody draws":       {"👶‍👶", `"👶\u200d👶"` + none + send},
+		"symbol":                    {"☆", `"☆"` + none + send},
+		"text selector":             {"❤\uFE0E", "\"❤\uFE0E\" has a variation selector that does not belong there; did you mean \"❤️\"?"},
+		"selector in excess":        {"🔥\uFE0F", "\"🔥\uFE0F\" has a variation selector that does not belong there; did you mean \"🔥\"?"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			e, err := emoji.Parse(c.in)
+			if e != "" || !errors.Is(err, emoji.ErrNotEmoji) {
+				t.Fatalf("Parse(%+q) = %+q, %v", c.in, e, err)
+			}
+			if diff := cmp.Diff("not an emoji: "+c.want, err.Error()); diff != "" {
+				t.Errorf("-want +got\n%s", diff)
+			}
+			if _, other := emoji.ParseBytes([]byte(c.in)); other.Error() != err.Error() {
+				t.Errorf("ParseBytes says %q", other)
+			}
+			if c := emoji.Emoji(c.in); c.Name() != "" || c.Shortcode() != "" {
+				t.Errorf("it has the name %q and the shortcode %q", c.Name(), c.Shortcode())
+			}
+		})
+	}
+}
+
+func TestEveryComponentIsRefused(t *testing.T) {
+	for _, c := range "🏻🏼🏽🏾🏿🦰🦱🦲🦳" {
+		if e, err := emoji.Parse(string(c)); err == nil {
+			t.Errorf("Parse(%+q) = %+q", c, e)
+		}
+	}
+}
+
+func TestResultOutlivesItsBuffer(t *testing.T) {
+	b := []byte("❤")
+	e, err := emoji.ParseBytes(b)
+	copy(b, "xxx")
+	if e != "❤️" || err != nil {
+		t.Errorf("got %q, %v", e, err)
+	}
+}
+
+func TestAllCanBeLeft(t *testing.T) {
+	for e := range emoji.All() {
+		if e != "😀" {
+			t.Errorf("the first emoji is %q", e)
+		}
+		break
+	}
+}
+
+func TestLookupDoesNotAllocate(t *testing.T) {
+	for _, in := range inputs {
+		b := []byte(in)
+		if n := testing.AllocsPerRun(100, func() {
+			e, err := emoji.Parse(in)
+			if other, _ := emoji.ParseBytes(b); other != e || err != nil {
+				t.Error(e, other, err)
+			}
+			if e.Name() == "" || e.Shortcode() == "" {
+				t.Error(e)
+			}
+		}); n != 0 {
+			t.Errorf("%q: %v allocations", in, n)
+		}
+	}
+}
+
+// inputs are valid and of all kinds, the longest emoji and shortcode among them.
+var inputs = []string{
+	"🔥", "❤", "🇩🇪", "👩🏿‍❤️‍💋‍👨🏿", ":fire:",
+	":couple_with_heart_woman_woman_medium_light_skin_tone_medium_dark_skin_tone:",
+}
+
+func BenchmarkParse(b *testing.B) {
+	for _, in := range inputs {
+		b.Run(in, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = emoji.Parse(in)
+			}
+		})
+	}
+	b.Run("all", func(b *testing.B) {
+		all := slices.Collect(emoji.All())
+		for i := 0; b.Loop(); i++ {
+			_, _ = emoji.Parse(string(all[i*7%len(all)]))
+		}
+	})
+}
+
+func BenchmarkRefuse(b *testing.B) {
+	for _, in := range []string{"A", "🔥🔥", ":mann_dark_skin_tone:", strings.Repeat("x", 10_000)} {
+		b.Run(in[:min(len(in), 20)], func(b *testing.B) {
+			for b.Loop() {
+				_, _ = emoji.Parse(in)
+			}
+		})
+	}
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/emostream/emostream/internal/emoji/fold"
+)
+
+// shortcodes maps emoji, without selectors, to their shortcodes.
+type shortcodes map[string][]string
+
+// readShortcodes reads gemoji's db/emoji.json, an array of objects.
+func readShortcodes(r io.Reader) (shortcodes, error) {
+	var objects []struct {
+		Emoji   string
+		Aliases []string
+	}
+	if err := json.NewDecoder(r).Decode(&objects); err != nil {
+		return nil, err
+	}
+	codes := shortcodes{}
+	for _, o := range objects {
+		if o.Emoji != "" { // GitHub has a few pictures of its own
+			codes[strings.ReplaceAll(o.Emoji, fold.Selector, "")] = o.Aliases
+		}
+	}
+	return codes, nil
+}
+
+// assign gives each entry its shortcodes: GitHub's, or else its name, so that
+// every entry has one. All of codes must find an entry.
+func (l *list) assign(codes shortcodes) error {
+	shape := regexp.MustCompile(`^[a-z0-9_+-]+$`)
+	owner := map[string]string{}
+	for i := range l.entries {
+		e := &l.entries[i]
+		key := strings.ReplaceAll(e.sequence, fold.Selector, "")
+		e.codes = codes[key]
+		if len(e.codes) == 0 {
+			e.codes = []string{codeOf(e.name)}
+		}
+		delete(codes, key)
+		for _, code := range e.codes {
+			if !shape.MatchString(code) {
+				return fmt.Errorf("%s: %q is not a shortcode", e.sequence, code)
+			}
+			if other, ok := owner[code]; ok {
+				return fmt.Errorf("shortcode %q stands for both %s and %s", code, other, e.sequence)
+			}
+			owner[code] = e.sequence
+		}
+	}
+	for sequence := range codes {
+		return fmt.Errorf("%q has shortcodes %q and is not an RGI emoji of Unicode %s", sequence, codes[sequence], l.version)
+	}
+	return nil
+}
+
+// codeOf makes a shortcode of a name: "waving hand: dark skin tone" becomes
+// waving_hand_dark_skin_tone.
+func codeOf(name string) string {
+	words := strings.FieldsFunc(strings.ToLower(name), func(r rune) bool {
+		return strings.ContainsRune(` :,.()’“”-`, r)
+	})
+	return strings.Join(words, "_")
+}

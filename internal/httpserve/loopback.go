@@ -1,0 +1,56 @@
+package httpserve
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// LoopbackHost keeps the pages of the web out of a server that listens on a
+// loopback address: a page whose own name its owner points at 127.0.0.1 (DNS
+// rebinding) is, to the browser, of the same origin as this server, and only the
+// Host header tells. So there a request is served only if its Host is localhost,
+// a name under it, or a loopback address, whatever the port; any other gets 403,
+// code host_not_allowed. On any other address, ln, what names lead here is the
+// operator's business: next is returned as it is.
+func LoopbackHost(next http.Handler, ln net.Addr) http.Handler {
+	tcp, ok := ln.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsLoopback() {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if isLoopback(r.Host) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		body, err := json.Marshal(map[string]string{
+			"error": fmt.Sprintf("host %.64q is not served here: this server listens on a loopback address; "+
+				"use http://%v or localhost, or make it listen on an address that others may reach", r.Host, ln),
+			"code": "host_not_allowed",
+		})
+		if err != nil {
+			http.Error(w, "host not allowed", http.StatusForbidden) // a map of strings: cannot be
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write(append(body, '\n')) // a client that left needs no answer
+	})
+}
+
+// isLoopback judges a Host header, with or without a port.
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	} else {
+		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	}
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().IsLoopback()
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+}

@@ -1,0 +1,19 @@
+package httpserve_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/emostream/emostream/internal/httpserve"
+)
+
+// On macOS a taken port 5000 is blamed on AirPlay, whoever took it in this test.
+func TestListenNamesTheUsualSuspect(t *testing.T) {
+	if ln, err := httpserve.Listen("127.0.0.1:5000", "--port"); err == nil {
+		defer func() { _ = ln.Close() }()
+	}
+	_, err := httpserve.Listen("127.0.0.1:5000", "--port")
+	if err == nil || !strings.Contains(err.Error(), "is already in use by the AirPlay Receiver") {
+		t.Errorf("Listen = %v, want AirPlay named", err)
+	}
+}

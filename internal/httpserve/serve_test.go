@@ -1,0 +1,240 @@
+package httpserve_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
+)
+
+// ample is a drain that no test is meant to wait for.
+const ample = time.Minute
+
+// start serves handler on a port of its own. stop begins to drain; done yields
+// what Serve returned.
+func start(t *testing.T, handler http.Handler, drain time.Duration) (addr string, stop func(), done <-chan error) {
+	t.Helper()
+	ln, err := httpserve.Listen("127.0.0.1:0", "--port")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- httpserve.Serve(ctx, ln, &http.Server{Handler: handler}, drain) }()
+	return ln.Addr().String(), cancel, ended
+}
+
+// get fetches a path whole; an answer that broke off is an error.
+func get(client *http.Client, url string) (string, error) {
+	res, err := client.Get(url)
+	if err != nil {
+		return "", err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	return string(body), err
+}
+
+func TestServeUntilCancelled(t *testing.T) {
+	addr, stop, done := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "hello")
+	}), ample)
+	// The idle connection that this leaves behind must not hold the server up.
+	if got, err := get(&http.Client{Transport: &http.Transport{}}, "http://"+addr); got != "hello" || err != nil {
+		t.Fatalf("GET = %q, %v", got, err)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Errorf("Serve = %v, want nil", err)
+	}
+	if c, err := net.Dial("tcp", addr); err == nil {
+		_ = c.Close()
+		t.Error("the listener is still open")
+	}
+}
+
+func TestServeCancelledBeforeItBegan(t *testing.T) {
+	ln, err := httpserve.Listen("127.0.0.1:0", "--port")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := httpserve.Serve(ctx, ln, &http.Server{}, ample); err != nil {
+		t.Errorf("Serve = %v, want nil", err)
+	}
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Accept = %v, want a closed listener", err)
+	}
+}
+
+func TestServeWithoutListener(t *testing.T) {
+	ln, err := httpserve.Listen("127.0.0.1:0", "--port")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ln.Close()
+	if err := httpserve.Serve(t.Context(), ln, &http.Server{}, ample); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("Serve = %v, want why it could not accept", err)
+	}
+}
+
+// Draining ends streams, hijacked ones too, and leaves requests the time to finish.
+func TestServeDrains(t *testing.T) {
+	begun := make(chan struct{})
+	draining := make(chan struct{})
+	mux := http.NewServeMux()
+	mux.HandleFunc("/request", func(w http.ResponseWriter, r *http.Request) {
+		begun <- struct{}{}
+		<-draining
+		if r.Context().Err() != nil {
+			t.Errorf("the request was cancelled: %v", context.Cause(r.Context()))
+		}
+		_, _ = io.WriteString(w, "done")
+	})
+	mux.Handle("/stream", httpserve.Streaming(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun <- struct{}{}
+		<-r.Context().Done()
+		if cause := context.Cause(r.Context()); !errors.Is(cause, httpserve.ErrDraining) {
+			t.Errorf("the stream was cancelled because %v, want ErrDraining", cause)
+		}
+		_, _ = io.WriteString(w, "bye")
+		close(draining)
+	})))
+	mux.Handle("/hijacked", httpserve.Streaming(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Errorf("hijack: %v", err)
+			return
+		}
+		defer func() { _ = c.Close() }()
+		begun <- struct{}{}
+		<-r.Context().Done()
+		_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nso long")
+	})))
+	addr, stop, done := start(t, mux, ample)
+
+	want := map[string]string{"/request": "done", "/stream": "bye", "/hijacked": "so long"}
+	answers := make(chan func(), len(want))
+	for path, body := range want {
+		go func() {
+			got, err := get(http.DefaultClient, "http://"+addr+path)
+			answers <- func() {
+				if got != body || err != nil {
+					t.Errorf("GET %s = %q, %v, want %q", path, got, err, body)
+				}
+			}
+		}()
+	}
+	for range want {
+		<-begun
+	}
+	stop()
+	for range want {
+		(<-answers)()
+	}
+	if err := <-done; err != nil {
+		t.Errorf("Serve = %v, want nil", err)
+	}
+}
+
+// A request that does not finish is cancelled and cut off when drain has passed.
+func TestServeBoundsDraining(t *testing.T) {
+	for name, drain := range map[string]time.Duration{"a short drain": 20 * time.Millisecond, "none": 0} {
+		t.Run(name, func(t *testing.T) {
+			begun := make(chan struct{})
+			cause := make(chan error, 1)
+			addr, stop, done := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				close(begun)
+				<-r.Context().Done()
+				cause <- context.Cause(r.Context())
+			}), drain)
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = c.Close() }()
+			_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			<-begun
+			stopped := time.Now()
+			stop()
+			if err := <-done; err != nil {
+				t.Errorf("Serve = %v, want nil", err)
+			}
+			if d := time.Since(stopped); d < drain {
+				t.Errorf("drained for %v, want %v", d, drain)
+			}
+			if err := <-cause; !errors.Is(err, httpserve.ErrDraining) {
+				t.Errorf("cancelled because %v, want ErrDraining", err)
+			}
+			if _, err := bufio.NewReader(c).ReadByte(); err == nil {
+				t.Error("got an answer, want a closed connection")
+			}
+		})
+	}
+}
+
+func TestServeFillsInBounds(t *testing.T) {
+	for name, tt := range map[string]struct{ srv, want *http.Server }{
+		"defaults": {
+			srv:  &http.Server{},
+			want: &http.Server{ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10},
+		},
+		"what was chosen stays": {
+			srv:  &http.Server{ReadHeaderTimeout: 1, IdleTimeout: 2, MaxHeaderBytes: 3},
+			want: &http.Server{ReadHeaderTimeout: 1, IdleTimeout: 2, MaxHeaderBytes: 3},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ln, err := httpserve.Listen("127.0.0.1:0", "--port")
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := httpserve.Serve(ctx, ln, tt.srv, 0); err != nil {
+				t.Fatal(err)
+			}
+			if tt.srv.ReadHeaderTimeout != tt.want.ReadHeaderTimeout || tt.srv.IdleTimeout != tt.want.IdleTimeout ||
+				tt.srv.MaxHeaderBytes != tt.want.MaxHeaderBytes || tt.srv.ReadTimeout != 0 || tt.srv.WriteTimeout != 0 {
+				t.Errorf("bounds: header %v, idle %v, %d bytes, read %v, write %v", tt.srv.ReadHeaderTimeout,
+					tt.srv.IdleTimeout, tt.srv.MaxHeaderBytes, tt.srv.ReadTimeout, tt.srv.WriteTimeout)
+			}
+		})
+	}
+}
+
+// Streaming also works where nobody drains, and sees its client leave.
+func TestStreamingElsewhere(t *testing.T) {
+	begun := make(chan struct{})
+	cause := make(chan error)
+	srv := httptest.NewServer(httpserve.Streaming(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(begun)
+		<-r.Context().Done()
+		cause <- context.Cause(r.Context())
+	})))
+	defer srv.Close()
+	ctx, leave := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, srv.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		<-begun
+		leave()
+	}()
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		_ = res.Body.Close()
+		t.Error("got an answer, want none")
+	}
+	if err := <-cause; !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled because %v, want the client's leaving", err)
+	}
+}

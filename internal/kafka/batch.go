@@ -1,0 +1,108 @@
+package kafka
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// maxBatchBytes bounds a batch's records, well below the 1 MiB that brokers
+// take by default.
+const maxBatchBytes = 900 << 10
+
+// recordOverhead is more than a record adds to its key, value and headers.
+const recordOverhead = 40
+
+// size is how much a record adds to a batch, at most.
+func size(r stream.Record) int {
+	n := recordOverhead + len(r.Key) + len(r.Value)
+	for _, h := range r.Headers {
+		n += 10 + len(h.Key) + len(h.Value)
+	}
+	return n
+}
+
+// producerID is what makes a producer idempotent: the broker writes a batch
+// once, however often it arrives, if its sequence follows the one before.
+type producerID struct {
+	id    int64
+	epoch int16
+}
+
+// nobody is the producer id of batches that need not be written once only.
+func nobody() producerID { return producerID{id: -1, epoch: -1} }
+
+// encode writes records as one record batch of Kafka's message format 2, after
+// the int32 length that a produce request puts before it. There must be at
+// least one record.
+func encode(records []stream.Record, pid producerID, sequence int32) []byte {
+	first := records[0].Time
+	b := kmsg.RecordBatch{
+		PartitionLeaderEpoch: -1,
+		Magic:                2,
+		LastOffsetDelta:      int32(len(records) - 1),
+		FirstTimestamp:       first,
+		MaxTimestamp:         first,
+		ProducerID:           pid.id,
+		ProducerEpoch:        pid.epoch,
+		FirstSequence:        sequence,
+		NumRecords:           int32(len(records)),
+	}
+	total := 0
+	for _, r := range records {
+		total += size(r)
+	}
+	b.Records = make([]byte, 0, total)
+	var one []byte
+	for i, r := range records {
+		b.MaxTimestamp = max(b.MaxTimestamp, r.Time)
+		kr := kmsg.Record{TimestampDelta64: r.Time - first, OffsetDelta: int32(i), Key: r.Key, Value: r.Value}
+		for _, h := range r.Headers {
+			kr.Headers = append(kr.Headers, kmsg.Header{Key: h.Key, Value: h.Value})
+		}
+		one = kr.AppendTo(one[:0]) // begins with its length: a zero, one byte
+		b.Records = binary.AppendVarint(b.Records, int64(len(one)-1))
+		b.Records = append(b.Records, one[1:]...)
+	}
+
+	const sizeLen, lengthAt, crcAt, crcFrom = 4, 8, 17, 21
+	raw := b.AppendTo(make([]byte, sizeLen, sizeLen+70+len(b.Records)))
+	batch := raw[sizeLen:]
+	binary.BigEndian.PutUint32(raw, uint32(len(batch)))
+	binary.BigEndian.PutUint32(batch[lengthAt:], uint32(len(batch)-lengthAt-4))
+	binary.BigEndian.PutUint32(batch[crcAt:], crc32.Checksum(batch[crcFrom:], crc32.MakeTable(crc32.Castagnoli)))
+	return raw
+}
+
+// rawRecords hands an encoded batch to kafka-go.
+func rawRecords(raw []byte) protocol.RawRecordSet {
+	return protocol.RawRecordSet{Reader: bytes.NewReader(raw)}
+}
+
+// split cuts records into runs that fit a batch. A record too large for any
+// batch is an error.
+func split(records []stream.Record) ([][]stream.Record, error) {
+	var runs [][]stream.Record
+	start, bytes := 0, 0
+	for i, r := range records {
+		n := size(r)
+		if n > maxBatchBytes {
+			return nil, fmt.Errorf("a record of %d bytes is more than a batch of %d holds", n, maxBatchBytes)
+		}
+		if bytes+n > maxBatchBytes {
+			runs = append(runs, records[start:i])
+			start, bytes = i, 0
+		}
+		bytes += n
+	}
+	if start < len(records) {
+		runs = append(runs, records[start:])
+	}
+	return runs, nil
+}

@@ -1,0 +1,207 @@
+// Package kafka is the only place that opens clients of segmentio/kafka-go. It
+// turns them into what the stages are written against (package stream): readers
+// of partitions, writers, claims of a consumer group, and the producer that
+// writes each reaction once.
+//
+// A broker that is away is waited for. Every call tries again, with back-off,
+// until it succeeds, its context ends, or trying cannot help; the log says once
+// that the broker is away and once that it is back.
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Config says which Kafka to speak to.
+type Config struct {
+	// Brokers are host:port addresses to find the cluster by.
+	// Default localhost:9092.
+	Brokers []string
+	// ClientID names this process to the brokers; default "emostream".
+	ClientID string
+	// Logger is told when the cluster is away and back; default: nobody is.
+	Logger *slog.Logger
+}
+
+// Client is a connection to one Kafka cluster, safe for concurrent use.
+type Client struct {
+	cfg       Config
+	api       kafka.Client
+	transport *kafka.Transport
+	outage    outage
+}
+
+// requestTimeout bounds a single request that need not wait for anything.
+const requestTimeout = 10 * time.Second
+
+// Open returns a client. It does not connect yet, so it cannot fail for a
+// broker that is away; it fails for addresses that cannot be right.
+func Open(cfg Config) (*Client, error) {
+	if len(cfg.Brokers) == 0 {
+		cfg.Brokers = []string{"localhost:9092"}
+	}
+	for _, b := range cfg.Brokers {
+		if _, _, err := net.SplitHostPort(b); err != nil {
+			return nil, fmt.Errorf("broker address %.60q: want host:port, several separated by commas", b)
+		}
+	}
+	if cfg.ClientID == "" {
+		cfg.ClientID = "emostream"
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	t := &kafka.Transport{
+		Dial:        (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
+		ClientID:    cfg.ClientID,
+		IdleTimeout: time.Minute,
+		MetadataTTL: 2 * time.Second, // how long a leader that moved is not noticed, at most
+	}
+	return &Client{
+		cfg:       cfg,
+		transport: t,
+		api:       kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: t},
+		outage:    outage{log: cfg.Logger, brokers: strings.Join(cfg.Brokers, ",")},
+	}, nil
+}
+
+// Close lets the connections go. Calls under way may fail.
+func (c *Client) Close() { c.transport.CloseIdleConnections() }
+
+// Ping asks the cluster for its id, once.
+func (c *Client) Ping(ctx context.Context) (clusterID string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	m, err := c.api.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{}})
+	if err != nil {
+		return "", fmt.Errorf("ask brokers %s for the cluster: %w", strings.Join(c.cfg.Brokers, ","), err)
+	}
+	return m.ClusterID, nil
+}
+
+// Embedded waits for the cluster and says whether it is the embedded broker.
+func (c *Client) Embedded(ctx context.Context) (bool, error) {
+	var id string
+	err := c.retry(ctx, func(ctx context.Context) (err error) {
+		id, err = c.Ping(ctx)
+		return err
+	})
+	return id == wire.EmbeddedClusterID, err
+}
+
+// retry calls f until it returns nil, an error that trying again cannot mend,
+// or ctx ends; then it returns that error, or the context's.
+func (c *Client) retry(ctx context.Context, f func(context.Context) error) error {
+	for delay := 50 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
+		err := f(ctx)
+		switch {
+		case err == nil:
+			c.outage.end()
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case !passing(err):
+			return err
+		}
+		c.outage.begin(err)
+		if err := pause(ctx, delay); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits for d, give or take a quarter, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d*3/4 + rand.N(d/2+1))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+// passing says whether an error may go away by itself: anything that is not an
+// answer of the broker, and the answers that Kafka calls retriable.
+func passing(err error) bool {
+	var k kafka.Error
+	if errors.Is(err, stream.ErrFenced) {
+		return false
+	}
+	if !errors.As(err, &k) {
+		return true
+	}
+	return k.Temporary() || k == kafka.Unknown || k == kafka.UnknownTopicOrPartition
+}
+
+// notSent says whether a request certainly never left this process.
+func notSent(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
+}
+
+// unreachable says whether err is about the way to a broker rather than an
+// answer of one.
+func unreachable(err error) bool {
+	var k kafka.Error // is a net.Error too
+	var n net.Error
+	return !errors.As(err, &k) && errors.As(err, &n) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, context.DeadlineExceeded)
+}
+
+// outage tells the log when the cluster goes away, once, and when it is back,
+// however many calls notice. The zero value with a logger is ready.
+type outage struct {
+	log     *slog.Logger
+	brokers string
+
+	mu     sync.Mutex
+	since  time.Time // zero while all is well
+	said   time.Time
+	reason string
+}
+
+// tellAgain is how often a lasting outage is said again.
+const tellAgain = 30 * time.Second
+
+func (o *outage) begin(err error) {
+	if !unreachable(err) {
+		o.log.Debug("kafka answered with an error, trying again", "error", err)
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now := time.Now()
+	if o.since.IsZero() {
+		o.since = now
+	} else if now.Sub(o.said) < tellAgain {
+		return
+	}
+	o.said, o.reason = now, err.Error()
+	o.log.Warn("waiting for kafka", "brokers", o.brokers, "since", o.since.Format(time.TimeOnly), "error", err)
+}
+
+func (o *outage) end() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.since.IsZero() {
+		return
+	}
+	o.log.Info("kafka is back", "brokers", o.brokers, "away", time.Since(o.since).Round(time.Millisecond))
+	o.since = time.Time{}
+}

@@ -1,0 +1,215 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// Timings of consumer groups. A member that dies is noticed after the session
+// time, the shortest that brokers allow; one that leaves, within a heartbeat.
+const (
+	groupSession   = 6 * time.Second
+	groupHeartbeat = 500 * time.Millisecond
+	groupBackoff   = 200 * time.Millisecond
+)
+
+// Consume joins a consumer group and calls work for each partition of the topic
+// that is claimed for this process, each in a goroutine of its own, until ctx
+// ends (then it leaves the group and returns nil) or work fails.
+//
+// The context that work gets ends when the claim does. Work that returns
+// because of that, or with an error that wraps stream.ErrFenced, is called
+// again when the partition is claimed again; any other error of work ends
+// Consume with it.
+func (c *Client) Consume(ctx context.Context, group, topic string, work func(context.Context, stream.Claim) error) error {
+	partitions, err := c.Partitions(ctx, topic)
+	if err != nil {
+		return ignoreEnd(ctx, err)
+	}
+	g, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
+		ID:                group,
+		Brokers:           c.cfg.Brokers,
+		Dialer:            &kafka.Dialer{ClientID: c.cfg.ClientID, Timeout: 3 * time.Second},
+		Topics:            []string{topic},
+		SessionTimeout:    groupSession,
+		RebalanceTimeout:  groupSession,
+		HeartbeatInterval: groupHeartbeat,
+		JoinGroupBackoff:  groupBackoff,
+	})
+	if err != nil {
+		return fmt.Errorf("join group %s: %w", group, err)
+	}
+	m := &member{client: c, group: group, topic: topic, partitions: partitions, work: work}
+	ctx, m.stop = context.WithCancelCause(ctx)
+	defer m.stop(nil)
+	defer m.running.Wait()
+	defer g.Close() // leaves the group and ends the generation's contexts
+	for {
+		var gen *kafka.Generation
+		err := c.retry(ctx, func(ctx context.Context) (err error) {
+			gen, err = g.Next(ctx)
+			return err
+		})
+		if cause := context.Cause(ctx); cause != nil {
+			return ignoreEnd(ctx, cause)
+		}
+		if err != nil {
+			return fmt.Errorf("join group %s: %w", group, err)
+		}
+		m.start(ctx, gen)
+	}
+}
+
+// ignoreEnd turns the end of ctx by a cancellation into no error.
+func ignoreEnd(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// member is this process in a consumer group.
+type member struct {
+	client     *Client
+	group      string
+	topic      string
+	partitions int
+	work       func(context.Context, stream.Claim) error
+	stop       context.CancelCauseFunc
+	running    sync.WaitGroup
+}
+
+// start works on the partitions of a generation until it ends.
+func (m *member) start(ctx context.Context, gen *kafka.Generation) {
+	assigned := gen.Assignments[m.topic]
+	ids := make([]int, len(assigned))
+	for i, p := range assigned {
+		ids[i] = p.ID
+	}
+	m.client.cfg.Logger.Info("claimed partitions", "group", m.group, "topic", m.topic, "partitions", ids, "generation", gen.ID)
+	for _, id := range ids {
+		m.running.Add(1)
+		gen.Start(func(claimed context.Context) {
+			defer m.running.Done()
+			ctx, cancel := context.WithCancel(ctx)
+			defer cancel()
+			defer context.AfterFunc(claimed, cancel)()
+			err := m.claim(ctx, gen, id)
+			switch {
+			case ctx.Err() != nil:
+			case errors.Is(err, stream.ErrFenced):
+				m.client.cfg.Logger.Info("claim lost", "group", m.group, "topic", m.topic, "partition", id)
+				<-ctx.Done() // the generation is over, its end is on its way
+			default:
+				m.stop(err)
+			}
+		})
+	}
+}
+
+// claim looks up where the last holder got to, and works on.
+func (m *member) claim(ctx context.Context, gen *kafka.Generation, partition int) error {
+	committed, err := m.client.committed(ctx, m.group, m.topic, partition)
+	if err != nil {
+		return err
+	}
+	start, end, err := m.client.Offsets(ctx, m.topic, partition)
+	if err != nil {
+		return err
+	}
+	return m.work(ctx, stream.Claim{
+		Topic:      m.topic,
+		Partition:  partition,
+		Partitions: m.partitions,
+		Committed:  committed,
+		Start:      start,
+		End:        end,
+		Log:        m.client.Reader(m.topic, partition),
+		Offsets:    committer{m, gen, partition},
+	})
+}
+
+// committed fetches a partition's commit: offset and metadata in one answer.
+func (c *Client) committed(ctx context.Context, group, topic string, partition int) (stream.Commit, error) {
+	commit := stream.Commit{Offset: stream.None}
+	err := c.retry(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		res, err := c.api.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
+			GroupID: group,
+			Topics:  map[string][]int{topic: {partition}},
+		})
+		if err != nil {
+			return err
+		}
+		if res.Error != nil {
+			return res.Error
+		}
+		for _, p := range res.Topics[topic] {
+			if p.Error != nil {
+				return p.Error
+			}
+			if p.Partition == partition && p.CommittedOffset >= 0 {
+				commit = stream.Commit{Offset: p.CommittedOffset, Metadata: p.Metadata}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return commit, fmt.Errorf("fetch commit of group %s for %s/%d: %w", group, topic, partition, err)
+	}
+	return commit, nil
+}
+
+// committer commits one partition for one generation of a group.
+type committer struct {
+	member    *member
+	gen       *kafka.Generation
+	partition int
+}
+
+func (o committer) Commit(ctx context.Context, commit stream.Commit) error {
+	m := o.member
+	err := m.client.retry(ctx, func(ctx context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+		defer cancel()
+		res, err := m.client.api.OffsetCommit(ctx, &kafka.OffsetCommitRequest{
+			GroupID:      m.group,
+			GenerationID: int(o.gen.ID),
+			MemberID:     o.gen.MemberID,
+			Topics: map[string][]kafka.OffsetCommit{m.topic: {{
+				Partition: o.partition, Offset: commit.Offset, Metadata: commit.Metadata,
+			}}},
+		})
+		if err != nil {
+			return err
+		}
+		for _, p := range res.Topics[m.topic] {
+			switch {
+			case errors.Is(p.Error, kafka.IllegalGeneration), errors.Is(p.Error, kafka.UnknownMemberId),
+				errors.Is(p.Error, kafka.RebalanceInProgress), errors.Is(p.Error, kafka.FencedInstanceID):
+				return fenced{p.Error}
+			case p.Error != nil:
+				return p.Error
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("commit %s/%d of group %s: %w", m.topic, o.partition, m.group, err)
+	}
+	return nil
+}
+
+// fenced is a broker's answer that a claim is over.
+type fenced struct{ error }
+
+func (f fenced) Is(target error) bool { return target == stream.ErrFenced }
+func (f fenced) Unwrap() error        { return f.error }

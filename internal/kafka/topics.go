@@ -1,0 +1,224 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Topic is a topic as it should be.
+type Topic struct {
+	Name       string
+	Partitions int
+	// Replication is the number of copies; 0: three, or as many as there are
+	// brokers if that is fewer.
+	Replication int
+	Config      map[string]string // e.g. "retention.ms"
+}
+
+// retention writes a duration as Kafka's retention.ms.
+func retention(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// EnsureTopics creates the topics that do not exist yet and waits until they
+// can be used. Existing ones are left as they are, whatever their settings.
+// min.insync.replicas is set to one below the replication, at least 1, where
+// Config does not say. It returns the names of those it created.
+func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) (created []string, err error) {
+	var brokers int
+	var have map[string]bool
+	err = c.retry(ctx, func(ctx context.Context) (err error) {
+		brokers, have, err = c.existing(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	var missing []kafka.TopicConfig
+	for _, t := range topics {
+		if !have[t.Name] {
+			missing = append(missing, t.config(brokers))
+		}
+	}
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	err = c.retry(ctx, func(ctx context.Context) error {
+		created, err = c.create(ctx, missing)
+		return err
+	})
+	return created, err
+}
+
+func (c *Client) create(ctx context.Context, topics []kafka.TopicConfig) (created []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*requestTimeout)
+	defer cancel()
+	res, err := c.api.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: topics})
+	if err != nil {
+		return nil, fmt.Errorf("create topics: %w", err)
+	}
+	var errs []error
+	for name, err := range res.Errors {
+		switch {
+		case err == nil:
+			created = append(created, name)
+		case !errors.Is(err, kafka.TopicAlreadyExists): // another process was quicker
+			errs = append(errs, fmt.Errorf("create topic %s: %w", name, err))
+		}
+	}
+	slices.Sort(created)
+	return created, errors.Join(errs...)
+}
+
+func (t Topic) config(brokers int) kafka.TopicConfig {
+	n := t.Replication
+	if n == 0 {
+		n = min(3, brokers)
+	}
+	out := kafka.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: n}
+	if _, ok := t.Config["min.insync.replicas"]; !ok {
+		out.ConfigEntries = append(out.ConfigEntries,
+			kafka.ConfigEntry{ConfigName: "min.insync.replicas", ConfigValue: strconv.Itoa(max(1, n-1))})
+	}
+	for _, k := range slices.Sorted(maps.Keys(t.Config)) {
+		out.ConfigEntries = append(out.ConfigEntries, kafka.ConfigEntry{ConfigName: k, ConfigValue: t.Config[k]})
+	}
+	return out
+}
+
+func (c *Client) existing(ctx context.Context) (brokers int, topics map[string]bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	m, err := c.api.Metadata(ctx, &kafka.MetadataRequest{})
+	if err != nil {
+		return 0, nil, err
+	}
+	topics = map[string]bool{}
+	for _, t := range m.Topics {
+		topics[t.Name] = t.Error == nil
+	}
+	return len(m.Brokers), topics, nil
+}
+
+// Partitions returns how many partitions a topic has, waiting until it exists.
+func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
+	n := 0
+	err := c.retry(ctx, func(ctx context.Context) error {
+		t, err := c.topic(ctx, topic)
+		n = len(t.Partitions)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("partitions of %s: %w", topic, err)
+	}
+	return n, nil
+}
+
+func (c *Client) topic(ctx context.Context, name string) (kafka.Topic, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	m, err := c.api.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{name}})
+	if err != nil {
+		return kafka.Topic{}, err
+	}
+	for _, t := range m.Topics {
+		if t.Name == name {
+			if t.Error != nil {
+				return t, t.Error
+			}
+			return t, nil
+		}
+	}
+	return kafka.Topic{}, kafka.UnknownTopicOrPartition
+}
+
+// TopicState is a topic as it is.
+type TopicState struct {
+	Name        string            `json:"name"`
+	Exists      bool              `json:"exists"`
+	Partitions  int               `json:"partitions"`
+	Replication int               `json:"replication"`
+	Leaderless  int               `json:"leaderless"` // partitions without a leader
+	UnderISR    int               `json:"under_replicated"`
+	Config      map[string]string `json:"config"`
+}
+
+// Describe tells how topics are, once. A topic that does not exist is not an
+// error.
+func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	m, err := c.api.Metadata(ctx, &kafka.MetadataRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("describe topics: %w", err)
+	}
+	out := make([]TopicState, len(names))
+	var resources []kafka.DescribeConfigRequestResource
+	for i, name := range names {
+		out[i] = TopicState{Name: name, Config: map[string]string{}}
+		at := slices.IndexFunc(m.Topics, func(t kafka.Topic) bool { return t.Name == name && t.Error == nil })
+		if at < 0 {
+			continue
+		}
+		out[i].Exists, out[i].Partitions = true, len(m.Topics[at].Partitions)
+		for _, p := range m.Topics[at].Partitions {
+			out[i].Replication = len(p.Replicas)
+			if p.Leader.Host == "" {
+				out[i].Leaderless++
+			}
+			if len(p.Isr) < len(p.Replicas) {
+				out[i].UnderISR++
+			}
+		}
+		resources = append(resources, kafka.DescribeConfigRequestResource{
+			ResourceType: kafka.ResourceTypeTopic, ResourceName: name,
+		})
+	}
+	if len(resources) == 0 {
+		return out, nil
+	}
+	res, err := c.api.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: resources})
+	if err != nil {
+		return nil, fmt.Errorf("describe topics: %w", err)
+	}
+	for _, r := range res.Resources {
+		at := slices.Index(names, r.ResourceName)
+		if at < 0 {
+			continue
+		}
+		for _, e := range r.ConfigEntries {
+			out[at].Config[e.ConfigName] = e.ConfigValue
+		}
+	}
+	return out, nil
+}
+
+// Check says whether every partition of a topic has a leader that answers, once
+// and soon.
+func (c *Client) Check(ctx context.Context, topic string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	t, err := c.topic(ctx, topic)
+	if err != nil {
+		return fmt.Errorf("%s: %w", topic, err)
+	}
+	ask := make([]kafka.OffsetRequest, len(t.Partitions))
+	for i, p := range t.Partitions {
+		ask[i] = kafka.LastOffsetOf(p.ID)
+	}
+	res, err := c.api.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: ask}})
+	if err != nil {
+		return fmt.Errorf("%s: %w", topic, err)
+	}
+	for _, p := range res.Topics[topic] {
+		if p.Error != nil {
+			return fmt.Errorf("%s/%d: %w", topic, p.Partition, p.Error)
+		}
+	}
+	return nil
+}

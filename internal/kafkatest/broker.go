@@ -1,0 +1,176 @@
+package kafkatest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// broker is one Java process. Its fields are guarded by the cluster's lock; exited is closed by the goroutine that
+// waits for the process, after err was set.
+type broker struct {
+	id         int
+	addr       string // where clients reach it
+	controller string // where the other controllers reach it
+	dir        string // its data; the log and server.properties lie beside it
+	java, libs string
+
+	process *os.Process // nil before the first launch
+	exited  chan struct{}
+	err     error // why the process ended
+}
+
+// clusterProperties are the lines of server.properties that all brokers share.
+func clusterProperties(controllerPorts []int) map[string]string {
+	n := len(controllerPorts)
+	replicas := min(3, n)
+	inSync := max(1, replicas-1)
+	voters := make([]string, n)
+	for i, port := range controllerPorts {
+		voters[i] = fmt.Sprintf("%d@%s", i, localAddr(port))
+	}
+	properties := map[string]string{
+		"process.roles":                  "broker,controller",
+		"controller.quorum.voters":       strings.Join(voters, ","),
+		"controller.listener.names":      "CONTROLLER",
+		"inter.broker.listener.name":     "PLAINTEXT",
+		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+		"auto.create.topics.enable":      "false",
+		// A dead broker's partitions get a new leader, and it may register again, only when its session has run
+		// out. The default, nine seconds, makes every kill in a test that long.
+		"broker.session.timeout.ms":    "4000",
+		"broker.heartbeat.interval.ms": "1000",
+		// Tests are not made to wait for members that might still join.
+		"group.initial.rebalance.delay.ms": "0",
+		// By default half of the small heap.
+		"log.cleaner.dedupe.buffer.size": "8388608",
+	}
+	for key, value := range map[string]int{
+		"default.replication.factor":                       replicas,
+		"offsets.topic.replication.factor":                 replicas,
+		"transaction.state.log.replication.factor":         replicas,
+		"share.coordinator.state.topic.replication.factor": replicas,
+		"min.insync.replicas":                              inSync,
+		"transaction.state.log.min.isr":                    inSync,
+		"share.coordinator.state.topic.min.isr":            inSync,
+		// Few, since every partition costs time at a start, and none of these is ever full here.
+		"offsets.topic.num.partitions":                 6,
+		"transaction.state.log.num.partitions":         3,
+		"share.coordinator.state.topic.num.partitions": 1,
+	} {
+		properties[key] = strconv.Itoa(value)
+	}
+	return properties
+}
+
+// format writes the broker's server.properties and prepares its data folder, unless that was used before.
+func (b *broker) format(ctx context.Context, clusterID string, shared map[string]string) error {
+	properties := maps.Clone(shared)
+	properties["node.id"] = strconv.Itoa(b.id)
+	properties["listeners"] = "PLAINTEXT://" + b.addr + ",CONTROLLER://" + b.controller
+	properties["advertised.listeners"] = "PLAINTEXT://" + b.addr
+	properties["log.dirs"] = filepath.ToSlash(b.dir)
+	var text strings.Builder
+	for _, key := range slices.Sorted(maps.Keys(properties)) {
+		fmt.Fprintf(&text, "%s=%s\n", key, properties[key])
+	}
+	if err := os.WriteFile(b.file(".properties"), []byte(text.String()), 0o644); err != nil {
+		return fmt.Errorf("configure broker %d: %w", b.id, err)
+	}
+	tool := b.command(ctx, "kafka.tools.StorageTool", "format", "--cluster-id", clusterID, "--config", b.file(".properties"))
+	if out, err := tool.CombinedOutput(); err != nil {
+		return fmt.Errorf("format the data of broker %d: %w\n%s", b.id, err, out)
+	}
+	return nil
+}
+
+// launch starts the process and returns; it does not wait until the broker is ready. The process outlives ctx.
+func (b *broker) launch(ctx context.Context) error {
+	log, err := os.OpenFile(b.file(".log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("log of broker %d: %w", b.id, err)
+	}
+	defer log.Close()
+	cmd := b.command(context.WithoutCancel(ctx), "kafka.Kafka", b.file(".properties"))
+	cmd.Stdout, cmd.Stderr = log, log
+	started, exited := make(chan error), make(chan struct{})
+	go func() {
+		// Linux ends the process with the thread that started it, so this one stays with it until it has ended.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			b.err = cmd.Wait()
+			close(exited)
+		}
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("start broker %d: %w", b.id, err)
+	}
+	b.process, b.exited = cmd.Process, exited
+	return nil
+}
+
+// running tells whether the process was started and has not ended.
+func (b *broker) running() bool {
+	if b.process == nil {
+		return false
+	}
+	select {
+	case <-b.exited:
+		return false
+	default:
+		return true
+	}
+}
+
+// kill ends the process and waits for its end.
+func (b *broker) kill() error {
+	if err := b.process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("kill broker %d: %w", b.id, err)
+	}
+	<-b.exited
+	return nil
+}
+
+// command is one of Kafka's programs in a Java process that is quick to start and small, since several share a
+// machine with the tests.
+func (b *broker) command(ctx context.Context, class string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, b.java, append([]string{
+		"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+		"-Dorg.slf4j.simpleLogger.showDateTime=true",
+		"-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+		"-cp", filepath.Join(b.libs, "*"), class,
+	}, args...)...)
+	leash(cmd)
+	return cmd
+}
+
+// file is the path of one of the broker's files beside its data.
+func (b *broker) file(extension string) string {
+	return b.dir + extension
+}
+
+// died describes a process that ended by itself.
+func (b *broker) died() error {
+	const tail = 3000
+	log, err := os.ReadFile(b.file(".log"))
+	if err != nil {
+		return fmt.Errorf("broker %d ended (%w) and left no log: %w", b.id, b.err, err)
+	}
+	if len(log) > tail {
+		log = log[len(log)-tail:]
+		log = log[bytes.IndexByte(log, '\n')+1:]
+	}
+	return fmt.Errorf("broker %d ended (%w); the end of its log:\n%s", b.id, b.err, log)
+}

@@ -1,0 +1,80 @@
+package kafkatest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// wait returns when every running broker knows all of them, and every replica that one of them holds is in sync. A
+// broker that ends meanwhile is an error, with the end of its log.
+func (c *Cluster) wait(ctx context.Context) error {
+	const pause, limit = 100 * time.Millisecond, 2 * time.Minute
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	running := slices.DeleteFunc(slices.Clone(c.brokers), func(b *broker) bool { return !b.running() })
+	ticks := time.NewTicker(pause)
+	defer ticks.Stop()
+	for {
+		var missing error
+		for _, b := range running {
+			if !b.running() {
+				return b.died()
+			}
+			missing = errors.Join(missing, ready(ctx, b.addr, running))
+		}
+		if missing == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("brokers are not ready (%w): %w", ctx.Err(), missing)
+		case <-ticks.C:
+		}
+	}
+}
+
+// ready asks the broker at an address, and no other, how the cluster looks from there; the error says what is
+// missing. It speaks through a bare connection because a client would answer from what it remembers.
+func ready(ctx context.Context, addr string, running []*broker) error {
+	const limit = 2 * time.Second
+	dialer := kafka.Dialer{Timeout: limit}
+	conn, err := dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
+		return err
+	}
+	known, err := conn.Brokers()
+	if err != nil {
+		return fmt.Errorf("%s: ask for the brokers: %w", addr, err)
+	}
+	for _, b := range running {
+		if !contains(known, b.id) {
+			return fmt.Errorf("%s does not know broker %d yet", addr, b.id)
+		}
+	}
+	partitions, err := conn.ReadPartitions()
+	if err != nil {
+		return fmt.Errorf("%s: ask for the partitions: %w", addr, err)
+	}
+	for _, p := range partitions {
+		for _, b := range running {
+			if contains(p.Replicas, b.id) && !contains(p.Isr, b.id) {
+				return fmt.Errorf("%s: broker %d is not in sync for %s/%d", addr, b.id, p.Topic, p.ID)
+			}
+		}
+	}
+	return nil
+}
+
+// contains tells whether a broker is in a list of Kafka's metadata.
+func contains(brokers []kafka.Broker, id int) bool {
+	return slices.ContainsFunc(brokers, func(b kafka.Broker) bool { return b.ID == id })
+}

@@ -1,0 +1,166 @@
+// Package roster is the view of emostream-servers that every reader of that topic
+// keeps: which subscriber servers there are, when each was last heard of, and
+// how far this machine's clock is from the brokers'.
+//
+// The topic is the only place where servers are announced, so that any number of
+// readers agree within a heartbeat.
+package roster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Times of the announcements.
+const (
+	Heartbeat = time.Second      // between two heartbeats of a server
+	Timeout   = 5 * time.Second  // after which a server that is silent is out
+	Memory    = 11 * time.Minute // how far back a reader begins
+)
+
+// Entry is one server as last heard of.
+type Entry struct {
+	wire.ServerStatus
+	Heard time.Time // by this process's clock
+	Beats uint64    // heartbeats heard of this instance
+}
+
+// Alive says whether the server still counts at now.
+func (e Entry) Alive(now time.Time) bool {
+	return e.State != wire.StateGone && now.Sub(e.Heard) < Timeout
+}
+
+// Roster is the servers heard of so far; the zero value is an empty one. It is
+// safe for concurrent use.
+type Roster struct {
+	mu      sync.Mutex
+	entries map[string]Entry
+	rivals  map[string]Entry // the last one of each name that another instance took over from
+	skew    time.Duration    // how far our clock was ahead at the last live heartbeat
+	skewAt  time.Time
+}
+
+// Apply takes in a heartbeat that was heard at a time.
+func (r *Roster) Apply(s wire.ServerStatus, heard time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.entries == nil {
+		r.entries, r.rivals = map[string]Entry{}, map[string]Entry{}
+	}
+	beats := uint64(1)
+	switch old, ok := r.entries[s.Name]; {
+	case ok && old.Instance == s.Instance:
+		beats = old.Beats + 1
+	case ok:
+		r.rivals[s.Name] = old
+	}
+	r.entries[s.Name] = Entry{ServerStatus: s, Heard: heard, Beats: beats}
+}
+
+// Get returns the server of a name, if it was ever heard of.
+func (r *Roster) Get(name string) (Entry, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	e, ok := r.entries[name]
+	return e, ok
+}
+
+// Rival returns another instance than the given one that claims its name and
+// counts at now.
+func (r *Roster) Rival(name, instance string, now time.Time) (Entry, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range []Entry{r.entries[name], r.rivals[name]} {
+		if e.Name == name && e.Instance != instance && e.Alive(now) {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}
+
+// All returns every server heard of, by the number in its name.
+func (r *Roster) All() []Entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]Entry, 0, len(r.entries))
+	for _, e := range r.entries {
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b Entry) int {
+		return cmp.Or(cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// Skew tells how far this machine's clock is ahead of the brokers' (negative:
+// behind), less the time a record takes, and false when no heartbeat has come
+// lately to tell it by.
+func (r *Roster) Skew(now time.Time) (time.Duration, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.skew, !r.skewAt.IsZero() && now.Sub(r.skewAt) < Timeout
+}
+
+// Follow keeps the roster up to date from the servers' topic, from offset on,
+// until ctx ends; then it returns nil. It calls ready once it has read all that
+// was in the topic when it began, which ended at end.
+func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int64, logger *slog.Logger, ready func()) error {
+	for caughtUp := false; ; {
+		if !caughtUp && offset >= end {
+			caughtUp = true
+			ready()
+		}
+		b, err := log.Fetch(ctx, offset, Heartbeat)
+		if gone := (*stream.OutOfRangeError)(nil); errors.As(err, &gone) {
+			offset = gone.Start
+			continue
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("follow the servers: %w", err)
+		}
+		now := time.Now()
+		for _, rec := range b.Records {
+			if len(rec.Value) == 0 {
+				continue // a tombstone
+			}
+			s, err := wire.DecodeServerStatus(rec.Value)
+			if err != nil {
+				logger.Warn("ignoring a heartbeat", "offset", rec.Offset, "error", err)
+				continue
+			}
+			written := time.UnixMilli(rec.Time)
+			if caughtUp {
+				r.Apply(s, now)
+				r.measure(now.Sub(written), now)
+			} else {
+				r.Apply(s, minTime(now, written)) // it is as old as it says
+			}
+		}
+		offset = b.Next
+	}
+}
+
+func (r *Roster) measure(ahead time.Duration, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.skew, r.skewAt = ahead, now
+}
+
+func minTime(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

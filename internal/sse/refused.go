@@ -1,0 +1,68 @@
+package sse
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	gosse "github.com/tmaxmax/go-sse"
+)
+
+// RefusedError is a server's answer other than the stream that was asked for.
+type RefusedError struct {
+	// Status is the HTTP status; 200 when what came was not an event stream.
+	Status int
+	// Code and Message are what the server said in its JSON error, when it did,
+	// cut to 200 printable characters.
+	Code, Message string
+	// RetryAfter is the server's Retry-After, when it is in seconds.
+	RetryAfter time.Duration
+}
+
+// Error says what the server answered.
+func (e *RefusedError) Error() string {
+	s := fmt.Sprintf("the server answered %d %s", e.Status, http.StatusText(e.Status))
+	if e.Message != "" {
+		s += ": " + e.Message
+	}
+	return s
+}
+
+// refusal returns what is wrong with res as the beginning of a stream.
+func refusal(res *http.Response) error {
+	if res.StatusCode == http.StatusOK {
+		if err := gosse.DefaultValidator(res); err != nil {
+			return &RefusedError{Status: res.StatusCode, Message: printable(err.Error())}
+		}
+		return nil
+	}
+	refused := &RefusedError{Status: res.StatusCode}
+	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
+		refused.RetryAfter = time.Duration(min(max(s, 0), int(maxRetry/time.Second))) * time.Second
+	}
+	var said struct {
+		Code  string `json:"code"`
+		Error string `json:"error"`
+	}
+	if err := json.NewDecoder(io.LimitReader(res.Body, 4096)).Decode(&said); err == nil {
+		refused.Code, refused.Message = printable(said.Code), printable(said.Error)
+	}
+	return refused
+}
+
+// printable makes a stranger's words fit for a line of a terminal.
+func printable(s string) string {
+	left := 200
+	return strings.Map(func(r rune) rune {
+		if left == 0 || !unicode.IsPrint(r) {
+			return -1
+		}
+		left--
+		return r
+	}, s)
+}

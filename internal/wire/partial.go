@@ -1,0 +1,108 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// FormatVersion is the version of partials, marks and commit metadata. A reader
+// refuses a greater one.
+const FormatVersion = 1
+
+// Settings decide which window a record belongs to. They travel with
+// everything that was counted by them, so that copies of a stage that were
+// started with different ones notice.
+type Settings struct {
+	WindowMS   int64 `json:"window_ms"`
+	LatenessMS int64 `json:"lateness_ms"`
+}
+
+func (s Settings) String() string {
+	return fmt.Sprintf("--window %v --lateness %v",
+		time.Duration(s.WindowMS)*time.Millisecond, time.Duration(s.LatenessMS)*time.Millisecond)
+}
+
+// Partial is what one partition of emoji-topic holds of one window of one
+// channel, from the first such record on and before Next. It only grows: of two
+// partials with the same First the one with the greater Next holds all of the
+// other.
+type Partial struct {
+	Version   int              `json:"v"`
+	Partition int              `json:"partition"`
+	End       int64            `json:"end"` // of the window, ms
+	Channel   string           `json:"channel"`
+	First     int64            `json:"first"` // offset of the first record counted
+	Next      int64            `json:"next"`  // offset after the last record counted
+	Counts    map[string]int64 `json:"counts"`
+}
+
+// Mark is how far one partition of emoji-topic has been counted, for one reducer
+// partition. It follows the partials that it speaks for.
+type Mark struct {
+	Version    int   `json:"v"`
+	Partition  int   `json:"partition"`
+	Partitions int   `json:"partitions"` // how many emoji-topic has
+	Reported   int64 `json:"reported"`   // end of the newest window after whose end the partition was read to its end, ms
+	Closed     int64 `json:"closed"`     // end of the newest window that can never grow again, ms
+	Settings
+}
+
+// Progress is a record of emoji-partials: a partial or a mark.
+type Progress struct {
+	Partial *Partial `json:"partial,omitempty"`
+	Mark    *Mark    `json:"mark,omitempty"`
+}
+
+// Encode returns the record value.
+func (p Progress) Encode() []byte {
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // integers and strings always marshal
+	}
+	return b
+}
+
+// DecodeProgress reads a record of emoji-partials.
+func DecodeProgress(b []byte) (Progress, error) {
+	var p Progress
+	if err := json.Unmarshal(b, &p); err != nil {
+		return Progress{}, fmt.Errorf("partial or mark: %w", err)
+	}
+	v := 0
+	switch {
+	case p.Partial != nil && p.Mark == nil:
+		v = p.Partial.Version
+	case p.Mark != nil && p.Partial == nil:
+		v = p.Mark.Version
+	default:
+		return Progress{}, fmt.Errorf("partial or mark: the record is neither")
+	}
+	if v != FormatVersion {
+		return Progress{}, fmt.Errorf("partial or mark: format version %d is not the %d that this program reads: run one version of emostream aggregate", v, FormatVersion)
+	}
+	return p, nil
+}
+
+// CombinerCommit is the metadata of a commit in emoji-topic.
+type CombinerCommit struct {
+	Version   int   `json:"v"`
+	Watermark int64 `json:"watermark"` // greatest record time before the committed offset, ms
+	Closed    int64 `json:"closed"`    // end of the newest window that was closed, ms
+	Settings
+}
+
+// ReducerCommit is the metadata of a commit in emoji-partials.
+type ReducerCommit struct {
+	Version int   `json:"v"`
+	Floor   int64 `json:"floor"` // end of the newest window that every partition had closed, ms
+	Settings
+}
+
+// PublisherCommit is the metadata of a commit in emoji-aggregated.
+type PublisherCommit struct {
+	Version  int     `json:"v"`
+	Newest   int64   `json:"newest"`             // greatest end of a window seen, ms
+	Reducers int     `json:"reducers,omitempty"` // how many speak; 0: none that closes windows
+	Closed   []int64 `json:"closed,omitempty"`   // by reducer: end of the newest window it has closed
+}

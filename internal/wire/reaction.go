@@ -1,0 +1,177 @@
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"unicode/utf8"
+)
+
+// MainChannel is the channel of a reaction that names none.
+const MainChannel = "main"
+
+// Limits of a reaction's fields, in bytes.
+const (
+	MaxUserID    = 128
+	MaxTimestamp = 64
+	MaxChannel   = 64
+	MaxEmoji     = 64 // the longest RGI sequence has 35
+)
+
+// Reaction is one tap, as a record of emoji-topic holds it. Which window it
+// belongs to is decided by the record's own time; Timestamp is the client's
+// word, carried unchanged.
+type Reaction struct {
+	UserID    string `json:"user_id"`
+	Emoji     string `json:"emoji_type"`
+	Timestamp string `json:"timestamp"`
+	Channel   string `json:"channel,omitempty"` // left out for the main channel
+}
+
+// AppendReaction appends r's record value to dst.
+func AppendReaction(dst []byte, r Reaction) []byte {
+	dst = append(dst, `{"user_id":`...)
+	dst = appendString(dst, r.UserID)
+	dst = append(dst, `,"emoji_type":`...)
+	dst = appendString(dst, r.Emoji)
+	dst = append(dst, `,"timestamp":`...)
+	dst = appendString(dst, r.Timestamp)
+	if r.Channel != "" && r.Channel != MainChannel {
+		dst = append(dst, `,"channel":`...)
+		dst = appendString(dst, r.Channel)
+	}
+	return append(dst, '}')
+}
+
+// Tap is the part of a reaction that is counted. Its slices point into the
+// record's value, or into memory of their own; an empty Channel is the main one.
+type Tap struct {
+	Emoji   []byte
+	Channel []byte
+}
+
+// ErrNotReaction is the error of a record that no counting can make sense of.
+var ErrNotReaction = errors.New("not a reaction")
+
+// DecodeTap reads what is counted from a record value of emoji-topic. The form
+// that AppendReaction writes is read without allocation; any other JSON that
+// says the same (other order or spacing, escapes, more fields) is read too.
+//
+// The emoji is not looked up: whoever wrote the record acknowledged it, so that
+// here it is only bounded (1 to 64 bytes of UTF-8 without control characters).
+// The error wraps ErrNotReaction.
+func DecodeTap(value []byte) (Tap, error) {
+	t, ok := decodePlain(value)
+	if !ok {
+		var r Reaction
+		if err := json.Unmarshal(value, &r); err != nil {
+			return Tap{}, fmt.Errorf("%w: %w", ErrNotReaction, err)
+		}
+		t = Tap{Emoji: []byte(r.Emoji), Channel: []byte(r.Channel)}
+	}
+	if string(t.Channel) == MainChannel {
+		t.Channel = nil
+	}
+	if len(t.Emoji) == 0 || len(t.Emoji) > MaxEmoji || !printable(t.Emoji) {
+		return Tap{}, fmt.Errorf("%w: emoji_type must be 1 to %d bytes of printable UTF-8", ErrNotReaction, MaxEmoji)
+	}
+	if len(t.Channel) > 0 && !ValidChannel(t.Channel) {
+		return Tap{}, fmt.Errorf("%w: channel must be 1 to %d of A-Z a-z 0-9 . _ -", ErrNotReaction, MaxChannel)
+	}
+	return t, nil
+}
+
+// decodePlain reads a flat object of strings without escapes, the form that
+// AppendReaction writes but for rare user ids. It says false for anything else.
+func decodePlain(b []byte) (t Tap, ok bool) {
+	if len(b) < 2 || b[0] != '{' || b[len(b)-1] != '}' {
+		return t, false
+	}
+	b = b[1:]
+	for {
+		key, rest, ok := plainString(b)
+		if !ok || len(rest) == 0 || rest[0] != ':' {
+			return t, false
+		}
+		val, rest, ok := plainString(rest[1:])
+		if !ok || len(rest) == 0 {
+			return t, false
+		}
+		switch string(key) {
+		case "emoji_type":
+			t.Emoji = val
+		case "channel":
+			t.Channel = val
+		}
+		switch rest[0] {
+		case ',':
+			b = rest[1:]
+		case '}':
+			return t, len(rest) == 1
+		default:
+			return t, false
+		}
+	}
+}
+
+// plainString reads a JSON string that holds no escape from the start of b.
+func plainString(b []byte) (s, rest []byte, ok bool) {
+	if len(b) == 0 || b[0] != '"' {
+		return nil, nil, false
+	}
+	for i := 1; i < len(b); i++ {
+		switch {
+		case b[i] == '"':
+			return b[1:i], b[i+1:], true
+		case b[i] == '\\' || b[i] < ' ':
+			return nil, nil, false
+		}
+	}
+	return nil, nil, false
+}
+
+func printable(b []byte) bool {
+	if !utf8.Valid(b) {
+		return false
+	}
+	for _, c := range b {
+		if c < ' ' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// ValidChannel says whether s may name a channel: 1 to 64 of A-Za-z0-9._-.
+func ValidChannel[T string | []byte](s T) bool {
+	if len(s) == 0 || len(s) > MaxChannel {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// appendString appends s as a JSON string. What is not UTF-8 becomes U+FFFD.
+func appendString(dst []byte, s string) []byte {
+	plain := utf8.ValidString(s)
+	for i := 0; plain && i < len(s); i++ {
+		plain = s[i] >= ' ' && s[i] != '"' && s[i] != '\\'
+	}
+	if plain {
+		dst = append(dst, '"')
+		dst = append(dst, s...)
+		return append(dst, '"')
+	}
+	q, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a string always marshals
+	}
+	return append(dst, q...)
+}

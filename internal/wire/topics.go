@@ -1,0 +1,70 @@
+package wire
+
+import (
+	"fmt"
+	"hash/fnv"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// EmbeddedClusterID is the Kafka cluster id of the embedded broker, which must
+// be treated otherwise than Apache Kafka where it is lost with requests open.
+const EmbeddedClusterID = "emostream-embedded"
+
+// Topics names the topics of one installation. The zero value has the default
+// names; Prefix keeps two installations on one Kafka cluster apart.
+type Topics struct {
+	Prefix string
+}
+
+// Reactions is the topic of single reactions, one record each.
+func (t Topics) Reactions() string { return t.Prefix + "emoji-topic" }
+
+// Partials is the topic between the two halves of aggregate.
+func (t Topics) Partials() string { return t.Prefix + "emoji-partials" }
+
+// Counts is the topic of window totals, one record for each emoji.
+func (t Topics) Counts() string { return t.Prefix + "emoji-aggregated" }
+
+// Servers is the compacted topic in which subscriber servers announce
+// themselves.
+func (t Topics) Servers() string { return t.Prefix + "emostream-servers" }
+
+// Cluster is the topic of a cluster's swarms; cluster is a name like
+// "cluster_1".
+func (t Topics) Cluster(cluster string) string { return t.Prefix + cluster }
+
+// Server is the topic of one subscriber server's swarms; server is a name like
+// "sub1", its topic is "sub_1".
+func (t Topics) Server(server string) string {
+	return t.Prefix + "sub_" + strings.TrimPrefix(server, "sub")
+}
+
+// ServerNumber returns the N of the subscriber server name subN.
+func ServerNumber(name string) (int, error) {
+	n, err := strconv.Atoi(strings.TrimPrefix(name, "sub"))
+	if err != nil || n < 1 || n > 9999 || name != "sub"+strconv.Itoa(n) {
+		return 0, fmt.Errorf("%.40q is not a subscriber server's name: use sub1 to sub9999", name)
+	}
+	return n, nil
+}
+
+var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
+
+// CheckTopicName says whether Kafka accepts s as (the prefix of) a topic's or a
+// group's name.
+func CheckTopicName(s string) error {
+	if !topicName.MatchString(s) {
+		return fmt.Errorf("%.40q is not a valid name: 1 to 200 of A-Z a-z 0-9 . _ -", s)
+	}
+	return nil
+}
+
+// PartitionOf spreads keys over n partitions. All copies of a stage, of every
+// version, must agree on it: it is FNV-1a of the key, modulo n.
+func PartitionOf(key string, n int) int {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(key)) // a hash never fails
+	return int(h.Sum32() % uint32(n))
+}

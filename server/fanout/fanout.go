@@ -1,0 +1,290 @@
+// Package fanout is a subscriber server: it follows the swarms of its topic and
+// sends them to everyone who listens, over Server-Sent Events. It announces
+// itself to the rest with a heartbeat that carries its true number of clients.
+package fanout
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Config says who the server is and how it treats its clients.
+type Config struct {
+	Name    string // like sub1; the path of the stream of single emojis
+	Cluster string // default cluster_1
+	URL     string // base URL that clients reach it under
+	Topic   string // of its swarms
+	Version string // of the program
+
+	// Capacity is how many connections it takes at most; default 10,000.
+	Capacity int
+	// StallTimeout is how long a client may keep a write waiting; default 10 s.
+	StallTimeout time.Duration
+	// Heartbeat is the time between two comments on a silent stream; default 15 s.
+	Heartbeat time.Duration
+	// Retry is what clients are told to wait before they come back; default 2 s.
+	Retry time.Duration
+	// DrainSpread is the time over which clients are asked to come back when the
+	// server leaves; default 3 s.
+	DrainSpread time.Duration
+	// Repeats is how often an emoji comes at most for one window in the stream
+	// of single emojis; default 100.
+	Repeats int
+	// Lateness is how far back a client that resumes is told of windows that
+	// were revised; default 10 s, aggregate's own.
+	Lateness time.Duration
+
+	Log      stream.Reader  // of its topic
+	Servers  *roster.Roster // kept up to date by the caller
+	Announce stream.Writer  // to emostream-servers
+
+	Logger  *slog.Logger
+	Metrics prometheus.Registerer // nil: none
+}
+
+func (c Config) withDefaults() Config {
+	if c.Cluster == "" {
+		c.Cluster = "cluster_1"
+	}
+	if c.Capacity == 0 {
+		c.Capacity = 10_000
+	}
+	if c.StallTimeout == 0 {
+		c.StallTimeout = 10 * time.Second
+	}
+	if c.Heartbeat == 0 {
+		c.Heartbeat = 15 * time.Second
+	}
+	if c.Retry == 0 {
+		c.Retry = 2 * time.Second
+	}
+	if c.DrainSpread == 0 {
+		c.DrainSpread = 3 * time.Second
+	}
+	if c.Repeats == 0 {
+		c.Repeats = 100
+	}
+	if c.Lateness == 0 {
+		c.Lateness = 10 * time.Second
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Server is a subscriber server.
+type Server struct {
+	cfg      Config
+	instance string
+	started  time.Time
+	hub      *Hub
+	metrics  metrics
+	clients  atomic.Int64
+	filled   atomic.Bool // the ring holds what was in the topic at the start
+	claimed  atomic.Bool // the name is ours
+}
+
+// New returns a server.
+func New(cfg Config) *Server {
+	cfg = cfg.withDefaults()
+	s := &Server{cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness)}
+	s.metrics = newMetrics(cfg.Metrics, func() float64 { return float64(s.clients.Load()) })
+	return s
+}
+
+// enter counts a client in, unless the server is full.
+func (s *Server) enter() bool {
+	if s.clients.Add(1) > int64(s.cfg.Capacity) {
+		s.clients.Add(-1)
+		s.metrics.full.Inc()
+		return false
+	}
+	return true
+}
+
+func (s *Server) exit() { s.clients.Add(-1) }
+
+// Clients is how many streams are open now.
+func (s *Server) Clients() int { return int(s.clients.Load()) }
+
+// Ready says why the server cannot be used yet; nil when it can.
+func (s *Server) Ready() error {
+	switch {
+	case !s.filled.Load():
+		return errors.New("the recent windows are not read yet")
+	case !s.claimed.Load():
+		return fmt.Errorf("the name %s is not claimed yet", s.cfg.Name)
+	}
+	return nil
+}
+
+// Run follows the topic from offset on, where the log ended at end when the
+// server began, and announces the server until ctx ends. Then it says that it
+// drains, and, once drained has been closed, that it is gone, and returns nil. It
+// fails when another live server has its name.
+func (s *Server) Run(ctx context.Context, offset, end int64, drained <-chan struct{}) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.follow(ctx, offset, end) })
+	g.Go(func() error { return s.announce(ctx, drained) })
+	return g.Wait()
+}
+
+// follow feeds the hub.
+func (s *Server) follow(ctx context.Context, offset, end int64) error {
+	sweep := time.Now()
+	for {
+		if offset >= end {
+			s.filled.Store(true)
+		}
+		b, err := s.cfg.Log.Fetch(ctx, offset, time.Second)
+		if gone := (*stream.OutOfRangeError)(nil); errors.As(err, &gone) {
+			offset = gone.Start
+			continue
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("follow %s: %w", s.cfg.Topic, err)
+		}
+		for _, r := range b.Records {
+			s.take(r)
+		}
+		offset = b.Next
+		if now := time.Now(); now.Sub(sweep) > time.Minute {
+			sweep = now
+			s.hub.Sweep(now)
+		}
+	}
+}
+
+func (s *Server) take(r stream.Record) {
+	swarm, err := wire.DecodeSwarm(r.Value)
+	if err != nil {
+		s.cfg.Logger.Warn("a record was passed over", "topic", s.cfg.Topic, "offset", r.Offset, "error", err)
+		return
+	}
+	news, err := s.hub.Publish(swarm)
+	if err != nil {
+		s.cfg.Logger.Warn("a record was passed over", "topic", s.cfg.Topic, "offset", r.Offset, "error", err)
+		return
+	}
+	if news {
+		s.metrics.swarms.Inc()
+		if s.filled.Load() {
+			s.metrics.delay.Observe(time.Since(time.UnixMilli(swarm.Window.End)).Seconds())
+		}
+		s.cfg.Logger.Debug("swarm", "channel", swarm.Channel, "end", time.UnixMilli(swarm.Window.End).UTC().Format(wire.TimeFormat), "total", swarm.Total)
+	}
+}
+
+// announce sends a heartbeat every second, once the name is ours.
+func (s *Server) announce(ctx context.Context, drained <-chan struct{}) error {
+	if err := s.claim(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	s.claimed.Store(true)
+	t := time.NewTicker(roster.Heartbeat)
+	defer t.Stop()
+	for {
+		s.beat(ctx, wire.StateServing)
+		select {
+		case <-ctx.Done():
+			ctx := context.WithoutCancel(ctx)
+			s.beat(ctx, wire.StateDraining)
+			<-drained
+			s.beat(ctx, wire.StateGone)
+			return nil
+		case <-t.C:
+		}
+		// Of two that began at once, the one that began later gives way.
+		if r, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now()); ok && r.URL != s.cfg.URL &&
+			r.StartedAt+r.Instance < s.startedAt()+s.instance {
+			return s.taken(r)
+		}
+	}
+}
+
+func (s *Server) startedAt() string { return s.started.UTC().Format(wire.TimeFormat) }
+
+// claim makes sure that nobody else has the name. A heartbeat of another
+// instance that was heard lately is nothing to fear if it gave our own URL (the
+// port is ours, so that one is dead), or if no further one follows.
+func (s *Server) claim(ctx context.Context) error {
+	r, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now())
+	if !ok || r.URL == s.cfg.URL {
+		return nil
+	}
+	s.cfg.Logger.Info("waiting to see whether the former owner of the name is alive", "name", s.cfg.Name, "at", r.URL)
+	wait := time.NewTimer(2*roster.Heartbeat + roster.Heartbeat/2)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-wait.C:
+	}
+	if now, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now()); ok && now.Heard.After(r.Heard) {
+		return s.taken(now)
+	}
+	return nil
+}
+
+func (s *Server) taken(r roster.Entry) error {
+	return fmt.Errorf("the name %s belongs to a server that is alive at %s: stop that one, or choose another with --name", s.cfg.Name, r.URL)
+}
+
+// beat sends one heartbeat. One that cannot be sent in time is left out: the
+// next one says more.
+func (s *Server) beat(ctx context.Context, state string) {
+	now := time.Now()
+	status := wire.ServerStatus{
+		Name: s.cfg.Name, Instance: s.instance, URL: s.cfg.URL, Topic: s.cfg.Topic, Cluster: s.cfg.Cluster,
+		Clients: s.Clients(), Capacity: s.cfg.Capacity, State: state,
+		StartedAt: s.startedAt(), Time: now.UTC().Format(wire.TimeFormat), Version: s.cfg.Version,
+	}
+	ctx, cancel := context.WithTimeout(ctx, roster.Heartbeat)
+	defer cancel()
+	err := s.cfg.Announce.Write(ctx, 0, []stream.Record{{Time: now.UnixMilli(), Key: []byte(status.Name), Value: status.Encode()}})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.cfg.Logger.Debug("heartbeat not sent", "error", err)
+	}
+}
+
+type metrics struct {
+	connected, full, delivered, skipped, broken, swarms prometheus.Counter
+	delay                                               prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer, clients func() float64) metrics {
+	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_subscribe_clients", Help: "Streams that are open now."}, clients)
+	counter := func(name, help string) prometheus.Counter {
+		return f.NewCounter(prometheus.CounterOpts{Name: "emostream_subscribe_" + name, Help: help})
+	}
+	return metrics{
+		connected: counter("connections_total", "Streams opened."),
+		full:      counter("full_total", "Clients refused because the server was full."),
+		delivered: counter("delivered_total", "Updates written to clients."),
+		skipped:   counter("skipped_total", "Times that a slow client skipped to the newest window."),
+		broken:    counter("broken_total", "Streams that ended because a client did not take a write."),
+		swarms:    counter("swarms_total", "Swarms taken in that told something new, revisions too."),
+		delay: f.NewHistogram(prometheus.HistogramOpts{
+			Name: "emostream_subscribe_window_delay_seconds", Help: "Time from a window's end to its arrival at this server.",
+			Buckets: []float64{.1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30},
+		}),
+	}
+}

@@ -1,0 +1,112 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"unicode/utf8"
+
+	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// maxCount is the most that one reaction may count for.
+const maxCount = 100
+
+// reaction is a validated tap.
+type reaction struct {
+	wire.Reaction
+	count int
+}
+
+// body is a tap as clients write it. What is missing is nil, and unknown fields
+// are ignored.
+type body struct {
+	UserID    *string `json:"user_id"`
+	EmojiType *string `json:"emoji_type"`
+	Timestamp *string `json:"timestamp"`
+	Channel   *string `json:"channel"`
+	Count     *int    `json:"count"`
+}
+
+// parse reads one tap. The problem says which field is wrong and what is
+// allowed. Its time, when missing, is left empty.
+func parse(b []byte) (reaction, *httpserve.Problem) {
+	if !utf8.Valid(b) {
+		return reaction{}, httpserve.Problemf(http.StatusBadRequest, "invalid_utf8", "the body is not valid UTF-8: encode the JSON text as UTF-8")
+	}
+	if len(bytes.TrimSpace(b)) == 0 {
+		return reaction{}, httpserve.Problemf(http.StatusBadRequest, "empty_body", `the body is empty: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`)
+	}
+	var in body
+	if err := json.Unmarshal(b, &in); err != nil {
+		return reaction{}, badJSON(b, err)
+	}
+	switch {
+	case in.UserID == nil:
+		return reaction{}, missing("user_id")
+	case in.EmojiType == nil:
+		return reaction{}, missing("emoji_type")
+	}
+	out := reaction{Reaction: wire.Reaction{UserID: *in.UserID, Channel: wire.MainChannel}, count: 1}
+	if in.Timestamp != nil {
+		out.Timestamp = *in.Timestamp
+	}
+	if in.Channel != nil {
+		out.Channel = *in.Channel
+	}
+	if in.Count != nil {
+		out.count = *in.Count
+	}
+	return out, out.check(*in.EmojiType)
+}
+
+// check judges the fields and sets the emoji to its one spelling.
+func (r *reaction) check(typed string) *httpserve.Problem {
+	invalid := func(code, format string, args ...any) *httpserve.Problem {
+		return httpserve.Problemf(http.StatusUnprocessableEntity, code, format, args...)
+	}
+	switch {
+	case len(r.UserID) == 0 || len(r.UserID) > wire.MaxUserID:
+		return invalid("invalid_user_id", "user_id has %d bytes: 1 to %d are allowed", len(r.UserID), wire.MaxUserID)
+	case len(r.Timestamp) > wire.MaxTimestamp:
+		return invalid("invalid_timestamp", "timestamp has %d bytes: up to %d are allowed", len(r.Timestamp), wire.MaxTimestamp)
+	case !wire.ValidChannel(r.Channel):
+		return invalid("invalid_channel", "channel %.32q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", r.Channel, wire.MaxChannel)
+	case r.count < 1 || r.count > maxCount:
+		return invalid("invalid_count", "count %d: 1 to %d are allowed", r.count, maxCount)
+	}
+	e, err := emoji.Parse(typed)
+	if err != nil {
+		return invalid("not_an_emoji", "emoji_type: %v", err)
+	}
+	r.Emoji = string(e)
+	return nil
+}
+
+func missing(field string) *httpserve.Problem {
+	return httpserve.Problemf(http.StatusBadRequest, "missing_field", `the field %s is missing: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`, field)
+}
+
+// badJSON explains why a body could not be decoded.
+func badJSON(b []byte, err error) *httpserve.Problem {
+	var typ *json.UnmarshalTypeError
+	if errors.As(err, &typ) {
+		if typ.Field == "" {
+			return httpserve.Problemf(http.StatusBadRequest, "not_an_object", `the body is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}`, typ.Value)
+		}
+		want := "a string"
+		if typ.Field == "count" {
+			want = fmt.Sprintf("a whole number from 1 to %d", maxCount)
+		}
+		return httpserve.Problemf(http.StatusBadRequest, "wrong_type", "the field %.32s is a JSON %.20s: send %s", typ.Field, typ.Value, want)
+	}
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return httpserve.Problemf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v, at byte %d of %d", syntax, syntax.Offset, len(b))
+	}
+	return httpserve.Problemf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v", err)
+}

@@ -1,0 +1,220 @@
+// Package registry tells clients which subscriber server to listen to. What it
+// knows of the servers it has from their own heartbeats (package roster), so that
+// any number of copies of `serve` agree.
+package registry
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Config says what is known of the servers and how to choose.
+type Config struct {
+	Servers  *roster.Roster
+	Strategy Strategy              // default LeastLoaded
+	Metrics  prometheus.Registerer // nil: none
+}
+
+// Handler serves the calls about subscriber servers.
+type Handler struct {
+	servers  *roster.Roster
+	assigner *Assigner
+	assigned *prometheus.CounterVec
+	refused  *prometheus.CounterVec
+}
+
+// New returns a handler.
+func New(cfg Config) *Handler {
+	f := promauto.With(cfg.Metrics)
+	return &Handler{
+		servers:  cfg.Servers,
+		assigner: NewAssigner(cfg.Strategy),
+		assigned: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "emostream_assignments_total", Help: "Clients assigned to a subscriber server.",
+		}, []string{"server"}),
+		refused: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "emostream_assignments_refused_total", Help: "Clients that could not be assigned, by the code of the answer.",
+		}, []string{"code"}),
+	}
+}
+
+// Routes adds the calls to a mux.
+func (h *Handler) Routes(mux *http.ServeMux) {
+	mux.Handle("/register", httpserve.Methods(h.register, http.MethodGet, http.MethodPost))
+	mux.Handle("/unregister", httpserve.Methods(h.unregister, http.MethodPost))
+	mux.Handle("/v1/servers", httpserve.Methods(h.list, http.MethodGet))
+}
+
+// Assignment is the answer to /register.
+type Assignment struct {
+	ServerURL  string `json:"server_url"` // the stream of single emojis
+	ServerName string `json:"server_name"`
+	UserID     string `json:"user_id"`
+	Message    string `json:"message"`
+	StreamURL  string `json:"stream_url"` // the stream of swarms
+}
+
+func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
+	user, problem := userID(w, r)
+	if problem != nil {
+		problem.ServeHTTP(w, r)
+		return
+	}
+	now := time.Now()
+	s, verdict := h.assigner.Assign(h.servers.All(), now)
+	switch verdict {
+	case Assigned:
+	case NoServers:
+		h.refuse(w, r, &httpserve.Problem{
+			Status: http.StatusServiceUnavailable, Code: "no_servers", RetryAfter: 2 * time.Second,
+			Message: "no subscriber server is there: start one with emostream subscribe, or try again in a moment",
+		})
+		return
+	case Full:
+		h.refuse(w, r, &httpserve.Problem{
+			Status: http.StatusServiceUnavailable, Code: "full", RetryAfter: 5 * time.Second,
+			Message: "all subscriber servers have reached their capacity: try again later, or start more with emostream subscribe",
+		})
+		return
+	}
+	h.assigned.WithLabelValues(s.Name).Inc()
+	base := strings.TrimSuffix(s.URL, "/")
+	w.Header().Set("Cache-Control", "no-store")
+	httpserve.WriteJSON(w, http.StatusOK, Assignment{
+		ServerURL:  base + "/" + s.Name,
+		ServerName: s.Name,
+		UserID:     user,
+		Message:    "Assigned to " + s.Name,
+		StreamURL:  base + "/v1/swarm",
+	})
+}
+
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Problem) {
+	h.refused.WithLabelValues(p.Code).Inc()
+	p.ServeHTTP(w, r)
+}
+
+// userID returns the user_id of the query or the JSON body, or a new one.
+func userID(w http.ResponseWriter, r *http.Request) (string, *httpserve.Problem) {
+	id := r.URL.Query().Get("user_id")
+	if r.Method == http.MethodPost && id == "" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+		var in struct {
+			UserID string `json:"user_id"`
+		}
+		if problem := decode(w, r, &in); problem != nil {
+			return "", problem
+		}
+		id = in.UserID
+	}
+	switch {
+	case id == "":
+		return "user_" + strings.ToLower(rand.Text()[:12]), nil
+	case len(id) > wire.MaxUserID:
+		return "", httpserve.Problemf(http.StatusUnprocessableEntity, "invalid_user_id", "user_id has %d bytes: 1 to %d are allowed", len(id), wire.MaxUserID)
+	}
+	return id, nil
+}
+
+// decode reads a small JSON body; an empty one leaves v as it is.
+func decode(w http.ResponseWriter, r *http.Request, v any) *httpserve.Problem {
+	const limit = 4 << 10
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if too := (*http.MaxBytesError)(nil); errors.As(err, &too) {
+		return httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes", limit)
+	}
+	if err != nil {
+		return httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: %v", err)
+	}
+	if len(b) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return httpserve.Problemf(http.StatusBadRequest, "invalid_json", "the body is not the JSON object that is wanted here: %v", err)
+	}
+	return nil
+}
+
+func (h *Handler) unregister(w http.ResponseWriter, r *http.Request) {
+	var in struct {
+		Server string `json:"server"`
+	}
+	if problem := decode(w, r, &in); problem != nil {
+		problem.ServeHTTP(w, r)
+		return
+	}
+	if in.Server == "" {
+		httpserve.Problemf(http.StatusBadRequest, "missing_field", `the field server is missing: send a JSON object like {"server":"sub1"}`).ServeHTTP(w, r)
+		return
+	}
+	s, ok := h.servers.Get(in.Server)
+	if !ok {
+		httpserve.Problemf(http.StatusBadRequest, "unknown_server", "no server %.40q is known: send the server_name that /register answered", in.Server).ServeHTTP(w, r)
+		return
+	}
+	h.assigner.Cancel(s)
+	httpserve.WriteJSON(w, http.StatusOK, map[string]string{"message": "Unregistered from " + s.Name})
+}
+
+// Server is a subscriber server in the answer to /v1/servers.
+type Server struct {
+	wire.ServerStatus
+	Alive bool    `json:"alive"`
+	Age   float64 `json:"heartbeat_age"` // seconds since it was last heard of
+}
+
+// Cluster sums up the servers of a cluster that are alive.
+type Cluster struct {
+	Name     string `json:"name"`
+	Servers  int    `json:"servers"`
+	Clients  int    `json:"clients"`
+	Capacity int    `json:"capacity"`
+}
+
+func (h *Handler) list(w http.ResponseWriter, _ *http.Request) {
+	now := time.Now()
+	out := struct {
+		Servers  []Server  `json:"servers"`
+		Clusters []Cluster `json:"clusters"`
+	}{Servers: []Server{}, Clusters: []Cluster{}}
+	for _, e := range h.servers.All() {
+		s := Server{ServerStatus: e.ServerStatus, Alive: e.Alive(now), Age: max(0, now.Sub(e.Heard).Seconds())}
+		out.Servers = append(out.Servers, s)
+		if !s.Alive {
+			continue
+		}
+		i := slices.IndexFunc(out.Clusters, func(c Cluster) bool { return c.Name == s.Cluster })
+		if i < 0 {
+			i = len(out.Clusters)
+			out.Clusters = append(out.Clusters, Cluster{Name: s.Cluster})
+		}
+		c := &out.Clusters[i]
+		c.Servers, c.Clients, c.Capacity = c.Servers+1, c.Clients+s.Clients, c.Capacity+s.Capacity
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	httpserve.WriteJSON(w, http.StatusOK, out)
+}
+
+// Ready says whether a client that registers now would get a server.
+func (h *Handler) Ready() error {
+	now := time.Now()
+	for _, s := range h.servers.All() {
+		if s.State == wire.StateServing && s.Alive(now) {
+			return nil
+		}
+	}
+	return fmt.Errorf("no subscriber server has been heard of for %v", roster.Timeout)
+}

@@ -1,0 +1,88 @@
+// Package server is the two HTTP servers of Emostream: the main one, where
+// people register and send reactions, and the subscriber server, where they
+// watch. What they do is in the packages below: ingest, registry and fanout.
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/server/fanout"
+	"github.com/emostream/emostream/server/ingest"
+	"github.com/emostream/emostream/server/registry"
+)
+
+// drain is how long requests in flight may take to finish when a server stops,
+// a little more than the time in which the log answers.
+const drain = 6 * time.Second
+
+// Main is the main server.
+type Main struct {
+	Ingest   *ingest.Handler
+	Registry *registry.Handler
+	// Ready says why reactions cannot be taken in now; nil when they can.
+	Ready  func(context.Context) error
+	Logger *slog.Logger
+}
+
+// Serve serves on ln until ctx ends and requests in flight are answered.
+func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
+	mux := http.NewServeMux()
+	m.Ingest.Routes(mux)
+	m.Registry.Routes(mux)
+	mux.Handle("/healthz", httpserve.Methods(func(w http.ResponseWriter, _ *http.Request) {
+		httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	}, http.MethodGet))
+	mux.Handle("/readyz", httpserve.Methods(func(w http.ResponseWriter, r *http.Request) {
+		if err := errors.Join(context.Cause(ctx), m.Ready(r.Context())); err != nil {
+			httpserve.Problemf(http.StatusServiceUnavailable, "not_ready", "%v", err).ServeHTTP(w, r)
+			return
+		}
+		httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+	}, http.MethodGet))
+	mux.Handle("/", httpserve.NotFound("/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/servers", "/healthz", "/readyz"))
+	return httpserve.Serve(ctx, ln, newServer(mux, ln, m.Logger), drain)
+}
+
+// Subscriber is a subscriber server.
+type Subscriber struct {
+	Fanout *fanout.Server
+	Logger *slog.Logger
+}
+
+// Serve serves on ln until ctx ends and the streams are told to come back
+// elsewhere. Fanout's own Run must be running for them to be told anything.
+func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
+	mux := http.NewServeMux()
+	s.Fanout.Routes(mux)
+	return httpserve.Serve(ctx, ln, newServer(mux, ln, s.Logger), drain)
+}
+
+func newServer(h http.Handler, ln net.Listener, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:  httpserve.LoopbackHost(h, ln.Addr()),
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// MaxSkew is how far the clock of a main server may be from the brokers'.
+const MaxSkew = 2 * time.Second
+
+// CheckSkew says what is wrong with a clock that is ahead of the brokers' by
+// this much.
+func CheckSkew(ahead time.Duration) error {
+	if ahead.Abs() <= MaxSkew {
+		return nil
+	}
+	where := "ahead of"
+	if ahead < 0 {
+		where = "behind"
+	}
+	return fmt.Errorf("this machine's clock is %v %s kafka's, and %v is allowed, because it decides which window a reaction is counted in: set the clock", ahead.Abs().Round(time.Millisecond), where, MaxSkew)
+}
