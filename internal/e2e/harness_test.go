@@ -1,0 +1,453 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// patience is how long anything may take before a test gives up on it.
+const patience = 60 * time.Second
+
+var binary string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "emostream-e2e-")
+	if err != nil {
+		panic(err)
+	}
+	binary = filepath.Join(dir, "emostream")
+	if runtime.GOOS == "windows" {
+		binary += ".exe"
+	}
+	build := exec.Command("go", "build", "-o", binary, "github.com/emostream/emostream/cmd/emostream")
+	build.Stderr = os.Stderr
+	code := 1
+	if err := build.Run(); err == nil {
+		code = m.Run()
+	}
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// process is a running emostream.
+type process struct {
+	t    *testing.T
+	cmd  *exec.Cmd
+	name string
+	logs lockedBuffer
+	done chan struct{}
+	out  chan string // lines of stdout
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// start runs emostream with args until the test ends.
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, name: strings.Join(args[:1], " "), cmd: exec.Command(binary, args...), done: make(chan struct{}), out: make(chan string, 100)}
+	p.cmd.Stderr = &p.logs
+	stdout, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(p.done)
+		for s := bufio.NewScanner(stdout); s.Scan(); {
+			p.out <- s.Text()
+		}
+		_ = p.cmd.Wait()
+	}()
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("%s said:\n%s", strings.Join(args, " "), tail(p.logs.String()))
+		}
+	})
+	return p
+}
+
+func tail(s string) string {
+	const most = 4000
+	if len(s) > most {
+		return "…" + s[len(s)-most:]
+	}
+	return s
+}
+
+// kill ends the process at once, as kill -9 does.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+// stop asks the process to stop, and waits until it has.
+func (p *process) stop() int {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		p.t.Errorf("interrupt %s: %v", p.name, err)
+	}
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		p.t.Errorf("%s did not stop when asked to", p.name)
+		p.kill()
+	}
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// line returns the next line of the process's stdout.
+func (p *process) line() string {
+	p.t.Helper()
+	select {
+	case s := <-p.out:
+		return s
+	case <-p.done:
+		p.t.Fatalf("%s ended with %d:\n%s", p.name, p.cmd.ProcessState.ExitCode(), tail(p.logs.String()))
+	case <-time.After(patience):
+		p.t.Fatalf("%s printed nothing:\n%s", p.name, tail(p.logs.String()))
+	}
+	return ""
+}
+
+// installation is what the tests need to know of a running pipeline.
+type installation struct {
+	t       *testing.T
+	main    []string // base URLs of the main servers
+	servers map[string]string
+	brokers []string
+	names   wire.Topics
+}
+
+// up starts everything in one process. Its topics are on the cluster under
+// test; more are more arguments.
+func up(t *testing.T, more ...string) (*process, *installation) {
+	t.Helper()
+	in := &installation{t: t, servers: map[string]string{}}
+	args := []string{"up", "--port", "0", "-o", "json", "--log-level", "info"}
+	if brokers := os.Getenv("EMOSTREAM_TEST_BROKERS"); brokers != "" {
+		in.names.Prefix = prefix(t)
+		args = append(args, "--brokers", brokers, "--topic-prefix", in.names.Prefix, "--group-prefix", in.names.Prefix)
+	} else if len(more) == 0 {
+		args = append(args, "--ephemeral")
+	}
+	p := start(t, append(args, more...)...)
+	in.read(p.line())
+	return p, in
+}
+
+// read takes in what up -o json says.
+func (in *installation) read(line string) {
+	in.t.Helper()
+	var a struct {
+		Ready       string
+		Brokers     []string
+		Subscribers []struct{ Name, URL string }
+	}
+	if err := json.Unmarshal([]byte(line), &a); err != nil {
+		in.t.Fatalf("%q: %v", line, err)
+	}
+	in.main, in.brokers = []string{a.Ready}, a.Brokers
+	for _, s := range a.Subscribers {
+		in.servers[s.Name] = s.URL
+	}
+}
+
+// prefix is a name for a test's own topics and groups.
+func prefix(t *testing.T) string {
+	return fmt.Sprintf("t%x.%s.", time.Now().UnixNano(), strings.NewReplacer("/", "_", " ", "_").Replace(t.Name()))
+}
+
+// until calls check again and again until it returns nil.
+func until(t *testing.T, what string, check func() error) {
+	t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	give := time.After(patience)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-give:
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+}
+
+// answer is what a main server says to a request.
+type answer struct {
+	status int
+	code   string
+	body   string
+}
+
+// post sends a JSON body.
+func post(url, contentType, body string) (answer, error) {
+	res, err := http.Post(url, contentType, strings.NewReader(body))
+	if err != nil {
+		return answer{}, err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	var said struct{ Code string }
+	_ = json.Unmarshal(b, &said)
+	return answer{res.StatusCode, said.Code, string(b)}, nil
+}
+
+// ledger counts what was acknowledged.
+type ledger struct {
+	mu       sync.Mutex
+	accepted map[string]int64 // by emoji
+	total    int64
+	inDoubt  int64
+	refused  int64
+	failed   error
+}
+
+// tap sends one reaction to a main server, again and again as long as it is
+// certainly not written, and enters the outcome.
+func (l *ledger) tap(ctx context.Context, client *http.Client, server, emoji string) {
+	body := fmt.Sprintf(`{"user_id":"e2e","emoji_type":%q,"timestamp":"now"}`, emoji)
+	for ctx.Err() == nil {
+		res, err := client.Post(server+"/send_emoji", "application/json", strings.NewReader(body))
+		if err != nil {
+			l.enter(func() { l.inDoubt++ })
+			return
+		}
+		b, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		switch {
+		case res.StatusCode == http.StatusOK:
+			l.enter(func() { l.accepted[emoji]++; l.total++ })
+			return
+		case bytes.Contains(b, []byte(`"not_written"`)):
+			l.enter(func() { l.refused++ })
+		case bytes.Contains(b, []byte(`"in_doubt"`)):
+			l.enter(func() { l.inDoubt++ })
+			return
+		default:
+			l.enter(func() { l.failed = fmt.Errorf("%d %s", res.StatusCode, b) })
+			return
+		}
+	}
+}
+
+func (l *ledger) enter(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+}
+
+// kinds are the emojis that the tests send.
+var kinds = strings.Fields("🔥 😂 👍 🎉 💯 😮 😢 🚀 💖 😀 😃 😄 😁 😆 😅 🤣 😊 😇 🙂 🙃 😉 😌 😍 🥰 😘 😗 😙 😚 😋 😛")
+
+// crowd sends n reactions of all kinds from a number of connections, evenly over
+// a time, to all main servers in turn.
+func (in *installation) crowd(ctx context.Context, n, connections int, over time.Duration) *ledger {
+	l := &ledger{accepted: map[string]int64{}}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}, Timeout: 20 * time.Second}
+	defer client.CloseIdleConnections()
+	var wg sync.WaitGroup
+	start := time.Now()
+	for c := range connections {
+		wg.Go(func() {
+			for i := c; i < n; i += connections {
+				due := start.Add(time.Duration(i) * over / time.Duration(n))
+				select {
+				case <-time.After(time.Until(due)):
+				case <-ctx.Done():
+					return
+				}
+				l.tap(ctx, client, in.main[i%len(in.main)], kinds[i%len(kinds)])
+			}
+		})
+	}
+	wg.Wait()
+	return l
+}
+
+// counted adds up the greatest count for each window and emoji in
+// emoji-aggregated.
+func (in *installation) counted() (map[string]int64, int64) {
+	in.t.Helper()
+	ctx, cancel := context.WithTimeout(in.t.Context(), patience)
+	defer cancel()
+	c, err := kafka.Open(kafka.Config{Brokers: in.brokers})
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	defer c.Close()
+	type key struct {
+		end     int64
+		channel string
+		emoji   string
+	}
+	greatest := map[key]int64{}
+	partitions, err := c.Partitions(ctx, in.names.Counts())
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	for p := range partitions {
+		offset, end, err := c.Offsets(ctx, in.names.Counts(), p)
+		if err != nil {
+			in.t.Fatal(err)
+		}
+		for r := c.Reader(in.names.Counts(), p); offset < end; {
+			b, err := r.Fetch(ctx, offset, time.Second)
+			if err != nil {
+				in.t.Fatal(err)
+			}
+			for _, rec := range b.Records {
+				var n wire.Count
+				if err := json.Unmarshal(rec.Value, &n); err != nil {
+					in.t.Fatal(err)
+				}
+				k := key{n.Window.End, n.Channel, n.Emoji}
+				greatest[k] = max(greatest[k], n.Count)
+			}
+			offset = b.Next
+		}
+	}
+	byEmoji, total := map[string]int64{}, int64(0)
+	for k, n := range greatest {
+		byEmoji[k.emoji] += n
+		total += n
+	}
+	return byEmoji, total
+}
+
+// checkCounted waits until all that was acknowledged is counted, and fails if
+// more is, beyond what is in doubt.
+func (in *installation) checkCounted(l *ledger) {
+	in.t.Helper()
+	if l.failed != nil {
+		in.t.Fatal(l.failed)
+	}
+	until(in.t, "all that was acknowledged is counted", func() error {
+		if _, total := in.counted(); total < l.total {
+			return fmt.Errorf("%d of %d (in doubt %d)", total, l.total, l.inDoubt)
+		}
+		return nil
+	})
+	byEmoji, total := in.counted()
+	if total > l.total+l.inDoubt {
+		in.t.Errorf("%d were counted, %d acknowledged and %d in doubt: some were counted twice", total, l.total, l.inDoubt)
+	}
+	for emoji, n := range l.accepted {
+		if byEmoji[emoji] < n {
+			in.t.Errorf("%s: %d counted of %d acknowledged", emoji, byEmoji[emoji], n)
+		}
+	}
+}
+
+// listener follows one subscriber server.
+type listener struct {
+	mu      sync.Mutex
+	windows map[int64]wire.Swarm // the greatest of each
+}
+
+func (l *listener) total() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := int64(0)
+	for _, s := range l.windows {
+		n += s.Total
+	}
+	return n
+}
+
+// listen follows a subscriber server's swarms until the test ends, from now on.
+func listen(t *testing.T, url string) *listener {
+	t.Helper()
+	l := &listener{windows: map[int64]wire.Swarm{}}
+	ctx, cancel := context.WithCancel(context.Background())
+	live, once := make(chan struct{}), sync.Once{}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		c := sse.Client{
+			URL:       url + "/v1/swarm",
+			Reconnect: 100 * time.Millisecond,
+			OnState: func(s sse.State) {
+				if s.Phase == sse.Live {
+					once.Do(func() { close(live) })
+				}
+			},
+			OnEvent: func(e sse.Event) error {
+				s, err := wire.DecodeSwarm(e.Data)
+				if err != nil {
+					return err
+				}
+				l.mu.Lock()
+				defer l.mu.Unlock()
+				if old, ok := l.windows[s.Window.End]; !ok || s.Total > old.Total {
+					l.windows[s.Window.End] = s
+				}
+				return nil
+			},
+		}
+		if err := c.Run(ctx); err != nil {
+			t.Errorf("listen to %s: %v", url, err)
+		}
+	})
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	select {
+	case <-live:
+	case <-time.After(patience):
+		t.Fatalf("no stream at %s", url)
+	}
+	return l
+}
+
+// checkShown waits until a listener has been shown all that was acknowledged.
+func (l *listener) checkShown(t *testing.T, name string, led *ledger) {
+	t.Helper()
+	until(t, name+" shows all", func() error {
+		if n := l.total(); n < led.total {
+			return fmt.Errorf("%d of %d", n, led.total)
+		}
+		return nil
+	})
+	if n := l.total(); n > led.total+led.inDoubt {
+		t.Errorf("%s shows %d, and %d were acknowledged, %d in doubt", name, n, led.total, led.inDoubt)
+	}
+}

@@ -1,0 +1,124 @@
+package e2e_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A tap arrives at both kinds of stream.
+func TestTapIsShown(t *testing.T) {
+	p, in := up(t)
+	res, err := http.Get(in.main[0] + "/register?user_id=ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	var a struct {
+		ServerURL  string `json:"server_url"`
+		ServerName string `json:"server_name"`
+		UserID     string `json:"user_id"`
+		Message    string `json:"message"`
+		StreamURL  string `json:"stream_url"`
+	}
+	if err := json.NewDecoder(res.Body).Decode(&a); err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("register: %d %v", res.StatusCode, err)
+	}
+	if base := in.servers[a.ServerName]; base == "" || a.ServerURL != base+"/"+a.ServerName || a.StreamURL != base+"/v1/swarm" ||
+		a.UserID != "ann" || a.Message != "Assigned to "+a.ServerName {
+		t.Fatalf("register answered %+v", a)
+	}
+
+	singles, err := http.Get(a.ServerURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer singles.Body.Close()
+	swarms := listen(t, in.servers[a.ServerName])
+
+	got, err := post(in.main[0]+"/send_emoji", "application/json", `{"user_id":"ann","emoji_type":":fire:","timestamp":"2025-01-01T00:00:00"}`)
+	if err != nil || got.status != http.StatusOK || !strings.Contains(got.body, `"status":"Message queued","accepted_at":"`) {
+		t.Fatalf("send_emoji answered %+v, %v", got, err)
+	}
+	data := ""
+	for s := bufio.NewScanner(singles.Body); data == "" && s.Scan(); {
+		data, _ = strings.CutPrefix(s.Text(), "data: ")
+		if data == s.Text() {
+			data = ""
+		}
+	}
+	if data != `"🔥"` {
+		t.Errorf("the stream of single emojis sent %q", data)
+	}
+	until(t, "the swarm", func() error {
+		if swarms.total() != 1 {
+			return fmt.Errorf("it shows %d", swarms.total())
+		}
+		return nil
+	})
+	if code := p.stop(); code != 0 {
+		t.Errorf("up ended with %d when it was asked to stop", code)
+	}
+}
+
+// What many connections send at once is counted and shown, no more and no less.
+func TestTotals(t *testing.T) {
+	_, in := up(t)
+	listeners := map[string]*listener{}
+	for name, url := range in.servers {
+		listeners[name] = listen(t, url)
+	}
+	led := in.crowd(t.Context(), 10_000, 32, 5*time.Second)
+	if led.total != 10_000 {
+		t.Fatalf("%d of 10000 were acknowledged, %d in doubt, %v", led.total, led.inDoubt, led.failed)
+	}
+	in.checkCounted(led)
+	for name, l := range listeners {
+		l.checkShown(t, name, led)
+	}
+}
+
+// Killed in the middle of a window and started again, up has lost nothing that
+// it acknowledged and counts nothing twice.
+func TestKilled(t *testing.T) {
+	dir := t.TempDir()
+	more := []string{}
+	if os.Getenv("EMOSTREAM_TEST_BROKERS") == "" {
+		more = []string{"--data-dir", dir}
+	}
+	var before *installation
+	total := &ledger{accepted: map[string]int64{}}
+	args := []string{}
+	for round := range 3 {
+		var p *process
+		var in *installation
+		if round == 0 {
+			p, in = up(t, more...)
+			before = in
+		} else {
+			p = start(t, args...)
+			in = &installation{t: t, servers: map[string]string{}, names: before.names}
+			in.read(p.line())
+		}
+		args = p.cmd.Args[1:]
+		done := make(chan *ledger)
+		go func() { done <- in.crowd(t.Context(), 2000, 16, 3*time.Second) }()
+		if round < 2 {
+			<-time.After(1200 * time.Millisecond) // somewhere in a window, with requests in flight
+			p.kill()
+		}
+		led := <-done
+		for e, n := range led.accepted {
+			total.accepted[e] += n
+		}
+		total.total += led.total
+		total.inDoubt += led.inDoubt
+		before = in
+	}
+	before.checkCounted(total)
+}
