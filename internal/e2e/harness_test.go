@@ -386,12 +386,15 @@ type listener struct {
 	windows map[int64]wire.Swarm // the greatest of each
 }
 
-func (l *listener) total() int64 {
+// total adds up the windows that end after a time.
+func (l *listener) total(after time.Time) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n := int64(0)
 	for _, s := range l.windows {
-		n += s.Total
+		if s.Window.End > after.UnixMilli() {
+			n += s.Total
+		}
 	}
 	return n
 }
@@ -438,16 +441,17 @@ func listen(t *testing.T, url string) *listener {
 	return l
 }
 
-// checkShown waits until a listener has been shown all that was acknowledged.
-func (l *listener) checkShown(t *testing.T, name string, led *ledger) {
+// checkShown waits until a listener has been shown all that was acknowledged
+// after a time.
+func (l *listener) checkShown(t *testing.T, name string, after time.Time, led *ledger) {
 	t.Helper()
 	until(t, name+" shows all", func() error {
-		if n := l.total(); n < led.total {
+		if n := l.total(after); n < led.total {
 			return fmt.Errorf("%d of %d", n, led.total)
 		}
 		return nil
 	})
-	if n := l.total(); n > led.total+led.inDoubt {
+	if n := l.total(after); n > led.total+led.inDoubt {
 		t.Errorf("%s shows %d, and %d were acknowledged, %d in doubt", name, n, led.total, led.inDoubt)
 	}
 }

@@ -56,8 +56,8 @@ func TestTapIsShown(t *testing.T) {
 		t.Errorf("the stream of single emojis sent %q", data)
 	}
 	until(t, "the swarm", func() error {
-		if swarms.total() != 1 {
-			return fmt.Errorf("it shows %d", swarms.total())
+		if swarms.total(time.Time{}) != 1 {
+			return fmt.Errorf("it shows %d", swarms.total(time.Time{}))
 		}
 		return nil
 	})
@@ -79,7 +79,7 @@ func TestTotals(t *testing.T) {
 	}
 	in.checkCounted(led)
 	for name, l := range listeners {
-		l.checkShown(t, name, led)
+		l.checkShown(t, name, time.Time{}, led)
 	}
 }
 
