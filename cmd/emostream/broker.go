@@ -90,7 +90,7 @@ development, demonstrations and small events; for more there is Apache Kafka.`,
 				return err
 			}
 			cfg.Advertise, cfg.Logger = advertise, log
-			b, err := openBroker(cfg, "--listen", "emostream broker --listen localhost:9192")
+			b, err := openBroker(cmd.Context(), cfg, "--listen", "emostream broker --listen localhost:9192")
 			if err != nil {
 				return err
 			}
@@ -111,8 +111,8 @@ development, demonstrations and small events; for more there is Apache Kafka.`,
 
 // openBroker opens a broker; an address that is taken is explained by the flag
 // that moves it.
-func openBroker(cfg broker.Config, flag, hint string) (*broker.Broker, error) {
-	ln, err := listen(cfg.Listen, flag, hint)
+func openBroker(ctx context.Context, cfg broker.Config, flag, hint string) (*broker.Broker, error) {
+	ln, err := listen(ctx, cfg.Listen, flag, hint)
 	if err != nil {
 		return nil, err
 	}

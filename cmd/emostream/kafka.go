@@ -88,16 +88,14 @@ func newFollower(c *kafka.Client, names wire.Topics, log *slog.Logger) *follower
 // run follows the topic, which must exist, until ctx ends.
 func (f *follower) run(ctx context.Context) error {
 	from, err := f.client.OffsetAt(ctx, f.topic, 0, time.Now().Add(-roster.Memory))
-	if err == nil {
-		var end int64
-		if _, end, err = f.client.Offsets(ctx, f.topic, 0); err == nil {
-			return f.roster.Follow(ctx, f.client.Reader(f.topic, 0), from, end, f.log, func() { close(f.caught) })
-		}
+	if err != nil {
+		return fmt.Errorf("follow the subscriber servers: %w", err)
 	}
-	if ctx.Err() != nil {
-		return nil
+	_, end, err := f.client.Offsets(ctx, f.topic, 0)
+	if err != nil {
+		return fmt.Errorf("follow the subscriber servers: %w", err)
 	}
-	return fmt.Errorf("follow the subscriber servers: %w", err)
+	return f.roster.Follow(ctx, f.client.Reader(f.topic, 0), from, end, f.log, func() { close(f.caught) })
 }
 
 // wait returns once the roster can be used, or ctx ends.

@@ -16,9 +16,9 @@ import (
 
 // Set by the linker in releases.
 var (
-	version = "dev"     //nolint:gochecknoglobals // -ldflags -X needs a variable
-	commit  = "unknown" //nolint:gochecknoglobals // -ldflags -X needs a variable
-	date    = "unknown" //nolint:gochecknoglobals // -ldflags -X needs a variable
+	version = "dev"
+	commit  = "unknown"
+	date    = "unknown"
 )
 
 func main() {

@@ -61,8 +61,7 @@ func execute(ctx context.Context, io streams, args []string) int {
 		return exitInterrupted
 	}
 	code := exitFailed
-	var exit *exitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exitError](err); ok {
 		code = exit.code
 	}
 	_, _ = fmt.Fprintf(io.err, "emostream: %v\n", err)

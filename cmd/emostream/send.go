@@ -234,14 +234,14 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	}
 	for i, o := range outcomes {
 		n := max(1, batch[i].Count)
-		switch {
-		case o.Code == "":
+		switch o.Code {
+		case "":
 			s.report.Accepted += n
 			s.mu.Lock()
 			s.last = o.AcceptedAt
 			s.mu.Unlock()
 			continue
-		case o.Code == "in_doubt":
+		case "in_doubt":
 			s.report.InDoubt += n
 		default:
 			s.report.Rejected += n

@@ -55,7 +55,7 @@ copies can run behind a load balancer.`,
     -d '{"user_id":"ann","emoji_type":"🔥"}'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ln, err := listen(addr, "--listen", "emostream serve --listen 127.0.0.1:5050")
+			ln, err := listen(cmd.Context(), addr, "--listen", "emostream serve --listen 127.0.0.1:5050")
 			if err != nil {
 				return err
 			}

@@ -60,9 +60,10 @@ func (s *stageFlags) run(ctx context.Context, io streams, role string, f func(co
 	}
 	defer client.Close()
 	reg := newRegistry()
+	stopped := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	if s.metricsListen != "" {
-		ln, err := listenMetrics(s.metricsListen)
+		ln, err := listenMetrics(ctx, s.metricsListen)
 		if err != nil {
 			return err
 		}
@@ -74,7 +75,7 @@ func (s *stageFlags) run(ctx context.Context, io streams, role string, f func(co
 		defer cancel()
 		return f(work, stage{s, client, log, reg})
 	})
-	if err := g.Wait(); err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) {
+	if err := g.Wait(); err != nil && (stopped.Err() == nil || !errors.Is(err, context.Canceled)) {
 		return err
 	}
 	log.Info("stopped")
@@ -94,11 +95,11 @@ func newRegistry() *prometheus.Registry {
 }
 
 // listenMetrics binds an address, or a port on loopback.
-func listenMetrics(addr string) (net.Listener, error) {
+func listenMetrics(ctx context.Context, addr string) (net.Listener, error) {
 	if !strings.Contains(addr, ":") {
 		addr = "127.0.0.1:" + addr
 	}
-	return listen(addr, "--metrics-listen", "")
+	return listen(ctx, addr, "--metrics-listen", "")
 }
 
 func serveMetrics(ctx context.Context, ln net.Listener, reg *prometheus.Registry) error {
@@ -114,8 +115,8 @@ func serveMetrics(ctx context.Context, ln net.Listener, reg *prometheus.Registry
 }
 
 // listen binds an address; hint is a command that works where that is taken.
-func listen(addr, flag, hint string) (net.Listener, error) {
-	ln, err := httpserve.Listen(addr, flag)
+func listen(ctx context.Context, addr, flag, hint string) (net.Listener, error) {
+	ln, err := httpserve.Listen(ctx, addr, flag)
 	if err == nil {
 		return ln, nil
 	}

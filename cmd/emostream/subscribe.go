@@ -33,7 +33,7 @@ func (f *subscribeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.repeats, "repeats", 100, "how often an emoji comes at most for one window in the stream of single emojis")
 }
 
-var clusterName = regexp.MustCompile(`^cluster_[1-9][0-9]{0,3}$`) //nolint:gochecknoglobals // a compiled constant
+var clusterName = regexp.MustCompile(`^cluster_[1-9][0-9]{0,3}$`)
 
 func checkCluster(name string) error {
 	if !clusterName.MatchString(name) {
@@ -65,7 +65,7 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 			if addr == "" {
 				addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(5000+n))
 			}
-			ln, err := listen(addr, "--listen", "emostream subscribe --listen 127.0.0.1:0")
+			ln, err := listen(cmd.Context(), addr, "--listen", "emostream subscribe --listen 127.0.0.1:0")
 			if err != nil {
 				return err
 			}

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -160,7 +162,7 @@ func (f *upFlags) build(cmd *cobra.Command, log *slog.Logger) (h *house, err err
 		}
 	}()
 	hint := fmt.Sprintf("emostream up --port %d", 5050)
-	mainLn, err := listen(net.JoinHostPort(f.host, strconv.Itoa(f.port)), "--port", hint)
+	mainLn, err := listen(cmd.Context(), net.JoinHostPort(f.host, strconv.Itoa(f.port)), "--port", hint)
 	if err != nil {
 		return h, err
 	}
@@ -171,7 +173,7 @@ func (f *upFlags) build(cmd *cobra.Command, log *slog.Logger) (h *house, err err
 		if f.port > 0 {
 			port = f.port + 1 + i
 		}
-		if subLns[i], err = listen(net.JoinHostPort(f.host, strconv.Itoa(port)), "--port", hint); err != nil {
+		if subLns[i], err = listen(cmd.Context(), net.JoinHostPort(f.host, strconv.Itoa(port)), "--port", hint); err != nil {
 			return h, err
 		}
 		h.cleanup(func() { _ = subLns[i].Close() })
@@ -179,7 +181,11 @@ func (f *upFlags) build(cmd *cobra.Command, log *slog.Logger) (h *house, err err
 
 	var brokerRun func(context.Context) error
 	if len(f.brokers) == 0 {
-		if brokerRun, err = h.openBroker(cmd); err != nil {
+		addr := f.brokerListen
+		if f.port == 0 && !cmd.Flags().Changed("broker-listen") {
+			addr = "localhost:0"
+		}
+		if brokerRun, err = h.openBroker(cmd.Context(), addr); err != nil {
 			return h, err
 		}
 	}
@@ -221,7 +227,7 @@ func (f *upFlags) build(cmd *cobra.Command, log *slog.Logger) (h *house, err err
 		h.add("broker", brokerRun)
 	}
 	if f.metricsListen != "" {
-		ln, err := listenMetrics(f.metricsListen)
+		ln, err := listenMetrics(cmd.Context(), f.metricsListen)
 		if err != nil {
 			return h, err
 		}
@@ -232,18 +238,14 @@ func (f *upFlags) build(cmd *cobra.Command, log *slog.Logger) (h *house, err err
 }
 
 // openBroker opens the embedded broker and makes it the one that all use.
-func (h *house) openBroker(cmd *cobra.Command) (run func(context.Context) error, err error) {
+func (h *house) openBroker(ctx context.Context, addr string) (run func(context.Context) error, err error) {
 	f := h.flags
-	addr := f.brokerListen
-	if f.port == 0 && !cmd.Flags().Changed("broker-listen") {
-		addr = "localhost:0"
-	}
 	cfg, err := f.broker.config(addr)
 	if err != nil {
 		return nil, err
 	}
 	cfg.Logger = h.log
-	b, err := openBroker(cfg, "--broker-listen", "emostream up --broker-listen localhost:9192")
+	b, err := openBroker(ctx, cfg, "--broker-listen", "emostream up --broker-listen localhost:9192")
 	if err != nil {
 		return nil, err
 	}
@@ -260,8 +262,8 @@ func (h *house) cleanup(f func()) { h.cleanups = append(h.cleanups, f) }
 
 // close undoes what build did, last things first.
 func (h *house) close() {
-	for i := len(h.cleanups) - 1; i >= 0; i-- {
-		h.cleanups[i]()
+	for _, f := range slices.Backward(h.cleanups) {
+		f()
 	}
 	h.cleanups = nil
 }
@@ -366,7 +368,7 @@ func (h *house) describe(io streams) {
 	for _, s := range a.Subscribers {
 		p("  %-12s  %s/v1/swarm  (%s)", s.Name, s.URL, s.Cluster)
 	}
-	p("  kafka         %s", joinOr(a.Broker, "-"))
+	p("  kafka         %s", strings.Join(a.Broker, ","))
 	if a.Data != "" {
 		p("  log           %s", a.Data)
 	}
@@ -393,15 +395,4 @@ func (h *house) announce(io streams, asJSON bool) {
 		return
 	}
 	_, _ = fmt.Fprintf(io.out, "ready %s\n", h.addresses.Ready)
-}
-
-func joinOr(list []string, empty string) string {
-	if len(list) == 0 {
-		return empty
-	}
-	out := list[0]
-	for _, s := range list[1:] {
-		out += "," + s
-	}
-	return out
 }

@@ -43,7 +43,7 @@ func (f *clientFlags) client(user string) (*client.Client, error) {
 }
 
 // errEnough ends a watch that has seen as much as it wanted.
-var errEnough = errors.New("enough") //nolint:gochecknoglobals // a sentinel
+var errEnough = errors.New("enough")
 
 func newWatch(io streams) *cobra.Command {
 	var (

@@ -189,6 +189,7 @@ func (in *installation) read(line string) {
 
 // prefix is a name for a test's own topics and groups.
 func prefix(t *testing.T) string {
+	t.Helper()
 	return fmt.Sprintf("t%x.%s.", time.Now().UnixNano(), strings.NewReplacer("/", "_", " ", "_").Replace(t.Name()))
 }
 

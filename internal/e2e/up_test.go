@@ -91,18 +91,16 @@ func TestKilled(t *testing.T) {
 	if os.Getenv("EMOSTREAM_TEST_BROKERS") == "" {
 		more = []string{"--data-dir", dir}
 	}
-	var before *installation
+	var in *installation
 	total := &ledger{accepted: map[string]int64{}}
 	args := []string{}
 	for round := range 3 {
 		var p *process
-		var in *installation
 		if round == 0 {
 			p, in = up(t, more...)
-			before = in
 		} else {
 			p = start(t, args...)
-			in = &installation{t: t, servers: map[string]string{}, names: before.names}
+			in = &installation{t: t, servers: map[string]string{}, names: in.names}
 			in.read(p.line())
 		}
 		args = p.cmd.Args[1:]
@@ -118,7 +116,6 @@ func TestKilled(t *testing.T) {
 		}
 		total.total += led.total
 		total.inDoubt += led.inDoubt
-		before = in
 	}
-	before.checkCounted(total)
+	in.checkCounted(total)
 }

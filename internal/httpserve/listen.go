@@ -23,10 +23,10 @@ import (
 )
 
 // Listen binds the TCP address addr at once. flag is how the user moves it, such
-// as --port; errors name it. Every error is a *[ListenError].
-func Listen(addr, flag string) (net.Listener, error) {
-	// No context: binding does not wait, and names are looked up once, at start.
-	ln, err := new(net.ListenConfig).Listen(context.Background(), "tcp", addr)
+// as --port; errors name it. ctx bounds the look-up of a name and nothing after it.
+// Every error is a *[ListenError].
+func Listen(ctx context.Context, addr, flag string) (net.Listener, error) {
+	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err == nil {
 		return ln, nil
 	}

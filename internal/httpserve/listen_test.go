@@ -14,7 +14,7 @@ import (
 )
 
 func TestListenOnAnyPort(t *testing.T) {
-	ln, err := httpserve.Listen("localhost:0", "--port")
+	ln, err := httpserve.Listen(t.Context(), "localhost:0", "--port")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,14 +25,14 @@ func TestListenOnAnyPort(t *testing.T) {
 }
 
 func TestListenOnTakenPort(t *testing.T) {
-	ln, err := httpserve.Listen("127.0.0.1:0", "--port")
+	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0", "--port")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = ln.Close() }()
 	addr := ln.Addr().String()
 
-	_, err = httpserve.Listen(addr, "--port")
+	_, err = httpserve.Listen(t.Context(), addr, "--port")
 	failed, ok := errors.AsType[*httpserve.ListenError](err)
 	if !ok || !failed.InUse() {
 		t.Fatalf("Listen = %v, want a taken port", err)
@@ -88,7 +88,7 @@ func TestListenErrors(t *testing.T) {
 
 func TestListenOnNonsense(t *testing.T) {
 	for _, addr := range []string{"5000", "127.0.0.1:70000", "127.0.0.1:http-alt-nonsense"} {
-		_, err := httpserve.Listen(addr, "--port")
+		_, err := httpserve.Listen(t.Context(), addr, "--port")
 		failed, ok := errors.AsType[*httpserve.ListenError](err)
 		if !ok || failed.InUse() || failed.Owner != "" || strings.Count(err.Error(), addr) == 0 {
 			t.Errorf("Listen(%q) = %v, want an error that names the address", addr, err)
