@@ -48,7 +48,7 @@ var errInterrupted = errors.New("interrupted")
 
 // execute runs the command line and returns the exit code.
 func execute(ctx context.Context, io streams, args []string) int {
-	root := newRoot(io)
+	root := newRoot(io) //nolint:contextcheck // commands are handed ctx when they run
 	root.SetArgs(args)
 	root.SetIn(io.in)
 	root.SetOut(io.out)

@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 
 // process is a running emostream.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	cmd  *exec.Cmd
 	name string
 	logs lockedBuffer
@@ -74,7 +74,7 @@ func (l *lockedBuffer) String() string {
 }
 
 // start runs emostream with args until the test ends.
-func start(t *testing.T, args ...string) *process {
+func start(t testing.TB, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, name: strings.Join(args[:1], " "), cmd: exec.Command(binary, args...), done: make(chan struct{}), out: make(chan string, 100)}
 	p.cmd.Stderr = &p.logs
@@ -146,7 +146,7 @@ func (p *process) line() string {
 
 // installation is what the tests need to know of a running pipeline.
 type installation struct {
-	t       *testing.T
+	t       testing.TB
 	main    []string // base URLs of the main servers
 	servers map[string]string
 	brokers []string
@@ -155,7 +155,7 @@ type installation struct {
 
 // up starts everything in one process. Its topics are on the cluster under
 // test; more are more arguments.
-func up(t *testing.T, more ...string) (*process, *installation) {
+func up(t testing.TB, more ...string) (*process, *installation) {
 	t.Helper()
 	in := &installation{t: t, servers: map[string]string{}}
 	args := []string{"up", "--port", "0", "-o", "json", "--log-level", "info"}
@@ -188,13 +188,13 @@ func (in *installation) read(line string) {
 }
 
 // prefix is a name for a test's own topics and groups.
-func prefix(t *testing.T) string {
+func prefix(t testing.TB) string {
 	t.Helper()
 	return fmt.Sprintf("t%x.%s.", time.Now().UnixNano(), strings.NewReplacer("/", "_", " ", "_").Replace(t.Name()))
 }
 
 // until calls check again and again until it returns nil.
-func until(t *testing.T, what string, check func() error) {
+func until(t testing.TB, what string, check func() error) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// addresses is where everything is that up runs, as -o json prints it.
+type addresses struct {
+	Ready       string       `json:"ready"` // of the main server
+	Brokers     []string     `json:"brokers"`
+	Data        string       `json:"data,omitempty"` // folder of the embedded broker's log
+	Metrics     string       `json:"metrics,omitempty"`
+	Subscribers []subscriber `json:"subscribers"`
+}
+
+// subscriber is where a subscriber server is.
+type subscriber struct {
+	Name    string `json:"name"`
+	Cluster string `json:"cluster"`
+	URL     string `json:"url"`
+}
+
+// describe tells a person where everything is and how to try it.
+func (a addresses) describe(io streams) {
+	p := func(format string, args ...any) { _, _ = fmt.Fprintf(io.err, format+"\n", args...) }
+	p("Emostream %s", version)
+	p("")
+	p("  main server   %s", a.Ready)
+	for _, s := range a.Subscribers {
+		p("  %-12s  %s/v1/swarm  (%s)", s.Name, s.URL, s.Cluster)
+	}
+	p("  kafka         %s", strings.Join(a.Brokers, ","))
+	if a.Data != "" {
+		p("  log           %s", a.Data)
+	}
+	if a.Metrics != "" {
+		p("  metrics       %s", a.Metrics)
+	}
+	server := ""
+	if a.Ready != defaultServer {
+		server = " --server " + a.Ready
+	}
+	p("")
+	p("Watch in another terminal:   emostream watch%s", server)
+	p("Send from a third:           emostream send 🔥 🎉%s", server)
+	p("or with curl:")
+	p("")
+	p(`  curl -X POST %s/send_emoji -H 'Content-Type: application/json' -d '{"user_id":"ann","emoji_type":"🔥"}'`, a.Ready)
+	p("")
+}
+
+// announce says that all is ready.
+func (a addresses) announce(io streams, asJSON bool) {
+	if asJSON {
+		_ = json.NewEncoder(io.out).Encode(a)
+		return
+	}
+	_, _ = fmt.Fprintf(io.out, "ready %s\n", a.Ready)
+}
