@@ -28,7 +28,7 @@ test-kafka: ## Tests on three Apache Kafka brokers (needs Java 17; Maven the fir
 	$(TOOLS)/kafkatest -brokers 3 -- go test -count=1 -p 1 -timeout 20m ./internal/kafkatest ./internal/e2e/...
 
 test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system (needs Python 3)
-	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m ./internal/pytest/...
+	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run Python ./internal/e2e
 
 fuzz: ## Every fuzz target for FUZZTIME (default 30s)
 	@set -e; for pkg in $$(go list ./...); do \
@@ -60,7 +60,7 @@ $(GOLANGCI) $(GORELEASER):
 	mv $@.new/* $@ && rmdir $@.new
 	ln -sf $(@F) $(@:-$(VERSION)=)
 
-$(VENV)/requirements.txt: internal/pytest/requirements.txt
+$(VENV)/requirements.txt: internal/e2e/testdata/python/requirements.txt
 	python3 -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	cp $< $@

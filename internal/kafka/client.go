@@ -146,7 +146,12 @@ func passing(err error) bool {
 	if !errors.As(err, &k) {
 		return true
 	}
-	return k.Temporary() || k == kafka.Unknown || k == kafka.UnknownTopicOrPartition
+	switch k {
+	case kafka.Unknown, kafka.UnknownTopicOrPartition,
+		kafka.RebalanceInProgress, kafka.IllegalGeneration, kafka.UnknownMemberId, kafka.MemberIDRequired: // while joining a group
+		return true
+	}
+	return k.Temporary()
 }
 
 // notSent says whether a request certainly never left this process.

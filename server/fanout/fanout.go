@@ -94,26 +94,30 @@ type Server struct {
 	hub      *Hub
 	metrics  metrics
 	clients  atomic.Int64
-	filled   atomic.Bool // the ring holds what was in the topic at the start
-	claimed  atomic.Bool // the name is ours
+	filled   chan struct{} // closed once the ring holds what was in the topic at the start
+	claimed  atomic.Bool   // the name is ours
 }
 
 // New returns a server.
 func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness)}
+	s := &Server{cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness), filled: make(chan struct{})}
 	s.metrics = newMetrics(cfg.Metrics, func() float64 { return float64(s.clients.Load()) })
 	return s
 }
 
 // enter counts a client in, unless the server is full.
 func (s *Server) enter() bool {
-	if s.clients.Add(1) > int64(s.cfg.Capacity) {
-		s.clients.Add(-1)
-		s.metrics.full.Inc()
-		return false
+	for {
+		n := s.clients.Load()
+		if n >= int64(s.cfg.Capacity) {
+			s.metrics.full.Inc()
+			return false
+		}
+		if s.clients.CompareAndSwap(n, n+1) {
+			return true
+		}
 	}
-	return true
 }
 
 func (s *Server) exit() { s.clients.Add(-1) }
@@ -123,11 +127,13 @@ func (s *Server) Clients() int { return int(s.clients.Load()) }
 
 // Ready says why the server cannot be used yet; nil when it can.
 func (s *Server) Ready() error {
-	switch {
-	case !s.filled.Load():
-		return errors.New("the recent windows are not read yet")
-	case !s.claimed.Load():
-		return fmt.Errorf("the name %s is not claimed yet", s.cfg.Name)
+	select {
+	case <-s.filled:
+	default:
+		return fmt.Errorf("the recent windows of %s are not read yet: wait, and see whether kafka can be reached if it takes long", s.cfg.Topic)
+	}
+	if !s.claimed.Load() {
+		return fmt.Errorf("the name %s is not claimed yet: wait until its former owner has been silent for some seconds", s.cfg.Name)
 	}
 	return nil
 }
@@ -135,24 +141,37 @@ func (s *Server) Ready() error {
 // Run follows the topic from offset on, where the log ended at end when the
 // server began, and announces the server until ctx ends. Then it says that it
 // drains, and, once drained has been closed, that it is gone, and returns nil. It
-// fails when another live server has its name.
+// fails when another live server has its name, and when the topic cannot be
+// followed; then it waits for nothing. It runs once.
 func (s *Server) Run(ctx context.Context, offset, end int64, drained <-chan struct{}) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return s.follow(ctx, offset, end) })
-	g.Go(func() error { return s.announce(ctx, drained) })
+	g, both := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.follow(both, offset, end) })
+	g.Go(func() error {
+		if err := s.announce(both); err != nil || !s.claimed.Load() {
+			return err
+		}
+		last := context.WithoutCancel(ctx)
+		s.beat(last, wire.StateDraining)
+		if ctx.Err() != nil { // else the caller has yet to hear that it failed
+			<-drained
+		}
+		s.beat(last, wire.StateGone)
+		return nil
+	})
 	return g.Wait()
 }
 
 // follow feeds the hub.
 func (s *Server) follow(ctx context.Context, offset, end int64) error {
-	sweep := time.Now()
+	sweep, filled := time.Now(), false
 	for {
-		if offset >= end {
-			s.filled.Store(true)
+		if !filled && offset >= end {
+			filled = true
+			close(s.filled)
 		}
 		b, err := s.cfg.Log.Fetch(ctx, offset, time.Second)
 		if gone := (*stream.OutOfRangeError)(nil); errors.As(err, &gone) {
-			offset = gone.Start
+			offset, end = gone.Start, min(end, gone.End) // it may be shorter than it was
 			continue
 		}
 		if ctx.Err() != nil {
@@ -162,7 +181,7 @@ func (s *Server) follow(ctx context.Context, offset, end int64) error {
 			return fmt.Errorf("follow %s: %w", s.cfg.Topic, err)
 		}
 		for _, r := range b.Records {
-			s.take(r)
+			s.take(r, filled)
 		}
 		offset = b.Next
 		if now := time.Now(); now.Sub(sweep) > time.Minute {
@@ -172,7 +191,8 @@ func (s *Server) follow(ctx context.Context, offset, end int64) error {
 	}
 }
 
-func (s *Server) take(r stream.Record) {
+// take hands a record to the hub; live says that it is no history.
+func (s *Server) take(r stream.Record, live bool) {
 	swarm, err := wire.DecodeSwarm(r.Value)
 	if err != nil {
 		s.cfg.Logger.Warn("a record was passed over", "topic", s.cfg.Topic, "offset", r.Offset, "error", err)
@@ -185,35 +205,35 @@ func (s *Server) take(r stream.Record) {
 	}
 	if news {
 		s.metrics.swarms.Inc()
-		if s.filled.Load() {
+		if live {
 			s.metrics.delay.Observe(time.Since(time.UnixMilli(swarm.Window.End)).Seconds())
 		}
 		s.cfg.Logger.Debug("swarm", "channel", swarm.Channel, "end", time.UnixMilli(swarm.Window.End).UTC().Format(wire.TimeFormat), "total", swarm.Total)
 	}
 }
 
-// announce sends a heartbeat every second, once the name is ours.
-func (s *Server) announce(ctx context.Context, drained <-chan struct{}) error {
+// announce sends a heartbeat every second, once the name is ours, until ctx ends.
+func (s *Server) announce(ctx context.Context) error {
 	if err := s.claim(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
 	s.claimed.Store(true)
+	since := time.Now()
 	t := time.NewTicker(roster.Heartbeat)
 	defer t.Stop()
 	for {
 		s.beat(ctx, wire.StateServing)
 		select {
 		case <-ctx.Done():
-			ctx := context.WithoutCancel(ctx)
-			s.beat(ctx, wire.StateDraining)
-			<-drained
-			s.beat(ctx, wire.StateGone)
 			return nil
 		case <-t.C:
 		}
-		// Of two that began at once, the one that began later gives way.
-		if r, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now()); ok && r.URL != s.cfg.URL &&
-			r.StartedAt+r.Instance < s.startedAt()+s.instance {
+		// Of two that began at once, the one that began later gives way. A rival
+		// under our own URL was heard of before it left the port to us, unless
+		// the URL is that of a proxy.
+		r, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now())
+		alive := ok && (r.URL != s.cfg.URL || r.Heard.After(since.Add(2*roster.Heartbeat)))
+		if alive && r.StartedAt+r.Instance < s.startedAt()+s.instance {
 			return s.taken(r)
 		}
 	}

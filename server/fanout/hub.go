@@ -44,22 +44,24 @@ func NewHub(repeats int, lateness time.Duration) *Hub {
 
 // feed is one channel.
 type feed struct {
-	hub *Hub
+	name string
+	hub  *Hub
 
-	mu        sync.Mutex
-	windows   []*window // by end
-	updates   []update  // the latest ones, in order
-	sent      uint64    // updates ever
-	changed   chan struct{}
-	listeners int
-	touched   time.Time
+	listeners int       // guarded by hub.mu, so that a feed in use is never dropped
+	touched   time.Time // when it was last heard of; guarded by hub.mu
+
+	mu      sync.Mutex // may be locked while hub.mu is, not the other way round
+	windows []*window  // by end
+	updates []update   // the latest ones, in order
+	sent    uint64     // updates ever
+	changed chan struct{}
 }
 
 // window is the newest known of one window.
 type window struct {
 	end      int64
 	total    int64
-	revised  bool
+	revised  bool   // told when a newer window, or less of this one, was known
 	frame    []byte // with its id
 	idLength int    // of the id line, which is cut off where an id must not go back
 	shown    map[string]int
@@ -75,15 +77,14 @@ type update struct {
 	taps  []byte
 }
 
-// feed returns a channel's feed, which it makes if need be.
+// feed returns a channel's feed, which it makes if need be; h.mu is held.
 func (h *Hub) feed(channel string) *feed {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	f := h.feeds[channel]
 	if f == nil {
-		f = &feed{hub: h, changed: make(chan struct{}), touched: time.Now()}
+		f = &feed{name: channel, hub: h, changed: make(chan struct{})}
 		h.feeds[channel] = f
 	}
+	f.touched = time.Now()
 	return f
 }
 
@@ -95,13 +96,16 @@ func (h *Hub) Publish(s wire.Swarm) (news bool, err error) {
 	if err != nil {
 		return false, fmt.Errorf("encode a swarm: %w", err)
 	}
-	return h.feed(s.Channel).publish(s, data), nil
+	h.mu.Lock()
+	f := h.feed(s.Channel)
+	f.mu.Lock() // before hub.mu is given back, lest leave drops f meanwhile
+	h.mu.Unlock()
+	defer f.mu.Unlock()
+	return f.publish(s, data), nil
 }
 
+// publish is Publish in its channel; f.mu is held.
 func (f *feed) publish(s wire.Swarm, data []byte) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.touched = time.Now()
 	i, found := slices.BinarySearchFunc(f.windows, s.Window.End, func(w *window, end int64) int { return cmp.Compare(w.end, end) })
 	if found && s.Total <= f.windows[i].total || !found && i == 0 && len(f.windows) == ringWindows {
 		return false
@@ -122,7 +126,7 @@ func (f *feed) publish(s wire.Swarm, data []byte) bool {
 
 	u := update{swarm: next.frame, taps: next.taps(s, f.hub.cap)}
 	if i < len(f.windows)-1 {
-		u.swarm = next.bare()
+		u.swarm, next.revised = next.bare(), true
 	}
 	f.updates = append(f.updates, u)
 	if len(f.updates) > ringUpdates {
@@ -159,36 +163,57 @@ func (w *window) taps(s wire.Swarm, most int) []byte {
 // cursor is a place in a feed's updates.
 type cursor uint64
 
-// join returns what a new listener is told first, and where it goes on: the
-// newest window, or, where it comes back with the id of the last window that it
-// saw, all windows since, after those that were revised shortly before.
-func (f *feed) join(lastEventID string) (first [][]byte, at cursor) {
+// join adds a listener to a channel, and returns what it is told first and where
+// it goes on: the newest window, or, where it comes back with the id of the last
+// window that it saw, all windows since, after those that were revised shortly
+// before. leave must follow.
+func (h *Hub) join(channel, lastEventID string) (f *feed, first [][]byte, at cursor) {
+	h.mu.Lock()
+	f = h.feed(channel)
+	f.listeners++
+	h.mu.Unlock()
+	first, at = f.missed(lastEventID)
+	return f, first, at
+}
+
+// leave takes a listener off. A channel that nobody ever spoke in is forgotten
+// with its last one: anybody can ask for any name.
+func (h *Hub) leave(f *feed) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.listeners++
+	if f.listeners--; f.listeners == 0 && f.sent == 0 {
+		delete(h.feeds, f.name)
+	}
+}
+
+// missed returns what a listener has not seen whose last window had an id, and
+// where it goes on.
+func (f *feed) missed(lastEventID string) (frames [][]byte, at cursor) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	at = cursor(f.sent)
 	if len(f.windows) == 0 {
 		return nil, at
 	}
+	newest := f.windows[len(f.windows)-1]
 	last, err := strconv.ParseInt(lastEventID, 10, 64)
-	if err != nil {
-		return [][]byte{f.windows[len(f.windows)-1].frame}, at
+	switch {
+	case err != nil || last < 0:
+		return [][]byte{newest.frame}, at
+	case last > newest.end: // of another time or place
+		return [][]byte{newest.bare()}, at
 	}
 	for _, w := range f.windows {
 		switch {
 		case w.end > last:
-			first = append(first, w.frame)
+			frames = append(frames, w.frame)
 		case w.revised && w.end > last-f.hub.lateness.Milliseconds():
-			first = append(first, w.bare())
+			frames = append(frames, w.bare())
 		}
 	}
-	return first, at
-}
-
-func (f *feed) leave() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.listeners--
+	return frames, at
 }
 
 // after returns the updates after a cursor, the cursor after them, and a channel
@@ -216,10 +241,8 @@ func (h *Hub) Sweep(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for name, f := range h.feeds {
-		f.mu.Lock()
 		if f.listeners == 0 && now.Sub(f.touched) > forget {
 			delete(h.feeds, name)
 		}
-		f.mu.Unlock()
 	}
 }

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -76,60 +77,68 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, k kind) {
 	}
 	defer s.exit()
 	s.cfg.Logger.Debug("client connected", "from", r.RemoteAddr, "stream", r.URL.Path, "channel", channel)
-	c := conn{kind: k, w: w, rc: http.NewResponseController(w), server: s, feed: s.hub.feed(channel)}
-	err := c.run(r.Context(), r.Header.Get("Last-Event-ID"))
+	c := conn{kind: k, w: w, rc: http.NewResponseController(w), server: s, heartbeat: time.NewTicker(s.cfg.Heartbeat)}
+	defer c.heartbeat.Stop()
+	err := c.run(r.Context(), channel, r.Header.Get("Last-Event-ID"))
 	s.cfg.Logger.Debug("client left", "from", r.RemoteAddr, "stream", r.URL.Path, "channel", channel, "because", err)
 }
 
 // conn is one listener. It belongs to the goroutine of its request.
 type conn struct {
 	kind
-	w      http.ResponseWriter
-	rc     *http.ResponseController
-	server *Server
-	feed   *feed
+	w         http.ResponseWriter
+	rc        *http.ResponseController
+	server    *Server
+	heartbeat *time.Ticker // since the last write
 }
 
 // run writes until the client leaves, stalls, or the server drains.
-func (c *conn) run(ctx context.Context, lastEventID string) error {
+func (c *conn) run(ctx context.Context, channel, lastEventID string) error {
 	c.server.metrics.connected.Inc()
-	first, at := c.feed.join(lastEventID)
-	defer c.feed.leave()
-	hello := sse.AppendRetry(nil, c.server.cfg.Retry)
-	if c.replays {
-		for _, f := range first {
-			hello = append(hello, f...)
-		}
-	}
-	if err := c.write(hello); err != nil {
+	if err := c.write(sse.AppendRetry(nil, c.server.cfg.Retry)); err != nil {
 		return err
 	}
-	heartbeat := time.NewTicker(c.server.cfg.Heartbeat)
-	defer heartbeat.Stop()
+	// What the ring is filled with is no news to those who waited for it.
+	if err := c.wait(ctx, c.server.filled); err != nil {
+		return err
+	}
+	feed, first, at := c.server.hub.join(channel, lastEventID)
+	defer c.server.hub.leave(feed)
+	if c.replays && len(first) > 0 {
+		if err := c.write(bytes.Join(first, nil)); err != nil {
+			return err
+		}
+	}
 	for {
-		updates, next, changed, skipped := c.feed.after(at)
+		updates, next, changed, skipped := feed.after(at)
 		at = next
 		if skipped {
 			c.server.metrics.skipped.Inc()
 		}
-		var out []byte
-		if len(updates) == 1 {
-			out = c.show(updates[0]) // shared with all other connections
-		} else {
-			for _, u := range updates {
-				out = append(out, c.show(u)...)
+		for _, u := range updates {
+			b := c.show(u) // shared with all other connections
+			if len(b) == 0 {
+				continue
 			}
-		}
-		if len(out) > 0 {
-			if err := c.write(out); err != nil {
+			if err := c.write(b); err != nil {
 				return err
 			}
-			c.server.metrics.delivered.Add(float64(len(updates)))
-			heartbeat.Reset(c.server.cfg.Heartbeat)
+			c.server.metrics.delivered.Inc()
 		}
+		if err := c.wait(ctx, changed); err != nil {
+			return err
+		}
+	}
+}
+
+// wait returns nil when news is closed, and why the stream ends if that comes
+// first. It keeps a silent stream alive.
+func (c *conn) wait(ctx context.Context, news <-chan struct{}) error {
+	for {
 		select {
-		case <-changed:
-		case <-heartbeat.C:
+		case <-news:
+			return nil
+		case <-c.heartbeat.C:
 			if err := c.write(sse.AppendComment(nil, "")); err != nil {
 				return err
 			}
@@ -155,5 +164,6 @@ func (c *conn) write(b []byte) error {
 	if err != nil {
 		c.server.metrics.broken.Inc()
 	}
+	c.heartbeat.Reset(c.server.cfg.Heartbeat)
 	return err
 }

@@ -4,10 +4,8 @@
 package ingest
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -15,7 +13,6 @@ import (
 	"net/http"
 	"sync"
 	"time"
-	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
@@ -23,7 +20,6 @@ import (
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/stream"
-	"github.com/emostream/emostream/internal/wire"
 )
 
 // Log is where reactions go.
@@ -36,10 +32,13 @@ type Log interface {
 
 // Limits of requests.
 const (
-	maxSingle = 16 << 10 // bytes of one reaction
-	maxArray  = 4 << 20  // bytes of an array
-	maxItems  = 10_000   // reactions in an array
-	maxErrors = 100      // errors listed in the answer to a stream
+	maxSingle  = 16 << 10 // bytes of one reaction
+	maxArray   = 4 << 20  // bytes of an array
+	maxItems   = 10_000   // reactions in an array
+	maxErrors  = 100      // errors listed in the answer to a stream
+	maxPalette = 10       // emojis named to those who send another
+
+	lineBuffer = 64 << 10 // bytes of a stream that are read at once
 
 	chunkRecords = 5_000     // records appended at once
 	chunkBytes   = 512 << 10 // bytes of their values
@@ -61,7 +60,8 @@ type Config struct {
 // Handler serves the calls that take reactions in.
 type Handler struct {
 	cfg      Config
-	allowed  map[string]bool
+	allowed  map[string]bool // nil: all
+	palette  string          // the first of those allowed, for people
 	channels channels
 	accepted prometheus.Counter
 	refused  *prometheus.CounterVec
@@ -90,6 +90,9 @@ func New(cfg Config) *Handler {
 	if len(cfg.Allowed) > 0 {
 		h.allowed = map[string]bool{}
 		for _, e := range cfg.Allowed {
+			if !h.allowed[string(e)] && len(h.allowed) < maxPalette {
+				h.palette += " " + string(e)
+			}
 			h.allowed[string(e)] = true
 		}
 	}
@@ -117,7 +120,9 @@ func (h *Handler) sendEmoji(w http.ResponseWriter, r *http.Request) {
 // reactions takes one reaction, an array of them, or a stream of lines.
 func (h *Handler) reactions(w http.ResponseWriter, r *http.Request) {
 	if mediaType(r) == "application/x-ndjson" {
-		h.lines(w, r)
+		httpserve.Streaming(http.HandlerFunc(func(w http.ResponseWriter, streaming *http.Request) {
+			h.lines(streaming.Context(), w, r)
+		})).ServeHTTP(w, r)
 		return
 	}
 	h.single(w, r, maxArray)
@@ -156,196 +161,13 @@ func (h *Handler) parse(b []byte) (reaction, *httpserve.Problem) {
 		return one, problem
 	}
 	if h.allowed != nil && !h.allowed[one.Emoji] {
-		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "emoji_not_allowed", "emoji_type: %s is not one of those that this server takes", one.Emoji)
+		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "emoji_not_allowed", "emoji_type: %s is not one of those that this server takes: send one such as%s", one.Emoji, h.palette)
 	}
 	if !h.channels.admit(one.Channel, time.Now()) {
 		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "too_many_channels",
 			"channel %q would be one more than the %d that may be active at once: use an active one, or wait a minute", one.Channel, h.cfg.MaxChannels)
 	}
 	return one, nil
-}
-
-// item is the outcome of one reaction in an array.
-type item struct {
-	AcceptedAt string `json:"accepted_at,omitempty"`
-	Error      string `json:"error,omitempty"`
-	Code       string `json:"code,omitempty"`
-}
-
-func (h *Handler) array(w http.ResponseWriter, r *http.Request, body []byte) {
-	if !utf8.Valid(body) {
-		h.refuse(w, r, httpserve.Problemf(http.StatusBadRequest, "invalid_utf8", "the body is not valid UTF-8: encode the JSON text as UTF-8"))
-		return
-	}
-	var raw []json.RawMessage
-	if err := json.Unmarshal(body, &raw); err != nil {
-		h.refuse(w, r, badJSON(body, err))
-		return
-	}
-	if len(raw) > maxItems {
-		h.refuse(w, r, httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_many_items",
-			"the array has %d reactions and %d are allowed: send several, or one a line as application/x-ndjson", len(raw), maxItems))
-		return
-	}
-	out := struct {
-		Accepted int    `json:"accepted"`
-		Rejected int    `json:"rejected"`
-		Results  []item `json:"results"`
-	}{Results: make([]item, len(raw))}
-	var lost *httpserve.Problem // why the log did not take some
-	c := chunk{handler: h, done: func(i int, at int64, p *httpserve.Problem) {
-		if p == nil {
-			out.Accepted++
-			out.Results[i] = item{AcceptedAt: stamp(at)}
-			return
-		}
-		out.Rejected++
-		out.Results[i] = item{Error: p.Message, Code: p.Code}
-		if p.Status == http.StatusServiceUnavailable {
-			lost = p
-		}
-	}}
-	for i, b := range raw {
-		c.add(r.Context(), i, b)
-	}
-	c.flush(r.Context())
-	switch {
-	case out.Accepted > 0 || len(raw) == 0:
-		httpserve.WriteJSON(w, http.StatusOK, out)
-	case lost != nil:
-		lost.ServeHTTP(w, r)
-	default:
-		httpserve.WriteJSON(w, http.StatusUnprocessableEntity, out)
-	}
-}
-
-// lineError is a refused line of a stream.
-type lineError struct {
-	Line  int    `json:"line"`
-	Error string `json:"error"`
-	Code  string `json:"code"`
-}
-
-// lines takes a stream with one reaction a line, of any length, without ever
-// holding more than a chunk of it.
-func (h *Handler) lines(w http.ResponseWriter, r *http.Request) {
-	out := struct {
-		Accepted int         `json:"accepted"`
-		Rejected int         `json:"rejected"`
-		Errors   []lineError `json:"errors"`
-		Error    string      `json:"error,omitempty"`
-		Code     string      `json:"code,omitempty"`
-	}{Errors: []lineError{}}
-	var lost *httpserve.Problem // what ends the stream
-	c := chunk{handler: h, done: func(line int, _ int64, p *httpserve.Problem) {
-		if p == nil {
-			out.Accepted++
-			return
-		}
-		out.Rejected++
-		if p.Status == http.StatusServiceUnavailable {
-			lost = p
-		}
-		if len(out.Errors) < maxErrors {
-			out.Errors = append(out.Errors, lineError{line, p.Message, p.Code})
-		}
-	}}
-	in := bufio.NewReaderSize(r.Body, maxSingle)
-	for line := 1; lost == nil; line++ {
-		b, err := in.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			c.refuse(line, httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the line has more than %d bytes", maxSingle))
-			err = discardLine(in)
-		} else if b = bytes.TrimSpace(b); len(b) > 0 {
-			c.add(r.Context(), line, b)
-		}
-		if err != nil {
-			c.flush(r.Context())
-			if !errors.Is(err, io.EOF) && lost == nil {
-				lost = httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time, in line %d", line)
-			}
-			break
-		}
-		if in.Buffered() == 0 {
-			c.flush(r.Context()) // nothing more has arrived: do not keep what has waiting
-		}
-	}
-	status := http.StatusOK
-	switch {
-	case lost != nil:
-		status, out.Error, out.Code = lost.Status, lost.Message, lost.Code
-		if lost.RetryAfter > 0 {
-			w.Header().Set("Retry-After", "1")
-		}
-	case out.Accepted == 0 && out.Rejected > 0:
-		status = http.StatusUnprocessableEntity
-	}
-	httpserve.WriteJSON(w, status, out)
-}
-
-// discardLine skips the rest of a line that was too long.
-func discardLine(in *bufio.Reader) error {
-	for {
-		_, err := in.ReadSlice('\n')
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return err
-		}
-	}
-}
-
-// chunk collects reactions until there are enough to append at once, and tells
-// done the outcome of each by its number.
-type chunk struct {
-	handler *Handler
-	done    func(number int, at int64, p *httpserve.Problem)
-
-	numbers []int
-	records []stream.Record
-	bytes   int
-	at      time.Time
-}
-
-func (c *chunk) refuse(number int, p *httpserve.Problem) {
-	c.handler.refused.WithLabelValues(p.Code).Inc()
-	c.done(number, 0, p)
-}
-
-func (c *chunk) add(ctx context.Context, number int, b []byte) {
-	one, problem := c.handler.parse(b)
-	if problem != nil {
-		c.refuse(number, problem)
-		return
-	}
-	if len(c.records) == 0 {
-		c.at = time.Now()
-	}
-	before := len(c.records)
-	c.records = records(c.records, one, c.at.UnixMilli())
-	for _, r := range c.records[before:] {
-		c.bytes += len(r.Value)
-	}
-	c.numbers = append(c.numbers, number)
-	if len(c.records) >= chunkRecords || c.bytes >= chunkBytes {
-		c.flush(ctx)
-	}
-}
-
-func (c *chunk) flush(ctx context.Context) {
-	if len(c.records) == 0 {
-		return
-	}
-	var problem *httpserve.Problem
-	if err := c.handler.append(ctx, c.records, c.at); err != nil {
-		problem = logProblem(err)
-	}
-	for _, number := range c.numbers {
-		if problem != nil {
-			c.handler.refused.WithLabelValues(problem.Code).Inc()
-		}
-		c.done(number, c.at.UnixMilli(), problem)
-	}
-	c.numbers, c.bytes = c.numbers[:0], 0
-	c.records = c.records[:0]
 }
 
 // append puts records into the log and counts them.
@@ -355,24 +177,12 @@ func (h *Handler) append(ctx context.Context, records []stream.Record, at time.T
 	}
 	h.accepted.Add(float64(len(records)))
 	h.mu.Lock()
-	h.last = at
-	h.mu.Unlock()
+	defer h.mu.Unlock()
+	if at.After(h.last) { // the log may answer in another order
+		h.last = at
+	}
 	return nil
 }
-
-// records appends the log records of a tap accepted at a time in ms.
-func records(dst []stream.Record, r reaction, at int64) []stream.Record {
-	if r.Timestamp == "" {
-		r.Timestamp = stamp(at)
-	}
-	value := wire.AppendReaction(make([]byte, 0, 96+len(r.UserID)), r.Reaction)
-	for range r.count {
-		dst = append(dst, stream.Record{Time: at, Value: value})
-	}
-	return dst
-}
-
-func stamp(ms int64) string { return string(wire.AppendTime(nil, ms)) }
 
 // logProblem is what a client is told when the log did not acknowledge.
 func logProblem(err error) *httpserve.Problem {
@@ -400,7 +210,7 @@ func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *httpser
 		return nil, httpserve.Problemf(http.StatusUnsupportedMediaType, "unsupported_media_type",
 			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type"))
 	}
-	tooLarge := httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes", limit)
+	tooLarge := httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send less at once, or one reaction a line as application/x-ndjson to /v1/reactions", limit)
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close")
 		return nil, tooLarge
@@ -410,7 +220,7 @@ func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *httpser
 		return nil, tooLarge
 	}
 	if err != nil {
-		return nil, httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: %v", err)
+		return nil, httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
 	}
 	return b, nil
 }
@@ -423,39 +233,4 @@ func mediaType(r *http.Request) string {
 		return ""
 	}
 	return t
-}
-
-// channels bounds how many are active at once: when there are too many, a new
-// one is refused. It is safe for concurrent use.
-type channels struct {
-	limit int
-
-	mu   sync.Mutex
-	seen map[string]time.Time
-}
-
-// activeFor is how long a channel counts as active after a reaction.
-const activeFor = time.Minute
-
-func (c *channels) admit(name string, now time.Time) bool {
-	if name == wire.MainChannel {
-		return true
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.seen == nil {
-		c.seen = map[string]time.Time{}
-	}
-	if _, ok := c.seen[name]; !ok && len(c.seen) >= c.limit-1 { // the main one counts
-		for old, at := range c.seen {
-			if now.Sub(at) > activeFor {
-				delete(c.seen, old)
-			}
-		}
-		if len(c.seen) >= c.limit-1 {
-			return false
-		}
-	}
-	c.seen[name] = now
-	return true
 }

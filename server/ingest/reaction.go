@@ -36,16 +36,18 @@ type body struct {
 // allowed. Its time, when missing, is left empty.
 func parse(b []byte) (reaction, *httpserve.Problem) {
 	if !utf8.Valid(b) {
-		return reaction{}, httpserve.Problemf(http.StatusBadRequest, "invalid_utf8", "the body is not valid UTF-8: encode the JSON text as UTF-8")
+		return reaction{}, invalidUTF8()
 	}
 	if len(bytes.TrimSpace(b)) == 0 {
 		return reaction{}, httpserve.Problemf(http.StatusBadRequest, "empty_body", `the body is empty: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`)
 	}
-	var in body
+	var in *body
 	if err := json.Unmarshal(b, &in); err != nil {
 		return reaction{}, badJSON(b, err)
 	}
 	switch {
+	case in == nil:
+		return reaction{}, notAnObject("null")
 	case in.UserID == nil:
 		return reaction{}, missing("user_id")
 	case in.EmojiType == nil:
@@ -91,12 +93,20 @@ func missing(field string) *httpserve.Problem {
 	return httpserve.Problemf(http.StatusBadRequest, "missing_field", `the field %s is missing: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`, field)
 }
 
+func notAnObject(kind string) *httpserve.Problem {
+	return httpserve.Problemf(http.StatusBadRequest, "not_an_object", `the body is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}`, kind)
+}
+
+func invalidUTF8() *httpserve.Problem {
+	return httpserve.Problemf(http.StatusBadRequest, "invalid_utf8", "the body is not valid UTF-8: encode the JSON text as UTF-8")
+}
+
 // badJSON explains why a body could not be decoded.
 func badJSON(b []byte, err error) *httpserve.Problem {
 	var typ *json.UnmarshalTypeError
 	if errors.As(err, &typ) {
 		if typ.Field == "" {
-			return httpserve.Problemf(http.StatusBadRequest, "not_an_object", `the body is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}`, typ.Value)
+			return notAnObject(typ.Value)
 		}
 		want := "a string"
 		if typ.Field == "count" {

@@ -1,0 +1,90 @@
+package ingest
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// chunk collects reactions until there are enough to append at once, and tells
+// done the outcome of each by its number.
+//
+// When the log does not take one, the request is not kept waiting for the others
+// to fail one by one: nothing more of it is offered to the log.
+type chunk struct {
+	handler *Handler
+	done    func(number int, at int64, p *httpserve.Problem)
+	lost    *httpserve.Problem // why the log did not take what it was offered last
+
+	numbers []int
+	records []stream.Record
+	bytes   int
+	at      time.Time
+}
+
+func (c *chunk) refuse(number int, p *httpserve.Problem) {
+	c.handler.refused.WithLabelValues(p.Code).Inc()
+	c.done(number, 0, p)
+}
+
+func (c *chunk) add(ctx context.Context, number int, b []byte) {
+	one, problem := c.handler.parse(b)
+	if problem == nil && c.lost != nil {
+		problem = &httpserve.Problem{
+			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,
+			Message: "the reaction was not written, because kafka did not take those before it: send it again after a second",
+		}
+	}
+	if problem != nil {
+		c.refuse(number, problem)
+		return
+	}
+	if len(c.records) == 0 {
+		c.at = time.Now()
+	}
+	before := len(c.records)
+	c.records = records(c.records, one, c.at.UnixMilli())
+	for _, r := range c.records[before:] {
+		c.bytes += len(r.Value)
+	}
+	c.numbers = append(c.numbers, number)
+	if len(c.records) >= chunkRecords || c.bytes >= chunkBytes {
+		c.flush(ctx)
+	}
+}
+
+func (c *chunk) flush(ctx context.Context) {
+	if len(c.records) == 0 {
+		return
+	}
+	if err := c.handler.append(ctx, c.records, c.at); err != nil {
+		c.lost = logProblem(err)
+	}
+	for _, number := range c.numbers {
+		if c.lost != nil {
+			c.refuse(number, c.lost)
+		} else {
+			c.done(number, c.at.UnixMilli(), nil)
+		}
+	}
+	c.numbers, c.bytes = c.numbers[:0], 0
+	c.records = c.records[:0]
+}
+
+// records appends the log records of a tap accepted at a time in ms.
+func records(dst []stream.Record, r reaction, at int64) []stream.Record {
+	if r.Timestamp == "" {
+		r.Timestamp = stamp(at)
+	}
+	value := wire.AppendReaction(make([]byte, 0, 96+len(r.UserID)), r.Reaction)
+	for range r.count {
+		dst = append(dst, stream.Record{Time: at, Value: value})
+	}
+	return dst
+}
+
+func stamp(ms int64) string { return string(wire.AppendTime(nil, ms)) }
