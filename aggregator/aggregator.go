@@ -139,14 +139,14 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	}
 }
 
-// wait is how long a fetch may wait for records at now: until the next window is
-// due, and not at all if one is due and it is not known yet that all of it was
+// wait is how long a fetch may wait for records at now: until something is due
+// by the clock, and not at all if one is due and it is not known yet that all of it was
 // read.
 func (c *Combiner) wait(now int64) time.Duration {
 	if c.reported < c.windows.Ended(now-c.grace) {
 		return 0
 	}
-	return min(idle, time.Duration(c.NextDue(now)-now)*time.Millisecond)
+	return min(idle, time.Duration(max(0, c.NextDue(now)-now))*time.Millisecond)
 }
 
 // Reduce adds up a partition of emoji-partials into emoji-aggregated until ctx

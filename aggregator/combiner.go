@@ -117,8 +117,9 @@ func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, res
 	if commit.Offset != stream.None {
 		if err := json.Unmarshal([]byte(commit.Metadata), &meta); err != nil || meta.Version != wire.FormatVersion {
 			problem = fmt.Sprintf("the commit at %d was not made by this version of aggregate (its metadata is %.80q)", commit.Offset, commit.Metadata)
+			meta = wire.CombinerCommit{}
 		} else if meta.Settings != cfg.Windows.Settings() {
-			return nil, fmt.Errorf("emoji-topic/%d was counted with %v and this aggregate was started with %v: use the same, or drain first and remove the group's commits",
+			return nil, fmt.Errorf("emoji-topic/%d was counted with %v and this aggregate was started with %v: use the same, or begin anew under another --topic-prefix",
 				cfg.Partition, meta.Settings, cfg.Windows.Settings())
 		}
 	}
@@ -127,9 +128,15 @@ func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, res
 		c.watermark, c.closed = meta.Watermark, meta.Closed
 	case reset:
 		c.position = start
-		c.watermark, c.closed = meta.Watermark, meta.Closed
 		if meta.Version == 0 {
-			c.watermark, c.closed = Never, Never
+			break
+		}
+		// What was counted stays counted. The watermark is of the records before
+		// the commit: it holds from the start on only if they are all gone, and
+		// would else make late whatever is read again.
+		c.closed = meta.Closed
+		if commit.Offset <= start {
+			c.watermark = meta.Watermark
 		}
 	default:
 		return nil, &ErrCommit{cfg.Partition, problem}
@@ -221,9 +228,14 @@ func (c *Combiner) Read(next int64, atEnd bool, sentAt int64) {
 	}
 }
 
-// NextDue returns the time at which the next window becomes due by the clock.
+// NextDue returns the time at which the next window becomes due by the clock, or
+// the next emission of what grew since the last one.
 func (c *Combiner) NextDue(now int64) int64 {
-	return c.windows.Of(now-c.grace) + c.grace
+	due := c.windows.Of(now-c.grace) + c.grace
+	if c.sentAt != Never && c.grown(now) {
+		due = min(due, c.sentAt+minEmission.Milliseconds())
+	}
+	return due
 }
 
 // Emission is what goes to emoji-partials at once: for each of its partitions
@@ -239,7 +251,7 @@ type Emission struct {
 // added between Emit and Confirm.
 func (c *Combiner) Emit(now int64) (Emission, bool) {
 	mark := wire.Mark{
-		Version: wire.FormatVersion, Partition: c.partition, Partitions: c.partitions,
+		Version: wire.FormatVersion, Partition: c.partition, Partitions: c.partitions, Reducers: c.reducers,
 		Reported: c.reported, Closed: c.closed, Settings: c.windows.Settings(),
 	}
 	news := !c.sentAny || mark.Reported > c.sent.Reported || mark.Closed > c.sent.Closed

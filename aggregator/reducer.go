@@ -113,15 +113,16 @@ func (r *Reducer) mark(m wire.Mark) error {
 	if m.Settings != r.windows.Settings() {
 		return r.otherSettings(m.Settings)
 	}
-	if r.sources == nil {
-		r.sources = make([]source, m.Partitions)
-		for i := range r.sources {
-			r.sources[i] = source{Never, Never}
-		}
-	}
-	if m.Partitions != len(r.sources) || m.Partition < 0 || m.Partition >= len(r.sources) {
-		return fmt.Errorf("emoji-topic had %d partitions and now partition %d of %d is counted: the number may only change after a drain, with aggregate stopped",
-			len(r.sources), m.Partition, m.Partitions)
+	const change = "the number may only change after a drain, with aggregate stopped and emoji-partials made anew"
+	switch {
+	case m.Partition < 0 || m.Partition >= m.Partitions:
+		return fmt.Errorf("emoji-partials/%d: a mark of partition %d of %d, which cannot be", r.partition, m.Partition, m.Partitions)
+	case m.Reducers != r.partitions:
+		return fmt.Errorf("emoji-topic/%d was counted for %d partitions of emoji-partials and there are %d: %s", m.Partition, m.Reducers, r.partitions, change)
+	case r.sources == nil:
+		r.sources = slices.Repeat([]source{{Never, Never}}, m.Partitions)
+	case m.Partitions != len(r.sources):
+		return fmt.Errorf("emoji-topic had %d partitions and now partition %d of %d is counted: %s", len(r.sources), m.Partition, m.Partitions, change)
 	}
 	s := &r.sources[m.Partition]
 	s.reported, s.closed = max(s.reported, m.Reported), max(s.closed, m.Closed)

@@ -72,7 +72,7 @@ func (s Scale) Of(count int64) float64 {
 	case s.log:
 		out = 1 + math.Log(n)/math.Log(s.base)
 	case n >= s.threshold:
-		out = max(1, n/s.divisor)
+		out = max(1, min(n/s.divisor, math.MaxFloat64)) // JSON has no infinity
 	}
 	if s.limit > 0 {
 		out = min(out, s.limit)

@@ -27,8 +27,10 @@ type Windows struct {
 
 // Limits of the settings.
 const (
-	MinWindow = 200 * time.Millisecond
-	MaxWindow = time.Minute
+	MinWindow   = 200 * time.Millisecond
+	MaxWindow   = time.Minute
+	MinLateness = time.Millisecond // none at all cannot be told from a lateness that was not set
+	MaxLateness = time.Hour
 )
 
 // NewWindows checks the settings.
@@ -36,8 +38,8 @@ func NewWindows(length, lateness time.Duration) (Windows, error) {
 	switch {
 	case length < MinWindow || length > MaxWindow || length%time.Millisecond != 0:
 		return Windows{}, fmt.Errorf("--window %v: want whole milliseconds from %v to %v", length, MinWindow, MaxWindow)
-	case lateness < 0 || lateness > time.Hour || lateness%time.Millisecond != 0:
-		return Windows{}, fmt.Errorf("--lateness %v: want whole milliseconds from 0 to 1h", lateness)
+	case lateness < MinLateness || lateness > MaxLateness || lateness%time.Millisecond != 0:
+		return Windows{}, fmt.Errorf("--lateness %v: want whole milliseconds from %v to %v", lateness, MinLateness, MaxLateness)
 	}
 	return Windows{Length: length.Milliseconds(), Lateness: lateness.Milliseconds()}, nil
 }

@@ -24,14 +24,18 @@ const never int64 = math.MinInt64
 // so, some time after its latest record; and again when it grew. A channel that
 // falls silent gets one empty swarm. What is closed is forgotten, and counts that
 // come for it all the same, from a reader of the past, are ignored.
+//
+// Our own reducers say in headers what is complete and what is closed. Another
+// program's windows are closed by newer ones of its, so that one may take over
+// from the other.
 type Merger struct {
 	patience int64 // ms to wait after a window's latest record without a completeness signal
 	silence  int64 // ms after a window's end without counts until the empty swarm
-	horizon  int64 // ms behind the newest window after which one that nothing closes is closed
+	horizon  int64 // ms behind the newest unsigned window after which an older one is closed
 	top      int
 
 	position int64
-	newest   int64   // greatest end of a window seen
+	unsigned int64   // greatest end of a window sent that nothing called complete
 	closed   []int64 // by reducer: end of the newest window it has closed; empty if none ever said
 	open     map[key]*window
 	channels map[string]*channel
@@ -55,6 +59,7 @@ type window struct {
 // channel is what the empty swarm of a silent channel needs.
 type channel struct {
 	last  wire.Window // its newest window with counts
+	heard int64       // when that began, unless it was called complete
 	quiet bool        // the empty swarm after it was sent
 }
 
@@ -68,7 +73,7 @@ func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
 		horizon:  cfg.Horizon.Milliseconds(),
 		top:      cfg.Top,
 		position: max(start, commit.Offset, 0),
-		newest:   never,
+		unsigned: never,
 		open:     map[key]*window{},
 		channels: map[string]*channel{},
 	}
@@ -79,7 +84,7 @@ func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
 	if err := json.Unmarshal([]byte(commit.Metadata), &meta); err != nil || meta.Version != wire.FormatVersion || len(meta.Closed) != meta.Reducers {
 		return nil, fmt.Errorf("the commit at %d was not made by this version of publish (its metadata is %.80q)", commit.Offset, commit.Metadata)
 	}
-	m.newest, m.closed = meta.Newest, meta.Closed
+	m.unsigned, m.closed = meta.Unsigned, meta.Closed
 	return m, nil
 }
 
@@ -110,7 +115,7 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 		if m.isClosed(k) {
 			return nil
 		}
-		w = m.begin(k, c.Window, r.Offset)
+		w = m.begin(k, c.Window, r.Offset, now)
 	}
 	w.latest = now
 	if old, ok := w.counts[c.Emoji]; !ok || c.Count > old.Count {
@@ -119,21 +124,23 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 	}
 	if complete > 0 && len(w.counts) >= complete {
 		w.whole = true
+		if ch := m.channels[k.channel]; k.end == ch.last.End {
+			ch.heard = never
+		}
 	}
 	return nil
 }
 
-func (m *Merger) begin(k key, span wire.Window, offset int64) *window {
+func (m *Merger) begin(k key, span wire.Window, offset, now int64) *window {
 	w := &window{span: span, first: offset, counts: map[string]wire.Tally{}}
 	m.open[k] = w
-	m.newest = max(m.newest, k.end)
 	ch := m.channels[k.channel]
 	if ch == nil {
 		ch = &channel{}
 		m.channels[k.channel] = ch
 	}
 	if k.end > ch.last.End {
-		*ch = channel{last: span}
+		*ch = channel{last: span, heard: now}
 	}
 	return w
 }
@@ -164,13 +171,13 @@ func (m *Merger) headers(hs []stream.Header) (complete int) {
 // maxReducers keeps the metadata of a commit within what brokers take (4 KiB).
 const maxReducers = 128
 
-// isClosed says whether all was said of a window: its reducer has said so, or,
-// where none does, it is far behind the newest.
+// isClosed says whether all was said of a window: its reducer has said so, or it
+// is far behind the newest window of a program that says nothing.
 func (m *Merger) isClosed(k key) bool {
-	if n := len(m.closed); n > 0 {
-		return k.end <= m.closed[wire.PartitionOf(k.channel, n)]
+	if n := len(m.closed); n > 0 && k.end <= m.closed[wire.PartitionOf(k.channel, n)] {
+		return true
 	}
-	return m.newest != never && k.end < m.newest-m.horizon
+	return m.unsigned != never && k.end < m.unsigned-m.horizon
 }
 
 // Due returns the swarms that are to be sent at now, oldest window first.
@@ -204,7 +211,12 @@ func (ch *channel) next() wire.Window {
 }
 
 // silentAt is when a channel without counts in its next window is called silent.
-func (ch *channel) silentAt(silence int64) int64 { return ch.next().End + silence }
+// A program that says nothing is given as long for it as for the last one, since
+// it may run far behind the clock.
+func (ch *channel) silentAt(silence int64) int64 {
+	next := ch.next()
+	return max(next.End, ch.heard+next.End-next.Start) + silence
+}
 
 // NextDue returns when the next swarm is due by the clock, or false if none is.
 func (m *Merger) NextDue() (at int64, ok bool) {
@@ -231,6 +243,9 @@ func (m *Merger) Sent(swarms []wire.Swarm) {
 	for _, s := range swarms {
 		if w := m.open[key{s.Window.End, s.Channel}]; w != nil {
 			w.dirty = false
+			if !w.whole {
+				m.unsigned = max(m.unsigned, s.Window.End)
+			}
 		}
 		if ch := m.channels[s.Channel]; ch != nil && s.Window == ch.next() {
 			ch.quiet = true
@@ -239,15 +254,25 @@ func (m *Merger) Sent(swarms []wire.Swarm) {
 }
 
 // Commit forgets what is closed and returns what may be committed now: every
-// record before it speaks of windows that are closed and sent. It must be called
-// right after Sent, or when nothing was due.
+// record before it speaks of windows that are closed and sent, and that no empty
+// swarm has to follow any more. It must be called right after Sent, or when
+// nothing was due.
 func (m *Merger) Commit() stream.Commit {
+	meta := wire.PublisherCommit{Version: wire.FormatVersion, Unsigned: m.unsigned, Reducers: len(m.closed), Closed: slices.Clone(m.closed)}
 	offset := m.position
 	active := map[string]bool{}
 	for k, w := range m.open {
-		if m.isClosed(k) && !w.dirty {
-			delete(m.open, k)
-			continue
+		if m.isClosed(k) {
+			if ch := m.channels[k.channel]; !w.dirty && (ch.quiet || k.end < ch.last.End) {
+				delete(m.open, k)
+				continue
+			}
+			// Whoever goes on from here must take it in again.
+			meta.Unsigned = min(meta.Unsigned, k.end+m.horizon)
+			if n := len(meta.Closed); n > 0 {
+				r := wire.PartitionOf(k.channel, n)
+				meta.Closed[r] = min(meta.Closed[r], k.end-1)
+			}
 		}
 		active[k.channel] = true
 		offset = min(offset, w.first)
@@ -257,7 +282,7 @@ func (m *Merger) Commit() stream.Commit {
 			delete(m.channels, name)
 		}
 	}
-	b, err := json.Marshal(wire.PublisherCommit{Version: wire.FormatVersion, Newest: m.newest, Reducers: len(m.closed), Closed: m.closed})
+	b, err := json.Marshal(meta)
 	if err != nil {
 		panic(err) // integers always marshal
 	}

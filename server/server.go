@@ -4,6 +4,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,20 +20,28 @@ import (
 )
 
 // drain is how long requests in flight may take to finish when a server stops,
-// a little more than the time in which the log answers.
+// unless it is told otherwise.
 const drain = 6 * time.Second
 
 // Main is the main server.
 type Main struct {
 	Ingest   *ingest.Handler
 	Registry *registry.Handler
-	// Ready says why reactions cannot be taken in now; nil when they can.
-	Ready  func(context.Context) error
-	Logger *slog.Logger
+	// Ready says why reactions cannot be taken in now, and returns nil when they
+	// can. Default: they can.
+	Ready func(context.Context) error
+	// Drain is how long requests in flight may take to finish when the server
+	// stops: a little more than the time in which the log answers. Default 6 s.
+	Drain  time.Duration
+	Logger *slog.Logger // default: none
 }
 
 // Serve serves on ln until ctx ends and requests in flight are answered.
 func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
+	ready := m.Ready
+	if ready == nil {
+		ready = func(context.Context) error { return nil }
+	}
 	mux := http.NewServeMux()
 	m.Ingest.Routes(mux)
 	m.Registry.Routes(mux)
@@ -40,20 +49,24 @@ func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
 		httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
 	}, http.MethodGet))
 	mux.Handle("/readyz", httpserve.Methods(func(w http.ResponseWriter, r *http.Request) {
-		if err := errors.Join(context.Cause(ctx), m.Ready(r.Context())); err != nil {
+		err := ready(r.Context()) //nolint:contextcheck // the request's own: ctx is the server's
+		if ctx.Err() != nil {
+			err = errors.New("the server is stopping: use another one")
+		}
+		if err != nil {
 			httpserve.Problemf(http.StatusServiceUnavailable, "not_ready", "%v", err).ServeHTTP(w, r)
 			return
 		}
 		httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 	}, http.MethodGet))
 	mux.Handle("/", httpserve.NotFound("/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/servers", "/healthz", "/readyz"))
-	return httpserve.Serve(ctx, ln, newServer(mux, ln, m.Logger), drain)
+	return httpserve.Serve(ctx, ln, newServer(mux, ln, m.Logger), cmp.Or(m.Drain, drain))
 }
 
 // Subscriber is a subscriber server.
 type Subscriber struct {
 	Fanout *fanout.Server
-	Logger *slog.Logger
+	Logger *slog.Logger // default: none
 }
 
 // Serve serves on ln until ctx ends and the streams are told to come back
@@ -65,6 +78,9 @@ func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
 }
 
 func newServer(h http.Handler, ln net.Listener, log *slog.Logger) *http.Server {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	return &http.Server{
 		Handler:  httpserve.LoopbackHost(h, ln.Addr()),
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),

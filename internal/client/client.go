@@ -34,6 +34,9 @@ type Client struct {
 // to get an answer of the log.
 const timeout = 15 * time.Second
 
+// goodbye bounds the request that a Watch ends with.
+const goodbye = time.Second
+
 // Check says whether Server can be a base URL.
 func (c *Client) Check() error {
 	u, err := url.Parse(c.Server)
@@ -105,6 +108,9 @@ type Outcome struct {
 // order. The error is for when nothing became of any of them: a *Refusal, or that
 // the server could not be reached.
 func (c *Client) Send(ctx context.Context, reactions []Reaction) ([]Outcome, error) {
+	if len(reactions) == 0 {
+		return nil, nil
+	}
 	var out struct {
 		Results []Outcome `json:"results"`
 	}
@@ -216,8 +222,10 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 		},
 	}
 	defer func() {
-		if at.ServerName != "" {
-			_ = c.Unregister(context.WithoutCancel(ctx), at.ServerName) // a courtesy
+		if at.ServerName != "" { // a courtesy, for which nobody is kept waiting
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+			defer cancel()
+			_ = c.Unregister(ctx, at.ServerName)
 		}
 	}()
 	return stream.Run(ctx)

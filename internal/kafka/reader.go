@@ -117,7 +117,7 @@ func (r *reader) bytes(b protocol.Bytes) ([]byte, error) {
 	}
 	defer b.Close()
 	n, at := b.Len(), len(r.arena)
-	if at+n > cap(r.arena) {
+	if at+n > cap(r.arena) || r.arena == nil { // nil would make an empty value a null one
 		r.arena, at = make([]byte, 0, max(2*cap(r.arena), n, 64<<10)), 0
 	}
 	r.arena = r.arena[:at+n]

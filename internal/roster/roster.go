@@ -114,23 +114,24 @@ func (r *Roster) Skew(now time.Time) (time.Duration, bool) {
 // until ctx ends; then it returns nil. It calls ready once it has read all that
 // was in the topic when it began, which ended at end.
 func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int64, logger *slog.Logger, ready func()) error {
-	for caughtUp := false; ; {
+	answered := time.Now() // when the log last did
+	for caughtUp := false; ctx.Err() == nil; {
 		if !caughtUp && offset >= end {
 			caughtUp = true
 			ready()
 		}
 		b, err := log.Fetch(ctx, offset, Heartbeat)
-		if gone := (*stream.OutOfRangeError)(nil); errors.As(err, &gone) {
-			offset = gone.Start
+		if gone, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
+			offset, end = gone.Start, min(end, gone.End) // it may be shorter than it was
 			continue
 		}
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("follow the servers: %w", err)
 		}
 		now := time.Now()
+		// What piled up while the log was out of reach is history too.
+		live := caughtUp && now.Sub(answered) < 2*Heartbeat
+		answered = now
 		for _, rec := range b.Records {
 			if len(rec.Value) == 0 {
 				continue // a tombstone
@@ -141,7 +142,7 @@ func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int6
 				continue
 			}
 			written := time.UnixMilli(rec.Time)
-			if caughtUp {
+			if live {
 				r.Apply(s, now)
 				r.measure(now.Sub(written), now)
 			} else {
@@ -150,6 +151,7 @@ func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int6
 		}
 		offset = b.Next
 	}
+	return nil
 }
 
 func (r *Roster) measure(ahead time.Duration, now time.Time) {

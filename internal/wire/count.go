@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -78,10 +79,14 @@ func (c Closing) Encode() []byte {
 	return fmt.Appendf(nil, "%d/%d:%d", c.Reducer, c.Reducers, c.End)
 }
 
-// ParseClosing reads the value of a ClosedHeader.
+// ParseClosing reads the value of a ClosedHeader, in the form that Encode writes
+// and in no other.
 func ParseClosing(b []byte) (c Closing, ok bool) {
-	n, err := fmt.Sscanf(string(b), "%d/%d:%d", &c.Reducer, &c.Reducers, &c.End)
-	return c, err == nil && n == 3 && 0 <= c.Reducer && c.Reducer < c.Reducers
+	_, err := fmt.Sscanf(string(b), "%d/%d:%d", &c.Reducer, &c.Reducers, &c.End)
+	if err != nil || c.Reducer < 0 || c.Reducer >= c.Reducers || !bytes.Equal(c.Encode(), b) {
+		return Closing{}, false
+	}
+	return c, true
 }
 
 // Tally is an emoji's share of a swarm.

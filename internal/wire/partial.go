@@ -43,6 +43,7 @@ type Mark struct {
 	Version    int   `json:"v"`
 	Partition  int   `json:"partition"`
 	Partitions int   `json:"partitions"` // how many emoji-topic has
+	Reducers   int   `json:"reducers"`   // how many partitions emoji-partials has
 	Reported   int64 `json:"reported"`   // end of the newest window after whose end the partition was read to its end, ms
 	Closed     int64 `json:"closed"`     // end of the newest window that can never grow again, ms
 	Settings
@@ -69,7 +70,7 @@ func DecodeProgress(b []byte) (Progress, error) {
 	if err := json.Unmarshal(b, &p); err != nil {
 		return Progress{}, fmt.Errorf("partial or mark: %w", err)
 	}
-	v := 0
+	var v int
 	switch {
 	case p.Partial != nil && p.Mark == nil:
 		v = p.Partial.Version
@@ -102,7 +103,7 @@ type ReducerCommit struct {
 // PublisherCommit is the metadata of a commit in emoji-aggregated.
 type PublisherCommit struct {
 	Version  int     `json:"v"`
-	Newest   int64   `json:"newest"`             // greatest end of a window seen, ms
+	Unsigned int64   `json:"unsigned"`           // greatest end of a window sent that nothing called complete, ms
 	Reducers int     `json:"reducers,omitempty"` // how many speak; 0: none that closes windows
 	Closed   []int64 `json:"closed,omitempty"`   // by reducer: end of the newest window it has closed
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,7 +64,12 @@ var ErrNotReaction = errors.New("not a reaction")
 func DecodeTap(value []byte) (Tap, error) {
 	t, ok := decodePlain(value)
 	if !ok {
-		var r Reaction
+		// Only what is counted must be right: a user id that is a number, as
+		// another program's may be, is no reason to lose a tap.
+		var r struct {
+			Emoji   string `json:"emoji_type"`
+			Channel string `json:"channel"`
+		}
 		if err := json.Unmarshal(value, &r); err != nil {
 			return Tap{}, fmt.Errorf("%w: %w", ErrNotReaction, err)
 		}
@@ -102,6 +108,11 @@ func decodePlain(b []byte) (t Tap, ok bool) {
 			t.Emoji = val
 		case "channel":
 			t.Channel = val
+		case "user_id", "timestamp":
+		default:
+			if bytes.EqualFold(key, []byte("emoji_type")) || bytes.EqualFold(key, []byte("channel")) {
+				return t, false // encoding/json takes it for that name: both ways of reading must agree
+			}
 		}
 		switch rest[0] {
 		case ',':

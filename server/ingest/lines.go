@@ -42,9 +42,8 @@ func (h *Handler) lines(draining context.Context, w http.ResponseWriter, r *http
 		}
 	}}
 	// A deadline in the past wakes the read that a quiet stream waits in. What
-	// has arrived whole is appended all the same, so not with r's own context,
-	// which ends where a deadline meets a body that has been read to its end.
-	rc, ctx := http.NewResponseController(w), context.WithoutCancel(r.Context())
+	// has arrived whole is appended all the same.
+	rc, ctx := http.NewResponseController(w), context.WithoutCancel(draining)
 	defer context.AfterFunc(draining, func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) })()
 
 	var broken *httpserve.Problem

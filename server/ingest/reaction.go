@@ -103,8 +103,7 @@ func invalidUTF8() *httpserve.Problem {
 
 // badJSON explains why a body could not be decoded.
 func badJSON(b []byte, err error) *httpserve.Problem {
-	var typ *json.UnmarshalTypeError
-	if errors.As(err, &typ) {
+	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if typ.Field == "" {
 			return notAnObject(typ.Value)
 		}
@@ -114,8 +113,7 @@ func badJSON(b []byte, err error) *httpserve.Problem {
 		}
 		return httpserve.Problemf(http.StatusBadRequest, "wrong_type", "the field %.32s is a JSON %.20s: send %s", typ.Field, typ.Value, want)
 	}
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return httpserve.Problemf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v, at byte %d of %d", syntax, syntax.Offset, len(b))
 	}
 	return httpserve.Problemf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v", err)

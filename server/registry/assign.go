@@ -123,10 +123,12 @@ func (a *Assigner) least(servers []roster.Entry) roster.Entry {
 // used is how many clients a server has, as far as is known here; a.mu is held.
 func (a *Assigner) used(s roster.Entry) int { return s.Clients + a.load(s).pending }
 
-// load returns what was added to the server's last heartbeat; a.mu is held.
+// load returns what was added to the server's last heartbeat; a.mu is held. Who
+// asks with an earlier heartbeat, read before another call of Assign took in the
+// last one, is told of that one.
 func (a *Assigner) load(s roster.Entry) *load {
 	l := a.loads[s.Name]
-	if l == nil || l.instance != s.Instance || l.beat != s.Beats {
+	if l == nil || l.instance != s.Instance || l.beat < s.Beats {
 		l = &load{instance: s.Instance, beat: s.Beats}
 		a.loads[s.Name] = l
 	}

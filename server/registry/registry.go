@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -111,11 +112,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Pr
 // userID returns the user_id of the query or the JSON body, or a new one.
 func userID(w http.ResponseWriter, r *http.Request) (string, *httpserve.Problem) {
 	id := r.URL.Query().Get("user_id")
-	if r.Method == http.MethodPost && id == "" && strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
+	if r.Method == http.MethodPost && id == "" && isJSON(r) {
 		var in struct {
 			UserID string `json:"user_id"`
 		}
-		if problem := decode(w, r, &in); problem != nil {
+		if problem := decode(w, r, &in, `{"user_id":"ann"}`); problem != nil {
 			return "", problem
 		}
 		id = in.UserID
@@ -129,30 +130,38 @@ func userID(w http.ResponseWriter, r *http.Request) (string, *httpserve.Problem)
 	return id, nil
 }
 
-// decode reads a small JSON body; an empty one leaves v as it is.
-func decode(w http.ResponseWriter, r *http.Request, v any) *httpserve.Problem {
+func isJSON(r *http.Request) bool {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && t == "application/json"
+}
+
+// decode reads a small JSON body like the example into v; an empty one leaves v
+// as it is.
+func decode(w http.ResponseWriter, r *http.Request, v any, example string) *httpserve.Problem {
 	const limit = 4 << 10
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if too := (*http.MaxBytesError)(nil); errors.As(err, &too) {
-		return httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes", limit)
+		return httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send a JSON object like %s", limit, example)
 	}
 	if err != nil {
-		return httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: %v", err)
+		return httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
 	}
-	if len(b) == 0 {
-		return nil
-	}
-	if err := json.Unmarshal(b, v); err != nil {
-		return httpserve.Problemf(http.StatusBadRequest, "invalid_json", "the body is not the JSON object that is wanted here: %v", err)
+	if len(b) > 0 && json.Unmarshal(b, v) != nil {
+		return httpserve.Problemf(http.StatusBadRequest, "invalid_json", "the body is not what is wanted here: send a JSON object like %s", example)
 	}
 	return nil
 }
 
 func (h *Handler) unregister(w http.ResponseWriter, r *http.Request) {
+	if !isJSON(r) {
+		httpserve.Problemf(http.StatusUnsupportedMediaType, "unsupported_media_type",
+			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type")).ServeHTTP(w, r)
+		return
+	}
 	var in struct {
 		Server string `json:"server"`
 	}
-	if problem := decode(w, r, &in); problem != nil {
+	if problem := decode(w, r, &in, `{"server":"sub1"}`); problem != nil {
 		problem.ServeHTTP(w, r)
 		return
 	}

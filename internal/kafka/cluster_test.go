@@ -1,0 +1,256 @@
+package kafka_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/kafkatest"
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// patience is how long anything may take before a test gives up on it.
+const patience = time.Minute
+
+// cluster is a Kafka that a test runs against.
+type cluster struct {
+	brokers  []string
+	embedded bool
+}
+
+// onEach runs a test on the embedded broker, in memory and on disk, and on
+// Apache Kafka where the environment names one.
+func onEach(t *testing.T, test func(*testing.T, cluster)) {
+	t.Helper()
+	t.Run("in memory", func(t *testing.T) { test(t, embedded(t, broker.Config{})) })
+	t.Run("on disk", func(t *testing.T) { test(t, embedded(t, broker.Config{DataDir: t.TempDir()})) })
+	if addrs := os.Getenv(kafkatest.BrokersVariable); addrs != "" {
+		t.Run("Apache Kafka", func(t *testing.T) { test(t, cluster{brokers: strings.Split(addrs, ",")}) })
+	}
+}
+
+// embedded starts a broker that runs until the test ends.
+func embedded(t *testing.T, cfg broker.Config) cluster {
+	t.Helper()
+	b, _ := run(t, cfg)
+	return cluster{brokers: []string{b.Addr()}, embedded: true}
+}
+
+// run starts a broker that runs until stop is called or the test ends.
+func run(t *testing.T, cfg broker.Config) (b *broker.Broker, stop func()) {
+	t.Helper()
+	if cfg.Listen == "" {
+		cfg.Listen = "127.0.0.1:0"
+	}
+	b, err := broker.Open(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("broker: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	return b, stop
+}
+
+// open returns a client that is closed when the test ends.
+func (k cluster) open(t *testing.T) *kafka.Client { return k.openLogging(t, nil) }
+
+func (k cluster) openLogging(t *testing.T, log *slog.Logger) *kafka.Client {
+	t.Helper()
+	c, err := kafka.Open(kafka.Config{Brokers: k.brokers, Logger: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// theirs returns a client of kafka-go itself, for what ours does not do.
+func (k cluster) theirs(t *testing.T) *kafkago.Client {
+	t.Helper()
+	transport := &kafkago.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &kafkago.Client{Addr: kafkago.TCP(k.brokers...), Transport: transport, Timeout: patience}
+}
+
+// unique returns a name for a topic or a group that no other test has, nor
+// another run of this one.
+func unique(t *testing.T) string {
+	t.Helper()
+	clean := strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, t.Name())
+	return fmt.Sprintf("%.120s-%08x", clean, rand.Uint32())
+}
+
+// topic makes a topic of a name of its own.
+func (k cluster) topic(t *testing.T, partitions int, config map[string]string) string {
+	t.Helper()
+	name := unique(t)
+	created, err := k.open(t).EnsureTopics(within(t), kafka.Topic{Name: name, Partitions: partitions, Config: config})
+	if err != nil || !slices.Equal(created, []string{name}) {
+		t.Fatalf("EnsureTopics = %q, %v, want %s", created, err, name)
+	}
+	return name
+}
+
+// trim removes the records of a partition before an offset.
+func trim(t *testing.T, k cluster, topic string, partition int32, before int64) {
+	t.Helper()
+	c, err := kgo.NewClient(kgo.SeedBrokers(k.brokers...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	req := kmsg.DeleteRecordsRequest{TimeoutMillis: 10_000, Topics: []kmsg.DeleteRecordsRequestTopic{{
+		Topic: topic, Partitions: []kmsg.DeleteRecordsRequestTopicPartition{{Partition: partition, Offset: before}},
+	}}}
+	res, err := req.RequestWith(within(t), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := res.Topics[0].Partitions[0]; p.ErrorCode != 0 || p.LowWatermark != before {
+		t.Fatalf("delete records before %d: error %d, the log starts at %d", before, p.ErrorCode, p.LowWatermark)
+	}
+}
+
+// within is a context that bounds what a test waits for.
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// eventually waits until check returns nil.
+func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal(err)
+		}
+	}
+}
+
+// receive returns what comes out of c, in time.
+func receive[T any](t *testing.T, c <-chan T) T {
+	t.Helper()
+	select {
+	case v := <-c:
+		return v
+	case <-time.After(patience):
+		t.Fatal("waited in vain")
+		panic("unreachable")
+	}
+}
+
+// values makes one record of each value, all of now.
+func values(vs ...string) []stream.Record {
+	records := make([]stream.Record, len(vs))
+	for i, v := range vs {
+		records[i] = stream.Record{Time: time.Now().UnixMilli(), Value: []byte(v)}
+	}
+	return records
+}
+
+// write appends records and fails the test if they were not taken.
+func write(t *testing.T, c *kafka.Client, topic string, partition int, records []stream.Record) {
+	t.Helper()
+	if err := c.Writer(topic).Write(within(t), partition, records); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// read returns copies of all records of a partition.
+func read(t *testing.T, c *kafka.Client, topic string, partition int) []stream.Record {
+	t.Helper()
+	next, end, err := c.Offsets(within(t), topic, partition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []stream.Record
+	for r := c.Reader(topic, partition); next < end; {
+		b, err := r.Fetch(within(t), next, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rec := range b.Records {
+			rec.Key, rec.Value = bytes.Clone(rec.Key), bytes.Clone(rec.Value)
+			all = append(all, rec)
+		}
+		next = b.Next
+	}
+	return all
+}
+
+// copies counts how often each value is in a topic.
+func copies(t *testing.T, c *kafka.Client, topic string, partitions int) map[string]int {
+	t.Helper()
+	n := map[string]int{}
+	for p := range partitions {
+		for _, r := range read(t, c, topic, p) {
+			n[string(r.Value)]++
+		}
+	}
+	return n
+}
+
+// journal is a log that is read by the test.
+type journal struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
+
+func (j *journal) Write(b []byte) (int, error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.Write(b)
+}
+
+// count tells in how many places the log says s.
+func (j *journal) count(s string) int {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Count(j.text.String(), s)
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}

@@ -1,0 +1,84 @@
+package fanout
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// announce sends a heartbeat every second, once the name is ours, until ctx ends.
+func (s *Server) announce(ctx context.Context) error {
+	if err := s.claim(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	s.claimed.Store(true)
+	since := time.Now()
+	t := time.NewTicker(roster.Heartbeat)
+	defer t.Stop()
+	for {
+		s.beat(ctx, wire.StateServing)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+		// Of two that began at once, the one that began later gives way. A rival
+		// under our own URL was heard of before it left the port to us, unless
+		// the URL is that of a proxy.
+		r, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now())
+		alive := ok && (r.URL != s.cfg.URL || r.Heard.After(since.Add(2*roster.Heartbeat)))
+		if alive && r.StartedAt+r.Instance < s.startedAt()+s.instance {
+			return s.taken(r)
+		}
+	}
+}
+
+func (s *Server) startedAt() string { return s.started.UTC().Format(wire.TimeFormat) }
+
+// claim makes sure that nobody else has the name. A heartbeat of another
+// instance that was heard lately is nothing to fear if it gave our own URL (the
+// port is ours, so that one is dead), or if no further one follows.
+func (s *Server) claim(ctx context.Context) error {
+	r, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now())
+	if !ok || r.URL == s.cfg.URL {
+		return nil
+	}
+	s.cfg.Logger.Info("waiting to see whether the former owner of the name is alive", "name", s.cfg.Name, "at", r.URL)
+	wait := time.NewTimer(2*roster.Heartbeat + roster.Heartbeat/2)
+	defer wait.Stop()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-wait.C:
+	}
+	if now, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now()); ok && now.Heard.After(r.Heard) {
+		return s.taken(now)
+	}
+	return nil
+}
+
+func (s *Server) taken(r roster.Entry) error {
+	return fmt.Errorf("the name %s belongs to a server that is alive at %s: stop that one, or choose another with --name", s.cfg.Name, r.URL)
+}
+
+// beat sends one heartbeat. One that cannot be sent in time is left out: the
+// next one says more.
+func (s *Server) beat(ctx context.Context, state string) {
+	now := time.Now()
+	status := wire.ServerStatus{
+		Name: s.cfg.Name, Instance: s.instance, URL: s.cfg.URL, Topic: s.cfg.Topic, Cluster: s.cfg.Cluster,
+		Clients: s.Clients(), Capacity: s.cfg.Capacity, State: state,
+		StartedAt: s.startedAt(), Time: now.UTC().Format(wire.TimeFormat), Version: s.cfg.Version,
+	}
+	ctx, cancel := context.WithTimeout(ctx, roster.Heartbeat)
+	defer cancel()
+	err := s.cfg.Announce.Write(ctx, 0, []stream.Record{{Time: now.UnixMilli(), Key: []byte(status.Name), Value: status.Encode()}})
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.cfg.Logger.Debug("heartbeat not sent", "error", err)
+	}
+}
