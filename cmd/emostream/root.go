@@ -85,7 +85,8 @@ EMOSTREAM_TOPIC_PREFIX.`,
 		Example: `  emostream up                       # everything, on this machine
   emostream watch                    # what the crowd feels
   emostream send 🔥 :tada: --count 5 # taps`,
-		Args:          cobra.NoArgs,
+		Args:          unknownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
@@ -107,19 +108,32 @@ EMOSTREAM_TOPIC_PREFIX.`,
 	return root
 }
 
+// unknownCommand refuses what is no command, and names the nearest ones.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	near := cmd.SuggestionsFor(args[0])
+	if len(near) == 0 {
+		near = names(cmd)
+	}
+	return fmt.Errorf("%s has no command %.40q: did you mean %s?", cmd.CommandPath(), args[0], strings.Join(near, ", "))
+}
+
 // usageErrors gives wrong arguments the exit code of wrong usage.
 func usageErrors(cmd *cobra.Command) {
+	if cmd.RunE == nil && cmd.HasSubCommands() {
+		cmd.Args = unknownCommand
+		cmd.RunE = func(c *cobra.Command, _ []string) error {
+			return usagef("%s needs a command: %s", c.CommandPath(), strings.Join(names(c), ", "))
+		}
+	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(c *cobra.Command, args []string) error {
 			if err := check(c, args); err != nil {
 				return &exitError{exitUsage, err}
 			}
 			return nil
-		}
-	}
-	if cmd.RunE == nil && cmd.HasSubCommands() && cmd.HasParent() {
-		cmd.RunE = func(c *cobra.Command, _ []string) error {
-			return usagef("%s needs a command: %s", c.CommandPath(), strings.Join(names(c), ", "))
 		}
 	}
 	for _, c := range cmd.Commands() {
@@ -130,7 +144,9 @@ func usageErrors(cmd *cobra.Command) {
 func names(cmd *cobra.Command) []string {
 	var out []string
 	for _, c := range cmd.Commands() {
-		out = append(out, c.Name())
+		if c.IsAvailableCommand() {
+			out = append(out, c.Name())
+		}
 	}
 	return out
 }

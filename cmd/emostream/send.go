@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net"
 	"sync"
 	"time"
 
@@ -127,6 +128,7 @@ type report struct {
 	Accepted int    `json:"accepted"`
 	Rejected int    `json:"rejected"`
 	InDoubt  int    `json:"in_doubt"`
+	Unsent   int    `json:"unsent"`           // never reached the server
 	Reason   string `json:"reason,omitempty"` // of the first that was not accepted
 }
 
@@ -137,6 +139,9 @@ func (r report) String() string {
 	}
 	if r.InDoubt > 0 {
 		s += fmt.Sprintf(", %d in doubt", r.InDoubt)
+	}
+	if r.Unsent > 0 {
+		s += fmt.Sprintf(", %d not sent", r.Unsent)
 	}
 	if r.Reason != "" {
 		s += ": " + printable(r.Reason)
@@ -224,12 +229,15 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	}
 	if err != nil {
 		n := taps(batch)
-		if refused := (*client.Refusal)(nil); errors.As(err, &refused) && refused.Code != "in_doubt" {
+		dial := (*net.OpError)(nil)
+		switch refused := (*client.Refusal)(nil); {
+		case errors.As(err, &refused) && refused.Code != "in_doubt":
 			s.report.Rejected += n
-		} else {
+		case errors.As(err, &dial) && dial.Op == "dial":
+			s.report.Unsent += n
+		default:
 			s.report.InDoubt += n
 		}
-		s.report.Reason = err.Error()
 		return err
 	}
 	for i, o := range outcomes {

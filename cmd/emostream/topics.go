@@ -184,8 +184,11 @@ func (f *kafkaFlags) once(ctx context.Context, do func(context.Context, *kafka.C
 	if _, err = c.Ping(bounded); err == nil {
 		err = do(bounded, c)
 	}
-	if ctx.Err() != nil {
+	switch {
+	case ctx.Err() != nil:
 		return errInterrupted
+	case err != nil:
+		return fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)
 	}
-	return err
+	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"regexp"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -43,6 +44,7 @@ runs. It prints the addresses and, when all is ready, the line "ready URL" on st
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.host, "host", "127.0.0.1", "address to serve on")
+	fl.StringVar(&f.subscribe.publicURL, "public-url", "", "URL that clients reach this machine under, like http://host, the ports are added; default the addresses served on")
 	fl.IntVar(&f.port, "port", 5000, "port of the main server; the subscriber servers take the ones after it; 0: free ones for all")
 	fl.IntVar(&f.subscribers, "subscribers", 6, "number of subscriber servers")
 	fl.IntVar(&f.clusters, "clusters", 2, "number of clusters that they are divided into")
@@ -101,6 +103,10 @@ func (f *upFlags) check() error {
 		return usagef("--subscribers %d: want 1 to 999", f.subscribers)
 	case f.clusters < 1 || f.clusters > f.subscribers:
 		return usagef("--clusters %d: want 1 to the number of subscriber servers, %d", f.clusters, f.subscribers)
+	case f.subscribe.publicURL == "" && unspecified(f.host):
+		return usagef("--host %s is open on every address: give --public-url, like http://host, which clients reach this machine under", f.host)
+	case f.subscribe.publicURL != "" && !publicBase.MatchString(f.subscribe.publicURL):
+		return usagef("--public-url %.60q: want http://host or https://host, without a port", f.subscribe.publicURL)
 	case f.port < 0 || f.port+f.subscribers > 65535:
 		return usagef("--port %d: want 0, or 1 to %d so that %d subscriber servers fit behind it", f.port, 65535-f.subscribers, f.subscribers)
 	}
@@ -133,7 +139,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (h *house, err er
 	registry := newRegistry()
 	s := stage{&f.stageFlags, client, log, registry}
 	at := &h.addresses
-	at.Ready, at.Brokers = "http://"+mainLn.Addr().String(), f.brokers
+	at.Ready, at.Brokers = f.urlOf(mainLn), f.brokers
 
 	if h.main, err = newMain(s, f.serve); err != nil {
 		return h, err
@@ -147,12 +153,13 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (h *house, err er
 	for i, name := range numbered("sub%d", f.subscribers) {
 		s, sub, ln := s, f.subscribe, subLns[i]
 		s.metrics = prometheus.WrapRegistererWith(prometheus.Labels{"server": name}, registry)
+		sub.publicURL = f.urlOf(ln)
 		sub.name, sub.cluster = name, clusters[i*f.clusters/f.subscribers]
 		srv, servers, err := newFanout(s, sub, ln)
 		if err != nil {
 			return h, err
 		}
-		at.Subscribers = append(at.Subscribers, subscriber{name, sub.cluster, "http://" + ln.Addr().String()})
+		at.Subscribers = append(at.Subscribers, subscriber{name, sub.cluster, srv.URL()})
 		h.add(name, func(ctx context.Context) error { return runSubscribe(ctx, s, name, srv, servers, ln) })
 	}
 	if h.broker != nil {
@@ -167,6 +174,23 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (h *house, err er
 		h.add("metrics", func(ctx context.Context) error { return serveMetrics(ctx, ln, registry) })
 	}
 	return h, nil
+}
+
+// publicBase is a URL to which a port can be added.
+var publicBase = regexp.MustCompile(`^https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])$`)
+
+// unspecified says whether a host means every address.
+func unspecified(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "" || ip != nil && ip.IsUnspecified()
+}
+
+// urlOf is the base URL that clients reach a listener under.
+func (f *upFlags) urlOf(ln net.Listener) string {
+	if _, port, err := net.SplitHostPort(ln.Addr().String()); err == nil && f.subscribe.publicURL != "" {
+		return f.subscribe.publicURL + ":" + port
+	}
+	return "http://" + ln.Addr().String()
 }
 
 // bind takes the port of the main server and the ones after it.

@@ -122,6 +122,9 @@ func (s *Server) enter() bool {
 
 func (s *Server) exit() { s.clients.Add(-1) }
 
+// URL is the base URL that clients reach the server under.
+func (s *Server) URL() string { return s.cfg.URL }
+
 // Clients is how many streams are open now.
 func (s *Server) Clients() int { return int(s.clients.Load()) }
 
