@@ -161,9 +161,9 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 	if err != nil {
 		return err
 	}
-	if o := claim.Committed.Offset; o != stream.None && o < claim.Start {
+	if r.Gone() {
 		a.cfg.Logger.Warn("partials are gone that may not have been added up: aggregate was away for longer than the topic's retention",
-			"topic", claim.Topic, "partition", claim.Partition, "committed", o, "start", claim.Start)
+			"topic", claim.Topic, "partition", claim.Partition, "committed", claim.Committed.Offset, "start", claim.Start)
 	}
 	lag := a.metrics.lag.WithLabelValues(claim.Topic, strconv.Itoa(claim.Partition))
 	var late int64

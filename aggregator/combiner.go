@@ -33,6 +33,8 @@ type Combiner struct {
 	watermark int64 // greatest record time before position
 	reported  int64 // end of the newest window reported as read to the end
 	closed    int64 // end of the newest window that is closed; below it nothing is emitted
+	counted   int64 // offset before which every record has been emitted
+	newest    int64 // greatest record time before counted
 
 	open map[int64]*openWindow // by end; also closed ones whose last emission is not confirmed
 	last *openWindow           // the one the last record went to
@@ -98,6 +100,7 @@ func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, res
 		watermark:  Never,
 		reported:   Never,
 		closed:     Never,
+		newest:     Never,
 		sentAt:     Never,
 		open:       map[int64]*openWindow{},
 	}
@@ -123,9 +126,17 @@ func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, res
 				cfg.Partition, meta.Settings, cfg.Windows.Settings())
 		}
 	}
+	c.counted, c.newest = meta.Counted, meta.Newest
 	switch {
 	case problem == "":
 		c.watermark, c.closed = meta.Watermark, meta.Closed
+	case commit.Offset < start && start <= meta.Counted && meta.Counted <= end:
+		// A long silence: retention took the windows that were open, but all of
+		// them was emitted. They are closed as a record of a later time would
+		// close them.
+		c.position = meta.Counted
+		c.closed = max(meta.Closed, c.windows.Of(meta.Newest))
+		c.watermark = c.closed + c.windows.Lateness
 	case reset:
 		c.position = start
 		if meta.Version == 0 {
@@ -325,13 +336,29 @@ func (c *Combiner) Confirm(e Emission) {
 			}
 		}
 	}
+	if !c.dirty() {
+		c.counted, c.newest = c.position, c.watermark
+	}
+}
+
+// dirty says whether any window holds what was not emitted yet.
+func (c *Combiner) dirty() bool {
+	for _, w := range c.open {
+		if w.dirty {
+			return true
+		}
+	}
+	return false
 }
 
 // Commit is what may be committed now: everything before it is in windows that
 // are closed and whose emission is confirmed. It must be called right after
 // Confirm, before anything is added.
 func (c *Combiner) Commit() stream.Commit {
-	meta := wire.CombinerCommit{Version: wire.FormatVersion, Watermark: c.watermark, Closed: c.closed, Settings: c.windows.Settings()}
+	meta := wire.CombinerCommit{
+		Version: wire.FormatVersion, Watermark: c.watermark, Closed: c.closed,
+		Counted: c.counted, Newest: c.newest, Settings: c.windows.Settings(),
+	}
 	offset := c.position
 	first := int64(math.MaxInt64)
 	for _, w := range c.open {

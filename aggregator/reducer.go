@@ -34,6 +34,8 @@ type Reducer struct {
 	position int64
 	sources  []source // by partition of emoji-topic; nil until the first mark
 	floor    int64    // end of the newest window that every partition has closed
+	reduced  int64    // offset before which every partial has been emitted
+	gone     bool     // partials are gone that may not have been emitted
 	promised int64    // floor as of the last confirmed emission: nothing more comes of windows below it
 	open     map[key]*total
 	late     int64 // partials of windows below the floor
@@ -74,13 +76,19 @@ func NewReducer(windows Windows, scale Scale, partition, partitions int, commit 
 	if meta.Settings != windows.Settings() {
 		return nil, r.otherSettings(meta.Settings)
 	}
-	r.floor, r.promised = meta.Floor, meta.Floor
+	r.floor, r.promised, r.reduced = meta.Floor, meta.Floor, meta.Reduced
+	r.gone = max(commit.Offset, meta.Reduced) < start
 	return r, nil
 }
 
 func (r *Reducer) otherSettings(theirs wire.Settings) error {
 	return fmt.Errorf("emoji-partials/%d was written with %v and this aggregate was started with %v: all copies must use the same", r.partition, theirs, r.windows.Settings())
 }
+
+// Gone says whether partials between the commit and the log's start are gone
+// that may not have been emitted: aggregate was away for longer than the topic
+// keeps them.
+func (r *Reducer) Gone() bool { return r.gone }
 
 // Position is the offset of the next record that Add wants.
 func (r *Reducer) Position() int64 { return r.position }
@@ -278,16 +286,21 @@ func (r *Reducer) Confirm(e Counted) {
 func (r *Reducer) Commit() stream.Commit {
 	offset := r.position
 	first := int64(math.MaxInt64)
+	dirty := false
 	for k, t := range r.open {
 		if k.end <= r.floor && !t.dirty {
 			delete(r.open, k)
 			continue
 		}
+		dirty = dirty || t.dirty
 		if t.first < first {
 			first, offset = t.first, t.first
 		}
 	}
-	b, err := json.Marshal(wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Settings: r.windows.Settings()})
+	if !dirty {
+		r.reduced = r.position
+	}
+	b, err := json.Marshal(wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Reduced: r.reduced, Settings: r.windows.Settings()})
 	if err != nil {
 		panic(err) // integers always marshal
 	}

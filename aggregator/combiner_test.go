@@ -1,0 +1,257 @@
+package aggregator_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/aggregator"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// value is a record's value; a channel may be left out.
+func value(emoji string, channel ...string) []byte {
+	r := wire.Reaction{UserID: "u", Emoji: emoji, Timestamp: "t"}
+	if len(channel) > 0 {
+		r.Channel = channel[0]
+	}
+	return wire.AppendReaction(nil, r)
+}
+
+// newCombiner is the combiner of partition 0 of 4, with nothing committed.
+func newCombiner(t *testing.T, reducers int) *aggregator.Combiner {
+	t.Helper()
+	cfg := aggregator.CombinerConfig{Windows: twos(t), Grace: 100 * time.Millisecond, Partitions: 4, Reducers: reducers}
+	c, err := aggregator.NewCombiner(cfg, stream.Commit{Offset: stream.None}, 0, 0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// said is what an emission says, in short: for each partition of emoji-partials
+// a line a record.
+func said(t *testing.T, e aggregator.Emission) [][]string {
+	t.Helper()
+	out := make([][]string, len(e.Records))
+	for i, records := range e.Records {
+		for _, r := range records {
+			p, err := wire.DecodeProgress(r.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m := p.Mark; m != nil {
+				out[i] = append(out[i], fmt.Sprintf("mark: reported %s, closed %s", ms(m.Reported), ms(m.Closed)))
+				continue
+			}
+			if string(r.Key) != p.Partial.Channel {
+				t.Errorf("a partial of %s has the key %s", p.Partial.Channel, r.Key)
+			}
+			out[i] = append(out[i], fmt.Sprintf("%d %s: from %d to %d,%s", p.Partial.End, p.Partial.Channel, p.Partial.First, p.Partial.Next, tallies(p.Partial.Counts)))
+		}
+	}
+	return out
+}
+
+func tallies(counts map[string]int64) string {
+	var b strings.Builder
+	for _, emoji := range slices.Sorted(maps.Keys(counts)) {
+		fmt.Fprintf(&b, " %s%d", emoji, counts[emoji])
+	}
+	return b.String()
+}
+
+func ms(t int64) string {
+	if t == aggregator.Never {
+		return "never"
+	}
+	return fmt.Sprint(t)
+}
+
+// emit wants an emission of these lines at now, or none, and confirms it.
+func emit(t *testing.T, c *aggregator.Combiner, now int64, want ...string) {
+	t.Helper()
+	e, due := c.Emit(now)
+	if due != (len(want) > 0) {
+		t.Fatalf("at %d an emission is due: %v, want %v", now, due, !due)
+	}
+	if !due {
+		return
+	}
+	if diff := cmp.Diff(want, said(t, e)[0]); diff != "" {
+		t.Errorf("at %d (-want +got):\n%s", now, diff)
+	}
+	c.Confirm(e)
+}
+
+func TestCombinerSaysAtOnceHowFarItIs(t *testing.T) {
+	c := newCombiner(t, 1)
+	emit(t, c, 5, "mark: reported never, closed never")
+	emit(t, c, 5)
+	c.Read(0, true, 105)
+	emit(t, c, 105, "mark: reported 0, closed never")
+}
+
+func TestCombinerEmitsAfterTheGrace(t *testing.T) {
+	c := newCombiner(t, 1)
+	c.Add(0, 500, value("🔥"))
+	c.Add(1, 2000, value("🔥"))
+	c.Add(2, 1999, value("😂"))
+	emit(t, c, 500, "mark: reported never, closed -8000")
+	emit(t, c, 2099)
+	emit(t, c, 2100, "2000 main: from 0 to 3, 🔥1 😂1", "mark: reported never, closed -8000")
+	emit(t, c, 4099)
+	emit(t, c, 4100, "4000 main: from 1 to 2, 🔥1", "mark: reported never, closed -8000")
+}
+
+func TestCombinerReportsWhatItReadToTheEnd(t *testing.T) {
+	for name, tt := range map[string]struct {
+		atEnd  bool
+		sentAt int64
+		want   string
+	}{
+		"a fetch that was sent too early":             {true, 2099, "0"},
+		"one that was sent when the window was whole": {true, 2100, "2000"},
+		"one that did not reach the end":              {false, 2100, "never"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCombiner(t, 1)
+			c.Add(0, 500, value("🔥"))
+			c.Read(1, tt.atEnd, tt.sentAt)
+			emit(t, c, 2099, "mark: reported "+tt.want+", closed -10000")
+		})
+	}
+}
+
+func TestCombinerReportsAWindowItHasEmitted(t *testing.T) {
+	c := newCombiner(t, 1)
+	c.Add(0, 500, value("🔥"))
+	emit(t, c, 2100, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed -10000")
+	c.Read(1, true, 2100)
+	emit(t, c, 2101, "mark: reported 2000, closed -10000")
+	c.Read(1, true, 2050) // an older answer takes nothing back
+	emit(t, c, 2301)
+	c.Add(1, 700, value("🔥"))
+	emit(t, c, 2301, "2000 main: from 0 to 2, 🔥2", "mark: reported 2000, closed -10000")
+}
+
+func TestCombinerEmitsAtOnceWhatTheWatermarkCloses(t *testing.T) {
+	c := newCombiner(t, 1)
+	emit(t, c, 0, "mark: reported never, closed never")
+	c.Add(0, 500, value("🔥"))
+	c.Add(1, 11999, value("😂"))
+	emit(t, c, 1, "mark: reported never, closed 0")
+	c.Add(2, 12000, value("😂"))
+	emit(t, c, 2, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed 2000")
+	if got := c.Open(); got != 2 {
+		t.Errorf("%d windows are open, want those of the records 1 and 2", got)
+	}
+}
+
+func TestCombinerEmitsAgainWhatGrew(t *testing.T) {
+	c := newCombiner(t, 1)
+	c.Add(0, 500, value("🔥"))
+	c.Read(1, true, 2100)
+	emit(t, c, 2100, "2000 main: from 0 to 1, 🔥1", "mark: reported 2000, closed -10000")
+	if got := c.NextDue(2110); got != 4100 {
+		t.Errorf("the next is due at %d, want the next window", got)
+	}
+	c.Add(1, 1000, value("🔥", "a"))
+	c.Add(2, 1000, value("🔥"))
+	if got := c.NextDue(2110); got != 2200 {
+		t.Errorf("the next is due at %d, want what grew", got)
+	}
+	emit(t, c, 2199)
+	emit(t, c, 2200, "2000 main: from 0 to 3, 🔥2", "2000 a: from 1 to 2, 🔥1", "mark: reported 2000, closed -10000")
+	c.Add(3, 1000, value("😂", "a"))
+	emit(t, c, 2299)
+	emit(t, c, 2300, "2000 a: from 1 to 4, 🔥1 😂1", "mark: reported 2000, closed -10000")
+	emit(t, c, 9999)
+}
+
+func TestCombinerRepeatsWhatWasNotConfirmed(t *testing.T) {
+	c := newCombiner(t, 1)
+	c.Add(0, 500, value("🔥"))
+	first, _ := c.Emit(2100)
+	again, due := c.Emit(2101)
+	if !due {
+		t.Fatal("nothing is due, want the emission that was not confirmed")
+	}
+	if diff := cmp.Diff(said(t, first), said(t, again)); diff != "" {
+		t.Errorf("(-first +again):\n%s", diff)
+	}
+}
+
+func TestCombinerCountsLateRecordsInTheOldestOpenWindow(t *testing.T) {
+	c := newCombiner(t, 1)
+	c.Add(0, 1000, value("🔥"))
+	c.Add(1, 15000, value("🔥")) // closes all windows until 4000
+	emit(t, c, 1, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed 4000")
+	c.Add(2, 1000, value("😂"))
+	c.Add(3, 4000, value("👍")) // in time
+	c.Add(4, -7, value("😂"))
+	c.Add(5, 3999, value("😂"))
+	if got := c.Late(); got != 3 {
+		t.Errorf("%d records are late, want 3", got)
+	}
+	emit(t, c, 6100, "6000 main: from 2 to 6, 👍1 😂3", "mark: reported never, closed 4000")
+}
+
+func TestCombinerPassesOverWhatIsNoReaction(t *testing.T) {
+	c := newCombiner(t, 1)
+	c.Add(0, 500, value("🔥"))
+	c.Add(1, 12000, []byte("junk")) // its time counts all the same
+	c.Add(7, 500, value("🔥"))       // the offsets between do not exist
+	if c.Skipped() != 1 || c.Position() != 8 || c.Watermark() != 12000 {
+		t.Errorf("skipped %d, position %d, watermark %d; want 1, 8, 12000", c.Skipped(), c.Position(), c.Watermark())
+	}
+	emit(t, c, 2, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed 2000")
+	emit(t, c, 4100, "4000 main: from 7 to 8, 🔥1", "mark: reported never, closed 2000")
+}
+
+func TestCombinerSpreadsChannelsOverTheReducers(t *testing.T) {
+	c := newCombiner(t, 3)
+	for i, channel := range []string{"stage-2", "main", "", "fußball"} {
+		c.Add(int64(i), 500, value("🔥", channel))
+	}
+	c.Add(4, 500, value("🔥", "a"))
+	e, _ := c.Emit(2100)
+	mark := "mark: reported never, closed -10000"
+	want := make([][]string, 3)
+	for channel, line := range map[string]string{"a": "2000 a: from 4 to 5, 🔥1", "main": "2000 main: from 1 to 3, 🔥2", "stage-2": "2000 stage-2: from 0 to 1, 🔥1"} {
+		r := wire.PartitionOf(channel, 3)
+		want[r] = append(want[r], line)
+	}
+	for r := range want {
+		slices.Sort(want[r])
+		want[r] = append(want[r], mark)
+	}
+	if diff := cmp.Diff(want, said(t, e)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if c.Skipped() != 1 {
+		t.Errorf("skipped %d, want the one whose channel is none", c.Skipped())
+	}
+}
+
+func TestMarkNamesTheSettings(t *testing.T) {
+	c := newCombiner(t, 3)
+	e, _ := c.Emit(0)
+	p, err := wire.DecodeProgress(e.Records[2][0].Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := wire.Mark{
+		Version: 1, Partition: 0, Partitions: 4, Reducers: 3, Reported: aggregator.Never, Closed: aggregator.Never,
+		Settings: wire.Settings{WindowMS: 2000, LatenessMS: 10000},
+	}
+	if diff := cmp.Diff(&want, p.Mark); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

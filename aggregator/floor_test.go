@@ -1,0 +1,176 @@
+package aggregator_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/emostream/emostream/aggregator"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+func TestReducerIgnoresPartialsOfClosedWindows(t *testing.T) {
+	r := newReducer(t)
+	take(t, r, partial(0, 2000, "main", 0, 5, "🔥", 2), mark(0, 2000, 2000), mark(1, 2000, 2000))
+	counted(t, r, 2100, "2000 main: 🔥2 (complete 1)")
+	take(t, r, partial(0, 2000, "main", 0, 6, "🔥", 3), partial(1, 0, "a", 0, 6, "🔥", 3))
+	counted(t, r, 9999)
+	if r.Late() != 2 {
+		t.Errorf("%d partials are late, want 2", r.Late())
+	}
+	take(t, r, mark(0, 2000, 0)) // an older mark takes nothing back
+	take(t, r, partial(0, 2000, "main", 0, 6, "🔥", 3))
+	counted(t, r, 9999)
+}
+
+// What is called closed in a header is what emissions before it have said all of.
+func TestReducerPromisesOnlyWhatIsConfirmed(t *testing.T) {
+	r := newReducer(t)
+	take(t, r, partial(0, 2000, "main", 0, 5, "🔥", 2), mark(0, 2000, 2000), mark(1, 2000, 2000))
+	e, due := r.Emit(2100) // and it is not acknowledged
+	if !due {
+		t.Fatal("nothing is due, want the closed window")
+	}
+	take(t, r, partial(0, 4000, "main", 5, 6, "😂", 1), mark(0, 4000, 2000), mark(1, 4000, 2000))
+	counted(t, r, 4100, "2000 main: 🔥2 (complete 1)", "4000 main: 😂1 (complete 1)")
+	take(t, r, partial(0, 6000, "main", 6, 7, "😂", 1), mark(0, 6000, 4000), mark(1, 6000, 4000))
+	counted(t, r, 6100, "6000 main: 😂1 (complete 1) (closed 0/1:2000)")
+	r.Confirm(e) // an older one takes nothing back
+	take(t, r, partial(1, 6000, "main", 6, 7, "😂", 1))
+	counted(t, r, 6200, "6000 main: 😂2 (complete 1) (closed 0/1:4000) again")
+}
+
+func TestReducerCommitsTheFirstPartialThatIsOpen(t *testing.T) {
+	r := newReducer(t)
+	for _, step := range []struct {
+		name    string
+		records []wire.Progress
+		offset  int64
+		floor   int64
+		reduced int64 // all before it was emitted, and nothing more than 10 times a second
+	}{
+		{"nothing", nil, 0, never, 0},
+		{"marks alone", []wire.Progress{mark(0, 0, never), mark(1, 0, never)}, 2, never, 2},
+		{"a window", []wire.Progress{partial(0, 2000, "main", 0, 1, "🔥", 1)}, 2, never, 3},
+		{"a wider partial of it, another channel", []wire.Progress{partial(0, 2000, "main", 0, 2, "🔥", 2), partial(0, 2000, "a", 1, 2, "🔥", 1)}, 2, never, 3},
+		{"another window", []wire.Progress{partial(0, 4000, "main", 2, 3, "🔥", 1)}, 2, never, 3},
+		{"the first is closed in one partition", []wire.Progress{mark(0, 0, 2000)}, 2, never, 3},
+		{"and in the other", []wire.Progress{mark(1, 0, 2500)}, 5, 2000, 8},
+		{"a late partial", []wire.Progress{partial(0, 2000, "main", 0, 9, "🔥", 9)}, 5, 2000, 9},
+		{"both are closed", []wire.Progress{mark(0, 0, 6000), mark(1, 0, 4000)}, 11, 4000, 11},
+	} {
+		take(t, r, step.records...)
+		if e, due := r.Emit(1e6); due {
+			r.Confirm(e)
+		}
+		want := stream.Commit{Offset: step.offset, Metadata: fmt.Sprintf(`{"v":1,"floor":%d,"reduced":%d,`, step.floor, step.reduced) + settings}
+		if got := r.Commit(); got != want {
+			t.Fatalf("%s: commit %+v, want %+v", step.name, got, want)
+		}
+	}
+	if r.Open() != 0 {
+		t.Errorf("%d windows are open, want none", r.Open())
+	}
+}
+
+func TestReducerCommitsOnlyWhatIsConfirmed(t *testing.T) {
+	r := newReducer(t)
+	take(t, r, partial(0, 2000, "main", 0, 5, "🔥", 2), mark(0, 2000, 2000), mark(1, 2000, 2000))
+	e, _ := r.Emit(2100)
+	if got := r.Commit().Offset; got != 0 {
+		t.Errorf("committed %d before the emission is confirmed, want 0", got)
+	}
+	r.Confirm(e)
+	if got := r.Commit().Offset; got != 3 {
+		t.Errorf("committed %d after the emission is confirmed, want 3", got)
+	}
+}
+
+func TestReducerGoesOnFromItsFloor(t *testing.T) {
+	commit := stream.Commit{Offset: 10, Metadata: `{"v":1,"floor":4000,` + settings}
+	r, err := aggregator.NewReducer(twos(t), aggregator.Scale{}, 0, 1, commit, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Position() != 10 {
+		t.Fatalf("begins at %d, want 10", r.Position())
+	}
+	take(t, r, mark(0, never, 2000), mark(1, never, never)) // of before the commit's floor
+	take(t, r, partial(0, 4000, "main", 0, 9, "🔥", 9), partial(0, 6000, "main", 9, 11, "🔥", 2))
+	counted(t, r, 6500, "6000 main: 🔥2 (complete 1) (closed 0/1:4000)")
+}
+
+func TestReducerBeginsWhereTheLogDoes(t *testing.T) {
+	for name, tt := range map[string]struct {
+		commit      stream.Commit
+		start, want int64
+	}{
+		"nothing committed":                {stream.Commit{Offset: stream.None}, 0, 0},
+		"nothing committed, partials gone": {stream.Commit{Offset: stream.None}, 7, 7},
+		"partials after the commit gone":   {stream.Commit{Offset: 3, Metadata: `{"v":1,"floor":0,` + settings}, 7, 7},
+	} {
+		r, err := aggregator.NewReducer(twos(t), aggregator.Scale{}, 0, 1, tt.commit, tt.start)
+		if err != nil || r.Position() != tt.want {
+			t.Errorf("%s: begins at %d, %v; want %d", name, r.Position(), err, tt.want)
+		}
+	}
+}
+
+func TestReducerRefuses(t *testing.T) {
+	spoiled := func(spoil func(*wire.Mark)) wire.Progress {
+		p := mark(1, 0, 0)
+		spoil(p.Mark)
+		return p
+	}
+	for name, tt := range map[string]struct {
+		record wire.Progress
+		want   []string
+	}{
+		"other windows":                     {spoiled(func(m *wire.Mark) { m.WindowMS = 500 }), []string{"--window 500ms --lateness 10s", "--window 2s --lateness 10s"}},
+		"another lateness":                  {spoiled(func(m *wire.Mark) { m.LatenessMS = 500 }), []string{"--window 2s --lateness 500ms", "--window 2s --lateness 10s"}},
+		"another number of partitions":      {spoiled(func(m *wire.Mark) { m.Partitions = 4 }), []string{"emoji-topic had 2 partitions", "partition 1 of 4"}},
+		"another number of reducers":        {spoiled(func(m *wire.Mark) { m.Reducers = 3 }), []string{"3 partitions of emoji-partials", "there are 1"}},
+		"a partition beyond the last":       {spoiled(func(m *wire.Mark) { m.Partition = 2 }), []string{"partition 2 of 2"}},
+		"a partition before the first":      {spoiled(func(m *wire.Mark) { m.Partition = -1 }), []string{"partition -1 of 2"}},
+		"fewer than no partitions":          {spoiled(func(m *wire.Mark) { m.Partitions, m.Partition = math.MinInt64, 0 }), []string{"partition 0 of -"}},
+		"a newer version":                   {spoiled(func(m *wire.Mark) { m.Version = 2 }), []string{"at 1", "format version 2"}},
+		"a record that says nothing at all": {wire.Progress{}, []string{"at 1", "neither"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newReducer(t)
+			take(t, r, mark(0, 0, 0))
+			err := r.Add(1, tt.record.Encode())
+			if err == nil {
+				t.Fatal("taken in, want an error")
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("error %q, want %q in it", err, want)
+				}
+			}
+		})
+	}
+	t.Run("as the first of all", func(t *testing.T) {
+		if err := newReducer(t).Add(0, spoiled(func(m *wire.Mark) { m.Partitions, m.Partition = -1, -2 }).Encode()); err == nil {
+			t.Error("taken in, want an error")
+		}
+	})
+}
+
+func TestNewReducerRefuses(t *testing.T) {
+	for name, tt := range map[string]struct{ metadata, want string }{
+		"no metadata":        {"", "was not made by this version of aggregate"},
+		"other metadata":     {"spark", `its metadata is "spark"`},
+		"a newer version":    {`{"v":2,"floor":0,` + settings, "was not made by this version of aggregate"},
+		"other windows":      {`{"v":1,"floor":0,"window_ms":500,"lateness_ms":10000}`, "--window 500ms --lateness 10s and this aggregate was started with --window 2s --lateness 10s"},
+		"another lateness":   {`{"v":1,"floor":0,"window_ms":2000,"lateness_ms":500}`, "--lateness 500ms and this"},
+		"no settings at all": {`{"v":1,"floor":0}`, "--window 0s"},
+	} {
+		_, err := aggregator.NewReducer(twos(t), aggregator.Scale{}, 3, 4, stream.Commit{Offset: 7, Metadata: tt.metadata}, 0)
+		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "emoji-partials/3") {
+			t.Errorf("%s: NewReducer = %v, want an error about emoji-partials/3 and %q", name, err, tt.want)
+		}
+	}
+}

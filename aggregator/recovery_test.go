@@ -1,0 +1,206 @@
+package aggregator_test
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/aggregator"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Whatever log a combiner counts, and wherever it is killed and begun again from
+// its last commit, a reader that keeps the widest partials has in the end exactly
+// what the log holds. On the way, a mark closes only windows of which all was
+// said before it, and a commit is at the first record of those that are open.
+func TestCombinerRecovers(t *testing.T) {
+	for seed := range uint64(400) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		w := small(1 + rng.Int64N(100))
+		p := &combined{
+			t: t, seed: seed, rng: rng, windows: w,
+			log:   randomLog(rng, 20+rng.IntN(120), w),
+			kills: rng.IntN(20), topic: make([]widest, 1+rng.IntN(3)),
+			commit: stream.Commit{Offset: stream.None},
+		}
+		p.want = reference(w, p.log)
+		p.totals = totals(p.want)
+		p.run()
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// combined is a partition of emoji-topic that combiners count and are killed at.
+type combined struct {
+	t       *testing.T
+	seed    uint64
+	rng     *rand.Rand
+	windows aggregator.Windows
+	log     []stream.Record
+	want    []assigned
+	totals  map[cell]int64
+	topic   []widest // by partition of emoji-partials
+	commit  stream.Commit
+	now     int64
+	kills   int // to come
+}
+
+// widest is a partition of emoji-partials, read by the widest partial of each
+// window and channel.
+type widest map[cell]wire.Partial
+
+func (p *combined) run() {
+	p.now = p.log[0].Time
+	c, zombie := p.begin(), p.begin()
+	for c.Position() < int64(len(p.log)) {
+		if !p.step(c, true) {
+			if p.rng.IntN(2) == 0 {
+				zombie = c // it goes on for a while, and must not commit
+			}
+			c = p.begin()
+		}
+		if p.rng.IntN(4) == 0 && !p.step(zombie, false) {
+			zombie = p.begin()
+		}
+	}
+	p.now += 1e6
+	for {
+		e, due := c.Emit(p.now)
+		if !due {
+			break
+		}
+		for r, records := range e.Records {
+			p.write(r, records)
+		}
+		c.Confirm(e)
+	}
+	got := map[cell]int64{}
+	for _, kept := range p.topic {
+		for k, partial := range kept {
+			for emoji, n := range partial.Counts {
+				got[cell{k.end, k.channel, emoji}] += n
+			}
+		}
+	}
+	if diff := cmp.Diff(p.totals, got, cmp.AllowUnexported(cell{})); diff != "" {
+		p.t.Errorf("seed %d: counted (-want +got):\n%s", p.seed, diff)
+	}
+}
+
+func (p *combined) begin() *aggregator.Combiner {
+	cfg := aggregator.CombinerConfig{Windows: p.windows, Grace: 5 * time.Millisecond, Partitions: 1, Reducers: len(p.topic)}
+	c, err := aggregator.NewCombiner(cfg, p.commit, 0, int64(len(p.log)), false)
+	if err != nil {
+		p.t.Fatalf("seed %d: begin at %+v: %v", p.seed, p.commit, err)
+	}
+	return c
+}
+
+// killed says whether a combiner dies here.
+func (p *combined) killed() bool {
+	if p.kills == 0 || p.rng.IntN(25) > 0 {
+		return false
+	}
+	p.kills--
+	return true
+}
+
+// step lets a combiner read, emit and commit once. It returns false when the
+// combiner died on the way.
+func (p *combined) step(c *aggregator.Combiner, commits bool) bool {
+	p.now += p.rng.Int64N(40)
+	sent := p.now - p.rng.Int64N(10)
+	from := c.Position()
+	to := min(from+p.rng.Int64N(6), int64(len(p.log)))
+	for _, r := range p.log[from:to] {
+		c.Add(r.Offset, r.Time, r.Value)
+	}
+	c.Read(to, p.rng.IntN(2) == 0, sent)
+	e, due := c.Emit(p.now)
+	if !due {
+		return !p.killed()
+	}
+	for r, records := range e.Records {
+		if p.killed() {
+			return false
+		}
+		p.write(r, records)
+	}
+	if p.killed() {
+		return false
+	}
+	c.Confirm(e)
+	commit := c.Commit()
+	p.checkCommit(commit, c.Position())
+	if p.killed() {
+		return false
+	}
+	if commits {
+		p.commit = commit
+	}
+	return true
+}
+
+// write appends to a partition of emoji-partials and checks what its marks say.
+func (p *combined) write(r int, records []stream.Record) {
+	if p.topic[r] == nil {
+		p.topic[r] = widest{}
+	}
+	for _, rec := range records {
+		said, err := wire.DecodeProgress(rec.Value)
+		if err != nil {
+			p.t.Fatalf("seed %d: %v", p.seed, err)
+		}
+		if said.Mark != nil {
+			p.checkClosed(r, said.Mark.Closed)
+			continue
+		}
+		k := cell{end: said.Partial.End, channel: said.Partial.Channel}
+		known, ok := p.topic[r][k]
+		if ok && known.First != said.Partial.First {
+			p.t.Fatalf("seed %d: %v begins at %d and at %d", p.seed, k, known.First, said.Partial.First)
+		}
+		if !ok || said.Partial.Next > known.Next {
+			p.topic[r][k] = *said.Partial
+		}
+	}
+}
+
+// checkClosed wants all that the log holds of closed windows to be known.
+func (p *combined) checkClosed(r int, closed int64) {
+	for k, n := range p.totals {
+		if k.end > closed || wire.PartitionOf(k.channel, len(p.topic)) != r {
+			continue
+		}
+		if got := p.topic[r][cell{end: k.end, channel: k.channel}].Counts[k.emoji]; got != n {
+			p.t.Fatalf("seed %d: windows until %d are called closed, and of %+v %d are known, want %d", p.seed, closed, k, got, n)
+		}
+	}
+}
+
+func (p *combined) checkCommit(c stream.Commit, position int64) {
+	var meta wire.CombinerCommit
+	if err := json.Unmarshal([]byte(c.Metadata), &meta); err != nil {
+		p.t.Fatal(err)
+	}
+	first := position
+	for i := position - 1; i >= 0; i-- {
+		if a := p.want[i]; !a.junk && a.end > meta.Closed {
+			first = i
+		}
+	}
+	watermark := aggregator.Never
+	for _, r := range p.log[:first] {
+		watermark = max(watermark, r.Time)
+	}
+	if c.Offset != first || meta.Watermark != watermark {
+		p.t.Fatalf("seed %d: at %d with all closed until %d: commit %d with watermark %d, want %d with %d",
+			p.seed, position, meta.Closed, c.Offset, meta.Watermark, first, watermark)
+	}
+}

@@ -1,0 +1,108 @@
+package aggregator_test
+
+import (
+	"math/rand/v2"
+
+	"github.com/emostream/emostream/aggregator"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// A log and what is to be counted in it, the plain way: word for word as the
+// contract has it, from the log's beginning, without arithmetic on windows.
+
+// cell is what is counted: one emoji in one window of one channel.
+type cell struct {
+	end            int64
+	channel, emoji string
+}
+
+// assigned is where a record of a log belongs.
+type assigned struct {
+	cell
+	watermark int64 // before the record
+	junk      bool  // it belongs nowhere
+}
+
+// reference assigns each record of a partition.
+func reference(w aggregator.Windows, log []stream.Record) []assigned {
+	out := make([]assigned, len(log))
+	watermark := aggregator.Never
+	oldest := log[0].Time/w.Length*w.Length - 100*w.Length // a window's end before all that are looked at
+	for i, r := range log {
+		out[i].watermark = watermark
+		if tap, err := wire.DecodeTap(r.Value); err != nil {
+			out[i].junk = true
+		} else {
+			out[i].emoji, out[i].channel = string(tap.Emoji), string(tap.Channel)
+			if out[i].channel == "" {
+				out[i].channel = wire.MainChannel
+			}
+			open := func(end int64) bool { return watermark < end+w.Lateness }
+			end := oldest
+			for end <= r.Time {
+				end += w.Length // the window of its time ends after it, and is the first one to
+			}
+			if !open(end) {
+				for end = oldest; !open(end); end += w.Length {
+				}
+			}
+			out[i].end = end
+		}
+		watermark = max(watermark, r.Time)
+	}
+	return out
+}
+
+// totals adds up what was assigned.
+func totals(logs ...[]assigned) map[cell]int64 {
+	out := map[cell]int64{}
+	for _, log := range logs {
+		for _, a := range log {
+			if !a.junk {
+				out[a.cell]++
+			}
+		}
+	}
+	return out
+}
+
+// small has windows so short that a log of a hundred records has many of them.
+func small(lateness int64) aggregator.Windows {
+	return aggregator.Windows{Length: 20, Lateness: lateness}
+}
+
+// randomLog is a partition: time goes on in steps and leaps, some records are
+// late, a few by more than any lateness, and a few are junk.
+func randomLog(rng *rand.Rand, n int, w aggregator.Windows) []stream.Record {
+	log := make([]stream.Record, n)
+	now := int64(1e6)
+	for i := range log {
+		switch rng.IntN(20) {
+		case 0:
+			now += rng.Int64N(6 * w.Length)
+		case 1:
+			now += w.Lateness
+		default:
+			now += rng.Int64N(w.Length / 2)
+		}
+		log[i] = randomRecord(rng, w, int64(i), now)
+	}
+	return log
+}
+
+// randomRecord is a record that is written at now, and may be late.
+func randomRecord(rng *rand.Rand, w aggregator.Windows, offset, now int64) stream.Record {
+	at := now
+	switch rng.IntN(8) {
+	case 0:
+		at -= rng.Int64N(w.Length + w.Lateness)
+	case 1:
+		at -= rng.Int64N(4*w.Length + 3*w.Lateness)
+	}
+	r := stream.Record{Offset: offset, Time: at, Value: []byte("junk")}
+	if rng.IntN(20) > 0 {
+		r.Value = value([]string{"🔥", "😂", "👍"}[rng.IntN(3)], []string{"main", "a", "b"}[rng.IntN(3)])
+	}
+	return r
+}

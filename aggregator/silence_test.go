@@ -1,0 +1,84 @@
+package aggregator_test
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/aggregator"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// After a silence that is longer than the topic's retention, the records of the
+// windows that were open are gone, and so is the committed offset. All of them
+// was counted, so that a restart goes on behind them; had something not been
+// emitted, it would refuse.
+func TestSilenceLongerThanRetention(t *testing.T) {
+	windows, err := aggregator.NewWindows(2*time.Second, 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := aggregator.CombinerConfig{Windows: windows, Grace: 100 * time.Millisecond, Partitions: 1, Reducers: 1}
+	value := wire.AppendReaction(nil, wire.Reaction{UserID: "u", Emoji: "🔥"})
+	const begin = 1_000_000_000
+	for _, tt := range []struct {
+		what    string
+		emitAt  int64 // when the last emission is tried
+		start   int64 // of the log at the restart
+		refused bool
+	}{
+		{"all was emitted, and all is gone", begin + 3000, 3, false},
+		{"all was emitted, and some is gone", begin + 3000, 2, false},
+		{"all was emitted, and nothing is gone", begin + 3000, 0, false},
+		{"the last window was not emitted, and all is gone", begin + 1500, 3, true},
+		{"records that were never read are gone", begin + 3000, 4, true},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			c, err := aggregator.NewCombiner(cfg, stream.Commit{Offset: stream.None}, 0, 0, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for offset := range int64(3) {
+				c.Add(offset, begin+offset, value)
+			}
+			if e, due := c.Emit(tt.emitAt); due {
+				c.Confirm(e)
+			}
+			commit := c.Commit()
+			if commit.Offset != 0 {
+				t.Fatalf("committed %d while the window is open", commit.Offset)
+			}
+
+			const end = 4
+			c, err = aggregator.NewCombiner(cfg, commit, tt.start, end, false)
+			if refused := err != nil; refused != tt.refused {
+				t.Fatalf("NewCombiner said %v", err)
+			}
+			if tt.refused || tt.start == 0 {
+				return
+			}
+			if c.Position() != 3 {
+				t.Errorf("it goes on at %d", c.Position())
+			}
+			// What comes later is counted in its own window, what is older than
+			// all that is gone in the window after that.
+			c.Add(3, begin, value)
+			c.Add(4, begin+100_000, value)
+			e, _ := c.Emit(begin + 200_000)
+			ends := map[int64]int64{}
+			for _, r := range e.Records[0] {
+				var p wire.Progress
+				if err := json.Unmarshal(r.Value, &p); err != nil {
+					t.Fatal(err)
+				}
+				if p.Partial != nil {
+					ends[p.Partial.End-begin] = p.Partial.Counts["🔥"]
+				}
+			}
+			if ends[4000] != 1 || ends[102_000] != 1 || len(ends) != 2 {
+				t.Errorf("counted by window: %v", ends)
+			}
+		})
+	}
+}

@@ -1,0 +1,263 @@
+package aggregator_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/aggregator"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Whatever combiners write, twice, late, by copies of long ago, and wherever the
+// reducer is killed and begun again from its commit, the greatest counts are in
+// the end those of the widest partials. On the way, nothing is called closed
+// before all of it was said.
+func TestReducerRecovers(t *testing.T) {
+	for seed := range uint64(400) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		p := &reduced{
+			t: t, seed: seed, rng: rng, kills: rng.IntN(20),
+			want: map[cell]int64{}, got: map[cell]int64{},
+			commit: stream.Commit{Offset: stream.None},
+		}
+		sources := 1 + rng.IntN(3)
+		var producers [][]wire.Progress
+		for i := range sources {
+			producers = append(producers, p.source(i, sources))
+		}
+		p.log = interleave(rng, producers)
+		p.run()
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// interleave mixes what producers write, each in its own order.
+func interleave(rng *rand.Rand, producers [][]wire.Progress) (log []wire.Progress) {
+	for len(producers) > 0 {
+		i := rng.IntN(len(producers))
+		if len(producers[i]) == 0 {
+			producers[i] = producers[len(producers)-1]
+			producers = producers[:len(producers)-1]
+			continue
+		}
+		log = append(log, producers[i][0])
+		producers[i] = producers[i][1:]
+	}
+	return log
+}
+
+// reduced is a partition of emoji-partials that reducers add up and are killed
+// at.
+type reduced struct {
+	t      *testing.T
+	seed   uint64
+	rng    *rand.Rand
+	kills  int // to come
+	log    []wire.Progress
+	want   map[cell]int64 // what the widest partials hold
+	got    map[cell]int64 // the greatest counts
+	commit stream.Commit
+	now    int64
+}
+
+// source is what is told of one partition of emoji-topic. Its counts are added
+// to those that are wanted.
+func (p *reduced) source(partition, partitions int) []wire.Progress {
+	w := small(50)
+	var (
+		blocks [][]wire.Progress // each the partials of an emission, and its mark
+		open   []*wire.Partial
+		next   int64
+		newest = w.Length // end of the newest window
+		closed = aggregator.Never
+	)
+	for range 3 + p.rng.IntN(12) {
+		var block []wire.Progress
+		for range p.rng.IntN(4) {
+			end := max(newest-p.rng.Int64N(4)*w.Length, closed+w.Length)
+			partial := find(&open, end, []string{"main", "a"}[p.rng.IntN(2)], next)
+			for range 1 + p.rng.IntN(3) {
+				partial.Counts[[]string{"🔥", "😂"}[p.rng.IntN(2)]]++
+				next++
+			}
+			partial.Partition, partial.Next = partition, next
+			block = append(block, wire.Progress{Partial: clone(partial)})
+		}
+		if p.rng.IntN(2) == 0 {
+			newest += p.rng.Int64N(3) * w.Length
+			closed = max(closed, newest-(2+p.rng.Int64N(4))*w.Length)
+		}
+		block = append(block, wire.Progress{Mark: &wire.Mark{
+			Version: 1, Partition: partition, Partitions: partitions, Reducers: 1,
+			Reported: newest - p.rng.Int64N(2)*w.Length, Closed: closed, Settings: w.Settings(),
+		}})
+		blocks = append(blocks, block)
+	}
+	for _, partial := range open {
+		for emoji, n := range partial.Counts {
+			p.want[cell{partial.End, partial.Channel, emoji}] += n
+		}
+	}
+	return p.told(blocks)
+}
+
+// told is a source's blocks as they reach the log: those of its combiner, which
+// goes back now and then, and among them those of zombies, which go on from where
+// a combiner once was.
+func (p *reduced) told(blocks [][]wire.Progress) (log []wire.Progress) {
+	var zombies [][]wire.Progress
+	for at, reached := 0, 0; at < len(blocks); at++ {
+		reached = max(reached, at)
+		if p.rng.IntN(4) == 0 {
+			from := p.rng.IntN(reached + 1)
+			zombies = append(zombies, slices.Concat(blocks[from:from+p.rng.IntN(len(blocks)-from)]...))
+		}
+		for _, record := range blocks[at] {
+			if len(zombies) > 0 {
+				z := p.rng.IntN(len(zombies))
+				n := min(p.rng.IntN(3), len(zombies[z]))
+				log, zombies[z] = append(log, zombies[z][:n]...), zombies[z][n:]
+			}
+			log = append(log, record)
+		}
+		if p.rng.IntN(8) == 0 {
+			at = p.rng.IntN(at+1) - 1
+		}
+	}
+	return log
+}
+
+// find returns the partial of a window and channel, new from next on if need be.
+func find(open *[]*wire.Partial, end int64, channel string, next int64) *wire.Partial {
+	for _, p := range *open {
+		if p.End == end && p.Channel == channel {
+			return p
+		}
+	}
+	p := &wire.Partial{Version: 1, End: end, Channel: channel, First: next, Counts: map[string]int64{}}
+	*open = append(*open, p)
+	return p
+}
+
+func clone(p *wire.Partial) *wire.Partial {
+	again, err := wire.DecodeProgress(wire.Progress{Partial: p}.Encode())
+	if err != nil {
+		panic(err)
+	}
+	return again.Partial
+}
+
+func (p *reduced) run() {
+	r, zombie := p.begin(), p.begin()
+	for r.Position() < int64(len(p.log)) {
+		if !p.step(r, true) {
+			if p.rng.IntN(2) == 0 {
+				zombie = r
+			}
+			r = p.begin()
+		}
+		if p.rng.IntN(4) == 0 && !p.step(zombie, false) {
+			zombie = p.begin()
+		}
+	}
+	p.kills = 0
+	e, _ := r.Emit(1e9)
+	p.write(e.Windows)
+	if diff := cmp.Diff(p.want, p.got, cmp.AllowUnexported(cell{})); diff != "" {
+		p.t.Errorf("seed %d: counted (-want +got):\n%s", p.seed, diff)
+	}
+}
+
+func (p *reduced) begin() *aggregator.Reducer {
+	r, err := aggregator.NewReducer(small(50), aggregator.Scale{}, 0, 1, p.commit, 0)
+	if err != nil {
+		p.t.Fatalf("seed %d: begin at %+v: %v", p.seed, p.commit, err)
+	}
+	return r
+}
+
+// killed says whether a reducer dies here.
+func (p *reduced) killed() bool {
+	if p.kills == 0 || p.rng.IntN(25) > 0 {
+		return false
+	}
+	p.kills--
+	return true
+}
+
+// step lets a reducer read, emit and commit once. It returns false when it died
+// on the way.
+func (p *reduced) step(r *aggregator.Reducer, commits bool) bool {
+	p.now += p.rng.Int64N(60)
+	from := r.Position()
+	to := min(from+p.rng.Int64N(5), int64(len(p.log)))
+	for i := from; i < to; i++ {
+		if err := r.Add(i, p.log[i].Encode()); err != nil {
+			p.t.Fatalf("seed %d: %v", p.seed, err)
+		}
+	}
+	if e, due := r.Emit(p.now); due {
+		if !p.write(e.Windows) || p.killed() {
+			return false
+		}
+		r.Confirm(e)
+	}
+	commit := r.Commit()
+	if p.killed() {
+		return false
+	}
+	if commits {
+		p.commit = commit
+	}
+	return true
+}
+
+// write appends windows to emoji-aggregated and checks what their headers say.
+// It returns false when the reducer died on the way.
+func (p *reduced) write(windows []aggregator.CountedWindow) bool {
+	for _, w := range windows {
+		if p.killed() {
+			return false
+		}
+		for i, rec := range w.Records {
+			c := decodeCount(p.t, rec)
+			k := cell{c.Window.End, w.Channel, c.Emoji}
+			p.got[k] = max(p.got[k], c.Count)
+			p.checkHeaders(rec, i == len(w.Records)-1, len(w.Records))
+		}
+	}
+	return true
+}
+
+func (p *reduced) checkHeaders(r stream.Record, last bool, records int) {
+	var complete string
+	for _, h := range r.Headers {
+		if h.Key == wire.CompleteHeader {
+			complete = string(h.Value)
+			continue
+		}
+		closing, ok := wire.ParseClosing(h.Value)
+		if !ok || h.Key != wire.ClosedHeader || !strings.HasPrefix(string(h.Value), "0/1:") {
+			p.t.Fatalf("seed %d: header %s: %s", p.seed, h.Key, h.Value)
+		}
+		for k, n := range p.want {
+			if k.end <= closing.End && p.got[k] != n {
+				p.t.Fatalf("seed %d: windows until %d are called closed, and of %+v %d are counted, want %d", p.seed, closing.End, k, p.got[k], n)
+			}
+		}
+	}
+	want := ""
+	if last {
+		want = string(rune('0' + records))
+	}
+	if complete != want {
+		p.t.Fatalf("seed %d: complete is %q, want %q", p.seed, complete, want)
+	}
+}

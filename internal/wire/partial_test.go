@@ -1,0 +1,83 @@
+package wire_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+func TestProgressJSON(t *testing.T) {
+	for name, tt := range map[string]struct {
+		progress wire.Progress
+		want     string
+	}{
+		"a partial": {
+			wire.Progress{Partial: &wire.Partial{Version: 1, Partition: 3, End: at, Channel: "main", First: 7, Next: 9, Counts: map[string]int64{"🔥": 2}}},
+			`{"partial":{"v":1,"partition":3,"end":1767323045000,"channel":"main","first":7,"next":9,"counts":{"🔥":2}}}`,
+		},
+		"a mark": {
+			wire.Progress{Mark: &wire.Mark{Version: 1, Partition: 3, Partitions: 4, Reducers: 2, Reported: at, Closed: at - 10000, Settings: wire.Settings{WindowMS: 2000, LatenessMS: 10000}}},
+			`{"mark":{"v":1,"partition":3,"partitions":4,"reducers":2,"reported":1767323045000,"closed":1767323035000,"window_ms":2000,"lateness_ms":10000}}`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := tt.progress.Encode()
+			if diff := cmp.Diff(tt.want, string(b)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			got, err := wire.DecodeProgress(b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.progress, got); diff != "" {
+				t.Errorf("read again (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestDecodeProgressRefuses(t *testing.T) {
+	for name, tt := range map[string]struct{ value, why string }{
+		"nothing":                       {"", "partial or mark: "},
+		"neither":                       {`{}`, "neither"},
+		"both":                          {`{"partial":{"v":1},"mark":{"v":1}}`, "neither"},
+		"a partial without a version":   {`{"partial":{"partition":0}}`, "format version 0 is not the 1 that this program reads"},
+		"a partial of a newer version":  {`{"partial":{"v":2,"partition":0}}`, "format version 2 is not the 1"},
+		"a mark of a newer version":     {`{"mark":{"v":2,"partition":0}}`, "run one version of emostream aggregate"},
+		"a partial with another's type": {`{"partial":{"v":1,"first":"7"}}`, "first"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := wire.DecodeProgress([]byte(tt.value))
+			if err == nil || !strings.Contains(err.Error(), tt.why) || got != (wire.Progress{}) {
+				t.Errorf("DecodeProgress = %+v, %v; want an error about %q", got, err, tt.why)
+			}
+		})
+	}
+}
+
+// The metadata of commits outlives the program that wrote it.
+func TestCommitMetadata(t *testing.T) {
+	s := wire.Settings{WindowMS: 2000, LatenessMS: 10000}
+	for want, meta := range map[string]any{
+		`{"v":1,"watermark":5,"closed":-5,"counted":7,"newest":6,"window_ms":2000,"lateness_ms":10000}`: wire.CombinerCommit{Version: 1, Watermark: 5, Closed: -5, Counted: 7, Newest: 6, Settings: s},
+		`{"v":1,"floor":5,"reduced":8,"window_ms":2000,"lateness_ms":10000}`:                            wire.ReducerCommit{Version: 1, Floor: 5, Reduced: 8, Settings: s},
+		`{"v":1,"unsigned":5,"reducers":2,"closed":[6,7]}`:                                              wire.PublisherCommit{Version: 1, Unsigned: 5, Reducers: 2, Closed: []int64{6, 7}},
+		`{"v":1,"unsigned":5}`: wire.PublisherCommit{Version: 1, Unsigned: 5},
+	} {
+		b, err := json.Marshal(meta)
+		if err != nil || string(b) != want {
+			t.Errorf("%T is written as %s, %v; want %s", meta, b, err, want)
+		}
+	}
+}
+
+func TestSettingsAreNamedAsFlags(t *testing.T) {
+	got := wire.Settings{WindowMS: 500, LatenessMS: 90_000}.String()
+	if want := "--window 500ms --lateness 1m30s"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
