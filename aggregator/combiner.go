@@ -138,7 +138,7 @@ func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, res
 		c.closed = max(meta.Closed, c.windows.Of(meta.Newest))
 		c.watermark = c.closed + c.windows.Lateness
 	case reset:
-		c.position = start
+		c.position, c.counted, c.newest = start, 0, Never
 		if meta.Version == 0 {
 			break
 		}

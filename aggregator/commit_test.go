@@ -166,3 +166,16 @@ func TestResetLostKeepsWhatItCan(t *testing.T) {
 		})
 	}
 }
+
+// After a reset the log is another one: what was counted of the old one must not
+// be taken for an offset of it.
+func TestResetLostForgetsHowFarAllWasCounted(t *testing.T) {
+	cfg := aggregator.CombinerConfig{Windows: twos(t), Partitions: 4, Reducers: 1}
+	c, err := aggregator.NewCombiner(cfg, stream.Commit{Offset: 90, Metadata: metadata(14500, 2000, 99, 15000)}, 50, 60, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := c.Commit(), (stream.Commit{Offset: 50, Metadata: metadata(never, 2000, 0, never)}); got != want {
+		t.Errorf("commit %+v, want %+v", got, want)
+	}
+}

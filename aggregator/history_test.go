@@ -70,6 +70,7 @@ type worker struct {
 }
 
 func newHistory(t *testing.T, seed uint64) *history {
+	t.Helper()
 	rng := rand.New(rand.NewPCG(seed, 3))
 	h := &history{
 		t: t, seed: seed, rng: rng, windows: small(1 + rng.Int64N(120)), now: 1e6, kills: rng.IntN(30), fetch: 12,
@@ -173,7 +174,7 @@ func (h *history) settle() {
 	h.kills, h.fetch = 0, 1000
 	for quiet, made := 0, 0; quiet < 100; quiet++ {
 		h.now += 20
-		for i := len(h.workers) - 1; i >= 0; i-- {
+		for i := range slices.Backward(h.workers) {
 			h.step(i)
 		}
 		now := h.sent

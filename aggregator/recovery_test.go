@@ -199,6 +199,17 @@ func (p *combined) checkCommit(c stream.Commit, position int64) {
 	for _, r := range p.log[:first] {
 		watermark = max(watermark, r.Time)
 	}
+	newest := aggregator.Never
+	for i, r := range p.log[:meta.Counted] {
+		newest = max(newest, r.Time)
+		a := p.want[i]
+		if known := p.topic[wire.PartitionOf(a.channel, len(p.topic))][cell{end: a.end, channel: a.channel}]; !a.junk && known.Next <= r.Offset {
+			p.t.Fatalf("seed %d: all before %d is called counted, and record %d of %+v is not", p.seed, meta.Counted, i, a.cell)
+		}
+	}
+	if meta.Newest != newest {
+		p.t.Fatalf("seed %d: the newest before %d is called %d, want %d", p.seed, meta.Counted, meta.Newest, newest)
+	}
 	if c.Offset != first || meta.Watermark != watermark {
 		p.t.Fatalf("seed %d: at %d with all closed until %d: commit %d with watermark %d, want %d with %d",
 			p.seed, position, meta.Closed, c.Offset, meta.Watermark, first, watermark)

@@ -44,7 +44,9 @@ func reference(w aggregator.Windows, log []stream.Record) []assigned {
 				end += w.Length // the window of its time ends after it, and is the first one to
 			}
 			if !open(end) {
-				for end = oldest; !open(end); end += w.Length {
+				end = oldest
+				for !open(end) {
+					end += w.Length
 				}
 			}
 			out[i].end = end

@@ -11,12 +11,12 @@ import (
 )
 
 // twos are windows of two seconds with a lateness of ten, the default.
-func twos(t testing.TB) aggregator.Windows {
+func twos(t *testing.T) aggregator.Windows {
 	t.Helper()
 	return windows(t, 2*time.Second, 10*time.Second)
 }
 
-func windows(t testing.TB, length, lateness time.Duration) aggregator.Windows {
+func windows(t *testing.T, length, lateness time.Duration) aggregator.Windows {
 	t.Helper()
 	w, err := aggregator.NewWindows(length, lateness)
 	if err != nil {

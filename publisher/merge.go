@@ -35,7 +35,7 @@ type Merger struct {
 	top      int
 
 	position int64
-	unsigned int64   // greatest end of a window sent that nothing called complete
+	unsigned int64   // greatest end of a window sent that nothing called complete, at most the time then
 	closed   []int64 // by reducer: end of the newest window it has closed; empty if none ever said
 	open     map[key]*window
 	channels map[string]*channel
@@ -244,7 +244,9 @@ func (m *Merger) Sent(swarms []wire.Swarm) {
 		if w := m.open[key{s.Window.End, s.Channel}]; w != nil {
 			w.dirty = false
 			if !w.whole {
-				m.unsigned = max(m.unsigned, s.Window.End)
+				// Not beyond the clock: one window of a far future must not
+				// close all of today's.
+				m.unsigned = max(m.unsigned, min(s.Window.End, w.latest))
 			}
 		}
 		if ch := m.channels[s.Channel]; ch != nil && s.Window == ch.next() {

@@ -13,8 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"sync"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -114,6 +113,7 @@ func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 			}
 		}
 		m.Read(b.Next)
+		p.metrics.lagging(claim, b)
 		if due := m.Due(now, b.AtEnd()); len(due) > 0 {
 			if err := p.toClusters(ctx, due); err != nil {
 				return fmt.Errorf("publish emoji-aggregated/%d: %w", claim.Partition, err)
@@ -165,105 +165,14 @@ func (p *Publisher) record(swarms []wire.Swarm) {
 	}
 }
 
-// remember is how long after its last heartbeat a subscriber server's topic is
-// still written to, so that one that returns has no hole in its ring.
-const remember = 10 * time.Minute
-
-// Cluster copies the swarms of a cluster's topic to the topics of its subscriber
-// servers until ctx ends. Its errors are like Main's.
-func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Claim) error {
-	p.checkCommit(&claim)
-	position := max(claim.Committed.Offset, claim.Start)
-	seen := newest{}
-	for {
-		b, err := claim.Log.Fetch(ctx, position, idle)
-		if gone := (*stream.OutOfRangeError)(nil); errors.As(err, &gone) && gone.Start > position {
-			p.cfg.Logger.Warn("swarms are gone before they were copied", "cluster", cluster, "error", err)
-			position = gone.Start
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		var records []stream.Record
-		for _, r := range b.Records {
-			s, err := wire.DecodeSwarm(r.Value)
-			if err != nil {
-				p.metrics.skipped.Inc()
-				p.cfg.Logger.Warn("a record was passed over", "cluster", cluster, "offset", r.Offset, "error", err)
-				continue
-			}
-			if seen.better(s) {
-				records = append(records, stream.Record{Time: time.Now().UnixMilli(), Key: r.Key, Value: r.Value})
-			}
-		}
-		if len(records) > 0 {
-			if err := p.toServers(ctx, cluster, records); err != nil {
-				return fmt.Errorf("publish %s: %w", cluster, err)
-			}
-		}
-		if b.Next > position {
-			position = b.Next
-			if err := claim.Offsets.Commit(ctx, stream.Commit{Offset: position}); err != nil {
-				return fmt.Errorf("publish %s: %w", cluster, err)
-			}
-		}
-	}
-}
-
-// toServers writes records to every server of the cluster. One whose topic
-// cannot be written to is named and left out: the others do not wait for it.
-func (p *Publisher) toServers(ctx context.Context, cluster string, records []stream.Record) error {
-	var wg sync.WaitGroup
-	for _, s := range p.cfg.Servers.All() {
-		if s.Cluster != cluster || time.Since(s.Heard) > remember {
-			continue
-		}
-		wg.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, serverTimeout)
-			defer cancel()
-			if err := p.cfg.Topic(s.Topic).Write(ctx, 0, records); err != nil && !errors.Is(err, context.Canceled) {
-				p.metrics.failed.Inc()
-				p.cfg.Logger.Warn("a subscriber server's topic cannot be written to", "server", s.Name, "error", err)
-			}
-		})
-	}
-	wg.Wait()
-	return ctx.Err()
-}
-
-// serverTimeout is how long one server's topic may keep the others waiting.
-const serverTimeout = 10 * time.Second
-
-// newest keeps the greatest total of the recent windows of each channel, to pass
-// on only what says more.
-type newest struct {
-	totals map[key]int64
-	end    int64 // greatest end of a window seen
-}
-
-// keepWindows is how long a window's total is remembered, in ms. A swarm of an
-// older window is passed on as it is: readers merge.
-const keepWindows = int64(10 * time.Minute / time.Millisecond)
-
-func (n *newest) better(s wire.Swarm) bool {
-	k := key{s.Window.End, s.Channel}
-	if known, ok := n.totals[k]; ok && s.Total <= known {
-		return false
-	}
-	if n.totals == nil {
-		n.totals = map[key]int64{}
-	}
-	if k.end > n.end {
-		n.end = k.end
-		maps.DeleteFunc(n.totals, func(old key, _ int64) bool { return old.end < n.end-keepWindows })
-	}
-	n.totals[k] = s.Total
-	return true
-}
-
 type metrics struct {
 	swarms, skipped, failed prometheus.Counter
+	lag                     *prometheus.GaugeVec
+}
+
+// lagging notes what a fetch has left unread.
+func (m *metrics) lagging(claim stream.Claim, b stream.Batch) {
+	m.lag.WithLabelValues(claim.Topic, strconv.Itoa(claim.Partition)).Set(float64(max(0, b.HighWatermark-b.Next)))
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -275,5 +184,8 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		swarms:  counter("swarms_total", "Swarms written to the clusters, revisions too."),
 		skipped: counter("skipped_records_total", "Records that could not be read and were passed over."),
 		failed:  counter("server_writes_failed_total", "Batches that a subscriber server's topic did not take."),
+		lag: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "emostream_publish_lag_records", Help: "Records of a partition that are not read yet.",
+		}, []string{"topic", "partition"}),
 	}
 }

@@ -84,8 +84,9 @@ type mainServer struct {
 	servers  *follower
 
 	mu      sync.Mutex
-	checked time.Time // when kafka was last asked
-	answer  error     // and what came of it
+	checked time.Time     // when kafka was last asked
+	answer  error         // and what came of it
+	ahead   time.Duration // this machine's clock, of the brokers'; 0 until it is known
 }
 
 func newMain(s stage, f serveFlags) (*mainServer, error) {
@@ -129,6 +130,7 @@ func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 		if err := ensure(ctx, m.client, m.log, layout.ReactionsTopic(), layout.ServersTopic()); err != nil {
 			return err
 		}
+		g.Go(func() error { return m.compareClocks(ctx) })
 		return m.servers.run(ctx)
 	})
 	return g.Wait()
@@ -139,21 +141,40 @@ func (m *mainServer) ready(ctx context.Context) error {
 	if err := m.producer.Err(); err != nil {
 		return fmt.Errorf("reactions cannot be written: %w", err)
 	}
-	if ahead, known := m.servers.roster.Skew(time.Now()); known {
-		if err := server.CheckSkew(ahead); err != nil {
-			return err
-		}
-	}
-	return m.reachable(ctx)
-}
-
-// reachable asks Kafka, at most once a second however often it is called.
-func (m *mainServer) reachable(ctx context.Context) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if err := server.CheckSkew(m.ahead); err != nil {
+		return err
+	}
+	// However often this is called, Kafka is asked at most once a second.
 	if time.Since(m.checked) > time.Second {
 		m.answer = m.client.Check(ctx, m.names().Reactions())
 		m.checked = time.Now()
 	}
 	return m.answer
+}
+
+// clockInterval is the time between two looks at the brokers' clock.
+const clockInterval = 10 * time.Second
+
+// compareClocks keeps an eye on how far this machine's clock is from the
+// brokers', since it decides which window a reaction is counted in.
+func (m *mainServer) compareClocks(ctx context.Context) error {
+	t := time.NewTicker(clockInterval)
+	defer t.Stop()
+	for {
+		if ahead, known, err := m.client.Skew(ctx, m.names().Servers()); err == nil && known {
+			m.mu.Lock()
+			if wrong := server.CheckSkew(ahead); wrong != nil && server.CheckSkew(m.ahead) == nil {
+				m.log.Warn("not ready", "reason", wrong)
+			}
+			m.ahead = ahead
+			m.mu.Unlock()
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
 }

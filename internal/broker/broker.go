@@ -117,6 +117,8 @@ func (b *Broker) open() error {
 		kfake.BrokerConfigs(map[string]string{
 			"log.retention.ms":    strconv.FormatInt(b.cfg.Retention.Milliseconds(), 10),
 			"log.retention.bytes": strconv.FormatInt(max(b.cfg.RetentionBytes/8, 1), 10),
+			// Who comes back after a month goes on where they were.
+			"offsets.retention.minutes": strconv.Itoa(10 * 365 * 24 * 60),
 		}),
 	}
 	if dir := b.cfg.DataDir; dir != "" {

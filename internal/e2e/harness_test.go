@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -150,6 +151,7 @@ type installation struct {
 	main    []string // base URLs of the main servers
 	servers map[string]string
 	brokers []string
+	metrics string
 	names   wire.Topics
 }
 
@@ -162,6 +164,7 @@ func up(t testing.TB, more ...string) (*process, *installation) {
 	if brokers := os.Getenv("EMOSTREAM_TEST_BROKERS"); brokers != "" {
 		in.names.Prefix = prefix(t)
 		args = append(args, "--brokers", brokers, "--topic-prefix", in.names.Prefix, "--group-prefix", in.names.Prefix)
+		more = slices.DeleteFunc(more, func(a string) bool { return a == "--ephemeral" })
 	} else if len(more) == 0 {
 		args = append(args, "--ephemeral")
 	}
@@ -176,12 +179,13 @@ func (in *installation) read(line string) {
 	var a struct {
 		Ready       string
 		Brokers     []string
+		Metrics     string
 		Subscribers []struct{ Name, URL string }
 	}
 	if err := json.Unmarshal([]byte(line), &a); err != nil {
 		in.t.Fatalf("%q: %v", line, err)
 	}
-	in.main, in.brokers = []string{a.Ready}, a.Brokers
+	in.main, in.brokers, in.metrics = []string{a.Ready}, a.Brokers, a.Metrics
 	for _, s := range a.Subscribers {
 		in.servers[s.Name] = s.URL
 	}

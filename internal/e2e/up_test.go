@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -66,6 +67,50 @@ func TestTapIsShown(t *testing.T) {
 	}
 }
 
+// Every stage can be watched.
+func TestMetrics(t *testing.T) {
+	p, in := up(t, "--metrics-listen", "127.0.0.1:0", "--ephemeral")
+	led := in.crowd(t.Context(), 50, 2, 0)
+	in.checkCounted(led)
+	until(t, "the metrics", func() error {
+		res, err := http.Get(in.metrics)
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			return err
+		}
+		for _, want := range []string{
+			"\nemostream_reactions_accepted_total 50\n",
+			"\nemostream_produce_seconds_count ",
+			"\nemostream_produce_batch_records_sum 50\n",
+			"\nemostream_aggregate_records_read_total 50\n",
+			"\nemostream_aggregate_late_records_total 0\n",
+			"\nemostream_aggregate_windows_total ",
+			"\nemostream_aggregate_revisions_total ",
+			`emostream_aggregate_lag_records{partition="0",topic="` + in.names.Reactions() + `"} 0`,
+			"\nemostream_publish_swarms_total ",
+			`emostream_publish_lag_records{partition="0",topic="` + in.names.Counts() + `"} 0`,
+			`emostream_subscribe_clients{server="sub1"} 0`,
+			`emostream_subscribe_window_delay_seconds_count{server="sub6"}`,
+			"\nemostream_build_info{",
+		} {
+			if !strings.Contains(string(b), want) {
+				return fmt.Errorf("no %q in them", want)
+			}
+		}
+		return nil
+	})
+	if got, err := post(in.main[0]+"/send_emoji", "application/json", `{}`); err != nil || got.code != "missing_field" {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if code := p.stop(); code != 0 {
+		t.Errorf("up ended with %d", code)
+	}
+}
+
 // What many connections send at once is counted and shown, no more and no less.
 func TestTotals(t *testing.T) {
 	_, in := up(t)
@@ -73,7 +118,7 @@ func TestTotals(t *testing.T) {
 	for name, url := range in.servers {
 		listeners[name] = listen(t, url)
 	}
-	led := in.crowd(t.Context(), 10_000, 32, 5*time.Second)
+	led := in.crowd(t.Context(), 10_000, 32, 10*time.Second)
 	if led.total != 10_000 {
 		t.Fatalf("%d of 10000 were acknowledged, %d in doubt, %v", led.total, led.inDoubt, led.failed)
 	}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -74,8 +75,10 @@ func Open(cfg Config) (*Client, error) {
 	return &Client{
 		cfg:       cfg,
 		transport: t,
-		api:       kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: t},
-		outage:    outage{log: cfg.Logger, brokers: strings.Join(cfg.Brokers, ",")},
+		// With a timeout, requests tell the broker half of what their context
+		// leaves them; without, 500 ms, however slow the replicas are.
+		api:    kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: t, Timeout: 24 * time.Hour},
+		outage: outage{log: cfg.Logger, brokers: strings.Join(cfg.Brokers, ",")},
 	}, nil
 }
 
@@ -106,18 +109,20 @@ func (c *Client) Embedded(ctx context.Context) (bool, error) {
 // retry calls f until it returns nil, an error that trying again cannot mend,
 // or ctx ends; then it returns that error, or the context's.
 func (c *Client) retry(ctx context.Context, f func(context.Context) error) error {
+	call := call{outage: &c.outage}
+	defer call.end(false)
 	for delay := 50 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
 		err := f(ctx)
 		switch {
 		case err == nil:
-			c.outage.end()
+			call.end(true)
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case !passing(err):
 			return err
 		}
-		c.outage.begin(err)
+		call.failed(err)
 		if err := pause(ctx, delay); err != nil {
 			return err
 		}
@@ -147,17 +152,20 @@ func passing(err error) bool {
 		return true
 	}
 	switch k {
-	case kafka.Unknown, kafka.UnknownTopicOrPartition,
+	case kafka.Unknown, kafka.UnknownTopicOrPartition, kafka.BrokerNotAvailable,
 		kafka.RebalanceInProgress, kafka.IllegalGeneration, kafka.UnknownMemberId, kafka.MemberIDRequired: // while joining a group
 		return true
 	}
 	return k.Temporary()
 }
 
-// notSent says whether a request certainly never left this process.
+// notSent says whether a request certainly never left this process: there was no
+// connection, or no leader of its partition to send it to.
 func notSent(err error) bool {
 	var op *net.OpError
-	return errors.As(err, &op) && op.Op == "dial"
+	var topic *protocol.TopicError
+	var partition *protocol.TopicPartitionError
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &topic) || errors.As(err, &partition)
 }
 
 // unreachable says whether err is about the way to a broker rather than an
@@ -170,41 +178,61 @@ func unreachable(err error) bool {
 }
 
 // outage tells the log when the cluster goes away, once, and when it is back,
-// however many calls notice. The zero value with a logger is ready.
+// however many calls notice. It is back when a call has gone well and none is
+// left that tries again. The zero value with a logger is ready.
 type outage struct {
 	log     *slog.Logger
 	brokers string
 
-	mu     sync.Mutex
-	since  time.Time // zero while all is well
-	said   time.Time
-	reason string
+	mu      sync.Mutex
+	since   time.Time // zero while all is well
+	said    time.Time
+	waiting int // calls that try again
 }
 
 // tellAgain is how often a lasting outage is said again.
 const tellAgain = 30 * time.Second
 
-func (o *outage) begin(err error) {
+// call is one call that tries again until it goes well.
+type call struct {
+	outage  *outage
+	waiting bool // and counted as such by the outage
+}
+
+// failed notes a failure after which the call tries again.
+func (c *call) failed(err error) {
+	o := c.outage
 	if !unreachable(err) {
 		o.log.Debug("kafka answered with an error, trying again", "error", err)
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if !c.waiting {
+		c.waiting = true
+		o.waiting++
+	}
 	now := time.Now()
 	if o.since.IsZero() {
 		o.since = now
 	} else if now.Sub(o.said) < tellAgain {
 		return
 	}
-	o.said, o.reason = now, err.Error()
+	o.said = now
 	o.log.Warn("waiting for kafka", "brokers", o.brokers, "since", o.since.Format(time.TimeOnly), "error", err)
 }
 
-func (o *outage) end() {
+// end notes the end of the call, and whether it went well. Only the first one
+// counts.
+func (c *call) end(well bool) {
+	o := c.outage
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.since.IsZero() {
+	if c.waiting {
+		c.waiting = false
+		o.waiting--
+	}
+	if !well || o.since.IsZero() || o.waiting > 0 {
 		return
 	}
 	o.log.Info("kafka is back", "brokers", o.brokers, "away", time.Since(o.since).Round(time.Millisecond))

@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long anything may take before a test gives up on it.
-const patience = time.Minute
+const patience = 20 * time.Second
 
 // cluster is a Kafka that a test runs against.
 type cluster struct {
@@ -38,9 +38,15 @@ func onEach(t *testing.T, test func(*testing.T, cluster)) {
 	t.Helper()
 	t.Run("in memory", func(t *testing.T) { test(t, embedded(t, broker.Config{})) })
 	t.Run("on disk", func(t *testing.T) { test(t, embedded(t, broker.Config{DataDir: t.TempDir()})) })
-	if addrs := os.Getenv(kafkatest.BrokersVariable); addrs != "" {
-		t.Run("Apache Kafka", func(t *testing.T) { test(t, cluster{brokers: strings.Split(addrs, ",")}) })
+	if k, ok := apache(); ok {
+		t.Run("Apache Kafka", func(t *testing.T) { test(t, k) })
 	}
+}
+
+// apache is the cluster that the environment names, if it does.
+func apache() (cluster, bool) {
+	addrs := os.Getenv(kafkatest.BrokersVariable)
+	return cluster{brokers: strings.Split(addrs, ",")}, addrs != ""
 }
 
 // embedded starts a broker that runs until the test ends.
@@ -111,7 +117,12 @@ func unique(t *testing.T) string {
 func (k cluster) topic(t *testing.T, partitions int, config map[string]string) string {
 	t.Helper()
 	name := unique(t)
-	created, err := k.open(t).EnsureTopics(within(t), kafka.Topic{Name: name, Partitions: partitions, Config: config})
+	c, err := kafka.Open(kafka.Config{Brokers: k.brokers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	created, err := c.EnsureTopics(within(t), kafka.Topic{Name: name, Partitions: partitions, Config: config})
 	if err != nil || !slices.Equal(created, []string{name}) {
 		t.Fatalf("EnsureTopics = %q, %v, want %s", created, err, name)
 	}

@@ -244,7 +244,7 @@ func (p *Producer) Run(ctx context.Context) error {
 		} else {
 			p.idle = append(p.idle, l)
 		}
-		lanes.Go(func() { p.runLane(ctx, l, embedded) })
+		lanes.Go(func() { p.runLane(context.WithoutCancel(ctx), l, embedded) })
 	}
 	p.mu.Unlock()
 	<-ctx.Done()
@@ -253,7 +253,8 @@ func (p *Producer) Run(ctx context.Context) error {
 	return nil
 }
 
-// close refuses what waits and what is still to come.
+// close refuses what waits and what is still to come, and ends the lanes when
+// they have written what was handed to them.
 func (p *Producer) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -262,22 +263,16 @@ func (p *Producer) close() {
 		e.done <- fmt.Errorf("%w: the server is shutting down", stream.ErrNotWritten)
 	}
 	p.waiting, p.bytes, p.idle = nil, 0, nil
+	for _, l := range p.lanes {
+		close(l.work) // under the lock, as whoever sends to it
+	}
 }
 
+// runLane writes batches until close.
 func (p *Producer) runLane(ctx context.Context, l *lane, embedded bool) {
-	for {
-		var batch []*entry
-		select {
-		case batch = <-l.work:
-		case <-ctx.Done():
-			select {
-			case batch = <-l.work: // it was handed over before the end
-			default:
-				return
-			}
-		}
+	for batch := range l.work {
 		for batch != nil {
-			p.commit(context.WithoutCancel(ctx), l, batch, embedded)
+			p.commit(ctx, l, batch, embedded)
 			batch = p.next(l)
 		}
 	}
@@ -346,6 +341,8 @@ func (p *Producer) send(ctx context.Context, l *lane, records []stream.Record, e
 	var raw []byte
 	doubt := false // whether an attempt may have been written without our knowing
 	var last error
+	call := call{outage: &p.client.outage}
+	defer call.end(false)
 	for delay := 20 * time.Millisecond; ; delay = min(2*delay, 500*time.Millisecond) {
 		if !l.hasPID {
 			if err := p.identify(ctx, l); err != nil {
@@ -356,23 +353,23 @@ func (p *Producer) send(ctx context.Context, l *lane, records []stream.Record, e
 		if raw == nil {
 			raw = encode(records, l.pid, l.sequence)
 		}
-		err := p.client.produce(ctx, p.cfg.Topic, l.partition, raw)
+		err := p.attempt(ctx, l, raw, embedded)
 		switch what := judge(err); {
-		case what == written:
-			p.client.outage.end()
+		case what == written, what == duplicate && doubt:
+			call.end(true)
 			return nil
 		case what == refused && doubt, what == stranger && doubt, what == unknown && embedded:
 			return fmt.Errorf("%w: %w", stream.ErrInDoubt, err)
 		case what == refused:
 			return fmt.Errorf("%w: %w", stream.ErrNotWritten, err)
-		case what == stranger:
+		case what == stranger, what == duplicate:
 			l.hasPID = false // nothing of it is in the log: begin again as somebody else
 		case what == unknown:
 			doubt = true
 			p.metrics.resent.Inc()
 		case what == later:
 		}
-		p.client.outage.begin(err)
+		call.failed(err)
 		last = err
 		if pause(ctx, delay) != nil {
 			why := stream.ErrNotWritten
@@ -382,6 +379,17 @@ func (p *Producer) send(ctx context.Context, l *lane, records []stream.Record, e
 			return fmt.Errorf("%w: gave up: %w", why, last)
 		}
 	}
+}
+
+// attempt sends a batch once. Where it can be sent again it takes a third of the
+// time at most: an answer that never comes must leave time for that.
+func (p *Producer) attempt(ctx context.Context, l *lane, raw []byte, embedded bool) error {
+	if !embedded {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, p.cfg.Timeout/3)
+		defer cancel()
+	}
+	return p.client.produce(ctx, p.cfg.Topic, l.partition, raw)
 }
 
 // identify takes a new producer id.
@@ -410,18 +418,19 @@ func (p *Producer) identify(ctx context.Context, l *lane) error {
 type verdict int
 
 const (
-	written  verdict = iota
-	refused          // not written, and never will be
-	later            // not written; the same again may be
-	stranger         // not written: the broker does not know this producer's sequence
-	unknown          // written or not
+	written   verdict = iota
+	duplicate         // its sequence is used: by itself if it was sent before, else by something else
+	refused           // not written, and never will be
+	later             // not written; the same again may be
+	stranger          // not written: the broker does not know this producer's sequence
+	unknown           // written or not
 )
 
 // judge reads a verdict out of the error of one attempt.
 func judge(err error) verdict {
 	var k kafka.Error
 	switch {
-	case err == nil, errors.Is(err, kafka.DuplicateSequenceNumber):
+	case err == nil:
 		return written
 	case notSent(err):
 		return later
@@ -429,9 +438,11 @@ func judge(err error) verdict {
 		return unknown
 	}
 	switch k {
+	case kafka.DuplicateSequenceNumber:
+		return duplicate
 	case kafka.OutOfOrderSequenceNumber, kafka.UnknownProducerId, kafka.InvalidProducerEpoch, kafka.ProducerFenced, kafka.InvalidProducerIDMapping:
 		return stranger
-	case kafka.UnknownTopicOrPartition, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition,
+	case kafka.UnknownTopicOrPartition, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.BrokerNotAvailable,
 		kafka.NotEnoughReplicas, kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch:
 		return later
 	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge, kafka.InvalidTimestamp, kafka.InvalidRecord, kafka.InvalidMessage,

@@ -48,7 +48,7 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 }
 
 func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
-	ctx, cancel := context.WithTimeout(ctx, wait+requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, 2*wait+requestTimeout) // the broker is told half of it, at most
 	defer cancel()
 	b := stream.Batch{Next: offset, SentAt: time.Now()}
 	res, err := r.client.api.Fetch(ctx, &kafka.FetchRequest{
@@ -66,7 +66,6 @@ func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (s
 		return b, res.Error
 	}
 	b.HighWatermark = res.HighWatermark
-	any := false
 	r.records, r.arena = r.records[:0], r.arena[:0]
 	for {
 		rec, err := res.Records.ReadRecord()
@@ -76,7 +75,6 @@ func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (s
 		if err != nil {
 			return b, fmt.Errorf("decode records: %w", err)
 		}
-		any = true
 		if err := r.take(rec, offset); err != nil {
 			return b, fmt.Errorf("decode records: %w", err)
 		}
@@ -84,10 +82,17 @@ func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	switch n := len(r.records); {
 	case n > 0:
 		b.Records, b.Next = r.records, r.records[n-1].Offset+1
-	case any && offset < b.HighWatermark:
+	case anyBatch(res.Records) && offset < b.HighWatermark:
 		b.Next = offset + 1 // compaction took the records from offset on out of their batch
 	}
 	return b, nil
+}
+
+// anyBatch says whether an answer holds a batch, be it one that compaction has
+// emptied. The first one is that of the offset asked for.
+func anyBatch(records protocol.RecordReader) bool {
+	s, ok := records.(*protocol.RecordStream)
+	return ok && len(s.Records) > 0
 }
 
 // take copies a record out of kafka-go's buffers, unless it is before offset:

@@ -49,9 +49,11 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) (created []s
 		return nil, nil
 	}
 	err = c.retry(ctx, func(ctx context.Context) error {
-		created, err = c.create(ctx, missing)
+		names, err := c.create(ctx, missing)
+		created = append(created, names...) // of every attempt: one may succeed in part
 		return err
 	})
+	slices.Sort(created)
 	return created, err
 }
 
@@ -71,7 +73,6 @@ func (c *Client) create(ctx context.Context, topics []kafka.TopicConfig) (create
 			errs = append(errs, fmt.Errorf("create topic %s: %w", name, err))
 		}
 	}
-	slices.Sort(created)
 	return created, errors.Join(errs...)
 }
 

@@ -27,11 +27,12 @@ func (s *Server) announce(ctx context.Context) error {
 			return nil
 		case <-t.C:
 		}
-		// Of two that began at once, the one that began later gives way. A rival
-		// under our own URL was heard of before it left the port to us, unless
-		// the URL is that of a proxy.
+		// Of two that began at once, the one that began later gives way; only a
+		// heartbeat that follows ours tells that a rival is there. Under our own
+		// URL it may still be the last one of who left the port to us, and means
+		// a proxy if others follow.
 		r, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now())
-		alive := ok && (r.URL != s.cfg.URL || r.Heard.After(since.Add(2*roster.Heartbeat)))
+		alive := ok && r.Heard.After(since) && (r.URL != s.cfg.URL || r.Heard.After(since.Add(2*roster.Heartbeat)))
 		if alive && r.StartedAt+r.Instance < s.startedAt()+s.instance {
 			return s.taken(r)
 		}

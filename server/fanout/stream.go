@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math/rand/v2"
@@ -95,17 +94,27 @@ type conn struct {
 // run writes until the client leaves, stalls, or the server drains.
 func (c *conn) run(ctx context.Context, channel, lastEventID string) error {
 	c.server.metrics.connected.Inc()
-	if err := c.write(sse.AppendRetry(nil, c.server.cfg.Retry)); err != nil {
-		return err
-	}
-	// What the ring is filled with is no news to those who waited for it.
-	if err := c.wait(ctx, c.server.filled); err != nil {
-		return err
+	hello := sse.AppendRetry(nil, c.server.cfg.Retry)
+	select {
+	case <-c.server.filled:
+	default: // what the ring is filled with is no news to those who wait for it
+		if err := c.write(hello); err != nil {
+			return err
+		}
+		if err := c.wait(ctx, c.server.filled); err != nil {
+			return err
+		}
+		hello = nil
 	}
 	feed, first, at := c.server.hub.join(channel, lastEventID)
 	defer c.server.hub.leave(feed)
-	if c.replays && len(first) > 0 {
-		if err := c.write(bytes.Join(first, nil)); err != nil {
+	if c.replays {
+		for _, f := range first {
+			hello = append(hello, f...)
+		}
+	}
+	if len(hello) > 0 {
+		if err := c.write(hello); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,206 @@
+package aggregator_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/aggregator"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+func TestAggregatorCountsAWindowWhenItEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipeline(t)
+		stop := p.start(t) // partition 1 stays empty, and holds nothing up
+		until(500)
+		p.tap(t, 0, 400, "🔥")
+		until(1900)
+		p.tap(t, 0, 1850, "😂")
+		p.tap(t, 0, 450, "🔥")
+		until(2150)
+		p.tap(t, 0, 1999, "🔥") // on its way when the window was counted
+		until(5000)
+		p.tap(t, 1, 4900, "👍")
+		until(9000)
+		want := []string{"at 2100: 2000 🔥2", "at 2100: 2000 😂1", "at 2200: 2000 🔥3", "at 2200: 2000 😂1", "at 6100: 6000 👍1"}
+		if diff := cmp.Diff(want, p.shown(t)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		stop()
+	})
+}
+
+func TestAggregatorGoesOnFromItsCommits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipeline(t)
+		p.reactions.partitions = p.reactions.partitions[:1] // the topic's commits are those of one partition
+		for i := range int64(30) {
+			ctx, cancel := context.WithCancel(t.Context())
+			var wg sync.WaitGroup
+			wg.Go(func() { _ = p.Combine(ctx, p.reactions.claim(0)) })
+			wg.Go(func() { _ = p.Reduce(ctx, p.partials.claim(0)) })
+			p.tap(t, 0, i*1000+500, "🔥")
+			p.tap(t, 0, i*1000, "🔥")
+			until(i*1000 + 730)
+			cancel()
+			wg.Wait()
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		claim := p.reactions.claim(0)
+		if claim.Committed.Offset < 30 {
+			t.Errorf("committed %d of 60, want at least what is closed", claim.Committed.Offset)
+		}
+		go func() { _ = p.Reduce(ctx, p.partials.claim(0)) }()
+		_ = p.Combine(ctx, claim)
+		synctest.Wait()
+		counts := map[int64]int64{}
+		for _, r := range p.counts.records(0) {
+			c := decodeCount(t, r)
+			counts[c.Window.End-zero] = max(counts[c.Window.End-zero], c.Count)
+		}
+		for end := int64(2000); end <= 30000; end += 2000 {
+			if counts[end] != 4 {
+				t.Errorf("the window that ends at %d has %d reactions, want 4", end, counts[end])
+			}
+		}
+	})
+}
+
+func TestCombineFails(t *testing.T) {
+	broken := errors.New("no such topic")
+	for name, tt := range map[string]struct {
+		spoil func(pipeline)
+		is    error
+		says  string
+	}{
+		"when partials cannot be written":     {func(p pipeline) { p.partials.fault = broken }, broken, "combine partition 0"},
+		"when the claim has passed on":        {func(p pipeline) { p.reactions.fault = stream.ErrFenced }, stream.ErrFenced, "combine partition 0"},
+		"when records are gone":               {func(p pipeline) { p.reactions.start = 1 }, nil, "nothing was committed yet and the log starts at 1"},
+		"when the log ends before its commit": {func(p pipeline) { p.reactions.commits = []stream.Commit{{Offset: 2}} }, nil, "--reset-lost"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPipeline(t)
+				p.tap(t, 0, 0, "🔥")
+				tt.spoil(p)
+				err := p.Combine(t.Context(), p.reactions.claim(0))
+				if err == nil || !errors.Is(err, tt.is) && tt.is != nil || !strings.Contains(err.Error(), tt.says) {
+					t.Errorf("Combine = %v, want %q", err, tt.says)
+				}
+			})
+		})
+	}
+}
+
+func TestCombineStopsWhenRetentionOvertakesIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipeline(t)
+		claim := p.reactions.claim(0)
+		p.tap(t, 0, 0, "🔥")
+		p.reactions.start = 1
+		_, isCommit := errors.AsType[*aggregator.ErrCommit](p.Combine(t.Context(), claim))
+		if !isCommit {
+			t.Error("want an ErrCommit, which names --reset-lost")
+		}
+	})
+}
+
+func TestReduceFails(t *testing.T) {
+	broken := errors.New("no such topic")
+	for name, tt := range map[string]struct {
+		spoil func(pipeline)
+		is    error
+	}{
+		"when counts cannot be written": {func(p pipeline) { p.counts.fault = broken }, broken},
+		"when the claim has passed on":  {func(p pipeline) { p.partials.fault = stream.ErrFenced }, stream.ErrFenced},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPipeline(t)
+				writePartials(t, p, partial(0, zero-2000, "main", 0, 1, "🔥", 1))
+				tt.spoil(p)
+				if err := p.Reduce(t.Context(), p.partials.claim(0)); !errors.Is(err, tt.is) || !strings.Contains(err.Error(), "reduce partition 0") {
+					t.Errorf("Reduce = %v, want %v", err, tt.is)
+				}
+			})
+		})
+	}
+}
+
+func writePartials(t *testing.T, p pipeline, records ...wire.Progress) {
+	t.Helper()
+	for _, r := range records {
+		if err := p.partials.Write(t.Context(), 0, []stream.Record{{Value: r.Encode()}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestReduceGoesOnWhereTheLogBegins(t *testing.T) {
+	for name, tt := range map[string]struct {
+		commit stream.Commit
+		start  int64 // of the log when it was claimed; it is 1 when it is read
+	}{
+		"nothing was committed, partials are gone": {stream.Commit{Offset: stream.None}, 1},
+		"partials after the commit are gone":       {stream.Commit{Offset: 0, Metadata: `{"v":1,"floor":0,` + settings}, 1},
+		"the log was made anew":                    {stream.Commit{Offset: 9, Metadata: `{"v":1,"floor":0,` + settings}, 1},
+		"partials are gone since it was claimed":   {stream.Commit{Offset: stream.None}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPipeline(t)
+				writePartials(t, p, partial(0, zero-4000, "main", 0, 1, "😂", 1), partial(0, zero-2000, "main", 1, 2, "🔥", 1))
+				claim := p.partials.claim(0)
+				claim.Start, claim.Committed, p.partials.start = tt.start, tt.commit, 1
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				if err := p.Reduce(ctx, claim); !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Reduce = %v, want it to go on until it is told to stop", err)
+				}
+				if diff := cmp.Diff([]string{"at 0: -2000 🔥1"}, p.shown(t)); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func TestAggregatorMeasures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipeline(t)
+		stop := p.start(t)
+		for _, r := range []stream.Record{{Time: zero + 20_000, Value: value("🔥")}, {Time: zero, Value: value("🔥")}, {Time: zero, Value: []byte("junk")}} {
+			if err := p.reactions.Write(t.Context(), 1, []stream.Record{r}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		until(30_000)
+		stop()
+		families, err := p.metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]float64{}
+		for _, f := range families {
+			if c := f.GetMetric()[0].GetCounter(); c != nil {
+				got[strings.TrimPrefix(f.GetName(), "emostream_aggregate_")] = c.GetValue()
+			}
+		}
+		want := map[string]float64{
+			"records_read_total": 3, "late_records_total": 1, "skipped_records_total": 1,
+			"late_partials_total": 0, "windows_total": 2, "revisions_total": 0,
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}

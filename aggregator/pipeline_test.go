@@ -1,0 +1,173 @@
+package aggregator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/emostream/emostream/aggregator"
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// topic is a topic in memory. Its partitions are read, written, and committed
+// to; a fetch waits for records as a broker lets it.
+type topic struct {
+	mu         sync.Mutex
+	partitions [][]stream.Record
+	start      int64 // offsets below it are gone, in every partition
+	more       chan struct{}
+	commits    []stream.Commit
+	fault      error // of every write and commit
+}
+
+func newTopic(partitions int) *topic {
+	return &topic{partitions: make([][]stream.Record, partitions), more: make(chan struct{})}
+}
+
+func (p *topic) Write(ctx context.Context, partition int, records []stream.Record) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fault != nil || ctx.Err() != nil {
+		return errors.Join(p.fault, ctx.Err())
+	}
+	for _, r := range records {
+		r.Offset = int64(len(p.partitions[partition]))
+		p.partitions[partition] = append(p.partitions[partition], r)
+	}
+	close(p.more)
+	p.more = make(chan struct{})
+	return nil
+}
+
+func (p *topic) Commit(_ context.Context, c stream.Commit) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fault == nil {
+		p.commits = append(p.commits, c)
+	}
+	return p.fault
+}
+
+// records returns what a partition holds now.
+func (p *topic) records(partition int) []stream.Record {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.partitions[partition]
+}
+
+// claim is a partition from its last commit on.
+func (p *topic) claim(partition int) stream.Claim {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	committed := stream.Commit{Offset: stream.None}
+	if n := len(p.commits); n > 0 {
+		committed = p.commits[n-1]
+	}
+	return stream.Claim{
+		Topic: "topic", Partition: partition, Partitions: len(p.partitions), Committed: committed,
+		Start: p.start, End: int64(len(p.partitions[partition])), Log: reader{p, partition}, Offsets: p,
+	}
+}
+
+type reader struct {
+	*topic
+	partition int
+}
+
+func (r reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
+	b := stream.Batch{Next: offset, SentAt: time.Now()}
+	for over := time.After(wait); ; {
+		r.mu.Lock()
+		log, start, more := r.partitions[r.partition], r.start, r.more
+		r.mu.Unlock()
+		b.HighWatermark = int64(len(log))
+		switch {
+		case offset < start || offset > b.HighWatermark:
+			return b, fmt.Errorf("fetch: %w", &stream.OutOfRangeError{Topic: "topic", Partition: r.partition, Offset: offset, Start: start, End: b.HighWatermark})
+		case offset < b.HighWatermark:
+			b.Records, b.Next = log[offset:], b.HighWatermark
+			return b, nil
+		}
+		select {
+		case <-ctx.Done():
+			return b, ctx.Err()
+		case <-over:
+			return b, nil
+		case <-more:
+		}
+	}
+}
+
+// pipeline is an aggregator with its three topics.
+type pipeline struct {
+	*aggregator.Aggregator
+	reactions, partials, counts *topic
+	metrics                     *prometheus.Registry
+}
+
+func newPipeline(t *testing.T) pipeline {
+	t.Helper()
+	p := pipeline{reactions: newTopic(2), partials: newTopic(1), counts: newTopic(1), metrics: prometheus.NewRegistry()}
+	a, err := aggregator.New(aggregator.Config{Partials: p.partials, PartialPartitions: 1, Counts: p.counts, CountPartitions: 1, Metrics: p.metrics})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Aggregator = a
+	return p
+}
+
+// start runs both halves on all partitions, and returns what stops them and
+// waits for them.
+func (p pipeline) start(t *testing.T) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	run := func(f func(context.Context, stream.Claim) error, claim stream.Claim) {
+		wg.Go(func() {
+			if err := f(ctx, claim); !errors.Is(err, context.Canceled) {
+				t.Errorf("%v, want it to end because it is told to", err)
+			}
+		})
+	}
+	run(p.Combine, p.reactions.claim(0))
+	run(p.Combine, p.reactions.claim(1))
+	run(p.Reduce, p.partials.claim(0))
+	return func() {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// tap appends a reaction of a time, in ms after the clock's zero.
+func (p pipeline) tap(t *testing.T, partition int, at int64, emoji string) {
+	t.Helper()
+	r := stream.Record{Time: zero + at, Value: value(emoji)}
+	if err := p.reactions.Write(t.Context(), partition, []stream.Record{r}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shown is what was counted: when, and what.
+func (p pipeline) shown(t *testing.T) (lines []string) {
+	t.Helper()
+	for _, r := range p.counts.records(0) {
+		c := decodeCount(t, r)
+		lines = append(lines, fmt.Sprintf("at %d: %d %s%d", r.Time-zero, c.Window.End-zero, c.Emoji, c.Count))
+	}
+	return lines
+}
+
+// zero is when synctest's clock begins: 2000-01-01, in ms.
+const zero = 946684800000
+
+// until lets the clock go on to a time in ms after its zero.
+func until(at int64) {
+	<-time.After(time.Until(time.UnixMilli(zero + at)))
+	synctest.Wait()
+}

@@ -1,0 +1,106 @@
+package broker_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/broker"
+)
+
+// patience is how long anything may take before a test gives up on it.
+const patience = time.Minute
+
+// What the test binary finds in its environment when it is to be a broker.
+const (
+	dirVariable       = "EMOSTREAM_TEST_BROKER_DIR"
+	listenVariable    = "EMOSTREAM_TEST_BROKER_LISTEN"
+	retentionVariable = "EMOSTREAM_TEST_BROKER_RETENTION"
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(dirVariable); dir != "" {
+		os.Exit(beBroker(dir))
+	}
+	os.Exit(m.Run())
+}
+
+// beBroker runs a broker until the process is killed or its stdin ends.
+func beBroker(dir string) int {
+	retention, _ := time.ParseDuration(os.Getenv(retentionVariable)) // none: the default
+	b, err := broker.Open(broker.Config{
+		Listen: os.Getenv(listenVariable), DataDir: dir, Retention: retention, Housekeeping: 20 * time.Millisecond,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	fmt.Println("ready", b.Addr())
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	if err := b.Run(ctx); err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	return 0
+}
+
+// process is a broker in a process of its own.
+type process struct {
+	t     *testing.T
+	cmd   *exec.Cmd
+	stdin io.Closer
+	addr  string
+}
+
+// spawn starts a broker process on a data folder.
+func spawn(t *testing.T, dir, listen string, env ...string) *process {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(append(os.Environ(), dirVariable+"="+dir, listenVariable+"="+listen), env...)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, cmd: cmd, stdin: stdin}
+	t.Cleanup(p.kill)
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	addr, ready := strings.CutPrefix(strings.TrimSpace(line), "ready ")
+	if !ready {
+		t.Fatalf("the broker's process says %q, %v", line, err)
+	}
+	p.addr = addr
+	return p
+}
+
+// kill ends the process as it stands.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}
+
+// stop lets it end in order.
+func (p *process) stop() {
+	p.t.Helper()
+	_ = p.stdin.Close()
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Errorf("the broker's process: %v", err)
+	}
+}

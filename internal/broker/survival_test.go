@@ -1,0 +1,224 @@
+package broker_test
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// client returns a client that is closed when the test ends.
+func client(t *testing.T, addr string) *kafka.Client {
+	t.Helper()
+	c, err := kafka.Open(kafka.Config{Brokers: []string{addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+// within is a context that bounds what a test waits for.
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// eventually waits until check returns nil.
+func eventually(t *testing.T, check func() error) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(patience)
+	for {
+		err := check()
+		if err == nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatal(err)
+		}
+	}
+}
+
+func ensure(t *testing.T, c *kafka.Client, name string, partitions int, config map[string]string) {
+	t.Helper()
+	if _, err := c.EnsureTopics(within(t), kafka.Topic{Name: name, Partitions: partitions, Config: config}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// write appends a record of now for each value.
+func write(ctx context.Context, c *kafka.Client, topic string, partition int, values ...string) error {
+	var records []stream.Record
+	for _, v := range values {
+		records = append(records, stream.Record{Time: time.Now().UnixMilli(), Value: []byte(v)})
+	}
+	return c.Writer(topic).Write(ctx, partition, records)
+}
+
+// read counts the values of a partition, and returns its bounds.
+func read(t *testing.T, c *kafka.Client, topic string, partition int) (values map[string]int, start, end int64) {
+	t.Helper()
+	start, end, err := c.Offsets(within(t), topic, partition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values = map[string]int{}
+	r := c.Reader(topic, partition)
+	for next := start; next < end; {
+		b, err := r.Fetch(within(t), next, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, rec := range b.Records {
+			values[string(rec.Value)]++
+		}
+		next = b.Next
+	}
+	return values, start, end
+}
+
+// A broker that is killed again and again, while several write and one commits,
+// loses nothing that it has acknowledged.
+func TestAKillLosesNothingAcknowledged(t *testing.T) {
+	dir, listen := t.TempDir(), "127.0.0.1:0"
+	const topic, group, partitions = "t", "g", 3
+	acknowledged := map[string]int{} // the partition, by the value
+	committed := int64(-1)
+	for round := range 4 {
+		p := spawn(t, dir, listen)
+		listen = p.addr
+		c := client(t, p.addr)
+		ensure(t, c, topic, partitions, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		progress := make(chan struct{}, 1)
+		for w := range 2 * partitions {
+			all.Go(func() {
+				for i := 0; ; i++ {
+					v := fmt.Sprintf("%d/%d/%d", round, w, i)
+					if write(ctx, c, topic, w%partitions, v) != nil {
+						return
+					}
+					mu.Lock()
+					acknowledged[v] = w % partitions
+					mu.Unlock()
+				}
+			})
+		}
+		all.Go(func() {
+			err := c.Consume(ctx, group, topic, func(ctx context.Context, claim stream.Claim) error {
+				if claim.Partition != 1 {
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				mu.Lock()
+				if got := claim.Committed; got.Offset < committed || got.Offset >= 0 && got.Metadata != "at "+strconv.FormatInt(got.Offset, 10) {
+					t.Errorf("round %d finds the commit %+v; acknowledged was %d", round, got, committed)
+				}
+				next := max(committed, claim.Committed.Offset) + 1
+				mu.Unlock()
+				for n := 0; ; n++ {
+					if err := claim.Offsets.Commit(ctx, stream.Commit{Offset: next, Metadata: "at " + strconv.FormatInt(next, 10)}); err != nil {
+						return err
+					}
+					mu.Lock()
+					committed = next
+					mu.Unlock()
+					if next++; n == 20 {
+						progress <- struct{}{}
+					}
+				}
+			})
+			if err != nil {
+				t.Errorf("Consume: %v", err)
+			}
+		})
+		<-progress
+		p.kill()
+		cancel()
+		all.Wait()
+	}
+	c := client(t, spawn(t, dir, listen).addr)
+	for partition := range partitions {
+		got, _, _ := read(t, c, topic, partition)
+		n := 0
+		for v, at := range acknowledged {
+			if at != partition {
+				continue
+			}
+			if n++; got[v] == 0 {
+				t.Errorf("%s was acknowledged and is lost", v)
+			}
+		}
+		if n == 0 {
+			t.Errorf("nothing was ever written to partition %d", partition)
+		}
+	}
+}
+
+// Offsets are never given out twice: where retention has removed all that a
+// partition held, a restart must not begin again at 0, below what was committed.
+func TestOffsetsGoOnAfterARestart(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		end  func(*process)
+	}{
+		{"killed", (*process).kill},
+		{"stopped", (*process).stop},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			p := spawn(t, dir, "127.0.0.1:0", retentionVariable+"=500ms")
+			c := client(t, p.addr)
+			ensure(t, c, "t", 2, nil)
+			if err := write(within(t), c, "t", 1, "a", "b", "c"); err != nil {
+				t.Fatal(err)
+			}
+			emptied := func() error {
+				start, end, err := c.Offsets(within(t), "t", 1)
+				if err != nil || start != end {
+					return fmt.Errorf("the partition holds %d to %d, %w", start, end, err)
+				}
+				return nil
+			}
+			eventually(t, emptied)
+			test.end(p)
+
+			p = spawn(t, dir, p.addr, retentionVariable+"=500ms")
+			got, start, end := read(t, c, "t", 1)
+			if start != 3 || end != 3 || len(got) > 0 {
+				t.Errorf("after a restart the partition goes from %d to %d with %v, want from 3 to 3", start, end, got)
+			}
+			if _, start, end := read(t, c, "t", 0); start != 0 || end != 0 {
+				t.Errorf("the other one goes from %d to %d", start, end)
+			}
+			if err := write(within(t), c, "t", 1, "d"); err != nil {
+				t.Fatal(err)
+			}
+			if got, _, end := read(t, c, "t", 1); end != 4 || got["d"] != 1 {
+				t.Errorf("after that the partition ends at %d with %v, want at 4 with d", end, got)
+			}
+			// And again, when there was nothing to remove meanwhile.
+			eventually(t, emptied)
+			test.end(p)
+			p = spawn(t, dir, p.addr, retentionVariable+"=500ms")
+			test.end(p)
+			spawn(t, dir, p.addr, retentionVariable+"=500ms")
+			if _, start, end := read(t, c, "t", 1); start != 4 || end != 4 {
+				t.Errorf("after two more restarts the partition goes from %d to %d, want from 4 to 4", start, end)
+			}
+		})
+	}
+}

@@ -1,0 +1,36 @@
+package kafka
+
+import (
+	"context"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// Skew tells how far this machine's clock is ahead of a broker's (negative:
+// behind), give or take half the time that the question took. It writes a record
+// without a value, which compaction removes, to the first partition of a topic
+// that the broker stamps (message.timestamp.type=LogAppendTime), and is told the
+// stamp. It says false where the broker does not stamp, as the embedded one,
+// whose clock is this machine's.
+func (c *Client) Skew(ctx context.Context, topic string) (ahead time.Duration, known bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	before := time.Now()
+	probe := []stream.Record{{Time: before.UnixMilli(), Key: []byte("clock")}}
+	res, err := c.api.RawProduce(ctx, &kafka.RawProduceRequest{
+		Topic:        topic,
+		RequiredAcks: kafka.RequireAll,
+		RawRecords:   rawRecords(encode(probe, nobody(), -1)),
+	})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil || res.LogAppendTime.UnixMilli() <= 0 {
+		return 0, false, err
+	}
+	took := time.Since(before)
+	return before.Add(took / 2).Sub(res.LogAppendTime), true, nil
+}

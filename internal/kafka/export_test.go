@@ -1,0 +1,20 @@
+package kafka
+
+import (
+	"context"
+
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// Waiting is how many Appends wait for a batch.
+func (p *Producer) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting)
+}
+
+// ProduceAs writes records to partition 0 as an idempotent producer would that
+// has come to a sequence.
+func (c *Client) ProduceAs(ctx context.Context, topic string, records []stream.Record, id int64, epoch int16, sequence int32) error {
+	return c.produce(ctx, topic, 0, encode(records, producerID{id, epoch}, sequence))
+}

@@ -1,0 +1,261 @@
+package kafka_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// fault is what happens to one produce request.
+type fault func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (res kmsg.Response, cut bool)
+
+// well lets it be.
+func well(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+	res := pass(req)
+	return res, res == nil
+}
+
+// answerLost is a connection that breaks after the broker has written.
+func answerLost(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+	pass(req)
+	return nil, true
+}
+
+// requestLost is a connection that breaks before the broker knows of it.
+func requestLost(kmsg.Request, func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+	return nil, true
+}
+
+// requestSwallowed is a connection that stays, and nothing comes back.
+func requestSwallowed(kmsg.Request, func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+	return nil, false
+}
+
+// instead is a broker that answers with an error and does nothing.
+func instead(e *kerr.Error) fault {
+	return func(req kmsg.Request, _ func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+		return failed(req, req.ResponseKind().(*kmsg.ProduceResponse), e), false
+	}
+}
+
+// after is a broker that writes, and answers with an error.
+func after(e *kerr.Error) fault {
+	return func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+		res, ok := pass(req).(*kmsg.ProduceResponse)
+		if !ok {
+			return nil, true
+		}
+		return failed(req, res, e), false
+	}
+}
+
+func failed(req kmsg.Request, res *kmsg.ProduceResponse, e *kerr.Error) *kmsg.ProduceResponse {
+	asked := req.(*kmsg.ProduceRequest).Topics[0]
+	p := kmsg.NewProduceResponseTopicPartition()
+	p.Partition, p.ErrorCode, p.BaseOffset = asked.Partitions[0].Partition, e.Code, -1
+	topic := kmsg.NewProduceResponseTopic()
+	topic.Topic, topic.Partitions = asked.Topic, []kmsg.ProduceResponseTopicPartition{p}
+	res.Topics = []kmsg.ProduceResponseTopic{topic}
+	return res
+}
+
+// inject lets the produce requests from now on go through faults, one after the
+// other; the last is for all that follow. It returns the batches that arrive.
+func (f *front) inject(faults ...fault) (batches func() [][]byte) {
+	var mu sync.Mutex
+	var all [][]byte
+	f.on(kmsg.Produce, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+		mu.Lock()
+		all = append(all, bytes.Clone(payload(req)))
+		next := faults[min(len(all), len(faults))-1]
+		mu.Unlock()
+		return next(req, pass)
+	})
+	return func() [][]byte {
+		mu.Lock()
+		defer mu.Unlock()
+		return all
+	}
+}
+
+// producerOf is the producer id that a batch carries, and its sequence.
+func producerOf(t *testing.T, raw []byte) (id int64, sequence int32) {
+	t.Helper()
+	var b kmsg.RecordBatch
+	if err := b.ReadFrom(raw); err != nil {
+		t.Fatal(err)
+	}
+	return b.ProducerID, b.FirstSequence
+}
+
+// faultCase is a batch that meets faults, and what must come of it.
+type faultCase struct {
+	name    string
+	faults  []fault
+	want    error // nil, ErrNotWritten or ErrInDoubt
+	written int   // how often it is in the log then
+	sent    []int // for each time it was sent, which producer id it carried: 0 is that of the batch before
+	next    int   // and the batch after it
+}
+
+// Brokers that keep their sequences: a batch without an answer is sent again,
+// byte for byte, until it is known what became of it.
+func apacheFaults() []faultCase {
+	return []faultCase{
+		{"nothing happens", []fault{well}, nil, 1, []int{0}, 0},
+		{"the answer is lost", []fault{answerLost, well}, nil, 1, []int{0, 0}, 0},
+		{"the answer is lost three times", []fault{answerLost, answerLost, answerLost, well}, nil, 1, []int{0, 0, 0, 0}, 0},
+		{"the request is lost", []fault{requestLost, well}, nil, 1, []int{0, 0}, 0},
+		{"the request is swallowed", []fault{requestSwallowed, well}, nil, 1, []int{0, 0}, 0},
+		{"it times out and is written", []fault{after(kerr.RequestTimedOut), well}, nil, 1, []int{0, 0}, 0},
+		{"it times out and is not written", []fault{instead(kerr.RequestTimedOut), well}, nil, 1, []int{0, 0}, 0},
+		{"too few replicas have it", []fault{after(kerr.NotEnoughReplicasAfterAppend), well}, nil, 1, []int{0, 0}, 0},
+		{"an error that says nothing", []fault{after(kerr.UnknownServerError), well}, nil, 1, []int{0, 0}, 0},
+		{"the second time is called a duplicate", []fault{answerLost, instead(kerr.DuplicateSequenceNumber)}, nil, 1, []int{0, 0}, 0},
+
+		{"it never gets an answer", []fault{answerLost}, stream.ErrInDoubt, 1, nil, 1},
+		{"it never gets there", []fault{requestLost}, stream.ErrInDoubt, 0, nil, 1},
+		{"the answer is lost, then the producer unknown", []fault{answerLost, instead(kerr.UnknownProducerID)}, stream.ErrInDoubt, 1, []int{0, 0}, 1},
+		{"the answer is lost, then it is refused", []fault{answerLost, instead(kerr.InvalidTimestamp)}, stream.ErrInDoubt, 1, []int{0, 0}, 1},
+	}
+}
+
+// The embedded broker forgets its sequences: what may have been written is never
+// sent again.
+func embeddedFaults() []faultCase {
+	return []faultCase{
+		{"nothing happens", []fault{well}, nil, 1, []int{0}, 0},
+		{"the answer is lost", []fault{answerLost, well}, stream.ErrInDoubt, 1, []int{0}, 1},
+		{"the request is lost", []fault{requestLost, well}, stream.ErrInDoubt, 0, []int{0}, 1},
+		{"the request is swallowed", []fault{requestSwallowed, well}, stream.ErrInDoubt, 0, []int{0}, 1},
+		{"it times out", []fault{after(kerr.RequestTimedOut), well}, stream.ErrInDoubt, 1, []int{0}, 1},
+		{"an error that says nothing", []fault{after(kerr.UnknownServerError), well}, stream.ErrInDoubt, 1, []int{0}, 1},
+	}
+}
+
+// On every broker: answers that prove that nothing was written.
+func provenFaults() []faultCase {
+	return []faultCase{
+		{"out of order", []fault{instead(kerr.OutOfOrderSequenceNumber), well}, nil, 1, []int{0, 1}, 1},
+		{"the producer is unknown", []fault{instead(kerr.UnknownProducerID), well}, nil, 1, []int{0, 1}, 1},
+		{"the producer is fenced", []fault{instead(kerr.InvalidProducerEpoch), well}, nil, 1, []int{0, 1}, 1},
+		{"a duplicate, the first time it is sent", []fault{instead(kerr.DuplicateSequenceNumber), well}, nil, 1, []int{0, 1}, 1},
+		{"too few replicas", []fault{instead(kerr.NotEnoughReplicas), well}, nil, 1, []int{0, 0}, 0},
+		{"the leader moved", []fault{instead(kerr.NotLeaderForPartition), well}, nil, 1, []int{0, 0}, 0},
+		{"too few replicas all the time", []fault{instead(kerr.NotEnoughReplicas)}, stream.ErrNotWritten, 0, nil, 1},
+		{"the timestamp is refused", []fault{instead(kerr.InvalidTimestamp), well}, stream.ErrNotWritten, 0, []int{0}, 1},
+		{"it is too large", []fault{instead(kerr.MessageTooLarge), well}, stream.ErrNotWritten, 0, []int{0}, 1},
+		{"it is not allowed", []fault{instead(kerr.TopicAuthorizationFailed), well}, stream.ErrNotWritten, 0, []int{0}, 1},
+	}
+}
+
+func TestFaults(t *testing.T) {
+	t.Parallel() // they wait a lot
+	run := func(t *testing.T, k cluster, alias string, tables ...[]faultCase) {
+		for _, table := range tables {
+			for _, test := range table {
+				t.Run(test.name, func(t *testing.T) {
+					t.Parallel()
+					f := newFront(t, k)
+					f.alias(alias)
+					test.run(t, f)
+				})
+			}
+		}
+	}
+	k := embedded(t, broker.Config{})
+	t.Run("of a broker that keeps its sequences", func(t *testing.T) { run(t, k, "not the embedded one", apacheFaults(), provenFaults()) })
+	t.Run("of the embedded broker", func(t *testing.T) { run(t, k, "", embeddedFaults(), provenFaults()) })
+	if k, ok := apache(); ok {
+		t.Run("of Apache Kafka", func(t *testing.T) { run(t, k, "", apacheFaults(), provenFaults()) })
+	}
+}
+
+func (test faultCase) run(t *testing.T, f *front) {
+	topic, c := f.topic(t, 1, nil), f.open(t)
+	const timeout = 3 * time.Second
+	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: timeout})
+	batches := f.inject(well)
+	if err := p.Append(t.Context(), values("before")); err != nil {
+		t.Fatal(err)
+	}
+	before, _ := producerOf(t, batches()[0])
+
+	batches = f.inject(test.faults...)
+	began := time.Now()
+	err := p.Append(t.Context(), values("it", "and what is beside it"))
+	if took := time.Since(began); took > 2*timeout {
+		t.Errorf("Append took %v, and its time is %v", took, timeout)
+	}
+	if !errors.Is(err, test.want) {
+		t.Errorf("Append = %v, want %v", err, test.want)
+	}
+	sent := batches()
+	ids := []int64{before}
+	for i, raw := range sent {
+		id, _ := producerOf(t, raw)
+		if id != ids[len(ids)-1] {
+			ids = append(ids, id)
+		} else if i > 0 && !bytes.Equal(raw, sent[i-1]) {
+			t.Errorf("sent again by the same producer it is not the same, byte for byte:\n%x\n%x", sent[i-1], raw)
+		}
+		if test.sent != nil && (i >= len(test.sent) || id != ids[min(test.sent[i], len(ids)-1)]) {
+			t.Errorf("the batch sent as number %d carries the %d. producer id; want %v", i, len(ids)-1, test.sent)
+		}
+	}
+	if test.sent != nil && len(sent) != len(test.sent) {
+		t.Errorf("it was sent %d times, want %d", len(sent), len(test.sent))
+	}
+
+	batches = f.inject(well)
+	if err := p.Append(t.Context(), values("after")); err != nil {
+		t.Errorf("the batch after it: %v", err)
+	} else {
+		id, sequence := producerOf(t, batches()[0])
+		if (id == before) != (test.next == 0) {
+			t.Errorf("the batch after it has producer id %d, the one before %d", id, before)
+		}
+		if id != before && id != ids[len(ids)-1] && sequence != 0 {
+			t.Errorf("a new producer begins with sequence %d", sequence)
+		}
+	}
+	got := fmt.Sprint(copies(t, c, topic, 1))
+	want := map[string]int{"before": 1, "after": 1}
+	if test.written > 0 {
+		want["it"], want["and what is beside it"] = test.written, test.written
+	}
+	if got != fmt.Sprint(want) {
+		t.Errorf("the log holds %s, want %v", got, want)
+	}
+}
+
+// Replicas that are slow for a while must not make a writer write the same again
+// and again, which would make them slower still.
+func TestSlowReplicasAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, embedded(t, broker.Config{}))
+	topic, c := f.topic(t, 1, nil), f.open(t)
+	const slow = 1500 * time.Millisecond
+	f.on(kmsg.Produce, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+		told := time.Duration(req.(*kmsg.ProduceRequest).TimeoutMillis) * time.Millisecond
+		<-time.After(min(told, slow))
+		if told < slow {
+			return after(kerr.RequestTimedOut)(req, pass)
+		}
+		return well(req, pass)
+	})
+	write(t, c, topic, 0, values("x"))
+	if got := copies(t, c, topic, 1); got["x"] != 1 {
+		t.Errorf("it was written %d times", got["x"])
+	}
+}

@@ -1,0 +1,298 @@
+package kafka_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net"
+	"strconv"
+	"sync"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// front stands between clients and the brokers of a cluster, and does to a
+// request or its answer what a rule of the test says. It tells clients its own
+// addresses instead of the brokers'.
+type front struct {
+	cluster // as clients see it
+	t       *testing.T
+
+	mu    sync.Mutex
+	addrs map[string]string // the front's own, by the broker's
+	id    string            // told as the cluster's id; empty: the true one
+	rules map[kmsg.Key]rule
+	conns map[net.Conn]bool
+	done  bool
+}
+
+// rule answers requests of one kind. It may let them pass to the broker, at most
+// once. Without an answer (nil) the client is left waiting, unless cut closes its
+// connection.
+type rule func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (res kmsg.Response, cut bool)
+
+func newFront(t *testing.T, behind cluster) *front {
+	t.Helper()
+	f := &front{t: t, addrs: map[string]string{}, rules: map[kmsg.Key]rule{}, conns: map[net.Conn]bool{}}
+	f.embedded = behind.embedded
+	for _, b := range behind.brokers {
+		f.brokers = append(f.brokers, f.before(b))
+	}
+	t.Cleanup(func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.done = true
+		for c := range f.conns {
+			_ = c.Close()
+		}
+	})
+	return f
+}
+
+// on sets the rule for requests of one kind; nil lets them pass.
+func (f *front) on(key kmsg.Key, r rule) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rules[key] = r
+}
+
+// alias makes the front tell another cluster id than the true one.
+func (f *front) alias(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.id = id
+	f.embedded = false
+}
+
+// before returns the address of the front's own listener before a broker.
+func (f *front) before(broker string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if addr, ok := f.addrs[broker]; ok {
+		return addr
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = ln.Close() })
+	f.addrs[broker] = ln.Addr().String()
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go f.serve(c, broker)
+		}
+	}()
+	return f.addrs[broker]
+}
+
+// keep has c closed with the front, and says whether that is still open.
+func (f *front) keep(c net.Conn) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.conns[c] = true
+	return !f.done
+}
+
+// serve passes the requests of one connection on, one at a time: neither client
+// sends a second one before the first is answered.
+func (f *front) serve(client net.Conn, broker string) {
+	defer client.Close()
+	server, err := net.Dial("tcp", broker)
+	if err != nil {
+		return
+	}
+	defer server.Close()
+	if !f.keep(client) || !f.keep(server) {
+		return
+	}
+	for {
+		frame, err := readFrame(client)
+		if err != nil {
+			return
+		}
+		key := kmsg.Key(binary.BigEndian.Uint16(frame))
+		f.mu.Lock()
+		r := f.rules[key]
+		f.mu.Unlock()
+		if r == nil && key != kmsg.Metadata && key != kmsg.FindCoordinator {
+			if _, err = server.Write(sized(frame)); err == nil {
+				frame, err = readFrame(server)
+			}
+			if err == nil {
+				_, err = client.Write(sized(frame))
+			}
+			if err != nil {
+				return
+			}
+			continue
+		}
+		header, req, err := decode(frame)
+		if err != nil {
+			f.t.Errorf("a request of kind %v: %v", key, err)
+			return
+		}
+		pass := func(req kmsg.Request) kmsg.Response {
+			if _, err := server.Write(sized(req.AppendTo(header[:len(header):len(header)]))); err != nil {
+				return nil
+			}
+			frame, err := readFrame(server)
+			if err != nil {
+				return nil
+			}
+			body := frame[4:]
+			if req.IsFlexible() {
+				body = body[1:] // no tags
+			}
+			res := req.ResponseKind()
+			if err := res.ReadFrom(body); err != nil {
+				f.t.Errorf("an answer of kind %v: %v", key, err)
+				return nil
+			}
+			f.disguise(res)
+			return res
+		}
+		var res kmsg.Response
+		cut := false
+		if r != nil {
+			res, cut = r(req, pass)
+		} else if res = pass(req); res == nil {
+			cut = true
+		}
+		if res != nil {
+			out := append([]byte(nil), header[4:8]...)
+			if req.IsFlexible() {
+				out = append(out, 0)
+			}
+			if _, err := client.Write(sized(res.AppendTo(out))); err != nil {
+				return
+			}
+		}
+		if cut {
+			return
+		}
+	}
+}
+
+// disguise puts the front's own addresses and cluster id into an answer.
+func (f *front) disguise(res kmsg.Response) {
+	own := func(host string, port int32) (string, int32) {
+		if host == "" {
+			return host, port
+		}
+		addr, err := net.ResolveTCPAddr("tcp", f.before(net.JoinHostPort(host, strconv.Itoa(int(port)))))
+		if err != nil {
+			f.t.Error(err)
+			return host, port
+		}
+		return addr.IP.String(), int32(addr.Port)
+	}
+	switch r := res.(type) {
+	case *kmsg.MetadataResponse:
+		for i := range r.Brokers {
+			r.Brokers[i].Host, r.Brokers[i].Port = own(r.Brokers[i].Host, r.Brokers[i].Port)
+		}
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		if f.id != "" {
+			r.ClusterID = &f.id
+		}
+	case *kmsg.FindCoordinatorResponse:
+		r.Host, r.Port = own(r.Host, r.Port)
+	}
+}
+
+// hollow takes the n records out of the first batch of a partition, as compaction
+// may: the batch is still there, and empty.
+func (f *front) hollow(topic string, partition int32, n int) {
+	f.on(kmsg.Fetch, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+		res := pass(req)
+		fetched, ok := res.(*kmsg.FetchResponse)
+		if !ok {
+			return nil, true
+		}
+		for _, t := range fetched.Topics {
+			for i, p := range t.Partitions {
+				var b kmsg.RecordBatch
+				if t.Topic != topic || p.Partition != partition || b.ReadFrom(p.RecordBatches) != nil || b.FirstOffset != 0 {
+					continue
+				}
+				if b.NumRecords != int32(n) {
+					f.t.Errorf("the first batch has %d records, want %d", b.NumRecords, n)
+				}
+				rest := p.RecordBatches[12+b.Length:]
+				b.NumRecords, b.Records = 0, nil
+				raw := b.AppendTo(nil)
+				binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))
+				binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
+				t.Partitions[i].RecordBatches = append(raw, rest...)
+			}
+		}
+		return res, false
+	})
+}
+
+// refuseFirst lets the first creation of a topic fail in a way that passes, and
+// not that of those beside it.
+func (f *front) refuseFirst(topic string) {
+	const notController = 41
+	refused := false
+	f.on(kmsg.CreateTopics, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+		create, ok := req.(*kmsg.CreateTopicsRequest)
+		if !ok || refused {
+			return pass(req), false
+		}
+		refused = true
+		var others []kmsg.CreateTopicsRequestTopic
+		for _, t := range create.Topics {
+			if t.Topic != topic {
+				others = append(others, t)
+			}
+		}
+		create.Topics = others
+		res, ok := pass(create).(*kmsg.CreateTopicsResponse)
+		if !ok {
+			return nil, true
+		}
+		no := kmsg.NewCreateTopicsResponseTopic()
+		no.Topic, no.ErrorCode = topic, notController
+		res.Topics = append(res.Topics, no)
+		return res, false
+	})
+}
+
+func readFrame(r io.Reader) ([]byte, error) {
+	var size [4]byte
+	if _, err := io.ReadFull(r, size[:]); err != nil {
+		return nil, err
+	}
+	frame := make([]byte, binary.BigEndian.Uint32(size[:]))
+	_, err := io.ReadFull(r, frame)
+	return frame, err
+}
+
+func sized(frame []byte) []byte {
+	return append(binary.BigEndian.AppendUint32(nil, uint32(len(frame))), frame...)
+}
+
+// decode takes a request's frame apart: its header as it is, and the request.
+func decode(frame []byte) (header []byte, req kmsg.Request, err error) {
+	key := int16(binary.BigEndian.Uint16(frame))
+	if req = kmsg.RequestForKey(key); req == nil {
+		return nil, nil, fmt.Errorf("unknown kind of request %d", key)
+	}
+	req.SetVersion(int16(binary.BigEndian.Uint16(frame[2:])))
+	n := 10 // kind, version, correlation, length of the client id
+	if id := int16(binary.BigEndian.Uint16(frame[8:])); id > 0 {
+		n += int(id)
+	}
+	if req.IsFlexible() {
+		n++ // no tags
+	}
+	return frame[:n], req, req.ReadFrom(frame[n:])
+}

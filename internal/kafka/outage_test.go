@@ -1,0 +1,282 @@
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// freeAddr is an address that nobody listens on.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// said checks that a log tells once that Kafka is away and once that it is back.
+func said(t *testing.T, log *journal) {
+	t.Helper()
+	if away, back := log.count("waiting for kafka"), log.count("kafka is back"); away != 1 || back != 1 {
+		t.Errorf("the log says %d times that it waits and %d times that kafka is back:\n%s", away, back, log)
+	}
+	if strings.Index(log.String(), "waiting") > strings.Index(log.String(), "is back") {
+		t.Errorf("the log says first that kafka is back and then that it waits:\n%s", log)
+	}
+}
+
+func TestABrokerThatIsNotThereYetIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	addr, log := freeAddr(t), &journal{}
+	c := cluster{brokers: []string{addr}}.openLogging(t, log.logger())
+	topic := topicOf(unique(t), 2)
+	ctx := within(t)
+	var waiting sync.WaitGroup
+	for range 5 { // however many wait, it is said once
+		waiting.Go(func() {
+			if _, err := c.EnsureTopics(ctx, topic); err != nil {
+				t.Errorf("EnsureTopics: %v", err)
+			}
+			if n, err := c.Partitions(ctx, topic.Name); n != 2 || err != nil {
+				t.Errorf("Partitions = %d, %v", n, err)
+			}
+		})
+	}
+	eventually(t, func() error {
+		if log.count("waiting for kafka") == 0 {
+			return errors.New("the log does not say that it waits")
+		}
+		return nil
+	})
+	if !strings.Contains(log.String(), addr) {
+		t.Errorf("the log does not name %s:\n%s", addr, log)
+	}
+	run(t, broker.Config{Listen: addr})
+	waiting.Wait()
+	said(t, log)
+}
+
+func TestAnOutageIsSurvived(t *testing.T) {
+	t.Parallel()
+	dir, log := t.TempDir(), &journal{}
+	addr := freeAddr(t)
+	_, stop := run(t, broker.Config{Listen: addr, DataDir: dir})
+	k := cluster{brokers: []string{addr}}
+	topic, c := k.topic(t, 1, nil), k.openLogging(t, log.logger())
+	const timeout = 2 * time.Second
+	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: timeout})
+	if err := p.Append(t.Context(), values("before")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, c, topic, 0, values("written before"))
+	if err := p.Err(); err != nil {
+		t.Errorf("Err = %v while all is well", err)
+	}
+	read := make(chan string, 100)
+	reading, endReading := context.WithCancel(t.Context())
+	defer endReading()
+	go func() {
+		r := c.Reader(topic, 0)
+		for next := int64(0); ; {
+			b, err := r.Fetch(reading, next, time.Second)
+			if err != nil {
+				if reading.Err() == nil {
+					t.Errorf("Fetch in an outage: %v", err)
+				}
+				return
+			}
+			for _, rec := range b.Records {
+				read <- string(rec.Value)
+			}
+			next = b.Next
+		}
+	}()
+	if a, b := receive(t, read), receive(t, read); a != "before" || b != "written before" {
+		t.Fatalf("read %q and %q", a, b)
+	}
+
+	stop()
+	eventually(t, func() error {
+		if log.count("waiting for kafka") == 0 {
+			return errors.New("the log does not say that it waits")
+		}
+		return nil
+	})
+	for range 2 {
+		began := time.Now()
+		err := p.Append(t.Context(), values("away"))
+		if took := time.Since(began); took > timeout*3/2 {
+			t.Errorf("Append took %v, and its time is %v", took, timeout)
+		}
+		if !errors.Is(err, stream.ErrNotWritten) && !errors.Is(err, stream.ErrInDoubt) {
+			t.Errorf("Append without a broker: %v", err)
+		}
+	}
+	if p.Err() == nil {
+		t.Error("Err knows of nothing after batches that could not be written")
+	}
+
+	run(t, broker.Config{Listen: addr, DataDir: dir})
+	eventually(t, func() error { return p.Append(t.Context(), values("after")) })
+	if err := p.Err(); err != nil {
+		t.Errorf("Err = %v after a batch was written again", err)
+	}
+	for receive(t, read) != "after" { // what is in doubt may come before it
+	}
+	write(t, c, topic, 0, values("written after"))
+	for receive(t, read) != "written after" {
+	}
+	said(t, log)
+}
+
+// Some calls that fail while others go well are one outage too.
+func TestAPartOfTheClusterIsAway(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, embedded(t, broker.Config{}))
+	log := &journal{}
+	topic, c := f.topic(t, 1, nil), f.openLogging(t, log.logger())
+	var mu sync.Mutex
+	failures := 0
+	f.on(kmsg.Fetch, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+		mu.Lock()
+		defer mu.Unlock()
+		if failures++; failures <= 5 {
+			return nil, true
+		}
+		res := pass(req)
+		return res, res == nil
+	})
+	fetched := make(chan error, 1)
+	ctx := within(t)
+	go func() {
+		_, err := c.Reader(topic, 0).Fetch(ctx, 0, time.Millisecond)
+		fetched <- err
+	}()
+	for done := false; !done; {
+		if _, _, err := c.Offsets(ctx, topic, 0); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case err := <-fetched:
+			if err != nil {
+				t.Errorf("Fetch: %v", err)
+			}
+			done = true
+		default:
+		}
+	}
+	said(t, log)
+}
+
+// A partition without a leader, or a topic that is gone: the batch never left,
+// so that it is not in doubt, on the embedded broker neither.
+func TestWhatHasNowhereToGoIsNotWritten(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name  string
+		spoil func(*kmsg.MetadataResponse)
+	}{
+		{"the partition has no leader", func(m *kmsg.MetadataResponse) {
+			for _, topic := range m.Topics {
+				for i := range topic.Partitions {
+					topic.Partitions[i].Leader = -1
+				}
+			}
+		}},
+		{"the partition is gone", func(m *kmsg.MetadataResponse) {
+			for i := range m.Topics {
+				m.Topics[i].Partitions = nil
+			}
+		}},
+		{"the topic is gone", func(m *kmsg.MetadataResponse) { m.Topics = nil }},
+		{"the leader is gone", func(m *kmsg.MetadataResponse) { m.Brokers[0].NodeID++ }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			f := newFront(t, embedded(t, broker.Config{}))
+			topic, c := f.topic(t, 1, nil), f.open(t)
+			p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: time.Second})
+			if err := p.Append(t.Context(), values("before")); err != nil {
+				t.Fatal(err)
+			}
+			f.on(kmsg.Metadata, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+				m, ok := pass(req).(*kmsg.MetadataResponse)
+				if !ok {
+					return nil, true
+				}
+				test.spoil(m)
+				return m, false
+			})
+			n := 1 // that are in the log
+			eventually(t, func() error {
+				err := p.Append(t.Context(), values("it"))
+				switch {
+				case err == nil:
+					n++
+					return errors.New("the client has not noticed yet")
+				case !errors.Is(err, stream.ErrNotWritten):
+					t.Errorf("Append = %v, want %v", err, stream.ErrNotWritten)
+				}
+				return nil
+			})
+			f.on(kmsg.Metadata, nil)
+			eventually(t, func() error {
+				err := p.Append(t.Context(), values("after"))
+				if err == nil {
+					n++
+				}
+				return err
+			})
+			got := 0
+			for _, c := range copies(t, c, topic, 1) {
+				got += c
+			}
+			if got != n {
+				t.Errorf("%d records are in the log, want the %d that were acknowledged", got, n)
+			}
+		})
+	}
+}
+
+// One failed batch must not keep a server out for ever that gets no more traffic
+// because of it.
+func TestAFailureIsForgotten(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, embedded(t, broker.Config{}))
+	topic, c := f.topic(t, 1, nil), f.open(t)
+	p := kafka.NewProducer(c, kafka.ProducerConfig{Topic: topic, Timeout: 200 * time.Millisecond})
+	if p.Err() == nil {
+		t.Error("Err = nil before Run has begun")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { _ = p.Run(ctx) }()
+	eventually(t, p.Err)
+	f.inject(requestLost)
+	if err := p.Append(t.Context(), values("x")); err == nil {
+		t.Fatal("it was written")
+	}
+	if err := p.Err(); !errors.Is(err, stream.ErrInDoubt) {
+		t.Errorf("Err = %v right after it, want its reason", err)
+	}
+	eventually(t, func() error {
+		if err := p.Err(); err != nil {
+			return fmt.Errorf("still: %w", err)
+		}
+		return nil
+	})
+}

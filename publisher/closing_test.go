@@ -1,0 +1,212 @@
+package publisher_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/publisher"
+)
+
+// committed wants this to be committed now.
+func committed(t *testing.T, m *publisher.Merger, offset, unsigned int64, closed ...int64) {
+	t.Helper()
+	c := m.Commit()
+	var got wire.PublisherCommit
+	if err := json.Unmarshal([]byte(c.Metadata), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := wire.PublisherCommit{Version: 1, Unsigned: unsigned, Reducers: len(closed), Closed: closed}
+	if diff := cmp.Diff(want, got); c.Offset != offset || diff != "" {
+		t.Errorf("commit at %d, want %d; metadata (-want +got):\n%s", c.Offset, offset, diff)
+	}
+}
+
+const never = math.MinInt64
+
+// A commit is at the first record of the windows that are open, and those that
+// an empty swarm has still to follow.
+func TestMergerCommitsWhatIsClosedAndSent(t *testing.T) {
+	m := newMerger(t, publisher.Config{})
+	committed(t, m, 0, never)
+	read(t, m, 2100, count(2000, "main", "🔥", 1), count(2000, "main", "😂", 1, "complete=2"))
+	sent(t, m, 2100, "2000 main 2: 🔥1 😂1")
+	committed(t, m, 0, never)
+	read(t, m, 4100, count(4000, "main", "🔥", 1), count(4000, "main", "😂", 1, "complete=2", "closed=0/1:0"))
+	sent(t, m, 4100, "4000 main 2: 🔥1 😂1")
+	committed(t, m, 0, never, 0)
+	read(t, m, 6100, count(6000, "main", "🔥", 1, "complete=1", "closed=0/1:2000"))
+	sent(t, m, 6100, "6000 main 1: 🔥1")
+	committed(t, m, 2, never, 2000)
+	read(t, m, 6200, count(6000, "b", "🔥", 1), count(6000, "a", "🔥", 1, "complete=1", "closed=0/1:4000"))
+	sent(t, m, 6200, "6000 a 1: 🔥1")
+	committed(t, m, 4, never, 4000)
+	read(t, m, 8100, count(8000, "main", "🔥", 1, "complete=1", "closed=0/1:6000"))
+	committed(t, m, 5, never, 5999) // b is not sent, and a is not followed by silence
+	sent(t, m, 8100, "6000 b 1: 🔥1", "8000 main 1: 🔥1")
+	committed(t, m, 5, 6000, 5999)
+	sent(t, m, 9000, "8000 a 0:")
+	committed(t, m, 5, 6000, 5999)
+	sent(t, m, 9200, "8000 b 0:") // it was not called complete, and is given more time
+	committed(t, m, 7, 6000, 6000)
+}
+
+func TestMergerIgnoresWhatIsClosed(t *testing.T) {
+	m := newMerger(t, publisher.Config{})
+	read(t, m, 4100, count(2000, "main", "🔥", 1, "complete=1"), count(4000, "main", "🔥", 1, "complete=1", "closed=0/1:2000"))
+	sent(t, m, 4100, "2000 main 1: 🔥1", "4000 main 1: 🔥1")
+	committed(t, m, 1, never, 2000)
+	read(t, m, 4200, count(2000, "main", "🔥", 9, "complete=1", "closed=0/1:0"), count(2000, "a", "🔥", 9, "complete=1"))
+	sent(t, m, 4999)
+	committed(t, m, 1, never, 2000)
+}
+
+// Each reducer closes the windows of its own channels.
+func TestMergerHearsOfClosingFromEveryReducer(t *testing.T) {
+	first, second := "a", "a"
+	for i := range 99 {
+		name := fmt.Sprint("stage-", i)
+		if wire.PartitionOf(name, 2) == 0 {
+			first = name
+		} else {
+			second = name
+		}
+	}
+	m := newMerger(t, publisher.Config{})
+	read(t, m, 4100, count(2000, first, "🔥", 1, "complete=1"), count(2000, second, "🔥", 1, "complete=1"))
+	read(t, m, 4100, count(4000, first, "🔥", 1, "complete=1"), count(4000, second, "🔥", 1, "complete=1", "closed=1/2:2000"))
+	m.Sent(m.Due(4100, true))
+	committed(t, m, 0, never, never, 2000)
+	read(t, m, 4100, count(2000, first, "🔥", 2, "complete=1"), count(2000, second, "🔥", 2, "complete=1"))
+	sent(t, m, 4100, fmt.Sprintf("2000 %s 2: 🔥2", first))
+	read(t, m, 4100, count(4000, first, "🔥", 2, "complete=1", "closed=0/2:2000"))
+	m.Sent(m.Due(4100, true))
+	committed(t, m, 2, never, 2000, 2000)
+
+	// Their number was changed: what the old ones closed is open again until the
+	// new ones say so.
+	read(t, m, 4200, count(4000, first, "🔥", 3, "complete=1", "closed=2/3:2000"))
+	m.Sent(m.Due(4200, true))
+	committed(t, m, 2, never, never, never, 2000)
+}
+
+func TestMergerIgnoresClosingsOfNobody(t *testing.T) {
+	m := newMerger(t, publisher.Config{})
+	for _, closed := range []string{"", "0", "1/1:9", "0/0:9", "0/1:x", "-1/2:9", "0/129:9"} {
+		read(t, m, 2100, count(2000, "main", "🔥", 1, "complete=1", "closed="+closed))
+	}
+	m.Sent(m.Due(2100, true))
+	committed(t, m, 0, never)
+}
+
+// Where nothing closes windows, one that is far behind is closed.
+func TestMergerHasAHorizon(t *testing.T) {
+	m := newMerger(t, publisher.Config{Horizon: 10 * time.Second})
+	read(t, m, 20000, count(2000, "main", "🔥", 1), count(12000, "main", "🔥", 1))
+	committed(t, m, 0, never)
+	sent(t, m, 20300, "2000 main 1: 🔥1", "12000 main 1: 🔥1")
+	committed(t, m, 0, 12000)
+	read(t, m, 20400, count(2000, "main", "🔥", 2))
+	sent(t, m, 20700, "2000 main 2: 🔥2")
+
+	read(t, m, 20800, count(14000, "main", "🔥", 1))
+	sent(t, m, 21100, "14000 main 1: 🔥1")
+	committed(t, m, 1, 14000)
+	read(t, m, 21200, count(2000, "main", "🔥", 3), count(4000, "main", "🔥", 3))
+	sent(t, m, 21500, "4000 main 3: 🔥3")
+}
+
+// One window of a far future, by a clock that is wrong, must not close today's.
+func TestMergerIsNotClosedByTheFuture(t *testing.T) {
+	m := newMerger(t, publisher.Config{Horizon: 10 * time.Second})
+	read(t, m, 20000, count(1e9, "main", "🔥", 1))
+	sent(t, m, 20300, "1000000000 main 1: 🔥1")
+	committed(t, m, 0, 20000)
+	read(t, m, 20400, count(20000, "a", "🔥", 1))
+	sent(t, m, 20700, "20000 a 1: 🔥1")
+}
+
+// Another program takes over from our reducers: the windows that they left open,
+// and all that come, are closed by its newer ones.
+func TestMergerGoesOnWithoutReducers(t *testing.T) {
+	m := newMerger(t, publisher.Config{Horizon: 10 * time.Second})
+	read(t, m, 2100, count(2000, "main", "🔥", 1, "complete=1", "closed=0/1:0"))
+	sent(t, m, 2100, "2000 main 1: 🔥1")
+	for end := int64(4000); end <= 100_000; end += 2000 {
+		read(t, m, end+100, count(end, "main", "🔥", 1))
+		sent(t, m, end+400, fmt.Sprintf("%d main 1: 🔥1", end))
+		m.Commit()
+	}
+	committed(t, m, 44, 100_000, 0) // the window that ended at 90000
+}
+
+// A commit under which a window is closed that was not sent yet would lose it.
+func TestMergerResumesWhatWasNotSent(t *testing.T) {
+	cfg := publisher.Config{Horizon: 10 * time.Second}
+	m := newMerger(t, cfg)
+	log := []stream.Record{count(50_000, "main", "🔥", 1), count(2000, "main", "🔥", 1)}
+	read(t, m, 60_000, log[0])
+	read(t, m, 60_299, log[1])
+	sent(t, m, 60_300, "50000 main 1: 🔥1")
+	m, err := publisher.NewMerger(cfg, m.Commit(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Position() != 0 {
+		t.Fatalf("goes on at %d, want the first record of what is open", m.Position())
+	}
+	read(t, m, 61_000, log...)
+	sent(t, m, 61_300, "2000 main 1: 🔥1", "50000 main 1: 🔥1")
+}
+
+// Nor must a channel keep its last swarm for ever because the publisher died
+// before it was silent for long enough.
+func TestMergerResumesASilence(t *testing.T) {
+	m := newMerger(t, publisher.Config{})
+	log := []stream.Record{count(2000, "a", "🔥", 1, "complete=1"), count(4000, "main", "🔥", 1, "complete=1", "closed=0/1:2000")}
+	read(t, m, 4100, log...)
+	sent(t, m, 4100, "2000 a 1: 🔥1", "4000 main 1: 🔥1")
+	m, err := publisher.NewMerger(publisher.Config{}, m.Commit(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	read(t, m, 6000, log[m.Position():]...)
+	sent(t, m, 6000, "2000 a 1: 🔥1", "4000 a 0:", "4000 main 1: 🔥1")
+	committed(t, m, 1, never, 2000)
+}
+
+func TestNewMerger(t *testing.T) {
+	const good = `{"v":1,"unsigned":7,"reducers":2,"closed":[5,6]}`
+	for name, tt := range map[string]struct {
+		commit   stream.Commit
+		start    int64
+		position int64
+		want     string // in the error; empty: none
+	}{
+		"nothing committed":               {stream.Commit{Offset: stream.None}, 0, 0, ""},
+		"nothing committed, records gone": {stream.Commit{Offset: stream.None}, 5, 5, ""},
+		"a commit":                        {stream.Commit{Offset: 7, Metadata: good}, 5, 7, ""},
+		"a commit below the log's start":  {stream.Commit{Offset: 3, Metadata: good}, 5, 5, ""},
+		"no metadata":                     {stream.Commit{Offset: 7}, 5, 0, "the commit at 7 was not made by this version of publish"},
+		"other metadata":                  {stream.Commit{Offset: 7, Metadata: "spark"}, 5, 0, `its metadata is "spark"`},
+		"a newer version":                 {stream.Commit{Offset: 7, Metadata: strings.Replace(good, `"v":1`, `"v":2`, 1)}, 5, 0, "not made by this version"},
+		"a reducer too few":               {stream.Commit{Offset: 7, Metadata: strings.Replace(good, `5,6`, `5`, 1)}, 5, 0, "not made by this version"},
+	} {
+		m, err := publisher.NewMerger(publisher.Config{}, tt.commit, tt.start)
+		switch {
+		case tt.want != "":
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%s: NewMerger = %v, want %q", name, err, tt.want)
+			}
+		case err != nil || m.Position() != tt.position:
+			t.Errorf("%s: NewMerger begins at %v, %v; want %d", name, m, err, tt.position)
+		}
+	}
+}

@@ -1,0 +1,214 @@
+package publisher_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/publisher"
+)
+
+// cluster is a publisher with the servers that it knows.
+type cluster struct {
+	*publisher.Publisher
+	topics
+	servers roster.Roster
+}
+
+// newCluster knows servers of cluster_1, as of now.
+func newCluster(t *testing.T, servers ...string) *cluster {
+	t.Helper()
+	c := &cluster{}
+	c.Publisher = publisher.New(publisher.Config{Topic: c.writer, Servers: &c.servers})
+	for _, s := range servers {
+		c.hear(s, "cluster_1", wire.StateServing)
+	}
+	return c
+}
+
+func (c *cluster) hear(server, cluster, state string) {
+	c.servers.Apply(wire.ServerStatus{Name: server, Cluster: cluster, Topic: wire.Topics{}.Server(server), State: state}, time.Now())
+}
+
+// copies runs the cluster's role until the returned function stops it.
+func (c *cluster) copies(t *testing.T) (stop func()) {
+	t.Helper()
+	return run(t, func(ctx context.Context) error { return c.Cluster(ctx, "cluster_1", c.get("cluster_1").claim()) })
+}
+
+func swarm(end int64, channel string, total int64) stream.Record {
+	value, err := json.Marshal(wire.Swarm{Channel: channel, Window: wire.Window{Start: zero + end - 2000, End: zero + end}, Total: total})
+	if err != nil {
+		panic(err)
+	}
+	return stream.Record{Key: []byte(channel), Value: value}
+}
+
+func TestClusterCopiesToItsServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, "sub1", "sub2")
+		c.hear("sub3", "cluster_2", wire.StateServing)
+		stop := c.copies(t)
+		put(t, c.get("cluster_1"), swarm(2000, "main", 3), swarm(2000, "a", 1))
+		until(100)
+		c.hear("sub4", "cluster_1", wire.StateServing)
+		c.hear("sub1", "cluster_1", wire.StateGone) // it may come back
+		put(t, c.get("cluster_1"), swarm(4000, "main", 2))
+		until(200)
+		c.hear("sub2", "cluster_2", wire.StateServing) // it moved
+		put(t, c.get("cluster_1"), swarm(6000, "main", 2))
+		until(300)
+		for topic, want := range map[string][]string{
+			"sub_1": {"at 0: 2000 main 3", "at 0: 2000 a 1", "at 100: 4000 main 2", "at 200: 6000 main 2"},
+			"sub_2": {"at 0: 2000 main 3", "at 0: 2000 a 1", "at 100: 4000 main 2"},
+			"sub_3": nil,
+			"sub_4": {"at 100: 4000 main 2", "at 200: 6000 main 2"},
+		} {
+			if diff := cmp.Diff(want, swarms(t, c.get(topic))); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", topic, diff)
+			}
+		}
+		stop()
+	})
+}
+
+func TestClusterRemembersServers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, "sub1")
+		stop := c.copies(t)
+		for i, at := range []int64{0, 599_999, 600_000, 600_001} {
+			until(at)
+			put(t, c.get("cluster_1"), swarm(int64(2000*(i+1)), "main", 1))
+		}
+		until(601_000)
+		c.hear("sub1", "cluster_1", wire.StateServing)
+		put(t, c.get("cluster_1"), swarm(20_000, "main", 1))
+		until(602_000)
+		want := []string{"at 0: 2000 main 1", "at 599999: 4000 main 1", "at 600000: 6000 main 1", "at 601000: 20000 main 1"}
+		if diff := cmp.Diff(want, swarms(t, c.get("sub_1"))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		stop()
+	})
+}
+
+func TestClusterPassesOnOnlyWhatSaysMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, "sub1")
+		stop := c.copies(t)
+		put(t, c.get("cluster_1"),
+			swarm(2000, "main", 3), swarm(2000, "main", 3), swarm(2000, "main", 2), swarm(2000, "a", 2),
+			stream.Record{Value: []byte("junk")},
+			swarm(4000, "main", 0), swarm(4000, "main", 0), swarm(4000, "main", 1), swarm(2000, "main", 4), swarm(4000, "main", 0))
+		until(100)
+		want := []string{"at 0: 2000 main 3", "at 0: 2000 a 2", "at 0: 4000 main 0", "at 0: 4000 main 1", "at 0: 2000 main 4"}
+		if diff := cmp.Diff(want, swarms(t, c.get("sub_1"))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		stop()
+	})
+}
+
+func TestClusterGoesOnFromItsCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, "sub1")
+		for i := range int64(3) {
+			stop := c.copies(t)
+			put(t, c.get("cluster_1"), swarm(2000*(i+1), "main", 1))
+			until(100 * (i + 1))
+			stop()
+		}
+		want := []string{"at 0: 2000 main 1", "at 100: 4000 main 1", "at 200: 6000 main 1"}
+		if diff := cmp.Diff(want, swarms(t, c.get("sub_1"))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+func TestClusterFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, "sub1")
+		put(t, c.get("cluster_1"), swarm(2000, "main", 1))
+		c.get("cluster_1").fault = stream.ErrFenced
+		err := c.Cluster(t.Context(), "cluster_1", c.get("cluster_1").claim())
+		if !errors.Is(err, stream.ErrFenced) || !strings.Contains(err.Error(), "publish cluster_1") {
+			t.Errorf("Cluster = %v, want it to have lost the claim", err)
+		}
+	})
+}
+
+// A server whose topic refuses everything, and one whose topic does not answer,
+// cost the others next to nothing.
+func TestClusterLeavesBehindWhoCannotBeWrittenTo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, "sub1", "sub2", "sub3")
+		c.get("sub_1").fault = errors.New("no such topic")
+		c.get("sub_2").stuck = make(chan struct{})
+		stop := c.copies(t)
+		var others, behind []string
+		for i := range int64(8) {
+			until(1000 * i)
+			put(t, c.get("cluster_1"), swarm(2000*(i+1), "main", 1))
+			others = append(others, fmt.Sprintf("at %d: %d main 1", 1000*i, 2000*(i+1)))
+		}
+		behind = others
+		until(8000)
+		if diff := cmp.Diff(others, swarms(t, c.get("sub_3"))); diff != "" {
+			t.Errorf("the others (-want +got):\n%s", diff)
+		}
+		close(c.get("sub_2").stuck)
+		until(8001)
+		if diff := cmp.Diff(behind, swarms(t, c.get("sub_2"))); diff != "" {
+			t.Errorf("the one that answers at last (-want +got):\n%s", diff)
+		}
+		if got := swarms(t, c.get("sub_1")); len(got) > 0 {
+			t.Errorf("the one that refuses has %v", got)
+		}
+		stop()
+	})
+}
+
+// What a topic does not take for long is given up, the oldest first.
+func TestClusterGivesUpWhatIsTooOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, "sub1")
+		c.get("sub_1").stuck = make(chan struct{})
+		stop := c.copies(t)
+		put(t, c.get("cluster_1"), swarm(2000, "main", 1)) // given up after 10 s
+		until(5000)
+		var many []stream.Record
+		for i := range int64(1500) { // of which 1000 wait
+			many = append(many, swarm(4000, "main", i+1))
+		}
+		put(t, c.get("cluster_1"), many...)
+		until(10_001)
+		close(c.get("sub_1").stuck)
+		until(10_002)
+		got := swarms(t, c.get("sub_1"))
+		if len(got) != 1000 || got[0] != "at 5000: 4000 main 501" || got[999] != "at 5000: 4000 main 1500" {
+			t.Errorf("%d swarms, the first ones %.3q, want the last 1000", len(got), got)
+		}
+		stop()
+	})
+}
+
+func TestClusterStopsWhileAServerHoldsItUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, "sub1")
+		c.get("sub_1").stuck = make(chan struct{})
+		stop := c.copies(t)
+		put(t, c.get("cluster_1"), swarm(2000, "main", 1))
+		until(100)
+		stop()
+	})
+}

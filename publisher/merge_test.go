@@ -1,0 +1,231 @@
+package publisher_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/publisher"
+)
+
+func newMerger(t *testing.T, cfg publisher.Config) *publisher.Merger {
+	t.Helper()
+	m, err := publisher.NewMerger(cfg, stream.Commit{Offset: stream.None}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// count is a record of a window of two seconds, scaled to a tenth; headers are
+// complete=N and closed=R/N:T.
+func count(end int64, channel, emoji string, n int64, headers ...string) stream.Record {
+	c := wire.Count{Window: wire.Window{Start: end - 2000, End: end}, Emoji: emoji, Count: n, Scaled: float64(n) / 10}
+	if channel != "main" {
+		c.Channel = channel
+	}
+	value, err := json.Marshal(c)
+	if err != nil {
+		panic(err)
+	}
+	r := stream.Record{Value: value}
+	for _, h := range headers {
+		key, value, _ := strings.Cut(h, "=")
+		r.Headers = append(r.Headers, stream.Header{Key: "emostream-" + key, Value: []byte(value)})
+	}
+	return r
+}
+
+// read lets a merger take in records at now, the next ones of its log.
+func read(t *testing.T, m *publisher.Merger, now int64, records ...stream.Record) {
+	t.Helper()
+	for _, r := range records {
+		r.Offset = m.Position()
+		if err := m.Add(r, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// sent wants these swarms to be due at now, and says that they are sent.
+func sent(t *testing.T, m *publisher.Merger, now int64, want ...string) {
+	t.Helper()
+	due := m.Due(now, true)
+	var got []string
+	for _, s := range due {
+		line := fmt.Sprintf("%d %s %d:", s.Window.End, s.Channel, s.Total)
+		for _, e := range s.Emojis {
+			line += fmt.Sprintf(" %s%d", e.Emoji, e.Count)
+		}
+		got = append(got, line)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("at %d (-want +got):\n%s", now, diff)
+	}
+	m.Sent(due)
+}
+
+func TestMergerSendsAtOnceWhatIsComplete(t *testing.T) {
+	m := newMerger(t, publisher.Config{})
+	read(t, m, 2100, count(2000, "main", "🔥", 3))
+	sent(t, m, 2100)
+	read(t, m, 2100, count(2000, "main", "😂", 20, "complete=2"), count(2000, "a", "👍", 1, "complete=1"))
+	sent(t, m, 2100, "2000 a 1: 👍1", "2000 main 23: 😂20 🔥3")
+	sent(t, m, 9999, "4000 a 0:", "4000 main 0:")
+}
+
+func TestMergerIsPatientWithoutASignal(t *testing.T) {
+	for name, last := range map[string]stream.Record{
+		"without a header":                    count(2000, "main", "😂", 1),
+		"with a header of another":            count(2000, "main", "😂", 1, "spark=2"),
+		"with a number of emojis not reached": count(2000, "main", "😂", 1, "complete=3"),
+		"with a number that is none":          count(2000, "main", "😂", 1, "complete=two"),
+		"with a number of no emojis":          count(2000, "main", "😂", 1, "complete=0"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMerger(t, publisher.Config{})
+			read(t, m, 2100, count(2000, "main", "🔥", 3))
+			read(t, m, 2250, last)
+			sent(t, m, 2549)
+			if at, ok := m.NextDue(); !ok || at != 2550 {
+				t.Errorf("the next is due at %d, %v; want 2550", at, ok)
+			}
+			sent(t, m, 2550, "2000 main 4: 🔥3 😂1")
+			sent(t, m, 3000)
+		})
+	}
+}
+
+func TestMergerSendsAgainWhatGrew(t *testing.T) {
+	m := newMerger(t, publisher.Config{})
+	read(t, m, 2100, count(2000, "main", "🔥", 3), count(2000, "main", "😂", 1, "complete=2"))
+	sent(t, m, 2100, "2000 main 4: 🔥3 😂1")
+
+	read(t, m, 2200, count(2000, "main", "🔥", 3), count(2000, "main", "😂", 1, "complete=2")) // the same again
+	read(t, m, 2200, count(2000, "main", "🔥", 2, "complete=1"))                              // by a reader of the past
+	sent(t, m, 2999)
+
+	read(t, m, 2999, count(2000, "main", "🔥", 5))
+	sent(t, m, 2999) // half of an emission
+	read(t, m, 2999, count(2000, "main", "😂", 1, "complete=2"))
+	sent(t, m, 2999, "2000 main 6: 🔥5 😂1")
+
+	read(t, m, 3000, count(2000, "main", "👍", 1)) // and no more of it comes
+	sent(t, m, 3299)
+	sent(t, m, 3300, "2000 main 7: 🔥5 👍1 😂1")
+}
+
+func TestMergerCopesWithSpark(t *testing.T) {
+	m := newMerger(t, publisher.Config{})
+	for _, value := range []string{
+		`{"window":{"start":"1970-01-01T05:30:00.000+05:30","end":"1970-01-01T05:30:02.000+05:30"},"emoji_type":"🔥","emoji_count":25,"emoji_count_aggregated":2}`,
+		`{"window":{"start":"1970-01-01T00:00:00Z","end":"1970-01-01T00:00:02.000000Z"},"emoji_type":"😂","emoji_count":26,"emoji_count_aggregated":2.6,"rate":1}`,
+	} {
+		read(t, m, 2500, stream.Record{Value: []byte(value)})
+	}
+	due := m.Due(2800, true)
+	want := []wire.Swarm{{
+		Channel: "main", Window: wire.Window{Start: 0, End: 2000}, Total: 51,
+		Emojis: []wire.Tally{{Emoji: "😂", Count: 26, Scaled: 2.6}, {Emoji: "🔥", Count: 25, Scaled: 2}},
+	}}
+	if diff := cmp.Diff(want, due); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestMergerListsTheTop(t *testing.T) {
+	m := newMerger(t, publisher.Config{Top: 2})
+	read(t, m, 2100, count(2000, "main", "🔥", 3), count(2000, "main", "😂", 1), count(2000, "main", "👍", 2, "complete=3"))
+	sent(t, m, 2100, "2000 main 6: 🔥3 👍2")
+}
+
+func TestMergerRepeatsWhatWasNotSent(t *testing.T) {
+	m := newMerger(t, publisher.Config{})
+	read(t, m, 2100, count(2000, "main", "🔥", 3, "complete=1"))
+	if due := m.Due(2100, true); len(due) != 1 {
+		t.Fatalf("%d swarms are due, want 1", len(due))
+	}
+	sent(t, m, 2100, "2000 main 3: 🔥3") // the first attempt was not acknowledged
+	sent(t, m, 2100)
+}
+
+func TestMergerPassesOverWhatIsNoCount(t *testing.T) {
+	const window = `"window":{"start":"1970-01-01T00:00:00Z","end":"1970-01-01T00:00:02Z"}`
+	for name, value := range map[string]string{
+		"nothing":                          "",
+		"no JSON":                          "🔥",
+		"null":                             "null",
+		"a list":                           "[]",
+		"no window":                        `{"emoji_type":"🔥","emoji_count":1}`,
+		"a window that is null":            `{"window":null,"emoji_type":"🔥","emoji_count":1}`,
+		"a window of no length":            `{"window":{"start":"1970-01-01T00:00:00Z","end":"1970-01-01T00:00:00Z"},"emoji_type":"🔥","emoji_count":1}`,
+		"no emoji":                         `{` + window + `,"emoji_count":1}`,
+		"an emoji that is too long":        `{` + window + `,"emoji_type":"` + strings.Repeat("x", wire.MaxEmoji+1) + `","emoji_count":1}`,
+		"a count below zero":               `{` + window + `,"emoji_type":"🔥","emoji_count":-1}`,
+		"a count that is a fraction":       `{` + window + `,"emoji_type":"🔥","emoji_count":1.5}`,
+		"a count that is a string":         `{` + window + `,"emoji_type":"🔥","emoji_count":"1"}`,
+		"a channel that cannot be one":     `{` + window + `,"emoji_type":"🔥","emoji_count":1,"channel":"a b"}`,
+		"a scaled count that is no number": `{` + window + `,"emoji_type":"🔥","emoji_count":1,"emoji_count_aggregated":"x"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newMerger(t, publisher.Config{})
+			err := m.Add(stream.Record{Offset: 6, Value: []byte(value)}, 2100)
+			if err == nil || !strings.Contains(err.Error(), "emoji-aggregated at 6") {
+				t.Errorf("Add = %v, want an error that names the record", err)
+			}
+			if m.Position() != 7 || len(m.Due(1e9, true)) > 0 {
+				t.Errorf("position %d, due %v; want it passed over", m.Position(), m.Due(1e9, true))
+			}
+		})
+	}
+}
+
+// A channel that has been heard of gets one empty swarm, for the window after
+// its last one.
+func TestMergerSaysWhenAChannelFallsSilent(t *testing.T) {
+	m := newMerger(t, publisher.Config{})
+	read(t, m, 2100, count(2000, "main", "🔥", 3, "complete=1"), count(2000, "a", "🔥", 1, "complete=1"))
+	sent(t, m, 2100, "2000 a 1: 🔥1", "2000 main 3: 🔥3")
+	if at, ok := m.NextDue(); !ok || at != 5000 {
+		t.Errorf("the next is due at %d, %v; want 1 s after the next window's end", at, ok)
+	}
+	read(t, m, 4100, count(4000, "a", "🔥", 1, "complete=1"))
+	sent(t, m, 4999, "4000 a 1: 🔥1")
+	if due := m.Due(5000, false); len(due) > 0 {
+		t.Errorf("due is %v, want nothing while the log is not read to its end", due)
+	}
+	sent(t, m, 5000, "4000 main 0:")
+	sent(t, m, 6999)
+	sent(t, m, 7000, "6000 a 0:")
+	sent(t, m, 99999)
+	if at, ok := m.NextDue(); ok {
+		t.Errorf("the next is due at %d, want nothing", at)
+	}
+
+	read(t, m, 100100, count(2000, "main", "🔥", 4, "complete=1")) // a revision of the past
+	sent(t, m, 100100, "2000 main 4: 🔥4")
+	sent(t, m, 199999)
+	read(t, m, 200100, count(200000, "main", "🔥", 1, "complete=1"))
+	sent(t, m, 203000, "200000 main 1: 🔥1", "202000 main 0:")
+}
+
+// A program that gives no signals may run far behind: that is no silence.
+func TestMergerAllowsForALaggard(t *testing.T) {
+	m := newMerger(t, publisher.Config{})
+	read(t, m, 12000, count(2000, "main", "🔥", 3))
+	sent(t, m, 12300, "2000 main 3: 🔥3")
+	sent(t, m, 14000)
+	read(t, m, 14000, count(4000, "main", "🔥", 1))
+	sent(t, m, 14300, "4000 main 1: 🔥1")
+	if at, ok := m.NextDue(); !ok || at != 17000 {
+		t.Errorf("the next is due at %d, %v; want 3 s after the last window began to come", at, ok)
+	}
+	sent(t, m, 16999)
+	sent(t, m, 17000, "6000 main 0:")
+	sent(t, m, 99999)
+}

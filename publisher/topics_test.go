@@ -1,0 +1,148 @@
+package publisher_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// topics are topics in memory, by name, of one partition each.
+type topics struct {
+	mu     sync.Mutex
+	byName map[string]*topic
+}
+
+func (s *topics) get(name string) *topic {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.byName == nil {
+		s.byName = map[string]*topic{}
+	}
+	if s.byName[name] == nil {
+		s.byName[name] = &topic{more: make(chan struct{})}
+	}
+	return s.byName[name]
+}
+
+func (s *topics) writer(name string) stream.Writer { return s.get(name) }
+
+// topic is a partition that is read, written, and committed to; a fetch waits
+// for records as a broker lets it.
+type topic struct {
+	mu      sync.Mutex
+	records []stream.Record
+	start   int64 // offsets below it are gone
+	more    chan struct{}
+	commits []stream.Commit
+	fault   error         // of every write and commit
+	stuck   chan struct{} // until it is closed, writes wait; nil: they do not
+}
+
+func (p *topic) Write(ctx context.Context, partition int, records []stream.Record) error {
+	if p.stuck != nil {
+		select {
+		case <-p.stuck:
+		case <-ctx.Done():
+		}
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fault != nil || ctx.Err() != nil {
+		return errors.Join(p.fault, ctx.Err())
+	}
+	if partition != 0 {
+		return errors.New("there is one partition")
+	}
+	for _, r := range records {
+		r.Offset = int64(len(p.records))
+		p.records = append(p.records, r)
+	}
+	close(p.more)
+	p.more = make(chan struct{})
+	return nil
+}
+
+func (p *topic) Commit(_ context.Context, c stream.Commit) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.fault == nil {
+		p.commits = append(p.commits, c)
+	}
+	return p.fault
+}
+
+func (p *topic) all() []stream.Record {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.records
+}
+
+// claim is the topic from its last commit on.
+func (p *topic) claim() stream.Claim {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	committed := stream.Commit{Offset: stream.None}
+	if n := len(p.commits); n > 0 {
+		committed = p.commits[n-1]
+	}
+	return stream.Claim{Topic: "topic", Partitions: 1, Committed: committed, Start: p.start, End: int64(len(p.records)), Log: p, Offsets: p}
+}
+
+func (p *topic) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
+	b := stream.Batch{Next: offset, SentAt: time.Now()}
+	for over := time.After(wait); ; {
+		p.mu.Lock()
+		log, start, more := p.records, p.start, p.more
+		p.mu.Unlock()
+		b.HighWatermark = int64(len(log))
+		switch {
+		case offset < start || offset > b.HighWatermark:
+			return b, &stream.OutOfRangeError{Topic: "topic", Offset: offset, Start: start, End: b.HighWatermark}
+		case offset < b.HighWatermark:
+			b.Records, b.Next = log[offset:], b.HighWatermark
+			return b, nil
+		}
+		select {
+		case <-ctx.Done():
+			return b, ctx.Err()
+		case <-over:
+			return b, nil
+		case <-more:
+		}
+	}
+}
+
+// zero is when synctest's clock begins: 2000-01-01, in ms.
+const zero = 946684800000
+
+// until lets the clock go on to a time in ms after its zero.
+func until(at int64) {
+	<-time.After(time.Until(time.UnixMilli(zero + at)))
+	synctest.Wait()
+}
+
+// run begins f and returns what stops it and waits for it.
+func run(t *testing.T, f func(context.Context) error) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- f(ctx) }()
+	return func() {
+		t.Helper()
+		cancel()
+		synctest.Wait()
+		select {
+		case err := <-done:
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("it ended with %v, want it to end because it is told to", err)
+			}
+		default:
+			t.Error("it did not end at once when it was told to")
+		}
+	}
+}

@@ -1,0 +1,231 @@
+package fanout_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/fanout"
+)
+
+// topic is a partition in memory.
+type topic struct {
+	mu      sync.Mutex
+	start   int64 // offset of the first record
+	records []stream.Record
+	changed chan struct{} // closed at every change
+	held    bool          // nothing is readable for the time being
+	broken  error         // what reading fails with
+}
+
+func newTopic() *topic { return &topic{changed: make(chan struct{})} }
+
+func (l *topic) change(f func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f()
+	close(l.changed)
+	l.changed = make(chan struct{})
+}
+
+// publish appends swarms.
+func (l *topic) publish(swarms ...wire.Swarm) {
+	l.change(func() {
+		for _, s := range swarms {
+			l.records = append(l.records, stream.Record{Value: encode(s)})
+		}
+	})
+}
+
+func (l *topic) end() int64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.start + int64(len(l.records))
+}
+
+func (l *topic) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
+	waited := time.NewTimer(wait)
+	defer waited.Stop()
+	for {
+		l.mu.Lock()
+		end, changed, held, err := l.start+int64(len(l.records)), l.changed, l.held, l.broken
+		b := stream.Batch{Next: offset, HighWatermark: end}
+		if err == nil && (offset < l.start || offset > end) {
+			err = &stream.OutOfRangeError{Topic: "sub_1", Offset: offset, Start: l.start, End: end}
+		}
+		if err == nil && !held {
+			for i, r := range l.records[offset-l.start:] {
+				r.Offset = offset + int64(i)
+				b.Records = append(b.Records, r)
+			}
+			b.Next = end
+		}
+		l.mu.Unlock()
+		if err != nil || len(b.Records) > 0 {
+			return b, err
+		}
+		select {
+		case <-changed:
+		case <-waited.C:
+			return b, nil
+		case <-ctx.Done():
+			return b, ctx.Err()
+		}
+	}
+}
+
+// announcements is emostream-servers, with a roster that follows it at once.
+type announcements struct {
+	roster roster.Roster
+
+	mu    sync.Mutex
+	beats []beat
+	hung  bool // nothing can be written
+
+	delay time.Duration // until what is written is heard
+}
+
+type beat struct {
+	wire.ServerStatus
+	at time.Time
+}
+
+func (a *announcements) Write(ctx context.Context, partition int, records []stream.Record) error {
+	a.mu.Lock()
+	hung := a.hung
+	a.mu.Unlock()
+	if hung {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	for _, r := range records {
+		s, err := wire.DecodeServerStatus(r.Value)
+		if err != nil || partition != 0 || string(r.Key) != s.Name || r.Time != time.Now().UnixMilli() {
+			return errors.Join(errors.New("no heartbeat"), err)
+		}
+		if a.delay > 0 {
+			time.AfterFunc(a.delay, func() { a.hear(s) })
+			continue
+		}
+		a.hear(s)
+	}
+	return nil
+}
+
+func (a *announcements) hear(s wire.ServerStatus) {
+	a.roster.Apply(s, time.Now())
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.beats = append(a.beats, beat{s, time.Now()})
+}
+
+// heard is all heartbeats so far.
+func (a *announcements) heard() []beat {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.beats)
+}
+
+// pipes is a network without sockets, so that synctest sees its goroutines wait.
+type pipes struct {
+	conns  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+}
+
+func newPipes() *pipes { return &pipes{conns: make(chan net.Conn), closed: make(chan struct{})} }
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case c := <-p.conns:
+		return c, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
+	near, far := net.Pipe()
+	select {
+	case p.conns <- far:
+		return near, nil
+	case <-p.closed:
+		return nil, net.ErrClosed
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
+
+// installation is a subscriber server with what it needs, in one bubble.
+type installation struct {
+	*fanout.Server
+	topic   *topic
+	servers *announcements
+	net     *pipes
+	client  *http.Client
+	metrics *prometheus.Registry
+
+	stop func()     // asks it to stop
+	ran  chan error // what Run returned
+}
+
+// start starts sub1 on what its topic holds already.
+func start(t *testing.T, log *topic, cfg fanout.Config) *installation {
+	t.Helper()
+	in := &installation{topic: log, servers: &announcements{}, net: newPipes(), metrics: prometheus.NewRegistry(), ran: make(chan error, 1)}
+	cfg.Name, cfg.URL, cfg.Topic, cfg.Version = "sub1", "http://emo", "sub_1", "v1"
+	cfg.Log, cfg.Announce, cfg.Servers, cfg.Metrics = log, in.servers, &in.servers.roster, in.metrics
+	in.Server = fanout.New(cfg)
+	mux := http.NewServeMux()
+	in.Routes(mux)
+	ctx, cancel := context.WithCancel(t.Context())
+	in.stop = cancel
+	drained, served := make(chan struct{}), make(chan error, 1)
+	go func() {
+		defer close(drained)
+		served <- httpserve.Serve(ctx, in.net, &http.Server{Handler: mux}, time.Second)
+	}()
+	end := log.end()
+	go func() { in.ran <- in.Run(ctx, 0, end, drained) }()
+	transport := &http.Transport{DialContext: in.net.dial}
+	in.client = &http.Client{Transport: transport}
+	t.Cleanup(func() {
+		cancel()
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
+		<-drained
+		transport.CloseIdleConnections()
+	})
+	return in
+}
+
+// metric is the value of a counter or gauge.
+func (in *installation) metric(t *testing.T, name string) float64 {
+	t.Helper()
+	families, err := in.metrics.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "emostream_subscribe_"+name {
+			return f.GetMetric()[0].GetCounter().GetValue() + f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric %s", name)
+	return 0
+}

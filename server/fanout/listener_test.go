@@ -1,0 +1,203 @@
+package fanout_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// epoch is the start of window 1, ms; windows are two seconds long.
+const epoch = 946684800_000
+
+// swarm is what window n of the main channel says, with some emojis.
+func swarm(n int, total int64, emojis ...wire.Tally) wire.Swarm {
+	end := int64(epoch + 2000*n)
+	if emojis == nil {
+		emojis = []wire.Tally{}
+	}
+	return wire.Swarm{Channel: wire.MainChannel, Window: wire.Window{Start: end - 2000, End: end}, Total: total, Emojis: emojis}
+}
+
+// elsewhere puts a swarm into another channel.
+func elsewhere(channel string, s wire.Swarm) wire.Swarm {
+	s.Channel = channel
+	return s
+}
+
+func encode(s wire.Swarm) []byte {
+	b, err := json.Marshal(s)
+	if err != nil {
+		panic(err) // a slip in the test
+	}
+	return b
+}
+
+// short writes a frame as the tests do: 3=10 is a total of 10 in window 3, 3=10*
+// the same without an id, 🔥 a single emoji, retry:2000 and : as they are.
+func short(frame string) string {
+	var id, event, data string
+	for line := range strings.Lines(frame) {
+		line = strings.TrimSuffix(line, "\n")
+		if v, ok := strings.CutPrefix(line, "id: "); ok {
+			id = v
+		} else if v, ok := strings.CutPrefix(line, "event: "); ok {
+			event = v
+		} else if v, ok := strings.CutPrefix(line, "data: "); ok {
+			data = v
+		} else if line != "" {
+			return strings.ReplaceAll(line, " ", "")
+		}
+	}
+	if event == "" {
+		return strings.Trim(data, `"`)
+	}
+	s, err := wire.DecodeSwarm([]byte(data))
+	if err != nil || event != "swarm" || id != "" && id != strconv.FormatInt(s.Window.End, 10) {
+		return fmt.Sprintf("%q", frame)
+	}
+	out := fmt.Sprintf("%d=%d", (s.Window.End-epoch)/2000, s.Total)
+	if id == "" {
+		out += "*"
+	}
+	return out
+}
+
+// listener reads a stream for as long as it lasts.
+type listener struct {
+	leave context.CancelFunc
+
+	mu    sync.Mutex
+	got   []string
+	ended error // io.EOF when the server ended it
+}
+
+// listen opens a stream; lastEventID may be empty.
+func (in *installation) listen(t *testing.T, path, lastEventID string) *listener {
+	t.Helper()
+	ctx, leave := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://emo"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if lastEventID != "" {
+		req.Header.Set("Last-Event-ID", lastEventID)
+	}
+	res, err := in.client.Do(req) //nolint:bodyclose // it is, by the goroutine that reads it
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res.StatusCode != http.StatusOK {
+		t.Fatalf("%s answered %d", path, res.StatusCode)
+	}
+	l := &listener{leave: leave}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer res.Body.Close()
+		l.read(res.Body)
+	}()
+	t.Cleanup(func() {
+		leave()
+		<-done
+	})
+	return l
+}
+
+func (l *listener) read(r io.Reader) {
+	frame := ""
+	in := bufio.NewReader(r)
+	for {
+		line, err := in.ReadString('\n')
+		frame += line
+		l.mu.Lock()
+		if line == "\n" {
+			l.got = append(l.got, short(frame))
+			frame = ""
+		}
+		l.ended = err
+		l.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// heard is what came since it was last called, once nothing more comes.
+func (l *listener) heard() string {
+	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	got := strings.Join(l.got, " ")
+	l.got = nil
+	return got
+}
+
+// hears fails unless exactly this has come.
+func (l *listener) hears(t *testing.T, want string) {
+	t.Helper()
+	if got := l.heard(); got != want {
+		t.Errorf("heard %q, want %q", got, want)
+	}
+}
+
+func (l *listener) end() error {
+	synctest.Wait()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ended
+}
+
+// get makes a request that is answered at once.
+func (in *installation) get(t *testing.T, method, path string) (status int, header http.Header, body string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, "http://emo"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := in.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, res.Header, string(b)
+}
+
+// span is windows from to to, each with its number as total.
+func span(from, to int) []wire.Swarm {
+	var out []wire.Swarm
+	for n := from; n <= to; n++ {
+		out = append(out, swarm(n, int64(n)))
+	}
+	return out
+}
+
+// shorts is what span looks like to a listener.
+func shorts(from, to int) string {
+	var out []string
+	for n := range slices.Values(span(from, to)) {
+		out = append(out, fmt.Sprintf("%d=%d", n.Total, n.Total))
+	}
+	return strings.Join(out, " ")
+}
+
+// pass lets time go by.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}

@@ -1,0 +1,151 @@
+package ingest_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/ingest"
+)
+
+// checkRecords fails unless every record is a reaction as readers rely on it.
+func checkRecords(t *testing.T, values []string) {
+	t.Helper()
+	for _, v := range values {
+		var r wire.Reaction
+		if err := json.Unmarshal([]byte(v), &r); err != nil {
+			t.Fatalf("record %q: %v", v, err)
+		}
+		if e, err := emoji.Parse(r.Emoji); err != nil || string(e) != r.Emoji {
+			t.Errorf("record %q: emoji %v", v, err)
+		}
+		if n := len(r.UserID); n < 1 || n > 128 || len(r.Timestamp) < 1 || len(r.Timestamp) > 64 || r.Channel != "" && !wire.ValidChannel(r.Channel) {
+			t.Errorf("record %q is out of bounds", v)
+		}
+		if _, err := wire.DecodeTap([]byte(v)); err != nil {
+			t.Errorf("record %q cannot be counted: %v", v, err)
+		}
+	}
+}
+
+// FuzzReaction looks for a body that is neither acknowledged and in the log nor
+// refused and not in it.
+func FuzzReaction(f *testing.F) {
+	for _, body := range []string{
+		"", "null", "[]", "{}", "1", `"🔥"`, "\xff", "[null]", "[[[", `{"user_id":"ann","emoji_type":"🔥"}`,
+		`{"user_id":"ann","emoji_type":":fire:","timestamp":"now","channel":"a","count":100}`,
+		`[{"user_id":"ann","emoji_type":"❤"},{"user_id":"","emoji_type":"A"},{"count":1e3}]`,
+		`{"user_id":"\u0000\ud800","emoji_type":"👨‍👩‍👧‍👦","timestamp":"<&>\u2028"}`,
+		`{"USER_ID":"ann","user_id":"bob","emoji_type":"🔥","count":-0}`,
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		log := &memory{t: t}
+		got := post(routes(log, ingest.Config{}), "/send_emoji", asJSON, string(body))
+		values := log.values()
+		checkRecords(t, values)
+		switch got.Code {
+		case http.StatusOK:
+			if len(values) < 1 || len(values) > 100 || len(slices.Compact(slices.Clone(values))) != 1 {
+				t.Errorf("%q: acknowledged with %d records", body, len(values))
+			}
+		case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+			problemIn(t, got)
+			if len(values) != 0 {
+				t.Errorf("%q: refused with %d records", body, len(values))
+			}
+		default:
+			t.Errorf("%q: answered %d %s", body, got.Code, got.Body)
+		}
+
+		// The other call takes the same, and arrays.
+		if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) {
+			fuzzArray(t, body)
+			return
+		}
+		other := post(routes(&memory{t: t}, ingest.Config{}), "/v1/reactions", asJSON, string(body))
+		if other.Code != got.Code && got.Code != http.StatusRequestEntityTooLarge {
+			t.Errorf("%q: /send_emoji answered %d %s, and /v1/reactions %d %s", body, got.Code, got.Body, other.Code, other.Body)
+		}
+	})
+}
+
+func fuzzArray(t *testing.T, body []byte) {
+	t.Helper()
+	log := &memory{t: t}
+	got := post(routes(log, ingest.Config{}), "/v1/reactions", asJSON, string(body))
+	values := log.values()
+	checkRecords(t, values)
+	o := outcomesIn(t, got)
+	switch got.Code {
+	case http.StatusOK, http.StatusUnprocessableEntity:
+		var items []json.RawMessage
+		if err := json.Unmarshal(body, &items); err != nil || len(o.Results) != len(items) || o.Accepted+o.Rejected != len(items) {
+			t.Errorf("%q: answered for %d of %d: %v", body, len(o.Results), len(items), err)
+		}
+		if len(values) < o.Accepted || len(values) > 100*o.Accepted || (got.Code == http.StatusUnprocessableEntity) != (o.Accepted == 0 && len(items) > 0) {
+			t.Errorf("%q: answered %d, %d accepted with %d records", body, got.Code, o.Accepted, len(values))
+		}
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
+		problemIn(t, got)
+		if len(values) != 0 {
+			t.Errorf("%q: refused with %d records", body, len(values))
+		}
+	default:
+		t.Errorf("%q: answered %d", body, got.Code)
+	}
+}
+
+// FuzzLines checks that a stream is what its lines are one by one.
+func FuzzLines(f *testing.F) {
+	good := `{"user_id":"ann","emoji_type":"🔥"}`
+	for _, body := range []string{
+		"", "\n", "\r\n\r\n", good, good + "\n" + good, good + "\r\n\n" + good + "\n", "{\n" + good + "\nnull\n[]\n",
+		strings.Repeat("x", 70_000) + "\n" + good, strings.Repeat(" ", 20_000) + good, "\xff\n\u0085" + good + "\n",
+		`{"user_id":"ann","emoji_type":"🔥","count":3}` + "\n" + strings.Repeat("A\n", 120),
+	} {
+		f.Add([]byte(body))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		single := &memory{t: t}
+		one := routes(single, ingest.Config{})
+		accepted, lines, refused := 0, 0, []int{}
+		for i, line := range bytes.Split(body, []byte("\n")) {
+			tooLong := len(line) >= 64<<10 // even if it is mostly white space
+			if line = bytes.TrimSpace(line); len(line) == 0 && !tooLong {
+				continue
+			}
+			lines++
+			if !tooLong && post(one, "/send_emoji", asJSON, string(line)).Code == http.StatusOK {
+				accepted++
+			} else if len(refused) < 100 {
+				refused = append(refused, i+1)
+			}
+		}
+
+		log := &memory{t: t}
+		got := post(routes(log, ingest.Config{}), "/v1/reactions", asLines, string(body))
+		o := outcomesIn(t, got)
+		want := http.StatusOK
+		if lines > 0 && accepted == 0 {
+			want = http.StatusUnprocessableEntity
+		}
+		var at []int
+		for _, e := range o.Errors {
+			at = append(at, e.Line)
+		}
+		if got.Code != want || o.Accepted != accepted || o.Rejected != lines-accepted || !slices.Equal(at, refused) {
+			t.Errorf("%q: answered %d %+v, want %d, %d accepted of %d, refused %v", body, got.Code, o, want, accepted, lines, refused)
+		}
+		checkRecords(t, log.values())
+		if len(log.values()) != len(single.values()) {
+			t.Errorf("%q: %d records, want %d", body, len(log.values()), len(single.values()))
+		}
+	})
+}

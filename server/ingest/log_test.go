@@ -1,0 +1,107 @@
+package ingest_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/server/ingest"
+)
+
+// memory is a log that keeps what it is given, and checks that it could: never
+// nothing, never more than a batch of Kafka's holds.
+type memory struct {
+	t testing.TB
+	// answer, if set, is the outcome of the n-th append, counted from 1; it may
+	// wait. What it refuses is not kept.
+	answer func(ctx context.Context, n int) error
+
+	mu      sync.Mutex
+	records []stream.Record
+	appends int
+}
+
+func (m *memory) Append(ctx context.Context, records []stream.Record) error {
+	m.mu.Lock()
+	m.appends++
+	n, bytes := m.appends, 0
+	m.mu.Unlock()
+	for _, r := range records {
+		bytes += len(r.Value)
+		if r.Key != nil || r.Headers != nil {
+			m.t.Errorf("record %s has a key or headers: a hot emoji would make a hot partition", r.Value)
+		}
+	}
+	if len(records) == 0 || len(records) >= 5_100 || bytes >= 700<<10 {
+		m.t.Errorf("%d records of %d bytes were appended at once", len(records), bytes)
+	}
+	if m.answer != nil {
+		if err := m.answer(ctx, n); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range records { // they are the caller's again afterwards
+		m.records = append(m.records, stream.Record{Time: r.Time, Value: append([]byte(nil), r.Value...)})
+	}
+	return nil
+}
+
+// failing answers every append with an error.
+func failing(err error) func(context.Context, int) error {
+	return func(context.Context, int) error { return err }
+}
+
+// values are what the log holds, as text.
+func (m *memory) values() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []string
+	for _, r := range m.records {
+		out = append(out, string(r.Value))
+	}
+	return out
+}
+
+// times are those of the records, in ms.
+func (m *memory) times() []int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []int64
+	for _, r := range m.records {
+		out = append(out, r.Time)
+	}
+	return out
+}
+
+func (m *memory) asked() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.appends
+}
+
+// routes is a handler over a log, behind its routes.
+func routes(log *memory, cfg ingest.Config) http.Handler {
+	cfg.Log = log
+	mux := http.NewServeMux()
+	ingest.New(cfg).Routes(mux)
+	return mux
+}
+
+const asJSON = "application/json"
+
+// post hands a request to the handler without a network.
+func post(h http.Handler, path, contentType, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
