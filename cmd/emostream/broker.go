@@ -117,7 +117,7 @@ func openBroker(ctx context.Context, cfg broker.Config, flag, hint string) (*bro
 		return nil, err
 	}
 	cfg.Listener = ln
-	b, err := broker.Open(cfg)
+	b, err := broker.Open(cfg) //nolint:contextcheck // it is bound already
 	if err != nil {
 		return nil, errors.Join(err, ln.Close())
 	}

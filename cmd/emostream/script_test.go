@@ -70,7 +70,8 @@ func startUp(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("SERVER", url)
 }
 
-// exitCode runs a command that must end with a certain code: exit 2 emostream …
+// exitCode runs a command that must end with a certain code, as in
+// `exit 2 emostream up --port x`.
 func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exit CODE COMMAND [ARG...]")

@@ -97,8 +97,7 @@ type Broker struct {
 func Open(cfg Config) (*Broker, error) {
 	b := &Broker{cfg: cfg.withDefaults()}
 	if err := b.open(); err != nil {
-		b.unlock()
-		return nil, err
+		return nil, errors.Join(err, b.unlock())
 	}
 	return b, nil
 }
@@ -125,6 +124,9 @@ func (b *Broker) open() error {
 		if err := b.claim(dir); err != nil {
 			return err
 		}
+		if err := restoreEnds(dir); err != nil {
+			return err
+		}
 		opts = append(opts, kfake.DataDir(filepath.Join(dir, "log")))
 	}
 	if b.cfg.Fsync {
@@ -133,7 +135,7 @@ func (b *Broker) open() error {
 	ln := b.cfg.Listener
 	if ln == nil {
 		var err error
-		if ln, err = net.Listen("tcp", b.cfg.Listen); err != nil {
+		if ln, err = new(net.ListenConfig).Listen(context.Background(), "tcp", b.cfg.Listen); err != nil {
 			return err
 		}
 	}
@@ -146,7 +148,11 @@ func (b *Broker) open() error {
 	}))
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
-		return errors.Join(fmt.Errorf("embedded broker: %w", err), ln.Close())
+		err = fmt.Errorf("embedded broker: %w", err)
+		if b.cfg.Listener == nil {
+			err = errors.Join(err, ln.Close())
+		}
+		return err
 	}
 	b.cluster = cluster
 	return nil
@@ -168,7 +174,7 @@ func (b *Broker) claim(dir string) error {
 	path := filepath.Join(dir, "format")
 	have, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return os.WriteFile(path, []byte(strconv.Itoa(format)+"\n"), 0o600)
+		return replace(path, []byte(strconv.Itoa(format)+"\n"))
 	}
 	if err != nil {
 		return fmt.Errorf("data folder: %w", err)
@@ -192,6 +198,10 @@ func (b *Broker) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return b.Close()
 		case <-t.C:
+			if err := b.saveEnds(); err != nil {
+				b.cfg.Logger.Warn("nothing is removed from the log", "error", err)
+				continue
+			}
 			b.cluster.ApplyRetention()
 			b.cluster.Compact()
 		}
@@ -238,6 +248,6 @@ func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {
 	case kfake.LogLevelNone, kfake.LogLevelInfo, kfake.LogLevelDebug:
 	}
 	if ctx := context.Background(); l.log.Enabled(ctx, to) {
-		l.log.Log(ctx, to, fmt.Sprintf(format, args...), "part", "broker")
+		l.log.Log(ctx, to, fmt.Sprintf(format, args...), "part", "broker") //nolint:sloglint // the words are kfake's
 	}
 }

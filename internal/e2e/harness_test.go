@@ -75,16 +75,16 @@ func (l *lockedBuffer) String() string {
 }
 
 // start runs emostream with args until the test ends.
-func start(t testing.TB, args ...string) *process {
-	t.Helper()
-	p := &process{t: t, name: strings.Join(args[:1], " "), cmd: exec.Command(binary, args...), done: make(chan struct{}), out: make(chan string, 100)}
+func start(tb testing.TB, args ...string) *process {
+	tb.Helper()
+	p := &process{t: tb, name: strings.Join(args[:1], " "), cmd: exec.Command(binary, args...), done: make(chan struct{}), out: make(chan string, 100)}
 	p.cmd.Stderr = &p.logs
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	go func() {
 		defer close(p.done)
@@ -93,10 +93,10 @@ func start(t testing.TB, args ...string) *process {
 		}
 		_ = p.cmd.Wait()
 	}()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		p.kill()
-		if t.Failed() {
-			t.Logf("%s said:\n%s", strings.Join(args, " "), tail(p.logs.String()))
+		if tb.Failed() {
+			tb.Logf("%s said:\n%s", strings.Join(args, " "), tail(p.logs.String()))
 		}
 	})
 	return p
@@ -157,18 +157,18 @@ type installation struct {
 
 // up starts everything in one process. Its topics are on the cluster under
 // test; more are more arguments.
-func up(t testing.TB, more ...string) (*process, *installation) {
-	t.Helper()
-	in := &installation{t: t, servers: map[string]string{}}
+func up(tb testing.TB, more ...string) (*process, *installation) {
+	tb.Helper()
+	in := &installation{t: tb, servers: map[string]string{}}
 	args := []string{"up", "--port", "0", "-o", "json", "--log-level", "info"}
 	if brokers := os.Getenv("EMOSTREAM_TEST_BROKERS"); brokers != "" {
-		in.names.Prefix = prefix(t)
+		in.names.Prefix = prefix(tb)
 		args = append(args, "--brokers", brokers, "--topic-prefix", in.names.Prefix, "--group-prefix", in.names.Prefix)
 		more = slices.DeleteFunc(more, func(a string) bool { return a == "--ephemeral" })
 	} else if len(more) == 0 {
 		args = append(args, "--ephemeral")
 	}
-	p := start(t, append(args, more...)...)
+	p := start(tb, append(args, more...)...)
 	in.read(p.line())
 	return p, in
 }
@@ -192,14 +192,14 @@ func (in *installation) read(line string) {
 }
 
 // prefix is a name for a test's own topics and groups.
-func prefix(t testing.TB) string {
-	t.Helper()
-	return fmt.Sprintf("t%x.%s.", time.Now().UnixNano(), strings.NewReplacer("/", "_", " ", "_").Replace(t.Name()))
+func prefix(tb testing.TB) string {
+	tb.Helper()
+	return fmt.Sprintf("t%x.%s.", time.Now().UnixNano(), strings.NewReplacer("/", "_", " ", "_").Replace(tb.Name()))
 }
 
 // until calls check again and again until it returns nil.
-func until(t testing.TB, what string, check func() error) {
-	t.Helper()
+func until(tb testing.TB, what string, check func() error) {
+	tb.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	give := time.After(patience)
@@ -211,7 +211,7 @@ func until(t testing.TB, what string, check func() error) {
 		select {
 		case <-tick.C:
 		case <-give:
-			t.Fatalf("%s: %v", what, err)
+			tb.Fatalf("%s: %v", what, err)
 		}
 	}
 }
