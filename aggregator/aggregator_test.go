@@ -34,7 +34,34 @@ func TestAggregatorCountsAWindowWhenItEnds(t *testing.T) {
 		if diff := cmp.Diff(want, p.shown(t)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
+		partials := 0
+		for _, r := range p.partials.records(0) {
+			if said, err := wire.DecodeProgress(r.Value); err == nil && said.Partial != nil {
+				partials++
+			}
+		}
+		if partials != 3 {
+			t.Errorf("%d partials were written, want those of the three emissions", partials)
+		}
 		stop()
+	})
+}
+
+// A partition that nobody counts holds a window up for half a second.
+func TestAggregatorDoesNotWaitForEverybody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipeline(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = p.Combine(ctx, p.reactions.claim(0)) })
+		wg.Go(func() { _ = p.Reduce(ctx, p.partials.claim(0)) })
+		p.tap(t, 0, 400, "🔥")
+		until(4000)
+		if diff := cmp.Diff([]string{"at 2500: 2000 🔥1"}, p.shown(t)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		cancel()
+		wg.Wait()
 	})
 }
 
@@ -134,6 +161,35 @@ func TestReduceFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestReduceSpreadsWindowsOverThePartitions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipeline(t)
+		p.counts = newTopic(3)
+		a, err := aggregator.New(aggregator.Config{Counts: p.counts, CountPartitions: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range int64(6) {
+			writePartials(t, p, partial(0, zero-2000*i, "main", i, i+1, "🔥", 1, "😂", 1))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		_ = a.Reduce(ctx, p.partials.claim(0))
+		records := 0
+		for partition := range 3 {
+			for i, r := range p.counts.records(partition) {
+				records++
+				if want := wire.PartitionOf(string(r.Key), 3); partition != want || len(r.Headers) != i%2 {
+					t.Errorf("record %d of partition %d has the key %s and %d headers, want a window's together in partition %d", i, partition, r.Key, len(r.Headers), want)
+				}
+			}
+		}
+		if records != 12 {
+			t.Errorf("%d records, want 12", records)
+		}
+	})
 }
 
 func writePartials(t *testing.T, p pipeline, records ...wire.Progress) {

@@ -23,9 +23,9 @@ import (
 // once, and the swarms say so too; and once nothing is killed any more and
 // newer reactions come, all that is old is closed and committed.
 func TestHistoriesAreCountedExactly(t *testing.T) {
-	seeds := uint64(300)
+	seeds := uint64(120)
 	if testing.Short() {
-		seeds = 30
+		seeds = 20
 	}
 	for seed := range seeds {
 		h := newHistory(t, seed)

@@ -1,9 +1,11 @@
 package aggregator_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -71,16 +73,31 @@ func (p *topic) claim(partition int) stream.Claim {
 	}
 	return stream.Claim{
 		Topic: "topic", Partition: partition, Partitions: len(p.partitions), Committed: committed,
-		Start: p.start, End: int64(len(p.partitions[partition])), Log: reader{p, partition}, Offsets: p,
+		Start: p.start, End: int64(len(p.partitions[partition])), Log: &reader{topic: p, partition: partition}, Offsets: p,
 	}
 }
 
 type reader struct {
 	*topic
 	partition int
+	lent      []stream.Record // by the last fetch
 }
 
-func (r reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
+// lend returns copies of records, and spoils those of the fetch before: they
+// belong to the reader again.
+func (r *reader) lend(records []stream.Record) []stream.Record {
+	for _, old := range r.lent {
+		clear(old.Key)
+		clear(old.Value)
+	}
+	r.lent = slices.Clone(records)
+	for i, rec := range records {
+		r.lent[i].Key, r.lent[i].Value = bytes.Clone(rec.Key), bytes.Clone(rec.Value)
+	}
+	return r.lent
+}
+
+func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
 	b := stream.Batch{Next: offset, SentAt: time.Now()}
 	for over := time.After(wait); ; {
 		r.mu.Lock()
@@ -91,7 +108,7 @@ func (r reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (st
 		case offset < start || offset > b.HighWatermark:
 			return b, fmt.Errorf("fetch: %w", &stream.OutOfRangeError{Topic: "topic", Partition: r.partition, Offset: offset, Start: start, End: b.HighWatermark})
 		case offset < b.HighWatermark:
-			b.Records, b.Next = log[offset:], b.HighWatermark
+			b.Records, b.Next = r.lend(log[offset:]), b.HighWatermark
 			return b, nil
 		}
 		select {

@@ -18,7 +18,7 @@ import (
 // what the log holds. On the way, a mark closes only windows of which all was
 // said before it, and a commit is at the first record of those that are open.
 func TestCombinerRecovers(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		w := small(1 + rng.Int64N(100))
 		p := &combined{

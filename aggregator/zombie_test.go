@@ -18,7 +18,7 @@ import (
 // the end those of the widest partials. On the way, nothing is called closed
 // before all of it was said.
 func TestReducerRecovers(t *testing.T) {
-	for seed := range uint64(400) {
+	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		p := &reduced{
 			t: t, seed: seed, rng: rng, kills: rng.IntN(20),

@@ -166,6 +166,19 @@ func TestMergerResumesWhatWasNotSent(t *testing.T) {
 	sent(t, m, 61_300, "2000 main 1: 🔥1", "50000 main 1: 🔥1")
 }
 
+// What was closed before a restart is closed after it, by either rule.
+func TestMergerResumesWhatWasClosed(t *testing.T) {
+	commit := stream.Commit{Offset: 7, Metadata: `{"v":1,"unsigned":20000,"reducers":2,"closed":[16000,2000]}`} // of main, and of b
+	m, err := publisher.NewMerger(publisher.Config{Horizon: 5 * time.Second}, commit, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, end := range []int64{14_000, 16_000, 18_000} {
+		read(t, m, 20_000, count(end, "main", "🔥", 1), count(end, "b", "🔥", 1))
+	}
+	sent(t, m, 20_300, "16000 b 1: 🔥1", "18000 b 1: 🔥1", "18000 main 1: 🔥1")
+}
+
 // Nor must a channel keep its last swarm for ever because the publisher died
 // before it was silent for long enough.
 func TestMergerResumesASilence(t *testing.T) {

@@ -202,13 +202,31 @@ func TestClusterGivesUpWhatIsTooOld(t *testing.T) {
 	})
 }
 
+// It ends at once, but not before what it began has ended.
 func TestClusterStopsWhileAServerHoldsItUp(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCluster(t, "sub1")
-		c.get("sub_1").stuck = make(chan struct{})
-		stop := c.copies(t)
-		put(t, c.get("cluster_1"), swarm(2000, "main", 1))
-		until(100)
-		stop()
-	})
+	for name, tt := range map[string]struct {
+		fault error // of the commit
+		after time.Duration
+		want  error
+	}{
+		"because it is told to":           {nil, 100 * time.Millisecond, context.Canceled},
+		"because the claim has passed on": {stream.ErrFenced, time.Minute, stream.ErrFenced},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := newCluster(t, "sub1")
+				stuck := c.get("sub_1")
+				stuck.stuck, stuck.linger = make(chan struct{}), 7*time.Millisecond
+				put(t, c.get("cluster_1"), swarm(2000, "main", 1))
+				c.get("cluster_1").fault = tt.fault
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				time.AfterFunc(tt.after, cancel)
+				err := c.Cluster(ctx, "cluster_1", c.get("cluster_1").claim())
+				if at := time.Now().UnixMilli() - zero; !errors.Is(err, tt.want) || at > 600 || stuck.writes != 1 {
+					t.Errorf("Cluster = %v at %d, after %d writes; want %v after the one that was under way", err, at, stuck.writes, tt.want)
+				}
+			})
+		})
+	}
 }

@@ -52,7 +52,7 @@ func read(t *testing.T, m *publisher.Merger, now int64, records ...stream.Record
 	}
 }
 
-// sent wants these swarms to be due at now, and says that they are sent.
+// sent wants these swarms to be due at now, says that they are sent, and commits.
 func sent(t *testing.T, m *publisher.Merger, now int64, want ...string) {
 	t.Helper()
 	due := m.Due(now, true)
@@ -68,6 +68,7 @@ func sent(t *testing.T, m *publisher.Merger, now int64, want ...string) {
 		t.Errorf("at %d (-want +got):\n%s", now, diff)
 	}
 	m.Sent(due)
+	m.Commit()
 }
 
 func TestMergerSendsAtOnceWhatIsComplete(t *testing.T) {

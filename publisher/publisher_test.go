@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/publisher"
@@ -119,6 +121,38 @@ func TestMainFails(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestPublisherMeasures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var all topics
+		var servers roster.Roster
+		servers.Apply(wire.ServerStatus{Name: "sub1", Cluster: "cluster_1", Topic: "sub_1"}, time.Now())
+		all.get("sub_1").fault = errors.New("no such topic")
+		reg := prometheus.NewRegistry()
+		p := publisher.New(publisher.Config{Topic: all.writer, Clusters: []string{"cluster_1"}, Servers: &servers, Metrics: reg})
+		put(t, all.get("counts"), count(zero+2000, "main", "🔥", 1, "complete=1"), stream.Record{Value: []byte("junk")}, count(zero+2000, "a", "🔥", 1, "complete=1"))
+		put(t, all.get("cluster_1"), stream.Record{Value: []byte("junk")})
+		stopMain := run(t, func(ctx context.Context) error { return p.Main(ctx, all.get("counts").claim()) })
+		stopCluster := run(t, func(ctx context.Context) error { return p.Cluster(ctx, "cluster_1", all.get("cluster_1").claim()) })
+		until(1000)
+		stopMain()
+		stopCluster()
+		families, err := reg.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]float64{}
+		for _, f := range families {
+			if c := f.GetMetric()[0].GetCounter(); c != nil {
+				got[strings.TrimPrefix(f.GetName(), "emostream_publish_")] = c.GetValue()
+			}
+		}
+		want := map[string]float64{"swarms_total": 2, "skipped_records_total": 2, "server_writes_failed_total": 1}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }
 
 // What cannot be read any more is passed over, and what is read again merges.

@@ -21,7 +21,7 @@ type mood struct {
 // greatest swarms are in the end those of the greatest counts, and every channel
 // ends with an empty one.
 func TestMergerRecovers(t *testing.T) {
-	for seed := range uint64(500) {
+	for seed := range uint64(300) {
 		p := &merged{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 4)), got: map[mood]wire.Swarm{}, commit: stream.Commit{Offset: stream.None}}
 		p.write()
 		p.run()

@@ -1,8 +1,10 @@
 package publisher_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -38,9 +40,12 @@ type topic struct {
 	records []stream.Record
 	start   int64 // offsets below it are gone
 	more    chan struct{}
+	lent    []stream.Record // by the last fetch
 	commits []stream.Commit
 	fault   error         // of every write and commit
 	stuck   chan struct{} // until it is closed, writes wait; nil: they do not
+	linger  time.Duration // how long one that waits goes on when it is told to stop
+	writes  int           // that have ended
 }
 
 func (p *topic) Write(ctx context.Context, partition int, records []stream.Record) error {
@@ -48,10 +53,12 @@ func (p *topic) Write(ctx context.Context, partition int, records []stream.Recor
 		select {
 		case <-p.stuck:
 		case <-ctx.Done():
+			<-time.After(p.linger)
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.writes++
 	if p.fault != nil || ctx.Err() != nil {
 		return errors.Join(p.fault, ctx.Err())
 	}
@@ -104,7 +111,7 @@ func (p *topic) Fetch(ctx context.Context, offset int64, wait time.Duration) (st
 		case offset < start || offset > b.HighWatermark:
 			return b, &stream.OutOfRangeError{Topic: "topic", Offset: offset, Start: start, End: b.HighWatermark}
 		case offset < b.HighWatermark:
-			b.Records, b.Next = log[offset:], b.HighWatermark
+			b.Records, b.Next = p.lend(log[offset:]), b.HighWatermark
 			return b, nil
 		}
 		select {
@@ -115,6 +122,20 @@ func (p *topic) Fetch(ctx context.Context, offset int64, wait time.Duration) (st
 		case <-more:
 		}
 	}
+}
+
+// lend returns copies of records, and spoils those of the fetch before: they
+// belong to the reader again.
+func (p *topic) lend(records []stream.Record) []stream.Record {
+	for _, r := range p.lent {
+		clear(r.Key)
+		clear(r.Value)
+	}
+	p.lent = slices.Clone(records)
+	for i, r := range records {
+		p.lent[i].Key, p.lent[i].Value = bytes.Clone(r.Key), bytes.Clone(r.Value)
+	}
+	return p.lent
 }
 
 // zero is when synctest's clock begins: 2000-01-01, in ms.

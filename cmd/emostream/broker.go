@@ -90,6 +90,9 @@ development, demonstrations and small events; for more there is Apache Kafka.`,
 				return err
 			}
 			cfg.Advertise, cfg.Logger = advertise, log
+			if err := cfg.Check(); err != nil {
+				return usagef("%w", err)
+			}
 			b, err := openBroker(cmd.Context(), cfg, "--listen", "emostream broker --listen localhost:9192")
 			if err != nil {
 				return err
@@ -117,11 +120,7 @@ func openBroker(ctx context.Context, cfg broker.Config, flag, hint string) (*bro
 		return nil, err
 	}
 	cfg.Listener = ln
-	b, err := broker.Open(cfg) //nolint:contextcheck // it is bound already
-	if err != nil {
-		return nil, errors.Join(err, ln.Close())
-	}
-	return b, nil
+	return broker.Open(cfg) //nolint:contextcheck // it is bound already
 }
 
 func dataName(dir string) string {

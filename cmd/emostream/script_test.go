@@ -2,17 +2,19 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -26,48 +28,74 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up":   startUp,
-			"exit": exitCode,
-			"hold": hold,
+			"up":    startUp,
+			"down":  stopUp,
+			"exit":  exitCode,
+			"hold":  hold,
+			"get":   get,
+			"lines": jsonLines,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
+			env.Values[ending{}] = new(func())
+			return nil
 		},
 	})
 }
 
-// startUp runs `emostream up ARG...` on free ports, in the background, until the
-// script ends, and sets $SERVER to the URL of its ready line. It is interrupted
-// then, and must end well.
+// ending is the key of the function that stops a script's pipeline.
+type ending struct{}
+
+// startUp runs `emostream up ARG...` on free ports, in the background, with its
+// log in up.log. It sets $SERVER to the URL of its ready line and, with -o json,
+// $BROKER and $METRICS. At the end of the script, or at down, it is interrupted,
+// and must end well.
 func startUp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("usage: up [ARG...]")
 	}
-	exe, err := exec.LookPath("emostream")
-	if path := filepath.SplitList(ts.Getenv("PATH")); err != nil && len(path) > 0 {
-		exe, err = filepath.Join(path[0], "emostream"), nil
-	}
+	exe, err := exec.LookPath("emostream") // the test's own: testscript puts it first
 	ts.Check(err)
 	cmd := exec.Command(exe, append([]string{"up", "--port", "0"}, args...)...)
 	cmd.Dir = ts.Getenv("WORK")
-	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("WORK"), "XDG_STATE_HOME="+ts.MkAbs("state"))
-	var logs bytes.Buffer
-	cmd.Stderr = &logs
+	cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "XDG_STATE_HOME="+ts.Getenv("XDG_STATE_HOME"))
+	log, err := os.Create(ts.MkAbs("up.log"))
+	ts.Check(err)
+	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
-	ts.Defer(func() {
+	end := sync.OnceFunc(func() {
 		_ = cmd.Process.Signal(os.Interrupt)
 		if err := cmd.Wait(); err != nil {
-			ts.Fatalf("up ended with %v:\n%s", err, logs.String())
+			ts.Fatalf("up ended with %v:\n%s", err, ts.ReadFile("up.log"))
 		}
+		ts.Check(log.Close())
 	})
+	ts.Defer(end)
+	*ts.Value(ending{}).(*func()) = end
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		ts.Fatalf("up said nothing: %v\n%s", err, logs.String())
+		ts.Fatalf("up said nothing: %v\n%s", err, ts.ReadFile("up.log"))
 	}
-	url, ok := strings.CutPrefix(strings.TrimSpace(line), "ready ")
-	if !ok {
+	var at addresses
+	if url, ok := strings.CutPrefix(strings.TrimSpace(line), "ready "); ok {
+		at.Ready = url
+	} else if err := json.Unmarshal([]byte(line), &at); err != nil {
 		ts.Fatalf("up said %q", line)
 	}
-	ts.Setenv("SERVER", url)
+	ts.Setenv("SERVER", at.Ready)
+	ts.Setenv("METRICS", at.Metrics)
+	ts.Setenv("BROKER", strings.Join(at.Brokers, ","))
+}
+
+// stopUp interrupts what up has started, which must end well, and waits for it.
+func stopUp(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: down")
+	}
+	(*ts.Value(ending{}).(*func()))()
 }
 
 // exitCode runs a command that must end with a certain code, as in
@@ -80,6 +108,8 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	code := 0
 	if failed := (*exec.ExitError)(nil); errors.As(err, &failed) {
 		code = failed.ExitCode()
+	} else {
+		ts.Check(err)
 	}
 	if fmt.Sprint(code) != args[0] {
 		ts.Fatalf("%s ended with %d, want %s", strings.Join(args[1:], " "), code, args[0])
@@ -99,65 +129,37 @@ func hold(ts *testscript.TestScript, neg bool, _ []string) {
 	ts.Setenv("PORT", port)
 }
 
-// Flags win over the environment, which wins over defaults; what is wrong there
-// is named by its variable.
-func TestFromEnvironment(t *testing.T) {
-	for _, tt := range []struct {
-		what string
-		args []string
-		env  map[string]string
-		want string // the window; or part of the error
-	}{
-		{"neither", nil, nil, "2s"},
-		{"the environment alone", nil, map[string]string{"EMOSTREAM_WINDOW": "1s"}, "1s"},
-		{"both", []string{"--window", "500ms"}, map[string]string{"EMOSTREAM_WINDOW": "1s"}, "500ms"},
-		{"nonsense", nil, map[string]string{"EMOSTREAM_WINDOW": "soon"}, `EMOSTREAM_WINDOW="soon"`},
-		{"another program's", nil, map[string]string{"WINDOW": "1s"}, "2s"},
-	} {
-		t.Run(tt.what, func(t *testing.T) {
-			cmd := newAggregate(streams{})
-			if err := cmd.ParseFlags(tt.args); err != nil {
-				t.Fatal(err)
-			}
-			err := fromEnvironment(cmd, func(name string) (string, bool) { v, ok := tt.env[name]; return v, ok })
-			got := cmd.Flags().Lookup("window").Value.String()
-			if err != nil {
-				got = err.Error()
-			}
-			if !strings.Contains(got, tt.want) {
-				t.Errorf("%q, want %q", got, tt.want)
-			}
-		})
+// get prints what a URL answers to.
+func get(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: get URL")
 	}
+	res, err := http.Get(args[0])
+	ts.Check(err)
+	defer res.Body.Close()
+	_, err = io.Copy(ts.Stdout(), res.Body)
+	ts.Check(err)
 }
 
-// Every command shows how it is used.
-func TestEveryCommandHasAnExample(t *testing.T) {
-	root := newRoot(streams{})
-	for _, c := range root.Commands() {
-		if !c.IsAvailableCommand() || c.Name() == "version" {
-			continue
+// jsonLines checks that a file is lines of JSON, all of which have certain keys,
+// as in `lines up.log time level msg`. With ! there is not even one.
+func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) == 0 {
+		ts.Fatalf("usage: [!] lines FILE [KEY...]")
+	}
+	text := strings.TrimSpace(ts.ReadFile(args[0]))
+	if (text == "") != neg {
+		ts.Fatalf("%s holds %q", args[0], text)
+	}
+	for line := range strings.Lines(text) {
+		var object map[string]any
+		if err := json.Unmarshal([]byte(line), &object); err != nil {
+			ts.Fatalf("%s: %v: %s", args[0], err, line)
 		}
-		subs := c.Commands()
-		if len(subs) == 0 && (c.Example == "" || c.Short == "") {
-			t.Errorf("%s has no example or no description", c.CommandPath())
-		}
-		for _, s := range subs {
-			if s.Example == "" || s.Short == "" {
-				t.Errorf("%s has no example or no description", s.CommandPath())
+		for _, key := range args[1:] {
+			if object[key] == nil {
+				ts.Fatalf("%s has a line without %s: %s", args[0], key, line)
 			}
 		}
-	}
-}
-
-// A finite command that is interrupted says so by its code.
-func TestInterrupted(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-	defer cancel()
-	var out, errs bytes.Buffer
-	// Nothing listens there: watch goes on trying until it is stopped.
-	code := execute(ctx, streams{in: strings.NewReader(""), out: &out, err: &errs}, []string{"watch", "-n", "1", "--server", "http://127.0.0.1:1"})
-	if code != exitInterrupted {
-		t.Errorf("exit code %d, want %d\n%s", code, exitInterrupted, errs.String())
 	}
 }

@@ -110,6 +110,9 @@ func (f *upFlags) check() error {
 	case f.port < 0 || f.port+f.subscribers > 65535:
 		return usagef("--port %d: want 0, or 1 to %d so that %d subscriber servers fit behind it", f.port, 65535-f.subscribers, f.subscribers)
 	}
+	if host, _, err := net.SplitHostPort(f.brokerListen); err == nil && unspecified(host) {
+		return usagef("--broker-listen %s has no host that clients could connect to: give one, as in localhost:9092", f.brokerListen)
+	}
 	return f.kafkaFlags.check()
 }
 

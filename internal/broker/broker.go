@@ -38,8 +38,8 @@ type Config struct {
 	// Listen is the address to bind; a port of 0 takes a free one.
 	// Default localhost:9092.
 	Listen string
-	// Listener is served instead if it is given; it is the broker's from Open's
-	// success on.
+	// Listener is served instead if it is given; it is the broker's from Open on,
+	// which closes it when it fails.
 	Listener net.Listener
 	// Advertise is the host:port that clients are told to connect to. Default:
 	// the address that was bound. It must be given when Listen has no host.
@@ -80,6 +80,22 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// Check says whether the addresses can be right.
+func (c Config) Check() error {
+	c = c.withDefaults()
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("broker address %q: %w", c.Listen, err)
+	}
+	if ip := net.ParseIP(host); c.Advertise == "" && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return fmt.Errorf("broker address %q has no host that clients could connect to: give --advertise host:port", c.Listen)
+	}
+	if host, port, err := net.SplitHostPort(c.Advertise); c.Advertise != "" && (err != nil || host == "" || port == "") {
+		return fmt.Errorf("--advertise %q: want host:port", c.Advertise)
+	}
+	return nil
+}
+
 // ErrLocked says that another process uses the data folder.
 var ErrLocked = errors.New("data folder is in use by another emostream")
 
@@ -97,16 +113,17 @@ type Broker struct {
 func Open(cfg Config) (*Broker, error) {
 	b := &Broker{cfg: cfg.withDefaults()}
 	if err := b.open(); err != nil {
+		if b.cfg.Listener != nil {
+			_ = b.cfg.Listener.Close() // again, perhaps: kfake closes what it was given
+		}
 		return nil, errors.Join(err, b.unlock())
 	}
 	return b, nil
 }
 
 func (b *Broker) open() error {
-	if host, _, err := net.SplitHostPort(b.cfg.Listen); err != nil {
-		return fmt.Errorf("broker address %q: %w", b.cfg.Listen, err)
-	} else if ip := net.ParseIP(host); b.cfg.Advertise == "" && (host == "" || ip != nil && ip.IsUnspecified()) {
-		return fmt.Errorf("broker address %q has no host that clients could connect to: give --advertise host:port", b.cfg.Listen)
+	if err := b.cfg.Check(); err != nil {
+		return err
 	}
 	opts := []kfake.Opt{
 		kfake.NumBrokers(1),
@@ -116,6 +133,8 @@ func (b *Broker) open() error {
 		kfake.BrokerConfigs(map[string]string{
 			"log.retention.ms":    strconv.FormatInt(b.cfg.Retention.Milliseconds(), 10),
 			"log.retention.bytes": strconv.FormatInt(max(b.cfg.RetentionBytes/8, 1), 10),
+			// Files are removed whole: small ones keep the disk's use near the bound.
+			"log.segment.bytes": strconv.FormatInt(max(b.cfg.RetentionBytes/64, 1), 10),
 			// Who comes back after a month goes on where they were.
 			"offsets.retention.minutes": strconv.Itoa(10 * 365 * 24 * 60),
 		}),
@@ -132,13 +151,13 @@ func (b *Broker) open() error {
 	if b.cfg.Fsync {
 		opts = append(opts, kfake.SyncWrites())
 	}
-	ln := b.cfg.Listener
-	if ln == nil {
+	if b.cfg.Listener == nil {
 		var err error
-		if ln, err = new(net.ListenConfig).Listen(context.Background(), "tcp", b.cfg.Listen); err != nil {
-			return err
+		if b.cfg.Listener, err = new(net.ListenConfig).Listen(context.Background(), "tcp", b.cfg.Listen); err != nil {
+			return fmt.Errorf("broker address %q: %w", b.cfg.Listen, err)
 		}
 	}
+	ln := b.cfg.Listener
 	b.addr = ln.Addr().String()
 	if b.cfg.Advertise != "" {
 		b.addr = b.cfg.Advertise
@@ -148,11 +167,7 @@ func (b *Broker) open() error {
 	}))
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
-		err = fmt.Errorf("embedded broker: %w", err)
-		if b.cfg.Listener == nil {
-			err = errors.Join(err, ln.Close())
-		}
-		return err
+		return fmt.Errorf("embedded broker: %w", err)
 	}
 	b.cluster = cluster
 	return nil

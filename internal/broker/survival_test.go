@@ -50,15 +50,18 @@ func eventually(t *testing.T, check func() error) {
 	}
 }
 
-func ensure(t *testing.T, c *kafka.Client, name string, partitions int, config map[string]string) {
+// topic is the one that every test writes to.
+const topic = "t"
+
+func ensure(t *testing.T, c *kafka.Client, partitions int, config map[string]string) {
 	t.Helper()
-	if _, err := c.EnsureTopics(within(t), kafka.Topic{Name: name, Partitions: partitions, Config: config}); err != nil {
+	if _, err := c.EnsureTopics(within(t), kafka.Topic{Name: topic, Partitions: partitions, Config: config}); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // write appends a record of now for each value.
-func write(ctx context.Context, c *kafka.Client, topic string, partition int, values ...string) error {
+func write(ctx context.Context, c *kafka.Client, partition int, values ...string) error {
 	var records []stream.Record
 	for _, v := range values {
 		records = append(records, stream.Record{Time: time.Now().UnixMilli(), Value: []byte(v)})
@@ -67,7 +70,7 @@ func write(ctx context.Context, c *kafka.Client, topic string, partition int, va
 }
 
 // read counts the values of a partition, and returns its bounds.
-func read(t *testing.T, c *kafka.Client, topic string, partition int) (values map[string]int, start, end int64) {
+func read(t *testing.T, c *kafka.Client, partition int) (values map[string]int, start, end int64) {
 	t.Helper()
 	start, end, err := c.Offsets(within(t), topic, partition)
 	if err != nil {
@@ -92,14 +95,14 @@ func read(t *testing.T, c *kafka.Client, topic string, partition int) (values ma
 // loses nothing that it has acknowledged.
 func TestAKillLosesNothingAcknowledged(t *testing.T) {
 	dir, listen := t.TempDir(), "127.0.0.1:0"
-	const topic, group, partitions = "t", "g", 3
+	const group, partitions = "g", 3
 	acknowledged := map[string]int{} // the partition, by the value
 	committed := int64(-1)
 	for round := range 4 {
 		p := spawn(t, dir, listen)
 		listen = p.addr
 		c := client(t, p.addr)
-		ensure(t, c, topic, partitions, nil)
+		ensure(t, c, partitions, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		var mu sync.Mutex
@@ -108,7 +111,7 @@ func TestAKillLosesNothingAcknowledged(t *testing.T) {
 			all.Go(func() {
 				for i := 0; ; i++ {
 					v := fmt.Sprintf("%d/%d/%d", round, w, i)
-					if write(ctx, c, topic, w%partitions, v) != nil {
+					if write(ctx, c, w%partitions, v) != nil {
 						return
 					}
 					mu.Lock()
@@ -136,7 +139,7 @@ func TestAKillLosesNothingAcknowledged(t *testing.T) {
 					mu.Lock()
 					committed = next
 					mu.Unlock()
-					if next++; n == 20 {
+					if next++; n == 100 {
 						progress <- struct{}{}
 					}
 				}
@@ -152,7 +155,7 @@ func TestAKillLosesNothingAcknowledged(t *testing.T) {
 	}
 	c := client(t, spawn(t, dir, listen).addr)
 	for partition := range partitions {
-		got, _, _ := read(t, c, topic, partition)
+		got, _, _ := read(t, c, partition)
 		n := 0
 		for v, at := range acknowledged {
 			if at != partition {
@@ -182,12 +185,12 @@ func TestOffsetsGoOnAfterARestart(t *testing.T) {
 			dir := t.TempDir()
 			p := spawn(t, dir, "127.0.0.1:0", retentionVariable+"=500ms")
 			c := client(t, p.addr)
-			ensure(t, c, "t", 2, nil)
-			if err := write(within(t), c, "t", 1, "a", "b", "c"); err != nil {
+			ensure(t, c, 2, nil)
+			if err := write(within(t), c, 1, "a", "b", "c"); err != nil {
 				t.Fatal(err)
 			}
 			emptied := func() error {
-				start, end, err := c.Offsets(within(t), "t", 1)
+				start, end, err := c.Offsets(within(t), topic, 1)
 				if err != nil || start != end {
 					return fmt.Errorf("the partition holds %d to %d, %w", start, end, err)
 				}
@@ -197,17 +200,17 @@ func TestOffsetsGoOnAfterARestart(t *testing.T) {
 			test.end(p)
 
 			p = spawn(t, dir, p.addr, retentionVariable+"=500ms")
-			got, start, end := read(t, c, "t", 1)
+			got, start, end := read(t, c, 1)
 			if start != 3 || end != 3 || len(got) > 0 {
 				t.Errorf("after a restart the partition goes from %d to %d with %v, want from 3 to 3", start, end, got)
 			}
-			if _, start, end := read(t, c, "t", 0); start != 0 || end != 0 {
+			if _, start, end := read(t, c, 0); start != 0 || end != 0 {
 				t.Errorf("the other one goes from %d to %d", start, end)
 			}
-			if err := write(within(t), c, "t", 1, "d"); err != nil {
+			if err := write(within(t), c, 1, "d"); err != nil {
 				t.Fatal(err)
 			}
-			if got, _, end := read(t, c, "t", 1); end != 4 || got["d"] != 1 {
+			if got, _, end := read(t, c, 1); end != 4 || got["d"] != 1 {
 				t.Errorf("after that the partition ends at %d with %v, want at 4 with d", end, got)
 			}
 			// And again, when there was nothing to remove meanwhile.
@@ -216,7 +219,7 @@ func TestOffsetsGoOnAfterARestart(t *testing.T) {
 			p = spawn(t, dir, p.addr, retentionVariable+"=500ms")
 			test.end(p)
 			spawn(t, dir, p.addr, retentionVariable+"=500ms")
-			if _, start, end := read(t, c, "t", 1); start != 4 || end != 4 {
+			if _, start, end := read(t, c, 1); start != 4 || end != 4 {
 				t.Errorf("after two more restarts the partition goes from %d to %d, want from 4 to 4", start, end)
 			}
 		})

@@ -24,7 +24,7 @@ import (
 )
 
 // patience is how long anything may take before a test gives up on it.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // cluster is a Kafka that a test runs against.
 type cluster struct {
@@ -80,7 +80,10 @@ func run(t *testing.T, cfg broker.Config) (b *broker.Broker, stop func()) {
 }
 
 // open returns a client that is closed when the test ends.
-func (k cluster) open(t *testing.T) *kafka.Client { return k.openLogging(t, nil) }
+func (k cluster) open(t *testing.T) *kafka.Client {
+	t.Helper()
+	return k.openLogging(t, nil)
+}
 
 func (k cluster) openLogging(t *testing.T, log *slog.Logger) *kafka.Client {
 	t.Helper()

@@ -162,6 +162,7 @@ func provenFaults() []faultCase {
 func TestFaults(t *testing.T) {
 	t.Parallel() // they wait a lot
 	run := func(t *testing.T, k cluster, alias string, tables ...[]faultCase) {
+		t.Helper()
 		for _, table := range tables {
 			for _, test := range table {
 				t.Run(test.name, func(t *testing.T) {
@@ -182,6 +183,7 @@ func TestFaults(t *testing.T) {
 }
 
 func (test faultCase) run(t *testing.T, f *front) {
+	t.Helper()
 	topic, c := f.topic(t, 1, nil), f.open(t)
 	const timeout = 3 * time.Second
 	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: timeout})

@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -138,7 +139,7 @@ func (f *front) serve(client net.Conn, broker string) {
 			return
 		}
 		pass := func(req kmsg.Request) kmsg.Response {
-			if _, err := server.Write(sized(req.AppendTo(header[:len(header):len(header)]))); err != nil {
+			if _, err := server.Write(sized(req.AppendTo(slices.Clip(header)))); err != nil {
 				return nil
 			}
 			frame, err := readFrame(server)

@@ -23,8 +23,8 @@ import (
 // member is a process in a consumer group, whose work does nothing but hold its
 // claims.
 type member struct {
-	stop  func() // leaves the group
-	ended <-chan error
+	stop  func()        // leaves the group
+	ended chan struct{} // closed when Consume has returned
 
 	mu     sync.Mutex
 	holds  map[int]stream.Claim
@@ -35,15 +35,21 @@ type member struct {
 func join(t *testing.T, c *kafka.Client, group, topic string) *member {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	ended := make(chan error, 1)
-	m := &member{ended: ended, holds: map[int]stream.Claim{}, claims: make(chan stream.Claim, 1000)}
-	go func() { ended <- c.Consume(ctx, group, topic, m.work) }()
-	m.stop = sync.OnceFunc(func() {
-		cancel()
-		if err := receive(t, ended); err != nil {
+	m := &member{ended: make(chan struct{}), holds: map[int]stream.Claim{}, claims: make(chan stream.Claim, 1000)}
+	go func() {
+		defer close(m.ended)
+		if err := c.Consume(ctx, group, topic, m.work); err != nil {
 			t.Errorf("Consume = %v", err)
 		}
-	})
+	}()
+	m.stop = func() {
+		cancel()
+		select {
+		case <-m.ended:
+		case <-time.After(patience):
+			t.Error("Consume does not end")
+		}
+	}
 	t.Cleanup(m.stop)
 	return m
 }
@@ -192,29 +198,30 @@ func TestMembersShareAndHandOver(t *testing.T) {
 // However many come and go at once, nobody's Consume ends but by its own will.
 func TestMembersComeAndGo(t *testing.T) {
 	t.Parallel()
-	k := embedded(t, broker.Config{})
-	const partitions = 6
-	topic, group := k.topic(t, partitions, nil), unique(t)
-	stays := join(t, k.open(t), group, topic)
-	var all sync.WaitGroup
-	for range 5 {
-		c := k.open(t)
-		all.Go(func() {
-			for range 4 {
-				m := join(t, c, group, topic)
-				select {
-				case <-m.claims:
-				case err := <-m.ended:
-					t.Errorf("Consume ended by itself: %v", err)
-				case <-time.After(patience):
-					t.Error("no claim")
+	onEach(t, func(t *testing.T, k cluster) {
+		t.Parallel()
+		const partitions = 6
+		topic, group := k.topic(t, partitions, nil), unique(t)
+		stays := join(t, k.open(t), group, topic)
+		var all sync.WaitGroup
+		for range 5 {
+			c := k.open(t)
+			all.Go(func() {
+				for range 4 {
+					m := join(t, c, group, topic)
+					select {
+					case <-m.claims:
+					case <-m.ended: // by itself: with an error, which is reported
+					case <-time.After(patience):
+						t.Error("no claim")
+					}
+					m.stop()
 				}
-				m.stop()
-			}
-		})
-	}
-	all.Wait()
-	shared(t, partitions, stays)
+			})
+		}
+		all.Wait()
+		shared(t, partitions, stays)
+	})
 }
 
 // A member that is cut off, or whose process stands still, loses its claims to
@@ -294,8 +301,8 @@ func TestWorkThatFailsEndsConsume(t *testing.T) {
 	working := make(chan struct{}, 2)
 	err := c.Consume(within(t), unique(t), topic, func(ctx context.Context, claim stream.Claim) error {
 		if claim.Partition == 1 {
-			receive(t, working)
-			receive(t, working)
+			<-working
+			<-working
 			return fmt.Errorf("work: %w", broken)
 		}
 		others.Add(1)

@@ -79,6 +79,7 @@ func TestHolesAreReadOver(t *testing.T) {
 }
 
 func readOverHoles(t *testing.T, k cluster, config map[string]string) {
+	t.Helper()
 	topic, c := k.topic(t, 1, config), k.open(t)
 	end := int64(0)
 	for _, batch := range []string{"ab", "abcba", "ddd", "ae", "ee", "z", "z"} {

@@ -207,8 +207,10 @@ func TestOffsetsOutOfRange(t *testing.T) {
 func TestBadRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTopic()
-		bad := []string{"x", "null", "[]", "{}", `{"name":"sub0","url":"http://a","topic":"t","capacity":1}`, `{"name":"sub1","url":"","topic":"t","capacity":1}`,
-			`{"name":"sub1","url":"http://a","topic":"t","capacity":0}`, `{"name":"sub1","url":"http://a","topic":"t","capacity":1,"clients":-1}`}
+		bad := []string{
+			"x", "null", "[]", "{}", `{"name":"sub0","url":"http://a","topic":"t","capacity":1}`, `{"name":"sub1","url":"","topic":"t","capacity":1}`,
+			`{"name":"sub1","url":"http://a","topic":"t","capacity":0}`, `{"name":"sub1","url":"http://a","topic":"t","capacity":1,"clients":-1}`,
+		}
 		l.write(serving("sub1"))
 		l.write(nil)
 		for _, b := range bad {

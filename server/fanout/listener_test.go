@@ -83,9 +83,11 @@ type listener struct {
 	ended error // io.EOF when the server ended it
 }
 
-// listen opens a stream; lastEventID may be empty.
+// listen opens a stream when all that was published has been taken in;
+// lastEventID may be empty.
 func (in *installation) listen(t *testing.T, path, lastEventID string) *listener {
 	t.Helper()
+	synctest.Wait()
 	ctx, leave := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://emo"+path, nil)
 	if err != nil {
@@ -162,6 +164,7 @@ func (l *listener) end() error {
 // get makes a request that is answered at once.
 func (in *installation) get(t *testing.T, method, path string) (status int, header http.Header, body string) {
 	t.Helper()
+	synctest.Wait()
 	req, err := http.NewRequestWithContext(t.Context(), method, "http://emo"+path, nil)
 	if err != nil {
 		t.Fatal(err)

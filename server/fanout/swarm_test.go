@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -227,16 +228,14 @@ func TestListenersWaitForTheRing(t *testing.T) {
 	})
 }
 
-// What retention took away, a log that is shorter than it was, and what is no
-// swarm stop nothing.
+// What retention took away, and what is no swarm, stops nothing.
 func TestTopicWithHoles(t *testing.T) {
-	for name, log := range map[string]func() *topic{
-		"retention":     func() *topic { l := newTopic(); l.start = 1000; return l },
-		"a shorter log": func() *topic { return newTopic() },
-	} {
+	for name, first := range map[string]int64{"from the beginning": 0, "after retention": 1000} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				in := start(t, log(), fanout.Config{})
+				log := newTopic()
+				log.start = first
+				in := start(t, log, fanout.Config{})
 				in.topic.publish(swarm(1, 1))
 				in.topic.change(func() {
 					for _, junk := range []string{"", "null", "[]", `{"channel":"a b","window":{"start":"2000-01-01T00:00:00Z","end":"2000-01-01T00:00:02Z"}}`, `{"channel":"main"}`} {
@@ -248,6 +247,27 @@ func TestTopicWithHoles(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A log that is shorter than it was when the server asked for its end has been
+// read when its own end is reached.
+func TestShorterTopic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newTopic()
+		log.publish(swarm(1, 1))
+		s := contender(&announcements{}, log, "http://emo")
+		ctx, cancel := context.WithCancel(t.Context())
+		ran := make(chan error)
+		go func() { ran <- s.Run(ctx, 50, 60, ctx.Done()) }()
+		synctest.Wait()
+		if err := s.Ready(); err != nil {
+			t.Errorf("not ready: %v", err)
+		}
+		cancel()
+		if err := <-ran; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
 }
 
 // A channel is forgotten when for ten minutes nobody spoke in it and nobody

@@ -123,6 +123,7 @@ func TestArrayIsAnsweredInOrder(t *testing.T) {
 
 func TestArrays(t *testing.T) {
 	const good, bad = `{"user_id":"ann","emoji_type":"🔥"}`, `{"user_id":"ann","emoji_type":"A"}`
+	long := strings.Replace(tap("count", "100"), "ann", strings.Repeat(`\u0001`, 128), 1) // 800 bytes each
 	fire := func(n int) string { return strings.Repeat(good+",", n-1) + good }
 	// on answers each append by its number.
 	on := func(outcomes ...error) func(context.Context, int) error {
@@ -145,6 +146,7 @@ func TestArrays(t *testing.T) {
 		"all rejected":               {body: "[" + bad + "," + bad + "]", status: 422, results: "not_an_emoji×2"},
 		"one accepted":               {body: "[" + bad + "," + good + "]", status: 200, results: "not_an_emoji×1 ok×1", appends: 1, records: 1},
 		"counts of a hundred":        {body: "[" + strings.Repeat(tap("count", "100")+",", 299) + tap("count", "100") + "]", status: 200, results: "ok×300", appends: 6, records: 30_000},
+		"long counts of a hundred":   {body: "[" + strings.Repeat(long+",", 29) + long + "]", status: 200, results: "ok×30", appends: 5, records: 3_000},
 		"broken":                     {body: "[" + good, status: 400, code: "invalid_json"},
 		"garbage after it":           {body: "[" + good + "]]", status: 400, code: "invalid_json"},
 		"no comma":                   {body: "[" + good + good + "]", status: 400, code: "invalid_json"},

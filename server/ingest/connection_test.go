@@ -12,7 +12,9 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/server/ingest"
 )
 
@@ -142,4 +144,70 @@ func TestBodyBreaksOff(t *testing.T) {
 			t.Errorf("%d appends were made of it", n)
 		}
 	})
+}
+
+// An answer that does not depend on the rest of the body does not wait for it.
+func TestAnswerDoesNotWaitForTheRest(t *testing.T) {
+	const line = `{"user_id":"ann","emoji_type":"🔥"}` + "\n"
+	for name, tt := range map[string]struct {
+		contentType string
+		body        string // and nothing more
+		status      int
+	}{
+		"the log failed":             {asLines, fmt.Sprintf("%x\r\n%s\r\n", len(line), line), 503},
+		"a content type of no use":   {"text/plain", "1\r\nx\r\n", 415},
+		"no content type, no body":   {"", "", 415},
+		"too much, and not all sent": {asJSON, fmt.Sprintf("%x\r\n%s\r\n", 5<<20, strings.Repeat(" ", 5<<20)), 413},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := connect(t, routes(&memory{t: t, answer: failing(stream.ErrInDoubt)}, ingest.Config{}))
+				in := bufio.NewReader(c)
+				start := time.Now()
+				got := answerTo(t, c, in, "POST /v1/reactions HTTP/1.1\r\nHost: emo\r\nContent-Type: "+tt.contentType+"\r\nTransfer-Encoding: chunked\r\n\r\n", tt.body)
+				if got.Code != tt.status || time.Since(start) > time.Second {
+					t.Errorf("answered %d %s after %v, want %d within a second", got.Code, got.Body, time.Since(start), tt.status)
+				}
+				if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+					t.Errorf("after the answer: %v, want the end", err)
+				}
+			})
+		})
+	}
+}
+
+// A refusal arrives, although its request is still being sent when it is decided:
+// on real sockets a connection that is closed too early takes its answer with it.
+func TestRefusalsArrive(t *testing.T) {
+	h := routes(&memory{t: t, answer: failing(stream.ErrNotWritten)}, ingest.Config{})
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	line := `{"user_id":"ann","emoji_type":"🔥"}` + "\n"
+	for name, tt := range map[string]struct {
+		contentType, body string
+		status            int
+	}{
+		"a form":                 {"application/x-www-form-urlencoded", strings.Repeat("x", 200_000), 415},
+		"a large form":           {"application/x-www-form-urlencoded", strings.Repeat("x", 2_000_000), 415},
+		"too much":               {asJSON, strings.Repeat(" ", 5_000_000), 413},
+		"lines, the log failing": {asLines, strings.Repeat(line, 100_000), 503},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, body := range []func() io.Reader{
+				func() io.Reader { return strings.NewReader(tt.body) },                 // its length is declared
+				func() io.Reader { return io.MultiReader(strings.NewReader(tt.body)) }, // and is not
+			} {
+				for range 20 {
+					res, err := http.Post(srv.URL+"/v1/reactions", tt.contentType, body())
+					if err != nil {
+						t.Fatal(err)
+					}
+					_ = res.Body.Close()
+					if res.StatusCode != tt.status {
+						t.Errorf("answered %d, want %d", res.StatusCode, tt.status)
+					}
+				}
+			}
+		})
+	}
 }

@@ -207,6 +207,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Pr
 // read returns a JSON body of at most limit bytes.
 func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *httpserve.Problem) {
 	if t := mediaType(r); t != "application/json" {
+		hangUp(w)
 		return nil, httpserve.Problemf(http.StatusUnsupportedMediaType, "unsupported_media_type",
 			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type"))
 	}
@@ -223,6 +224,16 @@ func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *httpser
 		return nil, httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
 	}
 	return b, nil
+}
+
+// onItsWay is how long a body that nobody wants may take to arrive. A connection
+// that is closed while it comes in would take the answer with it.
+const onItsWay = 500 * time.Millisecond
+
+// hangUp bounds the time for which the rest of a body is read, which net/http does
+// before it sends an answer: a client may never end its stream, and wait.
+func hangUp(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(onItsWay))
 }
 
 // mediaType is the request's content type without parameters; empty when it is

@@ -41,29 +41,25 @@ func (h *Handler) lines(draining context.Context, w http.ResponseWriter, r *http
 			out.Errors = append(out.Errors, lineError{line, p.Message, p.Code})
 		}
 	}}
-	// A deadline in the past wakes the read that a quiet stream waits in. What
-	// has arrived whole is appended all the same.
-	rc, ctx := http.NewResponseController(w), context.WithoutCancel(draining)
-	defer context.AfterFunc(draining, func() { _ = rc.SetReadDeadline(time.Unix(1, 0)) })()
+	// A quiet stream waits in a read. What has arrived whole is appended all the
+	// same when that is woken, or when the client is gone.
+	ctx := context.WithoutCancel(draining)
+	defer context.AfterFunc(draining, func() { hangUp(w) })()
 
 	var broken *httpserve.Problem
 	in := bufio.NewReaderSize(r.Body, lineBuffer)
 	for line := 1; c.lost == nil; line++ {
-		b, err := in.ReadSlice('\n')
-		tooLong := errors.Is(err, bufio.ErrBufferFull)
-		if tooLong {
-			err = discardLine(in)
-		}
-		if err != nil && !errors.Is(err, io.EOF) { // so b is a piece of a line
+		b, tooLong, err := readLine(in)
+		blank := len(b) == 0 && !tooLong
+		if err != nil && !errors.Is(err, io.EOF) || !blank && stopping(draining) {
 			c.flush(ctx)
 			broken = brokenStream(draining, line)
 			break
 		}
-		b = bytes.TrimSpace(b)
 		switch {
-		case tooLong || len(b) > maxSingle:
+		case tooLong:
 			c.refuse(line, httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the line has more than %d bytes: send one reaction a line", maxSingle))
-		case len(b) > 0:
+		case !blank:
 			c.add(ctx, line, b)
 		}
 		if err != nil {
@@ -80,6 +76,7 @@ func (h *Handler) lines(draining context.Context, w http.ResponseWriter, r *http
 	status := http.StatusOK
 	switch {
 	case broken != nil:
+		hangUp(w)
 		status, out.Error, out.Code = broken.Status, broken.Message, broken.Code
 		if broken.RetryAfter > 0 {
 			w.Header().Set("Retry-After", "1")
@@ -90,29 +87,39 @@ func (h *Handler) lines(draining context.Context, w http.ResponseWriter, r *http
 	httpserve.WriteJSON(w, status, out)
 }
 
+// stopping says whether the server is, so that the log is asked once more at most.
+func stopping(draining context.Context) bool {
+	return draining.Err() != nil && errors.Is(context.Cause(draining), httpserve.ErrDraining)
+}
+
 // brokenStream is what a client is told whose stream was not read to its end.
 func brokenStream(draining context.Context, line int) *httpserve.Problem {
-	if errors.Is(context.Cause(draining), httpserve.ErrDraining) {
+	if stopping(draining) {
 		return &httpserve.Problem{
 			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,
-			Message: fmt.Sprintf("the server is stopping and has not read line %d and those after it: send them again after a second", line),
+			Message: fmt.Sprintf("the server is stopping and has not taken line %d and those after it: send them again after a second", line),
 		}
 	}
 	return httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time, in line %d: send that line and those after it again", line)
+}
+
+// readLine returns the next line without white space around it. Of one that is
+// too long nothing is kept; where the error is neither nil nor io.EOF, what is
+// returned is a piece of a line.
+func readLine(in *bufio.Reader) (b []byte, tooLong bool, err error) {
+	b, err = in.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		b = bytes.TrimSpace(b)
+		return b, len(b) > maxSingle, err
+	}
+	for errors.Is(err, bufio.ErrBufferFull) {
+		_, err = in.ReadSlice('\n')
+	}
+	return nil, true, err
 }
 
 // holdsLine says whether a whole line can be read without waiting.
 func holdsLine(in *bufio.Reader) bool {
 	b, err := in.Peek(in.Buffered())
 	return err == nil && bytes.IndexByte(b, '\n') >= 0
-}
-
-// discardLine skips the rest of a line that was too long.
-func discardLine(in *bufio.Reader) error {
-	for {
-		_, err := in.ReadSlice('\n')
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return err
-		}
-	}
 }

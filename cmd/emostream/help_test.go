@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+// The names of commands and of their main flags are fixed, and so are defaults
+// that scripts rely on; help tells them on stdout.
+func TestHelp(t *testing.T) {
+	for command, want := range map[string][]string{
+		"": {"up", "serve", "aggregate", "publish", "subscribe", "broker", "topics", "send", "watch", "version"},
+		"up": {
+			"--data-dir", "--ephemeral", "--host", "--port", "(default 5000)", "--subscribers", "(default 6)", "--clusters", "(default 2)",
+			"--capacity", "--broker-listen", `(default "localhost:9092")`, "--brokers", "--public-url", "--metrics-listen", "-o, --output",
+		},
+		"serve":           {"--brokers", "(default [localhost:9092])", "--listen", `(default "127.0.0.1:5000")`, "--metrics-listen", "--linger", "--max-batch"},
+		"aggregate":       {"--brokers", "--metrics-listen", "--window", "(default 2s)", "--lateness", "(default 10s)", "--scale", `(default "linear:10:10")`},
+		"publish":         {"--brokers", "--metrics-listen", "--role", "(default [main,cluster])", "--clusters", "(default [cluster_1,cluster_2])", "--top"},
+		"subscribe":       {"--brokers", "--listen", "--metrics-listen", "--name", `(default "sub1")`, "--cluster", `(default "cluster_1")`, "--capacity", "(default 10000)", "--public-url"},
+		"broker":          {"--listen", `(default "localhost:9092")`, "--advertise", "--data-dir", "--fsync", "--retention", "(default 24h0m0s)", "--retention-bytes"},
+		"topics":          {"create", "describe"},
+		"topics create":   {"--brokers", "--partitions", "(default 4)", "--replication", "--retention", "--topic-prefix"},
+		"topics describe": {"--brokers", "-o, --output"},
+		"send":            {"--server", `(default "http://127.0.0.1:5000")`, "--count", "--rate", "--channel", `(default "main")`, "--watch"},
+		"watch":           {"--server", "--channel", "-n, --windows", "-o, --output"},
+		"version":         {"-o, --output"},
+	} {
+		t.Run(command, func(t *testing.T) {
+			var out, errs bytes.Buffer
+			args := append(strings.Fields(command), "--help")
+			if code := execute(t.Context(), streams{out: &out, err: &errs}, args); code != exitOK || errs.Len() > 0 {
+				t.Errorf("exit code %d, and on stderr %q", code, errs.String())
+			}
+			for _, w := range want {
+				if !strings.Contains(out.String(), w) {
+					t.Errorf("the help does not mention %s:\n%s", w, out.String())
+				}
+			}
+		})
+	}
+}
+
+// Every command that does something shows how it is used, with its own name.
+func TestEveryCommandHasAnExample(t *testing.T) {
+	all := newRoot(streams{}).Commands()
+	for i := 0; i < len(all); i++ {
+		c := all[i]
+		all = append(all, c.Commands()...)
+		if c.Short == "" {
+			t.Errorf("%s has no description", c.CommandPath())
+		}
+		if c.HasSubCommands() || !c.IsAvailableCommand() || c.Name() == "version" {
+			continue
+		}
+		if !strings.Contains(c.Example, "  "+c.CommandPath()) {
+			t.Errorf("%s has no example: %q", c.CommandPath(), c.Example)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Flags win over the environment, which wins over defaults; what is wrong there
+// is named by its variable.
+func TestFromEnvironment(t *testing.T) {
+	for _, tt := range []struct {
+		what string
+		args []string
+		env  map[string]string
+		want string // of the window and the brokers; or parts of the error
+	}{
+		{"neither", nil, nil, "2s [localhost:9092]"},
+		{"the environment alone", nil, map[string]string{"EMOSTREAM_WINDOW": "1s", "EMOSTREAM_BROKERS": "a:1,b:2"}, "1s [a:1,b:2]"},
+		{"both", []string{"--window", "500ms", "--brokers", "c:3"}, map[string]string{"EMOSTREAM_WINDOW": "1s", "EMOSTREAM_BROKERS": "a:1"}, "500ms [c:3]"},
+		{"a flag that says the default", []string{"--window", "2s"}, map[string]string{"EMOSTREAM_WINDOW": "1s"}, "2s [localhost:9092]"},
+		{"nonsense that a flag beats", []string{"--window", "500ms"}, map[string]string{"EMOSTREAM_WINDOW": "soon"}, "500ms [localhost:9092]"},
+		{"nonsense", nil, map[string]string{"EMOSTREAM_WINDOW": "soon"}, `EMOSTREAM_WINDOW="soon"`},
+		{"nonsense twice", nil, map[string]string{"EMOSTREAM_RESET_LOST": "x", "EMOSTREAM_WINDOW": "y"}, `EMOSTREAM_RESET_LOST="x" EMOSTREAM_WINDOW="y"`},
+		{"another program's", nil, map[string]string{"WINDOW": "1s", "EMOSTREAM_HELP": "true"}, "2s [localhost:9092]"},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			cmd := newAggregate(streams{})
+			cmd.InitDefaultHelpFlag()
+			if err := cmd.ParseFlags(tt.args); err != nil {
+				t.Fatal(err)
+			}
+			err := fromEnvironment(cmd, func(name string) (string, bool) { v, ok := tt.env[name]; return v, ok })
+			if err != nil {
+				for part := range strings.FieldsSeq(tt.want) {
+					if !strings.Contains(err.Error(), part) {
+						t.Errorf("%v, want %s", err, part)
+					}
+				}
+				if usage, ok := errors.AsType[*exitError](err); !ok || usage.code != exitUsage {
+					t.Errorf("%v is not an error of usage", err)
+				}
+				return
+			}
+			if got := cmd.Flags().Lookup("window").Value.String() + " " + cmd.Flags().Lookup("brokers").Value.String(); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+			if help, err := cmd.Flags().GetBool("help"); help || err != nil {
+				t.Errorf("help was asked for by the environment: %v", err)
+			}
+		})
+	}
+}
+
+// A finite command that is interrupted says so by its code.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	var out, errs bytes.Buffer
+	// Nothing listens there: watch goes on trying until it is stopped.
+	code := execute(ctx, streams{in: strings.NewReader(""), out: &out, err: &errs}, []string{"watch", "-n", "1", "--server", "http://127.0.0.1:1"})
+	if code != exitInterrupted {
+		t.Errorf("exit code %d, want %d\n%s", code, exitInterrupted, errs.String())
+	}
+}
+
+// listener tells when something was written to it.
+type listener struct {
+	mu   sync.Mutex
+	text strings.Builder
+	want string
+	once sync.Once
+	done func() // called when want was written
+}
+
+func (l *listener) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, err := l.text.Write(b)
+	if strings.Contains(l.text.String(), l.want) {
+		l.once.Do(l.done)
+	}
+	return n, err
+}
+
+// A stage waits for a Kafka that is not there, says so once, and ends well when
+// it is stopped: so does every long-running command.
+func TestLongRunningCommandsEndWell(t *testing.T) {
+	for _, tt := range []struct{ command, says string }{
+		{"serve --listen 127.0.0.1:0 --brokers 127.0.0.1:1", "waiting for kafka"},
+		{"aggregate --brokers 127.0.0.1:1", "waiting for kafka"},
+		{"publish --brokers 127.0.0.1:1 --metrics-listen 0", "waiting for kafka"},
+		{"subscribe --listen 127.0.0.1:0 --brokers 127.0.0.1:1", "waiting for kafka"},
+		{"up --port 0 --brokers 127.0.0.1:1", "waiting for kafka"},
+		{"broker --ephemeral --listen 127.0.0.1:0", "broker ready"},
+		{"watch --server http://127.0.0.1:1", "connection lost"},
+	} {
+		t.Run(tt.command, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			var out bytes.Buffer
+			errs := &listener{want: tt.says, done: cancel}
+			code := execute(ctx, streams{in: strings.NewReader(""), out: &out, err: errs}, strings.Fields(tt.command))
+			if code != exitOK || out.Len() > 0 || !errors.Is(ctx.Err(), context.Canceled) {
+				t.Errorf("exit code %d, %v, stdout %q, stderr:\n%s", code, ctx.Err(), out.String(), errs.text.String())
+			}
+			if n := strings.Count(errs.text.String(), tt.says); n != 1 {
+				t.Errorf("it says %d times %q:\n%s", n, tt.says, errs.text.String())
+			}
+		})
+	}
+}

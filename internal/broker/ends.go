@@ -1,0 +1,137 @@
+package broker
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ends are the offsets after the last record of partitions, by the names of
+// their folders.
+//
+// kfake tells where a partition ends by the records that it holds. One that
+// retention has emptied would begin again at offset 0 after a restart, below what
+// consumers have committed, and what is written from then on would not be read.
+// So the ends are written down before anything is removed, and an emptied
+// partition is given back its own before kfake loads it.
+type ends map[string]int64
+
+// Where kfake keeps what is needed here, below the data folder.
+const (
+	partitionsDir = "log/partitions" // a folder for each partition, topic-number
+	snapshotFile  = "snapshot.json"
+	segmentSuffix = ".dat" // of a segment's file, which is named by its first offset
+)
+
+func endsPath(dir string) string { return filepath.Join(dir, "ends.json") }
+
+// saveEnds writes down where the partitions end.
+func (b *Broker) saveEnds() error {
+	dir := b.cfg.DataDir
+	if dir == "" {
+		return nil
+	}
+	folders, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(partitionsDir)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("ends of the partitions: %w", err)
+	}
+	now := ends{}
+	for _, f := range folders {
+		cut := strings.LastIndexByte(f.Name(), '-')
+		topic, err := url.PathUnescape(f.Name()[:max(cut, 0)])
+		n, wrong := strconv.ParseInt(f.Name()[cut+1:], 10, 32)
+		if errors.Join(err, wrong) != nil {
+			continue // not kfake's
+		}
+		if p := b.cluster.PartitionInfo(topic, int32(n)); p != nil && p.HighWatermark > 0 {
+			now[f.Name()] = p.HighWatermark
+		}
+	}
+	text, err := json.Marshal(now)
+	if err != nil {
+		return fmt.Errorf("ends of the partitions: %w", err)
+	}
+	return replace(endsPath(dir), text)
+}
+
+// restoreEnds gives emptied partitions back where they end. It must run before
+// kfake loads the log.
+func restoreEnds(dir string) error {
+	text, err := os.ReadFile(endsPath(dir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	saved := ends{}
+	if err == nil {
+		err = json.Unmarshal(text, &saved)
+	}
+	for name, end := range saved {
+		if err == nil {
+			err = restoreEnd(filepath.Join(dir, filepath.FromSlash(partitionsDir), name), end)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("ends of the partitions: %w", err)
+	}
+	return nil
+}
+
+// restoreEnd makes a partition's folder, unless it holds records, that of one
+// whose records up to end are gone: an empty segment, and a snapshot that says so.
+func restoreEnd(folder string, end int64) error {
+	files, err := os.ReadDir(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the topic was deleted
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), segmentSuffix) {
+			continue
+		}
+		path := filepath.Join(folder, f.Name())
+		info, err := os.Stat(path)
+		if err != nil || info.Size() > 0 {
+			return err
+		}
+		if err := os.Remove(path); err != nil {
+			return err
+		}
+	}
+	type segment struct {
+		BaseOffset int64 `json:"base_offset"`
+		Size       int64 `json:"size"`
+	}
+	text, err := json.Marshal(struct {
+		Version          int       `json:"version"`
+		HighWatermark    int64     `json:"high_watermark"`
+		LastStableOffset int64     `json:"last_stable_offset"`
+		LogStartOffset   int64     `json:"log_start_offset"`
+		CreatedAt        time.Time `json:"created_at"`
+		Segments         []segment `json:"segments"`
+	}{1, end, end, end, time.Now(), []segment{{BaseOffset: end}}})
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, strconv.FormatInt(end, 10)+segmentSuffix), nil, 0o600); err != nil {
+		return err
+	}
+	return replace(filepath.Join(folder, snapshotFile), text)
+}
+
+// replace writes a file whole or not at all.
+func replace(path string, text []byte) error {
+	temp := path + ".new"
+	if err := os.WriteFile(temp, text, 0o600); err != nil {
+		return err
+	}
+	return os.Rename(temp, path)
+}
