@@ -15,7 +15,7 @@ help: ## What can be made (this)
 build: ## bin/emostream
 	go build -trimpath -o bin/emostream ./cmd/emostream
 
-test: ## All tests that need nothing but Go, under the race detector
+test: ## All tests that need nothing but Go and a C compiler, under the race detector
 	go test -race -timeout 10m ./...
 
 lint: $(GOLANGCI) ## The linters, the format, and the tests of the lint rules

@@ -48,6 +48,9 @@ type Config struct {
 	Counts            stream.Writer // to emoji-aggregated
 	CountPartitions   int           // of emoji-aggregated
 
+	// Claimed, if set, is told of each partition whose counting begins.
+	Claimed func(topic string, partition int)
+
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
 }
@@ -73,6 +76,9 @@ func New(cfg Config) (*Aggregator, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	if cfg.Claimed == nil {
+		cfg.Claimed = func(string, int) {}
+	}
 	w, err := NewWindows(cfg.Window, cfg.Lateness)
 	if err != nil {
 		return nil, err
@@ -95,6 +101,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	if err != nil {
 		return err
 	}
+	a.cfg.Claimed(claim.Topic, claim.Partition)
 	a.cfg.Logger.Debug("combining", "partition", claim.Partition, "from", c.Position(), "end", claim.End)
 	lag := a.metrics.lag.WithLabelValues(claim.Topic, strconv.Itoa(claim.Partition))
 	var late, skipped int64
@@ -161,6 +168,7 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 	if err != nil {
 		return err
 	}
+	a.cfg.Claimed(claim.Topic, claim.Partition)
 	if r.Gone() {
 		a.cfg.Logger.Warn("partials are gone that may not have been added up: aggregate was away for longer than the topic's retention",
 			"topic", claim.Topic, "partition", claim.Partition, "committed", claim.Committed.Offset, "start", claim.Start)

@@ -122,7 +122,7 @@ func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, res
 			problem = fmt.Sprintf("the commit at %d was not made by this version of aggregate (its metadata is %.80q)", commit.Offset, commit.Metadata)
 			meta = wire.CombinerCommit{}
 		} else if meta.Settings != cfg.Windows.Settings() {
-			return nil, fmt.Errorf("emoji-topic/%d was counted with %v and this aggregate was started with %v: use the same, or begin anew under another --topic-prefix",
+			return nil, fmt.Errorf("emoji-topic/%d was counted with %v and this aggregate was started with %v: use the same, or begin anew under another --topic-prefix (emostream up: in another --data-dir)",
 				cfg.Partition, meta.Settings, cfg.Windows.Settings())
 		}
 	}

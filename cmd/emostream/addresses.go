@@ -13,6 +13,8 @@ type addresses struct {
 	Data        string       `json:"data,omitempty"` // folder of the embedded broker's log
 	Metrics     string       `json:"metrics,omitempty"`
 	Subscribers []subscriber `json:"subscribers"`
+
+	embedded bool // the broker is the embedded one
 }
 
 // subscriber is where a subscriber server is.
@@ -32,8 +34,11 @@ func (a addresses) describe(io streams) {
 		p("  %-12s  %s/v1/swarm  (%s)", s.Name, s.URL, s.Cluster)
 	}
 	p("  kafka         %s", strings.Join(a.Brokers, ","))
-	if a.Data != "" {
+	switch {
+	case a.Data != "":
 		p("  log           %s", a.Data)
+	case a.embedded:
+		p("  log           in memory")
 	}
 	if a.Metrics != "" {
 		p("  metrics       %s", a.Metrics)

@@ -16,6 +16,19 @@ type aggregateFlags struct {
 	lateness  time.Duration
 	scale     string
 	resetLost bool
+
+	claimed func(topic string, partition int) // see aggregator.Config; may be nil
+}
+
+// check says what is wrong with the settings.
+func (f *aggregateFlags) check() error {
+	if _, err := aggregator.ParseScale(f.scale); err != nil {
+		return usagef("--%w", err)
+	}
+	if _, err := aggregator.NewWindows(f.window, f.lateness); err != nil {
+		return usagef("%w", err)
+	}
+	return nil
 }
 
 func (f *aggregateFlags) add(cmd *cobra.Command) {
@@ -50,12 +63,12 @@ of copies share the work; all must have the same --window, --lateness and --scal
 }
 
 func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
 	scale, err := aggregator.ParseScale(f.scale)
 	if err != nil {
 		return usagef("--%w", err)
-	}
-	if _, err := aggregator.NewWindows(f.window, f.lateness); err != nil {
-		return usagef("%w", err)
 	}
 	layout, names := s.layout(), s.names()
 	layout.Lateness = f.lateness
@@ -74,7 +87,7 @@ func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
 		Window: f.window, Lateness: f.lateness, Scale: scale, ResetLost: f.resetLost,
 		Partials: s.client.Writer(names.Partials()), PartialPartitions: partials,
 		Counts: s.client.Writer(names.Counts()), CountPartitions: counts,
-		Logger: s.log, Metrics: s.metrics,
+		Claimed: f.claimed, Logger: s.log, Metrics: s.metrics,
 	})
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ type kafkaFlags struct {
 	brokers     []string
 	topicPrefix string
 	groupPrefix string
+	lateness    time.Duration // of aggregate, where it runs in the same process
 }
 
 func (k *kafkaFlags) add(cmd *cobra.Command) {
@@ -55,7 +56,7 @@ func (k *kafkaFlags) open(role string, log *slog.Logger) (*kafka.Client, error) 
 }
 
 func (k *kafkaFlags) layout() kafka.Layout {
-	return kafka.Layout{Names: wire.Topics{Prefix: k.topicPrefix}}
+	return kafka.Layout{Names: wire.Topics{Prefix: k.topicPrefix}, Lateness: k.lateness}
 }
 
 func (k *kafkaFlags) names() wire.Topics { return wire.Topics{Prefix: k.topicPrefix} }

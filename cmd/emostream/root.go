@@ -93,6 +93,9 @@ EMOSTREAM_TOPIC_PREFIX.`,
 			return fromEnvironment(cmd, os.LookupEnv)
 		},
 	}
+	root.Version = version
+	root.SetVersionTemplate("emostream {{.Version}}\n")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
 	root.AddGroup(&cobra.Group{ID: "run", Title: "Run the pipeline:"}, &cobra.Group{ID: "use", Title: "Use it:"})
 	add := func(group string, cmds ...*cobra.Command) {
@@ -113,11 +116,11 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	near := cmd.SuggestionsFor(args[0])
-	if len(near) == 0 {
-		near = names(cmd)
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return fmt.Errorf("%s has no command %.40q: did you mean %s?", cmd.CommandPath(), args[0], strings.Join(near, ", "))
 	}
-	return fmt.Errorf("%s has no command %.40q: did you mean %s?", cmd.CommandPath(), args[0], strings.Join(near, ", "))
+	return fmt.Errorf("%s has no command %.40q: it has %s", cmd.CommandPath(), args[0], strings.Join(names(cmd), ", "))
 }
 
 // usageErrors gives wrong arguments the exit code of wrong usage.
@@ -156,7 +159,7 @@ func fromEnvironment(cmd *cobra.Command, lookup func(string) (string, bool)) err
 	var errs []error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		name := "EMOSTREAM_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if v, ok := lookup(name); ok && !f.Changed && f.Name != "help" {
+		if v, ok := lookup(name); ok && !f.Changed && f.Name != "help" && f.Name != "version" {
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
 				errs = append(errs, usagef("%s=%q: %w", name, v, err))
 			}

@@ -75,7 +75,7 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 		}
 	}
 	if len(args) == 0 {
-		words = wordsOf(io.in)
+		words = wordsOf(ctx, io.in)
 	}
 	s := &sender{flags: f, client: c}
 	var watching sync.WaitGroup
@@ -88,6 +88,9 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 	}
 	err = s.sendAll(ctx, words)
 	s.finish()
+	if err == nil && s.report == (report{}) {
+		return usagef("nothing to send: give emojis as arguments, or on stdin")
+	}
 	if err == nil && s.report.Accepted > 0 {
 		watching.Wait()
 	}
@@ -107,18 +110,49 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 	return nil
 }
 
-// wordsOf yields what is separated by white space, as soon as it is there.
-func wordsOf(in io.Reader) iter.Seq2[string, error] {
+// wordsOf yields what is separated by white space, as soon as it is there, until
+// ctx ends. A read that nothing ends goes on in the background: the program is
+// about to end then.
+func wordsOf(ctx context.Context, in io.Reader) iter.Seq2[string, error] {
+	type word struct {
+		text string
+		err  error
+	}
 	return func(yield func(string, error) bool) {
-		s := bufio.NewScanner(in)
-		s.Split(bufio.ScanWords)
-		for s.Scan() {
-			if !yield(s.Text(), nil) {
-				return
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		words := make(chan word)
+		give := func(w word) bool {
+			select {
+			case words <- w:
+				return true
+			case <-ctx.Done():
+				return false
 			}
 		}
-		if err := s.Err(); err != nil {
-			yield("", fmt.Errorf("read stdin: %w", err))
+		go func() {
+			defer close(words)
+			s := bufio.NewScanner(in)
+			s.Split(bufio.ScanWords)
+			for s.Scan() {
+				if !give(word{text: s.Text()}) {
+					return
+				}
+			}
+			if err := s.Err(); err != nil {
+				give(word{err: fmt.Errorf("read stdin: %w", err)})
+			}
+		}()
+		for {
+			select {
+			case w, more := <-words:
+				if !more || !yield(w.text, w.err) {
+					return
+				}
+			case <-ctx.Done():
+				yield("", ctx.Err())
+				return
+			}
 		}
 	}
 }

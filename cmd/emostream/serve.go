@@ -82,6 +82,7 @@ type mainServer struct {
 	registry *registry.Handler
 	producer *kafka.Producer
 	servers  *follower
+	drain    time.Duration
 
 	mu      sync.Mutex
 	checked time.Time     // when kafka was last asked
@@ -94,8 +95,8 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	if err != nil {
 		return nil, usagef("--assign: %w", err)
 	}
-	if f.linger < 0 || f.linger > time.Second || f.maxBatch < 1 || f.produceTimeout < 100*time.Millisecond || f.maxChannels < 1 {
-		return nil, usagef("--linger is 0 to 1s, --max-batch and --max-channels are at least 1, and --produce-timeout is at least 100ms")
+	if f.linger < 0 || f.linger > time.Second || f.maxBatch < ingest.MaxRecords || f.produceTimeout < 100*time.Millisecond || f.maxChannels < 1 {
+		return nil, usagef("--linger is 0 to 1s, --max-batch at least %d (what a bulk request hands over at once), --max-channels at least 1, and --produce-timeout at least 100ms", ingest.MaxRecords)
 	}
 	var allowed []emoji.Emoji
 	for _, name := range f.emojis {
@@ -105,7 +106,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		}
 		allowed = append(allowed, e)
 	}
-	m := &mainServer{stage: s, servers: newFollower(s.client, s.names(), s.log)}
+	m := &mainServer{stage: s, drain: f.produceTimeout + time.Second, servers: newFollower(s.client, s.names(), s.log)}
 	m.producer = kafka.NewProducer(s.client, kafka.ProducerConfig{
 		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
 		Logger: s.log, Metrics: s.metrics,
@@ -122,7 +123,7 @@ func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 	produce, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error {
 		defer stop()
-		return (&server.Main{Ingest: m.ingest, Registry: m.registry, Ready: m.ready, Logger: m.log}).Serve(ctx, ln)
+		return (&server.Main{Ingest: m.ingest, Registry: m.registry, Ready: m.ready, Drain: m.drain, Logger: m.log}).Serve(ctx, ln)
 	})
 	g.Go(func() error { return m.producer.Run(produce) })
 	g.Go(func() error {

@@ -25,6 +25,7 @@ type subscribeFlags struct {
 	publicURL string
 	stall     time.Duration
 	repeats   int
+	lateness  time.Duration // of aggregate; 0: its default
 }
 
 func (f *subscribeFlags) add(cmd *cobra.Command) {
@@ -84,6 +85,7 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 	cmd.Flags().StringVar(&subscribe.name, "name", "sub1", "name of this server, sub1 to sub9999; no two may have the same")
 	cmd.Flags().StringVar(&subscribe.cluster, "cluster", "cluster_1", "cluster that it belongs to")
 	cmd.Flags().StringVar(&addr, "listen", "", "address to serve on, host:port; default 127.0.0.1 and the port 5000 + the number in the name")
+	cmd.Flags().DurationVar(&subscribe.lateness, "lateness", 10*time.Second, "of aggregate: how far back a listener that resumes is told of windows that have grown")
 	cmd.Flags().StringVar(&subscribe.publicURL, "public-url", "", "base URL that clients reach this server under; default the address it listens on")
 	return cmd
 }
@@ -105,7 +107,7 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*fanout.Server, *fol
 	servers := newFollower(s.client, s.names(), s.log)
 	return fanout.New(fanout.Config{
 		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
-		Capacity: f.capacity, StallTimeout: f.stall, Repeats: f.repeats,
+		Capacity: f.capacity, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
 		Log: s.client.Reader(topic, 0), Announce: s.client.Writer(s.names().Servers()), Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics,
 	}), servers, nil

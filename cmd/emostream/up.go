@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -79,22 +80,22 @@ func (f *upFlags) run(cmd *cobra.Command, io streams) error {
 	if f.port == 0 && !cmd.Flags().Changed("broker-listen") {
 		f.brokerListen = "localhost:0"
 	}
-	house, err := f.build(cmd.Context(), log)
+	p, err := f.build(cmd.Context(), log)
 	if err != nil {
 		return err
 	}
-	defer house.close()
+	defer p.close()
 
 	if !asJSON {
-		house.addresses.describe(io)
+		p.addresses.describe(io)
 	}
-	house.start(cmd.Context())
-	if err := house.waitReady(cmd.Context()); err == nil {
-		house.addresses.announce(io, asJSON)
-		house.wait(cmd.Context())
+	p.start(cmd.Context())
+	if err := p.waitReady(cmd.Context()); err == nil {
+		p.addresses.announce(io, asJSON)
+		p.wait(cmd.Context())
 		log.Info("stopping")
 	}
-	return house.stop()
+	return p.stop()
 }
 
 func (f *upFlags) check() error {
@@ -113,70 +114,75 @@ func (f *upFlags) check() error {
 	if host, _, err := net.SplitHostPort(f.brokerListen); err == nil && unspecified(host) {
 		return usagef("--broker-listen %s has no host that clients could connect to: give one, as in localhost:9092", f.brokerListen)
 	}
-	return f.kafkaFlags.check()
+	if f.publish.top < 1 {
+		return usagef("--top %d: want at least 1", f.publish.top)
+	}
+	return errors.Join(f.aggregate.check(), f.kafkaFlags.check())
 }
 
 // build binds every address, opens the broker and lays the pipeline out in the
 // data's order, which is the picture of ARCHITECTURE.md from left to right.
-func (f *upFlags) build(ctx context.Context, log *slog.Logger) (h *house, err error) {
-	h = &house{log: log, failed: make(chan error, 1)}
+func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err error) {
+	p = &pipeline{log: log, failed: make(chan error, 1)}
 	defer func() {
 		if err != nil {
-			h.close()
+			p.close()
 		}
 	}()
-	mainLn, subLns, err := f.bind(ctx, h)
+	mainLn, subLns, err := f.bind(ctx, p)
 	if err != nil {
-		return h, err
+		return p, err
 	}
 	if len(f.brokers) == 0 {
-		if err := f.openBroker(ctx, h); err != nil {
-			return h, err
+		if err := f.openBroker(ctx, p); err != nil {
+			return p, err
 		}
 	}
 	client, err := f.open("up", log)
 	if err != nil {
-		return h, err
+		return p, err
 	}
-	h.cleanup(client.Close)
+	p.cleanup(client.Close)
 	registry := newRegistry()
+	f.lateness = f.aggregate.lateness
 	s := stage{&f.stageFlags, client, log, registry}
-	at := &h.addresses
+	at := &p.addresses
 	at.Ready, at.Brokers = f.urlOf(mainLn), f.brokers
 
-	if h.main, err = newMain(s, f.serve); err != nil {
-		return h, err
+	if p.main, err = newMain(s, f.serve); err != nil {
+		return p, err
 	}
-	h.window = f.aggregate.window
-	h.add("serve", func(ctx context.Context) error { return h.main.run(ctx, mainLn) })
-	h.add("aggregate", func(ctx context.Context) error { return runAggregate(ctx, s, f.aggregate) })
+	p.window = f.aggregate.window
+	f.aggregate.claimed = func(string, int) { p.claims.Add(1) }
+	p.add("serve", func(ctx context.Context) error { return p.main.run(ctx, mainLn) })
+	p.add("aggregate", func(ctx context.Context) error { return runAggregate(ctx, s, f.aggregate) })
 	clusters := numbered("cluster_%d", f.clusters)
 	publish := publishFlags{roles: []string{"main", "cluster"}, clusters: clusters, top: f.publish.top}
-	h.add("publish", func(ctx context.Context) error { return runPublish(ctx, s, publish) })
+	p.add("publish", func(ctx context.Context) error { return runPublish(ctx, s, publish) })
 	for i, name := range numbered("sub%d", f.subscribers) {
 		s, sub, ln := s, f.subscribe, subLns[i]
 		s.metrics = prometheus.WrapRegistererWith(prometheus.Labels{"server": name}, registry)
-		sub.publicURL = f.urlOf(ln)
+		sub.publicURL, sub.lateness = f.urlOf(ln), f.aggregate.lateness
 		sub.name, sub.cluster = name, clusters[i*f.clusters/f.subscribers]
 		srv, servers, err := newFanout(s, sub, ln)
 		if err != nil {
-			return h, err
+			return p, err
 		}
 		at.Subscribers = append(at.Subscribers, subscriber{name, sub.cluster, srv.URL()})
-		h.add(name, func(ctx context.Context) error { return runSubscribe(ctx, s, name, srv, servers, ln) })
+		p.add(name, func(ctx context.Context) error { return runSubscribe(ctx, s, name, srv, servers, ln) })
 	}
-	if h.broker != nil {
-		h.add("broker", h.broker.Run)
+	if p.broker != nil {
+		p.add("broker", p.broker.Run)
 	}
 	if f.metricsListen != "" {
 		ln, err := listenMetrics(ctx, f.metricsListen)
 		if err != nil {
-			return h, err
+			return p, err
 		}
 		at.Metrics = "http://" + ln.Addr().String() + "/metrics"
-		h.add("metrics", func(ctx context.Context) error { return serveMetrics(ctx, ln, registry) })
+		p.add("metrics", func(ctx context.Context) error { return serveMetrics(ctx, ln, registry) })
 	}
-	return h, nil
+	return p, nil
 }
 
 // publicBase is a URL to which a port can be added.
@@ -197,7 +203,7 @@ func (f *upFlags) urlOf(ln net.Listener) string {
 }
 
 // bind takes the port of the main server and the ones after it.
-func (f *upFlags) bind(ctx context.Context, h *house) (mainLn net.Listener, subLns []net.Listener, err error) {
+func (f *upFlags) bind(ctx context.Context, p *pipeline) (mainLn net.Listener, subLns []net.Listener, err error) {
 	lns := make([]net.Listener, 1+f.subscribers)
 	for i := range lns {
 		port := 0
@@ -207,24 +213,25 @@ func (f *upFlags) bind(ctx context.Context, h *house) (mainLn net.Listener, subL
 		if lns[i], err = listen(ctx, net.JoinHostPort(f.host, strconv.Itoa(port)), "--port", "emostream up --port 5050"); err != nil {
 			return nil, nil, err
 		}
-		h.cleanup(func() { _ = lns[i].Close() })
+		p.cleanup(func() { _ = lns[i].Close() })
 	}
 	return lns[0], lns[1:], nil
 }
 
 // openBroker opens the embedded broker and makes it the one that all use.
-func (f *upFlags) openBroker(ctx context.Context, h *house) error {
+func (f *upFlags) openBroker(ctx context.Context, p *pipeline) error {
 	cfg, err := f.broker.config(f.brokerListen)
 	if err != nil {
 		return err
 	}
-	cfg.Logger = h.log
-	h.broker, err = openBroker(ctx, cfg, "--broker-listen", "emostream up --broker-listen localhost:9192")
+	cfg.Logger = p.log
+	p.broker, err = openBroker(ctx, cfg, "--broker-listen", "emostream up --broker-listen localhost:9192")
 	if err != nil {
 		return err
 	}
-	h.cleanup(func() { _ = h.broker.Close() })
-	f.brokers, h.addresses.Data = []string{h.broker.Addr()}, dataName(cfg.DataDir)
+	p.cleanup(func() { _ = p.broker.Close() })
+	p.addresses.embedded = true
+	f.brokers, p.addresses.Data = []string{p.broker.Addr()}, cfg.DataDir
 	return nil
 }
 

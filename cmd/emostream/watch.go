@@ -103,6 +103,7 @@ type swarmPrinter struct {
 	out, err io.Writer
 	json     bool
 	newest   int64
+	live     bool // was connected before
 }
 
 // shown is how many emojis a line of text lists.
@@ -151,9 +152,14 @@ func printable(s string) string {
 func (p *swarmPrinter) state(s sse.State, at client.Assignment) {
 	switch s.Phase {
 	case sse.Live:
+		p.live = true
 		_, _ = fmt.Fprintf(p.err, "watching %s at %s\n", at.ServerName, printable(s.URL))
 	case sse.Reconnecting:
-		_, _ = fmt.Fprintf(p.err, "connection lost (%s), trying again in %v\n", printable(s.Err.Error()), s.Wait.Round(100*time.Millisecond))
+		what := "cannot connect"
+		if p.live {
+			what = "connection lost"
+		}
+		_, _ = fmt.Fprintf(p.err, "%s (%s), trying again in %v\n", what, printable(s.Err.Error()), s.Wait.Round(100*time.Millisecond))
 	case sse.Connecting:
 	}
 }

@@ -180,7 +180,8 @@ func refusal(res *http.Response, body []byte) *Refusal {
 	return r
 }
 
-// Watch follows a channel's swarms until ctx ends or onSwarm fails. It
+// Watch follows a channel's swarms until ctx ends, onSwarm fails, or the server
+// turns out to be none that registers clients. It
 // registers, and registers again when its server refuses it; it reconnects by
 // itself and resumes where it was. onSwarm gets each swarm that says more of its
 // window than those before it, with the JSON as it came; onState, which may be
@@ -189,11 +190,16 @@ func refusal(res *http.Response, body []byte) *Refusal {
 func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.Swarm, raw []byte) error, onState func(sse.State, Assignment)) error {
 	var at Assignment
 	seen := greatest{}
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
 	stream := sse.Client{
 		HTTP: c.HTTP,
 		Locate: func(ctx context.Context) (string, error) {
 			a, err := c.Register(ctx)
 			if r := (*Refusal)(nil); errors.As(err, &r) {
+				if r.Status == http.StatusNotFound || r.Status == http.StatusForbidden {
+					stop(fmt.Errorf("%s does not register clients, it should be the main server: %w", c.Server, r))
+				}
 				return "", &sse.RefusedError{Status: r.Status, Code: r.Code, Message: r.Message, RetryAfter: r.RetryAfter}
 			}
 			if err != nil {
@@ -228,7 +234,13 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 			_ = c.Unregister(ctx, at.ServerName)
 		}
 	}()
-	return stream.Run(ctx)
+	if err := stream.Run(ctx); err != nil {
+		return err
+	}
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
 }
 
 // greatest keeps the greatest total of the recent windows.

@@ -18,7 +18,7 @@ import (
 // first swarm at a client, at each of the six servers of `up`, while taps come at
 // a steady rate. One iteration is one window of two seconds:
 //
-//	go test -run xxx -bench Overhead -benchtime 20x ./internal/e2e
+//	go test -run xxx -bench Overhead -benchtime 15x ./internal/e2e
 func BenchmarkOverhead(b *testing.B) {
 	for _, rate := range []int{100, 1000} {
 		b.Run(fmt.Sprintf("taps=%d/s", rate), func(b *testing.B) {

@@ -16,6 +16,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -56,7 +58,8 @@ func Open(cfg Config) (*Client, error) {
 		cfg.Brokers = []string{"localhost:9092"}
 	}
 	for _, b := range cfg.Brokers {
-		if _, _, err := net.SplitHostPort(b); err != nil {
+		_, port, err := net.SplitHostPort(b)
+		if n, wrong := strconv.Atoi(port); err != nil || wrong != nil || n < 1 || n > 65535 {
 			return nil, fmt.Errorf("broker address %.60q: want host:port, several separated by commas", b)
 		}
 	}
@@ -177,6 +180,13 @@ func unreachable(err error) bool {
 		errors.Is(err, context.DeadlineExceeded)
 }
 
+// plain is an error without the names of kafka-go's functions.
+func plain(err error) string {
+	return functions.ReplaceAllString(err.Error(), "")
+}
+
+var functions = regexp.MustCompile(`kafka\.\(\*Client\)\.\w+: `)
+
 // outage tells the log when the cluster goes away, once, and when it is back,
 // however many calls notice. It is back when a call has gone well and none is
 // left that tries again. The zero value with a logger is ready.
@@ -219,7 +229,7 @@ func (c *call) failed(err error) {
 		return
 	}
 	o.said = now
-	o.log.Warn("waiting for kafka", "brokers", o.brokers, "since", o.since.Format(time.TimeOnly), "error", err)
+	o.log.Warn("waiting for kafka", "brokers", o.brokers, "since", o.since.Format(time.TimeOnly), "error", plain(err))
 }
 
 // end notes the end of the call, and whether it went well. Only the first one
@@ -235,6 +245,6 @@ func (c *call) end(well bool) {
 	if !well || o.since.IsZero() || o.waiting > 0 {
 		return
 	}
-	o.log.Info("kafka is back", "brokers", o.brokers, "away", time.Since(o.since).Round(time.Millisecond))
+	o.log.Info("kafka is back", "brokers", o.brokers, "away", time.Since(o.since).Round(time.Millisecond).String())
 	o.since = time.Time{}
 }

@@ -146,6 +146,46 @@ func TestAnOutageIsSurvived(t *testing.T) {
 	said(t, log)
 }
 
+func TestAGroupSurvivesAnOutage(t *testing.T) {
+	t.Parallel()
+	addr, dir, log := freeAddr(t), t.TempDir(), &journal{}
+	k := cluster{brokers: []string{addr}}
+	topic, group := topicOf(unique(t), 3), unique(t)
+	m := join(t, k.openLogging(t, log.logger()), group, topic.Name) // there is nothing yet
+	eventually(t, func() error {
+		if log.count("waiting for kafka") == 0 {
+			return errors.New("the log does not say that it waits")
+		}
+		return nil
+	})
+	_, stop := run(t, broker.Config{Listen: addr, DataDir: dir})
+	if _, err := k.open(t).EnsureTopics(within(t), topic); err != nil {
+		t.Fatal(err)
+	}
+	shared(t, 3, m)
+	said(t, log)
+	for len(m.claims) > 0 {
+		receive(t, m.claims)
+	}
+	if err := m.claim(1).Offsets.Commit(within(t), stream.Commit{Offset: 4, Metadata: "before"}); err != nil {
+		t.Fatal(err)
+	}
+
+	stop()
+	run(t, broker.Config{Listen: addr, DataDir: dir})
+	for again := map[int]bool{}; len(again) < 3; {
+		claim := receive(t, m.claims)
+		again[claim.Partition] = true
+		if got := claim.Committed; claim.Partition == 1 && (got.Offset != 4 || got.Metadata != "before") {
+			t.Errorf("after the outage partition 1 was claimed with %+v", got)
+		}
+	}
+	shared(t, 3, m)
+	if err := m.claim(1).Offsets.Commit(within(t), stream.Commit{Offset: 5}); err != nil {
+		t.Errorf("a commit after the outage: %v", err)
+	}
+}
+
 // Some calls that fail while others go well are one outage too.
 func TestAPartOfTheClusterIsAway(t *testing.T) {
 	t.Parallel()

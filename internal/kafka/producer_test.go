@@ -2,7 +2,6 @@ package kafka_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -238,125 +237,6 @@ func TestOneBatchInFlightForEachPartition(t *testing.T) {
 	all.Wait()
 	if len(together) == 0 {
 		t.Error("no two partitions were ever written to at once")
-	}
-}
-
-func TestAppendRefusesWhatDoesNotFit(t *testing.T) {
-	k := embedded(t, broker.Config{})
-	topic, c := k.topic(t, 1, nil), k.open(t)
-	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, MaxBatch: 10})
-	large := func(kib int) []stream.Record { return values(strings.Repeat("x", kib<<10)) }
-	for _, test := range []struct {
-		name    string
-		records []stream.Record
-		fits    bool
-	}{
-		{"nothing", nil, true},
-		{"as many as a batch holds", values(make([]string, 10)...), true},
-		{"one more than a batch holds", values(make([]string, 11)...), false},
-		{"almost as large as a batch", large(899), true},
-		{"a little larger than a batch", large(900), false},
-		{"two that are too large together", append(large(450), large(450)...), false},
-	} {
-		err := p.Append(t.Context(), test.records)
-		if test.fits && err != nil {
-			t.Errorf("%s: %v", test.name, err)
-		}
-		if !test.fits && !errors.Is(err, stream.ErrNotWritten) {
-			t.Errorf("%s: %v, want %v", test.name, err, stream.ErrNotWritten)
-		}
-	}
-	if n := len(read(t, c, topic, 0)); n != 11 {
-		t.Errorf("the log holds %d records, want those that fitted: 11", n)
-	}
-}
-
-func TestAppendRefusesWhenTheQueueIsFull(t *testing.T) {
-	// It is not run, so that all that is appended waits.
-	p := kafka.NewProducer(cluster{}.open(t), kafka.ProducerConfig{Topic: "t", MaxPending: 1000, Timeout: patience})
-	ctx, cancel := context.WithCancel(t.Context())
-	a, b := appending(ctx, p, values(strings.Repeat("x", 500))), appending(ctx, p, values(strings.Repeat("x", 500)))
-	var refused error
-	select {
-	case refused = <-a:
-		a = b
-	case refused = <-b:
-	}
-	if !errors.Is(refused, stream.ErrNotWritten) || !strings.Contains(refused.Error(), "waiting") {
-		t.Errorf("the second of two, where one fits, was answered with %v", refused)
-	}
-	none(t, a, "and it is the one that fits")
-	cancel()
-	if err := receive(t, a); !errors.Is(err, stream.ErrNotWritten) || !errors.Is(err, context.Canceled) {
-		t.Errorf("what waits was cancelled and returned %v", err)
-	}
-	// Its place is free again.
-	ended, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	if err := p.Append(ended, values(strings.Repeat("x", 500))); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("after that, Append = %v, want it to wait until its context ends", err)
-	}
-}
-
-func TestAppendThatIsCancelled(t *testing.T) {
-	f := newFront(t, embedded(t, broker.Config{}))
-	topic, c := f.topic(t, 1, nil), f.open(t)
-	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: patience})
-	g := f.gate()
-	ctx, cancel := context.WithCancel(t.Context())
-	inFlight := appending(ctx, p, values("in flight"))
-	receive(t, g.arrived)
-	waiting := appending(ctx, p, values("waiting"))
-	stays := appending(t.Context(), p, values("stays"))
-	eventually(t, func() error {
-		if n := p.Waiting(); n != 2 {
-			return fmt.Errorf("%d are waiting, want 2", n)
-		}
-		return nil
-	})
-	cancel()
-	if err := receive(t, waiting); !errors.Is(err, stream.ErrNotWritten) || !errors.Is(err, context.Canceled) {
-		t.Errorf("waiting: %v, want it not written, because of its context", err)
-	}
-	none(t, inFlight, "while its batch is in flight")
-	g.open()
-	if err := receive(t, inFlight); err != nil {
-		t.Errorf("in flight: %v; it was written, whatever its context says", err)
-	}
-	if err := receive(t, stays); err != nil {
-		t.Errorf("beside them: %v", err)
-	}
-	got := copies(t, c, topic, 1)
-	if len(got) != 2 || got["in flight"] != 1 || got["stays"] != 1 {
-		t.Errorf("the log holds %v", got)
-	}
-}
-
-func TestLinger(t *testing.T) {
-	f := newFront(t, embedded(t, broker.Config{}))
-	topic, c := f.topic(t, 1, nil), f.open(t)
-	const linger = 500 * time.Millisecond
-	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Linger: linger, MaxBatch: 3})
-	if err := p.Append(t.Context(), values("warm")); err != nil { // connections and producer id are there from now on
-		t.Fatal(err)
-	}
-	g := f.gate()
-	g.open()
-	began := time.Now()
-	var done []<-chan error
-	for i := range 4 {
-		done = append(done, appending(t.Context(), p, values(fmt.Sprint(i))))
-	}
-	for _, d := range done {
-		if err := receive(t, d); err != nil {
-			t.Errorf("Append: %v", err)
-		}
-	}
-	if took := time.Since(began); took < linger {
-		t.Errorf("it took %v, less than the %v that a batch lingers", took, linger)
-	}
-	if a, b := receive(t, g.arrived), receive(t, g.arrived); a != 3 || b != 1 {
-		t.Errorf("batches of %d and %d, want 3, which is the most, and 1", a, b)
 	}
 }
 

@@ -131,6 +131,10 @@ func TestAllOfALongPartitionIsRead(t *testing.T) {
 			}
 			write(t, c, topic, 0, records)
 		}
+		b, err := c.Reader(topic, 0).Fetch(within(t), 0, time.Second)
+		if err != nil || b.HighWatermark != int64(len(want)) || b.Next >= b.HighWatermark || b.AtEnd() {
+			t.Errorf("the first fetch of %d records goes to %d of %d, at end %v, %v", len(want), b.Next, b.HighWatermark, b.AtEnd(), err)
+		}
 		var got []string
 		for _, r := range read(t, c, topic, 0) {
 			got = append(got, string(r.Value))

@@ -139,9 +139,6 @@ func TestHistoryIsAsOldAsItSays(t *testing.T) {
 		if f.ready != 1 {
 			t.Errorf("ready was called %d times", f.ready)
 		}
-		if _, known := f.Skew(time.Now()); known {
-			t.Error("the clocks were compared by history")
-		}
 		<-time.After(time.Second)
 		l.write(serving("sub1"))
 		synctest.Wait()
@@ -227,38 +224,7 @@ func TestBadRecords(t *testing.T) {
 	})
 }
 
-// The clock is compared with the broker's at every live heartbeat.
-func TestSkew(t *testing.T) {
-	for name, broker := range map[string]time.Duration{"right": 0, "ahead": -7 * time.Second, "behind": 3 * time.Second} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				l := newTopic()
-				l.ahead = broker
-				f := follow(t, l, 0, 0)
-				if _, known := f.Skew(time.Now()); known {
-					t.Error("known before the first heartbeat")
-				}
-				<-time.After(time.Second)
-				l.write(serving("sub1"))
-				synctest.Wait()
-				if ahead, known := f.Skew(time.Now()); ahead != -broker || !known {
-					t.Errorf("ahead %v, %v, want %v", ahead, known, -broker)
-				}
-				<-time.After(roster.Timeout - 1)
-				if _, known := f.Skew(time.Now()); !known {
-					t.Error("forgotten within the time-out")
-				}
-				<-time.After(1)
-				if _, known := f.Skew(time.Now()); known {
-					t.Error("known by a heartbeat of long ago")
-				}
-			})
-		})
-	}
-}
-
-// What piled up while the broker was out of reach makes no dead server alive and
-// no right clock wrong.
+// What piled up while the broker was out of reach makes no dead server alive.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTopic()
@@ -276,9 +242,6 @@ func TestOutage(t *testing.T) {
 		f.heardAgo(t, "sub1", 20*time.Second)
 		if e, _ := f.Get("sub2"); !e.Alive(time.Now()) {
 			t.Errorf("sub2 was heard of %v ago and is not alive", time.Since(e.Heard))
-		}
-		if ahead, known := f.Skew(time.Now()); known && ahead != time.Second {
-			t.Errorf("the clock is said to be %v ahead", ahead)
 		}
 	})
 }

@@ -1,6 +1,5 @@
 // Package roster is the view of emostream-servers that every reader of that topic
-// keeps: which subscriber servers there are, when each was last heard of, and
-// how far this machine's clock is from the brokers'.
+// keeps: which subscriber servers there are, and when each was last heard of.
 //
 // The topic is the only place where servers are announced, so that any number of
 // readers agree within a heartbeat.
@@ -45,8 +44,6 @@ type Roster struct {
 	mu      sync.Mutex
 	entries map[string]Entry
 	rivals  map[string]Entry // the last one of each name that another instance took over from
-	skew    time.Duration    // how far our clock was ahead at the last live heartbeat
-	skewAt  time.Time
 }
 
 // Apply takes in a heartbeat that was heard at a time.
@@ -101,15 +98,6 @@ func (r *Roster) All() []Entry {
 	return out
 }
 
-// Skew tells how far this machine's clock is ahead of the brokers' (negative:
-// behind), less the time a record takes, and false when no heartbeat has come
-// lately to tell it by.
-func (r *Roster) Skew(now time.Time) (time.Duration, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.skew, !r.skewAt.IsZero() && now.Sub(r.skewAt) < Timeout
-}
-
 // Follow keeps the roster up to date from the servers' topic, from offset on,
 // until ctx ends; then it returns nil. It calls ready once it has read all that
 // was in the topic when it began, which ended at end.
@@ -144,7 +132,6 @@ func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int6
 			written := time.UnixMilli(rec.Time)
 			if live {
 				r.Apply(s, now)
-				r.measure(now.Sub(written), now)
 			} else {
 				r.Apply(s, minTime(now, written)) // it is as old as it says
 			}
@@ -152,12 +139,6 @@ func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int6
 		offset = b.Next
 	}
 	return nil
-}
-
-func (r *Roster) measure(ahead time.Duration, now time.Time) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.skew, r.skewAt = ahead, now
 }
 
 func minTime(a, b time.Time) time.Time {

@@ -141,7 +141,6 @@ func TestArrays(t *testing.T) {
 		"an empty one":               {body: `[]`, status: 200},
 		"as many as are allowed":     {body: "[" + fire(10_000) + "]", status: 200, results: "ok×10000", appends: 2, records: 10_000},
 		"one more":                   {body: "[" + fire(10_001) + "]", status: 413, code: "too_many_items"},
-		"millions more":              {body: "[" + strings.Repeat("0,", 2_000_000) + "0]", status: 413, code: "too_many_items"},
 		"too many bytes":             {body: "[" + strings.Repeat(" ", 4<<20) + "]", status: 413, code: "too_large"},
 		"all rejected":               {body: "[" + bad + "," + bad + "]", status: 422, results: "not_an_emoji×2"},
 		"one accepted":               {body: "[" + bad + "," + good + "]", status: 200, results: "not_an_emoji×1 ok×1", appends: 1, records: 1},

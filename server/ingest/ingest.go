@@ -44,6 +44,9 @@ const (
 	chunkBytes   = 512 << 10 // bytes of their values
 )
 
+// MaxRecords is the most records that are appended to the log at once.
+const MaxRecords = chunkRecords + maxCount - 1
+
 // Config says where reactions go and what is accepted.
 type Config struct {
 	Log Log

@@ -7,7 +7,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -215,15 +214,4 @@ func (h *Handler) list(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	httpserve.WriteJSON(w, http.StatusOK, out)
-}
-
-// Ready says whether a client that registers now would get a server.
-func (h *Handler) Ready() error {
-	now := time.Now()
-	for _, s := range h.servers.All() {
-		if s.State == wire.StateServing && s.Alive(now) {
-			return nil
-		}
-	}
-	return fmt.Errorf("no subscriber server has been heard of for %v", roster.Timeout)
 }

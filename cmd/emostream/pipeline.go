@@ -5,19 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/emostream/emostream/internal/broker"
 )
 
-// house is everything that up runs: stages in the data's order, started together
+// pipeline is everything that up runs: stages in the data's order, started together
 // and stopped one after the other.
-type house struct {
+type pipeline struct {
 	log       *slog.Logger
 	broker    *broker.Broker // nil on a Kafka cluster
 	main      *mainServer
 	window    time.Duration
+	claims    atomic.Int64 // partitions whose counting has begun
 	addresses addresses
 	stages    []*running
 	failed    chan error // the first failure of a stage; buffered
@@ -33,31 +36,31 @@ type running struct {
 }
 
 // add appends a stage.
-func (h *house) add(name string, run func(context.Context) error) {
-	h.stages = append(h.stages, &running{name: name, run: run, done: make(chan struct{})})
+func (p *pipeline) add(name string, run func(context.Context) error) {
+	p.stages = append(p.stages, &running{name: name, run: run, done: make(chan struct{})})
 }
 
 // cleanup has f called by close.
-func (h *house) cleanup(f func()) { h.cleanups = append(h.cleanups, f) }
+func (p *pipeline) cleanup(f func()) { p.cleanups = append(p.cleanups, f) }
 
 // close undoes what build did, last things first.
-func (h *house) close() {
-	for _, f := range slices.Backward(h.cleanups) {
+func (p *pipeline) close() {
+	for _, f := range slices.Backward(p.cleanups) {
 		f()
 	}
-	h.cleanups = nil
+	p.cleanups = nil
 }
 
 // start starts every stage, each with a context of its own.
-func (h *house) start(ctx context.Context) {
-	for _, r := range h.stages {
+func (p *pipeline) start(ctx context.Context) {
+	for _, r := range p.stages {
 		var own context.Context
 		own, r.stop = context.WithCancel(context.WithoutCancel(ctx))
 		go func() {
 			defer close(r.done)
 			if err := r.run(own); err != nil && !errors.Is(err, context.Canceled) {
 				select {
-				case h.failed <- fmt.Errorf("%s: %w", r.name, err):
+				case p.failed <- fmt.Errorf("%s: %w", r.name, err):
 				default: // it is not the first
 				}
 			}
@@ -67,53 +70,68 @@ func (h *house) start(ctx context.Context) {
 
 // waitReady returns nil once reactions are taken in and every subscriber server
 // has been announced, and an error when ctx ends or a stage fails before that.
-func (h *house) waitReady(ctx context.Context) error {
+func (p *pipeline) waitReady(ctx context.Context) error {
 	t := time.NewTicker(5 * time.Millisecond)
 	defer t.Stop()
-	for !h.ready(ctx) {
+	for !p.ready(ctx) {
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			return ctx.Err()
-		case err := <-h.failed:
-			h.failed <- err
+		case err := <-p.failed:
+			p.failed <- err
 			return err
 		}
 	}
 	return nil
 }
 
-func (h *house) ready(ctx context.Context) bool {
-	for _, s := range h.addresses.Subscribers {
-		if e, ok := h.main.servers.roster.Get(s.Name); !ok || e.URL != s.URL || !e.Alive(time.Now()) {
+func (p *pipeline) ready(ctx context.Context) bool {
+	// On a cluster others may count; here nobody else does.
+	if p.broker != nil && p.claims.Load() < p.partitions(ctx) {
+		return false
+	}
+	for _, s := range p.addresses.Subscribers {
+		if e, ok := p.main.servers.roster.Get(s.Name); !ok || e.URL != s.URL || !e.Alive(time.Now()) {
 			return false
 		}
 	}
-	return h.main.ready(ctx) == nil
+	return p.main.ready(ctx) == nil
+}
+
+// partitions is how many partitions aggregate has to claim.
+func (p *pipeline) partitions(ctx context.Context) int64 {
+	names := p.main.names()
+	reactions, err1 := p.main.client.Partitions(ctx, names.Reactions())
+	partials, err2 := p.main.client.Partitions(ctx, names.Partials())
+	if errors.Join(err1, err2) != nil {
+		return math.MaxInt64 // not yet
+	}
+	return int64(reactions + partials)
 }
 
 // wait returns when ctx ends or a stage fails.
-func (h *house) wait(ctx context.Context) {
+func (p *pipeline) wait(ctx context.Context) {
 	select {
 	case <-ctx.Done():
-	case err := <-h.failed:
-		h.failed <- err
+	case err := <-p.failed:
+		p.failed <- err
 	}
 }
 
 // stop stops the stages in the data's order, each when the one before it is
 // done, and returns the first failure. After the main server it waits for the
 // window that the last reaction is in to go out.
-func (h *house) stop() error {
-	for _, r := range h.stages {
+func (p *pipeline) stop() error {
+	for _, r := range p.stages {
 		r.stop()
 		<-r.done
-		if r.name == "serve" && len(h.failed) == 0 {
-			h.lastWindow()
+		if r.name == "serve" && len(p.failed) == 0 {
+			p.lastWindow()
 		}
 	}
 	select {
-	case err := <-h.failed:
+	case err := <-p.failed:
 		return err
 	default:
 		return nil
@@ -122,17 +140,17 @@ func (h *house) stop() error {
 
 // lastWindow waits until the window of the last reaction has been shown: at most
 // its length and a second.
-func (h *house) lastWindow() {
-	last := h.main.ingest.LastAccepted()
+func (p *pipeline) lastWindow() {
+	last := p.main.ingest.LastAccepted()
 	if last.IsZero() {
 		return
 	}
-	shown := last.Truncate(h.window).Add(h.window + time.Second)
+	shown := last.Truncate(p.window).Add(p.window + time.Second)
 	t := time.NewTimer(time.Until(shown))
 	defer t.Stop()
 	select {
 	case <-t.C:
-	case err := <-h.failed:
-		h.failed <- err
+	case err := <-p.failed:
+		p.failed <- err
 	}
 }
