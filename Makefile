@@ -8,7 +8,7 @@ GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
 
-.PHONY: help build test lint test-kafka test-python fuzz bench cross release-check
+.PHONY: help build test lint test-kafka test-kafka-client test-python fuzz bench cross release-check
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -25,7 +25,11 @@ lint: $(GOLANGCI) ## The linters, the format, and the tests of the lint rules
 
 test-kafka: ## Tests on three Apache Kafka brokers (needs Java 17; Maven the first time)
 	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
-	$(TOOLS)/kafkatest -brokers 3 -- go test -count=1 -p 1 -timeout 20m ./internal/kafkatest ./internal/kafka ./internal/e2e
+	$(TOOLS)/kafkatest -brokers 3 -- go test -count=1 -p 1 -timeout 20m ./internal/kafkatest ./internal/e2e
+
+test-kafka-client: ## The tests of internal/kafka on three Apache Kafka brokers, too
+	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
+	$(TOOLS)/kafkatest -brokers 3 -- go test -count=1 -timeout 20m ./internal/kafka
 
 test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system (needs Python 3)
 	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run Python ./internal/e2e

@@ -15,8 +15,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/emostream/emostream/internal/kafka"
 )
 
 func TestMain(m *testing.M) {
@@ -28,12 +31,13 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up":    startUp,
-			"down":  stopUp,
-			"exit":  exitCode,
-			"hold":  hold,
-			"get":   get,
-			"lines": jsonLines,
+			"up":      startUp,
+			"down":    stopUp,
+			"exit":    exitCode,
+			"hold":    hold,
+			"get":     get,
+			"lines":   jsonLines,
+			"records": records,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
@@ -161,5 +165,29 @@ func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
 				ts.Fatalf("%s has a line without %s: %s", args[0], key, line)
 			}
 		}
+	}
+}
+
+// records checks how many records a topic of $BROKER holds, as in
+// `records emoji-topic 5`.
+func records(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: records TOPIC COUNT")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c, err := kafka.Open(kafka.Config{Brokers: []string{ts.Getenv("BROKER")}})
+	ts.Check(err)
+	defer c.Close()
+	partitions, err := c.Partitions(ctx, args[0])
+	ts.Check(err)
+	n := int64(0)
+	for p := range partitions {
+		start, end, err := c.Offsets(ctx, args[0], p)
+		ts.Check(err)
+		n += end - start
+	}
+	if fmt.Sprint(n) != args[1] {
+		ts.Fatalf("%s holds %d records, want %s", args[0], n, args[1])
 	}
 }

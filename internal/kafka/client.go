@@ -197,32 +197,44 @@ type outage struct {
 	mu      sync.Mutex
 	since   time.Time // zero while all is well
 	said    time.Time
-	waiting int // calls that try again
+	waiting int       // calls that try again
+	refused time.Time // when it was last said that an answer stays the same
 }
 
 // tellAgain is how often a lasting outage is said again.
 const tellAgain = 30 * time.Second
 
+// patience is how long answers that should pass are nobody's business.
+const patience = 10 * time.Second
+
 // call is one call that tries again until it goes well.
 type call struct {
 	outage  *outage
-	waiting bool // and counted as such by the outage
+	began   time.Time // of the first failure
+	waiting bool      // and counted as such by the outage
 }
 
 // failed notes a failure after which the call tries again.
 func (c *call) failed(err error) {
-	o := c.outage
-	if !unreachable(err) {
-		o.log.Debug("kafka answered with an error, trying again", "error", err)
-		return
+	o, now := c.outage, time.Now()
+	if c.began.IsZero() {
+		c.began = now
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if !unreachable(err) {
+		if now.Sub(c.began) < patience || now.Sub(o.refused) < tellAgain {
+			o.log.Debug("kafka answered with an error, trying again", "error", err)
+			return
+		}
+		o.refused = now
+		o.log.Warn("kafka goes on answering with an error", "since", c.began.Format(time.TimeOnly), "error", plain(err))
+		return
+	}
 	if !c.waiting {
 		c.waiting = true
 		o.waiting++
 	}
-	now := time.Now()
 	if o.since.IsZero() {
 		o.since = now
 	} else if now.Sub(o.said) < tellAgain {

@@ -2,6 +2,7 @@ package kafka_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"sync"
@@ -260,4 +261,33 @@ func TestSlowReplicasAreWaitedFor(t *testing.T) {
 	if got := copies(t, c, topic, 1); got["x"] != 1 {
 		t.Errorf("it was written %d times", got["x"])
 	}
+}
+
+// One failed batch must not keep a server out for ever that gets no more traffic
+// because of it.
+func TestAFailureIsForgotten(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, embedded(t, broker.Config{}))
+	topic, c := f.topic(t, 1, nil), f.open(t)
+	p := kafka.NewProducer(c, kafka.ProducerConfig{Topic: topic, Timeout: 200 * time.Millisecond})
+	if p.Err() == nil {
+		t.Error("Err = nil before Run has begun")
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { _ = p.Run(ctx) }()
+	eventually(t, p.Err)
+	f.inject(requestLost)
+	if err := p.Append(t.Context(), values("x")); err == nil {
+		t.Fatal("it was written")
+	}
+	if err := p.Err(); !errors.Is(err, stream.ErrInDoubt) {
+		t.Errorf("Err = %v right after it, want its reason", err)
+	}
+	eventually(t, func() error {
+		if err := p.Err(); err != nil {
+			return fmt.Errorf("still: %w", err)
+		}
+		return nil
+	})
 }

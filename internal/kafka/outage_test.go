@@ -3,7 +3,6 @@ package kafka_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -225,101 +224,30 @@ func TestAPartOfTheClusterIsAway(t *testing.T) {
 	said(t, log)
 }
 
-// A partition without a leader, or a topic that is gone: the batch never left,
-// so that it is not in doubt, on the embedded broker neither.
-func TestWhatHasNowhereToGoIsNotWritten(t *testing.T) {
+// What should pass and does not is said, once: nobody would know what is waited
+// for.
+func TestAnAnswerThatStaysIsTold(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
-		name  string
-		spoil func(*kmsg.MetadataResponse)
-	}{
-		{"the partition has no leader", func(m *kmsg.MetadataResponse) {
-			for _, topic := range m.Topics {
-				for i := range topic.Partitions {
-					topic.Partitions[i].Leader = -1
-				}
-			}
-		}},
-		{"the partition is gone", func(m *kmsg.MetadataResponse) {
-			for i := range m.Topics {
-				m.Topics[i].Partitions = nil
-			}
-		}},
-		{"the topic is gone", func(m *kmsg.MetadataResponse) { m.Topics = nil }},
-		{"the leader is gone", func(m *kmsg.MetadataResponse) { m.Brokers[0].NodeID++ }},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			f := newFront(t, embedded(t, broker.Config{}))
-			topic, c := f.topic(t, 1, nil), f.open(t)
-			p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: time.Second})
-			if err := p.Append(t.Context(), values("before")); err != nil {
-				t.Fatal(err)
-			}
-			f.on(kmsg.Metadata, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
-				m, ok := pass(req).(*kmsg.MetadataResponse)
-				if !ok {
-					return nil, true
-				}
-				test.spoil(m)
-				return m, false
-			})
-			n := 1 // that are in the log
-			eventually(t, func() error {
-				err := p.Append(t.Context(), values("it"))
-				switch {
-				case err == nil:
-					n++
-					return errors.New("the client has not noticed yet")
-				case !errors.Is(err, stream.ErrNotWritten):
-					t.Errorf("Append = %v, want %v", err, stream.ErrNotWritten)
-				}
-				return nil
-			})
-			f.on(kmsg.Metadata, nil)
-			eventually(t, func() error {
-				err := p.Append(t.Context(), values("after"))
-				if err == nil {
-					n++
-				}
-				return err
-			})
-			got := 0
-			for _, c := range copies(t, c, topic, 1) {
-				got += c
-			}
-			if got != n {
-				t.Errorf("%d records are in the log, want the %d that were acknowledged", got, n)
+	log := &journal{}
+	c := embedded(t, broker.Config{}).openLogging(t, log.logger())
+	ctx, cancel := context.WithCancel(t.Context())
+	var waiting sync.WaitGroup
+	for range 3 {
+		waiting.Go(func() {
+			if _, err := c.Partitions(ctx, unique(t)); !errors.Is(err, context.Canceled) {
+				t.Errorf("Partitions of no topic: %v", err)
 			}
 		})
 	}
-}
-
-// One failed batch must not keep a server out for ever that gets no more traffic
-// because of it.
-func TestAFailureIsForgotten(t *testing.T) {
-	t.Parallel()
-	f := newFront(t, embedded(t, broker.Config{}))
-	topic, c := f.topic(t, 1, nil), f.open(t)
-	p := kafka.NewProducer(c, kafka.ProducerConfig{Topic: topic, Timeout: 200 * time.Millisecond})
-	if p.Err() == nil {
-		t.Error("Err = nil before Run has begun")
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go func() { _ = p.Run(ctx) }()
-	eventually(t, p.Err)
-	f.inject(requestLost)
-	if err := p.Append(t.Context(), values("x")); err == nil {
-		t.Fatal("it was written")
-	}
-	if err := p.Err(); !errors.Is(err, stream.ErrInDoubt) {
-		t.Errorf("Err = %v right after it, want its reason", err)
-	}
 	eventually(t, func() error {
-		if err := p.Err(); err != nil {
-			return fmt.Errorf("still: %w", err)
+		if log.count("level=WARN") == 0 {
+			return errors.New("nothing is said")
 		}
 		return nil
 	})
+	cancel()
+	waiting.Wait()
+	if log.count("level=WARN") != 1 || log.count("goes on answering with an error") != 1 || log.count("Unknown Topic") != 1 {
+		t.Errorf("the log of what waits for a topic that nobody makes:\n%s", log)
+	}
 }

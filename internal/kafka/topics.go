@@ -183,18 +183,24 @@ func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, e
 	if len(resources) == 0 {
 		return out, nil
 	}
-	res, err := c.api.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: resources})
+	err = c.retry(ctx, func(ctx context.Context) error { // a broker may not have heard of a new topic yet
+		res, err := c.api.DescribeConfigs(ctx, &kafka.DescribeConfigsRequest{Resources: resources})
+		if err != nil {
+			return err
+		}
+		for _, r := range res.Resources {
+			if r.Error != nil {
+				return fmt.Errorf("%s: %w", r.ResourceName, r.Error)
+			}
+			at := slices.Index(names, r.ResourceName)
+			for _, e := range r.ConfigEntries {
+				out[at].Config[e.ConfigName] = e.ConfigValue
+			}
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("describe topics: %w", err)
-	}
-	for _, r := range res.Resources {
-		at := slices.Index(names, r.ResourceName)
-		if at < 0 {
-			continue
-		}
-		for _, e := range r.ConfigEntries {
-			out[at].Config[e.ConfigName] = e.ConfigValue
-		}
 	}
 	return out, nil
 }
