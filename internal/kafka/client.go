@@ -134,7 +134,12 @@ func (c *Client) retry(ctx context.Context, f func(context.Context) error) error
 
 // pause waits for d, give or take a quarter, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d*3/4 + rand.N(d/2+1))
+	return wait(ctx, d*3/4+rand.N(d/2+1))
+}
+
+// wait waits for d, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
