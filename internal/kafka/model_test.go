@@ -246,6 +246,7 @@ func (m *model) decide(r *modelRequest) {
 		{"too few replicas after all", func() { _ = l.write(r.batch) }, kafkago.NotEnoughReplicasAfterAppend},
 		{"an error that says nothing", func() { _ = l.write(r.batch) }, kafkago.Unknown},
 		{"the timestamp is refused", func() {}, kafkago.InvalidTimestamp},
+		{"the producer is called unknown", func() {}, kafkago.UnknownProducerId},
 	}
 	f := faults[m.rng.IntN(len(faults))]
 	m.event("partition %d: %+v: %s", r.partition, r.batch, f.what)

@@ -80,6 +80,7 @@ func (w *world) check() {
 	w.equal("emoji-aggregated", want, counted)
 	for _, cluster := range w.clusters() {
 		w.equal(cluster, want, shown(w.t, w.topics[cluster]))
+		w.checkQuiet(cluster, want)
 	}
 	for name, t := range w.topics {
 		if len(name) > 4 && name[:4] == "sub_" {
@@ -102,6 +103,25 @@ func (w *world) within(what string, want, got map[cell]int64) {
 	for c, n := range got {
 		if n > want[c] {
 			w.t.Errorf("%s shows %d of %+v, and there are %d", what, n, c, want[c])
+		}
+	}
+}
+
+// checkQuiet: after its last window each channel was called silent.
+func (w *world) checkQuiet(cluster string, want map[cell]int64) {
+	last := map[string]int64{}
+	for c := range want {
+		last[c.Channel] = max(last[c.Channel], c.End)
+	}
+	quiet := map[cell]bool{}
+	for _, r := range w.topics[cluster].partitions[0].records {
+		if s := swarm(w.t, r); s.Total == 0 {
+			quiet[cell{End: s.Window.Start, Channel: s.Channel}] = true
+		}
+	}
+	for channel, end := range last {
+		if !quiet[cell{End: end, Channel: channel}] {
+			w.t.Errorf("%s: no empty swarm tells that %s is silent after %d", cluster, channel, end)
 		}
 	}
 }
@@ -137,7 +157,7 @@ func (w *world) checkClosed() {
 		w.pass(w.set.lateness + 10*time.Second)
 		for _, p := range w.reactions().partitions {
 			last[p] = p.end()
-			for _, channel := range []string{"main", "a", "b"} {
+			for _, channel := range channels {
 				p.append(stream.Record{
 					Time:  time.Now().Add(w.set.lateness).UnixMilli(),
 					Value: wire.AppendReaction(nil, wire.Reaction{UserID: "u", Emoji: "💯", Channel: channel}),
@@ -171,7 +191,7 @@ func (w *world) checkClosed() {
 	for i := range w.set.servers {
 		name := wire.Topics{}.Server(fmt.Sprintf("sub%d", i+1))
 		got := shown(w.t, w.topics[name])
-		for _, newest.Channel = range []string{"main", "a", "b"} {
+		for _, newest.Channel = range channels {
 			if got[newest] != int64(w.set.reactions) {
 				w.t.Errorf("%s shows %d of %+v, want %d", name, got[newest], newest, w.set.reactions)
 			}

@@ -94,7 +94,7 @@ func (w *world) event(format string, args ...any) {
 func (w *world) run() {
 	defer w.end()
 	w.event("%+v", w.set)
-	w.active = w.set.reactions
+	w.active, w.channels = w.set.reactions, len(channels)
 	w.announce()
 	w.addRoles()
 	middle := w.rng.IntN(w.set.steps)
@@ -158,8 +158,9 @@ func (w *world) fault(p *worker) {
 		w.pass(some(20 * time.Second))
 	case w.once(w.set.silences):
 		w.silence()
-	case w.once(100):
+	case w.once(60):
 		w.active = w.rng.IntN(w.set.reactions + 1)
+		w.channels = 1 + w.rng.IntN(len(channels))
 	}
 }
 
@@ -191,6 +192,9 @@ func (w *world) silence() {
 	w.calm = false
 }
 
+// channels are those of all histories.
+var channels = []string{"main", "a", "b"}
+
 // pass lets time go by.
 func (w *world) pass(d time.Duration) {
 	if d > 0 {
@@ -215,7 +219,7 @@ func (w *world) tap() {
 		if w.rng.IntN(30) > 0 {
 			r.Value = wire.AppendReaction(nil, wire.Reaction{
 				UserID: "u", Emoji: []string{"🔥", "😂", "👍"}[w.rng.IntN(3)],
-				Channel: []string{"main", "a", "b"}[w.rng.IntN(3)],
+				Channel: channels[w.rng.IntN(w.channels)],
 			})
 		}
 		records = append(records, r)

@@ -19,6 +19,8 @@ type mutant struct {
 	rule     string // that is broken
 	file     string
 	old, new string
+	// A second edit, where it takes two.
+	fileToo, oldToo, newToo string
 	// by is what notices, as arguments of go test; empty: the histories.
 	by string
 	// equivalent says why nothing that was promised breaks; empty: it does.
@@ -36,11 +38,12 @@ func TestMutants(t *testing.T) {
 	caught, argued := 0, 0
 	for _, m := range mutants() {
 		t.Run(strings.ReplaceAll(m.rule, " ", "_"), func(t *testing.T) {
-			broken := m.apply(t, filepath.Join(root, m.file))
+			path := filepath.Join(root, filepath.FromSlash(m.file))
+			broken := m.apply(t, path)
 			if !*mutate {
 				return
 			}
-			output, noticed := m.run(t, root, broken)
+			output, noticed := m.run(t, root, path, broken)
 			switch {
 			case strings.Contains(output, "[build failed]") || output == "":
 				t.Errorf("the mutant does not build:\n%s", output)
@@ -62,7 +65,7 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// apply returns the broken text of a file.
+// apply returns the broken text of the file at path.
 func (m mutant) apply(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -75,19 +78,20 @@ func (m mutant) apply(t *testing.T, path string) string {
 	return strings.Replace(string(text), m.old, m.new, 1)
 }
 
-// run lets tests run on the broken file, and says whether one failed.
-func (m mutant) run(t *testing.T, root, broken string) (output string, noticed bool) {
+// run lets tests run with the file at path broken, and says whether one failed.
+func (m mutant) run(t *testing.T, root, path, broken string) (output string, noticed bool) {
 	t.Helper()
 	dir := t.TempDir()
-	file := filepath.Join(dir, "mutant.go")
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, m.file): file}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for path, text := range map[string]string{file: broken, filepath.Join(dir, "overlay.json"): string(overlay)} {
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	write := func(name, text string) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		return name
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: write("mutant.go", broken)}})
+	if err != nil {
+		t.Fatal(err)
 	}
 	by := m.by
 	switch {
@@ -96,7 +100,7 @@ func (m mutant) run(t *testing.T, root, broken string) (output string, noticed b
 	case by == "":
 		by = "./internal/simulation -run TestHistories$ -histories 400"
 	}
-	args := append([]string{"test", "-count=1", "-vet=off", "-overlay", filepath.Join(dir, "overlay.json")}, strings.Fields(by)...)
+	args := append([]string{"test", "-count=1", "-vet=off", "-overlay", write("overlay.json", string(overlay))}, strings.Fields(by)...)
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()

@@ -14,8 +14,59 @@ const (
 
 // mutants are the rules, in the data's order.
 func mutants() []mutant {
+	const producing = "./internal/kafka -run TestProducerHistories$ -histories 4000"
 	const commits = "./aggregator -run Commit|Silence|NewCombiner|ResetLost"
 	return []mutant{
+		// Into the log.
+		{
+			rule: "a batch without an answer is sent again by the same producer", file: producer, by: producing,
+			old: "doubt = true\n", new: "doubt, l.hasPID = true, false\n",
+		},
+		{
+			rule: "what may be written is not called not written", file: producer, by: producing,
+			old: "doubt = true\n", new: "",
+		},
+		{
+			rule: "what is given up while in doubt is in doubt", file: producer, by: producing,
+			old: "if doubt {\n\t\t\t\twhy = stream.ErrInDoubt", new: "if doubt && raw == nil {\n\t\t\t\twhy = stream.ErrInDoubt",
+		},
+		{
+			rule: "after a batch that was given up a new producer id is taken", file: producer, by: producing,
+			old: "if err != nil {\n\t\tl.hasPID = false\n", new: "if err != nil {\n",
+		},
+		{
+			rule: "the embedded broker is not sent again what may be written", file: producer, by: producing,
+			old: "what == unknown && embedded:", new: "what == unknown && embedded && raw == nil:",
+		},
+		{
+			rule: "who is a stranger while in doubt does not begin again", file: producer, by: producing,
+			old: "what == refused && doubt, what == stranger && doubt,", new: "what == refused && doubt,",
+		},
+		{
+			rule: "a refusal while in doubt proves nothing", file: producer, by: producing,
+			old: "what == refused && doubt, what == stranger && doubt,", new: "what == stranger && doubt,",
+		},
+		{
+			rule: "each sequence is used once", file: producer, by: producing,
+			old: "l.sequence += int32(len(records))", new: "l.sequence += 0 * int32(len(records))",
+		},
+		{
+			rule: "an error that says nothing may mean written", file: producer, by: producing,
+			old: "default: // timed out, too few replicas after the append, or an error that we do not know\n\t\treturn unknown", new: "default:\n\t\treturn later",
+		},
+		{
+			rule: "no answer may mean written", file: producer, by: producing,
+			old: "case !errors.As(err, &k):\n\t\treturn unknown", new: "case !errors.As(err, &k):\n\t\treturn later",
+		},
+		{
+			rule: "what is in flight cannot be taken back", file: producer, by: producing,
+			old: "if i < 0 {\n\t\treturn false\n\t}", new: "if i < 0 {\n\t\treturn true\n\t}",
+		},
+		{
+			rule: "one batch is in flight for each partition", file: producer, by: producing,
+			old: "p.idle = p.idle[1:]\n\t\tl.work <- p.take()", new: "p.idle = p.idle[1:]\n\t\tl.work <- p.take()\n\t\tgo p.runLane(context.Background(), l, false)",
+		},
+
 		// Which window a record belongs to.
 		{
 			rule: "a record belongs to the oldest open window when its own is closed", file: windows,
@@ -100,8 +151,7 @@ func mutants() []mutant {
 		{
 			rule: "what the commit calls closed is not emitted again", file: combiner,
 			old: "c.watermark, c.closed = meta.Watermark, meta.Closed", new: "c.watermark = meta.Watermark",
-			equivalent: "a partial of a closed window that is built again begins later than the one known, or its window is closed: " +
-				"the reducer ignores both",
+			equivalent: "a partial that is built again of a closed window holds part of the one known and ends no later: the reducer ignores it",
 		},
 		{
 			rule: "what is called closed takes no part in the assignment", file: combiner,
@@ -140,6 +190,7 @@ func mutants() []mutant {
 		{
 			rule: "a partial that begins later than the one known is ignored", file: reducer,
 			old: "p.First > known.First || p.First == known.First && p.Next <= known.Next", new: "p.Next <= known.Next",
+			equivalent: "one that begins later is part of one that was emitted for the last time and ends no later, unless records are gone (--reset-lost)",
 		},
 		{
 			rule: "a window is closed when every partition has closed it", file: reducer,
@@ -209,7 +260,7 @@ func mutants() []mutant {
 		},
 		{
 			rule: "a swarm of a smaller total is not passed on", file: copies,
-			old: "ok && s.Total <= known {", new: "ok && s.Total < 0 {",
+			old: "ok && s.Total <= known {", new: "ok && s.Total < min(known, 0) {",
 			equivalent: "readers take the greatest total: what is passed on twice is a waste",
 		},
 		{

@@ -23,19 +23,20 @@ type world struct {
 	rng *rand.Rand
 	set settings
 
-	topics  map[string]*topic
-	roles   []*role
-	workers []*worker // alive, or believed to be
-	flying  []flight  // what the dead have sent, and what is sent twice
-	roster  *roster.Roster
-	acked   int       // reactions that the log has acknowledged
-	active  int       // partitions of reactions from this one on are silent
-	wrote   time.Time // when something was last counted or shown
-	faults  faults
-	calm    bool // nothing bad happens any more
-	events  int
-	trace   bool
-	hash    uint64 // of all events
+	topics   map[string]*topic
+	roles    []*role
+	workers  []*worker // alive, or believed to be
+	flying   []flight  // what the dead have sent, and what is sent twice
+	roster   *roster.Roster
+	acked    int       // reactions that the log has acknowledged
+	active   int       // partitions of reactions from this one on are silent
+	channels int       // those from this one on are silent
+	wrote    time.Time // when something was last counted or shown
+	faults   faults
+	calm     bool // nothing bad happens any more
+	events   int
+	trace    bool
+	hash     uint64 // of all events
 
 	mu       sync.Mutex
 	requests []*request // that wait for the adversary
