@@ -66,6 +66,7 @@ type produced struct {
 }
 
 func produceHistory(t *testing.T, seed uint64, trace bool) (out produced) {
+	t.Helper()
 	ok := t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))

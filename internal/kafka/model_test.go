@@ -56,7 +56,7 @@ type modelBatch struct {
 
 // modelRequest is a batch that waits for what the adversary does with it.
 type modelRequest struct {
-	ctx       context.Context
+	gaveUp    func() bool // whether nobody waits any more
 	partition int
 	batch     modelBatch
 	answer    chan error // buffered
@@ -79,7 +79,7 @@ func (m *model) ProducerID(context.Context) (int64, error) {
 
 // Produce implements kafka.Model.
 func (m *model) Produce(ctx context.Context, partition int, raw []byte) error {
-	r := &modelRequest{ctx, partition, decodeBatch(m.t, raw), make(chan error, 1)}
+	r := &modelRequest{func() bool { return ctx.Err() != nil }, partition, decodeBatch(m.t, raw), make(chan error, 1)}
 	m.mu.Lock()
 	m.requests = append(m.requests, r)
 	m.mu.Unlock()
@@ -150,7 +150,7 @@ func (m *model) fail(l *modelLog) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for _, r := range m.requests {
-			if m.rng.IntN(2) == 0 && r.ctx.Err() == nil {
+			if m.rng.IntN(2) == 0 && !r.gaveUp() {
 				_ = m.logs[r.partition].write(r.batch)
 				m.logs[r.partition].forgotten = len(m.logs[r.partition].batches)
 			}
@@ -187,7 +187,7 @@ func (m *model) step() {
 		_ = m.logs[f.partition].write(f.batch)
 	}
 	m.mu.Lock()
-	m.requests = slices.DeleteFunc(m.requests, func(r *modelRequest) bool { return r.ctx.Err() != nil })
+	m.requests = slices.DeleteFunc(m.requests, func(r *modelRequest) bool { return r.gaveUp() })
 	slices.SortStableFunc(m.requests, func(a, b *modelRequest) int { return a.partition - b.partition })
 	var r *modelRequest
 	if n := len(m.requests); n > 0 {

@@ -1,6 +1,8 @@
 package simulation_test
 
 import (
+	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"hash/fnv"
@@ -67,10 +69,14 @@ func (f *faults) add(o faults) {
 }
 
 func runHistory(t *testing.T, seed uint64, trace bool) (w *world) {
+	t.Helper()
 	ok := t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 0))
-			w = &world{t: t, rng: rng, set: newSettings(rng), topics: map[string]*topic{}, roster: &roster.Roster{}, trace: trace}
+			w = &world{
+				t: t, rng: rng, set: newSettings(rng), topics: map[string]*topic{}, roster: &roster.Roster{}, trace: trace,
+				decoded: decoded{map[string]wire.Count{}, map[string]wire.Swarm{}},
+			}
 			w.run()
 		})
 	})
@@ -277,7 +283,9 @@ func (w *world) end() {
 		p.stop()
 	}
 	for _, p := range w.workers {
-		<-p.ended
+		if err := <-p.ended; !errors.Is(err, context.Canceled) && !errors.Is(err, stream.ErrFenced) {
+			w.t.Errorf("%s ended: %v", p, err)
+		}
 	}
 }
 
@@ -290,5 +298,4 @@ func (w *world) addObservers() {
 			work: w.observe, commit: stream.Commit{Offset: stream.None},
 		})
 	}
-	w.topic(observed, 1)
 }

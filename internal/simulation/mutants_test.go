@@ -19,8 +19,6 @@ type mutant struct {
 	rule     string // that is broken
 	file     string
 	old, new string
-	// A second edit, where it takes two.
-	fileToo, oldToo, newToo string
 	// by is what notices, as arguments of go test; empty: the histories.
 	by string
 	// equivalent says why nothing that was promised breaks; empty: it does.

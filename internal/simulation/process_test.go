@@ -19,7 +19,7 @@ type role struct {
 	name      string
 	topic     *topic
 	partition int
-	work      func(*worker, context.Context, stream.Claim) error
+	work      func(context.Context, *worker, stream.Claim) error
 	since     int64 // offset before which there is nothing for it
 	commit    stream.Commit
 	holder    *worker   // nil while nobody is
@@ -53,7 +53,7 @@ func (w *world) begin(r *role) {
 		Committed: r.commit, Start: max(log.start, r.since), End: log.end(),
 		Log: &reader{worker: p, topic: r.topic, number: r.partition}, Offsets: committer{p},
 	}
-	go func() { p.ended <- r.work(p, ctx, claim) }()
+	go func() { p.ended <- r.work(ctx, p, claim) }()
 }
 
 // reap lets go of the processes that have ended, and fails if one had no reason
@@ -103,7 +103,7 @@ func (p *worker) remember(t *topic, records []stream.Record) {
 	for _, r := range records {
 		switch t {
 		case p.world.counts():
-			c := count(p.world.t, r)
+			c := p.world.count(r)
 			grow(fmt.Sprint(c.Window.End, c.Channel, c.Emoji), c.Count)
 		case p.world.partials():
 			if progress, err := wire.DecodeProgress(r.Value); err == nil && progress.Partial != nil {
@@ -112,7 +112,8 @@ func (p *worker) remember(t *topic, records []stream.Record) {
 			}
 		case p.world.topics[observed]:
 		default:
-			if s := swarm(p.world.t, r); p.role.topic == p.world.counts() {
+			if p.role.topic == p.world.counts() {
+				s := p.world.swarm(r)
 				grow(fmt.Sprint(t.name, s.Window.End, s.Channel), s.Total)
 			}
 		}
@@ -122,7 +123,8 @@ func (p *worker) remember(t *topic, records []stream.Record) {
 // addRoles lays the pipeline out.
 func (w *world) addRoles() {
 	names := wire.Topics{}
-	add := func(group string, t *topic, work func(*worker, context.Context, stream.Claim) error) {
+	w.topic(observed, 1)
+	add := func(group string, t *topic, work func(context.Context, *worker, stream.Claim) error) {
 		for i := range t.partitions {
 			w.roles = append(w.roles, &role{
 				name: fmt.Sprintf("%s/%d", group, i), topic: t, partition: i, work: work,
@@ -130,17 +132,17 @@ func (w *world) addRoles() {
 			})
 		}
 	}
-	add("combine", w.reactions(), func(p *worker, ctx context.Context, c stream.Claim) error {
+	add("combine", w.reactions(), func(ctx context.Context, p *worker, c stream.Claim) error {
 		return w.aggregator(p).Combine(ctx, c)
 	})
-	add("reduce", w.partials(), func(p *worker, ctx context.Context, c stream.Claim) error {
+	add("reduce", w.partials(), func(ctx context.Context, p *worker, c stream.Claim) error {
 		return w.aggregator(p).Reduce(ctx, c)
 	})
-	add("main", w.counts(), func(p *worker, ctx context.Context, c stream.Claim) error {
+	add("main", w.counts(), func(ctx context.Context, p *worker, c stream.Claim) error {
 		return publisher.New(w.publisher(p)).Main(ctx, c)
 	})
 	for _, cluster := range w.clusters() {
-		add(cluster, w.topic(names.Cluster(cluster), 1), func(p *worker, ctx context.Context, c stream.Claim) error {
+		add(cluster, w.topic(names.Cluster(cluster), 1), func(ctx context.Context, p *worker, c stream.Claim) error {
 			return publisher.New(w.publisher(p)).Cluster(ctx, cluster, c)
 		})
 	}
@@ -167,7 +169,7 @@ func (w *world) aggregator(p *worker) *aggregator.Aggregator {
 }
 
 // observe publishes for the check alone.
-func (w *world) observe(p *worker, ctx context.Context, c stream.Claim) error {
+func (w *world) observe(ctx context.Context, p *worker, c stream.Claim) error {
 	cfg := w.publisher(p)
 	cfg.Clusters = []string{observed}
 	return publisher.New(cfg).Main(ctx, c)

@@ -37,6 +37,7 @@ type world struct {
 	events   int
 	trace    bool
 	hash     uint64 // of all events
+	decoded  decoded
 
 	mu       sync.Mutex
 	requests []*request // that wait for the adversary
@@ -143,9 +144,8 @@ func (w *world) counts() *topic    { return w.topic(wire.Topics{}.Counts(), w.se
 // other, with anything between them. The last one tells the process.
 type request struct {
 	worker *worker
-	ctx    context.Context
-	what   string // unique among those of a worker that wait at a time
-	since  time.Time
+	gaveUp func() bool   // whether the process waits no more
+	what   string        // unique among those of a worker that wait at a time
 	until  time.Time     // when it is answered at the latest, if ready does not say so before; zero: at once
 	ready  func() bool   // whether there is something to answer; nil: yes
 	begin  func()        // what happens before the first step; may be nil
@@ -162,10 +162,10 @@ func (r *request) due(now time.Time) bool {
 
 // ask hands a request to the adversary and waits for its end, or for that of the
 // process.
-func (r *request) ask() error {
+func (r *request) ask(ctx context.Context) error {
 	w := r.worker.world
-	r.since, r.done = time.Now(), make(chan struct{})
-	if err := r.ctx.Err(); err != nil {
+	r.gaveUp, r.done = func() bool { return ctx.Err() != nil }, make(chan struct{})
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	w.mu.Lock()
@@ -174,8 +174,8 @@ func (r *request) ask() error {
 	select {
 	case <-r.done:
 		return nil
-	case <-r.ctx.Done():
-		return r.ctx.Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -198,7 +198,7 @@ func (w *world) waiting() []*request {
 	})
 	kept := w.requests[:0]
 	for _, r := range w.requests {
-		if r.ctx.Err() == nil {
+		if !r.gaveUp() {
 			kept = append(kept, r)
 			continue
 		}
@@ -284,7 +284,7 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	b := stream.Batch{Next: offset, SentAt: time.Now()}
 	var gone error
 	err := (&request{
-		worker: r.worker, ctx: ctx, what: fmt.Sprintf("fetch %s/%d", r.topic.name, r.number),
+		worker: r.worker, what: fmt.Sprintf("fetch %s/%d", r.topic.name, r.number),
 		until: time.Now().Add(max(wait, time.Millisecond)),
 		ready: func() bool { return offset < p.start || offset < p.end() },
 		steps: []func(){
@@ -293,7 +293,7 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 				w.event("  from %d: %d records, next %d of %d", offset, len(b.Records), b.Next, b.HighWatermark)
 			},
 		},
-	}).ask()
+	}).ask(ctx)
 	if err == nil {
 		err = gone
 	}
@@ -338,7 +338,7 @@ type writer struct {
 // between them, and each of them perhaps once more later.
 func (o writer) Write(ctx context.Context, number int, records []stream.Record) error {
 	w := o.worker.world
-	r := &request{worker: o.worker, ctx: ctx, what: fmt.Sprintf("write %s/%d", o.topic.name, number), onWay: true}
+	r := &request{worker: o.worker, what: fmt.Sprintf("write %s/%d", o.topic.name, number), onWay: true}
 	r.begin = func() {
 		o.worker.remember(o.topic, records)
 		for _, piece := range w.cut(records) {
@@ -351,7 +351,7 @@ func (o writer) Write(ctx context.Context, number int, records []stream.Record) 
 		}
 		r.steps = append(r.steps, func() {})
 	}
-	return r.ask()
+	return r.ask(ctx)
 }
 
 // cut divides records into the batches that they travel in.
@@ -378,7 +378,7 @@ func (o committer) Commit(ctx context.Context, c stream.Commit) error {
 	w, role := o.worker.world, o.worker.role
 	var fenced, stored bool
 	err := (&request{
-		worker: o.worker, ctx: ctx, what: "commit", onWay: true,
+		worker: o.worker, what: "commit", onWay: true,
 		steps: []func(){
 			func() {
 				if fenced = role.holder != o.worker && w.rng.IntN(4) > 0; !fenced {
@@ -391,7 +391,7 @@ func (o committer) Commit(ctx context.Context, c stream.Commit) error {
 			},
 			func() {},
 		},
-	}).ask()
+	}).ask(ctx)
 	if err == nil && fenced {
 		return fmt.Errorf("commit: %w", stream.ErrFenced)
 	}
