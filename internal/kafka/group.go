@@ -20,9 +20,13 @@ const (
 	groupBackoff   = 200 * time.Millisecond
 )
 
+// watchPartitions is the time between two looks at a topic's partitions.
+const watchPartitions = 2 * time.Second
+
 // Consume joins a consumer group and calls work for each partition of the topic
 // that is claimed for this process, each in a goroutine of its own, until ctx
-// ends (then it leaves the group and returns nil) or work fails.
+// ends (then it leaves the group and returns nil), work fails, or the topic gets
+// another number of partitions, which is an error.
 //
 // The context that work gets ends when the claim does. Work that returns
 // because of that, or with an error that wraps stream.ErrFenced, is called
@@ -48,9 +52,10 @@ func (c *Client) Consume(ctx context.Context, group, topic string, work func(con
 	}
 	m := &member{client: c, group: group, topic: topic, partitions: partitions, work: work}
 	ctx, m.stop = context.WithCancelCause(ctx)
-	defer m.stop(nil)
 	defer m.running.Wait()
+	defer m.stop(nil)
 	defer g.Close() // leaves the group and ends the generation's contexts
+	m.running.Go(func() { m.watch(ctx) })
 	for {
 		var gen *kafka.Generation
 		err := c.retry(ctx, func(ctx context.Context) (err error) {
@@ -84,6 +89,18 @@ type member struct {
 	work       func(context.Context, stream.Claim) error
 	stop       context.CancelCauseFunc
 	running    sync.WaitGroup
+}
+
+// watch ends Consume when the topic gets more partitions, or fewer: whoever
+// counts by their number would be wrong from then on.
+func (m *member) watch(ctx context.Context) {
+	for pause(ctx, watchPartitions) == nil {
+		if n, err := m.client.Partitions(ctx, m.topic); err == nil && n != m.partitions {
+			m.stop(fmt.Errorf("%s had %d partitions when this process began and has %d now: stop what writes to it, "+
+				"let what reads it finish, and start everything again", m.topic, m.partitions, n))
+			return
+		}
+	}
 }
 
 // start works on the partitions of a generation until it ends.
