@@ -2,13 +2,15 @@
 GOLANGCI_VERSION   := v2.15.0
 GORELEASER_VERSION := v2.16.0
 FUZZTIME           ?= 30s
+HISTORIES          ?= 10000
+MILLIONS           ?= 12
 
 TOOLS      := $(CURDIR)/.cache/bin
 GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
 
-.PHONY: help build test lint test-kafka test-kafka-client test-python fuzz bench cross release-check
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client test-python fuzz bench cross release-check
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -22,6 +24,15 @@ lint: $(GOLANGCI) ## The linters, the format, and the tests of the lint rules
 	$(GOLANGCI) run ./...
 	$(GOLANGCI) fmt --diff ./...
 	go test ./internal/house
+
+simulate: ## HISTORIES (default 10000) histories of failures of the counting, and of the way into the log
+	go test -count=1 -timeout 60m -run 'Histories$$' ./internal/simulation ./internal/kafka -histories $(HISTORIES)
+
+mutants: ## Break every rule of the promise, one at a time: a history or a test must notice
+	go test -count=1 -timeout 60m -run TestMutants ./internal/simulation -mutants
+
+test-long: ## A history of MILLIONS (default 12) of reactions, and a restart after it
+	EMOSTREAM_TEST_LONG=$(MILLIONS) go test -count=1 -timeout 60m -run LongHistory -v ./internal/e2e
 
 test-kafka: ## Tests on three Apache Kafka brokers (needs Java 17; Maven the first time)
 	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
