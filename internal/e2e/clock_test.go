@@ -20,7 +20,11 @@ import (
 // EMOSTREAM_TEST_CLOCK says, by giving the compiler another time.Now.
 func buildWrong(t *testing.T) (path string) {
 	t.Helper()
-	original := filepath.Join(runtime.GOROOT(), "src", "time", "time.go")
+	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	original := filepath.Join(strings.TrimSpace(string(root)), "src", "time", "time.go")
 	text, err := os.ReadFile(original)
 	if err != nil {
 		t.Fatal(err)
