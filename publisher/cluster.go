@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -18,7 +20,8 @@ import (
 const remember = 10 * time.Minute
 
 // Cluster copies the swarms of a cluster's topic to the topics of its subscriber
-// servers until ctx ends. Its errors are like Main's.
+// servers until ctx ends. Its errors are like Main's. It commits what all of them
+// have taken, so that whoever goes on from there sends the rest.
 func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Claim) error {
 	p.checkCommit(&claim)
 	ctx, cancel := context.WithCancel(ctx)
@@ -26,6 +29,7 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 	defer out.writing.Wait()
 	defer cancel()
 	position := max(claim.Committed.Offset, claim.Start)
+	committed := position
 	seen := newest{}
 	for {
 		b, err := claim.Log.Fetch(ctx, position, idle)
@@ -38,7 +42,7 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 			return err
 		}
 		p.metrics.lagging(claim, b)
-		var records []stream.Record
+		var records []stream.Record // with their offsets in the cluster's topic
 		for _, r := range b.Records {
 			s, err := wire.DecodeSwarm(r.Value)
 			if err != nil {
@@ -48,7 +52,7 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 			}
 			if seen.better(s) {
 				// Copied, because a write may go on beyond the next fetch.
-				records = append(records, stream.Record{Time: time.Now().UnixMilli(), Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value)})
+				records = append(records, stream.Record{Offset: r.Offset, Time: time.Now().UnixMilli(), Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value)})
 			}
 		}
 		if len(records) > 0 {
@@ -56,11 +60,12 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 				return fmt.Errorf("publish %s: %w", cluster, err)
 			}
 		}
-		if b.Next > position {
-			position = b.Next
-			if err := claim.Offsets.Commit(ctx, stream.Commit{Offset: position}); err != nil {
+		position = b.Next
+		if next := out.done(position); next > committed {
+			if err := claim.Offsets.Commit(ctx, stream.Commit{Offset: next}); err != nil {
 				return fmt.Errorf("publish %s: %w", cluster, err)
 			}
+			committed = next
 		}
 	}
 }
@@ -68,7 +73,7 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 // How much one server's topic that cannot be written to may cost.
 const (
 	hold          = 500 * time.Millisecond // the others, when a write to it takes longer
-	serverTimeout = 10 * time.Second       // until the write is given up
+	serverTimeout = 10 * time.Second       // until that is said, and the write begun anew
 	maxWaiting    = 1000                   // records that wait meanwhile
 )
 
@@ -86,7 +91,26 @@ type outlets struct {
 type outlet struct {
 	mu      sync.Mutex
 	busy    bool
+	writing int64 // offset of the first record under way, or -1
 	waiting []stream.Record
+}
+
+// servers are those that are written to now.
+func (o *outlets) servers() []roster.Entry {
+	return slices.DeleteFunc(o.p.cfg.Servers.All(), func(s roster.Entry) bool {
+		return s.Cluster != o.cluster || time.Since(s.Heard) > remember
+	})
+}
+
+// done is the offset before which no record has yet to be written, where all
+// before position were handed over.
+func (o *outlets) done(position int64) int64 {
+	for _, s := range o.servers() {
+		if out := o.byTopic[s.Topic]; out != nil {
+			position = min(position, out.oldest(position))
+		}
+	}
+	return position
 }
 
 // write hands records to every server of the cluster and waits until their
@@ -94,13 +118,10 @@ type outlet struct {
 // can, and the others do not wait for it again until then.
 func (o *outlets) write(ctx context.Context, records []stream.Record) error {
 	var begun []<-chan struct{}
-	for _, s := range o.p.cfg.Servers.All() {
-		if s.Cluster != o.cluster || time.Since(s.Heard) > remember {
-			continue
-		}
+	for _, s := range o.servers() {
 		out := o.byTopic[s.Topic]
 		if out == nil {
-			out = &outlet{}
+			out = &outlet{writing: -1}
 			o.byTopic[s.Topic] = out
 		}
 		if !out.add(records) {
@@ -135,27 +156,56 @@ func (o *outlet) add(records []stream.Record) (begin bool) {
 	return begin
 }
 
-// take returns all that waits; if nothing does, the outlet is idle.
-func (o *outlet) take() []stream.Record {
+// take returns all that waits, and with it what was taken before and not
+// written; if there is nothing, the outlet is idle.
+func (o *outlet) take(unwritten []stream.Record) []stream.Record {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	records := o.waiting
-	o.waiting, o.busy = nil, len(records) > 0
+	records := append(unwritten, o.waiting...)
+	records = records[max(0, len(records)-maxWaiting):]
+	o.waiting, o.busy, o.writing = nil, len(records) > 0, -1
+	if o.busy {
+		o.writing = records[0].Offset
+	}
 	return records
 }
 
+// oldest is the offset of the first record that is not written yet, or end if
+// there is none.
+func (o *outlet) oldest(end int64) int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	switch {
+	case o.writing >= 0:
+		return o.writing
+	case len(o.waiting) > 0:
+		return o.waiting[0].Offset
+	default:
+		return end
+	}
+}
+
 // empty writes what waits for a server, until nothing does. What its topic does
-// not take in time is given up.
+// not take in time is tried again together with what has come meanwhile, and what
+// it refuses for good is given up.
 func (o *outlets) empty(ctx context.Context, server, topic string, out *outlet) {
-	for records := out.take(); len(records) > 0; records = out.take() {
+	var unwritten []stream.Record
+	for records := out.take(nil); len(records) > 0; records = out.take(unwritten) {
 		err := func() error {
 			ctx, cancel := context.WithTimeout(ctx, serverTimeout)
 			defer cancel()
 			return o.p.cfg.Topic(topic).Write(ctx, 0, records)
 		}()
-		if err != nil && !errors.Is(err, context.Canceled) {
+		if ctx.Err() != nil {
+			return // and remains undone
+		}
+		unwritten = nil
+		if err != nil {
 			o.p.metrics.failed.Inc()
 			o.p.cfg.Logger.Warn("a subscriber server's topic cannot be written to", "server", server, "error", err)
+			if errors.Is(err, context.DeadlineExceeded) {
+				unwritten = records
+			}
 		}
 	}
 }

@@ -178,13 +178,71 @@ func TestClusterLeavesBehindWhoCannotBeWrittenTo(t *testing.T) {
 	})
 }
 
+// What a server's topic has not taken is not committed: the next holder of the
+// claim sends it again, to all.
+func TestClusterLeavesToTheNextWhatIsNotWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, "sub1", "sub2")
+		stop := c.copies(t)
+		put(t, c.get("cluster_1"), swarm(2000, "main", 1))
+		until(100)
+		stuck := make(chan struct{})
+		c.get("sub_1").stuck = stuck
+		put(t, c.get("cluster_1"), swarm(4000, "main", 1))
+		until(1000)
+		put(t, c.get("cluster_1"), swarm(6000, "main", 1))
+		until(15_000) // longer than one write may take
+		if n := len(c.get("cluster_1").commits); n != 1 {
+			t.Errorf("%d commits, want the one of the first swarm", n)
+		}
+		stop()
+		close(stuck)
+		stop = c.copies(t)
+		until(15_001)
+		for topic, want := range map[string][]string{
+			"sub_1": {"at 0: 2000 main 1", "at 15000: 4000 main 1", "at 15000: 6000 main 1"},
+			"sub_2": {"at 0: 2000 main 1", "at 100: 4000 main 1", "at 1000: 6000 main 1", "at 15000: 4000 main 1", "at 15000: 6000 main 1"},
+		} {
+			if diff := cmp.Diff(want, swarms(t, c.get(topic))); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", topic, diff)
+			}
+		}
+		put(t, c.get("cluster_1"), swarm(8000, "main", 1))
+		until(15_002)
+		stop()
+		commits := c.get("cluster_1").commits
+		if last := commits[len(commits)-1]; last.Offset != 4 {
+			t.Errorf("the last commit is %+v, want all", last)
+		}
+	})
+}
+
+// What a topic takes late is not given up.
+func TestClusterGoesOnTrying(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCluster(t, "sub1")
+		c.get("sub_1").stuck = make(chan struct{})
+		stop := c.copies(t)
+		put(t, c.get("cluster_1"), swarm(2000, "main", 1))
+		until(25_000)
+		put(t, c.get("cluster_1"), swarm(4000, "main", 1))
+		until(29_000)
+		close(c.get("sub_1").stuck)
+		until(31_000)
+		if diff := cmp.Diff([]string{"at 0: 2000 main 1", "at 25000: 4000 main 1"}, swarms(t, c.get("sub_1"))); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+		stop()
+	})
+}
+
 // What a topic does not take for long is given up, the oldest first.
 func TestClusterGivesUpWhatIsTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, "sub1")
 		c.get("sub_1").stuck = make(chan struct{})
 		stop := c.copies(t)
-		put(t, c.get("cluster_1"), swarm(2000, "main", 1)) // given up after 10 s
+		put(t, c.get("cluster_1"), swarm(2000, "main", 1)) // begun anew after 10 s
 		until(5000)
 		var many []stream.Record
 		for i := range int64(1500) { // of which 1000 wait
@@ -217,7 +275,8 @@ func TestClusterStopsWhileAServerHoldsItUp(t *testing.T) {
 				c := newCluster(t, "sub1")
 				stuck := c.get("sub_1")
 				stuck.stuck, stuck.linger = make(chan struct{}), 7*time.Millisecond
-				put(t, c.get("cluster_1"), swarm(2000, "main", 1))
+				// The first one is nobody's, so that there is something to commit.
+				put(t, c.get("cluster_1"), stream.Record{Value: []byte("junk")}, swarm(2000, "main", 1))
 				c.get("cluster_1").fault = tt.fault
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()

@@ -3,20 +3,19 @@ package kafkatest
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/emostream/emostream/internal/process"
 )
 
-// broker is one Java process. Its fields are guarded by the cluster's lock; exited is closed by the goroutine that
-// waits for the process, after err was set.
+// broker is one Java process. Its fields are guarded by the cluster's lock.
 type broker struct {
 	id         int
 	addr       string // where clients reach it
@@ -24,9 +23,7 @@ type broker struct {
 	dir        string // its data; the log and server.properties lie beside it
 	java, libs string
 
-	process *os.Process // nil before the first launch
-	exited  chan struct{}
-	err     error // why the process ended
+	process *process.Process // nil before the first launch
 }
 
 // clusterProperties are the lines of server.properties that all brokers share.
@@ -87,7 +84,7 @@ func (b *broker) format(ctx context.Context, clusterID string, shared map[string
 		return fmt.Errorf("configure broker %d: %w", b.id, err)
 	}
 	tool := b.command(ctx, "kafka.tools.StorageTool", "format", "--cluster-id", clusterID, "--config", b.file(".properties"))
-	if out, err := tool.CombinedOutput(); err != nil {
+	if out, err := process.Output(tool); err != nil {
 		return fmt.Errorf("format the data of broker %d: %w\n%s", b.id, err, out)
 	}
 	return nil
@@ -102,58 +99,24 @@ func (b *broker) launch(ctx context.Context) error {
 	defer log.Close()
 	cmd := b.command(context.WithoutCancel(ctx), "kafka.Kafka", b.file(".properties"))
 	cmd.Stdout, cmd.Stderr = log, log
-	started, exited := make(chan error), make(chan struct{})
-	go func() {
-		// Linux ends the process with the thread that started it, so this one stays with it until it has ended.
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			b.err = cmd.Wait()
-			close(exited)
-		}
-	}()
-	if err := <-started; err != nil {
+	if b.process, err = process.Start(cmd); err != nil {
 		return fmt.Errorf("start broker %d: %w", b.id, err)
 	}
-	b.process, b.exited = cmd.Process, exited
 	return nil
 }
 
 // running tells whether the process was started and has not ended.
-func (b *broker) running() bool {
-	if b.process == nil {
-		return false
-	}
-	select {
-	case <-b.exited:
-		return false
-	default:
-		return true
-	}
-}
-
-// kill ends the process and waits for its end.
-func (b *broker) kill() error {
-	if err := b.process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("kill broker %d: %w", b.id, err)
-	}
-	<-b.exited
-	return nil
-}
+func (b *broker) running() bool { return b.process != nil && b.process.Running() }
 
 // command is one of Kafka's programs in a Java process that is quick to start and small, since several share a
 // machine with the tests.
 func (b *broker) command(ctx context.Context, class string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, b.java, append([]string{
+	return exec.CommandContext(ctx, b.java, append([]string{
 		"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 		"-Dorg.slf4j.simpleLogger.showDateTime=true",
 		"-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 		"-cp", filepath.Join(b.libs, "*"), class,
 	}, args...)...)
-	leash(cmd)
-	return cmd
 }
 
 // file is the path of one of the broker's files beside its data.
@@ -166,11 +129,11 @@ func (b *broker) died() error {
 	const tail = 3000
 	log, err := os.ReadFile(b.file(".log"))
 	if err != nil {
-		return fmt.Errorf("broker %d ended (%w) and left no log: %w", b.id, b.err, err)
+		return fmt.Errorf("broker %d ended (%w) and left no log: %w", b.id, b.process.Err(), err)
 	}
 	if len(log) > tail {
 		log = log[len(log)-tail:]
 		log = log[bytes.IndexByte(log, '\n')+1:]
 	}
-	return fmt.Errorf("broker %d ended (%w); the end of its log:\n%s", b.id, b.err, log)
+	return fmt.Errorf("broker %d ended (%w); the end of its log:\n%s", b.id, b.process.Err(), log)
 }

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+
+	"github.com/emostream/emostream/internal/process"
 )
 
 // libsVariable names the folder of Kafka's jars, for machines that have them already or share them.
@@ -98,8 +100,7 @@ func fetch(ctx context.Context, dir string) error {
 	libs := filepath.Join(temp, "libs")
 	cmd := exec.CommandContext(ctx, mvn, "--batch-mode", "--quiet", "--no-transfer-progress", "--file",
 		filepath.Join(temp, "pom.xml"), "dependency:copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory="+libs)
-	leash(cmd)
-	if out, err := cmd.CombinedOutput(); err != nil {
+	if out, err := process.Output(cmd); err != nil {
 		return fmt.Errorf("mvn: %w\n%s", err, out)
 	}
 	if err := os.Rename(libs, dir); err != nil && !complete(dir) {

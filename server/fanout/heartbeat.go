@@ -29,14 +29,24 @@ func (s *Server) announce(ctx context.Context) error {
 		}
 		// Of two that began at once, the one that began later gives way; only a
 		// heartbeat that follows ours tells that a rival is there. Under our own
-		// URL it may still be the last one of who left the port to us, and means
-		// a proxy if others follow.
+		// URL it may still be a last one of who left the port to us, which a
+		// broker that stood still has just taken in: one that was sent since then
+		// means a proxy.
 		r, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now())
-		alive := ok && r.Heard.After(since) && (r.URL != s.cfg.URL || r.Heard.After(since.Add(2*roster.Heartbeat)))
+		alive := ok && r.Heard.After(since) && (r.URL != s.cfg.URL || sent(r).After(since.Add(2*roster.Heartbeat)))
 		if alive && r.StartedAt+r.Instance < s.startedAt()+s.instance {
 			return s.taken(r)
 		}
 	}
+}
+
+// sent is when a heartbeat was sent by its sender's clock; when it was heard, if
+// it does not say so.
+func sent(e roster.Entry) time.Time {
+	if t, err := time.Parse(wire.TimeFormat, e.Time); err == nil {
+		return t
+	}
+	return e.Heard
 }
 
 func (s *Server) startedAt() string { return s.started.UTC().Format(wire.TimeFormat) }

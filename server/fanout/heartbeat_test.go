@@ -80,6 +80,7 @@ func TestClaim(t *testing.T) {
 		state  string        // that he last told
 		ago    time.Duration // when he was last heard of before we start, and 300 ms
 		beats  int           // how often he is heard of afterwards, every second
+		stale  bool          // those beats were sent before we started
 		begins time.Duration // when our own first heartbeat comes
 		fails  time.Duration // when we give up
 	}{
@@ -90,7 +91,8 @@ func TestClaim(t *testing.T) {
 		"killed a while ago":                      {url: "http://other", state: wire.StateServing, ago: 4 * time.Second, begins: 2500 * time.Millisecond, fails: never},
 		"the owner lives":                         {url: "http://other", state: wire.StateServing, beats: 100, begins: never, fails: 2500 * time.Millisecond},
 		"the owner lives behind the same address": {url: "http://emo", state: wire.StateServing, beats: 100, fails: 3 * time.Second},
-		"the owner drains and is not heard again": {url: "http://other", state: wire.StateDraining, begins: 2500 * time.Millisecond, fails: never},
+		"the owner was killed, same address, and his last heartbeats come late": {url: "http://emo", state: wire.StateServing, beats: 5, stale: true, fails: never},
+		"the owner drains and is not heard again":                               {url: "http://other", state: wire.StateDraining, begins: 2500 * time.Millisecond, fails: never},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -105,7 +107,12 @@ func TestClaim(t *testing.T) {
 				go func() {
 					<-time.After(700 * time.Millisecond)
 					for range tt.beats {
-						servers.hear(owner(tt.url, tt.state))
+						beat := owner(tt.url, tt.state)
+						beat.Time = time.Now().UTC().Format(wire.TimeFormat)
+						if tt.stale {
+							beat.Time = start.Add(-time.Second).UTC().Format(wire.TimeFormat)
+						}
+						servers.hear(beat)
 						select {
 						case <-time.After(time.Second):
 						case <-ctx.Done():

@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/kafkatest"
+	"github.com/emostream/emostream/internal/process"
 )
 
 // Exit codes of its own; the command's are passed on.
@@ -118,7 +119,7 @@ func execute(ctx context.Context, command, env []string) (int, error) {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	err := kafkatest.Run(cmd)
+	err := process.Run(cmd)
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -1,0 +1,200 @@
+// Package audit is the referee: it checks the promise that every reaction in
+// emoji-topic is counted in emoji-aggregated exactly once, by reading both and
+// comparing. It shares no code with the aggregator: the rule that gives each
+// reaction its window is written down here a second time (rule.go), and what the
+// aggregator tells of itself, but for its settings, is not believed.
+//
+// # What is compared
+//
+// For each window, channel and emoji the number of reactions that the log holds
+// with the greatest count that was written. Too few is lost, too many is doubled.
+// Where the settings are not known, as when a Spark job counts and decides
+// windows in its own way, only the sums over all windows are compared, by
+// channel and emoji: a loss in one window can then hide behind a doubling in
+// another.
+//
+// # Why it is right while reactions flow
+//
+// Neither topic stands still while the other is read, so that two numbers of
+// different moments are compared. Two rules make the comparison sound.
+//
+// Doubled is sure when the counts are read first and the log afterwards, each to
+// its end: a count was made of reactions that were in the log before it was
+// written, so all of them are in what is read afterwards. Whatever was counted
+// and is not there was never there. Reactions that come meanwhile only raise the
+// log's number. They can hide a doubling, until they are counted themselves.
+//
+// Lost is sure for what was in the log at some moment P, once the counts are
+// read so long after P that all of it should have been counted: that is what the
+// caller's patience is for. Reactions after P owe nothing yet; but when they are
+// counted they can stand in for a lost one of the same window, channel and emoji.
+// So a window is not called good because its counts have reached what was owed,
+// but only when, in one comparison, they were all that the log held then. A
+// window that has ended soon gets no more reactions, and comes to that. One that
+// never does within the patience is undecided, and the report says so.
+//
+// Windows that have not ended by P owe nothing. Wait lets the newest window that
+// the log holds at the start end before it takes P, so that every reaction of
+// the start is owed; Check does not wait, and leaves the open windows out.
+//
+// A loss and a doubling of the same emoji in the same window and channel cancel
+// out: no comparison of sums can tell them apart from good counts.
+//
+// # What retention takes
+//
+// Where records at the beginning of either topic are gone, the windows that they
+// may have been in are left out, and the report says how many. See Ledger.cut for
+// the bound and why it holds.
+package audit
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Config says what to audit. Client is the only field that must be set.
+type Config struct {
+	Client *kafka.Client
+	// Topics are the names of the installation's topics.
+	Topics wire.Topics
+	// Window and Lateness are the settings of the aggregator. Default: what the
+	// last mark in emoji-partials says. If only one is given and there is no mark,
+	// the other is 2 s or 10 s.
+	Window, Lateness time.Duration
+	// Stall is how long the brokers may go without an answer, or without a record
+	// that they should have, before the audit gives up; default 15 s.
+	Stall time.Duration
+	// Progress, if set, is called after every piece of work.
+	Progress func(Progress)
+}
+
+func (c Config) withDefaults() Config {
+	if c.Stall == 0 {
+		c.Stall = 15 * time.Second
+	}
+	if c.Progress == nil {
+		c.Progress = func(Progress) {}
+	}
+	return c
+}
+
+// Progress is how far an audit has got.
+type Progress struct {
+	Read  int64     // records read so far, of all topics
+	Known int64     // records there were when the reading began
+	Until time.Time // if set: what is waited for is the end of the open window, which is then
+	Apart int64     // reactions by which log and counts differed when they were last compared
+}
+
+// MissingError says which topics do not exist.
+type MissingError struct{ Topics []string }
+
+func (e *MissingError) Error() string {
+	if len(e.Topics) == 1 {
+		return fmt.Sprintf("topic %s does not exist", e.Topics[0])
+	}
+	return fmt.Sprintf("topics %s do not exist", strings.Join(e.Topics, " and "))
+}
+
+const (
+	// settle is how long after its end a window may be incomplete without being
+	// behind: the combiners' grace, the reducers' patience, and the way.
+	settle = time.Second
+	// poll is the time between two looks at a counting that is waited for.
+	poll = 200 * time.Millisecond
+)
+
+// Check compares once, without waiting: what the counting is behind with, of
+// windows that ended a second ago or more, is reported as lost.
+func Check(ctx context.Context, cfg Config) (Report, error) {
+	return run(ctx, cfg, 0)
+}
+
+// Wait lets the window that is open end, at most a window and the lateness after
+// the call, and then compares until all reactions that were there are found
+// counted, or patience has run out. With a patience of zero it is Check.
+func Wait(ctx context.Context, cfg Config, patience time.Duration) (Report, error) {
+	return run(ctx, cfg, patience)
+}
+
+func run(ctx context.Context, cfg Config, patience time.Duration) (Report, error) {
+	a, err := open(ctx, cfg.withDefaults())
+	if err != nil {
+		return Report{}, err
+	}
+	if err := a.readLog(ctx); err != nil {
+		return Report{}, err
+	}
+	due := time.Now().Add(-settle).UnixMilli()
+	if patience > 0 && a.ledger.byWindow() {
+		if due, err = a.windowEnd(ctx); err != nil {
+			return Report{}, err
+		}
+	}
+	a.ledger.Owe(due)
+	if err := a.compareUntil(ctx, time.Now().Add(patience)); err != nil {
+		return Report{}, err
+	}
+	r := a.ledger.Report()
+	r.Source = a.source
+	return r, nil
+}
+
+// windowEnd waits until the newest window of the log should have been counted,
+// reads on, and returns the window's end. A record whose time is too far ahead is
+// not waited for.
+func (a *audit) windowEnd(ctx context.Context) (int64, error) {
+	s := a.ledger.settings
+	due := min(a.ledger.Newest(), time.Now().UnixMilli()+s.WindowMS+s.LatenessMS)
+	over := time.UnixMilli(due).Add(settle)
+	if due == Never || time.Until(over) <= 0 {
+		return due, nil
+	}
+	a.progress.Until = over
+	a.tell()
+	defer func() { a.progress.Until = time.Time{} }()
+	if err := pause(ctx, time.Until(over)); err != nil {
+		return due, err
+	}
+	return due, a.readLog(ctx)
+}
+
+// compareUntil compares until all is well, or it began to read the counts after
+// the deadline. What seems to be doubled gets the same time: a leader that has
+// just taken over may have hidden the log's last records.
+func (a *audit) compareUntil(ctx context.Context, deadline time.Time) error {
+	for {
+		last := !time.Now().Before(deadline)
+		if err := a.readCounts(ctx); err != nil {
+			return err
+		}
+		if err := a.readLog(ctx); err != nil {
+			return err
+		}
+		a.progress.Apart = a.ledger.Compare()
+		if a.progress.Apart == 0 || last {
+			return nil
+		}
+		a.tell()
+		if err := pause(ctx, min(poll, time.Until(deadline))); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

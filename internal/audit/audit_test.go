@@ -1,0 +1,156 @@
+package audit_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// installation is the topics of an installation on an embedded broker.
+type installation struct {
+	t      *testing.T
+	client *kafka.Client
+	names  wire.Topics
+}
+
+// install starts a broker and makes the topics, emoji-topic with two partitions.
+func install(t *testing.T) *installation {
+	t.Helper()
+	b, err := broker.Open(broker.Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	c, err := kafka.Open(kafka.Config{Brokers: []string{b.Addr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	in := &installation{t, c, wire.Topics{Prefix: "audited."}}
+	layout := kafka.Layout{Names: in.names, Reactions: 2, Counts: 2, Partials: 2}
+	if _, err := c.EnsureTopics(in.within(), layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic()); err != nil {
+		t.Fatal(err)
+	}
+	return in
+}
+
+// within is a context that ends with the test, or when it takes too long.
+func (in *installation) within() context.Context {
+	ctx, cancel := context.WithTimeout(in.t.Context(), time.Minute)
+	in.t.Cleanup(cancel)
+	return ctx
+}
+
+func (in *installation) write(topic string, partition int, records ...stream.Record) {
+	in.t.Helper()
+	if err := in.client.Writer(topic).Write(in.within(), partition, records); err != nil {
+		in.t.Fatal(err)
+	}
+}
+
+// mark writes to a partition of emoji-partials what a combiner does.
+func (in *installation) mark(partition int, at int64, s wire.Settings) {
+	in.t.Helper()
+	m := wire.Mark{Version: wire.FormatVersion, Partitions: 2, Reducers: 2, Settings: s}
+	in.write(in.names.Partials(), partition, stream.Record{Time: at, Value: wire.Progress{Mark: &m}.Encode()})
+}
+
+func (in *installation) config() audit.Config {
+	return audit.Config{Client: in.client, Topics: in.names}
+}
+
+func (in *installation) check() audit.Report {
+	in.t.Helper()
+	r, err := audit.Check(in.within(), in.config())
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	addsUp(in.t, r)
+	return r
+}
+
+// counted writes three reactions of two windows, and their counts.
+func (in *installation) counted() {
+	in.t.Helper()
+	in.mark(1, base, twos)
+	in.write(in.names.Reactions(), 0, tap(base, "🔥", ""), tap(base+2000, "🔥", ""))
+	in.write(in.names.Reactions(), 1, tap(base+1, "🔥", ""))
+	in.write(in.names.Counts(), 0, count(base+2000, "🔥", 2, base+2150, ""))
+	in.write(in.names.Counts(), 1, count(base+4000, "🔥", 1, base+4100, ""))
+}
+
+func TestCheck(t *testing.T) {
+	in := install(t)
+	in.counted()
+	r := in.check()
+	if got, want := sums(r), "agree: 3 reactions, 3 counted, 0 lost, 0 doubled, 0 open, 0 left out; windows: 2 compared, 0 open, 0 left out, 0 undecided"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if r.Compared != audit.ByWindow || r.Source != "emoji-partials" || r.Settings != twos {
+		t.Errorf("compared %s by the settings %v from %s", r.Compared, r.Settings, r.Source)
+	}
+	if want := (audit.Delay{Window: window(base + 2000), Channel: "main", MS: 150}); r.Latest == nil || *r.Latest != want {
+		t.Errorf("latest is %+v, want %+v", r.Latest, want)
+	}
+
+	in.write(in.names.Reactions(), 1, tap(base+2, "🎉", ""))
+	in.write(in.names.Counts(), 0, count(base+4000, "🔥", 3, base+4200, ""))
+	r = in.check()
+	want := []audit.Difference{
+		{Window: window(base + 2000), Channel: "main", Emoji: "🎉", Log: 1},
+		{Window: window(base + 4000), Channel: "main", Emoji: "🔥", Log: 1, Counted: 3},
+	}
+	if r.Verdict != audit.Differ || r.Lost != 1 || r.Doubled != 2 || !slices.Equal(r.Differences, want) {
+		t.Errorf("a planted loss and a planted doubling: %+v", r)
+	}
+}
+
+// Wait waits for a counting that is behind, as long as the patience lasts.
+func TestWait(t *testing.T) {
+	in := install(t)
+	in.counted()
+	in.write(in.names.Reactions(), 0, tap(base+2001, "💖", ""))
+	cfg := in.config()
+	behind := false
+	cfg.Progress = func(p audit.Progress) {
+		if p.Apart == 1 && !behind {
+			behind = true
+			in.write(in.names.Counts(), 1, count(base+4000, "💖", 1, base+9000, ""))
+		}
+	}
+	r, err := audit.Wait(in.within(), cfg, time.Minute)
+	if err != nil || r.Verdict != audit.Agree || r.Counted != 4 || !behind {
+		t.Errorf("it was behind: %v, %+v, %v", behind, r, err)
+	}
+	if r.Latest == nil || r.Latest.MS != 5000 {
+		t.Errorf("latest is %+v, want one of 5 s", r.Latest)
+	}
+
+	in.write(in.names.Reactions(), 0, tap(base+2002, "💖", ""))
+	r, err = audit.Wait(in.within(), in.config(), 300*time.Millisecond)
+	if err != nil || r.Verdict != audit.Differ || r.Lost != 1 {
+		t.Errorf("one is never counted: %+v, %v", r, err)
+	}
+}
+
+func TestTopicsThatAreMissing(t *testing.T) {
+	in := install(t)
+	in.names.Prefix = "other."
+	_, err := audit.Check(in.within(), in.config())
+	missing := (*audit.MissingError)(nil)
+	if !errors.As(err, &missing) || !slices.Equal(missing.Topics, []string{"other.emoji-topic", "other.emoji-aggregated"}) {
+		t.Fatalf("Check = %v", err)
+	}
+	if want := "topics other.emoji-topic and other.emoji-aggregated do not exist"; !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %q", err, want)
+	}
+}

@@ -1,0 +1,43 @@
+//go:build unix
+
+package process
+
+import (
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// Pausable says whether processes can be paused here, and asked to stop.
+const Pausable = true
+
+// Pause stops the process where it is (SIGSTOP). It keeps its connections, and
+// everybody waits for its answers, until Resume.
+func (p *Process) Pause() error { return p.signal("pause", syscall.SIGSTOP) }
+
+// Resume lets a paused process go on (SIGCONT), unaware that time has passed.
+func (p *Process) Resume() error { return p.signal("resume", syscall.SIGCONT) }
+
+// Terminate asks the process to stop in order (SIGTERM), and does not wait.
+func (p *Process) Terminate() error { return p.signal("terminate", syscall.SIGTERM) }
+
+// Dump makes a Go program say on its stderr what each of its goroutines does,
+// and exit (SIGQUIT).
+func (p *Process) Dump() error { return p.signal("dump", syscall.SIGQUIT) }
+
+func (p *Process) signal(what string, s syscall.Signal) error {
+	if err := p.os.Signal(s); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
+}
+
+// interrupt sends the whole group of a leashed process what Ctrl-C would.
+func interrupt(p *os.Process) error {
+	return syscall.Kill(-p.Pid, syscall.SIGINT)
+}
+
+// killGroup ends what is left of the group of a leashed process that has ended itself.
+func killGroup(p *os.Process) {
+	_ = syscall.Kill(-p.Pid, syscall.SIGKILL) // none left is the usual case, and an error
+}
