@@ -265,7 +265,7 @@ func mutants() []mutant {
 		},
 		{
 			rule: "copies are committed when they are written", file: copies,
-			old: "if len(records) > 0 {\n\t\t\tif err", new: "if len(records) > 1000 {\n\t\t\tif err",
+			old: "if next := out.done(position); next > committed {", new: "if next := position; next > committed {",
 		},
 	}
 }
