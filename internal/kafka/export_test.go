@@ -18,3 +18,11 @@ func (p *Producer) Waiting() int {
 func (c *Client) ProduceAs(ctx context.Context, topic string, records []stream.Record, id int64, epoch int16, sequence int32) error {
 	return c.produce(ctx, topic, 0, encode(records, producerID{id, epoch}, sequence))
 }
+
+// Decoder takes record batches apart as a reader does.
+type Decoder struct{ d decoder }
+
+// Decode is what a reader makes of an answer to a fetch from offset on.
+func (d *Decoder) Decode(batches []byte, offset int64) (records []stream.Record, next int64, err error) {
+	return d.d.decode(batches, offset)
+}
