@@ -12,7 +12,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// minEmission is the least time between two emissions of what grows.
+// minEmission is the least time between two emissions of what grows, and between
+// any two while there is a backlog.
 const minEmission = 100 * time.Millisecond
 
 // Combiner counts one partition of emoji-topic: records in, partials and marks
