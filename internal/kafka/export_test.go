@@ -47,3 +47,11 @@ func (b modelBrokers) producerID(ctx context.Context) (producerID, error) {
 	id, err := b.m.ProducerID(ctx)
 	return producerID{id: id}, err
 }
+
+// Decoder takes record batches apart as a reader does.
+type Decoder struct{ d decoder }
+
+// Decode is what a reader makes of an answer to a fetch from offset on.
+func (d *Decoder) Decode(batches []byte, offset int64) (records []stream.Record, next int64, err error) {
+	return d.d.decode(batches, offset)
+}
