@@ -4,13 +4,16 @@ GORELEASER_VERSION := v2.16.0
 FUZZTIME           ?= 30s
 HISTORIES          ?= 10000
 MILLIONS           ?= 12
+DURATION           ?= 45s
+BROKER             ?= embedded kafka
+REPETITIONS        ?= 3
 
 TOOLS      := $(CURDIR)/.cache/bin
 GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client test-python fuzz bench cross release-check
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench cross release-check
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -41,6 +44,18 @@ test-kafka: ## Tests on three Apache Kafka brokers (needs Java 17; Maven the fir
 test-kafka-client: ## The tests of internal/kafka on three Apache Kafka brokers, too
 	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
 	$(TOOLS)/kafkatest -brokers 3 -- go test -count=1 -timeout 20m ./internal/kafka
+
+chaos: build ## Kill, pause and restart real processes for DURATION (default 45s), on BROKER=embedded or kafka (default both)
+	go build -o $(TOOLS)/chaos ./internal/chaos/cmd/chaos
+	@set -e; for broker in $(BROKER); do \
+		$(TOOLS)/chaos -program bin/emostream -broker $$broker -duration $(DURATION) $(if $(SEED),-seed $(SEED)); \
+	done
+
+recovery: build ## How late windows are when copies of aggregate come and go (REPETITIONS of each, default 3; BROKER as above)
+	go build -o $(TOOLS)/chaos ./internal/chaos/cmd/chaos
+	@set -e; for broker in $(BROKER); do \
+		$(TOOLS)/chaos -program bin/emostream -broker $$broker -scenario recovery -repetitions $(REPETITIONS); \
+	done
 
 test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system (needs Python 3)
 	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run Python ./internal/e2e

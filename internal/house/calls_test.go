@@ -25,12 +25,16 @@ func TestForbiddenCallsAreReported(t *testing.T) {
 		{"cmd/emostream/main.go", exit, ""},
 		{"internal/kafkatest/x.go", exit, "os.Exit"},
 		{"internal/kafkatest/cmd/kafkatest/main.go", exit, ""},
+		{"internal/chaos/x.go", exit, "os.Exit"},
+		{"internal/chaos/cmd/chaos/main.go", exit, ""},
 		{"internal/emoji/gen/main.go", exit, ""},
 		{"internal/e2e/x_test.go", exit, ""},
 
 		{"internal/httpserve/x.go", env, "os.Getenv"},
 		{"cmd/emostream/x.go", env, ""},
 		{"internal/kafkatest/x.go", env, ""},
+		{"internal/chaos/x.go", env, "os.Getenv"},
+		{"internal/chaos/cmd/chaos/x.go", env, ""},
 		{"internal/e2e/x_test.go", env, ""},
 
 		{"tui/x.go", stdout, "os.Stdout"},

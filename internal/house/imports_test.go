@@ -57,6 +57,7 @@ func TestForbiddenImportsAreReported(t *testing.T) {
 		{"internal/kafka/x.go", []string{kafkaGo, kafkaGo + "/protocol", "github.com/twmb/franz-go/pkg/kmsg"}, ""},
 		{"internal/kafkatest/x.go", []string{kafkaGo}, ""},
 		{"internal/e2e/x_test.go", []string{kafkaGo, "github.com/twmb/franz-go/pkg/kmsg"}, ""},
+		{"internal/chaos/x.go", []string{kafkaGo, "github.com/twmb/franz-go/pkg/kmsg"}, "one-kafka"},
 		{"server/ingest/x.go", []string{kafkaGo, kafkaGo + "/protocol", "github.com/twmb/franz-go/pkg/kgo"}, "one-kafka"},
 		{"aggregator/x.go", []string{kafkaGo, "github.com/twmb/franz-go/pkg/kmsg"}, "one-kafka"},
 		{"publisher/x.go", []string{kafkaGo, "github.com/twmb/franz-go/pkg/kmsg"}, "one-kafka"},
@@ -80,6 +81,8 @@ func TestForbiddenImportsAreReported(t *testing.T) {
 		{"internal/broker/x.go", []string{"flag", "os/signal", "github.com/spf13/cobra"}, "one-command-line"},
 		{"tui/x.go", []string{"flag", "os/signal", "github.com/spf13/cobra", "charm.land/fang/v2"}, "one-command-line"},
 		{"internal/kafkatest/cmd/kafkatest/x.go", []string{"flag", "os/signal"}, ""},
+		{"internal/chaos/x.go", []string{"flag", "os/signal"}, "one-command-line"},
+		{"internal/chaos/cmd/chaos/x.go", []string{"flag", "os/signal"}, ""},
 		{"internal/emoji/gen/x.go", []string{"flag"}, ""},
 		{"tui/x_test.go", []string{"flag"}, ""},
 

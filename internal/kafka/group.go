@@ -18,6 +18,7 @@ const (
 	groupSession   = 6 * time.Second
 	groupHeartbeat = 500 * time.Millisecond
 	groupBackoff   = 200 * time.Millisecond
+	groupLeave     = 2 * time.Second // the most that leaving a group may take longer
 )
 
 // watchPartitions is the time between two looks at a topic's partitions.
@@ -52,10 +53,15 @@ func (c *Client) Consume(ctx context.Context, group, topic string, work func(con
 	}
 	m := &member{client: c, group: group, topic: topic, partitions: partitions, work: work}
 	ctx, m.stop = context.WithCancelCause(ctx)
-	defer m.running.Wait()
 	defer m.stop(nil)
-	defer g.Close() // leaves the group and ends the generation's contexts
-	m.running.Go(func() { m.watch(ctx) })
+	defer m.running.Wait()
+	defer func() {
+		_ = g.Close() // leaves the group and ends the generation's contexts; never fails
+		m.leave(ctx)
+	}()
+	watching, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	m.running.Go(func() { m.watch(watching) })
 	for {
 		var gen *kafka.Generation
 		err := c.retry(ctx, func(ctx context.Context) (err error) {
@@ -68,6 +74,7 @@ func (c *Client) Consume(ctx context.Context, group, topic string, work func(con
 		if err != nil {
 			return fmt.Errorf("join group %s: %w", group, err)
 		}
+		m.id = gen.MemberID
 		m.start(ctx, gen)
 	}
 }
@@ -89,6 +96,7 @@ type member struct {
 	work       func(context.Context, stream.Claim) error
 	stop       context.CancelCauseFunc
 	running    sync.WaitGroup
+	id         string // in the latest generation; empty before the first
 }
 
 // watch ends Consume when the topic gets more partitions, or fewer: whoever
@@ -103,7 +111,32 @@ func (m *member) watch(ctx context.Context) {
 	}
 }
 
-// start works on the partitions of a generation until it ends.
+// leave takes the member out of the group, in which a ConsumerGroup that is
+// closed in the middle of a rebalance leaves it: the others would wait for it
+// until its session ends.
+func (m *member) leave(ctx context.Context) {
+	if m.id == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupLeave)
+	defer cancel()
+	res, err := m.client.api.LeaveGroup(ctx, &kafka.LeaveGroupRequest{
+		GroupID: m.group, Members: []kafka.LeaveGroupRequestMember{{ID: m.id}},
+	})
+	if err == nil {
+		err = res.Error
+		for _, r := range res.Members {
+			err = errors.Join(err, r.Error)
+		}
+	}
+	if err != nil && !errors.Is(err, kafka.UnknownMemberId) { // it has left
+		m.client.cfg.Logger.Debug("the group was not told that a member has left", "group", m.group, "error", err)
+	}
+}
+
+// start works on the partitions of a generation until it ends. No claim ends
+// before the generation does, by which it would end for all, and the group be
+// joined again even though it is about to be left.
 func (m *member) start(ctx context.Context, gen *kafka.Generation) {
 	assigned := gen.Assignments[m.topic]
 	ids := make([]int, len(assigned))
@@ -115,6 +148,7 @@ func (m *member) start(ctx context.Context, gen *kafka.Generation) {
 		m.running.Add(1)
 		gen.Start(func(claimed context.Context) {
 			defer m.running.Done()
+			defer func() { <-claimed.Done() }()
 			ctx, cancel := context.WithCancel(ctx)
 			defer cancel()
 			defer context.AfterFunc(claimed, cancel)()
@@ -123,7 +157,6 @@ func (m *member) start(ctx context.Context, gen *kafka.Generation) {
 			case ctx.Err() != nil:
 			case errors.Is(err, stream.ErrFenced):
 				m.client.cfg.Logger.Info("claim lost", "group", m.group, "topic", m.topic, "partition", id)
-				<-ctx.Done() // the generation is over, its end is on its way
 			default:
 				m.stop(err)
 			}

@@ -1,0 +1,230 @@
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emostream/emostream/internal/kafka"
+)
+
+// disturbance is something that happens to the copies of aggregate, of which
+// there are two before it and after it.
+type disturbance struct {
+	name   string
+	target time.Duration // how late a window may be; 0: not said
+	watch  time.Duration // how long it is looked at
+	begin  step
+	// undo brings back two copies, when it has been looked at.
+	undo step
+}
+
+// step does something to copies of aggregate.
+type step func(context.Context, *recovery) error
+
+// disturbances are what is measured. Five copies are more than emoji-topic has
+// partitions.
+func disturbances() []disturbance {
+	const short, long = 8 * time.Second, 16 * time.Second
+	nothing := func(context.Context, *recovery) error { return nil }
+	start := func(which ...int) step {
+		return func(ctx context.Context, r *recovery) error {
+			return r.all(which, func(s *stage) error { return s.start(ctx) })
+		}
+	}
+	stop := func(which ...int) step {
+		return func(_ context.Context, r *recovery) error { return r.all(which, (*stage).stop) }
+	}
+	kill := func(which ...int) step {
+		return func(_ context.Context, r *recovery) error { return r.all(which, (*stage).kill) }
+	}
+	return []disturbance{
+		{"nothing happens", 0, short, nothing, nothing},
+		{"one of two is killed", 12 * time.Second, long, kill(0), start(0)},
+		{"one of two is killed and started again at once", 12 * time.Second, long, func(ctx context.Context, r *recovery) error {
+			return errors.Join(kill(0)(ctx, r), start(0)(ctx, r))
+		}, nothing},
+		{"one of two is stopped", 2 * time.Second, short, stop(0), start(0)},
+		{"both are restarted, one after the other", 2 * time.Second, short, func(ctx context.Context, r *recovery) error {
+			err := errors.Join(stop(0)(ctx, r), start(0)(ctx, r))
+			rest(ctx, 3*time.Second)
+			r.align(ctx)
+			return errors.Join(err, stop(1)(ctx, r), start(1)(ctx, r))
+		}, nothing},
+		{"a third one joins", 2 * time.Second, short, start(2), stop(2)},
+		{"three more join, five on four partitions", 2 * time.Second, short, start(2, 3, 4), nothing},
+		{"four of five are stopped, one is left", 2 * time.Second, short, stop(1, 2, 3, 4), nothing},
+		{"a second one joins", 2 * time.Second, short, start(1), nothing},
+	}
+}
+
+// recovery is one series of measurements.
+type recovery struct {
+	cfg      Config
+	pipeline *pipeline
+	copies   []*stage      // of aggregate
+	before   time.Duration // how long before a window's end everything begins
+}
+
+// Measured is how late a window was at most after each disturbance.
+type Measured struct {
+	Broker string
+	Rows   []Row
+}
+
+// Row is one disturbance and how late a window was, at most, each time.
+type Row struct {
+	Name   string
+	Target time.Duration // 0: not said
+	Late   []time.Duration
+}
+
+// String is a table, in Markdown.
+func (m Measured) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| aggregate on %s | target | a window was late by at most |\n|---|---|---|\n", m.Broker)
+	for _, r := range m.Rows {
+		target := ""
+		if r.Target > 0 {
+			target = fmt.Sprintf("%.0f s", r.Target.Seconds())
+		}
+		late := make([]string, len(r.Late))
+		for i, d := range r.Late {
+			late[i] = fmt.Sprintf("%.2f s", d.Seconds())
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", r.Name, target, strings.Join(late, ", "))
+	}
+	return b.String()
+}
+
+// Recover measures for how long windows are late when copies of aggregate come
+// and go while a crowd taps. Each disturbance begins shortly before a window
+// ends, a little earlier each time: what stands still at the window's end delays
+// it the most, and that may be some time after the beginning. Whether all was
+// counted is verified, too.
+func Recover(ctx context.Context, cfg Config, repetitions int) (Measured, error) {
+	cfg = cfg.withDefaults()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	p, err := startPipeline(ctx, cfg, func(err error) { cancel(err) })
+	if err == nil {
+		r := &recovery{cfg: cfg, pipeline: p}
+		var m Measured
+		m, err = r.measure(ctx, repetitions)
+		return m, errors.Join(err, p.stop())
+	}
+	return Measured{}, errors.Join(fmt.Errorf("start the pipeline: %w", err), p.stop())
+}
+
+// phase is when a disturbance was looked at.
+type phase struct {
+	row         int
+	began, over time.Time
+}
+
+func (r *recovery) measure(ctx context.Context, repetitions int) (Measured, error) {
+	for _, s := range r.pipeline.stages {
+		if strings.HasPrefix(s.name, "aggregate") {
+			r.copies = append(r.copies, s)
+		}
+	}
+	for n := range 3 {
+		r.copies = append(r.copies, r.pipeline.add(fmt.Sprintf("aggregate-%d", n+3), "aggregate"))
+	}
+	var ledger Ledger
+	phases, err := r.disturb(ctx, &ledger, repetitions)
+	if err != nil {
+		return Measured{}, err
+	}
+	client, err := kafka.Open(kafka.Config{Brokers: r.pipeline.brokers.addrs})
+	if err != nil {
+		return Measured{}, err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*patience)
+	defer cancel()
+	v := newVerifier(client, r.pipeline.topics, &ledger, nil)
+	verdict, err := v.verify(ctx, patience)
+	if err == nil && len(verdict.Wrong) > 0 {
+		err = fmt.Errorf("%w: %s", ErrWrong, strings.Join(verdict.Wrong, "\n"))
+	}
+	m := Measured{Broker: r.cfg.Broker}
+	for _, d := range disturbances() {
+		m.Rows = append(m.Rows, Row{Name: d.name, Target: d.target})
+	}
+	for _, p := range phases {
+		if late := v.counted.Late(p.began.UnixMilli(), p.over.UnixMilli()); len(late) > 0 {
+			m.Rows[p.row].Late = append(m.Rows[p.row].Late, late[0].By)
+		}
+	}
+	return m, err
+}
+
+// disturb lets the crowd tap and everything happen.
+func (r *recovery) disturb(ctx context.Context, ledger *Ledger, repetitions int) (phases []phase, err error) {
+	tap, cancel := context.WithCancel(ctx)
+	var failed error
+	var once sync.Once
+	crowd := crowd{servers: r.pipeline.servers, rate: r.cfg.Rate, connections: r.cfg.Connections, ledger: ledger, failed: func(err error) {
+		once.Do(func() { failed = err })
+		cancel()
+	}}
+	var tapping sync.WaitGroup
+	tapping.Go(func() { crowd.run(tap) })
+	for n := range repetitions {
+		r.before = 50*time.Millisecond + time.Duration(n%5)*250*time.Millisecond
+		for i, d := range disturbances() {
+			if tap.Err() != nil || err != nil {
+				break
+			}
+			var p phase
+			p, err = r.one(ctx, d)
+			p.row = i
+			phases = append(phases, p)
+		}
+	}
+	err = errors.Join(err, context.Cause(ctx))
+	cancel()
+	tapping.Wait()
+	return phases, errors.Join(err, failed)
+}
+
+// calm is how long nothing happens between two disturbances.
+const calm = 3 * time.Second
+
+// one measures one disturbance.
+func (r *recovery) one(ctx context.Context, d disturbance) (phase, error) {
+	rest(ctx, calm)
+	r.align(ctx)
+	p := phase{began: time.Now()}
+	err := d.begin(ctx, r)
+	r.cfg.Tell("%s (it took %.1f s)", d.name, time.Since(p.began).Seconds())
+	rest(ctx, d.watch)
+	p.over = time.Now()
+	rest(ctx, calm) // what is late of the last windows is not the next one's
+	return p, errors.Join(err, d.undo(ctx, r))
+}
+
+// align waits until shortly before the next window ends.
+func (r *recovery) align(ctx context.Context) {
+	const window = 2 * time.Second
+	next := time.Now().Add(r.before).Truncate(window).Add(window)
+	rest(ctx, time.Until(next.Add(-r.before)))
+}
+
+// all does something to several copies at once.
+func (r *recovery) all(which []int, do func(*stage) error) error {
+	errs := make([]error, len(r.copies))
+	var working sync.WaitGroup
+	for i, s := range r.copies {
+		if slices.Contains(which, i) {
+			working.Go(func() { errs[i] = do(s) })
+		}
+	}
+	working.Wait()
+	return errors.Join(errs...)
+}

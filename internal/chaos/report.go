@@ -1,0 +1,28 @@
+package chaos
+
+import (
+	"fmt"
+	"time"
+)
+
+// Report is what came of a run.
+type Report struct {
+	Broker  string
+	Seed    uint64
+	Took    time.Duration // of the faults
+	Stages  Tally
+	Brokers Tally
+	Verdict
+}
+
+// String is the report in one line.
+func (r Report) String() string {
+	late := time.Duration(0)
+	if len(r.Latest) > 0 {
+		late = r.Latest[0].By
+	}
+	return fmt.Sprintf("%s, seed %d, %.0f s: %d acknowledged, %d in doubt, %d counted, %d lost, %d doubled; "+
+		"stages %v; brokers %v; a window was late by at most %.1f s",
+		r.Broker, r.Seed, r.Took.Seconds(), r.Entries[Acknowledged], r.Entries[InDoubt], r.Counted, r.Lost(), r.Doubled(),
+		r.Stages, r.Brokers, late.Seconds())
+}

@@ -1,0 +1,179 @@
+package chaos
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// topic reads a topic from its beginning, each time on to its end.
+type topic struct {
+	client  *kafka.Client
+	name    string
+	readers []stream.Reader // of its partitions
+	next    []int64
+}
+
+// read hands over what is new, up to the end of each partition.
+func (t *topic) read(ctx context.Context, take func(partition int, r stream.Record) error) error {
+	if t.readers == nil {
+		n, err := t.client.Partitions(ctx, t.name)
+		if err != nil {
+			return err
+		}
+		t.next = make([]int64, n)
+		for p := range n {
+			t.readers = append(t.readers, t.client.Reader(t.name, p))
+		}
+	}
+	for p := range t.readers {
+		if err := t.partition(ctx, p, take); err != nil {
+			return fmt.Errorf("%s/%d: %w", t.name, p, err)
+		}
+	}
+	return nil
+}
+
+func (t *topic) partition(ctx context.Context, p int, take func(int, stream.Record) error) error {
+	_, end, err := t.client.Offsets(ctx, t.name, p)
+	if err != nil {
+		return err
+	}
+	for t.next[p] < end {
+		b, err := t.readers[p].Fetch(ctx, t.next[p], 0)
+		if err != nil {
+			return err
+		}
+		for _, r := range b.Records {
+			if err := take(p, r); err != nil {
+				return fmt.Errorf("offset %d: %w", r.Offset, err)
+			}
+		}
+		t.next[p] = b.Next
+	}
+	return nil
+}
+
+// written reads a record of emoji-topic.
+func written(p int, r stream.Record) (Written, error) {
+	var tap wire.Reaction
+	err := json.Unmarshal(r.Value, &tap)
+	return Written{Partition: p, Offset: r.Offset, Time: r.Time, UserID: tap.UserID, Emoji: tap.Emoji}, err
+}
+
+// Counts are the greatest counts in emoji-aggregated, by the end of the window
+// and emoji.
+type Counts map[int64]map[string]count
+
+type count struct {
+	n  int64
+	at int64 // time of the first record that held it, ms
+}
+
+// Add takes in a record of emoji-aggregated.
+func (c Counts) Add(r stream.Record) error {
+	var n wire.Count
+	if err := json.Unmarshal(r.Value, &n); err != nil {
+		return err
+	}
+	w := c[n.Window.End]
+	if w == nil {
+		w = map[string]count{}
+		c[n.Window.End] = w
+	}
+	if n.Count > w[n.Emoji].n {
+		w[n.Emoji] = count{n.Count, r.Time}
+	}
+	return nil
+}
+
+// Totals is how many reactions were counted in each window.
+func (c Counts) Totals() map[int64]int64 {
+	totals := map[int64]int64{}
+	for end, emojis := range c {
+		for _, n := range emojis {
+			totals[end] += n.n
+		}
+	}
+	return totals
+}
+
+// Late is a window and how long after its end it had its final counts.
+type Late struct {
+	End int64 // of the window, ms
+	By  time.Duration
+}
+
+func (l Late) String() string {
+	return fmt.Sprintf("the window that ended at %s was complete %.1f s later", at(l.End), l.By.Seconds())
+}
+
+// Late returns how late the windows were that end after one time and not after
+// another, the latest first.
+func (c Counts) Late(after, until int64) []Late {
+	var out []Late
+	for end, emojis := range c {
+		if end <= after || end > until {
+			continue
+		}
+		ms := int64(0)
+		for _, n := range emojis {
+			ms = max(ms, n.at-end)
+		}
+		out = append(out, Late{end, time.Duration(ms) * time.Millisecond})
+	}
+	slices.SortFunc(out, func(a, b Late) int { return cmp.Or(cmp.Compare(b.By, a.By), cmp.Compare(a.End, b.End)) })
+	return out
+}
+
+// Swarms is what a subscriber server's topic holds.
+type Swarms struct {
+	// Greatest is the swarm of the greatest total of each window, by its end.
+	Greatest map[int64]Swarm
+	// first is where a swarm is first said.
+	first map[Shown]int64
+}
+
+// Shown is a window with a total, as a listener is told it.
+type Shown struct{ End, Total int64 }
+
+// Swarm is a record of a swarm.
+type Swarm struct {
+	Shown
+	Offset int64
+	Time   int64 // ms
+}
+
+// Add takes in a record of a subscriber server's topic.
+func (s *Swarms) Add(r stream.Record) error {
+	w, err := wire.DecodeSwarm(r.Value)
+	if err != nil {
+		return err
+	}
+	if s.Greatest == nil {
+		s.Greatest, s.first = map[int64]Swarm{}, map[Shown]int64{}
+	}
+	shown := Shown{w.Window.End, w.Total}
+	if _, known := s.first[shown]; !known {
+		s.first[shown] = r.Offset
+	}
+	if known, ok := s.Greatest[shown.End]; !ok || shown.Total > known.Total {
+		s.Greatest[shown.End] = Swarm{shown, r.Offset, r.Time}
+	}
+	return nil
+}
+
+// offset is where a swarm is first said, or -1.
+func (s *Swarms) offset(shown Shown) int64 {
+	if o, ok := s.first[shown]; ok {
+		return o
+	}
+	return -1
+}
