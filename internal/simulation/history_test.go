@@ -261,9 +261,10 @@ func (w *world) settle() {
 		next := time.Now().Add(50 * time.Millisecond)
 		busy := false
 		for _, r := range w.waiting() {
-			if now := time.Now(); r.due(now) {
+			if now := time.Now(); r.due(now) && !r.gaveUp() {
 				busy = true
 				w.take(r)
+				synctest.Wait() // one after the other, or chance would decide
 			} else if r.until.Before(next) {
 				next = r.until
 			}
