@@ -105,6 +105,7 @@ type Listeners struct {
 	Events     int64 `json:"events"`
 	Bytes      int64 `json:"bytes"`
 	Gaps       int64 `json:"gaps"`    // windows that another listener saw
+	Behind     int64 `json:"behind"`  // windows of which another listener saw more
 	Repeats    int64 `json:"repeats"` // legal: readers merge
 	OutOfOrder int64 `json:"out_of_order"`
 	Reconnects int64 `json:"reconnects"`
