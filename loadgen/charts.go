@@ -10,6 +10,15 @@ import (
 // columns for would only make it heavy.
 const mostPoints = 400
 
+// wholeSeconds leaves out a last point that is of less than a second, whose counts
+// would look like a fall.
+func wholeSeconds(s []Point) []Point {
+	if n := len(s); n > 1 && s[n-1].AtMS-s[n-2].AtMS < 950 {
+		return s[:n-1]
+	}
+	return s
+}
+
 // thin joins neighbours of a series that is longer than n points: rates are
 // averaged, and of latencies the worst stays.
 func thin(series []Point, n int) []Point {
@@ -39,11 +48,11 @@ func across(s []Point) (x func(int) float64, ms float64) {
 	if len(s) < 2 {
 		return func(int) float64 { return 0.5 }, 0
 	}
-	first, last := s[0].AtMS, s[len(s)-1].AtMS
-	if last <= first {
+	last := s[len(s)-1].AtMS
+	if last <= s[0].AtMS {
 		return func(i int) float64 { return float64(i) / float64(len(s)-1) }, 0
 	}
-	return func(i int) float64 { return (s[i].AtMS - first) / (last - first) }, last
+	return func(i int) float64 { return s[i].AtMS / last }, last
 }
 
 // rateChart is what was asked for, sent and accepted over time.
@@ -73,7 +82,7 @@ func rateChart(s []Point) chart {
 		c.Lines = append(c.Lines, line{"failed", "bars red", bars(len(s), x, y(func(p Point) float64 { return float64(p.Failed) }))})
 	}
 	c.Hover = overPoints(s, x, func(p Point) string {
-		return fmt.Sprintf("%s: asked %s, sent %s, accepted %s, failed %s", span(p.AtMS), short(p.Asked), thousands(p.Sent), thousands(p.Accepted), thousands(p.Failed))
+		return fmt.Sprintf("%s: asked %s, sent %s, accepted %s, failed %s", spell(p.AtMS), short(p.Asked), thousands(p.Sent), thousands(p.Accepted), thousands(p.Failed))
 	})
 	return c
 }
@@ -103,7 +112,7 @@ func ackChart(s []Point) chart {
 		{"p99", "amber", path(len(s), x, p99, func(i int) bool { return s[i].AckP99 <= 0 })},
 	}
 	c.Hover = overPoints(s, x, func(p Point) string {
-		return fmt.Sprintf("%s: p50 %s, p99 %s", span(p.AtMS), timeLabel(p.AckP50), timeLabel(p.AckP99))
+		return fmt.Sprintf("%s: p50 %s, p99 %s", spell(p.AtMS), timeLabel(p.AckP50), timeLabel(p.AckP99))
 	})
 	return c
 }

@@ -30,10 +30,10 @@ func aspects() []aspect {
 // loadAspects are those that make the load.
 func loadAspects() []aspect {
 	return []aspect{
-		{"rate", true, func(r Report) string { return cond(r.Options.Rate == 0, "closed loop", short(r.Options.Rate)+"/s") }},
+		{"rate", true, func(r Report) string { return rateOf(r.Options) }},
 		{"stages", true, func(r Report) string { return r.Options.Stages }},
 		{"burst", true, func(r Report) string { return r.Options.Burst }},
-		{"duration", true, func(r Report) string { return span(r.Options.DurationMS) }},
+		{"duration", true, func(r Report) string { return spell(r.Options.DurationMS) }},
 		{"connections", true, func(r Report) string { return fmt.Sprint(r.Options.Connections) }},
 		{"listeners", true, func(r Report) string { return fmt.Sprint(r.Options.Listeners) }},
 		{"stalled", true, func(r Report) string { return fmt.Sprint(r.Options.Stalled) }},
@@ -42,6 +42,17 @@ func loadAspects() []aspect {
 		{"kinds", true, func(r Report) string { return fmt.Sprint(r.Options.Kinds) }},
 		{"users", true, func(r Report) string { return fmt.Sprint(r.Options.Users) }},
 	}
+}
+
+// rateOf is the rate in words; nothing where stages or bursts say it.
+func rateOf(o Options) string {
+	switch {
+	case o.Rate > 0:
+		return short(o.Rate) + "/s"
+	case o.Stages+o.Burst != "":
+		return ""
+	}
+	return "closed loop"
 }
 
 // differences are the aspects in which not all runs are the same.

@@ -107,7 +107,7 @@ func fabricateSeries(random *rand.Rand, l load) []loadgen.Point {
 	points := make([]loadgen.Point, l.seconds)
 	for i := range points {
 		p := loadgen.Point{
-			AtMS: float64(i) * 1000, Asked: l.rate, Sent: int64(l.rate), Accepted: int64(l.rate), Listeners: 1000, Events: 500,
+			AtMS: float64(i+1) * 1000, Asked: l.rate, Sent: int64(l.rate), Accepted: int64(l.rate), Listeners: 1000, Events: 500,
 			AckP50: 1.8 * (0.9 + 0.2*random.Float64()), AckP99: 5.6 * (0.8 + 0.5*random.Float64()),
 		}
 		if l.stall && i == l.seconds/2 {

@@ -33,6 +33,7 @@ func compared() []figure {
 		{name: "doubled", better: -1, exact: true},
 		{name: "shifted"},
 		{name: "gaps"},
+		{name: "behind"},
 		{name: "reconnects"},
 	} {
 		m, err := findMetric(c.name)

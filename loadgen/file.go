@@ -108,12 +108,12 @@ func WriteCSV(w io.Writer, r Report) error {
 	_ = c.Write([]string{"at_ms", "asked", "sent", "accepted", "failed", "listeners", "events", "ack_p50", "ack_p99"})
 	for _, p := range r.Series {
 		_ = c.Write([]string{
-			number(p.AtMS), number(p.Asked), number(float64(p.Sent)), number(float64(p.Accepted)), number(float64(p.Failed)),
-			number(float64(p.Listeners)), number(float64(p.Events)), number(p.AckP50), number(p.AckP99),
+			plainNumber(p.AtMS), plainNumber(p.Asked), plainNumber(float64(p.Sent)), plainNumber(float64(p.Accepted)), plainNumber(float64(p.Failed)),
+			plainNumber(float64(p.Listeners)), plainNumber(float64(p.Events)), plainNumber(p.AckP50), plainNumber(p.AckP99),
 		})
 	}
 	c.Flush()
 	return c.Error() // of any line
 }
 
-func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+func plainNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

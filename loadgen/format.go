@@ -75,8 +75,8 @@ func amount(n int64) string {
 	return decimals(v, 1) + " " + units[0]
 }
 
-// span writes milliseconds as a duration.
-func span(ms float64) string {
+// spell writes milliseconds as a duration.
+func spell(ms float64) string {
 	d := time.Duration(ms * float64(time.Millisecond))
 	if d < 10*time.Second {
 		return d.Round(time.Millisecond).String()

@@ -37,19 +37,19 @@ type page struct {
 	Charts     []chart
 	Errors     []errorBar
 	Latencies  [][]string
-	Books      []pair
+	Books      []labelled
 	Windows    [][]string
 	More       int // windows that are not listed
 	Thresholds []outcome
 	Search     []outcome
-	Listeners  []pair
-	Run        []pair
+	Listeners  []labelled
+	Run        []labelled
 }
 
 // tile is a figure that matters most.
 type tile struct{ Name, Value, Unit, Note, Class string }
 
-type pair struct{ Name, Value string }
+type labelled struct{ Name, Value string }
 
 type errorBar struct {
 	Kind, Count string
@@ -65,17 +65,17 @@ type outcome struct {
 func newPage(r Report) (*page, error) {
 	p := &page{
 		Invalid: r.Invalid, Interrupted: r.Interrupted, Notes: r.Notes, Target: clip(r.Options.Target, 120), Asked: asked(r.Options),
-		When:  r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + span(r.DurationMS) + " on " + r.Environment.Host,
+		When:  r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + spell(r.DurationMS) + " on " + r.Environment.Host,
 		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r.Latency), Books: bookRows(r),
 		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r.Listeners), Run: runRows(r),
 	}
-	for _, w := range r.Windows[:min(len(r.Windows), mostWindows)] {
+	for _, w := range r.Windows[:min(len(r.Windows), shownWindows)] {
 		p.Windows = append(p.Windows, []string{
 			clean(w.Emoji), w.End.UTC().Format("15:04:05.0"), thousands(w.Accepted), thousands(w.Counted), signed(w.Counted - w.Accepted),
 		})
 	}
 	p.More = len(r.Windows) - len(p.Windows)
-	if s := thin(r.Series, mostPoints); len(s) > 1 {
+	if s := thin(wholeSeconds(r.Series), mostPoints); len(s) > 1 {
 		p.Charts = append(p.Charts, rateChart(s), ackChart(s))
 	}
 	c, err := distributionChart(r.Latency)
@@ -113,7 +113,7 @@ func tiles(r Report) []tile {
 func errorBars(errs map[string]int64) []errorBar {
 	var all []errorBar
 	kinds := byCount(errs)
-	for _, k := range kinds[:min(len(kinds), mostErrors)] {
+	for _, k := range kinds[:min(len(kinds), shownErrors)] {
 		all = append(all, errorBar{clip(k, 200), thousands(errs[k]), round2(100 * float64(errs[k]) / float64(max(1, errs[kinds[0]])))})
 	}
 	return all
@@ -136,8 +136,8 @@ func latencyRows(all map[string]*Latency) [][]string {
 	return rows
 }
 
-func bookRows(r Report) []pair {
-	return []pair{
+func bookRows(r Report) []labelled {
+	return []labelled{
 		{"sent", thousands(r.Sent)},
 		{"accepted", thousands(r.Accepted)},
 		{"rejected", thousands(r.Rejected)},
@@ -165,15 +165,16 @@ func searchRows(steps []Step) []outcome {
 	return rows
 }
 
-func listenerRows(l Listeners) []pair {
+func listenerRows(l Listeners) []labelled {
 	if l.Wanted == 0 && l.Connected == 0 {
 		return nil
 	}
-	return []pair{
+	return []labelled{
 		{"connected", thousands(int64(l.Connected)) + " of " + thousands(int64(l.Wanted))},
 		{"events", thousands(l.Events)},
 		{"received", amount(l.Bytes)},
 		{"gaps", thousands(l.Gaps)},
+		{"behind", thousands(l.Behind)},
 		{"repeats (legal)", thousands(l.Repeats)},
 		{"out of order", thousands(l.OutOfOrder)},
 		{"reconnects", thousands(l.Reconnects)},
@@ -183,15 +184,15 @@ func listenerRows(l Listeners) []pair {
 	}
 }
 
-func runRows(r Report) []pair {
+func runRows(r Report) []labelled {
 	o, e := r.Options, r.Environment
-	rows := []pair{
+	rows := []labelled{
 		{"channel", o.Channel},
 		{"seed", fmt.Sprint(r.Seed)},
-		{"rate", cond(o.Rate == 0, "closed loop", short(o.Rate)+"/s")},
+		{"rate", rateOf(o)},
 		{"stages", o.Stages},
 		{"bursts", o.Burst},
-		{"duration", span(o.DurationMS)},
+		{"duration", spell(o.DurationMS)},
 		{"connections", thousands(int64(o.Connections))},
 		{"reactions in a request", thousands(int64(o.Batch))},
 		{"kinds of emojis", thousands(int64(o.Kinds))},
@@ -200,7 +201,7 @@ func runRows(r Report) []pair {
 		{"system", fmt.Sprintf("%s/%s, %d CPUs, %s", e.OS, e.Arch, e.CPUs, e.Go)},
 		{"open files", cond(e.OpenFiles == 0, "", thousands(e.OpenFiles))},
 	}
-	var said []pair
+	var said []labelled
 	for _, row := range rows {
 		if row.Value = clean(row.Value); row.Value != "" {
 			said = append(said, row)

@@ -80,7 +80,7 @@ func joinable(reports []Report) error {
 				return fmt.Errorf("report 1 has %s %q and report %d %q: generators of one load agree in it", a.name, clip(was, 60), i+1, clip(is, 60))
 			}
 		}
-		if (r.Options.Rate == 0) != (first.Options.Rate == 0) {
+		if (rateOf(r.Options) == "closed loop") != (rateOf(first.Options) == "closed loop") {
 			return fmt.Errorf("report 1 and report %d are not both of an open loop: --rate 0 waits for answers and cannot be added to a rate", i+1)
 		}
 	}
@@ -190,6 +190,7 @@ func addListeners(to *Listeners, l Listeners) {
 	to.Events += l.Events
 	to.Bytes += l.Bytes
 	to.Gaps += l.Gaps
+	to.Behind += l.Behind
 	to.Repeats += l.Repeats
 	to.OutOfOrder += l.OutOfOrder
 	to.Reconnects += l.Reconnects

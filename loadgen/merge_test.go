@@ -83,7 +83,7 @@ func TestMergeAlignsSeries(t *testing.T) {
 	if want := []float64{2000, 2000, 4000, 4000, 4000, 2000, 2000}; !slices.Equal(asked, want) {
 		t.Errorf("asked is %v, want %v", asked, want)
 	}
-	if p := m.Series[2]; p.AtMS != 2000 || p.AckP99 != 77 || p.Sent != 4000 {
+	if p := m.Series[2]; p.AtMS != 3000 || p.AckP99 != 77 || p.Sent != 4000 {
 		t.Errorf("the third second is %+v", p)
 	}
 	if !m.Started.Equal(a.Started) || m.DurationMS != 6900 {

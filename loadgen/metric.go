@@ -53,6 +53,7 @@ func counters() []metric {
 		count("connected", func(r Report) int64 { return int64(r.Listeners.Connected) }),
 		count("events", func(r Report) int64 { return r.Listeners.Events }),
 		count("gaps", func(r Report) int64 { return r.Listeners.Gaps }),
+		count("behind", func(r Report) int64 { return r.Listeners.Behind }),
 		count("repeats", func(r Report) int64 { return r.Listeners.Repeats }),
 		count("out_of_order", func(r Report) int64 { return r.Listeners.OutOfOrder }),
 		count("reconnects", func(r Report) int64 { return r.Listeners.Reconnects }),

@@ -11,8 +11,8 @@ import (
 
 // Most lines of a list in a report for people.
 const (
-	mostErrors  = 10
-	mostWindows = 10
+	shownErrors  = 10
+	shownWindows = 10
 )
 
 // WriteText writes the report for people: at most 80 columns, the bad news first.
@@ -75,7 +75,7 @@ func (p *paper) what(r Report) {
 		p.line("%s", l)
 	}
 	where := fmt.Sprintf("%s, %s on %s (%s/%s, %d CPUs), emostream %s", r.Started.UTC().Format("2006-01-02 15:04:05 UTC"),
-		span(r.DurationMS), cmp.Or(e.Host, "an unnamed host"), e.OS, e.Arch, e.CPUs, cmp.Or(e.Version, "of no version"))
+		spell(r.DurationMS), cmp.Or(e.Host, "an unnamed host"), e.OS, e.Arch, e.CPUs, cmp.Or(e.Version, "of no version"))
 	for _, l := range wrap(where, width) {
 		p.line("%s", l)
 	}
@@ -84,20 +84,19 @@ func (p *paper) what(r Report) {
 
 // asked is what a run was asked for, in a sentence.
 func asked(o Options) string {
-	load := short(o.Rate) + "/s"
+	load := rateOf(o)
 	switch {
 	case o.Stages != "":
 		load = "stages " + o.Stages
-	case o.Rate == 0:
-		load = "closed loop"
+	case o.Burst != "":
+		load = "bursts " + o.Burst
 	}
-	parts := []string{fmt.Sprintf("%s for %s", load, span(o.DurationMS))}
+	parts := []string{fmt.Sprintf("%s for %s", load, spell(o.DurationMS))}
 	add := func(wanted bool, format string, args ...any) {
 		if wanted {
 			parts = append(parts, fmt.Sprintf(format, args...))
 		}
 	}
-	add(o.Burst != "", "bursts %s", o.Burst)
 	add(true, "%s connections", thousands(int64(o.Connections)))
 	add(o.Batch > 1, "%s in a request", thousands(int64(o.Batch)))
 	add(o.Listeners > 0, "%s listeners", thousands(int64(o.Listeners)))
@@ -151,11 +150,11 @@ func (p *paper) windows(ws []WindowBooks) {
 	}
 	p.section("Windows that do not balance")
 	p.line("  %-24s%12s%12s%12s  %s", "end (UTC)", "accepted", "counted", "difference", "emoji")
-	for _, w := range ws[:min(len(ws), mostWindows)] {
+	for _, w := range ws[:min(len(ws), shownWindows)] {
 		p.line("  %-24s%12s%12s%12s  %s", w.End.UTC().Format("2006-01-02 15:04:05.0"),
 			thousands(w.Accepted), thousands(w.Counted), signed(w.Counted-w.Accepted), clip(w.Emoji, 12))
 	}
-	p.more(len(ws), mostWindows, "in the JSON report")
+	p.more(len(ws), shownWindows, "in the JSON report")
 }
 
 // more says what a list leaves out.
@@ -204,6 +203,7 @@ func (p *paper) listeners(r Report) {
 		remark string
 	}{
 		{"gaps", l.Gaps, "windows that another listener saw"},
+		{"behind", l.Behind, "windows of which another listener saw more"},
 		{"repeats", l.Repeats, "legal: readers merge"},
 		{"out of order", l.OutOfOrder, ""},
 		{"reconnects", l.Reconnects, fmt.Sprintf("%s resumed", thousands(l.Resumes))},
@@ -230,10 +230,10 @@ func (p *paper) errors(errs map[string]int64) {
 	}
 	p.section("Requests that failed")
 	kinds := byCount(errs)
-	for _, k := range kinds[:min(len(kinds), mostErrors)] {
+	for _, k := range kinds[:min(len(kinds), shownErrors)] {
 		p.line("  %14s  %s", thousands(errs[k]), clip(k, width-18))
 	}
-	p.more(len(kinds), mostErrors, "kinds")
+	p.more(len(kinds), shownErrors, "kinds")
 }
 
 func (p *paper) thresholds(ts []ThresholdResult) {

@@ -57,7 +57,10 @@ func reports() map[string]loadgen.Report {
 
 	closed := fabricate(load{seed: 6, seconds: 10})
 	closed.Options.Rate, closed.Options.Listeners, closed.Listeners = 0, 0, loadgen.Listeners{}
-	closed.Options.Batch, closed.Options.Burst, closed.Options.Churn, closed.Options.Stalled = 100, "500ms:2000", 2.5, 10
+	closed.Options.Batch, closed.Options.Churn, closed.Options.Stalled = 100, 2.5, 10
+
+	bursts := fabricate(load{seed: 9, seconds: 2})
+	bursts.Options.Rate, bursts.Options.Burst = 0, "500ms:2000"
 
 	many := fabricate(load{seed: 8, seconds: 4, invalid: true})
 	for i := range 25 {
@@ -65,7 +68,7 @@ func reports() map[string]loadgen.Report {
 		many.Errors[fmt.Sprintf("kind %02d", i)] = 1
 	}
 	return map[string]loadgen.Report{
-		"good": fabricate(load{seed: 1}), "missed": missed, "search": search, "foreign": foreign, "closed loop": closed,
+		"good": fabricate(load{seed: 1}), "missed": missed, "search": search, "foreign": foreign, "closed loop": closed, "bursts": bursts,
 		"hostile": hostile, "invalid": many, "empty": {Schema: loadgen.Schema},
 	}
 }
