@@ -10,9 +10,12 @@ import (
 // columns for would only make it heavy.
 const mostPoints = 400
 
-// wholeSeconds leaves out a last point that is of less than a second, whose counts
-// would look like a fall.
-func wholeSeconds(s []Point) []Point {
+// sendingSeconds leaves out the end, in which only listeners were waited for, and a
+// last point that is of less than a second, whose counts would look like a fall.
+func sendingSeconds(s []Point) []Point {
+	for n := len(s); n > 0 && s[n-1].Asked == 0 && s[n-1].Sent+s[n-1].Accepted+s[n-1].Failed == 0; n-- {
+		s = s[:n-1]
+	}
 	if n := len(s); n > 1 && s[n-1].AtMS-s[n-2].AtMS < 950 {
 		return s[:n-1]
 	}

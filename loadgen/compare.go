@@ -22,7 +22,7 @@ const CompareSchema = "emostream-bench-compare/1"
 //
 // With one run a side the noise between runs is not known. A figure has changed
 // when the confidence intervals of its quantile (99 %, by order statistics of the
-// histogram) lie apart, where the reactions of one second count as one, since what
+// histogram, Wilson's) lie apart, where the reactions of one second count as one, since what
 // delays one delays them all; and when it has changed by more than a floor that
 // runs of the same load usually stay below. So one short run a side shows only
 // what is large: give several.
@@ -138,7 +138,7 @@ func (f figure) unitName() string {
 
 // judge says what became of a figure that both sides tell.
 func (f figure) judge(c Change, base, after int) Verdict {
-	if f.better == 0 {
+	if f.better == 0 || f.moment && (base < 2 || after < 2) {
 		return Context
 	}
 	if !f.changed(c, base, after) {

@@ -10,6 +10,7 @@ type figure struct {
 	metric
 	better float64 // +1: more is better; -1: less is; 0: neither
 	exact  bool    // it has no noise
+	moment bool    // all its values are of one moment, so that one run is one value
 	// The floor of a comparison with one run a side: both must be exceeded.
 	floorPercent, floor float64
 	// noise is the interval of one run that its figure could as well have been in;
@@ -47,7 +48,10 @@ func compared() []figure {
 			all = append(all, quantileFigure(l.key, 50, -1, 10), quantileFigure(l.key, 90, -1, 10),
 				quantileFigure(l.key, 99, -1, 20), quantileFigure(l.key, 99.9, -1, 30), quantileFigure(l.key, ofMax, 0, 0))
 		case Connect, FirstEvent:
-			all = append(all, quantileFigure(l.key, 50, -1, 10), quantileFigure(l.key, 99, -1, 20))
+			for _, f := range []figure{quantileFigure(l.key, 50, -1, 10), quantileFigure(l.key, 99, -1, 20)} {
+				f.moment = true // listeners connect together, and wait for the same window
+				all = append(all, f)
+			}
 		case SendDelay: // the generator's own
 			all = append(all, quantileFigure(l.key, 99, 0, 0))
 		}
@@ -80,8 +84,11 @@ func quantileNoise(l *Latency, of, seconds float64) (*[2]float64, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Wilson's interval of the share q of n values, which does not shrink at its
+	// ends as that of a normal distribution would.
 	n := math.Max(1, math.Min(float64(l.Count), seconds))
 	q := of / 100
-	d := z * math.Sqrt(q*(1-q)/n)
-	return &[2]float64{inMS(h.Quantile(math.Max(0, q-d))), inMS(h.Quantile(math.Min(1, q+d)))}, nil
+	middle := (q + z*z/(2*n)) / (1 + z*z/n)
+	d := z * math.Sqrt(q*(1-q)/n+z*z/(4*n*n)) / (1 + z*z/n)
+	return &[2]float64{inMS(h.Quantile(math.Max(0, middle-d))), inMS(h.Quantile(math.Min(1, middle+d)))}, nil
 }

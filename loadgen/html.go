@@ -75,7 +75,7 @@ func newPage(r Report) (*page, error) {
 		})
 	}
 	p.More = len(r.Windows) - len(p.Windows)
-	if s := thin(wholeSeconds(r.Series), mostPoints); len(s) > 1 {
+	if s := thin(sendingSeconds(r.Series), mostPoints); len(s) > 1 {
 		p.Charts = append(p.Charts, rateChart(s), ackChart(s))
 	}
 	c, err := distributionChart(r.Latency)

@@ -1,6 +1,8 @@
 package tui
 
 import (
+	"slices"
+
 	"charm.land/bubbles/v2/help"
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
@@ -123,7 +125,7 @@ func (b Bench) saw(s loadgen.Snapshot) Bench {
 // values, and an older one may still be drawn.
 func appended(history []float64, v float64) []float64 {
 	history = history[max(0, len(history)-mostHistory+1):]
-	return append(history[:len(history):len(history)], v)
+	return append(slices.Clip(history), v)
 }
 
 // View draws it all.

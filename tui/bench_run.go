@@ -85,7 +85,7 @@ func (l *BenchLines) Show(s loadgen.Snapshot) {
 // BenchLine is a snapshot on a line.
 func BenchLine(s loadgen.Snapshot) string {
 	b := Bench{now: s}
-	if s.Phase != loadgen.Sending {
+	if s.Phase != loadgen.Sending || s.Elapsed < time.Second {
 		return fmt.Sprintf("%s: %d of %d listeners", s.Phase, s.Listeners, s.Wanted)
 	}
 	failed := int64(0)

@@ -154,7 +154,7 @@ func TestBenchLines(t *testing.T) {
 	l.Show(closed)
 	l.Show(loadgen.Snapshot{Phase: loadgen.Settling, Elapsed: 3 * time.Second, Listeners: 9, Wanted: 9})
 	want := `registering: 7 of 1000 listeners
-0s of 40s, stage 1 of 2: 1,909/s of 2,000/s asked, ack p50 1.80 ms p99 6.25 ms, 962 listeners, 38 requests failed
+sending: 962 of 1000 listeners
 1s of 40s, stage 1 of 2: 1,909/s of 2,000/s asked, ack p50 1.80 ms p99 6.25 ms, 962 listeners, 38 requests failed
 2s of 40s, stage 1 of 2: 1,909/s of 2,000/s asked, ack p50 1.80 ms p99 6.25 ms, 962 listeners, 38 requests failed
 3s: 31,234/s as fast as answers come, ack p50 - p99 -, 0 listeners

@@ -24,6 +24,19 @@ func checkReportFiles(files []string) error {
 	return nil
 }
 
+// parseThresholds reads conditions.
+func parseThresholds(texts []string) ([]loadgen.Threshold, error) {
+	var all []loadgen.Threshold
+	for _, text := range texts {
+		t, err := loadgen.ParseThreshold(text)
+		if err != nil {
+			return nil, usagef("--%w", err)
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
 // giveReport prints a report and writes it to files. It is printed first: what a
 // long run found must not be lost with a full disk.
 func giveReport(io streams, r loadgen.Report, asJSON bool, files []string) error {
