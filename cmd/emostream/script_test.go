@@ -38,6 +38,7 @@ func TestScripts(t *testing.T) {
 			"get":     get,
 			"lines":   jsonLines,
 			"records": records,
+			"report":  fabricateReport,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
