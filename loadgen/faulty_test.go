@@ -104,7 +104,7 @@ func (s *faulty) take(r wire.Reaction) (at int64, code string) {
 		n = 0
 	case hits(s.double, "doubled"):
 		n = 2
-	case hits(s.shift, "shifted"):
+	case end/window%2 == 0 && hits(s.shift, "shifted"): // what is taken from a window must not be hidden by what it is given
 		end += window
 	case hits(s.doubt, "in doubt"):
 		code = "in_doubt"

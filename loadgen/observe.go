@@ -9,18 +9,34 @@ import (
 // observe collects the figures of each whole second, and tells whoever watches,
 // until ctx ends.
 func (r *run) observe(ctx context.Context) {
-	tick := time.NewTicker(100 * time.Millisecond)
+	const often = 100 * time.Millisecond
+	tick := time.NewTicker(often)
 	defer tick.Stop()
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			r.second(time.Now(), true)
 			return
-		case now := <-tick.C:
-			r.second(now, false)
-			r.cfg.Observe(r.snapshot(now))
+		case <-tick.C:
 		}
+		if left := time.Until(r.boundary()); left < often {
+			wait(ctx, timer, left)
+			r.second(time.Now(), false)
+		}
+		r.cfg.Observe(r.snapshot(time.Now()))
 	}
+}
+
+// boundary is when the second under way is over; far away before the start.
+func (r *run) boundary() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.start.IsZero() {
+		return time.Now().Add(time.Hour)
+	}
+	return r.before.at.Add(time.Second)
 }
 
 // second closes a second when it is over, or anyway at the end.

@@ -56,6 +56,9 @@ func (r *run) generator(out *Report) {
 		note("the generator could not keep up: it sent up to %v late though connections were free, and its own clocks went off up to %v late (p99 each, %v are allowed): give it more processor time, or ask for less",
 			delay.Round(10*time.Microsecond), lag.Round(10*time.Microsecond), mostDelay)
 	}
+	if !r.target.to.local && r.target.swarms != nil {
+		note("windows end by the target's clock and arrive by this machine's: overhead is as right as the two agree, e2e is right anyway")
+	}
 	if r.cfg.closedLoop() {
 		note("closed loop: whenever the server stalls, so does the generator, and its latencies do not show it")
 	}
