@@ -88,7 +88,7 @@ func (r *reader) head() (head, error) {
 			return head{}, fmt.Errorf("%w: its header has more than %d bytes", errMalformed, mostHeader)
 		}
 		if err := r.fill(); err != nil {
-			if err == io.EOF && scanned > 0 {
+			if errors.Is(err, io.EOF) && scanned > 0 {
 				err = fmt.Errorf("%w within an answer", errClosed)
 			}
 			return head{}, closed(err)
@@ -151,7 +151,7 @@ func (r *reader) rest() error {
 		if len(r.body) > mostBody {
 			return fmt.Errorf("%w: a body of more than %d bytes", errMalformed, mostBody)
 		}
-		if err := r.fill(); err == io.EOF {
+		if err := r.fill(); errors.Is(err, io.EOF) {
 			return nil
 		} else if err != nil {
 			return err
@@ -184,6 +184,9 @@ func (r *reader) chunks() error {
 // parseHead reads a status line and header lines, each with its line end.
 func parseHead(b []byte) (head, error) {
 	h := head{length: -1}
+	if bytes.Count(b, []byte("\n")) != bytes.Count(b, []byte("\r\n")) {
+		return h, fmt.Errorf("%w: a line of its header ends without CR", errMalformed)
+	}
 	line, b, _ := bytes.Cut(b, []byte("\r\n"))
 	if len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.")) || line[8] != ' ' || line[7] != '0' && line[7] != '1' {
 		return h, fmt.Errorf("%w: it begins with %.40q", errMalformed, line)

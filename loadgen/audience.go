@@ -86,15 +86,15 @@ func (a *audience) run(ctx context.Context) {
 	}
 	a.mu.Unlock()
 	a.running.Wait()
-	a.goodbye(everybody)
+	a.goodbye(context.WithoutCancel(ctx), everybody)
 }
 
 // goodbyes is how long saying goodbye may take.
 const goodbyes = 5 * time.Second
 
 // goodbye unregisters listeners, as clients do.
-func (a *audience) goodbye(everybody []*listener) {
-	ctx, cancel := context.WithTimeout(context.Background(), goodbyes)
+func (a *audience) goodbye(ctx context.Context, everybody []*listener) {
+	ctx, cancel := context.WithTimeout(ctx, goodbyes)
 	defer cancel()
 	next := atomic.Int64{}
 	var all sync.WaitGroup
@@ -162,7 +162,7 @@ func (a *audience) work(ctx context.Context) {
 			case err != nil && ctx.Err() != nil:
 				return
 			case err != nil:
-				a.refuse(l, err)
+				a.refuse(ctx, l, err)
 			case l.mute:
 			default:
 				a.running.Go(func() { a.attend(ctx, l) })
@@ -232,7 +232,7 @@ func (a *audience) attend(ctx context.Context, l *listener) {
 		return
 	}
 	if l.leaving.Load() {
-		a.depart(l)
+		a.depart(ctx, l)
 		return
 	}
 	a.fault("stream " + kind(err))
@@ -241,17 +241,17 @@ func (a *audience) attend(ctx context.Context, l *listener) {
 }
 
 // depart is for one that leaves for good.
-func (a *audience) depart(l *listener) {
+func (a *audience) depart(ctx context.Context, l *listener) {
 	a.mu.Lock()
 	delete(a.listeners, l)
 	a.mu.Unlock()
 	a.departed(l)
-	a.goodbye([]*listener{l})
+	a.goodbye(context.WithoutCancel(ctx), []*listener{l})
 }
 
 // refuse lets a listener try again later, the longer the more often it was
 // refused in a row, and register anew.
-func (a *audience) refuse(l *listener, err error) {
+func (a *audience) refuse(ctx context.Context, l *listener, err error) {
 	refused := (*refusedError)(nil)
 	after := time.Duration(0)
 	if errors.As(err, &refused) {
@@ -261,7 +261,7 @@ func (a *audience) refuse(l *listener, err error) {
 		a.fault("stream " + kind(err))
 	}
 	if l.leaving.Load() {
-		a.depart(l)
+		a.depart(ctx, l)
 		return
 	}
 	l.stream = nil

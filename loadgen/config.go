@@ -37,6 +37,10 @@ type Config struct {
 	Seed uint64
 	// Timeout is how long a request may take; default 10 s.
 	Timeout time.Duration
+	// Drain is how long after the end of the schedule requests that are due may
+	// still be sent, when the target is behind; default as long as the schedule, at
+	// least 30 s.
+	Drain time.Duration
 
 	Listeners int     // that read; at least one does, where books can be kept
 	Stalled   int     // listeners that never read, on top
@@ -71,10 +75,6 @@ type Publish struct {
 	Match string
 }
 
-// hangsAround is the least time that requests which are due may still be sent in,
-// after the schedule has ended.
-const hangsAround = 30 * time.Second
-
 func (c Config) withDefaults() Config {
 	c.Connections = cmp.Or(c.Connections, 64)
 	c.Batch = cmp.Or(c.Batch, 1)
@@ -103,13 +103,16 @@ func (c Config) Check() error {
 	if (c.Server == "") == (c.Publish == nil) {
 		errs = append(errs, errors.New("want either a server or another service to publish to"))
 	}
+	if c.Publish != nil && c.Batch > 1 {
+		errs = append(errs, errors.New("another service knows no batches"))
+	}
 	if c.Stages != "" && c.Burst != "" || c.Rate != 0 && c.Stages+c.Burst != "" {
 		errs = append(errs, errors.New("want one of a rate, stages and bursts"))
 	}
 	if c.Rate < 0 || c.Rate > mostRate || c.Churn < 0 || c.Churn > 1e5 {
 		errs = append(errs, fmt.Errorf("rate %v or churn %v is out of bounds", c.Rate, c.Churn))
 	}
-	if c.Duration < 0 || c.Timeout < 0 || c.Patience < 0 {
+	if c.Duration < 0 || c.Timeout < 0 || c.Drain < 0 || c.Patience < 0 {
 		errs = append(errs, errors.New("a duration below zero"))
 	}
 	_, err := c.schedule()

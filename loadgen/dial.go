@@ -32,7 +32,7 @@ const loopbacks = 50
 // remote is true: a load generator is a weapon, and a slip of the keyboard should
 // not fire it.
 func locate(ctx context.Context, base string, remote bool) (*place, error) {
-	u, err := url.Parse(strings.TrimSuffix(base, "/"))
+	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return nil, fmt.Errorf("%.60q: want a URL like http://localhost:5000", base)
 	}
@@ -88,7 +88,7 @@ func (p *place) dial(ctx context.Context) (net.Conn, error) {
 }
 
 // path is the path of a call, under that of the base URL.
-func (p *place) path(call string) string { return p.url.EscapedPath() + call }
+func (p *place) path(call string) string { return strings.TrimSuffix(p.url.EscapedPath(), "/") + call }
 
 // kind names what went wrong with a connection, for people to count.
 func kind(err error) string {

@@ -32,7 +32,7 @@ type shard struct {
 }
 
 func newMeter() *meter {
-	m := &meter{shards: make([]shard, 8), ack: NewHistogram(), delay: NewHistogram(), recent: NewHistogram(), errors: map[string]int64{}}
+	m := &meter{shards: make([]shard, 4), ack: NewHistogram(), delay: NewHistogram(), recent: NewHistogram(), errors: map[string]int64{}}
 	for i := range m.shards {
 		m.shards[i].ack, m.shards[i].delay = NewHistogram(), NewHistogram()
 	}

@@ -84,7 +84,7 @@ func (r *run) snapshot(now time.Time) Snapshot {
 		s.Stage, rate = r.schedule.At(s.Elapsed)
 		s.Asked = rate * float64(r.cfg.Batch)
 		if r.sending.Load() {
-			s.Waiting = r.sender.waiting(now) * int64(r.cfg.Batch)
+			s.Waiting = r.sender.waiting(s.Elapsed) * int64(r.cfg.Batch)
 		}
 	}
 	r.meter.mu.Lock()

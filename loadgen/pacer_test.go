@@ -31,7 +31,7 @@ func TestSchedule(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []time.Duration
-			for n := int64(0); n < 100; n++ {
+			for n := range int64(100) {
 				at, ok := tt.schedule.Due(n)
 				if !ok {
 					break

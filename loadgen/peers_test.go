@@ -2,7 +2,6 @@ package loadgen_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -160,6 +158,7 @@ func median(v []float64) float64 {
 }
 
 func ours(t *testing.T, folder, url string, seconds int) (float64, error) {
+	t.Helper()
 	out, err := exec.CommandContext(t.Context(), filepath.Join(folder, "emostream"), "bench", "--post-url", url, "--post-body", body,
 		"--rate", "0", "--connections", "64", "--duration", fmt.Sprintf("%ds", seconds), "-o", "json").Output()
 	if err != nil {
@@ -173,6 +172,7 @@ func ours(t *testing.T, folder, url string, seconds int) (float64, error) {
 }
 
 func wrk(t *testing.T, url string, seconds int) (float64, error) {
+	t.Helper()
 	program, err := exec.LookPath("wrk")
 	if err != nil {
 		return 0, fmt.Errorf("%w: install the package wrk", err)
@@ -194,6 +194,7 @@ func wrk(t *testing.T, url string, seconds int) (float64, error) {
 }
 
 func vegeta(t *testing.T, folder, url string, seconds int) (float64, error) {
+	t.Helper()
 	program := filepath.Join(folder, "vegeta")
 	file := filepath.Join(t.TempDir(), "body")
 	if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
@@ -236,9 +237,7 @@ func stalled(t *testing.T) string {
 // idle is how well the schedule is kept at 5,000 a second.
 func idle(t *testing.T, url string) string {
 	t.Helper()
-	last := atomic.Int64{}
-	r, err := loadgen.Run(context.WithoutCancel(t.Context()), loadgen.Config{Publish: &loadgen.Publish{PostURL: url, Body: body}, Rate: 5000, Duration: 10 * time.Second,
-		Observe: func(s loadgen.Snapshot) { last.Store(s.Sent) }})
+	r, err := loadgen.Run(t.Context(), loadgen.Config{Publish: &loadgen.Publish{PostURL: url, Body: body}, Rate: 5000, Duration: 10 * time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

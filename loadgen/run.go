@@ -1,8 +1,8 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -62,7 +62,7 @@ func Run(ctx context.Context, cfg Config) (Report, error) {
 func (r *run) prepare() {
 	r.sender = &sender{
 		calls: r.target.calls, batch: int64(r.cfg.Batch), to: r.target.to, timeout: r.cfg.Timeout, workers: r.cfg.Connections,
-		schedule: r.schedule, closed: r.cfg.closedLoop(), drain: max(hangsAround, r.schedule.Length()), meter: r.meter,
+		schedule: r.schedule, closed: r.cfg.closedLoop(), drain: cmp.Or(r.cfg.Drain, max(30*time.Second, r.schedule.Length())), meter: r.meter,
 		acked: r.ledger.add, doubts: r.ledger.doubt,
 	}
 	if r.target.swarms == nil {
@@ -215,15 +215,11 @@ func (r *run) settle(ctx context.Context) {
 		return
 	}
 	r.phase.Store(Settling)
-	patience := r.cfg.Patience
-	if ctx.Err() != nil {
-		patience = min(patience, impatience)
-		ctx = context.WithoutCancel(ctx)
-	}
+	interrupted := ctx.Done()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	var since time.Time
-	for end := time.Now().Add(patience); time.Now().Before(end); {
+	for end := time.Now().Add(r.cfg.Patience); time.Now().Before(end); {
 		if r.balanced() {
 			if since.IsZero() {
 				since = time.Now()
@@ -236,9 +232,9 @@ func (r *run) settle(ctx context.Context) {
 		}
 		select {
 		case <-tick.C:
-		case <-ctx.Done():
+		case <-interrupted:
 			end = time.Now().Add(min(time.Until(end), impatience))
-			ctx = context.WithoutCancel(ctx)
+			interrupted = nil
 		}
 	}
 }
@@ -266,11 +262,4 @@ func (r *run) lacks(l *listener, until time.Time) (gaps, behind int64) {
 		return r.target.markers.gaps(&l.view, until.UnixMilli()), 0
 	}
 	return 0, 0
-}
-
-// IsRemote says whether an error is the refusal of a target that is not this
-// machine.
-func IsRemote(err error) bool {
-	remote := (*RemoteError)(nil)
-	return errors.As(err, &remote)
 }

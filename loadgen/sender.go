@@ -66,12 +66,12 @@ func (s *sender) left() int64 {
 	return max(0, s.schedule.Total()-s.next.Load())
 }
 
-// waiting is how many requests are due at a moment and not taken.
-func (s *sender) waiting(at time.Time) int64 {
+// waiting is how many requests are due so long after the start, and not taken.
+func (s *sender) waiting(elapsed time.Duration) int64 {
 	if s.closed {
 		return 0
 	}
-	return max(0, s.schedule.By(at.Sub(s.start))-s.next.Load())
+	return max(0, s.schedule.By(elapsed)-s.next.Load())
 }
 
 // due is when request n is to be sent.

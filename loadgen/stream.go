@@ -91,7 +91,7 @@ func (s session) find(ctx context.Context) (*stream, error) {
 	if err != nil {
 		return nil, err
 	}
-	address, path := as.StreamURL, ""
+	address := as.StreamURL
 	if address == "" {
 		address = as.ServerURL
 	}
@@ -99,7 +99,7 @@ func (s session) find(ctx context.Context) (*stream, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the stream %.60q: %w", address, err)
 	}
-	path = u.RequestURI()
+	path := u.RequestURI()
 	if as.StreamURL != "" {
 		path = u.EscapedPath() + "?" + url.Values{"channel": {s.channel}}.Encode()
 	}

@@ -20,6 +20,7 @@ type benchFlags struct {
 	startAt string
 	// thresholds are conditions, as they are written.
 	thresholds []string
+	findMax    bool
 	files      []string // that the report is written to, too
 	progress   progressFlag
 	out        outputFlag
@@ -40,6 +41,7 @@ With --post-url the target is any service that takes events in over HTTP, and wi
 		Example: `  emostream bench --rate 2000 --listeners 1000 --duration 30s
   emostream bench --stages 10s:100,30s:5000,10s:0
   emostream bench --rate 2000 --threshold 'overhead_p99<300ms' --threshold 'lost==0' --out report.html
+  emostream bench --rate 500 --duration 5s --find-max --threshold 'ack_p99<20ms'
   emostream bench --rate 0 --connections 16 --batch 100
   emostream bench --rate 50 --post-url http://localhost:8080/pub --stream-url http://localhost:8080/sub`,
 		Args: cobra.NoArgs,
@@ -64,6 +66,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	fl.IntVar(&f.Users, "users", 1000, "users who send")
 	fl.Uint64Var(&f.Seed, "seed", 1, "decides who sends what; the same seed makes the same run")
 	fl.DurationVar(&f.Timeout, "timeout", 10*time.Second, "how long a request may take")
+	fl.DurationVar(&f.Drain, "drain", 0, "how long after the end what is due may still be sent, when the server is behind (default: as long as the run, at least 30s)")
 	fl.IntVar(&f.Listeners, "listeners", 1, "clients that listen")
 	fl.IntVar(&f.Stalled, "stalled", 0, "clients that connect and never read, on top")
 	fl.Float64Var(&f.Churn, "churn", 0, "listeners that leave and are replaced, a second")
@@ -75,6 +78,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.publish.StreamURL, "stream-url", "", "where what was published comes out, over Server-Sent Events")
 	fl.StringVar(&f.publish.Match, "match", "", "regular expression whose first group is the marker in an event (default: the marker itself)")
 	fl.StringArrayVar(&f.thresholds, "threshold", nil, "condition that must be met, as in overhead_p99<300ms, ack_p99.9<=50ms, lost==0 or error_rate<1%; can be repeated")
+	fl.BoolVar(&f.findMax, "find-max", false, "look for the greatest rate at which the thresholds hold, beginning with --rate; a run of --duration for each step")
 	addReportFiles(cmd, &f.files)
 	f.progress.add(cmd)
 	f.out.add(cmd)
@@ -102,6 +106,9 @@ func (f *benchFlags) config(changed func(string) bool) (loadgen.Config, error) {
 		}
 		cfg.StartAt = at
 	}
+	if f.findMax && cfg.Rate == 0 {
+		return cfg, usagef("--find-max begins with a --rate above 0, and without --stages and --burst")
+	}
 	if err := cfg.Check(); err != nil {
 		return cfg, &exitError{exitUsage, err}
 	}
@@ -126,7 +133,7 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 	}
 	report, err := f.progress.show(ctx, io, cmp.Or(cfg.Server, f.publish.PostURL), func(ctx context.Context, observe func(loadgen.Snapshot)) (loadgen.Report, error) {
 		cfg.Observe = observe
-		return loadgen.Run(ctx, cfg)
+		return f.test(ctx, cfg, conditions)
 	})
 	if remote := (*loadgen.RemoteError)(nil); errors.As(err, &remote) {
 		return usagef("%w: --allow-remote", err)
@@ -134,11 +141,21 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 	if err != nil {
 		return err
 	}
-	report.Thresholds = loadgen.Evaluate(conditions, report)
 	if err := giveReport(io, report, asJSON, f.files); err != nil {
 		return err
 	}
 	return verdict(report)
+}
+
+// test does one run, or the runs of a search.
+func (f *benchFlags) test(ctx context.Context, cfg loadgen.Config, conditions []loadgen.Threshold) (loadgen.Report, error) {
+	evaluate := func(r loadgen.Report) []loadgen.ThresholdResult { return loadgen.Evaluate(conditions, r) }
+	if f.findMax {
+		return loadgen.FindMax(ctx, cfg, loadgen.Search{Evaluate: evaluate})
+	}
+	r, err := loadgen.Run(ctx, cfg)
+	r.Thresholds = evaluate(r)
+	return r, err
 }
 
 // verdict is what a report means for the exit code.
