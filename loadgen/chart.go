@@ -112,7 +112,7 @@ func timeTicks(ms float64) []tick {
 	if ms > 300_000 {
 		divisor, suffix = 60_000, " min"
 	}
-	step := math.Max(1, stride(ms/divisor, 6))
+	step := math.Max(1, stride(ms/divisor, 5))
 	var ticks []tick
 	for i := 0; float64(i)*step <= ms/divisor*1.000001; i++ {
 		at := float64(i) * step / (ms / divisor)

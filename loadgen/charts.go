@@ -161,7 +161,8 @@ func distributionChart(all map[string]*Latency) (chart, error) {
 	c.Y, c.Grid = labels(a, timeLabel)
 	for i, label := range []string{"0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %"} {
 		if at := float64(i) / nines; at <= 1 {
-			c.X = append(c.X, tick{round2(100 * at), label, edge(at)})
+			crowded := i%2 == 1 && nines > 4
+			c.X = append(c.X, tick{round2(100 * at), label, edge(at) + cond(crowded, " crowded", "")})
 			c.Grid += "M" + coordinate(at) + " 0V1000"
 		}
 	}

@@ -44,19 +44,20 @@ func verdicts(c loadgen.Comparison, v loadgen.Verdict) []string {
 
 // Runs of the same load do not cry wolf, however many there are a side.
 func TestCompareSameLoad(t *testing.T) {
-	for _, n := range []struct{ base, after, alarms int }{{1, 1, 0}, {1, 3, 0}, {2, 2, 12}, {3, 3, 8}, {4, 4, 4}} {
+	for _, n := range []struct{ base, after, alarms int }{{1, 1, 0}, {1, 3, 0}, {2, 2, 3}, {3, 3, 2}} {
 		alarms, judged := 0, 0
-		for round := range 10 {
+		for round := range 4 {
 			seed := uint64(1000 * (round + 1))
 			c := compare(t, fabricateRuns(n.base, load{seed: seed, seconds: 10}), fabricateRuns(n.after, load{seed: seed + 500, seconds: 10}), 5)
 			if !c.Comparable {
 				t.Errorf("runs of the same load are not comparable: %v %v", c.Differences, c.Warnings)
 			}
 			alarms += len(verdicts(c, loadgen.Worse)) + len(verdicts(c, loadgen.Better))
-			judged += alarms + len(verdicts(c, loadgen.Same))
+			judged += len(verdicts(c, loadgen.Same))
 		}
+		t.Logf("%d against %d: %d alarms, %d same", n.base, n.after, alarms, judged)
 		if judged == 0 || alarms > n.alarms {
-			t.Errorf("%d runs against %d of the same load: %d of %d figures look changed", n.base, n.after, alarms, judged)
+			t.Errorf("%d runs against %d of the same load: %d look changed, and %d do not", n.base, n.after, alarms, judged)
 		}
 	}
 }

@@ -3,10 +3,13 @@ package loadgen_test
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -61,6 +64,26 @@ func TestJSON(t *testing.T) {
 				t.Errorf("read and written again it differs (-first +second):\n%s", d)
 			}
 		})
+	}
+}
+
+// What a run really finds fits the schema too.
+func TestJSONOfARun(t *testing.T) {
+	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer target.Close()
+	r, err := loadgen.Run(t.Context(), loadgen.Config{
+		Publish: &loadgen.Publish{PostURL: target.URL}, Rate: 50, Duration: 200 * time.Millisecond, Connections: 2,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Thresholds = loadgen.Evaluate(conditions("accepted>0", "lost==0"), r)
+	b := encoded(t, r)
+	if err := validate(schema(t), b); err != nil {
+		t.Errorf("it does not fit the schema: %v", err)
+	}
+	if _, err := loadgen.ReadJSON(b); err != nil {
+		t.Error(err)
 	}
 }
 

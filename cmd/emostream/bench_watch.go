@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -56,5 +57,8 @@ func (p *progressFlag) show(ctx context.Context, io streams, target string, test
 	if errors.Is(shown, tui.ErrAbandoned) {
 		return loadgen.Report{}, errInterrupted
 	}
-	return r, errors.Join(err, shown)
+	if shown != nil { // the run has gone on without it
+		_, _ = fmt.Fprintf(io.err, "emostream: %v\n", shown)
+	}
+	return r, err
 }
