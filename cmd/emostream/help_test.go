@@ -26,6 +26,9 @@ func TestHelp(t *testing.T) {
 		"send":            {"--server", `(default "http://127.0.0.1:5000")`, "--count", "--rate", "--channel", `(default "main")`, "--watch"},
 		"watch":           {"--server", "--channel", "-n, --windows", "-o, --output"},
 		"consume":         {"--brokers", "--topic", `(default "emoji-topic")`, "--from-beginning", "-n, --records", "--verify", "--wait", "(default 15s)", "-o, --output"},
+		"bench":           {"compare", "merge", "--threshold", "--out", "--progress", "-o, --output"},
+		"bench compare":   {"--fail-on", "-o, --output", "exit code 3"},
+		"bench merge":     {"--out", "-o, --output", "--start-at"},
 		"version":         {"-o, --output"},
 	} {
 		t.Run(command, func(t *testing.T) {

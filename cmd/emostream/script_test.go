@@ -40,6 +40,7 @@ func TestScripts(t *testing.T) {
 			"lines":   jsonLines,
 			"records": records,
 			"plant":   plant,
+			"report":  fabricateReport,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)

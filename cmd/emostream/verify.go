@@ -94,10 +94,10 @@ func (v *verifyFlags) judge(r audit.Report) error {
 	case r.Verdict == audit.Agree:
 		return nil
 	case r.Lost > 0:
-		return &exitError{exitVerify, fmt.Errorf("verification failed: %s lost, %s doubled. What aggregate had not counted after --wait %v is taken for lost: see that it runs, or wait longer",
+		return &exitError{exitUnverified, fmt.Errorf("verification failed: %s lost, %s doubled. What aggregate had not counted after --wait %v is taken for lost: see that it runs, or wait longer",
 			plural(r.Lost, "reaction"), thousands(r.Doubled), v.wait)}
 	case r.Verdict == audit.Differ:
-		return &exitError{exitVerify, fmt.Errorf("verification failed: %s doubled, none lost", plural(r.Doubled, "reaction"))}
+		return &exitError{exitUnverified, fmt.Errorf("verification failed: %s doubled, none lost", plural(r.Doubled, "reaction"))}
 	case r.WindowsUndecided > 0 && r.Compared == audit.ByTotal:
 		return errors.New("not decided: only totals can be compared, and reactions came in all the while; verify again when none do")
 	case r.WindowsUndecided > 0:

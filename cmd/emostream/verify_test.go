@@ -111,8 +111,8 @@ func TestJudge(t *testing.T) {
 		want   []string
 	}{
 		"agree":                      {audit.Report{Verdict: audit.Agree}, exitOK, nil},
-		"lost":                       {audit.Report{Verdict: audit.Differ, Lost: 1500, Doubled: 2}, exitVerify, []string{"1,500 reactions lost, 2 doubled", "--wait 3s"}},
-		"doubled":                    {audit.Report{Verdict: audit.Differ, Doubled: 1}, exitVerify, []string{"1 reaction doubled, none lost"}},
+		"lost":                       {audit.Report{Verdict: audit.Differ, Lost: 1500, Doubled: 2}, exitUnverified, []string{"1,500 reactions lost, 2 doubled", "--wait 3s"}},
+		"doubled":                    {audit.Report{Verdict: audit.Differ, Doubled: 1}, exitUnverified, []string{"1 reaction doubled, none lost"}},
 		"windows that go on growing": {audit.Report{Verdict: audit.Undecided, Compared: audit.ByWindow, WindowsUndecided: 2, Windows: 9}, exitFailed, []string{"not decided", "2 windows", "--wait 3s"}},
 		"totals that go on growing":  {audit.Report{Verdict: audit.Undecided, Compared: audit.ByTotal, WindowsUndecided: 2}, exitFailed, []string{"not decided", "totals", "verify again when none do"}},
 		"only open windows":          {audit.Report{Verdict: audit.Undecided, Compared: audit.ByWindow, Open: 3}, exitFailed, []string{"not decided", "open", "--wait 3s"}},
