@@ -193,8 +193,10 @@ func (p *recordPrinter) follow(ctx context.Context, r stream.Reader, partition i
 	for {
 		b, err := r.Fetch(ctx, next, time.Second)
 		if gone := (*stream.OutOfRangeError)(nil); errors.As(err, &gone) {
-			_, _ = fmt.Fprintf(notes, "%v: going on at %d\n", gone, gone.Start)
-			next = gone.Start
+			if next = gone.Start; gone.Offset > gone.End {
+				next = gone.End // the log has lost its tail, or was made anew
+			}
+			_, _ = fmt.Fprintf(notes, "%v: going on at %d\n", gone, next)
 			continue
 		}
 		if err != nil {

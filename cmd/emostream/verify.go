@@ -77,6 +77,9 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, c *kafka.Clien
 	if missing := (*audit.MissingError)(nil); errors.As(err, &missing) {
 		return fmt.Errorf("%w at %s: nothing was ever sent there, or --brokers or --topic-prefix is another's (emostream topics describe tells which topics there are)", err, strings.Join(f.brokers, ","))
 	}
+	if other := (*audit.SettingsError)(nil); errors.As(err, &other) {
+		return usagef("%w", other)
+	}
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)
 	}

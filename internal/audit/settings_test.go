@@ -1,6 +1,8 @@
 package audit_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -58,13 +60,12 @@ func TestSettings(t *testing.T) {
 			"none", audit.ByTotal,
 		},
 		"both are given": {
-			func(in *installation) { in.mark(0, base, ones) }, 5 * time.Second, 4 * time.Second,
+			func(*installation) {}, 5 * time.Second, 4 * time.Second,
 			fives, "given", audit.ByWindow,
 		},
-		"the window is given": {
-			func(in *installation) { in.mark(0, base, ones) }, 5 * time.Second, 0,
-			wire.Settings{WindowMS: 5000, LatenessMS: 3000},
-			"given", audit.ByWindow,
+		"the window is given as it is": {
+			func(in *installation) { in.mark(0, base, ones) }, time.Second, 0,
+			ones, "emoji-partials", audit.ByWindow,
 		},
 		"the lateness is given, and nothing else known": {
 			func(*installation) {}, 0, 4 * time.Second,
@@ -91,6 +92,25 @@ func TestSettings(t *testing.T) {
 				t.Errorf("compared %s by %v from %s, want %s by %v from %s", r.Compared, r.Settings, r.Source, tt.compared, tt.want, tt.source)
 			}
 		})
+	}
+}
+
+// Settings that are not those of the counting would make every window look
+// wrong.
+func TestOtherSettingsAreRefused(t *testing.T) {
+	t.Parallel()
+	in := install(t)
+	in.mark(0, base, wire.Settings{WindowMS: 1000, LatenessMS: 3000})
+	cfg := in.config()
+	cfg.Window = 5 * time.Second
+	_, err := audit.Check(in.within(), cfg)
+	other := (*audit.SettingsError)(nil)
+	if !errors.As(err, &other) {
+		t.Fatalf("Check = %v, want a SettingsError", err)
+	}
+	const want = "the counting is done with --window 1s --lateness 3s, and --window 5s --lateness 3s was given"
+	if !strings.Contains(err.Error(), want) {
+		t.Errorf("it says %q, want %q in it", err, want)
 	}
 }
 

@@ -50,6 +50,10 @@ func TestLongHistory(t *testing.T) {
 	t.Logf("%d reactions were acknowledged in %v; aggregate's memory: %.0f MB after one million, %.0f MB after all",
 		total, sent.Round(time.Second), before/1e6, after/1e6)
 
+	if before == 0 || after > before+(64<<20) {
+		t.Errorf("aggregate's memory went from %.0f to %.0f bytes, want it to stay within 64 MiB", before, after)
+	}
+
 	// What closes the last windows in each partition, since time alone does not.
 	<-time.After(13 * time.Second)
 	for range 2 {

@@ -187,3 +187,31 @@ func TestALateAnswerDisturbsNobody(t *testing.T) {
 		<-tick.C
 	}
 }
+
+// A batch that no further fetch could make readable is said to be so, rather
+// than fetched for ever.
+func TestABatchThatCannotBeReadIsNamed(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, embedded(t, broker.Config{}))
+	topic, c := f.topic(t, 1, nil), f.open(t)
+	write(t, c, topic, 0, values("x"))
+	const magicAt, old = 16, 1 // the number of the message format
+	f.on(kmsg.Fetch, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+		res, ok := pass(req).(*kmsg.FetchResponse)
+		if !ok {
+			return nil, true
+		}
+		for _, t := range res.Topics {
+			for _, p := range t.Partitions {
+				if len(p.RecordBatches) > magicAt {
+					p.RecordBatches[magicAt] = old
+				}
+			}
+		}
+		return res, false
+	})
+	_, err := c.Reader(topic, 0).Fetch(within(t), 0, time.Second)
+	if err == nil || !strings.Contains(err.Error(), "message format 1") || !strings.Contains(err.Error(), topic+"/0") {
+		t.Errorf("Fetch = %v, want an error that names the partition and the format", err)
+	}
+}

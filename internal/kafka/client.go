@@ -153,7 +153,7 @@ func wait(ctx context.Context, d time.Duration) error {
 // answer of the broker, and the answers that Kafka calls retriable.
 func passing(err error) bool {
 	var k kafka.Error
-	if errors.Is(err, stream.ErrFenced) {
+	if errors.Is(err, stream.ErrFenced) || errors.Is(err, errUnreadable) {
 		return false
 	}
 	if !errors.As(err, &k) {

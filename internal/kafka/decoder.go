@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -30,6 +31,16 @@ const (
 	batchCRCFrom  = 21 // what the checksum is of
 )
 
+// errUnreadable is a batch that will be no better when it is fetched again.
+var errUnreadable = errors.New("it cannot be read")
+
+// mostInflated is the most bytes that a batch may have when decompressed: a
+// hundred times what brokers take by default.
+const mostInflated = 100 << 20
+
+// mostKept is how much memory for decompressed batches is kept for the next ones.
+const mostKept = 16 << 20
+
 // logAppendTime is an attribute of a batch: its records are of the time when the
 // broker took it, whatever their producer said.
 const logAppendTime = 1 << 3
@@ -44,7 +55,9 @@ const logAppendTime = 1 << 3
 // An error is only returned if there is nothing readable before it.
 func (d *decoder) decode(batches []byte, offset int64) (records []stream.Record, next int64, err error) {
 	d.records, next = d.records[:0], offset
-	d.inflated.Reset()
+	if d.inflated.Reset(); d.inflated.Cap() > mostKept {
+		d.inflated = bytes.Buffer{}
+	}
 	rest := batches
 	for len(rest) > batchMagicAt && err == nil {
 		n := batchFrom + int(int32(binary.BigEndian.Uint32(rest[batchLengthAt:])))
@@ -83,7 +96,7 @@ func (d *decoder) batch(raw []byte, offset int64) (last int64, err error) {
 // whole is batch, but for an error it may have taken in a part.
 func (d *decoder) whole(raw []byte, offset int64) (last int64, err error) {
 	if magic := raw[batchMagicAt]; magic != 2 {
-		return 0, fmt.Errorf("its records are in message format %d, and only 2 is known, in which brokers have kept them since Kafka 0.11", magic)
+		return 0, fmt.Errorf("%w: its records are in message format %d, and only 2 is known, in which brokers have kept them since Kafka 0.11", errUnreadable, magic)
 	}
 	var b kmsg.RecordBatch
 	if err := b.ReadFrom(raw); err != nil {
@@ -137,13 +150,17 @@ func (d *decoder) take(b kmsg.RecordBatch, offset int64) error {
 func (d *decoder) inflate(a protocol.Attributes, b []byte) ([]byte, error) {
 	codec := a.Compression().Codec()
 	if codec == nil {
-		return nil, fmt.Errorf("compression %d is not known", a.Compression())
+		return nil, fmt.Errorf("%w: compression %d is not known", errUnreadable, a.Compression())
 	}
 	r := codec.NewReader(bytes.NewReader(b))
 	defer r.Close()
 	from := d.inflated.Len()
-	if _, err := d.inflated.ReadFrom(r); err != nil {
+	n, err := d.inflated.ReadFrom(io.LimitReader(r, mostInflated+1))
+	if err != nil {
 		return nil, fmt.Errorf("decompress %s: %w", codec.Name(), err)
+	}
+	if n > mostInflated {
+		return nil, fmt.Errorf("%w: decompressed it has more than %d bytes", errUnreadable, mostInflated)
 	}
 	return d.inflated.Bytes()[from:], nil
 }

@@ -18,7 +18,7 @@ const (
 	groupSession   = 6 * time.Second
 	groupHeartbeat = 500 * time.Millisecond
 	groupBackoff   = 200 * time.Millisecond
-	groupLeave     = 2 * time.Second // the most that leaving a group may take longer
+	groupLeave     = 2 * time.Second // for leaving, after kafka-go has tried, which takes up to 10 s if the brokers hang
 )
 
 // watchPartitions is the time between two looks at a topic's partitions.

@@ -21,21 +21,21 @@ import (
 var (
 	histories = flag.Int("histories", 1000, "how many histories TestProducerHistories runs")
 	from      = flag.Uint64("from", 1, "seed of the first one")
-	trace     = flag.Bool("trace", false, "tell all that happens in them")
+	tell      = flag.Bool("tell", false, "tell all that happens in them")
 )
 
 // Whatever happens to batches on their way to brokers and back: what was
 // acknowledged is in the log once, what was called not written is not in it, and
 // what is in doubt is in it once at most. A seed that fails is run again by
 //
-//	go test ./internal/kafka -run ProducerHistories -histories 1 -from SEED -trace
+//	go test ./internal/kafka -run ProducerHistories -histories 1 -from SEED -tell -v
 func TestProducerHistories(t *testing.T) {
 	var next, written, refused, doubted atomic.Int64
 	var running sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {
 		running.Go(func() {
 			for i := next.Add(1) - 1; i < int64(*histories) && !t.Failed(); i = next.Add(1) - 1 {
-				h := produceHistory(t, *from+uint64(i), *trace)
+				h := produceHistory(t, *from+uint64(i), *tell)
 				written.Add(int64(h.written))
 				refused.Add(int64(h.refused))
 				doubted.Add(int64(h.doubted))
@@ -78,7 +78,7 @@ func produceHistory(t *testing.T, seed uint64, trace bool) (out produced) {
 		})
 	})
 	if !ok {
-		t.Errorf("seed %d failed; to see it again: go test ./internal/kafka -run ProducerHistories -histories 1 -from %d -trace", seed, seed)
+		t.Errorf("seed %d failed; to see it again: go test ./internal/kafka -run ProducerHistories -histories 1 -from %d -tell -v", seed, seed)
 	}
 	return out
 }

@@ -198,6 +198,7 @@ func (m *model) step() {
 	m.mu.Unlock()
 	if r != nil {
 		m.decide(r)
+		synctest.Wait() // what comes of it comes before anything else
 	}
 	if m.once(40) {
 		m.fail(m.logs[m.rng.IntN(len(m.logs))])

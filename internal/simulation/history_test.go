@@ -22,12 +22,12 @@ import (
 var (
 	histories = flag.Int("histories", 500, "how many histories TestHistories runs")
 	from      = flag.Uint64("from", 1, "seed of the first one")
-	trace     = flag.Bool("trace", false, "tell all that happens")
+	tell      = flag.Bool("tell", false, "tell all that happens")
 )
 
 // Histories of failures end well. A seed that fails is run again by
 //
-//	go test ./internal/simulation -run Histories -histories 1 -from SEED -trace
+//	go test ./internal/simulation -run Histories -histories 1 -from SEED -tell -v
 func TestHistories(t *testing.T) {
 	var total faults
 	var next, reactions, events atomic.Int64
@@ -36,8 +36,8 @@ func TestHistories(t *testing.T) {
 	for range runtime.GOMAXPROCS(0) {
 		running.Go(func() {
 			for i := next.Add(1) - 1; i < int64(*histories) && !t.Failed(); i = next.Add(1) - 1 {
-				w := runHistory(t, *from+uint64(i), *trace)
-				reactions.Add(int64(w.acked))
+				w := runHistory(t, *from+uint64(i), *tell)
+				reactions.Add(int64(w.taps))
 				events.Add(int64(w.events))
 				mu.Lock()
 				total.add(w.faults)
@@ -81,7 +81,7 @@ func runHistory(t *testing.T, seed uint64, trace bool) (w *world) {
 		})
 	})
 	if !ok {
-		t.Errorf("seed %d failed; to see it again: go test ./internal/simulation -run Histories -histories 1 -from %d -trace", seed, seed)
+		t.Errorf("seed %d failed; to see it again: go test ./internal/simulation -run Histories -histories 1 -from %d -tell -v", seed, seed)
 	}
 	return w
 }
@@ -182,6 +182,9 @@ func (w *world) silence() {
 		}
 	}
 	w.settle()
+	if w.t.Failed() {
+		return
+	}
 	for _, r := range w.roles {
 		r.commit = r.holder.commit
 	}
@@ -208,8 +211,8 @@ func (w *world) pass(d time.Duration) {
 	}
 }
 
-// tap writes a few reactions, all that one request carries, and is told so, or
-// is not.
+// tap writes a few reactions, all that one request carries. Whether it is told
+// so makes no difference from here on.
 func (w *world) tap() {
 	if w.active == 0 {
 		return
@@ -236,9 +239,7 @@ func (w *world) tap() {
 	w.event("%d reactions", len(records))
 	p.append(records...)
 	w.wrote = time.Now()
-	if w.rng.IntN(20) > 0 { // else in doubt
-		w.acked += len(records)
-	}
+	w.taps += len(records)
 }
 
 // settle lets everybody work on without faults, until nothing new comes of it.

@@ -28,7 +28,7 @@ type world struct {
 	workers  []*worker // alive, or believed to be
 	flying   []flight  // what the dead have sent, and what is sent twice
 	roster   *roster.Roster
-	acked    int       // reactions that the log has acknowledged
+	taps     int       // reactions in the log
 	active   int       // partitions of reactions from this one on are silent
 	channels int       // those from this one on are silent
 	wrote    time.Time // when something was last counted or shown
