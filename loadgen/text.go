@@ -79,7 +79,11 @@ func (p *paper) what(r Report) {
 	for _, l := range wrap(where, width) {
 		p.line("%s", l)
 	}
-	p.line("%s", clip(fmt.Sprintf("channel %s, seed %d", o.Channel, r.Seed), width))
+	seed := fmt.Sprintf("seed %d", r.Seed)
+	if o.Channel != "" { // other services have none
+		seed = fmt.Sprintf("channel %s, %s", o.Channel, seed)
+	}
+	p.line("%s", clip(seed, width))
 }
 
 // asked is what a run was asked for, in a sentence.

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+// What a load test found decides its exit code, the worst first.
+func TestBenchVerdict(t *testing.T) {
+	n := func(i int64) *int64 { return &i }
+	missed := []loadgen.ThresholdResult{{Condition: "ack_p99<1ms"}, {Condition: "lost==0", Met: true}}
+	for name, tt := range map[string]struct {
+		report loadgen.Report
+		code   int
+		says   string
+	}{
+		"all is well":                  {loadgen.Report{Lost: n(0), Doubled: n(0), Thresholds: missed[1:]}, exitOK, ""},
+		"books that cannot be had":     {loadgen.Report{}, exitOK, ""},
+		"a threshold was missed":       {loadgen.Report{Lost: n(0), Doubled: n(0), Thresholds: missed}, exitMissed, "missed: ack_p99<1ms"},
+		"something was lost":           {loadgen.Report{Lost: n(3), Doubled: n(0)}, exitUnverified, "3 lost, 0 doubled"},
+		"something was doubled":        {loadgen.Report{Lost: n(0), Doubled: n(2)}, exitUnverified, "0 lost, 2 doubled"},
+		"lost, and a threshold missed": {loadgen.Report{Lost: n(1), Doubled: n(0), Thresholds: missed}, exitUnverified, "1 lost"},
+		"interrupted":                  {loadgen.Report{Interrupted: true, Thresholds: missed}, exitInterrupted, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := verdict(tt.report)
+			code := exitOK
+			if e := (*exitError)(nil); errors.As(err, &e) {
+				code = e.code
+			}
+			if errors.Is(err, errInterrupted) {
+				code = exitInterrupted
+			}
+			if code != tt.code || tt.says != "" && !strings.Contains(err.Error(), tt.says) {
+				t.Errorf("it ends with %d, %v; want %d and %q", code, err, tt.code, tt.says)
+			}
+		})
+	}
+}
