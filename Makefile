@@ -1,7 +1,10 @@
 # Tools are installed into .cache, which git ignores; a new version here is a new file there.
 GOLANGCI_VERSION   := v2.15.0
 GORELEASER_VERSION := v2.16.0
+VEGETA_VERSION     := v12.13.0
 FUZZTIME           ?= 30s
+HISTORIES          ?= 10000
+MILLIONS           ?= 12
 DURATION           ?= 45s
 BROKER             ?= embedded kafka
 REPETITIONS        ?= 3
@@ -9,9 +12,10 @@ REPETITIONS        ?= 3
 TOOLS      := $(CURDIR)/.cache/bin
 GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
+VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
 
-.PHONY: help build test lint test-kafka test-kafka-client chaos recovery test-python fuzz bench cross release-check
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-loadgen cross release-check
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -25,6 +29,15 @@ lint: $(GOLANGCI) ## The linters, the format, and the tests of the lint rules
 	$(GOLANGCI) run ./...
 	$(GOLANGCI) fmt --diff ./...
 	go test ./internal/house
+
+simulate: ## HISTORIES (default 10000) histories of failures of the counting, and of the way into the log
+	go test -count=1 -timeout 60m -run 'Histories$$' ./internal/simulation ./internal/kafka -histories $(HISTORIES)
+
+mutants: ## Break every rule of the promise, one at a time: a history or a test must notice
+	go test -count=1 -timeout 60m -run TestMutants ./internal/simulation -mutants
+
+test-long: ## A history of MILLIONS (default 12) of reactions, and a restart after it
+	EMOSTREAM_TEST_LONG=$(MILLIONS) go test -count=1 -timeout 60m -run LongHistory -v ./internal/e2e
 
 test-kafka: ## Tests on three Apache Kafka brokers (needs Java 17; Maven the first time)
 	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
@@ -58,6 +71,10 @@ fuzz: ## Every fuzz target for FUZZTIME (default 30s)
 		done; \
 	done
 
+bench-loadgen: $(VEGETA) ## The load generator beside wrk and vegeta (needs wrk, from the distribution)
+	go build -o $(TOOLS)/emostream ./cmd/emostream
+	EMOSTREAM_PEERS=$(TOOLS) go test -count=1 -timeout 10m -v -run '^TestPeers$$' ./loadgen
+
 bench: ## Every Go benchmark
 	go test -run xxx -bench . -benchmem ./...
 
@@ -74,7 +91,9 @@ $(GOLANGCI): VERSION := $(GOLANGCI_VERSION)
 $(GOLANGCI): PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 $(GORELEASER): VERSION := $(GORELEASER_VERSION)
 $(GORELEASER): PACKAGE := github.com/goreleaser/goreleaser/v2
-$(GOLANGCI) $(GORELEASER):
+$(VEGETA): VERSION := $(VEGETA_VERSION)
+$(VEGETA): PACKAGE := github.com/tsenart/vegeta/v12
+$(GOLANGCI) $(GORELEASER) $(VEGETA):
 	GOBIN=$@.new go install $(PACKAGE)@$(VERSION)
 	mv $@.new/* $@ && rmdir $@.new
 	ln -sf $(@F) $(@:-$(VERSION)=)

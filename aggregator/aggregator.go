@@ -105,6 +105,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	a.cfg.Logger.Debug("combining", "partition", claim.Partition, "from", c.Position(), "end", claim.End)
 	lag := a.metrics.lag.WithLabelValues(claim.Topic, strconv.Itoa(claim.Partition))
 	var late, skipped int64
+	var emitted time.Time
 	committed := claim.Committed
 	for {
 		b, err := claim.Log.Fetch(ctx, c.Position(), c.wait(time.Now().UnixMilli()))
@@ -127,6 +128,9 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 		late, skipped = c.Late(), c.Skipped()
 		lag.Set(float64(max(0, b.HighWatermark-c.Position())))
 
+		if !b.AtEnd() && time.Since(emitted) < minEmission {
+			continue // a backlog: to write and commit after each fetch would take longer than to count
+		}
 		e, due := c.Emit(time.Now().UnixMilli())
 		if !due {
 			continue
@@ -143,6 +147,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 			}
 			committed = next
 		}
+		emitted = time.Now()
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// minEmission is the least time between two emissions of what grows.
+// minEmission is the least time between two emissions of what grows, and between
+// any two while there is a backlog.
 const minEmission = 100 * time.Millisecond
 
 // Combiner counts one partition of emoji-topic: records in, partials and marks
@@ -53,12 +54,12 @@ type openWindow struct {
 	watermark int64 // before that record
 	dirty     bool  // whether a channel is
 	channels  map[string]*tally
-	lastName  string
-	last      *tally
+	last      *tally // the one the last record went to
 }
 
 // tally is what a partition holds of one window of one channel.
 type tally struct {
+	channel     string // empty: the main one
 	first, next int64
 	dirty       bool // grew since the last confirmed emission
 	counts      map[string]*int64
@@ -212,13 +213,12 @@ func (c *Combiner) window(end, offset int64) *openWindow {
 
 func (w *openWindow) add(tap wire.Tap, offset int64) {
 	t := w.last
-	if t == nil || w.lastName != string(tap.Channel) {
-		name := string(tap.Channel)
-		if t = w.channels[name]; t == nil {
-			t = &tally{first: offset, counts: map[string]*int64{}}
-			w.channels[name] = t
+	if t == nil || t.channel != string(tap.Channel) {
+		if t = w.channels[string(tap.Channel)]; t == nil {
+			t = &tally{channel: string(tap.Channel), first: offset, counts: map[string]*int64{}}
+			w.channels[t.channel] = t
 		}
-		w.last, w.lastName = t, name
+		w.last = t
 	}
 	n := t.counts[string(tap.Emoji)]
 	if n == nil {

@@ -25,12 +25,12 @@ func value(emoji string, channel ...string) []byte {
 }
 
 // newCombiner is the combiner of partition 0 of 4, with nothing committed.
-func newCombiner(t *testing.T, reducers int) *aggregator.Combiner {
-	t.Helper()
-	cfg := aggregator.CombinerConfig{Windows: twos(t), Grace: 100 * time.Millisecond, Partitions: 4, Reducers: reducers}
+func newCombiner(tb testing.TB, reducers int) *aggregator.Combiner {
+	tb.Helper()
+	cfg := aggregator.CombinerConfig{Windows: twos(tb), Grace: 100 * time.Millisecond, Partitions: 4, Reducers: reducers}
 	c, err := aggregator.NewCombiner(cfg, stream.Commit{Offset: stream.None}, 0, 0, false)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return c
 }

@@ -2,7 +2,10 @@ package aggregator_test
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/emostream/emostream/aggregator"
@@ -81,4 +84,22 @@ func TestSilenceLongerThanRetention(t *testing.T) {
 			}
 		})
 	}
+}
+
+// After an hour in which nobody taps, one tap is shown as fast as ever: nothing
+// has to be caught up with, and no partition that is silent is waited for.
+func TestOneTapAfterAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipeline(t)
+		defer p.start(t)()
+		p.tap(t, 0, 500, "🔥")
+		const hour = 3_600_000
+		until(hour + 700)
+		p.tap(t, 1, hour+700, "🎉")
+		until(hour + 2100)
+		got, want := p.shown(t), []string{"at 2100: 2000 🔥1", fmt.Sprintf("at %d: %d 🎉1", hour+2100, hour+2000)}
+		if !slices.Equal(got, want) {
+			t.Errorf("shown %q, want %q", got, want)
+		}
+	})
 }

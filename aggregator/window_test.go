@@ -11,16 +11,16 @@ import (
 )
 
 // twos are windows of two seconds with a lateness of ten, the default.
-func twos(t *testing.T) aggregator.Windows {
-	t.Helper()
-	return windows(t, 2*time.Second, 10*time.Second)
+func twos(tb testing.TB) aggregator.Windows {
+	tb.Helper()
+	return windows(tb, 2*time.Second, 10*time.Second)
 }
 
-func windows(t *testing.T, length, lateness time.Duration) aggregator.Windows {
-	t.Helper()
+func windows(tb testing.TB, length, lateness time.Duration) aggregator.Windows {
+	tb.Helper()
 	w, err := aggregator.NewWindows(length, lateness)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return w
 }

@@ -102,6 +102,11 @@ func (o *outlets) servers() []roster.Entry {
 	})
 }
 
+// remembers says whether a topic is one that is still written to.
+func (o *outlets) remembers(topic string) bool {
+	return slices.ContainsFunc(o.servers(), func(s roster.Entry) bool { return s.Topic == topic })
+}
+
 // done is the offset before which no record has yet to be written, where all
 // before position were handed over.
 func (o *outlets) done(position int64) int64 {
@@ -203,7 +208,7 @@ func (o *outlets) empty(ctx context.Context, server, topic string, out *outlet) 
 		if err != nil {
 			o.p.metrics.failed.Inc()
 			o.p.cfg.Logger.Warn("a subscriber server's topic cannot be written to", "server", server, "error", err)
-			if errors.Is(err, context.DeadlineExceeded) {
+			if errors.Is(err, context.DeadlineExceeded) && o.remembers(topic) {
 				unwritten = records
 			}
 		}

@@ -10,7 +10,7 @@ import (
 // that scripts rely on; help tells them on stdout.
 func TestHelp(t *testing.T) {
 	for command, want := range map[string][]string{
-		"": {"up", "serve", "aggregate", "publish", "subscribe", "broker", "topics", "send", "watch", "version"},
+		"": {"up", "serve", "aggregate", "publish", "subscribe", "broker", "topics", "send", "watch", "consume", "version"},
 		"up": {
 			"--data-dir", "--ephemeral", "--host", "--port", "(default 5000)", "--subscribers", "(default 6)", "--clusters", "(default 2)",
 			"--capacity", "--broker-listen", `(default "localhost:9092")`, "--brokers", "--public-url", "--metrics-listen", "-o, --output",
@@ -25,6 +25,10 @@ func TestHelp(t *testing.T) {
 		"topics describe": {"--brokers", "-o, --output"},
 		"send":            {"--server", `(default "http://127.0.0.1:5000")`, "--count", "--rate", "--channel", `(default "main")`, "--watch"},
 		"watch":           {"--server", "--channel", "-n, --windows", "-o, --output"},
+		"consume":         {"--brokers", "--topic", `(default "emoji-topic")`, "--from-beginning", "-n, --records", "--verify", "--wait", "(default 15s)", "-o, --output"},
+		"bench":           {"compare", "merge", "--threshold", "--out", "--progress", "-o, --output"},
+		"bench compare":   {"--fail-on", "-o, --output", "exit code 3"},
+		"bench merge":     {"--out", "-o, --output", "--start-at"},
 		"version":         {"-o, --output"},
 	} {
 		t.Run(command, func(t *testing.T) {

@@ -19,6 +19,8 @@ const (
 	exitOK          = 0   // also a long-running command stopped by a signal
 	exitFailed      = 1   // the command failed
 	exitUsage       = 2   // wrong usage or configuration
+	exitMissed      = 3   // a threshold was missed
+	exitUnverified  = 4   // something acknowledged was lost or doubled
 	exitInterrupted = 130 // a finite command was interrupted
 )
 
@@ -105,7 +107,7 @@ EMOSTREAM_TOPIC_PREFIX.`,
 		}
 	}
 	add("run", newUp(io), newServe(io), newAggregate(io), newPublish(io), newSubscribe(io), newBroker(io), newTopics(io))
-	add("use", newSend(io), newWatch(io))
+	add("use", newSend(io), newWatch(io), newConsume(io), newBench(io))
 	root.AddCommand(newVersion(io))
 	usageErrors(root)
 	return root

@@ -104,6 +104,26 @@ func (l *listener) Write(b []byte) (int, error) {
 	return n, err
 }
 
+func (l *listener) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// waitFor says whether something is written before ctx ends.
+func (l *listener) waitFor(ctx context.Context, want string) bool {
+	again := time.NewTicker(5 * time.Millisecond)
+	defer again.Stop()
+	for !strings.Contains(l.String(), want) {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return false
+		}
+	}
+	return true
+}
+
 // A stage waits for a Kafka that is not there, says so once, and ends well when
 // it is stopped: so does every long-running command.
 func TestLongRunningCommandsEndWell(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
 )
 
 func TestMain(m *testing.M) {
@@ -38,6 +39,8 @@ func TestScripts(t *testing.T) {
 			"get":     get,
 			"lines":   jsonLines,
 			"records": records,
+			"plant":   plant,
+			"report":  fabricateReport,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
@@ -189,5 +192,22 @@ func records(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if fmt.Sprint(n) != args[1] {
 		ts.Fatalf("%s holds %d records, want %s", args[0], n, args[1])
+	}
+}
+
+// plant writes a file's content into a topic of $BROKER, a record a line, as in
+// `plant emoji-aggregated bogus`.
+func plant(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: plant TOPIC FILE")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	c, err := kafka.Open(kafka.Config{Brokers: []string{ts.Getenv("BROKER")}})
+	ts.Check(err)
+	defer c.Close()
+	for line := range strings.Lines(ts.ReadFile(args[1])) {
+		r := stream.Record{Time: time.Now().UnixMilli(), Value: []byte(strings.TrimSpace(line))}
+		ts.Check(c.Writer(args[0]).Write(ctx, 0, []stream.Record{r}))
 	}
 }

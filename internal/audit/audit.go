@@ -157,10 +157,10 @@ func (a *audit) windowEnd(ctx context.Context) (int64, error) {
 	}
 	a.progress.Until = over
 	a.tell()
-	defer func() { a.progress.Until = time.Time{} }()
 	if err := pause(ctx, time.Until(over)); err != nil {
 		return due, err
 	}
+	a.progress.Until = time.Time{}
 	return due, a.readLog(ctx)
 }
 

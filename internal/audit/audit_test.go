@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,23 +21,34 @@ type installation struct {
 	t      *testing.T
 	client *kafka.Client
 	names  wire.Topics
+	stop   func() // stops the broker
 }
 
 // install starts a broker and makes the topics, emoji-topic with two partitions.
 func install(t *testing.T) *installation {
 	t.Helper()
-	b, err := broker.Open(broker.Config{Listen: "127.0.0.1:0"})
+	b, err := broker.Open(broker.Config{Listen: "127.0.0.1:0", Housekeeping: 10 * time.Millisecond})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = b.Close() })
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan error, 1)
+	go func() { ended <- b.Run(ctx) }()
+	stop := sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("broker: %v", err)
+		}
+	})
+	t.Cleanup(stop)
 	c, err := kafka.Open(kafka.Config{Brokers: []string{b.Addr()}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	in := &installation{t, c, wire.Topics{Prefix: "audited."}}
-	layout := kafka.Layout{Names: in.names, Reactions: 2, Counts: 2, Partials: 2}
+	in := &installation{t, c, wire.Topics{Prefix: "audited."}, stop}
+	const forever = 100 * 365 * 24 * time.Hour // the tables' times are long past
+	layout := kafka.Layout{Names: in.names, Reactions: 2, Counts: 2, Partials: 2, Retention: forever}
 	if _, err := c.EnsureTopics(in.within(), layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic()); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package audit
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/emostream/emostream/internal/stream"
@@ -20,25 +21,36 @@ const (
 // neither.
 func (a *audit) settings(ctx context.Context, partitions int) (wire.Settings, string, error) {
 	given := wire.Settings{WindowMS: a.cfg.Window.Milliseconds(), LatenessMS: a.cfg.Lateness.Milliseconds()}
-	if given.WindowMS > 0 && given.LatenessMS > 0 {
-		return given, "given", nil
-	}
 	var last lastMark
 	for p := range partitions {
 		if err := last.look(ctx, a.cursor(a.cfg.Topics.Partials(), p)); err != nil {
 			return wire.Settings{}, "", err
 		}
 	}
-	switch s := last.settings; {
-	case given != wire.Settings{}:
-		return wire.Settings{
-			WindowMS:   cmp.Or(given.WindowMS, s.WindowMS, defaultWindow.Milliseconds()),
-			LatenessMS: cmp.Or(given.LatenessMS, s.LatenessMS, defaultLateness.Milliseconds()),
-		}, "given", nil
-	case s != wire.Settings{}:
+	s := last.settings
+	if s != (wire.Settings{}) {
+		given = wire.Settings{WindowMS: cmp.Or(given.WindowMS, s.WindowMS), LatenessMS: cmp.Or(given.LatenessMS, s.LatenessMS)}
+		if given != s {
+			return wire.Settings{}, "", &SettingsError{Given: given, Counted: s}
+		}
 		return s, "emoji-partials", nil
 	}
+	switch {
+	case given != wire.Settings{}:
+		return wire.Settings{
+			WindowMS:   cmp.Or(given.WindowMS, defaultWindow.Milliseconds()),
+			LatenessMS: cmp.Or(given.LatenessMS, defaultLateness.Milliseconds()),
+		}, "given", nil
+	}
 	return wire.Settings{}, "none", nil
+}
+
+// SettingsError is that others were given than aggregate counts by, which every
+// comparison would take for losses.
+type SettingsError struct{ Given, Counted wire.Settings }
+
+func (e *SettingsError) Error() string {
+	return fmt.Sprintf("the counting is done with %v, and %v was given: leave it out", e.Counted, e.Given)
 }
 
 // lastMark finds the newest mark.

@@ -77,7 +77,14 @@ func (l *lockedBuffer) String() string {
 // start runs emostream with args until the test ends.
 func start(tb testing.TB, args ...string) *process {
 	tb.Helper()
-	p := &process{t: tb, name: strings.Join(args[:1], " "), cmd: exec.Command(binary, args...), done: make(chan struct{}), out: make(chan string, 100)}
+	return startProgram(tb, binary, nil, args...)
+}
+
+// startProgram runs a build of emostream, with more in its environment.
+func startProgram(tb testing.TB, path string, env []string, args ...string) *process {
+	tb.Helper()
+	p := &process{t: tb, name: strings.Join(args[:1], " "), cmd: exec.Command(path, args...), done: make(chan struct{}), out: make(chan string, 100)}
+	p.cmd.Env = append(os.Environ(), env...)
 	p.cmd.Stderr = &p.logs
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

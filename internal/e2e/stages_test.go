@@ -50,11 +50,11 @@ func stages(t *testing.T) (map[string]*process, *installation) {
 }
 
 // free is an address that nobody listens on.
-func free(t *testing.T) string {
-	t.Helper()
+func free(tb testing.TB) string {
+	tb.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	defer ln.Close()
 	return ln.Addr().String()

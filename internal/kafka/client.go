@@ -134,7 +134,12 @@ func (c *Client) retry(ctx context.Context, f func(context.Context) error) error
 
 // pause waits for d, give or take a quarter, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d*3/4 + rand.N(d/2+1))
+	return wait(ctx, d*3/4+rand.N(d/2+1))
+}
+
+// wait waits for d, or until ctx ends.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
@@ -148,7 +153,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // answer of the broker, and the answers that Kafka calls retriable.
 func passing(err error) bool {
 	var k kafka.Error
-	if errors.Is(err, stream.ErrFenced) {
+	if errors.Is(err, stream.ErrFenced) || errors.Is(err, errUnreadable) {
 		return false
 	}
 	if !errors.As(err, &k) {

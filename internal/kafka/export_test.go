@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"log/slog"
 
 	"github.com/emostream/emostream/internal/stream"
 )
@@ -17,4 +18,40 @@ func (p *Producer) Waiting() int {
 // has come to a sequence.
 func (c *Client) ProduceAs(ctx context.Context, topic string, records []stream.Record, id int64, epoch int16, sequence int32) error {
 	return c.produce(ctx, topic, 0, encode(records, producerID{id, epoch}, sequence))
+}
+
+// Model is a model of the brokers that a producer writes to.
+type Model interface {
+	Produce(ctx context.Context, partition int, raw []byte) error
+	ProducerID(ctx context.Context) (int64, error)
+}
+
+// NewModelProducer returns a producer that writes to a model.
+func NewModelProducer(m Model, cfg ProducerConfig) *Producer {
+	return newProducer(modelBrokers{m}, &outage{log: slog.New(slog.DiscardHandler)}, cfg)
+}
+
+// RunLanes runs the producer on a number of partitions until ctx ends.
+func (p *Producer) RunLanes(ctx context.Context, partitions int, embedded bool) {
+	p.runLanes(ctx, partitions, embedded)
+}
+
+type modelBrokers struct{ m Model }
+
+func (b modelBrokers) produce(ctx context.Context, _ string, partition int, raw []byte) error {
+	const sizeLen = 4 // before the batch
+	return b.m.Produce(ctx, partition, raw[sizeLen:])
+}
+
+func (b modelBrokers) producerID(ctx context.Context) (producerID, error) {
+	id, err := b.m.ProducerID(ctx)
+	return producerID{id: id}, err
+}
+
+// Decoder takes record batches apart as a reader does.
+type Decoder struct{ d decoder }
+
+// Decode is what a reader makes of an answer to a fetch from offset on.
+func (d *Decoder) Decode(batches []byte, offset int64) (records []stream.Record, next int64, err error) {
+	return d.d.decode(batches, offset)
 }

@@ -25,6 +25,7 @@ type front struct {
 	addrs map[string]string // the front's own, by the broker's
 	id    string            // told as the cluster's id; empty: the true one
 	rules map[kmsg.Key]rule
+	short bool // the next answer of a rule breaks off, and its connection with it
 	conns map[net.Conn]bool
 	done  bool
 }
@@ -170,7 +171,11 @@ func (f *front) serve(client net.Conn, broker string) {
 			if req.IsFlexible() {
 				out = append(out, 0)
 			}
-			if _, err := client.Write(sized(res.AppendTo(out))); err != nil {
+			out = sized(res.AppendTo(out))
+			if f.breaksOff() {
+				out, cut = out[:len(out)/2], true
+			}
+			if _, err := client.Write(out); err != nil {
 				return
 			}
 		}
@@ -178,6 +183,20 @@ func (f *front) serve(client net.Conn, broker string) {
 			return
 		}
 	}
+}
+
+// breakOff makes the next answer that passes a rule break off in the middle.
+func (f *front) breakOff() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.short = true
+}
+
+func (f *front) breaksOff() (short bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	short, f.short = f.short, false
+	return short
 }
 
 // disguise puts the front's own addresses and cluster id into an answer.

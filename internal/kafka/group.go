@@ -18,12 +18,16 @@ const (
 	groupSession   = 6 * time.Second
 	groupHeartbeat = 500 * time.Millisecond
 	groupBackoff   = 200 * time.Millisecond
-	groupLeave     = 2 * time.Second // the most that leaving a group may take longer
+	groupLeave     = 2 * time.Second // for leaving, after kafka-go has tried, which takes up to 10 s if the brokers hang
 )
+
+// watchPartitions is the time between two looks at a topic's partitions.
+const watchPartitions = 2 * time.Second
 
 // Consume joins a consumer group and calls work for each partition of the topic
 // that is claimed for this process, each in a goroutine of its own, until ctx
-// ends (then it leaves the group and returns nil) or work fails.
+// ends (then it leaves the group and returns nil), work fails, or the topic gets
+// another number of partitions, which is an error.
 //
 // The context that work gets ends when the claim does. Work that returns
 // because of that, or with an error that wraps stream.ErrFenced, is called
@@ -55,6 +59,9 @@ func (c *Client) Consume(ctx context.Context, group, topic string, work func(con
 		_ = g.Close() // leaves the group and ends the generation's contexts; never fails
 		m.leave(ctx)
 	}()
+	watching, unwatch := context.WithCancel(ctx)
+	defer unwatch()
+	m.running.Go(func() { m.watch(watching) })
 	for {
 		var gen *kafka.Generation
 		err := c.retry(ctx, func(ctx context.Context) (err error) {
@@ -90,6 +97,18 @@ type member struct {
 	stop       context.CancelCauseFunc
 	running    sync.WaitGroup
 	id         string // in the latest generation; empty before the first
+}
+
+// watch ends Consume when the topic gets more partitions, or fewer: whoever
+// counts by their number would be wrong from then on.
+func (m *member) watch(ctx context.Context) {
+	for pause(ctx, watchPartitions) == nil {
+		if n, err := m.client.Partitions(ctx, m.topic); err == nil && n != m.partitions {
+			m.stop(fmt.Errorf("%s had %d partitions when this process began and has %d now: stop what writes to it, "+
+				"let what reads it finish, and start everything again", m.topic, m.partitions, n))
+			return
+		}
+	}
 }
 
 // leave takes the member out of the group, in which a ConsumerGroup that is

@@ -57,6 +57,8 @@ func (l Layout) ReactionsTopic() Topic {
 	l = l.withDefaults()
 	return Topic{l.Names.Reactions(), l.Reactions, l.Replication, map[string]string{
 		"retention.ms": retention(l.Retention),
+		// The main server's time decides the window, whatever the cluster's default is.
+		"message.timestamp.type": "CreateTime",
 		// One clock that runs ahead would close everybody's windows.
 		"message.timestamp.after.max.ms": retention(l.Lateness / 2),
 	}}

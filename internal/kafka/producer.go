@@ -66,7 +66,9 @@ func (c ProducerConfig) withDefaults() ProducerConfig {
 // The queue of waiting records is bounded; when it is full Append refuses.
 type Producer struct {
 	cfg     ProducerConfig
-	client  *Client
+	client  *Client // finds out where to write to
+	brokers brokers
+	outage  *outage
 	metrics producerMetrics
 
 	mu      sync.Mutex
@@ -78,6 +80,15 @@ type Producer struct {
 	failed  error // why the last batch could not be written; nil when it was
 
 	failedAt time.Time
+}
+
+// brokers are those that a producer writes to: a Client, or a model of them.
+type brokers interface {
+	// produce sends an encoded batch once. The error is the broker's answer, or
+	// why there is none.
+	produce(ctx context.Context, topic string, partition int, raw []byte) error
+	// producerID takes a new producer id, and tries until ctx ends.
+	producerID(ctx context.Context) (producerID, error)
 }
 
 // entry is the records of one Append.
@@ -107,8 +118,14 @@ type producerMetrics struct {
 // NewProducer returns a producer; its Run must be running for Append to get
 // anywhere.
 func NewProducer(client *Client, cfg ProducerConfig) *Producer {
+	p := newProducer(client, &client.outage, cfg)
+	p.client = client
+	return p
+}
+
+func newProducer(b brokers, o *outage, cfg ProducerConfig) *Producer {
 	f := promauto.With(cfg.Metrics)
-	return &Producer{cfg: cfg.withDefaults(), client: client, metrics: producerMetrics{
+	return &Producer{cfg: cfg.withDefaults(), brokers: b, outage: o, metrics: producerMetrics{
 		latency: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "emostream_produce_seconds", Help: "Time from handing a batch of reactions to Kafka to its acknowledgement.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
@@ -234,6 +251,12 @@ func (p *Producer) Run(ctx context.Context) error {
 		p.close()
 		return ignoreEnd(ctx, err)
 	}
+	p.runLanes(ctx, n, embedded)
+	return nil
+}
+
+// runLanes writes to n partitions until ctx ends and what is in flight is done.
+func (p *Producer) runLanes(ctx context.Context, n int, embedded bool) {
 	var lanes sync.WaitGroup
 	p.mu.Lock()
 	for i := range n {
@@ -250,7 +273,6 @@ func (p *Producer) Run(ctx context.Context) error {
 	<-ctx.Done()
 	p.close()
 	lanes.Wait()
-	return nil
 }
 
 // close refuses what waits and what is still to come, and ends the lanes when
@@ -341,13 +363,15 @@ func (p *Producer) send(ctx context.Context, l *lane, records []stream.Record, e
 	var raw []byte
 	doubt := false // whether an attempt may have been written without our knowing
 	var last error
-	call := call{outage: &p.client.outage}
+	call := call{outage: p.outage}
 	defer call.end(false)
 	for delay := 20 * time.Millisecond; ; delay = min(2*delay, 500*time.Millisecond) {
 		if !l.hasPID {
-			if err := p.identify(ctx, l); err != nil {
+			pid, err := p.brokers.producerID(ctx)
+			if err != nil {
 				return fmt.Errorf("%w: %w", stream.ErrNotWritten, errors.Join(err, last))
 			}
+			l.pid, l.hasPID, l.sequence = pid, true, 0
 			raw = nil
 		}
 		if raw == nil {
@@ -371,7 +395,7 @@ func (p *Producer) send(ctx context.Context, l *lane, records []stream.Record, e
 		}
 		call.failed(err)
 		last = err
-		if pause(ctx, delay) != nil {
+		if wait(ctx, delay) != nil {
 			why := stream.ErrNotWritten
 			if doubt {
 				why = stream.ErrInDoubt
@@ -389,29 +413,28 @@ func (p *Producer) attempt(ctx context.Context, l *lane, raw []byte, embedded bo
 		ctx, cancel = context.WithTimeout(ctx, p.cfg.Timeout/3)
 		defer cancel()
 	}
-	return p.client.produce(ctx, p.cfg.Topic, l.partition, raw)
+	return p.brokers.produce(ctx, p.cfg.Topic, l.partition, raw)
 }
 
-// identify takes a new producer id.
-func (p *Producer) identify(ctx context.Context, l *lane) error {
-	err := p.client.retry(ctx, func(ctx context.Context) error {
+// producerID takes a new producer id of the cluster.
+func (c *Client) producerID(ctx context.Context) (pid producerID, err error) {
+	err = c.retry(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 		defer cancel()
-		res, err := p.client.api.InitProducerID(ctx, &kafka.InitProducerIDRequest{ProducerID: -1, ProducerEpoch: -1})
+		res, err := c.api.InitProducerID(ctx, &kafka.InitProducerIDRequest{ProducerID: -1, ProducerEpoch: -1})
 		if err != nil {
 			return err
 		}
 		if res.Error != nil {
 			return res.Error
 		}
-		l.pid = producerID{id: int64(res.Producer.ProducerID), epoch: int16(res.Producer.ProducerEpoch)}
+		pid = producerID{id: int64(res.Producer.ProducerID), epoch: int16(res.Producer.ProducerEpoch)}
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("get a producer id: %w", err)
+		return pid, fmt.Errorf("get a producer id: %w", err)
 	}
-	l.hasPID, l.sequence = true, 0
-	return nil
+	return pid, nil
 }
 
 // verdict is what an answer, or its absence, says of the batch just sent.

@@ -1,19 +1,20 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// fetchBytes is how much a fetch asks for at most.
+// fetchBytes is how much a fetch asks for at most. More costs more memory, and
+// was not faster.
 const fetchBytes = 1 << 20
 
 // Reader returns a reader of a partition. It must not be used concurrently.
@@ -25,8 +26,8 @@ type reader struct {
 	client    *Client
 	topic     string
 	partition int
-	records   []stream.Record // of the last batch, reused
-	arena     []byte          // their keys and values, reused
+	buf       *bytes.Buffer // with the last answer, reused; nil: a request has it that was given up
+	decoder   decoder
 }
 
 func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
@@ -48,86 +49,40 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 }
 
 func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*wait+requestTimeout) // the broker is told half of it, at most
+	ctx, cancel := context.WithTimeout(ctx, wait+requestTimeout)
 	defer cancel()
 	b := stream.Batch{Next: offset, SentAt: time.Now()}
-	res, err := r.client.api.Fetch(ctx, &kafka.FetchRequest{
-		Topic:     r.topic,
-		Partition: r.partition,
-		Offset:    offset,
-		MinBytes:  1,
-		MaxBytes:  fetchBytes,
-		MaxWait:   max(wait, time.Millisecond),
-	})
+	msg, err := r.client.transport.RoundTrip(ctx, r.client.api.Addr, r.request(offset, wait))
 	if err != nil {
 		return b, err
 	}
-	if res.Error != nil {
-		return b, res.Error
+	res := msg.(*fetched)
+	r.buf = res.buf
+	p, err := res.partition()
+	if err != nil {
+		return b, err
 	}
-	b.HighWatermark = res.HighWatermark
-	r.records, r.arena = r.records[:0], r.arena[:0]
-	for {
-		rec, err := res.Records.ReadRecord()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return b, fmt.Errorf("decode records: %w", err)
-		}
-		if err := r.take(rec, offset); err != nil {
-			return b, fmt.Errorf("decode records: %w", err)
-		}
-	}
-	switch n := len(r.records); {
-	case n > 0:
-		b.Records, b.Next = r.records, r.records[n-1].Offset+1
-	case anyBatch(res.Records) && offset < b.HighWatermark:
-		b.Next = offset + 1 // compaction took the records from offset on out of their batch
+	b.HighWatermark = p.HighWatermark
+	if b.Records, b.Next, err = r.decoder.decode(p.RecordBatches, offset); err != nil {
+		return b, fmt.Errorf("decode records from offset %d on: %w", offset, err)
 	}
 	return b, nil
 }
 
-// anyBatch says whether an answer holds a batch, be it one that compaction has
-// emptied. The first one is that of the offset asked for.
-func anyBatch(records protocol.RecordReader) bool {
-	s, ok := records.(*protocol.RecordStream)
-	return ok && len(s.Records) > 0
-}
-
-// take copies a record out of kafka-go's buffers, unless it is before offset:
-// a fetch returns whole batches.
-func (r *reader) take(rec *protocol.Record, offset int64) error {
-	key, err := r.bytes(rec.Key)
-	if err != nil {
-		return err
+// request returns a request, which has the buffer until it is answered.
+func (r *reader) request(offset int64, wait time.Duration) *fetch {
+	p := kmsg.NewFetchRequestTopicPartition()
+	p.Partition, p.FetchOffset, p.PartitionMaxBytes = int32(r.partition), offset, fetchBytes
+	t := kmsg.NewFetchRequestTopic()
+	t.Topic, t.Partitions = r.topic, []kmsg.FetchRequestTopicPartition{p}
+	f := &fetch{clientID: r.client.cfg.ClientID, FetchRequest: kmsg.NewFetchRequest(), buf: r.buf}
+	f.MinBytes, f.MaxBytes, f.MaxWaitMillis = 1, fetchBytes, int32(max(wait.Milliseconds(), 1))
+	f.Topics = []kmsg.FetchRequestTopic{t}
+	r.buf = nil
+	if f.buf == nil {
+		f.buf = new(bytes.Buffer)
 	}
-	value, err := r.bytes(rec.Value)
-	if err != nil || rec.Offset < offset {
-		return err
-	}
-	out := stream.Record{Offset: rec.Offset, Time: rec.Time.UnixMilli(), Key: key, Value: value}
-	for _, h := range rec.Headers {
-		out.Headers = append(out.Headers, stream.Header{Key: h.Key, Value: h.Value})
-	}
-	r.records = append(r.records, out)
-	return nil
-}
-
-// bytes reads b into the arena. An arena that is outgrown stays alive for the
-// slices that point into it.
-func (r *reader) bytes(b protocol.Bytes) ([]byte, error) {
-	if b == nil {
-		return nil, nil
-	}
-	defer b.Close()
-	n, at := b.Len(), len(r.arena)
-	if at+n > cap(r.arena) || r.arena == nil { // nil would make an empty value a null one
-		r.arena, at = make([]byte, 0, max(2*cap(r.arena), n, 64<<10)), 0
-	}
-	r.arena = r.arena[:at+n]
-	_, err := io.ReadFull(b, r.arena[at:])
-	return r.arena[at : at+n : at+n], err
+	return f
 }
 
 // Offsets returns a partition's first offset and the one after its last.

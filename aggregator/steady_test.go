@@ -1,0 +1,73 @@
+package aggregator_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// crowd is what many people tap: thirty emojis, most of them in the main channel
+// and the others in three more.
+func crowd(n int) [][]byte {
+	emojis := strings.Fields("🔥 😂 👍 🎉 💯 😮 😢 🚀 💖 😀 😃 😄 😁 😆 😅 🤣 😊 😇 🙂 🙃 😉 😌 😍 🥰 😘 😗 😙 😚 😋 😛")
+	values := make([][]byte, n)
+	for i := range values {
+		r := wire.Reaction{
+			UserID:    fmt.Sprintf("user_%08x", i*2654435761%(1<<32)),
+			Emoji:     emojis[i*i%97%len(emojis)],
+			Timestamp: time.UnixMilli(int64(i)).UTC().Format(wire.TimeFormat),
+		}
+		if i%5 == 0 {
+			r.Channel = fmt.Sprintf("room-%d", i%15)
+		}
+		values[i] = wire.AppendReaction(nil, r)
+	}
+	return values
+}
+
+func TestAddAllocatesNothing(t *testing.T) {
+	c, values, offset := newCombiner(t, 1), crowd(1000), int64(0)
+	add := func() {
+		for i, v := range values {
+			c.Add(offset, int64(i), v)
+			offset++
+		}
+	}
+	if n := testing.AllocsPerRun(10, add); n > 0 {
+		t.Errorf("%d records of windows, channels and emojis that are known cost %v allocations", len(values), n)
+	}
+}
+
+// BenchmarkAdd counts one record. Every window has 10,000 of them, and is emitted
+// and closed in its time.
+func BenchmarkAdd(b *testing.B) {
+	c, values, offset := newCombiner(b, 1), crowd(10_000), int64(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Add(offset, offset/5, values[offset%int64(len(values))])
+		if offset++; offset%10_000 == 0 {
+			e, _ := c.Emit(offset / 5)
+			c.Confirm(e)
+		}
+	}
+	b.ReportMetric(float64(len(values[1])), "B/value")
+}
+
+// A window's state goes when the window has closed, so that a combiner needs no
+// more after a year than after a minute.
+func TestCombinerLetsClosedWindowsGo(t *testing.T) {
+	c, values := newCombiner(t, 1), crowd(100)
+	for w := range int64(1000) {
+		for i, v := range values {
+			c.Add(c.Position(), w*2000+int64(i), v)
+		}
+		e, _ := c.Emit(w*2000 + 2000)
+		c.Confirm(e)
+		if n := c.Open(); n > 6 {
+			t.Fatalf("%d windows are open after %d of them, want those of the last 10 seconds", n, w+1)
+		}
+	}
+}

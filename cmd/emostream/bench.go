@@ -1,0 +1,179 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+// benchFlags are the settings of bench.
+type benchFlags struct {
+	loadgen.Config
+	publish loadgen.Publish
+	startAt string
+	// thresholds are conditions, as they are written.
+	thresholds []string
+	findMax    bool
+	files      []string // that the report is written to, too
+	progress   progressFlag
+	out        outputFlag
+}
+
+func newBench(io streams) *cobra.Command {
+	var f benchFlags
+	cmd := &cobra.Command{
+		Use:   "bench",
+		Short: "Put a reaction stream under load, and tell the truth about it",
+		Long: `Bench sends reactions by a schedule that no stall of the server can move, listens
+as an audience does, and balances the books: what was acknowledged against what
+listeners were shown, in a channel of its own. Latencies count from when a
+reaction should have been sent.
+
+With --post-url the target is any service that takes events in over HTTP, and with
+--stream-url one that gives them out over Server-Sent Events.`,
+		Example: `  emostream bench --rate 2000 --listeners 1000 --duration 30s
+  emostream bench --stages 10s:100,30s:5000,10s:0
+  emostream bench --rate 2000 --threshold 'overhead_p99<300ms' --threshold 'lost==0' --out report.html
+  emostream bench --rate 500 --duration 5s --find-max --threshold 'ack_p99<20ms'
+  emostream bench --rate 0 --connections 16 --batch 100
+  emostream bench --rate 50 --post-url http://localhost:8080/pub --stream-url http://localhost:8080/sub`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io, cmd) },
+	}
+	f.add(cmd)
+	cmd.AddCommand(newBenchCompare(io), newBenchMerge(io))
+	return cmd
+}
+
+func (f *benchFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.Server, "server", defaultServer, "base URL of the main server")
+	fl.BoolVar(&f.AllowRemote, "allow-remote", false, "let the target be another machine")
+	fl.Float64Var(&f.Rate, "rate", 100, "reactions a second; 0: closed loop, as fast as the answers come")
+	fl.StringVar(&f.Stages, "stages", "", "rates in turn, each held for its time, as in 10s:100,30s:5000,10s:0")
+	fl.StringVar(&f.Burst, "burst", "", "reactions at once, every so often, as in 500ms:2000")
+	fl.DurationVar(&f.Duration, "duration", 10*time.Second, "how long to send, unless stages say it")
+	fl.IntVar(&f.Connections, "connections", 64, "connections that send")
+	fl.IntVar(&f.Batch, "batch", 1, "reactions in a request, up to 10000")
+	fl.IntVar(&f.Kinds, "kinds", 9, "kinds of emojis, up to 50")
+	fl.IntVar(&f.Users, "users", 1000, "users who send")
+	fl.Uint64Var(&f.Seed, "seed", 1, "decides who sends what; the same seed makes the same run")
+	fl.DurationVar(&f.Timeout, "timeout", 10*time.Second, "how long a request may take")
+	fl.DurationVar(&f.Drain, "drain", 0, "how long after the end what is due may still be sent, when the server is behind (default: as long as the run, at least 30s)")
+	fl.IntVar(&f.Listeners, "listeners", 1, "clients that listen")
+	fl.IntVar(&f.Stalled, "stalled", 0, "clients that connect and never read, on top")
+	fl.Float64Var(&f.Churn, "churn", 0, "listeners that leave and are replaced, a second")
+	fl.DurationVar(&f.Patience, "patience", 15*time.Second, "how long the books may take to balance after the last request")
+	fl.StringVar(&f.startAt, "start-at", "", "when to begin sending (RFC 3339), so that several generators begin together")
+	fl.StringVar(&f.publish.PostURL, "post-url", "", "publish here instead: any service that takes events in over HTTP")
+	fl.StringVar(&f.publish.Body, "post-body", "", `what to post there, with {{marker}}, {{time}} and {{seq}} (default {"marker":"{{marker}}"})`)
+	fl.StringVar(&f.publish.ContentType, "post-type", "application/json", "content type of --post-body")
+	fl.StringVar(&f.publish.StreamURL, "stream-url", "", "where what was published comes out, over Server-Sent Events")
+	fl.StringVar(&f.publish.Match, "match", "", "regular expression whose first group is the marker in an event (default: the marker itself)")
+	fl.StringArrayVar(&f.thresholds, "threshold", nil, "condition that must be met, as in overhead_p99<300ms, ack_p99.9<=50ms, lost==0 or error_rate<1%; can be repeated")
+	fl.BoolVar(&f.findMax, "find-max", false, "look for the greatest rate at which the thresholds hold, beginning with --rate; a run of --duration for each step")
+	addReportFiles(cmd, &f.files)
+	f.progress.add(cmd)
+	f.out.add(cmd)
+}
+
+// config turns the flags into a configuration.
+func (f *benchFlags) config(changed func(string) bool) (loadgen.Config, error) {
+	cfg := f.Config
+	cfg.Version = version
+	if f.Stages+f.Burst != "" && !changed("rate") {
+		cfg.Rate = 0
+	}
+	if f.publish.PostURL != "" {
+		if changed("server") {
+			return cfg, usagef("--server and --post-url are two targets: give one")
+		}
+		cfg.Server, cfg.Publish = "", &f.publish
+	} else if f.publish.StreamURL != "" {
+		return cfg, usagef("--stream-url needs --post-url")
+	}
+	if f.startAt != "" {
+		at, err := time.Parse(time.RFC3339, f.startAt)
+		if err != nil {
+			return cfg, usagef("--start-at %.40q: want a time like 2026-01-02T03:04:05Z", f.startAt)
+		}
+		cfg.StartAt = at
+	}
+	if f.findMax && cfg.Rate == 0 {
+		return cfg, usagef("--find-max begins with a --rate above 0, and without --stages and --burst")
+	}
+	if err := cfg.Check(); err != nil {
+		return cfg, &exitError{exitUsage, err}
+	}
+	return cfg, nil
+}
+
+func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) error {
+	cfg, err := f.config(cmd.Flags().Changed)
+	if err != nil {
+		return err
+	}
+	conditions, err := parseThresholds(f.thresholds)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(checkReportFiles(f.files), f.progress.check(io)); err != nil {
+		return err
+	}
+	asJSON, err := f.out.json()
+	if err != nil {
+		return err
+	}
+	report, err := f.progress.show(ctx, io, cmp.Or(cfg.Server, f.publish.PostURL), func(ctx context.Context, observe func(loadgen.Snapshot)) (loadgen.Report, error) {
+		cfg.Observe = observe
+		return f.test(ctx, cfg, conditions)
+	})
+	if remote := (*loadgen.RemoteError)(nil); errors.As(err, &remote) {
+		return usagef("%w: --allow-remote", err)
+	}
+	if err != nil {
+		return err
+	}
+	if err := giveReport(io, report, asJSON, f.files); err != nil {
+		return err
+	}
+	return verdict(report)
+}
+
+// test does one run, or the runs of a search.
+func (f *benchFlags) test(ctx context.Context, cfg loadgen.Config, conditions []loadgen.Threshold) (loadgen.Report, error) {
+	evaluate := func(r loadgen.Report) []loadgen.ThresholdResult { return loadgen.Evaluate(conditions, r) }
+	if f.findMax {
+		return loadgen.FindMax(ctx, cfg, loadgen.Search{Evaluate: evaluate})
+	}
+	r, err := loadgen.Run(ctx, cfg)
+	r.Thresholds = evaluate(r)
+	return r, err
+}
+
+// verdict is what a report means for the exit code.
+func verdict(r loadgen.Report) error {
+	switch {
+	case r.Interrupted:
+		return errInterrupted
+	case r.Lost != nil && *r.Lost+*r.Doubled > 0:
+		return &exitError{exitUnverified, fmt.Errorf("the books do not balance: %d lost, %d doubled", *r.Lost, *r.Doubled)}
+	}
+	var missed []string
+	for _, t := range r.Thresholds {
+		if !t.Met {
+			missed = append(missed, t.Condition)
+		}
+	}
+	if len(missed) > 0 {
+		return &exitError{exitMissed, fmt.Errorf("missed: %s", strings.Join(missed, ", "))}
+	}
+	return nil
+}

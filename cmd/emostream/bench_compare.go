@@ -1,0 +1,99 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+func newBenchCompare(io streams) *cobra.Command {
+	var failOn, format string
+	cmd := &cobra.Command{
+		Use:   "compare BASE.json[,...] NEW.json[,...]",
+		Short: "What changed between load tests, and whether it is more than noise",
+		Long: `Compare reads reports that ` + "`emostream bench --out FILE.json`" + ` wrote before (BASE) and
+after (NEW) a change, and tells what changed: latencies, rates, books. Several
+runs of a side are given with commas between them. With two or more on both sides
+a change is more than noise when the runs of one side lie clear of the other's.
+With one run a side the noise between runs is not known, and only a large change
+is told from it.
+
+With --fail-on, a figure that is worse by more than that, and by more than noise,
+ends compare with exit code 3. So does anything lost or doubled that was not
+before. Runs of different loads or on different machines are compared too, and
+compare says that they should not be.`,
+		Example: `  emostream bench compare before.json after.json
+  emostream bench compare before1.json,before2.json,before3.json after1.json,after2.json,after3.json --fail-on 5%
+  emostream bench compare main.json branch.json -o markdown >> "$GITHUB_STEP_SUMMARY"`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			limit, err := parseFailOn(failOn)
+			if err != nil {
+				return err
+			}
+			write, ok := map[string]func(loadgen.Comparison) error{
+				"text":     func(c loadgen.Comparison) error { return c.WriteText(io.out) },
+				"markdown": func(c loadgen.Comparison) error { return c.WriteMarkdown(io.out) },
+				"json":     func(c loadgen.Comparison) error { return c.WriteJSON(io.out) },
+			}[format]
+			if !ok {
+				return usagef("--output %.20q: use text, markdown or json", format)
+			}
+			c, err := compareFiles(args[0], args[1], limit)
+			if err != nil {
+				return err
+			}
+			if err := write(c); err != nil {
+				return err
+			}
+			if len(c.Regressions) > 0 {
+				return &exitError{exitMissed, fmt.Errorf("worse than before: %s", strings.Join(c.Regressions, ", "))}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&failOn, "fail-on", "", "how much worse a figure may be before it fails, as in 5%")
+	cmd.Flags().StringVarP(&format, "output", "o", "text", "text, markdown or json")
+	return cmd
+}
+
+// parseFailOn reads a share such as 5%, in percent; nil when it is not given.
+func parseFailOn(s string) (*float64, error) {
+	if s == "" {
+		return nil, nil
+	}
+	v, err := strconv.ParseFloat(strings.TrimSuffix(s, "%"), 64)
+	if err != nil || !strings.HasSuffix(s, "%") || !(v >= 0 && v <= 1e6) {
+		return nil, usagef("--fail-on %.20q: want a share like 5%%", s)
+	}
+	return &v, nil
+}
+
+// compareFiles compares the reports of two lists of files.
+func compareFiles(base, after string, failOn *float64) (loadgen.Comparison, error) {
+	b, err := readReports(strings.Split(base, ","))
+	if err != nil {
+		return loadgen.Comparison{}, err
+	}
+	a, err := readReports(strings.Split(after, ","))
+	if err != nil {
+		return loadgen.Comparison{}, err
+	}
+	return loadgen.Compare(b, a, failOn)
+}
+
+func readReports(paths []string) ([]loadgen.Report, error) {
+	var all []loadgen.Report
+	for _, path := range paths {
+		r, err := loadgen.ReadFile(path)
+		if err != nil {
+			return nil, fmt.Errorf("read report: %w", err)
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}

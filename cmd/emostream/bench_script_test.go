@@ -1,0 +1,45 @@
+package main
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+// fabricateReport writes the report of a run of a minute, at once, as in
+// `report a.json overhead=120 lost=3 host=left`. Other settings: rate, at (seconds
+// after the start of others).
+func fabricateReport(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: report FILE [NAME=VALUE...]")
+	}
+	host, n := "left", map[string]int{"overhead": 110, "rate": 100}
+	for _, arg := range args[1:] {
+		name, value, _ := strings.Cut(arg, "=")
+		if name == "host" {
+			host = value
+			continue
+		}
+		v, err := strconv.Atoi(value)
+		ts.Check(err)
+		n[name] = v
+	}
+	overhead := loadgen.NewHistogram()
+	for i := range 6000 {
+		overhead.Record(time.Duration(n["overhead"])*time.Millisecond + time.Duration(i%7)*time.Millisecond)
+	}
+	accepted, lost := int64(60*n["rate"]), int64(n["lost"])
+	ts.Check(loadgen.WriteFile(ts.MkAbs(args[0]), loadgen.Report{
+		Schema: loadgen.Schema, Started: time.Date(2026, 11, 25, 9, 30, n["at"], 0, time.UTC), DurationMS: 60_000,
+		Options:     loadgen.Options{Target: "http://127.0.0.1:5000", Rate: float64(n["rate"]), DurationMS: 60_000, Channel: "bench-" + host},
+		Environment: loadgen.Environment{Host: host, CPUs: 2},
+		Sent:        accepted, Accepted: accepted, Requests: accepted,
+		Counted: new(accepted - lost), Lost: &lost, Doubled: new(int64(0)), Shifted: new(int64(0)),
+		Latency:    map[string]*loadgen.Latency{loadgen.Overhead: overhead.Latency()},
+		Thresholds: []loadgen.ThresholdResult{{Condition: "accepted<10000", Actual: new(float64(accepted)), Met: accepted < 10000}},
+	}))
+}

@@ -1,0 +1,207 @@
+package audit_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// quick are windows that a test need not wait for long.
+var quick = wire.Settings{WindowMS: 200, LatenessMS: 10000}
+
+// tappers append a reaction now and again to both partitions, and count what they
+// have appended so far, until the function that is returned is called. Of the
+// first window they count by more or less.
+func (in *installation) tappers(by int64) (stop func()) {
+	ctx, cancel := context.WithCancel(in.t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		again := time.NewTicker(3 * time.Millisecond)
+		defer again.Stop()
+		counts := map[int64]int64{}
+		reactions, out := in.client.Writer(in.names.Reactions()), in.client.Writer(in.names.Counts())
+		for n := 0; ctx.Err() == nil; n++ {
+			at := time.Now().UnixMilli()
+			end := at/200*200 + 200
+			if len(counts) == 0 {
+				counts[end] = by
+			}
+			if reactions.Write(ctx, n%2, []stream.Record{tap(at, "🔥", "")}) != nil {
+				return
+			}
+			counts[end]++
+			r := count(end, "🔥", counts[end], at, "")
+			r.Value = []byte(strings.Replace(string(r.Value), string(wire.AppendTime(nil, end-2000)), string(wire.AppendTime(nil, end-200)), 1))
+			if counts[end] > 0 && out.Write(ctx, n%2, []stream.Record{r}) != nil {
+				return
+			}
+			<-again.C
+		}
+	})
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// While reactions keep coming a good counting is found good, and a fault is found
+// in a window that has ended.
+func TestWaitUnderTraffic(t *testing.T) {
+	for name, by := range map[string]int64{"all is counted": 0, "one is lost": -1, "one is doubled": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := install(t)
+			in.mark(0, base, quick)
+			stop := in.tappers(by)
+			defer stop()
+			waited := make(chan struct{})
+			once := sync.OnceFunc(func() { close(waited) })
+			in.until(func() bool { // a few windows
+				_, end, err := in.client.Offsets(in.within(), in.names.Counts(), 0)
+				return err == nil && end > 100
+			})
+			cfg := in.config()
+			cfg.Progress = func(p audit.Progress) {
+				if !p.Until.IsZero() {
+					once()
+				}
+			}
+			patience := time.Minute
+			if by != 0 {
+				patience = 5 * time.Second // it waits for the fault to go away
+			}
+			r, err := audit.Wait(in.within(), cfg, patience)
+			if err != nil {
+				t.Fatal(err)
+			}
+			addsUp(t, r)
+			if r.Doubled != max(0, by) || r.Lost != max(0, -by) || r.Windows < 2 || r.WindowsUndecided > 0 {
+				t.Errorf("off by %d: %s", by, sums(r))
+			}
+			select {
+			case <-waited:
+			default:
+				t.Error("it did not wait for the open window to end")
+			}
+		})
+	}
+}
+
+// until waits until check says true.
+func (in *installation) until(check func() bool) {
+	in.t.Helper()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for ctx := in.within(); !check(); {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			in.t.Fatal("it never comes to that")
+		}
+	}
+}
+
+// An audit ends when its context does, whatever it waits for.
+func TestCancel(t *testing.T) {
+	in := install(t)
+	in.counted()
+	in.write(in.names.Reactions(), 0, tap(base, "💖", "")) // which is never counted
+	for name, when := range map[string]func(audit.Progress) bool{
+		"while it reads":                  func(p audit.Progress) bool { return p.Read > 0 },
+		"while it waits for the counting": func(p audit.Progress) bool { return p.Apart > 0 },
+		"while it waits for a window":     func(p audit.Progress) bool { return !p.Until.IsZero() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if strings.HasSuffix(name, "window") {
+				in.write(in.names.Reactions(), 0, tap(time.Now().UnixMilli(), "🔥", ""))
+			}
+			ctx, cancel := context.WithCancel(in.within())
+			cfg := in.config()
+			cfg.Progress = func(p audit.Progress) {
+				if when(p) {
+					cancel()
+				}
+			}
+			if r, err := audit.Wait(ctx, cfg, time.Hour); !errors.Is(err, context.Canceled) {
+				t.Errorf("Wait = %+v, %v", r, err)
+			}
+		})
+	}
+}
+
+// A broker that does not answer ends the audit, in words.
+func TestNobodyAnswers(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close() // it takes connections and says nothing
+	for name, addr := range map[string]string{"nobody": "127.0.0.1:1", "a mute": ln.Addr().String()} {
+		c, err := kafka.Open(kafka.Config{Brokers: []string{addr}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := audit.Check(t.Context(), audit.Config{Client: c, Stall: 50 * time.Millisecond}); err == nil || !strings.Contains(err.Error(), "describe topics") {
+			t.Errorf("%s: Check = %v", name, err)
+		}
+	}
+}
+
+// A broker that ceases to answer does, too.
+func TestABrokerThatGoesAway(t *testing.T) {
+	in := install(t)
+	in.counted()
+	cfg := in.config()
+	cfg.Stall = time.Second
+	var gone sync.Once
+	cfg.Progress = func(p audit.Progress) {
+		if p.Read > 0 {
+			gone.Do(in.stop)
+		}
+	}
+	if _, err := audit.Wait(in.within(), cfg, time.Minute); err == nil || !strings.Contains(err.Error(), "no answer from Kafka for 1s") {
+		t.Errorf("Wait = %v", err)
+	}
+}
+
+// What retention has removed from the brokers is known to be gone.
+func TestRetentionOnABroker(t *testing.T) {
+	in := install(t)
+	layout := kafka.Layout{Names: wire.Topics{Prefix: "short."}, Reactions: 1, Retention: time.Hour}
+	in.names = layout.Names
+	if _, err := in.client.EnsureTopics(in.within(), layout.ReactionsTopic(), layout.CountsTopic()); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().Add(-5*time.Minute).UnixMilli() / 2000 * 2000
+	for range 10 {
+		in.write(in.names.Reactions(), 0, tap(now-2*3600_000, "💖", ""))
+	}
+	in.until(func() bool {
+		start, _, err := in.client.Offsets(in.within(), in.names.Reactions(), 0)
+		return err == nil && start == 10
+	})
+	for range 100 {
+		in.write(in.names.Reactions(), 0, tap(now, "🔥", ""))
+	}
+	in.write(in.names.Reactions(), 0, tap(now+14000, "🎉", ""))
+	in.write(in.names.Counts(), 0, count(now+2000, "🔥", 120, now+2100, ""), count(now+16000, "🎉", 1, now+16100, ""))
+	cfg := in.config()
+	cfg.Window = 2 * time.Second
+	r, err := audit.Check(in.within(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := sums(r), "agree: 101 reactions, 1 counted, 0 lost, 0 doubled, 0 open, 100 left out; windows: 1 compared, 0 open, 1 left out, 0 undecided"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

@@ -1,0 +1,126 @@
+package audit_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// The settings are what was given, else what the newest mark says, in whichever
+// partition and however far back it is; without either only totals are compared.
+func TestSettings(t *testing.T) {
+	ones, fives := wire.Settings{WindowMS: 1000, LatenessMS: 3000}, wire.Settings{WindowMS: 5000, LatenessMS: 4000}
+	for name, tt := range map[string]struct {
+		write            func(*installation)
+		window, lateness time.Duration
+		want             wire.Settings
+		source, compared string
+	}{
+		"a mark": {
+			func(in *installation) { in.mark(0, base, ones) }, 0, 0,
+			ones, "emoji-partials", audit.ByWindow,
+		},
+		"the newest of two partitions": {
+			func(in *installation) { in.mark(1, base+2, ones); in.mark(0, base+1, fives) }, 0, 0,
+			ones, "emoji-partials", audit.ByWindow,
+		},
+		"the last of a partition": {
+			func(in *installation) { in.mark(0, base, ones); in.mark(0, base, fives) }, 0, 0,
+			fives, "emoji-partials", audit.ByWindow,
+		},
+		"far back": {
+			func(in *installation) {
+				in.mark(0, base, ones)
+				in.partials(350)
+			}, 0, 0,
+			ones, "emoji-partials", audit.ByWindow,
+		},
+		"marks that cannot be": {
+			func(in *installation) {
+				in.mark(0, base, ones)
+				in.mark(0, base, wire.Settings{})
+				in.mark(0, base, wire.Settings{WindowMS: -1, LatenessMS: 1})
+				in.write(in.names.Partials(), 0, stream.Record{Time: base, Value: []byte("junk")})
+			}, 0, 0,
+			ones, "emoji-partials", audit.ByWindow,
+		},
+		"no mark": {
+			func(in *installation) { in.partials(250) }, 0, 0,
+			wire.Settings{},
+			"none", audit.ByTotal,
+		},
+		"no partials at all": {
+			func(*installation) {}, 0, 0,
+			wire.Settings{},
+			"none", audit.ByTotal,
+		},
+		"both are given": {
+			func(*installation) {}, 5 * time.Second, 4 * time.Second,
+			fives, "given", audit.ByWindow,
+		},
+		"the window is given as it is": {
+			func(in *installation) { in.mark(0, base, ones) }, time.Second, 0,
+			ones, "emoji-partials", audit.ByWindow,
+		},
+		"the lateness is given, and nothing else known": {
+			func(*installation) {}, 0, 4 * time.Second,
+			wire.Settings{WindowMS: 2000, LatenessMS: 4000},
+			"given", audit.ByWindow,
+		},
+		"the window is given, and nothing else known": {
+			func(*installation) {}, 5 * time.Second, 0,
+			wire.Settings{WindowMS: 5000, LatenessMS: 10000},
+			"given", audit.ByWindow,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := install(t)
+			tt.write(in)
+			cfg := in.config()
+			cfg.Window, cfg.Lateness = tt.window, tt.lateness
+			r, err := audit.Check(in.within(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Settings != tt.want || r.Source != tt.source || r.Compared != tt.compared {
+				t.Errorf("compared %s by %v from %s, want %s by %v from %s", r.Compared, r.Settings, r.Source, tt.compared, tt.want, tt.source)
+			}
+		})
+	}
+}
+
+// Settings that are not those of the counting would make every window look
+// wrong.
+func TestOtherSettingsAreRefused(t *testing.T) {
+	t.Parallel()
+	in := install(t)
+	in.mark(0, base, wire.Settings{WindowMS: 1000, LatenessMS: 3000})
+	cfg := in.config()
+	cfg.Window = 5 * time.Second
+	_, err := audit.Check(in.within(), cfg)
+	other := (*audit.SettingsError)(nil)
+	if !errors.As(err, &other) {
+		t.Fatalf("Check = %v, want a SettingsError", err)
+	}
+	const want = "the counting is done with --window 1s --lateness 3s, and --window 5s --lateness 3s was given"
+	if !strings.Contains(err.Error(), want) {
+		t.Errorf("it says %q, want %q in it", err, want)
+	}
+}
+
+// partials writes a good many of them.
+func (in *installation) partials(n int) {
+	in.t.Helper()
+	records := make([]stream.Record, n)
+	for i := range records {
+		p := wire.Partial{Version: wire.FormatVersion, End: base, Channel: "main"}
+		records[i] = stream.Record{Time: base, Value: wire.Progress{Partial: &p}.Encode()}
+	}
+	in.write(in.names.Partials(), 0, records...)
+}

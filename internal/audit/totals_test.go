@@ -1,0 +1,90 @@
+package audit_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// spark is a count as a Spark job writes it, which knows windows of its own.
+func spark(end, emoji, n string) string {
+	return `
+		raw {"window":{"start":"2025-10-09T08:53:` + end + `.500+00:00","end":"2025-10-09T08:54:` + end + `.500+00:00"},"emoji_type":"` + emoji + `","emoji_count":` + n + `,"emoji_count_aggregated":1}`
+}
+
+// Without the settings windows cannot be told apart, and only totals are compared.
+func TestTotals(t *testing.T) {
+	for name, tt := range map[string]struct {
+		history     string
+		want        string
+		differences []audit.Difference
+	}{
+		"all was counted": {
+			`
+			tap 0 0 2*🔥
+			tap 1 70000 🔥
+			tap 0 3 🎉
+			owe 0` + spark("10", "🔥", "1") + spark("10", "🎉", "1") + spark("10", "🔥", "2") + spark("20", "🔥", "1") + `
+			compare 0`,
+			"agree: 4 reactions, 4 counted, 0 lost, 0 doubled, 0 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"one was lost, and one doubled": {
+			`
+			tap 0 0 3*🔥
+			tap 0 0 🎉
+			tap 0 0 💖 room
+			owe 0
+			count 2000 💖 1 2100 room` + spark("10", "🔥", "2") + spark("10", "🎉", "1") + spark("20", "🎉", "1") + `
+			compare 2`,
+			"differ: 5 reactions, 5 counted, 1 lost, 1 doubled, 0 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided",
+			[]audit.Difference{{Channel: "main", Emoji: "🎉", Log: 1, Counted: 2}, {Channel: "main", Emoji: "🔥", Log: 3, Counted: 2}},
+		},
+		"reactions that never cease to come": {
+			`
+			tap 0 0 3*🔥
+			owe 0
+			tap 0 1 🔥` + spark("10", "🔥", "3") + `
+			compare 1`,
+			"undecided: 4 reactions, 3 counted, 0 lost, 0 doubled, 1 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 1 undecided", nil,
+		},
+		"and then they do": {
+			`
+			tap 0 0 3*🔥
+			owe 0
+			tap 0 1 🔥` + spark("10", "🔥", "3") + `
+			compare 1` + spark("10", "🔥", "4") + `
+			compare 0`,
+			"agree: 4 reactions, 4 counted, 0 lost, 0 doubled, 0 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"retention": {
+			`
+			log gap` + hundred("tap 0 0 🔥") + `
+			owe 0` + spark("10", "🔥", "400") + `
+			compare 0`,
+			"undecided: 100 reactions, 0 counted, 0 lost, 0 doubled, 0 open, 100 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := audit.NewLedger(wire.Settings{})
+			play(t, l, tt.history)
+			r := l.Report()
+			if got := sums(r); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			if tt.differences == nil {
+				tt.differences = []audit.Difference{}
+			}
+			if diff := cmp.Diff(tt.differences, r.Differences); diff != "" {
+				t.Errorf("differences: %s", diff)
+			}
+			addsUp(t, r)
+			if strings.Contains(tt.history, "08:54") && r.WindowMS != 60_000 {
+				t.Errorf("the windows are of %d ms, want those of a minute that were counted", r.WindowMS)
+			}
+		})
+	}
+}

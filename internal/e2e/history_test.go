@@ -1,0 +1,143 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A long history makes nothing larger or slower: aggregate holds what is open,
+// and begins where it has committed. Twelve million reactions, then a restart.
+// EMOSTREAM_TEST_LONG says how many millions there are instead.
+func TestLongHistory(t *testing.T) {
+	long := os.Getenv("EMOSTREAM_TEST_LONG")
+	if long == "" {
+		t.Skip("takes minutes: make test-long")
+	}
+	millions, err := strconv.Atoi(long)
+	if err != nil || millions < 1 {
+		t.Fatalf("EMOSTREAM_TEST_LONG=%s: want a number of millions", long)
+	}
+	in := &installation{t: t, servers: map[string]string{}, brokers: []string{"localhost:" + port(free(t))}}
+	start(t, "broker", "--listen", in.brokers[0], "--data-dir", t.TempDir(), "--retention-bytes", "34359738368")
+	run := func(args ...string) *process { return start(t, append(args, "--brokers", in.brokers[0])...) }
+	at := free(t)
+	in.main = []string{"http://" + at}
+	run("serve", "--listen", at)
+	metrics := "http://" + free(t)
+	count := func() *process { return run("aggregate", "--metrics-listen", strings.TrimPrefix(metrics, "http://")) }
+	counting := count()
+	in.ready()
+
+	in.million()
+	in.settle(metrics, 1_000_000)
+	before := metric(t, metrics, "process_resident_memory_bytes")
+	began := time.Now()
+	for range millions - 1 {
+		in.million()
+	}
+	sent := time.Since(began)
+	total := int64(millions) * 1_000_000
+	in.settle(metrics, total)
+	after := metric(t, metrics, "process_resident_memory_bytes")
+	t.Logf("%d reactions were acknowledged in %v; aggregate's memory: %.0f MB after one million, %.0f MB after all",
+		total, sent.Round(time.Second), before/1e6, after/1e6)
+
+	if before == 0 || after > before+(64<<20) {
+		t.Errorf("aggregate's memory went from %.0f to %.0f bytes, want it to stay within 64 MiB", before, after)
+	}
+
+	// What closes the last windows in each partition, since time alone does not.
+	<-time.After(13 * time.Second)
+	for range 2 {
+		in.crowd(t.Context(), 200, 4, 0)
+		total += 200
+	}
+	in.settle(metrics, total)
+	counting.stop()
+	began = time.Now()
+	count()
+	in.settle(metrics, 0)
+	in.crowd(t.Context(), 100, 4, 0)
+	total += 100
+	if _, n := in.countedUntil(total); n != total {
+		t.Errorf("%d were counted of %d", n, total)
+	}
+	read := metric(t, metrics, "emostream_aggregate_records_read_total")
+	t.Logf("after a restart aggregate read %.0f records and had counted all within %v", read, time.Since(began).Round(time.Millisecond))
+	if read > 1000 {
+		t.Errorf("after a restart it read %.0f records, want those after its commit: 500 at most", read)
+	}
+}
+
+// million sends a million reactions of all kinds, in lines.
+func (in *installation) million() {
+	in.t.Helper()
+	const items = 10_000
+	var lines bytes.Buffer
+	for i := range items {
+		fmt.Fprintf(&lines, `{"user_id":"e2e","emoji_type":%q,"count":100}`+"\n", kinds[i%len(kinds)])
+	}
+	a, err := post(in.main[0]+"/v1/reactions", "application/x-ndjson", lines.String())
+	if want := fmt.Sprintf(`{"accepted":%d,`, items); err != nil || !strings.HasPrefix(a.body, want) {
+		in.t.Fatalf("a stream of a million was answered %+v, %v", a, err)
+	}
+}
+
+// settle waits until aggregate has read all there is, and at least so much.
+func (in *installation) settle(metrics string, n int64) {
+	in.t.Helper()
+	began := time.Now()
+	for time.Since(began) < 10*patience {
+		if metric(in.t, metrics, "emostream_aggregate_records_read_total") >= float64(n) && metric(in.t, metrics, "emostream_aggregate_lag_records") == 0 {
+			return
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	in.t.Fatal("aggregate does not catch up")
+}
+
+// countedUntil waits until so many reactions are counted, and returns what is.
+func (in *installation) countedUntil(n int64) (map[string]int64, int64) {
+	in.t.Helper()
+	until(in.t, "all is counted", func() error {
+		if _, total := in.counted(); total < n {
+			return fmt.Errorf("%d of %d", total, n)
+		}
+		return nil
+	})
+	return in.counted()
+}
+
+// metric adds up a metric over its labels; 0 while nobody answers.
+func metric(tb testing.TB, url, name string) (sum float64) {
+	tb.Helper()
+	res, err := http.Get(url + "/metrics")
+	if err != nil {
+		return 0
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		return 0
+	}
+	for s := bufio.NewScanner(bytes.NewReader(text)); s.Scan(); {
+		key, value, ok := strings.Cut(s.Text(), " ")
+		if family, _, _ := strings.Cut(key, "{"); !ok || family != name {
+			continue
+		}
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			tb.Fatalf("%s: %v", s.Text(), err)
+		}
+		sum += n
+	}
+	return sum
+}

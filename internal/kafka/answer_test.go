@@ -1,0 +1,217 @@
+package kafka_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	kafkago "github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/stream"
+)
+
+func TestCompressedBatchesAreRead(t *testing.T) {
+	onEach(t, func(t *testing.T, k cluster) {
+		topic, c := k.topic(t, 1, nil), k.open(t)
+		transport := &kafkago.Transport{}
+		defer transport.CloseIdleConnections()
+		now := time.Now().Truncate(time.Millisecond)
+		var want []stream.Record
+		for _, codec := range []kafkago.Compression{kafkago.Gzip, kafkago.Snappy, kafkago.Lz4, kafkago.Zstd, 0} {
+			w := &kafkago.Writer{
+				Addr: kafkago.TCP(k.brokers...), Transport: transport, Topic: topic,
+				Compression: codec, BatchTimeout: time.Millisecond, RequiredAcks: kafkago.RequireAll,
+			}
+			var messages []kafkago.Message
+			for i := range 500 {
+				value := fmt.Appendf(nil, "%v %d %s", codec, i, strings.Repeat("z", 100))
+				want = append(want, stream.Record{Time: now.UnixMilli(), Value: value})
+				messages = append(messages, kafkago.Message{Time: now, Value: value})
+			}
+			if err := w.WriteMessages(within(t), messages...); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if diff := difference(want, read(t, c, topic, 0)); diff != "" {
+			t.Errorf("records differ (-written +read):\n%s", diff)
+		}
+	})
+}
+
+// Transactions are other programs'. Whatever became of one, its records are
+// read, and its end is no record but passed over.
+func TestTransactionsAreReadToTheirEnd(t *testing.T) {
+	onEach(t, func(t *testing.T, k cluster) {
+		topic, c := k.topic(t, 1, nil), k.open(t)
+		theirs, err := kgo.NewClient(kgo.SeedBrokers(k.brokers...), kgo.TransactionalID(unique(t)), kgo.DefaultProduceTopic(topic))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer theirs.Close()
+		for value, commit := range map[string]kgo.TransactionEndTry{"committed": kgo.TryCommit, "aborted": kgo.TryAbort} {
+			if err := theirs.BeginTransaction(); err != nil {
+				t.Fatal(err)
+			}
+			if err := theirs.ProduceSync(within(t), kgo.StringRecord(value)).FirstErr(); err != nil {
+				t.Fatal(err)
+			}
+			if err := theirs.EndTransaction(within(t), commit); err != nil {
+				t.Fatal(err)
+			}
+		}
+		eventually(t, func() error { // the ends are written after they are acknowledged
+			if _, end, err := c.Offsets(within(t), topic, 0); err != nil || end != 4 {
+				return fmt.Errorf("the log ends at %d, %w", end, err)
+			}
+			return nil
+		})
+		b, err := c.Reader(topic, 0).Fetch(within(t), 0, time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(b.Records) != 2 || b.Records[0].Offset != 0 || b.Records[1].Offset != 2 {
+			t.Errorf("read %v, want the records at 0 and 2", described(b.Records))
+		}
+		if b.Next != 4 || !b.AtEnd() {
+			t.Errorf("it says to go on at %d, at the end %v; want 4, true", b.Next, b.AtEnd())
+		}
+	})
+}
+
+// Where a topic is stamped by the broker, as emostream-servers is, that is the
+// time of its records. (The embedded broker does not stamp.)
+func TestTheBrokersStampIsRead(t *testing.T) {
+	k, ok := apache()
+	if !ok {
+		t.Skip("only on Apache Kafka")
+	}
+	topic, c := k.topic(t, 1, map[string]string{"message.timestamp.type": "LogAppendTime"}), k.open(t)
+	before := time.Now()
+	hours := []stream.Record{{Time: before.Add(-time.Hour).UnixMilli(), Value: []byte("0")}, {Time: before.Add(-2 * time.Hour).UnixMilli(), Value: []byte("1")}}
+	write(t, c, topic, 0, hours)
+	for _, r := range read(t, c, topic, 0) {
+		if at := time.UnixMilli(r.Time); at.Before(before.Truncate(time.Millisecond)) || at.After(time.Now()) {
+			t.Errorf("record %s is of %v and was written between %v and now", r.Value, at, before)
+		}
+	}
+}
+
+// A connection may break in the middle of an answer, or an answer hold less than
+// it should: then the same is asked for again.
+func TestAnAnswerThatIsNotWholeIsAskedForAgain(t *testing.T) {
+	for name, spoil := range map[string]func(*front, *kmsg.FetchResponse){
+		"its connection breaks":  func(f *front, _ *kmsg.FetchResponse) { f.breakOff() },
+		"it holds half a batch":  func(_ *front, res *kmsg.FetchResponse) { halve(&res.Topics[0].Partitions[0].RecordBatches) },
+		"it is of no topic":      func(_ *front, res *kmsg.FetchResponse) { res.Topics = nil },
+		"it is of no partition":  func(_ *front, res *kmsg.FetchResponse) { res.Topics[0].Partitions = nil },
+		"the request has failed": func(_ *front, res *kmsg.FetchResponse) { res.ErrorCode = 7 },
+		"the partition has":      func(_ *front, res *kmsg.FetchResponse) { res.Topics[0].Partitions[0].ErrorCode = 6 },
+		"its records are spoilt": func(_ *front, res *kmsg.FetchResponse) { res.Topics[0].Partitions[0].RecordBatches[70] ^= 1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFront(t, embedded(t, broker.Config{}))
+			topic, c := f.topic(t, 1, nil), f.open(t)
+			write(t, c, topic, 0, values("0", "1", "2"))
+			var asked atomic.Int32
+			f.on(kmsg.Fetch, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+				res, ok := pass(req).(*kmsg.FetchResponse)
+				if !ok {
+					return nil, true
+				}
+				if asked.Add(1) == 1 {
+					spoil(f, res)
+				}
+				return res, false
+			})
+			b, err := c.Reader(topic, 0).Fetch(within(t), 1, time.Second)
+			if err != nil || len(b.Records) != 2 || b.Next != 3 || string(b.Records[0].Value) != "1" {
+				t.Errorf("Fetch = %v, go on at %d, %v", described(b.Records), b.Next, err)
+			}
+			if n := asked.Load(); n != 2 {
+				t.Errorf("the broker was asked %d times, want 2", n)
+			}
+		})
+	}
+}
+
+func halve(b *[]byte) { *b = (*b)[:len(*b)/2] }
+
+// A fetch that was given up may be answered while the next one's records are in
+// use: they must not change.
+func TestALateAnswerDisturbsNobody(t *testing.T) {
+	f := newFront(t, embedded(t, broker.Config{}))
+	topic, c := f.topic(t, 1, nil), f.open(t)
+	write(t, c, topic, 0, values("first"))
+	write(t, c, topic, 0, values("second"))
+	arrived, late, answered := make(chan bool), make(chan bool), make(chan bool)
+	var asked atomic.Int32
+	f.on(kmsg.Fetch, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+		if asked.Add(1) == 2 {
+			close(arrived)
+			<-late
+			defer close(answered)
+		}
+		return well(req, pass)
+	})
+	r := c.Reader(topic, 0)
+	if _, err := r.Fetch(within(t), 0, time.Second); err != nil { // has a buffer from now on
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(within(t))
+	go func() { <-arrived; cancel() }()
+	if _, err := r.Fetch(ctx, 0, time.Second); !errors.Is(err, context.Canceled) {
+		t.Fatalf("Fetch = %v, want the context's error", err)
+	}
+	b, err := r.Fetch(within(t), 1, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	close(late)
+	receive(t, answered)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for range 100 { // while it is on its way, and is read
+		if len(b.Records) != 1 || string(b.Records[0].Value) != "second" {
+			t.Fatalf("read %v, want second", described(b.Records))
+		}
+		<-tick.C
+	}
+}
+
+// A batch that no further fetch could make readable is said to be so, rather
+// than fetched for ever.
+func TestABatchThatCannotBeReadIsNamed(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, embedded(t, broker.Config{}))
+	topic, c := f.topic(t, 1, nil), f.open(t)
+	write(t, c, topic, 0, values("x"))
+	const magicAt, old = 16, 1 // the number of the message format
+	f.on(kmsg.Fetch, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+		res, ok := pass(req).(*kmsg.FetchResponse)
+		if !ok {
+			return nil, true
+		}
+		for _, t := range res.Topics {
+			for _, p := range t.Partitions {
+				if len(p.RecordBatches) > magicAt {
+					p.RecordBatches[magicAt] = old
+				}
+			}
+		}
+		return res, false
+	})
+	_, err := c.Reader(topic, 0).Fetch(within(t), 0, time.Second)
+	if err == nil || !strings.Contains(err.Error(), "message format 1") || !strings.Contains(err.Error(), topic+"/0") {
+		t.Errorf("Fetch = %v, want an error that names the partition and the format", err)
+	}
+}

@@ -1,0 +1,166 @@
+package kafka
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// decoder takes record batches apart. What it returns is valid until its next
+// use: keys and values are not copied but point into the batches or, where these
+// are compressed, into memory of its own, which is reused.
+type decoder struct {
+	records  []stream.Record
+	inflated bytes.Buffer
+}
+
+// Where a batch holds what must be found before it can be taken apart; in all
+// message formats, but for the last.
+const (
+	batchLengthAt = 8
+	batchFrom     = 12 // what follows the length
+	batchMagicAt  = 16 // the number of the format
+	batchCRCFrom  = 21 // what the checksum is of
+)
+
+// errUnreadable is a batch that will be no better when it is fetched again.
+var errUnreadable = errors.New("it cannot be read")
+
+// mostInflated is the most bytes that a batch may have when decompressed: a
+// hundred times what brokers take by default.
+const mostInflated = 100 << 20
+
+// mostKept is how much memory for decompressed batches is kept for the next ones.
+const mostKept = 16 << 20
+
+// logAppendTime is an attribute of a batch: its records are of the time when the
+// broker took it, whatever their producer said.
+const logAppendTime = 1 << 3
+
+// decode returns the records from offset on of the batches in an answer, and the
+// offset to go on at. That is the one after the last batch rather than after the
+// last record: compaction takes records out of a batch and leaves its ends, and
+// what a control batch holds is no record. The first batch may begin before
+// offset, and the last may be cut off. Records of transactions are returned
+// whether these were committed or not.
+//
+// An error is only returned if there is nothing readable before it.
+func (d *decoder) decode(batches []byte, offset int64) (records []stream.Record, next int64, err error) {
+	d.records, next = d.records[:0], offset
+	if d.inflated.Reset(); d.inflated.Cap() > mostKept {
+		d.inflated = bytes.Buffer{}
+	}
+	rest := batches
+	for len(rest) > batchMagicAt && err == nil {
+		n := batchFrom + int(int32(binary.BigEndian.Uint32(rest[batchLengthAt:])))
+		if n > len(rest) {
+			break
+		}
+		var last int64
+		if last, err = d.batch(rest[:max(n, 0)], offset); err == nil {
+			next, rest = max(next, last+1), rest[n:]
+		}
+	}
+	switch {
+	case next > offset || len(batches) == 0:
+		return d.records, next, nil
+	case err == nil && len(rest) < len(batches):
+		err = errors.New("the batches in the answer end before it")
+	case err == nil:
+		err = errors.New("the answer does not hold one batch")
+	}
+	return nil, offset, err
+}
+
+// batch takes in a batch, all of it or nothing, and returns its last offset.
+func (d *decoder) batch(raw []byte, offset int64) (last int64, err error) {
+	if len(raw) <= batchMagicAt {
+		return 0, fmt.Errorf("a batch of %d bytes", len(raw))
+	}
+	before := len(d.records)
+	if last, err = d.whole(raw, offset); err != nil {
+		d.records = d.records[:before]
+		err = fmt.Errorf("batch at offset %d: %w", binary.BigEndian.Uint64(raw), err)
+	}
+	return last, err
+}
+
+// whole is batch, but for an error it may have taken in a part.
+func (d *decoder) whole(raw []byte, offset int64) (last int64, err error) {
+	if magic := raw[batchMagicAt]; magic != 2 {
+		return 0, fmt.Errorf("%w: its records are in message format %d, and only 2 is known, in which brokers have kept them since Kafka 0.11", errUnreadable, magic)
+	}
+	var b kmsg.RecordBatch
+	if err := b.ReadFrom(raw); err != nil {
+		return 0, err
+	}
+	if sum := crc32.Checksum(raw[batchCRCFrom:], crc32.MakeTable(crc32.Castagnoli)); sum != uint32(b.CRC) {
+		return 0, fmt.Errorf("its checksum is %08x, and it says %08x", sum, uint32(b.CRC))
+	}
+	last = b.FirstOffset + int64(b.LastOffsetDelta)
+	a := protocol.Attributes(b.Attributes)
+	if a.Control() {
+		return last, nil
+	}
+	if a.Compression() != 0 {
+		if b.Records, err = d.inflate(a, b.Records); err != nil {
+			return 0, err
+		}
+	}
+	return last, d.take(b, offset)
+}
+
+// take appends the records of a batch that are not before offset.
+func (d *decoder) take(b kmsg.RecordBatch, offset int64) error {
+	var r kmsg.Record
+	for raw := b.Records; b.NumRecords > 0; b.NumRecords-- {
+		length, n := binary.Varint(raw)
+		if n <= 0 || length < 0 || length > int64(len(raw)-n) {
+			return errors.New("a record goes beyond its end")
+		}
+		end := n + int(length)
+		if err := r.ReadFrom(raw[:end]); err != nil {
+			return fmt.Errorf("a record: %w", err)
+		}
+		raw = raw[end:]
+		out := stream.Record{Offset: b.FirstOffset + int64(r.OffsetDelta), Time: b.FirstTimestamp + r.TimestampDelta64, Key: r.Key, Value: r.Value}
+		if out.Offset < offset {
+			continue
+		}
+		if b.Attributes&logAppendTime != 0 {
+			out.Time = b.MaxTimestamp
+		}
+		for _, h := range r.Headers {
+			out.Headers = append(out.Headers, stream.Header{Key: h.Key, Value: h.Value})
+		}
+		d.records = append(d.records, out)
+	}
+	return nil
+}
+
+// inflate decompresses a batch's records.
+func (d *decoder) inflate(a protocol.Attributes, b []byte) ([]byte, error) {
+	codec := a.Compression().Codec()
+	if codec == nil {
+		return nil, fmt.Errorf("%w: compression %d is not known", errUnreadable, a.Compression())
+	}
+	r := codec.NewReader(bytes.NewReader(b))
+	defer r.Close()
+	from := d.inflated.Len()
+	n, err := d.inflated.ReadFrom(io.LimitReader(r, mostInflated+1))
+	if err != nil {
+		return nil, fmt.Errorf("decompress %s: %w", codec.Name(), err)
+	}
+	if n > mostInflated {
+		return nil, fmt.Errorf("%w: decompressed it has more than %d bytes", errUnreadable, mostInflated)
+	}
+	return d.inflated.Bytes()[from:], nil
+}

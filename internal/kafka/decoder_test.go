@@ -1,0 +1,214 @@
+package kafka_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/segmentio/kafka-go/compress"
+	"github.com/segmentio/kafka-go/protocol"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// Attributes of a batch.
+const (
+	stamped       = 1 << 3
+	transactional = 1 << 4
+	control       = 1 << 5
+)
+
+// batch is a batch as a broker holds it: at first offsets from first to last, of
+// which compaction has left some.
+type batch struct {
+	first, last int64
+	gone        []int64
+	attributes  int16
+}
+
+// encode writes the batch. The record at an offset says which, and is of as many
+// milliseconds.
+func (b batch) encode(tb testing.TB) []byte {
+	tb.Helper()
+	raw := kmsg.RecordBatch{
+		FirstOffset: b.first, LastOffsetDelta: int32(b.last - b.first), Magic: 2, Attributes: b.attributes,
+		FirstTimestamp: b.first, MaxTimestamp: 9999,
+	}
+	for o := b.first; o <= b.last; o++ {
+		if slices.Contains(b.gone, o) {
+			continue
+		}
+		r := kmsg.Record{OffsetDelta: int32(o - b.first), TimestampDelta64: o - b.first, Value: fmt.Append(nil, o)}
+		one := r.AppendTo(nil)
+		raw.Records = binary.AppendVarint(raw.Records, int64(len(one)-1))
+		raw.Records = append(raw.Records, one[1:]...)
+		raw.NumRecords++
+	}
+	if codec := compress.Compression(b.attributes & 7).Codec(); codec != nil {
+		var small bytes.Buffer
+		w := codec.NewWriter(&small)
+		if _, err := w.Write(raw.Records); err != nil {
+			tb.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			tb.Fatal(err)
+		}
+		raw.Records = small.Bytes()
+	}
+	return sealed(raw.AppendTo(nil))
+}
+
+// sealed gives a batch the length and the checksum that it should say.
+func sealed(raw []byte) []byte {
+	binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))
+	binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
+	return raw
+}
+
+func TestDecode(t *testing.T) {
+	five := batch{first: 0, last: 4}.encode(t)
+	more := batch{first: 5, last: 7}.encode(t)
+	spoilt := func(b []byte, at int, to byte) []byte {
+		b = bytes.Clone(b)
+		b[at] = to
+		return b
+	}
+	for name, tt := range map[string]struct {
+		answer  [][]byte
+		offset  int64
+		want    string
+		next    int64
+		problem string
+	}{
+		"nothing":                             {nil, 3, "", 3, ""},
+		"a batch":                             {[][]byte{five}, 0, "0 1 2 3 4", 5, ""},
+		"two batches":                         {[][]byte{five, more}, 0, "0 1 2 3 4 5 6 7", 8, ""},
+		"a batch that begins before":          {[][]byte{five, more}, 3, "3 4 5 6 7", 8, ""},
+		"only its last record is asked for":   {[][]byte{five}, 4, "4", 5, ""},
+		"a batch that ends before":            {[][]byte{five}, 5, "", 5, "end before it"},
+		"compaction took the first record":    {[][]byte{batch{0, 4, []int64{0}, 0}.encode(t)}, 0, "1 2 3 4", 5, ""},
+		"compaction took one in the middle":   {[][]byte{batch{0, 4, []int64{2}, 0}.encode(t)}, 0, "0 1 3 4", 5, ""},
+		"compaction took the last ones":       {[][]byte{batch{0, 4, []int64{3, 4}, 0}.encode(t), more}, 0, "0 1 2 5 6 7", 8, ""},
+		"compaction took the last of all":     {[][]byte{batch{0, 4, []int64{3, 4}, 0}.encode(t)}, 0, "0 1 2", 5, ""},
+		"compaction took all of a batch":      {[][]byte{batch{0, 4, []int64{0, 1, 2, 3, 4}, 0}.encode(t)}, 2, "", 5, ""},
+		"compaction took a batch":             {[][]byte{more}, 2, "5 6 7", 8, ""},
+		"a transaction and its end":           {[][]byte{batch{0, 4, nil, transactional}.encode(t), batch{5, 5, nil, transactional | control}.encode(t)}, 0, "0 1 2 3 4", 6, ""},
+		"the end of a transaction between":    {[][]byte{five, batch{5, 5, nil, control}.encode(t), batch{6, 7, nil, 0}.encode(t)}, 0, "0 1 2 3 4 6 7", 8, ""},
+		"nothing but the end of one":          {[][]byte{batch{5, 5, nil, control}.encode(t)}, 5, "", 6, ""},
+		"gzip":                                {[][]byte{batch{0, 4, nil, int16(protocol.Gzip)}.encode(t), more}, 0, "0 1 2 3 4 5 6 7", 8, ""},
+		"snappy":                              {[][]byte{batch{0, 4, nil, int16(protocol.Snappy)}.encode(t), more}, 0, "0 1 2 3 4 5 6 7", 8, ""},
+		"lz4":                                 {[][]byte{batch{0, 4, nil, int16(protocol.Lz4)}.encode(t), more}, 0, "0 1 2 3 4 5 6 7", 8, ""},
+		"zstd":                                {[][]byte{batch{0, 4, nil, int16(protocol.Zstd)}.encode(t), more}, 0, "0 1 2 3 4 5 6 7", 8, ""},
+		"several that are compressed":         {[][]byte{batch{0, 4, nil, int16(protocol.Gzip)}.encode(t), batch{5, 900, nil, int16(protocol.Zstd)}.encode(t)}, 899, "899 900", 901, ""},
+		"compressed, from the middle on":      {[][]byte{batch{0, 4, nil, int16(protocol.Gzip)}.encode(t)}, 3, "3 4", 5, ""},
+		"the last batch has no last byte":     {[][]byte{five, more[:len(more)-1]}, 0, "0 1 2 3 4", 5, ""},
+		"the last batch has one byte":         {[][]byte{five, more[:1]}, 0, "0 1 2 3 4", 5, ""},
+		"the last batch ends in its header":   {[][]byte{five, more[:17]}, 0, "0 1 2 3 4", 5, ""},
+		"less than a batch":                   {[][]byte{five[:len(five)-1]}, 0, "", 0, "not hold one batch"},
+		"less than a header":                  {[][]byte{five[:16]}, 0, "", 0, "not hold one batch"},
+		"one that is spoilt":                  {[][]byte{spoilt(five, len(five)-2, '?')}, 0, "", 0, "batch at offset 0: its checksum"},
+		"one that is spoilt after another":    {[][]byte{five, spoilt(more, len(more)-2, '?')}, 0, "0 1 2 3 4", 5, ""},
+		"a batch without a length":            {[][]byte{spoilt(five, 11, 0)}, 0, "", 0, "a batch of 12 bytes"},
+		"a batch of a negative length":        {[][]byte{spoilt(five, 8, 0xff)}, 0, "", 0, "a batch of 0 bytes"},
+		"a batch that is too short":           {[][]byte{spoilt(five, 11, 40)}, 0, "", 0, "batch at offset 0: "},
+		"a format of the past":                {[][]byte{spoilt(five, 16, 1)}, 0, "", 0, "message format 1"},
+		"a format of the future":              {[][]byte{spoilt(five, 16, 3)}, 0, "", 0, "message format 3"},
+		"a compression of the future":         {[][]byte{sealed(spoilt(five, 22, 5))}, 0, "", 0, "compression 5 is not known"},
+		"it is not compressed as it says":     {[][]byte{sealed(spoilt(five, 22, byte(protocol.Gzip)))}, 0, "", 0, "decompress gzip"},
+		"fewer records than it says":          {[][]byte{sealed(spoilt(five, 60, 6))}, 0, "", 0, "a record goes beyond its end"},
+		"a record longer than the batch":      {[][]byte{sealed(spoilt(five, 61, 0x7e))}, 0, "", 0, "a record goes beyond its end"},
+		"a value longer than the record":      {[][]byte{sealed(spoilt(five, 66, 0x40))}, 0, "", 0, "a record: "},
+		"a good one before one with less":     {[][]byte{five, sealed(spoilt(more, 60, 9))}, 0, "0 1 2 3 4", 5, ""},
+		"the time is the broker's":            {[][]byte{batch{0, 1, nil, stamped}.encode(t)}, 0, "0@9999 1@9999", 2, ""},
+		"the time is the broker's, it is old": {[][]byte{batch{0, 1, nil, stamped | int16(protocol.Lz4)}.encode(t)}, 1, "1@9999", 2, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var d kafka.Decoder
+			if _, _, err := d.Decode(five, 0); err != nil { // as it is used: again and again
+				t.Fatal(err)
+			}
+			records, next, err := d.Decode(bytes.Join(tt.answer, nil), tt.offset)
+			if tt.problem == "" && err != nil || tt.problem != "" && (err == nil || !strings.Contains(err.Error(), tt.problem)) {
+				t.Fatalf("error %v, want %q", err, tt.problem)
+			}
+			if diff := cmp.Diff(tt.want, told(records)); diff != "" || next != tt.next {
+				t.Errorf("to go on at %d, want %d; (-want +got):\n%s", next, tt.next, diff)
+			}
+		})
+	}
+}
+
+// told is what records say that encode has written, and their times where these
+// are others than it gave them.
+func told(records []stream.Record) string {
+	var words []string
+	for _, r := range records {
+		word := string(r.Value)
+		if word != fmt.Sprint(r.Offset) {
+			word = fmt.Sprintf("%s at %d", word, r.Offset)
+		}
+		if r.Time != r.Offset {
+			word = fmt.Sprintf("%s@%d", word, r.Time)
+		}
+		words = append(words, word)
+	}
+	return strings.Join(words, " ")
+}
+
+// Records are counted faster than memory for each of them is had.
+func TestDecodeAllocatesNothing(t *testing.T) {
+	answer := append(batch{first: 0, last: 999}.encode(t), batch{first: 1000, last: 1999}.encode(t)...)
+	var d kafka.Decoder
+	if n := testing.AllocsPerRun(10, func() {
+		if records, _, err := d.Decode(answer, 0); err != nil || len(records) != 2000 {
+			t.Fatalf("%d records, %v", len(records), err)
+		}
+	}); n > 0 {
+		t.Errorf("2000 records cost %v allocations", n)
+	}
+}
+
+// Whatever a broker sends, decoding it ends, and what comes out of it is not
+// before the offset asked for.
+func FuzzDecode(f *testing.F) {
+	f.Add(batch{first: 0, last: 4, gone: []int64{2}}.encode(f), int64(0))
+	f.Add(batch{first: 0, last: 2, attributes: int16(protocol.Zstd)}.encode(f), int64(1))
+	f.Add(append(batch{first: 0, last: 0, attributes: control}.encode(f), batch{first: 1, last: 2}.encode(f)[:40]...), int64(0))
+	f.Fuzz(func(t *testing.T, raw []byte, offset int64) {
+		check := func(raw []byte) {
+			var d kafka.Decoder
+			records, next, err := d.Decode(raw, offset)
+			if next < offset || err == nil && len(raw) > 0 && next == offset || err != nil && len(records) > 0 {
+				t.Fatalf("from %d on to %d, %d records, %v", offset, next, len(records), err)
+			}
+			for _, r := range records {
+				if r.Offset < offset {
+					t.Fatalf("offset %d was asked for, and the record at %d returned", offset, r.Offset)
+				}
+			}
+		}
+		check(raw)
+		if len(raw) > 21 {
+			check(sealed(raw)) // what a checksum would keep out
+		}
+	})
+}
+
+func BenchmarkDecode(b *testing.B) {
+	answer := batch{first: 0, last: 999}.encode(b)
+	var d kafka.Decoder
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := d.Decode(answer, 0); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/1000, "ns/record")
+}

@@ -1,0 +1,112 @@
+package kafka
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+	fetchapi "github.com/segmentio/kafka-go/protocol/fetch"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// fetch is a request for the records of one partition. kafka-go's Transport
+// finds the leader, secures the connection to it and bounds the time, as for any
+// other request; but the exchange on that connection is the request's own
+// (protocol.RawExchanger), so that the records stay the bytes they arrived as.
+// kafka-go's would copy them into pages and take every one apart byte by byte,
+// which costs more than counting them.
+//
+// An exchange goes on when the caller has given up on it. So the buffer for the
+// answer belongs to it from RoundTrip on, and is the caller's again only when
+// RoundTrip returns an answer.
+type fetch struct {
+	clientID string
+	kmsg.FetchRequest
+	buf *bytes.Buffer
+}
+
+// fetched is the answer to a fetch. Its records point into buf.
+type fetched struct {
+	kmsg.FetchResponse
+	buf *bytes.Buffer
+}
+
+var _ interface {
+	protocol.BrokerMessage
+	protocol.PreparedMessage
+	protocol.RawExchanger
+} = (*fetch)(nil)
+
+func (f *fetch) ApiKey() protocol.ApiKey { return protocol.Fetch } //nolint:revive // its name in protocol.Message
+
+func (f *fetched) ApiKey() protocol.ApiKey { return protocol.Fetch } //nolint:revive // its name in protocol.Message
+
+// Broker returns the partition's leader.
+func (f *fetch) Broker(c protocol.Cluster) (protocol.Broker, error) {
+	t := f.Topics[0]
+	like := fetchapi.Request{Topics: []fetchapi.RequestTopic{{
+		Topic: t.Topic, Partitions: []fetchapi.RequestPartition{{Partition: t.Partitions[0].Partition}},
+	}}}
+	return like.Broker(c)
+}
+
+// Prepare is told the version that kafka-go has agreed on with the broker.
+func (f *fetch) Prepare(version int16) { f.Version = version }
+
+// Required says that RawExchange is wanted, whatever the broker.
+func (f *fetch) Required(map[protocol.ApiKey]int16) bool { return true }
+
+// RawExchange sends the request and reads the answer. After an error kafka-go
+// closes the connection.
+func (f *fetch) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
+	const correlation = 1 // any, since a connection has one request under way at a time
+	request := kmsg.NewRequestFormatter(kmsg.FormatterClientID(f.clientID)).AppendRequest(nil, f, correlation)
+	if _, err := rw.Write(request); err != nil {
+		return nil, err
+	}
+	var header [8]byte // the size of the answer, and what it answers
+	if _, err := io.ReadFull(rw, header[:]); err != nil {
+		return nil, cutShort(err)
+	}
+	size, id := int32(binary.BigEndian.Uint32(header[:])), binary.BigEndian.Uint32(header[4:])
+	if size < 4 || id != correlation {
+		return nil, fmt.Errorf("the answer to a fetch of %s begins with %x", f.Topics[0].Topic, header)
+	}
+	f.buf.Reset()
+	if _, err := io.CopyN(f.buf, rw, int64(size)-4); err != nil {
+		return nil, cutShort(err)
+	}
+	res := &fetched{buf: f.buf}
+	res.Version = f.Version
+	if err := res.ReadFrom(f.buf.Bytes()); err != nil {
+		return nil, fmt.Errorf("the answer to a fetch of %s: %w", f.Topics[0].Topic, err)
+	}
+	return res, nil
+}
+
+// cutShort tells an answer that is not all there from one that has ended.
+func cutShort(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// partition returns what the answer says of the one partition asked for.
+func (f *fetched) partition() (kmsg.FetchResponseTopicPartition, error) {
+	if f.ErrorCode != 0 {
+		return kmsg.FetchResponseTopicPartition{}, kafka.Error(f.ErrorCode)
+	}
+	if len(f.Topics) != 1 || len(f.Topics[0].Partitions) != 1 {
+		return kmsg.FetchResponseTopicPartition{}, errors.New("the broker did not answer for it")
+	}
+	p := f.Topics[0].Partitions[0]
+	if p.ErrorCode != 0 {
+		return p, kafka.Error(p.ErrorCode)
+	}
+	return p, nil
+}

@@ -1,0 +1,243 @@
+package simulation_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// cell is what is counted: one emoji in one window of one channel.
+type cell struct {
+	End            int64
+	Channel, Emoji string
+}
+
+// truth is what a partition of reactions amounts to, by the design's own words
+// and from the log's beginning: a window is open while the watermark, the
+// greatest time before, is below its end and the lateness; a record belongs to
+// the window of its time if that is open, else to the oldest one that is.
+func (w *world) truth(p *partition) map[cell]int64 {
+	length, lateness := w.set.window.Milliseconds(), w.set.lateness.Milliseconds()
+	out := map[cell]int64{}
+	watermark := int64(math.MinInt64 / 2)
+	oldest := int64(0) // end of the oldest open window, or of one before it
+	for _, r := range p.records {
+		for watermark >= oldest+lateness {
+			if watermark-oldest > 1000*length { // a leap: on, in whole windows
+				oldest += (watermark - oldest - 500*length) / length * length
+			}
+			oldest += length
+		}
+		if tap, err := wire.DecodeTap(r.Value); err == nil {
+			c := cell{(r.Time/length + 1) * length, string(tap.Channel), string(tap.Emoji)}
+			if c.Channel == "" {
+				c.Channel = wire.MainChannel
+			}
+			if watermark >= c.End+lateness {
+				c.End = oldest
+			}
+			out[c]++
+		}
+		watermark = max(watermark, r.Time)
+	}
+	return out
+}
+
+// check compares the log with what was made of it: what was counted, and what
+// was shown of it.
+func (w *world) check() {
+	want, log := map[cell]int64{}, int64(0)
+	for _, p := range w.reactions().partitions {
+		for c, n := range w.truth(p) {
+			want[c] += n
+			log += n
+		}
+	}
+	counted := map[cell]int64{}
+	for _, p := range w.counts().partitions {
+		for _, r := range p.records {
+			merge(counted, w.count(r))
+		}
+	}
+	sum := int64(0)
+	for _, n := range counted {
+		sum += n
+	}
+	if sum != log {
+		w.t.Errorf("%d reactions are in the log and %d were counted", log, sum)
+	}
+	w.equal("emoji-aggregated", want, counted)
+	for _, cluster := range w.clusters() {
+		w.equal(cluster, want, w.shown(w.topics[cluster]))
+		w.checkQuiet(cluster, want)
+	}
+	for i := range w.set.servers {
+		name := wire.Topics{}.Server(fmt.Sprintf("sub%d", i+1))
+		w.equal(name, want, w.shown(w.topics[name]))
+	}
+	w.checkObservers(want)
+}
+
+func (w *world) equal(what string, want, got map[cell]int64) {
+	w.t.Helper()
+	if !maps.Equal(want, got) {
+		w.t.Errorf("%s (-want +got):\n%s", what, cmp.Diff(want, got))
+	}
+}
+
+// within fails if more is shown than there is.
+func (w *world) within(what string, want, got map[cell]int64) {
+	w.t.Helper()
+	for c, n := range got {
+		if n > want[c] {
+			w.t.Errorf("%s shows %d of %+v, and there are %d", what, n, c, want[c])
+		}
+	}
+}
+
+// checkQuiet: after its last window each channel was called silent.
+func (w *world) checkQuiet(cluster string, want map[cell]int64) {
+	last := map[string]int64{}
+	for c := range want {
+		last[c.Channel] = max(last[c.Channel], c.End)
+	}
+	quiet := map[cell]bool{}
+	for _, r := range w.topics[cluster].partitions[0].records {
+		if s := w.swarm(r); s.Total == 0 {
+			quiet[cell{End: s.Window.Start, Channel: s.Channel}] = true
+		}
+	}
+	for channel, end := range last {
+		if !quiet[cell{End: end, Channel: channel}] {
+			w.t.Errorf("%s: no empty swarm tells that %s is silent after %d", cluster, channel, end)
+		}
+	}
+}
+
+// checkObservers: who begins in the middle never shows too much, and shows all
+// of a window of which nothing was written before.
+func (w *world) checkObservers(want map[cell]int64) {
+	got := w.shown(w.topics[observed])
+	w.within(observed, want, got)
+	old := map[cell]bool{}
+	for _, r := range w.roles {
+		for _, rec := range r.topic.partitions[r.partition].from(0, int(r.since)) {
+			c := w.count(rec)
+			old[cell{End: c.Window.End, Channel: c.Channel}] = true
+		}
+	}
+	for c, n := range want {
+		if !old[cell{End: c.End, Channel: c.Channel}] && got[c] != n {
+			w.t.Errorf("who begins in the middle shows %d of %+v, and there are %d", got[c], c, n)
+		}
+	}
+}
+
+// checkClosed lets reactions of a later time close all windows before it: then
+// everything before them is committed, so that nothing old is held by anybody.
+func (w *world) checkClosed() {
+	last := map[*partition]int64{}
+	for range 2 { // what is closed is promised by what is emitted after it
+		w.pass(w.set.lateness + 10*time.Second)
+		for _, p := range w.reactions().partitions {
+			last[p] = p.end()
+			for _, channel := range channels {
+				p.append(stream.Record{
+					Time:  time.Now().Add(w.set.lateness).UnixMilli(),
+					Value: wire.AppendReaction(nil, wire.Reaction{UserID: "u", Emoji: "💯", Channel: channel}),
+				})
+			}
+		}
+		partials := map[*partition]int64{}
+		for _, p := range w.partials().partitions {
+			partials[p] = p.end()
+		}
+		w.settle()
+		for _, r := range w.roles {
+			p := r.topic.partitions[r.partition]
+			switch r.topic {
+			case w.reactions():
+				if r.commit.Offset != last[p] {
+					w.t.Errorf("%s is committed until %d of %d", r.name, r.commit.Offset, last[p])
+				}
+			case w.partials():
+				if r.commit.Offset < partials[p] {
+					w.t.Errorf("%s is committed until %d, and all before %d is closed", r.name, r.commit.Offset, partials[p])
+				}
+			}
+		}
+	}
+	w.check()
+}
+
+func merge(into map[cell]int64, c wire.Count) {
+	k := cell{c.Window.End, c.Channel, c.Emoji}
+	into[k] = max(into[k], c.Count)
+}
+
+// count reads a record of emoji-aggregated.
+func (w *world) count(r stream.Record) wire.Count {
+	c, ok := w.decoded.counts[string(r.Value)]
+	if !ok {
+		if err := json.Unmarshal(r.Value, &c); err != nil {
+			w.t.Fatal(err)
+		}
+		if c.Channel == "" {
+			c.Channel = wire.MainChannel
+		}
+		w.decoded.counts[string(r.Value)] = c
+	}
+	return c
+}
+
+// swarm reads a record of a cluster's or a server's topic.
+func (w *world) swarm(r stream.Record) wire.Swarm {
+	s, ok := w.decoded.swarms[string(r.Value)]
+	if !ok {
+		var err error
+		if s, err = wire.DecodeSwarm(r.Value); err != nil {
+			w.t.Fatal(err)
+		}
+		w.decoded.swarms[string(r.Value)] = s
+	}
+	return s
+}
+
+// decoded are the records that the checks have read before, by their values: the
+// same ones are written again and again.
+type decoded struct {
+	counts map[string]wire.Count
+	swarms map[string]wire.Swarm
+}
+
+// shown merges swarms as every reader does: of each window the one with the
+// greatest total, whole.
+func (w *world) shown(topic *topic) map[cell]int64 {
+	greatest := map[cell]wire.Swarm{}
+	for _, r := range topic.partitions[0].records {
+		s := w.swarm(r)
+		k := cell{End: s.Window.End, Channel: s.Channel}
+		if old, ok := greatest[k]; !ok || s.Total > old.Total {
+			greatest[k] = s
+		}
+	}
+	out := map[cell]int64{}
+	for _, s := range greatest {
+		total := int64(0)
+		for _, e := range s.Emojis {
+			out[cell{s.Window.End, s.Channel, e.Emoji}] = e.Count
+			total += e.Count
+		}
+		if total != s.Total {
+			w.t.Errorf("a swarm of %d says that it has %d", total, s.Total)
+		}
+	}
+	return out
+}

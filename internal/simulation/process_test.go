@@ -1,0 +1,200 @@
+package simulation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/emostream/emostream/aggregator"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/publisher"
+)
+
+// role is the work on one partition of a topic for one consumer group: what one
+// process at a time holds, as far as the group knows.
+type role struct {
+	name      string
+	topic     *topic
+	partition int
+	work      func(context.Context, *worker, stream.Claim) error
+	since     int64 // offset before which there is nothing for it
+	commit    stream.Commit
+	holder    *worker   // nil while nobody is
+	begins    time.Time // when somebody is again
+}
+
+// worker is a process that works on a role, or still believes that it does.
+type worker struct {
+	world  *world
+	id     int
+	role   *role
+	stop   context.CancelFunc
+	paused time.Time        // until when it does not move
+	ended  chan error       // buffered
+	counts map[string]int64 // the greatest that it has written
+	commit stream.Commit    // its last one
+}
+
+func (p *worker) String() string { return fmt.Sprintf("%s #%d", p.role.name, p.id) }
+
+// begin lets a new process claim a role. Whoever had it is told nothing.
+func (w *world) begin(r *role) {
+	ctx, stop := context.WithCancel(context.Background())
+	p := &worker{world: w, id: w.events, role: r, stop: stop, ended: make(chan error, 1), counts: map[string]int64{}, commit: r.commit}
+	w.event("%s begins from %d %s", p, r.commit.Offset, r.commit.Metadata)
+	r.holder = p
+	w.workers = append(w.workers, p)
+	log := r.topic.partitions[r.partition]
+	claim := stream.Claim{
+		Topic: r.topic.name, Partition: r.partition, Partitions: len(r.topic.partitions),
+		Committed: r.commit, Start: max(log.start, r.since), End: log.end(),
+		Log: &reader{worker: p, topic: r.topic, number: r.partition}, Offsets: committer{p},
+	}
+	go func() { p.ended <- r.work(ctx, p, claim) }()
+}
+
+// reap lets go of the processes that have ended, and fails if one had no reason
+// to; then others begin where nobody is.
+func (w *world) reap() {
+	w.workers = slices.DeleteFunc(w.workers, func(p *worker) bool {
+		select {
+		case err := <-p.ended:
+			w.event("%s ends: %v", p, err)
+			if !errors.Is(err, context.Canceled) && !errors.Is(err, stream.ErrFenced) {
+				w.t.Errorf("%s ended: %v", p, err)
+			}
+			p.stop()
+			w.vacate(p)
+			return true
+		default:
+			return false
+		}
+	})
+	now := time.Now()
+	for _, r := range w.roles {
+		if r.holder == nil && !now.Before(r.begins) && !w.t.Failed() {
+			w.begin(r)
+		}
+	}
+}
+
+// vacate gives a process's role free for another, soon.
+func (w *world) vacate(p *worker) {
+	if p.role.holder != p {
+		return
+	}
+	p.role.holder, p.role.begins = nil, time.Now()
+	if !w.calm {
+		p.role.begins = p.role.begins.Add(time.Duration(w.rng.Int64N(int64(3 * time.Second))))
+	}
+}
+
+// remember fails if a process writes a smaller count than it has written before.
+func (p *worker) remember(t *topic, records []stream.Record) {
+	grow := func(what string, n int64) {
+		if n < p.counts[what] {
+			p.world.t.Errorf("%s has written %d of %s to %s, and now %d", p, p.counts[what], what, t.name, n)
+		}
+		p.counts[what] = n
+	}
+	for _, r := range records {
+		switch t {
+		case p.world.counts():
+			c := p.world.count(r)
+			grow(fmt.Sprint(c.Window.End, c.Channel, c.Emoji), c.Count)
+		case p.world.partials():
+			if progress, err := wire.DecodeProgress(r.Value); err == nil && progress.Partial != nil {
+				c := progress.Partial
+				grow(fmt.Sprint(c.End, c.Channel), c.Next)
+			}
+		case p.world.topics[observed]:
+		default:
+			if p.role.topic == p.world.counts() {
+				s := p.world.swarm(r)
+				grow(fmt.Sprint(t.name, s.Window.End, s.Channel), s.Total)
+			}
+		}
+	}
+}
+
+// addRoles lays the pipeline out.
+func (w *world) addRoles() {
+	names := wire.Topics{}
+	w.topic(observed, 1)
+	add := func(group string, t *topic, work func(context.Context, *worker, stream.Claim) error) {
+		for i := range t.partitions {
+			w.roles = append(w.roles, &role{
+				name: fmt.Sprintf("%s/%d", group, i), topic: t, partition: i, work: work,
+				commit: stream.Commit{Offset: stream.None},
+			})
+		}
+	}
+	add("combine", w.reactions(), func(ctx context.Context, p *worker, c stream.Claim) error {
+		return w.aggregator(p).Combine(ctx, c)
+	})
+	add("reduce", w.partials(), func(ctx context.Context, p *worker, c stream.Claim) error {
+		return w.aggregator(p).Reduce(ctx, c)
+	})
+	add("main", w.counts(), func(ctx context.Context, p *worker, c stream.Claim) error {
+		return publisher.New(w.publisher(p)).Main(ctx, c)
+	})
+	for _, cluster := range w.clusters() {
+		add(cluster, w.topic(names.Cluster(cluster), 1), func(ctx context.Context, p *worker, c stream.Claim) error {
+			return publisher.New(w.publisher(p)).Cluster(ctx, cluster, c)
+		})
+	}
+}
+
+func (w *world) clusters() (names []string) {
+	for i := range w.set.clusters {
+		names = append(names, fmt.Sprintf("cluster_%d", i+1))
+	}
+	return names
+}
+
+// aggregator is one process's.
+func (w *world) aggregator(p *worker) *aggregator.Aggregator {
+	a, err := aggregator.New(aggregator.Config{
+		Window: w.set.window, Lateness: w.set.lateness, Grace: w.set.grace,
+		Partials: writer{p, w.partials()}, PartialPartitions: w.set.reducers,
+		Counts: writer{p, w.counts()}, CountPartitions: w.set.counts,
+	})
+	if err != nil {
+		panic(err) // the settings of histories are right
+	}
+	return a
+}
+
+// observe publishes for the check alone.
+func (w *world) observe(ctx context.Context, p *worker, c stream.Claim) error {
+	cfg := w.publisher(p)
+	cfg.Clusters = []string{observed}
+	return publisher.New(cfg).Main(ctx, c)
+}
+
+// observed is the topic of the observers.
+const observed = "observed"
+
+// publisher says how one process publishes.
+func (w *world) publisher(p *worker) publisher.Config {
+	return publisher.Config{
+		Topic:    func(name string) stream.Writer { return writer{p, w.topics[name]} },
+		Clusters: w.clusters(), Servers: w.roster,
+	}
+}
+
+// announce makes the subscriber servers known, as their heartbeats do.
+func (w *world) announce() {
+	names := wire.Topics{}
+	for i := range w.set.servers {
+		name := fmt.Sprintf("sub%d", i+1)
+		w.topic(names.Server(name), 1)
+		w.roster.Apply(wire.ServerStatus{
+			Name: name, Instance: "a", URL: "http://" + name, Topic: names.Server(name), Capacity: 1, State: wire.StateServing,
+			Cluster: w.clusters()[i*w.set.clusters/w.set.servers],
+		}, time.Now())
+	}
+}

@@ -1,0 +1,97 @@
+package loadgen
+
+import (
+	"math"
+	"strconv"
+)
+
+// axis maps values to a share of a chart's height or width.
+type axis struct {
+	low, high float64
+	log       bool
+}
+
+// linear is an axis from 0 to a round number that is at least top.
+func linear(top float64) axis {
+	if top <= 0 || math.IsInf(top, 0) || math.IsNaN(top) {
+		top = 1
+	}
+	step := stride(top, 4)
+	return axis{high: step * math.Ceil(top/step*0.999999)}
+}
+
+// logarithmic is an axis of whole decades around positive values.
+func logarithmic(low, high float64) axis {
+	if low <= 0 || math.IsNaN(low) || high < low || math.IsInf(high, 0) {
+		return axis{low: 1, high: 10, log: true}
+	}
+	a := axis{low: math.Pow(10, math.Floor(math.Log10(low))), high: math.Pow(10, math.Ceil(math.Log10(high))), log: true}
+	if a.high <= a.low {
+		a.high = a.low * 10
+	}
+	return a
+}
+
+// at is where a value is: 0 at the low end, 1 at the high one.
+func (a axis) at(v float64) float64 {
+	if a.log {
+		v = math.Max(v, a.low)
+		return math.Min(1, math.Log10(v/a.low)/math.Log10(a.high/a.low))
+	}
+	return math.Min(1, math.Max(0, (v-a.low)/(a.high-a.low)))
+}
+
+// ticks are the values that are marked: each decade, or at most five round steps.
+func (a axis) ticks() []float64 {
+	var ticks []float64
+	if a.log {
+		for v := a.low; v <= a.high*1.000001; v *= 10 {
+			ticks = append(ticks, v)
+		}
+		return ticks
+	}
+	step := stride(a.high-a.low, 4)
+	for i := 0; a.low+float64(i)*step <= a.high*1.000001; i++ {
+		ticks = append(ticks, a.low+float64(i)*step)
+	}
+	return ticks
+}
+
+// stride is a round number (1, 2 or 5 times a power of ten) that goes about n
+// times into a span.
+func stride(span float64, n int) float64 {
+	raw := span / float64(n)
+	power := math.Pow(10, math.Floor(math.Log10(raw)))
+	for _, m := range []float64{1, 2, 5} {
+		if m*power >= raw*0.999999 {
+			return m * power
+		}
+	}
+	return 10 * power
+}
+
+// tickLabel writes a tick's value as short as it can.
+func tickLabel(v float64) string {
+	switch {
+	case v >= 1e9:
+		return strconv.FormatFloat(v/1e9, 'g', 4, 64) + "G"
+	case v >= 1e6:
+		return strconv.FormatFloat(v/1e6, 'g', 4, 64) + "M"
+	case v >= 1e4:
+		return strconv.FormatFloat(v/1e3, 'g', 4, 64) + "k"
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64)
+}
+
+// timeLabel writes milliseconds in the unit that suits them.
+func timeLabel(ms float64) string {
+	switch {
+	case ms <= 0:
+		return "0"
+	case ms < 0.9999:
+		return strconv.FormatFloat(ms*1000, 'g', 4, 64) + " µs"
+	case ms < 999.9:
+		return strconv.FormatFloat(ms, 'g', 4, 64) + " ms"
+	}
+	return strconv.FormatFloat(ms/1000, 'g', 4, 64) + " s"
+}

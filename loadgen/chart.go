@@ -1,0 +1,129 @@
+package loadgen
+
+import (
+	"cmp"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// chart is a chart as the page draws it: an SVG that is stretched to whatever room
+// there is, in coordinates from 0 to 1000, under labels that are text of the page
+// and keep their size on a phone. Classes are those of the page's style.
+type chart struct {
+	Title, Note string
+	Class       string // of the chart's room
+	Grid        string // path
+	Lines       []line
+	X, Y        []tick
+	Hover       []hover
+}
+
+// line is a line, an area or bars of a chart.
+type line struct {
+	Name, Class string
+	Path        string
+}
+
+// tick is a label at a share of the axis, in percent.
+type tick struct {
+	At    float64
+	Label string
+	Edge  string // class of a label that would stick out
+}
+
+// hover is a part of the chart's width that tells its values.
+type hover struct {
+	From, Width float64
+	Text        string
+}
+
+// extent is the width and the height of a chart's coordinates.
+const extent = 1000
+
+// path draws a line through points, broken where skip says so.
+func path(n int, x, y func(int) float64, skip func(int) bool) string {
+	var b strings.Builder
+	down := false
+	for i := range n {
+		if skip != nil && skip(i) {
+			down = false
+			continue
+		}
+		b.WriteString(cond(down, "L", "M") + coordinate(x(i)) + " " + coordinate(1-y(i)))
+		if !down && (i+1 == n || skip != nil && skip(i+1)) {
+			b.WriteString("h0.01") // a point alone: a round cap makes it a dot
+		}
+		down = true
+	}
+	return b.String()
+}
+
+// area is what is below a line.
+func area(n int, x, y func(int) float64) string {
+	if n < 2 {
+		return ""
+	}
+	return "M" + coordinate(x(0)) + " 1000L" + path(n, x, y, nil)[1:] + "L" + coordinate(x(n-1)) + " 1000Z"
+}
+
+// bars are columns that stand on the axis, each as wide as one of n.
+func bars(n int, x, y func(int) float64) string {
+	var b strings.Builder
+	w := float64(extent) / float64(max(1, n)) * 0.8
+	for i := range n {
+		if h := y(i); h > 0 {
+			h = math.Max(h, 0.012) // one failure in a million must be seen
+			left := math.Min(extent-w, math.Max(0, x(i)*extent-w/2))
+			b.WriteString("M" + trimmed(left) + " 1000V" + coordinate(1-h) + "h" + trimmed(w) + "V1000Z")
+		}
+	}
+	return b.String()
+}
+
+func coordinate(share float64) string { return trimmed(share * extent) }
+
+func trimmed(v float64) string {
+	return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
+}
+
+func cond(is bool, a, b string) string {
+	if is {
+		return a
+	}
+	return b
+}
+
+// labels are an axis's ticks, and grid the lines across the chart at them.
+func labels(a axis, text func(float64) string) (ticks []tick, grid string) {
+	for _, v := range a.ticks() {
+		ticks = append(ticks, tick{At: round2(100 * a.at(v)), Label: text(v)})
+		grid += "M0 " + coordinate(1-a.at(v)) + "H1000"
+	}
+	return ticks, grid
+}
+
+// timeTicks are the seconds below a chart of a run.
+func timeTicks(ms float64) []tick {
+	if ms <= 0 {
+		return nil
+	}
+	divisor, suffix := 1000.0, " s"
+	if ms > 300_000 {
+		divisor, suffix = 60_000, " min"
+	}
+	step := math.Max(1, stride(ms/divisor, 5))
+	var ticks []tick
+	for i := 0; float64(i)*step <= ms/divisor*1.000001; i++ {
+		at := float64(i) * step / (ms / divisor)
+		ticks = append(ticks, tick{round2(100 * at), tickLabel(float64(i)*step) + suffix, edge(at)})
+	}
+	return ticks
+}
+
+// edge is the class of a label near an end of its axis.
+func edge(at float64) string {
+	return cmp.Or(cond(at < 0.02, "first", ""), cond(at > 0.96, "last", ""))
+}
+
+func round2(v float64) float64 { return math.Round(v*100) / 100 }

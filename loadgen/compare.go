@@ -1,0 +1,236 @@
+package loadgen
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// CompareSchema is the version of a comparison as JSON.
+const CompareSchema = "emostream-bench-compare/1"
+
+// Comparison is what changed between the runs before (base) and after (new) a
+// change, and which of it is more than noise.
+//
+// With two runs or more on both sides the runs' own spread is the noise: a figure
+// has changed when the two sides' ranges lie apart, by a distance that makes up
+// for how few they are. Runs that do not differ lie apart by chance in a third of
+// all cases with two a side and in a tenth with three, so a rank test could never
+// be significant there; with the distances of apart it is fewer than one figure in
+// twenty, at any number of runs.
+//
+// With one run a side the noise between runs is not known. A figure has changed
+// when the confidence intervals of its quantile (99 %, by order statistics of the
+// histogram, Wilson's) lie apart, where the reactions of one second count as one, since what
+// delays one delays them all; and when it has changed by more than a floor that
+// runs of the same load usually stay below. So one short run a side shows only
+// what is large: give several.
+//
+// What was lost or doubled has no noise.
+type Comparison struct {
+	Schema      string       `json:"schema"`
+	BaseRuns    int          `json:"base_runs"`
+	NewRuns     int          `json:"new_runs"`
+	Comparable  bool         `json:"comparable"` // the same load, in the same environment, by valid runs
+	Differences []Difference `json:"differences"`
+	Warnings    []string     `json:"warnings"` // of runs that are invalid or interrupted
+	Changes     []Change     `json:"changes"`
+	FailOn      *float64     `json:"fail_on"`     // percent; null: nothing fails
+	Regressions []string     `json:"regressions"` // names of changes for the worse beyond FailOn
+}
+
+// Difference is an option or a part of the environment that is not the same in all
+// runs. One that matters makes them incomparable.
+type Difference struct {
+	Name    string `json:"name"`
+	Base    string `json:"base"`
+	New     string `json:"new"`
+	Matters bool   `json:"matters"`
+}
+
+// Verdict is what became of a figure.
+type Verdict string
+
+// The verdicts.
+const (
+	Same    Verdict = "same" // no change, or none beyond the noise
+	Better  Verdict = "better"
+	Worse   Verdict = "worse"
+	Context Verdict = "context" // not judged: it is no achievement of the target
+	Unknown Verdict = "unknown" // one side does not tell
+)
+
+// Change is one figure on both sides: the median of the runs.
+type Change struct {
+	Name      string      `json:"name"`
+	Unit      string      `json:"unit"` // ms, /s, % or none
+	Base      *float64    `json:"base"`
+	New       *float64    `json:"new"`
+	Percent   *float64    `json:"percent"` // of base; null from nothing
+	BaseNoise *[2]float64 `json:"base_noise"`
+	NewNoise  *[2]float64 `json:"new_noise"`
+	Verdict   Verdict     `json:"verdict"`
+}
+
+// Compare compares the runs of two sides, each at least one. Changes for the worse
+// of more than failOn percent, and more than noise, are regressions; nil looks for
+// none.
+func Compare(base, after []Report, failOn *float64) (Comparison, error) {
+	if len(base) == 0 || len(after) == 0 {
+		return Comparison{}, fmt.Errorf("compare: %d runs with %d: each side needs one", len(base), len(after))
+	}
+	c := Comparison{
+		Schema: CompareSchema, BaseRuns: len(base), NewRuns: len(after), FailOn: failOn,
+		Differences: differences(base, after), Warnings: warnings(base, after), Regressions: []string{},
+	}
+	c.Comparable = len(c.Warnings) == 0 && !slices.ContainsFunc(c.Differences, func(d Difference) bool { return d.Matters })
+	for _, f := range compared() {
+		change, err := f.compare(base, after)
+		if err != nil {
+			return Comparison{}, fmt.Errorf("compare: %s: %w", f.name, err)
+		}
+		if change.Base == nil && change.New == nil {
+			continue
+		}
+		c.Changes = append(c.Changes, change)
+		if failOn != nil && change.Verdict == Worse && (change.Percent == nil || math.Abs(*change.Percent) > *failOn) {
+			c.Regressions = append(c.Regressions, change.Name)
+		}
+	}
+	return c, nil
+}
+
+func (f figure) compare(base, after []Report) (Change, error) {
+	several := len(base) > 1 && len(after) > 1
+	a, err := f.side(base, several)
+	if err != nil {
+		return Change{}, err
+	}
+	b, err := f.side(after, several)
+	if err != nil {
+		return Change{}, err
+	}
+	c := Change{Name: f.name, Unit: f.unitName(), Base: a.value, New: b.value, BaseNoise: a.noise, NewNoise: b.noise, Verdict: Unknown}
+	if a.value == nil || b.value == nil {
+		return c, nil
+	}
+	if *a.value != 0 {
+		c.Percent = new(100 * (*b.value - *a.value) / math.Abs(*a.value))
+	} else if *b.value == 0 {
+		c.Percent = new(0.0)
+	}
+	c.Verdict = f.judge(c, len(base), len(after))
+	return c, nil
+}
+
+func (f figure) unitName() string {
+	switch {
+	case f.unit == millis:
+		return "ms"
+	case f.unit == percent:
+		return "%"
+	case f.name == "rate":
+		return "/s"
+	}
+	return ""
+}
+
+// judge says what became of a figure that both sides tell.
+func (f figure) judge(c Change, base, after int) Verdict {
+	if f.better == 0 || f.moment && (base < 2 || after < 2) {
+		return Context
+	}
+	if !f.changed(c, base, after) {
+		return Same
+	}
+	if (*c.New-*c.Base)*f.better > 0 {
+		return Better
+	}
+	return Worse
+}
+
+// changed says whether a figure's change is more than noise.
+func (f figure) changed(c Change, base, after int) bool {
+	delta := math.Abs(*c.New - *c.Base)
+	switch {
+	case f.exact:
+		return delta > 0
+	case base > 1 && after > 1:
+		const grain = 2 // percent; less than that is nobody's concern
+		return apart(*c.BaseNoise, *c.NewNoise, base+after) && (c.Percent == nil || math.Abs(*c.Percent) > grain)
+	}
+	return distance(*c.BaseNoise, *c.NewNoise) > 0 && delta > f.floor && (c.Percent == nil || math.Abs(*c.Percent) > f.floorPercent)
+}
+
+// apart says whether the ranges of so many runs lie far enough apart. The distance
+// is in widths of the wider one; it makes one figure in twenty or fewer look
+// changed in runs that do not differ (by simulation, log-normal, both directions
+// together: 4.0 % of 2+2, 2.9 % of 2+3, 2.3 % of 3+3, 0.9 % of 4+4 runs).
+func apart(a, b [2]float64, runs int) bool {
+	widths := 0.25
+	switch {
+	case runs <= 4:
+		widths = 2
+	case runs == 5:
+		widths = 1
+	case runs <= 7:
+		widths = 0.5
+	}
+	d := distance(a, b)
+	return d > 0 && d >= widths*math.Max(a[1]-a[0], b[1]-b[0])
+}
+
+// distance is how far apart two intervals are; 0 or less when they touch.
+func distance(a, b [2]float64) float64 { return math.Max(b[0]-a[1], a[0]-b[1]) }
+
+// sideFigure is a figure of the runs of one side.
+type sideFigure struct {
+	value *float64    // median
+	noise *[2]float64 // the runs' range, or all of their own intervals
+}
+
+func (f figure) side(runs []Report, several bool) (sideFigure, error) {
+	var values []float64
+	var noise *[2]float64
+	for _, r := range runs {
+		v := f.value(r)
+		if v == nil {
+			continue
+		}
+		values = append(values, *v)
+		interval := &[2]float64{*v, *v}
+		if !several && f.noise != nil {
+			own, err := f.noise(r)
+			if err != nil {
+				return sideFigure{}, err
+			}
+			if own != nil {
+				interval = own
+			}
+		}
+		noise = hull(noise, interval)
+	}
+	if len(values) < len(runs) || len(values) == 0 { // a run that does not tell leaves no fair median
+		return sideFigure{}, nil
+	}
+	if f.exact {
+		return sideFigure{new(slices.Max(values)), noise}, nil
+	}
+	return sideFigure{new(median(values)), noise}, nil
+}
+
+func hull(a, b *[2]float64) *[2]float64 {
+	if a == nil {
+		return b
+	}
+	return &[2]float64{math.Min(a[0], b[0]), math.Max(a[1], b[1])}
+}
+
+func median(values []float64) float64 {
+	s := slices.SortedFunc(slices.Values(values), cmp.Compare[float64])
+	if n := len(s); n%2 == 0 {
+		return (s[n/2-1] + s[n/2]) / 2
+	}
+	return s[len(s)/2]
+}

@@ -1,0 +1,189 @@
+package loadgen_test
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/exp/golden"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+func compare(t *testing.T, base, after []loadgen.Report, failOn float64) loadgen.Comparison {
+	t.Helper()
+	c, err := loadgen.Compare(base, after, &failOn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// fabricateRuns makes up n runs of a load, from a seed on.
+func fabricateRuns(n int, l load) []loadgen.Report {
+	var all []loadgen.Report
+	for i := range n {
+		l.seed += uint64(i + 1)
+		all = append(all, fabricate(l))
+	}
+	return all
+}
+
+// verdicts are the figures that have a certain verdict.
+func verdicts(c loadgen.Comparison, v loadgen.Verdict) []string {
+	var names []string
+	for _, change := range c.Changes {
+		if change.Verdict == v {
+			names = append(names, change.Name)
+		}
+	}
+	return names
+}
+
+// Runs of the same load do not cry wolf, however many there are a side.
+func TestCompareSameLoad(t *testing.T) {
+	for _, n := range []struct{ base, after, alarms int }{{1, 1, 0}, {1, 3, 0}, {2, 2, 3}, {3, 3, 2}} {
+		alarms, judged := 0, 0
+		for round := range 4 {
+			seed := uint64(1000 * (round + 1))
+			c := compare(t, fabricateRuns(n.base, load{seed: seed, seconds: 10}), fabricateRuns(n.after, load{seed: seed + 500, seconds: 10}), 5)
+			if !c.Comparable {
+				t.Errorf("runs of the same load are not comparable: %v %v", c.Differences, c.Warnings)
+			}
+			alarms += len(verdicts(c, loadgen.Worse)) + len(verdicts(c, loadgen.Better))
+			judged += len(verdicts(c, loadgen.Same))
+		}
+		t.Logf("%d against %d: %d alarms, %d same", n.base, n.after, alarms, judged)
+		if judged == 0 || alarms > n.alarms {
+			t.Errorf("%d runs against %d of the same load: %d look changed, and %d do not", n.base, n.after, alarms, judged)
+		}
+	}
+}
+
+// A change that is there is found, and only where it is.
+func TestCompareSlower(t *testing.T) {
+	for name, test := range map[string]struct {
+		runs   int
+		slower float64
+	}{
+		"twice, one run a side": {1, 2},
+		"a quarter, two runs":   {2, 1.25},
+		"a tenth, four runs":    {4, 1.1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base, after := fabricateRuns(test.runs, load{seed: 10}), fabricateRuns(test.runs, load{seed: 77, slower: test.slower})
+			c := compare(t, base, after, 5)
+			for _, want := range []string{"overhead_p50", "overhead_p90", "overhead_p99"} {
+				if !slices.Contains(c.Regressions, want) {
+					t.Errorf("%s did not get worse; what did is %v", want, c.Regressions)
+				}
+			}
+			for _, r := range c.Regressions {
+				if !strings.HasPrefix(r, "overhead_") && !strings.HasPrefix(r, "e2e_") {
+					t.Errorf("%s got worse", r)
+				}
+			}
+			if c = compare(t, after, base, 5); len(c.Regressions) > 0 || !slices.Contains(verdicts(c, loadgen.Better), "overhead_p50") {
+				t.Errorf("the other way round: better %v, regressions %v", verdicts(c, loadgen.Better), c.Regressions)
+			}
+		})
+	}
+}
+
+// What was lost or doubled has no noise; what failed has a floor.
+func TestCompareBooks(t *testing.T) {
+	good := []loadgen.Report{fabricate(load{seed: 1})}
+	for name, test := range map[string]struct {
+		l    load
+		want []string
+	}{
+		"one lost":              {load{seed: 2, lost: 1}, []string{"lost"}},
+		"one doubled":           {load{seed: 2, doubled: 1}, []string{"doubled"}},
+		"few failures":          {load{seed: 2, failures: 30}, nil},
+		"one in ten fails":      {load{seed: 2, failures: 6000}, []string{"rate", "error_rate"}},
+		"nothing is worse here": {load{seed: 3}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := compare(t, good, []loadgen.Report{fabricate(test.l)}, 5)
+			if !slices.Equal(c.Regressions, test.want) {
+				t.Errorf("got %v, want %v", c.Regressions, test.want)
+			}
+			again := compare(t, good, []loadgen.Report{fabricate(test.l)}, 20)
+			if slices.Contains(again.Regressions, "rate") {
+				t.Error("a tenth is more than a fifth")
+			}
+		})
+	}
+}
+
+// Runs of different loads or on different machines say so, and are compared.
+func TestCompareIncomparable(t *testing.T) {
+	base := fabricate(load{seed: 1})
+	for name, test := range map[string]struct {
+		change     func(*loadgen.Report)
+		comparable bool
+		want       string // difference or warning
+	}{
+		"rate":        {func(r *loadgen.Report) { r.Options.Rate = 5000 }, false, "rate 2,000/s 5,000/s"},
+		"duration":    {func(r *loadgen.Report) { r.Options.DurationMS = 1000 }, false, "duration 30s 1s"},
+		"stages":      {func(r *loadgen.Report) { r.Options.Stages = "1s:5" }, false, "stages none 1s:5"},
+		"listeners":   {func(r *loadgen.Report) { r.Options.Listeners = 5 }, false, "listeners 1000 5"},
+		"CPUs":        {func(r *loadgen.Report) { r.Environment.CPUs = 64 }, false, "CPUs 2 64"},
+		"version":     {func(r *loadgen.Report) { r.Environment.Version = "1.5.0" }, true, "version 1.4.0 1.5.0"},
+		"target":      {func(r *loadgen.Report) { r.Options.Target = "http://x" }, true, "target http://127.0.0.1:5000 http://x"},
+		"seed":        {func(r *loadgen.Report) { r.Seed, r.Options.Channel = 9, "c" }, true, ""},
+		"invalid":     {func(r *loadgen.Report) { r.Invalid = true }, false, "new is invalid"},
+		"interrupted": {func(r *loadgen.Report) { r.Interrupted = true }, false, "new was interrupted"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			after := base
+			test.change(&after)
+			c := compare(t, []loadgen.Report{base}, []loadgen.Report{after}, 5)
+			said := strings.Join(c.Warnings, " ")
+			for _, d := range c.Differences {
+				said += d.Name + " " + d.Base + " " + d.New
+			}
+			if c.Comparable != test.comparable || !strings.Contains(said, test.want) || test.want == "" && said != "" {
+				t.Errorf("comparable: %t, said %q; want %t, %q", c.Comparable, said, test.comparable, test.want)
+			}
+			if len(c.Changes) < 20 {
+				t.Errorf("only %d figures are compared", len(c.Changes))
+			}
+		})
+	}
+}
+
+func TestCompareTells(t *testing.T) {
+	after := fabricate(load{seed: 2, slower: 2, rate: 5000, lost: 2})
+	after.Options.Target = "http://<b>|x`\x1b[31m"
+	after.Latency[loadgen.EndToEnd] = nil
+	c := compare(t, []loadgen.Report{fabricate(load{seed: 1})}, []loadgen.Report{after}, 5)
+	runs := compare(t, fabricateRuns(3, load{seed: 1}), fabricateRuns(3, load{seed: 50}), 5)
+	for name, write := range map[string]func(*bytes.Buffer) error{
+		"text":     func(b *bytes.Buffer) error { return c.WriteText(b) },
+		"markdown": func(b *bytes.Buffer) error { return c.WriteMarkdown(b) },
+		"runs":     func(b *bytes.Buffer) error { return runs.WriteText(b) },
+		"json":     func(b *bytes.Buffer) error { return c.WriteJSON(b) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			if err := write(&b); err != nil {
+				t.Fatal(err)
+			}
+			for line := range strings.Lines(b.String()) {
+				if n := utf8.RuneCountInString(line); n > 81 && (name == "text" || name == "runs") {
+					t.Errorf("%d columns: %s", n-1, line)
+				}
+			}
+			golden.RequireEqual(t, b.String())
+		})
+	}
+}
+
+func TestCompareNothing(t *testing.T) {
+	if _, err := loadgen.Compare(nil, fabricateRuns(1, load{}), nil); err == nil {
+		t.Error("a side without runs was compared")
+	}
+}

@@ -1,0 +1,166 @@
+package loadgen
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// WriteText writes the comparison for people, at most 80 columns.
+func (c Comparison) WriteText(w io.Writer) error {
+	p := &paper{}
+	if !c.Comparable {
+		p.line("NOT COMPARABLE: the runs differ in more than the target, as listed below.\n")
+	}
+	p.line("base: %s, new: %s%s", runs(c.BaseRuns), runs(c.NewRuns), cond(c.alone(), "; with one run a side only large changes show", ""))
+	for _, warning := range c.Warnings {
+		p.paragraph(warning)
+	}
+	if len(c.Differences) > 0 {
+		p.section("Differences of the runs")
+	}
+	for _, d := range c.Differences {
+		p.line("  %-14s%s", d.Name, clip(d.Base+" -> "+d.New+cond(d.Matters, "", "  (may differ)"), width-16))
+	}
+	p.line("\n%-22s%14s%14s%11s  %s", "Figure", "base", "new", "change", "verdict")
+	for _, change := range c.Changes {
+		p.line("  %-20s%14s%14s%11s  %s", change.Name, change.text(change.Base), change.text(change.New), change.percent(), c.verdict(change))
+	}
+	p.line("")
+	for _, l := range wrap(c.Summary(), width) {
+		p.line("%s", l)
+	}
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// alone says whether a side has one run, so that noise is guessed.
+func (c Comparison) alone() bool { return c.BaseRuns < 2 || c.NewRuns < 2 }
+
+func runs(n int) string {
+	if n == 1 {
+		return "1 run"
+	}
+	return fmt.Sprintf("%d runs", n)
+}
+
+func (c Change) text(v *float64) string {
+	if v == nil {
+		return "n/a"
+	}
+	if c.Unit == "ms" {
+		return decimals(*v, 2) + " ms"
+	}
+	return strings.TrimSpace(short(*v) + cond(c.Unit == "%", " ", "") + c.Unit)
+}
+
+func (c Change) percent() string {
+	switch {
+	case c.Base == nil || c.New == nil:
+		return ""
+	case c.Percent == nil:
+		return "from 0"
+	case *c.Percent == 0:
+		return "0 %"
+	}
+	return fmt.Sprintf("%+.1f %%", *c.Percent)
+}
+
+// verdict is a change's verdict in words; what is only seen and not judged has
+// none.
+func (c Comparison) verdict(change Change) string {
+	switch {
+	case c.regressed(change):
+		return "REGRESSION"
+	case change.Verdict == Context, change.Verdict == Unknown:
+		return "-"
+	}
+	return string(change.Verdict)
+}
+
+func (c Comparison) regressed(change Change) bool {
+	return slices.Contains(c.Regressions, change.Name)
+}
+
+// Summary is the comparison in a sentence.
+func (c Comparison) Summary() string {
+	better, worse := 0, 0
+	for _, change := range c.Changes {
+		switch change.Verdict {
+		case Better:
+			better++
+		case Worse:
+			worse++
+		case Same, Context, Unknown:
+		}
+	}
+	switch {
+	case len(c.Regressions) > 0:
+		return fmt.Sprintf("%s worse by more than %s %% and than noise: %s.", figures(len(c.Regressions)), short(*c.FailOn), strings.Join(c.Regressions, ", "))
+	case better+worse == 0:
+		return "Nothing changed by more than noise."
+	case worse == 0:
+		return fmt.Sprintf("%s better, nothing is worse by more than noise.", figures(better))
+	case better == 0:
+		return fmt.Sprintf("%s worse by more than noise.", figures(worse))
+	}
+	return fmt.Sprintf("%s better and %d worse by more than noise.", figures(better), worse)
+}
+
+func figures(n int) string {
+	if n == 1 {
+		return "1 figure is"
+	}
+	return fmt.Sprintf("%d figures are", n)
+}
+
+// WriteMarkdown writes the comparison as a table for a pull request.
+func (c Comparison) WriteMarkdown(w io.Writer) error {
+	p := &paper{}
+	p.line("### Load test: %s\n", markdown(c.Summary()))
+	if !c.Comparable {
+		p.line("**Not comparable:** the runs differ in more than the target.\n")
+	}
+	for _, warning := range c.Warnings {
+		p.line("- %s", markdown(warning))
+	}
+	for _, d := range c.Differences {
+		p.line("- %s: %s → %s%s", markdown(d.Name), markdown(d.Base), markdown(d.New), cond(d.Matters, "", " (may differ)"))
+	}
+	if len(c.Warnings)+len(c.Differences) > 0 {
+		p.line("")
+	}
+	p.line("| figure | base (%s) | new (%s) | change | verdict |", runs(c.BaseRuns), runs(c.NewRuns))
+	p.line("|---|--:|--:|--:|---|")
+	for _, change := range c.Changes {
+		verdict := c.verdict(change)
+		if c.regressed(change) {
+			verdict = "**regression**"
+		}
+		p.line("| %s | %s | %s | %s | %s |", change.Name, change.text(change.Base), change.text(change.New), change.percent(), verdict)
+	}
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// markdown is foreign text that means nothing to a renderer.
+func markdown(s string) string {
+	var b strings.Builder
+	for _, r := range clean(s) {
+		if strings.ContainsRune("\\`*_{}[]()<>#+!|~&@", r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// WriteJSON writes the comparison as JSON.
+func (c Comparison) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(c)
+}

@@ -1,0 +1,168 @@
+package loadgen
+
+import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Config is one run. Either Server or Publish must be set; all else may be zero.
+type Config struct {
+	// Server is the base URL of a main server, ours or one of the Python system.
+	Server string
+	// Publish is another service, in place of Server.
+	Publish *Publish
+	// AllowRemote permits a target that is not this machine.
+	AllowRemote bool
+
+	// Rate is how many reactions are due a second; 0: the closed loop, in which each
+	// connection sends as soon as it has its answer. Stages or Burst, in the texts
+	// that ParseStages and ParseBurst read, take its place.
+	Rate   float64
+	Stages string
+	Burst  string
+	// Duration is how long to send; default 10 s. Stages have their own.
+	Duration    time.Duration
+	Connections int // that send; default 64
+	Batch       int // reactions in a request; default 1
+	Kinds       int // of emojis; default 9, at most MostKinds
+	Users       int // default 1,000
+	// Seed decides who sends what and which listeners leave; the same seed and
+	// options make the same run. Default 1.
+	Seed uint64
+	// Timeout is how long a request may take; default 10 s.
+	Timeout time.Duration
+	// Drain is how long after the end of the schedule requests that are due may
+	// still be sent, when the target is behind; default as long as the schedule, at
+	// least 30 s.
+	Drain time.Duration
+
+	Listeners int     // that read; at least one does, where books can be kept
+	Stalled   int     // listeners that never read, on top
+	Churn     float64 // listeners that leave and are replaced, a second
+	// Patience is how long after the last request the books may take to balance;
+	// default 15 s.
+	Patience time.Duration
+	// StartAt is when to begin sending, so that several generators begin together;
+	// default at once. What is past is at once too.
+	StartAt time.Time
+
+	// Version is that of the program, for the report.
+	Version string
+	// Observe, if set, is called about ten times a second, by one goroutine at a
+	// time. It must be quick; the figures are the same without it.
+	Observe func(Snapshot)
+}
+
+// Publish is a service that takes events in over HTTP and gives them out over
+// Server-Sent Events.
+type Publish struct {
+	// PostURL is where events are posted to, and StreamURL where they come out;
+	// empty: nobody listens.
+	PostURL, StreamURL string
+	// Body is what is posted. {{marker}} becomes a text that is unique in the run,
+	// {{time}} when it is due and {{seq}} its number. Default: {"marker":"{{marker}}"}
+	Body string
+	// ContentType of the body; default application/json.
+	ContentType string
+	// Match is a regular expression whose first group, or all of it, is the marker
+	// in an event's data. Default: wherever a marker stands.
+	Match string
+}
+
+func (c Config) withDefaults() Config {
+	c.Connections = cmp.Or(c.Connections, 64)
+	c.Batch = cmp.Or(c.Batch, 1)
+	c.Kinds = cmp.Or(c.Kinds, 9)
+	c.Users = cmp.Or(c.Users, 1000)
+	c.Seed = cmp.Or(c.Seed, 1)
+	c.Duration = cmp.Or(c.Duration, 10*time.Second)
+	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	c.Patience = cmp.Or(c.Patience, 15*time.Second)
+	if c.Observe == nil {
+		c.Observe = func(Snapshot) {}
+	}
+	return c
+}
+
+// Check says what is wrong with a configuration.
+func (c Config) Check() error {
+	c = c.withDefaults()
+	within := func(name string, v, least, most int) error {
+		if v < least || v > most {
+			return fmt.Errorf("%s %d: %d to %d are allowed", name, v, least, most)
+		}
+		return nil
+	}
+	var errs []error
+	if (c.Server == "") == (c.Publish == nil) {
+		errs = append(errs, errors.New("want either a server or another service to publish to"))
+	}
+	if c.Publish != nil && c.Batch > 1 {
+		errs = append(errs, errors.New("another service knows no batches"))
+	}
+	if c.Stages != "" && c.Burst != "" || c.Rate != 0 && c.Stages+c.Burst != "" {
+		errs = append(errs, errors.New("want one of a rate, stages and bursts"))
+	}
+	if c.Rate < 0 || c.Rate > mostRate || c.Churn < 0 || c.Churn > 1e5 {
+		errs = append(errs, fmt.Errorf("rate %v or churn %v is out of bounds", c.Rate, c.Churn))
+	}
+	if c.Duration < 0 || c.Timeout < 0 || c.Drain < 0 || c.Patience < 0 {
+		errs = append(errs, errors.New("a duration below zero"))
+	}
+	_, err := c.schedule()
+	return errors.Join(append(errs, err,
+		within("connections", c.Connections, 1, 100_000), within("batch", c.Batch, 1, 10_000), within("kinds", c.Kinds, 1, MostKinds),
+		within("users", c.Users, 1, 1e9), within("listeners", c.Listeners, 0, 1e5), within("stalled", c.Stalled, 0, 1e4),
+	)...)
+}
+
+// closedLoop says whether there is no schedule.
+func (c Config) closedLoop() bool { return c.Rate == 0 && c.Stages == "" && c.Burst == "" }
+
+// schedule is that of requests.
+func (c Config) schedule() (Schedule, error) {
+	batch := float64(c.Batch)
+	switch {
+	case c.Stages != "":
+		stages, err := ParseStages(c.Stages)
+		if err != nil {
+			return Schedule{}, err
+		}
+		for i := range stages {
+			stages[i].Rate /= batch
+		}
+		return Staged(stages), nil
+	case c.Burst != "":
+		every, n, err := ParseBurst(c.Burst)
+		if err != nil {
+			return Schedule{}, err
+		}
+		return Bursts(every, max(1, n/int64(c.Batch)), c.Duration), nil
+	default:
+		return Steady(c.Rate/batch, c.Duration), nil
+	}
+}
+
+// options are what a report says of the configuration.
+func (c Config) options(channel string, length time.Duration) Options {
+	target := c.Server
+	if c.Publish != nil {
+		target = c.Publish.PostURL
+	}
+	return Options{
+		Target: target, Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: inMS(length),
+		Connections: c.Connections, Listeners: c.Listeners, Stalled: c.Stalled, Churn: c.Churn,
+		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channel,
+	}
+}
+
+// newChannel is a channel that nobody else uses.
+func newChannel() string {
+	return "bench-" + strings.ToLower(rand.Text()[:min(16, wire.MaxChannel)])
+}

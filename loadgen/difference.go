@@ -1,0 +1,107 @@
+package loadgen
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// aspect is a part of what a run was, which may differ from another's.
+type aspect struct {
+	name    string
+	matters bool // runs that differ in it are not comparable
+	value   func(Report) string
+}
+
+// aspects are what is compared of how runs were made. The version is what a
+// comparison is usually about, a host's name is often made up anew for each run,
+// and a channel, a seed and a start always are.
+func aspects() []aspect {
+	return append(loadAspects(),
+		aspect{"target", false, func(r Report) string { return r.Options.Target }},
+		aspect{"version", false, func(r Report) string { return r.Environment.Version }},
+		aspect{"Go", false, func(r Report) string { return r.Environment.Go }},
+		aspect{"host", false, func(r Report) string { return r.Environment.Host }},
+		aspect{"system", true, func(r Report) string { return r.Environment.OS + "/" + r.Environment.Arch }},
+		aspect{"CPUs", true, func(r Report) string { return fmt.Sprint(r.Environment.CPUs) }},
+	)
+}
+
+// loadAspects are those that make the load.
+func loadAspects() []aspect {
+	return []aspect{
+		{"rate", true, func(r Report) string { return rateOf(r.Options) }},
+		{"stages", true, func(r Report) string { return r.Options.Stages }},
+		{"burst", true, func(r Report) string { return r.Options.Burst }},
+		{"duration", true, func(r Report) string { return spell(r.Options.DurationMS) }},
+		{"connections", true, func(r Report) string { return fmt.Sprint(r.Options.Connections) }},
+		{"listeners", true, func(r Report) string { return fmt.Sprint(r.Options.Listeners) }},
+		{"stalled", true, func(r Report) string { return fmt.Sprint(r.Options.Stalled) }},
+		{"churn", true, func(r Report) string { return short(r.Options.Churn) }},
+		{"batch", true, func(r Report) string { return fmt.Sprint(r.Options.Batch) }},
+		{"kinds", true, func(r Report) string { return fmt.Sprint(r.Options.Kinds) }},
+		{"users", true, func(r Report) string { return fmt.Sprint(r.Options.Users) }},
+	}
+}
+
+// rateOf is the rate in words; nothing where stages or bursts say it.
+func rateOf(o Options) string {
+	switch {
+	case o.Rate > 0:
+		return short(o.Rate) + "/s"
+	case o.Stages+o.Burst != "":
+		return ""
+	}
+	return "closed loop"
+}
+
+// differences are the aspects in which not all runs are the same.
+func differences(base, after []Report) []Difference {
+	all := []Difference{}
+	for _, a := range aspects() {
+		b, n := said(a, base), said(a, after)
+		if len(b) > 1 || len(n) > 1 || b[0] != n[0] {
+			all = append(all, Difference{a.name, strings.Join(b, ", "), strings.Join(n, ", "), a.matters})
+		}
+	}
+	return all
+}
+
+// said are the different values of an aspect.
+func said(a aspect, runs []Report) []string {
+	var values []string
+	for _, r := range runs {
+		if v := clip(a.value(r), 60); !slices.Contains(values, v) {
+			values = append(values, v)
+		}
+	}
+	for i := range values {
+		if values[i] == "" {
+			values[i] = "none"
+		}
+	}
+	return values
+}
+
+// warnings are of runs whose figures speak of something else than the target.
+func warnings(base, after []Report) []string {
+	all := []string{}
+	for _, side := range []struct {
+		name string
+		runs []Report
+	}{{"base", base}, {"new", after}} {
+		for i, r := range side.runs {
+			name := side.name
+			if len(side.runs) > 1 {
+				name = fmt.Sprintf("%s run %d", side.name, i+1)
+			}
+			if r.Invalid {
+				all = append(all, name+" is invalid: its figures speak of the generator, not of the target")
+			}
+			if r.Interrupted {
+				all = append(all, name+" was interrupted: its figures are of a part of the load")
+			}
+		}
+	}
+	return all
+}

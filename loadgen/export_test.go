@@ -1,0 +1,93 @@
+package loadgen
+
+import (
+	"io"
+	"slices"
+)
+
+// What tests of the package's pure parts use of it.
+
+// ReadAnswers reads answers from a connection until one is an error.
+func ReadAnswers(from io.Reader) (status []int, bodies []string, keep []bool, err error) {
+	r := reader{from: from}
+	for {
+		a, err := r.next()
+		if err != nil {
+			return status, bodies, keep, err
+		}
+		status, bodies, keep = append(status, a.status), append(bodies, string(a.body)), append(keep, a.keep)
+		if !a.keep {
+			return status, bodies, keep, nil
+		}
+	}
+}
+
+// Errors of answers.
+var (
+	ErrMalformed = errMalformed
+	ErrClosed    = errClosed
+)
+
+// Unchunk takes the chunk lines out of pieces of a body.
+func Unchunk(pieces ...[]byte) (body string, done bool, err error) {
+	var c chunked
+	for _, p := range pieces {
+		out, used, err := c.decode(slices.Clone(p))
+		if err != nil {
+			return body, c.done, err
+		}
+		body += string(out)
+		if c.done && used < len(p) {
+			break
+		}
+	}
+	return body, c.done, nil
+}
+
+// Cut splits a stream into its frames and what is left of it.
+func Cut(stream string) (frames []string, rest string) {
+	b := []byte(stream)
+	for {
+		first, after, ok := cut(b)
+		if !ok {
+			return frames, string(b)
+		}
+		frames, b = append(frames, string(first)), after
+	}
+}
+
+// Cell is one emoji in one window.
+type Cell struct {
+	End  int64
+	Kind int
+}
+
+// Balance is the books of what was accepted, counted and in doubt.
+func Balance(accepted, counted map[Cell]int64, inDoubt map[int]int64) (lost, doubled, shifted int64, off int) {
+	cells := func(m map[Cell]int64) map[cell]int64 {
+		out := map[cell]int64{}
+		for c, n := range m {
+			out[cell{c.End, c.Kind}] = n
+		}
+		return out
+	}
+	b := balance(cells(accepted), cells(counted), inDoubt)
+	return b.lost, b.doubled, b.shifted, len(b.off)
+}
+
+// Hunt looks for the greatest rate that holds, and returns all that it tried.
+func Hunt(first, most, within float64, holds func(float64) bool) []float64 {
+	h := newHunt(first, most, within)
+	var tried []float64
+	for h.rate > 0 && len(tried) < mostSteps {
+		tried = append(tried, h.rate)
+		h.tell(holds(h.rate))
+	}
+	return tried
+}
+
+// Mix is who sends what.
+func Mix(seed uint64, users, kinds int) (of func(int64) (user, kind int), emojis []string) {
+	m := newMix(seed, users, kinds)
+	return m.of, m.emojis
+}

@@ -1,0 +1,124 @@
+package loadgen_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+// load is how a fabricated run differs from a good one.
+type load struct {
+	seed     uint64
+	slower   float64 // factor of the overhead; 0: 1
+	seconds  int     // 0: 30
+	rate     float64 // 0: 2000
+	lost     int64
+	doubled  int64
+	invalid  bool
+	failures int64
+	stall    bool // one second in which nothing is answered
+}
+
+// start is when fabricated runs begin.
+func start() time.Time { return time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC) }
+
+// fabricate makes up the report of a run with 1,000 listeners.
+func fabricate(l load) loadgen.Report {
+	if l.seconds == 0 {
+		l.seconds = 30
+	}
+	if l.rate == 0 {
+		l.rate = 2000
+	}
+	if l.slower == 0 {
+		l.slower = 1
+	}
+	random := rand.New(rand.NewPCG(l.seed, 1))
+	sent := int64(l.rate) * int64(l.seconds)
+	r := loadgen.Report{
+		Schema: loadgen.Schema, Invalid: l.invalid, Started: start(), DurationMS: float64(l.seconds) * 1000, Seed: l.seed,
+		Options: loadgen.Options{
+			Target: "http://127.0.0.1:5000", Rate: l.rate, DurationMS: float64(l.seconds) * 1000, Connections: 64, Listeners: 1000,
+			Batch: 1, Kinds: 9, Users: 10000, Channel: fmt.Sprintf("bench-%04x", l.seed),
+		},
+		Environment: loadgen.Environment{Version: "1.4.0", Go: "go1.26.8", OS: "linux", Arch: "amd64", CPUs: 2, Host: "stage-left", OpenFiles: 65536},
+		Sent:        sent, Accepted: sent - l.failures, Rejected: l.failures, Requests: sent, Errors: map[string]int64{},
+		Counted: new(sent - l.failures - l.lost + l.doubled), Lost: &l.lost, Doubled: &l.doubled, Shifted: new(int64(0)),
+		Listeners: loadgen.Listeners{Wanted: 1000, Connected: 1000, Events: int64(l.seconds) * 500, Bytes: int64(l.seconds) * 500 * 412},
+	}
+	if l.failures > 0 {
+		r.Errors["503 not_written"] = l.failures - l.failures/3
+		if n := l.failures / 3; n > 0 {
+			r.Errors["timeout"] = n
+		}
+	}
+	if l.lost > 0 {
+		r.Windows = append(r.Windows, loadgen.WindowBooks{End: start().Add(8 * time.Second), Emoji: "🔥", Accepted: 812, Counted: 812 - l.lost})
+	}
+	if l.doubled > 0 {
+		r.Windows = append(r.Windows, loadgen.WindowBooks{End: start().Add(10 * time.Second), Emoji: "😂", Accepted: 640, Counted: 640 + l.doubled})
+	}
+	if l.invalid {
+		r.Notes = []string{"The generator fell behind its own schedule: a tenth of the requests were sent 48 ms late or more. Give it another machine, or ask for less."}
+	}
+	r.Latency = fabricateLatencies(random, l)
+	r.Series = fabricateSeries(random, l)
+	return r
+}
+
+// lognormal is a duration whose median and spread are given.
+func lognormal(random *rand.Rand, median time.Duration, sigma float64) time.Duration {
+	return time.Duration(float64(median) * math.Exp(sigma*random.NormFloat64()))
+}
+
+func fabricateLatencies(random *rand.Rand, l load) map[string]*loadgen.Latency {
+	delay, ack, wait, overhead, whole, connect, first := loadgen.NewHistogram(), loadgen.NewHistogram(), loadgen.NewHistogram(),
+		loadgen.NewHistogram(), loadgen.NewHistogram(), loadgen.NewHistogram(), loadgen.NewHistogram()
+	for second := range l.seconds {
+		mood := 0.9 + 0.2*random.Float64() // what a second has in common
+		for range 200 {
+			delay.Record(lognormal(random, 40*time.Microsecond, 0.6))
+			a := time.Duration(mood * float64(lognormal(random, 1800*time.Microsecond, 0.5)))
+			if l.stall && second == l.seconds/2 {
+				a = time.Duration(random.Float64() * float64(time.Second))
+			}
+			w := time.Duration(random.Int64N(int64(2 * time.Second)))
+			o := time.Duration(l.slower * mood * float64(lognormal(random, 105*time.Millisecond, 0.06)))
+			ack.Record(a)
+			wait.Record(w)
+			overhead.Record(o)
+			whole.Record(a + w + o)
+		}
+	}
+	for range 1000 {
+		connect.Record(lognormal(random, 3*time.Millisecond, 0.4))
+		first.Record(lognormal(random, 5*time.Millisecond, 0.4))
+	}
+	return map[string]*loadgen.Latency{
+		loadgen.SendDelay: delay.Latency(), loadgen.Ack: ack.Latency(), loadgen.WindowWait: wait.Latency(), loadgen.Overhead: overhead.Latency(),
+		loadgen.EndToEnd: whole.Latency(), loadgen.Connect: connect.Latency(), loadgen.FirstEvent: first.Latency(),
+	}
+}
+
+func fabricateSeries(random *rand.Rand, l load) []loadgen.Point {
+	points := make([]loadgen.Point, l.seconds)
+	for i := range points {
+		p := loadgen.Point{
+			AtMS: float64(i+1) * 1000, Asked: l.rate, Sent: int64(l.rate), Accepted: int64(l.rate), Listeners: 1000, Events: 500,
+			AckP50: 1.8 * (0.9 + 0.2*random.Float64()), AckP99: 5.6 * (0.8 + 0.5*random.Float64()),
+		}
+		if l.stall && i == l.seconds/2 {
+			p.Accepted /= 4
+			p.AckP50, p.AckP99 = 480, 990
+		}
+		if l.failures > 0 && i == l.seconds/3 {
+			p.Accepted -= min(l.failures, p.Accepted)
+			p.Failed = l.failures
+		}
+		points[i] = p
+	}
+	return points
+}

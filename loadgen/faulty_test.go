@@ -1,0 +1,241 @@
+package loadgen_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// faults are what a faulty server does wrong, by the number of a reaction, from 1.
+type faults struct {
+	drop, double, shift int64         // each n-th is acknowledged and then that; 0: none
+	refuse, doubt       int64         // each n-th is answered with that; one in doubt is counted all the same
+	delay               time.Duration // of the first listener's events
+	gap                 int           // the first listener is not sent so many windows
+	cut                 bool          // connections of streams end after each event
+	full                int           // so many requests for a stream are refused at first
+}
+
+// faulty is a whole reaction stream in one process, with windows of 200 ms.
+type faulty struct {
+	faults
+	url string
+
+	mu         sync.Mutex
+	reactions  int64
+	counts     map[int64]map[string]int64
+	channel    string
+	frames     [][]byte // that were sent
+	news       chan struct{}
+	listeners  int
+	registered int
+	said       int // goodbye
+	open       int
+	asked      []string // Last-Event-IDs
+	injected   map[string]int64
+}
+
+const window = 200
+
+func startFaulty(t *testing.T, f faults) *faulty {
+	t.Helper()
+	s := &faulty{faults: f, counts: map[int64]map[string]int64{}, news: make(chan struct{}), injected: map[string]int64{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/register", s.register)
+	mux.HandleFunc("/unregister", func(w http.ResponseWriter, _ *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.said++
+		_, _ = io.WriteString(w, "{}")
+	})
+	mux.HandleFunc("/send_emoji", s.one)
+	mux.HandleFunc("/v1/reactions", s.many)
+	mux.HandleFunc("/v1/swarm", s.stream)
+	srv := httptest.NewServer(mux)
+	s.url = srv.URL
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.count(t.Context())
+	}()
+	t.Cleanup(func() {
+		<-done
+		srv.Close()
+	})
+	return s
+}
+
+func (s *faulty) register(w http.ResponseWriter, _ *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.registered++
+	_, _ = fmt.Fprintf(w, `{"server_url":"%s/sub1","server_name":"sub1","user_id":"u","message":"m","stream_url":"%s/v1/swarm"}`, s.url, s.url)
+}
+
+// take takes one reaction in and returns its answer.
+func (s *faulty) take(r wire.Reaction) (at int64, code string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reactions++
+	hits := func(each int64, name string) bool {
+		if each == 0 || s.reactions%each != 0 {
+			return false
+		}
+		s.injected[name]++
+		return true
+	}
+	s.channel = r.Channel
+	at = time.Now().UnixMilli()
+	end, n := at-at%window+window, int64(1)
+	switch {
+	case hits(s.refuse, "refused"):
+		return 0, "not_written"
+	case hits(s.drop, "dropped"):
+		n = 0
+	case hits(s.double, "doubled"):
+		n = 2
+	case end/window%2 == 0 && hits(s.shift, "shifted"): // what is taken from a window must not be hidden by what it is given
+		end += window
+	case hits(s.doubt, "in doubt"):
+		code = "in_doubt"
+	}
+	if s.counts[end] == nil {
+		s.counts[end] = map[string]int64{}
+	}
+	s.counts[end][r.Emoji] += n
+	return at, code
+}
+
+func (s *faulty) one(w http.ResponseWriter, r *http.Request) {
+	var reaction wire.Reaction
+	if err := json.NewDecoder(r.Body).Decode(&reaction); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	at, code := s.take(reaction)
+	if code != "" {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		_, _ = fmt.Fprintf(w, `{"error":"e","code":"%s"}`, code)
+		return
+	}
+	_, _ = fmt.Fprintf(w, `{"status":"Message queued","accepted_at":"%s"}`, wire.AppendTime(nil, at))
+}
+
+func (s *faulty) many(w http.ResponseWriter, r *http.Request) {
+	var reactions []wire.Reaction
+	if err := json.NewDecoder(r.Body).Decode(&reactions); err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		return
+	}
+	var results []map[string]string
+	for _, reaction := range reactions {
+		at, code := s.take(reaction)
+		if code != "" {
+			results = append(results, map[string]string{"error": "e", "code": code})
+		} else {
+			results = append(results, map[string]string{"accepted_at": string(wire.AppendTime(nil, at))})
+		}
+	}
+	_ = json.NewEncoder(w).Encode(map[string]any{"results": results})
+}
+
+// count closes windows until the test is over.
+func (s *faulty) count(ctx context.Context) {
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			s.emit(now.UnixMilli() - 50) // time for what is under way
+		}
+	}
+}
+
+func (s *faulty) emit(now int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for end, counts := range s.counts {
+		if end > now {
+			continue
+		}
+		var tallies []wire.Tally
+		for e, n := range counts {
+			if n > 0 {
+				tallies = append(tallies, wire.Tally{Emoji: e, Count: n})
+			}
+		}
+		swarm := wire.NewSwarm(s.channel, wire.Window{Start: end - window, End: end}, tallies, wire.DefaultTop)
+		data, _ := json.Marshal(swarm) // it always marshals
+		s.frames = append(s.frames, sse.AppendEvent(nil, sse.Event{ID: strconv.Itoa(len(s.frames) + 1), Name: "swarm", Data: data}))
+		delete(s.counts, end)
+		close(s.news)
+		s.news = make(chan struct{})
+	}
+}
+
+func (s *faulty) stream(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	first := s.listeners == 0
+	s.listeners++
+	if s.listeners <= s.full {
+		s.mu.Unlock()
+		w.Header().Set("Retry-After", "0")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	s.open++
+	id := r.Header.Get("Last-Event-ID")
+	s.asked = append(s.asked, id)
+	next := len(s.frames)
+	if n, err := strconv.Atoi(id); err == nil {
+		next = n
+	}
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.open--
+	}()
+	w.Header().Set("Content-Type", "text/event-stream")
+	_, _ = w.Write(sse.AppendRetry(nil, 10*time.Millisecond))
+	for gap := s.gap; ; {
+		_ = http.NewResponseController(w).Flush()
+		s.mu.Lock()
+		frames, news := s.frames[next:], s.news
+		next = len(s.frames)
+		s.mu.Unlock()
+		if first && s.delay > 0 && len(frames) > 0 {
+			<-time.After(s.delay)
+		}
+		for _, f := range frames {
+			if first && gap > 0 {
+				gap--
+				continue
+			}
+			_, _ = w.Write(f)
+		}
+		if s.cut && len(frames) > 0 {
+			return
+		}
+		if len(frames) > 0 {
+			continue
+		}
+		select {
+		case <-news:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package loadgen_test
+
+import (
+	"bytes"
+	"encoding/csv"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/charmbracelet/x/exp/golden"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+// The ending chooses the format, and no other file is left behind.
+func TestWriteFile(t *testing.T) {
+	r := fabricate(load{seed: 1, seconds: 3})
+	r.Latency[loadgen.Overhead] = nil
+	for name, want := range map[string]map[string]string{ // files and how they begin
+		"a.json": {"a.json": "{\n  \"schema\": \"emostream-bench/1\""},
+		"a.html": {"a.html": "<!doctype html>"},
+		"a.csv":  {"a.csv": "at_ms,asked,sent,"},
+		"a.b.hgrm": {
+			"a.b.ack.hgrm": " Value", "a.b.e2e.hgrm": " Value", "a.b.first_event.hgrm": "", "a.b.send_delay.hgrm": "",
+			"a.b.sse_connect.hgrm": "", "a.b.window_wait.hgrm": "",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for range 2 { // the second time over the first
+				if err := loadgen.WriteFile(filepath.Join(dir, name), r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			entries, err := os.ReadDir(dir)
+			if err != nil || len(entries) != len(want) {
+				t.Fatalf("got %v %v, want %d files", entries, err, len(want))
+			}
+			for file, begin := range want {
+				if b, err := os.ReadFile(filepath.Join(dir, file)); err != nil || !strings.HasPrefix(string(b), begin) {
+					t.Errorf("%s begins with %.40q, %v", file, b, err)
+				}
+			}
+		})
+	}
+}
+
+func TestWriteFileThatCannotBe(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	broken := fabricate(load{seed: 1, seconds: 1})
+	broken.Latency[loadgen.Ack].Histogram = "x"
+	for _, test := range []struct {
+		name string
+		r    loadgen.Report
+		want string
+	}{
+		{"report.pdf", loadgen.Report{}, `report.pdf: a report is written to a file that ends in .json, .html, .hgrm (percentiles) or .csv (time series), and this ends in ".pdf"`},
+		{"report", loadgen.Report{}, `and this ends in ""`},
+		{"nowhere/report.json", loadgen.Report{}, "its folder cannot be used"},
+		{"file/report.json", loadgen.Report{}, "file is no folder"},
+		{"report.html", broken, "latency ack: histogram:"},
+		{"report.hgrm", broken, "report.ack.hgrm: histogram:"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			err := loadgen.WriteFile(filepath.Join(dir, test.name), test.r)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+				t.Errorf("it left %v behind", left)
+			}
+		})
+	}
+}
+
+func TestHGRM(t *testing.T) {
+	h := loadgen.NewHistogram()
+	h.RecordN(1_000_000, 90)
+	h.RecordN(20_000_000, 9)
+	h.RecordN(300_000_000, 1)
+	var b bytes.Buffer
+	if err := loadgen.WriteHGRM(&b, h.Latency()); err != nil {
+		t.Fatal(err)
+	}
+	golden.RequireEqual(t, b.String())
+}
+
+func TestCSV(t *testing.T) {
+	r := loadgen.Report{Series: []loadgen.Point{
+		{AtMS: 0, Asked: 100.5, Sent: 100, Accepted: 90, Failed: 10, Listeners: 7, Events: 3, AckP50: 1.25, AckP99: 1234567.5},
+		{AtMS: 1000},
+	}}
+	var b bytes.Buffer
+	if err := loadgen.WriteCSV(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(&b).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := [][]string{
+		strings.Split("at_ms,asked,sent,accepted,failed,listeners,events,ack_p50,ack_p99", ","),
+		strings.Split("0,100.5,100,90,10,7,3,1.25,1234567.5", ","),
+		strings.Split("1000,0,0,0,0,0,0,0,0", ","),
+	}
+	if !slices.EqualFunc(rows, want, slices.Equal) {
+		t.Errorf("got %v, want %v", rows, want)
+	}
+}

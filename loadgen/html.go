@@ -1,0 +1,211 @@
+package loadgen
+
+import (
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+)
+
+//go:embed report.html
+var reportHTML string
+
+// WriteHTML writes the report as one page that needs nothing else: style and
+// charts are in it, there is no script, and it follows the reader's choice of dark
+// or light.
+func WriteHTML(w io.Writer, r Report) error {
+	p, err := newPage(r)
+	if err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	t, err := template.New("report").Parse(reportHTML)
+	if err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	return t.Execute(w, p)
+}
+
+// page is a report as the template shows it. Foreign text is in plain strings,
+// which the template escapes by where they stand.
+type page struct {
+	Invalid, Interrupted bool
+	Notes                []string
+	Target, Asked, When  string
+
+	Tiles      []tile
+	Charts     []chart
+	Errors     []errorBar
+	Latencies  [][]string
+	Books      []labelled
+	Windows    [][]string
+	More       int // windows that are not listed
+	Thresholds []outcome
+	Search     []outcome
+	Listeners  []labelled
+	Run        []labelled
+}
+
+// tile is a figure that matters most.
+type tile struct{ Name, Value, Unit, Note, Class string }
+
+type labelled struct{ Name, Value string }
+
+type errorBar struct {
+	Kind, Count string
+	Width       float64 // of 100
+}
+
+// outcome is a condition or a step of a search, and whether it was met.
+type outcome struct {
+	Met                bool
+	What, Value, Extra string
+}
+
+func newPage(r Report) (*page, error) {
+	p := &page{
+		Invalid: r.Invalid, Interrupted: r.Interrupted, Notes: r.Notes, Target: clip(r.Options.Target, 120), Asked: asked(r.Options),
+		When:  r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + spell(r.DurationMS) + " on " + r.Environment.Host,
+		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r.Latency), Books: bookRows(r),
+		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r.Listeners), Run: runRows(r),
+	}
+	for _, w := range r.Windows[:min(len(r.Windows), shownWindows)] {
+		p.Windows = append(p.Windows, []string{
+			clean(w.Emoji), w.End.UTC().Format("15:04:05.0"), thousands(w.Accepted), thousands(w.Counted), signed(w.Counted - w.Accepted),
+		})
+	}
+	p.More = len(r.Windows) - len(p.Windows)
+	if s := thin(sendingSeconds(r.Series), mostPoints); len(s) > 1 {
+		p.Charts = append(p.Charts, rateChart(s), ackChart(s))
+	}
+	c, err := distributionChart(r.Latency)
+	if len(c.Lines) > 0 {
+		p.Charts = append(p.Charts, c)
+	}
+	return p, err
+}
+
+func tiles(r Report) []tile {
+	all := []tile{{Name: "Accepted", Value: thousands(r.Accepted), Note: "of " + thousands(r.Sent) + " sent"}}
+	if rate := acceptedRate(r); rate != nil {
+		all = []tile{{Name: "Accepted", Value: short(*rate), Unit: "/s", Note: thousands(r.Accepted) + " of " + thousands(r.Sent)}}
+	}
+	if r.Lost != nil && r.Doubled != nil {
+		t := tile{Name: "Books", Value: "balance", Note: count(r.Counted) + " counted", Class: "good"}
+		if *r.Lost+*r.Doubled > 0 {
+			t = tile{Name: "Books", Value: thousands(*r.Lost), Unit: " lost", Note: thousands(*r.Doubled) + " doubled", Class: "bad"}
+		}
+		all = append(all, t)
+	}
+	for _, l := range []named{{Ack, "Ack"}, {Overhead, "Overhead"}, {EndToEnd, "End to end"}} {
+		if v := r.Latency[l.key]; v != nil {
+			all = append(all, tile{Name: l.words + " p99", Value: short(v.P99), Unit: " ms", Note: "median " + short(v.P50) + " ms"})
+		}
+	}
+	if rate := errorRate(r); rate != nil {
+		t := tile{Name: "Failed requests", Value: short(*rate), Unit: " %", Note: thousands(failures(r)) + " of " + thousands(r.Requests)}
+		t.Class = cond(failures(r) > 0, "bad", "")
+		all = append(all, t)
+	}
+	return all
+}
+
+func errorBars(errs map[string]int64) []errorBar {
+	var all []errorBar
+	kinds := byCount(errs)
+	for _, k := range kinds[:min(len(kinds), shownErrors)] {
+		all = append(all, errorBar{clip(k, 200), thousands(errs[k]), round2(100 * float64(errs[k]) / float64(max(1, errs[kinds[0]])))})
+	}
+	return all
+}
+
+func latencyRows(all map[string]*Latency) [][]string {
+	var rows [][]string
+	for _, n := range latencies() {
+		l, ok := all[n.key]
+		switch {
+		case !ok:
+		case l == nil:
+			rows = append(rows, []string{n.words, "n/a", "n/a", "n/a", "n/a", "n/a", "n/a"})
+		default:
+			rows = append(rows, []string{
+				n.words, short(l.P50), short(l.P90), short(l.P99), short(l.P999), short(l.Max), thousands(l.Count),
+			})
+		}
+	}
+	return rows
+}
+
+func bookRows(r Report) []labelled {
+	return []labelled{
+		{"sent", thousands(r.Sent)},
+		{"accepted", thousands(r.Accepted)},
+		{"rejected", thousands(r.Rejected)},
+		{"in doubt", thousands(r.InDoubt)},
+		{"counted", count(r.Counted)},
+		{"lost", count(r.Lost)},
+		{"doubled", count(r.Doubled)},
+		{"shifted", count(r.Shifted)},
+	}
+}
+
+func thresholdRows(ts []ThresholdResult) []outcome {
+	var rows []outcome
+	for _, t := range ts {
+		rows = append(rows, outcome{t.Met, clean(t.Condition), actual(t), ""})
+	}
+	return rows
+}
+
+func searchRows(steps []Step) []outcome {
+	var rows []outcome
+	for _, s := range steps {
+		rows = append(rows, outcome{s.Met, short(s.Rate) + "/s", "reached " + decimals(s.Reached, 1), clean(strings.Join(s.Missed, ", "))})
+	}
+	return rows
+}
+
+func listenerRows(l Listeners) []labelled {
+	if l.Wanted == 0 && l.Connected == 0 {
+		return nil
+	}
+	return []labelled{
+		{"connected", thousands(int64(l.Connected)) + " of " + thousands(int64(l.Wanted))},
+		{"events", thousands(l.Events)},
+		{"received", amount(l.Bytes)},
+		{"gaps", thousands(l.Gaps)},
+		{"behind", thousands(l.Behind)},
+		{"repeats (legal)", thousands(l.Repeats)},
+		{"out of order", thousands(l.OutOfOrder)},
+		{"reconnects", thousands(l.Reconnects)},
+		{"of which resumed", thousands(l.Resumes)},
+		{"refused", thousands(l.Refused)},
+		{"joined, left", thousands(l.Joined) + ", " + thousands(l.Left)},
+	}
+}
+
+func runRows(r Report) []labelled {
+	o, e := r.Options, r.Environment
+	rows := []labelled{
+		{"channel", o.Channel},
+		{"seed", fmt.Sprint(r.Seed)},
+		{"rate", rateOf(o)},
+		{"stages", o.Stages},
+		{"bursts", o.Burst},
+		{"duration", spell(o.DurationMS)},
+		{"connections", thousands(int64(o.Connections))},
+		{"reactions in a request", thousands(int64(o.Batch))},
+		{"kinds of emojis", thousands(int64(o.Kinds))},
+		{"users", thousands(int64(o.Users))},
+		{"emostream", e.Version},
+		{"system", fmt.Sprintf("%s/%s, %d CPUs, %s", e.OS, e.Arch, e.CPUs, e.Go)},
+		{"open files", cond(e.OpenFiles == 0, "", thousands(e.OpenFiles))},
+	}
+	var said []labelled
+	for _, row := range rows {
+		if row.Value = clean(row.Value); row.Value != "" {
+			said = append(said, row)
+		}
+	}
+	return said
+}

@@ -1,0 +1,100 @@
+package loadgen_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+func page(t *testing.T, r loadgen.Report) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := loadgen.WriteHTML(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+// A page needs nothing but itself, and tells what the report tells.
+func TestPage(t *testing.T) {
+	for name, r := range reports() {
+		t.Run(name, func(t *testing.T) {
+			got := page(t, r)
+			if dir := os.Getenv("EMOSTREAM_TEST_PAGES"); dir != "" { // to be looked at
+				if err := os.WriteFile(filepath.Join(dir, name+".html"), []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for _, foreign := range []string{"<script", "<img", "<link", "@import", "url(", "src=", "href="} {
+				if strings.Contains(strings.ReplaceAll(got, "&lt;", "."), foreign) && name != "hostile" {
+					t.Errorf("the page has %s", foreign)
+				}
+			}
+			for _, value := range []string{"NaN", "Inf", "ZgotmplZ", "%!"} {
+				if strings.Contains(got, value) {
+					t.Errorf("the page has %s", value)
+				}
+			}
+			if strings.Contains(got, "Invalid: the figures") != r.Invalid {
+				t.Errorf("the page tells of an invalid run: want %t", r.Invalid)
+			}
+		})
+	}
+}
+
+// What a target or its errors are called is text, wherever it stands.
+func TestPageEscapesForeignText(t *testing.T) {
+	got := page(t, reports()["hostile"])
+	for _, tag := range []string{"<script", "<img", "</svg><img", "\x1b", "\u202e"} {
+		if strings.Contains(got, tag) {
+			t.Errorf("the page has %q", tag)
+		}
+	}
+	if n := strings.Count(got, "</style>"); n != 1 {
+		t.Errorf("the style ends %d times", n)
+	}
+	if !strings.Contains(got, "&lt;script&gt;alert(1)") || !strings.Contains(got, "&lt;img src=x onerror=alert(1)&gt;") {
+		t.Error("the page does not tell the target or an error as text")
+	}
+}
+
+// The charts are well-formed, inside their box, and show what the series says.
+func TestPageCharts(t *testing.T) {
+	got := page(t, reports()["missed"])
+	charts := regexp.MustCompile(`(?s)<svg.*?</svg>`).FindAllString(got, -1)
+	if len(charts) != 3+2 {
+		t.Fatalf("%d charts, want rate, ack, distribution and a bar for each of two errors", len(charts))
+	}
+	for _, c := range charts {
+		if err := xml.Unmarshal([]byte(c), new(struct{})); err != nil {
+			t.Errorf("%v: %.200s", err, c)
+		}
+		for _, d := range regexp.MustCompile(` d="([^"]*)"`).FindAllStringSubmatch(c, -1) {
+			if !regexp.MustCompile(`^([MLVHhZ ]|-?\d+(\.\d+)?)*$`).MatchString(d[1]) || strings.Contains(d[1], "-") {
+				t.Errorf("a path leaves its box: %.200s", d[1])
+			}
+		}
+	}
+	for _, want := range []string{"asked 2,000, sent 2,000, accepted 500, failed 0", "p50 480 ms, p99 990 ms", "logarithmic"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page does not tell %q", want)
+		}
+	}
+}
+
+// A run of hours makes no heavier page than one of minutes.
+func TestPageOfALongRunIsLight(t *testing.T) {
+	r := fabricate(load{seed: 1, seconds: 2})
+	for i := range 4 * 3600 {
+		r.Series = append(r.Series, loadgen.Point{AtMS: float64(i) * 1000, Asked: 100, Sent: 100, Accepted: 100, AckP50: 1, AckP99: 2})
+	}
+	if n := len(page(t, r)); n > 300_000 {
+		t.Errorf("%d bytes", n)
+	}
+}

@@ -1,0 +1,210 @@
+package loadgen
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// WriteJSON writes the report as schema/report.json describes it.
+func WriteJSON(w io.Writer, r Report) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	if err := e.Encode(whole(r)); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+// whole puts empty lists where a report has none, so that readers in other
+// languages need not know of two sorts of nothing.
+func whole(r Report) Report {
+	r.Notes = list(r.Notes)
+	r.Windows = list(r.Windows)
+	r.Series = list(r.Series)
+	r.Thresholds = list(r.Thresholds)
+	r.Search = slices.Clone(r.Search)
+	for i := range r.Search {
+		r.Search[i].Missed = list(r.Search[i].Missed)
+	}
+	if r.Errors == nil {
+		r.Errors = map[string]int64{}
+	}
+	if r.Latency == nil {
+		r.Latency = map[string]*Latency{}
+	}
+	return r
+}
+
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}
+
+// ReadFile reads a report that WriteJSON has written.
+func ReadFile(path string) (Report, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return Report{}, err
+	}
+	r, err := ReadJSON(b)
+	if err != nil {
+		return Report{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+// ReadJSON reads a report strictly: another schema, a key that is missing or not
+// known, and a histogram that contradicts its figures are errors that name what is
+// wrong, since a comparison with a damaged report would be worse than none.
+func ReadJSON(b []byte) (Report, error) {
+	var of struct {
+		Schema string `json:"schema"`
+	}
+	if err := json.Unmarshal(b, &of); err != nil {
+		return Report{}, damaged(b, err)
+	}
+	switch {
+	case of.Schema == "":
+		return Report{}, errors.New("this is no report of emostream bench: it has no schema")
+	case of.Schema != Schema:
+		return Report{}, fmt.Errorf("its schema is %.40q and this version reads %q: use the emostream that wrote it", of.Schema, Schema)
+	}
+	var r Report
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&r); err != nil {
+		return Report{}, damaged(b, err)
+	}
+	if err := complete(b, reflect.TypeFor[Report](), ""); err != nil {
+		return Report{}, err
+	}
+	return r, sound(r)
+}
+
+// damaged says where JSON is wrong, and how.
+func damaged(b []byte, err error) error {
+	at := int64(-1)
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		at = syntax.Offset
+	}
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("line %d: %s is %s and should be %s", lineOf(b, wrong.Offset), wrong.Field, wrong.Value, kindOf(wrong.Type))
+	}
+	switch {
+	case len(bytes.TrimSpace(b)) == 0:
+		return errors.New("it is empty")
+	case at >= int64(len(b)):
+		return fmt.Errorf("line %d: it ends too early, as if it had not been written to its end", lineOf(b, at))
+	case at >= 0:
+		return fmt.Errorf("line %d: it is no JSON: %w", lineOf(b, at), err)
+	}
+	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
+}
+
+func lineOf(b []byte, offset int64) int {
+	return 1 + bytes.Count(b[:min(int64(len(b)), max(0, offset))], []byte("\n"))
+}
+
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Bool:
+		return "true or false"
+	case reflect.String:
+		return "a string"
+	case reflect.Int, reflect.Int64, reflect.Uint64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "an array"
+	}
+	return "an object"
+}
+
+// complete checks that an object has all the keys of its type, and so on below.
+func complete(b []byte, t reflect.Type, path string) error {
+	if string(b) == "null" {
+		return nil
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return complete(b, t.Elem(), path)
+	case reflect.Slice:
+		var items []json.RawMessage
+		if err := json.Unmarshal(b, &items); err != nil {
+			return err
+		}
+		for i, item := range items {
+			if err := complete(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i)); err != nil {
+				return err
+			}
+		}
+	case reflect.Map:
+		var items map[string]json.RawMessage
+		if err := json.Unmarshal(b, &items); err != nil {
+			return err
+		}
+		for _, key := range slices.Sorted(maps.Keys(items)) {
+			if err := complete(items[key], t.Elem(), path+"."+key); err != nil {
+				return err
+			}
+		}
+	case reflect.Struct:
+		if !strings.HasPrefix(t.PkgPath(), "time") {
+			return completeObject(b, t, path)
+		}
+	}
+	return nil
+}
+
+func completeObject(b []byte, t reflect.Type, path string) error {
+	var keys map[string]json.RawMessage
+	if err := json.Unmarshal(b, &keys); err != nil {
+		return err
+	}
+	for field := range t.Fields() {
+		key, option, _ := strings.Cut(field.Tag.Get("json"), ",")
+		value, there := keys[key]
+		switch {
+		case there:
+			if err := complete(value, field.Type, path+"."+key); err != nil {
+				return err
+			}
+		case option != "omitempty":
+			return fmt.Errorf("%s is missing", strings.TrimPrefix(path+"."+key, "."))
+		}
+	}
+	return nil
+}
+
+// sound checks what the types do not.
+func sound(r Report) error {
+	for _, key := range slices.Sorted(maps.Keys(r.Latency)) {
+		if !slices.Contains(latencyKeys(), key) {
+			return fmt.Errorf("latency.%.40s is not known: there are %s", key, strings.Join(latencyKeys(), ", "))
+		}
+		l := r.Latency[key]
+		if l == nil {
+			continue
+		}
+		h, err := l.Decode()
+		if err != nil {
+			return fmt.Errorf("latency.%s: %w", key, err)
+		}
+		if h.Count() != l.Count {
+			return fmt.Errorf("latency.%s: its histogram holds %d values and its count says %d", key, h.Count(), l.Count)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package loadgen
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// The range of a Histogram, and how many digits of a value are kept.
+const (
+	shortest = time.Microsecond
+	longest  = 10 * time.Minute
+	digits   = 3
+)
+
+// Histogram counts durations from 1 us to 10 min with three digits; what is
+// outside counts as the nearest of these. It is not safe for concurrent use:
+// whoever records concurrently has several and merges them.
+type Histogram struct {
+	hdr *hdrhistogram.Histogram // of microseconds
+}
+
+// NewHistogram returns an empty one.
+func NewHistogram() *Histogram {
+	return &Histogram{hdrhistogram.New(int64(shortest/time.Microsecond), int64(longest/time.Microsecond), digits)}
+}
+
+// Record counts one duration.
+func (h *Histogram) Record(d time.Duration) { h.RecordN(d, 1) }
+
+// RecordN counts a duration n times.
+func (h *Histogram) RecordN(d time.Duration, n int64) {
+	d = min(max(d, shortest), longest)
+	_ = h.hdr.RecordValues(int64(d/time.Microsecond), n) // it is in the range
+}
+
+// Merge adds what another one has counted, exactly.
+func (h *Histogram) Merge(o *Histogram) { h.hdr.Merge(o.hdr) }
+
+// Reset forgets everything.
+func (h *Histogram) Reset() { h.hdr.Reset() }
+
+// Count is how many durations were counted.
+func (h *Histogram) Count() int64 { return h.hdr.TotalCount() }
+
+// Quantile is the duration that a share q of those counted do not exceed, such as
+// 0.99; 0 when nothing was counted.
+func (h *Histogram) Quantile(q float64) time.Duration {
+	return time.Duration(h.hdr.ValueAtQuantile(q*100)) * time.Microsecond
+}
+
+// HDR is the histogram of microseconds itself.
+func (h *Histogram) HDR() *hdrhistogram.Histogram { return h.hdr }
+
+// Latency is what a report says of a histogram; nil when nothing was counted.
+func (h *Histogram) Latency() *Latency {
+	if h == nil || h.Count() == 0 {
+		return nil
+	}
+	b, err := h.hdr.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	if err != nil {
+		panic(err) // it writes to memory
+	}
+	return &Latency{
+		Count: h.Count(),
+		Mean:  h.hdr.Mean() / 1000,
+		P50:   inMS(h.Quantile(0.5)), P90: inMS(h.Quantile(0.9)), P99: inMS(h.Quantile(0.99)), P999: inMS(h.Quantile(0.999)),
+		Max:       float64(h.hdr.Max()) / 1000,
+		Histogram: string(b),
+	}
+}
+
+// Decode returns the histogram that a report's figures were taken from.
+func (l *Latency) Decode() (*Histogram, error) {
+	read, err := hdrhistogram.Decode([]byte(l.Histogram))
+	if err != nil {
+		return nil, fmt.Errorf("histogram: %w", err)
+	}
+	h := NewHistogram()
+	if dropped := h.hdr.Merge(read); dropped > 0 {
+		return nil, fmt.Errorf("histogram: %d values are beyond %v", dropped, longest)
+	}
+	return h, nil
+}
+
+func inMS(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

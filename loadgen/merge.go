@@ -1,0 +1,272 @@
+package loadgen
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Merge joins the reports of generators that put one target under load at the same
+// time into the report that a single, stronger one would have made: counters are
+// added, histograms too, which is exact. It refuses what cannot be joined: runs
+// that did not overlap, the same run twice, other options than those in which
+// generators differ (each has its own rate, connections, listeners, churn, users,
+// seed and channel), and searches.
+//
+// Books of generators with channels of their own are added. Generators that shared
+// a channel each counted what all of them sent, so that their books balance only
+// together; see sharedBooks.
+//
+// Of the time series, rates are added, and a second's ack is that of the slowest
+// generator: its distribution is not in a report. Thresholds are evaluated anew.
+func Merge(reports []Report) (Report, error) {
+	if len(reports) < 2 {
+		return Report{}, fmt.Errorf("merge: %d reports: want at least two", len(reports))
+	}
+	if err := joinable(reports); err != nil {
+		return Report{}, fmt.Errorf("merge: %w", err)
+	}
+	m := Report{Schema: Schema, Errors: map[string]int64{}}
+	m.Started, m.DurationMS = together(reports)
+	m.Seed = reports[0].Seed
+	m.Options, m.Environment = mergeOptions(reports), mergeEnvironment(reports)
+	for i, r := range reports {
+		m.Invalid = m.Invalid || r.Invalid
+		m.Interrupted = m.Interrupted || r.Interrupted
+		for _, n := range r.Notes {
+			m.Notes = append(m.Notes, fmt.Sprintf("Generator %d (%s): %s", i+1, cmp.Or(r.Environment.Host, "unnamed"), n))
+		}
+		m.Sent += r.Sent
+		m.Accepted += r.Accepted
+		m.Rejected += r.Rejected
+		m.InDoubt += r.InDoubt
+		m.Requests += r.Requests
+		for k, n := range r.Errors {
+			m.Errors[k] += n
+		}
+		addListeners(&m.Listeners, r.Listeners)
+	}
+	mergeBooks(&m, reports)
+	var err error
+	if m.Latency, err = mergeLatencies(reports); err != nil {
+		return Report{}, fmt.Errorf("merge: %w", err)
+	}
+	m.Series = mergeSeries(m.Started, reports)
+	if m.Thresholds, err = mergeThresholds(m, reports); err != nil {
+		return Report{}, fmt.Errorf("merge: %w", err)
+	}
+	return m, nil
+}
+
+// joinable says what keeps reports from being one.
+func joinable(reports []Report) error {
+	first := reports[0]
+	for i, r := range reports {
+		if len(r.Search) > 0 {
+			return fmt.Errorf("report %d is a search for the greatest rate: searches of several generators do not meet", i+1)
+		}
+		for j, earlier := range reports[:i] {
+			if r.Started.Equal(earlier.Started) && r.Environment.Host == earlier.Environment.Host && r.Seed == earlier.Seed &&
+				r.Options.Channel == earlier.Options.Channel && r.Sent == earlier.Sent {
+				return fmt.Errorf("reports %d and %d are the same run", j+1, i+1)
+			}
+		}
+		for _, a := range mustAgree() {
+			if was, is := a.value(first), a.value(r); was != is {
+				return fmt.Errorf("report 1 has %s %q and report %d %q: generators of one load agree in it", a.name, clip(was, 60), i+1, clip(is, 60))
+			}
+		}
+		if (rateOf(r.Options) == "closed loop") != (rateOf(first.Options) == "closed loop") {
+			return fmt.Errorf("report 1 and report %d are not both of an open loop: --rate 0 waits for answers and cannot be added to a rate", i+1)
+		}
+	}
+	return overlapping(reports)
+}
+
+// mustAgree are the aspects in which the generators of one load do not differ.
+func mustAgree() []aspect {
+	differ := []string{"rate", "connections", "listeners", "stalled", "churn", "users"}
+	all := slices.DeleteFunc(loadAspects(), func(a aspect) bool { return slices.Contains(differ, a.name) })
+	return append(all, aspect{"target", true, func(r Report) string { return r.Options.Target }})
+}
+
+// overlapping says whether there was a moment at which all runs were sending.
+func overlapping(reports []Report) error {
+	last, first := 0, 0 // to start, and to end
+	for i, r := range reports {
+		if r.Started.After(reports[last].Started) {
+			last = i
+		}
+		if ended(r).Before(ended(reports[first])) {
+			first = i
+		}
+	}
+	if !reports[last].Started.Before(ended(reports[first])) {
+		return fmt.Errorf("report %d starts at %s, when report %d had ended: start all generators together with --start-at",
+			last+1, reports[last].Started.UTC().Format(time.RFC3339), first+1)
+	}
+	return nil
+}
+
+// ended is when a run had sent all.
+func ended(r Report) time.Time {
+	return r.Started.Add(time.Duration(r.DurationMS * float64(time.Millisecond)))
+}
+
+// together is the time from the first start to the last end.
+func together(reports []Report) (start time.Time, ms float64) {
+	start, end := reports[0].Started, ended(reports[0])
+	for _, r := range reports[1:] {
+		if r.Started.Before(start) {
+			start = r.Started
+		}
+		if ended(r).After(end) {
+			end = ended(r)
+		}
+	}
+	return start, float64(end.Sub(start)) / float64(time.Millisecond)
+}
+
+func mergeOptions(reports []Report) Options {
+	o := reports[0].Options
+	for _, r := range reports[1:] {
+		o.Rate += r.Options.Rate
+		o.Connections += r.Options.Connections
+		o.Listeners += r.Options.Listeners
+		o.Stalled += r.Options.Stalled
+		o.Churn += r.Options.Churn
+		o.Users += r.Options.Users
+	}
+	o.Channel = joined(reports, func(r Report) string { return r.Options.Channel })
+	each := fmt.Sprintf(" (each of %d generators)", len(reports))
+	if o.Stages != "" {
+		o.Stages += each
+	}
+	if o.Burst != "" {
+		o.Burst += each
+	}
+	return o
+}
+
+func mergeEnvironment(reports []Report) Environment {
+	e := Environment{
+		Version: joined(reports, func(r Report) string { return r.Environment.Version }),
+		Go:      joined(reports, func(r Report) string { return r.Environment.Go }),
+		OS:      joined(reports, func(r Report) string { return r.Environment.OS }),
+		Arch:    joined(reports, func(r Report) string { return r.Environment.Arch }),
+		Host:    joined(reports, func(r Report) string { return r.Environment.Host }),
+	}
+	hosts := map[string]bool{}
+	for i, r := range reports {
+		if i == 0 || r.Environment.OpenFiles < e.OpenFiles {
+			e.OpenFiles = r.Environment.OpenFiles
+		}
+		if host := r.Environment.Host; host == "" || !hosts[host] { // two generators may share a machine
+			hosts[host] = true
+			e.CPUs += r.Environment.CPUs
+		}
+	}
+	return e
+}
+
+// joined are the different values that reports have, with commas.
+func joined(reports []Report, value func(Report) string) string {
+	var all []string
+	for _, r := range reports {
+		if v := value(r); v != "" && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+func addListeners(to *Listeners, l Listeners) {
+	to.Wanted += l.Wanted
+	to.Connected += l.Connected
+	to.Events += l.Events
+	to.Bytes += l.Bytes
+	to.Gaps += l.Gaps
+	to.Behind += l.Behind
+	to.Repeats += l.Repeats
+	to.OutOfOrder += l.OutOfOrder
+	to.Reconnects += l.Reconnects
+	to.Resumes += l.Resumes
+	to.Refused += l.Refused
+	to.Joined += l.Joined
+	to.Left += l.Left
+}
+
+// mergeLatencies adds the histograms of each name that any report has.
+func mergeLatencies(reports []Report) (map[string]*Latency, error) {
+	sums := map[string]*Histogram{}
+	merged := map[string]*Latency{}
+	for i, r := range reports {
+		for _, key := range slices.Sorted(maps.Keys(r.Latency)) {
+			if _, ok := merged[key]; !ok {
+				merged[key], sums[key] = nil, NewHistogram()
+			}
+			l := r.Latency[key]
+			if l == nil {
+				continue
+			}
+			h, err := l.Decode()
+			if err != nil {
+				return nil, fmt.Errorf("report %d: latency %s: %w", i+1, key, err)
+			}
+			sums[key].Merge(h)
+		}
+	}
+	for key, h := range sums {
+		merged[key] = h.Latency()
+	}
+	return merged, nil
+}
+
+// mergeSeries adds the points of each second since the first start.
+func mergeSeries(start time.Time, reports []Report) []Point {
+	seconds := map[int64]*Point{}
+	for _, r := range reports {
+		late := float64(r.Started.Sub(start)) / float64(time.Millisecond)
+		for _, p := range r.Series {
+			second := int64((late + p.AtMS + 500) / 1000)
+			sum := seconds[second]
+			if sum == nil {
+				sum = &Point{AtMS: float64(second) * 1000}
+				seconds[second] = sum
+			}
+			sum.Asked += p.Asked
+			sum.Sent += p.Sent
+			sum.Accepted += p.Accepted
+			sum.Failed += p.Failed
+			sum.Listeners += p.Listeners
+			sum.Events += p.Events
+			sum.AckP50, sum.AckP99 = max(sum.AckP50, p.AckP50), max(sum.AckP99, p.AckP99)
+		}
+	}
+	var all []Point
+	for _, second := range slices.Sorted(maps.Keys(seconds)) {
+		all = append(all, *seconds[second])
+	}
+	return all
+}
+
+// mergeThresholds holds the joined report to the conditions of all.
+func mergeThresholds(m Report, reports []Report) ([]ThresholdResult, error) {
+	var conds []Threshold
+	for _, r := range reports {
+		for _, t := range r.Thresholds {
+			c, err := ParseThreshold(t.Condition)
+			if err != nil {
+				return nil, errors.Join(errors.New("a threshold of a report cannot be evaluated"), err)
+			}
+			if !slices.ContainsFunc(conds, func(o Threshold) bool { return o.text == c.text }) {
+				conds = append(conds, c)
+			}
+		}
+	}
+	return Evaluate(conds, m), nil
+}

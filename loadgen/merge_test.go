@@ -1,0 +1,204 @@
+package loadgen_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+func merge(t *testing.T, reports ...loadgen.Report) loadgen.Report {
+	t.Helper()
+	m, err := loadgen.Merge(reports)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// Two halves are what one generator would have recorded, to the last value.
+func TestMergeIsExact(t *testing.T) {
+	half, other, all := loadgen.NewHistogram(), loadgen.NewHistogram(), loadgen.NewHistogram()
+	for i := range 10_000 {
+		d := time.Duration(i*i) * time.Microsecond
+		all.Record(d)
+		if i%3 == 0 {
+			half.Record(d)
+		} else {
+			other.Record(d)
+		}
+	}
+	a, b := fabricate(load{seed: 1, lost: 2, failures: 30}), fabricate(load{seed: 2, rate: 500, doubled: 1})
+	a.Latency[loadgen.Ack], b.Latency[loadgen.Ack] = half.Latency(), other.Latency()
+	a.Latency[loadgen.Overhead], b.Latency[loadgen.Overhead] = nil, half.Latency()
+	a.Latency[loadgen.EndToEnd], b.Latency[loadgen.EndToEnd] = nil, nil
+	m := merge(t, a, b)
+	if got, want := *m.Latency[loadgen.Ack], *all.Latency(); got != want {
+		t.Errorf("ack is %+v, want %+v", got, want)
+	}
+	if got, want := *m.Latency[loadgen.Overhead], *half.Latency(); got != want {
+		t.Errorf("overhead is %+v, want that of the one that has it", got)
+	}
+	if l, ok := m.Latency[loadgen.EndToEnd]; l != nil || !ok {
+		t.Errorf("end to end is %v, want not available", l)
+	}
+	for name, c := range map[string]struct{ got, want int64 }{
+		"sent":      {m.Sent, 75_000},
+		"accepted":  {m.Accepted, 74_970},
+		"rejected":  {m.Rejected, 30},
+		"requests":  {m.Requests, 75_000},
+		"timeouts":  {m.Errors["timeout"], 10},
+		"counted":   {*m.Counted, 74_969},
+		"lost":      {*m.Lost, 2},
+		"doubled":   {*m.Doubled, 1},
+		"windows":   {int64(len(m.Windows)), 2},
+		"listeners": {int64(m.Listeners.Connected), 2000},
+		"rate":      {int64(m.Options.Rate), 2500},
+		"CPUs":      {int64(m.Environment.CPUs), 2}, // of the one machine
+	} {
+		if c.got != c.want {
+			t.Errorf("%s is %d, want %d", name, c.got, c.want)
+		}
+	}
+	if m.Options.Channel != "bench-0001, bench-0002" {
+		t.Errorf("the channel is %q", m.Options.Channel)
+	}
+	if _, err := loadgen.ReadJSON(encoded(t, m)); err != nil {
+		t.Errorf("the joined report cannot be read: %v", err)
+	}
+}
+
+// The seconds of generators that start apart are laid over each other.
+func TestMergeAlignsSeries(t *testing.T) {
+	a, b := fabricate(load{seed: 1, seconds: 5}), fabricate(load{seed: 2, seconds: 5})
+	b.Started = a.Started.Add(1900 * time.Millisecond)
+	b.Series[0].AckP99 = 77
+	m := merge(t, b, a)
+	var asked []float64
+	for _, p := range m.Series {
+		asked = append(asked, p.Asked)
+	}
+	if want := []float64{2000, 2000, 4000, 4000, 4000, 2000, 2000}; !slices.Equal(asked, want) {
+		t.Errorf("asked is %v, want %v", asked, want)
+	}
+	if p := m.Series[2]; p.AtMS != 3000 || p.AckP99 != 77 || p.Sent != 4000 {
+		t.Errorf("the third second is %+v", p)
+	}
+	if !m.Started.Equal(a.Started) || m.DurationMS != 6900 {
+		t.Errorf("it starts at %v and takes %v ms", m.Started, m.DurationMS)
+	}
+}
+
+// Generators that share a channel count what all of them sent.
+func TestMergeSharedChannel(t *testing.T) {
+	shared := func(seed uint64, late, longer time.Duration, counted int64) loadgen.Report {
+		r := fabricate(load{seed: seed, seconds: 10}) // 20,000
+		r.Options.Channel = "shared"
+		r.Started = r.Started.Add(late)
+		r.DurationMS += float64(longer.Milliseconds())
+		r.Counted, r.Lost, r.Doubled = &counted, new(int64(0)), new(counted-20_000)
+		if counted == 0 {
+			r.Counted, r.Lost, r.Doubled, r.Shifted = nil, nil, nil, nil
+		}
+		r.Windows = []loadgen.WindowBooks{{Emoji: "🔥", Accepted: 1, Counted: 2}}
+		return r
+	}
+	const unknown = -1
+	for name, test := range map[string]struct {
+		reports                []loadgen.Report
+		counted, lost, doubled int64
+	}{
+		"both saw all":                  {[]loadgen.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 40_000)}, 40_000, 0, 0},
+		"one saw less":                  {[]loadgen.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 39_000)}, 40_000, 0, 0},
+		"three are missing":             {[]loadgen.Report{shared(1, 0, 0, 39_997), shared(2, 0, 0, 39_997)}, 39_997, 3, 0},
+		"five too many":                 {[]loadgen.Report{shared(1, 0, 0, 40_005), shared(2, 0, 0, 40_005)}, 40_005, 0, 5},
+		"one has no listeners":          {[]loadgen.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 0)}, 40_000, 0, 0},
+		"the listener ends first":       {[]loadgen.Report{shared(1, 0, 0, 39_000), shared(2, 0, time.Second, 0)}, unknown, unknown, unknown},
+		"the listener starts last":      {[]loadgen.Report{shared(1, time.Second, 0, 39_000), shared(2, 0, 0, 0)}, unknown, unknown, unknown},
+		"none listens":                  {[]loadgen.Report{shared(1, 0, 0, 0), shared(2, 0, 0, 0)}, unknown, unknown, unknown},
+		"a third has its own channel":   {[]loadgen.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 40_000), fabricate(load{seed: 3, seconds: 10, lost: 7})}, 59_993, 7, 0},
+		"a third, and nothing is known": {[]loadgen.Report{shared(1, 0, 0, 0), shared(2, 0, 0, 0), fabricate(load{seed: 3, seconds: 10, lost: 7})}, unknown, unknown, unknown},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := merge(t, test.reports...)
+			for what, c := range map[string]struct {
+				got  *int64
+				want int64
+			}{"counted": {m.Counted, test.counted}, "lost": {m.Lost, test.lost}, "doubled": {m.Doubled, test.doubled}} {
+				switch {
+				case c.got == nil && c.want != unknown:
+					t.Errorf("%s is not known, want %d", what, c.want)
+				case c.got != nil && *c.got != c.want:
+					t.Errorf("%s is %d, want %d", what, *c.got, c.want)
+				}
+			}
+			if m.Shifted != nil {
+				t.Errorf("shifted is %d, and cannot be known", *m.Shifted)
+			}
+			if !strings.Contains(strings.Join(m.Notes, " "), "shared") {
+				t.Errorf("the notes do not say so: %v", m.Notes)
+			}
+			for _, w := range m.Windows {
+				if w.Accepted == 1 {
+					t.Error("windows of a shared channel are listed")
+				}
+			}
+		})
+	}
+}
+
+// What one of the generators says of itself holds for all.
+func TestMergeTaints(t *testing.T) {
+	a, b := fabricate(load{seed: 1}), fabricate(load{seed: 2, invalid: true})
+	b.Interrupted = true
+	a.Thresholds = loadgen.Evaluate(conditions("sent<100000", "lost==0"), a)
+	b.Thresholds = loadgen.Evaluate(conditions("lost==0", "accepted>1000"), b)
+	m := merge(t, a, b)
+	if !m.Invalid || !m.Interrupted {
+		t.Error("the joined report is valid and whole")
+	}
+	if len(m.Notes) != 1 || !strings.HasPrefix(m.Notes[0], "Generator 2 (stage-left): The generator fell behind") {
+		t.Errorf("the notes are %q", m.Notes)
+	}
+	var got []string
+	for _, r := range m.Thresholds {
+		got = append(got, r.Condition)
+		if r.Met == (r.Condition == "sent<100000") {
+			t.Errorf("%s is met: %t", r.Condition, r.Met)
+		}
+	}
+	if !slices.Equal(got, []string{"sent<100000", "lost==0", "accepted>1000"}) {
+		t.Errorf("thresholds are %v", got)
+	}
+}
+
+func TestMergeRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*loadgen.Report)
+		want   string
+	}{
+		"the same run":        {func(r *loadgen.Report) { *r = fabricate(load{seed: 1}) }, "reports 1 and 2 are the same run"},
+		"another time":        {func(r *loadgen.Report) { r.Started = r.Started.Add(time.Minute) }, "report 2 starts at 2026-11-25T09:31:00Z, when report 1 had ended: start all generators together with --start-at"},
+		"another target":      {func(r *loadgen.Report) { r.Options.Target = "http://other" }, `report 1 has target "http://127.0.0.1:5000" and report 2 "http://other"`},
+		"other stages":        {func(r *loadgen.Report) { r.Options.Stages = "1s:1" }, `has stages "" and report 2 "1s:1"`},
+		"another duration":    {func(r *loadgen.Report) { r.Options.DurationMS = 5 }, `has duration "30s" and report 2 "5ms"`},
+		"another batch":       {func(r *loadgen.Report) { r.Options.Batch = 5 }, `has batch "1" and report 2 "5"`},
+		"a closed loop":       {func(r *loadgen.Report) { r.Options.Rate = 0 }, "are not both of an open loop"},
+		"a search":            {func(r *loadgen.Report) { r.Search = make([]loadgen.Step, 1) }, "report 2 is a search"},
+		"a damaged histogram": {func(r *loadgen.Report) { r.Latency[loadgen.Ack].Histogram = "x" }, "report 2: latency ack"},
+		"a strange threshold": {func(r *loadgen.Report) { r.Thresholds = []loadgen.ThresholdResult{{Condition: "x"}} }, "cannot be evaluated"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := fabricate(load{seed: 2})
+			test.change(&b)
+			if _, err := loadgen.Merge([]loadgen.Report{fabricate(load{seed: 1}), b}); err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+	if _, err := loadgen.Merge([]loadgen.Report{{}}); err == nil {
+		t.Error("one report was joined")
+	}
+}

@@ -1,0 +1,223 @@
+package loadgen
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// unit is what a metric is measured in.
+type unit int
+
+const (
+	plain   unit = iota // a count, or a count a second
+	millis              // a time, in milliseconds
+	percent             // a share, in percent
+)
+
+// metric is a figure of a report by its name: a latency's quantile, or a
+// counter. Its value is nil where the report does not tell.
+type metric struct {
+	name  string
+	unit  unit
+	value func(Report) *float64
+}
+
+// counters are the metrics that are no latencies, by name.
+func counters() []metric {
+	count := func(name string, value func(Report) int64) metric {
+		return metric{name, plain, func(r Report) *float64 { return new(float64(value(r))) }}
+	}
+	maybe := func(name string, value func(Report) *int64) metric {
+		return metric{name, plain, func(r Report) *float64 {
+			if v := value(r); v != nil {
+				return new(float64(*v))
+			}
+			return nil
+		}}
+	}
+	return []metric{
+		count("sent", func(r Report) int64 { return r.Sent }),
+		count("accepted", func(r Report) int64 { return r.Accepted }),
+		count("rejected", func(r Report) int64 { return r.Rejected }),
+		count("in_doubt", func(r Report) int64 { return r.InDoubt }),
+		count("requests", func(r Report) int64 { return r.Requests }),
+		count("errors", func(r Report) int64 { return failures(r) }),
+		{"error_rate", percent, errorRate},
+		{"rate", plain, acceptedRate},
+		maybe("counted", func(r Report) *int64 { return r.Counted }),
+		maybe("lost", func(r Report) *int64 { return r.Lost }),
+		maybe("doubled", func(r Report) *int64 { return r.Doubled }),
+		maybe("shifted", func(r Report) *int64 { return r.Shifted }),
+		count("connected", func(r Report) int64 { return int64(r.Listeners.Connected) }),
+		count("events", func(r Report) int64 { return r.Listeners.Events }),
+		count("gaps", func(r Report) int64 { return r.Listeners.Gaps }),
+		count("behind", func(r Report) int64 { return r.Listeners.Behind }),
+		count("repeats", func(r Report) int64 { return r.Listeners.Repeats }),
+		count("out_of_order", func(r Report) int64 { return r.Listeners.OutOfOrder }),
+		count("reconnects", func(r Report) int64 { return r.Listeners.Reconnects }),
+		count("resumes", func(r Report) int64 { return r.Listeners.Resumes }),
+		count("refused", func(r Report) int64 { return r.Listeners.Refused }),
+	}
+}
+
+// failures is how many requests failed, of every kind.
+func failures(r Report) int64 {
+	n := int64(0)
+	for _, v := range r.Errors {
+		n += v
+	}
+	return n
+}
+
+// errorRate is the share of requests that failed, in percent.
+func errorRate(r Report) *float64 {
+	if r.Requests == 0 {
+		return nil
+	}
+	return new(100 * float64(failures(r)) / float64(r.Requests))
+}
+
+// acceptedRate is how many reactions a second were accepted while it was sent.
+func acceptedRate(r Report) *float64 {
+	if r.DurationMS <= 0 {
+		return nil
+	}
+	return new(float64(r.Accepted) / r.DurationMS * 1000)
+}
+
+// findMetric returns the metric of a name, or an error that tells what there is.
+func findMetric(name string) (metric, error) {
+	all := counters()
+	if i := slices.IndexFunc(all, func(m metric) bool { return m.name == name }); i >= 0 {
+		return all[i], nil
+	}
+	for _, l := range latencies() {
+		part, ok := strings.CutPrefix(name, l.key+"_")
+		if !ok {
+			continue
+		}
+		if of, ok := percentile(part); ok {
+			return metric{name, millis, func(r Report) *float64 { return latencyValue(r.Latency[l.key], of) }}, nil
+		}
+		return metric{}, fmt.Errorf("%.40q has no %.20q: a latency has p50, p90, p99, p99.9 or any other percentile, mean and max", l.key, part)
+	}
+	return metric{}, fmt.Errorf("there is no %.40q%s: there are the latencies %s (each with _p50, _p99.9, _mean, _max ...) and the counters %s",
+		name, meant(name), strings.Join(latencyKeys(), ", "), strings.Join(metricNames(all), ", "))
+}
+
+func latencyKeys() []string {
+	var keys []string
+	for _, l := range latencies() {
+		keys = append(keys, l.key)
+	}
+	return keys
+}
+
+func metricNames(ms []metric) []string {
+	var names []string
+	for _, m := range ms {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// meant is the name that someone who wrote name is likely to have meant, as part
+// of a sentence; nothing if none is near.
+func meant(name string) string {
+	candidates := metricNames(counters())
+	for _, l := range latencies() {
+		for _, q := range []string{"p50", "p90", "p99", "p99.9", "mean", "max"} {
+			candidates = append(candidates, l.key+"_"+q)
+		}
+	}
+	best, least := "", len(name)/2+1
+	for _, c := range candidates {
+		if d := edits(name, c); d < least {
+			best, least = c, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", best)
+}
+
+// edits is how many letters must be put in, taken out or changed to make b of a.
+func edits(a, b string) int {
+	if len(a) > 64 {
+		return len(a)
+	}
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// Values of a latency that are no percentile.
+const (
+	ofMean = -1
+	ofMax  = 100
+)
+
+// percentile turns mean, max, p50, p99.9 or p999 into what latencyValue takes: a
+// percentile, or one of the constants above.
+func percentile(part string) (float64, bool) {
+	switch part {
+	case "mean":
+		return ofMean, true
+	case "max":
+		return ofMax, true
+	}
+	digits, ok := strings.CutPrefix(part, "p")
+	if !ok || len(digits) > 8 || strings.Trim(digits, "0123456789.") != "" {
+		return 0, false
+	}
+	if strings.HasPrefix(digits, "99") && len(digits) > 2 && !strings.Contains(digits, ".") { // p999, as reports call it
+		digits = digits[:2] + "." + digits[2:]
+	}
+	q, err := strconv.ParseFloat(digits, 64)
+	return q, err == nil && q > 0 && q < 100
+}
+
+// latencyValue is a percentile, mean or maximum; nil of a latency without values.
+// What the report says itself is taken from it, so that a threshold and a table
+// never disagree.
+func latencyValue(l *Latency, of float64) *float64 {
+	if l == nil || l.Count == 0 {
+		return nil
+	}
+	switch of {
+	case ofMean:
+		return &l.Mean
+	case ofMax:
+		return &l.Max
+	case 50:
+		return &l.P50
+	case 90:
+		return &l.P90
+	case 99:
+		return &l.P99
+	case 99.9:
+		return &l.P999
+	}
+	h, err := l.Decode()
+	if err != nil {
+		return nil
+	}
+	return new(inMS(h.Quantile(of / 100)))
+}

@@ -1,0 +1,153 @@
+package loadgen
+
+import "time"
+
+// Schema is the version of a report; schema/report.json describes it. A reader
+// refuses another one.
+const Schema = "emostream-bench/1"
+
+// Report is all that a run found. What the target cannot tell is nil, and Notes
+// says so. Counts are of reactions, not of requests, unless they say otherwise;
+// times are in milliseconds.
+type Report struct {
+	Schema string `json:"schema"`
+	// Invalid says that the generator could not keep to its own schedule, so
+	// that the figures speak of it and not of the target; Notes says how.
+	Invalid     bool     `json:"invalid"`
+	Interrupted bool     `json:"interrupted"`
+	Notes       []string `json:"notes"`
+
+	Started     time.Time   `json:"started"`
+	DurationMS  float64     `json:"duration_ms"` // of sending
+	Seed        uint64      `json:"seed"`
+	Options     Options     `json:"options"`
+	Environment Environment `json:"environment"`
+
+	Sent     int64            `json:"sent"`
+	Accepted int64            `json:"accepted"`
+	Rejected int64            `json:"rejected"` // certainly not in the log
+	InDoubt  int64            `json:"in_doubt"` // no answer, or one that says so
+	Requests int64            `json:"requests"`
+	Errors   map[string]int64 `json:"errors"` // requests, by kind: "timeout", "503 not_written"
+
+	Counted *int64 `json:"counted"` // by the greatest total of each window
+	Lost    *int64 `json:"lost"`    // accepted - counted, if positive
+	Doubled *int64 `json:"doubled"` // counted - accepted - in doubt, if positive
+	Shifted *int64 `json:"shifted"` // counted in another window than that of their accepted_at
+	// Windows are those whose books do not balance, the first hundred.
+	Windows []WindowBooks `json:"windows"`
+
+	Latency   map[string]*Latency `json:"latency"` // by the names below
+	Listeners Listeners           `json:"listeners"`
+	Series    []Point             `json:"series"` // one a second
+
+	Thresholds []ThresholdResult `json:"thresholds"`
+	Search     []Step            `json:"search,omitempty"` // of --find-max
+}
+
+// Names of latencies.
+const (
+	SendDelay  = "send_delay"  // between when a request was due and when it was sent: the generator's own
+	Ack        = "ack"         // from when it was due to its answer
+	WindowWait = "window_wait" // from acceptance to its window's end: arithmetic, a floor nobody can beat
+	Overhead   = "overhead"    // from a window's end to a listener: the pipeline's own
+	EndToEnd   = "e2e"         // from when a request was due to the listener that shows it
+	Connect    = "sse_connect" // of a listener
+	FirstEvent = "first_event" // from a listener's request to its first event
+)
+
+// Latency is a distribution, in milliseconds. Histogram is all of it, so that
+// reports can be merged exactly: HdrHistogram's V2 compressed form in base64, of
+// microseconds.
+type Latency struct {
+	Count     int64   `json:"count"`
+	Mean      float64 `json:"mean"`
+	P50       float64 `json:"p50"`
+	P90       float64 `json:"p90"`
+	P99       float64 `json:"p99"`
+	P999      float64 `json:"p999"`
+	Max       float64 `json:"max"`
+	Histogram string  `json:"histogram"`
+}
+
+// Options are what the run was asked for, as flags say it.
+type Options struct {
+	Target      string  `json:"target"`
+	Rate        float64 `json:"rate"` // reactions a second; 0: closed loop
+	Stages      string  `json:"stages,omitempty"`
+	Burst       string  `json:"burst,omitempty"`
+	DurationMS  float64 `json:"duration_ms"`
+	Connections int     `json:"connections"`
+	Listeners   int     `json:"listeners"`
+	Stalled     int     `json:"stalled"`
+	Churn       float64 `json:"churn"` // listeners that leave and join, a second
+	Batch       int     `json:"batch"` // reactions in a request
+	Kinds       int     `json:"kinds"` // of emojis
+	Users       int     `json:"users"`
+	Channel     string  `json:"channel"`
+}
+
+// Environment is where the generator ran.
+type Environment struct {
+	Version   string `json:"version"`
+	Go        string `json:"go"`
+	OS        string `json:"os"`
+	Arch      string `json:"arch"`
+	CPUs      int    `json:"cpus"`
+	Host      string `json:"host"`
+	OpenFiles int64  `json:"open_files"` // the limit; 0: unknown
+}
+
+// Listeners is what the listeners saw.
+type Listeners struct {
+	Wanted     int   `json:"wanted"`
+	Connected  int   `json:"connected"` // at the same time, at most
+	Events     int64 `json:"events"`
+	Bytes      int64 `json:"bytes"`
+	Gaps       int64 `json:"gaps"`    // windows that another listener saw
+	Behind     int64 `json:"behind"`  // windows of which another listener saw more
+	Repeats    int64 `json:"repeats"` // legal: readers merge
+	OutOfOrder int64 `json:"out_of_order"`
+	Reconnects int64 `json:"reconnects"`
+	Resumes    int64 `json:"resumes"` // reconnects with a Last-Event-ID
+	Refused    int64 `json:"refused"`
+	Joined     int64 `json:"joined"` // by --churn
+	Left       int64 `json:"left"`
+}
+
+// WindowBooks is a window in which something was lost, doubled or shifted.
+type WindowBooks struct {
+	End      time.Time `json:"end"`
+	Emoji    string    `json:"emoji_type"`
+	Accepted int64     `json:"accepted"` // with an accepted_at in the window
+	Counted  int64     `json:"counted"`  // the most that a listener was shown
+}
+
+// Point is one second of a run.
+type Point struct {
+	AtMS      float64 `json:"at_ms"` // since the start
+	Asked     float64 `json:"asked"` // reactions a second
+	Sent      int64   `json:"sent"`
+	Accepted  int64   `json:"accepted"`
+	Failed    int64   `json:"failed"` // rejected or in doubt
+	Listeners int     `json:"listeners"`
+	Events    int64   `json:"events"`
+	AckP50    float64 `json:"ack_p50"`
+	AckP99    float64 `json:"ack_p99"`
+}
+
+// ThresholdResult is one condition of --threshold and what became of it. Actual
+// is nil where there is nothing to compare, which is a miss.
+type ThresholdResult struct {
+	Condition string   `json:"condition"`
+	Actual    *float64 `json:"actual"`
+	Met       bool     `json:"met"`
+}
+
+// Step is one rate that --find-max tried.
+type Step struct {
+	Rate    float64  `json:"rate"`
+	Reached float64  `json:"reached"`
+	Met     bool     `json:"met"`
+	Missed  []string `json:"missed"` // conditions
+}

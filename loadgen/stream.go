@@ -1,0 +1,191 @@
+package loadgen
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// stream is an event stream that a listener can listen to.
+type stream struct {
+	to     *place
+	path   string
+	server string // that the listener is registered with; empty: it is not
+}
+
+// streams is where listeners listen: at the servers that a main server assigns
+// them to, or, without one, at one address.
+type streams struct {
+	main    *place
+	channel string
+	fixed   *stream // without a main server
+	remote  bool
+	timeout time.Duration
+	places  *places
+}
+
+// places keeps the places of subscriber servers, so that each is looked up once.
+type places struct {
+	mu sync.Mutex
+	by map[string]*place
+}
+
+// session is a connector's connection to the main server.
+type session struct {
+	streams
+	link *link
+}
+
+func (s streams) session() session {
+	return session{s, &link{to: s.main, timeout: s.timeout}}
+}
+
+func (s session) close() { s.link.close() }
+
+// refusedError is an answer that is not the stream that was asked for.
+type refusedError struct {
+	status int
+	code   string
+	after  time.Duration
+}
+
+func (e *refusedError) Error() string {
+	return fmt.Sprintf("the server answered %d %s", e.status, e.code)
+}
+
+// assignment is an answer of /register. The Python system has no stream of
+// swarms.
+type assignment struct {
+	ServerURL  string `json:"server_url"`
+	ServerName string `json:"server_name"`
+	StreamURL  string `json:"stream_url"`
+}
+
+// register asks for an assignment.
+func (s session) register(ctx context.Context) (assignment, error) {
+	var as assignment
+	a, err := s.ask(ctx, fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", s.main.path("/register"), s.main.url.Host))
+	if err != nil {
+		return as, err
+	}
+	if a.status != 200 {
+		return as, &refusedError{status: a.status}
+	}
+	if err := json.Unmarshal(a.body, &as); err != nil || as.ServerURL == "" && as.StreamURL == "" {
+		return as, fmt.Errorf("%s is no Emostream server: its /register assigns no server", s.main.url)
+	}
+	return as, nil
+}
+
+// find returns the stream of a new assignment.
+func (s session) find(ctx context.Context) (*stream, error) {
+	if s.fixed != nil {
+		return s.fixed, nil
+	}
+	as, err := s.register(ctx)
+	if err != nil {
+		return nil, err
+	}
+	address := as.StreamURL
+	if address == "" {
+		address = as.ServerURL
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("the stream %.60q: %w", address, err)
+	}
+	path := u.RequestURI()
+	if as.StreamURL != "" {
+		path = u.EscapedPath() + "?" + url.Values{"channel": {s.channel}}.Encode()
+	}
+	to, err := s.places.of(ctx, u.Scheme+"://"+u.Host, s.remote)
+	if err != nil {
+		return nil, err
+	}
+	return &stream{to: to, path: path, server: as.ServerName}, nil
+}
+
+func (p *places) of(ctx context.Context, base string, remote bool) (*place, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.by[base]; known != nil {
+		return known, nil
+	}
+	to, err := locate(ctx, base, remote)
+	if err == nil {
+		p.by[base] = to
+	}
+	return to, err
+}
+
+// leave unregisters a listener: a courtesy, for which nobody is kept waiting.
+func (s session) leave(ctx context.Context, from *stream) {
+	if from == nil || from.server == "" {
+		return
+	}
+	body, err := json.Marshal(map[string]string{"server": from.server})
+	if err != nil {
+		return
+	}
+	_, _ = s.ask(ctx, appendRequest(nil, postHead(s.main, s.main.path("/unregister"), "application/json"), func(b []byte) []byte { return append(b, body...) }))
+}
+
+// ask makes a request of the main server.
+func (s session) ask(ctx context.Context, request []byte) (answer, error) {
+	now := time.Now()
+	if err := s.link.ready(ctx, now); err != nil {
+		return answer{}, err
+	}
+	conn := s.link.conn
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline) // if it fails, so does the exchange
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	a, err := s.link.exchange(request, now)
+	if !stop() {
+		s.link.close()
+	}
+	return a, err
+}
+
+// open asks for the stream on a connection, and says when it was live. What came
+// with the header is kept.
+func (l *listener) open(conn net.Conn, deadline time.Time) (time.Time, error) {
+	l.deadline = deadline
+	_ = conn.SetDeadline(deadline) // if it fails, so does the exchange
+	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCache-Control: no-store\r\n", l.stream.path, l.stream.to.url.Host)
+	if l.lastID != "" {
+		request = fmt.Appendf(request, "Last-Event-ID: %s\r\n", l.lastID)
+	}
+	if _, err := conn.Write(append(request, '\r', '\n')); err != nil {
+		return time.Time{}, err
+	}
+	r := reader{from: conn, buf: make([]byte, 1024)}
+	h, err := r.head()
+	if err != nil {
+		return time.Time{}, err
+	}
+	live := time.Now()
+	if h.status != 200 || !h.stream {
+		return live, &refusedError{status: h.status, after: h.after}
+	}
+	_ = conn.SetWriteDeadline(time.Time{}) // nothing more is written
+	l.framed, l.early = h.chunked, r.buf[r.r:r.w]
+	if len(l.early) == 0 {
+		l.early = nil // and the buffer with it
+	}
+	return live, nil
+}
+
+// seconds reads a Retry-After.
+func seconds(value []byte) time.Duration {
+	n, err := strconv.Atoi(string(value))
+	if err != nil {
+		return 0
+	}
+	return time.Duration(min(max(n, 0), 3600)) * time.Second
+}

@@ -1,0 +1,299 @@
+package loadgen
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Most lines of a list in a report for people.
+const (
+	shownErrors  = 10
+	shownWindows = 10
+)
+
+// WriteText writes the report for people: at most 80 columns, the bad news first.
+func WriteText(w io.Writer, r Report) error {
+	p := &paper{}
+	p.banner(r)
+	p.what(r)
+	p.reactions(r)
+	p.books(r)
+	p.latencies(r)
+	p.listeners(r)
+	p.errors(r.Errors)
+	p.thresholds(r.Thresholds)
+	p.search(r.Search)
+	if !r.Invalid {
+		p.notes("Notes", r.Notes)
+	}
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// paper is what a report is written on.
+type paper struct{ strings.Builder }
+
+func (p *paper) line(format string, args ...any) {
+	p.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
+}
+
+func (p *paper) section(title string) { p.line("\n%s", title) }
+
+// row is a name, a count and a remark, which is cut where it does not fit.
+func (p *paper) row(name, value, remark string) {
+	p.line("  %-14s%14s  %s", name, value, clip(remark, width-32))
+}
+
+// paragraph is text of any length, indented.
+func (p *paper) paragraph(text string) {
+	for _, l := range wrap(text, width-2) {
+		p.line("  %s", l)
+	}
+}
+
+func (p *paper) banner(r Report) {
+	if r.Invalid {
+		p.line("INVALID: the figures below speak of the generator, not of the target.")
+		for _, n := range r.Notes {
+			p.paragraph(n)
+		}
+		p.line("")
+	}
+	if r.Interrupted {
+		p.line("INTERRUPTED: what follows is what was done until then.\n")
+	}
+}
+
+func (p *paper) what(r Report) {
+	o, e := r.Options, r.Environment
+	p.line("%s", clip(o.Target, width))
+	for _, l := range wrap(asked(o), width) {
+		p.line("%s", l)
+	}
+	where := fmt.Sprintf("%s, %s on %s (%s/%s, %d CPUs), emostream %s", r.Started.UTC().Format("2006-01-02 15:04:05 UTC"),
+		spell(r.DurationMS), cmp.Or(e.Host, "an unnamed host"), e.OS, e.Arch, e.CPUs, cmp.Or(e.Version, "of no version"))
+	for _, l := range wrap(where, width) {
+		p.line("%s", l)
+	}
+	p.line("%s", clip(fmt.Sprintf("channel %s, seed %d", o.Channel, r.Seed), width))
+}
+
+// asked is what a run was asked for, in a sentence.
+func asked(o Options) string {
+	load := rateOf(o)
+	switch {
+	case o.Stages != "":
+		load = "stages " + o.Stages
+	case o.Burst != "":
+		load = "bursts " + o.Burst
+	}
+	parts := []string{fmt.Sprintf("%s for %s", load, spell(o.DurationMS))}
+	add := func(wanted bool, format string, args ...any) {
+		if wanted {
+			parts = append(parts, fmt.Sprintf(format, args...))
+		}
+	}
+	add(true, "%s connections", thousands(int64(o.Connections)))
+	add(o.Batch > 1, "%s in a request", thousands(int64(o.Batch)))
+	add(o.Listeners > 0, "%s listeners", thousands(int64(o.Listeners)))
+	add(o.Stalled > 0, "%s that do not read", thousands(int64(o.Stalled)))
+	add(o.Churn > 0, "%s/s come and go", short(o.Churn))
+	return strings.Join(parts, ", ")
+}
+
+func (p *paper) reactions(r Report) {
+	perSecond := func(n int64) string {
+		if r.DurationMS <= 0 {
+			return ""
+		}
+		return decimals(float64(n)/r.DurationMS*1000, 1) + "/s"
+	}
+	p.section("Reactions")
+	requests := "requests"
+	if r.Requests == 1 {
+		requests = "request"
+	}
+	p.row("sent", thousands(r.Sent), strings.TrimSpace(fmt.Sprintf("%s in %s %s", perSecond(r.Sent), thousands(r.Requests), requests)))
+	p.row("accepted", thousands(r.Accepted), perSecond(r.Accepted))
+	p.row("rejected", thousands(r.Rejected), "")
+	p.row("in doubt", thousands(r.InDoubt), "")
+}
+
+func (p *paper) books(r Report) {
+	p.section("Books")
+	if r.Counted == nil && r.Lost == nil && r.Doubled == nil && r.Shifted == nil {
+		p.line("  not available")
+		return
+	}
+	p.row("counted", count(r.Counted), "")
+	p.row("lost", count(r.Lost), remark(r.Lost, "acknowledged, and shown to nobody"))
+	p.row("doubled", count(r.Doubled), remark(r.Doubled, "shown more often than it was sent"))
+	p.row("shifted", count(r.Shifted), remark(r.Shifted, "counted in another window"))
+	p.windows(r.Windows)
+}
+
+// remark is text for a count that is not 0.
+func remark(n *int64, text string) string {
+	if n == nil || *n == 0 {
+		return ""
+	}
+	return text
+}
+
+func (p *paper) windows(ws []WindowBooks) {
+	if len(ws) == 0 {
+		return
+	}
+	p.section("Windows that do not balance")
+	p.line("  %-24s%12s%12s%12s  %s", "end (UTC)", "accepted", "counted", "difference", "emoji")
+	for _, w := range ws[:min(len(ws), shownWindows)] {
+		p.line("  %-24s%12s%12s%12s  %s", w.End.UTC().Format("2006-01-02 15:04:05.0"),
+			thousands(w.Accepted), thousands(w.Counted), signed(w.Counted-w.Accepted), clip(w.Emoji, 12))
+	}
+	p.more(len(ws), shownWindows, "in the JSON report")
+}
+
+// more says what a list leaves out.
+func (p *paper) more(n, shown int, where string) {
+	if n > shown {
+		p.line("  and %d more %s", n-shown, where)
+	}
+}
+
+func signed(n int64) string {
+	if n > 0 {
+		return "+" + thousands(n)
+	}
+	return thousands(n)
+}
+
+func (p *paper) latencies(r Report) {
+	if len(r.Latency) == 0 {
+		return
+	}
+	p.line("\n%-16s%10s%10s%10s%10s%11s%11s", "Latency in ms", "p50", "p90", "p99", "p99.9", "max", "count")
+	for _, name := range latencies() {
+		l, ok := r.Latency[name.key]
+		switch {
+		case !ok:
+		case l == nil:
+			p.line("  %-14s%s", name.words, "not available")
+		default:
+			p.line("  %-14s%10s%10s%10s%10s%11s%11s", name.words, decimals(l.P50, 2), decimals(l.P90, 2), decimals(l.P99, 2),
+				decimals(l.P999, 2), decimals(l.Max, 2), thousands(l.Count))
+		}
+	}
+}
+
+func (p *paper) listeners(r Report) {
+	l := r.Listeners
+	if l.Wanted == 0 && l.Connected == 0 {
+		return
+	}
+	p.section("Listeners")
+	p.row("connected", thousands(int64(l.Connected)), "of "+thousands(int64(l.Wanted)))
+	p.row("events", thousands(l.Events), amount(l.Bytes))
+	for _, row := range []struct {
+		name   string
+		n      int64
+		remark string
+	}{
+		{"gaps", l.Gaps, "windows that another listener saw"},
+		{"behind", l.Behind, "windows of which another listener saw more"},
+		{"repeats", l.Repeats, "legal: readers merge"},
+		{"out of order", l.OutOfOrder, ""},
+		{"reconnects", l.Reconnects, fmt.Sprintf("%s resumed", thousands(l.Resumes))},
+		{"refused", l.Refused, ""},
+		{"joined", l.Joined, ""},
+		{"left", l.Left, ""},
+	} {
+		if row.n > 0 {
+			p.row(row.name, thousands(row.n), row.remark)
+		}
+	}
+}
+
+// byCount are the keys of counts, the greatest first.
+func byCount(counts map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	})
+}
+
+func (p *paper) errors(errs map[string]int64) {
+	if len(errs) == 0 {
+		return
+	}
+	p.section("Requests that failed")
+	kinds := byCount(errs)
+	for _, k := range kinds[:min(len(kinds), shownErrors)] {
+		p.line("  %14s  %s", thousands(errs[k]), clip(k, width-18))
+	}
+	p.more(len(kinds), shownErrors, "kinds")
+}
+
+func (p *paper) thresholds(ts []ThresholdResult) {
+	if len(ts) == 0 {
+		return
+	}
+	p.section("Thresholds")
+	for _, t := range ts {
+		verdict := "met"
+		if !t.Met {
+			verdict = "MISSED"
+		}
+		p.line("  %-8s%-42s  %s", verdict, clip(t.Condition, 42), clip(actual(t), width-54))
+	}
+}
+
+// actual is what a threshold was compared with, in its unit.
+func actual(t ThresholdResult) string {
+	if t.Actual == nil {
+		return "not available"
+	}
+	parsed, err := ParseThreshold(t.Condition)
+	switch {
+	case err == nil && parsed.metric.unit == millis:
+		return decimals(*t.Actual, 2) + " ms"
+	case err == nil && parsed.metric.unit == percent:
+		return short(*t.Actual) + " %"
+	}
+	return short(*t.Actual)
+}
+
+func (p *paper) search(steps []Step) {
+	if len(steps) == 0 {
+		return
+	}
+	p.section("Search for the greatest rate")
+	p.line("  %14s%14s", "rate", "reached")
+	best := 0.0
+	for _, s := range steps {
+		outcome := "held"
+		if s.Met {
+			best = max(best, s.Rate)
+		} else {
+			outcome = "missed " + strings.Join(s.Missed, ", ")
+		}
+		p.line("  %14s%14s  %s", short(s.Rate), decimals(s.Reached, 1), clip(outcome, width-32))
+	}
+	if best == 0 {
+		p.line("  No rate held.")
+		return
+	}
+	p.line("  %s/s is the greatest rate that held.", short(best))
+}
+
+func (p *paper) notes(title string, notes []string) {
+	if len(notes) == 0 {
+		return
+	}
+	p.section(title)
+	for _, n := range notes {
+		p.paragraph(n)
+	}
+}

@@ -1,0 +1,106 @@
+package loadgen
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Threshold is a condition that a run has to meet: a metric, an operator and a
+// bound. ParseThreshold makes one; the zero value is not met by any run.
+type Threshold struct {
+	metric metric
+	op     string
+	bound  float64 // in the metric's unit
+	text   string
+}
+
+// String is the condition as it was written, without spaces.
+func (t Threshold) String() string { return t.text }
+
+// ParseThreshold reads a condition such as overhead_p99<300ms, lost==0,
+// ack_p99.9<=50ms, accepted>=1000 or error_rate<1%. A time wants a unit (us, ms
+// or s), a share wants %, a count has none; `rate` is reactions accepted a second.
+func ParseThreshold(s string) (Threshold, error) {
+	text := strings.Join(strings.Fields(s), "")
+	at := strings.IndexAny(text, "<>=!")
+	if at < 0 {
+		return Threshold{}, fmt.Errorf("threshold %.60q: want a name, an operator (< <= > >= == !=) and a value, as in overhead_p99<300ms", s)
+	}
+	op := text[at : at+1]
+	if strings.HasPrefix(text[at+1:], "=") {
+		op += "="
+	}
+	if op == "=" || op == "!" {
+		return Threshold{}, fmt.Errorf("threshold %.60q: %q is no operator: use < <= > >= == or !=", s, op)
+	}
+	m, err := findMetric(text[:at])
+	if err != nil {
+		return Threshold{}, fmt.Errorf("threshold %.60q: %w", s, err)
+	}
+	bound, err := parseBound(text[at+len(op):], m.unit)
+	if err != nil {
+		return Threshold{}, fmt.Errorf("threshold %.60q: %w", s, err)
+	}
+	return Threshold{m, op, bound, text}, nil
+}
+
+// parseBound reads the value that a metric of a unit is compared with.
+func parseBound(s string, u unit) (float64, error) {
+	digits := strings.TrimRight(s, "µusm%")
+	suffix := s[len(digits):]
+	v, err := strconv.ParseFloat(digits, 64)
+	if err != nil || strings.Trim(digits, "0123456789.") != "" {
+		return 0, fmt.Errorf("%.20q is no value: want digits and a unit, as in 300ms, 1%% or 1000", s)
+	}
+	switch u {
+	case millis:
+		return bounded(v, suffix, map[string]float64{"us": 0.001, "µs": 0.001, "ms": 1, "s": 1000}, "a time wants a unit: us, ms or s")
+	case percent:
+		return bounded(v, suffix, map[string]float64{"%": 1}, "a share wants %, as in 1%")
+	}
+	return bounded(v, suffix, map[string]float64{"": 1}, "a count has no unit")
+}
+
+func bounded(v float64, suffix string, factors map[string]float64, wants string) (float64, error) {
+	factor, ok := factors[suffix]
+	if !ok {
+		return 0, fmt.Errorf("the unit is %.10q, and %s", suffix, wants)
+	}
+	return v * factor, nil
+}
+
+// Evaluate says what became of each condition. One whose metric the report does
+// not tell is missed: what was not measured was not proved. Actual is in
+// milliseconds for a time and in percent for a share.
+func Evaluate(conds []Threshold, r Report) []ThresholdResult {
+	results := make([]ThresholdResult, 0, len(conds))
+	for _, t := range conds {
+		result := ThresholdResult{Condition: t.text}
+		if t.metric.value != nil {
+			if v := t.metric.value(r); v != nil {
+				result.Actual, result.Met = v, t.met(*v)
+			}
+		}
+		results = append(results, result)
+	}
+	return results
+}
+
+func (t Threshold) met(v float64) bool {
+	switch t.op {
+	case "<":
+		return v < t.bound
+	case "<=":
+		return v <= t.bound
+	case ">":
+		return v > t.bound
+	case ">=":
+		return v >= t.bound
+	case "==":
+		return v == t.bound
+	case "!=":
+		return v != t.bound
+	}
+	return false
+}

@@ -1,0 +1,136 @@
+package tui
+
+import (
+	"slices"
+
+	"charm.land/bubbles/v2/help"
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+// mostHistory is how many seconds of a run are kept: more than a screen is wide.
+const mostHistory = 512
+
+// Bench shows a load test while it runs. It is fed with loadgen.Snapshot values and
+// shows them; what the run finds is the same without it.
+type Bench struct {
+	// Target is what is under load.
+	Target string
+	// Stop ends the run early; it is called at the first ctrl+c and must not block.
+	Stop func()
+
+	width, height int
+	theme         Theme
+	help          help.Model
+	keys          benchKeys
+	now           loadgen.Snapshot
+	rates, acks   []float64 // one a second
+	second        int       // that the newest of them is of
+	step          int       // of a search, that they are of
+	stopping      bool
+	// Abandoned says that the view was left before the run had ended.
+	Abandoned bool
+}
+
+// benchKeys are what the keys do; the help at the bottom is made from them.
+type benchKeys struct{ stop key.Binding }
+
+// ShortHelp lists the keys for the help.
+func (k benchKeys) ShortHelp() []key.Binding { return []key.Binding{k.stop} }
+
+// FullHelp is the same: there is no more.
+func (k benchKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHelp()} }
+
+// Messages to a Bench, besides snapshots.
+type (
+	// Stopping says that the run was asked to end.
+	Stopping struct{}
+	// Ended says that the run is over, and closes the view.
+	Ended struct{}
+)
+
+// NewBench returns the view of a load test of target. stop ends it early.
+func NewBench(target string, stop func()) Bench {
+	b := Bench{Target: target, Stop: stop, width: 80, height: 24, second: -1}
+	b.keys.stop = key.NewBinding(key.WithKeys("ctrl+c", "q"), key.WithHelp("ctrl+c", "end the run and report"))
+	b.help = help.New()
+	return b.themed(true)
+}
+
+func (b Bench) themed(dark bool) Bench {
+	b.theme = NewTheme(dark)
+	b.help.Styles = help.DefaultStyles(dark)
+	b.help.Styles.ShortKey, b.help.Styles.ShortDesc = b.theme.Title, b.theme.Muted
+	return b
+}
+
+// Init asks the terminal whether it is dark.
+func (b Bench) Init() tea.Cmd { return tea.RequestBackgroundColor }
+
+// Update takes one message in.
+func (b Bench) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		b.width, b.height = msg.Width, msg.Height
+	case tea.BackgroundColorMsg:
+		return b.themed(msg.IsDark()), nil
+	case loadgen.Snapshot:
+		return b.saw(msg), nil
+	case Stopping:
+		return b.stop(), nil
+	case Ended:
+		return b, tea.Quit
+	case tea.KeyPressMsg:
+		if !key.Matches(msg, b.keys.stop) {
+			return b, nil
+		}
+		if b.stopping {
+			b.Abandoned = true
+			return b, tea.Quit
+		}
+		if b.Stop != nil {
+			b.Stop()
+		}
+		return b.stop(), nil
+	}
+	return b, nil
+}
+
+// stop shows that the run was asked to end, and what a second ctrl+c does.
+func (b Bench) stop() Bench {
+	b.stopping = true
+	b.keys.stop.SetHelp("ctrl+c", "leave without a report")
+	return b
+}
+
+// saw takes a snapshot in. The history grows by a point a second while it sends,
+// and begins anew with each step of a search.
+func (b Bench) saw(s loadgen.Snapshot) Bench {
+	b.now = s
+	second := int(s.Elapsed.Seconds())
+	if s.Step != b.step || second < b.second {
+		b.rates, b.acks, b.second, b.step = nil, nil, -1, s.Step
+	}
+	if s.Phase == loadgen.Sending && second > b.second && second > 0 {
+		b.second = second
+		b.rates = appended(b.rates, s.Reached)
+		b.acks = appended(b.acks, s.AckP99)
+	}
+	return b
+}
+
+// appended is a history with one value more, in memory of its own: models are
+// values, and an older one may still be drawn.
+func appended(history []float64, v float64) []float64 {
+	history = history[max(0, len(history)-mostHistory+1):]
+	return append(slices.Clip(history), v)
+}
+
+// View draws it all.
+func (b Bench) View() tea.View {
+	v := tea.NewView(b.draw())
+	v.AltScreen = true
+	return v
+}

@@ -1,0 +1,194 @@
+package tui_test
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/exp/golden"
+
+	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/tui"
+)
+
+// sending is a snapshot of a run in its nth second.
+func sending(n int) loadgen.Snapshot {
+	s := loadgen.Snapshot{
+		Phase: loadgen.Sending, Elapsed: time.Duration(n)*time.Second + 300*time.Millisecond, Planned: 40 * time.Second,
+		Stage: n / 20, Stages: 2, Asked: 2000, Reached: 2000 - 100*math.Abs(math.Sin(float64(n))), Sent: int64(2000 * n), Accepted: int64(1990*n) - 31,
+		AckP50: 1.8, AckP99: 5 + 3*math.Abs(math.Cos(float64(n))), OverheadP99: 127.8, Listeners: 1000, Wanted: 1000, Events: int64(500 * n),
+	}
+	for i, c := range []int64{3, 120, 2400, 9800, 3100, 420, 60, 7, 0, 0, 1} {
+		s.Buckets[i+8] = c * int64(n)
+	}
+	return s
+}
+
+// troubled is a snapshot of a run that goes badly.
+func troubled(n int) loadgen.Snapshot {
+	s := sending(n)
+	s.Rejected, s.InDoubt, s.Waiting, s.Listeners = 21, 10, 1234, 962
+	s.Errors = map[string]int64{"503 not_written": 21, "timeout": 10, "connection refused": 3, "\x1b[31m\x1b]0;title\x07evil\u202e" + strings.Repeat(" long", 30): 1, "eof": 1, "429": 2}
+	return s
+}
+
+// fed is a view that was sent messages.
+func fed(t *testing.T, msgs ...tea.Msg) tui.Bench {
+	t.Helper()
+	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", nil)
+	for _, msg := range msgs {
+		m, _ = m.Update(msg)
+	}
+	return m.(tui.Bench)
+}
+
+// through are the messages of n seconds of a run.
+func through(n int, snapshot func(int) loadgen.Snapshot, more ...tea.Msg) []tea.Msg {
+	var msgs []tea.Msg
+	for i := range n + 1 {
+		msgs = append(msgs, snapshot(i))
+	}
+	return append(msgs, more...)
+}
+
+// Golden files are made anew with `go test ./tui -update`.
+func TestBenchView(t *testing.T) {
+	states := map[string][]tea.Msg{
+		"begin":   nil,
+		"run":     through(25, sending),
+		"trouble": through(25, troubled, tui.Stopping{}),
+	}
+	for _, size := range []tea.WindowSizeMsg{{Width: 80, Height: 24}, {Width: 120, Height: 40}, {Width: 40, Height: 12}, {Width: 72, Height: 20}} {
+		for name, msgs := range states {
+			t.Run(fmt.Sprintf("%s %dx%d", name, size.Width, size.Height), func(t *testing.T) {
+				view := ansi.Strip(fed(t, append(msgs, size)...).View().Content)
+				wholeScreen(t, view, size)
+				golden.RequireEqual(t, strings.ReplaceAll(view, " \n", " |\n"))
+			})
+		}
+	}
+}
+
+// wholeScreen checks that a view is exactly as large as the terminal, whichever
+// way it counts width.
+func wholeScreen(t *testing.T, view string, size tea.WindowSizeMsg) {
+	t.Helper()
+	lines := strings.Split(view, "\n")
+	if len(lines) != size.Height {
+		t.Errorf("%d lines for a height of %d", len(lines), size.Height)
+	}
+	for _, l := range lines {
+		if g, w := ansi.StringWidth(l), ansi.StringWidthWc(l); g != size.Width || w != size.Width {
+			t.Errorf("a line is %d (graphemes) and %d (code points) wide, want %d: %q", g, w, size.Width, l)
+		}
+	}
+}
+
+// No size makes the view larger than the terminal, or fail.
+func TestBenchViewAtAnySize(t *testing.T) {
+	for w := 0; w < 130; w += 7 {
+		for h := 1; h < 45; h += 4 {
+			size := tea.WindowSizeMsg{Width: w, Height: h}
+			wholeScreen(t, ansi.Strip(fed(t, through(3, troubled, size)...).View().Content), size)
+		}
+	}
+}
+
+// Hostile text cannot reach the terminal as commands, and the view uses the other
+// screen, so that what was there before comes back.
+func TestBenchViewIsTame(t *testing.T) {
+	v := fed(t, through(5, troubled)...).View()
+	for _, bad := range []string{"\x1b]", "\a", "\u202e"} {
+		if strings.Contains(v.Content, bad) {
+			t.Errorf("the view has %q", bad)
+		}
+	}
+	if !v.AltScreen {
+		t.Error("the view is drawn over what the terminal shows")
+	}
+}
+
+// The theme follows the terminal's background.
+func TestBenchTheme(t *testing.T) {
+	dark := fed(t, through(5, sending, tea.BackgroundColorMsg{Color: color.Black})...).View().Content
+	light := fed(t, through(5, sending, tea.BackgroundColorMsg{Color: color.White})...).View().Content
+	if dark == light {
+		t.Error("dark and light look the same")
+	}
+	if ansi.Strip(dark) != ansi.Strip(light) {
+		t.Error("dark and light say different things")
+	}
+}
+
+func TestBenchUpdate(t *testing.T) {
+	ctrlC := tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
+	search := sending(3)
+	search.Step, search.Rate = 2, 4000
+	for name, test := range map[string]struct {
+		msgs      []tea.Msg
+		stops     int // how often the run was asked to end
+		quits     bool
+		abandoned bool
+		shows     []string
+		hides     []string
+	}{
+		"nothing yet":            {shows: []string{"registering", "no answers yet", "0 of 0", "end the run and report"}},
+		"a snapshot":             {msgs: through(25, sending), shows: []string{"sending", "25s of 40s, stage 2 of 2", "of 2,000/s asked", "1,000 of 1,000", "49,719"}, hides: []string{"due", "stopping"}},
+		"trouble":                {msgs: through(2, troubled), shows: []string{"1,234 due", "962 of 1,000", "503 not_written"}},
+		"another key":            {msgs: []tea.Msg{tea.KeyPressMsg{Code: 'x', Text: "x"}}},
+		"ctrl+c":                 {msgs: append(through(2, sending), ctrlC), stops: 1, shows: []string{"stopping: sending", "leave without a report"}},
+		"q":                      {msgs: []tea.Msg{tea.KeyPressMsg{Code: 'q', Text: "q"}}, stops: 1, shows: []string{"stopping"}},
+		"ctrl+c twice":           {msgs: []tea.Msg{ctrlC, ctrlC}, stops: 1, quits: true, abandoned: true},
+		"stopped from elsewhere": {msgs: []tea.Msg{tui.Stopping{}}, shows: []string{"stopping"}},
+		"ctrl+c after a signal":  {msgs: []tea.Msg{tui.Stopping{}, ctrlC}, quits: true, abandoned: true},
+		"the end":                {msgs: []tea.Msg{tui.Ended{}}, quits: true},
+		"a step of a search":     {msgs: []tea.Msg{search}, shows: []string{"step 2 at 4,000/s"}},
+		"the closed loop":        {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1}}, shows: []string{"as fast as answers come"}},
+		"settling":               {msgs: through(3, func(n int) loadgen.Snapshot { s := sending(n); s.Phase = loadgen.Settling; return s }), shows: []string{"settling"}, hides: []string{"▁"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stops, quits := 0, false
+			var m tea.Model = tui.NewBench("http://x", func() { stops++ })
+			for _, msg := range test.msgs {
+				var cmd tea.Cmd
+				if m, cmd = m.Update(msg); cmd != nil {
+					_, quits = cmd().(tea.QuitMsg)
+				}
+			}
+			if b := m.(tui.Bench); stops != test.stops || quits != test.quits || b.Abandoned != test.abandoned {
+				t.Errorf("stopped %d times, quits %t, abandoned %t", stops, quits, b.Abandoned)
+			}
+			view := ansi.Strip(m.(tui.Bench).View().Content)
+			for _, want := range test.shows {
+				if !strings.Contains(view, want) {
+					t.Errorf("the view does not show %q:\n%s", want, view)
+				}
+			}
+			for _, bad := range test.hides {
+				if strings.Contains(view, bad) {
+					t.Errorf("the view shows %q:\n%s", bad, view)
+				}
+			}
+		})
+	}
+}
+
+// A model that was drawn is not changed by what comes later.
+func TestBenchIsAValue(t *testing.T) {
+	before := fed(t, through(5, sending)...)
+	was := before.View().Content
+	for n := 6; n < 600; n++ {
+		m, _ := before.Update(sending(n))
+		if n%100 == 0 {
+			m.Update(sending(n + 1))
+		}
+	}
+	if before.View().Content != was {
+		t.Error("the model has changed")
+	}
+}

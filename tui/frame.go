@@ -1,0 +1,65 @@
+package tui
+
+import (
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// Frame draws lines in a box with a title, as exactly height lines of exactly
+// width cells. What does not fit is left out; a box without room is empty.
+func Frame(title string, lines []string, width, height int, t Theme) []string {
+	if width < 4 || height < 2 {
+		return block(nil, width, height)
+	}
+	inner := width - 4
+	title = ansi.Truncate(title, max(0, width-6), "…")
+	dashes := width - 5 - ansi.StringWidth(title)
+	top := t.Border.Render("╭─ ") + t.Title.Render(title) + t.Border.Render(" "+strings.Repeat("─", max(0, dashes))+"╮")
+	if title == "" || dashes < 0 {
+		top = t.Border.Render("╭" + strings.Repeat("─", width-2) + "╮")
+	}
+	all := []string{top}
+	for _, l := range block(lines, inner, height-2) {
+		all = append(all, t.Border.Render("│ ")+l+t.Border.Render(" │"))
+	}
+	return append(all, t.Border.Render("╰"+strings.Repeat("─", width-2)+"╯"))
+}
+
+// Beside puts two blocks of lines next to each other.
+func Beside(left, right []string) []string {
+	var all []string
+	for i := range min(len(left), len(right)) {
+		all = append(all, left[i]+right[i])
+	}
+	return all
+}
+
+// block makes lines exactly height lines of exactly width cells.
+func block(lines []string, width, height int) []string {
+	all := make([]string, 0, max(0, height))
+	for i := range max(0, height) {
+		line := ""
+		if i < len(lines) {
+			line = lines[i]
+		}
+		all = append(all, fit(line, width))
+	}
+	return all
+}
+
+// fit makes a line exactly width cells.
+func fit(line string, width int) string {
+	line = ansi.Truncate(line, max(0, width), "…")
+	return line + strings.Repeat(" ", max(0, width-ansi.StringWidth(line)))
+}
+
+// ends puts one text at the left and one at the right of a line; where there is no
+// room for both, the left one is cut.
+func ends(left, right string, width int) string {
+	room := width - ansi.StringWidth(right) - 1
+	if room < 1 {
+		return fit(right, width)
+	}
+	return fit(left, room) + " " + right
+}

@@ -1,0 +1,57 @@
+package tui
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// thousands writes a count with commas.
+func thousands(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// rate writes a number a second.
+func rate(v float64) string {
+	if v > 0 && v < 10 && v != math.Trunc(v) {
+		return strconv.FormatFloat(v, 'f', 1, 64) + "/s"
+	}
+	return thousands(int64(math.Round(v))) + "/s"
+}
+
+// millis writes milliseconds in the unit that suits them.
+func millis(ms float64) string {
+	switch {
+	case ms <= 0:
+		return "-"
+	case ms < 0.9995:
+		return strconv.FormatFloat(ms*1000, 'f', 0, 64) + " µs"
+	case ms < 9.995:
+		return strconv.FormatFloat(ms, 'f', 2, 64) + " ms"
+	case ms < 99.95:
+		return strconv.FormatFloat(ms, 'f', 1, 64) + " ms"
+	case ms < 999.5:
+		return strconv.FormatFloat(ms, 'f', 0, 64) + " ms"
+	}
+	return strconv.FormatFloat(ms/1000, 'f', 2, 64) + " s"
+}
+
+// seconds writes a duration without fractions of a second.
+func seconds(d time.Duration) string { return d.Truncate(time.Second).String() }
+
+// clean is foreign text that cannot move the cursor.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+			return -1
+		}
+		return r
+	}, ansi.Strip(s))
+}
