@@ -59,6 +59,10 @@ func disturbances() []disturbance {
 		{"three more join, five on four partitions", 2 * time.Second, short, start(2, 3, 4), nothing},
 		{"four of five are stopped, one is left", 2 * time.Second, short, stop(1, 2, 3, 4), nothing},
 		{"a second one joins", 2 * time.Second, short, start(1), nothing},
+		{"a broker is killed and started again at once", 0, long, func(ctx context.Context, r *recovery) error {
+			names := r.pipeline.brokers.target.Names
+			return r.pipeline.brokers.victim.hit(ctx, Fault{Target: names[r.repetition%len(names)], Kind: Kill})
+		}, nothing},
 	}
 }
 
@@ -66,8 +70,9 @@ func disturbances() []disturbance {
 type recovery struct {
 	cfg      Config
 	pipeline *pipeline
-	copies   []*stage      // of aggregate
-	before   time.Duration // how long before a window's end everything begins
+	copies   []*stage // of aggregate
+
+	repetition int
 }
 
 // Measured is how late a window was at most after each disturbance.
@@ -175,8 +180,7 @@ func (r *recovery) disturb(ctx context.Context, ledger *Ledger, repetitions int)
 	}}
 	var tapping sync.WaitGroup
 	tapping.Go(func() { crowd.run(tap) })
-	for n := range repetitions {
-		r.before = 50*time.Millisecond + time.Duration(n%5)*250*time.Millisecond
+	for r.repetition = range repetitions {
 		for i, d := range disturbances() {
 			if tap.Err() != nil || err != nil {
 				break
@@ -209,11 +213,13 @@ func (r *recovery) one(ctx context.Context, d disturbance) (phase, error) {
 	return p, errors.Join(err, d.undo(ctx, r))
 }
 
-// align waits until shortly before the next window ends.
+// align waits until shortly before the next window ends, earlier in each
+// repetition.
 func (r *recovery) align(ctx context.Context) {
-	const window = 2 * time.Second
-	next := time.Now().Add(r.before).Truncate(window).Add(window)
-	rest(ctx, time.Until(next.Add(-r.before)))
+	const window, least, more = 2 * time.Second, 50 * time.Millisecond, 250 * time.Millisecond
+	before := least + time.Duration(r.repetition%5)*more
+	next := time.Now().Add(before).Truncate(window).Add(window)
+	rest(ctx, time.Until(next.Add(-before)))
 }
 
 // all does something to several copies at once.
