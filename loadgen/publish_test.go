@@ -220,30 +220,51 @@ func TestRunFollowsMarkers(t *testing.T) {
 	}
 }
 
-// A server of the Python system says less, which is not held against it.
+// A server of the Python system says less, which is not held against it: nor that
+// its streams begin, headers and all, with their first event.
 func TestRunAgainstThePythonSystem(t *testing.T) {
-	mux := http.NewServeMux()
-	srv := httptest.NewServer(mux)
-	defer srv.Close()
-	mux.HandleFunc("/register", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintf(w, `{"server_url":"%s/sub1","server_name":"sub1","user_id":"u","message":"m"}`, srv.URL)
-	})
-	mux.HandleFunc("/send_emoji", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"status": "Message queued"}`) })
-	mux.HandleFunc("/sub1", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/event-stream")
-		_, _ = io.WriteString(w, "data: \"🔥\"\n\ndata: \"🔥\"\n\n")
-		_ = http.NewResponseController(w).Flush()
-		<-r.Context().Done()
-	})
-	r, err := loadgen.Run(t.Context(), loadgen.Config{Server: srv.URL, Rate: 100, Duration: 500 * time.Millisecond, Connections: 2, Listeners: 2})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Accepted != 50 || r.Listeners.Events != 4 || r.Latency[loadgen.FirstEvent].Count != 2 {
-		t.Errorf("accepted %d, listeners %+v", r.Accepted, r.Listeners)
-	}
-	if r.Lost != nil || r.Latency[loadgen.Overhead] != nil || !strings.Contains(strings.Join(r.Notes, "\n"), "Python system") {
-		t.Errorf("lost %v, notes %v", r.Lost, r.Notes)
+	for name, late := range map[string]bool{"its streams begin at once": false, "its streams begin with an event": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mux := http.NewServeMux()
+			srv := httptest.NewServer(mux)
+			defer srv.Close()
+			tapped := make(chan struct{})
+			tap := sync.OnceFunc(func() { close(tapped) })
+			mux.HandleFunc("/register", func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = fmt.Fprintf(w, `{"server_url":"%s/sub1","server_name":"sub1","user_id":"u","message":"m"}`, srv.URL)
+			})
+			mux.HandleFunc("/send_emoji", func(w http.ResponseWriter, _ *http.Request) {
+				tap()
+				_, _ = io.WriteString(w, `{"status": "Message queued"}`)
+			})
+			mux.HandleFunc("/sub1", func(w http.ResponseWriter, r *http.Request) {
+				if late {
+					select {
+					case <-tapped:
+					case <-r.Context().Done():
+						return
+					}
+				}
+				w.Header().Set("Content-Type", "text/event-stream")
+				_, _ = io.WriteString(w, "data: \"🔥\"\n\ndata: \"🔥\"\n\n")
+				_ = http.NewResponseController(w).Flush()
+				<-r.Context().Done()
+			})
+			r, err := loadgen.Run(t.Context(), loadgen.Config{
+				Server: srv.URL, Rate: 100, Duration: time.Second, Connections: 2, Listeners: 2, Timeout: patience, Drain: patience,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Accepted != 100 || r.Listeners.Events != 4 || r.Latency[loadgen.FirstEvent].Count != 2 {
+				t.Errorf("accepted %d, listeners %+v", r.Accepted, r.Listeners)
+			}
+			notes := strings.Join(r.Notes, "\n")
+			if r.Lost != nil || r.Latency[loadgen.Overhead] != nil || !strings.Contains(notes, "Python system") || strings.Contains(notes, "no stream had begun") != late {
+				t.Errorf("lost %v, notes %v", r.Lost, r.Notes)
+			}
+		})
 	}
 }
 

@@ -123,8 +123,13 @@ func (r *run) gather(ctx context.Context) error {
 		r.audience.join(r.wanted, false)
 		r.audience.join(r.cfg.Stalled, true)
 		patience := max(r.cfg.Timeout, time.Duration(r.wanted)*2*time.Millisecond)
+		if r.target.swarms == nil {
+			patience = min(patience, reticence)
+		}
 		r.until(ctx, patience, func() bool { return int(r.audience.connected.Load()) >= r.wanted })
 		switch n := r.audience.connected.Load(); {
+		case n == 0 && ctx.Err() == nil && r.target.swarms == nil:
+			r.notes = append(r.notes, fmt.Sprintf("no stream had begun when sending did, %v after it was asked for: either the target begins one with its first event, or none can be had", patience))
 		case n == 0 && ctx.Err() == nil:
 			return fmt.Errorf("no listener could connect within %v: %s", patience, r.meter.worst())
 		case int(n) < r.wanted && ctx.Err() == nil:
@@ -139,6 +144,11 @@ func (r *run) gather(ctx context.Context) error {
 	}
 	return nil
 }
+
+// reticence is how long a stream that is not ours may take to begin before sending
+// does: some servers, Flask's among them, send not even a header before there is
+// an event.
+const reticence = 2 * time.Second
 
 // until waits until something is so, ctx ends or patience does, and says whether
 // it was.
