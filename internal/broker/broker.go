@@ -163,7 +163,7 @@ func (b *Broker) open() error {
 		b.addr = b.cfg.Advertise
 	}
 	opts = append(opts, kfake.ListenFn(func(string, string) (net.Listener, error) {
-		return advertised{ln, address(b.addr)}, nil
+		return advertised{joiners{ln}, address(b.addr)}, nil
 	}))
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
