@@ -30,7 +30,7 @@ type serveFlags struct {
 
 func (f *serveFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.DurationVar(&f.linger, "linger", 0, "how long a batch of reactions waits for more before it goes to Kafka")
+	fl.DurationVar(&f.linger, "linger", 2*time.Millisecond, "how long reactions wait at most for a batch in flight to return before they go beside it")
 	fl.IntVar(&f.maxBatch, "max-batch", 10_000, "most reactions in one batch")
 	fl.DurationVar(&f.produceTimeout, "produce-timeout", 5*time.Second, "how long a reaction may take to be acknowledged by Kafka before it is refused")
 	fl.IntVar(&f.maxChannels, "max-channels", 1000, "most channels active at once")
