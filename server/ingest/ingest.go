@@ -7,11 +7,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +29,8 @@ type Log interface {
 	// not keep the records.
 	Append(ctx context.Context, records []stream.Record) error
 }
+
+const jsonType = "application/json"
 
 // Limits of requests.
 const (
@@ -69,8 +71,9 @@ type Handler struct {
 	accepted prometheus.Counter
 	refused  *prometheus.CounterVec
 
-	mu   sync.Mutex
-	last time.Time // of the last acceptance
+	scratches sync.Pool // of *scratch
+
+	last atomic.Int64 // acceptance, in ms since 1970; 0: none
 }
 
 // New returns a handler.
@@ -83,9 +86,10 @@ func New(cfg Config) *Handler {
 	}
 	f := promauto.With(cfg.Metrics)
 	h := &Handler{
-		cfg:      cfg,
-		channels: channels{limit: cfg.MaxChannels},
-		accepted: f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),
+		cfg:       cfg,
+		channels:  channels{limit: cfg.MaxChannels},
+		scratches: sync.Pool{New: func() any { return &scratch{contentType: []string{jsonType}} }},
+		accepted:  f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "emostream_reactions_refused_total", Help: "Requests, or items of one, that were refused, by the code of the answer.",
 		}, []string{"code"}),
@@ -104,9 +108,10 @@ func New(cfg Config) *Handler {
 
 // LastAccepted is when a reaction was last accepted; zero if none was.
 func (h *Handler) LastAccepted() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.last
+	if ms := h.last.Load(); ms != 0 {
+		return time.UnixMilli(ms)
+	}
+	return time.Time{}
 }
 
 // Routes adds the calls to a mux.
@@ -132,7 +137,9 @@ func (h *Handler) reactions(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) single(w http.ResponseWriter, r *http.Request, limit int64) {
-	body, problem := read(w, r, limit)
+	s, _ := h.scratches.Get().(*scratch)
+	defer s.release(&h.scratches)
+	body, problem := s.read(w, r, limit)
 	if problem != nil {
 		h.refuse(w, r, problem)
 		return
@@ -147,14 +154,13 @@ func (h *Handler) single(w http.ResponseWriter, r *http.Request, limit int64) {
 		return
 	}
 	now := time.Now()
-	if err := h.append(r.Context(), records(nil, one, now.UnixMilli()), now); err != nil {
+	s.batch.add(one, now.UnixMilli())
+	if err := h.append(r.Context(), s.batch.records, now); err != nil {
 		h.refuse(w, r, logProblem(err))
 		return
 	}
-	httpserve.WriteJSON(w, http.StatusOK, struct {
-		Status     string `json:"status"`
-		AcceptedAt string `json:"accepted_at"`
-	}{"Message queued", stamp(now.UnixMilli())})
+	w.Header()["Content-Type"] = s.contentType
+	_, _ = w.Write(s.queued(now.UnixMilli())) // a client that left needs no answer
 }
 
 // parse reads one tap and applies what the operator has narrowed.
@@ -166,7 +172,7 @@ func (h *Handler) parse(b []byte) (reaction, *httpserve.Problem) {
 	if h.allowed != nil && !h.allowed[one.Emoji] {
 		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "emoji_not_allowed", "emoji_type: %s is not one of those that this server takes: send one such as%s", one.Emoji, h.palette)
 	}
-	if !h.channels.admit(one.Channel, time.Now()) {
+	if !h.channels.admit(one.Channel) {
 		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "too_many_channels",
 			"channel %q would be one more than the %d that may be active at once: use an active one, or wait a minute", one.Channel, h.cfg.MaxChannels)
 	}
@@ -179,10 +185,10 @@ func (h *Handler) append(ctx context.Context, records []stream.Record, at time.T
 		return err
 	}
 	h.accepted.Add(float64(len(records)))
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if at.After(h.last) { // the log may answer in another order
-		h.last = at
+	for ms, last := at.UnixMilli(), h.last.Load(); ms > last; last = h.last.Load() { // the log may answer in another order
+		if h.last.CompareAndSwap(last, ms) {
+			break
+		}
 	}
 	return nil
 }
@@ -207,28 +213,6 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Pr
 	p.ServeHTTP(w, r)
 }
 
-// read returns a JSON body of at most limit bytes.
-func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *httpserve.Problem) {
-	if t := mediaType(r); t != "application/json" {
-		hangUp(w)
-		return nil, httpserve.Problemf(http.StatusUnsupportedMediaType, "unsupported_media_type",
-			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type"))
-	}
-	tooLarge := httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send less at once, or one reaction a line as application/x-ndjson to /v1/reactions", limit)
-	if r.ContentLength > limit {
-		w.Header().Set("Connection", "close")
-		return nil, tooLarge
-	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if too := (*http.MaxBytesError)(nil); errors.As(err, &too) {
-		return nil, tooLarge
-	}
-	if err != nil {
-		return nil, httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
-	}
-	return b, nil
-}
-
 // onItsWay is how long a body that nobody wants may take to arrive. A connection
 // that is closed while it comes in would take the answer with it.
 const onItsWay = 500 * time.Millisecond
@@ -242,7 +226,11 @@ func hangUp(w http.ResponseWriter) {
 // mediaType is the request's content type without parameters; empty when it is
 // missing or malformed.
 func mediaType(r *http.Request) string {
-	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	declared := r.Header.Get("Content-Type")
+	if declared == jsonType {
+		return jsonType
+	}
+	t, _, err := mime.ParseMediaType(declared)
 	if err != nil {
 		return ""
 	}
