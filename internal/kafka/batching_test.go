@@ -53,48 +53,48 @@ func TestBatching(t *testing.T) {
 	const ms = time.Millisecond
 	many := func(n int) []stream.Record { return values(make([]string, n)...) }
 	large := values(strings.Repeat("x", 64<<10))
-	type append struct {
+	type handedIn struct {
 		at      time.Duration
 		records []stream.Record
 	}
 	for name, tt := range map[string]struct {
 		cfg     kafka.ProducerConfig
-		appends []append
+		appends []handedIn
 		want    []came
 	}{
 		"alone, at once, and round the partitions": {
 			kafka.ProducerConfig{Linger: time.Second},
-			[]append{{0, many(1)}, {200 * ms, many(1)}, {400 * ms, many(1)}, {600 * ms, many(1)}},
+			[]handedIn{{0, many(1)}, {200 * ms, many(1)}, {400 * ms, many(1)}, {600 * ms, many(1)}},
 			[]came{{0, 0, 1}, {200 * ms, 1, 1}, {400 * ms, 2, 1}, {600 * ms, 0, 1}},
 		},
 		"what arrives meanwhile goes together when the one in flight is back": {
 			kafka.ProducerConfig{Linger: time.Second},
-			[]append{{0, many(1)}, {10 * ms, many(2)}, {20 * ms, many(1)}, {99 * ms, many(1)}},
+			[]handedIn{{0, many(1)}, {10 * ms, many(2)}, {20 * ms, many(1)}, {99 * ms, many(1)}},
 			[]came{{0, 0, 1}, {100 * ms, 1, 4}},
 		},
 		"what has lingered goes beside it": {
 			kafka.ProducerConfig{Linger: 20 * ms},
-			[]append{{0, many(1)}, {10 * ms, many(1)}, {25 * ms, many(1)}, {35 * ms, many(1)}},
+			[]handedIn{{0, many(1)}, {10 * ms, many(1)}, {25 * ms, many(1)}, {35 * ms, many(1)}},
 			[]came{{0, 0, 1}, {30 * ms, 1, 2}, {55 * ms, 2, 1}},
 		},
 		"and when all partitions are busy, to the first that is back": {
 			kafka.ProducerConfig{Linger: 20 * ms},
-			[]append{{0, many(1)}, {10 * ms, many(1)}, {35 * ms, many(1)}, {60 * ms, many(1)}, {70 * ms, many(1)}},
+			[]handedIn{{0, many(1)}, {10 * ms, many(1)}, {35 * ms, many(1)}, {60 * ms, many(1)}, {70 * ms, many(1)}},
 			[]came{{0, 0, 1}, {30 * ms, 1, 1}, {55 * ms, 2, 1}, {100 * ms, 0, 2}},
 		},
 		"without linger all go as long as there are partitions": {
 			kafka.ProducerConfig{},
-			[]append{{0, many(1)}, {10 * ms, many(1)}, {20 * ms, many(1)}, {30 * ms, many(1)}},
+			[]handedIn{{0, many(1)}, {10 * ms, many(1)}, {20 * ms, many(1)}, {30 * ms, many(1)}},
 			[]came{{0, 0, 1}, {10 * ms, 1, 1}, {20 * ms, 2, 1}, {100 * ms, 0, 1}},
 		},
 		"what is large does not wait": {
 			kafka.ProducerConfig{Linger: time.Second},
-			[]append{{0, many(1)}, {10 * ms, many(1)}, {20 * ms, large}},
+			[]handedIn{{0, many(1)}, {10 * ms, many(1)}, {20 * ms, large}},
 			[]came{{0, 0, 1}, {20 * ms, 1, 2}},
 		},
 		"nor does a full batch, and the rest waits for both": {
 			kafka.ProducerConfig{Linger: time.Second, MaxBatch: 5},
-			[]append{{0, many(1)}, {10 * ms, many(3)}, {20 * ms, many(3)}},
+			[]handedIn{{0, many(1)}, {10 * ms, many(3)}, {20 * ms, many(3)}},
 			[]came{{0, 0, 1}, {20 * ms, 1, 3}, {120 * ms, 2, 3}},
 		},
 	} {
