@@ -63,10 +63,6 @@ func mutants() []mutant {
 			old: "if i < 0 {\n\t\treturn false\n\t}", new: "if i < 0 {\n\t\treturn true\n\t}",
 		},
 		{
-			rule: "what is refused while it waits is not sent later", file: producer, by: producing,
-			old: "refused := slices.Clone(p.waiting[:n])\n\tp.remove(0, n)", new: "refused := slices.Clone(p.waiting[:n])",
-		},
-		{
 			rule: "one batch is in flight for each partition", file: producer, by: producing,
 			old: "p.idle = slices.Delete(p.idle, 0, 1)", new: "p.idle = append(slices.Delete(p.idle, 0, 1), l)\n\t\tgo p.runLane(context.Background(), l, false)",
 		},
