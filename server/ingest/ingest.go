@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -44,6 +45,9 @@ const (
 	chunkBytes   = 512 << 10 // bytes of their values
 )
 
+// MaxBody is the most bytes of a body that is read whole.
+const MaxBody = maxArray
+
 // MaxRecords is the most records that are appended to the log at once.
 const MaxRecords = chunkRecords + maxCount - 1
 
@@ -55,6 +59,8 @@ type Config struct {
 	MaxChannels int
 	// Allowed narrows the emojis that are accepted; empty: all.
 	Allowed []emoji.Emoji
+	Bounds  Bounds // on what is in flight
+	Quotas  Quotas // for each client
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
@@ -66,6 +72,8 @@ type Handler struct {
 	allowed  map[string]bool // nil: all
 	palette  string          // the first of those allowed, for people
 	channels channels
+	gate     gate
+	quotas   quotas
 	accepted prometheus.Counter
 	refused  *prometheus.CounterVec
 
@@ -85,6 +93,8 @@ func New(cfg Config) *Handler {
 	h := &Handler{
 		cfg:      cfg,
 		channels: channels{limit: cfg.MaxChannels},
+		gate:     gate{Bounds: cfg.Bounds.withDefaults()},
+		quotas:   newQuotas(cfg.Quotas),
 		accepted: f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "emostream_reactions_refused_total", Help: "Requests, or items of one, that were refused, by the code of the answer.",
@@ -117,18 +127,16 @@ func (h *Handler) Routes(mux *http.ServeMux) {
 
 // sendEmoji takes one reaction, as the Python system did.
 func (h *Handler) sendEmoji(w http.ResponseWriter, r *http.Request) {
-	h.single(w, r, maxSingle)
+	h.bounded(w, r, maxSingle)
 }
 
 // reactions takes one reaction, an array of them, or a stream of lines.
 func (h *Handler) reactions(w http.ResponseWriter, r *http.Request) {
 	if mediaType(r) == "application/x-ndjson" {
-		httpserve.Streaming(http.HandlerFunc(func(w http.ResponseWriter, streaming *http.Request) {
-			h.lines(streaming.Context(), w, r)
-		})).ServeHTTP(w, r)
+		h.streamed(w, r)
 		return
 	}
-	h.single(w, r, maxArray)
+	h.bounded(w, r, maxArray)
 }
 
 func (h *Handler) single(w http.ResponseWriter, r *http.Request, limit int64) {
@@ -141,7 +149,7 @@ func (h *Handler) single(w http.ResponseWriter, r *http.Request, limit int64) {
 		h.array(w, r, body)
 		return
 	}
-	one, problem := h.parse(body)
+	one, problem := h.parse(body, h.quotas.from(r))
 	if problem != nil {
 		h.refuse(w, r, problem)
 		return
@@ -157,8 +165,8 @@ func (h *Handler) single(w http.ResponseWriter, r *http.Request, limit int64) {
 	}{"Message queued", stamp(now.UnixMilli())})
 }
 
-// parse reads one tap and applies what the operator has narrowed.
-func (h *Handler) parse(b []byte) (reaction, *httpserve.Problem) {
+// parse reads one tap, of an address, and applies what the operator has narrowed.
+func (h *Handler) parse(b []byte, from uint64) (reaction, *httpserve.Problem) {
 	one, problem := parse(b)
 	if problem != nil {
 		return one, problem
@@ -166,7 +174,11 @@ func (h *Handler) parse(b []byte) (reaction, *httpserve.Problem) {
 	if h.allowed != nil && !h.allowed[one.Emoji] {
 		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "emoji_not_allowed", "emoji_type: %s is not one of those that this server takes: send one such as%s", one.Emoji, h.palette)
 	}
-	if !h.channels.admit(one.Channel, time.Now()) {
+	now := time.Now()
+	if problem := h.quotas.take(one, from, now); problem != nil {
+		return one, problem
+	}
+	if !h.channels.admit(one.Channel, now) {
 		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "too_many_channels",
 			"channel %q would be one more than the %d that may be active at once: use an active one, or wait a minute", one.Channel, h.cfg.MaxChannels)
 	}
@@ -203,7 +215,9 @@ func logProblem(err error) *httpserve.Problem {
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Problem) {
 	h.refused.WithLabelValues(p.Code).Inc()
-	h.cfg.Logger.Debug("refused", "path", r.URL.Path, "from", r.RemoteAddr, "code", p.Code, "error", p.Message)
+	if h.cfg.Logger.Enabled(r.Context(), slog.LevelDebug) {
+		h.cfg.Logger.Debug("refused", "path", r.URL.Path, "from", r.RemoteAddr, "request_id", httpserve.RequestID(w, r), "code", p.Code, "error", p.Message)
+	}
 	p.ServeHTTP(w, r)
 }
 
@@ -223,10 +237,19 @@ func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *httpser
 	if too := (*http.MaxBytesError)(nil); errors.As(err, &too) {
 		return nil, tooLarge
 	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, tooSlow("the body did not arrive in time: send it at once")
+	}
 	if err != nil {
 		return nil, httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
 	}
 	return b, nil
+}
+
+// tooSlow is what a client is told that takes its time. Its connection is of no
+// more use.
+func tooSlow(message string) *httpserve.Problem {
+	return &httpserve.Problem{Status: http.StatusRequestTimeout, Code: "too_slow", Message: message}
 }
 
 // onItsWay is how long a body that nobody wants may take to arrive. A connection
