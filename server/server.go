@@ -42,9 +42,8 @@ type Main struct {
 	// MaxConnections is how many may be open at once; default 10,000. See
 	// httpserve.Connections for what happens to the others.
 	MaxConnections int
-	// ReadTimeout is how long a request's header may take to arrive, and as long
-	// the rest after that, on top of the time in which the log answers; default 10 s.
-	// A stream of lines has its own bound.
+	// ReadTimeout is how long a request, header and body, may take to arrive; default
+	// 15 s. A stream of lines has its own bound.
 	ReadTimeout time.Duration
 	// IdleTimeout is how long a connection is kept for another request; default 2 min.
 	IdleTimeout time.Duration
@@ -53,19 +52,21 @@ type Main struct {
 	Metrics     prometheus.Registerer
 }
 
-// maxHeaderBytes bounds a request's header.
-const maxHeaderBytes = 16 << 10
+const (
+	maxHeaderBytes = 16 << 10         // of a request
+	toAnswer       = 10 * time.Second // that a client may take to read the answer
+)
 
 // Serve serves on ln until ctx ends and requests in flight are answered.
 func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
 	conns := httpserve.LimitConnections(ln, cmp.Or(m.MaxConnections, 10_000))
 	m.measure(conns)
-	drain, read := cmp.Or(m.Drain, drain), cmp.Or(m.ReadTimeout, 10*time.Second)
+	drain, read := cmp.Or(m.Drain, drain), cmp.Or(m.ReadTimeout, 15*time.Second)
 	srv := newServer(m.handler(ctx), ln, m.Origins, m.Logger)
 	srv.MaxHeaderBytes = maxHeaderBytes
 	srv.ReadHeaderTimeout = read
-	srv.ReadTimeout = read + drain // goes on while the log is waited for: it must not end that
-	srv.WriteTimeout = srv.ReadTimeout + read
+	srv.ReadTimeout = read
+	srv.WriteTimeout = read + drain + toAnswer // counts from the end of the header
 	srv.IdleTimeout = m.IdleTimeout
 	serving, stop := after(ctx, m.DrainDelay)
 	defer stop()

@@ -61,6 +61,7 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 // running is a server in one bubble.
 type running struct {
 	client *http.Client
+	dial   func() net.Conn
 	stop   context.CancelFunc
 	ended  chan error // what Serve returned
 }
@@ -75,6 +76,14 @@ func serve(t *testing.T, s interface {
 	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 	transport := &http.Transport{DialContext: p.dial}
 	r := &running{client: &http.Client{Transport: transport}, stop: cancel, ended: make(chan error, 1)}
+	r.dial = func() net.Conn {
+		c, err := p.dial(context.Background(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)

@@ -32,7 +32,7 @@ func (f *protectionFlags) add(cmd *cobra.Command) {
 	fl.IntVar(&f.maxInFlight, "max-in-flight", 2048, "most requests that are taken in at once; the others get 503")
 	fl.Int64Var(&f.maxInFlightBytes, "max-in-flight-bytes", 64<<20, "most bytes that their bodies have together")
 	fl.IntVar(&f.maxStreams, "max-streams", 256, "most streams of reactions, one a line, that are open at once; the others get 503")
-	fl.DurationVar(&f.readTimeout, "read-timeout", 10*time.Second, "how long the header of a request may take to arrive; its body may take as long, and --produce-timeout on top")
+	fl.DurationVar(&f.readTimeout, "read-timeout", 15*time.Second, "how long a request may take to arrive, from its first byte to its last")
 	fl.DurationVar(&f.idleTimeout, "idle-timeout", 2*time.Minute, "how long a connection is kept for the next request, and a stream of reactions for the next line")
 	fl.DurationVar(&f.drainDelay, "drain-delay", 0, "how long to go on when told to stop, not ready any more, until load balancers know")
 	fl.StringVar(&f.limitUser, "limit-user", "", "most reactions of one user_id a second, as RATE or RATE:BURST; the others get 429")

@@ -65,12 +65,11 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, body []byte) {
 		out.Rejected++
 		out.Results[i] = item{Error: p.Message, Code: p.Code}
 	}}
-	unhurried(w)
 	for i, b := range raw {
 		c.add(r.Context(), i, b)
 	}
 	c.flush(r.Context())
-	hurried(w)
+	answering(w)
 	switch {
 	case out.Accepted > 0 || len(raw) == 0:
 		httpserve.WriteJSON(w, http.StatusOK, out)

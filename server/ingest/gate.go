@@ -121,7 +121,6 @@ func (h *Handler) streamed(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer h.gate.close()
-	unhurried(w)
 	httpserve.Streaming(http.HandlerFunc(func(w http.ResponseWriter, streaming *http.Request) {
 		h.lines(streaming.Context(), w, r)
 	})).ServeHTTP(w, r)
@@ -134,20 +133,14 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, p *httpserve.
 	h.refuse(w, r, p)
 }
 
-// unhurried lifts the server's bounds on the time of a request: what may take long
-// from here on is the log, or a stream.
-func unhurried(w http.ResponseWriter) {
-	answer := http.NewResponseController(w)
-	_ = answer.SetReadDeadline(time.Time{}) // neither is there in tests without a network
-	_ = answer.SetWriteDeadline(time.Time{})
-}
-
-// hurried bounds the time that a client may take to read the answer.
-func hurried(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(toAnswer))
-}
-
+// toAnswer is how long a client may take to read the answer to a bulk.
 const toAnswer = 10 * time.Second
+
+// answering begins that time anew: until now it may have been the log that took long,
+// or a stream that went on and on.
+func answering(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(toAnswer)) // not there in tests without a network
+}
 
 // patient reads the body of a stream, which may be long and slow but not silent
 // for long.

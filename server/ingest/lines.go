@@ -86,7 +86,7 @@ func (h *Handler) lines(draining context.Context, w http.ResponseWriter, r *http
 	case out.Accepted == 0 && out.Rejected > 0:
 		status = http.StatusUnprocessableEntity
 	}
-	hurried(w)
+	answering(w)
 	httpserve.WriteJSON(w, status, out)
 }
 
