@@ -298,7 +298,7 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 // notWritten says whether an error proves that sending again cannot count twice.
 func notWritten(err error) bool {
 	var r *client.Refusal
-	return errors.As(err, &r) && (r.Code == "not_written" || r.Status == 429)
+	return errors.As(err, &r) && (r.Code == "not_written" || r.Code == "overloaded" || r.Status == 429)
 }
 
 func taps(batch []client.Reaction) int {
