@@ -8,6 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
@@ -47,6 +50,20 @@ func (b Bounds) withDefaults() Bounds {
 type gate struct {
 	Bounds
 	requests, bytes, streams atomic.Int64
+}
+
+// measure shows what is in flight.
+func (g *gate) measure(f promauto.Factory) {
+	for name, of := range map[string]struct {
+		n    *atomic.Int64
+		help string
+	}{
+		"requests_in_flight":      {&g.requests, "Requests, streams apart, that are being taken in now."},
+		"request_bytes_in_flight": {&g.bytes, "Bytes that their bodies have, at most."},
+		"streams_open":            {&g.streams, "Streams of lines that are open now."},
+	} {
+		f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_" + name, Help: of.help}, func() float64 { return float64(of.n.Load()) })
+	}
 }
 
 // enter lets a request in whose body has at most so many bytes, or says why not.

@@ -103,6 +103,7 @@ func New(cfg Config) *Handler {
 			Name: "emostream_reactions_refused_total", Help: "Requests, or items of one, that were refused, by the code of the answer.",
 		}, []string{"code"}),
 	}
+	h.gate.measure(f)
 	if len(cfg.Allowed) > 0 {
 		h.allowed = map[string]bool{}
 		for _, e := range cfg.Allowed {
