@@ -27,6 +27,8 @@ require (
 	golang.org/x/term v0.47.0
 )
 
+require github.com/goccy/go-yaml v1.19.2
+
 require (
 	github.com/aymanbagabas/go-udiff v0.4.1 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
