@@ -32,10 +32,19 @@ type Position struct {
 
 func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
-// Errorf is an error at the position.
+// Errorf is an error at the position, an *Error.
 func (p Position) Errorf(format string, args ...any) error {
-	return fmt.Errorf("%v: %w", p, fmt.Errorf(format, args...))
+	return &Error{p, fmt.Errorf(format, args...)}
 }
+
+// Error is what is wrong at a place in a file.
+type Error struct {
+	At  Position
+	Err error
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%v: %v", e.At, e.Err) }
+func (e *Error) Unwrap() error { return e.Err }
 
 // Section is a part of a file.
 type Section struct {
@@ -173,5 +182,5 @@ func (r reader) scalar(n ast.Node) (string, error) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.TagNode:
 		return "", r.at(n.GetToken()).Errorf("anchors, aliases and tags are not supported: write the value out, in quotes if it begins with & * or !")
 	}
-	return "", r.at(n.GetToken()).Errorf("want one value here, or a list of them like [a, b]")
+	return "", r.at(n.GetToken()).Errorf("want one value here, or a list of them like [a, b]; what has a colon in it may need quotes")
 }
