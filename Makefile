@@ -79,6 +79,7 @@ bench-loadgen: $(VEGETA) ## The load generator beside wrk and vegeta (needs wrk,
 bench-ingest: ## Taking reactions in beside a bare HTTP server, STEP (default 10s) each (needs wrk, and Java 17)
 	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
 	$(TOOLS)/kafkatest -brokers 1 -- env EMOSTREAM_BENCH_INGEST=$(STEP) go test -count=1 -timeout 20m -v -run '^TestIngestBench$$' ./internal/e2e
+
 bench-overload: ## A main server at one to five times what it takes, STEP (default 10s) each (Linux)
 	EMOSTREAM_TEST_OVERLOAD=$(STEP) go test -count=1 -timeout 20m -v -run '^TestOverload$$' ./internal/e2e
 

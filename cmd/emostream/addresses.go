@@ -52,7 +52,8 @@ func (a addresses) describe(io streams) {
 	p("Send from a third:           emostream send 🔥 🎉%s", server)
 	p("or with curl:")
 	p("")
-	p(`  curl -X POST %s/send_emoji -H 'Content-Type: application/json' -d '{"user_id":"ann","emoji_type":"🔥"}'`, a.Ready)
+	p(`  curl -X POST %s/send_emoji \`, a.Ready)
+	p(`    -H 'Content-Type: application/json' -d '{"user_id":"ann","emoji_type":"🔥"}'`)
 	p("")
 }
 

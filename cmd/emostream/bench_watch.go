@@ -16,19 +16,13 @@ import (
 type progressFlag struct{ how string }
 
 func (p *progressFlag) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.how, "progress", "auto", "view (live, full screen), lines (one a second), none, or auto: view on a terminal, else lines")
+	cmd.Flags().Var(newChoice(&p.how, "auto", "view", "lines", "none", "auto"), "progress", "view (live, full screen), lines (one a second), none, or auto: view on a terminal, else lines")
 }
 
 // check says what is wrong with the flag.
 func (p *progressFlag) check(io streams) error {
-	switch p.how {
-	case "auto", "lines", "none":
-	case "view":
-		if !isTerminal(io.err) {
-			return usagef("--progress view needs a terminal on stderr: use lines or none")
-		}
-	default:
-		return usagef("--progress %.20q: use view, lines, none or auto", p.how)
+	if p.how == "view" && !isTerminal(io.err) {
+		return usagef("--progress view needs a terminal on stderr: use lines or none")
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fl.DurationVar(&f.produceTimeout, "produce-timeout", 5*time.Second, "how long a reaction may take to be acknowledged by Kafka before it is refused")
 	fl.IntVar(&f.maxChannels, "max-channels", 1000, "most channels active at once")
 	fl.StringSliceVar(&f.emojis, "emojis", nil, "take these emojis only, as in 🔥,:tada:; default all")
-	fl.StringVar(&f.assign, "assign", string(registry.LeastLoaded), "how clients are spread over subscriber servers: least-loaded or two-choices")
+	fl.Var(newChoice(&f.assign, string(registry.LeastLoaded), string(registry.LeastLoaded), string(registry.TwoChoices)), "assign", "how clients are spread over subscriber servers: least-loaded or two-choices")
 	f.protection.add(cmd)
 }
 

@@ -65,8 +65,8 @@ func newTopicsCreate(io streams) *cobra.Command {
 	var f topicsFlags
 	cmd := &cobra.Command{
 		Use:   "create",
-		Short: "Create the topics that are missing; those that exist are left as they are",
-		Example: `  emostream topics create --partitions 12 --replication 3
+		Short: "Create the topics that are missing; the others stay as they are",
+		Example: `  emostream topics create --partitions 12
   emostream topics create --topic-prefix demo. --retention 72h`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
