@@ -82,11 +82,16 @@ func (d Dashboard) panel(p panel, width, height int) []string {
 	return Frame(title, draw(width-4, height-2), width, height, t)
 }
 
+// leastState is the room that the state has, whatever else is cut for it.
+const leastState = 19
+
 // header is what this is, whether all is well, and for how long.
 func (d Dashboard) header() string {
 	t := d.theme
 	left := t.Title.Render("emostream up") + " " + t.Muted.Render(Clean(d.now.Version))
-	return ends(left, d.state()+t.Muted.Render("  up "+seconds(d.now.Uptime)), d.width)
+	up := t.Muted.Render("  up " + seconds(d.now.Uptime))
+	room := d.width - ansi.StringWidth(left) - 1 - ansi.StringWidth(up)
+	return ends(left, ansi.Truncate(d.state(), max(room, leastState), "…")+up, d.width)
 }
 
 // state is the state of all stages in a few words: of those that are not as they
@@ -98,6 +103,8 @@ func (d Dashboard) state() string {
 			return d.theme.Bad.Render(s.Name + " failed")
 		case d.stopping && s.State != Stopped:
 			return d.theme.Warn.Render("stopping " + s.Name)
+		case s.State == NotReady && !d.stopping:
+			return d.theme.Warn.Render(s.Name + " not ready: " + Clean(s.Detail))
 		case !d.stopping && s.State != Running:
 			return d.theme.Warn.Render(s.Name + " " + string(s.State))
 		}
@@ -263,10 +270,16 @@ func (d Dashboard) server(s Server, width int) string {
 	return line + Bar(share, width-ansi.StringWidth(line)-ansi.StringWidth(after)-1, style, t.Track) + " " + after
 }
 
+// facts are names and values; long values go on in the lines below.
 func (d Dashboard) facts(width, _ int) []string {
+	const name = 8
 	var lines []string
 	for _, f := range d.now.Facts {
-		lines = append(lines, fit(d.theme.Muted.Render(fit(f.Name, 8))+" "+Clean(f.Value), width))
+		label := f.Name
+		for part := range strings.SplitSeq(ansi.Wrap(Clean(f.Value), max(1, width-name-1), ""), "\n") {
+			lines = append(lines, d.theme.Muted.Render(fit(label, name))+" "+part)
+			label = ""
+		}
 	}
 	return lines
 }
@@ -302,8 +315,6 @@ func (d Dashboard) levelStyle(l slog.Level) lipgloss.Style {
 		return d.theme.Bad
 	case l >= slog.LevelWarn:
 		return d.theme.Warn
-	case l >= slog.LevelInfo:
-		return d.theme.Good
 	}
 	return d.theme.Muted
 }

@@ -197,7 +197,11 @@ func (d *dashboard) servers(now time.Time) []tui.Server {
 // facts are where everything is, and how large the log is.
 func (d *dashboard) facts() []tui.Fact {
 	at := d.p.addresses
-	facts := []tui.Fact{{Name: "main", Value: at.Ready}, {Name: "kafka", Value: strings.Join(at.Brokers, ",")}}
+	facts := []tui.Fact{
+		{Name: "main", Value: at.Ready},
+		{Name: "try", Value: "emostream send :fire:" + at.serverFlag()},
+		{Name: "kafka", Value: strings.Join(at.Brokers, ",")},
+	}
 	reactions := thousands(d.records) + " reactions"
 	switch {
 	case at.Data != "":
@@ -210,7 +214,7 @@ func (d *dashboard) facts() []tui.Fact {
 	if at.Metrics != "" {
 		facts = append(facts, tui.Fact{Name: "metrics", Value: at.Metrics})
 	}
-	return append(facts, tui.Fact{Name: "try", Value: "emostream send :fire:" + at.serverFlag()})
+	return facts
 }
 
 // follow reads the swarms of the first cluster from now on, until ctx ends.
