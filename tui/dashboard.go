@@ -18,7 +18,7 @@ type Dashboard struct {
 	help          help.Model
 	keys          dashboardKeys
 	now           Pipeline
-	focus         panel
+	focus         section
 	whole         bool // the panel in focus has all the room
 	hideLog       bool
 	helping       bool
@@ -28,11 +28,11 @@ type Dashboard struct {
 	abandoned     bool
 }
 
-// panel is a part of the dashboard.
-type panel int
+// section is a part of the dashboard.
+type section int
 
 const (
-	stagesPanel panel = iota
+	stagesPanel section = iota
 	windowsPanel
 	serversPanel
 	factsPanel
@@ -145,7 +145,7 @@ func (d Dashboard) stop() Dashboard {
 }
 
 // focused moves the focus by a panel.
-func (d Dashboard) focused(by panel) Dashboard {
+func (d Dashboard) focused(by section) Dashboard {
 	n := panels
 	if d.hideLog {
 		n = logPanel

@@ -12,21 +12,21 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// The least size of a full-screen view.
+// The least size of the dashboard.
 const (
-	leastWidth  = 40
-	leastHeight = 12
+	dashboardWidth  = 40
+	dashboardHeight = 12
 )
 
 // tooSmall says that a view needs more room, in whatever room there is.
 func tooSmall(width, height int, t Theme) string {
-	text := fmt.Sprintf("This needs %dx%d; the terminal has %dx%d.", leastWidth, leastHeight, width, height)
+	text := fmt.Sprintf("This needs %dx%d; the terminal has %dx%d.", dashboardWidth, dashboardHeight, width, height)
 	return strings.Join(block(strings.Split(ansi.Wordwrap(t.Warn.Render(text), max(1, width), ""), "\n"), width, height), "\n")
 }
 
 // draw is the whole screen, exactly as large as the terminal.
 func (d Dashboard) draw() string {
-	if d.width < leastWidth || d.height < leastHeight {
+	if d.width < dashboardWidth || d.height < dashboardHeight {
 		return tooSmall(d.width, d.height, d.theme)
 	}
 	lines := []string{d.header()}
@@ -60,7 +60,7 @@ func (d Dashboard) body(height int) []string {
 }
 
 // panel draws a panel in its frame.
-func (d Dashboard) panel(p panel, width, height int) []string {
+func (d Dashboard) panel(p section, width, height int) []string {
 	title, draw := "", func(int, int) []string { return nil }
 	switch p {
 	case stagesPanel:
@@ -122,7 +122,7 @@ func (d Dashboard) stages(width, height int) []string {
 	t := d.theme
 	const name, state, rates, lags = 9, 9, 9, 6
 	columns := func(n, s, r, l string) string {
-		return fit(n, name) + " " + fit(s, state) + right(r, rates) + " " + right(l, lags)
+		return fit(n, name) + " " + fit(s, state) + atRight(r, rates) + " " + atRight(l, lags)
 	}
 	lines := []string{t.Muted.Render(columns("stage", "state", "rate", "lag"))}
 	for _, s := range d.now.Stages {
@@ -224,7 +224,7 @@ func ranked(s wire.Swarm, width, lines int, look Look, t Theme) []string {
 		}
 		room := width - ansi.StringWidth(name) - counts - 2
 		share := float64(e.Count) / float64(max(1, s.Emojis[0].Count))
-		all = append(all, name+" "+Column(share, room, t.Main)+" "+right(short(e.Count), counts))
+		all = append(all, name+" "+Column(share, room, t.Main)+" "+atRight(short(e.Count), counts))
 	}
 	return all
 }
@@ -266,7 +266,7 @@ func (d Dashboard) server(s Server, width int) string {
 	if share >= 0.9 {
 		style = t.Warn
 	}
-	after := right(full, 13) + " " + right(rate(s.Rate), 8)
+	after := atRight(full, 13) + " " + atRight(rate(s.Rate), 8)
 	return line + Bar(share, width-ansi.StringWidth(line)-ansi.StringWidth(after)-1, style, t.Track) + " " + after
 }
 

@@ -54,8 +54,8 @@ func fit(line string, width int) string {
 	return line + strings.Repeat(" ", max(0, width-ansi.StringWidth(line)))
 }
 
-// right makes a text at least width cells, with spaces before it.
-func right(text string, width int) string {
+// atRight makes a text at least width cells, with spaces before it.
+func atRight(text string, width int) string {
 	return strings.Repeat(" ", max(0, width-ansi.StringWidth(text))) + text
 }
 
