@@ -85,7 +85,8 @@ Every stage is a command; ` + "`emostream up`" + ` runs all of them in one proce
 embedded broker. Every flag can be set in the environment too: --topic-prefix as
 EMOSTREAM_TOPIC_PREFIX.`,
 		Example: `  emostream up                       # everything, on this machine
-  emostream watch                    # what the crowd feels
+  emostream tui                      # join the crowd
+  emostream watch                    # what it feels, line by line
   emostream send 🔥 :tada: --count 5 # taps`,
 		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -107,7 +108,7 @@ EMOSTREAM_TOPIC_PREFIX.`,
 		}
 	}
 	add("run", newUp(io), newServe(io), newAggregate(io), newPublish(io), newSubscribe(io), newBroker(io), newTopics(io))
-	add("use", newSend(io), newWatch(io), newConsume(io), newBench(io))
+	add("use", newTUI(io), newSend(io), newWatch(io), newConsume(io), newBench(io))
 	root.AddCommand(newVersion(io))
 	usageErrors(root)
 	return root
