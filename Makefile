@@ -8,6 +8,7 @@ MILLIONS           ?= 12
 DURATION           ?= 45s
 BROKER             ?= embedded kafka
 REPETITIONS        ?= 3
+SECONDS            ?= 10
 
 TOOLS      := $(CURDIR)/.cache/bin
 GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
@@ -15,7 +16,7 @@ GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-loadgen cross release-check
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -74,6 +75,10 @@ fuzz: ## Every fuzz target for FUZZTIME (default 30s)
 bench-loadgen: $(VEGETA) ## The load generator beside wrk and vegeta (needs wrk, from the distribution)
 	go build -o $(TOOLS)/emostream ./cmd/emostream
 	EMOSTREAM_PEERS=$(TOOLS) go test -count=1 -timeout 10m -v -run '^TestPeers$$' ./loadgen
+
+bench-ingest: ## Taking reactions in beside a bare HTTP server, for SECONDS (default 10) each (needs wrk, and Java 17)
+	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
+	$(TOOLS)/kafkatest -brokers 1 -- env EMOSTREAM_BENCH_INGEST=$(SECONDS)s go test -count=1 -timeout 20m -v -run '^TestIngestBench$$' ./internal/e2e
 
 bench: ## Every Go benchmark
 	go test -run xxx -bench . -benchmem ./...

@@ -23,6 +23,7 @@ func TestFate(t *testing.T) {
 		"broken off":              {&net.OpError{Op: "read", Err: io.ErrUnexpectedEOF}, client.InDoubt},
 		"no answer":               {context.DeadlineExceeded, client.InDoubt},
 		"not written":             {&client.Refusal{Status: 503, Code: "not_written"}, client.NotWritten},
+		"too busy to read it":     {&client.Refusal{Status: 503, Code: "overloaded"}, client.NotWritten},
 		"in doubt":                {&client.Refusal{Status: 503, Code: "in_doubt"}, client.InDoubt},
 		"too many requests":       {&client.Refusal{Status: 429}, client.NotWritten},
 		"a value is not allowed":  {&client.Refusal{Status: 422, Code: "not_an_emoji"}, client.Refused},

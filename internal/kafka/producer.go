@@ -24,8 +24,9 @@ type ProducerConfig struct {
 	// MaxBatch is the most records of one batch; default 10,000. A batch is
 	// bounded by 900 KiB too.
 	MaxBatch int
-	// Linger is how long a batch waits for company while another one of the
-	// same partition is not in flight; default 0, not at all.
+	// Linger is how long reactions wait at most for a batch in flight to return,
+	// so that they travel with all that arrives until then; default 0, not at
+	// all. Where nothing is in flight nothing waits.
 	Linger time.Duration
 	// Timeout is the most that Append takes; default 5 s.
 	Timeout time.Duration
@@ -53,9 +54,11 @@ func (c ProducerConfig) withDefaults() ProducerConfig {
 }
 
 // Producer writes records into a topic once each. All that is handed in while a
-// batch is in flight travels together in a next one (group commit); there is one
-// batch in flight for each partition, and batches go round the partitions, so
-// that none falls silent while others flow.
+// batch is in flight travels together in the next one (group commit). That goes
+// when the one in flight returns, and beside it when what waits is large or has
+// lingered: a batch costs the same whether it carries one record or a hundred.
+// There is one batch in flight at most for each partition, and batches go round
+// the partitions, so that none falls silent while others flow.
 //
 // A batch is idempotent: a producer id, an epoch and a sequence. Without an
 // answer it is sent again byte for byte until it is resolved or given up. Once
@@ -63,7 +66,8 @@ func (c ProducerConfig) withDefaults() ProducerConfig {
 // acknowledged and not written. The embedded broker forgets sequences when it is
 // killed, so there nothing is sent again that might have been written.
 //
-// The queue of waiting records is bounded; when it is full Append refuses.
+// The queue of waiting records is bounded; when it is full Append refuses. Half of
+// the time of an Append may pass in it, so that a batch has the other half.
 type Producer struct {
 	cfg     ProducerConfig
 	client  *Client // finds out where to write to
@@ -71,11 +75,15 @@ type Producer struct {
 	outage  *outage
 	metrics producerMetrics
 
+	entries sync.Pool // of *entry
+
 	mu      sync.Mutex
-	waiting []*entry // in the order of their arrival
-	bytes   int      // of the records in waiting
-	idle    []*lane  // lanes without a batch in flight, longest idle first
-	lanes   []*lane  // nil until Run knows the partitions
+	waiting []*entry    // in the order of their arrival
+	records int         // in waiting
+	bytes   int         // of the records in waiting
+	wake    *time.Timer // when the oldest that waits has lingered, or waited too long
+	idle    []*lane     // lanes without a batch in flight, longest idle first
+	lanes   []*lane     // nil until Run knows the partitions
 	closed  bool
 	failed  error // why the last batch could not be written; nil when it was
 
@@ -91,11 +99,12 @@ type brokers interface {
 	producerID(ctx context.Context) (producerID, error)
 }
 
-// entry is the records of one Append.
+// entry is the records of one Append. Whoever takes it out of the queue sends its
+// outcome and leaves it to its Append.
 type entry struct {
 	records []stream.Record
 	bytes   int
-	until   time.Time  // when its time is up
+	at      time.Time  // of its arrival
 	done    chan error // receives the outcome, once; buffered
 }
 
@@ -103,7 +112,8 @@ type entry struct {
 // belongs to its goroutine.
 type lane struct {
 	partition int
-	work      chan []*entry // buffered for one batch
+	work      chan []*entry   // buffered for one batch
+	records   []stream.Record // of the batch in flight
 	pid       producerID
 	hasPID    bool
 	sequence  int32
@@ -115,6 +125,8 @@ type producerMetrics struct {
 	resent  prometheus.Counter
 }
 
+var errStopping = fmt.Errorf("%w: the server is shutting down", stream.ErrNotWritten)
+
 // NewProducer returns a producer; its Run must be running for Append to get
 // anywhere.
 func NewProducer(client *Client, cfg ProducerConfig) *Producer {
@@ -125,7 +137,8 @@ func NewProducer(client *Client, cfg ProducerConfig) *Producer {
 
 func newProducer(b brokers, o *outage, cfg ProducerConfig) *Producer {
 	f := promauto.With(cfg.Metrics)
-	return &Producer{cfg: cfg.withDefaults(), brokers: b, outage: o, metrics: producerMetrics{
+	newEntry := func() any { return &entry{done: make(chan error, 1)} }
+	return &Producer{cfg: cfg.withDefaults(), brokers: b, outage: o, entries: sync.Pool{New: newEntry}, metrics: producerMetrics{
 		latency: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "emostream_produce_seconds", Help: "Time from handing a batch of reactions to Kafka to its acknowledgement.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
@@ -149,7 +162,12 @@ func (p *Producer) Append(ctx context.Context, records []stream.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	e := &entry{records: records, until: time.Now().Add(p.cfg.Timeout), done: make(chan error, 1)}
+	e := p.entries.Get().(*entry)
+	defer func() {
+		e.records = nil
+		p.entries.Put(e)
+	}()
+	e.records, e.bytes, e.at = records, 0, time.Now()
 	for _, r := range records {
 		e.bytes += size(r)
 	}
@@ -159,23 +177,15 @@ func (p *Producer) Append(ctx context.Context, records []stream.Record) error {
 	if err := p.enqueue(e); err != nil {
 		return err
 	}
-	// At most half of the time is for waiting, so that a batch in flight has
-	// the other half at least.
-	t := time.NewTimer(p.cfg.Timeout / 2)
-	defer t.Stop()
 	select {
 	case err := <-e.done:
 		return err
 	case <-ctx.Done():
-	case <-t.C:
-	}
-	if p.withdraw(e) {
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", stream.ErrNotWritten, ctx.Err())
+		if p.withdraw(e) {
+			return fmt.Errorf("%w: %w", stream.ErrNotWritten, context.Cause(ctx))
 		}
-		return fmt.Errorf("%w: kafka did not take it within %v", stream.ErrNotWritten, p.cfg.Timeout/2)
+		return <-e.done // in flight, and bounded there
 	}
-	return <-e.done // in flight, and bounded there
 }
 
 func (p *Producer) enqueue(e *entry) error {
@@ -183,16 +193,17 @@ func (p *Producer) enqueue(e *entry) error {
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
-		return fmt.Errorf("%w: the server is shutting down", stream.ErrNotWritten)
+		return errStopping
 	case p.bytes+e.bytes > p.cfg.MaxPending:
 		return fmt.Errorf("%w: %d bytes of reactions are waiting for kafka already", stream.ErrNotWritten, p.bytes)
 	}
 	p.waiting = append(p.waiting, e)
+	p.records += len(e.records)
 	p.bytes += e.bytes
-	if len(p.idle) > 0 {
-		l := p.idle[0]
-		p.idle = p.idle[1:]
-		l.work <- p.take()
+	if p.due(e.at) {
+		p.dispatch(e.at)
+	} else if len(p.waiting) == 1 {
+		p.arm(e.at)
 	}
 	return nil
 }
@@ -205,9 +216,79 @@ func (p *Producer) withdraw(e *entry) bool {
 	if i < 0 {
 		return false
 	}
-	p.waiting = slices.Delete(p.waiting, i, i+1)
-	p.bytes -= e.bytes
+	p.remove(i, i+1)
 	return true
+}
+
+// remove takes entries i to j out of the queue; p.mu is held.
+func (p *Producer) remove(i, j int) {
+	for _, e := range p.waiting[i:j] {
+		p.records -= len(e.records)
+		p.bytes -= e.bytes
+	}
+	p.waiting = slices.Delete(p.waiting, i, j)
+}
+
+// refuse tells the n oldest that wait why no batch takes them; p.mu is held.
+func (p *Producer) refuse(n int, why error) {
+	refused := slices.Clone(p.waiting[:n])
+	p.remove(0, n)
+	for _, e := range refused {
+		e.done <- why
+	}
+}
+
+// worthwhile is how many bytes of waiting records go at once, beside what is in
+// flight.
+const worthwhile = 64 << 10
+
+// due says whether a batch is to go now; p.mu is held.
+func (p *Producer) due(now time.Time) bool {
+	if len(p.waiting) == 0 || len(p.idle) == 0 {
+		return false
+	}
+	return len(p.idle) == len(p.lanes) ||
+		p.bytes >= worthwhile || p.records >= p.cfg.MaxBatch ||
+		now.Sub(p.waiting[0].at) >= p.cfg.Linger
+}
+
+// dispatch hands batches to lanes while they are due; p.mu is held.
+func (p *Producer) dispatch(now time.Time) {
+	for p.due(now) {
+		l := p.idle[0]
+		p.idle = slices.Delete(p.idle, 0, 1)
+		l.work <- p.take()
+	}
+	p.arm(now)
+}
+
+// arm sets the timer to when the oldest that waits has lingered or, when there is
+// no lane to take it, has waited for too long; p.mu is held.
+func (p *Producer) arm(now time.Time) {
+	if len(p.waiting) == 0 {
+		return
+	}
+	age, at := now.Sub(p.waiting[0].at), p.cfg.Timeout/2
+	if len(p.idle) > 0 {
+		at = min(at, p.cfg.Linger)
+	}
+	if p.wake == nil {
+		p.wake = time.AfterFunc(at-age, p.tick)
+		return
+	}
+	p.wake.Reset(at - age)
+}
+
+// tick refuses what has waited for too long, and lets go what has lingered.
+func (p *Producer) tick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now, n := time.Now(), 0
+	for n < len(p.waiting) && now.Sub(p.waiting[n].at) >= p.cfg.Timeout/2 {
+		n++
+	}
+	p.refuse(n, fmt.Errorf("%w: no batch could take it within %v", stream.ErrNotWritten, p.cfg.Timeout/2))
+	p.dispatch(now)
 }
 
 // take removes as much as fits a batch from the waiting; p.mu is held. There
@@ -222,20 +303,8 @@ func (p *Producer) take() []*entry {
 		n, records, bytes = n+1, records+len(e.records), bytes+e.bytes
 	}
 	batch := slices.Clone(p.waiting[:n])
-	p.waiting = slices.Delete(p.waiting, 0, n)
-	p.bytes -= bytes
+	p.remove(0, n)
 	return batch
-}
-
-// next returns the lane's next batch, or nil after making the lane idle.
-func (p *Producer) next(l *lane) []*entry {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if len(p.waiting) == 0 {
-		p.idle = append(p.idle, l)
-		return nil
-	}
-	return p.take()
 }
 
 // Run waits for the topic and sends batches until ctx ends. Then it finishes
@@ -262,13 +331,10 @@ func (p *Producer) runLanes(ctx context.Context, n int, embedded bool) {
 	for i := range n {
 		l := &lane{partition: i, work: make(chan []*entry, 1)}
 		p.lanes = append(p.lanes, l)
-		if len(p.waiting) > 0 {
-			l.work <- p.take()
-		} else {
-			p.idle = append(p.idle, l)
-		}
 		lanes.Go(func() { p.runLane(context.WithoutCancel(ctx), l, embedded) })
 	}
+	p.idle = slices.Clone(p.lanes)
+	p.dispatch(time.Now())
 	p.mu.Unlock()
 	<-ctx.Done()
 	p.close()
@@ -281,10 +347,11 @@ func (p *Producer) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	for _, e := range p.waiting {
-		e.done <- fmt.Errorf("%w: the server is shutting down", stream.ErrNotWritten)
+	p.refuse(len(p.waiting), errStopping)
+	p.idle = nil
+	if p.wake != nil {
+		p.wake.Stop()
 	}
-	p.waiting, p.bytes, p.idle = nil, 0, nil
 	for _, l := range p.lanes {
 		close(l.work) // under the lock, as whoever sends to it
 	}
@@ -293,26 +360,22 @@ func (p *Producer) close() {
 // runLane writes batches until close.
 func (p *Producer) runLane(ctx context.Context, l *lane, embedded bool) {
 	for batch := range l.work {
-		for batch != nil {
-			p.commit(ctx, l, batch, embedded)
-			batch = p.next(l)
-		}
+		p.commit(ctx, l, batch, embedded)
 	}
 }
 
 // commit writes a batch and tells its entries the outcome.
 func (p *Producer) commit(ctx context.Context, l *lane, batch []*entry, embedded bool) {
-	if p.cfg.Linger > 0 {
-		batch = p.linger(batch)
-	}
-	var records []stream.Record
+	l.records = l.records[:0]
 	for _, e := range batch {
-		records = append(records, e.records...)
+		l.records = append(l.records, e.records...)
 	}
-	ctx, cancel := context.WithDeadline(ctx, batch[0].until) // of the oldest
+	records := l.records
+	ctx, cancel := context.WithDeadline(ctx, batch[0].at.Add(p.cfg.Timeout)) // of the oldest
 	defer cancel()
 	start := time.Now()
 	err := p.send(ctx, l, records, embedded)
+	now := time.Now()
 	if err != nil {
 		l.hasPID = false
 		p.cfg.Logger.Warn("reactions were not acknowledged", "partition", l.partition, "records", len(records), "error", err)
@@ -321,40 +384,20 @@ func (p *Producer) commit(ctx context.Context, l *lane, batch []*entry, embedded
 		if l.sequence < 0 {
 			l.hasPID = false
 		}
-		p.metrics.latency.Observe(time.Since(start).Seconds())
+		p.metrics.latency.Observe(now.Sub(start).Seconds())
 		p.metrics.batch.Observe(float64(len(records)))
 	}
+	clear(records) // they are their Append's again
 	p.mu.Lock()
-	p.failed, p.failedAt = err, time.Now()
+	p.failed, p.failedAt = err, now
+	if !p.closed {
+		p.idle = append(p.idle, l)
+		p.dispatch(now)
+	}
 	p.mu.Unlock()
 	for _, e := range batch {
 		e.done <- err
 	}
-}
-
-// linger waits a little and adds what has arrived meanwhile.
-func (p *Producer) linger(batch []*entry) []*entry {
-	t := time.NewTimer(p.cfg.Linger)
-	defer t.Stop()
-	<-t.C
-	records, bytes := 0, 0
-	for _, e := range batch {
-		records, bytes = records+len(e.records), bytes+e.bytes
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := 0
-	for _, e := range p.waiting {
-		records, bytes = records+len(e.records), bytes+e.bytes
-		if records > p.cfg.MaxBatch || bytes > maxBatchBytes {
-			break
-		}
-		batch = append(batch, e)
-		p.bytes -= e.bytes
-		n++
-	}
-	p.waiting = slices.Delete(p.waiting, 0, n)
-	return batch
 }
 
 // send writes records to the lane's partition once, or says whether they may be

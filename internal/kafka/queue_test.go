@@ -103,31 +103,3 @@ func TestAppendThatIsCancelled(t *testing.T) {
 		t.Errorf("the log holds %v", got)
 	}
 }
-
-func TestLinger(t *testing.T) {
-	f := newFront(t, embedded(t, broker.Config{}))
-	topic, c := f.topic(t, 1, nil), f.open(t)
-	const linger = 500 * time.Millisecond
-	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Linger: linger, MaxBatch: 3})
-	if err := p.Append(t.Context(), values("warm")); err != nil { // connections and producer id are there from now on
-		t.Fatal(err)
-	}
-	g := f.gate()
-	g.open()
-	began := time.Now()
-	var done []<-chan error
-	for i := range 4 {
-		done = append(done, appending(t.Context(), p, values(fmt.Sprint(i))))
-	}
-	for _, d := range done {
-		if err := receive(t, d); err != nil {
-			t.Errorf("Append: %v", err)
-		}
-	}
-	if took := time.Since(began); took < linger {
-		t.Errorf("it took %v, less than the %v that a batch lingers", took, linger)
-	}
-	if a, b := receive(t, g.arrived), receive(t, g.arrived); a != 3 || b != 1 {
-		t.Errorf("batches of %d and %d, want 3, which is the most, and 1", a, b)
-	}
-}

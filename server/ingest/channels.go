@@ -19,10 +19,11 @@ type channels struct {
 // activeFor is how long a channel counts as active after a reaction.
 const activeFor = time.Minute
 
-func (c *channels) admit(name string, now time.Time) bool {
+func (c *channels) admit(name string) bool {
 	if name == wire.MainChannel {
 		return true
 	}
+	now := time.Now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.seen == nil {

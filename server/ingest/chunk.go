@@ -6,8 +6,6 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/httpserve"
-	"github.com/emostream/emostream/internal/stream"
-	"github.com/emostream/emostream/internal/wire"
 )
 
 // chunk collects reactions until there are enough to append at once, and tells
@@ -17,12 +15,12 @@ import (
 // to fail one by one: nothing more of it is offered to the log.
 type chunk struct {
 	handler *Handler
+	from    uint64 // the key of the client's address, for quotas
 	done    func(number int, at int64, p *httpserve.Problem)
 	lost    *httpserve.Problem // why the log did not take what it was offered last
 
 	numbers []int
-	records []stream.Record
-	bytes   int
+	batch   batch
 	at      time.Time
 }
 
@@ -32,7 +30,7 @@ func (c *chunk) refuse(number int, p *httpserve.Problem) {
 }
 
 func (c *chunk) add(ctx context.Context, number int, b []byte) {
-	one, problem := c.handler.parse(b)
+	one, problem := c.handler.parse(b, c.from)
 	if problem == nil && c.lost != nil {
 		problem = &httpserve.Problem{
 			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,
@@ -43,25 +41,21 @@ func (c *chunk) add(ctx context.Context, number int, b []byte) {
 		c.refuse(number, problem)
 		return
 	}
-	if len(c.records) == 0 {
+	if len(c.batch.records) == 0 {
 		c.at = time.Now()
 	}
-	before := len(c.records)
-	c.records = records(c.records, one, c.at.UnixMilli())
-	for _, r := range c.records[before:] {
-		c.bytes += len(r.Value)
-	}
+	c.batch.add(one, c.at.UnixMilli())
 	c.numbers = append(c.numbers, number)
-	if len(c.records) >= chunkRecords || c.bytes >= chunkBytes {
+	if len(c.batch.records) >= chunkRecords || c.batch.bytes >= chunkBytes {
 		c.flush(ctx)
 	}
 }
 
 func (c *chunk) flush(ctx context.Context) {
-	if len(c.records) == 0 {
+	if len(c.batch.records) == 0 {
 		return
 	}
-	if err := c.handler.append(ctx, c.records, c.at); err != nil {
+	if err := c.handler.append(ctx, c.batch.records, c.at); err != nil {
 		c.lost = logProblem(err)
 	}
 	for _, number := range c.numbers {
@@ -71,20 +65,6 @@ func (c *chunk) flush(ctx context.Context) {
 			c.done(number, c.at.UnixMilli(), nil)
 		}
 	}
-	c.numbers, c.bytes = c.numbers[:0], 0
-	c.records = c.records[:0]
+	c.numbers = c.numbers[:0]
+	c.batch.reset()
 }
-
-// records appends the log records of a tap accepted at a time in ms.
-func records(dst []stream.Record, r reaction, at int64) []stream.Record {
-	if r.Timestamp == "" {
-		r.Timestamp = stamp(at)
-	}
-	value := wire.AppendReaction(make([]byte, 0, 96+len(r.UserID)), r.Reaction)
-	for range r.count {
-		dst = append(dst, stream.Record{Time: at, Value: value})
-	}
-	return dst
-}
-
-func stamp(ms int64) string { return string(wire.AppendTime(nil, ms)) }

@@ -7,11 +7,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"mime"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +30,8 @@ type Log interface {
 	Append(ctx context.Context, records []stream.Record) error
 }
 
+const jsonType = "application/json"
+
 // Limits of requests.
 const (
 	maxSingle  = 16 << 10 // bytes of one reaction
@@ -44,6 +46,9 @@ const (
 	chunkBytes   = 512 << 10 // bytes of their values
 )
 
+// MaxBody is the most bytes of a body that is read whole.
+const MaxBody = maxArray
+
 // MaxRecords is the most records that are appended to the log at once.
 const MaxRecords = chunkRecords + maxCount - 1
 
@@ -55,6 +60,8 @@ type Config struct {
 	MaxChannels int
 	// Allowed narrows the emojis that are accepted; empty: all.
 	Allowed []emoji.Emoji
+	Bounds  Bounds // on what is in flight
+	Quotas  Quotas // for each client
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
@@ -66,11 +73,14 @@ type Handler struct {
 	allowed  map[string]bool // nil: all
 	palette  string          // the first of those allowed, for people
 	channels channels
+	gate     gate
+	quotas   quotas
 	accepted prometheus.Counter
 	refused  *prometheus.CounterVec
 
-	mu   sync.Mutex
-	last time.Time // of the last acceptance
+	scratches sync.Pool // of *scratch
+
+	last atomic.Int64 // acceptance, in ms since 1970; 0: none
 }
 
 // New returns a handler.
@@ -83,9 +93,12 @@ func New(cfg Config) *Handler {
 	}
 	f := promauto.With(cfg.Metrics)
 	h := &Handler{
-		cfg:      cfg,
-		channels: channels{limit: cfg.MaxChannels},
-		accepted: f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),
+		cfg:       cfg,
+		channels:  channels{limit: cfg.MaxChannels},
+		gate:      gate{Bounds: cfg.Bounds.withDefaults()},
+		quotas:    newQuotas(cfg.Quotas),
+		scratches: sync.Pool{New: func() any { return &scratch{contentType: []string{jsonType}} }},
+		accepted:  f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "emostream_reactions_refused_total", Help: "Requests, or items of one, that were refused, by the code of the answer.",
 		}, []string{"code"}),
@@ -104,9 +117,10 @@ func New(cfg Config) *Handler {
 
 // LastAccepted is when a reaction was last accepted; zero if none was.
 func (h *Handler) LastAccepted() time.Time {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.last
+	if ms := h.last.Load(); ms != 0 {
+		return time.UnixMilli(ms)
+	}
+	return time.Time{}
 }
 
 // Routes adds the calls to a mux.
@@ -117,22 +131,22 @@ func (h *Handler) Routes(mux *http.ServeMux) {
 
 // sendEmoji takes one reaction, as the Python system did.
 func (h *Handler) sendEmoji(w http.ResponseWriter, r *http.Request) {
-	h.single(w, r, maxSingle)
+	h.bounded(w, r, maxSingle)
 }
 
 // reactions takes one reaction, an array of them, or a stream of lines.
 func (h *Handler) reactions(w http.ResponseWriter, r *http.Request) {
 	if mediaType(r) == "application/x-ndjson" {
-		httpserve.Streaming(http.HandlerFunc(func(w http.ResponseWriter, streaming *http.Request) {
-			h.lines(streaming.Context(), w, r)
-		})).ServeHTTP(w, r)
+		h.streamed(w, r)
 		return
 	}
-	h.single(w, r, maxArray)
+	h.bounded(w, r, maxArray)
 }
 
 func (h *Handler) single(w http.ResponseWriter, r *http.Request, limit int64) {
-	body, problem := read(w, r, limit)
+	s, _ := h.scratches.Get().(*scratch)
+	defer s.release(&h.scratches)
+	body, problem := s.read(w, r, limit)
 	if problem != nil {
 		h.refuse(w, r, problem)
 		return
@@ -141,24 +155,23 @@ func (h *Handler) single(w http.ResponseWriter, r *http.Request, limit int64) {
 		h.array(w, r, body)
 		return
 	}
-	one, problem := h.parse(body)
+	one, problem := h.parse(body, h.quotas.from(r))
 	if problem != nil {
 		h.refuse(w, r, problem)
 		return
 	}
 	now := time.Now()
-	if err := h.append(r.Context(), records(nil, one, now.UnixMilli()), now); err != nil {
+	s.batch.add(one, now.UnixMilli())
+	if err := h.append(r.Context(), s.batch.records, now); err != nil {
 		h.refuse(w, r, logProblem(err))
 		return
 	}
-	httpserve.WriteJSON(w, http.StatusOK, struct {
-		Status     string `json:"status"`
-		AcceptedAt string `json:"accepted_at"`
-	}{"Message queued", stamp(now.UnixMilli())})
+	w.Header()["Content-Type"] = s.contentType
+	_, _ = w.Write(s.queued(now.UnixMilli())) // a client that left needs no answer
 }
 
-// parse reads one tap and applies what the operator has narrowed.
-func (h *Handler) parse(b []byte) (reaction, *httpserve.Problem) {
+// parse reads one tap, of an address, and applies what the operator has narrowed.
+func (h *Handler) parse(b []byte, from uint64) (reaction, *httpserve.Problem) {
 	one, problem := parse(b)
 	if problem != nil {
 		return one, problem
@@ -166,7 +179,10 @@ func (h *Handler) parse(b []byte) (reaction, *httpserve.Problem) {
 	if h.allowed != nil && !h.allowed[one.Emoji] {
 		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "emoji_not_allowed", "emoji_type: %s is not one of those that this server takes: send one such as%s", one.Emoji, h.palette)
 	}
-	if !h.channels.admit(one.Channel, time.Now()) {
+	if problem := h.quotas.take(one, from); problem != nil {
+		return one, problem
+	}
+	if !h.channels.admit(one.Channel) {
 		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "too_many_channels",
 			"channel %q would be one more than the %d that may be active at once: use an active one, or wait a minute", one.Channel, h.cfg.MaxChannels)
 	}
@@ -179,10 +195,10 @@ func (h *Handler) append(ctx context.Context, records []stream.Record, at time.T
 		return err
 	}
 	h.accepted.Add(float64(len(records)))
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if at.After(h.last) { // the log may answer in another order
-		h.last = at
+	for ms, last := at.UnixMilli(), h.last.Load(); ms > last; last = h.last.Load() { // the log may answer in another order
+		if h.last.CompareAndSwap(last, ms) {
+			break
+		}
 	}
 	return nil
 }
@@ -203,30 +219,16 @@ func logProblem(err error) *httpserve.Problem {
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Problem) {
 	h.refused.WithLabelValues(p.Code).Inc()
-	h.cfg.Logger.Debug("refused", "path", r.URL.Path, "from", r.RemoteAddr, "code", p.Code, "error", p.Message)
+	if h.cfg.Logger.Enabled(r.Context(), slog.LevelDebug) {
+		h.cfg.Logger.Debug("refused", "path", r.URL.Path, "from", r.RemoteAddr, "request_id", httpserve.RequestID(w, r), "code", p.Code, "error", p.Message)
+	}
 	p.ServeHTTP(w, r)
 }
 
-// read returns a JSON body of at most limit bytes.
-func read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *httpserve.Problem) {
-	if t := mediaType(r); t != "application/json" {
-		hangUp(w)
-		return nil, httpserve.Problemf(http.StatusUnsupportedMediaType, "unsupported_media_type",
-			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type"))
-	}
-	tooLarge := httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send less at once, or one reaction a line as application/x-ndjson to /v1/reactions", limit)
-	if r.ContentLength > limit {
-		w.Header().Set("Connection", "close")
-		return nil, tooLarge
-	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if too := (*http.MaxBytesError)(nil); errors.As(err, &too) {
-		return nil, tooLarge
-	}
-	if err != nil {
-		return nil, httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
-	}
-	return b, nil
+// tooSlow is what a client is told that takes its time. Its connection is of no
+// more use.
+func tooSlow(message string) *httpserve.Problem {
+	return &httpserve.Problem{Status: http.StatusRequestTimeout, Code: "too_slow", Message: message}
 }
 
 // onItsWay is how long a body that nobody wants may take to arrive. A connection
@@ -242,7 +244,11 @@ func hangUp(w http.ResponseWriter) {
 // mediaType is the request's content type without parameters; empty when it is
 // missing or malformed.
 func mediaType(r *http.Request) string {
-	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	declared := r.Header.Get("Content-Type")
+	if declared == jsonType {
+		return jsonType
+	}
+	t, _, err := mime.ParseMediaType(declared)
 	if err != nil {
 		return ""
 	}

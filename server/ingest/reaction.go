@@ -38,6 +38,15 @@ func parse(b []byte) (reaction, *httpserve.Problem) {
 	if !utf8.Valid(b) {
 		return reaction{}, invalidUTF8()
 	}
+	if out, typed, ok := readPlain(string(b)); ok {
+		return out, out.check(typed)
+	}
+	return parseAny(b)
+}
+
+// parseAny reads one tap in whatever JSON it is written, and says what is wrong
+// with what is none.
+func parseAny(b []byte) (reaction, *httpserve.Problem) {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return reaction{}, httpserve.Problemf(http.StatusBadRequest, "empty_body", `the body is empty: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`)
 	}
