@@ -63,6 +63,11 @@ func fit(line string, width int) string {
 	return line + strings.Repeat(" ", max(0, width-has))
 }
 
+// atRight makes a text at least width cells, with spaces before it.
+func atRight(text string, width int) string {
+	return strings.Repeat(" ", max(0, width-ansi.StringWidth(text))) + text
+}
+
 // ends puts one text at the left and one at the right of a line; where there is no
 // room for both, the left one is cut.
 func ends(left, right string, width int) string {

@@ -43,10 +43,7 @@ func (a addresses) describe(io streams) {
 	if a.Metrics != "" {
 		p("  metrics       %s", a.Metrics)
 	}
-	server := ""
-	if a.Ready != defaultServer {
-		server = " --server " + a.Ready
-	}
+	server := a.serverFlag()
 	p("")
 	p("Watch in another terminal:   emostream watch%s", server)
 	p("Send from a third:           emostream send 🔥 🎉%s", server)
@@ -54,6 +51,14 @@ func (a addresses) describe(io streams) {
 	p("")
 	p(`  curl -X POST %s/send_emoji -H 'Content-Type: application/json' -d '{"user_id":"ann","emoji_type":"🔥"}'`, a.Ready)
 	p("")
+}
+
+// serverFlag is what clients must be told to find the main server.
+func (a addresses) serverFlag() string {
+	if a.Ready == defaultServer {
+		return ""
+	}
+	return " --server " + a.Ready
 }
 
 // announce says that all is ready.

@@ -31,13 +31,24 @@ type streams struct {
 	err io.Writer
 }
 
-// exitError is an error with an exit code of its own.
+// terminal is the terminal that the program runs on, nil if there is none.
+func (s streams) terminal() *os.File {
+	for _, f := range []any{s.in, s.out, s.err} {
+		if isTerminal(f) {
+			return f.(*os.File)
+		}
+	}
+	return nil
+}
+
+// exitError is an error with an exit code of its own. Without an error, all has
+// been said.
 type exitError struct {
 	code int
 	err  error
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Error() string { return fmt.Sprint(e.err) }
 func (e *exitError) Unwrap() error { return e.err }
 
 // usagef is an error in how a command was called.
@@ -65,6 +76,9 @@ func execute(ctx context.Context, io streams, args []string) int {
 	code := exitFailed
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		code = exit.code
+		if exit.err == nil {
+			return code
+		}
 	}
 	_, _ = fmt.Fprintf(io.err, "emostream: %v\n", err)
 	if code == exitUsage {
@@ -184,9 +198,9 @@ func (l *logFlags) add(cmd *cobra.Command, level string) {
 
 // logger returns a logger to w.
 func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(l.level)); err != nil {
-		return nil, usagef("--log-level %.20q: use debug, info, warn or error", l.level)
+	level, err := l.least()
+	if err != nil {
+		return nil, err
 	}
 	opts := &slog.HandlerOptions{Level: level}
 	format := l.format
@@ -203,6 +217,14 @@ func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 		return slog.New(slog.NewJSONHandler(w, opts)), nil
 	}
 	return nil, usagef("--log-format %.20q: use text, json or auto", l.format)
+}
+
+// least is the least level that is logged.
+func (l *logFlags) least() (level slog.Level, err error) {
+	if level.UnmarshalText([]byte(l.level)) != nil {
+		err = usagef("--log-level %.20q: use debug, info, warn or error", l.level)
+	}
+	return level, err
 }
 
 func isTerminal(v any) bool {

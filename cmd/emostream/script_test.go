@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"emostream": func() { os.Exit(run()) }})
+	testscript.Main(m, map[string]func(){"emostream": func() { os.Exit(run()) }, "breakdown": func() { os.Exit(breakdown()) }})
 }
 
 // The scripts in testdata/script, each a few lines of a user's terminal.
