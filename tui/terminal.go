@@ -22,12 +22,17 @@ type Terminal struct {
 	// colours are wanted (NO_COLOR).
 	Environ []string
 	Look    Look
+	// Width and Height are its size, for one that is no file and cannot tell.
+	Width, Height int
 }
 
 // program runs a model on the terminal; signals stay with who runs it.
 func (t Terminal) program(m tea.Model, more ...tea.ProgramOption) *tea.Program {
 	options := []tea.ProgramOption{
 		tea.WithInput(t.In), tea.WithOutput(t.Out), tea.WithEnvironment(t.Environ), tea.WithoutSignalHandler(),
+	}
+	if t.Width > 0 && t.Height > 0 {
+		options = append(options, tea.WithWindowSize(t.Width, t.Height))
 	}
 	if t.colourless() {
 		options = append(options, tea.WithColorProfile(colorprofile.ASCII))

@@ -105,7 +105,8 @@ EMOSTREAM_TOPIC_PREFIX) and in a settings file (emostream config --help), too.
 Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 a threshold was
 missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 		Example: `  emostream up                       # everything, on this machine
-  emostream watch                    # what the crowd feels
+  emostream tui                      # join the crowd
+  emostream watch                    # what it feels, line by line
   emostream send 🔥 :tada: --count 5 # taps`,
 		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -132,7 +133,7 @@ missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 		}
 	}
 	add(runGroup, newUp(io), newServe(io), newAggregate(io), newPublish(io), newSubscribe(io), newBroker(io), newTopics(io))
-	add(useGroup, newSend(io), newWatch(io))
+	add(useGroup, newTUI(io), newSend(io), newWatch(io))
 	add(measureGroup, newBench(io))
 	add(inspectGroup, newConsume(io))
 	add(otherGroup, newConfig(io), newCompletion(io), newMan(io), newVersion(io))
