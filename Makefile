@@ -2,6 +2,8 @@
 GOLANGCI_VERSION   := v2.15.0
 GORELEASER_VERSION := v2.16.0
 VEGETA_VERSION     := v12.13.0
+ASCIINEMA_VERSION  := 2.4.0
+SVGTERM_VERSION    := 2.1.1
 FUZZTIME           ?= 30s
 HISTORIES          ?= 10000
 MILLIONS           ?= 12
@@ -15,8 +17,9 @@ GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
+PICTURE    := $(CURDIR)/.cache/picture
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -62,6 +65,12 @@ recovery: build ## How late windows are when copies of aggregate come and go (RE
 
 test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system (needs Python 3)
 	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run Python ./internal/e2e
+
+picture: build ## docs/tui.svg anew, an animated picture of tui (needs tmux, Python 3, npm)
+	python3 -m venv --clear $(PICTURE)
+	$(PICTURE)/bin/python -m pip install --quiet --disable-pip-version-check asciinema==$(ASCIINEMA_VERSION)
+	npm install --silent --no-audit --no-fund --prefix $(PICTURE) svg-term-cli@$(SVGTERM_VERSION)
+	docs/picture.sh bin/emostream $(PICTURE) docs/tui.svg
 
 fuzz: ## Every fuzz target for FUZZTIME (default 30s)
 	@set -e; for pkg in $$(go list ./...); do \
