@@ -7,6 +7,7 @@ SVGTERM_VERSION    := 2.1.1
 FUZZTIME           ?= 30s
 HISTORIES          ?= 10000
 MILLIONS           ?= 12
+CLIENTS            ?= 3000
 DURATION           ?= 45s
 BROKER             ?= embedded kafka
 REPETITIONS        ?= 3
@@ -19,7 +20,7 @@ VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
 PICTURE    := $(CURDIR)/.cache/picture
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture test-registry
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -42,6 +43,9 @@ mutants: ## Break every rule of the promise, one at a time: a history or a test 
 
 test-long: ## A history of MILLIONS (default 12) of reactions, and a restart after it
 	EMOSTREAM_TEST_LONG=$(MILLIONS) go test -count=1 -timeout 60m -run LongHistory -v ./internal/e2e
+
+test-registry: ## CLIENTS (default 3000) join through two copies of serve; then a subscriber server is killed, and one is stopped
+	EMOSTREAM_TEST_REGISTRY=$(CLIENTS) go test -count=1 -timeout 5m -run 'Registry$$' -v ./internal/e2e
 
 test-kafka: ## Tests on three Apache Kafka brokers (needs Java 17; Maven the first time)
 	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
