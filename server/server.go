@@ -66,15 +66,29 @@ func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
 // Subscriber is a subscriber server.
 type Subscriber struct {
 	Fanout *fanout.Server
+	// Around wraps everything that is served, for instance with what lets pages of
+	// other origins read it; the headers that it sets are sent with streams too.
+	// Default: nothing.
+	Around func(http.Handler) http.Handler
 	Logger *slog.Logger // default: none
 }
 
-// Serve serves on ln until ctx ends and the streams are told to come back
-// elsewhere. Fanout's own Run must be running for them to be told anything.
+// Serve serves on ln until ctx ends and all streams were let go, which takes a
+// little more than Fanout's DrainSpread. Fanout's own Run must be running for them
+// to be told anything else.
 func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
 	s.Fanout.Routes(mux)
-	return httpserve.Serve(ctx, ln, newServer(mux, ln, s.Logger), drain)
+	var h http.Handler = mux
+	if s.Around != nil {
+		h = s.Around(mux)
+	}
+	srv := newServer(h, ln, s.Logger)
+	srv.ConnContext = fanout.ConnContext
+	srv.RegisterOnShutdown(s.Fanout.Drain) // when nothing new is accepted any more
+	err := httpserve.Serve(ctx, ln, srv, drain)
+	s.Fanout.Drain() // it does not wait for connections that were taken from it
+	return err
 }
 
 func newServer(h http.Handler, ln net.Listener, log *slog.Logger) *http.Server {

@@ -22,6 +22,7 @@ type subscribeFlags struct {
 	name      string
 	cluster   string
 	capacity  int
+	accepts   int // a second
 	publicURL string
 	stall     time.Duration
 	repeats   int
@@ -30,6 +31,7 @@ type subscribeFlags struct {
 
 func (f *subscribeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.capacity, "capacity", 10_000, "most listeners of a subscriber server")
+	cmd.Flags().IntVar(&f.accepts, "accept-rate", 2000, "most listeners that a subscriber server takes in a second; others are asked to come back within a few seconds")
 	cmd.Flags().DurationVar(&f.stall, "stall-timeout", 10*time.Second, "how long a listener may not read before it is cut off")
 	cmd.Flags().IntVar(&f.repeats, "repeats", 100, "how often an emoji comes at most for one window in the stream of single emojis")
 }
@@ -100,14 +102,14 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*fanout.Server, *fol
 	if err := checkCluster(f.cluster); err != nil {
 		return nil, nil, usagef("--cluster: %w", err)
 	}
-	if f.capacity < 1 || f.repeats < 1 || f.stall <= 0 {
-		return nil, nil, usagef("--capacity and --repeats want at least 1, and --stall-timeout more than 0")
+	if f.capacity < 1 || f.repeats < 1 || f.accepts < 1 || f.stall < time.Second {
+		return nil, nil, usagef("--capacity, --repeats and --accept-rate want at least 1, and --stall-timeout at least 1s")
 	}
 	topic := s.names().Server(f.name)
 	servers := newFollower(s.client, s.names(), s.log)
 	return fanout.New(fanout.Config{
 		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
-		Capacity: f.capacity, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
+		Capacity: f.capacity, AcceptRate: f.accepts, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
 		Log: s.client.Reader(topic, 0), Announce: s.client.Writer(s.names().Servers()), Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics,
 	}), servers, nil

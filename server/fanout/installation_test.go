@@ -12,10 +12,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server"
 	"github.com/emostream/emostream/server/fanout"
 )
 
@@ -190,14 +190,12 @@ func start(t *testing.T, log *topic, cfg fanout.Config) *installation {
 	cfg.Name, cfg.URL, cfg.Topic, cfg.Version = "sub1", "http://emo", "sub_1", "v1"
 	cfg.Log, cfg.Announce, cfg.Servers, cfg.Metrics = log, in.servers, &in.servers.roster, in.metrics
 	in.Server = fanout.New(cfg)
-	mux := http.NewServeMux()
-	in.Routes(mux)
 	ctx, cancel := context.WithCancel(t.Context())
 	in.stop = cancel
 	drained, served := make(chan struct{}), make(chan error, 1)
 	go func() {
 		defer close(drained)
-		served <- httpserve.Serve(ctx, in.net, &http.Server{Handler: mux}, time.Second)
+		served <- (&server.Subscriber{Fanout: in.Server}).Serve(ctx, in.net)
 	}()
 	end := log.end()
 	go func() { in.ran <- in.Run(ctx, 0, end, drained) }()

@@ -117,6 +117,28 @@ func (in *installation) listen(t *testing.T, path, lastEventID string) *listener
 	return l
 }
 
+// open opens a stream of which nothing but the first frame has been read, and
+// returns what follows.
+func (in *installation) open(t *testing.T, path string) io.Reader {
+	t.Helper()
+	c, err := in.net.dial(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: emo\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), nil) //nolint:bodyclose // with its connection: it would be read to its end
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(res.Body, make([]byte, len("retry: 2000\n\n"))); err != nil {
+		t.Fatal(err)
+	}
+	return res.Body
+}
+
 func (l *listener) read(r io.Reader) {
 	frame := ""
 	in := bufio.NewReader(r)
