@@ -129,6 +129,59 @@ func TestCapacity(t *testing.T) {
 	})
 }
 
+// Those who come faster than the server takes them in get a stream that ends with a
+// time to come back: a browser would not come back from a refusal.
+func TestPutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := start(t, newTopic(), fanout.Config{AcceptRate: 5, DrainSpread: 3 * time.Second, Capacity: 13})
+		in.topic.publish(swarm(1, 1))
+		waits := map[string]bool{}
+		come := func(taken, putOff int) {
+			t.Helper()
+			for range taken {
+				in.listen(t, "/v1/swarm", "").hears(t, "retry:2000 1=1")
+			}
+			for range putOff {
+				status, header, body := in.get(t, http.MethodGet, "/sub1")
+				ms, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(body, "retry: "), "\n\n"))
+				if status != http.StatusOK || header.Get("Content-Type") != "text/event-stream" || err != nil || ms < 1000 || ms > 4000 {
+					t.Errorf("answered %d %v %q", status, header, body)
+				}
+				waits[body] = true
+			}
+		}
+		come(5, 20)
+		pass(400 * time.Millisecond)
+		come(2, 1)
+		pass(time.Hour) // as many at once as in a second, however long nobody came
+		come(5, 20)
+		if in.Clients() != 12 || in.metric(t, "put_off_total") != 41 || in.metric(t, "connections_total") != 12 || len(waits) < 30 {
+			t.Errorf("%d clients, %v put off, until %d times", in.Clients(), in.metric(t, "put_off_total"), len(waits))
+		}
+		pass(time.Second)
+		come(1, 0)
+		if status, _, _ := in.get(t, http.MethodGet, "/v1/swarm"); status != http.StatusServiceUnavailable {
+			t.Errorf("answered %d, want 503: it is full, which is no matter of time", status)
+		}
+	})
+}
+
+// A server that takes another's place goes on where the listeners were.
+func TestResumeAtAnotherServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newTopic()
+		first := start(t, log, fanout.Config{})
+		l := first.listen(t, "/v1/swarm", "")
+		log.publish(span(1, 3)...)
+		l.hears(t, "retry:2000 1=1 2=2 3=3")
+		first.stop()
+		l.heard()
+		log.publish(span(4, 6)...)
+		second := start(t, log, fanout.Config{})
+		second.listen(t, "/v1/swarm", strconv.Itoa(epoch+2000*3)).hears(t, "retry:2000 4=4 5=5 6=6")
+	})
+}
+
 // When the server leaves, its clients are asked to come back spread over a time;
 // it says first that it drains, and that it is gone when they are.
 func TestDrain(t *testing.T) {

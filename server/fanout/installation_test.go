@@ -170,46 +170,67 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 
-// installation is a subscriber server with what it needs, in one bubble.
+// installation is a subscriber server with what it needs.
 type installation struct {
 	*fanout.Server
 	topic   *topic
 	servers *announcements
-	net     *pipes
+	net     *pipes // in a bubble
 	client  *http.Client
 	metrics *prometheus.Registry
 
-	stop func()     // asks it to stop
-	ran  chan error // what Run returned
+	stop   func()     // asks it to stop
+	ran    chan error // what Run returned
+	served chan error // what Serve returned
 }
 
-// start starts sub1 on what its topic holds already.
+// start starts sub1 in a bubble, on what its topic holds already.
 func start(t *testing.T, log *topic, cfg fanout.Config) *installation {
 	t.Helper()
-	in := &installation{topic: log, servers: &announcements{}, net: newPipes(), metrics: prometheus.NewRegistry(), ran: make(chan error, 1)}
+	net := newPipes()
+	in := serve(t, log, cfg, net)
+	transport := &http.Transport{DialContext: net.dial}
+	in.net, in.client = net, &http.Client{Transport: transport}
+	t.Cleanup(transport.CloseIdleConnections)
+	return in
+}
+
+// serve runs sub1 on a listener until the test ends.
+func serve(t *testing.T, log *topic, cfg fanout.Config, ln net.Listener) *installation {
+	t.Helper()
+	in := &installation{topic: log, servers: &announcements{}, metrics: prometheus.NewRegistry(), ran: make(chan error, 1), served: make(chan error, 1)}
 	cfg.Name, cfg.URL, cfg.Topic, cfg.Version = "sub1", "http://emo", "sub_1", "v1"
 	cfg.Log, cfg.Announce, cfg.Servers, cfg.Metrics = log, in.servers, &in.servers.roster, in.metrics
 	in.Server = fanout.New(cfg)
 	ctx, cancel := context.WithCancel(t.Context())
 	in.stop = cancel
-	drained, served := make(chan struct{}), make(chan error, 1)
+	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		served <- (&server.Subscriber{Fanout: in.Server}).Serve(ctx, in.net)
+		in.served <- (&server.Subscriber{Fanout: in.Server, Around: marked}).Serve(ctx, ln)
 	}()
 	end := log.end()
 	go func() { in.ran <- in.Run(ctx, 0, end, drained) }()
-	transport := &http.Transport{DialContext: in.net.dial}
-	in.client = &http.Client{Transport: transport}
 	t.Cleanup(func() {
 		cancel()
-		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
-		}
 		<-drained
-		transport.CloseIdleConnections()
+		select {
+		case err := <-in.served:
+			if err != nil {
+				t.Errorf("serve: %v", err)
+			}
+		default: // the test has looked at it
+		}
 	})
 	return in
+}
+
+// marked sets a header that every answer must have.
+func marked(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Mark", "set around the streams")
+		next.ServeHTTP(w, r)
+	})
 }
 
 // metric is the value of a counter or gauge.

@@ -37,7 +37,7 @@ type shard struct {
 	mu      sync.Mutex // held by whoever calls an unexported method below
 	conns   []*conn
 	slow    bool          // somebody may wait
-	turn    int           // of the sweep
+	seen    int           // the sweep goes down from here
 	leave   *leaving      // nil: the server stays
 	ended   chan struct{} // closed when the goroutine has ended; nil while there is none
 	hangups hangups
@@ -180,17 +180,25 @@ func (sh *shard) look(now time.Duration) {
 	if sh.slow {
 		sh.urge(now)
 	}
-	from, to := sh.turn*len(sh.conns)/sweep, (sh.turn+1)*len(sh.conns)/sweep
-	sh.turn = (sh.turn + 1) % sweep
-	for c, why := range sh.hangups.among(sh.conns[from:to]) {
+	some := sh.some()
+	for c, why := range sh.hangups.among(some) {
 		sh.drop(c, why)
 	}
-	for i := min(to, len(sh.conns)) - 1; i >= from; i-- {
-		c := sh.conns[i]
-		if silent := now + sweep*tick - c.wrote; silent >= sh.server.cfg.Heartbeat && !c.waits() {
+	for _, c := range slices.Backward(some) {
+		if c != nil && !c.waits() && now+sweep*tick-c.wrote >= sh.server.cfg.Heartbeat { // nil: it was dropped
 			sh.settle(c, c.give(sh.server.comment, now, &sh.counts))
 		}
 	}
+}
+
+// some are the connections whose turn it is.
+func (sh *shard) some() []*conn {
+	if sh.seen == 0 || sh.seen > len(sh.conns) {
+		sh.seen = len(sh.conns)
+	}
+	to := sh.seen
+	sh.seen = max(0, to-(len(sh.conns)+sweep-1)/sweep)
+	return sh.conns[sh.seen:to]
 }
 
 // urge tries those again who have something to take, and cuts off who has taken
@@ -247,7 +255,7 @@ func (sh *shard) drop(c *conn, why error) {
 		sh.server.metrics.stalled.Inc()
 	}
 	sh.server.left(c, why)
-	c.line.close(!errors.Is(why, errDrained))
+	c.line.close(c.waits() || !errors.Is(why, errDrained))
 	if len(sh.conns) == 0 {
 		sh.Tell() // and end
 	}
