@@ -97,8 +97,11 @@ func TestStopAmidChurn(t *testing.T) {
 			})
 		}
 		all.Go(func() {
-			for k := 1; ctx.Err() == nil && k < 200; k++ {
+			next := time.NewTicker(5 * time.Millisecond)
+			defer next.Stop()
+			for k := 1; ctx.Err() == nil; k++ {
 				n.topic.publish(large(k))
+				<-next.C
 			}
 		})
 		eventually(t, "some are cut off", func() bool { return n.metric(t, "stalled_total") > 0 })

@@ -121,6 +121,7 @@ func (in *installation) listen(t *testing.T, path, lastEventID string) *listener
 // returns what follows.
 func (in *installation) open(t *testing.T, path string) io.Reader {
 	t.Helper()
+	synctest.Wait()
 	c, err := in.net.dial(t.Context(), "", "")
 	if err != nil {
 		t.Fatal(err)

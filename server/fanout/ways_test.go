@@ -2,6 +2,7 @@ package fanout_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strconv"
@@ -86,30 +87,28 @@ func TestOneThatReadsAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		n := w.start(t, newTopic(), fanout.Config{StallTimeout: time.Minute, Heartbeat: 2 * time.Second})
 		slow, other := n.hear(t, "/v1/swarm", ""), n.hear(t, "/v1/swarm", "")
-		const windows = 60
-		for i := 1; i <= windows; i++ {
-			n.topic.publish(large(i))
-			other.hears(t, shorts(i, i))
-		}
-		other.until(t, ":") // a second has gone by
-		heard := slow.until(t, shorts(windows, windows))
-		if len(heard) == windows {
-			t.Errorf("heard all %d windows: it was not slow", windows)
-		}
-		last := 0
-		for _, frame := range heard {
-			window, total, ok := strings.Cut(frame, "=")
-			number, err := strconv.Atoi(window)
-			if err != nil || !ok || total != window || number <= last {
-				t.Fatalf("heard %s after window %d", frame, last)
+		newest, last := 0, 0
+		for round := 0; n.metric(t, "skipped_total") == 0; round++ {
+			if round == 10 {
+				t.Fatal("it did not skip") // the network may take a frame in the middle of a round, but not of ten
 			}
-			last = number
+			for range 60 {
+				newest++
+				n.topic.publish(large(newest))
+				other.hears(t, shorts(newest, newest))
+			}
+			other.until(t, ":") // a second has gone by
+			for _, frame := range slow.until(t, shorts(newest, newest)) {
+				window, total, ok := strings.Cut(frame, "=")
+				number, err := strconv.Atoi(window)
+				if err != nil || !ok || total != window || number <= last {
+					t.Fatalf("heard %s after window %d", frame, last)
+				}
+				last = number
+			}
 		}
-		n.topic.publish(swarm(windows+1, 1), swarm(windows+2, 2))
-		slow.hears(t, "61=1", "62=2")
-		if got := n.metric(t, "skipped_total"); got < 1 {
-			t.Errorf("counted %v skips, want some", got)
-		}
+		n.topic.publish(swarm(newest+1, 1), swarm(newest+2, 2))
+		slow.hears(t, fmt.Sprintf("%d=1", newest+1), fmt.Sprintf("%d=2", newest+2))
 	})
 }
 
