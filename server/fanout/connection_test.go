@@ -229,14 +229,7 @@ func TestDrain(t *testing.T) {
 func TestStalledClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{StallTimeout: 10 * time.Second})
-		stalled, err := in.net.dial(t.Context(), "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = stalled.Close() }()
-		if _, err := io.WriteString(stalled, "GET /v1/swarm HTTP/1.1\r\nHost: emo\r\n\r\n"); err != nil {
-			t.Fatal(err)
-		}
+		stalled := in.ask(t, "/v1/swarm")
 		synctest.Wait()
 		others := []*listener{in.listen(t, "/v1/swarm", ""), in.listen(t, "/sub1", "")}
 		others[0].heard()

@@ -122,6 +122,7 @@ type Server struct {
 	comment  []byte        // the heartbeat of a stream
 	metrics  metrics
 	clients  atomic.Int64
+	moves    atomic.Int64 // clients that ever came, and that ever left
 	filled   chan struct{} // closed once the ring holds what was in the topic at the start
 	claimed  atomic.Bool   // the name is ours
 }
@@ -152,12 +153,16 @@ func (s *Server) enter() bool {
 			return false
 		}
 		if s.clients.CompareAndSwap(n, n+1) {
+			s.moves.Add(1)
 			return true
 		}
 	}
 }
 
-func (s *Server) exit() { s.clients.Add(-1) }
+func (s *Server) exit() {
+	s.clients.Add(-1)
+	s.moves.Add(1)
+}
 
 // URL is the base URL that clients reach the server under.
 func (s *Server) URL() string { return s.cfg.URL }

@@ -142,7 +142,7 @@ type ear struct {
 // hear opens a stream and reads its first frame.
 func (n *network) hear(t *testing.T, path, lastEventID string) *ear {
 	t.Helper()
-	ctx, leave := context.WithTimeout(t.Context(), time.Minute)
+	ctx, leave := context.WithCancel(t.Context())
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.url+path, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -34,7 +34,8 @@ type shard struct {
 	server *Server
 	news   chan struct{} // of one: something has to be told
 
-	mu      sync.Mutex // held by whoever calls an unexported method below
+	// Locked by the exported methods and by pass, for those that they call.
+	mu      sync.Mutex
 	conns   []*conn
 	slow    bool          // somebody may wait
 	seen    int           // the sweep goes down from here
@@ -69,9 +70,6 @@ func (sh *shard) Add(c *conn, head []byte) {
 	if sh.ended == nil {
 		sh.ended = make(chan struct{})
 		go sh.run(sh.ended)
-	}
-	if sh.leave != nil {
-		sh.Tell()
 	}
 	hello := sse.AppendRetry(head, sh.server.cfg.Retry)
 	if sh.server.isFilled() {
@@ -159,11 +157,11 @@ func (sh *shard) pass(what func(now time.Duration)) (more bool) {
 func (sh *shard) deliver(now time.Duration) {
 	filled, came := sh.server.isFilled(), time.Time{}
 	for _, c := range slices.Backward(sh.conns) { // the last one takes the place of one that is dropped
+		if !c.begun && filled {
+			c.begin() // from here on, though it may not take any of it yet
+		}
 		if c.waits() {
 			continue
-		}
-		if !c.begun && filled {
-			c.begin()
 		}
 		if n := c.feed.news.Load(); n.sent > c.told && c.begun {
 			came = n.came

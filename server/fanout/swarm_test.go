@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -163,7 +164,7 @@ func TestSlowListenerSkips(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				in := start(t, newTopic(), fanout.Config{})
 				quick := in.listen(t, "/v1/swarm", "")
-				body := in.open(t, "/v1/swarm")
+				stream := in.open(t, "/v1/swarm")
 				in.topic.publish(swarm(1, 1)) // and now the server waits for this one to be taken
 				synctest.Wait()
 				for n := 2; n <= tt.behind+1; n++ {
@@ -174,7 +175,7 @@ func TestSlowListenerSkips(t *testing.T) {
 				quick.hears(t, "retry:2000 "+shorts(1, tt.behind+1))
 
 				slow := &listener{}
-				go slow.read(body)
+				go slow.read(stream)
 				slow.hears(t, tt.want)
 				skipped := 0.0
 				if len(strings.Fields(tt.want)) < tt.behind+1 {
@@ -194,13 +195,13 @@ func TestSlowListenerSkips(t *testing.T) {
 func TestSlowListenerOfSinglesSkips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})
-		body := in.open(t, "/sub1")
+		stream := in.open(t, "/sub1")
 		for n, emoji := range []string{"🔥", "🎉", "💯"} {
 			in.topic.publish(swarm(n, 1, wire.Tally{Emoji: emoji, Count: 1, Scaled: 1}))
 			pass(time.Second)
 		}
 		slow := &listener{}
-		go slow.read(body)
+		go slow.read(stream)
 		slow.hears(t, "🔥")
 		in.topic.publish(swarm(9, 1, wire.Tally{Emoji: "🚀", Count: 1, Scaled: 1}))
 		slow.hears(t, "🚀")
@@ -235,6 +236,27 @@ func TestListenersWaitForTheRing(t *testing.T) {
 		singles.hears(t, "")
 		if status, _, body := in.get(t, http.MethodGet, "/readyz"); status != http.StatusOK {
 			t.Errorf("/readyz answered %d %s", status, body)
+		}
+	})
+}
+
+// One that reads nothing until the ring is full has missed nothing of what came
+// since.
+func TestListenerThatReadsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newTopic()
+		log.held = true
+		log.publish(span(1, 2)...)
+		in := start(t, log, fanout.Config{})
+		swarms, singles := in.ask(t, "/v1/swarm"), in.ask(t, "/sub1")
+		synctest.Wait()
+		log.change(func() { log.held = false })
+		synctest.Wait()
+		log.publish(swarm(3, 3, wire.Tally{Emoji: "🔥", Count: 1, Scaled: 1}))
+		for c, want := range map[net.Conn]string{swarms: "retry:2000 2=2 3=3", singles: "retry:2000 🔥"} {
+			l := &listener{}
+			go l.read(body(t, c))
+			l.hears(t, want)
 		}
 	})
 }
@@ -286,16 +308,17 @@ func TestShorterTopic(t *testing.T) {
 func TestQuietChannelsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})
-		for _, channel := range []string{"left", "heard", "spoken"} {
+		for _, channel := range []string{"left", "heard", "spoken", "unheard"} {
 			in.topic.publish(elsewhere(channel, swarm(1, 1)))
 		}
 		heard := in.listen(t, "/v1/swarm?channel=heard", "")
 		heard.hears(t, "retry:2000 1=1")
+		in.listen(t, "/v1/swarm?channel=unheard", "").leave()
 		pass(9 * time.Minute)
 		in.topic.publish(elsewhere("spoken", swarm(2, 2)))
 		pass(3 * time.Minute)
 		heard.heard() // heartbeats
-		for channel, want := range map[string]string{"left": "", "heard": " 1=1", "spoken": " 2=2"} {
+		for channel, want := range map[string]string{"left": "", "heard": " 1=1", "spoken": " 2=2", "unheard": ""} {
 			in.listen(t, "/v1/swarm?channel="+channel, "").hears(t, "retry:2000"+want)
 		}
 		in.topic.publish(elsewhere("heard", swarm(3, 3)), elsewhere("left", swarm(3, 3)))

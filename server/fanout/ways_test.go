@@ -130,7 +130,7 @@ func TestClientsThatVanish(t *testing.T) {
 // does not read; and then the server has ended.
 func TestDrainEveryWay(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
-		n := w.start(t, newTopic(), fanout.Config{DrainSpread: time.Second, Shards: 2})
+		n := w.start(t, newTopic(), fanout.Config{DrainSpread: time.Second, Shards: 2, StallTimeout: time.Hour})
 		stuck := n.hear(t, "/v1/swarm", "")
 		for i := range 60 {
 			n.topic.publish(large(i))
