@@ -122,7 +122,7 @@ type Server struct {
 	comment  []byte        // the heartbeat of a stream
 	metrics  metrics
 	clients  atomic.Int64
-	moves    atomic.Int64 // clients that ever came, and that ever left
+	moves    atomic.Int64  // clients that ever came, and that ever left
 	filled   chan struct{} // closed once the ring holds what was in the topic at the start
 	claimed  atomic.Bool   // the name is ours
 }
