@@ -20,8 +20,10 @@ func (s *Server) announce(ctx context.Context) error {
 	since := time.Now()
 	t := time.NewTicker(roster.Heartbeat)
 	defer t.Stop()
+	var w wave
 	for {
 		s.beat(ctx, wire.StateServing)
+		w.tidy(s.moves.Load())
 		select {
 		case <-ctx.Done():
 			return nil
