@@ -8,6 +8,7 @@ MILLIONS           ?= 12
 DURATION           ?= 45s
 BROKER             ?= embedded kafka
 REPETITIONS        ?= 3
+SOAK               ?= 5m
 
 TOOLS      := $(CURDIR)/.cache/bin
 GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
@@ -15,7 +16,7 @@ GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-loadgen cross release-check
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery soak test-python fuzz bench bench-loadgen bench-fanout cross release-check
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -59,6 +60,9 @@ recovery: build ## How late windows are when copies of aggregate come and go (RE
 		$(TOOLS)/chaos -program bin/emostream -broker $$broker -scenario recovery -repetitions $(REPETITIONS); \
 	done
 
+soak: ## What listeners do to a subscriber server for SOAK (default 5m): nothing of it may stay
+	EMOSTREAM_TEST_SOAK=$(SOAK) go test -count=1 -timeout 60m -run '^TestSoak$$' -v ./internal/e2e
+
 test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system (needs Python 3)
 	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run Python ./internal/e2e
 
@@ -74,6 +78,10 @@ fuzz: ## Every fuzz target for FUZZTIME (default 30s)
 bench-loadgen: $(VEGETA) ## The load generator beside wrk and vegeta (needs wrk, from the distribution)
 	go build -o $(TOOLS)/emostream ./cmd/emostream
 	EMOSTREAM_PEERS=$(TOOLS) go test -count=1 -timeout 10m -v -run '^TestPeers$$' ./loadgen
+
+bench-fanout: build ## Thousands of listeners beside nchan (nginx and libnginx-mod-nchan, from the distribution); FANBENCH: flags
+	go build -o $(TOOLS)/fanbench ./internal/fanbench/cmd/fanbench
+	$(TOOLS)/fanbench -program bin/emostream $(FANBENCH)
 
 bench: ## Every Go benchmark
 	go test -run xxx -bench . -benchmem ./...

@@ -93,15 +93,18 @@ func TestCurl(t *testing.T) {
 	curl := skipWithout(t, "curl", "curl")
 	s := subscribe(t)
 	s.publish(1, 2, 3)
-	for name, args := range map[string][]string{
-		"as it is":                {},
-		"with HTTP/1.0":           {"--http1.0"},
-		"asking for HTTP/2":       {"--http2"},
-		"asking for compression":  {"--compressed"},
-		"with the id of a window": {"-H", "Last-Event-ID: " + s.id(2)},
+	for name, tt := range map[string]struct {
+		args []string
+		want string
+	}{
+		"as it is":                {nil, s.frame(3)},
+		"with HTTP/1.0":           {[]string{"--http1.0"}, s.frame(3)},
+		"asking for HTTP/2":       {[]string{"--http2"}, s.frame(3)},
+		"asking for compression":  {[]string{"--compressed"}, s.frame(3)},
+		"with the id of a window": {[]string{"-H", "Last-Event-ID: " + s.id(1)}, s.frame(2) + s.frame(3)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cmd := exec.Command(curl, append([]string{"-sSN", s.url + "/v1/swarm"}, args...)...)
+			cmd := exec.Command(curl, append([]string{"-sSN", s.url + "/v1/swarm"}, tt.args...)...)
 			out, err := cmd.StdoutPipe()
 			if err != nil {
 				t.Fatal(err)
@@ -113,7 +116,7 @@ func TestCurl(t *testing.T) {
 				_ = cmd.Process.Kill()
 				_ = cmd.Wait()
 			}()
-			hears(t, out, s.frame(3))
+			hears(t, out, tt.want)
 		})
 	}
 	out, err := exec.Command(curl, "-sSI", s.url+"/v1/swarm").CombinedOutput()
@@ -136,7 +139,8 @@ func TestBehindNginx(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := proxy(t, nginx, s.url, settings)
-			res, err := http.Get(url + "/v1/swarm")
+			client := http.Client{Transport: &http.Transport{ResponseHeaderTimeout: patience}}
+			res, err := client.Get(url + "/v1/swarm")
 			if err != nil {
 				t.Fatal(err)
 			}
