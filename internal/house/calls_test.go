@@ -27,6 +27,8 @@ func TestForbiddenCallsAreReported(t *testing.T) {
 		{"internal/kafkatest/cmd/kafkatest/main.go", exit, ""},
 		{"internal/chaos/x.go", exit, "os.Exit"},
 		{"internal/chaos/cmd/chaos/main.go", exit, ""},
+		{"internal/fanbench/x.go", exit, "os.Exit"},
+		{"internal/fanbench/cmd/fanbench/main.go", exit, ""},
 		{"internal/emoji/gen/main.go", exit, ""},
 		{"internal/e2e/x_test.go", exit, ""},
 
@@ -35,6 +37,8 @@ func TestForbiddenCallsAreReported(t *testing.T) {
 		{"internal/kafkatest/x.go", env, ""},
 		{"internal/chaos/x.go", env, "os.Getenv"},
 		{"internal/chaos/cmd/chaos/x.go", env, ""},
+		{"internal/fanbench/x.go", env, "os.Getenv"},
+		{"internal/fanbench/cmd/fanbench/x.go", env, ""},
 		{"internal/e2e/x_test.go", env, ""},
 
 		{"tui/x.go", stdout, "os.Stdout"},

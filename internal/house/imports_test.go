@@ -83,6 +83,8 @@ func TestForbiddenImportsAreReported(t *testing.T) {
 		{"internal/kafkatest/cmd/kafkatest/x.go", []string{"flag", "os/signal"}, ""},
 		{"internal/chaos/x.go", []string{"flag", "os/signal"}, "one-command-line"},
 		{"internal/chaos/cmd/chaos/x.go", []string{"flag", "os/signal"}, ""},
+		{"internal/fanbench/x.go", []string{"flag", "os/signal"}, "one-command-line"},
+		{"internal/fanbench/cmd/fanbench/x.go", []string{"flag", "os/signal"}, ""},
 		{"internal/emoji/gen/x.go", []string{"flag"}, ""},
 		{"tui/x_test.go", []string{"flag"}, ""},
 

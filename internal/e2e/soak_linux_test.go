@@ -1,0 +1,252 @@
+package e2e_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Whatever listeners do, and for however long, a subscriber server ends where it
+// began: it holds no goroutine, no descriptor and no memory of those who have
+// left, and who stayed has been told every window. EMOSTREAM_TEST_SOAK says how
+// long they do it.
+func TestSoak(t *testing.T) {
+	long := os.Getenv("EMOSTREAM_TEST_SOAK")
+	if long == "" {
+		t.Skip("takes minutes: make soak")
+	}
+	d, err := time.ParseDuration(long)
+	if err != nil || d <= 0 {
+		t.Fatalf("EMOSTREAM_TEST_SOAK=%s: want a time like 5m", long)
+	}
+	at := free(t)
+	s := subscribe(t, "--metrics-listen", at, "--capacity", "80", "--stall-timeout", "2s", "--log-level", "info")
+	soak := &soak{subscriber: s, metrics: "http://" + at}
+	stays := listen(t, s.url)
+
+	// What is kept of windows, buffers and pools find their sizes.
+	for range 150 {
+		soak.next()
+	}
+	soak.run(min(d, 20*time.Second) / 4)
+	before := soak.settled(1)
+	visits := soak.visits
+	soak.run(d)
+	after := soak.settled(1)
+	t.Logf("%d visits in %v; before them %v, after them %v", soak.visits-visits, d, before, after)
+
+	until(t, "the server ends where it began", func() error {
+		if after = soak.holds(); after.exceed(before) {
+			return fmt.Errorf("before: %v, after: %v", before, after)
+		}
+		return nil
+	})
+	until(t, "every window at a listener that stays", func() error {
+		stays.mu.Lock()
+		defer stays.mu.Unlock()
+		for n := 1; n <= soak.published; n++ {
+			if got := stays.windows[s.window(n).Window.End].Total; got < int64(n) {
+				return fmt.Errorf("window %d of %d is shown with %d", n, soak.published, got)
+			}
+		}
+		return nil
+	})
+	for _, name := range []string{"delivered", "skipped", "broken", "full"} {
+		t.Logf("%s: %.0f", name, metric(t, soak.metrics, "emostream_subscribe_"+name+"_total"))
+	}
+}
+
+// soak is a load that is put on a subscriber server in portions.
+type soak struct {
+	*subscriber
+	metrics   string // base URL
+	published int
+
+	mu     sync.Mutex
+	visits int
+}
+
+// holding is what a process holds.
+type holding struct {
+	clients, goroutines, descriptors, heap, resident float64
+}
+
+// exceed says whether it is more than before. Of the memory a little is chance, and
+// the system gets back late what is not in use.
+func (h holding) exceed(before holding) bool {
+	return h.goroutines > before.goroutines || h.descriptors > before.descriptors ||
+		h.heap > before.heap+512<<10 || h.resident > before.resident+16<<20
+}
+
+func (h holding) String() string {
+	return fmt.Sprintf("%.0f clients, %.0f goroutines, %.0f descriptors, %.1f MiB in use, %.1f MiB resident",
+		h.clients, h.goroutines, h.descriptors, h.heap/(1<<20), h.resident/(1<<20))
+}
+
+// holds asks the server, after a collection of its garbage.
+func (s *soak) holds() holding {
+	s.t.Helper()
+	res, err := http.Get(s.metrics + "/debug/pprof/heap?gc=1")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, res.Body)
+	_ = res.Body.Close()
+	of := func(name string) float64 { return metric(s.t, s.metrics, name) }
+	return holding{
+		clients:    of("emostream_subscribe_clients"),
+		goroutines: of("go_goroutines"), descriptors: of("process_open_fds"),
+		heap: of("go_memstats_heap_alloc_bytes"), resident: of("process_resident_memory_bytes"),
+	}
+}
+
+// settled is what the server holds when all have left but so many.
+func (s *soak) settled(clients float64) (h holding) {
+	s.t.Helper()
+	until(s.t, "all who have left are no longer counted", func() error {
+		if h = s.holds(); h.clients != clients {
+			return fmt.Errorf("%v", h)
+		}
+		return nil
+	})
+	return h
+}
+
+// run lets listeners visit for a time, while windows are published.
+func (s *soak) run(d time.Duration) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), d)
+	defer cancel()
+	var all sync.WaitGroup
+	for range 200 {
+		all.Go(func() {
+			for pause(ctx, rand.N(100*time.Millisecond)) {
+				if err := s.visit(ctx); err != nil {
+					s.t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	for pause(ctx, 200*time.Millisecond) {
+		s.next()
+	}
+	all.Wait()
+}
+
+// pause waits, and says whether there is more to do.
+func pause(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// manners are what visitors do with a connection over which they have asked.
+var manners = map[string]func(ctx context.Context, conn *net.TCPConn){
+	"listens for a while": func(_ context.Context, conn *net.TCPConn) {
+		r := bufio.NewReader(conn)
+		for range rand.N(100) {
+			if _, err := r.ReadString('\n'); err != nil {
+				return
+			}
+		}
+	},
+	"leaves at once":     func(context.Context, *net.TCPConn) {},
+	"leaves with a bang": func(_ context.Context, conn *net.TCPConn) { _ = conn.SetLinger(0) },
+	"never reads":        func(ctx context.Context, _ *net.TCPConn) { pause(ctx, rand.N(4*time.Second)) },
+	"says no more": func(ctx context.Context, conn *net.TCPConn) {
+		_ = conn.CloseWrite()
+		pause(ctx, rand.N(time.Second))
+	},
+	"reads too slowly": func(ctx context.Context, conn *net.TCPConn) {
+		b := make([]byte, 500)
+		for range rand.N(60) {
+			if _, err := conn.Read(b); err != nil || !pause(ctx, 50*time.Millisecond) {
+				return
+			}
+		}
+	},
+}
+
+// requests are what they ask for; %d is a number between 0 and 49.
+var requests = []string{
+	"GET /v1/swarm HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	"GET /v1/swarm HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: %d\r\n\r\n",
+	"GET /v1/swarm?channel=c%d HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	"GET /v1/swarm HTTP/1.0\r\nHost: localhost\r\n\r\n",
+	"GET /sub1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	"GET /v1/swarm HTTP/1.1\r\nHost: localhost\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	"HEAD /v1/swarm HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	"GET /v1/swarm?channel=%%20 HTTP/1.1\r\nHost: localhost\r\n\r\n",
+	"GET /v1/sw",
+	"",
+}
+
+// visit makes a connection, asks for something, and behaves in some manner.
+func (s *soak) visit(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 6*time.Second)
+	defer cancel()
+	dialer := net.Dialer{Control: small}
+	conn, err := dialer.DialContext(ctx, "tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	request := requests[rand.N(len(requests))]
+	if strings.Contains(request, "%") {
+		request = fmt.Sprintf(request, rand.N(50))
+	}
+	_, _ = io.WriteString(conn, request) // what does not get through is a visit too
+	for _, behave := range manners {     // a map begins anywhere
+		behave(ctx, conn.(*net.TCPConn))
+		break
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.visits++
+	return nil
+}
+
+// small gives a connection small buffers, so that one that is not read is felt
+// soon: the segments are an old modem's.
+func small(_, _ string, c syscall.RawConn) (err error) {
+	failed := c.Control(func(fd uintptr) {
+		err = errors.Join(
+			syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, syscall.TCP_MAXSEG, 536),
+			syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096),
+		)
+	})
+	return errors.Join(failed, err)
+}
+
+// next publishes a window of a size that fills small buffers within seconds.
+func (s *soak) next() {
+	s.t.Helper()
+	s.published++
+	w := s.window(s.published)
+	for i := range 199 {
+		w.Emojis = append(w.Emojis, wire.Tally{Emoji: "🎉" + strconv.Itoa(i), Count: 1, Scaled: 1})
+	}
+	s.write(w)
+}
