@@ -2,21 +2,25 @@
 GOLANGCI_VERSION   := v2.15.0
 GORELEASER_VERSION := v2.16.0
 VEGETA_VERSION     := v12.13.0
+ASCIINEMA_VERSION  := 2.4.0
+SVGTERM_VERSION    := 2.1.1
 FUZZTIME           ?= 30s
 HISTORIES          ?= 10000
 MILLIONS           ?= 12
+CLIENTS            ?= 3000
 DURATION           ?= 45s
 BROKER             ?= embedded kafka
 REPETITIONS        ?= 3
-SECONDS            ?= 10
+STEP               ?= 10s
 
 TOOLS      := $(CURDIR)/.cache/bin
 GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
+PICTURE    := $(CURDIR)/.cache/picture
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture test-registry
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -39,6 +43,9 @@ mutants: ## Break every rule of the promise, one at a time: a history or a test 
 
 test-long: ## A history of MILLIONS (default 12) of reactions, and a restart after it
 	EMOSTREAM_TEST_LONG=$(MILLIONS) go test -count=1 -timeout 60m -run LongHistory -v ./internal/e2e
+
+test-registry: ## CLIENTS (default 3000) join through two copies of serve; then a subscriber server is killed, and one is stopped
+	EMOSTREAM_TEST_REGISTRY=$(CLIENTS) go test -count=1 -timeout 5m -run 'Registry$$' -v ./internal/e2e
 
 test-kafka: ## Tests on three Apache Kafka brokers (needs Java 17; Maven the first time)
 	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
@@ -63,6 +70,12 @@ recovery: build ## How late windows are when copies of aggregate come and go (RE
 test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system (needs Python 3)
 	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run Python ./internal/e2e
 
+picture: build ## docs/tui.svg anew, an animated picture of tui (needs tmux, Python 3, npm)
+	python3 -m venv --clear $(PICTURE)
+	$(PICTURE)/bin/python -m pip install --quiet --disable-pip-version-check asciinema==$(ASCIINEMA_VERSION)
+	npm install --silent --no-audit --no-fund --prefix $(PICTURE) svg-term-cli@$(SVGTERM_VERSION)
+	docs/picture.sh bin/emostream $(PICTURE) docs/tui.svg
+
 fuzz: ## Every fuzz target for FUZZTIME (default 30s)
 	@set -e; for pkg in $$(go list ./...); do \
 		list=$$(go test -list '^Fuzz' $$pkg); \
@@ -76,9 +89,12 @@ bench-loadgen: $(VEGETA) ## The load generator beside wrk and vegeta (needs wrk,
 	go build -o $(TOOLS)/emostream ./cmd/emostream
 	EMOSTREAM_PEERS=$(TOOLS) go test -count=1 -timeout 10m -v -run '^TestPeers$$' ./loadgen
 
-bench-ingest: ## Taking reactions in beside a bare HTTP server, for SECONDS (default 10) each (needs wrk, and Java 17)
+bench-ingest: ## Taking reactions in beside a bare HTTP server, STEP (default 10s) each (needs wrk, and Java 17)
 	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
-	$(TOOLS)/kafkatest -brokers 1 -- env EMOSTREAM_BENCH_INGEST=$(SECONDS)s go test -count=1 -timeout 20m -v -run '^TestIngestBench$$' ./internal/e2e
+	$(TOOLS)/kafkatest -brokers 1 -- env EMOSTREAM_BENCH_INGEST=$(STEP) go test -count=1 -timeout 20m -v -run '^TestIngestBench$$' ./internal/e2e
+
+bench-overload: ## A main server at one to five times what it takes, STEP (default 10s) each (Linux)
+	EMOSTREAM_TEST_OVERLOAD=$(STEP) go test -count=1 -timeout 20m -v -run '^TestOverload$$' ./internal/e2e
 
 bench: ## Every Go benchmark
 	go test -run xxx -bench . -benchmem ./...

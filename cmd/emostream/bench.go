@@ -133,6 +133,11 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 	if err != nil {
 		return err
 	}
+	return f.progress.onScreen(ctx, io, func(ctx context.Context) error { return f.report(ctx, io, cfg, conditions, asJSON) })
+}
+
+// report does the run, or the runs of a search, and says what it found.
+func (f *benchFlags) report(ctx context.Context, io streams, cfg loadgen.Config, conditions []loadgen.Threshold, asJSON bool) error {
 	report, err := f.progress.show(ctx, io, cmp.Or(cfg.Server, f.publish.PostURL), func(ctx context.Context, observe func(loadgen.Snapshot)) (loadgen.Report, error) {
 		cfg.Observe = observe
 		return f.test(ctx, cfg, conditions)

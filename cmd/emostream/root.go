@@ -28,13 +28,24 @@ type streams struct {
 	err io.Writer
 }
 
-// exitError is an error with an exit code of its own.
+// terminal is the terminal that the program runs on, nil if there is none.
+func (s streams) terminal() *os.File {
+	for _, f := range []any{s.in, s.out, s.err} {
+		if isTerminal(f) {
+			return f.(*os.File)
+		}
+	}
+	return nil
+}
+
+// exitError is an error with an exit code of its own. Without an error, all has
+// been said.
 type exitError struct {
 	code int
 	err  error
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Error() string { return fmt.Sprint(e.err) }
 func (e *exitError) Unwrap() error { return e.err }
 
 // usagef is an error in how a command was called.
@@ -64,6 +75,9 @@ func execute(ctx context.Context, io streams, args []string) int {
 	code := exitFailed
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		code = exit.code
+		if exit.err == nil {
+			return code
+		}
 	}
 	if f := cmd.Flag("color"); f != nil { // the error may have come before it was obeyed
 		_ = (&mannerFlags{color: f.Value.String()}).setColor()
@@ -91,7 +105,8 @@ EMOSTREAM_TOPIC_PREFIX) and in a settings file (emostream config --help), too.
 Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 a threshold was
 missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 		Example: `  emostream up                       # everything, on this machine
-  emostream watch                    # what the crowd feels
+  emostream tui                      # join the crowd
+  emostream watch                    # what it feels, line by line
   emostream send 🔥 :tada: --count 5 # taps`,
 		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -118,7 +133,7 @@ missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 		}
 	}
 	add(runGroup, newUp(io), newServe(io), newAggregate(io), newPublish(io), newSubscribe(io), newBroker(io), newTopics(io))
-	add(useGroup, newSend(io), newWatch(io))
+	add(useGroup, newTUI(io), newSend(io), newWatch(io))
 	add(measureGroup, newBench(io))
 	add(inspectGroup, newConsume(io))
 	add(otherGroup, newConfig(io), newCompletion(io), newMan(io), newVersion(io))
@@ -154,9 +169,9 @@ func (l *logFlags) add(cmd *cobra.Command, level string) {
 
 // logger returns a logger to w. With --quiet it logs errors only.
 func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(l.level)); err != nil {
-		return nil, usagef("--log-level %.20q: use debug, info, warn or error", l.level)
+	level, err := l.least()
+	if err != nil {
+		return nil, err
 	}
 	if n, ok := w.(*notes); ok && n.quiet {
 		level, w = max(level, slog.LevelError), n.Writer
@@ -166,6 +181,14 @@ func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 		return slog.New(slog.NewTextHandler(w, opts)), nil
 	}
 	return slog.New(slog.NewJSONHandler(w, opts)), nil
+}
+
+// least is the least level that is logged.
+func (l *logFlags) least() (level slog.Level, err error) {
+	if level.UnmarshalText([]byte(l.level)) != nil {
+		err = usagef("--log-level %.20q: use debug, info, warn or error", l.level)
+	}
+	return level, err
 }
 
 // outputFlag is -o, for commands that report something.

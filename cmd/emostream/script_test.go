@@ -24,7 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(hermetic{m}, map[string]func(){"emostream": func() { os.Exit(run()) }})
+	testscript.Main(hermetic{m}, map[string]func(){"emostream": func() { os.Exit(run()) }, "breakdown": func() { os.Exit(breakdown()) }})
 }
 
 // hermetic runs tests without the settings file of whoever runs them.

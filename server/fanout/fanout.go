@@ -94,6 +94,7 @@ type Server struct {
 	hub      *Hub
 	metrics  metrics
 	clients  atomic.Int64
+	opened   atomic.Int64  // streams, since the start
 	filled   chan struct{} // closed once the ring holds what was in the topic at the start
 	claimed  atomic.Bool   // the name is ours
 }
@@ -115,6 +116,7 @@ func (s *Server) enter() bool {
 			return false
 		}
 		if s.clients.CompareAndSwap(n, n+1) {
+			s.opened.Add(1)
 			return true
 		}
 	}
