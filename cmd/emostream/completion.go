@@ -15,8 +15,8 @@ func newCompletion(io streams) *cobra.Command {
 		Use:   "completion bash|zsh|fish|powershell",
 		Short: "Write what lets a shell complete commands, flags and their values",
 		Long: `Completion writes a script for a shell. Put the line below into the file that the
-shell reads when it starts: ~/.bashrc, ~/.zshrc (after compinit), config.fish or
-$PROFILE.`,
+shell reads when it starts: ~/.bashrc (with bash's package bash-completion),
+~/.zshrc (after compinit), config.fish or $PROFILE.`,
 		Example: `  source <(emostream completion bash)
   source <(emostream completion zsh)
   emostream completion fish | source
@@ -94,8 +94,8 @@ func fixed(words ...string) cobra.CompletionFunc {
 	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 }
 
-// emojis completes shortcodes, each with its emoji beside it. Of a list with
-// commas the last word is completed.
+// emojis completes shortcodes, each with its emoji beside it; skin tones once they
+// are begun. Of a list with commas the last word is completed.
 func emojis(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 	before, code := "", begun
 	if i := strings.LastIndexByte(begun, ','); i >= 0 {
@@ -103,7 +103,9 @@ func emojis(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCo
 	}
 	var found []string
 	for e := range emoji.All() {
-		if word := ":" + e.Shortcode() + ":"; strings.HasPrefix(word, code) {
+		word := ":" + e.Shortcode() + ":"
+		toned := strings.HasSuffix(word, "_skin_tone:") && !strings.Contains(code, "_")
+		if strings.HasPrefix(word, code) && !toned {
 			found = append(found, before+word+"\t"+string(e)+" "+e.Name())
 		}
 	}

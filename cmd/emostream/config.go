@@ -189,26 +189,30 @@ func (f *viewFlags) strangers(io streams) {
 
 // print writes settings as a file of them.
 func (f *viewFlags) print(io streams, all []viewed) error {
+	if len(all) == 0 {
+		_, _ = fmt.Fprintln(io.err, "Nothing is set: all is at its default. Name a command to see its settings, or give --all.")
+	}
+	lines, widest := make([]string, len(all)), 0
+	for i, v := range all {
+		lines[i] = fmt.Sprintf("%s%s: %s", indent(len(strings.Fields(v.Command))), v.Flag, asYAML(v.Value))
+		widest = max(widest, min(len(lines[i]), 48)) // one that is longer still stands out
+	}
 	var b strings.Builder
 	var open []string // the sections that the next line is in
-	for _, v := range all {
+	for i, v := range all {
 		path := strings.Fields(v.Command)
 		same := 0
 		for same < min(len(open), len(path)) && open[same] == path[same] {
 			same++
 		}
-		for i := same; i < len(path); i++ {
-			fmt.Fprintf(&b, "%s%s:\n", indent(i), path[i])
+		for depth := same; depth < len(path); depth++ {
+			fmt.Fprintf(&b, "%s%s:\n", indent(depth), path[depth])
 		}
 		open = path
-		line := fmt.Sprintf("%s%s: %s", indent(len(path)), v.Flag, asYAML(v.Value))
 		if f.origins {
-			line = fmt.Sprintf("%-40s  # %s", line, strings.TrimSpace(v.Kind+" "+v.Where))
+			lines[i] = fmt.Sprintf("%-*s  # %s", widest, lines[i], strings.TrimSpace(v.Kind+" "+v.Where))
 		}
-		b.WriteString(line + "\n")
-	}
-	if len(all) == 0 {
-		_, _ = fmt.Fprintln(io.err, "Nothing is set: all is at its default. Name a command to see its settings, or give --all.")
+		b.WriteString(lines[i] + "\n")
 	}
 	_, err := io.out.Write([]byte(b.String()))
 	return err
