@@ -22,6 +22,7 @@ type Bench struct {
 	Stop func()
 
 	width, height int
+	look          Look
 	theme         Theme
 	help          help.Model
 	keys          benchKeys
@@ -51,31 +52,30 @@ type (
 	Ended struct{}
 )
 
-// NewBench returns the view of a load test of target. stop ends it early.
-func NewBench(target string, stop func()) Bench {
+// NewBench returns the view of a load test of target, drawn as look says. stop ends
+// it early.
+func NewBench(target string, look Look, stop func()) Bench {
 	b := Bench{Target: target, Stop: stop, width: 80, height: 24, second: -1}
 	b.keys.stop = key.NewBinding(key.WithKeys("ctrl+c", "q"), key.WithHelp("ctrl+c", "end the run and report"))
-	b.help = help.New()
-	return b.themed(true)
+	return b.looking(look)
 }
 
-func (b Bench) themed(dark bool) Bench {
-	b.theme = NewTheme(dark)
-	b.help.Styles = help.DefaultStyles(dark)
-	b.help.Styles.ShortKey, b.help.Styles.ShortDesc = b.theme.Title, b.theme.Muted
+func (b Bench) looking(look Look) Bench {
+	b.look, b.theme = look, look.Styles()
+	b.help = newHelp(b.theme)
 	return b
 }
 
-// Init asks the terminal whether it is dark.
-func (b Bench) Init() tea.Cmd { return tea.RequestBackgroundColor }
+// Init asks the terminal what it looks like.
+func (b Bench) Init() tea.Cmd { return b.look.Init() }
 
 // Update takes one message in.
 func (b Bench) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		b.width, b.height = msg.Width, msg.Height
-	case tea.BackgroundColorMsg:
-		return b.themed(msg.IsDark()), nil
+	case tea.BackgroundColorMsg, tea.ColorProfileMsg, tea.ModeReportMsg:
+		return b.looking(b.look.Update(msg)), nil
 	case loadgen.Snapshot:
 		return b.saw(msg), nil
 	case Stopping:
@@ -130,7 +130,7 @@ func appended(history []float64, v float64) []float64 {
 
 // View draws it all.
 func (b Bench) View() tea.View {
-	v := tea.NewView(b.draw())
+	v := tea.NewView(b.theme.Spell(b.draw()))
 	v.AltScreen = true
 	return v
 }

@@ -16,16 +16,6 @@ import (
 // ErrAbandoned says that somebody left the view before the run had ended.
 var ErrAbandoned = errors.New("the view was left before the run had ended")
 
-// Terminal is where a view is drawn and what it reads keys from.
-type Terminal struct {
-	// In is where keys come from; nil: there are none, and ctrl+c is a signal.
-	In  io.Reader
-	Out io.Writer
-	// Environ is the environment, which says what the terminal can do and whether
-	// colours are wanted (NO_COLOR).
-	Environ []string
-}
-
 // ShowBench shows a run while work does it, and returns when both have ended.
 // work gets a context that ends when ctx does, or when somebody asks for it, and a
 // function to hand snapshots to. The terminal is left as it was found, also when
@@ -33,10 +23,7 @@ type Terminal struct {
 func ShowBench(ctx context.Context, target string, t Terminal, work func(context.Context, func(loadgen.Snapshot))) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	options := []tea.ProgramOption{
-		tea.WithInput(t.In), tea.WithOutput(t.Out), tea.WithEnvironment(t.Environ), tea.WithoutSignalHandler(), tea.WithFPS(20),
-	}
-	p := tea.NewProgram(NewBench(target, stop), options...)
+	p := t.program(NewBench(target, t.Look, stop), tea.WithFPS(20))
 	defer context.AfterFunc(ctx, func() { p.Send(Stopping{}) })()
 	done := make(chan any, 1) // what work panicked with
 	go func() {

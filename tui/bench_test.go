@@ -40,7 +40,7 @@ func troubled(n int) loadgen.Snapshot {
 // fed is a view that was sent messages.
 func fed(t *testing.T, msgs ...tea.Msg) tui.Bench {
 	t.Helper()
-	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", nil)
+	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", tui.Look{}, nil)
 	for _, msg := range msgs {
 		m, _ = m.Update(msg)
 	}
@@ -153,7 +153,7 @@ func TestBenchUpdate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			stops, quits := 0, false
-			var m tea.Model = tui.NewBench("http://x", func() { stops++ })
+			var m tea.Model = tui.NewBench("http://x", tui.Look{}, func() { stops++ })
 			for _, msg := range test.msgs {
 				var cmd tea.Cmd
 				if m, cmd = m.Update(msg); cmd != nil {

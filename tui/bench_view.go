@@ -42,7 +42,7 @@ func (b Bench) draw() string {
 
 // header is the target and the phase.
 func (b Bench) header() string {
-	left := b.theme.Title.Render("emostream bench") + "  " + b.theme.Muted.Render(clean(b.Target))
+	left := b.theme.Title.Render("emostream bench") + "  " + b.theme.Muted.Render(Clean(b.Target))
 	return ends(left, b.phase(), b.width)
 }
 
@@ -247,7 +247,7 @@ func (b Bench) failures(width, height int) []string {
 		if i == height-1 && len(kinds) > height {
 			return append(lines, b.theme.Bad.Render(fmt.Sprintf("and %d more kinds", len(kinds)-i)))
 		}
-		lines = append(lines, ends(b.theme.Bad.Render(clean(k)), thousands(errs[k]), width))
+		lines = append(lines, ends(b.theme.Bad.Render(Clean(k)), thousands(errs[k]), width))
 	}
 	return lines
 }

@@ -3,10 +3,7 @@ package tui
 import (
 	"math"
 	"strconv"
-	"strings"
 	"time"
-
-	"github.com/charmbracelet/x/ansi"
 )
 
 // thousands writes a count with commas.
@@ -45,13 +42,3 @@ func millis(ms float64) string {
 
 // seconds writes a duration without fractions of a second.
 func seconds(d time.Duration) string { return d.Truncate(time.Second).String() }
-
-// clean is foreign text that cannot move the cursor.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
-			return -1
-		}
-		return r
-	}, ansi.Strip(s))
-}

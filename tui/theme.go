@@ -1,6 +1,12 @@
 package tui
 
-import "charm.land/lipgloss/v2"
+import (
+	"image/color"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+)
 
 // Theme is how things look. Colour never says what text does not say too, since a
 // terminal may have none.
@@ -10,24 +16,112 @@ type Theme struct {
 	Good, Warn, Bad    lipgloss.Style
 	Main, Second       lipgloss.Style // of charts
 	Track              lipgloss.Style // of what is not reached
+	// ASCII says that nothing but ASCII is drawn. Components draw as always, and
+	// Spell replaces what they drew; emojis are shown by their names.
+	ASCII bool
 }
 
 // NewTheme returns the theme for a dark or a light background.
 func NewTheme(dark bool) Theme {
-	pick := lipgloss.LightDark(dark)
-	ink := func(light, dark string) lipgloss.Style {
-		return lipgloss.NewStyle().Foreground(pick(lipgloss.Color(light), lipgloss.Color(dark)))
+	if dark {
+		return themed("#9a978f", "#4a4843", "#35b998", "#e09a3a", "#ef6d67", "#5a9fee", "#e09a3a", "#3a3834")
 	}
+	return themed("#6f6c66", "#c9c6bf", "#0f7d64", "#a85f05", "#b92e2a", "#1c66c0", "#a85f05", "#d8d5ce")
+}
+
+// basicTheme is made of the 16 colours that a terminal has names for: the nearest
+// ones to the finer shades of NewTheme cannot be told from the background.
+func basicTheme(dark bool) Theme {
+	if dark {
+		return themed("7", "8", "10", "11", "9", "12", "11", "8")
+	}
+	return themed("8", "7", "2", "3", "1", "4", "3", "7")
+}
+
+// contrastTheme has no shades: all text is the terminal's own, and the colours are
+// at least seven times as bright as a black background, or as dark as a white one.
+func contrastTheme(dark bool) Theme {
+	if dark {
+		return themed("", "#ffffff", "#5cf0c4", "#ffd36b", "#ffa8a3", "#9fd0ff", "#ffd36b", "#a6a6a6")
+	}
+	return themed("", "#000000", "#005540", "#4a2c00", "#8b0000", "#003f8a", "#4a2c00", "#595959")
+}
+
+// themed makes a theme of colours; an empty one is the terminal's own.
+func themed(muted, border, good, warn, bad, main, second, track string) Theme {
 	return Theme{
-		Text:   lipgloss.NewStyle(),
-		Muted:  ink("#6f6c66", "#9a978f"),
-		Title:  lipgloss.NewStyle().Bold(true),
-		Border: ink("#c9c6bf", "#4a4843"),
-		Good:   ink("#0f7d64", "#35b998"),
-		Warn:   ink("#a85f05", "#e09a3a"),
-		Bad:    ink("#b92e2a", "#ef6d67").Bold(true),
-		Main:   ink("#2a78d6", "#5a9fee"),
-		Second: ink("#a85f05", "#e09a3a"),
-		Track:  ink("#d8d5ce", "#3a3834"),
+		Title: lipgloss.NewStyle().Bold(true),
+		Muted: ink(muted), Border: ink(border), Track: ink(track),
+		Good: ink(good), Warn: ink(warn), Bad: ink(bad).Bold(true),
+		Main: ink(main), Second: ink(second),
 	}
+}
+
+func ink(name string) lipgloss.Style {
+	var c color.Color = lipgloss.NoColor{}
+	if name != "" {
+		c = lipgloss.Color(name)
+	}
+	return lipgloss.NewStyle().Foreground(c)
+}
+
+// Spell is a screen as it is sent to the terminal: with ASCII set, each character
+// that is not is replaced by one as wide that looks like it.
+func (t Theme) Spell(screen string) string {
+	if !t.ASCII {
+		return screen
+	}
+	var b strings.Builder
+	b.Grow(len(screen))
+	for _, r := range screen {
+		switch {
+		case r < 0x80:
+			b.WriteRune(r)
+		case likeness(r) != 0:
+			b.WriteByte(likeness(r))
+		default:
+			b.WriteString(strings.Repeat("?", ansi.StringWidthWc(string(r))))
+		}
+	}
+	return b.String()
+}
+
+// likeness is what a drawn character is in ASCII, and 0 for one that is not drawn
+// here.
+func likeness(r rune) byte {
+	const blocks, ramp = "▁▂▃▄▅▆▇█", ".:-=+*%#"
+	switch r {
+	case '─', '•':
+		return '-'
+	case '│', '▏':
+		return '|'
+	case '╭', '╮', '╰', '╯', '├', '┤', '┬', '┴', '┼':
+		return '+'
+	case '░', '…', '·':
+		return '.'
+	case '▎', '▍':
+		return '='
+	case '▌', '▋', '▊', '▉':
+		return '#'
+	case '▸', '→':
+		return '>'
+	case '←', '≤':
+		return '<'
+	case '↑', '▴':
+		return '^'
+	case '↓', '▾':
+		return 'v'
+	case '●', '✓':
+		return '*'
+	case '○':
+		return 'o'
+	case '✗', '×':
+		return 'x'
+	case 'µ':
+		return 'u'
+	}
+	if i := strings.IndexRune(blocks, r); i >= 0 {
+		return ramp[i/len("▁")]
+	}
+	return 0
 }

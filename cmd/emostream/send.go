@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"net"
 	"sync"
 	"time"
 
@@ -255,7 +254,7 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 		return nil
 	}
 	outcomes, err := s.client.Send(ctx, batch)
-	for give := time.Now().Add(patience); notWritten(err) && time.Now().Before(give); {
+	for give := time.Now().Add(patience); client.FateOf(err) == client.NotWritten && !client.Unreached(err) && time.Now().Before(give); {
 		if err := sleepUntil(ctx, time.Now().Add(time.Second)); err != nil {
 			return err
 		}
@@ -263,14 +262,13 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	}
 	if err != nil {
 		n := taps(batch)
-		dial := (*net.OpError)(nil)
-		switch refused := (*client.Refusal)(nil); {
-		case errors.As(err, &refused) && refused.Code != "in_doubt":
-			s.report.Rejected += n
-		case errors.As(err, &dial) && dial.Op == "dial":
+		switch fate := client.FateOf(err); {
+		case client.Unreached(err):
 			s.report.Unsent += n
-		default:
+		case fate == client.InDoubt:
 			s.report.InDoubt += n
+		default:
+			s.report.Rejected += n
 		}
 		return err
 	}
@@ -293,12 +291,6 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 		}
 	}
 	return nil
-}
-
-// notWritten says whether an error proves that sending again cannot count twice.
-func notWritten(err error) bool {
-	var r *client.Refusal
-	return errors.As(err, &r) && (r.Code == "not_written" || r.Status == 429)
 }
 
 func taps(batch []client.Reaction) int {

@@ -28,6 +28,9 @@ type Client struct {
 	UserID string
 	// HTTP makes the requests; default http.DefaultClient.
 	HTTP *http.Client
+	// Renew, if set, makes a Watch register and connect anew at once, for each value
+	// that it receives; it resumes where it was.
+	Renew <-chan struct{}
 }
 
 // timeout bounds one request to the main server, which itself takes 5 s at most
@@ -124,22 +127,28 @@ func (c *Client) Send(ctx context.Context, reactions []Reaction) ([]Outcome, err
 	return nil, err
 }
 
-// do makes a request and reads its JSON answer into v, also that of a refusal,
-// which it returns as a *Refusal.
+// do is ask, for those who do not want the answer's header.
 func (c *Client) do(ctx context.Context, method, path string, body, v any) error {
+	_, err := c.ask(ctx, method, path, body, v)
+	return err
+}
+
+// ask makes a request, reads its JSON answer into v, also that of a refusal,
+// which it returns as a *Refusal, and returns the answer's header.
+func (c *Client) ask(ctx context.Context, method, path string, body, v any) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var in io.Reader
 	if body != nil {
 		b, err := json.Marshal(body)
 		if err != nil {
-			return fmt.Errorf("encode the request: %w", err)
+			return nil, fmt.Errorf("encode the request: %w", err)
 		}
 		in = bytes.NewReader(b)
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Server, "/")+path, in)
 	if err != nil {
-		return fmt.Errorf("server %.60q: %w", c.Server, err)
+		return nil, fmt.Errorf("server %.60q: %w", c.Server, err)
 	}
 	req.Header.Set("Content-Type", "application/json")
 	client := c.HTTP
@@ -148,24 +157,24 @@ func (c *Client) do(ctx context.Context, method, path string, body, v any) error
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return fmt.Errorf("reach the server: %w (is it running? try emostream up)", err)
+		return nil, fmt.Errorf("reach the server: %w (is it running? try emostream up)", err)
 	}
 	defer res.Body.Close()
 	const limit = 16 << 20
 	b, err := io.ReadAll(io.LimitReader(res.Body, limit))
 	if err != nil {
-		return fmt.Errorf("read the server's answer: %w", err)
+		return nil, fmt.Errorf("read the server's answer: %w", err)
 	}
 	if v != nil {
 		err = json.Unmarshal(b, v)
 	}
 	if res.StatusCode != http.StatusOK {
-		return refusal(res, b)
+		return nil, refusal(res, b)
 	}
 	if err != nil {
-		return fmt.Errorf("the server's answer is not the JSON of an Emostream server: %w", err)
+		return nil, fmt.Errorf("the server's answer is not the JSON of an Emostream server: %w", err)
 	}
-	return nil
+	return res.Header, nil
 }
 
 func refusal(res *http.Response, body []byte) *Refusal {
@@ -193,7 +202,8 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	stream := sse.Client{
-		HTTP: c.HTTP,
+		HTTP:  c.HTTP,
+		Renew: c.Renew,
 		Locate: func(ctx context.Context) (string, error) {
 			a, err := c.Register(ctx)
 			if r := (*Refusal)(nil); errors.As(err, &r) {

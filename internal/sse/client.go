@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"sync"
 	"time"
 
 	gosse "github.com/tmaxmax/go-sse"
@@ -24,6 +25,9 @@ var (
 	// ErrEventTooLarge is what Run returns after an event longer than
 	// [Client.MaxEventSize].
 	ErrEventTooLarge = errors.New("event too large")
+	// ErrRenewed is why a connection was left, or a wait cut short, that
+	// [Client.Renew] asked to replace.
+	ErrRenewed = errors.New("another connection was asked for")
 )
 
 // Client listens to one stream for as long as it is let. It holds settings only,
@@ -38,6 +42,10 @@ type Client struct {
 	// address first. An error counts as a refusal; a *[RefusedError] carries its
 	// RetryAfter along. Locate bounds its own time.
 	Locate func(ctx context.Context) (string, error)
+	// Renew, if set, is for one who knows that the connection cannot be trusted any
+	// more, as after the machine slept: each value received ends the connection, or
+	// the wait for the next one, and Locate is asked anew at once.
+	Renew <-chan struct{}
 	// HTTP makes the requests. Default: [http.DefaultClient]. Its Timeout is not
 	// used, since a stream has no end: ReadTimeout takes its place.
 	HTTP *http.Client
@@ -98,8 +106,8 @@ type State struct {
 	// URL is the stream's address; empty while Locate has yet to tell it.
 	URL string
 	// Wait and Err belong to Reconnecting: how long from now, and why. Err is or
-	// wraps a *[RefusedError], [ErrStalled], [io.EOF] (the server ended the stream),
-	// or what Locate or the network said.
+	// wraps a *[RefusedError], [ErrStalled], [ErrRenewed], [io.EOF] (the server ended
+	// the stream), or what Locate or the network said.
 	Wait time.Duration
 	Err  error
 }
@@ -114,11 +122,37 @@ func (c *Client) Run(ctx context.Context) error {
 	}
 	l := newListener(*c)
 	for ctx.Err() == nil && l.fatal == nil {
-		if err := l.connect(ctx); ctx.Err() == nil && l.fatal == nil {
+		if err := l.attempt(ctx); ctx.Err() == nil && l.fatal == nil {
 			l.rest(ctx, err)
 		}
 	}
 	return l.fatal
+}
+
+// attempt is connect, and ends it when Renew asks for another one.
+func (l *listener) attempt(ctx context.Context) error {
+	if l.Renew == nil {
+		return l.connect(ctx)
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	renewed := false
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-l.Renew:
+			renewed = true
+			end(ErrRenewed)
+		case <-ctx.Done():
+		}
+	})
+	err := l.connect(ctx)
+	end(nil)
+	watch.Wait()
+	if renewed {
+		l.url, l.refusals = "", 0
+		return ErrRenewed
+	}
+	return err
 }
 
 // listener is the state of one Run: what outlives a connection.
@@ -269,9 +303,14 @@ func (l *listener) rest(ctx context.Context, err error) {
 		wait = max(wait, min(refused.RetryAfter, maxRetry))
 	}
 	wait += rand.N(wait/2 + 1)
+	if errors.Is(err, ErrRenewed) {
+		wait = 0
+	}
 	l.OnState(State{Phase: Reconnecting, URL: l.url, Wait: wait, Err: err})
 	select {
 	case <-time.After(wait):
+	case <-l.Renew:
+		l.url, l.refusals = "", 0
 	case <-ctx.Done():
 	}
 }

@@ -1,0 +1,128 @@
+package tui
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/emostream/emostream/internal/emoji"
+)
+
+// Width is how a terminal counts the columns of text.
+type Width int
+
+const (
+	// WidthByCodePoint adds the columns of each code point up. It is what is taken
+	// for granted until a terminal says otherwise.
+	WidthByCodePoint Width = iota
+	// WidthByGrapheme gives what is drawn as one picture the columns of one. It is
+	// what terminals with mode 2027 do.
+	WidthByGrapheme
+)
+
+// unknown is drawn for what this program's table does not have.
+const unknown = "? "
+
+// widthOf is how a terminal counts, by what it reported of mode 2027. The renderer
+// goes by the same report.
+func widthOf(r tea.ModeReportMsg) Width {
+	if r.Value == ansi.ModeReset || r.Value == ansi.ModeSet || r.Value == ansi.ModePermanentlySet {
+		return WidthByGrapheme
+	}
+	return WidthByCodePoint
+}
+
+// Cell draws an emoji in exactly two columns. On a terminal that counts code points,
+// whatever is made of several is shown by its first: skin tones, selectors, keycaps
+// and families. A flag is shown by the letters of its country, since such terminals
+// do not agree how wide it is. What is not an emoji is a question mark.
+func Cell(e string, w Width, ascii bool) string {
+	known := emoji.Emoji(e)
+	switch {
+	case ascii:
+		return CellName(e, 2)
+	case known.Name() == "":
+		return unknown
+	case w == WidthByGrapheme:
+		return cluster(e)
+	}
+	first, size := utf8.DecodeRuneInString(e)
+	if a := letter(first); a != 0 {
+		second, _ := utf8.DecodeRuneInString(e[size:])
+		return string([]rune{a, letter(second)})
+	}
+	return fit(e[:size], 2)
+}
+
+// cluster is an emoji as one picture. Where the renderer counts one column for it,
+// as it does for some skin tones, it is shown without them.
+func cluster(e string) string {
+	if ansi.StringWidth(e) == 2 {
+		return e
+	}
+	_, size := utf8.DecodeRuneInString(e)
+	return e[:size] + "\ufe0f" // asks for the coloured picture, two columns wide
+}
+
+// letter is the letter that a regional indicator stands for, 0 for other code points.
+func letter(r rune) rune {
+	if r < '🇦' || r > '🇿' {
+		return 0
+	}
+	return 'A' + r - '🇦'
+}
+
+// CellName is an emoji's shortcode in exactly width columns of ASCII: cut, or with
+// spaces after it.
+func CellName(e string, width int) string {
+	name := emoji.Emoji(e).Shortcode()
+	if name == "" {
+		name = strings.TrimSpace(unknown)
+	}
+	width = max(0, width)
+	return name[:min(width, len(name))] + strings.Repeat(" ", max(0, width-len(name)))
+}
+
+// mostMarks is how many marks a character may have, such as accents: more of them
+// reach into the lines above and below.
+const mostMarks = 3
+
+// Clean is foreign text that is safe to draw: no control characters and escape
+// sequences, nothing invisible, nothing that changes the direction of writing.
+// Every terminal gives it as many columns as ansi.StringWidth does: an emoji with a
+// skin tone is drawn without it, and a question mark stands for any other character
+// on whose width they disagree.
+func Clean(s string) string {
+	s = strings.Map(visible, ansi.Strip(s))
+	var b strings.Builder
+	for s != "" {
+		c, width := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
+		s = s[len(c):]
+		first, size := utf8.DecodeRuneInString(c)
+		switch {
+		case unicode.Is(unicode.M, first): // a mark of nothing
+		case width == ansi.StringWidthWc(c) && utf8.RuneCountInString(c) <= 1+mostMarks:
+			b.WriteString(c)
+		case emoji.Emoji(c[:size]).Name() != "":
+			b.WriteString(c[:size])
+		default:
+			b.WriteByte('?')
+		}
+	}
+	return b.String()
+}
+
+// visible is what is drawn for a code point: white space is a space, and what
+// cannot be seen is left out.
+func visible(r rune) rune {
+	switch {
+	case unicode.IsSpace(r):
+		return ' '
+	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
+		return -1
+	}
+	return r
+}

@@ -1,0 +1,90 @@
+package tui
+
+import (
+	"fmt"
+
+	"charm.land/bubbles/v2/help"
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// Look is what decides how a view looks: what somebody asked for, and what the
+// terminal told since. It is useful at its zero value, and keeps itself up to date
+// from the messages that a model gets.
+type Look struct {
+	// Theme is auto (also when empty), dark, light, contrast or none. Auto is dark or
+	// light like the terminal; contrast follows the terminal too; none has no colours.
+	Theme string
+	// ASCII draws nothing but ASCII: names instead of emojis.
+	ASCII bool
+	// Width is how the terminal counts columns.
+	Width Width
+
+	light   bool // the background, once the terminal has told
+	profile colorprofile.Profile
+}
+
+// CheckTheme says what is wrong with the name of a theme.
+func CheckTheme(name string) error {
+	switch name {
+	case "", "auto", "dark", "light", "contrast", "none":
+		return nil
+	}
+	return fmt.Errorf("%.20q: use auto, dark, light, contrast or none", name)
+}
+
+// Init asks the terminal what it looks like.
+func (l Look) Init() tea.Cmd { return tea.RequestBackgroundColor }
+
+// Update takes in what a message says about the terminal. Other messages change
+// nothing.
+func (l Look) Update(msg tea.Msg) Look {
+	switch msg := msg.(type) {
+	case tea.BackgroundColorMsg:
+		l.light = !msg.IsDark()
+	case tea.ColorProfileMsg:
+		l.profile = msg.Profile
+	case tea.ModeReportMsg:
+		if msg.Mode == ansi.ModeUnicodeCore {
+			l.Width = widthOf(msg)
+		}
+	}
+	return l
+}
+
+// Dark says whether to draw for a dark background.
+func (l Look) Dark() bool { return l.Theme == "dark" || l.Theme != "light" && !l.light }
+
+// Styles is the theme to draw with.
+func (l Look) Styles() Theme {
+	t := l.colours()
+	t.ASCII = l.ASCII
+	return t
+}
+
+func (l Look) colours() Theme {
+	switch {
+	case l.Theme == "none":
+		return Theme{Title: lipgloss.NewStyle().Bold(true), Bad: lipgloss.NewStyle().Bold(true)}
+	case l.Theme == "contrast":
+		return contrastTheme(l.Dark())
+	case l.profile == colorprofile.ANSI:
+		return basicTheme(l.Dark())
+	}
+	return NewTheme(l.Dark())
+}
+
+// Cell draws an emoji in exactly two columns of the terminal.
+func (l Look) Cell(emoji string) string { return Cell(emoji, l.Width, l.ASCII) }
+
+// newHelp is a line of keys, and a page of them, in a theme.
+func newHelp(t Theme) help.Model {
+	h := help.New()
+	h.Styles = help.Styles{
+		Ellipsis: t.Muted, ShortKey: t.Title, ShortDesc: t.Muted, ShortSeparator: t.Border,
+		FullKey: t.Title, FullDesc: t.Muted, FullSeparator: t.Border,
+	}
+	return h
+}

@@ -1,0 +1,151 @@
+package tui_test
+
+import (
+	"fmt"
+	"image/color"
+	"math"
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/colorprofile"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/tui"
+)
+
+// What the terminal tells, and what was asked for, decide how a view looks.
+func TestLook(t *testing.T) {
+	var (
+		white   = tea.BackgroundColorMsg{Color: color.White}
+		black   = tea.BackgroundColorMsg{Color: color.Black}
+		sixteen = tea.ColorProfileMsg{Profile: colorprofile.ANSI}
+		unicode = func(v ansi.ModeSetting) tea.Msg {
+			return tea.ModeReportMsg{Mode: ansi.ModeUnicodeCore, Value: v}
+		}
+	)
+	for name, test := range map[string]struct {
+		theme string
+		msgs  []tea.Msg
+		width tui.Width
+		good  string // the colour of what is good
+	}{
+		"nothing is known":           {good: "#35b998"},
+		"a dark terminal":            {msgs: []tea.Msg{black}, good: "#35b998"},
+		"a light one":                {msgs: []tea.Msg{white}, good: "#0f7d64"},
+		"auto":                       {theme: "auto", msgs: []tea.Msg{white}, good: "#0f7d64"},
+		"dark on a light one":        {theme: "dark", msgs: []tea.Msg{white}, good: "#35b998"},
+		"light on a dark one":        {theme: "light", msgs: []tea.Msg{black}, good: "#0f7d64"},
+		"contrast":                   {theme: "contrast", good: "#5cf0c4"},
+		"contrast on a light one":    {theme: "contrast", msgs: []tea.Msg{white}, good: "#005540"},
+		"16 colours":                 {msgs: []tea.Msg{sixteen}, good: "10"},
+		"16 colours on a light one":  {msgs: []tea.Msg{sixteen, white}, good: "2"},
+		"none":                       {theme: "none", msgs: []tea.Msg{sixteen, white}},
+		"mode 2027 can be set":       {msgs: []tea.Msg{unicode(ansi.ModeReset)}, width: tui.WidthByGrapheme, good: "#35b998"},
+		"mode 2027 is always set":    {msgs: []tea.Msg{unicode(ansi.ModePermanentlySet)}, width: tui.WidthByGrapheme, good: "#35b998"},
+		"mode 2027 can never be set": {msgs: []tea.Msg{unicode(ansi.ModePermanentlyReset)}, good: "#35b998"},
+		"mode 2027 is not known":     {msgs: []tea.Msg{unicode(ansi.ModeNotRecognized)}, good: "#35b998"},
+		"another mode":               {msgs: []tea.Msg{tea.ModeReportMsg{Mode: ansi.ModeSynchronizedOutput, Value: ansi.ModeReset}}, good: "#35b998"},
+		"a message of another kind":  {msgs: []tea.Msg{tea.WindowSizeMsg{Width: 1, Height: 1}}, good: "#35b998"},
+		"256 colours":                {msgs: []tea.Msg{tea.ColorProfileMsg{Profile: colorprofile.ANSI256}}, good: "#35b998"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := tui.CheckTheme(test.theme); err != nil {
+				t.Error(err)
+			}
+			look := tui.Look{Theme: test.theme}
+			for _, msg := range test.msgs {
+				look = look.Update(msg)
+			}
+			if look.Width != test.width {
+				t.Errorf("width method %d, want %d", look.Width, test.width)
+			}
+			want := lipgloss.NewStyle()
+			if test.good != "" {
+				want = want.Foreground(lipgloss.Color(test.good))
+			}
+			if got := look.Styles().Good; got.Render("x") != want.Render("x") {
+				t.Errorf("got %q, want %q", got.Render("x"), want.Render("x"))
+			}
+		})
+	}
+}
+
+func TestCheckTheme(t *testing.T) {
+	err := tui.CheckTheme("solarized")
+	if err == nil || err.Error() != `"solarized": use auto, dark, light, contrast or none` {
+		t.Errorf("got %v", err)
+	}
+}
+
+// Text can be read on the background that it is made for, with as many colours as
+// the terminal has: by the contrast of WCAG 2, at least 4.5 and, with the theme
+// called contrast, 7. Of 16 colours the terminal decides the shades; black and white
+// would be lost on themselves.
+func TestContrast(t *testing.T) {
+	for _, theme := range []string{"auto", "contrast"} {
+		for name, background := range map[string]color.Color{"dark": color.Black, "light": color.White} {
+			for _, profile := range []colorprofile.Profile{colorprofile.TrueColor, colorprofile.ANSI256, colorprofile.ANSI} {
+				t.Run(fmt.Sprint(theme, " ", name, " ", profile), func(t *testing.T) {
+					l := tui.Look{Theme: theme}.Update(tea.BackgroundColorMsg{Color: background}).Update(tea.ColorProfileMsg{Profile: profile})
+					s := l.Styles()
+					for part, style := range map[string]lipgloss.Style{"muted": s.Muted, "good": s.Good, "warn": s.Warn, "bad": s.Bad, "main": s.Main, "second": s.Second} {
+						if ink := style.GetForeground(); ink != (lipgloss.NoColor{}) {
+							readable(t, part, profile.Convert(ink), background, map[string]float64{"auto": 4.5, "contrast": 7}[theme])
+						}
+					}
+				})
+			}
+		}
+	}
+}
+
+func readable(t *testing.T, part string, ink, background color.Color, least float64) {
+	t.Helper()
+	switch ink := ink.(type) {
+	case ansi.BasicColor:
+		if ink == lipgloss.Black || ink == lipgloss.BrightWhite {
+			t.Errorf("%s is %v", part, ink)
+		}
+	default:
+		x, y := luminance(ink), luminance(background)
+		if c := (max(x, y) + 0.05) / (min(x, y) + 0.05); c < least {
+			t.Errorf("%s has a contrast of %.1f", part, c)
+		}
+	}
+}
+
+// luminance is WCAG's relative luminance.
+func luminance(c color.Color) float64 {
+	r, g, b, _ := c.RGBA()
+	linear := func(v uint32) float64 {
+		if x := float64(v) / 0xffff; x > 0.04045 {
+			return math.Pow((x+0.055)/1.055, 2.4)
+		}
+		return float64(v) / 0xffff / 12.92
+	}
+	return 0.2126*linear(r) + 0.7152*linear(g) + 0.0722*linear(b)
+}
+
+// Spelled in ASCII, a screen has the same size and says the same.
+func TestSpell(t *testing.T) {
+	ascii := tui.Look{ASCII: true}.Styles()
+	lines := tui.Frame("Rate of a long name", []string{"p99 ≤ 3 µs → 4…", tui.Sparkline([]float64{1, 2, 3, 4, 5, 6, 7, 8}, 8, 1, 0)[0], tui.Bar(0.55, 10, ascii.Main, ascii.Track), "日本 é 🔥"}, 18, 6, ascii)
+	drawn := strings.Join(lines, "\n")
+	want := strings.Join([]string{
+		"+- Rate of a l. -+",
+		"| p99 < 3 us > . |",
+		"| .:-=+*%#       |",
+		"| ######....     |",
+		"| ???? ? ??      |",
+		"+----------------+",
+	}, "\n")
+	if diff := cmp.Diff(want, ansi.Strip(ascii.Spell(drawn))); diff != "" {
+		t.Error(diff)
+	}
+	if plain := (tui.Look{}).Styles(); plain.Spell(drawn) != drawn {
+		t.Error("it is spelled in ASCII where that was not asked for")
+	}
+}
