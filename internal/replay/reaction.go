@@ -14,9 +14,8 @@ package replay
 import (
 	"context"
 	"iter"
-	"slices"
 
-	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -26,41 +25,6 @@ type Reaction struct {
 	wire.Reaction
 	Count int   // 1 to 100
 	At    int64 // ms since the Unix epoch
-}
-
-// Filter says which reactions are wanted. An empty list wants all.
-type Filter struct {
-	Channels []string
-	Emojis   []string
-}
-
-// NewFilter makes a filter of what somebody typed. An emoji is found in each of its
-// spellings, of which another program may have recorded any.
-func NewFilter(channels, emojis []string) (Filter, error) {
-	f := Filter{Channels: channels}
-	for _, e := range emojis {
-		known, err := emoji.Parse(e)
-		if err != nil {
-			return Filter{}, err
-		}
-		f.Emojis = append(f.Emojis, string(known))
-	}
-	return f, nil
-}
-
-// Wants says whether a reaction is wanted; an empty channel is the main one.
-func (f Filter) Wants(channel, typed string) bool {
-	if channel == "" {
-		channel = wire.MainChannel
-	}
-	if len(f.Channels) > 0 && !slices.Contains(f.Channels, channel) {
-		return false
-	}
-	if len(f.Emojis) == 0 || slices.Contains(f.Emojis, typed) {
-		return true
-	}
-	known, err := emoji.Parse(typed)
-	return err == nil && slices.Contains(f.Emojis, string(known))
 }
 
 // Recording is reactions in the order in which they are to be sent. A *BadError
@@ -99,7 +63,7 @@ func (e *BadError) Error() string { return e.err.Error() }
 func (e *BadError) Unwrap() error { return e.err }
 
 // Only leaves out what a filter does not want.
-func Only(f Filter, from Recording) Recording {
+func Only(f span.Filter, from Recording) Recording {
 	return func(yield func(Reaction, error) bool) {
 		for r, err := range from {
 			if err == nil && !f.Wants(r.Channel, r.Emoji) {

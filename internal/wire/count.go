@@ -56,6 +56,20 @@ type Count struct {
 	Channel string  `json:"channel,omitempty"` // left out for the main channel
 }
 
+// DecodeCount reads a record value of emoji-aggregated, checks what its readers rely
+// on, and gives the main channel its name.
+func DecodeCount(value []byte) (Count, error) {
+	var c Count
+	if err := json.Unmarshal(value, &c); err != nil {
+		return Count{}, fmt.Errorf("count: %w", err)
+	}
+	c.Channel = cmp.Or(c.Channel, MainChannel)
+	if c.Window.End <= c.Window.Start || c.Emoji == "" || len(c.Emoji) > MaxEmoji || c.Count < 0 || !ValidChannel(c.Channel) {
+		return Count{}, fmt.Errorf("count: it is not one of an emoji in a window")
+	}
+	return c, nil
+}
+
 // Headers of emoji-aggregated. Readers that do not know them lose nothing.
 const (
 	// CompleteHeader stands on the last record of an emission; its value is
