@@ -19,14 +19,14 @@ import (
 
 // Summary tells what a table holds.
 type Summary struct {
-	Rows      int64  `json:"rows"`
-	Reactions int64  `json:"reactions"`       // the sum of the counts
-	Windows   int64  `json:"windows"`         // 0 in a table of reactions
-	First     Time   `json:"first,omitempty"` // beginning of the first window, or time of the first reaction
-	Last      Time   `json:"last,omitempty"`
-	Skipped   int64  `json:"skipped"` // records that are neither
-	Note      string `json:"note,omitempty"`
-	Gone      int64  `json:"gone"` // records that retention took before they were read
+	Rows      int64     `json:"rows"`
+	Reactions int64     `json:"reactions"`       // the sum of the counts
+	Windows   int64     `json:"windows"`         // 0 in a table of reactions
+	First     wire.Time `json:"first,omitempty"` // beginning of the first window, or time of the first reaction
+	Last      wire.Time `json:"last,omitempty"`
+	Skipped   int64     `json:"skipped"` // records that are neither
+	Note      string    `json:"note,omitempty"`
+	Gone      int64     `json:"gone"` // records that retention took before they were read
 }
 
 func (s *Summary) skip(r stream.Record, err error) {
@@ -112,7 +112,7 @@ func Reactions(ctx context.Context, s *span.Span, f span.Filter, give func(React
 			sum.skip(r, err)
 			continue
 		}
-		row := Reaction{Time(r.Time), string(t.UserID), string(t.Emoji), string(t.Timestamp), string(t.Channel)}
+		row := Reaction{wire.Time(r.Time), string(t.UserID), string(t.Emoji), string(t.Timestamp), string(t.Channel)}
 		if row.Channel == "" {
 			row.Channel = wire.MainChannel
 		}

@@ -24,13 +24,13 @@ import (
 var base = time.Date(2026, 11, 23, 14, 42, 0, 0, time.UTC).UnixMilli()
 
 var windows = []export.Window{
-	{export.Time(base), export.Time(base + 2000), "main", "❤️", 1234, 123.4},
-	{export.Time(base + 2000), export.Time(base + 4000), "room-1", "🔥", 1, 1},
+	{wire.Time(base), wire.Time(base + 2000), "main", "❤️", 1234, 123.4},
+	{wire.Time(base + 2000), wire.Time(base + 4000), "room-1", "🔥", 1, 1},
 }
 
 var reactions = []export.Reaction{
-	{export.Time(base + 250), "ann", "❤️", "2026-11-23T14:42:00.250Z", "main"},
-	{export.Time(base + 251), "b\"o,b<&>\nline", "🔥", "", "room-1"},
+	{wire.Time(base + 250), "ann", "❤️", "2026-11-23T14:42:00.250Z", "main"},
+	{wire.Time(base + 251), "b\"o,b<&>\nline", "🔥", "", "room-1"},
 }
 
 func TestText(t *testing.T) {
@@ -136,7 +136,7 @@ func write(t *testing.T, c *kafka.Client, topic string, partition int, ms int64,
 
 // count is a record of emoji-aggregated; a Spark job writes offsets instead of Z.
 func count(zone string, start int64, emoji string, n int64) string {
-	at := func(ms int64) string { return time.UnixMilli(base + ms).UTC().Format("2006-01-02T15:04:05.000") + zone }
+	at := func(ms int64) string { return time.UnixMilli(base+ms).UTC().Format("2006-01-02T15:04:05.000") + zone }
 	return fmt.Sprintf(`{"window":{"start":%q,"end":%q},"emoji_type":%q,"emoji_count":%d,"emoji_count_aggregated":%.1f}`, at(start), at(start+2000), emoji, n, float64(n)/10)
 }
 
@@ -170,15 +170,15 @@ func TestWindows(t *testing.T) {
 	}{
 		"all": {
 			export.WindowsConfig{}, "0 ❤ 1, 0 🔥 7, 2000 🔥 5, 4000 🔥 1",
-			export.Summary{Rows: 4, Reactions: 14, Windows: 3, First: export.Time(base), Last: export.Time(base + 6000)},
+			export.Summary{Rows: 4, Reactions: 14, Windows: 3, First: wire.Time(base), Last: wire.Time(base + 6000)},
 		},
 		"of a span": {
 			export.WindowsConfig{From: base + 2000, To: base + 4000}, "2000 🔥 5",
-			export.Summary{Rows: 1, Reactions: 5, Windows: 1, First: export.Time(base + 2000), Last: export.Time(base + 4000)},
+			export.Summary{Rows: 1, Reactions: 5, Windows: 1, First: wire.Time(base + 2000), Last: wire.Time(base + 4000)},
 		},
 		"of an emoji": {
 			export.WindowsConfig{Filter: hearts}, "0 ❤ 1",
-			export.Summary{Rows: 1, Reactions: 1, Windows: 1, First: export.Time(base), Last: export.Time(base + 2000)},
+			export.Summary{Rows: 1, Reactions: 1, Windows: 1, First: wire.Time(base), Last: wire.Time(base + 2000)},
 		},
 		"of another channel": {export.WindowsConfig{Filter: span.Filter{Channels: []string{"room"}}}, "", export.Summary{}},
 	} {
@@ -212,11 +212,11 @@ func TestReactions(t *testing.T) {
 		got = append(got, r)
 		return nil
 	})
-	want := []export.Reaction{{export.Time(base), "7", "🎉", "", "room"}, {export.Time(base + 1), "ann", "🔥", "t1", "main"}}
+	want := []export.Reaction{{wire.Time(base), "7", "🎉", "", "room"}, {wire.Time(base + 1), "ann", "🔥", "t1", "main"}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %+v, want %+v (%v)", got, want, err)
 	}
-	if sum.Rows != 2 || sum.Reactions != 2 || sum.Skipped != 1 || sum.First != export.Time(base) || sum.Last != export.Time(base+1) {
+	if sum.Rows != 2 || sum.Reactions != 2 || sum.Skipped != 1 || sum.First != wire.Time(base) || sum.Last != wire.Time(base+1) {
 		t.Errorf("summary %+v", sum)
 	}
 }

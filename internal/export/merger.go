@@ -130,7 +130,7 @@ func (m *Merger) giveFirst(give func(Window) error) error {
 	})
 	for _, k := range keys {
 		t := counts[k]
-		if err := give(Window{Time(w.Start), Time(w.End), k.channel, k.emoji, t.count, t.scaled}); err != nil {
+		if err := give(Window{wire.Time(w.Start), wire.Time(w.End), k.channel, k.emoji, t.count, t.scaled}); err != nil {
 			return err
 		}
 	}

@@ -6,14 +6,6 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Time is milliseconds since the Unix epoch.
-type Time int64
-
-// MarshalText writes RFC 3339 in UTC.
-func (t Time) MarshalText() ([]byte, error) { return wire.AppendTime(nil, int64(t)), nil }
-
-func (t Time) String() string { return string(wire.AppendTime(nil, int64(t))) }
-
 // Row is a line of a table. Its columns have the same names in every format.
 type Row interface {
 	names() []string
@@ -22,12 +14,12 @@ type Row interface {
 
 // Window is how often an emoji was counted in a window of a channel.
 type Window struct {
-	Start   Time    `json:"window_start" parquet:"window_start,timestamp(millisecond:utc),delta"`
-	End     Time    `json:"window_end" parquet:"window_end,timestamp(millisecond:utc),delta"`
-	Channel string  `json:"channel" parquet:"channel,dict"`
-	Emoji   string  `json:"emoji_type" parquet:"emoji_type,dict"`
-	Count   int64   `json:"emoji_count" parquet:"emoji_count"`
-	Scaled  float64 `json:"emoji_count_aggregated" parquet:"emoji_count_aggregated"`
+	Start   wire.Time `json:"window_start" parquet:"window_start,timestamp(millisecond:utc),delta"`
+	End     wire.Time `json:"window_end" parquet:"window_end,timestamp(millisecond:utc),delta"`
+	Channel string    `json:"channel" parquet:"channel,dict"`
+	Emoji   string    `json:"emoji_type" parquet:"emoji_type,dict"`
+	Count   int64     `json:"emoji_count" parquet:"emoji_count"`
+	Scaled  float64   `json:"emoji_count_aggregated" parquet:"emoji_count_aggregated"`
 }
 
 func (Window) names() []string {
@@ -44,11 +36,11 @@ func (w Window) values() []string {
 // Reaction is one reaction. Time is when it was accepted, Timestamp what its client
 // said.
 type Reaction struct {
-	Time      Time   `json:"time" parquet:"time,timestamp(millisecond:utc),delta"`
-	UserID    string `json:"user_id" parquet:"user_id,dict"`
-	Emoji     string `json:"emoji_type" parquet:"emoji_type,dict"`
-	Timestamp string `json:"timestamp" parquet:"timestamp"`
-	Channel   string `json:"channel" parquet:"channel,dict"`
+	Time      wire.Time `json:"time" parquet:"time,timestamp(millisecond:utc),delta"`
+	UserID    string    `json:"user_id" parquet:"user_id,dict"`
+	Emoji     string    `json:"emoji_type" parquet:"emoji_type,dict"`
+	Timestamp string    `json:"timestamp" parquet:"timestamp"`
+	Channel   string    `json:"channel" parquet:"channel,dict"`
 }
 
 func (Reaction) names() []string {

@@ -17,6 +17,14 @@ func AppendTime(dst []byte, ms int64) []byte {
 	return time.UnixMilli(ms).UTC().AppendFormat(dst, TimeFormat)
 }
 
+// Time is a moment in milliseconds since the Unix epoch, written as we write times.
+type Time int64
+
+func (t Time) String() string { return string(AppendTime(nil, int64(t))) }
+
+// MarshalText writes RFC 3339 in UTC with milliseconds.
+func (t Time) MarshalText() ([]byte, error) { return AppendTime(nil, int64(t)), nil }
+
 // Window is a span of time, from Start on and before End. On the wire its ends
 // are RFC 3339; here they are milliseconds since the Unix epoch.
 type Window struct {
