@@ -108,6 +108,7 @@ EMOSTREAM_TOPIC_PREFIX.`,
 	}
 	add("run", newUp(io), newServe(io), newAggregate(io), newPublish(io), newSubscribe(io), newBroker(io), newTopics(io))
 	add("use", newSend(io), newWatch(io), newConsume(io), newBench(io))
+	add("use", newReplay(io), newExport(io), newStats(io))
 	root.AddCommand(newVersion(io))
 	usageErrors(root)
 	return root

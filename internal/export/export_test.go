@@ -169,15 +169,18 @@ func TestWindows(t *testing.T) {
 		sum  export.Summary
 	}{
 		"all": {
-			export.WindowsConfig{}, "0 ❤ 1, 0 🔥 7, 2000 🔥 5, 4000 🔥 1",
+			export.WindowsConfig{},
+			"0 ❤ 1, 0 🔥 7, 2000 🔥 5, 4000 🔥 1",
 			export.Summary{Rows: 4, Reactions: 14, Windows: 3, First: wire.Time(base), Last: wire.Time(base + 6000)},
 		},
 		"of a span": {
-			export.WindowsConfig{From: base + 2000, To: base + 4000}, "2000 🔥 5",
+			export.WindowsConfig{From: base + 2000, To: base + 4000},
+			"2000 🔥 5",
 			export.Summary{Rows: 1, Reactions: 5, Windows: 1, First: wire.Time(base + 2000), Last: wire.Time(base + 4000)},
 		},
 		"of an emoji": {
-			export.WindowsConfig{Filter: hearts}, "0 ❤ 1",
+			export.WindowsConfig{Filter: hearts},
+			"0 ❤ 1",
 			export.Summary{Rows: 1, Reactions: 1, Windows: 1, First: wire.Time(base), Last: wire.Time(base + 2000)},
 		},
 		"of another channel": {export.WindowsConfig{Filter: span.Filter{Channels: []string{"room"}}}, "", export.Summary{}},

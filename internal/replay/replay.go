@@ -242,9 +242,10 @@ func (r *replay) send(ctx context.Context, b batch) {
 	if late := time.Since(r.start) - b.due; r.cfg.Speed > 0 {
 		r.count(func(p *Report) { p.LateMS = max(p.LateMS, late.Milliseconds()) })
 	}
-	left, reason := b.items, error(nil)
+	left := b.items
 	for until := time.Now().Add(r.cfg.Patience); ; {
 		outcomes, err := r.cfg.Server.Send(context.WithoutCancel(ctx), left)
+		var reason error
 		left, reason = r.settle(left, outcomes, err)
 		if len(left) == 0 {
 			return

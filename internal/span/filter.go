@@ -41,3 +41,6 @@ func (f Filter) Wants(channel, typed string) bool {
 	known, err := emoji.Parse(typed)
 	return err == nil && slices.Contains(f.Emojis, string(known))
 }
+
+// WantsAll says whether nothing is left out.
+func (f Filter) WantsAll() bool { return len(f.Channels)+len(f.Emojis) == 0 }
