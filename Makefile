@@ -9,6 +9,7 @@ DURATION           ?= 45s
 BROKER             ?= embedded kafka
 REPETITIONS        ?= 3
 SECONDS            ?= 10
+HOURS              ?= 1
 
 TOOLS      := $(CURDIR)/.cache/bin
 GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
@@ -16,7 +17,7 @@ GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python test-day fuzz bench bench-ingest bench-loadgen cross release-check
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -60,8 +61,11 @@ recovery: build ## How late windows are when copies of aggregate come and go (RE
 		$(TOOLS)/chaos -program bin/emostream -broker $$broker -scenario recovery -repetitions $(REPETITIONS); \
 	done
 
-test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system (needs Python 3)
-	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run Python ./internal/e2e
+test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system, and of tables with DuckDB (needs Python 3)
+	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run 'Python|Recording' ./internal/e2e
+
+test-day: $(VENV)/requirements.txt ## A day of ten million reactions exported, read back, and HOURS (default 1) of it replayed at 100 times (needs Python 3)
+	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python EMOSTREAM_TEST_DAY=10 EMOSTREAM_TEST_HOURS=$(HOURS) go test -count=1 -timeout 60m -run '^TestDay$$' -v ./internal/e2e
 
 fuzz: ## Every fuzz target for FUZZTIME (default 30s)
 	@set -e; for pkg in $$(go list ./...); do \
