@@ -10,6 +10,7 @@ BROKER             ?= embedded kafka
 REPETITIONS        ?= 3
 SECONDS            ?= 10
 HOURS              ?= 1
+STEP               ?= 10s
 
 TOOLS      := $(CURDIR)/.cache/bin
 GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
@@ -17,7 +18,7 @@ GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python test-day fuzz bench bench-ingest bench-loadgen cross release-check
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python test-day fuzz bench bench-ingest bench-loadgen cross release-check bench-overload
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -80,9 +81,12 @@ bench-loadgen: $(VEGETA) ## The load generator beside wrk and vegeta (needs wrk,
 	go build -o $(TOOLS)/emostream ./cmd/emostream
 	EMOSTREAM_PEERS=$(TOOLS) go test -count=1 -timeout 10m -v -run '^TestPeers$$' ./loadgen
 
-bench-ingest: ## Taking reactions in beside a bare HTTP server, for SECONDS (default 10) each (needs wrk, and Java 17)
+bench-ingest: ## Taking reactions in beside a bare HTTP server, STEP (default 10s) each (needs wrk, and Java 17)
 	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
-	$(TOOLS)/kafkatest -brokers 1 -- env EMOSTREAM_BENCH_INGEST=$(SECONDS)s go test -count=1 -timeout 20m -v -run '^TestIngestBench$$' ./internal/e2e
+	$(TOOLS)/kafkatest -brokers 1 -- env EMOSTREAM_BENCH_INGEST=$(STEP) go test -count=1 -timeout 20m -v -run '^TestIngestBench$$' ./internal/e2e
+
+bench-overload: ## A main server at one to five times what it takes, STEP (default 10s) each (Linux)
+	EMOSTREAM_TEST_OVERLOAD=$(STEP) go test -count=1 -timeout 20m -v -run '^TestOverload$$' ./internal/e2e
 
 bench: ## Every Go benchmark
 	go test -run xxx -bench . -benchmem ./...

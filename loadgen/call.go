@@ -148,7 +148,7 @@ func (t *taps) judgeArray(v *verdict, n int64, a answer) {
 }
 
 // refused is an answer that is no acknowledgement. What a server says was not
-// written was not; any other trouble of its own leaves it open.
+// written, or not even read, was not; any other trouble of its own leaves it open.
 func (t *taps) refused(v *verdict, n int64, a answer) {
 	var said struct {
 		Code string `json:"code"`
@@ -157,7 +157,7 @@ func (t *taps) refused(v *verdict, n int64, a answer) {
 	if json.Unmarshal(a.body, &said) == nil && said.Code != "" {
 		v.kind += " " + said.Code
 	}
-	t.failed(v, n, a.status >= 400 && a.status < 500 || said.Code == "not_written")
+	t.failed(v, n, a.status >= 400 && a.status < 500 || said.Code == "not_written" || said.Code == "overloaded")
 }
 
 func (t *taps) failed(v *verdict, n int64, certain bool) {

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/emostream/emostream/internal/suggest"
 )
 
 // unit is what a metric is measured in.
@@ -132,40 +134,11 @@ func meant(name string) string {
 			candidates = append(candidates, l.key+"_"+q)
 		}
 	}
-	best, least := "", len(name)/2+1
-	for _, c := range candidates {
-		if d := edits(name, c); d < least {
-			best, least = c, d
-		}
-	}
+	best := suggest.Nearest(name, slices.Values(candidates))
 	if best == "" {
 		return ""
 	}
 	return fmt.Sprintf(" (did you mean %s?)", best)
-}
-
-// edits is how many letters must be put in, taken out or changed to make b of a.
-func edits(a, b string) int {
-	if len(a) > 64 {
-		return len(a)
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 // Values of a latency that are no percentile.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -181,6 +182,71 @@ func TestSubscriberDrains(t *testing.T) {
 		close(drained)
 		if err := <-ran; err != nil {
 			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+// With a delay the server is not ready any more at once, but goes on serving, old
+// connections and new ones, and closes each with its answer; then it goes.
+func TestMainDrainsLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mainServer(func(context.Context, []stream.Record) error {
+			<-time.After(time.Second)
+			return nil
+		})
+		m.DrainDelay = 10 * time.Second
+		s := serve(t, m)
+		idle, busy := s.dial(), s.dial()
+		ask := func(c net.Conn, request string) (status int, closes bool) {
+			_, _ = io.WriteString(c, request)
+			res, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil {
+				return 0, true
+			}
+			_ = res.Body.Close()
+			return res.StatusCode, res.Close
+		}
+		const readyz = "GET /readyz HTTP/1.1\r\nHost: emo\r\n\r\n"
+		for _, c := range []net.Conn{idle, busy} {
+			if status, closes := ask(c, readyz); status != http.StatusOK || closes {
+				t.Errorf("before: %d, closes %v", status, closes)
+			}
+		}
+		start := time.Now()
+		s.stop()
+		synctest.Wait()
+		for _, c := range []net.Conn{busy, s.dial()} {
+			if status, closes := ask(c, readyz); status != http.StatusServiceUnavailable || !closes {
+				t.Errorf("readyz: %d, closes %v", status, closes)
+			}
+		}
+		<-time.After(8*time.Second + 500*time.Millisecond)
+		for _, c := range []net.Conn{idle, s.dial()} {
+			if status, closes := ask(c, posted(tap)); status != http.StatusOK || !closes {
+				t.Errorf("a reaction: %d, closes %v", status, closes)
+			}
+		}
+		if err := <-s.ended; err != nil || time.Since(start) < 10*time.Second || time.Since(start) > 12*time.Second {
+			t.Errorf("Serve = %v after %v", err, time.Since(start))
+		}
+	})
+}
+
+// A server that fails while it waits for load balancers does not wait for them.
+func TestMainFailsWhileItDrains(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mainServer(taken)
+		m.DrainDelay = time.Hour
+		ctx, cancel := context.WithCancel(t.Context())
+		p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+		ended := make(chan error)
+		go func() { ended <- m.Serve(ctx, p) }()
+		synctest.Wait()
+		cancel()
+		start := time.Now()
+		_ = p.Close()
+		if err := <-ended; err == nil || time.Since(start) > 0 {
+			t.Errorf("Serve = %v after %v", err, time.Since(start))
 		}
 	})
 }

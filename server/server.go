@@ -13,6 +13,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/server/fanout"
 	"github.com/emostream/emostream/server/ingest"
@@ -32,12 +35,73 @@ type Main struct {
 	Ready func(context.Context) error
 	// Drain is how long requests in flight may take to finish when the server
 	// stops: a little more than the time in which the log answers. Default 6 s.
-	Drain  time.Duration
-	Logger *slog.Logger // default: none
+	Drain time.Duration
+	// DrainDelay is how long the server goes on, not ready any more and closing
+	// connections as it answers, before it takes nothing new. Default 0.
+	DrainDelay time.Duration
+	// MaxConnections is how many may be open at once; default 10,000. See
+	// httpserve.Connections for what happens to the others.
+	MaxConnections int
+	// ReadTimeout is how long a request, header and body, may take to arrive; default
+	// 15 s. A stream of lines has its own bound.
+	ReadTimeout time.Duration
+	// IdleTimeout is how long a connection is kept for another request; default 2 min.
+	IdleTimeout time.Duration
+	Origins     httpserve.Origins // whose pages may use the server; default: nobody's
+	Logger      *slog.Logger      // default: none
+	Metrics     prometheus.Registerer
 }
+
+const (
+	maxHeaderBytes = 16 << 10         // of a request
+	toAnswer       = 10 * time.Second // that a client may take to read the answer
+)
 
 // Serve serves on ln until ctx ends and requests in flight are answered.
 func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
+	conns := httpserve.LimitConnections(ln, cmp.Or(m.MaxConnections, 10_000))
+	m.measure(conns)
+	drain, read := cmp.Or(m.Drain, drain), cmp.Or(m.ReadTimeout, 15*time.Second)
+	srv := newServer(m.handler(ctx), ln, m.Origins, m.Logger)
+	srv.MaxHeaderBytes = maxHeaderBytes
+	srv.ReadHeaderTimeout = read
+	srv.ReadTimeout = read
+	srv.WriteTimeout = read + drain + toAnswer // counts from the end of the header
+	srv.IdleTimeout = m.IdleTimeout
+	serving, stop := after(ctx, m.DrainDelay)
+	defer stop()
+	return httpserve.Serve(serving, conns, srv, drain)
+}
+
+// after returns a context that ends a time after ctx has, or with stop.
+func after(ctx context.Context, delay time.Duration) (later context.Context, stop context.CancelFunc) {
+	if delay <= 0 {
+		return context.WithCancel(ctx)
+	}
+	later, stop = context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		t := time.NewTimer(delay)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			stop()
+		case <-later.Done():
+		}
+	})
+	return later, stop
+}
+
+func (m *Main) measure(conns *httpserve.Connections) {
+	f := promauto.With(m.Metrics)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_connections", Help: "Connections to the main server that are open now."},
+		func() float64 { return float64(conns.Open()) })
+	f.NewCounterFunc(prometheus.CounterOpts{Name: "emostream_connections_refused_total", Help: "Connections to the main server for which there was no place."},
+		func() float64 { return float64(conns.Refused()) })
+}
+
+// handler serves every call, and closes connections as it answers once ctx has
+// ended: a client that is told so does not send a request that nobody reads.
+func (m *Main) handler(ctx context.Context) http.Handler {
 	ready := m.Ready
 	if ready == nil {
 		ready = func(context.Context) error { return nil }
@@ -60,13 +124,19 @@ func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
 		httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
 	}, http.MethodGet))
 	mux.Handle("/", httpserve.NotFound("/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/servers", "/healthz", "/readyz"))
-	return httpserve.Serve(ctx, ln, newServer(mux, ln, m.Logger), cmp.Or(m.Drain, drain))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if ctx.Err() != nil {
+			w.Header().Set("Connection", "close")
+		}
+		mux.ServeHTTP(w, r)
+	})
 }
 
 // Subscriber is a subscriber server.
 type Subscriber struct {
-	Fanout *fanout.Server
-	Logger *slog.Logger // default: none
+	Fanout  *fanout.Server
+	Origins httpserve.Origins // whose pages may listen; default: nobody's
+	Logger  *slog.Logger      // default: none
 }
 
 // Serve serves on ln until ctx ends and the streams are told to come back
@@ -74,15 +144,15 @@ type Subscriber struct {
 func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
 	s.Fanout.Routes(mux)
-	return httpserve.Serve(ctx, ln, newServer(mux, ln, s.Logger), drain)
+	return httpserve.Serve(ctx, ln, newServer(mux, ln, s.Origins, s.Logger), drain)
 }
 
-func newServer(h http.Handler, ln net.Listener, log *slog.Logger) *http.Server {
+func newServer(h http.Handler, ln net.Listener, o httpserve.Origins, log *slog.Logger) *http.Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
 	return &http.Server{
-		Handler:  httpserve.LoopbackHost(h, ln.Addr()),
+		Handler:  httpserve.EchoRequestID(httpserve.LoopbackHost(httpserve.CORS(h, o), ln.Addr())),
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

@@ -61,6 +61,7 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 // running is a server in one bubble.
 type running struct {
 	client *http.Client
+	dial   func() net.Conn
 	stop   context.CancelFunc
 	ended  chan error // what Serve returned
 }
@@ -75,6 +76,14 @@ func serve(t *testing.T, s interface {
 	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 	transport := &http.Transport{DialContext: p.dial}
 	r := &running{client: &http.Client{Transport: transport}, stop: cancel, ended: make(chan error, 1)}
+	r.dial = func() net.Conn {
+		c, err := p.dial(context.Background(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close() })
+		return c
+	}
 	gone := make(chan struct{})
 	go func() {
 		defer close(gone)
@@ -165,7 +174,7 @@ func TestMainIsNotReady(t *testing.T) {
 		m := mainServer(taken)
 		m.Ready = func(context.Context) error { return errors.New("kafka is away: start it") }
 		s := serve(t, m)
-		if got := s.do("GET", "/readyz", "", nil); got.status != http.StatusServiceUnavailable || got.body != `{"error":"kafka is away: start it","code":"not_ready"}`+"\n" {
+		if got := s.do("GET", "/readyz", "", nil); got.status != http.StatusServiceUnavailable || !strings.HasPrefix(got.body, `{"error":"kafka is away: start it","code":"not_ready","request_id":"`) {
 			t.Errorf("/readyz answered %+v", got)
 		}
 		if got := s.do("GET", "/healthz", "", nil); got.status != http.StatusOK {

@@ -31,8 +31,7 @@ type Bench struct {
 	second        int       // that the newest of them is of
 	step          int       // of a search, that they are of
 	stopping      bool
-	// Abandoned says that the view was left before the run had ended.
-	Abandoned bool
+	abandoned     bool
 }
 
 // benchKeys are what the keys do; the help at the bottom is made from them.
@@ -43,14 +42,6 @@ func (k benchKeys) ShortHelp() []key.Binding { return []key.Binding{k.stop} }
 
 // FullHelp is the same: there is no more.
 func (k benchKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHelp()} }
-
-// Messages to a Bench, besides snapshots.
-type (
-	// Stopping says that the run was asked to end.
-	Stopping struct{}
-	// Ended says that the run is over, and closes the view.
-	Ended struct{}
-)
 
 // NewBench returns the view of a load test of target, drawn as look says. stop ends
 // it early.
@@ -87,7 +78,7 @@ func (b Bench) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 			return b, nil
 		}
 		if b.stopping {
-			b.Abandoned = true
+			b.abandoned = true
 			return b, tea.Quit
 		}
 		if b.Stop != nil {
@@ -134,3 +125,6 @@ func (b Bench) View() tea.View {
 	v.AltScreen = true
 	return v
 }
+
+// Abandoned says that the view was left before the run had ended.
+func (b Bench) Abandoned() bool { return b.abandoned }

@@ -2,10 +2,8 @@ package tui
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -13,43 +11,13 @@ import (
 	"github.com/emostream/emostream/loadgen"
 )
 
-// ErrAbandoned says that somebody left the view before the run had ended.
-var ErrAbandoned = errors.New("the view was left before the run had ended")
-
-// ShowBench shows a run while work does it, and returns when both have ended.
-// work gets a context that ends when ctx does, or when somebody asks for it, and a
-// function to hand snapshots to. The terminal is left as it was found, also when
-// work panics; then the panic goes on. A view that fails does not end the run.
+// ShowBench shows a run while work does it, and returns when both have ended, as
+// Terminal.show does. work hands snapshots over.
 func ShowBench(ctx context.Context, target string, t Terminal, work func(context.Context, func(loadgen.Snapshot))) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	p := t.program(NewBench(target, t.Look, stop), tea.WithFPS(20))
-	defer context.AfterFunc(ctx, func() { p.Send(Stopping{}) })()
-	done := make(chan any, 1) // what work panicked with
-	go func() {
-		var failure any
-		defer func() {
-			done <- failure
-			p.Send(Ended{})
-		}()
-		defer func() {
-			if r := recover(); r != nil {
-				failure = fmt.Sprintf("%v\n\n%s", r, debug.Stack()) // the stack below is not the one that failed
-			}
-		}()
-		work(ctx, func(s loadgen.Snapshot) { p.Send(s) })
-	}()
-	last, err := p.Run()
-	if b, ok := last.(Bench); ok && b.Abandoned {
-		return ErrAbandoned
-	}
-	if failure := <-done; failure != nil {
-		panic(failure)
-	}
-	if err != nil {
-		return fmt.Errorf("live view: %w", err)
-	}
-	return nil
+	view := func(stop func()) tea.Model { return NewBench(target, t.Look, stop) }
+	return t.show(ctx, view, func(ctx context.Context, send func(tea.Msg)) {
+		work(ctx, func(s loadgen.Snapshot) { send(s) })
+	})
 }
 
 // BenchLines writes a line of progress a second, for logs and pipes. It is not

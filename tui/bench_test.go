@@ -125,6 +125,20 @@ func TestBenchTheme(t *testing.T) {
 	}
 }
 
+// In ASCII it has the same size and says the same.
+func TestBenchInASCII(t *testing.T) {
+	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", tui.Look{ASCII: true}, nil)
+	for _, msg := range through(25, troubled, sizes[1]) {
+		m, _ = m.Update(msg)
+	}
+	view := ansi.Strip(m.(tui.Bench).View().Content)
+	wholeScreen(t, view, sizes[1])
+	if strings.ContainsFunc(view, func(r rune) bool { return r > '~' }) {
+		t.Errorf("it is not ASCII:\n%s", view)
+	}
+	golden.RequireEqual(t, strings.ReplaceAll(view, " \n", " |\n"))
+}
+
 func TestBenchUpdate(t *testing.T) {
 	ctrlC := tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
 	search := sending(3)
@@ -160,8 +174,8 @@ func TestBenchUpdate(t *testing.T) {
 					_, quits = cmd().(tea.QuitMsg)
 				}
 			}
-			if b := m.(tui.Bench); stops != test.stops || quits != test.quits || b.Abandoned != test.abandoned {
-				t.Errorf("stopped %d times, quits %t, abandoned %t", stops, quits, b.Abandoned)
+			if b := m.(tui.Bench); stops != test.stops || quits != test.quits || b.Abandoned() != test.abandoned {
+				t.Errorf("stopped %d times, quits %t, abandoned %t", stops, quits, b.Abandoned())
 			}
 			view := ansi.Strip(m.(tui.Bench).View().Content)
 			for _, want := range test.shows {

@@ -9,19 +9,24 @@ import (
 // Frame draws lines in a box with a title, as exactly height lines of exactly
 // width cells. What does not fit is left out; a box without room is empty.
 func Frame(title string, lines []string, width, height int, t Theme) []string {
+	return Box(title, block(lines, width-4, height-2), width, height, t)
+}
+
+// Box is Frame for lines that are exactly as many and as wide as fit into it.
+func Box(title string, lines []string, width, height int, t Theme) []string {
 	if width < 4 || height < 2 {
 		return block(nil, width, height)
 	}
-	inner := width - 4
 	title = ansi.Truncate(title, max(0, width-6), "…")
 	dashes := width - 5 - ansi.StringWidth(title)
 	top := t.Border.Render("╭─ ") + t.Title.Render(title) + t.Border.Render(" "+strings.Repeat("─", max(0, dashes))+"╮")
 	if title == "" || dashes < 0 {
 		top = t.Border.Render("╭" + strings.Repeat("─", width-2) + "╮")
 	}
-	all := []string{top}
-	for _, l := range block(lines, inner, height-2) {
-		all = append(all, t.Border.Render("│ ")+l+t.Border.Render(" │"))
+	all := append(make([]string, 0, height), top)
+	left, right := t.Border.Render("│ "), t.Border.Render(" │")
+	for _, l := range lines {
+		all = append(all, left+l+right)
 	}
 	return append(all, t.Border.Render("╰"+strings.Repeat("─", width-2)+"╯"))
 }
@@ -50,8 +55,17 @@ func block(lines []string, width, height int) []string {
 
 // fit makes a line exactly width cells.
 func fit(line string, width int) string {
-	line = ansi.Truncate(line, max(0, width), "…")
-	return line + strings.Repeat(" ", max(0, width-ansi.StringWidth(line)))
+	has := ansi.StringWidth(line)
+	if has > width { // it costs as much again, and most lines fit
+		line = ansi.Truncate(line, max(0, width), "…")
+		has = ansi.StringWidth(line)
+	}
+	return line + strings.Repeat(" ", max(0, width-has))
+}
+
+// atRight makes a text at least width cells, with spaces before it.
+func atRight(text string, width int) string {
+	return strings.Repeat(" ", max(0, width-ansi.StringWidth(text))) + text
 }
 
 // ends puts one text at the left and one at the right of a line; where there is no

@@ -15,6 +15,17 @@ func thousands(n int64) string {
 	return digits
 }
 
+// short writes a count in at most six columns.
+func short(n int64) string {
+	for _, unit := range []string{"", "k", "M", "G", "T"} {
+		if n < 100_000 {
+			return thousands(n) + unit
+		}
+		n /= 1000
+	}
+	return thousands(n) + "P"
+}
+
 // rate writes a number a second.
 func rate(v float64) string {
 	if v > 0 && v < 10 && v != math.Trunc(v) {

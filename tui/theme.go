@@ -26,7 +26,7 @@ func NewTheme(dark bool) Theme {
 	if dark {
 		return themed("#9a978f", "#4a4843", "#35b998", "#e09a3a", "#ef6d67", "#5a9fee", "#e09a3a", "#3a3834")
 	}
-	return themed("#6f6c66", "#c9c6bf", "#0f7d64", "#a85f05", "#b92e2a", "#1c66c0", "#a85f05", "#d8d5ce")
+	return themed("#6f6c66", "#c6c6c6", "#0f7d64", "#a85f05", "#b92e2a", "#1c66c0", "#a85f05", "#dadada")
 }
 
 // basicTheme is made of the 16 colours that a terminal has names for: the nearest

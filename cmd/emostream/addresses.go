@@ -43,17 +43,23 @@ func (a addresses) describe(io streams) {
 	if a.Metrics != "" {
 		p("  metrics       %s", a.Metrics)
 	}
-	server := ""
-	if a.Ready != defaultServer {
-		server = " --server " + a.Ready
-	}
+	server := a.serverFlag()
 	p("")
 	p("Watch in another terminal:   emostream watch%s", server)
 	p("Send from a third:           emostream send 🔥 🎉%s", server)
 	p("or with curl:")
 	p("")
-	p(`  curl -X POST %s/send_emoji -H 'Content-Type: application/json' -d '{"user_id":"ann","emoji_type":"🔥"}'`, a.Ready)
+	p(`  curl -X POST %s/send_emoji \`, a.Ready)
+	p(`    -H 'Content-Type: application/json' -d '{"user_id":"ann","emoji_type":"🔥"}'`)
 	p("")
+}
+
+// serverFlag is what clients must be told to find the main server.
+func (a addresses) serverFlag() string {
+	if a.Ready == defaultServer {
+		return ""
+	}
+	return " --server " + a.Ready
 }
 
 // announce says that all is ready.

@@ -40,10 +40,12 @@ With --post-url the target is any service that takes events in over HTTP, and wi
 --stream-url one that gives them out over Server-Sent Events.`,
 		Example: `  emostream bench --rate 2000 --listeners 1000 --duration 30s
   emostream bench --stages 10s:100,30s:5000,10s:0
-  emostream bench --rate 2000 --threshold 'overhead_p99<300ms' --threshold 'lost==0' --out report.html
+  emostream bench --threshold 'overhead_p99<300ms' --threshold 'lost==0'
+  emostream bench --rate 2000 --out before.json --out before.html
   emostream bench --rate 500 --duration 5s --find-max --threshold 'ack_p99<20ms'
   emostream bench --rate 0 --connections 16 --batch 100
-  emostream bench --rate 50 --post-url http://localhost:8080/pub --stream-url http://localhost:8080/sub`,
+  emostream bench --rate 50 --post-url http://localhost:8080/pub \
+    --stream-url http://localhost:8080/sub`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io, cmd) },
 	}
@@ -85,14 +87,14 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 }
 
 // config turns the flags into a configuration.
-func (f *benchFlags) config(changed func(string) bool) (loadgen.Config, error) {
+func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 	cfg := f.Config
 	cfg.Version = version
-	if f.Stages+f.Burst != "" && !changed("rate") {
+	if f.Stages+f.Burst != "" && !given("rate") {
 		cfg.Rate = 0
 	}
 	if f.publish.PostURL != "" {
-		if changed("server") {
+		if given("server") {
 			return cfg, usagef("--server and --post-url are two targets: give one")
 		}
 		cfg.Server, cfg.Publish = "", &f.publish
@@ -116,7 +118,7 @@ func (f *benchFlags) config(changed func(string) bool) (loadgen.Config, error) {
 }
 
 func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) error {
-	cfg, err := f.config(cmd.Flags().Changed)
+	cfg, err := f.config(given(cmd))
 	if err != nil {
 		return err
 	}
@@ -131,6 +133,11 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 	if err != nil {
 		return err
 	}
+	return f.progress.onScreen(ctx, io, func(ctx context.Context) error { return f.report(ctx, io, cfg, conditions, asJSON) })
+}
+
+// report does the run, or the runs of a search, and says what it found.
+func (f *benchFlags) report(ctx context.Context, io streams, cfg loadgen.Config, conditions []loadgen.Threshold, asJSON bool) error {
 	report, err := f.progress.show(ctx, io, cmp.Or(cfg.Server, f.publish.PostURL), func(ctx context.Context, observe func(loadgen.Snapshot)) (loadgen.Report, error) {
 		cfg.Observe = observe
 		return f.test(ctx, cfg, conditions)

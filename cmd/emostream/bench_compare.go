@@ -27,22 +27,20 @@ ends compare with exit code 3. So does anything lost or doubled that was not
 before. Runs of different loads or on different machines are compared too, and
 compare says that they should not be.`,
 		Example: `  emostream bench compare before.json after.json
-  emostream bench compare before1.json,before2.json,before3.json after1.json,after2.json,after3.json --fail-on 5%
-  emostream bench compare main.json branch.json -o markdown >> "$GITHUB_STEP_SUMMARY"`,
+  emostream bench compare old1.json,old2.json new1.json,new2.json --fail-on 5%
+  emostream bench compare main.json branch.json -o markdown \
+    >> "$GITHUB_STEP_SUMMARY"`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			limit, err := parseFailOn(failOn)
 			if err != nil {
 				return err
 			}
-			write, ok := map[string]func(loadgen.Comparison) error{
+			write := map[string]func(loadgen.Comparison) error{
 				"text":     func(c loadgen.Comparison) error { return c.WriteText(io.out) },
 				"markdown": func(c loadgen.Comparison) error { return c.WriteMarkdown(io.out) },
 				"json":     func(c loadgen.Comparison) error { return c.WriteJSON(io.out) },
 			}[format]
-			if !ok {
-				return usagef("--output %.20q: use text, markdown or json", format)
-			}
 			c, err := compareFiles(args[0], args[1], limit)
 			if err != nil {
 				return err
@@ -57,7 +55,7 @@ compare says that they should not be.`,
 		},
 	}
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "how much worse a figure may be before it fails, as in 5%")
-	cmd.Flags().StringVarP(&format, "output", "o", "text", "text, markdown or json")
+	cmd.Flags().VarP(newChoice(&format, "text", "text", "markdown", "json"), "output", "o", "text, markdown or json")
 	return cmd
 }
 

@@ -23,7 +23,7 @@ that did not overlap. Start them together with --start-at.
 Thresholds of the runs are held against the whole, with the exit codes of bench: 3
 when one is missed, 4 when something was lost or doubled.`,
 		Example: `  emostream bench merge one.json two.json
-  emostream bench merge one.json two.json three.json --out all.json --out all.html`,
+  emostream bench merge one.json two.json three.json --out all.json`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := checkReportFiles(files); err != nil {

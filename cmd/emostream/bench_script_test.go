@@ -28,12 +28,16 @@ func fabricateReport(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		n[name] = v
 	}
+	ts.Check(loadgen.WriteFile(ts.MkAbs(args[0]), fabricated(host, n)))
+}
+
+func fabricated(host string, n map[string]int) loadgen.Report {
 	overhead := loadgen.NewHistogram()
 	for i := range 6000 {
 		overhead.Record(time.Duration(n["overhead"])*time.Millisecond + time.Duration(i%7)*time.Millisecond)
 	}
 	accepted, lost := int64(60*n["rate"]), int64(n["lost"])
-	ts.Check(loadgen.WriteFile(ts.MkAbs(args[0]), loadgen.Report{
+	return loadgen.Report{
 		Schema: loadgen.Schema, Started: time.Date(2026, 11, 25, 9, 30, n["at"], 0, time.UTC), DurationMS: 60_000,
 		Options:     loadgen.Options{Target: "http://127.0.0.1:5000", Rate: float64(n["rate"]), DurationMS: 60_000, Channel: "bench-" + host},
 		Environment: loadgen.Environment{Host: host, CPUs: 2},
@@ -41,5 +45,5 @@ func fabricateReport(ts *testscript.TestScript, neg bool, args []string) {
 		Counted: new(accepted - lost), Lost: &lost, Doubled: new(int64(0)), Shifted: new(int64(0)),
 		Latency:    map[string]*loadgen.Latency{loadgen.Overhead: overhead.Latency()},
 		Thresholds: []loadgen.ThresholdResult{{Condition: "accepted<10000", Actual: new(float64(accepted)), Met: accepted < 10000}},
-	}))
+	}
 }

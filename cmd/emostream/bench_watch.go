@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -13,24 +12,35 @@ import (
 )
 
 // progressFlag is how a run is shown while it lasts, on stderr: stdout stays data.
-type progressFlag struct{ how string }
-
-func (p *progressFlag) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&p.how, "progress", "auto", "view (live, full screen), lines (one a second), none, or auto: view on a terminal, else lines")
+type progressFlag struct {
+	how  string
+	look lookFlags
 }
 
-// check says what is wrong with the flag.
+func (p *progressFlag) add(cmd *cobra.Command) {
+	cmd.Flags().Var(newChoice(&p.how, "auto", "view", "lines", "none", "auto"), "progress", "view (live, full screen), lines (one a second), none, or auto: view on a terminal, else lines")
+	p.look.add(cmd)
+}
+
+// check says what is wrong with the flags.
 func (p *progressFlag) check(io streams) error {
-	switch p.how {
-	case "auto", "lines", "none":
-	case "view":
-		if !isTerminal(io.err) {
-			return usagef("--progress view needs a terminal on stderr: use lines or none")
-		}
-	default:
-		return usagef("--progress %.20q: use view, lines, none or auto", p.how)
+	if p.how == "view" && !isTerminal(io.err) {
+		return usagef("--progress view needs a terminal on stderr: use lines or none")
 	}
-	return nil
+	return p.look.check()
+}
+
+// view says whether the whole screen is taken.
+func (p *progressFlag) view(io streams) bool {
+	return p.how == "view" || p.how == "auto" && isTerminal(io.err)
+}
+
+// onScreen runs f, on the whole screen if that is taken.
+func (p *progressFlag) onScreen(ctx context.Context, io streams, f func(context.Context) error) error {
+	if !p.view(io) {
+		return f(ctx)
+	}
+	return onScreen(ctx, io, f)
 }
 
 // show runs a load test and shows how far it is. What the test finds does not
@@ -39,19 +49,15 @@ func (p *progressFlag) show(ctx context.Context, io streams, target string, test
 	switch {
 	case p.how == "none":
 		return test(ctx, nil)
-	case p.how == "lines", !isTerminal(io.err):
+	case !p.view(io):
 		lines := &tui.BenchLines{Out: io.err}
 		return test(ctx, lines.Show)
-	}
-	terminal := tui.Terminal{Out: io.err, Environ: os.Environ()}
-	if isTerminal(io.in) {
-		terminal.In = io.in
 	}
 	var (
 		r   loadgen.Report
 		err error
 	)
-	shown := tui.ShowBench(ctx, target, terminal, func(ctx context.Context, observe func(loadgen.Snapshot)) {
+	shown := tui.ShowBench(ctx, target, p.look.terminal(io.in, io.err), func(ctx context.Context, observe func(loadgen.Snapshot)) {
 		r, err = test(ctx, observe)
 	})
 	if errors.Is(shown, tui.ErrAbandoned) {

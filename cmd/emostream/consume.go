@@ -109,7 +109,7 @@ func (f *consumeFlags) follow(ctx context.Context, io streams, c *kafka.Client, 
 	case err != nil:
 		return err
 	}
-	_, _ = fmt.Fprintf(io.err, "following %s, %d partitions\n", topic, len(next))
+	_, _ = fmt.Fprintf(io.err, "following %s, %s\n", topic, plural(int64(len(next)), "partition"))
 	p := &recordPrinter{out: bufio.NewWriter(io.out), json: asJSON, topic: topic, reactions: topic == f.names().Reactions(), most: f.records}
 	g, reading := errgroup.WithContext(ctx)
 	for partition, offset := range next {

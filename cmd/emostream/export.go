@@ -40,14 +40,14 @@ A file is there whole or not at all. The summary goes to stderr, and to stdout w
 --output json.`,
 		Example: `  emostream export > windows.jsonl
   emostream export --out today.parquet --from 2026-11-23
-  emostream export --what reactions --last 1h --channel main --out reactions.jsonl`,
+  emostream export --what reactions --last 1h --out reactions.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io) },
 	}
 	f.add(cmd)
 	fl := cmd.Flags()
-	fl.StringVar(&f.what, "what", "windows", "windows or reactions")
-	fl.StringVar(&f.format, "format", "", "csv, jsonl or parquet; default by the file's ending, and jsonl on stdout")
+	fl.Var(newChoice(&f.what, "windows", "windows", "reactions"), "what", "windows or reactions")
+	fl.Var(newChoice(&f.format, "auto", "auto", "csv", "jsonl", "parquet"), "format", "csv, jsonl, parquet, or auto: by the file's ending, and jsonl on stdout")
 	fl.StringVar(&f.file, "out", "", "file to write; default stdout")
 	f.out.add(cmd)
 	return cmd
@@ -108,13 +108,13 @@ func (f *exportFlags) table(ctx context.Context, stdout io.Writer, format export
 
 // check refuses what cannot be written, before anything is read.
 func (f *exportFlags) check(stdout io.Writer, asJSON bool) (export.Format, error) {
-	if f.what != "windows" && f.what != "reactions" {
-		return "", usagef("--what %.20q: use windows or reactions", f.what)
+	format, err := export.Format(f.format), error(nil)
+	if f.format == "auto" {
+		format, err = export.FormatOf(f.file)
 	}
-	format, err := export.FormatOf(f.format, f.file)
 	switch {
 	case err != nil:
-		return "", usagef("--out or --format: %w", err)
+		return "", usagef("--out %w", err)
 	case f.file == "" && asJSON:
 		return "", usagef("--output json prints the summary where the table goes: give --out a file, and --format for its form")
 	case f.file == "" && format == export.Parquet && isTerminal(stdout):

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"strings"
 	"testing"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/spf13/cobra"
 )
 
 // The names of commands and of their main flags are fixed, and so are defaults
@@ -53,18 +56,58 @@ func TestHelp(t *testing.T) {
 
 // Every command that does something shows how it is used, with its own name.
 func TestEveryCommandHasAnExample(t *testing.T) {
-	all := newRoot(streams{}).Commands()
-	for i := 0; i < len(all); i++ {
-		c := all[i]
-		all = append(all, c.Commands()...)
+	for _, c := range allCommands() {
 		if c.Short == "" {
 			t.Errorf("%s has no description", c.CommandPath())
 		}
-		if c.HasSubCommands() || !c.IsAvailableCommand() || c.Name() == "version" {
+		if c.HasParent() && !c.Parent().HasParent() && c.GroupID == "" {
+			t.Errorf("%s is in no group", c.CommandPath())
+		}
+		if c.HasSubCommands() && c.Example == "" || !c.IsAvailableCommand() {
 			continue
 		}
-		if !strings.Contains(c.Example, "  "+c.CommandPath()) {
+		if !strings.Contains(c.Example, "  emostream "+strings.Join(strings.Fields(c.CommandPath())[1:], " ")) {
 			t.Errorf("%s has no example: %q", c.CommandPath(), c.Example)
+		}
+	}
+}
+
+// allCommands lists the program and all its commands.
+func allCommands() []*cobra.Command {
+	all := []*cobra.Command{newRoot(streams{})}
+	for i := 0; i < len(all); i++ {
+		all = append(all, all[i].Commands()...)
+	}
+	return all
+}
+
+// No line of any help is wider than a terminal is at least.
+func TestHelpFits(t *testing.T) {
+	for _, c := range allCommands() {
+		var out bytes.Buffer
+		args := append(strings.Fields(c.CommandPath())[1:], "--help")
+		if code := execute(t.Context(), streams{out: &out, err: &out}, args); code != exitOK {
+			t.Errorf("%s --help: exit code %d", c.CommandPath(), code)
+		}
+		for line := range strings.Lines(out.String()) {
+			if w := ansi.StringWidth(strings.TrimSuffix(line, "\n")); w > columns {
+				t.Errorf("%s --help has a line of %d columns: %s", c.CommandPath(), w, line)
+			}
+		}
+	}
+}
+
+// No setting is called as a command beside it, so that in a file a name means one
+// thing.
+func TestNamesInFilesAreOneThing(t *testing.T) {
+	for _, c := range allCommands() {
+		for _, sub := range c.Commands() {
+			if c.HasParent() && c.Flags().Lookup(sub.Name()) != nil {
+				t.Errorf("%s has a command and a flag that are called %s", c.CommandPath(), sub.Name())
+			}
+			if sub.Name() == commonSection {
+				t.Errorf("%s is called as the section of all commands", sub.CommandPath())
+			}
 		}
 	}
 }

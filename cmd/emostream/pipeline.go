@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/emostream/emostream/internal/broker"
 )
 
@@ -22,6 +24,8 @@ type pipeline struct {
 	window    time.Duration
 	claims    atomic.Int64 // partitions whose counting has begun
 	addresses addresses
+	metrics   prometheus.Gatherer // of all stages
+	up        atomic.Bool         // everything was ready once
 	stages    []*running
 	failed    chan error // the first failure of a stage; buffered
 	cleanups  []func()
@@ -33,11 +37,19 @@ type running struct {
 	run  func(context.Context) error
 	stop context.CancelFunc
 	done chan struct{}
+
+	stopping atomic.Bool // stop was called
+	err      error       // why it ended; written before done is closed
 }
 
 // add appends a stage.
 func (p *pipeline) add(name string, run func(context.Context) error) {
 	p.stages = append(p.stages, &running{name: name, run: run, done: make(chan struct{})})
+}
+
+// subscriber says whether a stage is a subscriber server.
+func (p *pipeline) subscriber(stage string) bool {
+	return slices.ContainsFunc(p.addresses.Subscribers, func(s subscriber) bool { return s.Name == stage })
 }
 
 // cleanup has f called by close.
@@ -51,6 +63,18 @@ func (p *pipeline) close() {
 	p.cleanups = nil
 }
 
+// run starts every stage, calls ready when all are, and stops them in the data's
+// order when ctx ends or one fails.
+func (p *pipeline) run(ctx context.Context, ready func()) error {
+	p.start(ctx)
+	if err := p.waitReady(ctx); err == nil {
+		ready()
+		p.wait(ctx)
+		p.log.Info("stopping")
+	}
+	return p.stop()
+}
+
 // start starts every stage, each with a context of its own.
 func (p *pipeline) start(ctx context.Context) {
 	for _, r := range p.stages {
@@ -59,6 +83,7 @@ func (p *pipeline) start(ctx context.Context) {
 		go func() {
 			defer close(r.done)
 			if err := r.run(own); err != nil && !errors.Is(err, context.Canceled) {
+				r.err = err
 				select {
 				case p.failed <- fmt.Errorf("%s: %w", r.name, err):
 				default: // it is not the first
@@ -83,6 +108,7 @@ func (p *pipeline) waitReady(ctx context.Context) error {
 			return err
 		}
 	}
+	p.up.Store(true)
 	return nil
 }
 
@@ -124,6 +150,7 @@ func (p *pipeline) wait(ctx context.Context) {
 // window that the last reaction is in to go out.
 func (p *pipeline) stop() error {
 	for _, r := range p.stages {
+		r.stopping.Store(true)
 		r.stop()
 		<-r.done
 		if r.name == "serve" && len(p.failed) == 0 {

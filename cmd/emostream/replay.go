@@ -48,8 +48,8 @@ It is truthful: every reaction that was read is reported as accepted, refused (b
 the server's code), in doubt (an answer is missing) or not sent. Only what was
 certainly not written is sent again, for --patience; then the replay ends.`,
 		Example: `  emostream replay --last 10m --to-channel again
-  emostream replay --from 2026-11-23T14:00:00Z --to 2026-11-23T15:00:00Z --speed 100
-  emostream replay reactions.jsonl --speed max --server http://127.0.0.1:5000`,
+  emostream replay --from 2026-11-23 --to 2026-11-24 --speed 100
+  emostream replay reactions.jsonl --speed max`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, io, args) },
 	}

@@ -7,11 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
-	"golang.org/x/term"
 )
 
 // Exit codes. They are listed in the README and never change their meaning.
@@ -31,13 +28,24 @@ type streams struct {
 	err io.Writer
 }
 
-// exitError is an error with an exit code of its own.
+// terminal is the terminal that the program runs on, nil if there is none.
+func (s streams) terminal() *os.File {
+	for _, f := range []any{s.in, s.out, s.err} {
+		if isTerminal(f) {
+			return f.(*os.File)
+		}
+	}
+	return nil
+}
+
+// exitError is an error with an exit code of its own. Without an error, all has
+// been said.
 type exitError struct {
 	code int
 	err  error
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Error() string { return fmt.Sprint(e.err) }
 func (e *exitError) Unwrap() error { return e.err }
 
 // usagef is an error in how a command was called.
@@ -50,6 +58,8 @@ var errInterrupted = errors.New("interrupted")
 
 // execute runs the command line and returns the exit code.
 func execute(ctx context.Context, io streams, args []string) int {
+	stderr := io.err
+	io.err = &notes{Writer: stderr}
 	root := newRoot(io) //nolint:contextcheck // commands are handed ctx when they run
 	root.SetArgs(args)
 	root.SetIn(io.in)
@@ -65,8 +75,14 @@ func execute(ctx context.Context, io streams, args []string) int {
 	code := exitFailed
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		code = exit.code
+		if exit.err == nil {
+			return code
+		}
 	}
-	_, _ = fmt.Fprintf(io.err, "emostream: %v\n", err)
+	if f := cmd.Flag("color"); f != nil { // the error may have come before it was obeyed
+		_ = (&mannerFlags{color: f.Value.String()}).setColor()
+	}
+	complain(stderr, traced(cmd, err))
 	if code == exitUsage {
 		_, _ = fmt.Fprintf(io.err, "See %s --help.\n", cmd.CommandPath())
 	}
@@ -74,6 +90,7 @@ func execute(ctx context.Context, io streams, args []string) int {
 }
 
 func newRoot(io streams) *cobra.Command {
+	var manner mannerFlags
 	root := &cobra.Command{
 		Use:   "emostream",
 		Short: "A real-time emoji reaction pipeline and the toolkit around it",
@@ -81,94 +98,61 @@ func newRoot(io streams) *cobra.Command {
 carries them, 2-second windows are counted, and what the crowd feels goes back
 out to everyone over Server-Sent Events.
 
-Every stage is a command; ` + "`emostream up`" + ` runs all of them in one process on an
-embedded broker. Every flag can be set in the environment too: --topic-prefix as
-EMOSTREAM_TOPIC_PREFIX.`,
+Every stage is a command; ` + "`emostream up`" + ` runs all of them in one process, on an
+embedded broker. Every flag can be set in the environment (--topic-prefix as
+EMOSTREAM_TOPIC_PREFIX) and in a settings file (emostream config --help), too.
+
+Exit codes: 0 fine, 1 failed, 2 wrong usage or configuration, 3 a threshold was
+missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 		Example: `  emostream up                       # everything, on this machine
-  emostream watch                    # what the crowd feels
+  emostream tui                      # join the crowd
+  emostream watch                    # what it feels, line by line
   emostream send 🔥 :tada: --count 5 # taps`,
 		Args:          unknownCommand,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return fromEnvironment(cmd, os.LookupEnv)
+			if err := settleFlags(cmd); err != nil {
+				return err
+			}
+			return manner.obey(io)
 		},
 	}
 	root.Version = version
 	root.SetVersionTemplate("emostream {{.Version}}\n")
-	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &exitError{exitUsage, err} })
-	root.AddGroup(&cobra.Group{ID: "run", Title: "Run the pipeline:"}, &cobra.Group{ID: "use", Title: "Use it:"})
+	root.SetFlagErrorFunc(flagError)
+	root.PersistentFlags().String("config", "", "settings file (emostream config path tells the default); empty: none")
+	manner.add(root.PersistentFlags())
+	styleHelp(root, io, &manner)
+	addGroups(root)
 	add := func(group string, cmds ...*cobra.Command) {
 		for _, c := range cmds {
 			c.GroupID = group
 			root.AddCommand(c)
 		}
 	}
-	add("run", newUp(io), newServe(io), newAggregate(io), newPublish(io), newSubscribe(io), newBroker(io), newTopics(io))
-	add("use", newSend(io), newWatch(io), newConsume(io), newBench(io))
-	add("use", newReplay(io), newExport(io), newStats(io))
-	root.AddCommand(newVersion(io))
+	add(runGroup, newUp(io), newServe(io), newAggregate(io), newPublish(io), newSubscribe(io), newBroker(io), newTopics(io))
+	add(useGroup, newTUI(io), newSend(io), newWatch(io), newReplay(io))
+	add(measureGroup, newBench(io))
+	add(inspectGroup, newConsume(io), newStats(io), newExport(io))
+	add(otherGroup, newConfig(io), newCompletion(io), newMan(io), newVersion(io))
+	addHelp(root)
 	usageErrors(root)
+	completeValues(root)
 	return root
 }
 
-// unknownCommand refuses what is no command, and names the nearest ones.
-func unknownCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
+// settleFlags sets what the command line leaves open.
+func settleFlags(cmd *cobra.Command) error {
+	if !hasSection(cmd) { // about the program itself
+		return settings{lookup: os.LookupEnv}.settle(cmd)
 	}
-	cmd.SuggestionsMinimumDistance = 2
-	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return fmt.Errorf("%s has no command %.40q: did you mean %s?", cmd.CommandPath(), args[0], strings.Join(near, ", "))
+	s, err := loadSettings(cmd, os.LookupEnv)
+	if err != nil {
+		return err
 	}
-	return fmt.Errorf("%s has no command %.40q: it has %s", cmd.CommandPath(), args[0], strings.Join(names(cmd), ", "))
-}
-
-// usageErrors gives wrong arguments the exit code of wrong usage.
-func usageErrors(cmd *cobra.Command) {
-	if cmd.RunE == nil && cmd.HasSubCommands() {
-		cmd.Args = unknownCommand
-		cmd.RunE = func(c *cobra.Command, _ []string) error {
-			return usagef("%s needs a command: %s", c.CommandPath(), strings.Join(names(c), ", "))
-		}
-	}
-	if check := cmd.Args; check != nil {
-		cmd.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return &exitError{exitUsage, err}
-			}
-			return nil
-		}
-	}
-	for _, c := range cmd.Commands() {
-		usageErrors(c)
-	}
-}
-
-func names(cmd *cobra.Command) []string {
-	var out []string
-	for _, c := range cmd.Commands() {
-		if c.IsAvailableCommand() {
-			out = append(out, c.Name())
-		}
-	}
-	return out
-}
-
-// fromEnvironment sets the flags that were not given from EMOSTREAM_* variables.
-func fromEnvironment(cmd *cobra.Command, lookup func(string) (string, bool)) error {
-	var errs []error
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		name := "EMOSTREAM_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if v, ok := lookup(name); ok && !f.Changed && f.Name != "help" && f.Name != "version" {
-			if err := cmd.Flags().Set(f.Name, v); err != nil {
-				errs = append(errs, usagef("%s=%q: %w", name, v, err))
-			}
-		}
-	})
-	return errors.Join(errs...)
+	return s.settle(cmd)
 }
 
 // logFlags are the flags of every command that logs.
@@ -178,43 +162,40 @@ type logFlags struct {
 }
 
 func (l *logFlags) add(cmd *cobra.Command, level string) {
-	cmd.Flags().StringVar(&l.level, "log-level", level, "least level that is logged: debug, info, warn or error")
-	cmd.Flags().StringVar(&l.format, "log-format", "auto", "text, json, or auto: text on a terminal, else json")
+	fl := cmd.Flags()
+	fl.Var(newChoice(&l.level, level, "debug", "info", "warn", "error"), "log-level", "least level that is logged: debug, info, warn or error")
+	fl.Var(newChoice(&l.format, "auto", "text", "json", "auto"), "log-format", "text, json, or auto: text on a terminal, else json")
 }
 
-// logger returns a logger to w.
+// logger returns a logger to w. With --quiet it logs errors only.
 func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(l.level)); err != nil {
-		return nil, usagef("--log-level %.20q: use debug, info, warn or error", l.level)
+	level, err := l.least()
+	if err != nil {
+		return nil, err
+	}
+	if n, ok := w.(*notes); ok && n.quiet {
+		level, w = max(level, slog.LevelError), n.Writer
 	}
 	opts := &slog.HandlerOptions{Level: level}
-	format := l.format
-	if format == "auto" {
-		format = "json"
-		if isTerminal(w) {
-			format = "text"
-		}
-	}
-	switch format {
-	case "text":
+	if l.format == "text" || l.format == "auto" && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, opts)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, opts)), nil
 	}
-	return nil, usagef("--log-format %.20q: use text, json or auto", l.format)
+	return slog.New(slog.NewJSONHandler(w, opts)), nil
 }
 
-func isTerminal(v any) bool {
-	f, ok := v.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+// least is the least level that is logged.
+func (l *logFlags) least() (level slog.Level, err error) {
+	if level.UnmarshalText([]byte(l.level)) != nil {
+		err = usagef("--log-level %.20q: use debug, info, warn or error", l.level)
+	}
+	return level, err
 }
 
 // outputFlag is -o, for commands that report something.
 type outputFlag struct{ format string }
 
 func (o *outputFlag) add(cmd *cobra.Command) {
-	cmd.Flags().StringVarP(&o.format, "output", "o", "text", "text or json")
+	cmd.Flags().VarP(newChoice(&o.format, "text", "text", "json"), "output", "o", "text or json")
 }
 
 // json says whether JSON was asked for.

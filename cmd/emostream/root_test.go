@@ -11,52 +11,6 @@ import (
 	"time"
 )
 
-// Flags win over the environment, which wins over defaults; what is wrong there
-// is named by its variable.
-func TestFromEnvironment(t *testing.T) {
-	for _, tt := range []struct {
-		what string
-		args []string
-		env  map[string]string
-		want string // of the window and the brokers; or parts of the error
-	}{
-		{"neither", nil, nil, "2s [localhost:9092]"},
-		{"the environment alone", nil, map[string]string{"EMOSTREAM_WINDOW": "1s", "EMOSTREAM_BROKERS": "a:1,b:2"}, "1s [a:1,b:2]"},
-		{"both", []string{"--window", "500ms", "--brokers", "c:3"}, map[string]string{"EMOSTREAM_WINDOW": "1s", "EMOSTREAM_BROKERS": "a:1"}, "500ms [c:3]"},
-		{"a flag that says the default", []string{"--window", "2s"}, map[string]string{"EMOSTREAM_WINDOW": "1s"}, "2s [localhost:9092]"},
-		{"nonsense that a flag beats", []string{"--window", "500ms"}, map[string]string{"EMOSTREAM_WINDOW": "soon"}, "500ms [localhost:9092]"},
-		{"nonsense", nil, map[string]string{"EMOSTREAM_WINDOW": "soon"}, `EMOSTREAM_WINDOW="soon"`},
-		{"nonsense twice", nil, map[string]string{"EMOSTREAM_RESET_LOST": "x", "EMOSTREAM_WINDOW": "y"}, `EMOSTREAM_RESET_LOST="x" EMOSTREAM_WINDOW="y"`},
-		{"another program's", nil, map[string]string{"WINDOW": "1s", "EMOSTREAM_HELP": "true"}, "2s [localhost:9092]"},
-	} {
-		t.Run(tt.what, func(t *testing.T) {
-			cmd := newAggregate(streams{})
-			cmd.InitDefaultHelpFlag()
-			if err := cmd.ParseFlags(tt.args); err != nil {
-				t.Fatal(err)
-			}
-			err := fromEnvironment(cmd, func(name string) (string, bool) { v, ok := tt.env[name]; return v, ok })
-			if err != nil {
-				for part := range strings.FieldsSeq(tt.want) {
-					if !strings.Contains(err.Error(), part) {
-						t.Errorf("%v, want %s", err, part)
-					}
-				}
-				if usage, ok := errors.AsType[*exitError](err); !ok || usage.code != exitUsage {
-					t.Errorf("%v is not an error of usage", err)
-				}
-				return
-			}
-			if got := cmd.Flags().Lookup("window").Value.String() + " " + cmd.Flags().Lookup("brokers").Value.String(); got != tt.want {
-				t.Errorf("%q, want %q", got, tt.want)
-			}
-			if help, err := cmd.Flags().GetBool("help"); help || err != nil {
-				t.Errorf("help was asked for by the environment: %v", err)
-			}
-		})
-	}
-}
-
 // A finite command that is interrupted says so by its code, whatever it waits for.
 func TestInterrupted(t *testing.T) {
 	for _, tt := range []struct{ what, command string }{

@@ -24,26 +24,41 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"emostream": func() { os.Exit(run()) }})
+	testscript.Main(hermetic{m}, map[string]func(){"emostream": func() { os.Exit(run()) }, "breakdown": func() { os.Exit(breakdown()) }})
 }
+
+// hermetic runs tests without the settings file of whoever runs them.
+type hermetic struct{ *testing.M }
+
+func (h hermetic) Run() int {
+	_ = os.Setenv("EMOSTREAM_CONFIG", "")
+	_ = os.Setenv("GORACE", raceOptions)
+	return h.M.Run()
+}
+
+// raceOptions keep the race detector from holding every command that a test runs at
+// its end for a second.
+const raceOptions = "atexit_sleep_ms=20"
 
 // The scripts in testdata/script, each a few lines of a user's terminal.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"up":      startUp,
-			"down":    stopUp,
-			"exit":    exitCode,
-			"hold":    hold,
-			"get":     get,
-			"lines":   jsonLines,
-			"records": records,
-			"plant":   plant,
-			"report":  fabricateReport,
+			"up":          startUp,
+			"down":        stopUp,
+			"exit":        exitCode,
+			"interrupted": interrupted,
+			"hold":        hold,
+			"get":         get,
+			"lines":       jsonLines,
+			"records":     records,
+			"plant":       plant,
+			"report":      fabricateReport,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("GORACE", raceOptions)
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Values[ending{}] = new(func())
 			return nil
@@ -209,5 +224,29 @@ func plant(ts *testscript.TestScript, neg bool, args []string) {
 	for line := range strings.Lines(ts.ReadFile(args[1])) {
 		r := stream.Record{Time: time.Now().UnixMilli(), Value: []byte(strings.TrimSpace(line))}
 		ts.Check(c.Writer(args[0]).Write(ctx, 0, []stream.Record{r}))
+	}
+}
+
+// interrupted runs a command, interrupts it once it has said something on stderr,
+// and wants a certain exit code, as in `interrupted 130 emostream watch -n 1`.
+func interrupted(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: interrupted CODE COMMAND [ARG...]")
+	}
+	exe, err := exec.LookPath(args[1])
+	ts.Check(err)
+	cmd := exec.Command(exe, args[2:]...)
+	cmd.Dir = ts.Getenv("WORK")
+	said, err := cmd.StderrPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	_, err = said.Read(make([]byte, 1))
+	ts.Check(err)
+	ts.Check(cmd.Process.Signal(os.Interrupt))
+	_, err = io.Copy(io.Discard, said)
+	ts.Check(err)
+	_ = cmd.Wait() // the code tells
+	if code := cmd.ProcessState.ExitCode(); fmt.Sprint(code) != args[0] {
+		ts.Fatalf("%s ended with %d, want %s", strings.Join(args[1:], " "), code, args[0])
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -38,7 +39,8 @@ arguments, or without any read from stdin, separated by white space. A shortcode
 		Example: `  emostream send 🔥
   emostream send :tada: 💖 --count 20
   yes 🎉 | head -1000 | emostream send --rate 200 --watch`,
-		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), io, args) },
+		ValidArgsFunction: emojis,
+		RunE:              func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), io, args) },
 	}
 	f.add(cmd)
 	cmd.Flags().StringVar(&f.user, "user", "emostream-send", "user id to send as")
@@ -104,7 +106,7 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 	case err != nil:
 		return err
 	case s.report.Rejected+s.report.InDoubt > 0:
-		return errors.New("not all reactions were accepted")
+		return fmt.Errorf("not all reactions were accepted: %s", cmp.Or(printable(s.report.Reason), s.report.String()))
 	}
 	return nil
 }

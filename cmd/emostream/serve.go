@@ -26,6 +26,7 @@ type serveFlags struct {
 	maxChannels    int
 	emojis         []string
 	assign         string
+	protection     protectionFlags
 }
 
 func (f *serveFlags) add(cmd *cobra.Command) {
@@ -35,7 +36,8 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fl.DurationVar(&f.produceTimeout, "produce-timeout", 5*time.Second, "how long a reaction may take to be acknowledged by Kafka before it is refused")
 	fl.IntVar(&f.maxChannels, "max-channels", 1000, "most channels active at once")
 	fl.StringSliceVar(&f.emojis, "emojis", nil, "take these emojis only, as in 🔥,:tada:; default all")
-	fl.StringVar(&f.assign, "assign", string(registry.LeastLoaded), "how clients are spread over subscriber servers: least-loaded or two-choices")
+	fl.Var(newChoice(&f.assign, string(registry.LeastLoaded), string(registry.LeastLoaded), string(registry.TwoChoices)), "assign", "how clients are spread over subscriber servers: least-loaded or two-choices")
+	f.protection.add(cmd)
 }
 
 func newServe(io streams) *cobra.Command {
@@ -79,10 +81,9 @@ copies can run behind a load balancer.`,
 type mainServer struct {
 	stage
 	ingest   *ingest.Handler
-	registry *registry.Handler
 	producer *kafka.Producer
 	servers  *follower
-	drain    time.Duration
+	http     server.Main
 
 	mu      sync.Mutex
 	checked time.Time     // when kafka was last asked
@@ -106,33 +107,53 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		}
 		allowed = append(allowed, e)
 	}
-	m := &mainServer{stage: s, drain: f.produceTimeout + time.Second, servers: newFollower(s.client, s.names(), s.log)}
+	bounds, err := f.protection.bounds()
+	if err != nil {
+		return nil, err
+	}
+	quotas, err := f.protection.quotas()
+	if err != nil {
+		return nil, err
+	}
+	origins, err := f.protection.origins()
+	if err != nil {
+		return nil, err
+	}
+	m := &mainServer{stage: s, servers: newFollower(s.client, s.names(), s.log)}
 	m.producer = kafka.NewProducer(s.client, kafka.ProducerConfig{
 		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
 		Logger: s.log, Metrics: s.metrics,
 	})
-	m.ingest = ingest.New(ingest.Config{Log: m.producer, MaxChannels: f.maxChannels, Allowed: allowed, Logger: s.log, Metrics: s.metrics})
-	m.registry = registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Metrics: s.metrics})
+	bounds.Full = m.producer.Full
+	m.ingest = ingest.New(ingest.Config{
+		Log: m.producer, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Logger: s.log, Metrics: s.metrics,
+	})
+	m.http = server.Main{
+		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Metrics: s.metrics}),
+		Ready: m.ready, Drain: f.produceTimeout + time.Second, DrainDelay: f.protection.drainDelay,
+		MaxConnections: f.protection.maxConnections, ReadTimeout: f.protection.readTimeout, IdleTimeout: f.protection.idleTimeout,
+		Origins: origins, Logger: s.log, Metrics: s.metrics,
+	}
 	return m, nil
 }
 
-// run serves on ln at once, whether Kafka is there or not, until ctx ends. The
-// producer outlives the requests in flight.
+// run serves on ln at once, whether Kafka is there or not, until ctx ends. All else
+// outlives the requests in flight.
 func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
-	produce, stop := context.WithCancel(context.WithoutCancel(ctx))
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error {
 		defer stop()
-		return (&server.Main{Ingest: m.ingest, Registry: m.registry, Ready: m.ready, Drain: m.drain, Logger: m.log}).Serve(ctx, ln)
+		return m.http.Serve(ctx, ln)
 	})
-	g.Go(func() error { return m.producer.Run(produce) })
+	g.Go(func() error { return m.producer.Run(serving) })
 	g.Go(func() error {
 		layout := m.layout()
-		if err := ensure(ctx, m.client, m.log, layout.ReactionsTopic(), layout.ServersTopic()); err != nil {
+		if err := ensure(serving, m.client, m.log, layout.ReactionsTopic(), layout.ServersTopic()); err != nil {
 			return err
 		}
-		g.Go(func() error { return m.compareClocks(ctx) })
-		return m.servers.run(ctx)
+		g.Go(func() error { return m.compareClocks(serving) })
+		return m.servers.run(serving)
 	})
 	return g.Wait()
 }

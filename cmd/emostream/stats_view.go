@@ -34,7 +34,7 @@ func statsLines(r stats.Report, topic string, live, chart bool) []string {
 		lines = append(lines, "", fmt.Sprintf("%-24s%12s%9s%12s%12s  TOP", "CHANNEL", "REACTIONS", "SHARE", "A SECOND", "USERS"))
 		for _, c := range r.Channels {
 			lines = append(lines, fmt.Sprintf("%s%12s%9s%12s%12s  %s", padded(c.Channel, 24), thousands(c.Reactions), percent(c.Share),
-				rate(c.PerSecond), thousands(c.Users), strings.TrimSpace(tui.Cell(c.Top, tui.WidthByCodePoint, false))))
+				perSecond(c.PerSecond), thousands(c.Users), strings.TrimSpace(tui.Cell(c.Top, tui.WidthByCodePoint, false))))
 		}
 		lines = appendRest(lines, r.ChannelsSeen-len(r.Channels), "channel", r.ChannelsOther)
 	}
@@ -66,12 +66,12 @@ func statsHead(r stats.Report, topic string, live bool) []string {
 		row("span", ms(r.Span.End-r.Span.Start).String(), fmt.Sprintf("%s to %s", wire.Time(r.Span.Start), wire.Time(r.Span.End)))
 	}
 	row("reactions", thousands(r.Reactions), "in "+topic)
-	row("a second", rate(r.PerSecond), "on average")
+	row("a second", perSecond(r.PerSecond), "on average")
 	if live && r.Newest != nil {
-		row("now", rate(r.Newest.PerSecond), fmt.Sprintf("a second in the last whole %v", length(*r.Newest)))
+		row("now", perSecond(r.Newest.PerSecond), fmt.Sprintf("a second in the last whole %v", length(*r.Newest)))
 	}
 	if p := r.Peak; p != nil {
-		row("peak", rate(p.PerSecond), fmt.Sprintf("a second in the %v from %s: %s", length(*p), p.Start, thousands(p.Reactions)))
+		row("peak", perSecond(p.PerSecond), fmt.Sprintf("a second in the %v from %s: %s", length(*p), p.Start, thousands(p.Reactions)))
 	}
 	row("users", thousands(r.Users), fmt.Sprintf("estimated, standard error %s", percent(r.UsersErr)))
 	if r.Skipped > 0 {
@@ -104,7 +104,7 @@ func rateChart(series []stats.Point, end int64) []string {
 		values[i] = p.PerSecond
 		top = math.Max(top, p.PerSecond)
 	}
-	lines := []string{fmt.Sprintf("A SECOND, up to %s", rate(top))}
+	lines := []string{fmt.Sprintf("A SECOND, up to %s", perSecond(top))}
 	for _, l := range tui.Sparkline(values, len(values), 4, 0) {
 		lines = append(lines, strings.TrimRight(l, " "))
 	}
@@ -139,8 +139,8 @@ func padded(s string, width int) string {
 	return s + strings.Repeat(" ", width-ansi.StringWidth(s))
 }
 
-// rate is a number a second.
-func rate(v float64) string {
+// perSecond is a number a second.
+func perSecond(v float64) string {
 	if v < 100 {
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}

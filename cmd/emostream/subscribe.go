@@ -56,7 +56,8 @@ func newSubscribe(io streams) *cobra.Command {
 and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 /sub1. It announces itself, so that /register of the main server sends clients here.`,
 		Example: `  emostream subscribe --name sub1
-  emostream subscribe --name sub7 --cluster cluster_2 --listen 0.0.0.0:5007 --public-url http://host:5007`,
+  emostream subscribe --name sub7 --cluster cluster_2 \
+    --listen 0.0.0.0:5007 --public-url http://host:5007`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := wire.ServerNumber(subscribe.name)

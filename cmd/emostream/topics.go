@@ -69,9 +69,9 @@ func newTopicsCreate(io streams) *cobra.Command {
 	var f topicsFlags
 	cmd := &cobra.Command{
 		Use:   "create",
-		Short: "Create the topics that are missing; those that exist are left as they are",
-		Example: `  emostream topics create --partitions 12 --replication 3
-  emostream topics create --topic-prefix demo. --retention 72h --counts-retention 8760h`,
+		Short: "Create the topics that are missing; the others stay as they are",
+		Example: `  emostream topics create --partitions 12
+  emostream topics create --retention 72h --counts-retention 8760h`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {

@@ -23,6 +23,7 @@ type upFlags struct {
 	publish      publishFlags
 	subscribe    subscribeFlags
 	out          outputFlag
+	dashboard    dashboardFlags
 	host         string
 	port         int
 	subscribers  int
@@ -38,6 +39,7 @@ func newUp(io streams) *cobra.Command {
 the aggregator, the publishers and the subscriber servers. The log is kept between
 runs. It prints the addresses and, when all is ready, the line "ready URL" on stdout.`,
 		Example: `  emostream up
+  emostream up --dashboard
   emostream up --port 0 --ephemeral -o json
   emostream up --brokers kafka1:9092      # on your own Kafka`,
 		Args: cobra.NoArgs,
@@ -60,6 +62,7 @@ runs. It prints the addresses and, when all is ready, the line "ready URL" on st
 	f.logFlags.add(cmd, "warn")
 	f.addMetrics(cmd)
 	f.out.add(cmd)
+	f.dashboard.add(cmd)
 	return cmd
 }
 
@@ -70,32 +73,37 @@ func (f *upFlags) run(cmd *cobra.Command, io streams) error {
 	if err != nil {
 		return err
 	}
-	log, err := f.logger(io.err)
+	log, err := f.dashboard.logger(&f.logFlags, cmd, io)
 	if err != nil {
 		return err
 	}
-	if err := f.check(); err != nil {
+	if err := errors.Join(f.check(), f.dashboard.check(io, asJSON)); err != nil {
 		return err
 	}
 	if f.port == 0 && !cmd.Flags().Changed("broker-listen") {
 		f.brokerListen = "localhost:0"
 	}
-	p, err := f.build(cmd.Context(), log)
+	if f.dashboard.on {
+		return onScreen(cmd.Context(), io, func(ctx context.Context) error {
+			return f.pipeline(ctx, log, func(p *pipeline) error { return f.dashboard.show(ctx, io, p) })
+		})
+	}
+	return f.pipeline(cmd.Context(), log, func(p *pipeline) error {
+		if !asJSON {
+			p.addresses.describe(io)
+		}
+		return p.run(cmd.Context(), func() { p.addresses.announce(io, asJSON) })
+	})
+}
+
+// pipeline has run run everything, and cleans up after it.
+func (f *upFlags) pipeline(ctx context.Context, log *slog.Logger, run func(*pipeline) error) error {
+	p, err := f.build(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer p.close()
-
-	if !asJSON {
-		p.addresses.describe(io)
-	}
-	p.start(cmd.Context())
-	if err := p.waitReady(cmd.Context()); err == nil {
-		p.addresses.announce(io, asJSON)
-		p.wait(cmd.Context())
-		log.Info("stopping")
-	}
-	return p.stop()
+	return run(p)
 }
 
 func (f *upFlags) check() error {
@@ -144,6 +152,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 	}
 	p.cleanup(client.Close)
 	registry := newRegistry()
+	p.metrics = registry
 	f.lateness = f.aggregate.lateness
 	s := stage{&f.stageFlags, client, log, registry}
 	at := &p.addresses

@@ -35,17 +35,16 @@ func (v *verifyFlags) add(cmd *cobra.Command) {
 	fl.DurationVar(&v.lateness, "lateness", 0, "with --verify: lateness of aggregate; default what it says in emoji-partials")
 }
 
-// check refuses what cannot be, and flags that do not go together. --window and
-// --lateness may be set in the environment, for another command.
+// check refuses what cannot be, and flags that do not go together.
 func (v *verifyFlags) check(cmd *cobra.Command) error {
 	if !v.verify {
-		if cmd.Flags().Changed("wait") {
+		if given(cmd)("wait") {
 			return usagef("--wait is for --verify: give both")
 		}
 		return nil
 	}
 	for _, name := range []string{"topic", "from-beginning", "records"} {
-		if cmd.Flags().Changed(name) {
+		if given(cmd)(name) {
 			return usagef("--verify reads the topics that it needs, from their beginning: leave out --%s", name)
 		}
 	}
@@ -138,7 +137,7 @@ func printAudit(out io.Writer, names wire.Topics, r audit.Report) error {
 		row("windows", "-", "not compared, only totals: no aggregate has said in "+names.Partials()+" what windows it counts by")
 	}
 	if d := r.Latest; d != nil {
-		row("latest", ms(d.MS).String(), fmt.Sprintf("from the end of window %s (%s) to its final count", wire.AppendTime(nil, d.Window.End), printable(d.Channel)))
+		row("latest", ms(d.MS).String(), fmt.Sprintf("after the end of window %s (%s)", wire.AppendTime(nil, d.Window.End), printable(d.Channel)))
 	}
 	if r.Verdict == audit.Agree {
 		w.printf("\n%s\n", agreement(r))

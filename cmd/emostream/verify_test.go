@@ -32,7 +32,7 @@ lost                 0
 doubled              0
 open                 7  too new to be compared, most of them in 1 open window
 windows            617  compared, by --window 2s --lateness 10s (emoji-partials)
-latest          1.132s  from the end of window 2025-10-09T08:53:22.000Z (room-1) to its final count
+latest          1.132s  after the end of window 2025-10-09T08:53:22.000Z (room-1)
 
 verified: every reaction that could be compared was counted once
 `,

@@ -15,7 +15,9 @@ func newVersion(io streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Tell the version",
-		Args:  cobra.NoArgs,
+		Example: `  emostream version
+  emostream version -o json`,
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			asJSON, err := out.json()
 			if err != nil {

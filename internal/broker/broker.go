@@ -203,6 +203,24 @@ func (b *Broker) claim(dir string) error {
 // Addr is the address that clients are told to connect to.
 func (b *Broker) Addr() string { return b.addr }
 
+// Size is how many bytes the log takes on the disk; 0 in memory.
+func (b *Broker) Size() int64 {
+	if b.cfg.DataDir == "" {
+		return 0
+	}
+	n := int64(0)
+	_ = filepath.WalkDir(filepath.Join(b.cfg.DataDir, "log"), func(_ string, file fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // files come and go
+		}
+		if info, err := file.Info(); err == nil && info.Mode().IsRegular() {
+			n += info.Size()
+		}
+		return nil
+	})
+	return n
+}
+
 // Run applies retention and compaction from time to time until ctx ends, and
 // then closes the broker.
 func (b *Broker) Run(ctx context.Context) error {

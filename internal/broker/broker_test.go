@@ -53,6 +53,24 @@ func refused(t *testing.T, cfg broker.Config, words ...string) {
 	}
 }
 
+// The log's size is what it takes on the disk.
+func TestSize(t *testing.T) {
+	for name, dir := range map[string]string{"in memory": "", "on disk": t.TempDir()} {
+		t.Run(name, func(t *testing.T) {
+			b := open(t, broker.Config{DataDir: dir})
+			c := client(t, b.Addr())
+			ensure(t, c, 1, nil)
+			before := b.Size()
+			if err := write(within(t), c, 0, strings.Repeat("x", 100_000)); err != nil {
+				t.Fatal(err)
+			}
+			if grown := b.Size() - before; (grown >= 100_000) != (dir != "") || dir == "" && grown != 0 {
+				t.Errorf("it has grown by %d bytes", grown)
+			}
+		})
+	}
+}
+
 func TestRunEndsCleanly(t *testing.T) {
 	for _, dir := range []string{"", t.TempDir()} {
 		b, err := broker.Open(broker.Config{Listen: "127.0.0.1:0", DataDir: dir})

@@ -132,7 +132,7 @@ func (h *hand) send(ctx context.Context, t *Tap) {
 	switch {
 	case res.StatusCode == http.StatusOK:
 		t.Outcome = Acknowledged
-	case res.StatusCode == http.StatusServiceUnavailable && said.Code == "not_written":
+	case res.StatusCode == http.StatusServiceUnavailable && (said.Code == "not_written" || said.Code == "overloaded"):
 		t.Outcome = NotWritten
 	case res.StatusCode == http.StatusServiceUnavailable && said.Code == "in_doubt", err != nil:
 		t.Outcome = InDoubt

@@ -33,6 +33,9 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
+	if err := os.Setenv("EMOSTREAM_CONFIG", ""); err != nil { // not the settings of whoever runs the tests
+		panic(err)
+	}
 	binary = filepath.Join(dir, "emostream")
 	if runtime.GOOS == "windows" {
 		binary += ".exe"

@@ -49,3 +49,32 @@ func checkRefusal(t *testing.T, e emoji.Emoji, err error) {
 		t.Errorf("control characters in %q", said)
 	}
 }
+
+// FuzzShortcode looks for a word between colons that means what it does not say, or
+// is refused with a suggestion that is none.
+func FuzzShortcode(f *testing.F) {
+	for _, s := range []string{
+		"fire", "frie", "Fire", "thumbs-up", "+1", "-1", "m", "mann_dark_skin_tone", "zzz", "", " ", ":", "fire:fire", "f\xff", "\u00e9t\u00e9",
+		"family_man_woman_girl_boy", strings.Repeat("a", 76), strings.Repeat("_", 76),
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, word string) {
+		e, err := emoji.Parse(":" + word + ":")
+		if err == nil {
+			if again, err := emoji.Parse(":" + e.Shortcode() + ":"); err != nil || again != e || strings.ContainsAny(word, ": \t\n") {
+				t.Errorf("%q means %s, whose shortcode is %s: %v", word, e, e.Shortcode(), err)
+			}
+			return
+		}
+		checkRefusal(t, e, err)
+		_, rest, ok := strings.Cut(err.Error(), "did you mean \":")
+		if !ok {
+			return
+		}
+		suggestion, _, _ := strings.Cut(rest, ":\"?")
+		if _, err := emoji.Parse(":" + suggestion + ":"); err != nil {
+			t.Errorf("%q: refused with the suggestion %q, which is none", word, suggestion)
+		}
+	})
+}

@@ -2,22 +2,39 @@ package emoji
 
 import "strings"
 
-// nearest returns the shortcode that someone who wrote code most likely meant.
-// Only those with the same first letter are tried, which bounds the work: a
-// client that sends nothing but misspelt shortcodes must not cost much.
+// tried is how many shortcodes before and after a word it is compared with.
+const tried = 32
+
+// nearest returns the shortcode that someone who wrote code most likely meant. Tried
+// are those with the same first letter that stand next to it in the alphabet, and
+// before them those next to what it is with its second and third letter swapped. That
+// bounds the work: a client that sends nothing but misspelt shortcodes must not cost
+// more than one that sends emojis.
 func nearest(code string) (string, bool) {
 	code = strings.Map(underscored, strings.ToLower(code))
 	if isCode(code) {
 		return code, true
 	}
 	best, least := "", 0
-	for i := searchCodes(code[:1]); i < len(codes) && table[codes[i]] == code[0]; i++ {
-		candidate := codeAt(i)
-		if d, ok := distance(code, candidate); ok && (best == "" || d < least) {
-			best, least = candidate, d
+	first := searchCodes(code[:1])
+	for _, word := range [...]string{swapped(code), code} {
+		at := searchCodes(word)
+		for i := max(at-tried, first); i < min(at+tried, len(codes)) && table[codes[i]] == code[0]; i++ {
+			candidate := codeAt(i)
+			if d, ok := distance(code, candidate); ok && (best == "" || d < least) {
+				best, least = candidate, d
+			}
 		}
 	}
 	return best, best != ""
+}
+
+// swapped is a word with its second and third letter in each other's place.
+func swapped(word string) string {
+	if len(word) < 3 {
+		return word
+	}
+	return word[:1] + word[2:3] + word[1:2] + word[3:]
 }
 
 func isCode(code string) bool {

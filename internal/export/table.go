@@ -23,27 +23,16 @@ const (
 	Parquet   Format = "parquet" // zstd, times as timestamps in UTC
 )
 
-// FormatOf is the format of a name, or where that is empty, of a file's ending.
-// Without either it is JSON lines.
-func FormatOf(name, path string) (Format, error) {
-	switch Format(name) {
-	case CSV, JSONLines, Parquet:
-		return Format(name), nil
-	case "":
-	default:
-		return "", fmt.Errorf("format %.20q: use csv, jsonl or parquet", name)
-	}
-	switch end := strings.ToLower(filepath.Ext(path)); end {
-	case ".csv", ".jsonl", ".parquet":
-		return Format(end[1:]), nil
-	case ".ndjson":
+// FormatOf is the format that a file's ending names; where there is no file it is
+// JSON lines.
+func FormatOf(path string) (Format, error) {
+	switch end := strings.ToLower(filepath.Ext(path)); {
+	case path == "", end == ".ndjson":
 		return JSONLines, nil
-	default:
-		if path == "" {
-			return JSONLines, nil
-		}
-		return "", fmt.Errorf("file %.60q: its ending is none of .csv, .jsonl, .ndjson and .parquet: say the format", path)
+	case end == ".csv", end == ".jsonl", end == ".parquet":
+		return Format(end[1:]), nil
 	}
+	return "", fmt.Errorf("file %.60q: its ending is none of .csv, .jsonl, .ndjson and .parquet: say the format", path)
 }
 
 // Table takes rows.

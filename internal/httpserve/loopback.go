@@ -1,8 +1,6 @@
 package httpserve
 
 import (
-	"encoding/json"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -26,18 +24,8 @@ func LoopbackHost(next http.Handler, ln net.Addr) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		body, err := json.Marshal(map[string]string{
-			"error": fmt.Sprintf("host %.64q is not served here: this server listens on a loopback address; "+
-				"use http://%v or localhost, or make it listen on an address that others may reach", r.Host, ln),
-			"code": "host_not_allowed",
-		})
-		if err != nil {
-			http.Error(w, "host not allowed", http.StatusForbidden) // a map of strings: cannot be
-			return
-		}
-		w.Header().Set("Content-Type", "application/json")
-		w.WriteHeader(http.StatusForbidden)
-		_, _ = w.Write(append(body, '\n')) // a client that left needs no answer
+		Problemf(http.StatusForbidden, "host_not_allowed", "host %.64q is not served here: this server listens on a loopback address; "+
+			"use http://%v or localhost, or make it listen on an address that others may reach", r.Host, ln).ServeHTTP(w, r)
 	})
 }
 

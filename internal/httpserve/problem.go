@@ -26,15 +26,16 @@ func Problemf(status int, code, format string, args ...any) *Problem {
 	return &Problem{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// ServeHTTP answers with the problem, as {"error","code"}.
-func (p *Problem) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+// ServeHTTP answers with the problem, as {"error","code","request_id"}.
+func (p *Problem) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if p.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(p.RetryAfter.Seconds()))))
 	}
 	WriteJSON(w, p.Status, struct {
-		Error string `json:"error"`
-		Code  string `json:"code"`
-	}{p.Message, p.Code})
+		Error     string `json:"error"`
+		Code      string `json:"code"`
+		RequestID string `json:"request_id"`
+	}{p.Message, p.Code, RequestID(w, r)})
 }
 
 // WriteJSON answers with a status and v as JSON.

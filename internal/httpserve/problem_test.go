@@ -10,10 +10,12 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// answerOf is what a handler answers to a request without a body.
+// answerOf is what a handler answers to a request without a body, called r1.
 func answerOf(h http.Handler, method, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	r := httptest.NewRequest(method, path, nil)
+	r.Header.Set("X-Request-Id", "r1")
+	h.ServeHTTP(w, r)
 	return w
 }
 
@@ -23,12 +25,12 @@ func TestProblem(t *testing.T) {
 		body    string
 		retry   string
 	}{
-		"plain":                     {httpserve.Problemf(418, "teapot", "no %s: use a pot", "coffee"), `{"error":"no coffee: use a pot","code":"teapot"}`, ""},
-		"what JSON escapes":         {httpserve.Problemf(400, "bad", "%q", "<\u2028\xff>"), `{"error":"\"\u003c\\u2028\\xff\u003e\"","code":"bad"}`, ""},
-		"come back in a second":     {&httpserve.Problem{Status: 503, Code: "busy", Message: "wait", RetryAfter: time.Second}, `{"error":"wait","code":"busy"}`, "1"},
-		"a fraction is rounded up":  {&httpserve.Problem{Status: 503, Code: "busy", Message: "wait", RetryAfter: 1100 * time.Millisecond}, `{"error":"wait","code":"busy"}`, "2"},
-		"soon is not at once":       {&httpserve.Problem{Status: 503, Code: "busy", Message: "wait", RetryAfter: time.Nanosecond}, `{"error":"wait","code":"busy"}`, "1"},
-		"a message may be a format": {&httpserve.Problem{Status: 500, Code: "odd", Message: "100%d"}, `{"error":"100%d","code":"odd"}`, ""},
+		"plain":                     {httpserve.Problemf(418, "teapot", "no %s: use a pot", "coffee"), `{"error":"no coffee: use a pot","code":"teapot","request_id":"r1"}`, ""},
+		"what JSON escapes":         {httpserve.Problemf(400, "bad", "%q", "<\u2028\xff>"), `{"error":"\"\u003c\\u2028\\xff\u003e\"","code":"bad","request_id":"r1"}`, ""},
+		"come back in a second":     {&httpserve.Problem{Status: 503, Code: "busy", Message: "wait", RetryAfter: time.Second}, `{"error":"wait","code":"busy","request_id":"r1"}`, "1"},
+		"a fraction is rounded up":  {&httpserve.Problem{Status: 503, Code: "busy", Message: "wait", RetryAfter: 1100 * time.Millisecond}, `{"error":"wait","code":"busy","request_id":"r1"}`, "2"},
+		"soon is not at once":       {&httpserve.Problem{Status: 503, Code: "busy", Message: "wait", RetryAfter: time.Nanosecond}, `{"error":"wait","code":"busy","request_id":"r1"}`, "1"},
+		"a message may be a format": {&httpserve.Problem{Status: 500, Code: "odd", Message: "100%d"}, `{"error":"100%d","code":"odd","request_id":"r1"}`, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := answerOf(tt.problem, http.MethodGet, "/")
@@ -76,7 +78,7 @@ func TestMethods(t *testing.T) {
 				}
 				return
 			}
-			if got.Code != http.StatusMethodNotAllowed || got.Header().Get("Allow") != tt.allow || !strings.Contains(got.Body.String(), "use "+tt.allow+`","code":"method_not_allowed"}`) {
+			if got.Code != http.StatusMethodNotAllowed || got.Header().Get("Allow") != tt.allow || !strings.Contains(got.Body.String(), "use "+tt.allow+`","code":"method_not_allowed","request_id":"r1"}`) {
 				t.Errorf("answered %d, Allow %q, %s", got.Code, got.Header().Get("Allow"), got.Body)
 			}
 			if got.Body.Len() > 300 {
@@ -88,7 +90,7 @@ func TestMethods(t *testing.T) {
 
 func TestNotFound(t *testing.T) {
 	got := answerOf(httpserve.NotFound("/a", "/b"), "GET", "/"+strings.Repeat("%1b", 3000))
-	if body := got.Body.String(); got.Code != http.StatusNotFound || !strings.Contains(body, `there are /a, /b","code":"not_found"}`) || !strings.Contains(body, `\\x1b`) || len(body) > 500 {
+	if body := got.Body.String(); got.Code != http.StatusNotFound || !strings.Contains(body, `there are /a, /b","code":"not_found","request_id":"r1"}`) || !strings.Contains(body, `\\x1b`) || len(body) > 500 {
 		t.Errorf("answered %d %s", got.Code, body)
 	}
 }

@@ -103,8 +103,14 @@ func (m *model) run() (out produced) {
 			for n := range 1 + m.rng.IntN(2) {
 				vs = append(vs, fmt.Sprintf("%d.%d", i, n))
 			}
+			patience := time.Hour // of the client
+			if m.rng.IntN(4) == 0 {
+				patience = time.Duration(m.rng.Int64N(int64(3 * time.Second)))
+			}
 			running.Go(func() {
-				err := p.Append(context.Background(), values(vs...))
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				err := p.Append(ctx, values(vs...))
 				mu.Lock()
 				defer mu.Unlock()
 				outcomes[strings.Join(vs, " ")] = err

@@ -136,6 +136,15 @@ func (c *Client) existing(ctx context.Context) (brokers int, topics map[string]b
 	return len(m.Brokers), topics, nil
 }
 
+// Topics lists the topics that there are, once, in order.
+func (c *Client) Topics(ctx context.Context) ([]string, error) {
+	_, have, err := c.existing(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	return slices.Sorted(maps.Keys(have)), nil
+}
+
 // Partitions returns how many partitions a topic has, waiting until it exists.
 func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
 	n := 0

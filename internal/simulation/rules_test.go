@@ -64,7 +64,7 @@ func mutants() []mutant {
 		},
 		{
 			rule: "one batch is in flight for each partition", file: producer, by: producing,
-			old: "p.idle = p.idle[1:]\n\t\tl.work <- p.take()", new: "p.idle = p.idle[1:]\n\t\tl.work <- p.take()\n\t\tgo p.runLane(context.Background(), l, false)",
+			old: "p.idle = slices.Delete(p.idle, 0, 1)", new: "p.idle = append(slices.Delete(p.idle, 0, 1), l)\n\t\tgo p.runLane(context.Background(), l, false)",
 		},
 
 		// Which window a record belongs to.

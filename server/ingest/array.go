@@ -56,7 +56,7 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, body []byte) {
 		Rejected int    `json:"rejected"`
 		Results  []item `json:"results"`
 	}{Results: make([]item, len(raw))}
-	c := chunk{handler: h, done: func(i int, at int64, p *httpserve.Problem) {
+	c := chunk{handler: h, from: h.quotas.from(r), done: func(i int, at int64, p *httpserve.Problem) {
 		if p == nil {
 			out.Accepted++
 			out.Results[i] = item{AcceptedAt: stamp(at)}
@@ -69,6 +69,7 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, body []byte) {
 		c.add(r.Context(), i, b)
 	}
 	c.flush(r.Context())
+	answering(w)
 	switch {
 	case out.Accepted > 0 || len(raw) == 0:
 		httpserve.WriteJSON(w, http.StatusOK, out)

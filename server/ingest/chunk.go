@@ -15,6 +15,7 @@ import (
 // to fail one by one: nothing more of it is offered to the log.
 type chunk struct {
 	handler *Handler
+	from    uint64 // the key of the client's address, for quotas
 	done    func(number int, at int64, p *httpserve.Problem)
 	lost    *httpserve.Problem // why the log did not take what it was offered last
 
@@ -29,7 +30,7 @@ func (c *chunk) refuse(number int, p *httpserve.Problem) {
 }
 
 func (c *chunk) add(ctx context.Context, number int, b []byte) {
-	one, problem := c.handler.parse(b)
+	one, problem := c.handler.parse(b, c.from)
 	if problem == nil && c.lost != nil {
 		problem = &httpserve.Problem{
 			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,

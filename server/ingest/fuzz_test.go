@@ -149,3 +149,42 @@ func FuzzLines(f *testing.F) {
 		}
 	})
 }
+
+// FuzzTimestamp checks that a client's own time is carried along as it is, whatever
+// it says, or refused for its length alone.
+func FuzzTimestamp(f *testing.F) {
+	for _, s := range []string{
+		"", "2026-01-02T03:04:05.678Z", "2026-02-30T25:61:61+99:99", "1767323045", "now", "<&>\u2028\x00\x1f\x7f", "\\u0041\"", "\u202e\U0001F525",
+		strings.Repeat("9", 64), strings.Repeat("9", 65), strings.Repeat("é", 32), strings.Repeat("é", 33),
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, timestamp string) {
+		timestamp = strings.ToValidUTF8(timestamp, "\uFFFD")
+		encoded, err := json.Marshal(timestamp)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(encoded) > 8<<10 {
+			return // it would be refused for the length of the body
+		}
+		for _, body := range []string{tap("timestamp", string(encoded)), `{"timestamp":` + string(encoded) + `,"user_id":"ann","emoji_type":"🔥"}`} {
+			log := &memory{t: t}
+			got := post(routes(log, ingest.Config{}), "/send_emoji", asJSON, body)
+			if len(timestamp) > wire.MaxTimestamp {
+				if p := problemIn(t, got); got.Code != http.StatusUnprocessableEntity || p.Code != "invalid_timestamp" {
+					t.Errorf("%q: answered %d %s", timestamp, got.Code, got.Body)
+				}
+				continue
+			}
+			var r wire.Reaction
+			values := log.values()
+			if got.Code != http.StatusOK || len(values) != 1 {
+				t.Fatalf("%q: answered %d %s", timestamp, got.Code, got.Body)
+			}
+			if err := json.Unmarshal([]byte(values[0]), &r); err != nil || r.Timestamp != timestamp && timestamp != "" {
+				t.Errorf("%q is carried along as %q, %v", timestamp, r.Timestamp, err)
+			}
+		}
+	})
+}

@@ -46,6 +46,9 @@ const (
 	chunkBytes   = 512 << 10 // bytes of their values
 )
 
+// MaxBody is the most bytes of a body that is read whole.
+const MaxBody = maxArray
+
 // MaxRecords is the most records that are appended to the log at once.
 const MaxRecords = chunkRecords + maxCount - 1
 
@@ -57,6 +60,8 @@ type Config struct {
 	MaxChannels int
 	// Allowed narrows the emojis that are accepted; empty: all.
 	Allowed []emoji.Emoji
+	Bounds  Bounds // on what is in flight
+	Quotas  Quotas // for each client
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
@@ -68,6 +73,8 @@ type Handler struct {
 	allowed  map[string]bool // nil: all
 	palette  string          // the first of those allowed, for people
 	channels channels
+	gate     gate
+	quotas   quotas
 	accepted prometheus.Counter
 	refused  *prometheus.CounterVec
 
@@ -88,12 +95,15 @@ func New(cfg Config) *Handler {
 	h := &Handler{
 		cfg:       cfg,
 		channels:  channels{limit: cfg.MaxChannels},
+		gate:      gate{Bounds: cfg.Bounds.withDefaults()},
+		quotas:    newQuotas(cfg.Quotas),
 		scratches: sync.Pool{New: func() any { return &scratch{contentType: []string{jsonType}} }},
 		accepted:  f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "emostream_reactions_refused_total", Help: "Requests, or items of one, that were refused, by the code of the answer.",
 		}, []string{"code"}),
 	}
+	h.gate.measure(f)
 	if len(cfg.Allowed) > 0 {
 		h.allowed = map[string]bool{}
 		for _, e := range cfg.Allowed {
@@ -122,18 +132,16 @@ func (h *Handler) Routes(mux *http.ServeMux) {
 
 // sendEmoji takes one reaction, as the Python system did.
 func (h *Handler) sendEmoji(w http.ResponseWriter, r *http.Request) {
-	h.single(w, r, maxSingle)
+	h.bounded(w, r, maxSingle)
 }
 
 // reactions takes one reaction, an array of them, or a stream of lines.
 func (h *Handler) reactions(w http.ResponseWriter, r *http.Request) {
 	if mediaType(r) == "application/x-ndjson" {
-		httpserve.Streaming(http.HandlerFunc(func(w http.ResponseWriter, streaming *http.Request) {
-			h.lines(streaming.Context(), w, r)
-		})).ServeHTTP(w, r)
+		h.streamed(w, r)
 		return
 	}
-	h.single(w, r, maxArray)
+	h.bounded(w, r, maxArray)
 }
 
 func (h *Handler) single(w http.ResponseWriter, r *http.Request, limit int64) {
@@ -148,7 +156,7 @@ func (h *Handler) single(w http.ResponseWriter, r *http.Request, limit int64) {
 		h.array(w, r, body)
 		return
 	}
-	one, problem := h.parse(body)
+	one, problem := h.parse(body, h.quotas.from(r))
 	if problem != nil {
 		h.refuse(w, r, problem)
 		return
@@ -163,14 +171,17 @@ func (h *Handler) single(w http.ResponseWriter, r *http.Request, limit int64) {
 	_, _ = w.Write(s.queued(now.UnixMilli())) // a client that left needs no answer
 }
 
-// parse reads one tap and applies what the operator has narrowed.
-func (h *Handler) parse(b []byte) (reaction, *httpserve.Problem) {
+// parse reads one tap, of an address, and applies what the operator has narrowed.
+func (h *Handler) parse(b []byte, from uint64) (reaction, *httpserve.Problem) {
 	one, problem := parse(b)
 	if problem != nil {
 		return one, problem
 	}
 	if h.allowed != nil && !h.allowed[one.Emoji] {
 		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "emoji_not_allowed", "emoji_type: %s is not one of those that this server takes: send one such as%s", one.Emoji, h.palette)
+	}
+	if problem := h.quotas.take(one, from); problem != nil {
+		return one, problem
 	}
 	if !h.channels.admit(one.Channel) {
 		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "too_many_channels",
@@ -209,8 +220,16 @@ func logProblem(err error) *httpserve.Problem {
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Problem) {
 	h.refused.WithLabelValues(p.Code).Inc()
-	h.cfg.Logger.Debug("refused", "path", r.URL.Path, "from", r.RemoteAddr, "code", p.Code, "error", p.Message)
+	if h.cfg.Logger.Enabled(r.Context(), slog.LevelDebug) {
+		h.cfg.Logger.Debug("refused", "path", r.URL.Path, "from", r.RemoteAddr, "request_id", httpserve.RequestID(w, r), "code", p.Code, "error", p.Message)
+	}
 	p.ServeHTTP(w, r)
+}
+
+// tooSlow is what a client is told that takes its time. Its connection is of no
+// more use.
+func tooSlow(message string) *httpserve.Problem {
+	return &httpserve.Problem{Status: http.StatusRequestTimeout, Code: "too_slow", Message: message}
 }
 
 // onItsWay is how long a body that nobody wants may take to arrive. A connection

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"time"
 
 	"github.com/emostream/emostream/internal/httpserve"
@@ -30,8 +31,9 @@ func (h *Handler) lines(draining context.Context, w http.ResponseWriter, r *http
 		Errors   []lineError `json:"errors"`
 		Error    string      `json:"error,omitempty"`
 		Code     string      `json:"code,omitempty"`
+		ID       string      `json:"request_id,omitempty"` // where there is an error
 	}{Errors: []lineError{}}
-	c := chunk{handler: h, done: func(line int, _ int64, p *httpserve.Problem) {
+	c := chunk{handler: h, from: h.quotas.from(r), done: func(line int, _ int64, p *httpserve.Problem) {
 		if p == nil {
 			out.Accepted++
 			return
@@ -47,13 +49,13 @@ func (h *Handler) lines(draining context.Context, w http.ResponseWriter, r *http
 	defer context.AfterFunc(draining, func() { hangUp(w) })()
 
 	var broken *httpserve.Problem
-	in := bufio.NewReaderSize(r.Body, lineBuffer)
+	in := bufio.NewReaderSize(&patient{r.Body, http.NewResponseController(w), w, h.gate.Silence, draining}, lineBuffer)
 	for line := 1; c.lost == nil; line++ {
 		b, tooLong, err := readLine(in)
 		blank := len(b) == 0 && !tooLong
 		if err != nil && !errors.Is(err, io.EOF) || !blank && stopping(draining) {
 			c.flush(ctx)
-			broken = brokenStream(draining, line)
+			broken = brokenStream(draining, line, err)
 			break
 		}
 		switch {
@@ -77,13 +79,14 @@ func (h *Handler) lines(draining context.Context, w http.ResponseWriter, r *http
 	switch {
 	case broken != nil:
 		hangUp(w)
-		status, out.Error, out.Code = broken.Status, broken.Message, broken.Code
+		status, out.Error, out.Code, out.ID = broken.Status, broken.Message, broken.Code, httpserve.RequestID(w, r)
 		if broken.RetryAfter > 0 {
 			w.Header().Set("Retry-After", "1")
 		}
 	case out.Accepted == 0 && out.Rejected > 0:
 		status = http.StatusUnprocessableEntity
 	}
+	answering(w)
 	httpserve.WriteJSON(w, status, out)
 }
 
@@ -93,12 +96,15 @@ func stopping(draining context.Context) bool {
 }
 
 // brokenStream is what a client is told whose stream was not read to its end.
-func brokenStream(draining context.Context, line int) *httpserve.Problem {
+func brokenStream(draining context.Context, line int, err error) *httpserve.Problem {
 	if stopping(draining) {
 		return &httpserve.Problem{
 			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,
 			Message: fmt.Sprintf("the server is stopping and has not taken line %d and those after it: send them again after a second", line),
 		}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return tooSlow(fmt.Sprintf("nothing came for too long, in line %d: send that line and those after it again, and end a stream that has nothing to say", line))
 	}
 	return httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time, in line %d: send that line and those after it again", line)
 }

@@ -86,7 +86,7 @@ func (m *memory) asked() int {
 }
 
 // routes is a handler over a log, behind its routes.
-func routes(log *memory, cfg ingest.Config) http.Handler {
+func routes(log ingest.Log, cfg ingest.Config) http.Handler {
 	cfg.Log = log
 	mux := http.NewServeMux()
 	ingest.New(cfg).Routes(mux)

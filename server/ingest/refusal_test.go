@@ -18,12 +18,13 @@ import (
 
 // problem is a refusal as it is answered.
 type problem struct {
-	Error string `json:"error"`
-	Code  string `json:"code"`
+	Error     string `json:"error"`
+	Code      string `json:"code"`
+	RequestID string `json:"request_id"`
 }
 
 // problemIn reads a refusal, and checks what holds for every one: JSON with an
-// error and a code and nothing else, on one short line without control characters.
+// error, a code, the request's id and nothing else, on one short line without control characters.
 func problemIn(t *testing.T, got *httptest.ResponseRecorder) problem {
 	t.Helper()
 	if ct := got.Header().Get("Content-Type"); ct != asJSON {
@@ -36,6 +37,9 @@ func problemIn(t *testing.T, got *httptest.ResponseRecorder) problem {
 		t.Errorf("the refusal %q is not what it should be: %v", got.Body, err)
 	}
 	checkWords(t, p.Error, p.Code)
+	if p.RequestID == "" || p.RequestID != got.Header().Get("X-Request-Id") {
+		t.Errorf("refused as %q in the header and %q in the body", got.Header().Get("X-Request-Id"), p.RequestID)
+	}
 	return p
 }
 

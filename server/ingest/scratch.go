@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
 	"sync"
 
 	"github.com/emostream/emostream/internal/httpserve"
@@ -61,6 +62,9 @@ func (s *scratch) read(w http.ResponseWriter, r *http.Request, limit int64) ([]b
 	}
 	if too := (*http.MaxBytesError)(nil); errors.As(err, &too) {
 		return nil, tooLarge(limit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil, tooSlow("the body did not arrive in time: send it at once")
 	}
 	if err != nil {
 		return nil, httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)

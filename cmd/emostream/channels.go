@@ -1,0 +1,83 @@
+package main
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// channels are those that were active lately, with what a dashboard shows of them.
+// The main server bounds how many there can be.
+type channels map[string]*channel
+
+type channel struct {
+	newest wire.Swarm
+	totals []total // of the newest windows, the oldest first
+}
+
+// total is how many reactions a window had.
+type total struct{ end, n int64 }
+
+const (
+	recent      = 10 * time.Second // how long a channel is active after its newest window
+	mostWindows = 200              // of a channel that are kept
+)
+
+// saw takes in a swarm. Of two of a window the one with the greater total is true.
+func (c channels) saw(s wire.Swarm) {
+	ch := c[s.Channel]
+	if ch == nil {
+		ch = &channel{}
+		c[s.Channel] = ch
+	}
+	at := total{s.Window.End, s.Total}
+	i, known := slices.BinarySearchFunc(ch.totals, at, func(a, b total) int { return cmp.Compare(a.end, b.end) })
+	switch {
+	case !known:
+		ch.totals = slices.Insert(ch.totals, i, at)
+		ch.totals = ch.totals[max(0, len(ch.totals)-mostWindows):]
+	case s.Total < ch.totals[i].n:
+		return
+	default:
+		ch.totals[i] = at
+	}
+	if s.Window.End >= ch.newest.Window.End {
+		ch.newest = s
+	}
+}
+
+// shown is the channel that a dashboard shows, and how many others are active: the
+// main one, unless only others are, and then the busiest. Channels that are not are
+// forgotten, except the main one.
+func (c channels) shown(now time.Time) (*channel, int) {
+	best, active := &channel{}, 0
+	for _, name := range slices.Sorted(maps.Keys(c)) { // so that of two alike it is always the same
+		ch := c[name]
+		switch {
+		case ch.newest.Window.End >= now.Add(-recent).UnixMilli():
+			active++
+			if best.newest.Total == 0 || name == wire.MainChannel && ch.newest.Total > 0 ||
+				best.newest.Channel != wire.MainChannel && ch.newest.Total > best.newest.Total {
+				best = ch
+			}
+		case name != wire.MainChannel:
+			delete(c, name)
+		}
+	}
+	if active == 0 && c[wire.MainChannel] != nil {
+		return c[wire.MainChannel], 0
+	}
+	return best, max(0, active-1)
+}
+
+// values are the totals of a channel's windows.
+func (ch *channel) values() []float64 {
+	values := make([]float64, len(ch.totals))
+	for i, t := range ch.totals {
+		values[i] = float64(t.n)
+	}
+	return values
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/emostream/emostream/internal/emoji"
+)
+
+func newCompletion(io streams) *cobra.Command {
+	shells := []string{"bash", "zsh", "fish", "powershell"}
+	return &cobra.Command{
+		Use:   "completion bash|zsh|fish|powershell",
+		Short: "Write what lets a shell complete commands, flags and their values",
+		Long: `Completion writes a script for a shell. Put the line below into the file that the
+shell reads when it starts: ~/.bashrc, ~/.zshrc (after compinit), config.fish or
+$PROFILE.`,
+		Example: `  source <(emostream completion bash)
+  source <(emostream completion zsh)
+  emostream completion fish | source
+  emostream completion powershell | Out-String | Invoke-Expression`,
+		ValidArgs: shells,
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			root := cmd.Root()
+			switch args[0] {
+			case "bash":
+				return root.GenBashCompletionV2(io.out, true)
+			case "zsh":
+				return root.GenZshCompletion(io.out)
+			case "fish":
+				return root.GenFishCompletion(io.out, true)
+			default:
+				return root.GenPowerShellCompletionWithDesc(io.out)
+			}
+		},
+	}
+}
+
+// completeValues lets a shell complete the values of all flags, and arguments:
+// words that a flag allows; files where a flag wants one; and what is out there
+// just now. It goes by names, so that a command that is added has them, too.
+func completeValues(cmd *cobra.Command) {
+	complete := func(f *pflag.Flag) {
+		if _, ok := cmd.GetFlagCompletionFunc(f.Name); ok {
+			return
+		}
+		_ = cmd.RegisterFlagCompletionFunc(f.Name, valuesOf(f)) // there is the flag, and no function
+	}
+	cmd.LocalNonPersistentFlags().VisitAll(complete)
+	cmd.PersistentFlags().VisitAll(complete)
+	if cmd.ValidArgsFunction == nil && len(cmd.ValidArgs) == 0 && cmd.Args != nil && cmd.Args(cmd, []string{"x"}) != nil && cmd.Args(cmd, []string{"x", "x"}) != nil {
+		cmd.ValidArgsFunction = cobra.NoFileCompletions
+	}
+	for _, c := range cmd.Commands() {
+		completeValues(c)
+	}
+}
+
+func valuesOf(f *pflag.Flag) cobra.CompletionFunc {
+	if c, ok := f.Value.(*choice); ok {
+		return fixed(c.allowed...)
+	}
+	switch f.Name {
+	case "config", "out":
+		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+	case "data-dir":
+		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			return nil, cobra.ShellCompDirectiveFilterDirs
+		}
+	case "topic":
+		return topicsNamed("", "")
+	case "cluster", "clusters":
+		return topicsNamed("cluster_", "cluster_")
+	case "name":
+		return topicsNamed("sub_", "sub")
+	case "channel", "to-channel":
+		return live(channelsCounted)
+	case "emojis", "emoji", "palette":
+		return emojis
+	case "role":
+		return fixed("main", "cluster")
+	case "scale":
+		return fixed("linear:10:10\t1 below 10, else count/10", "log:10\tits logarithm", "linear:10:10,cap=50\tat most 50")
+	}
+	return cobra.NoFileCompletions
+}
+
+func fixed(words ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
+}
+
+// emojis completes shortcodes, each with its emoji beside it. Of a list with
+// commas the last word is completed.
+func emojis(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+	before, code := "", begun
+	if i := strings.LastIndexByte(begun, ','); i >= 0 {
+		before, code = begun[:i+1], begun[i+1:]
+	}
+	var found []string
+	for e := range emoji.All() {
+		if word := ":" + e.Shortcode() + ":"; strings.HasPrefix(word, code) {
+			found = append(found, before+word+"\t"+string(e)+" "+e.Name())
+		}
+	}
+	return found, cobra.ShellCompDirectiveNoFileComp
+}

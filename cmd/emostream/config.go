@@ -1,0 +1,255 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/emostream/emostream/internal/suggest"
+)
+
+func newConfig(io streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Show the settings and where they come from, or write their file",
+		Long: `Every flag of every command is a setting. A flag on the command line wins over the
+environment (--topic-prefix as EMOSTREAM_TOPIC_PREFIX), which wins over the
+settings file, which wins over the default.
+
+The file is YAML. Its section "common" holds for every command that has such a
+flag, and a section with the name of a command for that one alone:
+
+    common:
+      brokers: [kafka1:9092, kafka2:9092]
+    serve:
+      linger: 2ms
+    topics:
+      create:
+        partitions: 12
+
+It is looked for where --config or EMOSTREAM_CONFIG says, else in the folder for
+a user's configuration; emostream config path tells where that is.`,
+	}
+	cmd.AddCommand(newConfigView(io), newConfigInit(io), newConfigPath(io))
+	return cmd
+}
+
+func newConfigPath(io streams) *cobra.Command {
+	return &cobra.Command{
+		Use:     "path",
+		Short:   "Tell which settings file is read",
+		Example: `  emostream config path`,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path, _ := configPath(cmd, os.LookupEnv)
+			if path == "" {
+				return errors.New("no settings file is read: give --config")
+			}
+			_, _ = fmt.Fprintln(io.out, path)
+			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+				_, _ = fmt.Fprintln(io.err, "It is not there; emostream config init writes one.")
+			}
+			return nil
+		},
+	}
+}
+
+// viewFlags are the settings of config view.
+type viewFlags struct {
+	origins bool
+	all     bool
+	out     outputFlag
+}
+
+func newConfigView(io streams) *cobra.Command {
+	var f viewFlags
+	cmd := &cobra.Command{
+		Use:   "view [COMMAND...] [-- FLAG...]",
+		Short: "Show the settings, as a file of them",
+		Long: `View shows what is set outside of the command line, in the form of a settings file.
+With the name of a command it shows every setting that this command would run
+with, and with flags behind -- as if they had been given to it.`,
+		Example: `  emostream config view --origins
+  emostream config view serve --origins -- --linger 5ms
+  emostream config view topics create -o json
+  emostream config view --all > everything.yaml`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, io, args) },
+	}
+	cmd.Flags().BoolVar(&f.origins, "origins", false, "tell where each value comes from: flag, environment, file or default")
+	cmd.Flags().BoolVar(&f.all, "all", false, "show every setting of every command, also those at their default")
+	f.out.add(cmd)
+	return cmd
+}
+
+// viewed is a setting as -o json prints it.
+type viewed struct {
+	Command string `json:"command"`
+	Flag    string `json:"flag"`
+	Value   any    `json:"value"`
+	origin
+}
+
+func (f *viewFlags) run(cmd *cobra.Command, io streams, args []string) error {
+	asJSON, err := f.out.json()
+	if err != nil {
+		return err
+	}
+	s, err := loadSettings(cmd, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	given := []string{}
+	if at := cmd.ArgsLenAtDash(); at >= 0 {
+		args, given = args[:at], args[at:]
+	}
+	var all []viewed
+	for _, c := range below(newRoot(streams{}), args) {
+		part, err := s.view(c, given)
+		if err != nil {
+			return err
+		}
+		all = append(all, part...)
+	}
+	if all == nil {
+		return usagef("there are no settings of %.40q: name a command that has some, as in emostream config view serve", strings.Join(args, " "))
+	}
+	if len(args) == 0 && !f.all {
+		all = slices.DeleteFunc(all, func(v viewed) bool { return v.Kind == fromDefault })
+	}
+	f.strangers(io)
+	if asJSON {
+		return json.NewEncoder(io.out).Encode(all)
+	}
+	return f.print(io, all)
+}
+
+// below lists the names of the commands that have settings, from the one on that
+// path leads to.
+func below(root *cobra.Command, path []string) (all [][]string) {
+	var add func(*cobra.Command)
+	add = func(cmd *cobra.Command) {
+		if name := strings.Fields(cmd.CommandPath())[1:]; len(name) > 0 && len(flagsOf(cmd)) > 0 {
+			all = append(all, name)
+		}
+		for _, c := range cmd.Commands() {
+			if hasSection(c) {
+				add(c)
+			}
+		}
+	}
+	if cmd, rest, err := root.Find(path); err == nil && len(rest) == 0 && hasSection(cmd) {
+		add(cmd)
+	}
+	return all
+}
+
+// view lists the settings that a command would run with, if it were given flags.
+func (s settings) view(path, flags []string) ([]viewed, error) {
+	cmd, _, err := newRoot(streams{}).Find(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.ParseFlags(flags); err != nil {
+		return nil, flagError(cmd, err)
+	}
+	if err := s.settle(cmd); err != nil {
+		return nil, err
+	}
+	all := []viewed{}
+	for _, f := range flagsOf(cmd) {
+		all = append(all, viewed{strings.Join(path, " "), f.Name, native(f), originOf(f)})
+	}
+	return all, nil
+}
+
+// strangers names what looks like a setting in the environment and is none.
+func (f *viewFlags) strangers(io streams) {
+	var known []string
+	for name := range newSchema().owners {
+		known = append(known, variable(name))
+	}
+	slices.Sort(known)
+	for _, v := range os.Environ() {
+		name, _, _ := strings.Cut(v, "=")
+		near := suggest.Nearest(name, slices.Values(known))
+		if strings.HasPrefix(name, "EMOSTREAM_") && name != variable("config") && near != name && near != "" {
+			_, _ = fmt.Fprintf(io.err, "%s sets nothing: did you mean %s?\n", name, near)
+		}
+	}
+}
+
+// print writes settings as a file of them.
+func (f *viewFlags) print(io streams, all []viewed) error {
+	var b strings.Builder
+	var open []string // the sections that the next line is in
+	for _, v := range all {
+		path := strings.Fields(v.Command)
+		same := 0
+		for same < min(len(open), len(path)) && open[same] == path[same] {
+			same++
+		}
+		for i := same; i < len(path); i++ {
+			fmt.Fprintf(&b, "%s%s:\n", indent(i), path[i])
+		}
+		open = path
+		line := fmt.Sprintf("%s%s: %s", indent(len(path)), v.Flag, asYAML(v.Value))
+		if f.origins {
+			line = fmt.Sprintf("%-40s  # %s", line, strings.TrimSpace(v.Kind+" "+v.Where))
+		}
+		b.WriteString(line + "\n")
+	}
+	if len(all) == 0 {
+		_, _ = fmt.Fprintln(io.err, "Nothing is set: all is at its default. Name a command to see its settings, or give --all.")
+	}
+	_, err := io.out.Write([]byte(b.String()))
+	return err
+}
+
+func indent(depth int) string { return strings.Repeat("  ", depth) }
+
+// native is the value of a flag as JSON and YAML have it.
+func native(f *pflag.Flag) any {
+	if list, ok := f.Value.(pflag.SliceValue); ok {
+		values := []string{}
+		for _, v := range list.GetSlice() {
+			values = append(values, harmless(f, v))
+		}
+		return values
+	}
+	text := harmless(f, f.Value.String())
+	switch t := f.Value.Type(); {
+	case text == "(hidden)":
+	case t == "duration":
+		if whole, ok := strings.CutSuffix(text, "m0s"); ok {
+			text = whole + "m"
+		}
+		if whole, ok := strings.CutSuffix(text, "h0m"); ok {
+			text = whole + "h"
+		}
+	case t == "bool", strings.HasPrefix(t, "int"), strings.HasPrefix(t, "uint"), strings.HasPrefix(t, "float"):
+		return json.RawMessage(text)
+	}
+	return text
+}
+
+// asYAML writes what native returned on one line.
+func asYAML(v any) string {
+	if raw, ok := v.(json.RawMessage); ok {
+		return string(raw)
+	}
+	text, err := yaml.MarshalWithOptions(v, yaml.Flow(true))
+	if line := strings.TrimSpace(string(text)); err == nil && !strings.Contains(line, "\n") {
+		return line
+	}
+	quoted, _ := json.Marshal(v) // strings always encode, and YAML takes them so, too
+	return string(quoted)
+}

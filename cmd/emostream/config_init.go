@@ -1,0 +1,123 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+func newConfigInit(io streams) *cobra.Command {
+	var force bool
+	cmd := &cobra.Command{
+		Use:   "init",
+		Short: "Write a settings file in which everything is commented",
+		Long: `Init writes a settings file made from the flags of this program: every setting with
+what it means and its default, commented out. Take away the # before one to set it.`,
+		Example: `  emostream config init
+  emostream config init --config ./emostream.yaml --force`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			path, _ := configPath(cmd, os.LookupEnv)
+			if path == "" {
+				return usagef("there is no folder for a user's configuration: give --config FILE")
+			}
+			if err := writeNew(path, template(newSchema()), force); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(io.out, path)
+			return err
+		},
+	}
+	cmd.Flags().BoolVar(&force, "force", false, "replace a file that is there")
+	return cmd
+}
+
+// writeNew writes a file, for its owner alone: it may come to hold secrets.
+func writeNew(path, text string, force bool) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
+	if !force {
+		flags |= os.O_EXCL
+	}
+	f, err := os.OpenFile(path, flags, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return usagef("%s is there already: --force replaces it, --config writes another one", path)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(text)
+	return errors.Join(err, f.Close())
+}
+
+// template is a file of all settings at their defaults, commented out: first those
+// that several commands have in common, then those of each command.
+func template(s schema) string {
+	var b strings.Builder
+	b.WriteString(`# Settings of emostream, read by every command (see emostream config --help).
+# Take away the # right before a setting, and its section is as it stands.
+
+# For every command that has such a flag. A command's own section wins.
+` + commonSection + ":\n")
+	shared := map[string]string{} // their defaults
+	for _, name := range s.names() {
+		if o, ok := shareable(s.owners[name]); ok {
+			shared[name] = o.flag.DefValue
+			describeSetting(&b, o.flag, 1)
+		}
+	}
+	var add func(cmd *cobra.Command, depth int)
+	add = func(cmd *cobra.Command, depth int) {
+		for _, c := range cmd.Commands() {
+			if !hasSection(c) {
+				continue
+			}
+			fmt.Fprintf(&b, "\n%s# %s\n%s%s:\n", indent(depth), c.Short, indent(depth), c.Name())
+			for _, f := range flagsOf(c) {
+				if value, ok := shared[f.Name]; !ok || value != f.DefValue {
+					describeSetting(&b, f, depth+1)
+				}
+			}
+			add(c, depth+1)
+		}
+	}
+	add(s.root, 0)
+	return b.String()
+}
+
+// shareable says whether a setting is described for all that have it: where three
+// commands or more have the same default. Those that have another one describe it
+// again.
+func shareable(owners []owner) (owner, bool) {
+	for _, o := range owners {
+		same := 0
+		for _, other := range owners {
+			if other.flag.Value.Type() != o.flag.Value.Type() {
+				return owner{}, false
+			}
+			if other.flag.DefValue == o.flag.DefValue {
+				same++
+			}
+		}
+		if same >= 3 {
+			return o, true
+		}
+	}
+	return owner{}, false
+}
+
+func describeSetting(b *strings.Builder, f *pflag.Flag, depth int) {
+	in := indent(depth)
+	for _, line := range wrap(f.Usage, columns-len(in)-len("# ")) {
+		fmt.Fprintf(b, "%s# %s\n", in, line)
+	}
+	fmt.Fprintf(b, "%s#%s: %s\n", in, f.Name, asYAML(native(f)))
+}

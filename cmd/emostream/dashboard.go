@@ -1,0 +1,297 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/tui"
+)
+
+// dashboardFlags say whether up shows a dashboard instead of its addresses and log.
+type dashboardFlags struct {
+	on bool
+	lookFlags
+	log logRing
+}
+
+func (f *dashboardFlags) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.on, "dashboard", false, "show on the whole screen how everything is")
+	f.lookFlags.add(cmd)
+}
+
+// check says why there cannot be a dashboard.
+func (f *dashboardFlags) check(io streams, asJSON bool) error {
+	switch {
+	case !f.on:
+		return f.lookFlags.check()
+	case asJSON:
+		return usagef("--dashboard has the screen for itself: leave -o json out")
+	case !isTerminal(io.out) || !isTerminal(io.in):
+		return usagef("--dashboard needs a terminal on stdin and stdout: leave it out, and use --metrics-listen to look at the pipeline from elsewhere")
+	}
+	return f.lookFlags.check()
+}
+
+// logger returns a logger onto the dashboard, which has room for what goes well too,
+// or the one that up has without it.
+func (f *dashboardFlags) logger(log *logFlags, cmd *cobra.Command, io streams) (*slog.Logger, error) {
+	if !f.on {
+		return log.logger(io.err)
+	}
+	if !cmd.Flags().Changed("log-level") {
+		log.level = "info"
+	}
+	level, err := log.least()
+	return f.log.logger(level), err
+}
+
+// show runs a pipeline and shows how it is.
+func (f *dashboardFlags) show(ctx context.Context, io streams, p *pipeline) error {
+	d := newDashboard(p, &f.log)
+	var failed error
+	shown := tui.ShowDashboard(ctx, f.terminal(io.in, io.out), d.look, func(ctx context.Context) {
+		asking, stop := context.WithCancel(context.WithoutCancel(ctx))
+		var all sync.WaitGroup
+		all.Go(func() { d.follow(asking) })
+		all.Go(func() { d.probe(asking) })
+		failed = p.run(ctx, func() {})
+		stop()
+		all.Wait()
+	})
+	if errors.Is(shown, tui.ErrAbandoned) {
+		return errInterrupted
+	}
+	return errors.Join(failed, shown)
+}
+
+// dashboard looks at the pipeline from inside its process: at its stages, their
+// metrics, the heartbeats, the swarms on their way and the log.
+type dashboard struct {
+	p       *pipeline
+	log     *logRing
+	started time.Time
+	meter   meter // of who calls look
+
+	mu       sync.Mutex
+	notReady error // why reactions cannot be taken in
+	channels channels
+	records  int64 // in emoji-topic
+	size     int64 // of the embedded broker's log on disk
+}
+
+func newDashboard(p *pipeline, log *logRing) *dashboard {
+	return &dashboard{p: p, log: log, started: time.Now(), channels: channels{}}
+}
+
+// look tells how the pipeline is.
+func (d *dashboard) look() tui.Pipeline {
+	now := time.Now()
+	d.meter.take(now, gather(d.p.metrics))
+	lines, logged := d.log.newest()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	shown, others := d.channels.shown(now)
+	return tui.Pipeline{
+		Version: version, Uptime: now.Sub(d.started), Stages: d.stages(), Servers: d.servers(now),
+		Window: shown.newest, Totals: shown.values(), Channels: others,
+		Delay: d.meter.mean("emostream_subscribe_window_delay_seconds"),
+		Facts: d.facts(), Log: lines, Logged: logged,
+	}
+}
+
+// stages are the stages in the data's order; the subscriber servers are one.
+func (d *dashboard) stages() []tui.Stage {
+	m := &d.meter
+	count := func(name string) string { return thousands(int64(m.now(name))) }
+	lag := func(name string) int64 { return int64(m.now(name)) }
+	all := []tui.Stage{
+		{
+			Name: "serve", Rate: m.rate("emostream_reactions_accepted_total"), Lag: -1,
+			Detail: fmt.Sprintf("%s taken in, %s refused, ack %v", count("emostream_reactions_accepted_total"), count("emostream_reactions_refused_total"), m.mean("emostream_produce_seconds").Round(100*time.Microsecond)),
+		},
+		{
+			Name: "aggregate", Rate: m.rate("emostream_aggregate_records_read_total"), Lag: lag("emostream_aggregate_lag_records"),
+			Detail: fmt.Sprintf("%s windows, %s late", count("emostream_aggregate_windows_total"), count("emostream_aggregate_late_records_total")),
+		},
+		{
+			Name: "publish", Rate: m.rate("emostream_publish_swarms_total"), Lag: lag("emostream_publish_lag_records"),
+			Detail: count("emostream_publish_swarms_total") + " swarms",
+		},
+		{
+			Name: "subscribe", Rate: m.rate("emostream_subscribe_delivered_total"), Lag: -1,
+			Detail: fmt.Sprintf("%s updates to %s clients, %s skipped", count("emostream_subscribe_delivered_total"), count("emostream_subscribe_clients"), count("emostream_subscribe_skipped_total")),
+		},
+	}
+	if d.p.broker != nil {
+		all = append(all, tui.Stage{Name: "broker", Rate: -1, Lag: -1, Detail: "embedded"})
+	}
+	for i := range all {
+		s := &all[i]
+		if s.State = d.state(s.Name); s.State == tui.NotReady {
+			s.Detail = d.notReady.Error()
+		}
+	}
+	return all
+}
+
+// state is how a stage is; subscribe stands for all subscriber servers, and is as
+// the one that is furthest from running well.
+func (d *dashboard) state(name string) tui.State {
+	order := []tui.State{tui.Stopped, tui.Running, tui.NotReady, tui.Starting, tui.Ending, tui.Failed}
+	worst := 0
+	for _, r := range d.p.stages {
+		if r.name != name && (name != "subscribe" || !d.p.subscriber(r.name)) {
+			continue
+		}
+		worst = max(worst, slices.Index(order, d.one(r)))
+	}
+	return order[worst]
+}
+
+func (d *dashboard) one(r *running) tui.State {
+	select {
+	case <-r.done:
+		if r.err != nil {
+			return tui.Failed
+		}
+		return tui.Stopped
+	default:
+	}
+	switch {
+	case r.stopping.Load():
+		return tui.Ending
+	case !d.p.up.Load():
+		return tui.Starting
+	case r.name == "serve" && d.notReady != nil:
+		return tui.NotReady
+	}
+	return tui.Running
+}
+
+// servers are the subscriber servers, as their heartbeats tell.
+func (d *dashboard) servers(now time.Time) []tui.Server {
+	var all []tui.Server
+	for _, s := range d.p.addresses.Subscribers {
+		server := tui.Server{Name: s.Name, Cluster: s.Cluster, Rate: d.meter.rate("emostream_subscribe_delivered_total/" + s.Name)}
+		if e, ok := d.p.main.servers.roster.Get(s.Name); ok {
+			server.State, server.Clients, server.Capacity = e.State, e.Clients, e.Capacity
+			if e.State != wire.StateGone && !e.Alive(now) {
+				server.Silent = now.Sub(e.Heard)
+			}
+		}
+		all = append(all, server)
+	}
+	return all
+}
+
+// facts are where everything is, and how large the log is.
+func (d *dashboard) facts() []tui.Fact {
+	at := d.p.addresses
+	facts := []tui.Fact{
+		{Name: "main", Value: at.Ready},
+		{Name: "try", Value: "emostream send :fire:" + at.serverFlag()},
+		{Name: "kafka", Value: strings.Join(at.Brokers, ",")},
+	}
+	reactions := thousands(d.records) + " reactions"
+	switch {
+	case at.Data != "":
+		facts = append(facts, tui.Fact{Name: "log", Value: reactions + ", " + mebibytes(d.size)}, tui.Fact{Name: "folder", Value: at.Data})
+	case at.embedded:
+		facts = append(facts, tui.Fact{Name: "log", Value: reactions + ", in memory"})
+	default:
+		facts = append(facts, tui.Fact{Name: "log", Value: reactions})
+	}
+	if at.Metrics != "" {
+		facts = append(facts, tui.Fact{Name: "metrics", Value: at.Metrics})
+	}
+	return facts
+}
+
+// follow reads the swarms of the first cluster from now on, until ctx ends.
+func (d *dashboard) follow(ctx context.Context) {
+	client, topic := d.p.main.client, d.p.main.names().Cluster(d.p.addresses.Subscribers[0].Cluster)
+	_, offset, err := client.Offsets(ctx, topic, 0)
+	if err != nil {
+		return // ctx has ended: whatever else is the matter passes
+	}
+	log := client.Reader(topic, 0)
+	for ctx.Err() == nil {
+		b, err := log.Fetch(ctx, offset, time.Second)
+		if gone, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
+			offset = gone.Start
+			continue
+		}
+		if err != nil {
+			return
+		}
+		for _, r := range b.Records {
+			if s, err := wire.DecodeSwarm(r.Value); err == nil {
+				d.mu.Lock()
+				d.channels.saw(s)
+				d.mu.Unlock()
+			}
+		}
+		offset = b.Next
+	}
+}
+
+// probeInterval is the time between two questions to Kafka.
+const probeInterval = 2 * time.Second
+
+// probe asks whether reactions can be taken in and how large the log is, from time
+// to time until ctx ends. look must not wait for an answer.
+func (d *dashboard) probe(ctx context.Context) {
+	t := time.NewTicker(probeInterval)
+	defer t.Stop()
+	for {
+		var ready error
+		if d.p.up.Load() { // until then it is starting
+			ready = d.p.main.ready(ctx)
+		}
+		records := d.reactions(ctx)
+		d.mu.Lock()
+		d.notReady, d.records = ready, max(d.records, records)
+		if d.p.broker != nil {
+			d.size = d.p.broker.Size()
+		}
+		d.mu.Unlock()
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reactions is how many records emoji-topic holds; 0 if Kafka does not say.
+func (d *dashboard) reactions(ctx context.Context) int64 {
+	ctx, cancel := context.WithTimeout(ctx, probeInterval)
+	defer cancel()
+	client, topic := d.p.main.client, d.p.main.names().Reactions()
+	partitions, err := client.Partitions(ctx, topic)
+	if err != nil {
+		return 0
+	}
+	n := int64(0)
+	for p := range partitions {
+		start, end, err := client.Offsets(ctx, topic, p)
+		if err != nil {
+			return 0
+		}
+		n += end - start
+	}
+	return n
+}
+
+// mebibytes writes a size.
+func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

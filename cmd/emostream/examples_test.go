@@ -1,0 +1,306 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/creack/pty"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+// example is a line of a command's help, lines that end in a backslash joined.
+type example struct {
+	command string // as in "topics create"
+	group   string // of the command
+	line    string
+}
+
+// examples lists those of all commands, each once.
+func examples() (all []example) {
+	seen := map[string]bool{}
+	for _, c := range allCommands() {
+		top := c
+		for top.HasParent() && top.Parent().HasParent() {
+			top = top.Parent()
+		}
+		_, name, _ := strings.Cut(c.CommandPath(), " ")
+		for line := range strings.Lines(strings.ReplaceAll(c.Example, "\\\n", " ")) {
+			said, _, _ := strings.Cut(line, " #")
+			if said = strings.Join(strings.Fields(said), " "); said != "" && !seen[said] {
+				seen[said] = true
+				all = append(all, example{name, top.GroupID, strings.TrimSpace(line)})
+			}
+		}
+	}
+	return all
+}
+
+// What help shows is what works: every example of every command is run as it is
+// written there, on a terminal of 80 columns, beside a pipeline with some traffic.
+// It must end well, or have begun its work and end well by ctrl+c. What it shows is
+// told with -v, and EMOSTREAM_TEST_EXAMPLES=10m lets those that end by themselves do
+// so.
+//
+// Addresses are the only thing that is not as written: examples use the default
+// ports, and a test takes free ones. So examples run with the addresses in the
+// environment, and those that name an address have it replaced here.
+func TestExamplesRun(t *testing.T) {
+	exe, err := exec.LookPath("emostream") // the test's own, see TestMain
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := startPipeline(t, exe)
+	other := httptest.NewServer(&otherService{listeners: map[chan string]bool{}})
+	t.Cleanup(other.Close)
+	broker := strings.Join(at.Brokers, ",")
+	addresses := strings.NewReplacer(
+		"kafka1:9092,kafka2:9092", broker, "kafka1:9092", broker,
+		"http://localhost:8080", other.URL,
+		"localhost:5000", strings.TrimPrefix(at.Ready, "http://"),
+		"--listen 0.0.0.0:5007", "--listen 127.0.0.1:0",
+	)
+	t.Run("all", func(t *testing.T) {
+		for i, e := range examples() {
+			t.Run(e.line, func(t *testing.T) {
+				t.Parallel()
+				env := []string{"EMOSTREAM_SERVER=" + at.Ready, "EMOSTREAM_PORT=0", "EMOSTREAM_LISTEN=127.0.0.1:0"}
+				if e.command != "up" && e.command != "" { // up has a broker of its own
+					env = append(env, "EMOSTREAM_BROKERS="+broker)
+				}
+				if e.group == runGroup && e.command != "topics retain" { // and no other installation to meet
+					env = append(env, fmt.Sprintf("EMOSTREAM_TOPIC_PREFIX=example%d.", i), fmt.Sprintf("EMOSTREAM_GROUP_PREFIX=example%d.", i))
+				}
+				e.line = addresses.Replace(e.line)
+				e.run(t, env)
+			})
+		}
+	})
+}
+
+// run runs an example in a folder of its own. It is stopped when it has worked for a
+// while: nothing depends on how far it came.
+func (e example) run(t *testing.T, env []string) {
+	t.Helper()
+	dir := t.TempDir()
+	e.provide(t, dir)
+	shell, line := e.shell(t)
+	cmd := exec.Command(shell, "-c", line)
+	cmd.Dir = dir
+	own := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "EMOSTREAM_") })
+	cmd.Env = append(append(own, env...), "HOME="+dir, "XDG_STATE_HOME=", "XDG_CONFIG_HOME=", "TERM=xterm-256color",
+		"GITHUB_STEP_SUMMARY=summary.md")
+	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 24, Cols: columns})
+	if err != nil {
+		t.Fatal(err)
+	}
+	screen := &listener{want: "", done: func() {}}
+	begun := make(chan struct{})
+	ended := make(chan error, 1)
+	go func() {
+		screen.done = func() { close(begun) }
+		_, _ = io.Copy(screen, terminal) // fails when the other end is closed
+		ended <- cmd.Wait()
+		_ = terminal.Close()
+	}()
+	code, interrupted := e.end(t, cmd, terminal, begun, ended)
+	said := ansi.Strip(strings.ReplaceAll(screen.String(), "\r\n", "\n"))
+	t.Logf("%s\n%s", line, said)
+	switch {
+	case code == exitOK, interrupted && code == exitInterrupted:
+	case code == exitMissed && strings.Contains(line, "--threshold"): // machines differ
+	default:
+		t.Errorf("exit code %d (interrupted: %v)\n%s", code, interrupted, said)
+	}
+	if wrong := regexp.MustCompile(`waiting for kafka|cannot connect|refused|level=ERROR`).FindString(said); wrong != "" {
+		t.Errorf("it is not at work: %s\n%s", wrong, said)
+	}
+}
+
+// end waits until an example has ended, by itself or by ctrl+c.
+func (e example) end(t *testing.T, cmd *exec.Cmd, terminal io.Writer, begun <-chan struct{}, ended <-chan error) (code int, interrupted bool) {
+	t.Helper()
+	patience := time.NewTimer(2 * time.Minute)
+	defer patience.Stop()
+	var enough <-chan time.Time
+	for {
+		select {
+		case <-begun:
+			begun = nil
+			timer := time.NewTimer(e.worthWatching(t))
+			defer timer.Stop()
+			enough = timer.C
+		case <-enough:
+			interrupted = true
+			if _, err := io.WriteString(terminal, "\x03"); err != nil {
+				t.Log(err) // it ends just now
+			}
+		case err := <-ended:
+			// A program of a pipe that ctrl+c ends is as good as one that says 130.
+			how, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+			if ok && how.Signaled() && how.Signal() == syscall.SIGINT {
+				return exitInterrupted, interrupted
+			}
+			if failed := (*exec.ExitError)(nil); err != nil && !errors.As(err, &failed) {
+				t.Error(err)
+			}
+			return cmd.ProcessState.ExitCode(), interrupted
+		case <-patience.C:
+			_ = cmd.Process.Kill()
+			t.Error("it does not end")
+			patience.Reset(time.Minute)
+		}
+	}
+}
+
+func (e example) worthWatching(t *testing.T) time.Duration {
+	t.Helper()
+	if e.group == runGroup {
+		return 2 * time.Second
+	}
+	if whole := os.Getenv("EMOSTREAM_TEST_EXAMPLES"); whole != "" {
+		d, err := time.ParseDuration(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	return 3 * time.Second
+}
+
+// shell is what runs an example: the shell that it is for, else bash.
+func (e example) shell(t *testing.T) (shell, line string) {
+	t.Helper()
+	shell, line = "bash", e.line
+	for word, other := range map[string]string{"completion zsh": "zsh", "completion fish": "fish", "completion powershell": "pwsh"} {
+		if strings.Contains(line, word) {
+			shell = other
+		}
+	}
+	if shell == "zsh" {
+		line = "autoload -Uz compinit && compinit -u && " + line
+	}
+	for _, tool := range []string{shell, "curl", "jq"} {
+		if _, err := exec.LookPath(tool); err != nil && (tool == shell || strings.Contains(line, tool+" ")) {
+			if os.Getenv("CI") != "" && tool != "zsh" && tool != "fish" && tool != "pwsh" {
+				t.Fatalf("it needs %s", tool)
+			}
+			t.Skipf("it needs %s", tool)
+		}
+	}
+	return shell, line
+}
+
+// provide writes the files that an example reads: reports of load tests, and
+// reactions.
+func (e example) provide(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range regexp.MustCompile(`[\w-]+\.jsonl?`).FindAllString(e.line, -1) {
+		path := filepath.Join(dir, name)
+		host := strings.TrimSuffix(name, ".json")
+		if e.command == "bench compare" {
+			host = "one"
+		}
+		var err error
+		if strings.HasSuffix(name, ".jsonl") {
+			err = os.WriteFile(path, []byte(`{"user_id":"ann","emoji_type":"🔥","timestamp":"2026-11-25T09:30:00.000Z"}`+"\n"), 0o600)
+		} else if !strings.Contains(e.line, "--out "+name) {
+			err = loadgen.WriteFile(path, fabricated(host, map[string]int{"overhead": 110, "rate": 10}))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// startPipeline runs a pipeline with some traffic until the test ends.
+func startPipeline(t *testing.T, exe string) (at addresses) {
+	t.Helper()
+	start := func(args ...string) *bufio.Reader {
+		cmd := exec.Command(exe, args...)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			_ = cmd.Process.Signal(os.Interrupt)
+			if err := cmd.Wait(); err != nil && cmd.ProcessState.ExitCode() != exitInterrupted {
+				t.Errorf("emostream %s: %v\n%s", args[0], err, errs.String())
+			}
+		})
+		return bufio.NewReader(out)
+	}
+	line, err := start("up", "--port", "0", "--ephemeral", "-o", "json", "--subscribers", "2", "--clusters", "1").ReadBytes('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(line, &at); err != nil {
+		t.Fatal(err)
+	}
+	start("send", "🔥", "--count", "1000000", "--rate", "5", "--quiet", "--server", at.Ready)
+	return at
+}
+
+// otherService is a service that is not ours: what is posted to it comes out again,
+// over Server-Sent Events.
+type otherService struct {
+	mu        sync.Mutex
+	listeners map[chan string]bool
+}
+
+func (o *otherService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodPost {
+		event, _ := io.ReadAll(r.Body)
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		for c := range o.listeners {
+			select {
+			case c <- string(event):
+			default: // it is too slow, and bench will say so
+			}
+		}
+		return
+	}
+	c := make(chan string, 1000)
+	o.mu.Lock()
+	o.listeners[c] = true
+	o.mu.Unlock()
+	defer func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		delete(o.listeners, c)
+	}()
+	w.Header().Set("Content-Type", "text/event-stream")
+	_ = http.NewResponseController(w).Flush()
+	for {
+		select {
+		case event := <-c:
+			_, _ = fmt.Fprintf(w, "data: %s\n\n", event)
+			_ = http.NewResponseController(w).Flush()
+		case <-r.Context().Done():
+			return
+		}
+	}
+}

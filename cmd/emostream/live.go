@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Somebody waits at a prompt: nothing is better than late, and the newest records
+// tell enough.
+const (
+	liveTimeout = time.Second
+	liveRecords = 1000 // of a partition
+)
+
+// live completes a flag with what Kafka has just now, and with nothing where it
+// does not answer.
+func live(find func(context.Context, *kafka.Client, wire.Topics) []string) cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+		ctx, cancel := context.WithTimeout(cmd.Context(), liveTimeout)
+		defer cancel()
+		k, err := kafkaOf(cmd)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		c, err := k.open("completion", nil)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		defer c.Close()
+		return find(ctx, c, k.names()), cobra.ShellCompDirectiveNoFileComp
+	}
+}
+
+// kafkaOf is the Kafka that a command line means. A client of the main server
+// knows of none: there the settings say it, as they would to consume.
+func kafkaOf(cmd *cobra.Command) (*kafkaFlags, error) {
+	if cmd.Flags().Lookup("brokers") == nil {
+		consume, _, err := newRoot(streams{}).Find([]string{"consume"})
+		if err != nil {
+			return nil, err
+		}
+		cmd = consume
+	}
+	if err := settleFlags(cmd); err != nil {
+		return nil, err
+	}
+	k := &kafkaFlags{groupPrefix: "emostream-"}
+	var err error
+	if k.brokers, err = cmd.Flags().GetStringSlice("brokers"); err == nil {
+		k.topicPrefix, err = cmd.Flags().GetString("topic-prefix")
+	}
+	return k, err
+}
+
+// topicsNamed finds the topics whose names begin with a prefix, and calls them by
+// another one.
+func topicsNamed(prefix, as string) cobra.CompletionFunc {
+	return live(func(ctx context.Context, c *kafka.Client, names wire.Topics) (found []string) {
+		topics, _ := c.Topics(ctx)
+		for _, topic := range topics {
+			own, ours := strings.CutPrefix(topic, names.Prefix)
+			if rest, ok := strings.CutPrefix(own, prefix); ours && ok && !strings.HasPrefix(own, "__") {
+				found = append(found, as+rest)
+			}
+		}
+		return found
+	})
+}
+
+// channelsCounted finds the channels that were counted of late.
+func channelsCounted(ctx context.Context, c *kafka.Client, names wire.Topics) []string {
+	seen := map[string]bool{wire.MainChannel: true}
+	states, err := c.Describe(ctx, names.Counts())
+	if err != nil {
+		return nil
+	}
+	for p := range states[0].Partitions {
+		start, end, err := c.Offsets(ctx, names.Counts(), p)
+		if err != nil {
+			break
+		}
+		r := c.Reader(names.Counts(), p)
+		for at := max(start, end-liveRecords); at < end; {
+			b, err := r.Fetch(ctx, at, liveTimeout)
+			if err != nil {
+				break
+			}
+			for _, record := range b.Records {
+				var count struct {
+					Channel string `json:"channel"`
+				}
+				if json.Unmarshal(record.Value, &count) == nil && wire.ValidChannel(count.Channel) {
+					seen[count.Channel] = true
+				}
+			}
+			at = b.Next
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/tui"
+)
+
+// lookFlags are the flags of every command that draws on the whole screen.
+type lookFlags struct {
+	theme string
+	ascii bool
+}
+
+func (f *lookFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.theme, "theme", "auto", "colours of the screen: dark, light, contrast, none, or auto: as the terminal's background is (NO_COLOR: none)")
+	cmd.Flags().BoolVar(&f.ascii, "ascii", false, "draw the screen in ASCII, with the names of emojis")
+}
+
+// check says what is wrong with the flags.
+func (f *lookFlags) check() error {
+	if err := tui.CheckTheme(f.theme); err != nil {
+		return usagef("--theme %w", err)
+	}
+	return nil
+}
+
+// terminal draws on out, and takes keys from in if that is a terminal too.
+func (f *lookFlags) terminal(in io.Reader, out io.Writer) tui.Terminal {
+	t := tui.Terminal{Out: out, Environ: os.Environ(), Look: tui.Look{Theme: f.theme, ASCII: f.ascii}}
+	if isTerminal(in) {
+		t.In = in
+	}
+	return t
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/quota"
+	"github.com/emostream/emostream/server/ingest"
+)
+
+// protectionFlags are what the main server does against too much of anything, and
+// whom it lets in.
+type protectionFlags struct {
+	maxConnections   int
+	maxInFlight      int
+	maxInFlightBytes int64
+	maxStreams       int
+	readTimeout      time.Duration
+	idleTimeout      time.Duration
+	drainDelay       time.Duration
+	limitUser        string
+	limitAddress     string
+	trustedProxies   []string
+	corsOrigins      []string
+}
+
+func (f *protectionFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.IntVar(&f.maxConnections, "max-connections", 10_000, "most connections to the main server; the others get 503")
+	fl.IntVar(&f.maxInFlight, "max-in-flight", 2048, "most requests that are taken in at once; the others get 503")
+	fl.Int64Var(&f.maxInFlightBytes, "max-in-flight-bytes", 64<<20, "most bytes that their bodies have together")
+	fl.IntVar(&f.maxStreams, "max-streams", 256, "most streams of reactions, one a line, that are open at once; the others get 503")
+	fl.DurationVar(&f.readTimeout, "read-timeout", 15*time.Second, "how long a request may take to arrive, from its first byte to its last")
+	fl.DurationVar(&f.idleTimeout, "idle-timeout", 2*time.Minute, "how long a connection is kept for the next request, and a stream of reactions for the next line")
+	fl.DurationVar(&f.drainDelay, "drain-delay", 0, "how long to go on when told to stop, not ready any more, until load balancers know")
+	fl.StringVar(&f.limitUser, "limit-user", "", "most reactions of one user_id a second, as RATE or RATE:BURST; the others get 429")
+	fl.StringVar(&f.limitAddress, "limit-address", "", "most reactions of one address (IPv6: /64) a second, as RATE or RATE:BURST; the others get 429")
+	fl.StringSliceVar(&f.trustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, as in 10.0.0.0/8")
+	fl.StringArrayVar(&f.corsOrigins, "cors-origin", nil, "origin whose pages may use the server from a browser, like https://example.com, or *; can be repeated")
+}
+
+// bounds checks what is allowed at once.
+func (f *protectionFlags) bounds() (ingest.Bounds, error) {
+	if f.maxConnections < 1 || f.maxInFlight < 1 || f.maxStreams < 1 || f.maxInFlightBytes < ingest.MaxBody {
+		return ingest.Bounds{}, usagef("--max-connections, --max-in-flight and --max-streams want at least 1, and --max-in-flight-bytes at least %d, the longest body", ingest.MaxBody)
+	}
+	if f.readTimeout < 100*time.Millisecond || f.idleTimeout < 100*time.Millisecond || f.drainDelay < 0 {
+		return ingest.Bounds{}, usagef("--read-timeout and --idle-timeout want at least 100ms, and --drain-delay at least 0")
+	}
+	return ingest.Bounds{Requests: f.maxInFlight, Bytes: f.maxInFlightBytes, Streams: f.maxStreams, Silence: f.idleTimeout}, nil
+}
+
+// quotas checks what is allowed to each client.
+func (f *protectionFlags) quotas() (q ingest.Quotas, err error) {
+	if q.User, err = rate("--limit-user", f.limitUser); err != nil {
+		return q, err
+	}
+	if q.Address, err = rate("--limit-address", f.limitAddress); err != nil {
+		return q, err
+	}
+	if q.Proxies, err = httpserve.ParseProxies(f.trustedProxies); err != nil {
+		return q, usagef("--trusted-proxies: %w", err)
+	}
+	return q, nil
+}
+
+func rate(flag, value string) (quota.Rate, error) {
+	if value == "" {
+		return quota.Rate{}, nil
+	}
+	r, err := quota.ParseRate(value)
+	if err != nil {
+		return r, usagef("%s: %w", flag, err)
+	}
+	return r, nil
+}
+
+// origins checks whose pages are let in.
+func (f *protectionFlags) origins() (httpserve.Origins, error) {
+	o, err := httpserve.ParseOrigins(f.corsOrigins)
+	if err != nil {
+		return o, usagef("--cors-origin: %w", err)
+	}
+	return o, nil
+}

@@ -1,0 +1,270 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/emostream/emostream/internal/config"
+	"github.com/emostream/emostream/internal/suggest"
+)
+
+// commonSection holds the settings of every command that has such a flag.
+const commonSection = "common"
+
+// hasSection says whether settings of a command may stand in a file. Commands about
+// the program itself take nothing from there, so that they work beside one that
+// is wrong.
+func hasSection(cmd *cobra.Command) bool {
+	for cmd.HasParent() && cmd.Parent().HasParent() {
+		cmd = cmd.Parent()
+	}
+	return cmd.GroupID != otherGroup && !cmd.Hidden
+}
+
+// inFiles says whether a flag may stand in a file.
+func inFiles(f *pflag.Flag) bool {
+	return f.Name != "help" && f.Name != "version" && f.Name != "config"
+}
+
+// owner is a command that has a certain flag.
+type owner struct {
+	cmd  *cobra.Command
+	flag *pflag.Flag
+}
+
+// schema is what a file may hold: the commands and their flags. There is no other
+// list of settings. It belongs to one check, which sets the flags.
+type schema struct {
+	root   *cobra.Command
+	owners map[string][]owner // of each flag, by its name
+}
+
+func newSchema() schema {
+	s := schema{newRoot(streams{}), map[string][]owner{}}
+	var add func(*cobra.Command)
+	add = func(cmd *cobra.Command) {
+		for _, c := range cmd.Commands() {
+			if hasSection(c) {
+				for _, f := range flagsOf(c) {
+					s.owners[f.Name] = append(s.owners[f.Name], owner{c, f})
+				}
+				add(c)
+			}
+		}
+	}
+	add(s.root)
+	return s
+}
+
+// names lists all settings in order.
+func (s schema) names() []string { return slices.Sorted(maps.Keys(s.owners)) }
+
+// flagsOf are the flags of a command that may stand in a file, those that it has
+// from the program included, in the order of their names. A command that does
+// nothing but lead to others has none.
+func flagsOf(cmd *cobra.Command) []*pflag.Flag {
+	var flags []*pflag.Flag
+	add := func(f *pflag.Flag) {
+		if inFiles(f) && !f.Hidden {
+			flags = append(flags, f)
+		}
+	}
+	cmd.LocalFlags().VisitAll(add)
+	if len(flags) == 0 && cmd.HasSubCommands() {
+		return nil
+	}
+	cmd.InheritedFlags().VisitAll(add)
+	slices.SortFunc(flags, func(a, b *pflag.Flag) int { return strings.Compare(a.Name, b.Name) })
+	return flags
+}
+
+// mostProblems is how many of a file's problems are told at once.
+const mostProblems = 10
+
+// checkFile tells what is wrong with a file: whatever is in it, not only what the
+// command at hand needs.
+func checkFile(file config.Section) error {
+	s := newSchema()
+	errs := s.section(s.root, "the file", file)
+	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(lineOf(a), lineOf(b)) })
+	if more := len(errs) - mostProblems; more > 0 {
+		errs = append(errs[:mostProblems], fmt.Errorf("and %d more", more))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return &exitError{exitUsage, err}
+	}
+	return nil
+}
+
+// lineOf is where an error is in its file.
+func lineOf(err error) int {
+	at, _ := errors.AsType[*config.Error](err)
+	return at.At.Line
+}
+
+// section checks the section of a command, called name in errors.
+func (s schema) section(cmd *cobra.Command, name string, in config.Section) (errs []error) {
+	for _, v := range in.Settings {
+		if err := s.setting(cmd, name, v); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	for _, sub := range in.Sections {
+		switch c := s.child(cmd, sub.Name); {
+		case c != nil:
+			errs = append(errs, s.section(c, strings.TrimPrefix(c.CommandPath(), s.root.Name()+" "), sub)...)
+		case cmd == s.root && sub.Name == commonSection:
+			errs = append(errs, s.common(sub)...)
+		case s.flag(cmd, sub.Name) != nil:
+			errs = append(errs, sub.At.Errorf("%s of %s is a setting, not a section: %s", sub.Name, name, want(s.flag(cmd, sub.Name))))
+		default:
+			errs = append(errs, s.unknown(name, sub.Name, s.allowed(cmd), sub.At))
+		}
+	}
+	return errs
+}
+
+func (s schema) setting(cmd *cobra.Command, section string, v config.Setting) error {
+	if s.child(cmd, v.Name) != nil || cmd == s.root && v.Name == commonSection {
+		if v.Empty {
+			return nil
+		}
+		return v.ValueAt.Errorf("%s is a section: its settings go below it, each on an indented line of its own", v.Name)
+	}
+	f := s.flag(cmd, v.Name)
+	if f == nil {
+		return s.unknown(section, v.Name, s.allowed(cmd), v.At)
+	}
+	if err := assign(f, v); err != nil {
+		return v.ValueAt.Errorf("%s: %w", v.Name, err)
+	}
+	return nil
+}
+
+// common checks the section of all commands: each that has the flag must take the
+// value.
+func (s schema) common(in config.Section) (errs []error) {
+	for _, v := range in.Settings {
+		owners := s.owners[v.Name]
+		if len(owners) == 0 {
+			errs = append(errs, s.unknown(commonSection, v.Name, s.names(), v.At))
+			continue
+		}
+		if of := owners[0].flag.Value.Type(); slices.ContainsFunc(owners, func(o owner) bool { return o.flag.Value.Type() != of }) {
+			errs = append(errs, v.At.Errorf("%s is not the same for %s: put it into their own sections", v.Name, commands(owners)))
+			continue
+		}
+		for _, o := range owners {
+			if err := assign(o.flag, v); err != nil {
+				errs = append(errs, v.ValueAt.Errorf("%s: %w", v.Name, err))
+				break
+			}
+		}
+	}
+	for _, sub := range in.Sections {
+		errs = append(errs, sub.At.Errorf("%s is no setting: the common section holds settings, and commands have sections beside it", sub.Name))
+	}
+	return errs
+}
+
+func (s schema) child(cmd *cobra.Command, name string) *cobra.Command {
+	for _, c := range cmd.Commands() {
+		if c.Name() == name && hasSection(c) {
+			return c
+		}
+	}
+	return nil
+}
+
+func (s schema) flag(cmd *cobra.Command, name string) *pflag.Flag {
+	for _, f := range flagsOf(cmd) {
+		if f.Name == name && cmd != s.root {
+			return f
+		}
+	}
+	return nil
+}
+
+// unknown says that a section has no such name, and what was probably meant: a name
+// that it has, or a command that has it.
+func (s schema) unknown(section, name string, allowed []string, at config.Position) error {
+	hint := "it has " + strings.Join(allowed, ", ")
+	if near := suggest.Nearest(name, slices.Values(allowed)); near != "" {
+		hint = "did you mean " + near + "?"
+	} else if owners := s.owners[name]; len(owners) > 0 {
+		hint = fmt.Sprintf("it is a setting of %s: put it into such a section, or into %s", commands(owners), commonSection)
+	}
+	return at.Errorf("%s has no %.40q: %s", section, name, hint)
+}
+
+// allowed lists what a command's section may hold.
+func (s schema) allowed(cmd *cobra.Command) (names []string) {
+	if cmd == s.root {
+		names = []string{commonSection}
+	}
+	for _, c := range cmd.Commands() {
+		if hasSection(c) {
+			names = append(names, c.Name())
+		}
+	}
+	if cmd != s.root {
+		for _, f := range flagsOf(cmd) {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}
+
+// commands lists the commands of owners, as part of a sentence.
+func commands(owners []owner) string {
+	var names []string
+	for _, o := range owners {
+		_, name, _ := strings.Cut(o.cmd.CommandPath(), " ")
+		names = append(names, name)
+	}
+	if last := len(names) - 1; last > 0 {
+		return strings.Join(names[:last], ", ") + " and " + names[last]
+	}
+	return strings.Join(names, "")
+}
+
+// want says what values a flag takes, as part of a sentence; "" where the flag
+// itself knows better.
+func want(f *pflag.Flag) string {
+	switch t := f.Value.Type(); {
+	case t == "duration":
+		return "want a duration like 500ms, 2s or 1m30s"
+	case t == "bool":
+		return "want true or false"
+	case strings.HasPrefix(t, "int"), strings.HasPrefix(t, "uint"):
+		return "want a whole number"
+	case strings.HasPrefix(t, "float"):
+		return "want a number"
+	case t == "stringSlice", t == "stringArray":
+		return "want a list like [a, b]"
+	}
+	return ""
+}
+
+// reason says why a flag does not take a value.
+func reason(f *pflag.Flag, err error) string {
+	if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) {
+		err = wrong.Unwrap()
+	}
+	text := want(f)
+	switch {
+	case errors.Is(err, strconv.ErrRange):
+		return "that is out of range"
+	case text != "":
+		return text
+	}
+	return err.Error()
+}

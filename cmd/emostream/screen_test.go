@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/tui"
+)
+
+// pane is a real terminal: a tmux of its own with a shell in it, in a folder of its own.
+type pane struct {
+	t   *testing.T
+	dir string
+}
+
+// openPane needs tmux. Its shell finds the commands of TestMain, and says ENDED with
+// the exit code after each command, and whether the terminal has changed.
+func openPane(t *testing.T, environ ...string) *pane {
+	t.Helper()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("tmux is missing")
+		}
+		t.Skip("tmux is missing")
+	}
+	dir, err := os.MkdirTemp("", "pane") //nolint:usetesting // t.TempDir is too long a name for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &pane{t: t, dir: dir}
+	t.Cleanup(func() {
+		p.tmux("kill-server")
+		_ = os.RemoveAll(dir)
+	})
+	p.tmux(append([]string{"-f", "/dev/null", "new-session", "-d", "-x", "100", "-y", "30", "-c", dir, "env"}, append(environ, "PS1=$ ", "sh")...)...)
+	p.until("the shell", func(s string) bool { return strings.Contains(s, "$") })
+	return p
+}
+
+func (p *pane) tmux(args ...string) string {
+	p.t.Helper()
+	out, err := exec.Command("tmux", append([]string{"-S", filepath.Join(p.dir, "tmux")}, args...)...).CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("tmux %q: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// run types a command.
+func (p *pane) run(command string) {
+	p.t.Helper()
+	p.keys("clear; before=$(stty -g); "+command+"; echo ENDED $?; test $before = $(stty -g) && echo UNCHANGED", "Enter")
+}
+
+func (p *pane) keys(keys ...string) {
+	p.t.Helper()
+	p.tmux(append([]string{"send-keys"}, keys...)...)
+}
+
+// until waits for something on the screen, and returns it with its colours.
+func (p *pane) until(what string, seen func(screen string) bool) string {
+	p.t.Helper()
+	deadline, tick := time.After(time.Minute), time.NewTicker(50*time.Millisecond)
+	defer tick.Stop()
+	for {
+		screen := p.tmux("capture-pane", "-p")
+		if seen(screen) {
+			return p.tmux("capture-pane", "-p", "-e")
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			p.t.Fatalf("%s did not come:\n%s", what, screen)
+		}
+	}
+}
+
+func (p *pane) shows(text string) string {
+	p.t.Helper()
+	return p.until(fmt.Sprintf("%q", text), func(s string) bool { return strings.Contains(s, text) })
+}
+
+// endsWith waits for the end of the command, which must leave the terminal alone.
+func (p *pane) endsWith(code int) {
+	p.t.Helper()
+	p.shows("ENDED " + fmt.Sprint(code) + "\nUNCHANGED")
+	if modes := p.tmux("display-message", "-p", "#{alternate_on}#{cursor_flag}#{mouse_any_flag}"); strings.TrimSpace(modes) != "010" {
+		p.t.Errorf("other screen, cursor, mouse: %s", modes)
+	}
+}
+
+// breakdown is a command with a view in which a goroutine panics that nobody waits
+// for, when there is a file called go, and which is killed when there is one called
+// kill.
+func breakdown() int {
+	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
+	err := onScreen(context.Background(), std, func(ctx context.Context) error {
+		terminal := new(lookFlags).terminal(std.in, std.out)
+		return tui.ShowBench(ctx, "http://x", terminal, func(ctx context.Context, _ func(loadgen.Snapshot)) {
+			go func() {
+				awaitFile("go")
+				panic("no more coffee")
+			}()
+			go func() {
+				awaitFile("kill")
+				_ = (&os.Process{Pid: os.Getpid()}).Kill()
+			}()
+			<-ctx.Done()
+		})
+	})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "breakdown:", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+func awaitFile(name string) {
+	for tick := time.NewTicker(10 * time.Millisecond); ; <-tick.C {
+		if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
+			return
+		}
+	}
+}
+
+// However the process that has the screen ends, the terminal is as it was, and the
+// cause is told on it.
+func TestScreenAfterACrash(t *testing.T) {
+	for name, said := range map[string]string{"go": "panic: no more coffee", "kill": "ended with signal: killed"} {
+		t.Run(name, func(t *testing.T) {
+			p := openPane(t)
+			p.run("breakdown")
+			p.shows("emostream bench")
+			if err := os.WriteFile(filepath.Join(p.dir, name), nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p.endsWith(exitFailed)
+			if all := p.tmux("capture-pane", "-p", "-S", "-200"); !strings.Contains(all, said) {
+				t.Errorf("it does not say %q:\n%s", said, all)
+			}
+		})
+	}
+}
+
+// The dashboard as its user has it: all is well, taps are shown, q stops everything in
+// order, a signal does too.
+func TestDashboard(t *testing.T) {
+	p := openPane(t, "NO_COLOR=please")
+	p.run("emostream up --ephemeral --port 0 --dashboard")
+	p.shows("running  up")
+	for _, want := range []string{"subscribe running", "sub6", "0 of 10,000"} {
+		p.shows(want)
+	}
+	screen := p.until("the address", func(s string) bool { return strings.Contains(s, "--server http") })
+	server := strings.Fields(screen[strings.Index(screen, "main "):])[1]
+	tap := exec.Command("emostream", "send", "🔥", "--count", "70", "--server", server)
+	if out, err := tap.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p.shows("70 in main")
+	if coloured := p.shows("🔥 █"); strings.Contains(coloured, "\x1b[38;") {
+		t.Errorf("there are colours in spite of NO_COLOR: %q", coloured)
+	}
+	p.keys("q")
+	p.endsWith(exitOK)
+}
+
+// The process that a user sees hands signals on to the one that has the screen.
+func TestDashboardIsInterrupted(t *testing.T) {
+	p := openPane(t)
+	p.run("sh -c 'echo $$ >pid; exec emostream up --ephemeral --port 0 --dashboard'")
+	if coloured := p.shows("running  up"); !strings.Contains(coloured, "\x1b[38;") {
+		t.Errorf("there are no colours: %q", coloured)
+	}
+	p.tmux("run-shell", "kill -INT $(cat "+filepath.Join(p.dir, "pid")+")")
+	p.endsWith(exitOK)
+}

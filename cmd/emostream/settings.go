@@ -1,0 +1,219 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/emostream/emostream/internal/config"
+)
+
+// Settings are the flags: what the command line leaves open is taken from the
+// environment, then from the file, then from the default. A flag that is added to a
+// command can be set in all of these ways without further work.
+
+// origin is where the value of a flag comes from.
+type origin struct {
+	Kind  string `json:"origin"`          // flag, environment, file or default
+	Where string `json:"where,omitempty"` // the variable, or the place in the file
+}
+
+const (
+	fromFlag        = "flag"
+	fromEnvironment = "environment"
+	fromFile        = "file"
+	fromDefault     = "default"
+)
+
+// originKey is the annotation of a flag that keeps its origin.
+const originKey = "emostream_origin"
+
+func originOf(f *pflag.Flag) origin {
+	if o := f.Annotations[originKey]; len(o) == 2 {
+		return origin{o[0], o[1]}
+	}
+	if f.Changed {
+		return origin{Kind: fromFlag}
+	}
+	return origin{Kind: fromDefault}
+}
+
+// given says which flags stand on the command line. What goes against another
+// flag only counts there: a file or the environment may have set it for all.
+func given(cmd *cobra.Command) func(name string) bool {
+	return func(name string) bool {
+		f := cmd.Flag(name)
+		return f != nil && originOf(f).Kind == fromFlag
+	}
+}
+
+// settings are what is set outside of the command line.
+type settings struct {
+	lookup func(string) (string, bool) // of the environment
+	file   config.Section
+}
+
+// loadSettings reads the environment and the file that goes with a command line.
+func loadSettings(cmd *cobra.Command, lookup func(string) (string, bool)) (settings, error) {
+	s := settings{lookup: lookup}
+	path, told := configPath(cmd, lookup)
+	if path == "" {
+		return s, nil
+	}
+	file, err := config.Read(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !told:
+		return s, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return s, usagef("--config %s: there is no such file; emostream config init writes one", path)
+	case err != nil:
+		return s, usagef("%w", err)
+	}
+	s.file = file
+	return s, checkFile(file)
+}
+
+// configPath is the file that a command line means, and whether it was told to
+// mean it; "" is none.
+func configPath(cmd *cobra.Command, lookup func(string) (string, bool)) (path string, told bool) {
+	if f := cmd.Flag("config"); f != nil && f.Changed {
+		return f.Value.String(), true
+	}
+	if path, told := lookup(variable("config")); told {
+		return path, true
+	}
+	dir, err := os.UserConfigDir()
+	if err != nil {
+		return "", false
+	}
+	return filepath.Join(dir, "emostream", "config.yaml"), false
+}
+
+// variable is the name of a flag in the environment.
+func variable(flag string) string {
+	return "EMOSTREAM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// settle gives each flag of a command that the command line leaves open its value,
+// and keeps in mind where each comes from.
+func (s settings) settle(cmd *cobra.Command) error {
+	var errs []error
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if f.Changed || f.Name == "help" || f.Name == "version" {
+			return
+		}
+		name := variable(f.Name)
+		if v, ok := s.lookup(name); ok {
+			f.Annotations = annotated(f, fromEnvironment, name)
+			if err := cmd.Flags().Set(f.Name, v); err != nil {
+				errs = append(errs, usagef("%s=%q: %s", name, harmless(f, v), reason(f, err)))
+			}
+			return
+		}
+		if v, ok := s.inFile(cmd, f); ok {
+			f.Annotations = annotated(f, fromFile, v.ValueAt.String())
+			if err := assign(f, v); err != nil {
+				errs = append(errs, usagef("%w", v.ValueAt.Errorf("%s: %w", f.Name, err)))
+			}
+		}
+	})
+	return errors.Join(errs...)
+}
+
+func annotated(f *pflag.Flag, kind, where string) map[string][]string {
+	if f.Annotations == nil {
+		f.Annotations = map[string][]string{}
+	}
+	f.Annotations[originKey] = []string{kind, where}
+	return f.Annotations
+}
+
+// inFile finds a flag in the command's own section, else in the common one.
+func (s settings) inFile(cmd *cobra.Command, f *pflag.Flag) (config.Setting, bool) {
+	if !inFiles(f) || !hasSection(cmd) {
+		return config.Setting{}, false
+	}
+	own, ok := s.file, true
+	for _, name := range strings.Fields(cmd.CommandPath())[1:] {
+		if own, ok = subsection(own, name); !ok {
+			break
+		}
+	}
+	if v, found := settingOf(own, f.Name); ok && found {
+		return v, true
+	}
+	common, _ := subsection(s.file, commonSection)
+	return settingOf(common, f.Name)
+}
+
+func subsection(s config.Section, name string) (config.Section, bool) {
+	for _, sub := range s.Sections {
+		if sub.Name == name {
+			return sub, true
+		}
+	}
+	return config.Section{}, false
+}
+
+func settingOf(s config.Section, name string) (config.Setting, bool) {
+	for _, v := range s.Settings {
+		if v.Name == name {
+			return v, true
+		}
+	}
+	return config.Setting{}, false
+}
+
+// assign gives a flag its value from a file.
+func assign(f *pflag.Flag, v config.Setting) error {
+	list, isList := f.Value.(pflag.SliceValue)
+	var err error
+	switch {
+	case v.Empty:
+		return errors.New("there is no value: give one, or take the line out")
+	case v.List && !isList:
+		return errors.New("want one value, not a list")
+	case v.List:
+		err = list.Replace(v.Values)
+	default:
+		err = f.Value.Set(v.Values[0])
+	}
+	if err != nil {
+		return fmt.Errorf("%.40q: %s", harmless(f, strings.Join(v.Values, ",")), reason(f, err))
+	}
+	f.Changed = true
+	return nil
+}
+
+// traced adds to an error where the flags that it speaks of were set, if not on
+// the command line.
+func traced(cmd *cobra.Command, err error) error {
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		o := originOf(f)
+		if o.Where == "" || !regexp.MustCompile(`--`+f.Name+`([^a-z-]|$)`).MatchString(err.Error()) {
+			return
+		}
+		err = fmt.Errorf("%w\n(--%s is set by %s)", err, f.Name, o.Where)
+	})
+	return err
+}
+
+// userinfo is a name and a password in a URL.
+var userinfo = regexp.MustCompile(`(://)[^/@\s]*@`)
+
+// harmless is a value as it may be printed: nothing secret.
+func harmless(f *pflag.Flag, value string) string {
+	for _, word := range []string{"password", "secret", "token"} {
+		if strings.Contains(f.Name, word) && value != "" {
+			return "(hidden)"
+		}
+	}
+	return userinfo.ReplaceAllString(value, "$1…@")
+}

@@ -1,0 +1,122 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/tui"
+)
+
+// tuiFlags are the settings of tui.
+type tuiFlags struct {
+	clientFlags
+	user    string
+	palette string
+	theme   string
+	ascii   bool
+	mouse   bool
+	fps     int
+}
+
+func newTUI(io streams) *cobra.Command {
+	var f tuiFlags
+	cmd := &cobra.Command{
+		Use:   "tui",
+		Short: "Join the crowd: see what it feels, and tap",
+		Long: `Tui shows what the crowd feels, window by window, and lets you be part of it: every
+press of a key is a tap. It registers as every client does, reconnects by itself and
+resumes where it was. Press ? in it for its keys, i for its instruments.`,
+		Example: `  emostream tui
+  emostream tui --channel stage-2 --palette "🔥 :tada: 💖"
+  emostream tui --server http://emo.example:5000 --ascii`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io) },
+	}
+	f.add(cmd)
+	fl := cmd.Flags()
+	fl.StringVar(&f.user, "user", "", "user id to tap as; default a new one")
+	fl.StringVar(&f.palette, "palette", strings.Join(tui.Palette(), " "), "emojis or shortcodes on the keys 1 to 9")
+	fl.StringVar(&f.theme, "theme", "auto", "auto (like the terminal), dark, light, contrast, or none (no colours)")
+	fl.BoolVar(&f.ascii, "ascii", false, "draw nothing but ASCII: names instead of emojis")
+	fl.BoolVar(&f.mouse, "mouse", false, "a click on the palette is a tap")
+	fl.IntVar(&f.fps, "fps", 30, "frames a second, 1 to 60")
+	return cmd
+}
+
+// config checks the flags.
+func (f *tuiFlags) config() (tui.CrowdConfig, error) {
+	cfg := tui.CrowdConfig{Channel: f.channel, Mouse: f.mouse, FPS: f.fps}
+	if err := tui.CheckTheme(f.theme); err != nil {
+		return cfg, usagef("--theme %w", err)
+	}
+	if f.fps < 1 || f.fps > 60 {
+		return cfg, usagef("--fps %d: want 1 to 60", f.fps)
+	}
+	if len(f.user) > wire.MaxUserID {
+		return cfg, usagef("--user has %d bytes: up to %d are allowed", len(f.user), wire.MaxUserID)
+	}
+	for _, word := range strings.FieldsFunc(f.palette, func(r rune) bool { return r == ' ' || r == ',' }) {
+		e, err := emoji.Parse(word)
+		if err != nil {
+			return cfg, usagef("--palette: %w", err)
+		}
+		cfg.Palette = append(cfg.Palette, string(e))
+	}
+	if n := len(cfg.Palette); n < 1 || n > 9 {
+		return cfg, usagef("--palette has %d emojis: want 1 to 9, with spaces between", n)
+	}
+	return cfg, nil
+}
+
+func (f *tuiFlags) run(ctx context.Context, io streams) error {
+	user := f.user
+	if user == "" {
+		user = "user_" + strings.ToLower(rand.Text()[:12])
+	}
+	c, err := f.client(user)
+	if err != nil {
+		return err
+	}
+	cfg, err := f.config()
+	if err != nil {
+		return err
+	}
+	if !isTerminal(io.out) || !isTerminal(io.in) {
+		return usagef("tui draws on a terminal, and stdin or stdout is none: use emostream watch and emostream send in pipes")
+	}
+	outbox, err := tui.ShowCrowd(ctx, cfg, *c, tui.Terminal{In: io.in, Out: io.out, Environ: os.Environ(), Look: tui.Look{Theme: f.theme, ASCII: f.ascii}})
+	if told := farewell(outbox); told != "" {
+		_, _ = fmt.Fprintln(io.err, told)
+	}
+	return err
+}
+
+// farewell is what became of the taps; empty when there were none.
+func farewell(o tui.Outbox) string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		what string
+	}{
+		{o.Accepted, "counted"},
+		{o.Refused, "refused"},
+		{o.InDoubt, "in doubt (counted or not)"},
+		{o.Unsent + o.Waiting(), "not sent"},
+		{o.Pending() - o.Waiting(), "sent without an answer (counted or not)"},
+	} {
+		if p.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "your taps: " + strings.Join(parts, ", ")
+}

@@ -1,0 +1,38 @@
+package client_test
+
+import (
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// The main server tells what it knows, and by its Date what time it has.
+func TestStatus(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t, map[string]http.HandlerFunc{"main": func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodGet || r.URL.Path != "/v1/servers" {
+				t.Errorf("asked %s %s", r.Method, r.URL)
+			}
+			<-time.After(30 * time.Millisecond)
+			w.Header().Set("Date", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat))
+			_, _ = io.WriteString(w, `{"servers":[{"name":"sub1","clients":3,"state":"draining","alive":true},{"name":"sub2"}],"clusters":[]}`)
+		}})
+		s, err := n.client().Status(t.Context())
+		if err != nil || len(s.Servers) != 2 || s.Servers[0].Name != "sub1" || s.Servers[0].Clients != 3 || s.Servers[0].State != "draining" || !s.Servers[0].Alive || s.Servers[1].Alive {
+			t.Errorf("Status = %+v, %v", s, err)
+		}
+		if c := s.Clock; c.Answered.Sub(c.Asked) != 30*time.Millisecond || c.Server.Sub(c.Answered).Round(time.Minute) != time.Hour || c.Within != time.Second {
+			t.Errorf("the clock was read as %+v", s.Clock)
+		}
+	})
+}
+
+// A server that refuses is told of as it said it.
+func TestStatusRefused(t *testing.T) {
+	c, _ := mainServer(t, 404, `{"error":"nothing is served here","code":"not_found"}`)
+	if _, err := c.Status(t.Context()); err == nil || err.Error() != "nothing is served here" {
+		t.Errorf("Status = %v", err)
+	}
+}

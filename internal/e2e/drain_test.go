@@ -1,0 +1,180 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// fate is what a client was told of a reaction.
+type fate string
+
+const (
+	acknowledged fate = "acknowledged"
+	notWritten   fate = "not written"
+	inDoubt      fate = "in doubt"
+)
+
+// fates are those of all reactions, by the user who sent only that one.
+type fates struct {
+	mu   sync.Mutex
+	told map[string]fate
+	odd  []string // answers that nobody should get
+}
+
+func (f *fates) tell(user string, what fate) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.told[user] = what
+}
+
+func (f *fates) count(what fate) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	for _, got := range f.told {
+		if got == what {
+			n++
+		}
+	}
+	return n
+}
+
+// send posts a reaction of a user, and says whether the connection it went over is at
+// its end, and whether there is no server any more.
+func (f *fates) send(client *http.Client, url, user string) (last, gone bool) {
+	res, err := client.Post(url+"/send_emoji", "application/json", strings.NewReader(fmt.Sprintf(`{"user_id":%q,"emoji_type":"🔥"}`, user)))
+	if err != nil {
+		if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+			return true, true // never sent
+		}
+		f.tell(user, inDoubt)
+		return true, false
+	}
+	defer res.Body.Close()
+	b, _ := io.ReadAll(res.Body)
+	var said struct{ Code string }
+	_ = json.Unmarshal(b, &said)
+	switch {
+	case res.StatusCode == http.StatusOK:
+		f.tell(user, acknowledged)
+	case said.Code == "not_written", said.Code == "overloaded":
+		f.tell(user, notWritten)
+	case said.Code == "in_doubt":
+		f.tell(user, inDoubt)
+	default:
+		f.tell(user, inDoubt)
+		f.mu.Lock()
+		f.odd = append(f.odd, fmt.Sprintf("%d %s", res.StatusCode, b))
+		f.mu.Unlock()
+	}
+	return res.Close, false
+}
+
+// check holds what clients were told against the log.
+func (f *fates) check(t *testing.T, brokers []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	c, err := kafka.Open(kafka.Config{Brokers: brokers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	topic := wire.Topics{}.Reactions()
+	partitions, err := c.Partitions(ctx, topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := map[string]int{}
+	for p := range partitions {
+		offset, end, err := c.Offsets(ctx, topic, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for r := c.Reader(topic, p); offset < end; {
+			b, err := r.Fetch(ctx, offset, time.Second)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, rec := range b.Records {
+				var reaction wire.Reaction
+				if err := json.Unmarshal(rec.Value, &reaction); err != nil {
+					t.Fatal(err)
+				}
+				written[reaction.UserID]++
+			}
+			offset = b.Next
+		}
+	}
+	for user, what := range f.told {
+		n := written[user]
+		if what == acknowledged && n != 1 || what == notWritten && n != 0 || n > 1 {
+			t.Errorf("the reaction of %s was %s, and is in the log %d times", user, what, n)
+		}
+	}
+	for user := range written {
+		if _, ok := f.told[user]; !ok {
+			t.Errorf("the reaction of %s is in the log, and nobody was told", user)
+		}
+	}
+	for _, answer := range f.odd {
+		t.Errorf("answered %s", answer)
+	}
+}
+
+// A server that is told to stop under load acknowledges nothing that is not in the
+// log, and refuses nothing that is. With --drain-delay, clients that go when their
+// connection is closed after an answer, as a load balancer makes them, lose nothing.
+func TestServeStopsUnderLoad(t *testing.T) {
+	for _, delay := range []string{"0s", "1s"} {
+		t.Run(delay, func(t *testing.T) {
+			addr, listen := free(t), free(t)
+			start(t, "broker", "--listen", addr, "--ephemeral")
+			p := start(t, "serve", "--listen", listen, "--brokers", addr, "--drain-delay", delay)
+			in := &installation{t: t, main: []string{"http://" + listen}}
+			in.ready()
+			f := &fates{told: map[string]fate{}}
+			var clients sync.WaitGroup
+			for n := range 32 {
+				clients.Go(func() {
+					transport := &http.Transport{MaxConnsPerHost: 1}
+					defer transport.CloseIdleConnections()
+					client := &http.Client{Transport: transport, Timeout: patience}
+					for i := range 1_000_000 {
+						last, gone := f.send(client, in.main[0], fmt.Sprintf("%d-%d", n, i))
+						if gone || last && delay != "0s" {
+							return
+						}
+					}
+				})
+			}
+			until(t, "reactions are taken in", func() error {
+				if n := f.count(acknowledged); n < 1000 {
+					return fmt.Errorf("%d so far", n)
+				}
+				return nil
+			})
+			if code := p.stop(); code != 0 {
+				t.Errorf("it ended with code %d", code)
+			}
+			clients.Wait()
+			t.Logf("%d acknowledged, %d not written, %d in doubt", f.count(acknowledged), f.count(notWritten), f.count(inDoubt))
+			if n := f.count(inDoubt) + f.count(notWritten); n > 0 && delay != "0s" {
+				t.Errorf("%d were not acknowledged", n)
+			}
+			f.check(t, []string{addr})
+		})
+	}
+}

@@ -1,0 +1,319 @@
+package e2e_test
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// overloadFor asks for TestOverload, and says how long each of its steps takes.
+const overloadFor = "EMOSTREAM_TEST_OVERLOAD"
+
+// TestOverload offers a main server more than it can take, and prints what became of
+// it. It asserts nothing. Two things are made to be what is short: the log, whose
+// broker is behind a slow line, so that many times what it takes can be offered; and
+// the processor, where that is not so: to read and refuse a request costs about half
+// of taking it, so that at some multiple there is nothing left for the others.
+func TestOverload(t *testing.T) {
+	step, err := time.ParseDuration(os.Getenv(overloadFor))
+	if err != nil {
+		t.Skipf("%s is not set to a duration", overloadFor)
+	}
+	const connections = 4096
+	t.Run("the log is slow", func(t *testing.T) {
+		url, pid := overloaded(t, 600<<10, nil)
+		overload(t, url, pid, connections, step)
+	})
+	t.Run("the processor is busy", func(t *testing.T) {
+		taskset, err := exec.LookPath("taskset")
+		if err != nil {
+			t.Skip("taskset is not there")
+		}
+		url, pid := overloaded(t, 0, []string{taskset, "-c", "0"})
+		overload(t, url, pid, connections, step)
+	})
+}
+
+// overloaded starts a broker, behind a line of so many bytes a second (0: any), and a
+// main server before it, by a command if one is given.
+func overloaded(t *testing.T, line int, by []string) (url string, pid int) {
+	t.Helper()
+	addr := free(t)
+	advertised := addr
+	if line > 0 {
+		advertised = slowLine(t, addr, line)
+	}
+	start(t, "broker", "--listen", addr, "--advertise", advertised, "--ephemeral")
+	listen := free(t)
+	args := append(slices.Clone(by), binary, "serve", "--listen", listen, "--brokers", advertised)
+	p := startProgram(t, args[0], nil, args[1:]...)
+	in := &installation{t: t, main: []string{"http://" + listen}}
+	in.ready()
+	return in.main[0], p.cmd.Process.Pid
+}
+
+// slowLine passes on what clients say to a broker, so many bytes a second over all
+// connections, and its answers.
+func slowLine(t *testing.T, broker string, perSecond int) (addr string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = ln.Close() })
+	const piece = 4 << 10
+	line := make(chan struct{})
+	ctx, stop := context.WithCancel(context.Background())
+	t.Cleanup(stop)
+	go func() {
+		tick := time.NewTicker(time.Duration(piece) * time.Second / time.Duration(perSecond))
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+			select {
+			case line <- struct{}{}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	pass := func(to, from net.Conn, slowly bool) {
+		defer to.Close()
+		defer from.Close()
+		b := make([]byte, piece)
+		for {
+			n, err := from.Read(b)
+			if n == piece && slowly { // small talk is free
+				select {
+				case <-line:
+				case <-ctx.Done():
+					return
+				}
+			}
+			if _, wrong := to.Write(b[:n]); err != nil || wrong != nil {
+				return
+			}
+		}
+	}
+	go func() {
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			b, err := net.Dial("tcp", broker)
+			if err != nil {
+				_ = c.Close()
+				continue
+			}
+			_ = b.(*net.TCPConn).SetWriteBuffer(piece)
+			go pass(b, c, true)
+			go pass(c, b, false)
+		}
+	}()
+	return ln.Addr().String()
+}
+
+// overload looks for the greatest rate that a server takes in, then offers it that
+// and multiples of it.
+func overload(t *testing.T, url string, pid, connections int, step time.Duration) {
+	t.Helper()
+	best := 0.0
+	for range 2 { // the first one warms up
+		s := offer(t, url, 256, 0, step)
+		best = s.rate()
+	}
+	t.Logf("256 connections, each sending when it was answered: %.0f/s taken in", best)
+	var table bytes.Buffer
+	w := tabwriter.NewWriter(&table, 0, 0, 2, ' ', tabwriter.AlignRight)
+	_, _ = fmt.Fprintln(w, "asked for\toffered/s\taccepted/s\tof 1x\tp50 ms\tp99 ms\tmax ms\trefused/s\tMB\t ")
+	first := 0.0
+	for _, times := range []float64{1, 2, 3, 5} {
+		s := offer(t, url, connections, times*best, step)
+		if times == 1 {
+			first = s.rate()
+		}
+		sent := float64(s.accepted.TotalCount())
+		var reasons []string
+		refused := 0
+		for _, reason := range slices.Sorted(maps.Keys(s.refused)) {
+			refused += s.refused[reason]
+			reasons = append(reasons, fmt.Sprintf("%d %s", s.refused[reason], reason))
+		}
+		sent += float64(refused)
+		ms := func(q float64) float64 { return float64(s.accepted.ValueAtPercentile(q)) / 1000 }
+		_, _ = fmt.Fprintf(w, "%.0fx\t%.0f\t%.0f\t%.2f\t%.1f\t%.1f\t%.1f\t%.0f\t%s\t %s\n", times, sent/s.took.Seconds(), s.rate(), s.rate()/first,
+			ms(50), ms(99), float64(s.accepted.Max())/1000, float64(refused)/s.took.Seconds(), resident(pid), strings.Join(reasons, ", "))
+	}
+	_ = w.Flush()
+	t.Logf("%d connections, offered by the clock:\n%s", connections, table.String())
+}
+
+// resident is the memory that a process has now, in MB.
+func resident(pid int) string {
+	b, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(pid), "status"))
+	_, rest, ok := strings.Cut(string(b), "VmRSS:")
+	var kb int
+	if _, scan := fmt.Sscan(rest, &kb); err != nil || !ok || scan != nil {
+		return "?"
+	}
+	return fmt.Sprint(kb >> 10)
+}
+
+// served is what became of requests.
+type served struct {
+	mu       sync.Mutex
+	accepted *hdrhistogram.Histogram // microseconds from sending to the answer
+	refused  map[string]int          // by status and code
+	took     time.Duration
+}
+
+func newServed() *served {
+	return &served{accepted: hdrhistogram.New(1, 60e6, 3), refused: map[string]int{}}
+}
+
+func (s *served) rate() float64 { return float64(s.accepted.TotalCount()) / s.took.Seconds() }
+
+func (s *served) add(more *served) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.accepted.Merge(more.accepted)
+	for k, n := range more.refused {
+		s.refused[k] += n
+	}
+}
+
+// offer sends reactions for a time at a rate, by the clock and not by the answers, as
+// far as there are connections free; 0: as fast as the answers come.
+func offer(t *testing.T, url string, connections int, rate float64, over time.Duration) *served {
+	t.Helper()
+	all := newServed()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	began := time.Now()
+	for range connections {
+		wg.Go(func() {
+			own := newServed()
+			defer all.add(own)
+			c := &caller{addr: strings.TrimPrefix(url, "http://")}
+			defer c.close()
+			for {
+				due := time.Now()
+				if rate > 0 {
+					due = began.Add(time.Duration(float64(next.Add(1)) / rate * 1e9))
+				}
+				if due.Sub(began) > over || time.Since(began) > over {
+					return
+				}
+				if wait := time.Until(due); wait > 0 {
+					<-time.After(wait)
+				}
+				sent := time.Now()
+				if reason := c.call(); reason != "" {
+					own.refused[reason]++
+				} else {
+					_ = own.accepted.RecordValue(time.Since(sent).Microseconds())
+				}
+			}
+		})
+	}
+	wg.Wait()
+	all.took = time.Since(began)
+	return all
+}
+
+// caller is a connection that sends one reaction after the other, at little cost.
+type caller struct {
+	addr string
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+func (c *caller) close() {
+	if c.conn != nil {
+		_ = c.conn.Close()
+		c.conn = nil
+	}
+}
+
+// call sends a reaction and returns why it was not taken, or nothing.
+func (c *caller) call() (reason string) {
+	const tap = `{"user_id":"user_0123456789ab","emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.000Z"}`
+	if c.conn == nil {
+		conn, err := net.Dial("tcp", c.addr)
+		if err != nil {
+			return "not connected"
+		}
+		c.conn, c.in = conn, bufio.NewReaderSize(conn, 1<<10)
+	}
+	_ = c.conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_, err := fmt.Fprintf(c.conn, "POST /send_emoji HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(tap), tap)
+	if err != nil {
+		c.close()
+		return "broken off"
+	}
+	status, body, err := c.answer()
+	if err != nil {
+		c.close()
+		return "broken off"
+	}
+	if status == "200" {
+		return ""
+	}
+	_, code, _ := strings.Cut(body, `"code":"`)
+	code, _, _ = strings.Cut(code, `"`)
+	return status + " " + code
+}
+
+// answer reads an answer, without what a client would need to understand any.
+func (c *caller) answer() (status, body string, err error) {
+	length, last := 0, false
+	for {
+		line, err := c.in.ReadSlice('\n')
+		if err != nil {
+			return "", "", err
+		}
+		name, value, ok := bytes.Cut(bytes.TrimSpace(line), []byte(":"))
+		switch {
+		case status == "":
+			status = string(line[len("HTTP/1.1 "):][:3])
+			continue
+		case ok && string(name) == "Content-Length":
+			length, _ = strconv.Atoi(string(bytes.TrimSpace(value)))
+		case ok && string(name) == "Connection":
+			last = true
+		}
+		if !ok {
+			break
+		}
+	}
+	b := make([]byte, length)
+	if _, err := io.ReadFull(c.in, b); err != nil {
+		return "", "", err
+	}
+	if last {
+		c.close()
+	}
+	return status, string(b), nil
+}

@@ -1,0 +1,154 @@
+package httpserve_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/emostream/emostream/internal/httpserve"
+)
+
+// limited serves on a listener with a bound until the test ends.
+func limited(t *testing.T, limit int, h http.HandlerFunc) *httpserve.Connections {
+	t.Helper()
+	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0", "--listen")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns := httpserve.LimitConnections(ln, limit)
+	srv := &http.Server{Handler: h}
+	done := make(chan error)
+	go func() { done <- srv.Serve(conns) }()
+	t.Cleanup(func() {
+		_ = srv.Close()
+		if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+			t.Errorf("server: %v", err)
+		}
+	})
+	return conns
+}
+
+// client is one that keeps a connection of its own.
+func client(t *testing.T) *http.Client {
+	t.Helper()
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
+}
+
+// Connections beyond the bound get their answer, whole, however much they post;
+// those within it notice nothing; and a place that is given back is free again.
+func TestConnectionsBeyondTheBound(t *testing.T) {
+	conns := limited(t, 2, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	url := "http://" + conns.Addr().String()
+	post := func(c *http.Client, body string) (int, string, http.Header) {
+		res, err := c.Post(url, "text/plain", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(b), res.Header
+	}
+	first, second := client(t), client(t)
+	for _, c := range []*http.Client{first, second} {
+		if status, body, _ := post(c, "hello"); status != http.StatusOK || body != "hello" {
+			t.Errorf("within the bound: %d %s", status, body)
+		}
+	}
+	for _, body := range []string{"hello", strings.Repeat("x", 50_000)} {
+		for range 20 {
+			status, said, header := post(client(t), body)
+			var p struct{ Error, Code string }
+			if err := json.Unmarshal([]byte(said), &p); err != nil || status != http.StatusServiceUnavailable || p.Code != "overloaded" || header.Get("Retry-After") != "1" {
+				t.Errorf("beyond the bound: %d %s %v, %v", status, said, header, err)
+			}
+		}
+	}
+	if status, body, _ := post(first, "again"); status != http.StatusOK || body != "again" {
+		t.Errorf("the first one again: %d %s", status, body)
+	}
+	if conns.Open() != 2 || conns.Refused() != 40 {
+		t.Errorf("%d are open, %d were refused", conns.Open(), conns.Refused())
+	}
+	second.CloseIdleConnections()
+	for conns.Open() == 2 { // until the server has seen it
+		second.CloseIdleConnections()
+	}
+	if status, _, _ := post(client(t), "me now"); status != http.StatusOK {
+		t.Errorf("after one has left: %d", status)
+	}
+}
+
+// Those who connect and say nothing take no place, and keep nobody out for long.
+func TestSilentConnectionsBeyondTheBound(t *testing.T) {
+	conns := limited(t, 1, func(http.ResponseWriter, *http.Request) {})
+	held := client(t)
+	get := func(c *http.Client) int {
+		res, err := c.Get("http://" + conns.Addr().String())
+		if err != nil {
+			return 0
+		}
+		_ = res.Body.Close()
+		return res.StatusCode
+	}
+	if status := get(held); status != http.StatusOK {
+		t.Fatalf("the first one: %d", status)
+	}
+	var wg sync.WaitGroup
+	for range 200 { // more than are told so at a time
+		wg.Go(func() {
+			c, err := net.Dial("tcp", conns.Addr().String())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			if b, err := bufio.NewReader(c).ReadBytes('\n'); len(b) > 0 || err == nil {
+				t.Errorf("one that asked for nothing was told %q", b)
+			}
+		})
+	}
+	wg.Wait()
+	if status := get(held); status != http.StatusOK {
+		t.Errorf("the first one again: %d", status)
+	}
+	if status := get(client(t)); status != http.StatusServiceUnavailable {
+		t.Errorf("one more: %d", status)
+	}
+}
+
+// The canned answer is what its header says.
+func TestConnectionsAnswerIsWhole(t *testing.T) {
+	conns := limited(t, 0, nil)
+	c, err := net.Dial("tcp", conns.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, _ = io.WriteString(c, "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+	all, err := io.ReadAll(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := bufio.NewReader(bytes.NewReader(all))
+	res, err := http.ReadResponse(in, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || !json.Valid(body) || in.Buffered() != 0 || !res.Close {
+		t.Errorf("answered %q, %v", all, err)
+	}
+}

@@ -1,0 +1,78 @@
+package httpserve
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+)
+
+// Origins are the web sites whose pages may use a server from a browser; the zero
+// value is none.
+type Origins struct {
+	all     bool
+	allowed []string
+}
+
+// ParseOrigins reads a list of origins, such as https://example.com, or * for all.
+func ParseOrigins(list []string) (Origins, error) {
+	var o Origins
+	for _, s := range list {
+		if s == "*" {
+			o.all = true
+			continue
+		}
+		u, err := url.Parse(s)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || s != u.Scheme+"://"+u.Host || defaultPort(u) || !lowerASCII(u.Host) {
+			return Origins{}, fmt.Errorf("%.60q is not an origin: want * or one as browsers write it, like https://example.com or http://localhost:8080, without a path, in lower case, and without the port that goes without saying", s)
+		}
+		o.allowed = append(o.allowed, s)
+	}
+	return o, nil
+}
+
+// defaultPort says whether the port is that of the scheme, which browsers leave out.
+func defaultPort(u *url.URL) bool {
+	return u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443"
+}
+
+func lowerASCII(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c <= ' ' || c > '~' || c >= 'A' && c <= 'Z' || c == '*' {
+			return false
+		}
+	}
+	return true
+}
+
+// CORS lets the pages of some origins use next, and read what it answers.
+// Browsers ask before they post JSON from a page of another origin (a preflight),
+// and take no answer for no: so without origins nothing is done, and next is
+// returned as it is.
+func CORS(next http.Handler, o Origins) http.Handler {
+	if !o.all && len(o.allowed) == 0 {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Add("Vary", "Origin") // also to a cache that keeps what nobody's page asked for
+		origin := r.Header.Get("Origin")
+		if origin == "" || !o.all && !slices.Contains(o.allowed, origin) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if o.all {
+			origin = "*"
+		}
+		h.Set("Access-Control-Allow-Origin", origin)
+		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+			h.Set("Access-Control-Allow-Methods", "GET, POST")
+			h.Set("Access-Control-Allow-Headers", "Content-Type, Last-Event-ID, X-Request-Id")
+			h.Set("Access-Control-Max-Age", "600")
+			w.WriteHeader(http.StatusNoContent)
+			return
+		}
+		h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,114 @@
+package httpserve_test
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/emostream/emostream/internal/httpserve"
+)
+
+func TestParseOrigins(t *testing.T) {
+	for in, ok := range map[string]bool{
+		"*":                           true,
+		"https://example.com":         true,
+		"https://example.com:8443":    true,
+		"http://localhost:8080":       true,
+		"http://[::1]:8080":           true,
+		"https://xn--bcher-kva.ch":    true,
+		"":                            false,
+		"null":                        false,
+		"example.com":                 false,
+		"//example.com":               false,
+		"https://":                    false,
+		"https://example.com/":        false,
+		"https://example.com/app":     false,
+		"https://example.com?x":       false,
+		"https://example.com:443":     false, // browsers leave it out
+		"http://example.com:80":       false,
+		"https://Example.com":         false, // and write it small
+		"https://bücher.ch":           false,
+		"https://*.example.com":       false,
+		"https://ann@example.com":     false,
+		"ftp://example.com":           false,
+		"https://a.com,https://b.com": false,
+		" https://example.com":        false,
+		"file:///x":                   false,
+	} {
+		_, err := httpserve.ParseOrigins([]string{in})
+		if (err == nil) != ok {
+			t.Errorf("ParseOrigins(%q) = %v, want %v", in, err, ok)
+		}
+		if err != nil && !strings.Contains(err.Error(), "like https://example.com") {
+			t.Errorf("ParseOrigins(%q): %v does not say what is allowed", in, err)
+		}
+	}
+	if _, err := httpserve.ParseOrigins([]string{"https://example.com", "oops"}); err == nil {
+		t.Error("the second of two was not looked at")
+	}
+}
+
+// What browsers need to be let in, and only those pages that were invited.
+func TestCORS(t *testing.T) {
+	one := []string{"https://example.com", "http://localhost:8080"}
+	preflight := http.Header{"Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"content-type"}}
+	for name, tt := range map[string]struct {
+		origins []string
+		method  string
+		origin  string
+		header  http.Header
+		status  int    // of the handler's own: 200, or 405 for OPTIONS
+		allowed string // Access-Control-Allow-Origin
+	}{
+		"off, from a page":            {nil, "POST", "https://example.com", nil, 200, ""},
+		"off, a preflight":            {nil, "OPTIONS", "https://example.com", preflight, 405, ""},
+		"one, from its page":          {one, "POST", "https://example.com", nil, 200, "https://example.com"},
+		"one, from the other's":       {one, "GET", "http://localhost:8080", nil, 200, "http://localhost:8080"},
+		"one, its preflight":          {one, "OPTIONS", "https://example.com", preflight, 204, "https://example.com"},
+		"one, from a stranger's":      {one, "POST", "https://evil.example", nil, 200, ""},
+		"one, a stranger's preflight": {one, "OPTIONS", "https://evil.example", preflight, 405, ""},
+		"one, on another port":        {one, "OPTIONS", "https://example.com:8443", preflight, 405, ""},
+		"one, without TLS":            {one, "OPTIONS", "http://example.com", preflight, 405, ""},
+		"one, a longer name":          {one, "OPTIONS", "https://example.com.evil.example", preflight, 405, ""},
+		"one, from no page":           {one, "POST", "", nil, 200, ""},
+		"one, from a sandbox":         {one, "OPTIONS", "null", preflight, 405, ""},
+		"one, plain OPTIONS":          {one, "OPTIONS", "https://example.com", nil, 405, "https://example.com"},
+		"all, from a page":            {[]string{"*"}, "POST", "https://evil.example", nil, 200, "*"},
+		"all, a preflight":            {[]string{"*"}, "OPTIONS", "https://evil.example", preflight, 204, "*"},
+		"all, from no page":           {[]string{"*"}, "POST", "", nil, 200, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o, err := httpserve.ParseOrigins(tt.origins)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := httpserve.CORS(httpserve.Methods(func(http.ResponseWriter, *http.Request) {}, "GET", "POST"), o)
+			r := httptest.NewRequest(tt.method, "/", nil)
+			maps.Copy(r.Header, tt.header)
+			if tt.origin != "" {
+				r.Header.Set("Origin", tt.origin)
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			got := w.Header()
+			if w.Code != tt.status || got.Get("Access-Control-Allow-Origin") != tt.allowed {
+				t.Errorf("answered %d %v, want %d, allowed %q", w.Code, got, tt.status, tt.allowed)
+			}
+			if vary := got.Get("Vary"); (vary == "Origin") != (tt.origins != nil) {
+				t.Errorf("Vary %q", vary)
+			}
+			if w.Code == http.StatusNoContent && (got.Get("Access-Control-Allow-Methods") != "GET, POST" || got.Get("Access-Control-Max-Age") != "600" ||
+				got.Get("Access-Control-Allow-Headers") != "Content-Type, Last-Event-ID, X-Request-Id") {
+				t.Errorf("the preflight was answered %v", got)
+			}
+			if exposed := got.Get("Access-Control-Expose-Headers"); (exposed == "Retry-After, X-Request-Id") != (tt.allowed != "" && w.Code != http.StatusNoContent) {
+				t.Errorf("exposes %q", exposed)
+			}
+			if got.Get("Access-Control-Allow-Credentials") != "" {
+				t.Error("credentials are let in")
+			}
+		})
+	}
+}

@@ -1,0 +1,240 @@
+package ingest_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/server/ingest"
+)
+
+const fire = `{"user_id":"ann","emoji_type":"🔥"}`
+
+// unread is a body that nobody may read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("the body of a refused request was read")
+	return 0, io.EOF
+}
+
+// ask hands a request with a body of a declared length (-1: not declared) to the
+// handler.
+func ask(h http.Handler, path, contentType string, body io.Reader, length int64) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, body)
+	r.Header.Set("Content-Type", contentType)
+	r.ContentLength = length
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// Over a bound a request is refused at once and unread; those before it are
+// served, and their places are free again.
+func TestBounds(t *testing.T) {
+	const mega = 1 << 20
+	type request struct {
+		path, contentType, body string
+		length                  int64
+	}
+	one := request{"/send_emoji", asJSON, fire, int64(len(fire))}
+	for name, tt := range map[string]struct {
+		bounds ingest.Bounds
+		before []request // those that fit
+		over   request
+		says   string
+	}{
+		"requests":             {ingest.Bounds{Requests: 3}, []request{one, one, one}, one, "as many requests are in flight"},
+		"requests of any kind": {ingest.Bounds{Requests: 2}, []request{one, {"/v1/reactions", asJSON, "[" + fire + "]", int64(len(fire) + 2)}}, request{"/v1/reactions", asJSON, "", 37}, "as many requests are in flight"},
+		"bytes":                {ingest.Bounds{Bytes: mega}, []request{one}, request{"/v1/reactions", asJSON, "", mega - int64(len(fire)) + 1}, "are as large as"},
+		"bytes, not declared":  {ingest.Bounds{Bytes: 4*mega + int64(len(fire)) - 1}, []request{one}, request{"/v1/reactions", asJSON, "", -1}, "are as large as"},
+		"streams": {ingest.Bounds{Streams: 1, Requests: 1}, []request{{"/v1/reactions", asLines, fire, -1}, one},
+			request{"/v1/reactions", asLines, "", -1}, "as many streams of lines are open"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				free := make(chan struct{})
+				h := routes(&memory{t: t, answer: func(context.Context, int) error { <-free; return nil }}, ingest.Config{Bounds: tt.bounds})
+				for range 2 {
+					answers := make(chan int, len(tt.before))
+					for _, r := range tt.before {
+						go func() { answers <- ask(h, r.path, r.contentType, strings.NewReader(r.body), r.length).Code }()
+					}
+					synctest.Wait()
+					start := time.Now()
+					got := ask(h, tt.over.path, tt.over.contentType, unread{t}, tt.over.length)
+					p := problemIn(t, got)
+					if got.Code != http.StatusServiceUnavailable || p.Code != "overloaded" || got.Header().Get("Retry-After") != "1" || !strings.Contains(p.Error, tt.says) || time.Since(start) > 0 {
+						t.Errorf("answered %d %+v after %v, want %q", got.Code, p, time.Since(start), tt.says)
+					}
+					for range tt.before {
+						free <- struct{}{}
+						if code := <-answers; code != http.StatusOK {
+							t.Errorf("one that was let in: %d", code)
+						}
+					}
+				}
+			})
+		})
+	}
+}
+
+// While the log's queue is full nothing is read; then everything is as before.
+func TestFullLog(t *testing.T) {
+	var full atomic.Bool
+	h := routes(&memory{t: t}, ingest.Config{Bounds: ingest.Bounds{Requests: 1, Streams: 1, Full: full.Load}})
+	for _, now := range []bool{false, true, true, false} {
+		full.Store(now)
+		for path, contentType := range map[string]string{"/send_emoji": asJSON, "/v1/reactions": asLines} {
+			if !now {
+				if got := post(h, path, contentType, fire); got.Code != http.StatusOK {
+					t.Errorf("%s: answered %d %s", path, got.Code, got.Body)
+				}
+				continue
+			}
+			got := ask(h, path, contentType, unread{t}, -1)
+			if p := problemIn(t, got); got.Code != http.StatusServiceUnavailable || p.Code != "overloaded" || !strings.Contains(p.Error, "waiting for kafka") {
+				t.Errorf("%s: answered %d %+v", path, got.Code, p)
+			}
+		}
+	}
+}
+
+// Whatever becomes of a request, its place is given back.
+func TestPlacesAreGivenBack(t *testing.T) {
+	var failure error
+	h := routes(&memory{t: t, answer: func(context.Context, int) error { return failure }}, ingest.Config{Bounds: ingest.Bounds{Requests: 1, Streams: 1, Bytes: 4 << 20}})
+	for _, failure = range []error{nil, stream.ErrNotWritten, stream.ErrInDoubt} {
+		for range 3 {
+			for _, body := range []string{fire, "", "{", "[", "[]", "[" + fire + ",{}]", fire + "\n" + fire, strings.Repeat(" ", 5<<20)} {
+				for _, contentType := range []string{asJSON, asLines, "text/plain"} {
+					for _, path := range []string{"/send_emoji", "/v1/reactions"} {
+						for _, length := range []int64{int64(len(body)), -1} {
+							if got := ask(h, path, contentType, strings.NewReader(body), length); got.Code == http.StatusServiceUnavailable && strings.Contains(got.Body.String(), "overloaded") {
+								t.Fatalf("%.20q as %s: answered %s", body, contentType, got.Body)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// A refusal costs a client its connection only where the body is still on its way.
+func TestRefusedConnectionsGoOn(t *testing.T) {
+	whole := fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(fire), fire)
+	for name, tt := range map[string]struct {
+		rest string // of the request, after its header
+		ends bool
+	}{
+		"the body is here":         {whole, false},
+		"a chunked one, too":       {"Transfer-Encoding: chunked\r\n\r\n" + chunks(fire, 1), false},
+		"half of it is":            {fmt.Sprintf("Content-Length: %d\r\n\r\n%s", 2*len(fire), fire), true},
+		"a megabyte is on its way": {"Content-Length: 1048576\r\n\r\n" + fire, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				full := true
+				c := connect(t, routes(&memory{t: t}, ingest.Config{Bounds: ingest.Bounds{Full: func() bool { return full }}}))
+				in := bufio.NewReader(c)
+				const head = "POST /send_emoji HTTP/1.1\r\nHost: emo\r\nContent-Type: application/json\r\n"
+				start := time.Now()
+				got := answerTo(t, c, in, head, tt.rest)
+				if p := problemIn(t, got); p.Code != "overloaded" || time.Since(start) > time.Second {
+					t.Errorf("answered %d %+v after %v", got.Code, p, time.Since(start))
+				}
+				if tt.ends {
+					if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+						t.Errorf("after the answer: %v, want the end", err)
+					}
+					return
+				}
+				full = false
+				if again := answerTo(t, c, in, head, whole); again.Code != http.StatusOK {
+					t.Errorf("the next request was answered %d %s", again.Code, again.Body)
+				}
+			})
+		})
+	}
+}
+
+// A stream may be slow, for hours, but not silent for long; what came is kept.
+func TestSilentStream(t *testing.T) {
+	for name, piece := range map[string]string{"between lines": "", "in a line": fire[:10]} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := &memory{t: t}
+				c := connect(t, routes(log, ingest.Config{Bounds: ingest.Bounds{Silence: time.Minute}}))
+				go func() {
+					_, _ = io.WriteString(c, "POST /v1/reactions HTTP/1.1\r\nHost: emo\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n")
+					for range 200 {
+						<-time.After(59 * time.Second)
+						_, _ = fmt.Fprintf(c, "%x\r\n%s\n\r\n", len(fire)+1, fire)
+					}
+					if piece != "" {
+						_, _ = fmt.Fprintf(c, "%x\r\n%s\r\n", len(piece), piece)
+					}
+				}()
+				start := time.Now()
+				in := bufio.NewReader(c)
+				got := answerTo(t, c, in, "", "")
+				o := outcomesIn(t, got)
+				if got.Code != http.StatusRequestTimeout || o.Code != "too_slow" || o.Accepted != 200 || !strings.Contains(o.Error, "in line 201") {
+					t.Errorf("answered %d %+v", got.Code, o)
+				}
+				if took := time.Since(start) - 200*59*time.Second; took < time.Minute || took > time.Minute+time.Second {
+					t.Errorf("answered after %v of silence", took)
+				}
+				if n := len(log.values()); n != 200 {
+					t.Errorf("the log has %d records", n)
+				}
+				if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+					t.Errorf("after the answer: %v, want the end", err)
+				}
+			})
+		})
+	}
+}
+
+// What is refused costs no more than what is accepted, even into a log that costs
+// nothing, where it could.
+func BenchmarkRequest(b *testing.B) {
+	for _, bb := range []struct{ name, contentType, body string }{
+		{"accepted", asJSON, `{"user_id":"user_0123456789ab","emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.000Z"}`},
+		{"no emoji", asJSON, tap("emoji_type", `"A"`)},
+		{"two emojis", asJSON, tap("emoji_type", `"🔥🔥"`)},
+		{"unknown shortcode", asJSON, tap("emoji_type", `":mann_dark_skin_tone:"`)},
+		{"too long an emoji", asJSON, tap("emoji_type", quoted("x", 9_000))},
+		{"no JSON", asJSON, "user_id=ann"},
+		{"wrong type", asJSON, tap("user_id", "7")},
+		{"missing field", asJSON, `{"user_id":"ann"}`},
+		{"invalid count", asJSON, tap("count", "101")},
+		{"content type", "text/plain", fire},
+		{"overloaded", asJSON, fire},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			full := bb.name == "overloaded"
+			h := routes(nothing{}, ingest.Config{Bounds: ingest.Bounds{Full: func() bool { return full }}})
+			b.ReportAllocs()
+			for b.Loop() {
+				post(h, "/send_emoji", bb.contentType, bb.body)
+			}
+		})
+	}
+}
+
+// nothing is a log that takes everything and keeps nothing.
+type nothing struct{}
+
+func (nothing) Append(context.Context, []stream.Record) error { return nil }

@@ -1,0 +1,199 @@
+package ingest_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/quota"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/server/ingest"
+)
+
+// sender is where a reaction comes from.
+type sender struct{ user, address, forwarded string }
+
+// send posts a reaction that counts n times.
+func (s sender) send(h http.Handler, n int) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, "/send_emoji", strings.NewReader(fmt.Sprintf(`{"user_id":%q,"emoji_type":"🔥","count":%d}`, s.user, n)))
+	r.Header.Set("Content-Type", asJSON)
+	r.RemoteAddr = s.address
+	if s.forwarded != "" {
+		r.Header.Set("X-Forwarded-For", s.forwarded)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+// Who has sent too much is refused by name, told a time that is true, and in
+// nobody else's way.
+func TestQuotas(t *testing.T) {
+	proxies, err := httpserve.ParseProxies([]string{"10.0.0.0/8"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	user := ingest.Quotas{User: quota.Rate{PerSecond: 0.5, Burst: 4}}
+	address := ingest.Quotas{Address: quota.Rate{PerSecond: 0.5, Burst: 4}, Proxies: proxies}
+	for name, tt := range map[string]struct {
+		quotas       ingest.Quotas
+		first, other sender // other: whom the first is not in the way of
+		same         sender // whom it is
+		of           string
+	}{
+		"a user": {
+			user, sender{"ann", "192.0.2.1:1", ""}, sender{"bob", "192.0.2.1:1", ""}, sender{"ann", "192.0.2.2:2", ""}, "this user_id",
+		},
+		"an address": {
+			address, sender{"ann", "192.0.2.1:1", ""}, sender{"ann", "192.0.2.2:1", ""}, sender{"bob", "192.0.2.1:2", ""}, "this address",
+		},
+		"an address, whatever it says": {
+			address, sender{"ann", "192.0.2.1:1", "203.0.113.1"}, sender{"ann", "192.0.2.2:1", "203.0.113.1"}, sender{"ann", "192.0.2.1:1", "203.0.113.2"}, "this address",
+		},
+		"an address behind a proxy": {
+			address, sender{"ann", "10.0.0.1:1", "203.0.113.1"}, sender{"ann", "10.0.0.1:1", "203.0.113.2"}, sender{"bob", "10.0.0.2:1", "198.51.100.1, 203.0.113.1"}, "this address",
+		},
+		"a household of IPv6": {
+			address, sender{"ann", "[2001:db8:0:1::1]:1", ""}, sender{"ann", "[2001:db8:0:2::1]:1", ""}, sender{"bob", "[2001:db8:0:1:9::]:1", ""}, "this address",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := &memory{t: t}
+				h := routes(log, ingest.Config{Quotas: tt.quotas})
+				if got := tt.first.send(h, 5); got.Code != http.StatusUnprocessableEntity || problemIn(t, got).Code != "invalid_count" {
+					t.Errorf("more than can ever be: %d %s", got.Code, got.Body)
+				}
+				if got := tt.first.send(h, 3); got.Code != http.StatusOK {
+					t.Fatalf("the first: %d %s", got.Code, got.Body)
+				}
+				got := tt.same.send(h, 3)
+				p := problemIn(t, got)
+				if got.Code != http.StatusTooManyRequests || p.Code != "rate_limited" || !strings.Contains(p.Error, tt.of) || !strings.Contains(p.Error, "0.5 a second, 4 at once: send it again after 4s") {
+					t.Errorf("one too many: %d %+v", got.Code, p)
+				}
+				if got := tt.same.send(h, 1); got.Code != http.StatusOK {
+					t.Errorf("what is left: %d %s", got.Code, got.Body)
+				}
+				if got := tt.other.send(h, 4); got.Code != http.StatusOK {
+					t.Errorf("somebody else: %d %s", got.Code, got.Body)
+				}
+				got = tt.first.send(h, 1)
+				after, err := strconv.Atoi(got.Header().Get("Retry-After"))
+				if got.Code != http.StatusTooManyRequests || err != nil {
+					t.Fatalf("one too many: %d %v", got.Code, got.Header())
+				}
+				<-time.After(time.Duration(after)*time.Second - 1)
+				if got := tt.first.send(h, 1); got.Code != http.StatusTooManyRequests {
+					t.Errorf("a moment too early: %d %s", got.Code, got.Body)
+				}
+				<-time.After(1)
+				if got := tt.first.send(h, 1); got.Code != http.StatusOK {
+					t.Errorf("when it was told to come back: %d %s", got.Code, got.Body)
+				}
+				if n := len(log.values()); n != 3+1+4+1 {
+					t.Errorf("the log has %d records", n)
+				}
+			})
+		})
+	}
+}
+
+// What an address has no tokens for costs its user none, and an address that has
+// none left is not even read.
+func TestQuotasOfBoth(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := routes(&memory{t: t}, ingest.Config{Quotas: ingest.Quotas{
+			User: quota.Rate{PerSecond: 1, Burst: 3}, Address: quota.Rate{PerSecond: 1, Burst: 4},
+		}})
+		for i, step := range []struct {
+			from   sender
+			n      int
+			status int
+		}{
+			{sender{"ann", "192.0.2.1:1", ""}, 3, 200},
+			{sender{"bob", "192.0.2.1:1", ""}, 2, 429}, // the address has one
+			{sender{"bob", "192.0.2.2:1", ""}, 3, 200}, // and bob all of his
+			{sender{"ann", "192.0.2.3:1", ""}, 1, 429}, // ann has none
+			{sender{"cid", "192.0.2.1:1", ""}, 1, 200}, // which cost the addresses nothing
+			{sender{"dan", "192.0.2.3:1", ""}, 3, 200},
+		} {
+			if got := step.from.send(h, step.n); got.Code != step.status {
+				t.Errorf("step %d: %d %s", i, got.Code, got.Body)
+			}
+		}
+		for _, contentType := range []string{asJSON, "text/plain"} {
+			r := httptest.NewRequest(http.MethodPost, "/send_emoji", unread{t})
+			r.Header.Set("Content-Type", contentType)
+			r.RemoteAddr = "192.0.2.1:9"
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "1" {
+				t.Errorf("%s: %d %s", contentType, w.Code, w.Body)
+			}
+		}
+	})
+}
+
+// In a bulk only those items are refused that are too many, and what is refused
+// for another reason takes nothing.
+func TestQuotasInBulk(t *testing.T) {
+	bad := `{"user_id":"ann","emoji_type":"A"}`
+	for name, tt := range map[string]struct {
+		contentType string
+		body        string
+		says        string
+	}{
+		"an array": {asJSON, "[" + strings.Join([]string{bad, fire, bad, fire, fire, `{"user_id":"bob","emoji_type":"🔥"}`}, ",") + "]", `"code":"rate_limited"},{"accepted_at"`},
+		"lines":    {asLines, strings.Join([]string{bad, fire, bad, fire, fire, `{"user_id":"bob","emoji_type":"🔥"}`}, "\n"), `{"line":5,"error":"this user_id has sent as much as is allowed for each, 1 a second, 2 at once: send it again after 1s","code":"rate_limited"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := routes(&memory{t: t}, ingest.Config{Quotas: ingest.Quotas{User: quota.Rate{PerSecond: 1, Burst: 2}}})
+				got := post(h, "/v1/reactions", tt.contentType, tt.body)
+				if o := outcomesIn(t, got); got.Code != http.StatusOK || o.Accepted != 3 || o.Rejected != 3 || !strings.Contains(got.Body.String(), tt.says) {
+					t.Errorf("answered %d %s", got.Code, got.Body)
+				}
+			})
+		})
+	}
+}
+
+// A channel is not taken up by one who may not send to it.
+func TestQuotasBeforeChannels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := routes(&memory{t: t}, ingest.Config{MaxChannels: 3, Quotas: ingest.Quotas{User: quota.Rate{PerSecond: 1, Burst: 1}}})
+		for channel, want := range []int{200, 429, 429, 429} {
+			if got := post(h, "/send_emoji", asJSON, tap("channel", fmt.Sprintf(`"c%d"`, channel))); got.Code != want {
+				t.Errorf("channel %d: %d %s", channel, got.Code, got.Body)
+			}
+		}
+		if got := post(h, "/send_emoji", asJSON, `{"user_id":"bob","emoji_type":"🔥","channel":"bobs"}`); got.Code != http.StatusOK {
+			t.Errorf("somebody else's channel: %d %s", got.Code, got.Body)
+		}
+	})
+}
+
+// Without quotas nobody is limited.
+func TestNoQuotas(t *testing.T) {
+	h := routes(&memory{t: t}, ingest.Config{})
+	for range 1000 {
+		if got := (sender{"ann", "192.0.2.1:1", ""}).send(h, 100); got.Code != http.StatusOK {
+			t.Fatalf("answered %d %s", got.Code, got.Body)
+		}
+	}
+}
+
+// The log's troubles are not the client's: it is told of them, not of its quota.
+func TestQuotasAndTheLog(t *testing.T) {
+	h := routes(&memory{t: t, answer: failing(stream.ErrNotWritten)}, ingest.Config{Quotas: ingest.Quotas{User: quota.Rate{PerSecond: 1, Burst: 1}}})
+	if got := post(h, "/send_emoji", asJSON, fire); got.Code != http.StatusServiceUnavailable || problemIn(t, got).Code != "not_written" {
+		t.Errorf("answered %d %s", got.Code, got.Body)
+	}
+}

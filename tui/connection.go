@@ -1,0 +1,150 @@
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Link is a change of the connection to the stream.
+type Link struct {
+	At     time.Time
+	State  sse.State
+	Server string // name of the one that is assigned; empty: none was yet
+}
+
+// Connection is the way to the stream, as it truly is.
+type Connection struct {
+	Link
+	Drains     string    // the server that said it was leaving
+	Reconnects int       // how often it was live again
+	LiveAt     time.Time // when it was last live; zero: never
+	Resumed    bool      // LiveAt was not the first time
+	Replayed   int       // windows missed before that, and shown since
+}
+
+// Take is the connection after a change.
+func (n Connection) Take(l Link) Connection {
+	was := n.Link
+	n.Link = l
+	if l.State.Phase != sse.Live {
+		return n
+	}
+	n.Resumed = !n.LiveAt.IsZero()
+	if n.Resumed {
+		n.Reconnects++
+	}
+	n.LiveAt, n.Replayed = l.At, 0
+	if l.Server != was.Server || n.Drains != l.Server {
+		n.Drains = ""
+	}
+	return n
+}
+
+// Live says whether events arrive.
+func (n Connection) Live() bool { return n.State.Phase == sse.Live }
+
+// Known takes in what the main server says of the one that is assigned.
+func (n Connection) Known(servers []client.ServerStatus) Connection {
+	for _, s := range servers {
+		if s.Name == n.Server && n.Server != "" && (s.State == wire.StateDraining || s.State == wire.StateGone) && !n.Live() {
+			n.Drains = s.Name
+		}
+	}
+	return n
+}
+
+// wait is how many seconds are left until the next attempt.
+func (n Connection) wait(now time.Time) int {
+	return max(0, int(math.Ceil(n.At.Add(n.State.Wait).Sub(now).Seconds())))
+}
+
+// Headline is the state in a few words.
+func (n Connection) Headline(now time.Time) string {
+	server := Clean(n.Server)
+	switch n.State.Phase {
+	case sse.Live:
+		return "live " + server
+	case sse.Connecting:
+		if n.State.URL == "" || server == "" {
+			return "connecting"
+		}
+		return "connecting to " + server
+	case sse.Reconnecting:
+	}
+	what := "reconnecting"
+	switch refused := (*sse.RefusedError)(nil); {
+	case n.Drains != "":
+		what = "server draining, reconnecting"
+	case errors.As(n.State.Err, &refused):
+		what = "refused, again"
+	}
+	if s := n.wait(now); s > 0 {
+		return fmt.Sprintf("%s in %d s", what, s)
+	}
+	return what + " now"
+}
+
+// Why is the reason for which it is not live, in words; empty: there is none.
+func (n Connection) Why() string {
+	if n.State.Phase != sse.Reconnecting {
+		return ""
+	}
+	if n.Drains != "" {
+		return Clean(n.Drains) + " is draining: it leaves in order, and another server takes over"
+	}
+	return reason(n.State.Err)
+}
+
+// resumed says what was found after a connection was lost.
+func (n Connection) resumed() string {
+	replayed := "nothing was missed"
+	switch {
+	case n.Replayed == 1:
+		replayed = "1 window replayed"
+	case n.Replayed > 1:
+		replayed = fmt.Sprintf("%d windows replayed", n.Replayed)
+	}
+	return "resumed at " + Clean(n.Server) + ", " + replayed
+}
+
+// reason is an error in words for a line of the screen.
+func reason(err error) string {
+	refused, stream, network := refusalOf(err), (*sse.RefusedError)(nil), (*net.OpError)(nil)
+	switch {
+	case err == nil:
+		return ""
+	case refused != nil:
+		return said(refused.Message, refused.Status)
+	case errors.As(err, &stream):
+		return said(stream.Message, stream.Status)
+	case client.Unreached(err) && errors.As(err, &network) && network.Addr != nil:
+		return "nobody answers at " + Clean(network.Addr.String()) + ": is it running?"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection broke"
+	case errors.Is(err, io.EOF):
+		return "the server ended the stream"
+	}
+	return Clean(err.Error())
+}
+
+func said(message string, status int) string {
+	if message == "" {
+		return fmt.Sprintf("the server answered %d %s", status, http.StatusText(status))
+	}
+	return Clean(message)
+}
+
+func refusalOf(err error) *client.Refusal {
+	r := (*client.Refusal)(nil)
+	errors.As(err, &r)
+	return r
+}

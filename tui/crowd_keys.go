@@ -1,0 +1,122 @@
+package tui
+
+import (
+	"fmt"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+)
+
+// crowdKeys are what the keys do; all help is made from them.
+type crowdKeys struct {
+	tap, repeat, burst, find      key.Binding
+	instruments, connect, suspend key.Binding
+	help, quit                    key.Binding
+}
+
+func newCrowdKeys(slots int) crowdKeys {
+	var digits []string
+	for i := range slots {
+		digits = append(digits, fmt.Sprint(i+1))
+	}
+	bind := func(label, does string, keys ...string) key.Binding {
+		return key.NewBinding(key.WithKeys(keys...), key.WithHelp(label, does))
+	}
+	tap := "1"
+	if slots > 1 {
+		tap = fmt.Sprintf("1-%d", slots)
+	}
+	return crowdKeys{
+		tap:         bind(tap, "tap", digits...),
+		repeat:      bind("r", "repeat", "r"),
+		burst:       bind("b", "burst", "b"),
+		find:        bind("/", "find", "/"),
+		instruments: bind("i", "instruments", "i"),
+		connect:     bind("c", "connect anew", "c"),
+		suspend:     bind("ctrl+z", "suspend", "ctrl+z"),
+		help:        bind("?", "help", "?"),
+		quit:        bind("q", "quit", "q", "esc", "ctrl+c"),
+	}
+}
+
+// ShortHelp lists the keys for the line at the bottom.
+func (k crowdKeys) ShortHelp() []key.Binding {
+	return []key.Binding{k.tap, k.repeat, k.burst, k.find, k.instruments, k.help, k.quit}
+}
+
+// FullHelp lists all keys.
+func (k crowdKeys) FullHelp() [][]key.Binding {
+	return [][]key.Binding{{k.tap, k.repeat, k.burst, k.find}, {k.instruments, k.connect, k.suspend, k.help, k.quit}}
+}
+
+// press takes a key in: for the panel that is open, if it wants it, else for all.
+func (c Crowd) press(msg tea.KeyPressMsg) (Crowd, tea.Cmd) {
+	if msg.String() == "ctrl+c" {
+		return c.leave(), nil
+	}
+	if c.panel != nil {
+		c, c.panel = c.panel.press(c, msg)
+		return c, nil
+	}
+	switch k := c.keys; {
+	case key.Matches(msg, k.tap):
+		return c.tap(c.cfg.Palette[int(msg.String()[0]-'1')]), nil
+	case key.Matches(msg, k.repeat):
+		return c.tap(c.last), nil
+	case key.Matches(msg, k.burst) && c.burst.running():
+		c.burst = c.burst.stopped()
+	case key.Matches(msg, k.burst):
+		c.panel = newBurstPanel(c)
+	case key.Matches(msg, k.find):
+		c.panel = finder{}.typed("")
+	case key.Matches(msg, k.instruments):
+		c.instruments = !c.instruments
+	case key.Matches(msg, k.connect):
+		return c, c.renew()
+	case key.Matches(msg, k.suspend):
+		return c, tea.Suspend
+	case key.Matches(msg, k.help):
+		c.panel = helpPanel{}
+	case key.Matches(msg, k.quit):
+		return c.leave(), nil
+	}
+	return c, nil
+}
+
+// helpPanel lists all keys.
+type helpPanel struct{}
+
+func (helpPanel) title() string { return "Keys" }
+
+func (helpPanel) lines(c Crowd, width, _ int) []string {
+	var lines []string
+	for _, group := range c.keys.FullHelp() {
+		for _, b := range group {
+			h := b.Help()
+			lines = append(lines, fit(c.theme.Title.Render(fit(h.Key, 8))+c.theme.Muted.Render(explained(h.Desc)), width))
+		}
+	}
+	return lines
+}
+
+// explained is more words for some descriptions than the line at the bottom has
+// room for.
+func explained(does string) string {
+	switch does {
+	case "tap":
+		return "tap; hold for a burst"
+	case "repeat":
+		return "tap the last emoji again"
+	case "burst":
+		return "a burst of your size and rate"
+	case "find":
+		return "find any emoji by its name"
+	case "instruments":
+		return "latencies, gaps, the last error"
+	case "quit":
+		return "quit (esc, ctrl+c)"
+	}
+	return does
+}
+
+func (p helpPanel) press(c Crowd, _ tea.KeyPressMsg) (Crowd, panel) { return c, nil }

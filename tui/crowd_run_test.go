@@ -1,0 +1,168 @@
+package tui_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/tui"
+)
+
+// house is a main server and a subscriber server in one, with what was posted.
+type house struct {
+	*httptest.Server
+	mu     sync.Mutex
+	posted []string
+}
+
+func newHouse(t *testing.T, stream string) *house {
+	t.Helper()
+	h := &house{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/register", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"server_url":%[1]q,"server_name":"sub1","stream_url":%[1]q}`, h.URL+"/stream")
+	})
+	mux.HandleFunc("/unregister", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{}`) })
+	mux.HandleFunc("/v1/servers", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"servers":[]}`) })
+	mux.HandleFunc("/v1/reactions", func(w http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		h.mu.Lock()
+		h.posted = append(h.posted, string(b))
+		h.mu.Unlock()
+		_, _ = fmt.Fprintf(w, `{"results":[{"accepted_at":%q}]}`, time.Now().Format(time.RFC3339Nano))
+	})
+	mux.HandleFunc("/stream", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		_, _ = io.WriteString(w, stream)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	})
+	h.Server = httptest.NewServer(mux)
+	t.Cleanup(func() { h.CloseClientConnections(); h.Close() })
+	return h
+}
+
+func (h *house) requests() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return strings.Join(h.posted, "\n")
+}
+
+// shows waits until a screen was sent a text.
+func shows(t *testing.T, s *screen, text string) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	give := time.After(time.Minute)
+	for !strings.Contains(s.String(), text) {
+		select {
+		case <-tick.C:
+		case <-give:
+			t.Fatalf("the screen never showed %q but %q", text, s.String())
+		}
+	}
+}
+
+// sized is a terminal of 80x24.
+func sized(s *screen) tui.Terminal {
+	t := s.terminal()
+	t.Width, t.Height = 80, 24
+	return t
+}
+
+const oneWindow = `id: 2000
+event: swarm
+data: {"channel":"main","window":{"start":"2026-11-23T12:00:00.000Z","end":"2026-11-23T12:00:02.000Z"},"total":4711,"emojis":[{"emoji_type":"🔥","emoji_count":4711,"emoji_count_aggregated":471.1}]}
+
+`
+
+// A view on a terminal: what the stream says is shown, keys are sent, and the
+// terminal is left as it was found.
+func TestShowCrowd(t *testing.T) {
+	h, s := newHouse(t, oneWindow), new(screen)
+	keys, typed := io.Pipe()
+	defer typed.Close()
+	terminal := sized(s)
+	terminal.In = keys
+	type ended struct {
+		outbox tui.Outbox
+		err    error
+	}
+	done := make(chan ended, 1)
+	go func() {
+		o, err := tui.ShowCrowd(t.Context(), tui.CrowdConfig{}, client.Client{Server: h.URL, UserID: "ann"}, terminal)
+		done <- ended{o, err}
+	}()
+	shows(t, s, "4,711")
+	shows(t, s, "live")
+	_, _ = io.WriteString(typed, "2")
+	shows(t, s, "counted")
+	_, _ = io.WriteString(typed, "q")
+	if e := <-done; e.err != nil || e.outbox.Accepted != 1 || e.outbox.Pending() != 0 {
+		t.Errorf("ended with %+v, %v", e.outbox, e.err)
+	}
+	if want := `[{"user_id":"ann","emoji_type":"😂","channel":"main","count":1}]`; h.requests() != want {
+		t.Errorf("posted %s, want %s", h.requests(), want)
+	}
+	leftAsFound(t, s)
+}
+
+// When the caller's context ends the view leaves, as it does for q.
+func TestShowCrowdIsInterrupted(t *testing.T) {
+	h, s := newHouse(t, oneWindow), new(screen)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := tui.ShowCrowd(ctx, tui.CrowdConfig{}, client.Client{Server: h.URL, UserID: "ann"}, sized(s))
+		done <- err
+	}()
+	shows(t, s, "live")
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	leftAsFound(t, s)
+}
+
+// A server that is none ends the view with the reason.
+func TestShowCrowdWithoutAServer(t *testing.T) {
+	srv := httptest.NewServer(http.NotFoundHandler())
+	defer srv.Close()
+	s := new(screen)
+	if _, err := tui.ShowCrowd(t.Context(), tui.CrowdConfig{}, client.Client{Server: srv.URL, UserID: "ann"}, sized(s)); err == nil || !strings.Contains(err.Error(), "it should be the main server") {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+// After a panic in what reads the stream the terminal is as it was, and the panic
+// goes on.
+func TestShowCrowdPanics(t *testing.T) {
+	s := new(screen)
+	defer func() {
+		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), "a slip") {
+			t.Errorf("recovered %v", r)
+		}
+		leftAsFound(t, s)
+	}()
+	_, err := tui.ShowCrowd(t.Context(), tui.CrowdConfig{}, client.Client{Server: "http://x", UserID: "ann", HTTP: &http.Client{Transport: slip{s}}}, s.terminal())
+	t.Errorf("ended with %v", err)
+}
+
+// slip panics once the view is drawn.
+type slip struct{ s *screen }
+
+func (p slip) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Path != "/register" {
+		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewBufferString("{}"))}, nil
+	}
+	drawing(p.s)(r.Context())
+	panic("a slip")
+}

@@ -1,0 +1,275 @@
+package tui
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+)
+
+// The least room for the view at all.
+const (
+	leastWidth  = 40
+	leastHeight = 12
+)
+
+// Heights of parts of the framed view.
+const (
+	youHeight        = 4
+	totalsHeight     = 6
+	instrumentsLines = 10
+)
+
+// View draws it all.
+func (c Crowd) View() tea.View {
+	v := tea.NewView(c.theme.Spell(strings.Join(c.draw(), "\n")))
+	v.AltScreen = true
+	v.WindowTitle = "emostream " + c.cfg.Channel
+	if c.cfg.Mouse {
+		v.MouseMode = tea.MouseModeCellMotion
+	}
+	return v
+}
+
+func (c Crowd) framed() bool { return c.width >= framedWidth && c.height >= framedHeight }
+
+// draw is the whole screen, exactly as large as the terminal.
+func (c Crowd) draw() []string {
+	switch {
+	case c.width < leastWidth || c.height < leastHeight:
+		return block([]string{
+			c.theme.Warn.Render("this terminal is too small"),
+			fmt.Sprintf("it has %d columns and %d lines", c.width, c.height),
+			fmt.Sprintf("%dx%d are needed", leastWidth, leastHeight),
+			c.theme.Muted.Render("make it larger, or press q"),
+		}, c.width, c.height)
+	case c.framed():
+		return c.wide()
+	}
+	return c.compact()
+}
+
+// rightWidth is how wide the column beside the field is.
+func (c Crowd) rightWidth() int { return min(46, max(34, c.width*2/5)) }
+
+// field is the room for floating emojis.
+func (c Crowd) field() (width, height int) {
+	if c.framed() {
+		return c.width - c.rightWidth() - 4, c.height - 2 - youHeight - 2
+	}
+	return c.width, max(1, c.height-5-c.rows())
+}
+
+// wide is the view in frames.
+func (c Crowd) wide() []string {
+	left, body := c.width-c.rightWidth(), c.height-2-youHeight
+	fieldWidth, fieldHeight := c.field()
+	field := Box("The crowd", c.floating(fieldWidth, fieldHeight), left, body, c.theme)
+	if c.panel != nil {
+		field = Frame(c.panel.title(), c.panel.lines(c, fieldWidth, fieldHeight), left, body, c.theme)
+	}
+	lines := []string{c.header()}
+	lines = append(lines, Beside(field, c.beside)...)
+	lines = append(lines, Frame("You", []string{c.palette(c.width - 4), c.status(c.width - 4)}, c.width, youHeight, c.theme)...)
+	lines = append(lines, c.footer())
+	return block(lines, c.width, c.height)
+}
+
+// column is what stands beside the field.
+func (c Crowd) column(width, height int) []string {
+	upper := height
+	var frames []string
+	if c.instruments {
+		lower := min(height-5, instrumentsLines+2)
+		frames = Frame("Instruments", c.meters(width-4), width, lower, c.theme)
+		upper -= lower
+	}
+	if upper >= 2*totalsHeight {
+		totals := totalsHeight + upper/12
+		frames = append(Frame("Totals", c.totals(width-4, totals-2), width, totals, c.theme), frames...)
+		upper -= totals
+	}
+	return append(Frame(c.windowTitle(), c.ranking(width-4, upper-2), width, upper, c.theme), frames...)
+}
+
+// floating is the field.
+func (c Crowd) floating(width, height int) []string {
+	size := 2
+	if c.theme.ASCII {
+		size = 6
+	}
+	cells := map[string]string{}
+	return c.flock.Draw(width, height, size, func(e string) string {
+		cell, ok := cells[e]
+		if !ok {
+			if cell = c.look.Cell(e); c.theme.ASCII {
+				cell = CellName(e, size-1) + " "
+			}
+			cells[e] = cell
+		}
+		return cell
+	})
+}
+
+// header is the channel, the state of the connection, and the countdown.
+func (c Crowd) header() string {
+	t := c.theme
+	left := t.Title.Render("emostream") + " " + t.Muted.Render(Clean(c.cfg.Channel)) + "  " + c.state()
+	if u, err := url.Parse(c.link.State.URL); err == nil && c.width >= 100 {
+		left += " " + t.Muted.Render(Clean(u.Host))
+	}
+	return ends(left, c.countdown("window ends in ", 10), c.width)
+}
+
+func (c Crowd) state() string {
+	words := c.link.Headline(c.now)
+	switch {
+	case c.link.Live():
+		return c.theme.Good.Render("● " + words)
+	case strings.HasPrefix(words, "refused"):
+		return c.theme.Bad.Render("✗ " + words)
+	}
+	return c.theme.Warn.Render("○ " + words)
+}
+
+// countdown is how long the open window lasts, by the server's clock.
+func (c Crowd) countdown(label string, width int) string {
+	newest, ok := c.past.Newest()
+	if !ok {
+		return ""
+	}
+	length := newest.Window.End - newest.Window.Start
+	left := length - ((c.serverNow()-newest.Window.End)%length+length)%length
+	bar := Bar(1-float64(left)/float64(length), width, c.theme.Main, c.theme.Track)
+	return fmt.Sprintf("%s %s", c.theme.Muted.Render(fmt.Sprintf("%s%.1f s", label, float64(left)/1000)), bar)
+}
+
+// status is what there is to say, and what became of the taps if there is room.
+func (c Crowd) status(width int) string {
+	message, taps := c.message(), c.taps()
+	if !c.framed() && ansi.StringWidth(message)+ansi.StringWidth(taps) >= width {
+		return fit(message, width)
+	}
+	return ends(message, taps, width)
+}
+
+// message is the one line that matters most now.
+func (c Crowd) message() string {
+	t := c.theme
+	switch why := c.link.Why(); {
+	case !c.leaving.IsZero():
+		return t.Warn.Render(fmt.Sprintf("%d taps are on their way; q leaves without them", c.outbox.Pending()))
+	case c.notice.bad && c.now.Before(c.notice.until):
+		return t.Bad.Render(c.notice.text)
+	case why != "":
+		return t.Warn.Render(why)
+	case c.now.Before(c.notice.until):
+		return t.Good.Render(c.notice.text)
+	case c.burst.running():
+		return c.named(c.burst.emoji) + t.Muted.Render(fmt.Sprintf(" burst: %s of %s, b stops it", thousands(int64(c.burst.sent)), thousands(int64(c.burst.size))))
+	}
+	return c.share()
+}
+
+// taps is what became of all taps.
+func (c Crowd) taps() string {
+	o, t := c.outbox, c.theme
+	var parts []string
+	add := func(n int, what string, render func(...string) string) {
+		if n > 0 {
+			parts = append(parts, render(thousands(int64(n))+" "+what))
+		}
+	}
+	add(o.Pending(), "pending", t.Warn.Render)
+	add(o.InDoubt, "in doubt", t.Bad.Render)
+	add(o.Refused, "refused", t.Bad.Render)
+	add(o.Unsent, "not sent", t.Bad.Render)
+	add(o.Accepted, "counted", t.Good.Render)
+	return strings.Join(parts, t.Muted.Render(" · "))
+}
+
+// shareWindows is how long, in windows, somebody's share is shown.
+const shareWindows = 5
+
+// share is how many of a window's most tapped own emoji were one's own.
+func (c Crowd) share() string {
+	newest, ok := c.past.Newest()
+	length := newest.Window.End - newest.Window.Start
+	for back := int64(0); ok && back < shareWindows; back++ {
+		s, known := c.past.Ending(newest.Window.End - back*length)
+		if !known {
+			continue
+		}
+		best := Taps{}
+		for _, t := range c.outbox.Own(s.Window.Start, s.Window.End) {
+			if t.N > best.N {
+				best = t
+			}
+		}
+		for _, t := range s.Emojis {
+			if best.N > 0 && t.Emoji == best.Emoji {
+				were := "were"
+				if best.N == 1 {
+					were = "was"
+				}
+				m := c.theme.Muted.Render
+				return fmt.Sprintf("%s %s %s %s %s", c.theme.Title.Render(thousands(int64(best.N))),
+					m("of the"), c.theme.Title.Render(thousands(t.Count)), c.named(t.Emoji), m(were+" yours"))
+			}
+		}
+	}
+	return c.theme.Muted.Render("press " + c.keys.tap.Help().Key + " to be part of it")
+}
+
+func (c Crowd) footer() string {
+	h := c.help
+	h.SetWidth(c.width)
+	if !c.framed() {
+		return h.ShortHelpView([]key.Binding{c.keys.tap, c.keys.find, c.keys.help, c.keys.quit})
+	}
+	return h.View(c.keys)
+}
+
+// compact is the view for a terminal without room for frames.
+func (c Crowd) compact() []string {
+	lines := []string{c.brieflyWhere()}
+	if c.panel != nil {
+		lines = append(lines, block(c.panel.lines(c, c.width, c.height-3), c.width, c.height-3)...)
+		return block(append(lines, c.status(c.width), c.footer()), c.width, c.height)
+	}
+	width, height := c.field()
+	lines = append(lines, c.floating(width, height)...)
+	lines = append(lines, c.brief())
+	lines = append(lines, block(c.ranking(c.width, c.rows()+1)[1:], c.width, c.rows())...)
+	lines = append(lines, c.status(c.width), c.palette(c.width), c.footer())
+	return block(lines, c.width, c.height)
+}
+
+// rows is how many lines of the ranking the compact view has.
+func (c Crowd) rows() int { return max(3, (c.height-5)/3) }
+
+// brieflyWhere is the header in less room.
+func (c Crowd) brieflyWhere() string {
+	state, left := c.state(), c.countdown("", 8)
+	if ansi.StringWidth(state)+ansi.StringWidth(left) >= c.width {
+		return fit(state, c.width)
+	}
+	return ends(state, left, c.width)
+}
+
+// brief is the total, its change and the sparkline on a line.
+func (c Crowd) brief() string {
+	headline := c.headline()
+	room := c.width - ansi.StringWidth(headline) - 2
+	if room < 4 {
+		return fit(headline, c.width)
+	}
+	return headline + "  " + c.theme.Main.Render(Sparkline(c.past.Totals(c.arrivedBy(), room), room, 1, 0)[0])
+}
+
+// arrivedBy is the time whose windows have arrived if there were any.
+func (c Crowd) arrivedBy() int64 { return c.serverNow() - time.Second.Milliseconds() }

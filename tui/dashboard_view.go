@@ -1,0 +1,320 @@
+package tui
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// The least size of the dashboard.
+const (
+	dashboardWidth  = 40
+	dashboardHeight = 12
+)
+
+// tooSmall says that a view needs more room, in whatever room there is.
+func tooSmall(width, height int, t Theme) string {
+	text := fmt.Sprintf("This needs %dx%d; the terminal has %dx%d.", dashboardWidth, dashboardHeight, width, height)
+	return strings.Join(block(strings.Split(ansi.Wordwrap(t.Warn.Render(text), max(1, width), ""), "\n"), width, height), "\n")
+}
+
+// draw is the whole screen, exactly as large as the terminal.
+func (d Dashboard) draw() string {
+	if d.width < dashboardWidth || d.height < dashboardHeight {
+		return tooSmall(d.width, d.height, d.theme)
+	}
+	lines := []string{d.header()}
+	lines = append(lines, d.body(d.height-2)...)
+	h := d.help
+	h.SetWidth(d.width)
+	return strings.Join(block(append(lines, h.View(d.keys)), d.width, d.height), "\n")
+}
+
+// body is what is between the header and the keys.
+func (d Dashboard) body(height int) []string {
+	switch {
+	case d.helping:
+		h := d.help
+		return Frame("Keys", strings.Split(h.FullHelpView(d.keys.FullHelp()), "\n"), d.width, height, d.theme)
+	case d.whole, d.width < framedWidth, d.height < framedHeight:
+		return d.panel(d.focus, d.width, height)
+	}
+	log := 0 // It has a third, but leaves the other panels room for six lines each.
+	if third := min(height/3, height-2*8); !d.hideLog && third > 2 {
+		log = third
+	}
+	left, upper := d.width/2, (height-log)/2
+	right, lower := d.width-left, height-log-upper
+	lines := Beside(d.panel(stagesPanel, left, upper), d.panel(windowsPanel, right, upper))
+	lines = append(lines, Beside(d.panel(serversPanel, left, lower), d.panel(factsPanel, right, lower))...)
+	if log > 0 {
+		lines = append(lines, d.panel(logPanel, d.width, log)...)
+	}
+	return lines
+}
+
+// panel draws a panel in its frame.
+func (d Dashboard) panel(p section, width, height int) []string {
+	title, draw := "", func(int, int) []string { return nil }
+	switch p {
+	case stagesPanel:
+		title, draw = "Stages", d.stages
+	case windowsPanel:
+		title, draw = d.windowTitle(), d.windows
+	case serversPanel:
+		title, draw = d.serversTitle(), d.servers
+	case factsPanel:
+		title, draw = "Addresses", d.facts
+	case logPanel:
+		title, draw = d.logTitle(), d.log
+	case panels:
+	}
+	t := d.theme
+	if p == d.focus {
+		title, t.Border = "▸ "+title, t.Main
+	}
+	return Frame(title, draw(width-4, height-2), width, height, t)
+}
+
+// leastState is the room that the state has, whatever else is cut for it.
+const leastState = 19
+
+// header is what this is, whether all is well, and for how long.
+func (d Dashboard) header() string {
+	t := d.theme
+	left := t.Title.Render("emostream up") + " " + t.Muted.Render(Clean(d.now.Version))
+	up := t.Muted.Render("  up " + seconds(d.now.Uptime))
+	room := d.width - ansi.StringWidth(left) - 1 - ansi.StringWidth(up)
+	return ends(left, ansi.Truncate(d.state(), max(room, leastState), "…")+up, d.width)
+}
+
+// state is the state of all stages in a few words: of those that are not as they
+// should be, the first.
+func (d Dashboard) state() string {
+	for _, s := range d.now.Stages {
+		switch {
+		case s.State == Failed:
+			return d.theme.Bad.Render(s.Name + " failed")
+		case d.stopping && s.State != Stopped:
+			return d.theme.Warn.Render("stopping " + s.Name)
+		case s.State == NotReady && !d.stopping:
+			return d.theme.Warn.Render(s.Name + " not ready: " + Clean(s.Detail))
+		case !d.stopping && s.State != Running:
+			return d.theme.Warn.Render(s.Name + " " + string(s.State))
+		}
+	}
+	switch {
+	case d.stopping:
+		return d.theme.Warn.Render("stopping")
+	case len(d.now.Stages) == 0:
+		return d.theme.Warn.Render("starting")
+	}
+	return d.theme.Good.Render("running")
+}
+
+func (d Dashboard) stages(width, height int) []string {
+	t := d.theme
+	const name, state, rates, lags = 9, 9, 9, 6
+	columns := func(n, s, r, l string) string {
+		return fit(n, name) + " " + fit(s, state) + atRight(r, rates) + " " + atRight(l, lags)
+	}
+	lines := []string{t.Muted.Render(columns("stage", "state", "rate", "lag"))}
+	for _, s := range d.now.Stages {
+		each, lag := "-", "-"
+		if s.Rate >= 0 {
+			each = rate(s.Rate)
+		}
+		if s.Lag >= 0 {
+			lag = short(s.Lag)
+		}
+		lines = append(lines, columns(s.Name, d.stateStyle(s.State).Render(string(s.State)), each, lag))
+	}
+	return d.detailed(lines, width, height)
+}
+
+// detailed adds to the lines of the stages what each has done so far: behind them, or
+// under them where that has more room, or not at all.
+func (d Dashboard) detailed(lines []string, width, height int) []string {
+	const gap, least = 2, 20
+	room, longest := width-ansi.StringWidth(lines[0])-gap, 0
+	for _, s := range d.now.Stages {
+		longest = max(longest, ansi.StringWidth(s.Detail))
+	}
+	under := longest > room && height >= 2*len(lines)-1
+	if !under && room < least {
+		return lines
+	}
+	all := lines[:1:1]
+	for i, s := range d.now.Stages {
+		detail := d.theme.Muted.Render(Clean(s.Detail))
+		if under {
+			all = append(all, lines[i+1], strings.Repeat(" ", gap)+detail)
+		} else {
+			all = append(all, lines[i+1]+strings.Repeat(" ", gap)+detail)
+		}
+	}
+	return all
+}
+
+func (d Dashboard) stateStyle(s State) lipgloss.Style {
+	switch s {
+	case Running:
+		return d.theme.Good
+	case Failed:
+		return d.theme.Bad
+	case Stopped:
+		return d.theme.Muted
+	case Starting, NotReady, Ending:
+	}
+	return d.theme.Warn
+}
+
+func (d Dashboard) windowTitle() string {
+	if d.now.Window.Window.End == 0 {
+		return "Window"
+	}
+	return "Window until " + time.UnixMilli(d.now.Window.Window.End).UTC().Format(time.TimeOnly) + " UTC"
+}
+
+// windows is the newest window: its total, those of the windows before it, and its
+// emojis by their counts.
+func (d Dashboard) windows(width, height int) []string {
+	t, w := d.theme, d.now.Window
+	if w.Window.End == 0 {
+		return []string{t.Muted.Render("nobody has tapped yet")}
+	}
+	title := t.Title.Render(thousands(w.Total)) + t.Muted.Render(" in "+Clean(w.Channel))
+	lines := []string{ends(title, t.Muted.Render(d.windowNote(width-ansi.StringWidth(title)-2)), width)}
+	for _, l := range Sparkline(d.now.Totals, width, max(1, height/5), 0) {
+		lines = append(lines, t.Main.Render(l))
+	}
+	return append(lines, ranked(w, width, height-len(lines), d.look, t)...)
+}
+
+// windowNote is what there is room for of what else is known of the windows.
+func (d Dashboard) windowNote(width int) string {
+	var notes []string
+	if d.now.Channels > 0 {
+		notes = append(notes, fmt.Sprintf("%d more active", d.now.Channels))
+	}
+	if d.now.Delay > 0 {
+		notes = append(notes, "sent after "+millis(d.now.Delay.Seconds()*1000))
+	}
+	for len(notes) > 0 && ansi.StringWidth(strings.Join(notes, ", ")) > width {
+		notes = notes[:len(notes)-1]
+	}
+	return strings.Join(notes, ", ")
+}
+
+// ranked are the emojis of a swarm with their counts as bars, as many as there are
+// lines.
+func ranked(s wire.Swarm, width, lines int, look Look, t Theme) []string {
+	const counts = 7
+	var all []string
+	for _, e := range s.Emojis[:min(len(s.Emojis), max(0, lines))] {
+		name := look.Cell(e.Emoji)
+		if look.ASCII {
+			name = CellName(e.Emoji, 10)
+		}
+		room := width - ansi.StringWidth(name) - counts - 2
+		share := float64(e.Count) / float64(max(1, s.Emojis[0].Count))
+		all = append(all, name+" "+Column(share, room, t.Main)+" "+atRight(short(e.Count), counts))
+	}
+	return all
+}
+
+func (d Dashboard) serversTitle() string {
+	clients := 0
+	for _, s := range d.now.Servers {
+		clients += s.Clients
+	}
+	return "Servers: " + thousands(int64(clients)) + " clients"
+}
+
+func (d Dashboard) servers(width, height int) []string {
+	var lines []string
+	first := min(d.top, max(0, len(d.now.Servers)-height))
+	for _, s := range d.now.Servers[first:] {
+		lines = append(lines, d.server(s, width))
+	}
+	return lines
+}
+
+// server is a line: how full a server is, or what is wrong with it.
+func (d Dashboard) server(s Server, width int) string {
+	t := d.theme
+	line := fit(Clean(s.Name), 6) + " "
+	if width >= 50 {
+		line += t.Muted.Render(fit(Clean(s.Cluster), 10)) + " "
+	}
+	switch {
+	case s.State == "":
+		return line + t.Warn.Render("not heard of yet")
+	case s.Silent > 0:
+		return line + t.Bad.Render("silent for "+seconds(s.Silent))
+	case s.State != wire.StateServing:
+		return line + t.Warn.Render(Clean(s.State))
+	}
+	full := thousands(int64(s.Clients)) + " of " + thousands(int64(s.Capacity))
+	share, style := float64(s.Clients)/float64(max(1, s.Capacity)), t.Main
+	if share >= 0.9 {
+		style = t.Warn
+	}
+	after := atRight(full, 13) + " " + atRight(rate(s.Rate), 8)
+	return line + Bar(share, width-ansi.StringWidth(line)-ansi.StringWidth(after)-1, style, t.Track) + " " + after
+}
+
+// facts are names and values; long values go on in the lines below.
+func (d Dashboard) facts(width, _ int) []string {
+	const name = 8
+	var lines []string
+	for _, f := range d.now.Facts {
+		label := f.Name
+		for part := range strings.SplitSeq(ansi.Wrap(Clean(f.Value), max(1, width-name-1), ""), "\n") {
+			lines = append(lines, d.theme.Muted.Render(fit(label, name))+" "+part)
+			label = ""
+		}
+	}
+	return lines
+}
+
+func (d Dashboard) logTitle() string {
+	if d.last > 0 {
+		return fmt.Sprintf("Log: %d newer lines", d.now.Logged-d.last)
+	}
+	return "Log"
+}
+
+// log are the newest lines, or those that somebody has scrolled to.
+func (d Dashboard) log(width, height int) []string {
+	if len(d.now.Log) == 0 {
+		return []string{d.theme.Muted.Render("nothing to report")}
+	}
+	gone := d.now.Logged - len(d.now.Log)
+	end := len(d.now.Log)
+	if d.last > 0 {
+		end = min(end, max(d.last-gone, height))
+	}
+	var lines []string
+	for _, l := range d.now.Log[max(0, end-height):end] {
+		level := fit(l.Level.String(), 5)
+		lines = append(lines, fit(d.theme.Muted.Render(l.Time)+" "+d.levelStyle(l.Level).Render(level)+" "+Clean(l.Text), width))
+	}
+	return lines
+}
+
+func (d Dashboard) levelStyle(l slog.Level) lipgloss.Style {
+	switch {
+	case l >= slog.LevelError:
+		return d.theme.Bad
+	case l >= slog.LevelWarn:
+		return d.theme.Warn
+	}
+	return d.theme.Muted
+}

@@ -1,0 +1,128 @@
+package tui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/emostream/emostream/internal/emoji"
+)
+
+// Bounds of a finder.
+const (
+	mostFound = 50
+	mostQuery = 40 // bytes
+)
+
+// finder finds an emoji by its name, its shortcode, or itself.
+type finder struct {
+	query string
+	found []emoji.Emoji
+	at    int
+}
+
+// typed is the finder with more typed.
+func (f finder) typed(text string) finder {
+	if len(f.query)+len(text) <= mostQuery {
+		f.query += text
+	}
+	return f.search()
+}
+
+func (f finder) search() finder {
+	f.found, f.at = Find(f.query, mostFound), 0
+	return f
+}
+
+// Find returns the emojis that a query means, at most so many, the likeliest first:
+// the emoji itself or one with that shortcode, then those whose shortcode or name
+// begins with it, then those that have all of its words. Skin tones are found only
+// when they are asked for.
+func Find(query string, most int) []emoji.Emoji {
+	query = strings.Trim(query, ": ")
+	lower := strings.ToLower(query)
+	words := strings.Fields(strings.ReplaceAll(lower, "_", " "))
+	start := strings.Join(words, " ")
+	var exact, begin, within []emoji.Emoji
+	for _, text := range []string{query, ":" + strings.ReplaceAll(start, " ", "_") + ":"} {
+		if e, err := emoji.Parse(text); err == nil && !slices.Contains(exact, e) {
+			exact = append(exact, e)
+		}
+	}
+	tones := strings.Contains(lower, "tone") || strings.Contains(lower, "skin")
+	for e := range emoji.All() {
+		if len(exact)+len(begin) >= most {
+			break
+		}
+		name, code := strings.ToLower(e.Name()), strings.ReplaceAll(e.Shortcode(), "_", " ")
+		switch {
+		case slices.Contains(exact, e) || !tones && strings.Contains(name, "skin tone"):
+		case strings.HasPrefix(code, start) || strings.HasPrefix(name, start):
+			begin = append(begin, e)
+		case hasAll(name+" "+code, words):
+			within = append(within, e)
+		}
+	}
+	all := slices.Concat(exact, begin, within)
+	return all[:min(most, len(all))]
+}
+
+func hasAll(text string, words []string) bool {
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			return false
+		}
+	}
+	return true
+}
+
+func (finder) title() string { return "Find an emoji" }
+
+func (f finder) lines(c Crowd, width, height int) []string {
+	t := c.theme
+	lines := []string{fit(t.Main.Render("/ ")+t.Title.Render(f.query)+t.Main.Render("▏"), width)}
+	if len(f.found) == 0 {
+		return append(lines, fit(t.Warn.Render("no emoji has that name"), width))
+	}
+	rows := max(1, height-2)
+	first := max(0, min(f.at-rows/2, len(f.found)-rows))
+	for i := first; i < min(len(f.found), first+rows); i++ {
+		e := f.found[i]
+		mark, name := "  ", e.Name()
+		if i == f.at {
+			mark, name = t.Main.Render("▸ "), t.Title.Render(name)
+		}
+		lines = append(lines, fit(mark+c.look.Cell(string(e))+" "+name+" "+t.Muted.Render(":"+e.Shortcode()+":"), width))
+	}
+	lines = block(lines, width, max(len(lines), height-1))
+	return append(lines, fit(t.Muted.Render(fmt.Sprintf("%d found, enter taps, esc closes", len(f.found))), width))
+}
+
+func (f finder) press(c Crowd, msg tea.KeyPressMsg) (Crowd, panel) {
+	switch msg.String() {
+	case "esc":
+		return c, nil
+	case "enter":
+		if len(f.found) == 0 {
+			return c, f
+		}
+		return c.tap(string(f.found[f.at])), nil
+	case "up", "ctrl+p":
+		f.at = max(0, f.at-1)
+		return c, f
+	case "down", "ctrl+n":
+		f.at = max(0, min(len(f.found)-1, f.at+1))
+		return c, f
+	case "backspace":
+		_, size := utf8.DecodeLastRuneInString(f.query)
+		f.query = f.query[:len(f.query)-size]
+		return c, f.search()
+	case "ctrl+u":
+		f.query = ""
+		return c, f.search()
+	}
+	return c, f.typed(Clean(msg.Text))
+}

@@ -1,0 +1,106 @@
+package tui_test
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/tui"
+)
+
+// drawn counts emojis on a field of 60x20 after 8 s at constant rates.
+func drawn(rates []tui.Rate) map[string]int {
+	f := tui.Flock{}.Aim(rates)
+	for range 8 * 30 {
+		f = f.Step(time.Second/30, 60*20)
+	}
+	count := map[string]int{}
+	for _, l := range f.Draw(60, 20, 1, func(e string) string { return e }) {
+		for _, c := range strings.ReplaceAll(l, " ", "") {
+			count[string(c)]++
+		}
+	}
+	return count
+}
+
+// The density follows the rates, keeps their proportion, and has a bound.
+func TestFlockDensity(t *testing.T) {
+	few, some, many := drawn([]tui.Rate{{Emoji: "a", PerS: 1}})["a"], drawn([]tui.Rate{{Emoji: "a", PerS: 10}})["a"], drawn([]tui.Rate{{Emoji: "a", PerS: 1e9}})["a"]
+	if few == 0 || few >= some || some >= many || many > 60*20/7+1 {
+		t.Errorf("1/s shows %d, 10/s %d, and a billion %d of 1200 cells", few, some, many)
+	}
+	both := drawn([]tui.Rate{{Emoji: "a", PerS: 3000}, {Emoji: "b", PerS: 1000}})
+	if share := float64(both["a"]) / float64(both["b"]); share < 2 || share > 4 {
+		t.Errorf("of 3 to 1 there are %v", both)
+	}
+	if none := drawn([]tui.Rate{{Emoji: "a", PerS: math.NaN()}, {Emoji: "b", PerS: -5}, {Emoji: "c", PerS: math.Inf(1)}}); len(none) > 0 {
+		t.Errorf("rates that are none show %v", none)
+	}
+}
+
+// A rate that falls to nothing fades out, and then nothing moves.
+func TestFlockFades(t *testing.T) {
+	f := tui.Flock{}.Aim([]tui.Rate{{Emoji: "a", PerS: 50}})
+	for range 60 {
+		f = f.Step(time.Second/30, 1200)
+	}
+	if f = f.Aim(nil); !f.Moving() {
+		t.Fatal("it stops at once")
+	}
+	for range 30 * 20 {
+		f = f.Step(time.Second/30, 1200)
+	}
+	if f.Moving() {
+		t.Error("it still moves after 20 s")
+	}
+}
+
+// A single reaction is seen at once, and so is a tap.
+func TestFlockShowsOne(t *testing.T) {
+	for name, f := range map[string]tui.Flock{
+		"a rate":     tui.Flock{}.Aim([]tui.Rate{{Emoji: "a", PerS: 0.5}}),
+		"a tap":      tui.Flock{}.Launch("a", 0.5),
+		"a tap, off": tui.Flock{}.Launch("a", -1),
+	} {
+		f = f.Step(time.Second/30, 1200).Step(time.Second/30, 1200)
+		if all := strings.Join(f.Draw(60, 20, 1, func(e string) string { return e }), ""); strings.Count(all, "a") != 1 {
+			t.Errorf("%s: the field shows %q", name, strings.TrimSpace(all))
+		}
+	}
+}
+
+// The field is drawn exactly as large as it is, and survives any size and any leap
+// of time.
+func TestFlockField(t *testing.T) {
+	f := tui.Flock{}.Aim([]tui.Rate{{Emoji: "🔥", PerS: 500}})
+	for i, size := range [][2]int{{0, 0}, {1, 1}, {2, 1}, {3, 2}, {60, 20}, {7, 30}, {200, 1}} {
+		f = f.Step(time.Duration(i*i)*time.Second, size[0]*size[1]).Step(-time.Second, 5)
+		lines := f.Draw(size[0], size[1], 2, func(string) string { return "##" })
+		if len(lines) != size[1] {
+			t.Errorf("%v: %d lines", size, len(lines))
+		}
+		for _, l := range lines {
+			if len(l) != size[0] {
+				t.Errorf("%v: a line of %d", size, len(l))
+			}
+		}
+	}
+}
+
+// However many there are of however many kinds, what it keeps is bounded.
+func TestFlockIsBounded(t *testing.T) {
+	f := tui.Flock{}
+	for i := range 3000 {
+		f = f.Launch("x", 0.5).Aim([]tui.Rate{{Emoji: fmt.Sprint(i), PerS: 1e6}})
+		if i%10 == 0 {
+			f = f.Step(time.Millisecond, 1e9)
+		}
+	}
+	cells := 0
+	f.Draw(1000, 1000, 1, func(string) string { cells++; return "x" })
+	if cells > 400 {
+		t.Errorf("%d float", cells)
+	}
+}

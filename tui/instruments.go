@@ -1,0 +1,81 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/emostream/emostream/internal/client"
+)
+
+// totals is the totals of the recent windows, the newest at the right.
+func (c Crowd) totals(width, height int) []string {
+	values := c.past.Totals(c.arrivedBy(), width)
+	peak := 0.0
+	for _, v := range values {
+		peak = max(peak, v)
+	}
+	lines := []string{ends(c.theme.Muted.Render("each window"), c.theme.Muted.Render("peak ")+thousands(int64(peak)), width)}
+	for _, l := range Sparkline(values, width, height-1, 0) {
+		lines = append(lines, c.theme.Main.Render(l))
+	}
+	return lines
+}
+
+// meters are the instruments.
+func (c Crowd) meters(width int) []string {
+	t := c.theme
+	row := func(name, value string) string { return ends(t.Muted.Render(name), value, width) }
+	lines := []string{
+		row("ack", c.ack.String()),
+		row("end → seen", c.delay.String()),
+		row("tap → seen", c.seen.String()),
+		row("events", thousands(int64(c.events))),
+		row("gaps", c.count(c.past.Gaps())),
+		row("reconnects", c.count(c.link.Reconnects)),
+		row("clock", c.offset()),
+		row("watching", audience(c.servers)),
+	}
+	if c.lastError == "" {
+		return append(lines, row("last error", "none"))
+	}
+	for l := range strings.SplitSeq(ansi.Wordwrap("last error: "+c.lastError, width, ""), "\n") {
+		lines = append(lines, t.Bad.Render(l))
+	}
+	return lines
+}
+
+func (c Crowd) count(n int) string {
+	if n == 0 {
+		return "none"
+	}
+	return c.theme.Warn.Render(thousands(int64(n)))
+}
+
+// offset is how far the server's clock is from this one, in words.
+func (c Crowd) offset() string {
+	if !c.clock.Known() {
+		return "-"
+	}
+	ahead, within := c.clock.Offset()
+	return fmt.Sprintf("%+d ± %d ms", ahead.Milliseconds(), within.Milliseconds())
+}
+
+// audience is how many watch, on how many servers.
+func audience(servers []client.ServerStatus) string {
+	clients, alive := 0, 0
+	for _, s := range servers {
+		if s.Alive {
+			clients, alive = clients+s.Clients, alive+1
+		}
+	}
+	if alive == 0 {
+		return "-"
+	}
+	plural := "s"
+	if alive == 1 {
+		plural = ""
+	}
+	return fmt.Sprintf("%s on %d server%s", thousands(int64(clients)), alive, plural)
+}

@@ -1,0 +1,116 @@
+package tui
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// windowTitle names the newest window by its end.
+func (c Crowd) windowTitle() string {
+	newest, ok := c.past.Newest()
+	if !ok {
+		return "Window"
+	}
+	return "Window until " + time.UnixMilli(newest.Window.End).In(c.now.Location()).Format(time.TimeOnly)
+}
+
+// headline is the total of the newest window, and its change.
+func (c Crowd) headline() string {
+	t := c.theme
+	newest, ok := c.past.Newest()
+	switch {
+	case !ok && c.link.State.Phase == sse.Live:
+		return t.Muted.Render("no window yet")
+	case !ok:
+		return t.Muted.Render("no window yet: not connected")
+	case newest.Total == 0:
+		return t.Muted.Render("quiet")
+	}
+	what := "reactions"
+	if newest.Total == 1 {
+		what = "reaction"
+	}
+	return t.Title.Render(thousands(newest.Total)) + " " + t.Muted.Render(what) + " " + c.change(newest.Total, func(s wire.Swarm) int64 { return s.Total })
+}
+
+// change is the difference to a count of the window before, when that is known.
+func (c Crowd) change(count int64, before func(wire.Swarm) int64) string {
+	newest, _ := c.past.Newest()
+	s, ok := c.past.Ending(newest.Window.Start)
+	if !ok {
+		return ""
+	}
+	switch d := count - before(s); {
+	case d > 0:
+		return c.theme.Good.Render("+" + thousands(d))
+	case d < 0:
+		return c.theme.Warn.Render(thousands(d))
+	}
+	return c.theme.Muted.Render("=")
+}
+
+// ranking is the newest window's emojis, the most frequent first; the last line
+// tells how many do not fit.
+func (c Crowd) ranking(width, height int) []string {
+	newest, ok := c.past.Newest()
+	lines := []string{fit(c.headline(), width)}
+	if !ok || len(newest.Emojis) == 0 {
+		return lines
+	}
+	before, _ := c.past.Ending(newest.Window.Start)
+	for i, t := range newest.Emojis {
+		if len(lines) == height-1 && len(newest.Emojis)-i > 1 {
+			rest := fmt.Sprintf("and %d more", len(newest.Emojis)-i)
+			return append(lines, fit(c.theme.Muted.Render(rest), width))
+		}
+		lines = append(lines, c.ranked(t, newest, before, width))
+	}
+	return lines
+}
+
+// ranked is one emoji's line: its bar comes to its length gently.
+func (c Crowd) ranked(t wire.Tally, newest, before wire.Swarm, width int) string {
+	const numbers = 8
+	share, was := shareOf(newest, t.Emoji), shareOf(before, t.Emoji)
+	if eased := float64(c.now.Sub(c.came)) / float64(settling); eased < 1 {
+		share = was + (share-was)*max(0, eased)
+	}
+	cell := c.look.Cell(t.Emoji)
+	if c.theme.ASCII {
+		cell = CellName(t.Emoji, 8)
+	}
+	rest := fmt.Sprintf(" %*s", numbers-1, thousands(t.Count)) + right(c.change(t.Count, func(s wire.Swarm) int64 { return countOf(s, t.Emoji) }), numbers)
+	bar := Bar(share, max(1, width-len("  ")-2*numbers-c.extra()), c.theme.Main, c.theme.Track)
+	return fit(cell+" "+bar+rest, width)
+}
+
+// extra is how many columns names take more than emojis, and a space.
+func (c Crowd) extra() int {
+	if c.theme.ASCII {
+		return 8 - 2 + 1
+	}
+	return 1
+}
+
+// shareOf is an emoji's count as a share of the greatest in a window.
+func shareOf(s wire.Swarm, emoji string) float64 {
+	if len(s.Emojis) == 0 || s.Emojis[0].Count <= 0 {
+		return 0
+	}
+	return float64(countOf(s, emoji)) / float64(s.Emojis[0].Count)
+}
+
+func countOf(s wire.Swarm, emoji string) int64 {
+	for _, t := range s.Emojis {
+		if t.Emoji == emoji {
+			return t.Count
+		}
+	}
+	return 0
+}
+
+// right puts a text at the right of exactly width columns.
+func right(text string, width int) string { return ends("", text, width) }
