@@ -2,9 +2,12 @@
 GOLANGCI_VERSION   := v2.15.0
 GORELEASER_VERSION := v2.16.0
 VEGETA_VERSION     := v12.13.0
+ASCIINEMA_VERSION  := 2.4.0
+SVGTERM_VERSION    := 2.1.1
 FUZZTIME           ?= 30s
 HISTORIES          ?= 10000
 MILLIONS           ?= 12
+CLIENTS            ?= 3000
 DURATION           ?= 45s
 BROKER             ?= embedded kafka
 REPETITIONS        ?= 3
@@ -17,8 +20,9 @@ GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
+PICTURE    := $(CURDIR)/.cache/picture
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python test-day fuzz bench bench-ingest bench-loadgen cross release-check bench-overload
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python test-day fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture test-registry
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -41,6 +45,9 @@ mutants: ## Break every rule of the promise, one at a time: a history or a test 
 
 test-long: ## A history of MILLIONS (default 12) of reactions, and a restart after it
 	EMOSTREAM_TEST_LONG=$(MILLIONS) go test -count=1 -timeout 60m -run LongHistory -v ./internal/e2e
+
+test-registry: ## CLIENTS (default 3000) join through two copies of serve; then a subscriber server is killed, and one is stopped
+	EMOSTREAM_TEST_REGISTRY=$(CLIENTS) go test -count=1 -timeout 5m -run 'Registry$$' -v ./internal/e2e
 
 test-kafka: ## Tests on three Apache Kafka brokers (needs Java 17; Maven the first time)
 	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
@@ -67,6 +74,12 @@ test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system
 
 test-day: $(VENV)/requirements.txt ## A day of ten million reactions exported, read back, and HOURS (default 1) of it replayed at 100 times (needs Python 3)
 	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python EMOSTREAM_TEST_DAY=10 EMOSTREAM_TEST_HOURS=$(HOURS) go test -count=1 -timeout 60m -run '^TestDay$$' -v ./internal/e2e
+
+picture: build ## docs/tui.svg anew, an animated picture of tui (needs tmux, Python 3, npm)
+	python3 -m venv --clear $(PICTURE)
+	$(PICTURE)/bin/python -m pip install --quiet --disable-pip-version-check asciinema==$(ASCIINEMA_VERSION)
+	npm install --silent --no-audit --no-fund --prefix $(PICTURE) svg-term-cli@$(SVGTERM_VERSION)
+	docs/picture.sh bin/emostream $(PICTURE) docs/tui.svg
 
 fuzz: ## Every fuzz target for FUZZTIME (default 30s)
 	@set -e; for pkg in $$(go list ./...); do \

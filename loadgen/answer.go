@@ -35,6 +35,7 @@ type answer struct {
 	status int
 	body   []byte // until the next answer is read
 	keep   bool   // another request may follow
+	after  time.Duration
 }
 
 // head is what the header said.
@@ -56,7 +57,7 @@ func (r *reader) next() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{status: h.status, keep: h.keep}
+	a := answer{status: h.status, keep: h.keep, after: h.after}
 	r.body = r.body[:0]
 	switch {
 	case h.status == 204 || h.status == 304:

@@ -11,7 +11,8 @@ import (
 
 // audience is the listeners of a run. They behave as clients do: they register,
 // come back with Last-Event-ID when their connection breaks, no sooner than the
-// server asked for and with some jitter, and register again when they are refused.
+// server asked for and with some jitter, and register again when their server does
+// not take them back.
 //
 // A few connectors do the work that needs room: registering and the handshake.
 // Their queue holds every listener at most once, so that putting one in never
@@ -124,27 +125,40 @@ func (a *audience) work(ctx context.Context) {
 	}
 }
 
-// attach connects a listener, which registers first if it must.
+// attach connects a listener: to the server that it had, and if that does not take
+// it back, or there is none, to one that it registers for.
 func (a *audience) attach(ctx context.Context, s session, l *listener) error {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	if l.stream == nil {
-		to, err := s.find(ctx)
-		if err != nil {
-			return err
-		}
-		l.stream = to
-	}
 	if l.lastID != "" {
 		a.resumes.Add(1)
 	}
+	before, err := l.stream, error(nil)
+	if before != nil {
+		if err = a.connectTo(ctx, l, before); err == nil || before == s.fixed || asksToWait(err) {
+			return err
+		}
+	}
+	to, lost := s.find(ctx, l.failed)
+	switch {
+	case lost != nil:
+		return lost
+	case before != nil && *to == *before:
+		return err
+	}
+	return a.connectTo(ctx, l, to)
+}
+
+// connectTo connects a listener to a stream, which is its own unless it fails.
+func (a *audience) connectTo(ctx context.Context, l *listener, to *stream) error {
+	l.stream, l.failed = nil, to.server
 	asked := time.Now()
-	conn, err := l.stream.to.dial(ctx)
+	conn, err := to.to.dial(ctx)
 	if err != nil {
 		return err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	live, err := l.open(conn, asked.Add(a.timeout))
+	live, err := l.open(conn, to, asked.Add(a.timeout))
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -152,7 +166,7 @@ func (a *audience) attach(ctx context.Context, s session, l *listener) error {
 		return errors.Join(err, conn.Close())
 	}
 	a.record(a.connect, live.Sub(asked))
-	l.asked, l.refusals = asked, 0
+	l.stream, l.asked, l.refusals = to, asked, 0
 	l.view.connected(live)
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -64,8 +64,8 @@ func (a *audience) goodbye(ctx context.Context, everybody []*listener) {
 	all.Wait()
 }
 
-// refuse lets a listener try again later, the longer the more often it was
-// refused in a row, and register anew.
+// refuse lets a listener register later, the longer the more often it was refused
+// in a row.
 func (a *audience) refuse(ctx context.Context, l *listener, err error) {
 	refused := (*refusedError)(nil)
 	after := time.Duration(0)
@@ -79,7 +79,6 @@ func (a *audience) refuse(ctx context.Context, l *listener, err error) {
 		a.depart(ctx, l)
 		return
 	}
-	l.stream = nil
 	l.refusals++
 	doubled := l.retry << min(l.refusals-1, 10)
 	a.back(l, max(l.retry, min(doubled, mostBackoff), after))

@@ -24,12 +24,16 @@ type faults struct {
 	gap                 int           // the first listener is not sent so many windows
 	cut                 bool          // connections of streams end after each event
 	full                int           // so many requests for a stream are refused at first
+	away                int           // so many listeners are told to register again a second later
+	dies                bool          // listeners are sent to sub1 first, which is killed after an event
 }
 
 // faulty is a whole reaction stream in one process, with windows of 200 ms.
 type faulty struct {
 	faults
-	url string
+	url    string
+	sub1   *httptest.Server // that dies
+	killed sync.WaitGroup
 
 	mu         sync.Mutex
 	reactions  int64
@@ -39,7 +43,10 @@ type faulty struct {
 	news       chan struct{}
 	listeners  int
 	registered int
-	said       int // goodbye
+	told       []time.Time // when it was told to come back
+	back       []time.Time // and did
+	avoided    int         // registrations of those that sub1 failed
+	said       int         // goodbye
 	open       int
 	asked      []string // Last-Event-IDs
 	injected   map[string]int64
@@ -62,7 +69,7 @@ func startFaulty(t *testing.T, f faults) *faulty {
 	mux.HandleFunc("/v1/reactions", s.many)
 	mux.HandleFunc("/v1/swarm", s.stream)
 	srv := httptest.NewServer(mux)
-	s.url = srv.URL
+	s.url, s.sub1 = srv.URL, httptest.NewServer(http.HandlerFunc(s.stream))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -70,16 +77,39 @@ func startFaulty(t *testing.T, f faults) *faulty {
 	}()
 	t.Cleanup(func() {
 		<-done
+		s.killed.Wait()
+		s.sub1.Close()
 		srv.Close()
 	})
 	return s
 }
 
-func (s *faulty) register(w http.ResponseWriter, _ *http.Request) {
+func (s *faulty) register(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.registered++
-	_, _ = fmt.Fprintf(w, `{"server_url":"%s/sub1","server_name":"sub1","user_id":"u","message":"m","stream_url":"%s/v1/swarm"}`, s.url, s.url)
+	name, at := "sub2", s.url
+	switch {
+	case s.registered > 1 && s.registered <= 1+s.away: // the first one only looks whether it is there
+		s.told = append(s.told, time.Now())
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case s.registered > 1+s.away:
+		s.back = append(s.back, time.Now())
+	}
+	if r.URL.Query().Get("avoid") == "sub1" {
+		s.avoided++
+	} else if s.dies {
+		name, at = "sub1", s.sub1.URL
+	}
+	_, _ = fmt.Fprintf(w, `{"server_url":"%[1]s/%[2]s","server_name":%[2]q,"user_id":"u","message":"m","stream_url":"%[1]s/v1/swarm"}`, at, name)
+}
+
+// kill ends sub1 as a kill does.
+func (s *faulty) kill() {
+	_ = s.sub1.Listener.Close()
+	s.sub1.CloseClientConnections()
 }
 
 // take takes one reaction in and returns its answer.
@@ -182,6 +212,9 @@ func (s *faulty) emit(now int64) {
 		delete(s.counts, end)
 		close(s.news)
 		s.news = make(chan struct{})
+		if s.dies && len(s.frames) == 2 { // the first one has arrived
+			s.killed.Go(s.kill)
+		}
 	}
 }
 

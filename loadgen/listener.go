@@ -22,6 +22,7 @@ type listener struct {
 	lastID string
 
 	stream   *stream       // where it listens; nil: it must register first
+	failed   string        // the server that it was at last, or tried
 	retry    time.Duration // how long it waits before it comes back
 	refusals int           // in a row
 	asked    time.Time     // when it asked for the stream; zero once there was an event

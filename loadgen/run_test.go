@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,6 +78,12 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 		"streams are refused at first": {faults: faults{full: 3}, want: func(map[string]int64) books {
 			return books{Sent: sent, Accepted: sent, Counted: sent}
 		}},
+		"listeners are told to come back later": {faults: faults{away: 3}, want: func(map[string]int64) books {
+			return books{Sent: sent, Accepted: sent, Counted: sent}
+		}},
+		"the server that they listen to is killed": {faults: faults{dies: true}, want: func(map[string]int64) books {
+			return books{Sent: sent, Accepted: sent, Counted: sent}
+		}},
 		"listeners come and go, and some never read": {cfg: loadgen.Config{Churn: 10, Stalled: 2, Listeners: 10}, want: func(map[string]int64) books {
 			return books{Sent: sent, Accepted: sent, Counted: sent}
 		}},
@@ -122,6 +129,14 @@ func (f faults) seen(t *testing.T, r loadgen.Report, s *faulty) {
 	if f.full > 0 && l.Refused != int64(f.full) {
 		t.Errorf("%d were refused, want %d", l.Refused, f.full)
 	}
+	for i, told := range s.told {
+		if d := s.back[i].Sub(told); d < time.Second {
+			t.Errorf("was told to come back in a second, and came after %v", d)
+		}
+	}
+	if f.dies && (s.avoided != 3 || slices.Contains(s.asked[len(s.asked)-3:], "")) {
+		t.Errorf("of 3 whose server died %d said so, and they resumed after %q", s.avoided, s.asked)
+	}
 	if f.refuse > 0 && r.Errors["503 not_written"] != s.injected["refused"] {
 		t.Errorf("errors: %v", r.Errors)
 	}
@@ -155,7 +170,7 @@ func (s *faulty) left(t *testing.T, cfg loadgen.Config) {
 		t.Errorf("%d streams are left open", s.open)
 	}
 	// Those that are refused register again, and need not say goodbye for each.
-	if s.said != s.registered && s.full == 0 && cfg.Churn == 0 {
+	if s.said != s.registered && s.full+s.away == 0 && !s.dies && cfg.Churn == 0 {
 		t.Errorf("registered %d times, and unregistered %d times", s.registered, s.said)
 	}
 }

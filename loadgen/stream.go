@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -58,6 +59,12 @@ func (e *refusedError) Error() string {
 	return fmt.Sprintf("the server answered %d %s", e.status, e.code)
 }
 
+// asksToWait says whether a server refused and said for how long.
+func asksToWait(err error) bool {
+	refused, ok := errors.AsType[*refusedError](err)
+	return ok && refused.after > 0
+}
+
 // assignment is an answer of /register. The Python system has no stream of
 // swarms.
 type assignment struct {
@@ -66,15 +73,20 @@ type assignment struct {
 	StreamURL  string `json:"stream_url"`
 }
 
-// register asks for an assignment.
-func (s session) register(ctx context.Context) (assignment, error) {
+// register asks for an assignment, and for another server than avoid, if that is
+// not empty and there is one.
+func (s session) register(ctx context.Context, avoid string) (assignment, error) {
 	var as assignment
-	a, err := s.ask(ctx, fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", s.main.path("/register"), s.main.url.Host))
+	path := s.main.path("/register")
+	if avoid != "" {
+		path += "?" + url.Values{"avoid": {avoid}}.Encode()
+	}
+	a, err := s.ask(ctx, fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, s.main.url.Host))
 	if err != nil {
 		return as, err
 	}
 	if a.status != 200 {
-		return as, &refusedError{status: a.status}
+		return as, &refusedError{status: a.status, after: a.after}
 	}
 	if err := json.Unmarshal(a.body, &as); err != nil || as.ServerURL == "" && as.StreamURL == "" {
 		return as, fmt.Errorf("%s is no Emostream server: its /register assigns no server", s.main.url)
@@ -82,12 +94,12 @@ func (s session) register(ctx context.Context) (assignment, error) {
 	return as, nil
 }
 
-// find returns the stream of a new assignment.
-func (s session) find(ctx context.Context) (*stream, error) {
+// find returns the stream of a new assignment, elsewhere than where one failed.
+func (s session) find(ctx context.Context, failed string) (*stream, error) {
 	if s.fixed != nil {
 		return s.fixed, nil
 	}
-	as, err := s.register(ctx)
+	as, err := s.register(ctx, failed)
 	if err != nil {
 		return nil, err
 	}
@@ -154,10 +166,10 @@ func (s session) ask(ctx context.Context, request []byte) (answer, error) {
 
 // open asks for the stream on a connection, and says when it was live. What came
 // with the header is kept.
-func (l *listener) open(conn net.Conn, deadline time.Time) (time.Time, error) {
+func (l *listener) open(conn net.Conn, at *stream, deadline time.Time) (time.Time, error) {
 	l.deadline = deadline
 	_ = conn.SetDeadline(deadline) // if it fails, so does the exchange
-	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCache-Control: no-store\r\n", l.stream.path, l.stream.to.url.Host)
+	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCache-Control: no-store\r\n", at.path, at.to.url.Host)
 	if l.lastID != "" {
 		request = fmt.Appendf(request, "Last-Event-ID: %s\r\n", l.lastID)
 	}

@@ -56,7 +56,7 @@ func (t *target) ask(ctx context.Context, timeout time.Duration) (assignment, er
 	defer cancel()
 	s := t.streams.session()
 	defer s.close()
-	as, err := s.register(ctx)
+	as, err := s.register(ctx, "")
 	if err == nil {
 		s.leave(ctx, &stream{server: as.ServerName})
 		return as, nil

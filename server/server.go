@@ -139,12 +139,18 @@ type Subscriber struct {
 	Logger  *slog.Logger      // default: none
 }
 
-// Serve serves on ln until ctx ends and the streams are told to come back
-// elsewhere. Fanout's own Run must be running for them to be told anything.
+// Serve serves on ln until ctx ends and all streams were let go, which takes a
+// little more than Fanout's DrainSpread. Fanout's own Run must be running for them
+// to be told anything else.
 func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
 	s.Fanout.Routes(mux)
-	return httpserve.Serve(ctx, ln, newServer(mux, ln, s.Origins, s.Logger), drain)
+	srv := newServer(mux, ln, s.Origins, s.Logger)
+	srv.ConnContext = fanout.ConnContext
+	srv.RegisterOnShutdown(s.Fanout.Drain) // when nothing new is accepted any more
+	err := httpserve.Serve(ctx, ln, srv, drain)
+	s.Fanout.Drain() // it does not wait for connections that were taken from it
+	return err
 }
 
 func newServer(h http.Handler, ln net.Listener, o httpserve.Origins, log *slog.Logger) *http.Server {

@@ -68,8 +68,8 @@ func visit(t *testing.T, cfg tui.CrowdConfig, width, height int, then func(*room
 		cfg.Renew = func() { r.renewed++ }
 		r.crowd = tui.NewCrowd(cfg)
 		r.tell(tea.WindowSizeMsg{Width: width, Height: height})
+		defer func() { <-time.After(2 * time.Hour) }() // for commands that wait for a timer
 		then(r)
-		<-time.After(2 * time.Hour) // for commands that wait for a timer
 	})
 }
 

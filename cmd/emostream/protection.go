@@ -23,7 +23,22 @@ type protectionFlags struct {
 	limitUser        string
 	limitAddress     string
 	trustedProxies   []string
-	corsOrigins      []string
+	origins          originsFlag
+}
+
+// originsFlag is whose pages may use a server from a browser.
+type originsFlag struct{ list []string }
+
+func (f *originsFlag) add(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVar(&f.list, "cors-origin", nil, "origin whose pages may use the server from a browser, like https://example.com, or *; can be repeated")
+}
+
+func (f *originsFlag) parse() (httpserve.Origins, error) {
+	o, err := httpserve.ParseOrigins(f.list)
+	if err != nil {
+		return o, usagef("--cors-origin: %w", err)
+	}
+	return o, nil
 }
 
 func (f *protectionFlags) add(cmd *cobra.Command) {
@@ -38,7 +53,7 @@ func (f *protectionFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.limitUser, "limit-user", "", "most reactions of one user_id a second, as RATE or RATE:BURST; the others get 429")
 	fl.StringVar(&f.limitAddress, "limit-address", "", "most reactions of one address (IPv6: /64) a second, as RATE or RATE:BURST; the others get 429")
 	fl.StringSliceVar(&f.trustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, as in 10.0.0.0/8")
-	fl.StringArrayVar(&f.corsOrigins, "cors-origin", nil, "origin whose pages may use the server from a browser, like https://example.com, or *; can be repeated")
+	f.origins.add(cmd)
 }
 
 // bounds checks what is allowed at once.
@@ -75,13 +90,4 @@ func rate(flag, value string) (quota.Rate, error) {
 		return r, usagef("%s: %w", flag, err)
 	}
 	return r, nil
-}
-
-// origins checks whose pages are let in.
-func (f *protectionFlags) origins() (httpserve.Origins, error) {
-	o, err := httpserve.ParseOrigins(f.corsOrigins)
-	if err != nil {
-		return o, usagef("--cors-origin: %w", err)
-	}
-	return o, nil
 }

@@ -159,7 +159,7 @@ func TestDashboard(t *testing.T) {
 	for _, want := range []string{"subscribe running", "sub6", "0 of 10,000"} {
 		p.shows(want)
 	}
-	screen := p.until("the address", func(s string) bool { return strings.Contains(s, "--server http") })
+	screen := p.until("the address", func(s string) bool { return strings.Contains(s, "main     http") })
 	server := strings.Fields(screen[strings.Index(screen, "main "):])[1]
 	tap := exec.Command("emostream", "send", "🔥", "--count", "70", "--server", server)
 	if out, err := tap.CombinedOutput(); err != nil {

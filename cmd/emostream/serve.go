@@ -115,7 +115,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	origins, err := f.protection.origins()
+	origins, err := f.protection.origins.parse()
 	if err != nil {
 		return nil, err
 	}

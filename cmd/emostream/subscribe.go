@@ -22,14 +22,17 @@ type subscribeFlags struct {
 	name      string
 	cluster   string
 	capacity  int
+	accepts   int // a second
 	publicURL string
 	stall     time.Duration
 	repeats   int
 	lateness  time.Duration // of aggregate; 0: its default
+	origins   originsFlag
 }
 
 func (f *subscribeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.capacity, "capacity", 10_000, "most listeners of a subscriber server")
+	cmd.Flags().IntVar(&f.accepts, "accept-rate", 2000, "most listeners that a subscriber server takes in a second; others are asked to come back within a few seconds")
 	cmd.Flags().DurationVar(&f.stall, "stall-timeout", 10*time.Second, "how long a listener may not read before it is cut off")
 	cmd.Flags().IntVar(&f.repeats, "repeats", 100, "how often an emoji comes at most for one window in the stream of single emojis")
 }
@@ -83,6 +86,7 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 	}
 	flags.add(cmd)
 	subscribe.add(cmd)
+	subscribe.origins.add(cmd)
 	cmd.Flags().StringVar(&subscribe.name, "name", "sub1", "name of this server, sub1 to sub9999; no two may have the same")
 	cmd.Flags().StringVar(&subscribe.cluster, "cluster", "cluster_1", "cluster that it belongs to")
 	cmd.Flags().StringVar(&addr, "listen", "", "address to serve on, host:port; default 127.0.0.1 and the port 5000 + the number in the name")
@@ -93,7 +97,7 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 
 // newFanout checks the settings of a subscriber server that listens on ln. It
 // answers /readyz with no until Kafka is there.
-func newFanout(s stage, f subscribeFlags, ln net.Listener) (*fanout.Server, *follower, error) {
+func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, *follower, error) {
 	url, err := publicURL(f.publicURL, ln)
 	if err != nil {
 		return nil, nil, err
@@ -101,17 +105,22 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*fanout.Server, *fol
 	if err := checkCluster(f.cluster); err != nil {
 		return nil, nil, usagef("--cluster: %w", err)
 	}
-	if f.capacity < 1 || f.repeats < 1 || f.stall <= 0 {
-		return nil, nil, usagef("--capacity and --repeats want at least 1, and --stall-timeout more than 0")
+	if f.capacity < 1 || f.repeats < 1 || f.accepts < 1 || f.stall < time.Second {
+		return nil, nil, usagef("--capacity, --repeats and --accept-rate want at least 1, and --stall-timeout at least 1s")
+	}
+	origins, err := f.origins.parse()
+	if err != nil {
+		return nil, nil, err
 	}
 	topic := s.names().Server(f.name)
 	servers := newFollower(s.client, s.names(), s.log)
-	return fanout.New(fanout.Config{
+	fan := fanout.New(fanout.Config{
 		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
-		Capacity: f.capacity, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
+		Capacity: f.capacity, AcceptRate: f.accepts, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
 		Log: s.client.Reader(topic, 0), Announce: s.client.Writer(s.names().Servers()), Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics,
-	}), servers, nil
+	})
+	return &server.Subscriber{Fanout: fan, Origins: origins, Logger: s.log}, servers, nil
 }
 
 // ringSpan is how far back a subscriber server reads to fill its ring.
@@ -119,13 +128,13 @@ const ringSpan = 5 * time.Minute
 
 // runSubscribe serves on ln at once, whether Kafka is there or not, until ctx
 // ends.
-func runSubscribe(ctx context.Context, s stage, name string, srv *fanout.Server, servers *follower, ln net.Listener) error {
+func runSubscribe(ctx context.Context, s stage, name string, srv *server.Subscriber, servers *follower, ln net.Listener) error {
 	layout, topic := s.layout(), s.names().Server(name)
 	g, ctx := errgroup.WithContext(ctx)
 	drained := make(chan struct{})
 	g.Go(func() error {
 		defer close(drained)
-		return (&server.Subscriber{Fanout: srv, Logger: s.log}).Serve(ctx, ln)
+		return srv.Serve(ctx, ln)
 	})
 	g.Go(func() error {
 		if err := ensure(ctx, s.client, s.log, layout.ServerTopic(name), layout.ServersTopic()); err != nil {
@@ -143,7 +152,7 @@ func runSubscribe(ctx context.Context, s stage, name string, srv *fanout.Server,
 		if err := servers.wait(ctx); err != nil {
 			return err
 		}
-		return srv.Run(ctx, from, end, drained)
+		return srv.Fanout.Run(ctx, from, end, drained)
 	})
 	return g.Wait()
 }

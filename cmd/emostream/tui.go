@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,10 +16,9 @@ import (
 // tuiFlags are the settings of tui.
 type tuiFlags struct {
 	clientFlags
+	lookFlags
 	user    string
 	palette string
-	theme   string
-	ascii   bool
 	mouse   bool
 	fps     int
 }
@@ -39,12 +37,11 @@ resumes where it was. Press ? in it for its keys, i for its instruments.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io) },
 	}
-	f.add(cmd)
+	f.clientFlags.add(cmd)
+	f.lookFlags.add(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.user, "user", "", "user id to tap as; default a new one")
 	fl.StringVar(&f.palette, "palette", strings.Join(tui.Palette(), " "), "emojis or shortcodes on the keys 1 to 9")
-	fl.StringVar(&f.theme, "theme", "auto", "auto (like the terminal), dark, light, contrast, or none (no colours)")
-	fl.BoolVar(&f.ascii, "ascii", false, "draw nothing but ASCII: names instead of emojis")
 	fl.BoolVar(&f.mouse, "mouse", false, "a click on the palette is a tap")
 	fl.IntVar(&f.fps, "fps", 30, "frames a second, 1 to 60")
 	return cmd
@@ -53,8 +50,8 @@ resumes where it was. Press ? in it for its keys, i for its instruments.`,
 // config checks the flags.
 func (f *tuiFlags) config() (tui.CrowdConfig, error) {
 	cfg := tui.CrowdConfig{Channel: f.channel, Mouse: f.mouse, FPS: f.fps}
-	if err := tui.CheckTheme(f.theme); err != nil {
-		return cfg, usagef("--theme %w", err)
+	if err := f.check(); err != nil {
+		return cfg, err
 	}
 	if f.fps < 1 || f.fps > 60 {
 		return cfg, usagef("--fps %d: want 1 to 60", f.fps)
@@ -91,11 +88,13 @@ func (f *tuiFlags) run(ctx context.Context, io streams) error {
 	if !isTerminal(io.out) || !isTerminal(io.in) {
 		return usagef("tui draws on a terminal, and stdin or stdout is none: use emostream watch and emostream send in pipes")
 	}
-	outbox, err := tui.ShowCrowd(ctx, cfg, *c, tui.Terminal{In: io.in, Out: io.out, Environ: os.Environ(), Look: tui.Look{Theme: f.theme, ASCII: f.ascii}})
-	if told := farewell(outbox); told != "" {
-		_, _ = fmt.Fprintln(io.err, told)
-	}
-	return err
+	return onScreen(ctx, io, func(ctx context.Context) error {
+		outbox, err := tui.ShowCrowd(ctx, cfg, *c, f.terminal(io.in, io.out))
+		if told := farewell(outbox); told != "" {
+			_, _ = fmt.Fprintln(io.err, told)
+		}
+		return err
+	})
 }
 
 // farewell is what became of the taps; empty when there were none.

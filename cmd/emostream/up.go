@@ -172,12 +172,13 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 		s, sub, ln := s, f.subscribe, subLns[i]
 		s.metrics = prometheus.WrapRegistererWith(prometheus.Labels{"server": name}, registry)
 		sub.publicURL, sub.lateness = f.urlOf(ln), f.aggregate.lateness
+		sub.origins = f.serve.protection.origins
 		sub.name, sub.cluster = name, clusters[i*f.clusters/f.subscribers]
 		srv, servers, err := newFanout(s, sub, ln)
 		if err != nil {
 			return p, err
 		}
-		at.Subscribers = append(at.Subscribers, subscriber{name, sub.cluster, srv.URL()})
+		at.Subscribers = append(at.Subscribers, subscriber{name, sub.cluster, srv.Fanout.URL()})
 		p.add(name, func(ctx context.Context) error { return runSubscribe(ctx, s, name, srv, servers, ln) })
 	}
 	if p.broker != nil {

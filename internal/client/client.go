@@ -73,11 +73,22 @@ type Assignment struct {
 }
 
 // Register asks for a subscriber server.
-func (c *Client) Register(ctx context.Context) (Assignment, error) {
+func (c *Client) Register(ctx context.Context) (Assignment, error) { return c.register(ctx, "") }
+
+// register asks for a subscriber server, and for another one than avoid, if that is
+// not empty and there is one.
+func (c *Client) register(ctx context.Context, avoid string) (Assignment, error) {
 	var a Assignment
-	q := ""
+	said := url.Values{}
 	if c.UserID != "" {
-		q = "?" + url.Values{"user_id": {c.UserID}}.Encode()
+		said.Set("user_id", c.UserID)
+	}
+	if avoid != "" {
+		said.Set("avoid", avoid)
+	}
+	q := ""
+	if len(said) > 0 {
+		q = "?" + said.Encode()
 	}
 	err := c.do(ctx, http.MethodGet, "/register"+q, nil, &a)
 	if err == nil && a.StreamURL == "" {
@@ -205,7 +216,7 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 		HTTP:  c.HTTP,
 		Renew: c.Renew,
 		Locate: func(ctx context.Context) (string, error) {
-			a, err := c.Register(ctx)
+			a, err := c.register(ctx, at.ServerName) // one that failed, but for the first time
 			if r := (*Refusal)(nil); errors.As(err, &r) {
 				if r.Status == http.StatusNotFound || r.Status == http.StatusForbidden {
 					stop(fmt.Errorf("%s does not register clients, it should be the main server: %w", c.Server, r))

@@ -22,7 +22,7 @@ func (o Outcome) Fate() Fate {
 	switch o.Code {
 	case "":
 		return Accepted
-	case "not_written", "overloaded":
+	case "not_written", "overloaded", "rate_limited":
 		return NotWritten
 	case "in_doubt":
 		return InDoubt

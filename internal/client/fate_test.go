@@ -35,7 +35,7 @@ func TestFate(t *testing.T) {
 			t.Errorf("%s: fate %d, want %d", name, got, tt.want)
 		}
 	}
-	for code, want := range map[string]client.Fate{"": client.Accepted, "not_written": client.NotWritten, "in_doubt": client.InDoubt, "invalid_count": client.Refused} {
+	for code, want := range map[string]client.Fate{"": client.Accepted, "not_written": client.NotWritten, "rate_limited": client.NotWritten, "in_doubt": client.InDoubt, "invalid_count": client.Refused} {
 		if got := (client.Outcome{Code: code}).Fate(); got != want {
 			t.Errorf("code %q: fate %d, want %d", code, got, want)
 		}

@@ -185,8 +185,8 @@ func TestWatchTellsWhatIsNew(t *testing.T) {
 	})
 }
 
-// A server that refuses, is full, or is gone is left, and the next one is told
-// where to resume.
+// A server that refuses, is full, or is gone is left, the main server is told which
+// one that was, and the next one where to resume.
 func TestWatchRegistersAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refusing := func(status int) http.HandlerFunc {
@@ -211,8 +211,8 @@ func TestWatchRegistersAgain(t *testing.T) {
 		}
 		want := []string{
 			"main/register", "sub1/v1/swarm?channel=b", "sub1/v1/swarm?channel=b 2000",
-			"main/register", "main/register", "sub2/v1/swarm?channel=b 2000", "main/register",
-			"main/register", "sub4/v1/swarm?channel=b 2000", "main/unregister",
+			"main/register?avoid=sub1", "main/register?avoid=sub1", "sub2/v1/swarm?channel=b 2000", "main/register?avoid=sub2",
+			"main/register?avoid=sub3", "sub4/v1/swarm?channel=b 2000", "main/unregister",
 		}
 		if diff := cmp.Diff(want, n.requests()); diff != "" {
 			t.Errorf("asked (-want +got):\n%s", diff)

@@ -21,9 +21,10 @@ import (
 
 // Times of the announcements.
 const (
-	Heartbeat = time.Second      // between two heartbeats of a server
-	Timeout   = 5 * time.Second  // after which a server that is silent is out
-	Memory    = 11 * time.Minute // how far back a reader begins
+	Heartbeat = time.Second       // between two heartbeats of a server
+	Missed    = 5 * Heartbeat / 2 // after which one that is silent has missed two, and may be dead
+	Timeout   = 5 * time.Second   // after which a server that is silent is out
+	Memory    = 11 * time.Minute  // how far back a reader begins
 )
 
 // Entry is one server as last heard of.
@@ -37,6 +38,9 @@ type Entry struct {
 func (e Entry) Alive(now time.Time) bool {
 	return e.State != wire.StateGone && now.Sub(e.Heard) < Timeout
 }
+
+// Late says whether the server has missed heartbeats at now.
+func (e Entry) Late(now time.Time) bool { return now.Sub(e.Heard) >= Missed }
 
 // Roster is the servers heard of so far; the zero value is an empty one. It is
 // safe for concurrent use.

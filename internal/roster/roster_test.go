@@ -23,21 +23,23 @@ func beat(name, instance, state string) wire.ServerStatus {
 func TestAlive(t *testing.T) {
 	now := time.Now()
 	for name, tt := range map[string]struct {
-		state string
-		ago   time.Duration
-		want  bool
+		state       string
+		ago         time.Duration
+		alive, late bool
 	}{
-		"just heard":            {wire.StateServing, 0, true},
-		"nearly silent":         {wire.StateServing, roster.Timeout - 1, true},
-		"silent":                {wire.StateServing, roster.Timeout, false},
-		"draining":              {wire.StateDraining, time.Second, true},
-		"gone":                  {wire.StateGone, 0, false},
-		"heard when clocks met": {wire.StateServing, -time.Second, true},
+		"just heard":            {wire.StateServing, 0, true, false},
+		"the second is due":     {wire.StateServing, 2*roster.Heartbeat + 400*time.Millisecond, true, false},
+		"missed two":            {wire.StateServing, 3 * roster.Heartbeat, true, true},
+		"nearly silent":         {wire.StateServing, roster.Timeout - 1, true, true},
+		"silent":                {wire.StateServing, roster.Timeout, false, true},
+		"draining":              {wire.StateDraining, time.Second, true, false},
+		"gone":                  {wire.StateGone, 0, false, false},
+		"heard when clocks met": {wire.StateServing, -time.Second, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := roster.Entry{ServerStatus: beat("sub1", "a", tt.state), Heard: now.Add(-tt.ago)}
-			if got := e.Alive(now); got != tt.want {
-				t.Errorf("alive: %v, want %v", got, tt.want)
+			if alive, late := e.Alive(now), e.Late(now); alive != tt.alive || late != tt.late {
+				t.Errorf("alive %v, late %v, want %v, %v", alive, late, tt.alive, tt.late)
 			}
 		})
 	}

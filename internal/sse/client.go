@@ -39,8 +39,9 @@ type Client struct {
 	// Locate, if set, is asked for the address instead: before the first
 	// connection, and again after each one that was refused, so that a listener
 	// can register anew. A stream that was live and broke is tried at the same
-	// address first. An error counts as a refusal; a *[RefusedError] carries its
-	// RetryAfter along. Locate bounds its own time.
+	// address first; when that one does not take it back, Locate is asked at once,
+	// unless the answer said Retry-After. An error counts as a refusal; a
+	// *[RefusedError] carries its RetryAfter along. Locate bounds its own time.
 	Locate func(ctx context.Context) (string, error)
 	// Renew, if set, is for one who knows that the connection cannot be trusted any
 	// more, as after the machine slept: each value received ends the connection, or
@@ -199,21 +200,38 @@ func positive[T int | time.Duration](v, otherwise T) T {
 
 // connect makes one connection, listens until it ends and says why it did.
 func (l *listener) connect(ctx context.Context) error {
-	live := false
 	l.OnState(State{Phase: Connecting, URL: l.url})
 	defer func() {
-		if !live {
+		if l.url == "" {
 			l.refusals++
+		}
+	}()
+	before, err := l.url, error(nil)
+	if before != "" {
+		if err = l.listen(ctx); l.url != "" || asksToWait(err) {
+			return err
+		}
+	}
+	url, lost := l.Locate(ctx)
+	switch {
+	case lost != nil:
+		return fmt.Errorf("find the stream: %w", lost)
+	case url == before:
+		return err
+	}
+	l.url = url
+	return l.listen(ctx)
+}
+
+// listen asks for the stream at l.url, which it forgets if it is refused, listens
+// until it ends and says why it did.
+func (l *listener) listen(ctx context.Context) error {
+	live := false
+	defer func() {
+		if !live {
 			l.url = ""
 		}
 	}()
-	if l.url == "" {
-		url, err := l.Locate(ctx)
-		if err != nil {
-			return fmt.Errorf("find the stream: %w", err)
-		}
-		l.url = url
-	}
 
 	// Whoever ends the connection does it by cancelling, and says why.
 	ctx, end := context.WithCancelCause(ctx)

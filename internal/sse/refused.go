@@ -2,6 +2,7 @@ package sse
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -31,6 +32,12 @@ func (e *RefusedError) Error() string {
 		s += ": " + e.Message
 	}
 	return s
+}
+
+// asksToWait says whether a server refused and said for how long.
+func asksToWait(err error) bool {
+	refused, ok := errors.AsType[*RefusedError](err)
+	return ok && refused.RetryAfter > 0
 }
 
 // refusal returns what is wrong with res as the beginning of a stream.

@@ -23,6 +23,7 @@ type ServerStatus struct {
 	Cluster   string `json:"cluster"`
 	Clients   int    `json:"clients"`  // connections that are open now
 	Capacity  int    `json:"capacity"` // connections that it takes at most
+	Opened    int64  `json:"opened"`   // connections that it has taken since it started
 	State     string `json:"state"`
 	StartedAt string `json:"started_at"`
 	Time      string `json:"time"`

@@ -11,76 +11,110 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// Listeners come and go on real sockets while windows are published and revised.
-// Whoever stays hears the truth of every window, ids never go back, and when all
-// have left none is counted.
+// Listeners come and go while windows are published and revised. Whoever stays
+// hears the truth of every window, ids never go back, and when all have left none
+// is counted.
 func TestChurn(t *testing.T) {
-	const windows, comers, stayers = 24, 24, 6 // 120 updates: nobody needs to skip
-	log, servers := newTopic(), &announcements{}
-	s := fanout.New(fanout.Config{Name: "sub1", URL: "http://emo", Topic: "sub_1", Log: log, Servers: &servers.roster, Announce: servers})
-	mux := http.NewServeMux()
-	s.Routes(mux)
-	srv := httptest.NewServer(mux)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	ran := run(ctx, s)
-
-	var staying, coming, ready sync.WaitGroup
-	ready.Add(stayers)
-	for range stayers {
-		staying.Go(func() {
-			if err := follow(ctx, srv.URL, windows, ready.Done); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	ready.Wait()
-	stop := make(chan struct{})
-	for i := range comers {
-		coming.Go(func() {
-			for n := 0; ; n++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				path := []string{"/v1/swarm", "/sub1", fmt.Sprintf("/v1/swarm?channel=c%d", n%3)}[(i+n)%3]
-				if err := peek(ctx, srv.URL+path, n); err != nil {
+	onEach(t, func(t *testing.T, w way) {
+		const windows, comers, stayers = 24, 24, 6 // 120 updates: nobody needs to skip
+		n := w.start(t, newTopic(), fanout.Config{})
+		var staying, coming, ready sync.WaitGroup
+		ready.Add(stayers)
+		for range stayers {
+			staying.Go(func() {
+				if err := n.follow(t.Context(), windows, ready.Done); err != nil {
 					t.Error(err)
-					return
 				}
+			})
+		}
+		ready.Wait()
+		stop := make(chan struct{})
+		for i := range comers {
+			coming.Go(func() {
+				for k := 0; ; k++ {
+					select {
+					case <-stop:
+						return
+					default:
+					}
+					path := []string{"/v1/swarm", "/sub1", fmt.Sprintf("/v1/swarm?channel=c%d", k%3)}[(i+k)%3]
+					if err := n.peek(t.Context(), path, k); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			})
+		}
+		var publishing sync.WaitGroup
+		for p := range 4 { // as many replays of the same truth
+			publishing.Go(func() {
+				for k := 1; k <= windows; k++ {
+					for total := 1; total <= 5; total++ {
+						n.topic.publish(swarm(k, int64(total), wire.Tally{Emoji: "🔥", Count: int64(total), Scaled: float64(total)}))
+					}
+					n.topic.publish(elsewhere(fmt.Sprintf("c%d", p%3), swarm(k, 1)))
+				}
+			})
+		}
+		publishing.Wait()
+		staying.Wait()
+		close(stop)
+		coming.Wait()
+		eventually(t, "none is counted", func() bool { return n.Clients() == 0 })
+	})
+}
+
+// A server that stops while listeners come, leave, read and do not read, and
+// windows arrive, lets all go and ends.
+func TestStopAmidChurn(t *testing.T) {
+	onEach(t, func(t *testing.T, w way) {
+		n := w.start(t, newTopic(), fanout.Config{StallTimeout: 100 * time.Millisecond, DrainSpread: 200 * time.Millisecond, Capacity: 60})
+		for range 10 {
+			n.hear(t, "/v1/swarm", "") // and never reads
+		}
+		ctx, leave := context.WithCancel(t.Context())
+		var all sync.WaitGroup
+		for i := range 16 {
+			all.Go(func() {
+				for k := 0; ctx.Err() == nil; k++ {
+					_ = n.peek(ctx, []string{"/v1/swarm", "/sub1"}[i%2], k) // it may be refused, put off or cut off
+				}
+			})
+		}
+		for range 4 {
+			all.Go(func() {
+				client := sse.Client{URL: n.url + "/v1/swarm", HTTP: n.client, Reconnect: time.Millisecond}
+				if err := client.Run(ctx); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Go(func() {
+			next := time.NewTicker(5 * time.Millisecond)
+			defer next.Stop()
+			for k := 1; ctx.Err() == nil; k++ {
+				n.topic.publish(large(k))
+				<-next.C
 			}
 		})
-	}
-	var publishing sync.WaitGroup
-	for p := range 4 { // as many replays of the same truth
-		publishing.Go(func() {
-			for n := 1; n <= windows; n++ {
-				for total := 1; total <= 5; total++ {
-					log.publish(swarm(n, int64(total), wire.Tally{Emoji: "🔥", Count: int64(total), Scaled: float64(total)}))
-				}
-				log.publish(elsewhere(fmt.Sprintf("c%d", p%3), swarm(n, 1)))
-			}
-		})
-	}
-	publishing.Wait()
-	staying.Wait()
-	close(stop)
-	coming.Wait()
-	srv.Close() // waits for the handlers
-	if n := s.Clients(); n != 0 {
-		t.Errorf("%d clients are counted when all have left", n)
-	}
-	cancel()
-	if err := <-ran; err != nil {
-		t.Errorf("Run = %v", err)
-	}
+		eventually(t, "some are cut off", func() bool { return n.metric(t, "stalled_total") > 0 })
+		n.stop()
+		if err := <-n.served; err != nil || n.Clients() != 0 {
+			t.Errorf("Serve = %v, and %d clients are left", err, n.Clients())
+		}
+		leave()
+		all.Wait()
+		if err := <-n.ran; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
 }
 
 // Of many who come at the same moment exactly as many are taken as there are
@@ -124,13 +158,13 @@ func TestCapacityAtOnce(t *testing.T) {
 }
 
 // follow listens until it has heard the greatest total of every window.
-func follow(ctx context.Context, url string, windows int, ready func()) error {
+func (n *network) follow(ctx context.Context, windows int, ready func()) error {
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()
 	truth, newest := map[int64]int64{}, ""
 	client := sse.Client{
-		URL:  url + "/v1/swarm",
-		HTTP: &http.Client{Transport: &http.Transport{}},
+		URL:  n.url + "/v1/swarm",
+		HTTP: n.client,
 		OnState: func(s sse.State) {
 			if s.Phase == sse.Live {
 				ready()
@@ -163,19 +197,19 @@ func follow(ctx context.Context, url string, windows int, ready func()) error {
 }
 
 // peek opens a stream, reads a little or nothing, and leaves.
-func peek(ctx context.Context, url string, n int) error {
+func (n *network) peek(ctx context.Context, path string, k int) error {
 	ctx, leave := context.WithCancel(ctx)
 	defer leave()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, n.url+path, nil)
 	if err != nil {
 		return err
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := n.client.Do(req)
 	if err != nil {
 		return err
 	}
 	defer res.Body.Close()
-	hello := make([]byte, len("retry: 2000\n\n")*(n%2))
+	hello := make([]byte, len("retry: 2000\n\n")*(k%2))
 	if _, err := io.ReadFull(res.Body, hello); err != nil || !strings.HasPrefix("retry: 2000\n\n", string(hello)) {
 		return fmt.Errorf("the stream began with %q, %w", hello, err)
 	}

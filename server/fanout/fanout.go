@@ -1,6 +1,15 @@
 // Package fanout is a subscriber server: it follows the swarms of its topic and
 // sends them to everyone who listens, over Server-Sent Events. It announces
 // itself to the rest with a heartbeat that carries its true number of clients.
+//
+// Ten thousand listeners cost little here because they share everything. The hub
+// encodes a swarm once. A connection is a cursor in its channel and no queue,
+// since a window is a snapshot: whoever is slow goes on with the newest, and
+// nobody waits for him. A few shards write to all, without a goroutine, a timer
+// or a buffer for each: on plain HTTP/1.1 the socket is taken from net/http, and
+// written to for as long as it takes bytes (socket); else the goroutine of the
+// request writes what the shard hands it (relay). What becomes of a connection is
+// decided in one place for both (conn, shard).
 package fanout
 
 import (
@@ -9,14 +18,16 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/time/rate"
 
 	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -31,14 +42,21 @@ type Config struct {
 
 	// Capacity is how many connections it takes at most; default 10,000.
 	Capacity int
-	// StallTimeout is how long a client may keep a write waiting; default 10 s.
+	// AcceptRate is how many streams it opens in a second at most, and at once;
+	// whoever comes beyond is asked to come back later. Default 2,000.
+	AcceptRate int
+	// Shards is how many goroutines write to clients; default one for each
+	// processor, and at most 16.
+	Shards int
+	// StallTimeout is how long a client may keep a frame waiting; default 10 s.
 	StallTimeout time.Duration
-	// Heartbeat is the time between two comments on a silent stream; default 15 s.
+	// Heartbeat is how long a stream is silent at most: then it gets a comment. It
+	// may come up to a second before. Default 15 s.
 	Heartbeat time.Duration
 	// Retry is what clients are told to wait before they come back; default 2 s.
 	Retry time.Duration
-	// DrainSpread is the time over which clients are asked to come back when the
-	// server leaves; default 3 s.
+	// DrainSpread is the time over which clients are let go when the server leaves,
+	// and over which those that it cannot take now are asked to come back. Default 3 s.
 	DrainSpread time.Duration
 	// Repeats is how often an emoji comes at most for one window in the stream
 	// of single emojis; default 100.
@@ -61,6 +79,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Capacity == 0 {
 		c.Capacity = 10_000
+	}
+	if c.AcceptRate == 0 {
+		c.AcceptRate = 2000
+	}
+	if c.Shards == 0 {
+		c.Shards = min(runtime.GOMAXPROCS(0), 16)
 	}
 	if c.StallTimeout == 0 {
 		c.StallTimeout = 10 * time.Second
@@ -92,8 +116,14 @@ type Server struct {
 	instance string
 	started  time.Time
 	hub      *Hub
+	shards   []*shard
+	next     atomic.Uint32 // in turn, the shard that gets a connection
+	arrivals *rate.Limiter // of streams
+	comment  []byte        // the heartbeat of a stream
 	metrics  metrics
 	clients  atomic.Int64
+	opened   atomic.Int64  // streams, since the start
+	moves    atomic.Int64  // clients that ever came, and that ever left
 	filled   chan struct{} // closed once the ring holds what was in the topic at the start
 	claimed  atomic.Bool   // the name is ours
 }
@@ -101,26 +131,40 @@ type Server struct {
 // New returns a server.
 func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
-	s := &Server{cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness), filled: make(chan struct{})}
+	s := &Server{
+		cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness), filled: make(chan struct{}),
+		arrivals: rate.NewLimiter(rate.Limit(cfg.AcceptRate), cfg.AcceptRate), comment: sse.AppendComment(nil, ""),
+	}
 	s.metrics = newMetrics(cfg.Metrics, func() float64 { return float64(s.clients.Load()) })
+	for range cfg.Shards {
+		s.shards = append(s.shards, newShard(s))
+	}
 	return s
 }
+
+// now is the time since the server began, which goes on evenly whatever is done to
+// the clock.
+func (s *Server) now() time.Duration { return time.Since(s.started) }
 
 // enter counts a client in, unless the server is full.
 func (s *Server) enter() bool {
 	for {
 		n := s.clients.Load()
 		if n >= int64(s.cfg.Capacity) {
-			s.metrics.full.Inc()
 			return false
 		}
 		if s.clients.CompareAndSwap(n, n+1) {
+			s.opened.Add(1)
+			s.moves.Add(1)
 			return true
 		}
 	}
 }
 
-func (s *Server) exit() { s.clients.Add(-1) }
+func (s *Server) exit() {
+	s.clients.Add(-1)
+	s.moves.Add(1)
+}
 
 // URL is the base URL that clients reach the server under.
 func (s *Server) URL() string { return s.cfg.URL }
@@ -130,15 +174,37 @@ func (s *Server) Clients() int { return int(s.clients.Load()) }
 
 // Ready says why the server cannot be used yet; nil when it can.
 func (s *Server) Ready() error {
-	select {
-	case <-s.filled:
-	default:
+	if !s.isFilled() {
 		return fmt.Errorf("the recent windows of %s are not read yet: wait, and see whether kafka can be reached if it takes long", s.cfg.Topic)
 	}
 	if !s.claimed.Load() {
 		return fmt.Errorf("the name %s is not claimed yet: wait until its former owner has been silent for some seconds", s.cfg.Name)
 	}
 	return nil
+}
+
+func (s *Server) isFilled() bool {
+	select {
+	case <-s.filled:
+		return true
+	default:
+		return false
+	}
+}
+
+// Drain lets all clients go, over DrainSpread, and returns when the last one has
+// left. Those that come after that are let go at once.
+func (s *Server) Drain() {
+	for _, sh := range s.shards {
+		defer func(gone <-chan struct{}) { <-gone }(sh.Drain(s.cfg.DrainSpread))
+	}
+}
+
+// tell has the shards tell their clients what is new.
+func (s *Server) tell() {
+	for _, sh := range s.shards {
+		sh.Tell()
+	}
 }
 
 // Run follows the topic from offset on, where the log ended at end when the
@@ -171,6 +237,7 @@ func (s *Server) follow(ctx context.Context, offset, end int64) error {
 		if !filled && offset >= end {
 			filled = true
 			close(s.filled)
+			s.tell()
 		}
 		b, err := s.cfg.Log.Fetch(ctx, offset, time.Second)
 		if gone, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
@@ -182,6 +249,9 @@ func (s *Server) follow(ctx context.Context, offset, end int64) error {
 		}
 		for _, r := range b.Records {
 			s.take(r, filled)
+		}
+		if len(b.Records) > 0 {
+			s.tell() // of all at once
 		}
 		offset = b.Next
 		if now := time.Now(); now.Sub(sweep) > time.Minute {
@@ -210,30 +280,5 @@ func (s *Server) take(r stream.Record, live bool) {
 			s.metrics.delay.Observe(time.Since(time.UnixMilli(swarm.Window.End)).Seconds())
 		}
 		s.cfg.Logger.Debug("swarm", "channel", swarm.Channel, "end", time.UnixMilli(swarm.Window.End).UTC().Format(wire.TimeFormat), "total", swarm.Total)
-	}
-}
-
-type metrics struct {
-	connected, full, delivered, skipped, broken, swarms prometheus.Counter
-	delay                                               prometheus.Histogram
-}
-
-func newMetrics(reg prometheus.Registerer, clients func() float64) metrics {
-	f := promauto.With(reg)
-	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_subscribe_clients", Help: "Streams that are open now."}, clients)
-	counter := func(name, help string) prometheus.Counter {
-		return f.NewCounter(prometheus.CounterOpts{Name: "emostream_subscribe_" + name, Help: help})
-	}
-	return metrics{
-		connected: counter("connections_total", "Streams opened."),
-		full:      counter("full_total", "Clients refused because the server was full."),
-		delivered: counter("delivered_total", "Updates written to clients."),
-		skipped:   counter("skipped_total", "Times that a slow client skipped to the newest window."),
-		broken:    counter("broken_total", "Streams that ended because a client did not take a write."),
-		swarms:    counter("swarms_total", "Swarms taken in that told something new, revisions too."),
-		delay: f.NewHistogram(prometheus.HistogramOpts{
-			Name: "emostream_subscribe_window_delay_seconds", Help: "Time from a window's end to its arrival at this server.",
-			Buckets: []float64{.1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30},
-		}),
 	}
 }

@@ -20,8 +20,10 @@ func (s *Server) announce(ctx context.Context) error {
 	since := time.Now()
 	t := time.NewTicker(roster.Heartbeat)
 	defer t.Stop()
+	var w wave
 	for {
 		s.beat(ctx, wire.StateServing)
+		w.tidy(s.moves.Load())
 		select {
 		case <-ctx.Done():
 			return nil
@@ -83,7 +85,7 @@ func (s *Server) beat(ctx context.Context, state string) {
 	now := time.Now()
 	status := wire.ServerStatus{
 		Name: s.cfg.Name, Instance: s.instance, URL: s.cfg.URL, Topic: s.cfg.Topic, Cluster: s.cfg.Cluster,
-		Clients: s.Clients(), Capacity: s.cfg.Capacity, State: state,
+		Clients: s.Clients(), Capacity: s.cfg.Capacity, Opened: s.opened.Load(), State: state,
 		StartedAt: s.startedAt(), Time: now.UTC().Format(wire.TimeFormat), Version: s.cfg.Version,
 	}
 	ctx, cancel := context.WithTimeout(ctx, roster.Heartbeat)

@@ -15,7 +15,7 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// The server is announced every second, with as many clients as it has.
+// The server is announced every second, with as many clients as it has and has had.
 func TestHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{Capacity: 7, Cluster: "cluster_2"})
@@ -28,8 +28,9 @@ func TestHeartbeats(t *testing.T) {
 		pass(time.Second)
 		beats := in.servers.heard()
 		var clients []int
+		var opened []int64
 		for i, beat := range beats {
-			clients = append(clients, beat.Clients)
+			clients, opened = append(clients, beat.Clients), append(opened, beat.Opened)
 			if at := beats[0].at.Add(time.Duration(i) * time.Second); !beat.at.Equal(at) || beat.Time != at.UTC().Format(wire.TimeFormat) {
 				t.Errorf("heartbeat %d at %v says %s, want %v", i, beat.at, beat.Time, at)
 			}
@@ -37,13 +38,16 @@ func TestHeartbeats(t *testing.T) {
 		if diff := cmp.Diff([]int{0, 2, 1, 0}, clients); diff != "" {
 			t.Errorf("clients (-want +got):\n%s", diff)
 		}
+		if diff := cmp.Diff([]int64{0, 2, 2, 2}, opened); diff != "" {
+			t.Errorf("opened (-want +got):\n%s", diff)
+		}
 		got := beats[1].ServerStatus
 		if got.Instance == "" || got.Instance != beats[0].Instance {
 			t.Errorf("instances %q and %q", beats[0].Instance, got.Instance)
 		}
 		got.Instance = ""
 		if diff := cmp.Diff(wire.ServerStatus{
-			Name: "sub1", URL: "http://emo", Topic: "sub_1", Cluster: "cluster_2", Clients: 2, Capacity: 7, State: wire.StateServing,
+			Name: "sub1", URL: "http://emo", Topic: "sub_1", Cluster: "cluster_2", Clients: 2, Capacity: 7, Opened: 2, State: wire.StateServing,
 			StartedAt: "2000-01-01T00:00:00.000Z", Time: "2000-01-01T00:00:01.000Z", Version: "v1",
 		}, got); diff != "" {
 			t.Errorf("heartbeat (-want +got):\n%s", diff)

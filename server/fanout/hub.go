@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emostream/emostream/internal/sse"
@@ -21,12 +22,8 @@ const (
 	ringUpdates = 128 // updates that a slow connection may be behind before it skips
 )
 
-// Hub holds the recent windows of every channel and hands them to connections.
-// A swarm is encoded once, and every connection writes the same bytes. It is
-// safe for concurrent use.
-//
-// A connection has a cursor and no queue. One that is further behind than the
-// ring of updates skips to the newest window; nobody waits for it.
+// Hub holds the recent windows of every channel. A swarm is encoded once, and
+// every connection writes the same bytes. It is safe for concurrent use.
 type Hub struct {
 	cap      int           // most repeats of an emoji in a window of the single-emoji stream
 	lateness time.Duration // how far back revised windows are replayed
@@ -52,9 +49,17 @@ type feed struct {
 
 	mu      sync.Mutex // may be locked while hub.mu is, not the other way round
 	windows []*window  // by end
-	updates []update   // the latest ones, in order
-	sent    uint64     // updates ever
-	changed chan struct{}
+
+	news atomic.Pointer[news] // replaced with every update; never nil
+}
+
+// news is what a channel has to tell at one moment. It never changes, so that
+// shards read it without a lock.
+type news struct {
+	updates []update  // the latest ones, in order
+	sent    uint64    // updates ever
+	newest  []byte    // frame of the newest window
+	came    time.Time // when the last update did
 }
 
 // window is the newest known of one window.
@@ -81,7 +86,8 @@ type update struct {
 func (h *Hub) feed(channel string) *feed {
 	f := h.feeds[channel]
 	if f == nil {
-		f = &feed{name: channel, hub: h, changed: make(chan struct{})}
+		f = &feed{name: channel, hub: h}
+		f.news.Store(&news{})
 		h.feeds[channel] = f
 	}
 	f.touched = time.Now()
@@ -128,14 +134,17 @@ func (f *feed) publish(s wire.Swarm, data []byte) bool {
 	if i < len(f.windows)-1 {
 		u.swarm, next.revised = next.bare(), true
 	}
-	f.updates = append(f.updates, u)
-	if len(f.updates) > ringUpdates {
-		f.updates = slices.Delete(f.updates, 0, 1)
-	}
-	f.sent++
-	close(f.changed)
-	f.changed = make(chan struct{})
+	f.tell(u)
 	return true
+}
+
+// tell replaces the news; f.mu is held. Shards read the array of the old one, so
+// it is appended to and cut, but never written over.
+func (f *feed) tell(u update) {
+	old := f.news.Load()
+	updates := append(old.updates, u)
+	updates = updates[max(0, len(updates)-ringUpdates):]
+	f.news.Store(&news{updates: updates, sent: old.sent + 1, newest: f.windows[len(f.windows)-1].frame, came: time.Now()})
 }
 
 // taps returns the frames of single emojis that a swarm adds to what was shown
@@ -160,20 +169,13 @@ func (w *window) taps(s wire.Swarm, most int) []byte {
 	return out
 }
 
-// cursor is a place in a feed's updates.
-type cursor uint64
-
-// join adds a listener to a channel, and returns what it is told first and where
-// it goes on: the newest window, or, where it comes back with the id of the last
-// window that it saw, all windows since, after those that were revised shortly
-// before. leave must follow.
-func (h *Hub) join(channel, lastEventID string) (f *feed, first [][]byte, at cursor) {
+// join adds a listener to a channel; leave must follow.
+func (h *Hub) join(channel string) *feed {
 	h.mu.Lock()
-	f = h.feed(channel)
+	defer h.mu.Unlock()
+	f := h.feed(channel)
 	f.listeners++
-	h.mu.Unlock()
-	first, at = f.missed(lastEventID)
-	return f, first, at
+	return f
 }
 
 // leave takes a listener off. A channel that nobody ever spoke in is forgotten
@@ -183,27 +185,40 @@ func (h *Hub) leave(f *feed) {
 	defer h.mu.Unlock()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.listeners--; f.listeners == 0 && f.sent == 0 {
+	if f.listeners--; f.listeners == 0 && f.news.Load().sent == 0 {
 		delete(h.feeds, f.name)
 	}
 }
 
-// missed returns what a listener has not seen whose last window had an id, and
-// where it goes on.
-func (f *feed) missed(lastEventID string) (frames [][]byte, at cursor) {
+// nothingSeen is a listener that has not seen any window.
+const nothingSeen = -1
+
+// lastSeen is the end of the last window that a listener saw, by its
+// Last-Event-ID.
+func lastSeen(id string) int64 {
+	if end, err := strconv.ParseInt(id, 10, 64); err == nil && end >= 0 {
+		return end
+	}
+	return nothingSeen
+}
+
+// missed returns what a listener is told first, and the number of the updates
+// that this takes in: the newest window, or, where it comes back and says which
+// window it saw last, all windows since, after those that were revised shortly
+// before.
+func (f *feed) missed(last int64) (frames [][]byte, sent uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at = cursor(f.sent)
+	sent = f.news.Load().sent
 	if len(f.windows) == 0 {
-		return nil, at
+		return nil, sent
 	}
 	newest := f.windows[len(f.windows)-1]
-	last, err := strconv.ParseInt(lastEventID, 10, 64)
 	switch {
-	case err != nil || last < 0:
-		return [][]byte{newest.frame}, at
+	case last == nothingSeen:
+		return [][]byte{newest.frame}, sent
 	case last > newest.end: // of another time or place
-		return [][]byte{newest.bare()}, at
+		return [][]byte{newest.bare()}, sent
 	}
 	for _, w := range f.windows {
 		switch {
@@ -213,24 +228,7 @@ func (f *feed) missed(lastEventID string) (frames [][]byte, at cursor) {
 			frames = append(frames, w.bare())
 		}
 	}
-	return frames, at
-}
-
-// after returns the updates after a cursor, the cursor after them, and a channel
-// that is closed at the next one. skipped says that the listener was so far
-// behind that it gets the newest window instead.
-func (f *feed) after(at cursor) (updates []update, next cursor, changed <-chan struct{}, skipped bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	behind := f.sent - uint64(at)
-	switch {
-	case behind == 0:
-	case behind > uint64(len(f.updates)):
-		updates, skipped = []update{{swarm: f.windows[len(f.windows)-1].frame}}, true
-	default:
-		updates = slices.Clone(f.updates[len(f.updates)-int(behind):])
-	}
-	return updates, cursor(f.sent), f.changed, skipped
+	return frames, sent
 }
 
 // forget is how long a channel without listeners and news is kept.

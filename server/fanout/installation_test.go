@@ -16,6 +16,7 @@ import (
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server"
 	"github.com/emostream/emostream/server/fanout"
 )
 
@@ -170,46 +171,61 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 
-// installation is a subscriber server with what it needs, in one bubble.
+// installation is a subscriber server with what it needs.
 type installation struct {
 	*fanout.Server
 	topic   *topic
 	servers *announcements
-	net     *pipes
+	net     *pipes // in a bubble
 	client  *http.Client
 	metrics *prometheus.Registry
 
-	stop func()     // asks it to stop
-	ran  chan error // what Run returned
+	stop   func()     // asks it to stop
+	ran    chan error // what Run returned
+	served chan error // what Serve returned
 }
 
-// start starts sub1 on what its topic holds already.
+// start starts sub1 in a bubble, on what its topic holds already.
 func start(t *testing.T, log *topic, cfg fanout.Config) *installation {
 	t.Helper()
-	in := &installation{topic: log, servers: &announcements{}, net: newPipes(), metrics: prometheus.NewRegistry(), ran: make(chan error, 1)}
+	net := newPipes()
+	in := serve(t, log, cfg, net)
+	transport := &http.Transport{DialContext: net.dial}
+	in.net, in.client = net, &http.Client{Transport: transport}
+	t.Cleanup(transport.CloseIdleConnections)
+	return in
+}
+
+// serve runs sub1 on a listener until the test ends.
+func serve(t *testing.T, log *topic, cfg fanout.Config, ln net.Listener) *installation {
+	t.Helper()
+	in := &installation{topic: log, servers: &announcements{}, metrics: prometheus.NewRegistry(), ran: make(chan error, 1), served: make(chan error, 1)}
 	cfg.Name, cfg.URL, cfg.Topic, cfg.Version = "sub1", "http://emo", "sub_1", "v1"
 	cfg.Log, cfg.Announce, cfg.Servers, cfg.Metrics = log, in.servers, &in.servers.roster, in.metrics
 	in.Server = fanout.New(cfg)
-	mux := http.NewServeMux()
-	in.Routes(mux)
+	origins, err := httpserve.ParseOrigins([]string{"*"}) // so that every answer has a header more
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	in.stop = cancel
-	drained, served := make(chan struct{}), make(chan error, 1)
+	drained := make(chan struct{})
 	go func() {
 		defer close(drained)
-		served <- httpserve.Serve(ctx, in.net, &http.Server{Handler: mux}, time.Second)
+		in.served <- (&server.Subscriber{Fanout: in.Server, Origins: origins}).Serve(ctx, ln)
 	}()
 	end := log.end()
 	go func() { in.ran <- in.Run(ctx, 0, end, drained) }()
-	transport := &http.Transport{DialContext: in.net.dial}
-	in.client = &http.Client{Transport: transport}
 	t.Cleanup(func() {
 		cancel()
-		if err := <-served; err != nil {
-			t.Errorf("serve: %v", err)
-		}
 		<-drained
-		transport.CloseIdleConnections()
+		select {
+		case err := <-in.served:
+			if err != nil {
+				t.Errorf("serve: %v", err)
+			}
+		default: // the test has looked at it
+		}
 	})
 	return in
 }

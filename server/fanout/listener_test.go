@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -115,6 +116,42 @@ func (in *installation) listen(t *testing.T, path, lastEventID string) *listener
 		<-done
 	})
 	return l
+}
+
+// ask asks for a stream, and reads nothing.
+func (in *installation) ask(t *testing.T, path string) net.Conn {
+	t.Helper()
+	synctest.Wait()
+	c, err := in.net.dial(t.Context(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: emo\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// body is what follows the head of an answer.
+func body(t *testing.T, c net.Conn) io.Reader {
+	t.Helper()
+	res, err := http.ReadResponse(bufio.NewReader(c), nil) //nolint:bodyclose // with its connection: it would be read to its end
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.Body
+}
+
+// open opens a stream of which nothing but the first frame has been read, and
+// returns what follows.
+func (in *installation) open(t *testing.T, path string) io.Reader {
+	t.Helper()
+	r := body(t, in.ask(t, path))
+	if _, err := io.ReadFull(r, make([]byte, len("retry: 2000\n\n"))); err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 func (l *listener) read(r io.Reader) {

@@ -1,10 +1,10 @@
 package fanout_test
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -142,61 +142,73 @@ func TestRingIsBounded(t *testing.T) {
 	})
 }
 
-// A listener that is up to 128 updates behind gets them all; one that is further
-// behind skips to the newest, and that is counted.
+// A listener that keeps a frame waiting is told of all that came meanwhile if that
+// was less than a second and no more than 128 updates; else it skips to the newest
+// window, and that is counted.
 func TestSlowListenerSkips(t *testing.T) {
-	for behind, want := range map[int]string{
-		127: "1=1 " + shorts(2, 128),
-		128: "1=1 " + shorts(2, 129),
-		129: "1=1 130=130",
-		500: "1=1 501=501",
+	for name, tt := range map[string]struct {
+		behind int
+		after  time.Duration
+		want   string
+	}{
+		"a little":                   {2, 999 * time.Millisecond, "1=1 2=2 3=3"},
+		"for too long":               {2, time.Second, "1=1 3=3"},
+		"for very long":              {9, 9 * time.Second, "1=1 10=10"},
+		"for too long, by one":       {1, 9 * time.Second, "1=1 2=2"},
+		"nothing came meanwhile":     {0, 9 * time.Second, "1=1"},
+		"as far as the ring reaches": {128, 0, "1=1 " + shorts(2, 129)},
+		"further":                    {129, 0, "1=1 130=130"},
+		"very far":                   {500, 0, "1=1 501=501"},
 	} {
-		t.Run(strconv.Itoa(behind), func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				in := start(t, newTopic(), fanout.Config{})
 				quick := in.listen(t, "/v1/swarm", "")
-				c, err := in.net.dial(t.Context(), "", "")
-				if err != nil {
-					t.Fatal(err)
-				}
-				if _, err := io.WriteString(c, "GET /v1/swarm HTTP/1.1\r\nHost: emo\r\n\r\n"); err != nil {
-					t.Fatal(err)
-				}
-				res, err := http.ReadResponse(bufio.NewReader(c), nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				defer func() { // in this order: a body is read to its end when it is closed
-					_ = c.Close()
-					_ = res.Body.Close()
-				}()
-				hello := make([]byte, len("retry: 2000\n\n"))
-				if _, err := io.ReadFull(res.Body, hello); err != nil {
-					t.Fatal(err)
-				}
+				stream := in.open(t, "/v1/swarm")
 				in.topic.publish(swarm(1, 1)) // and now the server waits for this one to be taken
 				synctest.Wait()
-				for n := 2; n <= behind+1; n++ {
+				for n := 2; n <= tt.behind+1; n++ {
 					in.topic.publish(swarm(n, int64(n)))
 					synctest.Wait()
 				}
-				quick.hears(t, "retry:2000 "+shorts(1, behind+1))
+				pass(tt.after)
+				quick.hears(t, "retry:2000 "+shorts(1, tt.behind+1))
 
 				slow := &listener{}
-				go slow.read(res.Body)
-				slow.hears(t, want)
+				go slow.read(stream)
+				slow.hears(t, tt.want)
 				skipped := 0.0
-				if behind > 128 {
+				if len(strings.Fields(tt.want)) < tt.behind+1 {
 					skipped = 1
 				}
 				if got := in.metric(t, "skipped_total"); got != skipped {
 					t.Errorf("counted %v skips, want %v", got, skipped)
 				}
-				in.topic.publish(swarm(1000, 1))
-				slow.hears(t, "1000=1")
+				in.topic.publish(swarm(1000, 1), swarm(1001, 1))
+				slow.hears(t, "1000=1 1001=1")
 			})
 		})
 	}
+}
+
+// So does one in the stream of single emojis; it goes on with the next window.
+func TestSlowListenerOfSinglesSkips(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := start(t, newTopic(), fanout.Config{})
+		stream := in.open(t, "/sub1")
+		for n, emoji := range []string{"🔥", "🎉", "💯"} {
+			in.topic.publish(swarm(n, 1, wire.Tally{Emoji: emoji, Count: 1, Scaled: 1}))
+			pass(time.Second)
+		}
+		slow := &listener{}
+		go slow.read(stream)
+		slow.hears(t, "🔥")
+		in.topic.publish(swarm(9, 1, wire.Tally{Emoji: "🚀", Count: 1, Scaled: 1}))
+		slow.hears(t, "🚀")
+		if got := in.metric(t, "skipped_total"); got != 1 {
+			t.Errorf("counted %v skips, want 1", got)
+		}
+	})
 }
 
 // Who listens before the ring is full waits, kept alive, and then hears what he
@@ -224,6 +236,27 @@ func TestListenersWaitForTheRing(t *testing.T) {
 		singles.hears(t, "")
 		if status, _, body := in.get(t, http.MethodGet, "/readyz"); status != http.StatusOK {
 			t.Errorf("/readyz answered %d %s", status, body)
+		}
+	})
+}
+
+// One that reads nothing until the ring is full has missed nothing of what came
+// since.
+func TestListenerThatReadsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newTopic()
+		log.held = true
+		log.publish(span(1, 2)...)
+		in := start(t, log, fanout.Config{})
+		swarms, singles := in.ask(t, "/v1/swarm"), in.ask(t, "/sub1")
+		synctest.Wait()
+		log.change(func() { log.held = false })
+		synctest.Wait()
+		log.publish(swarm(3, 3, wire.Tally{Emoji: "🔥", Count: 1, Scaled: 1}))
+		for c, want := range map[net.Conn]string{swarms: "retry:2000 2=2 3=3", singles: "retry:2000 🔥"} {
+			l := &listener{}
+			go l.read(body(t, c))
+			l.hears(t, want)
 		}
 	})
 }
@@ -275,16 +308,17 @@ func TestShorterTopic(t *testing.T) {
 func TestQuietChannelsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})
-		for _, channel := range []string{"left", "heard", "spoken"} {
+		for _, channel := range []string{"left", "heard", "spoken", "unheard"} {
 			in.topic.publish(elsewhere(channel, swarm(1, 1)))
 		}
 		heard := in.listen(t, "/v1/swarm?channel=heard", "")
 		heard.hears(t, "retry:2000 1=1")
+		in.listen(t, "/v1/swarm?channel=unheard", "").leave()
 		pass(9 * time.Minute)
 		in.topic.publish(elsewhere("spoken", swarm(2, 2)))
 		pass(3 * time.Minute)
 		heard.heard() // heartbeats
-		for channel, want := range map[string]string{"left": "", "heard": " 1=1", "spoken": " 2=2"} {
+		for channel, want := range map[string]string{"left": "", "heard": " 1=1", "spoken": " 2=2", "unheard": ""} {
 			in.listen(t, "/v1/swarm?channel="+channel, "").hears(t, "retry:2000"+want)
 		}
 		in.topic.publish(elsewhere("heard", swarm(3, 3)), elsewhere("left", swarm(3, 3)))

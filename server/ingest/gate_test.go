@@ -58,8 +58,12 @@ func TestBounds(t *testing.T) {
 		"requests of any kind": {ingest.Bounds{Requests: 2}, []request{one, {"/v1/reactions", asJSON, "[" + fire + "]", int64(len(fire) + 2)}}, request{"/v1/reactions", asJSON, "", 37}, "as many requests are in flight"},
 		"bytes":                {ingest.Bounds{Bytes: mega}, []request{one}, request{"/v1/reactions", asJSON, "", mega - int64(len(fire)) + 1}, "are as large as"},
 		"bytes, not declared":  {ingest.Bounds{Bytes: 4*mega + int64(len(fire)) - 1}, []request{one}, request{"/v1/reactions", asJSON, "", -1}, "are as large as"},
-		"streams": {ingest.Bounds{Streams: 1, Requests: 1}, []request{{"/v1/reactions", asLines, fire, -1}, one},
-			request{"/v1/reactions", asLines, "", -1}, "as many streams of lines are open"},
+		"streams": {
+			ingest.Bounds{Streams: 1, Requests: 1},
+			[]request{{"/v1/reactions", asLines, fire, -1}, one},
+			request{"/v1/reactions", asLines, "", -1},
+			"as many streams of lines are open",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

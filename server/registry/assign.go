@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -32,23 +33,39 @@ func ParseStrategy(s string) (Strategy, error) {
 	return "", fmt.Errorf("%.40q is not a way to assign: use %s or %s", s, LeastLoaded, TwoChoices)
 }
 
-// load is what an assigner adds to a server's heartbeat: those it has sent there
-// since. The beat tells which heartbeat that was.
+// load is what an assigner knows of a server beyond what its heartbeats say: whom
+// it has sent there that the last of them cannot have counted.
 type load struct {
 	instance string
-	beat     uint64
-	pending  int
+	beat     uint64 // the last heartbeat taken in
+	opened   int64  // what it said
+	fresh    int    // assigned since
+	earlier  int    // assigned before it, and not come by then as far as can be told
 }
 
-// Assigner chooses a server for each client that registers. It counts the
-// clients of a server's last heartbeat and those assigned since then, so that no
-// herd runs to the server that was emptiest at the last heartbeat. It is safe for
-// concurrent use.
+func (l *load) pending() int { return l.fresh + l.earlier }
+
+// Assigner chooses a server for each client that registers. It adds those that it
+// has assigned and that have not come yet to a server's last count, so that no
+// herd runs to the server that was emptiest at the last heartbeat.
+//
+// Nobody tells it who has come. It takes the streams that a server opened between
+// two heartbeats for those of the clients that were assigned first, and waits for
+// the others until the second heartbeat after their assignment, and no longer.
+//
+// Other copies of `serve` assign, too, and what they do is seen a heartbeat later.
+// Until then an assigner supposes that they do as it does: if one of two clients
+// that come was sent from here lately, each that is sent from here weighs as two.
+// Else servers would be filled in turn, each to excess until its next heartbeat.
+// That steers only; places are taken by those alone that are known.
+//
+// It is safe for concurrent use.
 type Assigner struct {
 	strategy Strategy
 
-	mu    sync.Mutex
-	loads map[string]*load
+	mu         sync.Mutex
+	loads      map[string]*load // at most one for each name that a server can have
+	sent, came float64          // clients assigned here, and streams opened; lately
 }
 
 // NewAssigner returns an assigner; an empty strategy is LeastLoaded.
@@ -69,21 +86,27 @@ const (
 	Full              // all that are have reached their capacity
 )
 
-// Assign chooses one of the servers for a client at now.
-func (a *Assigner) Assign(servers []roster.Entry, now time.Time) (roster.Entry, Verdict) {
+// Assign chooses one of the servers for a client at now. One that may be dead,
+// because it missed heartbeats or the client says that it failed, is passed over
+// while another one has room; avoid names the latter, if there is one.
+func (a *Assigner) Assign(servers []roster.Entry, avoid string, now time.Time) (roster.Entry, Verdict) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	var free []roster.Entry
+	var free, doubtful []roster.Entry
 	verdict := NoServers
 	for _, s := range servers {
-		if s.State != wire.StateServing || !s.Alive(now) {
-			continue
-		}
-		if a.used(s) >= s.Capacity {
+		switch {
+		case s.State != wire.StateServing || !s.Alive(now):
+		case a.used(s) >= s.Capacity:
 			verdict = Full
-			continue
+		case s.Name == avoid || s.Late(now):
+			doubtful = append(doubtful, s)
+		default:
+			free = append(free, s)
 		}
-		free = append(free, s)
+	}
+	if len(free) == 0 {
+		free = doubtful
 	}
 	if len(free) == 0 {
 		return roster.Entry{}, verdict
@@ -96,21 +119,19 @@ func (a *Assigner) Assign(servers []roster.Entry, now time.Time) (roster.Entry, 
 		free = []roster.Entry{free[i], free[j]}
 	}
 	best := a.least(free)
-	a.load(best).pending++
+	a.load(best).fresh++
 	return best, Assigned
 }
 
 // least returns the server with the smallest share of its capacity in use, any
 // of those if there are several; a.mu is held.
 func (a *Assigner) least(servers []roster.Entry) roster.Entry {
-	best, ties := servers[0], 1
+	best, least, ties := servers[0], a.share(servers[0]), 1
 	for _, s := range servers[1:] {
-		// used/capacity of both, compared without division
-		l, r := a.used(s)*best.Capacity, a.used(best)*s.Capacity
-		switch {
-		case l < r:
-			best, ties = s, 1
-		case l == r:
+		switch share := a.share(s); {
+		case share < least:
+			best, least, ties = s, share, 1
+		case share == least:
 			ties++
 			if rand.N(ties) == 0 {
 				best = s
@@ -120,19 +141,67 @@ func (a *Assigner) least(servers []roster.Entry) roster.Entry {
 	return best
 }
 
-// used is how many clients a server has, as far as is known here; a.mu is held.
-func (a *Assigner) used(s roster.Entry) int { return s.Clients + a.load(s).pending }
+// used is how many of a server's places are taken, as far as is known here; a.mu
+// is held.
+func (a *Assigner) used(s roster.Entry) int { return s.Clients + a.load(s).pending() }
 
-// load returns what was added to the server's last heartbeat; a.mu is held. Who
-// asks with an earlier heartbeat, read before another call of Assign took in the
-// last one, is told of that one.
+// share is how much of a server's capacity is in use, with those whom other copies
+// are supposed to have sent; a.mu is held.
+func (a *Assigner) share(s roster.Entry) float64 {
+	return (float64(s.Clients) + float64(a.load(s).pending())*a.multiple()) / float64(s.Capacity)
+}
+
+// What is meant by lately, in clients: how many are remembered, and how many it
+// takes to believe that there are other copies.
+const (
+	memory = 1000
+	doubt  = 5
+)
+
+// multiple is how many clients come for each that is sent from here, at least 1;
+// a.mu is held.
+func (a *Assigner) multiple() float64 { return max(1, (a.came+doubt)/(a.sent+doubt)) }
+
+// load returns what is known of a server beyond its last heartbeat; a.mu is held.
+// Who asks with an earlier heartbeat, read before another call of Assign took in
+// the last one, is told of that one.
 func (a *Assigner) load(s roster.Entry) *load {
 	l := a.loads[s.Name]
-	if l == nil || l.instance != s.Instance || l.beat < s.Beats {
-		l = &load{instance: s.Instance, beat: s.Beats}
+	switch {
+	case l == nil || l.instance != s.Instance:
+		l = &load{instance: s.Instance, beat: s.Beats, opened: s.Opened}
 		a.loads[s.Name] = l
+	case l.beat < s.Beats:
+		a.settle(l, s)
 	}
 	return l
+}
+
+// settle takes in a heartbeat of the instance that l is about; a.mu is held.
+func (a *Assigner) settle(l *load, s roster.Entry) {
+	opened := float64(max(0, s.Opened-l.opened))
+	a.learn(float64(l.fresh), opened)
+	ours := int(math.Round(opened / a.multiple()))
+	earlier := 0
+	if s.Beats == l.beat+1 { // else they had the time of two
+		earlier = max(0, l.fresh-max(0, ours-l.earlier))
+	}
+	*l = load{instance: l.instance, beat: s.Beats, opened: s.Opened, earlier: earlier}
+}
+
+// learn adds to what was sent and came lately; a.mu is held.
+func (a *Assigner) learn(sent, came float64) {
+	a.sent, a.came = a.sent+sent, a.came+came
+	if a.came > memory {
+		a.sent, a.came = a.sent*memory/2/a.came, memory/2
+	}
+}
+
+// Pending is how many were assigned to a server here that it has not counted yet.
+func (a *Assigner) Pending(s roster.Entry) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.load(s).pending()
 }
 
 // Cancel takes back an assignment to a server that its client will not use. It
@@ -140,7 +209,10 @@ func (a *Assigner) load(s roster.Entry) *load {
 func (a *Assigner) Cancel(s roster.Entry) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if l := a.load(s); l.pending > 0 {
-		l.pending--
+	switch l := a.load(s); {
+	case l.fresh > 0:
+		l.fresh--
+	case l.earlier > 0:
+		l.earlier--
 	}
 }

@@ -26,7 +26,7 @@ func spread(t *testing.T, a *registry.Assigner, servers []roster.Entry, n int) m
 	t.Helper()
 	got := map[string]int{}
 	for range n {
-		s, verdict := a.Assign(servers, time.Now())
+		s, verdict := a.Assign(servers, "", time.Now())
 		if verdict != registry.Assigned {
 			t.Fatalf("%+v: verdict %d", got, verdict)
 		}
@@ -66,7 +66,7 @@ func TestLeastLoaded(t *testing.T) {
 func TestTiesAreBrokenAtRandom(t *testing.T) {
 	first := map[string]bool{}
 	for range 200 {
-		s, _ := registry.NewAssigner(registry.LeastLoaded).Assign([]roster.Entry{server("sub1", 0, 10), server("sub2", 0, 10), server("sub3", 0, 10)}, time.Now())
+		s, _ := registry.NewAssigner(registry.LeastLoaded).Assign([]roster.Entry{server("sub1", 0, 10), server("sub2", 0, 10), server("sub3", 0, 10)}, "", time.Now())
 		first[s.Name] = true
 	}
 	if len(first) != 3 {
@@ -100,7 +100,7 @@ func TestWhoCanBeAssigned(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, strategy := range []registry.Strategy{registry.LeastLoaded, registry.TwoChoices} {
-				s, verdict := registry.NewAssigner(strategy).Assign(tt.servers, time.Now())
+				s, verdict := registry.NewAssigner(strategy).Assign(tt.servers, "", time.Now())
 				if s.Name != tt.want || verdict != tt.verdict {
 					t.Errorf("%s: assigned %q, verdict %d, want %q, %d", strategy, s.Name, verdict, tt.want, tt.verdict)
 				}
@@ -109,37 +109,37 @@ func TestWhoCanBeAssigned(t *testing.T) {
 	}
 }
 
-// Those assigned count until the next heartbeat, which has counted them.
-func TestPendingCountsUntilTheNextHeartbeat(t *testing.T) {
-	a := registry.NewAssigner(registry.LeastLoaded)
-	s := server("sub1", 0, 2)
-	full := func(want bool) {
-		t.Helper()
-		if _, verdict := a.Assign([]roster.Entry{s}, time.Now()); (verdict == registry.Full) != want {
-			t.Errorf("heartbeat %d of %s with %d clients: verdict %d", s.Beats, s.Instance, s.Clients, verdict)
-		}
+// Who may be dead is passed over while another one has room, and no longer.
+func TestWhoIsDoubtful(t *testing.T) {
+	late := func(s roster.Entry) roster.Entry {
+		s.Heard = s.Heard.Add(-roster.Missed)
+		return s
 	}
-	full(false)
-	full(false)
-	full(true)
-	s.Beats, s.Clients = 2, 1 // one has come
-	full(false)
-	full(true)
-	before := s
-	s.Beats, s.Clients = 3, 2
-	full(true)
-	s.Beats, s.Clients = 4, 1
-	full(false)
-	full(true)
-	// Somebody who looked before the last heartbeat does not undo what came since.
-	if _, verdict := a.Assign([]roster.Entry{before}, time.Now()); verdict != registry.Full {
-		t.Errorf("looked at an old heartbeat: verdict %d", verdict)
+	empty, used, full := server("sub1", 0, 9), server("sub2", 8, 9), server("sub3", 9, 9)
+	for name, tt := range map[string]struct {
+		servers []roster.Entry
+		avoid   string
+		want    string
+	}{
+		"an empty one that the client avoids":     {[]roster.Entry{empty, used}, "sub1", "sub2"},
+		"an empty one that missed heartbeats":     {[]roster.Entry{late(empty), used}, "", "sub2"},
+		"the only one, avoided":                   {[]roster.Entry{empty}, "sub1", "sub1"},
+		"the only one, late":                      {[]roster.Entry{late(empty)}, "", "sub1"},
+		"the only one, both":                      {[]roster.Entry{late(empty)}, "sub1", "sub1"},
+		"avoided, and the others are full":        {[]roster.Entry{empty, full}, "sub1", "sub1"},
+		"late, and the others are full":           {[]roster.Entry{late(empty), full}, "", "sub1"},
+		"all are late, so that it says nothing":   {[]roster.Entry{late(empty), late(used)}, "", "sub1"},
+		"one that nobody knows is avoided":        {[]roster.Entry{empty, used}, "sub99", "sub1"},
+		"of those that may be dead, the emptiest": {[]roster.Entry{late(used), empty, full}, "sub1", "sub1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, strategy := range []registry.Strategy{registry.LeastLoaded, registry.TwoChoices} {
+				if s, verdict := registry.NewAssigner(strategy).Assign(tt.servers, tt.avoid, time.Now()); s.Name != tt.want || verdict != registry.Assigned {
+					t.Errorf("%s: assigned %q, verdict %d, want %q", strategy, s.Name, verdict, tt.want)
+				}
+			}
+		})
 	}
-	full(true)
-	s.Instance, s.Beats, s.Clients = "j", 1, 0 // it was started again
-	full(false)
-	full(false)
-	full(true)
 }
 
 // A cancelled assignment gives its place back, but no place that a server has
@@ -150,7 +150,7 @@ func TestCancel(t *testing.T) {
 	count := func() int { // how many places are left
 		n := 0
 		for ; ; n++ {
-			if _, verdict := a.Assign([]roster.Entry{s}, time.Now()); verdict != registry.Assigned {
+			if _, verdict := a.Assign([]roster.Entry{s}, "", time.Now()); verdict != registry.Assigned {
 				break
 			}
 		}
@@ -185,7 +185,7 @@ func TestTwoChoices(t *testing.T) {
 	servers := []roster.Entry{server("sub1", 80, 1000), server("sub2", 0, 1000), server("sub3", 40, 1000)}
 	got := map[string]int{}
 	for range 600 {
-		s, _ := registry.NewAssigner(registry.TwoChoices).Assign(servers, time.Now())
+		s, _ := registry.NewAssigner(registry.TwoChoices).Assign(servers, "", time.Now())
 		got[s.Name]++
 	}
 	// sub2 wins two of three pairs, sub3 one.
@@ -221,7 +221,7 @@ func TestConcurrentAssignment(t *testing.T) {
 	for range 8 {
 		working.Go(func() {
 			for {
-				s, verdict := a.Assign(servers, time.Now())
+				s, verdict := a.Assign(servers, "", time.Now())
 				if verdict != registry.Assigned {
 					return
 				}

@@ -4,6 +4,7 @@
 package registry
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -69,13 +70,12 @@ type Assignment struct {
 }
 
 func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
-	user, problem := userID(w, r)
+	who, problem := introduction(w, r)
 	if problem != nil {
 		problem.ServeHTTP(w, r)
 		return
 	}
-	now := time.Now()
-	s, verdict := h.assigner.Assign(h.servers.All(), now)
+	s, verdict := h.assigner.Assign(h.servers.All(), who.Avoid, time.Now())
 	switch verdict {
 	case Assigned:
 	case NoServers:
@@ -97,7 +97,7 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	httpserve.WriteJSON(w, http.StatusOK, Assignment{
 		ServerURL:  base + "/" + s.Name,
 		ServerName: s.Name,
-		UserID:     user,
+		UserID:     who.UserID,
 		Message:    "Assigned to " + s.Name,
 		StreamURL:  base + "/v1/swarm",
 	})
@@ -108,25 +108,30 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Pr
 	p.ServeHTTP(w, r)
 }
 
-// userID returns the user_id of the query or the JSON body, or a new one.
-func userID(w http.ResponseWriter, r *http.Request) (string, *httpserve.Problem) {
-	id := r.URL.Query().Get("user_id")
-	if r.Method == http.MethodPost && id == "" && isJSON(r) {
-		var in struct {
-			UserID string `json:"user_id"`
+// client is what one says of itself when it registers.
+type client struct {
+	UserID string `json:"user_id"`
+	Avoid  string `json:"avoid"` // the server that has just failed it; one that is not known is nothing to avoid
+}
+
+// introduction reads what a client says in the query or, where that is silent, in
+// a JSON body, and names it if it has no name.
+func introduction(w http.ResponseWriter, r *http.Request) (client, *httpserve.Problem) {
+	var c client
+	if r.Method == http.MethodPost && isJSON(r) {
+		if problem := decode(w, r, &c, `{"user_id":"ann"}`); problem != nil {
+			return c, problem
 		}
-		if problem := decode(w, r, &in, `{"user_id":"ann"}`); problem != nil {
-			return "", problem
-		}
-		id = in.UserID
 	}
-	switch {
-	case id == "":
-		return "user_" + strings.ToLower(rand.Text()[:12]), nil
-	case len(id) > wire.MaxUserID:
-		return "", httpserve.Problemf(http.StatusUnprocessableEntity, "invalid_user_id", "user_id has %d bytes: 1 to %d are allowed", len(id), wire.MaxUserID)
+	q := r.URL.Query()
+	c.UserID, c.Avoid = cmp.Or(q.Get("user_id"), c.UserID), cmp.Or(q.Get("avoid"), c.Avoid)
+	if c.UserID == "" {
+		c.UserID = "user_" + strings.ToLower(rand.Text()[:12])
 	}
-	return id, nil
+	if len(c.UserID) > wire.MaxUserID {
+		return c, httpserve.Problemf(http.StatusUnprocessableEntity, "invalid_user_id", "user_id has %d bytes: 1 to %d are allowed", len(c.UserID), wire.MaxUserID)
+	}
+	return c, nil
 }
 
 func isJSON(r *http.Request) bool {
@@ -180,8 +185,9 @@ func (h *Handler) unregister(w http.ResponseWriter, r *http.Request) {
 // Server is a subscriber server in the answer to /v1/servers.
 type Server struct {
 	wire.ServerStatus
-	Alive bool    `json:"alive"`
-	Age   float64 `json:"heartbeat_age"` // seconds since it was last heard of
+	Pending int     `json:"pending"` // assigned to it by this copy of serve, and not among its clients yet
+	Alive   bool    `json:"alive"`
+	Age     float64 `json:"heartbeat_age"` // seconds since it was last heard of
 }
 
 // Cluster sums up the servers of a cluster that are alive.
@@ -189,6 +195,7 @@ type Cluster struct {
 	Name     string `json:"name"`
 	Servers  int    `json:"servers"`
 	Clients  int    `json:"clients"`
+	Pending  int    `json:"pending"`
 	Capacity int    `json:"capacity"`
 }
 
@@ -199,7 +206,10 @@ func (h *Handler) list(w http.ResponseWriter, _ *http.Request) {
 		Clusters []Cluster `json:"clusters"`
 	}{Servers: []Server{}, Clusters: []Cluster{}}
 	for _, e := range h.servers.All() {
-		s := Server{ServerStatus: e.ServerStatus, Alive: e.Alive(now), Age: max(0, now.Sub(e.Heard).Seconds())}
+		if now.Sub(e.Heard) > roster.Memory {
+			continue // a copy of serve that was started since has not heard of it
+		}
+		s := Server{ServerStatus: e.ServerStatus, Pending: h.assigner.Pending(e), Alive: e.Alive(now), Age: max(0, now.Sub(e.Heard).Seconds())}
 		out.Servers = append(out.Servers, s)
 		if !s.Alive {
 			continue
@@ -210,7 +220,7 @@ func (h *Handler) list(w http.ResponseWriter, _ *http.Request) {
 			out.Clusters = append(out.Clusters, Cluster{Name: s.Cluster})
 		}
 		c := &out.Clusters[i]
-		c.Servers, c.Clients, c.Capacity = c.Servers+1, c.Clients+s.Clients, c.Capacity+s.Capacity
+		c.Servers, c.Clients, c.Pending, c.Capacity = c.Servers+1, c.Clients+s.Clients, c.Pending+s.Pending, c.Capacity+s.Capacity
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	httpserve.WriteJSON(w, http.StatusOK, out)

@@ -73,6 +73,7 @@ func TestRegister(t *testing.T) {
 		"POST with both":                {method: "POST", path: "/register?user_id=ann", contentType: asJSON, body: `{"user_id":"bob"}`, user: "ann"},
 		"POST with an empty object":     {method: "POST", path: "/register", contentType: asJSON, body: `{}`},
 		"POST with null":                {method: "POST", path: "/register", contentType: asJSON, body: `{"user_id":null}`},
+		"POST whose body is overruled":  {method: "POST", path: "/register?user_id=ann", contentType: asJSON, body: `{"avoid":"sub1"}`, user: "ann"},
 		"POST with nothing":             {method: "POST", path: "/register", contentType: asJSON},
 		"POST without a body at all":    {method: "POST", path: "/register"},
 		"POST of a form, which is left": {method: "POST", path: "/register", contentType: "application/x-www-form-urlencoded", body: "user_id=bob"},
@@ -129,6 +130,7 @@ func TestRefusals(t *testing.T) {
 		"registering with an array":   {free, "POST", "/register", asJSON, `[]`, 400, "invalid_json", "send a JSON object like", ""},
 		"registering with half":       {free, "POST", "/register", asJSON, `{"user_id":`, 400, "invalid_json", "send a JSON object like", ""},
 		"registering with very much":  {free, "POST", "/register", asJSON, strings.Repeat(" ", 5000), 413, "too_large", "more than 4096 bytes", ""},
+		"avoiding a number":           {free, "POST", "/register", asJSON, `{"avoid":1}`, 400, "invalid_json", "send a JSON object like", ""},
 		"registering by PUT":          {free, "PUT", "/register", "", "", 405, "method_not_allowed", "use GET, POST", ""},
 		"unregistering by GET":        {free, "GET", "/unregister", "", "", 405, "method_not_allowed", "use POST", ""},
 		"listing by POST":             {free, "POST", "/v1/servers", "", "", 405, "method_not_allowed", "use GET", ""},
@@ -201,8 +203,35 @@ func TestRegisterSpreads(t *testing.T) {
 	}
 }
 
+// Who says which server failed it is sent to another one, if there is one that has
+// room; that steers nobody else.
+func TestRegisterAvoids(t *testing.T) {
+	for name, tt := range map[string]struct {
+		method, path, body string
+		want               string
+	}{
+		"in the query":          {"GET", "/register?avoid=sub1", "", "sub2"},
+		"in a posted query":     {"POST", "/register?avoid=sub1", "", "sub2"},
+		"in JSON":               {"POST", "/register", `{"avoid":"sub1"}`, "sub2"},
+		"in both, with a user":  {"POST", "/register?user_id=ann&avoid=sub1", `{"avoid":"sub2"}`, "sub2"},
+		"a full one":            {"GET", "/register?avoid=sub3", "", "sub1"},
+		"one that is not known": {"GET", "/register?avoid=%0a" + strings.Repeat("x", 1000), "", "sub1"},
+		"nothing":               {"GET", "/register?avoid=", "", "sub1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCalls(server("sub1", 0, 100), server("sub2", 50, 100), server("sub3", 100, 100))
+			if a := answer[registry.Assignment](t, c.do(tt.method, tt.path, asJSON, tt.body), http.StatusOK); a.ServerName != tt.want {
+				t.Errorf("assigned to %s, want %s", a.ServerName, tt.want)
+			}
+			if a := answer[registry.Assignment](t, c.do("GET", "/register", "", ""), http.StatusOK); a.ServerName != "sub1" {
+				t.Errorf("the next one was assigned to %s", a.ServerName)
+			}
+		})
+	}
+}
+
 // A server that is silent gets nobody any more, and /v1/servers says how long it
-// has been.
+// has been; who was assigned and has not come yet is shown beside those who have.
 func TestServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCalls()
@@ -222,6 +251,10 @@ func TestServers(t *testing.T) {
 		hear("sub2", "cluster_1", wire.StateServing, 2)
 		hear("sub1", "cluster_1", wire.StateServing, 1)
 		<-time.After(500 * time.Millisecond)
+		for range 3 {
+			c.do("GET", "/register?avoid=sub2", "", "")
+		}
+		c.do("POST", "/unregister", asJSON, `{"server":"sub1"}`)
 		got := c.do("GET", "/v1/servers", "", "")
 		a := answer[struct {
 			Servers  []registry.Server  `json:"servers"`
@@ -229,29 +262,34 @@ func TestServers(t *testing.T) {
 		}](t, got, http.StatusOK)
 		var servers []string
 		for _, s := range a.Servers {
-			servers = append(servers, fmt.Sprintf("%s %s %s %d/%d alive %v, heard of %.1f s ago", s.Name, s.Cluster, s.State, s.Clients, s.Capacity, s.Alive, s.Age))
+			servers = append(servers, fmt.Sprintf("%s %s %s %d+%d/%d alive %v, heard of %.1f s ago", s.Name, s.Cluster, s.State, s.Clients, s.Pending, s.Capacity, s.Alive, s.Age))
 		}
 		if diff := cmp.Diff([]string{
-			"sub1 cluster_1 serving 1/10 alive true, heard of 0.5 s ago",
-			"sub2 cluster_1 serving 2/10 alive true, heard of 0.5 s ago",
-			"sub3 cluster_2 draining 3/10 alive true, heard of 2.5 s ago",
-			"sub4 cluster_2 gone 0/10 alive false, heard of 2.5 s ago",
-			"sub10 cluster_2 serving 9/10 alive false, heard of 5.5 s ago",
+			"sub1 cluster_1 serving 1+2/10 alive true, heard of 0.5 s ago",
+			"sub2 cluster_1 serving 2+0/10 alive true, heard of 0.5 s ago",
+			"sub3 cluster_2 draining 3+0/10 alive true, heard of 2.5 s ago",
+			"sub4 cluster_2 gone 0+0/10 alive false, heard of 2.5 s ago",
+			"sub10 cluster_2 serving 9+0/10 alive false, heard of 5.5 s ago",
 		}, servers); diff != "" {
 			t.Errorf("servers (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]registry.Cluster{{Name: "cluster_1", Servers: 2, Clients: 3, Capacity: 20}, {Name: "cluster_2", Servers: 1, Clients: 3, Capacity: 10}}, a.Clusters); diff != "" {
+		if diff := cmp.Diff([]registry.Cluster{{Name: "cluster_1", Servers: 2, Clients: 3, Pending: 2, Capacity: 20}, {Name: "cluster_2", Servers: 1, Clients: 3, Capacity: 10}}, a.Clusters); diff != "" {
 			t.Errorf("clusters (-want +got):\n%s", diff)
 		}
 		if !strings.Contains(got.Body.String(), `"heartbeat_age":0.5`) || got.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("answered %s", got.Body)
 		}
-		if a := answer[registry.Assignment](t, c.do("GET", "/register", "", ""), http.StatusOK); a.ServerName != "sub1" {
+		if a := answer[registry.Assignment](t, c.do("GET", "/register", "", ""), http.StatusOK); a.ServerName != "sub2" {
 			t.Errorf("assigned to %s", a.ServerName)
 		}
 		<-time.After(5 * time.Second)
+		<-time.After(5 * time.Second)
 		if p := answer[problem](t, c.do("GET", "/register", "", ""), http.StatusServiceUnavailable); p.Code != "no_servers" {
 			t.Errorf("after all fell silent: refused with %+v", p)
+		}
+		<-time.After(roster.Memory)
+		if got := c.do("GET", "/v1/servers", "", ""); got.Body.String() != `{"servers":[],"clusters":[]}`+"\n" {
+			t.Errorf("after they were silent for very long: answered %s", got.Body)
 		}
 	})
 }

@@ -1,0 +1,47 @@
+package fanout
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+type metrics struct {
+	connected, full, putOff, delivered, skipped, stalled, swarms prometheus.Counter
+
+	delay, delivery prometheus.Histogram
+}
+
+func newMetrics(reg prometheus.Registerer, clients func() float64) metrics {
+	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_subscribe_clients", Help: "Streams that are open now."}, clients)
+	counter := func(name, help string) prometheus.Counter {
+		return f.NewCounter(prometheus.CounterOpts{Name: "emostream_subscribe_" + name, Help: help})
+	}
+	histogram := func(name, help string, buckets ...float64) prometheus.Histogram {
+		return f.NewHistogram(prometheus.HistogramOpts{Name: "emostream_subscribe_" + name, Help: help, Buckets: buckets})
+	}
+	return metrics{
+		connected: counter("connections_total", "Streams opened."),
+		full:      counter("full_total", "Clients refused because the server was full."),
+		putOff:    counter("put_off_total", "Clients asked to come back later because too many came at once."),
+		delivered: counter("delivered_total", "Updates written to clients."),
+		skipped:   counter("skipped_total", "Times that a slow client skipped to the newest window."),
+		stalled:   counter("stalled_total", "Streams cut off because the client did not read."),
+		swarms:    counter("swarms_total", "Swarms taken in that told something new, revisions too."),
+		delay: histogram("window_delay_seconds", "Time from a window's end to its arrival at this server.",
+			.1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30),
+		delivery: histogram("delivery_seconds", "Time from an update's arrival until a shard has written it to all of its clients that read.",
+			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5),
+	}
+}
+
+// count adds what happened, and begins anew.
+func (m *metrics) count(t *tally) {
+	if t.delivered > 0 {
+		m.delivered.Add(float64(t.delivered))
+	}
+	if t.skipped > 0 {
+		m.skipped.Add(float64(t.skipped))
+	}
+	*t = tally{}
+}
