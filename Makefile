@@ -11,6 +11,7 @@ CLIENTS            ?= 3000
 DURATION           ?= 45s
 BROKER             ?= embedded kafka
 REPETITIONS        ?= 3
+HOURS              ?= 1
 STEP               ?= 10s
 SOAK               ?= 5m
 
@@ -21,7 +22,7 @@ VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
 VENV       := $(CURDIR)/.cache/pyvenv
 PICTURE    := $(CURDIR)/.cache/picture
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture test-registry soak bench-fanout
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture test-registry soak bench-fanout test-day
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -71,8 +72,11 @@ recovery: build ## How late windows are when copies of aggregate come and go (RE
 soak: ## What listeners do to a subscriber server for SOAK (default 5m): nothing of it may stay
 	EMOSTREAM_TEST_SOAK=$(SOAK) go test -count=1 -timeout 60m -run '^TestSoak$$' -v ./internal/e2e
 
-test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system (needs Python 3)
-	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run Python ./internal/e2e
+test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system, and of tables with DuckDB (needs Python 3)
+	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run 'Python|Recording' ./internal/e2e
+
+test-day: $(VENV)/requirements.txt ## A day of ten million reactions exported, read back, and HOURS (default 1) of it replayed at 100 times (needs Python 3)
+	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python EMOSTREAM_TEST_DAY=10 EMOSTREAM_TEST_HOURS=$(HOURS) go test -count=1 -timeout 60m -run '^TestDay$$' -v ./internal/e2e
 
 picture: build ## docs/tui.svg anew, an animated picture of tui (needs tmux, Python 3, npm)
 	python3 -m venv --clear $(PICTURE)
@@ -99,6 +103,7 @@ bench-ingest: ## Taking reactions in beside a bare HTTP server, STEP (default 10
 
 bench-overload: ## A main server at one to five times what it takes, STEP (default 10s) each (Linux)
 	EMOSTREAM_TEST_OVERLOAD=$(STEP) go test -count=1 -timeout 20m -v -run '^TestOverload$$' ./internal/e2e
+
 bench-fanout: build ## Thousands of listeners beside nchan (nginx and libnginx-mod-nchan, from the distribution); FANBENCH: flags
 	go build -o $(TOOLS)/fanbench ./internal/fanbench/cmd/fanbench
 	$(TOOLS)/fanbench -program bin/emostream $(FANBENCH)

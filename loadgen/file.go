@@ -1,9 +1,7 @@
 package loadgen
 
 import (
-	"bufio"
 	"encoding/csv"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -12,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/emostream/emostream/internal/atomicfile"
 )
 
 // The endings of files that reports are written to.
@@ -50,11 +50,11 @@ func WriteFile(path string, r Report) error {
 	}
 	switch filepath.Ext(path) {
 	case endJSON:
-		return atomically(path, func(w io.Writer) error { return WriteJSON(w, r) })
+		return atomicfile.Write(path, func(w io.Writer) error { return WriteJSON(w, r) })
 	case endHTML:
-		return atomically(path, func(w io.Writer) error { return WriteHTML(w, r) })
+		return atomicfile.Write(path, func(w io.Writer) error { return WriteHTML(w, r) })
 	case endCSV:
-		return atomically(path, func(w io.Writer) error { return WriteCSV(w, r) })
+		return atomicfile.Write(path, func(w io.Writer) error { return WriteCSV(w, r) })
 	}
 	return writeHGRMs(strings.TrimSuffix(path, endHGRM), r)
 }
@@ -62,32 +62,13 @@ func WriteFile(path string, r Report) error {
 func writeHGRMs(stem string, r Report) error {
 	for _, key := range slices.Sorted(maps.Keys(r.Latency)) {
 		if l := r.Latency[key]; l != nil {
-			err := atomically(stem+"."+key+endHGRM, func(w io.Writer) error { return WriteHGRM(w, l) })
+			err := atomicfile.Write(stem+"."+key+endHGRM, func(w io.Writer) error { return WriteHGRM(w, l) })
 			if err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// atomically writes a file beside its place and moves it there once it is whole.
-func atomically(path string, write func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".report-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(f.Name())))
-		}
-	}()
-	w := bufio.NewWriter(f)
-	err = write(w)
-	if err = errors.Join(err, w.Flush(), f.Chmod(0o644), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // WriteHGRM writes a latency as HdrHistogram's percentile text, in milliseconds.

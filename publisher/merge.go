@@ -98,15 +98,9 @@ func (m *Merger) Read(next int64) { m.position = max(m.position, next) }
 // count; such a record is passed over.
 func (m *Merger) Add(r stream.Record, now int64) error {
 	m.position = r.Offset + 1
-	var c wire.Count
-	if err := json.Unmarshal(r.Value, &c); err != nil {
+	c, err := wire.DecodeCount(r.Value)
+	if err != nil {
 		return fmt.Errorf("emoji-aggregated at %d: %w", r.Offset, err)
-	}
-	if c.Channel == "" {
-		c.Channel = wire.MainChannel
-	}
-	if c.Window.End <= c.Window.Start || c.Emoji == "" || len(c.Emoji) > wire.MaxEmoji || c.Count < 0 || !wire.ValidChannel(c.Channel) {
-		return fmt.Errorf("emoji-aggregated at %d: not a count of an emoji in a window", r.Offset)
 	}
 	complete := m.headers(r.Headers)
 	k := key{c.Window.End, c.Channel}

@@ -78,7 +78,7 @@ func valuesOf(f *pflag.Flag) cobra.CompletionFunc {
 		return topicsNamed("cluster_", "cluster_")
 	case "name":
 		return topicsNamed("sub_", "sub")
-	case "channel":
+	case "channel", "to-channel":
 		return live(channelsCounted)
 	case "emojis", "emoji", "palette":
 		return emojis

@@ -32,6 +32,10 @@ func TestHelp(t *testing.T) {
 		"bench":           {"compare", "merge", "--threshold", "--out", "--progress", "-o, --output"},
 		"bench compare":   {"--fail-on", "-o, --output", "exit code 3"},
 		"bench merge":     {"--out", "-o, --output", "--start-at"},
+		"topics retain":   {"--brokers", "--topic-prefix", "emoji-aggregated=forever"},
+		"replay":          {"--brokers", "--server", "--from", "--to", "--last", "--channel", "--emoji", "--speed", `(default "1")`, "--to-channel", "--connections", "--patience", "-o, --output"},
+		"export":          {"--brokers", "--what", `(default "windows")`, "--format", "--out", "--from", "--to", "--last", "--channel", "--emoji", "-o, --output"},
+		"stats":           {"--brokers", "--from", "--to", "--last", "--follow", "--channel", "--emoji", "--chart", "--top", "--window", "(default 2s)", "-o, --output"},
 		"version":         {"-o, --output"},
 	} {
 		t.Run(command, func(t *testing.T) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -21,6 +22,8 @@ type topicsFlags struct {
 	reducers    int
 	replication int
 	retention   time.Duration
+	reactions   time.Duration
+	counts      time.Duration
 	swarms      time.Duration
 	lateness    time.Duration
 }
@@ -30,7 +33,7 @@ func newTopics(io streams) *cobra.Command {
 		Use:   "topics",
 		Short: "Create or describe the topics with the right settings",
 	}
-	cmd.AddCommand(newTopicsCreate(io), newTopicsDescribe(io))
+	cmd.AddCommand(newTopicsCreate(io), newTopicsDescribe(io), newTopicsRetain(io))
 	return cmd
 }
 
@@ -47,7 +50,8 @@ func (f *topicsFlags) all() ([]kafka.Topic, error) {
 	}
 	layout := f.layout()
 	layout.Reactions, layout.Partials, layout.Replication = f.partitions, f.reducers, f.replication
-	layout.Retention, layout.SwarmRetention, layout.Lateness = f.retention, f.swarms, f.lateness
+	layout.Retention, layout.ReactionsRetention, layout.CountsRetention = f.retention, f.reactions, f.counts
+	layout.SwarmRetention, layout.Lateness = f.swarms, f.lateness
 	topics := []kafka.Topic{layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic(), layout.ServersTopic()}
 	for _, c := range f.clusters {
 		if err := checkCluster(c); err != nil {
@@ -67,11 +71,11 @@ func newTopicsCreate(io streams) *cobra.Command {
 		Use:   "create",
 		Short: "Create the topics that are missing; the others stay as they are",
 		Example: `  emostream topics create --partitions 12
-  emostream topics create --topic-prefix demo. --retention 72h`,
+  emostream topics create --retention 72h --counts-retention 8760h`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f.partitions < 1 || f.reducers < 1 || f.replication < 0 || f.retention < time.Minute || f.swarms < time.Minute {
-				return usagef("--partitions and --reducers want at least 1, --replication at least 0, and --retention and --swarm-retention at least 1m")
+			if err := f.check(); err != nil {
+				return err
 			}
 			topics, err := f.all()
 			if err != nil {
@@ -95,9 +99,26 @@ func newTopicsCreate(io streams) *cobra.Command {
 	fl.IntVar(&f.reducers, "reducers", 1, "partitions of emoji-partials: the most aggregators that can share the adding up")
 	fl.IntVar(&f.replication, "replication", 0, "copies of every partition; 0: three, or as many as there are brokers")
 	fl.DurationVar(&f.retention, "retention", 24*time.Hour, "how long reactions and counts are kept; longer than aggregate is ever away")
+	fl.DurationVar(&f.reactions, "reactions-retention", 0, "how long reactions are kept, to be replayed or exported; 0: as --retention")
+	fl.DurationVar(&f.counts, "counts-retention", 0, "how long counts are kept, to be exported; 0: as --retention")
 	fl.DurationVar(&f.swarms, "swarm-retention", time.Hour, "how long swarms are kept")
 	fl.DurationVar(&f.lateness, "lateness", 10*time.Second, "of aggregate; half of it is how far a reaction's time may be ahead of the brokers' clock")
 	return cmd
+}
+
+func (f *topicsFlags) check() error {
+	if f.partitions < 1 || f.reducers < 1 || f.replication < 0 {
+		return usagef("--partitions and --reducers want at least 1, and --replication at least 0")
+	}
+	for flag, d := range map[string]time.Duration{
+		"retention": f.retention, "swarm-retention": f.swarms,
+		"reactions-retention": cmp.Or(f.reactions, f.retention), "counts-retention": cmp.Or(f.counts, f.retention),
+	} {
+		if d < leastRetention {
+			return usagef("--%s %v: want at least %v", flag, d, leastRetention)
+		}
+	}
+	return nil
 }
 
 func newTopicsDescribe(io streams) *cobra.Command {
@@ -142,6 +163,21 @@ func newTopicsDescribe(io streams) *cobra.Command {
 	return cmd
 }
 
+// forever is the retention that removes nothing, as it is written.
+const forever = "forever"
+
+// kept is retention.ms for a person.
+func kept(ms string) string {
+	switch d, err := time.ParseDuration(ms + "ms"); {
+	case err != nil:
+		return ms
+	case d < 0:
+		return forever
+	default:
+		return d.String()
+	}
+}
+
 func printTopics(io streams, states []kafka.TopicState) error {
 	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(w, "TOPIC\tPARTITIONS\tREPLICATION\tMIN ISR\tRETENTION\tCLEANUP\tSTATE")
@@ -156,12 +192,9 @@ func printTopics(io streams, states []kafka.TopicState) error {
 		case t.UnderISR > 0:
 			state = fmt.Sprintf("%d partitions under-replicated", t.UnderISR)
 		}
-		keep := t.Config["retention.ms"]
-		if d, err := time.ParseDuration(keep + "ms"); err == nil {
-			keep = d.String()
-		}
-		if t.Config["cleanup.policy"] == "compact" {
-			keep = "-"
+		keep := "-"
+		if t.Config["cleanup.policy"] != "compact" {
+			keep = kept(t.Config["retention.ms"])
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", t.Name, t.Partitions, t.Replication,
 			t.Config["min.insync.replicas"], keep, t.Config["cleanup.policy"], state)
@@ -181,14 +214,13 @@ func (f *kafkaFlags) once(ctx context.Context, do func(context.Context, *kafka.C
 	defer c.Close()
 	bounded, cancel := context.WithTimeout(ctx, onceTimeout)
 	defer cancel()
-	if _, err = c.Ping(bounded); err == nil {
+	if _, err = c.Ping(bounded); err != nil {
+		err = fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)
+	} else {
 		err = do(bounded, c)
 	}
-	switch {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return errInterrupted
-	case err != nil:
-		return fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)
 	}
-	return nil
+	return err
 }

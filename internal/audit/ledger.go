@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"encoding/json"
 	"math"
 
 	"github.com/emostream/emostream/internal/stream"
@@ -126,8 +125,8 @@ func channelOf(tap wire.Tap) string {
 func (l *Ledger) Count(partition int, r stream.Record) {
 	p := l.counts.at(partition)
 	p.pass(r.Time)
-	var n wire.Count
-	if err := json.Unmarshal(r.Value, &n); err != nil || !sound(&n) {
+	n, err := wire.DecodeCount(r.Value)
+	if err != nil {
 		l.unreadable++
 		return
 	}
@@ -144,14 +143,6 @@ func (l *Ledger) Count(partition int, r stream.Record) {
 		g.cell(n.Emoji).counted += grown
 	}
 	l.list(g)
-}
-
-// sound says whether a count can be one, and gives it the name of its channel.
-func sound(n *wire.Count) bool {
-	if n.Channel == "" {
-		n.Channel = wire.MainChannel
-	}
-	return n.Window.End > n.Window.Start && n.Count >= 0 && n.Emoji != "" && len(n.Emoji) <= wire.MaxEmoji && wire.ValidChannel(n.Channel)
 }
 
 func (l *Ledger) group(k groupKey) *group {

@@ -62,18 +62,18 @@ type lastMark struct {
 // look reads a partition's tail, twice as far back each time, until a mark is in
 // it. Nearly always the last record is one.
 func (m *lastMark) look(ctx context.Context, c *cursor) error {
-	start, end, err := c.offsets(ctx)
+	start, end, err := c.Ends(ctx)
 	if err != nil {
 		return err
 	}
 	for back := int64(100); ; back *= 2 {
 		from, found := max(start, end-back), false
-		c.next = from
-		err := c.read(ctx, end, func(b stream.Batch) {
+		c.MoveTo(from)
+		err := c.Read(ctx, end, func(b stream.Batch) {
 			for _, r := range b.Records {
 				found = m.take(r) || found
 			}
-		}, func() {})
+		}, func(int64) {})
 		if err != nil || found || from == start {
 			return err
 		}

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/emostream/emostream/internal/wire"
@@ -23,6 +24,9 @@ type Layout struct {
 	// Retention of reactions, partials and counts; default 24 h. It must be
 	// longer than aggregate is ever away.
 	Retention time.Duration
+	// ReactionsRetention and CountsRetention are those of emoji-topic and
+	// emoji-aggregated; default Retention.
+	ReactionsRetention, CountsRetention time.Duration
 	// SwarmRetention of the topics of clusters and subscriber servers; default 1 h.
 	SwarmRetention time.Duration
 	// Lateness of aggregate, half of which a record's time may be ahead of the
@@ -43,6 +47,8 @@ func (l Layout) withDefaults() Layout {
 	if l.Retention == 0 {
 		l.Retention = 24 * time.Hour
 	}
+	l.ReactionsRetention = cmp.Or(l.ReactionsRetention, l.Retention)
+	l.CountsRetention = cmp.Or(l.CountsRetention, l.Retention)
 	if l.SwarmRetention == 0 {
 		l.SwarmRetention = time.Hour
 	}
@@ -56,7 +62,7 @@ func (l Layout) withDefaults() Layout {
 func (l Layout) ReactionsTopic() Topic {
 	l = l.withDefaults()
 	return Topic{l.Names.Reactions(), l.Reactions, l.Replication, map[string]string{
-		"retention.ms": retention(l.Retention),
+		"retention.ms": retention(l.ReactionsRetention),
 		// The main server's time decides the window, whatever the cluster's default is.
 		"message.timestamp.type": "CreateTime",
 		// One clock that runs ahead would close everybody's windows.
@@ -73,7 +79,7 @@ func (l Layout) PartialsTopic() Topic {
 // CountsTopic is emoji-aggregated.
 func (l Layout) CountsTopic() Topic {
 	l = l.withDefaults()
-	return Topic{l.Names.Counts(), l.Counts, l.Replication, map[string]string{"retention.ms": retention(l.Retention)}}
+	return Topic{l.Names.Counts(), l.Counts, l.Replication, map[string]string{"retention.ms": retention(l.CountsRetention)}}
 }
 
 // ClusterTopic is a cluster's cluster_N.

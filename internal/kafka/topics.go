@@ -57,6 +57,36 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) (created []s
 	return created, err
 }
 
+// Forever is a retention that removes nothing.
+const Forever = -1 * time.Millisecond
+
+// Retain changes how long topics that exist keep their records, and nothing else of
+// them: Forever, or so long.
+func (c *Client) Retain(ctx context.Context, topics map[string]time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	req := &kafka.IncrementalAlterConfigsRequest{}
+	for _, name := range slices.Sorted(maps.Keys(topics)) {
+		req.Resources = append(req.Resources, kafka.IncrementalAlterConfigsRequestResource{
+			ResourceType: kafka.ResourceTypeTopic, ResourceName: name,
+			Configs: []kafka.IncrementalAlterConfigsRequestConfig{{
+				Name: "retention.ms", Value: retention(topics[name]), ConfigOperation: kafka.ConfigOperationSet,
+			}},
+		})
+	}
+	res, err := c.api.IncrementalAlterConfigs(ctx, req)
+	if err != nil {
+		return fmt.Errorf("retain topics: %w", err)
+	}
+	var errs []error
+	for _, r := range res.Resources {
+		if r.Error != nil {
+			errs = append(errs, fmt.Errorf("retain topic %s: %w", r.ResourceName, r.Error))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 func (c *Client) create(ctx context.Context, topics []kafka.TopicConfig) (created []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 3*requestTimeout)
 	defer cancel()

@@ -236,3 +236,42 @@ func TestOpenRefusesWhatCannotBeAnAddress(t *testing.T) {
 		}
 	}
 }
+
+// Retain changes the retention and nothing else; a topic that does not exist is an
+// error that names it.
+func TestRetain(t *testing.T) {
+	onEach(t, func(t *testing.T, k cluster) {
+		c := k.open(t)
+		one, two := unique(t)+"-1", unique(t)+"-2"
+		settings := map[string]string{"retention.ms": "3600000", "message.timestamp.type": "CreateTime"}
+		if _, err := c.EnsureTopics(within(t), kafka.Topic{Name: one, Partitions: 1, Config: settings}, kafka.Topic{Name: two, Partitions: 1, Config: settings}); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Retain(within(t), map[string]time.Duration{one: kafka.Forever, two: 2 * time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+		changed := func() bool {
+			states, err := c.Describe(within(t), one, two)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range states {
+				if s.Config["message.timestamp.type"] != "CreateTime" {
+					t.Fatalf("%s is %+v", s.Name, s)
+				}
+			}
+			return states[0].Config["retention.ms"] == "-1" && states[1].Config["retention.ms"] == "7200000"
+		}
+		for ctx := within(t); !changed(); { // another broker may hear of it later
+			select {
+			case <-ctx.Done():
+				t.Fatal("the retention stays as it was")
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+		none := unique(t) + "-none"
+		if err := c.Retain(within(t), map[string]time.Duration{none: time.Hour}); err == nil || !strings.Contains(err.Error(), none) {
+			t.Errorf("of a topic that does not exist: %v", err)
+		}
+	})
+}

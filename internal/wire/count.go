@@ -17,6 +17,14 @@ func AppendTime(dst []byte, ms int64) []byte {
 	return time.UnixMilli(ms).UTC().AppendFormat(dst, TimeFormat)
 }
 
+// Time is a moment in milliseconds since the Unix epoch, written as we write times.
+type Time int64
+
+func (t Time) String() string { return string(AppendTime(nil, int64(t))) }
+
+// MarshalText writes RFC 3339 in UTC with milliseconds.
+func (t Time) MarshalText() ([]byte, error) { return AppendTime(nil, int64(t)), nil }
+
 // Window is a span of time, from Start on and before End. On the wire its ends
 // are RFC 3339; here they are milliseconds since the Unix epoch.
 type Window struct {
@@ -54,6 +62,20 @@ type Count struct {
 	Count   int64   `json:"emoji_count"`
 	Scaled  float64 `json:"emoji_count_aggregated"`
 	Channel string  `json:"channel,omitempty"` // left out for the main channel
+}
+
+// DecodeCount reads a record value of emoji-aggregated, checks what its readers rely
+// on, and gives the main channel its name.
+func DecodeCount(value []byte) (Count, error) {
+	var c Count
+	if err := json.Unmarshal(value, &c); err != nil {
+		return Count{}, fmt.Errorf("count: %w", err)
+	}
+	c.Channel = cmp.Or(c.Channel, MainChannel)
+	if c.Window.End <= c.Window.Start || c.Emoji == "" || len(c.Emoji) > MaxEmoji || c.Count < 0 || !ValidChannel(c.Channel) {
+		return Count{}, fmt.Errorf("count: it is not one of an emoji in a window")
+	}
+	return c, nil
 }
 
 // Headers of emoji-aggregated. Readers that do not know them lose nothing.

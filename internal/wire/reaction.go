@@ -62,7 +62,7 @@ var ErrNotReaction = errors.New("not a reaction")
 // here it is only bounded (1 to 64 bytes of UTF-8 without control characters).
 // The error wraps ErrNotReaction.
 func DecodeTap(value []byte) (Tap, error) {
-	t, ok := decodePlain(value)
+	f, ok := decodePlain(value)
 	if !ok {
 		// Only what is counted must be right: a user id that is a number, as
 		// another program's may be, is no reason to lose a tap.
@@ -73,23 +73,74 @@ func DecodeTap(value []byte) (Tap, error) {
 		if err := json.Unmarshal(value, &r); err != nil {
 			return Tap{}, fmt.Errorf("%w: %w", ErrNotReaction, err)
 		}
-		t = Tap{Emoji: []byte(r.Emoji), Channel: []byte(r.Channel)}
+		f.Tap = Tap{Emoji: []byte(r.Emoji), Channel: []byte(r.Channel)}
 	}
+	if err := f.check(); err != nil {
+		return Tap{}, err
+	}
+	return f.Tap, nil
+}
+
+// check says whether a tap can be counted, and takes the main channel's name away.
+func (t *Tap) check() error {
 	if string(t.Channel) == MainChannel {
 		t.Channel = nil
 	}
 	if len(t.Emoji) == 0 || len(t.Emoji) > MaxEmoji || !printable(t.Emoji) {
-		return Tap{}, fmt.Errorf("%w: emoji_type must be 1 to %d bytes of printable UTF-8", ErrNotReaction, MaxEmoji)
+		return fmt.Errorf("%w: emoji_type must be 1 to %d bytes of printable UTF-8", ErrNotReaction, MaxEmoji)
 	}
 	if len(t.Channel) > 0 && !ValidChannel(t.Channel) {
-		return Tap{}, fmt.Errorf("%w: channel must be 1 to %d of A-Z a-z 0-9 . _ -", ErrNotReaction, MaxChannel)
+		return fmt.Errorf("%w: channel must be 1 to %d of A-Z a-z 0-9 . _ -", ErrNotReaction, MaxChannel)
+	}
+	return nil
+}
+
+// Told is all that a record says of a reaction. Its slices point into the record's
+// value, or into memory of their own.
+type Told struct {
+	Tap
+	UserID    []byte
+	Timestamp []byte
+}
+
+// DecodeTold reads all of a record value that DecodeTap reads. A user id or a
+// timestamp that is no string is given as its JSON: another program's may be
+// numbers.
+func DecodeTold(value []byte) (Told, error) {
+	t, ok := decodePlain(value)
+	if !ok {
+		var r struct {
+			Emoji     string          `json:"emoji_type"`
+			Channel   string          `json:"channel"`
+			UserID    json.RawMessage `json:"user_id"`
+			Timestamp json.RawMessage `json:"timestamp"`
+		}
+		if err := json.Unmarshal(value, &r); err != nil {
+			return Told{}, fmt.Errorf("%w: %w", ErrNotReaction, err)
+		}
+		t = Told{Tap{[]byte(r.Emoji), []byte(r.Channel)}, unquoted(r.UserID), unquoted(r.Timestamp)}
+	}
+	if err := t.check(); err != nil {
+		return Told{}, err
 	}
 	return t, nil
 }
 
+// unquoted is a string's content, and any other JSON as it is; null is nothing.
+func unquoted(raw json.RawMessage) []byte {
+	var s *string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return raw
+	}
+	if s == nil {
+		return nil
+	}
+	return []byte(*s)
+}
+
 // decodePlain reads a flat object of strings without escapes, the form that
 // AppendReaction writes but for rare user ids. It says false for anything else.
-func decodePlain(b []byte) (t Tap, ok bool) {
+func decodePlain(b []byte) (t Told, ok bool) {
 	if len(b) < 2 || b[0] != '{' || b[len(b)-1] != '}' {
 		return t, false
 	}
@@ -108,9 +159,12 @@ func decodePlain(b []byte) (t Tap, ok bool) {
 			t.Emoji = val
 		case "channel":
 			t.Channel = val
-		case "user_id", "timestamp":
+		case "user_id":
+			t.UserID = val
+		case "timestamp":
+			t.Timestamp = val
 		default:
-			if bytes.EqualFold(key, []byte("emoji_type")) || bytes.EqualFold(key, []byte("channel")) {
+			if isField(key) {
 				return t, false // encoding/json takes it for that name: both ways of reading must agree
 			}
 		}
@@ -123,6 +177,15 @@ func decodePlain(b []byte) (t Tap, ok bool) {
 			return t, false
 		}
 	}
+}
+
+func isField(key []byte) bool {
+	for _, name := range [...]string{"user_id", "emoji_type", "timestamp", "channel"} {
+		if bytes.EqualFold(key, []byte(name)) {
+			return true
+		}
+	}
+	return false
 }
 
 // plainString reads a JSON string that holds no escape from the start of b.

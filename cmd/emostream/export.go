@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/atomicfile"
+	"github.com/emostream/emostream/internal/export"
+	"github.com/emostream/emostream/internal/span"
+)
+
+// exportFlags are the settings of export.
+type exportFlags struct {
+	spanFlags
+	what   string
+	format string
+	file   string
+	out    outputFlag
+}
+
+func newExport(io streams) *cobra.Command {
+	var f exportFlags
+	cmd := &cobra.Command{
+		Use:   "export",
+		Short: "Write windows or reactions as CSV, JSON lines or Parquet",
+		Long: `Export writes what was counted for analysis afterwards: a row for each emoji of each
+window and channel with its final count, in the order of the windows. It reads
+emoji-aggregated, whoever wrote it, twice: first to learn where each window is last
+spoken of. With --what reactions it writes a row for each reaction in emoji-topic,
+which replay can send again.
+
+A file is there whole or not at all. The summary goes to stderr, and to stdout with
+--output json.`,
+		Example: `  emostream export > windows.jsonl
+  emostream export --out today.parquet --from 2026-11-23
+  emostream export --what reactions --last 1h --out reactions.jsonl`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io) },
+	}
+	f.add(cmd)
+	fl := cmd.Flags()
+	fl.Var(newChoice(&f.what, "windows", "windows", "reactions"), "what", "windows or reactions")
+	fl.Var(newChoice(&f.format, "auto", "auto", "csv", "jsonl", "parquet"), "format", "csv, jsonl, parquet, or auto: by the file's ending, and jsonl on stdout")
+	fl.StringVar(&f.file, "out", "", "file to write; default stdout")
+	f.out.add(cmd)
+	return cmd
+}
+
+func (f *exportFlags) run(ctx context.Context, io streams) error {
+	asJSON, err := f.out.json()
+	if err != nil {
+		return err
+	}
+	format, err := f.check(io.out, asJSON)
+	if err != nil {
+		return err
+	}
+	filter, err := f.filter()
+	if err != nil {
+		return err
+	}
+	from, to, err := f.bounds(time.Now())
+	if err != nil {
+		return err
+	}
+	cfg := span.Config{Topic: f.names().Reactions(), From: from, To: to, Progress: told(io.err)}
+	wanted := export.WindowsConfig{Filter: filter}
+	if f.what == "windows" {
+		cfg.Topic = f.names().Counts()
+		widen(&cfg, &wanted)
+	}
+	return f.read(ctx, io, "export", cfg, func(s *span.Span) error {
+		sum, err := f.table(ctx, io.out, format, s, wanted)
+		if err != nil && ctx.Err() != nil {
+			_, _ = fmt.Fprintf(io.err, "interrupted: %s\n", f.unfinished())
+			return errInterrupted
+		}
+		if err != nil {
+			return err
+		}
+		return f.tell(io, sum, asJSON)
+	})
+}
+
+// table writes the table of a span.
+func (f *exportFlags) table(ctx context.Context, stdout io.Writer, format export.Format, s *span.Span, wanted export.WindowsConfig) (sum export.Summary, err error) {
+	err = f.into(stdout, func(w io.Writer) (err error) {
+		if f.what == "windows" {
+			sum, err = writeTable(w, format, func(give func(export.Window) error) (export.Summary, error) {
+				return export.Windows(ctx, s, wanted, give)
+			})
+			return err
+		}
+		sum, err = writeTable(w, format, func(give func(export.Reaction) error) (export.Summary, error) {
+			return export.Reactions(ctx, s, wanted.Filter, give)
+		})
+		return err
+	})
+	return sum, err
+}
+
+// check refuses what cannot be written, before anything is read.
+func (f *exportFlags) check(stdout io.Writer, asJSON bool) (export.Format, error) {
+	format, err := export.Format(f.format), error(nil)
+	if f.format == "auto" {
+		format, err = export.FormatOf(f.file)
+	}
+	switch {
+	case err != nil:
+		return "", usagef("--out %w", err)
+	case f.file == "" && asJSON:
+		return "", usagef("--output json prints the summary where the table goes: give --out a file, and --format for its form")
+	case f.file == "" && format == export.Parquet && isTerminal(stdout):
+		return "", usagef("--format parquet is nothing for a terminal: give --out a file")
+	}
+	return format, nil
+}
+
+// skew is how far clocks may differ.
+const skew = time.Minute
+
+// widen makes a span of records of the span of windows that is asked for. A window is
+// written some time after its end, which has no bound: so the topic is read to its
+// end.
+func widen(cfg *span.Config, wanted *export.WindowsConfig) {
+	if at := cfg.From.Time; !at.IsZero() {
+		wanted.From = at.UnixMilli()
+		cfg.From = span.At(at.Add(-skew))
+	}
+	if at := cfg.To.Time; !at.IsZero() {
+		wanted.To = at.UnixMilli()
+		cfg.To = span.Bound{}
+	}
+}
+
+// into writes to the file, or to stdout.
+func (f *exportFlags) into(stdout io.Writer, write func(io.Writer) error) error {
+	if f.file == "" {
+		return write(stdout)
+	}
+	if info, err := os.Stat(f.file); err == nil && info.IsDir() {
+		return usagef("--out %s is a folder: name a file in it", f.file)
+	}
+	return atomicfile.Write(f.file, write)
+}
+
+func (f *exportFlags) unfinished() string {
+	if f.file == "" {
+		return "the table is not whole"
+	}
+	return fmt.Sprintf("%s was not written", f.file)
+}
+
+// writeTable writes the rows that fill gives.
+func writeTable[R export.Row](w io.Writer, format export.Format, fill func(func(R) error) (export.Summary, error)) (export.Summary, error) {
+	t := export.NewTable[R](w, format)
+	sum, err := fill(t.Add)
+	return sum, errors.Join(err, t.Close())
+}
+
+func (f *exportFlags) tell(io streams, sum export.Summary, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(io.out).Encode(sum)
+	}
+	where := f.file
+	if where == "" {
+		where = "stdout"
+	}
+	what := plural(sum.Reactions, "reaction")
+	if f.what == "windows" {
+		what += " in " + plural(sum.Windows, "window")
+	}
+	between := ""
+	if sum.Rows > 0 {
+		between = fmt.Sprintf(", %s to %s", sum.First, sum.Last)
+	}
+	_, _ = fmt.Fprintf(io.err, "%s to %s: %s%s\n", plural(sum.Rows, "row"), where, what, between)
+	if sum.Skipped > 0 {
+		_, _ = fmt.Fprintf(io.err, "%s skipped, the first is %s\n", plural(sum.Skipped, "record"), printable(sum.Note))
+	}
+	tellGone(io.err, sum.Gone)
+	return nil
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// taking is a main server that accepts one reaction a request, and says when it did.
+func taking(t *testing.T, took func()) string {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"accepted":1,"rejected":0,"results":[{"accepted_at":"2026-11-23T14:42:00.000Z"}]}`)
+		took()
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// A replay that is interrupted reports what it has sent until then; also while it
+// waits for stdin.
+func TestReplayInterrupted(t *testing.T) {
+	const first = `{"user_id":"ann","emoji_type":"🔥","time":"2026-11-23T14:42:00Z"}` + "\n"
+	const later = `{"user_id":"ann","emoji_type":"🔥","time":"2026-11-24T14:42:00Z"}` + "\n"
+	silent, end := io.Pipe()
+	defer end.Close()
+	for name, in := range map[string]io.Reader{
+		"until the next one": strings.NewReader(first + later),
+		"for stdin":          io.MultiReader(strings.NewReader(first), silent),
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			var out, errs bytes.Buffer
+			code := execute(ctx, streams{in: in, out: &out, err: &errs}, []string{"replay", "-", "--server", taking(t, cancel)})
+			if code != exitInterrupted || ctx.Err() != context.Canceled {
+				t.Errorf("exit code %d, %v, on stderr %q", code, ctx.Err(), errs.String())
+			}
+			if want := "read                   1  reactions of the recording\naccepted               1  in "; !strings.HasPrefix(out.String(), want) {
+				t.Errorf("it reported %q", out.String())
+			}
+		})
+	}
+}
+
+// An export that is interrupted says that the table is not whole.
+func TestExportInterrupted(t *testing.T) {
+	c, addr := withTopics(t)
+	large := strings.Repeat("t", 100_000)
+	for range 30 { // more than one fetch brings
+		write(t.Context(), t, c, 0, `{"user_id":"u","emoji_type":"🔥","timestamp":"`+large+`"}`)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	out := &listener{want: "ttt", done: cancel}
+	var errs bytes.Buffer
+	code := execute(ctx, streams{out: out, err: &errs}, []string{"export", "--what", "reactions", "--brokers", addr})
+	if code != exitInterrupted || ctx.Err() != context.Canceled || errs.String() != "interrupted: the table is not whole\n" {
+		t.Errorf("exit code %d, %v, on stderr %q", code, ctx.Err(), errs.String())
+	}
+	if n := strings.Count(out.String(), "\n"); n == 0 || n >= 30 {
+		t.Errorf("%d rows, want some", n)
+	}
+}

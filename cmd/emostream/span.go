@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// spanFlags say which part of a topic a command reads.
+type spanFlags struct {
+	kafkaFlags
+	logFlags
+	from, to string
+	last     time.Duration
+	channels []string
+	emojis   []string
+}
+
+func (f *spanFlags) add(cmd *cobra.Command) {
+	f.kafkaFlags.add(cmd)
+	f.logFlags.add(cmd, "warn")
+	fl := cmd.Flags()
+	fl.StringVar(&f.from, "from", "", "where to begin: a time like 2026-11-23T14:42:00Z or a date, how long ago like 10m, or an offset; default the beginning of the topic")
+	fl.StringVar(&f.to, "to", "", "where to end, which does not belong to it, in the same forms; default what is there now")
+	fl.DurationVar(&f.last, "last", 0, "the last so long, as in 10m: the same as --from")
+	fl.StringSliceVar(&f.channels, "channel", nil, "only reactions in this channel; several separated by commas")
+	fl.StringSliceVar(&f.emojis, "emoji", nil, "only this emoji, or its shortcode; several separated by commas")
+}
+
+// bounds are where the span begins and ends, seen from now.
+func (f *spanFlags) bounds(now time.Time) (from, to span.Bound, err error) {
+	if f.last < 0 || f.last > 0 && f.from != "" {
+		return from, to, usagef("--last %v: want how long, like 10m, and no --from beside it", f.last)
+	}
+	if from, err = span.ParseBound(f.from, now); err != nil {
+		return from, to, usagef("--from %w", err)
+	}
+	if to, err = span.ParseBound(f.to, now); err != nil {
+		return from, to, usagef("--to %w", err)
+	}
+	if f.last > 0 {
+		from = span.At(now.Add(-f.last))
+	}
+	switch {
+	case !from.Time.IsZero() && !to.Time.IsZero() && !from.Time.Before(to.Time),
+		from.Offset != nil && to.Offset != nil && *from.Offset >= *to.Offset:
+		return from, to, usagef("--from %s is not before --to %s", f.from, f.to)
+	}
+	return from, to, nil
+}
+
+// filter is what is wanted of the span.
+func (f *spanFlags) filter() (span.Filter, error) {
+	for _, c := range f.channels {
+		if !wire.ValidChannel(c) {
+			return span.Filter{}, usagef("--channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", c, wire.MaxChannel)
+		}
+	}
+	filter, err := span.NewFilter(f.channels, f.emojis)
+	if err != nil {
+		return span.Filter{}, usagef("--emoji: %w", err)
+	}
+	return filter, nil
+}
+
+// read reaches Kafka and hands over a span of a topic.
+func (f *spanFlags) read(ctx context.Context, io streams, role string, cfg span.Config, do func(*span.Span) error) error {
+	log, err := f.logger(io.err)
+	if err != nil {
+		return err
+	}
+	c, err := f.reach(ctx, role, log)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	cfg.Client = c
+	s, err := span.Open(ctx, cfg)
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	if missing := (*span.MissingError)(nil); errors.As(err, &missing) {
+		return fmt.Errorf("%w: emostream topics describe tells which ones do, and --topic-prefix is put before the name", err)
+	}
+	if err != nil {
+		return err
+	}
+	return do(s)
+}
+
+// told says on stderr how far the reading of a span is, when it takes long.
+func told(out io.Writer) func(span.Progress) {
+	next := time.Now().Add(tellEvery)
+	return func(p span.Progress) {
+		if now := time.Now(); now.After(next) {
+			next = now.Add(tellEvery)
+			_, _ = fmt.Fprintf(out, "reading: %s of %s\n", thousands(p.Read), plural(p.Known, "record"))
+		}
+	}
+}
+
+// tellGone says on stderr what retention took.
+func tellGone(out io.Writer, gone int64) {
+	if gone > 0 {
+		_, _ = fmt.Fprintf(out, "%s gone: retention removed them before they were read\n", plural(gone, "record"))
+	}
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/exp/golden"
+
+	"github.com/emostream/emostream/internal/stats"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// rushed is a tally with a rush in the middle.
+func rushed() *stats.Tally {
+	t := stats.NewTally(stats.Config{Channels: 3})
+	base := time.Date(2026, 11, 23, 14, 42, 0, 0, time.UTC).UnixMilli()
+	emojis := []string{"🔥", "🔥", "🔥", "❤️", "👍🏽", "1️⃣", "🇨🇮", "wow"}
+	channels := []string{"", "", "room-1", "a-channel-with-a-name-that-is-long", "too-many"}
+	for second := range 144 {
+		for i := range 1 + 200/(1+(second-70)*(second-70)/20) {
+			t.Add(base+int64(second)*1000, wire.Told{
+				UserID: fmt.Append(nil, second%17, i%31),
+				Tap:    wire.Tap{Emoji: []byte(emojis[(second+i)%len(emojis)]), Channel: []byte(channels[(second+i)%len(channels)])},
+			})
+		}
+	}
+	t.Skip()
+	return t
+}
+
+func TestStatsView(t *testing.T) {
+	for name, test := range map[string]struct {
+		ask         stats.Ask
+		live, chart bool
+		height      int
+	}{
+		"table":  {stats.Ask{Top: 10, Points: points}, false, false, 100},
+		"chart":  {stats.Ask{Top: 3, Points: points}, false, true, 100},
+		"live":   {stats.Ask{Top: 10, Points: points}, true, true, 23},
+		"little": {stats.Ask{Top: 10, Points: points}, true, true, 8},
+	} {
+		t.Run(name, func(t *testing.T) {
+			lines := fitted(rushed().Report(test.ask), "emoji-topic", test.live, test.chart, test.height)
+			for _, l := range lines {
+				if w := ansi.StringWidth(l); w > 80 {
+					t.Errorf("%d columns: %s", w, l)
+				}
+			}
+			if len(lines) > test.height {
+				t.Errorf("%d lines, want %d", len(lines), test.height)
+			}
+			golden.RequireEqual(t, []byte(strings.Join(lines, "\n")+"\n"))
+		})
+	}
+}
+
+func TestStatsOfNothing(t *testing.T) {
+	got := strings.Join(statsLines(stats.NewTally(stats.Config{}).Report(stats.Ask{Top: 10, Points: points}), "emoji-topic", false, true), "\n")
+	want := "reactions            0  in emoji-topic\na second           0.0  on average\nusers                0  estimated, standard error 0.8 %"
+	if got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+// Live it follows what comes, and ends well when it is stopped.
+func TestStatsFollows(t *testing.T) {
+	c, addr := withTopics(t)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	const tapped = `{"user_id":"%s","emoji_type":"🔥","timestamp":"t"}`
+	write(ctx, t, c, 0, fmt.Sprintf(tapped, "before"))
+	out := &listener{want: `"reactions":3,`, done: cancel}
+	begun := &listener{want: `"reactions":1,`, done: func() {
+		write(ctx, t, c, 3, fmt.Sprintf(tapped, "ann"), fmt.Sprintf(tapped, "bob"), "junk")
+	}}
+	var errs bytes.Buffer
+	code := execute(ctx, streams{out: tee{out, begun}, err: &errs}, []string{"stats", "--last", "1h", "--follow", "--every", "100ms", "-o", "json", "--brokers", addr})
+	if code != exitOK || ctx.Err() != context.Canceled {
+		t.Errorf("exit code %d, %v, on stderr %q, on stdout %q", code, ctx.Err(), errs.String(), out.String())
+	}
+	if last := out.String(); !strings.Contains(last, `"users":3,`) || !strings.Contains(last, `"skipped":1`) {
+		t.Errorf("it ended with %s", last)
+	}
+}
+
+// tee writes to both.
+type tee struct{ one, other *listener }
+
+func (t tee) Write(b []byte) (int, error) {
+	_, _ = t.one.Write(b)
+	return t.other.Write(b)
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// leastRetention is the shortest time that a topic may keep its records.
+const leastRetention = time.Minute
+
+func newTopicsRetain(io streams) *cobra.Command {
+	var f kafkaFlags
+	cmd := &cobra.Command{
+		Use:   "retain TOPIC=DURATION...",
+		Short: "Change how long topics that exist keep their records",
+		Long: `Retain changes how long topics keep their records, and nothing else of them. What is
+older is removed soon. It is how a recording is kept: replay and export read what the
+topics hold. emoji-topic and emoji-partials must keep theirs for longer than
+aggregate is ever away. The embedded broker's --retention-bytes holds all the same.`,
+		Example: `  emostream topics retain emoji-aggregated=8760h emoji-topic=72h
+  emostream topics retain emoji-aggregated=forever`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			topics, err := f.retentions(args)
+			if err != nil {
+				return err
+			}
+			return f.once(cmd.Context(), func(ctx context.Context, c *kafka.Client) error {
+				if err := f.mustExist(ctx, c, slices.Sorted(maps.Keys(topics))); err != nil {
+					return err
+				}
+				if err := c.Retain(ctx, topics); err != nil {
+					return err
+				}
+				_, _ = fmt.Fprintf(io.err, "%s changed\n", plural(int64(len(topics)), "topic"))
+				return nil
+			})
+		},
+	}
+	f.add(cmd)
+	return cmd
+}
+
+// retentions reads what was asked for, by full name of the topic.
+func (k *kafkaFlags) retentions(args []string) (map[string]time.Duration, error) {
+	all := map[string]time.Duration{}
+	for _, a := range args {
+		name, text, _ := strings.Cut(a, "=")
+		d, err := time.ParseDuration(text)
+		switch {
+		case wire.CheckTopicName(name) != nil:
+			return nil, usagef("%.60q: want TOPIC=DURATION, as in emoji-aggregated=720h", a)
+		case text == forever:
+			d = kafka.Forever
+		case err != nil || d < leastRetention:
+			return nil, usagef("%.60q: want at least %v, as in %s=720h, or %s", a, leastRetention, name, forever)
+		}
+		all[k.topicPrefix+name] = d
+	}
+	return all, nil
+}
+
+// mustExist refuses topics that do not.
+func (k *kafkaFlags) mustExist(ctx context.Context, c *kafka.Client, names []string) error {
+	states, err := c.Describe(ctx, names...)
+	if err != nil {
+		return err
+	}
+	for _, s := range states {
+		if !s.Exists {
+			return fmt.Errorf("topic %s does not exist: emostream topics describe tells which ones do, and --topic-prefix is put before the name", s.Name)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+package atomicfile_test
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/emostream/emostream/internal/atomicfile"
+)
+
+func TestWrite(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "report")
+	full := errors.New("the disk is full")
+	for name, test := range map[string]struct {
+		fails error
+		want  string
+	}{
+		"whole":       {nil, "new"},
+		"not at all":  {full, "old"},
+		"whole again": {nil, "new"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := os.WriteFile(path, []byte("old"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			err := atomicfile.Write(path, func(w io.Writer) error {
+				_, err := io.WriteString(w, "new")
+				return errors.Join(err, test.fails)
+			})
+			if !errors.Is(err, test.fails) || err == nil && test.fails != nil {
+				t.Errorf("Write = %v, want %v", err, test.fails)
+			}
+			got, err := os.ReadFile(path)
+			if err != nil || string(got) != test.want {
+				t.Errorf("it holds %q, want %q (%v)", got, test.want, err)
+			}
+			if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+				t.Errorf("beside it there are %v (%v)", left, err)
+			}
+		})
+	}
+	if err := atomicfile.Write(filepath.Join(dir, "none", "report"), nil); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("without a folder: %v", err)
+	}
+}

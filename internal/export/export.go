@@ -1,0 +1,134 @@
+// Package export makes tables of what the topics hold: the windows of
+// emoji-aggregated, or the single reactions of emoji-topic, as CSV, JSON lines or
+// Parquet, with the same columns in each.
+//
+// A table of windows has one row for each emoji of a window and channel, with its
+// final count, in the order of the windows. Two exports of the same records are
+// equal to the byte.
+package export
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Summary tells what a table holds.
+type Summary struct {
+	Rows      int64     `json:"rows"`
+	Reactions int64     `json:"reactions"`       // the sum of the counts
+	Windows   int64     `json:"windows"`         // 0 in a table of reactions
+	First     wire.Time `json:"first,omitempty"` // beginning of the first window, or time of the first reaction
+	Last      wire.Time `json:"last,omitempty"`
+	Skipped   int64     `json:"skipped"` // records that are neither
+	Note      string    `json:"note,omitempty"`
+	Gone      int64     `json:"gone"` // records that retention took before they were read
+}
+
+func (s *Summary) skip(r stream.Record, err error) {
+	if s.Skipped++; s.Note == "" {
+		s.Note = fmt.Sprintf("offset %d: %v", r.Offset, err)
+	}
+}
+
+// WindowsConfig says which windows are wanted.
+type WindowsConfig struct {
+	// From and To are the times that a window begins at or after, and before; in ms
+	// since the Unix epoch. A zero To is no bound.
+	From, To int64
+	Filter   span.Filter
+	Limits   Limits
+}
+
+// Windows hands over the windows that a span of emoji-aggregated speaks of. It reads
+// the span twice; see Merger.
+func Windows(ctx context.Context, s *span.Span, cfg WindowsConfig, give func(Window) error) (Summary, error) {
+	if cfg.To == 0 {
+		cfg.To = math.MaxInt64
+	}
+	var sum Summary
+	m := NewMerger(cfg.Limits)
+	err := cfg.counts(ctx, s, &sum, func(c wire.Count) error { return m.Expect(c.Window) })
+	if err != nil {
+		return sum, err
+	}
+	var last Window
+	count := func(w Window) error {
+		if sum.Rows == 0 {
+			sum.First = w.Start
+		}
+		if sum.Rows == 0 || w.Start != last.Start || w.End != last.End {
+			sum.Windows++
+		}
+		last = w
+		sum.Rows++
+		sum.Reactions += w.Count
+		sum.Last = max(sum.Last, w.End)
+		return give(w)
+	}
+	sum.Skipped = 0 // they are met again
+	if err := cfg.counts(ctx, s, &sum, func(c wire.Count) error { return m.Add(c, count) }); err != nil {
+		return sum, err
+	}
+	sum.Gone = s.Progress().Gone
+	return sum, m.Flush(count)
+}
+
+// counts hands over the counts of a span that are wanted.
+func (c WindowsConfig) counts(ctx context.Context, s *span.Span, sum *Summary, take func(wire.Count) error) error {
+	for r, err := range s.Records(ctx) {
+		if err != nil {
+			return err
+		}
+		n, err := wire.DecodeCount(r.Value)
+		if err != nil {
+			sum.skip(r, err)
+			continue
+		}
+		if n.Window.Start < c.From || n.Window.Start >= c.To || !c.Filter.Wants(n.Channel, n.Emoji) {
+			continue
+		}
+		if err := take(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Reactions hands over the reactions of a span of emoji-topic, in the order of their
+// times as far as each partition is.
+func Reactions(ctx context.Context, s *span.Span, f span.Filter, give func(Reaction) error) (Summary, error) {
+	var sum Summary
+	for r, err := range s.Records(ctx) {
+		if err != nil {
+			return sum, err
+		}
+		t, err := wire.DecodeTold(r.Value)
+		if err != nil {
+			sum.skip(r, err)
+			continue
+		}
+		row := Reaction{wire.Time(r.Time), string(t.UserID), string(t.Emoji), string(t.Timestamp), string(t.Channel)}
+		if row.Channel == "" {
+			row.Channel = wire.MainChannel
+		}
+		if !f.Wants(row.Channel, row.Emoji) {
+			continue
+		}
+		if sum.Rows == 0 {
+			sum.First = row.Time
+		}
+		sum.Rows++
+		sum.Reactions++
+		sum.Last = max(sum.Last, row.Time)
+		if err := give(row); err != nil {
+			return sum, err
+		}
+	}
+	sum.Gone = s.Progress().Gone
+	return sum, nil
+}

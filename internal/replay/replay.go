@@ -1,0 +1,367 @@
+package replay
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// mostCount is the most that one reaction of a request may count for.
+const mostCount = 100
+
+// Sender is the main server that reactions are sent to.
+type Sender interface {
+	// Send sends reactions and returns what became of each, or an error for all of
+	// them, of which client.FateOf knows what it means.
+	Send(ctx context.Context, reactions []client.Reaction) ([]client.Outcome, error)
+}
+
+// Config says how to replay. Server is the only field that must be set.
+type Config struct {
+	Server Sender
+	// Speed is how many times as fast as it was recorded; 0: as fast as the server
+	// takes it.
+	Speed float64
+	// Channel takes all reactions; default the one that each was in.
+	Channel string
+	// Connections is how many requests may be under way; default 4. While all are,
+	// what is due waits, and what comes due meanwhile joins it.
+	Connections int
+	// Batch is how many reactions a request may have; default 1,000.
+	Batch int
+	// Patience is how long what was certainly not written is sent again and again;
+	// default 30 s. Then the replay ends.
+	Patience time.Duration
+	// Progress, if set, is told what was reached so far, every two seconds.
+	Progress func(Report)
+}
+
+func (c Config) withDefaults() Config {
+	c.Connections = cmp.Or(c.Connections, 4)
+	c.Batch = cmp.Or(c.Batch, 1000)
+	c.Patience = cmp.Or(c.Patience, 30*time.Second)
+	if c.Progress == nil {
+		c.Progress = func(Report) {}
+	}
+	return c
+}
+
+// replay is one run.
+type replay struct {
+	cfg   Config
+	start time.Time
+	work  chan batch
+	end   context.CancelCauseFunc // ends the run before the recording does
+
+	mu     sync.Mutex
+	report Report
+}
+
+// batch is what one request carries: reactions, and when the first was due.
+type batch struct {
+	items []client.Reaction
+	taps  int64
+	due   time.Duration
+	same  map[client.Reaction]int // where in items what is the same is, but for the count
+}
+
+// tellEvery is how often Progress is told.
+const tellEvery = 2 * time.Second
+
+// Run sends a recording's reactions when they are due. When ctx ends it sends no
+// more, waits for the answers under way, and returns what was reached with ctx's
+// error. Any other error is why the recording was not sent to its end.
+func Run(ctx context.Context, cfg Config, from Recording) (Report, error) {
+	r := &replay{cfg: cfg.withDefaults(), start: time.Now(), work: make(chan batch), report: Report{Refused: map[string]int64{}}}
+	ctx, r.end = context.WithCancelCause(ctx)
+	var started sync.WaitGroup
+	for range r.cfg.Connections {
+		started.Go(func() {
+			for b := range r.work {
+				r.send(ctx, b)
+			}
+		})
+	}
+	entries, over := make(chan entry, ahead), make(chan struct{})
+	var beside sync.WaitGroup
+	beside.Go(func() { read(ctx, from, entries) })
+	beside.Go(func() { r.tell(over) })
+	err := r.pace(ctx, entries)
+	close(r.work)
+	started.Wait()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	r.end(nil)
+	close(over)
+	beside.Wait()
+	return r.reached(), err
+}
+
+// tell tells of the progress until the run is over.
+func (r *replay) tell(over <-chan struct{}) {
+	t := time.NewTicker(tellEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			r.cfg.Progress(r.reached())
+		case <-over:
+			return
+		}
+	}
+}
+
+// reached is the report so far.
+func (r *replay) reached() Report {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.report.copied(time.Since(r.start))
+}
+
+// pace hands reactions over when they are due, together with all that are.
+func (r *replay) pace(ctx context.Context, entries <-chan entry) error {
+	pace := NewPace(r.cfg.Speed)
+	var b batch
+	defer func() { r.count(func(p *Report) { p.Unsent += b.taps }) }() // what is in it at the end
+	for {
+		e, more := r.next(ctx, entries, &b)
+		if !more {
+			r.hand(ctx, &b)
+			return nil
+		}
+		if bad := (*BadError)(nil); errors.As(e.err, &bad) {
+			r.skip(bad)
+			continue
+		}
+		if e.err != nil {
+			r.hand(ctx, &b)
+			return e.err
+		}
+		due := pace.Due(e.At)
+		if due > time.Since(r.start) {
+			r.hand(ctx, &b) // which may take longer
+			if pause(ctx, due-time.Since(r.start)) != nil {
+				return nil
+			}
+		}
+		r.take(&b, e.Reaction, due)
+		if len(b.items) >= r.cfg.Batch {
+			r.hand(ctx, &b)
+		}
+	}
+}
+
+// next returns the next entry. What waits in the batch is kept waiting for it no
+// longer than a tick.
+func (r *replay) next(ctx context.Context, entries <-chan entry, b *batch) (e entry, more bool) {
+	if ctx.Err() != nil {
+		return e, false
+	}
+	select {
+	case e, more = <-entries:
+		return e, more
+	default:
+	}
+	t := time.NewTimer(tick)
+	defer t.Stop()
+	for {
+		select {
+		case e, more = <-entries:
+			return e, more
+		case <-t.C:
+			r.hand(ctx, b)
+		case <-ctx.Done():
+			return e, false
+		}
+	}
+}
+
+// take puts a reaction into the batch, where one that says the same of the same
+// counts for both.
+func (r *replay) take(b *batch, one Reaction, due time.Duration) {
+	r.count(func(p *Report) {
+		p.Read += int64(one.Count)
+		if one.At != math.MinInt64 {
+			p.At = max(p.At, one.At)
+		}
+	})
+	if code, reason := refusedUnsent(one.Reaction); code != "" {
+		r.refuse(code, reason, int64(one.Count))
+		return
+	}
+	if len(b.items) == 0 {
+		b.due, b.same = due, map[client.Reaction]int{}
+	}
+	b.taps += int64(one.Count)
+	what := client.Reaction{UserID: one.UserID, Emoji: one.Emoji, Timestamp: one.Timestamp, Channel: cmp.Or(r.cfg.Channel, one.Channel)}
+	if i, ok := b.same[what]; ok && b.items[i].Count+one.Count <= mostCount {
+		b.items[i].Count += one.Count
+		return
+	}
+	b.same[what] = len(b.items)
+	what.Count = one.Count
+	b.items = append(b.items, what)
+}
+
+// refusedUnsent names what a server would refuse, and what is too large to be sent
+// with others.
+func refusedUnsent(r wire.Reaction) (code, reason string) {
+	switch {
+	case len(r.UserID) > wire.MaxUserID:
+		return "invalid_user_id", fmt.Sprintf("user_id has %d bytes: 1 to %d are allowed", len(r.UserID), wire.MaxUserID)
+	case len(r.Timestamp) > wire.MaxTimestamp:
+		return "invalid_timestamp", fmt.Sprintf("timestamp has %d bytes: up to %d are allowed", len(r.Timestamp), wire.MaxTimestamp)
+	}
+	return "", ""
+}
+
+// hand gives a batch to a connection that is free, and empties it; at the end of the
+// run it keeps it.
+func (r *replay) hand(ctx context.Context, b *batch) {
+	if len(b.items) == 0 || ctx.Err() != nil {
+		return
+	}
+	select {
+	case r.work <- *b:
+		*b = batch{}
+	case <-ctx.Done():
+	}
+}
+
+// send sends a batch until something is certain of all of it, or patience has run
+// out. A request under way is not cut off, since its answer is the only one.
+func (r *replay) send(ctx context.Context, b batch) {
+	if late := time.Since(r.start) - b.due; r.cfg.Speed > 0 {
+		r.count(func(p *Report) { p.LateMS = max(p.LateMS, late.Milliseconds()) })
+	}
+	left := b.items
+	for until := time.Now().Add(r.cfg.Patience); ; {
+		outcomes, err := r.cfg.Server.Send(context.WithoutCancel(ctx), left)
+		var reason error
+		left, reason = r.settle(left, outcomes, err)
+		if len(left) == 0 {
+			return
+		}
+		over := time.Until(until) <= 0
+		if !over && pause(ctx, retryAfter(err)) == nil {
+			r.count(func(p *Report) { p.Resent += taps(left) })
+			continue
+		}
+		r.count(func(p *Report) { p.Unsent += taps(left) })
+		if over {
+			r.end(fmt.Errorf("not taken for %v: %w", r.cfg.Patience, reason))
+		}
+		return
+	}
+}
+
+// settle notes what became of reactions and returns those that may be sent again,
+// and why they were not taken.
+func (r *replay) settle(sent []client.Reaction, outcomes []client.Outcome, err error) (again []client.Reaction, reason error) {
+	r.count(func(p *Report) { p.Requests++ })
+	if err != nil {
+		switch fate := client.FateOf(err); fate {
+		case client.NotWritten:
+			return sent, err
+		case client.InDoubt:
+			r.doubt(err.Error(), taps(sent))
+		default: // of all at once: of the next ones too
+			r.refuse(codeOf(err), err.Error(), taps(sent))
+			r.end(err)
+		}
+		return nil, nil
+	}
+	accepted := int64(0)
+	defer func() { r.count(func(p *Report) { p.Accepted += accepted }) }()
+	for i, o := range outcomes {
+		n := int64(sent[i].Count)
+		switch o.Fate() {
+		case client.Accepted:
+			accepted += n
+		case client.NotWritten:
+			again, reason = append(again, sent[i]), errors.New(o.Message)
+		case client.InDoubt:
+			r.doubt(o.Message, n)
+		case client.Refused:
+			r.refuse(o.Code, o.Message, n)
+		}
+	}
+	return again, reason
+}
+
+// codeOf is the code of a refusal.
+func codeOf(err error) string {
+	if refused := (*client.Refusal)(nil); errors.As(err, &refused) {
+		return cmp.Or(refused.Code, fmt.Sprintf("http_%d", refused.Status))
+	}
+	return "refused"
+}
+
+// retryAfter is how long to wait before what was not written is sent again.
+func retryAfter(err error) time.Duration {
+	if refused := (*client.Refusal)(nil); errors.As(err, &refused) && refused.RetryAfter > 0 {
+		return min(refused.RetryAfter, time.Minute)
+	}
+	return time.Second
+}
+
+func (r *replay) refuse(code, reason string, n int64) {
+	r.count(func(p *Report) {
+		if _, known := p.Refused[code]; !known && len(p.Refused) == mostCodes {
+			code = "other"
+		}
+		p.Refused[code] += n
+		p.Reason = cmp.Or(p.Reason, reason)
+	})
+}
+
+// mostCodes bounds the codes that are told apart: a server might make them up.
+const mostCodes = 50
+
+func (r *replay) doubt(reason string, n int64) {
+	r.count(func(p *Report) {
+		p.InDoubt += n
+		p.Reason = cmp.Or(p.Reason, reason)
+	})
+}
+
+func (r *replay) skip(bad *BadError) {
+	r.count(func(p *Report) {
+		p.Skipped++
+		p.SkipNote = cmp.Or(p.SkipNote, bad.Error())
+	})
+}
+
+// count changes the report.
+func (r *replay) count(change func(*Report)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.report)
+}
+
+func taps(all []client.Reaction) (n int64) {
+	for _, one := range all {
+		n += int64(one.Count)
+	}
+	return n
+}
+
+// pause waits for d or until ctx ends.
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,43 @@
+package span
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Bound is where a span begins, or ends: a time, or an offset that holds in every
+// partition. The zero value is where the topic does.
+type Bound struct {
+	Time   time.Time
+	Offset *int64
+}
+
+// At is the bound of a time.
+func At(t time.Time) Bound { return Bound{Time: t} }
+
+// AtOffset is the bound of an offset.
+func AtOffset(n int64) Bound { return Bound{Offset: &n} }
+
+// ParseBound reads a time (RFC 3339, or a date, which is midnight in UTC), a
+// duration before now, or an offset. An empty text is no bound.
+func ParseBound(text string, now time.Time) (Bound, error) {
+	if text == "" {
+		return Bound{}, nil
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
+		return AtOffset(n), nil
+	}
+	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
+		return At(now.Add(-d)), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return At(t), nil
+		}
+	}
+	return Bound{}, fmt.Errorf("%.40q: want a time like 2026-11-23T14:42:00Z or 2026-11-23, how long ago like 10m, or an offset like 1200", text)
+}
+
+// ms is a bound's time since the Unix epoch; ok is false where it has none.
+func (b Bound) ms() (at int64, ok bool) { return b.Time.UnixMilli(), !b.Time.IsZero() }

@@ -1,0 +1,223 @@
+package span_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// base is the time of the tests' first records.
+var base = time.Date(2026, 11, 23, 14, 42, 0, 0, time.UTC)
+
+const forever = 100 * 365 * 24 * time.Hour
+
+// topic is a topic of three partitions on an embedded broker.
+type topic struct {
+	t      *testing.T
+	client *kafka.Client
+}
+
+func newTopic(t *testing.T) *topic {
+	t.Helper()
+	b, err := broker.Open(broker.Config{Listen: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	c, err := kafka.Open(kafka.Config{Brokers: []string{b.Addr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	if _, err := c.EnsureTopics(t.Context(), kafka.Layout{Reactions: 3, Retention: forever}.ReactionsTopic()); err != nil {
+		t.Fatal(err)
+	}
+	return &topic{t, c}
+}
+
+// write appends records to a partition, named by their seconds after base.
+func (p *topic) write(partition int, seconds ...int) {
+	p.t.Helper()
+	for _, s := range seconds {
+		at := base.Add(time.Duration(s) * time.Second)
+		r := stream.Record{Time: at.UnixMilli(), Value: []byte(fmt.Sprint(s))}
+		if err := p.client.Writer("emoji-topic").Write(p.t.Context(), partition, []stream.Record{r}); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+func (p *topic) open(cfg span.Config) *span.Span {
+	p.t.Helper()
+	cfg.Client, cfg.Topic = p.client, "emoji-topic"
+	s, err := span.Open(p.t.Context(), cfg)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return s
+}
+
+// merged is what Records gives, as text.
+func merged(ctx context.Context, t *testing.T, s *span.Span) string {
+	t.Helper()
+	var all []string
+	for r, err := range s.Records(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(r.Value))
+	}
+	return strings.Join(all, " ")
+}
+
+// each is what Each gives, in the order of its times, as text.
+func each(ctx context.Context, t *testing.T, s *span.Span) string {
+	t.Helper()
+	var all []stream.Record
+	err := s.Each(ctx, func(_ int, records []stream.Record) error {
+		for _, r := range records {
+			all = append(all, stream.Record{Time: r.Time, Value: slices.Clone(r.Value)})
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.SortFunc(all, func(a, b stream.Record) int { return int(a.Time - b.Time) })
+	var texts []string
+	for _, r := range all {
+		texts = append(texts, string(r.Value))
+	}
+	return strings.Join(texts, " ")
+}
+
+func at(seconds int) span.Bound { return span.At(base.Add(time.Duration(seconds) * time.Second)) }
+
+func TestSpans(t *testing.T) {
+	p := newTopic(t)
+	p.write(0, 0, 10, 20, 300)
+	p.write(1, 5, 21, 4, 301) // the third was accepted before the first, and written after it
+	for name, test := range map[string]struct {
+		from, to span.Bound
+		want     string
+	}{
+		"all there is":           {want: "0 5 10 20 21 4 300 301"},
+		"from a time":            {from: at(10), want: "10 20 21 300 301"},
+		"to a time":              {to: at(10), want: "0 5 4"},
+		"the disorderly too":     {to: at(5), want: "0 4"},
+		"between two times":      {from: at(4), to: at(21), want: "5 4 10 20"},
+		"nothing between":        {from: at(30), to: at(40)},
+		"before all":             {to: at(0)},
+		"after all":              {from: at(1000)},
+		"a time is in it at ms":  {from: at(20), to: span.At(base.Add(20*time.Second + time.Millisecond)), want: "20"},
+		"from an offset":         {from: span.AtOffset(2), want: "4 20 300 301"},
+		"to an offset":           {to: span.AtOffset(2), want: "0 5 10 21"},
+		"between two offsets":    {from: span.AtOffset(1), to: span.AtOffset(2), want: "10 21"},
+		"offsets beyond the end": {from: span.AtOffset(7), to: span.AtOffset(9)},
+		"an offset and a time":   {from: span.AtOffset(1), to: at(100), want: "10 20 21 4"},
+		"the wrong way round":    {from: at(21), to: at(4)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := p.open(span.Config{From: test.from, To: test.to})
+			for range 2 { // it begins anew each time
+				if got := merged(t.Context(), t, s); got != test.want {
+					t.Errorf("merged: got %q, want %q", got, test.want)
+				}
+			}
+			sorted := strings.Fields(test.want)
+			slices.SortFunc(sorted, func(a, b string) int { return len(a)*100 + strings.Compare(a, b) - len(b)*100 })
+			if got := each(t.Context(), t, s); got != strings.Join(sorted, " ") {
+				t.Errorf("each: got %q, want %q", got, sorted)
+			}
+		})
+	}
+}
+
+// What is written after a span was opened does not belong to it, unless it follows.
+func TestEnd(t *testing.T) {
+	p := newTopic(t)
+	p.write(0, 1)
+	var last span.Progress
+	s := p.open(span.Config{Progress: func(now span.Progress) { last = now }})
+	following := p.open(span.Config{Follow: true})
+	p.write(0, 2)
+	p.write(2, 3)
+	if got := merged(t.Context(), t, s); got != "1" {
+		t.Errorf("got %q, want what was there", got)
+	}
+	if last.Known != 1 || last.Read < 1 || last != s.Progress() {
+		t.Errorf("progress %+v and %+v", last, s.Progress())
+	}
+	enough := errors.New("enough")
+	var seen []string
+	err := following.Each(t.Context(), func(_ int, records []stream.Record) error {
+		for _, r := range records {
+			seen = append(seen, string(r.Value))
+		}
+		if len(seen) == 3 {
+			return enough
+		}
+		return nil
+	})
+	slices.Sort(seen)
+	if !errors.Is(err, enough) || strings.Join(seen, " ") != "1 2 3" {
+		t.Errorf("it followed to %q, and then %v", seen, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := following.Each(ctx, nil); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
+func TestMissing(t *testing.T) {
+	p := newTopic(t)
+	_, err := span.Open(t.Context(), span.Config{Client: p.client, Topic: "emoji-topik"})
+	missing := (*span.MissingError)(nil)
+	if !errors.As(err, &missing) || missing.Error() != "topic emoji-topik does not exist" {
+		t.Errorf("Open = %v", err)
+	}
+}
+
+func TestParseBound(t *testing.T) {
+	now := base
+	for text, want := range map[string]string{
+		"":                             "none",
+		"2026-11-23T14:42:00Z":         "2026-11-23T14:42:00Z",
+		"2026-11-23T15:42:00.25+01:00": "2026-11-23T14:42:00.25Z",
+		"2026-11-23":                   "2026-11-23T00:00:00Z",
+		"10m":                          "2026-11-23T14:32:00Z",
+		"0":                            "offset 0",
+		"1200":                         "offset 1200",
+		"-1":                           "refused",
+		"-10m":                         "refused",
+		"yesterday":                    "refused",
+		"14:42":                        "refused",
+	} {
+		b, err := span.ParseBound(text, now)
+		got := "none"
+		switch {
+		case err != nil:
+			got = "refused"
+			if !strings.Contains(err.Error(), "want a time like 2026-11-23T14:42:00Z") {
+				t.Errorf("%q: %v", text, err)
+			}
+		case b.Offset != nil:
+			got = fmt.Sprintf("offset %d", *b.Offset)
+		case !b.Time.IsZero():
+			got = b.Time.UTC().Format(time.RFC3339Nano)
+		}
+		if got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package stats
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Report is what a tally knows. Numbers of users are estimates.
+type Report struct {
+	Span      wire.Window `json:"span"`
+	Reactions int64       `json:"reactions"`
+	PerSecond float64     `json:"per_second"` // mean over the span
+	Peak      *Peak       `json:"peak"`       // the busiest window; null if there is none
+	Newest    *Peak       `json:"newest"`     // the newest window that has ended
+	Users     int64       `json:"users"`
+	UsersErr  float64     `json:"users_error"` // standard error, as a share
+	Emojis    []Emoji     `json:"emojis"`      // the most frequent ones
+	Channels  []Channel   `json:"channels"`    // those with the most reactions
+	// EmojisSeen and ChannelsSeen are how many were told apart, and the others what
+	// could not be.
+	EmojisSeen    int     `json:"emojis_seen"`
+	EmojisOther   int64   `json:"emojis_other"`
+	ChannelsSeen  int     `json:"channels_seen"`
+	ChannelsOther int64   `json:"channels_other"`
+	Series        []Point `json:"series"`
+	Skipped       int64   `json:"skipped"` // records that are no reactions
+	Gone          int64   `json:"gone"`    // records that retention took before they were read
+}
+
+// Peak is a window and what was in it.
+type Peak struct {
+	Start     wire.Time `json:"start"`
+	End       wire.Time `json:"end"`
+	Reactions int64     `json:"reactions"`
+	PerSecond float64   `json:"per_second"`
+}
+
+// Emoji is one emoji's part.
+type Emoji struct {
+	Emoji     string  `json:"emoji_type"`
+	Reactions int64   `json:"reactions"`
+	Share     float64 `json:"share"`
+}
+
+// Channel is one channel's part.
+type Channel struct {
+	Channel   string  `json:"channel"`
+	Reactions int64   `json:"reactions"`
+	Share     float64 `json:"share"`
+	PerSecond float64 `json:"per_second"`
+	Users     int64   `json:"users"`
+	Top       string  `json:"top"` // its most frequent emoji
+}
+
+// Point is a part of the span in the course of the rate.
+type Point struct {
+	Start     wire.Time `json:"start"`
+	PerSecond float64   `json:"per_second"`
+}
+
+// Ask says what of a tally is to be reported.
+type Ask struct {
+	// From and To are the span, in ms since the Unix epoch; zero: from the window of
+	// the first reaction, to the end of that of the last.
+	From, To int64
+	// Top is how many emojis and channels are listed.
+	Top int
+	// Points is in how many parts the course of the rate is given, at most.
+	Points int
+}
+
+// Report tells what was added up.
+func (t *Tally) Report(a Ask) Report {
+	r := Report{
+		Span:      t.span(a),
+		Reactions: t.all.total, Users: t.all.estimate(), UsersErr: UsersError,
+		Emojis: t.all.top(a.Top), Channels: []Channel{}, Series: []Point{},
+		EmojisSeen: len(t.all.emojis), EmojisOther: t.all.beyond,
+		ChannelsSeen: len(t.channels), ChannelsOther: t.beyond,
+		Skipped: t.skipped,
+	}
+	seconds := float64(r.Span.End-r.Span.Start) / 1000
+	if seconds <= 0 {
+		return r
+	}
+	r.PerSecond = float64(t.all.total) / seconds
+	r.Peak = t.peak()
+	r.Newest = t.window(floor(r.Span.End, t.width) - 1)
+	r.Channels = t.top(a.Top, seconds)
+	r.Series = t.series(r.Span, a.Points)
+	return r
+}
+
+// span is the span asked for, or that of the reactions.
+func (t *Tally) span(a Ask) wire.Window {
+	w := wire.Window{Start: a.From, End: a.To}
+	if t.all.total > 0 && w.Start == 0 {
+		w.Start = floor(t.first, t.width) * t.width
+	}
+	if t.all.total > 0 && w.End == 0 {
+		w.End = (floor(t.last, t.width) + 1) * t.width
+	}
+	if w.Start == 0 || w.End <= w.Start {
+		return wire.Window{Start: w.Start, End: w.Start}
+	}
+	return w
+}
+
+// peak is the busiest window; of several the first.
+func (t *Tally) peak() *Peak {
+	best, most := int64(math.MaxInt64), int64(0)
+	for k, n := range t.windows {
+		if n > most || n == most && k < best {
+			best, most = k, n
+		}
+	}
+	if most == 0 {
+		return nil
+	}
+	return t.window(best)
+}
+
+func (t *Tally) window(k int64) *Peak {
+	n := t.windows[k]
+	return &Peak{wire.Time(k * t.width), wire.Time((k + 1) * t.width), n, float64(n) / (float64(t.width) / 1000)}
+}
+
+// series is the rate in parts of the span, each of the same number of windows, but
+// for the last one. A window that ends after the span is left out.
+func (t *Tally) series(span wire.Window, points int) []Point {
+	first := floor(span.Start, t.width)
+	windows := max(1, floor(span.End, t.width)-first)
+	if points < 1 {
+		return []Point{}
+	}
+	each := (windows-1)/int64(points) + 1
+	out := make([]Point, (windows-1)/each+1)
+	for k, n := range t.windows {
+		if k >= first && k < first+windows {
+			out[(k-first)/each].PerSecond += float64(n)
+		}
+	}
+	for i := range out {
+		before := int64(i) * each
+		out[i].Start = wire.Time((first + before) * t.width)
+		out[i].PerSecond /= float64(min(each, windows-before)*t.width) / 1000
+	}
+	return out
+}
+
+// top lists the channels with the most reactions.
+func (t *Tally) top(n int, seconds float64) []Channel {
+	all := make([]Channel, 0, len(t.channels))
+	for name, g := range t.channels {
+		all = append(all, Channel{Channel: name, Reactions: g.total})
+	}
+	slices.SortFunc(all, func(a, b Channel) int {
+		return cmp.Or(cmp.Compare(b.Reactions, a.Reactions), cmp.Compare(a.Channel, b.Channel))
+	})
+	all = all[:min(n, len(all))]
+	for i := range all {
+		c := &all[i]
+		g := t.channels[c.Channel]
+		c.Share = float64(c.Reactions) / float64(t.all.total)
+		c.PerSecond = float64(c.Reactions) / seconds
+		c.Users, c.Top = g.estimate(), g.top(1)[0].Emoji
+	}
+	return all
+}
+
+// top lists the most frequent emojis; ties by code point.
+func (g *group) top(n int) []Emoji {
+	all := make([]Emoji, 0, len(g.emojis))
+	for e, count := range g.emojis {
+		all = append(all, Emoji{e, *count, float64(*count) / float64(g.total)})
+	}
+	slices.SortFunc(all, func(a, b Emoji) int {
+		return cmp.Or(cmp.Compare(b.Reactions, a.Reactions), cmp.Compare(a.Emoji, b.Emoji))
+	})
+	return all[:min(n, len(all))]
+}
+
+// estimate is how many users there are, about.
+func (g *group) estimate() int64 { return min(int64(g.users.Estimate()), g.total) }

@@ -1,0 +1,150 @@
+// Package stats adds reactions up for a person who wants to know how it goes, or
+// went: what was tapped most, how fast, when it was busiest, by how many people and
+// where.
+//
+// What it holds is bounded, whatever comes: emojis and channels beyond a number are
+// counted together, users are estimated, and when there are too many windows they
+// become longer ones.
+package stats
+
+import (
+	"cmp"
+	"math"
+	"time"
+
+	"github.com/axiomhq/hyperloglog"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// UsersError is the standard error of the number of users: that of a HyperLogLog
+// sketch with 2^14 registers. Up to some thousand they are nearly exact.
+const UsersError = 1.04 / 128
+
+// Config bounds a Tally. The zero value is the default.
+type Config struct {
+	// Window is the length of the windows that the peak is one of; default 2 s. It
+	// is doubled whenever there are more than Windows of them.
+	Window time.Duration
+	// Windows is how many windows with reactions are told apart; default 65,536, a
+	// day and a half of windows of 2 s.
+	Windows int
+	// Emojis is how many emojis are told apart; default 5,000, more than there are.
+	Emojis int
+	// Channels is how many channels are told apart, each with 200 emojis; default
+	// 1,000.
+	Channels int
+}
+
+func (c Config) withDefaults() Config {
+	c.Window = cmp.Or(c.Window, 2*time.Second)
+	c.Windows = cmp.Or(c.Windows, 1<<16)
+	c.Emojis = cmp.Or(c.Emojis, 5_000)
+	c.Channels = cmp.Or(c.Channels, 1_000)
+	return c
+}
+
+// channelEmojis is how many emojis of a channel are told apart.
+const channelEmojis = 200
+
+// Tally adds reactions up. It does no I/O and reads no clock. A reaction belongs to
+// the window of its record's time, also where the counting puts it into a later one
+// for being late.
+type Tally struct {
+	cfg      Config
+	all      *group
+	channels map[string]*group
+	beyond   int64 // reactions in channels that are not told apart
+	skipped  int64
+
+	width       int64           // of the windows, ms
+	windows     map[int64]int64 // reactions, by start / width
+	first, last int64           // times of reactions, ms
+}
+
+// NewTally returns an empty tally.
+func NewTally(cfg Config) *Tally {
+	cfg = cfg.withDefaults()
+	return &Tally{
+		cfg: cfg, all: newGroup(cfg.Emojis), channels: map[string]*group{},
+		width: cfg.Window.Milliseconds(), windows: map[int64]int64{},
+		first: math.MaxInt64, last: math.MinInt64,
+	}
+}
+
+// Skip notes a record that is no reaction.
+func (t *Tally) Skip() { t.skipped++ }
+
+// Add takes in the reaction of a record of that time.
+func (t *Tally) Add(at int64, r wire.Told) {
+	t.first, t.last = min(t.first, at), max(t.last, at)
+	t.windows[floor(at, t.width)]++
+	for len(t.windows) > t.cfg.Windows {
+		t.widen()
+	}
+	t.all.add(r)
+	if c := t.channel(r.Channel); c != nil {
+		c.add(r)
+	} else {
+		t.beyond++
+	}
+}
+
+// channel is a channel's own group; nil when there are too many of them.
+func (t *Tally) channel(name []byte) *group {
+	if len(name) == 0 {
+		name = []byte(wire.MainChannel)
+	}
+	c := t.channels[string(name)]
+	if c == nil && len(t.channels) < t.cfg.Channels {
+		c = newGroup(channelEmojis)
+		t.channels[string(name)] = c
+	}
+	return c
+}
+
+// widen makes one window of every two.
+func (t *Tally) widen() {
+	wider := make(map[int64]int64, len(t.windows))
+	for k, n := range t.windows {
+		wider[floor(k, 2)] += n
+	}
+	t.windows, t.width = wider, 2*t.width
+}
+
+// floor is a / b, rounded down.
+func floor(a, b int64) int64 {
+	q := a / b
+	if a%b < 0 {
+		q--
+	}
+	return q
+}
+
+// group is what is known of some reactions.
+type group struct {
+	total  int64
+	emojis map[string]*int64
+	most   int   // emojis
+	beyond int64 // reactions of emojis that are not told apart
+	users  *hyperloglog.Sketch
+}
+
+func newGroup(emojis int) *group {
+	return &group{emojis: map[string]*int64{}, most: emojis, users: hyperloglog.New14()}
+}
+
+func (g *group) add(r wire.Told) {
+	g.total++
+	g.users.Insert(r.UserID)
+	n := g.emojis[string(r.Emoji)]
+	if n == nil {
+		if len(g.emojis) == g.most {
+			g.beyond++
+			return
+		}
+		n = new(int64)
+		g.emojis[string(r.Emoji)] = n
+	}
+	*n++
+}
