@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -97,20 +98,35 @@ func (h holding) String() string {
 		h.clients, h.goroutines, h.descriptors, h.heap/(1<<20), h.resident/(1<<20))
 }
 
+// heapAlloc is the line of a heap profile in words that says what is in use. It is
+// read right after the collection; the profile itself is garbage later.
+var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
+
 // holds asks the server, after a collection of its garbage.
 func (s *soak) holds() holding {
 	s.t.Helper()
-	res, err := http.Get(s.metrics + "/debug/pprof/heap?gc=1")
+	res, err := http.Get(s.metrics + "/debug/pprof/heap?gc=1&debug=1")
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	_, _ = io.Copy(io.Discard, res.Body)
-	_ = res.Body.Close()
+	defer res.Body.Close()
+	profile, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	found := heapAlloc.FindSubmatch(profile)
+	if found == nil {
+		s.t.Fatal("the heap's profile does not say what is in use")
+	}
+	heap, err := strconv.ParseFloat(string(found[1]), 64)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	of := func(name string) float64 { return metric(s.t, s.metrics, name) }
 	return holding{
 		clients:    of("emostream_subscribe_clients"),
 		goroutines: of("go_goroutines"), descriptors: of("process_open_fds"),
-		heap: of("go_memstats_heap_alloc_bytes"), resident: of("process_resident_memory_bytes"),
+		heap: heap, resident: of("process_resident_memory_bytes"),
 	}
 }
 

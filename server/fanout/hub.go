@@ -138,12 +138,11 @@ func (f *feed) publish(s wire.Swarm, data []byte) bool {
 	return true
 }
 
-// tell replaces the news; f.mu is held. Shards read the array of the old one, so
-// it is appended to and cut, but never written over.
+// tell replaces the news; f.mu is held. Shards read the old one, so that its
+// array is left alone; a new one also lets go of the updates that are cut off.
 func (f *feed) tell(u update) {
 	old := f.news.Load()
-	updates := append(old.updates, u)
-	updates = updates[max(0, len(updates)-ringUpdates):]
+	updates := slices.Concat(old.updates[max(0, len(old.updates)+1-ringUpdates):], []update{u})
 	f.news.Store(&news{updates: updates, sent: old.sent + 1, newest: f.windows[len(f.windows)-1].frame, came: time.Now()})
 }
 
