@@ -66,7 +66,7 @@ func TestSoak(t *testing.T) {
 		}
 		return nil
 	})
-	for _, name := range []string{"delivered", "skipped", "broken", "full"} {
+	for _, name := range []string{"delivered", "skipped", "stalled", "full"} {
 		t.Logf("%s: %.0f", name, metric(t, soak.metrics, "emostream_subscribe_"+name+"_total"))
 	}
 }
