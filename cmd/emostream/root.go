@@ -136,7 +136,7 @@ missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 	add(useGroup, newTUI(io), newSend(io), newWatch(io), newReplay(io))
 	add(measureGroup, newBench(io))
 	add(inspectGroup, newConsume(io), newStats(io), newExport(io))
-	add(otherGroup, newConfig(io), newCompletion(io), newMan(io), newVersion(io))
+	add(otherGroup, newConfig(io), newCompletion(io), newMan(io), newHealthcheck(), newVersion(io))
 	addHelp(root)
 	usageErrors(root)
 	completeValues(root)
