@@ -19,6 +19,8 @@ TOOLS      := $(CURDIR)/.cache/bin
 GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
+# goreleaser asks git where the project is at home, and dates nothing where it cannot tell.
+ORIGIN     := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/emostream/emostream
 VENV       := $(CURDIR)/.cache/pyvenv
 PICTURE    := $(CURDIR)/.cache/picture
 
@@ -119,6 +121,22 @@ cross: ## Whether everything builds for every system that is released
 
 release-check: $(GORELEASER) ## Whether the release configuration is valid
 	$(GORELEASER) check
+
+# What a release has beside the program. The release's own hook calls it.
+release-files: RELEASE := CGO_ENABLED=0 go run -trimpath -ldflags '-X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)' ./cmd/emostream
+release-files:
+	rm -rf .cache/release
+	mkdir -p .cache/release/completions
+	$(RELEASE) man --quiet .cache/release/man
+	gzip -9n .cache/release/man/*
+	$(RELEASE) completion bash >.cache/release/completions/emostream.bash
+	$(RELEASE) completion zsh >.cache/release/completions/_emostream
+	$(RELEASE) completion fish >.cache/release/completions/emostream.fish
+	$(RELEASE) completion powershell >.cache/release/completions/emostream.ps1
+	$(RELEASE) config init --quiet --config .cache/release/emostream.yaml >/dev/null
+
+snapshot: $(GORELEASER) ## Everything of a release that needs neither keys nor Docker, into dist
+	$(ORIGIN) HOMEBREW_TAP_TOKEN= $(GORELEASER) release --snapshot --clean --skip=publish,sign,sbom,docker
 
 $(GOLANGCI): VERSION := $(GOLANGCI_VERSION)
 $(GOLANGCI): PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
