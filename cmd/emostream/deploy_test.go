@@ -1,0 +1,278 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/internal/config"
+)
+
+// deployed is a command line that something under deploy runs.
+type deployed struct {
+	where string
+	args  []string
+	env   map[string]string
+	file  string // its settings
+}
+
+// Whatever is under deploy runs the program with commands, flags, values, variables
+// and settings that it knows.
+func TestDeployedCommandLines(t *testing.T) {
+	for what, tt := range map[string]struct {
+		lines []deployed
+		want  string // the commands
+	}{
+		"systemd":    {units(t), "aggregate publish serve subscribe up"},
+		"compose":    {compose(t), "aggregate healthcheck healthcheck healthcheck healthcheck healthcheck publish serve subscribe subscribe"},
+		"kubernetes": {pods(t), "aggregate publish serve subscribe"},
+		"nginx":      {inComments(t, "nginx/emostream.conf"), "serve subscribe subscribe"},
+		"caddy":      {inComments(t, "caddy/Caddyfile"), "serve subscribe subscribe"},
+	} {
+		var commands []string
+		for _, line := range tt.lines {
+			if err := line.check(); err != nil {
+				t.Errorf("%s: emostream %s: %v", line.where, strings.Join(line.args, " "), err)
+			}
+			commands = append(commands, line.args[0])
+		}
+		slices.Sort(commands)
+		if diff := cmp.Diff(tt.want, strings.Join(commands, " ")); diff != "" {
+			t.Errorf("%s runs other commands: %s", what, diff)
+		}
+	}
+}
+
+// check goes as far as a command goes before it runs.
+func (d deployed) check() error {
+	file, err := config.Parse(d.where, []byte(d.file))
+	if err != nil {
+		return err
+	}
+	cmd, rest, err := newRoot(streams{}).Find(d.args)
+	if err != nil {
+		return err
+	}
+	if err := cmd.ParseFlags(rest); err != nil {
+		return err
+	}
+	known := map[string]bool{variable("config"): true}
+	for _, f := range flagsOf(cmd) {
+		known[variable(f.Name)] = true
+	}
+	for name := range d.env {
+		if strings.HasPrefix(name, "EMOSTREAM_") && !known[name] {
+			return errors.New(name + " sets nothing")
+		}
+	}
+	s := settings{func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }, file}
+	return errors.Join(checkFile(file), s.settle(cmd), cmd.ValidateArgs(cmd.Flags().Args()))
+}
+
+// A test that lets everything through would be none.
+func TestDeployedCommandLinesAreRefused(t *testing.T) {
+	for what, d := range map[string]deployed{
+		"a command that there is not":  {args: []string{"listen"}},
+		"a flag that there is not":     {args: []string{"serve", "--name", "sub1"}},
+		"a value that is not allowed":  {args: []string{"serve"}, env: map[string]string{"EMOSTREAM_LINGER": "soon"}},
+		"a variable that sets nothing": {args: []string{"serve"}, env: map[string]string{"EMOSTREAM_NAME": "sub1"}},
+		"a setting that there is not":  {args: []string{"serve"}, file: "publish: {linger: 2ms}\n"},
+		"an argument that is missing":  {args: []string{"healthcheck"}},
+	} {
+		if d.check() == nil {
+			t.Errorf("%s is let through", what)
+		}
+	}
+}
+
+// read is a file under deploy.
+func read(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../../deploy", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+// list is the files under deploy that a pattern matches.
+func list(t *testing.T, pattern string) (names []string) {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join("../../deploy", pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range paths {
+		name, err := filepath.Rel("../../deploy", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names = append(names, filepath.ToSlash(name))
+	}
+	return names
+}
+
+var (
+	execStart   = regexp.MustCompile(`(?m)^ExecStart=/usr/bin/emostream (.+)$`)
+	environment = regexp.MustCompile(`(?m)^#?(?:Environment=)?(EMOSTREAM_[A-Z_]+)=(.+)$`)
+)
+
+func units(t *testing.T) (all []deployed) {
+	t.Helper()
+	common := slices.Concat(read(t, "systemd/emostream-.service.d/hardening.conf"), read(t, "systemd/env"))
+	for _, name := range list(t, "systemd/*.service") {
+		text := strings.NewReplacer("%i", "sub1", "%S", "/var/lib").Replace(string(read(t, name)) + string(common))
+		env := map[string]string{}
+		for _, v := range environment.FindAllStringSubmatch(text, -1) {
+			env[v[1]] = v[2]
+		}
+		for _, line := range execStart.FindAllStringSubmatch(text, -1) {
+			all = append(all, deployed{where: name, args: strings.Fields(line[1]), env: env})
+		}
+	}
+	return all
+}
+
+func compose(t *testing.T) (all []deployed) {
+	t.Helper()
+	var file struct {
+		Services map[string]struct {
+			Image       string
+			Command     []string
+			Environment map[string]string
+			Healthcheck struct{ Test []string }
+		}
+	}
+	if err := yaml.Unmarshal(read(t, "compose.yaml"), &file); err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range file.Services {
+		if strings.Contains(s.Image, "/emostream:") {
+			all = append(all, deployed{where: "compose.yaml: " + name, args: s.Command, env: s.Environment},
+				deployed{where: "compose.yaml: " + name, args: s.Healthcheck.Test[2:]}) // behind CMD and the program
+		}
+	}
+	return all
+}
+
+// object is what the tests look at in an object of Kubernetes.
+type object struct {
+	Kind     string
+	Metadata struct{ Name string }
+	Data     map[string]string
+	Spec     struct {
+		Replicas int
+		Selector map[string]any
+		Ports    []struct {
+			TargetPort string `yaml:"targetPort"`
+		}
+		Template struct {
+			Metadata struct{ Labels map[string]string }
+			Spec     struct{ Containers []container }
+		}
+	}
+}
+
+type container struct {
+	Args  []string
+	Env   []struct{ Name, Value string }
+	Ports []struct{ Name string }
+}
+
+func objects(t *testing.T) (all []object) {
+	t.Helper()
+	for _, name := range list(t, "kubernetes/*.yaml") {
+		dec := yaml.NewDecoder(bytes.NewReader(read(t, name)))
+		for {
+			var o object
+			err := dec.Decode(&o)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			all = append(all, o)
+		}
+	}
+	return all
+}
+
+func pods(t *testing.T) (all []deployed) {
+	t.Helper()
+	file := ""
+	for _, o := range objects(t) {
+		file += o.Data["emostream.yaml"]
+	}
+	for _, o := range objects(t) {
+		for _, c := range o.Spec.Template.Spec.Containers {
+			d := deployed{where: o.Metadata.Name, env: map[string]string{}, file: file}
+			for _, arg := range c.Args {
+				d.args = append(d.args, strings.ReplaceAll(arg, "$(INDEX)", "1"))
+			}
+			for _, v := range c.Env {
+				d.env[v.Name] = v.Value
+			}
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// inComments is the command lines that the comments of a file tell.
+func inComments(t *testing.T, name string) (all []deployed) {
+	t.Helper()
+	for _, line := range regexp.MustCompile(`(?m)^# +emostream (.+)$`).FindAllStringSubmatch(string(read(t, name)), -1) {
+		all = append(all, deployed{where: name, args: strings.Fields(line[1])})
+	}
+	return all
+}
+
+// What selects pods finds some, and a Service's port is one of theirs.
+func TestKubernetesSelectors(t *testing.T) {
+	all := objects(t)
+	for _, o := range all {
+		if o.Kind != "Service" && o.Kind != "PodDisruptionBudget" {
+			continue
+		}
+		wanted := map[string]any{}
+		maps.Copy(wanted, o.Spec.Selector)
+		if labels, ok := wanted["matchLabels"].(map[string]any); ok {
+			wanted = labels
+		}
+		delete(wanted, "statefulset.kubernetes.io/pod-name") // of one pod
+		found := slices.ContainsFunc(all, func(w object) bool {
+			labels := w.Spec.Template.Metadata.Labels
+			for name, value := range wanted {
+				if labels[name] != value {
+					return false
+				}
+			}
+			for _, p := range o.Spec.Ports {
+				if !w.has(p.TargetPort) {
+					return false
+				}
+			}
+			return len(labels) > 0 && len(wanted) > 0
+		})
+		if !found {
+			t.Errorf("%s %s selects nothing: %v", o.Kind, o.Metadata.Name, o.Spec.Selector)
+		}
+	}
+}
+
+func (o object) has(port string) bool {
+	return slices.ContainsFunc(o.Spec.Template.Spec.Containers, func(c container) bool {
+		return slices.ContainsFunc(c.Ports, func(p struct{ Name string }) bool { return p.Name == port })
+	})
+}
