@@ -159,7 +159,27 @@ func TestBehindNginx(t *testing.T) {
 // URL.
 func proxy(t *testing.T, nginx, server, settings string) string {
 	t.Helper()
-	dir, at := t.TempDir(), free(t)
+	at := free(t)
+	runNginx(t, nginx, fmt.Sprintf("server { listen %s; location / { proxy_pass %s; %s } }", at, server, settings))
+	until(t, "nginx answers", func() error {
+		res, err := http.Get("http://" + at + "/healthz")
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		if res.StatusCode != http.StatusOK {
+			return fmt.Errorf("%s", res.Status)
+		}
+		return nil
+	})
+	return "http://" + at
+}
+
+// runNginx runs an nginx with a site, which stands in its http { }, until the test
+// ends.
+func runNginx(t *testing.T, nginx, site string) {
+	t.Helper()
+	dir := t.TempDir()
 	var folders strings.Builder
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		fmt.Fprintf(&folders, "%s_temp_path %s;\n", kind, filepath.Join(dir, kind))
@@ -173,30 +193,12 @@ http {
   access_log off;
   proxy_cache_path %[1]s/cache keys_zone=streams:1m;
   %[2]s
-  server {
-    listen %[3]s;
-    location / {
-      proxy_pass %[4]s;
-      %[5]s
-    }
-  }
+  %[3]s
 }
-`, dir, folders.String(), at, server, settings)
+`, dir, folders.String(), site)
 	path := filepath.Join(dir, "nginx.conf")
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	startProgram(t, nginx, nil, "-p", dir, "-c", path)
-	until(t, "nginx answers", func() error {
-		res, err := http.Get("http://" + at + "/healthz")
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		if res.StatusCode != http.StatusOK {
-			return fmt.Errorf("%s", res.Status)
-		}
-		return nil
-	})
-	return "http://" + at
 }
