@@ -2,6 +2,9 @@
 GOLANGCI_VERSION   := v2.15.0
 GORELEASER_VERSION := v2.16.0
 VEGETA_VERSION     := v12.13.0
+ACTIONLINT_VERSION := v1.7.12
+COMPOSE_VERSION    := v2.16.2
+KUBE_VERSION       := v0.0.4
 ASCIINEMA_VERSION  := 2.4.0
 SVGTERM_VERSION    := 2.1.1
 FUZZTIME           ?= 30s
@@ -19,12 +22,15 @@ TOOLS      := $(CURDIR)/.cache/bin
 GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
 GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
 VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
+ACTIONLINT := $(TOOLS)/actionlint-$(ACTIONLINT_VERSION)
+COMPOSE    := $(TOOLS)/compose-$(COMPOSE_VERSION)
+KUBE       := $(TOOLS)/kubectl-validate-$(KUBE_VERSION)
 # goreleaser asks git where the project is at home, and dates nothing where it cannot tell.
 ORIGIN     := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/emostream/emostream
 VENV       := $(CURDIR)/.cache/pyvenv
 PICTURE    := $(CURDIR)/.cache/picture
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture test-registry soak bench-fanout test-day
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture test-registry soak bench-fanout test-day test-unit deploy-check release-files snapshot reproducible test-packages release
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -33,6 +39,10 @@ build: ## bin/emostream
 
 test: ## All tests that need nothing but Go and a C compiler, under the race detector
 	go test -race -timeout 10m ./...
+
+# Of the others some need tools, and some are about processes and terminals as Unix has them.
+test-unit: ## Tests of the packages alone, which pass on every system
+	go test -timeout 10m $$(go list ./... | grep -vE '/(cmd|chaos|e2e|fanbench|house|kafkatest|process)(/|$$)')
 
 lint: $(GOLANGCI) ## The linters, the format, and the tests of the lint rules
 	$(GOLANGCI) run ./...
@@ -113,11 +123,17 @@ bench-fanout: build ## Thousands of listeners beside nchan (nginx and libnginx-m
 bench: ## Every Go benchmark
 	go test -run xxx -bench . -benchmem ./...
 
+# With the flags of a release, which then finds all of it compiled.
 cross: ## Whether everything builds for every system that is released
 	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
 		echo "$$os/$$arch"; \
-		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -o /dev/null ./...; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -o /dev/null ./...; \
 	done; done
+
+deploy-check: $(ACTIONLINT) $(COMPOSE) $(KUBE) ## Whether the workflows, deploy/compose.yaml and deploy/kubernetes are valid
+	$(ACTIONLINT)
+	$(COMPOSE) deploy/compose.yaml >/dev/null
+	$(KUBE) deploy/kubernetes
 
 release-check: $(GORELEASER) ## Whether the release configuration is valid
 	$(GORELEASER) check
@@ -138,13 +154,34 @@ release-files:
 snapshot: $(GORELEASER) ## Everything of a release that needs neither keys nor Docker, into dist
 	$(ORIGIN) HOMEBREW_TAP_TOKEN= $(GORELEASER) release --snapshot --clean --skip=publish,sign,sbom,docker
 
+reproducible: snapshot ## Whether what was committed, built again in another folder, is the same byte for byte
+	rm -rf .cache/again
+	git clone --quiet . .cache/again
+	$(MAKE) -C .cache/again snapshot TOOLS=$(TOOLS)
+	@diff dist/checksums.txt .cache/again/dist/checksums.txt || { echo "not the same: is all committed? $$(git status --short | head -n 1)" >&2; exit 1; }
+	@wc -l <dist/checksums.txt | xargs printf '%s files are the same\n'
+	rm -rf .cache/again
+
+test-packages: ## The packages that make snapshot left in dist, installed into a folder and run (needs root; dpkg, systemd, rpm, strace)
+	.ci/packages
+
+# By the workflow of a tag, which has the keys.
+release: $(GORELEASER)
+	$(GORELEASER) release --clean
+
 $(GOLANGCI): VERSION := $(GOLANGCI_VERSION)
 $(GOLANGCI): PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 $(GORELEASER): VERSION := $(GORELEASER_VERSION)
 $(GORELEASER): PACKAGE := github.com/goreleaser/goreleaser/v2
 $(VEGETA): VERSION := $(VEGETA_VERSION)
 $(VEGETA): PACKAGE := github.com/tsenart/vegeta/v12
-$(GOLANGCI) $(GORELEASER) $(VEGETA):
+$(ACTIONLINT): VERSION := $(ACTIONLINT_VERSION)
+$(ACTIONLINT): PACKAGE := github.com/rhysd/actionlint/cmd/actionlint
+$(COMPOSE): VERSION := $(COMPOSE_VERSION)
+$(COMPOSE): PACKAGE := github.com/compose-spec/compose-go/v2/cmd
+$(KUBE): VERSION := $(KUBE_VERSION)
+$(KUBE): PACKAGE := sigs.k8s.io/kubectl-validate
+$(GOLANGCI) $(GORELEASER) $(VEGETA) $(ACTIONLINT) $(COMPOSE) $(KUBE):
 	GOBIN=$@.new go install $(PACKAGE)@$(VERSION)
 	mv $@.new/* $@ && rmdir $@.new
 	ln -sf $(@F) $(@:-$(VERSION)=)
