@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"io"
 	"maps"
@@ -34,6 +35,7 @@ func TestDeployedCommandLines(t *testing.T) {
 		want  string // the commands
 	}{
 		"systemd":    {units(t), "aggregate publish serve subscribe up"},
+		"image":      {image(t), "healthcheck"},
 		"compose":    {compose(t), "aggregate healthcheck healthcheck healthcheck healthcheck healthcheck publish serve subscribe subscribe"},
 		"kubernetes": {pods(t), "aggregate publish serve subscribe"},
 		"nginx":      {inComments(t, "nginx/emostream.conf"), "serve subscribe subscribe"},
@@ -139,6 +141,18 @@ func units(t *testing.T) (all []deployed) {
 		for _, line := range execStart.FindAllStringSubmatch(text, -1) {
 			all = append(all, deployed{where: name, args: strings.Fields(line[1]), env: env})
 		}
+	}
+	return all
+}
+
+func image(t *testing.T) (all []deployed) {
+	t.Helper()
+	for _, line := range regexp.MustCompile(`(?m)^HEALTHCHECK .*CMD (\[.*\])$`).FindAllSubmatch(read(t, "Dockerfile"), -1) {
+		var args []string
+		if err := json.Unmarshal(line[1], &args); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, deployed{where: "Dockerfile", args: args[1:]})
 	}
 	return all
 }

@@ -56,8 +56,9 @@ func TestBehindTLS(t *testing.T) {
 			if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" || res.ProtoMajor != 2 {
 				t.Errorf("answered %s %s %v", res.Proto, res.Status, res.Header)
 			}
-			tap(t, client, url)
+			postReaction(t, client, url+"/send_emoji", "application/json", `{"status":"Message queued"`)
 			hears(t, res.Body, `"total":1,"emojis":[{"emoji_type":"🔥"`)
+			postReaction(t, client, url+"/v1/reactions", "application/x-ndjson", `{"accepted":1,"rejected":0`)
 		})
 	}
 }
@@ -83,16 +84,16 @@ func streamOf(t *testing.T, client *http.Client, url string) (stream string) {
 	return stream
 }
 
-// tap sends one reaction.
-func tap(t *testing.T, client *http.Client, url string) {
+// postReaction sends one reaction, and wants an answer that begins as told.
+func postReaction(t *testing.T, client *http.Client, url, contentType, want string) {
 	t.Helper()
-	res, err := client.Post(url+"/send_emoji", "application/json", strings.NewReader(`{"user_id":"ann","emoji_type":"🔥"}`))
+	res, err := client.Post(url, contentType, strings.NewReader(`{"user_id":"ann","emoji_type":"🔥"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	if said, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK {
-		t.Fatalf("the tap is answered %s %s", res.Status, said)
+	if said, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK || !strings.HasPrefix(string(said), want) {
+		t.Fatalf("%s answers %s %s", url, res.Status, said)
 	}
 }
 
