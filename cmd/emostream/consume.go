@@ -22,6 +22,7 @@ type consumeFlags struct {
 	users         []string
 	records       int
 	verify        verifyFlags
+	trace         traceFlags
 }
 
 func newConsume(io streams) *cobra.Command {
@@ -56,6 +57,7 @@ left out, and told of.`,
 	fl.StringSliceVar(&f.users, "user", nil, "only reactions of this user id; several separated by commas")
 	fl.IntVarP(&f.records, "records", "n", 0, "end after so many records; 0: never")
 	f.verify.add(cmd)
+	f.trace.add(cmd)
 	f.out.add(cmd)
 	return cmd
 }
@@ -70,6 +72,9 @@ func (f *consumeFlags) run(cmd *cobra.Command, io streams) error {
 	}
 	if f.verify.verify {
 		return f.runVerify(cmd.Context(), io, asJSON)
+	}
+	if f.trace.trace {
+		return f.runTrace(cmd.Context(), io, asJSON)
 	}
 	return f.follow(cmd.Context(), io, asJSON)
 }
@@ -86,6 +91,9 @@ func (f *consumeFlags) check(cmd *cobra.Command) error {
 	}
 	if f.fromBeginning && (given(cmd)("from") || given(cmd)("last")) {
 		return usagef("--from-beginning says where to begin: leave out --from and --last")
+	}
+	if err := f.trace.check(cmd); err != nil {
+		return err
 	}
 	return f.verify.check(cmd)
 }

@@ -98,12 +98,17 @@ func (f *spanFlags) read(ctx context.Context, io streams, role string, cfg span.
 		return errInterrupted
 	}
 	if missing := (*span.MissingError)(nil); errors.As(err, &missing) {
-		return fmt.Errorf("%w: emostream topics describe tells which ones do, and --topic-prefix is put before the name", err)
+		return missingTopic(err)
 	}
 	if err != nil {
 		return err
 	}
 	return do(s)
+}
+
+// missingTopic says what to do about a topic that does not exist.
+func missingTopic(err error) error {
+	return fmt.Errorf("%w: emostream topics describe tells which ones do, and --topic-prefix is put before the name", err)
 }
 
 // told says on stderr how far the reading of a span is, when it takes long.
