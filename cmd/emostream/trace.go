@@ -162,6 +162,9 @@ func (t *tracing) see(now *trace.Tracer) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.taken.IsZero() && t.note != nil {
+		t.note("following the reactions that come from now on")
+	}
 	if now.Ended() || time.Since(t.taken) > 100*time.Millisecond { // it is asked many times a second
 		t.last, t.taken = now.Report(), time.Now()
 	}

@@ -60,6 +60,9 @@ func traceRemarks(r trace.Report) (lines []string) {
 			lines = append(lines, fmt.Sprintf("%s to %s below zero: %s", plural(h.Negative, "hop"), h.To, clock[h.To]))
 		}
 	}
+	if r.Recut > 1 {
+		lines = append(lines, fmt.Sprintf("windows were cut otherwise %s times: if they overlap, none can be followed", thousands(r.Recut)))
+	}
 	if r.Skipped > 0 {
 		lines = append(lines, plural(r.Skipped, "record")+" of emoji-topic that are no reactions")
 	}
@@ -109,7 +112,7 @@ func tracePage(r trace.Report, notes []string, now time.Time, width, height int)
 // wrapped breaks a text into lines at spaces.
 func wrapped(s string, width int) (lines []string) {
 	line := ""
-	for _, word := range strings.Fields(s) {
+	for word := range strings.FieldsSeq(s) {
 		if line != "" && len(line)+1+len(word) > width {
 			lines, line = append(lines, line), ""
 		}
@@ -143,14 +146,13 @@ func journeyLine(j trace.Journey) string {
 	if j.Channel != wire.MainChannel {
 		s += "  in " + j.Channel
 	}
-	s += "  " + tenths(float64(j.Total())/1000) + " ms"
-	sep := ": "
+	var hops []string
 	for to := trace.Accepted; to <= trace.Everywhere; to++ {
 		if us, ok := j.Hop(to); ok {
-			s += fmt.Sprintf("%s%s %s", sep, to, tenths(float64(us)/1000))
-			sep = ", "
+			hops = append(hops, fmt.Sprintf("%s %s", to, tenths(float64(us)/1000)))
 		}
 	}
+	s += fmt.Sprintf("  %s ms: %s", tenths(float64(j.Total())/1000), strings.Join(hops, ", "))
 	if j.Stuck {
 		s += "; stuck there"
 	}

@@ -79,3 +79,26 @@ func (g *group) sum(emoji string) int64 {
 	}
 	return n
 }
+
+func (t *Tracer) group(k groupKey) *group {
+	g := t.groups[k]
+	if g == nil {
+		g = newGroup(k)
+		t.groups[k] = g
+	}
+	return g
+}
+
+// without lets some of a list go, in place.
+func without(list []*follow, gone func(*follow) bool) []*follow {
+	left := list[:0]
+	for _, f := range list {
+		if !gone(f) {
+			left = append(left, f)
+		}
+	}
+	clear(list[len(left):])
+	return left
+}
+
+func over(f *follow) bool { return f.over }

@@ -10,10 +10,10 @@ import (
 type sums struct {
 	wanted, followed, done, stuck, notFollowed int64
 
-	skipped, unreadable int64
-	stuckAt             [stages]int64
-	hops                [stages]tally
-	total               tally
+	skipped, unreadable, recut int64
+	stuckAt                    [stages]int64
+	hops                       [stages]tally
+	total                      tally
 }
 
 // tally is what is known of one hop, of those that are done.
@@ -77,6 +77,7 @@ type Report struct {
 	NotFollowed int64 `json:"not_followed"` // too many, or of a window whose beginning was not read
 	Skipped     int64 `json:"skipped"`      // records of emoji-topic that are no reactions
 	Unreadable  int64 `json:"unreadable"`   // records of other topics that are not what is written there
+	Recut       int64 `json:"recut"`        // how often windows turned out to be cut otherwise, where no partials tell
 
 	StuckAt  map[Stage]int64 `json:"stuck_at"`
 	Hops     []Hop           `json:"hops"` // of those that are done, in the order of the way
@@ -102,10 +103,15 @@ func (t *tally) hop(to Stage, of int64) Hop {
 	h := Hop{To: to, N: t.n, Negative: t.negative}
 	if t.n > 0 {
 		h.Mean = float64(t.sum) / float64(of) / 1000
-		h.P50, h.P99 = float64(t.hdr.ValueAtQuantile(50))/1000, float64(t.hdr.ValueAtQuantile(99))/1000
-		h.Max = float64(t.max) / 1000
+		h.P50, h.P99, h.Max = t.quantile(50), t.quantile(99), float64(t.max)/1000
 	}
 	return h
+}
+
+// quantile is in ms. A histogram gives the upper end of a range of values, of which
+// the greatest may not reach it.
+func (t *tally) quantile(percent float64) float64 {
+	return float64(min(t.hdr.ValueAtQuantile(percent), max(t.max, 0))) / 1000
 }
 
 // Report returns what is known by now.
@@ -113,7 +119,7 @@ func (t *Tracer) Report() Report {
 	s := &t.sums
 	r := Report{
 		Wanted: s.wanted, Done: s.done, OnTheWay: int64(len(t.all)), Stuck: s.stuck, NotFollowed: s.notFollowed,
-		Skipped: s.skipped, Unreadable: s.unreadable, StuckAt: map[Stage]int64{}, EndToEnd: s.total.hop(Everywhere, s.done),
+		Skipped: s.skipped, Unreadable: s.unreadable, Recut: s.recut, StuckAt: map[Stage]int64{}, EndToEnd: s.total.hop(Everywhere, s.done),
 	}
 	for at, n := range s.stuckAt {
 		if n > 0 {

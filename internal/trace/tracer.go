@@ -23,7 +23,6 @@
 package trace
 
 import (
-	"math"
 	"time"
 
 	"github.com/emostream/emostream/internal/audit"
@@ -70,6 +69,7 @@ const (
 type Tracer struct {
 	cfg        Config
 	settings   wire.Settings
+	phase      int64         // ms: windows begin so long after the multiples of their length
 	watermarks map[int]int64 // by partition of emoji-topic, ms
 
 	all      map[*follow]bool
@@ -161,7 +161,8 @@ func (t *Tracer) Reaction(partition int, r stream.Record, at int64) {
 // number says which of its window's reactions of its emoji this one is, where no
 // partials tell; false if that cannot be known.
 func (t *Tracer) number(f *follow, emoji string) bool {
-	f.WindowEnd, _ = audit.Assign(t.settings, f.time, audit.Never)
+	end, _ := audit.Assign(t.settings, f.time-t.phase, audit.Never)
+	f.WindowEnd = end + t.phase
 	if f.WindowEnd-t.settings.WindowMS < t.cfg.Began {
 		return false
 	}
@@ -201,342 +202,25 @@ func (t *Tracer) begin(f *follow, at int64) {
 		t.await(f)
 		return
 	}
-	if g := t.groups[groupKey{t.window(f), f.Channel}]; g != nil && g.holds(f.Partition, f.Offset) {
-		t.counted(f, g)
+	if t.held(f) {
 		return
 	}
 	from := source{f.Partition, f.Channel}
 	t.uncount[from] = append(t.uncount[from], f)
 }
 
+// held says whether a partial that was read before holds a reaction, and notes it.
+func (t *Tracer) held(f *follow) bool {
+	g := t.groups[groupKey{t.window(f), f.Channel}]
+	if g == nil || !g.holds(f.Partition, f.Offset) {
+		return false
+	}
+	t.counted(f, g)
+	return true
+}
+
 // window is the end of the window that the counting puts a reaction into.
 func (t *Tracer) window(f *follow) int64 {
 	end, _ := audit.Assign(t.settings, f.time, f.watermark)
 	return end
-}
-
-// Progress takes in a record of emoji-partials.
-func (t *Tracer) Progress(r stream.Record, at int64) {
-	p, err := wire.DecodeProgress(r.Value)
-	switch {
-	case err != nil:
-		t.sums.unreadable++
-	case p.Mark != nil:
-		if p.Mark.WindowMS > 0 && p.Mark.LatenessMS > 0 {
-			t.settings = p.Mark.Settings
-		}
-	default:
-		t.partial(p.Partial, at)
-	}
-}
-
-func (t *Tracer) partial(p *wire.Partial, at int64) {
-	g := t.group(groupKey{p.End, p.Channel})
-	if !g.widen(p, at) {
-		return
-	}
-	from := source{p.Partition, p.Channel}
-	left := t.uncount[from][:0]
-	for _, f := range t.uncount[from] {
-		switch {
-		case f.over:
-		case g.holds(p.Partition, f.Offset) && t.window(f) == p.End:
-			t.counted(f, g)
-		default:
-			left = append(left, f)
-		}
-	}
-	t.uncount[from] = rest(t.uncount[from], left)
-	if len(left) == 0 {
-		delete(t.uncount, from)
-	}
-}
-
-// counted notes that a partial holds a reaction.
-func (t *Tracer) counted(f *follow, g *group) {
-	f.group, f.WindowEnd = g, g.end
-	g.live++
-	f.At[Counted] = g.partAt[f.Partition]
-	f.since = f.At[Counted]
-	f.need = g.sum(f.Emoji)
-	t.await(f)
-}
-
-// await waits for the count that holds a reaction, if it was not read before.
-func (t *Tracer) await(f *follow) {
-	c := f.group.cell(f.Emoji)
-	if c.count.n >= f.need {
-		t.aggregated(f, c.count.at)
-		return
-	}
-	c.waiting = append(c.waiting, f)
-}
-
-// Count takes in a record of emoji-aggregated.
-func (t *Tracer) Count(r stream.Record, at int64) {
-	n, err := wire.DecodeCount(r.Value)
-	if err != nil {
-		t.sums.unreadable++
-		return
-	}
-	if length := n.Window.End - n.Window.Start; !t.cfg.Partials && length != t.settings.WindowMS {
-		t.relearn(length, at)
-	}
-	g := t.group(groupKey{n.Window.End, n.Channel})
-	c := g.cell(n.Emoji)
-	if n.Count <= c.count.n {
-		return
-	}
-	g.total += n.Count - c.count.n
-	c.count = known{n.Count, at}
-	left := c.waiting[:0]
-	for _, f := range c.waiting {
-		switch {
-		case f.over || f.At[Aggregated] != 0:
-		case f.need <= n.Count:
-			t.aggregated(f, at)
-		default:
-			left = append(left, f)
-		}
-	}
-	c.waiting = rest(c.waiting, left)
-}
-
-// relearn begins anew with windows of another length: what was numbered by the wrong
-// ones cannot be followed.
-func (t *Tracer) relearn(length, at int64) {
-	t.settings.WindowMS = length
-	for f := range t.all {
-		t.drop(f)
-	}
-	t.groups = map[groupKey]*group{}
-	t.cfg.Began = at / 1000
-}
-
-// aggregated notes that a count holds a reaction.
-func (t *Tracer) aggregated(f *follow, at int64) {
-	g := f.group
-	f.At[Aggregated], f.since, f.total = at, at, g.total
-	for topic, s := range g.swarms {
-		if s.n >= f.total {
-			t.reached(f, topic, s.at)
-		}
-	}
-	if t.arrived(f) {
-		t.finish(f)
-		return
-	}
-	g.spread = append(g.spread, f)
-}
-
-// Swarm takes in a record of a cluster's or a subscriber server's topic.
-func (t *Tracer) Swarm(topic string, r stream.Record, at int64) {
-	if _, ok := t.servers[topic]; ok {
-		t.servers[topic] = true
-	}
-	s, err := wire.DecodeSwarm(r.Value)
-	if err != nil {
-		t.sums.unreadable++
-		return
-	}
-	g := t.group(groupKey{s.Window.End, s.Channel})
-	old := g.swarms[topic]
-	if s.Total <= old.n {
-		return
-	}
-	g.swarms[topic] = known{s.Total, at}
-	left := g.spread[:0]
-	for _, f := range g.spread {
-		if f.over {
-			continue
-		}
-		if old.n < f.total && f.total <= s.Total {
-			t.reached(f, topic, at)
-		}
-		if t.arrived(f) {
-			t.finish(f)
-			continue
-		}
-		left = append(left, f)
-	}
-	g.spread = rest(g.spread, left)
-}
-
-// reached notes that a topic's swarm holds a reaction.
-func (t *Tracer) reached(f *follow, topic string, at int64) {
-	f.since = max(f.since, at)
-	earlier := func(s Stage) {
-		if f.At[s] == 0 || at < f.At[s] {
-			f.At[s] = at
-		}
-	}
-	if t.clusters[topic] {
-		earlier(Clustered)
-		return
-	}
-	earlier(Subscribed)
-	f.At[Everywhere] = max(f.At[Everywhere], at)
-}
-
-// arrived says whether a reaction is wherever it is to get to.
-func (t *Tracer) arrived(f *follow) bool {
-	return (len(t.clusters) == 0 || f.At[Clustered] != 0) && (len(t.servers) == 0 || f.At[Subscribed] != 0) && len(t.missing(f)) == 0
-}
-
-// missing are the servers that a reaction did not get to and is waited for at.
-func (t *Tracer) missing(f *follow) (topics []string) {
-	for topic, awaited := range t.servers {
-		if awaited && f.group.swarms[topic].n < f.total {
-			topics = append(topics, topic)
-		}
-	}
-	return topics
-}
-
-func (t *Tracer) group(k groupKey) *group {
-	g := t.groups[k]
-	if g == nil {
-		g = newGroup(k)
-		t.groups[k] = g
-	}
-	return g
-}
-
-// rest is what is left of a list that was filtered in place.
-func rest(all, left []*follow) []*follow {
-	clear(all[len(left):])
-	return left
-}
-
-// Tick gives up what is stuck, and forgets what nobody waits for.
-func (t *Tracer) Tick(now int64) {
-	for f := range t.all {
-		if now-max(f.since, t.due(f)*1000) > t.cfg.Patience.Microseconds() {
-			t.giveUp(f)
-		}
-	}
-	if t.stride > 1 && len(t.all) < t.cfg.Most/8 {
-		t.stride /= 2
-	}
-	t.forget(now / 1000)
-}
-
-// due is the end of a reaction's window, as far as it is known.
-func (t *Tracer) due(f *follow) int64 {
-	if f.WindowEnd != 0 {
-		return f.WindowEnd
-	}
-	return t.window(f)
-}
-
-// giveUp ends the following of a reaction that is stuck. A server that alone has not
-// got it is not waited for again until it speaks.
-func (t *Tracer) giveUp(f *follow) {
-	if c := t.last(f); c != nil {
-		t.aggregated(f, c.count.at)
-		return
-	}
-	if f.At[Subscribed] != 0 {
-		for _, topic := range t.missing(f) {
-			t.servers[topic] = false
-		}
-	}
-	f.Stuck = true
-	t.finish(f)
-}
-
-// last is the last count of a reaction's window where its number was never reached,
-// because somebody else's rule puts reactions near a boundary into other windows.
-func (t *Tracer) last(f *follow) *cell {
-	if f.group == nil || f.At[Counted] != 0 || f.At[Aggregated] != 0 {
-		return nil
-	}
-	if c := f.group.cells[f.Emoji]; c != nil && c.count.at >= f.At[Logged] {
-		return c
-	}
-	return nil
-}
-
-// finish ends the following of a reaction.
-func (t *Tracer) finish(f *follow) {
-	f.straighten()
-	t.leave(f)
-	if t.Ended() {
-		return
-	}
-	t.sums.finish(&f.Journey)
-	t.finished = append(t.finished, f.Journey)
-}
-
-// Ended says whether as many have come to their end as were asked for.
-func (t *Tracer) Ended() bool { return t.cfg.End > 0 && t.sums.done+t.sums.stuck >= t.cfg.End }
-
-// drop stops following a reaction, which tells nothing then.
-func (t *Tracer) drop(f *follow) {
-	t.leave(f)
-	t.sums.followed--
-	t.sums.notFollowed++
-}
-
-func (t *Tracer) leave(f *follow) {
-	f.over = true
-	delete(t.all, f)
-	if f.group != nil {
-		f.group.live--
-	}
-}
-
-// forget lets groups go that nobody waits for, and the oldest when there are too many.
-func (t *Tracer) forget(now int64) {
-	numbers, oldest := 0, int64(math.MaxInt64)
-	for k, g := range t.groups {
-		if g.live == 0 && k.end < now-keep {
-			delete(t.groups, k)
-			continue
-		}
-		g.tidy()
-		numbers += g.size()
-		oldest = min(oldest, k.end)
-	}
-	for from, list := range t.uncount {
-		if t.uncount[from] = tidied(list); len(t.uncount[from]) == 0 {
-			delete(t.uncount, from)
-		}
-	}
-	if numbers > mostNumbers {
-		t.evict(oldest)
-		t.forget(now)
-	}
-}
-
-// evict forgets all of a window.
-func (t *Tracer) evict(end int64) {
-	for f := range t.all {
-		if f.group != nil && f.group.end == end {
-			t.drop(f)
-		}
-	}
-	for k := range t.groups {
-		if k.end == end {
-			delete(t.groups, k)
-		}
-	}
-}
-
-// tidy lets those go that are not followed any more.
-func (g *group) tidy() {
-	g.spread = tidied(g.spread)
-	for _, c := range g.cells {
-		c.waiting = tidied(c.waiting)
-	}
-}
-
-func tidied(list []*follow) []*follow {
-	left := list[:0]
-	for _, f := range list {
-		if !f.over {
-			left = append(left, f)
-		}
-	}
-	return rest(list, left)
 }
