@@ -29,11 +29,23 @@ func newConsume(io streams) *cobra.Command {
 	var f consumeFlags
 	cmd := &cobra.Command{
 		Use:   "consume",
-		Short: "Follow a topic, or verify that every reaction was counted once",
+		Short: "Follow a topic or single reactions, or verify that each was counted once",
 		Long: `Consume follows a topic and prints a line for each record: of emoji-topic the
 reactions, with the time from the client's timestamp to the record's; of any other
 its JSON. It joins no consumer group, so that it takes nothing from anybody, and
 needs a Kafka with the topic, whoever runs it and writes there.
+
+With --trace it follows reactions from emoji-topic to the subscriber servers, live,
+and tells where they are and how long each hop took. Tapped is the client's
+timestamp, by its clock (if it is RFC 3339; else that hop is left out); accepted the
+record's time, by the main server's clock. From the log on, each instant is when
+this command could read a record that holds the reaction, by this machine's clock:
+counted in emoji-partials, aggregated in emoji-aggregated, in a cluster in the first
+cluster_N, at a subscriber and at every subscriber in the first and in the last
+sub_N. The wait for the window's end is a hop of its own. Means add up to the mean
+from end to end, as hops do; percentiles never do. Where a Spark job counts there
+are no partials: then a reaction is in the window of its record's time, and is
+aggregated once the count reaches its number in the log.
 
 With --verify it reads emoji-topic and emoji-aggregated from their beginning,
 compares them window by window, and fails with exit code 4 if a reaction was lost
@@ -44,6 +56,8 @@ left out, and told of.`,
   emostream consume --from 10m --emoji :fire:,:tada: --channel main
   emostream consume --topic emoji-aggregated --from-beginning -o json
   emostream consume --topic cluster_1 --partition 0 --from 0 -n 10
+  emostream consume --trace
+  emostream consume --trace -n 100 --user ann -o json
   emostream consume --verify
   emostream consume --verify -o json --brokers kafka1:9092 --wait 1m`,
 		Args: cobra.NoArgs,
@@ -55,7 +69,7 @@ left out, and told of.`,
 	fl.IntVar(&f.partition, "partition", -1, "follow this partition alone, as an offset means another record in each; -1: all")
 	fl.BoolVar(&f.fromBeginning, "from-beginning", false, "begin with the oldest record that there is")
 	fl.StringSliceVar(&f.users, "user", nil, "only reactions of this user id; several separated by commas")
-	fl.IntVarP(&f.records, "records", "n", 0, "end after so many records; 0: never")
+	fl.IntVarP(&f.records, "records", "n", 0, "end after so many records, or reactions of a trace; 0: never")
 	f.verify.add(cmd)
 	f.trace.add(cmd)
 	f.out.add(cmd)
