@@ -29,7 +29,7 @@ func newConsume(io streams) *cobra.Command {
 	var f consumeFlags
 	cmd := &cobra.Command{
 		Use:   "consume",
-		Short: "Follow a topic or single reactions, or verify that each was counted once",
+		Short: "Follow a topic or reactions, or verify that each was counted once",
 		Long: `Consume follows a topic and prints a line for each record: of emoji-topic the
 reactions, with the time from the client's timestamp to the record's; of any other
 its JSON. It joins no consumer group, so that it takes nothing from anybody, and

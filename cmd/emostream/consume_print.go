@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/stream"
@@ -89,11 +88,14 @@ func reactionLine(r stream.Record) (string, bool) {
 
 // signed is a duration that may be negative, as clocks differ.
 func signed(d time.Duration) string {
-	s := d.Round(time.Millisecond).String()
-	if strings.HasPrefix(s, "-") {
-		return s
+	if d.Abs() < time.Second {
+		return fmt.Sprintf("%+dms", d.Milliseconds())
 	}
-	return "+" + s
+	s := d.Round(time.Millisecond).String()
+	if d > 0 {
+		return "+" + s
+	}
+	return s
 }
 
 // consumed is a record as -o json prints it.
