@@ -54,6 +54,9 @@ func traceRemarks(r trace.Report) (lines []string) {
 		lines = append(lines, fmt.Sprintf("%s stuck: last seen %s", thousands(n), at))
 	}
 	slices.Sort(lines)
+	if r.NotFollowed > 0 {
+		lines = append(lines, "not followed: too many at once, or of a window whose beginning was not seen")
+	}
 	clock := map[trace.Stage]string{trace.Accepted: "the client's clock is ahead of the main server's", trace.Logged: "the main server's clock is ahead of this machine's"}
 	for _, h := range r.Hops {
 		if h.Negative > 0 {
