@@ -63,7 +63,7 @@ left out, and told of.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, io) },
 	}
-	f.addAs(cmd, "now", "never, unless it is given")
+	f.addAs(cmd, "now", "never: it goes on as records come")
 	fl := cmd.Flags()
 	fl.StringVar(&f.topic, "topic", wire.Topics{}.Reactions(), "topic to follow, without the prefix: emoji-topic, emoji-aggregated, cluster_1, sub_1 ...")
 	fl.IntVar(&f.partition, "partition", -1, "follow this partition alone, as an offset means another record in each; -1: all")

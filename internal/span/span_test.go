@@ -160,6 +160,18 @@ func TestPartition(t *testing.T) {
 	}
 }
 
+// A log that is shorter than what was read of it says what to do.
+func TestShorterLog(t *testing.T) {
+	p := newTopic(t)
+	p.write(0, 0, 10)
+	c := span.NewCursor(p.client, "emoji-topic", 0, 0)
+	c.MoveTo(7)
+	_, _, err := c.Fetch(t.Context())
+	if want := "emoji-topic/0: the log ends at 2 and was read to 7: it was made anew, or has lost its tail; begin again"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // What is written after a span was opened does not belong to it, unless it follows.
 func TestEnd(t *testing.T) {
 	p := newTopic(t)
