@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/trace"
@@ -196,6 +197,14 @@ func TestTracer(t *testing.T) {
 			1105 count 1000 🔥 1`,
 			[]string{"0/0: in the log 101, window's end 0, counted 100, aggregated 4"},
 		},
+		"a partial from before the first mark": {
+			`
+			1001 tap 0/0 900 🔥
+			1101 partial 0 1000 0-1 🔥=1
+			1102 mark 1000 500
+			1105 count 1000 🔥 1`,
+			[]string{"0/0: in the log 101, window's end 0, counted 100, aggregated 4"},
+		},
 		"a count and swarms that do not reach": {
 			`
 			1 server sub_1
@@ -204,8 +213,8 @@ func TestTracer(t *testing.T) {
 			2101 count 2000 🔥 2
 			2101 count 2000 🎉 1
 			2102 swarm sub_1 2000 3
-			2103 partial 0 2000 0-1 🔥=1
 			2103 partial 1 2000 6-8 🔥=9
+			2103 partial 0 2000 0-1 🔥=1
 			2104 count 2000 🔥 2
 			2105 count 2000 🔥 3
 			2106 swarm sub_1 2000 3
@@ -392,6 +401,20 @@ func TestTracerEnds(t *testing.T) {
 	s.run("2102 count 2000 🔥 3")
 	if r := s.Report(); !s.Ended() || r.Done != 2 || len(s.Finished()) != 2 || len(s.Finished()) != 0 {
 		t.Errorf("ended: %v; %+v", s.Ended(), r)
+	}
+}
+
+// What somebody waits for is not forgotten, however long that takes.
+func TestTracerIsPatient(t *testing.T) {
+	s := script{t, trace.New(trace.Config{Partials: true, Patience: 10 * time.Minute})}
+	s.run(`
+		1001 tap 0/0 1000 🔥
+		2101 partial 0 2000 0-1 🔥=1
+		400000 tick
+		400001 count 2000 🔥 1`)
+	want := []string{"0/0: in the log 1, window's end 999, counted 101, aggregated 397900"}
+	if got := told(s.Finished()); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 
