@@ -151,6 +151,9 @@ func (s *session) counting(ctx context.Context, patience time.Duration) []Findin
 	return Count(c)
 }
 
+// noGroup is the state of a group that there is not, so that it has no commits.
+const noGroup = "Dead"
+
 // group looks at one half of aggregate. done reads from the metadata of a commit
 // before which offset all was passed on.
 func (s *session) group(ctx context.Context, role, topic string, done func(metadata string) int64) (Group, error) {
@@ -160,9 +163,11 @@ func (s *session) group(ctx context.Context, role, topic string, done func(metad
 		return g, err
 	}
 	for p := range s.states[topic].Partitions {
-		commit, err := s.client.Committed(ctx, g.Name, topic, p)
-		if err != nil {
-			return g, err
+		commit := stream.Commit{Offset: stream.None}
+		if g.State != noGroup {
+			if commit, err = s.client.Committed(ctx, g.Name, topic, p); err != nil {
+				return g, err
+			}
 		}
 		start, end, err := s.client.Offsets(ctx, topic, p)
 		if err != nil {
