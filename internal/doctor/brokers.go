@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/emostream/emostream/internal/httpserve"
@@ -35,12 +36,7 @@ const (
 // --brokers names.
 func Brokers(told, advertised []Broker) []Finding {
 	l := list{area: areaBrokers}
-	var cluster *kafka.ClusterState
-	for _, b := range told {
-		if b.Err == nil {
-			cluster = &b.Cluster
-		}
-	}
+	cluster := answering(told)
 	for _, b := range told {
 		l.told(b, cluster != nil)
 	}
@@ -54,7 +50,10 @@ func Brokers(told, advertised []Broker) []Finding {
 		}
 	}
 	for _, b := range advertised {
-		l.advertised(b)
+		said := slices.ContainsFunc(told, func(t Broker) bool { return t.Err != nil && t.Address == b.Address })
+		if !said {
+			l.advertised(b)
+		}
 	}
 	l.cluster(*cluster)
 	return l.all

@@ -91,7 +91,7 @@ func Examine(ctx context.Context, cfg Config) ([]Finding, error) {
 	case slices.ContainsFunc(advertised, func(b Broker) bool { return b.Err != nil }):
 		inside = beyond("not every broker can be reached")
 	default:
-		inside = cfg.inside(ctx, *cluster)
+		inside = cfg.inside(ctx, *cluster, !well(brokers))
 	}
 	portResults = Ports(ports, well(brokers) && well(inside))
 	if len(ports) == 0 {
@@ -146,8 +146,8 @@ func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) [
 	return Folder(d)
 }
 
-// inside looks at what is in a cluster.
-func (c Config) inside(ctx context.Context, cluster kafka.ClusterState) []Finding {
+// inside looks at what is in a cluster. away says that a broker does not answer.
+func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away bool) []Finding {
 	client, err := c.Open(c.Brokers...)
 	if err != nil {
 		return failed(areaTopics, err)
@@ -159,7 +159,7 @@ func (c Config) inside(ctx context.Context, cluster kafka.ClusterState) []Findin
 		return slices.Concat(failed(areaTopics, err), skipped(areaCounting, areaCounting, "the topics could not be looked at"))
 	}
 	need := Need{
-		Brokers: len(cluster.Brokers), Embedded: cluster.ID == wire.EmbeddedClusterID, MaxSkew: c.MaxSkew,
+		Brokers: len(cluster.Brokers), Embedded: cluster.ID == wire.EmbeddedClusterID, Away: away, MaxSkew: c.MaxSkew,
 		Window:   cmp.Or(time.Duration(s.mark.WindowMS)*time.Millisecond, c.Window, defaultWindow),
 		Lateness: cmp.Or(time.Duration(s.mark.LatenessMS)*time.Millisecond, c.Lateness, defaultLateness),
 	}

@@ -67,35 +67,44 @@ type beat struct {
 	at time.Time
 }
 
+// span is from which heartbeat on, and to which, an instance was heard.
+type span struct {
+	first, last int
+	beat
+}
+
 // lastBeats are the last heartbeat of each server, seen from now by the brokers'
 // clock, of those that have not left in order. beats are in the order of the log.
 func lastBeats(beats []beat, now time.Time) (servers []Server) {
-	at := map[string]int{}
-	former := map[string]map[string]bool{} // by name: instances that another one took over from
-	for _, b := range beats {
-		i, known := at[b.Name]
-		if !known {
-			i, at[b.Name], former[b.Name] = len(servers), len(servers), map[string]bool{}
-			servers = append(servers, Server{ServerStatus: b.ServerStatus})
+	spans := map[string]map[string]span{} // by name and instance
+	latest := map[string]string{}         // instance by name
+	for i, b := range beats {
+		if spans[b.Name] == nil {
+			spans[b.Name] = map[string]span{}
 		}
-		s := &servers[i]
-		if s.Instance != b.Instance {
-			former[b.Name][s.Instance] = true
-			// One that was taken over from and goes on is a rival.
-			if s.Rival = ""; former[b.Name][b.Instance] {
-				s.Rival = s.URL
+		first := i
+		if s, known := spans[b.Name][b.Instance]; known {
+			first = s.first
+		}
+		spans[b.Name][b.Instance], latest[b.Name] = span{first, i, b}, b.Instance
+	}
+	for name, instance := range latest {
+		own := spans[name][instance]
+		if own.State == wire.StateGone {
+			continue
+		}
+		s := Server{ServerStatus: own.ServerStatus, Age: now.Sub(own.at)}
+		for _, other := range spans[name] {
+			// Whoever was only there before has died, and was replaced.
+			meets := other.Instance != instance && other.last > own.first
+			if meets && other.State != wire.StateGone && now.Sub(other.at) <= roster.Timeout {
+				s.Rival = other.URL
 			}
 		}
-		s.ServerStatus, s.Age = b.ServerStatus, now.Sub(b.at)
+		servers = append(servers, s)
 	}
-	alive := servers[:0]
-	for _, s := range servers {
-		if s.State != wire.StateGone {
-			alive = append(alive, s)
-		}
-	}
-	slices.SortFunc(alive, func(a, b Server) int {
+	slices.SortFunc(servers, func(a, b Server) int {
 		return cmp.Or(cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
 	})
-	return alive
+	return servers
 }

@@ -33,6 +33,9 @@ type Topic struct {
 type Need struct {
 	Brokers  int
 	Embedded bool
+	// Away says that a broker of --brokers does not answer, from which it follows
+	// that copies are missing.
+	Away bool
 	// Window and Lateness are those that are counted by.
 	Window, Lateness time.Duration
 	// MaxSkew is how far the clock of a main server may be from the brokers'.
@@ -52,7 +55,7 @@ func Topics(topics []Topic, need Need) []Finding {
 		before := len(l.all)
 		l.topic(t, need)
 		switch {
-		case len(l.all) > before:
+		case len(l.all) > before || t.Leaderless > 0 || t.UnderISR > 0:
 		case t.Role == Swarms:
 			swarms++
 		default:
@@ -62,11 +65,43 @@ func Topics(topics []Topic, need Need) []Finding {
 	if swarms > 0 {
 		l.ok("cluster_N, sub_N", "%s of swarms", many(swarms, "topic"))
 	}
+	l.replicas(topics, need.Away)
 	if len(missing) > 0 {
 		l.note("missing", strings.Join(missing, ", ")+": not there yet", "each stage makes those it needs where the brokers let it",
 			"nothing, or emostream topics create")
 	}
 	return l.all
+}
+
+// replicas tells of all topics together whether a broker is missing.
+func (l *list) replicas(topics []Topic, known bool) {
+	const do = "kafka-topics.sh --describe tells which brokers hold them: start those"
+	tell := l.wrong
+	if known {
+		tell = l.note
+	}
+	if some := those(topics, func(t Topic) int { return t.Leaderless }); some != "" {
+		tell("leaders", "no leader: "+some, "they can be neither written nor read", do)
+		return
+	}
+	if some := those(topics, func(t Topic) int { return t.UnderISR }); some != "" {
+		tell("replicas", "fewer copies in sync than there should be: "+some, "another failure may stop them, or lose what was acknowledged", do)
+	}
+}
+
+// those lists how many partitions of which topics count; "" if none does.
+func those(topics []Topic, count func(Topic) int) string {
+	const most = 3
+	var said []string
+	for _, t := range topics {
+		if n := count(t); n > 0 {
+			said = append(said, fmt.Sprintf("%d of %s of %s", n, many(t.Partitions, "partition"), t.Name))
+		}
+	}
+	if more := len(said) - most; more > 0 {
+		said = append(said[:most], "and of "+many(more, "more topic"))
+	}
+	return strings.Join(said, ", ")
 }
 
 func sizes(t Topic) string {
@@ -79,7 +114,7 @@ func sizes(t Topic) string {
 
 // topic holds one topic against everything that it must be.
 func (l *list) topic(t Topic, need Need) {
-	l.replicas(t, need)
+	l.copies(t, need)
 	l.policy(t)
 	l.stamps(t, need)
 	l.retention(t, need)
@@ -100,16 +135,7 @@ func (t Topic) alter(setting, value string) string {
 	return fmt.Sprintf("kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s=%s", t.Name, setting, value)
 }
 
-func (l *list) replicas(t Topic, need Need) {
-	describe := "kafka-topics.sh --describe --topic " + t.Name + " tells which brokers hold them: start those"
-	switch {
-	case t.Leaderless > 0:
-		l.wrong(t.Name+" leaders", fmt.Sprintf("%d of %s have no leader", t.Leaderless, many(t.Partitions, "partition")),
-			"they can be neither written nor read", describe)
-	case t.UnderISR > 0:
-		l.wrong(t.Name+" replicas", fmt.Sprintf("%d of %s have fewer copies in sync than the %d they should have", t.UnderISR, many(t.Partitions, "partition"), t.Replication),
-			"another failure may stop them, or lose what was acknowledged", describe)
-	}
+func (l *list) copies(t Topic, need Need) {
 	if most := min(3, need.Brokers); t.Replication < most {
 		l.wrong(t.Name+" replication", fmt.Sprintf("%s on %d brokers", sizes(t), need.Brokers),
 			"what is in it is gone with one broker's disk",

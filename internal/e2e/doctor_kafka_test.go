@@ -237,3 +237,29 @@ func TestDoctorFindsFaultsOfServers(t *testing.T) {
 		})
 	}
 }
+
+// A broker that is away is one fault, whether it is named or not.
+func TestDoctorFindsABrokerAway(t *testing.T) {
+	control := kafkatest.Control{URL: os.Getenv(kafkatest.ControlVariable)}
+	if control.URL == "" {
+		t.Skip("needs brokers of Apache Kafka that can be killed: make test-kafka")
+	}
+	w := newWard(t)
+	in, p := w.lay(t, nil)
+	p.check(t)
+	last := len(w.brokers) - 1
+	if err := control.Kill(t.Context(), last); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if err := control.Start(ctx, last); err != nil {
+			t.Error(err)
+		}
+		p.waitFor(t)
+	})
+	p.waitFor(t, "brokers/"+w.brokers[last])
+	in.brokers = w.brokers[:last]
+	patientOf(t, in).waitFor(t, "topics/replicas")
+}

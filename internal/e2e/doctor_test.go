@@ -258,3 +258,23 @@ func TestDoctorFindsAdvertisedNowhere(t *testing.T) {
 	p := patient{env: []string{"XDG_STATE_HOME=" + t.TempDir()}, args: []string{"--clients", "100", "--port", "0", "--brokers", addr}}
 	p.waitFor(t, "brokers/broker 0")
 }
+
+// Interrupted, it ends at once and says so, whoever keeps it waiting.
+func TestDoctorInterrupted(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	p := start(t, "doctor", "--brokers", silent.Addr().String(), "--port", "0", "--timeout", "1m")
+	for range 2 { // the first connection only finds that somebody listens
+		conn, err := silent.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	if code := p.stop(); code != 130 {
+		t.Errorf("exit code %d, want 130", code)
+	}
+}
