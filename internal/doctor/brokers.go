@@ -65,7 +65,7 @@ func (l *list) told(b Broker, others bool) {
 		l.wrong(b.Address, "it does not understand "+strings.Join(b.Unspoken, ", "),
 			"the stages cannot write, read or share work with it", "use Apache Kafka 3.0 or newer (tested with 4.1.1)")
 	case b.Err == nil:
-		l.ok(b.Address, "answers, and understands every request needed")
+		l.ok(b.Address, "answers, and knows every request needed")
 	case b.Stage == Answer:
 		owner := ""
 		if b.Owner != "" {
@@ -127,7 +127,7 @@ func (l *list) advertised(b Broker) {
 func (l *list) cluster(c kafka.ClusterState) {
 	switch {
 	case c.ID == wire.EmbeddedClusterID:
-		l.ok("cluster", "%s: one broker, one copy of the log", c.ID)
+		l.ok("cluster", "%s: one broker, one copy", c.ID)
 	case c.Controller == "":
 		l.wrong("cluster", fmt.Sprintf("%s has %s and no controller", c.ID, many(len(c.Brokers), "broker")),
 			"no topic can be made and no leader chosen", "start the controllers, and see their logs")

@@ -24,8 +24,7 @@ type Hop struct {
 	kafka.GroupState
 	Group    string
 	From, To string
-	Behind   time.Duration // the newest window in To is so much older than the newest in From
-	Age      time.Duration // of the newest record in From
+	Behind   time.Duration // To did not get the newest window in From: its own newest is so much older
 	Fed      bool          // subscriber servers that are alive depend on it
 }
 
@@ -45,9 +44,6 @@ type Counting struct {
 	Patience time.Duration
 	Hops     []Hop
 }
-
-// late is how long publish may take for what is to be sent on.
-const late = 10 * time.Second
 
 // Count tells whether reactions are counted and spread.
 func Count(c Counting) []Finding {
@@ -147,7 +143,7 @@ func (l *list) hop(h Hop) {
 		l.wrong(h.Group, "nobody publishes what is in "+h.From+behind, why, start)
 	case h.Members == 0:
 		l.note(h.Group, "nobody publishes just now, and nothing waits", "the next window would", start)
-	case h.Behind > 0 && h.Age > late:
+	case h.Behind > 0:
 		l.wrong(h.Group, "behind"+behind, why, "see the log of publish")
 	default:
 		l.ok(h.Group, "%s", many(h.Members, "member"))

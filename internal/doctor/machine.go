@@ -80,7 +80,7 @@ func Folder(d Data) []Finding {
 		l.note("data folder", fmt.Sprintf("%s: %s are free", d.Dir, bytes(d.Free)), "the log grows to "+bytes(logBound),
 			"make room, or let it be smaller: --retention-bytes")
 	case d.Locked:
-		l.ok("data folder", "%s: %s of log, in use by the broker that answers", d.Dir, bytes(d.Size))
+		l.ok("data folder", "%s: %s of log, in use by this broker", d.Dir, bytes(d.Size))
 	case d.Exists:
 		l.ok("data folder", "%s: %s of log, %s", d.Dir, bytes(d.Size), free(d.Free))
 	default:

@@ -53,7 +53,7 @@ func TestFolder(t *testing.T) {
 		"not yet":             {doctor.Data{Free: 20 * gib}, "it will be made", nil},
 		"room not known":      {doctor.Data{Folder: there, Free: -1}, "writable", nil},
 		"cannot be used":      {doctor.Data{Folder: broker.Folder{Err: errors.New("no way")}, Free: gib}, "no way", []string{"wrong data folder"}},
-		"ours":                {doctor.Data{Folder: held("h:1"), Free: gib, Brokers: []string{"x:2", "h:1"}}, "in use by the broker that answers", nil},
+		"ours":                {doctor.Data{Folder: held("h:1"), Free: gib, Brokers: []string{"x:2", "h:1"}}, "in use by this broker", nil},
 		"another's":           {doctor.Data{Folder: held("h:1"), Free: gib, Brokers: []string{"x:2"}}, "in use by the emostream that serves h:1", []string{"wrong data folder"}},
 		"another's, alone":    {doctor.Data{Folder: held("h:1"), Free: gib}, "--brokers h:1", []string{"wrong data folder"}},
 		"nobody knows whose":  {doctor.Data{Folder: held(""), Free: gib}, "in use by another process", []string{"wrong data folder"}},

@@ -42,7 +42,7 @@ func Servers(servers []Server) []Finding {
 			l.wrong(s.Name, fmt.Sprintf("its %s has no topic: nobody publishes to it", s.Cluster), "its listeners see nothing",
 				"name the cluster in publish --clusters, or another one in subscribe --cluster")
 		default:
-			l.ok(s.Name, "%s, %d of %d listeners", s.URL, s.Clients, s.Capacity)
+			l.ok(s.Name, "%s, %d/%d listeners", s.URL, s.Clients, s.Capacity)
 		}
 	}
 	if len(servers) == 0 {

@@ -16,7 +16,7 @@ func TestServers(t *testing.T) {
 		says   string
 		want   []string
 	}{
-		"all is well":           {func(*doctor.Server) {}, "http://10.0.0.7:5001, 3 of 10 listeners", nil},
+		"all is well":           {func(*doctor.Server) {}, "http://10.0.0.7:5001, 3/10 listeners", nil},
 		"late, but not gone":    {func(s *doctor.Server) { s.Age = 5 * time.Second }, "", nil},
 		"silent":                {func(s *doctor.Server) { s.Age = 43 * time.Second }, "silent for 43s; it was at http://10.0.0.7:5001", []string{"wrong sub1"}},
 		"silent and gone":       {func(s *doctor.Server) { s.Age, s.Answers = 43*time.Second, false }, "", []string{"wrong sub1"}},

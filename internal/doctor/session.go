@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -141,6 +143,7 @@ func (s *session) counting(ctx context.Context, patience time.Duration) []Findin
 			_ = json.Unmarshal([]byte(metadata), &m)
 			return m.Reduced
 		})
+		c.Reduce.Gone, c.Reduce.Beyond = 0, 0 // it says so, and goes on
 	}
 	if err == nil {
 		c.Hops, err = s.hops(ctx)
@@ -177,7 +180,7 @@ func (s *session) group(ctx context.Context, role, topic string, done func(metad
 		if commit.Offset != stream.None {
 			from = max(commit.Offset, done(commit.Metadata))
 		}
-		g.Gone += max(0, min(start, end)-from)
+		g.Gone += max(0, start-from)
 		g.Beyond += max(0, commit.Offset-end)
 		from = max(from, start)
 		if from >= end {
@@ -225,7 +228,8 @@ func patiently(ctx context.Context, f func() (done bool, err error)) error {
 }
 
 // hops looks at the steps of publish, in the data's order: to the cluster that is
-// furthest behind, and from each cluster to its servers.
+// least behind, since all are written together and one may be new, and from each
+// cluster to its servers.
 func (s *session) hops(ctx context.Context) ([]Hop, error) {
 	servers, err := s.announced(ctx)
 	if err != nil {
@@ -233,51 +237,68 @@ func (s *session) hops(ctx context.Context) ([]Hop, error) {
 	}
 	fed := map[string]bool{} // topics of clusters
 	for _, v := range servers {
-		fed[s.Names.Cluster(v.Cluster)] = fed[s.Names.Cluster(v.Cluster)] || v.Age < roster.Timeout
+		if v.Age < roster.Timeout {
+			fed[s.Names.Cluster(v.Cluster)] = true
+		}
 	}
-	var main Hop
-	var copies []Hop
-	for _, topic := range s.named(clusterTopic) {
-		h, err := s.hop(ctx, s.Names.Counts(), topic)
-		if err != nil {
-			return nil, err
-		}
-		if h.Fed = main.Fed || fed[topic]; main.Group == "" || h.Behind > main.Behind {
-			main = h
-		}
+	clusters := s.named(clusterTopic)
+	if len(clusters) == 0 {
+		return nil, nil // nothing was ever published
+	}
+	main, err := s.published(ctx, clusters)
+	if err != nil {
+		return nil, err
+	}
+	hops := []Hop{main}
+	for _, topic := range clusters {
 		if !fed[topic] {
 			continue
 		}
-		c := Hop{Group: s.Group("publish-" + strings.TrimPrefix(topic, s.Names.Prefix)), From: topic, Fed: true}
-		if c.GroupState, err = s.settled(ctx, c.Group); err != nil {
+		hops[0].Fed = true
+		h := Hop{Group: s.Group("publish-" + strings.TrimPrefix(topic, s.Names.Prefix)), From: topic, Fed: true}
+		if h.GroupState, err = s.settled(ctx, h.Group); err != nil {
 			return nil, err
 		}
-		copies = append(copies, c)
+		hops = append(hops, h)
 	}
-	if main.Group == "" {
-		return nil, nil // nothing was ever published
-	}
-	return append([]Hop{main}, copies...), nil
+	return hops, nil
 }
 
-func (s *session) hop(ctx context.Context, from, to string) (Hop, error) {
-	h := Hop{Group: s.Group("publish"), From: from, To: to}
+// published looks whether what is counted has gone on to the clusters. Where
+// somebody publishes, it gives them a moment.
+func (s *session) published(ctx context.Context, clusters []string) (Hop, error) {
+	h := Hop{Group: s.Group("publish"), From: s.Names.Counts(), To: clusters[0]}
 	var err error
 	if h.GroupState, err = s.settled(ctx, h.Group); err != nil {
 		return h, err
 	}
-	there, _, err := s.newest(ctx, to, windowOfSwarm)
-	if err != nil {
+	counted, written, err := s.newest(ctx, h.From, windowOfCount)
+	if err != nil || counted == 0 {
 		return h, err
 	}
-	here, written, err := s.newest(ctx, from, windowOfCount)
-	if here > 0 {
-		h.Behind, h.Age = time.Duration(here-there)*time.Millisecond, s.now().Sub(written)
-		if there == 0 {
-			h.Behind = s.now().Sub(time.UnixMilli(here))
+	return h, patiently(ctx, func() (done bool, err error) {
+		least := int64(math.MaxInt64)
+		for _, topic := range clusters {
+			shown, _, err := s.newest(ctx, topic, windowOfSwarm)
+			if err != nil {
+				return false, err
+			}
+			if shown == 0 && s.forgotten(topic, written) {
+				shown = counted
+			}
+			if counted-shown < least {
+				least, h.To = counted-shown, topic
+			}
 		}
-	}
-	return h, err
+		h.Behind = min(max(0, time.Duration(least)*time.Millisecond), s.now().Sub(time.UnixMilli(counted-s.mark.WindowMS)))
+		return h.Behind == 0 || h.Members == 0, nil
+	})
+}
+
+// forgotten says whether a topic keeps nothing that is so old.
+func (s *session) forgotten(topic string, written time.Time) bool {
+	ms, err := strconv.ParseInt(s.states[topic].Config["retention.ms"], 10, 64)
+	return err == nil && ms >= 0 && s.now().Sub(written) > time.Duration(ms)*time.Millisecond
 }
 
 // named lists the installation's usable topics whose own names are like this.

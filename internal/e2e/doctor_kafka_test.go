@@ -2,6 +2,7 @@ package e2e_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -224,8 +225,9 @@ func TestDoctorFindsFaultsOfServers(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				for _, group := range []string{"publish", "publish-cluster_1"} {
-					if g, err := w.client.Group(ctx, in.names.Prefix+group); err != nil || g.State != "Stable" {
-						return fmt.Errorf("%s: %+v, %v", group, g, err)
+					g, err := w.client.Group(ctx, in.names.Prefix+group)
+					if err != nil || g.State != "Stable" {
+						return errors.Join(err, fmt.Errorf("%s: %+v", group, g))
 					}
 				}
 				return nil

@@ -173,7 +173,7 @@ func TestDoctorFindsNoBroker(t *testing.T) {
 		"it speaks another tone": "127.0.0.1:" + strangersPort(t),
 	} {
 		t.Run(name, func(t *testing.T) {
-			alone.with("--brokers", address).check(t, "brokers/"+address)
+			alone.with("--timeout", "2s", "--brokers", address).check(t, "brokers/"+address)
 		})
 	}
 }

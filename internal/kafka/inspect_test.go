@@ -74,10 +74,11 @@ func TestGroupStates(t *testing.T) {
 		is := func(want kafka.GroupState) {
 			t.Helper()
 			eventually(t, func() error {
-				if got, err := c.Group(within(t), group); err != nil || got != want {
-					return fmt.Errorf("the group is %+v, %v, want %+v", got, err, want)
+				got, err := c.Group(within(t), group)
+				if err == nil && got != want {
+					err = fmt.Errorf("the group is %+v, want %+v", got, want)
 				}
-				return nil
+				return err
 			})
 		}
 		is(kafka.GroupState{State: "Dead"})
