@@ -67,11 +67,16 @@ func (l *list) told(b Broker, others bool) {
 	case b.Err == nil:
 		l.ok(b.Address, "answers, and knows every request needed")
 	case b.Stage == Answer:
-		owner := ""
+		held := "something listens there"
 		if b.Owner != "" {
-			owner = " (" + b.Owner + ")"
+			held = b.Owner + " listens there"
 		}
-		l.wrong(b.Address, fmt.Sprintf("something listens there%s and does not speak Kafka's protocol: %v", owner, b.Err),
+		if timedOut(b.Err) {
+			l.wrong(b.Address, held+", and gives no answer in time", "nothing can be written or read",
+				"see its log if it is a broker (--timeout gives it more time), else say where Kafka is with --brokers")
+			return
+		}
+		l.wrong(b.Address, held+", and does not speak Kafka's protocol: "+cause(b.Err),
 			"nothing can be written or read", "say where Kafka is with --brokers; one that wants TLS or a password cannot be used")
 	case others:
 		l.wrong(b.Address, failure(b), "it cannot stand in when the other brokers are away", "start it, or take it out of --brokers")
@@ -94,19 +99,21 @@ func cause(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.Err
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok {
-		if op.Timeout() {
-			return "no answer in time"
-		}
-		err = op.Err
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
+	if timedOut(err) {
 		return "no answer in time"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
 	}
 	if sys, ok := errors.AsType[*os.SyscallError](err); ok {
 		err = sys.Err
 	}
 	return err.Error()
+}
+
+func timedOut(err error) bool {
+	n, ok := errors.AsType[net.Error](err)
+	return ok && n.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
 func (l *list) advertised(b Broker) {
@@ -163,7 +170,7 @@ func (b *Broker) look(ctx context.Context, open func(...string) (*kafka.Client, 
 		}
 	}
 	if err != nil {
-		b.Stage, b.Err = Answer, errors.New(cause(err))
+		b.Stage, b.Err = Answer, err
 		b.Owner = holder(ctx, b.Address)
 	}
 }

@@ -57,7 +57,13 @@ func TestBrokers(t *testing.T) {
 		"no Kafka": {
 			[]doctor.Broker{{Address: "k1:9092", Stage: doctor.Answer, Err: errors.New("EOF"), Owner: "nginx (pid 4)"}},
 			nil,
-			"something listens there (nginx (pid 4)) and does not speak Kafka's protocol: EOF",
+			"nginx (pid 4) listens there, and does not speak Kafka's protocol: EOF",
+			[]string{"wrong k1:9092"},
+		},
+		"somebody who says nothing": {
+			[]doctor.Broker{{Address: "k1:9092", Stage: doctor.Answer, Err: &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}}},
+			nil,
+			"something listens there, and gives no answer in time",
 			[]string{"wrong k1:9092"},
 		},
 		"one of two": {

@@ -139,7 +139,7 @@ func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) [
 	}
 	d := Data{Dir: c.DataDir, Folder: broker.Look(c.DataDir), Free: freeBelow(c.DataDir)}
 	for _, b := range slices.Concat(told, advertised) {
-		if b.Err == nil {
+		if b.Err == nil || b.Stage == Answer {
 			d.Brokers = append(d.Brokers, b.Address)
 		}
 	}

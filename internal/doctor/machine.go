@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -52,7 +53,8 @@ type Data struct {
 	Dir string
 	broker.Folder
 	Free int64 // bytes of its disk; negative: not known
-	// Brokers are the addresses of the brokers that answer.
+	// Brokers are the addresses of the brokers that are looked at, as far as
+	// somebody listens there.
 	Brokers []string
 }
 
@@ -69,7 +71,7 @@ func Folder(d Data) []Finding {
 	switch room := d.Free + d.Size; {
 	case d.Err != nil:
 		l.wrong("data folder", d.Err.Error(), "up and broker cannot keep their log there", "mend it, or "+other)
-	case d.Locked && d.Owner != "" && !slices.Contains(d.Brokers, d.Owner):
+	case d.Locked && d.Owner != "" && !slices.ContainsFunc(d.Brokers, func(b string) bool { return same(b, d.Owner) }):
 		l.wrong("data folder", fmt.Sprintf("%s is in use by the emostream that serves %s", d.Dir, d.Owner),
 			"up and broker cannot use it, and the log in it is not the one looked at here", fmt.Sprintf("look at that one (--brokers %s), stop it, or %s", d.Owner, other))
 	case d.Locked && len(d.Brokers) == 0:
@@ -87,6 +89,17 @@ func Folder(d Data) []Finding {
 		l.ok("data folder", "%s: it will be made; %s", d.Dir, free(d.Free))
 	}
 	return l.all
+}
+
+// same says whether two addresses are one: by the letter, or because both are this
+// machine's own.
+func same(a, b string) bool {
+	if a == b {
+		return true
+	}
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	return errA == nil && errB == nil && portA == portB && onlyHere(hostA) && onlyHere(hostB)
 }
 
 func free(n int64) string {

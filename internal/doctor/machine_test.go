@@ -54,6 +54,8 @@ func TestFolder(t *testing.T) {
 		"room not known":      {doctor.Data{Folder: there, Free: -1}, "writable", nil},
 		"cannot be used":      {doctor.Data{Folder: broker.Folder{Err: errors.New("no way")}, Free: gib}, "no way", []string{"wrong data folder"}},
 		"ours":                {doctor.Data{Folder: held("h:1"), Free: gib, Brokers: []string{"x:2", "h:1"}}, "in use by this broker", nil},
+		"ours, by name":       {doctor.Data{Folder: held("127.0.0.1:1"), Free: gib, Brokers: []string{"localhost:1"}}, "in use by this broker", nil},
+		"of another port":     {doctor.Data{Folder: held("127.0.0.1:1"), Free: gib, Brokers: []string{"localhost:2"}}, "serves 127.0.0.1:1", []string{"wrong data folder"}},
 		"another's":           {doctor.Data{Folder: held("h:1"), Free: gib, Brokers: []string{"x:2"}}, "in use by the emostream that serves h:1", []string{"wrong data folder"}},
 		"another's, alone":    {doctor.Data{Folder: held("h:1"), Free: gib}, "--brokers h:1", []string{"wrong data folder"}},
 		"nobody knows whose":  {doctor.Data{Folder: held(""), Free: gib}, "in use by another process", []string{"wrong data folder"}},

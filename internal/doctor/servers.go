@@ -54,11 +54,13 @@ func Servers(servers []Server) []Finding {
 // loopback says whether a URL is for its own machine alone.
 func loopback(base string) bool {
 	u, err := url.Parse(base)
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+	return err == nil && onlyHere(u.Hostname())
+}
+
+// onlyHere says whether a host is its own machine alone.
+func onlyHere(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // beat is a heartbeat, and when it was written.

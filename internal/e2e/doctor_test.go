@@ -92,7 +92,7 @@ func (p patient) waitFor(t *testing.T, want ...string) {
 // patientOf is a machine beside an installation, of whose ports nobody asks.
 func patientOf(t *testing.T, in *installation) patient {
 	t.Helper()
-	args := []string{"--brokers", strings.Join(in.brokers, ","), "--port", "0", "--clients", "100"}
+	args := []string{"--brokers", strings.Join(in.brokers, ","), "--port", "0", "--clients", "100", "--timeout", "30s"}
 	if in.names.Prefix != "" {
 		args = append(args, "--topic-prefix", in.names.Prefix, "--group-prefix", in.names.Prefix)
 	}
