@@ -192,16 +192,17 @@ func (l *list) stamps(t Topic, need Need) {
 		return
 	}
 	most, ok := t.setting(after)
-	want := (need.Lateness / 2).Milliseconds()
-	switch least := min(need.MaxSkew, need.Lateness/2).Milliseconds(); {
+	text := t.wanted(after, "")
+	want, _ := strconv.ParseInt(text, 10, 64) // it is what the stages write
+	switch least := min(need.MaxSkew.Milliseconds(), want); {
 	case !ok:
-		l.wrong(t.Name+" "+after, "it is not set", "a main server whose clock is ahead would close everybody's windows", t.alter(after, strconv.FormatInt(want, 10)))
+		l.wrong(t.Name+" "+after, "it is not set", "a main server whose clock is ahead would close everybody's windows", t.alter(after, text))
 	case most > want:
 		l.wrong(t.Name+" "+after, fmt.Sprintf("%s, more than %s, half of the lateness of %v", millis(most), millis(want), need.Lateness),
-			"a main server whose clock is ahead would close everybody's windows", t.alter(after, strconv.FormatInt(want, 10)))
+			"a main server whose clock is ahead would close everybody's windows", t.alter(after, text))
 	case most < least:
 		l.wrong(t.Name+" "+after, fmt.Sprintf("%s, less than the %s that a clock may be off", millis(most), millis(least)),
-			"reactions of main servers whose clocks are right enough are refused", t.alter(after, strconv.FormatInt(want, 10)))
+			"reactions of main servers whose clocks are right enough are refused", t.alter(after, text))
 	}
 	least := need.Window + need.Lateness
 	if most, ok := t.setting(before); ok && most < least.Milliseconds() {
