@@ -140,7 +140,7 @@ func (c Crowd) take(s wire.Swarm) Crowd {
 	case known:
 	case missed && c.link.Resumed:
 		c.link.Replayed++
-	case !missed:
+	case !missed && s.Total > 0: // that nothing came is told late on purpose
 		c.shown = append(slices.Clip(c.shown), s.Window.End)
 	}
 	if s.Window.End < before.Window.End {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -490,6 +491,12 @@ func TestCrowdInstruments(t *testing.T) {
 		}
 		if strings.Contains(view, "end → seen                               -") {
 			t.Errorf("no delay was measured:\n%s", view)
+		}
+		delay := regexp.MustCompile(`end → seen[^│]*`).FindString(view)
+		r.pass(3 * time.Second)
+		r.windows(10, 10) // quiet, which is told later than what was counted
+		if view := r.view(); !strings.Contains(view, "events                                   3") || !strings.Contains(view, delay) {
+			t.Errorf("a quiet window counts as late, or did not come; want %q:\n%s", delay, view)
 		}
 	})
 }

@@ -71,6 +71,10 @@ func (sh *shard) Add(c *conn, head []byte) {
 		sh.ended = make(chan struct{})
 		go sh.run(sh.ended)
 	}
+	if err := sh.hangups.add(c); err != nil {
+		sh.drop(c, err)
+		return
+	}
 	hello := sse.AppendRetry(head, sh.server.cfg.Retry)
 	if sh.server.isFilled() {
 		c.begin()
@@ -146,6 +150,7 @@ func (sh *shard) pass(what func(now time.Duration)) (more bool) {
 		sh.release(sh.server.now())
 	}
 	if len(sh.conns) == 0 {
+		sh.hangups.close()
 		sh.ended = nil
 		return false
 	}
@@ -249,6 +254,7 @@ func (sh *shard) drop(c *conn, why error) {
 	sh.conns[len(sh.conns)-1] = nil
 	sh.conns = sh.conns[:len(sh.conns)-1]
 	c.place = notListed
+	sh.hangups.remove(c)
 	if errors.Is(why, errStalled) {
 		sh.server.metrics.stalled.Inc()
 	}

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"iter"
 	"net"
 	"net/http"
 	"os"
@@ -101,50 +100,21 @@ func (s *socket) close(atOnce bool) {
 
 func (s *socket) from() string { return s.RemoteAddr().String() }
 
-// hangups finds out whose client has left, by asking the system for many at once.
-type hangups struct {
-	fds   []unix.PollFd
-	conns []*conn
-}
-
-// among yields the connections whose client has left, or sends more than the
-// little that is read and thrown away here. Relays tell by themselves.
-func (h *hangups) among(conns []*conn) iter.Seq2[*conn, error] {
-	h.fds, h.conns = h.fds[:0], h.conns[:0]
-	for _, c := range conns {
-		if s, ok := c.line.(*socket); ok {
-			h.fds = append(h.fds, unix.PollFd{Fd: int32(s.fd), Events: unix.POLLIN})
-			h.conns = append(h.conns, c)
-		}
-	}
-	if n, err := unix.Poll(h.fds, 0); err != nil || n == 0 {
-		return func(func(*conn, error) bool) {} // when it was interrupted, the next sweep tells
-	}
-	return func(yield func(*conn, error) bool) {
-		defer clear(h.conns)
-		for i, fd := range h.fds {
-			if fd.Revents == 0 {
-				continue
-			}
-			if err := listen(int(fd.Fd)); err != nil && !yield(h.conns[i], err) {
-				return
-			}
-		}
-	}
-}
-
-// listen throws away what a client says after its request.
+// listen throws away what a client says after its request, to the end of it.
 func listen(fd int) error {
 	var talk [4096]byte
-	switch n, err := unix.Read(fd, talk[:]); {
-	case err == unix.EAGAIN || err == unix.EINTR:
-		return nil
-	case err != nil:
-		return departure(err)
-	case n == 0:
-		return errLeft
-	case n == len(talk):
-		return errTalks
+	for heard := 0; heard < len(talk); {
+		switch n, err := unix.Read(fd, talk[heard:]); {
+		case err == unix.EAGAIN:
+			return nil
+		case err == unix.EINTR:
+		case err != nil:
+			return departure(err)
+		case n == 0:
+			return errLeft
+		default:
+			heard += n
+		}
 	}
-	return nil
+	return errTalks
 }

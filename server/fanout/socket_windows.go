@@ -20,4 +20,8 @@ func takeSocket(http.ResponseWriter, *http.Request, time.Duration) (line, []byte
 // hangups finds none: relays tell by themselves.
 type hangups struct{}
 
+func (*hangups) add(*conn) error { return nil }
+func (*hangups) remove(*conn)    {}
+func (*hangups) close()          {}
+
 func (*hangups) among([]*conn) iter.Seq2[*conn, error] { return func(func(*conn, error) bool) {} }
