@@ -75,7 +75,7 @@ func Topics(topics []Topic, need Need) []Finding {
 
 // replicas tells of all topics together whether a broker is missing.
 func (l *list) replicas(topics []Topic, known bool) {
-	const do = "kafka-topics.sh --describe tells which brokers hold them: start those"
+	const do = "kafka-topics.sh --bootstrap-server BROKER --describe tells which brokers hold them: start those"
 	tell := l.wrong
 	if known {
 		tell = l.note
@@ -132,7 +132,7 @@ func (t Topic) promise() bool { return t.Role == Reactions || t.Role == Partials
 
 // alter is how a setting is changed.
 func (t Topic) alter(setting, value string) string {
-	return fmt.Sprintf("kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s=%s", t.Name, setting, value)
+	return fmt.Sprintf("kafka-configs.sh --bootstrap-server BROKER --alter --entity-type topics --entity-name %s --add-config %s=%s", t.Name, setting, value)
 }
 
 func (l *list) copies(t Topic, need Need) {
