@@ -163,6 +163,7 @@ func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away boo
 		Window:   cmp.Or(time.Duration(s.mark.WindowMS)*time.Millisecond, c.Window, defaultWindow),
 		Lateness: cmp.Or(time.Duration(s.mark.LatenessMS)*time.Millisecond, c.Lateness, defaultLateness),
 	}
+	topics[0].Want = kafka.Layout{Names: c.Names, Lateness: need.Lateness}.ReactionsTopic() // now that it is known
 	found := Topics(topics, need)
 	clock := s.clock(ctx) // first: ages are by the brokers' clock
 	var counting, servers []Finding

@@ -40,7 +40,7 @@ var (
 func (s *session) topics(ctx context.Context) ([]Topic, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	layout := kafka.Layout{Names: s.Names, Lateness: s.Lateness}
+	layout := kafka.Layout{Names: s.Names}
 	all := []Topic{
 		{Role: Reactions, Want: layout.ReactionsTopic()},
 		{Role: Partials, Want: layout.PartialsTopic()},
@@ -276,7 +276,7 @@ func (s *session) published(ctx context.Context, clusters []string) (Hop, error)
 	if err != nil || counted == 0 {
 		return h, err
 	}
-	return h, patiently(ctx, func() (done bool, err error) {
+	err = patiently(ctx, func() (done bool, err error) {
 		least := int64(math.MaxInt64)
 		for _, topic := range clusters {
 			shown, _, err := s.newest(ctx, topic, windowOfSwarm)
@@ -293,6 +293,7 @@ func (s *session) published(ctx context.Context, clusters []string) (Hop, error)
 		h.Behind = min(max(0, time.Duration(least)*time.Millisecond), s.now().Sub(time.UnixMilli(counted-s.mark.WindowMS)))
 		return h.Behind == 0 || h.Members == 0, nil
 	})
+	return h, err
 }
 
 // forgotten says whether a topic keeps nothing that is so old.

@@ -75,7 +75,7 @@ func Topics(topics []Topic, need Need) []Finding {
 
 // replicas tells of all topics together whether a broker is missing.
 func (l *list) replicas(topics []Topic, known bool) {
-	const do = "kafka-topics.sh --describe tells which brokers hold them: start those"
+	const do = "kafka-topics.sh --bootstrap-server BROKER --describe tells which brokers hold them: start those"
 	tell := l.wrong
 	if known {
 		tell = l.note
@@ -132,7 +132,7 @@ func (t Topic) promise() bool { return t.Role == Reactions || t.Role == Partials
 
 // alter is how a setting is changed.
 func (t Topic) alter(setting, value string) string {
-	return fmt.Sprintf("kafka-configs.sh --alter --entity-type topics --entity-name %s --add-config %s=%s", t.Name, setting, value)
+	return fmt.Sprintf("kafka-configs.sh --bootstrap-server BROKER --alter --entity-type topics --entity-name %s --add-config %s=%s", t.Name, setting, value)
 }
 
 func (l *list) copies(t Topic, need Need) {
@@ -192,16 +192,17 @@ func (l *list) stamps(t Topic, need Need) {
 		return
 	}
 	most, ok := t.setting(after)
-	want := (need.Lateness / 2).Milliseconds()
-	switch least := min(need.MaxSkew, need.Lateness/2).Milliseconds(); {
+	text := t.wanted(after, "")
+	want, _ := strconv.ParseInt(text, 10, 64) // it is what the stages write
+	switch least := min(need.MaxSkew.Milliseconds(), want); {
 	case !ok:
-		l.wrong(t.Name+" "+after, "it is not set", "a main server whose clock is ahead would close everybody's windows", t.alter(after, strconv.FormatInt(want, 10)))
+		l.wrong(t.Name+" "+after, "it is not set", "a main server whose clock is ahead would close everybody's windows", t.alter(after, text))
 	case most > want:
 		l.wrong(t.Name+" "+after, fmt.Sprintf("%s, more than %s, half of the lateness of %v", millis(most), millis(want), need.Lateness),
-			"a main server whose clock is ahead would close everybody's windows", t.alter(after, strconv.FormatInt(want, 10)))
+			"a main server whose clock is ahead would close everybody's windows", t.alter(after, text))
 	case most < least:
 		l.wrong(t.Name+" "+after, fmt.Sprintf("%s, less than the %s that a clock may be off", millis(most), millis(least)),
-			"reactions of main servers whose clocks are right enough are refused", t.alter(after, strconv.FormatInt(want, 10)))
+			"reactions of main servers whose clocks are right enough are refused", t.alter(after, text))
 	}
 	least := need.Window + need.Lateness
 	if most, ok := t.setting(before); ok && most < least.Milliseconds() {

@@ -10,8 +10,8 @@ import (
 )
 
 // healthy are an installation's topics on three brokers, as the stages make them.
-func healthy() map[doctor.Role]doctor.Topic {
-	var l kafka.Layout
+func healthy(lateness time.Duration) map[doctor.Role]doctor.Topic {
+	l := kafka.Layout{Lateness: lateness}
 	topics := map[doctor.Role]doctor.Topic{}
 	for role, want := range map[doctor.Role]kafka.Topic{
 		doctor.Reactions: l.ReactionsTopic(), doctor.Partials: l.PartialsTopic(), doctor.Counts: l.CountsTopic(),
@@ -96,7 +96,7 @@ func TestTopics(t *testing.T) {
 			if tt.need != nil {
 				tt.need(&need)
 			}
-			topic := healthy()[tt.role]
+			topic := healthy(need.Lateness)[tt.role]
 			tt.change(&topic)
 			check(t, doctor.Topics([]doctor.Topic{topic}, need), tt.says, tt.want...)
 		})
@@ -106,7 +106,7 @@ func TestTopics(t *testing.T) {
 // A broker that is away makes one finding, however many topics it holds.
 func TestTopicsTellOfReplicasOnce(t *testing.T) {
 	var all []doctor.Topic
-	for _, topic := range healthy() {
+	for _, topic := range healthy(10 * time.Second) {
 		topic.UnderISR = 1
 		all = append(all, topic)
 	}
