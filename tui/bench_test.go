@@ -163,6 +163,7 @@ func TestBenchUpdate(t *testing.T) {
 		"the end":                {msgs: []tea.Msg{tui.Ended{}}, quits: true},
 		"a step of a search":     {msgs: []tea.Msg{search}, shows: []string{"step 2 at 4,000/s"}},
 		"the closed loop":        {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1}}, shows: []string{"as fast as answers come"}},
+		"all was due":            {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1, Planned: 15 * time.Second, Elapsed: 15 * time.Second}}, shows: []string{"of what is left"}},
 		"settling":               {msgs: through(3, func(n int) loadgen.Snapshot { s := sending(n); s.Phase = loadgen.Settling; return s }), shows: []string{"settling"}, hides: []string{"▁"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -88,6 +88,8 @@ func (b Bench) asked() string {
 	switch {
 	case b.now.Phase != loadgen.Sending:
 		return ""
+	case b.now.Planned > 0 && b.now.Elapsed >= b.now.Planned:
+		return "of what is left"
 	case b.now.Asked <= 0 && b.now.Stages <= 1:
 		return "as fast as answers come"
 	}

@@ -82,7 +82,7 @@ func (c Crowd) ranked(t wire.Tally, newest, before wire.Swarm, width int) string
 	if c.theme.ASCII {
 		cell = CellName(t.Emoji, 8)
 	}
-	rest := fmt.Sprintf(" %*s", numbers-1, thousands(t.Count)) + right(c.change(t.Count, func(s wire.Swarm) int64 { return countOf(s, t.Emoji) }), numbers)
+	rest := fmt.Sprintf(" %*s", numbers-1, thousands(t.Count)) + ends("", c.change(t.Count, func(s wire.Swarm) int64 { return countOf(s, t.Emoji) }), numbers)
 	bar := Bar(share, max(1, width-len("  ")-2*numbers-c.extra()), c.theme.Main, c.theme.Track)
 	return fit(cell+" "+bar+rest, width)
 }
@@ -111,6 +111,3 @@ func countOf(s wire.Swarm, emoji string) int64 {
 	}
 	return 0
 }
-
-// right puts a text at the right of exactly width columns.
-func right(text string, width int) string { return ends("", text, width) }

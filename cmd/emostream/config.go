@@ -125,7 +125,9 @@ func (f *viewFlags) run(cmd *cobra.Command, io streams, args []string) error {
 	if len(args) == 0 && !f.all {
 		all = slices.DeleteFunc(all, func(v viewed) bool { return v.Kind == fromDefault })
 	}
-	f.strangers(io)
+	for _, s := range strangers(os.Environ()) {
+		_, _ = fmt.Fprintln(io.err, s)
+	}
 	if asJSON {
 		return json.NewEncoder(io.out).Encode(all)
 	}
@@ -171,20 +173,22 @@ func (s settings) view(path, flags []string) ([]viewed, error) {
 	return all, nil
 }
 
-// strangers names what looks like a setting in the environment and is none.
-func (f *viewFlags) strangers(io streams) {
+// strangers lists what looks like a setting in an environment and is none, each as
+// a sentence.
+func strangers(environ []string) (said []string) {
 	var known []string
 	for name := range newSchema().owners {
 		known = append(known, variable(name))
 	}
 	slices.Sort(known)
-	for _, v := range os.Environ() {
+	for _, v := range environ {
 		name, _, _ := strings.Cut(v, "=")
 		near := suggest.Nearest(name, slices.Values(known))
 		if strings.HasPrefix(name, "EMOSTREAM_") && name != variable("config") && near != name && near != "" {
-			_, _ = fmt.Fprintf(io.err, "%s sets nothing: did you mean %s?\n", name, near)
+			said = append(said, fmt.Sprintf("%s sets nothing: did you mean %s?", name, near))
 		}
 	}
+	return said
 }
 
 // print writes settings as a file of them.

@@ -1,44 +1,51 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
-	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/wire"
 )
 
 // consumeFlags are the settings of consume.
 type consumeFlags struct {
-	kafkaFlags
-	logFlags
+	spanFlags
 	out           outputFlag
 	topic         string
+	partition     int
 	fromBeginning bool
+	users         []string
 	records       int
 	verify        verifyFlags
+	trace         traceFlags
 }
 
 func newConsume(io streams) *cobra.Command {
 	var f consumeFlags
 	cmd := &cobra.Command{
 		Use:   "consume",
-		Short: "Follow a topic, or verify that every reaction was counted once",
+		Short: "Follow a topic or reactions, or verify that each was counted once",
 		Long: `Consume follows a topic and prints a line for each record: of emoji-topic the
-reactions, of any other its JSON. It joins no consumer group, so that it takes
-nothing from anybody.
+reactions, with the time from the client's timestamp to the record's; of any other
+its JSON. It joins no consumer group, so that it takes nothing from anybody, and
+needs a Kafka with the topic, whoever runs it and writes there.
+
+With --trace it follows reactions from emoji-topic to the subscriber servers, live,
+and tells where they are and how long each hop took. Tapped is the client's
+timestamp, by its clock (if it is RFC 3339; else that hop is left out); accepted the
+record's time, by the main server's clock. From the log on, each instant is when
+this command could read a record that holds the reaction, by this machine's clock:
+counted in emoji-partials, aggregated in emoji-aggregated, in a cluster in the first
+cluster_N, at a subscriber and at every subscriber in the first and in the last
+sub_N. The wait for the window's end is a hop of its own. Means add up to the mean
+from end to end, as hops do; percentiles never do. Where a Spark job counts there
+are no partials: then a reaction is in the window of its record's time, and is
+aggregated once the count reaches its number in the log.
 
 With --verify it reads emoji-topic and emoji-aggregated from their beginning,
 compares them window by window, and fails with exit code 4 if a reaction was lost
@@ -46,20 +53,26 @@ or counted twice. It may run while reactions come in: it lets the window that is
 open end, and waits for the counting to catch up. What retention has removed is
 left out, and told of.`,
 		Example: `  emostream consume
+  emostream consume --from 10m --emoji :fire:,:tada: --channel main
   emostream consume --topic emoji-aggregated --from-beginning -o json
+  emostream consume --topic cluster_1 --partition 0 --from 0 -n 10
+  emostream consume --trace
+  emostream consume --trace -n 100 --user ann -o json
   emostream consume --verify
   emostream consume --verify -o json --brokers kafka1:9092 --wait 1m`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, io) },
 	}
-	f.kafkaFlags.add(cmd)
+	f.addAs(cmd, "now", "never: it goes on as records come")
 	fl := cmd.Flags()
 	fl.StringVar(&f.topic, "topic", wire.Topics{}.Reactions(), "topic to follow, without the prefix: emoji-topic, emoji-aggregated, cluster_1, sub_1 ...")
+	fl.IntVar(&f.partition, "partition", -1, "follow this partition alone, as an offset means another record in each; -1: all")
 	fl.BoolVar(&f.fromBeginning, "from-beginning", false, "begin with the oldest record that there is")
-	fl.IntVarP(&f.records, "records", "n", 0, "end after so many records; 0: never")
+	fl.StringSliceVar(&f.users, "user", nil, "only reactions of this user id; several separated by commas")
+	fl.IntVarP(&f.records, "records", "n", 0, "end after so many records, or reactions of a trace; 0: never")
 	f.verify.add(cmd)
+	f.trace.add(cmd)
 	f.out.add(cmd)
-	f.logFlags.add(cmd, "warn")
 	return cmd
 }
 
@@ -68,25 +81,16 @@ func (f *consumeFlags) run(cmd *cobra.Command, io streams) error {
 	if err != nil {
 		return err
 	}
-	log, err := f.logger(io.err)
-	if err != nil {
-		return err
-	}
 	if err := f.check(cmd); err != nil {
 		return err
 	}
-	c, err := f.reach(cmd.Context(), "consume", log)
-	switch {
-	case errors.Is(err, errInterrupted):
-		return f.ended()
-	case err != nil:
-		return err
-	}
-	defer c.Close()
 	if f.verify.verify {
-		return f.runVerify(cmd.Context(), io, c, asJSON)
+		return f.runVerify(cmd.Context(), io, asJSON)
 	}
-	return f.follow(cmd.Context(), io, c, asJSON)
+	if f.trace.trace {
+		return f.runTrace(cmd.Context(), io, asJSON)
+	}
+	return f.follow(cmd.Context(), io, asJSON)
 }
 
 func (f *consumeFlags) check(cmd *cobra.Command) error {
@@ -96,217 +100,75 @@ func (f *consumeFlags) check(cmd *cobra.Command) error {
 	if f.records < 0 {
 		return usagef("--records %d: want at least 0", f.records)
 	}
+	if f.partition < -1 {
+		return usagef("--partition %d: want one from 0 on, or -1 for all", f.partition)
+	}
+	if f.fromBeginning && (given(cmd)("from") || given(cmd)("last")) {
+		return usagef("--from-beginning says where to begin: leave out --from and --last")
+	}
+	if err := f.trace.check(cmd); err != nil {
+		return err
+	}
 	return f.verify.check(cmd)
 }
 
-// follow prints the records of a topic until ctx ends, or enough were seen.
-func (f *consumeFlags) follow(ctx context.Context, io streams, c *kafka.Client, asJSON bool) error {
-	topic := f.topicPrefix + f.topic
-	next, err := f.begin(ctx, c, topic)
-	switch {
-	case ctx.Err() != nil:
-		return f.ended()
-	case err != nil:
+// follow prints the records of a topic until ctx or the span ends, or enough were
+// seen.
+func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) error {
+	cfg, err := f.span()
+	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(io.err, "following %s, %s\n", topic, plural(int64(len(next)), "partition"))
-	p := &recordPrinter{out: bufio.NewWriter(io.out), json: asJSON, topic: topic, reactions: topic == f.names().Reactions(), most: f.records}
-	g, reading := errgroup.WithContext(ctx)
-	for partition, offset := range next {
-		g.Go(func() error { return p.follow(reading, c.Reader(topic, partition), partition, offset, io.err) })
+	wants, err := f.wants()
+	if err != nil {
+		return err
 	}
-	err = g.Wait()
-	_, _ = fmt.Fprintf(io.err, "%s\n", plural(int64(p.seen), "record"))
-	switch {
+	p := newRecordPrinter(io.out, cfg.Topic, asJSON)
+	p.reactions, p.most, p.wants = cfg.Topic == f.names().Reactions(), f.records, wants
+	err = f.read(ctx, io, "consume", cfg, func(s *span.Span) error {
+		n := s.Partitions()
+		if f.partition >= 0 {
+			n = 1
+		}
+		_, _ = fmt.Fprintf(io.err, "following %s, %s\n", cfg.Topic, plural(int64(n), "partition"))
+		err := s.Each(ctx, p.print)
+		tellGone(io.err, s.Progress().Gone)
+		_, _ = fmt.Fprintf(io.err, "%s\n", plural(int64(p.seen), "record"))
+		return err
+	})
+	switch missing := (*span.PartitionError)(nil); {
 	case errors.Is(err, errEnough):
 		return nil
 	case ctx.Err() != nil:
 		return f.ended()
+	case errors.As(err, &missing):
+		return usagef("--partition: %w", err)
 	}
 	return err
 }
 
+// span is which part of the topic is read.
+func (f *consumeFlags) span() (span.Config, error) {
+	from, to, err := f.bounds(time.Now())
+	if err != nil {
+		return span.Config{}, err
+	}
+	if from == (span.Bound{}) && !f.fromBeginning {
+		from = span.AtEnd()
+	}
+	cfg := span.Config{Topic: f.topicPrefix + f.topic, From: from, To: to, Follow: true}
+	if f.partition >= 0 {
+		cfg.Partition = &f.partition
+	}
+	return cfg, nil
+}
+
 // ended is how a signal ends the command: well, unless it had an end of its own.
 func (f *consumeFlags) ended() error {
-	if f.records > 0 || f.verify.verify {
+	if f.records > 0 || f.to != "" || f.verify.verify {
 		return errInterrupted
 	}
 	return nil
-}
-
-// begin returns the offset to begin with, for each partition.
-func (f *consumeFlags) begin(ctx context.Context, c *kafka.Client, topic string) ([]int64, error) {
-	ctx, cancel := context.WithTimeout(ctx, onceTimeout)
-	defer cancel()
-	states, err := c.Describe(ctx, topic)
-	if err != nil {
-		return nil, err
-	}
-	if !states[0].Exists {
-		return nil, fmt.Errorf("topic %s does not exist: emostream topics describe tells which ones do, and --topic-prefix is put before the name", topic)
-	}
-	next := make([]int64, states[0].Partitions)
-	for p := range next {
-		start, end, err := c.Offsets(ctx, topic, p)
-		if err != nil {
-			return nil, err
-		}
-		if next[p] = end; f.fromBeginning {
-			next[p] = start
-		}
-	}
-	return next, nil
-}
-
-// reach returns a client of a Kafka that answers.
-func (k *kafkaFlags) reach(ctx context.Context, role string, log *slog.Logger) (*kafka.Client, error) {
-	c, err := k.open(role, log)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := c.Ping(ctx); err != nil {
-		c.Close()
-		if ctx.Err() != nil {
-			return nil, errInterrupted
-		}
-		return nil, fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)
-	}
-	return c, nil
-}
-
-// recordPrinter prints records as they come, those of one partition in their
-// order.
-type recordPrinter struct {
-	json      bool
-	topic     string
-	reactions bool // the topic is that of reactions
-	most      int  // records to print; 0: no end
-
-	mu   sync.Mutex
-	out  *bufio.Writer // flushed after every batch
-	seen int
-}
-
-// follow prints a partition from an offset on. What retention removes before it
-// was read is told of on notes.
-func (p *recordPrinter) follow(ctx context.Context, r stream.Reader, partition int, next int64, notes io.Writer) error {
-	for {
-		b, err := r.Fetch(ctx, next, time.Second)
-		if gone := (*stream.OutOfRangeError)(nil); errors.As(err, &gone) {
-			if next = gone.Start; gone.Offset > gone.End {
-				next = gone.End // the log has lost its tail, or was made anew
-			}
-			_, _ = fmt.Fprintf(notes, "%v: going on at %d\n", gone, next)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		if err := p.print(partition, b.Records); err != nil {
-			return err
-		}
-		next = b.Next
-	}
-}
-
-func (p *recordPrinter) print(partition int, records []stream.Record) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, r := range records {
-		if p.most > 0 && p.seen == p.most {
-			break
-		}
-		p.seen++
-		if _, err := p.out.Write(append(p.line(partition, r), '\n')); err != nil {
-			return err
-		}
-	}
-	if err := p.out.Flush(); err != nil {
-		return err
-	}
-	if p.most > 0 && p.seen == p.most {
-		return errEnough
-	}
-	return nil
-}
-
-func (p *recordPrinter) line(partition int, r stream.Record) []byte {
-	if p.json {
-		return jsonLine(p.topic, partition, r)
-	}
-	what, ok := "", false
-	if p.reactions {
-		what, ok = reactionLine(r.Value)
-	}
-	switch {
-	case ok:
-	case r.Value == nil:
-		what = fmt.Sprintf("%s (no value)", r.Key)
-	default:
-		what = string(r.Value)
-	}
-	return []byte(time.UnixMilli(r.Time).Format("15:04:05.000") + "  " + printable(what))
-}
-
-// reactionLine tells a reaction: the emoji, who, and the client's timestamp.
-func reactionLine(value []byte) (string, bool) {
-	tap, err := wire.DecodeTap(value)
-	if err != nil {
-		return "", false
-	}
-	var by struct { // another program's may be numbers
-		UserID    any `json:"user_id"`
-		Timestamp any `json:"timestamp"`
-	}
-	by.UserID, by.Timestamp = "", ""
-	_ = json.Unmarshal(value, &by) // it was read once
-	s := fmt.Sprintf("%s  %v  %v", tap.Emoji, by.UserID, by.Timestamp)
-	if len(tap.Channel) > 0 {
-		s += fmt.Sprintf("  in %s", tap.Channel)
-	}
-	return s, true
-}
-
-// consumed is a record as -o json prints it.
-type consumed struct {
-	Topic     string `json:"topic"`
-	Partition int    `json:"partition"`
-	Offset    int64  `json:"offset"`
-	Time      string `json:"time"`
-	Key       string `json:"key,omitempty"`
-	Value     any    `json:"value"` // JSON as it is, anything else as a string
-}
-
-func jsonLine(topic string, partition int, r stream.Record) []byte {
-	c := consumed{topic, partition, r.Offset, string(wire.AppendTime(nil, r.Time)), string(r.Key), nil}
-	switch {
-	case r.Value == nil:
-	case json.Valid(r.Value):
-		c.Value = json.RawMessage(r.Value)
-	default:
-		c.Value = string(r.Value)
-	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(c); err != nil {
-		panic(err) // strings, integers and valid JSON always encode
-	}
-	return escapeControls(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
-}
-
-// escapeControls escapes what JSON may hold as it is and a terminal must not get:
-// DEL and the controls from U+0080 on, which can only stand in strings.
-func escapeControls(line []byte) []byte {
-	out := make([]byte, 0, len(line))
-	for _, r := range string(line) { // what is no UTF-8 becomes U+FFFD
-		if r >= 0x7f && r < 0xa0 {
-			out = fmt.Appendf(out, `\u%04x`, r)
-			continue
-		}
-		out = append(out, string(r)...)
-	}
-	return out
 }
 
 // plural is a number of things, as in "1 record" and "2,000 records".

@@ -93,7 +93,10 @@ func TestConsumeIsStopped(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mute.Close()
-	for command, want := range map[string]int{"consume": exitOK, "consume -n 1": exitInterrupted, "consume --verify": exitInterrupted} {
+	for command, want := range map[string]int{
+		"consume": exitOK, "consume -n 1": exitInterrupted, "consume --to 5": exitInterrupted,
+		"consume --verify": exitInterrupted, "consume --trace": exitOK, "consume --trace -n 1": exitInterrupted,
+	} {
 		ctx, cancel := context.WithCancel(t.Context())
 		var out, errs bytes.Buffer
 		ended := make(chan int, 1)

@@ -36,6 +36,7 @@ func TestHelp(t *testing.T) {
 		"replay":          {"--brokers", "--server", "--from", "--to", "--last", "--channel", "--emoji", "--speed", `(default "1")`, "--to-channel", "--connections", "--patience", "-o, --output"},
 		"export":          {"--brokers", "--what", `(default "windows")`, "--format", "--out", "--from", "--to", "--last", "--channel", "--emoji", "-o, --output"},
 		"stats":           {"--brokers", "--from", "--to", "--last", "--follow", "--channel", "--emoji", "--chart", "--top", "--window", "(default 2s)", "-o, --output"},
+		"doctor":          {"--brokers", "--topic-prefix", "--host", "--port", "(default 5000)", "--subscribers", "(default 6)", "--clients", "(default 10000)", "--data-dir", "--window", "--lateness", "--timeout", "(default 5s)", "-o, --output", "Exit code 1"},
 		"version":         {"-o, --output"},
 	} {
 		t.Run(command, func(t *testing.T) {

@@ -55,6 +55,22 @@ func (k *kafkaFlags) open(role string, log *slog.Logger) (*kafka.Client, error) 
 	return c, nil
 }
 
+// reach returns a client of a Kafka that answers.
+func (k *kafkaFlags) reach(ctx context.Context, role string, log *slog.Logger) (*kafka.Client, error) {
+	c, err := k.open(role, log)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := c.Ping(ctx); err != nil {
+		c.Close()
+		if ctx.Err() != nil {
+			return nil, errInterrupted
+		}
+		return nil, fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)
+	}
+	return c, nil
+}
+
 func (k *kafkaFlags) layout() kafka.Layout {
 	return kafka.Layout{Names: wire.Topics{Prefix: k.topicPrefix}, Lateness: k.lateness}
 }

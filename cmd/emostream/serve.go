@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -137,11 +139,30 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	return m, nil
 }
 
+// measure tells how ready it is until ctx ends.
+func (m *mainServer) measure(ctx context.Context) {
+	f := promauto.With(m.metrics)
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_ready", Help: "1 when reactions can be taken in, as /readyz of the main server says, else 0."}, func() float64 {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		if m.ready(ctx) != nil {
+			return 0
+		}
+		return 1
+	})
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_clock_ahead_seconds", Help: "How far the main server's clock is ahead of Kafka's; 0 until it is known."}, func() float64 {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.ahead.Seconds()
+	})
+}
+
 // run serves on ln at once, whether Kafka is there or not, until ctx ends. All else
 // outlives the requests in flight.
 func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	m.measure(ctx)
 	g.Go(func() error {
 		defer stop()
 		return m.http.Serve(ctx, ln)

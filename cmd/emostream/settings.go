@@ -113,6 +113,7 @@ func (s settings) settle(cmd *cobra.Command) error {
 		if v, ok := s.lookup(name); ok {
 			f.Annotations = annotated(f, fromEnvironment, name)
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
+				restore(f)
 				errs = append(errs, usagef("%s=%q: %s", name, harmless(f, v), reason(f, err)))
 			}
 			return
@@ -120,11 +121,20 @@ func (s settings) settle(cmd *cobra.Command) error {
 		if v, ok := s.inFile(cmd, f); ok {
 			f.Annotations = annotated(f, fromFile, v.ValueAt.String())
 			if err := assign(f, v); err != nil {
+				restore(f)
 				errs = append(errs, usagef("%w", v.ValueAt.Errorf("%s: %w", f.Name, err)))
 			}
 		}
 	})
 	return errors.Join(errs...)
+}
+
+// restore gives a flag its default again, which a value that it did not take has
+// overwritten, for who goes on all the same.
+func restore(f *pflag.Flag) {
+	if _, isList := f.Value.(pflag.SliceValue); !isList { // lists take every word
+		_ = f.Value.Set(f.DefValue) // which it has taken before
+	}
 }
 
 func annotated(f *pflag.Flag, kind, where string) map[string][]string {

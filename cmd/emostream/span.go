@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -24,11 +25,16 @@ type spanFlags struct {
 }
 
 func (f *spanFlags) add(cmd *cobra.Command) {
+	f.addAs(cmd, "the beginning of the topic", "what is there now")
+}
+
+// addAs adds the flags of a span that begins and ends elsewhere unless it is said.
+func (f *spanFlags) addAs(cmd *cobra.Command, begin, end string) {
 	f.kafkaFlags.add(cmd)
 	f.logFlags.add(cmd, "warn")
 	fl := cmd.Flags()
-	fl.StringVar(&f.from, "from", "", "where to begin: a time like 2026-11-23T14:42:00Z or a date, how long ago like 10m, or an offset; default the beginning of the topic")
-	fl.StringVar(&f.to, "to", "", "where to end, which does not belong to it, in the same forms; default what is there now")
+	fl.StringVar(&f.from, "from", "", "where to begin: a time like 2026-11-23T14:42:00Z or a date, how long ago like 10m, or an offset; default "+begin)
+	fl.StringVar(&f.to, "to", "", "where to end, which does not belong to it, in the same forms; default "+end)
 	fl.DurationVar(&f.last, "last", 0, "the last so long, as in 10m: the same as --from")
 	fl.StringSliceVar(&f.channels, "channel", nil, "only reactions in this channel; several separated by commas")
 	fl.StringSliceVar(&f.emojis, "emoji", nil, "only this emoji, or its shortcode; several separated by commas")
@@ -70,13 +76,18 @@ func (f *spanFlags) filter() (span.Filter, error) {
 	return filter, nil
 }
 
-// read reaches Kafka and hands over a span of a topic.
-func (f *spanFlags) read(ctx context.Context, io streams, role string, cfg span.Config, do func(*span.Span) error) error {
+// client reaches Kafka.
+func (f *spanFlags) client(ctx context.Context, io streams, role string) (*kafka.Client, error) {
 	log, err := f.logger(io.err)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	c, err := f.reach(ctx, role, log)
+	return f.reach(ctx, role, log)
+}
+
+// read reaches Kafka and hands over a span of a topic.
+func (f *spanFlags) read(ctx context.Context, io streams, role string, cfg span.Config, do func(*span.Span) error) error {
+	c, err := f.client(ctx, io, role)
 	if err != nil {
 		return err
 	}
@@ -87,12 +98,17 @@ func (f *spanFlags) read(ctx context.Context, io streams, role string, cfg span.
 		return errInterrupted
 	}
 	if missing := (*span.MissingError)(nil); errors.As(err, &missing) {
-		return fmt.Errorf("%w: emostream topics describe tells which ones do, and --topic-prefix is put before the name", err)
+		return missingTopic(err)
 	}
 	if err != nil {
 		return err
 	}
 	return do(s)
+}
+
+// missingTopic says what to do about a topic that does not exist.
+func missingTopic(err error) error {
+	return fmt.Errorf("%w: emostream topics describe tells which ones do, and --topic-prefix is put before the name", err)
 }
 
 // told says on stderr how far the reading of a span is, when it takes long.

@@ -15,7 +15,6 @@ import (
 
 	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/audit"
-	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -43,7 +42,7 @@ func (v *verifyFlags) check(cmd *cobra.Command) error {
 		}
 		return nil
 	}
-	for _, name := range []string{"topic", "from-beginning", "records"} {
+	for _, name := range []string{"topic", "partition", "from-beginning", "from", "to", "last", "user", "channel", "emoji", "records"} {
 		if given(cmd)(name) {
 			return usagef("--verify reads the topics that it needs, from their beginning: leave out --%s", name)
 		}
@@ -63,7 +62,12 @@ func (v *verifyFlags) check(cmd *cobra.Command) error {
 const leastStall = 5 * time.Second
 
 // runVerify audits the installation and reports.
-func (f *consumeFlags) runVerify(ctx context.Context, io streams, c *kafka.Client, asJSON bool) error {
+func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) error {
+	c, err := f.client(ctx, io, "consume")
+	if err != nil {
+		return err
+	}
+	defer c.Close()
 	p := &auditProgress{out: io.err, tellAfter: time.Now().Add(tellEvery)}
 	r, err := audit.Wait(ctx, audit.Config{
 		Client: c, Topics: f.names(), Window: f.verify.window, Lateness: f.verify.lateness,

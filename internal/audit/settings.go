@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -21,13 +23,11 @@ const (
 // neither.
 func (a *audit) settings(ctx context.Context, partitions int) (wire.Settings, string, error) {
 	given := wire.Settings{WindowMS: a.cfg.Window.Milliseconds(), LatenessMS: a.cfg.Lateness.Milliseconds()}
-	var last lastMark
-	for p := range partitions {
-		if err := last.look(ctx, a.cursor(a.cfg.Topics.Partials(), p)); err != nil {
-			return wire.Settings{}, "", err
-		}
+	mark, err := NewestMark(ctx, a.cfg.Client, a.cfg.Topics.Partials(), partitions, a.cfg.Stall)
+	if err != nil {
+		return wire.Settings{}, "", err
 	}
-	s := last.settings
+	s := mark.Settings
 	if s != (wire.Settings{}) {
 		given = wire.Settings{WindowMS: cmp.Or(given.WindowMS, s.WindowMS), LatenessMS: cmp.Or(given.LatenessMS, s.LatenessMS)}
 		if given != s {
@@ -53,15 +53,27 @@ func (e *SettingsError) Error() string {
 	return fmt.Sprintf("the counting is done with %v, and %v was given: leave it out", e.Counted, e.Given)
 }
 
+// NewestMark returns the newest mark in emoji-partials, which is called topic and has
+// so many partitions; a zero one if there is none. stall is as in Config.
+func NewestMark(ctx context.Context, c *kafka.Client, topic string, partitions int, stall time.Duration) (wire.Mark, error) {
+	var last lastMark
+	for p := range partitions {
+		if err := last.look(ctx, span.NewCursor(c, topic, p, stall)); err != nil {
+			return wire.Mark{}, err
+		}
+	}
+	return last.mark, nil
+}
+
 // lastMark finds the newest mark.
 type lastMark struct {
-	time     int64
-	settings wire.Settings
+	time int64
+	mark wire.Mark
 }
 
 // look reads a partition's tail, twice as far back each time, until a mark is in
 // it. Nearly always the last record is one.
-func (m *lastMark) look(ctx context.Context, c *cursor) error {
+func (m *lastMark) look(ctx context.Context, c *span.Cursor) error {
 	start, end, err := c.Ends(ctx)
 	if err != nil {
 		return err
@@ -87,7 +99,7 @@ func (m *lastMark) take(r stream.Record) bool {
 		return false
 	}
 	if r.Time >= m.time {
-		m.time, m.settings = r.Time, p.Mark.Settings
+		m.time, m.mark = r.Time, *p.Mark
 	}
 	return true
 }

@@ -14,13 +14,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -29,9 +26,6 @@ import (
 
 	"github.com/emostream/emostream/internal/wire"
 )
-
-// format is the version of a data folder's layout.
-const format = 1
 
 // Config says where the broker listens and keeps its log.
 type Config struct {
@@ -96,9 +90,6 @@ func (c Config) Check() error {
 	return nil
 }
 
-// ErrLocked says that another process uses the data folder.
-var ErrLocked = errors.New("data folder is in use by another emostream")
-
 // Broker is a running embedded broker.
 type Broker struct {
 	cfg     Config
@@ -162,6 +153,9 @@ func (b *Broker) open() error {
 	if b.cfg.Advertise != "" {
 		b.addr = b.cfg.Advertise
 	}
+	if err := b.sign(); err != nil {
+		return err
+	}
 	opts = append(opts, kfake.ListenFn(func(string, string) (net.Listener, error) {
 		return advertised{joiners{ln}, address(b.addr)}, nil
 	}))
@@ -173,33 +167,6 @@ func (b *Broker) open() error {
 	return nil
 }
 
-// claim makes dir this process's own, or says why that cannot be.
-func (b *Broker) claim(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("data folder: %w", err)
-	}
-	b.lock = flock.New(filepath.Join(dir, "lock"))
-	ok, err := b.lock.TryLock()
-	if err != nil {
-		return fmt.Errorf("data folder: %w", err)
-	}
-	if !ok {
-		return fmt.Errorf("%s: %w: stop that one, or give another --data-dir", dir, ErrLocked)
-	}
-	path := filepath.Join(dir, "format")
-	have, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return replace(path, []byte(strconv.Itoa(format)+"\n"))
-	}
-	if err != nil {
-		return fmt.Errorf("data folder: %w", err)
-	}
-	if n, err := strconv.Atoi(strings.TrimSpace(string(have))); err != nil || n > format {
-		return fmt.Errorf("%s has format %.20q and this emostream reads up to %d: use the newer emostream, or give another --data-dir", dir, strings.TrimSpace(string(have)), format)
-	}
-	return nil
-}
-
 // Addr is the address that clients are told to connect to.
 func (b *Broker) Addr() string { return b.addr }
 
@@ -208,17 +175,7 @@ func (b *Broker) Size() int64 {
 	if b.cfg.DataDir == "" {
 		return 0
 	}
-	n := int64(0)
-	_ = filepath.WalkDir(filepath.Join(b.cfg.DataDir, "log"), func(_ string, file fs.DirEntry, err error) error {
-		if err != nil {
-			return nil //nolint:nilerr // files come and go
-		}
-		if info, err := file.Info(); err == nil && info.Mode().IsRegular() {
-			n += info.Size()
-		}
-		return nil
-	})
-	return n
+	return size(b.cfg.DataDir)
 }
 
 // Run applies retention and compaction from time to time until ctx ends, and

@@ -12,9 +12,9 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// maxBatchBytes bounds a batch's records, well below the 1 MiB that brokers
+// MaxBatchBytes bounds a batch's records, well below the 1 MiB that brokers
 // take by default.
-const maxBatchBytes = 900 << 10
+const MaxBatchBytes = 900 << 10
 
 // recordOverhead is more than a record adds to its key, value and headers.
 const recordOverhead = 40
@@ -92,10 +92,10 @@ func split(records []stream.Record) ([][]stream.Record, error) {
 	start, bytes := 0, 0
 	for i, r := range records {
 		n := size(r)
-		if n > maxBatchBytes {
-			return nil, fmt.Errorf("a record of %d bytes is more than a batch of %d holds", n, maxBatchBytes)
+		if n > MaxBatchBytes {
+			return nil, fmt.Errorf("a record of %d bytes is more than a batch of %d holds", n, MaxBatchBytes)
 		}
-		if bytes+n > maxBatchBytes {
+		if bytes+n > MaxBatchBytes {
 			runs = append(runs, records[start:i])
 			start, bytes = i, 0
 		}

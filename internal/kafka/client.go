@@ -90,13 +90,8 @@ func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // Ping asks the cluster for its id, once.
 func (c *Client) Ping(ctx context.Context) (clusterID string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	m, err := c.api.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{}})
-	if err != nil {
-		return "", fmt.Errorf("ask brokers %s for the cluster: %w", strings.Join(c.cfg.Brokers, ","), err)
-	}
-	return m.ClusterID, nil
+	s, err := c.Cluster(ctx)
+	return s.ID, err
 }
 
 // Embedded waits for the cluster and says whether it is the embedded broker.

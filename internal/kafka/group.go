@@ -166,7 +166,7 @@ func (m *member) start(ctx context.Context, gen *kafka.Generation) {
 
 // claim looks up where the last holder got to, and works on.
 func (m *member) claim(ctx context.Context, gen *kafka.Generation, partition int) error {
-	committed, err := m.client.committed(ctx, m.group, m.topic, partition)
+	committed, err := m.client.Committed(ctx, m.group, m.topic, partition)
 	if err != nil {
 		return err
 	}
@@ -186,8 +186,8 @@ func (m *member) claim(ctx context.Context, gen *kafka.Generation, partition int
 	})
 }
 
-// committed fetches a partition's commit: offset and metadata in one answer.
-func (c *Client) committed(ctx context.Context, group, topic string, partition int) (stream.Commit, error) {
+// Committed fetches a partition's commit: offset and metadata in one answer.
+func (c *Client) Committed(ctx context.Context, group, topic string, partition int) (stream.Commit, error) {
 	commit := stream.Commit{Offset: stream.None}
 	err := c.retry(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)

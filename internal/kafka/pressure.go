@@ -5,5 +5,5 @@ package kafka
 func (p *Producer) Full() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.bytes+maxBatchBytes > p.cfg.MaxPending
+	return p.bytes+MaxBatchBytes > p.cfg.MaxPending
 }

@@ -171,7 +171,7 @@ func (p *Producer) Append(ctx context.Context, records []stream.Record) error {
 	for _, r := range records {
 		e.bytes += size(r)
 	}
-	if e.bytes > maxBatchBytes || len(records) > p.cfg.MaxBatch {
+	if e.bytes > MaxBatchBytes || len(records) > p.cfg.MaxBatch {
 		return fmt.Errorf("%w: %d records of %d bytes do not fit a batch", stream.ErrNotWritten, len(records), e.bytes)
 	}
 	if err := p.enqueue(e); err != nil {
@@ -297,7 +297,7 @@ func (p *Producer) take() []*entry {
 	n, records, bytes := 0, 0, 0
 	for n < len(p.waiting) {
 		e := p.waiting[n]
-		if records+len(e.records) > p.cfg.MaxBatch || bytes+e.bytes > maxBatchBytes {
+		if records+len(e.records) > p.cfg.MaxBatch || bytes+e.bytes > MaxBatchBytes {
 			break
 		}
 		n, records, bytes = n+1, records+len(e.records), bytes+e.bytes

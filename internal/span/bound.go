@@ -6,11 +6,12 @@ import (
 	"time"
 )
 
-// Bound is where a span begins, or ends: a time, or an offset that holds in every
-// partition. The zero value is where the topic does.
+// Bound is where a span begins, or ends: a time, an offset that holds in every
+// partition, or the end of what there is. The zero value is where the topic does.
 type Bound struct {
 	Time   time.Time
 	Offset *int64
+	Now    bool // after the last record that there is
 }
 
 // At is the bound of a time.
@@ -18,6 +19,9 @@ func At(t time.Time) Bound { return Bound{Time: t} }
 
 // AtOffset is the bound of an offset.
 func AtOffset(n int64) Bound { return Bound{Offset: &n} }
+
+// AtEnd is the bound after all that there is.
+func AtEnd() Bound { return Bound{Now: true} }
 
 // ParseBound reads a time (RFC 3339, or a date, which is midnight in UTC), a
 // duration before now, or an offset. An empty text is no bound.

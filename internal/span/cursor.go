@@ -48,9 +48,14 @@ func (c *Cursor) Ends(ctx context.Context) (start, end int64, err error) {
 			return start, end, c.stalled(ctx, err)
 		}
 		if pause(bounded, poll) != nil && ctx.Err() == nil {
-			return start, end, fmt.Errorf("%s/%d: the log ends at %d and was read to %d: it was made anew, or has lost its tail; begin again", c.topic, c.partition, end, c.next)
+			return start, end, c.shorter(end)
 		}
 	}
+}
+
+// shorter is the error of a log that ends before what was read of it.
+func (c *Cursor) shorter(end int64) error {
+	return fmt.Errorf("%s/%d: the log ends at %d and was read to %d: it was made anew, or has lost its tail; begin again", c.topic, c.partition, end, c.next)
 }
 
 // Read reads on to an offset, or beyond, and hands over every batch; and to gap how
@@ -75,7 +80,10 @@ func (c *Cursor) Read(ctx context.Context, end int64, take func(stream.Batch), g
 func (c *Cursor) Fetch(ctx context.Context) (b stream.Batch, gone int64, err error) {
 	for began := time.Now(); ; {
 		b, err = c.fetch(ctx)
-		if out := (*stream.OutOfRangeError)(nil); errors.As(err, &out) && out.Start > c.next {
+		if out := (*stream.OutOfRangeError)(nil); errors.As(err, &out) {
+			if out.Start <= c.next {
+				return stream.Batch{}, 0, c.shorter(out.End)
+			}
 			gone, c.next = out.Start-c.next, out.Start
 			return stream.Batch{}, gone, nil
 		}

@@ -36,6 +36,8 @@ type Config struct {
 	// From and To are where the span begins and, exclusively, ends; default all
 	// that there is when it is opened.
 	From, To Bound
+	// Partition, if set, is the only one that is read.
+	Partition *int
 	// Follow lets a span without To go on as records come. Then no broker is given
 	// up.
 	Follow bool
@@ -56,6 +58,16 @@ type Progress struct {
 type MissingError struct{ Topic string }
 
 func (e *MissingError) Error() string { return fmt.Sprintf("topic %s does not exist", e.Topic) }
+
+// PartitionError is that the topic has no such partition.
+type PartitionError struct {
+	Topic                 string
+	Partition, Partitions int
+}
+
+func (e *PartitionError) Error() string {
+	return fmt.Sprintf("topic %s has no partition %d: it has %d, from 0 on", e.Topic, e.Partition, e.Partitions)
+}
 
 // Span is a part of a topic.
 type Span struct {
@@ -89,7 +101,14 @@ func Open(ctx context.Context, cfg Config) (*Span, error) {
 	if !states[0].Exists {
 		return nil, &MissingError{cfg.Topic}
 	}
+	if only := cfg.Partition; only != nil && *only >= states[0].Partitions {
+		return nil, &PartitionError{cfg.Topic, *only, states[0].Partitions}
+	}
 	for p := range states[0].Partitions {
+		if cfg.Partition != nil && p != *cfg.Partition {
+			s.parts = append(s.parts, part{})
+			continue
+		}
 		at, err := s.locate(ctx, p)
 		if err != nil {
 			return nil, err
@@ -109,10 +128,10 @@ func (s *Span) locate(ctx context.Context, partition int) (part, error) {
 		return part{}, err
 	}
 	at := part{first, last}
-	if at.start, err = s.offset(ctx, partition, s.cfg.From, 0, first); err != nil {
+	if at.start, err = s.offset(ctx, partition, s.cfg.From, 0, first, last); err != nil {
 		return part{}, err
 	}
-	if at.end, err = s.offset(ctx, partition, s.cfg.To, disorder, last); err != nil {
+	if at.end, err = s.offset(ctx, partition, s.cfg.To, disorder, last, last); err != nil {
 		return part{}, err
 	}
 	at.start, at.end = max(first, at.start), min(last, at.end)
@@ -125,10 +144,12 @@ func (s *Span) locate(ctx context.Context, partition int) (part, error) {
 }
 
 // offset is that of a bound; a topic's own is known already.
-func (s *Span) offset(ctx context.Context, partition int, b Bound, later time.Duration, own int64) (int64, error) {
+func (s *Span) offset(ctx context.Context, partition int, b Bound, later time.Duration, own, last int64) (int64, error) {
 	switch at, ok := b.ms(); {
 	case b.Offset != nil:
 		return *b.Offset, nil
+	case b.Now:
+		return last, nil
 	case ok:
 		return s.cfg.Client.OffsetAt(ctx, s.cfg.Topic, partition, time.UnixMilli(at).Add(later))
 	}

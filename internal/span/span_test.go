@@ -142,6 +142,36 @@ func TestSpans(t *testing.T) {
 	}
 }
 
+// Of one partition alone, and from the end of what there is.
+func TestPartition(t *testing.T) {
+	p := newTopic(t)
+	p.write(0, 0, 10)
+	p.write(1, 5, 21)
+	one, three := 1, 3
+	if got := merged(t.Context(), t, p.open(span.Config{Partition: &one, From: span.AtOffset(1)})); got != "21" {
+		t.Errorf("partition 1 from 1 on: %q", got)
+	}
+	if got := merged(t.Context(), t, p.open(span.Config{From: span.AtEnd()})); got != "" {
+		t.Errorf("from the end: %q", got)
+	}
+	_, err := span.Open(t.Context(), span.Config{Client: p.client, Topic: "emoji-topic", Partition: &three})
+	if none, ok := errors.AsType[*span.PartitionError](err); !ok || none.Partitions != 3 {
+		t.Errorf("partition 3: %v", err)
+	}
+}
+
+// A log that is shorter than what was read of it says what to do.
+func TestShorterLog(t *testing.T) {
+	p := newTopic(t)
+	p.write(0, 0, 10)
+	c := span.NewCursor(p.client, "emoji-topic", 0, 0)
+	c.MoveTo(7)
+	_, _, err := c.Fetch(t.Context())
+	if want := "emoji-topic/0: the log ends at 2 and was read to 7: it was made anew, or has lost its tail; begin again"; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
 // What is written after a span was opened does not belong to it, unless it follows.
 func TestEnd(t *testing.T) {
 	p := newTopic(t)

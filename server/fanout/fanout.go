@@ -135,7 +135,7 @@ func New(cfg Config) *Server {
 		cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness), filled: make(chan struct{}),
 		arrivals: rate.NewLimiter(rate.Limit(cfg.AcceptRate), cfg.AcceptRate), comment: sse.AppendComment(nil, ""),
 	}
-	s.metrics = newMetrics(cfg.Metrics, func() float64 { return float64(s.clients.Load()) })
+	s.metrics = newMetrics(cfg.Metrics, s)
 	for range cfg.Shards {
 		s.shards = append(s.shards, newShard(s))
 	}

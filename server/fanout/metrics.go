@@ -11,9 +11,19 @@ type metrics struct {
 	delay, delivery prometheus.Histogram
 }
 
-func newMetrics(reg prometheus.Registerer, clients func() float64) metrics {
+func newMetrics(reg prometheus.Registerer, s *Server) metrics {
 	f := promauto.With(reg)
-	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_subscribe_clients", Help: "Streams that are open now."}, clients)
+	gauge := func(name, help string, value func() float64) {
+		f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_subscribe_" + name, Help: help}, value)
+	}
+	gauge("clients", "Streams that are open now.", func() float64 { return float64(s.clients.Load()) })
+	gauge("capacity", "Streams that may be open at once.", func() float64 { return float64(s.cfg.Capacity) })
+	gauge("ready", "1 when the server is known to the main server and has the recent windows, as its /readyz says, else 0.", func() float64 {
+		if s.Ready() != nil {
+			return 0
+		}
+		return 1
+	})
 	counter := func(name, help string) prometheus.Counter {
 		return f.NewCounter(prometheus.CounterOpts{Name: "emostream_subscribe_" + name, Help: help})
 	}

@@ -103,6 +103,9 @@ func New(cfg Config) *Handler {
 			Name: "emostream_reactions_refused_total", Help: "Requests, or items of one, that were refused, by the code of the answer.",
 		}, []string{"code"}),
 	}
+	for _, code := range []string{"not_written", "in_doubt", "overloaded", "rate_limited"} {
+		h.refused.WithLabelValues(code) // so that the first one is seen as an increase
+	}
 	h.gate.measure(f)
 	if len(cfg.Allowed) > 0 {
 		h.allowed = map[string]bool{}

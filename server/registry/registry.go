@@ -41,7 +41,7 @@ type Handler struct {
 // New returns a handler.
 func New(cfg Config) *Handler {
 	f := promauto.With(cfg.Metrics)
-	return &Handler{
+	h := &Handler{
 		servers:  cfg.Servers,
 		assigner: NewAssigner(cfg.Strategy),
 		assigned: f.NewCounterVec(prometheus.CounterOpts{
@@ -51,6 +51,10 @@ func New(cfg Config) *Handler {
 			Name: "emostream_assignments_refused_total", Help: "Clients that could not be assigned, by the code of the answer.",
 		}, []string{"code"}),
 	}
+	for _, code := range []string{"no_servers", "full"} {
+		h.refused.WithLabelValues(code) // so that the first one is seen as an increase
+	}
+	return h
 }
 
 // Routes adds the calls to a mux.

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// contents is what a record says that filters ask for.
+type contents struct {
+	user    string
+	channel string
+	emojis  []string
+}
+
+// A topic's records, by what they can be asked for.
+type form struct {
+	user, mood bool // a user; a channel and emojis
+	decode     func(value []byte) (contents, error)
+}
+
+// formOf is the form of a topic's records, by its name without the prefix. What is
+// not ours may hold anything, and is asked for what a reaction says.
+func formOf(topic string) form {
+	names := wire.Topics{}
+	switch {
+	case topic == names.Counts():
+		return form{mood: true, decode: contentsOfCount}
+	case topic == names.Partials():
+		return form{mood: true, decode: contentsOfPartial}
+	case topic == names.Servers():
+		return form{}
+	case strings.HasPrefix(topic, "cluster_"), strings.HasPrefix(topic, names.Server("sub")):
+		return form{mood: true, decode: contentsOfSwarm}
+	}
+	return form{user: true, mood: true, decode: contentsOfReaction}
+}
+
+func contentsOfReaction(value []byte) (contents, error) {
+	t, err := wire.DecodeTold(value)
+	return contents{string(t.UserID), string(t.Channel), []string{string(t.Emoji)}}, err
+}
+
+func contentsOfCount(value []byte) (contents, error) {
+	c, err := wire.DecodeCount(value)
+	return contents{channel: c.Channel, emojis: []string{c.Emoji}}, err
+}
+
+func contentsOfSwarm(value []byte) (contents, error) {
+	s, err := wire.DecodeSwarm(value)
+	t := contents{channel: s.Channel}
+	if len(s.Emojis) == 0 {
+		t.emojis = []string{""} // a channel that fell silent
+	}
+	for _, e := range s.Emojis {
+		t.emojis = append(t.emojis, e.Emoji)
+	}
+	return t, err
+}
+
+func contentsOfPartial(value []byte) (contents, error) {
+	p, err := wire.DecodeProgress(value)
+	if err == nil && p.Partial == nil {
+		err = fmt.Errorf("a mark is of no channel")
+	}
+	if err != nil {
+		return contents{}, err
+	}
+	return contents{channel: p.Partial.Channel, emojis: slices.Sorted(maps.Keys(p.Partial.Counts))}, nil
+}
+
+// wants says which records are printed. What cannot be read is printed where nothing
+// is asked for.
+func (f *consumeFlags) wants() (func(value []byte) bool, error) {
+	filter, err := f.filter()
+	if err != nil {
+		return nil, err
+	}
+	of := formOf(f.topic)
+	switch {
+	case len(f.users) > 0 && !of.user:
+		return nil, usagef("--user: the records of %s name no users; emoji-topic's do", f.topic)
+	case !filter.WantsAll() && !of.mood:
+		return nil, usagef("--channel and --emoji: the records of %s have neither; those of emoji-topic, emoji-aggregated, cluster_N and sub_N do", f.topic)
+	case filter.WantsAll() && len(f.users) == 0:
+		return func([]byte) bool { return true }, nil
+	}
+	return func(value []byte) bool {
+		t, err := of.decode(value)
+		return err == nil && (len(f.users) == 0 || slices.Contains(f.users, t.user)) && slices.ContainsFunc(t.emojis, func(e string) bool { return filter.Wants(t.channel, e) })
+	}, nil
+}

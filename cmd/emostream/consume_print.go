@@ -1,0 +1,141 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// recordPrinter prints records as they come, those of one partition in their
+// order.
+type recordPrinter struct {
+	json      bool
+	topic     string
+	reactions bool // the topic is that of reactions
+	most      int  // records to print; 0: no end
+	wants     func(value []byte) bool
+
+	out  *bufio.Writer // flushed after every batch
+	seen int
+}
+
+func newRecordPrinter(out io.Writer, topic string, asJSON bool) *recordPrinter {
+	return &recordPrinter{out: bufio.NewWriter(out), topic: topic, json: asJSON}
+}
+
+func (p *recordPrinter) print(partition int, records []stream.Record) error {
+	for _, r := range records {
+		if p.most > 0 && p.seen == p.most { // also when another partition has had the last
+			break
+		}
+		if !p.wants(r.Value) {
+			continue
+		}
+		p.seen++
+		if _, err := p.out.Write(append(p.line(partition, r), '\n')); err != nil {
+			return err
+		}
+	}
+	if err := p.out.Flush(); err != nil {
+		return err
+	}
+	if p.most > 0 && p.seen == p.most {
+		return errEnough
+	}
+	return nil
+}
+
+func (p *recordPrinter) line(partition int, r stream.Record) []byte {
+	if p.json {
+		return jsonLine(p.topic, partition, r)
+	}
+	what, ok := "", false
+	if p.reactions {
+		what, ok = reactionLine(r)
+	}
+	switch {
+	case ok:
+	case r.Value == nil:
+		what = fmt.Sprintf("%s (no value)", r.Key)
+	default:
+		what = string(r.Value)
+	}
+	return []byte(time.UnixMilli(r.Time).Format("15:04:05.000") + "  " + printable(what))
+}
+
+// reactionLine tells a reaction: the emoji, who, the client's timestamp, and how
+// long after it the record's is, if it can be read.
+func reactionLine(r stream.Record) (string, bool) {
+	t, err := wire.DecodeTold(r.Value)
+	if err != nil {
+		return "", false
+	}
+	s := fmt.Sprintf("%s  %s  %s", t.Emoji, t.UserID, t.Timestamp)
+	if tapped, err := time.Parse(time.RFC3339, string(t.Timestamp)); err == nil {
+		s += "  " + signed(time.UnixMilli(r.Time).Sub(tapped))
+	}
+	if len(t.Channel) > 0 {
+		s += fmt.Sprintf("  in %s", t.Channel)
+	}
+	return s, true
+}
+
+// signed is a duration that may be negative, as clocks differ.
+func signed(d time.Duration) string {
+	if d.Abs() < time.Second {
+		return fmt.Sprintf("%+dms", d.Milliseconds())
+	}
+	s := d.Round(time.Millisecond).String()
+	if d > 0 {
+		return "+" + s
+	}
+	return s
+}
+
+// consumed is a record as -o json prints it.
+type consumed struct {
+	Topic     string `json:"topic"`
+	Partition int    `json:"partition"`
+	Offset    int64  `json:"offset"`
+	Time      string `json:"time"`
+	Key       string `json:"key,omitempty"`
+	Value     any    `json:"value"` // JSON as it is, anything else as a string
+}
+
+func jsonLine(topic string, partition int, r stream.Record) []byte {
+	c := consumed{topic, partition, r.Offset, string(wire.AppendTime(nil, r.Time)), string(r.Key), nil}
+	switch {
+	case r.Value == nil:
+	case json.Valid(r.Value):
+		c.Value = json.RawMessage(r.Value)
+	default:
+		c.Value = string(r.Value)
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(c); err != nil {
+		panic(err) // strings, integers and valid JSON always encode
+	}
+	return escapeControls(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+}
+
+// escapeControls escapes what JSON may hold as it is and a terminal must not get:
+// DEL and the controls from U+0080 on, which can only stand in strings.
+func escapeControls(line []byte) []byte {
+	out := make([]byte, 0, len(line))
+	for _, r := range string(line) { // what is no UTF-8 becomes U+FFFD
+		if r >= 0x7f && r < 0xa0 {
+			out = fmt.Appendf(out, `\u%04x`, r)
+			continue
+		}
+		out = append(out, string(r)...)
+	}
+	return out
+}

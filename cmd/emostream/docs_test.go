@@ -1,0 +1,110 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// pages are all that people read in the repository, by path from its root.
+func pages(t *testing.T) map[string]string {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	pages := map[string]string{}
+	for _, pattern := range []string{"*.md", "docs/*.md", "deploy/*.md", ".github/*.md", ".github/*/*.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range found {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			name, err := filepath.Rel(root, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pages[filepath.ToSlash(name)] = string(text)
+		}
+	}
+	if len(pages) < 5 {
+		t.Fatalf("%d pages were found", len(pages))
+	}
+	return pages
+}
+
+// Every command that a page names, in a block or within a line, is one that there
+// is, with flags that it has.
+func TestPagesNameCommands(t *testing.T) {
+	// Up to a comment, a pipe, or another command; … is a value that is left out.
+	named := regexp.MustCompile("(?m)(?:^ {4}(?:\\$ )?(?:[A-Z_]+=\\S+ )*|`)(?:go run \\./cmd/)?emostream ((?:'[^']*'|[^`#|&>●\n'])*)")
+	n := 0
+	for page, text := range pages(t) {
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			line := strings.TrimSpace(strings.ReplaceAll(m[1], "…", "1"))
+			if line == "main" { // the top of a screen
+				continue
+			}
+			args := words(line)
+			cmd, rest, err := newRoot(streams{}).Find(args)
+			if err == nil && cmd.HasParent() {
+				err = cmd.ParseFlags(rest)
+			}
+			if err != nil || !cmd.HasParent() && !strings.HasPrefix(line, "-") {
+				t.Errorf("%s: emostream %s: %v", page, line, err)
+			}
+			n++
+		}
+	}
+	if n < 40 {
+		t.Errorf("%d commands were found", n)
+	}
+}
+
+// words splits a line as a shell does, as far as pages need it.
+func words(line string) (args []string) {
+	for _, m := range regexp.MustCompile(`'([^']*)'|(\S+)`).FindAllStringSubmatch(line, -1) {
+		args = append(args, m[1]+m[2])
+	}
+	return args
+}
+
+// Every link within the repository leads somewhere.
+func TestPagesLink(t *testing.T) {
+	all := pages(t)
+	n := 0
+	for page, text := range all {
+		for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(text, -1) {
+			if strings.Contains(m[1], "://") || strings.HasPrefix(m[1], "mailto:") {
+				continue
+			}
+			n++
+			path, anchor, _ := strings.Cut(m[1], "#")
+			to := page
+			if path != "" {
+				to = filepath.ToSlash(filepath.Join(filepath.Dir(page), path))
+			}
+			if _, err := os.Stat(filepath.Join("..", "..", to)); err != nil {
+				t.Errorf("%s: a link to %s, which is not there", page, m[1])
+			} else if anchor != "" && !slices.Contains(anchors(all[to]), anchor) {
+				t.Errorf("%s: a link to %s, which has no such heading", page, m[1])
+			}
+		}
+	}
+	if n < 10 {
+		t.Errorf("%d links were found", n)
+	}
+}
+
+// anchors are those that a page's headings get.
+func anchors(page string) (all []string) {
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		all = append(all, strings.ReplaceAll(name, " ", "-"))
+	}
+	return all
+}

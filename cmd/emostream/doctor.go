@@ -1,0 +1,187 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/colorprofile"
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/emostream/emostream/internal/doctor"
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/openfiles"
+	"github.com/emostream/emostream/server"
+)
+
+// doctorFlags are the settings of doctor.
+type doctorFlags struct {
+	kafkaFlags
+	host        string
+	port        int
+	subscribers int
+	clients     int
+	dataDir     string
+	window      time.Duration
+	timeout     time.Duration
+	out         outputFlag
+
+	file     string // of settings
+	problems []doctor.Setting
+}
+
+func newDoctor(io streams, manner *mannerFlags) *cobra.Command {
+	var f doctorFlags
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Tell what is wrong here, and what to do about it",
+		Long: `Doctor looks at ports, brokers, topics and their settings, the counting, clocks,
+subscriber servers, the limit of open files, the data folder of the embedded broker,
+the terminal and the settings. Each finding says what was found, why it matters and
+what to do; of several that follow from each other it tells the first.
+
+It changes nothing. To be told the brokers' time it writes a record without a value to
+emostream-servers where that exists, as every main server does.
+
+Exit code 1: something is wrong. Notes do not count.`,
+		Example: `  emostream doctor
+  emostream doctor --brokers kafka1:9092,kafka2:9092 --clients 5000
+  emostream doctor -o json | jq '.findings[] | select(.status == "wrong")'`,
+		Args: cobra.NoArgs,
+		// What is wrong with the settings is a finding, too.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			f.settle(cmd)
+			return manner.obey(io)
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, io) },
+	}
+	f.add(cmd)
+	fl := cmd.Flags()
+	fl.StringVar(&f.host, "host", "127.0.0.1", "address that servers are to listen on")
+	fl.IntVar(&f.port, "port", 5000, "port of the main server; the subscriber servers take the ones after it; 0: do not look")
+	fl.IntVar(&f.subscribers, "subscribers", 6, "number of subscriber servers on this machine")
+	fl.IntVar(&f.clients, "clients", 10_000, "clients that a process here is to serve at once")
+	fl.StringVar(&f.dataDir, "data-dir", "", "folder of the embedded broker's log; default emostream in the user's state folder")
+	fl.DurationVar(&f.window, "window", 2*time.Second, "of aggregate; unless it is given, what is counted by")
+	fl.DurationVar(&f.lateness, "lateness", 10*time.Second, "of aggregate; unless it is given, what is counted by")
+	fl.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long each question to a server may take")
+	f.out.add(cmd)
+	return cmd
+}
+
+// settle sets what the command line leaves open, and notes what is wrong with that.
+func (f *doctorFlags) settle(cmd *cobra.Command) {
+	if path, _ := configPath(cmd, os.LookupEnv); path != "" {
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			f.file = path
+		}
+	}
+	s, wrong := loadSettings(cmd, os.LookupEnv)
+	if err := s.settle(cmd); wrong == nil {
+		wrong = err
+	}
+	if wrong != nil {
+		for line := range strings.Lines(wrong.Error()) {
+			f.problems = append(f.problems, doctor.Setting{Found: strings.TrimSpace(line)})
+		}
+	}
+	for _, said := range strangers(os.Environ()) {
+		f.problems = append(f.problems, doctor.Setting{Found: said, Harmless: true})
+	}
+}
+
+func (f *doctorFlags) check() error {
+	switch {
+	case f.port < 0 || f.port+f.subscribers > 65535:
+		return usagef("--port %d: want 0, or 1 to %d so that %d subscriber servers fit behind it", f.port, 65535-f.subscribers, f.subscribers)
+	case f.subscribers < 0 || f.subscribers > 999:
+		return usagef("--subscribers %d: want 0 to 999", f.subscribers)
+	case f.clients < 1:
+		return usagef("--clients %d: want at least 1", f.clients)
+	case f.timeout < 100*time.Millisecond || f.timeout > time.Minute:
+		return usagef("--timeout %v: want 100ms to 1m", f.timeout)
+	}
+	counted := aggregateFlags{window: f.window, lateness: f.lateness, scale: "log:10"}
+	return errors.Join(counted.check(), f.kafkaFlags.check())
+}
+
+func (f *doctorFlags) run(cmd *cobra.Command, io streams) error {
+	ctx := cmd.Context()
+	asJSON, err := f.out.json()
+	if err != nil {
+		return err
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	if _, err := f.open("doctor", nil); err != nil { // the addresses are wrong
+		return err
+	}
+	findings, err := doctor.Examine(ctx, f.config(cmd, io))
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	if err != nil {
+		return err
+	}
+	r := doctor.NewReport(findings)
+	if asJSON {
+		err = json.NewEncoder(io.out).Encode(r)
+	} else {
+		err = printFindings(io.out, r)
+	}
+	if err == nil && r.Wrong > 0 {
+		return &exitError{code: exitFailed} // all has been said
+	}
+	return err
+}
+
+func (f *doctorFlags) config(cmd *cobra.Command, io streams) doctor.Config {
+	cfg := doctor.Config{
+		Open: func(brokers ...string) (*kafka.Client, error) {
+			own := f.kafkaFlags
+			own.brokers = brokers
+			return own.open("doctor", nil)
+		},
+		Brokers: f.brokers, Names: f.names(), Group: f.group,
+		Host: f.host, Port: f.port, Subscribers: f.subscribers,
+		Clients: f.clients, OpenFiles: openfiles.Limit(),
+		DataDir: f.dataDir, DataWanted: f.dataDir != "",
+		MaxSkew: server.MaxSkew, Screen: screenOf(io),
+		SettingsFile: f.file, Settings: f.problems, Timeout: f.timeout,
+	}
+	if cfg.DataDir == "" {
+		cfg.DataDir, _ = stateDir() // there may be no home folder
+	}
+	if cmd.Flags().Changed("window") {
+		cfg.Window = f.window
+	}
+	if cmd.Flags().Changed("lateness") {
+		cfg.Lateness = f.lateness
+	}
+	return cfg
+}
+
+// screenOf is what the terminal that something is printed on can do.
+func screenOf(io streams) doctor.Screen {
+	out, ok := io.out.(*os.File)
+	if !ok || !isTerminal(out) {
+		return doctor.Screen{}
+	}
+	s := doctor.Screen{Terminal: true, Name: os.Getenv("TERM"), Colours: "no", UTF8: utf8Locale(os.Getenv)}
+	s.Width, s.Height, _ = term.GetSize(int(out.Fd())) // 0 is too small
+	switch colorprofile.Detect(out, os.Environ()) {
+	case colorprofile.TrueColor:
+		s.Colours = "16 million"
+	case colorprofile.ANSI256:
+		s.Colours = "256"
+	case colorprofile.ANSI:
+		s.Colours = "16"
+	case colorprofile.Unknown, colorprofile.NoTTY, colorprofile.ASCII:
+	}
+	return s
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/emostream/emostream/internal/doctor"
+)
+
+// printFindings draws a report for a person, in at most 80 columns.
+func printFindings(w io.Writer, r doctor.Report) error {
+	var b strings.Builder
+	area := ""
+	for _, f := range r.Findings {
+		if f.Area != area {
+			if area != "" {
+				b.WriteString("\n")
+			}
+			area = f.Area
+			b.WriteString(ansi.Style{}.Bold().Styled(strings.ToUpper(area[:1])+area[1:]) + "\n")
+		}
+		printFinding(&b, f)
+	}
+	fmt.Fprintf(&b, "\n%s\n", summary(r))
+	_, err := io.WriteString(styled(w), b.String())
+	return err
+}
+
+// label is how wide what was checked is drawn, where what was found stands behind it.
+const label = 30
+
+func printFinding(b *strings.Builder, f doctor.Finding) {
+	mark := map[doctor.Status]string{
+		doctor.OK:      ansi.Style{}.ForegroundColor(ansi.Green).Styled("ok"),
+		doctor.Note:    ansi.Style{}.ForegroundColor(ansi.Yellow).Styled("!") + " ",
+		doctor.Wrong:   ansi.Style{}.Bold().ForegroundColor(ansi.Red).Styled("✗") + " ",
+		doctor.Skipped: ansi.Style{}.Faint().Styled("-") + " ",
+	}[f.Status]
+	if f.Why == "" {
+		begin := fmt.Sprintf("  %s  %-*s ", mark, label, f.Check)
+		indented(b, begin, 6+label+1, f.Found)
+		return
+	}
+	fmt.Fprintf(b, "  %s  %s\n", mark, f.Check)
+	indented(b, "      ", 6, f.Found)
+	indented(b, "      why: ", 11, f.Why)
+	indented(b, "      do:  ", 11, f.Do)
+}
+
+// indented writes text that is broken into lines, the later ones behind as many
+// columns as begin has.
+func indented(b *strings.Builder, begin string, columnsBefore int, text string) {
+	for i, line := range wrap(text, columns-columnsBefore) {
+		if i > 0 {
+			begin = strings.Repeat(" ", columnsBefore)
+		}
+		b.WriteString(begin + line + "\n")
+	}
+}
+
+// summary is a report in a line.
+func summary(r doctor.Report) string {
+	said := fmt.Sprintf("%d checks: ", r.Checks)
+	var parts []string
+	if r.Wrong > 0 {
+		parts = append(parts, ansi.Style{}.Bold().ForegroundColor(ansi.Red).Styled(fmt.Sprintf("%d wrong", r.Wrong)))
+	}
+	if r.Notes > 0 {
+		parts = append(parts, plural(int64(r.Notes), "note"))
+	}
+	if r.Skipped > 0 {
+		parts = append(parts, fmt.Sprintf("%d skipped", r.Skipped))
+	}
+	if r.Wrong == 0 {
+		parts = append([]string{ansi.Style{}.ForegroundColor(ansi.Green).Styled("all fine")}, parts...)
+	}
+	return said + strings.Join(parts, ", ")
+}
+
+// utf8Locale says whether the environment asks for UTF-8, as far as systems ask
+// it: the first of the variables that is set decides. Windows does not.
+func utf8Locale(getenv func(string) string) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := strings.ToUpper(getenv(name)); v != "" {
+			return strings.Contains(v, "UTF-8") || strings.Contains(v, "UTF8")
+		}
+	}
+	return getenv("OS") == "Windows_NT"
+}

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/trace"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/tui"
+)
+
+// traceFlags are the settings of consume --trace.
+type traceFlags struct {
+	trace bool
+	stuck time.Duration
+}
+
+func (t *traceFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.BoolVar(&t.trace, "trace", false, "follow reactions through all topics, and tell where each is and how long each hop took")
+	fl.DurationVar(&t.stuck, "stuck-after", 30*time.Second, "with --trace: how long a reaction may stay where it is, after its window's end, until it is given up")
+}
+
+// check refuses flags that do not go together.
+func (t *traceFlags) check(cmd *cobra.Command) error {
+	if !t.trace {
+		if given(cmd)("stuck-after") {
+			return usagef("--stuck-after is for --trace: give both")
+		}
+		return nil
+	}
+	for _, name := range []string{"verify", "topic", "partition", "from-beginning", "from", "to", "last"} {
+		if given(cmd)(name) {
+			return usagef("--trace follows the reactions that come from now on, through all topics: leave out --%s", name)
+		}
+	}
+	if t.stuck < time.Second || t.stuck > time.Hour {
+		return usagef("--stuck-after %v: want 1s to 1h", t.stuck)
+	}
+	return nil
+}
+
+// runTrace follows reactions, shows where they are, and reports.
+func (f *consumeFlags) runTrace(ctx context.Context, io streams, asJSON bool) error {
+	wants, err := f.wantsReaction()
+	if err != nil {
+		return err
+	}
+	t := &tracing{
+		names: f.names(),
+		cfg:   trace.Config{Wants: wants, Patience: f.trace.stuck, End: int64(f.records)},
+	}
+	if !asJSON && isTerminal(io.out) {
+		look := lookFlags{theme: "auto"}
+		return onScreen(ctx, io, func(ctx context.Context) error {
+			var err error
+			shown := tui.ShowPage(ctx, "emostream consume --trace on "+strings.Join(f.brokers, ","), look.terminal(io.in, io.out), t.page, func(ctx context.Context) {
+				err = f.traceOn(ctx, io, t)
+			})
+			return errors.Join(shown, f.reportTrace(io, t, false, err))
+		})
+	}
+	lines := &journeyPrinter{out: bufio.NewWriter(io.out), json: asJSON}
+	t.print = lines.print
+	t.note = func(s string) { _, _ = fmt.Fprintln(io.err, s) }
+	return f.reportTrace(io, t, asJSON, f.traceOn(ctx, io, t))
+}
+
+// wantsReaction says which reactions are followed.
+func (f *consumeFlags) wantsReaction() (func(wire.Told) bool, error) {
+	filter, err := f.filter()
+	if err != nil {
+		return nil, err
+	}
+	return func(t wire.Told) bool {
+		return (len(f.users) == 0 || slices.Contains(f.users, string(t.UserID))) && filter.Wants(string(t.Channel), string(t.Emoji))
+	}, nil
+}
+
+// traceOn traces until ctx ends or enough were followed; that is nil.
+func (f *consumeFlags) traceOn(ctx context.Context, io streams, t *tracing) error {
+	c, err := f.client(ctx, io, "consume")
+	if err != nil {
+		return f.unless(ctx, err)
+	}
+	defer c.Close()
+	err = trace.Follow(ctx, trace.FollowConfig{Client: c, Topics: t.names, Tracer: t.cfg, Note: t.noted, See: t.see})
+	if errors.Is(err, errEnough) {
+		return nil
+	}
+	if missing := (*span.MissingError)(nil); errors.As(err, &missing) {
+		return missingTopic(err)
+	}
+	return f.unless(ctx, err)
+}
+
+// unless is err, unless ctx has ended: then it is how the command ends by a signal.
+func (f *consumeFlags) unless(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return f.ended()
+	}
+	return err
+}
+
+// reportTrace prints the table, if anything was traced, and ends as tracing did.
+func (f *consumeFlags) reportTrace(io streams, t *tracing, asJSON bool, err error) error {
+	r, began := t.report()
+	switch {
+	case !began:
+		return err
+	case asJSON:
+		return errors.Join(json.NewEncoder(io.out).Encode(map[string]trace.Report{"trace": r}), err)
+	}
+	_, failed := fmt.Fprintln(io.out, strings.Join(traceTable(r), "\n"))
+	return errors.Join(failed, err)
+}
+
+// tracing is what is known of a trace that goes on.
+type tracing struct {
+	names wire.Topics
+	cfg   trace.Config
+	print func([]trace.Journey) error // of those that are done or stuck; nil: nobody is told
+	note  func(string)                // nil: notes are shown
+
+	mu    sync.Mutex // a view looks at what follows
+	last  trace.Report
+	taken time.Time
+	notes []string
+}
+
+// mostNotes is how many notes a view shows.
+const mostNotes = 3
+
+func (t *tracing) noted(s string) {
+	if t.note != nil {
+		t.note(s)
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.notes = append(t.notes, s)
+	t.notes = t.notes[max(0, len(t.notes)-mostNotes):]
+}
+
+// see takes in what a tracer found out.
+func (t *tracing) see(now *trace.Tracer) error {
+	done := now.Finished()
+	if t.print != nil && len(done) > 0 {
+		if err := t.print(done); err != nil {
+			return err
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.taken.IsZero() && t.note != nil {
+		t.note("following the reactions that come from now on")
+	}
+	if now.Ended() || time.Since(t.taken) > 100*time.Millisecond { // it is asked many times a second
+		t.last, t.taken = now.Report(), time.Now()
+	}
+	if now.Ended() {
+		return errEnough
+	}
+	return nil
+}
+
+func (t *tracing) report() (r trace.Report, began bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.last, !t.taken.IsZero()
+}
+
+// page is what the view shows now.
+func (t *tracing) page() tui.PageLines {
+	r, began := t.report()
+	t.mu.Lock()
+	notes := slices.Clone(t.notes)
+	t.mu.Unlock()
+	now := time.Now()
+	return func(width, height int) []string {
+		if !began {
+			return append([]string{"", "looking at the topics"}, notes...)
+		}
+		return tracePage(r, notes, now, width, height)
+	}
+}

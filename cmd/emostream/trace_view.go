@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emostream/emostream/internal/trace"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/tui"
+)
+
+// traceTable draws a report for a person, in at most 80 columns.
+func traceTable(r trace.Report) []string {
+	const row = "%-24s%11s%11s%11s%11s%10s"
+	lines := []string{
+		traceCounts(r), "",
+		fmt.Sprintf(row, "HOP TO", "MEAN MS", "P50", "P99", "MAX", "N"),
+	}
+	line := func(name string, mean float64, h trace.Hop) {
+		if h.N == 0 {
+			lines = append(lines, fmt.Sprintf(row, name, "-", "-", "-", "-", "0"))
+			return
+		}
+		lines = append(lines, fmt.Sprintf(row, name, tenths(mean), tenths(h.P50), tenths(h.P99), tenths(h.Max), thousands(h.N)))
+	}
+	way, shown := 0.0, 0.0
+	for _, h := range r.Hops {
+		way += h.Mean // of the way up to here: so what is rounded adds up, too
+		mean := rounded(way) - shown
+		shown = rounded(way)
+		line(h.To.String(), mean, h)
+	}
+	line("end to end", rounded(r.EndToEnd.Mean), r.EndToEnd)
+	return append(lines, traceRemarks(r)...)
+}
+
+func traceCounts(r trace.Report) string {
+	s := fmt.Sprintf("%s: %s done, %s on the way, %s stuck", plural(r.Wanted, "reaction"), thousands(r.Done), thousands(r.OnTheWay), thousands(r.Stuck))
+	if r.NotFollowed > 0 {
+		s += fmt.Sprintf(", %s not followed", thousands(r.NotFollowed))
+	}
+	return s
+}
+
+// traceRemarks are what else must be known of a table.
+func traceRemarks(r trace.Report) (lines []string) {
+	for at, n := range r.StuckAt {
+		lines = append(lines, fmt.Sprintf("%s stuck: last seen %s", thousands(n), at))
+	}
+	slices.Sort(lines)
+	if r.NotFollowed > 0 {
+		lines = append(lines, "not followed: too many at once, or of a window whose beginning was not seen")
+	}
+	clock := map[trace.Stage]string{trace.Accepted: "the client's clock is ahead of the main server's", trace.Logged: "the main server's clock is ahead of this machine's"}
+	for _, h := range r.Hops {
+		if h.Negative > 0 {
+			lines = append(lines, fmt.Sprintf("%s to %s below zero: %s", plural(h.Negative, "hop"), h.To, clock[h.To]))
+		}
+	}
+	if r.Recut > 1 {
+		lines = append(lines, fmt.Sprintf("windows were cut otherwise %s times: if they overlap, none can be followed", thousands(r.Recut)))
+	}
+	if r.Skipped > 0 {
+		lines = append(lines, plural(r.Skipped, "record")+" of emoji-topic that are no reactions")
+	}
+	if r.Unreadable > 0 {
+		lines = append(lines, plural(r.Unreadable, "record")+" of other topics that cannot be read")
+	}
+	return lines
+}
+
+func rounded(ms float64) float64 { return math.Round(ms*10) / 10 }
+
+// tenths writes milliseconds with one decimal.
+func tenths(ms float64) string {
+	n := int64(math.Round(ms * 10))
+	sign := ""
+	if n < 0 {
+		sign, n = "-", -n
+	}
+	return sign + thousands(n/10) + "." + strconv.FormatInt(n%10, 10)
+}
+
+// tracePage is the table and a few reactions on their way, in so many lines.
+func tracePage(r trace.Report, notes []string, now time.Time, width, height int) []string {
+	lines := append([]string{""}, traceTable(r)...)
+	for _, n := range notes {
+		lines = append(lines, wrapped(n, width)...)
+	}
+	if len(r.Shown) == 0 {
+		return lines
+	}
+	lines = append(lines, "", fmt.Sprintf("%-26s%-18s%-22s%11s", "REACTION", "CHANNEL", "IS", "MS SO FAR"))
+	for _, j := range r.Shown {
+		so := float64(j.Total()) / 1000
+		if j.At[trace.Everywhere] == 0 && !j.Stuck {
+			so = float64(now.UnixMicro()-j.Since()) / 1000
+		}
+		where := j.Stage().String()
+		if j.Stuck {
+			where = "stuck " + where
+		}
+		lines = append(lines, fmt.Sprintf("%s  %s%s%-22s%11s", tui.Cell(j.Emoji, tui.WidthByCodePoint, false),
+			padded(tui.Clean(j.User), 22), padded(tui.Clean(j.Channel), 18), where, tenths(so)))
+	}
+	return lines[:min(len(lines), height)]
+}
+
+// wrapped breaks a text into lines at spaces.
+func wrapped(s string, width int) (lines []string) {
+	line := ""
+	for word := range strings.FieldsSeq(s) {
+		if line != "" && len(line)+1+len(word) > width {
+			lines, line = append(lines, line), ""
+		}
+		line = strings.TrimSpace(line + " " + word)
+	}
+	return append(lines, line)
+}
+
+// journeyPrinter prints reactions that are done or stuck.
+type journeyPrinter struct {
+	out  *bufio.Writer // flushed after every batch
+	json bool
+}
+
+func (p *journeyPrinter) print(done []trace.Journey) error {
+	for _, j := range done {
+		line := []byte(printable(journeyLine(j)))
+		if p.json {
+			line = escapeControls(journeyJSON(j))
+		}
+		if _, err := p.out.Write(append(line, '\n')); err != nil {
+			return err
+		}
+	}
+	return p.out.Flush()
+}
+
+// journeyLine tells a person.
+func journeyLine(j trace.Journey) string {
+	s := fmt.Sprintf("%s  %s  %s", time.UnixMicro(j.At[trace.Accepted]).Format("15:04:05.000"), j.Emoji, j.User)
+	if j.Channel != wire.MainChannel {
+		s += "  in " + j.Channel
+	}
+	var hops []string
+	for to := trace.Accepted; to <= trace.Everywhere; to++ {
+		if us, ok := j.Hop(to); ok {
+			hops = append(hops, fmt.Sprintf("%s %s", to, tenths(float64(us)/1000)))
+		}
+	}
+	s += fmt.Sprintf("  %s ms: %s", tenths(float64(j.Total())/1000), strings.Join(hops, ", "))
+	if j.Stuck {
+		s += "; stuck there"
+	}
+	return s
+}
+
+// tracedReaction is a reaction as -o json prints it.
+type tracedReaction struct {
+	Partition int                     `json:"partition"`
+	Offset    int64                   `json:"offset"`
+	User      string                  `json:"user_id"`
+	Emoji     string                  `json:"emoji_type"`
+	Channel   string                  `json:"channel"`
+	WindowEnd *wire.Time              `json:"window_end"` // null: not known
+	Accepted  wire.Time               `json:"accepted_at"`
+	At        trace.Stage             `json:"at"`
+	Stuck     bool                    `json:"stuck"`
+	Hops      map[trace.Stage]float64 `json:"hops_ms"`
+	Total     float64                 `json:"total_ms"`
+}
+
+func journeyJSON(j trace.Journey) []byte {
+	t := tracedReaction{
+		Partition: j.Partition, Offset: j.Offset, User: j.User, Emoji: j.Emoji, Channel: j.Channel,
+		Accepted: wire.Time(j.At[trace.Accepted] / 1000), At: j.Stage(), Stuck: j.Stuck,
+		Hops: map[trace.Stage]float64{}, Total: float64(j.Total()) / 1000,
+	}
+	if j.WindowEnd != 0 {
+		end := wire.Time(j.WindowEnd)
+		t.WindowEnd = &end
+	}
+	for to := trace.Accepted; to <= trace.Everywhere; to++ {
+		if us, ok := j.Hop(to); ok {
+			t.Hops[to] = float64(us) / 1000
+		}
+	}
+	b, err := json.Marshal(t)
+	if err != nil {
+		panic(err) // strings and finite numbers always marshal
+	}
+	return b
+}

@@ -1,0 +1,151 @@
+package doctor
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Group is a consumer group of aggregate's, and what waits for it.
+type Group struct {
+	kafka.GroupState
+	Name    string
+	Topic   string
+	Waiting int64         // records that are not counted, or not added up
+	Oldest  time.Duration // age of the oldest of them
+	Gone    int64         // records that retention has taken before that
+	Beyond  int64         // how far its commits are past the log's end
+}
+
+// Hop is a step that publish makes, from one topic to another.
+type Hop struct {
+	kafka.GroupState
+	Group    string
+	From, To string
+	Behind   time.Duration // To did not get the newest window in From: its own newest is so much older
+	Fed      bool          // subscriber servers that are alive depend on it
+}
+
+// Counting is what is known of the way from reactions to swarms.
+type Counting struct {
+	Combine, Reduce Group
+	// Mark is the newest of aggregate's; nil: there is none.
+	Mark *wire.Mark
+	// Other says that something else than aggregate counts, such as a Spark job.
+	Other bool
+	// Reactions and Partials are how many partitions there are.
+	Reactions, Partials int
+	// Given are the window and the lateness that the settings here say; zero
+	// where they say nothing.
+	Given wire.Settings
+	// Patience is how old a reaction may be that is not counted.
+	Patience time.Duration
+	Hops     []Hop
+}
+
+// Count tells whether reactions are counted and spread.
+func Count(c Counting) []Finding {
+	l := list{area: areaCounting}
+	l.settings(c)
+	l.partitions(c)
+	switch {
+	case c.Other:
+		l.ok(c.Combine.Name, "counted by another program: there are counts, and no marks of aggregate")
+	case well(l.all):
+		l.aggregate(c)
+	}
+	for _, h := range c.Hops {
+		if !well(l.all) {
+			break // what comes later depends on it
+		}
+		if l.hop(h); h.Members == 0 {
+			break
+		}
+	}
+	return l.all
+}
+
+func (l *list) settings(c Counting) {
+	if c.Mark == nil {
+		return
+	}
+	given, counted := c.Given, c.Mark.Settings
+	if given.WindowMS == 0 {
+		given.WindowMS = counted.WindowMS
+	}
+	if given.LatenessMS == 0 {
+		given.LatenessMS = counted.LatenessMS
+	}
+	if given != counted {
+		l.wrong("settings", fmt.Sprintf("the counting is done with %v, and the settings here say %v", counted, given),
+			"an aggregate that is started with others refuses", "say the same everywhere; emostream config view --origins tells where it is said")
+		return
+	}
+	l.ok("settings", "counted with %v", counted)
+}
+
+func (l *list) partitions(c Counting) {
+	if c.Mark == nil {
+		return
+	}
+	for _, t := range []struct {
+		topic     string
+		now, then int
+	}{{c.Combine.Topic, c.Reactions, c.Mark.Partitions}, {c.Reduce.Topic, c.Partials, c.Mark.Reducers}} {
+		if t.now != t.then {
+			l.wrong("partitions", fmt.Sprintf("%s has %s, and had %d when it was last counted", t.topic, many(t.now, "partition"), t.then),
+				"windows that are open may be counted apart",
+				"stop serve, let aggregate finish what is there, then start everything again")
+		}
+	}
+}
+
+// aggregate looks at both halves; what waits between them waits for the same
+// process.
+func (l *list) aggregate(c Counting) {
+	start := "start emostream aggregate"
+	for _, g := range []Group{c.Combine, c.Reduce} {
+		waiting := fmt.Sprintf("%s of %s not counted", many(int(g.Waiting), "record"), g.Topic)
+		switch {
+		case g.Beyond > 0:
+			l.wrong(g.Name, fmt.Sprintf("it has counted %s more than %s holds", many(int(g.Beyond), "record"), g.Topic),
+				"the log has lost its tail, or was made anew", "start aggregate once with --reset-lost")
+		case g.Gone > 0:
+			l.wrong(g.Name, fmt.Sprintf("%s of %s are gone before they were counted", many(int(g.Gone), "record"), g.Topic),
+				"aggregate was away for longer than the topic's retention, and stops", "start it once with --reset-lost, and let retention be longer (emostream topics retain)")
+		case g.Members == 0 && g.Waiting > 0:
+			l.wrong(g.Name, "nobody counts, and "+waiting, "screens stay quiet", start)
+		case g.Members == 0:
+			l.note(g.Name, "nobody counts just now, and nothing waits", "the next reaction would", start)
+		case g.Waiting > 0 && g.Oldest > c.Patience:
+			l.wrong(g.Name, fmt.Sprintf("behind: %s, the oldest for %s", waiting, about(g.Oldest)),
+				"windows are shown late", fmt.Sprintf("see its log; up to %d copies share the work", c.Reactions))
+		case g.State != "Stable":
+			l.note(g.Name, "the work is being shared out anew ("+g.State+")", "a copy came or went, and counting waits for a moment", "ask again; if it stays so, see the logs of aggregate")
+		default:
+			l.ok(g.Name, "%s, %s waiting", many(g.Members, "member"), many(int(g.Waiting), "record"))
+			continue
+		}
+		return
+	}
+}
+
+func (l *list) hop(h Hop) {
+	const why, start = "listeners see nothing", "start emostream publish"
+	behind := ""
+	if h.Behind > 0 {
+		behind = fmt.Sprintf(": the newest window in %s is %s older than in %s", h.To, about(h.Behind), h.From)
+	}
+	switch {
+	case h.Members == 0 && (h.Behind > 0 || h.Fed):
+		l.wrong(h.Group, "nobody publishes what is in "+h.From+behind, why, start)
+	case h.Members == 0:
+		l.note(h.Group, "nobody publishes just now, and nothing waits", "the next window would", start)
+	case h.Behind > 0:
+		l.wrong(h.Group, "behind"+behind, why, "see the log of publish")
+	default:
+		l.ok(h.Group, "%s", many(h.Members, "member"))
+	}
+}

@@ -1,0 +1,186 @@
+package doctor
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Config says what to examine. Open and Timeout must be given; all else is looked
+// at as it is.
+type Config struct {
+	// Open returns a client of the brokers at these addresses.
+	Open    func(brokers ...string) (*kafka.Client, error)
+	Brokers []string // host:port
+	Names   wire.Topics
+	// Group is the full name of the consumer group of a role.
+	Group func(role string) string
+
+	Host        string
+	Port        int // of the main server, those of subscriber servers come after it; 0: any
+	Subscribers int
+
+	Clients   int   // wanted on one process
+	OpenFiles int64 // the limit; 0: not known
+
+	DataDir string // of the embedded broker; empty: none
+	// DataWanted has the folder looked at beside a Kafka that has no need of it.
+	DataWanted bool
+
+	// Window and Lateness are what the settings say; 0: nothing.
+	Window, Lateness time.Duration
+	MaxSkew          time.Duration // that a clock may be off
+
+	Screen       Screen
+	SettingsFile string
+	Settings     []Setting
+
+	Timeout time.Duration // of each question to another process
+}
+
+// What aggregate counts by unless it is told otherwise, where there is no mark of
+// it yet.
+const (
+	defaultWindow   = 2 * time.Second
+	defaultLateness = 10 * time.Second
+)
+
+// Examine looks at everything, and returns what it found in the order of the areas.
+// It ends soon when ctx does, with its error.
+func Examine(ctx context.Context, cfg Config) ([]Finding, error) {
+	var (
+		waiting     sync.WaitGroup
+		ports       = []Port{}
+		told        = make([]Broker, len(cfg.Brokers))
+		advertised  []Broker
+		portResults []Finding
+	)
+	if cfg.Port > 0 {
+		ports = wantedPorts(cfg.Host, cfg.Port, cfg.Subscribers)
+	}
+	for i := range ports {
+		waiting.Go(func() { cfg.bounded(ctx, ports[i].look) })
+	}
+	for i, address := range cfg.Brokers {
+		told[i].Address = address
+		waiting.Go(func() { cfg.bounded(ctx, func(ctx context.Context) { told[i].look(ctx, cfg.Open) }) })
+	}
+	waiting.Wait()
+	cluster := answering(told)
+	if cluster != nil {
+		for _, n := range cluster.Brokers {
+			advertised = append(advertised, Broker{Address: n.Address, ID: n.ID})
+		}
+		for i := range advertised {
+			waiting.Go(func() { cfg.bounded(ctx, func(ctx context.Context) { advertised[i].look(ctx, cfg.Open) }) })
+		}
+		waiting.Wait()
+	}
+	brokers := Brokers(told, advertised)
+	var inside []Finding
+	switch {
+	case cluster == nil:
+		inside = beyond("no broker answers")
+	case slices.ContainsFunc(advertised, func(b Broker) bool { return b.Err != nil }):
+		inside = beyond("not every broker can be reached")
+	default:
+		inside = cfg.inside(ctx, *cluster, !well(brokers))
+	}
+	portResults = Ports(ports, well(brokers) && well(inside))
+	if len(ports) == 0 {
+		portResults = skipped(areaPorts, "ports", "--port 0 takes free ones")
+	}
+	return slices.Concat(
+		Settings(cfg.SettingsFile, cfg.Settings), portResults, brokers, inside,
+		Files(cfg.OpenFiles, cfg.Clients), cfg.folder(cluster, told, advertised), Terminal(cfg.Screen),
+	), ctx.Err()
+}
+
+// bounded calls f with a context that ends in time.
+func (c Config) bounded(ctx context.Context, f func(context.Context)) {
+	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	f(ctx)
+}
+
+// answering is the cluster, as the first broker that answers describes it.
+func answering(told []Broker) *kafka.ClusterState {
+	for i := range told {
+		if told[i].Err == nil {
+			return &told[i].Cluster
+		}
+	}
+	return nil
+}
+
+// beyond is what there is to say of all that is inside of a cluster which cannot be
+// asked.
+func beyond(because string) (all []Finding) {
+	for _, area := range []string{areaTopics, areaCounting, areaClock, areaServers} {
+		all = append(all, skipped(area, area, because)...)
+	}
+	return all
+}
+
+// folder looks at the data folder, unless a Kafka cluster keeps the log.
+func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) []Finding {
+	if c.DataDir == "" {
+		return skipped(areaData, "data folder", "there is no home folder to keep it in")
+	}
+	if cluster != nil && cluster.ID != wire.EmbeddedClusterID && !c.DataWanted {
+		return skipped(areaData, "data folder", "the log is kept by Kafka")
+	}
+	d := Data{Dir: c.DataDir, Folder: broker.Look(c.DataDir), Free: freeBelow(c.DataDir)}
+	for _, b := range slices.Concat(told, advertised) {
+		if b.Err == nil || b.Stage == Answer {
+			d.Brokers = append(d.Brokers, b.Address)
+		}
+	}
+	return Folder(d)
+}
+
+// inside looks at what is in a cluster. away says that a broker does not answer.
+func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away bool) []Finding {
+	client, err := c.Open(c.Brokers...)
+	if err != nil {
+		return failed(areaTopics, err)
+	}
+	defer client.Close()
+	s := &session{Config: c, client: client, cluster: cluster}
+	topics, err := s.topics(ctx)
+	if err != nil {
+		return slices.Concat(failed(areaTopics, err), skipped(areaCounting, areaCounting, "the topics could not be looked at"))
+	}
+	need := Need{
+		Brokers: len(cluster.Brokers), Embedded: cluster.ID == wire.EmbeddedClusterID, Away: away, MaxSkew: c.MaxSkew,
+		Window:   cmp.Or(time.Duration(s.mark.WindowMS)*time.Millisecond, c.Window, defaultWindow),
+		Lateness: cmp.Or(time.Duration(s.mark.LatenessMS)*time.Millisecond, c.Lateness, defaultLateness),
+	}
+	topics[0].Want = kafka.Layout{Names: c.Names, Lateness: need.Lateness}.ReactionsTopic() // now that it is known
+	found := Topics(topics, need)
+	clock := s.clock(ctx) // first: ages are by the brokers' clock
+	var counting, servers []Finding
+	var asking sync.WaitGroup
+	asking.Go(func() { counting = s.counting(ctx, need.Window+need.Lateness) })
+	asking.Go(func() { servers = s.servers(ctx) })
+	asking.Wait()
+	return slices.Concat(found, counting, clock, servers)
+}
+
+// failed is what there is to say of an area that does not answer.
+func failed(area string, err error) []Finding {
+	l := list{area: area}
+	text := err.Error()
+	if errors.Is(err, context.DeadlineExceeded) {
+		text = "no answer in time"
+	}
+	l.wrong(area, "cannot be looked at: "+text, "the stages cannot either", "see the log of the brokers; --timeout gives them more time")
+	return l.all
+}

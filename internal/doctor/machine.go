@@ -1,0 +1,184 @@
+package doctor
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emostream/emostream/internal/broker"
+)
+
+// Clock tells whether this machine's clock is near the brokers'. ahead is by how
+// much it is ahead of theirs; most is how much it may be.
+func Clock(ahead, most time.Duration) []Finding {
+	l := list{area: areaClock}
+	where := "ahead of"
+	if ahead < 0 {
+		where = "behind"
+	}
+	found := fmt.Sprintf("%s %s the brokers'", about(ahead), where)
+	if ahead.Abs() > most {
+		l.wrong("clock", found, fmt.Sprintf("it decides which window a reaction is counted in; beyond %v serve is not ready", most),
+			"set the clock (timedatectl, chronyc makestep)")
+	} else {
+		l.ok("clock", "%s", found)
+	}
+	return l.all
+}
+
+// spareFiles is what a subscriber server has open beside its listeners.
+const spareFiles = 200
+
+// Files tells whether a process may have as many connections open as clients are
+// wanted on it. limit is how many files it may have open; 0: not known.
+func Files(limit int64, clients int) []Finding {
+	l := list{area: areaFiles}
+	need := int64(clients) + spareFiles
+	switch {
+	case limit == 0:
+		l.skip("open files", "this system does not tell a limit")
+	case limit < need:
+		l.wrong("open files", fmt.Sprintf("a process may have %d, and %d clients need %d", limit, clients, need),
+			"clients beyond that are refused", fmt.Sprintf("ulimit -n %d (LimitNOFILE= in systemd), or fewer: --capacity, and --clients here", need))
+	default:
+		l.ok("open files", "%d, enough for %d clients", limit, clients)
+	}
+	return l.all
+}
+
+// Data is the folder of the embedded broker's log, as it is found.
+type Data struct {
+	Dir string
+	broker.Folder
+	Free int64 // bytes of its disk; negative: not known
+	// Brokers are the addresses of the brokers that are looked at, as far as
+	// somebody listens there.
+	Brokers []string
+}
+
+// Space of the data folder's disk.
+const (
+	logBound  = 1 << 30   // how large the log grows unless told otherwise
+	leastFree = 128 << 20 // with less there is soon none
+)
+
+// Folder tells whether the embedded broker can keep its log.
+func Folder(d Data) []Finding {
+	l := list{area: areaData}
+	other := "give another one with --data-dir"
+	switch room := d.Free + d.Size; {
+	case d.Err != nil:
+		l.wrong("data folder", d.Err.Error(), "up and broker cannot keep their log there", "mend it, or "+other)
+	case d.Locked && d.Owner != "" && !slices.ContainsFunc(d.Brokers, func(b string) bool { return same(b, d.Owner) }):
+		l.wrong("data folder", fmt.Sprintf("%s is in use by the emostream that serves %s", d.Dir, d.Owner),
+			"up and broker cannot use it, and the log in it is not the one looked at here", fmt.Sprintf("look at that one (--brokers %s), stop it, or %s", d.Owner, other))
+	case d.Locked && len(d.Brokers) == 0:
+		l.wrong("data folder", d.Dir+" is in use by another process", "up and broker cannot use it", "stop that one, or "+other)
+	case d.Free >= 0 && d.Free < leastFree:
+		l.wrong("data folder", fmt.Sprintf("%s: %s are free", d.Dir, bytes(d.Free)), "the log cannot be written soon", "make room, or "+other)
+	case d.Free >= 0 && room < logBound:
+		l.note("data folder", fmt.Sprintf("%s: %s are free", d.Dir, bytes(d.Free)), "the log grows to "+bytes(logBound),
+			"make room, or let it be smaller: --retention-bytes")
+	case d.Locked:
+		l.ok("data folder", "%s: %s of log, in use by this broker", d.Dir, bytes(d.Size))
+	case d.Exists:
+		l.ok("data folder", "%s: %s of log, %s", d.Dir, bytes(d.Size), free(d.Free))
+	default:
+		l.ok("data folder", "%s: it will be made; %s", d.Dir, free(d.Free))
+	}
+	return l.all
+}
+
+// same says whether two addresses are one: by the letter, or because both are this
+// machine's own.
+func same(a, b string) bool {
+	if a == b {
+		return true
+	}
+	hostA, portA, errA := net.SplitHostPort(a)
+	hostB, portB, errB := net.SplitHostPort(b)
+	return errA == nil && errB == nil && portA == portB && onlyHere(hostA) && onlyHere(hostB)
+}
+
+func free(n int64) string {
+	if n < 0 {
+		return "writable"
+	}
+	return bytes(n) + " free"
+}
+
+// bytes is a size as a person says it.
+func bytes(n int64) string {
+	switch {
+	case n < 1<<20:
+		return fmt.Sprintf("%d KiB", n>>10)
+	case n < 10<<30:
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%d GiB", n>>30)
+}
+
+// Screen is what the terminal can do.
+type Screen struct {
+	Terminal      bool   // there is one
+	Name          string // TERM
+	Colours       string // "no", "16", "256", "16 million"
+	UTF8          bool
+	Width, Height int
+}
+
+// What a full screen needs.
+const (
+	leastWidth  = 40
+	leastHeight = 12
+)
+
+// Terminal tells what views will look like.
+func Terminal(s Screen) []Finding {
+	l := list{area: areaTerminal}
+	if !s.Terminal {
+		l.ok("terminal", "this is none: commands write plain lines")
+		return l.all
+	}
+	const tui = "tui and the live views are hard to read"
+	switch {
+	case s.Name == "" || s.Name == "dumb":
+		l.note("terminal", fmt.Sprintf("TERM is %q", s.Name), "it cannot be drawn on", "use another terminal, or emostream watch")
+	case s.Width < leastWidth || s.Height < leastHeight:
+		l.note("terminal", fmt.Sprintf("%dx%d is smaller than %dx%d", s.Width, s.Height, leastWidth, leastHeight), tui, "make the window larger")
+	case !s.UTF8:
+		l.note("terminal", "its locale is not UTF-8", "emojis cannot be shown", "export LANG=C.UTF-8, or give --ascii")
+	default:
+		l.ok("terminal", "%s", strings.Join([]string{s.Name, fmt.Sprintf("%dx%d", s.Width, s.Height), "UTF-8", s.Colours + " colours"}, ", "))
+	}
+	return l.all
+}
+
+// Setting is something that is wrong with the settings.
+type Setting struct {
+	Found string
+	// Harmless says that it is only ignored.
+	Harmless bool
+}
+
+// Settings tells what is wrong with the settings file and the environment. file is
+// the one that is read; empty: none.
+func Settings(file string, problems []Setting) []Finding {
+	l := list{area: areaSettings}
+	for _, p := range problems {
+		if p.Harmless {
+			l.note("environment", p.Found, "it is not obeyed", "correct the name, or unset it")
+		} else {
+			l.wrong("settings", p.Found, "no command that reads it starts", "correct it; emostream config view tells the rest")
+		}
+	}
+	if !slices.ContainsFunc(problems, func(p Setting) bool { return !p.Harmless }) {
+		if file == "" {
+			file = "no settings file"
+		}
+		l.ok("settings", "%s", file)
+	}
+	return l.all
+}

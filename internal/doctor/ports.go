@@ -1,0 +1,119 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+
+	"github.com/emostream/emostream/internal/httpserve"
+)
+
+// Port is an address that a server of up wants, as it is found.
+type Port struct {
+	Address string
+	For     string // the server: "the main server", "sub1"
+	Free    bool
+	Ours    bool   // a server of Emostream answers there
+	Unready string // why a server of ours is not ready
+	Owner   string // of another one's, if that is known
+	Err     string // why it cannot be listened on, where nobody holds it
+}
+
+// Ports tells whether up, or the stages, could listen. settled says that what
+// servers need is there, so that one of ours that is not ready has a fault of its
+// own.
+func Ports(ports []Port, settled bool) []Finding {
+	l := list{area: areaPorts}
+	for _, p := range ports {
+		switch {
+		case p.Ours && p.Unready != "" && settled:
+			l.wrong(p.Address, fmt.Sprintf("%s is up and not ready: %s", p.For, p.Unready),
+				"it takes nothing in", "see its log; /readyz says when it is ready")
+		case p.Ours:
+			l.ok(p.Address, "held by a server of Emostream")
+		case p.Free:
+			l.ok(p.Address, "free for %s", p.For)
+		case p.Err != "":
+			l.wrong(p.Address, p.Err, p.For+" cannot listen there", "choose other ports, as in emostream up --port 5050")
+		default:
+			owner := ""
+			if p.Owner != "" {
+				owner = " by " + p.Owner
+			}
+			l.wrong(p.Address, "held"+owner+", which is not a server of Emostream", p.For+" cannot listen there",
+				"stop that one, or choose other ports, as in emostream up --port 5050")
+		}
+	}
+	return l.all
+}
+
+// wantedPorts are the addresses of up's servers.
+func wantedPorts(host string, first, subscribers int) (ports []Port) {
+	for i := range 1 + subscribers {
+		p := Port{Address: net.JoinHostPort(host, strconv.Itoa(first+i)), For: fmt.Sprintf("sub%d", i)}
+		if i == 0 {
+			p.For = "the main server"
+		}
+		ports = append(ports, p)
+	}
+	return ports
+}
+
+// look completes what is known of a port. A server that answers is asked who it is
+// before anything else, so that the port is bound only where nobody is.
+func (p *Port) look(ctx context.Context) {
+	if p.Ours, p.Unready = ours(ctx, "http://"+p.Address); p.Ours {
+		return
+	}
+	ln, err := httpserve.Listen(ctx, p.Address, "--port")
+	if err == nil {
+		p.Free = ln.Close() == nil
+		return
+	}
+	if failed, ok := errors.AsType[*httpserve.ListenError](err); ok && failed.InUse() {
+		p.Owner = failed.Owner
+	} else if ok {
+		p.Err = failed.Err.Error()
+	}
+}
+
+// mostAnswer is how much of an answer is read.
+const mostAnswer = 4 << 10
+
+// ours says whether a server of Emostream answers at a base URL, and if it does, why
+// it is not ready.
+func ours(ctx context.Context, url string) (yes bool, unready string) {
+	var health struct{ Status, Error string }
+	if code, err := get(ctx, url+"/healthz", &health); err != nil || code != http.StatusOK || health.Status != "ok" {
+		return false, ""
+	}
+	health.Status = ""
+	code, err := get(ctx, url+"/readyz", &health)
+	switch {
+	case err != nil || code == http.StatusOK:
+		return err == nil && health.Status == "ready", ""
+	case health.Error == "":
+		return false, ""
+	}
+	return true, health.Error
+}
+
+// get asks for a small JSON object.
+func get(ctx context.Context, url string, v any) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return 0, err
+	}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	return res.StatusCode, json.NewDecoder(io.LimitReader(res.Body, mostAnswer)).Decode(v)
+}

@@ -1,0 +1,112 @@
+package doctor
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Server is a subscriber server as its heartbeats tell.
+type Server struct {
+	wire.ServerStatus
+	Age     time.Duration // of the last heartbeat
+	Rival   string        // URL of another one that claims the name; empty: there is none
+	Answers bool          // at its URL, from here
+	Orphan  bool          // its cluster has no topic
+}
+
+// Servers tells whether clients have somewhere to listen. Those that left in order
+// are not among servers.
+func Servers(servers []Server) []Finding {
+	l := list{area: areaServers}
+	for _, s := range servers {
+		switch {
+		case s.Rival != "":
+			l.wrong(s.Name, fmt.Sprintf("two servers claim the name, at %s and %s", s.URL, s.Rival),
+				"clients are sent now to the one, now to the other, and neither is counted right", "stop one, or give it another --name")
+		case s.Age > roster.Timeout:
+			l.wrong(s.Name, fmt.Sprintf("silent for %s; it was at %s", about(s.Age), s.URL),
+				"it died, or cannot reach Kafka; clients are sent elsewhere", "start it again, or let it be: it is forgotten after "+roster.Memory.String())
+		case !s.Answers && loopback(s.URL):
+			l.wrong(s.Name, fmt.Sprintf("it tells clients to come to %s, which does not answer here", s.URL),
+				"that address is only for its own machine", "start it with --public-url, the URL that clients reach it under")
+		case !s.Answers:
+			l.note(s.Name, s.URL+" does not answer from here", "clients are sent there", "see that they reach it; --public-url is what they are told")
+		case s.Orphan:
+			l.wrong(s.Name, fmt.Sprintf("its %s has no topic: nobody publishes to it", s.Cluster), "its listeners see nothing",
+				"name the cluster in publish --clusters, or another one in subscribe --cluster")
+		default:
+			l.ok(s.Name, "%s, %d/%d listeners", s.URL, s.Clients, s.Capacity)
+		}
+	}
+	if len(servers) == 0 {
+		l.note("subscriber servers", "none is announced", "register has nowhere to send clients to", "start emostream subscribe")
+	}
+	return l.all
+}
+
+// loopback says whether a URL is for its own machine alone.
+func loopback(base string) bool {
+	u, err := url.Parse(base)
+	return err == nil && onlyHere(u.Hostname())
+}
+
+// onlyHere says whether a host is its own machine alone.
+func onlyHere(host string) bool {
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// beat is a heartbeat, and when it was written.
+type beat struct {
+	wire.ServerStatus
+	at time.Time
+}
+
+// span is from which heartbeat on, and to which, an instance was heard.
+type span struct {
+	first, last int
+	beat
+}
+
+// lastBeats are the last heartbeat of each server, seen from now by the brokers'
+// clock, of those that have not left in order. beats are in the order of the log.
+func lastBeats(beats []beat, now time.Time) (servers []Server) {
+	spans := map[string]map[string]span{} // by name and instance
+	latest := map[string]string{}         // instance by name
+	for i, b := range beats {
+		if spans[b.Name] == nil {
+			spans[b.Name] = map[string]span{}
+		}
+		first := i
+		if s, known := spans[b.Name][b.Instance]; known {
+			first = s.first
+		}
+		spans[b.Name][b.Instance], latest[b.Name] = span{first, i, b}, b.Instance
+	}
+	for name, instance := range latest {
+		own := spans[name][instance]
+		if own.State == wire.StateGone {
+			continue
+		}
+		s := Server{ServerStatus: own.ServerStatus, Age: now.Sub(own.at)}
+		for _, other := range spans[name] {
+			// Whoever was only there before has died, and was replaced.
+			meets := other.Instance != instance && other.last > own.first
+			if meets && other.State != wire.StateGone && now.Sub(other.at) <= roster.Timeout {
+				s.Rival = other.URL
+			}
+		}
+		servers = append(servers, s)
+	}
+	slices.SortFunc(servers, func(a, b Server) int {
+		return cmp.Or(cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
+	})
+	return servers
+}

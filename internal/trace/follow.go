@@ -1,0 +1,307 @@
+package trace
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// FollowConfig says where the pipeline is. Client and See must be set.
+type FollowConfig struct {
+	Client *kafka.Client
+	Topics wire.Topics
+	// Tracer says what to follow; Partials and Began are found out.
+	Tracer Config
+	// Note, if set, is told what is missing and what has come, a sentence each.
+	Note func(string)
+	// See is called after what was read was taken in, and several times a second, by
+	// one goroutine at a time. An error of it ends the following.
+	See func(*Tracer) error
+}
+
+const (
+	lookBack    = time.Minute            // how much of what was counted before is read
+	mostBack    = 50_000                 // records of a partition that are read of it, at most
+	leastBack   = 100                    // of emoji-partials: nearly always the last one tells the settings
+	tick        = 200 * time.Millisecond // between two looks at what is stuck
+	lookAround  = 2 * time.Second        // between two looks for new topics
+	mostOutlets = 500                    // topics of clusters and subscriber servers
+)
+
+// Follow traces reactions from now on, until ctx ends. It joins no group, and waits
+// for topics that do not exist yet, but for emoji-topic.
+func Follow(ctx context.Context, cfg FollowConfig) error {
+	if cfg.Note == nil {
+		cfg.Note = func(string) {}
+	}
+	f := &following{FollowConfig: cfg, known: map[string]bool{}}
+	var readers []reader
+	opening, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	topics, err := cfg.Client.Topics(opening)
+	if err == nil && !slices.Contains(topics, cfg.Topics.Reactions()) {
+		return &span.MissingError{Topic: cfg.Topics.Reactions()}
+	}
+	if err == nil {
+		readers, err = f.open(opening, topics)
+	}
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	f.group = g
+	for _, r := range readers {
+		f.start(ctx, r)
+	}
+	g.Go(func() error { return f.watch(ctx) })
+	return g.Wait()
+}
+
+// following feeds a tracer.
+type following struct {
+	FollowConfig
+	group *errgroup.Group
+	known map[string]bool // topics that are read
+
+	mu     sync.Mutex
+	tracer *Tracer
+}
+
+// reader is a partition and where it is read from.
+type reader struct {
+	topic     string
+	partition int
+	from      int64
+	take      func(partition int, r stream.Record, at int64)
+}
+
+// open finds out where to begin in each topic. The log comes last, at its end: so
+// what is counted of later reactions is certainly read.
+func (f *following) open(ctx context.Context, topics []string) ([]reader, error) {
+	names := f.Topics
+	counts, counting, err := f.back(ctx, topics, names.Counts())
+	if err != nil {
+		return nil, err
+	}
+	partials, told, err := f.back(ctx, topics, names.Partials())
+	if err != nil {
+		return nil, err
+	}
+	f.Tracer.Partials = len(partials) > 0 && (told || !counting)
+	f.Tracer.Began = time.Now().UnixMilli()
+	f.tracer = New(f.Tracer)
+	f.missing(len(counts) > 0, len(partials) > 0)
+	outlets, err := f.outlets(ctx, topics)
+	if len(outlets) == 0 {
+		f.Note(fmt.Sprintf("no %scluster_N or %ssub_N exists: reactions are followed to %s until publish makes them", names.Prefix, names.Prefix, names.Counts()))
+	}
+	if err != nil {
+		return nil, err
+	}
+	all := append(f.of(counts, f.tracer.countOf), f.of(partials, f.tracer.progressOf)...)
+	all = append(all, outlets...)
+	n, err := f.Client.Partitions(ctx, names.Reactions())
+	if err != nil {
+		return nil, err
+	}
+	for p := range n {
+		_, end, err := f.Client.Offsets(ctx, names.Reactions(), p)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, reader{names.Reactions(), p, end, f.tracer.Reaction})
+	}
+	return all, nil
+}
+
+func (t *Tracer) countOf(_ int, r stream.Record, at int64)    { t.Count(r, at) }
+func (t *Tracer) progressOf(_ int, r stream.Record, at int64) { t.Progress(r, at) }
+
+func (f *following) of(readers []reader, take func(int, stream.Record, int64)) []reader {
+	for i := range readers {
+		readers[i].take = take
+	}
+	return readers
+}
+
+// missing tells of what is not there and how the counting is followed.
+func (f *following) missing(counts, partials bool) {
+	if !counts {
+		f.Note(fmt.Sprintf("%s does not exist yet: reactions stay in the log until aggregate, or a Spark job, makes it", f.Topics.Counts()))
+	}
+	switch {
+	case f.Tracer.Partials:
+	case partials:
+		f.Note(fmt.Sprintf("%s is silent, and %s is not: another program than aggregate counts, and reactions belong to the window of their record's time", f.Topics.Partials(), f.Topics.Counts()))
+	default:
+		f.Note(fmt.Sprintf("%s does not exist: without it reactions belong to the window of their record's time, and nothing tells of them between the log and %s", f.Topics.Partials(), f.Topics.Counts()))
+	}
+}
+
+// back is the recent part of a topic, by partition, and whether it holds anything;
+// nothing if it does not exist.
+func (f *following) back(ctx context.Context, topics []string, topic string) (all []reader, recent bool, err error) {
+	if !slices.Contains(topics, topic) {
+		return nil, false, nil
+	}
+	f.known[topic] = true
+	n, err := f.Client.Partitions(ctx, topic)
+	if err != nil {
+		return nil, false, err
+	}
+	for p := range n {
+		start, end, err := f.Client.Offsets(ctx, topic, p)
+		if err != nil {
+			return nil, false, err
+		}
+		from, err := f.Client.OffsetAt(ctx, topic, p, time.Now().Add(-lookBack))
+		if err != nil {
+			return nil, false, err
+		}
+		recent = recent || from < end
+		if topic == f.Topics.Partials() {
+			from = min(from, end-leastBack)
+		}
+		all = append(all, reader{topic: topic, partition: p, from: max(start, from, end-mostBack)})
+	}
+	return all, recent, nil
+}
+
+// outlets are the topics of clusters and subscriber servers that are not read yet.
+func (f *following) outlets(ctx context.Context, topics []string) (all []reader, err error) {
+	var silent []string
+	servers, spoken := 0, false
+	for _, topic := range topics {
+		cluster, server := f.kind(topic)
+		if !cluster && !server || f.known[topic] || len(f.known) > mostOutlets {
+			continue
+		}
+		part, recent, err := f.back(ctx, topics, topic)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, f.of(part, func(_ int, r stream.Record, at int64) { f.tracer.Swarm(topic, r, at) })...)
+		switch {
+		case cluster:
+			f.locked(func(t *Tracer) { t.Cluster(topic) })
+			continue
+		case !recent:
+			silent = append(silent, topic)
+		}
+		servers, spoken = servers+1, spoken || recent
+		f.locked(func(t *Tracer) { t.Server(topic, false) })
+	}
+	if spoken && len(silent) > 0 {
+		f.locked(func(t *Tracer) {
+			for _, topic := range silent {
+				t.Server(topic, true)
+			}
+		})
+		f.Note(fmt.Sprintf("not waited for, since nothing is written there: %s", strings.Join(silent, ", ")))
+	}
+	return all, nil
+}
+
+// kind says whether a topic is one of a cluster's swarms, or a subscriber server's.
+func (f *following) kind(topic string) (cluster, server bool) {
+	own, ours := strings.CutPrefix(topic, f.Topics.Prefix)
+	number, server := strings.CutPrefix(own, "sub_")
+	_, err := wire.ServerNumber("sub" + number)
+	return ours && strings.HasPrefix(own, "cluster_"), ours && server && err == nil
+}
+
+func (f *following) locked(do func(*Tracer)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	do(f.tracer)
+}
+
+// start reads a partition on and on.
+func (f *following) start(ctx context.Context, r reader) {
+	f.group.Go(func() error {
+		c := span.NewCursor(f.Client, r.topic, r.partition, 0)
+		c.MoveTo(r.from)
+		for {
+			b, _, err := c.Fetch(ctx)
+			if err != nil {
+				return err
+			}
+			if err := f.hand(r, b.Records, time.Now().UnixMicro()); err != nil {
+				return err
+			}
+		}
+	})
+}
+
+func (f *following) hand(r reader, records []stream.Record, at int64) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, record := range records {
+		r.take(r.partition, record, at)
+	}
+	return f.See(f.tracer)
+}
+
+// watch gives up what is stuck, and looks for topics that have come.
+func (f *following) watch(ctx context.Context) error {
+	ticker, around := time.NewTicker(tick), time.NewTicker(lookAround)
+	defer ticker.Stop()
+	defer around.Stop()
+	for {
+		var err error
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-around.C:
+			err = f.discover(ctx)
+		case now := <-ticker.C:
+			f.locked(func(t *Tracer) {
+				t.Tick(now.UnixMicro())
+				err = f.See(t)
+			})
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// discover begins to read topics that have come since.
+func (f *following) discover(ctx context.Context) error {
+	topics, err := f.Client.Topics(ctx)
+	if err != nil {
+		return nil //nolint:nilerr // the readers wait for Kafka, and say so
+	}
+	more, err := f.outlets(ctx, topics)
+	if err != nil {
+		return err
+	}
+	for topic, take := range map[string]func(int, stream.Record, int64){f.Topics.Counts(): f.tracer.countOf, f.Topics.Partials(): f.tracer.progressOf} {
+		if f.known[topic] {
+			continue
+		}
+		part, _, err := f.back(ctx, topics, topic)
+		if err != nil {
+			return err
+		}
+		if len(part) > 0 && topic == f.Topics.Partials() {
+			f.locked((*Tracer).HasPartials)
+		}
+		more = append(more, f.of(part, take)...)
+	}
+	for _, r := range more {
+		f.Note(fmt.Sprintf("%s is there now", r.topic))
+		f.start(ctx, r)
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package tui
+
+import (
+	"context"
+	"strings"
+
+	"charm.land/bubbles/v2/help"
+	"charm.land/bubbles/v2/key"
+	tea "charm.land/bubbletea/v2"
+)
+
+// PageLines draws a page in a width and a height. It keeps within them as well as it
+// can; the page cuts what does not fit.
+type PageLines func(width, height int) []string
+
+// ShowPage shows lines that change while run makes them do so, and returns when both
+// have ended, as Terminal.show does. look gives the page; it is called three times a
+// second.
+func ShowPage(ctx context.Context, title string, t Terminal, look func() PageLines, run func(context.Context)) error {
+	view := func(stop func()) tea.Model { return NewPage(title, t.Look, stop) }
+	return t.watch(ctx, view, func() tea.Msg { return look() }, run)
+}
+
+// Page shows lines under a title, and goes when it is told to.
+type Page struct {
+	title         string
+	stop          func()
+	width, height int
+	look          Look
+	theme         Theme
+	help          help.Model
+	keys          pageKeys
+	lines         PageLines
+}
+
+// pageKeys are what the keys do; the help at the bottom is made from them.
+type pageKeys struct{ stop key.Binding }
+
+// ShortHelp lists the keys for the help.
+func (k pageKeys) ShortHelp() []key.Binding { return []key.Binding{k.stop} }
+
+// FullHelp is the same: there is no more.
+func (k pageKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHelp()} }
+
+// NewPage returns a page, drawn as look says. stop ends what it shows.
+func NewPage(title string, look Look, stop func()) Page {
+	p := Page{title: title, stop: stop, width: 80, height: 24}
+	p.keys.stop = key.NewBinding(key.WithKeys("q", "esc", "ctrl+c"), key.WithHelp("q", "end and report"))
+	return p.looking(look)
+}
+
+func (p Page) looking(look Look) Page {
+	p.look, p.theme = look, look.Styles()
+	p.help = newHelp(p.theme)
+	return p
+}
+
+// Init asks the terminal what it looks like.
+func (p Page) Init() tea.Cmd { return p.look.Init() }
+
+// Update takes one message in.
+func (p Page) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		p.width, p.height = msg.Width, msg.Height
+	case tea.BackgroundColorMsg, tea.ColorProfileMsg, tea.ModeReportMsg:
+		return p.looking(p.look.Update(msg)), nil
+	case PageLines:
+		p.lines = msg
+	case Ended:
+		return p, tea.Quit
+	case tea.KeyPressMsg:
+		if key.Matches(msg, p.keys.stop) {
+			p.stop()
+		}
+	}
+	return p, nil
+}
+
+// View draws it all.
+func (p Page) View() tea.View {
+	v := tea.NewView(p.theme.Spell(p.draw()))
+	v.AltScreen = true
+	return v
+}
+
+func (p Page) draw() string {
+	room := max(0, p.height-2)
+	lines := []string{fit(p.theme.Title.Render(Clean(p.title)), p.width)}
+	if p.lines != nil {
+		lines = append(lines, block(p.lines(p.width, room), p.width, room)...)
+	}
+	h := p.help
+	h.SetWidth(p.width)
+	return strings.Join(block(append(block(lines, p.width, p.height-1), h.View(p.keys)), p.width, p.height), "\n")
+}
