@@ -173,7 +173,7 @@ func (s settings) view(path, flags []string) ([]viewed, error) {
 
 // strangers names what looks like a setting in the environment and is none.
 func (f *viewFlags) strangers(io streams) {
-	var known []string
+	known := []string{passwordVariable}
 	for name := range newSchema().owners {
 		known = append(known, variable(name))
 	}

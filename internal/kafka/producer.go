@@ -475,7 +475,7 @@ func (c *Client) producerID(ctx context.Context) (pid producerID, err error) {
 		return nil
 	})
 	if err != nil {
-		return pid, fmt.Errorf("get a producer id: %w", err)
+		return pid, fmt.Errorf("get a producer id: %w", needs(err, "Write", "a topic, or, before Apache Kafka 2.8, IdempotentWrite on the cluster"))
 	}
 	return pid, nil
 }
@@ -500,6 +500,8 @@ func judge(err error) verdict {
 		return written
 	case notSent(err):
 		return later
+	case loginFailed(err):
+		return refused
 	case !errors.As(err, &k):
 		return unknown
 	}

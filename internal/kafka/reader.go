@@ -43,7 +43,7 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 		}
 	}
 	if err != nil {
-		return stream.Batch{}, fmt.Errorf("read %s/%d: %w", r.topic, r.partition, err)
+		return stream.Batch{}, fmt.Errorf("read %s/%d: %w", r.topic, r.partition, needs(err, "Read", "topic "+r.topic))
 	}
 	return b, nil
 }
@@ -124,7 +124,7 @@ func (c *Client) listOffsets(ctx context.Context, topic string, requests ...kafk
 		return out.Error
 	})
 	if err != nil {
-		return out, fmt.Errorf("offsets of %s: %w", topic, err)
+		return out, fmt.Errorf("offsets of %s: %w", topic, needs(err, "Read or Write", "topic "+topic))
 	}
 	return out, nil
 }

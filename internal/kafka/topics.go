@@ -81,7 +81,7 @@ func (c *Client) Retain(ctx context.Context, topics map[string]time.Duration) er
 	var errs []error
 	for _, r := range res.Resources {
 		if r.Error != nil {
-			errs = append(errs, fmt.Errorf("retain topic %s: %w", r.ResourceName, r.Error))
+			errs = append(errs, fmt.Errorf("retain topic %s: %w", r.ResourceName, needs(r.Error, "AlterConfigs", "topic "+r.ResourceName)))
 		}
 	}
 	return errors.Join(errs...)
@@ -100,7 +100,7 @@ func (c *Client) create(ctx context.Context, topics []kafka.TopicConfig) (create
 		case err == nil:
 			created = append(created, name)
 		case !errors.Is(err, kafka.TopicAlreadyExists): // another process was quicker
-			errs = append(errs, fmt.Errorf("create topic %s: %w", name, err))
+			errs = append(errs, fmt.Errorf("create topic %s: %w", name, needs(err, "Create", "topic "+name+", or, if it exists, Read or Write on it")))
 		}
 	}
 	return created, errors.Join(errs...)
@@ -154,7 +154,7 @@ func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("partitions of %s: %w", topic, err)
+		return 0, fmt.Errorf("partitions of %s: %w", topic, needs(err, "Read or Write", "topic "+topic))
 	}
 	return n, nil
 }
@@ -174,7 +174,7 @@ func (c *Client) topic(ctx context.Context, name string) (kafka.Topic, error) {
 			return t, nil
 		}
 	}
-	return kafka.Topic{}, kafka.UnknownTopicOrPartition
+	return kafka.Topic{}, c.absent(ctx, name)
 }
 
 // TopicState is a topic as it is.
@@ -229,7 +229,7 @@ func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, e
 		}
 		for _, r := range res.Resources {
 			if r.Error != nil {
-				return fmt.Errorf("%s: %w", r.ResourceName, r.Error)
+				return fmt.Errorf("%s: %w", r.ResourceName, needs(r.Error, "DescribeConfigs", "topic "+r.ResourceName))
 			}
 			at := slices.Index(names, r.ResourceName)
 			for _, e := range r.ConfigEntries {
