@@ -142,6 +142,9 @@ func (f *consumeFlags) begin(ctx context.Context, c *kafka.Client, topic string)
 	if err != nil {
 		return nil, err
 	}
+	if err := states[0].Forbidden(); err != nil {
+		return nil, err
+	}
 	if !states[0].Exists {
 		return nil, fmt.Errorf("topic %s does not exist: emostream topics describe tells which ones do, and --topic-prefix is put before the name", topic)
 	}
@@ -169,7 +172,7 @@ func (k *kafkaFlags) reach(ctx context.Context, role string, log *slog.Logger) (
 		if ctx.Err() != nil {
 			return nil, errInterrupted
 		}
-		return nil, fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)
+		return nil, unreached(err)
 	}
 	return c, nil
 }

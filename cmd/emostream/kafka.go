@@ -62,6 +62,14 @@ func (k *kafkaFlags) open(role string, log *slog.Logger) (*kafka.Client, error) 
 	return c, nil
 }
 
+// unreached is why Kafka did not answer, with what to look at where that is unclear.
+func unreached(err error) error {
+	if kafka.Lasting(err) {
+		return err
+	}
+	return fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)
+}
+
 func (k *kafkaFlags) layout() kafka.Layout {
 	return kafka.Layout{Names: wire.Topics{Prefix: k.topicPrefix}, Lateness: k.lateness}
 }

@@ -103,7 +103,10 @@ type transport struct {
 
 func (t *transport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
 	res, err := t.Transport.RoundTrip(ctx, addr, req)
-	return res, t.security.advise(err)
+	if err != nil {
+		return nil, t.security.advise(err)
+	}
+	return res, nil
 }
 
 // Close lets the connections go. Calls under way may fail.
@@ -145,13 +148,19 @@ func (c *Client) retry(ctx context.Context, f func(context.Context) error) error
 			return ctx.Err()
 		case !passing(err):
 			return err
+		case stale(err):
+			delay = staleDelay
+		default:
+			call.failed(err)
 		}
-		call.failed(err)
 		if err := pause(ctx, delay); err != nil {
 			return err
 		}
 	}
 }
+
+// staleDelay is how soon a request is made again that met a stale connection.
+const staleDelay = 10 * time.Millisecond
 
 // pause waits for d, give or take a quarter, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
@@ -187,6 +196,10 @@ func passing(err error) bool {
 	}
 	return k.Temporary()
 }
+
+// Lasting says whether an error stays as long as nobody does something about it,
+// rather than until a broker is back.
+func Lasting(err error) bool { return !passing(err) }
 
 // notSent says whether a request certainly never left this process: there was no
 // connection, or no leader of its partition to send it to.

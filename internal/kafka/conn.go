@@ -24,7 +24,7 @@ func (s Security) dial(ctx context.Context, network, addr string) (net.Conn, err
 		if err != nil {
 			return nil, err
 		}
-		return &conn{Conn: c, security: s}, nil
+		return &conn{Conn: c, security: s, opened: time.Now()}, nil
 	}
 	c, err := (&tls.Dialer{NetDialer: dialer, Config: s.TLS}).DialContext(ctx, network, addr)
 	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
@@ -33,7 +33,7 @@ func (s Security) dial(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return nil, &handshakeError{addr, err}
 	}
-	return &conn{Conn: c, security: s}, nil
+	return &conn{Conn: c, security: s, opened: time.Now()}, nil
 }
 
 // handshakeError says that there is no TLS with a broker.
@@ -44,7 +44,7 @@ type handshakeError struct {
 
 func (e *handshakeError) Error() string {
 	hint := ""
-	if closed(e.err) || errors.As(e.err, new(tls.RecordHeaderError)) {
+	if closed(e.err) || errors.Is(e.err, context.DeadlineExceeded) || errors.As(e.err, new(tls.RecordHeaderError)) {
 		hint = " (is it a listener without TLS? then leave out --tls, or use the port of the one that has it)"
 	}
 	return fmt.Sprintf("TLS with %s: %v%s", e.addr, e.err, hint)
@@ -58,6 +58,7 @@ func (e *handshakeError) Unwrap() error { return e.err }
 type conn struct {
 	net.Conn
 	security Security
+	opened   time.Time
 	asked    atomic.Int32 // writes so far, each a request at least
 	answered atomic.Int32 // of them when the latest answer arrived
 }
@@ -69,16 +70,25 @@ func (c *conn) Write(b []byte) (int, error) {
 
 func (c *conn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
+	if n > 1 && c.answered.Load() == 0 && c.security.TLS == nil && b[0] == alert && b[1] == tlsMajor {
+		return 0, errWantsTLS
+	}
 	if n > 0 {
 		c.answered.Store(c.asked.Load())
 	}
 	if closed(err) {
 		// Not io.EOF, which kafka-go takes for a wrong password when it comes in the
 		// middle of a login, and which a broker that is stopped sends as well.
-		err = &closedError{guess: c.guess(), err: err}
+		err = &closedError{guess: c.guess(), stale: time.Since(c.opened) > time.Second, err: err}
 	}
 	return n, err
 }
+
+// A record of TLS that tells of an alert begins so; an answer that does would be
+// hundreds of megabytes long.
+const alert, tlsMajor = 0x15, 0x03
+
+var errWantsTLS = errors.New("the broker wants TLS on this port: give --tls, or use the port of a listener without")
 
 // guess says what may have been missing when a connection was closed.
 func (c *conn) guess() string {
@@ -115,7 +125,16 @@ func bounded(t time.Time) time.Time {
 // closedError says that a broker closed a connection.
 type closedError struct {
 	guess string
+	stale bool // it had been there for some time
 	err   error
+}
+
+// stale says whether a request met a connection that the broker had done with, as
+// when a login has run out. The next one will do better or know more; each that was
+// kept for later is met once.
+func stale(err error) bool {
+	c, ok := errors.AsType[*closedError](err)
+	return ok && c.stale
 }
 
 func (e *closedError) Error() string { return "the broker closed the connection" + e.guess }

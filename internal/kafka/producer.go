@@ -436,7 +436,11 @@ func (p *Producer) send(ctx context.Context, l *lane, records []stream.Record, e
 			p.metrics.resent.Inc()
 		case what == later:
 		}
-		call.failed(err)
+		if stale(err) {
+			delay = staleDelay
+		} else {
+			call.failed(err)
+		}
 		last = err
 		if wait(ctx, delay) != nil {
 			why := stream.ErrNotWritten

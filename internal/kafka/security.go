@@ -113,7 +113,7 @@ func untrusted(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var notTLS tls.RecordHeaderError
 	var op *net.OpError
-	return errors.As(err, &certificate) || errors.As(err, &notTLS) ||
+	return errors.As(err, &certificate) || errors.As(err, &notTLS) || errors.Is(err, errWantsTLS) ||
 		errors.As(err, &op) && op.Op == "remote error" // an alert: the broker refuses our certificate, or our versions of TLS
 }
 

@@ -100,7 +100,7 @@ func (c *Client) create(ctx context.Context, topics []kafka.TopicConfig) (create
 		case err == nil:
 			created = append(created, name)
 		case !errors.Is(err, kafka.TopicAlreadyExists): // another process was quicker
-			errs = append(errs, fmt.Errorf("create topic %s: %w", name, needs(err, "Create", "topic "+name+", or, if it exists, Read or Write on it")))
+			errs = append(errs, fmt.Errorf("create topic %s: %w", name, needs(err, "Read or Write", "topic "+name+", or Create if it does not exist")))
 		}
 	}
 	return created, errors.Join(errs...)
@@ -181,11 +181,20 @@ func (c *Client) topic(ctx context.Context, name string) (kafka.Topic, error) {
 type TopicState struct {
 	Name        string            `json:"name"`
 	Exists      bool              `json:"exists"`
+	Hidden      bool              `json:"hidden,omitempty"` // whether it exists is not for us to know
 	Partitions  int               `json:"partitions"`
 	Replication int               `json:"replication"`
 	Leaderless  int               `json:"leaderless"` // partitions without a leader
 	UnderISR    int               `json:"under_replicated"`
-	Config      map[string]string `json:"config"`
+	Config      map[string]string `json:"config"` // empty where it is not for us to know
+}
+
+// Forbidden is an error for a topic that we may not see.
+func (t TopicState) Forbidden() error {
+	if !t.Hidden {
+		return nil
+	}
+	return fmt.Errorf("topic %s: %w", t.Name, needs(kafka.TopicAuthorizationFailed, "Read", "topic "+t.Name))
 }
 
 // Describe tells how topics are, once. A topic that does not exist is not an
@@ -203,6 +212,7 @@ func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, e
 		out[i] = TopicState{Name: name, Config: map[string]string{}}
 		at := slices.IndexFunc(m.Topics, func(t kafka.Topic) bool { return t.Name == name && t.Error == nil })
 		if at < 0 {
+			out[i].Hidden = errors.Is(c.absent(ctx, name), kafka.TopicAuthorizationFailed)
 			continue
 		}
 		out[i].Exists, out[i].Partitions = true, len(m.Topics[at].Partitions)
@@ -228,8 +238,11 @@ func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, e
 			return err
 		}
 		for _, r := range res.Resources {
+			if errors.Is(r.Error, kafka.TopicAuthorizationFailed) {
+				continue
+			}
 			if r.Error != nil {
-				return fmt.Errorf("%s: %w", r.ResourceName, needs(r.Error, "DescribeConfigs", "topic "+r.ResourceName))
+				return fmt.Errorf("%s: %w", r.ResourceName, r.Error)
 			}
 			at := slices.Index(names, r.ResourceName)
 			for _, e := range r.ConfigEntries {

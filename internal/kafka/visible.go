@@ -32,6 +32,19 @@ func (c *Client) absent(ctx context.Context, topic string) error {
 	return kafka.UnknownTopicOrPartition
 }
 
+// unseen puts in the place of an error by which kafka-go knows nothing of a topic that
+// we may not see it, if that is so.
+func (c *Client) unseen(ctx context.Context, topic string, err error) error {
+	var none *protocol.TopicError
+	if !errors.As(err, &none) && !errors.Is(err, kafka.UnknownTopicOrPartition) {
+		return err
+	}
+	if why := c.absent(ctx, topic); errors.Is(why, kafka.TopicAuthorizationFailed) {
+		return why
+	}
+	return err
+}
+
 // named asks for the metadata of topics by their names. It is an exchange of its own,
 // as fetch is, since kafka-go would answer from what it remembers.
 type named struct {

@@ -49,5 +49,5 @@ func (c *Client) produce(ctx context.Context, topic string, partition int, raw [
 	if err == nil {
 		err = res.Error
 	}
-	return needs(err, "Write", "topic "+topic)
+	return needs(c.unseen(ctx, topic, err), "Write", "topic "+topic)
 }
