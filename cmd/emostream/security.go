@@ -34,11 +34,11 @@ func (f *securityFlags) add(cmd *cobra.Command) {
 	fl.BoolVar(&f.tls, "tls", false, "speak TLS to Kafka")
 	fl.StringVar(&f.ca, "tls-ca", "", "trust the certificates of this PEM file, for --tls; default those that the system trusts")
 	fl.StringVar(&f.cert, "tls-cert", "", "PEM file of the certificate that this client shows, for --tls")
-	fl.StringVar(&f.key, "tls-key", "", "PEM file of its key")
+	fl.StringVar(&f.key, "tls-key", "", "PEM file of the key of --tls-cert")
 	fl.StringVar(&f.serverName, "tls-server-name", "", "name that the certificates of the brokers are made out to; default the host of each")
 	fl.Var(newChoice(&f.mechanism, "", string(kafka.Plain), string(kafka.ScramSHA256), string(kafka.ScramSHA512)), "sasl-mechanism", "log in to Kafka by plain, scram-sha-256 or scram-sha-512; default not at all")
 	fl.StringVar(&f.user, "sasl-user", "", "user to log in as, for --sasl-mechanism")
-	fl.StringVar(&f.passwordFile, "sasl-password-file", "", "file that holds its password; default the environment, "+passwordVariable)
+	fl.StringVar(&f.passwordFile, "sasl-password-file", "", "file that holds the password of --sasl-user; default the environment, "+passwordVariable)
 }
 
 // anything says whether any of it is asked for.

@@ -222,6 +222,7 @@ func TestGuardedKafka(t *testing.T) {
 
 // misses starts a stage without one of its permissions, and waits until it says so.
 func (g *guarded) misses(t *testing.T, p permission) {
+	t.Helper()
 	g.stages[p.user].stop()
 	g.forbid(p)
 	without := g.run(p.user)
@@ -240,5 +241,5 @@ func (g *guarded) misses(t *testing.T, p permission) {
 		without.stop()
 	}
 	g.run(p.user)
-	g.installation.ready()
+	g.ready()
 }

@@ -182,7 +182,7 @@ func TestNotSecured(t *testing.T) {
 	unsuited := kmsg.NewPtrSASLHandshakeResponse()
 	unsuited.ErrorCode = int16(kafkago.IllegalSASLState)
 	wrong := kmsg.NewPtrSASLAuthenticateResponse()
-	wrong.ErrorCode, wrong.ErrorMessage = int16(kafkago.SASLAuthenticationFailed), kmsg.StringPtr("invalid credentials")
+	wrong.ErrorCode, wrong.ErrorMessage = int16(kafkago.SASLAuthenticationFailed), new("invalid credentials")
 	for _, test := range []struct {
 		name    string
 		server  *tls.Config

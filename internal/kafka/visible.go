@@ -18,7 +18,7 @@ import (
 func (c *Client) absent(ctx context.Context, topic string) error {
 	req := &named{clientID: c.cfg.ClientID, MetadataRequest: kmsg.NewMetadataRequest()}
 	t := kmsg.NewMetadataRequestTopic()
-	t.Topic = kmsg.StringPtr(topic)
+	t.Topic = new(topic)
 	req.Topics = []kmsg.MetadataRequestTopic{t}
 	res, err := c.transport.RoundTrip(ctx, c.api.Addr, req)
 	if err != nil {

@@ -23,15 +23,15 @@ import (
 // for an authorizer that asks for an ACL for everything that they do. Whoever uses the plain listener is nobody
 // (ANONYMOUS) and may do everything.
 func (c *Cluster) secureProperties(users map[string]string) map[string]string {
-	plain := "org.apache.kafka.common.security.plain.PlainLoginModule required"
+	plain := []string{"org.apache.kafka.common.security.plain.PlainLoginModule required"}
 	for _, user := range slices.Sorted(maps.Keys(users)) {
-		plain += fmt.Sprintf(" user_%s=%q", user, users[user])
+		plain = append(plain, fmt.Sprintf("user_%s=%q", user, users[user]))
 	}
 	scram := "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 	return map[string]string{
 		"listener.security.protocol.map":                      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SECURE:SASL_SSL",
 		"sasl.enabled.mechanisms":                             "PLAIN,SCRAM-SHA-256,SCRAM-SHA-512",
-		"listener.name.secure.plain.sasl.jaas.config":         plain + ";",
+		"listener.name.secure.plain.sasl.jaas.config":         strings.Join(plain, " ") + ";",
 		"listener.name.secure.scram-sha-256.sasl.jaas.config": scram,
 		"listener.name.secure.scram-sha-512.sasl.jaas.config": scram,
 		"listener.name.secure.ssl.keystore.type":              "PEM",
