@@ -112,9 +112,13 @@ func (d doubtingSession) Next(ctx context.Context, challenge []byte) (bool, []by
 func untrusted(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var notTLS tls.RecordHeaderError
-	var op *net.OpError
-	return errors.As(err, &certificate) || errors.As(err, &notTLS) || errors.Is(err, errWantsTLS) ||
-		errors.As(err, &op) && op.Op == "remote error" // an alert: the broker refuses our certificate, or our versions of TLS
+	return errors.As(err, &certificate) || errors.As(err, &notTLS) || errors.Is(err, errWantsTLS) || alerted(err)
+}
+
+// alerted says whether a broker ended TLS with an alert.
+func alerted(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error"
 }
 
 // loginFailed says whether the broker did not let us log in. Nothing was sent then.
@@ -128,6 +132,8 @@ func (s Security) advise(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case alerted(err):
+		return fmt.Errorf("%w (the broker says so of this client's certificate, or that there is none: --tls-cert)", err)
 	case errors.Is(err, errCleartext):
 		return err
 	case errors.Is(err, kafka.SASLAuthenticationFailed):

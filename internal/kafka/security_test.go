@@ -194,8 +194,8 @@ func TestNotSecured(t *testing.T) {
 	}{
 		{"the authority is unknown", server, nil, nil, kafka.Security{TLS: &tls.Config{RootCAs: other.pool()}}, true, "--tls-ca names"},
 		{"the name is another", server, nil, nil, kafka.Security{TLS: &tls.Config{RootCAs: ca.pool(), ServerName: "kafka"}}, true, "--tls-server-name"},
-		{"no certificate where one is wanted", asking, nil, nil, kafka.Security{TLS: client}, true, "certificate"},
-		{"the certificate is a stranger's", asking, nil, nil, kafka.Security{TLS: &tls.Config{RootCAs: ca.pool(), GetClientCertificate: showing(other.issue(t, "eve"))}}, true, "certificate"},
+		{"no certificate where one is wanted", asking, nil, nil, kafka.Security{TLS: client}, true, "or that there is none: --tls-cert"},
+		{"the certificate is a stranger's", asking, nil, nil, kafka.Security{TLS: &tls.Config{RootCAs: ca.pool(), GetClientCertificate: showing(other.issue(t, "eve"))}}, true, "--tls-cert"},
 		{"TLS where there is none", nil, nil, nil, kafka.Security{TLS: client}, false, "leave out --tls"},
 		{"no TLS where it is wanted", server, nil, nil, kafka.Security{}, false, "(--tls)"},
 		{"the password is wrong", nil, users, answer(kmsg.SASLAuthenticate, wrong, false), ann, true, `invalid credentials (user "ann", scram-sha-256: check`},

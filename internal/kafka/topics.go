@@ -194,7 +194,7 @@ func (t TopicState) Forbidden() error {
 	if !t.Hidden {
 		return nil
 	}
-	return fmt.Errorf("topic %s: %w", t.Name, needs(kafka.TopicAuthorizationFailed, "Read", "topic "+t.Name))
+	return fmt.Errorf("topic %s: %w", t.Name, needs(kafka.TopicAuthorizationFailed, "Read, or at least Describe,", "topic "+t.Name))
 }
 
 // Describe tells how topics are, once. A topic that does not exist is not an
