@@ -11,20 +11,21 @@ import (
 // choice is a flag that takes one of a few words.
 type choice struct {
 	value   *string
+	initial string // allowed, too, and not always one of the words
 	allowed []string
 }
 
 // newChoice is a flag that keeps in p which of the allowed words it is.
 func newChoice(p *string, value string, allowed ...string) *choice {
 	*p = value
-	return &choice{p, allowed}
+	return &choice{p, value, allowed}
 }
 
 func (c *choice) String() string { return *c.value }
 func (c *choice) Type() string   { return "string" }
 
 func (c *choice) Set(word string) error {
-	if !slices.Contains(c.allowed, word) {
+	if word != c.initial && !slices.Contains(c.allowed, word) {
 		return c.refuse(word)
 	}
 	*c.value = word

@@ -176,7 +176,7 @@ func (s settings) view(path, flags []string) ([]viewed, error) {
 // strangers lists what looks like a setting in an environment and is none, each as
 // a sentence.
 func strangers(environ []string) (said []string) {
-	var known []string
+	known := []string{passwordVariable}
 	for name := range newSchema().owners {
 		known = append(known, variable(name))
 	}

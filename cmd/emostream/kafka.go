@@ -15,6 +15,7 @@ import (
 
 // kafkaFlags say which Kafka a stage speaks to and what its topics are called.
 type kafkaFlags struct {
+	securityFlags
 	brokers     []string
 	topicPrefix string
 	groupPrefix string
@@ -23,10 +24,12 @@ type kafkaFlags struct {
 
 func (k *kafkaFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&k.brokers, "brokers", []string{"localhost:9092"}, "addresses to find the Kafka cluster by, host:port, several separated by commas")
-	k.addPrefixes(cmd)
+	k.addRest(cmd)
 }
 
-func (k *kafkaFlags) addPrefixes(cmd *cobra.Command) {
+// addRest adds all but the brokers.
+func (k *kafkaFlags) addRest(cmd *cobra.Command) {
+	k.securityFlags.add(cmd)
 	cmd.Flags().StringVar(&k.topicPrefix, "topic-prefix", "", "put before the name of every topic, so that two installations can share a cluster")
 	cmd.Flags().StringVar(&k.groupPrefix, "group-prefix", "emostream-", "put before the name of every consumer group")
 }
@@ -40,7 +43,7 @@ func (k *kafkaFlags) check() error {
 	if err := wire.CheckTopicName(k.groupPrefix); err != nil {
 		return usagef("--group-prefix: %w", err)
 	}
-	return nil
+	return k.securityFlags.check()
 }
 
 // open returns a client; it does not connect yet.
@@ -48,9 +51,13 @@ func (k *kafkaFlags) open(role string, log *slog.Logger) (*kafka.Client, error) 
 	if err := k.check(); err != nil {
 		return nil, err
 	}
-	c, err := kafka.Open(kafka.Config{Brokers: k.brokers, ClientID: "emostream-" + role, Logger: log})
+	security, err := k.security()
 	if err != nil {
-		return nil, usagef("--brokers: %w", err)
+		return nil, err
+	}
+	c, err := kafka.Open(kafka.Config{Brokers: k.brokers, ClientID: "emostream-" + role, Security: security, Logger: log})
+	if err != nil {
+		return nil, usagef("%w", err)
 	}
 	return c, nil
 }
@@ -66,9 +73,17 @@ func (k *kafkaFlags) reach(ctx context.Context, role string, log *slog.Logger) (
 		if ctx.Err() != nil {
 			return nil, errInterrupted
 		}
-		return nil, fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)
+		return nil, unreached(err)
 	}
 	return c, nil
+}
+
+// unreached is why Kafka did not answer, with what to look at where that is unclear.
+func unreached(err error) error {
+	if kafka.Lasting(err) {
+		return err
+	}
+	return fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)
 }
 
 func (k *kafkaFlags) layout() kafka.Layout {

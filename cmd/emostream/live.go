@@ -54,11 +54,22 @@ func kafkaOf(cmd *cobra.Command) (*kafkaFlags, error) {
 		return nil, err
 	}
 	k := &kafkaFlags{groupPrefix: "emostream-"}
-	var err error
-	if k.brokers, err = cmd.Flags().GetStringSlice("brokers"); err == nil {
-		k.topicPrefix, err = cmd.Flags().GetString("topic-prefix")
+	brokers, err := cmd.Flags().GetStringSlice("brokers")
+	if err != nil {
+		return nil, err
 	}
-	return k, err
+	k.brokers, k.topicPrefix = brokers, cmd.Flag("topic-prefix").Value.String()
+	k.securityFlags = securityOf(cmd)
+	return k, nil
+}
+
+// securityOf is what the flags of a command say of security.
+func securityOf(cmd *cobra.Command) securityFlags {
+	say := func(name string) string { return cmd.Flag(name).Value.String() }
+	return securityFlags{
+		tls: say("tls") == "true", ca: say("tls-ca"), cert: say("tls-cert"), key: say("tls-key"), serverName: say("tls-server-name"),
+		mechanism: say("sasl-mechanism"), user: say("sasl-user"), passwordFile: say("sasl-password-file"),
+	}
 }
 
 // topicsNamed finds the topics whose names begin with a prefix, and calls them by

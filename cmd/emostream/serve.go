@@ -205,8 +205,14 @@ const clockInterval = 10 * time.Second
 func (m *mainServer) compareClocks(ctx context.Context) error {
 	t := time.NewTicker(clockInterval)
 	defer t.Stop()
+	said := false
 	for {
-		if ahead, known, err := m.client.Skew(ctx, m.names().Servers()); err == nil && known {
+		ahead, known, err := m.client.Skew(ctx, m.names().Servers())
+		if err != nil && kafka.Lasting(err) && !said {
+			said = true
+			m.log.Warn("this machine's clock is not compared with kafka's", "error", err)
+		}
+		if err == nil && known {
 			m.mu.Lock()
 			if wrong := server.CheckSkew(ahead); wrong != nil && server.CheckSkew(m.ahead) == nil {
 				m.log.Warn("not ready", "reason", wrong)

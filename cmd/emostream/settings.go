@@ -218,10 +218,11 @@ func traced(cmd *cobra.Command, err error) error {
 // userinfo is a name and a password in a URL.
 var userinfo = regexp.MustCompile(`(://)[^/@\s]*@`)
 
-// harmless is a value as it may be printed: nothing secret.
+// harmless is a value as it may be printed: nothing secret. The name of a file that
+// holds a secret is none.
 func harmless(f *pflag.Flag, value string) string {
 	for _, word := range []string{"password", "secret", "token"} {
-		if strings.Contains(f.Name, word) && value != "" {
+		if strings.Contains(f.Name, word) && !strings.HasSuffix(f.Name, "-file") && value != "" {
 			return "(hidden)"
 		}
 	}

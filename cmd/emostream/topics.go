@@ -184,6 +184,9 @@ func printTopics(io streams, states []kafka.TopicState) error {
 	for _, t := range states {
 		state := "ok"
 		switch {
+		case t.Hidden:
+			_, _ = fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\thidden: needs Describe\n", t.Name)
+			continue
 		case !t.Exists:
 			_, _ = fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\tmissing\n", t.Name)
 			continue
@@ -191,6 +194,8 @@ func printTopics(io streams, states []kafka.TopicState) error {
 			state = fmt.Sprintf("%d partitions without a leader", t.Leaderless)
 		case t.UnderISR > 0:
 			state = fmt.Sprintf("%d partitions under-replicated", t.UnderISR)
+		case len(t.Config) == 0:
+			state = "settings hidden: needs DescribeConfigs"
 		}
 		keep := "-"
 		if t.Config["cleanup.policy"] != "compact" {
@@ -215,7 +220,7 @@ func (f *kafkaFlags) once(ctx context.Context, do func(context.Context, *kafka.C
 	bounded, cancel := context.WithTimeout(ctx, onceTimeout)
 	defer cancel()
 	if _, err = c.Ping(bounded); err != nil {
-		err = fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)
+		err = unreached(err)
 	} else {
 		err = do(bounded, c)
 	}

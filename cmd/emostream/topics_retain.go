@@ -76,6 +76,9 @@ func (k *kafkaFlags) mustExist(ctx context.Context, c *kafka.Client, names []str
 		return err
 	}
 	for _, s := range states {
+		if err := s.Forbidden(); err != nil {
+			return err
+		}
 		if !s.Exists {
 			return fmt.Errorf("topic %s does not exist: emostream topics describe tells which ones do, and --topic-prefix is put before the name", s.Name)
 		}

@@ -56,6 +56,9 @@ func (a *audit) partitions(ctx context.Context) (map[string]int, error) {
 	out := map[string]int{}
 	missing := &MissingError{}
 	for _, t := range states {
+		if err := t.Forbidden(); err != nil {
+			return nil, err
+		}
 		out[t.Name] = t.Partitions
 		if !t.Exists && t.Name != names.Partials() {
 			missing.Topics = append(missing.Topics, t.Name)

@@ -51,6 +51,10 @@ type Config struct {
 	// Housekeeping is the time between two runs of retention and compaction;
 	// default 1 min.
 	Housekeeping time.Duration
+	// Users are those who may log in, by SASL, each with a password; default:
+	// nobody has to. With a Listener that speaks TLS it is a Kafka as companies run
+	// it, for tests.
+	Users map[string]string
 	// Logger receives what the broker has to say; default: nothing is logged.
 	Logger *slog.Logger
 }
@@ -138,6 +142,12 @@ func (b *Broker) open() error {
 			return err
 		}
 		opts = append(opts, kfake.DataDir(filepath.Join(dir, "log")))
+	}
+	for user, password := range b.cfg.Users {
+		opts = append(opts, kfake.EnableSASL())
+		for _, mechanism := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
+			opts = append(opts, kfake.Superuser(mechanism, user, password))
+		}
 	}
 	if b.cfg.Fsync {
 		opts = append(opts, kfake.SyncWrites())

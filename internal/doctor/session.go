@@ -70,6 +70,9 @@ func (s *session) topics(ctx context.Context) ([]Topic, error) {
 	}
 	s.states = map[string]kafka.TopicState{}
 	for i := range all {
+		if err := states[i].Forbidden(); err != nil {
+			return nil, err
+		}
 		all[i].TopicState = states[i]
 		s.states[states[i].Name] = states[i]
 	}

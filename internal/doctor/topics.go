@@ -45,7 +45,7 @@ type Need struct {
 // Topics tells whether the topics and their settings keep the promise.
 func Topics(topics []Topic, need Need) []Finding {
 	l := list{area: areaTopics}
-	var missing []string
+	var missing, secret []string
 	swarms := 0
 	for _, t := range topics {
 		if !t.Exists {
@@ -55,6 +55,8 @@ func Topics(topics []Topic, need Need) []Finding {
 		before := len(l.all)
 		l.topic(t, need)
 		switch {
+		case len(t.Config) == 0:
+			secret = append(secret, t.Name)
 		case len(l.all) > before || t.Leaderless > 0 || t.UnderISR > 0:
 		case t.Role == Swarms:
 			swarms++
@@ -66,6 +68,10 @@ func Topics(topics []Topic, need Need) []Finding {
 		l.ok("cluster_N, sub_N", "%s of swarms", many(swarms, "topic"))
 	}
 	l.replicas(topics, need.Away)
+	if len(secret) > 0 {
+		l.note("settings", "not shown to this user: "+strings.Join(secret, ", "), "they cannot be held against what the promise needs",
+			"allow it DescribeConfigs on them")
+	}
 	if len(missing) > 0 {
 		l.note("missing", strings.Join(missing, ", ")+": not there yet", "each stage makes those it needs where the brokers let it",
 			"nothing, or emostream topics create")
@@ -112,9 +118,12 @@ func sizes(t Topic) string {
 	return many(t.Partitions, "partition") + ", " + copies
 }
 
-// topic holds one topic against everything that it must be.
+// topic holds one topic against everything that it must be, as far as that is shown.
 func (l *list) topic(t Topic, need Need) {
 	l.copies(t, need)
+	if len(t.Config) == 0 {
+		return
+	}
 	l.policy(t)
 	l.stamps(t, need)
 	l.retention(t, need)

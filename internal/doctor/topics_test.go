@@ -46,6 +46,7 @@ func TestTopics(t *testing.T) {
 	}{
 		"all is well":           {doctor.Reactions, func(*doctor.Topic) {}, nil, "4 partitions, 3 copies", nil},
 		"not there":             {doctor.Reactions, func(t *doctor.Topic) { t.Exists = false }, nil, "emoji-topic: not there yet", []string{"note missing"}},
+		"settings not shown":    {doctor.Reactions, func(t *doctor.Topic) { t.Config = map[string]string{} }, nil, "not shown to this user: emoji-topic", []string{"note settings"}},
 		"no leaders":            {doctor.Reactions, func(t *doctor.Topic) { t.Leaderless, t.UnderISR = 2, 3 }, nil, "no leader: 2 of 4 partitions of emoji-topic", []string{"wrong leaders"}},
 		"copies behind":         {doctor.Swarms, func(t *doctor.Topic) { t.UnderISR = 1 }, nil, "1 of 1 partition of sub_1", []string{"wrong replicas"}},
 		"copies behind, known":  {doctor.Swarms, func(t *doctor.Topic) { t.UnderISR = 1 }, func(n *doctor.Need) { n.Away = true }, "", []string{"note replicas"}},

@@ -36,6 +36,8 @@ type Config struct {
 	Brokers []string
 	// ClientID names this process to the brokers; default "emostream".
 	ClientID string
+	// Security of the connections; default: none.
+	Security Security
 	// Logger is told when the cluster is away and back; default: nobody is.
 	Logger *slog.Logger
 }
@@ -44,7 +46,7 @@ type Config struct {
 type Client struct {
 	cfg       Config
 	api       kafka.Client
-	transport *kafka.Transport
+	transport *transport
 	outage    outage
 }
 
@@ -52,15 +54,18 @@ type Client struct {
 const requestTimeout = 10 * time.Second
 
 // Open returns a client. It does not connect yet, so it cannot fail for a
-// broker that is away; it fails for addresses that cannot be right.
+// broker that is away; it fails for addresses and logins that cannot be right.
 func Open(cfg Config) (*Client, error) {
 	if len(cfg.Brokers) == 0 {
 		cfg.Brokers = []string{"localhost:9092"}
 	}
 	for _, b := range cfg.Brokers {
-		_, port, err := net.SplitHostPort(b)
+		host, port, err := net.SplitHostPort(b)
 		if n, wrong := strconv.Atoi(port); err != nil || wrong != nil || n < 1 || n > 65535 {
-			return nil, fmt.Errorf("broker address %.60q: want host:port, several separated by commas", b)
+			return nil, fmt.Errorf("--brokers: broker address %.60q: want host:port, several separated by commas", b)
+		}
+		if cfg.Security.Mechanism == Plain && cfg.Security.TLS == nil && !loopback(host) {
+			return nil, fmt.Errorf("--sasl-mechanism plain would send the password unencrypted to %.60q: give --tls, or use a scram mechanism", b)
 		}
 	}
 	if cfg.ClientID == "" {
@@ -69,12 +74,17 @@ func Open(cfg Config) (*Client, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	t := &kafka.Transport{
-		Dial:        (&net.Dialer{Timeout: 3 * time.Second}).DialContext,
+	login, err := cfg.Security.login()
+	if err != nil {
+		return nil, err
+	}
+	t := &transport{security: cfg.Security, Transport: kafka.Transport{
+		Dial:        cfg.Security.dial, // TLS included
+		SASL:        login,
 		ClientID:    cfg.ClientID,
 		IdleTimeout: time.Minute,
 		MetadataTTL: 2 * time.Second, // how long a leader that moved is not noticed, at most
-	}
+	}}
 	return &Client{
 		cfg:       cfg,
 		transport: t,
@@ -83,6 +93,20 @@ func Open(cfg Config) (*Client, error) {
 		api:    kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: t, Timeout: 24 * time.Hour},
 		outage: outage{log: cfg.Logger, brokers: strings.Join(cfg.Brokers, ",")},
 	}, nil
+}
+
+// transport is kafka-go's, with advice in its errors.
+type transport struct {
+	kafka.Transport
+	security Security
+}
+
+func (t *transport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
+	res, err := t.Transport.RoundTrip(ctx, addr, req)
+	if err != nil {
+		return nil, t.security.advise(err)
+	}
+	return res, nil
 }
 
 // Close lets the connections go. Calls under way may fail.
@@ -119,13 +143,19 @@ func (c *Client) retry(ctx context.Context, f func(context.Context) error) error
 			return ctx.Err()
 		case !passing(err):
 			return err
+		case stale(err):
+			delay = staleDelay
+		default:
+			call.failed(err)
 		}
-		call.failed(err)
 		if err := pause(ctx, delay); err != nil {
 			return err
 		}
 	}
 }
+
+// staleDelay is how soon a request is made again that met a stale connection.
+const staleDelay = 10 * time.Millisecond
 
 // pause waits for d, give or take a quarter, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
@@ -148,7 +178,7 @@ func wait(ctx context.Context, d time.Duration) error {
 // answer of the broker, and the answers that Kafka calls retriable.
 func passing(err error) bool {
 	var k kafka.Error
-	if errors.Is(err, stream.ErrFenced) || errors.Is(err, errUnreadable) {
+	if errors.Is(err, stream.ErrFenced) || errors.Is(err, errUnreadable) || untrusted(err) {
 		return false
 	}
 	if !errors.As(err, &k) {
@@ -162,13 +192,18 @@ func passing(err error) bool {
 	return k.Temporary()
 }
 
+// Lasting says whether an error stays as long as nobody does something about it,
+// rather than until a broker is back.
+func Lasting(err error) bool { return !passing(err) }
+
 // notSent says whether a request certainly never left this process: there was no
 // connection, or no leader of its partition to send it to.
 func notSent(err error) bool {
 	var op *net.OpError
+	var handshake *handshakeError
 	var topic *protocol.TopicError
 	var partition *protocol.TopicPartitionError
-	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &topic) || errors.As(err, &partition)
+	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &handshake) || errors.As(err, &topic) || errors.As(err, &partition)
 }
 
 // unreachable says whether err is about the way to a broker rather than an

@@ -29,7 +29,7 @@ func (c *Client) Skew(ctx context.Context, topic string) (ahead time.Duration, k
 		err = res.Error
 	}
 	if err != nil || res.LogAppendTime.UnixMilli() <= 0 {
-		return 0, false, err
+		return 0, false, needs(err, "Write", "topic "+topic)
 	}
 	took := time.Since(before)
 	return before.Add(took / 2).Sub(res.LogAppendTime), true, nil

@@ -63,22 +63,9 @@ func (f *fetch) Required(map[protocol.ApiKey]int16) bool { return true }
 // RawExchange sends the request and reads the answer. After an error kafka-go
 // closes the connection.
 func (f *fetch) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
-	const correlation = 1 // any, since a connection has one request under way at a time
-	request := kmsg.NewRequestFormatter(kmsg.FormatterClientID(f.clientID)).AppendRequest(nil, f, correlation)
-	if _, err := rw.Write(request); err != nil {
-		return nil, err
-	}
-	var header [8]byte // the size of the answer, and what it answers
-	if _, err := io.ReadFull(rw, header[:]); err != nil {
-		return nil, cutShort(err)
-	}
-	size, id := int32(binary.BigEndian.Uint32(header[:])), binary.BigEndian.Uint32(header[4:])
-	if size < 4 || id != correlation {
-		return nil, fmt.Errorf("the answer to a fetch of %s begins with %x", f.Topics[0].Topic, header)
-	}
 	f.buf.Reset()
-	if _, err := io.CopyN(f.buf, rw, int64(size)-4); err != nil {
-		return nil, cutShort(err)
+	if err := exchange(rw, f.clientID, f, f.buf); err != nil {
+		return nil, err
 	}
 	res := &fetched{buf: f.buf}
 	res.Version = f.Version
@@ -86,6 +73,28 @@ func (f *fetch) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 		return nil, fmt.Errorf("the answer to a fetch of %s: %w", f.Topics[0].Topic, err)
 	}
 	return res, nil
+}
+
+// exchange sends a request on a connection and reads its answer, without its header,
+// into buf. The version is one whose headers have no tags.
+func exchange(rw io.ReadWriter, clientID string, req kmsg.Request, buf *bytes.Buffer) error {
+	const correlation = 1 // any, since a connection has one request under way at a time
+	request := kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID)).AppendRequest(nil, req, correlation)
+	if _, err := rw.Write(request); err != nil {
+		return err
+	}
+	var header [8]byte // the size of the answer, and what it answers
+	if _, err := io.ReadFull(rw, header[:]); err != nil {
+		return cutShort(err)
+	}
+	size, id := int32(binary.BigEndian.Uint32(header[:])), binary.BigEndian.Uint32(header[4:])
+	if size < 4 || id != correlation {
+		return fmt.Errorf("the answer begins with %x", header)
+	}
+	if _, err := io.CopyN(buf, rw, int64(size)-4); err != nil {
+		return cutShort(err)
+	}
+	return nil
 }
 
 // cutShort tells an answer that is not all there from one that has ended.

@@ -41,7 +41,7 @@ func (c *Client) Consume(ctx context.Context, group, topic string, work func(con
 	g, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID:                group,
 		Brokers:           c.cfg.Brokers,
-		Dialer:            &kafka.Dialer{ClientID: c.cfg.ClientID, Timeout: 3 * time.Second},
+		Dialer:            c.dialer(),
 		Topics:            []string{topic},
 		SessionTimeout:    groupSession,
 		RebalanceTimeout:  groupSession,
@@ -66,7 +66,7 @@ func (c *Client) Consume(ctx context.Context, group, topic string, work func(con
 		var gen *kafka.Generation
 		err := c.retry(ctx, func(ctx context.Context) (err error) {
 			gen, err = g.Next(ctx)
-			return err
+			return c.cfg.Security.advise(needs(err, "Read", "group "+group))
 		})
 		if cause := context.Cause(ctx); cause != nil {
 			return ignoreEnd(ctx, cause)
@@ -77,6 +77,11 @@ func (c *Client) Consume(ctx context.Context, group, topic string, work func(con
 		m.id = gen.MemberID
 		m.start(ctx, gen)
 	}
+}
+
+// dialer is what a consumer group connects by.
+func (c *Client) dialer() *kafka.Dialer {
+	return &kafka.Dialer{ClientID: c.cfg.ClientID, Timeout: dialTimeout, DialFunc: c.cfg.Security.dial, SASLMechanism: c.transport.SASL}
 }
 
 // ignoreEnd turns the end of ctx by a cancellation into no error.
@@ -213,7 +218,7 @@ func (c *Client) Committed(ctx context.Context, group, topic string, partition i
 		return nil
 	})
 	if err != nil {
-		return commit, fmt.Errorf("fetch commit of group %s for %s/%d: %w", group, topic, partition, err)
+		return commit, fmt.Errorf("fetch commit of group %s for %s/%d: %w", group, topic, partition, needs(err, "Read", "group "+group))
 	}
 	return commit, nil
 }
@@ -253,7 +258,7 @@ func (o committer) Commit(ctx context.Context, commit stream.Commit) error {
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("commit %s/%d of group %s: %w", m.topic, o.partition, m.group, err)
+		return fmt.Errorf("commit %s/%d of group %s: %w", m.topic, o.partition, m.group, needs(err, "Read", "group "+m.group))
 	}
 	return nil
 }

@@ -117,7 +117,7 @@ func (c *Client) Group(ctx context.Context, group string) (GroupState, error) {
 		case len(res.Groups) != 1:
 			return fmt.Errorf("the broker did not answer for %s", group)
 		case res.Groups[0].Error != nil:
-			return res.Groups[0].Error
+			return needs(res.Groups[0].Error, "Describe", "group "+group)
 		}
 		s = GroupState{res.Groups[0].GroupState, len(res.Groups[0].Members)}
 		return nil

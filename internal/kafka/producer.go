@@ -436,7 +436,11 @@ func (p *Producer) send(ctx context.Context, l *lane, records []stream.Record, e
 			p.metrics.resent.Inc()
 		case what == later:
 		}
-		call.failed(err)
+		if stale(err) {
+			delay = staleDelay
+		} else {
+			call.failed(err)
+		}
 		last = err
 		if wait(ctx, delay) != nil {
 			why := stream.ErrNotWritten
@@ -475,7 +479,7 @@ func (c *Client) producerID(ctx context.Context) (pid producerID, err error) {
 		return nil
 	})
 	if err != nil {
-		return pid, fmt.Errorf("get a producer id: %w", err)
+		return pid, fmt.Errorf("get a producer id: %w", needs(err, "Write", "a topic, or, before Apache Kafka 2.8, IdempotentWrite on the cluster"))
 	}
 	return pid, nil
 }
@@ -500,6 +504,8 @@ func judge(err error) verdict {
 		return written
 	case notSent(err):
 		return later
+	case loginFailed(err):
+		return refused
 	case !errors.As(err, &k):
 		return unknown
 	}

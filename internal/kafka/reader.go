@@ -43,7 +43,7 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 		}
 	}
 	if err != nil {
-		return stream.Batch{}, fmt.Errorf("read %s/%d: %w", r.topic, r.partition, err)
+		return stream.Batch{}, fmt.Errorf("read %s/%d: %w", r.topic, r.partition, needs(err, "Read", "topic "+r.topic))
 	}
 	return b, nil
 }
@@ -54,7 +54,7 @@ func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	b := stream.Batch{Next: offset, SentAt: time.Now()}
 	msg, err := r.client.transport.RoundTrip(ctx, r.client.api.Addr, r.request(offset, wait))
 	if err != nil {
-		return b, err
+		return b, r.client.unseen(ctx, r.topic, err)
 	}
 	res := msg.(*fetched)
 	r.buf = res.buf
@@ -115,16 +115,16 @@ func (c *Client) listOffsets(ctx context.Context, topic string, requests ...kafk
 			Topics: map[string][]kafka.OffsetRequest{topic: requests},
 		})
 		if err != nil {
-			return err
+			return c.unseen(ctx, topic, err)
 		}
 		if len(res.Topics[topic]) == 0 {
 			return fmt.Errorf("the broker did not answer for %s", topic)
 		}
 		out = res.Topics[topic][0]
-		return out.Error
+		return c.unseen(ctx, topic, out.Error)
 	})
 	if err != nil {
-		return out, fmt.Errorf("offsets of %s: %w", topic, err)
+		return out, fmt.Errorf("offsets of %s: %w", topic, needs(err, "Read or Write", "topic "+topic))
 	}
 	return out, nil
 }

@@ -81,7 +81,7 @@ func (c *Client) Retain(ctx context.Context, topics map[string]time.Duration) er
 	var errs []error
 	for _, r := range res.Resources {
 		if r.Error != nil {
-			errs = append(errs, fmt.Errorf("retain topic %s: %w", r.ResourceName, r.Error))
+			errs = append(errs, fmt.Errorf("retain topic %s: %w", r.ResourceName, needs(r.Error, "AlterConfigs", "topic "+r.ResourceName)))
 		}
 	}
 	return errors.Join(errs...)
@@ -100,7 +100,7 @@ func (c *Client) create(ctx context.Context, topics []kafka.TopicConfig) (create
 		case err == nil:
 			created = append(created, name)
 		case !errors.Is(err, kafka.TopicAlreadyExists): // another process was quicker
-			errs = append(errs, fmt.Errorf("create topic %s: %w", name, err))
+			errs = append(errs, fmt.Errorf("create topic %s: %w", name, needs(err, "Read or Write", "topic "+name+", or Create if it does not exist")))
 		}
 	}
 	return created, errors.Join(errs...)
@@ -154,7 +154,7 @@ func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("partitions of %s: %w", topic, err)
+		return 0, fmt.Errorf("partitions of %s: %w", topic, needs(err, "Read or Write", "topic "+topic))
 	}
 	return n, nil
 }
@@ -174,18 +174,27 @@ func (c *Client) topic(ctx context.Context, name string) (kafka.Topic, error) {
 			return t, nil
 		}
 	}
-	return kafka.Topic{}, kafka.UnknownTopicOrPartition
+	return kafka.Topic{}, c.absent(ctx, name)
 }
 
 // TopicState is a topic as it is.
 type TopicState struct {
 	Name        string            `json:"name"`
 	Exists      bool              `json:"exists"`
+	Hidden      bool              `json:"hidden,omitempty"` // whether it exists is not for us to know
 	Partitions  int               `json:"partitions"`
 	Replication int               `json:"replication"`
 	Leaderless  int               `json:"leaderless"` // partitions without a leader
 	UnderISR    int               `json:"under_replicated"`
-	Config      map[string]string `json:"config"`
+	Config      map[string]string `json:"config"` // empty where it is not for us to know
+}
+
+// Forbidden is an error for a topic that we may not see.
+func (t TopicState) Forbidden() error {
+	if !t.Hidden {
+		return nil
+	}
+	return fmt.Errorf("topic %s: %w", t.Name, needs(kafka.TopicAuthorizationFailed, "Read, or at least Describe,", "topic "+t.Name))
 }
 
 // Describe tells how topics are, once. A topic that does not exist is not an
@@ -203,6 +212,7 @@ func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, e
 		out[i] = TopicState{Name: name, Config: map[string]string{}}
 		at := slices.IndexFunc(m.Topics, func(t kafka.Topic) bool { return t.Name == name && t.Error == nil })
 		if at < 0 {
+			out[i].Hidden = errors.Is(c.absent(ctx, name), kafka.TopicAuthorizationFailed)
 			continue
 		}
 		out[i].Exists, out[i].Partitions = true, len(m.Topics[at].Partitions)
@@ -228,6 +238,9 @@ func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, e
 			return err
 		}
 		for _, r := range res.Resources {
+			if errors.Is(r.Error, kafka.TopicAuthorizationFailed) {
+				continue
+			}
 			if r.Error != nil {
 				return fmt.Errorf("%s: %w", r.ResourceName, r.Error)
 			}

@@ -46,8 +46,8 @@ func (c *Client) produce(ctx context.Context, topic string, partition int, raw [
 		RequiredAcks: kafka.RequireAll,
 		RawRecords:   rawRecords(raw),
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = res.Error
 	}
-	return res.Error
+	return needs(c.unseen(ctx, topic, err), "Write", "topic "+topic)
 }

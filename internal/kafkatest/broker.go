@@ -20,6 +20,8 @@ type broker struct {
 	id         int
 	addr       string // where clients reach it
 	controller string // where the other controllers reach it
+	secure     string // where clients with a login reach it, if there are any
+	formatArgs []string
 	dir        string // its data; the log and server.properties lie beside it
 	java, libs string
 
@@ -73,8 +75,12 @@ func clusterProperties(controllerPorts []int) map[string]string {
 func (b *broker) format(ctx context.Context, clusterID string, shared map[string]string) error {
 	properties := maps.Clone(shared)
 	properties["node.id"] = strconv.Itoa(b.id)
-	properties["listeners"] = "PLAINTEXT://" + b.addr + ",CONTROLLER://" + b.controller
-	properties["advertised.listeners"] = "PLAINTEXT://" + b.addr
+	clients := "PLAINTEXT://" + b.addr
+	if b.secure != "" {
+		clients += ",SECURE://" + b.secure
+	}
+	properties["listeners"] = clients + ",CONTROLLER://" + b.controller
+	properties["advertised.listeners"] = clients
 	properties["log.dirs"] = filepath.ToSlash(b.dir)
 	var text strings.Builder
 	for _, key := range slices.Sorted(maps.Keys(properties)) {
@@ -83,7 +89,8 @@ func (b *broker) format(ctx context.Context, clusterID string, shared map[string
 	if err := os.WriteFile(b.file(".properties"), []byte(text.String()), 0o644); err != nil {
 		return fmt.Errorf("configure broker %d: %w", b.id, err)
 	}
-	tool := b.command(ctx, "kafka.tools.StorageTool", "format", "--cluster-id", clusterID, "--config", b.file(".properties"))
+	tool := b.command(ctx, "kafka.tools.StorageTool",
+		append([]string{"format", "--cluster-id", clusterID, "--config", b.file(".properties")}, b.formatArgs...)...)
 	if out, err := process.Output(tool); err != nil {
 		return fmt.Errorf("format the data of broker %d: %w\n%s", b.id, err, out)
 	}

@@ -39,6 +39,9 @@ type Options struct {
 	Dir string
 	// Properties are further lines of server.properties, and win over those chosen here.
 	Properties map[string]string
+	// Users are those who may log in, each with a password. With any, the brokers have a second listener (SecureAddrs)
+	// with TLS (CA), on which they log in by PLAIN or SCRAM and may do what ACLs allow.
+	Users map[string]string
 }
 
 // Cluster is a running cluster. Its methods may be called from several goroutines; they take their turns.
@@ -81,18 +84,27 @@ func (c *Cluster) start(ctx context.Context, java, libs string, opts Options) er
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := cmp.Or(opts.Brokers, 3)
-	ports, err := FreePorts(ctx, 2*n)
+	ports, err := FreePorts(ctx, 3*n)
 	if err != nil {
 		return err
 	}
-	id, properties := clusterID(), clusterProperties(ports[n:])
-	maps.Copy(properties, opts.Properties)
+	id, properties := clusterID(), clusterProperties(ports[n:2*n])
 	for i := range n {
 		c.brokers = append(c.brokers, &broker{
 			id: i, addr: localAddr(ports[i]), controller: localAddr(ports[n+i]), java: java, libs: libs,
 			dir: filepath.Join(c.dir, "broker-"+strconv.Itoa(i)),
 		})
 	}
+	if len(opts.Users) > 0 {
+		if err := errors.Join(checkUsers(opts.Users), c.certify()); err != nil {
+			return err
+		}
+		maps.Copy(properties, c.secureProperties(opts.Users))
+		for i, b := range c.brokers {
+			b.secure, b.formatArgs = localAddr(ports[2*n+i]), scramArguments(opts.Users)
+		}
+	}
+	maps.Copy(properties, opts.Properties)
 	var started errgroup.Group
 	for _, b := range c.brokers {
 		started.Go(func() error {

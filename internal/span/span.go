@@ -98,6 +98,9 @@ func Open(ctx context.Context, cfg Config) (*Span, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := states[0].Forbidden(); err != nil {
+		return nil, err
+	}
 	if !states[0].Exists {
 		return nil, &MissingError{cfg.Topic}
 	}

@@ -220,11 +220,11 @@ func (s *Server) Run(ctx context.Context, offset, end int64, drained <-chan stru
 			return err
 		}
 		last := context.WithoutCancel(ctx)
-		s.beat(last, wire.StateDraining)
+		_ = s.beat(last, wire.StateDraining)
 		if ctx.Err() != nil { // else the caller has yet to hear that it failed
 			<-drained
 		}
-		s.beat(last, wire.StateGone)
+		_ = s.beat(last, wire.StateGone)
 		return nil
 	})
 	return g.Wait()

@@ -21,8 +21,13 @@ func (s *Server) announce(ctx context.Context) error {
 	t := time.NewTicker(roster.Heartbeat)
 	defer t.Stop()
 	var w wave
+	refused := false // the latest heartbeat was
 	for {
-		s.beat(ctx, wire.StateServing)
+		err := s.beat(ctx, wire.StateServing)
+		if err != nil && !refused {
+			s.cfg.Logger.Warn("this server cannot announce itself, and no client is sent to it", "error", err)
+		}
+		refused = err != nil
 		w.tidy(s.moves.Load())
 		select {
 		case <-ctx.Done():
@@ -80,8 +85,8 @@ func (s *Server) taken(r roster.Entry) error {
 }
 
 // beat sends one heartbeat. One that cannot be sent in time is left out: the
-// next one says more.
-func (s *Server) beat(ctx context.Context, state string) {
+// next one says more. The error is that of one that is refused.
+func (s *Server) beat(ctx context.Context, state string) error {
 	now := time.Now()
 	status := wire.ServerStatus{
 		Name: s.cfg.Name, Instance: s.instance, URL: s.cfg.URL, Topic: s.cfg.Topic, Cluster: s.cfg.Cluster,
@@ -91,7 +96,12 @@ func (s *Server) beat(ctx context.Context, state string) {
 	ctx, cancel := context.WithTimeout(ctx, roster.Heartbeat)
 	defer cancel()
 	err := s.cfg.Announce.Write(ctx, 0, []stream.Record{{Time: now.UnixMilli(), Key: []byte(status.Name), Value: status.Encode()}})
-	if err != nil && !errors.Is(err, context.Canceled) {
+	switch {
+	case err == nil, errors.Is(err, context.Canceled):
+	case errors.Is(err, context.DeadlineExceeded):
 		s.cfg.Logger.Debug("heartbeat not sent", "error", err)
+	default:
+		return err
 	}
+	return nil
 }

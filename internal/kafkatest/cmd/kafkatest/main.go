@@ -39,7 +39,7 @@ func main() {
 }
 
 func run(args []string, stdout, stderr io.Writer) int {
-	opts := kafkatest.Options{Properties: map[string]string{}}
+	opts := kafkatest.Options{Properties: map[string]string{}, Users: map[string]string{}}
 	flags := flag.NewFlagSet("kafkatest", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.IntVar(&opts.Brokers, "brokers", 3, "how many brokers")
@@ -50,6 +50,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 			return errors.New("want key=value")
 		}
 		opts.Properties[key] = value
+		return nil
+	})
+	flags.Func("user", "`name=password` of one who may log in on a second listener, with TLS; may be repeated", func(s string) error {
+		name, password, ok := strings.Cut(s, "=")
+		if !ok {
+			return errors.New("want name=password")
+		}
+		opts.Users[name] = password
 		return nil
 	})
 	flags.Usage = func() {
@@ -102,6 +110,9 @@ func around(ctx context.Context, opts kafkatest.Options, command []string, stdou
 	defer server.Close()
 	fmt.Fprintf(stderr, "kafkatest: Apache Kafka %s, %d brokers, up in %.1f s\n",
 		kafkatest.Version, len(cluster.Addrs()), time.Since(began).Seconds())
+	if len(opts.Users) > 0 {
+		fmt.Fprintf(stderr, "kafkatest: with TLS (%s) and a login: %s\n", cluster.CA(), strings.Join(cluster.SecureAddrs(), ","))
+	}
 	env := []string{
 		kafkatest.BrokersVariable + "=" + strings.Join(cluster.Addrs(), ","),
 		kafkatest.ControlVariable + "=http://" + control.Addr().String(),

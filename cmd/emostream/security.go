@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/kafka"
+)
+
+// passwordVariable holds the password of --sasl-user. It is no setting: a flag would
+// show it to everybody who lists processes.
+const passwordVariable = "EMOSTREAM_SASL_PASSWORD"
+
+// securityFlags say how connections to Kafka are secured, and as whom they log in.
+type securityFlags struct {
+	tls          bool
+	ca           string
+	cert, key    string
+	serverName   string
+	mechanism    string
+	user         string
+	passwordFile string
+}
+
+func (f *securityFlags) add(cmd *cobra.Command) {
+	fl := cmd.Flags()
+	fl.BoolVar(&f.tls, "tls", false, "speak TLS to Kafka")
+	fl.StringVar(&f.ca, "tls-ca", "", "trust the certificates of this PEM file, for --tls; default those that the system trusts")
+	fl.StringVar(&f.cert, "tls-cert", "", "PEM file of the certificate that this client shows, for --tls")
+	fl.StringVar(&f.key, "tls-key", "", "PEM file of the key of --tls-cert")
+	fl.StringVar(&f.serverName, "tls-server-name", "", "name that the certificates of the brokers are made out to; default the host of each")
+	fl.Var(newChoice(&f.mechanism, "", string(kafka.Plain), string(kafka.ScramSHA256), string(kafka.ScramSHA512)), "sasl-mechanism", "log in to Kafka by plain, scram-sha-256 or scram-sha-512; default not at all")
+	fl.StringVar(&f.user, "sasl-user", "", "user to log in as, for --sasl-mechanism")
+	fl.StringVar(&f.passwordFile, "sasl-password-file", "", "file that holds the password of --sasl-user; default the environment, "+passwordVariable)
+}
+
+// anything says whether any of it is asked for.
+func (f *securityFlags) anything() bool { return *f != securityFlags{} }
+
+// security reads the files and the password.
+func (f *securityFlags) security() (s kafka.Security, err error) {
+	if err := f.check(); err != nil {
+		return s, err
+	}
+	if f.tls {
+		if s.TLS, err = f.config(); err != nil {
+			return s, err
+		}
+	}
+	if f.mechanism != "" {
+		s.Mechanism, s.User = kafka.Mechanism(f.mechanism), f.user
+		s.Password, err = f.password()
+	}
+	return s, err
+}
+
+// check says which flags do not go together.
+func (f *securityFlags) check() error {
+	for _, needs := range []struct {
+		name, value string
+		met         bool
+		other       string
+	}{
+		{"--tls-ca", f.ca, f.tls, "--tls"},
+		{"--tls-cert", f.cert, f.tls, "--tls"},
+		{"--tls-key", f.key, f.tls, "--tls"},
+		{"--tls-server-name", f.serverName, f.tls, "--tls"},
+		{"--tls-cert", f.cert, f.key != "", "--tls-key, the file of the certificate's key"},
+		{"--tls-key", f.key, f.cert != "", "--tls-cert, the file of the key's certificate"},
+		{"--sasl-user", f.user, f.mechanism != "", "--sasl-mechanism, one of plain, scram-sha-256 and scram-sha-512"},
+		{"--sasl-password-file", f.passwordFile, f.mechanism != "", "--sasl-mechanism, one of plain, scram-sha-256 and scram-sha-512"},
+		{"--sasl-mechanism", f.mechanism, f.user != "", "--sasl-user"},
+	} {
+		if needs.value != "" && !needs.met {
+			return usagef("%s goes with %s, which is not given", needs.name, needs.other)
+		}
+	}
+	return nil
+}
+
+// config is that of TLS. A certificate is read again for every connection, so that
+// one that is renewed in time is used without a restart.
+func (f *securityFlags) config() (*tls.Config, error) {
+	c := &tls.Config{ServerName: f.serverName, MinVersion: tls.VersionTLS12}
+	if f.ca != "" {
+		pem, err := os.ReadFile(f.ca)
+		if err != nil {
+			return nil, usagef("--tls-ca: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, usagef("--tls-ca %s: there is no certificate in it: want a PEM file, with lines like -----BEGIN CERTIFICATE-----", f.ca)
+		}
+	}
+	if f.cert != "" {
+		cert, key := f.cert, f.key
+		read := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			pair, err := tls.LoadX509KeyPair(cert, key)
+			return &pair, err
+		}
+		if _, err := read(nil); err != nil {
+			return nil, usagef("--tls-cert and --tls-key: %w", err)
+		}
+		c.GetClientCertificate = read
+	}
+	return c, nil
+}
+
+// longestPassword bounds what is read of a password's file.
+const longestPassword = 4096
+
+// password is that of --sasl-user: the environment's or the file's, without the end
+// of its line.
+func (f *securityFlags) password() (string, error) {
+	set, inEnvironment := os.LookupEnv(passwordVariable)
+	switch {
+	case inEnvironment && f.passwordFile != "":
+		return "", usagef("the password is given twice, by %s and by --sasl-password-file: leave one out", passwordVariable)
+	case inEnvironment && set == "":
+		return "", usagef("%s is empty: it is the password of --sasl-user", passwordVariable)
+	case inEnvironment:
+		return set, nil
+	case f.passwordFile == "":
+		return "", usagef("there is no password for --sasl-user %s: set %s, or give --sasl-password-file", f.user, passwordVariable)
+	}
+	file, err := os.Open(f.passwordFile)
+	if err != nil {
+		return "", usagef("--sasl-password-file: %w", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, longestPassword+1))
+	text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
+	switch {
+	case err != nil:
+		return "", usagef("--sasl-password-file: %w", err)
+	case len(text) == 0:
+		err = errors.New("it is empty")
+	case len(text) > longestPassword:
+		err = fmt.Errorf("it is longer than %d bytes", longestPassword)
+	case bytes.ContainsAny(text, "\r\n"):
+		err = errors.New("it has more than one line")
+	}
+	if err != nil {
+		return "", usagef("--sasl-password-file %s: %w: want a file that holds the password and nothing else", f.passwordFile, err)
+	}
+	return string(text), nil
+}
