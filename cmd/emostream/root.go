@@ -31,8 +31,11 @@ type streams struct {
 // terminal is the terminal that the program runs on, nil if there is none.
 func (s streams) terminal() *os.File {
 	for _, f := range []any{s.in, s.out, s.err} {
-		if isTerminal(f) {
-			return f.(*os.File)
+		if n, ok := f.(*notes); ok {
+			f = n.Writer
+		}
+		if file, ok := f.(*os.File); ok && isTerminal(file) {
+			return file
 		}
 	}
 	return nil

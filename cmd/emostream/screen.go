@@ -77,6 +77,9 @@ func runAnew(ctx context.Context, std streams) (said string, err error) {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), exe)
 	cmd.Args, cmd.Env, cmd.ExtraFiles = os.Args, append(os.Environ(), hasScreen+"=1"), []*os.File{held, obituary}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.out, std.err
+	if n, ok := std.err.(*notes); ok {
+		cmd.Stderr = n.Writer // itself, so that it is a terminal there, too
+	}
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -171,6 +174,23 @@ func TestDashboard(t *testing.T) {
 	}
 	p.keys("q")
 	p.endsWith(exitOK)
+}
+
+// A load test takes the screen by itself where stderr is a terminal, and leaves its
+// report on it; stdout may be a file.
+func TestBenchTakesTheScreen(t *testing.T) {
+	main := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "taken")
+	}))
+	t.Cleanup(main.Close)
+	for name, to := range map[string]string{"both on the terminal": "", "a report into a file": " >report"} {
+		t.Run(name, func(t *testing.T) {
+			p := openPane(t)
+			p.run("emostream bench --post-url " + main.URL + " --rate 50 --duration 3s" + to)
+			p.shows("╭─")
+			p.endsWith(exitOK)
+		})
+	}
 }
 
 // The process that a user sees hands signals on to the one that has the screen.
