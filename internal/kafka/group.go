@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -29,6 +30,9 @@ const watchPartitions = 2 * time.Second
 // ends (then it leaves the group and returns nil), work fails, or the topic gets
 // another number of partitions, which is an error.
 //
+// A topic that is gone, as after a broker that kept nothing, is waited for: when it
+// is there again its partitions are claimed anew.
+//
 // The context that work gets ends when the claim does. Work that returns
 // because of that, or with an error that wraps stream.ErrFenced, is called
 // again when the partition is claimed again; any other error of work ends
@@ -38,6 +42,20 @@ func (c *Client) Consume(ctx context.Context, group, topic string, work func(con
 	if err != nil {
 		return ignoreEnd(ctx, err)
 	}
+	for {
+		if err := c.consume(ctx, group, topic, partitions, work); !errors.Is(err, errPassedOver) {
+			return err
+		}
+		c.cfg.Logger.Info("joining the group again, which has given this process nothing", "group", group, "topic", topic)
+	}
+}
+
+// errPassedOver ends a membership that was given no partition though there is one
+// for each member: the topic was not there when they were shared out.
+var errPassedOver = errors.New("no partition was assigned")
+
+// consume is Consume as one member of the group.
+func (c *Client) consume(ctx context.Context, group, topic string, partitions int, work func(context.Context, stream.Claim) error) error {
 	g, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID:                group,
 		Brokers:           c.cfg.Brokers,
@@ -101,19 +119,41 @@ type member struct {
 	work       func(context.Context, stream.Claim) error
 	stop       context.CancelCauseFunc
 	running    sync.WaitGroup
-	id         string // in the latest generation; empty before the first
+	id         string      // in the latest generation; empty before the first
+	idle       atomic.Bool // the latest generation gave it nothing
 }
 
 // watch ends Consume when the topic gets more partitions, or fewer: whoever
-// counts by their number would be wrong from then on.
+// counts by their number would be wrong from then on. And it ends a membership that
+// was passed over.
 func (m *member) watch(ctx context.Context) {
-	for pause(ctx, watchPartitions) == nil {
-		if n, err := m.client.Partitions(ctx, m.topic); err == nil && n != m.partitions {
+	for passed := 0; pause(ctx, watchPartitions) == nil; {
+		n, err := m.client.Partitions(ctx, m.topic)
+		switch {
+		case err != nil:
+			continue
+		case n != m.partitions:
 			m.stop(fmt.Errorf("%s had %d partitions when this process began and has %d now: stop what writes to it, "+
 				"let what reads it finish, and start everything again", m.topic, m.partitions, n))
 			return
+		case !m.passedOver(ctx):
+			passed = 0
+			continue
+		}
+		if passed++; passed == 2 { // once may be chance: a member came or went meanwhile
+			m.stop(errPassedOver)
+			return
 		}
 	}
+}
+
+// passedOver says whether there is a partition for this process, and it has none.
+func (m *member) passedOver(ctx context.Context) bool {
+	if !m.idle.Load() {
+		return false
+	}
+	g, err := m.client.Group(ctx, m.group)
+	return err == nil && g.State == "Stable" && g.Members <= m.partitions && m.idle.Load()
 }
 
 // leave takes the member out of the group, in which a ConsumerGroup that is
@@ -148,6 +188,7 @@ func (m *member) start(ctx context.Context, gen *kafka.Generation) {
 	for i, p := range assigned {
 		ids[i] = p.ID
 	}
+	m.idle.Store(len(ids) == 0)
 	m.client.cfg.Logger.Info("claimed partitions", "group", m.group, "topic", m.topic, "partitions", ids, "generation", gen.ID)
 	for _, id := range ids {
 		m.running.Add(1)
