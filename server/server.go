@@ -52,10 +52,8 @@ type Main struct {
 	Metrics     prometheus.Registerer
 }
 
-const (
-	maxHeaderBytes = 16 << 10         // of a request
-	toAnswer       = 10 * time.Second // that a client may take to read the answer
-)
+// toAnswer is how long a client may take to read the answer.
+const toAnswer = 10 * time.Second
 
 // Serve serves on ln until ctx ends and requests in flight are answered.
 func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
@@ -63,7 +61,6 @@ func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
 	m.measure(conns)
 	drain, read := cmp.Or(m.Drain, drain), cmp.Or(m.ReadTimeout, 15*time.Second)
 	srv := newServer(m.handler(ctx), ln, m.Origins, m.Logger)
-	srv.MaxHeaderBytes = maxHeaderBytes
 	srv.ReadHeaderTimeout = read
 	srv.ReadTimeout = read
 	srv.WriteTimeout = read + drain + toAnswer // counts from the end of the header

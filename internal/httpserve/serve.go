@@ -29,7 +29,8 @@ type onDrain struct{}
 //
 // srv is Serve's from here on and serves once. Its BaseContext is set: requests
 // inherit ctx's values. These fields are filled in where they are zero:
-// ReadHeaderTimeout 10 s, IdleTimeout 2 min, MaxHeaderBytes 64 KiB.
+// ReadHeaderTimeout 10 s, IdleTimeout 2 min, MaxHeaderBytes 12 KiB (and net/http
+// adds 4).
 // ReadTimeout and WriteTimeout stay as they are: zero, or they would cut long
 // uploads and streams.
 func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Duration) error {
@@ -40,7 +41,7 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 		srv.IdleTimeout = 2 * time.Minute
 	}
 	if srv.MaxHeaderBytes == 0 {
-		srv.MaxHeaderBytes = 64 << 10
+		srv.MaxHeaderBytes = 12 << 10
 	}
 
 	requests, endRequests := context.WithCancelCause(context.WithoutCancel(ctx))

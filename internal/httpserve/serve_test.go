@@ -185,7 +185,7 @@ func TestServeFillsInBounds(t *testing.T) {
 	for name, tt := range map[string]struct{ srv, want *http.Server }{
 		"defaults": {
 			srv:  &http.Server{},
-			want: &http.Server{ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10},
+			want: &http.Server{ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 12 << 10},
 		},
 		"what was chosen stays": {
 			srv:  &http.Server{ReadHeaderTimeout: 1, IdleTimeout: 2, MaxHeaderBytes: 3},

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -129,8 +130,20 @@ func (h *Handler) LastAccepted() time.Time {
 
 // Routes adds the calls to a mux.
 func (h *Handler) Routes(mux *http.ServeMux) {
-	mux.Handle("/send_emoji", httpserve.Methods(h.sendEmoji, http.MethodPost))
-	mux.Handle("/v1/reactions", httpserve.Methods(h.reactions, http.MethodPost))
+	mux.Handle("/send_emoji", httpserve.Methods(h.plain(h.sendEmoji), http.MethodPost))
+	mux.Handle("/v1/reactions", httpserve.Methods(h.plain(h.reactions), http.MethodPost))
+}
+
+// plain refuses bodies that are compressed.
+func (h *Handler) plain(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+			hangUp(w)
+			h.refuse(w, r, httpserve.Problemf(http.StatusUnsupportedMediaType, "unsupported_media_type", "content encoding %.64q is not taken: send it as it is", e))
+			return
+		}
+		next(w, r)
+	}
 }
 
 // sendEmoji takes one reaction, as the Python system did.
@@ -246,14 +259,14 @@ func hangUp(w http.ResponseWriter) {
 }
 
 // mediaType is the request's content type without parameters; empty when it is
-// missing or malformed.
+// missing, malformed, or of another encoding than UTF-8.
 func mediaType(r *http.Request) string {
 	declared := r.Header.Get("Content-Type")
 	if declared == jsonType {
 		return jsonType
 	}
-	t, _, err := mime.ParseMediaType(declared)
-	if err != nil {
+	t, parameters, err := mime.ParseMediaType(declared)
+	if charset := parameters["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
 		return ""
 	}
 	return t

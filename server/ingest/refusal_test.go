@@ -145,6 +145,22 @@ func TestLargestReactionIsAccepted(t *testing.T) {
 	}
 }
 
+// What is compressed is refused by the name of how, and not as bad JSON.
+func TestCompressedBodiesAreRefused(t *testing.T) {
+	for _, path := range []string{"/send_emoji", "/v1/reactions"} {
+		for encoding, want := range map[string]int{"gzip": http.StatusUnsupportedMediaType, "Identity": http.StatusOK} {
+			r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(`{"user_id":"ann","emoji_type":"🔥"}`))
+			r.Header.Set("Content-Type", asJSON)
+			r.Header.Set("Content-Encoding", encoding)
+			got := httptest.NewRecorder()
+			routes(&memory{t: t}, ingest.Config{}).ServeHTTP(got, r)
+			if got.Code != want || want != http.StatusOK && !strings.Contains(got.Body.String(), "is not taken: send it as it is") {
+				t.Errorf("%s, %s: answered %d %s", path, encoding, got.Code, got.Body)
+			}
+		}
+	}
+}
+
 func TestOtherContentTypesAreRefused(t *testing.T) {
 	const body = `{"user_id":"ann","emoji_type":"🔥"}`
 	for name, contentType := range map[string]string{
@@ -155,6 +171,7 @@ func TestOtherContentTypesAreRefused(t *testing.T) {
 		"nearly JSON":       "application/jsonp",
 		"two of them":       "application/json, text/plain",
 		"malformed":         "application/json; =",
+		"another encoding":  "application/json; charset=utf-16",
 		"hostile":           "text/\x1b[31m" + strings.Repeat("\xff", 4000),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -169,6 +186,9 @@ func TestOtherContentTypesAreRefused(t *testing.T) {
 				}
 			}
 		})
+	}
+	if got := post(routes(&memory{t: t}, ingest.Config{}), "/send_emoji", "application/json; charset=UTF-8", body); got.Code != http.StatusOK {
+		t.Errorf("UTF-8: answered %d %s", got.Code, got.Body)
 	}
 	// Lines are for /v1/reactions alone.
 	if got := post(routes(&memory{t: t}, ingest.Config{}), "/send_emoji", "application/x-ndjson", body); got.Code != http.StatusUnsupportedMediaType {
