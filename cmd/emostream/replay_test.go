@@ -55,8 +55,12 @@ func TestReplaySaysWhy(t *testing.T) {
 	var out strings.Builder
 	tell := (&replayFlags{server: "http://h:5000"}).progress(&out)
 	for _, r := range []replay.Report{
-		{Read: 1}, {Read: 2, NotTaken: "kafka is away"}, {Read: 3, NotTaken: "kafka is away"},
-		{Read: 4, NotTaken: `Post "http://h:5000/v1/reactions": refused`}, {Read: 5, Accepted: 5}, {Read: 6, Accepted: 6},
+		{Read: 1},
+		{Read: 2, NotTaken: "kafka is away"},
+		{Read: 3, NotTaken: "kafka is away"},
+		{Read: 4, NotTaken: `Post "http://h:5000/v1/reactions": refused`},
+		{Read: 5, Accepted: 5},
+		{Read: 6, Accepted: 6},
 	} {
 		tell(r)
 	}
