@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 )
 
 // CompareSchema is the version of a comparison as JSON.
@@ -27,7 +28,8 @@ const CompareSchema = "emostream-bench-compare/1"
 // runs of the same load usually stay below. So one short run a side shows only
 // what is large: give several.
 //
-// What was lost or doubled has no noise.
+// What was lost or doubled has no noise. The rate that was reached is judged only
+// where the same was asked for.
 type Comparison struct {
 	Schema      string       `json:"schema"`
 	BaseRuns    int          `json:"base_runs"`
@@ -93,12 +95,33 @@ func Compare(base, after []Report, failOn *float64) (Comparison, error) {
 		if change.Base == nil && change.New == nil {
 			continue
 		}
+		if f.name == rateFigure && c.asked() && change.Verdict != Unknown {
+			change.Verdict = Context // it shows what was asked for, and not what the target can do
+		}
 		c.Changes = append(c.Changes, change)
 		if failOn != nil && change.Verdict == Worse && (change.Percent == nil || math.Abs(*change.Percent) > *failOn) {
 			c.Regressions = append(c.Regressions, change.Name)
 		}
 	}
 	return c, nil
+}
+
+// asked says whether the two sides were asked for different rates.
+func (c Comparison) asked() bool {
+	return slices.ContainsFunc(c.Differences, func(d Difference) bool {
+		return slices.Contains([]string{rateFigure, "stages", "burst"}, d.Name)
+	})
+}
+
+// Incomparable says why the runs cannot be compared; empty: they can.
+func (c Comparison) Incomparable() string {
+	why := slices.Clone(c.Warnings)
+	for _, d := range c.Differences {
+		if d.Matters {
+			why = append(why, fmt.Sprintf("%s %s against %s", d.Name, d.Base, d.New))
+		}
+	}
+	return strings.Join(why, "; ")
 }
 
 func (f figure) compare(base, after []Report) (Change, error) {
@@ -130,7 +153,7 @@ func (f figure) unitName() string {
 		return "ms"
 	case f.unit == percent:
 		return "%"
-	case f.name == "rate":
+	case f.name == rateFigure:
 		return "/s"
 	}
 	return ""

@@ -118,6 +118,32 @@ func TestCompareBooks(t *testing.T) {
 	}
 }
 
+// The rate that was reached is judged only where the same was asked for.
+func TestCompareRates(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*loadgen.Options)
+		want   loadgen.Verdict
+	}{
+		"the same rate":        {func(*loadgen.Options) {}, loadgen.Worse},
+		"another rate":         {func(o *loadgen.Options) { o.Rate = 5000 }, loadgen.Context},
+		"stages":               {func(o *loadgen.Options) { o.Stages = "1s:5" }, loadgen.Context},
+		"bursts":               {func(o *loadgen.Options) { o.Burst = "1s:5" }, loadgen.Context},
+		"only other listeners": {func(o *loadgen.Options) { o.Listeners = 5 }, loadgen.Worse},
+	} {
+		t.Run(name, func(t *testing.T) {
+			after := fabricate(load{seed: 2, failures: 6000})
+			test.change(&after.Options)
+			c := compare(t, []loadgen.Report{fabricate(load{seed: 1})}, []loadgen.Report{after}, 5)
+			if !slices.Contains(verdicts(c, test.want), "rate") {
+				t.Errorf("want %s, got %+v", test.want, c.Changes[0])
+			}
+			if (c.Incomparable() == "") != c.Comparable {
+				t.Errorf("comparable: %t, but %q", c.Comparable, c.Incomparable())
+			}
+		})
+	}
+}
+
 // Runs of different loads or on different machines say so, and are compared.
 func TestCompareIncomparable(t *testing.T) {
 	base := fabricate(load{seed: 1})

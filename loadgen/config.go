@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -90,16 +91,30 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Check says what is wrong with a configuration.
+// BoundsError says that a field of a Config is not what is allowed.
+type BoundsError struct {
+	Name    string // of the field, in lower case
+	Value   any
+	Allowed string
+}
+
+func (e *BoundsError) Error() string { return fmt.Sprintf("%s %v: %s", e.Name, e.Value, e.Allowed) }
+
+// Check says what is wrong with a configuration: all of it, joined.
 func (c Config) Check() error {
 	c = c.withDefaults()
-	within := func(name string, v, least, most int) error {
-		if v < least || v > most {
-			return fmt.Errorf("%s %d: %d to %d are allowed", name, v, least, most)
-		}
-		return nil
-	}
 	var errs []error
+	number := func(name string, v, least, most float64) {
+		if !(v >= least && v <= most) {
+			allowed := fmt.Sprintf("%.0f to %.0f are allowed", least, most)
+			errs = append(errs, &BoundsError{name, strconv.FormatFloat(v, 'f', -1, 64), allowed})
+		}
+	}
+	length := func(name string, d time.Duration) {
+		if d < 0 {
+			errs = append(errs, &BoundsError{name, d, "nothing below 0 is allowed"})
+		}
+	}
 	if (c.Server == "") == (c.Publish == nil) {
 		errs = append(errs, errors.New("want either a server or another service to publish to"))
 	}
@@ -109,17 +124,22 @@ func (c Config) Check() error {
 	if c.Stages != "" && c.Burst != "" || c.Rate != 0 && c.Stages+c.Burst != "" {
 		errs = append(errs, errors.New("want one of a rate, stages and bursts"))
 	}
-	if c.Rate < 0 || c.Rate > mostRate || c.Churn < 0 || c.Churn > 1e5 {
-		errs = append(errs, fmt.Errorf("rate %v or churn %v is out of bounds", c.Rate, c.Churn))
+	if _, err := c.schedule(); err != nil {
+		errs = append(errs, err)
 	}
-	if c.Duration < 0 || c.Timeout < 0 || c.Drain < 0 || c.Patience < 0 {
-		errs = append(errs, errors.New("a duration below zero"))
-	}
-	_, err := c.schedule()
-	return errors.Join(append(errs, err,
-		within("connections", c.Connections, 1, 100_000), within("batch", c.Batch, 1, 10_000), within("kinds", c.Kinds, 1, MostKinds),
-		within("users", c.Users, 1, 1e9), within("listeners", c.Listeners, 0, 1e5), within("stalled", c.Stalled, 0, 1e4),
-	)...)
+	number("rate", c.Rate, 0, mostRate)
+	number("churn", c.Churn, 0, 1e5)
+	length("duration", c.Duration)
+	length("timeout", c.Timeout)
+	length("drain", c.Drain)
+	length("patience", c.Patience)
+	number("connections", float64(c.Connections), 1, 100_000)
+	number("batch", float64(c.Batch), 1, 10_000)
+	number("kinds", float64(c.Kinds), 1, MostKinds)
+	number("users", float64(c.Users), 1, 1e9)
+	number("listeners", float64(c.Listeners), 0, 1e5)
+	number("stalled", float64(c.Stalled), 0, 1e4)
+	return errors.Join(errs...)
 }
 
 // closedLoop says whether there is no schedule.

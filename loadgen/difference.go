@@ -30,7 +30,7 @@ func aspects() []aspect {
 // loadAspects are those that make the load.
 func loadAspects() []aspect {
 	return []aspect{
-		{"rate", true, func(r Report) string { return rateOf(r.Options) }},
+		{rateFigure, true, func(r Report) string { return rateOf(r.Options) }},
 		{"stages", true, func(r Report) string { return r.Options.Stages }},
 		{"burst", true, func(r Report) string { return r.Options.Burst }},
 		{"duration", true, func(r Report) string { return spell(r.Options.DurationMS) }},

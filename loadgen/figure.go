@@ -18,6 +18,9 @@ type figure struct {
 	noise func(Report) (*[2]float64, error)
 }
 
+// rateFigure is the name of the rate, both that was asked for and that was reached.
+const rateFigure = "rate"
+
 // compared are the figures in the order of a comparison.
 func compared() []figure {
 	var all []figure
@@ -28,7 +31,7 @@ func compared() []figure {
 		rel    float64
 		abs    float64
 	}{
-		{name: "rate", better: 1, rel: 5},
+		{name: rateFigure, better: 1, rel: 5},
 		{name: "error_rate", better: -1, rel: 10, abs: 0.1},
 		{name: "lost", better: -1, exact: true},
 		{name: "doubled", better: -1, exact: true},

@@ -254,6 +254,7 @@ func TestRunRefuses(t *testing.T) {
 		"a remote target":   {loadgen.Config{Server: "http://192.0.2.1:5000"}, "192.0.2.1 is not this machine"},
 		"nobody listens":    {loadgen.Config{Server: "http://" + ln.Addr().String()}, "is it running? try emostream up"},
 		"too many kinds":    {loadgen.Config{Server: "http://localhost", Kinds: 51}, "kinds 51: 1 to 50 are allowed"},
+		"less than none":    {loadgen.Config{Server: "http://localhost", Rate: -1, Churn: 2e5, Drain: -1}, "rate -1: 0 to 10000000 are allowed\nchurn 200000: 0 to 100000 are allowed\ndrain -1ns: nothing below 0 is allowed"},
 		"two schedules":     {loadgen.Config{Server: "http://localhost", Burst: "1s:5", Rate: 5}, "one of a rate, stages and bursts"},
 		"a wrong stage":     {loadgen.Config{Server: "http://localhost", Stages: "x"}, `stage "x"`},
 		"no URL":            {loadgen.Config{Server: "localhost:5000"}, "want a URL like"},

@@ -126,9 +126,10 @@ type panel interface {
 
 // notice is a line that stands for a while.
 type notice struct {
-	text  string
-	bad   bool
-	until time.Time
+	text    string
+	bad     bool
+	passing bool // it is about taps under way, and goes when the next ones are counted
+	until   time.Time
 }
 
 // NewCrowd returns the view of a crowd.

@@ -3,6 +3,7 @@ package tui
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
@@ -185,7 +186,7 @@ func (c Crowd) onScreen() Crowd {
 
 // say shows a notice for a while.
 func (c Crowd) say(text string, bad bool) Crowd {
-	c.notice = notice{text, bad, c.now.Add(noticed)}
+	c.notice = notice{text: text, bad: bad, until: c.now.Add(noticed)}
 	return c
 }
 
@@ -227,7 +228,12 @@ func (c Crowd) sent(s Sent) Crowd {
 	var trouble string
 	if c.outbox, trouble = c.outbox.Answered(s); trouble != "" {
 		c.lastError = trouble
-		return c.say(trouble, true)
+		c = c.say(trouble, true)
+		c.notice.passing = strings.HasPrefix(trouble, notYet)
+		return c
+	}
+	if c.notice.passing {
+		c.notice = notice{}
 	}
 	c.ack = c.ack.Add(s.Answered.Sub(s.Asked))
 	for _, o := range s.Outcomes {

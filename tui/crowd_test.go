@@ -266,6 +266,8 @@ func TestCrowd(t *testing.T) {
 		"a share of one":          {steps(live, press("2"), fires), []string{"1 of the 7 😂 was yours"}, nil},
 		"a share of what is gone": {steps(live, press("3"), fires), []string{"press 1-9"}, []string{"yours"}},
 		"not connected to tap":    {steps(refusing(errDial), press("1")), []string{"1 pending", "not taken yet: nobody answers"}, []string{"counted"}},
+		"taken at last":           {steps(refusing(errDial), press("1"), func(r *room) { r.answer = r.accept }, pass(2*time.Second)), []string{"1 counted"}, []string{"pending", "not taken yet"}},
+		"refused, then counted":   {steps(refusing(&client.Refusal{Status: 422, Message: "too many channels"}), press("1"), func(r *room) { r.answer = r.accept }, pass(200*time.Millisecond), press("2")), []string{"1 counted", "1 refused", "refused: too many channels"}, nil},
 		"given up":                {steps(refusing(errDial), press("1"), pass(17*time.Second)), []string{"1 not sent"}, []string{"pending"}},
 		"refused by the server":   {steps(refusing(&client.Refusal{Status: 422, Code: "too_many_channels", Message: "too many channels"}), press("1")), []string{"1 refused", "refused: too many channels"}, nil},
 		"in doubt":                {steps(refusing(&client.Refusal{Status: 503, Code: "in_doubt", Message: "kafka's answer is missing"}), press("1"), pass(20*time.Second)), []string{"1 in doubt"}, []string{"pending"}},
@@ -293,6 +295,37 @@ func TestCrowd(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Why taps are not taken is said in the room that there is on the least screen with
+// frames: the cause, and not what the view says already.
+func TestCrowdSaysTheCause(t *testing.T) {
+	for name, test := range map[string]struct {
+		code, message, want string
+	}{
+		"not written": {"not_written", "the reaction was not written, because kafka did not take it: send it again after a second", "not taken yet: kafka did not take it  "},
+		"in doubt":    {"in_doubt", "the reaction may or may not have been written, because kafka's answer is missing: sent again, it may count twice", "in doubt, counted or not: kafka's answer is missing  "},
+		"no cause":    {"overloaded", "too much at once: try again", "not taken yet: too much at once: try again  "},
+	} {
+		for of, answer := range map[string]func([]client.Reaction) ([]client.Outcome, error){
+			"all": func([]client.Reaction) ([]client.Outcome, error) {
+				return nil, &client.Refusal{Status: 503, Code: test.code, Message: test.message}
+			},
+			"each": func([]client.Reaction) ([]client.Outcome, error) {
+				return []client.Outcome{{Code: test.code, Message: test.message}}, nil
+			},
+		} {
+			t.Run(name+" of "+of, func(t *testing.T) {
+				visit(t, tui.CrowdConfig{}, 80, 24, func(r *room) {
+					r.answer = answer
+					r.press("1")
+					if !strings.Contains(r.view(), test.want) {
+						t.Errorf("the view does not show %q:\n%s", test.want, r.view())
+					}
+				})
+			})
+		}
 	}
 }
 

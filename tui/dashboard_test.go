@@ -177,6 +177,11 @@ func TestDashboardUpdate(t *testing.T) {
 	crowded.Servers = append(crowded.Servers, crowded.Servers...)
 	crowded.Servers[11].Name = "sub12"
 	log := []string{"shift+tab", "enter"}
+	told := func(f tui.Fact) tui.Pipeline {
+		p := fine()
+		p.Facts = []tui.Fact{f}
+		return p
+	}
 	for name, test := range map[string]struct {
 		msgs      []tea.Msg
 		stops     int // how often the pipeline was asked to stop
@@ -213,6 +218,8 @@ func TestDashboardUpdate(t *testing.T) {
 		"the log stays there":     {msgs: append(append([]tea.Msg{fine()}, press(append(log, "up", "up")...)...), later), shows: []string{"3 newer lines", "generation=38"}, hides: []string{"generation=39", "one more"}},
 		"the log's end again":     {msgs: append(append([]tea.Msg{fine()}, press(append(log, "up", "up", "pgdown")...)...), later), shows: []string{"▸ Log ─", "one more"}},
 		"the log's beginning":     {msgs: append([]tea.Msg{fine()}, press(append(log, "pgup", "pgup", "pgup", "pgup", "pgup")...)...), shows: []string{"generation=1 "}},
+		"a command is not cut":    {msgs: []tea.Msg{told(tui.Fact{Name: "try", Value: "emostream send :fire: --server http://127.0.0.1:40001"})}, shows: []string{"try      emostream send :fire:  ", "         --server  ", "         http://127.0.0.1:40001  "}},
+		"a long word is shown":    {msgs: []tea.Msg{told(tui.Fact{Name: "folder", Value: "/var/lib/a-folder-that-has-a-very-long/name-indeed"})}, shows: []string{"folder   /var/lib/a-folder-that-has- ", "         a-very-long/name-indeed  "}},
 		"servers scroll":          {msgs: append([]tea.Msg{crowded}, press("tab", "tab", "pgdown")...), shows: []string{"sub12"}},
 		"servers scroll back":     {msgs: append([]tea.Msg{crowded}, press("tab", "tab", "pgdown", "pgup")...), hides: []string{"sub12"}},
 		"others do not":           {msgs: append([]tea.Msg{fine()}, press("down", "up")...), shows: []string{"▸ Stages"}},

@@ -276,7 +276,7 @@ func (d Dashboard) facts(width, _ int) []string {
 	var lines []string
 	for _, f := range d.now.Facts {
 		label := f.Name
-		for part := range strings.SplitSeq(ansi.Wrap(Clean(f.Value), max(1, width-name-1), ""), "\n") {
+		for _, part := range wrapped(Clean(f.Value), width-name-1) {
 			lines = append(lines, d.theme.Muted.Render(fit(label, name))+" "+part)
 			label = ""
 		}

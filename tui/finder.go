@@ -83,10 +83,11 @@ func (finder) title() string { return "Find an emoji" }
 
 func (f finder) lines(c Crowd, width, height int) []string {
 	t := c.theme
-	lines := []string{fit(t.Main.Render("/ ")+t.Title.Render(f.query)+t.Main.Render("▏"), width)}
+	query := t.Main.Render("/ ") + t.Title.Render(f.query) + t.Main.Render("▏")
 	if len(f.found) == 0 {
-		return append(lines, fit(t.Warn.Render("no emoji has that name"), width))
+		return []string{fit(query, width), fit(t.Warn.Render("no emoji has that name"), width)}
 	}
+	lines := []string{ends(query, t.Muted.Render(fmt.Sprintf("%d found", len(f.found))), width)}
 	rows := max(1, height-2)
 	first := max(0, min(f.at-rows/2, len(f.found)-rows))
 	for i := first; i < min(len(f.found), first+rows); i++ {
@@ -98,7 +99,7 @@ func (f finder) lines(c Crowd, width, height int) []string {
 		lines = append(lines, fit(mark+c.look.Cell(string(e))+" "+name+" "+t.Muted.Render(":"+e.Shortcode()+":"), width))
 	}
 	lines = block(lines, width, max(len(lines), height-1))
-	return append(lines, fit(t.Muted.Render(fmt.Sprintf("%d found, enter taps, esc closes", len(f.found))), width))
+	return append(lines, fit(t.Muted.Render("enter taps and closes, esc closes"), width))
 }
 
 func (f finder) press(c Crowd, msg tea.KeyPressMsg) (Crowd, panel) {

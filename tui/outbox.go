@@ -2,6 +2,7 @@ package tui
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/client"
@@ -137,12 +138,26 @@ type Sent struct {
 func (s Sent) outcome(i int) (client.Fate, string) {
 	switch {
 	case s.Err != nil:
-		return client.FateOf(s.Err), reason(s.Err)
+		return client.FateOf(s.Err), essence(reason(s.Err))
 	case i >= len(s.Outcomes):
 		return client.InDoubt, "the server did not say"
 	}
-	return s.Outcomes[i].Fate(), Clean(s.Outcomes[i].Message)
+	return s.Outcomes[i].Fate(), essence(Clean(s.Outcomes[i].Message))
 }
+
+// essence is the cause that a server's message names: what stands before it and what
+// to do, the view says itself, in less room.
+func essence(message string) string {
+	_, cause, ok := strings.Cut(message, ", because ")
+	if !ok {
+		return message
+	}
+	cause, _, _ = strings.Cut(cause, ": ")
+	return cause
+}
+
+// notYet begins what is said of taps that will be sent again.
+const notYet = "not taken yet: "
 
 // Answered is the outbox after an answer, and what there is to say of taps that
 // were not counted.
@@ -165,7 +180,7 @@ func (o Outbox) Answered(s Sent) (Outbox, string) {
 		case s.Answered.Sub(t.Since) < patience:
 			o.waiting = added(o.waiting, t)
 			o.next = s.Answered.Add(pauseAfter(s.Err))
-			trouble = "not taken yet: " + why
+			trouble = notYet + why
 		default:
 			o.Unsent += t.N
 			trouble = "not sent: " + why

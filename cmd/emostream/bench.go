@@ -46,7 +46,7 @@ With --post-url the target is any service that takes events in over HTTP, and wi
   emostream bench --rate 0 --connections 16 --batch 100
   emostream bench --rate 50 --post-url http://localhost:8080/pub \
     --stream-url http://localhost:8080/sub`,
-		Args: cobra.NoArgs,
+		Args: unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io, cmd) },
 	}
 	f.add(cmd)
@@ -112,9 +112,25 @@ func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 		return cfg, usagef("--find-max begins with a --rate above 0, and without --stages and --burst")
 	}
 	if err := cfg.Check(); err != nil {
-		return cfg, &exitError{exitUsage, err}
+		return cfg, &exitError{exitUsage, flagged(err)}
 	}
 	return cfg, nil
+}
+
+// flagged writes fields that are out of bounds as the flags that set them.
+func flagged(err error) error {
+	var all interface{ Unwrap() []error }
+	if !errors.As(err, &all) {
+		return err
+	}
+	var errs []error
+	for _, e := range all.Unwrap() {
+		if out := (*loadgen.BoundsError)(nil); errors.As(e, &out) {
+			e = fmt.Errorf("--%w", e)
+		}
+		errs = append(errs, e)
+	}
+	return errors.Join(errs...)
 }
 
 func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) error {

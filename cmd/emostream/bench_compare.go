@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,8 +25,9 @@ is told from it.
 
 With --fail-on, a figure that is worse by more than that, and by more than noise,
 ends compare with exit code 3. So does anything lost or doubled that was not
-before. Runs of different loads or on different machines are compared too, and
-compare says that they should not be.`,
+before. Runs of different loads or on different machines are shown beside each
+other too, and compare says that they should not be compared; with --fail-on they
+end with code 3, since they prove nothing.`,
 		Example: `  emostream bench compare before.json after.json
   emostream bench compare old1.json,old2.json new1.json,new2.json --fail-on 5%
   emostream bench compare main.json branch.json -o markdown \
@@ -48,15 +50,28 @@ compare says that they should not be.`,
 			if err := write(c); err != nil {
 				return err
 			}
-			if len(c.Regressions) > 0 {
-				return &exitError{exitMissed, fmt.Errorf("worse than before: %s", strings.Join(c.Regressions, ", "))}
-			}
-			return nil
+			return judgeComparison(c)
 		},
 	}
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "how much worse a figure may be before it fails, as in 5%")
 	cmd.Flags().VarP(newChoice(&format, "text", "text", "markdown", "json"), "output", "o", "text, markdown or json")
 	return cmd
+}
+
+// judgeComparison is what a comparison means for the exit code. What cannot be
+// compared must not pass for what is no worse.
+func judgeComparison(c loadgen.Comparison) error {
+	var failed []string
+	if c.FailOn != nil && !c.Comparable {
+		failed = append(failed, "the runs cannot be compared, so that --fail-on has nothing to go by: "+c.Incomparable())
+	}
+	if len(c.Regressions) > 0 {
+		failed = append(failed, "worse than before: "+strings.Join(c.Regressions, ", "))
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	return &exitError{exitMissed, errors.New(strings.Join(failed, "; "))}
 }
 
 // parseFailOn reads a share such as 5%, in percent; nil when it is not given.

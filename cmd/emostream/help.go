@@ -111,12 +111,24 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	}
 	cmd.SuggestionsMinimumDistance = 2
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
-		return fmt.Errorf("%s has no command %.40q: did you mean %s?", cmd.CommandPath(), args[0], strings.Join(near, ", "))
+		return usagef("%s has no command %.40q: did you mean %s?", cmd.CommandPath(), args[0], strings.Join(near, ", "))
 	}
-	return fmt.Errorf("%s has no command %.40q: it has %s", cmd.CommandPath(), args[0], strings.Join(names(cmd), ", "))
+	return usagef("%s has no command %.40q: it has %s", cmd.CommandPath(), args[0], strings.Join(names(cmd), ", "))
 }
 
-// usageErrors gives wrong arguments the exit code of wrong usage.
+// wrongArguments says which arguments a command takes, as its usage line names them.
+func wrongArguments(cmd *cobra.Command, args []string) error {
+	_, wanted, some := strings.Cut(cmd.Use, " ")
+	switch {
+	case !some:
+		return usagef("%s takes no arguments: leave %.40q out", cmd.CommandPath(), args[0])
+	case len(args) == 0:
+		return usagef("%s wants %s, and got nothing", cmd.CommandPath(), wanted)
+	}
+	return usagef("%s wants %s, and got %.60q", cmd.CommandPath(), wanted, strings.Join(args, " "))
+}
+
+// usageErrors gives wrong arguments the exit code of wrong usage, and words of ours.
 func usageErrors(cmd *cobra.Command) {
 	if cmd.RunE == nil && cmd.HasSubCommands() {
 		cmd.Args = unknownCommand
@@ -126,10 +138,11 @@ func usageErrors(cmd *cobra.Command) {
 	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(c *cobra.Command, args []string) error {
-			if err := check(c, args); err != nil {
-				return &exitError{exitUsage, err}
+			err := check(c, args)
+			if ours := (*exitError)(nil); err == nil || errors.As(err, &ours) {
+				return err
 			}
-			return nil
+			return wrongArguments(c, args)
 		}
 	}
 	for _, c := range cmd.Commands() {

@@ -78,7 +78,7 @@ func (f *replayFlags) run(cmd *cobra.Command, io streams, args []string) error {
 		return err
 	}
 	ctx := cmd.Context()
-	cfg.Progress = func(r replay.Report) { _, _ = fmt.Fprintln(io.err, replayProgress(r)) }
+	cfg.Progress = f.progress(io.err)
 	send := func(from replay.Recording, gone func() int64) (replay.Report, error) {
 		r, err := replay.Run(ctx, cfg, replay.Only(filter, from))
 		r.Gone = gone()
@@ -174,7 +174,11 @@ func (f *replayFlags) tell(io streams, r replay.Report, asJSON bool) error {
 		}
 	}
 	optional(r.InDoubt, "in doubt", "counted once or not at all: their answer is missing")
-	optional(r.Unsent, "not sent", "certainly not counted")
+	unsent := "certainly not counted"
+	if r.UnsentNote != "" {
+		unsent += "; " + f.notTaken(r.UnsentNote)
+	}
+	optional(r.Unsent, "not sent", unsent)
 	optional(r.Skipped, "skipped", "no reactions: "+r.SkipNote)
 	optional(r.Gone, "gone", "records that retention removed before they were read")
 	if f.speed != "max" {
@@ -205,6 +209,31 @@ func judgeReplay(ctx context.Context, r replay.Report, err error) error {
 		return fmt.Errorf("not all reactions were accepted: %s", printable(r.Reason))
 	}
 	return nil
+}
+
+// progress tells how far a replay is, and, when that changes, why it comes no further.
+func (f *replayFlags) progress(w io.Writer) func(replay.Report) {
+	why := ""
+	return func(r replay.Report) {
+		line := replayProgress(r)
+		switch {
+		case r.NotTaken == why:
+		case r.NotTaken != "":
+			line += "\n" + printable(f.notTaken(r.NotTaken))
+		default:
+			line += "\nthe server takes reactions again"
+		}
+		why = r.NotTaken
+		_, _ = fmt.Fprintln(w, line)
+	}
+}
+
+// notTaken is why a server did not take reactions, and which it is.
+func (f *replayFlags) notTaken(reason string) string {
+	if strings.Contains(reason, f.server) {
+		return "not taken: " + reason
+	}
+	return "not taken by " + f.server + ": " + reason
 }
 
 // replayProgress is how far a replay is.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/emostream/emostream/internal/replay"
 )
 
 // taking is a main server that accepts one reaction a request, and says when it did.
@@ -45,6 +47,35 @@ func TestReplayInterrupted(t *testing.T) {
 				t.Errorf("it reported %q", out.String())
 			}
 		})
+	}
+}
+
+// Why a replay comes no further is said when that changes, and by whom.
+func TestReplaySaysWhy(t *testing.T) {
+	var out strings.Builder
+	tell := (&replayFlags{server: "http://h:5000"}).progress(&out)
+	for _, r := range []replay.Report{
+		{Read: 1},
+		{Read: 2, NotTaken: "kafka is away"},
+		{Read: 3, NotTaken: "kafka is away"},
+		{Read: 4, NotTaken: `Post "http://h:5000/v1/reactions": refused`},
+		{Read: 5, Accepted: 5},
+		{Read: 6, Accepted: 6},
+	} {
+		tell(r)
+	}
+	want := `1 read, 0 accepted
+2 read, 0 accepted
+not taken by http://h:5000: kafka is away
+3 read, 0 accepted
+4 read, 0 accepted
+not taken: Post "http://h:5000/v1/reactions": refused
+5 read, 5 accepted
+the server takes reactions again
+6 read, 6 accepted
+`
+	if out.String() != want {
+		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
 }
 

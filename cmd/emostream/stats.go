@@ -6,14 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/stats"
@@ -38,7 +35,8 @@ func newStats(io streams) *cobra.Command {
 		Use:   "stats",
 		Short: "Tell what is tapped most, how fast, by how many people and where",
 		Long: `Stats adds up the reactions in emoji-topic: of a span, or, when none is named, live
-from now on. It joins no consumer group, so that it takes nothing from anybody.
+from now on. It joins no consumer group, so that it takes nothing from anybody. Live
+it has the terminal's screen until q, and prints its last table then.
 
 Users are estimated with a standard error of 0.8 %, and are nearly exact up to some
 thousand. A reaction belongs to the window of its record's own time. Emojis beyond
@@ -86,12 +84,13 @@ func (f *statsFlags) run(ctx context.Context, io streams) error {
 	if !live {
 		cfg.Progress = told(io.err)
 	}
+	view := &statsView{out: io.out, topic: cfg.Topic, live: live, chart: f.chart, json: asJSON, ask: f.ask(from, to, now)}
+	if live && !asJSON && isTerminal(io.out) {
+		return f.onPage(ctx, io, cfg, filter, view)
+	}
 	err = f.read(ctx, io, "stats", cfg, func(s *span.Span) error {
-		c := &counting{tally: stats.NewTally(stats.Config{Window: f.window}), filter: filter, span: s}
-		view := &statsView{
-			out: io.out, topic: cfg.Topic, live: live, chart: f.chart, json: asJSON,
-			ask: f.ask(from, to, now), tally: c,
-		}
+		c := f.counting(s, filter)
+		view.tally = c
 		if live {
 			return f.watch(ctx, c, view)
 		}
@@ -167,6 +166,11 @@ func (f *statsFlags) watch(ctx context.Context, c *counting, view *statsView) er
 	}
 }
 
+// counting adds up what a filter wants of a span.
+func (f *statsFlags) counting(s *span.Span, filter span.Filter) *counting {
+	return &counting{tally: stats.NewTally(stats.Config{Window: f.window}), filter: filter, span: s}
+}
+
 // counting adds a span up.
 type counting struct {
 	span   *span.Span
@@ -220,21 +224,21 @@ type statsView struct {
 	json  bool
 	ask   stats.Ask
 	tally *counting
-
-	drawn int // lines on a terminal that the next report takes the place of
 }
 
-// show shows what was counted; of a live one, until now.
-func (v *statsView) show(now time.Time) error {
+// report is what was counted; of a live view, until now.
+func (v *statsView) report(now time.Time) stats.Report {
 	if v.live {
 		v.ask.To = now.UnixMilli()
 	}
-	r := v.tally.report(v.ask)
+	return v.tally.report(v.ask)
+}
+
+// show prints a report.
+func (v *statsView) show(now time.Time) error {
+	r := v.report(now)
 	if v.json {
 		return json.NewEncoder(v.out).Encode(r)
-	}
-	if width, height, ok := v.size(); v.live && ok {
-		return v.redraw(fitted(r, v.topic, v.live, v.chart, height-1), width)
 	}
 	lines := statsLines(r, v.topic, v.live, v.chart)
 	if v.live {
@@ -242,29 +246,4 @@ func (v *statsView) show(now time.Time) error {
 	}
 	_, err := fmt.Fprintln(v.out, strings.Join(lines, "\n"))
 	return err
-}
-
-// redraw takes the place of what was drawn before.
-func (v *statsView) redraw(lines []string, width int) error {
-	var b strings.Builder
-	if v.drawn > 0 {
-		b.WriteString(ansi.CursorUp(v.drawn))
-	}
-	for _, l := range lines {
-		b.WriteString(ansi.Truncate(l, width, "…") + ansi.EraseLineRight + "\n")
-	}
-	b.WriteString(ansi.EraseScreenBelow)
-	v.drawn = len(lines)
-	_, err := io.WriteString(v.out, b.String())
-	return err
-}
-
-// size is that of the terminal, if there is one.
-func (v *statsView) size() (width, height int, ok bool) {
-	f, isFile := v.out.(*os.File)
-	if !isFile || !isTerminal(f) {
-		return 0, 0, false
-	}
-	width, height, err := term.GetSize(int(f.Fd()))
-	return width, height, err == nil && width > 0
 }

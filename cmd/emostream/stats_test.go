@@ -88,6 +88,24 @@ func TestStatsFollows(t *testing.T) {
 	}
 }
 
+// On a terminal it has the screen, which no key spoils, until q; then the last table
+// stays.
+func TestStatsOnScreen(t *testing.T) {
+	c, addr := withTopics(t)
+	p := openPane(t)
+	p.run("emostream stats --every 100ms --brokers " + addr)
+	p.shows("in emoji-topic")
+	p.keys("x")
+	write(t.Context(), t, c, 0, `{"user_id":"ann","emoji_type":"🔥","timestamp":"t"}`)
+	p.shows("fire")
+	p.shows("q end and report")
+	p.keys("q")
+	p.endsWith(exitOK)
+	if screen := p.shows("100.0 %"); strings.Contains(screen, "end and report") || !strings.Contains(screen, "fire") {
+		t.Errorf("it left\n%s", screen)
+	}
+}
+
 // tee writes to both.
 type tee struct{ one, other *listener }
 

@@ -123,7 +123,9 @@ func withBar(line string, share float64, chart bool) string {
 	return strings.TrimRight(line+"  "+tui.Column(share, 24, lipgloss.NewStyle()), " ")
 }
 
-// emojiCell is an emoji with its name, exactly as wide. What another program wrote
+// emojiCell is an emoji with its name, exactly as wide. The columns behind it only
+// stand on every terminal, and in a file, where it is of one code point: of a family
+// the first one is shown, and the name says which it is. What another program wrote
 // may be none, and is shown as what it is.
 func emojiCell(e string, width int) string {
 	name := emoji.Emoji(e).Name()

@@ -65,47 +65,6 @@ func (f *topicsFlags) all() ([]kafka.Topic, error) {
 	return topics, nil
 }
 
-func newTopicsCreate(io streams) *cobra.Command {
-	var f topicsFlags
-	cmd := &cobra.Command{
-		Use:   "create",
-		Short: "Create the topics that are missing; the others stay as they are",
-		Example: `  emostream topics create --partitions 12
-  emostream topics create --retention 72h --counts-retention 8760h`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.check(); err != nil {
-				return err
-			}
-			topics, err := f.all()
-			if err != nil {
-				return err
-			}
-			return f.once(cmd.Context(), func(ctx context.Context, c *kafka.Client) error {
-				created, err := c.EnsureTopics(ctx, topics...)
-				for _, name := range created {
-					_, _ = fmt.Fprintln(io.out, name)
-				}
-				if err == nil {
-					_, _ = fmt.Fprintf(io.err, "%d topics created, %d were there\n", len(created), len(topics)-len(created))
-				}
-				return err
-			})
-		},
-	}
-	f.addNames(cmd)
-	fl := cmd.Flags()
-	fl.IntVar(&f.partitions, "partitions", 4, "partitions of emoji-topic: the most aggregators that can share the counting")
-	fl.IntVar(&f.reducers, "reducers", 1, "partitions of emoji-partials: the most aggregators that can share the adding up")
-	fl.IntVar(&f.replication, "replication", 0, "copies of every partition; 0: three, or as many as there are brokers")
-	fl.DurationVar(&f.retention, "retention", 24*time.Hour, "how long reactions and counts are kept; longer than aggregate is ever away")
-	fl.DurationVar(&f.reactions, "reactions-retention", 0, "how long reactions are kept, to be replayed or exported; 0: as --retention")
-	fl.DurationVar(&f.counts, "counts-retention", 0, "how long counts are kept, to be exported; 0: as --retention")
-	fl.DurationVar(&f.swarms, "swarm-retention", time.Hour, "how long swarms are kept")
-	fl.DurationVar(&f.lateness, "lateness", 10*time.Second, "of aggregate; half of it is how far a reaction's time may be ahead of the brokers' clock")
-	return cmd
-}
-
 func (f *topicsFlags) check() error {
 	if f.partitions < 1 || f.reducers < 1 || f.replication < 0 {
 		return usagef("--partitions and --reducers want at least 1, and --replication at least 0")

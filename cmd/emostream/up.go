@@ -77,7 +77,7 @@ func (f *upFlags) run(cmd *cobra.Command, io streams) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(f.check(), f.dashboard.check(io, asJSON)); err != nil {
+	if err := errors.Join(f.checkBroker(given(cmd)), f.check(), f.dashboard.check(io, asJSON)); err != nil {
 		return err
 	}
 	if f.port == 0 && !cmd.Flags().Changed("broker-listen") {
@@ -129,6 +129,16 @@ func (f *upFlags) check() error {
 		return usagef("--top %d: want at least 1", f.publish.top)
 	}
 	return errors.Join(f.aggregate.check(), f.kafkaFlags.check())
+}
+
+// checkBroker refuses flags of the embedded broker beside a Kafka that takes its place.
+func (f *upFlags) checkBroker(given func(string) bool) error {
+	for _, name := range []string{"ephemeral", "data-dir", "broker-listen", "fsync", "retention", "retention-bytes"} {
+		if len(f.brokers) > 0 && given(name) {
+			return usagef("--%s is for the embedded broker, and --brokers names a Kafka of your own: leave one of them out", name)
+		}
+	}
+	return nil
 }
 
 // build binds every address, opens the broker and lays the pipeline out in the

@@ -255,7 +255,7 @@ func (r *replay) send(ctx context.Context, b batch) {
 			r.count(func(p *Report) { p.Resent += taps(left) })
 			continue
 		}
-		r.count(func(p *Report) { p.Unsent += taps(left) })
+		r.giveUp(reason.Error(), taps(left))
 		if over {
 			r.end(fmt.Errorf("not taken for %v: %w", r.cfg.Patience, reason))
 		}
@@ -270,6 +270,7 @@ func (r *replay) settle(sent []client.Reaction, outcomes []client.Outcome, err e
 	if err != nil {
 		switch fate := client.FateOf(err); fate {
 		case client.NotWritten:
+			r.count(func(p *Report) { p.NotTaken = err.Error() })
 			return sent, err
 		case client.InDoubt:
 			r.doubt(err.Error(), taps(sent))
@@ -280,7 +281,14 @@ func (r *replay) settle(sent []client.Reaction, outcomes []client.Outcome, err e
 		return nil, nil
 	}
 	accepted := int64(0)
-	defer func() { r.count(func(p *Report) { p.Accepted += accepted }) }()
+	defer func() {
+		r.count(func(p *Report) {
+			p.Accepted += accepted
+			if p.NotTaken = ""; reason != nil {
+				p.NotTaken = reason.Error()
+			}
+		})
+	}()
 	for i, o := range outcomes {
 		n := int64(sent[i].Count)
 		switch o.Fate() {
@@ -330,6 +338,14 @@ func (r *replay) doubt(reason string, n int64) {
 	r.count(func(p *Report) {
 		p.InDoubt += n
 		p.Reason = cmp.Or(p.Reason, reason)
+	})
+}
+
+func (r *replay) giveUp(reason string, n int64) {
+	r.count(func(p *Report) {
+		p.Unsent += n
+		p.Reason = cmp.Or(p.Reason, reason)
+		p.UnsentNote = cmp.Or(p.UnsentNote, reason)
 	})
 }
 

@@ -217,8 +217,8 @@ func TestPatience(t *testing.T) {
 			return nil, &client.Refusal{Status: 503, Code: "not_written", Message: "kafka is away", RetryAfter: 4 * time.Second}
 		}
 		r, err := replay.Run(t.Context(), replay.Config{Server: s, Speed: 1, Connections: 1, Patience: 10 * time.Second}, recorded("a@0 b@1000 c@90000"))
-		if want := "2 unsent, 3 resent, ended: not taken for 10s: kafka is away"; told(r, err) != want {
-			t.Errorf("got %s, want %s", told(r, err), want)
+		if want := "2 unsent, 3 resent, ended: kafka is away"; told(r, err) != want || r.UnsentNote != "kafka is away" || err.Error() != "not taken for 10s: kafka is away" {
+			t.Errorf("got %s because %q (%v), want %s", told(r, err), r.UnsentNote, err, want)
 		}
 		if want := "0.00: a*1; 4.00: a*1; 8.00: a*1; 12.00: a*1"; s.said() != want {
 			t.Errorf("sent %s, want %s", s.said(), want)
@@ -351,4 +351,35 @@ func TestProgress(t *testing.T) {
 			t.Errorf("told %v, want %v (%v)", told, want, err)
 		}
 	})
+}
+
+// While a server does not take what it is sent, the progress says why.
+func TestProgressSaysWhy(t *testing.T) {
+	away := errors.New("kafka is away")
+	for name, answer := range map[string]func(sent []client.Reaction) ([]client.Outcome, error){
+		"all": func([]client.Reaction) ([]client.Outcome, error) {
+			return nil, &client.Refusal{Status: 503, Code: "not_written", Message: away.Error()}
+		},
+		"each": func(sent []client.Reaction) ([]client.Outcome, error) {
+			return slices.Repeat([]client.Outcome{{Code: "not_written", Message: away.Error()}}, len(sent)), nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newServer()
+				s.answer = func(n int, sent []client.Reaction) ([]client.Outcome, error) {
+					if n < 3 { // at 0, 1 and 2 s
+						return answer(sent)
+					}
+					return make([]client.Outcome, len(sent)), nil
+				}
+				var told []string
+				_, err := replay.Run(t.Context(), replay.Config{Server: s, Speed: 1, Connections: 1, Progress: func(r replay.Report) { told = append(told, fmt.Sprintf("%d %s", r.Accepted, r.NotTaken)) }},
+					recorded("a@0 b@5000"))
+				if want := []string{"0 kafka is away", "1 "}; err != nil || !slices.Equal(told[:2], want) {
+					t.Errorf("told %q, want %q (%v)", told, want, err)
+				}
+			})
+		})
+	}
 }

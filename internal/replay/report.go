@@ -23,6 +23,9 @@ type Report struct {
 	At       int64  `json:"-"`         // recorded time of the newest one read, ms
 	Reason   string `json:"reason"`    // of the first that was not accepted
 	SkipNote string `json:"skip_note"` // of the first that was skipped
+
+	UnsentNote string `json:"unsent_note"` // why the first that was not sent was not
+	NotTaken   string `json:"-"`           // why what is sent again is not taken; empty: it is
 }
 
 // Whole says whether all that was read was accepted.

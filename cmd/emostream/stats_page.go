@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/stats"
+	"github.com/emostream/emostream/tui"
+)
+
+// onPage shows what is counted on the whole screen until somebody ends it, and
+// prints the last of it then.
+func (f *statsFlags) onPage(ctx context.Context, io streams, cfg span.Config, filter span.Filter, view *statsView) error {
+	return onScreen(ctx, io, func(ctx context.Context) error {
+		var err error
+		page, look := &statsPage{every: f.every, view: view}, lookFlags{theme: "auto"}
+		title := "emostream stats on " + strings.Join(f.brokers, ",")
+		shown := tui.ShowPage(ctx, title, look.terminal(io.in, io.out), page.look, func(ctx context.Context) {
+			err = f.read(ctx, io, "stats", cfg, func(s *span.Span) error {
+				c := f.counting(s, filter)
+				page.begin(c)
+				return c.run(ctx)
+			})
+			if ctx.Err() != nil { // that is how it ends
+				err = nil
+			}
+		})
+		return errors.Join(shown, err, page.end())
+	})
+}
+
+// statsPage is what the screen shows of a view, which it owns.
+type statsPage struct {
+	every time.Duration
+
+	mu    sync.Mutex
+	view  *statsView // without a tally until the topic is reached
+	last  stats.Report
+	taken time.Time
+}
+
+func (p *statsPage) begin(c *counting) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.view.tally = c
+}
+
+// look is the page now. What it tells is counted anew every so often.
+func (p *statsPage) look() tui.PageLines {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.view.tally == nil {
+		return func(int, int) []string { return []string{"", "looking at the topic"} }
+	}
+	if now := time.Now(); now.Sub(p.taken) >= p.every {
+		p.last, p.taken = p.view.report(now), now
+	}
+	r, topic, chart := p.last, p.view.topic, p.view.chart
+	return func(_, height int) []string { return fitted(r, topic, true, chart, height) }
+}
+
+// end prints the last table, if there was one.
+func (p *statsPage) end() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.view.tally == nil {
+		return nil
+	}
+	return p.view.show(time.Now())
+}

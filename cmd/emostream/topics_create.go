@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/kafka"
+)
+
+// creation is what came of topics that were to be created.
+type creation struct {
+	Created   []string    `json:"created"`
+	There     int         `json:"there"`
+	Otherwise []otherwise `json:"otherwise"`
+}
+
+// otherwise is something of a topic that is not as it was asked for.
+type otherwise struct {
+	Topic string `json:"topic"`
+	What  string `json:"what"` // partitions, replication, or the name of a setting
+	Is    string `json:"is"`
+	Asked string `json:"asked"`
+}
+
+func (o otherwise) String() string {
+	switch o.What {
+	case "partitions":
+		n, _ := strconv.ParseInt(o.Is, 10, 64)
+		return fmt.Sprintf("%s has %s, not %s: it stays as it is", o.Topic, plural(n, "partition"), o.Asked)
+	case retentionSetting:
+		return fmt.Sprintf("%s keeps its records %s, not %s: it stays as it is, emostream topics retain changes it", o.Topic, kept(o.Is), kept(o.Asked))
+	}
+	return fmt.Sprintf("%s has %s %s, not %s: it stays as it is", o.Topic, o.What, o.Is, o.Asked)
+}
+
+// Settings of topics that create has flags for.
+const (
+	retentionSetting = "retention.ms"
+	aheadSetting     = "message.timestamp.after.max.ms"
+)
+
+func newTopicsCreate(io streams) *cobra.Command {
+	var (
+		f   topicsFlags
+		out outputFlag
+	)
+	cmd := &cobra.Command{
+		Use:   "create",
+		Short: "Create the topics that are missing; the others stay as they are",
+		Example: `  emostream topics create --partitions 12
+  emostream topics create --retention 72h --counts-retention 8760h`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			asJSON, err := out.json()
+			if err != nil {
+				return err
+			}
+			if err := f.check(); err != nil {
+				return err
+			}
+			topics, err := f.all()
+			if err != nil {
+				return err
+			}
+			return f.once(cmd.Context(), func(ctx context.Context, c *kafka.Client) error {
+				made, err := f.create(ctx, c, topics, given(cmd))
+				return errors.Join(made.tell(io, asJSON, err == nil), err)
+			})
+		},
+	}
+	f.addNames(cmd)
+	fl := cmd.Flags()
+	fl.IntVar(&f.partitions, "partitions", 4, "partitions of emoji-topic: the most aggregators that can share the counting")
+	fl.IntVar(&f.reducers, "reducers", 1, "partitions of emoji-partials: the most aggregators that can share the adding up")
+	fl.IntVar(&f.replication, "replication", 0, "copies of every partition; 0: three, or as many as there are brokers")
+	fl.DurationVar(&f.retention, "retention", 24*time.Hour, "how long reactions and counts are kept; longer than aggregate is ever away")
+	fl.DurationVar(&f.reactions, "reactions-retention", 0, "how long reactions are kept, to be replayed or exported; 0: as --retention")
+	fl.DurationVar(&f.counts, "counts-retention", 0, "how long counts are kept, to be exported; 0: as --retention")
+	fl.DurationVar(&f.swarms, "swarm-retention", time.Hour, "how long swarms are kept")
+	fl.DurationVar(&f.lateness, "lateness", 10*time.Second, "of aggregate; half of it is how far a reaction's time may be ahead of the brokers' clock")
+	out.add(cmd)
+	return cmd
+}
+
+// create creates the topics that are missing, and looks in what the others are not as
+// the flags that were given ask for.
+func (f *topicsFlags) create(ctx context.Context, c *kafka.Client, topics []kafka.Topic, given func(string) bool) (creation, error) {
+	created, err := c.EnsureTopics(ctx, topics...)
+	made := creation{Created: append([]string{}, created...), Otherwise: []otherwise{}}
+	if err != nil {
+		return made, err
+	}
+	var there []kafka.Topic
+	var names []string
+	for _, t := range topics {
+		if !slices.Contains(created, t.Name) {
+			there, names = append(there, t), append(names, t.Name)
+		}
+	}
+	made.There = len(there)
+	if len(there) == 0 {
+		return made, nil
+	}
+	states, err := c.Describe(ctx, names...)
+	for i, is := range states {
+		made.Otherwise = append(made.Otherwise, f.differs(there[i], is, given)...)
+	}
+	return made, err
+}
+
+// differs lists what a topic is not, of what the flags that were given ask for. What
+// is hidden is not told.
+func (f *topicsFlags) differs(asked kafka.Topic, is kafka.TopicState, given func(string) bool) (all []otherwise) {
+	look := func(what, is, want string, flags ...string) {
+		if is != "" && is != want && slices.ContainsFunc(flags, given) {
+			all = append(all, otherwise{asked.Name, what, is, want})
+		}
+	}
+	if !is.Exists {
+		return nil
+	}
+	partitions, keeps := "", []string{"swarm-retention"}
+	switch names := f.names(); asked.Name {
+	case names.Reactions():
+		partitions, keeps = "partitions", []string{"retention", "reactions-retention"}
+	case names.Partials():
+		partitions, keeps = "reducers", []string{"retention"}
+	case names.Counts():
+		keeps = []string{"retention", "counts-retention"}
+	}
+	look("partitions", strconv.Itoa(is.Partitions), strconv.Itoa(asked.Partitions), partitions)
+	if asked.Replication > 0 {
+		look("replication", strconv.Itoa(is.Replication), strconv.Itoa(asked.Replication), "replication")
+	}
+	if want, ok := asked.Config[retentionSetting]; ok {
+		look(retentionSetting, is.Config[retentionSetting], want, keeps...)
+	}
+	if want, ok := asked.Config[aheadSetting]; ok {
+		look(aheadSetting, is.Config[aheadSetting], want, "lateness")
+	}
+	return all
+}
+
+// tell reports what came of it; whole says whether all of it was done.
+func (m creation) tell(io streams, asJSON, whole bool) error {
+	if asJSON {
+		return json.NewEncoder(io.out).Encode(m)
+	}
+	for _, name := range m.Created {
+		_, _ = fmt.Fprintln(io.out, name)
+	}
+	for _, o := range m.Otherwise {
+		_, _ = fmt.Fprintln(io.err, o)
+	}
+	if whole {
+		_, _ = fmt.Fprintf(io.err, "%d topics created, %d were there\n", len(m.Created), m.There)
+	}
+	return nil
+}
