@@ -34,6 +34,7 @@ func newConsume(io streams) *cobra.Command {
 reactions, with the time from the client's timestamp to the record's; of any other
 its JSON. It joins no consumer group, so that it takes nothing from anybody, and
 needs a Kafka with the topic, whoever runs it and writes there.
+It goes on as records come, unless --to or --records ends it.
 
 With --trace it follows reactions from emoji-topic to the subscriber servers, live,
 and tells where they are and how long each hop took. Tapped is the client's
