@@ -101,6 +101,7 @@ func startProgram(tb testing.TB, path string, env []string, args ...string) *pro
 		for s := bufio.NewScanner(stdout); s.Scan(); {
 			p.out <- s.Text()
 		}
+		close(p.out)
 		_ = p.cmd.Wait()
 	}()
 	tb.Cleanup(func() {
@@ -145,9 +146,11 @@ func (p *process) stop() int {
 func (p *process) line() string {
 	p.t.Helper()
 	select {
-	case s := <-p.out:
-		return s
-	case <-p.done:
+	case s, more := <-p.out:
+		if more {
+			return s
+		}
+		<-p.done
 		p.t.Fatalf("%s ended with %d:\n%s", p.name, p.cmd.ProcessState.ExitCode(), tail(p.logs.String()))
 	case <-time.After(patience):
 		p.t.Fatalf("%s printed nothing:\n%s", p.name, tail(p.logs.String()))
