@@ -177,7 +177,16 @@ func up(tb testing.TB, more ...string) (*process, *installation) {
 	if brokers := os.Getenv("EMOSTREAM_TEST_BROKERS"); brokers != "" {
 		in.names.Prefix = prefix(tb)
 		args = append(args, "--brokers", brokers, "--topic-prefix", in.names.Prefix, "--group-prefix", in.names.Prefix)
-		more = slices.DeleteFunc(more, func(a string) bool { return a == "--ephemeral" })
+		for i := 0; i < len(more); { // without what is for the embedded broker
+			switch more[i] {
+			case "--ephemeral":
+				more = slices.Delete(slices.Clone(more), i, i+1)
+			case "--data-dir", "--broker-listen":
+				more = slices.Delete(slices.Clone(more), i, i+2)
+			default:
+				i++
+			}
+		}
 	} else if len(more) == 0 {
 		args = append(args, "--ephemeral")
 	}
