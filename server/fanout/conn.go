@@ -31,7 +31,7 @@ const (
 )
 
 // show is what a kind of stream tells of an update; empty: nothing.
-func (k kind) show(u update) []byte {
+func (k kind) show(u update) frame {
 	if k == singles {
 		return u.taps
 	}
@@ -45,7 +45,7 @@ type conn struct {
 	line  line
 	feed  *feed
 	rest  []byte        // of the frame that was begun
-	owed  [][]byte      // windows to tell before any update
+	owed  []frame       // windows to tell before any update
 	told  uint64        // updates told or passed over
 	last  int64         // the window that it saw last, when it came
 	since time.Duration // when rest began to wait; times are by the server's clock
@@ -53,6 +53,7 @@ type conn struct {
 	place int           // in its shard; notListed once it has left
 	kind  kind
 	begun bool // it is told of windows
+	plain bool // it is told without chunks: net/http makes them, or the client knows none
 	late  bool // it kept a frame waiting for too long
 }
 
@@ -75,6 +76,22 @@ func (c *conn) begin() {
 	if c.kind == swarms {
 		c.owed = frames
 	}
+}
+
+// form is a frame as the client is given it.
+func (c *conn) form(f frame) []byte {
+	if c.plain {
+		return f.bytes()
+	}
+	return f
+}
+
+// farewell is a frame as the last thing that the client is given.
+func (c *conn) farewell(f frame) []byte {
+	if c.plain {
+		return f.bytes()
+	}
+	return append(f[:len(f):len(f)], lastChunk...)
 }
 
 // waits reports whether the client has yet to take what it was given.
@@ -111,7 +128,7 @@ func (c *conn) advance(now time.Duration, t *tally) error {
 // next is the frame that is to be told next; empty: there is none.
 func (c *conn) next(t *tally) []byte {
 	if len(c.owed) > 0 {
-		b := c.owed[0]
+		b := c.form(c.owed[0])
 		if c.owed = c.owed[1:]; len(c.owed) == 0 {
 			c.owed = nil
 		}
@@ -130,7 +147,7 @@ func (c *conn) next(t *tally) []byte {
 		c.told++
 		if b := c.kind.show(u); len(b) > 0 {
 			t.delivered++
-			return b
+			return c.form(b)
 		}
 	}
 	return nil
@@ -145,5 +162,5 @@ func (c *conn) skip(n *news, t *tally) []byte {
 		return nil
 	}
 	t.delivered++
-	return n.newest
+	return c.form(n.newest)
 }

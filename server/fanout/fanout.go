@@ -119,7 +119,8 @@ type Server struct {
 	shards   []*shard
 	next     atomic.Uint32 // in turn, the shard that gets a connection
 	arrivals *rate.Limiter // of streams
-	comment  []byte        // the heartbeat of a stream
+	retry    frame         // the beginning of a stream
+	comment  frame         // the heartbeat of a stream
 	metrics  metrics
 	clients  atomic.Int64
 	opened   atomic.Int64  // streams, since the start
@@ -133,7 +134,8 @@ func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness), filled: make(chan struct{}),
-		arrivals: rate.NewLimiter(rate.Limit(cfg.AcceptRate), cfg.AcceptRate), comment: sse.AppendComment(nil, ""),
+		arrivals: rate.NewLimiter(rate.Limit(cfg.AcceptRate), cfg.AcceptRate), retry: newFrame(func(b []byte) []byte { return sse.AppendRetry(b, cfg.Retry) }),
+		comment: newFrame(func(b []byte) []byte { return sse.AppendComment(b, "") }),
 	}
 	s.metrics = newMetrics(cfg.Metrics, s)
 	for range cfg.Shards {

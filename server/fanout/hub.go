@@ -1,7 +1,6 @@
 package fanout
 
 import (
-	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -58,28 +57,25 @@ type feed struct {
 type news struct {
 	updates []update  // the latest ones, in order
 	sent    uint64    // updates ever
-	newest  []byte    // frame of the newest window
+	newest  frame     // of the newest window
 	came    time.Time // when the last update did
 }
 
 // window is the newest known of one window.
 type window struct {
-	end      int64
-	total    int64
-	revised  bool   // told when a newer window, or less of this one, was known
-	frame    []byte // with its id
-	idLength int    // of the id line, which is cut off where an id must not go back
-	shown    map[string]int
+	end     int64
+	total   int64
+	revised bool // told when a newer window, or less of this one, was known
+	frame   frame
+	bare    frame // without an id, for where an id must not go back
+	shown   map[string]int
 }
-
-// bare is the window's frame without an id.
-func (w *window) bare() []byte { return w.frame[w.idLength:] }
 
 // update is one step of a channel: what goes to the listeners of swarms, and to
 // those of single emojis.
 type update struct {
-	swarm []byte
-	taps  []byte
+	swarm frame
+	taps  frame
 }
 
 // feed returns a channel's feed, which it makes if need be; h.mu is held.
@@ -127,12 +123,14 @@ func (f *feed) publish(s wire.Swarm, data []byte) bool {
 			i--
 		}
 	}
-	next.frame = sse.AppendEvent(nil, sse.Event{ID: strconv.FormatInt(next.end, 10), Name: "swarm", Data: data})
-	next.idLength = bytes.IndexByte(next.frame, '\n') + 1
+	event := sse.Event{Name: "swarm", Data: data}
+	next.bare = newFrame(func(b []byte) []byte { return sse.AppendEvent(b, event) })
+	event.ID = strconv.FormatInt(next.end, 10)
+	next.frame = newFrame(func(b []byte) []byte { return sse.AppendEvent(b, event) })
 
-	u := update{swarm: next.frame, taps: next.taps(s, f.hub.cap)}
+	u := update{swarm: next.frame, taps: newFrame(func(b []byte) []byte { return next.taps(b, s, f.hub.cap) })}
 	if i < len(f.windows)-1 {
-		u.swarm, next.revised = next.bare(), true
+		u.swarm, next.revised = next.bare, true
 	}
 	f.tell(u)
 	return true
@@ -146,10 +144,9 @@ func (f *feed) tell(u update) {
 	f.news.Store(&news{updates: updates, sent: old.sent + 1, newest: f.windows[len(f.windows)-1].frame, came: time.Now()})
 }
 
-// taps returns the frames of single emojis that a swarm adds to what was shown
+// taps appends the events of single emojis that a swarm adds to what was shown
 // of its window: each emoji as often as its scaled count says, rounded up.
-func (w *window) taps(s wire.Swarm, most int) []byte {
-	var out []byte
+func (w *window) taps(out []byte, s wire.Swarm, most int) []byte {
 	for _, e := range s.Emojis {
 		n := int(min(math.Ceil(max(0, e.Scaled)), float64(most)))
 		if n <= w.shown[e.Emoji] {
@@ -205,7 +202,7 @@ func lastSeen(id string) int64 {
 // that this takes in: the newest window, or, where it comes back and says which
 // window it saw last, all windows since, after those that were revised shortly
 // before.
-func (f *feed) missed(last int64) (frames [][]byte, sent uint64) {
+func (f *feed) missed(last int64) (frames []frame, sent uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	sent = f.news.Load().sent
@@ -215,16 +212,16 @@ func (f *feed) missed(last int64) (frames [][]byte, sent uint64) {
 	newest := f.windows[len(f.windows)-1]
 	switch {
 	case last == nothingSeen:
-		return [][]byte{newest.frame}, sent
+		return []frame{newest.frame}, sent
 	case last > newest.end: // of another time or place
-		return [][]byte{newest.bare()}, sent
+		return []frame{newest.bare}, sent
 	}
 	for _, w := range f.windows {
 		switch {
 		case w.end > last:
 			frames = append(frames, w.frame)
 		case w.revised && w.end > last-f.hub.lateness.Milliseconds():
-			frames = append(frames, w.bare())
+			frames = append(frames, w.bare)
 		}
 	}
 	return frames, sent

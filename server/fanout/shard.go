@@ -5,8 +5,6 @@ import (
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/emostream/emostream/internal/sse"
 )
 
 const (
@@ -75,11 +73,11 @@ func (sh *shard) Add(c *conn, head []byte) {
 		sh.drop(c, err)
 		return
 	}
-	hello := sse.AppendRetry(head, sh.server.cfg.Retry)
+	hello := append(head, c.form(sh.server.retry)...)
 	if sh.server.isFilled() {
 		c.begin()
 		if len(c.owed) > 0 {
-			hello, c.owed = append(hello, c.owed[0]...), c.owed[1:] // one write less
+			hello, c.owed = append(hello, c.form(c.owed[0])...), c.owed[1:] // one write less
 		}
 	}
 	sh.settle(c, c.give(hello, sh.server.now(), &sh.counts))
@@ -189,7 +187,7 @@ func (sh *shard) look(now time.Duration) {
 	}
 	for _, c := range slices.Backward(some) {
 		if c != nil && !c.waits() && now+sweep*tick-c.wrote >= sh.server.cfg.Heartbeat { // nil: it was dropped
-			sh.settle(c, c.give(sh.server.comment, now, &sh.counts))
+			sh.settle(c, c.give(c.form(sh.server.comment), now, &sh.counts))
 		}
 	}
 }
@@ -229,7 +227,7 @@ func (sh *shard) release(now time.Duration) {
 			return
 		case !c.waits():
 			// What it does not take of this is not worth waiting for.
-			_, _ = c.line.write(sh.server.later())
+			_, _ = c.line.write(c.farewell(sh.server.later()))
 		case now < sh.leave.until:
 			continue // in the middle of a frame
 		}

@@ -75,13 +75,13 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request) {
 func (s *Server) putOff(w http.ResponseWriter) {
 	s.metrics.putOff.Inc()
 	w.Header().Set("Connection", "close")
-	_, _ = w.Write(s.later())
+	_, _ = w.Write(s.later().bytes())
 }
 
 // later asks a client to come back, at a time of its own, so that not all do at
 // once.
-func (s *Server) later() []byte {
-	return sse.AppendRetry(nil, time.Second+rand.N(s.cfg.DrainSpread))
+func (s *Server) later() frame {
+	return newFrame(func(b []byte) []byte { return sse.AppendRetry(b, time.Second+rand.N(s.cfg.DrainSpread)) })
 }
 
 // connect opens a stream. A client whose socket can be had is the shard's from
@@ -90,13 +90,13 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request, c *conn) {
 	s.metrics.connected.Inc()
 	sh := s.shards[s.next.Add(1)%uint32(len(s.shards))]
 	if l, head, err := takeSocket(w, r, s.cfg.StallTimeout); err == nil {
-		c.line = l
+		c.line, c.plain = l, !r.ProtoAtLeast(1, 1)
 		s.cfg.Logger.Debug("client connected", "client", c)
 		sh.Add(c, head)
 		return
 	}
 	l := newRelay(w, r)
-	c.line = l
+	c.line, c.plain = l, true
 	s.cfg.Logger.Debug("client connected", "client", c)
 	sh.Add(c, nil)
 	l.run(r.Context(), sh, c)
