@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -91,7 +92,7 @@ func (c *conn) farewell(f frame) []byte {
 	if c.plain {
 		return f.bytes()
 	}
-	return append(f[:len(f):len(f)], lastChunk...)
+	return append(slices.Clip(f), lastChunk...)
 }
 
 // waits reports whether the client has yet to take what it was given.
