@@ -90,6 +90,10 @@ func (f *consumeFlags) wants() (func(value []byte) bool, error) {
 	}
 	return func(value []byte) bool {
 		t, err := of.decode(value)
-		return err == nil && (len(f.users) == 0 || slices.Contains(f.users, t.user)) && slices.ContainsFunc(t.emojis, func(e string) bool { return filter.Wants(t.channel, e) })
+		return err == nil && f.wantsUser(t.user) && slices.ContainsFunc(t.emojis, func(e string) bool { return filter.Wants(t.channel, e) })
 	}, nil
+}
+
+func (f *consumeFlags) wantsUser(id string) bool {
+	return len(f.users) == 0 || slices.Contains(f.users, id)
 }

@@ -83,7 +83,7 @@ func (f *consumeFlags) wantsReaction() (func(wire.Told) bool, error) {
 		return nil, err
 	}
 	return func(t wire.Told) bool {
-		return (len(f.users) == 0 || slices.Contains(f.users, string(t.UserID))) && filter.Wants(string(t.Channel), string(t.Emoji))
+		return f.wantsUser(string(t.UserID)) && filter.Wants(string(t.Channel), string(t.Emoji))
 	}, nil
 }
 

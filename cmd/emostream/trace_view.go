@@ -91,7 +91,7 @@ func tenths(ms float64) string {
 func tracePage(r trace.Report, notes []string, now time.Time, width, height int) []string {
 	lines := append([]string{""}, traceTable(r)...)
 	for _, n := range notes {
-		lines = append(lines, wrapped(n, width)...)
+		lines = append(lines, wrap(n, width)...)
 	}
 	if len(r.Shown) == 0 {
 		return lines
@@ -110,18 +110,6 @@ func tracePage(r trace.Report, notes []string, now time.Time, width, height int)
 			padded(tui.Clean(j.User), 22), padded(tui.Clean(j.Channel), 18), where, tenths(so)))
 	}
 	return lines[:min(len(lines), height)]
-}
-
-// wrapped breaks a text into lines at spaces.
-func wrapped(s string, width int) (lines []string) {
-	line := ""
-	for word := range strings.FieldsSeq(s) {
-		if line != "" && len(line)+1+len(word) > width {
-			lines, line = append(lines, line), ""
-		}
-		line = strings.TrimSpace(line + " " + word)
-	}
-	return append(lines, line)
 }
 
 // journeyPrinter prints reactions that are done or stuck.

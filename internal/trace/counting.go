@@ -1,6 +1,8 @@
 package trace
 
 import (
+	"slices"
+
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -26,7 +28,7 @@ func (t *Tracer) mark(s wire.Settings) {
 	}
 	t.settings = s
 	for from, list := range t.uncount {
-		t.uncount[from] = without(list, func(f *follow) bool { return f.over || t.held(f) })
+		t.uncount[from] = slices.DeleteFunc(list, func(f *follow) bool { return f.over || t.held(f) })
 	}
 }
 
@@ -36,7 +38,7 @@ func (t *Tracer) partial(p *wire.Partial, at int64) {
 		return
 	}
 	from := source{p.Partition, p.Channel}
-	t.uncount[from] = without(t.uncount[from], func(f *follow) bool { return f.over || t.window(f) == p.End && t.held(f) })
+	t.uncount[from] = slices.DeleteFunc(t.uncount[from], func(f *follow) bool { return f.over || t.window(f) == p.End && t.held(f) })
 }
 
 // counted notes that a partial holds a reaction.
@@ -76,7 +78,7 @@ func (t *Tracer) Count(r stream.Record, at int64) {
 	}
 	g.total += n.Count - c.count.n
 	c.count = known{n.Count, at}
-	c.waiting = without(c.waiting, func(f *follow) bool {
+	c.waiting = slices.DeleteFunc(c.waiting, func(f *follow) bool {
 		if !f.over && f.At[Aggregated] == 0 && f.need <= n.Count {
 			t.aggregated(f, at)
 		}
@@ -133,7 +135,7 @@ func (t *Tracer) Swarm(topic string, r stream.Record, at int64) {
 		return
 	}
 	g.swarms[topic] = known{s.Total, at}
-	g.spread = without(g.spread, func(f *follow) bool {
+	g.spread = slices.DeleteFunc(g.spread, func(f *follow) bool {
 		if !f.over && old.n < f.total && f.total <= s.Total {
 			t.reached(f, topic, at)
 			if t.arrived(f) {

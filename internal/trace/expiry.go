@@ -1,6 +1,9 @@
 package trace
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Tick gives up what is stuck, and forgets what nobody waits for.
 func (t *Tracer) Tick(now int64) {
@@ -97,7 +100,7 @@ func (t *Tracer) forget(now int64) {
 		oldest = min(oldest, k.end)
 	}
 	for from, list := range t.uncount {
-		if t.uncount[from] = without(list, over); len(t.uncount[from]) == 0 {
+		if t.uncount[from] = slices.DeleteFunc(list, over); len(t.uncount[from]) == 0 {
 			delete(t.uncount, from)
 		}
 	}
@@ -123,8 +126,8 @@ func (t *Tracer) evict(end int64) {
 
 // tidy lets those go that are not followed any more.
 func (g *group) tidy() {
-	g.spread = without(g.spread, over)
+	g.spread = slices.DeleteFunc(g.spread, over)
 	for _, c := range g.cells {
-		c.waiting = without(c.waiting, over)
+		c.waiting = slices.DeleteFunc(c.waiting, over)
 	}
 }

@@ -89,16 +89,4 @@ func (t *Tracer) group(k groupKey) *group {
 	return g
 }
 
-// without lets some of a list go, in place.
-func without(list []*follow, gone func(*follow) bool) []*follow {
-	left := list[:0]
-	for _, f := range list {
-		if !gone(f) {
-			left = append(left, f)
-		}
-	}
-	clear(list[len(left):])
-	return left
-}
-
 func over(f *follow) bool { return f.over }

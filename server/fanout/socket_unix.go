@@ -40,15 +40,15 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 
 // takeSocket takes the connection of a request, if it can be had, and returns the
 // head of the answer, which is yet to be sent: all headers that were set, that the
-// connection ends with the stream, and whether that comes in chunks.
-func takeSocket(w http.ResponseWriter, r *http.Request, stall time.Duration) (l line, head []byte, err error) {
+// connection ends with the stream, and that it comes in chunks unless it is plain.
+func takeSocket(w http.ResponseWriter, r *http.Request, plain bool, stall time.Duration) (l line, head []byte, err error) {
 	if r.ProtoMajor != 1 || r.Context().Value(ownConn{}) == nil {
 		return nil, nil, http.ErrNotSupported
 	}
 	h := w.Header().Clone()
 	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	h.Set("Connection", "close")
-	if r.ProtoAtLeast(1, 1) {
+	if !plain {
 		h.Set("Transfer-Encoding", "chunked")
 	}
 	out := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")

@@ -13,7 +13,7 @@ import (
 func ConnContext(ctx context.Context, _ net.Conn) context.Context { return ctx }
 
 // takeSocket takes none.
-func takeSocket(http.ResponseWriter, *http.Request, time.Duration) (line, []byte, error) {
+func takeSocket(http.ResponseWriter, *http.Request, bool, time.Duration) (line, []byte, error) {
 	return nil, nil, http.ErrNotSupported
 }
 

@@ -89,8 +89,9 @@ func (s *Server) later() frame {
 func (s *Server) connect(w http.ResponseWriter, r *http.Request, c *conn) {
 	s.metrics.connected.Inc()
 	sh := s.shards[s.next.Add(1)%uint32(len(s.shards))]
-	if l, head, err := takeSocket(w, r, s.cfg.StallTimeout); err == nil {
-		c.line, c.plain = l, !r.ProtoAtLeast(1, 1)
+	c.plain = !r.ProtoAtLeast(1, 1)
+	if l, head, err := takeSocket(w, r, c.plain, s.cfg.StallTimeout); err == nil {
+		c.line = l
 		s.cfg.Logger.Debug("client connected", "client", c)
 		sh.Add(c, head)
 		return
