@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -19,21 +19,12 @@ import (
 // withTopics starts a broker that has the topics of reactions and counts.
 func withTopics(t *testing.T) (*kafka.Client, string) {
 	t.Helper()
-	b, err := broker.Open(broker.Config{Listen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() })
-	c, err := kafka.Open(kafka.Config{Brokers: []string{b.Addr()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c, address := brokertest.Open(t)
 	layout := kafka.Layout{}
 	if _, err := c.EnsureTopics(t.Context(), layout.ReactionsTopic(), layout.CountsTopic()); err != nil {
 		t.Fatal(err)
 	}
-	return c, b.Addr()
+	return c, address
 }
 
 // write appends to a partition of emoji-topic.

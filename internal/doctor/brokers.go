@@ -76,8 +76,13 @@ func (l *list) told(b Broker, others bool) {
 				"see its log if it is a broker (--timeout gives it more time), else say where Kafka is with --brokers")
 			return
 		}
+		if kafka.Lasting(b.Err) {
+			l.wrong(b.Address, "it is not to be used like this: "+cause(b.Err), "nothing can be written or read",
+				"correct --tls, --sasl-mechanism and their like, or say where Kafka is with --brokers")
+			return
+		}
 		l.wrong(b.Address, held+", and does not speak Kafka's protocol: "+cause(b.Err),
-			"nothing can be written or read", "say where Kafka is with --brokers; one that wants TLS or a password cannot be used")
+			"nothing can be written or read", "say where Kafka is with --brokers, and how it is spoken to, if it wants TLS or a login: --tls, --sasl-mechanism")
 	case others:
 		l.wrong(b.Address, failure(b), "it cannot stand in when the other brokers are away", "start it, or take it out of --brokers")
 	default:

@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -58,6 +59,12 @@ func TestBrokers(t *testing.T) {
 			[]doctor.Broker{{Address: "k1:9092", Stage: doctor.Answer, Err: errors.New("EOF"), Owner: "nginx (pid 4)"}},
 			nil,
 			"nginx (pid 4) listens there, and does not speak Kafka's protocol: EOF",
+			[]string{"wrong k1:9092"},
+		},
+		"a certificate of nobody's": {
+			[]doctor.Broker{{Address: "k1:9092", Stage: doctor.Answer, Err: &tls.CertificateVerificationError{Err: errors.New("unknown authority")}}},
+			nil,
+			"it is not to be used like this: tls: failed to verify certificate: unknown authority",
 			[]string{"wrong k1:9092"},
 		},
 		"somebody who says nothing": {

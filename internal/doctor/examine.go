@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -144,6 +145,20 @@ func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) [
 		}
 	}
 	return Folder(d)
+}
+
+// freeBelow is how much room there is where a folder is, or will be.
+func freeBelow(dir string) int64 {
+	for {
+		if n := freeBytes(dir); n >= 0 {
+			return n
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return -1
+		}
+		dir = up
+	}
 }
 
 // inside looks at what is in a cluster. away says that a broker does not answer.

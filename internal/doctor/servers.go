@@ -69,8 +69,8 @@ type beat struct {
 	at time.Time
 }
 
-// span is from which heartbeat on, and to which, an instance was heard.
-type span struct {
+// presence is from which heartbeat on, and to which, an instance was heard.
+type presence struct {
 	first, last int
 	beat
 }
@@ -78,25 +78,25 @@ type span struct {
 // lastBeats are the last heartbeat of each server, seen from now by the brokers'
 // clock, of those that have not left in order. beats are in the order of the log.
 func lastBeats(beats []beat, now time.Time) (servers []Server) {
-	spans := map[string]map[string]span{} // by name and instance
-	latest := map[string]string{}         // instance by name
+	seen := map[string]map[string]presence{} // by name and instance
+	latest := map[string]string{}            // instance by name
 	for i, b := range beats {
-		if spans[b.Name] == nil {
-			spans[b.Name] = map[string]span{}
+		if seen[b.Name] == nil {
+			seen[b.Name] = map[string]presence{}
 		}
 		first := i
-		if s, known := spans[b.Name][b.Instance]; known {
+		if s, known := seen[b.Name][b.Instance]; known {
 			first = s.first
 		}
-		spans[b.Name][b.Instance], latest[b.Name] = span{first, i, b}, b.Instance
+		seen[b.Name][b.Instance], latest[b.Name] = presence{first, i, b}, b.Instance
 	}
 	for name, instance := range latest {
-		own := spans[name][instance]
+		own := seen[name][instance]
 		if own.State == wire.StateGone {
 			continue
 		}
 		s := Server{ServerStatus: own.ServerStatus, Age: now.Sub(own.at)}
-		for _, other := range spans[name] {
+		for _, other := range seen[name] {
 			// Whoever was only there before has died, and was replaced.
 			meets := other.Instance != instance && other.last > own.first
 			if meets && other.State != wire.StateGone && now.Sub(other.at) <= roster.Timeout {

@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/parquet-go/parquet-go"
 
-	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/export"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/span"
@@ -105,16 +105,7 @@ func TestFormatOf(t *testing.T) {
 // partitions.
 func install(t *testing.T) *kafka.Client {
 	t.Helper()
-	b, err := broker.Open(broker.Config{Listen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() })
-	c, err := kafka.Open(kafka.Config{Brokers: []string{b.Addr()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c, _ := brokertest.Open(t)
 	layout := kafka.Layout{Reactions: 2, Counts: 2, Retention: 100 * 365 * 24 * time.Hour}
 	if _, err := c.EnsureTopics(t.Context(), layout.ReactionsTopic(), layout.CountsTopic()); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/stream"
@@ -28,16 +28,7 @@ type topic struct {
 
 func newTopic(t *testing.T) *topic {
 	t.Helper()
-	b, err := broker.Open(broker.Config{Listen: "127.0.0.1:0"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = b.Close() })
-	c, err := kafka.Open(kafka.Config{Brokers: []string{b.Addr()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
+	c, _ := brokertest.Open(t)
 	if _, err := c.EnsureTopics(t.Context(), kafka.Layout{Reactions: 3, Retention: forever}.ReactionsTopic()); err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,107 @@
+package doctor
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+func (s *session) counting(ctx context.Context, patience time.Duration) []Finding {
+	ctx, cancel := context.WithTimeout(ctx, 2*s.Timeout)
+	defer cancel()
+	reactions, partials, counts := s.Names.Reactions(), s.Names.Partials(), s.Names.Counts()
+	for _, topic := range []string{reactions, partials, counts} {
+		if !s.usable(topic) {
+			return skipped(areaCounting, areaCounting, topic+" is not there, or has no leader")
+		}
+	}
+	c := Counting{
+		Reactions: s.states[reactions].Partitions, Partials: s.states[partials].Partitions, Patience: patience,
+		Given: wire.Settings{WindowMS: s.Window.Milliseconds(), LatenessMS: s.Lateness.Milliseconds()},
+	}
+	if s.mark.Version > 0 {
+		c.Mark = &s.mark
+	}
+	newest, _, err := s.newest(ctx, counts, windowOfCount)
+	if err == nil {
+		c.Other = c.Mark == nil && newest > 0
+		c.Combine, err = s.group(ctx, "combine", reactions, func(metadata string) int64 {
+			var m wire.CombinerCommit
+			_ = json.Unmarshal([]byte(metadata), &m) // of another program: nothing is known
+			return m.Counted
+		})
+	}
+	if err == nil {
+		c.Reduce, err = s.group(ctx, "reduce", partials, func(metadata string) int64 {
+			var m wire.ReducerCommit
+			_ = json.Unmarshal([]byte(metadata), &m)
+			return m.Reduced
+		})
+		c.Reduce.Gone, c.Reduce.Beyond = 0, 0 // it says so, and goes on
+	}
+	if err == nil {
+		c.Hops, err = s.hops(ctx)
+	}
+	if err != nil {
+		return failed(areaCounting, err)
+	}
+	return Count(c)
+}
+
+// noGroup is the state of a group that there is not, so that it has no commits.
+const noGroup = "Dead"
+
+// group looks at one half of aggregate. done reads from the metadata of a commit
+// before which offset all was passed on.
+func (s *session) group(ctx context.Context, role, topic string, done func(metadata string) int64) (Group, error) {
+	g := Group{Name: s.Group(role), Topic: topic}
+	var err error
+	if g.GroupState, err = s.settled(ctx, g.Name); err != nil {
+		return g, err
+	}
+	for p := range s.states[topic].Partitions {
+		commit := stream.Commit{Offset: stream.None}
+		if g.State != noGroup {
+			if commit, err = s.client.Committed(ctx, g.Name, topic, p); err != nil {
+				return g, err
+			}
+		}
+		start, end, err := s.client.Offsets(ctx, topic, p)
+		if err != nil {
+			return g, err
+		}
+		from := int64(0)
+		if commit.Offset != stream.None {
+			from = max(commit.Offset, done(commit.Metadata))
+		}
+		g.Gone += max(0, start-from)
+		g.Beyond += max(0, commit.Offset-end)
+		from = max(from, start)
+		if from >= end {
+			continue
+		}
+		g.Waiting += end - from
+		at := time.Time{}
+		err = s.read(ctx, topic, p, from, from+1, func(r stream.Record) { at = time.UnixMilli(r.Time) })
+		if err != nil {
+			return g, err
+		}
+		if !at.IsZero() {
+			g.Oldest = max(g.Oldest, s.now().Sub(at))
+		}
+	}
+	return g, nil
+}
+
+// settled asks how a group is, again while it is being shared out, which passes.
+func (s *session) settled(ctx context.Context, group string) (state kafka.GroupState, err error) {
+	err = patiently(ctx, func() (done bool, err error) {
+		state, err = s.client.Group(ctx, group)
+		return state.Members == 0 || state.State == "Stable", err
+	})
+	return state, err
+}
