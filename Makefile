@@ -30,7 +30,7 @@ ORIGIN     := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_V
 VENV       := $(CURDIR)/.cache/pyvenv
 PICTURE    := $(CURDIR)/.cache/picture
 
-.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture test-registry soak bench-fanout test-day test-unit deploy-check release-files snapshot reproducible test-packages release
+.PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture test-registry soak bench-fanout test-day test-unit test-pages deploy-check release-files snapshot reproducible test-packages release
 help: ## What can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
@@ -86,6 +86,9 @@ soak: ## What listeners do to a subscriber server for SOAK (default 5m): nothing
 
 test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system, and of tables with DuckDB (needs Python 3)
 	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run 'Python|Recording' ./internal/e2e
+
+test-pages: build ## Every command of README.md and docs/getting-started.md, as it stands there (needs tmux, curl; ports 5000 to 5006, 9092)
+	PATH="$(CURDIR)/bin:$$PATH" EMOSTREAM_TEST_PAGES=$(CURDIR) go test -count=1 -timeout 10m -run '^TestPages$$' -v ./internal/e2e
 
 test-day: $(VENV)/requirements.txt ## A day of ten million reactions exported, read back, and HOURS (default 1) of it replayed at 100 times (needs Python 3)
 	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python EMOSTREAM_TEST_DAY=10 EMOSTREAM_TEST_HOURS=$(HOURS) go test -count=1 -timeout 60m -run '^TestDay$$' -v ./internal/e2e
@@ -162,7 +165,7 @@ reproducible: snapshot ## Whether what was committed, built again in another fol
 	@wc -l <dist/checksums.txt | xargs printf '%s files are the same\n'
 	rm -rf .cache/again
 
-test-packages: ## The packages that make snapshot left in dist, installed into a folder and run (needs root; dpkg, systemd, rpm, strace)
+test-packages: ## The packages that make snapshot left in dist, installed into a folder and run, and the pages' commands with them (needs root; dpkg, systemd, rpm, strace, tmux, curl)
 	.ci/packages
 
 # By the workflow of a tag, which has the keys.

@@ -40,15 +40,24 @@ func pages(t *testing.T) map[string]string {
 // Every command that a page names, in a block or within a line, is one that there
 // is, with flags that it has.
 func TestPagesNameCommands(t *testing.T) {
+	block := regexp.MustCompile("(?ms)^ *```(sh|console)\n(.*?)^ *```$")
 	// Up to a comment, a pipe, or another command; … is a value that is left out.
-	named := regexp.MustCompile("(?m)(?:^ {4}(?:\\$ )?(?:[A-Z_]+=\\S+ )*|`)(?:go run \\./cmd/)?emostream ((?:'[^']*'|[^`#|&>●\n'])*)")
+	const command = `emostream ((?:'[^']*'|"[^"]*"|[^` + "`" + `#|&>;\n'"])*)`
+	entered := regexp.MustCompile(`(?m)^ *(?:\$ )?(?:[A-Z_]+=\S+ |timeout .*)*(?:.*\| )?` + command)
+	within := regexp.MustCompile("`" + command + "`")
 	n := 0
 	for page, text := range pages(t) {
-		for _, m := range named.FindAllStringSubmatch(text, -1) {
-			line := strings.TrimSpace(strings.ReplaceAll(m[1], "…", "1"))
-			if line == "main" { // the top of a screen
-				continue
+		var named []string
+		for _, b := range block.FindAllStringSubmatch(text, -1) {
+			for _, m := range entered.FindAllStringSubmatch(strings.ReplaceAll(b[2], "\\\n", ""), -1) {
+				named = append(named, m[1])
 			}
+		}
+		for _, m := range within.FindAllStringSubmatch(block.ReplaceAllString(text, ""), -1) {
+			named = append(named, m[1])
+		}
+		for _, line := range named {
+			line = strings.TrimSpace(strings.ReplaceAll(line, "…", "1"))
 			args := words(line)
 			cmd, rest, err := newRoot(streams{}).Find(args)
 			if err == nil && cmd.HasParent() {
@@ -60,22 +69,28 @@ func TestPagesNameCommands(t *testing.T) {
 			n++
 		}
 	}
-	if n < 40 {
+	if n < 80 {
 		t.Errorf("%d commands were found", n)
 	}
 }
 
 // words splits a line as a shell does, as far as pages need it.
 func words(line string) (args []string) {
-	for _, m := range regexp.MustCompile(`'([^']*)'|(\S+)`).FindAllStringSubmatch(line, -1) {
-		args = append(args, m[1]+m[2])
+	for _, m := range regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`).FindAllStringSubmatch(line, -1) {
+		args = append(args, m[1]+m[2]+m[3])
 	}
 	return args
 }
 
-// Every link within the repository leads somewhere.
+// Every link within the repository leads somewhere, and the front page links to every
+// page of the documentation.
 func TestPagesLink(t *testing.T) {
 	all := pages(t)
+	for page := range all {
+		if strings.HasPrefix(page, "docs/") && !strings.Contains(all["README.md"], "]("+page+")") {
+			t.Errorf("README.md: no link to %s", page)
+		}
+	}
 	n := 0
 	for page, text := range all {
 		for _, m := range regexp.MustCompile(`\]\(([^)\s]+)\)`).FindAllStringSubmatch(text, -1) {

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// Exit codes. They are listed in the README and never change their meaning.
+// Exit codes. They are listed in docs/settings.md and never change their meaning.
 const (
 	exitOK          = 0   // also a long-running command stopped by a signal
 	exitFailed      = 1   // the command failed

@@ -33,7 +33,7 @@ func (f *spanFlags) addAs(cmd *cobra.Command, begin, end string) {
 	f.kafkaFlags.add(cmd)
 	f.logFlags.add(cmd, "warn")
 	fl := cmd.Flags()
-	fl.StringVar(&f.from, "from", "", "where to begin: a time like 2026-11-23T14:42:00Z or a date, how long ago like 10m, or an offset; default "+begin)
+	fl.StringVar(&f.from, "from", "", "where to begin: a time like 2026-11-23T14:42:00Z or a date, how long ago like 10m, now, or an offset; default "+begin)
 	fl.StringVar(&f.to, "to", "", "where to end, which does not belong to it, in the same forms; default "+end)
 	fl.DurationVar(&f.last, "last", 0, "the last so long, as in 10m: the same as --from")
 	fl.StringSliceVar(&f.channels, "channel", nil, "only reactions in this channel; several separated by commas")

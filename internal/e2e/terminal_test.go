@@ -19,6 +19,13 @@ type terminal struct {
 // there before, and how it ended, stand on its screen.
 func openTerminal(t *testing.T, width, height int, args ...string) *terminal {
 	t.Helper()
+	return openShell(t, width, height, append([]string{`printf 'what was there\n'; "$0" "$@"; echo "ended with $?"; exec cat`, binary}, args...)...)
+}
+
+// openShell runs a shell's script, with arguments from $0 on, in a terminal, until
+// the test ends.
+func openShell(t *testing.T, width, height int, script ...string) *terminal {
+	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("tmux is missing: install it")
@@ -30,11 +37,10 @@ func openTerminal(t *testing.T, width, height int, args ...string) *terminal {
 		t.Fatal(err)
 	}
 	term := &terminal{t, filepath.Join(dir, "s")}
-	script := `printf 'what was there\n'; "$0" "$@"; echo "ended with $?"; exec cat`
-	term.tmux(append([]string{"-f", os.DevNull, "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "--", "sh", "-c", script, binary}, args...)...)
+	term.tmux(append([]string{"-f", os.DevNull, "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "--", "sh", "-c"}, script...)...)
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("emostream %s shows:\n%s", strings.Join(args, " "), term.screen())
+			t.Logf("%s shows:\n%s", strings.Join(script, " "), term.screen())
 		}
 		term.tmux("kill-server")
 		_ = os.RemoveAll(dir)
@@ -55,6 +61,12 @@ func (term *terminal) tmux(args ...string) string {
 
 // screen is what stands there now.
 func (term *terminal) screen() string { term.t.Helper(); return term.tmux("capture-pane", "-p") }
+
+// all is what stood there since it was opened, with lines as they were printed.
+func (term *terminal) all() string {
+	term.t.Helper()
+	return term.tmux("capture-pane", "-p", "-J", "-S", "-")
+}
 
 // press presses keys, by tmux's names.
 func (term *terminal) press(keys ...string) {

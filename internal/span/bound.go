@@ -24,10 +24,13 @@ func AtOffset(n int64) Bound { return Bound{Offset: &n} }
 func AtEnd() Bound { return Bound{Now: true} }
 
 // ParseBound reads a time (RFC 3339, or a date, which is midnight in UTC), a
-// duration before now, or an offset. An empty text is no bound.
+// duration before now, "now", or an offset. An empty text is no bound.
 func ParseBound(text string, now time.Time) (Bound, error) {
 	if text == "" {
 		return Bound{}, nil
+	}
+	if text == "now" {
+		return AtEnd(), nil
 	}
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && n >= 0 {
 		return AtOffset(n), nil
@@ -40,7 +43,7 @@ func ParseBound(text string, now time.Time) (Bound, error) {
 			return At(t), nil
 		}
 	}
-	return Bound{}, fmt.Errorf("%.40q: want a time like 2026-11-23T14:42:00Z or 2026-11-23, how long ago like 10m, or an offset like 1200", text)
+	return Bound{}, fmt.Errorf("%.40q: want a time like 2026-11-23T14:42:00Z or 2026-11-23, how long ago like 10m, now, or an offset like 1200", text)
 }
 
 // ms is a bound's time since the Unix epoch; ok is false where it has none.

@@ -219,6 +219,7 @@ func TestParseBound(t *testing.T) {
 		"10m":                          "2026-11-23T14:32:00Z",
 		"0":                            "offset 0",
 		"1200":                         "offset 1200",
+		"now":                          "the end",
 		"-1":                           "refused",
 		"-10m":                         "refused",
 		"yesterday":                    "refused",
@@ -234,6 +235,8 @@ func TestParseBound(t *testing.T) {
 			}
 		case b.Offset != nil:
 			got = fmt.Sprintf("offset %d", *b.Offset)
+		case b.Now:
+			got = "the end"
 		case !b.Time.IsZero():
 			got = b.Time.UTC().Format(time.RFC3339Nano)
 		}
