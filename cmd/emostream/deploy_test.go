@@ -97,6 +97,33 @@ func TestDeployedCommandLinesAreRefused(t *testing.T) {
 	}
 }
 
+// Homebrew, which takes no patterns, is told of every manual page there is.
+func TestManualPagesOfTheCask(t *testing.T) {
+	var release struct {
+		Casks []struct{ Manpages []string } `yaml:"homebrew_casks"`
+	}
+	if err := yaml.Unmarshal(read(t, "../.goreleaser.yaml"), &release); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	root := newRoot(streams{err: io.Discard})
+	root.SetArgs([]string{"man", dir})
+	if err := root.Execute(); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, page := range entries {
+		want = append(want, "man/"+page.Name()+".gz")
+	}
+	if diff := cmp.Diff(want, release.Casks[0].Manpages); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // read is a file under deploy.
 func read(t *testing.T, name string) []byte {
 	t.Helper()
