@@ -103,7 +103,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	}
 	a.cfg.Claimed(claim.Topic, claim.Partition)
 	a.cfg.Logger.Debug("combining", "partition", claim.Partition, "from", c.Position(), "end", claim.End)
-	lag := a.metrics.lag.WithLabelValues(claim.Topic, strconv.Itoa(claim.Partition))
+	defer a.metrics.left(claim)
 	var late, skipped int64
 	var emitted time.Time
 	committed := claim.Committed
@@ -126,7 +126,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 			a.cfg.Logger.Warn("records of emoji-topic are no reactions and were not counted", "partition", claim.Partition, "records", n, "before", c.Position())
 		}
 		late, skipped = c.Late(), c.Skipped()
-		lag.Set(float64(max(0, b.HighWatermark-c.Position())))
+		a.metrics.lagging(claim, b.HighWatermark-c.Position())
 
 		if !b.AtEnd() && time.Since(emitted) < minEmission {
 			continue // a backlog: to write and commit after each fetch would take longer than to count
@@ -178,7 +178,8 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 		a.cfg.Logger.Warn("partials are gone that may not have been added up: aggregate was away for longer than the topic's retention",
 			"topic", claim.Topic, "partition", claim.Partition, "committed", claim.Committed.Offset, "start", claim.Start)
 	}
-	lag := a.metrics.lag.WithLabelValues(claim.Topic, strconv.Itoa(claim.Partition))
+	defer a.metrics.left(claim)
+	defer a.metrics.open.DeleteLabelValues(label(claim))
 	var late int64
 	committed := claim.Committed
 	for {
@@ -203,7 +204,7 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 		r.Read(b.Next)
 		a.metrics.latePartials.Add(float64(r.Late() - late))
 		late = r.Late()
-		lag.Set(float64(max(0, b.HighWatermark-r.Position())))
+		a.metrics.lagging(claim, b.HighWatermark-r.Position())
 
 		now := time.Now().UnixMilli()
 		if e, due := r.Emit(now); due {
@@ -219,7 +220,7 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 			}
 			committed = next
 		}
-		a.metrics.open.WithLabelValues(strconv.Itoa(claim.Partition)).Set(float64(r.Open()))
+		a.metrics.open.WithLabelValues(label(claim)).Set(float64(r.Open()))
 	}
 }
 
@@ -265,6 +266,18 @@ type metrics struct {
 	lag          *prometheus.GaugeVec
 	open         *prometheus.GaugeVec
 }
+
+// lagging notes how many records of a partition wait to be read.
+func (m *metrics) lagging(claim stream.Claim, records int64) {
+	m.lag.WithLabelValues(claim.Topic, label(claim)).Set(float64(max(0, records)))
+}
+
+// left forgets a partition that is no longer read here: another copy tells of it.
+func (m *metrics) left(claim stream.Claim) {
+	m.lag.DeleteLabelValues(claim.Topic, label(claim))
+}
+
+func label(claim stream.Claim) string { return strconv.Itoa(claim.Partition) }
 
 func newMetrics(reg prometheus.Registerer) metrics {
 	f := promauto.With(reg)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/stream"
@@ -240,7 +241,13 @@ func TestAggregatorMeasures(t *testing.T) {
 			}
 		}
 		until(30_000)
+		if n := gauges(t, p.metrics); n != 4 {
+			t.Errorf("%d gauges, want how far behind three partitions are, and one's open windows", n)
+		}
 		stop()
+		if n := gauges(t, p.metrics); n != 0 {
+			t.Errorf("%d gauges of partitions that another copy may have by now", n)
+		}
 		families, err := p.metrics.Gather()
 		if err != nil {
 			t.Fatal(err)
@@ -259,4 +266,21 @@ func TestAggregatorMeasures(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
+}
+
+// gauges counts the gauges that there are, each label's by itself.
+func gauges(t *testing.T, reg *prometheus.Registry) (n int) {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if m.GetGauge() != nil {
+				n++
+			}
+		}
+	}
+	return n
 }

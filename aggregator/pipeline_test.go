@@ -145,16 +145,17 @@ func (p pipeline) start(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	run := func(f func(context.Context, stream.Claim) error, claim stream.Claim) {
+	run := func(f func(context.Context, stream.Claim) error, topic string, claim stream.Claim) {
+		claim.Topic = topic
 		wg.Go(func() {
 			if err := f(ctx, claim); !errors.Is(err, context.Canceled) {
 				t.Errorf("%v, want it to end because it is told to", err)
 			}
 		})
 	}
-	run(p.Combine, p.reactions.claim(0))
-	run(p.Combine, p.reactions.claim(1))
-	run(p.Reduce, p.partials.claim(0))
+	run(p.Combine, "emoji-topic", p.reactions.claim(0))
+	run(p.Combine, "emoji-topic", p.reactions.claim(1))
+	run(p.Reduce, "emoji-partials", p.partials.claim(0))
 	return func() {
 		cancel()
 		wg.Wait()

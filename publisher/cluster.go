@@ -28,6 +28,7 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 	out := outlets{p: p, cluster: cluster, byTopic: map[string]*outlet{}}
 	defer out.writing.Wait()
 	defer cancel()
+	defer p.metrics.left(claim)
 	position := max(claim.Committed.Offset, claim.Start)
 	committed := position
 	seen := newest{}

@@ -94,6 +94,7 @@ func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 	if err != nil {
 		return fmt.Errorf("publish emoji-aggregated/%d: %w", claim.Partition, err)
 	}
+	defer p.metrics.left(claim)
 	committed := claim.Committed
 	for {
 		b, err := claim.Log.Fetch(ctx, m.Position(), m.wait(time.Now(), idle))
@@ -173,6 +174,11 @@ type metrics struct {
 // lagging notes what a fetch has left unread.
 func (m *metrics) lagging(claim stream.Claim, b stream.Batch) {
 	m.lag.WithLabelValues(claim.Topic, strconv.Itoa(claim.Partition)).Set(float64(max(0, b.HighWatermark-b.Next)))
+}
+
+// left forgets a partition that is no longer read here: another copy tells of it.
+func (m *metrics) left(claim stream.Claim) {
+	m.lag.DeleteLabelValues(claim.Topic, strconv.Itoa(claim.Partition))
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {

@@ -133,11 +133,19 @@ func TestPublisherMeasures(t *testing.T) {
 		p := publisher.New(publisher.Config{Topic: all.writer, Clusters: []string{"cluster_1"}, Servers: &servers, Metrics: reg})
 		put(t, all.get("counts"), count(zero+2000, "main", "🔥", 1, "complete=1"), stream.Record{Value: []byte("junk")}, count(zero+2000, "a", "🔥", 1, "complete=1"))
 		put(t, all.get("cluster_1"), stream.Record{Value: []byte("junk")})
-		stopMain := run(t, func(ctx context.Context) error { return p.Main(ctx, all.get("counts").claim()) })
-		stopCluster := run(t, func(ctx context.Context) error { return p.Cluster(ctx, "cluster_1", all.get("cluster_1").claim()) })
+		counts, swarms := all.get("counts").claim(), all.get("cluster_1").claim()
+		counts.Topic, swarms.Topic = "emoji-aggregated", "cluster_1"
+		stopMain := run(t, func(ctx context.Context) error { return p.Main(ctx, counts) })
+		stopCluster := run(t, func(ctx context.Context) error { return p.Cluster(ctx, "cluster_1", swarms) })
 		until(1000)
+		if n := gauges(t, reg); n != 2 {
+			t.Errorf("it says of %d partitions how far behind they are, want 2", n)
+		}
 		stopMain()
 		stopCluster()
+		if n := gauges(t, reg); n != 0 {
+			t.Errorf("it says so of %d partitions that another copy may have now", n)
+		}
 		families, err := reg.Gather()
 		if err != nil {
 			t.Fatal(err)
@@ -153,6 +161,23 @@ func TestPublisherMeasures(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
+}
+
+// gauges counts the gauges that there are, each label's by itself.
+func gauges(t *testing.T, reg *prometheus.Registry) (n int) {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			if m.GetGauge() != nil {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // What cannot be read any more is passed over, and what is read again merges.

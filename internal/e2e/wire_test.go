@@ -131,11 +131,11 @@ func TestBehindNginx(t *testing.T) {
 	nginx := skipWithout(t, "nginx", "nginx")
 	s, n := subscribe(t), 0
 	for name, settings := range map[string]string{
-		"as it comes":         "",
-		"as the README says":  "proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_read_timeout 1h;",
-		"without buffers":     "proxy_buffering off;",
-		"with its own caches": "proxy_cache streams; proxy_cache_valid any 1m;",
-		"compressing":         "gzip on; gzip_types *; gzip_min_length 1;",
+		"as it comes":          "",
+		"as docs/http.md says": "proxy_http_version 1.1; proxy_set_header Connection \"\"; proxy_read_timeout 1h;",
+		"without buffers":      "proxy_buffering off;",
+		"with its own caches":  "proxy_cache streams; proxy_cache_valid any 1m;",
+		"compressing":          "gzip on; gzip_types *; gzip_min_length 1;",
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := proxy(t, nginx, s.url, settings)
