@@ -66,14 +66,18 @@ func typed(page string) (all []command) {
 	return all
 }
 
-// lasting are the beginnings of the commands that go on until they are told to stop,
-// and what the terminal shows when they are under way.
-var lasting = map[string]string{
-	"emostream up":    "ready http://",
-	"emostream tui":   "● live sub",
-	"emostream watch": "watching sub",
-	"curl -sN ":       "event: swarm",
-	"timeout ":        "claimed partitions", // which stops it itself
+// lasting are the beginnings of the commands beside which others are typed, what the
+// terminal shows when they are under way, and whether they end by themselves.
+var lasting = []struct {
+	begins, shows string
+	ends          bool
+}{
+	{"emostream up", "ready http://", false},
+	{"emostream tui", "● live sub", false},
+	{"emostream watch", "watching sub", false},
+	{"curl -sN ", "event: swarm", false},
+	{"timeout ", "claimed partitions", true},
+	{"yes ", "", true},
 }
 
 // reader is someone who follows a page, with a home of their own.
@@ -87,6 +91,7 @@ type reader struct {
 type window struct {
 	command
 	*terminal
+	ends bool // by itself
 }
 
 func newReader(t *testing.T) *reader {
@@ -109,13 +114,9 @@ func newReader(t *testing.T) *reader {
 func (r *reader) follow(all []command) {
 	for _, c := range all {
 		r.t.Log("$ ", c.text)
-		if shows, ok := goesOn(c.text); ok {
-			term := openShell(r.t, 200, 50, "trap : INT; "+c.text+`; echo "ended with $?"; exec cat`)
-			r.open = append(r.open, window{c, term})
-			term.shows(shows)
-			continue
+		if !r.goesOn(c) {
+			r.run(c)
 		}
-		r.run(c)
 	}
 	// up is the first, and what it serves is stopped before it.
 	for _, w := range slices.Backward(r.open) {
@@ -123,18 +124,28 @@ func (r *reader) follow(all []command) {
 	}
 }
 
-func goesOn(text string) (shows string, ok bool) {
-	for begins, shows := range lasting {
-		if strings.HasPrefix(text, begins) {
-			return shows, true
+// goesOn types a command in a terminal of its own if others are typed beside it.
+func (r *reader) goesOn(c command) bool {
+	r.t.Helper()
+	for _, l := range lasting {
+		if strings.HasPrefix(c.text, l.begins) {
+			term := openShell(r.t, 200, 50, "trap : INT; "+c.text+`; echo "ended with $?"; exec cat`)
+			term.shows(l.shows)
+			r.open = append(r.open, window{c, term, l.ends})
+			return true
 		}
 	}
-	return "", false
+	return false
 }
 
-// run types a command that ends.
+// run types a command that ends, when those that end by themselves have.
 func (r *reader) run(c command) {
 	r.t.Helper()
+	for _, w := range r.open {
+		if w.ends {
+			w.shows("ended with")
+		}
+	}
 	ctx, cancel := context.WithTimeout(r.t.Context(), 2*patience)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "bash", "-c", c.text).CombinedOutput()
@@ -159,8 +170,7 @@ func (r *reader) close(w window) {
 		}
 		return nil
 	})
-	if strings.HasPrefix(w.text, "timeout ") {
-		w.shows("ended with")
+	if w.ends {
 		return
 	}
 	w.press("C-c")
