@@ -83,7 +83,6 @@ var lasting = []struct {
 // reader is someone who follows a page, with a home of their own.
 type reader struct {
 	t    *testing.T
-	home string
 	open []window
 }
 
@@ -95,6 +94,7 @@ type window struct {
 }
 
 func newReader(t *testing.T) *reader {
+	t.Helper()
 	home := t.TempDir()
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "EMOSTREAM_") || strings.HasPrefix(name, "XDG_") {
@@ -106,7 +106,7 @@ func newReader(t *testing.T) *reader {
 	}
 	t.Setenv("HOME", home)
 	t.Chdir(home)
-	return &reader{t: t, home: home}
+	return &reader{t: t}
 }
 
 // follow types all commands, and at the end stops those that go on: by then they
