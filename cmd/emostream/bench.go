@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -197,6 +198,9 @@ func verdict(r loadgen.Report) error {
 	}
 	if len(missed) > 0 {
 		return &exitError{exitMissed, fmt.Errorf("missed: %s", strings.Join(missed, ", "))}
+	}
+	if n := len(r.Search); n > 0 && !slices.ContainsFunc(r.Search, func(s loadgen.Step) bool { return s.Met }) {
+		return &exitError{exitMissed, fmt.Errorf("no rate held, not even %.4g a second: missed: %s", r.Search[n-1].Rate, strings.Join(r.Search[n-1].Missed, ", "))}
 	}
 	return nil
 }

@@ -23,7 +23,12 @@ func TestBenchVerdict(t *testing.T) {
 		"something was lost":           {loadgen.Report{Lost: n(3), Doubled: n(0)}, exitUnverified, "3 lost, 0 doubled"},
 		"something was doubled":        {loadgen.Report{Lost: n(0), Doubled: n(2)}, exitUnverified, "0 lost, 2 doubled"},
 		"lost, and a threshold missed": {loadgen.Report{Lost: n(1), Doubled: n(0), Thresholds: missed}, exitUnverified, "1 lost"},
-		"interrupted":                  {loadgen.Report{Interrupted: true, Thresholds: missed}, exitInterrupted, ""},
+		"a search that found a rate":   {loadgen.Report{Search: []loadgen.Step{{Rate: 8, Met: true}, {Rate: 16, Missed: []string{"x"}}}}, exitOK, ""},
+		"one that found none": {
+			loadgen.Report{Search: []loadgen.Step{{Rate: 1}, {Rate: 0.5, Missed: []string{"the generator could not keep up"}}}},
+			exitMissed, "no rate held, not even 0.5 a second: missed: the generator could not keep up",
+		},
+		"interrupted": {loadgen.Report{Interrupted: true, Thresholds: missed}, exitInterrupted, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := verdict(tt.report)
