@@ -165,7 +165,7 @@ reproducible: snapshot ## Whether what was committed, built again in another fol
 	@wc -l <dist/checksums.txt | xargs printf '%s files are the same\n'
 	rm -rf .cache/again
 
-test-packages: ## The packages that make snapshot left in dist, installed into a folder and run, and the pages' commands with them (needs root; dpkg, systemd, rpm, strace, tmux, curl)
+test-packages: ## The packages that make snapshot left in dist, installed into a folder and run, and the pages' commands with them (needs root; dpkg, systemd, rpm, strace, setpriv, tmux, curl; ports 5000 to 5006, 9092)
 	.ci/packages
 
 # By the workflow of a tag, which has the keys.

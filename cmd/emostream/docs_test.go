@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,10 +10,15 @@ import (
 	"testing"
 )
 
-// pages are all that people read in the repository, by path from its root.
+// pagesRoot is where the pages are: the repository, or what EMOSTREAM_TEST_PAGES names.
+func pagesRoot() string {
+	return cmp.Or(os.Getenv("EMOSTREAM_TEST_PAGES"), filepath.Join("..", ".."))
+}
+
+// pages are all that people read, by path from its root.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
-	root := filepath.Join("..", "..")
+	root := pagesRoot()
 	pages := map[string]string{}
 	for _, pattern := range []string{"*.md", "docs/*.md", "deploy/*.md", ".github/*.md", ".github/*/*.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
@@ -43,7 +49,7 @@ func TestPagesNameCommands(t *testing.T) {
 	block := regexp.MustCompile("(?ms)^ *```(sh|console)\n(.*?)^ *```$")
 	// Up to a comment, a pipe, or another command; … is a value that is left out.
 	const command = `emostream ((?:'[^']*'|"[^"]*"|[^` + "`" + `#|&>;\n'"])*)`
-	entered := regexp.MustCompile(`(?m)^ *(?:\$ )?(?:[A-Z_]+=\S+ |timeout .*)*(?:.*\| )?` + command)
+	entered := regexp.MustCompile(`(?m)(?:^ *(?:\$ )?(?:[A-Z_]+=\S+ |timeout (?:-\S+ \S+ )?\S+ )*|[|;&] *)` + command)
 	within := regexp.MustCompile("`" + command + "`")
 	n := 0
 	for page, text := range pages(t) {
@@ -103,7 +109,7 @@ func TestPagesLink(t *testing.T) {
 			if path != "" {
 				to = filepath.ToSlash(filepath.Join(filepath.Dir(page), path))
 			}
-			if _, err := os.Stat(filepath.Join("..", "..", to)); err != nil {
+			if _, err := os.Stat(filepath.Join(pagesRoot(), to)); err != nil {
 				t.Errorf("%s: a link to %s, which is not there", page, m[1])
 			} else if anchor != "" && !slices.Contains(anchors(all[to]), anchor) {
 				t.Errorf("%s: a link to %s, which has no such heading", page, m[1])

@@ -34,8 +34,8 @@ func (f *spanFlags) addAs(cmd *cobra.Command, begin, end string) {
 	f.logFlags.add(cmd, "warn")
 	fl := cmd.Flags()
 	fl.StringVar(&f.from, "from", "", "where to begin: a time like 2026-11-23T14:42:00Z or a date, how long ago like 10m, now, or an offset; default "+begin)
-	fl.StringVar(&f.to, "to", "", "where to end, which does not belong to it, in the same forms; default "+end)
-	fl.DurationVar(&f.last, "last", 0, "the last so long, as in 10m: the same as --from")
+	fl.StringVar(&f.to, "to", "", "where to end (exclusive), in the same forms; default "+end)
+	fl.DurationVar(&f.last, "last", 0, "how far back to begin, as in 10m: the same as --from 10m")
 	fl.StringSliceVar(&f.channels, "channel", nil, "only reactions in this channel; several separated by commas")
 	fl.StringSliceVar(&f.emojis, "emoji", nil, "only this emoji, or its shortcode; several separated by commas")
 }
@@ -55,7 +55,8 @@ func (f *spanFlags) bounds(now time.Time) (from, to span.Bound, err error) {
 		from = span.At(now.Add(-f.last))
 	}
 	switch {
-	case !from.Time.IsZero() && !to.Time.IsZero() && !from.Time.Before(to.Time),
+	case from.Now && to != span.Bound{},
+		!from.Time.IsZero() && !to.Time.IsZero() && !from.Time.Before(to.Time),
 		from.Offset != nil && to.Offset != nil && *from.Offset >= *to.Offset:
 		return from, to, usagef("--from %s is not before --to %s", f.from, f.to)
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // pagesFolder is the variable that names the folder of the pages whose commands are
@@ -30,7 +31,7 @@ func TestPages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			all := typed(string(text))
+			all := typed(t, string(text))
 			if len(all) < 5 {
 				t.Fatalf("%d commands were found", len(all))
 			}
@@ -47,19 +48,23 @@ type command struct {
 
 // typed finds the commands of a page: the lines of its blocks of sh, and those after
 // a $ in its blocks of console.
-func typed(page string) (all []command) {
+func typed(t *testing.T, page string) (all []command) {
+	t.Helper()
 	for _, block := range regexp.MustCompile("(?ms)^```(sh|console)\n(.*?)^```$").FindAllStringSubmatch(page, -1) {
 		text := strings.ReplaceAll(block[2], "\\\n", "")
+		before := len(all)
 		for line := range strings.Lines(text) {
 			line = strings.TrimSpace(line)
-			after, entered := strings.CutPrefix(line, "$ ")
+			after, prompted := strings.CutPrefix(line, "$ ")
 			switch {
 			case line == "":
-			case block[1] == "sh" || entered:
+			case prompted == (block[1] == "console"):
 				all = append(all, command{text: after})
-			case len(all) > 0:
+			case block[1] == "console" && len(all) > before:
 				last := &all[len(all)-1]
 				last.prints = append(last.prints, line)
+			default:
+				t.Errorf("a block of %s has the line %q: want $ before each command of console, and before none of sh", block[1], line)
 			}
 		}
 	}
@@ -67,17 +72,22 @@ func typed(page string) (all []command) {
 }
 
 // lasting are the beginnings of the commands beside which others are typed, what the
-// terminal shows when they are under way, and whether they end by themselves.
-var lasting = []struct {
+// terminal shows when they are under way, how they end, and whether they do so by
+// themselves.
+var lasting = []way{
+	{"emostream up", "ready http://", 0, false},
+	{"emostream tui", "● live sub", 0, false},
+	{"emostream watch", "watching sub", 0, false},
+	{"curl -sN ", "event: swarm", 130, false},
+	{"timeout -s KILL ", "claimed partitions", 137, true},
+	{"yes ", "", 0, true},
+}
+
+// way is how a command goes on.
+type way struct {
 	begins, shows string
+	code          int
 	ends          bool
-}{
-	{"emostream up", "ready http://", false},
-	{"emostream tui", "● live sub", false},
-	{"emostream watch", "watching sub", false},
-	{"curl -sN ", "event: swarm", false},
-	{"timeout ", "claimed partitions", true},
-	{"yes ", "", true},
 }
 
 // reader is someone who follows a page, with a home of their own.
@@ -89,8 +99,14 @@ type reader struct {
 // window is a terminal in which a command goes on.
 type window struct {
 	command
+	way
 	*terminal
-	ends bool // by itself
+}
+
+// ended waits until the command has.
+func (w window) ended() {
+	w.terminal.t.Helper()
+	w.terminal.shows(fmt.Sprintf("ended with %d", w.code))
 }
 
 func newReader(t *testing.T) *reader {
@@ -131,7 +147,7 @@ func (r *reader) goesOn(c command) bool {
 		if strings.HasPrefix(c.text, l.begins) {
 			term := openShell(r.t, 200, 50, "trap : INT; "+c.text+`; echo "ended with $?"; exec cat`)
 			term.shows(l.shows)
-			r.open = append(r.open, window{c, term, l.ends})
+			r.open = append(r.open, window{c, l, term})
 			return true
 		}
 	}
@@ -143,16 +159,18 @@ func (r *reader) run(c command) {
 	r.t.Helper()
 	for _, w := range r.open {
 		if w.ends {
-			w.shows("ended with")
+			w.ended()
 		}
 	}
 	ctx, cancel := context.WithTimeout(r.t.Context(), 2*patience)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "bash", "-c", c.text).CombinedOutput()
+	cmd := exec.CommandContext(ctx, "bash", "-c", c.text)
+	cmd.WaitDelay = time.Second
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		r.t.Fatalf("%s: %v:\n%s", c.text, err, out)
 	}
-	if len(c.prints) > 0 && !regexp.MustCompile(`(?s)^\s*`+like(c.prints, `\s*\n\s*`)+`\s*$`).Match(out) {
+	if len(c.prints) > 0 && !regexp.MustCompile(`^\s*`+like(c.prints, `\s*\n\s*`)+`\s*$`).Match(out) {
 		r.t.Errorf("%s does not print\n  %s\nbut\n%s", c.text, strings.Join(c.prints, "\n  "), out)
 	}
 }
@@ -170,25 +188,30 @@ func (r *reader) close(w window) {
 		}
 		return nil
 	})
-	if w.ends {
-		return
+	if !w.ends {
+		w.press("C-c")
 	}
-	w.press("C-c")
-	if strings.HasPrefix(w.text, "emostream ") {
-		w.shows("ended with 0")
-	}
+	w.ended()
 }
 
-// like is a pattern of the lines that a page shows. Any number may stand where a
-// number stands, and anything for a …; what a window of watch holds depends on when
-// it ended.
+// like is a pattern of the lines that a page shows. Any number may stand where one
+// above 0 stands, anything for a …, and any lines for a line of it; what a window of
+// watch holds depends on when it ended.
 func like(lines []string, between string) string {
 	var patterns []string
 	for _, line := range lines {
 		p := regexp.QuoteMeta(line)
-		p = regexp.MustCompile(`\d(?:(?:\\\.|,)?\d)*`).ReplaceAllString(p, `\d[\d.,]*`)
+		p = regexp.MustCompile(`\d(?:(?:\\\.|,)?\d)*`).ReplaceAllStringFunc(p, func(n string) string {
+			if n == "0" {
+				return n
+			}
+			return `\d[\d.,]*`
+		})
 		p = regexp.MustCompile(`\s+`).ReplaceAllString(p, `\s+`)
 		p = strings.ReplaceAll(p, "…", `.*`)
+		if line == "…" {
+			p = `(?s:.*)`
+		}
 		if regexp.MustCompile(`^\d\d:\d\d:\d\d .* \d+$`).MatchString(line) {
 			p = `\d\d:\d\d:\d\d +\d+ .* \d+`
 		}
