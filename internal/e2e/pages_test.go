@@ -105,7 +105,7 @@ type window struct {
 
 // ended waits until the command has.
 func (w window) ended() {
-	w.terminal.t.Helper()
+	w.t.Helper()
 	w.terminal.shows(fmt.Sprintf("ended with %d", w.code))
 }
 
