@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/emostream/emostream/internal/errno"
 )
 
 // place is a base URL that connections are made to.
@@ -72,7 +74,7 @@ func (p *place) dial(ctx context.Context) (net.Conn, error) {
 			d.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(n+1))}
 		}
 		conn, err := d.DialContext(ctx, "tcp", p.addr)
-		if err != nil && p.local && n < loopbacks && errors.Is(err, syscall.EADDRNOTAVAIL) {
+		if err != nil && p.local && n < loopbacks && errors.Is(err, errno.NoAddress) {
 			p.last.CompareAndSwap(n, n+1) // its ports have run out
 			continue
 		}
@@ -98,15 +100,15 @@ func kind(err error) string {
 		return "malformed answer"
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, errno.Refused):
 		return "refused"
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+	case errors.Is(err, errno.Reset), errors.Is(err, syscall.EPIPE):
 		return "reset"
 	case errors.Is(err, errClosed):
 		return "closed"
-	case errors.Is(err, syscall.EMFILE):
+	case errors.Is(err, errno.TooManyFiles):
 		return "too many open files"
-	case errors.Is(err, syscall.EADDRNOTAVAIL):
+	case errors.Is(err, errno.NoAddress):
 		return "no free ports"
 	default:
 		return "connection failed"

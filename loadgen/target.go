@@ -4,8 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"syscall"
 	"time"
+
+	"github.com/emostream/emostream/internal/errno"
 )
 
 // target is what a run is against: what is sent, and what listeners read.
@@ -61,7 +62,7 @@ func (t *target) ask(ctx context.Context, timeout time.Duration) (assignment, er
 		s.leave(ctx, &stream{server: as.ServerName})
 		return as, nil
 	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
+	if errors.Is(err, errno.Refused) {
 		err = fmt.Errorf("reach %s: %w (is it running? try emostream up)", t.to.url, err)
 	} else {
 		err = fmt.Errorf("register at %s: %w", t.to.url, err)

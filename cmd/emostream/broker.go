@@ -24,7 +24,7 @@ type brokerFlags struct {
 
 func (f *brokerFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.StringVar(&f.dataDir, "data-dir", "", "folder that keeps the log between runs; default emostream in the user's state folder")
+	fl.StringVar(&f.dataDir, "data-dir", "", "folder that keeps the log between runs; default emostream in the user's state folder (on Windows it is in memory)")
 	fl.BoolVar(&f.ephemeral, "ephemeral", false, "keep the log in memory only")
 	fl.BoolVar(&f.fsync, "fsync", false, "flush every write to the disk before it is acknowledged, so that the log survives a power cut")
 	fl.DurationVar(&f.retention, "retention", 24*time.Hour, "how long records are kept")
@@ -40,7 +40,10 @@ func (f *brokerFlags) config(listen string) (broker.Config, error) {
 		return broker.Config{}, usagef("--retention and --retention-bytes want more than 0")
 	}
 	dir := f.dataDir
-	if dir == "" && !f.ephemeral {
+	if dir != "" && !broker.Keeps {
+		return broker.Config{}, usagef("--data-dir: on this system the embedded broker keeps its log in memory only; leave it away, or use a Kafka cluster (--brokers)")
+	}
+	if dir == "" && !f.ephemeral && broker.Keeps {
 		state, err := stateDir()
 		if err != nil {
 			return broker.Config{}, usagef("%w: give --data-dir or --ephemeral", err)

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/emostream/emostream/internal/broker"
 	"github.com/emostream/emostream/internal/doctor"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/openfiles"
@@ -154,7 +155,7 @@ func (f *doctorFlags) config(cmd *cobra.Command, io streams) doctor.Config {
 		MaxSkew: server.MaxSkew, Screen: screenOf(io),
 		SettingsFile: f.file, Settings: f.problems, Timeout: f.timeout,
 	}
-	if cfg.DataDir == "" {
+	if cfg.DataDir == "" && broker.Keeps {
 		cfg.DataDir, _ = stateDir() // there may be no home folder
 	}
 	if cmd.Flags().Changed("window") {

@@ -2,7 +2,7 @@
 // there is no Kafka, and what `emostream broker` offers alone.
 //
 // It is one process that speaks Kafka's protocol and keeps its log in a folder.
-// Honest about what it is: the log survives a kill of the process, and a power
+// Honest about what it is: where it Keeps a log at all, that survives a kill of the process, and a power
 // cut only with Config.Fsync; there are no replicas; it forgets the sequences of
 // idempotent producers when it is killed, which is why producers treat it by its
 // cluster id (wire.EmbeddedClusterID) with more care than Apache Kafka.
@@ -17,6 +17,7 @@ import (
 	"log/slog"
 	"net"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"time"
 
@@ -26,6 +27,10 @@ import (
 
 	"github.com/emostream/emostream/internal/wire"
 )
+
+// Keeps says whether this system lets the broker keep its log in a folder. Windows
+// does not: it renames no file that is open, which kfake asks for.
+const Keeps = runtime.GOOS != "windows"
 
 // Config says where the broker listens and keeps its log.
 type Config struct {
@@ -38,7 +43,7 @@ type Config struct {
 	// Advertise is the host:port that clients are told to connect to. Default:
 	// the address that was bound. It must be given when Listen has no host.
 	Advertise string
-	// DataDir keeps the log. Empty: in memory only.
+	// DataDir keeps the log, where the broker Keeps one. Empty: in memory only.
 	DataDir string
 	// Fsync flushes every write to the disk before it is acknowledged.
 	Fsync bool
@@ -135,6 +140,9 @@ func (b *Broker) open() error {
 		}),
 	}
 	if dir := b.cfg.DataDir; dir != "" {
+		if !Keeps {
+			return fmt.Errorf("data folder %s: on this system the embedded broker keeps its log in memory only", dir)
+		}
 		if err := b.claim(dir); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -55,8 +56,8 @@ func refused(t *testing.T, cfg broker.Config, words ...string) {
 
 // The log's size is what it takes on the disk.
 func TestSize(t *testing.T) {
-	for name, dir := range map[string]string{"in memory": "", "on disk": t.TempDir()} {
-		t.Run(name, func(t *testing.T) {
+	for _, dir := range brokertest.Folders(t) {
+		t.Run(map[bool]string{true: "in memory", false: "on disk"}[dir == ""], func(t *testing.T) {
 			b := open(t, broker.Config{DataDir: dir})
 			c := client(t, b.Addr())
 			ensure(t, c, 1, nil)
@@ -72,7 +73,7 @@ func TestSize(t *testing.T) {
 }
 
 func TestRunEndsCleanly(t *testing.T) {
-	for _, dir := range []string{"", t.TempDir()} {
+	for _, dir := range brokertest.Folders(t) {
 		b, err := broker.Open(broker.Config{Listen: "127.0.0.1:0", DataDir: dir})
 		if err != nil {
 			t.Fatal(err)
@@ -107,7 +108,7 @@ func TestRunEndsCleanly(t *testing.T) {
 }
 
 func TestAFolderIsLocked(t *testing.T) {
-	cfg := broker.Config{Listen: "127.0.0.1:0", DataDir: t.TempDir()}
+	cfg := broker.Config{Listen: "127.0.0.1:0", DataDir: brokertest.Folder(t)}
 	b, err := broker.Open(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -138,7 +139,7 @@ func TestTheFormatOfAFolder(t *testing.T) {
 		{"empty", "", []string{`""`}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := brokertest.Folder(t)
 			if err := os.WriteFile(filepath.Join(dir, "format"), []byte(test.format), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -158,14 +159,14 @@ func TestTheFormatOfAFolder(t *testing.T) {
 }
 
 func TestAFolderThatCannotBeUsed(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
+	file := filepath.Join(brokertest.Folder(t), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	refused(t, broker.Config{Listen: "127.0.0.1:0", DataDir: file}, "data folder", file)
 
 	// Damage in what kfake keeps is named, and neither lock nor address is kept.
-	dir := t.TempDir()
+	dir := brokertest.Folder(t)
 	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -202,7 +203,7 @@ func TestAddresses(t *testing.T) {
 	if err != nil || net.ParseIP(host) == nil || !net.ParseIP(host).IsLoopback() || port == "0" {
 		t.Errorf("listening on localhost:0 the address is %s", b.Addr())
 	}
-	refused(t, broker.Config{Listen: b.Addr()}, "in use")
+	refused(t, broker.Config{Listen: b.Addr()}, b.Addr())
 }
 
 // Clients are told the address that was asked for, not the one that was bound:
@@ -229,7 +230,7 @@ func TestAdvertise(t *testing.T) {
 }
 
 func TestFsync(t *testing.T) {
-	dir := t.TempDir()
+	dir := brokertest.Folder(t)
 	b := open(t, broker.Config{DataDir: dir, Fsync: true})
 	c := client(t, b.Addr())
 	ensure(t, c, 1, nil)
@@ -256,7 +257,7 @@ func TestRetention(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			for _, dir := range []string{"", t.TempDir()} {
+			for _, dir := range brokertest.Folders(t) {
 				cfg := test.cfg
 				cfg.Listen, cfg.DataDir, cfg.Housekeeping = "127.0.0.1:0", dir, 10*time.Millisecond
 				b, err := broker.Open(cfg)
@@ -298,7 +299,7 @@ func TestRetention(t *testing.T) {
 // What retention removes leaves the disk too, although files are removed whole.
 func TestRetentionBoundsTheDisk(t *testing.T) {
 	const bound, partitions = 8 << 20, 2
-	dir := t.TempDir()
+	dir := brokertest.Folder(t)
 	b, err := broker.Open(broker.Config{
 		Listen: "127.0.0.1:0", DataDir: dir, RetentionBytes: bound, Housekeeping: 10 * time.Millisecond,
 	})
@@ -340,7 +341,7 @@ func TestRetentionBoundsTheDisk(t *testing.T) {
 }
 
 func TestTheBrokersWordsAreHandedOn(t *testing.T) {
-	dir := t.TempDir()
+	dir := brokertest.Folder(t)
 	var said bytes.Buffer
 	b, err := broker.Open(broker.Config{
 		Listen: "127.0.0.1:0", DataDir: dir,

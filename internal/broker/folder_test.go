@@ -7,12 +7,13 @@ import (
 	"testing"
 
 	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/broker/brokertest"
 )
 
 // A data folder is looked at from outside, before, while and after a broker has it;
 // nothing is made and nothing left by it.
 func TestLook(t *testing.T) {
-	base := t.TempDir()
+	base := brokertest.Folder(t)
 	dir := filepath.Join(base, "state", "emostream")
 	is := func(when string, want broker.Folder) {
 		t.Helper()
@@ -47,7 +48,7 @@ func TestLook(t *testing.T) {
 
 // What cannot be a data folder is told with its reason.
 func TestLookFindsFault(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "file")
+	file := filepath.Join(brokertest.Folder(t), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}

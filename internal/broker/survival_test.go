@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/stream"
 )
@@ -94,7 +95,7 @@ func read(t *testing.T, c *kafka.Client, partition int) (values map[string]int, 
 // A broker that is killed again and again, while several write and one commits,
 // loses nothing that it has acknowledged.
 func TestAKillLosesNothingAcknowledged(t *testing.T) {
-	dir, listen := t.TempDir(), "127.0.0.1:0"
+	dir, listen := brokertest.Folder(t), "127.0.0.1:0"
 	const group, partitions = "g", 3
 	acknowledged := map[string]int{} // the partition, by the value
 	committed := int64(-1)
@@ -182,7 +183,7 @@ func TestOffsetsGoOnAfterARestart(t *testing.T) {
 		{"stopped", (*process).stop},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := brokertest.Folder(t)
 			p := spawn(t, dir, "127.0.0.1:0", retentionVariable+"=500ms")
 			c := client(t, p.addr)
 			ensure(t, c, 2, nil)

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/errno"
 )
 
 // mainServer answers every request alike, and keeps what it was asked.
@@ -170,7 +171,7 @@ func TestNothingListens(t *testing.T) {
 	_, registered := c.Register(t.Context())
 	_, sent := c.Send(t.Context(), []client.Reaction{{UserID: "ann", Emoji: "🔥"}})
 	for _, err := range []error{registered, sent, c.Unregister(t.Context(), "sub1")} {
-		if err == nil || !strings.Contains(err.Error(), "reach the server") || !strings.Contains(err.Error(), "connection refused") || !strings.Contains(err.Error(), "try emostream up") {
+		if err == nil || !strings.Contains(err.Error(), "reach the server") || !errors.Is(err, errno.Refused) || !strings.Contains(err.Error(), "try emostream up") {
 			t.Errorf("failed with %v", err)
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/kafkatest"
 	"github.com/emostream/emostream/internal/stream"
@@ -37,7 +38,7 @@ type cluster struct {
 func onEach(t *testing.T, test func(*testing.T, cluster)) {
 	t.Helper()
 	t.Run("in memory", func(t *testing.T) { test(t, embedded(t, broker.Config{})) })
-	t.Run("on disk", func(t *testing.T) { test(t, embedded(t, broker.Config{DataDir: t.TempDir()})) })
+	t.Run("on disk", func(t *testing.T) { test(t, embedded(t, broker.Config{DataDir: brokertest.Folder(t)})) })
 	if k, ok := apache(); ok {
 		t.Run("Apache Kafka", func(t *testing.T) { test(t, k) })
 	}

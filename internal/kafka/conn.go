@@ -8,8 +8,9 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
-	"syscall"
 	"time"
+
+	"github.com/emostream/emostream/internal/errno"
 )
 
 // dialTimeout bounds connecting and, with it, the handshake of TLS.
@@ -148,5 +149,5 @@ func (e *closedError) Unwrap() error {
 
 // closed says whether an error means that the other end has closed the connection.
 func closed(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errno.Reset)
 }

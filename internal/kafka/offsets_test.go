@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -66,7 +67,7 @@ func TestOffsetAt(t *testing.T) {
 func TestHolesAreReadOver(t *testing.T) {
 	t.Parallel() // Apache Kafka takes its time to compact
 	t.Run("embedded", func(t *testing.T) {
-		k := embedded(t, broker.Config{Housekeeping: 20 * time.Millisecond, DataDir: t.TempDir()})
+		k := embedded(t, broker.Config{Housekeeping: 20 * time.Millisecond, DataDir: brokertest.Folder(t)})
 		readOverHoles(t, k, map[string]string{"cleanup.policy": "compact"})
 	})
 	if k, ok := apache(); ok {

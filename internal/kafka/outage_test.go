@@ -12,6 +12,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/stream"
 )
@@ -71,7 +72,7 @@ func TestABrokerThatIsNotThereYetIsWaitedFor(t *testing.T) {
 
 func TestAnOutageIsSurvived(t *testing.T) {
 	t.Parallel()
-	dir, log := t.TempDir(), &journal{}
+	dir, log := brokertest.Folder(t), &journal{}
 	addr := freeAddr(t)
 	_, stop := run(t, broker.Config{Listen: addr, DataDir: dir})
 	k := cluster{brokers: []string{addr}}
@@ -147,7 +148,7 @@ func TestAnOutageIsSurvived(t *testing.T) {
 
 func TestAGroupSurvivesAnOutage(t *testing.T) {
 	t.Parallel()
-	addr, dir, log := freeAddr(t), t.TempDir(), &journal{}
+	addr, dir, log := freeAddr(t), brokertest.Folder(t), &journal{}
 	k := cluster{brokers: []string{addr}}
 	topic, group := topicOf(unique(t), 3), unique(t)
 	m := join(t, k.openLogging(t, log.logger()), group, topic.Name) // there is nothing yet
