@@ -23,6 +23,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/emostream/emostream/internal/lag"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -103,7 +104,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	}
 	a.cfg.Claimed(claim.Topic, claim.Partition)
 	a.cfg.Logger.Debug("combining", "partition", claim.Partition, "from", c.Position(), "end", claim.End)
-	defer a.metrics.left(claim)
+	defer a.metrics.lag.Left(claim)
 	var late, skipped int64
 	var emitted time.Time
 	committed := claim.Committed
@@ -126,7 +127,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 			a.cfg.Logger.Warn("records of emoji-topic are no reactions and were not counted", "partition", claim.Partition, "records", n, "before", c.Position())
 		}
 		late, skipped = c.Late(), c.Skipped()
-		a.metrics.lagging(claim, b.HighWatermark-c.Position())
+		a.metrics.lag.Set(claim, b.HighWatermark-c.Position())
 
 		if !b.AtEnd() && time.Since(emitted) < minEmission {
 			continue // a backlog: to write and commit after each fetch would take longer than to count
@@ -178,8 +179,8 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 		a.cfg.Logger.Warn("partials are gone that may not have been added up: aggregate was away for longer than the topic's retention",
 			"topic", claim.Topic, "partition", claim.Partition, "committed", claim.Committed.Offset, "start", claim.Start)
 	}
-	defer a.metrics.left(claim)
-	defer a.metrics.open.DeleteLabelValues(label(claim))
+	defer a.metrics.lag.Left(claim)
+	defer a.metrics.open.DeleteLabelValues(strconv.Itoa(claim.Partition))
 	var late int64
 	committed := claim.Committed
 	for {
@@ -204,7 +205,7 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 		r.Read(b.Next)
 		a.metrics.latePartials.Add(float64(r.Late() - late))
 		late = r.Late()
-		a.metrics.lagging(claim, b.HighWatermark-r.Position())
+		a.metrics.lag.Set(claim, b.HighWatermark-r.Position())
 
 		now := time.Now().UnixMilli()
 		if e, due := r.Emit(now); due {
@@ -220,7 +221,7 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 			}
 			committed = next
 		}
-		a.metrics.open.WithLabelValues(label(claim)).Set(float64(r.Open()))
+		a.metrics.open.WithLabelValues(strconv.Itoa(claim.Partition)).Set(float64(r.Open()))
 	}
 }
 
@@ -263,21 +264,9 @@ type metrics struct {
 	windows      prometheus.Counter
 	revisions    prometheus.Counter
 	delay        prometheus.Histogram
-	lag          *prometheus.GaugeVec
+	lag          lag.Gauge
 	open         *prometheus.GaugeVec
 }
-
-// lagging notes how many records of a partition wait to be read.
-func (m *metrics) lagging(claim stream.Claim, records int64) {
-	m.lag.WithLabelValues(claim.Topic, label(claim)).Set(float64(max(0, records)))
-}
-
-// left forgets a partition that is no longer read here: another copy tells of it.
-func (m *metrics) left(claim stream.Claim) {
-	m.lag.DeleteLabelValues(claim.Topic, label(claim))
-}
-
-func label(claim stream.Claim) string { return strconv.Itoa(claim.Partition) }
 
 func newMetrics(reg prometheus.Registerer) metrics {
 	f := promauto.With(reg)
@@ -295,9 +284,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name: "emostream_aggregate_window_delay_seconds", Help: "Time from a window's end to the first emission of its counts.",
 			Buckets: []float64{.1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30},
 		}),
-		lag: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "emostream_aggregate_lag_records", Help: "Records of a partition that are not read yet.",
-		}, []string{"topic", "partition"}),
+		lag: lag.New(reg, "emostream_aggregate_lag_records"),
 		open: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "emostream_aggregate_open_windows", Help: "Windows of channels that can still grow.",
 		}, []string{"partition"}),

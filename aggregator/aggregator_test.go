@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/stream"
@@ -241,12 +241,12 @@ func TestAggregatorMeasures(t *testing.T) {
 			}
 		}
 		until(30_000)
-		if n := gauges(t, p.metrics); n != 4 {
-			t.Errorf("%d gauges, want how far behind three partitions are, and one's open windows", n)
+		if n, err := testutil.GatherAndCount(p.metrics, "emostream_aggregate_lag_records", "emostream_aggregate_open_windows"); n != 4 || err != nil {
+			t.Errorf("%d gauges, %v, want how far behind three partitions are, and one's open windows", n, err)
 		}
 		stop()
-		if n := gauges(t, p.metrics); n != 0 {
-			t.Errorf("%d gauges of partitions that another copy may have by now", n)
+		if n, err := testutil.GatherAndCount(p.metrics, "emostream_aggregate_lag_records", "emostream_aggregate_open_windows"); n != 0 || err != nil {
+			t.Errorf("%d gauges of partitions that another copy may have by now, %v", n, err)
 		}
 		families, err := p.metrics.Gather()
 		if err != nil {
@@ -266,21 +266,4 @@ func TestAggregatorMeasures(t *testing.T) {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
-}
-
-// gauges counts the gauges that there are, each label's by itself.
-func gauges(t *testing.T, reg *prometheus.Registry) (n int) {
-	t.Helper()
-	families, err := reg.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		for _, m := range f.GetMetric() {
-			if m.GetGauge() != nil {
-				n++
-			}
-		}
-	}
-	return n
 }

@@ -28,7 +28,7 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 	out := outlets{p: p, cluster: cluster, byTopic: map[string]*outlet{}}
 	defer out.writing.Wait()
 	defer cancel()
-	defer p.metrics.left(claim)
+	defer p.metrics.lag.Left(claim)
 	position := max(claim.Committed.Offset, claim.Start)
 	committed := position
 	seen := newest{}
@@ -42,7 +42,7 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 		if err != nil {
 			return err
 		}
-		p.metrics.lagging(claim, b)
+		p.metrics.lag.Set(claim, b.HighWatermark-b.Next)
 		var records []stream.Record // with their offsets in the cluster's topic
 		for _, r := range b.Records {
 			s, err := wire.DecodeSwarm(r.Value)

@@ -13,13 +13,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/emostream/emostream/internal/lag"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -94,7 +94,7 @@ func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 	if err != nil {
 		return fmt.Errorf("publish emoji-aggregated/%d: %w", claim.Partition, err)
 	}
-	defer p.metrics.left(claim)
+	defer p.metrics.lag.Left(claim)
 	committed := claim.Committed
 	for {
 		b, err := claim.Log.Fetch(ctx, m.Position(), m.wait(time.Now(), idle))
@@ -114,7 +114,7 @@ func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 			}
 		}
 		m.Read(b.Next)
-		p.metrics.lagging(claim, b)
+		p.metrics.lag.Set(claim, b.HighWatermark-b.Next)
 		if due := m.Due(now, b.AtEnd()); len(due) > 0 {
 			if err := p.toClusters(ctx, due); err != nil {
 				return fmt.Errorf("publish emoji-aggregated/%d: %w", claim.Partition, err)
@@ -168,17 +168,7 @@ func (p *Publisher) record(swarms []wire.Swarm) {
 
 type metrics struct {
 	swarms, skipped, failed prometheus.Counter
-	lag                     *prometheus.GaugeVec
-}
-
-// lagging notes what a fetch has left unread.
-func (m *metrics) lagging(claim stream.Claim, b stream.Batch) {
-	m.lag.WithLabelValues(claim.Topic, strconv.Itoa(claim.Partition)).Set(float64(max(0, b.HighWatermark-b.Next)))
-}
-
-// left forgets a partition that is no longer read here: another copy tells of it.
-func (m *metrics) left(claim stream.Claim) {
-	m.lag.DeleteLabelValues(claim.Topic, strconv.Itoa(claim.Partition))
+	lag                     lag.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -190,8 +180,6 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		swarms:  counter("swarms_total", "Swarms written to the clusters, revisions too."),
 		skipped: counter("skipped_records_total", "Records that could not be read and were passed over."),
 		failed:  counter("server_writes_failed_total", "Batches that a subscriber server's topic did not take."),
-		lag: f.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "emostream_publish_lag_records", Help: "Records of a partition that are not read yet.",
-		}, []string{"topic", "partition"}),
+		lag:     lag.New(reg, "emostream_publish_lag_records"),
 	}
 }
