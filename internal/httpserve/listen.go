@@ -20,6 +20,8 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+
+	"github.com/emostream/emostream/internal/errno"
 )
 
 // Listen binds the TCP address addr at once. flag is how the user moves it, such
@@ -47,7 +49,7 @@ type ListenError struct {
 }
 
 // InUse reports whether somebody else holds the address.
-func (e *ListenError) InUse() bool { return isInUse(e.Err) }
+func (e *ListenError) InUse() bool { return errors.Is(e.Err, errno.InUse) }
 
 // Error is one line for the user.
 func (e *ListenError) Error() string {
@@ -95,5 +97,5 @@ func bound(err error) netip.AddrPort {
 
 // isDenied reports whether the system forbids this process to bind the address.
 func isDenied(err error) bool {
-	return errors.Is(err, fs.ErrPermission) || isReserved(err)
+	return errors.Is(err, fs.ErrPermission) || errors.Is(err, errno.Denied)
 }
