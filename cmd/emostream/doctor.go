@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/emostream/emostream/internal/broker"
 	"github.com/emostream/emostream/internal/doctor"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/openfiles"
@@ -155,7 +154,7 @@ func (f *doctorFlags) config(cmd *cobra.Command, io streams) doctor.Config {
 		MaxSkew: server.MaxSkew, Screen: screenOf(io),
 		SettingsFile: f.file, Settings: f.problems, Timeout: f.timeout,
 	}
-	if cfg.DataDir == "" && broker.Keeps {
+	if cfg.DataDir == "" {
 		cfg.DataDir, _ = stateDir() // there may be no home folder
 	}
 	if cmd.Flags().Changed("window") {

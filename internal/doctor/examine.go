@@ -132,8 +132,11 @@ func beyond(because string) (all []Finding) {
 
 // folder looks at the data folder, unless a Kafka cluster keeps the log.
 func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) []Finding {
+	if !broker.Keeps {
+		return skipped(areaData, "data folder", "on this system the log is in memory")
+	}
 	if c.DataDir == "" {
-		return skipped(areaData, "data folder", "there is no home folder to keep it in, or this is Windows, where the log is in memory")
+		return skipped(areaData, "data folder", "there is no home folder to keep it in")
 	}
 	if cluster != nil && cluster.ID != wire.EmbeddedClusterID && !c.DataWanted {
 		return skipped(areaData, "data folder", "the log is kept by Kafka")
