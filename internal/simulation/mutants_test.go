@@ -43,7 +43,7 @@ func TestMutants(t *testing.T) {
 			}
 			output, noticed := m.run(t, root, path, broken)
 			switch {
-			case noticed && !strings.Contains(output, "--- FAIL") || strings.Contains(output, "panic: test timed out"):
+			case noticed && !byTest(output):
 				t.Errorf("it failed for another reason than that a test noticed:\n%s", output)
 			case noticed && m.equivalent != "":
 				t.Errorf("it was noticed, though it should be equivalent: %s\n%s", m.equivalent, head(output))
@@ -105,6 +105,13 @@ func (m mutant) run(t *testing.T, root, path, broken string) (output string, not
 	return string(out), err != nil
 }
 
+// byTest says whether it was a test that failed, or the broken program that
+// crashed in one, and not the compiler or the clock.
+func byTest(output string) bool {
+	failed := strings.Contains(output, "--- FAIL") || strings.Contains(output, "panic: ") || strings.Contains(output, "fatal error: ")
+	return failed && !strings.Contains(output, "panic: test timed out")
+}
+
 func head(s string) string {
 	lines := strings.SplitN(s, "\n", 20)
 	return strings.Join(lines[:min(len(lines), 19)], "\n")
@@ -113,7 +120,7 @@ func head(s string) string {
 // firstFailure is the first line that says what is wrong.
 func firstFailure(output string) string {
 	for line := range strings.SplitSeq(output, "\n") {
-		if strings.Contains(line, "_test.go:") {
+		if strings.Contains(line, "_test.go:") || strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
 			return fmt.Sprintf("%.160s", strings.TrimSpace(line))
 		}
 	}
