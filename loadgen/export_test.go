@@ -1,8 +1,12 @@
 package loadgen
 
 import (
+	"encoding/json"
 	"io"
 	"slices"
+	"time"
+
+	"github.com/emostream/emostream/internal/wire"
 )
 
 // What tests of the package's pure parts use of it.
@@ -90,4 +94,36 @@ func Hunt(first, most, within float64, holds func(float64) bool) []float64 {
 func Mix(seed uint64, users, kinds int) (of func(int64) (user, kind int), emojis []string) {
 	m := newMix(seed, users, kinds)
 	return m.of, m.emojis
+}
+
+// LeavesWithout is how many windows, and how many events of another service, a
+// listener lacks that leaves: another one is shown one, so long after it ended or
+// was due, and it leaves so long after that.
+func LeavesWithout(late, after time.Duration) (windows, events int64, err error) {
+	m, err := newMarkers("", "run")
+	if err != nil {
+		return 0, 0, err
+	}
+	s := newSwarms("c", nil, func(int64) {})
+	view := func() *view {
+		v := &view{}
+		v.connected(time.Now())
+		return v
+	}
+	stays, leaves := view(), view()
+	end := time.Now().Add(time.Second).UnixMilli()
+	data, err := json.Marshal(wire.Swarm{Channel: "c", Window: wire.Window{Start: end - 1000, End: end}, Total: 1})
+	if err != nil {
+		return 0, 0, err
+	}
+	m.expect(0, time.UnixMilli(end))
+	time.Sleep(time.Second + late)
+	f := &frame{markers: []int64{0}}
+	s.decode(f, "swarm", data)
+	s.seen(stays, f, time.Now())
+	m.seen(stays, f, time.Now())
+	time.Sleep(after)
+	until := time.Now().Add(-recently).UnixMilli()
+	windows, _ = s.lacks(leaves, s.best(), until)
+	return windows, m.gaps(leaves, until), nil
 }

@@ -102,6 +102,7 @@ type markers struct {
 
 	mu       sync.Mutex
 	due      []int64 // Unix us, by number
+	first    []int64 // Unix us when somebody was shown it, by number
 	accepted set
 	shown    set // to anybody
 	twice    set // to somebody
@@ -166,6 +167,7 @@ func (m *markers) expect(n int64, due time.Time) {
 	defer m.mu.Unlock()
 	if missing := int(n) + 1 - len(m.due); missing > 0 {
 		m.due = append(m.due, make([]int64, missing)...)
+		m.first = append(m.first, make([]int64, missing)...)
 	}
 	m.due[n] = due.UnixMicro()
 }
@@ -188,7 +190,9 @@ func (m *markers) seen(v *view, f *frame, at time.Time) {
 		if n < 0 || n >= int64(len(m.due)) || m.due[n] == 0 {
 			continue // of another run
 		}
-		m.shown.add(n)
+		if m.shown.add(n) {
+			m.first[n] = at.UnixMicro()
+		}
 		if !v.markers.add(n) {
 			m.twice.add(n)
 			continue
@@ -197,8 +201,8 @@ func (m *markers) seen(v *view, f *frame, at time.Time) {
 	}
 }
 
-// gaps is how many markers a listener was not shown that another one was, of those
-// that were due while it was there.
+// gaps is how many markers a listener was not shown that another one was up to a
+// moment, of those that were due while it was there.
 func (m *markers) gaps(v *view, until int64) int64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -206,7 +210,7 @@ func (m *markers) gaps(v *view, until int64) int64 {
 	defer m.mu.Unlock()
 	n := int64(0)
 	for i, due := range m.due {
-		if due > v.since*1000 && due <= until*1000 && v.since > 0 && m.shown.has(int64(i)) && !v.markers.has(int64(i)) {
+		if due > v.since*1000 && v.since > 0 && m.shown.has(int64(i)) && m.first[i] <= until*1000 && !v.markers.has(int64(i)) {
 			n++
 		}
 	}

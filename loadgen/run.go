@@ -79,8 +79,8 @@ func (r *run) prepare() {
 	r.audience.departed = func(l *listener) { r.audience.missed(r.lacks(l, time.Now().Add(-recently))) }
 }
 
-// recently is how long before it left a listener may have missed a window that
-// ended, since it was still to come.
+// recently is how long before it left a listener need not have been shown what
+// another one was: it may still have been on its way.
 const recently = 2 * time.Second
 
 func orNothing(m *markers) func([]acked) {
@@ -261,7 +261,7 @@ func (r *run) balanced() bool {
 	return b.lost == 0 && b.doubled == 0 && b.counted > 0 && r.audience.uptodate(r.target.swarms)
 }
 
-// lacks is what a listener was not shown, of what ended by a moment.
+// lacks is what a listener was not shown, of what another was by a moment.
 func (r *run) lacks(l *listener, until time.Time) (gaps, behind int64) {
 	switch {
 	case l.mute:

@@ -31,6 +31,7 @@ type shown struct {
 	end    int64
 	total  int64
 	counts map[int]int64
+	first  int64 // Unix ms: when somebody was shown it
 
 	mu       sync.Mutex
 	arrivals map[int64]map[int64]int64 // by the total that a listener had been shown before: how many listeners were shown it when, Unix ms
@@ -71,7 +72,7 @@ func (s *swarms) decode(f *frame, name string, data []byte) {
 	if name != "swarm" || err != nil || swarm.Channel != s.channel {
 		return
 	}
-	sh := &shown{end: swarm.Window.End, total: swarm.Total, counts: map[int]int64{}, arrivals: map[int64]map[int64]int64{}}
+	sh := &shown{end: swarm.Window.End, total: swarm.Total, counts: map[int]int64{}, first: time.Now().UnixMilli(), arrivals: map[int64]map[int64]int64{}}
 	rest := swarm.Total
 	for _, t := range swarm.Emojis {
 		kind, known := s.kinds[t.Emoji]
@@ -195,8 +196,9 @@ func (s *swarms) counted() map[cell]int64 {
 	return out
 }
 
-// lacks is how many of the windows that ended while a listener was there, up to a
-// moment, it was not shown, and of how many it was shown less than another.
+// lacks is how many of the windows that ended while a listener was there, and that
+// another was shown up to a moment, it was not shown, and of how many it was shown
+// less.
 func (s *swarms) lacks(v *view, best map[int64]*shown, until int64) (gaps, behind int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -204,7 +206,7 @@ func (s *swarms) lacks(v *view, best map[int64]*shown, until int64) (gaps, behin
 		return 0, 0
 	}
 	for end, sh := range best {
-		if end <= v.since || end > until {
+		if end <= v.since || sh.first > until {
 			continue
 		}
 		var mine *shown
