@@ -105,25 +105,24 @@ func LeavesWithout(late, after time.Duration) (windows, events int64, err error)
 		return 0, 0, err
 	}
 	s := newSwarms("c", nil, func(int64) {})
+	began := time.Unix(1_000_000, 0)
 	view := func() *view {
 		v := &view{}
-		v.connected(time.Now())
+		v.connected(began)
 		return v
 	}
 	stays, leaves := view(), view()
-	end := time.Now().Add(time.Second).UnixMilli()
-	data, err := json.Marshal(wire.Swarm{Channel: "c", Window: wire.Window{Start: end - 1000, End: end}, Total: 1})
+	end := began.Add(time.Second)
+	data, err := json.Marshal(wire.Swarm{Channel: "c", Window: wire.Window{Start: began.UnixMilli(), End: end.UnixMilli()}, Total: 1})
 	if err != nil {
 		return 0, 0, err
 	}
-	m.expect(0, time.UnixMilli(end))
-	time.Sleep(time.Second + late)
-	f := &frame{markers: []int64{0}}
+	f := &frame{at: end.Add(late), markers: []int64{0}}
 	s.decode(f, "swarm", data)
-	s.seen(stays, f, time.Now())
-	m.seen(stays, f, time.Now())
-	time.Sleep(after)
-	until := time.Now().Add(-recently).UnixMilli()
+	m.expect(0, end)
+	s.seen(stays, f, f.at)
+	m.seen(stays, f, f.at)
+	until := f.at.Add(after - recently).UnixMilli()
 	windows, _ = s.lacks(leaves, s.best(), until)
 	return windows, m.gaps(leaves, until), nil
 }

@@ -11,7 +11,8 @@ import (
 // frame is one event of a stream, decoded once for all listeners that get the
 // same bytes.
 type frame struct {
-	id    string // of the event; empty: it leaves the listener's as it is
+	at    time.Time // when somebody first got it
+	id    string    // of the event; empty: it leaves the listener's as it is
 	hasID bool
 	retry time.Duration
 	data  bool // it is an event that is delivered; without data it is not
@@ -32,19 +33,19 @@ func newFrames(decode func(f *frame, name string, data []byte)) *frames {
 	return &frames{seed: maphash.MakeSeed(), decode: decode}
 }
 
-// of returns the frame that b, without its last line end, is.
-func (f *frames) of(b []byte) *frame {
+// of returns the frame that b, without its last line end, is; it came at at.
+func (f *frames) of(b []byte, at time.Time) *frame {
 	hash := maphash.Bytes(f.seed, b)
 	if known, ok := f.known.Load(hash); ok {
 		return known.(*frame)
 	}
-	known, _ := f.known.LoadOrStore(hash, f.parse(b))
+	known, _ := f.known.LoadOrStore(hash, f.parse(b, at))
 	return known.(*frame)
 }
 
 // parse reads the lines of a frame.
-func (f *frames) parse(b []byte) *frame {
-	out := &frame{}
+func (f *frames) parse(b []byte, at time.Time) *frame {
+	out := &frame{at: at}
 	var name string
 	var data []byte
 	for len(b) > 0 {

@@ -130,7 +130,7 @@ func (l *listener) body(a *audience, buf []byte, held int, at time.Time) error {
 }
 
 func (l *listener) frame(a *audience, b []byte, at time.Time) {
-	f := a.frames.of(b)
+	f := a.frames.of(b, at)
 	if f.hasID {
 		l.lastID = f.id
 	}

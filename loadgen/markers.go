@@ -102,9 +102,8 @@ type markers struct {
 
 	mu       sync.Mutex
 	due      []int64 // Unix us, by number
-	first    []int64 // Unix us when somebody was shown it, by number
+	first    []int64 // Unix us when somebody was shown it, by number; 0: nobody was
 	accepted set
-	shown    set // to anybody
 	twice    set // to somebody
 	e2e      *Histogram
 }
@@ -131,18 +130,6 @@ func (s set) has(n int64) bool {
 func (s set) len() int64 {
 	n := 0
 	for _, word := range s {
-		n += bits.OnesCount64(word)
-	}
-	return int64(n)
-}
-
-// without is how many are in s and not in o.
-func (s set) without(o set) int64 {
-	n := 0
-	for i, word := range s {
-		if i < len(o) {
-			word &^= o[i]
-		}
 		n += bits.OnesCount64(word)
 	}
 	return int64(n)
@@ -190,7 +177,7 @@ func (m *markers) seen(v *view, f *frame, at time.Time) {
 		if n < 0 || n >= int64(len(m.due)) || m.due[n] == 0 {
 			continue // of another run
 		}
-		if m.shown.add(n) {
+		if m.first[n] == 0 {
 			m.first[n] = at.UnixMicro()
 		}
 		if !v.markers.add(n) {
@@ -209,8 +196,8 @@ func (m *markers) gaps(v *view, until int64) int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := int64(0)
-	for i, due := range m.due {
-		if due > v.since*1000 && v.since > 0 && m.shown.has(int64(i)) && m.first[i] <= until*1000 && !v.markers.has(int64(i)) {
+	for i, first := range m.first {
+		if first > 0 && first <= until*1000 && v.since > 0 && m.due[i] > v.since*1000 && !v.markers.has(int64(i)) {
 			n++
 		}
 	}
@@ -221,7 +208,15 @@ func (m *markers) gaps(v *view, until int64) int64 {
 func (m *markers) balance() (counted, lost, doubled int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.shown.len(), m.accepted.without(m.shown), m.twice.len()
+	for n, first := range m.first {
+		switch {
+		case first > 0:
+			counted++
+		case m.accepted.has(int64(n)):
+			lost++
+		}
+	}
+	return counted, lost, m.twice.len()
 }
 
 // decode finds the markers in an event.

@@ -72,7 +72,7 @@ func (s *swarms) decode(f *frame, name string, data []byte) {
 	if name != "swarm" || err != nil || swarm.Channel != s.channel {
 		return
 	}
-	sh := &shown{end: swarm.Window.End, total: swarm.Total, counts: map[int]int64{}, first: time.Now().UnixMilli(), arrivals: map[int64]map[int64]int64{}}
+	sh := &shown{end: swarm.Window.End, total: swarm.Total, counts: map[int]int64{}, first: f.at.UnixMilli(), arrivals: map[int64]map[int64]int64{}}
 	rest := swarm.Total
 	for _, t := range swarm.Emojis {
 		kind, known := s.kinds[t.Emoji]
