@@ -2,10 +2,11 @@
 // there is no Kafka, and what `emostream broker` offers alone.
 //
 // It is one process that speaks Kafka's protocol and keeps its log in a folder.
-// Honest about what it is: where it Keeps a log at all, that survives a kill of the process, and a power
-// cut only with Config.Fsync; there are no replicas; it forgets the sequences of
-// idempotent producers when it is killed, which is why producers treat it by its
-// cluster id (wire.EmbeddedClusterID) with more care than Apache Kafka.
+// Honest about what it is: where it Keeps a log at all, that survives a kill of
+// the process, and a power cut only with Config.Fsync; there are no replicas; it
+// forgets the sequences of idempotent producers when it is killed, which is why
+// producers treat it by its cluster id (wire.EmbeddedClusterID) with more care than
+// Apache Kafka.
 //
 // Only this package knows that the broker is franz-go's kfake.
 package broker
