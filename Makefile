@@ -47,51 +47,51 @@ test-unit: ## Tests of the packages alone, which pass on every system
 lint: $(GOLANGCI) ## The linters, the format, and the tests of the lint rules
 	$(GOLANGCI) run ./...
 	$(GOLANGCI) fmt --diff ./...
-	go test ./internal/house
+	go test ./internal/proof/house
 
 simulate: ## HISTORIES (default 10000) histories of failures of the counting, and of the way into the log
-	go test -count=1 -timeout 60m -run 'Histories$$' ./internal/simulation ./internal/kafka -histories $(HISTORIES)
+	go test -count=1 -timeout 60m -run 'Histories$$' ./internal/proof/simulation ./internal/kafka -histories $(HISTORIES)
 
 mutants: ## Break every rule of the promise, one at a time: a history or a test must notice
-	go test -count=1 -timeout 60m -run TestMutants ./internal/simulation -mutants
+	go test -count=1 -timeout 60m -run TestMutants ./internal/proof/simulation -mutants
 
 test-long: ## A history of MILLIONS (default 12) of reactions, and a restart after it
-	EMOSTREAM_TEST_LONG=$(MILLIONS) go test -count=1 -timeout 60m -run LongHistory -v ./internal/e2e
+	EMOSTREAM_TEST_LONG=$(MILLIONS) go test -count=1 -timeout 60m -run LongHistory -v ./internal/proof/e2e
 
 test-registry: ## CLIENTS (default 3000) join through two copies of serve; then a subscriber server is killed, and one is stopped
-	EMOSTREAM_TEST_REGISTRY=$(CLIENTS) go test -count=1 -timeout 5m -run 'Registry$$' -v ./internal/e2e
+	EMOSTREAM_TEST_REGISTRY=$(CLIENTS) go test -count=1 -timeout 5m -run 'Registry$$' -v ./internal/proof/e2e
 
 test-kafka: ## Tests on three Apache Kafka brokers (needs Java 17; Maven the first time)
-	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
-	$(TOOLS)/kafkatest -brokers 3 -- go test -count=1 -p 1 -timeout 20m ./internal/kafkatest ./internal/e2e
+	go build -o $(TOOLS)/kafkatest ./internal/proof/kafkatest/cmd/kafkatest
+	$(TOOLS)/kafkatest -brokers 3 -- go test -count=1 -p 1 -timeout 20m ./internal/proof/kafkatest ./internal/proof/e2e
 
 test-kafka-client: ## The tests of internal/kafka on three Apache Kafka brokers, too
-	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
+	go build -o $(TOOLS)/kafkatest ./internal/proof/kafkatest/cmd/kafkatest
 	$(TOOLS)/kafkatest -brokers 3 -- go test -count=1 -timeout 20m ./internal/kafka
 
 chaos: build ## Kill, pause and restart real processes for DURATION (default 45s), on BROKER=embedded or kafka (default both)
-	go build -o $(TOOLS)/chaos ./internal/chaos/cmd/chaos
+	go build -o $(TOOLS)/chaos ./internal/proof/chaos/cmd/chaos
 	@set -e; for broker in $(BROKER); do \
 		$(TOOLS)/chaos -program bin/emostream -broker $$broker -duration $(DURATION) $(if $(SEED),-seed $(SEED)); \
 	done
 
 recovery: build ## How late windows are when copies of aggregate come and go (REPETITIONS of each, default 3; BROKER as above)
-	go build -o $(TOOLS)/chaos ./internal/chaos/cmd/chaos
+	go build -o $(TOOLS)/chaos ./internal/proof/chaos/cmd/chaos
 	@set -e; for broker in $(BROKER); do \
 		$(TOOLS)/chaos -program bin/emostream -broker $$broker -scenario recovery -repetitions $(REPETITIONS); \
 	done
 
 soak: ## What listeners do to a subscriber server for SOAK (default 5m): nothing of it may stay
-	EMOSTREAM_TEST_SOAK=$(SOAK) go test -count=1 -timeout 60m -run '^TestSoak$$' -v ./internal/e2e
+	EMOSTREAM_TEST_SOAK=$(SOAK) go test -count=1 -timeout 60m -run '^TestSoak$$' -v ./internal/proof/e2e
 
 test-python: $(VENV)/requirements.txt ## Tests with clients of the Python system, and of tables with DuckDB (needs Python 3)
-	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run 'Python|Recording' ./internal/e2e
+	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python go test -count=1 -timeout 5m -run 'Python|Recording' ./internal/proof/e2e
 
 test-pages: build ## Every command of README.md and docs/getting-started.md, as it stands there (needs tmux, curl; ports 5000 to 5006, 9092)
-	PATH="$(CURDIR)/bin:$$PATH" EMOSTREAM_TEST_PAGES=$(CURDIR) go test -count=1 -timeout 10m -run '^TestPages$$' -v ./internal/e2e
+	PATH="$(CURDIR)/bin:$$PATH" EMOSTREAM_TEST_PAGES=$(CURDIR) go test -count=1 -timeout 10m -run '^TestPages$$' -v ./internal/proof/e2e
 
 test-day: $(VENV)/requirements.txt ## A day of ten million reactions exported, read back, and HOURS (default 1) of it replayed at 100 times (needs Python 3)
-	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python EMOSTREAM_TEST_DAY=10 EMOSTREAM_TEST_HOURS=$(HOURS) go test -count=1 -timeout 60m -run '^TestDay$$' -v ./internal/e2e
+	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python EMOSTREAM_TEST_DAY=10 EMOSTREAM_TEST_HOURS=$(HOURS) go test -count=1 -timeout 60m -run '^TestDay$$' -v ./internal/proof/e2e
 
 picture: build ## docs/tui.svg anew, an animated picture of tui (needs tmux, Python 3, npm)
 	python3 -m venv --clear $(PICTURE)
@@ -113,11 +113,11 @@ bench-loadgen: $(VEGETA) ## The load generator beside wrk and vegeta (needs wrk,
 	EMOSTREAM_PEERS=$(TOOLS) go test -count=1 -timeout 10m -v -run '^TestPeers$$' ./loadgen
 
 bench-ingest: ## Taking reactions in beside a bare HTTP server, STEP (default 10s) each (needs wrk, and Java 17)
-	go build -o $(TOOLS)/kafkatest ./internal/kafkatest/cmd/kafkatest
-	$(TOOLS)/kafkatest -brokers 1 -- env EMOSTREAM_BENCH_INGEST=$(STEP) go test -count=1 -timeout 20m -v -run '^TestIngestBench$$' ./internal/e2e
+	go build -o $(TOOLS)/kafkatest ./internal/proof/kafkatest/cmd/kafkatest
+	$(TOOLS)/kafkatest -brokers 1 -- env EMOSTREAM_BENCH_INGEST=$(STEP) go test -count=1 -timeout 20m -v -run '^TestIngestBench$$' ./internal/proof/e2e
 
 bench-overload: ## A main server at one to five times what it takes, STEP (default 10s) each (Linux)
-	EMOSTREAM_TEST_OVERLOAD=$(STEP) go test -count=1 -timeout 20m -v -run '^TestOverload$$' ./internal/e2e
+	EMOSTREAM_TEST_OVERLOAD=$(STEP) go test -count=1 -timeout 20m -v -run '^TestOverload$$' ./internal/proof/e2e
 
 bench-fanout: build ## Thousands of listeners beside nchan (nginx and libnginx-mod-nchan, from the distribution); FANBENCH: flags
 	go build -o $(TOOLS)/fanbench ./internal/fanbench/cmd/fanbench
@@ -189,7 +189,7 @@ $(GOLANGCI) $(GORELEASER) $(VEGETA) $(ACTIONLINT) $(COMPOSE) $(KUBE):
 	mv $@.new/* $@ && rmdir $@.new
 	ln -sf $(@F) $(@:-$(VERSION)=)
 
-$(VENV)/requirements.txt: internal/e2e/testdata/python/requirements.txt
+$(VENV)/requirements.txt: internal/proof/e2e/testdata/python/requirements.txt
 	python3 -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	cp $< $@

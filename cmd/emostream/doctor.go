@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/emostream/emostream/internal/doctor"
+	"github.com/emostream/emostream/internal/inspect/doctor"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/openfiles"
 	"github.com/emostream/emostream/server"

@@ -7,7 +7,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/emostream/emostream/internal/doctor"
+	"github.com/emostream/emostream/internal/inspect/doctor"
 )
 
 // printFindings draws a report for a person, in at most 80 columns.

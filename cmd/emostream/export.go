@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/atomicfile"
-	"github.com/emostream/emostream/internal/export"
+	"github.com/emostream/emostream/internal/inspect/export"
 	"github.com/emostream/emostream/internal/span"
 )
 

@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/client"
-	"github.com/emostream/emostream/internal/replay"
+	"github.com/emostream/emostream/internal/inspect/replay"
 	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/wire"
 )

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emostream/emostream/internal/replay"
+	"github.com/emostream/emostream/internal/inspect/replay"
 )
 
 // taking is a main server that accepts one reaction a request, and says when it did.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/internal/inspect/stats"
 	"github.com/emostream/emostream/internal/span"
-	"github.com/emostream/emostream/internal/stats"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )

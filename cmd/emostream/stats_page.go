@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/emostream/emostream/internal/inspect/stats"
 	"github.com/emostream/emostream/internal/span"
-	"github.com/emostream/emostream/internal/stats"
 	"github.com/emostream/emostream/tui"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/exp/golden"
 
-	"github.com/emostream/emostream/internal/stats"
+	"github.com/emostream/emostream/internal/inspect/stats"
 	"github.com/emostream/emostream/internal/wire"
 )
 

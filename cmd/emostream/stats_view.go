@@ -11,7 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/emostream/emostream/internal/emoji"
-	"github.com/emostream/emostream/internal/stats"
+	"github.com/emostream/emostream/internal/inspect/stats"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
 )

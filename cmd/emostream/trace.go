@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/internal/inspect/trace"
 	"github.com/emostream/emostream/internal/span"
-	"github.com/emostream/emostream/internal/trace"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
 )

@@ -12,8 +12,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/charmbracelet/x/exp/golden"
 
+	"github.com/emostream/emostream/internal/inspect/trace"
 	"github.com/emostream/emostream/internal/stream"
-	"github.com/emostream/emostream/internal/trace"
 	"github.com/emostream/emostream/internal/wire"
 )
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emostream/emostream/internal/trace"
+	"github.com/emostream/emostream/internal/inspect/trace"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
 )

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emostream/emostream/internal/process"
+	"github.com/emostream/emostream/internal/proof/process"
 )
 
 // The lines of the conversation with a crowd's process: it says when all are served,

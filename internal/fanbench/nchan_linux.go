@@ -12,7 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"github.com/emostream/emostream/internal/kafkatest"
+	"github.com/emostream/emostream/internal/proof/kafkatest"
 	"github.com/emostream/emostream/internal/wire"
 )
 

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/kafkatest"
+	"github.com/emostream/emostream/internal/proof/kafkatest"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )

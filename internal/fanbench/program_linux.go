@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emostream/emostream/internal/process"
+	"github.com/emostream/emostream/internal/proof/process"
 )
 
 // patience is how long a server may take to start or to stop.

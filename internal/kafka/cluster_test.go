@@ -20,7 +20,7 @@ import (
 	"github.com/emostream/emostream/internal/broker"
 	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/kafkatest"
+	"github.com/emostream/emostream/internal/proof/kafkatest"
 	"github.com/emostream/emostream/internal/stream"
 )
 

@@ -1,0 +1,74 @@
+package doctor_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/internal/inspect/doctor"
+)
+
+// check wants certain findings besides those that are ok, each as "status check",
+// in all of which together something is said.
+func check(t *testing.T, got []doctor.Finding, says string, want ...string) {
+	t.Helper()
+	var have []string
+	said := ""
+	for _, f := range got {
+		told := f.Status == doctor.Wrong || f.Status == doctor.Note
+		if f.Area == "" || f.Check == "" || f.Found == "" || told != (f.Why != "" && f.Do != "") {
+			t.Errorf("a finding that does not say all: %+v", f)
+		}
+		if f.Status != doctor.OK {
+			have = append(have, string(f.Status)+" "+f.Check)
+		}
+		said += strings.Join([]string{f.Found, f.Why, f.Do, ""}, "\n")
+	}
+	if d := cmp.Diff(slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(have))); d != "" {
+		t.Errorf("findings (-want +got):\n%s", d)
+	}
+	if !strings.Contains(said, says) {
+		t.Errorf("nothing says %q:\n%s", says, said)
+	}
+	if len(got) == 0 {
+		t.Error("nothing was checked")
+	}
+}
+
+func TestReportCounts(t *testing.T) {
+	all := []doctor.Finding{
+		{Status: doctor.OK}, {Status: doctor.Wrong}, {Status: doctor.Note}, {Status: doctor.Wrong}, {Status: doctor.Skipped},
+	}
+	got := doctor.NewReport(all)
+	if d := cmp.Diff(doctor.Report{Checks: 5, Wrong: 2, Notes: 1, Skipped: 1, Findings: all}, got); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestPorts(t *testing.T) {
+	for name, tt := range map[string]struct {
+		port    doctor.Port
+		settled bool
+		says    string
+		want    []string
+	}{
+		"free": {doctor.Port{Free: true}, true, "free for sub1", nil},
+		"ours": {doctor.Port{Ours: true}, true, "held by a server of Emostream", nil},
+		"ours, not ready for a reason of its own": {
+			doctor.Port{Ours: true, Unready: "no luck"}, true, "sub1 is up and not ready: no luck", []string{"wrong a:1"},
+		},
+		"ours, not ready because Kafka is away": {doctor.Port{Ours: true, Unready: "no kafka"}, false, "", nil},
+		"somebody's":                            {doctor.Port{}, true, "held, which is not a server of Emostream", []string{"wrong a:1"}},
+		"a known process's": {
+			doctor.Port{Owner: "nginx (pid 4)"}, true, "held by nginx (pid 4), which is not", []string{"wrong a:1"},
+		},
+		"forbidden": {doctor.Port{Err: "it is not permitted"}, true, "it is not permitted", []string{"wrong a:1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.port.Address, tt.port.For = "a:1", "sub1"
+			check(t, doctor.Ports([]doctor.Port{tt.port}, tt.settled), tt.says, tt.want...)
+		})
+	}
+}

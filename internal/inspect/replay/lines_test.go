@@ -1,0 +1,135 @@
+package replay_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/emostream/emostream/internal/inspect/replay"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+func TestLines(t *testing.T) {
+	const long = 64 << 10
+	for name, test := range map[string]struct{ in, want string }{
+		"as export writes":   {`{"time":"2026-11-23T14:42:00.250Z","user_id":"ann","emoji_type":"🔥","timestamp":"t","channel":"room-1"}`, "ann 🔥 t room-1 x1 @14:42:00.25"},
+		"as a client sends":  {`{"user_id":"ann","emoji_type":":fire:","count":100}`, "ann :fire:   x100 @?"},
+		"as consume prints":  {`{"topic":"emoji-topic","partition":0,"offset":7,"time":"2026-11-23T14:42:00.000Z","value":{"user_id":"ann","emoji_type":"🔥","timestamp":"t"}}`, "ann 🔥 t  x1 @14:42:00"},
+		"by its timestamp":   {`{"user_id":"ann","emoji_type":"🔥","timestamp":"2026-11-23T15:42:00+01:00"}`, "ann 🔥 2026-11-23T15:42:00+01:00  x1 @14:42:00"},
+		"by one of Python":   {`{"user_id":"ann","emoji_type":"🔥","timestamp":"2026-11-23T14:42:00.123456"}`, "ann 🔥 2026-11-23T14:42:00.123456  x1 @14:42:00.123"},
+		"by the one before":  {`{"user_id":"a","emoji_type":"🔥","time":"2026-11-23T14:42:00Z"}` + "\n" + `{"user_id":"b","emoji_type":"🔥","time":null}`, "a 🔥   x1 @14:42:00; b 🔥   x1 @14:42:00"},
+		"numbers":            {`{"user_id":7,"emoji_type":"🔥","timestamp":1.5}`, "7 🔥 1.5  x1 @?"},
+		"no user":            {`{"emoji_type":"🔥"}`, " 🔥   x1 @?"},
+		"white space":        {"\n \t{ \"user_id\" : \"a\", \"emoji_type\":\"🔥\" } \r\n\n", "a 🔥   x1 @?"},
+		"nothing":            {"", ""},
+		"no object":          {"7", "bad: line 1: not a reaction: json: cannot unmarshal number into Go value of type replay.written"},
+		"null":               {"null", "bad: line 1: not a reaction: emoji_type must be 1 to 64 bytes of printable UTF-8"},
+		"no emoji":           {`{"user_id":"a"}`, "bad: line 1: not a reaction: emoji_type must be 1 to 64 bytes of printable UTF-8"},
+		"a wrong channel":    {`{"user_id":"a","emoji_type":"🔥","channel":"a b"}`, "bad: line 1: not a reaction: channel must be 1 to 64 of A-Z a-z 0-9 . _ -"},
+		"a wrong time":       {`{"user_id":"a","emoji_type":"🔥","time":"noon"}`, `bad: line 1: its time is "noon": want one like "2006-01-02T15:04:05.000Z"`},
+		"a wrong count":      {`{"user_id":"a","emoji_type":"🔥","count":101}`, "bad: line 1: its count is 101: 1 to 100 are allowed"},
+		"no count":           {`{"user_id":"a","emoji_type":"🔥","count":0}`, "bad: line 1: its count is 0: 1 to 100 are allowed"},
+		"bad, and then good": {"{\n" + `{"user_id":"a","emoji_type":"🔥"}`, "bad: line 1: not a reaction: unexpected end of JSON input; a 🔥   x1 @?"},
+		"too long":           {strings.Repeat("x", long+1) + "\n" + `{"user_id":"a","emoji_type":"🔥"}`, "bad: line 1: it has more than 65536 bytes: want one reaction a line; a 🔥   x1 @?"},
+		"just not too long":  {`{"user_id":"a","emoji_type":"🔥"}` + strings.Repeat(" ", long-36) + "\n", "a 🔥   x1 @?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for r, err := range replay.Lines(strings.NewReader(test.in)) {
+				got = append(got, spelled(r, err))
+			}
+			if s := strings.Join(got, "; "); s != test.want {
+				t.Errorf("got  %s\nwant %s", s, test.want)
+			}
+		})
+	}
+}
+
+func spelled(r replay.Reaction, err error) string {
+	if err != nil {
+		return "bad: " + err.Error()
+	}
+	at := "?"
+	if r.At != math.MinInt64 {
+		at = time.UnixMilli(r.At).UTC().Format("15:04:05.999")
+	}
+	return fmt.Sprintf("%s %s %s %s x%d @%s", r.UserID, r.Emoji, r.Timestamp, r.Channel, r.Count, at)
+}
+
+// A file that cannot be read on is an error, and not its end.
+func TestBrokenLines(t *testing.T) {
+	in := io.MultiReader(strings.NewReader(`{"user_id":"a","emoji_type":"🔥"}`+"\n"), iotest.ErrReader(errors.New("disk")))
+	var got []string
+	for r, err := range replay.Lines(in) {
+		if bad := (*replay.BadError)(nil); errors.As(err, &bad) {
+			t.Errorf("%v is no bad line", err)
+		}
+		got = append(got, spelled(r, err))
+	}
+	if s := strings.Join(got, "; "); s != "a 🔥   x1 @?; bad: line 2: disk" {
+		t.Errorf("got %s", s)
+	}
+}
+
+// Whatever is read is a reaction within its limits, or an error that names its line.
+func FuzzLines(f *testing.F) {
+	f.Add([]byte(`{"time":"2026-11-23T14:42:00.250Z","user_id":"ann","emoji_type":"🔥","timestamp":"t","channel":"room-1","count":3}`))
+	f.Add([]byte("{\"value\":{\"emoji_type\":\"a\"},\"time\":null}\n\nnull\n7\n[]"))
+	f.Add([]byte(`{"emoji_type":"🔥","timestamp":"9999-12-31T23:59:59.999999"}`))
+	f.Fuzz(func(t *testing.T, in []byte) {
+		n := 0
+		for r, err := range replay.Lines(strings.NewReader(string(in))) {
+			n++
+			if err != nil {
+				if !strings.HasPrefix(err.Error(), "line ") {
+					t.Errorf("%v does not name its line", err)
+				}
+				continue
+			}
+			if r.Count < 1 || r.Count > 100 || r.Emoji == "" || len(r.Emoji) > wire.MaxEmoji || r.Channel != "" && !wire.ValidChannel(r.Channel) {
+				t.Errorf("read %+v", r)
+			}
+			if replay.NewPace(1).Due(r.At) != 0 {
+				t.Errorf("the first, at %d, is not due at once", r.At)
+			}
+		}
+		if lines := strings.Count(string(in), "\n") + 1; n > lines {
+			t.Errorf("%d reactions in %d lines", n, lines)
+		}
+	})
+}
+
+func TestPace(t *testing.T) {
+	const second = 1000
+	for name, test := range map[string]struct {
+		speed float64
+		times []int64 // ms
+		want  string
+	}{
+		"original":          {1, []int64{0, second, 2 * second}, "0s 1s 2s"},
+		"a hundred times":   {100, []int64{0, 3600 * second, 86400 * second}, "0s 36s 14m24s"},
+		"a tenth":           {0.1, []int64{0, second}, "0s 10s"},
+		"rounded up":        {1, []int64{0, 1, 10, 11}, "0s 10ms 10ms 20ms"},
+		"at once":           {0, []int64{0, second}, "0s 0s"},
+		"older ones":        {1, []int64{second, 0, 2 * second}, "0s 0s 1s"},
+		"before 1970":       {1, []int64{-second, 0}, "0s 1s"},
+		"no time is known":  {1, []int64{math.MinInt64, math.MinInt64, 5 * second, 6 * second}, "0s 0s 0s 1s"},
+		"beyond all clocks": {1e-9, []int64{0, math.MaxInt64 / 2}, "0s 1281023h53m38.42s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := replay.NewPace(test.speed)
+			var got []string
+			for _, at := range test.times {
+				got = append(got, p.Due(at).String())
+			}
+			if s := strings.Join(got, " "); s != test.want {
+				t.Errorf("got %s, want %s", s, test.want)
+			}
+		})
+	}
+}

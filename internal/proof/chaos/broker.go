@@ -1,0 +1,97 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emostream/emostream/internal/proof/kafkatest"
+)
+
+// The brokers that a pipeline can run on.
+const (
+	Embedded = "embedded" // the program's own, one process
+	Kafka    = "kafka"    // three of Apache Kafka
+)
+
+// victim is what faults can happen to.
+type victim interface {
+	// hit lets a fault happen and returns when what it happened to is running
+	// again; it sees to that at once when ctx ends.
+	hit(ctx context.Context, f Fault) error
+}
+
+// brokers are what a pipeline runs on.
+type brokers struct {
+	addrs  []string
+	target Target
+	victim victim
+	heal   func(context.Context) error // starts what does not run
+	stop   func() error
+}
+
+// startBrokers starts what a configuration asks for.
+func startBrokers(ctx context.Context, cfg Config, run func(name string, args ...string) *stage) (*brokers, error) {
+	if cfg.Broker == Kafka {
+		return startKafka(ctx, cfg)
+	}
+	ports, err := kafkatest.FreePorts(ctx, 1)
+	if err != nil {
+		return nil, err
+	}
+	addr := localAddr(ports[0])
+	s := run("broker", "broker", "--listen", addr, "--data-dir", filepath.Join(cfg.Dir, "data"))
+	return &brokers{
+		addrs:  []string{addr},
+		target: Target{Names: []string{s.name}, Kinds: []Kind{Kill, Pause, Restart}, Rest: time.Second},
+		victim: s, heal: s.start, stop: s.kill,
+	}, s.start(ctx)
+}
+
+func localAddr(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
+
+// kafkaName begins the names of Apache Kafka's brokers, as those of their logs.
+const kafkaName = "broker-"
+
+func startKafka(ctx context.Context, cfg Config) (*brokers, error) {
+	cluster, err := kafkatest.Start(ctx, kafkatest.Options{Dir: filepath.Join(cfg.Dir, "kafka")})
+	if err != nil {
+		return nil, err
+	}
+	b := &brokers{
+		addrs: cluster.Addrs(),
+		// A broker that comes back has to catch up before the next may go.
+		target: Target{Kinds: []Kind{Kill, Pause}, Rest: 8 * time.Second},
+		victim: oneAway{cluster}, heal: func(context.Context) error { return nil }, stop: cluster.Stop,
+	}
+	for i := range b.addrs {
+		b.target.Names = append(b.target.Names, kafkaName+strconv.Itoa(i))
+	}
+	return b, nil
+}
+
+// oneAway is a cluster of which one broker at a time may be away.
+type oneAway struct{ *kafkatest.Cluster }
+
+func (c oneAway) hit(ctx context.Context, f Fault) error {
+	i, err := strconv.Atoi(strings.TrimPrefix(f.Target, kafkaName))
+	if err != nil {
+		return fmt.Errorf("fault of a broker: %w", err)
+	}
+	away, back := c.Kill, c.Start
+	if f.Kind == Pause {
+		away, back = c.Pause, c.Resume
+	}
+	if err := away(i); err != nil {
+		return err
+	}
+	rest(ctx, f.For)
+	return back(context.WithoutCancel(ctx), i)
+}
+
+// isBroker says whether a fault happened to a broker.
+func (b *brokers) isBroker(f Fault) bool { return slices.Contains(b.target.Names, f.Target) }

@@ -1,0 +1,162 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/emostream/emostream/internal/proof/process"
+)
+
+// orderly is how long a stage may take to stop when it is asked to.
+const orderly = 30 * time.Second
+
+// stage is a process of emostream that is started again and again. What it says
+// goes to one file, also that of its successors. Its methods are called by one
+// goroutine at a time.
+type stage struct {
+	name    string
+	program string
+	args    []string
+	log     string      // path of the file
+	failed  func(error) // is told when it ends by itself; from another goroutine
+
+	process *process.Process
+	asked   chan struct{} // closed before the process is ended from here
+}
+
+// start starts the process, unless it is running. It outlives ctx.
+func (s *stage) start(ctx context.Context) error {
+	if s.process != nil && s.process.Running() {
+		return nil
+	}
+	log, err := os.OpenFile(s.log, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("log of %s: %w", s.name, err)
+	}
+	defer log.Close()
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), s.program, s.args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	p, err := process.Start(cmd)
+	if err != nil {
+		return fmt.Errorf("start %s: %w", s.name, err)
+	}
+	asked := make(chan struct{})
+	s.process, s.asked = p, asked
+	go func() {
+		<-p.Exited()
+		select {
+		case <-asked:
+		default:
+			s.failed(fmt.Errorf("%s ended by itself (%w), the end of %s:\n%s", s.name, ending(p), s.log, s.tail()))
+		}
+	}()
+	return nil
+}
+
+// ending is why a process has ended, which is an error even if it says no.
+func ending(p *process.Process) error {
+	if err := p.Err(); err != nil {
+		return err
+	}
+	return fmt.Errorf("exit status 0")
+}
+
+// ask notes that the process is about to be ended from here.
+func (s *stage) ask() {
+	select {
+	case <-s.asked:
+	default:
+		close(s.asked)
+	}
+}
+
+// kill ends the process as a crash would, if it is running.
+func (s *stage) kill() error {
+	if s.process == nil || !s.process.Running() {
+		return nil
+	}
+	s.ask()
+	if err := s.process.Kill(); err != nil {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	return nil
+}
+
+// stop asks the process to stop and waits until it has. One that does not is
+// made to say what it waits for.
+func (s *stage) stop() error {
+	if s.process == nil || !s.process.Running() {
+		return nil
+	}
+	s.ask()
+	if err := s.process.Terminate(); err != nil && s.process.Running() {
+		return fmt.Errorf("%s: %w", s.name, err)
+	}
+	select {
+	case <-s.process.Exited():
+	case <-time.After(orderly):
+		return fmt.Errorf("%s did not stop within %v of being asked to; what it waited for is at the end of %s (%w)", s.name, orderly, s.log, s.dump())
+	}
+	if err := s.process.Err(); err != nil {
+		return fmt.Errorf("%s was asked to stop and did so with %w, the end of %s:\n%s", s.name, err, s.log, s.tail())
+	}
+	return nil
+}
+
+// dump ends the process, and makes it say what its goroutines did.
+func (s *stage) dump() error {
+	s.ask()
+	if err := s.process.Dump(); err != nil {
+		return err
+	}
+	select {
+	case <-s.process.Exited():
+		return s.process.Err()
+	case <-time.After(orderly):
+		return s.process.Kill()
+	}
+}
+
+// hit lets a fault happen to the stage, and returns when it is running again: at
+// once when ctx ends.
+func (s *stage) hit(ctx context.Context, f Fault) error {
+	switch f.Kind {
+	case Pause:
+		if err := s.process.Pause(); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		rest(ctx, f.For)
+		if err := s.process.Resume(); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		return nil
+	case Kill:
+		if err := s.kill(); err != nil {
+			return err
+		}
+		rest(ctx, f.For)
+	case Restart:
+		if err := s.stop(); err != nil {
+			return err
+		}
+	}
+	return s.start(ctx)
+}
+
+// tail is the end of what the stage has said.
+func (s *stage) tail() string {
+	const most = 3000
+	b, err := os.ReadFile(s.log)
+	if err != nil {
+		return err.Error()
+	}
+	if len(b) > most {
+		b = b[len(b)-most:]
+		b = b[bytes.IndexByte(b, '\n')+1:]
+	}
+	return string(b)
+}

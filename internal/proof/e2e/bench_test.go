@@ -1,0 +1,106 @@
+package e2e_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// BenchmarkOverhead measures the time from a window's end to the arrival of its
+// first swarm at a client, at each of the six servers of `up`, while taps come at
+// a steady rate. One iteration is one window of two seconds:
+//
+//	go test -run xxx -bench Overhead -benchtime 15x ./internal/proof/e2e
+func BenchmarkOverhead(b *testing.B) {
+	for _, rate := range []int{100, 1000} {
+		b.Run(fmt.Sprintf("taps=%d/s", rate), func(b *testing.B) {
+			_, in := up(b)
+			ctx, cancel := context.WithCancel(b.Context())
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			defer cancel()
+			delays := make(chan time.Duration, 1000)
+			for _, url := range in.servers {
+				wg.Go(func() { _ = firstOfEach(ctx, url, delays) })
+			}
+			wg.Go(func() { steady(ctx, in.main[0], rate) })
+			for range 2 * len(in.servers) { // warm up
+				<-delays
+			}
+			var all []time.Duration
+			for b.Loop() {
+				for range in.servers {
+					all = append(all, <-delays)
+				}
+			}
+			slices.Sort(all)
+			quantile := func(q float64) float64 {
+				return float64(all[int(q*float64(len(all)-1))].Microseconds()) / 1000
+			}
+			b.ReportMetric(quantile(.5), "p50-ms")
+			b.ReportMetric(quantile(.99), "p99-ms")
+			b.ReportMetric(0, "ns/op") // it is the window's length
+		})
+	}
+}
+
+// firstOfEach sends how long after its end each window arrived that has counts.
+func firstOfEach(ctx context.Context, url string, delays chan<- time.Duration) error {
+	newest := int64(0)
+	c := sse.Client{URL: url + "/v1/swarm", OnEvent: func(e sse.Event) error {
+		now := time.Now()
+		s, err := wire.DecodeSwarm(e.Data)
+		if err != nil || s.Total == 0 || s.Window.End <= newest {
+			return err
+		}
+		newest = s.Window.End
+		select {
+		case delays <- now.Sub(time.UnixMilli(s.Window.End)):
+		case <-ctx.Done():
+		}
+		return nil
+	}}
+	return c.Run(ctx)
+}
+
+// steady sends taps at a rate until ctx ends.
+func steady(ctx context.Context, server string, rate int) {
+	const connections = 32
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
+	defer client.CloseIdleConnections()
+	work := make(chan int, connections)
+	var wg sync.WaitGroup
+	for range connections {
+		wg.Go(func() {
+			for i := range work {
+				body := fmt.Sprintf(`{"user_id":"bench","emoji_type":%q}`, kinds[i%len(kinds)])
+				if res, err := client.Post(server+"/send_emoji", "application/json", strings.NewReader(body)); err == nil {
+					_ = res.Body.Close()
+				}
+			}
+		})
+	}
+	defer wg.Wait()
+	defer close(work)
+	start := time.Now()
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Until(start.Add(time.Duration(i) * time.Second / time.Duration(rate)))):
+		}
+		select {
+		case work <- i:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,209 @@
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	programs "github.com/emostream/emostream/internal/proof/process" // process is one of emostream here
+)
+
+// told is what a page tells of its EventSource: open, broken (it will come back by
+// itself), closed (it will not), message, or swarm.
+type told struct {
+	What  string
+	ID    string
+	Total int
+}
+
+// browser is Chromium with a page that listens.
+type browser struct {
+	t    *testing.T
+	page string // its origin
+	told chan told
+}
+
+// newBrowser serves the page, at an origin of its own.
+func newBrowser(t *testing.T) *browser {
+	t.Helper()
+	b := &browser{t: t, told: make(chan told, 1000)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		http.ServeFile(w, r, "testdata/eventsource.html")
+	})
+	mux.HandleFunc("POST /tell", func(_ http.ResponseWriter, r *http.Request) {
+		var said told
+		if err := json.NewDecoder(r.Body).Decode(&said); err != nil {
+			t.Errorf("the page tells something that cannot be read: %v", err)
+			return
+		}
+		b.told <- said
+	})
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	b.page = srv.URL
+	return b
+}
+
+// open shows the page, until the test ends, and lets it listen to a stream.
+func (b *browser) open(stream string, flags ...string) {
+	b.t.Helper()
+	chromium := skipWithout(b.t, "chromium", "chromium")
+	profile, err := os.MkdirTemp("", "emostream-chromium-")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	args := append([]string{
+		"--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run", "--no-proxy-server",
+		"--disable-background-networking", "--remote-debugging-port=0", "--user-data-dir=" + profile,
+	}, flags...)
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, chromium, append(args, b.page+"/?stream="+url.QueryEscape(stream))...)
+	var says bytes.Buffer
+	cmd.Stderr = &says
+	ended := make(chan error, 1)
+	go func() { ended <- programs.Run(cmd) }()
+	b.t.Cleanup(func() {
+		cancel()
+		err := <-ended
+		if b.t.Failed() {
+			b.t.Logf("chromium ended with %v:\n%s", err, tail(says.String()))
+		}
+		_ = os.RemoveAll(profile) // what its last process still writes there stays
+	})
+}
+
+// next is the next thing of a kind that the page tells; what it tells before that
+// may be of the kinds in between alone.
+func (b *browser) next(what string, between ...string) told {
+	b.t.Helper()
+	give := time.After(patience)
+	for {
+		select {
+		case said := <-b.told:
+			if said.What == what {
+				return said
+			}
+			if !slices.Contains(between, said.What) {
+				b.t.Fatalf("the page tells %+v, want %s", said, what)
+			}
+		case <-give:
+			b.t.Fatalf("the page does not tell %s", what)
+		}
+	}
+}
+
+// sees waits for a window, and for no other before it.
+func (b *browser) sees(s *subscriber, n int) {
+	b.t.Helper()
+	if got, want := b.next("swarm"), (told{"swarm", s.id(n), n}); got != want {
+		b.t.Fatalf("the page sees %+v, want %+v", got, want)
+	}
+}
+
+// anyOrigin lets a page read streams of other origins; that is not what is tested.
+const anyOrigin = "--disable-web-security"
+
+// A browser is shown the newest window at once and every one that follows. When the
+// server is killed it comes back by itself, and misses nothing.
+func TestBrowserResumes(t *testing.T) {
+	b := newBrowser(t)
+	s := subscribe(t)
+	s.publish(1, 2)
+	b.open(s.url+"/v1/swarm", anyOrigin)
+	b.next("open")
+	b.sees(s, 2)
+	s.publish(3)
+	b.sees(s, 3)
+	s.process.kill()
+	b.next("broken")
+	s.publish(4, 5, 6)
+	s.start()
+	b.next("open", "broken")
+	b.sees(s, 4)
+	b.sees(s, 5)
+	b.sees(s, 6)
+	s.publish(7)
+	b.sees(s, 7)
+}
+
+// A browser that is put off because too many come at once comes back and is served.
+func TestBrowserIsPutOff(t *testing.T) {
+	skipWithoutFlag(t, "--accept-rate")
+	b := newBrowser(t)
+	s := subscribe(t, "--accept-rate", "1")
+	s.publish(1)
+	crowd, leave := context.WithCancel(t.Context())
+	defer leave()
+	for range 4 { // who come so often that nobody else is let in
+		go func() {
+			for crowd.Err() == nil {
+				peek(crowd, s.url+"/v1/swarm")
+			}
+		}()
+	}
+	b.open(s.url+"/v1/swarm", anyOrigin)
+	for range 2 {
+		b.next("broken", "open", "swarm")
+	}
+	leave()
+	b.next("swarm", "open", "broken")
+}
+
+// peek opens a stream and leaves.
+func peek(ctx context.Context, url string) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return
+	}
+	if res, err := http.DefaultClient.Do(req); err == nil {
+		_ = res.Body.Close()
+	}
+}
+
+// A page of another origin reads a stream only where the operator has allowed it.
+func TestBrowserAcrossOrigins(t *testing.T) {
+	for name, allowed := range map[string]bool{"allowed": true, "not allowed": false, "another one is allowed": false} {
+		t.Run(name, func(t *testing.T) {
+			if name != "not allowed" {
+				skipWithoutFlag(t, "--cors-origin")
+			}
+			b := newBrowser(t)
+			var flags []string
+			switch name {
+			case "allowed":
+				flags = []string{"--cors-origin", b.page}
+			case "another one is allowed":
+				flags = []string{"--cors-origin", strings.Replace(b.page, "127.0.0.1", "localhost", 1)}
+			}
+			s := subscribe(t, flags...)
+			s.publish(1)
+			b.open(s.url + "/v1/swarm")
+			if allowed {
+				b.next("open")
+				b.sees(s, 1)
+			} else {
+				b.next("closed")
+			}
+		})
+	}
+}
+
+// The stream of single emojis, as the Python system's pages read it.
+func TestBrowserSeesSingleEmojis(t *testing.T) {
+	b := newBrowser(t)
+	s := subscribe(t)
+	b.open(s.url+"/sub1", anyOrigin)
+	b.next("open")
+	s.publish(1)
+	b.next("message")
+}

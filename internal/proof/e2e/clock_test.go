@@ -1,0 +1,137 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/emostream/emostream/internal/proof/kafkatest"
+)
+
+// buildWrong builds emostream with a clock that is wrong by the seconds that
+// EMOSTREAM_TEST_CLOCK says, by giving the compiler another time.Now.
+func buildWrong(t *testing.T) (path string) {
+	t.Helper()
+	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	original := filepath.Join(strings.TrimSpace(string(root)), "src", "time", "time.go")
+	text, err := os.ReadFile(original)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const now = "sec, nsec, mono := runtimeNow()\n"
+	if strings.Count(string(text), now) != 1 {
+		t.Fatalf("time.Now is not what it was: this test must follow it to %s", runtime.Version())
+	}
+	wrong := strings.Replace(string(text), now, now+"\tsec += wrong()\n", 1)
+	wrong = strings.Replace(wrong, "import (\n", "import (\n\t\"syscall\"\n", 1) + `
+func wrong() int64 {
+	s, _ := syscall.Getenv("EMOSTREAM_TEST_CLOCK")
+	behind := len(s) > 0 && s[0] == '-'
+	n := int64(0)
+	for _, c := range s {
+		if '0' <= c && c <= '9' {
+			n = 10*n + int64(c-'0')
+		}
+	}
+	if behind {
+		return -n
+	}
+	return n
+}
+`
+	dir := t.TempDir()
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: filepath.Join(dir, "time.go")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"time.go": wrong, "overlay.json": string(overlay)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path = filepath.Join(dir, "emostream")
+	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", path, "github.com/emostream/emostream/cmd/emostream")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build emostream with a wrong clock: %v\n%s", err, out)
+	}
+	return path
+}
+
+// A main server whose clock is 30 s ahead or behind is not ready and says why;
+// the windows of the others are neither closed nor lost by it, and what it
+// acknowledges is counted all the same.
+func TestWrongClocks(t *testing.T) {
+	if os.Getenv(kafkatest.BrokersVariable) == "" {
+		t.Skip("needs Apache Kafka, whose brokers have a clock of their own: make test-kafka")
+	}
+	program := buildWrong(t)
+	_, in := stages(t)
+	wrong := func(seconds, says string) (url string) {
+		addr := free(t)
+		url = "http://" + addr
+		startProgram(t, program, []string{"EMOSTREAM_TEST_CLOCK=" + seconds}, "serve", "--listen", addr,
+			"--brokers", strings.Join(in.brokers, ","), "--topic-prefix", in.names.Prefix, "--group-prefix", in.names.Prefix)
+		until(t, "a server whose clock is wrong says so", func() error {
+			res, err := http.Get(url + "/readyz")
+			if err != nil {
+				return err
+			}
+			defer res.Body.Close()
+			b, err := io.ReadAll(res.Body)
+			if err != nil {
+				return err
+			}
+			if res.StatusCode != http.StatusServiceUnavailable || !strings.Contains(string(b), says) {
+				return fmt.Errorf("%d %s", res.StatusCode, b)
+			}
+			return nil
+		})
+		return url
+	}
+	ahead, behind := wrong("30", "ahead of kafka's"), wrong("-30", "behind kafka's")
+
+	led := in.crowd(t.Context(), 200, 4, 0)
+	for i, emoji := range kinds[:10] {
+		body := fmt.Sprintf(`{"user_id":"wrong","emoji_type":%q}`, emoji)
+		late, err := post(behind+"/send_emoji", "application/json", body)
+		if err != nil || late.status != http.StatusOK {
+			t.Fatalf("the server behind answered %+v, %v: its reactions are late and no more", late, err)
+		}
+		led.accepted[emoji]++
+		led.total++
+		early, err := post(ahead+"/send_emoji", "application/json", body)
+		if err != nil || early.status != http.StatusServiceUnavailable || early.code != "not_written" {
+			t.Fatalf("the server ahead answered %+v, %v: kafka refuses its reactions", early, err)
+		}
+		if i == 5 {
+			more := in.crowd(t.Context(), 200, 4, 0)
+			led.add(more)
+		}
+	}
+	led.add(in.crowd(t.Context(), 200, 4, 0))
+	if led.total != 610 || led.inDoubt > 0 {
+		t.Fatalf("%d of 610 were acknowledged, %d are in doubt", led.total, led.inDoubt)
+	}
+	in.checkCounted(led)
+}
+
+// add enters what another ledger holds.
+func (l *ledger) add(o *ledger) {
+	for e, n := range o.accepted {
+		l.accepted[e] += n
+	}
+	l.total += o.total
+	l.inDoubt += o.inDoubt
+	l.failed = errors.Join(l.failed, o.failed)
+}

@@ -1,0 +1,213 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+)
+
+// What people are told about metrics and log lines is what there is: the operating
+// guide has every one of them, and the alerts and the dashboard ask for no other.
+func TestMonitoring(t *testing.T) {
+	guide := read(t, "../../../docs/operations.md")
+	has := metricsOfAll(t)
+
+	told := unique(regexp.MustCompile("`(emostream_[a-z_]+)`").FindAllStringSubmatch(guide, -1))
+	for _, name := range has {
+		if !slices.Contains(told, name) {
+			t.Errorf("docs/operations.md does not say what %s is", name)
+		}
+	}
+	asked := map[string]string{"docs/operations.md": guide, "alerts.yaml": expressions(t, alerts(t)), "dashboard.json": expressions(t, dashboard(t))}
+	for file, text := range asked {
+		for _, name := range unique(regexp.MustCompile(`(emostream_[a-z_]+)`).FindAllStringSubmatch(text, -1)) {
+			name = regexp.MustCompile("_(bucket|sum|count)$").ReplaceAllString(name, "")
+			if !slices.Contains(has, name) {
+				t.Errorf("%s speaks of %s, which nothing measures", file, name)
+			}
+		}
+	}
+	for _, name := range has {
+		if !strings.Contains(asked["dashboard.json"], name) && name != "emostream_build_info" {
+			t.Errorf("the dashboard does not show %s", name)
+		}
+	}
+	for _, line := range warnings(t) {
+		if !strings.Contains(guide, "`"+line+"`") {
+			t.Errorf("docs/operations.md does not say what the log's %q means", line)
+		}
+	}
+}
+
+// Every alert is explained where it says.
+func TestAlertsAreExplained(t *testing.T) {
+	guide := read(t, "../../../docs/operations.md")
+	rules := alerts(t)
+	if len(rules) < 15 {
+		t.Fatalf("%d alerts were found", len(rules))
+	}
+	for _, r := range rules {
+		if want := "docs/operations.md#" + strings.ToLower(r.Alert); r.Annotations["runbook"] != want {
+			t.Errorf("the runbook of %s is %q, want %q", r.Alert, r.Annotations["runbook"], want)
+		}
+		if !strings.Contains(guide, "\n### "+r.Alert+"\n") {
+			t.Errorf("docs/operations.md has no section %s", r.Alert)
+		}
+	}
+}
+
+// Alerts fire when they should, and are silent when they should be.
+func TestAlerts(t *testing.T) {
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("promtool is missing: it is in the distribution's package prometheus")
+		}
+		t.Skip("needs promtool, in the distribution's package prometheus")
+	}
+	out, err := exec.CommandContext(t.Context(), promtool, "test", "rules", "../../../deploy/monitoring/alerts_test.yaml").CombinedOutput()
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	tests := read(t, "../../../deploy/monitoring/alerts_test.yaml")
+	for _, r := range alerts(t) {
+		for _, does := range []string{" fires\n", " is silent\n"} {
+			if !strings.Contains(tests, "name: "+r.Alert+does) {
+				t.Errorf("there is no test in which %s%s", r.Alert, does)
+			}
+		}
+	}
+}
+
+// metricsOfAll are the names of what a whole pipeline measures. Some are there
+// from the first assignment, or the first read, on.
+func metricsOfAll(t *testing.T) (names []string) {
+	t.Helper()
+	_, in := up(t, "--ephemeral", "--metrics-listen", free(t))
+	if res := get(t, in.main[0]+"/register"); !strings.Contains(res, "server_url") {
+		t.Fatalf("/register: %s", res)
+	}
+	until(t, "publish measures how far it is behind", func() error {
+		names = unique(regexp.MustCompile(`(?m)^# HELP (emostream_\S+)`).FindAllStringSubmatch(get(t, in.metrics), -1))
+		if !slices.Contains(names, "emostream_publish_lag_records") {
+			return errors.New("it does not yet")
+		}
+		return nil
+	})
+	return names
+}
+
+func get(t *testing.T, url string) string {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+type rule struct {
+	Alert       string            `yaml:"alert"`
+	Expr        string            `yaml:"expr"`
+	Annotations map[string]string `yaml:"annotations"`
+}
+
+func alerts(t *testing.T) (rules []rule) {
+	t.Helper()
+	var file struct {
+		Groups []struct {
+			Rules []rule `yaml:"rules"`
+		} `yaml:"groups"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, "../../../deploy/monitoring/alerts.yaml")), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range file.Groups {
+		rules = append(rules, g.Rules...)
+	}
+	return rules
+}
+
+// dashboard are the dashboard's queries.
+func dashboard(t *testing.T) (rules []rule) {
+	t.Helper()
+	var file struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr string }
+		}
+	}
+	if err := json.Unmarshal([]byte(read(t, "../../../deploy/monitoring/dashboard.json")), &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range file.Panels {
+		for _, q := range p.Targets {
+			rules = append(rules, rule{Alert: p.Title, Expr: q.Expr})
+		}
+	}
+	return rules
+}
+
+func expressions(t *testing.T, rules []rule) string {
+	t.Helper()
+	var b strings.Builder
+	for _, r := range rules {
+		b.WriteString(r.Expr + "\n")
+	}
+	return b.String()
+}
+
+// warnings are the lines that stages log at the level warn or above.
+func warnings(t *testing.T) (lines []string) {
+	t.Helper()
+	logs := regexp.MustCompile(`\.(?:Warn|Error)\("([^"]+)"`)
+	for _, root := range []string{"../../../cmd", "../../../server", "../../../aggregator", "../../../publisher", "../../broker", "../../kafka", "../../roster"} {
+		err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+			if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+				return err
+			}
+			lines = append(lines, unique(logs.FindAllStringSubmatch(read(t, path), -1))...)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(lines) < 10 {
+		t.Fatalf("%d warnings were found", len(lines))
+	}
+	return lines
+}
+
+// unique are the first groups of matches, in order and each once.
+func unique(matches [][]string) (out []string) {
+	for _, m := range matches {
+		out = append(out, m[1])
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}

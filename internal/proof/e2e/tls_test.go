@@ -1,0 +1,170 @@
+package e2e_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// The examples of proxies under deploy, as they stand there but for addresses and the
+// certificate: a browser's way in by https, to the stream that it is sent to.
+func TestBehindTLS(t *testing.T) {
+	for name, front := range map[string]func(t *testing.T, program, at string, cert certificate, to *strings.Replacer){
+		"nginx": frontNginx, "caddy": frontCaddy,
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := skipWithout(t, name, name)
+			at, mainAt, subAt := free(t), free(t), free(t)
+			cert := selfSigned(t)
+			url := "https://" + at
+			brokers := "localhost:" + port(free(t))
+			for _, stage := range [][]string{
+				{"broker", "--ephemeral", "--listen", brokers},
+				{"serve", "--listen", mainAt, "--trusted-proxies", "127.0.0.1", "--brokers", brokers},
+				{"aggregate", "--brokers", brokers},
+				{"publish", "--clusters", "cluster_1", "--brokers", brokers},
+				{"subscribe", "--name", "sub1", "--listen", subAt, "--public-url", url + "/sub1", "--brokers", brokers},
+			} {
+				start(t, stage...)
+			}
+			front(t, program, at, cert, strings.NewReplacer("127.0.0.1:5000", mainAt, "127.0.0.1:5001", subAt))
+			client := cert.client()
+			stream := streamOf(t, client, url)
+			if want := url + "/sub1/v1/swarm"; stream != want {
+				t.Fatalf("clients are sent to %s, want %s", stream, want)
+			}
+			res, err := client.Get(stream)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer res.Body.Close()
+			if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" || res.ProtoMajor != 2 {
+				t.Errorf("answered %s %s %v", res.Proto, res.Status, res.Header)
+			}
+			postReaction(t, client, url+"/send_emoji", "application/json", `{"status":"Message queued"`)
+			hears(t, res.Body, `"total":1,"emojis":[{"emoji_type":"🔥"`)
+			postReaction(t, client, url+"/v1/reactions", "application/x-ndjson", `{"accepted":1,"rejected":0`)
+		})
+	}
+}
+
+// streamOf waits until the main server sends clients somewhere.
+func streamOf(t *testing.T, client *http.Client, url string) (stream string) {
+	t.Helper()
+	until(t, "a subscriber server is announced", func() error {
+		res, err := client.Get(url + "/register")
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		var said struct {
+			StreamURL string `json:"stream_url"`
+		}
+		if err := json.NewDecoder(res.Body).Decode(&said); err != nil || said.StreamURL == "" {
+			return fmt.Errorf("%s, %w", res.Status, err)
+		}
+		stream = said.StreamURL
+		return nil
+	})
+	return stream
+}
+
+// postReaction sends one reaction, and wants an answer that begins as told.
+func postReaction(t *testing.T, client *http.Client, url, contentType, want string) {
+	t.Helper()
+	res, err := client.Post(url, contentType, strings.NewReader(`{"user_id":"ann","emoji_type":"🔥"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if said, _ := io.ReadAll(res.Body); res.StatusCode != http.StatusOK || !strings.HasPrefix(string(said), want) {
+		t.Fatalf("%s answers %s %s", url, res.Status, said)
+	}
+}
+
+// example is a file under deploy.
+func example(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("../../../deploy", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func frontNginx(t *testing.T, nginx, at string, cert certificate, to *strings.Replacer) {
+	t.Helper()
+	site := to.Replace(strings.NewReplacer("listen 443 ", "listen "+at+" ",
+		"/etc/ssl/emostream.crt", cert.file, "/etc/ssl/emostream.key", cert.key).Replace(example(t, "nginx/emostream.conf")))
+	runNginx(t, nginx, site)
+}
+
+func frontCaddy(t *testing.T, caddy, at string, cert certificate, to *strings.Replacer) {
+	t.Helper()
+	dir := t.TempDir()
+	site := to.Replace(strings.NewReplacer("emo.example {", fmt.Sprintf("https://%s {\n\ttls %s %s", at, cert.file, cert.key)).
+		Replace(example(t, "caddy/Caddyfile")))
+	path := filepath.Join(dir, "Caddyfile")
+	const alone = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"
+	if err := os.WriteFile(path, []byte(alone+site), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	startProgram(t, caddy, []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}, "run", "--config", path, "--adapter", "caddyfile")
+}
+
+// certificate is one for 127.0.0.1, signed by itself, in two files.
+type certificate struct {
+	file, key string
+	pool      *x509.CertPool
+}
+
+func selfSigned(t *testing.T) certificate {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "emostream"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), BasicConstraintsValid: true, IsCA: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	c := certificate{filepath.Join(dir, "crt"), filepath.Join(dir, "key"), x509.NewCertPool()}
+	for path, block := range map[string]*pem.Block{c.file: {Type: "CERTIFICATE", Bytes: der}, c.key: {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.pool.AppendCertsFromPEM(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	return c
+}
+
+// client is one that trusts the certificate, and speaks HTTP/2 as browsers do.
+func (c certificate) client() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		TLSClientConfig: &tls.Config{RootCAs: c.pool}, ForceAttemptHTTP2: true, ResponseHeaderTimeout: patience,
+	}}
+}

@@ -1,0 +1,128 @@
+package simulation_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+var mutate = flag.Bool("mutants", false, "let TestMutants break every rule (minutes)")
+
+// mutant is one rule of the design broken in the production code: in a file, the
+// text old, which stands there once, is replaced.
+type mutant struct {
+	rule     string // that is broken
+	file     string
+	old, new string
+	// by is what notices, as arguments of go test; empty: the histories.
+	by string
+	// equivalent says why nothing that was promised breaks; empty: it does.
+	equivalent string
+}
+
+// Every rule is needed: without it a history fails, or it is said why not.
+//
+//	go test ./internal/proof/simulation -run Mutants -mutants
+func TestMutants(t *testing.T) {
+	root, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	caught, argued := 0, 0
+	for _, m := range mutants() {
+		t.Run(strings.ReplaceAll(m.rule, " ", "_"), func(t *testing.T) {
+			path := filepath.Join(root, filepath.FromSlash(m.file))
+			broken := m.apply(t, path)
+			if !*mutate {
+				return
+			}
+			output, noticed := m.run(t, root, path, broken)
+			switch {
+			case noticed && !byTest(output):
+				t.Errorf("it failed for another reason than that a test noticed:\n%s", output)
+			case noticed && m.equivalent != "":
+				t.Errorf("it was noticed, though it should be equivalent: %s\n%s", m.equivalent, head(output))
+			case !noticed && m.equivalent == "":
+				t.Error("nobody notices")
+			case noticed:
+				caught++
+				t.Logf("noticed: %s", firstFailure(output))
+			default:
+				argued++
+				t.Logf("equivalent: %s", m.equivalent)
+			}
+		})
+	}
+	if *mutate {
+		t.Logf("%d mutants were noticed, %d are equivalent", caught, argued)
+	}
+}
+
+// apply returns the broken text of the file at path.
+func (m mutant) apply(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(text), m.old); n != 1 {
+		t.Fatalf("what it replaces stands %d times in %s, want once:\n%s", n, m.file, m.old)
+	}
+	return strings.Replace(string(text), m.old, m.new, 1)
+}
+
+// run lets tests run with the file at path broken, and says whether one failed.
+func (m mutant) run(t *testing.T, root, path, broken string) (output string, noticed bool) {
+	t.Helper()
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		name = filepath.Join(dir, name)
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return name
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: write("mutant.go", broken)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := m.by
+	switch {
+	case by == "" && m.equivalent == "":
+		by = "./internal/proof/simulation -run TestHistories$ -histories 4000"
+	case by == "":
+		by = "./internal/proof/simulation -run TestHistories$ -histories 400"
+	}
+	args := append([]string{"test", "-count=1", "-vet=off", "-overlay", write("overlay.json", string(overlay))}, strings.Fields(by)...)
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = root
+	out, err := cmd.CombinedOutput()
+	return string(out), err != nil
+}
+
+// byTest says whether it was a test that failed, or the broken program that
+// crashed in one, and not the compiler or the clock.
+func byTest(output string) bool {
+	failed := strings.Contains(output, "--- FAIL") || strings.Contains(output, "panic: ") || strings.Contains(output, "fatal error: ")
+	return failed && !strings.Contains(output, "panic: test timed out")
+}
+
+func head(s string) string {
+	lines := strings.SplitN(s, "\n", 20)
+	return strings.Join(lines[:min(len(lines), 19)], "\n")
+}
+
+// firstFailure is the first line that says what is wrong.
+func firstFailure(output string) string {
+	for line := range strings.SplitSeq(output, "\n") {
+		if strings.Contains(line, "_test.go:") || strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
+			return fmt.Sprintf("%.160s", strings.TrimSpace(line))
+		}
+	}
+	return head(output)
+}
