@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -126,7 +126,7 @@ func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) erro
 	}
 	p := newRecordPrinter(io.out, cfg.Topic, asJSON)
 	p.reactions, p.most, p.wants = cfg.Topic == f.names().Reactions(), f.records, wants
-	err = f.read(ctx, io, "consume", cfg, func(s *span.Span) error {
+	err = f.read(ctx, io, "consume", cfg, func(s *topicreader.Range) error {
 		n := s.Partitions()
 		if f.partition >= 0 {
 			n = 1
@@ -137,7 +137,7 @@ func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) erro
 		_, _ = fmt.Fprintf(io.err, "%s\n", plural(int64(p.seen), "record"))
 		return err
 	})
-	switch missing := (*span.PartitionError)(nil); {
+	switch missing := (*topicreader.PartitionError)(nil); {
 	case errors.Is(err, errEnough):
 		return nil
 	case ctx.Err() != nil:
@@ -149,15 +149,15 @@ func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) erro
 }
 
 // span is which part of the topic is read.
-func (f *consumeFlags) span() (span.Config, error) {
+func (f *consumeFlags) span() (topicreader.Config, error) {
 	from, to, err := f.bounds(time.Now())
 	if err != nil {
-		return span.Config{}, err
+		return topicreader.Config{}, err
 	}
-	if from == (span.Bound{}) && !f.fromBeginning {
-		from = span.AtEnd()
+	if from == (topicreader.Bound{}) && !f.fromBeginning {
+		from = topicreader.AtEnd()
 	}
-	cfg := span.Config{Topic: f.topicPrefix + f.topic, From: from, To: to, Follow: true}
+	cfg := topicreader.Config{Topic: f.topicPrefix + f.topic, From: from, To: to, Follow: true}
 	if f.partition >= 0 {
 		cfg.Partition = &f.partition
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/emostream/emostream/internal/config"
+	"github.com/emostream/emostream/internal/settingsfile"
 )
 
 // deployed is a command line that something under deploy runs.
@@ -57,7 +57,7 @@ func TestDeployedCommandLines(t *testing.T) {
 
 // check goes as far as a command goes before it runs.
 func (d deployed) check() error {
-	file, err := config.Parse(d.where, []byte(d.file))
+	file, err := settingsfile.Parse(d.where, []byte(d.file))
 	if err != nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/emostream/emostream/internal/atomicfile"
 	"github.com/emostream/emostream/internal/inspect/export"
-	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 )
 
 // exportFlags are the settings of export.
@@ -70,13 +70,13 @@ func (f *exportFlags) run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	cfg := span.Config{Topic: f.names().Reactions(), From: from, To: to, Progress: told(io.err)}
+	cfg := topicreader.Config{Topic: f.names().Reactions(), From: from, To: to, Progress: told(io.err)}
 	wanted := export.WindowsConfig{Filter: filter}
 	if f.what == "windows" {
 		cfg.Topic = f.names().Counts()
 		widen(&cfg, &wanted)
 	}
-	return f.read(ctx, io, "export", cfg, func(s *span.Span) error {
+	return f.read(ctx, io, "export", cfg, func(s *topicreader.Range) error {
 		sum, err := f.table(ctx, io.out, format, s, wanted)
 		if err != nil && ctx.Err() != nil {
 			_, _ = fmt.Fprintf(io.err, "interrupted: %s\n", f.unfinished())
@@ -90,7 +90,7 @@ func (f *exportFlags) run(ctx context.Context, io streams) error {
 }
 
 // table writes the table of a span.
-func (f *exportFlags) table(ctx context.Context, stdout io.Writer, format export.Format, s *span.Span, wanted export.WindowsConfig) (sum export.Summary, err error) {
+func (f *exportFlags) table(ctx context.Context, stdout io.Writer, format export.Format, s *topicreader.Range, wanted export.WindowsConfig) (sum export.Summary, err error) {
 	err = f.into(stdout, func(w io.Writer) (err error) {
 		if f.what == "windows" {
 			sum, err = writeTable(w, format, func(give func(export.Window) error) (export.Summary, error) {
@@ -129,14 +129,14 @@ const skew = time.Minute
 // widen makes a span of records of the span of windows that is asked for. A window is
 // written some time after its end, which has no bound: so the topic is read to its
 // end.
-func widen(cfg *span.Config, wanted *export.WindowsConfig) {
+func widen(cfg *topicreader.Config, wanted *export.WindowsConfig) {
 	if at := cfg.From.Time; !at.IsZero() {
 		wanted.From = at.UnixMilli()
-		cfg.From = span.At(at.Add(-skew))
+		cfg.From = topicreader.At(at.Add(-skew))
 	}
 	if at := cfg.To.Time; !at.IsZero() {
 		wanted.To = at.UnixMilli()
-		cfg.To = span.Bound{}
+		cfg.To = topicreader.Bound{}
 	}
 }
 

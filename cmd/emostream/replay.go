@@ -18,7 +18,7 @@ import (
 
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/inspect/replay"
-	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -89,7 +89,7 @@ func (f *replayFlags) run(cmd *cobra.Command, io streams, args []string) error {
 		if err != nil {
 			return err
 		}
-		return f.read(ctx, io, "replay", span.Config{Topic: f.names().Reactions(), From: from, To: to}, func(s *span.Span) error {
+		return f.read(ctx, io, "replay", topicreader.Config{Topic: f.names().Reactions(), From: from, To: to}, func(s *topicreader.Range) error {
 			_, err := send(replay.Records(s.Records(ctx)), func() int64 { return s.Progress().Gone })
 			return err
 		})

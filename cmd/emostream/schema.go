@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/emostream/emostream/internal/config"
+	"github.com/emostream/emostream/internal/settingsfile"
 	"github.com/emostream/emostream/internal/suggest"
 )
 
@@ -91,7 +91,7 @@ const mostProblems = 10
 
 // checkFile tells what is wrong with a file: whatever is in it, not only what the
 // command at hand needs.
-func checkFile(file config.Section) error {
+func checkFile(file settingsfile.Section) error {
 	s := newSchema()
 	errs := s.section(s.root, "the file", file)
 	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(lineOf(a), lineOf(b)) })
@@ -106,12 +106,12 @@ func checkFile(file config.Section) error {
 
 // lineOf is where an error is in its file.
 func lineOf(err error) int {
-	at, _ := errors.AsType[*config.Error](err)
+	at, _ := errors.AsType[*settingsfile.Error](err)
 	return at.At.Line
 }
 
 // section checks the section of a command, called name in errors.
-func (s schema) section(cmd *cobra.Command, name string, in config.Section) (errs []error) {
+func (s schema) section(cmd *cobra.Command, name string, in settingsfile.Section) (errs []error) {
 	for _, v := range in.Settings {
 		if err := s.setting(cmd, name, v); err != nil {
 			errs = append(errs, err)
@@ -132,7 +132,7 @@ func (s schema) section(cmd *cobra.Command, name string, in config.Section) (err
 	return errs
 }
 
-func (s schema) setting(cmd *cobra.Command, section string, v config.Setting) error {
+func (s schema) setting(cmd *cobra.Command, section string, v settingsfile.Setting) error {
 	if s.child(cmd, v.Name) != nil || cmd == s.root && v.Name == commonSection {
 		if v.Empty {
 			return nil
@@ -151,7 +151,7 @@ func (s schema) setting(cmd *cobra.Command, section string, v config.Setting) er
 
 // common checks the section of all commands: each that has the flag must take the
 // value.
-func (s schema) common(in config.Section) (errs []error) {
+func (s schema) common(in settingsfile.Section) (errs []error) {
 	for _, v := range in.Settings {
 		owners := s.owners[v.Name]
 		if len(owners) == 0 {
@@ -195,7 +195,7 @@ func (s schema) flag(cmd *cobra.Command, name string) *pflag.Flag {
 
 // unknown says that a section has no such name, and what was probably meant: a name
 // that it has, or a command that has it.
-func (s schema) unknown(section, name string, allowed []string, at config.Position) error {
+func (s schema) unknown(section, name string, allowed []string, at settingsfile.Position) error {
 	hint := "it has " + strings.Join(allowed, ", ")
 	if near := suggest.Nearest(name, slices.Values(allowed)); near != "" {
 		hint = "did you mean " + near + "?"

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/emostream/emostream/internal/config"
+	"github.com/emostream/emostream/internal/settingsfile"
 )
 
 // Settings are the flags: what the command line leaves open is taken from the
@@ -57,7 +57,7 @@ func given(cmd *cobra.Command) func(name string) bool {
 // settings are what is set outside of the command line.
 type settings struct {
 	lookup func(string) (string, bool) // of the environment
-	file   config.Section
+	file   settingsfile.Section
 }
 
 // loadSettings reads the environment and the file that goes with a command line.
@@ -67,7 +67,7 @@ func loadSettings(cmd *cobra.Command, lookup func(string) (string, bool)) (setti
 	if path == "" {
 		return s, nil
 	}
-	file, err := config.Read(path)
+	file, err := settingsfile.Read(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !told:
 		return s, nil
@@ -146,9 +146,9 @@ func annotated(f *pflag.Flag, kind, where string) map[string][]string {
 }
 
 // inFile finds a flag in the command's own section, else in the common one.
-func (s settings) inFile(cmd *cobra.Command, f *pflag.Flag) (config.Setting, bool) {
+func (s settings) inFile(cmd *cobra.Command, f *pflag.Flag) (settingsfile.Setting, bool) {
 	if !inFiles(f) || !hasSection(cmd) {
-		return config.Setting{}, false
+		return settingsfile.Setting{}, false
 	}
 	own, ok := s.file, true
 	for _, name := range strings.Fields(cmd.CommandPath())[1:] {
@@ -163,26 +163,26 @@ func (s settings) inFile(cmd *cobra.Command, f *pflag.Flag) (config.Setting, boo
 	return settingOf(common, f.Name)
 }
 
-func subsection(s config.Section, name string) (config.Section, bool) {
+func subsection(s settingsfile.Section, name string) (settingsfile.Section, bool) {
 	for _, sub := range s.Sections {
 		if sub.Name == name {
 			return sub, true
 		}
 	}
-	return config.Section{}, false
+	return settingsfile.Section{}, false
 }
 
-func settingOf(s config.Section, name string) (config.Setting, bool) {
+func settingOf(s settingsfile.Section, name string) (settingsfile.Setting, bool) {
 	for _, v := range s.Settings {
 		if v.Name == name {
 			return v, true
 		}
 	}
-	return config.Setting{}, false
+	return settingsfile.Setting{}, false
 }
 
 // assign gives a flag its value from a file.
-func assign(f *pflag.Flag, v config.Setting) error {
+func assign(f *pflag.Flag, v settingsfile.Setting) error {
 	list, isList := f.Value.(pflag.SliceValue)
 	var err error
 	switch {

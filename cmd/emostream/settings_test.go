@@ -5,14 +5,14 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/emostream/emostream/internal/config"
+	"github.com/emostream/emostream/internal/settingsfile"
 )
 
 // settled runs a command line up to where its flags are settled, and tells a few
 // of them with where they come from.
 func settled(t *testing.T, line string, env map[string]string, file string) (string, error) {
 	t.Helper()
-	parsed, err := config.Parse("f.yaml", []byte(file))
+	parsed, err := settingsfile.Parse("f.yaml", []byte(file))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestCheckFile(t *testing.T) {
 		{"a name with two meanings", "common: {clusters: 2}\n", `f.yaml:1:10: clusters is not the same for publish, topics create, topics describe and up`},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
-			file, err := config.Parse("f.yaml", []byte(tt.file))
+			file, err := settingsfile.Parse("f.yaml", []byte(tt.file))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -152,7 +152,7 @@ func TestCheckFileTellsAll(t *testing.T) {
 	for name := range strings.SplitSeq("cdefghijklmnop", "") {
 		text += "  " + name + name + name + ": 1\n"
 	}
-	file, err := config.Parse("f.yaml", []byte(text))
+	file, err := settingsfile.Parse("f.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestCheckFileTellsAll(t *testing.T) {
 // setting uncommented it sets each to its default.
 func TestTemplateIsTheDefaults(t *testing.T) {
 	text := template(newSchema())
-	empty, err := config.Parse("f.yaml", []byte(text))
+	empty, err := settingsfile.Parse("f.yaml", []byte(text))
 	if err != nil || checkFile(empty) != nil {
 		t.Fatal(err, checkFile(empty))
 	}
@@ -186,7 +186,7 @@ func TestTemplateIsTheDefaults(t *testing.T) {
 		}
 		set.WriteString(line)
 	}
-	full, err := config.Parse("f.yaml", []byte(set.String()))
+	full, err := settingsfile.Parse("f.yaml", []byte(set.String()))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, set.String())
 	}

@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -41,21 +41,21 @@ func (f *spanFlags) addAs(cmd *cobra.Command, begin, end string) {
 }
 
 // bounds are where the span begins and ends, seen from now.
-func (f *spanFlags) bounds(now time.Time) (from, to span.Bound, err error) {
+func (f *spanFlags) bounds(now time.Time) (from, to topicreader.Bound, err error) {
 	if f.last < 0 || f.last > 0 && f.from != "" {
 		return from, to, usagef("--last %v: want how long, like 10m, and no --from beside it", f.last)
 	}
-	if from, err = span.ParseBound(f.from, now); err != nil {
+	if from, err = topicreader.ParseBound(f.from, now); err != nil {
 		return from, to, usagef("--from %w", err)
 	}
-	if to, err = span.ParseBound(f.to, now); err != nil {
+	if to, err = topicreader.ParseBound(f.to, now); err != nil {
 		return from, to, usagef("--to %w", err)
 	}
 	if f.last > 0 {
-		from = span.At(now.Add(-f.last))
+		from = topicreader.At(now.Add(-f.last))
 	}
 	switch {
-	case from.Now && to != span.Bound{},
+	case from.Now && to != topicreader.Bound{},
 		!from.Time.IsZero() && !to.Time.IsZero() && !from.Time.Before(to.Time),
 		from.Offset != nil && to.Offset != nil && *from.Offset >= *to.Offset:
 		return from, to, usagef("--from %s is not before --to %s", f.from, f.to)
@@ -64,15 +64,15 @@ func (f *spanFlags) bounds(now time.Time) (from, to span.Bound, err error) {
 }
 
 // filter is what is wanted of the span.
-func (f *spanFlags) filter() (span.Filter, error) {
+func (f *spanFlags) filter() (topicreader.Filter, error) {
 	for _, c := range f.channels {
 		if !wire.ValidChannel(c) {
-			return span.Filter{}, usagef("--channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", c, wire.MaxChannel)
+			return topicreader.Filter{}, usagef("--channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", c, wire.MaxChannel)
 		}
 	}
-	filter, err := span.NewFilter(f.channels, f.emojis)
+	filter, err := topicreader.NewFilter(f.channels, f.emojis)
 	if err != nil {
-		return span.Filter{}, usagef("--emoji: %w", err)
+		return topicreader.Filter{}, usagef("--emoji: %w", err)
 	}
 	return filter, nil
 }
@@ -87,18 +87,18 @@ func (f *spanFlags) client(ctx context.Context, io streams, role string) (*kafka
 }
 
 // read reaches Kafka and hands over a span of a topic.
-func (f *spanFlags) read(ctx context.Context, io streams, role string, cfg span.Config, do func(*span.Span) error) error {
+func (f *spanFlags) read(ctx context.Context, io streams, role string, cfg topicreader.Config, do func(*topicreader.Range) error) error {
 	c, err := f.client(ctx, io, role)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	cfg.Client = c
-	s, err := span.Open(ctx, cfg)
+	s, err := topicreader.Open(ctx, cfg)
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
-	if missing := (*span.MissingError)(nil); errors.As(err, &missing) {
+	if missing := (*topicreader.MissingError)(nil); errors.As(err, &missing) {
 		return missingTopic(err)
 	}
 	if err != nil {
@@ -113,9 +113,9 @@ func missingTopic(err error) error {
 }
 
 // told says on stderr how far the reading of a span is, when it takes long.
-func told(out io.Writer) func(span.Progress) {
+func told(out io.Writer) func(topicreader.Progress) {
 	next := time.Now().Add(tellEvery)
-	return func(p span.Progress) {
+	return func(p topicreader.Progress) {
 		if now := time.Now(); now.After(next) {
 			next = now.Add(tellEvery)
 			_, _ = fmt.Fprintf(out, "reading: %s of %s\n", thousands(p.Read), plural(p.Known, "record"))

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/inspect/stats"
-	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -77,10 +77,10 @@ func (f *statsFlags) run(ctx context.Context, io streams) error {
 		return err
 	}
 	live := f.follow
-	if from == (span.Bound{}) && to == (span.Bound{}) && !f.follow {
-		live, from = true, span.At(now)
+	if from == (topicreader.Bound{}) && to == (topicreader.Bound{}) && !f.follow {
+		live, from = true, topicreader.At(now)
 	}
-	cfg := span.Config{Topic: f.names().Reactions(), From: from, To: to, Follow: live}
+	cfg := topicreader.Config{Topic: f.names().Reactions(), From: from, To: to, Follow: live}
 	if !live {
 		cfg.Progress = told(io.err)
 	}
@@ -88,7 +88,7 @@ func (f *statsFlags) run(ctx context.Context, io streams) error {
 	if live && !asJSON && isTerminal(io.out) {
 		return f.onPage(ctx, io, cfg, filter, view)
 	}
-	err = f.read(ctx, io, "stats", cfg, func(s *span.Span) error {
+	err = f.read(ctx, io, "stats", cfg, func(s *topicreader.Range) error {
 		c := f.counting(s, filter)
 		view.tally = c
 		if live {
@@ -126,7 +126,7 @@ func (f *statsFlags) check() error {
 const points = 72
 
 // ask is the span that rates are of.
-func (f *statsFlags) ask(from, to span.Bound, now time.Time) stats.Ask {
+func (f *statsFlags) ask(from, to topicreader.Bound, now time.Time) stats.Ask {
 	a := stats.Ask{Top: f.top, Points: points}
 	if !from.Time.IsZero() {
 		a.From = from.Time.UnixMilli()
@@ -167,14 +167,14 @@ func (f *statsFlags) watch(ctx context.Context, c *counting, view *statsView) er
 }
 
 // counting adds up what a filter wants of a span.
-func (f *statsFlags) counting(s *span.Span, filter span.Filter) *counting {
+func (f *statsFlags) counting(s *topicreader.Range, filter topicreader.Filter) *counting {
 	return &counting{tally: stats.NewTally(stats.Config{Window: f.window}), filter: filter, span: s}
 }
 
 // counting adds a span up.
 type counting struct {
-	span   *span.Span
-	filter span.Filter
+	span   *topicreader.Range
+	filter topicreader.Filter
 
 	mu    sync.Mutex // of what follows: a live view looks at it
 	tally *stats.Tally

@@ -8,19 +8,19 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/inspect/stats"
-	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/tui"
 )
 
 // onPage shows what is counted on the whole screen until somebody ends it, and
 // prints the last of it then.
-func (f *statsFlags) onPage(ctx context.Context, io streams, cfg span.Config, filter span.Filter, view *statsView) error {
+func (f *statsFlags) onPage(ctx context.Context, io streams, cfg topicreader.Config, filter topicreader.Filter, view *statsView) error {
 	return onScreen(ctx, io, func(ctx context.Context) error {
 		var err error
 		page, look := &statsPage{every: f.every, view: view}, lookFlags{theme: "auto"}
 		title := "emostream stats on " + strings.Join(f.brokers, ",")
 		shown := tui.ShowPage(ctx, title, look.terminal(io.in, io.out), page.look, func(ctx context.Context) {
-			err = f.read(ctx, io, "stats", cfg, func(s *span.Span) error {
+			err = f.read(ctx, io, "stats", cfg, func(s *topicreader.Range) error {
 				c := f.counting(s, filter)
 				page.begin(c)
 				return c.run(ctx)

@@ -13,8 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/inspect/trace"
-	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
 )
@@ -98,7 +98,7 @@ func (f *consumeFlags) traceOn(ctx context.Context, io streams, t *tracing) erro
 	if errors.Is(err, errEnough) {
 		return nil
 	}
-	if missing := (*span.MissingError)(nil); errors.As(err, &missing) {
+	if missing := (*topicreader.MissingError)(nil); errors.As(err, &missing) {
 		return missingTopic(err)
 	}
 	return f.unless(ctx, err)

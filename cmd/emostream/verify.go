@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/aggregator"
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -69,7 +69,7 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) e
 	}
 	defer c.Close()
 	p := &auditProgress{out: io.err, tellAfter: time.Now().Add(tellEvery)}
-	r, err := audit.Wait(ctx, audit.Config{
+	r, err := verify.Wait(ctx, verify.Config{
 		Client: c, Topics: f.names(), Window: f.verify.window, Lateness: f.verify.lateness,
 		Stall: max(leastStall, f.verify.wait), Progress: p.tell,
 	}, f.verify.wait)
@@ -77,10 +77,10 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) e
 		_, _ = fmt.Fprintf(io.err, "interrupted while %s; nothing is decided\n", p)
 		return errInterrupted
 	}
-	if missing := (*audit.MissingError)(nil); errors.As(err, &missing) {
+	if missing := (*verify.MissingError)(nil); errors.As(err, &missing) {
 		return fmt.Errorf("%w at %s: nothing was ever sent there, or --brokers or --topic-prefix is another's (emostream topics describe tells which topics there are)", err, strings.Join(f.brokers, ","))
 	}
-	if other := (*audit.SettingsError)(nil); errors.As(err, &other) {
+	if other := (*verify.SettingsError)(nil); errors.As(err, &other) {
 		return usagef("%w", other)
 	}
 	if err != nil {
@@ -95,16 +95,16 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) e
 }
 
 // judge is the error that a verdict is.
-func (v *verifyFlags) judge(r audit.Report) error {
+func (v *verifyFlags) judge(r verify.Report) error {
 	switch {
-	case r.Verdict == audit.Agree:
+	case r.Verdict == verify.Agree:
 		return nil
 	case r.Lost > 0:
 		return &exitError{exitUnverified, fmt.Errorf("verification failed: %s lost, %s doubled. What aggregate had not counted after --wait %v is taken for lost: see that it runs, or wait longer",
 			plural(r.Lost, "reaction"), thousands(r.Doubled), v.wait)}
-	case r.Verdict == audit.Differ:
+	case r.Verdict == verify.Differ:
 		return &exitError{exitUnverified, fmt.Errorf("verification failed: %s doubled, none lost", plural(r.Doubled, "reaction"))}
-	case r.WindowsUndecided > 0 && r.Compared == audit.ByTotal:
+	case r.WindowsUndecided > 0 && r.Compared == verify.ByTotal:
 		return errors.New("not decided: only totals can be compared, and reactions came in all the while; verify again when none do")
 	case r.WindowsUndecided > 0:
 		return fmt.Errorf("not decided: %s got reactions all the while; verify again, or with more than --wait %v", plural(int64(r.WindowsUndecided), "window"), v.wait)
@@ -115,7 +115,7 @@ func (v *verifyFlags) judge(r audit.Report) error {
 }
 
 // printAudit reports to a person.
-func printAudit(out io.Writer, names wire.Topics, r audit.Report) error {
+func printAudit(out io.Writer, names wire.Topics, r verify.Report) error {
 	w := &errWriter{w: out}
 	row := func(what, n, about string) {
 		w.printf("%s\n", strings.TrimSpace(fmt.Sprintf("%-10s%12s  %s", what, n, about)))
@@ -135,7 +135,7 @@ func printAudit(out io.Writer, names wire.Topics, r audit.Report) error {
 	optional("skipped", r.Skipped, "records of "+names.Reactions()+" that are no reactions")
 	optional("unread", r.Unreadable, "records of "+names.Counts()+" that are no counts")
 	optional("late", r.Late, "in a later window than their own, which was closed")
-	if r.Compared == audit.ByWindow {
+	if r.Compared == verify.ByWindow {
 		number("windows", int64(r.Windows), fmt.Sprintf("compared, by --window %v --lateness %v (%s)", ms(r.WindowMS), ms(r.LatenessMS), r.Source))
 	} else {
 		row("windows", "-", "not compared, only totals: no aggregate has said in "+names.Partials()+" what windows it counts by")
@@ -143,7 +143,7 @@ func printAudit(out io.Writer, names wire.Topics, r audit.Report) error {
 	if d := r.Latest; d != nil {
 		row("latest", ms(d.MS).String(), fmt.Sprintf("after the end of window %s (%s)", wire.AppendTime(nil, d.Window.End), printable(d.Channel)))
 	}
-	if r.Verdict == audit.Agree {
+	if r.Verdict == verify.Agree {
 		w.printf("\n%s\n", agreement(r))
 	}
 	if len(r.Differences) > 0 {
@@ -153,7 +153,7 @@ func printAudit(out io.Writer, names wire.Topics, r audit.Report) error {
 	return w.err
 }
 
-func agreement(r audit.Report) string {
+func agreement(r verify.Report) string {
 	switch {
 	case r.Counted == 0:
 		return "verified: there is nothing to count yet"
@@ -163,7 +163,7 @@ func agreement(r audit.Report) string {
 	return "verified: every reaction was counted once"
 }
 
-func printDifferences(w *errWriter, r audit.Report) {
+func printDifferences(w *errWriter, r verify.Report) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "WINDOW'S END\tCHANNEL\tEMOJI\tIN THE LOG\tCOUNTED\tDIFFERENCE")
 	for _, d := range r.Differences {
@@ -202,11 +202,11 @@ const tellEvery = 2 * time.Second
 // auditProgress tells on stderr how far an audit is, when it takes long.
 type auditProgress struct {
 	out       io.Writer
-	last      audit.Progress
+	last      verify.Progress
 	tellAfter time.Time
 }
 
-func (p *auditProgress) tell(now audit.Progress) {
+func (p *auditProgress) tell(now verify.Progress) {
 	p.last = now
 	waits := !now.Until.IsZero() && time.Until(now.Until) > tellEvery // then nothing is told for a while
 	if waits || time.Now().After(p.tellAfter) {

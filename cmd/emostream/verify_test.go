@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -17,14 +17,14 @@ var hour = wire.Window{Start: 1_760_000_000_000, End: 1_760_000_002_000}
 
 func TestPrintAudit(t *testing.T) {
 	for name, tt := range map[string]struct {
-		report audit.Report
+		report verify.Report
 		want   string
 	}{
 		"all is well": {
-			audit.Report{
-				Verdict: audit.Agree, Compared: audit.ByWindow, Source: "emoji-partials", Settings: wire.Settings{WindowMS: 2000, LatenessMS: 10000},
+			verify.Report{
+				Verdict: verify.Agree, Compared: verify.ByWindow, Source: "emoji-partials", Settings: wire.Settings{WindowMS: 2000, LatenessMS: 10000},
 				Reactions: 1234567, Counted: 1234560, Open: 7, WindowsOpen: 1, Windows: 617,
-				Latest: &audit.Delay{Window: hour, Channel: "room\x1b-1", MS: 1132},
+				Latest: &verify.Delay{Window: hour, Channel: "room\x1b-1", MS: 1132},
 			}, `
 reactions    1,234,567  in a.emoji-topic
 counted      1,234,560  in a.emoji-aggregated
@@ -38,7 +38,7 @@ verified: every reaction that could be compared was counted once
 `,
 		},
 		"all of everything is well": {
-			audit.Report{Verdict: audit.Agree, Compared: audit.ByWindow, Source: "given", Settings: wire.Settings{WindowMS: 60000, LatenessMS: 3600000}, Reactions: 1, Counted: 1, Windows: 1}, `
+			verify.Report{Verdict: verify.Agree, Compared: verify.ByWindow, Source: "given", Settings: wire.Settings{WindowMS: 60000, LatenessMS: 3600000}, Reactions: 1, Counted: 1, Windows: 1}, `
 reactions            1  in a.emoji-topic
 counted              1  in a.emoji-aggregated
 lost                 0
@@ -49,10 +49,10 @@ verified: every reaction was counted once
 `,
 		},
 		"differences, and what is rare": {
-			audit.Report{
-				Verdict: audit.Differ, Compared: audit.ByWindow, Source: "given", Settings: wire.Settings{WindowMS: 200, LatenessMS: 1},
+			verify.Report{
+				Verdict: verify.Differ, Compared: verify.ByWindow, Source: "given", Settings: wire.Settings{WindowMS: 200, LatenessMS: 1},
 				Reactions: 50, Skipped: 1, Late: 2, Counted: 4, Unreadable: 3, Lost: 5, Doubled: 1, LeftOut: 42, WindowsLeftOut: 2, Windows: 3,
-				Differences: []audit.Difference{
+				Differences: []verify.Difference{
 					{Window: hour, Channel: "main", Emoji: "🔥\x9b", Log: 8, Counted: 3},
 					{Window: hour, Channel: "room-1", Emoji: "🎉", Counted: 1},
 				},
@@ -75,9 +75,9 @@ and 1,000 more
 `,
 		},
 		"totals": {
-			audit.Report{
-				Verdict: audit.Differ, Compared: audit.ByTotal, Source: "none", Reactions: 2, Counted: 1, Lost: 1,
-				Differences: []audit.Difference{{Channel: "main", Emoji: "🔥", Log: 2, Counted: 1}},
+			verify.Report{
+				Verdict: verify.Differ, Compared: verify.ByTotal, Source: "none", Reactions: 2, Counted: 1, Lost: 1,
+				Differences: []verify.Difference{{Channel: "main", Emoji: "🔥", Log: 2, Counted: 1}},
 			}, `
 reactions            2  in a.emoji-topic
 counted              1  in a.emoji-aggregated
@@ -106,17 +106,17 @@ all           main     🔥      2           1        -1
 func TestJudge(t *testing.T) {
 	v := verifyFlags{wait: 3 * time.Second}
 	for name, tt := range map[string]struct {
-		report audit.Report
+		report verify.Report
 		code   int
 		want   []string
 	}{
-		"agree":                      {audit.Report{Verdict: audit.Agree}, exitOK, nil},
-		"lost":                       {audit.Report{Verdict: audit.Differ, Lost: 1500, Doubled: 2}, exitUnverified, []string{"1,500 reactions lost, 2 doubled", "--wait 3s"}},
-		"doubled":                    {audit.Report{Verdict: audit.Differ, Doubled: 1}, exitUnverified, []string{"1 reaction doubled, none lost"}},
-		"windows that go on growing": {audit.Report{Verdict: audit.Undecided, Compared: audit.ByWindow, WindowsUndecided: 2, Windows: 9}, exitFailed, []string{"not decided", "2 windows", "--wait 3s"}},
-		"totals that go on growing":  {audit.Report{Verdict: audit.Undecided, Compared: audit.ByTotal, WindowsUndecided: 2}, exitFailed, []string{"not decided", "totals", "verify again when none do"}},
-		"only open windows":          {audit.Report{Verdict: audit.Undecided, Compared: audit.ByWindow, Open: 3}, exitFailed, []string{"not decided", "open", "--wait 3s"}},
-		"retention took the rest":    {audit.Report{Verdict: audit.Undecided, Compared: audit.ByWindow, LeftOut: 3}, exitFailed, []string{"not decided", "retention"}},
+		"agree":                      {verify.Report{Verdict: verify.Agree}, exitOK, nil},
+		"lost":                       {verify.Report{Verdict: verify.Differ, Lost: 1500, Doubled: 2}, exitUnverified, []string{"1,500 reactions lost, 2 doubled", "--wait 3s"}},
+		"doubled":                    {verify.Report{Verdict: verify.Differ, Doubled: 1}, exitUnverified, []string{"1 reaction doubled, none lost"}},
+		"windows that go on growing": {verify.Report{Verdict: verify.Undecided, Compared: verify.ByWindow, WindowsUndecided: 2, Windows: 9}, exitFailed, []string{"not decided", "2 windows", "--wait 3s"}},
+		"totals that go on growing":  {verify.Report{Verdict: verify.Undecided, Compared: verify.ByTotal, WindowsUndecided: 2}, exitFailed, []string{"not decided", "totals", "verify again when none do"}},
+		"only open windows":          {verify.Report{Verdict: verify.Undecided, Compared: verify.ByWindow, Open: 3}, exitFailed, []string{"not decided", "open", "--wait 3s"}},
+		"retention took the rest":    {verify.Report{Verdict: verify.Undecided, Compared: verify.ByWindow, LeftOut: 3}, exitFailed, []string{"not decided", "retention"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := v.judge(tt.report)

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -69,7 +69,7 @@ func (s *session) topics(ctx context.Context) ([]Topic, error) {
 		s.states[states[i].Name] = states[i]
 	}
 	if partials := s.Names.Partials(); s.usable(partials) {
-		s.mark, err = audit.NewestMark(ctx, s.client, partials, s.states[partials].Partitions, s.Timeout)
+		s.mark, err = verify.NewestMark(ctx, s.client, partials, s.states[partials].Partitions, s.Timeout)
 	}
 	return all, err
 }
@@ -169,7 +169,7 @@ func (s *session) newest(ctx context.Context, topic string, window func([]byte) 
 
 // read hands over what a partition holds from one offset on and before another.
 func (s *session) read(ctx context.Context, topic string, partition int, from, to int64, take func(stream.Record)) error {
-	c := span.NewCursor(s.client, topic, partition, s.Timeout)
+	c := topicreader.NewCursor(s.client, topic, partition, s.Timeout)
 	c.MoveTo(from)
 	return c.Read(ctx, to, func(b stream.Batch) {
 		for _, r := range b.Records {

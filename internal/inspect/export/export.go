@@ -12,7 +12,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -40,13 +40,13 @@ type WindowsConfig struct {
 	// From and To are the times that a window begins at or after, and before; in ms
 	// since the Unix epoch. A zero To is no bound.
 	From, To int64
-	Filter   span.Filter
+	Filter   topicreader.Filter
 	Limits   Limits
 }
 
 // Windows hands over the windows that a span of emoji-aggregated speaks of. It reads
 // the span twice; see Merger.
-func Windows(ctx context.Context, s *span.Span, cfg WindowsConfig, give func(Window) error) (Summary, error) {
+func Windows(ctx context.Context, s *topicreader.Range, cfg WindowsConfig, give func(Window) error) (Summary, error) {
 	if cfg.To == 0 {
 		cfg.To = math.MaxInt64
 	}
@@ -79,7 +79,7 @@ func Windows(ctx context.Context, s *span.Span, cfg WindowsConfig, give func(Win
 }
 
 // counts hands over the counts of a span that are wanted.
-func (c WindowsConfig) counts(ctx context.Context, s *span.Span, sum *Summary, take func(wire.Count) error) error {
+func (c WindowsConfig) counts(ctx context.Context, s *topicreader.Range, sum *Summary, take func(wire.Count) error) error {
 	for r, err := range s.Records(ctx) {
 		if err != nil {
 			return err
@@ -101,7 +101,7 @@ func (c WindowsConfig) counts(ctx context.Context, s *span.Span, sum *Summary, t
 
 // Reactions hands over the reactions of a span of emoji-topic, in the order of their
 // times as far as each partition is.
-func Reactions(ctx context.Context, s *span.Span, f span.Filter, give func(Reaction) error) (Summary, error) {
+func Reactions(ctx context.Context, s *topicreader.Range, f topicreader.Filter, give func(Reaction) error) (Summary, error) {
 	var sum Summary
 	for r, err := range s.Records(ctx) {
 		if err != nil {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/inspect/export"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -126,9 +126,9 @@ func count(zone string, start int64, emoji string, n int64) string {
 	return fmt.Sprintf(`{"window":{"start":%q,"end":%q},"emoji_type":%q,"emoji_count":%d,"emoji_count_aggregated":%.1f}`, at(start), at(start+2000), emoji, n, float64(n)/10)
 }
 
-func open(t *testing.T, c *kafka.Client, topic string) *span.Span {
+func open(t *testing.T, c *kafka.Client, topic string) *topicreader.Range {
 	t.Helper()
-	s, err := span.Open(t.Context(), span.Config{Client: c, Topic: topic})
+	s, err := topicreader.Open(t.Context(), topicreader.Config{Client: c, Topic: topic})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestWindows(t *testing.T) {
 	write(t, c, topic, 0, 4400, "junk")
 	write(t, c, topic, 1, 9000, count("Z", 2000, "🔥", 4)) // said before by one that knew less
 	write(t, c, topic, 1, 9100, count("Z", 4000, "🔥", 1))
-	hearts, err := span.NewFilter(nil, []string{"❤️"})
+	hearts, err := topicreader.NewFilter(nil, []string{"❤️"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestWindows(t *testing.T) {
 			"0 ❤ 1",
 			export.Summary{Rows: 1, Reactions: 1, Windows: 1, First: wire.Time(base), Last: wire.Time(base + 2000)},
 		},
-		"of another channel": {export.WindowsConfig{Filter: span.Filter{Channels: []string{"room"}}}, "", export.Summary{}},
+		"of another channel": {export.WindowsConfig{Filter: topicreader.Filter{Channels: []string{"room"}}}, "", export.Summary{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
@@ -197,7 +197,7 @@ func TestReactions(t *testing.T) {
 	write(t, c, topic, 1, 0, `{"user_id":7,"emoji_type":"🎉","channel":"room"}`)
 	write(t, c, topic, 1, 2, `{}`)
 	var got []export.Reaction
-	sum, err := export.Reactions(t.Context(), open(t, c, topic), span.Filter{}, func(r export.Reaction) error {
+	sum, err := export.Reactions(t.Context(), open(t, c, topic), topicreader.Filter{}, func(r export.Reaction) error {
 		got = append(got, r)
 		return nil
 	})

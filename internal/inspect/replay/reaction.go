@@ -15,7 +15,7 @@ import (
 	"context"
 	"iter"
 
-	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -63,7 +63,7 @@ func (e *BadError) Error() string { return e.err.Error() }
 func (e *BadError) Unwrap() error { return e.err }
 
 // Only leaves out what a filter does not want.
-func Only(f span.Filter, from Recording) Recording {
+func Only(f topicreader.Filter, from Recording) Recording {
 	return func(yield func(Reaction, error) bool) {
 		for r, err := range from {
 			if err == nil && !f.Wants(r.Channel, r.Emoji) {

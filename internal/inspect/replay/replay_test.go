@@ -14,7 +14,7 @@ import (
 
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/inspect/replay"
-	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -323,7 +323,7 @@ func TestChannels(t *testing.T) {
 				}
 			}
 		}
-		wanted, err := span.NewFilter([]string{"main", "room-2"}, []string{":heart:", "🔥"})
+		wanted, err := topicreader.NewFilter([]string{"main", "room-2"}, []string{":heart:", "🔥"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -335,7 +335,7 @@ func TestChannels(t *testing.T) {
 		if got := strings.Join(channels, ","); got != ",room-2,other" { // the last is of two
 			t.Errorf("sent to %q", got)
 		}
-		if _, err := span.NewFilter(nil, []string{"fire"}); err == nil || !strings.Contains(err.Error(), ":fire:") {
+		if _, err := topicreader.NewFilter(nil, []string{"fire"}); err == nil || !strings.Contains(err.Error(), ":fire:") {
 			t.Errorf("a filter of what is no emoji: %v", err)
 		}
 	})

@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -50,7 +50,7 @@ func Follow(ctx context.Context, cfg FollowConfig) error {
 	defer cancel()
 	topics, err := cfg.Client.Topics(opening)
 	if err == nil && !slices.Contains(topics, cfg.Topics.Reactions()) {
-		return &span.MissingError{Topic: cfg.Topics.Reactions()}
+		return &topicreader.MissingError{Topic: cfg.Topics.Reactions()}
 	}
 	if err == nil {
 		readers, err = f.open(opening, topics)
@@ -229,7 +229,7 @@ func (f *following) locked(do func(*Tracer)) {
 // start reads a partition on and on.
 func (f *following) start(ctx context.Context, r reader) {
 	f.group.Go(func() error {
-		c := span.NewCursor(f.Client, r.topic, r.partition, 0)
+		c := topicreader.NewCursor(f.Client, r.topic, r.partition, 0)
 		c.MoveTo(r.from)
 		for {
 			b, _, err := c.Fetch(ctx)

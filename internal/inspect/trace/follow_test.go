@@ -10,9 +10,9 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/broker/brokertest"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/inspect/trace"
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -131,7 +131,7 @@ func TestFollowWithoutPartials(t *testing.T) {
 func TestFollowOfNothing(t *testing.T) {
 	in := newInstallation(t, "emoji-aggregated")
 	err := trace.Follow(t.Context(), trace.FollowConfig{Client: in.client, Topics: in.names, See: func(*trace.Tracer) error { return nil }})
-	if missing, ok := errors.AsType[*span.MissingError](err); !ok || missing.Topic != "py.emoji-topic" {
+	if missing, ok := errors.AsType[*topicreader.MissingError](err); !ok || missing.Topic != "py.emoji-topic" {
 		t.Errorf("got %v", err)
 	}
 }

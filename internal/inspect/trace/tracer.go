@@ -25,7 +25,7 @@ package trace
 import (
 	"time"
 
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -133,7 +133,7 @@ func (t *Tracer) HasPartials() { t.cfg.Partials = true }
 func (t *Tracer) Reaction(partition int, r stream.Record, at int64) {
 	before, known := t.watermarks[partition]
 	if !known {
-		before = audit.Never
+		before = verify.Never
 	}
 	t.watermarks[partition] = max(before, r.Time)
 	told, err := wire.DecodeTold(r.Value)
@@ -161,7 +161,7 @@ func (t *Tracer) Reaction(partition int, r stream.Record, at int64) {
 // number says which of its window's reactions of its emoji this one is, where no
 // partials tell; false if that cannot be known.
 func (t *Tracer) number(f *follow, emoji string) bool {
-	end, _ := audit.Assign(t.settings, f.time-t.phase, audit.Never)
+	end, _ := verify.Assign(t.settings, f.time-t.phase, verify.Never)
 	f.WindowEnd = end + t.phase
 	if f.WindowEnd-t.settings.WindowMS < t.cfg.Began {
 		return false
@@ -221,6 +221,6 @@ func (t *Tracer) held(f *follow) bool {
 
 // window is the end of the window that the counting puts a reaction into.
 func (t *Tracer) window(f *follow) int64 {
-	end, _ := audit.Assign(t.settings, f.time, f.watermark)
+	end, _ := verify.Assign(t.settings, f.time, f.watermark)
 	return end
 }

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -66,7 +66,7 @@ func (v *verifier) verify(ctx context.Context, patience time.Duration) (Verdict,
 	deadline := time.Now().Add(patience)
 	// The referee waits for what is missing. What was written without our
 	// knowing was written by now: a producer gives up sooner than a client.
-	report, err := audit.Wait(ctx, audit.Config{Client: v.client, Topics: v.topics}, patience)
+	report, err := verify.Wait(ctx, verify.Config{Client: v.client, Topics: v.topics}, patience)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("compare emoji-topic with emoji-aggregated: %w", err)
 	}
@@ -98,7 +98,7 @@ func (v *verifier) read(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (v *verifier) judge(report audit.Report) Verdict {
+func (v *verifier) judge(report verify.Report) Verdict {
 	totals := v.counted.Totals()
 	out := Verdict{Latest: v.counted.Late(0, math.MaxInt64)}
 	out.Latest = out.Latest[:min(len(out.Latest), 3)]
@@ -106,7 +106,7 @@ func (v *verifier) judge(report audit.Report) Verdict {
 		out.Counted += n
 	}
 	out.Entries, out.Wrong = v.ledger.Judge(v.log)
-	if report.Verdict != audit.Agree {
+	if report.Verdict != verify.Agree {
 		out.Wrong = append(out.Wrong, fmt.Sprintf("emoji-topic and emoji-aggregated %s: %d lost, %d doubled, %d windows undecided",
 			report.Verdict, report.Lost, report.Doubled, report.WindowsUndecided))
 	}

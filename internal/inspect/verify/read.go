@@ -1,9 +1,9 @@
-package audit
+package verify
 
 import (
 	"context"
 
-	"github.com/emostream/emostream/internal/span"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -19,7 +19,7 @@ type audit struct {
 
 // cursor is how far a partition was read.
 type cursor struct {
-	*span.Cursor
+	*topicreader.Cursor
 	partition int
 	known     int64 // offsets before it are in the progress
 }
@@ -71,7 +71,7 @@ func (a *audit) partitions(ctx context.Context) (map[string]int, error) {
 }
 
 func (a *audit) cursor(topic string, partition int) *cursor {
-	return &cursor{Cursor: span.NewCursor(a.cfg.Client, topic, partition, a.cfg.Stall), partition: partition}
+	return &cursor{Cursor: topicreader.NewCursor(a.cfg.Client, topic, partition, a.cfg.Stall), partition: partition}
 }
 
 // readLog reads emoji-topic on to the ends it has now.

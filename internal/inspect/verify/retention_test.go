@@ -1,4 +1,4 @@
-package audit_test
+package verify_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -108,7 +108,7 @@ func TestRetention(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := audit.NewLedger(twos)
+			l := verify.NewLedger(twos)
 			play(t, l, tt.history)
 			r := l.Report()
 			if got := sums(r); got != tt.want {
@@ -129,7 +129,7 @@ func TestWhereverTheLogIsCut(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 2))
 			tr := newTraffic(rng)
 			tr.windows.Lateness = s.LatenessMS
-			tr.ledger = audit.NewLedger(s)
+			tr.ledger = verify.NewLedger(s)
 			for range 40 {
 				tr.taps(40)
 				tr.count(true)
@@ -166,7 +166,7 @@ func TestWhereverTheLogIsCut(t *testing.T) {
 // cutOff is where a log can be cut, from an offset on: before a record that is
 // not itself later than any lateness.
 func cutOff(log []stream.Record, from int, lateness int64) int {
-	greatest := audit.Never
+	greatest := verify.Never
 	for i, r := range log {
 		if i >= from && r.Time >= greatest-lateness {
 			return i

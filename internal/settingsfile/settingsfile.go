@@ -1,10 +1,10 @@
-// Package config reads a file of settings and tells where each of them stands.
+// Package settingsfile reads a file of settings and tells where each of them stands.
 //
 // The file is YAML: sections, which hold settings and further sections. What
 // sections and settings there are is not known here; who does know it can name the
 // line and the column of everything that is wrong. So the file has no schema of its
 // own that somebody would have to keep in step.
-package config
+package settingsfile
 
 import (
 	"bytes"

@@ -1,4 +1,4 @@
-package audit_test
+package verify_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/emostream/emostream/aggregator"
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -26,7 +26,7 @@ type traffic struct {
 	emitted  []stream.Record // emoji-aggregated
 	read     []int           // how far the ledger has read each log
 	readOn   int             // and the counts
-	ledger   *audit.Ledger
+	ledger   *verify.Ledger
 	fault    int  // which reaction is miscounted
 	by       int  // how: 1 more, 1 less, or not at all
 	counted  int  // reactions so far
@@ -44,7 +44,7 @@ func newTraffic(rng *rand.Rand) *traffic {
 	return &traffic{
 		rng: rng, windows: aggregator.Windows{Length: s.WindowMS, Lateness: s.LatenessMS}, now: base,
 		logs: make([][]stream.Record, 3), marks: []int64{aggregator.Never, aggregator.Never, aggregator.Never},
-		counting: make([]int, 3), read: make([]int, 3), totals: map[spot]int64{}, said: map[spot]int64{}, ledger: audit.NewLedger(s),
+		counting: make([]int, 3), read: make([]int, 3), totals: map[spot]int64{}, said: map[spot]int64{}, ledger: verify.NewLedger(s),
 	}
 }
 

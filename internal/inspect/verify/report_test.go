@@ -1,4 +1,4 @@
-package audit_test
+package verify_test
 
 import (
 	"encoding/json"
@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -17,40 +17,40 @@ import (
 func TestLatest(t *testing.T) {
 	for name, tt := range map[string]struct {
 		history string
-		want    *audit.Delay
+		want    *verify.Delay
 	}{
 		"nothing was counted": {`
 			tap 0 0 🔥
 			owe 2000`, nil},
 		"one window": {`
 			count 2000 🔥 1 2105
-			owe 2000`, &audit.Delay{Window: window(base + 2000), Channel: "main", MS: 105}},
+			owe 2000`, &verify.Delay{Window: window(base + 2000), Channel: "main", MS: 105}},
 		"the last emoji to come": {`
 			count 2000 🔥 1 2105
 			count 2000 🎉 1 2300
 			count 2000 💖 1 2200
-			owe 2000`, &audit.Delay{Window: window(base + 2000), Channel: "main", MS: 300}},
+			owe 2000`, &verify.Delay{Window: window(base + 2000), Channel: "main", MS: 300}},
 		"a revision, then repeated": {`
 			count 2000 🔥 1 2105
 			count 4000 🔥 1 4105 room
 			count 4000 🔥 2 4500 room
 			count 4000 🔥 2 9999 room
 			count 4000 🔥 1 9999 room
-			owe 4000`, &audit.Delay{Window: window(base + 4000), Channel: "room", MS: 500}},
+			owe 4000`, &verify.Delay{Window: window(base + 4000), Channel: "room", MS: 500}},
 		"before its end, by another clock": {`
 			count 2000 🔥 1 1990
-			owe 2000`, &audit.Delay{Window: window(base + 2000), Channel: "main", MS: -10}},
+			owe 2000`, &verify.Delay{Window: window(base + 2000), Channel: "main", MS: -10}},
 		"a window that is open does not count": {`
 			count 2000 🔥 1 2105
 			count 4000 🔥 1 4900
-			owe 2000`, &audit.Delay{Window: window(base + 2000), Channel: "main", MS: 105}},
+			owe 2000`, &verify.Delay{Window: window(base + 2000), Channel: "main", MS: 105}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, s := range []wire.Settings{twos, {}} {
 				if s == (wire.Settings{}) && strings.Contains(name, "open") {
 					continue // no window is known to be, then
 				}
-				l := audit.NewLedger(s)
+				l := verify.NewLedger(s)
 				play(t, l, tt.history)
 				if diff := cmp.Diff(tt.want, l.Report().Latest); diff != "" {
 					t.Errorf("settings %v: %s", s, diff)
@@ -63,7 +63,7 @@ func TestLatest(t *testing.T) {
 // Of many differences the first hundred are listed, and the others are counted.
 func TestManyDifferences(t *testing.T) {
 	for _, n := range []int{99, 100, 101, 250} {
-		l := audit.NewLedger(twos)
+		l := verify.NewLedger(twos)
 		for i := range n {
 			play(t, l, fmt.Sprintf("tap 0 %d 🔥", 2000*i))
 		}
@@ -81,7 +81,7 @@ func TestManyDifferences(t *testing.T) {
 // What is no count is passed over, and told of.
 func TestRecordsThatAreNoCounts(t *testing.T) {
 	const window = `{"window":{"start":"2025-10-09T08:53:20Z","end":"2025-10-09T08:53:22Z"},`
-	l := audit.NewLedger(twos)
+	l := verify.NewLedger(twos)
 	bad := []string{
 		`junk`, `{}`, `null`, `[]`,
 		window + `"emoji_count":1}`,
@@ -94,14 +94,14 @@ func TestRecordsThatAreNoCounts(t *testing.T) {
 		play(t, l, "raw "+value)
 	}
 	play(t, l, "tap 0 0 🔥\njunk 0 0\nraw "+window+`"emoji_type":"🔥","emoji_count":1}`+"\nowe 2000\ncompare 0")
-	if r := l.Report(); r.Unreadable != int64(len(bad)) || r.Skipped != 1 || r.Verdict != audit.Agree || r.Counted != 1 {
+	if r := l.Report(); r.Unreadable != int64(len(bad)) || r.Skipped != 1 || r.Verdict != verify.Agree || r.Counted != 1 {
 		t.Errorf("want %d unreadable and 1 skipped: %+v", len(bad), r)
 	}
 }
 
 // The report's form is relied upon by scripts.
 func TestTheFormOfAReport(t *testing.T) {
-	l := audit.NewLedger(twos)
+	l := verify.NewLedger(twos)
 	play(t, l, `
 		tap 0 0 2*🔥
 		tap 0 1 🎉
@@ -121,7 +121,7 @@ func TestTheFormOfAReport(t *testing.T) {
 		t.Errorf("%v\ngot  %s\nwant %s", err, got, want)
 	}
 
-	l = audit.NewLedger(wire.Settings{})
+	l = verify.NewLedger(wire.Settings{})
 	play(t, l, "tap 0 0 🔥\nowe 0")
 	got, err = json.Marshal(l.Report().Differences)
 	if want := `[{"channel":"main","emoji_type":"🔥","log":1,"counted":0}]`; err != nil || string(got) != want {

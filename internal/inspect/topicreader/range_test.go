@@ -1,4 +1,4 @@
-package span_test
+package topicreader_test
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/broker/brokertest"
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -47,10 +47,10 @@ func (p *topic) write(partition int, seconds ...int) {
 	}
 }
 
-func (p *topic) open(cfg span.Config) *span.Span {
+func (p *topic) open(cfg topicreader.Config) *topicreader.Range {
 	p.t.Helper()
 	cfg.Client, cfg.Topic = p.client, "emoji-topic"
-	s, err := span.Open(p.t.Context(), cfg)
+	s, err := topicreader.Open(p.t.Context(), cfg)
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func (p *topic) open(cfg span.Config) *span.Span {
 }
 
 // merged is what Records gives, as text.
-func merged(ctx context.Context, t *testing.T, s *span.Span) string {
+func merged(ctx context.Context, t *testing.T, s *topicreader.Range) string {
 	t.Helper()
 	var all []string
 	for r, err := range s.Records(ctx) {
@@ -71,7 +71,7 @@ func merged(ctx context.Context, t *testing.T, s *span.Span) string {
 }
 
 // each is what Each gives, in the order of its times, as text.
-func each(ctx context.Context, t *testing.T, s *span.Span) string {
+func each(ctx context.Context, t *testing.T, s *topicreader.Range) string {
 	t.Helper()
 	var all []stream.Record
 	err := s.Each(ctx, func(_ int, records []stream.Record) error {
@@ -91,14 +91,16 @@ func each(ctx context.Context, t *testing.T, s *span.Span) string {
 	return strings.Join(texts, " ")
 }
 
-func at(seconds int) span.Bound { return span.At(base.Add(time.Duration(seconds) * time.Second)) }
+func at(seconds int) topicreader.Bound {
+	return topicreader.At(base.Add(time.Duration(seconds) * time.Second))
+}
 
 func TestSpans(t *testing.T) {
 	p := newTopic(t)
 	p.write(0, 0, 10, 20, 300)
 	p.write(1, 5, 21, 4, 301) // the third was accepted before the first, and written after it
 	for name, test := range map[string]struct {
-		from, to span.Bound
+		from, to topicreader.Bound
 		want     string
 	}{
 		"all there is":           {want: "0 5 10 20 21 4 300 301"},
@@ -109,16 +111,16 @@ func TestSpans(t *testing.T) {
 		"nothing between":        {from: at(30), to: at(40)},
 		"before all":             {to: at(0)},
 		"after all":              {from: at(1000)},
-		"a time is in it at ms":  {from: at(20), to: span.At(base.Add(20*time.Second + time.Millisecond)), want: "20"},
-		"from an offset":         {from: span.AtOffset(2), want: "4 20 300 301"},
-		"to an offset":           {to: span.AtOffset(2), want: "0 5 10 21"},
-		"between two offsets":    {from: span.AtOffset(1), to: span.AtOffset(2), want: "10 21"},
-		"offsets beyond the end": {from: span.AtOffset(7), to: span.AtOffset(9)},
-		"an offset and a time":   {from: span.AtOffset(1), to: at(100), want: "10 20 21 4"},
+		"a time is in it at ms":  {from: at(20), to: topicreader.At(base.Add(20*time.Second + time.Millisecond)), want: "20"},
+		"from an offset":         {from: topicreader.AtOffset(2), want: "4 20 300 301"},
+		"to an offset":           {to: topicreader.AtOffset(2), want: "0 5 10 21"},
+		"between two offsets":    {from: topicreader.AtOffset(1), to: topicreader.AtOffset(2), want: "10 21"},
+		"offsets beyond the end": {from: topicreader.AtOffset(7), to: topicreader.AtOffset(9)},
+		"an offset and a time":   {from: topicreader.AtOffset(1), to: at(100), want: "10 20 21 4"},
 		"the wrong way round":    {from: at(21), to: at(4)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := p.open(span.Config{From: test.from, To: test.to})
+			s := p.open(topicreader.Config{From: test.from, To: test.to})
 			for range 2 { // it begins anew each time
 				if got := merged(t.Context(), t, s); got != test.want {
 					t.Errorf("merged: got %q, want %q", got, test.want)
@@ -139,14 +141,14 @@ func TestPartition(t *testing.T) {
 	p.write(0, 0, 10)
 	p.write(1, 5, 21)
 	one, three := 1, 3
-	if got := merged(t.Context(), t, p.open(span.Config{Partition: &one, From: span.AtOffset(1)})); got != "21" {
+	if got := merged(t.Context(), t, p.open(topicreader.Config{Partition: &one, From: topicreader.AtOffset(1)})); got != "21" {
 		t.Errorf("partition 1 from 1 on: %q", got)
 	}
-	if got := merged(t.Context(), t, p.open(span.Config{From: span.AtEnd()})); got != "" {
+	if got := merged(t.Context(), t, p.open(topicreader.Config{From: topicreader.AtEnd()})); got != "" {
 		t.Errorf("from the end: %q", got)
 	}
-	_, err := span.Open(t.Context(), span.Config{Client: p.client, Topic: "emoji-topic", Partition: &three})
-	if none, ok := errors.AsType[*span.PartitionError](err); !ok || none.Partitions != 3 {
+	_, err := topicreader.Open(t.Context(), topicreader.Config{Client: p.client, Topic: "emoji-topic", Partition: &three})
+	if none, ok := errors.AsType[*topicreader.PartitionError](err); !ok || none.Partitions != 3 {
 		t.Errorf("partition 3: %v", err)
 	}
 }
@@ -155,7 +157,7 @@ func TestPartition(t *testing.T) {
 func TestShorterLog(t *testing.T) {
 	p := newTopic(t)
 	p.write(0, 0, 10)
-	c := span.NewCursor(p.client, "emoji-topic", 0, 0)
+	c := topicreader.NewCursor(p.client, "emoji-topic", 0, 0)
 	c.MoveTo(7)
 	_, _, err := c.Fetch(t.Context())
 	if want := "emoji-topic/0: the log ends at 2 and was read to 7: it was made anew, or has lost its tail; begin again"; err == nil || err.Error() != want {
@@ -167,9 +169,9 @@ func TestShorterLog(t *testing.T) {
 func TestEnd(t *testing.T) {
 	p := newTopic(t)
 	p.write(0, 1)
-	var last span.Progress
-	s := p.open(span.Config{Progress: func(now span.Progress) { last = now }})
-	following := p.open(span.Config{Follow: true})
+	var last topicreader.Progress
+	s := p.open(topicreader.Config{Progress: func(now topicreader.Progress) { last = now }})
+	following := p.open(topicreader.Config{Follow: true})
 	p.write(0, 2)
 	p.write(2, 3)
 	if got := merged(t.Context(), t, s); got != "1" {
@@ -202,8 +204,8 @@ func TestEnd(t *testing.T) {
 
 func TestMissing(t *testing.T) {
 	p := newTopic(t)
-	_, err := span.Open(t.Context(), span.Config{Client: p.client, Topic: "emoji-topik"})
-	missing := (*span.MissingError)(nil)
+	_, err := topicreader.Open(t.Context(), topicreader.Config{Client: p.client, Topic: "emoji-topik"})
+	missing := (*topicreader.MissingError)(nil)
 	if !errors.As(err, &missing) || missing.Error() != "topic emoji-topik does not exist" {
 		t.Errorf("Open = %v", err)
 	}
@@ -225,7 +227,7 @@ func TestParseBound(t *testing.T) {
 		"yesterday":                    "refused",
 		"14:42":                        "refused",
 	} {
-		b, err := span.ParseBound(text, now)
+		b, err := topicreader.ParseBound(text, now)
 		got := "none"
 		switch {
 		case err != nil:

@@ -1,4 +1,4 @@
-package audit_test
+package verify_test
 
 import (
 	"errors"
@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -23,22 +23,22 @@ func TestSettings(t *testing.T) {
 	}{
 		"a mark": {
 			func(in *installation) { in.mark(0, base, ones) }, 0, 0,
-			ones, "emoji-partials", audit.ByWindow,
+			ones, "emoji-partials", verify.ByWindow,
 		},
 		"the newest of two partitions": {
 			func(in *installation) { in.mark(1, base+2, ones); in.mark(0, base+1, fives) }, 0, 0,
-			ones, "emoji-partials", audit.ByWindow,
+			ones, "emoji-partials", verify.ByWindow,
 		},
 		"the last of a partition": {
 			func(in *installation) { in.mark(0, base, ones); in.mark(0, base, fives) }, 0, 0,
-			fives, "emoji-partials", audit.ByWindow,
+			fives, "emoji-partials", verify.ByWindow,
 		},
 		"far back": {
 			func(in *installation) {
 				in.mark(0, base, ones)
 				in.partials(350)
 			}, 0, 0,
-			ones, "emoji-partials", audit.ByWindow,
+			ones, "emoji-partials", verify.ByWindow,
 		},
 		"marks that cannot be": {
 			func(in *installation) {
@@ -47,35 +47,35 @@ func TestSettings(t *testing.T) {
 				in.mark(0, base, wire.Settings{WindowMS: -1, LatenessMS: 1})
 				in.write(in.names.Partials(), 0, stream.Record{Time: base, Value: []byte("junk")})
 			}, 0, 0,
-			ones, "emoji-partials", audit.ByWindow,
+			ones, "emoji-partials", verify.ByWindow,
 		},
 		"no mark": {
 			func(in *installation) { in.partials(250) }, 0, 0,
 			wire.Settings{},
-			"none", audit.ByTotal,
+			"none", verify.ByTotal,
 		},
 		"no partials at all": {
 			func(*installation) {}, 0, 0,
 			wire.Settings{},
-			"none", audit.ByTotal,
+			"none", verify.ByTotal,
 		},
 		"both are given": {
 			func(*installation) {}, 5 * time.Second, 4 * time.Second,
-			fives, "given", audit.ByWindow,
+			fives, "given", verify.ByWindow,
 		},
 		"the window is given as it is": {
 			func(in *installation) { in.mark(0, base, ones) }, time.Second, 0,
-			ones, "emoji-partials", audit.ByWindow,
+			ones, "emoji-partials", verify.ByWindow,
 		},
 		"the lateness is given, and nothing else known": {
 			func(*installation) {}, 0, 4 * time.Second,
 			wire.Settings{WindowMS: 2000, LatenessMS: 4000},
-			"given", audit.ByWindow,
+			"given", verify.ByWindow,
 		},
 		"the window is given, and nothing else known": {
 			func(*installation) {}, 5 * time.Second, 0,
 			wire.Settings{WindowMS: 5000, LatenessMS: 10000},
-			"given", audit.ByWindow,
+			"given", verify.ByWindow,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -84,7 +84,7 @@ func TestSettings(t *testing.T) {
 			tt.write(in)
 			cfg := in.config()
 			cfg.Window, cfg.Lateness = tt.window, tt.lateness
-			r, err := audit.Check(in.within(), cfg)
+			r, err := verify.Check(in.within(), cfg)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -103,8 +103,8 @@ func TestOtherSettingsAreRefused(t *testing.T) {
 	in.mark(0, base, wire.Settings{WindowMS: 1000, LatenessMS: 3000})
 	cfg := in.config()
 	cfg.Window = 5 * time.Second
-	_, err := audit.Check(in.within(), cfg)
-	other := (*audit.SettingsError)(nil)
+	_, err := verify.Check(in.within(), cfg)
+	other := (*verify.SettingsError)(nil)
 	if !errors.As(err, &other) {
 		t.Fatalf("Check = %v, want a SettingsError", err)
 	}

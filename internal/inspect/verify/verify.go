@@ -1,4 +1,4 @@
-// Package audit is the referee: it checks the promise that every reaction in
+// Package verify is the referee: it checks the promise that every reaction in
 // emoji-topic is counted in emoji-aggregated exactly once, by reading both and
 // comparing. It shares no code with the aggregator: the rule that gives each
 // reaction its window is written down here a second time (rule.go), and what the
@@ -45,7 +45,7 @@
 // Where records at the beginning of either topic are gone, the windows that they
 // may have been in are left out, and the report says how many. See Ledger.cut for
 // the bound and why it holds.
-package audit
+package verify
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package audit_test
+package verify_test
 
 import (
 	"context"
@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emostream/emostream/internal/audit"
 	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -76,13 +76,13 @@ func (in *installation) mark(partition int, at int64, s wire.Settings) {
 	in.write(in.names.Partials(), partition, stream.Record{Time: at, Value: wire.Progress{Mark: &m}.Encode()})
 }
 
-func (in *installation) config() audit.Config {
-	return audit.Config{Client: in.client, Topics: in.names}
+func (in *installation) config() verify.Config {
+	return verify.Config{Client: in.client, Topics: in.names}
 }
 
-func (in *installation) check() audit.Report {
+func (in *installation) check() verify.Report {
 	in.t.Helper()
-	r, err := audit.Check(in.within(), in.config())
+	r, err := verify.Check(in.within(), in.config())
 	if err != nil {
 		in.t.Fatal(err)
 	}
@@ -107,21 +107,21 @@ func TestCheck(t *testing.T) {
 	if got, want := sums(r), "agree: 3 reactions, 3 counted, 0 lost, 0 doubled, 0 open, 0 left out; windows: 2 compared, 0 open, 0 left out, 0 undecided"; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	if r.Compared != audit.ByWindow || r.Source != "emoji-partials" || r.Settings != twos {
+	if r.Compared != verify.ByWindow || r.Source != "emoji-partials" || r.Settings != twos {
 		t.Errorf("compared %s by the settings %v from %s", r.Compared, r.Settings, r.Source)
 	}
-	if want := (audit.Delay{Window: window(base + 2000), Channel: "main", MS: 150}); r.Latest == nil || *r.Latest != want {
+	if want := (verify.Delay{Window: window(base + 2000), Channel: "main", MS: 150}); r.Latest == nil || *r.Latest != want {
 		t.Errorf("latest is %+v, want %+v", r.Latest, want)
 	}
 
 	in.write(in.names.Reactions(), 1, tap(base+2, "🎉", ""))
 	in.write(in.names.Counts(), 0, count(base+4000, "🔥", 3, base+4200, ""))
 	r = in.check()
-	want := []audit.Difference{
+	want := []verify.Difference{
 		{Window: window(base + 2000), Channel: "main", Emoji: "🎉", Log: 1},
 		{Window: window(base + 4000), Channel: "main", Emoji: "🔥", Log: 1, Counted: 3},
 	}
-	if r.Verdict != audit.Differ || r.Lost != 1 || r.Doubled != 2 || !slices.Equal(r.Differences, want) {
+	if r.Verdict != verify.Differ || r.Lost != 1 || r.Doubled != 2 || !slices.Equal(r.Differences, want) {
 		t.Errorf("a planted loss and a planted doubling: %+v", r)
 	}
 }
@@ -133,14 +133,14 @@ func TestWait(t *testing.T) {
 	in.write(in.names.Reactions(), 0, tap(base+2001, "💖", ""))
 	cfg := in.config()
 	behind := false
-	cfg.Progress = func(p audit.Progress) {
+	cfg.Progress = func(p verify.Progress) {
 		if p.Apart == 1 && !behind {
 			behind = true
 			in.write(in.names.Counts(), 1, count(base+4000, "💖", 1, base+9000, ""))
 		}
 	}
-	r, err := audit.Wait(in.within(), cfg, time.Minute)
-	if err != nil || r.Verdict != audit.Agree || r.Counted != 4 || !behind {
+	r, err := verify.Wait(in.within(), cfg, time.Minute)
+	if err != nil || r.Verdict != verify.Agree || r.Counted != 4 || !behind {
 		t.Errorf("it was behind: %v, %+v, %v", behind, r, err)
 	}
 	if r.Latest == nil || r.Latest.MS != 5000 {
@@ -148,8 +148,8 @@ func TestWait(t *testing.T) {
 	}
 
 	in.write(in.names.Reactions(), 0, tap(base+2002, "💖", ""))
-	r, err = audit.Wait(in.within(), in.config(), 300*time.Millisecond)
-	if err != nil || r.Verdict != audit.Differ || r.Lost != 1 {
+	r, err = verify.Wait(in.within(), in.config(), 300*time.Millisecond)
+	if err != nil || r.Verdict != verify.Differ || r.Lost != 1 {
 		t.Errorf("one is never counted: %+v, %v", r, err)
 	}
 }
@@ -157,8 +157,8 @@ func TestWait(t *testing.T) {
 func TestTopicsThatAreMissing(t *testing.T) {
 	in := install(t)
 	in.names.Prefix = "other."
-	_, err := audit.Check(in.within(), in.config())
-	missing := (*audit.MissingError)(nil)
+	_, err := verify.Check(in.within(), in.config())
+	missing := (*verify.MissingError)(nil)
 	if !errors.As(err, &missing) || !slices.Equal(missing.Topics, []string{"other.emoji-topic", "other.emoji-aggregated"}) {
 		t.Fatalf("Check = %v", err)
 	}

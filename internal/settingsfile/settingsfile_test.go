@@ -1,4 +1,4 @@
-package config_test
+package settingsfile_test
 
 import (
 	"errors"
@@ -11,11 +11,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/emostream/emostream/internal/config"
+	"github.com/emostream/emostream/internal/settingsfile"
 )
 
 // told lists a section: names, values and where they stand.
-func told(s config.Section, in string) string {
+func told(s settingsfile.Section, in string) string {
 	var b strings.Builder
 	for _, v := range s.Settings {
 		values := fmt.Sprintf("%q", v.Values)
@@ -82,7 +82,7 @@ func TestParse(t *testing.T) {
 `},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
-			s, err := config.Parse("f.yaml", []byte(tt.text))
+			s, err := settingsfile.Parse("f.yaml", []byte(tt.text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,10 +108,10 @@ func TestParseRefuses(t *testing.T) {
 		{"a merge", "a: {b: 1}\nc:\n  <<: 2\n", "f.yaml:3:3: <<: merging is not supported"},
 		{"two documents", "a: 1\n---\nb: 2\n", "f.yaml:3:2: a second document"},
 		{"other bytes", "a: \xff\n", "f.yaml is not UTF-8"},
-		{"too much", "a: " + strings.Repeat("x", config.MaxSize), "f.yaml is larger than 65536 bytes"},
+		{"too much", "a: " + strings.Repeat("x", settingsfile.MaxSize), "f.yaml is larger than 65536 bytes"},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
-			s, err := config.Parse("f.yaml", []byte(tt.text))
+			s, err := settingsfile.Parse("f.yaml", []byte(tt.text))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want %s\n%s", err, tt.want, told(s, ""))
 			}
@@ -121,20 +121,20 @@ func TestParseRefuses(t *testing.T) {
 
 func TestRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f.yaml")
-	if _, err := config.Read(path); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := settingsfile.Read(path); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%v where there is no file", err)
 	}
 	if err := os.WriteFile(path, []byte("a: {b: 1}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s, err := config.Read(path)
+	s, err := settingsfile.Read(path)
 	if err != nil || s.At.File != path || len(s.Sections) != 1 || s.Sections[0].Settings[0].At.String() != path+":1:5" {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if err := os.WriteFile(path, make([]byte, config.MaxSize+1), 0o600); err != nil {
+	if err := os.WriteFile(path, make([]byte, settingsfile.MaxSize+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := config.Read(path); err == nil {
+	if _, err := settingsfile.Read(path); err == nil {
 		t.Error("a file of any size is read")
 	}
 }
@@ -149,7 +149,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		s, err := config.Parse("f.yaml", text)
+		s, err := settingsfile.Parse("f.yaml", text)
 		if err != nil && strings.ContainsAny(err.Error(), "\n") {
 			t.Errorf("an error of several lines: %q", err)
 		}

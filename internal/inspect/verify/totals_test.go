@@ -1,4 +1,4 @@
-package audit_test
+package verify_test
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -21,7 +21,7 @@ func TestTotals(t *testing.T) {
 	for name, tt := range map[string]struct {
 		history     string
 		want        string
-		differences []audit.Difference
+		differences []verify.Difference
 	}{
 		"all was counted": {
 			`
@@ -41,7 +41,7 @@ func TestTotals(t *testing.T) {
 			count 2000 💖 1 2100 room` + spark("10", "🔥", "2") + spark("10", "🎉", "1") + spark("20", "🎉", "1") + `
 			compare 2`,
 			"differ: 5 reactions, 5 counted, 1 lost, 1 doubled, 0 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided",
-			[]audit.Difference{{Channel: "main", Emoji: "🎉", Log: 1, Counted: 2}, {Channel: "main", Emoji: "🔥", Log: 3, Counted: 2}},
+			[]verify.Difference{{Channel: "main", Emoji: "🎉", Log: 1, Counted: 2}, {Channel: "main", Emoji: "🔥", Log: 3, Counted: 2}},
 		},
 		"reactions that never cease to come": {
 			`
@@ -69,14 +69,14 @@ func TestTotals(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := audit.NewLedger(wire.Settings{})
+			l := verify.NewLedger(wire.Settings{})
 			play(t, l, tt.history)
 			r := l.Report()
 			if got := sums(r); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 			if tt.differences == nil {
-				tt.differences = []audit.Difference{}
+				tt.differences = []verify.Difference{}
 			}
 			if diff := cmp.Diff(tt.differences, r.Differences); diff != "" {
 				t.Errorf("differences: %s", diff)

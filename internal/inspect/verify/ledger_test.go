@@ -1,4 +1,4 @@
-package audit_test
+package verify_test
 
 import (
 	"encoding/json"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -28,7 +28,7 @@ var twos = wire.Settings{WindowMS: 2000, LatenessMS: 10000}
 //	log gap | counts gap                 records are gone before the next one, in partition 0
 //	owe DUE                              what was read is owed, in windows up to that end
 //	compare APART                        log and counts must be that far apart
-func play(t *testing.T, l *audit.Ledger, history string) {
+func play(t *testing.T, l *verify.Ledger, history string) {
 	t.Helper()
 	for line := range strings.Lines(history) {
 		f := strings.Fields(line)
@@ -91,7 +91,7 @@ func count(end int64, emoji string, n, at int64, channel string) stream.Record {
 func window(end int64) wire.Window { return wire.Window{Start: end - 2000, End: end} }
 
 // sums is a report in a line.
-func sums(r audit.Report) string {
+func sums(r verify.Report) string {
 	return fmt.Sprintf("%s: %d reactions, %d counted, %d lost, %d doubled, %d open, %d left out; windows: %d compared, %d open, %d left out, %d undecided",
 		r.Verdict, r.Reactions, r.Counted, r.Lost, r.Doubled, r.Open, r.LeftOut, r.Windows, r.WindowsOpen, r.WindowsLeftOut, r.WindowsUndecided)
 }
@@ -100,7 +100,7 @@ func TestLedger(t *testing.T) {
 	for name, tt := range map[string]struct {
 		history     string
 		want        string
-		differences []audit.Difference
+		differences []verify.Difference
 	}{
 		"nothing at all": {
 			`
@@ -130,7 +130,7 @@ func TestLedger(t *testing.T) {
 			count 2000 🎉 1 2100
 			compare 1`,
 			"differ: 4 reactions, 3 counted, 1 lost, 0 doubled, 0 open, 0 left out; windows: 1 compared, 0 open, 0 left out, 0 undecided",
-			[]audit.Difference{{Window: window(base + 2000), Channel: "main", Emoji: "🔥", Log: 3, Counted: 2}},
+			[]verify.Difference{{Window: window(base + 2000), Channel: "main", Emoji: "🔥", Log: 3, Counted: 2}},
 		},
 		"a whole window was lost": {
 			`
@@ -138,7 +138,7 @@ func TestLedger(t *testing.T) {
 			owe 2000
 			compare 3`,
 			"differ: 3 reactions, 0 counted, 3 lost, 0 doubled, 0 open, 0 left out; windows: 1 compared, 0 open, 0 left out, 0 undecided",
-			[]audit.Difference{{Window: window(base + 2000), Channel: "main", Emoji: "🔥", Log: 3}},
+			[]verify.Difference{{Window: window(base + 2000), Channel: "main", Emoji: "🔥", Log: 3}},
 		},
 		"one was doubled": {
 			`
@@ -147,7 +147,7 @@ func TestLedger(t *testing.T) {
 			count 2000 🔥 3 2100
 			compare 1`,
 			"differ: 2 reactions, 3 counted, 0 lost, 1 doubled, 0 open, 0 left out; windows: 1 compared, 0 open, 0 left out, 0 undecided",
-			[]audit.Difference{{Window: window(base + 2000), Channel: "main", Emoji: "🔥", Log: 2, Counted: 3}},
+			[]verify.Difference{{Window: window(base + 2000), Channel: "main", Emoji: "🔥", Log: 2, Counted: 3}},
 		},
 		"counts of what never was": {
 			`
@@ -155,7 +155,7 @@ func TestLedger(t *testing.T) {
 			count 2000 🔥 2 2100
 			compare 2`,
 			"differ: 0 reactions, 2 counted, 0 lost, 2 doubled, 0 open, 0 left out; windows: 1 compared, 0 open, 0 left out, 0 undecided",
-			[]audit.Difference{{Window: window(base + 2000), Channel: "main", Emoji: "🔥", Counted: 2}},
+			[]verify.Difference{{Window: window(base + 2000), Channel: "main", Emoji: "🔥", Counted: 2}},
 		},
 		"counted in another window, channel and emoji": {
 			`
@@ -168,7 +168,7 @@ func TestLedger(t *testing.T) {
 			count 2000 😂 1 2100
 			compare 6`,
 			"differ: 3 reactions, 3 counted, 3 lost, 3 doubled, 0 open, 0 left out; windows: 4 compared, 0 open, 0 left out, 0 undecided",
-			[]audit.Difference{
+			[]verify.Difference{
 				{Window: window(base + 2000), Channel: "a", Emoji: "🎉", Log: 1},
 				{Window: window(base + 2000), Channel: "b", Emoji: "🎉", Counted: 1},
 				{Window: window(base + 2000), Channel: "main", Emoji: "💖", Log: 1},
@@ -230,7 +230,7 @@ func TestLedger(t *testing.T) {
 			count 4000 🔥 2 2100
 			compare 1`,
 			"differ: 1 reactions, 2 counted, 0 lost, 1 doubled, 0 open, 0 left out; windows: 0 compared, 1 open, 0 left out, 0 undecided",
-			[]audit.Difference{{Window: window(base + 4000), Channel: "main", Emoji: "🔥", Log: 1, Counted: 2}},
+			[]verify.Difference{{Window: window(base + 4000), Channel: "main", Emoji: "🔥", Log: 1, Counted: 2}},
 		},
 		"only open windows": {
 			`
@@ -290,7 +290,7 @@ func TestLedger(t *testing.T) {
 			raw {"window":{"start":"2025-10-09T08:53:20Z","end":"2025-10-09T08:53:21Z"},"emoji_type":"🔥","emoji_count":1}
 			compare 1`,
 			"differ: 1 reactions, 2 counted, 0 lost, 1 doubled, 0 open, 0 left out; windows: 2 compared, 0 open, 0 left out, 0 undecided",
-			[]audit.Difference{{Window: wire.Window{Start: base, End: base + 1000}, Channel: "main", Emoji: "🔥", Counted: 1}},
+			[]verify.Difference{{Window: wire.Window{Start: base, End: base + 1000}, Channel: "main", Emoji: "🔥", Counted: 1}},
 		},
 		"times with an offset are the same times": {
 			`
@@ -302,14 +302,14 @@ func TestLedger(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := audit.NewLedger(twos)
+			l := verify.NewLedger(twos)
 			play(t, l, tt.history)
 			r := l.Report()
 			if got := sums(r); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 			if tt.differences == nil {
-				tt.differences = []audit.Difference{}
+				tt.differences = []verify.Difference{}
 			}
 			if diff := cmp.Diff(tt.differences, r.Differences); diff != "" {
 				t.Errorf("differences: %s", diff)
@@ -320,7 +320,7 @@ func TestLedger(t *testing.T) {
 }
 
 // addsUp checks what a report says of itself.
-func addsUp(t *testing.T, r audit.Report) {
+func addsUp(t *testing.T, r verify.Report) {
 	t.Helper()
 	if sum := r.Counted + r.Lost - r.Doubled + r.Open + r.LeftOut; sum != r.Reactions {
 		t.Errorf("%d reactions, and the rest adds up to %d: %+v", r.Reactions, sum, r)

@@ -1,11 +1,11 @@
-package audit_test
+package verify_test
 
 import (
 	"math/rand/v2"
 	"testing"
 
 	"github.com/emostream/emostream/aggregator"
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -16,19 +16,19 @@ func TestAssign(t *testing.T) {
 		end           int64
 		late          bool
 	}{
-		"the first record of a log":          {1999, audit.Never, 2000, false},
-		"the first moment of a window":       {2000, audit.Never, 4000, false},
+		"the first record of a log":          {1999, verify.Never, 2000, false},
+		"the first moment of a window":       {2000, verify.Never, 4000, false},
 		"its window can just be added to":    {1999, 11999, 2000, false},
 		"its window has just closed":         {1999, 12000, 4000, true},
 		"the one after it is open still":     {2000, 12000, 4000, false},
 		"hours late":                         {-9999999, 13999, 4000, true},
 		"hours late, and the next is oldest": {-9999999, 14000, 6000, true},
-		"before the epoch":                   {-1, audit.Never, 0, false},
-		"before the epoch, at a boundary":    {-2000, audit.Never, 0, false},
+		"before the epoch":                   {-1, verify.Never, 0, false},
+		"before the epoch, at a boundary":    {-2000, verify.Never, 0, false},
 		"late before the epoch":              {-30000, -10001, -20000, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if end, late := audit.Assign(s, tt.at, tt.watermark); end != tt.end || late != tt.late {
+			if end, late := verify.Assign(s, tt.at, tt.watermark); end != tt.end || late != tt.late {
 				t.Errorf("Assign(%d, %d) = %d, %v; want %d, %v", tt.at, tt.watermark, end, late, tt.end, tt.late)
 			}
 		})
@@ -45,14 +45,14 @@ func TestTheAggregatorKeepsTheRule(t *testing.T) {
 		at := rng.Int64N(1000) - 500
 		watermark := at + rng.Int64N(800) - 400
 		if rng.IntN(20) == 0 {
-			watermark = audit.Never
+			watermark = verify.Never
 		}
-		end, late := audit.Assign(s, at, watermark)
+		end, late := verify.Assign(s, at, watermark)
 		if wantEnd, wantLate := w.Assign(at, watermark); end != wantEnd || late != wantLate {
 			t.Fatalf("%v: Assign(%d, %d) = %d, %v; the aggregator has %d, %v", s, at, watermark, end, late, wantEnd, wantLate)
 		}
 	}
-	if audit.Never != aggregator.Never {
-		t.Errorf("Never is %d, and %d to the aggregator", audit.Never, aggregator.Never)
+	if verify.Never != aggregator.Never {
+		t.Errorf("Never is %d, and %d to the aggregator", verify.Never, aggregator.Never)
 	}
 }

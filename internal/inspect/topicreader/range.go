@@ -1,4 +1,4 @@
-// Package span reads a part of a topic, from here to there: all its records in the
+// Package topicreader reads a part of a topic, from here to there: all its records in the
 // order of their times, or each partition by itself and on as they come.
 //
 // A span is of times or of offsets. Where it ends is decided when it is opened, so
@@ -8,7 +8,7 @@
 // takes in all records of its times that stand within a minute of them.
 //
 // Nothing of a span is held but one batch of each partition.
-package span
+package topicreader
 
 import (
 	"cmp"
@@ -69,8 +69,8 @@ func (e *PartitionError) Error() string {
 	return fmt.Sprintf("topic %s has no partition %d: it has %d, from 0 on", e.Topic, e.Partition, e.Partitions)
 }
 
-// Span is a part of a topic.
-type Span struct {
+// Range is a part of a topic.
+type Range struct {
 	cfg      Config
 	parts    []part
 	from, to int64 // ms: records of other times do not belong to it
@@ -83,9 +83,9 @@ type Span struct {
 type part struct{ start, end int64 }
 
 // Open finds out where a span begins and ends.
-func Open(ctx context.Context, cfg Config) (*Span, error) {
+func Open(ctx context.Context, cfg Config) (*Range, error) {
 	cfg.Stall = cmp.Or(cfg.Stall, 15*time.Second)
-	s := &Span{cfg: cfg, from: math.MinInt64, to: math.MaxInt64}
+	s := &Range{cfg: cfg, from: math.MinInt64, to: math.MaxInt64}
 	if at, ok := cfg.From.ms(); ok {
 		s.from = at
 	}
@@ -125,7 +125,7 @@ func Open(ctx context.Context, cfg Config) (*Span, error) {
 }
 
 // locate returns the offsets of a partition that may belong to the span.
-func (s *Span) locate(ctx context.Context, partition int) (part, error) {
+func (s *Range) locate(ctx context.Context, partition int) (part, error) {
 	first, last, err := s.cfg.Client.Offsets(ctx, s.cfg.Topic, partition)
 	if err != nil {
 		return part{}, err
@@ -147,7 +147,7 @@ func (s *Span) locate(ctx context.Context, partition int) (part, error) {
 }
 
 // offset is that of a bound; a topic's own is known already.
-func (s *Span) offset(ctx context.Context, partition int, b Bound, later time.Duration, own, last int64) (int64, error) {
+func (s *Range) offset(ctx context.Context, partition int, b Bound, later time.Duration, own, last int64) (int64, error) {
 	switch at, ok := b.ms(); {
 	case b.Offset != nil:
 		return *b.Offset, nil
@@ -160,17 +160,17 @@ func (s *Span) offset(ctx context.Context, partition int, b Bound, later time.Du
 }
 
 // endless says whether the span goes on as records come.
-func (s *Span) endless() bool { return s.cfg.Follow && s.cfg.To == Bound{} }
+func (s *Range) endless() bool { return s.cfg.Follow && s.cfg.To == Bound{} }
 
 // Partitions is how many partitions the topic has.
-func (s *Span) Partitions() int { return len(s.parts) }
+func (s *Range) Partitions() int { return len(s.parts) }
 
 // Progress is how far the span was read. It may not be called while that goes on.
-func (s *Span) Progress() Progress { return s.progress }
+func (s *Range) Progress() Progress { return s.progress }
 
 // Each reads all partitions at the same time, and hands their batches to take, one
 // at a time. It ends with the span, when take fails, or when ctx ends.
-func (s *Span) Each(ctx context.Context, take func(partition int, records []stream.Record) error) error {
+func (s *Range) Each(ctx context.Context, take func(partition int, records []stream.Record) error) error {
 	s.rewind()
 	g, ctx := errgroup.WithContext(ctx)
 	for p, at := range s.parts {
@@ -191,7 +191,7 @@ func (s *Span) Each(ctx context.Context, take func(partition int, records []stre
 }
 
 // hand hands over what belongs to the span of a batch, while nobody else does.
-func (s *Span) hand(partition int, read []stream.Record, gone int64, take func(int, []stream.Record) error) error {
+func (s *Range) hand(partition int, read []stream.Record, gone int64, take func(int, []stream.Record) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.passed(int64(len(read)), gone)
@@ -202,9 +202,9 @@ func (s *Span) hand(partition int, read []stream.Record, gone int64, take func(i
 }
 
 // rewind begins a reading.
-func (s *Span) rewind() { s.progress = Progress{Known: s.progress.Known} }
+func (s *Range) rewind() { s.progress = Progress{Known: s.progress.Known} }
 
-func (s *Span) passed(records, gone int64) {
+func (s *Range) passed(records, gone int64) {
 	s.progress.Read += records
 	s.progress.Gone += gone
 	if s.cfg.Progress != nil {
@@ -212,7 +212,7 @@ func (s *Span) passed(records, gone int64) {
 	}
 }
 
-func (s *Span) cursor(partition int) *Cursor {
+func (s *Range) cursor(partition int) *Cursor {
 	stall := s.cfg.Stall
 	if s.endless() {
 		stall = 0
@@ -223,7 +223,7 @@ func (s *Span) cursor(partition int) *Cursor {
 }
 
 // belonging takes out what does not belong to the span, in place.
-func (s *Span) belonging(records []stream.Record, end int64) []stream.Record {
+func (s *Range) belonging(records []stream.Record, end int64) []stream.Record {
 	kept := records[:0]
 	for _, r := range records {
 		if r.Offset < end && r.Time >= s.from && r.Time < s.to {
@@ -236,7 +236,7 @@ func (s *Span) belonging(records []stream.Record, end int64) []stream.Record {
 // Records reads the span in the order of the records' times: of those that the
 // partitions have next, the earliest. A record is valid until the next one is asked
 // for. After an error nothing follows. It may be called again and begins anew.
-func (s *Span) Records(ctx context.Context) iter.Seq2[stream.Record, error] {
+func (s *Range) Records(ctx context.Context) iter.Seq2[stream.Record, error] {
 	return func(yield func(stream.Record, error) bool) {
 		s.rewind()
 		heads := make([]head, len(s.parts))
@@ -269,7 +269,7 @@ type head struct {
 }
 
 // earliest returns the partition whose next record is the earliest; nil at the end.
-func (s *Span) earliest(ctx context.Context, heads []head) (*head, error) {
+func (s *Range) earliest(ctx context.Context, heads []head) (*head, error) {
 	var first *head
 	for i := range heads {
 		h := &heads[i]

@@ -1,4 +1,4 @@
-package audit
+package verify
 
 import (
 	"cmp"
@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/span"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -58,7 +58,7 @@ func (e *SettingsError) Error() string {
 func NewestMark(ctx context.Context, c *kafka.Client, topic string, partitions int, stall time.Duration) (wire.Mark, error) {
 	var last lastMark
 	for p := range partitions {
-		if err := last.look(ctx, span.NewCursor(c, topic, p, stall)); err != nil {
+		if err := last.look(ctx, topicreader.NewCursor(c, topic, p, stall)); err != nil {
 			return wire.Mark{}, err
 		}
 	}
@@ -73,7 +73,7 @@ type lastMark struct {
 
 // look reads a partition's tail, twice as far back each time, until a mark is in
 // it. Nearly always the last record is one.
-func (m *lastMark) look(ctx context.Context, c *span.Cursor) error {
+func (m *lastMark) look(ctx context.Context, c *topicreader.Cursor) error {
 	start, end, err := c.Ends(ctx)
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package audit_test
+package verify_test
 
 import (
 	"context"
@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emostream/emostream/internal/audit"
+	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -70,7 +70,7 @@ func TestWaitUnderTraffic(t *testing.T) {
 				return err == nil && end > 100
 			})
 			cfg := in.config()
-			cfg.Progress = func(p audit.Progress) {
+			cfg.Progress = func(p verify.Progress) {
 				if !p.Until.IsZero() {
 					once()
 				}
@@ -79,7 +79,7 @@ func TestWaitUnderTraffic(t *testing.T) {
 			if by != 0 {
 				patience = 5 * time.Second // it waits for the fault to go away
 			}
-			r, err := audit.Wait(in.within(), cfg, patience)
+			r, err := verify.Wait(in.within(), cfg, patience)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -115,10 +115,10 @@ func TestCancel(t *testing.T) {
 	in := install(t)
 	in.counted()
 	in.write(in.names.Reactions(), 0, tap(base, "💖", "")) // which is never counted
-	for name, when := range map[string]func(audit.Progress) bool{
-		"while it reads":                  func(p audit.Progress) bool { return p.Read > 0 },
-		"while it waits for the counting": func(p audit.Progress) bool { return p.Apart > 0 },
-		"while it waits for a window":     func(p audit.Progress) bool { return !p.Until.IsZero() },
+	for name, when := range map[string]func(verify.Progress) bool{
+		"while it reads":                  func(p verify.Progress) bool { return p.Read > 0 },
+		"while it waits for the counting": func(p verify.Progress) bool { return p.Apart > 0 },
+		"while it waits for a window":     func(p verify.Progress) bool { return !p.Until.IsZero() },
 	} {
 		t.Run(name, func(t *testing.T) {
 			if strings.HasSuffix(name, "window") {
@@ -126,12 +126,12 @@ func TestCancel(t *testing.T) {
 			}
 			ctx, cancel := context.WithCancel(in.within())
 			cfg := in.config()
-			cfg.Progress = func(p audit.Progress) {
+			cfg.Progress = func(p verify.Progress) {
 				if when(p) {
 					cancel()
 				}
 			}
-			if r, err := audit.Wait(ctx, cfg, time.Hour); !errors.Is(err, context.Canceled) {
+			if r, err := verify.Wait(ctx, cfg, time.Hour); !errors.Is(err, context.Canceled) {
 				t.Errorf("Wait = %+v, %v", r, err)
 			}
 		})
@@ -151,7 +151,7 @@ func TestNobodyAnswers(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer c.Close()
-		if _, err := audit.Check(t.Context(), audit.Config{Client: c, Stall: 50 * time.Millisecond}); err == nil || !strings.Contains(err.Error(), "describe topics") {
+		if _, err := verify.Check(t.Context(), verify.Config{Client: c, Stall: 50 * time.Millisecond}); err == nil || !strings.Contains(err.Error(), "describe topics") {
 			t.Errorf("%s: Check = %v", name, err)
 		}
 	}
@@ -164,12 +164,12 @@ func TestABrokerThatGoesAway(t *testing.T) {
 	cfg := in.config()
 	cfg.Stall = time.Second
 	var gone sync.Once
-	cfg.Progress = func(p audit.Progress) {
+	cfg.Progress = func(p verify.Progress) {
 		if p.Read > 0 {
 			gone.Do(in.stop)
 		}
 	}
-	if _, err := audit.Wait(in.within(), cfg, time.Minute); err == nil || !strings.Contains(err.Error(), "no answer from Kafka for 1s") {
+	if _, err := verify.Wait(in.within(), cfg, time.Minute); err == nil || !strings.Contains(err.Error(), "no answer from Kafka for 1s") {
 		t.Errorf("Wait = %v", err)
 	}
 }
@@ -197,7 +197,7 @@ func TestRetentionOnABroker(t *testing.T) {
 	in.write(in.names.Counts(), 0, count(now+2000, "🔥", 120, now+2100, ""), count(now+16000, "🎉", 1, now+16100, ""))
 	cfg := in.config()
 	cfg.Window = 2 * time.Second
-	r, err := audit.Check(in.within(), cfg)
+	r, err := verify.Check(in.within(), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
