@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // audience is the listeners of a run. They behave as clients do: they register,
@@ -40,8 +42,8 @@ type audience struct {
 	timers     map[*listener]*time.Timer
 	rng        *rand.Rand
 	numbers    int
-	connect    *Histogram
-	firstEvent *Histogram
+	connect    *report.Histogram
+	firstEvent *report.Histogram
 }
 
 // Limits of an audience.
@@ -62,7 +64,7 @@ func newAudience(s streams, f *frames, r reading, seed uint64) *audience {
 		scratch:   sync.Pool{New: func() any { b := make([]byte, 0, scratchSize); return &b }},
 		listeners: map[*listener]bool{}, timers: map[*listener]*time.Timer{},
 		rng:     rand.New(rand.NewPCG(seed, seed)),
-		connect: NewHistogram(), firstEvent: NewHistogram(),
+		connect: report.NewHistogram(), firstEvent: report.NewHistogram(),
 	}
 }
 
@@ -180,7 +182,7 @@ func (a *audience) connectTo(ctx context.Context, l *listener, to *stream) error
 	return nil
 }
 
-func (a *audience) record(h *Histogram, d time.Duration) {
+func (a *audience) record(h *report.Histogram, d time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	h.Record(d)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // cell is one emoji in one window.
@@ -69,14 +71,14 @@ func balance(accepted, counted map[cell]int64, inDoubt map[int]int64) books {
 const mostWindows = 100
 
 // windows lists what does not balance, the first of it.
-func (b books) windows(accepted, counted map[cell]int64, emojis []string) []WindowBooks {
-	out := []WindowBooks{}
+func (b books) windows(accepted, counted map[cell]int64, emojis []string) []report.WindowBooks {
+	out := []report.WindowBooks{}
 	for _, c := range b.off[:min(len(b.off), mostWindows)] {
 		name := "?"
 		if c.kind < len(emojis) {
 			name = emojis[c.kind]
 		}
-		out = append(out, WindowBooks{End: time.UnixMilli(c.end).UTC(), Emoji: name, Accepted: accepted[c], Counted: counted[c]})
+		out = append(out, report.WindowBooks{End: time.UnixMilli(c.end).UTC(), Emoji: name, Accepted: accepted[c], Counted: counted[c]})
 	}
 	return out
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // Config is one run. Either Server or Publish must be set; all else may be zero.
@@ -170,13 +171,13 @@ func (c Config) schedule() (Schedule, error) {
 }
 
 // options are what a report says of the configuration.
-func (c Config) options(channel string, length time.Duration) Options {
+func (c Config) options(channel string, length time.Duration) report.Options {
 	target := c.Server
 	if c.Publish != nil {
 		target = c.Publish.PostURL
 	}
-	return Options{
-		Target: target, Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: inMS(length),
+	return report.Options{
+		Target: target, Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length),
 		Connections: c.Connections, Listeners: c.Listeners, Stalled: c.Stalled, Churn: c.Churn,
 		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channel,
 	}

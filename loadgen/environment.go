@@ -5,11 +5,12 @@ import (
 	"runtime"
 
 	"github.com/emostream/emostream/internal/openfiles"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
-func environment(version string) Environment {
+func environment(version string) report.Environment {
 	host, _ := os.Hostname() // it may have none
-	return Environment{
+	return report.Environment{
 		Version: version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 		CPUs: runtime.GOMAXPROCS(0), Host: host, OpenFiles: openfiles.Limit(),
 	}

@@ -4,6 +4,8 @@ import (
 	"maps"
 	"sync"
 	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // ledger is what was acknowledged, by window and emoji. The target's swarms tell
@@ -16,7 +18,7 @@ type ledger struct {
 	counts  map[cell]int64
 	doubts  map[int]int64
 	dues    map[int64]map[int64]int64 // by window end: how many were due when, in units of grain
-	wait    *Histogram                // from acceptance to the window's end
+	wait    *report.Histogram         // from acceptance to the window's end
 	untold  int64                     // accepted without a time
 }
 
@@ -25,7 +27,7 @@ type ledger struct {
 const grain = 5
 
 func newLedger() *ledger {
-	return &ledger{counts: map[cell]int64{}, doubts: map[int]int64{}, dues: map[int64]map[int64]int64{}, wait: NewHistogram()}
+	return &ledger{counts: map[cell]int64{}, doubts: map[int]int64{}, dues: map[int64]map[int64]int64{}, wait: report.NewHistogram()}
 }
 
 func (l *ledger) add(as []acked) {
@@ -87,7 +89,7 @@ func (l *ledger) page() (accepted map[cell]int64, inDoubt map[int]int64) {
 // endToEnd adds, for each listener that was shown a window's reactions, from the
 // from-th on and before the to-th, n at a moment, the time since each was due. What
 // a swarm shows more of than the one before it are the reactions that came last.
-func (l *ledger) endToEnd(h *Histogram, end, from, to int64, shown map[int64]int64) {
+func (l *ledger) endToEnd(h *report.Histogram, end, from, to int64, shown map[int64]int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	rank := int64(0)

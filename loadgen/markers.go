@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // posts are the calls of another service: a body with a marker.
@@ -105,7 +106,7 @@ type markers struct {
 	first    []int64 // Unix us when somebody was shown it, by number; 0: nobody was
 	accepted set
 	twice    set // to somebody
-	e2e      *Histogram
+	e2e      *report.Histogram
 }
 
 // set is a set of numbers, one bit each.
@@ -136,7 +137,7 @@ func (s set) len() int64 {
 }
 
 func newMarkers(expression, run string) (*markers, error) {
-	m := &markers{run: run, e2e: NewHistogram()}
+	m := &markers{run: run, e2e: report.NewHistogram()}
 	if expression == "" {
 		expression = regexp.QuoteMeta(run) + `\d+z`
 	}

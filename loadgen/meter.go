@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // meter counts what a run sends and what is answered. It is shared by all
@@ -17,24 +19,24 @@ type meter struct {
 	shards                            []shard
 
 	mu      sync.Mutex // of what collect writes
-	ack     *Histogram
-	delay   *Histogram
+	ack     *report.Histogram
+	delay   *report.Histogram
 	buckets [Buckets]int64
 	errors  map[string]int64
-	recent  *Histogram // ack, of the last whole second
+	recent  *report.Histogram // ack, of the last whole second
 }
 
 // shard is what some connections have recorded since it was collected.
 type shard struct {
 	mu         sync.Mutex
-	ack, delay *Histogram
+	ack, delay *report.Histogram
 	_          [64]byte // the next one is another processor's
 }
 
 func newMeter() *meter {
-	m := &meter{shards: make([]shard, 4), ack: NewHistogram(), delay: NewHistogram(), recent: NewHistogram(), errors: map[string]int64{}}
+	m := &meter{shards: make([]shard, 4), ack: report.NewHistogram(), delay: report.NewHistogram(), recent: report.NewHistogram(), errors: map[string]int64{}}
 	for i := range m.shards {
-		m.shards[i].ack, m.shards[i].delay = NewHistogram(), NewHistogram()
+		m.shards[i].ack, m.shards[i].delay = report.NewHistogram(), report.NewHistogram()
 	}
 	return m
 }
@@ -89,7 +91,7 @@ func (m *meter) collect() {
 		s.mu.Unlock()
 	}
 	m.ack.Merge(m.recent)
-	for _, bar := range m.recent.hdr.Distribution() {
+	for _, bar := range m.recent.Hdr.Distribution() {
 		if bar.Count > 0 {
 			m.buckets[min(bits.Len64(uint64(bar.To)), Buckets-1)] += bar.Count
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"maps"
 	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // observe collects the figures of each whole second, and tells whoever watches,
@@ -57,13 +59,13 @@ func (r *run) second(now time.Time, last bool) {
 	}
 	b := r.before
 	_, asked := r.schedule.At(b.at.Sub(r.start))
-	p := Point{
-		AtMS: inMS(t.at.Sub(r.start)), Asked: asked * float64(r.cfg.Batch),
+	p := report.Point{
+		AtMS: report.InMS(t.at.Sub(r.start)), Asked: asked * float64(r.cfg.Batch),
 		Sent: t.sent - b.sent, Accepted: t.accepted - b.accepted, Failed: t.failed - b.failed,
 		Listeners: listeners, Events: t.events - b.events,
 	}
 	if r.meter.recent.Count() > 0 {
-		p.AckP50, p.AckP99 = inMS(r.meter.recent.Quantile(0.5)), inMS(r.meter.recent.Quantile(0.99))
+		p.AckP50, p.AckP99 = report.InMS(r.meter.recent.Quantile(0.5)), report.InMS(r.meter.recent.Quantile(0.99))
 	}
 	r.series = append(r.series, p)
 	r.before = t
@@ -81,7 +83,7 @@ func (r *run) snapshot(now time.Time) Snapshot {
 	if w := r.target.swarms; w != nil {
 		w.mu.Lock()
 		if w.overhead.Count() > 0 {
-			s.OverheadP99 = inMS(w.overhead.Quantile(0.99))
+			s.OverheadP99 = report.InMS(w.overhead.Quantile(0.99))
 		}
 		w.mu.Unlock()
 	}

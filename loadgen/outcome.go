@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // mostDelay is the send delay whose p99 makes a run invalid: beyond it the figures
@@ -11,41 +13,34 @@ import (
 const mostDelay = 10 * time.Millisecond
 
 // report says what the run found.
-func (r *run) report(interrupted bool) Report {
+func (r *run) report(interrupted bool) report.Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.meter
-	out := Report{
-		Schema: Schema, Interrupted: interrupted, Started: r.start.UTC(), Seed: r.cfg.Seed,
+	out := report.Report{
+		Schema: report.Schema, Interrupted: interrupted, Started: r.start.UTC(), Seed: r.cfg.Seed,
 		Options: r.cfg.options(r.target.channel, r.schedule.Length()), Environment: environment(r.cfg.Version),
 		Sent: m.sent.Load(), Accepted: m.accepted.Load(), Rejected: m.rejected.Load(), InDoubt: m.inDoubt.Load(), Requests: m.requests.Load(),
-		Errors: maps.Clone(m.errors), Windows: []WindowBooks{}, Latency: map[string]*Latency{}, Series: r.series, Thresholds: []ThresholdResult{},
+		Errors: maps.Clone(m.errors), Windows: []report.WindowBooks{}, Latency: map[string]*report.Latency{}, Series: r.series, Thresholds: []report.ThresholdResult{},
 	}
 	if r.series == nil {
-		out.Series = []Point{}
+		out.Series = []report.Point{}
 	}
 	if !r.ended.IsZero() {
-		out.DurationMS = inMS(r.ended.Sub(r.start))
+		out.DurationMS = report.InMS(r.ended.Sub(r.start))
 	}
 	r.generator(&out)
 	r.listeners(&out)
 	r.balance(&out)
-	for name, h := range map[string]*Histogram{SendDelay: m.delay, Ack: m.ack} {
-		out.tell(name, h)
+	for name, h := range map[string]*report.Histogram{report.SendDelay: m.delay, report.Ack: m.ack} {
+		out.SetLatency(name, h)
 	}
 	out.Notes = append([]string{}, r.notes...)
 	return out
 }
 
-// tell adds a latency, unless there is none.
-func (r *Report) tell(name string, h *Histogram) {
-	if l := h.Latency(); l != nil {
-		r.Latency[name] = l
-	}
-}
-
 // generator judges the generator itself.
-func (r *run) generator(out *Report) {
+func (r *run) generator(out *report.Report) {
 	note := func(format string, args ...any) { r.notes = append(r.notes, fmt.Sprintf(format, args...)) }
 	if r.meter.requests.Load() == 0 {
 		return
@@ -72,7 +67,7 @@ func (r *run) generator(out *Report) {
 }
 
 // listeners says what they saw.
-func (r *run) listeners(out *Report) {
+func (r *run) listeners(out *report.Report) {
 	a := r.audience
 	if a == nil {
 		return
@@ -93,17 +88,17 @@ func (r *run) listeners(out *Report) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	out.tell(Connect, a.connect)
-	out.tell(FirstEvent, a.firstEvent)
+	out.SetLatency(report.Connect, a.connect)
+	out.SetLatency(report.FirstEvent, a.firstEvent)
 }
 
 // balance does the books.
-func (r *run) balance(out *Report) {
+func (r *run) balance(out *report.Report) {
 	if m := r.target.markers; m != nil {
 		counted, lost, doubled := m.balance()
 		shifted := int64(0)
 		out.Counted, out.Lost, out.Doubled, out.Shifted = &counted, &lost, &doubled, &shifted
-		out.tell(EndToEnd, m.e2e)
+		out.SetLatency(report.EndToEnd, m.e2e)
 		return
 	}
 	s := r.target.swarms
@@ -121,9 +116,9 @@ func (r *run) balance(out *Report) {
 	b := balance(accepted, counted, inDoubt)
 	out.Counted, out.Lost, out.Doubled, out.Shifted = &b.counted, &b.lost, &b.doubled, &b.shifted
 	out.Windows = b.windows(accepted, counted, r.target.emojis)
-	out.tell(WindowWait, r.ledger.wait)
-	out.tell(Overhead, s.overhead)
-	out.tell(EndToEnd, s.endToEnd(r.ledger))
+	out.SetLatency(report.WindowWait, r.ledger.wait)
+	out.SetLatency(report.Overhead, s.overhead)
+	out.SetLatency(report.EndToEnd, s.endToEnd(r.ledger))
 }
 
 // unknownWindow is what windows are named by when nobody knows their length.

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // peersFolder names a folder with the program (emostream) and vegeta in it.
@@ -164,7 +165,7 @@ func ours(t *testing.T, folder, url string, seconds int) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	var r loadgen.Report
+	var r report.Report
 	if err := json.Unmarshal(out, &r); err != nil {
 		return 0, err
 	}
@@ -229,9 +230,9 @@ func stalled(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ack := r.Latency[loadgen.Ack]
+	ack := r.Latency[report.Ack]
 	return fmt.Sprintf("a server that stalls 1 s in every 2 s, 2,000/s for 10 s\n  sent %d of 20000, answered %d, mean %.0f ms (arithmetic 250), p99 %.0f ms (980), send delay p99 %.2f ms, invalid %v\n",
-		r.Sent, ack.Count, ack.Mean, ack.P99, r.Latency[loadgen.SendDelay].P99, r.Invalid)
+		r.Sent, ack.Count, ack.Mean, ack.P99, r.Latency[report.SendDelay].P99, r.Invalid)
 }
 
 // idle is how well the schedule is kept at 5,000 a second.
@@ -241,7 +242,7 @@ func idle(t *testing.T, url string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	delay := r.Latency[loadgen.SendDelay]
+	delay := r.Latency[report.SendDelay]
 	return fmt.Sprintf("an idle server, 5,000/s for 10 s\n  send delay p50 %.2f, p99 %.2f, max %.2f ms; sent %d of 50000 in %.1f ms, so it drifted by %d requests\n",
 		delay.P50, delay.P99, delay.Max, r.Sent, r.DurationMS, 50_000-r.Sent)
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // serve starts a service that answers the n-th post, from 1, by a handler.
@@ -82,7 +83,7 @@ func TestRunCountsAnswers(t *testing.T) {
 			if diff := cmp.Diff(tt.want, outcome{r.Sent, r.Accepted, r.Rejected, r.InDoubt, r.Errors}); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
-			if r.Counted != nil || r.Lost != nil || r.Latency[loadgen.Overhead] != nil {
+			if r.Counted != nil || r.Lost != nil || r.Latency[report.Overhead] != nil {
 				t.Error("nobody listened, and yet there are books")
 			}
 		})
@@ -102,7 +103,7 @@ func TestRunThroughAStall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ack := r.Latency[loadgen.Ack]
+	ack := r.Latency[report.Ack]
 	if r.Sent != 1000 || r.Accepted != 1000 || ack.Count != 1000 {
 		t.Errorf("sent %d, accepted %d, answered %d, want 1000", r.Sent, r.Accepted, ack.Count)
 	}
@@ -210,7 +211,7 @@ func TestRunFollowsMarkers(t *testing.T) {
 			if diff := cmp.Diff(want, booksOf(t, r)); diff != "" {
 				t.Errorf("books (-want +got):\n%s", diff)
 			}
-			if e2e := r.Latency[loadgen.EndToEnd]; e2e.Count != 3*want.Counted {
+			if e2e := r.Latency[report.EndToEnd]; e2e.Count != 3*want.Counted {
 				t.Errorf("%d latencies, want one for each listener and marker", e2e.Count)
 			}
 			if tt.body != "" && !strings.HasPrefix(h.bodies[0], "text/x m=emo") {
@@ -257,11 +258,11 @@ func TestRunAgainstThePythonSystem(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Accepted != 100 || r.Listeners.Events != 4 || r.Latency[loadgen.FirstEvent].Count != 2 {
+			if r.Accepted != 100 || r.Listeners.Events != 4 || r.Latency[report.FirstEvent].Count != 2 {
 				t.Errorf("accepted %d, listeners %+v", r.Accepted, r.Listeners)
 			}
 			notes := strings.Join(r.Notes, "\n")
-			if r.Lost != nil || r.Latency[loadgen.Overhead] != nil || !strings.Contains(notes, "Python system") || strings.Contains(notes, "no stream had begun") != late {
+			if r.Lost != nil || r.Latency[report.Overhead] != nil || !strings.Contains(notes, "Python system") || strings.Contains(notes, "no stream had begun") != late {
 				t.Errorf("lost %v, notes %v", r.Lost, r.Notes)
 			}
 		})
@@ -276,8 +277,8 @@ func TestFindMax(t *testing.T) {
 	r, err := loadgen.FindMax(t.Context(), loadgen.Config{
 		Publish: &loadgen.Publish{PostURL: url}, Rate: 100, Duration: 200 * time.Millisecond, Connections: 4,
 		Observe: func(s loadgen.Snapshot) { steps.Store(int64(s.Step)) },
-	}, loadgen.Search{Within: 0.2, Evaluate: func(r loadgen.Report) []loadgen.ThresholdResult {
-		return []loadgen.ThresholdResult{{Condition: "x", Met: r.Options.Rate <= limit}}
+	}, loadgen.Search{Within: 0.2, Evaluate: func(r report.Report) []report.ThresholdResult {
+		return []report.ThresholdResult{{Condition: "x", Met: r.Options.Rate <= limit}}
 	}})
 	if err != nil {
 		t.Fatal(err)

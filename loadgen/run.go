@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // run is one run under way.
@@ -23,12 +25,12 @@ type run struct {
 
 	phase   atomic.Value // Phase
 	sending atomic.Bool
-	lag     *Histogram // of the generator's own clock
+	lag     *report.Histogram // of the generator's own clock
 
 	mu     sync.Mutex // of what follows
 	start  time.Time
 	ended  time.Time // of sending
-	series []Point
+	series []report.Point
 	before totals // at the last whole second
 }
 
@@ -42,16 +44,16 @@ type totals struct {
 // begin; whatever the target does afterwards is in the report. When ctx ends, the
 // run ends early: what is under way is waited for briefly, and the report is of
 // what was done.
-func Run(ctx context.Context, cfg Config) (Report, error) {
+func Run(ctx context.Context, cfg Config) (report.Report, error) {
 	if err := cfg.Check(); err != nil {
-		return Report{}, err
+		return report.Report{}, err
 	}
-	r := &run{cfg: cfg.withDefaults(), ledger: newLedger(), meter: newMeter(), lag: NewHistogram()}
+	r := &run{cfg: cfg.withDefaults(), ledger: newLedger(), meter: newMeter(), lag: report.NewHistogram()}
 	r.schedule, _ = r.cfg.schedule() // Check has read it
 	r.phase.Store(Registering)
 	var err error
 	if r.target, err = find(ctx, r.cfg, r.ledger); err != nil {
-		return Report{}, err
+		return report.Report{}, err
 	}
 	r.notes = append(r.notes, r.target.notes...)
 	r.prepare()
@@ -91,7 +93,7 @@ func orNothing(m *markers) func([]acked) {
 }
 
 // all goes through the phases.
-func (r *run) all(ctx context.Context) (Report, error) {
+func (r *run) all(ctx context.Context) (report.Report, error) {
 	// Listeners go on while the books settle, also when ctx has ended.
 	listening, hangUp := context.WithCancel(context.WithoutCancel(ctx))
 	defer hangUp()

@@ -13,12 +13,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // books are the figures of a report that say what became of reactions.
 type books struct{ Sent, Accepted, Rejected, InDoubt, Counted, Lost, Doubled, Shifted, Gaps int64 }
 
-func booksOf(t *testing.T, r loadgen.Report) books {
+func booksOf(t *testing.T, r report.Report) books {
 	t.Helper()
 	if r.Counted == nil || r.Lost == nil || r.Doubled == nil || r.Shifted == nil {
 		t.Fatalf("there are no books: %v", r.Notes)
@@ -117,11 +118,11 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 }
 
 // seen checks what else a fault shows itself by.
-func (f faults) seen(t *testing.T, r loadgen.Report, s *faulty) {
+func (f faults) seen(t *testing.T, r report.Report, s *faulty) {
 	t.Helper()
 	l := r.Listeners
-	if f.delay > 0 && r.Latency[loadgen.Overhead].Max < 300 {
-		t.Errorf("the slowest listener is %v ms late, want at least 300", r.Latency[loadgen.Overhead].Max)
+	if f.delay > 0 && r.Latency[report.Overhead].Max < 300 {
+		t.Errorf("the slowest listener is %v ms late, want at least 300", r.Latency[report.Overhead].Max)
 	}
 	if f.cut && (l.Reconnects == 0 || l.Resumes == 0 || s.asked[len(s.asked)-1] == "") {
 		t.Errorf("the streams broke: %+v", l)
@@ -140,12 +141,12 @@ func (f faults) seen(t *testing.T, r loadgen.Report, s *faulty) {
 	if f.refuse > 0 && r.Errors["503 not_written"] != s.injected["refused"] {
 		t.Errorf("errors: %v", r.Errors)
 	}
-	for _, name := range []string{loadgen.SendDelay, loadgen.Ack, loadgen.WindowWait, loadgen.Overhead, loadgen.EndToEnd, loadgen.Connect, loadgen.FirstEvent} {
+	for _, name := range []string{report.SendDelay, report.Ack, report.WindowWait, report.Overhead, report.EndToEnd, report.Connect, report.FirstEvent} {
 		if r.Latency[name] == nil {
 			t.Errorf("there is no %s", name)
 		}
 	}
-	if n := r.Latency[loadgen.WindowWait].Count; n != r.Accepted {
+	if n := r.Latency[report.WindowWait].Count; n != r.Accepted {
 		t.Errorf("%d waited for their windows, want %d", n, r.Accepted)
 	}
 }

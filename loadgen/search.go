@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // Search is how FindMax looks for the greatest rate.
 type Search struct {
 	// Evaluate says which conditions a run met.
-	Evaluate func(Report) []ThresholdResult
+	Evaluate func(report.Report) []report.ThresholdResult
 	// Most bounds the rate; default 1,000,000 reactions a second.
 	Most float64
 	// Within is how close to the greatest rate the search ends, as a share of it;
@@ -65,9 +67,9 @@ func (h *hunt) tell(held bool) {
 // rejected, by runs of cfg, whose Rate is tried first. The report is that of the
 // run at the greatest rate that held, or of the last one when none did; its
 // Search tells all steps.
-func FindMax(ctx context.Context, cfg Config, s Search) (Report, error) {
+func FindMax(ctx context.Context, cfg Config, s Search) (report.Report, error) {
 	if cfg.Rate <= 0 || cfg.Stages+cfg.Burst != "" {
-		return Report{}, errors.New("a search begins with a rate above 0, and without stages or bursts")
+		return report.Report{}, errors.New("a search begins with a rate above 0, and without stages or bursts")
 	}
 	if s.Most == 0 {
 		s.Most = 1e6
@@ -75,8 +77,8 @@ func FindMax(ctx context.Context, cfg Config, s Search) (Report, error) {
 	if s.Within == 0 {
 		s.Within = 0.05
 	}
-	var best, last Report
-	var steps []Step
+	var best, last report.Report
+	var steps []report.Step
 	observe := cfg.withDefaults().Observe
 	h := newHunt(cfg.Rate, s.Most, s.Within)
 	for h.rate > 0 && len(steps) < mostSteps {
@@ -106,8 +108,8 @@ func FindMax(ctx context.Context, cfg Config, s Search) (Report, error) {
 }
 
 // judge says whether a run carried its rate.
-func judge(r Report) Step {
-	s := Step{Rate: r.Options.Rate, Missed: []string{}}
+func judge(r report.Report) report.Step {
+	s := report.Step{Rate: r.Options.Rate, Missed: []string{}}
 	if r.DurationMS > 0 {
 		s.Reached = float64(r.Accepted) / r.DurationMS * 1000
 	}
@@ -127,7 +129,7 @@ func judge(r Report) Step {
 }
 
 // conclude makes one report of a search.
-func conclude(best, last Report, steps []Step) Report {
+func conclude(best, last report.Report, steps []report.Step) report.Report {
 	out := best
 	if out.Schema == "" {
 		out = last

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // swarms is what the listeners of a channel are shown. It is safe for concurrent
@@ -23,7 +24,7 @@ type swarms struct {
 	mu       sync.Mutex
 	windows  map[int64]*shown // the best of each
 	states   []*shown         // all
-	overhead *Histogram
+	overhead *report.Histogram
 }
 
 // shown is one state of a window: a swarm that listeners were shown.
@@ -59,7 +60,7 @@ func (v *view) connected(at time.Time) {
 }
 
 func newSwarms(channel string, emojis []string, learn func(int64)) *swarms {
-	s := &swarms{channel: channel, kinds: map[string]int{}, learn: learn, windows: map[int64]*shown{}, overhead: NewHistogram()}
+	s := &swarms{channel: channel, kinds: map[string]int{}, learn: learn, windows: map[int64]*shown{}, overhead: report.NewHistogram()}
 	for i, e := range emojis {
 		s.kinds[e] = i
 	}
@@ -239,8 +240,8 @@ func ordered(m map[int64]int64) []int64 { return slices.Sorted(maps.Keys(m)) }
 
 // endToEnd is the time from when reactions were due to each listener that was
 // shown them.
-func (s *swarms) endToEnd(l *ledger) *Histogram {
-	h := NewHistogram()
+func (s *swarms) endToEnd(l *ledger) *report.Histogram {
+	h := report.NewHistogram()
 	s.mu.Lock()
 	all := slices.Clone(s.states)
 	s.mu.Unlock()

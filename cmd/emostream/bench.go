@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // benchFlags are the settings of bench.
@@ -154,8 +155,8 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 }
 
 // report does the run, or the runs of a search, and says what it found.
-func (f *benchFlags) report(ctx context.Context, io streams, cfg loadgen.Config, conditions []loadgen.Threshold, asJSON bool) error {
-	report, err := f.progress.show(ctx, io, cmp.Or(cfg.Server, f.publish.PostURL), func(ctx context.Context, observe func(loadgen.Snapshot)) (loadgen.Report, error) {
+func (f *benchFlags) report(ctx context.Context, io streams, cfg loadgen.Config, conditions []report.Threshold, asJSON bool) error {
+	report, err := f.progress.show(ctx, io, cmp.Or(cfg.Server, f.publish.PostURL), func(ctx context.Context, observe func(loadgen.Snapshot)) (report.Report, error) {
 		cfg.Observe = observe
 		return f.test(ctx, cfg, conditions)
 	})
@@ -172,8 +173,8 @@ func (f *benchFlags) report(ctx context.Context, io streams, cfg loadgen.Config,
 }
 
 // test does one run, or the runs of a search.
-func (f *benchFlags) test(ctx context.Context, cfg loadgen.Config, conditions []loadgen.Threshold) (loadgen.Report, error) {
-	evaluate := func(r loadgen.Report) []loadgen.ThresholdResult { return loadgen.Evaluate(conditions, r) }
+func (f *benchFlags) test(ctx context.Context, cfg loadgen.Config, conditions []report.Threshold) (report.Report, error) {
+	evaluate := func(r report.Report) []report.ThresholdResult { return report.Evaluate(conditions, r) }
 	if f.findMax {
 		return loadgen.FindMax(ctx, cfg, loadgen.Search{Evaluate: evaluate})
 	}
@@ -183,7 +184,7 @@ func (f *benchFlags) test(ctx context.Context, cfg loadgen.Config, conditions []
 }
 
 // verdict is what a report means for the exit code.
-func verdict(r loadgen.Report) error {
+func verdict(r report.Report) error {
 	switch {
 	case r.Interrupted:
 		return errInterrupted
@@ -199,7 +200,7 @@ func verdict(r loadgen.Report) error {
 	if len(missed) > 0 {
 		return &exitError{exitMissed, fmt.Errorf("missed: %s", strings.Join(missed, ", "))}
 	}
-	if n := len(r.Search); n > 0 && !slices.ContainsFunc(r.Search, func(s loadgen.Step) bool { return s.Met }) {
+	if n := len(r.Search); n > 0 && !slices.ContainsFunc(r.Search, func(s report.Step) bool { return s.Met }) {
 		return &exitError{exitMissed, fmt.Errorf("no rate held, not even %.4g a second: missed: %s", r.Search[n-1].Rate, strings.Join(r.Search[n-1].Missed, ", "))}
 	}
 	return nil

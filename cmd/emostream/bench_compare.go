@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 func newBenchCompare(io streams) *cobra.Command {
@@ -38,10 +38,10 @@ end with code 3, since they prove nothing.`,
 			if err != nil {
 				return err
 			}
-			write := map[string]func(loadgen.Comparison) error{
-				"text":     func(c loadgen.Comparison) error { return c.WriteText(io.out) },
-				"markdown": func(c loadgen.Comparison) error { return c.WriteMarkdown(io.out) },
-				"json":     func(c loadgen.Comparison) error { return c.WriteJSON(io.out) },
+			write := map[string]func(report.Comparison) error{
+				"text":     func(c report.Comparison) error { return c.WriteText(io.out) },
+				"markdown": func(c report.Comparison) error { return c.WriteMarkdown(io.out) },
+				"json":     func(c report.Comparison) error { return c.WriteJSON(io.out) },
 			}[format]
 			c, err := compareFiles(args[0], args[1], limit)
 			if err != nil {
@@ -60,7 +60,7 @@ end with code 3, since they prove nothing.`,
 
 // judgeComparison is what a comparison means for the exit code. What cannot be
 // compared must not pass for what is no worse.
-func judgeComparison(c loadgen.Comparison) error {
+func judgeComparison(c report.Comparison) error {
 	var failed []string
 	if c.FailOn != nil && !c.Comparable {
 		failed = append(failed, "the runs cannot be compared, so that --fail-on has nothing to go by: "+c.Incomparable())
@@ -87,22 +87,22 @@ func parseFailOn(s string) (*float64, error) {
 }
 
 // compareFiles compares the reports of two lists of files.
-func compareFiles(base, after string, failOn *float64) (loadgen.Comparison, error) {
+func compareFiles(base, after string, failOn *float64) (report.Comparison, error) {
 	b, err := readReports(strings.Split(base, ","))
 	if err != nil {
-		return loadgen.Comparison{}, err
+		return report.Comparison{}, err
 	}
 	a, err := readReports(strings.Split(after, ","))
 	if err != nil {
-		return loadgen.Comparison{}, err
+		return report.Comparison{}, err
 	}
-	return loadgen.Compare(b, a, failOn)
+	return report.Compare(b, a, failOn)
 }
 
-func readReports(paths []string) ([]loadgen.Report, error) {
-	var all []loadgen.Report
+func readReports(paths []string) ([]report.Report, error) {
+	var all []report.Report
 	for _, path := range paths {
-		r, err := loadgen.ReadFile(path)
+		r, err := report.ReadFile(path)
 		if err != nil {
 			return nil, fmt.Errorf("read report: %w", err)
 		}

@@ -3,7 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 func newBenchMerge(io streams) *cobra.Command {
@@ -37,7 +37,7 @@ when one is missed, 4 when something was lost or doubled.`,
 			if err != nil {
 				return err
 			}
-			r, err := loadgen.Merge(reports)
+			r, err := report.Merge(reports)
 			if err != nil {
 				return err
 			}

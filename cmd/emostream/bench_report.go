@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // addReportFiles adds the flag of the files that a report is written to.
@@ -17,7 +17,7 @@ func addReportFiles(cmd *cobra.Command, files *[]string) {
 // there is one.
 func checkReportFiles(files []string) error {
 	for _, path := range files {
-		if err := loadgen.CheckFile(path); err != nil {
+		if err := report.CheckFile(path); err != nil {
 			return usagef("--out %w", err)
 		}
 	}
@@ -25,10 +25,10 @@ func checkReportFiles(files []string) error {
 }
 
 // parseThresholds reads conditions.
-func parseThresholds(texts []string) ([]loadgen.Threshold, error) {
-	var all []loadgen.Threshold
+func parseThresholds(texts []string) ([]report.Threshold, error) {
+	var all []report.Threshold
 	for _, text := range texts {
-		t, err := loadgen.ParseThreshold(text)
+		t, err := report.ParseThreshold(text)
 		if err != nil {
 			return nil, usagef("--%w", err)
 		}
@@ -39,16 +39,16 @@ func parseThresholds(texts []string) ([]loadgen.Threshold, error) {
 
 // giveReport prints a report and writes it to files. It is printed first: what a
 // long run found must not be lost with a full disk.
-func giveReport(io streams, r loadgen.Report, asJSON bool, files []string) error {
-	write := loadgen.WriteText
+func giveReport(io streams, r report.Report, asJSON bool, files []string) error {
+	write := report.WriteText
 	if asJSON {
-		write = loadgen.WriteJSON
+		write = report.WriteJSON
 	}
 	if err := write(io.out, r); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
 	for _, path := range files {
-		if err := loadgen.WriteFile(path, r); err != nil {
+		if err := report.WriteFile(path, r); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // fabricateReport writes the report of a run of a minute, at once, as in
@@ -28,22 +28,22 @@ func fabricateReport(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		n[name] = v
 	}
-	ts.Check(loadgen.WriteFile(ts.MkAbs(args[0]), fabricated(host, n)))
+	ts.Check(report.WriteFile(ts.MkAbs(args[0]), fabricated(host, n)))
 }
 
-func fabricated(host string, n map[string]int) loadgen.Report {
-	overhead := loadgen.NewHistogram()
+func fabricated(host string, n map[string]int) report.Report {
+	overhead := report.NewHistogram()
 	for i := range 6000 {
 		overhead.Record(time.Duration(n["overhead"])*time.Millisecond + time.Duration(i%7)*time.Millisecond)
 	}
 	accepted, lost := int64(60*n["rate"]), int64(n["lost"])
-	return loadgen.Report{
-		Schema: loadgen.Schema, Started: time.Date(2026, 11, 25, 9, 30, n["at"], 0, time.UTC), DurationMS: 60_000,
-		Options:     loadgen.Options{Target: "http://127.0.0.1:5000", Rate: float64(n["rate"]), DurationMS: 60_000, Channel: "bench-" + host},
-		Environment: loadgen.Environment{Host: host, CPUs: 2},
+	return report.Report{
+		Schema: report.Schema, Started: time.Date(2026, 11, 25, 9, 30, n["at"], 0, time.UTC), DurationMS: 60_000,
+		Options:     report.Options{Target: "http://127.0.0.1:5000", Rate: float64(n["rate"]), DurationMS: 60_000, Channel: "bench-" + host},
+		Environment: report.Environment{Host: host, CPUs: 2},
 		Sent:        accepted, Accepted: accepted, Requests: accepted,
 		Counted: new(accepted - lost), Lost: &lost, Doubled: new(int64(0)), Shifted: new(int64(0)),
-		Latency:    map[string]*loadgen.Latency{loadgen.Overhead: overhead.Latency()},
-		Thresholds: []loadgen.ThresholdResult{{Condition: "accepted<10000", Actual: new(float64(accepted)), Met: accepted < 10000}},
+		Latency:    map[string]*report.Latency{report.Overhead: overhead.Latency()},
+		Thresholds: []report.ThresholdResult{{Condition: "accepted<10000", Actual: new(float64(accepted)), Met: accepted < 10000}},
 	}
 }

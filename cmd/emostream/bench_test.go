@@ -5,30 +5,30 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // What a load test found decides its exit code, the worst first.
 func TestBenchVerdict(t *testing.T) {
 	n := func(i int64) *int64 { return &i }
-	missed := []loadgen.ThresholdResult{{Condition: "ack_p99<1ms"}, {Condition: "lost==0", Met: true}}
+	missed := []report.ThresholdResult{{Condition: "ack_p99<1ms"}, {Condition: "lost==0", Met: true}}
 	for name, tt := range map[string]struct {
-		report loadgen.Report
+		report report.Report
 		code   int
 		says   string
 	}{
-		"all is well":                  {loadgen.Report{Lost: n(0), Doubled: n(0), Thresholds: missed[1:]}, exitOK, ""},
-		"books that cannot be had":     {loadgen.Report{}, exitOK, ""},
-		"a threshold was missed":       {loadgen.Report{Lost: n(0), Doubled: n(0), Thresholds: missed}, exitMissed, "missed: ack_p99<1ms"},
-		"something was lost":           {loadgen.Report{Lost: n(3), Doubled: n(0)}, exitUnverified, "3 lost, 0 doubled"},
-		"something was doubled":        {loadgen.Report{Lost: n(0), Doubled: n(2)}, exitUnverified, "0 lost, 2 doubled"},
-		"lost, and a threshold missed": {loadgen.Report{Lost: n(1), Doubled: n(0), Thresholds: missed}, exitUnverified, "1 lost"},
-		"a search that found a rate":   {loadgen.Report{Search: []loadgen.Step{{Rate: 8, Met: true}, {Rate: 16, Missed: []string{"x"}}}}, exitOK, ""},
+		"all is well":                  {report.Report{Lost: n(0), Doubled: n(0), Thresholds: missed[1:]}, exitOK, ""},
+		"books that cannot be had":     {report.Report{}, exitOK, ""},
+		"a threshold was missed":       {report.Report{Lost: n(0), Doubled: n(0), Thresholds: missed}, exitMissed, "missed: ack_p99<1ms"},
+		"something was lost":           {report.Report{Lost: n(3), Doubled: n(0)}, exitUnverified, "3 lost, 0 doubled"},
+		"something was doubled":        {report.Report{Lost: n(0), Doubled: n(2)}, exitUnverified, "0 lost, 2 doubled"},
+		"lost, and a threshold missed": {report.Report{Lost: n(1), Doubled: n(0), Thresholds: missed}, exitUnverified, "1 lost"},
+		"a search that found a rate":   {report.Report{Search: []report.Step{{Rate: 8, Met: true}, {Rate: 16, Missed: []string{"x"}}}}, exitOK, ""},
 		"one that found none": {
-			loadgen.Report{Search: []loadgen.Step{{Rate: 1}, {Rate: 0.5, Missed: []string{"the generator could not keep up"}}}},
+			report.Report{Search: []report.Step{{Rate: 1}, {Rate: 0.5, Missed: []string{"the generator could not keep up"}}}},
 			exitMissed, "no rate held, not even 0.5 a second: missed: the generator could not keep up",
 		},
-		"interrupted": {loadgen.Report{Interrupted: true, Thresholds: missed}, exitInterrupted, ""},
+		"interrupted": {report.Report{Interrupted: true, Thresholds: missed}, exitInterrupted, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := verdict(tt.report)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 	"github.com/emostream/emostream/tui"
 )
 
@@ -45,7 +46,7 @@ func (p *progressFlag) onScreen(ctx context.Context, io streams, f func(context.
 
 // show runs a load test and shows how far it is. What the test finds does not
 // depend on it.
-func (p *progressFlag) show(ctx context.Context, io streams, target string, test func(context.Context, func(loadgen.Snapshot)) (loadgen.Report, error)) (loadgen.Report, error) {
+func (p *progressFlag) show(ctx context.Context, io streams, target string, test func(context.Context, func(loadgen.Snapshot)) (report.Report, error)) (report.Report, error) {
 	switch {
 	case p.how == "none":
 		return test(ctx, nil)
@@ -54,14 +55,14 @@ func (p *progressFlag) show(ctx context.Context, io streams, target string, test
 		return test(ctx, lines.Show)
 	}
 	var (
-		r   loadgen.Report
+		r   report.Report
 		err error
 	)
 	shown := tui.ShowBench(ctx, target, p.look.terminal(io.in, io.err), func(ctx context.Context, observe func(loadgen.Snapshot)) {
 		r, err = test(ctx, observe)
 	})
 	if errors.Is(shown, tui.ErrAbandoned) {
-		return loadgen.Report{}, errInterrupted
+		return report.Report{}, errInterrupted
 	}
 	if shown != nil { // the run has gone on without it
 		_, _ = fmt.Fprintf(io.err, "emostream: %v\n", shown)

@@ -23,7 +23,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/creack/pty"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // example is a line of a command's help, lines that end in a backslash joined.
@@ -222,7 +222,7 @@ func (e example) provide(t *testing.T, dir string) {
 		if strings.HasSuffix(name, ".jsonl") {
 			err = os.WriteFile(path, []byte(`{"user_id":"ann","emoji_type":"🔥","timestamp":"2026-11-25T09:30:00.000Z"}`+"\n"), 0o600)
 		} else if !strings.Contains(e.line, "--out "+name) {
-			err = loadgen.WriteFile(path, fabricated(host, map[string]int{"overhead": 110, "rate": 10}))
+			err = report.WriteFile(path, fabricated(host, map[string]int{"overhead": 110, "rate": 10}))
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -89,7 +89,7 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 	}
 	err = s.sendAll(ctx, words)
 	s.finish()
-	if err == nil && s.report == (report{}) {
+	if err == nil && s.report == (sendReport{}) {
 		return usagef("nothing to send: give emojis as arguments, or on stdin")
 	}
 	if err == nil && s.report.Accepted > 0 {
@@ -158,8 +158,8 @@ func wordsOf(ctx context.Context, in io.Reader) iter.Seq2[string, error] {
 	}
 }
 
-// report is what became of everything sent.
-type report struct {
+// sendReport is what became of everything sent.
+type sendReport struct {
 	Accepted int    `json:"accepted"`
 	Rejected int    `json:"rejected"`
 	InDoubt  int    `json:"in_doubt"`
@@ -167,7 +167,7 @@ type report struct {
 	Reason   string `json:"reason,omitempty"` // of the first that was not accepted
 }
 
-func (r report) String() string {
+func (r sendReport) String() string {
 	s := fmt.Sprintf("%d accepted", r.Accepted)
 	if r.Rejected > 0 {
 		s += fmt.Sprintf(", %d refused", r.Rejected)
@@ -188,7 +188,7 @@ func (r report) String() string {
 type sender struct {
 	flags  *sendFlags
 	client *client.Client
-	report report
+	report sendReport
 
 	mu   sync.Mutex
 	last time.Time // accepted_at of the last one

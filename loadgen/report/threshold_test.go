@@ -1,4 +1,4 @@
-package loadgen_test
+package report_test
 
 import (
 	"fmt"
@@ -6,19 +6,19 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 func TestThresholds(t *testing.T) {
-	h := loadgen.NewHistogram()
+	h := report.NewHistogram()
 	h.RecordN(10_000_000, 990) // 10 ms
 	h.RecordN(40_000_000, 10)  // 40 ms
-	r := loadgen.Report{
+	r := report.Report{
 		Sent: 1000, Accepted: 990, Rejected: 6, InDoubt: 4, Requests: 1000, DurationMS: 10_000,
 		Errors:  map[string]int64{"timeout": 4, "503 not_written": 6},
 		Counted: new(int64(991)), Lost: new(int64(0)), Doubled: new(int64(1)),
-		Latency:   map[string]*loadgen.Latency{loadgen.Ack: h.Latency(), loadgen.Overhead: nil},
-		Listeners: loadgen.Listeners{Connected: 12, Events: 60, Gaps: 2},
+		Latency:   map[string]*report.Latency{report.Ack: h.Latency(), report.Overhead: nil},
+		Listeners: report.Listeners{Connected: 12, Events: 60, Gaps: 2},
 	}
 	const missing = math.MaxFloat64
 	for _, test := range []struct {
@@ -56,11 +56,11 @@ func TestThresholds(t *testing.T) {
 		{"reconnects==0", 0, true},
 	} {
 		t.Run(test.condition, func(t *testing.T) {
-			c, err := loadgen.ParseThreshold(test.condition)
+			c, err := report.ParseThreshold(test.condition)
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := loadgen.Evaluate([]loadgen.Threshold{c}, r)[0]
+			got := report.Evaluate([]report.Threshold{c}, r)[0]
 			if got.Met != test.met {
 				t.Errorf("met is %t", got.Met)
 			}
@@ -108,7 +108,7 @@ func TestThresholdsThatAreNone(t *testing.T) {
 		"accepted>=1000 please": "is no value",
 	} {
 		t.Run(condition, func(t *testing.T) {
-			_, err := loadgen.ParseThreshold(condition)
+			_, err := report.ParseThreshold(condition)
 			switch {
 			case want == "" && err != nil:
 				t.Error(err)
@@ -123,7 +123,7 @@ func TestThresholdsThatAreNone(t *testing.T) {
 
 // A condition of no kind is not met.
 func TestThresholdZeroValue(t *testing.T) {
-	if got := loadgen.Evaluate(make([]loadgen.Threshold, 1), loadgen.Report{}); len(got) != 1 || got[0].Met {
+	if got := report.Evaluate(make([]report.Threshold, 1), report.Report{}); len(got) != 1 || got[0].Met {
 		t.Errorf("got %v", got)
 	}
 }
@@ -135,15 +135,15 @@ func FuzzThreshold(f *testing.F) {
 	}
 	r := fabricate(load{seed: 1, seconds: 2})
 	f.Fuzz(func(t *testing.T, s string) {
-		c, err := loadgen.ParseThreshold(s)
+		c, err := report.ParseThreshold(s)
 		if err != nil {
 			return
 		}
-		again, err := loadgen.ParseThreshold(c.String())
+		again, err := report.ParseThreshold(c.String())
 		if err != nil || again.String() != c.String() {
 			t.Fatalf("%q becomes %q, which becomes %q, %v", s, c, again, err)
 		}
-		a, b := loadgen.Evaluate([]loadgen.Threshold{c}, r)[0], loadgen.Evaluate([]loadgen.Threshold{again}, r)[0]
+		a, b := report.Evaluate([]report.Threshold{c}, r)[0], report.Evaluate([]report.Threshold{again}, r)[0]
 		if a.Met != b.Met || a.Actual == nil {
 			t.Fatalf("%q: %v and %v", s, a, b)
 		}

@@ -1,4 +1,4 @@
-package loadgen_test
+package report_test
 
 import (
 	"bytes"
@@ -11,13 +11,13 @@ import (
 
 	"github.com/charmbracelet/x/exp/golden"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // The ending chooses the format, and no other file is left behind.
 func TestWriteFile(t *testing.T) {
 	r := fabricate(load{seed: 1, seconds: 3})
-	r.Latency[loadgen.Overhead] = nil
+	r.Latency[report.Overhead] = nil
 	for name, want := range map[string]map[string]string{ // files and how they begin
 		"a.json": {"a.json": "{\n  \"schema\": \"emostream-bench/1\""},
 		"a.html": {"a.html": "<!doctype html>"},
@@ -30,7 +30,7 @@ func TestWriteFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			for range 2 { // the second time over the first
-				if err := loadgen.WriteFile(filepath.Join(dir, name), r); err != nil {
+				if err := report.WriteFile(filepath.Join(dir, name), r); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -53,21 +53,21 @@ func TestWriteFileThatCannotBe(t *testing.T) {
 		t.Fatal(err)
 	}
 	broken := fabricate(load{seed: 1, seconds: 1})
-	broken.Latency[loadgen.Ack].Histogram = "x"
+	broken.Latency[report.Ack].Histogram = "x"
 	for _, test := range []struct {
 		name string
-		r    loadgen.Report
+		r    report.Report
 		want string
 	}{
-		{"report.pdf", loadgen.Report{}, `report.pdf: a report is written to a file that ends in .json, .html, .hgrm (percentiles) or .csv (time series), and this ends in ".pdf"`},
-		{"report", loadgen.Report{}, `and this ends in ""`},
-		{"nowhere/report.json", loadgen.Report{}, "its folder cannot be used"},
-		{"file/report.json", loadgen.Report{}, "file is no folder"},
+		{"report.pdf", report.Report{}, `report.pdf: a report is written to a file that ends in .json, .html, .hgrm (percentiles) or .csv (time series), and this ends in ".pdf"`},
+		{"report", report.Report{}, `and this ends in ""`},
+		{"nowhere/report.json", report.Report{}, "its folder cannot be used"},
+		{"file/report.json", report.Report{}, "file is no folder"},
 		{"report.html", broken, "latency ack: histogram:"},
 		{"report.hgrm", broken, "report.ack.hgrm: histogram:"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := loadgen.WriteFile(filepath.Join(dir, test.name), test.r)
+			err := report.WriteFile(filepath.Join(dir, test.name), test.r)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
@@ -79,24 +79,24 @@ func TestWriteFileThatCannotBe(t *testing.T) {
 }
 
 func TestHGRM(t *testing.T) {
-	h := loadgen.NewHistogram()
+	h := report.NewHistogram()
 	h.RecordN(1_000_000, 90)
 	h.RecordN(20_000_000, 9)
 	h.RecordN(300_000_000, 1)
 	var b bytes.Buffer
-	if err := loadgen.WriteHGRM(&b, h.Latency()); err != nil {
+	if err := report.WriteHGRM(&b, h.Latency()); err != nil {
 		t.Fatal(err)
 	}
 	golden.RequireEqual(t, b.String())
 }
 
 func TestCSV(t *testing.T) {
-	r := loadgen.Report{Series: []loadgen.Point{
+	r := report.Report{Series: []report.Point{
 		{AtMS: 0, Asked: 100.5, Sent: 100, Accepted: 90, Failed: 10, Listeners: 7, Events: 3, AckP50: 1.25, AckP99: 1234567.5},
 		{AtMS: 1000},
 	}}
 	var b bytes.Buffer
-	if err := loadgen.WriteCSV(&b, r); err != nil {
+	if err := report.WriteCSV(&b, r); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := csv.NewReader(&b).ReadAll()

@@ -1,4 +1,4 @@
-package loadgen
+package report
 
 import (
 	"fmt"
@@ -152,8 +152,8 @@ func distributionChart(all map[string]*Latency) (chart, error) {
 	}
 	low, high, nines := math.Inf(1), 0.0, 1.0
 	for _, d := range lines {
-		low = min(low, math.Max(inMS(d.h.Quantile(0)), 0.001))
-		high = max(high, inMS(d.h.Quantile(1)))
+		low = min(low, math.Max(InMS(d.h.Quantile(0)), 0.001))
+		high = max(high, InMS(d.h.Quantile(1)))
 		nines = max(nines, math.Min(6, math.Log10(float64(d.h.Count()))))
 	}
 	a := logarithmic(low, high)
@@ -170,7 +170,7 @@ func distributionChart(all map[string]*Latency) (chart, error) {
 	for _, d := range lines {
 		ends := math.Log10(float64(d.h.Count())) // beyond, a percentile is the maximum
 		at := func(i int) float64 { return float64(i) / steps }
-		value := func(i int) float64 { return a.at(inMS(d.h.Quantile(quantileAt(at(i) * nines)))) }
+		value := func(i int) float64 { return a.at(InMS(d.h.Quantile(quantileAt(at(i) * nines)))) }
 		c.Lines = append(c.Lines, line{d.words, d.class, path(steps+1, at, value, func(i int) bool { return at(i)*nines > ends+0.001 })})
 	}
 	const slices = 40
@@ -178,7 +178,7 @@ func distributionChart(all map[string]*Latency) (chart, error) {
 		q := quantileAt((float64(i) + 0.5) / slices * nines)
 		texts := []string{fmt.Sprintf("%.5g %%", 100*q)}
 		for _, d := range lines {
-			texts = append(texts, d.words+" "+timeLabel(inMS(d.h.Quantile(q))))
+			texts = append(texts, d.words+" "+timeLabel(InMS(d.h.Quantile(q))))
 		}
 		c.Hover = append(c.Hover, hover{float64(i) * extent / slices, extent / slices, strings.Join(texts, "\n")})
 	}

@@ -1,4 +1,4 @@
-package loadgen
+package report
 
 import (
 	"fmt"
@@ -192,5 +192,5 @@ func latencyValue(l *Latency, of float64) *float64 {
 	if err != nil {
 		return nil
 	}
-	return new(inMS(h.Quantile(of / 100)))
+	return new(InMS(h.Quantile(of / 100)))
 }

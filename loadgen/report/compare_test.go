@@ -1,4 +1,4 @@
-package loadgen_test
+package report_test
 
 import (
 	"bytes"
@@ -9,12 +9,12 @@ import (
 
 	"github.com/charmbracelet/x/exp/golden"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
-func compare(t *testing.T, base, after []loadgen.Report, failOn float64) loadgen.Comparison {
+func compare(t *testing.T, base, after []report.Report, failOn float64) report.Comparison {
 	t.Helper()
-	c, err := loadgen.Compare(base, after, &failOn)
+	c, err := report.Compare(base, after, &failOn)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,8 +22,8 @@ func compare(t *testing.T, base, after []loadgen.Report, failOn float64) loadgen
 }
 
 // fabricateRuns makes up n runs of a load, from a seed on.
-func fabricateRuns(n int, l load) []loadgen.Report {
-	var all []loadgen.Report
+func fabricateRuns(n int, l load) []report.Report {
+	var all []report.Report
 	for i := range n {
 		l.seed += uint64(i + 1)
 		all = append(all, fabricate(l))
@@ -32,7 +32,7 @@ func fabricateRuns(n int, l load) []loadgen.Report {
 }
 
 // verdicts are the figures that have a certain verdict.
-func verdicts(c loadgen.Comparison, v loadgen.Verdict) []string {
+func verdicts(c report.Comparison, v report.Verdict) []string {
 	var names []string
 	for _, change := range c.Changes {
 		if change.Verdict == v {
@@ -52,8 +52,8 @@ func TestCompareSameLoad(t *testing.T) {
 			if !c.Comparable {
 				t.Errorf("runs of the same load are not comparable: %v %v", c.Differences, c.Warnings)
 			}
-			alarms += len(verdicts(c, loadgen.Worse)) + len(verdicts(c, loadgen.Better))
-			judged += len(verdicts(c, loadgen.Same))
+			alarms += len(verdicts(c, report.Worse)) + len(verdicts(c, report.Better))
+			judged += len(verdicts(c, report.Same))
 		}
 		t.Logf("%d against %d: %d alarms, %d same", n.base, n.after, alarms, judged)
 		if judged == 0 || alarms > n.alarms {
@@ -85,8 +85,8 @@ func TestCompareSlower(t *testing.T) {
 					t.Errorf("%s got worse", r)
 				}
 			}
-			if c = compare(t, after, base, 5); len(c.Regressions) > 0 || !slices.Contains(verdicts(c, loadgen.Better), "overhead_p50") {
-				t.Errorf("the other way round: better %v, regressions %v", verdicts(c, loadgen.Better), c.Regressions)
+			if c = compare(t, after, base, 5); len(c.Regressions) > 0 || !slices.Contains(verdicts(c, report.Better), "overhead_p50") {
+				t.Errorf("the other way round: better %v, regressions %v", verdicts(c, report.Better), c.Regressions)
 			}
 		})
 	}
@@ -94,7 +94,7 @@ func TestCompareSlower(t *testing.T) {
 
 // What was lost or doubled has no noise; what failed has a floor.
 func TestCompareBooks(t *testing.T) {
-	good := []loadgen.Report{fabricate(load{seed: 1})}
+	good := []report.Report{fabricate(load{seed: 1})}
 	for name, test := range map[string]struct {
 		l    load
 		want []string
@@ -106,11 +106,11 @@ func TestCompareBooks(t *testing.T) {
 		"nothing is worse here": {load{seed: 3}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := compare(t, good, []loadgen.Report{fabricate(test.l)}, 5)
+			c := compare(t, good, []report.Report{fabricate(test.l)}, 5)
 			if !slices.Equal(c.Regressions, test.want) {
 				t.Errorf("got %v, want %v", c.Regressions, test.want)
 			}
-			again := compare(t, good, []loadgen.Report{fabricate(test.l)}, 20)
+			again := compare(t, good, []report.Report{fabricate(test.l)}, 20)
 			if slices.Contains(again.Regressions, "rate") {
 				t.Error("a tenth is more than a fifth")
 			}
@@ -121,19 +121,19 @@ func TestCompareBooks(t *testing.T) {
 // The rate that was reached is judged only where the same was asked for.
 func TestCompareRates(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(*loadgen.Options)
-		want   loadgen.Verdict
+		change func(*report.Options)
+		want   report.Verdict
 	}{
-		"the same rate":        {func(*loadgen.Options) {}, loadgen.Worse},
-		"another rate":         {func(o *loadgen.Options) { o.Rate = 5000 }, loadgen.Context},
-		"stages":               {func(o *loadgen.Options) { o.Stages = "1s:5" }, loadgen.Context},
-		"bursts":               {func(o *loadgen.Options) { o.Burst = "1s:5" }, loadgen.Context},
-		"only other listeners": {func(o *loadgen.Options) { o.Listeners = 5 }, loadgen.Worse},
+		"the same rate":        {func(*report.Options) {}, report.Worse},
+		"another rate":         {func(o *report.Options) { o.Rate = 5000 }, report.Context},
+		"stages":               {func(o *report.Options) { o.Stages = "1s:5" }, report.Context},
+		"bursts":               {func(o *report.Options) { o.Burst = "1s:5" }, report.Context},
+		"only other listeners": {func(o *report.Options) { o.Listeners = 5 }, report.Worse},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after := fabricate(load{seed: 2, failures: 6000})
 			test.change(&after.Options)
-			c := compare(t, []loadgen.Report{fabricate(load{seed: 1})}, []loadgen.Report{after}, 5)
+			c := compare(t, []report.Report{fabricate(load{seed: 1})}, []report.Report{after}, 5)
 			if !slices.Contains(verdicts(c, test.want), "rate") {
 				t.Errorf("want %s, got %+v", test.want, c.Changes[0])
 			}
@@ -148,25 +148,25 @@ func TestCompareRates(t *testing.T) {
 func TestCompareIncomparable(t *testing.T) {
 	base := fabricate(load{seed: 1})
 	for name, test := range map[string]struct {
-		change     func(*loadgen.Report)
+		change     func(*report.Report)
 		comparable bool
 		want       string // difference or warning
 	}{
-		"rate":        {func(r *loadgen.Report) { r.Options.Rate = 5000 }, false, "rate 2,000/s 5,000/s"},
-		"duration":    {func(r *loadgen.Report) { r.Options.DurationMS = 1000 }, false, "duration 30s 1s"},
-		"stages":      {func(r *loadgen.Report) { r.Options.Stages = "1s:5" }, false, "stages none 1s:5"},
-		"listeners":   {func(r *loadgen.Report) { r.Options.Listeners = 5 }, false, "listeners 1000 5"},
-		"CPUs":        {func(r *loadgen.Report) { r.Environment.CPUs = 64 }, false, "CPUs 2 64"},
-		"version":     {func(r *loadgen.Report) { r.Environment.Version = "1.5.0" }, true, "version 1.4.0 1.5.0"},
-		"target":      {func(r *loadgen.Report) { r.Options.Target = "http://x" }, true, "target http://127.0.0.1:5000 http://x"},
-		"seed":        {func(r *loadgen.Report) { r.Seed, r.Options.Channel = 9, "c" }, true, ""},
-		"invalid":     {func(r *loadgen.Report) { r.Invalid = true }, false, "new is invalid"},
-		"interrupted": {func(r *loadgen.Report) { r.Interrupted = true }, false, "new was interrupted"},
+		"rate":        {func(r *report.Report) { r.Options.Rate = 5000 }, false, "rate 2,000/s 5,000/s"},
+		"duration":    {func(r *report.Report) { r.Options.DurationMS = 1000 }, false, "duration 30s 1s"},
+		"stages":      {func(r *report.Report) { r.Options.Stages = "1s:5" }, false, "stages none 1s:5"},
+		"listeners":   {func(r *report.Report) { r.Options.Listeners = 5 }, false, "listeners 1000 5"},
+		"CPUs":        {func(r *report.Report) { r.Environment.CPUs = 64 }, false, "CPUs 2 64"},
+		"version":     {func(r *report.Report) { r.Environment.Version = "1.5.0" }, true, "version 1.4.0 1.5.0"},
+		"target":      {func(r *report.Report) { r.Options.Target = "http://x" }, true, "target http://127.0.0.1:5000 http://x"},
+		"seed":        {func(r *report.Report) { r.Seed, r.Options.Channel = 9, "c" }, true, ""},
+		"invalid":     {func(r *report.Report) { r.Invalid = true }, false, "new is invalid"},
+		"interrupted": {func(r *report.Report) { r.Interrupted = true }, false, "new was interrupted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after := base
 			test.change(&after)
-			c := compare(t, []loadgen.Report{base}, []loadgen.Report{after}, 5)
+			c := compare(t, []report.Report{base}, []report.Report{after}, 5)
 			said := strings.Join(c.Warnings, " ")
 			for _, d := range c.Differences {
 				said += d.Name + " " + d.Base + " " + d.New
@@ -184,8 +184,8 @@ func TestCompareIncomparable(t *testing.T) {
 func TestCompareTells(t *testing.T) {
 	after := fabricate(load{seed: 2, slower: 2, rate: 5000, lost: 2})
 	after.Options.Target = "http://<b>|x`\x1b[31m"
-	after.Latency[loadgen.EndToEnd] = nil
-	c := compare(t, []loadgen.Report{fabricate(load{seed: 1})}, []loadgen.Report{after}, 5)
+	after.Latency[report.EndToEnd] = nil
+	c := compare(t, []report.Report{fabricate(load{seed: 1})}, []report.Report{after}, 5)
 	runs := compare(t, fabricateRuns(3, load{seed: 1}), fabricateRuns(3, load{seed: 50}), 5)
 	for name, write := range map[string]func(*bytes.Buffer) error{
 		"text":     func(b *bytes.Buffer) error { return c.WriteText(b) },
@@ -209,7 +209,7 @@ func TestCompareTells(t *testing.T) {
 }
 
 func TestCompareNothing(t *testing.T) {
-	if _, err := loadgen.Compare(nil, fabricateRuns(1, load{}), nil); err == nil {
+	if _, err := report.Compare(nil, fabricateRuns(1, load{}), nil); err == nil {
 		t.Error("a side without runs was compared")
 	}
 }

@@ -1,4 +1,4 @@
-package loadgen_test
+package report_test
 
 import (
 	"math"
@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 func TestLatency(t *testing.T) {
-	h := loadgen.NewHistogram()
+	h := report.NewHistogram()
 	if h.Latency() != nil {
 		t.Error("nothing was counted, and yet there are figures")
 	}
@@ -29,7 +29,7 @@ func TestLatency(t *testing.T) {
 }
 
 func TestLatencyBeyondItsRange(t *testing.T) {
-	h := loadgen.NewHistogram()
+	h := report.NewHistogram()
 	for _, d := range []time.Duration{-time.Second, 0, time.Hour} {
 		h.Record(d)
 	}
@@ -42,9 +42,9 @@ func TestLatencyBeyondItsRange(t *testing.T) {
 // reports merge to the one of all.
 func TestLatencyMergesExactly(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	all, merged := loadgen.NewHistogram(), loadgen.NewHistogram()
+	all, merged := report.NewHistogram(), report.NewHistogram()
 	for range 5 {
-		part := loadgen.NewHistogram()
+		part := report.NewHistogram()
 		for range 1000 {
 			d := time.Duration(math.Exp(rng.Float64()*27)) * time.Nanosecond // to 9 min
 			part.Record(d)
@@ -63,7 +63,7 @@ func TestLatencyMergesExactly(t *testing.T) {
 
 func TestLatencyRefusesWhatIsNoHistogram(t *testing.T) {
 	for _, text := range []string{"", "x", "AAAA", "HISTFAAAAB"} {
-		if h, err := (&loadgen.Latency{Histogram: text}).Decode(); err == nil {
+		if h, err := (&report.Latency{Histogram: text}).Decode(); err == nil {
 			t.Errorf("%q is read as %v", text, h)
 		}
 	}

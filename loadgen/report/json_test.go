@@ -1,4 +1,4 @@
-package loadgen_test
+package report_test
 
 import (
 	"bytes"
@@ -15,12 +15,13 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
-func encoded(t *testing.T, r loadgen.Report) []byte {
+func encoded(t *testing.T, r report.Report) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := loadgen.WriteJSON(&b, r); err != nil {
+	if err := report.WriteJSON(&b, r); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -30,7 +31,7 @@ func schema(t *testing.T) *jsonschema.Schema {
 	t.Helper()
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	s, err := c.Compile("schema/report.json")
+	s, err := c.Compile("../schema/report.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +56,7 @@ func TestJSON(t *testing.T) {
 			if err := validate(s, b); err != nil {
 				t.Errorf("it does not fit the schema: %v", err)
 			}
-			got, err := loadgen.ReadJSON(b)
+			got, err := report.ReadJSON(b)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,12 +78,12 @@ func TestJSONOfARun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Thresholds = loadgen.Evaluate(conditions("accepted>0", "lost==0"), r)
+	r.Thresholds = report.Evaluate(conditions("accepted>0", "lost==0"), r)
 	b := encoded(t, r)
 	if err := validate(schema(t), b); err != nil {
 		t.Errorf("it does not fit the schema: %v", err)
 	}
-	if _, err := loadgen.ReadJSON(b); err != nil {
+	if _, err := report.ReadJSON(b); err != nil {
 		t.Error(err)
 	}
 }
@@ -128,7 +129,7 @@ func TestJSONThatIsDamaged(t *testing.T) {
 		"two reports":         {good + good, "it is no JSON", false},
 		"other JSON":          {`{"a":1}`, "it has no schema", false},
 		"a list":              {`[]`, "should be an object", false},
-		"another schema":      {replace(loadgen.Schema, "emostream-bench/2"), `its schema is "emostream-bench/2" and this version reads "emostream-bench/1"`, false},
+		"another schema":      {replace(report.Schema, "emostream-bench/2"), `its schema is "emostream-bench/2" and this version reads "emostream-bench/1"`, false},
 		"unknown key":         {replace(`"sent":`, `"spent": 1, "sent":`), `unknown field "spent"`, false},
 		"missing key":         {replace(`"accepted":`, `"sent":`), "accepted is missing", false},
 		"missing quantile":    {replace(`"p999":`, `"p99":`), "latency.ack.p999 is missing", false},
@@ -140,7 +141,7 @@ func TestJSONThatIsDamaged(t *testing.T) {
 		"broken histogram":    {replace(`"histogram": "HIST`, `"histogram": "TSIH`), "histogram: ", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := loadgen.ReadJSON([]byte(test.text))
+			_, err := report.ReadJSON([]byte(test.text))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
@@ -158,7 +159,7 @@ func TestReadFileNamesTheFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, p := range []string{path, path + ".absent"} {
-		if _, err := loadgen.ReadFile(p); err == nil || !strings.Contains(err.Error(), p) {
+		if _, err := report.ReadFile(p); err == nil || !strings.Contains(err.Error(), p) {
 			t.Errorf("%s: %v", p, err)
 		}
 	}

@@ -1,4 +1,4 @@
-package loadgen_test
+package report_test
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 
 	"github.com/charmbracelet/x/exp/golden"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // Golden files are made anew with `go test ./loadgen -run Text -update`.
@@ -17,7 +17,7 @@ func TestText(t *testing.T) {
 	for name, r := range reports() {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			if err := loadgen.WriteText(&b, r); err != nil {
+			if err := report.WriteText(&b, r); err != nil {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(b.String()) {
@@ -32,19 +32,19 @@ func TestText(t *testing.T) {
 }
 
 // reports are fabricated ones of every sort.
-func reports() map[string]loadgen.Report {
+func reports() map[string]report.Report {
 	hostile := fabricate(load{seed: 7, seconds: 4})
 	hostile.Options.Target = "http://x/<script>alert(1)</script>\x1b[31m" + strings.Repeat("long", 30)
 	hostile.Errors = map[string]int64{"</svg><img src=x onerror=alert(1)>\x1b]0;title\x07\u202e": 3, strings.Repeat("wide ", 40): 1}
 	hostile.Notes = []string{"\"';}</style><script>alert(2)</script>"}
 
 	missed := fabricate(load{seed: 3, lost: 2, doubled: 1, failures: 31, stall: true})
-	missed.Thresholds = loadgen.Evaluate(conditions("overhead_p99<300ms", "ack_p99.9<=50ms", "lost==0", "error_rate<1%", "rate>=1000"), missed)
+	missed.Thresholds = report.Evaluate(conditions("overhead_p99<300ms", "ack_p99.9<=50ms", "lost==0", "error_rate<1%", "rate>=1000"), missed)
 	missed.Interrupted = true
 	missed.Listeners.Gaps, missed.Listeners.Reconnects, missed.Listeners.Resumes = 12, 40, 38
 
 	search := fabricate(load{seed: 4, seconds: 10})
-	search.Search = []loadgen.Step{
+	search.Search = []report.Step{
 		{Rate: 1000, Reached: 1000, Met: true},
 		{Rate: 4000, Reached: 3120.5, Missed: []string{"overhead_p99<300ms", "lost==0"}},
 		{Rate: 2000, Reached: 1999.9, Met: true},
@@ -52,11 +52,11 @@ func reports() map[string]loadgen.Report {
 
 	foreign := fabricate(load{seed: 5, seconds: 10})
 	foreign.Counted, foreign.Lost, foreign.Doubled, foreign.Shifted = nil, nil, nil, nil
-	foreign.Latency[loadgen.WindowWait], foreign.Latency[loadgen.Overhead] = nil, nil
+	foreign.Latency[report.WindowWait], foreign.Latency[report.Overhead] = nil, nil
 	foreign.Notes = []string{"The target does not tell when it accepted a reaction, so that neither the wait for the window's end nor the overhead can be had."}
 
 	closed := fabricate(load{seed: 6, seconds: 10})
-	closed.Options.Rate, closed.Options.Listeners, closed.Listeners = 0, 0, loadgen.Listeners{}
+	closed.Options.Rate, closed.Options.Listeners, closed.Listeners = 0, 0, report.Listeners{}
 	closed.Options.Batch, closed.Options.Churn, closed.Options.Stalled = 100, 2.5, 10
 
 	bursts := fabricate(load{seed: 9, seconds: 2})
@@ -64,20 +64,20 @@ func reports() map[string]loadgen.Report {
 
 	many := fabricate(load{seed: 8, seconds: 4, invalid: true})
 	for i := range 25 {
-		many.Windows = append(many.Windows, loadgen.WindowBooks{End: start(), Emoji: "💖", Accepted: int64(i), Counted: int64(2 * i)})
+		many.Windows = append(many.Windows, report.WindowBooks{End: start(), Emoji: "💖", Accepted: int64(i), Counted: int64(2 * i)})
 		many.Errors[fmt.Sprintf("kind %02d", i)] = 1
 	}
-	return map[string]loadgen.Report{
+	return map[string]report.Report{
 		"good": fabricate(load{seed: 1}), "missed": missed, "search": search, "foreign": foreign, "closed loop": closed, "bursts": bursts,
-		"hostile": hostile, "invalid": many, "empty": {Schema: loadgen.Schema},
+		"hostile": hostile, "invalid": many, "empty": {Schema: report.Schema},
 	}
 }
 
 // conditions are thresholds that are known to parse.
-func conditions(texts ...string) []loadgen.Threshold {
-	var all []loadgen.Threshold
+func conditions(texts ...string) []report.Threshold {
+	var all []report.Threshold
 	for _, text := range texts {
-		c, err := loadgen.ParseThreshold(text)
+		c, err := report.ParseThreshold(text)
 		if err != nil {
 			panic(err)
 		}

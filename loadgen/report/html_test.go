@@ -1,4 +1,4 @@
-package loadgen_test
+package report_test
 
 import (
 	"bytes"
@@ -9,13 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
-func page(t *testing.T, r loadgen.Report) string {
+func page(t *testing.T, r report.Report) string {
 	t.Helper()
 	var b bytes.Buffer
-	if err := loadgen.WriteHTML(&b, r); err != nil {
+	if err := report.WriteHTML(&b, r); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()
@@ -92,7 +92,7 @@ func TestPageCharts(t *testing.T) {
 func TestPageOfALongRunIsLight(t *testing.T) {
 	r := fabricate(load{seed: 1, seconds: 2})
 	for i := range 4 * 3600 {
-		r.Series = append(r.Series, loadgen.Point{AtMS: float64(i) * 1000, Asked: 100, Sent: 100, Accepted: 100, AckP50: 1, AckP99: 2})
+		r.Series = append(r.Series, report.Point{AtMS: float64(i) * 1000, Asked: 100, Sent: 100, Accepted: 100, AckP50: 1, AckP99: 2})
 	}
 	if n := len(page(t, r)); n > 300_000 {
 		t.Errorf("%d bytes", n)

@@ -1,4 +1,4 @@
-package loadgen
+package report
 
 // latencies are the names of latencies in the order in which a reaction meets
 // them, and how people are told of them.

@@ -1,4 +1,4 @@
-package loadgen_test
+package report_test
 
 import (
 	"slices"
@@ -6,12 +6,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
-func merge(t *testing.T, reports ...loadgen.Report) loadgen.Report {
+func merge(t *testing.T, reports ...report.Report) report.Report {
 	t.Helper()
-	m, err := loadgen.Merge(reports)
+	m, err := report.Merge(reports)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -20,7 +20,7 @@ func merge(t *testing.T, reports ...loadgen.Report) loadgen.Report {
 
 // Two halves are what one generator would have recorded, to the last value.
 func TestMergeIsExact(t *testing.T) {
-	half, other, all := loadgen.NewHistogram(), loadgen.NewHistogram(), loadgen.NewHistogram()
+	half, other, all := report.NewHistogram(), report.NewHistogram(), report.NewHistogram()
 	for i := range 10_000 {
 		d := time.Duration(i*i) * time.Microsecond
 		all.Record(d)
@@ -31,17 +31,17 @@ func TestMergeIsExact(t *testing.T) {
 		}
 	}
 	a, b := fabricate(load{seed: 1, lost: 2, failures: 30}), fabricate(load{seed: 2, rate: 500, doubled: 1})
-	a.Latency[loadgen.Ack], b.Latency[loadgen.Ack] = half.Latency(), other.Latency()
-	a.Latency[loadgen.Overhead], b.Latency[loadgen.Overhead] = nil, half.Latency()
-	a.Latency[loadgen.EndToEnd], b.Latency[loadgen.EndToEnd] = nil, nil
+	a.Latency[report.Ack], b.Latency[report.Ack] = half.Latency(), other.Latency()
+	a.Latency[report.Overhead], b.Latency[report.Overhead] = nil, half.Latency()
+	a.Latency[report.EndToEnd], b.Latency[report.EndToEnd] = nil, nil
 	m := merge(t, a, b)
-	if got, want := *m.Latency[loadgen.Ack], *all.Latency(); got != want {
+	if got, want := *m.Latency[report.Ack], *all.Latency(); got != want {
 		t.Errorf("ack is %+v, want %+v", got, want)
 	}
-	if got, want := *m.Latency[loadgen.Overhead], *half.Latency(); got != want {
+	if got, want := *m.Latency[report.Overhead], *half.Latency(); got != want {
 		t.Errorf("overhead is %+v, want that of the one that has it", got)
 	}
-	if l, ok := m.Latency[loadgen.EndToEnd]; l != nil || !ok {
+	if l, ok := m.Latency[report.EndToEnd]; l != nil || !ok {
 		t.Errorf("end to end is %v, want not available", l)
 	}
 	for name, c := range map[string]struct{ got, want int64 }{
@@ -65,7 +65,7 @@ func TestMergeIsExact(t *testing.T) {
 	if m.Options.Channel != "bench-0001, bench-0002" {
 		t.Errorf("the channel is %q", m.Options.Channel)
 	}
-	if _, err := loadgen.ReadJSON(encoded(t, m)); err != nil {
+	if _, err := report.ReadJSON(encoded(t, m)); err != nil {
 		t.Errorf("the joined report cannot be read: %v", err)
 	}
 }
@@ -93,7 +93,7 @@ func TestMergeAlignsSeries(t *testing.T) {
 
 // Generators that share a channel count what all of them sent.
 func TestMergeSharedChannel(t *testing.T) {
-	shared := func(seed uint64, late, longer time.Duration, counted int64) loadgen.Report {
+	shared := func(seed uint64, late, longer time.Duration, counted int64) report.Report {
 		r := fabricate(load{seed: seed, seconds: 10}) // 20,000
 		r.Options.Channel = "shared"
 		r.Started = r.Started.Add(late)
@@ -102,24 +102,24 @@ func TestMergeSharedChannel(t *testing.T) {
 		if counted == 0 {
 			r.Counted, r.Lost, r.Doubled, r.Shifted = nil, nil, nil, nil
 		}
-		r.Windows = []loadgen.WindowBooks{{Emoji: "🔥", Accepted: 1, Counted: 2}}
+		r.Windows = []report.WindowBooks{{Emoji: "🔥", Accepted: 1, Counted: 2}}
 		return r
 	}
 	const unknown = -1
 	for name, test := range map[string]struct {
-		reports                []loadgen.Report
+		reports                []report.Report
 		counted, lost, doubled int64
 	}{
-		"both saw all":                  {[]loadgen.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 40_000)}, 40_000, 0, 0},
-		"one saw less":                  {[]loadgen.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 39_000)}, 40_000, 0, 0},
-		"three are missing":             {[]loadgen.Report{shared(1, 0, 0, 39_997), shared(2, 0, 0, 39_997)}, 39_997, 3, 0},
-		"five too many":                 {[]loadgen.Report{shared(1, 0, 0, 40_005), shared(2, 0, 0, 40_005)}, 40_005, 0, 5},
-		"one has no listeners":          {[]loadgen.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 0)}, 40_000, 0, 0},
-		"the listener ends first":       {[]loadgen.Report{shared(1, 0, 0, 39_000), shared(2, 0, time.Second, 0)}, unknown, unknown, unknown},
-		"the listener starts last":      {[]loadgen.Report{shared(1, time.Second, 0, 39_000), shared(2, 0, 0, 0)}, unknown, unknown, unknown},
-		"none listens":                  {[]loadgen.Report{shared(1, 0, 0, 0), shared(2, 0, 0, 0)}, unknown, unknown, unknown},
-		"a third has its own channel":   {[]loadgen.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 40_000), fabricate(load{seed: 3, seconds: 10, lost: 7})}, 59_993, 7, 0},
-		"a third, and nothing is known": {[]loadgen.Report{shared(1, 0, 0, 0), shared(2, 0, 0, 0), fabricate(load{seed: 3, seconds: 10, lost: 7})}, unknown, unknown, unknown},
+		"both saw all":                  {[]report.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 40_000)}, 40_000, 0, 0},
+		"one saw less":                  {[]report.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 39_000)}, 40_000, 0, 0},
+		"three are missing":             {[]report.Report{shared(1, 0, 0, 39_997), shared(2, 0, 0, 39_997)}, 39_997, 3, 0},
+		"five too many":                 {[]report.Report{shared(1, 0, 0, 40_005), shared(2, 0, 0, 40_005)}, 40_005, 0, 5},
+		"one has no listeners":          {[]report.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 0)}, 40_000, 0, 0},
+		"the listener ends first":       {[]report.Report{shared(1, 0, 0, 39_000), shared(2, 0, time.Second, 0)}, unknown, unknown, unknown},
+		"the listener starts last":      {[]report.Report{shared(1, time.Second, 0, 39_000), shared(2, 0, 0, 0)}, unknown, unknown, unknown},
+		"none listens":                  {[]report.Report{shared(1, 0, 0, 0), shared(2, 0, 0, 0)}, unknown, unknown, unknown},
+		"a third has its own channel":   {[]report.Report{shared(1, 0, 0, 40_000), shared(2, 0, 0, 40_000), fabricate(load{seed: 3, seconds: 10, lost: 7})}, 59_993, 7, 0},
+		"a third, and nothing is known": {[]report.Report{shared(1, 0, 0, 0), shared(2, 0, 0, 0), fabricate(load{seed: 3, seconds: 10, lost: 7})}, unknown, unknown, unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := merge(t, test.reports...)
@@ -153,8 +153,8 @@ func TestMergeSharedChannel(t *testing.T) {
 func TestMergeTaints(t *testing.T) {
 	a, b := fabricate(load{seed: 1}), fabricate(load{seed: 2, invalid: true})
 	b.Interrupted = true
-	a.Thresholds = loadgen.Evaluate(conditions("sent<100000", "lost==0"), a)
-	b.Thresholds = loadgen.Evaluate(conditions("lost==0", "accepted>1000"), b)
+	a.Thresholds = report.Evaluate(conditions("sent<100000", "lost==0"), a)
+	b.Thresholds = report.Evaluate(conditions("lost==0", "accepted>1000"), b)
 	m := merge(t, a, b)
 	if !m.Invalid || !m.Interrupted {
 		t.Error("the joined report is valid and whole")
@@ -176,29 +176,29 @@ func TestMergeTaints(t *testing.T) {
 
 func TestMergeRefuses(t *testing.T) {
 	for name, test := range map[string]struct {
-		change func(*loadgen.Report)
+		change func(*report.Report)
 		want   string
 	}{
-		"the same run":        {func(r *loadgen.Report) { *r = fabricate(load{seed: 1}) }, "reports 1 and 2 are the same run"},
-		"another time":        {func(r *loadgen.Report) { r.Started = r.Started.Add(time.Minute) }, "report 2 starts at 2026-11-25T09:31:00Z, when report 1 had ended: start all generators together with --start-at"},
-		"another target":      {func(r *loadgen.Report) { r.Options.Target = "http://other" }, `report 1 has target "http://127.0.0.1:5000" and report 2 "http://other"`},
-		"other stages":        {func(r *loadgen.Report) { r.Options.Stages = "1s:1" }, `has stages "" and report 2 "1s:1"`},
-		"another duration":    {func(r *loadgen.Report) { r.Options.DurationMS = 5 }, `has duration "30s" and report 2 "5ms"`},
-		"another batch":       {func(r *loadgen.Report) { r.Options.Batch = 5 }, `has batch "1" and report 2 "5"`},
-		"a closed loop":       {func(r *loadgen.Report) { r.Options.Rate = 0 }, "are not both of an open loop"},
-		"a search":            {func(r *loadgen.Report) { r.Search = make([]loadgen.Step, 1) }, "report 2 is a search"},
-		"a damaged histogram": {func(r *loadgen.Report) { r.Latency[loadgen.Ack].Histogram = "x" }, "report 2: latency ack"},
-		"a strange threshold": {func(r *loadgen.Report) { r.Thresholds = []loadgen.ThresholdResult{{Condition: "x"}} }, "cannot be evaluated"},
+		"the same run":        {func(r *report.Report) { *r = fabricate(load{seed: 1}) }, "reports 1 and 2 are the same run"},
+		"another time":        {func(r *report.Report) { r.Started = r.Started.Add(time.Minute) }, "report 2 starts at 2026-11-25T09:31:00Z, when report 1 had ended: start all generators together with --start-at"},
+		"another target":      {func(r *report.Report) { r.Options.Target = "http://other" }, `report 1 has target "http://127.0.0.1:5000" and report 2 "http://other"`},
+		"other stages":        {func(r *report.Report) { r.Options.Stages = "1s:1" }, `has stages "" and report 2 "1s:1"`},
+		"another duration":    {func(r *report.Report) { r.Options.DurationMS = 5 }, `has duration "30s" and report 2 "5ms"`},
+		"another batch":       {func(r *report.Report) { r.Options.Batch = 5 }, `has batch "1" and report 2 "5"`},
+		"a closed loop":       {func(r *report.Report) { r.Options.Rate = 0 }, "are not both of an open loop"},
+		"a search":            {func(r *report.Report) { r.Search = make([]report.Step, 1) }, "report 2 is a search"},
+		"a damaged histogram": {func(r *report.Report) { r.Latency[report.Ack].Histogram = "x" }, "report 2: latency ack"},
+		"a strange threshold": {func(r *report.Report) { r.Thresholds = []report.ThresholdResult{{Condition: "x"}} }, "cannot be evaluated"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := fabricate(load{seed: 2})
 			test.change(&b)
-			if _, err := loadgen.Merge([]loadgen.Report{fabricate(load{seed: 1}), b}); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := report.Merge([]report.Report{fabricate(load{seed: 1}), b}); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})
 	}
-	if _, err := loadgen.Merge([]loadgen.Report{{}}); err == nil {
+	if _, err := report.Merge([]report.Report{{}}); err == nil {
 		t.Error("one report was joined")
 	}
 }

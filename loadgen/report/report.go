@@ -1,4 +1,7 @@
-package loadgen
+// Package report is what a load test has found, and everything that is made of
+// that alone: text, a page, JSON, CSV and percentile files, thresholds, the
+// comparison of runs, and their sum.
+package report
 
 import "time"
 
@@ -43,6 +46,13 @@ type Report struct {
 
 	Thresholds []ThresholdResult `json:"thresholds"`
 	Search     []Step            `json:"search,omitempty"` // of --find-max
+}
+
+// SetLatency adds the distribution of a latency; one without values is left out.
+func (r *Report) SetLatency(name string, h *Histogram) {
+	if l := h.Latency(); l != nil {
+		r.Latency[name] = l
+	}
 }
 
 // Names of latencies.

@@ -1,4 +1,4 @@
-package loadgen
+package report
 
 import (
 	"fmt"
@@ -93,5 +93,5 @@ func quantileNoise(l *Latency, of, seconds float64) (*[2]float64, error) {
 	q := of / 100
 	middle := (q + z*z/(2*n)) / (1 + z*z/n)
 	d := z * math.Sqrt(q*(1-q)/n+z*z/(4*n*n)) / (1 + z*z/n)
-	return &[2]float64{inMS(h.Quantile(math.Max(0, middle-d))), inMS(h.Quantile(math.Min(1, middle+d)))}, nil
+	return &[2]float64{InMS(h.Quantile(math.Max(0, middle-d))), InMS(h.Quantile(math.Min(1, middle+d)))}, nil
 }

@@ -1,4 +1,4 @@
-package loadgen_test
+package report_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // load is how a fabricated run differs from a good one.
@@ -26,7 +26,7 @@ type load struct {
 func start() time.Time { return time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC) }
 
 // fabricate makes up the report of a run with 1,000 listeners.
-func fabricate(l load) loadgen.Report {
+func fabricate(l load) report.Report {
 	if l.seconds == 0 {
 		l.seconds = 30
 	}
@@ -38,16 +38,16 @@ func fabricate(l load) loadgen.Report {
 	}
 	random := rand.New(rand.NewPCG(l.seed, 1))
 	sent := int64(l.rate) * int64(l.seconds)
-	r := loadgen.Report{
-		Schema: loadgen.Schema, Invalid: l.invalid, Started: start(), DurationMS: float64(l.seconds) * 1000, Seed: l.seed,
-		Options: loadgen.Options{
+	r := report.Report{
+		Schema: report.Schema, Invalid: l.invalid, Started: start(), DurationMS: float64(l.seconds) * 1000, Seed: l.seed,
+		Options: report.Options{
 			Target: "http://127.0.0.1:5000", Rate: l.rate, DurationMS: float64(l.seconds) * 1000, Connections: 64, Listeners: 1000,
 			Batch: 1, Kinds: 9, Users: 10000, Channel: fmt.Sprintf("bench-%04x", l.seed),
 		},
-		Environment: loadgen.Environment{Version: "1.4.0", Go: "go1.26.8", OS: "linux", Arch: "amd64", CPUs: 2, Host: "stage-left", OpenFiles: 65536},
+		Environment: report.Environment{Version: "1.4.0", Go: "go1.26.8", OS: "linux", Arch: "amd64", CPUs: 2, Host: "stage-left", OpenFiles: 65536},
 		Sent:        sent, Accepted: sent - l.failures, Rejected: l.failures, Requests: sent, Errors: map[string]int64{},
 		Counted: new(sent - l.failures - l.lost + l.doubled), Lost: &l.lost, Doubled: &l.doubled, Shifted: new(int64(0)),
-		Listeners: loadgen.Listeners{Wanted: 1000, Connected: 1000, Events: int64(l.seconds) * 500, Bytes: int64(l.seconds) * 500 * 412},
+		Listeners: report.Listeners{Wanted: 1000, Connected: 1000, Events: int64(l.seconds) * 500, Bytes: int64(l.seconds) * 500 * 412},
 	}
 	if l.failures > 0 {
 		r.Errors["503 not_written"] = l.failures - l.failures/3
@@ -56,10 +56,10 @@ func fabricate(l load) loadgen.Report {
 		}
 	}
 	if l.lost > 0 {
-		r.Windows = append(r.Windows, loadgen.WindowBooks{End: start().Add(8 * time.Second), Emoji: "🔥", Accepted: 812, Counted: 812 - l.lost})
+		r.Windows = append(r.Windows, report.WindowBooks{End: start().Add(8 * time.Second), Emoji: "🔥", Accepted: 812, Counted: 812 - l.lost})
 	}
 	if l.doubled > 0 {
-		r.Windows = append(r.Windows, loadgen.WindowBooks{End: start().Add(10 * time.Second), Emoji: "😂", Accepted: 640, Counted: 640 + l.doubled})
+		r.Windows = append(r.Windows, report.WindowBooks{End: start().Add(10 * time.Second), Emoji: "😂", Accepted: 640, Counted: 640 + l.doubled})
 	}
 	if l.invalid {
 		r.Notes = []string{"The generator fell behind its own schedule: a tenth of the requests were sent 48 ms late or more. Give it another machine, or ask for less."}
@@ -74,9 +74,9 @@ func lognormal(random *rand.Rand, median time.Duration, sigma float64) time.Dura
 	return time.Duration(float64(median) * math.Exp(sigma*random.NormFloat64()))
 }
 
-func fabricateLatencies(random *rand.Rand, l load) map[string]*loadgen.Latency {
-	delay, ack, wait, overhead, whole, connect, first := loadgen.NewHistogram(), loadgen.NewHistogram(), loadgen.NewHistogram(),
-		loadgen.NewHistogram(), loadgen.NewHistogram(), loadgen.NewHistogram(), loadgen.NewHistogram()
+func fabricateLatencies(random *rand.Rand, l load) map[string]*report.Latency {
+	delay, ack, wait, overhead, whole, connect, first := report.NewHistogram(), report.NewHistogram(), report.NewHistogram(),
+		report.NewHistogram(), report.NewHistogram(), report.NewHistogram(), report.NewHistogram()
 	for second := range l.seconds {
 		mood := 0.9 + 0.2*random.Float64() // what a second has in common
 		for range 200 {
@@ -97,16 +97,16 @@ func fabricateLatencies(random *rand.Rand, l load) map[string]*loadgen.Latency {
 		connect.Record(lognormal(random, 3*time.Millisecond, 0.4))
 		first.Record(lognormal(random, 5*time.Millisecond, 0.4))
 	}
-	return map[string]*loadgen.Latency{
-		loadgen.SendDelay: delay.Latency(), loadgen.Ack: ack.Latency(), loadgen.WindowWait: wait.Latency(), loadgen.Overhead: overhead.Latency(),
-		loadgen.EndToEnd: whole.Latency(), loadgen.Connect: connect.Latency(), loadgen.FirstEvent: first.Latency(),
+	return map[string]*report.Latency{
+		report.SendDelay: delay.Latency(), report.Ack: ack.Latency(), report.WindowWait: wait.Latency(), report.Overhead: overhead.Latency(),
+		report.EndToEnd: whole.Latency(), report.Connect: connect.Latency(), report.FirstEvent: first.Latency(),
 	}
 }
 
-func fabricateSeries(random *rand.Rand, l load) []loadgen.Point {
-	points := make([]loadgen.Point, l.seconds)
+func fabricateSeries(random *rand.Rand, l load) []report.Point {
+	points := make([]report.Point, l.seconds)
 	for i := range points {
-		p := loadgen.Point{
+		p := report.Point{
 			AtMS: float64(i+1) * 1000, Asked: l.rate, Sent: int64(l.rate), Accepted: int64(l.rate), Listeners: 1000, Events: 500,
 			AckP50: 1.8 * (0.9 + 0.2*random.Float64()), AckP99: 5.6 * (0.8 + 0.5*random.Float64()),
 		}
