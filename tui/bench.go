@@ -8,6 +8,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // mostHistory is how many seconds of a run are kept: more than a screen is wide.
@@ -22,8 +23,8 @@ type Bench struct {
 	Stop func()
 
 	width, height int
-	look          Look
-	theme         Theme
+	look          draw.Look
+	theme         draw.Theme
 	help          help.Model
 	keys          benchKeys
 	now           loadgen.Snapshot
@@ -45,15 +46,15 @@ func (k benchKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHe
 
 // NewBench returns the view of a load test of target, drawn as look says. stop ends
 // it early.
-func NewBench(target string, look Look, stop func()) Bench {
+func NewBench(target string, look draw.Look, stop func()) Bench {
 	b := Bench{Target: target, Stop: stop, width: 80, height: 24, second: -1}
 	b.keys.stop = key.NewBinding(key.WithKeys("ctrl+c", "q"), key.WithHelp("ctrl+c", "end the run and report"))
 	return b.looking(look)
 }
 
-func (b Bench) looking(look Look) Bench {
+func (b Bench) looking(look draw.Look) Bench {
 	b.look, b.theme = look, look.Styles()
-	b.help = newHelp(b.theme)
+	b.help = draw.NewHelp(b.theme)
 	return b
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/emostream/emostream/loadgen"
 	"github.com/emostream/emostream/tui"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // sending is a snapshot of a run in its nth second.
@@ -40,7 +41,7 @@ func troubled(n int) loadgen.Snapshot {
 // fed is a view that was sent messages.
 func fed(t *testing.T, msgs ...tea.Msg) tui.Bench {
 	t.Helper()
-	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", tui.Look{}, nil)
+	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", draw.Look{}, nil)
 	for _, msg := range msgs {
 		m, _ = m.Update(msg)
 	}
@@ -127,7 +128,7 @@ func TestBenchTheme(t *testing.T) {
 
 // In ASCII it has the same size and says the same.
 func TestBenchInASCII(t *testing.T) {
-	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", tui.Look{ASCII: true}, nil)
+	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", draw.Look{ASCII: true}, nil)
 	for _, msg := range through(25, troubled, sizes[1]) {
 		m, _ = m.Update(msg)
 	}
@@ -168,7 +169,7 @@ func TestBenchUpdate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			stops, quits := 0, false
-			var m tea.Model = tui.NewBench("http://x", tui.Look{}, func() { stops++ })
+			var m tea.Model = tui.NewBench("http://x", draw.Look{}, func() { stops++ })
 			for _, msg := range test.msgs {
 				var cmd tea.Cmd
 				if m, cmd = m.Update(msg); cmd != nil {

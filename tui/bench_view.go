@@ -10,6 +10,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // The least room for frames; below it there are plain lines.
@@ -31,19 +32,19 @@ func (b Bench) draw() string {
 	right := b.width - left
 	rates := b.rateLines(left-4, upper-2)
 	acks := b.ackLines(right-4, upper-2)
-	lines = append(lines, Beside(Frame("Rate", rates, left, upper, b.theme), Frame("Ack", acks, right, upper, b.theme))...)
+	lines = append(lines, draw.Beside(draw.Frame("Rate", rates, left, upper, b.theme), draw.Frame("Ack", acks, right, upper, b.theme))...)
 	lower := room - upper
-	lines = append(lines, Beside(
-		Frame("Answers by latency", b.histogram(left-4, lower-2), left, lower, b.theme),
-		Frame("Reactions and listeners", b.counts(right-4, lower-2), right, lower, b.theme))...)
+	lines = append(lines, draw.Beside(
+		draw.Frame("Answers by latency", b.histogram(left-4, lower-2), left, lower, b.theme),
+		draw.Frame("Reactions and listeners", b.counts(right-4, lower-2), right, lower, b.theme))...)
 	lines = append(lines, b.footer())
-	return strings.Join(block(lines, b.width, b.height), "\n")
+	return strings.Join(draw.Block(lines, b.width, b.height), "\n")
 }
 
 // header is the target and the phase.
 func (b Bench) header() string {
-	left := b.theme.Title.Render("emostream bench") + "  " + b.theme.Muted.Render(Clean(b.Target))
-	return ends(left, b.phase(), b.width)
+	left := b.theme.Title.Render("emostream bench") + "  " + b.theme.Muted.Render(draw.Clean(b.Target))
+	return draw.Ends(left, b.phase(), b.width)
 }
 
 func (b Bench) phase() string {
@@ -64,21 +65,21 @@ func (b Bench) progress() []string {
 	if b.now.Planned > 0 {
 		share = min(1, b.now.Elapsed.Seconds()/b.now.Planned.Seconds())
 	}
-	return []string{Bar(share, max(1, b.width-ansi.StringWidth(label)-2), b.theme.Main, b.theme.Track) + "  " + label}
+	return []string{draw.Bar(share, max(1, b.width-ansi.StringWidth(label)-2), b.theme.Main, b.theme.Track) + "  " + label}
 }
 
 // elapsed is how far the run is, in words.
 func (b Bench) elapsed() string {
 	s := b.now
-	text := seconds(s.Elapsed)
+	text := draw.Seconds(s.Elapsed)
 	if s.Planned > 0 {
-		text = seconds(min(s.Elapsed, s.Planned)) + " of " + seconds(s.Planned)
+		text = draw.Seconds(min(s.Elapsed, s.Planned)) + " of " + draw.Seconds(s.Planned)
 	}
 	if s.Stages > 1 {
 		text += fmt.Sprintf(", stage %d of %d", min(s.Stage+1, s.Stages), s.Stages)
 	}
 	if s.Step > 0 {
-		text += fmt.Sprintf(", step %d at %s", s.Step, rate(s.Rate))
+		text += fmt.Sprintf(", step %d at %s", s.Step, draw.Rate(s.Rate))
 	}
 	return text
 }
@@ -93,13 +94,13 @@ func (b Bench) asked() string {
 	case b.now.Asked <= 0 && b.now.Stages <= 1:
 		return "as fast as answers come"
 	}
-	return "of " + rate(b.now.Asked) + " asked"
+	return "of " + draw.Rate(b.now.Asked) + " asked"
 }
 
 func (b Bench) rateLines(width, height int) []string {
 	t := b.theme
-	lines := []string{ends(t.Title.Render(rate(b.now.Reached))+" "+t.Muted.Render(b.asked()), b.waiting(), width)}
-	for _, l := range Sparkline(b.rates, width, height-1, 0) {
+	lines := []string{draw.Ends(t.Title.Render(draw.Rate(b.now.Reached))+" "+t.Muted.Render(b.asked()), b.waiting(), width)}
+	for _, l := range draw.Sparkline(b.rates, width, height-1, 0) {
 		lines = append(lines, t.Main.Render(l))
 	}
 	return lines
@@ -110,13 +111,13 @@ func (b Bench) waiting() string {
 	if b.now.Waiting == 0 {
 		return ""
 	}
-	return b.theme.Warn.Render(thousands(b.now.Waiting) + " due")
+	return b.theme.Warn.Render(draw.Thousands(b.now.Waiting) + " due")
 }
 
 func (b Bench) ackLines(width, height int) []string {
 	t := b.theme
-	lines := []string{ends(t.Title.Render(millis(b.now.AckP99))+" "+t.Muted.Render("p99"), t.Muted.Render("p50 "+millis(b.now.AckP50)), width)}
-	for _, l := range Sparkline(b.acks, width, height-1, 0) {
+	lines := []string{draw.Ends(t.Title.Render(draw.Millis(b.now.AckP99))+" "+t.Muted.Render("p99"), t.Muted.Render("p50 "+draw.Millis(b.now.AckP50)), width)}
+	for _, l := range draw.Sparkline(b.acks, width, height-1, 0) {
 		lines = append(lines, t.Second.Render(l))
 	}
 	return lines
@@ -136,7 +137,7 @@ func (b Bench) histogram(width, height int) []string {
 	const label, share = 8, 7
 	var lines []string
 	for _, r := range rows {
-		bar := Column(float64(r.count)/float64(most), width-label-share-2, b.theme.Main)
+		bar := draw.Column(float64(r.count)/float64(most), width-label-share-2, b.theme.Main)
 		lines = append(lines, fmt.Sprintf("%*s %s%*s", label, r.label, bar, share+1, percent(r.count, total)))
 	}
 	return lines
@@ -205,15 +206,15 @@ func upTo(i int) string {
 // counts are what became of the reactions, the listeners and what failed.
 func (b Bench) counts(width, height int) []string {
 	s, t := b.now, b.theme
-	row := func(name, value string) string { return ends(t.Muted.Render(name), value, width) }
+	row := func(name, value string) string { return draw.Ends(t.Muted.Render(name), value, width) }
 	lines := []string{
-		row("sent", thousands(s.Sent)),
-		row("accepted", thousands(s.Accepted)),
+		row("sent", draw.Thousands(s.Sent)),
+		row("accepted", draw.Thousands(s.Accepted)),
 		row("rejected", b.alarm(s.Rejected)),
 		row("in doubt", b.alarm(s.InDoubt)),
 		row("listeners", b.listeners()),
-		row("events", thousands(s.Events)),
-		row("overhead p99", millis(s.OverheadP99)),
+		row("events", draw.Thousands(s.Events)),
+		row("overhead p99", draw.Millis(s.OverheadP99)),
 	}
 	if len(s.Errors) == 0 {
 		return append(lines, row("failed requests", "none"))
@@ -226,11 +227,11 @@ func (b Bench) alarm(n int64) string {
 	if n == 0 {
 		return "0"
 	}
-	return b.theme.Bad.Render(thousands(n))
+	return b.theme.Bad.Render(draw.Thousands(n))
 }
 
 func (b Bench) listeners() string {
-	text := thousands(int64(b.now.Listeners)) + " of " + thousands(int64(b.now.Wanted))
+	text := draw.Thousands(int64(b.now.Listeners)) + " of " + draw.Thousands(int64(b.now.Wanted))
 	if b.now.Listeners < b.now.Wanted {
 		return b.theme.Warn.Render(text)
 	}
@@ -249,7 +250,7 @@ func (b Bench) failures(width, height int) []string {
 		if i == height-1 && len(kinds) > height {
 			return append(lines, b.theme.Bad.Render(fmt.Sprintf("and %d more kinds", len(kinds)-i)))
 		}
-		lines = append(lines, ends(b.theme.Bad.Render(Clean(k)), thousands(errs[k]), width))
+		lines = append(lines, draw.Ends(b.theme.Bad.Render(draw.Clean(k)), draw.Thousands(errs[k]), width))
 	}
 	return lines
 }
@@ -268,20 +269,22 @@ func (b Bench) compact() []string {
 	for _, n := range s.Errors {
 		failed += n
 	}
-	spark := func(values []float64) string { return strings.Join(Sparkline(values, max(0, b.width-5), 1, 0), "") }
+	spark := func(values []float64) string {
+		return strings.Join(draw.Sparkline(values, max(0, b.width-5), 1, 0), "")
+	}
 	lines := []string{
-		ends(t.Title.Render("emostream bench"), b.phase(), b.width),
+		draw.Ends(t.Title.Render("emostream bench"), b.phase(), b.width),
 		b.progress()[0],
-		fit(t.Muted.Render("rate ")+rate(s.Reached)+" "+t.Muted.Render(b.asked()), b.width),
-		fit("     "+t.Main.Render(spark(b.rates)), b.width),
-		fit(t.Muted.Render("ack  ")+millis(s.AckP99)+t.Muted.Render(" p99, ")+millis(s.AckP50)+t.Muted.Render(" p50"), b.width),
-		fit("     "+t.Second.Render(spark(b.acks)), b.width),
-		ends(t.Muted.Render("accepted"), thousands(s.Accepted)+" of "+thousands(s.Sent), b.width),
-		ends(t.Muted.Render("listeners"), b.listeners(), b.width),
-		ends(t.Muted.Render("failed requests"), b.alarm(failed), b.width),
+		draw.Fit(t.Muted.Render("rate ")+draw.Rate(s.Reached)+" "+t.Muted.Render(b.asked()), b.width),
+		draw.Fit("     "+t.Main.Render(spark(b.rates)), b.width),
+		draw.Fit(t.Muted.Render("ack  ")+draw.Millis(s.AckP99)+t.Muted.Render(" p99, ")+draw.Millis(s.AckP50)+t.Muted.Render(" p50"), b.width),
+		draw.Fit("     "+t.Second.Render(spark(b.acks)), b.width),
+		draw.Ends(t.Muted.Render("accepted"), draw.Thousands(s.Accepted)+" of "+draw.Thousands(s.Sent), b.width),
+		draw.Ends(t.Muted.Render("listeners"), b.listeners(), b.width),
+		draw.Ends(t.Muted.Render("failed requests"), b.alarm(failed), b.width),
 	}
 	if b.height < 2 {
-		return block(lines, b.width, b.height)
+		return draw.Block(lines, b.width, b.height)
 	}
-	return append(block(lines, b.width, b.height-1), fit(b.footer(), b.width))
+	return append(draw.Block(lines, b.width, b.height-1), draw.Fit(b.footer(), b.width))
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // Bounds of a burst.
@@ -78,29 +80,29 @@ func (p burstPanel) lines(c Crowd, width, _ int) []string {
 		if mark {
 			at = t.Main.Render("▸ ")
 		}
-		return fit(at+t.Muted.Render(fit(name, 6))+t.Title.Render(fit(value, 7))+t.Muted.Render(hint), width)
+		return draw.Fit(at+t.Muted.Render(draw.Fit(name, 6))+t.Title.Render(draw.Fit(value, 7))+t.Muted.Render(hint), width)
 	}
 	e := p.emojis[p.emoji]
 	lines := []string{
 		row(false, "emoji", c.named(e), "← →"),
-		row(!p.onRate, "taps", p.size, fmt.Sprintf("1 to %s", thousands(mostBurst))),
-		row(p.onRate, "rate", p.rate, fmt.Sprintf("1 to %s a second", thousands(mostRate))),
+		row(!p.onRate, "taps", p.size, fmt.Sprintf("1 to %s", draw.Thousands(mostBurst))),
+		row(p.onRate, "rate", p.rate, fmt.Sprintf("1 to %s a second", draw.Thousands(mostRate))),
 		"",
 	}
 	if why := p.wrong(); why != "" {
-		return append(lines, fit(t.Warn.Render(why), width))
+		return append(lines, draw.Fit(t.Warn.Render(why), width))
 	}
 	took := time.Duration(number(p.size)) * time.Second / time.Duration(number(p.rate))
-	return append(lines, fit(t.Muted.Render("enter sends them, for "+millis(took.Seconds()*1000)), width))
+	return append(lines, draw.Fit(t.Muted.Render("enter sends them, for "+draw.Millis(took.Seconds()*1000)), width))
 }
 
 // wrong says what is not allowed.
 func (p burstPanel) wrong() string {
 	if n := number(p.size); n < 1 || n > mostBurst {
-		return fmt.Sprintf("taps: 1 to %s", thousands(mostBurst))
+		return fmt.Sprintf("taps: 1 to %s", draw.Thousands(mostBurst))
 	}
 	if n := number(p.rate); n < 1 || n > mostRate {
-		return fmt.Sprintf("rate: 1 to %s a second", thousands(mostRate))
+		return fmt.Sprintf("rate: 1 to %s a second", draw.Thousands(mostRate))
 	}
 	return ""
 }

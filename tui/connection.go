@@ -12,6 +12,7 @@ import (
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // Link is a change of the connection to the stream.
@@ -69,7 +70,7 @@ func (n Connection) wait(now time.Time) int {
 
 // Headline is the state in a few words.
 func (n Connection) Headline(now time.Time) string {
-	server := Clean(n.Server)
+	server := draw.Clean(n.Server)
 	switch n.State.Phase {
 	case sse.Live:
 		return "live " + server
@@ -99,7 +100,7 @@ func (n Connection) Why() string {
 		return ""
 	}
 	if n.Drains != "" {
-		return Clean(n.Drains) + " is draining: it leaves in order, and another server takes over"
+		return draw.Clean(n.Drains) + " is draining: it leaves in order, and another server takes over"
 	}
 	return reason(n.State.Err)
 }
@@ -113,7 +114,7 @@ func (n Connection) resumed() string {
 	case n.Replayed > 1:
 		replayed = fmt.Sprintf("%d windows replayed", n.Replayed)
 	}
-	return "resumed at " + Clean(n.Server) + ", " + replayed
+	return "resumed at " + draw.Clean(n.Server) + ", " + replayed
 }
 
 // reason is an error in words for a line of the screen.
@@ -127,20 +128,20 @@ func reason(err error) string {
 	case errors.As(err, &stream):
 		return said(stream.Message, stream.Status)
 	case client.Unreached(err) && errors.As(err, &network) && network.Addr != nil:
-		return "nobody answers at " + Clean(network.Addr.String()) + ": is it running?"
+		return "nobody answers at " + draw.Clean(network.Addr.String()) + ": is it running?"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection broke"
 	case errors.Is(err, io.EOF):
 		return "the server ended the stream"
 	}
-	return Clean(err.Error())
+	return draw.Clean(err.Error())
 }
 
 func said(message string, status int) string {
 	if message == "" {
 		return fmt.Sprintf("the server answered %d %s", status, http.StatusText(status))
 	}
-	return Clean(message)
+	return draw.Clean(message)
 }
 
 func refusalOf(err error) *client.Refusal {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // When things are done.
@@ -29,7 +30,7 @@ type CrowdConfig struct {
 	Palette []string // emojis on the keys 1 to 9; default Palette
 	FPS     int      // frames a second while something moves, 1 to 60; default 30
 	Mouse   bool     // a click on the palette is a tap
-	Look    Look
+	Look    draw.Look
 	Now     func() time.Time // default time.Now
 
 	// What the view asks for; each is called in a goroutine of its own and may
@@ -84,8 +85,8 @@ type (
 type Crowd struct {
 	cfg           CrowdConfig
 	width, height int
-	look          Look
-	theme         Theme
+	look          draw.Look
+	theme         draw.Theme
 	help          help.Model
 	keys          crowdKeys
 	panel         panel // what is open over the field
@@ -142,7 +143,7 @@ func NewCrowd(cfg CrowdConfig) Crowd {
 
 func (c Crowd) styled() Crowd {
 	c.theme = c.look.Styles()
-	c.help = newHelp(c.theme)
+	c.help = draw.NewHelp(c.theme)
 	return c
 }
 
@@ -216,7 +217,7 @@ func (c Crowd) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		cmds = append(cmds, cmd)
 	case tea.PasteMsg:
 		if f, ok := c.panel.(finder); ok {
-			c.panel = f.typed(Clean(msg.Content))
+			c.panel = f.typed(draw.Clean(msg.Content))
 		}
 	case tea.MouseClickMsg:
 		if slot := c.slotAt(msg.X, msg.Y); msg.Button == tea.MouseLeft && slot >= 0 {

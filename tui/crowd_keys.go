@@ -5,6 +5,8 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // crowdKeys are what the keys do; all help is made from them.
@@ -93,7 +95,7 @@ func (helpPanel) lines(c Crowd, width, _ int) []string {
 	for _, group := range c.keys.FullHelp() {
 		for _, b := range group {
 			h := b.Help()
-			lines = append(lines, fit(c.theme.Title.Render(fit(h.Key, 8))+c.theme.Muted.Render(explained(h.Desc)), width))
+			lines = append(lines, draw.Fit(c.theme.Title.Render(draw.Fit(h.Key, 8))+c.theme.Muted.Render(explained(h.Desc)), width))
 		}
 	}
 	return lines

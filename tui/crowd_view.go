@@ -9,6 +9,8 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // The least room for the view at all.
@@ -41,7 +43,7 @@ func (c Crowd) framed() bool { return c.width >= framedWidth && c.height >= fram
 func (c Crowd) draw() []string {
 	switch {
 	case c.width < leastWidth || c.height < leastHeight:
-		return block([]string{
+		return draw.Block([]string{
 			c.theme.Warn.Render("this terminal is too small"),
 			fmt.Sprintf("it has %d columns and %d lines", c.width, c.height),
 			fmt.Sprintf("%dx%d are needed", leastWidth, leastHeight),
@@ -68,15 +70,15 @@ func (c Crowd) field() (width, height int) {
 func (c Crowd) wide() []string {
 	left, body := c.width-c.rightWidth(), c.height-2-youHeight
 	fieldWidth, fieldHeight := c.field()
-	field := Box("The crowd", c.floating(fieldWidth, fieldHeight), left, body, c.theme)
+	field := draw.Box("The crowd", c.floating(fieldWidth, fieldHeight), left, body, c.theme)
 	if c.panel != nil {
-		field = Frame(c.panel.title(), c.panel.lines(c, fieldWidth, fieldHeight), left, body, c.theme)
+		field = draw.Frame(c.panel.title(), c.panel.lines(c, fieldWidth, fieldHeight), left, body, c.theme)
 	}
 	lines := []string{c.header()}
-	lines = append(lines, Beside(field, c.beside)...)
-	lines = append(lines, Frame("You", []string{c.palette(c.width - 4), c.status(c.width - 4)}, c.width, youHeight, c.theme)...)
+	lines = append(lines, draw.Beside(field, c.beside)...)
+	lines = append(lines, draw.Frame("You", []string{c.palette(c.width - 4), c.status(c.width - 4)}, c.width, youHeight, c.theme)...)
 	lines = append(lines, c.footer())
-	return block(lines, c.width, c.height)
+	return draw.Block(lines, c.width, c.height)
 }
 
 // column is what stands beside the field.
@@ -85,15 +87,15 @@ func (c Crowd) column(width, height int) []string {
 	var frames []string
 	if c.instruments {
 		lower := min(height-5, instrumentsLines+2)
-		frames = Frame("Instruments", c.meters(width-4), width, lower, c.theme)
+		frames = draw.Frame("Instruments", c.meters(width-4), width, lower, c.theme)
 		upper -= lower
 	}
 	if upper >= 2*totalsHeight {
 		totals := totalsHeight + upper/12
-		frames = append(Frame("Totals", c.totals(width-4, totals-2), width, totals, c.theme), frames...)
+		frames = append(draw.Frame("Totals", c.totals(width-4, totals-2), width, totals, c.theme), frames...)
 		upper -= totals
 	}
-	return append(Frame(c.windowTitle(), c.ranking(width-4, upper-2), width, upper, c.theme), frames...)
+	return append(draw.Frame(c.windowTitle(), c.ranking(width-4, upper-2), width, upper, c.theme), frames...)
 }
 
 // floating is the field.
@@ -107,7 +109,7 @@ func (c Crowd) floating(width, height int) []string {
 		cell, ok := cells[e]
 		if !ok {
 			if cell = c.look.Cell(e); c.theme.ASCII {
-				cell = CellName(e, size-1) + " "
+				cell = draw.CellName(e, size-1) + " "
 			}
 			cells[e] = cell
 		}
@@ -118,11 +120,11 @@ func (c Crowd) floating(width, height int) []string {
 // header is the channel, the state of the connection, and the countdown.
 func (c Crowd) header() string {
 	t := c.theme
-	left := t.Title.Render("emostream") + " " + t.Muted.Render(Clean(c.cfg.Channel)) + "  " + c.state()
+	left := t.Title.Render("emostream") + " " + t.Muted.Render(draw.Clean(c.cfg.Channel)) + "  " + c.state()
 	if u, err := url.Parse(c.link.State.URL); err == nil && c.width >= 100 {
-		left += " " + t.Muted.Render(Clean(u.Host))
+		left += " " + t.Muted.Render(draw.Clean(u.Host))
 	}
-	return ends(left, c.countdown("window ends in ", 10), c.width)
+	return draw.Ends(left, c.countdown("window ends in ", 10), c.width)
 }
 
 func (c Crowd) state() string {
@@ -144,7 +146,7 @@ func (c Crowd) countdown(label string, width int) string {
 	}
 	length := newest.Window.End - newest.Window.Start
 	left := length - ((c.serverNow()-newest.Window.End)%length+length)%length
-	bar := Bar(1-float64(left)/float64(length), width, c.theme.Main, c.theme.Track)
+	bar := draw.Bar(1-float64(left)/float64(length), width, c.theme.Main, c.theme.Track)
 	return fmt.Sprintf("%s %s", c.theme.Muted.Render(fmt.Sprintf("%s%.1f s", label, float64(left)/1000)), bar)
 }
 
@@ -152,9 +154,9 @@ func (c Crowd) countdown(label string, width int) string {
 func (c Crowd) status(width int) string {
 	message, taps := c.message(), c.taps()
 	if !c.framed() && ansi.StringWidth(message)+ansi.StringWidth(taps) >= width {
-		return fit(message, width)
+		return draw.Fit(message, width)
 	}
-	return ends(message, taps, width)
+	return draw.Ends(message, taps, width)
 }
 
 // message is the one line that matters most now.
@@ -170,7 +172,7 @@ func (c Crowd) message() string {
 	case c.now.Before(c.notice.until):
 		return t.Good.Render(c.notice.text)
 	case c.burst.running():
-		return c.named(c.burst.emoji) + t.Muted.Render(fmt.Sprintf(" burst: %s of %s, b stops it", thousands(int64(c.burst.sent)), thousands(int64(c.burst.size))))
+		return c.named(c.burst.emoji) + t.Muted.Render(fmt.Sprintf(" burst: %s of %s, b stops it", draw.Thousands(int64(c.burst.sent)), draw.Thousands(int64(c.burst.size))))
 	}
 	return c.share()
 }
@@ -181,7 +183,7 @@ func (c Crowd) taps() string {
 	var parts []string
 	add := func(n int, what string, render func(...string) string) {
 		if n > 0 {
-			parts = append(parts, render(thousands(int64(n))+" "+what))
+			parts = append(parts, render(draw.Thousands(int64(n))+" "+what))
 		}
 	}
 	add(o.Pending(), "pending", t.Warn.Render)
@@ -217,8 +219,8 @@ func (c Crowd) share() string {
 					were = "was"
 				}
 				m := c.theme.Muted.Render
-				return fmt.Sprintf("%s %s %s %s %s", c.theme.Title.Render(thousands(int64(best.N))),
-					m("of the"), c.theme.Title.Render(thousands(t.Count)), c.named(t.Emoji), m(were+" yours"))
+				return fmt.Sprintf("%s %s %s %s %s", c.theme.Title.Render(draw.Thousands(int64(best.N))),
+					m("of the"), c.theme.Title.Render(draw.Thousands(t.Count)), c.named(t.Emoji), m(were+" yours"))
 			}
 		}
 	}
@@ -238,15 +240,15 @@ func (c Crowd) footer() string {
 func (c Crowd) compact() []string {
 	lines := []string{c.brieflyWhere()}
 	if c.panel != nil {
-		lines = append(lines, block(c.panel.lines(c, c.width, c.height-3), c.width, c.height-3)...)
-		return block(append(lines, c.status(c.width), c.footer()), c.width, c.height)
+		lines = append(lines, draw.Block(c.panel.lines(c, c.width, c.height-3), c.width, c.height-3)...)
+		return draw.Block(append(lines, c.status(c.width), c.footer()), c.width, c.height)
 	}
 	width, height := c.field()
 	lines = append(lines, c.floating(width, height)...)
 	lines = append(lines, c.brief())
-	lines = append(lines, block(c.ranking(c.width, c.rows()+1)[1:], c.width, c.rows())...)
+	lines = append(lines, draw.Block(c.ranking(c.width, c.rows()+1)[1:], c.width, c.rows())...)
 	lines = append(lines, c.status(c.width), c.palette(c.width), c.footer())
-	return block(lines, c.width, c.height)
+	return draw.Block(lines, c.width, c.height)
 }
 
 // rows is how many lines of the ranking the compact view has.
@@ -256,9 +258,9 @@ func (c Crowd) rows() int { return max(3, (c.height-5)/3) }
 func (c Crowd) brieflyWhere() string {
 	state, left := c.state(), c.countdown("", 8)
 	if ansi.StringWidth(state)+ansi.StringWidth(left) >= c.width {
-		return fit(state, c.width)
+		return draw.Fit(state, c.width)
 	}
-	return ends(state, left, c.width)
+	return draw.Ends(state, left, c.width)
 }
 
 // brief is the total, its change and the sparkline on a line.
@@ -266,9 +268,9 @@ func (c Crowd) brief() string {
 	headline := c.headline()
 	room := c.width - ansi.StringWidth(headline) - 2
 	if room < 4 {
-		return fit(headline, c.width)
+		return draw.Fit(headline, c.width)
 	}
-	return headline + "  " + c.theme.Main.Render(Sparkline(c.past.Totals(c.arrivedBy(), room), room, 1, 0)[0])
+	return headline + "  " + c.theme.Main.Render(draw.Sparkline(c.past.Totals(c.arrivedBy(), room), room, 1, 0)[0])
 }
 
 // arrivedBy is the time whose windows have arrived if there were any.

@@ -18,6 +18,7 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // crowdSizes are the sizes of the screens in the golden files.
@@ -65,14 +66,14 @@ func exact(t *testing.T, view string, size tea.WindowSizeMsg, width func(string)
 // colours.
 func TestCrowdView(t *testing.T) {
 	for name, test := range map[string]struct {
-		look    tui.Look
+		look    draw.Look
 		width   func(string) int
 		colours bool
 	}{
-		"dark":     {tui.Look{Theme: "dark"}, ansi.StringWidthWc, true},
-		"light":    {tui.Look{Theme: "light"}, ansi.StringWidthWc, true},
-		"grapheme": {tui.Look{Width: tui.WidthByGrapheme}, ansi.StringWidth, false},
-		"ascii":    {tui.Look{ASCII: true, Theme: "none"}, func(s string) int { return len(s) }, false},
+		"dark":     {draw.Look{Theme: "dark"}, ansi.StringWidthWc, true},
+		"light":    {draw.Look{Theme: "light"}, ansi.StringWidthWc, true},
+		"grapheme": {draw.Look{Width: draw.WidthByGrapheme}, ansi.StringWidth, false},
+		"ascii":    {draw.Look{ASCII: true, Theme: "none"}, func(s string) int { return len(s) }, false},
 	} {
 		for _, size := range crowdSizes {
 			t.Run(fmt.Sprintf("%s %dx%d", name, size.Width, size.Height), func(t *testing.T) {
@@ -215,7 +216,7 @@ func TestCrowdLook(t *testing.T) {
 
 // In ASCII every view is ASCII.
 func TestCrowdASCII(t *testing.T) {
-	visit(t, tui.CrowdConfig{Look: tui.Look{ASCII: true}}, 120, 40, func(r *room) {
+	visit(t, tui.CrowdConfig{Look: draw.Look{ASCII: true}}, 120, 40, func(r *room) {
 		busy(r)
 		for _, keys := range []string{"", "i", "?", "x b", "esc / h e a r t", "esc"} {
 			r.press(strings.Fields(keys)...)

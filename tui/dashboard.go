@@ -4,6 +4,8 @@ import (
 	"charm.land/bubbles/v2/help"
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // Dashboard shows a pipeline that runs in this process. It is fed with Pipeline
@@ -13,8 +15,8 @@ type Dashboard struct {
 	Stop func()
 
 	width, height int
-	look          Look
-	theme         Theme
+	look          draw.Look
+	theme         draw.Theme
 	help          help.Model
 	keys          dashboardKeys
 	now           Pipeline
@@ -72,14 +74,14 @@ func (k dashboardKeys) FullHelp() [][]key.Binding {
 
 // NewDashboard returns the view of a pipeline, drawn as look says. stop asks the
 // pipeline to stop.
-func NewDashboard(look Look, stop func()) Dashboard {
+func NewDashboard(look draw.Look, stop func()) Dashboard {
 	d := Dashboard{Stop: stop, width: 80, height: 24, keys: newDashboardKeys()}
 	return d.looking(look)
 }
 
-func (d Dashboard) looking(look Look) Dashboard {
+func (d Dashboard) looking(look draw.Look) Dashboard {
 	d.look, d.theme = look, look.Styles()
-	d.help = newHelp(d.theme)
+	d.help = draw.NewHelp(d.theme)
 	return d
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // fine is a pipeline on which all is well.
@@ -69,7 +70,7 @@ func inTrouble() tui.Pipeline {
 	return p
 }
 
-func shown(t *testing.T, look tui.Look, msgs ...tea.Msg) tui.Dashboard {
+func shown(t *testing.T, look draw.Look, msgs ...tea.Msg) tui.Dashboard {
 	t.Helper()
 	var m tea.Model = tui.NewDashboard(look, nil)
 	for _, msg := range msgs {
@@ -84,7 +85,7 @@ var sizes = []tea.WindowSizeMsg{{Width: 40, Height: 12}, {Width: 80, Height: 24}
 func TestDashboardView(t *testing.T) {
 	for name, msg := range map[string]tea.Msg{"begin": tui.Pipeline{}, "fine": fine(), "trouble": inTrouble()} {
 		for _, size := range sizes {
-			for looks, look := range map[string]tui.Look{"text": {}, "text by grapheme": {Width: tui.WidthByGrapheme}, "ascii": {ASCII: true}} {
+			for looks, look := range map[string]draw.Look{"text": {}, "text by grapheme": {Width: draw.WidthByGrapheme}, "ascii": {ASCII: true}} {
 				t.Run(fmt.Sprintf("%s %dx%d %s", name, size.Width, size.Height, looks), func(t *testing.T) {
 					view := ansi.Strip(shown(t, look, msg, size).View().Content)
 					fills(t, view, size, look.Width)
@@ -100,9 +101,9 @@ func TestDashboardView(t *testing.T) {
 
 // fills checks that a view is exactly as large as the terminal, in the terminal's way
 // to count.
-func fills(t *testing.T, view string, size tea.WindowSizeMsg, w tui.Width) {
+func fills(t *testing.T, view string, size tea.WindowSizeMsg, w draw.Width) {
 	t.Helper()
-	method := map[tui.Width]ansi.Method{tui.WidthByCodePoint: ansi.WcWidth, tui.WidthByGrapheme: ansi.GraphemeWidth}[w]
+	method := map[draw.Width]ansi.Method{draw.WidthByCodePoint: ansi.WcWidth, draw.WidthByGrapheme: ansi.GraphemeWidth}[w]
 	lines := strings.Split(view, "\n")
 	if len(lines) != size.Height {
 		t.Errorf("%d lines for a height of %d", len(lines), size.Height)
@@ -118,14 +119,14 @@ func fills(t *testing.T, view string, size tea.WindowSizeMsg, w tui.Width) {
 func TestDashboardColours(t *testing.T) {
 	white, sixteen := tea.BackgroundColorMsg{Color: color.White}, tea.ColorProfileMsg{Profile: colorprofile.ANSI}
 	for name, test := range map[string]struct {
-		look tui.Look
+		look draw.Look
 		msgs []tea.Msg
 	}{
 		"dark":       {},
 		"light":      {msgs: []tea.Msg{white}},
-		"contrast":   {look: tui.Look{Theme: "contrast"}},
+		"contrast":   {look: draw.Look{Theme: "contrast"}},
 		"16 colours": {msgs: []tea.Msg{sixteen}},
-		"none":       {look: tui.Look{Theme: "none"}},
+		"none":       {look: draw.Look{Theme: "none"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			golden.RequireEqual(t, shown(t, test.look, append(test.msgs, inTrouble(), sizes[1])...).View().Content)
@@ -139,8 +140,8 @@ func TestDashboardViewAtAnySize(t *testing.T) {
 	for w := 0; w < 130; w += 5 {
 		for h := 1; h < 45; h += 3 {
 			size := tea.WindowSizeMsg{Width: w, Height: h}
-			view := ansi.Strip(shown(t, tui.Look{}, inTrouble(), size).View().Content)
-			fills(t, view, size, tui.WidthByCodePoint)
+			view := ansi.Strip(shown(t, draw.Look{}, inTrouble(), size).View().Content)
+			fills(t, view, size, draw.WidthByCodePoint)
 			if small := w < 40 || h < 12; w >= 20 && h >= 3 && small != strings.Contains(view, "needs 40x12") {
 				t.Errorf("%dx%d is\n%s", w, h, view)
 			}
@@ -226,7 +227,7 @@ func TestDashboardUpdate(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			stops, quits := 0, false
-			var m tea.Model = tui.NewDashboard(tui.Look{}, func() { stops++ })
+			var m tea.Model = tui.NewDashboard(draw.Look{}, func() { stops++ })
 			for _, msg := range test.msgs {
 				var cmd tea.Cmd
 				if m, cmd = m.Update(msg); cmd != nil {
@@ -253,7 +254,7 @@ func TestDashboardUpdate(t *testing.T) {
 
 // Every key that does something is in the help.
 func TestDashboardHelp(t *testing.T) {
-	view := ansi.Strip(shown(t, tui.Look{}, append([]tea.Msg{fine()}, press("?")...)...).View().Content)
+	view := ansi.Strip(shown(t, draw.Look{}, append([]tea.Msg{fine()}, press("?")...)...).View().Content)
 	for _, key := range []string{"q/^C", "?", "tab", "shift+tab", "↑/↓", "enter", "l "} {
 		if !strings.Contains(view, "│ "+key) {
 			t.Errorf("%s is not in the help:\n%s", key, view)

@@ -10,6 +10,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // The least size of the dashboard.
@@ -19,9 +20,9 @@ const (
 )
 
 // tooSmall says that a view needs more room, in whatever room there is.
-func tooSmall(width, height int, t Theme) string {
+func tooSmall(width, height int, t draw.Theme) string {
 	text := fmt.Sprintf("This needs %dx%d; the terminal has %dx%d.", dashboardWidth, dashboardHeight, width, height)
-	return strings.Join(block(strings.Split(ansi.Wordwrap(t.Warn.Render(text), max(1, width), ""), "\n"), width, height), "\n")
+	return strings.Join(draw.Block(strings.Split(ansi.Wordwrap(t.Warn.Render(text), max(1, width), ""), "\n"), width, height), "\n")
 }
 
 // draw is the whole screen, exactly as large as the terminal.
@@ -33,7 +34,7 @@ func (d Dashboard) draw() string {
 	lines = append(lines, d.body(d.height-2)...)
 	h := d.help
 	h.SetWidth(d.width)
-	return strings.Join(block(append(lines, h.View(d.keys)), d.width, d.height), "\n")
+	return strings.Join(draw.Block(append(lines, h.View(d.keys)), d.width, d.height), "\n")
 }
 
 // body is what is between the header and the keys.
@@ -41,7 +42,7 @@ func (d Dashboard) body(height int) []string {
 	switch {
 	case d.helping:
 		h := d.help
-		return Frame("Keys", strings.Split(h.FullHelpView(d.keys.FullHelp()), "\n"), d.width, height, d.theme)
+		return draw.Frame("Keys", strings.Split(h.FullHelpView(d.keys.FullHelp()), "\n"), d.width, height, d.theme)
 	case d.whole, d.width < framedWidth, d.height < framedHeight:
 		return d.panel(d.focus, d.width, height)
 	}
@@ -51,8 +52,8 @@ func (d Dashboard) body(height int) []string {
 	}
 	left, upper := d.width/2, (height-log)/2
 	right, lower := d.width-left, height-log-upper
-	lines := Beside(d.panel(stagesPanel, left, upper), d.panel(windowsPanel, right, upper))
-	lines = append(lines, Beside(d.panel(serversPanel, left, lower), d.panel(factsPanel, right, lower))...)
+	lines := draw.Beside(d.panel(stagesPanel, left, upper), d.panel(windowsPanel, right, upper))
+	lines = append(lines, draw.Beside(d.panel(serversPanel, left, lower), d.panel(factsPanel, right, lower))...)
 	if log > 0 {
 		lines = append(lines, d.panel(logPanel, d.width, log)...)
 	}
@@ -61,25 +62,25 @@ func (d Dashboard) body(height int) []string {
 
 // panel draws a panel in its frame.
 func (d Dashboard) panel(p section, width, height int) []string {
-	title, draw := "", func(int, int) []string { return nil }
+	title, content := "", func(int, int) []string { return nil }
 	switch p {
 	case stagesPanel:
-		title, draw = "Stages", d.stages
+		title, content = "Stages", d.stages
 	case windowsPanel:
-		title, draw = d.windowTitle(), d.windows
+		title, content = d.windowTitle(), d.windows
 	case serversPanel:
-		title, draw = d.serversTitle(), d.servers
+		title, content = d.serversTitle(), d.servers
 	case factsPanel:
-		title, draw = "Addresses", d.facts
+		title, content = "Addresses", d.facts
 	case logPanel:
-		title, draw = d.logTitle(), d.log
+		title, content = d.logTitle(), d.log
 	case panels:
 	}
 	t := d.theme
 	if p == d.focus {
 		title, t.Border = "▸ "+title, t.Main
 	}
-	return Frame(title, draw(width-4, height-2), width, height, t)
+	return draw.Frame(title, content(width-4, height-2), width, height, t)
 }
 
 // leastState is the room that the state has, whatever else is cut for it.
@@ -88,10 +89,10 @@ const leastState = 19
 // header is what this is, whether all is well, and for how long.
 func (d Dashboard) header() string {
 	t := d.theme
-	left := t.Title.Render("emostream up") + " " + t.Muted.Render(Clean(d.now.Version))
-	up := t.Muted.Render("  up " + seconds(d.now.Uptime))
+	left := t.Title.Render("emostream up") + " " + t.Muted.Render(draw.Clean(d.now.Version))
+	up := t.Muted.Render("  up " + draw.Seconds(d.now.Uptime))
 	room := d.width - ansi.StringWidth(left) - 1 - ansi.StringWidth(up)
-	return ends(left, ansi.Truncate(d.state(), max(room, leastState), "…")+up, d.width)
+	return draw.Ends(left, ansi.Truncate(d.state(), max(room, leastState), "…")+up, d.width)
 }
 
 // state is the state of all stages in a few words: of those that are not as they
@@ -104,7 +105,7 @@ func (d Dashboard) state() string {
 		case d.stopping && s.State != Stopped:
 			return d.theme.Warn.Render("stopping " + s.Name)
 		case s.State == NotReady && !d.stopping:
-			return d.theme.Warn.Render(s.Name + " not ready: " + Clean(s.Detail))
+			return d.theme.Warn.Render(s.Name + " not ready: " + draw.Clean(s.Detail))
 		case !d.stopping && s.State != Running:
 			return d.theme.Warn.Render(s.Name + " " + string(s.State))
 		}
@@ -122,16 +123,16 @@ func (d Dashboard) stages(width, height int) []string {
 	t := d.theme
 	const name, state, rates, lags = 9, 9, 9, 6
 	columns := func(n, s, r, l string) string {
-		return fit(n, name) + " " + fit(s, state) + atRight(r, rates) + " " + atRight(l, lags)
+		return draw.Fit(n, name) + " " + draw.Fit(s, state) + draw.AtRight(r, rates) + " " + draw.AtRight(l, lags)
 	}
 	lines := []string{t.Muted.Render(columns("stage", "state", "rate", "lag"))}
 	for _, s := range d.now.Stages {
 		each, lag := "-", "-"
 		if s.Rate >= 0 {
-			each = rate(s.Rate)
+			each = draw.Rate(s.Rate)
 		}
 		if s.Lag >= 0 {
-			lag = short(s.Lag)
+			lag = draw.Short(s.Lag)
 		}
 		lines = append(lines, columns(s.Name, d.stateStyle(s.State).Render(string(s.State)), each, lag))
 	}
@@ -152,7 +153,7 @@ func (d Dashboard) detailed(lines []string, width, height int) []string {
 	}
 	all := lines[:1:1]
 	for i, s := range d.now.Stages {
-		detail := d.theme.Muted.Render(Clean(s.Detail))
+		detail := d.theme.Muted.Render(draw.Clean(s.Detail))
 		if under {
 			all = append(all, lines[i+1], strings.Repeat(" ", gap)+detail)
 		} else {
@@ -189,9 +190,9 @@ func (d Dashboard) windows(width, height int) []string {
 	if w.Window.End == 0 {
 		return []string{t.Muted.Render("nobody has tapped yet")}
 	}
-	title := t.Title.Render(thousands(w.Total)) + t.Muted.Render(" in "+Clean(w.Channel))
-	lines := []string{ends(title, t.Muted.Render(d.windowNote(width-ansi.StringWidth(title)-2)), width)}
-	for _, l := range Sparkline(d.now.Totals, width, max(1, height/5), 0) {
+	title := t.Title.Render(draw.Thousands(w.Total)) + t.Muted.Render(" in "+draw.Clean(w.Channel))
+	lines := []string{draw.Ends(title, t.Muted.Render(d.windowNote(width-ansi.StringWidth(title)-2)), width)}
+	for _, l := range draw.Sparkline(d.now.Totals, width, max(1, height/5), 0) {
 		lines = append(lines, t.Main.Render(l))
 	}
 	return append(lines, ranked(w, width, height-len(lines), d.look, t)...)
@@ -204,7 +205,7 @@ func (d Dashboard) windowNote(width int) string {
 		notes = append(notes, fmt.Sprintf("%d more active", d.now.Channels))
 	}
 	if d.now.Delay > 0 {
-		notes = append(notes, "sent after "+millis(d.now.Delay.Seconds()*1000))
+		notes = append(notes, "sent after "+draw.Millis(d.now.Delay.Seconds()*1000))
 	}
 	for len(notes) > 0 && ansi.StringWidth(strings.Join(notes, ", ")) > width {
 		notes = notes[:len(notes)-1]
@@ -214,17 +215,17 @@ func (d Dashboard) windowNote(width int) string {
 
 // ranked are the emojis of a swarm with their counts as bars, as many as there are
 // lines.
-func ranked(s wire.Swarm, width, lines int, look Look, t Theme) []string {
+func ranked(s wire.Swarm, width, lines int, look draw.Look, t draw.Theme) []string {
 	const counts = 7
 	var all []string
 	for _, e := range s.Emojis[:min(len(s.Emojis), max(0, lines))] {
 		name := look.Cell(e.Emoji)
 		if look.ASCII {
-			name = CellName(e.Emoji, 10)
+			name = draw.CellName(e.Emoji, 10)
 		}
 		room := width - ansi.StringWidth(name) - counts - 2
 		share := float64(e.Count) / float64(max(1, s.Emojis[0].Count))
-		all = append(all, name+" "+Column(share, room, t.Main)+" "+atRight(short(e.Count), counts))
+		all = append(all, name+" "+draw.Column(share, room, t.Main)+" "+draw.AtRight(draw.Short(e.Count), counts))
 	}
 	return all
 }
@@ -234,7 +235,7 @@ func (d Dashboard) serversTitle() string {
 	for _, s := range d.now.Servers {
 		clients += s.Clients
 	}
-	return "Servers: " + thousands(int64(clients)) + " clients"
+	return "Servers: " + draw.Thousands(int64(clients)) + " clients"
 }
 
 func (d Dashboard) servers(width, height int) []string {
@@ -249,25 +250,25 @@ func (d Dashboard) servers(width, height int) []string {
 // server is a line: how full a server is, or what is wrong with it.
 func (d Dashboard) server(s Server, width int) string {
 	t := d.theme
-	line := fit(Clean(s.Name), 6) + " "
+	line := draw.Fit(draw.Clean(s.Name), 6) + " "
 	if width >= 50 {
-		line += t.Muted.Render(fit(Clean(s.Cluster), 10)) + " "
+		line += t.Muted.Render(draw.Fit(draw.Clean(s.Cluster), 10)) + " "
 	}
 	switch {
 	case s.State == "":
 		return line + t.Warn.Render("not heard of yet")
 	case s.Silent > 0:
-		return line + t.Bad.Render("silent for "+seconds(s.Silent))
+		return line + t.Bad.Render("silent for "+draw.Seconds(s.Silent))
 	case s.State != wire.StateServing:
-		return line + t.Warn.Render(Clean(s.State))
+		return line + t.Warn.Render(draw.Clean(s.State))
 	}
-	full := thousands(int64(s.Clients)) + " of " + thousands(int64(s.Capacity))
+	full := draw.Thousands(int64(s.Clients)) + " of " + draw.Thousands(int64(s.Capacity))
 	share, style := float64(s.Clients)/float64(max(1, s.Capacity)), t.Main
 	if share >= 0.9 {
 		style = t.Warn
 	}
-	after := atRight(full, 13) + " " + atRight(rate(s.Rate), 8)
-	return line + Bar(share, width-ansi.StringWidth(line)-ansi.StringWidth(after)-1, style, t.Track) + " " + after
+	after := draw.AtRight(full, 13) + " " + draw.AtRight(draw.Rate(s.Rate), 8)
+	return line + draw.Bar(share, width-ansi.StringWidth(line)-ansi.StringWidth(after)-1, style, t.Track) + " " + after
 }
 
 // facts are names and values; long values go on in the lines below.
@@ -276,8 +277,8 @@ func (d Dashboard) facts(width, _ int) []string {
 	var lines []string
 	for _, f := range d.now.Facts {
 		label := f.Name
-		for _, part := range wrapped(Clean(f.Value), width-name-1) {
-			lines = append(lines, d.theme.Muted.Render(fit(label, name))+" "+part)
+		for _, part := range draw.Wrapped(draw.Clean(f.Value), width-name-1) {
+			lines = append(lines, d.theme.Muted.Render(draw.Fit(label, name))+" "+part)
 			label = ""
 		}
 	}
@@ -303,8 +304,8 @@ func (d Dashboard) log(width, height int) []string {
 	}
 	var lines []string
 	for _, l := range d.now.Log[max(0, end-height):end] {
-		level := fit(l.Level.String(), 5)
-		lines = append(lines, fit(d.theme.Muted.Render(l.Time)+" "+d.levelStyle(l.Level).Render(level)+" "+Clean(l.Text), width))
+		level := draw.Fit(l.Level.String(), 5)
+		lines = append(lines, draw.Fit(d.theme.Muted.Render(l.Time)+" "+d.levelStyle(l.Level).Render(level)+" "+draw.Clean(l.Text), width))
 	}
 	return lines
 }

@@ -9,6 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // Bounds of a finder.
@@ -85,9 +86,9 @@ func (f finder) lines(c Crowd, width, height int) []string {
 	t := c.theme
 	query := t.Main.Render("/ ") + t.Title.Render(f.query) + t.Main.Render("▏")
 	if len(f.found) == 0 {
-		return []string{fit(query, width), fit(t.Warn.Render("no emoji has that name"), width)}
+		return []string{draw.Fit(query, width), draw.Fit(t.Warn.Render("no emoji has that name"), width)}
 	}
-	lines := []string{ends(query, t.Muted.Render(fmt.Sprintf("%d found", len(f.found))), width)}
+	lines := []string{draw.Ends(query, t.Muted.Render(fmt.Sprintf("%d found", len(f.found))), width)}
 	rows := max(1, height-2)
 	first := max(0, min(f.at-rows/2, len(f.found)-rows))
 	for i := first; i < min(len(f.found), first+rows); i++ {
@@ -96,10 +97,10 @@ func (f finder) lines(c Crowd, width, height int) []string {
 		if i == f.at {
 			mark, name = t.Main.Render("▸ "), t.Title.Render(name)
 		}
-		lines = append(lines, fit(mark+c.look.Cell(string(e))+" "+name+" "+t.Muted.Render(":"+e.Shortcode()+":"), width))
+		lines = append(lines, draw.Fit(mark+c.look.Cell(string(e))+" "+name+" "+t.Muted.Render(":"+e.Shortcode()+":"), width))
 	}
-	lines = block(lines, width, max(len(lines), height-1))
-	return append(lines, fit(t.Muted.Render("enter taps and closes, esc closes"), width))
+	lines = draw.Block(lines, width, max(len(lines), height-1))
+	return append(lines, draw.Fit(t.Muted.Render("enter taps and closes, esc closes"), width))
 }
 
 func (f finder) press(c Crowd, msg tea.KeyPressMsg) (Crowd, panel) {
@@ -125,5 +126,5 @@ func (f finder) press(c Crowd, msg tea.KeyPressMsg) (Crowd, panel) {
 		f.query = ""
 		return c, f.search()
 	}
-	return c, f.typed(Clean(msg.Text))
+	return c, f.typed(draw.Clean(msg.Text))
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // How a flock moves.
@@ -143,7 +145,7 @@ func (f *Flock) rise(k *kind, dt float64) {
 // emoji in size columns. Of two that are in each other's way the elder is drawn.
 func (f Flock) Draw(width, height, size int, cell func(string) string) []string {
 	if width < size || height < 1 {
-		return block(nil, width, height)
+		return draw.Block(nil, width, height)
 	}
 	taken := make([]int16, width*height) // 0: free, else the number of the floater that begins there, -1: its rest
 	for i, o := range f.floaters {

@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // totals is the totals of the recent windows, the newest at the right.
@@ -16,8 +17,8 @@ func (c Crowd) totals(width, height int) []string {
 	for _, v := range values {
 		peak = max(peak, v)
 	}
-	lines := []string{ends(c.theme.Muted.Render("each window"), c.theme.Muted.Render("peak ")+thousands(int64(peak)), width)}
-	for _, l := range Sparkline(values, width, height-1, 0) {
+	lines := []string{draw.Ends(c.theme.Muted.Render("each window"), c.theme.Muted.Render("peak ")+draw.Thousands(int64(peak)), width)}
+	for _, l := range draw.Sparkline(values, width, height-1, 0) {
 		lines = append(lines, c.theme.Main.Render(l))
 	}
 	return lines
@@ -26,12 +27,12 @@ func (c Crowd) totals(width, height int) []string {
 // meters are the instruments.
 func (c Crowd) meters(width int) []string {
 	t := c.theme
-	row := func(name, value string) string { return ends(t.Muted.Render(name), value, width) }
+	row := func(name, value string) string { return draw.Ends(t.Muted.Render(name), value, width) }
 	lines := []string{
 		row("ack", c.ack.String()),
 		row("end → seen", c.delay.String()),
 		row("tap → seen", c.seen.String()),
-		row("events", thousands(int64(c.events))),
+		row("events", draw.Thousands(int64(c.events))),
 		row("gaps", c.count(c.past.Gaps())),
 		row("reconnects", c.count(c.link.Reconnects)),
 		row("clock", c.offset()),
@@ -50,7 +51,7 @@ func (c Crowd) count(n int) string {
 	if n == 0 {
 		return "none"
 	}
-	return c.theme.Warn.Render(thousands(int64(n)))
+	return c.theme.Warn.Render(draw.Thousands(int64(n)))
 }
 
 // offset is how far the server's clock is from this one, in words.
@@ -77,5 +78,5 @@ func audience(servers []client.ServerStatus) string {
 	if alive == 1 {
 		plural = ""
 	}
-	return fmt.Sprintf("%s on %d server%s", thousands(int64(clients)), alive, plural)
+	return fmt.Sprintf("%s on %d server%s", draw.Thousands(int64(clients)), alive, plural)
 }

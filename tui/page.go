@@ -7,6 +7,8 @@ import (
 	"charm.land/bubbles/v2/help"
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // PageLines draws a page in a width and a height. It keeps within them as well as it
@@ -26,8 +28,8 @@ type Page struct {
 	title         string
 	stop          func()
 	width, height int
-	look          Look
-	theme         Theme
+	look          draw.Look
+	theme         draw.Theme
 	help          help.Model
 	keys          pageKeys
 	lines         PageLines
@@ -43,15 +45,15 @@ func (k pageKeys) ShortHelp() []key.Binding { return []key.Binding{k.stop} }
 func (k pageKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHelp()} }
 
 // NewPage returns a page, drawn as look says. stop ends what it shows.
-func NewPage(title string, look Look, stop func()) Page {
+func NewPage(title string, look draw.Look, stop func()) Page {
 	p := Page{title: title, stop: stop, width: 80, height: 24}
 	p.keys.stop = key.NewBinding(key.WithKeys("q", "esc", "ctrl+c"), key.WithHelp("q", "end and report"))
 	return p.looking(look)
 }
 
-func (p Page) looking(look Look) Page {
+func (p Page) looking(look draw.Look) Page {
 	p.look, p.theme = look, look.Styles()
-	p.help = newHelp(p.theme)
+	p.help = draw.NewHelp(p.theme)
 	return p
 }
 
@@ -86,11 +88,11 @@ func (p Page) View() tea.View {
 
 func (p Page) draw() string {
 	room := max(0, p.height-2)
-	lines := []string{fit(p.theme.Title.Render(Clean(p.title)), p.width)}
+	lines := []string{draw.Fit(p.theme.Title.Render(draw.Clean(p.title)), p.width)}
 	if p.lines != nil {
-		lines = append(lines, block(p.lines(p.width, room), p.width, room)...)
+		lines = append(lines, draw.Block(p.lines(p.width, room), p.width, room)...)
 	}
 	h := p.help
 	h.SetWidth(p.width)
-	return strings.Join(block(append(block(lines, p.width, p.height-1), h.View(p.keys)), p.width, p.height), "\n")
+	return strings.Join(draw.Block(append(draw.Block(lines, p.width, p.height-1), h.View(p.keys)), p.width, p.height), "\n")
 }

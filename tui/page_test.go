@@ -10,13 +10,14 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/emostream/emostream/tui"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // A page is as large as the terminal, whatever its lines are, and q, esc and ctrl+c
 // end what it shows; the page itself goes when that has ended.
 func TestPage(t *testing.T) {
 	stopped := 0
-	var m tea.Model = tui.NewPage("a title \x1b[2J", tui.Look{}, func() { stopped++ })
+	var m tea.Model = tui.NewPage("a title \x1b[2J", draw.Look{}, func() { stopped++ })
 	m, _ = m.Update(tui.PageLines(func(width, height int) []string {
 		return strings.Split(strings.Repeat(fmt.Sprintf("%d by %d %s\n", width, height, strings.Repeat("x", 200)), 200), "\n")
 	}))

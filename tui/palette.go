@@ -3,6 +3,8 @@ package tui
 import (
 	"fmt"
 	"strings"
+
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // roomySlot is the width of a slot of the palette that has room for a count.
@@ -15,25 +17,25 @@ func (c Crowd) palette(width int) string {
 	var b strings.Builder
 	for i, e := range c.cfg.Palette {
 		if slot < roomySlot {
-			b.WriteString(fit(t.Title.Render(fmt.Sprint(i+1))+c.look.Cell(e), slot))
+			b.WriteString(draw.Fit(t.Title.Render(fmt.Sprint(i+1))+c.look.Cell(e), slot))
 			continue
 		}
 		n := ""
 		if pending := c.outbox.PendingOf(e); pending > 0 {
-			n = t.Warn.Render("+" + thousands(int64(pending)))
+			n = t.Warn.Render("+" + draw.Thousands(int64(pending)))
 		} else if counted := c.outbox.AcceptedOf(e); counted > 0 {
-			n = t.Good.Render(thousands(int64(counted)))
+			n = t.Good.Render(draw.Thousands(int64(counted)))
 		}
-		b.WriteString(fit(t.Title.Render(fmt.Sprint(i+1))+" "+c.slotCell(e, slot)+" "+n, slot))
+		b.WriteString(draw.Fit(t.Title.Render(fmt.Sprint(i+1))+" "+c.slotCell(e, slot)+" "+n, slot))
 	}
-	return fit(b.String(), width)
+	return draw.Fit(b.String(), width)
 }
 
 // slotCell is an emoji on its key; where there is nothing but names, as much of it
 // as there is room for.
 func (c Crowd) slotCell(e string, slot int) string {
 	if c.theme.ASCII {
-		return CellName(e, max(2, slot-6))
+		return draw.CellName(e, max(2, slot-6))
 	}
 	return c.look.Cell(e)
 }
@@ -42,7 +44,7 @@ func (c Crowd) slotCell(e string, slot int) string {
 func (c Crowd) named(e string) string {
 	const longest = 16
 	if c.theme.ASCII {
-		return strings.TrimSpace(CellName(e, longest))
+		return strings.TrimSpace(draw.CellName(e, longest))
 	}
 	return c.look.Cell(e)
 }

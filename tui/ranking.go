@@ -6,6 +6,7 @@ import (
 
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // windowTitle names the newest window by its end.
@@ -33,7 +34,7 @@ func (c Crowd) headline() string {
 	if newest.Total == 1 {
 		what = "reaction"
 	}
-	return t.Title.Render(thousands(newest.Total)) + " " + t.Muted.Render(what) + " " + c.change(newest.Total, func(s wire.Swarm) int64 { return s.Total })
+	return t.Title.Render(draw.Thousands(newest.Total)) + " " + t.Muted.Render(what) + " " + c.change(newest.Total, func(s wire.Swarm) int64 { return s.Total })
 }
 
 // change is the difference to a count of the window before, when that is known.
@@ -45,9 +46,9 @@ func (c Crowd) change(count int64, before func(wire.Swarm) int64) string {
 	}
 	switch d := count - before(s); {
 	case d > 0:
-		return c.theme.Good.Render("+" + thousands(d))
+		return c.theme.Good.Render("+" + draw.Thousands(d))
 	case d < 0:
-		return c.theme.Warn.Render(thousands(d))
+		return c.theme.Warn.Render(draw.Thousands(d))
 	}
 	return c.theme.Muted.Render("=")
 }
@@ -56,7 +57,7 @@ func (c Crowd) change(count int64, before func(wire.Swarm) int64) string {
 // tells how many do not fit.
 func (c Crowd) ranking(width, height int) []string {
 	newest, ok := c.past.Newest()
-	lines := []string{fit(c.headline(), width)}
+	lines := []string{draw.Fit(c.headline(), width)}
 	if !ok || len(newest.Emojis) == 0 {
 		return lines
 	}
@@ -64,7 +65,7 @@ func (c Crowd) ranking(width, height int) []string {
 	for i, t := range newest.Emojis {
 		if len(lines) == height-1 && len(newest.Emojis)-i > 1 {
 			rest := fmt.Sprintf("and %d more", len(newest.Emojis)-i)
-			return append(lines, fit(c.theme.Muted.Render(rest), width))
+			return append(lines, draw.Fit(c.theme.Muted.Render(rest), width))
 		}
 		lines = append(lines, c.ranked(t, newest, before, width))
 	}
@@ -80,11 +81,11 @@ func (c Crowd) ranked(t wire.Tally, newest, before wire.Swarm, width int) string
 	}
 	cell := c.look.Cell(t.Emoji)
 	if c.theme.ASCII {
-		cell = CellName(t.Emoji, 8)
+		cell = draw.CellName(t.Emoji, 8)
 	}
-	rest := fmt.Sprintf(" %*s", numbers-1, thousands(t.Count)) + ends("", c.change(t.Count, func(s wire.Swarm) int64 { return countOf(s, t.Emoji) }), numbers)
-	bar := Bar(share, max(1, width-len("  ")-2*numbers-c.extra()), c.theme.Main, c.theme.Track)
-	return fit(cell+" "+bar+rest, width)
+	rest := fmt.Sprintf(" %*s", numbers-1, draw.Thousands(t.Count)) + draw.Ends("", c.change(t.Count, func(s wire.Swarm) int64 { return countOf(s, t.Emoji) }), numbers)
+	bar := draw.Bar(share, max(1, width-len("  ")-2*numbers-c.extra()), c.theme.Main, c.theme.Track)
+	return draw.Fit(cell+" "+bar+rest, width)
 }
 
 // extra is how many columns names take more than emojis, and a space.

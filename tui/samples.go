@@ -3,6 +3,8 @@ package tui
 import (
 	"slices"
 	"time"
+
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // mostSamples is how many values a Samples keeps.
@@ -23,5 +25,5 @@ func (s Samples) String() string {
 		return "-"
 	}
 	sorted := slices.Sorted(slices.Values(s.values))
-	return millis(s.values[len(s.values)-1]) + ", p50 " + millis(sorted[len(sorted)/2])
+	return draw.Millis(s.values[len(s.values)-1]) + ", p50 " + draw.Millis(sorted[len(sorted)/2])
 }

@@ -11,6 +11,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/colorprofile"
+
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // Terminal is where a view is drawn and what it reads keys from.
@@ -21,7 +23,7 @@ type Terminal struct {
 	// Environ is the environment, which says what the terminal can do and whether
 	// colours are wanted (NO_COLOR).
 	Environ []string
-	Look    Look
+	Look    draw.Look
 	// Width and Height are its size, for one that is no file and cannot tell.
 	Width, Height int
 }

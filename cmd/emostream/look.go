@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/tui"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // lookFlags are the flags of every command that draws on the whole screen.
@@ -22,7 +23,7 @@ func (f *lookFlags) add(cmd *cobra.Command) {
 
 // check says what is wrong with the flags.
 func (f *lookFlags) check() error {
-	if err := tui.CheckTheme(f.theme); err != nil {
+	if err := draw.CheckTheme(f.theme); err != nil {
 		return usagef("--theme %w", err)
 	}
 	return nil
@@ -30,7 +31,7 @@ func (f *lookFlags) check() error {
 
 // terminal draws on out, and takes keys from in if that is a terminal too.
 func (f *lookFlags) terminal(in io.Reader, out io.Writer) tui.Terminal {
-	t := tui.Terminal{Out: out, Environ: os.Environ(), Look: tui.Look{Theme: f.theme, ASCII: f.ascii}}
+	t := tui.Terminal{Out: out, Environ: os.Environ(), Look: draw.Look{Theme: f.theme, ASCII: f.ascii}}
 	if isTerminal(in) {
 		t.In = in
 	}

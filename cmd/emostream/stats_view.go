@@ -13,7 +13,7 @@ import (
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/inspect/stats"
 	"github.com/emostream/emostream/internal/wire"
-	"github.com/emostream/emostream/tui"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // statsLines draw a report for a person, in at most 80 columns.
@@ -34,7 +34,7 @@ func statsLines(r stats.Report, topic string, live, chart bool) []string {
 		lines = append(lines, "", fmt.Sprintf("%-24s%12s%9s%12s%12s  TOP", "CHANNEL", "REACTIONS", "SHARE", "A SECOND", "USERS"))
 		for _, c := range r.Channels {
 			lines = append(lines, fmt.Sprintf("%s%12s%9s%12s%12s  %s", padded(c.Channel, 24), thousands(c.Reactions), percent(c.Share),
-				perSecond(c.PerSecond), thousands(c.Users), strings.TrimSpace(tui.Cell(c.Top, tui.WidthByCodePoint, false))))
+				perSecond(c.PerSecond), thousands(c.Users), strings.TrimSpace(draw.Cell(c.Top, draw.WidthByCodePoint, false))))
 		}
 		lines = appendRest(lines, r.ChannelsSeen-len(r.Channels), "channel", r.ChannelsOther)
 	}
@@ -105,7 +105,7 @@ func rateChart(series []stats.Point, end int64) []string {
 		top = math.Max(top, p.PerSecond)
 	}
 	lines := []string{fmt.Sprintf("A SECOND, up to %s", perSecond(top))}
-	for _, l := range tui.Sparkline(values, len(values), 4, 0) {
+	for _, l := range draw.Sparkline(values, len(values), 4, 0) {
 		lines = append(lines, strings.TrimRight(l, " "))
 	}
 	from, to := clock(int64(series[0].Start)), clock(end)
@@ -120,7 +120,7 @@ func withBar(line string, share float64, chart bool) string {
 	if !chart {
 		return line
 	}
-	return strings.TrimRight(line+"  "+tui.Column(share, 24, lipgloss.NewStyle()), " ")
+	return strings.TrimRight(line+"  "+draw.Column(share, 24, lipgloss.NewStyle()), " ")
 }
 
 // emojiCell is an emoji with its name, exactly as wide. The columns behind it only
@@ -130,9 +130,9 @@ func withBar(line string, share float64, chart bool) string {
 func emojiCell(e string, width int) string {
 	name := emoji.Emoji(e).Name()
 	if name == "" {
-		name = strconv.Quote(tui.Clean(e))
+		name = strconv.Quote(draw.Clean(e))
 	}
-	return tui.Cell(e, tui.WidthByCodePoint, false) + "  " + padded(name, width-4)
+	return draw.Cell(e, draw.WidthByCodePoint, false) + "  " + padded(name, width-4)
 }
 
 // padded is text in exactly so many columns.

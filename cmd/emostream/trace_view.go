@@ -12,7 +12,7 @@ import (
 
 	"github.com/emostream/emostream/internal/inspect/trace"
 	"github.com/emostream/emostream/internal/wire"
-	"github.com/emostream/emostream/tui"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // traceTable draws a report for a person, in at most 80 columns.
@@ -106,8 +106,8 @@ func tracePage(r trace.Report, notes []string, now time.Time, width, height int)
 		if j.Stuck {
 			where = "stuck " + where
 		}
-		lines = append(lines, fmt.Sprintf("%s  %s%s%-22s%11s", tui.Cell(j.Emoji, tui.WidthByCodePoint, false),
-			padded(tui.Clean(j.User), 22), padded(tui.Clean(j.Channel), 18), where, tenths(so)))
+		lines = append(lines, fmt.Sprintf("%s  %s%s%-22s%11s", draw.Cell(j.Emoji, draw.WidthByCodePoint, false),
+			padded(draw.Clean(j.User), 22), padded(draw.Clean(j.Channel), 18), where, tenths(so)))
 	}
 	return lines[:min(len(lines), height)]
 }

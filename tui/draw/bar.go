@@ -1,4 +1,4 @@
-package tui
+package draw
 
 import (
 	"math"
@@ -35,5 +35,5 @@ func Column(share float64, width int, fill lipgloss.Style) string {
 		return ""
 	}
 	bar := strings.TrimRight(Bar(share, width, lipgloss.NewStyle(), lipgloss.NewStyle()), "░")
-	return fit(fill.Render(bar), width)
+	return Fit(fill.Render(bar), width)
 }

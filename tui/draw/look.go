@@ -1,4 +1,4 @@
-package tui
+package draw
 
 import (
 	"fmt"
@@ -79,8 +79,8 @@ func (l Look) colours() Theme {
 // Cell draws an emoji in exactly two columns of the terminal.
 func (l Look) Cell(emoji string) string { return Cell(emoji, l.Width, l.ASCII) }
 
-// newHelp is a line of keys, and a page of them, in a theme.
-func newHelp(t Theme) help.Model {
+// NewHelp is a line of keys, and a page of them, in a theme.
+func NewHelp(t Theme) help.Model {
 	h := help.New()
 	h.Styles = help.Styles{
 		Ellipsis: t.Muted, ShortKey: t.Title, ShortDesc: t.Muted, ShortSeparator: t.Border,

@@ -1,4 +1,4 @@
-package tui
+package draw
 
 import (
 	"math"
@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// thousands writes a count with commas.
-func thousands(n int64) string {
+// Thousands writes a count with commas.
+func Thousands(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
@@ -15,27 +15,27 @@ func thousands(n int64) string {
 	return digits
 }
 
-// short writes a count in at most six columns.
-func short(n int64) string {
+// Short writes a count in at most six columns.
+func Short(n int64) string {
 	for _, unit := range []string{"", "k", "M", "G", "T"} {
 		if n < 100_000 {
-			return thousands(n) + unit
+			return Thousands(n) + unit
 		}
 		n /= 1000
 	}
-	return thousands(n) + "P"
+	return Thousands(n) + "P"
 }
 
-// rate writes a number a second.
-func rate(v float64) string {
+// Rate writes a number a second.
+func Rate(v float64) string {
 	if v > 0 && v < 10 && v != math.Trunc(v) {
 		return strconv.FormatFloat(v, 'f', 1, 64) + "/s"
 	}
-	return thousands(int64(math.Round(v))) + "/s"
+	return Thousands(int64(math.Round(v))) + "/s"
 }
 
-// millis writes milliseconds in the unit that suits them.
-func millis(ms float64) string {
+// Millis writes milliseconds in the unit that suits them.
+func Millis(ms float64) string {
 	switch {
 	case ms <= 0:
 		return "-"
@@ -51,5 +51,5 @@ func millis(ms float64) string {
 	return strconv.FormatFloat(ms/1000, 'f', 2, 64) + " s"
 }
 
-// seconds writes a duration without fractions of a second.
-func seconds(d time.Duration) string { return d.Truncate(time.Second).String() }
+// Seconds writes a duration without fractions of a second.
+func Seconds(d time.Duration) string { return d.Truncate(time.Second).String() }

@@ -1,4 +1,4 @@
-package tui
+package draw
 
 import (
 	"strings"
@@ -54,7 +54,7 @@ func Cell(e string, w Width, ascii bool) string {
 		second, _ := utf8.DecodeRuneInString(e[size:])
 		return string([]rune{a, letter(second)})
 	}
-	return fit(e[:size], 2)
+	return Fit(e[:size], 2)
 }
 
 // cluster is an emoji as one picture. Where the renderer counts one column for it,

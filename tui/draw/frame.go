@@ -1,4 +1,4 @@
-package tui
+package draw
 
 import (
 	"strings"
@@ -9,13 +9,13 @@ import (
 // Frame draws lines in a box with a title, as exactly height lines of exactly
 // width cells. What does not fit is left out; a box without room is empty.
 func Frame(title string, lines []string, width, height int, t Theme) []string {
-	return Box(title, block(lines, width-4, height-2), width, height, t)
+	return Box(title, Block(lines, width-4, height-2), width, height, t)
 }
 
 // Box is Frame for lines that are exactly as many and as wide as fit into it.
 func Box(title string, lines []string, width, height int, t Theme) []string {
 	if width < 4 || height < 2 {
-		return block(nil, width, height)
+		return Block(nil, width, height)
 	}
 	title = ansi.Truncate(title, max(0, width-6), "…")
 	dashes := width - 5 - ansi.StringWidth(title)
@@ -40,21 +40,21 @@ func Beside(left, right []string) []string {
 	return all
 }
 
-// block makes lines exactly height lines of exactly width cells.
-func block(lines []string, width, height int) []string {
+// Block makes lines exactly height lines of exactly width cells.
+func Block(lines []string, width, height int) []string {
 	all := make([]string, 0, max(0, height))
 	for i := range max(0, height) {
 		line := ""
 		if i < len(lines) {
 			line = lines[i]
 		}
-		all = append(all, fit(line, width))
+		all = append(all, Fit(line, width))
 	}
 	return all
 }
 
-// fit makes a line exactly width cells.
-func fit(line string, width int) string {
+// Fit makes a line exactly width cells.
+func Fit(line string, width int) string {
 	has := ansi.StringWidth(line)
 	if has > width { // it costs as much again, and most lines fit
 		line = ansi.Truncate(line, max(0, width), "…")
@@ -63,9 +63,9 @@ func fit(line string, width int) string {
 	return line + strings.Repeat(" ", max(0, width-has))
 }
 
-// wrapped breaks text into lines of at most width cells, at spaces alone: a command
+// Wrapped breaks text into lines of at most width cells, at spaces alone: a command
 // that is copied has its flags whole. Only a word that is wider than a line is cut.
-func wrapped(text string, width int) (lines []string) {
+func Wrapped(text string, width int) (lines []string) {
 	line := ""
 	for i, word := range strings.Split(text, " ") {
 		if i > 0 && ansi.StringWidth(line)+1+ansi.StringWidth(word) <= width {
@@ -81,17 +81,17 @@ func wrapped(text string, width int) (lines []string) {
 	return append(lines, line)
 }
 
-// atRight makes a text at least width cells, with spaces before it.
-func atRight(text string, width int) string {
+// AtRight makes a text at least width cells, with spaces before it.
+func AtRight(text string, width int) string {
 	return strings.Repeat(" ", max(0, width-ansi.StringWidth(text))) + text
 }
 
-// ends puts one text at the left and one at the right of a line; where there is no
+// Ends puts one text at the left and one at the right of a line; where there is no
 // room for both, the left one is cut.
-func ends(left, right string, width int) string {
+func Ends(left, right string, width int) string {
 	room := width - ansi.StringWidth(right) - 1
 	if room < 1 {
-		return fit(right, width)
+		return Fit(right, width)
 	}
-	return fit(left, room) + " " + right
+	return Fit(left, room) + " " + right
 }

@@ -1,4 +1,4 @@
-package tui_test
+package draw_test
 
 import (
 	"image"
@@ -10,16 +10,16 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/emostream/emostream/internal/emoji"
-	"github.com/emostream/emostream/tui"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // methods are the two ways to count columns, with what the renderer calls them.
 var methods = map[string]struct {
-	width  tui.Width
+	width  draw.Width
 	method ansi.Method
 }{
-	"by code point": {tui.WidthByCodePoint, ansi.WcWidth},
-	"by grapheme":   {tui.WidthByGrapheme, ansi.GraphemeWidth},
+	"by code point": {draw.WidthByCodePoint, ansi.WcWidth},
+	"by grapheme":   {draw.WidthByGrapheme, ansi.GraphemeWidth},
 }
 
 // Every emoji stands in a row between two borders, drawn by the renderer's own code:
@@ -29,8 +29,8 @@ func TestCellsLineUp(t *testing.T) {
 	for name, m := range methods {
 		t.Run(name, func(t *testing.T) {
 			for e := range emoji.All() {
-				cell := tui.Cell(string(e), m.width, false)
-				row := tui.Frame("", []string{cell + " after"}, width, 3, tui.NewTheme(true))[1]
+				cell := draw.Cell(string(e), m.width, false)
+				row := draw.Frame("", []string{cell + " after"}, width, 3, draw.NewTheme(true))[1]
 				buffer := uv.NewScreenBuffer(width, 1)
 				buffer.Method = m.method
 				uv.NewStyledString(row).Draw(buffer, image.Rect(0, 0, width, 1))
@@ -67,8 +67,8 @@ func TestCell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := []string{test.point, test.grapheme, test.ascii, test.name}
 			got := []string{
-				tui.Cell(test.emoji, tui.WidthByCodePoint, false), tui.Cell(test.emoji, tui.WidthByGrapheme, false),
-				tui.Cell(test.emoji, tui.WidthByGrapheme, true), tui.CellName(test.emoji, 8),
+				draw.Cell(test.emoji, draw.WidthByCodePoint, false), draw.Cell(test.emoji, draw.WidthByGrapheme, false),
+				draw.Cell(test.emoji, draw.WidthByGrapheme, true), draw.CellName(test.emoji, 8),
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("got %+q, want %+q", got, want)
@@ -81,7 +81,7 @@ func TestCell(t *testing.T) {
 func TestCellName(t *testing.T) {
 	for e := range emoji.All() {
 		for _, width := range []int{-1, 0, 1, 2, 12} {
-			name := tui.CellName(string(e), width)
+			name := draw.CellName(string(e), width)
 			if len(name) != max(0, width) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
 				t.Errorf("%s in %d columns is %q", e, width, name)
 			}
@@ -121,7 +121,7 @@ func TestClean(t *testing.T) {
 		"letters that form syllable": {"\u1112\u1161\u11ab", "?"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := tui.Clean(test.text); got != test.want {
+			if got := draw.Clean(test.text); got != test.want {
 				t.Errorf("got %+q, want %+q", got, test.want)
 			}
 		})
@@ -135,14 +135,14 @@ func FuzzClean(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got := tui.Clean(s)
+		got := draw.Clean(s)
 		if g, w := ansi.StringWidth(got), ansi.StringWidthWc(got); g != w {
 			t.Errorf("%+q is %d or %d columns wide", got, g, w)
 		}
 		if i := strings.IndexFunc(got, func(r rune) bool { return r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e }); i >= 0 {
 			t.Errorf("%+q has a control character", got)
 		}
-		if again := tui.Clean(got); again != got {
+		if again := draw.Clean(got); again != got {
 			t.Errorf("%+q becomes %+q", got, again)
 		}
 	})

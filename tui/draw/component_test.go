@@ -1,4 +1,4 @@
-package tui_test
+package draw_test
 
 import (
 	"math"
@@ -8,7 +8,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"github.com/emostream/emostream/tui"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 func TestSparkline(t *testing.T) {
@@ -31,7 +31,7 @@ func TestSparkline(t *testing.T) {
 		"no height":        {[]float64{1}, 1, 0, 0, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := tui.Sparkline(test.values, test.width, test.height, test.top)
+			got := draw.Sparkline(test.values, test.width, test.height, test.top)
 			if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
@@ -58,10 +58,10 @@ func TestBar(t *testing.T) {
 		"no width":  {1, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := tui.Bar(test.share, test.width, plain, plain); got != test.want {
+			if got := draw.Bar(test.share, test.width, plain, plain); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
-			if got, want := tui.Column(test.share, test.width, plain), strings.ReplaceAll(test.want, "░", " "); got != want {
+			if got, want := draw.Column(test.share, test.width, plain), strings.ReplaceAll(test.want, "░", " "); got != want {
 				t.Errorf("as a column it is %q, want %q", got, want)
 			}
 		})
@@ -84,7 +84,7 @@ func TestFrame(t *testing.T) {
 		"narrow":         {"title", []string{"y"}, 6, 3, "╭────╮\n│ y  │\n╰────╯"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := ansi.Strip(strings.Join(tui.Frame(test.title, test.lines, test.width, test.height, tui.NewTheme(true)), "\n"))
+			got := ansi.Strip(strings.Join(draw.Frame(test.title, test.lines, test.width, test.height, draw.NewTheme(true)), "\n"))
 			if got != test.want {
 				t.Errorf("got\n%s\nwant\n%s", got, test.want)
 			}

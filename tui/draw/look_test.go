@@ -1,4 +1,4 @@
-package tui_test
+package draw_test
 
 import (
 	"fmt"
@@ -13,7 +13,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/emostream/emostream/tui"
+	"github.com/emostream/emostream/tui/draw"
 )
 
 // What the terminal tells, and what was asked for, decide how a view looks.
@@ -29,7 +29,7 @@ func TestLook(t *testing.T) {
 	for name, test := range map[string]struct {
 		theme string
 		msgs  []tea.Msg
-		width tui.Width
+		width draw.Width
 		good  string // the colour of what is good
 	}{
 		"nothing is known":           {good: "#35b998"},
@@ -43,8 +43,8 @@ func TestLook(t *testing.T) {
 		"16 colours":                 {msgs: []tea.Msg{sixteen}, good: "10"},
 		"16 colours on a light one":  {msgs: []tea.Msg{sixteen, white}, good: "2"},
 		"none":                       {theme: "none", msgs: []tea.Msg{sixteen, white}},
-		"mode 2027 can be set":       {msgs: []tea.Msg{unicode(ansi.ModeReset)}, width: tui.WidthByGrapheme, good: "#35b998"},
-		"mode 2027 is always set":    {msgs: []tea.Msg{unicode(ansi.ModePermanentlySet)}, width: tui.WidthByGrapheme, good: "#35b998"},
+		"mode 2027 can be set":       {msgs: []tea.Msg{unicode(ansi.ModeReset)}, width: draw.WidthByGrapheme, good: "#35b998"},
+		"mode 2027 is always set":    {msgs: []tea.Msg{unicode(ansi.ModePermanentlySet)}, width: draw.WidthByGrapheme, good: "#35b998"},
 		"mode 2027 can never be set": {msgs: []tea.Msg{unicode(ansi.ModePermanentlyReset)}, good: "#35b998"},
 		"mode 2027 is not known":     {msgs: []tea.Msg{unicode(ansi.ModeNotRecognized)}, good: "#35b998"},
 		"another mode":               {msgs: []tea.Msg{tea.ModeReportMsg{Mode: ansi.ModeSynchronizedOutput, Value: ansi.ModeReset}}, good: "#35b998"},
@@ -52,10 +52,10 @@ func TestLook(t *testing.T) {
 		"256 colours":                {msgs: []tea.Msg{tea.ColorProfileMsg{Profile: colorprofile.ANSI256}}, good: "#35b998"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := tui.CheckTheme(test.theme); err != nil {
+			if err := draw.CheckTheme(test.theme); err != nil {
 				t.Error(err)
 			}
-			look := tui.Look{Theme: test.theme}
+			look := draw.Look{Theme: test.theme}
 			for _, msg := range test.msgs {
 				look = look.Update(msg)
 			}
@@ -74,7 +74,7 @@ func TestLook(t *testing.T) {
 }
 
 func TestCheckTheme(t *testing.T) {
-	err := tui.CheckTheme("solarized")
+	err := draw.CheckTheme("solarized")
 	if err == nil || err.Error() != `"solarized": use auto, dark, light, contrast or none` {
 		t.Errorf("got %v", err)
 	}
@@ -89,7 +89,7 @@ func TestContrast(t *testing.T) {
 		for name, background := range map[string]color.Color{"dark": color.Black, "light": color.White} {
 			for _, profile := range []colorprofile.Profile{colorprofile.TrueColor, colorprofile.ANSI256, colorprofile.ANSI} {
 				t.Run(fmt.Sprint(theme, " ", name, " ", profile), func(t *testing.T) {
-					l := tui.Look{Theme: theme}.Update(tea.BackgroundColorMsg{Color: background}).Update(tea.ColorProfileMsg{Profile: profile})
+					l := draw.Look{Theme: theme}.Update(tea.BackgroundColorMsg{Color: background}).Update(tea.ColorProfileMsg{Profile: profile})
 					s := l.Styles()
 					for part, style := range map[string]lipgloss.Style{"muted": s.Muted, "good": s.Good, "warn": s.Warn, "bad": s.Bad, "main": s.Main, "second": s.Second} {
 						if ink := style.GetForeground(); ink != (lipgloss.NoColor{}) {
@@ -131,8 +131,8 @@ func luminance(c color.Color) float64 {
 
 // Spelled in ASCII, a screen has the same size and says the same.
 func TestSpell(t *testing.T) {
-	ascii := tui.Look{ASCII: true}.Styles()
-	lines := tui.Frame("Rate of a long name", []string{"p99 ≤ 3 µs → 4…", tui.Sparkline([]float64{1, 2, 3, 4, 5, 6, 7, 8}, 8, 1, 0)[0], tui.Bar(0.55, 10, ascii.Main, ascii.Track), "日本 é 🔥"}, 18, 6, ascii)
+	ascii := draw.Look{ASCII: true}.Styles()
+	lines := draw.Frame("Rate of a long name", []string{"p99 ≤ 3 µs → 4…", draw.Sparkline([]float64{1, 2, 3, 4, 5, 6, 7, 8}, 8, 1, 0)[0], draw.Bar(0.55, 10, ascii.Main, ascii.Track), "日本 é 🔥"}, 18, 6, ascii)
 	drawn := strings.Join(lines, "\n")
 	want := strings.Join([]string{
 		"+- Rate of a l. -+",
@@ -145,7 +145,7 @@ func TestSpell(t *testing.T) {
 	if diff := cmp.Diff(want, ansi.Strip(ascii.Spell(drawn))); diff != "" {
 		t.Error(diff)
 	}
-	if plain := (tui.Look{}).Styles(); plain.Spell(drawn) != drawn {
+	if plain := (draw.Look{}).Styles(); plain.Spell(drawn) != drawn {
 		t.Error("it is spelled in ASCII where that was not asked for")
 	}
 }
