@@ -5,8 +5,6 @@ VEGETA_VERSION     := v12.13.0
 ACTIONLINT_VERSION := v1.7.12
 COMPOSE_VERSION    := v2.16.2
 KUBE_VERSION       := v0.0.4
-ASCIINEMA_VERSION  := 2.4.0
-SVGTERM_VERSION    := 2.1.1
 FUZZTIME           ?= 30s
 HISTORIES          ?= 10000
 MILLIONS           ?= 12
@@ -28,7 +26,6 @@ KUBE       := $(TOOLS)/kubectl-validate-$(KUBE_VERSION)
 # goreleaser asks git where the project is at home, and dates nothing where it cannot tell.
 ORIGIN     := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/emostream/emostream
 VENV       := $(CURDIR)/.cache/pyvenv
-PICTURE    := $(CURDIR)/.cache/picture
 
 .PHONY: help build test lint simulate mutants test-long test-kafka test-kafka-client chaos recovery test-python fuzz bench bench-ingest bench-loadgen cross release-check bench-overload picture test-registry soak bench-fanout test-day test-unit test-pages deploy-check release-files snapshot reproducible test-packages release
 help: ## What can be made (this)
@@ -93,11 +90,8 @@ test-pages: build ## Every command of README.md and docs/getting-started.md, as 
 test-day: $(VENV)/requirements.txt ## A day of ten million reactions exported, read back, and HOURS (default 1) of it replayed at 100 times (needs Python 3)
 	EMOSTREAM_TEST_PYTHON=$(VENV)/bin/python EMOSTREAM_TEST_DAY=10 EMOSTREAM_TEST_HOURS=$(HOURS) go test -count=1 -timeout 60m -run '^TestDay$$' -v ./internal/proof/e2e
 
-picture: build ## docs/tui.svg anew, an animated picture of tui (needs tmux, Python 3, npm)
-	python3 -m venv --clear $(PICTURE)
-	$(PICTURE)/bin/python -m pip install --quiet --disable-pip-version-check asciinema==$(ASCIINEMA_VERSION)
-	npm install --silent --no-audit --no-fund --prefix $(PICTURE) svg-term-cli@$(SVGTERM_VERSION)
-	docs/picture.sh bin/emostream $(PICTURE) docs/tui.svg
+picture: build ## docs/tui.svg anew, an animated picture of tui (needs tmux, Python 3)
+	python3 docs/picture.py bin/emostream docs/tui.svg
 
 fuzz: ## Every fuzz target for FUZZTIME (default 30s)
 	@set -e; for pkg in $$(go list ./...); do \
