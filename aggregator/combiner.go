@@ -172,7 +172,7 @@ func (c *Combiner) Skipped() int64 { return c.skipped }
 // between the two do not exist in the log.
 func (c *Combiner) Add(offset, t int64, value []byte) {
 	c.position = offset + 1
-	if tap, err := wire.DecodeTap(value); err != nil {
+	if tap, err := wire.DecodeCountedFields(value); err != nil {
 		c.skipped++
 	} else {
 		c.count(offset, t, tap)
@@ -184,7 +184,7 @@ func (c *Combiner) Add(offset, t int64, value []byte) {
 }
 
 // count puts a tap into its window, by the watermark before its record.
-func (c *Combiner) count(offset, t int64, tap wire.Tap) {
+func (c *Combiner) count(offset, t int64, tap wire.CountedFields) {
 	end, late := c.windows.Assign(t, c.watermark)
 	if end <= c.closed {
 		return // emitted by whoever committed that it is closed
@@ -211,7 +211,7 @@ func (c *Combiner) window(end, offset int64) *openWindow {
 	return w
 }
 
-func (w *openWindow) add(tap wire.Tap, offset int64) {
+func (w *openWindow) add(tap wire.CountedFields, offset int64) {
 	t := w.last
 	if t == nil || t.channel != string(tap.Channel) {
 		if t = w.channels[string(tap.Channel)]; t == nil {

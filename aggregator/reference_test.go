@@ -31,7 +31,7 @@ func reference(w aggregator.Windows, log []stream.Record) []assigned {
 	oldest := log[0].Time/w.Length*w.Length - 100*w.Length // a window's end before all that are looked at
 	for i, r := range log {
 		out[i].watermark = watermark
-		if tap, err := wire.DecodeTap(r.Value); err != nil {
+		if tap, err := wire.DecodeCountedFields(r.Value); err != nil {
 			out[i].junk = true
 		} else {
 			out[i].emoji, out[i].channel = string(tap.Emoji), string(tap.Channel)

@@ -200,10 +200,10 @@ func (s *faulty) emit(now int64) {
 		if end > now {
 			continue
 		}
-		var tallies []wire.Tally
+		var tallies []wire.EmojiCount
 		for e, n := range counts {
 			if n > 0 {
-				tallies = append(tallies, wire.Tally{Emoji: e, Count: n})
+				tallies = append(tallies, wire.EmojiCount{Emoji: e, Count: n})
 			}
 		}
 		swarm := wire.NewSwarm(s.channel, wire.Window{Start: end - window, End: end}, tallies, wire.DefaultTop)

@@ -50,7 +50,7 @@ type key struct {
 type window struct {
 	span   wire.Window
 	first  int64 // offset of its first record
-	counts map[string]wire.Tally
+	counts map[string]wire.EmojiCount
 	latest int64 // when its latest record was read
 	whole  bool  // all of an emission is here, and nothing after it
 	dirty  bool  // grew since it was sent
@@ -113,7 +113,7 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 	}
 	w.latest = now
 	if old, ok := w.counts[c.Emoji]; !ok || c.Count > old.Count {
-		w.counts[c.Emoji] = wire.Tally{Emoji: c.Emoji, Count: c.Count, Scaled: c.Scaled}
+		w.counts[c.Emoji] = wire.EmojiCount{Emoji: c.Emoji, Count: c.Count, Scaled: c.Scaled}
 		w.dirty, w.whole = true, false
 	}
 	if complete > 0 && len(w.counts) >= complete {
@@ -126,7 +126,7 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 }
 
 func (m *Merger) begin(k key, span wire.Window, offset, now int64) *window {
-	w := &window{span: span, first: offset, counts: map[string]wire.Tally{}}
+	w := &window{span: span, first: offset, counts: map[string]wire.EmojiCount{}}
 	m.open[k] = w
 	ch := m.channels[k.channel]
 	if ch == nil {
@@ -181,7 +181,7 @@ func (m *Merger) Due(now int64, caughtUp bool) []wire.Swarm {
 	var out []wire.Swarm
 	for k, w := range m.open {
 		if w.dirty && (w.whole || now >= w.latest+m.patience) {
-			tallies := make([]wire.Tally, 0, len(w.counts))
+			tallies := make([]wire.EmojiCount, 0, len(w.counts))
 			for _, t := range w.counts {
 				tallies = append(tallies, t)
 			}

@@ -132,7 +132,7 @@ func TestMergerCopesWithSpark(t *testing.T) {
 	due := m.Due(2800, true)
 	want := []wire.Swarm{{
 		Channel: "main", Window: wire.Window{Start: 0, End: 2000}, Total: 51,
-		Emojis: []wire.Tally{{Emoji: "😂", Count: 26, Scaled: 2.6}, {Emoji: "🔥", Count: 25, Scaled: 2}},
+		Emojis: []wire.EmojiCount{{Emoji: "😂", Count: 26, Scaled: 2.6}, {Emoji: "🔥", Count: 25, Scaled: 2}},
 	}}
 	if diff := cmp.Diff(want, due); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

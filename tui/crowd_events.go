@@ -177,7 +177,7 @@ func (c Crowd) onScreen() Crowd {
 	var took []time.Duration
 	c.outbox, took = c.outbox.Seen(c.now, func(o Own) bool {
 		s, ok := c.past.Containing(o.At)
-		return ok && slices.ContainsFunc(s.Emojis, func(t wire.Tally) bool { return t.Emoji == o.Emoji })
+		return ok && slices.ContainsFunc(s.Emojis, func(t wire.EmojiCount) bool { return t.Emoji == o.Emoji })
 	})
 	for _, d := range took {
 		c.seen = c.seen.Add(d)

@@ -175,7 +175,7 @@ func (r *room) link(phase sse.Phase, server string, wait time.Duration, err erro
 func (r *room) live(server string) { r.t.Helper(); r.link(sse.Live, server, 0, nil) }
 
 // windows lets the windows n to m come, each when it ends.
-func (r *room) windows(n, m int, tallies ...wire.Tally) {
+func (r *room) windows(n, m int, tallies ...wire.EmojiCount) {
 	r.t.Helper()
 	for ; n <= m; n++ {
 		s := swarm(n, tallies...)
@@ -186,13 +186,13 @@ func (r *room) windows(n, m int, tallies ...wire.Tally) {
 }
 
 // swarm is the n-th window of two seconds after noon.
-func swarm(n int, tallies ...wire.Tally) wire.Swarm {
+func swarm(n int, tallies ...wire.EmojiCount) wire.Swarm {
 	end := noon.Add(time.Duration(n) * 2 * time.Second).UnixMilli()
-	return wire.NewSwarm("main", wire.Window{Start: end - 2000, End: end}, append([]wire.Tally(nil), tallies...), 50)
+	return wire.NewSwarm("main", wire.Window{Start: end - 2000, End: end}, append([]wire.EmojiCount(nil), tallies...), 50)
 }
 
-func tally(emoji string, n int64) wire.Tally {
-	return wire.Tally{Emoji: emoji, Count: n, Scaled: max(1, float64(n)/10)}
+func tally(emoji string, n int64) wire.EmojiCount {
+	return wire.EmojiCount{Emoji: emoji, Count: n, Scaled: max(1, float64(n)/10)}
 }
 
 var errDial = fmt.Errorf("reach the server: %w", &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 5000}, Err: errors.New("connection refused")})
@@ -577,7 +577,7 @@ func TestCrowdIsAValue(t *testing.T) {
 func TestCrowdForgets(t *testing.T) {
 	visit(t, tui.CrowdConfig{}, 120, 40, func(r *room) {
 		r.live("sub1")
-		var tallies []wire.Tally
+		var tallies []wire.EmojiCount
 		for i, e := range tui.Palette() {
 			tallies = append(tallies, tally(e, int64(1000*(i+1))))
 		}
@@ -601,7 +601,7 @@ func BenchmarkCrowdFrame(b *testing.B) {
 	now := noon
 	var m tea.Model = tui.NewCrowd(tui.CrowdConfig{Now: func() time.Time { return now }})
 	m, _ = m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
-	var tallies []wire.Tally
+	var tallies []wire.EmojiCount
 	for i, e := range tui.Palette() {
 		tallies = append(tallies, tally(e, int64(4000/(i+1))))
 	}

@@ -25,7 +25,7 @@ import (
 var crowdSizes = []tea.WindowSizeMsg{{Width: 40, Height: 12}, {Width: 80, Height: 24}, {Width: 120, Height: 40}}
 
 // awkward are emojis that terminals disagree about.
-var awkward = []wire.Tally{tally("🔥", 3481), tally("❤️", 2210), tally("👍🏽", 1870), tally("🇩🇪", 1400), tally("1️⃣", 720), tally("👩‍🚀", 311), tally("🎉", 64), tally("💯", 9), tally("😢", 2), tally("🚀", 1)}
+var awkward = []wire.EmojiCount{tally("🔥", 3481), tally("❤️", 2210), tally("👍🏽", 1870), tally("🇩🇪", 1400), tally("1️⃣", 720), tally("👩‍🚀", 311), tally("🎉", 64), tally("💯", 9), tally("😢", 2), tally("🚀", 1)}
 
 // busy is a room in the middle of things.
 func busy(r *room) {
@@ -35,7 +35,7 @@ func busy(r *room) {
 	}
 	r.live("sub1")
 	for n := 1; n < 9; n++ {
-		some := append([]wire.Tally(nil), awkward...)
+		some := append([]wire.EmojiCount(nil), awkward...)
 		for i := range some {
 			some[i].Count = some[i].Count*int64(3+(n*7+i)%9)/9 + 1
 		}
@@ -152,7 +152,7 @@ func TestCrowdIsTame(t *testing.T) {
 		}
 		r.status.Servers = []client.ServerStatus{{Alive: true, ServerStatus: wire.ServerStatus{Name: evil, Clients: -5, State: wire.StateDraining}}}
 		r.link(sse.Live, evil, 0, nil)
-		r.windows(1, 2, tally(evil, 5), tally("", 3), wire.Tally{Emoji: "🔥", Count: -7, Scaled: -1e300}, tally(strings.Repeat("x", 5000), 1))
+		r.windows(1, 2, tally(evil, 5), tally("", 3), wire.EmojiCount{Emoji: "🔥", Count: -7, Scaled: -1e300}, tally(strings.Repeat("x", 5000), 1))
 		r.press("1", "i")
 	}
 	for name, do := range map[string]func(*room){

@@ -42,7 +42,7 @@ func fine() tui.Pipeline {
 		p.Servers = append(p.Servers, tui.Server{Name: fmt.Sprintf("sub%d", i+1), Cluster: fmt.Sprintf("cluster_%d", i/3+1), State: wire.StateServing, Clients: 1000 + 1500*i, Capacity: 10_000, Rate: 650})
 	}
 	for i, e := range []string{"🔥", "❤️", "👍🏽", "🇩🇪", "👨‍👩‍👧", "1️⃣", "✌🏽", "😂"} {
-		p.Window.Emojis = append(p.Window.Emojis, wire.Tally{Emoji: e, Count: int64(1000 >> i)})
+		p.Window.Emojis = append(p.Window.Emojis, wire.EmojiCount{Emoji: e, Count: int64(1000 >> i)})
 	}
 	for i := range 90 {
 		p.Totals = append(p.Totals, float64(1000+i*i%700))

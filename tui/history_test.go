@@ -71,7 +71,7 @@ func TestHistoryForgets(t *testing.T) {
 	if _, news := h.Take(swarm(1, tally("🔥", 9))); news {
 		t.Error("a window of before all that is kept is news")
 	}
-	many := make([]wire.Tally, 10_000)
+	many := make([]wire.EmojiCount, 10_000)
 	for i := range many {
 		many[i] = tally("🔥", 1)
 	}

@@ -73,7 +73,7 @@ func (c Crowd) ranking(width, height int) []string {
 }
 
 // ranked is one emoji's line: its bar comes to its length gently.
-func (c Crowd) ranked(t wire.Tally, newest, before wire.Swarm, width int) string {
+func (c Crowd) ranked(t wire.EmojiCount, newest, before wire.Swarm, width int) string {
 	const numbers = 8
 	share, was := shareOf(newest, t.Emoji), shareOf(before, t.Emoji)
 	if eased := float64(c.now.Sub(c.came)) / float64(settling); eased < 1 {

@@ -40,7 +40,7 @@ func formOf(topic string) form {
 }
 
 func contentsOfReaction(value []byte) (contents, error) {
-	t, err := wire.DecodeTold(value)
+	t, err := wire.DecodeReactionFields(value)
 	return contents{string(t.UserID), string(t.Channel), []string{string(t.Emoji)}}, err
 }
 

@@ -72,7 +72,7 @@ func (p *recordPrinter) line(partition int, r stream.Record) []byte {
 // reactionLine tells a reaction: the emoji, who, the client's timestamp, and how
 // long after it the record's is, if it can be read.
 func reactionLine(r stream.Record) (string, bool) {
-	t, err := wire.DecodeTold(r.Value)
+	t, err := wire.DecodeReactionFields(r.Value)
 	if err != nil {
 		return "", false
 	}

@@ -77,12 +77,12 @@ func (f *consumeFlags) runTrace(ctx context.Context, io streams, asJSON bool) er
 }
 
 // wantsReaction says which reactions are followed.
-func (f *consumeFlags) wantsReaction() (func(wire.Told) bool, error) {
+func (f *consumeFlags) wantsReaction() (func(wire.ReactionFields) bool, error) {
 	filter, err := f.filter()
 	if err != nil {
 		return nil, err
 	}
-	return func(t wire.Told) bool {
+	return func(t wire.ReactionFields) bool {
 		return f.wantsUser(string(t.UserID)) && filter.Wants(string(t.Channel), string(t.Emoji))
 	}, nil
 }

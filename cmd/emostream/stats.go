@@ -198,7 +198,7 @@ func (c *counting) run(ctx context.Context) error {
 }
 
 func (c *counting) add(r stream.Record) {
-	t, err := wire.DecodeTold(r.Value)
+	t, err := wire.DecodeReactionFields(r.Value)
 	switch {
 	case err != nil:
 		c.tally.Skip()

@@ -23,9 +23,9 @@ func rushed() *stats.Tally {
 	channels := []string{"", "", "room-1", "a-channel-with-a-name-that-is-long", "too-many"}
 	for second := range 144 {
 		for i := range 1 + 200/(1+(second-70)*(second-70)/20) {
-			t.Add(base+int64(second)*1000, wire.Told{
-				UserID: fmt.Append(nil, second%17, i%31),
-				Tap:    wire.Tap{Emoji: []byte(emojis[(second+i)%len(emojis)]), Channel: []byte(channels[(second+i)%len(channels)])},
+			t.Add(base+int64(second)*1000, wire.ReactionFields{
+				UserID:        fmt.Append(nil, second%17, i%31),
+				CountedFields: wire.CountedFields{Emoji: []byte(emojis[(second+i)%len(emojis)]), Channel: []byte(channels[(second+i)%len(channels)])},
 			})
 		}
 	}

@@ -122,7 +122,7 @@ func assigning(servers ...string) http.HandlerFunc {
 // window is a swarm of the n-th two seconds as a server sends it.
 func window(n int, total int64) string {
 	end := int64(2000 * n)
-	b, err := json.Marshal(wire.Swarm{Channel: "main", Window: wire.Window{Start: end - 2000, End: end}, Total: total, Emojis: []wire.Tally{}})
+	b, err := json.Marshal(wire.Swarm{Channel: "main", Window: wire.Window{Start: end - 2000, End: end}, Total: total, Emojis: []wire.EmojiCount{}})
 	if err != nil {
 		panic(err) // a slip in the test
 	}

@@ -22,7 +22,7 @@ func (e Event) Swarm(emojis int) wire.Swarm {
 	end := e.Published / 1000
 	s := wire.Swarm{Channel: wire.MainChannel, Window: wire.Window{Start: end - 1000, End: end}, Total: e.Published}
 	for i := range emojis {
-		s.Emojis = append(s.Emojis, wire.Tally{Emoji: people, Count: e.Sequence + int64(i), Scaled: 1})
+		s.Emojis = append(s.Emojis, wire.EmojiCount{Emoji: people, Count: e.Sequence + int64(i), Scaled: 1})
 	}
 	return s
 }

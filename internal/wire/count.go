@@ -111,8 +111,8 @@ func ParseClosing(b []byte) (c Closing, ok bool) {
 	return c, true
 }
 
-// Tally is an emoji's share of a swarm.
-type Tally struct {
+// EmojiCount is how often one emoji was seen in a swarm's window.
+type EmojiCount struct {
 	Emoji  string  `json:"emoji_type"`
 	Count  int64   `json:"emoji_count"`
 	Scaled float64 `json:"emoji_count_aggregated"`
@@ -123,27 +123,28 @@ type Tally struct {
 // of emojis beyond the ones listed. Of two swarms of a window the one with the
 // greater total is true.
 type Swarm struct {
-	Channel string  `json:"channel"`
-	Window  Window  `json:"window"`
-	Total   int64   `json:"total"`
-	Emojis  []Tally `json:"emojis"`
+	Channel string       `json:"channel"`
+	Window  Window       `json:"window"`
+	Total   int64        `json:"total"`
+	Emojis  []EmojiCount `json:"emojis"`
 }
 
 // DefaultTop is how many emojis a swarm lists unless told otherwise.
 const DefaultTop = 50
 
-// NewSwarm makes a swarm of tallies, which it sorts in place: most frequent
-// first, ties by code point. It lists at most top of them.
-func NewSwarm(channel string, w Window, tallies []Tally, top int) Swarm {
-	slices.SortFunc(tallies, func(a, b Tally) int {
+// NewSwarm makes a swarm of the counts of a window's emojis, at most one for each
+// emoji. It sorts them in place, most frequent first and ties by code point, and
+// lists the first top of them.
+func NewSwarm(channel string, w Window, counts []EmojiCount, top int) Swarm {
+	slices.SortFunc(counts, func(a, b EmojiCount) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Emoji, b.Emoji))
 	})
-	s := Swarm{Channel: channel, Window: w, Emojis: []Tally{}}
-	for _, t := range tallies {
+	s := Swarm{Channel: channel, Window: w, Emojis: []EmojiCount{}}
+	for _, t := range counts {
 		s.Total += t.Count
 	}
-	if len(tallies) > 0 {
-		s.Emojis = tallies[:min(top, len(tallies))]
+	if len(counts) > 0 {
+		s.Emojis = counts[:min(top, len(counts))]
 	}
 	return s
 }

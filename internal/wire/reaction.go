@@ -19,9 +19,8 @@ const (
 	MaxEmoji     = 64 // the longest RGI sequence has 35
 )
 
-// Reaction is one tap, as a record of emoji-topic holds it. Which window it
-// belongs to is decided by the record's own time; Timestamp is the client's
-// word, carried unchanged.
+// Reaction is one emoji of one person: a record of emoji-topic. The record's own
+// time decides its window; Timestamp is what the client sent, kept unchanged.
 type Reaction struct {
 	UserID    string `json:"user_id"`
 	Emoji     string `json:"emoji_type"`
@@ -44,9 +43,10 @@ func AppendReaction(dst []byte, r Reaction) []byte {
 	return append(dst, '}')
 }
 
-// Tap is the part of a reaction that is counted. Its slices point into the
-// record's value, or into memory of their own; an empty Channel is the main one.
-type Tap struct {
+// CountedFields is the part of a reaction that is counted. Its slices point into
+// the record's value, or into memory of their own. An empty Channel is the main
+// one.
+type CountedFields struct {
 	Emoji   []byte
 	Channel []byte
 }
@@ -54,35 +54,36 @@ type Tap struct {
 // ErrNotReaction is the error of a record that no counting can make sense of.
 var ErrNotReaction = errors.New("not a reaction")
 
-// DecodeTap reads what is counted from a record value of emoji-topic. The form
-// that AppendReaction writes is read without allocation; any other JSON that
-// says the same (other order or spacing, escapes, more fields) is read too.
+// DecodeCountedFields reads what is counted from a record value of emoji-topic.
+// The form that AppendReaction writes is read without allocation; any other JSON
+// that says the same (other order or spacing, escapes, more fields) is read too.
 //
 // The emoji is not looked up: whoever wrote the record acknowledged it, so that
 // here it is only bounded (1 to 64 bytes of UTF-8 without control characters).
 // The error wraps ErrNotReaction.
-func DecodeTap(value []byte) (Tap, error) {
+func DecodeCountedFields(value []byte) (CountedFields, error) {
 	f, ok := decodePlain(value)
 	if !ok {
 		// Only what is counted must be right: a user id that is a number, as
-		// another program's may be, is no reason to lose a tap.
+		// another program's may be, is no reason to lose a reaction.
 		var r struct {
 			Emoji   string `json:"emoji_type"`
 			Channel string `json:"channel"`
 		}
 		if err := json.Unmarshal(value, &r); err != nil {
-			return Tap{}, fmt.Errorf("%w: %w", ErrNotReaction, err)
+			return CountedFields{}, fmt.Errorf("%w: %w", ErrNotReaction, err)
 		}
-		f.Tap = Tap{Emoji: []byte(r.Emoji), Channel: []byte(r.Channel)}
+		f.CountedFields = CountedFields{Emoji: []byte(r.Emoji), Channel: []byte(r.Channel)}
 	}
-	if err := f.check(); err != nil {
-		return Tap{}, err
+	if err := f.normalize(); err != nil {
+		return CountedFields{}, err
 	}
-	return f.Tap, nil
+	return f.CountedFields, nil
 }
 
-// check says whether a tap can be counted, and takes the main channel's name away.
-func (t *Tap) check() error {
+// normalize clears the main channel's name, and fails if the reaction cannot be
+// counted.
+func (t *CountedFields) normalize() error {
 	if string(t.Channel) == MainChannel {
 		t.Channel = nil
 	}
@@ -95,18 +96,18 @@ func (t *Tap) check() error {
 	return nil
 }
 
-// Told is all that a record says of a reaction. Its slices point into the record's
-// value, or into memory of their own.
-type Told struct {
-	Tap
+// ReactionFields is all that a record says of a reaction. Its slices point into
+// the record's value, or into memory of their own.
+type ReactionFields struct {
+	CountedFields
 	UserID    []byte
 	Timestamp []byte
 }
 
-// DecodeTold reads all of a record value that DecodeTap reads. A user id or a
-// timestamp that is no string is given as its JSON: another program's may be
-// numbers.
-func DecodeTold(value []byte) (Told, error) {
+// DecodeReactionFields reads all fields of a record value that DecodeCountedFields
+// can read. A user id or a timestamp that is no string is returned as its JSON:
+// another program may write numbers.
+func DecodeReactionFields(value []byte) (ReactionFields, error) {
 	t, ok := decodePlain(value)
 	if !ok {
 		var r struct {
@@ -116,12 +117,12 @@ func DecodeTold(value []byte) (Told, error) {
 			Timestamp json.RawMessage `json:"timestamp"`
 		}
 		if err := json.Unmarshal(value, &r); err != nil {
-			return Told{}, fmt.Errorf("%w: %w", ErrNotReaction, err)
+			return ReactionFields{}, fmt.Errorf("%w: %w", ErrNotReaction, err)
 		}
-		t = Told{Tap{[]byte(r.Emoji), []byte(r.Channel)}, unquoted(r.UserID), unquoted(r.Timestamp)}
+		t = ReactionFields{CountedFields{[]byte(r.Emoji), []byte(r.Channel)}, unquoted(r.UserID), unquoted(r.Timestamp)}
 	}
-	if err := t.check(); err != nil {
-		return Told{}, err
+	if err := t.normalize(); err != nil {
+		return ReactionFields{}, err
 	}
 	return t, nil
 }
@@ -140,7 +141,7 @@ func unquoted(raw json.RawMessage) []byte {
 
 // decodePlain reads a flat object of strings without escapes, the form that
 // AppendReaction writes but for rare user ids. It says false for anything else.
-func decodePlain(b []byte) (t Told, ok bool) {
+func decodePlain(b []byte) (t ReactionFields, ok bool) {
 	if len(b) < 2 || b[0] != '{' || b[len(b)-1] != '}' {
 		return t, false
 	}

@@ -12,45 +12,45 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// tap is a wire.Tap as a table says it.
-type tap struct{ Emoji, Channel string }
+// fields are wire.CountedFields as strings, for tables.
+type fields struct{ Emoji, Channel string }
 
-func decodeTap(value string) (tap, error) {
-	t, err := wire.DecodeTap([]byte(value))
-	return tap{string(t.Emoji), string(t.Channel)}, err
+func decodeCounted(value string) (fields, error) {
+	t, err := wire.DecodeCountedFields([]byte(value))
+	return fields{string(t.Emoji), string(t.Channel)}, err
 }
 
-func TestDecodeTap(t *testing.T) {
+func TestDecodeCountedFields(t *testing.T) {
 	long := strings.Repeat("x", wire.MaxEmoji)
 	for name, tt := range map[string]struct {
 		value string
-		want  tap
+		want  fields
 	}{
-		"as we write it":                   {`{"user_id":"u1","emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.678Z"}`, tap{"🔥", ""}},
-		"with a channel":                   {`{"user_id":"u1","emoji_type":"🔥","timestamp":"","channel":"stage-2"}`, tap{"🔥", "stage-2"}},
-		"the main channel by its name":     {`{"emoji_type":"🔥","channel":"main"}`, tap{"🔥", ""}},
-		"the main channel, written out":    {`{"emoji_type":"🔥","channel":"main","n":1}`, tap{"🔥", ""}},
-		"an empty channel":                 {`{"emoji_type":"🔥","channel":""}`, tap{"🔥", ""}},
-		"a channel that is null":           {`{"emoji_type":"🔥","channel":null}`, tap{"🔥", ""}},
-		"the emoji alone":                  {`{"emoji_type":"🔥"}`, tap{"🔥", ""}},
-		"other order":                      {`{"channel":"a","timestamp":"t","emoji_type":"🔥","user_id":"u1"}`, tap{"🔥", "a"}},
-		"more fields, of any type":         {`{"emoji_type":"🔥","version":3,"tags":["emoji_type","x"],"o":{"emoji_type":"x"},"ok":true}`, tap{"🔥", ""}},
-		"more fields, all strings":         {`{"emoji_type":"🔥","device":"phone","":""}`, tap{"🔥", ""}},
-		"spaces":                           {" {\t\"emoji_type\" :\n\"🔥\" , \"channel\" : \"a\" }\r\n", tap{"🔥", "a"}},
-		"as Python's json.dumps writes it": {`{"user_id": "u\"1", "emoji_type": "\u2764\ufe0f", "timestamp": "2026-01-02T03:04:05.678901", "channel": "m"}`, tap{"❤️", "m"}},
-		"escapes beyond 16 bits":           {`{"user_id":"u","emoji_type":"\ud83d\udc69\ud83c\udffd\u200d\ud83d\ude80"}`, tap{"👩🏽‍🚀", ""}},
-		"an escaped name":                  {`{"emoji\u005ftype":"🔥"}`, tap{"🔥", ""}},
-		"a name in other letters":          {`{"Emoji_Type":"🔥","CHANNEL":"a"}`, tap{"🔥", "a"}},
-		"one name of two in others":        {`{"emoji_type":"🔥","Channel":"a"}`, tap{"🔥", "a"}},
-		"the same name twice":              {`{"emoji_type":"😂","emoji_type":"🔥"}`, tap{"🔥", ""}},
-		"a user id that is a number":       {`{"user_id":17,"emoji_type":"🔥","timestamp":1767323045.678}`, tap{"🔥", ""}},
-		"a user id with an escape":         {`{"user_id":"a\\b","emoji_type":"🔥"}`, tap{"🔥", ""}},
-		"what is not an emoji":             {`{"emoji_type":"abc"}`, tap{"abc", ""}},
-		"the longest emoji":                {`{"emoji_type":"` + long + `"}`, tap{long, ""}},
-		"the longest channel":              {`{"emoji_type":"🔥","channel":"` + long + `"}`, tap{"🔥", long}},
+		"as we write it":                   {`{"user_id":"u1","emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.678Z"}`, fields{"🔥", ""}},
+		"with a channel":                   {`{"user_id":"u1","emoji_type":"🔥","timestamp":"","channel":"stage-2"}`, fields{"🔥", "stage-2"}},
+		"the main channel by its name":     {`{"emoji_type":"🔥","channel":"main"}`, fields{"🔥", ""}},
+		"the main channel, written out":    {`{"emoji_type":"🔥","channel":"main","n":1}`, fields{"🔥", ""}},
+		"an empty channel":                 {`{"emoji_type":"🔥","channel":""}`, fields{"🔥", ""}},
+		"a channel that is null":           {`{"emoji_type":"🔥","channel":null}`, fields{"🔥", ""}},
+		"the emoji alone":                  {`{"emoji_type":"🔥"}`, fields{"🔥", ""}},
+		"other order":                      {`{"channel":"a","timestamp":"t","emoji_type":"🔥","user_id":"u1"}`, fields{"🔥", "a"}},
+		"more fields, of any type":         {`{"emoji_type":"🔥","version":3,"tags":["emoji_type","x"],"o":{"emoji_type":"x"},"ok":true}`, fields{"🔥", ""}},
+		"more fields, all strings":         {`{"emoji_type":"🔥","device":"phone","":""}`, fields{"🔥", ""}},
+		"spaces":                           {" {\t\"emoji_type\" :\n\"🔥\" , \"channel\" : \"a\" }\r\n", fields{"🔥", "a"}},
+		"as Python's json.dumps writes it": {`{"user_id": "u\"1", "emoji_type": "\u2764\ufe0f", "timestamp": "2026-01-02T03:04:05.678901", "channel": "m"}`, fields{"❤️", "m"}},
+		"escapes beyond 16 bits":           {`{"user_id":"u","emoji_type":"\ud83d\udc69\ud83c\udffd\u200d\ud83d\ude80"}`, fields{"👩🏽‍🚀", ""}},
+		"an escaped name":                  {`{"emoji\u005ftype":"🔥"}`, fields{"🔥", ""}},
+		"a name in other letters":          {`{"Emoji_Type":"🔥","CHANNEL":"a"}`, fields{"🔥", "a"}},
+		"one name of two in others":        {`{"emoji_type":"🔥","Channel":"a"}`, fields{"🔥", "a"}},
+		"the same name twice":              {`{"emoji_type":"😂","emoji_type":"🔥"}`, fields{"🔥", ""}},
+		"a user id that is a number":       {`{"user_id":17,"emoji_type":"🔥","timestamp":1767323045.678}`, fields{"🔥", ""}},
+		"a user id with an escape":         {`{"user_id":"a\\b","emoji_type":"🔥"}`, fields{"🔥", ""}},
+		"what is not an emoji":             {`{"emoji_type":"abc"}`, fields{"abc", ""}},
+		"the longest emoji":                {`{"emoji_type":"` + long + `"}`, fields{long, ""}},
+		"the longest channel":              {`{"emoji_type":"🔥","channel":"` + long + `"}`, fields{"🔥", long}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := decodeTap(tt.value)
+			got, err := decodeCounted(tt.value)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +61,7 @@ func TestDecodeTap(t *testing.T) {
 	}
 }
 
-func TestDecodeTapRefuses(t *testing.T) {
+func TestDecodeCountedFieldsRefuses(t *testing.T) {
 	for name, value := range map[string]string{
 		"nothing":                        "",
 		"no JSON":                        "🔥",
@@ -93,17 +93,17 @@ func TestDecodeTapRefuses(t *testing.T) {
 		"something after the last brace": `{"emoji_type":"🔥"}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got, err := decodeTap(value); !errors.Is(err, wire.ErrNotReaction) {
-				t.Errorf("DecodeTap = %+v, %v; want ErrNotReaction", got, err)
+			if got, err := decodeCounted(value); !errors.Is(err, wire.ErrNotReaction) {
+				t.Errorf("DecodeCountedFields = %+v, %v; want ErrNotReaction", got, err)
 			}
 		})
 	}
 }
 
-func TestDecodeTapOfOurOwnFormDoesNotAllocate(t *testing.T) {
+func TestDecodeCountedFieldsOfOurOwnFormDoesNotAllocate(t *testing.T) {
 	value := wire.AppendReaction(nil, wire.Reaction{UserID: "user_1", Emoji: "❤️", Timestamp: "2026-01-02T03:04:05.678Z", Channel: "stage-2"})
 	allocs := testing.AllocsPerRun(100, func() {
-		if _, err := wire.DecodeTap(value); err != nil {
+		if _, err := wire.DecodeCountedFields(value); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -132,7 +132,7 @@ func TestAppendReaction(t *testing.T) {
 	}
 }
 
-// A reaction comes back as it was, whoever reads it: encoding/json, or DecodeTap
+// A reaction comes back as it was, whoever reads it: encoding/json, or DecodeCountedFields
 // what it counts of it.
 func FuzzAppendReaction(f *testing.F) {
 	f.Add("user_1", "🔥", "2026-01-02T03:04:05.678Z", "stage-2")
@@ -154,15 +154,15 @@ func FuzzAppendReaction(f *testing.F) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", value, diff)
 		}
-		if tapped, err := decodeTap(string(value)); err == nil && tapped != (tap{want.Emoji, want.Channel}) {
-			t.Errorf("%s: DecodeTap reads %+v", value, tapped)
+		if counted, err := decodeCounted(string(value)); err == nil && counted != (fields{want.Emoji, want.Channel}) {
+			t.Errorf("%s: DecodeCountedFields reads %+v", value, counted)
 		}
 	})
 }
 
-// DecodeTap never panics, and what encoding/json reads in a value decides:
+// DecodeCountedFields never panics, and what encoding/json reads in a value decides:
 // whether it is accepted, and as what.
-func FuzzDecodeTap(f *testing.F) {
+func FuzzDecodeCountedFields(f *testing.F) {
 	for _, value := range []string{
 		`{"user_id":"u1","emoji_type":"🔥","timestamp":"t"}`,
 		`{"user_id": "u\"1", "emoji_type": "\u2764\ufe0f", "timestamp": "t", "channel": "m"}`,
@@ -176,7 +176,7 @@ func FuzzDecodeTap(f *testing.F) {
 		f.Add([]byte(value))
 	}
 	f.Fuzz(func(t *testing.T, value []byte) {
-		got, err := decodeTap(string(value))
+		got, err := decodeCounted(string(value))
 		if err != nil && !errors.Is(err, wire.ErrNotReaction) {
 			t.Fatalf("error %v, want ErrNotReaction", err)
 		}
@@ -192,9 +192,9 @@ func FuzzDecodeTap(f *testing.F) {
 		}
 		switch {
 		case err == nil && (got.Emoji != want.Emoji || got.Channel != want.Channel):
-			t.Errorf("%q: DecodeTap reads %+v, encoding/json %+v", value, got, want)
+			t.Errorf("%q: DecodeCountedFields reads %+v, encoding/json %+v", value, got, want)
 		case err != nil && legal:
-			t.Errorf("%q: DecodeTap refuses it: %v; encoding/json reads %+v", value, err, want)
+			t.Errorf("%q: DecodeCountedFields refuses it: %v; encoding/json reads %+v", value, err, want)
 		}
 	})
 }

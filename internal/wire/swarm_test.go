@@ -14,36 +14,36 @@ import (
 func TestNewSwarm(t *testing.T) {
 	w := wire.Window{Start: at - 2000, End: at}
 	for name, tt := range map[string]struct {
-		tallies []wire.Tally
+		tallies []wire.EmojiCount
 		top     int
 		want    wire.Swarm
 	}{
-		"nothing": {nil, 3, wire.Swarm{Emojis: []wire.Tally{}}},
+		"nothing": {nil, 3, wire.Swarm{Emojis: []wire.EmojiCount{}}},
 		"most frequent first": {
-			[]wire.Tally{{"😂", 2, 1}, {"🔥", 30, 3}, {"👍", 5, 1}},
+			[]wire.EmojiCount{{"😂", 2, 1}, {"🔥", 30, 3}, {"👍", 5, 1}},
 			3,
-			wire.Swarm{Total: 37, Emojis: []wire.Tally{{"🔥", 30, 3}, {"👍", 5, 1}, {"😂", 2, 1}}},
+			wire.Swarm{Total: 37, Emojis: []wire.EmojiCount{{"🔥", 30, 3}, {"👍", 5, 1}, {"😂", 2, 1}}},
 		},
 		"ties by code point": {
 			// U+1F602, U+1F525, U+2764, U+1F44D: in UTF-16 the third would not be the first.
-			[]wire.Tally{{"😂", 1, 1}, {"🔥", 1, 1}, {"❤️", 1, 1}, {"👍", 1, 1}},
+			[]wire.EmojiCount{{"😂", 1, 1}, {"🔥", 1, 1}, {"❤️", 1, 1}, {"👍", 1, 1}},
 			9,
-			wire.Swarm{Total: 4, Emojis: []wire.Tally{{"❤️", 1, 1}, {"👍", 1, 1}, {"🔥", 1, 1}, {"😂", 1, 1}}},
+			wire.Swarm{Total: 4, Emojis: []wire.EmojiCount{{"❤️", 1, 1}, {"👍", 1, 1}, {"🔥", 1, 1}, {"😂", 1, 1}}},
 		},
 		"the total counts those beyond the top": {
-			[]wire.Tally{{"a", 1, 1}, {"b", 2, 1}, {"c", 3, 1}},
+			[]wire.EmojiCount{{"a", 1, 1}, {"b", 2, 1}, {"c", 3, 1}},
 			2,
-			wire.Swarm{Total: 6, Emojis: []wire.Tally{{"c", 3, 1}, {"b", 2, 1}}},
+			wire.Swarm{Total: 6, Emojis: []wire.EmojiCount{{"c", 3, 1}, {"b", 2, 1}}},
 		},
 		"as many as the top": {
-			[]wire.Tally{{"a", 1, 1}, {"b", 2, 1}},
+			[]wire.EmojiCount{{"a", 1, 1}, {"b", 2, 1}},
 			2,
-			wire.Swarm{Total: 3, Emojis: []wire.Tally{{"b", 2, 1}, {"a", 1, 1}}},
+			wire.Swarm{Total: 3, Emojis: []wire.EmojiCount{{"b", 2, 1}, {"a", 1, 1}}},
 		},
 		"none at the top": {
-			[]wire.Tally{{"a", 1, 1}},
+			[]wire.EmojiCount{{"a", 1, 1}},
 			0,
-			wire.Swarm{Total: 1, Emojis: []wire.Tally{}},
+			wire.Swarm{Total: 1, Emojis: []wire.EmojiCount{}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -64,7 +64,7 @@ func TestSwarmJSON(t *testing.T) {
 	}{
 		"an empty one lists none": {wire.NewSwarm("main", w, nil, 50), `{"channel":"main",` + window + `,"total":0,"emojis":[]}`},
 		"one with an emoji": {
-			wire.NewSwarm("a", w, []wire.Tally{{"🔥", 25, 2.5}}, 50),
+			wire.NewSwarm("a", w, []wire.EmojiCount{{"🔥", 25, 2.5}}, 50),
 			`{"channel":"a",` + window + `,"total":25,"emojis":[{"emoji_type":"🔥","emoji_count":25,"emoji_count_aggregated":2.5}]}`,
 		},
 	} {

@@ -57,7 +57,7 @@ func TestChurn(t *testing.T) {
 			publishing.Go(func() {
 				for k := 1; k <= windows; k++ {
 					for total := 1; total <= 5; total++ {
-						n.topic.publish(swarm(k, int64(total), wire.Tally{Emoji: "🔥", Count: int64(total), Scaled: float64(total)}))
+						n.topic.publish(swarm(k, int64(total), wire.EmojiCount{Emoji: "🔥", Count: int64(total), Scaled: float64(total)}))
 					}
 					n.topic.publish(elsewhere(fmt.Sprintf("c%d", p%3), swarm(k, 1)))
 				}

@@ -235,7 +235,7 @@ func TestStalledClient(t *testing.T) {
 		others[0].heard()
 		others[1].heard()
 		for n := 1; n <= 4; n++ {
-			in.topic.publish(swarm(n, int64(n), wire.Tally{Emoji: "🔥", Count: 1, Scaled: 1}))
+			in.topic.publish(swarm(n, int64(n), wire.EmojiCount{Emoji: "🔥", Count: 1, Scaled: 1}))
 			others[0].hears(t, shorts(n, n))
 			others[1].hears(t, "🔥")
 			pass(2 * time.Second)

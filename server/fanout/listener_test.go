@@ -23,10 +23,10 @@ import (
 const epoch = 946684800_000
 
 // swarm is what window n of the main channel says, with some emojis.
-func swarm(n int, total int64, emojis ...wire.Tally) wire.Swarm {
+func swarm(n int, total int64, emojis ...wire.EmojiCount) wire.Swarm {
 	end := int64(epoch + 2000*n)
 	if emojis == nil {
-		emojis = []wire.Tally{}
+		emojis = []wire.EmojiCount{}
 	}
 	return wire.Swarm{Channel: wire.MainChannel, Window: wire.Window{Start: end - 2000, End: end}, Total: total, Emojis: emojis}
 }

@@ -217,9 +217,9 @@ func (e *ear) hears(t *testing.T, want ...string) {
 // large is window n in some 30 KB, so that few fill what a system keeps for a
 // client that does not read.
 func large(n int) wire.Swarm {
-	var emojis []wire.Tally
+	var emojis []wire.EmojiCount
 	for i := range 50 {
-		emojis = append(emojis, wire.Tally{Emoji: strings.Repeat(strconv.Itoa(i%10), 600), Count: 1, Scaled: 0})
+		emojis = append(emojis, wire.EmojiCount{Emoji: strings.Repeat(strconv.Itoa(i%10), 600), Count: 1, Scaled: 0})
 	}
 	return swarm(n, int64(n), emojis...)
 }

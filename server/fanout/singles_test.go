@@ -24,7 +24,7 @@ func TestSingleEmojiBytes(t *testing.T) {
 			t.Errorf("Content-Type: %q", got)
 		}
 		synctest.Wait()
-		in.topic.publish(swarm(1, 20, wire.Tally{Emoji: "🔥", Count: 20, Scaled: 2}, wire.Tally{Emoji: "👨‍👩‍👧‍👦", Count: 1, Scaled: 1}))
+		in.topic.publish(swarm(1, 20, wire.EmojiCount{Emoji: "🔥", Count: 20, Scaled: 2}, wire.EmojiCount{Emoji: "👨‍👩‍👧‍👦", Count: 1, Scaled: 1}))
 		got := bufio.NewReader(res.Body)
 		for _, want := range []string{"retry: 2000", "", `data: "🔥"`, "", `data: "🔥"`, "", `data: "👨‍👩‍👧‍👦"`, ""} {
 			if line, err := got.ReadString('\n'); err != nil || line != want+"\n" {
@@ -38,8 +38,10 @@ func TestSingleEmojiBytes(t *testing.T) {
 func times(n int, emoji string) string { return strings.TrimSpace(strings.Repeat(emoji+" ", n)) }
 
 func TestSingleEmojis(t *testing.T) {
-	fire := func(scaled float64) wire.Tally { return wire.Tally{Emoji: "🔥", Count: 1, Scaled: scaled} }
-	heart := func(scaled float64) wire.Tally { return wire.Tally{Emoji: "❤️", Count: 1, Scaled: scaled} }
+	fire := func(scaled float64) wire.EmojiCount { return wire.EmojiCount{Emoji: "🔥", Count: 1, Scaled: scaled} }
+	heart := func(scaled float64) wire.EmojiCount {
+		return wire.EmojiCount{Emoji: "❤️", Count: 1, Scaled: scaled}
+	}
 	for name, tt := range map[string]struct {
 		repeats int // 0: as many as by default
 		news    []wire.Swarm
@@ -84,13 +86,13 @@ func TestSingleEmojisBeginWithTheNextWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()
 		for _, s := range span(1, 3) {
-			s.Emojis = []wire.Tally{{Emoji: "🔥", Count: 9, Scaled: 9}}
+			s.Emojis = []wire.EmojiCount{{Emoji: "🔥", Count: 9, Scaled: 9}}
 			log.publish(s)
 		}
 		in := start(t, log, fanout.Config{})
 		l, other := in.listen(t, "/sub1", "1"), in.listen(t, "/sub1?channel=b", "")
 		l.hears(t, "retry:2000")
-		log.publish(swarm(4, 1, wire.Tally{Emoji: "🎉", Count: 1, Scaled: 1}), elsewhere("b", swarm(4, 1, wire.Tally{Emoji: "💯", Count: 1, Scaled: 1})))
+		log.publish(swarm(4, 1, wire.EmojiCount{Emoji: "🎉", Count: 1, Scaled: 1}), elsewhere("b", swarm(4, 1, wire.EmojiCount{Emoji: "💯", Count: 1, Scaled: 1})))
 		l.hears(t, "🎉")
 		other.hears(t, "retry:2000 💯")
 	})

@@ -21,7 +21,7 @@ import (
 func TestSwarmStreamBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()
-		log.publish(swarm(1, 12, wire.Tally{Emoji: "🔥", Count: 12, Scaled: 1.2}))
+		log.publish(swarm(1, 12, wire.EmojiCount{Emoji: "🔥", Count: 12, Scaled: 1.2}))
 		in := start(t, log, fanout.Config{})
 		res, err := in.client.Get("http://emo/v1/swarm")
 		if err != nil {
@@ -197,13 +197,13 @@ func TestSlowListenerOfSinglesSkips(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})
 		stream := in.open(t, "/sub1")
 		for n, emoji := range []string{"🔥", "🎉", "💯"} {
-			in.topic.publish(swarm(n, 1, wire.Tally{Emoji: emoji, Count: 1, Scaled: 1}))
+			in.topic.publish(swarm(n, 1, wire.EmojiCount{Emoji: emoji, Count: 1, Scaled: 1}))
 			pass(time.Second)
 		}
 		slow := &listener{}
 		go slow.read(stream)
 		slow.hears(t, "🔥")
-		in.topic.publish(swarm(9, 1, wire.Tally{Emoji: "🚀", Count: 1, Scaled: 1}))
+		in.topic.publish(swarm(9, 1, wire.EmojiCount{Emoji: "🚀", Count: 1, Scaled: 1}))
 		slow.hears(t, "🚀")
 		if got := in.metric(t, "skipped_total"); got != 1 {
 			t.Errorf("counted %v skips, want 1", got)
@@ -218,7 +218,7 @@ func TestListenersWaitForTheRing(t *testing.T) {
 		log := newTopic()
 		log.held = true
 		for _, s := range span(1, 4) {
-			s.Emojis = []wire.Tally{{Emoji: "🔥", Count: 1, Scaled: 1}}
+			s.Emojis = []wire.EmojiCount{{Emoji: "🔥", Count: 1, Scaled: 1}}
 			log.publish(s)
 		}
 		in := start(t, log, fanout.Config{Heartbeat: 15 * time.Second})
@@ -252,7 +252,7 @@ func TestListenerThatReadsLate(t *testing.T) {
 		synctest.Wait()
 		log.change(func() { log.held = false })
 		synctest.Wait()
-		log.publish(swarm(3, 3, wire.Tally{Emoji: "🔥", Count: 1, Scaled: 1}))
+		log.publish(swarm(3, 3, wire.EmojiCount{Emoji: "🔥", Count: 1, Scaled: 1}))
 		for c, want := range map[net.Conn]string{swarms: "retry:2000 2=2 3=3", singles: "retry:2000 🔥"} {
 			l := &listener{}
 			go l.read(body(t, c))

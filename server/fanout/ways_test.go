@@ -39,7 +39,7 @@ func TestEveryWay(t *testing.T) {
 		if n.Clients() != 3 || n.metric(t, "clients") != 3 {
 			t.Errorf("%d clients, %v by the gauge", n.Clients(), n.metric(t, "clients"))
 		}
-		log.publish(swarm(4, 40), swarm(6, 6, wire.Tally{Emoji: "🔥", Count: 2, Scaled: 2}), elsewhere("b", swarm(9, 9)))
+		log.publish(swarm(4, 40), swarm(6, 6, wire.EmojiCount{Emoji: "🔥", Count: 2, Scaled: 2}), elsewhere("b", swarm(9, 9)))
 		fresh.hears(t, "4=40*", "6=6")
 		back.hears(t, "4=40*", "6=6")
 		python.hears(t, "🔥", "🔥")
@@ -121,7 +121,7 @@ func TestClientsThatVanish(t *testing.T) {
 			n.hear(t, "/v1/swarm", "").leave()
 		}
 		eventually(t, "one is left", func() bool { return n.Clients() == 1 })
-		n.topic.publish(swarm(1, 1, wire.Tally{Emoji: "🔥", Count: 1, Scaled: 1}))
+		n.topic.publish(swarm(1, 1, wire.EmojiCount{Emoji: "🔥", Count: 1, Scaled: 1}))
 		stays.hears(t, "🔥")
 	})
 }

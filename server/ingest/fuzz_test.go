@@ -27,7 +27,7 @@ func checkRecords(t *testing.T, values []string) {
 		if n := len(r.UserID); n < 1 || n > 128 || len(r.Timestamp) < 1 || len(r.Timestamp) > 64 || r.Channel != "" && !wire.ValidChannel(r.Channel) {
 			t.Errorf("record %q is out of bounds", v)
 		}
-		if _, err := wire.DecodeTap([]byte(v)); err != nil {
+		if _, err := wire.DecodeCountedFields([]byte(v)); err != nil {
 			t.Errorf("record %q cannot be counted: %v", v, err)
 		}
 	}

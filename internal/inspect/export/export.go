@@ -107,7 +107,7 @@ func Reactions(ctx context.Context, s *topicreader.Range, f topicreader.Filter, 
 		if err != nil {
 			return sum, err
 		}
-		t, err := wire.DecodeTold(r.Value)
+		t, err := wire.DecodeReactionFields(r.Value)
 		if err != nil {
 			sum.skip(r, err)
 			continue

@@ -86,7 +86,7 @@ func parseLine(line []byte, last int64) (Reaction, error) {
 	if w.Value != nil {
 		line = w.Value
 	}
-	told, err := wire.DecodeTold(line)
+	told, err := wire.DecodeReactionFields(line)
 	if err != nil {
 		return Reaction{}, err
 	}

@@ -35,9 +35,9 @@ type Recording = iter.Seq2[Reaction, error]
 func Records(records iter.Seq2[stream.Record, error]) Recording {
 	return func(yield func(Reaction, error) bool) {
 		for r, err := range records {
-			var told wire.Told
+			var told wire.ReactionFields
 			if err == nil {
-				if told, err = wire.DecodeTold(r.Value); err != nil {
+				if told, err = wire.DecodeReactionFields(r.Value); err != nil {
 					err = &BadError{err}
 				}
 			}
@@ -50,7 +50,7 @@ func Records(records iter.Seq2[stream.Record, error]) Recording {
 	}
 }
 
-func reactionOf(t wire.Told) Reaction {
+func reactionOf(t wire.ReactionFields) Reaction {
 	return Reaction{Count: 1, Reaction: wire.Reaction{
 		UserID: string(t.UserID), Emoji: string(t.Emoji), Timestamp: string(t.Timestamp), Channel: string(t.Channel),
 	}}

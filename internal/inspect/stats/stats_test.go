@@ -19,9 +19,9 @@ import (
 var base = time.Date(2026, 11, 23, 14, 42, 0, 0, time.UTC).UnixMilli()
 
 // tap is a reaction written as "USER EMOJI" or "USER EMOJI CHANNEL".
-func tap(text string) wire.Told {
+func tap(text string) wire.ReactionFields {
 	f := append(strings.Fields(text), "")
-	return wire.Told{UserID: []byte(f[0]), Tap: wire.Tap{Emoji: []byte(f[1]), Channel: []byte(f[2])}}
+	return wire.ReactionFields{UserID: []byte(f[0]), CountedFields: wire.CountedFields{Emoji: []byte(f[1]), Channel: []byte(f[2])}}
 }
 
 // tally adds reactions up, written as "MILLISECONDS USER EMOJI", a comma between two.
@@ -135,7 +135,7 @@ func TestUsers(t *testing.T) {
 
 func BenchmarkTally(b *testing.B) {
 	all := stats.NewTally(stats.Config{})
-	users := make([]wire.Told, 10_000)
+	users := make([]wire.ReactionFields, 10_000)
 	for i := range users {
 		users[i] = tap(fmt.Sprintf("user_%d %c", i, '🌀'+rune(i%20)))
 	}

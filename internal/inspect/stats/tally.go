@@ -76,7 +76,7 @@ func NewTally(cfg Config) *Tally {
 func (t *Tally) Skip() { t.skipped++ }
 
 // Add takes in the reaction of a record of that time.
-func (t *Tally) Add(at int64, r wire.Told) {
+func (t *Tally) Add(at int64, r wire.ReactionFields) {
 	t.first, t.last = min(t.first, at), max(t.last, at)
 	t.windows[floor(at, t.width)]++
 	for len(t.windows) > t.cfg.Windows {
@@ -134,7 +134,7 @@ func newGroup(emojis int) *group {
 	return &group{emojis: map[string]*int64{}, most: emojis, users: hyperloglog.New14()}
 }
 
-func (g *group) add(r wire.Told) {
+func (g *group) add(r wire.ReactionFields) {
 	g.total++
 	g.users.Insert(r.UserID)
 	n := g.emojis[string(r.Emoji)]

@@ -365,7 +365,7 @@ func TestTracerWithoutPartials(t *testing.T) {
 // When more come than can be followed at once, those that are are spread evenly; and
 // everything is accounted for.
 func TestTracerFollowsSome(t *testing.T) {
-	s := script{t, trace.New(trace.Config{Partials: true, Most: 8, Wants: func(t wire.Told) bool { return string(t.UserID) != "nobody" }})}
+	s := script{t, trace.New(trace.Config{Partials: true, Most: 8, Wants: func(t wire.ReactionFields) bool { return string(t.UserID) != "nobody" }})}
 	for i := range 100 {
 		s.run(fmt.Sprintf("1001 tap 0/%d 1000 🔥\n1001 tap 1/%d 1000 🔥 main nobody", i, i))
 	}

@@ -33,7 +33,7 @@ import (
 // Config says what to follow. It is useful at its zero value.
 type Config struct {
 	// Wants says which reactions to follow; nil: all.
-	Wants func(wire.Told) bool
+	Wants func(wire.ReactionFields) bool
 	// Most is how many are followed at once; default 10,000. When more are under way
 	// only every second is followed, or every fourth and so on.
 	Most int
@@ -136,7 +136,7 @@ func (t *Tracer) Reaction(partition int, r stream.Record, at int64) {
 		before = verify.Never
 	}
 	t.watermarks[partition] = max(before, r.Time)
-	told, err := wire.DecodeTold(r.Value)
+	told, err := wire.DecodeReactionFields(r.Value)
 	if err != nil {
 		t.sums.skipped++
 		return

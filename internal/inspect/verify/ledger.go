@@ -81,7 +81,7 @@ func (l *Ledger) CountsGap(partition int) { l.counts.at(partition).gap = &gap{ne
 // Reaction takes in the next record of a partition of emoji-topic.
 func (l *Ledger) Reaction(partition int, r stream.Record) {
 	p := l.log.at(partition)
-	if tap, err := wire.DecodeTap(r.Value); err != nil {
+	if tap, err := wire.DecodeCountedFields(r.Value); err != nil {
 		l.skipped++
 	} else {
 		l.reactions++
@@ -91,7 +91,7 @@ func (l *Ledger) Reaction(partition int, r stream.Record) {
 }
 
 // tap counts a reaction where the rule puts it.
-func (l *Ledger) tap(p *partition, t int64, tap wire.Tap) {
+func (l *Ledger) tap(p *partition, t int64, tap wire.CountedFields) {
 	var window wire.Window
 	if l.byWindow() {
 		end, late := Assign(l.settings, t, p.watermark)
@@ -114,7 +114,7 @@ func (l *Ledger) tap(p *partition, t int64, tap wire.Tap) {
 	l.list(g)
 }
 
-func channelOf(tap wire.Tap) string {
+func channelOf(tap wire.CountedFields) string {
 	if len(tap.Channel) == 0 {
 		return wire.MainChannel
 	}

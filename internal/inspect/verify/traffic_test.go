@@ -73,7 +73,7 @@ func (tr *traffic) count(all bool) {
 			to -= tr.rng.IntN(to - tr.counting[p] + 1)
 		}
 		for _, r := range log[tr.counting[p]:to] {
-			if tapped, err := wire.DecodeTap(r.Value); err == nil {
+			if tapped, err := wire.DecodeCountedFields(r.Value); err == nil {
 				end, _ := tr.windows.Assign(r.Time, tr.marks[p])
 				at := spot{end, string(tapped.Channel), string(tapped.Emoji)}
 				tr.totals[at]++

@@ -262,7 +262,7 @@ func (s *soak) next() {
 	s.published++
 	w := s.window(s.published)
 	for i := range 199 {
-		w.Emojis = append(w.Emojis, wire.Tally{Emoji: "🎉" + strconv.Itoa(i), Count: 1, Scaled: 1})
+		w.Emojis = append(w.Emojis, wire.EmojiCount{Emoji: "🎉" + strconv.Itoa(i), Count: 1, Scaled: 1})
 	}
 	s.write(w)
 }

@@ -63,7 +63,7 @@ func (s *subscriber) start() {
 // says.
 func (s *subscriber) window(n int) wire.Swarm {
 	end := s.began.Add(time.Duration(n) * time.Second).UnixMilli()
-	return wire.NewSwarm(wire.MainChannel, wire.Window{Start: end - 1000, End: end}, []wire.Tally{{Emoji: "🔥", Count: int64(n), Scaled: 1}}, 1)
+	return wire.NewSwarm(wire.MainChannel, wire.Window{Start: end - 1000, End: end}, []wire.EmojiCount{{Emoji: "🔥", Count: int64(n), Scaled: 1}}, 1)
 }
 
 // publish writes windows to the server's topic.

@@ -35,7 +35,7 @@ func (w *world) truth(p *partition) map[cell]int64 {
 			}
 			oldest += length
 		}
-		if tap, err := wire.DecodeTap(r.Value); err == nil {
+		if tap, err := wire.DecodeCountedFields(r.Value); err == nil {
 			c := cell{(r.Time/length + 1) * length, string(tap.Channel), string(tap.Emoji)}
 			if c.Channel == "" {
 				c.Channel = wire.MainChannel
