@@ -2,6 +2,7 @@ package emoji_test
 
 import (
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -159,6 +160,8 @@ func TestRefusals(t *testing.T) {
 		"family nobody draws":       {"👶‍👶", `"👶\u200d👶"` + none + send},
 		"symbol":                    {"☆", `"☆"` + none + send},
 		"text selector":             {"❤\uFE0E", "\"❤\uFE0E\" has a variation selector that does not belong there; did you mean \"❤️\"?"},
+		"selector at the end":       {"❤‍🔥\uFE0F", "\"❤\\u200d🔥\uFE0F\" has a variation selector that does not belong there; did you mean \"❤️\\u200d🔥\"?"},
+		"piece of a selector":       {"❤‍🔥\xEF\xB8", `"❤\u200d🔥\xef\xb8" is not valid UTF-8` + send},
 		"selector in excess":        {"🔥\uFE0F", "\"🔥\uFE0F\" has a variation selector that does not belong there; did you mean \"🔥\"?"},
 	} {
 		t.Run(what, func(t *testing.T) {
@@ -196,6 +199,16 @@ func TestResultOutlivesItsBuffer(t *testing.T) {
 	}
 }
 
+func TestFileIsOfUnicodeVersion(t *testing.T) {
+	tsv, err := os.ReadFile("emoji.tsv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header, _, _ := strings.Cut(string(tsv), "\n\n"); !strings.Contains(header, "Unicode "+emoji.UnicodeVersion+",") {
+		t.Errorf("no version %s in the header of emoji.tsv:\n%s", emoji.UnicodeVersion, header)
+	}
+}
+
 func TestAllCanBeLeft(t *testing.T) {
 	for e := range emoji.All() {
 		if e != "😀" {
@@ -222,11 +235,26 @@ func TestLookupDoesNotAllocate(t *testing.T) {
 	}
 }
 
-// inputs are valid and of all kinds, the longest emoji and shortcode among them.
-var inputs = []string{
-	"🔥", "❤", "🇩🇪", "👩🏿‍❤️‍💋‍👨🏿", ":fire:",
-	":couple_with_heart_woman_woman_medium_light_skin_tone_medium_dark_skin_tone:",
+func TestFailedLookupDoesNotAllocate(t *testing.T) {
+	for _, in := range append(notEmoji, ":fire:") {
+		if n := testing.AllocsPerRun(100, func() {
+			if e := emoji.Emoji(in); e.Name() != "" || e.Shortcode() != "" {
+				t.Error(e.Name(), e.Shortcode())
+			}
+		}); n != 0 {
+			t.Errorf("%q: %v allocations", in, n)
+		}
+	}
 }
+
+var (
+	// inputs are valid and of all kinds, the longest emoji and shortcode among them.
+	inputs = []string{
+		"🔥", "❤", "🇩🇪", "👩🏿‍❤️‍💋‍👨🏿", ":fire:",
+		":couple_with_heart_woman_woman_medium_light_skin_tone_medium_dark_skin_tone:",
+	}
+	notEmoji = []string{"A", "🔥🔥", "👩🏿‍❤️‍💋‍👨🏿🏿", ":fyre:"}
+)
 
 func BenchmarkParse(b *testing.B) {
 	for _, in := range inputs {
@@ -241,6 +269,45 @@ func BenchmarkParse(b *testing.B) {
 		all := slices.Collect(emoji.All())
 		for i := 0; b.Loop(); i++ {
 			_, _ = emoji.Parse(string(all[i*7%len(all)]))
+		}
+	})
+}
+
+func BenchmarkParseBytes(b *testing.B) {
+	for _, in := range inputs {
+		b.Run(in, func(b *testing.B) {
+			b.ReportAllocs()
+			bytes := []byte(in)
+			for b.Loop() {
+				_, _ = emoji.ParseBytes(bytes)
+			}
+		})
+	}
+}
+
+func BenchmarkShortcode(b *testing.B) {
+	for _, in := range append(inputs[:4:4], notEmoji...) {
+		b.Run(in, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_ = emoji.Emoji(in).Shortcode()
+			}
+		})
+	}
+}
+
+// What the first look-up and the first suggestion cost in addition.
+func BenchmarkBuild(b *testing.B) {
+	b.Run("look-up table", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			emoji.BuildLookupTable()
+		}
+	})
+	b.Run("sorted shortcodes", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			emoji.SortShortcodes()
 		}
 	})
 }

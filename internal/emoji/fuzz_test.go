@@ -11,7 +11,8 @@ import (
 	"github.com/emostream/emostream/internal/emoji"
 )
 
-// FuzzParse looks for input that is neither an emoji nor politely refused.
+// FuzzParse verifies that every input gives an emoji of the list or a well-formed
+// error, and that strings and bytes are treated alike.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"", "🔥", "❤", "❤️", "🔥🔥", "🔥\uFE0F", "1", "1️⃣", "🇩", "🇩🇪", "👍🏽", "🏽", "👩‍🚀", "🏴󠁧󠁢󠁳󠁣󠁴󠁿",
@@ -39,6 +40,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// checkRefusal verifies that a refusal is short and can be printed safely.
 func checkRefusal(t *testing.T, e emoji.Emoji, err error) {
 	t.Helper()
 	said := err.Error()
@@ -50,8 +52,8 @@ func checkRefusal(t *testing.T, e emoji.Emoji, err error) {
 	}
 }
 
-// FuzzShortcode looks for a word between colons that means what it does not say, or
-// is refused with a suggestion that is none.
+// FuzzShortcode verifies that a word between colons gives the emoji that has it as a
+// shortcode or an error, and that a shortcode which an error suggests exists.
 func FuzzShortcode(f *testing.F) {
 	for _, s := range []string{
 		"fire", "frie", "Fire", "thumbs-up", "+1", "-1", "m", "mann_dark_skin_tone", "zzz", "", " ", ":", "fire:fire", "f\xff", "\u00e9t\u00e9",

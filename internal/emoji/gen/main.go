@@ -1,5 +1,5 @@
-// Command gen writes the table of package emoji. Its two inputs are public and
-// are not kept in this repository:
+// Command gen writes emoji.tsv, the list of package emoji. Its two inputs are
+// public and are not kept in this repository:
 //
 //   - emoji-test.txt of Unicode, version 17.0, published by Unicode in the
 //     folder of that version beside the Unicode Character Database. It lists
@@ -13,22 +13,26 @@
 //
 //	go generate ./internal/emoji
 //
-// A new version of Unicode needs nothing but its emoji-test.txt, and new counts
-// in the package's tests. The generator refuses a file that does not add up: it
-// compares what it read with the counts at the end of emoji-test.txt, and the
-// less qualified forms with what package emoji will accept.
+// A new version of Unicode needs its emoji-test.txt, the new UnicodeVersion in
+// package emoji, and new counts in that package's tests.
+//
+// The generator refuses inputs that contradict themselves or each other. It
+// compares what it read with the counts at the end of emoji-test.txt, and it
+// verifies that each less qualified form is an emoji without some of its
+// selectors.
 package main
 
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
 )
 
 func main() {
 	test := flag.String("test", "emoji-test.txt", "path of Unicode's emoji-test.txt")
 	shortcodes := flag.String("shortcodes", "gemoji.json", "path of gemoji's db/emoji.json")
-	out := flag.String("out", "table.go", "path of the Go file to write")
+	out := flag.String("out", "emoji.tsv", "path of the file to write")
 	flag.Parse()
 	if err := generate(*test, *shortcodes, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "gen:", err)
@@ -48,9 +52,19 @@ func generate(test, shortcodes, out string) error {
 	if err := list.assign(codes); err != nil {
 		return err
 	}
-	source, err := list.source()
+	return os.WriteFile(out, list.tsv(), 0o644)
+}
+
+func readFile[T any](path string, read func(io.Reader) (T, error)) (T, error) {
+	var none T
+	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return none, err
 	}
-	return os.WriteFile(out, source, 0o644)
+	defer f.Close()
+	v, err := read(f)
+	if err != nil {
+		return none, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, nil
 }

@@ -6,8 +6,6 @@ import (
 	"io"
 	"regexp"
 	"strings"
-
-	"github.com/emostream/emostream/internal/emoji/fold"
 )
 
 // shortcodes maps emoji, without selectors, to their shortcodes.
@@ -24,21 +22,22 @@ func readShortcodes(r io.Reader) (shortcodes, error) {
 	}
 	codes := shortcodes{}
 	for _, o := range objects {
-		if o.Emoji != "" { // GitHub has a few pictures of its own
-			codes[strings.ReplaceAll(o.Emoji, fold.Selector, "")] = o.Aliases
+		if o.Emoji != "" { // GitHub has a few pictures that are not emoji
+			codes[strings.ReplaceAll(o.Emoji, selector, "")] = o.Aliases
 		}
 	}
 	return codes, nil
 }
 
-// assign gives each entry its shortcodes: GitHub's, or else its name, so that
-// every entry has one. All of codes must find an entry.
+// assign gives each entry its shortcodes: GitHub's, or else one made of its name,
+// so that every entry has one. It is an error if two entries share a shortcode or
+// if codes has an emoji that is not in the list. It empties codes.
 func (l *list) assign(codes shortcodes) error {
 	shape := regexp.MustCompile(`^[a-z0-9_+-]+$`)
 	owner := map[string]string{}
 	for i := range l.entries {
 		e := &l.entries[i]
-		key := strings.ReplaceAll(e.sequence, fold.Selector, "")
+		key := strings.ReplaceAll(e.sequence, selector, "")
 		e.codes = codes[key]
 		if len(e.codes) == 0 {
 			e.codes = []string{codeOf(e.name)}

@@ -4,14 +4,15 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
-
-	"github.com/emostream/emostream/internal/emoji/fold"
 )
 
-// A list is what emoji-test.txt says, in its order.
+// selector is U+FE0F. It asks for a character's coloured picture. A less qualified
+// form of an emoji lacks some of its selectors.
+const selector = "\uFE0F"
+
+// A list is the content of emoji-test.txt, in its order, and the shortcodes.
 type list struct {
 	version string
 	entries []entry
@@ -19,30 +20,17 @@ type list struct {
 
 // An entry is one RGI emoji.
 type entry struct {
-	sequence string
-	name     string
-	codes    []string // the preferred one first
-}
-
-func readFile[T any](path string, read func(io.Reader) (T, error)) (T, error) {
-	var none T
-	f, err := os.Open(path)
-	if err != nil {
-		return none, err
-	}
-	defer f.Close()
-	v, err := read(f)
-	if err != nil {
-		return none, fmt.Errorf("%s: %w", path, err)
-	}
-	return v, nil
+	sequence string   // of code points, fully qualified
+	name     string   // Unicode's
+	codes    []string // shortcodes without colons, the preferred one first; see assign
 }
 
 // readList reads emoji-test.txt. A line of data is
 //
 //	2764 FE0F ; fully-qualified # ❤️ E0.6 red heart
 //
-// and the comments tell the version and, at the end, how often each status occurs.
+// and the comments state the version and, at the end, how often each status occurs.
+// A file whose lines disagree with these counts is an error.
 func readList(r io.Reader) (list, error) {
 	var l list
 	found, stated := map[string]int{}, map[string]int{}
@@ -107,14 +95,14 @@ func readEntry(line string) (status string, e entry, err error) {
 	return strings.TrimSpace(status), entry{sequence: picture, name: name}, nil
 }
 
-// compareForms verifies what the table's readers rely on: the less qualified
-// forms are exactly those that lack some of an emoji's selectors, and no two
-// emoji differ in selectors alone.
+// compareForms verifies that the less qualified forms which the file states are
+// exactly those that lessQualified returns, and that no two emoji differ in
+// selectors alone, so that no form belongs to two of them.
 func (l *list) compareForms(stated map[string]bool) error {
 	bare := map[string]bool{}
 	forms := 0
 	for _, e := range l.entries {
-		key := strings.ReplaceAll(e.sequence, fold.Selector, "")
+		key := strings.ReplaceAll(e.sequence, selector, "")
 		if bare[key] {
 			return fmt.Errorf("%q: another emoji differs from it in selectors alone", e.sequence)
 		}
@@ -132,15 +120,15 @@ func (l *list) compareForms(stated map[string]bool) error {
 	return nil
 }
 
-// lessQualified returns s without each non-empty choice of its selectors.
+// lessQualified returns every form of s that lacks one or more of its selectors.
 func lessQualified(s string) []string {
 	forms := []string{""}
-	for i, piece := range strings.Split(s, fold.Selector) {
+	for i, piece := range strings.Split(s, selector) {
 		var longer []string
 		for _, form := range forms {
 			longer = append(longer, form+piece)
 			if i > 0 {
-				longer = append(longer, form+fold.Selector+piece)
+				longer = append(longer, form+selector+piece)
 			}
 		}
 		forms = longer

@@ -1,0 +1,61 @@
+package emoji
+
+import (
+	_ "embed" // for emoji.tsv
+	"strings"
+	"sync"
+)
+
+// emojiTSV is a header that ends with an empty line, then one line for each emoji
+// with three columns: the emoji and its less qualified forms; its shortcodes, the
+// preferred one first; its name.
+//
+//go:embed emoji.tsv
+var emojiTSV string
+
+// table returns the look-up table of emojiTSV. The first call builds it.
+//
+//nolint:gochecknoglobals // never changes: it is a function of a constant, computed once
+var table = sync.OnceValue(func() *lookupTable { return newLookupTable(emojiTSV) })
+
+// A lookupTable holds what look-ups need. It is not changed after it is built.
+type lookupTable struct {
+	list    []entry           // in Unicode's order
+	byText  map[string]*entry // by every form and by every shortcode with its colons
+	longest int               // length of the longest key of byText, in bytes
+}
+
+// An entry is one emoji. Its strings are parts of emojiTSV.
+type entry struct {
+	emoji     Emoji
+	shortcode string // the preferred one, without colons
+	name      string
+}
+
+func newLookupTable(tsv string) *lookupTable {
+	_, lines, _ := strings.Cut(tsv, "\n\n")
+	count := strings.Count(lines, "\n")
+	t := &lookupTable{
+		list:   make([]entry, 0, count), // large enough: byText points into it
+		byText: make(map[string]*entry, 3*count),
+	}
+	for line := range strings.Lines(lines) {
+		forms, rest, _ := strings.Cut(line, "\t")
+		shortcodes, name, _ := strings.Cut(rest, "\t")
+		form, _, _ := strings.Cut(forms, " ")
+		shortcode, _, _ := strings.Cut(shortcodes, " ")
+		t.list = append(t.list, entry{Emoji(form), strings.Trim(shortcode, ":"), strings.TrimSuffix(name, "\n")})
+		e := &t.list[len(t.list)-1]
+		t.add(forms, e)
+		t.add(shortcodes, e)
+	}
+	return t
+}
+
+// add makes e the entry of each of the keys, which are separated by spaces.
+func (t *lookupTable) add(keys string, e *entry) {
+	for key := range strings.SplitSeq(keys, " ") {
+		t.byText[key] = e
+		t.longest = max(t.longest, len(key))
+	}
+}

@@ -1,0 +1,147 @@
+package emoji
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// ErrNotEmoji is wrapped by every error of Parse and ParseBytes.
+var ErrNotEmoji = errors.New("not an emoji")
+
+const (
+	generalAdvice = `send one emoji such as "🔥", or a shortcode such as ":fire:"`
+	maxEcho       = 32 // bytes of the input that an error repeats
+)
+
+// refuse returns the error that says why s is not an emoji. It takes some
+// microseconds, where a look-up takes nanoseconds. A long s costs little more
+// than a short one: few steps read all of it, and none reads it repeatedly.
+func refuse(s string) error {
+	reason, advice := diagnose(s)
+	return fmt.Errorf("%w: %s; %s", ErrNotEmoji, reason, advice)
+}
+
+// diagnose returns what is wrong with s, which is not an emoji, and what to send
+// instead. Several reasons may apply; the most helpful is checked first.
+func diagnose(s string) (reason, advice string) {
+	if s == "" {
+		return "it is empty", generalAdvice
+	}
+	quoted := excerpt(s)
+	if !utf8.ValidString(s) {
+		return quoted + " is not valid UTF-8", generalAdvice
+	}
+	switch trimmed := strings.TrimSpace(s); {
+	case trimmed == "":
+		return quoted + " is only white space", generalAdvice
+	case trimmed != s:
+		return quoted + " begins or ends with white space", "send the emoji alone"
+	}
+	if e, ok := table().byText[withoutSelectors(s)]; ok {
+		return quoted + " has a variation selector that does not belong there", didYouMean(string(e.emoji))
+	}
+	if reason := diagnoseTail(s); reason != "" {
+		return quoted + reason, "send one emoji at a time"
+	}
+	if longest := table().longest; len(s) > longest {
+		return fmt.Sprintf("%s is too long: %d bytes, and no emoji or shortcode has more than %d", quoted, len(s), longest), generalAdvice
+	}
+	if len(s) > 2 && s[0] == ':' && s[len(s)-1] == ':' {
+		if code, ok := nearestShortcode(s[1 : len(s)-1]); ok {
+			return quoted + " is an unknown shortcode", didYouMean(":" + code + ":")
+		}
+		return quoted + " is an unknown shortcode", "GitHub's are known, such as \":fire:\""
+	}
+	if code := strings.Trim(s, ":"); isShortcode(code) {
+		return quoted + " is text, and a shortcode stands between two colons", didYouMean(":" + code + ":")
+	}
+	return quoted + diagnoseRunes(s), generalAdvice
+}
+
+// diagnoseTail says what is wrong with s if s is an emoji or a shortcode with
+// something after it, and is empty otherwise. It is also empty if what follows
+// modifies the emoji, such as a skin tone: then s is one emoji, but not an RGI one.
+func diagnoseTail(s string) string {
+	head := emojiPrefix(s)
+	if head == 0 || head == len(s) {
+		return ""
+	}
+	tail := strings.TrimSpace(s[head:])
+	first, _ := utf8.DecodeRuneInString(tail)
+	switch {
+	case emojiPrefix(tail) > 0:
+		return " is more than one emoji"
+	case isTone(first) || isHair(first) || unicode.In(first, unicode.Cf, unicode.M):
+		return ""
+	}
+	return " is an emoji with something after it"
+}
+
+// diagnoseRunes says what kind of characters s consists of.
+func diagnoseRunes(s string) string {
+	first, size := utf8.DecodeRuneInString(s)
+	single := size == len(s)
+	switch {
+	case isRegional(first) && single:
+		return ` is one regional indicator, and a flag is two, such as "🇩🇪"`
+	case isTone(first) && single:
+		return " is a skin tone, which is a part of an emoji and not one by itself"
+	case isHair(first) && single:
+		return " is hair, which is a part of an emoji and not one by itself"
+	case first < utf8.RuneSelf || unicode.IsLetter(first) || unicode.IsNumber(first):
+		return " is text"
+	}
+	return fmt.Sprintf(" is not one of the %d emoji of Unicode %s", len(table().list), UnicodeVersion)
+}
+
+// emojiPrefix is the length in bytes of the longest emoji or shortcode that s
+// begins with, and 0 if there is none.
+func emojiPrefix(s string) int {
+	t := table()
+	if strings.HasPrefix(s, ":") {
+		end := strings.IndexByte(s[1:], ':') + 2
+		if _, ok := t.byText[s[:end]]; ok {
+			return end
+		}
+		return 0
+	}
+	for end := min(len(s), t.longest); end > 0; end-- {
+		if _, ok := t.byText[s[:end]]; ok {
+			return end
+		}
+	}
+	return 0
+}
+
+// withoutSelectors is s without its variation selectors, which ask for a character
+// to be shown as text (U+FE0E) or as a coloured picture (U+FE0F). It is empty if s
+// is longer than any emoji with a selector after each code point.
+func withoutSelectors(s string) string {
+	if len(s) > 2*table().longest {
+		return ""
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(s, "\uFE0E", ""), "\uFE0F", "")
+}
+
+func isTone(r rune) bool     { return r >= 0x1F3FB && r <= 0x1F3FF }
+func isHair(r rune) bool     { return r >= 0x1F9B0 && r <= 0x1F9B3 }
+func isRegional(r rune) bool { return r >= 0x1F1E6 && r <= 0x1F1FF }
+
+func didYouMean(s string) string { return "did you mean " + strconv.Quote(s) + "?" }
+
+// excerpt is s, quoted and escaped so that it cannot harm a terminal or a log. Of a
+// long s it is the first bytes, up to the end of a code point, and "…".
+func excerpt(s string) string {
+	if len(s) <= maxEcho {
+		return strconv.Quote(s)
+	}
+	end := maxEcho
+	for end > maxEcho-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return strconv.Quote(s[:end]) + "…"
+}
