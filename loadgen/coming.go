@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/emostream/emostream/internal/sleep"
 )
 
 // leave lets a random listener go; false when there is none that reads.
@@ -101,11 +103,9 @@ func (a *audience) back(l *listener, after time.Duration) {
 // churn lets listeners leave and others join by a schedule until ctx ends or the
 // schedule does.
 func (a *audience) churn(ctx context.Context, start time.Time, s Schedule) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
 	for n := int64(0); ; n++ {
 		at, ok := s.Due(n)
-		if !ok || !wait(ctx, timer, time.Until(start.Add(at))) {
+		if !ok || sleep.Until(ctx, start.Add(at)) != nil {
 			return
 		}
 		if a.leave() {

@@ -115,7 +115,8 @@ func kind(err error) string {
 	}
 }
 
-// wait waits until a moment; false says that ctx ended first.
+// wait is sleep.For with a timer that its caller keeps, since a worker waits before
+// every request. It returns false if ctx ended first.
 func wait(ctx context.Context, t *time.Timer, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

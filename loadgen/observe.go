@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -14,8 +15,6 @@ func (r *run) observe(ctx context.Context) {
 	const often = 100 * time.Millisecond
 	tick := time.NewTicker(often)
 	defer tick.Stop()
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -24,7 +23,7 @@ func (r *run) observe(ctx context.Context) {
 		case <-tick.C:
 		}
 		if left := time.Until(r.boundary()); left < often {
-			wait(ctx, timer, left)
+			_ = sleep.For(ctx, left)
 			r.second(time.Now(), false)
 		}
 		r.cfg.Observe(r.snapshot(time.Now()))

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -140,9 +141,7 @@ func (r *run) gather(ctx context.Context) error {
 	}
 	if d := time.Until(r.cfg.StartAt); d > 0 {
 		r.phase.Store(Waiting)
-		timer := time.NewTimer(time.Hour)
-		defer timer.Stop()
-		wait(ctx, timer, d)
+		_ = sleep.For(ctx, d)
 	}
 	return nil
 }
@@ -191,9 +190,7 @@ func (r *run) send(ctx context.Context) {
 	r.sender.run(ctx, start)
 	if ctx.Err() == nil {
 		// Silence at the end of a schedule is part of it.
-		timer := time.NewTimer(time.Hour)
-		defer timer.Stop()
-		wait(ctx, timer, time.Until(start.Add(r.schedule.Length())))
+		_ = sleep.Until(ctx, start.Add(r.schedule.Length()))
 	}
 	cancel()
 	beside.Wait()
@@ -207,9 +204,7 @@ func (r *run) send(ctx context.Context) {
 // make later.
 func (r *run) feel(ctx context.Context) {
 	const every = 10 * time.Millisecond
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for next := time.Now().Add(every); wait(ctx, timer, time.Until(next)); next = time.Now().Add(every) {
+	for next := time.Now().Add(every); sleep.Until(ctx, next) == nil; next = time.Now().Add(every) {
 		r.lag.Record(time.Since(next))
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/server/fanout"
 	"github.com/emostream/emostream/server/ingest"
 	"github.com/emostream/emostream/server/registry"
@@ -77,12 +78,8 @@ func after(ctx context.Context, delay time.Duration) (later context.Context, sto
 	}
 	later, stop = context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() {
-		t := time.NewTimer(delay)
-		defer t.Stop()
-		select {
-		case <-t.C:
+		if sleep.For(later, delay) == nil {
 			stop()
-		case <-later.Done():
 		}
 	})
 	return later, stop

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -80,9 +81,7 @@ func (m *mailbox) deliver(ctx context.Context, hand func(Heard)) {
 		case <-ctx.Done():
 			return
 		}
-		select {
-		case <-time.After(mailPause):
-		case <-ctx.Done():
+		if sleep.For(ctx, mailPause) != nil {
 			return
 		}
 	}

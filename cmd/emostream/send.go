@@ -16,6 +16,7 @@ import (
 
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/sleep"
 )
 
 // sendFlags are the settings of send.
@@ -231,7 +232,7 @@ func (s *sender) sendAll(ctx context.Context, words iter.Seq2[string, error]) er
 			if s.flags.rate > 0 {
 				n = 1
 				due := start.Add(time.Duration(float64(sent) / s.flags.rate * float64(time.Second)))
-				if err := sleepUntil(ctx, due); err != nil {
+				if err := sleep.Until(ctx, due); err != nil {
 					return err
 				}
 			}
@@ -257,7 +258,7 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	}
 	outcomes, err := s.client.Send(ctx, batch)
 	for give := time.Now().Add(patience); client.FateOf(err) == client.NotWritten && !client.Unreached(err) && time.Now().Before(give); {
-		if err := sleepUntil(ctx, time.Now().Add(time.Second)); err != nil {
+		if err := sleep.For(ctx, time.Second); err != nil {
 			return err
 		}
 		outcomes, err = s.client.Send(ctx, batch)
@@ -301,19 +302,4 @@ func taps(batch []client.Reaction) int {
 		n += max(1, r.Count)
 	}
 	return n
-}
-
-func sleepUntil(ctx context.Context, at time.Time) error {
-	d := time.Until(at)
-	if d <= 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

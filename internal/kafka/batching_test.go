@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -37,12 +38,7 @@ func (s *slow) Produce(ctx context.Context, partition int, raw []byte) error {
 	s.mu.Lock()
 	s.came = append(s.came, came{time.Since(s.began), partition, len(decodeBatch(s.t, raw).values)})
 	s.mu.Unlock()
-	select {
-	case <-time.After(s.takes):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return sleep.For(ctx, s.takes)
 }
 
 // ProducerID implements kafka.Model.

@@ -25,6 +25,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/segmentio/kafka-go/protocol"
 
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -159,19 +160,7 @@ const staleDelay = 10 * time.Millisecond
 
 // pause waits for d, give or take a quarter, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
-	return wait(ctx, d*3/4+rand.N(d/2+1))
-}
-
-// wait waits for d, or until ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return sleep.For(ctx, d*3/4+rand.N(d/2+1))
 }
 
 // passing says whether an error may go away by itself: anything that is not an

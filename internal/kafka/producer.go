@@ -14,6 +14,7 @@ import (
 
 	"github.com/segmentio/kafka-go"
 
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -442,7 +443,7 @@ func (p *Producer) send(ctx context.Context, l *lane, records []stream.Record, e
 			call.failed(err)
 		}
 		last = err
-		if wait(ctx, delay) != nil {
+		if sleep.For(ctx, delay) != nil {
 			why := stream.ErrNotWritten
 			if doubt {
 				why = stream.ErrInDoubt

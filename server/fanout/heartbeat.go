@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -67,12 +68,8 @@ func (s *Server) claim(ctx context.Context) error {
 		return nil
 	}
 	s.cfg.Logger.Info("waiting to see whether the former owner of the name is alive", "name", s.cfg.Name, "at", r.URL)
-	wait := time.NewTimer(2*roster.Heartbeat + roster.Heartbeat/2)
-	defer wait.Stop()
-	select {
-	case <-ctx.Done():
+	if sleep.For(ctx, 2*roster.Heartbeat+roster.Heartbeat/2) != nil {
 		return nil
-	case <-wait.C:
 	}
 	if now, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now()); ok && now.Heard.After(r.Heard) {
 		return s.taken(now)

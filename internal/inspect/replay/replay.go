@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -148,7 +149,7 @@ func (r *replay) pace(ctx context.Context, entries <-chan entry) error {
 		due := pace.Due(e.At)
 		if due > time.Since(r.start) {
 			r.hand(ctx, &b) // which may take longer
-			if pause(ctx, due-time.Since(r.start)) != nil {
+			if sleep.For(ctx, due-time.Since(r.start)) != nil {
 				return nil
 			}
 		}
@@ -251,7 +252,7 @@ func (r *replay) send(ctx context.Context, b batch) {
 			return
 		}
 		over := time.Until(until) <= 0
-		if !over && pause(ctx, retryAfter(err)) == nil {
+		if !over && sleep.For(ctx, retryAfter(err)) == nil {
 			r.count(func(p *Report) { p.Resent += taps(left) })
 			continue
 		}
@@ -368,16 +369,4 @@ func taps(all []client.Reaction) (n int64) {
 		n += int64(one.Count)
 	}
 	return n
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/inspect/replay"
 	"github.com/emostream/emostream/internal/inspect/topicreader"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -40,10 +41,8 @@ func (s *server) Send(ctx context.Context, sent []client.Reaction) ([]client.Out
 	n := len(s.log)
 	s.log = append(s.log, fmt.Sprintf("%.2f: %s", time.Since(s.start).Seconds(), strings.Join(said, " ")))
 	s.mu.Unlock()
-	select {
-	case <-time.After(s.takes):
-	case <-ctx.Done(): // a replay that is interrupted waits for its answers
-		return nil, ctx.Err()
+	if err := sleep.For(ctx, s.takes); err != nil { // a replay that is interrupted waits for its answers
+		return nil, err
 	}
 	if s.answer != nil {
 		return s.answer(n, sent)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -47,7 +48,7 @@ func (c *Cursor) Ends(ctx context.Context) (start, end int64, err error) {
 		if err != nil || end >= c.next {
 			return start, end, c.stalled(ctx, err)
 		}
-		if pause(bounded, poll) != nil && ctx.Err() == nil {
+		if sleep.For(bounded, poll) != nil && ctx.Err() == nil {
 			return start, end, c.shorter(end)
 		}
 	}
@@ -120,16 +121,4 @@ func (c *Cursor) stalled(ctx context.Context, err error) error {
 		return fmt.Errorf("read %s/%d: no answer from Kafka for %v", c.topic, c.partition, c.stall)
 	}
 	return err
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -54,6 +54,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -157,7 +158,7 @@ func (a *audit) windowEnd(ctx context.Context) (int64, error) {
 	}
 	a.progress.Until = over
 	a.tell()
-	if err := pause(ctx, time.Until(over)); err != nil {
+	if err := sleep.Until(ctx, over); err != nil {
 		return due, err
 	}
 	a.progress.Until = time.Time{}
@@ -181,20 +182,8 @@ func (a *audit) compareUntil(ctx context.Context, deadline time.Time) error {
 			return nil
 		}
 		a.tell()
-		if err := pause(ctx, min(poll, time.Until(deadline))); err != nil {
+		if err := sleep.For(ctx, min(poll, time.Until(deadline))); err != nil {
 			return err
 		}
-	}
-}
-
-// pause waits for d or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/proof/kafkatest"
+	"github.com/emostream/emostream/internal/sleep"
 )
 
 // The brokers that a pipeline can run on.
@@ -89,7 +90,7 @@ func (c oneAway) hit(ctx context.Context, f Fault) error {
 	if err := away(i); err != nil {
 		return err
 	}
-	rest(ctx, f.For)
+	_ = sleep.For(ctx, f.For)
 	return back(context.WithoutCancel(ctx), i)
 }
 

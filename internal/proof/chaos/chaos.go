@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/sleep"
 )
 
 // Config says what runs for how long. Program, Broker and Dir must be set.
@@ -179,7 +180,7 @@ func (r *run) suffer(ctx, faults context.Context) error {
 		r.fail(fmt.Errorf("the pipeline does not come back: %w", err))
 		return nil
 	}
-	rest(ctx, after)
+	_ = sleep.For(ctx, after)
 	return nil
 }
 
@@ -190,7 +191,7 @@ func (r *run) warmUp(ctx context.Context) error {
 	defer cancel()
 	for _, s := range r.screens {
 		for !s.busy() {
-			if !rest(ctx, 100*time.Millisecond) {
+			if sleep.For(ctx, 100*time.Millisecond) != nil {
 				return fmt.Errorf("%s showed nothing: %w", s.name, context.Cause(ctx))
 			}
 		}

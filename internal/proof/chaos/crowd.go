@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/emostream/emostream/internal/sleep"
 )
 
 const (
@@ -38,7 +40,7 @@ func (c *crowd) run(ctx context.Context) {
 	var all sync.WaitGroup
 	for i := range c.connections {
 		all.Go(func() {
-			if !rest(ctx, interval*time.Duration(i)/time.Duration(c.connections)) {
+			if sleep.For(ctx, interval*time.Duration(i)/time.Duration(c.connections)) != nil {
 				return
 			}
 			hand := hand{crowd: c, number: i, client: &http.Client{
@@ -49,18 +51,6 @@ func (c *crowd) run(ctx context.Context) {
 		})
 	}
 	all.Wait()
-}
-
-// rest waits for d, and says whether ctx has not ended.
-func rest(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // hand is one connection of a crowd.
@@ -95,7 +85,7 @@ func (h *hand) tap(ctx context.Context) {
 		h.taps++
 		h.send(context.WithoutCancel(ctx), &t)
 		h.ledger.Enter(t)
-		if t.Outcome != NotWritten && t.Outcome != NeverSent || !rest(ctx, comeBack) {
+		if t.Outcome != NotWritten && t.Outcome != NeverSent || sleep.For(ctx, comeBack) != nil {
 			return
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/emostream/emostream/internal/sleep"
 )
 
 // Tally is how many faults there were, by kind.
@@ -61,7 +63,7 @@ func (i *injector) run(ctx context.Context) error {
 // work lets the faults of one target happen.
 func (i *injector) work(ctx context.Context, v victim, queue <-chan Fault) error {
 	for f := range queue {
-		if !rest(ctx, time.Until(i.began.Add(f.At))) {
+		if sleep.Until(ctx, i.began.Add(f.At)) != nil {
 			return nil
 		}
 		i.count(f)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/emostream/emostream/internal/proof/kafkatest"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -105,7 +106,7 @@ func waitReady(ctx context.Context, url string) error {
 		if err == nil {
 			return nil
 		}
-		if !rest(ctx, again) {
+		if sleep.For(ctx, again) != nil {
 			return fmt.Errorf("%s is not ready: %w", url, err)
 		}
 	}

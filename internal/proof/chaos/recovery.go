@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/sleep"
 )
 
 // disturbance is something that happens to the copies of aggregate, of which
@@ -51,7 +52,7 @@ func disturbances() []disturbance {
 		{"one of two is stopped", 2 * time.Second, short, stop(0), start(0)},
 		{"both are restarted, one after the other", 2 * time.Second, short, func(ctx context.Context, r *recovery) error {
 			err := errors.Join(stop(0)(ctx, r), start(0)(ctx, r))
-			rest(ctx, 3*time.Second)
+			_ = sleep.For(ctx, 3*time.Second)
 			r.align(ctx)
 			return errors.Join(err, stop(1)(ctx, r), start(1)(ctx, r))
 		}, nothing},
@@ -202,14 +203,14 @@ const calm = 3 * time.Second
 
 // one measures one disturbance.
 func (r *recovery) one(ctx context.Context, d disturbance) (phase, error) {
-	rest(ctx, calm)
+	_ = sleep.For(ctx, calm)
 	r.align(ctx)
 	p := phase{began: time.Now()}
 	err := d.begin(ctx, r)
 	r.cfg.Tell("%s (it took %.1f s)", d.name, time.Since(p.began).Seconds())
-	rest(ctx, d.watch)
+	_ = sleep.For(ctx, d.watch)
 	p.over = time.Now()
-	rest(ctx, calm) // what is late of the last windows is not the next one's
+	_ = sleep.For(ctx, calm) // what is late of the last windows is not the next one's
 	return p, errors.Join(err, d.undo(ctx, r))
 }
 
@@ -219,7 +220,7 @@ func (r *recovery) align(ctx context.Context) {
 	const window, least, more = 2 * time.Second, 50 * time.Millisecond, 250 * time.Millisecond
 	before := least + time.Duration(r.repetition%5)*more
 	next := time.Now().Add(before).Truncate(window).Add(window)
-	rest(ctx, time.Until(next.Add(-before)))
+	_ = sleep.Until(ctx, next.Add(-before))
 }
 
 // all does something to several copies at once.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/proof/process"
+	"github.com/emostream/emostream/internal/sleep"
 )
 
 // orderly is how long a stage may take to stop when it is asked to.
@@ -129,7 +130,7 @@ func (s *stage) hit(ctx context.Context, f Fault) error {
 		if err := s.process.Pause(); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
-		rest(ctx, f.For)
+		_ = sleep.For(ctx, f.For)
 		if err := s.process.Resume(); err != nil {
 			return fmt.Errorf("%s: %w", s.name, err)
 		}
@@ -138,7 +139,7 @@ func (s *stage) hit(ctx context.Context, f Fault) error {
 		if err := s.kill(); err != nil {
 			return err
 		}
-		rest(ctx, f.For)
+		_ = sleep.For(ctx, f.For)
 	case Restart:
 		if err := s.stop(); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -76,7 +77,7 @@ func (v *verifier) verify(ctx context.Context, patience time.Duration) (Verdict,
 		}
 		out := v.judge(report)
 		const again = 500 * time.Millisecond
-		if len(out.Wrong) == 0 || time.Now().After(deadline) || !rest(ctx, again) {
+		if len(out.Wrong) == 0 || time.Now().After(deadline) || sleep.For(ctx, again) != nil {
 			return out, nil
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -92,10 +93,8 @@ func steady(ctx context.Context, server string, rate int) {
 	defer close(work)
 	start := time.Now()
 	for i := 0; ; i++ {
-		select {
-		case <-ctx.Done():
+		if sleep.Until(ctx, start.Add(time.Duration(i)*time.Second/time.Duration(rate))) != nil {
 			return
-		case <-time.After(time.Until(start.Add(time.Duration(i) * time.Second / time.Duration(rate)))):
 		}
 		select {
 		case work <- i:

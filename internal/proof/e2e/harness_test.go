@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -320,9 +321,7 @@ func (in *installation) crowd(ctx context.Context, n, connections int, over time
 		wg.Go(func() {
 			for i := c; i < n; i += connections {
 				due := start.Add(time.Duration(i) * over / time.Duration(n))
-				select {
-				case <-time.After(time.Until(due)):
-				case <-ctx.Done():
+				if sleep.Until(ctx, due) != nil {
 					return
 				}
 				l.tap(ctx, client, in.main[i%len(in.main)], kinds[i%len(kinds)])

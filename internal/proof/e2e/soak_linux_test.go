@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -150,7 +151,7 @@ func (s *soak) run(d time.Duration) {
 	var all sync.WaitGroup
 	for range 200 {
 		all.Go(func() {
-			for pause(ctx, rand.N(100*time.Millisecond)) {
+			for sleep.For(ctx, rand.N(100*time.Millisecond)) == nil {
 				if err := s.visit(ctx); err != nil {
 					s.t.Error(err)
 					return
@@ -158,20 +159,10 @@ func (s *soak) run(d time.Duration) {
 			}
 		})
 	}
-	for pause(ctx, 200*time.Millisecond) {
+	for sleep.For(ctx, 200*time.Millisecond) == nil {
 		s.next()
 	}
 	all.Wait()
-}
-
-// pause waits, and says whether there is more to do.
-func pause(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // manners are what visitors do with a connection over which they have asked.
@@ -186,15 +177,15 @@ var manners = map[string]func(ctx context.Context, conn *net.TCPConn){
 	},
 	"leaves at once":     func(context.Context, *net.TCPConn) {},
 	"leaves with a bang": func(_ context.Context, conn *net.TCPConn) { _ = conn.SetLinger(0) },
-	"never reads":        func(ctx context.Context, _ *net.TCPConn) { pause(ctx, rand.N(4*time.Second)) },
+	"never reads":        func(ctx context.Context, _ *net.TCPConn) { _ = sleep.For(ctx, rand.N(4*time.Second)) },
 	"says no more": func(ctx context.Context, conn *net.TCPConn) {
 		_ = conn.CloseWrite()
-		pause(ctx, rand.N(time.Second))
+		_ = sleep.For(ctx, rand.N(time.Second))
 	},
 	"reads too slowly": func(ctx context.Context, conn *net.TCPConn) {
 		b := make([]byte, 500)
 		for range rand.N(60) {
-			if _, err := conn.Read(b); err != nil || !pause(ctx, 50*time.Millisecond) {
+			if _, err := conn.Read(b); err != nil || sleep.For(ctx, 50*time.Millisecond) != nil {
 				return
 			}
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/emostream/emostream/internal/proof/kafkatest"
+	"github.com/emostream/emostream/internal/sleep"
 )
 
 // partitions of the topic that is written.
@@ -131,12 +132,8 @@ func read(ctx context.Context, t *testing.T, addr, topic string) []string {
 // pause waits a little before the next try; when there is no time for one, the test fails with the reason for it.
 func pause(ctx context.Context, t *testing.T, reason error) {
 	t.Helper()
-	timer := time.NewTimer(200 * time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
+	if sleep.For(ctx, 200*time.Millisecond) != nil {
 		t.Fatal(reason)
-	case <-timer.C:
 	}
 }
 
