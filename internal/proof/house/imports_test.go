@@ -28,6 +28,8 @@ func TestForbiddenImportsAreReported(t *testing.T) {
 		{"internal/stream/x.go", []string{"internal/wire", "golang.org/x/sync/errgroup"}, "leaves"},
 		{"internal/emoji/x.go", []string{"embed", "strings"}, ""},
 		{"internal/emoji/x.go", []string{"internal/wire", "golang.org/x/text/unicode/norm"}, "leaves"},
+		{"internal/sleep/x.go", []string{"time"}, ""},
+		{"internal/sleep/x.go", []string{"internal/stream", "golang.org/x/time/rate"}, "leaves"},
 		{"internal/emoji/x_test.go", []string{"github.com/google/go-cmp/cmp"}, ""},
 
 		{"server/x.go", []string{"server/ingest", "internal/wire", "internal/stream", "internal/sse"}, ""},
