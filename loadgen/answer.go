@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/emostream/emostream/internal/sse"
 )
 
 // Bounds of an answer, in bytes.
@@ -223,7 +225,7 @@ func (h *head) field(name, value []byte) error {
 		}
 	case len("Retry-After"):
 		if bytes.EqualFold(name, []byte("Retry-After")) {
-			h.after = seconds(value)
+			h.after = sse.RetryAfter(string(value))
 		}
 	case len("Content-Type"):
 		if bytes.EqualFold(name, []byte("Content-Type")) {

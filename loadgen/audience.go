@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -135,20 +136,15 @@ func (a *audience) attach(ctx context.Context, s session, l *listener) error {
 	if l.lastID != "" {
 		a.resumes.Add(1)
 	}
-	before, err := l.stream, error(nil)
-	if before != nil {
-		if err = a.connectTo(ctx, l, before); err == nil || before == s.fixed || asksToWait(err) {
-			return err
-		}
+	var before stream
+	if l.stream != nil {
+		before = *l.stream
 	}
-	to, lost := s.find(ctx, l.failed)
-	switch {
-	case lost != nil:
-		return lost
-	case before != nil && *to == *before:
-		return err
+	connect := func(to stream) (taken bool, err error) {
+		err = a.connectTo(ctx, l, &to)
+		return err == nil, err
 	}
-	return a.connectTo(ctx, l, to)
+	return sse.Reconnect(before, connect, func() (stream, error) { return s.find(ctx, l.failed) })
 }
 
 // connectTo connects a listener to a stream, which is its own unless it fails.
@@ -206,7 +202,7 @@ func (a *audience) attend(ctx context.Context, l *listener) {
 	}
 	a.fault("stream " + kind(err))
 	a.reconnects.Add(1)
-	a.back(l, l.retry)
+	a.back(l, err)
 }
 
 // missed adds to what those that left were not shown.

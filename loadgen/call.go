@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
+	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -132,23 +134,23 @@ func (t *taps) judgeArray(v *verdict, n int64, a answer) {
 	}
 	for i, r := range said.Results {
 		_, kind := t.of(n*t.batch + int64(i))
-		switch r.Code {
-		case "":
+		switch client.AnswerOutcome(http.StatusOK, r.Code) {
+		case client.Accepted:
 			v.accepted++
 			v.acked = append(v.acked, acked{at: r.AcceptedAt.UnixMilli(), kind: kind})
 			continue
-		case "in_doubt":
+		case client.InDoubt:
 			v.inDoubt++
 			v.doubts = append(v.doubts, kind)
-		default:
+		case client.Refused, client.NotWritten:
 			v.rejected++
 		}
 		v.kind = fmt.Sprintf("%d %s", a.status, r.Code)
 	}
 }
 
-// refused is an answer that is no acknowledgement. What a server says was not
-// written, or not even read, was not; any other trouble of its own leaves it open.
+// refused takes in an answer that is no acknowledgement. One of 200 that does not
+// tell what it should leaves the reactions in doubt.
 func (t *taps) refused(v *verdict, n int64, a answer) {
 	var said struct {
 		Code string `json:"code"`
@@ -157,7 +159,8 @@ func (t *taps) refused(v *verdict, n int64, a answer) {
 	if json.Unmarshal(a.body, &said) == nil && said.Code != "" {
 		v.kind += " " + said.Code
 	}
-	t.failed(v, n, a.status >= 400 && a.status < 500 || said.Code == "not_written" || said.Code == "overloaded")
+	outcome := client.AnswerOutcome(a.status, said.Code)
+	t.failed(v, n, outcome == client.Refused || outcome == client.NotWritten)
 }
 
 func (t *taps) failed(v *verdict, n int64, certain bool) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/sleep"
+	"github.com/emostream/emostream/internal/sse"
 )
 
 // leave lets a random listener go; false when there is none that reads.
@@ -69,11 +70,8 @@ func (a *audience) goodbye(ctx context.Context, everybody []*listener) {
 // refuse lets a listener register later, the longer the more often it was refused
 // in a row.
 func (a *audience) refuse(ctx context.Context, l *listener, err error) {
-	refused := (*refusedError)(nil)
-	after := time.Duration(0)
-	if errors.As(err, &refused) {
+	if _, refused := errors.AsType[*sse.RefusedError](err); refused {
 		a.refused.Add(1)
-		after = refused.after
 	} else {
 		a.fault("stream " + kind(err))
 	}
@@ -82,16 +80,15 @@ func (a *audience) refuse(ctx context.Context, l *listener, err error) {
 		return
 	}
 	l.refusals++
-	doubled := l.retry << min(l.refusals-1, 10)
-	a.back(l, max(l.retry, min(doubled, mostBackoff), after))
+	a.back(l, err)
 }
 
-// back puts a listener into the queue again after a while, prolonged at random by
-// up to a half.
-func (a *audience) back(l *listener, after time.Duration) {
+// back puts a listener into the queue again, some time after its connection ended
+// with err.
+func (a *audience) back(l *listener, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	after += time.Duration(a.rng.Int64N(int64(after)/2 + 1))
+	after := sse.Backoff(err, l.retry, mostBackoff, l.refusals, a.rng.Int64N)
 	a.timers[l] = time.AfterFunc(after, func() {
 		a.mu.Lock()
 		defer a.mu.Unlock()

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/loadgen/report"
 )
@@ -84,7 +85,7 @@ func (p *posts) judge(v *verdict, n int64, a answer) {
 		return
 	}
 	v.kind = strconv.Itoa(a.status)
-	p.failed(v, n, a.status < 500)
+	p.failed(v, n, client.AnswerOutcome(a.status, "") != client.InDoubt)
 }
 
 func (p *posts) failed(v *verdict, _ int64, certain bool) {

@@ -3,13 +3,14 @@ package loadgen
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"strconv"
 	"sync"
 	"time"
+
+	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/wire"
 )
 
 // stream is an event stream that a listener can listen to.
@@ -48,45 +49,17 @@ func (s streams) session() session {
 
 func (s session) close() { s.link.close() }
 
-// refusedError is an answer that is not the stream that was asked for.
-type refusedError struct {
-	status int
-	code   string
-	after  time.Duration
-}
-
-func (e *refusedError) Error() string {
-	return fmt.Sprintf("the server answered %d %s", e.status, e.code)
-}
-
-// asksToWait says whether a server refused and said for how long.
-func asksToWait(err error) bool {
-	refused, ok := errors.AsType[*refusedError](err)
-	return ok && refused.after > 0
-}
-
-// assignment is an answer of /register. The Python system has no stream of
-// swarms.
-type assignment struct {
-	ServerURL  string `json:"server_url"`
-	ServerName string `json:"server_name"`
-	StreamURL  string `json:"stream_url"`
-}
-
 // register asks for an assignment, and for another server than avoid, if that is
 // not empty and there is one.
-func (s session) register(ctx context.Context, avoid string) (assignment, error) {
-	var as assignment
-	path := s.main.path("/register")
-	if avoid != "" {
-		path += "?" + url.Values{"avoid": {avoid}}.Encode()
-	}
+func (s session) register(ctx context.Context, avoid string) (wire.Assignment, error) {
+	var as wire.Assignment
+	path := s.main.path(wire.RegisterPath("", avoid))
 	a, err := s.ask(ctx, fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, s.main.url.Host))
 	if err != nil {
 		return as, err
 	}
 	if a.status != 200 {
-		return as, &refusedError{status: a.status, after: a.after}
+		return as, &sse.RefusedError{Status: a.status, RetryAfter: a.after}
 	}
 	if err := json.Unmarshal(a.body, &as); err != nil || as.ServerURL == "" && as.StreamURL == "" {
 		return as, fmt.Errorf("%s is no Emostream server: its /register assigns no server", s.main.url)
@@ -95,31 +68,27 @@ func (s session) register(ctx context.Context, avoid string) (assignment, error)
 }
 
 // find returns the stream of a new assignment, elsewhere than where one failed.
-func (s session) find(ctx context.Context, failed string) (*stream, error) {
+func (s session) find(ctx context.Context, failed string) (stream, error) {
 	if s.fixed != nil {
-		return s.fixed, nil
+		return *s.fixed, nil
 	}
 	as, err := s.register(ctx, failed)
 	if err != nil {
-		return nil, err
+		return stream{}, err
 	}
-	address := as.StreamURL
-	if address == "" {
-		address = as.ServerURL
+	address := as.ServerURL
+	if as.StreamURL != "" {
+		address = as.ChannelURL(s.channel)
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return nil, fmt.Errorf("the stream %.60q: %w", address, err)
-	}
-	path := u.RequestURI()
-	if as.StreamURL != "" {
-		path = u.EscapedPath() + "?" + url.Values{"channel": {s.channel}}.Encode()
+		return stream{}, fmt.Errorf("the stream %.60q: %w", address, err)
 	}
 	to, err := s.places.of(ctx, u.Scheme+"://"+u.Host, s.remote)
 	if err != nil {
-		return nil, err
+		return stream{}, err
 	}
-	return &stream{to: to, path: path, server: as.ServerName}, nil
+	return stream{to: to, path: u.RequestURI(), server: as.ServerName}, nil
 }
 
 func (p *places) of(ctx context.Context, base string, remote bool) (*place, error) {
@@ -183,7 +152,7 @@ func (l *listener) open(conn net.Conn, at *stream, deadline time.Time) (time.Tim
 	}
 	live := time.Now()
 	if h.status != 200 || !h.stream {
-		return live, &refusedError{status: h.status, after: h.after}
+		return live, &sse.RefusedError{Status: h.status, RetryAfter: h.after}
 	}
 	_ = conn.SetWriteDeadline(time.Time{}) // nothing more is written
 	l.framed, l.early = h.chunked, r.buf[r.r:r.w]
@@ -191,13 +160,4 @@ func (l *listener) open(conn net.Conn, at *stream, deadline time.Time) (time.Tim
 		l.early = nil // and the buffer with it
 	}
 	return live, nil
-}
-
-// seconds reads a Retry-After.
-func seconds(value []byte) time.Duration {
-	n, err := strconv.Atoi(string(value))
-	if err != nil {
-		return 0
-	}
-	return time.Duration(min(max(n, 0), 3600)) * time.Second
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/errno"
+	"github.com/emostream/emostream/internal/wire"
 )
 
 // target is what a run is against: what is sent, and what listeners read.
@@ -52,7 +53,7 @@ func find(ctx context.Context, c Config, l *ledger) (*target, error) {
 }
 
 // ask registers once, to see who is there.
-func (t *target) ask(ctx context.Context, timeout time.Duration) (assignment, error) {
+func (t *target) ask(ctx context.Context, timeout time.Duration) (wire.Assignment, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	s := t.streams.session()

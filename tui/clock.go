@@ -20,7 +20,7 @@ type Clock struct {
 
 // Saw takes a reading in. One that contradicts what is known replaces it: a clock
 // was set.
-func (c Clock) Saw(r client.Reading) Clock {
+func (c Clock) Saw(r client.ClockReading) Clock {
 	if r.Server.IsZero() {
 		return c
 	}

@@ -10,9 +10,9 @@ import (
 
 // reading is a look at a clock that is ahead by that much and shows whole steps,
 // asked some time after noon.
-func reading(after, ahead, step, rtt time.Duration) client.Reading {
+func reading(after, ahead, step, rtt time.Duration) client.ClockReading {
 	asked := noon.Add(after)
-	return client.Reading{Asked: asked, Answered: asked.Add(rtt), Server: asked.Add(rtt / 2).Add(ahead).Truncate(step), Within: step}
+	return client.ClockReading{Asked: asked, Answered: asked.Add(rtt), Server: asked.Add(rtt / 2).Add(ahead).Truncate(step), Within: step}
 }
 
 // The offset is within the bounds that are told for it, and they come closer.
@@ -59,7 +59,7 @@ func TestClockDrifts(t *testing.T) {
 	if got, within := c.Offset(); (got - 300*time.Millisecond).Abs() > within {
 		t.Errorf("after an hour of drift: %v within %v", got, within)
 	}
-	if c = c.Saw(client.Reading{Asked: noon, Answered: noon}); !c.Known() {
+	if c = c.Saw(client.ClockReading{Asked: noon, Answered: noon}); !c.Known() {
 		t.Error("an answer without a time makes it unknown")
 	}
 }

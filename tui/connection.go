@@ -144,8 +144,8 @@ func said(message string, status int) string {
 	return draw.Clean(message)
 }
 
-func refusalOf(err error) *client.Refusal {
-	r := (*client.Refusal)(nil)
+func refusalOf(err error) *client.RefusalError {
+	r := (*client.RefusalError)(nil)
 	errors.As(err, &r)
 	return r
 }

@@ -35,7 +35,7 @@ type CrowdConfig struct {
 
 	// What the view asks for; each is called in a goroutine of its own and may
 	// block. Default: nothing comes of it.
-	Send   func([]client.Reaction) ([]client.Outcome, error)
+	Send   func([]client.Reaction) ([]client.Result, error)
 	Status func() (client.Status, error)
 	Renew  func() // connect anew, now
 }
@@ -56,7 +56,7 @@ func (c CrowdConfig) withDefaults() CrowdConfig {
 		c.Now = time.Now
 	}
 	if c.Send == nil {
-		c.Send = func([]client.Reaction) ([]client.Outcome, error) { return nil, nil }
+		c.Send = func([]client.Reaction) ([]client.Result, error) { return nil, nil }
 	}
 	if c.Status == nil {
 		c.Status = func() (client.Status, error) { return client.Status{}, nil }

@@ -238,7 +238,7 @@ func (c Crowd) sent(s Sent) Crowd {
 	}
 	c.ack = c.ack.Add(s.Answered.Sub(s.Asked))
 	for _, o := range s.Outcomes {
-		c.clock = c.clock.Saw(client.Reading{Asked: s.Asked, Answered: s.Answered, Server: o.AcceptedAt, Within: time.Millisecond})
+		c.clock = c.clock.Saw(client.ClockReading{Asked: s.Asked, Answered: s.Answered, Server: o.AcceptedAt, Within: time.Millisecond})
 	}
 	return c
 }

@@ -25,7 +25,7 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 	renew := make(chan struct{}, 1)
 	c.Renew = renew
 	cfg.User = c.UserID
-	cfg.Send = func(r []client.Reaction) ([]client.Outcome, error) { return c.Send(sending, r) }
+	cfg.Send = func(r []client.Reaction) ([]client.Result, error) { return c.Send(sending, r) }
 	cfg.Status = func() (client.Status, error) { return c.Status(sending) }
 	cfg.Renew = func() {
 		select {
@@ -78,5 +78,5 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 func watch(ctx context.Context, c *client.Client, channel string, box *mailbox) error {
 	return c.Watch(ctx, channel,
 		func(s wire.Swarm, _ []byte) error { box.swarm(s); return nil },
-		func(s sse.State, at client.Assignment) { box.link(Link{time.Now(), s, at.ServerName}) })
+		func(s sse.State, at wire.Assignment) { box.link(Link{time.Now(), s, at.ServerName}) })
 }

@@ -35,7 +35,7 @@ type room struct {
 	now    time.Time
 	posted []string // emoji and count of every reaction, a line a request
 
-	answer  func([]client.Reaction) ([]client.Outcome, error)
+	answer  func([]client.Reaction) ([]client.Result, error)
 	status  client.Status
 	asked   int // the main server
 	renewed int
@@ -55,7 +55,7 @@ func visit(t *testing.T, cfg tui.CrowdConfig, width, height int, then func(*room
 			defer r.mu.Unlock()
 			return r.now
 		}
-		cfg.Send = func(batch []client.Reaction) ([]client.Outcome, error) {
+		cfg.Send = func(batch []client.Reaction) ([]client.Result, error) {
 			line := ""
 			for _, x := range batch {
 				line += fmt.Sprint(x.Emoji, x.Count, " ")
@@ -75,8 +75,8 @@ func visit(t *testing.T, cfg tui.CrowdConfig, width, height int, then func(*room
 }
 
 // accept is a server that counts everything.
-func (r *room) accept(batch []client.Reaction) ([]client.Outcome, error) {
-	outcomes := make([]client.Outcome, len(batch))
+func (r *room) accept(batch []client.Reaction) ([]client.Result, error) {
+	outcomes := make([]client.Result, len(batch))
 	for i := range outcomes {
 		outcomes[i].AcceptedAt = r.now
 	}
@@ -91,7 +91,7 @@ func (r *room) requests() []string {
 
 // hang makes the server one that answers nothing.
 func (r *room) hang() {
-	r.answer = func([]client.Reaction) ([]client.Outcome, error) {
+	r.answer = func([]client.Reaction) ([]client.Result, error) {
 		<-time.After(time.Hour)
 		return nil, io.ErrUnexpectedEOF
 	}
@@ -201,7 +201,7 @@ var errDial = fmt.Errorf("reach the server: %w", &net.OpError{Op: "dial", Net: "
 func TestCrowd(t *testing.T) {
 	refusing := func(err error) func(r *room) {
 		return func(r *room) {
-			r.answer = func([]client.Reaction) ([]client.Outcome, error) { return nil, err }
+			r.answer = func([]client.Reaction) ([]client.Result, error) { return nil, err }
 		}
 	}
 	steps := func(all ...func(*room)) func(*room) {
@@ -232,7 +232,7 @@ func TestCrowd(t *testing.T) {
 		"an older window":    {steps(live, fires, func(r *room) { r.tell(tui.Heard{Swarms: []wire.Swarm{swarm(1, tally("🔥", 9000))}}) }), []string{"Window until 12:00:04", "3,488 reactions -5,512"}, nil},
 		"quiet":              {steps(live, fires, func(r *room) { r.windows(3, 3) }), []string{"quiet"}, []string{"3,488 reactions"}},
 		"a window of tomorrow": {steps(live, fires, func(r *room) {
-			r.tell(tui.Surveyed{Status: client.Status{Clock: client.Reading{Asked: r.now, Answered: r.now, Server: r.now}}})
+			r.tell(tui.Surveyed{Status: client.Status{Clock: client.ClockReading{Asked: r.now, Answered: r.now, Server: r.now}}})
 		}, func(r *room) { r.tell(tui.Heard{Swarms: []wire.Swarm{swarm(50_000, tally("🔥", 1))}}) }), []string{"Window until 12:00:04"}, nil},
 		"the countdown": {steps(live, fires, pass(850*time.Millisecond)), []string{"window ends in 1.0 s"}, nil},
 
@@ -267,12 +267,12 @@ func TestCrowd(t *testing.T) {
 		"a share of what is gone": {steps(live, press("3"), fires), []string{"press 1-9"}, []string{"yours"}},
 		"not connected to tap":    {steps(refusing(errDial), press("1")), []string{"1 pending", "not taken yet: nobody answers"}, []string{"counted"}},
 		"taken at last":           {steps(refusing(errDial), press("1"), func(r *room) { r.answer = r.accept }, pass(2*time.Second)), []string{"1 counted"}, []string{"pending", "not taken yet"}},
-		"refused, then counted":   {steps(refusing(&client.Refusal{Status: 422, Message: "too many channels"}), press("1"), func(r *room) { r.answer = r.accept }, pass(200*time.Millisecond), press("2")), []string{"1 counted", "1 refused", "refused: too many channels"}, nil},
+		"refused, then counted":   {steps(refusing(&client.RefusalError{Status: 422, Message: "too many channels"}), press("1"), func(r *room) { r.answer = r.accept }, pass(200*time.Millisecond), press("2")), []string{"1 counted", "1 refused", "refused: too many channels"}, nil},
 		"given up":                {steps(refusing(errDial), press("1"), pass(17*time.Second)), []string{"1 not sent"}, []string{"pending"}},
-		"refused by the server":   {steps(refusing(&client.Refusal{Status: 422, Code: "too_many_channels", Message: "too many channels"}), press("1")), []string{"1 refused", "refused: too many channels"}, nil},
-		"in doubt":                {steps(refusing(&client.Refusal{Status: 503, Code: "in_doubt", Message: "kafka's answer is missing"}), press("1"), pass(20*time.Second)), []string{"1 in doubt"}, []string{"pending"}},
+		"refused by the server":   {steps(refusing(&client.RefusalError{Status: 422, Code: "too_many_channels", Message: "too many channels"}), press("1")), []string{"1 refused", "refused: too many channels"}, nil},
+		"in doubt":                {steps(refusing(&client.RefusalError{Status: 503, Code: "in_doubt", Message: "kafka's answer is missing"}), press("1"), pass(20*time.Second)), []string{"1 in doubt"}, []string{"pending"}},
 		"instruments":             {steps(live, press("1"), fires, press("i")), []string{"Instruments", "ack", "end → seen", "gaps", "none", "last error"}, nil},
-		"an error in words":       {steps(refusing(&client.Refusal{Status: 422, Message: "no\x1b[31m"}), press("1", "i")), []string{"last error: refused: no"}, nil},
+		"an error in words":       {steps(refusing(&client.RefusalError{Status: 422, Message: "no\x1b[31m"}), press("1", "i")), []string{"last error: refused: no"}, nil},
 		"help":                    {press("?"), []string{"Keys", "1-9", "tap; hold for a burst", "suspend", "quit (esc, ctrl+c)"}, nil},
 		"help goes":               {press("?", "x"), nil, []string{"Keys"}},
 	} {
@@ -308,12 +308,12 @@ func TestCrowdSaysTheCause(t *testing.T) {
 		"in doubt":    {"in_doubt", "the reaction may or may not have been written, because kafka's answer is missing: sent again, it may count twice", "in doubt, counted or not: kafka's answer is missing  "},
 		"no cause":    {"overloaded", "too much at once: try again", "not taken yet: too much at once: try again  "},
 	} {
-		for of, answer := range map[string]func([]client.Reaction) ([]client.Outcome, error){
-			"all": func([]client.Reaction) ([]client.Outcome, error) {
-				return nil, &client.Refusal{Status: 503, Code: test.code, Message: test.message}
+		for of, answer := range map[string]func([]client.Reaction) ([]client.Result, error){
+			"all": func([]client.Reaction) ([]client.Result, error) {
+				return nil, &client.RefusalError{Status: 503, Code: test.code, Message: test.message}
 			},
-			"each": func([]client.Reaction) ([]client.Outcome, error) {
-				return []client.Outcome{{Code: test.code, Message: test.message}}, nil
+			"each": func([]client.Reaction) ([]client.Result, error) {
+				return []client.Result{{Code: test.code, Message: test.message}}, nil
 			},
 		} {
 			t.Run(name+" of "+of, func(t *testing.T) {
@@ -381,24 +381,24 @@ func TestCrowdSends(t *testing.T) {
 // Taps that the server did not write are sent again, and only those.
 func TestCrowdSendsAgain(t *testing.T) {
 	for name, test := range map[string]struct {
-		first []client.Outcome
+		first []client.Result
 		err   error
 		want  []string
 		after string
 	}{
-		"not written":          {nil, &client.Refusal{Status: 503, Code: "not_written", RetryAfter: time.Second}, []string{"🔥1", "🔥1"}, "1 counted"},
+		"not written":          {nil, &client.RefusalError{Status: 503, Code: "not_written", RetryAfter: time.Second}, []string{"🔥1", "🔥1"}, "1 counted"},
 		"unreached":            {nil, errDial, []string{"🔥1", "🔥1"}, "1 counted"},
-		"too many requests":    {nil, &client.Refusal{Status: 429, RetryAfter: 2 * time.Second}, []string{"🔥1", "🔥1"}, "1 counted"},
-		"not written, of each": {[]client.Outcome{{Code: "not_written", Message: "no"}}, nil, []string{"🔥1", "🔥1"}, "1 counted"},
-		"in doubt":             {nil, &client.Refusal{Status: 503, Code: "in_doubt"}, []string{"🔥1"}, "1 in doubt"},
+		"too many requests":    {nil, &client.RefusalError{Status: 429, RetryAfter: 2 * time.Second}, []string{"🔥1", "🔥1"}, "1 counted"},
+		"not written, of each": {[]client.Result{{Code: "not_written", Message: "no"}}, nil, []string{"🔥1", "🔥1"}, "1 counted"},
+		"in doubt":             {nil, &client.RefusalError{Status: 503, Code: "in_doubt"}, []string{"🔥1"}, "1 in doubt"},
 		"broken off":           {nil, io.ErrUnexpectedEOF, []string{"🔥1"}, "1 in doubt"},
-		"a proxy's error":      {nil, &client.Refusal{Status: 502}, []string{"🔥1"}, "1 in doubt"},
-		"refused":              {nil, &client.Refusal{Status: 422, Code: "not_an_emoji"}, []string{"🔥1"}, "1 refused"},
-		"refused, of each":     {[]client.Outcome{{Code: "not_an_emoji", Message: "no"}}, nil, []string{"🔥1"}, "1 refused"},
+		"a proxy's error":      {nil, &client.RefusalError{Status: 502}, []string{"🔥1"}, "1 in doubt"},
+		"refused":              {nil, &client.RefusalError{Status: 422, Code: "not_an_emoji"}, []string{"🔥1"}, "1 refused"},
+		"refused, of each":     {[]client.Result{{Code: "not_an_emoji", Message: "no"}}, nil, []string{"🔥1"}, "1 refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			visit(t, tui.CrowdConfig{}, 80, 24, func(r *room) {
-				r.answer = func([]client.Reaction) ([]client.Outcome, error) { r.answer = r.accept; return test.first, test.err }
+				r.answer = func([]client.Reaction) ([]client.Result, error) { r.answer = r.accept; return test.first, test.err }
 				r.press("1")
 				r.pass(5 * time.Second)
 				if diff := cmp.Diff(test.want, r.requests()); diff != "" || !strings.Contains(r.view(), test.after) {
@@ -498,10 +498,10 @@ func TestCrowdRenews(t *testing.T) {
 func TestCrowdInstruments(t *testing.T) {
 	visit(t, tui.CrowdConfig{}, 120, 40, func(r *room) {
 		r.status = client.Status{
-			Clock:   client.Reading{Asked: r.now, Answered: r.now.Add(2 * time.Millisecond), Server: r.now.Add(250 * time.Millisecond), Within: time.Millisecond},
+			Clock:   client.ClockReading{Asked: r.now, Answered: r.now.Add(2 * time.Millisecond), Server: r.now.Add(250 * time.Millisecond), Within: time.Millisecond},
 			Servers: []client.ServerStatus{{Alive: true, ServerStatus: wire.ServerStatus{Name: "sub1", Clients: 1200}}, {Alive: true, ServerStatus: wire.ServerStatus{Name: "sub2", Clients: 34}}, {ServerStatus: wire.ServerStatus{Name: "sub3", Clients: 9}}},
 		}
-		r.answer = func(batch []client.Reaction) ([]client.Outcome, error) {
+		r.answer = func(batch []client.Reaction) ([]client.Result, error) {
 			asked := r.now
 			r.skip(20 * time.Millisecond)
 			out, err := r.accept(batch)

@@ -30,7 +30,7 @@ var awkward = []wire.EmojiCount{tally("🔥", 3481), tally("❤️", 2210), tall
 // busy is a room in the middle of things.
 func busy(r *room) {
 	r.status = client.Status{
-		Clock:   client.Reading{Asked: r.now, Answered: r.now, Server: r.now, Within: time.Millisecond},
+		Clock:   client.ClockReading{Asked: r.now, Answered: r.now, Server: r.now, Within: time.Millisecond},
 		Servers: []client.ServerStatus{{Alive: true, ServerStatus: wire.ServerStatus{Name: "sub1", Clients: 42}}},
 	}
 	r.live("sub1")
@@ -147,8 +147,8 @@ func TestCrowdAtAnySize(t *testing.T) {
 func TestCrowdIsTame(t *testing.T) {
 	const evil = "\x1b]0;owned\a\x1b[2J\r\n\t\x9b31m\u202e\u0000🔥"
 	hostile := func(r *room) {
-		r.answer = func([]client.Reaction) ([]client.Outcome, error) {
-			return nil, &client.Refusal{Status: 422, Code: evil, Message: evil}
+		r.answer = func([]client.Reaction) ([]client.Result, error) {
+			return nil, &client.RefusalError{Status: 422, Code: evil, Message: evil}
 		}
 		r.status.Servers = []client.ServerStatus{{Alive: true, ServerStatus: wire.ServerStatus{Name: evil, Clients: -5, State: wire.StateDraining}}}
 		r.link(sse.Live, evil, 0, nil)

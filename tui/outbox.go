@@ -130,20 +130,20 @@ func (o Outbox) Due(now time.Time) (Outbox, []Taps) {
 
 // Sent is what became of a request.
 type Sent struct {
-	Outcomes        []client.Outcome
+	Outcomes        []client.Result
 	Err             error
 	Asked, Answered time.Time
 }
 
 // outcome is that of the i-th reaction.
-func (s Sent) outcome(i int) (client.Fate, string) {
+func (s Sent) outcome(i int) (client.Outcome, string) {
 	switch {
 	case s.Err != nil:
-		return client.FateOf(s.Err), essence(reason(s.Err))
+		return client.OutcomeOf(s.Err), essence(reason(s.Err))
 	case i >= len(s.Outcomes):
 		return client.InDoubt, "the server did not say"
 	}
-	return s.Outcomes[i].Fate(), essence(draw.Clean(s.Outcomes[i].Message))
+	return s.Outcomes[i].Outcome(), essence(draw.Clean(s.Outcomes[i].Message))
 }
 
 // essence is the cause that a server's message names: what stands before it and what
@@ -167,15 +167,15 @@ func (o Outbox) Answered(s Sent) (Outbox, string) {
 	o.flying = nil
 	trouble := ""
 	for i, t := range flying {
-		fate, why := s.outcome(i)
+		outcome, why := s.outcome(i)
 		switch {
-		case fate == client.Accepted:
+		case outcome == client.Accepted:
 			o = o.accepted(t, s.Outcomes[i].AcceptedAt)
 			continue
-		case fate == client.InDoubt:
+		case outcome == client.InDoubt:
 			o.InDoubt += t.N
 			trouble = "in doubt, counted or not: " + why
-		case fate == client.Refused:
+		case outcome == client.Refused:
 			o.Refused += t.N
 			trouble = "refused: " + why
 		case s.Answered.Sub(t.Since) < patience:

@@ -27,13 +27,13 @@ func TestOutboxKeepsCount(t *testing.T) {
 	answers := []tui.Sent{
 		{Err: errDial},
 		{Err: errDial},
-		{Outcomes: []client.Outcome{{AcceptedAt: noon}, {Code: "not_written"}}},
-		{Outcomes: []client.Outcome{{Code: "in_doubt"}, {Code: "not_an_emoji"}, {AcceptedAt: noon}}},
+		{Outcomes: []client.Result{{AcceptedAt: noon}, {Code: "not_written"}}},
+		{Outcomes: []client.Result{{Code: "in_doubt"}, {Code: "not_an_emoji"}, {AcceptedAt: noon}}},
 		{Outcomes: nil}, // for none of them
 		{Err: errors.New("broken off")},
-		{Err: &client.Refusal{Status: 503, Code: "not_written", RetryAfter: time.Second}},
+		{Err: &client.RefusalError{Status: 503, Code: "not_written", RetryAfter: time.Second}},
 		{Err: errDial},
-		{Err: &client.Refusal{Status: 413, Code: "too_large"}},
+		{Err: &client.RefusalError{Status: 413, Code: "too_large"}},
 	}
 	tapped, now := 0, noon
 	var o tui.Outbox
@@ -78,7 +78,7 @@ func TestOutboxPace(t *testing.T) {
 	if _, got := due(o, time.Minute); got != nil {
 		t.Errorf("%v was sent while a request was on its way", got)
 	}
-	o, _ = o.Answered(tui.Sent{Outcomes: []client.Outcome{{AcceptedAt: noon}}, Answered: noon.Add(time.Millisecond)})
+	o, _ = o.Answered(tui.Sent{Outcomes: []client.Result{{AcceptedAt: noon}}, Answered: noon.Add(time.Millisecond)})
 	if _, got := due(o, 99*time.Millisecond); got != nil {
 		t.Errorf("%v was sent 99 ms after the last request", got)
 	}
@@ -86,7 +86,7 @@ func TestOutboxPace(t *testing.T) {
 		t.Error("nothing was sent 100 ms after the last request")
 	}
 	o, _ = due(o, 100*time.Millisecond)
-	o, trouble := o.Answered(tui.Sent{Err: &client.Refusal{Status: 429, Message: "slower", RetryAfter: 3 * time.Second}, Answered: noon.Add(time.Second)})
+	o, trouble := o.Answered(tui.Sent{Err: &client.RefusalError{Status: 429, Message: "slower", RetryAfter: 3 * time.Second}, Answered: noon.Add(time.Second)})
 	if trouble != "not taken yet: slower" {
 		t.Errorf("said %q", trouble)
 	}
@@ -105,7 +105,7 @@ func TestOutboxOwn(t *testing.T) {
 		at := noon.Add(time.Duration(i) * 100 * time.Millisecond)
 		o, _ = o.Tap([]string{"🔥", "😂"}[i%2], 1, at)
 		o, _ = o.Due(at)
-		o, _ = o.Answered(tui.Sent{Outcomes: []client.Outcome{{AcceptedAt: at}}, Answered: at})
+		o, _ = o.Answered(tui.Sent{Outcomes: []client.Result{{AcceptedAt: at}}, Answered: at})
 	}
 	start := noon.UnixMilli()
 	got := map[string]int{}

@@ -257,7 +257,7 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 		return nil
 	}
 	outcomes, err := s.client.Send(ctx, batch)
-	for give := time.Now().Add(patience); client.FateOf(err) == client.NotWritten && !client.Unreached(err) && time.Now().Before(give); {
+	for give := time.Now().Add(patience); client.OutcomeOf(err) == client.NotWritten && !client.Unreached(err) && time.Now().Before(give); {
 		if err := sleep.For(ctx, time.Second); err != nil {
 			return err
 		}
@@ -265,10 +265,10 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	}
 	if err != nil {
 		n := taps(batch)
-		switch fate := client.FateOf(err); {
+		switch outcome := client.OutcomeOf(err); {
 		case client.Unreached(err):
 			s.report.Unsent += n
-		case fate == client.InDoubt:
+		case outcome == client.InDoubt:
 			s.report.InDoubt += n
 		default:
 			s.report.Rejected += n
@@ -277,16 +277,16 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	}
 	for i, o := range outcomes {
 		n := max(1, batch[i].Count)
-		switch o.Code {
-		case "":
+		switch o.Outcome() {
+		case client.Accepted:
 			s.report.Accepted += n
 			s.mu.Lock()
 			s.last = o.AcceptedAt
 			s.mu.Unlock()
 			continue
-		case "in_doubt":
+		case client.InDoubt:
 			s.report.InDoubt += n
-		default:
+		case client.Refused, client.NotWritten:
 			s.report.Rejected += n
 		}
 		if s.report.Reason == "" {

@@ -149,7 +149,7 @@ func printable(s string) string {
 	}, s)
 }
 
-func (p *swarmPrinter) state(s sse.State, at client.Assignment) {
+func (p *swarmPrinter) state(s sse.State, at wire.Assignment) {
 	switch s.Phase {
 	case sse.Live:
 		p.live = true

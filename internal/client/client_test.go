@@ -16,6 +16,7 @@ import (
 
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/errno"
+	"github.com/emostream/emostream/internal/wire"
 )
 
 // mainServer answers every request alike, and keeps what it was asked.
@@ -58,7 +59,7 @@ func TestCheck(t *testing.T) {
 
 func TestRegister(t *testing.T) {
 	c, asked := mainServer(t, 200, `{"server_url":"http://s/sub1","server_name":"sub1","user_id":"<ann&b>","message":"m","stream_url":"http://s/v1/swarm","new":1}`)
-	want := client.Assignment{ServerURL: "http://s/sub1", ServerName: "sub1", UserID: "<ann&b>", StreamURL: "http://s/v1/swarm"}
+	want := wire.Assignment{ServerURL: "http://s/sub1", ServerName: "sub1", UserID: "<ann&b>", Message: "m", StreamURL: "http://s/v1/swarm"}
 	for _, user := range []string{"", "<ann&b>"} {
 		c.UserID = user
 		if a, err := c.Register(t.Context()); a != want || err != nil {
@@ -86,17 +87,17 @@ func TestSend(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status int
 		body   string
-		want   []client.Outcome
+		want   []client.Result
 		err    string // "": none
 	}{
 		"some accepted": {
 			200, `{"accepted":1,"rejected":1,"results":[{"accepted_at":"2025-01-02T03:04:05.678Z"},{"error":"not an emoji","code":"not_an_emoji"}]}`,
-			[]client.Outcome{{AcceptedAt: at}, {Message: "not an emoji", Code: "not_an_emoji"}},
+			[]client.Result{{AcceptedAt: at}, {Message: "not an emoji", Code: "not_an_emoji"}},
 			"",
 		},
 		"none accepted": {
 			422, `{"accepted":0,"rejected":2,"results":[{"error":"no","code":"a"},{"error":"no","code":"b"}]}`,
-			[]client.Outcome{{Message: "no", Code: "a"}, {Message: "no", Code: "b"}},
+			[]client.Result{{Message: "no", Code: "a"}, {Message: "no", Code: "b"}},
 			"",
 		},
 		"the log took none":         {503, `{"error":"the reaction was not written","code":"not_written"}`, nil, "the reaction was not written"},
@@ -131,8 +132,8 @@ func TestSendNothing(t *testing.T) {
 func TestRefusal(t *testing.T) {
 	c, _ := mainServer(t, 503, `{"error":"all are full","code":"full"}`)
 	_, err := c.Register(t.Context())
-	refused, ok := errors.AsType[*client.Refusal](err)
-	if want := (client.Refusal{Status: 503, Code: "full", Message: "all are full", RetryAfter: 3 * time.Second}); !ok || *refused != want {
+	refused, ok := errors.AsType[*client.RefusalError](err)
+	if want := (client.RefusalError{Status: 503, Code: "full", Message: "all are full", RetryAfter: 3 * time.Second}); !ok || *refused != want {
 		t.Errorf("refused with %+v, want %+v", refused, want)
 	}
 	if err := c.Unregister(t.Context(), "sub1"); !errors.As(err, &refused) {

@@ -8,9 +8,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Reading is a look at the main server's clock: at some moment from Asked to
-// Answered, by this machine's clock, it showed Server, or at most Within more.
-type Reading struct {
+// ClockReading is what the main server's clock showed: Server, or at most Within
+// more, at some moment between Asked and Answered by this machine's clock.
+type ClockReading struct {
 	Asked, Answered time.Time
 	Server          time.Time
 	Within          time.Duration
@@ -22,15 +22,15 @@ type ServerStatus struct {
 	Alive bool `json:"alive"`
 }
 
-// Status is what a main server knows of the installation.
+// Status is what a main server tells of itself and of the subscriber servers.
 type Status struct {
-	Clock   Reading // its Server is zero when the server did not tell
+	Clock   ClockReading // its Server is zero when the answer had no Date
 	Servers []ServerStatus
 }
 
-// Status asks the main server how things are.
+// Status asks the main server for its clock and its subscriber servers.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	s := Status{Clock: Reading{Asked: time.Now(), Within: time.Second}}
+	s := Status{Clock: ClockReading{Asked: time.Now(), Within: time.Second}}
 	var said struct{ Servers []ServerStatus }
 	header, err := c.ask(ctx, http.MethodGet, "/v1/servers", nil, &said)
 	if err != nil {

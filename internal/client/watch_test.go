@@ -227,7 +227,7 @@ func TestWatchTellsItsState(t *testing.T) {
 		n := newNetwork(t, map[string]http.HandlerFunc{"main": assigning("full", "sub1"), "sub1": streaming("", window(1, 99))})
 		var states []string
 		start := time.Now()
-		err := n.client().Watch(t.Context(), "", func(wire.Swarm, []byte) error { return errEnough }, func(s sse.State, at client.Assignment) {
+		err := n.client().Watch(t.Context(), "", func(wire.Swarm, []byte) error { return errEnough }, func(s sse.State, at wire.Assignment) {
 			states = append(states, strings.TrimSpace(fmt.Sprintf("%v %s %v", s.Phase, at.ServerName, s.Err)))
 			if r, ok := errors.AsType[*sse.RefusedError](s.Err); ok && (r.Code != "full" || s.Wait < 5*time.Second) {
 				t.Errorf("refused with %+v, tries again in %v", r, s.Wait)
@@ -261,7 +261,7 @@ func TestWatchWhereNothingListens(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		tries := 0
 		var cancelled time.Time
-		err := n.client().Watch(ctx, "main", func(wire.Swarm, []byte) error { return nil }, func(s sse.State, _ client.Assignment) {
+		err := n.client().Watch(ctx, "main", func(wire.Swarm, []byte) error { return nil }, func(s sse.State, _ wire.Assignment) {
 			if s.Phase != sse.Reconnecting {
 				return
 			}

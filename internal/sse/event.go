@@ -11,8 +11,8 @@
 // A listener's connection breaks: servers restart, drain or vanish without a
 // word. Client is a loop around one connection at a time: it asks where to
 // connect, listens, and comes back with Last-Event-ID, no sooner than the server
-// asked for, later and later while it is refused. A silent peer is a dead one
-// (servers send comments as heartbeats), so silence ends a connection too.
+// asked for, later and later while it is refused. Servers send comments to keep a
+// connection alive, so that one on which nothing comes is dead, and is ended.
 package sse
 
 import (
@@ -22,7 +22,7 @@ import (
 	"time"
 )
 
-// Event is one frame of a stream.
+// Event is one event of a stream.
 type Event struct {
 	// ID is where a listener resumes that has seen this event: it comes back as
 	// Last-Event-ID. Sent: empty leaves the listener's ID as it is. Received: the
@@ -65,9 +65,9 @@ func AppendEvent(dst []byte, e Event) []byte {
 	return append(dst, '\n')
 }
 
-// AppendComment appends a frame that receivers skip: a heartbeat, which tells
-// them and all proxies between that the stream is alive. Empty text is the
-// shortest one. Several lines of text are several lines of comment.
+// AppendComment appends a frame that receivers skip: a keep-alive, which tells them
+// and all proxies between that the stream is alive. Empty text makes the shortest
+// one. Several lines of text are several lines of comment.
 func AppendComment(dst []byte, text string) []byte {
 	return append(appendLines(dst, ":", []byte(text)), '\n')
 }

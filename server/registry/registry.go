@@ -64,15 +64,6 @@ func (h *Handler) Routes(mux *http.ServeMux) {
 	mux.Handle("/v1/servers", httpserve.Methods(h.list, http.MethodGet))
 }
 
-// Assignment is the answer to /register.
-type Assignment struct {
-	ServerURL  string `json:"server_url"` // the stream of single emojis
-	ServerName string `json:"server_name"`
-	UserID     string `json:"user_id"`
-	Message    string `json:"message"`
-	StreamURL  string `json:"stream_url"` // the stream of swarms
-}
-
 func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	who, problem := introduction(w, r)
 	if problem != nil {
@@ -98,7 +89,7 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	h.assigned.WithLabelValues(s.Name).Inc()
 	base := strings.TrimSuffix(s.URL, "/")
 	w.Header().Set("Cache-Control", "no-store")
-	httpserve.WriteJSON(w, http.StatusOK, Assignment{
+	httpserve.WriteJSON(w, http.StatusOK, wire.Assignment{
 		ServerURL:  base + "/" + s.Name,
 		ServerName: s.Name,
 		UserID:     who.UserID,

@@ -107,7 +107,7 @@ func TestRegister(t *testing.T) {
 
 func TestUsersWithoutNameDiffer(t *testing.T) {
 	c := newCalls(server("sub1", 0, 10))
-	one, other := answer[registry.Assignment](t, c.do("GET", "/register", "", ""), 200), answer[registry.Assignment](t, c.do("GET", "/register", "", ""), 200)
+	one, other := answer[wire.Assignment](t, c.do("GET", "/register", "", ""), 200), answer[wire.Assignment](t, c.do("GET", "/register", "", ""), 200)
 	if one.UserID == other.UserID {
 		t.Errorf("both are %s", one.UserID)
 	}
@@ -196,7 +196,7 @@ func TestRegisterSpreads(t *testing.T) {
 	c := newCalls(server("sub1", 4, 20), server("sub2", 0, 20), server("sub3", 0, 10))
 	got := map[string]int{}
 	for range 16 {
-		got[answer[registry.Assignment](t, c.do("GET", "/register", "", ""), http.StatusOK).ServerName]++
+		got[answer[wire.Assignment](t, c.do("GET", "/register", "", ""), http.StatusOK).ServerName]++
 	}
 	if diff := cmp.Diff(map[string]int{"sub1": 4, "sub2": 8, "sub3": 4}, got); diff != "" {
 		t.Errorf("assigned (-want +got):\n%s", diff)
@@ -220,10 +220,10 @@ func TestRegisterAvoids(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := newCalls(server("sub1", 0, 100), server("sub2", 50, 100), server("sub3", 100, 100))
-			if a := answer[registry.Assignment](t, c.do(tt.method, tt.path, asJSON, tt.body), http.StatusOK); a.ServerName != tt.want {
+			if a := answer[wire.Assignment](t, c.do(tt.method, tt.path, asJSON, tt.body), http.StatusOK); a.ServerName != tt.want {
 				t.Errorf("assigned to %s, want %s", a.ServerName, tt.want)
 			}
-			if a := answer[registry.Assignment](t, c.do("GET", "/register", "", ""), http.StatusOK); a.ServerName != "sub1" {
+			if a := answer[wire.Assignment](t, c.do("GET", "/register", "", ""), http.StatusOK); a.ServerName != "sub1" {
 				t.Errorf("the next one was assigned to %s", a.ServerName)
 			}
 		})
@@ -279,7 +279,7 @@ func TestServers(t *testing.T) {
 		if !strings.Contains(got.Body.String(), `"heartbeat_age":0.5`) || got.Header().Get("Cache-Control") != "no-store" {
 			t.Errorf("answered %s", got.Body)
 		}
-		if a := answer[registry.Assignment](t, c.do("GET", "/register", "", ""), http.StatusOK); a.ServerName != "sub2" {
+		if a := answer[wire.Assignment](t, c.do("GET", "/register", "", ""), http.StatusOK); a.ServerName != "sub2" {
 			t.Errorf("assigned to %s", a.ServerName)
 		}
 		<-time.After(5 * time.Second)

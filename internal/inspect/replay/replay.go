@@ -20,8 +20,8 @@ const mostCount = 100
 // Sender is the main server that reactions are sent to.
 type Sender interface {
 	// Send sends reactions and returns what became of each, or an error for all of
-	// them, of which client.FateOf knows what it means.
-	Send(ctx context.Context, reactions []client.Reaction) ([]client.Outcome, error)
+	// them, of which client.OutcomeOf knows what it means.
+	Send(ctx context.Context, reactions []client.Reaction) ([]client.Result, error)
 }
 
 // Config says how to replay. Server is the only field that must be set.
@@ -266,10 +266,10 @@ func (r *replay) send(ctx context.Context, b batch) {
 
 // settle notes what became of reactions and returns those that may be sent again,
 // and why they were not taken.
-func (r *replay) settle(sent []client.Reaction, outcomes []client.Outcome, err error) (again []client.Reaction, reason error) {
+func (r *replay) settle(sent []client.Reaction, outcomes []client.Result, err error) (again []client.Reaction, reason error) {
 	r.count(func(p *Report) { p.Requests++ })
 	if err != nil {
-		switch fate := client.FateOf(err); fate {
+		switch client.OutcomeOf(err) {
 		case client.NotWritten:
 			r.count(func(p *Report) { p.NotTaken = err.Error() })
 			return sent, err
@@ -292,7 +292,7 @@ func (r *replay) settle(sent []client.Reaction, outcomes []client.Outcome, err e
 	}()
 	for i, o := range outcomes {
 		n := int64(sent[i].Count)
-		switch o.Fate() {
+		switch o.Outcome() {
 		case client.Accepted:
 			accepted += n
 		case client.NotWritten:
@@ -308,7 +308,7 @@ func (r *replay) settle(sent []client.Reaction, outcomes []client.Outcome, err e
 
 // codeOf is the code of a refusal.
 func codeOf(err error) string {
-	if refused := (*client.Refusal)(nil); errors.As(err, &refused) {
+	if refused := (*client.RefusalError)(nil); errors.As(err, &refused) {
 		return cmp.Or(refused.Code, fmt.Sprintf("http_%d", refused.Status))
 	}
 	return "refused"
@@ -316,7 +316,7 @@ func codeOf(err error) string {
 
 // retryAfter is how long to wait before what was not written is sent again.
 func retryAfter(err error) time.Duration {
-	if refused := (*client.Refusal)(nil); errors.As(err, &refused) && refused.RetryAfter > 0 {
+	if refused := (*client.RefusalError)(nil); errors.As(err, &refused) && refused.RetryAfter > 0 {
 		return min(refused.RetryAfter, time.Minute)
 	}
 	return time.Second

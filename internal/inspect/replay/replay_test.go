@@ -22,7 +22,7 @@ import (
 // server answers as it is told, and remembers what it was sent and when.
 type server struct {
 	// answer says what becomes of a request; default all is accepted.
-	answer func(n int, sent []client.Reaction) ([]client.Outcome, error)
+	answer func(n int, sent []client.Reaction) ([]client.Result, error)
 	takes  time.Duration
 
 	mu    sync.Mutex
@@ -32,7 +32,7 @@ type server struct {
 
 func newServer() *server { return &server{start: time.Now()} }
 
-func (s *server) Send(ctx context.Context, sent []client.Reaction) ([]client.Outcome, error) {
+func (s *server) Send(ctx context.Context, sent []client.Reaction) ([]client.Result, error) {
 	s.mu.Lock()
 	var said []string
 	for _, r := range sent {
@@ -47,7 +47,7 @@ func (s *server) Send(ctx context.Context, sent []client.Reaction) ([]client.Out
 	if s.answer != nil {
 		return s.answer(n, sent)
 	}
-	return make([]client.Outcome, len(sent)), nil
+	return make([]client.Result, len(sent)), nil
 }
 
 func (s *server) said() string {
@@ -121,10 +121,10 @@ func TestSlowServer(t *testing.T) {
 // Only what is certainly not written is sent again; whatever else happens is told.
 func TestFates(t *testing.T) {
 	refusal := func(status int, code string) error {
-		return &client.Refusal{Status: status, Code: code, Message: "it said " + code}
+		return &client.RefusalError{Status: status, Code: code, Message: "it said " + code}
 	}
 	unreached := &net.OpError{Op: "dial", Err: errors.New("refused")}
-	outcome := func(code string) client.Outcome { return client.Outcome{Code: code, Message: "it said " + code} }
+	outcome := func(code string) client.Result { return client.Result{Code: code, Message: "it said " + code} }
 	for name, test := range map[string]struct {
 		answers []any // by request: an error, or outcomes; afterwards all is accepted
 		want    string
@@ -132,11 +132,11 @@ func TestFates(t *testing.T) {
 	}{
 		"accepted": {nil, "3 accepted", "0.00: a*1 b*1 c*1"},
 		"one of each": {
-			[]any{[]client.Outcome{outcome("not_an_emoji"), outcome("in_doubt"), outcome("")}},
+			[]any{[]client.Result{outcome("not_an_emoji"), outcome("in_doubt"), outcome("")}},
 			"1 accepted, 1 in doubt, 1 not_an_emoji: it said not_an_emoji", "0.00: a*1 b*1 c*1",
 		},
 		"not written, then written": {
-			[]any{[]client.Outcome{outcome(""), outcome("not_written"), outcome("")}},
+			[]any{[]client.Result{outcome(""), outcome("not_written"), outcome("")}},
 			"3 accepted, 1 resent", "0.00: a*1 b*1 c*1; 1.00: b*1",
 		},
 		"all not written, then written": {[]any{refusal(503, "not_written")}, "3 accepted, 3 resent", "0.00: a*1 b*1 c*1; 1.00: a*1 b*1 c*1"},
@@ -150,14 +150,14 @@ func TestFates(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newServer()
-				s.answer = func(n int, sent []client.Reaction) ([]client.Outcome, error) {
+				s.answer = func(n int, sent []client.Reaction) ([]client.Result, error) {
 					if n >= len(test.answers) {
-						return make([]client.Outcome, len(sent)), nil
+						return make([]client.Result, len(sent)), nil
 					}
 					if err, ok := test.answers[n].(error); ok {
 						return nil, err
 					}
-					return test.answers[n].([]client.Outcome), nil
+					return test.answers[n].([]client.Result), nil
 				}
 				r, err := replay.Run(t.Context(), replay.Config{Server: s}, recorded("a@0 b@0 c@0"))
 				if got := told(r, err); got != test.want || s.said() != test.sent {
@@ -212,8 +212,8 @@ func told(r replay.Report, err error) string {
 func TestPatience(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
-		s.answer = func(int, []client.Reaction) ([]client.Outcome, error) {
-			return nil, &client.Refusal{Status: 503, Code: "not_written", Message: "kafka is away", RetryAfter: 4 * time.Second}
+		s.answer = func(int, []client.Reaction) ([]client.Result, error) {
+			return nil, &client.RefusalError{Status: 503, Code: "not_written", Message: "kafka is away", RetryAfter: 4 * time.Second}
 		}
 		r, err := replay.Run(t.Context(), replay.Config{Server: s, Speed: 1, Connections: 1, Patience: 10 * time.Second}, recorded("a@0 b@1000 c@90000"))
 		if want := "2 unsent, 3 resent, ended: kafka is away"; told(r, err) != want || r.UnsentNote != "kafka is away" || err.Error() != "not taken for 10s: kafka is away" {
@@ -309,11 +309,11 @@ func TestChannels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		var channels []string
-		s.answer = func(_ int, sent []client.Reaction) ([]client.Outcome, error) {
+		s.answer = func(_ int, sent []client.Reaction) ([]client.Result, error) {
 			for _, r := range sent {
 				channels = append(channels, r.Channel)
 			}
-			return make([]client.Outcome, len(sent)), nil
+			return make([]client.Result, len(sent)), nil
 		}
 		from := func(yield func(replay.Reaction, error) bool) {
 			for _, c := range []string{"", "room-1", "room-2"} {
@@ -355,22 +355,22 @@ func TestProgress(t *testing.T) {
 // While a server does not take what it is sent, the progress says why.
 func TestProgressSaysWhy(t *testing.T) {
 	away := errors.New("kafka is away")
-	for name, answer := range map[string]func(sent []client.Reaction) ([]client.Outcome, error){
-		"all": func([]client.Reaction) ([]client.Outcome, error) {
-			return nil, &client.Refusal{Status: 503, Code: "not_written", Message: away.Error()}
+	for name, answer := range map[string]func(sent []client.Reaction) ([]client.Result, error){
+		"all": func([]client.Reaction) ([]client.Result, error) {
+			return nil, &client.RefusalError{Status: 503, Code: "not_written", Message: away.Error()}
 		},
-		"each": func(sent []client.Reaction) ([]client.Outcome, error) {
-			return slices.Repeat([]client.Outcome{{Code: "not_written", Message: away.Error()}}, len(sent)), nil
+		"each": func(sent []client.Reaction) ([]client.Result, error) {
+			return slices.Repeat([]client.Result{{Code: "not_written", Message: away.Error()}}, len(sent)), nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newServer()
-				s.answer = func(n int, sent []client.Reaction) ([]client.Outcome, error) {
+				s.answer = func(n int, sent []client.Reaction) ([]client.Result, error) {
 					if n < 3 { // at 0, 1 and 2 s
 						return answer(sent)
 					}
-					return make([]client.Outcome, len(sent)), nil
+					return make([]client.Result, len(sent)), nil
 				}
 				var told []string
 				_, err := replay.Run(t.Context(), replay.Config{Server: s, Speed: 1, Connections: 1, Progress: func(r replay.Report) { told = append(told, fmt.Sprintf("%d %s", r.Accepted, r.NotTaken)) }},

@@ -168,14 +168,14 @@ func (a *audience) join(n int, main []string) {
 		a.ending.Go(func() {
 			c := &client.Client{Server: main[i%len(main)], HTTP: a.http}
 			nothing := func(wire.Swarm, []byte) error { return nil }
-			if err := c.Watch(a.ctx, "main", nothing, func(s sse.State, at client.Assignment) { a.note(i, s, at) }); err != nil {
+			if err := c.Watch(a.ctx, "main", nothing, func(s sse.State, at wire.Assignment) { a.note(i, s, at) }); err != nil {
 				a.t.Errorf("client %d: %v", i, err)
 			}
 		})
 	}
 }
 
-func (a *audience) note(i int, s sse.State, at client.Assignment) {
+func (a *audience) note(i int, s sse.State, at wire.Assignment) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch s.Phase {

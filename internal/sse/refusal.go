@@ -2,11 +2,9 @@ package sse
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -21,7 +19,7 @@ type RefusedError struct {
 	// Code and Message are what the server said in its JSON error, when it did,
 	// cut to 200 printable characters.
 	Code, Message string
-	// RetryAfter is the server's Retry-After, when it is in seconds.
+	// RetryAfter is the server's Retry-After when that is in seconds, up to an hour.
 	RetryAfter time.Duration
 }
 
@@ -34,13 +32,7 @@ func (e *RefusedError) Error() string {
 	return s
 }
 
-// asksToWait says whether a server refused and said for how long.
-func asksToWait(err error) bool {
-	refused, ok := errors.AsType[*RefusedError](err)
-	return ok && refused.RetryAfter > 0
-}
-
-// refusal returns what is wrong with res as the beginning of a stream.
+// refusal says why an answer does not begin a stream; nil: it does.
 func refusal(res *http.Response) error {
 	if res.StatusCode == http.StatusOK {
 		if err := gosse.DefaultValidator(res); err != nil {
@@ -48,10 +40,7 @@ func refusal(res *http.Response) error {
 		}
 		return nil
 	}
-	refused := &RefusedError{Status: res.StatusCode}
-	if s, err := strconv.Atoi(res.Header.Get("Retry-After")); err == nil {
-		refused.RetryAfter = time.Duration(min(max(s, 0), int(maxRetry/time.Second))) * time.Second
-	}
+	refused := &RefusedError{Status: res.StatusCode, RetryAfter: RetryAfter(res.Header.Get("Retry-After"))}
 	var said struct {
 		Code  string `json:"code"`
 		Error string `json:"error"`
@@ -62,7 +51,8 @@ func refusal(res *http.Response) error {
 	return refused
 }
 
-// printable makes a stranger's words fit for a line of a terminal.
+// printable is the text of a server, cut to what fits a line of a terminal: 200
+// characters, of which none moves the cursor.
 func printable(s string) string {
 	left := 200
 	return strings.Map(func(r rune) rune {

@@ -1,0 +1,68 @@
+package client
+
+import (
+	"errors"
+	"net"
+	"net/http"
+)
+
+// Outcome is what is known of a reaction after it was sent.
+type Outcome uint8
+
+// The outcomes of a reaction.
+const (
+	Accepted   Outcome = iota // it is counted, once
+	Refused                   // it is not counted, and would be refused again
+	NotWritten                // it is not counted, and may be sent again
+	InDoubt                   // it may be counted, once; sent again, it may count twice
+)
+
+// AnswerOutcome is what an answer of a main server means for the reactions of the
+// request. Code is that of the answer's JSON, or of one item of an answer to
+// several reactions; it is empty when there is none, as in an answer of a proxy.
+//
+// The code decides, but for 429, which always means that nothing was read. An
+// answer without a code leaves the reactions in doubt if it is an error of
+// somebody between (a proxy's 502), and a success other than 200.
+func AnswerOutcome(status int, code string) Outcome {
+	if status == http.StatusTooManyRequests {
+		return NotWritten
+	}
+	switch code {
+	case "not_written", "overloaded", "rate_limited":
+		return NotWritten
+	case "in_doubt":
+		return InDoubt
+	case "":
+		switch {
+		case status == http.StatusOK:
+			return Accepted
+		case status < 300, status >= 500:
+			return InDoubt
+		}
+	}
+	return Refused
+}
+
+// Outcome is what is known of one reaction of a request that was answered.
+func (r Result) Outcome() Outcome { return AnswerOutcome(http.StatusOK, r.Code) }
+
+// OutcomeOf is what is known of all reactions of a Send that returned err.
+func OutcomeOf(err error) Outcome {
+	if err == nil {
+		return Accepted
+	}
+	if Unreached(err) {
+		return NotWritten
+	}
+	if refusal, ok := errors.AsType[*RefusalError](err); ok {
+		return AnswerOutcome(refusal.Status, refusal.Code)
+	}
+	return InDoubt
+}
+
+// Unreached says whether an error proves that the server was not even reached.
+func Unreached(err error) bool {
+	dial, ok := errors.AsType[*net.OpError](err)
+	return ok && dial.Op == "dial"
+}

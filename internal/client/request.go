@@ -1,0 +1,95 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/emostream/emostream/internal/sse"
+)
+
+// requestTimeout bounds one request to the main server, which itself waits at most
+// 5 s for the log.
+const requestTimeout = 15 * time.Second
+
+// maxAnswer bounds an answer, in bytes.
+const maxAnswer = 16 << 20
+
+// RefusalError is an answer other than 200.
+type RefusalError struct {
+	Status     int
+	Code       string
+	Message    string
+	RetryAfter time.Duration // 0: not said
+}
+
+func (r *RefusalError) Error() string {
+	if r.Message == "" {
+		return fmt.Sprintf("the server answered %d %s", r.Status, http.StatusText(r.Status))
+	}
+	return r.Message
+}
+
+// do is ask without the answer's header.
+func (c *Client) do(ctx context.Context, method, path string, body, v any) error {
+	_, err := c.ask(ctx, method, path, body, v)
+	return err
+}
+
+// ask makes a request, reads the JSON of its answer into v unless v is nil, and
+// returns the answer's header. Of an answer other than 200 it reads the JSON too, and
+// returns a *RefusalError.
+func (c *Client) ask(ctx context.Context, method, path string, body, v any) (http.Header, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	var in io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("encode the request: %w", err)
+		}
+		in = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Server, "/")+path, in)
+	if err != nil {
+		return nil, fmt.Errorf("server %.60q: %w", c.Server, err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	client := c.HTTP
+	if client == nil {
+		client = http.DefaultClient
+	}
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("reach the server: %w (is it running? try emostream up)", err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
+	if err != nil {
+		return nil, fmt.Errorf("read the server's answer: %w", err)
+	}
+	if v != nil {
+		err = json.Unmarshal(b, v)
+	}
+	if res.StatusCode != http.StatusOK {
+		return nil, refusal(res, b)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the server's answer is not the JSON of an Emostream server: %w", err)
+	}
+	return res.Header, nil
+}
+
+func refusal(res *http.Response, body []byte) *RefusalError {
+	r := &RefusalError{Status: res.StatusCode, RetryAfter: sse.RetryAfter(res.Header.Get("Retry-After"))}
+	var said struct{ Error, Code string }
+	if json.Unmarshal(body, &said) == nil {
+		r.Message, r.Code = said.Error, said.Code
+	}
+	return r
+}

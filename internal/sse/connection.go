@@ -1,0 +1,231 @@
+package sse
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	gosse "github.com/tmaxmax/go-sse"
+)
+
+// connect makes one connection, listens until it ends and says why it did. Renew
+// ends it.
+func (l *listener) connect(ctx context.Context) error {
+	if l.Renew == nil {
+		return l.reconnect(ctx)
+	}
+	ctx, end := context.WithCancelCause(ctx)
+	renewed := false
+	var watch sync.WaitGroup
+	watch.Go(func() {
+		select {
+		case <-l.Renew:
+			renewed = true
+			end(ErrRenewed)
+		case <-ctx.Done():
+		}
+	})
+	err := l.reconnect(ctx)
+	end(nil)
+	watch.Wait()
+	if renewed {
+		l.url, l.refusals = "", 0
+		return ErrRenewed
+	}
+	return err
+}
+
+// listener is the state of one Run that outlives its connections.
+type listener struct {
+	Client // with its defaults filled in
+
+	url      string        // empty: ask Locate
+	lastID   string        // sent as Last-Event-ID
+	retry    time.Duration // Reconnect, or what a server last asked for
+	refusals int           // in a row, since a connection was last live
+	fatal    error         // what Run shall return
+}
+
+func newListener(c Client) *listener {
+	if c.HTTP == nil {
+		c.HTTP = http.DefaultClient
+	}
+	endless := *c.HTTP
+	endless.Timeout = 0
+	c.HTTP = &endless
+	if c.Locate == nil {
+		url := c.URL
+		c.Locate = func(context.Context) (string, error) { return url, nil }
+	}
+	if c.OnEvent == nil {
+		c.OnEvent = func(Event) error { return nil }
+	}
+	if c.OnState == nil {
+		c.OnState = func(State) {}
+	}
+	c.Reconnect = positive(c.Reconnect, time.Second)
+	c.MaxBackoff = positive(c.MaxBackoff, 30*time.Second)
+	c.ReadTimeout = positive(c.ReadTimeout, 30*time.Second)
+	c.MaxEventSize = positive(c.MaxEventSize, 1<<20)
+	return &listener{Client: c, retry: c.Reconnect}
+}
+
+func positive[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
+// reconnect is connect, but for Renew.
+func (l *listener) reconnect(ctx context.Context) error {
+	l.OnState(State{Phase: Connecting, URL: l.url})
+	defer func() {
+		if l.url == "" {
+			l.refusals++
+		}
+	}()
+	listen := func(url string) (taken bool, err error) {
+		l.url = url
+		err = l.listen(ctx)
+		return l.url != "", err
+	}
+	return Reconnect(l.url, listen, func() (string, error) {
+		url, err := l.Locate(ctx)
+		if err != nil {
+			return "", fmt.Errorf("find the stream: %w", err)
+		}
+		return url, nil
+	})
+}
+
+// listen asks for the stream at l.url, listens until it ends and says why it did. If
+// the server does not take the listener, it empties l.url.
+func (l *listener) listen(ctx context.Context) error {
+	live := false
+	defer func() {
+		if !live {
+			l.url = ""
+		}
+	}()
+
+	// Whoever ends the connection cancels ctx, with the reason as its cause.
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	stalled := fmt.Errorf("%w: nothing came for %v", ErrStalled, l.ReadTimeout)
+	watchdog := time.AfterFunc(l.ReadTimeout, func() { end(stalled) })
+	defer watchdog.Stop()
+
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, l.url, nil)
+	if err != nil {
+		return fmt.Errorf("ask for the stream: %w", err)
+	}
+	req.Header.Set("Cache-Control", "no-store")
+	if l.lastID != "" {
+		req.Header.Set("Last-Event-ID", l.lastID)
+	}
+
+	// A go-sse connection reconnects by itself, but it gives up for good when it is
+	// refused, forgets retry: with the next connection, and may come back sooner than
+	// retry: says. So each is used for one connection and ended in OnRetry. Only
+	// OnRetry tells what retry: said, as the time that go-sse would wait. That is why
+	// the wait begins with l.retry and has nearly no jitter; 0 would mean a half.
+	conn := (&gosse.Client{
+		HTTPClient: l.HTTP,
+		Backoff:    gosse.Backoff{InitialInterval: l.retry, Jitter: 1e-12},
+		ResponseValidator: func(res *http.Response) error {
+			if err := refusal(res); err != nil {
+				return err
+			}
+			watchdog.Stop()
+			res.Body = &watchedBody{res.Body, watchdog, l.ReadTimeout, stalled}
+			live = true
+			l.refusals = 0
+			l.OnState(State{Phase: Live, URL: l.url})
+			return nil
+		},
+		OnRetry: func(err error, wait time.Duration) {
+			l.retry = min(wait.Round(time.Microsecond), maxRetry)
+			end(err)
+		},
+	}).NewConnection(req)
+	conn.Buffer(nil, l.MaxEventSize)
+	conn.SubscribeToAll(func(e gosse.Event) {
+		if ctx.Err() != nil {
+			return // it was read before the connection was ended
+		}
+		if e.LastEventID != "" { // empty until the first id: of this connection
+			l.lastID = e.LastEventID
+		}
+		if e.Data == "" {
+			return
+		}
+		err := l.OnEvent(Event{ID: l.lastID, Name: e.Type, Data: []byte(e.Data)})
+		if err != nil && ctx.Err() == nil { // else it is likely because ctx was cancelled
+			l.fatal = err
+			end(err)
+		}
+	})
+	err = conn.Connect()
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
+	}
+	return l.explain(err)
+}
+
+// explain is err without go-sse's own words, which are about requests.
+func (l *listener) explain(err error) error {
+	if wrapped, ok := errors.AsType[*gosse.ConnectionError](err); ok {
+		err = wrapped.Err
+	}
+	switch {
+	case errors.Is(err, bufio.ErrTooLong):
+		l.fatal = fmt.Errorf("%w: more than %d bytes", ErrEventTooLarge, l.MaxEventSize)
+		return l.fatal
+	case errors.Is(err, io.EOF):
+		return fmt.Errorf("the server ended the stream: %w", err)
+	default:
+		return err
+	}
+}
+
+// waitAfter waits before the next connection, after one that ended with err.
+func (l *listener) waitAfter(ctx context.Context, err error) {
+	wait := Backoff(err, l.retry, l.MaxBackoff, l.refusals, rand.Int64N)
+	if errors.Is(err, ErrRenewed) {
+		wait = 0
+	}
+	l.OnState(State{Phase: Reconnecting, URL: l.url, Wait: wait, Err: err})
+	select {
+	case <-time.After(wait):
+	case <-l.Renew:
+		l.url, l.refusals = "", 0
+	case <-ctx.Done():
+	}
+}
+
+// watchedBody is a response's body whose every read the watchdog bounds. It does not
+// run between reads, while OnEvent is called. When it has ended the connection, Read
+// returns that it stalled, and not that ctx was cancelled, which go-sse would take for
+// the caller's wish.
+type watchedBody struct {
+	io.ReadCloser
+	watchdog *time.Timer
+	timeout  time.Duration
+	stalled  error
+}
+
+func (b *watchedBody) Read(p []byte) (int, error) {
+	b.watchdog.Reset(b.timeout)
+	n, err := b.ReadCloser.Read(p)
+	if !b.watchdog.Stop() {
+		err = b.stalled
+	}
+	return n, err
+}
