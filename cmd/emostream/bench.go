@@ -4,9 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -119,22 +116,6 @@ func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 	return cfg, nil
 }
 
-// flagged writes fields that are out of bounds as the flags that set them.
-func flagged(err error) error {
-	var all interface{ Unwrap() []error }
-	if !errors.As(err, &all) {
-		return err
-	}
-	var errs []error
-	for _, e := range all.Unwrap() {
-		if out := (*loadgen.BoundsError)(nil); errors.As(e, &out) {
-			e = fmt.Errorf("--%w", e)
-		}
-		errs = append(errs, e)
-	}
-	return errors.Join(errs...)
-}
-
 func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) error {
 	cfg, err := f.config(given(cmd))
 	if err != nil {
@@ -181,27 +162,4 @@ func (f *benchFlags) test(ctx context.Context, cfg loadgen.Config, conditions []
 	r, err := loadgen.Run(ctx, cfg)
 	r.Thresholds = evaluate(r)
 	return r, err
-}
-
-// verdict is what a report means for the exit code.
-func verdict(r report.Report) error {
-	switch {
-	case r.Interrupted:
-		return errInterrupted
-	case r.Lost != nil && *r.Lost+*r.Doubled > 0:
-		return &exitError{exitUnverified, fmt.Errorf("the books do not balance: %d lost, %d doubled", *r.Lost, *r.Doubled)}
-	}
-	var missed []string
-	for _, t := range r.Thresholds {
-		if !t.Met {
-			missed = append(missed, t.Condition)
-		}
-	}
-	if len(missed) > 0 {
-		return &exitError{exitMissed, fmt.Errorf("missed: %s", strings.Join(missed, ", "))}
-	}
-	if n := len(r.Search); n > 0 && !slices.ContainsFunc(r.Search, func(s report.Step) bool { return s.Met }) {
-		return &exitError{exitMissed, fmt.Errorf("no rate held, not even %.4g a second: missed: %s", r.Search[n-1].Rate, strings.Join(r.Search[n-1].Missed, ", "))}
-	}
-	return nil
 }

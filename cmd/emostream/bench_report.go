@@ -24,19 +24,6 @@ func checkReportFiles(files []string) error {
 	return nil
 }
 
-// parseThresholds reads conditions.
-func parseThresholds(texts []string) ([]report.Threshold, error) {
-	var all []report.Threshold
-	for _, text := range texts {
-		t, err := report.ParseThreshold(text)
-		if err != nil {
-			return nil, usagef("--%w", err)
-		}
-		all = append(all, t)
-	}
-	return all, nil
-}
-
 // giveReport prints a report and writes it to files. It is printed first: what a
 // long run found must not be lost with a full disk.
 func giveReport(io streams, r report.Report, asJSON bool, files []string) error {

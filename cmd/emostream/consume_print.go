@@ -125,17 +125,3 @@ func jsonLine(topic string, partition int, r stream.Record) []byte {
 	}
 	return escapeControls(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }
-
-// escapeControls escapes what JSON may hold as it is and a terminal must not get:
-// DEL and the controls from U+0080 on, which can only stand in strings.
-func escapeControls(line []byte) []byte {
-	out := make([]byte, 0, len(line))
-	for _, r := range string(line) { // what is no UTF-8 becomes U+FFFD
-		if r >= 0x7f && r < 0xa0 {
-			out = fmt.Appendf(out, `\u%04x`, r)
-			continue
-		}
-		out = append(out, string(r)...)
-	}
-	return out
-}

@@ -6,16 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/inspect/verify"
-	"github.com/emostream/emostream/internal/wire"
 )
 
 // verifyFlags are the settings of consume --verify.
@@ -112,115 +109,4 @@ func (v *verifyFlags) judge(r verify.Report) error {
 		return fmt.Errorf("not decided: all windows that could be compared are open; verify again with more than --wait %v", v.wait)
 	}
 	return errors.New("not decided: retention has removed records that all that is left may belong with; verify again when newer windows have ended")
-}
-
-// printAudit reports to a person.
-func printAudit(out io.Writer, names wire.Topics, r verify.Report) error {
-	w := &errWriter{w: out}
-	row := func(what, n, about string) {
-		w.printf("%s\n", strings.TrimSpace(fmt.Sprintf("%-10s%12s  %s", what, n, about)))
-	}
-	number := func(what string, n int64, about string) { row(what, thousands(n), about) }
-	optional := func(what string, n int64, about string) {
-		if n > 0 {
-			number(what, n, about)
-		}
-	}
-	number("reactions", r.Reactions, "in "+names.Reactions())
-	number("counted", r.Counted, "in "+names.Counts())
-	number("lost", r.Lost, "")
-	number("doubled", r.Doubled, "")
-	optional("open", r.Open, fmt.Sprintf("too new to be compared, most of them in %s", plural(int64(r.WindowsOpen), "open window")))
-	optional("left out", r.LeftOut, fmt.Sprintf("in %s that retention may have taken something of", plural(int64(r.WindowsLeftOut), "window")))
-	optional("skipped", r.Skipped, "records of "+names.Reactions()+" that are no reactions")
-	optional("unread", r.Unreadable, "records of "+names.Counts()+" that are no counts")
-	optional("late", r.Late, "in a later window than their own, which was closed")
-	if r.Compared == verify.ByWindow {
-		number("windows", int64(r.Windows), fmt.Sprintf("compared, by --window %v --lateness %v (%s)", ms(r.WindowMS), ms(r.LatenessMS), r.Source))
-	} else {
-		row("windows", "-", "not compared, only totals: no aggregate has said in "+names.Partials()+" what windows it counts by")
-	}
-	if d := r.Latest; d != nil {
-		row("latest", ms(d.MS).String(), fmt.Sprintf("after the end of window %s (%s)", wire.AppendTime(nil, d.Window.End), printable(d.Channel)))
-	}
-	if r.Verdict == verify.Agree {
-		w.printf("\n%s\n", agreement(r))
-	}
-	if len(r.Differences) > 0 {
-		w.printf("\n")
-		printDifferences(w, r)
-	}
-	return w.err
-}
-
-func agreement(r verify.Report) string {
-	switch {
-	case r.Counted == 0:
-		return "verified: there is nothing to count yet"
-	case r.Open+r.LeftOut > 0:
-		return "verified: every reaction that could be compared was counted once"
-	}
-	return "verified: every reaction was counted once"
-}
-
-func printDifferences(w *errWriter, r verify.Report) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "WINDOW'S END\tCHANNEL\tEMOJI\tIN THE LOG\tCOUNTED\tDIFFERENCE")
-	for _, d := range r.Differences {
-		end := "all"
-		if d.Window != (wire.Window{}) {
-			end = string(wire.AppendTime(nil, d.Window.End))
-		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%+d\n", end, printable(d.Channel), printable(d.Emoji), d.Log, d.Counted, d.Counted-d.Log)
-	}
-	_ = table.Flush() // w keeps the error
-	if r.More > 0 {
-		w.printf("and %s more\n", thousands(int64(r.More)))
-	}
-}
-
-func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
-
-// errWriter keeps the first error of many writes.
-type errWriter struct {
-	w   io.Writer
-	err error
-}
-
-func (w *errWriter) Write(b []byte) (int, error) {
-	if w.err == nil {
-		_, w.err = w.w.Write(b)
-	}
-	return len(b), w.err
-}
-
-func (w *errWriter) printf(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
-
-// tellEvery is how often an audit that takes long says how far it is.
-const tellEvery = 2 * time.Second
-
-// auditProgress tells on stderr how far an audit is, when it takes long.
-type auditProgress struct {
-	out       io.Writer
-	last      verify.Progress
-	tellAfter time.Time
-}
-
-func (p *auditProgress) tell(now verify.Progress) {
-	p.last = now
-	waits := !now.Until.IsZero() && time.Until(now.Until) > tellEvery // then nothing is told for a while
-	if waits || time.Now().After(p.tellAfter) {
-		p.tellAfter = time.Now().Add(tellEvery)
-		_, _ = fmt.Fprintln(p.out, p)
-	}
-}
-
-func (p *auditProgress) String() string {
-	switch {
-	case !p.last.Until.IsZero():
-		return fmt.Sprintf("waiting until %s for the open window to end", p.last.Until.Format(time.TimeOnly))
-	case p.last.Apart > 0:
-		return fmt.Sprintf("waiting for the counting: %s not counted yet, or too often", plural(p.last.Apart, "reaction"))
-	}
-	return fmt.Sprintf("reading: %s of %s", thousands(p.last.Read), plural(p.last.Known, "record"))
 }

@@ -8,9 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/charmbracelet/colorprofile"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/emostream/emostream/internal/inspect/doctor"
 	"github.com/emostream/emostream/internal/kafka"
@@ -164,24 +162,4 @@ func (f *doctorFlags) config(cmd *cobra.Command, io streams) doctor.Config {
 		cfg.Lateness = f.lateness
 	}
 	return cfg
-}
-
-// screenOf is what the terminal that something is printed on can do.
-func screenOf(io streams) doctor.Screen {
-	out, ok := io.out.(*os.File)
-	if !ok || !isTerminal(out) {
-		return doctor.Screen{}
-	}
-	s := doctor.Screen{Terminal: true, Name: os.Getenv("TERM"), Colours: "no", UTF8: utf8Locale(os.Getenv)}
-	s.Width, s.Height, _ = term.GetSize(int(out.Fd())) // 0 is too small
-	switch colorprofile.Detect(out, os.Environ()) {
-	case colorprofile.TrueColor:
-		s.Colours = "16 million"
-	case colorprofile.ANSI256:
-		s.Colours = "256"
-	case colorprofile.ANSI:
-		s.Colours = "16"
-	case colorprofile.Unknown, colorprofile.NoTTY, colorprofile.ASCII:
-	}
-	return s
 }

@@ -79,14 +79,3 @@ func summary(r doctor.Report) string {
 	}
 	return said + strings.Join(parts, ", ")
 }
-
-// utf8Locale says whether the environment asks for UTF-8, as far as systems ask
-// it: the first of the variables that is set decides. Windows does not.
-func utf8Locale(getenv func(string) string) bool {
-	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
-		if v := strings.ToUpper(getenv(name)); v != "" {
-			return strings.Contains(v, "UTF-8") || strings.Contains(v, "UTF8")
-		}
-	}
-	return getenv("OS") == "Windows_NT"
-}

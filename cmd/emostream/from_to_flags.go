@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -110,22 +109,4 @@ func (f *spanFlags) read(ctx context.Context, io streams, role string, cfg topic
 // missingTopic says what to do about a topic that does not exist.
 func missingTopic(err error) error {
 	return fmt.Errorf("%w: emostream topics describe tells which ones do, and --topic-prefix is put before the name", err)
-}
-
-// told says on stderr how far the reading of a span is, when it takes long.
-func told(out io.Writer) func(topicreader.Progress) {
-	next := time.Now().Add(tellEvery)
-	return func(p topicreader.Progress) {
-		if now := time.Now(); now.After(next) {
-			next = now.Add(tellEvery)
-			_, _ = fmt.Fprintf(out, "reading: %s of %s\n", thousands(p.Read), plural(p.Known, "record"))
-		}
-	}
-}
-
-// tellGone says on stderr what retention took.
-func tellGone(out io.Writer, gone int64) {
-	if gone > 0 {
-		_, _ = fmt.Fprintf(out, "%s gone: retention removed them before they were read\n", plural(gone, "record"))
-	}
 }

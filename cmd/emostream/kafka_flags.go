@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -95,47 +94,25 @@ func (k *kafkaFlags) names() wire.Topics { return wire.Topics{Prefix: k.topicPre
 // group is the full name of a consumer group.
 func (k *kafkaFlags) group(role string) string { return k.groupPrefix + role }
 
-// ensure creates the topics that are missing and says which.
-func ensure(ctx context.Context, c *kafka.Client, log *slog.Logger, topics ...kafka.Topic) error {
-	created, err := c.EnsureTopics(ctx, topics...)
-	if len(created) > 0 {
-		log.Info("created topics", "topics", created)
+// onceTimeout is how long a command that asks Kafka one thing waits for it.
+const onceTimeout = 15 * time.Second
+
+// once runs something against Kafka that must not wait for ever.
+func (f *kafkaFlags) once(ctx context.Context, do func(context.Context, *kafka.Client) error) error {
+	c, err := f.open("topics", nil)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	bounded, cancel := context.WithTimeout(ctx, onceTimeout)
+	defer cancel()
+	if _, err = c.Ping(bounded); err != nil {
+		err = unreached(err)
+	} else {
+		err = do(bounded, c)
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
 	}
 	return err
-}
-
-// follower keeps a roster up to date with the subscriber servers' heartbeats.
-type follower struct {
-	client *kafka.Client
-	topic  string
-	log    *slog.Logger
-	roster *roster.Roster
-	caught chan struct{} // closed once the roster is as the topic was at the start
-}
-
-func newFollower(c *kafka.Client, names wire.Topics, log *slog.Logger) *follower {
-	return &follower{client: c, topic: names.Servers(), log: log, roster: &roster.Roster{}, caught: make(chan struct{})}
-}
-
-// run follows the topic, which must exist, until ctx ends.
-func (f *follower) run(ctx context.Context) error {
-	from, err := f.client.OffsetAt(ctx, f.topic, 0, time.Now().Add(-roster.Memory))
-	if err != nil {
-		return fmt.Errorf("follow the subscriber servers: %w", err)
-	}
-	_, end, err := f.client.Offsets(ctx, f.topic, 0)
-	if err != nil {
-		return fmt.Errorf("follow the subscriber servers: %w", err)
-	}
-	return f.roster.Follow(ctx, f.client.Reader(f.topic, 0), from, end, f.log, func() { close(f.caught) })
-}
-
-// wait returns once the roster can be used, or ctx ends.
-func (f *follower) wait(ctx context.Context) error {
-	select {
-	case <-f.caught:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

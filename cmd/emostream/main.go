@@ -7,12 +7,7 @@
 // packages beside it and runs them.
 package main
 
-import (
-	"context"
-	"os"
-	"os/signal"
-	"syscall"
-)
+import "os"
 
 // Set by the linker in releases.
 var (
@@ -27,10 +22,7 @@ func main() {
 
 // run is the whole program; tests run it as a command of their own.
 func run() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := untilSignal()
 	defer stop()
-	// The first signal asks to stop; from then on the default holds again, and
-	// the second one ends the process at once.
-	defer context.AfterFunc(ctx, stop)()
 	return execute(ctx, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args[1:])
 }

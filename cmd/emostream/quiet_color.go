@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/charmbracelet/colorprofile"
 	"github.com/spf13/pflag"
 	"golang.org/x/term"
 )
@@ -77,3 +78,6 @@ func isTerminal(v any) bool {
 	f, ok := v.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }
+
+// styled writes styles to w as far as it can show them.
+func styled(w io.Writer) io.Writer { return colorprofile.NewWriter(w, os.Environ()) }

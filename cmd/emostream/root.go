@@ -5,20 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 
 	"github.com/spf13/cobra"
-)
-
-// Exit codes. They are listed in docs/settings.md and never change their meaning.
-const (
-	exitOK          = 0   // also a long-running command stopped by a signal
-	exitFailed      = 1   // the command failed
-	exitUsage       = 2   // wrong usage or configuration
-	exitMissed      = 3   // a threshold was missed
-	exitUnverified  = 4   // something acknowledged was lost or doubled
-	exitInterrupted = 130 // a finite command was interrupted
 )
 
 // streams are the program's standard streams: data on out, all else on err.
@@ -40,24 +29,6 @@ func (s streams) terminal() *os.File {
 	}
 	return nil
 }
-
-// exitError is an error with an exit code of its own. Without an error, all has
-// been said.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string { return fmt.Sprint(e.err) }
-func (e *exitError) Unwrap() error { return e.err }
-
-// usagef is an error in how a command was called.
-func usagef(format string, args ...any) error {
-	return &exitError{exitUsage, fmt.Errorf(format, args...)}
-}
-
-// errInterrupted ends a finite command that a signal cut short.
-var errInterrupted = errors.New("interrupted")
 
 // execute runs the command line and returns the exit code.
 func execute(ctx context.Context, io streams, args []string) int {
@@ -144,70 +115,4 @@ missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 	usageErrors(root)
 	completeValues(root)
 	return root
-}
-
-// settleFlags sets what the command line leaves open.
-func settleFlags(cmd *cobra.Command) error {
-	if !hasSection(cmd) { // about the program itself
-		return settings{lookup: os.LookupEnv}.settle(cmd)
-	}
-	s, err := loadSettings(cmd, os.LookupEnv)
-	if err != nil {
-		return err
-	}
-	return s.settle(cmd)
-}
-
-// logFlags are the flags of every command that logs.
-type logFlags struct {
-	level  string
-	format string
-}
-
-func (l *logFlags) add(cmd *cobra.Command, level string) {
-	fl := cmd.Flags()
-	fl.Var(newChoice(&l.level, level, "debug", "info", "warn", "error"), "log-level", "least level that is logged: debug, info, warn or error")
-	fl.Var(newChoice(&l.format, "auto", "text", "json", "auto"), "log-format", "text, json, or auto: text on a terminal, else json")
-}
-
-// logger returns a logger to w. With --quiet it logs errors only.
-func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
-	level, err := l.least()
-	if err != nil {
-		return nil, err
-	}
-	if n, ok := w.(*notes); ok && n.quiet {
-		level, w = max(level, slog.LevelError), n.Writer
-	}
-	opts := &slog.HandlerOptions{Level: level}
-	if l.format == "text" || l.format == "auto" && isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, opts)), nil
-	}
-	return slog.New(slog.NewJSONHandler(w, opts)), nil
-}
-
-// least is the least level that is logged.
-func (l *logFlags) least() (level slog.Level, err error) {
-	if level.UnmarshalText([]byte(l.level)) != nil {
-		err = usagef("--log-level %.20q: use debug, info, warn or error", l.level)
-	}
-	return level, err
-}
-
-// outputFlag is -o, for commands that report something.
-type outputFlag struct{ format string }
-
-func (o *outputFlag) add(cmd *cobra.Command) {
-	cmd.Flags().VarP(newChoice(&o.format, "text", "text", "json"), "output", "o", "text or json")
-}
-
-// json says whether JSON was asked for.
-func (o *outputFlag) json() (bool, error) {
-	switch o.format {
-	case "json":
-		return true, nil
-	case "text":
-		return false, nil
-	}
-	return false, usagef("--output %.20q: use text or json", o.format)
 }

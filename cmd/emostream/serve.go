@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
@@ -139,24 +136,6 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	return m, nil
 }
 
-// measure tells how ready it is until ctx ends.
-func (m *mainServer) measure(ctx context.Context) {
-	f := promauto.With(m.metrics)
-	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_ready", Help: "1 when reactions can be taken in, as /readyz of the main server says, else 0."}, func() float64 {
-		ctx, cancel := context.WithTimeout(ctx, time.Second)
-		defer cancel()
-		if m.ready(ctx) != nil {
-			return 0
-		}
-		return 1
-	})
-	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_clock_ahead_seconds", Help: "How far the main server's clock is ahead of Kafka's; 0 until it is known."}, func() float64 {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return m.ahead.Seconds()
-	})
-}
-
 // run serves on ln at once, whether Kafka is there or not, until ctx ends. All else
 // outlives the requests in flight.
 func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
@@ -177,53 +156,4 @@ func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 		return m.servers.run(serving)
 	})
 	return g.Wait()
-}
-
-// ready says why reactions cannot be taken in now.
-func (m *mainServer) ready(ctx context.Context) error {
-	if err := m.producer.Err(); err != nil {
-		return fmt.Errorf("reactions cannot be written: %w", err)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := server.CheckSkew(m.ahead); err != nil {
-		return err
-	}
-	// However often this is called, Kafka is asked at most once a second.
-	if time.Since(m.checked) > time.Second {
-		m.answer = m.client.Check(ctx, m.names().Reactions())
-		m.checked = time.Now()
-	}
-	return m.answer
-}
-
-// clockInterval is the time between two looks at the brokers' clock.
-const clockInterval = 10 * time.Second
-
-// compareClocks keeps an eye on how far this machine's clock is from the
-// brokers', since it decides which window a reaction is counted in.
-func (m *mainServer) compareClocks(ctx context.Context) error {
-	t := time.NewTicker(clockInterval)
-	defer t.Stop()
-	said := false
-	for {
-		ahead, known, err := m.client.Skew(ctx, m.names().Servers())
-		if err != nil && kafka.Lasting(err) && !said {
-			said = true
-			m.log.Warn("this machine's clock is not compared with kafka's", "error", err)
-		}
-		if err == nil && known {
-			m.mu.Lock()
-			if wrong := server.CheckSkew(ahead); wrong != nil && server.CheckSkew(m.ahead) == nil {
-				m.log.Warn("not ready", "reason", wrong)
-			}
-			m.ahead = ahead
-			m.mu.Unlock()
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		}
-	}
 }

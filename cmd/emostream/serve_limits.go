@@ -26,21 +26,6 @@ type protectionFlags struct {
 	origins          originsFlag
 }
 
-// originsFlag is whose pages may use a server from a browser.
-type originsFlag struct{ list []string }
-
-func (f *originsFlag) add(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.list, "cors-origin", nil, "origin whose pages may use the server from a browser, like https://example.com, or *; can be repeated")
-}
-
-func (f *originsFlag) parse() (httpserve.Origins, error) {
-	o, err := httpserve.ParseOrigins(f.list)
-	if err != nil {
-		return o, usagef("--cors-origin: %w", err)
-	}
-	return o, nil
-}
-
 func (f *protectionFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.IntVar(&f.maxConnections, "max-connections", 10_000, "most connections to the main server; the others get 503")

@@ -96,11 +96,6 @@ func configPath(cmd *cobra.Command, lookup func(string) (string, bool)) (path st
 	return filepath.Join(dir, "emostream", "config.yaml"), false
 }
 
-// variable is the name of a flag in the environment.
-func variable(flag string) string {
-	return "EMOSTREAM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
-}
-
 // settle gives each flag of a command that the command line leaves open its value,
 // and keeps in mind where each comes from.
 func (s settings) settle(cmd *cobra.Command) error {
@@ -227,4 +222,16 @@ func harmless(f *pflag.Flag, value string) string {
 		}
 	}
 	return userinfo.ReplaceAllString(value, "$1…@")
+}
+
+// settleFlags sets what the command line leaves open.
+func settleFlags(cmd *cobra.Command) error {
+	if !hasSection(cmd) { // about the program itself
+		return settings{lookup: os.LookupEnv}.settle(cmd)
+	}
+	s, err := loadSettings(cmd, os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	return s.settle(cmd)
 }

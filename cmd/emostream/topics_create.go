@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"time"
@@ -163,4 +164,13 @@ func (m creation) tell(io streams, asJSON, whole bool) error {
 		_, _ = fmt.Fprintf(io.err, "%d topics created, %d were there\n", len(m.Created), m.There)
 	}
 	return nil
+}
+
+// ensure creates the topics that are missing and says which.
+func ensure(ctx context.Context, c *kafka.Client, log *slog.Logger, topics ...kafka.Topic) error {
+	created, err := c.EnsureTopics(ctx, topics...)
+	if len(created) > 0 {
+		log.Info("created topics", "topics", created)
+	}
+	return err
 }

@@ -85,3 +85,18 @@ func (k *kafkaFlags) mustExist(ctx context.Context, c *kafka.Client, names []str
 	}
 	return nil
 }
+
+// forever is the retention that removes nothing, as it is written.
+const forever = "forever"
+
+// kept is retention.ms for a person.
+func kept(ms string) string {
+	switch d, err := time.ParseDuration(ms + "ms"); {
+	case err != nil:
+		return ms
+	case d < 0:
+		return forever
+	default:
+		return d.String()
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"regexp"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -206,23 +205,6 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 		p.add("metrics", func(ctx context.Context) error { return serveMetrics(ctx, ln, registry) })
 	}
 	return p, nil
-}
-
-// publicBase is a URL to which a port can be added.
-var publicBase = regexp.MustCompile(`^https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])$`)
-
-// unspecified says whether a host means every address.
-func unspecified(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "" || ip != nil && ip.IsUnspecified()
-}
-
-// urlOf is the base URL that clients reach a listener under.
-func (f *upFlags) urlOf(ln net.Listener) string {
-	if _, port, err := net.SplitHostPort(ln.Addr().String()); err == nil && f.subscribe.publicURL != "" {
-		return f.subscribe.publicURL + ":" + port
-	}
-	return "http://" + ln.Addr().String()
 }
 
 // bind takes the port of the main server and the ones after it.

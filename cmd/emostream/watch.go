@@ -15,36 +15,6 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// defaultServer is where `emostream up` and `emostream serve` are unless told
-// otherwise.
-const defaultServer = "http://127.0.0.1:5000"
-
-// clientFlags are the flags of every command that is a client.
-type clientFlags struct {
-	server  string
-	channel string
-}
-
-func (f *clientFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.server, "server", defaultServer, "base URL of the main server")
-	cmd.Flags().StringVar(&f.channel, "channel", wire.MainChannel, "channel of the reactions")
-}
-
-// client checks the flags and returns a client.
-func (f *clientFlags) client(user string) (*client.Client, error) {
-	c := &client.Client{Server: f.server, UserID: user}
-	if err := c.Check(); err != nil {
-		return nil, usagef("--%w", err)
-	}
-	if !wire.ValidChannel(f.channel) {
-		return nil, usagef("--channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", f.channel, wire.MaxChannel)
-	}
-	return c, nil
-}
-
-// errEnough ends a watch that has seen as much as it wanted.
-var errEnough = errors.New("enough")
-
 func newWatch(io streams) *cobra.Command {
 	var (
 		f       clientFlags
@@ -137,16 +107,6 @@ func tallies(s wire.Swarm) string {
 		parts = append(parts, fmt.Sprintf("%s %d", printable(t.Emoji), t.Count))
 	}
 	return strings.Join(parts, "  ")
-}
-
-// printable keeps what a hostile server might send from reaching the terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 {
-			return -1
-		}
-		return r
-	}, s)
 }
 
 func (p *swarmPrinter) state(s sse.State, at wire.Assignment) {

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/emostream/emostream/loadgen/report"
+)
+
+// parseThresholds reads conditions.
+func parseThresholds(texts []string) ([]report.Threshold, error) {
+	var all []report.Threshold
+	for _, text := range texts {
+		t, err := report.ParseThreshold(text)
+		if err != nil {
+			return nil, usagef("--%w", err)
+		}
+		all = append(all, t)
+	}
+	return all, nil
+}
+
+// verdict is what a report means for the exit code.
+func verdict(r report.Report) error {
+	switch {
+	case r.Interrupted:
+		return errInterrupted
+	case r.Lost != nil && *r.Lost+*r.Doubled > 0:
+		return &exitError{exitUnverified, fmt.Errorf("the books do not balance: %d lost, %d doubled", *r.Lost, *r.Doubled)}
+	}
+	var missed []string
+	for _, t := range r.Thresholds {
+		if !t.Met {
+			missed = append(missed, t.Condition)
+		}
+	}
+	if len(missed) > 0 {
+		return &exitError{exitMissed, fmt.Errorf("missed: %s", strings.Join(missed, ", "))}
+	}
+	if n := len(r.Search); n > 0 && !slices.ContainsFunc(r.Search, func(s report.Step) bool { return s.Met }) {
+		return &exitError{exitMissed, fmt.Errorf("no rate held, not even %.4g a second: missed: %s", r.Search[n-1].Rate, strings.Join(r.Search[n-1].Missed, ", "))}
+	}
+	return nil
+}

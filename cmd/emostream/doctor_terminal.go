@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+	"strings"
+
+	"github.com/charmbracelet/colorprofile"
+	"golang.org/x/term"
+
+	"github.com/emostream/emostream/internal/inspect/doctor"
+)
+
+// screenOf is what the terminal that something is printed on can do.
+func screenOf(io streams) doctor.Screen {
+	out, ok := io.out.(*os.File)
+	if !ok || !isTerminal(out) {
+		return doctor.Screen{}
+	}
+	s := doctor.Screen{Terminal: true, Name: os.Getenv("TERM"), Colours: "no", UTF8: utf8Locale(os.Getenv)}
+	s.Width, s.Height, _ = term.GetSize(int(out.Fd())) // 0 is too small
+	switch colorprofile.Detect(out, os.Environ()) {
+	case colorprofile.TrueColor:
+		s.Colours = "16 million"
+	case colorprofile.ANSI256:
+		s.Colours = "256"
+	case colorprofile.ANSI:
+		s.Colours = "16"
+	case colorprofile.Unknown, colorprofile.NoTTY, colorprofile.ASCII:
+	}
+	return s
+}
+
+// utf8Locale says whether the environment asks for UTF-8, as far as systems ask
+// it: the first of the variables that is set decides. Windows does not.
+func utf8Locale(getenv func(string) string) bool {
+	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
+		if v := strings.ToUpper(getenv(name)); v != "" {
+			return strings.Contains(v, "UTF-8") || strings.Contains(v, "UTF8")
+		}
+	}
+	return getenv("OS") == "Windows_NT"
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/spf13/cobra"
+)
+
+// logFlags are the flags of every command that logs.
+type logFlags struct {
+	level  string
+	format string
+}
+
+func (l *logFlags) add(cmd *cobra.Command, level string) {
+	fl := cmd.Flags()
+	fl.Var(newChoice(&l.level, level, "debug", "info", "warn", "error"), "log-level", "least level that is logged: debug, info, warn or error")
+	fl.Var(newChoice(&l.format, "auto", "text", "json", "auto"), "log-format", "text, json, or auto: text on a terminal, else json")
+}
+
+// logger returns a logger to w. With --quiet it logs errors only.
+func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
+	level, err := l.least()
+	if err != nil {
+		return nil, err
+	}
+	if n, ok := w.(*notes); ok && n.quiet {
+		level, w = max(level, slog.LevelError), n.Writer
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	if l.format == "text" || l.format == "auto" && isTerminal(w) {
+		return slog.New(slog.NewTextHandler(w, opts)), nil
+	}
+	return slog.New(slog.NewJSONHandler(w, opts)), nil
+}
+
+// least is the least level that is logged.
+func (l *logFlags) least() (level slog.Level, err error) {
+	if level.UnmarshalText([]byte(l.level)) != nil {
+		err = usagef("--log-level %.20q: use debug, info, warn or error", l.level)
+	}
+	return level, err
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/emostream/emostream/internal/inspect/replay"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// tell reports what became of the reactions.
+func (f *replayFlags) tell(io streams, r replay.Report, asJSON bool) error {
+	if asJSON {
+		return json.NewEncoder(io.out).Encode(r)
+	}
+	w := &errWriter{w: io.out}
+	row := func(n int64, what, about string) {
+		w.printf("%s\n", strings.TrimRight(fmt.Sprintf("%-12s%12s  %s", what, thousands(n), printable(about)), " "))
+	}
+	row(r.Read, "read", "reactions of the recording")
+	row(r.Accepted, "accepted", took(r))
+	for _, code := range slices.Sorted(maps.Keys(r.Refused)) {
+		row(r.Refused[code], "refused", code)
+	}
+	optional := func(n int64, what, about string) {
+		if n > 0 {
+			row(n, what, about)
+		}
+	}
+	optional(r.InDoubt, "in doubt", "counted once or not at all: their answer is missing")
+	unsent := "certainly not counted"
+	if r.UnsentNote != "" {
+		unsent += "; " + f.notTaken(r.UnsentNote)
+	}
+	optional(r.Unsent, "not sent", unsent)
+	optional(r.Skipped, "skipped", "no reactions: "+r.SkipNote)
+	optional(r.Gone, "gone", "records that retention removed before they were read")
+	if f.speed != "max" {
+		w.printf("%-12s%12s  behind the recording, at most\n", "late", ms(r.LateMS).String())
+	}
+	return w.err
+}
+
+// took is how long a replay took, and how fast it was then.
+func took(r replay.Report) string {
+	s := "in " + ms(r.TookMS).String()
+	if r.TookMS >= 1000 {
+		s += fmt.Sprintf(", %s a second", thousands(r.Accepted*1000/r.TookMS))
+	}
+	return s
+}
+
+// judgeReplay is the error that a replay ends with.
+func judgeReplay(ctx context.Context, r replay.Report, err error) error {
+	switch {
+	case ctx.Err() != nil:
+		return errInterrupted
+	case err != nil:
+		return fmt.Errorf("replay: %w", err)
+	case r.Gone > 0:
+		return errors.New("not all was replayed: retention was quicker; replay faster, or keep emoji-topic for longer")
+	case r.Accepted < r.Read:
+		return fmt.Errorf("not all reactions were accepted: %s", printable(r.Reason))
+	}
+	return nil
+}
+
+// progress tells how far a replay is, and, when that changes, why it comes no further.
+func (f *replayFlags) progress(w io.Writer) func(replay.Report) {
+	why := ""
+	return func(r replay.Report) {
+		line := replayProgress(r)
+		switch {
+		case r.NotTaken == why:
+		case r.NotTaken != "":
+			line += "\n" + printable(f.notTaken(r.NotTaken))
+		default:
+			line += "\nthe server takes reactions again"
+		}
+		why = r.NotTaken
+		_, _ = fmt.Fprintln(w, line)
+	}
+}
+
+// notTaken is why a server did not take reactions, and which it is.
+func (f *replayFlags) notTaken(reason string) string {
+	if strings.Contains(reason, f.server) {
+		return "not taken: " + reason
+	}
+	return "not taken by " + f.server + ": " + reason
+}
+
+// replayProgress is how far a replay is.
+func replayProgress(r replay.Report) string {
+	s := fmt.Sprintf("%s read, %s accepted", thousands(r.Read), thousands(r.Accepted))
+	if n := r.RefusedAll(); n > 0 {
+		s += fmt.Sprintf(", %s refused", thousands(n))
+	}
+	if r.InDoubt > 0 {
+		s += fmt.Sprintf(", %s in doubt", thousands(r.InDoubt))
+	}
+	if r.At != 0 {
+		s += fmt.Sprintf("; at %s of the recording", wire.Time(r.At))
+	}
+	if r.LateMS > 1000 {
+		s += fmt.Sprintf("; up to %v late", ms(r.LateMS).Round(time.Second))
+	}
+	return s
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/sleep"
+)
+
+// sendReport is what became of everything sent.
+type sendReport struct {
+	Accepted int    `json:"accepted"`
+	Rejected int    `json:"rejected"`
+	InDoubt  int    `json:"in_doubt"`
+	Unsent   int    `json:"unsent"`           // never reached the server
+	Reason   string `json:"reason,omitempty"` // of the first that was not accepted
+}
+
+func (r sendReport) String() string {
+	s := fmt.Sprintf("%d accepted", r.Accepted)
+	if r.Rejected > 0 {
+		s += fmt.Sprintf(", %d refused", r.Rejected)
+	}
+	if r.InDoubt > 0 {
+		s += fmt.Sprintf(", %d in doubt", r.InDoubt)
+	}
+	if r.Unsent > 0 {
+		s += fmt.Sprintf(", %d not sent", r.Unsent)
+	}
+	if r.Reason != "" {
+		s += ": " + printable(r.Reason)
+	}
+	return s
+}
+
+// sender sends reactions in the order of their words.
+type sender struct {
+	flags  *sendFlags
+	client *client.Client
+	report sendReport
+
+	mu   sync.Mutex
+	last time.Time // accepted_at of the last one
+	done bool      // nothing more is to come
+}
+
+// Sizes of a request.
+const (
+	mostItems = 500 // reactions in a request
+	mostCount = 100 // taps that one of them stands for
+)
+
+// lastAccepted is when the last reaction was accepted, once all were sent.
+func (s *sender) lastAccepted() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.done {
+		return time.Time{}
+	}
+	return s.last
+}
+
+func (s *sender) finish() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done = true
+}
+
+// sendAll sends every word as often as was asked for, at the rate that was asked
+// for, counted from the start.
+func (s *sender) sendAll(ctx context.Context, words iter.Seq2[string, error]) error {
+	start, sent := time.Now(), 0
+	var batch []client.Reaction
+	for word, err := range words {
+		if err != nil {
+			return err
+		}
+		for left := s.flags.count; left > 0; {
+			n := min(left, mostCount)
+			if s.flags.rate > 0 {
+				n = 1
+				due := start.Add(time.Duration(float64(sent) / s.flags.rate * float64(time.Second)))
+				if err := sleep.Until(ctx, due); err != nil {
+					return err
+				}
+			}
+			batch = append(batch, client.Reaction{UserID: s.flags.user, Emoji: word, Channel: s.flags.channel, Count: n})
+			left, sent = left-n, sent+n
+			if len(batch) == mostItems || s.flags.rate > 0 {
+				if err := s.send(ctx, batch); err != nil {
+					return err
+				}
+				batch = batch[:0]
+			}
+		}
+	}
+	return s.send(ctx, batch)
+}
+
+// patience is how long send goes on offering what was certainly not written.
+const patience = 15 * time.Second
+
+func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	outcomes, err := s.client.Send(ctx, batch)
+	for give := time.Now().Add(patience); client.OutcomeOf(err) == client.NotWritten && !client.Unreached(err) && time.Now().Before(give); {
+		if err := sleep.For(ctx, time.Second); err != nil {
+			return err
+		}
+		outcomes, err = s.client.Send(ctx, batch)
+	}
+	if err != nil {
+		n := taps(batch)
+		switch outcome := client.OutcomeOf(err); {
+		case client.Unreached(err):
+			s.report.Unsent += n
+		case outcome == client.InDoubt:
+			s.report.InDoubt += n
+		default:
+			s.report.Rejected += n
+		}
+		return err
+	}
+	for i, o := range outcomes {
+		n := max(1, batch[i].Count)
+		switch o.Outcome() {
+		case client.Accepted:
+			s.report.Accepted += n
+			s.mu.Lock()
+			s.last = o.AcceptedAt
+			s.mu.Unlock()
+			continue
+		case client.InDoubt:
+			s.report.InDoubt += n
+		case client.Refused, client.NotWritten:
+			s.report.Rejected += n
+		}
+		if s.report.Reason == "" {
+			s.report.Reason = o.Message
+		}
+	}
+	return nil
+}
+
+func taps(batch []client.Reaction) int {
+	n := 0
+	for _, r := range batch {
+		n += max(1, r.Count)
+	}
+	return n
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// follower keeps a roster up to date with the subscriber servers' heartbeats.
+type follower struct {
+	client *kafka.Client
+	topic  string
+	log    *slog.Logger
+	roster *roster.Roster
+	caught chan struct{} // closed once the roster is as the topic was at the start
+}
+
+func newFollower(c *kafka.Client, names wire.Topics, log *slog.Logger) *follower {
+	return &follower{client: c, topic: names.Servers(), log: log, roster: &roster.Roster{}, caught: make(chan struct{})}
+}
+
+// run follows the topic, which must exist, until ctx ends.
+func (f *follower) run(ctx context.Context) error {
+	from, err := f.client.OffsetAt(ctx, f.topic, 0, time.Now().Add(-roster.Memory))
+	if err != nil {
+		return fmt.Errorf("follow the subscriber servers: %w", err)
+	}
+	_, end, err := f.client.Offsets(ctx, f.topic, 0)
+	if err != nil {
+		return fmt.Errorf("follow the subscriber servers: %w", err)
+	}
+	return f.roster.Follow(ctx, f.client.Reader(f.topic, 0), from, end, f.log, func() { close(f.caught) })
+}
+
+// wait returns once the roster can be used, or ctx ends.
+func (f *follower) wait(ctx context.Context) error {
+	select {
+	case <-f.caught:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

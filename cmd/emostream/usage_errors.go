@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/emostream/emostream/internal/suggest"
+)
+
+// unknownCommand refuses what is no command, and names the nearest ones.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		return usagef("%s has no command %.40q: did you mean %s?", cmd.CommandPath(), args[0], strings.Join(near, ", "))
+	}
+	return usagef("%s has no command %.40q: it has %s", cmd.CommandPath(), args[0], strings.Join(names(cmd), ", "))
+}
+
+// wrongArguments says which arguments a command takes, as its usage line names them.
+func wrongArguments(cmd *cobra.Command, args []string) error {
+	_, wanted, some := strings.Cut(cmd.Use, " ")
+	switch {
+	case !some:
+		return usagef("%s takes no arguments: leave %.40q out", cmd.CommandPath(), args[0])
+	case len(args) == 0:
+		return usagef("%s wants %s, and got nothing", cmd.CommandPath(), wanted)
+	}
+	return usagef("%s wants %s, and got %.60q", cmd.CommandPath(), wanted, strings.Join(args, " "))
+}
+
+// usageErrors gives wrong arguments the exit code of wrong usage, and words of ours.
+func usageErrors(cmd *cobra.Command) {
+	if cmd.RunE == nil && cmd.HasSubCommands() {
+		cmd.Args = unknownCommand
+		cmd.RunE = func(c *cobra.Command, _ []string) error {
+			return usagef("%s needs a command: %s", c.CommandPath(), strings.Join(names(c), ", "))
+		}
+	}
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(c *cobra.Command, args []string) error {
+			err := check(c, args)
+			if ours := (*exitError)(nil); err == nil || errors.As(err, &ours) {
+				return err
+			}
+			return wrongArguments(c, args)
+		}
+	}
+	for _, c := range cmd.Commands() {
+		usageErrors(c)
+	}
+}
+
+func names(cmd *cobra.Command) []string {
+	var out []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			out = append(out, c.Name())
+		}
+	}
+	return out
+}
+
+// flagError says what is wrong with a flag on the command line, and what is right.
+func flagError(cmd *cobra.Command, err error) error {
+	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
+		if near := suggest.Nearest(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" && unknown.GetSpecifiedShortnames() == "" {
+			err = fmt.Errorf("%w; did you mean --%s?", err, near)
+		}
+	}
+	if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) {
+		f := wrong.GetFlag()
+		err = fmt.Errorf("--%s %.40q: %s", f.Name, harmless(f, wrong.GetValue()), reason(f, err))
+	}
+	return &exitError{exitUsage, err}
+}
+
+func flagNames(cmd *cobra.Command) iter.Seq[string] {
+	var all []string
+	add := func(f *pflag.Flag) { all = append(all, f.Name) }
+	cmd.Flags().VisitAll(add)
+	cmd.InheritedFlags().VisitAll(add)
+	return slices.Values(all)
+}
