@@ -224,16 +224,7 @@ func (d *dashboard) follow(ctx context.Context) {
 	if err != nil {
 		return // ctx has ended: whatever else is the matter passes
 	}
-	log := client.Reader(topic, 0)
-	for ctx.Err() == nil {
-		b, err := log.Fetch(ctx, offset, time.Second)
-		if gone, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
-			offset = gone.Start
-			continue
-		}
-		if err != nil {
-			return
-		}
+	_ = stream.Follow(ctx, client.Reader(topic, 0), offset, offset, func(b stream.Batch) { // the stages report errors of Kafka
 		for _, r := range b.Records {
 			if s, err := wire.DecodeSwarm(r.Value); err == nil {
 				d.mu.Lock()
@@ -241,8 +232,7 @@ func (d *dashboard) follow(ctx context.Context) {
 				d.mu.Unlock()
 			}
 		}
-		offset = b.Next
-	}
+	}, nil)
 }
 
 // probeInterval is the time between two questions to Kafka.

@@ -8,7 +8,6 @@ package roster
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -106,20 +105,8 @@ func (r *Roster) All() []Entry {
 // until ctx ends; then it returns nil. It calls ready once it has read all that
 // was in the topic when it began, which ended at end.
 func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int64, logger *slog.Logger, ready func()) error {
-	answered := time.Now() // when the log last did
-	for caughtUp := false; ctx.Err() == nil; {
-		if !caughtUp && offset >= end {
-			caughtUp = true
-			ready()
-		}
-		b, err := log.Fetch(ctx, offset, Heartbeat)
-		if gone, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
-			offset, end = gone.Start, min(end, gone.End) // it may be shorter than it was
-			continue
-		}
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("follow the servers: %w", err)
-		}
+	caughtUp, answered := false, time.Now() // when the log last answered
+	err := stream.Follow(ctx, log, offset, end, func(b stream.Batch) {
 		now := time.Now()
 		// What piled up while the log was out of reach is history too.
 		live := caughtUp && now.Sub(answered) < 2*Heartbeat
@@ -133,21 +120,18 @@ func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int6
 				logger.Warn("ignoring a heartbeat", "offset", rec.Offset, "error", err)
 				continue
 			}
-			written := time.UnixMilli(rec.Time)
-			if live {
-				r.Apply(s, now)
+			if written := time.UnixMilli(rec.Time); !live && written.Before(now) {
+				r.Apply(s, written) // it is as old as it says
 			} else {
-				r.Apply(s, minTime(now, written)) // it is as old as it says
+				r.Apply(s, now)
 			}
 		}
-		offset = b.Next
+	}, func() {
+		caughtUp = true
+		ready()
+	})
+	if err != nil {
+		return fmt.Errorf("follow the servers: %w", err)
 	}
 	return nil
-}
-
-func minTime(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }

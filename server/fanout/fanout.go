@@ -15,7 +15,6 @@ package fanout
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"runtime"
@@ -235,31 +234,24 @@ func (s *Server) Run(ctx context.Context, offset, end int64, drained <-chan stru
 // follow feeds the hub.
 func (s *Server) follow(ctx context.Context, offset, end int64) error {
 	sweep, filled := time.Now(), false
-	for ctx.Err() == nil {
-		if !filled && offset >= end {
-			filled = true
-			close(s.filled)
-			s.tell()
-		}
-		b, err := s.cfg.Log.Fetch(ctx, offset, time.Second)
-		if gone, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
-			offset, end = gone.Start, min(end, gone.End) // it may be shorter than it was
-			continue
-		}
-		if err != nil && ctx.Err() == nil {
-			return fmt.Errorf("follow %s: %w", s.cfg.Topic, err)
-		}
+	err := stream.Follow(ctx, s.cfg.Log, offset, end, func(b stream.Batch) {
 		for _, r := range b.Records {
 			s.take(r, filled)
 		}
 		if len(b.Records) > 0 {
 			s.tell() // of all at once
 		}
-		offset = b.Next
 		if now := time.Now(); now.Sub(sweep) > time.Minute {
 			sweep = now
 			s.hub.Sweep(now)
 		}
+	}, func() {
+		filled = true
+		close(s.filled)
+		s.tell()
+	})
+	if err != nil {
+		return fmt.Errorf("follow %s: %w", s.cfg.Topic, err)
 	}
 	return nil
 }
