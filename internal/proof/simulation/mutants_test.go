@@ -13,12 +13,11 @@ import (
 
 var mutate = flag.Bool("mutants", false, "let TestMutants break every rule (minutes)")
 
-// mutant is one rule of the design broken in the production code: in a file, the
-// text old, which stands there once, is replaced.
+// mutant is one rule of the design and a change of the production code that breaks
+// it.
 type mutant struct {
-	rule     string // that is broken
-	file     string
-	old, new string
+	rule string
+	patch
 	// by is what notices, as arguments of go test; empty: the histories.
 	by string
 	// equivalent says why nothing that was promised breaks; empty: it does.
@@ -33,11 +32,22 @@ func TestMutants(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var folders []string
+	for _, m := range mutants() {
+		folder, _ := m.place()
+		folders = append(folders, folder)
+	}
+	code, err := newSource(root, folders)
+	if err != nil {
+		t.Fatal(err)
+	}
 	caught, argued := 0, 0
 	for _, m := range mutants() {
 		t.Run(strings.ReplaceAll(m.rule, " ", "_"), func(t *testing.T) {
-			path := filepath.Join(root, filepath.FromSlash(m.file))
-			broken := m.apply(t, path)
+			path, broken, err := code.apply(m.patch)
+			if err != nil {
+				t.Fatal(err)
+			}
 			if !*mutate {
 				return
 			}
@@ -61,19 +71,6 @@ func TestMutants(t *testing.T) {
 	if *mutate {
 		t.Logf("%d mutants were noticed, %d are equivalent", caught, argued)
 	}
-}
-
-// apply returns the broken text of the file at path.
-func (m mutant) apply(t *testing.T, path string) string {
-	t.Helper()
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if n := strings.Count(string(text), m.old); n != 1 {
-		t.Fatalf("what it replaces stands %d times in %s, want once:\n%s", n, m.file, m.old)
-	}
-	return strings.Replace(string(text), m.old, m.new, 1)
 }
 
 // run lets tests run with the file at path broken, and says whether one failed.
