@@ -23,7 +23,7 @@ type aggregateFlags struct {
 // check says what is wrong with the settings.
 func (f *aggregateFlags) check() error {
 	if _, err := aggregator.ParseScale(f.scale); err != nil {
-		return usagef("--%w", err)
+		return settingError(err)
 	}
 	if _, err := aggregator.NewWindows(f.window, f.lateness); err != nil {
 		return usagef("%w", err)
@@ -68,7 +68,7 @@ func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
 	}
 	scale, err := aggregator.ParseScale(f.scale)
 	if err != nil {
-		return usagef("--%w", err)
+		return settingError(err)
 	}
 	layout, names := s.layout(), s.names()
 	layout.Lateness = f.lateness

@@ -111,7 +111,7 @@ func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 		return cfg, usagef("--find-max begins with a --rate above 0, and without --stages and --burst")
 	}
 	if err := cfg.Check(); err != nil {
-		return cfg, &exitError{exitUsage, flagged(err)}
+		return cfg, settingErrors(err)
 	}
 	return cfg, nil
 }
@@ -141,9 +141,6 @@ func (f *benchFlags) report(ctx context.Context, io streams, cfg loadgen.Config,
 		cfg.Observe = observe
 		return f.test(ctx, cfg, conditions)
 	})
-	if remote := (*loadgen.RemoteError)(nil); errors.As(err, &remote) {
-		return usagef("%w: --allow-remote", err)
-	}
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ func parseThresholds(texts []string) ([]report.Threshold, error) {
 	for _, text := range texts {
 		t, err := report.ParseThreshold(text)
 		if err != nil {
-			return nil, usagef("--%w", err)
+			return nil, settingError(err)
 		}
 		all = append(all, t)
 	}

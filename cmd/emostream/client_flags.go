@@ -26,7 +26,7 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 func (f *clientFlags) client(user string) (*client.Client, error) {
 	c := &client.Client{Server: f.server, UserID: user}
 	if err := c.Check(); err != nil {
-		return nil, usagef("--%w", err)
+		return nil, settingError(err)
 	}
 	if !wire.ValidChannel(f.channel) {
 		return nil, usagef("--channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", f.channel, wire.MaxChannel)

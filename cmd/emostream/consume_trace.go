@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/inspect/trace"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
@@ -97,9 +96,6 @@ func (f *consumeFlags) traceOn(ctx context.Context, io streams, t *tracing) erro
 	err = trace.Follow(ctx, trace.FollowConfig{Client: c, Topics: t.names, Tracer: t.cfg, Note: t.noted, See: t.see})
 	if errors.Is(err, errEnough) {
 		return nil
-	}
-	if missing := (*topicreader.MissingError)(nil); errors.As(err, &missing) {
-		return missingTopic(err)
 	}
 	return f.unless(ctx, err)
 }

@@ -4,21 +4,48 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/loadgen"
 )
 
-// flagged writes fields that are out of bounds as the flags that set them.
-func flagged(err error) error {
-	var all interface{ Unwrap() []error }
-	if !errors.As(err, &all) {
-		return err
+// Packages know nothing of flags: only this program writes their names. They come into
+// the errors of packages in two ways.
+//
+// An error about a setting begins with the name of that setting, as in "window 3ms:
+// want whole milliseconds". settingError puts the dashes before it.
+//
+// An error that a flag mends has a type of its own, with the facts. advised adds the
+// flag, for all commands alike, just before the error is printed.
+
+// settingError makes an error of usage of a package's error that begins with the name
+// of a setting.
+func settingError(err error) error { return usagef("--%w", err) }
+
+// settingErrors does so for several errors that were joined. Those that are not of one
+// setting stay as they are.
+func settingErrors(err error) error {
+	var joined interface{ Unwrap() []error }
+	if !errors.As(err, &joined) {
+		return &exitError{exitUsage, err}
 	}
 	var errs []error
-	for _, e := range all.Unwrap() {
-		if out := (*loadgen.BoundsError)(nil); errors.As(e, &out) {
+	for _, e := range joined.Unwrap() {
+		if _, ok := errors.AsType[*loadgen.BoundsError](e); ok {
 			e = fmt.Errorf("--%w", e)
 		}
 		errs = append(errs, e)
 	}
-	return errors.Join(errs...)
+	return &exitError{exitUsage, errors.Join(errs...)}
+}
+
+// advised adds to a command's error what to do next, where that is a flag or another
+// command.
+func advised(err error) error {
+	if _, ok := errors.AsType[*loadgen.RemoteError](err); ok {
+		return usagef("%w: --allow-remote", err)
+	}
+	if _, ok := errors.AsType[*topicreader.MissingError](err); ok {
+		return fmt.Errorf("%w: emostream topics describe tells which ones do, and --topic-prefix is put before the name", err)
+	}
+	return err
 }

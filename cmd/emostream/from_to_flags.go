@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -97,16 +95,8 @@ func (f *spanFlags) read(ctx context.Context, io streams, role string, cfg topic
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
-	if missing := (*topicreader.MissingError)(nil); errors.As(err, &missing) {
-		return missingTopic(err)
-	}
 	if err != nil {
 		return err
 	}
 	return do(s)
-}
-
-// missingTopic says what to do about a topic that does not exist.
-func missingTopic(err error) error {
-	return fmt.Errorf("%w: emostream topics describe tells which ones do, and --topic-prefix is put before the name", err)
 }

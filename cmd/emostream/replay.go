@@ -109,7 +109,7 @@ func (f *replayFlags) run(cmd *cobra.Command, io streams, args []string) error {
 func (f *replayFlags) config() (replay.Config, error) {
 	c := &client.Client{Server: f.server}
 	if err := c.Check(); err != nil {
-		return replay.Config{}, usagef("--%w", err)
+		return replay.Config{}, settingError(err)
 	}
 	if f.toChannel != "" && !wire.ValidChannel(f.toChannel) {
 		return replay.Config{}, usagef("--to-channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", f.toChannel, wire.MaxChannel)

@@ -46,6 +46,7 @@ func execute(ctx context.Context, io streams, args []string) int {
 	if errors.Is(err, errInterrupted) {
 		return exitInterrupted
 	}
+	err = advised(err)
 	code := exitFailed
 	if exit, ok := errors.AsType[*exitError](err); ok {
 		code = exit.code

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -80,7 +81,7 @@ func (k *kafkaFlags) mustExist(ctx context.Context, c *kafka.Client, names []str
 			return err
 		}
 		if !s.Exists {
-			return fmt.Errorf("topic %s does not exist: emostream topics describe tells which ones do, and --topic-prefix is put before the name", s.Name)
+			return &topicreader.MissingError{Topic: s.Name}
 		}
 	}
 	return nil
