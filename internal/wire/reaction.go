@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,7 +61,7 @@ var ErrNotReaction = errors.New("not a reaction")
 // here it is only bounded (1 to 64 bytes of UTF-8 without control characters).
 // The error wraps ErrNotReaction.
 func DecodeCountedFields(value []byte) (CountedFields, error) {
-	f, ok := decodePlain(value)
+	f, ok := scanFields(value)
 	if !ok {
 		// Only what is counted must be right: a user id that is a number, as
 		// another program's may be, is no reason to lose a reaction.
@@ -108,7 +107,7 @@ type ReactionFields struct {
 // can read. A user id or a timestamp that is no string is returned as its JSON:
 // another program may write numbers.
 func DecodeReactionFields(value []byte) (ReactionFields, error) {
-	t, ok := decodePlain(value)
+	t, ok := scanFields(value)
 	if !ok {
 		var r struct {
 			Emoji     string          `json:"emoji_type"`
@@ -139,70 +138,10 @@ func unquoted(raw json.RawMessage) []byte {
 	return []byte(*s)
 }
 
-// decodePlain reads a flat object of strings without escapes, the form that
-// AppendReaction writes but for rare user ids. It says false for anything else.
-func decodePlain(b []byte) (t ReactionFields, ok bool) {
-	if len(b) < 2 || b[0] != '{' || b[len(b)-1] != '}' {
-		return t, false
-	}
-	b = b[1:]
-	for {
-		key, rest, ok := plainString(b)
-		if !ok || len(rest) == 0 || rest[0] != ':' {
-			return t, false
-		}
-		val, rest, ok := plainString(rest[1:])
-		if !ok || len(rest) == 0 {
-			return t, false
-		}
-		switch string(key) {
-		case "emoji_type":
-			t.Emoji = val
-		case "channel":
-			t.Channel = val
-		case "user_id":
-			t.UserID = val
-		case "timestamp":
-			t.Timestamp = val
-		default:
-			if isField(key) {
-				return t, false // encoding/json takes it for that name: both ways of reading must agree
-			}
-		}
-		switch rest[0] {
-		case ',':
-			b = rest[1:]
-		case '}':
-			return t, len(rest) == 1
-		default:
-			return t, false
-		}
-	}
-}
-
-func isField(key []byte) bool {
-	for _, name := range [...]string{"user_id", "emoji_type", "timestamp", "channel"} {
-		if bytes.EqualFold(key, []byte(name)) {
-			return true
-		}
-	}
-	return false
-}
-
-// plainString reads a JSON string that holds no escape from the start of b.
-func plainString(b []byte) (s, rest []byte, ok bool) {
-	if len(b) == 0 || b[0] != '"' {
-		return nil, nil, false
-	}
-	for i := 1; i < len(b); i++ {
-		switch {
-		case b[i] == '"':
-			return b[1:i], b[i+1:], true
-		case b[i] == '\\' || b[i] < ' ':
-			return nil, nil, false
-		}
-	}
-	return nil, nil, false
+// scanFields reads fields as ScanFlatReaction does.
+func scanFields(value []byte) (f ReactionFields, ok bool) {
+	r, ok := ScanFlatReaction(value)
+	return ReactionFields{CountedFields{r.Emoji.In(value), r.Channel.In(value)}, r.UserID.In(value), r.Timestamp.In(value)}, ok
 }
 
 func printable(b []byte) bool {

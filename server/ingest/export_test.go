@@ -2,15 +2,8 @@ package ingest
 
 import "github.com/emostream/emostream/internal/wire"
 
-// Plain reads a tap in the common form, and says whether it was.
-func Plain(s string) (r wire.Reaction, count int, ok bool) {
-	got, typed, ok := readPlain(s)
-	got.Emoji = typed
-	return got.Reaction, got.count, ok
-}
-
-// Parse judges a tap by the general way, or by the one for the common form where
-// that reads it.
+// Parse judges a reaction by encoding/json alone, or, where that reads it, by the
+// fast reader.
 func Parse(body string, general bool) (r wire.Reaction, count int, refusal string) {
 	judge := parse
 	if general {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/wire"
@@ -185,6 +186,28 @@ func FuzzTimestamp(f *testing.F) {
 			if err := json.Unmarshal([]byte(values[0]), &r); err != nil || r.Timestamp != timestamp && timestamp != "" {
 				t.Errorf("%q is carried along as %q, %v", timestamp, r.Timestamp, err)
 			}
+		}
+	})
+}
+
+// FuzzParse looks for a reaction that is judged in two ways.
+func FuzzParse(f *testing.F) {
+	for _, body := range []string{
+		`{"user_id":"ann","emoji_type":"🔥"}`,
+		`{"user_id":"ann","emoji_type":":fire:","timestamp":"now","channel":"a","count":100}`,
+		`{"COUNT":1,"count":7,"user_id":"ann","emoji_type":"❤","x":"y"}`,
+		" {\t\"user_id\" :\"\u017f\" ,\r\n\"u\u017fer_id\":\"bob\",\"emoji_type\":\"A\",\"count\":0012 } ",
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		if !utf8.ValidString(body) {
+			return // refused before
+		}
+		r, count, refusal := ingest.Parse(body, false)
+		general, generalCount, generalRefusal := ingest.Parse(body, true)
+		if r != general || count != generalCount || refusal != generalRefusal {
+			t.Errorf("%q is %+v, count %d, refused %q; encoding/json makes it %+v, count %d, refused %q", body, r, count, refusal, general, generalCount, generalRefusal)
 		}
 	})
 }

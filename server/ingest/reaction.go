@@ -38,8 +38,13 @@ func parse(b []byte) (reaction, *httpserve.Problem) {
 	if !utf8.Valid(b) {
 		return reaction{}, invalidUTF8()
 	}
-	if out, typed, ok := readPlain(string(b)); ok {
-		return out, out.check(typed)
+	if f, ok := wire.ScanFlatReaction(b); ok && f.UserID.Exists() && f.Emoji.Exists() {
+		text := string(b)
+		out := reaction{Reaction: wire.Reaction{UserID: f.UserID.InString(text), Timestamp: f.Timestamp.InString(text), Channel: wire.MainChannel}, count: f.Count}
+		if f.Channel.Exists() {
+			out.Channel = f.Channel.InString(text)
+		}
+		return out, out.check(f.Emoji.InString(text))
 	}
 	return parseAny(b)
 }

@@ -1,17 +1,24 @@
-package ingest_test
+package wire_test
 
 import (
+	"encoding/json"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/wire"
-	"github.com/emostream/emostream/server/ingest"
 )
 
-func TestPlain(t *testing.T) {
-	ann := wire.Reaction{UserID: "ann", Emoji: "🔥", Channel: "main"}
+// flat is what ScanFlatReaction reads, as text.
+func flat(body string) (r wire.Reaction, count int, ok bool) {
+	f, ok := wire.ScanFlatReaction([]byte(body))
+	r = wire.Reaction{UserID: f.UserID.InString(body), Emoji: f.Emoji.InString(body), Timestamp: f.Timestamp.InString(body), Channel: f.Channel.InString(body)}
+	return r, f.Count, ok
+}
+
+func TestScanFlatReaction(t *testing.T) {
+	ann := wire.Reaction{UserID: "ann", Emoji: "🔥"}
 	with := func(change func(*wire.Reaction)) wire.Reaction {
 		r := ann
 		change(&r)
@@ -31,27 +38,27 @@ func TestPlain(t *testing.T) {
 		"a count of 0":   {`{"user_id":"ann","emoji_type":"🔥","count":0}`, ann, 0},
 		"a large count":  {`{"user_id":"ann","emoji_type":"🔥","count":9999}`, ann, 9999},
 		"an empty field": {`{"user_id":"","emoji_type":"🔥"}`, with(func(r *wire.Reaction) { r.UserID = "" }), 1},
+		"no user":        {`{"emoji_type":"🔥"}`, with(func(r *wire.Reaction) { r.UserID = "" }), 1},
+		"no emoji":       {`{"user_id":"ann"}`, with(func(r *wire.Reaction) { r.Emoji = "" }), 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, count, ok := ingest.Plain(tt.body)
+			got, count, ok := flat(tt.body)
 			if diff := cmp.Diff(tt.want, got); diff != "" || count != tt.count || !ok {
 				t.Errorf("read %v, count %d, want %d (-want +got):\n%s", ok, count, tt.count, diff)
 			}
-			if n := testing.AllocsPerRun(10, func() { ingest.Plain(tt.body) }); n != 0 {
+			text := []byte(tt.body)
+			if n := testing.AllocsPerRun(10, func() { wire.ScanFlatReaction(text) }); n != 0 {
 				t.Errorf("%v allocations", n)
 			}
 		})
 	}
 }
 
-// What is not in the common form is left to encoding/json.
-func TestNotPlain(t *testing.T) {
+func TestScanFlatReactionLeavesToEncodingJSON(t *testing.T) {
 	for name, body := range map[string]string{
 		"nothing":                "",
 		"an array":               `[]`,
 		"an empty object":        `{}`,
-		"no user":                `{"emoji_type":"🔥"}`,
-		"no emoji":               `{"user_id":"ann"}`,
 		"an escape":              `{"user_id":"a\u006en","emoji_type":"🔥"}`,
 		"a control character":    "{\"user_id\":\"a\tn\",\"emoji_type\":\"🔥\"}",
 		"another case":           `{"User_ID":"ann","emoji_type":"🔥","user_id":"bob"}`,
@@ -68,14 +75,23 @@ func TestNotPlain(t *testing.T) {
 		"something after it":     `{"user_id":"ann","emoji_type":"🔥"}{}`,
 		"white space of Unicode": "{\u00a0\"user_id\":\"ann\",\"emoji_type\":\"🔥\"}",
 	} {
-		if got, count, ok := ingest.Plain(body); ok {
+		if got, count, ok := flat(body); ok {
 			t.Errorf("%s: read %+v, count %d", name, got, count)
 		}
 	}
 }
 
-// FuzzPlain looks for a tap that is judged in two ways.
-func FuzzPlain(f *testing.F) {
+// A field that is there and empty is told from one that is not there.
+func TestFlatReactionFieldsExist(t *testing.T) {
+	f, ok := wire.ScanFlatReaction([]byte(`{"user_id":"","emoji_type":"🔥"}`))
+	if !ok || !f.UserID.Exists() || !f.Emoji.Exists() || f.Timestamp.Exists() || f.Channel.Exists() {
+		t.Errorf("read %v, %+v", ok, f)
+	}
+}
+
+// FuzzScanFlatReaction looks for a text that is read otherwise than encoding/json
+// reads it.
+func FuzzScanFlatReaction(f *testing.F) {
 	for _, body := range []string{
 		`{"user_id":"ann","emoji_type":"🔥"}`,
 		`{"user_id":"ann","emoji_type":":fire:","timestamp":"now","channel":"a","count":100}`,
@@ -85,13 +101,17 @@ func FuzzPlain(f *testing.F) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
-		if !utf8.ValidString(body) {
-			return // refused before
+		r, count, ok := flat(body)
+		if !ok || !utf8.ValidString(body) {
+			return
 		}
-		r, count, refusal := ingest.Parse(body, false)
-		general, generalCount, generalRefusal := ingest.Parse(body, true)
-		if r != general || count != generalCount || refusal != generalRefusal {
-			t.Errorf("%q is %+v, count %d, refused %q; encoding/json makes it %+v, count %d, refused %q", body, r, count, refusal, general, generalCount, generalRefusal)
+		var want struct {
+			wire.Reaction
+			Count int `json:"count"`
+		}
+		want.Count = 1
+		if err := json.Unmarshal([]byte(body), &want); err != nil || r != want.Reaction || count != want.Count {
+			t.Errorf("%q is %+v, count %d; encoding/json makes it %+v, %v", body, r, count, want, err)
 		}
 	})
 }
