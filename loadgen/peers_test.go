@@ -3,6 +3,7 @@ package loadgen_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -22,11 +23,7 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// peersFolder names a folder with the program (emostream) and vegeta in it.
-const peersFolder = "EMOSTREAM_PEERS"
-
-// serveFor tells the test's own executable to be the server, and which.
-const serveFor = "EMOSTREAM_PEERS_SERVER"
+var peersFolder = flag.String("peers", "", "a folder with emostream and vegeta, which TestPeers compares; without it TestPeers is skipped")
 
 // handlers are what load generators are compared on.
 func handlers(kind string) http.Handler {
@@ -50,9 +47,10 @@ func handlers(kind string) http.Handler {
 	return mux
 }
 
-// TestPeersServer is the server of TestPeers, in a process of its own.
+// TestPeersServer is the server of TestPeers, in a process of its own. Which of the
+// handlers it has is the argument after the flags.
 func TestPeersServer(t *testing.T) {
-	kind := os.Getenv(serveFor)
+	kind := flag.Arg(0)
 	if kind == "" {
 		t.Skip("it is started by TestPeers")
 	}
@@ -72,8 +70,7 @@ func TestPeersServer(t *testing.T) {
 // startServer starts a server in another process, and returns its URL.
 func startServer(t *testing.T, kind string) string {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestPeersServer$", "-test.v")
-	cmd.Env = append(os.Environ(), serveFor+"="+kind)
+	cmd := exec.Command(os.Args[0], "-test.run=^TestPeersServer$", "-test.v", kind)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -107,9 +104,9 @@ const body = `{"user_id":"user_0123456789ab","emoji_type":"🔥","timestamp":"20
 // TestPeers compares the load generator with others, in one run on one machine. It
 // asserts nothing: it prints a table.
 func TestPeers(t *testing.T) {
-	folder := os.Getenv(peersFolder)
+	folder := *peersFolder
 	if folder == "" {
-		t.Skip("make bench-loadgen runs it")
+		t.Skip("a benchmark: make bench-loadgen")
 	}
 	const seconds, rounds = 4, 3
 	url := startServer(t, "constant")

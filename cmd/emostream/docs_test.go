@@ -1,7 +1,7 @@
 package main
 
 import (
-	"cmp"
+	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -10,15 +10,12 @@ import (
 	"testing"
 )
 
-// pagesRoot is where the pages are: the repository, or what EMOSTREAM_TEST_PAGES names.
-func pagesRoot() string {
-	return cmp.Or(os.Getenv("EMOSTREAM_TEST_PAGES"), filepath.Join("..", ".."))
-}
+var pagesRoot = flag.String("pages", filepath.Join("..", ".."), "the folder with README.md and docs, whose links and commands are tested")
 
 // pages are all that people read, by path from its root.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
-	root := pagesRoot()
+	root := *pagesRoot
 	pages := map[string]string{}
 	for _, pattern := range []string{"*.md", "docs/*.md", "deploy/*.md", ".github/*.md", ".github/*/*.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
@@ -88,6 +85,39 @@ func words(line string) (args []string) {
 	return args
 }
 
+// Every make target that a page names is one that there is. CONTRIBUTING.md has them all, in the Makefile's groups and order.
+func TestPagesNameTargets(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var listed, all []string
+	for _, m := range regexp.MustCompile(`(?m)^##@ (.*)$|^([a-z0-9-]+):.*## `).FindAllStringSubmatch(string(text), -1) {
+		listed = append(listed, strings.ToLower(m[1])+m[2])
+		all = append(all, m[2])
+	}
+	for page, text := range pages(t) {
+		for _, m := range regexp.MustCompile("(?m)`make ((?:[a-z][a-z0-9-]*[ `])+)|^ *make ([a-z0-9-]+)").FindAllStringSubmatch(text, -1) {
+			for _, name := range strings.Fields(strings.Trim(m[1], "`") + m[2]) {
+				if !slices.Contains(all, name) {
+					t.Errorf("%s: make %s: the Makefile lists no such target", page, name)
+				}
+			}
+		}
+	}
+	text, err = os.ReadFile(filepath.Join("..", "..", "CONTRIBUTING.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var told []string
+	for _, m := range regexp.MustCompile("(?m)^\\| ([A-Za-z ]+) \\| what \\| needs \\|$|^\\| `make ([a-z0-9-]+)` ").FindAllStringSubmatch(string(text), -1) {
+		told = append(told, strings.ToLower(m[1])+m[2])
+	}
+	if !slices.Equal(told, listed) {
+		t.Errorf("CONTRIBUTING.md tells of\n%q, the Makefile of\n%q", told, listed)
+	}
+}
+
 // Every link within the repository leads somewhere, and the front page links to every
 // page of the documentation.
 func TestPagesLink(t *testing.T) {
@@ -109,7 +139,7 @@ func TestPagesLink(t *testing.T) {
 			if path != "" {
 				to = filepath.ToSlash(filepath.Join(filepath.Dir(page), path))
 			}
-			if _, err := os.Stat(filepath.Join(pagesRoot(), to)); err != nil {
+			if _, err := os.Stat(filepath.Join(*pagesRoot, to)); err != nil {
 				t.Errorf("%s: a link to %s, which is not there", page, m[1])
 			} else if anchor != "" && !slices.Contains(anchors(all[to]), anchor) {
 				t.Errorf("%s: a link to %s, which has no such heading", page, m[1])

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,11 +54,12 @@ func examples() (all []example) {
 	return all
 }
 
+var exampleTime = flag.Duration("examples", 3*time.Second, "how long an example of TestExamplesRun may go on before it is stopped")
+
 // What help shows is what works: every example of every command is run as it is
 // written there, on a terminal of 80 columns, beside a pipeline with some traffic.
 // It must end well, or have begun its work and end well by ctrl+c. What it shows is
-// told with -v, and EMOSTREAM_TEST_EXAMPLES=10m lets those that end by themselves do
-// so.
+// told with -v, and the flag -examples 10m lets those that end by themselves do so.
 //
 // Addresses are the only thing that is not as written: examples use the default
 // ports, and a test takes free ones. So examples run with the addresses in the
@@ -175,14 +177,7 @@ func (e example) worthWatching(t *testing.T) time.Duration {
 	if e.group == runGroup {
 		return 2 * time.Second
 	}
-	if whole := os.Getenv("EMOSTREAM_TEST_EXAMPLES"); whole != "" {
-		d, err := time.ParseDuration(whole)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return d
-	}
-	return 3 * time.Second
+	return *exampleTime
 }
 
 // shell is what runs an example: the shell that it is for, else bash.

@@ -119,7 +119,7 @@ func TestAFolderIsLocked(t *testing.T) {
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
-	p := spawn(t, cfg.DataDir, cfg.Listen)
+	p := spawn(t, cfg.DataDir, cfg.Listen, 0)
 	if b, err := broker.Open(cfg); !errors.Is(err, broker.ErrLocked) {
 		t.Errorf("a folder that another process uses: %v, %v, want %v", b, err, broker.ErrLocked)
 	}

@@ -17,26 +17,25 @@ import (
 // patience is how long anything may take before a test gives up on it.
 const patience = time.Minute
 
-// What the test binary finds in its environment when it is to be a broker.
-const (
-	dirVariable       = "EMOSTREAM_TEST_BROKER_DIR"
-	listenVariable    = "EMOSTREAM_TEST_BROKER_LISTEN"
-	retentionVariable = "EMOSTREAM_TEST_BROKER_RETENTION"
-)
+// asBroker is the first argument of the test binary when it is to be a broker. Its data
+// folder, its address and its retention follow.
+const asBroker = "broker"
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(dirVariable); dir != "" {
-		os.Exit(beBroker(dir))
+	if len(os.Args) == 5 && os.Args[1] == asBroker {
+		os.Exit(beBroker(os.Args[2], os.Args[3], os.Args[4]))
 	}
 	os.Exit(m.Run())
 }
 
 // beBroker runs a broker until the process is killed or its stdin ends.
-func beBroker(dir string) int {
-	retention, _ := time.ParseDuration(os.Getenv(retentionVariable)) // none: the default
-	b, err := broker.Open(broker.Config{
-		Listen: os.Getenv(listenVariable), DataDir: dir, Retention: retention, Housekeeping: 20 * time.Millisecond,
-	})
+func beBroker(dir, listen, retention string) int {
+	d, err := time.ParseDuration(retention)
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	b, err := broker.Open(broker.Config{Listen: listen, DataDir: dir, Retention: d, Housekeeping: 20 * time.Millisecond})
 	if err != nil {
 		fmt.Println(err)
 		return 1
@@ -62,11 +61,10 @@ type process struct {
 	addr  string
 }
 
-// spawn starts a broker process on a data folder.
-func spawn(t *testing.T, dir, listen string, env ...string) *process {
+// spawn starts a broker process on a data folder. A retention of 0 is the default.
+func spawn(t *testing.T, dir, listen string, retention time.Duration) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(append(os.Environ(), dirVariable+"="+dir, listenVariable+"="+listen), env...)
+	cmd := exec.Command(os.Args[0], asBroker, dir, listen, retention.String())
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

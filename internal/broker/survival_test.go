@@ -100,7 +100,7 @@ func TestAKillLosesNothingAcknowledged(t *testing.T) {
 	acknowledged := map[string]int{} // the partition, by the value
 	committed := int64(-1)
 	for round := range 4 {
-		p := spawn(t, dir, listen)
+		p := spawn(t, dir, listen, 0)
 		listen = p.addr
 		c := client(t, p.addr)
 		ensure(t, c, partitions, nil)
@@ -154,7 +154,7 @@ func TestAKillLosesNothingAcknowledged(t *testing.T) {
 		cancel()
 		all.Wait()
 	}
-	c := client(t, spawn(t, dir, listen).addr)
+	c := client(t, spawn(t, dir, listen, 0).addr)
 	for partition := range partitions {
 		got, _, _ := read(t, c, partition)
 		n := 0
@@ -184,7 +184,7 @@ func TestOffsetsGoOnAfterARestart(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			dir := brokertest.Folder(t)
-			p := spawn(t, dir, "127.0.0.1:0", retentionVariable+"=500ms")
+			p := spawn(t, dir, "127.0.0.1:0", 500*time.Millisecond)
 			c := client(t, p.addr)
 			ensure(t, c, 2, nil)
 			if err := write(within(t), c, 1, "a", "b", "c"); err != nil {
@@ -200,7 +200,7 @@ func TestOffsetsGoOnAfterARestart(t *testing.T) {
 			eventually(t, emptied)
 			test.end(p)
 
-			p = spawn(t, dir, p.addr, retentionVariable+"=500ms")
+			p = spawn(t, dir, p.addr, 500*time.Millisecond)
 			got, start, end := read(t, c, 1)
 			if start != 3 || end != 3 || len(got) > 0 {
 				t.Errorf("after a restart the partition goes from %d to %d with %v, want from 3 to 3", start, end, got)
@@ -217,9 +217,9 @@ func TestOffsetsGoOnAfterARestart(t *testing.T) {
 			// And again, when there was nothing to remove meanwhile.
 			eventually(t, emptied)
 			test.end(p)
-			p = spawn(t, dir, p.addr, retentionVariable+"=500ms")
+			p = spawn(t, dir, p.addr, 500*time.Millisecond)
 			test.end(p)
-			spawn(t, dir, p.addr, retentionVariable+"=500ms")
+			spawn(t, dir, p.addr, 500*time.Millisecond)
 			if _, start, end := read(t, c, 1); start != 4 || end != 4 {
 				t.Errorf("after two more restarts the partition goes from %d to %d, want from 4 to 4", start, end)
 			}

@@ -26,10 +26,9 @@ func TestPage(t *testing.T) {
 	for name, r := range reports() {
 		t.Run(name, func(t *testing.T) {
 			got := page(t, r)
-			if dir := os.Getenv("EMOSTREAM_TEST_PAGES"); dir != "" { // to be looked at
-				if err := os.WriteFile(filepath.Join(dir, name+".html"), []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
+			// With go test -artifacts it stays, to be looked at.
+			if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+".html"), []byte(got), 0o644); err != nil {
+				t.Fatal(err)
 			}
 			for _, foreign := range []string{"<script", "<img", "<link", "@import", "url(", "src=", "href="} {
 				if strings.Contains(strings.ReplaceAll(got, "&lt;", "."), foreign) && name != "hostile" {

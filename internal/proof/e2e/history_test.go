@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,15 +14,11 @@ import (
 
 // A long history makes nothing larger or slower: aggregate holds what is open,
 // and begins where it has committed. Twelve million reactions, then a restart.
-// EMOSTREAM_TEST_LONG says how many millions there are instead.
+// The flag -millions says how many millions there are.
 func TestLongHistory(t *testing.T) {
-	long := os.Getenv("EMOSTREAM_TEST_LONG")
-	if long == "" {
+	millions := *millions
+	if millions < 1 {
 		t.Skip("takes minutes: make test-long")
-	}
-	millions, err := strconv.Atoi(long)
-	if err != nil || millions < 1 {
-		t.Fatalf("EMOSTREAM_TEST_LONG=%s: want a number of millions", long)
 	}
 	in := &installation{t: t, servers: map[string]string{}, brokers: []string{"localhost:" + port(free(t))}}
 	start(t, "broker", "--listen", in.brokers[0], "--data-dir", t.TempDir(), "--retention-bytes", "34359738368")

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net"
@@ -21,18 +22,12 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// benchIngest, in the environment, is how long each part of TestIngestBench takes.
-const benchIngest = "EMOSTREAM_BENCH_INGEST"
-
-// bareAt tells the test's own executable to be a bare HTTP server, and where.
-const bareAt = "EMOSTREAM_BENCH_BARE"
-
 const tapBody = `{"user_id":"user_123","emoji_type":"🔥","timestamp":"2026-11-24T10:00:00.000Z"}`
 
 // TestBareServer is the server that others are measured by, in a process of its
-// own: it reads a body and answers a constant.
+// own: it reads a body and answers a constant. Its address is the argument after the flags.
 func TestBareServer(t *testing.T) {
-	at := os.Getenv(bareAt)
+	at := flag.Arg(0)
 	if at == "" {
 		t.Skip("it is started by TestIngestBench")
 	}
@@ -66,8 +61,8 @@ type ingestRow struct {
 // and the broker in one process, so that counting and fan-out are in its CPU; of
 // Apache Kafka's rows the CPU is that of serve alone.
 func TestIngestBench(t *testing.T) {
-	d, err := time.ParseDuration(os.Getenv(benchIngest))
-	if err != nil {
+	d := *duration
+	if d <= 0 {
 		t.Skip("a benchmark: make bench-ingest")
 	}
 	var rows []ingestRow
@@ -85,7 +80,7 @@ func TestIngestBench(t *testing.T) {
 	}
 
 	at := free(t)
-	bare := startProgram(t, os.Args[0], []string{bareAt + "=" + at}, "-test.run=^TestBareServer$")
+	bare := startProgram(t, os.Args[0], nil, "-test.run=^TestBareServer$", at)
 	until(t, "the bare server serves", func() error { return dial(at) })
 	measure("bare net/http handler", "http://"+at, "http://"+at, 64, 256, 1)
 	bare.kill()

@@ -23,23 +23,19 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// overloadFor asks for TestOverload, and says how long each of its steps takes.
-const overloadFor = "EMOSTREAM_TEST_OVERLOAD"
-
 // TestOverload offers a main server more than it can take, and prints what became of
 // it. It asserts nothing. Two things are made to be what is short: the log, whose
 // broker is behind a slow line, so that many times what it takes can be offered; and
 // the processor, where that is not so: to read and refuse a request costs about half
 // of taking it, so that at some multiple there is nothing left for the others.
 func TestOverload(t *testing.T) {
-	step, err := time.ParseDuration(os.Getenv(overloadFor))
-	if err != nil {
-		t.Skipf("%s is not set to a duration", overloadFor)
+	if *duration <= 0 {
+		t.Skip("a benchmark: make bench-overload")
 	}
 	const connections = 1024
 	t.Run("the log is slow", func(t *testing.T) {
 		url, pid := overloaded(t, 200<<10, nil)
-		overload(t, url, pid, connections, step)
+		overload(t, url, pid, connections, *duration)
 	})
 	t.Run("the processor is busy", func(t *testing.T) {
 		taskset, err := exec.LookPath("taskset")
@@ -47,7 +43,7 @@ func TestOverload(t *testing.T) {
 			t.Skip("taskset is not there")
 		}
 		url, pid := overloaded(t, 0, []string{taskset, "-c", "0"})
-		overload(t, url, pid, connections, step)
+		overload(t, url, pid, connections, *duration)
 	})
 }
 

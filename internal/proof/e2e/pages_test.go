@@ -13,21 +13,17 @@ import (
 	"time"
 )
 
-// pagesFolder is the variable that names the folder of the pages whose commands are
-// run, by the emostream that PATH has.
-const pagesFolder = "EMOSTREAM_TEST_PAGES"
-
 // The pages that newcomers follow are followed, each from top to bottom in an empty
 // folder: every block of commands is typed as it stands there, and prints what stands
-// there, apart from its numbers. It takes the ports that the pages name.
+// there, apart from its numbers. The flag -pages says where the pages are; the emostream that is
+// run is that of PATH. It takes the ports that the pages name.
 func TestPages(t *testing.T) {
-	folder := os.Getenv(pagesFolder)
-	if folder == "" {
-		t.Skip(pagesFolder + " names no folder with README.md and docs: make test-pages does")
+	if *pages == "" {
+		t.Skip("takes fixed ports: make test-pages")
 	}
 	for _, name := range []string{"README.md", "docs/getting-started.md"} {
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			text, err := os.ReadFile(filepath.Join(folder, name))
+			text, err := os.ReadFile(filepath.Join(*pages, name))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -9,15 +9,14 @@ import (
 )
 
 // Clients of the Python system, with the packages that they use, work unchanged.
-// It needs a Python that has them, which `make test-python` sets up and names in
-// EMOSTREAM_TEST_PYTHON.
+// It needs a Python that has them, which `make test-python` sets up and names with
+// the flag -python.
 func TestPythonClients(t *testing.T) {
-	python := os.Getenv("EMOSTREAM_TEST_PYTHON")
-	if python == "" {
-		t.Skip("EMOSTREAM_TEST_PYTHON is not set: run make test-python")
+	if *python == "" {
+		t.Skip("needs Python packages: make test-python")
 	}
 	_, in := up(t)
-	cmd := exec.CommandContext(t.Context(), python, "testdata/python/client.py", "--server", in.main[0],
+	cmd := exec.CommandContext(t.Context(), *python, "testdata/python/client.py", "--server", in.main[0],
 		"--emoji", "🔥", "--emoji", "❤️", "--emoji", "👨‍👩‍👧", "--count", "30", "--expect", "3")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -21,7 +20,7 @@ import (
 // What was recorded can be taken away as tables, which another program reads with
 // the same sums, and sent again a hundred times as fast into another channel, where
 // it is counted as it was. That other program is DuckDB, where `make test-python`
-// names a Python that has it in EMOSTREAM_TEST_PYTHON; else the tables' own summary
+// names a Python that has it (the flag -python); else the tables' own summary
 // is compared.
 func TestRecording(t *testing.T) {
 	_, in := up(t)
@@ -32,17 +31,15 @@ func TestRecording(t *testing.T) {
 	r.replay(10 * time.Minute)
 }
 
-// The same of a day, with as many millions of reactions as EMOSTREAM_TEST_DAY says,
-// of which so many hours are sent again as EMOSTREAM_TEST_HOURS says.
+// The same of a day, with as many millions of reactions as the flag -millions
+// says, of which so many hours are sent again as -hours says.
 func TestDay(t *testing.T) {
-	day := os.Getenv("EMOSTREAM_TEST_DAY")
-	if day == "" {
+	millions, hours := *millions, *hours
+	if millions < 1 {
 		t.Skip("takes minutes: make test-day")
 	}
-	millions, err := strconv.Atoi(day)
-	hours, wrong := strconv.Atoi(os.Getenv("EMOSTREAM_TEST_HOURS"))
-	if err != nil || millions < 1 || wrong != nil || hours < 1 || hours > 24 {
-		t.Fatalf("EMOSTREAM_TEST_DAY=%s: want a number of millions; EMOSTREAM_TEST_HOURS: want 1 to 24", day)
+	if hours < 1 || hours > 24 {
+		t.Fatalf("-hours %d: want 1 to 24", hours)
 	}
 	in := &installation{t: t, servers: map[string]string{}, brokers: []string{"localhost:" + port(free(t))}}
 	start(t, "broker", "--listen", in.brokers[0], "--data-dir", t.TempDir(), "--retention-bytes", "34359738368")
@@ -179,11 +176,10 @@ func (r *recording) export() {
 			r.t.Logf("%s: %d rows, %.2f MB", what, sum.Rows, float64(info.Size())/1e6)
 		}
 	}
-	python := os.Getenv("EMOSTREAM_TEST_PYTHON")
-	if python == "" {
+	if *python == "" {
 		return
 	}
-	cmd := exec.CommandContext(r.t.Context(), python, "testdata/python/parquet.py", "--windows", tables["windows"], "--reactions", tables["reactions"])
+	cmd := exec.CommandContext(r.t.Context(), *python, "testdata/python/parquet.py", "--windows", tables["windows"], "--reactions", tables["reactions"])
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,16 +27,15 @@ const joining = 500
 // Clients join six subscriber servers through two copies of serve: they are spread
 // evenly, and the servers' own counts say so at both. Then one server is killed and
 // one is stopped: every client comes back on another one, and none is counted twice.
-// EMOSTREAM_TEST_REGISTRY says how many clients there are; then it is also checked
-// how evenly they are spread and how soon they are back.
+// The flag -clients says how many clients there are; then it is also checked how evenly
+// they are spread and how soon they are back.
 func TestRegistry(t *testing.T) {
-	clients, exact := 600, false
-	if s := os.Getenv("EMOSTREAM_TEST_REGISTRY"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 6 || n > 10_000 {
-			t.Fatalf("EMOSTREAM_TEST_REGISTRY=%s: want a number of clients, 6 to 10000", s)
-		}
-		clients, exact = n, true
+	clients, exact := *clients, *clients != 0
+	if !exact {
+		clients = 600
+	}
+	if clients < 6 || clients > 10_000 {
+		t.Fatalf("-clients %d: want 6 to 10000", clients)
 	}
 	servers, in := subscribers(t, 6)
 	a := newAudience(t)

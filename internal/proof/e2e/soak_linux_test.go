@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,16 +23,12 @@ import (
 
 // Whatever listeners do, and for however long, a subscriber server ends where it
 // began: it holds no goroutine, no descriptor and no memory of those who have
-// left, and who stayed has been told every window. EMOSTREAM_TEST_SOAK says how
+// left, and who stayed has been told every window. The flag -duration says how
 // long they do it.
 func TestSoak(t *testing.T) {
-	long := os.Getenv("EMOSTREAM_TEST_SOAK")
-	if long == "" {
+	d := *duration
+	if d <= 0 {
 		t.Skip("takes minutes: make soak")
-	}
-	d, err := time.ParseDuration(long)
-	if err != nil || d <= 0 {
-		t.Fatalf("EMOSTREAM_TEST_SOAK=%s: want a time like 5m", long)
 	}
 	at := free(t)
 	s := subscribe(t, "--metrics-listen", at, "--capacity", "80", "--stall-timeout", "2s", "--log-level", "info")

@@ -15,7 +15,7 @@ import (
 )
 
 // libsVariable names the folder of Kafka's jars, for machines that have them already or share them.
-const libsVariable = "EMOSTREAM_KAFKA_LIBS"
+const libsVariable = "EMOSTREAM_TEST_KAFKA_LIBS"
 
 // pom tells Maven what to fetch.
 //

@@ -7,7 +7,7 @@
 // everything, of which two must have a record before it is acknowledged, and no topic that nobody asked for.
 //
 // It needs Java 17 or newer, and Maven the first time, to fetch Kafka's jars into the module's .cache folder (or
-// into $EMOSTREAM_KAFKA_LIBS). The command in cmd/kafkatest starts a cluster around any other command.
+// into $EMOSTREAM_TEST_KAFKA_LIBS). The command in cmd/kafkatest starts a cluster around any other command.
 package kafkatest
 
 import (

@@ -163,7 +163,7 @@ func TestStartNamesWhatIsMissing(t *testing.T) {
 			}
 			t.Setenv("PATH", bin)
 			t.Setenv("JAVA_HOME", "")
-			t.Setenv("EMOSTREAM_KAFKA_LIBS", filepath.Join(t.TempDir(), "libs"))
+			t.Setenv("EMOSTREAM_TEST_KAFKA_LIBS", filepath.Join(t.TempDir(), "libs"))
 			_, err := kafkatest.Start(t.Context(), kafkatest.Options{})
 			if err == nil {
 				t.Fatal("it started")
