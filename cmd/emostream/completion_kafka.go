@@ -10,7 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -95,17 +97,9 @@ func channelsCounted(ctx context.Context, c *kafka.Client, names wire.Topics) []
 		return nil
 	}
 	for p := range states[0].Partitions {
-		start, end, err := c.Offsets(ctx, names.Counts(), p)
-		if err != nil {
-			break
-		}
-		r := c.Reader(names.Counts(), p)
-		for at := max(start, end-liveRecords); at < end; {
-			b, err := r.Fetch(ctx, at, liveTimeout)
-			if err != nil {
-				break
-			}
-			for _, record := range b.Records {
+		cursor := topicreader.NewCursor(c, names.Counts(), p, liveTimeout)
+		err := cursor.ReadLast(ctx, liveRecords, func(records []stream.Record) error {
+			for _, record := range records {
 				var count struct {
 					Channel string `json:"channel"`
 				}
@@ -113,7 +107,10 @@ func channelsCounted(ctx context.Context, c *kafka.Client, names wire.Topics) []
 					seen[count.Channel] = true
 				}
 			}
-			at = b.Next
+			return nil
+		})
+		if err != nil {
+			break // the channels found so far are what can be offered in time
 		}
 	}
 	return slices.Sorted(maps.Keys(seen))

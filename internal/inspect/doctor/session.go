@@ -150,15 +150,14 @@ const tail = 100
 // its last record was written; 0: there is none.
 func (s *session) newest(ctx context.Context, topic string, window func([]byte) int64) (end int64, written time.Time, err error) {
 	for p := range s.states[topic].Partitions {
-		start, next, err := s.client.Offsets(ctx, topic, p)
-		if err != nil {
-			return 0, written, err
-		}
-		err = s.read(ctx, topic, p, max(start, next-tail), next, func(r stream.Record) {
-			if at := time.UnixMilli(r.Time); at.After(written) {
-				written = at
+		err := s.cursor(topic, p).ReadLast(ctx, tail, func(records []stream.Record) error {
+			for _, r := range records {
+				if at := time.UnixMilli(r.Time); at.After(written) {
+					written = at
+				}
+				end = max(end, window(r.Value))
 			}
-			end = max(end, window(r.Value))
+			return nil
 		})
 		if err != nil {
 			return 0, written, err
@@ -167,15 +166,19 @@ func (s *session) newest(ctx context.Context, topic string, window func([]byte) 
 	return end, written, nil
 }
 
-// read hands over what a partition holds from one offset on and before another.
+func (s *session) cursor(topic string, partition int) *topicreader.Cursor {
+	return topicreader.NewCursor(s.client, topic, partition, s.Timeout)
+}
+
+// read hands over what a partition holds from one offset on and before another. What
+// retention has removed meanwhile is left out.
 func (s *session) read(ctx context.Context, topic string, partition int, from, to int64, take func(stream.Record)) error {
-	c := topicreader.NewCursor(s.client, topic, partition, s.Timeout)
+	c := s.cursor(topic, partition)
 	c.MoveTo(from)
-	return c.Read(ctx, to, func(b stream.Batch) {
-		for _, r := range b.Records {
-			if r.Offset < to {
-				take(r)
-			}
+	return c.Read(ctx, to, func(records []stream.Record) error {
+		for _, r := range records {
+			take(r)
 		}
-	}, func(int64) {}) // what retention has taken meanwhile is not there to be told of
+		return nil
+	}, nil)
 }

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// Bound is where a span begins, or ends: a time, an offset that holds in every
-// partition, or the end of what there is. The zero value is where the topic does.
+// Bound is where a range begins or ends: a time, an offset that holds in every
+// partition, or the end of what there is. The zero value is no bound: the topic's
+// first record, or its last.
 type Bound struct {
 	Time   time.Time
 	Offset *int64

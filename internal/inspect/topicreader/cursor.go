@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/emostream/emostream/internal/kafka"
@@ -13,6 +14,9 @@ import (
 
 // poll is how long a fetch waits for records that must be there.
 const poll = 200 * time.Millisecond
+
+// Endless is an end that no partition reaches.
+const Endless = math.MaxInt64
 
 // Cursor reads one partition on and on. It must not be used concurrently.
 type Cursor struct {
@@ -24,9 +28,9 @@ type Cursor struct {
 	next      int64
 }
 
-// NewCursor returns a cursor at the beginning of a partition. Stall is how long the
-// brokers may go without an answer, or without a record that they should have,
-// before it gives up; 0: for ever.
+// NewCursor returns a cursor at the beginning of a partition. The cursor fails when
+// the brokers give no answer for stall, or not a record that they should have; with
+// a stall of 0 it waits for ever.
 func NewCursor(c *kafka.Client, topic string, partition int, stall time.Duration) *Cursor {
 	return &Cursor{client: c, topic: topic, partition: partition, stall: stall, reader: c.Reader(topic, partition)}
 }
@@ -39,7 +43,7 @@ func (c *Cursor) MoveTo(offset int64) { c.next = offset }
 
 // Ends returns the first offset of the partition and the one after its last. A
 // leader that has just taken over may not know yet how far its log is safe, and
-// answers with less than was read already: that passes.
+// answers with less than was read already: Ends asks again until it knows.
 func (c *Cursor) Ends(ctx context.Context) (start, end int64, err error) {
 	bounded, cancel := c.bounded(ctx)
 	defer cancel()
@@ -59,49 +63,79 @@ func (c *Cursor) shorter(end int64) error {
 	return fmt.Errorf("%s/%d: the log ends at %d and was read to %d: it was made anew, or has lost its tail; begin again", c.topic, c.partition, end, c.next)
 }
 
-// Read reads on to an offset, or beyond, and hands over every batch; and to gap how
-// many records retention had removed before they were read.
-func (c *Cursor) Read(ctx context.Context, end int64, take func(stream.Batch), gap func(records int64)) error {
+// Read reads on to end, which the log has or will have (Endless: until ctx ends), and
+// hands the records before it to take, batch by batch. They are valid until take
+// returns. An error of take ends the reading, and is returned. Gap, if it is not nil,
+// is told how many records retention removed before they could be read.
+func (c *Cursor) Read(ctx context.Context, end int64, take func([]stream.Record) error, gap func(records int64)) error {
 	for c.next < end {
-		b, gone, err := c.Fetch(ctx)
+		records, gone, err := c.fetch(ctx)
 		if err != nil {
 			return err
 		}
 		if gone > 0 {
-			gap(gone)
+			if gap != nil {
+				gap(gone)
+			}
 			continue
 		}
-		take(b)
+		c.next = min(c.next, end)
+		if err := take(before(records, end)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// Fetch waits for what comes next: a batch, or that so many records are gone, since
-// retention was quicker. The batch's records are valid until the next Fetch.
-func (c *Cursor) Fetch(ctx context.Context) (b stream.Batch, gone int64, err error) {
+// before returns those of records, which are in the order of their offsets, that have
+// one before end.
+func before(records []stream.Record, end int64) []stream.Record {
+	n := len(records)
+	for n > 0 && records[n-1].Offset >= end {
+		n--
+	}
+	return records[:n]
+}
+
+// ReadLast reads the last n records that the partition holds when it is called, in
+// the way of Read.
+func (c *Cursor) ReadLast(ctx context.Context, n int64, take func([]stream.Record) error) error {
+	start, end, err := c.Ends(ctx)
+	if err != nil {
+		return err
+	}
+	c.MoveTo(max(start, end-n))
+	return c.Read(ctx, end, take, nil)
+}
+
+// fetch waits for what comes next: records, or that so many are gone, since
+// retention was quicker. The records are valid until the next fetch. There may be
+// none, as where compaction has removed them.
+func (c *Cursor) fetch(ctx context.Context) (records []stream.Record, gone int64, err error) {
 	for began := time.Now(); ; {
-		b, err = c.fetch(ctx)
-		if out := (*stream.OutOfRangeError)(nil); errors.As(err, &out) {
+		b, err := c.try(ctx)
+		if out, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
 			if out.Start <= c.next {
-				return stream.Batch{}, 0, c.shorter(out.End)
+				return nil, 0, c.shorter(out.End)
 			}
 			gone, c.next = out.Start-c.next, out.Start
-			return stream.Batch{}, gone, nil
+			return nil, gone, nil
 		}
 		if err != nil {
-			return stream.Batch{}, 0, err
+			return nil, 0, err
 		}
 		if b.Next > c.next {
 			c.next = b.Next
-			return b, 0, nil
+			return b.Records, 0, nil
 		}
 		if c.stall > 0 && time.Since(began) > c.stall {
-			return stream.Batch{}, 0, fmt.Errorf("read %s/%d: the broker gives no records from %d on, though the log is longer", c.topic, c.partition, c.next)
+			return nil, 0, fmt.Errorf("read %s/%d: the broker gives no records from %d on, though the log is longer", c.topic, c.partition, c.next)
 		}
 	}
 }
 
-func (c *Cursor) fetch(ctx context.Context) (stream.Batch, error) {
+// try fetches once.
+func (c *Cursor) try(ctx context.Context) (stream.Batch, error) {
 	bounded, cancel := c.bounded(ctx)
 	defer cancel()
 	b, err := c.reader.Fetch(bounded, c.next, poll)

@@ -1,13 +1,14 @@
-// Package topicreader reads a part of a topic, from here to there: all its records in the
-// order of their times, or each partition by itself and on as they come.
+// Package topicreader reads topics for whoever looks into an installation.
 //
-// A span is of times or of offsets. Where it ends is decided when it is opened, so
-// that what is written meanwhile, perhaps by whoever reads it, does not belong to
-// it. Records stand nearly in the order of their times in a partition, but not
-// quite: what was accepted first may have been written second. So a span of times
-// takes in all records of its times that stand within a minute of them.
+//   - A Range is a part of a topic, from one time or offset to another: its records in
+//     the order of their times, or each partition by itself.
+//   - A Tail reads a whole topic, and later what has come since.
+//   - A Cursor reads one partition, and is what both are made of.
 //
-// Nothing of a span is held but one batch of each partition.
+// All of them tell how many records retention removed before they could be read, fail
+// when a log is shorter than what was read of it, and give up on brokers that do not
+// answer. (Those who only want what is newest go on: see stream.Follow.) They hold no
+// more than one batch of each partition.
 package topicreader
 
 import (
@@ -25,21 +26,23 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// disorder is how far after a record of a later time one of an earlier time is
-// looked for. A main server gives a reaction up after five seconds.
+// disorder is how far behind the end of a Range of times a record of an earlier time
+// is looked for. Records stand nearly in the order of their times in a partition, but
+// not quite: what was accepted first may have been written second. A main server
+// gives a reaction up after five seconds.
 const disorder = time.Minute
 
 // Config says what to read. Client and Topic must be set.
 type Config struct {
 	Client *kafka.Client
 	Topic  string
-	// From and To are where the span begins and, exclusively, ends; default all
+	// From and To are where the range begins and, exclusively, ends; default: all
 	// that there is when it is opened.
 	From, To Bound
 	// Partition, if set, is the only one that is read.
 	Partition *int
-	// Follow lets a span without To go on as records come. Then no broker is given
-	// up.
+	// Follow lets a range without To go on as records come. Then brokers that do
+	// not answer are waited for, for ever.
 	Follow bool
 	// Stall is how long the brokers may go without an answer; default 15 s.
 	Stall time.Duration
@@ -47,11 +50,11 @@ type Config struct {
 	Progress func(Progress)
 }
 
-// Progress is how far a span was read.
+// Progress is how far a Range or a Tail was read, in records.
 type Progress struct {
-	Read  int64 // records, also those that are not of its times
-	Known int64 // records that there were when it was opened
-	Gone  int64 // records that retention took before they were read
+	Read  int64 // of a Range of times also those that have another time
+	Known int64 // that there were when a Range was opened, or a Tail last read on
+	Gone  int64 // that retention removed before they could be read
 }
 
 // MissingError is that the topic does not exist.
@@ -69,20 +72,22 @@ func (e *PartitionError) Error() string {
 	return fmt.Sprintf("topic %s has no partition %d: it has %d, from 0 on", e.Topic, e.Partition, e.Partitions)
 }
 
-// Range is a part of a topic.
+// Range is a part of a topic. Where it ends is decided when it is opened: what is
+// written afterwards, perhaps by whoever reads it, does not belong to it.
 type Range struct {
 	cfg      Config
-	parts    []part
-	from, to int64 // ms: records of other times do not belong to it
+	offsets  []offsets // by partition
+	from, to int64     // ms: records of other times do not belong to it
 
-	mu       sync.Mutex // of a reading that is concurrent
+	mu       sync.Mutex // guards progress, and serializes calls of cfg.Progress and of take, while Each reads
 	progress Progress
 }
 
-// part is the offsets of a partition that are read.
-type part struct{ start, end int64 }
+// offsets are those from start on and before end.
+type offsets struct{ start, end int64 }
 
-// Open finds out where a span begins and ends.
+// Open finds out where a range begins and ends in each partition. It fails with a
+// MissingError or a PartitionError for what does not exist.
 func Open(ctx context.Context, cfg Config) (*Range, error) {
 	cfg.Stall = cmp.Or(cfg.Stall, 15*time.Second)
 	s := &Range{cfg: cfg, from: math.MinInt64, to: math.MaxInt64}
@@ -109,44 +114,45 @@ func Open(ctx context.Context, cfg Config) (*Range, error) {
 	}
 	for p := range states[0].Partitions {
 		if cfg.Partition != nil && p != *cfg.Partition {
-			s.parts = append(s.parts, part{})
+			s.offsets = append(s.offsets, offsets{})
 			continue
 		}
 		at, err := s.locate(ctx, p)
 		if err != nil {
 			return nil, err
 		}
-		s.parts = append(s.parts, at)
-		if at.end != math.MaxInt64 {
+		s.offsets = append(s.offsets, at)
+		if at.end != Endless {
 			s.progress.Known += at.end - at.start
 		}
 	}
 	return s, nil
 }
 
-// locate returns the offsets of a partition that may belong to the span.
-func (s *Range) locate(ctx context.Context, partition int) (part, error) {
+// locate returns the offsets of a partition that may belong to the range.
+func (s *Range) locate(ctx context.Context, partition int) (offsets, error) {
 	first, last, err := s.cfg.Client.Offsets(ctx, s.cfg.Topic, partition)
 	if err != nil {
-		return part{}, err
+		return offsets{}, err
 	}
-	at := part{first, last}
+	at := offsets{first, last}
 	if at.start, err = s.offset(ctx, partition, s.cfg.From, 0, first, last); err != nil {
-		return part{}, err
+		return offsets{}, err
 	}
 	if at.end, err = s.offset(ctx, partition, s.cfg.To, disorder, last, last); err != nil {
-		return part{}, err
+		return offsets{}, err
 	}
 	at.start, at.end = max(first, at.start), min(last, at.end)
 	at.start = min(at.start, last)
 	at.end = max(at.start, at.end)
 	if s.endless() {
-		at.end = math.MaxInt64
+		at.end = Endless
 	}
 	return at, nil
 }
 
-// offset is that of a bound; a topic's own is known already.
+// offset returns the offset of a bound: of a time that of the first record so much
+// later, of no bound own.
 func (s *Range) offset(ctx context.Context, partition int, b Bound, later time.Duration, own, last int64) (int64, error) {
 	switch at, ok := b.ms(); {
 	case b.Offset != nil:
@@ -159,53 +165,47 @@ func (s *Range) offset(ctx context.Context, partition int, b Bound, later time.D
 	return own, nil
 }
 
-// endless says whether the span goes on as records come.
+// endless says whether the range goes on as records come.
 func (s *Range) endless() bool { return s.cfg.Follow && s.cfg.To == Bound{} }
 
 // Partitions is how many partitions the topic has.
-func (s *Range) Partitions() int { return len(s.parts) }
+func (s *Range) Partitions() int { return len(s.offsets) }
 
-// Progress is how far the span was read. It may not be called while that goes on.
+// Progress is how far the range was read. It may not be called while that goes on.
 func (s *Range) Progress() Progress { return s.progress }
 
-// Each reads all partitions at the same time, and hands their batches to take, one
-// at a time. It ends with the span, when take fails, or when ctx ends.
+// Each reads all partitions at the same time, and hands their records to take, batch
+// by batch and one batch at a time. It ends with the range, when take fails, or when
+// ctx ends.
 func (s *Range) Each(ctx context.Context, take func(partition int, records []stream.Record) error) error {
 	s.rewind()
 	g, ctx := errgroup.WithContext(ctx)
-	for p, at := range s.parts {
+	for p, at := range s.offsets {
 		g.Go(func() error {
-			for c := s.cursor(p); c.next < at.end; {
-				b, gone, err := c.Fetch(ctx)
-				if err != nil {
-					return err
+			return s.cursor(p).Read(ctx, at.end, func(records []stream.Record) error {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.count(len(records), 0)
+				if kept := s.belonging(records); len(kept) > 0 {
+					return take(p, kept)
 				}
-				if err := s.hand(p, b.Records, gone, take); err != nil {
-					return err
-				}
-			}
-			return nil
+				return nil
+			}, func(gone int64) {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				s.count(0, gone)
+			})
 		})
 	}
 	return g.Wait()
 }
 
-// hand hands over what belongs to the span of a batch, while nobody else does.
-func (s *Range) hand(partition int, read []stream.Record, gone int64, take func(int, []stream.Record) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.passed(int64(len(read)), gone)
-	if kept := s.belonging(read, s.parts[partition].end); len(kept) > 0 {
-		return take(partition, kept)
-	}
-	return nil
-}
-
 // rewind begins a reading.
 func (s *Range) rewind() { s.progress = Progress{Known: s.progress.Known} }
 
-func (s *Range) passed(records, gone int64) {
-	s.progress.Read += records
+// count adds to the progress, and tells of it.
+func (s *Range) count(read int, gone int64) {
+	s.progress.Read += int64(read)
 	s.progress.Gone += gone
 	if s.cfg.Progress != nil {
 		s.cfg.Progress(s.progress)
@@ -218,29 +218,29 @@ func (s *Range) cursor(partition int) *Cursor {
 		stall = 0
 	}
 	c := NewCursor(s.cfg.Client, s.cfg.Topic, partition, stall)
-	c.MoveTo(s.parts[partition].start)
+	c.MoveTo(s.offsets[partition].start)
 	return c
 }
 
-// belonging takes out what does not belong to the span, in place.
-func (s *Range) belonging(records []stream.Record, end int64) []stream.Record {
+// belonging returns the records that have a time of the range. It reuses their slice.
+func (s *Range) belonging(records []stream.Record) []stream.Record {
 	kept := records[:0]
 	for _, r := range records {
-		if r.Offset < end && r.Time >= s.from && r.Time < s.to {
+		if r.Time >= s.from && r.Time < s.to {
 			kept = append(kept, r)
 		}
 	}
 	return kept
 }
 
-// Records reads the span in the order of the records' times: of those that the
+// Records reads the range in the order of the records' times: of those that the
 // partitions have next, the earliest. A record is valid until the next one is asked
-// for. After an error nothing follows. It may be called again and begins anew.
+// for. After an error nothing follows. Each call begins anew.
 func (s *Range) Records(ctx context.Context) iter.Seq2[stream.Record, error] {
 	return func(yield func(stream.Record, error) bool) {
 		s.rewind()
-		heads := make([]head, len(s.parts))
-		for p, at := range s.parts {
+		heads := make([]head, len(s.offsets))
+		for p, at := range s.offsets {
 			heads[p] = head{cursor: s.cursor(p), end: at.end}
 		}
 		for {
@@ -274,12 +274,13 @@ func (s *Range) earliest(ctx context.Context, heads []head) (*head, error) {
 	for i := range heads {
 		h := &heads[i]
 		for len(h.records) == 0 && h.cursor.next < h.end {
-			b, gone, err := h.cursor.Fetch(ctx)
+			records, gone, err := h.cursor.fetch(ctx)
 			if err != nil {
 				return nil, err
 			}
-			s.passed(int64(len(b.Records)), gone)
-			h.records = s.belonging(b.Records, h.end)
+			records = before(records, h.end)
+			s.count(len(records), gone)
+			h.records = s.belonging(records)
 		}
 		if len(h.records) > 0 && (first == nil || h.records[0].Time < first.records[0].Time) {
 			first = h

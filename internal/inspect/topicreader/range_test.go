@@ -95,7 +95,7 @@ func at(seconds int) topicreader.Bound {
 	return topicreader.At(base.Add(time.Duration(seconds) * time.Second))
 }
 
-func TestSpans(t *testing.T) {
+func TestRanges(t *testing.T) {
 	p := newTopic(t)
 	p.write(0, 0, 10, 20, 300)
 	p.write(1, 5, 21, 4, 301) // the third was accepted before the first, and written after it
@@ -159,13 +159,13 @@ func TestShorterLog(t *testing.T) {
 	p.write(0, 0, 10)
 	c := topicreader.NewCursor(p.client, "emoji-topic", 0, 0)
 	c.MoveTo(7)
-	_, _, err := c.Fetch(t.Context())
+	err := c.Read(t.Context(), topicreader.Endless, nil, nil)
 	if want := "emoji-topic/0: the log ends at 2 and was read to 7: it was made anew, or has lost its tail; begin again"; err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
 
-// What is written after a span was opened does not belong to it, unless it follows.
+// What is written after a range was opened does not belong to it, unless it follows.
 func TestEnd(t *testing.T) {
 	p := newTopic(t)
 	p.write(0, 1)

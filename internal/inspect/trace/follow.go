@@ -231,15 +231,9 @@ func (f *following) start(ctx context.Context, r reader) {
 	f.group.Go(func() error {
 		c := topicreader.NewCursor(f.Client, r.topic, r.partition, 0)
 		c.MoveTo(r.from)
-		for {
-			b, _, err := c.Fetch(ctx)
-			if err != nil {
-				return err
-			}
-			if err := f.hand(r, b.Records, time.Now().UnixMicro()); err != nil {
-				return err
-			}
-		}
+		return c.Read(ctx, topicreader.Endless, func(records []stream.Record) error {
+			return f.hand(r, records, time.Now().UnixMicro())
+		}, nil)
 	})
 }
 

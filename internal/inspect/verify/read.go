@@ -11,17 +11,10 @@ import (
 type audit struct {
 	cfg      Config
 	ledger   *Ledger
-	source   string // of the settings
-	log      []*cursor
-	counts   []*cursor
+	source   string            // of the settings
+	log      *topicreader.Tail // of emoji-topic
+	counts   *topicreader.Tail // of emoji-aggregated
 	progress Progress
-}
-
-// cursor is how far a partition was read.
-type cursor struct {
-	*topicreader.Cursor
-	partition int
-	known     int64 // offsets before it are in the progress
 }
 
 // open looks at the topics and reads the settings.
@@ -38,11 +31,7 @@ func open(ctx context.Context, cfg Config) (*audit, error) {
 		return nil, err
 	}
 	a.ledger, a.source = NewLedger(settings), source
-	for topic, to := range map[string]*[]*cursor{cfg.Topics.Reactions(): &a.log, cfg.Topics.Counts(): &a.counts} {
-		for p := range partitions[topic] {
-			*to = append(*to, a.cursor(topic, p))
-		}
-	}
+	a.log, a.counts = a.tail(cfg.Topics.Reactions(), partitions), a.tail(cfg.Topics.Counts(), partitions)
 	return a, nil
 }
 
@@ -70,8 +59,8 @@ func (a *audit) partitions(ctx context.Context) (map[string]int, error) {
 	return out, nil
 }
 
-func (a *audit) cursor(topic string, partition int) *cursor {
-	return &cursor{Cursor: topicreader.NewCursor(a.cfg.Client, topic, partition, a.cfg.Stall), partition: partition}
+func (a *audit) tail(topic string, partitions map[string]int) *topicreader.Tail {
+	return topicreader.NewTail(a.cfg.Client, topic, partitions[topic], a.cfg.Stall)
 }
 
 // readLog reads emoji-topic on to the ends it has now.
@@ -84,35 +73,19 @@ func (a *audit) readCounts(ctx context.Context) error {
 	return a.read(ctx, a.counts, a.ledger.Count, a.ledger.CountsGap)
 }
 
-func (a *audit) read(ctx context.Context, topic []*cursor, take func(int, stream.Record), gap func(int)) error {
-	ends := make([]int64, len(topic))
-	for i, c := range topic { // all ends first: what is read is what there was at one moment, or later
-		start, end, err := c.Ends(ctx)
-		if err != nil {
-			return err
+func (a *audit) read(ctx context.Context, topic *topicreader.Tail, take func(int, stream.Record), gap func(int)) error {
+	return topic.ReadOn(ctx, func(partition int, records []stream.Record) error {
+		for _, r := range records {
+			take(partition, r)
 		}
-		if start > c.Next() {
-			c.MoveTo(start)
-			c.known = max(c.known, start)
-			gap(c.partition)
-		}
-		ends[i] = end
-		a.progress.Known += end - c.known
-		c.known = end
-	}
-	for i, c := range topic {
-		err := c.Read(ctx, ends[i], func(b stream.Batch) {
-			for _, r := range b.Records {
-				take(c.partition, r)
-			}
-			a.progress.Read += int64(len(b.Records))
-			a.tell()
-		}, func(int64) { gap(c.partition) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+		a.tell()
+		return nil
+	}, gap)
 }
 
-func (a *audit) tell() { a.cfg.Progress(a.progress) }
+// tell tells the caller of the progress.
+func (a *audit) tell() {
+	log, counts := a.log.Progress(), a.counts.Progress()
+	a.progress.Read, a.progress.Known = log.Read+counts.Read, log.Known+counts.Known
+	a.cfg.Progress(a.progress)
+}

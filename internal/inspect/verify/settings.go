@@ -81,11 +81,12 @@ func (m *lastMark) look(ctx context.Context, c *topicreader.Cursor) error {
 	for back := int64(100); ; back *= 2 {
 		from, found := max(start, end-back), false
 		c.MoveTo(from)
-		err := c.Read(ctx, end, func(b stream.Batch) {
-			for _, r := range b.Records {
+		err := c.Read(ctx, end, func(records []stream.Record) error {
+			for _, r := range records {
 				found = m.take(r) || found
 			}
-		}, func(int64) {})
+			return nil
+		}, nil)
 		if err != nil || found || from == start {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -15,50 +16,35 @@ import (
 
 // topic reads a topic from its beginning, each time on to its end.
 type topic struct {
-	client  *kafka.Client
-	name    string
-	readers []stream.Reader // of its partitions
-	next    []int64
+	client *kafka.Client
+	name   string
+	tail   *topicreader.Tail // nil before the first reading
 }
+
+// brokerTimeout is how long the brokers may go without an answer.
+const brokerTimeout = 15 * time.Second
 
 // read hands over what is new, up to the end of each partition.
 func (t *topic) read(ctx context.Context, take func(partition int, r stream.Record) error) error {
-	if t.readers == nil {
+	if t.tail == nil {
 		n, err := t.client.Partitions(ctx, t.name)
 		if err != nil {
 			return err
 		}
-		t.next = make([]int64, n)
-		for p := range n {
-			t.readers = append(t.readers, t.client.Reader(t.name, p))
-		}
+		t.tail = topicreader.NewTail(t.client, t.name, n, brokerTimeout)
 	}
-	for p := range t.readers {
-		if err := t.partition(ctx, p, take); err != nil {
-			return fmt.Errorf("%s/%d: %w", t.name, p, err)
-		}
-	}
-	return nil
-}
-
-func (t *topic) partition(ctx context.Context, p int, take func(int, stream.Record) error) error {
-	_, end, err := t.client.Offsets(ctx, t.name, p)
-	if err != nil {
-		return err
-	}
-	for t.next[p] < end {
-		b, err := t.readers[p].Fetch(ctx, t.next[p], 0)
-		if err != nil {
-			return err
-		}
-		for _, r := range b.Records {
+	err := t.tail.ReadOn(ctx, func(p int, records []stream.Record) error {
+		for _, r := range records {
 			if err := take(p, r); err != nil {
-				return fmt.Errorf("offset %d: %w", r.Offset, err)
+				return fmt.Errorf("%s/%d: offset %d: %w", t.name, p, r.Offset, err)
 			}
 		}
-		t.next[p] = b.Next
+		return nil
+	}, nil)
+	if gone := t.tail.Progress().Gone; err == nil && gone > 0 {
+		err = fmt.Errorf("%s: retention removed %d records before they were read", t.name, gone)
 	}
-	return nil
+	return err
 }
 
 // written reads a record of emoji-topic.
