@@ -57,7 +57,7 @@ func (f *consumeFlags) runTrace(ctx context.Context, io streams, asJSON bool) er
 	}
 	t := &tracing{
 		names: f.names(),
-		cfg:   trace.Config{Wants: wants, Patience: f.trace.stuck, End: int64(f.records)},
+		cfg:   trace.Config{Wants: wants, StuckAfter: f.trace.stuck, End: int64(f.records)},
 	}
 	if !asJSON && isTerminal(io.out) {
 		look := lookFlags{theme: "auto"}

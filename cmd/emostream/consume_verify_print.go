@@ -96,8 +96,8 @@ func (p *auditProgress) String() string {
 	switch {
 	case !p.last.Until.IsZero():
 		return fmt.Sprintf("waiting until %s for the open window to end", p.last.Until.Format(time.TimeOnly))
-	case p.last.Apart > 0:
-		return fmt.Sprintf("waiting for the counting: %s not counted yet, or too often", plural(p.last.Apart, "reaction"))
+	case p.last.Difference > 0:
+		return fmt.Sprintf("waiting for the counting: %s not counted yet, or too often", plural(p.last.Difference, "reaction"))
 	}
 	return fmt.Sprintf("reading: %s of %s", thousands(p.last.Read), plural(p.last.Known, "record"))
 }

@@ -125,7 +125,7 @@ func (f *replayFlags) config() (replay.Config, error) {
 		return replay.Config{}, usagef("--speed %.20q: want 0.001 to 1000000, as in 1 or 100, or max", f.speed)
 	}
 	c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: f.connections, Proxy: http.ProxyFromEnvironment}}
-	return replay.Config{Server: c, Speed: speed, Channel: f.toChannel, Connections: f.connections, Patience: f.patience}, nil
+	return replay.Config{Server: c, Speed: speed, Channel: f.toChannel, Connections: f.connections, RetryFor: f.patience}, nil
 }
 
 // whole refuses flags of the topic's beside a file.

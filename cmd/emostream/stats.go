@@ -126,8 +126,8 @@ func (f *statsFlags) check() error {
 const points = 72
 
 // ask is the span that rates are of.
-func (f *statsFlags) ask(from, to topicreader.Bound, now time.Time) stats.Ask {
-	a := stats.Ask{Top: f.top, Points: points}
+func (f *statsFlags) ask(from, to topicreader.Bound, now time.Time) stats.Selection {
+	a := stats.Selection{Top: f.top, Points: points}
 	if !from.Time.IsZero() {
 		a.From = from.Time.UnixMilli()
 	}
@@ -168,7 +168,7 @@ func (f *statsFlags) watch(ctx context.Context, c *counting, view *statsView) er
 
 // counting adds up what a filter wants of a span.
 func (f *statsFlags) counting(s *topicreader.Range, filter topicreader.Filter) *counting {
-	return &counting{tally: stats.NewTally(stats.Config{Window: f.window}), filter: filter, span: s}
+	return &counting{tally: stats.New(stats.Config{Window: f.window}), filter: filter, span: s}
 }
 
 // counting adds a span up.
@@ -177,7 +177,7 @@ type counting struct {
 	filter topicreader.Filter
 
 	mu    sync.Mutex // of what follows: a live view looks at it
-	tally *stats.Tally
+	tally *stats.Statistics
 	gone  int64
 }
 
@@ -207,7 +207,7 @@ func (c *counting) add(r stream.Record) {
 	}
 }
 
-func (c *counting) report(a stats.Ask) stats.Report {
+func (c *counting) report(a stats.Selection) stats.Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.tally.Report(a)
@@ -222,7 +222,7 @@ type statsView struct {
 	live  bool
 	chart bool
 	json  bool
-	ask   stats.Ask
+	ask   stats.Selection
 	tally *counting
 }
 

@@ -21,7 +21,7 @@ func statsLines(r stats.Report, topic string, live, chart bool) []string {
 	lines := statsHead(r, topic, live)
 	if chart && len(r.Series) > 0 {
 		lines = append(lines, "")
-		lines = append(lines, rateChart(r.Series, r.Span.End)...)
+		lines = append(lines, rateChart(r.Series, r.Range.End)...)
 	}
 	if len(r.Emojis) > 0 {
 		lines = append(lines, "", fmt.Sprintf("%-32s%12s%9s", "EMOJI", "REACTIONS", "SHARE"))
@@ -62,8 +62,8 @@ func statsHead(r stats.Report, topic string, live bool) []string {
 	row := func(what, n, about string) {
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%-10s%12s  %s", what, n, about)))
 	}
-	if r.Span.End > r.Span.Start {
-		row("span", ms(r.Span.End-r.Span.Start).String(), fmt.Sprintf("%s to %s", wire.Time(r.Span.Start), wire.Time(r.Span.End)))
+	if r.Range.End > r.Range.Start {
+		row("span", ms(r.Range.End-r.Range.Start).String(), fmt.Sprintf("%s to %s", wire.Time(r.Range.Start), wire.Time(r.Range.End)))
 	}
 	row("reactions", thousands(r.Reactions), "in "+topic)
 	row("a second", perSecond(r.PerSecond), "on average")

@@ -16,8 +16,8 @@ import (
 )
 
 // rushed is a tally with a rush in the middle.
-func rushed() *stats.Tally {
-	t := stats.NewTally(stats.Config{Channels: 3})
+func rushed() *stats.Statistics {
+	t := stats.New(stats.Config{Channels: 3})
 	base := time.Date(2026, 11, 23, 14, 42, 0, 0, time.UTC).UnixMilli()
 	emojis := []string{"🔥", "🔥", "🔥", "❤️", "👍🏽", "1️⃣", "🇨🇮", "wow"}
 	channels := []string{"", "", "room-1", "a-channel-with-a-name-that-is-long", "too-many"}
@@ -35,14 +35,14 @@ func rushed() *stats.Tally {
 
 func TestStatsView(t *testing.T) {
 	for name, test := range map[string]struct {
-		ask         stats.Ask
+		ask         stats.Selection
 		live, chart bool
 		height      int
 	}{
-		"table":  {stats.Ask{Top: 10, Points: points}, false, false, 100},
-		"chart":  {stats.Ask{Top: 3, Points: points}, false, true, 100},
-		"live":   {stats.Ask{Top: 10, Points: points}, true, true, 23},
-		"little": {stats.Ask{Top: 10, Points: points}, true, true, 8},
+		"table":  {stats.Selection{Top: 10, Points: points}, false, false, 100},
+		"chart":  {stats.Selection{Top: 3, Points: points}, false, true, 100},
+		"live":   {stats.Selection{Top: 10, Points: points}, true, true, 23},
+		"little": {stats.Selection{Top: 10, Points: points}, true, true, 8},
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines := fitted(rushed().Report(test.ask), "emoji-topic", test.live, test.chart, test.height)
@@ -60,7 +60,7 @@ func TestStatsView(t *testing.T) {
 }
 
 func TestStatsOfNothing(t *testing.T) {
-	got := strings.Join(statsLines(stats.NewTally(stats.Config{}).Report(stats.Ask{Top: 10, Points: points}), "emoji-topic", false, true), "\n")
+	got := strings.Join(statsLines(stats.New(stats.Config{}).Report(stats.Selection{Top: 10, Points: points}), "emoji-topic", false, true), "\n")
 	want := "reactions            0  in emoji-topic\na second           0.0  on average\nusers                0  estimated, standard error 0.8 %"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -78,28 +78,28 @@ func NewReport(findings []Finding) Report {
 	return r
 }
 
-// list collects the findings of an area.
-type list struct {
+// findings collects the findings of an area.
+type findings struct {
 	area string
 	all  []Finding
 }
 
-func (l *list) ok(check, format string, args ...any) {
+func (l *findings) ok(check, format string, args ...any) {
 	l.add(OK, check, fmt.Sprintf(format, args...), "", "")
 }
 
-func (l *list) skip(check, format string, args ...any) {
+func (l *findings) skip(check, format string, args ...any) {
 	l.add(Skipped, check, fmt.Sprintf(format, args...), "", "")
 }
 
-func (l *list) note(check, found, why, do string)  { l.add(Note, check, found, why, do) }
-func (l *list) wrong(check, found, why, do string) { l.add(Wrong, check, found, why, do) }
+func (l *findings) note(check, found, why, do string)  { l.add(Note, check, found, why, do) }
+func (l *findings) wrong(check, found, why, do string) { l.add(Wrong, check, found, why, do) }
 
-func (l *list) add(s Status, check, found, why, do string) {
+func (l *findings) add(s Status, check, found, why, do string) {
 	l.all = append(l.all, Finding{l.area, check, s, found, why, do})
 }
 
-// well says whether nothing is wrong among findings.
+// well says whether no finding is wrong.
 func well(findings []Finding) bool {
 	return !slices.ContainsFunc(findings, func(f Finding) bool { return f.Status == Wrong })
 }
@@ -117,7 +117,7 @@ func many(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// about is a duration as a person says it.
+// about writes a duration rounded as people say it.
 func about(d time.Duration) string {
 	switch d = d.Abs(); {
 	case d < 10*time.Second:

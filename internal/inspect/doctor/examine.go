@@ -194,7 +194,7 @@ func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away boo
 
 // failed is what there is to say of an area that does not answer.
 func failed(area string, err error) []Finding {
-	l := list{area: area}
+	l := findings{area: area}
 	text := err.Error()
 	if errors.Is(err, context.DeadlineExceeded) {
 		text = "no answer in time"

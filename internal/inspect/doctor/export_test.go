@@ -8,9 +8,9 @@ import (
 
 // LastBeats is lastBeats, of heartbeats with the times at which they were written.
 func LastBeats(statuses []wire.ServerStatus, at []time.Time, now time.Time) []Server {
-	beats := make([]beat, len(statuses))
+	beats := make([]heartbeat, len(statuses))
 	for i, s := range statuses {
-		beats[i] = beat{s, at[i]}
+		beats[i] = heartbeat{s, at[i]}
 	}
-	return lastBeats(beats, now)
+	return lastHeartbeats(beats, now)
 }

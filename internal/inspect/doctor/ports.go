@@ -28,7 +28,7 @@ type Port struct {
 // servers need is there, so that one of ours that is not ready has a fault of its
 // own.
 func Ports(ports []Port, settled bool) []Finding {
-	l := list{area: areaPorts}
+	l := findings{area: areaPorts}
 	for _, p := range ports {
 		switch {
 		case p.Ours && p.Unready != "" && settled:
@@ -83,7 +83,7 @@ func (p *Port) look(ctx context.Context) {
 }
 
 // mostAnswer is how much of an answer is read.
-const mostAnswer = 4 << 10
+const maxAnswer = 4 << 10
 
 // ours says whether a server of Emostream answers at a base URL, and if it does, why
 // it is not ready.
@@ -115,5 +115,5 @@ func get(ctx context.Context, url string, v any) (status int, err error) {
 		return 0, err
 	}
 	defer res.Body.Close()
-	return res.StatusCode, json.NewDecoder(io.LimitReader(res.Body, mostAnswer)).Decode(v)
+	return res.StatusCode, json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(v)
 }

@@ -44,14 +44,14 @@ type WindowsConfig struct {
 	Limits   Limits
 }
 
-// Windows hands over the windows that a span of emoji-aggregated speaks of. It reads
-// the span twice; see Merger.
+// Windows hands over the final counts of all windows in a range of emoji-aggregated.
+// It reads the range twice; see Counts.
 func Windows(ctx context.Context, s *topicreader.Range, cfg WindowsConfig, give func(Window) error) (Summary, error) {
 	if cfg.To == 0 {
 		cfg.To = math.MaxInt64
 	}
 	var sum Summary
-	m := NewMerger(cfg.Limits)
+	m := NewCounts(cfg.Limits)
 	err := cfg.counts(ctx, s, &sum, func(c wire.Count) error { return m.Expect(c.Window) })
 	if err != nil {
 		return sum, err
@@ -78,7 +78,7 @@ func Windows(ctx context.Context, s *topicreader.Range, cfg WindowsConfig, give 
 	return sum, m.Flush(count)
 }
 
-// counts hands over the counts of a span that are wanted.
+// counts hands over the counts of a range that the filter wants.
 func (c WindowsConfig) counts(ctx context.Context, s *topicreader.Range, sum *Summary, take func(wire.Count) error) error {
 	for r, err := range s.Records(ctx) {
 		if err != nil {
@@ -99,7 +99,7 @@ func (c WindowsConfig) counts(ctx context.Context, s *topicreader.Range, sum *Su
 	return nil
 }
 
-// Reactions hands over the reactions of a span of emoji-topic, in the order of their
+// Reactions hands over the reactions of a range of emoji-topic, in the order of their
 // times as far as each partition is.
 func Reactions(ctx context.Context, s *topicreader.Range, f topicreader.Filter, give func(Reaction) error) (Summary, error) {
 	var sum Summary

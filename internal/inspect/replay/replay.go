@@ -15,7 +15,7 @@ import (
 )
 
 // mostCount is the most that one reaction of a request may count for.
-const mostCount = 100
+const maxCount = 100
 
 // Sender is the main server that reactions are sent to.
 type Sender interface {
@@ -39,7 +39,7 @@ type Config struct {
 	Batch int
 	// Patience is how long what was certainly not written is sent again and again;
 	// default 30 s. Then the replay ends.
-	Patience time.Duration
+	RetryFor time.Duration
 	// Progress, if set, is told what was reached so far, every two seconds.
 	Progress func(Report)
 }
@@ -47,7 +47,7 @@ type Config struct {
 func (c Config) withDefaults() Config {
 	c.Connections = cmp.Or(c.Connections, 4)
 	c.Batch = cmp.Or(c.Batch, 1000)
-	c.Patience = cmp.Or(c.Patience, 30*time.Second)
+	c.RetryFor = cmp.Or(c.RetryFor, 30*time.Second)
 	if c.Progress == nil {
 		c.Progress = func(Report) {}
 	}
@@ -67,14 +67,14 @@ type replay struct {
 
 // batch is what one request carries: reactions, and when the first was due.
 type batch struct {
-	items []client.Reaction
-	taps  int64
-	due   time.Duration
-	same  map[client.Reaction]int // where in items what is the same is, but for the count
+	items     []client.Reaction
+	reactions int64
+	due       time.Duration
+	same      map[client.Reaction]int // where in items what is the same is, but for the count
 }
 
-// tellEvery is how often Progress is told.
-const tellEvery = 2 * time.Second
+// progressInterval is the time between two calls of Progress.
+const progressInterval = 2 * time.Second
 
 // Run sends a recording's reactions when they are due. When ctx ends it sends no
 // more, waits for the answers under way, and returns what was reached with ctx's
@@ -90,10 +90,10 @@ func Run(ctx context.Context, cfg Config, from Recording) (Report, error) {
 			}
 		})
 	}
-	entries, over := make(chan entry, ahead), make(chan struct{})
+	entries, over := make(chan entry, readAhead), make(chan struct{})
 	var beside sync.WaitGroup
 	beside.Go(func() { read(ctx, from, entries) })
-	beside.Go(func() { r.tell(over) })
+	beside.Go(func() { r.reportProgress(over) })
 	err := r.pace(ctx, entries)
 	close(r.work)
 	started.Wait()
@@ -103,17 +103,17 @@ func Run(ctx context.Context, cfg Config, from Recording) (Report, error) {
 	r.end(nil)
 	close(over)
 	beside.Wait()
-	return r.reached(), err
+	return r.reportSoFar(), err
 }
 
 // tell tells of the progress until the run is over.
-func (r *replay) tell(over <-chan struct{}) {
-	t := time.NewTicker(tellEvery)
+func (r *replay) reportProgress(over <-chan struct{}) {
+	t := time.NewTicker(progressInterval)
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
-			r.cfg.Progress(r.reached())
+			r.cfg.Progress(r.reportSoFar())
 		case <-over:
 			return
 		}
@@ -121,7 +121,7 @@ func (r *replay) tell(over <-chan struct{}) {
 }
 
 // reached is the report so far.
-func (r *replay) reached() Report {
+func (r *replay) reportSoFar() Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.report.copied(time.Since(r.start))
@@ -131,11 +131,11 @@ func (r *replay) reached() Report {
 func (r *replay) pace(ctx context.Context, entries <-chan entry) error {
 	pace := NewPace(r.cfg.Speed)
 	var b batch
-	defer func() { r.count(func(p *Report) { p.Unsent += b.taps }) }() // what is in it at the end
+	defer func() { r.count(func(p *Report) { p.Unsent += b.reactions }) }() // what is in it at the end
 	for {
 		e, more := r.next(ctx, entries, &b)
 		if !more {
-			r.hand(ctx, &b)
+			r.dispatch(ctx, &b)
 			return nil
 		}
 		if bad := (*BadError)(nil); errors.As(e.err, &bad) {
@@ -143,19 +143,19 @@ func (r *replay) pace(ctx context.Context, entries <-chan entry) error {
 			continue
 		}
 		if e.err != nil {
-			r.hand(ctx, &b)
+			r.dispatch(ctx, &b)
 			return e.err
 		}
 		due := pace.Due(e.At)
 		if due > time.Since(r.start) {
-			r.hand(ctx, &b) // which may take longer
+			r.dispatch(ctx, &b) // which may take longer
 			if sleep.For(ctx, due-time.Since(r.start)) != nil {
 				return nil
 			}
 		}
-		r.take(&b, e.Reaction, due)
+		r.addToBatch(&b, e.Reaction, due)
 		if len(b.items) >= r.cfg.Batch {
-			r.hand(ctx, &b)
+			r.dispatch(ctx, &b)
 		}
 	}
 }
@@ -171,14 +171,14 @@ func (r *replay) next(ctx context.Context, entries <-chan entry, b *batch) (e en
 		return e, more
 	default:
 	}
-	t := time.NewTimer(tick)
+	t := time.NewTimer(rounding)
 	defer t.Stop()
 	for {
 		select {
 		case e, more = <-entries:
 			return e, more
 		case <-t.C:
-			r.hand(ctx, b)
+			r.dispatch(ctx, b)
 		case <-ctx.Done():
 			return e, false
 		}
@@ -187,7 +187,7 @@ func (r *replay) next(ctx context.Context, entries <-chan entry, b *batch) (e en
 
 // take puts a reaction into the batch, where one that says the same of the same
 // counts for both.
-func (r *replay) take(b *batch, one Reaction, due time.Duration) {
+func (r *replay) addToBatch(b *batch, one Reaction, due time.Duration) {
 	r.count(func(p *Report) {
 		p.Read += int64(one.Count)
 		if one.At != math.MinInt64 {
@@ -201,9 +201,9 @@ func (r *replay) take(b *batch, one Reaction, due time.Duration) {
 	if len(b.items) == 0 {
 		b.due, b.same = due, map[client.Reaction]int{}
 	}
-	b.taps += int64(one.Count)
+	b.reactions += int64(one.Count)
 	what := client.Reaction{UserID: one.UserID, Emoji: one.Emoji, Timestamp: one.Timestamp, Channel: cmp.Or(r.cfg.Channel, one.Channel)}
-	if i, ok := b.same[what]; ok && b.items[i].Count+one.Count <= mostCount {
+	if i, ok := b.same[what]; ok && b.items[i].Count+one.Count <= maxCount {
 		b.items[i].Count += one.Count
 		return
 	}
@@ -226,7 +226,7 @@ func refusedUnsent(r wire.Reaction) (code, reason string) {
 
 // hand gives a batch to a connection that is free, and empties it; at the end of the
 // run it keeps it.
-func (r *replay) hand(ctx context.Context, b *batch) {
+func (r *replay) dispatch(ctx context.Context, b *batch) {
 	if len(b.items) == 0 || ctx.Err() != nil {
 		return
 	}
@@ -244,7 +244,7 @@ func (r *replay) send(ctx context.Context, b batch) {
 		r.count(func(p *Report) { p.LateMS = max(p.LateMS, late.Milliseconds()) })
 	}
 	left := b.items
-	for until := time.Now().Add(r.cfg.Patience); ; {
+	for until := time.Now().Add(r.cfg.RetryFor); ; {
 		outcomes, err := r.cfg.Server.Send(context.WithoutCancel(ctx), left)
 		var reason error
 		left, reason = r.settle(left, outcomes, err)
@@ -253,12 +253,12 @@ func (r *replay) send(ctx context.Context, b batch) {
 		}
 		over := time.Until(until) <= 0
 		if !over && sleep.For(ctx, retryAfter(err)) == nil {
-			r.count(func(p *Report) { p.Resent += taps(left) })
+			r.count(func(p *Report) { p.Resent += reactions(left) })
 			continue
 		}
-		r.giveUp(reason.Error(), taps(left))
+		r.giveUp(reason.Error(), reactions(left))
 		if over {
-			r.end(fmt.Errorf("not taken for %v: %w", r.cfg.Patience, reason))
+			r.end(fmt.Errorf("not taken for %v: %w", r.cfg.RetryFor, reason))
 		}
 		return
 	}
@@ -274,9 +274,9 @@ func (r *replay) settle(sent []client.Reaction, outcomes []client.Result, err er
 			r.count(func(p *Report) { p.NotTaken = err.Error() })
 			return sent, err
 		case client.InDoubt:
-			r.doubt(err.Error(), taps(sent))
+			r.doubt(err.Error(), reactions(sent))
 		default: // of all at once: of the next ones too
-			r.refuse(codeOf(err), err.Error(), taps(sent))
+			r.refuse(codeOf(err), err.Error(), reactions(sent))
 			r.end(err)
 		}
 		return nil, nil
@@ -324,7 +324,7 @@ func retryAfter(err error) time.Duration {
 
 func (r *replay) refuse(code, reason string, n int64) {
 	r.count(func(p *Report) {
-		if _, known := p.Refused[code]; !known && len(p.Refused) == mostCodes {
+		if _, known := p.Refused[code]; !known && len(p.Refused) == maxCodes {
 			code = "other"
 		}
 		p.Refused[code] += n
@@ -332,8 +332,9 @@ func (r *replay) refuse(code, reason string, n int64) {
 	})
 }
 
-// mostCodes bounds the codes that are told apart: a server might make them up.
-const mostCodes = 50
+// maxCodes bounds how many codes are counted each on its own, since a server may
+// invent any number of them.
+const maxCodes = 50
 
 func (r *replay) doubt(reason string, n int64) {
 	r.count(func(p *Report) {
@@ -364,7 +365,7 @@ func (r *replay) count(change func(*Report)) {
 	change(&r.report)
 }
 
-func taps(all []client.Reaction) (n int64) {
+func reactions(all []client.Reaction) (n int64) {
 	for _, one := range all {
 		n += int64(one.Count)
 	}

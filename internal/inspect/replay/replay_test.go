@@ -215,7 +215,7 @@ func TestPatience(t *testing.T) {
 		s.answer = func(int, []client.Reaction) ([]client.Result, error) {
 			return nil, &client.RefusalError{Status: 503, Code: "not_written", Message: "kafka is away", RetryAfter: 4 * time.Second}
 		}
-		r, err := replay.Run(t.Context(), replay.Config{Server: s, Speed: 1, Connections: 1, Patience: 10 * time.Second}, recorded("a@0 b@1000 c@90000"))
+		r, err := replay.Run(t.Context(), replay.Config{Server: s, Speed: 1, Connections: 1, RetryFor: 10 * time.Second}, recorded("a@0 b@1000 c@90000"))
 		if want := "2 unsent, 3 resent, ended: kafka is away"; told(r, err) != want || r.UnsentNote != "kafka is away" || err.Error() != "not taken for 10s: kafka is away" {
 			t.Errorf("got %s because %q (%v), want %s", told(r, err), r.UnsentNote, err, want)
 		}

@@ -25,9 +25,9 @@ func tap(text string) wire.ReactionFields {
 }
 
 // tally adds reactions up, written as "MILLISECONDS USER EMOJI", a comma between two.
-func tally(t *testing.T, cfg stats.Config, text string) *stats.Tally {
+func tally(t *testing.T, cfg stats.Config, text string) *stats.Statistics {
 	t.Helper()
-	out := stats.NewTally(cfg)
+	out := stats.New(cfg)
 	for part := range strings.SplitSeq(text, ", ") {
 		at, what, ok := strings.Cut(part, " ")
 		if !ok {
@@ -45,7 +45,7 @@ func tally(t *testing.T, cfg stats.Config, text string) *stats.Tally {
 func TestReport(t *testing.T) {
 	all := tally(t, stats.Config{}, "0 ann 🔥, 1999 bob 🔥, 2000 ann 🎉, 2001 cid 🔥 room, 2500 cid 🎉 room, 3000 cid 🎉 room, 7000 ann 💖")
 	all.Skip()
-	report, err := json.MarshalIndent(all.Report(stats.Ask{Top: 2, Points: 3}), "", "  ")
+	report, err := json.MarshalIndent(all.Report(stats.Selection{Top: 2, Points: 3}), "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,21 +58,21 @@ func TestSpan(t *testing.T) {
 	const reactions = "0 a x, 2000 a x, 2100 a x, 9000 a x"
 	for name, test := range map[string]struct {
 		in   string
-		ask  stats.Ask
+		ask  stats.Selection
 		want string
 	}{
-		"nothing":            {"", stats.Ask{Points: 5}, "0s: 0.0/s, none at the peak []"},
-		"nothing of a span":  {"", stats.Ask{From: base, To: base + 4000, Points: 2}, "4s: 0.0/s, none at the peak [0.0 0.0]"},
-		"of the reactions":   {reactions, stats.Ask{Points: 10}, "10s: 0.4/s, 2 from 2s at the peak [0.5 1.0 0.0 0.0 0.5]"},
-		"asked for":          {reactions, stats.Ask{From: base - 10000, To: base + 10000, Points: 10}, "20s: 0.2/s, 2 from 2s at the peak [0.0 0.0 0.0 0.0 0.0 0.5 1.0 0.0 0.0 0.5]"},
-		"in fewer parts":     {reactions, stats.Ask{Points: 2}, "10s: 0.4/s, 2 from 2s at the peak [0.5 0.2]"},
-		"in one":             {reactions, stats.Ask{Points: 1}, "10s: 0.4/s, 2 from 2s at the peak [0.4]"},
-		"in none":            {reactions, stats.Ask{}, "10s: 0.4/s, 2 from 2s at the peak []"},
-		"from then on":       {reactions, stats.Ask{From: base - 2000, Points: 2}, "12s: 0.3/s, 2 from 2s at the peak [0.5 0.2]"},
-		"an open window":     {reactions, stats.Ask{To: base + 11000, Points: 10}, "11s: 0.4/s, 2 from 2s at the peak [0.5 1.0 0.0 0.0 0.5]"},
-		"shorter than one":   {"100 a x", stats.Ask{From: base + 100, To: base + 600, Points: 3}, "0.5s: 2.0/s, 1 from 0s at the peak [0.5]"},
-		"of peaks the first": {"4000 a x, 0 a x", stats.Ask{Points: 1}, "6s: 0.3/s, 1 from 0s at the peak [0.3]"},
-		"the wrong way":      {reactions, stats.Ask{From: base + 5000, To: base, Points: 3}, "0s: 0.0/s, none at the peak []"},
+		"nothing":            {"", stats.Selection{Points: 5}, "0s: 0.0/s, none at the peak []"},
+		"nothing of a span":  {"", stats.Selection{From: base, To: base + 4000, Points: 2}, "4s: 0.0/s, none at the peak [0.0 0.0]"},
+		"of the reactions":   {reactions, stats.Selection{Points: 10}, "10s: 0.4/s, 2 from 2s at the peak [0.5 1.0 0.0 0.0 0.5]"},
+		"asked for":          {reactions, stats.Selection{From: base - 10000, To: base + 10000, Points: 10}, "20s: 0.2/s, 2 from 2s at the peak [0.0 0.0 0.0 0.0 0.0 0.5 1.0 0.0 0.0 0.5]"},
+		"in fewer parts":     {reactions, stats.Selection{Points: 2}, "10s: 0.4/s, 2 from 2s at the peak [0.5 0.2]"},
+		"in one":             {reactions, stats.Selection{Points: 1}, "10s: 0.4/s, 2 from 2s at the peak [0.4]"},
+		"in none":            {reactions, stats.Selection{}, "10s: 0.4/s, 2 from 2s at the peak []"},
+		"from then on":       {reactions, stats.Selection{From: base - 2000, Points: 2}, "12s: 0.3/s, 2 from 2s at the peak [0.5 0.2]"},
+		"an open window":     {reactions, stats.Selection{To: base + 11000, Points: 10}, "11s: 0.4/s, 2 from 2s at the peak [0.5 1.0 0.0 0.0 0.5]"},
+		"shorter than one":   {"100 a x", stats.Selection{From: base + 100, To: base + 600, Points: 3}, "0.5s: 2.0/s, 1 from 0s at the peak [0.5]"},
+		"of peaks the first": {"4000 a x, 0 a x", stats.Selection{Points: 1}, "6s: 0.3/s, 1 from 0s at the peak [0.3]"},
+		"the wrong way":      {reactions, stats.Selection{From: base + 5000, To: base, Points: 3}, "0s: 0.0/s, none at the peak []"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := tally(t, stats.Config{}, test.in).Report(test.ask)
@@ -84,7 +84,7 @@ func TestSpan(t *testing.T) {
 			for _, p := range r.Series {
 				rates = append(rates, fmt.Sprintf("%.1f", p.PerSecond))
 			}
-			got := fmt.Sprintf("%gs: %.1f/s, %s at the peak %v", float64(r.Span.End-r.Span.Start)/1000, r.PerSecond, peak, rates)
+			got := fmt.Sprintf("%gs: %.1f/s, %s at the peak %v", float64(r.Range.End-r.Range.Start)/1000, r.PerSecond, peak, rates)
 			if got != test.want {
 				t.Errorf("got  %s\nwant %s", got, test.want)
 			}
@@ -94,12 +94,12 @@ func TestSpan(t *testing.T) {
 
 // Whatever comes, what is held is bounded, and nothing is left out of the sums.
 func TestBounds(t *testing.T) {
-	all := stats.NewTally(stats.Config{Windows: 8, Emojis: 3, Channels: 2})
+	all := stats.New(stats.Config{Windows: 8, Emojis: 3, Channels: 2})
 	for i := range int64(1000) {
 		all.Add(base+i*2000, tap(fmt.Sprintf("u%d e%d c%d", i, i%10, i%5)))
 	}
 	all.Add(-5000, tap("u0 e0")) // a clock that is far off
-	r := all.Report(stats.Ask{Top: 100, Points: 1000})
+	r := all.Report(stats.Selection{Top: 100, Points: 1000})
 	if r.Reactions != 1001 || len(r.Emojis) != 3 || r.EmojisSeen != 3 || r.EmojisOther != 700 || len(r.Channels) != 2 || r.ChannelsSeen != 2 || r.ChannelsOther != 601 {
 		t.Errorf("%+v", r)
 	}
@@ -121,11 +121,11 @@ func TestUsers(t *testing.T) {
 		for seed := range uint64(4) {
 			random := rand.New(rand.NewPCG(seed, uint64(n)))
 			salt := random.Uint64()
-			all := stats.NewTally(stats.Config{})
+			all := stats.New(stats.Config{})
 			for i := range n + n/3 { // some tap twice
 				all.Add(base, tap(fmt.Sprintf("user_%x_%d 🔥", salt, i%n)))
 			}
-			r := all.Report(stats.Ask{})
+			r := all.Report(stats.Selection{})
 			if off := math.Abs(float64(r.Users)/float64(n) - 1); off > 3*r.UsersErr || n <= 1000 && off > 0.002 {
 				t.Errorf("seed %d: %d of %d users, %.2f %% off", seed, r.Users, n, 100*off)
 			}
@@ -134,7 +134,7 @@ func TestUsers(t *testing.T) {
 }
 
 func BenchmarkTally(b *testing.B) {
-	all := stats.NewTally(stats.Config{})
+	all := stats.New(stats.Config{})
 	users := make([]wire.ReactionFields, 10_000)
 	for i := range users {
 		users[i] = tap(fmt.Sprintf("user_%d %c", i, '🌀'+rune(i%20)))

@@ -144,7 +144,7 @@ func concluded(t *testing.T, seed uint64) {
 	t.Helper()
 	rnd := rand.New(rand.NewPCG(seed, 1))
 	now := int64(1_000_000)
-	tracer := trace.New(trace.Config{Partials: true, Patience: time.Minute})
+	tracer := trace.New(trace.Config{Partials: true, StuckAfter: time.Minute})
 	tracer.Cluster("cluster_1")
 	traced, plain := newWorld(t), newWorld(t)
 	at := func() int64 { return now * 1000 }

@@ -2,9 +2,9 @@ package trace
 
 // Kept is how much is kept of windows and of reactions under way.
 func (t *Tracer) Kept() int {
-	n := len(t.all) + len(t.uncount) + len(t.groups)
-	for _, g := range t.groups {
-		n += g.size() + len(g.spread)
+	n := len(t.all) + len(t.notCounted) + len(t.windows)
+	for _, g := range t.windows {
+		n += g.size() + len(g.onTheWay)
 	}
 	return n
 }

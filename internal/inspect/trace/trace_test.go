@@ -365,7 +365,7 @@ func TestTracerWithoutPartials(t *testing.T) {
 // When more come than can be followed at once, those that are are spread evenly; and
 // everything is accounted for.
 func TestTracerFollowsSome(t *testing.T) {
-	s := script{t, trace.New(trace.Config{Partials: true, Most: 8, Wants: func(t wire.ReactionFields) bool { return string(t.UserID) != "nobody" }})}
+	s := script{t, trace.New(trace.Config{Partials: true, MaxFollowed: 8, Wants: func(t wire.ReactionFields) bool { return string(t.UserID) != "nobody" }})}
 	for i := range 100 {
 		s.run(fmt.Sprintf("1001 tap 0/%d 1000 🔥\n1001 tap 1/%d 1000 🔥 main nobody", i, i))
 	}
@@ -406,7 +406,7 @@ func TestTracerEnds(t *testing.T) {
 
 // What somebody waits for is not forgotten, however long that takes.
 func TestTracerIsPatient(t *testing.T) {
-	s := script{t, trace.New(trace.Config{Partials: true, Patience: 10 * time.Minute})}
+	s := script{t, trace.New(trace.Config{Partials: true, StuckAfter: 10 * time.Minute})}
 	s.run(`
 		1001 tap 0/0 1000 🔥
 		2101 partial 0 2000 0-1 🔥=1

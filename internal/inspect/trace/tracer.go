@@ -34,12 +34,12 @@ import (
 type Config struct {
 	// Wants says which reactions to follow; nil: all.
 	Wants func(wire.ReactionFields) bool
-	// Most is how many are followed at once; default 10,000. When more are under way
-	// only every second is followed, or every fourth and so on.
-	Most int
-	// Patience is how long a reaction may stay where it is, beyond its window's end,
-	// before it is given up as stuck; default 30 s.
-	Patience time.Duration
+	// MaxFollowed is how many are followed at once; default 10,000. When there are
+	// more, only every second one is followed, or every fourth, and so on.
+	MaxFollowed int
+	// StuckAfter is how long a reaction may stay at a stage, counted from its window's
+	// end at the earliest, before it is given up as stuck; default 30 s.
+	StuckAfter time.Duration
 	// End, if set, is how many are followed to their end, whatever that is.
 	End int64
 	// Partials says that the counting tells in emoji-partials what it holds.
@@ -51,10 +51,10 @@ type Config struct {
 
 // Bounds of what is kept.
 const (
-	defaultMost     = 10_000
-	defaultPatience = 30 * time.Second
-	keep            = int64(time.Minute / time.Millisecond) // ms, of windows that nobody waits for
-	mostNumbers     = 500_000                               // in all groups together
+	defaultMaxFollowed = 10_000
+	defaultStuckAfter  = 30 * time.Second
+	keepWindows        = int64(time.Minute / time.Millisecond) // ms, of windows that nobody waits for
+	maxNumbers         = 500_000                               // in all groups together
 )
 
 // What aggregate counts by unless it says something else.
@@ -72,16 +72,16 @@ type Tracer struct {
 	phase      int64         // ms: windows begin so long after the multiples of their length
 	watermarks map[int]int64 // by partition of emoji-topic, ms
 
-	all      map[*follow]bool
-	stride   int64                // of those wanted one in so many is followed
-	uncount  map[source][]*follow // those that no partial held yet
-	groups   map[groupKey]*group
-	clusters map[string]bool
-	servers  map[string]bool // whether they are waited for
+	all        map[*followed]bool
+	sampling   int64                  // of those wanted one in so many is followed
+	notCounted map[source][]*followed // those that no partial held yet
+	windows    map[windowKey]*windowState
+	clusters   map[string]bool
+	servers    map[string]bool // whether they are waited for
 
-	sums     sums
+	totals   totals
 	finished []Journey
-	shown    [shownAtOnce]*follow
+	shown    [shownAtOnce]*followed
 	shownAt  int64 // when the last of them was chosen, µs
 }
 
@@ -92,30 +92,30 @@ type source struct {
 }
 
 // follow is a reaction that is followed.
-type follow struct {
+type followed struct {
 	Journey
-	n         int64 // of those wanted
-	time      int64 // the record's, ms
-	watermark int64 // of its partition before it
-	since     int64 // when it came where it is, µs
-	need      int64 // the count that holds it
-	total     int64 // the swarm's total that does
-	group     *group
-	over      bool // done, stuck or not followed any more
+	n           int64 // of those wanted
+	time        int64 // the record's, ms
+	watermark   int64 // of its partition before it
+	since       int64 // when it came where it is, µs
+	need        int64 // the count that holds it
+	total       int64 // the swarm's total that does
+	windowState *windowState
+	over        bool // done, stuck or not followed any more
 }
 
 // New returns a tracer that follows nothing yet.
 func New(cfg Config) *Tracer {
-	if cfg.Most <= 0 {
-		cfg.Most = defaultMost
+	if cfg.MaxFollowed <= 0 {
+		cfg.MaxFollowed = defaultMaxFollowed
 	}
-	if cfg.Patience <= 0 {
-		cfg.Patience = defaultPatience
+	if cfg.StuckAfter <= 0 {
+		cfg.StuckAfter = defaultStuckAfter
 	}
 	return &Tracer{
 		cfg: cfg, settings: wire.Settings{WindowMS: usualWindow, LatenessMS: usualLateness},
-		watermarks: map[int]int64{}, all: map[*follow]bool{}, stride: 1, uncount: map[source][]*follow{},
-		groups: map[groupKey]*group{}, clusters: map[string]bool{}, servers: map[string]bool{}, sums: newSums(),
+		watermarks: map[int]int64{}, all: map[*followed]bool{}, sampling: 1, notCounted: map[source][]*followed{},
+		windows: map[windowKey]*windowState{}, clusters: map[string]bool{}, servers: map[string]bool{}, totals: newTotals(),
 	}
 }
 
@@ -138,17 +138,17 @@ func (t *Tracer) Reaction(partition int, r stream.Record, at int64) {
 	t.watermarks[partition] = max(before, r.Time)
 	told, err := wire.DecodeReactionFields(r.Value)
 	if err != nil {
-		t.sums.skipped++
+		t.totals.skipped++
 		return
 	}
-	f := follow{time: r.Time, watermark: before, since: at}
+	f := followed{time: r.Time, watermark: before, since: at}
 	f.Journey = Journey{Partition: partition, Offset: r.Offset, Channel: wire.MainChannel}
 	if len(told.Channel) > 0 {
 		f.Channel = string(told.Channel)
 	}
 	f.At[Accepted], f.At[Logged] = r.Time*1000, at
-	traceable := t.cfg.Partials || t.number(&f, string(told.Emoji))
-	if t.cfg.Wants != nil && !t.cfg.Wants(told) || !t.admit(&f, traceable) {
+	traceable := t.cfg.Partials || t.numberInWindow(&f, string(told.Emoji))
+	if t.cfg.Wants != nil && !t.cfg.Wants(told) || !t.sample(&f, traceable) {
 		return
 	}
 	f.User, f.Emoji = string(told.UserID), string(told.Emoji)
@@ -158,60 +158,62 @@ func (t *Tracer) Reaction(partition int, r stream.Record, at int64) {
 	t.begin(&f, at)
 }
 
-// number says which of its window's reactions of its emoji this one is, where no
-// partials tell; false if that cannot be known.
-func (t *Tracer) number(f *follow, emoji string) bool {
+// numberInWindow counts the reactions of each emoji in each window where there are no
+// partials: the reaction is in the window's count once that reaches its number. It
+// returns false if the beginning of the window was not read.
+func (t *Tracer) numberInWindow(f *followed, emoji string) bool {
 	end, _ := verify.Assign(t.settings, f.time-t.phase, verify.Never)
 	f.WindowEnd = end + t.phase
 	if f.WindowEnd-t.settings.WindowMS < t.cfg.Began {
 		return false
 	}
-	f.group = t.group(groupKey{f.WindowEnd, f.Channel})
-	c := f.group.cell(emoji)
+	f.windowState = t.windowOf(windowKey{f.WindowEnd, f.Channel})
+	c := f.windowState.emoji(emoji)
 	c.seen++
 	f.need = c.seen
 	return true
 }
 
-// admit says whether one more is followed. When too many are under way, half of them
-// are let go, and of those to come too: evenly, so that what is left tells of all.
-func (t *Tracer) admit(f *follow, traceable bool) bool {
-	f.n = t.sums.wanted
-	t.sums.wanted++
-	if len(t.all) >= t.cfg.Most {
-		t.stride *= 2
+// sample says whether a reaction is followed. When too many are, every second of them
+// is dropped, and of the coming ones too: evenly, so that the rest stand for all.
+func (t *Tracer) sample(f *followed, traceable bool) bool {
+	f.n = t.totals.wanted
+	t.totals.wanted++
+	if len(t.all) >= t.cfg.MaxFollowed {
+		t.sampling *= 2
 		for o := range t.all {
-			if o.n%t.stride != 0 {
+			if o.n%t.sampling != 0 {
 				t.drop(o)
 			}
 		}
 	}
-	if !traceable || f.n%t.stride != 0 || len(t.all) >= t.cfg.Most {
-		t.sums.notFollowed++
+	if !traceable || f.n%t.sampling != 0 || len(t.all) >= t.cfg.MaxFollowed {
+		t.totals.notFollowed++
 		return false
 	}
 	return true
 }
 
-func (t *Tracer) begin(f *follow, at int64) {
+func (t *Tracer) begin(f *followed, at int64) {
 	t.all[f] = true
-	t.sums.followed++
+	t.totals.followed++
 	t.show(f, at)
 	if !t.cfg.Partials {
-		f.group.live++
+		f.windowState.followedCount++
 		t.await(f)
 		return
 	}
-	if t.held(f) {
+	if t.countedBefore(f) {
 		return
 	}
 	from := source{f.Partition, f.Channel}
-	t.uncount[from] = append(t.uncount[from], f)
+	t.notCounted[from] = append(t.notCounted[from], f)
 }
 
-// held says whether a partial that was read before holds a reaction, and notes it.
-func (t *Tracer) held(f *follow) bool {
-	g := t.groups[groupKey{t.window(f), f.Channel}]
+// countedBefore says whether a partial that was read already holds a reaction; then it
+// notes that.
+func (t *Tracer) countedBefore(f *followed) bool {
+	g := t.windows[windowKey{t.assignedWindow(f), f.Channel}]
 	if g == nil || !g.holds(f.Partition, f.Offset) {
 		return false
 	}
@@ -219,8 +221,8 @@ func (t *Tracer) held(f *follow) bool {
 	return true
 }
 
-// window is the end of the window that the counting puts a reaction into.
-func (t *Tracer) window(f *follow) int64 {
+// assignedWindow is the end of the window that aggregate assigns a reaction to, ms.
+func (t *Tracer) assignedWindow(f *followed) int64 {
 	end, _ := verify.Assign(t.settings, f.time, f.watermark)
 	return end
 }

@@ -117,7 +117,7 @@ func TestCancel(t *testing.T) {
 	in.write(in.names.Reactions(), 0, tap(base, "💖", "")) // which is never counted
 	for name, when := range map[string]func(verify.Progress) bool{
 		"while it reads":                  func(p verify.Progress) bool { return p.Read > 0 },
-		"while it waits for the counting": func(p verify.Progress) bool { return p.Apart > 0 },
+		"while it waits for the counting": func(p verify.Progress) bool { return p.Difference > 0 },
 		"while it waits for a window":     func(p verify.Progress) bool { return !p.Until.IsZero() },
 	} {
 		t.Run(name, func(t *testing.T) {

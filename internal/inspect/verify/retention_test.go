@@ -108,7 +108,7 @@ func TestRetention(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := verify.NewLedger(twos)
+			l := verify.NewComparison(twos)
 			play(t, l, tt.history)
 			r := l.Report()
 			if got := sums(r); got != tt.want {
@@ -129,7 +129,7 @@ func TestWhereverTheLogIsCut(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 2))
 			tr := newTraffic(rng)
 			tr.windows.Lateness = s.LatenessMS
-			tr.ledger = verify.NewLedger(s)
+			tr.comparison = verify.NewComparison(s)
 			for range 40 {
 				tr.taps(40)
 				tr.count(true)
@@ -138,12 +138,12 @@ func TestWhereverTheLogIsCut(t *testing.T) {
 			for p, log := range tr.logs {
 				if rng.IntN(3) > 0 {
 					tr.read[p] = cutOff(log, 1+rng.IntN(len(log)/2), s.LatenessMS)
-					tr.ledger.LogGap(p)
+					tr.comparison.LogGap(p)
 				}
 			}
 			if rng.IntN(2) == 0 {
 				tr.readOn = 1 + rng.IntN(len(tr.emitted)/2)
-				tr.ledger.CountsGap(0)
+				tr.comparison.CountsGap(0)
 			}
 			if rng.IntN(2) == 0 {
 				tr.by = 1
@@ -151,10 +151,10 @@ func TestWhereverTheLogIsCut(t *testing.T) {
 				tr.emit(true)
 			}
 			tr.readLog()
-			tr.ledger.Owe(tr.now + s.WindowMS)
+			tr.comparison.Owe(tr.now + s.WindowMS)
 			tr.readCounts(true)
-			tr.ledger.Compare()
-			r := tr.ledger.Report()
+			tr.comparison.Compare()
+			r := tr.comparison.Report()
 			addsUp(t, r)
 			if r.Lost > 0 || r.Doubled != int64(tr.by) || r.Windows == 0 {
 				t.Errorf("off by %d: %s\n%+v", tr.by, sums(r), r.Differences[:min(3, len(r.Differences))])

@@ -69,7 +69,7 @@ func TestTotals(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := verify.NewLedger(wire.Settings{})
+			l := verify.NewComparison(wire.Settings{})
 			play(t, l, tt.history)
 			r := l.Report()
 			if got := sums(r); got != tt.want {

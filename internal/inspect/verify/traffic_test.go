@@ -12,25 +12,25 @@ import (
 )
 
 // traffic is a log that grows and a counting that follows it, both of which a
-// ledger reads while they do. What is counted is decided by the aggregator's own
+// comparison reads while they do. What is counted is decided by the aggregator's own
 // rule.
 type traffic struct {
-	rng      *rand.Rand
-	windows  aggregator.Windows
-	now      int64
-	logs     [][]stream.Record
-	marks    []int64 // the watermark of each partition's counting
-	counting []int   // how far it has got
-	totals   map[spot]int64
-	said     map[spot]int64
-	emitted  []stream.Record // emoji-aggregated
-	read     []int           // how far the ledger has read each log
-	readOn   int             // and the counts
-	ledger   *verify.Ledger
-	fault    int  // which reaction is miscounted
-	by       int  // how: 1 more, 1 less, or not at all
-	counted  int  // reactions so far
-	wrong    spot // where the fault is
+	rng        *rand.Rand
+	windows    aggregator.Windows
+	now        int64
+	logs       [][]stream.Record
+	marks      []int64 // the watermark of each partition's counting
+	counting   []int   // how far it has got
+	totals     map[spot]int64
+	said       map[spot]int64
+	emitted    []stream.Record // emoji-aggregated
+	read       []int           // how far the comparison has read each log
+	readOn     int             // and the counts
+	comparison *verify.Comparison
+	fault      int  // which reaction is miscounted
+	by         int  // how: 1 more, 1 less, or not at all
+	counted    int  // reactions so far
+	wrong      spot // where the fault is
 }
 
 // spot is where a reaction is counted.
@@ -44,7 +44,7 @@ func newTraffic(rng *rand.Rand) *traffic {
 	return &traffic{
 		rng: rng, windows: aggregator.Windows{Length: s.WindowMS, Lateness: s.LatenessMS}, now: base,
 		logs: make([][]stream.Record, 3), marks: []int64{aggregator.Never, aggregator.Never, aggregator.Never},
-		counting: make([]int, 3), read: make([]int, 3), totals: map[spot]int64{}, said: map[spot]int64{}, ledger: verify.NewLedger(s),
+		counting: make([]int, 3), read: make([]int, 3), totals: map[spot]int64{}, said: map[spot]int64{}, comparison: verify.NewComparison(s),
 	}
 }
 
@@ -102,11 +102,11 @@ func (tr *traffic) emit(all bool) {
 	}
 }
 
-// readLog has the ledger read the log to its end.
+// readLog has the comparison read the log to its end.
 func (tr *traffic) readLog() {
 	for p, log := range tr.logs {
 		for _, r := range log[tr.read[p]:] {
-			tr.ledger.Reaction(p, r)
+			tr.comparison.Reaction(p, r)
 		}
 		tr.read[p] = len(log)
 	}
@@ -119,7 +119,7 @@ func (tr *traffic) readCounts(all bool) {
 		to -= tr.rng.IntN(to - tr.readOn + 1)
 	}
 	for _, r := range tr.emitted[tr.readOn:to] {
-		tr.ledger.Count(0, r)
+		tr.comparison.Count(0, r)
 	}
 	tr.readOn = to
 }
@@ -138,7 +138,7 @@ func TestUnderTraffic(t *testing.T) {
 				tr.count(false)
 				tr.emit(false)
 				tr.readLog()
-				tr.ledger.Owe(tr.now - rng.Int64N(2*tr.windows.Length))
+				tr.comparison.Owe(tr.now - rng.Int64N(2*tr.windows.Length))
 				tr.taps(rng.IntN(20))
 				if owedIsCounted := rng.IntN(2) == 0; owedIsCounted {
 					tr.count(true)
@@ -147,14 +147,14 @@ func TestUnderTraffic(t *testing.T) {
 					tr.readCounts(true)
 					tr.taps(rng.IntN(20))
 					tr.readLog()
-					tr.ledger.Compare()
+					tr.comparison.Compare()
 					tr.noFalseAlarm(t, true)
 					continue
 				}
 				tr.readCounts(false)
 				tr.taps(rng.IntN(20))
 				tr.readLog()
-				tr.ledger.Compare()
+				tr.comparison.Compare()
 				tr.noFalseAlarm(t, false)
 			}
 			tr.end(t)
@@ -162,11 +162,11 @@ func TestUnderTraffic(t *testing.T) {
 	}
 }
 
-// noFalseAlarm checks what the ledger says on the way; waited says whether all
+// noFalseAlarm checks what the comparison says on the way; waited says whether all
 // that is owed was counted by then.
 func (tr *traffic) noFalseAlarm(t *testing.T, waited bool) {
 	t.Helper()
-	r := tr.ledger.Report()
+	r := tr.comparison.Report()
 	addsUp(t, r)
 	for _, d := range r.Differences {
 		planted := tr.by != 0 && d.Window.End == tr.wrong.end && d.Emoji == tr.wrong.emoji
@@ -185,11 +185,11 @@ func (tr *traffic) end(t *testing.T) {
 	tr.count(true)
 	tr.emit(true)
 	tr.readLog()
-	tr.ledger.Owe(tr.now + tr.windows.Length)
+	tr.comparison.Owe(tr.now + tr.windows.Length)
 	tr.readCounts(true)
 	tr.readLog()
-	apart := tr.ledger.Compare()
-	r := tr.ledger.Report()
+	apart := tr.comparison.Compare()
+	r := tr.comparison.Report()
 	addsUp(t, r)
 	if apart != int64(max(tr.by, -tr.by)) || r.Doubled-r.Lost != int64(tr.by) || r.Lost > 0 && r.Doubled > 0 {
 		t.Errorf("it was off by %d; %d apart, %s", tr.by, apart, sums(r))

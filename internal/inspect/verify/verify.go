@@ -1,8 +1,8 @@
-// Package verify is the referee: it checks the promise that every reaction in
-// emoji-topic is counted in emoji-aggregated exactly once, by reading both and
-// comparing. It shares no code with the aggregator: the rule that gives each
-// reaction its window is written down here a second time (rule.go), and what the
-// aggregator tells of itself, but for its settings, is not believed.
+// Package verify checks the promise that every reaction in emoji-topic is counted in
+// emoji-aggregated exactly once, by reading both and comparing. It shares no code
+// with the aggregator: the rule that gives each reaction its window is written a
+// second time here (window_rule.go). Of what the aggregator says of itself only its
+// settings are used.
 //
 // # What is compared
 //
@@ -26,12 +26,12 @@
 //
 // Lost is sure for what was in the log at some moment P, once the counts are
 // read so long after P that all of it should have been counted: that is what the
-// caller's patience is for. Reactions after P owe nothing yet; but when they are
+// time limit of Wait is for. Reactions after P owe nothing yet; but when they are
 // counted they can stand in for a lost one of the same window, channel and emoji.
 // So a window is not called good because its counts have reached what was owed,
 // but only when, in one comparison, they were all that the log held then. A
 // window that has ended soon gets no more reactions, and comes to that. One that
-// never does within the patience is undecided, and the report says so.
+// never does within the time limit is undecided, and the report says so.
 //
 // Windows that have not ended by P owe nothing. Wait lets the newest window that
 // the log holds at the start end before it takes P, so that every reaction of
@@ -43,8 +43,8 @@
 // # What retention takes
 //
 // Where records at the beginning of either topic are gone, the windows that they
-// may have been in are left out, and the report says how many. See Ledger.cut for
-// the bound and why it holds.
+// may have been in are left out, and the report says how many. See
+// Comparison.leftOutUntil for the bound and why it holds.
 package verify
 
 import (
@@ -58,7 +58,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Config says what to audit. Client is the only field that must be set.
+// Config says what to verify. Client is the only field that must be set.
 type Config struct {
 	Client *kafka.Client
 	// Topics are the names of the installation's topics.
@@ -68,7 +68,7 @@ type Config struct {
 	// the other is 2 s or 10 s.
 	Window, Lateness time.Duration
 	// Stall is how long the brokers may go without an answer, or without a record
-	// that they should have, before the audit gives up; default 15 s.
+	// that they should have, before verifying gives up; default 15 s.
 	Stall time.Duration
 	// Progress, if set, is called after every piece of work.
 	Progress func(Progress)
@@ -84,12 +84,12 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Progress is how far an audit has got.
+// Progress is how far verifying has got.
 type Progress struct {
-	Read  int64     // records read so far, of all topics
-	Known int64     // records there were when the reading began
-	Until time.Time // if set: what is waited for is the end of the open window, which is then
-	Apart int64     // reactions by which log and counts differed when they were last compared
+	Read       int64     // records read so far, of all topics
+	Known      int64     // records there were when the reading began
+	Until      time.Time // if set: what is waited for is the end of the open window, which is then
+	Difference int64     // reactions by which log and counts differed when they were last compared
 }
 
 // MissingError says which topics do not exist.
@@ -104,10 +104,11 @@ func (e *MissingError) Error() string {
 
 const (
 	// settle is how long after its end a window may be incomplete without being
-	// behind: the combiners' grace, the reducers' patience, and the way.
-	settle = time.Second
-	// poll is the time between two looks at a counting that is waited for.
-	poll = 200 * time.Millisecond
+	// behind: the combiners' grace, what the reducers wait for partitions, and the
+	// time that records take from one topic to the next.
+	countingDelay = time.Second
+	// pollInterval is the time between two comparisons.
+	pollInterval = 200 * time.Millisecond
 )
 
 // Check compares once, without waiting: what the counting is behind with, of
@@ -118,12 +119,12 @@ func Check(ctx context.Context, cfg Config) (Report, error) {
 
 // Wait lets the window that is open end, at most a window and the lateness after
 // the call, and then compares until all reactions that were there are found
-// counted, or patience has run out. With a patience of zero it is Check.
-func Wait(ctx context.Context, cfg Config, patience time.Duration) (Report, error) {
-	return run(ctx, cfg, patience)
+// counted, or the limit is over. With a limit of zero it is Check.
+func Wait(ctx context.Context, cfg Config, limit time.Duration) (Report, error) {
+	return run(ctx, cfg, limit)
 }
 
-func run(ctx context.Context, cfg Config, patience time.Duration) (Report, error) {
+func run(ctx context.Context, cfg Config, limit time.Duration) (Report, error) {
 	a, err := open(ctx, cfg.withDefaults())
 	if err != nil {
 		return Report{}, err
@@ -131,17 +132,17 @@ func run(ctx context.Context, cfg Config, patience time.Duration) (Report, error
 	if err := a.readLog(ctx); err != nil {
 		return Report{}, err
 	}
-	due := time.Now().Add(-settle).UnixMilli()
-	if patience > 0 && a.ledger.byWindow() {
+	due := time.Now().Add(-countingDelay).UnixMilli()
+	if limit > 0 && a.comparison.byWindow() {
 		if due, err = a.windowEnd(ctx); err != nil {
 			return Report{}, err
 		}
 	}
-	a.ledger.Owe(due)
-	if err := a.compareUntil(ctx, time.Now().Add(patience)); err != nil {
+	a.comparison.Owe(due)
+	if err := a.compareUntil(ctx, time.Now().Add(limit)); err != nil {
 		return Report{}, err
 	}
-	r := a.ledger.Report()
+	r := a.comparison.Report()
 	r.Source = a.source
 	return r, nil
 }
@@ -149,15 +150,15 @@ func run(ctx context.Context, cfg Config, patience time.Duration) (Report, error
 // windowEnd waits until the newest window of the log should have been counted,
 // reads on, and returns the window's end. A record whose time is too far ahead is
 // not waited for.
-func (a *audit) windowEnd(ctx context.Context) (int64, error) {
-	s := a.ledger.settings
-	due := min(a.ledger.Newest(), time.Now().UnixMilli()+s.WindowMS+s.LatenessMS)
-	over := time.UnixMilli(due).Add(settle)
+func (a *reader) windowEnd(ctx context.Context) (int64, error) {
+	s := a.comparison.settings
+	due := min(a.comparison.Newest(), time.Now().UnixMilli()+s.WindowMS+s.LatenessMS)
+	over := time.UnixMilli(due).Add(countingDelay)
 	if due == Never || time.Until(over) <= 0 {
 		return due, nil
 	}
 	a.progress.Until = over
-	a.tell()
+	a.reportProgress()
 	if err := sleep.Until(ctx, over); err != nil {
 		return due, err
 	}
@@ -168,7 +169,7 @@ func (a *audit) windowEnd(ctx context.Context) (int64, error) {
 // compareUntil compares until all is well, or it began to read the counts after
 // the deadline. What seems to be doubled gets the same time: a leader that has
 // just taken over may have hidden the log's last records.
-func (a *audit) compareUntil(ctx context.Context, deadline time.Time) error {
+func (a *reader) compareUntil(ctx context.Context, deadline time.Time) error {
 	for {
 		last := !time.Now().Before(deadline)
 		if err := a.readCounts(ctx); err != nil {
@@ -177,12 +178,12 @@ func (a *audit) compareUntil(ctx context.Context, deadline time.Time) error {
 		if err := a.readLog(ctx); err != nil {
 			return err
 		}
-		a.progress.Apart = a.ledger.Compare()
-		if a.progress.Apart == 0 || last {
+		a.progress.Difference = a.comparison.Compare()
+		if a.progress.Difference == 0 || last {
 			return nil
 		}
-		a.tell()
-		if err := sleep.For(ctx, min(poll, time.Until(deadline))); err != nil {
+		a.reportProgress()
+		if err := sleep.For(ctx, min(pollInterval, time.Until(deadline))); err != nil {
 			return err
 		}
 	}

@@ -134,7 +134,7 @@ func TestWait(t *testing.T) {
 	cfg := in.config()
 	behind := false
 	cfg.Progress = func(p verify.Progress) {
-		if p.Apart == 1 && !behind {
+		if p.Difference == 1 && !behind {
 			behind = true
 			in.write(in.names.Counts(), 1, count(base+4000, "💖", 1, base+9000, ""))
 		}

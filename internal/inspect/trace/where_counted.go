@@ -12,7 +12,7 @@ func (t *Tracer) Progress(r stream.Record, at int64) {
 	p, err := wire.DecodeProgress(r.Value)
 	switch {
 	case err != nil:
-		t.sums.unreadable++
+		t.totals.unreadable++
 	case p.Mark != nil:
 		t.mark(p.Mark.Settings)
 	default:
@@ -27,33 +27,33 @@ func (t *Tracer) mark(s wire.Settings) {
 		return
 	}
 	t.settings = s
-	for from, list := range t.uncount {
-		t.uncount[from] = slices.DeleteFunc(list, func(f *follow) bool { return f.over || t.held(f) })
+	for from, list := range t.notCounted {
+		t.notCounted[from] = slices.DeleteFunc(list, func(f *followed) bool { return f.over || t.countedBefore(f) })
 	}
 }
 
 func (t *Tracer) partial(p *wire.Partial, at int64) {
-	g := t.group(groupKey{p.End, p.Channel})
+	g := t.windowOf(windowKey{p.End, p.Channel})
 	if !g.widen(p, at) {
 		return
 	}
 	from := source{p.Partition, p.Channel}
-	t.uncount[from] = slices.DeleteFunc(t.uncount[from], func(f *follow) bool { return f.over || t.window(f) == p.End && t.held(f) })
+	t.notCounted[from] = slices.DeleteFunc(t.notCounted[from], func(f *followed) bool { return f.over || t.assignedWindow(f) == p.End && t.countedBefore(f) })
 }
 
 // counted notes that a partial holds a reaction.
-func (t *Tracer) counted(f *follow, g *group) {
-	f.group, f.WindowEnd = g, g.end
-	g.live++
+func (t *Tracer) counted(f *followed, g *windowState) {
+	f.windowState, f.WindowEnd = g, g.end
+	g.followedCount++
 	f.At[Counted] = g.partAt[f.Partition]
 	f.since = f.At[Counted]
 	f.need = g.sum(f.Emoji)
 	t.await(f)
 }
 
-// await waits for the count that holds a reaction, if it was not read before.
-func (t *Tracer) await(f *follow) {
-	c := f.group.cell(f.Emoji)
+// await has a reaction wait for the count that holds it, unless that was read already.
+func (t *Tracer) await(f *followed) {
+	c := f.windowState.emoji(f.Emoji)
 	if c.count.n >= f.need {
 		t.aggregated(f, c.count.at)
 		return
@@ -65,20 +65,20 @@ func (t *Tracer) await(f *follow) {
 func (t *Tracer) Count(r stream.Record, at int64) {
 	n, err := wire.DecodeCount(r.Value)
 	if err != nil {
-		t.sums.unreadable++
+		t.totals.unreadable++
 		return
 	}
 	if !t.cfg.Partials {
-		t.learn(n.Window, at)
+		t.adoptWindows(n.Window, at)
 	}
-	g := t.group(groupKey{n.Window.End, n.Channel})
-	c := g.cell(n.Emoji)
+	g := t.windowOf(windowKey{n.Window.End, n.Channel})
+	c := g.emoji(n.Emoji)
 	if n.Count <= c.count.n {
 		return
 	}
 	g.total += n.Count - c.count.n
-	c.count = known{n.Count, at}
-	c.waiting = slices.DeleteFunc(c.waiting, func(f *follow) bool {
+	c.count = greatest{n.Count, at}
+	c.waiting = slices.DeleteFunc(c.waiting, func(f *followed) bool {
 		if !f.over && f.At[Aggregated] == 0 && f.need <= n.Count {
 			t.aggregated(f, at)
 		}
@@ -86,26 +86,27 @@ func (t *Tracer) Count(r stream.Record, at int64) {
 	})
 }
 
-// learn takes a window as an example of how all are cut. When they turn out to be cut
-// otherwise, what was numbered so far cannot be followed, and all begins anew.
-func (t *Tracer) learn(w wire.Window, at int64) {
+// adoptWindows takes length and phase of all windows from one that was read. When they
+// differ from what was assumed, the numbers given so far are wrong: nothing that was
+// followed is followed any more, and counting begins anew.
+func (t *Tracer) adoptWindows(w wire.Window, at int64) {
 	length := w.End - w.Start
 	phase := (w.Start%length + length) % length
 	if length == t.settings.WindowMS && phase == t.phase {
 		return
 	}
 	t.settings.WindowMS, t.phase = length, phase
-	t.sums.recut++
+	t.totals.recut++
 	for f := range t.all {
 		t.drop(f)
 	}
-	t.groups = map[groupKey]*group{}
+	t.windows = map[windowKey]*windowState{}
 	t.cfg.Began = at / 1000
 }
 
 // aggregated notes that a count holds a reaction.
-func (t *Tracer) aggregated(f *follow, at int64) {
-	g := f.group
+func (t *Tracer) aggregated(f *followed, at int64) {
+	g := f.windowState
 	f.At[Aggregated], f.since, f.total = at, at, g.total
 	for topic, s := range g.swarms {
 		if s.n >= f.total {
@@ -116,7 +117,7 @@ func (t *Tracer) aggregated(f *follow, at int64) {
 		t.finish(f)
 		return
 	}
-	g.spread = append(g.spread, f)
+	g.onTheWay = append(g.onTheWay, f)
 }
 
 // Swarm takes in a record of a cluster's or a subscriber server's topic.
@@ -126,16 +127,16 @@ func (t *Tracer) Swarm(topic string, r stream.Record, at int64) {
 	}
 	s, err := wire.DecodeSwarm(r.Value)
 	if err != nil {
-		t.sums.unreadable++
+		t.totals.unreadable++
 		return
 	}
-	g := t.group(groupKey{s.Window.End, s.Channel})
+	g := t.windowOf(windowKey{s.Window.End, s.Channel})
 	old := g.swarms[topic]
 	if s.Total <= old.n {
 		return
 	}
-	g.swarms[topic] = known{s.Total, at}
-	g.spread = slices.DeleteFunc(g.spread, func(f *follow) bool {
+	g.swarms[topic] = greatest{s.Total, at}
+	g.onTheWay = slices.DeleteFunc(g.onTheWay, func(f *followed) bool {
 		if !f.over && old.n < f.total && f.total <= s.Total {
 			t.reached(f, topic, at)
 			if t.arrived(f) {
@@ -147,7 +148,7 @@ func (t *Tracer) Swarm(topic string, r stream.Record, at int64) {
 }
 
 // reached notes that a topic's swarm holds a reaction.
-func (t *Tracer) reached(f *follow, topic string, at int64) {
+func (t *Tracer) reached(f *followed, topic string, at int64) {
 	f.since = max(f.since, at)
 	earlier := func(s Stage) {
 		if f.At[s] == 0 || at < f.At[s] {
@@ -163,14 +164,14 @@ func (t *Tracer) reached(f *follow, topic string, at int64) {
 }
 
 // arrived says whether a reaction is wherever it is to get to.
-func (t *Tracer) arrived(f *follow) bool {
+func (t *Tracer) arrived(f *followed) bool {
 	return (len(t.clusters) == 0 || f.At[Clustered] != 0) && (len(t.servers) == 0 || f.At[Subscribed] != 0) && len(t.missing(f)) == 0
 }
 
 // missing are the servers that a reaction did not get to and is waited for at.
-func (t *Tracer) missing(f *follow) (topics []string) {
+func (t *Tracer) missing(f *followed) (topics []string) {
 	for topic, awaited := range t.servers {
-		if awaited && f.group.swarms[topic].n < f.total {
+		if awaited && f.windowState.swarms[topic].n < f.total {
 			topics = append(topics, topic)
 		}
 	}

@@ -19,7 +19,7 @@ const base = 1_760_000_000_000
 
 var twos = wire.Settings{WindowMS: 2000, LatenessMS: 10000}
 
-// play runs a history through a ledger, a line a step, times in ms after base:
+// play runs a history through a comparison, a line a step, times in ms after base:
 //
 //	tap PARTITION TIME EMOJI [CHANNEL]   a reaction in emoji-topic, times of it: 3*EMOJI
 //	junk PARTITION TIME                  a record there that is none
@@ -28,7 +28,7 @@ var twos = wire.Settings{WindowMS: 2000, LatenessMS: 10000}
 //	log gap | counts gap                 records are gone before the next one, in partition 0
 //	owe DUE                              what was read is owed, in windows up to that end
 //	compare APART                        log and counts must be that far apart
-func play(t *testing.T, l *verify.Ledger, history string) {
+func play(t *testing.T, l *verify.Comparison, history string) {
 	t.Helper()
 	for line := range strings.Lines(history) {
 		f := strings.Fields(line)
@@ -96,7 +96,7 @@ func sums(r verify.Report) string {
 		r.Verdict, r.Reactions, r.Counted, r.Lost, r.Doubled, r.Open, r.LeftOut, r.Windows, r.WindowsOpen, r.WindowsLeftOut, r.WindowsUndecided)
 }
 
-func TestLedger(t *testing.T) {
+func TestComparison(t *testing.T) {
 	for name, tt := range map[string]struct {
 		history     string
 		want        string
@@ -302,7 +302,7 @@ func TestLedger(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l := verify.NewLedger(twos)
+			l := verify.NewComparison(twos)
 			play(t, l, tt.history)
 			r := l.Report()
 			if got := sums(r); got != tt.want {

@@ -40,7 +40,7 @@ func counts(t *testing.T, text string) []wire.Count {
 // rows are the merger's, in the same words; "|" stands where a record was added.
 func rows(t *testing.T, l export.Limits, expected, added []wire.Count) (string, error) {
 	t.Helper()
-	m := export.NewMerger(l)
+	m := export.NewCounts(l)
 	var out []string
 	give := func(w export.Window) error {
 		name := w.Emoji
@@ -139,7 +139,7 @@ func TestMergerLimits(t *testing.T) {
 // What a row is given to may fail.
 func TestMergerGives(t *testing.T) {
 	full := errors.New("the disk is full")
-	m := export.NewMerger(export.Limits{})
+	m := export.NewCounts(export.Limits{})
 	c := counts(t, "0 a 1")[0]
 	if err := m.Expect(c.Window); err != nil {
 		t.Fatal(err)

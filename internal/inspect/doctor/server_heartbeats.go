@@ -23,7 +23,7 @@ func (s *session) servers(ctx context.Context) []Finding {
 		return skipped(areaServers, areaServers, topic+" is not there, or has no leader")
 	}
 	var servers []Server
-	err := patiently(ctx, func() (done bool, err error) {
+	err := retry(ctx, func() (done bool, err error) {
 		servers, err = s.announced(ctx)
 		return !slices.ContainsFunc(servers, func(s Server) bool { return s.Age > roster.Timeout && s.Age < 2*roster.Timeout }), err
 	})
@@ -58,11 +58,11 @@ func (s *session) announced(ctx context.Context) ([]Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	var beats []beat
+	var beats []heartbeat
 	err = s.read(ctx, topic, 0, from, end, func(r stream.Record) {
 		if status, err := wire.DecodeServerStatus(r.Value); err == nil {
-			beats = append(beats, beat{status, time.UnixMilli(r.Time)})
+			beats = append(beats, heartbeat{status, time.UnixMilli(r.Time)})
 		}
 	})
-	return lastBeats(beats, s.now()), err
+	return lastHeartbeats(beats, s.now()), err
 }

@@ -24,7 +24,7 @@ type Server struct {
 // Servers tells whether clients have somewhere to listen. Those that left in order
 // are not among servers.
 func Servers(servers []Server) []Finding {
-	l := list{area: areaServers}
+	l := findings{area: areaServers}
 	for _, s := range servers {
 		switch {
 		case s.Rival != "":
@@ -63,32 +63,33 @@ func onlyHere(host string) bool {
 	return host == "localhost" || err == nil && ip.IsLoopback()
 }
 
-// beat is a heartbeat, and when it was written.
-type beat struct {
+// heartbeat is one record of emostream-servers, and when it was written.
+type heartbeat struct {
 	wire.ServerStatus
 	at time.Time
 }
 
-// presence is from which heartbeat on, and to which, an instance was heard.
-type presence struct {
+// serverPresence is the positions of an instance's first and last heartbeat, and the
+// last one itself.
+type serverPresence struct {
 	first, last int
-	beat
+	heartbeat
 }
 
-// lastBeats are the last heartbeat of each server, seen from now by the brokers'
-// clock, of those that have not left in order. beats are in the order of the log.
-func lastBeats(beats []beat, now time.Time) (servers []Server) {
-	seen := map[string]map[string]presence{} // by name and instance
-	latest := map[string]string{}            // instance by name
+// lastHeartbeats returns each server's last heartbeat, without those that have left in
+// order. Beats are in the order of the log; now is by the brokers' clock.
+func lastHeartbeats(beats []heartbeat, now time.Time) (servers []Server) {
+	seen := map[string]map[string]serverPresence{} // by name and instance
+	latest := map[string]string{}                  // instance by name
 	for i, b := range beats {
 		if seen[b.Name] == nil {
-			seen[b.Name] = map[string]presence{}
+			seen[b.Name] = map[string]serverPresence{}
 		}
 		first := i
 		if s, known := seen[b.Name][b.Instance]; known {
 			first = s.first
 		}
-		seen[b.Name][b.Instance], latest[b.Name] = presence{first, i, b}, b.Instance
+		seen[b.Name][b.Instance], latest[b.Name] = serverPresence{first, i, b}, b.Instance
 	}
 	for name, instance := range latest {
 		own := seen[name][instance]

@@ -7,19 +7,19 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// audit reads an installation's topics into a ledger.
-type audit struct {
-	cfg      Config
-	ledger   *Ledger
-	source   string            // of the settings
-	log      *topicreader.Tail // of emoji-topic
-	counts   *topicreader.Tail // of emoji-aggregated
-	progress Progress
+// reader reads an installation's topics into a comparison.
+type reader struct {
+	cfg        Config
+	comparison *Comparison
+	source     string            // of the settings
+	log        *topicreader.Tail // of emoji-topic
+	counts     *topicreader.Tail // of emoji-aggregated
+	progress   Progress
 }
 
-// open looks at the topics and reads the settings.
-func open(ctx context.Context, cfg Config) (*audit, error) {
-	a := &audit{cfg: cfg}
+// open finds the topics and their partitions, and reads the aggregator's settings.
+func open(ctx context.Context, cfg Config) (*reader, error) {
+	a := &reader{cfg: cfg}
 	ctx, cancel := context.WithTimeout(ctx, 2*cfg.Stall)
 	defer cancel()
 	partitions, err := a.partitions(ctx)
@@ -30,13 +30,13 @@ func open(ctx context.Context, cfg Config) (*audit, error) {
 	if err != nil {
 		return nil, err
 	}
-	a.ledger, a.source = NewLedger(settings), source
+	a.comparison, a.source = NewComparison(settings), source
 	a.log, a.counts = a.tail(cfg.Topics.Reactions(), partitions), a.tail(cfg.Topics.Counts(), partitions)
 	return a, nil
 }
 
 // partitions returns how many partitions each topic has.
-func (a *audit) partitions(ctx context.Context) (map[string]int, error) {
+func (a *reader) partitions(ctx context.Context) (map[string]int, error) {
 	names := a.cfg.Topics
 	states, err := a.cfg.Client.Describe(ctx, names.Reactions(), names.Counts(), names.Partials())
 	if err != nil {
@@ -59,32 +59,32 @@ func (a *audit) partitions(ctx context.Context) (map[string]int, error) {
 	return out, nil
 }
 
-func (a *audit) tail(topic string, partitions map[string]int) *topicreader.Tail {
+func (a *reader) tail(topic string, partitions map[string]int) *topicreader.Tail {
 	return topicreader.NewTail(a.cfg.Client, topic, partitions[topic], a.cfg.Stall)
 }
 
 // readLog reads emoji-topic on to the ends it has now.
-func (a *audit) readLog(ctx context.Context) error {
-	return a.read(ctx, a.log, a.ledger.Reaction, a.ledger.LogGap)
+func (a *reader) readLog(ctx context.Context) error {
+	return a.read(ctx, a.log, a.comparison.Reaction, a.comparison.LogGap)
 }
 
 // readCounts reads emoji-aggregated on to the ends it has now.
-func (a *audit) readCounts(ctx context.Context) error {
-	return a.read(ctx, a.counts, a.ledger.Count, a.ledger.CountsGap)
+func (a *reader) readCounts(ctx context.Context) error {
+	return a.read(ctx, a.counts, a.comparison.Count, a.comparison.CountsGap)
 }
 
-func (a *audit) read(ctx context.Context, topic *topicreader.Tail, take func(int, stream.Record), gap func(int)) error {
+func (a *reader) read(ctx context.Context, topic *topicreader.Tail, take func(int, stream.Record), gap func(int)) error {
 	return topic.ReadOn(ctx, func(partition int, records []stream.Record) error {
 		for _, r := range records {
 			take(partition, r)
 		}
-		a.tell()
+		a.reportProgress()
 		return nil
 	}, gap)
 }
 
-// tell tells the caller of the progress.
-func (a *audit) tell() {
+// reportProgress tells the caller how far the reading is.
+func (a *reader) reportProgress() {
 	log, counts := a.log.Progress(), a.counts.Progress()
 	a.progress.Read, a.progress.Known = log.Read+counts.Read, log.Known+counts.Known
 	a.cfg.Progress(a.progress)

@@ -6,18 +6,18 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// sums are what became of all reactions.
-type sums struct {
+// totals are what became of all reactions.
+type totals struct {
 	wanted, followed, done, stuck, notFollowed int64
 
 	skipped, unreadable, recut int64
 	stuckAt                    [stages]int64
-	hops                       [stages]tally
-	total                      tally
+	hops                       [stages]hopTimes
+	total                      hopTimes
 }
 
-// tally is what is known of one hop, of those that are done.
-type tally struct {
+// hopTimes are the times that reactions took for one hop, of those that have arrived.
+type hopTimes struct {
 	n, sum, negative, max int64 // µs
 	hdr                   *hdrhistogram.Histogram
 }
@@ -29,17 +29,17 @@ const (
 	digits   = 3
 )
 
-func newSums() (s sums) {
+func newTotals() (s totals) {
 	for i := range s.hops {
-		s.hops[i] = newTally()
+		s.hops[i] = newHopTimes()
 	}
-	s.total = newTally()
+	s.total = newHopTimes()
 	return s
 }
 
-func newTally() tally { return tally{hdr: hdrhistogram.New(shortest, longest, digits)} }
+func newHopTimes() hopTimes { return hopTimes{hdr: hdrhistogram.New(shortest, longest, digits)} }
 
-func (t *tally) add(us int64) {
+func (t *hopTimes) add(us int64) {
 	t.n++
 	t.sum += us
 	if us < 0 {
@@ -53,7 +53,7 @@ func (t *tally) add(us int64) {
 
 // finish adds a reaction. Those that are stuck are only counted: so the hops of all
 // others add up to their totals.
-func (s *sums) finish(j *Journey) {
+func (s *totals) finish(j *Journey) {
 	if j.Stuck {
 		s.stuck++
 		s.stuckAt[j.Stage()]++
@@ -99,7 +99,7 @@ type Hop struct {
 	Negative int64   `json:"negative"` // how many were below zero, since clocks differ
 }
 
-func (t *tally) hop(to Stage, of int64) Hop {
+func (t *hopTimes) hop(to Stage, of int64) Hop {
 	h := Hop{To: to, N: t.n, Negative: t.negative}
 	if t.n > 0 {
 		h.Mean = float64(t.sum) / float64(of) / 1000
@@ -110,13 +110,13 @@ func (t *tally) hop(to Stage, of int64) Hop {
 
 // quantile is in ms. A histogram gives the upper end of a range of values, of which
 // the greatest may not reach it.
-func (t *tally) quantile(percent float64) float64 {
+func (t *hopTimes) quantile(percent float64) float64 {
 	return float64(min(t.hdr.ValueAtQuantile(percent), max(t.max, 0))) / 1000
 }
 
 // Report returns what is known by now.
 func (t *Tracer) Report() Report {
-	s := &t.sums
+	s := &t.totals
 	r := Report{
 		Wanted: s.wanted, Done: s.done, OnTheWay: int64(len(t.all)), Stuck: s.stuck, NotFollowed: s.notFollowed,
 		Skipped: s.skipped, Unreadable: s.unreadable, Recut: s.recut, StuckAt: map[Stage]int64{}, EndToEnd: s.total.hop(Everywhere, s.done),
@@ -152,7 +152,7 @@ const (
 )
 
 // show shows a reaction if there is room.
-func (t *Tracer) show(f *follow, now int64) {
+func (t *Tracer) show(f *followed, now int64) {
 	if now-t.shownAt < shownApart {
 		return
 	}

@@ -24,7 +24,7 @@ const (
 	ByTotal  = "totals"  // the sums over all windows, by channel and emoji
 )
 
-// Report is what an audit found. Reactions is always the sum of Counted, Lost,
+// Report is what verifying found. Reactions is always the sum of Counted, Lost,
 // Open and LeftOut, less Doubled.
 type Report struct {
 	Version  int    `json:"v"`
@@ -80,11 +80,11 @@ type Delay struct {
 }
 
 // mostDifferences bounds the list of a report.
-const mostDifferences = 100
+const maxDifferences = 100
 
 // Report tells what was found so far. What is owed and not counted is lost:
 // whoever asks must have waited for it.
-func (l *Ledger) Report() Report {
+func (l *Comparison) Report() Report {
 	r := Report{
 		Version: ReportVersion, Compared: ByTotal, Settings: l.settings,
 		Reactions: l.reactions, Skipped: l.skipped, Late: l.late, Unreadable: l.unreadable,
@@ -95,7 +95,7 @@ func (l *Ledger) Report() Report {
 	} else {
 		r.WindowMS = l.length
 	}
-	cut, compared := l.cut(), 0
+	cut, compared := l.leftOutUntil(), 0
 	for _, g := range l.groups {
 		if !g.compared(l) {
 			if cut == Never {
@@ -108,7 +108,7 @@ func (l *Ledger) Report() Report {
 			continue
 		}
 		r.add(g)
-		if g.window.End > l.due {
+		if g.window.End > l.dueWindow {
 			r.WindowsOpen++
 			continue
 		}
@@ -123,10 +123,10 @@ func (l *Ledger) Report() Report {
 	return r
 }
 
-// add adds up what is known of a group.
+// add adds what is known of a window of a channel.
 func (r *Report) add(g *group) {
 	undecided := false
-	for emoji, c := range g.cells {
+	for emoji, c := range g.emojis {
 		r.Counted += c.counted
 		r.Open += max(0, c.log-max(c.counted, c.owed))
 		lost, doubled := max(0, c.owed-c.counted), max(0, c.counted-c.log)
@@ -146,15 +146,15 @@ func (r *Report) leaveOut(g *group) {
 	if g.window != (wire.Window{}) {
 		r.WindowsLeftOut++
 	}
-	for _, c := range g.cells {
+	for _, c := range g.emojis {
 		r.LeftOut += c.log
 	}
 }
 
-// delay takes a group's final counts into account.
+// delay keeps the window if its final counts came later than those of any before.
 func (r *Report) delay(g *group) {
 	d := Delay{g.window, g.channel, Never}
-	for _, c := range g.cells {
+	for _, c := range g.emojis {
 		if c.counted > 0 {
 			d.MS = max(d.MS, c.at-g.window.End)
 		}
@@ -176,8 +176,8 @@ func (r *Report) sort() {
 		return cmp.Or(cmp.Compare(a.Window.End, b.Window.End), cmp.Compare(a.Window.Start, b.Window.Start),
 			cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Emoji, b.Emoji))
 	})
-	if more := len(r.Differences) - mostDifferences; more > 0 {
-		r.Differences, r.More = slices.Clip(r.Differences[:mostDifferences]), more
+	if more := len(r.Differences) - maxDifferences; more > 0 {
+		r.Differences, r.More = slices.Clip(r.Differences[:maxDifferences]), more
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // Clock tells whether this machine's clock is near the brokers'. ahead is by how
 // much it is ahead of theirs; most is how much it may be.
 func Clock(ahead, most time.Duration) []Finding {
-	l := list{area: areaClock}
+	l := findings{area: areaClock}
 	where := "ahead of"
 	if ahead < 0 {
 		where = "behind"
@@ -34,7 +34,7 @@ const spareFiles = 200
 // Files tells whether a process may have as many connections open as clients are
 // wanted on it. limit is how many files it may have open; 0: not known.
 func Files(limit int64, clients int) []Finding {
-	l := list{area: areaFiles}
+	l := findings{area: areaFiles}
 	need := int64(clients) + spareFiles
 	switch {
 	case limit == 0:
@@ -66,7 +66,7 @@ const (
 
 // Folder tells whether the embedded broker can keep its log.
 func Folder(d Data) []Finding {
-	l := list{area: areaData}
+	l := findings{area: areaData}
 	other := "give another one with --data-dir"
 	switch room := d.Free + d.Size; {
 	case d.Err != nil:
@@ -137,7 +137,7 @@ const (
 
 // Terminal tells what views will look like.
 func Terminal(s Screen) []Finding {
-	l := list{area: areaTerminal}
+	l := findings{area: areaTerminal}
 	if !s.Terminal {
 		l.ok("terminal", "this is none: commands write plain lines")
 		return l.all
@@ -166,7 +166,7 @@ type Setting struct {
 // Settings tells what is wrong with the settings file and the environment. file is
 // the one that is read; empty: none.
 func Settings(file string, problems []Setting) []Finding {
-	l := list{area: areaSettings}
+	l := findings{area: areaSettings}
 	for _, p := range problems {
 		if p.Harmless {
 			l.note("environment", p.Found, "it is not obeyed", "correct the name, or unset it")

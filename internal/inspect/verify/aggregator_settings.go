@@ -21,7 +21,7 @@ const (
 // settings returns the settings that were given, completed by those of the last
 // mark in emoji-partials, and where they are from. They are zero when there is
 // neither.
-func (a *audit) settings(ctx context.Context, partitions int) (wire.Settings, string, error) {
+func (a *reader) settings(ctx context.Context, partitions int) (wire.Settings, string, error) {
 	given := wire.Settings{WindowMS: a.cfg.Window.Milliseconds(), LatenessMS: a.cfg.Lateness.Milliseconds()}
 	mark, err := NewestMark(ctx, a.cfg.Client, a.cfg.Topics.Partials(), partitions, a.cfg.Stall)
 	if err != nil {
@@ -56,9 +56,9 @@ func (e *SettingsError) Error() string {
 // NewestMark returns the newest mark in emoji-partials, which is called topic and has
 // so many partitions; a zero one if there is none. stall is as in Config.
 func NewestMark(ctx context.Context, c *kafka.Client, topic string, partitions int, stall time.Duration) (wire.Mark, error) {
-	var last lastMark
+	var last newestMark
 	for p := range partitions {
-		if err := last.look(ctx, topicreader.NewCursor(c, topic, p, stall)); err != nil {
+		if err := last.searchPartition(ctx, topicreader.NewCursor(c, topic, p, stall)); err != nil {
 			return wire.Mark{}, err
 		}
 	}
@@ -66,14 +66,14 @@ func NewestMark(ctx context.Context, c *kafka.Client, topic string, partitions i
 }
 
 // lastMark finds the newest mark.
-type lastMark struct {
+type newestMark struct {
 	time int64
 	mark wire.Mark
 }
 
-// look reads a partition's tail, twice as far back each time, until a mark is in
-// it. Nearly always the last record is one.
-func (m *lastMark) look(ctx context.Context, c *topicreader.Cursor) error {
+// searchPartition reads the end of a partition, twice as far back each time, until
+// it finds a mark. Nearly always the last record is one.
+func (m *newestMark) searchPartition(ctx context.Context, c *topicreader.Cursor) error {
 	start, end, err := c.Ends(ctx)
 	if err != nil {
 		return err
@@ -94,7 +94,7 @@ func (m *lastMark) look(ctx context.Context, c *topicreader.Cursor) error {
 }
 
 // take says whether a record is a mark.
-func (m *lastMark) take(r stream.Record) bool {
+func (m *newestMark) take(r stream.Record) bool {
 	p, err := wire.DecodeProgress(r.Value)
 	if err != nil || p.Mark == nil || p.Mark.WindowMS <= 0 || p.Mark.LatenessMS <= 0 {
 		return false

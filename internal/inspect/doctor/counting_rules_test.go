@@ -102,14 +102,14 @@ func TestCount(t *testing.T) {
 				Combine:   doctor.Group{GroupState: stable, Name: "g-combine", Topic: "emoji-topic"},
 				Reduce:    doctor.Group{GroupState: stable, Name: "g-reduce", Topic: "emoji-partials"},
 				Mark:      &wire.Mark{Partitions: 4, Reducers: 1, Settings: wire.Settings{WindowMS: 2000, LatenessMS: 10_000}},
-				Reactions: 4, Partials: 1, Patience: 12 * time.Second,
+				Reactions: 4, Partials: 1, MaxBehind: 12 * time.Second,
 				Hops: []doctor.Hop{
 					{GroupState: stable, Group: "g-publish", From: "emoji-aggregated", To: "cluster_1"},
 					{GroupState: stable, Group: "g-publish-cluster_1", From: "cluster_1", Fed: true},
 				},
 			}
 			tt.change(&c)
-			check(t, doctor.Count(c), tt.says, tt.want...)
+			check(t, doctor.CheckCounting(c), tt.says, tt.want...)
 		})
 	}
 }

@@ -35,7 +35,7 @@ const (
 // Brokers tells whether the cluster can be used from here. told are those that
 // --brokers names.
 func Brokers(told, advertised []Broker) []Finding {
-	l := list{area: areaBrokers}
+	l := findings{area: areaBrokers}
 	cluster := answering(told)
 	for _, b := range told {
 		l.told(b, cluster != nil)
@@ -59,7 +59,7 @@ func Brokers(told, advertised []Broker) []Finding {
 	return l.all
 }
 
-func (l *list) told(b Broker, others bool) {
+func (l *findings) told(b Broker, others bool) {
 	switch {
 	case b.Err == nil && len(b.Unspoken) > 0:
 		l.wrong(b.Address, "it does not understand "+strings.Join(b.Unspoken, ", "),
@@ -121,7 +121,7 @@ func timedOut(err error) bool {
 	return ok && n.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
-func (l *list) advertised(b Broker) {
+func (l *findings) advertised(b Broker) {
 	check := fmt.Sprintf("broker %d", b.ID)
 	switch {
 	case b.Err != nil:
@@ -136,7 +136,7 @@ func (l *list) advertised(b Broker) {
 	}
 }
 
-func (l *list) cluster(c kafka.ClusterState) {
+func (l *findings) cluster(c kafka.ClusterState) {
 	switch {
 	case c.ID == wire.EmbeddedClusterID:
 		l.ok("cluster", "%s: one broker, one copy", c.ID)

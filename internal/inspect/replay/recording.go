@@ -1,14 +1,14 @@
 // Package replay sends recorded reactions again, at the pace at which they came, or
 // at another, and tells what became of each.
 //
-// It is an open loop: when a reaction is due follows from its recorded time alone,
-// and that one is late moves no other. What is due together is sent together.
+// It is an open loop: when a reaction is due follows from its recorded time alone; a
+// late one does not delay the next. Reactions that are due together are sent together.
 //
-// It is honest: whatever it took from the recording was accepted, refused by the
-// server for a reason that is told, is in doubt because an answer is missing, or was
-// certainly not written; and only that last one is ever sent again.
+// Each reaction of the recording ends as accepted, refused (with the server's reason),
+// in doubt (an answer is missing) or not written. Only those that were certainly not
+// written are sent again.
 //
-// It holds a few requests, and never the recording.
+// A few requests are held in memory, never the whole recording.
 package replay
 
 import (
@@ -76,8 +76,8 @@ func Only(f topicreader.Filter, from Recording) Recording {
 	}
 }
 
-// ahead is how many reactions are read ahead of those being sent.
-const ahead = 2_000
+// readAhead is how many reactions are read ahead of those being sent.
+const readAhead = 2_000
 
 // entry is what a recording yields.
 type entry struct {

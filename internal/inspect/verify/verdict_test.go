@@ -50,7 +50,7 @@ func TestLatest(t *testing.T) {
 				if s == (wire.Settings{}) && strings.Contains(name, "open") {
 					continue // no window is known to be, then
 				}
-				l := verify.NewLedger(s)
+				l := verify.NewComparison(s)
 				play(t, l, tt.history)
 				if diff := cmp.Diff(tt.want, l.Report().Latest); diff != "" {
 					t.Errorf("settings %v: %s", s, diff)
@@ -63,7 +63,7 @@ func TestLatest(t *testing.T) {
 // Of many differences the first hundred are listed, and the others are counted.
 func TestManyDifferences(t *testing.T) {
 	for _, n := range []int{99, 100, 101, 250} {
-		l := verify.NewLedger(twos)
+		l := verify.NewComparison(twos)
 		for i := range n {
 			play(t, l, fmt.Sprintf("tap 0 %d 🔥", 2000*i))
 		}
@@ -81,7 +81,7 @@ func TestManyDifferences(t *testing.T) {
 // What is no count is passed over, and told of.
 func TestRecordsThatAreNoCounts(t *testing.T) {
 	const window = `{"window":{"start":"2025-10-09T08:53:20Z","end":"2025-10-09T08:53:22Z"},`
-	l := verify.NewLedger(twos)
+	l := verify.NewComparison(twos)
 	bad := []string{
 		`junk`, `{}`, `null`, `[]`,
 		window + `"emoji_count":1}`,
@@ -101,7 +101,7 @@ func TestRecordsThatAreNoCounts(t *testing.T) {
 
 // The report's form is relied upon by scripts.
 func TestTheFormOfAReport(t *testing.T) {
-	l := verify.NewLedger(twos)
+	l := verify.NewComparison(twos)
 	play(t, l, `
 		tap 0 0 2*🔥
 		tap 0 1 🎉
@@ -121,7 +121,7 @@ func TestTheFormOfAReport(t *testing.T) {
 		t.Errorf("%v\ngot  %s\nwant %s", err, got, want)
 	}
 
-	l = verify.NewLedger(wire.Settings{})
+	l = verify.NewComparison(wire.Settings{})
 	play(t, l, "tap 0 0 🔥\nowe 0")
 	got, err = json.Marshal(l.Report().Differences)
 	if want := `[{"channel":"main","emoji_type":"🔥","log":1,"counted":0}]`; err != nil || string(got) != want {

@@ -13,14 +13,14 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// session asks a cluster that can be reached.
+// session gathers facts from a Kafka cluster that answers.
 type session struct {
 	Config
 	client  *kafka.Client
 	cluster kafka.ClusterState
 	states  map[string]kafka.TopicState
 	mark    wire.Mark     // the newest of aggregate's; zero: there is none
-	ahead   time.Duration // this machine's clock, of the brokers'
+	ahead   time.Duration // how far this machine's clock is ahead of the brokers'
 }
 
 var (
@@ -86,7 +86,7 @@ func (s *session) clock(ctx context.Context) []Finding {
 	defer cancel()
 	topic := s.Names.Servers()
 	if s.cluster.ID == wire.EmbeddedClusterID {
-		l := list{area: areaClock}
+		l := findings{area: areaClock}
 		l.ok("clock", "the embedded broker has its machine's")
 		return l.all
 	}
@@ -107,9 +107,9 @@ func (s *session) clock(ctx context.Context) []Finding {
 // now is the time by the brokers' clock.
 func (s *session) now() time.Time { return time.Now().Add(-s.ahead) }
 
-// patiently calls f until it is done or fails, for as long as what it waits for
-// passes by itself.
-func patiently(ctx context.Context, f func() (done bool, err error)) error {
+// retry calls f until it is done or fails, at most twelve times in three seconds: what
+// it waits for passes by itself within that time.
+func retry(ctx context.Context, f func() (done bool, err error)) error {
 	const again, most = 250 * time.Millisecond, 12
 	t := time.NewTicker(again)
 	defer t.Stop()
@@ -126,7 +126,8 @@ func patiently(ctx context.Context, f func() (done bool, err error)) error {
 	return nil
 }
 
-// windowOfCount and windowOfSwarm are the ends of a record's window; 0: it is none.
+// windowOfCount and windowOfSwarm return the end of a record's window, ms; 0 if the
+// record is not a count, or not a swarm.
 func windowOfCount(value []byte) int64 {
 	c, err := wire.DecodeCount(value)
 	if err != nil {

@@ -30,12 +30,12 @@ type FollowConfig struct {
 }
 
 const (
-	lookBack    = time.Minute            // how much of what was counted before is read
-	mostBack    = 50_000                 // records of a partition that are read of it, at most
-	leastBack   = 100                    // of emoji-partials: nearly always the last one tells the settings
-	tick        = 200 * time.Millisecond // between two looks at what is stuck
-	lookAround  = 2 * time.Second        // between two looks for new topics
-	mostOutlets = 500                    // topics of clusters and subscriber servers
+	lookBackTime     = time.Minute            // how much of what was counted before is read
+	maxLookBack      = 50_000                 // records of a partition that are read of it, at most
+	minLookBack      = 100                    // of emoji-partials: nearly always the last one tells the settings
+	stuckInterval    = 200 * time.Millisecond // between two looks at what is stuck
+	discoverInterval = 2 * time.Second        // between two looks for new topics
+	maxSwarmTopics   = 500                    // topics of clusters and subscriber servers
 )
 
 // Follow traces reactions from now on, until ctx ends. It joins no group, and waits
@@ -89,19 +89,19 @@ type reader struct {
 // what is counted of later reactions is certainly read.
 func (f *following) open(ctx context.Context, topics []string) ([]reader, error) {
 	names := f.Topics
-	counts, counting, err := f.back(ctx, topics, names.Counts())
+	counts, counting, err := f.recentPart(ctx, topics, names.Counts())
 	if err != nil {
 		return nil, err
 	}
-	partials, told, err := f.back(ctx, topics, names.Partials())
+	partials, told, err := f.recentPart(ctx, topics, names.Partials())
 	if err != nil {
 		return nil, err
 	}
 	f.Tracer.Partials = len(partials) > 0 && (told || !counting)
 	f.Tracer.Began = time.Now().UnixMilli()
 	f.tracer = New(f.Tracer)
-	f.missing(len(counts) > 0, len(partials) > 0)
-	outlets, err := f.outlets(ctx, topics)
+	f.noteMissing(len(counts) > 0, len(partials) > 0)
+	outlets, err := f.swarmTopics(ctx, topics)
 	if len(outlets) == 0 {
 		f.Note(fmt.Sprintf("no %scluster_N or %ssub_N exists: reactions are followed to %s until publish makes them", names.Prefix, names.Prefix, names.Counts()))
 	}
@@ -135,7 +135,7 @@ func (f *following) of(readers []reader, take func(int, stream.Record, int64)) [
 }
 
 // missing tells of what is not there and how the counting is followed.
-func (f *following) missing(counts, partials bool) {
+func (f *following) noteMissing(counts, partials bool) {
 	if !counts {
 		f.Note(fmt.Sprintf("%s does not exist yet: reactions stay in the log until aggregate, or a Spark job, makes it", f.Topics.Counts()))
 	}
@@ -150,7 +150,7 @@ func (f *following) missing(counts, partials bool) {
 
 // back is the recent part of a topic, by partition, and whether it holds anything;
 // nothing if it does not exist.
-func (f *following) back(ctx context.Context, topics []string, topic string) (all []reader, recent bool, err error) {
+func (f *following) recentPart(ctx context.Context, topics []string, topic string) (all []reader, recent bool, err error) {
 	if !slices.Contains(topics, topic) {
 		return nil, false, nil
 	}
@@ -164,29 +164,29 @@ func (f *following) back(ctx context.Context, topics []string, topic string) (al
 		if err != nil {
 			return nil, false, err
 		}
-		from, err := f.Client.OffsetAt(ctx, topic, p, time.Now().Add(-lookBack))
+		from, err := f.Client.OffsetAt(ctx, topic, p, time.Now().Add(-lookBackTime))
 		if err != nil {
 			return nil, false, err
 		}
 		recent = recent || from < end
 		if topic == f.Topics.Partials() {
-			from = min(from, end-leastBack)
+			from = min(from, end-minLookBack)
 		}
-		all = append(all, reader{topic: topic, partition: p, from: max(start, from, end-mostBack)})
+		all = append(all, reader{topic: topic, partition: p, from: max(start, from, end-maxLookBack)})
 	}
 	return all, recent, nil
 }
 
 // outlets are the topics of clusters and subscriber servers that are not read yet.
-func (f *following) outlets(ctx context.Context, topics []string) (all []reader, err error) {
+func (f *following) swarmTopics(ctx context.Context, topics []string) (all []reader, err error) {
 	var silent []string
 	servers, spoken := 0, false
 	for _, topic := range topics {
-		cluster, server := f.kind(topic)
-		if !cluster && !server || f.known[topic] || len(f.known) > mostOutlets {
+		cluster, server := f.topicKind(topic)
+		if !cluster && !server || f.known[topic] || len(f.known) > maxSwarmTopics {
 			continue
 		}
-		part, recent, err := f.back(ctx, topics, topic)
+		part, recent, err := f.recentPart(ctx, topics, topic)
 		if err != nil {
 			return nil, err
 		}
@@ -213,7 +213,7 @@ func (f *following) outlets(ctx context.Context, topics []string) (all []reader,
 }
 
 // kind says whether a topic is one of a cluster's swarms, or a subscriber server's.
-func (f *following) kind(topic string) (cluster, server bool) {
+func (f *following) topicKind(topic string) (cluster, server bool) {
 	own, ours := strings.CutPrefix(topic, f.Topics.Prefix)
 	number, server := strings.CutPrefix(own, "sub_")
 	_, err := wire.ServerNumber("sub" + number)
@@ -232,12 +232,12 @@ func (f *following) start(ctx context.Context, r reader) {
 		c := topicreader.NewCursor(f.Client, r.topic, r.partition, 0)
 		c.MoveTo(r.from)
 		return c.Read(ctx, topicreader.Endless, func(records []stream.Record) error {
-			return f.hand(r, records, time.Now().UnixMicro())
+			return f.take(r, records, time.Now().UnixMicro())
 		}, nil)
 	})
 }
 
-func (f *following) hand(r reader, records []stream.Record, at int64) error {
+func (f *following) take(r reader, records []stream.Record, at int64) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, record := range records {
@@ -248,7 +248,7 @@ func (f *following) hand(r reader, records []stream.Record, at int64) error {
 
 // watch gives up what is stuck, and looks for topics that have come.
 func (f *following) watch(ctx context.Context) error {
-	ticker, around := time.NewTicker(tick), time.NewTicker(lookAround)
+	ticker, around := time.NewTicker(stuckInterval), time.NewTicker(discoverInterval)
 	defer ticker.Stop()
 	defer around.Stop()
 	for {
@@ -276,7 +276,7 @@ func (f *following) discover(ctx context.Context) error {
 	if err != nil {
 		return nil //nolint:nilerr // the readers wait for Kafka, and say so
 	}
-	more, err := f.outlets(ctx, topics)
+	more, err := f.swarmTopics(ctx, topics)
 	if err != nil {
 		return err
 	}
@@ -284,7 +284,7 @@ func (f *following) discover(ctx context.Context) error {
 		if f.known[topic] {
 			continue
 		}
-		part, _, err := f.back(ctx, topics, topic)
+		part, _, err := f.recentPart(ctx, topics, topic)
 		if err != nil {
 			return err
 		}

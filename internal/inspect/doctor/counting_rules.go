@@ -40,14 +40,14 @@ type Counting struct {
 	// Given are the window and the lateness that the settings here say; zero
 	// where they say nothing.
 	Given wire.Settings
-	// Patience is how old a reaction may be that is not counted.
-	Patience time.Duration
-	Hops     []Hop
+	// MaxBehind is how old a reaction may be that is not counted yet.
+	MaxBehind time.Duration
+	Hops      []Hop
 }
 
-// Count tells whether reactions are counted and spread.
-func Count(c Counting) []Finding {
-	l := list{area: areaCounting}
+// CheckCounting tells whether reactions are counted and published.
+func CheckCounting(c Counting) []Finding {
+	l := findings{area: areaCounting}
 	l.settings(c)
 	l.partitions(c)
 	switch {
@@ -67,7 +67,7 @@ func Count(c Counting) []Finding {
 	return l.all
 }
 
-func (l *list) settings(c Counting) {
+func (l *findings) settings(c Counting) {
 	if c.Mark == nil {
 		return
 	}
@@ -86,7 +86,7 @@ func (l *list) settings(c Counting) {
 	l.ok("settings", "counted with %v", counted)
 }
 
-func (l *list) partitions(c Counting) {
+func (l *findings) partitions(c Counting) {
 	if c.Mark == nil {
 		return
 	}
@@ -102,9 +102,9 @@ func (l *list) partitions(c Counting) {
 	}
 }
 
-// aggregate looks at both halves; what waits between them waits for the same
-// process.
-func (l *list) aggregate(c Counting) {
+// aggregate checks both consumer groups of aggregate, and stops at the first that is
+// not well: one process runs both.
+func (l *findings) aggregate(c Counting) {
 	start := "start emostream aggregate"
 	for _, g := range []Group{c.Combine, c.Reduce} {
 		waiting := fmt.Sprintf("%s of %s not counted", many(int(g.Waiting), "record"), g.Topic)
@@ -119,7 +119,7 @@ func (l *list) aggregate(c Counting) {
 			l.wrong(g.Name, "nobody counts, and "+waiting, "screens stay quiet", start)
 		case g.Members == 0:
 			l.note(g.Name, "nobody counts just now, and nothing waits", "the next reaction would", start)
-		case g.Waiting > 0 && g.Oldest > c.Patience:
+		case g.Waiting > 0 && g.Oldest > c.MaxBehind:
 			l.wrong(g.Name, fmt.Sprintf("behind: %s, the oldest for %s", waiting, about(g.Oldest)),
 				"windows are shown late", fmt.Sprintf("see its log; up to %d copies share the work", c.Reactions))
 		case g.State != "Stable":
@@ -132,7 +132,7 @@ func (l *list) aggregate(c Counting) {
 	}
 }
 
-func (l *list) hop(h Hop) {
+func (l *findings) hop(h Hop) {
 	const why, start = "listeners see nothing", "start emostream publish"
 	behind := ""
 	if h.Behind > 0 {

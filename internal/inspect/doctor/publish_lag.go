@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/internal/roster"
 )
 
-// hops looks at the steps of publish, in the data's order: to the cluster that is
-// least behind, since all are written together and one may be new, and from each
+// hops gathers how far each step of publish is: from the counts to the cluster that is
+// least behind (all clusters are written together, and one may be new), then from each
 // cluster to its servers.
 func (s *session) hops(ctx context.Context) ([]Hop, error) {
 	servers, err := s.announced(ctx)
@@ -26,7 +26,7 @@ func (s *session) hops(ctx context.Context) ([]Hop, error) {
 			fed[s.Names.Cluster(v.Cluster)] = true
 		}
 	}
-	clusters := s.named(clusterTopic)
+	clusters := s.topicsLike(clusterTopic)
 	if len(clusters) == 0 {
 		return nil, nil // nothing was ever published
 	}
@@ -49,8 +49,8 @@ func (s *session) hops(ctx context.Context) ([]Hop, error) {
 	return hops, nil
 }
 
-// published looks whether what is counted has gone on to the clusters. Where
-// somebody publishes, it gives them a moment.
+// published gathers whether the newest counts have reached the clusters. While publish
+// runs it is given a moment to do so.
 func (s *session) published(ctx context.Context, clusters []string) (Hop, error) {
 	h := Hop{Group: s.Group("publish"), From: s.Names.Counts(), To: clusters[0]}
 	var err error
@@ -61,14 +61,14 @@ func (s *session) published(ctx context.Context, clusters []string) (Hop, error)
 	if err != nil || counted == 0 {
 		return h, err
 	}
-	err = patiently(ctx, func() (done bool, err error) {
+	err = retry(ctx, func() (done bool, err error) {
 		least := int64(math.MaxInt64)
 		for _, topic := range clusters {
 			shown, _, err := s.newest(ctx, topic, windowOfSwarm)
 			if err != nil {
 				return false, err
 			}
-			if shown == 0 && s.forgotten(topic, written) {
+			if shown == 0 && s.expired(topic, written) {
 				shown = counted
 			}
 			if counted-shown < least {
@@ -81,14 +81,15 @@ func (s *session) published(ctx context.Context, clusters []string) (Hop, error)
 	return h, err
 }
 
-// forgotten says whether a topic keeps nothing that is so old.
-func (s *session) forgotten(topic string, written time.Time) bool {
+// expired says whether the topic's retention is over for what was written then.
+func (s *session) expired(topic string, written time.Time) bool {
 	ms, err := strconv.ParseInt(s.states[topic].Config["retention.ms"], 10, 64)
 	return err == nil && ms >= 0 && s.now().Sub(written) > time.Duration(ms)*time.Millisecond
 }
 
-// named lists the installation's usable topics whose own names are like this.
-func (s *session) named(like *regexp.Regexp) (topics []string) {
+// topicsLike lists the installation's usable topics whose names, without the prefix,
+// match.
+func (s *session) topicsLike(like *regexp.Regexp) (topics []string) {
 	for name := range s.states {
 		if like.MatchString(strings.TrimPrefix(name, s.Names.Prefix)) && s.usable(name) {
 			topics = append(topics, name)

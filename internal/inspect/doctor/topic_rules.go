@@ -44,7 +44,7 @@ type Need struct {
 
 // Topics tells whether the topics and their settings keep the promise.
 func Topics(topics []Topic, need Need) []Finding {
-	l := list{area: areaTopics}
+	l := findings{area: areaTopics}
 	var missing, secret []string
 	swarms := 0
 	for _, t := range topics {
@@ -80,7 +80,7 @@ func Topics(topics []Topic, need Need) []Finding {
 }
 
 // replicas tells of all topics together whether a broker is missing.
-func (l *list) replicas(topics []Topic, known bool) {
+func (l *findings) replicas(topics []Topic, known bool) {
 	const do = "kafka-topics.sh --bootstrap-server BROKER --describe tells which brokers hold them: start those"
 	tell := l.wrong
 	if known {
@@ -119,7 +119,7 @@ func sizes(t Topic) string {
 }
 
 // topic holds one topic against everything that it must be, as far as that is shown.
-func (l *list) topic(t Topic, need Need) {
+func (l *findings) topic(t Topic, need Need) {
 	l.copies(t, need)
 	if len(t.Config) == 0 {
 		return
@@ -144,7 +144,7 @@ func (t Topic) alter(setting, value string) string {
 	return fmt.Sprintf("kafka-configs.sh --bootstrap-server BROKER --alter --entity-type topics --entity-name %s --add-config %s=%s", t.Name, setting, value)
 }
 
-func (l *list) copies(t Topic, need Need) {
+func (l *findings) copies(t Topic, need Need) {
 	if most := min(3, need.Brokers); t.Replication < most {
 		l.wrong(t.Name+" replication", fmt.Sprintf("%s on %d brokers", sizes(t), need.Brokers),
 			"what is in it is gone with one broker's disk",
@@ -174,7 +174,7 @@ func (t Topic) wanted(setting, otherwise string) string {
 	return otherwise
 }
 
-func (l *list) policy(t Topic) {
+func (l *findings) policy(t Topic) {
 	const setting = "cleanup.policy"
 	have, want := t.Config[setting], t.wanted(setting, "delete")
 	compacts := slices.Contains(strings.Split(have, ","), "compact")
@@ -188,7 +188,7 @@ func (l *list) policy(t Topic) {
 	}
 }
 
-func (l *list) stamps(t Topic, need Need) {
+func (l *findings) stamps(t Topic, need Need) {
 	const kind, after, before = "message.timestamp.type", "message.timestamp.after.max.ms", "message.timestamp.before.max.ms"
 	if want, have := t.wanted(kind, ""), t.Config[kind]; want != "" && have != want {
 		why := "the brokers' time decides the window, not when the main server took a reaction in"
@@ -239,7 +239,7 @@ const (
 	smallRetention = 64 << 20        // bytes of a partition
 )
 
-func (l *list) retention(t Topic, need Need) {
+func (l *findings) retention(t Topic, need Need) {
 	if t.Role == Heartbeats {
 		return
 	}
@@ -263,7 +263,7 @@ func (l *list) retention(t Topic, need Need) {
 	}
 }
 
-func (l *list) batches(t Topic) {
+func (l *findings) batches(t Topic) {
 	const setting = "max.message.bytes"
 	if most, ok := t.setting(setting); ok && most < kafka.MaxBatchBytes {
 		l.wrong(t.Name+" "+setting, fmt.Sprintf("%d, and a batch may have %d", most, kafka.MaxBatchBytes),

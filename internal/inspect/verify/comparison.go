@@ -7,7 +7,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Ledger compares the reactions that a log holds with the counts that were made
+// Comparison compares the reactions that a log holds with the counts that were made
 // of them. It does no I/O and reads no clock.
 //
 // Its owner reads three times in this order: the log to its end, and calls Owe;
@@ -17,14 +17,14 @@ import (
 //
 // It keeps a few numbers for each window, channel and emoji, however many
 // records there are.
-type Ledger struct {
-	settings wire.Settings // zero window length: windows cannot be told apart
-	due      int64         // windows that end later owe nothing
+type Comparison struct {
+	settings  wire.Settings // zero window length: windows cannot be told apart
+	dueWindow int64         // windows that end later owe nothing
 
-	groups    map[groupKey]*group
-	unsettled []*group // those that Compare has to look at
-	newest    int64    // greatest end of a window in the log
-	length    int64    // of the window counted last, ms
+	groups  map[groupKey]*group
+	unequal []*group // those that Compare has to look at
+	newest  int64    // greatest end of a window in the log
+	length  int64    // of the window counted last, ms
 
 	log    partitions // of emoji-topic
 	counts partitions // of emoji-aggregated
@@ -33,7 +33,7 @@ type Ledger struct {
 }
 
 // groupKey names what is compared together: a window of a channel. Where only
-// totals can be compared the channels are, under a window of zeroes.
+// totals can be compared it is a channel, with a window of zeroes.
 type groupKey struct {
 	window  wire.Window
 	channel string
@@ -41,57 +41,57 @@ type groupKey struct {
 
 type group struct {
 	groupKey
-	cells  map[string]*cell // by emoji
-	listed bool             // among the unsettled
+	emojis  map[string]*emojiState // by emoji
+	unequal bool                   // among the unsettled
 }
 
-// cell is what is known of one emoji in a group.
-type cell struct {
-	log     int64 // how many the log holds, as far as it was read
-	owed    int64 // how many of them had to be counted by now
+// emojiState is what is known of one emoji in a group.
+type emojiState struct {
+	log     int64 // how many reactions the log holds, as far as it was read
+	owed    int64 // how many of them must be counted by now
 	counted int64 // the greatest count
-	at      int64 // time of the first record that held it
-	proven  int64 // the most that log was when counted had reached it
+	at      int64 // time of the first record with that count, ms
+	proven  int64 // the greatest value of log that counted was seen to have reached
 }
 
-// NewLedger returns an empty ledger. Settings are what the counting assigns
+// NewComparison returns an empty comparison. Settings are what the counting assigns
 // reactions to windows by; when they are unknown, the zero value, only totals
 // are compared.
-func NewLedger(s wire.Settings) *Ledger {
+func NewComparison(s wire.Settings) *Comparison {
 	if s.WindowMS <= 0 {
 		s = wire.Settings{}
 	}
-	return &Ledger{settings: s, due: Never, newest: Never, groups: map[groupKey]*group{}}
+	return &Comparison{settings: s, dueWindow: Never, newest: Never, groups: map[groupKey]*group{}}
 }
 
 // byWindow says whether windows are compared, and not only totals.
-func (l *Ledger) byWindow() bool { return l.settings.WindowMS > 0 }
+func (l *Comparison) byWindow() bool { return l.settings.WindowMS > 0 }
 
 // Newest is the end of the newest window that the log was found to hold
 // reactions of, or Never.
-func (l *Ledger) Newest() int64 { return l.newest }
+func (l *Comparison) Newest() int64 { return l.newest }
 
 // LogGap says that records of a partition of emoji-topic are gone, those
 // before the next one that is added.
-func (l *Ledger) LogGap(partition int) { l.log.at(partition).gap = &gap{newest: Never} }
+func (l *Comparison) LogGap(partition int) { l.log.at(partition).gap = &gap{newest: Never} }
 
 // CountsGap says the same of emoji-aggregated.
-func (l *Ledger) CountsGap(partition int) { l.counts.at(partition).gap = &gap{newest: Never} }
+func (l *Comparison) CountsGap(partition int) { l.counts.at(partition).gap = &gap{newest: Never} }
 
 // Reaction takes in the next record of a partition of emoji-topic.
-func (l *Ledger) Reaction(partition int, r stream.Record) {
+func (l *Comparison) Reaction(partition int, r stream.Record) {
 	p := l.log.at(partition)
 	if tap, err := wire.DecodeCountedFields(r.Value); err != nil {
 		l.skipped++
 	} else {
 		l.reactions++
-		l.tap(p, r.Time, tap)
+		l.countReaction(p, r.Time, tap)
 	}
 	p.pass(r.Time)
 }
 
 // tap counts a reaction where the rule puts it.
-func (l *Ledger) tap(p *partition, t int64, tap wire.CountedFields) {
+func (l *Comparison) countReaction(p *partition, t int64, tap wire.CountedFields) {
 	var window wire.Window
 	if l.byWindow() {
 		end, late := Assign(l.settings, t, p.watermark)
@@ -106,12 +106,12 @@ func (l *Ledger) tap(p *partition, t int64, tap wire.CountedFields) {
 		g = l.group(groupKey{window, channelOf(tap)})
 		p.last = g
 	}
-	c := g.cells[string(tap.Emoji)]
+	c := g.emojis[string(tap.Emoji)]
 	if c == nil {
-		c = g.cell(string(tap.Emoji))
+		c = g.emoji(string(tap.Emoji))
 	}
 	c.log++
-	l.list(g)
+	l.markUnequal(g)
 }
 
 func channelOf(tap wire.CountedFields) string {
@@ -122,7 +122,7 @@ func channelOf(tap wire.CountedFields) string {
 }
 
 // Count takes in the next record of a partition of emoji-aggregated.
-func (l *Ledger) Count(partition int, r stream.Record) {
+func (l *Comparison) Count(partition int, r stream.Record) {
 	p := l.counts.at(partition)
 	p.pass(r.Time)
 	n, err := wire.DecodeCount(r.Value)
@@ -132,7 +132,7 @@ func (l *Ledger) Count(partition int, r stream.Record) {
 	}
 	l.length = n.Window.End - n.Window.Start
 	g := l.group(groupKey{n.Window, n.Channel})
-	c := g.cell(n.Emoji)
+	c := g.emoji(n.Emoji)
 	grown := n.Count - c.counted
 	if grown <= 0 {
 		return // said before, or by one that knew less
@@ -140,79 +140,79 @@ func (l *Ledger) Count(partition int, r stream.Record) {
 	c.counted, c.at = n.Count, r.Time
 	if !l.byWindow() {
 		g = l.group(groupKey{channel: n.Channel})
-		g.cell(n.Emoji).counted += grown
+		g.emoji(n.Emoji).counted += grown
 	}
-	l.list(g)
+	l.markUnequal(g)
 }
 
-func (l *Ledger) group(k groupKey) *group {
+func (l *Comparison) group(k groupKey) *group {
 	g := l.groups[k]
 	if g == nil {
-		g = &group{groupKey: k, cells: map[string]*cell{}}
+		g = &group{groupKey: k, emojis: map[string]*emojiState{}}
 		l.groups[k] = g
 	}
 	return g
 }
 
-func (g *group) cell(emoji string) *cell {
-	c := g.cells[emoji]
+func (g *group) emoji(emoji string) *emojiState {
+	c := g.emojis[emoji]
 	if c == nil {
-		c = &cell{}
-		g.cells[emoji] = c
+		c = &emojiState{}
+		g.emojis[emoji] = c
 	}
 	return c
 }
 
-func (l *Ledger) list(g *group) {
-	if !g.listed {
-		g.listed = true
-		l.unsettled = append(l.unsettled, g)
+func (l *Comparison) markUnequal(g *group) {
+	if !g.unequal {
+		g.unequal = true
+		l.unequal = append(l.unequal, g)
 	}
 }
 
-// Owe says that all reactions read so far must have been counted by the time
-// that a report is asked for, if their window ends at due or before. Where
-// windows cannot be told apart all must.
-func (l *Ledger) Owe(due int64) {
+// Owe notes that all reactions read so far must be counted before Report is called,
+// if their window ends at due or before. Where only totals are compared, all
+// reactions read so far must.
+func (l *Comparison) Owe(due int64) {
 	if !l.byWindow() {
 		due = math.MaxInt64
 	}
-	l.due = due
-	for _, g := range l.unsettled { // in all others everything was found counted
+	l.dueWindow = due
+	for _, g := range l.unequal { // in all others everything was found counted
 		if g.window.End <= due {
-			for _, c := range g.cells {
+			for _, c := range g.emojis {
 				c.owed = c.log
 			}
 		}
 	}
 }
 
-// Compare notes where all is counted that the log holds, and returns by how many
-// reactions the two are apart: owed and not found counted yet, or counted and not
-// found in the log. The log must have been read to its end after the counts.
-func (l *Ledger) Compare() (apart int64) {
-	cut := l.cut()
-	left := l.unsettled[:0]
-	for _, g := range l.unsettled {
+// Compare notes which groups are counted completely, and returns by how many
+// reactions log and counts differ: owed and not counted yet, or counted and not in
+// the log. The log must have been read to its end after the counts.
+func (l *Comparison) Compare() (apart int64) {
+	cut := l.leftOutUntil()
+	left := l.unequal[:0]
+	for _, g := range l.unequal {
 		equal, n := g.compare()
 		if g.compared(l) && g.window.End > cut {
 			apart += n
 		}
-		g.listed = !equal
-		if g.listed {
+		g.unequal = !equal
+		if g.unequal {
 			left = append(left, g)
 		}
 	}
-	clear(l.unsettled[len(left):])
-	l.unsettled = left
+	clear(l.unequal[len(left):])
+	l.unequal = left
 	return apart
 }
 
-// compare says whether log and counts are the same, and if not, by how many
-// reactions they are apart that matter.
+// compare says whether log and counts are the same. apart is by how many reactions
+// they differ, without those that are in the log and not owed yet.
 func (g *group) compare() (equal bool, apart int64) {
 	equal = true
-	for _, c := range g.cells {
+	for _, c := range g.emojis {
 		equal = equal && c.counted == c.log
 		switch {
 		case c.counted >= c.log:
@@ -225,13 +225,14 @@ func (g *group) compare() (equal bool, apart int64) {
 	return equal, apart
 }
 
-// undecided says whether what is owed may be among what was counted, but was
-// never seen to be: at every comparison there were later reactions that may be
-// what was counted instead.
-func (c *cell) undecided() bool { return c.counted >= c.owed && c.proven < c.owed }
+// undecided says whether it is open that what is owed was counted: the count is high
+// enough, but at every comparison the log held later reactions, which may be what
+// was counted instead.
+func (c *emojiState) undecided() bool { return c.counted >= c.owed && c.proven < c.owed }
 
-// compared says whether a group is one of those that are compared.
-func (g *group) compared(l *Ledger) bool { return l.byWindow() || g.window == wire.Window{} }
+// compared says whether the group is compared: a window where windows are, a
+// channel's total where only totals are.
+func (g *group) compared(l *Comparison) bool { return l.byWindow() || g.window == wire.Window{} }
 
 // partitions is what is kept of each partition of a topic.
 type partitions []*partition
@@ -250,27 +251,27 @@ func (p *partitions) at(i int) *partition {
 	return (*p)[i]
 }
 
-// pass takes the time of a record into account.
+// pass raises the watermark to the time of a record, and tells a gap before it.
 func (p *partition) pass(t int64) {
 	p.watermark = max(p.watermark, t)
-	if g := p.gap; g != nil && g.seen < evidence {
+	if g := p.gap; g != nil && g.seen < evidenceRecords {
 		g.seen++
 		g.newest = max(g.newest, t)
 	}
 }
 
-// gap is that records at the beginning of a partition are gone, and what the
-// first ones after them tell of their times.
+// gap says that records at the beginning of a partition are gone, and what the
+// times of the first records after them are.
 type gap struct {
 	seen   int   // how many of the first records after it were read, at most evidence
 	newest int64 // the greatest of their times
 }
 
-// evidence is how many records after a gap are asked for its time. One would do
-// if none were late.
-const evidence = 100
+// evidenceRecords is how many records after a gap tell how old the lost ones are at
+// most. One would be enough if no record were late.
+const evidenceRecords = 100
 
-// cut is the end of the newest window that a gap may have touched.
+// leftOutUntil is the end of the newest window that lost records may have been in.
 //
 // Let W be the greatest time of the records that are gone, and t the greatest
 // of the first hundred left. A record is hardly ever late by more than the
@@ -292,8 +293,8 @@ const evidence = 100
 // counted before it ends but for clocks that differ: the same bound leaves out
 // every window whose counts may be gone.
 //
-// Where nothing was read after a gap, nothing is known of W, and all is cut.
-func (l *Ledger) cut() int64 {
+// Where nothing was read after a gap, nothing is known of W, and all is left out.
+func (l *Comparison) leftOutUntil() int64 {
 	cut := Never
 	for _, topic := range []partitions{l.log, l.counts} {
 		for _, p := range topic {

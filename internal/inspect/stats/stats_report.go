@@ -8,9 +8,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Report is what a tally knows. Numbers of users are estimates.
+// Report is what was added up. Numbers of users are estimates.
 type Report struct {
-	Span      wire.Window `json:"span"`
+	Range     wire.Window `json:"span"`
 	Reactions int64       `json:"reactions"`
 	PerSecond float64     `json:"per_second"` // mean over the span
 	Peak      *Peak       `json:"peak"`       // the busiest window; null if there is none
@@ -55,53 +55,53 @@ type Channel struct {
 	Top       string  `json:"top"` // its most frequent emoji
 }
 
-// Point is a part of the span in the course of the rate.
+// Point is the rate in one part of the range.
 type Point struct {
 	Start     wire.Time `json:"start"`
 	PerSecond float64   `json:"per_second"`
 }
 
-// Ask says what of a tally is to be reported.
-type Ask struct {
-	// From and To are the span, in ms since the Unix epoch; zero: from the window of
-	// the first reaction, to the end of that of the last.
+// Selection says what is to be reported.
+type Selection struct {
+	// From and To are the range of time, in ms since the Unix epoch; zero: from the
+	// start of the first reaction's window, to the end of the last one's.
 	From, To int64
 	// Top is how many emojis and channels are listed.
 	Top int
-	// Points is in how many parts the course of the rate is given, at most.
+	// Points is how many points Series has at most.
 	Points int
 }
 
 // Report tells what was added up.
-func (t *Tally) Report(a Ask) Report {
+func (t *Statistics) Report(a Selection) Report {
 	r := Report{
-		Span:      t.span(a),
+		Range:     t.timeRange(a),
 		Reactions: t.all.total, Users: t.all.estimate(), UsersErr: UsersError,
 		Emojis: t.all.top(a.Top), Channels: []Channel{}, Series: []Point{},
-		EmojisSeen: len(t.all.emojis), EmojisOther: t.all.beyond,
-		ChannelsSeen: len(t.channels), ChannelsOther: t.beyond,
+		EmojisSeen: len(t.all.emojis), EmojisOther: t.all.otherEmojis,
+		ChannelsSeen: len(t.channels), ChannelsOther: t.otherChannels,
 		Skipped: t.skipped,
 	}
-	seconds := float64(r.Span.End-r.Span.Start) / 1000
+	seconds := float64(r.Range.End-r.Range.Start) / 1000
 	if seconds <= 0 {
 		return r
 	}
 	r.PerSecond = float64(t.all.total) / seconds
 	r.Peak = t.peak()
-	r.Newest = t.window(floor(r.Span.End, t.width) - 1)
+	r.Newest = t.window(floor(r.Range.End, t.windowLength) - 1)
 	r.Channels = t.top(a.Top, seconds)
-	r.Series = t.series(r.Span, a.Points)
+	r.Series = t.series(r.Range, a.Points)
 	return r
 }
 
-// span is the span asked for, or that of the reactions.
-func (t *Tally) span(a Ask) wire.Window {
+// timeRange is the range asked for, or that of the reactions.
+func (t *Statistics) timeRange(a Selection) wire.Window {
 	w := wire.Window{Start: a.From, End: a.To}
 	if t.all.total > 0 && w.Start == 0 {
-		w.Start = floor(t.first, t.width) * t.width
+		w.Start = floor(t.first, t.windowLength) * t.windowLength
 	}
 	if t.all.total > 0 && w.End == 0 {
-		w.End = (floor(t.last, t.width) + 1) * t.width
+		w.End = (floor(t.last, t.windowLength) + 1) * t.windowLength
 	}
 	if w.Start == 0 || w.End <= w.Start {
 		return wire.Window{Start: w.Start, End: w.Start}
@@ -110,7 +110,7 @@ func (t *Tally) span(a Ask) wire.Window {
 }
 
 // peak is the busiest window; of several the first.
-func (t *Tally) peak() *Peak {
+func (t *Statistics) peak() *Peak {
 	best, most := int64(math.MaxInt64), int64(0)
 	for k, n := range t.windows {
 		if n > most || n == most && k < best {
@@ -123,16 +123,16 @@ func (t *Tally) peak() *Peak {
 	return t.window(best)
 }
 
-func (t *Tally) window(k int64) *Peak {
+func (t *Statistics) window(k int64) *Peak {
 	n := t.windows[k]
-	return &Peak{wire.Time(k * t.width), wire.Time((k + 1) * t.width), n, float64(n) / (float64(t.width) / 1000)}
+	return &Peak{wire.Time(k * t.windowLength), wire.Time((k + 1) * t.windowLength), n, float64(n) / (float64(t.windowLength) / 1000)}
 }
 
-// series is the rate in parts of the span, each of the same number of windows, but
-// for the last one. A window that ends after the span is left out.
-func (t *Tally) series(span wire.Window, points int) []Point {
-	first := floor(span.Start, t.width)
-	windows := max(1, floor(span.End, t.width)-first)
+// series is the rate over time. Each point stands for the same number of windows,
+// except the last one. A window that ends after the range is left out.
+func (t *Statistics) series(span wire.Window, points int) []Point {
+	first := floor(span.Start, t.windowLength)
+	windows := max(1, floor(span.End, t.windowLength)-first)
 	if points < 1 {
 		return []Point{}
 	}
@@ -145,14 +145,14 @@ func (t *Tally) series(span wire.Window, points int) []Point {
 	}
 	for i := range out {
 		before := int64(i) * each
-		out[i].Start = wire.Time((first + before) * t.width)
-		out[i].PerSecond /= float64(min(each, windows-before)*t.width) / 1000
+		out[i].Start = wire.Time((first + before) * t.windowLength)
+		out[i].PerSecond /= float64(min(each, windows-before)*t.windowLength) / 1000
 	}
 	return out
 }
 
 // top lists the channels with the most reactions.
-func (t *Tally) top(n int, seconds float64) []Channel {
+func (t *Statistics) top(n int, seconds float64) []Channel {
 	all := make([]Channel, 0, len(t.channels))
 	for name, g := range t.channels {
 		all = append(all, Channel{Channel: name, Reactions: g.total})
@@ -172,7 +172,7 @@ func (t *Tally) top(n int, seconds float64) []Channel {
 }
 
 // top lists the most frequent emojis; ties by code point.
-func (g *group) top(n int) []Emoji {
+func (g *counts) top(n int) []Emoji {
 	all := make([]Emoji, 0, len(g.emojis))
 	for e, count := range g.emojis {
 		all = append(all, Emoji{e, *count, float64(*count) / float64(g.total)})
@@ -183,5 +183,5 @@ func (g *group) top(n int) []Emoji {
 	return all[:min(n, len(all))]
 }
 
-// estimate is how many users there are, about.
-func (g *group) estimate() int64 { return min(int64(g.users.Estimate()), g.total) }
+// estimate is how many users there are, approximately.
+func (g *counts) estimate() int64 { return min(int64(g.users.Estimate()), g.total) }

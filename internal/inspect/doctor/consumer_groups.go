@@ -20,7 +20,7 @@ func (s *session) counting(ctx context.Context, patience time.Duration) []Findin
 		}
 	}
 	c := Counting{
-		Reactions: s.states[reactions].Partitions, Partials: s.states[partials].Partitions, Patience: patience,
+		Reactions: s.states[reactions].Partitions, Partials: s.states[partials].Partitions, MaxBehind: patience,
 		Given: wire.Settings{WindowMS: s.Window.Milliseconds(), LatenessMS: s.Lateness.Milliseconds()},
 	}
 	if s.mark.Version > 0 {
@@ -49,14 +49,15 @@ func (s *session) counting(ctx context.Context, patience time.Duration) []Findin
 	if err != nil {
 		return failed(areaCounting, err)
 	}
-	return Count(c)
+	return CheckCounting(c)
 }
 
-// noGroup is the state of a group that there is not, so that it has no commits.
+// noGroup is the state that brokers report for a group that does not exist.
 const noGroup = "Dead"
 
-// group looks at one half of aggregate. done reads from the metadata of a commit
-// before which offset all was passed on.
+// group gathers the state of one consumer group of aggregate and what waits for it.
+// done reads from the metadata of a commit the offset before which everything was
+// passed on.
 func (s *session) group(ctx context.Context, role, topic string, done func(metadata string) int64) (Group, error) {
 	g := Group{Name: s.Group(role), Topic: topic}
 	var err error
@@ -97,9 +98,10 @@ func (s *session) group(ctx context.Context, role, topic string, done func(metad
 	return g, nil
 }
 
-// settled asks how a group is, again while it is being shared out, which passes.
+// settled asks for the state of a group, again while its partitions are being assigned.
+
 func (s *session) settled(ctx context.Context, group string) (state kafka.GroupState, err error) {
-	err = patiently(ctx, func() (done bool, err error) {
+	err = retry(ctx, func() (done bool, err error) {
 		state, err = s.client.Group(ctx, group)
 		return state.Members == 0 || state.State == "Stable", err
 	})

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// tick is what reactions are rounded up to: what is due within the same one is
-// sent together.
-const tick = 10 * time.Millisecond
+// rounding is what due times are rounded up to: reactions that are then due at the
+// same time are sent together.
+const rounding = 10 * time.Millisecond
 
 // Pace says when a reaction is due, counted from the start of the replay, by the
 // recorded time of the first one and the speed alone.
@@ -30,6 +30,6 @@ func (p *Pace) Due(at int64) time.Duration {
 	if p.speed <= 0 || at <= p.first {
 		return 0
 	}
-	ticks := math.Ceil((float64(at) - float64(p.first)) * float64(time.Millisecond) / p.speed / float64(tick))
-	return time.Duration(math.Min(ticks, math.MaxInt64/float64(tick)/2)) * tick
+	ticks := math.Ceil((float64(at) - float64(p.first)) * float64(time.Millisecond) / p.speed / float64(rounding))
+	return time.Duration(math.Min(ticks, math.MaxInt64/float64(rounding)/2)) * rounding
 }

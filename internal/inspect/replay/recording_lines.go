@@ -13,8 +13,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// mostLine is how many bytes a line of a recording may have.
-const mostLine = 64 << 10
+// maxLine is how many bytes a line of a recording may have.
+const maxLine = 64 << 10
 
 // Lines reads a recording of JSON lines: reactions as a main server takes them in,
 // each with the "time" when it was accepted. A line without one goes by its own
@@ -22,7 +22,7 @@ const mostLine = 64 << 10
 // json` prints of emoji-topic is read too.
 func Lines(in io.Reader) Recording {
 	return func(yield func(Reaction, error) bool) {
-		buf := bufio.NewReaderSize(in, mostLine)
+		buf := bufio.NewReaderSize(in, maxLine)
 		last := int64(math.MinInt64)
 		for n := 1; ; n++ {
 			line, tooLong, err := readLine(buf)
@@ -32,7 +32,7 @@ func Lines(in io.Reader) Recording {
 			}
 			switch r, bad := parseLine(line, last); {
 			case tooLong:
-				bad = fmt.Errorf("it has more than %d bytes: want one reaction a line", mostLine)
+				bad = fmt.Errorf("it has more than %d bytes: want one reaction a line", maxLine)
 				fallthrough
 			case bad != nil:
 				if !yield(Reaction{}, &BadError{fmt.Errorf("line %d: %w", n, bad)}) {
@@ -65,8 +65,8 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 	return bytes.TrimSpace(line), false, err
 }
 
-// written is what a line says beside the reaction. Value is there in what consume
-// prints, and is the reaction.
+// written is what a line holds beside the reaction itself. Value is set in lines
+// that `emostream consume -o json` printed; then it is the reaction.
 type written struct {
 	Time  json.RawMessage `json:"time"`
 	Count *int            `json:"count"`
@@ -94,14 +94,15 @@ func parseLine(line []byte, last int64) (Reaction, error) {
 	if w.Count != nil {
 		r.Count = *w.Count
 	}
-	if r.Count < 1 || r.Count > mostCount {
-		return Reaction{}, fmt.Errorf("its count is %d: 1 to %d are allowed", r.Count, mostCount)
+	if r.Count < 1 || r.Count > maxCount {
+		return Reaction{}, fmt.Errorf("its count is %d: 1 to %d are allowed", r.Count, maxCount)
 	}
 	r.At, err = w.at(r.Timestamp, last)
 	return r, err
 }
 
-// at is when a line's reaction came.
+// at is when the reaction of a line was accepted, in ms: by its time, else by its
+// timestamp, else as the line before.
 func (w *written) at(timestamp string, last int64) (int64, error) {
 	if len(w.Time) > 0 && string(w.Time) != "null" {
 		var t time.Time

@@ -1,0 +1,137 @@
+package export
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Counts makes one row of all records that count the same emoji in the same window
+// and channel: the greatest count is right. It does no I/O.
+//
+// Its owner reads the records twice and calls Expect for each the first time, Add the
+// second time. So Add knows when it has seen the last record of a window, however
+// late that comes and in whatever order. The window is final then, and is handed over
+// once all windows before it are. Memory holds a number for each window, and the
+// counts of the windows that are not handed over yet.
+type Counts struct {
+	left   map[wire.Window]int // how many records are still to come
+	order  []wire.Window       // windows that were not handed over yet, oldest first; nil until Add
+	open   map[wire.Window]map[key]value
+	held   int
+	limits Limits
+}
+
+// Limits bound what Counts holds. The zero value stands for the defaults.
+type Limits struct {
+	Windows int // default 2,000,000: 46 days of windows of 2 s
+	Counts  int // of windows that are not handed over yet; default 2,000,000
+}
+
+type key struct{ channel, emoji string }
+
+type value struct {
+	count  int64
+	scaled float64
+}
+
+// NewCounts returns Counts that expects nothing yet.
+func NewCounts(l Limits) *Counts {
+	l.Windows, l.Counts = cmp.Or(l.Windows, 2_000_000), cmp.Or(l.Counts, 2_000_000)
+	return &Counts{left: map[wire.Window]int{}, open: map[wire.Window]map[key]value{}, limits: l}
+}
+
+// errTooMany is a range that does not fit the limits.
+var errTooMany = errors.New("choose a shorter span, or fewer channels or emojis")
+
+// Expect says that a record of a window will be added.
+func (m *Counts) Expect(w wire.Window) error {
+	if m.left[w]++; len(m.left) > m.limits.Windows {
+		return fmt.Errorf("the span has more than %d windows: %w", m.limits.Windows, errTooMany)
+	}
+	return nil
+}
+
+// Add takes in a record, and hands over the rows that will not change any more,
+// sorted by window, channel and emoji. A record that was not expected is ignored.
+func (m *Counts) Add(c wire.Count, give func(Window) error) error {
+	if m.order == nil {
+		m.sort()
+	}
+	if m.left[c.Window] == 0 {
+		return nil
+	}
+	m.left[c.Window]--
+	m.put(c)
+	if m.held > m.limits.Counts {
+		return fmt.Errorf("more than %d counts are of windows that later records speak of: %w", m.limits.Counts, errTooMany)
+	}
+	for len(m.order) > 0 && m.left[m.order[0]] == 0 {
+		if err := m.giveFirst(give); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Flush hands over the remaining rows. Some remain where fewer records came than were
+// expected, because retention removed them between the two readings.
+func (m *Counts) Flush(give func(Window) error) error {
+	for len(m.order) > 0 {
+		if err := m.giveFirst(give); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (m *Counts) sort() {
+	m.order = make([]wire.Window, 0, len(m.left))
+	for w := range m.left {
+		m.order = append(m.order, w)
+	}
+	slices.SortFunc(m.order, func(a, b wire.Window) int {
+		return cmp.Or(cmp.Compare(a.Start, b.Start), cmp.Compare(a.End, b.End))
+	})
+}
+
+func (m *Counts) put(c wire.Count) {
+	counts := m.open[c.Window]
+	if counts == nil {
+		counts = map[key]value{}
+		m.open[c.Window] = counts
+	}
+	k := key{c.Channel, c.Emoji}
+	known, ok := counts[k]
+	if !ok {
+		m.held++
+	}
+	if !ok || c.Count > known.count {
+		counts[k] = value{c.Count, c.Scaled}
+	}
+}
+
+func (m *Counts) giveFirst(give func(Window) error) error {
+	w := m.order[0]
+	counts := m.open[w]
+	m.order = m.order[1:]
+	delete(m.open, w)
+	m.held -= len(counts)
+	keys := make([]key, 0, len(counts))
+	for k := range counts {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b key) int {
+		return cmp.Or(cmp.Compare(a.channel, b.channel), cmp.Compare(a.emoji, b.emoji))
+	})
+	for _, k := range keys {
+		t := counts[k]
+		if err := give(Window{wire.Time(w.Start), wire.Time(w.End), k.channel, k.emoji, t.count, t.scaled}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
