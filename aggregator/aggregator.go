@@ -110,7 +110,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	committed := claim.Committed
 	for {
 		b, err := claim.Log.Fetch(ctx, c.Position(), c.wait(time.Now().UnixMilli()))
-		if gone := (*stream.OutOfRangeError)(nil); errors.As(err, &gone) {
+		if gone, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
 			return &ErrCommit{claim.Partition, fmt.Sprintf("retention has overtaken the counting: %v", gone)}
 		}
 		if err != nil {
@@ -189,7 +189,7 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 			wait = min(idle, max(0, time.Until(time.UnixMilli(at))))
 		}
 		b, err := claim.Log.Fetch(ctx, r.Position(), wait)
-		if gone := (*stream.OutOfRangeError)(nil); errors.As(err, &gone) && gone.Start > r.Position() {
+		if gone, ok := errors.AsType[*stream.OutOfRangeError](err); ok && gone.Start > r.Position() {
 			a.cfg.Logger.Warn("partials are gone before they were added up", "error", err)
 			r.Read(gone.Start)
 			continue

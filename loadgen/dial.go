@@ -94,11 +94,11 @@ func (p *place) path(call string) string { return strings.TrimSuffix(p.url.Escap
 
 // kind names what went wrong with a connection, for people to count.
 func kind(err error) string {
-	timeout := net.Error(nil)
+	timeout, ok := errors.AsType[net.Error](err)
 	switch {
 	case errors.Is(err, errMalformed):
 		return "malformed answer"
-	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+	case ok && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
 	case errors.Is(err, errno.Refused):
 		return "refused"

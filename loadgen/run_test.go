@@ -268,7 +268,7 @@ func TestRunRefuses(t *testing.T) {
 		})
 	}
 	_, err = loadgen.Run(t.Context(), loadgen.Config{Server: "http://192.0.2.1:5000"})
-	if remote := (*loadgen.RemoteError)(nil); !errors.As(err, &remote) {
+	if _, ok := errors.AsType[*loadgen.RemoteError](err); !ok {
 		t.Errorf("%v is no RemoteError", err)
 	}
 }

@@ -34,7 +34,7 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 	seen := newest{}
 	for {
 		b, err := claim.Log.Fetch(ctx, position, idle)
-		if gone := (*stream.OutOfRangeError)(nil); errors.As(err, &gone) && gone.Start > position {
+		if gone, ok := errors.AsType[*stream.OutOfRangeError](err); ok && gone.Start > position {
 			p.cfg.Logger.Warn("swarms are gone before they were copied", "cluster", cluster, "error", err)
 			position = gone.Start
 			continue

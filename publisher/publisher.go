@@ -98,7 +98,7 @@ func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 	committed := claim.Committed
 	for {
 		b, err := claim.Log.Fetch(ctx, m.Position(), m.wait(time.Now(), idle))
-		if gone := (*stream.OutOfRangeError)(nil); errors.As(err, &gone) && gone.Start > m.Position() {
+		if gone, ok := errors.AsType[*stream.OutOfRangeError](err); ok && gone.Start > m.Position() {
 			p.cfg.Logger.Warn("counts are gone before they were published", "error", err)
 			m.Read(gone.Start)
 			continue

@@ -45,8 +45,8 @@ func statuses(t *testing.T, c net.Conn) (got []int, closed bool) {
 }
 
 func isTimeout(err error) bool {
-	var n net.Error
-	return errors.As(err, &n) && n.Timeout()
+	n, ok := errors.AsType[net.Error](err)
+	return ok && n.Timeout()
 }
 
 // Whatever arrives is served, refused or cut off, within bounded time; nothing that

@@ -82,10 +82,10 @@ func (n Connection) Headline(now time.Time) string {
 	case sse.Reconnecting:
 	}
 	what := "reconnecting"
-	switch refused := (*sse.RefusedError)(nil); {
+	switch _, refused := errors.AsType[*sse.RefusedError](n.State.Err); {
 	case n.Drains != "":
 		what = "server draining, reconnecting"
-	case errors.As(n.State.Err, &refused):
+	case refused:
 		what = "refused, again"
 	}
 	if s := n.wait(now); s > 0 {
@@ -119,15 +119,17 @@ func (n Connection) resumed() string {
 
 // reason is an error in words for a line of the screen.
 func reason(err error) string {
-	refused, stream, network := refusalOf(err), (*sse.RefusedError)(nil), (*net.OpError)(nil)
+	refused := refusalOf(err)
+	stream, ofStream := errors.AsType[*sse.RefusedError](err)
+	network, ofNetwork := errors.AsType[*net.OpError](err)
 	switch {
 	case err == nil:
 		return ""
 	case refused != nil:
 		return said(refused.Message, refused.Status)
-	case errors.As(err, &stream):
+	case ofStream:
 		return said(stream.Message, stream.Status)
-	case client.Unreached(err) && errors.As(err, &network) && network.Addr != nil:
+	case client.Unreached(err) && ofNetwork && network.Addr != nil:
 		return "nobody answers at " + draw.Clean(network.Addr.String()) + ": is it running?"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection broke"
@@ -145,7 +147,6 @@ func said(message string, status int) string {
 }
 
 func refusalOf(err error) *client.RefusalError {
-	r := (*client.RefusalError)(nil)
-	errors.As(err, &r)
+	r, _ := errors.AsType[*client.RefusalError](err)
 	return r
 }

@@ -33,7 +33,7 @@ func TestBenchVerdict(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := verdict(tt.report)
 			code := exitOK
-			if e := (*exitError)(nil); errors.As(err, &e) {
+			if e, ok := errors.AsType[*exitError](err); ok {
 				code = e.code
 			}
 			if errors.Is(err, errInterrupted) {

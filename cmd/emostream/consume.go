@@ -137,12 +137,12 @@ func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) erro
 		_, _ = fmt.Fprintf(io.err, "%s\n", plural(int64(p.seen), "record"))
 		return err
 	})
-	switch missing := (*topicreader.PartitionError)(nil); {
+	switch _, missing := errors.AsType[*topicreader.PartitionError](err); {
 	case errors.Is(err, errEnough):
 		return nil
 	case ctx.Err() != nil:
 		return f.ended()
-	case errors.As(err, &missing):
+	case missing:
 		return usagef("--partition: %w", err)
 	}
 	return err

@@ -74,10 +74,10 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) e
 		_, _ = fmt.Fprintf(io.err, "interrupted while %s; nothing is decided\n", p)
 		return errInterrupted
 	}
-	if missing := (*verify.MissingError)(nil); errors.As(err, &missing) {
+	if _, ok := errors.AsType[*verify.MissingError](err); ok {
 		return fmt.Errorf("%w at %s: nothing was ever sent there, or --brokers or --topic-prefix is another's (emostream topics describe tells which topics there are)", err, strings.Join(f.brokers, ","))
 	}
-	if other := (*verify.SettingsError)(nil); errors.As(err, &other) {
+	if other, ok := errors.AsType[*verify.SettingsError](err); ok {
 		return usagef("%w", other)
 	}
 	if err != nil {

@@ -160,7 +160,7 @@ func (e example) end(t *testing.T, cmd *exec.Cmd, terminal io.Writer, begun <-ch
 			if ok && how.Signaled() && how.Signal() == syscall.SIGINT {
 				return exitInterrupted, interrupted
 			}
-			if failed := (*exec.ExitError)(nil); err != nil && !errors.As(err, &failed) {
+			if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
 				t.Error(err)
 			}
 			return cmd.ProcessState.ExitCode(), interrupted

@@ -24,8 +24,11 @@ func settingError(err error) error { return usagef("--%w", err) }
 // settingErrors does so for several errors that were joined. Those that are not of one
 // setting stay as they are.
 func settingErrors(err error) error {
-	var joined interface{ Unwrap() []error }
-	if !errors.As(err, &joined) {
+	joined, ok := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err)
+	if !ok {
 		return &exitError{exitUsage, err}
 	}
 	var errs []error

@@ -14,8 +14,7 @@ func listen(ctx context.Context, addr, flag, hint string) (net.Listener, error) 
 	if err == nil {
 		return ln, nil
 	}
-	var taken *httpserve.ListenError
-	if errors.As(err, &taken) && taken.InUse() {
+	if taken, ok := errors.AsType[*httpserve.ListenError](err); ok && taken.InUse() {
 		taken.Hint = hint
 		return nil, &exitError{exitFailed, err}
 	}

@@ -256,7 +256,7 @@ func want(f *pflag.Flag) string {
 
 // reason says why a flag does not take a value.
 func reason(f *pflag.Flag, err error) string {
-	if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		err = wrong.Unwrap()
 	}
 	text := want(f)

@@ -48,7 +48,7 @@ func usageErrors(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(c *cobra.Command, args []string) error {
 			err := check(c, args)
-			if ours := (*exitError)(nil); err == nil || errors.As(err, &ours) {
+			if _, ours := errors.AsType[*exitError](err); err == nil || ours {
 				return err
 			}
 			return wrongArguments(c, args)
@@ -71,12 +71,12 @@ func names(cmd *cobra.Command) []string {
 
 // flagError says what is wrong with a flag on the command line, and what is right.
 func flagError(cmd *cobra.Command, err error) error {
-	if unknown := (*pflag.NotExistError)(nil); errors.As(err, &unknown) {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		if near := suggest.Nearest(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" && unknown.GetSpecifiedShortnames() == "" {
 			err = fmt.Errorf("%w; did you mean --%s?", err, near)
 		}
 	}
-	if wrong := (*pflag.InvalidValueError)(nil); errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		f := wrong.GetFlag()
 		err = fmt.Errorf("--%s %.40q: %s", f.Name, harmless(f, wrong.GetValue()), reason(f, err))
 	}

@@ -136,7 +136,8 @@ func TestRefusal(t *testing.T) {
 	if want := (client.RefusalError{Status: 503, Code: "full", Message: "all are full", RetryAfter: 3 * time.Second}); !ok || *refused != want {
 		t.Errorf("refused with %+v, want %+v", refused, want)
 	}
-	if err := c.Unregister(t.Context(), "sub1"); !errors.As(err, &refused) {
+	err = c.Unregister(t.Context(), "sub1")
+	if _, ok := errors.AsType[*client.RefusalError](err); !ok {
 		t.Errorf("Unregister = %v", err)
 	}
 }

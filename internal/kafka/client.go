@@ -166,11 +166,11 @@ func pause(ctx context.Context, d time.Duration) error {
 // passing says whether an error may go away by itself: anything that is not an
 // answer of the broker, and the answers that Kafka calls retriable.
 func passing(err error) bool {
-	var k kafka.Error
 	if errors.Is(err, stream.ErrFenced) || errors.Is(err, errUnreadable) || untrusted(err) {
 		return false
 	}
-	if !errors.As(err, &k) {
+	k, ok := errors.AsType[kafka.Error](err)
+	if !ok {
 		return true
 	}
 	switch k {
@@ -188,19 +188,21 @@ func Lasting(err error) bool { return !passing(err) }
 // notSent says whether a request certainly never left this process: there was no
 // connection, or no leader of its partition to send it to.
 func notSent(err error) bool {
-	var op *net.OpError
-	var handshake *handshakeError
-	var topic *protocol.TopicError
-	var partition *protocol.TopicPartitionError
-	return errors.As(err, &op) && op.Op == "dial" || errors.As(err, &handshake) || errors.As(err, &topic) || errors.As(err, &partition)
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial" || is[*handshakeError](err) || is[*protocol.TopicError](err) || is[*protocol.TopicPartitionError](err)
+}
+
+// is says whether err is, or wraps, an error of a type.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
 
 // unreachable says whether err is about the way to a broker rather than an
 // answer of one.
 func unreachable(err error) bool {
-	var k kafka.Error // is a net.Error too
-	var n net.Error
-	return !errors.As(err, &k) && errors.As(err, &n) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+	answered := is[kafka.Error](err) // which is a net.Error too
+	return !answered && is[net.Error](err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, context.DeadlineExceeded)
 }
 

@@ -28,7 +28,7 @@ func (s Security) dial(ctx context.Context, network, addr string) (net.Conn, err
 		return &conn{Conn: c, security: s, opened: time.Now()}, nil
 	}
 	c, err := (&tls.Dialer{NetDialer: dialer, Config: s.TLS}).DialContext(ctx, network, addr)
-	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "dial" {
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return nil, err
 	}
 	if err != nil {
@@ -45,7 +45,7 @@ type handshakeError struct {
 
 func (e *handshakeError) Error() string {
 	hint := ""
-	if closed(e.err) || errors.Is(e.err, context.DeadlineExceeded) || errors.As(e.err, new(tls.RecordHeaderError)) {
+	if closed(e.err) || errors.Is(e.err, context.DeadlineExceeded) || is[tls.RecordHeaderError](e.err) {
 		hint = " (is it a listener without TLS? then leave out --tls, or use the port of the one that has it)"
 	}
 	return fmt.Sprintf("TLS with %s: %v%s", e.addr, e.err, hint)

@@ -499,7 +499,7 @@ const (
 
 // judge reads a verdict out of the error of one attempt.
 func judge(err error) verdict {
-	var k kafka.Error
+	k, answered := errors.AsType[kafka.Error](err)
 	switch {
 	case err == nil:
 		return written
@@ -507,7 +507,7 @@ func judge(err error) verdict {
 		return later
 	case loginFailed(err):
 		return refused
-	case !errors.As(err, &k):
+	case !answered:
 		return unknown
 	}
 	switch k {

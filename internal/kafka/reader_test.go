@@ -267,7 +267,7 @@ func TestFetchOfWhatTheLogDoesNotHold(t *testing.T) {
 		for _, offset := range []int64{0, 1, 5, 1000} {
 			_, err := c.Reader(topic, 1).Fetch(within(t), offset, time.Second)
 			want := stream.OutOfRangeError{Topic: topic, Partition: 1, Offset: offset, Start: 2, End: 4}
-			if got := (*stream.OutOfRangeError)(nil); !errors.As(err, &got) || *got != want {
+			if got, ok := errors.AsType[*stream.OutOfRangeError](err); !ok || *got != want {
 				t.Errorf("Fetch of offset %d = %v, want %v", offset, err, &want)
 			}
 		}

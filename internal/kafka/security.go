@@ -110,9 +110,7 @@ func (d doubtingSession) Next(ctx context.Context, challenge []byte) (bool, []by
 // not mend it. What the broker has against a login is a kafka.Error, none of which
 // is temporary.
 func untrusted(err error) bool {
-	var certificate *tls.CertificateVerificationError
-	var notTLS tls.RecordHeaderError
-	return errors.As(err, &certificate) || errors.As(err, &notTLS) || errors.Is(err, errWantsTLS) || alerted(err)
+	return is[*tls.CertificateVerificationError](err) || is[tls.RecordHeaderError](err) || errors.Is(err, errWantsTLS) || alerted(err)
 }
 
 // alerted says whether a broker ended TLS with an alert.
@@ -128,7 +126,6 @@ func loginFailed(err error) bool {
 
 // advise adds to an error of a connection what to do about it.
 func (s Security) advise(err error) error {
-	var certificate *tls.CertificateVerificationError
 	switch {
 	case err == nil:
 		return nil
@@ -142,7 +139,7 @@ func (s Security) advise(err error) error {
 		return fmt.Errorf("%w (the brokers do not offer %s here: --sasl-mechanism names another one)", err, s.Mechanism)
 	case errors.Is(err, kafka.IllegalSASLState):
 		return fmt.Errorf("%w (nobody logs in on this listener: leave out --sasl-mechanism, or use the port of the one that wants it)", err)
-	case errors.As(err, &certificate):
+	case is[*tls.CertificateVerificationError](err):
 		return fmt.Errorf("%w (--tls-ca names the file of the authority that signed it, --tls-server-name the name that it is made out to)", err)
 	}
 	return err

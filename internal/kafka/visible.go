@@ -35,8 +35,7 @@ func (c *Client) absent(ctx context.Context, topic string) error {
 // unseen puts in the place of an error by which kafka-go knows nothing of a topic that
 // we may not see it, if that is so.
 func (c *Client) unseen(ctx context.Context, topic string, err error) error {
-	var none *protocol.TopicError
-	if !errors.As(err, &none) && !errors.Is(err, kafka.UnknownTopicOrPartition) {
+	if !is[*protocol.TopicError](err) && !errors.Is(err, kafka.UnknownTopicOrPartition) {
 		return err
 	}
 	if why := c.absent(ctx, topic); errors.Is(why, kafka.TopicAuthorizationFailed) {

@@ -91,7 +91,7 @@ func Parse(name string, text []byte) (Section, error) {
 		return top, fmt.Errorf("%s is not UTF-8", name)
 	}
 	file, err := parser.ParseBytes(text, 0)
-	if wrong := yaml.Error(nil); errors.As(err, &wrong) {
+	if wrong, ok := errors.AsType[yaml.Error](err); ok {
 		return top, reader(name).at(wrong.GetToken()).Errorf("%s", wrong.GetMessage())
 	}
 	if err != nil {

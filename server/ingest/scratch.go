@@ -60,7 +60,7 @@ func (s *scratch) read(w http.ResponseWriter, r *http.Request, limit int64) ([]b
 	} else {
 		s.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	}
-	if too := (*http.MaxBytesError)(nil); errors.As(err, &too) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return nil, tooLarge(limit)
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {

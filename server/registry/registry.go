@@ -139,7 +139,7 @@ func isJSON(r *http.Request) bool {
 func decode(w http.ResponseWriter, r *http.Request, v any, example string) *httpserve.Problem {
 	const limit = 4 << 10
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	if too := (*http.MaxBytesError)(nil); errors.As(err, &too) {
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send a JSON object like %s", limit, example)
 	}
 	if err != nil {

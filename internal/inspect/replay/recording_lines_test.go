@@ -66,7 +66,7 @@ func TestBrokenLines(t *testing.T) {
 	in := io.MultiReader(strings.NewReader(`{"user_id":"a","emoji_type":"🔥"}`+"\n"), iotest.ErrReader(errors.New("disk")))
 	var got []string
 	for r, err := range replay.Lines(in) {
-		if bad := (*replay.BadError)(nil); errors.As(err, &bad) {
+		if _, ok := errors.AsType[*replay.BadError](err); ok {
 			t.Errorf("%v is no bad line", err)
 		}
 		got = append(got, spelled(r, err))

@@ -138,7 +138,7 @@ func (r *replay) pace(ctx context.Context, entries <-chan entry) error {
 			r.dispatch(ctx, &b)
 			return nil
 		}
-		if bad := (*BadError)(nil); errors.As(e.err, &bad) {
+		if bad, ok := errors.AsType[*BadError](e.err); ok {
 			r.skip(bad)
 			continue
 		}
@@ -308,7 +308,7 @@ func (r *replay) settle(sent []client.Reaction, outcomes []client.Result, err er
 
 // codeOf is the code of a refusal.
 func codeOf(err error) string {
-	if refused := (*client.RefusalError)(nil); errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*client.RefusalError](err); ok {
 		return cmp.Or(refused.Code, fmt.Sprintf("http_%d", refused.Status))
 	}
 	return "refused"
@@ -316,7 +316,7 @@ func codeOf(err error) string {
 
 // retryAfter is how long to wait before what was not written is sent again.
 func retryAfter(err error) time.Duration {
-	if refused := (*client.RefusalError)(nil); errors.As(err, &refused) && refused.RetryAfter > 0 {
+	if refused, ok := errors.AsType[*client.RefusalError](err); ok && refused.RetryAfter > 0 {
 		return min(refused.RetryAfter, time.Minute)
 	}
 	return time.Second

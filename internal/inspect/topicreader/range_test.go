@@ -205,8 +205,7 @@ func TestEnd(t *testing.T) {
 func TestMissing(t *testing.T) {
 	p := newTopic(t)
 	_, err := topicreader.Open(t.Context(), topicreader.Config{Client: p.client, Topic: "emoji-topik"})
-	missing := (*topicreader.MissingError)(nil)
-	if !errors.As(err, &missing) || missing.Error() != "topic emoji-topik does not exist" {
+	if missing, ok := errors.AsType[*topicreader.MissingError](err); !ok || missing.Error() != "topic emoji-topik does not exist" {
 		t.Errorf("Open = %v", err)
 	}
 }

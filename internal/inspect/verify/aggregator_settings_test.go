@@ -104,8 +104,7 @@ func TestOtherSettingsAreRefused(t *testing.T) {
 	cfg := in.config()
 	cfg.Window = 5 * time.Second
 	_, err := verify.Check(in.within(), cfg)
-	other := (*verify.SettingsError)(nil)
-	if !errors.As(err, &other) {
+	if _, ok := errors.AsType[*verify.SettingsError](err); !ok {
 		t.Fatalf("Check = %v, want a SettingsError", err)
 	}
 	const want = "the counting is done with --window 1s --lateness 3s, and --window 5s --lateness 3s was given"

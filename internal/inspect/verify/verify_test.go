@@ -158,8 +158,7 @@ func TestTopicsThatAreMissing(t *testing.T) {
 	in := install(t)
 	in.names.Prefix = "other."
 	_, err := verify.Check(in.within(), in.config())
-	missing := (*verify.MissingError)(nil)
-	if !errors.As(err, &missing) || !slices.Equal(missing.Topics, []string{"other.emoji-topic", "other.emoji-aggregated"}) {
+	if missing, ok := errors.AsType[*verify.MissingError](err); !ok || !slices.Equal(missing.Topics, []string{"other.emoji-topic", "other.emoji-aggregated"}) {
 		t.Fatalf("Check = %v", err)
 	}
 	if want := "topics other.emoji-topic and other.emoji-aggregated do not exist"; !strings.Contains(err.Error(), want) {

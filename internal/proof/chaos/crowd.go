@@ -109,7 +109,7 @@ func (h *hand) send(ctx context.Context, t *Tap) {
 	res, err := h.client.Do(req)
 	if err != nil {
 		t.Outcome, t.Answer = InDoubt, err.Error()
-		if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
 			t.Outcome = NeverSent
 		}
 		return

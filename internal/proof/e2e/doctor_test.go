@@ -43,7 +43,7 @@ func (p patient) run(t *testing.T, cmd *exec.Cmd) (wrong []string, said string) 
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.Env = slices.Concat(os.Environ(), p.env)
 	err := cmd.Run()
-	if failed := (*exec.ExitError)(nil); err != nil && !errors.As(err, &failed) {
+	if _, failed := errors.AsType[*exec.ExitError](err); err != nil && !failed {
 		t.Fatal(err)
 	}
 	var report struct {

@@ -56,7 +56,7 @@ func (f *fates) count(what fate) int {
 func (f *fates) send(client *http.Client, url, user string) (last, gone bool) {
 	res, err := client.Post(url+"/send_emoji", "application/json", strings.NewReader(fmt.Sprintf(`{"user_id":%q,"emoji_type":"🔥"}`, user)))
 	if err != nil {
-		if dial := (*net.OpError)(nil); errors.As(err, &dial) && dial.Op == "dial" {
+		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
 			return true, true // never sent
 		}
 		f.tell(user, inDoubt)

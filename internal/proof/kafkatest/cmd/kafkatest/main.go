@@ -131,13 +131,13 @@ func execute(ctx context.Context, command, env []string) (int, error) {
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	err := process.Run(cmd)
-	var exit *exec.ExitError
+	exit, ok := errors.AsType[*exec.ExitError](err)
 	switch {
 	case err == nil:
 		return 0, nil
 	case ctx.Err() != nil:
 		return interrupted, context.Cause(ctx)
-	case errors.As(err, &exit) && exit.Exited():
+	case ok && exit.Exited():
 		return exit.ExitCode(), nil
 	default:
 		return failed, fmt.Errorf("%s: %w", command[0], err)
