@@ -21,7 +21,7 @@ type mix struct {
 }
 
 func newMix(seed uint64, users, kinds int) mix {
-	m := mix{seed: seed, users: users, emojis: palette(kinds)}
+	m := mix{seed: seed, users: users, emojis: firstEmojis(kinds)}
 	sum := 0.0
 	for k := range m.emojis {
 		sum += 1 / float64(k+1)
@@ -33,9 +33,9 @@ func newMix(seed uint64, users, kinds int) mix {
 	return m
 }
 
-// palette is the first kinds of emojis, those that people use most before others.
-func palette(kinds int) []string {
-	out := []string{"🔥", "😂", "👍", "🎉", "💯", "😮", "😢", "🚀", "💖"}
+// firstEmojis returns kinds emojis, the favourites first.
+func firstEmojis(kinds int) []string {
+	out := emoji.Favourites()
 	have := map[string]bool{}
 	for _, e := range out {
 		have[e] = true

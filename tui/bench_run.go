@@ -8,8 +8,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/loadgen"
-	"github.com/emostream/emostream/tui/draw"
 )
 
 // ShowBench shows a run while work does it, and returns when both have ended, as
@@ -48,9 +48,9 @@ func BenchLine(s loadgen.Snapshot) string {
 	for _, n := range s.Errors {
 		failed += n
 	}
-	line := fmt.Sprintf("%s: %s %s, ack p50 %s p99 %s, %s listeners", b.elapsed(), draw.Rate(s.Reached), b.asked(), draw.Millis(s.AckP50), draw.Millis(s.AckP99), draw.Thousands(int64(s.Listeners)))
+	line := fmt.Sprintf("%s: %s %s, ack p50 %s p99 %s, %s listeners", b.elapsed(), text.Rate(s.Reached), b.asked(), text.Millis(s.AckP50), text.Millis(s.AckP99), text.Thousands(int64(s.Listeners)))
 	if failed > 0 {
-		line += ", " + draw.Thousands(failed) + " requests failed"
+		line += ", " + text.Thousands(failed) + " requests failed"
 	}
 	return line
 }

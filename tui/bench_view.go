@@ -9,6 +9,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/loadgen"
 	"github.com/emostream/emostream/tui/draw"
 )
@@ -43,7 +44,7 @@ func (b Bench) draw() string {
 
 // header is the target and the phase.
 func (b Bench) header() string {
-	left := b.theme.Title.Render("emostream bench") + "  " + b.theme.Muted.Render(draw.Clean(b.Target))
+	left := b.theme.Title.Render("emostream bench") + "  " + b.theme.Muted.Render(text.CleanCells(b.Target))
 	return draw.Ends(left, b.phase(), b.width)
 }
 
@@ -71,17 +72,17 @@ func (b Bench) progress() []string {
 // elapsed is how far the run is, in words.
 func (b Bench) elapsed() string {
 	s := b.now
-	text := draw.Seconds(s.Elapsed)
+	line := text.Seconds(s.Elapsed)
 	if s.Planned > 0 {
-		text = draw.Seconds(min(s.Elapsed, s.Planned)) + " of " + draw.Seconds(s.Planned)
+		line = text.Seconds(min(s.Elapsed, s.Planned)) + " of " + text.Seconds(s.Planned)
 	}
 	if s.Stages > 1 {
-		text += fmt.Sprintf(", stage %d of %d", min(s.Stage+1, s.Stages), s.Stages)
+		line += fmt.Sprintf(", stage %d of %d", min(s.Stage+1, s.Stages), s.Stages)
 	}
 	if s.Step > 0 {
-		text += fmt.Sprintf(", step %d at %s", s.Step, draw.Rate(s.Rate))
+		line += fmt.Sprintf(", step %d at %s", s.Step, text.Rate(s.Rate))
 	}
-	return text
+	return line
 }
 
 // asked is the rate that is asked for, in words.
@@ -94,12 +95,12 @@ func (b Bench) asked() string {
 	case b.now.Asked <= 0 && b.now.Stages <= 1:
 		return "as fast as answers come"
 	}
-	return "of " + draw.Rate(b.now.Asked) + " asked"
+	return "of " + text.Rate(b.now.Asked) + " asked"
 }
 
 func (b Bench) rateLines(width, height int) []string {
 	t := b.theme
-	lines := []string{draw.Ends(t.Title.Render(draw.Rate(b.now.Reached))+" "+t.Muted.Render(b.asked()), b.waiting(), width)}
+	lines := []string{draw.Ends(t.Title.Render(text.Rate(b.now.Reached))+" "+t.Muted.Render(b.asked()), b.waiting(), width)}
 	for _, l := range draw.Sparkline(b.rates, width, height-1, 0) {
 		lines = append(lines, t.Main.Render(l))
 	}
@@ -111,12 +112,12 @@ func (b Bench) waiting() string {
 	if b.now.Waiting == 0 {
 		return ""
 	}
-	return b.theme.Warn.Render(draw.Thousands(b.now.Waiting) + " due")
+	return b.theme.Warn.Render(text.Thousands(b.now.Waiting) + " due")
 }
 
 func (b Bench) ackLines(width, height int) []string {
 	t := b.theme
-	lines := []string{draw.Ends(t.Title.Render(draw.Millis(b.now.AckP99))+" "+t.Muted.Render("p99"), t.Muted.Render("p50 "+draw.Millis(b.now.AckP50)), width)}
+	lines := []string{draw.Ends(t.Title.Render(text.Millis(b.now.AckP99))+" "+t.Muted.Render("p99"), t.Muted.Render("p50 "+text.Millis(b.now.AckP50)), width)}
 	for _, l := range draw.Sparkline(b.acks, width, height-1, 0) {
 		lines = append(lines, t.Second.Render(l))
 	}
@@ -208,13 +209,13 @@ func (b Bench) counts(width, height int) []string {
 	s, t := b.now, b.theme
 	row := func(name, value string) string { return draw.Ends(t.Muted.Render(name), value, width) }
 	lines := []string{
-		row("sent", draw.Thousands(s.Sent)),
-		row("accepted", draw.Thousands(s.Accepted)),
+		row("sent", text.Thousands(s.Sent)),
+		row("accepted", text.Thousands(s.Accepted)),
 		row("rejected", b.alarm(s.Rejected)),
 		row("in doubt", b.alarm(s.InDoubt)),
 		row("listeners", b.listeners()),
-		row("events", draw.Thousands(s.Events)),
-		row("overhead p99", draw.Millis(s.OverheadP99)),
+		row("events", text.Thousands(s.Events)),
+		row("overhead p99", text.Millis(s.OverheadP99)),
 	}
 	if len(s.Errors) == 0 {
 		return append(lines, row("failed requests", "none"))
@@ -227,15 +228,15 @@ func (b Bench) alarm(n int64) string {
 	if n == 0 {
 		return "0"
 	}
-	return b.theme.Bad.Render(draw.Thousands(n))
+	return b.theme.Bad.Render(text.Thousands(n))
 }
 
 func (b Bench) listeners() string {
-	text := draw.Thousands(int64(b.now.Listeners)) + " of " + draw.Thousands(int64(b.now.Wanted))
+	count := text.Thousands(int64(b.now.Listeners)) + " of " + text.Thousands(int64(b.now.Wanted))
 	if b.now.Listeners < b.now.Wanted {
-		return b.theme.Warn.Render(text)
+		return b.theme.Warn.Render(count)
 	}
-	return text
+	return count
 }
 
 // failures are the kinds of failed requests, the most frequent first; the last
@@ -250,7 +251,7 @@ func (b Bench) failures(width, height int) []string {
 		if i == height-1 && len(kinds) > height {
 			return append(lines, b.theme.Bad.Render(fmt.Sprintf("and %d more kinds", len(kinds)-i)))
 		}
-		lines = append(lines, draw.Ends(b.theme.Bad.Render(draw.Clean(k)), draw.Thousands(errs[k]), width))
+		lines = append(lines, draw.Ends(b.theme.Bad.Render(text.CleanCells(k)), text.Thousands(errs[k]), width))
 	}
 	return lines
 }
@@ -275,11 +276,11 @@ func (b Bench) compact() []string {
 	lines := []string{
 		draw.Ends(t.Title.Render("emostream bench"), b.phase(), b.width),
 		b.progress()[0],
-		draw.Fit(t.Muted.Render("rate ")+draw.Rate(s.Reached)+" "+t.Muted.Render(b.asked()), b.width),
+		draw.Fit(t.Muted.Render("rate ")+text.Rate(s.Reached)+" "+t.Muted.Render(b.asked()), b.width),
 		draw.Fit("     "+t.Main.Render(spark(b.rates)), b.width),
-		draw.Fit(t.Muted.Render("ack  ")+draw.Millis(s.AckP99)+t.Muted.Render(" p99, ")+draw.Millis(s.AckP50)+t.Muted.Render(" p50"), b.width),
+		draw.Fit(t.Muted.Render("ack  ")+text.Millis(s.AckP99)+t.Muted.Render(" p99, ")+text.Millis(s.AckP50)+t.Muted.Render(" p50"), b.width),
 		draw.Fit("     "+t.Second.Render(spark(b.acks)), b.width),
-		draw.Ends(t.Muted.Render("accepted"), draw.Thousands(s.Accepted)+" of "+draw.Thousands(s.Sent), b.width),
+		draw.Ends(t.Muted.Render("accepted"), text.Thousands(s.Accepted)+" of "+text.Thousands(s.Sent), b.width),
 		draw.Ends(t.Muted.Render("listeners"), b.listeners(), b.width),
 		draw.Ends(t.Muted.Render("failed requests"), b.alarm(failed), b.width),
 	}

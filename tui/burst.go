@@ -8,6 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/tui/draw"
 )
 
@@ -85,24 +86,24 @@ func (p burstPanel) lines(c Crowd, width, _ int) []string {
 	e := p.emojis[p.emoji]
 	lines := []string{
 		row(false, "emoji", c.named(e), "← →"),
-		row(!p.onRate, "taps", p.size, fmt.Sprintf("1 to %s", draw.Thousands(mostBurst))),
-		row(p.onRate, "rate", p.rate, fmt.Sprintf("1 to %s a second", draw.Thousands(mostRate))),
+		row(!p.onRate, "taps", p.size, fmt.Sprintf("1 to %s", text.Thousands(mostBurst))),
+		row(p.onRate, "rate", p.rate, fmt.Sprintf("1 to %s a second", text.Thousands(mostRate))),
 		"",
 	}
 	if why := p.wrong(); why != "" {
 		return append(lines, draw.Fit(t.Warn.Render(why), width))
 	}
 	took := time.Duration(number(p.size)) * time.Second / time.Duration(number(p.rate))
-	return append(lines, draw.Fit(t.Muted.Render("enter sends them, for "+draw.Millis(took.Seconds()*1000)), width))
+	return append(lines, draw.Fit(t.Muted.Render("enter sends them, for "+text.Millis(took.Seconds()*1000)), width))
 }
 
 // wrong says what is not allowed.
 func (p burstPanel) wrong() string {
 	if n := number(p.size); n < 1 || n > mostBurst {
-		return fmt.Sprintf("taps: 1 to %s", draw.Thousands(mostBurst))
+		return fmt.Sprintf("taps: 1 to %s", text.Thousands(mostBurst))
 	}
 	if n := number(p.rate); n < 1 || n > mostRate {
-		return fmt.Sprintf("rate: 1 to %s a second", draw.Thousands(mostRate))
+		return fmt.Sprintf("rate: 1 to %s a second", text.Thousands(mostRate))
 	}
 	return ""
 }

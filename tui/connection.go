@@ -11,8 +11,8 @@ import (
 
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
-	"github.com/emostream/emostream/tui/draw"
 )
 
 // Link is a change of the connection to the stream.
@@ -70,7 +70,7 @@ func (n Connection) wait(now time.Time) int {
 
 // Headline is the state in a few words.
 func (n Connection) Headline(now time.Time) string {
-	server := draw.Clean(n.Server)
+	server := text.CleanCells(n.Server)
 	switch n.State.Phase {
 	case sse.Live:
 		return "live " + server
@@ -100,7 +100,7 @@ func (n Connection) Why() string {
 		return ""
 	}
 	if n.Drains != "" {
-		return draw.Clean(n.Drains) + " is draining: it leaves in order, and another server takes over"
+		return text.CleanCells(n.Drains) + " is draining: it leaves in order, and another server takes over"
 	}
 	return reason(n.State.Err)
 }
@@ -114,7 +114,7 @@ func (n Connection) resumed() string {
 	case n.Replayed > 1:
 		replayed = fmt.Sprintf("%d windows replayed", n.Replayed)
 	}
-	return "resumed at " + draw.Clean(n.Server) + ", " + replayed
+	return "resumed at " + text.CleanCells(n.Server) + ", " + replayed
 }
 
 // reason is an error in words for a line of the screen.
@@ -130,20 +130,20 @@ func reason(err error) string {
 	case ofStream:
 		return said(stream.Message, stream.Status)
 	case client.Unreached(err) && ofNetwork && network.Addr != nil:
-		return "nobody answers at " + draw.Clean(network.Addr.String()) + ": is it running?"
+		return "nobody answers at " + text.CleanCells(network.Addr.String()) + ": is it running?"
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection broke"
 	case errors.Is(err, io.EOF):
 		return "the server ended the stream"
 	}
-	return draw.Clean(err.Error())
+	return text.CleanCells(err.Error())
 }
 
 func said(message string, status int) string {
 	if message == "" {
 		return fmt.Sprintf("the server answered %d %s", status, http.StatusText(status))
 	}
-	return draw.Clean(message)
+	return text.CleanCells(message)
 }
 
 func refusalOf(err error) *client.RefusalError {

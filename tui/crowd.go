@@ -8,6 +8,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui/draw"
 )
@@ -27,7 +29,7 @@ const (
 type CrowdConfig struct {
 	Channel string   // default main
 	User    string   // whose taps they are
-	Palette []string // emojis on the keys 1 to 9; default Palette
+	Palette []string // emojis on the keys 1 to 9; default emoji.Favourites
 	FPS     int      // frames a second while something moves, 1 to 60; default 30
 	Mouse   bool     // a click on the palette is a tap
 	Look    draw.Look
@@ -40,17 +42,11 @@ type CrowdConfig struct {
 	Renew  func() // connect anew, now
 }
 
-// Palette is what is on the keys unless told otherwise: emojis that every terminal
-// draws in two columns.
-func Palette() []string {
-	return []string{"🔥", "😂", "👍", "🎉", "💯", "😮", "😢", "🚀", "💖"}
-}
-
 func (c CrowdConfig) withDefaults() CrowdConfig {
 	c.Channel = cmp.Or(c.Channel, wire.MainChannel)
 	c.FPS = cmp.Or(c.FPS, 30)
 	if len(c.Palette) == 0 {
-		c.Palette = Palette()
+		c.Palette = emoji.Favourites()
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -217,7 +213,7 @@ func (c Crowd) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		cmds = append(cmds, cmd)
 	case tea.PasteMsg:
 		if f, ok := c.panel.(finder); ok {
-			c.panel = f.typed(draw.Clean(msg.Content))
+			c.panel = f.typed(text.CleanCells(msg.Content))
 		}
 	case tea.MouseClickMsg:
 		if slot := c.slotAt(msg.X, msg.Y); msg.Button == tea.MouseLeft && slot >= 0 {

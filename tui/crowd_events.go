@@ -10,8 +10,8 @@ import (
 
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
-	"github.com/emostream/emostream/tui/draw"
 )
 
 // frame moves everything on to a time.
@@ -42,7 +42,7 @@ func (c Crowd) frame(at time.Time) (Crowd, tea.Cmd) {
 // wake is for after the machine slept: nothing that was connected can be trusted.
 func (c Crowd) wake(gap time.Duration) (Crowd, tea.Cmd) {
 	c.clock = Clock{}
-	c = c.say(fmt.Sprintf("this machine slept for %s: connecting anew", draw.Seconds(gap)), false)
+	c = c.say(fmt.Sprintf("this machine slept for %s: connecting anew", text.Seconds(gap)), false)
 	c, ask := c.survey()
 	return c, tea.Batch(ask, c.renew())
 }

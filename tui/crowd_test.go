@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
@@ -578,7 +579,7 @@ func TestCrowdForgets(t *testing.T) {
 	visit(t, tui.CrowdConfig{}, 120, 40, func(r *room) {
 		r.live("sub1")
 		var tallies []wire.EmojiCount
-		for i, e := range tui.Palette() {
+		for i, e := range emoji.Favourites() {
 			tallies = append(tallies, tally(e, int64(1000*(i+1))))
 		}
 		frame := func() float64 { return testing.AllocsPerRun(5, func() { r.crowd.Update(tui.Tick{At: r.now}) }) }
@@ -602,7 +603,7 @@ func BenchmarkCrowdFrame(b *testing.B) {
 	var m tea.Model = tui.NewCrowd(tui.CrowdConfig{Now: func() time.Time { return now }})
 	m, _ = m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
 	var tallies []wire.EmojiCount
-	for i, e := range tui.Palette() {
+	for i, e := range emoji.Favourites() {
 		tallies = append(tallies, tally(e, int64(4000/(i+1))))
 	}
 	for i := 0; b.Loop(); i++ {

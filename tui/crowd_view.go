@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/tui/draw"
 )
 
@@ -120,9 +121,9 @@ func (c Crowd) floating(width, height int) []string {
 // header is the channel, the state of the connection, and the countdown.
 func (c Crowd) header() string {
 	t := c.theme
-	left := t.Title.Render("emostream") + " " + t.Muted.Render(draw.Clean(c.cfg.Channel)) + "  " + c.state()
+	left := t.Title.Render("emostream") + " " + t.Muted.Render(text.CleanCells(c.cfg.Channel)) + "  " + c.state()
 	if u, err := url.Parse(c.link.State.URL); err == nil && c.width >= 100 {
-		left += " " + t.Muted.Render(draw.Clean(u.Host))
+		left += " " + t.Muted.Render(text.CleanCells(u.Host))
 	}
 	return draw.Ends(left, c.countdown("window ends in ", 10), c.width)
 }
@@ -172,7 +173,7 @@ func (c Crowd) message() string {
 	case c.now.Before(c.notice.until):
 		return t.Good.Render(c.notice.text)
 	case c.burst.running():
-		return c.named(c.burst.emoji) + t.Muted.Render(fmt.Sprintf(" burst: %s of %s, b stops it", draw.Thousands(int64(c.burst.sent)), draw.Thousands(int64(c.burst.size))))
+		return c.named(c.burst.emoji) + t.Muted.Render(fmt.Sprintf(" burst: %s of %s, b stops it", text.Thousands(int64(c.burst.sent)), text.Thousands(int64(c.burst.size))))
 	}
 	return c.share()
 }
@@ -183,7 +184,7 @@ func (c Crowd) taps() string {
 	var parts []string
 	add := func(n int, what string, render func(...string) string) {
 		if n > 0 {
-			parts = append(parts, render(draw.Thousands(int64(n))+" "+what))
+			parts = append(parts, render(text.Thousands(int64(n))+" "+what))
 		}
 	}
 	add(o.Pending(), "pending", t.Warn.Render)
@@ -219,8 +220,8 @@ func (c Crowd) share() string {
 					were = "was"
 				}
 				m := c.theme.Muted.Render
-				return fmt.Sprintf("%s %s %s %s %s", c.theme.Title.Render(draw.Thousands(int64(best.N))),
-					m("of the"), c.theme.Title.Render(draw.Thousands(t.Count)), c.named(t.Emoji), m(were+" yours"))
+				return fmt.Sprintf("%s %s %s %s %s", c.theme.Title.Render(text.Thousands(int64(best.N))),
+					m("of the"), c.theme.Title.Render(text.Thousands(t.Count)), c.named(t.Emoji), m(were+" yours"))
 			}
 		}
 	}

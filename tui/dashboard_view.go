@@ -9,6 +9,7 @@ import (
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui/draw"
 )
@@ -89,8 +90,8 @@ const leastState = 19
 // header is what this is, whether all is well, and for how long.
 func (d Dashboard) header() string {
 	t := d.theme
-	left := t.Title.Render("emostream up") + " " + t.Muted.Render(draw.Clean(d.now.Version))
-	up := t.Muted.Render("  up " + draw.Seconds(d.now.Uptime))
+	left := t.Title.Render("emostream up") + " " + t.Muted.Render(text.CleanCells(d.now.Version))
+	up := t.Muted.Render("  up " + text.Seconds(d.now.Uptime))
 	room := d.width - ansi.StringWidth(left) - 1 - ansi.StringWidth(up)
 	return draw.Ends(left, ansi.Truncate(d.state(), max(room, leastState), "…")+up, d.width)
 }
@@ -105,7 +106,7 @@ func (d Dashboard) state() string {
 		case d.stopping && s.State != Stopped:
 			return d.theme.Warn.Render("stopping " + s.Name)
 		case s.State == NotReady && !d.stopping:
-			return d.theme.Warn.Render(s.Name + " not ready: " + draw.Clean(s.Detail))
+			return d.theme.Warn.Render(s.Name + " not ready: " + text.CleanCells(s.Detail))
 		case !d.stopping && s.State != Running:
 			return d.theme.Warn.Render(s.Name + " " + string(s.State))
 		}
@@ -129,10 +130,10 @@ func (d Dashboard) stages(width, height int) []string {
 	for _, s := range d.now.Stages {
 		each, lag := "-", "-"
 		if s.Rate >= 0 {
-			each = draw.Rate(s.Rate)
+			each = text.Rate(s.Rate)
 		}
 		if s.Lag >= 0 {
-			lag = draw.Short(s.Lag)
+			lag = text.Short(s.Lag)
 		}
 		lines = append(lines, columns(s.Name, d.stateStyle(s.State).Render(string(s.State)), each, lag))
 	}
@@ -153,7 +154,7 @@ func (d Dashboard) detailed(lines []string, width, height int) []string {
 	}
 	all := lines[:1:1]
 	for i, s := range d.now.Stages {
-		detail := d.theme.Muted.Render(draw.Clean(s.Detail))
+		detail := d.theme.Muted.Render(text.CleanCells(s.Detail))
 		if under {
 			all = append(all, lines[i+1], strings.Repeat(" ", gap)+detail)
 		} else {
@@ -190,7 +191,7 @@ func (d Dashboard) windows(width, height int) []string {
 	if w.Window.End == 0 {
 		return []string{t.Muted.Render("nobody has tapped yet")}
 	}
-	title := t.Title.Render(draw.Thousands(w.Total)) + t.Muted.Render(" in "+draw.Clean(w.Channel))
+	title := t.Title.Render(text.Thousands(w.Total)) + t.Muted.Render(" in "+text.CleanCells(w.Channel))
 	lines := []string{draw.Ends(title, t.Muted.Render(d.windowNote(width-ansi.StringWidth(title)-2)), width)}
 	for _, l := range draw.Sparkline(d.now.Totals, width, max(1, height/5), 0) {
 		lines = append(lines, t.Main.Render(l))
@@ -205,7 +206,7 @@ func (d Dashboard) windowNote(width int) string {
 		notes = append(notes, fmt.Sprintf("%d more active", d.now.Channels))
 	}
 	if d.now.Delay > 0 {
-		notes = append(notes, "sent after "+draw.Millis(d.now.Delay.Seconds()*1000))
+		notes = append(notes, "sent after "+text.Millis(d.now.Delay.Seconds()*1000))
 	}
 	for len(notes) > 0 && ansi.StringWidth(strings.Join(notes, ", ")) > width {
 		notes = notes[:len(notes)-1]
@@ -225,7 +226,7 @@ func ranked(s wire.Swarm, width, lines int, look draw.Look, t draw.Theme) []stri
 		}
 		room := width - ansi.StringWidth(name) - counts - 2
 		share := float64(e.Count) / float64(max(1, s.Emojis[0].Count))
-		all = append(all, name+" "+draw.Column(share, room, t.Main)+" "+draw.AtRight(draw.Short(e.Count), counts))
+		all = append(all, name+" "+draw.Column(share, room, t.Main)+" "+draw.AtRight(text.Short(e.Count), counts))
 	}
 	return all
 }
@@ -235,7 +236,7 @@ func (d Dashboard) serversTitle() string {
 	for _, s := range d.now.Servers {
 		clients += s.Clients
 	}
-	return "Servers: " + draw.Thousands(int64(clients)) + " clients"
+	return "Servers: " + text.Thousands(int64(clients)) + " clients"
 }
 
 func (d Dashboard) servers(width, height int) []string {
@@ -250,24 +251,24 @@ func (d Dashboard) servers(width, height int) []string {
 // server is a line: how full a server is, or what is wrong with it.
 func (d Dashboard) server(s Server, width int) string {
 	t := d.theme
-	line := draw.Fit(draw.Clean(s.Name), 6) + " "
+	line := draw.Fit(text.CleanCells(s.Name), 6) + " "
 	if width >= 50 {
-		line += t.Muted.Render(draw.Fit(draw.Clean(s.Cluster), 10)) + " "
+		line += t.Muted.Render(draw.Fit(text.CleanCells(s.Cluster), 10)) + " "
 	}
 	switch {
 	case s.State == "":
 		return line + t.Warn.Render("not heard of yet")
 	case s.Silent > 0:
-		return line + t.Bad.Render("silent for "+draw.Seconds(s.Silent))
+		return line + t.Bad.Render("silent for "+text.Seconds(s.Silent))
 	case s.State != wire.StateServing:
-		return line + t.Warn.Render(draw.Clean(s.State))
+		return line + t.Warn.Render(text.CleanCells(s.State))
 	}
-	full := draw.Thousands(int64(s.Clients)) + " of " + draw.Thousands(int64(s.Capacity))
+	full := text.Thousands(int64(s.Clients)) + " of " + text.Thousands(int64(s.Capacity))
 	share, style := float64(s.Clients)/float64(max(1, s.Capacity)), t.Main
 	if share >= 0.9 {
 		style = t.Warn
 	}
-	after := draw.AtRight(full, 13) + " " + draw.AtRight(draw.Rate(s.Rate), 8)
+	after := draw.AtRight(full, 13) + " " + draw.AtRight(text.Rate(s.Rate), 8)
 	return line + draw.Bar(share, width-ansi.StringWidth(line)-ansi.StringWidth(after)-1, style, t.Track) + " " + after
 }
 
@@ -277,7 +278,7 @@ func (d Dashboard) facts(width, _ int) []string {
 	var lines []string
 	for _, f := range d.now.Facts {
 		label := f.Name
-		for _, part := range draw.Wrapped(draw.Clean(f.Value), width-name-1) {
+		for _, part := range text.Wrap(text.CleanCells(f.Value), width-name-1) {
 			lines = append(lines, d.theme.Muted.Render(draw.Fit(label, name))+" "+part)
 			label = ""
 		}
@@ -305,7 +306,7 @@ func (d Dashboard) log(width, height int) []string {
 	var lines []string
 	for _, l := range d.now.Log[max(0, end-height):end] {
 		level := draw.Fit(l.Level.String(), 5)
-		lines = append(lines, draw.Fit(d.theme.Muted.Render(l.Time)+" "+d.levelStyle(l.Level).Render(level)+" "+draw.Clean(l.Text), width))
+		lines = append(lines, draw.Fit(d.theme.Muted.Render(l.Time)+" "+d.levelStyle(l.Level).Render(level)+" "+text.CleanCells(l.Text), width))
 	}
 	return lines
 }

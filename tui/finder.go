@@ -9,6 +9,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/tui/draw"
 )
 
@@ -126,5 +127,5 @@ func (f finder) press(c Crowd, msg tea.KeyPressMsg) (Crowd, panel) {
 		f.query = ""
 		return c, f.search()
 	}
-	return c, f.typed(draw.Clean(msg.Text))
+	return c, f.typed(text.CleanCells(msg.Text))
 }

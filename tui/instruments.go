@@ -7,6 +7,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/tui/draw"
 )
 
@@ -17,7 +18,7 @@ func (c Crowd) totals(width, height int) []string {
 	for _, v := range values {
 		peak = max(peak, v)
 	}
-	lines := []string{draw.Ends(c.theme.Muted.Render("each window"), c.theme.Muted.Render("peak ")+draw.Thousands(int64(peak)), width)}
+	lines := []string{draw.Ends(c.theme.Muted.Render("each window"), c.theme.Muted.Render("peak ")+text.Thousands(int64(peak)), width)}
 	for _, l := range draw.Sparkline(values, width, height-1, 0) {
 		lines = append(lines, c.theme.Main.Render(l))
 	}
@@ -32,7 +33,7 @@ func (c Crowd) meters(width int) []string {
 		row("ack", c.ack.String()),
 		row("end → seen", c.delay.String()),
 		row("tap → seen", c.seen.String()),
-		row("events", draw.Thousands(int64(c.events))),
+		row("events", text.Thousands(int64(c.events))),
 		row("gaps", c.count(c.past.Gaps())),
 		row("reconnects", c.count(c.link.Reconnects)),
 		row("clock", c.offset()),
@@ -51,7 +52,7 @@ func (c Crowd) count(n int) string {
 	if n == 0 {
 		return "none"
 	}
-	return c.theme.Warn.Render(draw.Thousands(int64(n)))
+	return c.theme.Warn.Render(text.Thousands(int64(n)))
 }
 
 // offset is how far the server's clock is from this one, in words.
@@ -78,5 +79,5 @@ func audience(servers []client.ServerStatus) string {
 	if alive == 1 {
 		plural = ""
 	}
-	return fmt.Sprintf("%s on %d server%s", draw.Thousands(int64(clients)), alive, plural)
+	return fmt.Sprintf("%s on %d server%s", text.Thousands(int64(clients)), alive, plural)
 }

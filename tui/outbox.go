@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/client"
-	"github.com/emostream/emostream/tui/draw"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // How taps are sent.
@@ -143,7 +143,7 @@ func (s Sent) outcome(i int) (client.Outcome, string) {
 	case i >= len(s.Outcomes):
 		return client.InDoubt, "the server did not say"
 	}
-	return s.Outcomes[i].Outcome(), essence(draw.Clean(s.Outcomes[i].Message))
+	return s.Outcomes[i].Outcome(), essence(text.CleanCells(s.Outcomes[i].Message))
 }
 
 // essence is the cause that a server's message names: what stands before it and what

@@ -8,6 +8,7 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/tui/draw"
 )
 
@@ -88,7 +89,7 @@ func (p Page) View() tea.View {
 
 func (p Page) draw() string {
 	room := max(0, p.height-2)
-	lines := []string{draw.Fit(p.theme.Title.Render(draw.Clean(p.title)), p.width)}
+	lines := []string{draw.Fit(p.theme.Title.Render(text.CleanCells(p.title)), p.width)}
 	if p.lines != nil {
 		lines = append(lines, draw.Block(p.lines(p.width, room), p.width, room)...)
 	}

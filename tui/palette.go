@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/tui/draw"
 )
 
@@ -22,9 +23,9 @@ func (c Crowd) palette(width int) string {
 		}
 		n := ""
 		if pending := c.outbox.PendingOf(e); pending > 0 {
-			n = t.Warn.Render("+" + draw.Thousands(int64(pending)))
+			n = t.Warn.Render("+" + text.Thousands(int64(pending)))
 		} else if counted := c.outbox.AcceptedOf(e); counted > 0 {
-			n = t.Good.Render(draw.Thousands(int64(counted)))
+			n = t.Good.Render(text.Thousands(int64(counted)))
 		}
 		b.WriteString(draw.Fit(t.Title.Render(fmt.Sprint(i+1))+" "+c.slotCell(e, slot)+" "+n, slot))
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui/draw"
 )
@@ -34,7 +35,7 @@ func (c Crowd) headline() string {
 	if newest.Total == 1 {
 		what = "reaction"
 	}
-	return t.Title.Render(draw.Thousands(newest.Total)) + " " + t.Muted.Render(what) + " " + c.change(newest.Total, func(s wire.Swarm) int64 { return s.Total })
+	return t.Title.Render(text.Thousands(newest.Total)) + " " + t.Muted.Render(what) + " " + c.change(newest.Total, func(s wire.Swarm) int64 { return s.Total })
 }
 
 // change is the difference to a count of the window before, when that is known.
@@ -46,9 +47,9 @@ func (c Crowd) change(count int64, before func(wire.Swarm) int64) string {
 	}
 	switch d := count - before(s); {
 	case d > 0:
-		return c.theme.Good.Render("+" + draw.Thousands(d))
+		return c.theme.Good.Render("+" + text.Thousands(d))
 	case d < 0:
-		return c.theme.Warn.Render(draw.Thousands(d))
+		return c.theme.Warn.Render(text.Thousands(d))
 	}
 	return c.theme.Muted.Render("=")
 }
@@ -83,7 +84,7 @@ func (c Crowd) ranked(t wire.EmojiCount, newest, before wire.Swarm, width int) s
 	if c.theme.ASCII {
 		cell = draw.CellName(t.Emoji, 8)
 	}
-	rest := fmt.Sprintf(" %*s", numbers-1, draw.Thousands(t.Count)) + draw.Ends("", c.change(t.Count, func(s wire.Swarm) int64 { return countOf(s, t.Emoji) }), numbers)
+	rest := fmt.Sprintf(" %*s", numbers-1, text.Thousands(t.Count)) + draw.Ends("", c.change(t.Count, func(s wire.Swarm) int64 { return countOf(s, t.Emoji) }), numbers)
 	bar := draw.Bar(share, max(1, width-len("  ")-2*numbers-c.extra()), c.theme.Main, c.theme.Track)
 	return draw.Fit(cell+" "+bar+rest, width)
 }

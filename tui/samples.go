@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/emostream/emostream/tui/draw"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // mostSamples is how many values a Samples keeps.
@@ -25,5 +25,5 @@ func (s Samples) String() string {
 		return "-"
 	}
 	sorted := slices.Sorted(slices.Values(s.values))
-	return draw.Millis(s.values[len(s.values)-1]) + ", p50 " + draw.Millis(sorted[len(sorted)/2])
+	return text.Millis(s.values[len(s.values)-1]) + ", p50 " + text.Millis(sorted[len(sorted)/2])
 }

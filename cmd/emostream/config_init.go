@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 func newConfigInit(io streams) *cobra.Command {
@@ -116,7 +118,7 @@ func shareable(owners []owner) (owner, bool) {
 
 func describeSetting(b *strings.Builder, f *pflag.Flag, depth int) {
 	in := indent(depth)
-	for _, line := range wrap(f.Usage, columns-len(in)-len("# ")) {
+	for _, line := range text.WrapWords(f.Usage, columns-len(in)-len("# ")) {
 		fmt.Fprintf(b, "%s# %s\n", in, line)
 	}
 	fmt.Fprintf(b, "%s#%s: %s\n", in, f.Name, asYAML(native(f)))

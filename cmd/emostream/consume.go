@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/inspect/topicreader"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -131,10 +132,10 @@ func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) erro
 		if f.partition >= 0 {
 			n = 1
 		}
-		_, _ = fmt.Fprintf(io.err, "following %s, %s\n", cfg.Topic, plural(int64(n), "partition"))
+		_, _ = fmt.Fprintf(io.err, "following %s, %s\n", cfg.Topic, text.Plural(int64(n), "partition"))
 		err := s.Each(ctx, p.print)
 		tellGone(io.err, s.Progress().Gone)
-		_, _ = fmt.Fprintf(io.err, "%s\n", plural(int64(p.seen), "record"))
+		_, _ = fmt.Fprintf(io.err, "%s\n", text.Plural(int64(p.seen), "record"))
 		return err
 	})
 	switch _, missing := errors.AsType[*topicreader.PartitionError](err); {

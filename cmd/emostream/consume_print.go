@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -66,7 +67,7 @@ func (p *recordPrinter) line(partition int, r stream.Record) []byte {
 	default:
 		what = string(r.Value)
 	}
-	return []byte(time.UnixMilli(r.Time).Format("15:04:05.000") + "  " + printable(what))
+	return []byte(time.UnixMilli(r.Time).Format("15:04:05.000") + "  " + text.Clean(what))
 }
 
 // reactionLine tells a reaction: the emoji, who, the client's timestamp, and how
@@ -123,5 +124,5 @@ func jsonLine(topic string, partition int, r stream.Record) []byte {
 	if err := e.Encode(c); err != nil {
 		panic(err) // strings, integers and valid JSON always encode
 	}
-	return escapeControls(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	return text.EscapeControls(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }

@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/inspect/trace"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui/draw"
 )
@@ -27,7 +27,7 @@ func traceTable(r trace.Report) []string {
 			lines = append(lines, fmt.Sprintf(row, name, "-", "-", "-", "-", "0"))
 			return
 		}
-		lines = append(lines, fmt.Sprintf(row, name, tenths(mean), tenths(h.P50), tenths(h.P99), tenths(h.Max), thousands(h.N)))
+		lines = append(lines, fmt.Sprintf(row, name, tenths(mean), tenths(h.P50), tenths(h.P99), tenths(h.Max), text.Thousands(h.N)))
 	}
 	way, shown := 0.0, 0.0
 	for _, h := range r.Hops {
@@ -41,9 +41,9 @@ func traceTable(r trace.Report) []string {
 }
 
 func traceCounts(r trace.Report) string {
-	s := fmt.Sprintf("%s: %s done, %s on the way, %s stuck", plural(r.Wanted, "reaction"), thousands(r.Done), thousands(r.OnTheWay), thousands(r.Stuck))
+	s := fmt.Sprintf("%s: %s done, %s on the way, %s stuck", text.Plural(r.Wanted, "reaction"), text.Thousands(r.Done), text.Thousands(r.OnTheWay), text.Thousands(r.Stuck))
 	if r.NotFollowed > 0 {
-		s += fmt.Sprintf(", %s not followed", thousands(r.NotFollowed))
+		s += fmt.Sprintf(", %s not followed", text.Thousands(r.NotFollowed))
 	}
 	return s
 }
@@ -51,7 +51,7 @@ func traceCounts(r trace.Report) string {
 // traceRemarks are what else must be known of a table.
 func traceRemarks(r trace.Report) (lines []string) {
 	for at, n := range r.StuckAt {
-		lines = append(lines, fmt.Sprintf("%s stuck: last seen %s", thousands(n), at))
+		lines = append(lines, fmt.Sprintf("%s stuck: last seen %s", text.Thousands(n), at))
 	}
 	slices.Sort(lines)
 	if r.NotFollowed > 0 {
@@ -60,17 +60,17 @@ func traceRemarks(r trace.Report) (lines []string) {
 	clock := map[trace.Stage]string{trace.Accepted: "the client's clock is ahead of the main server's", trace.Logged: "the main server's clock is ahead of this machine's"}
 	for _, h := range r.Hops {
 		if h.Negative > 0 {
-			lines = append(lines, fmt.Sprintf("%s to %s below zero: %s", plural(h.Negative, "hop"), h.To, clock[h.To]))
+			lines = append(lines, fmt.Sprintf("%s to %s below zero: %s", text.Plural(h.Negative, "hop"), h.To, clock[h.To]))
 		}
 	}
 	if r.Recut > 1 {
-		lines = append(lines, fmt.Sprintf("windows were cut otherwise %s times: if they overlap, none can be followed", thousands(r.Recut)))
+		lines = append(lines, fmt.Sprintf("windows were cut otherwise %s times: if they overlap, none can be followed", text.Thousands(r.Recut)))
 	}
 	if r.Skipped > 0 {
-		lines = append(lines, plural(r.Skipped, "record")+" of emoji-topic that are no reactions")
+		lines = append(lines, text.Plural(r.Skipped, "record")+" of emoji-topic that are no reactions")
 	}
 	if r.Unreadable > 0 {
-		lines = append(lines, plural(r.Unreadable, "record")+" of other topics that cannot be read")
+		lines = append(lines, text.Plural(r.Unreadable, "record")+" of other topics that cannot be read")
 	}
 	return lines
 }
@@ -79,19 +79,14 @@ func rounded(ms float64) float64 { return math.Round(ms*10) / 10 }
 
 // tenths writes milliseconds with one decimal.
 func tenths(ms float64) string {
-	n := int64(math.Round(ms * 10))
-	sign := ""
-	if n < 0 {
-		sign, n = "-", -n
-	}
-	return sign + thousands(n/10) + "." + strconv.FormatInt(n%10, 10)
+	return text.Decimals(rounded(ms)+0, 1) // adding 0 makes 0 of -0
 }
 
 // tracePage is the table and a few reactions on their way, in so many lines.
 func tracePage(r trace.Report, notes []string, now time.Time, width, height int) []string {
 	lines := append([]string{""}, traceTable(r)...)
 	for _, n := range notes {
-		lines = append(lines, wrap(n, width)...)
+		lines = append(lines, text.WrapWords(n, width)...)
 	}
 	if len(r.Shown) == 0 {
 		return lines
@@ -107,7 +102,7 @@ func tracePage(r trace.Report, notes []string, now time.Time, width, height int)
 			where = "stuck " + where
 		}
 		lines = append(lines, fmt.Sprintf("%s  %s%s%-22s%11s", draw.Cell(j.Emoji, draw.WidthByCodePoint, false),
-			padded(draw.Clean(j.User), 22), padded(draw.Clean(j.Channel), 18), where, tenths(so)))
+			padded(text.CleanCells(j.User), 22), padded(text.CleanCells(j.Channel), 18), where, tenths(so)))
 	}
 	return lines[:min(len(lines), height)]
 }
@@ -120,9 +115,9 @@ type journeyPrinter struct {
 
 func (p *journeyPrinter) print(done []trace.Journey) error {
 	for _, j := range done {
-		line := []byte(printable(journeyLine(j)))
+		line := []byte(text.Clean(journeyLine(j)))
 		if p.json {
-			line = escapeControls(journeyJSON(j))
+			line = text.EscapeControls(journeyJSON(j))
 		}
 		if _, err := p.out.Write(append(line, '\n')); err != nil {
 			return err

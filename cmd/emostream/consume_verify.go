@@ -13,6 +13,7 @@ import (
 
 	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/inspect/verify"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // verifyFlags are the settings of consume --verify.
@@ -98,13 +99,13 @@ func (v *verifyFlags) judge(r verify.Report) error {
 		return nil
 	case r.Lost > 0:
 		return &exitError{exitUnverified, fmt.Errorf("verification failed: %s lost, %s doubled. What aggregate had not counted after --wait %v is taken for lost: see that it runs, or wait longer",
-			plural(r.Lost, "reaction"), thousands(r.Doubled), v.wait)}
+			text.Plural(r.Lost, "reaction"), text.Thousands(r.Doubled), v.wait)}
 	case r.Verdict == verify.Differ:
-		return &exitError{exitUnverified, fmt.Errorf("verification failed: %s doubled, none lost", plural(r.Doubled, "reaction"))}
+		return &exitError{exitUnverified, fmt.Errorf("verification failed: %s doubled, none lost", text.Plural(r.Doubled, "reaction"))}
 	case r.WindowsUndecided > 0 && r.Compared == verify.ByTotal:
 		return errors.New("not decided: only totals can be compared, and reactions came in all the while; verify again when none do")
 	case r.WindowsUndecided > 0:
-		return fmt.Errorf("not decided: %s got reactions all the while; verify again, or with more than --wait %v", plural(int64(r.WindowsUndecided), "window"), v.wait)
+		return fmt.Errorf("not decided: %s got reactions all the while; verify again, or with more than --wait %v", text.Plural(int64(r.WindowsUndecided), "window"), v.wait)
 	case r.Open > 0:
 		return fmt.Errorf("not decided: all windows that could be compared are open; verify again with more than --wait %v", v.wait)
 	}

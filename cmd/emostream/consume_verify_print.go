@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/inspect/verify"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -17,7 +18,7 @@ func printAudit(out io.Writer, names wire.Topics, r verify.Report) error {
 	row := func(what, n, about string) {
 		w.printf("%s\n", strings.TrimSpace(fmt.Sprintf("%-10s%12s  %s", what, n, about)))
 	}
-	number := func(what string, n int64, about string) { row(what, thousands(n), about) }
+	number := func(what string, n int64, about string) { row(what, text.Thousands(n), about) }
 	optional := func(what string, n int64, about string) {
 		if n > 0 {
 			number(what, n, about)
@@ -27,8 +28,8 @@ func printAudit(out io.Writer, names wire.Topics, r verify.Report) error {
 	number("counted", r.Counted, "in "+names.Counts())
 	number("lost", r.Lost, "")
 	number("doubled", r.Doubled, "")
-	optional("open", r.Open, fmt.Sprintf("too new to be compared, most of them in %s", plural(int64(r.WindowsOpen), "open window")))
-	optional("left out", r.LeftOut, fmt.Sprintf("in %s that retention may have taken something of", plural(int64(r.WindowsLeftOut), "window")))
+	optional("open", r.Open, fmt.Sprintf("too new to be compared, most of them in %s", text.Plural(int64(r.WindowsOpen), "open window")))
+	optional("left out", r.LeftOut, fmt.Sprintf("in %s that retention may have taken something of", text.Plural(int64(r.WindowsLeftOut), "window")))
 	optional("skipped", r.Skipped, "records of "+names.Reactions()+" that are no reactions")
 	optional("unread", r.Unreadable, "records of "+names.Counts()+" that are no counts")
 	optional("late", r.Late, "in a later window than their own, which was closed")
@@ -38,7 +39,7 @@ func printAudit(out io.Writer, names wire.Topics, r verify.Report) error {
 		row("windows", "-", "not compared, only totals: no aggregate has said in "+names.Partials()+" what windows it counts by")
 	}
 	if d := r.Latest; d != nil {
-		row("latest", ms(d.MS).String(), fmt.Sprintf("after the end of window %s (%s)", wire.AppendTime(nil, d.Window.End), printable(d.Channel)))
+		row("latest", ms(d.MS).String(), fmt.Sprintf("after the end of window %s (%s)", wire.AppendTime(nil, d.Window.End), text.Clean(d.Channel)))
 	}
 	if r.Verdict == verify.Agree {
 		w.printf("\n%s\n", agreement(r))
@@ -68,11 +69,11 @@ func printDifferences(w *errWriter, r verify.Report) {
 		if d.Window != (wire.Window{}) {
 			end = string(wire.AppendTime(nil, d.Window.End))
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%+d\n", end, printable(d.Channel), printable(d.Emoji), d.Log, d.Counted, d.Counted-d.Log)
+		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%+d\n", end, text.Clean(d.Channel), text.Clean(d.Emoji), d.Log, d.Counted, d.Counted-d.Log)
 	}
 	_ = table.Flush() // w keeps the error
 	if r.More > 0 {
-		w.printf("and %s more\n", thousands(int64(r.More)))
+		w.printf("and %s more\n", text.Thousands(int64(r.More)))
 	}
 }
 
@@ -97,7 +98,7 @@ func (p *auditProgress) String() string {
 	case !p.last.Until.IsZero():
 		return fmt.Sprintf("waiting until %s for the open window to end", p.last.Until.Format(time.TimeOnly))
 	case p.last.Difference > 0:
-		return fmt.Sprintf("waiting for the counting: %s not counted yet, or too often", plural(p.last.Difference, "reaction"))
+		return fmt.Sprintf("waiting for the counting: %s not counted yet, or too often", text.Plural(p.last.Difference, "reaction"))
 	}
-	return fmt.Sprintf("reading: %s of %s", thousands(p.last.Read), plural(p.last.Known, "record"))
+	return fmt.Sprintf("reading: %s of %s", text.Thousands(p.last.Read), text.Plural(p.last.Known, "record"))
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/emostream/emostream/internal/inspect/doctor"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // printFindings draws a report for a person, in at most 80 columns.
@@ -50,10 +51,10 @@ func printFinding(b *strings.Builder, f doctor.Finding) {
 	indented(b, "      do:  ", 11, f.Do)
 }
 
-// indented writes text that is broken into lines, the later ones behind as many
-// columns as begin has.
-func indented(b *strings.Builder, begin string, columnsBefore int, text string) {
-	for i, line := range wrap(text, columns-columnsBefore) {
+// indented writes a finding broken into lines. The first begins with begin, the
+// later ones with as many spaces as begin has columns.
+func indented(b *strings.Builder, begin string, columnsBefore int, finding string) {
+	for i, line := range text.WrapWords(finding, columns-columnsBefore) {
 		if i > 0 {
 			begin = strings.Repeat(" ", columnsBefore)
 		}
@@ -69,7 +70,7 @@ func summary(r doctor.Report) string {
 		parts = append(parts, ansi.Style{}.Bold().ForegroundColor(ansi.Red).Styled(fmt.Sprintf("%d wrong", r.Wrong)))
 	}
 	if r.Notes > 0 {
-		parts = append(parts, plural(int64(r.Notes), "note"))
+		parts = append(parts, text.Plural(int64(r.Notes), "note"))
 	}
 	if r.Skipped > 0 {
 		parts = append(parts, fmt.Sprintf("%d skipped", r.Skipped))

@@ -14,6 +14,7 @@ import (
 	"github.com/emostream/emostream/internal/atomicfile"
 	"github.com/emostream/emostream/internal/inspect/export"
 	"github.com/emostream/emostream/internal/inspect/topicreader"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // exportFlags are the settings of export.
@@ -173,17 +174,17 @@ func (f *exportFlags) tell(io streams, sum export.Summary, asJSON bool) error {
 	if where == "" {
 		where = "stdout"
 	}
-	what := plural(sum.Reactions, "reaction")
+	what := text.Plural(sum.Reactions, "reaction")
 	if f.what == "windows" {
-		what += " in " + plural(sum.Windows, "window")
+		what += " in " + text.Plural(sum.Windows, "window")
 	}
 	between := ""
 	if sum.Rows > 0 {
 		between = fmt.Sprintf(", %s to %s", sum.First, sum.Last)
 	}
-	_, _ = fmt.Fprintf(io.err, "%s to %s: %s%s\n", plural(sum.Rows, "row"), where, what, between)
+	_, _ = fmt.Fprintf(io.err, "%s to %s: %s%s\n", text.Plural(sum.Rows, "row"), where, what, between)
 	if sum.Skipped > 0 {
-		_, _ = fmt.Fprintf(io.err, "%s skipped, the first is %s\n", plural(sum.Skipped, "record"), printable(sum.Note))
+		_, _ = fmt.Fprintf(io.err, "%s skipped, the first is %s\n", text.Plural(sum.Skipped, "record"), text.Clean(sum.Note))
 	}
 	tellGone(io.err, sum.Gone)
 	return nil

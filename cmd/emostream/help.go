@@ -8,6 +8,8 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // The groups of commands in the help of the program.
@@ -61,31 +63,14 @@ func styleHelp(root *cobra.Command, io streams, manner *mannerFlags) {
 }
 
 // reflow breaks the lines of paragraphs anew; what is indented stays as it is.
-func reflow(text string) string {
-	paragraphs := strings.Split(text, "\n\n")
+func reflow(help string) string {
+	paragraphs := strings.Split(help, "\n\n")
 	for i, p := range paragraphs {
 		if !strings.Contains("\n"+p, "\n ") {
-			paragraphs[i] = strings.Join(wrap(p, columns), "\n")
+			paragraphs[i] = strings.Join(text.WrapWords(p, columns), "\n")
 		}
 	}
 	return strings.Join(paragraphs, "\n\n")
-}
-
-// wrap breaks text into lines of at most width columns, at white space alone: a
-// flag is never cut in two.
-func wrap(text string, width int) (lines []string) {
-	line := ""
-	for word := range strings.FieldsSeq(text) {
-		switch {
-		case line == "":
-			line = word
-		case ansi.StringWidth(line)+1+ansi.StringWidth(word) <= width:
-			line += " " + word
-		default:
-			lines, line = append(lines, line), word
-		}
-	}
-	return append(lines, line)
 }
 
 // complain prints an error.

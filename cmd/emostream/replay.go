@@ -15,6 +15,7 @@ import (
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/inspect/replay"
 	"github.com/emostream/emostream/internal/inspect/topicreader"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -100,7 +101,7 @@ func (f *replayFlags) run(cmd *cobra.Command, io streams, args []string) error {
 	defer in.Close()
 	r, err := send(replay.Lines(interruptible(ctx, in)), func() int64 { return 0 })
 	if err == nil && r.Skipped > 0 { // in a topic they may be anybody's
-		err = fmt.Errorf("not all lines are reactions: %s", printable(r.SkipNote))
+		err = fmt.Errorf("not all lines are reactions: %s", text.Clean(r.SkipNote))
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/inspect/replay"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -22,7 +23,7 @@ func (f *replayFlags) tell(io streams, r replay.Report, asJSON bool) error {
 	}
 	w := &errWriter{w: io.out}
 	row := func(n int64, what, about string) {
-		w.printf("%s\n", strings.TrimRight(fmt.Sprintf("%-12s%12s  %s", what, thousands(n), printable(about)), " "))
+		w.printf("%s\n", strings.TrimRight(fmt.Sprintf("%-12s%12s  %s", what, text.Thousands(n), text.Clean(about)), " "))
 	}
 	row(r.Read, "read", "reactions of the recording")
 	row(r.Accepted, "accepted", took(r))
@@ -52,7 +53,7 @@ func (f *replayFlags) tell(io streams, r replay.Report, asJSON bool) error {
 func took(r replay.Report) string {
 	s := "in " + ms(r.TookMS).String()
 	if r.TookMS >= 1000 {
-		s += fmt.Sprintf(", %s a second", thousands(r.Accepted*1000/r.TookMS))
+		s += fmt.Sprintf(", %s a second", text.Thousands(r.Accepted*1000/r.TookMS))
 	}
 	return s
 }
@@ -67,7 +68,7 @@ func judgeReplay(ctx context.Context, r replay.Report, err error) error {
 	case r.Gone > 0:
 		return errors.New("not all was replayed: retention was quicker; replay faster, or keep emoji-topic for longer")
 	case r.Accepted < r.Read:
-		return fmt.Errorf("not all reactions were accepted: %s", printable(r.Reason))
+		return fmt.Errorf("not all reactions were accepted: %s", text.Clean(r.Reason))
 	}
 	return nil
 }
@@ -80,7 +81,7 @@ func (f *replayFlags) progress(w io.Writer) func(replay.Report) {
 		switch {
 		case r.NotTaken == why:
 		case r.NotTaken != "":
-			line += "\n" + printable(f.notTaken(r.NotTaken))
+			line += "\n" + text.Clean(f.notTaken(r.NotTaken))
 		default:
 			line += "\nthe server takes reactions again"
 		}
@@ -99,12 +100,12 @@ func (f *replayFlags) notTaken(reason string) string {
 
 // replayProgress is how far a replay is.
 func replayProgress(r replay.Report) string {
-	s := fmt.Sprintf("%s read, %s accepted", thousands(r.Read), thousands(r.Accepted))
+	s := fmt.Sprintf("%s read, %s accepted", text.Thousands(r.Read), text.Thousands(r.Accepted))
 	if n := r.RefusedAll(); n > 0 {
-		s += fmt.Sprintf(", %s refused", thousands(n))
+		s += fmt.Sprintf(", %s refused", text.Thousands(n))
 	}
 	if r.InDoubt > 0 {
-		s += fmt.Sprintf(", %s in doubt", thousands(r.InDoubt))
+		s += fmt.Sprintf(", %s in doubt", text.Thousands(r.InDoubt))
 	}
 	if r.At != 0 {
 		s += fmt.Sprintf("; at %s of the recording", wire.Time(r.At))

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // sendFlags are the settings of send.
@@ -104,7 +105,7 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 	case err != nil:
 		return err
 	case s.report.Rejected+s.report.InDoubt > 0:
-		return fmt.Errorf("not all reactions were accepted: %s", cmp.Or(printable(s.report.Reason), s.report.String()))
+		return fmt.Errorf("not all reactions were accepted: %s", cmp.Or(text.Clean(s.report.Reason), s.report.String()))
 	}
 	return nil
 }

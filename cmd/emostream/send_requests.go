@@ -9,6 +9,7 @@ import (
 
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/sleep"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // sendReport is what became of everything sent.
@@ -32,7 +33,7 @@ func (r sendReport) String() string {
 		s += fmt.Sprintf(", %d not sent", r.Unsent)
 	}
 	if r.Reason != "" {
-		s += ": " + printable(r.Reason)
+		s += ": " + text.Clean(r.Reason)
 	}
 	return s
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/inspect/stats"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui/draw"
 )
@@ -26,15 +27,15 @@ func statsLines(r stats.Report, topic string, live, chart bool) []string {
 	if len(r.Emojis) > 0 {
 		lines = append(lines, "", fmt.Sprintf("%-32s%12s%9s", "EMOJI", "REACTIONS", "SHARE"))
 		for _, e := range r.Emojis {
-			lines = append(lines, withBar(fmt.Sprintf("%s%12s%9s", emojiCell(e.Emoji, 32), thousands(e.Reactions), percent(e.Share)), e.Share, chart))
+			lines = append(lines, withBar(fmt.Sprintf("%s%12s%9s", emojiCell(e.Emoji, 32), text.Thousands(e.Reactions), percent(e.Share)), e.Share, chart))
 		}
 		lines = appendRest(lines, r.EmojisSeen-len(r.Emojis), "emoji", r.EmojisOther)
 	}
 	if len(r.Channels) > 0 {
 		lines = append(lines, "", fmt.Sprintf("%-24s%12s%9s%12s%12s  TOP", "CHANNEL", "REACTIONS", "SHARE", "A SECOND", "USERS"))
 		for _, c := range r.Channels {
-			lines = append(lines, fmt.Sprintf("%s%12s%9s%12s%12s  %s", padded(c.Channel, 24), thousands(c.Reactions), percent(c.Share),
-				perSecond(c.PerSecond), thousands(c.Users), strings.TrimSpace(draw.Cell(c.Top, draw.WidthByCodePoint, false))))
+			lines = append(lines, fmt.Sprintf("%s%12s%9s%12s%12s  %s", padded(c.Channel, 24), text.Thousands(c.Reactions), percent(c.Share),
+				perSecond(c.PerSecond), text.Thousands(c.Users), strings.TrimSpace(draw.Cell(c.Top, draw.WidthByCodePoint, false))))
 		}
 		lines = appendRest(lines, r.ChannelsSeen-len(r.Channels), "channel", r.ChannelsOther)
 	}
@@ -65,20 +66,20 @@ func statsHead(r stats.Report, topic string, live bool) []string {
 	if r.Range.End > r.Range.Start {
 		row("span", ms(r.Range.End-r.Range.Start).String(), fmt.Sprintf("%s to %s", wire.Time(r.Range.Start), wire.Time(r.Range.End)))
 	}
-	row("reactions", thousands(r.Reactions), "in "+topic)
+	row("reactions", text.Thousands(r.Reactions), "in "+topic)
 	row("a second", perSecond(r.PerSecond), "on average")
 	if live && r.Newest != nil {
 		row("now", perSecond(r.Newest.PerSecond), fmt.Sprintf("a second in the last whole %v", length(*r.Newest)))
 	}
 	if p := r.Peak; p != nil {
-		row("peak", perSecond(p.PerSecond), fmt.Sprintf("a second in the %v from %s: %s", length(*p), p.Start, thousands(p.Reactions)))
+		row("peak", perSecond(p.PerSecond), fmt.Sprintf("a second in the %v from %s: %s", length(*p), p.Start, text.Thousands(p.Reactions)))
 	}
-	row("users", thousands(r.Users), fmt.Sprintf("estimated, standard error %s", percent(r.UsersErr)))
+	row("users", text.Thousands(r.Users), fmt.Sprintf("estimated, standard error %s", percent(r.UsersErr)))
 	if r.Skipped > 0 {
-		row("skipped", thousands(r.Skipped), "records that are no reactions")
+		row("skipped", text.Thousands(r.Skipped), "records that are no reactions")
 	}
 	if r.Gone > 0 {
-		row("gone", thousands(r.Gone), "records that retention removed before they were read")
+		row("gone", text.Thousands(r.Gone), "records that retention removed before they were read")
 	}
 	return lines
 }
@@ -88,10 +89,10 @@ func length(p stats.Peak) time.Duration { return ms(int64(p.End - p.Start)) }
 // appendRest tells how many more there are than listed, and what was not told apart.
 func appendRest(lines []string, more int, thing string, other int64) []string {
 	if more > 0 {
-		lines = append(lines, fmt.Sprintf("and %s more", plural(int64(more), "more "+thing)))
+		lines = append(lines, fmt.Sprintf("and %s more", text.Plural(int64(more), "more "+thing)))
 	}
 	if other > 0 {
-		lines = append(lines, fmt.Sprintf("and %s of %ss beyond those told apart", plural(other, "reaction"), thing))
+		lines = append(lines, fmt.Sprintf("and %s of %ss beyond those told apart", text.Plural(other, "reaction"), thing))
 	}
 	return lines
 }
@@ -130,7 +131,7 @@ func withBar(line string, share float64, chart bool) string {
 func emojiCell(e string, width int) string {
 	name := emoji.Emoji(e).Name()
 	if name == "" {
-		name = strconv.Quote(draw.Clean(e))
+		name = strconv.Quote(text.CleanCells(e))
 	}
 	return draw.Cell(e, draw.WidthByCodePoint, false) + "  " + padded(name, width-4)
 }
@@ -146,7 +147,7 @@ func perSecond(v float64) string {
 	if v < 100 {
 		return strconv.FormatFloat(v, 'f', 1, 64)
 	}
-	return thousands(int64(math.Round(v)))
+	return text.Thousands(int64(math.Round(v)))
 }
 
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) + " %" }

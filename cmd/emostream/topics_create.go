@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // creation is what came of topics that were to be created.
@@ -34,7 +35,7 @@ func (o otherwise) String() string {
 	switch o.What {
 	case "partitions":
 		n, _ := strconv.ParseInt(o.Is, 10, 64)
-		return fmt.Sprintf("%s has %s, not %s: it stays as it is", o.Topic, plural(n, "partition"), o.Asked)
+		return fmt.Sprintf("%s has %s, not %s: it stays as it is", o.Topic, text.Plural(n, "partition"), o.Asked)
 	case retentionSetting:
 		return fmt.Sprintf("%s keeps its records %s, not %s: it stays as it is, emostream topics retain changes it", o.Topic, kept(o.Is), kept(o.Asked))
 	}

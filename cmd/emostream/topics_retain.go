@@ -12,6 +12,7 @@ import (
 
 	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -42,7 +43,7 @@ aggregate is ever away. The embedded broker's --retention-bytes holds all the sa
 				if err := c.Retain(ctx, topics); err != nil {
 					return err
 				}
-				_, _ = fmt.Fprintf(io.err, "%s changed\n", plural(int64(len(topics)), "topic"))
+				_, _ = fmt.Fprintf(io.err, "%s changed\n", text.Plural(int64(len(topics)), "topic"))
 				return nil
 			})
 		},

@@ -41,7 +41,7 @@ resumes where it was. Press ? in it for its keys, i for its instruments.`,
 	f.lookFlags.add(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.user, "user", "", "user id to tap as; default a new one")
-	fl.StringVar(&f.palette, "palette", strings.Join(tui.Palette(), " "), "emojis or shortcodes on the keys 1 to 9")
+	fl.StringVar(&f.palette, "palette", strings.Join(emoji.Favourites(), " "), "emojis or shortcodes on the keys 1 to 9")
 	fl.BoolVar(&f.mouse, "mouse", false, "a click on the palette is a tap")
 	fl.IntVar(&f.fps, "fps", 30, "frames a second, 1 to 60")
 	return cmd

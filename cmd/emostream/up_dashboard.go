@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
 )
@@ -112,7 +113,7 @@ func (d *dashboard) look() tui.Pipeline {
 // stages are the stages in the data's order; the subscriber servers are one.
 func (d *dashboard) stages() []tui.Stage {
 	m := &d.meter
-	count := func(name string) string { return thousands(int64(m.now(name))) }
+	count := func(name string) string { return text.Thousands(int64(m.now(name))) }
 	lag := func(name string) int64 { return int64(m.now(name)) }
 	all := []tui.Stage{
 		{
@@ -202,7 +203,7 @@ func (d *dashboard) facts() []tui.Fact {
 		{Name: "try", Value: "emostream send :fire:" + at.serverFlag()},
 		{Name: "kafka", Value: strings.Join(at.Brokers, ",")},
 	}
-	reactions := thousands(d.records) + " reactions"
+	reactions := text.Thousands(d.records) + " reactions"
 	switch {
 	case at.Data != "":
 		facts = append(facts, tui.Fact{Name: "log", Value: reactions + ", " + mebibytes(d.size)}, tui.Fact{Name: "folder", Value: at.Data})

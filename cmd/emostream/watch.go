@@ -12,6 +12,7 @@ import (
 
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -104,7 +105,7 @@ func tallies(s wire.Swarm) string {
 			parts = append(parts, fmt.Sprintf("and %d more", len(s.Emojis)-shown))
 			break
 		}
-		parts = append(parts, fmt.Sprintf("%s %d", printable(t.Emoji), t.Count))
+		parts = append(parts, fmt.Sprintf("%s %d", text.Clean(t.Emoji), t.Count))
 	}
 	return strings.Join(parts, "  ")
 }
@@ -113,13 +114,13 @@ func (p *swarmPrinter) state(s sse.State, at wire.Assignment) {
 	switch s.Phase {
 	case sse.Live:
 		p.live = true
-		_, _ = fmt.Fprintf(p.err, "watching %s at %s\n", at.ServerName, printable(s.URL))
+		_, _ = fmt.Fprintf(p.err, "watching %s at %s\n", at.ServerName, text.Clean(s.URL))
 	case sse.Reconnecting:
 		what := "cannot connect"
 		if p.live {
 			what = "connection lost"
 		}
-		_, _ = fmt.Fprintf(p.err, "%s (%s), trying again in %v\n", what, printable(s.Err.Error()), s.Wait.Round(100*time.Millisecond))
+		_, _ = fmt.Fprintf(p.err, "%s (%s), trying again in %v\n", what, text.Clean(s.Err.Error()), s.Wait.Round(100*time.Millisecond))
 	case sse.Connecting:
 	}
 }

@@ -8,7 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"unicode"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // owner finds the process that listens on addr, or on a wider address that
@@ -41,7 +42,7 @@ func owner(addr netip.AddrPort) string {
 		if err != nil {
 			continue
 		}
-		return fmt.Sprintf("%s (pid %s)", printable(string(comm)), filepath.Base(process))
+		return fmt.Sprintf("%s (pid %s)", text.Clean(strings.TrimSpace(string(comm))), filepath.Base(process))
 	}
 	return ""
 }
@@ -73,14 +74,4 @@ func listens(line string, addr netip.AddrPort) (inode string, ok bool) {
 	held = held.Unmap()
 	wide := held.IsUnspecified() || !addr.Addr().IsValid() || addr.Addr().IsUnspecified()
 	return columns[inodeColumn], wide || held == addr.Addr().WithZone("")
-}
-
-// printable makes a name that a process gave itself fit for a terminal.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, s)
 }

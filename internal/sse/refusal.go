@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"time"
-	"unicode"
 
 	gosse "github.com/tmaxmax/go-sse"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // RefusedError is a server's answer other than the stream that was asked for.
@@ -51,15 +51,5 @@ func refusal(res *http.Response) error {
 	return refused
 }
 
-// printable is the text of a server, cut to what fits a line of a terminal: 200
-// characters, of which none moves the cursor.
-func printable(s string) string {
-	left := 200
-	return strings.Map(func(r rune) rune {
-		if left == 0 || !unicode.IsPrint(r) {
-			return -1
-		}
-		left--
-		return r
-	}, s)
-}
+// printable makes what a server says fit on a line of a terminal.
+func printable(s string) string { return text.Clip(text.Clean(s), 200, "") }

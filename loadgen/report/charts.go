@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // mostPoints is how many points of a series are drawn: more than a page has
@@ -85,7 +87,7 @@ func rateChart(s []Point) chart {
 		c.Lines = append(c.Lines, line{"failed", "bars red", bars(len(s), x, y(func(p Point) float64 { return float64(p.Failed) }))})
 	}
 	c.Hover = overPoints(s, x, func(p Point) string {
-		return fmt.Sprintf("%s: asked %s, sent %s, accepted %s, failed %s", spell(p.AtMS), short(p.Asked), thousands(p.Sent), thousands(p.Accepted), thousands(p.Failed))
+		return fmt.Sprintf("%s: asked %s, sent %s, accepted %s, failed %s", spell(p.AtMS), short(p.Asked), text.Thousands(p.Sent), text.Thousands(p.Accepted), text.Thousands(p.Failed))
 	})
 	return c
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // WriteText writes the comparison for people, at most 80 columns.
@@ -51,7 +53,7 @@ func (c Change) text(v *float64) string {
 		return "n/a"
 	}
 	if c.Unit == "ms" {
-		return decimals(*v, 2) + " ms"
+		return text.Decimals(*v, 2) + " ms"
 	}
 	return strings.TrimSpace(short(*v) + cond(c.Unit == "%", " ", "") + c.Unit)
 }
@@ -148,7 +150,7 @@ func (c Comparison) WriteMarkdown(w io.Writer) error {
 // markdown is foreign text that means nothing to a renderer.
 func markdown(s string) string {
 	var b strings.Builder
-	for _, r := range clean(s) {
+	for _, r := range text.Clean(s) {
 		if strings.ContainsRune("\\`*_{}[]()<>#+!|~&@", r) {
 			b.WriteByte('\\')
 		}

@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 //go:embed report.html
@@ -71,7 +73,7 @@ func newPage(r Report) (*page, error) {
 	}
 	for _, w := range r.Windows[:min(len(r.Windows), shownWindows)] {
 		p.Windows = append(p.Windows, []string{
-			clean(w.Emoji), w.End.UTC().Format("15:04:05.0"), thousands(w.Accepted), thousands(w.Counted), signed(w.Counted - w.Accepted),
+			text.Clean(w.Emoji), w.End.UTC().Format("15:04:05.0"), text.Thousands(w.Accepted), text.Thousands(w.Counted), signed(w.Counted - w.Accepted),
 		})
 	}
 	p.More = len(r.Windows) - len(p.Windows)
@@ -86,14 +88,14 @@ func newPage(r Report) (*page, error) {
 }
 
 func tiles(r Report) []tile {
-	all := []tile{{Name: "Accepted", Value: thousands(r.Accepted), Note: "of " + thousands(r.Sent) + " sent"}}
+	all := []tile{{Name: "Accepted", Value: text.Thousands(r.Accepted), Note: "of " + text.Thousands(r.Sent) + " sent"}}
 	if rate := acceptedRate(r); rate != nil {
-		all = []tile{{Name: "Accepted", Value: short(*rate), Unit: "/s", Note: thousands(r.Accepted) + " of " + thousands(r.Sent)}}
+		all = []tile{{Name: "Accepted", Value: short(*rate), Unit: "/s", Note: text.Thousands(r.Accepted) + " of " + text.Thousands(r.Sent)}}
 	}
 	if r.Lost != nil && r.Doubled != nil {
 		t := tile{Name: "Books", Value: "balance", Note: count(r.Counted) + " counted", Class: "good"}
 		if *r.Lost+*r.Doubled > 0 {
-			t = tile{Name: "Books", Value: thousands(*r.Lost), Unit: " lost", Note: thousands(*r.Doubled) + " doubled", Class: "bad"}
+			t = tile{Name: "Books", Value: text.Thousands(*r.Lost), Unit: " lost", Note: text.Thousands(*r.Doubled) + " doubled", Class: "bad"}
 		}
 		all = append(all, t)
 	}
@@ -103,7 +105,7 @@ func tiles(r Report) []tile {
 		}
 	}
 	if rate := errorRate(r); rate != nil {
-		t := tile{Name: "Failed requests", Value: short(*rate), Unit: " %", Note: thousands(failures(r)) + " of " + thousands(r.Requests)}
+		t := tile{Name: "Failed requests", Value: short(*rate), Unit: " %", Note: text.Thousands(failures(r)) + " of " + text.Thousands(r.Requests)}
 		t.Class = cond(failures(r) > 0, "bad", "")
 		all = append(all, t)
 	}
@@ -114,7 +116,7 @@ func errorBars(errs map[string]int64) []errorBar {
 	var all []errorBar
 	kinds := byCount(errs)
 	for _, k := range kinds[:min(len(kinds), shownErrors)] {
-		all = append(all, errorBar{clip(k, 200), thousands(errs[k]), round2(100 * float64(errs[k]) / float64(max(1, errs[kinds[0]])))})
+		all = append(all, errorBar{clip(k, 200), text.Thousands(errs[k]), round2(100 * float64(errs[k]) / float64(max(1, errs[kinds[0]])))})
 	}
 	return all
 }
@@ -129,7 +131,7 @@ func latencyRows(all map[string]*Latency) [][]string {
 			rows = append(rows, []string{n.words, "n/a", "n/a", "n/a", "n/a", "n/a", "n/a"})
 		default:
 			rows = append(rows, []string{
-				n.words, short(l.P50), short(l.P90), short(l.P99), short(l.P999), short(l.Max), thousands(l.Count),
+				n.words, short(l.P50), short(l.P90), short(l.P99), short(l.P999), short(l.Max), text.Thousands(l.Count),
 			})
 		}
 	}
@@ -138,10 +140,10 @@ func latencyRows(all map[string]*Latency) [][]string {
 
 func bookRows(r Report) []labelled {
 	return []labelled{
-		{"sent", thousands(r.Sent)},
-		{"accepted", thousands(r.Accepted)},
-		{"rejected", thousands(r.Rejected)},
-		{"in doubt", thousands(r.InDoubt)},
+		{"sent", text.Thousands(r.Sent)},
+		{"accepted", text.Thousands(r.Accepted)},
+		{"rejected", text.Thousands(r.Rejected)},
+		{"in doubt", text.Thousands(r.InDoubt)},
 		{"counted", count(r.Counted)},
 		{"lost", count(r.Lost)},
 		{"doubled", count(r.Doubled)},
@@ -152,7 +154,7 @@ func bookRows(r Report) []labelled {
 func thresholdRows(ts []ThresholdResult) []outcome {
 	var rows []outcome
 	for _, t := range ts {
-		rows = append(rows, outcome{t.Met, clean(t.Condition), actual(t), ""})
+		rows = append(rows, outcome{t.Met, text.Clean(t.Condition), actual(t), ""})
 	}
 	return rows
 }
@@ -160,7 +162,7 @@ func thresholdRows(ts []ThresholdResult) []outcome {
 func searchRows(steps []Step) []outcome {
 	var rows []outcome
 	for _, s := range steps {
-		rows = append(rows, outcome{s.Met, short(s.Rate) + "/s", "reached " + decimals(s.Reached, 1), clean(strings.Join(s.Missed, ", "))})
+		rows = append(rows, outcome{s.Met, short(s.Rate) + "/s", "reached " + text.Decimals(s.Reached, 1), text.Clean(strings.Join(s.Missed, ", "))})
 	}
 	return rows
 }
@@ -170,17 +172,17 @@ func listenerRows(l Listeners) []labelled {
 		return nil
 	}
 	return []labelled{
-		{"connected", thousands(int64(l.Connected)) + " of " + thousands(int64(l.Wanted))},
-		{"events", thousands(l.Events)},
+		{"connected", text.Thousands(int64(l.Connected)) + " of " + text.Thousands(int64(l.Wanted))},
+		{"events", text.Thousands(l.Events)},
 		{"received", amount(l.Bytes)},
-		{"gaps", thousands(l.Gaps)},
-		{"behind", thousands(l.Behind)},
-		{"repeats (legal)", thousands(l.Repeats)},
-		{"out of order", thousands(l.OutOfOrder)},
-		{"reconnects", thousands(l.Reconnects)},
-		{"of which resumed", thousands(l.Resumes)},
-		{"refused", thousands(l.Refused)},
-		{"joined, left", thousands(l.Joined) + ", " + thousands(l.Left)},
+		{"gaps", text.Thousands(l.Gaps)},
+		{"behind", text.Thousands(l.Behind)},
+		{"repeats (legal)", text.Thousands(l.Repeats)},
+		{"out of order", text.Thousands(l.OutOfOrder)},
+		{"reconnects", text.Thousands(l.Reconnects)},
+		{"of which resumed", text.Thousands(l.Resumes)},
+		{"refused", text.Thousands(l.Refused)},
+		{"joined, left", text.Thousands(l.Joined) + ", " + text.Thousands(l.Left)},
 	}
 }
 
@@ -193,17 +195,17 @@ func runRows(r Report) []labelled {
 		{"stages", o.Stages},
 		{"bursts", o.Burst},
 		{"duration", spell(o.DurationMS)},
-		{"connections", thousands(int64(o.Connections))},
-		{"reactions in a request", thousands(int64(o.Batch))},
-		{"kinds of emojis", thousands(int64(o.Kinds))},
-		{"users", thousands(int64(o.Users))},
+		{"connections", text.Thousands(int64(o.Connections))},
+		{"reactions in a request", text.Thousands(int64(o.Batch))},
+		{"kinds of emojis", text.Thousands(int64(o.Kinds))},
+		{"users", text.Thousands(int64(o.Users))},
 		{"emostream", e.Version},
 		{"system", fmt.Sprintf("%s/%s, %d CPUs, %s", e.OS, e.Arch, e.CPUs, e.Go)},
-		{"open files", cond(e.OpenFiles == 0, "", thousands(e.OpenFiles))},
+		{"open files", cond(e.OpenFiles == 0, "", text.Thousands(e.OpenFiles))},
 	}
 	var said []labelled
 	for _, row := range rows {
-		if row.Value = clean(row.Value); row.Value != "" {
+		if row.Value = text.Clean(row.Value); row.Value != "" {
 			said = append(said, row)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // Most lines of a list in a report for people.
@@ -49,8 +51,8 @@ func (p *paper) row(name, value, remark string) {
 }
 
 // paragraph is text of any length, indented.
-func (p *paper) paragraph(text string) {
-	for _, l := range wrap(text, width-2) {
+func (p *paper) paragraph(s string) {
+	for _, l := range wrap(s, width-2) {
 		p.line("  %s", l)
 	}
 }
@@ -101,10 +103,10 @@ func asked(o Options) string {
 			parts = append(parts, fmt.Sprintf(format, args...))
 		}
 	}
-	add(true, "%s connections", thousands(int64(o.Connections)))
-	add(o.Batch > 1, "%s in a request", thousands(int64(o.Batch)))
-	add(o.Listeners > 0, "%s listeners", thousands(int64(o.Listeners)))
-	add(o.Stalled > 0, "%s that do not read", thousands(int64(o.Stalled)))
+	add(true, "%s connections", text.Thousands(int64(o.Connections)))
+	add(o.Batch > 1, "%s in a request", text.Thousands(int64(o.Batch)))
+	add(o.Listeners > 0, "%s listeners", text.Thousands(int64(o.Listeners)))
+	add(o.Stalled > 0, "%s that do not read", text.Thousands(int64(o.Stalled)))
 	add(o.Churn > 0, "%s/s come and go", short(o.Churn))
 	return strings.Join(parts, ", ")
 }
@@ -114,17 +116,17 @@ func (p *paper) reactions(r Report) {
 		if r.DurationMS <= 0 {
 			return ""
 		}
-		return decimals(float64(n)/r.DurationMS*1000, 1) + "/s"
+		return text.Decimals(float64(n)/r.DurationMS*1000, 1) + "/s"
 	}
 	p.section("Reactions")
 	requests := "requests"
 	if r.Requests == 1 {
 		requests = "request"
 	}
-	p.row("sent", thousands(r.Sent), strings.TrimSpace(fmt.Sprintf("%s in %s %s", perSecond(r.Sent), thousands(r.Requests), requests)))
-	p.row("accepted", thousands(r.Accepted), perSecond(r.Accepted))
-	p.row("rejected", thousands(r.Rejected), "")
-	p.row("in doubt", thousands(r.InDoubt), "")
+	p.row("sent", text.Thousands(r.Sent), strings.TrimSpace(fmt.Sprintf("%s in %s %s", perSecond(r.Sent), text.Thousands(r.Requests), requests)))
+	p.row("accepted", text.Thousands(r.Accepted), perSecond(r.Accepted))
+	p.row("rejected", text.Thousands(r.Rejected), "")
+	p.row("in doubt", text.Thousands(r.InDoubt), "")
 }
 
 func (p *paper) books(r Report) {
@@ -156,7 +158,7 @@ func (p *paper) windows(ws []WindowBooks) {
 	p.line("  %-24s%12s%12s%12s  %s", "end (UTC)", "accepted", "counted", "difference", "emoji")
 	for _, w := range ws[:min(len(ws), shownWindows)] {
 		p.line("  %-24s%12s%12s%12s  %s", w.End.UTC().Format("2006-01-02 15:04:05.0"),
-			thousands(w.Accepted), thousands(w.Counted), signed(w.Counted-w.Accepted), clip(w.Emoji, 12))
+			text.Thousands(w.Accepted), text.Thousands(w.Counted), signed(w.Counted-w.Accepted), clip(w.Emoji, 12))
 	}
 	p.more(len(ws), shownWindows, "in the JSON report")
 }
@@ -170,9 +172,9 @@ func (p *paper) more(n, shown int, where string) {
 
 func signed(n int64) string {
 	if n > 0 {
-		return "+" + thousands(n)
+		return "+" + text.Thousands(n)
 	}
-	return thousands(n)
+	return text.Thousands(n)
 }
 
 func (p *paper) latencies(r Report) {
@@ -187,8 +189,8 @@ func (p *paper) latencies(r Report) {
 		case l == nil:
 			p.line("  %-14s%s", name.words, "not available")
 		default:
-			p.line("  %-14s%10s%10s%10s%10s%11s%11s", name.words, decimals(l.P50, 2), decimals(l.P90, 2), decimals(l.P99, 2),
-				decimals(l.P999, 2), decimals(l.Max, 2), thousands(l.Count))
+			p.line("  %-14s%10s%10s%10s%10s%11s%11s", name.words, text.Decimals(l.P50, 2), text.Decimals(l.P90, 2), text.Decimals(l.P99, 2),
+				text.Decimals(l.P999, 2), text.Decimals(l.Max, 2), text.Thousands(l.Count))
 		}
 	}
 }
@@ -199,8 +201,8 @@ func (p *paper) listeners(r Report) {
 		return
 	}
 	p.section("Listeners")
-	p.row("connected", thousands(int64(l.Connected)), "of "+thousands(int64(l.Wanted)))
-	p.row("events", thousands(l.Events), amount(l.Bytes))
+	p.row("connected", text.Thousands(int64(l.Connected)), "of "+text.Thousands(int64(l.Wanted)))
+	p.row("events", text.Thousands(l.Events), amount(l.Bytes))
 	for _, row := range []struct {
 		name   string
 		n      int64
@@ -210,13 +212,13 @@ func (p *paper) listeners(r Report) {
 		{"behind", l.Behind, "windows of which another listener saw more"},
 		{"repeats", l.Repeats, "legal: readers merge"},
 		{"out of order", l.OutOfOrder, ""},
-		{"reconnects", l.Reconnects, fmt.Sprintf("%s resumed", thousands(l.Resumes))},
+		{"reconnects", l.Reconnects, fmt.Sprintf("%s resumed", text.Thousands(l.Resumes))},
 		{"refused", l.Refused, ""},
 		{"joined", l.Joined, ""},
 		{"left", l.Left, ""},
 	} {
 		if row.n > 0 {
-			p.row(row.name, thousands(row.n), row.remark)
+			p.row(row.name, text.Thousands(row.n), row.remark)
 		}
 	}
 }
@@ -235,7 +237,7 @@ func (p *paper) errors(errs map[string]int64) {
 	p.section("Requests that failed")
 	kinds := byCount(errs)
 	for _, k := range kinds[:min(len(kinds), shownErrors)] {
-		p.line("  %14s  %s", thousands(errs[k]), clip(k, width-18))
+		p.line("  %14s  %s", text.Thousands(errs[k]), clip(k, width-18))
 	}
 	p.more(len(kinds), shownErrors, "kinds")
 }
@@ -262,7 +264,7 @@ func actual(t ThresholdResult) string {
 	parsed, err := ParseThreshold(t.Condition)
 	switch {
 	case err == nil && parsed.metric.unit == millis:
-		return decimals(*t.Actual, 2) + " ms"
+		return text.Decimals(*t.Actual, 2) + " ms"
 	case err == nil && parsed.metric.unit == percent:
 		return short(*t.Actual) + " %"
 	}
@@ -283,7 +285,7 @@ func (p *paper) search(steps []Step) {
 		} else {
 			outcome = "missed " + strings.Join(s.Missed, ", ")
 		}
-		p.line("  %14s%14s  %s", short(s.Rate), decimals(s.Reached, 1), clip(outcome, width-32))
+		p.line("  %14s%14s  %s", short(s.Rate), text.Decimals(s.Reached, 1), clip(outcome, width-32))
 	}
 	if best == 0 {
 		p.line("  No rate held.")

@@ -2,7 +2,6 @@ package draw
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
@@ -84,45 +83,4 @@ func CellName(e string, width int) string {
 	}
 	width = max(0, width)
 	return name[:min(width, len(name))] + strings.Repeat(" ", max(0, width-len(name)))
-}
-
-// mostMarks is how many marks a character may have, such as accents: more of them
-// reach into the lines above and below.
-const mostMarks = 3
-
-// Clean is foreign text that is safe to draw: no control characters and escape
-// sequences, nothing invisible, nothing that changes the direction of writing.
-// Every terminal gives it as many columns as ansi.StringWidth does: an emoji with a
-// skin tone is drawn without it, and a question mark stands for any other character
-// on whose width they disagree.
-func Clean(s string) string {
-	s = strings.Map(visible, ansi.Strip(s))
-	var b strings.Builder
-	for s != "" {
-		c, width := ansi.FirstGraphemeCluster(s, ansi.GraphemeWidth)
-		s = s[len(c):]
-		first, size := utf8.DecodeRuneInString(c)
-		switch {
-		case unicode.Is(unicode.M, first): // a mark of nothing
-		case width == ansi.StringWidthWc(c) && utf8.RuneCountInString(c) <= 1+mostMarks:
-			b.WriteString(c)
-		case emoji.Emoji(c[:size]).Name() != "":
-			b.WriteString(c[:size])
-		default:
-			b.WriteByte('?')
-		}
-	}
-	return b.String()
-}
-
-// visible is what is drawn for a code point: white space is a space, and what
-// cannot be seen is left out.
-func visible(r rune) rune {
-	switch {
-	case unicode.IsSpace(r):
-		return ' '
-	case unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector):
-		return -1
-	}
-	return r
 }

@@ -63,24 +63,6 @@ func Fit(line string, width int) string {
 	return line + strings.Repeat(" ", max(0, width-has))
 }
 
-// Wrapped breaks text into lines of at most width cells, at spaces alone: a command
-// that is copied has its flags whole. Only a word that is wider than a line is cut.
-func Wrapped(text string, width int) (lines []string) {
-	line := ""
-	for i, word := range strings.Split(text, " ") {
-		if i > 0 && ansi.StringWidth(line)+1+ansi.StringWidth(word) <= width {
-			line += " " + word
-			continue
-		}
-		if i > 0 {
-			lines = append(lines, line)
-		}
-		parts := strings.Split(ansi.Hardwrap(word, max(1, width), true), "\n")
-		lines, line = append(lines, parts[:len(parts)-1]...), parts[len(parts)-1]
-	}
-	return append(lines, line)
-}
-
 // AtRight makes a text at least width cells, with spaces before it.
 func AtRight(text string, width int) string {
 	return strings.Repeat(" ", max(0, width-ansi.StringWidth(text))) + text

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/sleep"
 )
 
@@ -79,7 +80,7 @@ func (h *hand) run(ctx context.Context, interval time.Duration) {
 func (h *hand) tap(ctx context.Context) {
 	for server := h.number; ; server++ {
 		t := Tap{
-			ID: fmt.Sprintf("c%d-%06d", h.number, h.taps), Emoji: emoji(h.taps),
+			ID: fmt.Sprintf("c%d-%06d", h.number, h.taps), Emoji: nthEmoji(h.taps),
 			Server: h.servers[server%len(h.servers)], Sent: time.Now(),
 		}
 		h.taps++
@@ -91,9 +92,9 @@ func (h *hand) tap(ctx context.Context) {
 	}
 }
 
-// emoji is what a connection taps the nth time; each can be written in one way.
-func emoji(n int) string {
-	kinds := [...]string{"🔥", "😂", "👍", "🎉", "💯", "😮", "😢", "🚀", "💖"}
+// nthEmoji is what a connection sends as its nth reaction.
+func nthEmoji(n int) string {
+	kinds := emoji.Favourites()
 	return kinds[n%len(kinds)]
 }
 

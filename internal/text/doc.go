@@ -1,0 +1,4 @@
+// Package text prepares text for people: it makes foreign text safe to print, breaks
+// lines, and writes numbers. Its functions change nothing and read nothing but their
+// arguments.
+package text
