@@ -14,7 +14,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Broker is an address at which a broker should be, as it is found.
+// Broker is an address at which a broker should be, and what was found there.
 type Broker struct {
 	Address  string
 	ID       int      // of one that is advertised
@@ -32,7 +32,7 @@ const (
 	Answer  = "answer"
 )
 
-// Brokers tells whether the cluster can be used from here. told are those that
+// Brokers tells whether the cluster can be used from here. told are the brokers that
 // --brokers names.
 func Brokers(told, advertised []Broker) []Finding {
 	l := findings{area: areaBrokers}
@@ -91,7 +91,7 @@ func (l *findings) told(b Broker, others bool) {
 	}
 }
 
-// failure is why nobody answers at an address.
+// failure says why nobody answers at an address.
 func failure(b Broker) string {
 	if b.Stage == Resolve {
 		return "the name cannot be resolved: " + cause(b.Err)
@@ -99,7 +99,7 @@ func failure(b Broker) string {
 	return "nothing answers there: " + cause(b.Err)
 }
 
-// cause is what the system said, without what net repeats.
+// cause is the operating system's error, without the addresses that net adds.
 func cause(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.Err
@@ -150,7 +150,7 @@ func (l *findings) cluster(c kafka.ClusterState) {
 	}
 }
 
-// look completes what is known of a broker.
+// look connects to a broker and notes where that fails.
 func (b *Broker) look(ctx context.Context, open func(...string) (*kafka.Client, error)) {
 	host, _, err := net.SplitHostPort(b.Address)
 	if err != nil {

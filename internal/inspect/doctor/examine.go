@@ -14,8 +14,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Config says what to examine. Open and Timeout must be given; all else is looked
-// at as it is.
+// Config says what to examine. Open and Timeout must be set.
 type Config struct {
 	// Open returns a client of the brokers at these addresses.
 	Open    func(brokers ...string) (*kafka.Client, error)
@@ -32,10 +31,10 @@ type Config struct {
 	OpenFiles int64 // the limit; 0: not known
 
 	DataDir string // of the embedded broker; empty: none
-	// DataWanted has the folder looked at beside a Kafka that has no need of it.
+	// DataWanted has the data folder examined even if --brokers names a Kafka cluster.
 	DataWanted bool
 
-	// Window and Lateness are what the settings say; 0: nothing.
+	// Window and Lateness are the user's settings; 0: not set.
 	Window, Lateness time.Duration
 	MaxSkew          time.Duration // that a clock may be off
 
@@ -46,15 +45,14 @@ type Config struct {
 	Timeout time.Duration // of each question to another process
 }
 
-// What aggregate counts by unless it is told otherwise, where there is no mark of
-// it yet.
+// The defaults of aggregate, assumed where it has not written a mark yet.
 const (
 	defaultWindow   = 2 * time.Second
 	defaultLateness = 10 * time.Second
 )
 
-// Examine looks at everything, and returns what it found in the order of the areas.
-// It ends soon when ctx does, with its error.
+// Examine checks every area, and returns the findings in the order of the areas. When
+// ctx ends it soon returns the context's error.
 func Examine(ctx context.Context, cfg Config) ([]Finding, error) {
 	var (
 		waiting     sync.WaitGroup
@@ -111,7 +109,7 @@ func (c Config) bounded(ctx context.Context, f func(context.Context)) {
 	f(ctx)
 }
 
-// answering is the cluster, as the first broker that answers describes it.
+// answering returns the cluster as the first broker that answers describes it.
 func answering(told []Broker) *kafka.ClusterState {
 	for i := range told {
 		if told[i].Err == nil {
@@ -121,8 +119,8 @@ func answering(told []Broker) *kafka.ClusterState {
 	return nil
 }
 
-// beyond is what there is to say of all that is inside of a cluster which cannot be
-// asked.
+// beyond returns the findings of the areas that need Kafka when no broker answers: all
+// are skipped.
 func beyond(because string) (all []Finding) {
 	for _, area := range []string{areaTopics, areaCounting, areaClock, areaServers} {
 		all = append(all, skipped(area, area, because)...)
@@ -130,7 +128,7 @@ func beyond(because string) (all []Finding) {
 	return all
 }
 
-// folder looks at the data folder, unless a Kafka cluster keeps the log.
+// folder checks the data folder, unless a Kafka cluster keeps the log.
 func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) []Finding {
 	if !broker.Keeps {
 		return skipped(areaData, "data folder", "on this system the log is in memory")
@@ -150,7 +148,7 @@ func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) [
 	return Folder(d)
 }
 
-// freeBelow is how much room there is where a folder is, or will be.
+// freeBelow returns the free bytes of the disk where a folder is, or will be made.
 func freeBelow(dir string) int64 {
 	for {
 		if n := freeBytes(dir); n >= 0 {
@@ -164,7 +162,8 @@ func freeBelow(dir string) int64 {
 	}
 }
 
-// inside looks at what is in a cluster. away says that a broker does not answer.
+// inside checks topics, counting, clock and servers in a cluster that answers. away
+// says that one of its brokers does not.
 func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away bool) []Finding {
 	client, err := c.Open(c.Brokers...)
 	if err != nil {
@@ -192,7 +191,7 @@ func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away boo
 	return slices.Concat(found, counting, clock, servers)
 }
 
-// failed is what there is to say of an area that does not answer.
+// failed is the finding of an area that could not be examined.
 func failed(area string, err error) []Finding {
 	l := findings{area: area}
 	text := err.Error()

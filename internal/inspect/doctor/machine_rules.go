@@ -10,8 +10,8 @@ import (
 	"github.com/emostream/emostream/internal/broker"
 )
 
-// Clock tells whether this machine's clock is near the brokers'. ahead is by how
-// much it is ahead of theirs; most is how much it may be.
+// Clock tells whether this machine's clock agrees with the brokers'. ahead is how far
+// it is ahead of theirs, most how far it may differ.
 func Clock(ahead, most time.Duration) []Finding {
 	l := findings{area: areaClock}
 	where := "ahead of"
@@ -28,11 +28,11 @@ func Clock(ahead, most time.Duration) []Finding {
 	return l.all
 }
 
-// spareFiles is what a subscriber server has open beside its listeners.
+// spareFiles is how many files a subscriber server has open beside its listeners.
 const spareFiles = 200
 
-// Files tells whether a process may have as many connections open as clients are
-// wanted on it. limit is how many files it may have open; 0: not known.
+// Files tells whether a process may open as many connections as it is to have clients.
+// limit is how many files it may have open; 0: not known.
 func Files(limit int64, clients int) []Finding {
 	l := findings{area: areaFiles}
 	need := int64(clients) + spareFiles
@@ -48,7 +48,7 @@ func Files(limit int64, clients int) []Finding {
 	return l.all
 }
 
-// Data is the folder of the embedded broker's log, as it is found.
+// Data is the folder of the embedded broker's log, as it was found.
 type Data struct {
 	Dir string
 	broker.Folder
@@ -91,8 +91,8 @@ func Folder(d Data) []Finding {
 	return l.all
 }
 
-// same says whether two addresses are one: by the letter, or because both are this
-// machine's own.
+// same says whether two addresses are the same: as text, or because both are loopback
+// addresses with the same port.
 func same(a, b string) bool {
 	if a == b {
 		return true
@@ -135,7 +135,7 @@ const (
 	leastHeight = 12
 )
 
-// Terminal tells what views will look like.
+// Terminal tells what the full screens will look like.
 func Terminal(s Screen) []Finding {
 	l := findings{area: areaTerminal}
 	if !s.Terminal {

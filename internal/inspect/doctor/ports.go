@@ -24,9 +24,8 @@ type Port struct {
 	Err     string // why it cannot be listened on, where nobody holds it
 }
 
-// Ports tells whether up, or the stages, could listen. settled says that what
-// servers need is there, so that one of ours that is not ready has a fault of its
-// own.
+// Ports tells whether up, or the stages, could listen. settled says that brokers and
+// topics are well, so that a server that is not ready has a fault of its own.
 func Ports(ports []Port, settled bool) []Finding {
 	l := findings{area: areaPorts}
 	for _, p := range ports {
@@ -64,8 +63,8 @@ func wantedPorts(host string, first, subscribers int) (ports []Port) {
 	return ports
 }
 
-// look completes what is known of a port. A server that answers is asked who it is
-// before anything else, so that the port is bound only where nobody is.
+// look finds out who listens on a port. It asks for an answer first, and tries to bind
+// the port only if nobody answers.
 func (p *Port) look(ctx context.Context) {
 	if p.Ours, p.Unready = ours(ctx, "http://"+p.Address); p.Ours {
 		return
@@ -82,11 +81,11 @@ func (p *Port) look(ctx context.Context) {
 	}
 }
 
-// mostAnswer is how much of an answer is read.
+// maxAnswer is how many bytes of an answer are read.
 const maxAnswer = 4 << 10
 
-// ours says whether a server of Emostream answers at a base URL, and if it does, why
-// it is not ready.
+// ours says whether a server of Emostream answers at a base URL, and, if it is not
+// ready, why.
 func ours(ctx context.Context, url string) (yes bool, unready string) {
 	var health struct{ Status, Error string }
 	if code, err := get(ctx, url+"/healthz", &health); err != nil || code != http.StatusOK || health.Status != "ok" {

@@ -22,27 +22,27 @@ const (
 	Swarms     Role = "swarms"
 )
 
-// Topic is a topic as it is found, and as the stages would make it.
+// Topic is a topic as it was found, and as the stages would make it.
 type Topic struct {
 	kafka.TopicState
 	Role Role
 	Want kafka.Topic
 }
 
-// Need is what topics are held against.
+// Need is what topics are compared with.
 type Need struct {
 	Brokers  int
 	Embedded bool
-	// Away says that a broker of --brokers does not answer, from which it follows
-	// that copies are missing.
+	// Away says that a broker of --brokers does not answer, which explains missing
+	// copies.
 	Away bool
-	// Window and Lateness are those that are counted by.
+	// Window and Lateness are those that aggregate counts with.
 	Window, Lateness time.Duration
 	// MaxSkew is how far the clock of a main server may be from the brokers'.
 	MaxSkew time.Duration
 }
 
-// Topics tells whether the topics and their settings keep the promise.
+// Topics tells whether the topics are such that the promise holds.
 func Topics(topics []Topic, need Need) []Finding {
 	l := findings{area: areaTopics}
 	var missing, secret []string
@@ -79,7 +79,8 @@ func Topics(topics []Topic, need Need) []Finding {
 	return l.all
 }
 
-// replicas tells of all topics together whether a broker is missing.
+// replicas tells whether partitions lack a leader or copies. known says that a broker
+// is already known not to answer.
 func (l *findings) replicas(topics []Topic, known bool) {
 	const do = "kafka-topics.sh --bootstrap-server BROKER --describe tells which brokers hold them: start those"
 	tell := l.wrong
@@ -95,7 +96,8 @@ func (l *findings) replicas(topics []Topic, known bool) {
 	}
 }
 
-// those lists how many partitions of which topics count; "" if none does.
+// those lists for which topics count is not zero, and how many of their partitions it
+// counts; "" if there are none.
 func those(topics []Topic, count func(Topic) int) string {
 	const most = 3
 	var said []string
@@ -118,7 +120,7 @@ func sizes(t Topic) string {
 	return many(t.Partitions, "partition") + ", " + copies
 }
 
-// topic holds one topic against everything that it must be, as far as that is shown.
+// topic compares one topic with everything it must be, as far as Kafka shows it.
 func (l *findings) topic(t Topic, need Need) {
 	l.copies(t, need)
 	if len(t.Config) == 0 {
@@ -136,10 +138,10 @@ func (t Topic) setting(name string) (n int64, ok bool) {
 	return n, err == nil
 }
 
-// promise says whether what the topic loses is lost.
+// promise says whether reactions are lost if the topic loses records.
 func (t Topic) promise() bool { return t.Role == Reactions || t.Role == Partials || t.Role == Counts }
 
-// alter is how a setting is changed.
+// alter is the command that changes a setting.
 func (t Topic) alter(setting, value string) string {
 	return fmt.Sprintf("kafka-configs.sh --bootstrap-server BROKER --alter --entity-type topics --entity-name %s --add-config %s=%s", t.Name, setting, value)
 }
@@ -166,7 +168,7 @@ func (l *findings) copies(t Topic, need Need) {
 	}
 }
 
-// wanted is a setting as the stages make it, with Kafka's default.
+// wanted is the value that the stages give a setting, else Kafka's default.
 func (t Topic) wanted(setting, otherwise string) string {
 	if v, ok := t.Want.Config[setting]; ok {
 		return v
@@ -220,8 +222,8 @@ func (l *findings) stamps(t Topic, need Need) {
 	}
 }
 
-// unlimited is where milliseconds stop to be a duration: Kafka's largest means that
-// there is no limit.
+// unlimited is the least number of milliseconds that stands for no limit: greater ones
+// do not fit a time.Duration, and Kafka's largest means no limit.
 const unlimited = 1 << 62 / int64(time.Millisecond)
 
 // millis is a number of milliseconds as a person says it.

@@ -14,13 +14,13 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// mostCount is the most that one reaction of a request may count for.
+// maxCount is the greatest count of one reaction in a request.
 const maxCount = 100
 
 // Sender is the main server that reactions are sent to.
 type Sender interface {
-	// Send sends reactions and returns what became of each, or an error for all of
-	// them, of which client.OutcomeOf knows what it means.
+	// Send sends reactions and returns what became of each, or an error that holds for
+	// all of them; client.OutcomeOf tells what it means.
 	Send(ctx context.Context, reactions []client.Reaction) ([]client.Result, error)
 }
 
@@ -30,17 +30,17 @@ type Config struct {
 	// Speed is how many times as fast as it was recorded; 0: as fast as the server
 	// takes it.
 	Speed float64
-	// Channel takes all reactions; default the one that each was in.
+	// Channel is where all reactions are sent; default: the channel that each was in.
 	Channel string
-	// Connections is how many requests may be under way; default 4. While all are,
-	// what is due waits, and what comes due meanwhile joins it.
+	// Connections is how many requests may be under way at once; default 4. Reactions
+	// that are due while all are busy wait, and are sent together.
 	Connections int
 	// Batch is how many reactions a request may have; default 1,000.
 	Batch int
-	// Patience is how long what was certainly not written is sent again and again;
+	// RetryFor is how long reactions that were certainly not written are sent again;
 	// default 30 s. Then the replay ends.
 	RetryFor time.Duration
-	// Progress, if set, is told what was reached so far, every two seconds.
+	// Progress, if set, is called with the report so far every two seconds.
 	Progress func(Report)
 }
 
@@ -70,14 +70,14 @@ type batch struct {
 	items     []client.Reaction
 	reactions int64
 	due       time.Duration
-	same      map[client.Reaction]int // where in items what is the same is, but for the count
+	same      map[client.Reaction]int // index in items, by the reaction without its count
 }
 
 // progressInterval is the time between two calls of Progress.
 const progressInterval = 2 * time.Second
 
 // Run sends a recording's reactions when they are due. When ctx ends it sends no
-// more, waits for the answers under way, and returns what was reached with ctx's
+// more, waits for the answers under way, and returns the report so far with ctx's
 // error. Any other error is why the recording was not sent to its end.
 func Run(ctx context.Context, cfg Config, from Recording) (Report, error) {
 	r := &replay{cfg: cfg.withDefaults(), start: time.Now(), work: make(chan batch), report: Report{Refused: map[string]int64{}}}
@@ -106,7 +106,7 @@ func Run(ctx context.Context, cfg Config, from Recording) (Report, error) {
 	return r.reportSoFar(), err
 }
 
-// tell tells of the progress until the run is over.
+// reportProgress calls Progress until the run is over.
 func (r *replay) reportProgress(over <-chan struct{}) {
 	t := time.NewTicker(progressInterval)
 	defer t.Stop()
@@ -120,14 +120,14 @@ func (r *replay) reportProgress(over <-chan struct{}) {
 	}
 }
 
-// reached is the report so far.
+// reportSoFar is a copy of the report.
 func (r *replay) reportSoFar() Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.report.copied(time.Since(r.start))
 }
 
-// pace hands reactions over when they are due, together with all that are.
+// pace dispatches reactions when they are due, those due together in one batch.
 func (r *replay) pace(ctx context.Context, entries <-chan entry) error {
 	pace := NewPace(r.cfg.Speed)
 	var b batch
@@ -160,8 +160,8 @@ func (r *replay) pace(ctx context.Context, entries <-chan entry) error {
 	}
 }
 
-// next returns the next entry. What waits in the batch is kept waiting for it no
-// longer than a tick.
+// next returns the next entry of the recording. It dispatches the batch if the entry
+// does not come soon.
 func (r *replay) next(ctx context.Context, entries <-chan entry, b *batch) (e entry, more bool) {
 	if ctx.Err() != nil {
 		return e, false
@@ -185,8 +185,8 @@ func (r *replay) next(ctx context.Context, entries <-chan entry, b *batch) (e en
 	}
 }
 
-// take puts a reaction into the batch, where one that says the same of the same
-// counts for both.
+// addToBatch puts a reaction into the batch. If an equal one is there already, it adds
+// to that one's count.
 func (r *replay) addToBatch(b *batch, one Reaction, due time.Duration) {
 	r.count(func(p *Report) {
 		p.Read += int64(one.Count)
@@ -212,8 +212,8 @@ func (r *replay) addToBatch(b *batch, one Reaction, due time.Duration) {
 	b.items = append(b.items, what)
 }
 
-// refusedUnsent names what a server would refuse, and what is too large to be sent
-// with others.
+// refusedUnsent returns code and reason if the server would refuse a field for its
+// length. Such a reaction is not sent: it might make its whole batch too large.
 func refusedUnsent(r wire.Reaction) (code, reason string) {
 	switch {
 	case len(r.UserID) > wire.MaxUserID:
@@ -224,8 +224,8 @@ func refusedUnsent(r wire.Reaction) (code, reason string) {
 	return "", ""
 }
 
-// hand gives a batch to a connection that is free, and empties it; at the end of the
-// run it keeps it.
+// dispatch gives the batch to a free connection, and empties it. Once ctx has ended the
+// batch stays as it is.
 func (r *replay) dispatch(ctx context.Context, b *batch) {
 	if len(b.items) == 0 || ctx.Err() != nil {
 		return
@@ -237,8 +237,9 @@ func (r *replay) dispatch(ctx context.Context, b *batch) {
 	}
 }
 
-// send sends a batch until something is certain of all of it, or patience has run
-// out. A request under way is not cut off, since its answer is the only one.
+// send sends a batch, and again those of its reactions that were not written, until the
+// outcome of all is known or RetryFor is over. It never cuts off a request under way,
+// since only its answer tells the outcome.
 func (r *replay) send(ctx context.Context, b batch) {
 	if late := time.Since(r.start) - b.due; r.cfg.Speed > 0 {
 		r.count(func(p *Report) { p.LateMS = max(p.LateMS, late.Milliseconds()) })
@@ -264,8 +265,8 @@ func (r *replay) send(ctx context.Context, b batch) {
 	}
 }
 
-// settle notes what became of reactions and returns those that may be sent again,
-// and why they were not taken.
+// settle notes the outcomes of a request, and returns the reactions that may be sent
+// again and why they were not taken.
 func (r *replay) settle(sent []client.Reaction, outcomes []client.Result, err error) (again []client.Reaction, reason error) {
 	r.count(func(p *Report) { p.Requests++ })
 	if err != nil {
@@ -275,7 +276,7 @@ func (r *replay) settle(sent []client.Reaction, outcomes []client.Result, err er
 			return sent, err
 		case client.InDoubt:
 			r.doubt(err.Error(), reactions(sent))
-		default: // of all at once: of the next ones too
+		default: // the server refuses the request as a whole: it would refuse the next one too
 			r.refuse(codeOf(err), err.Error(), reactions(sent))
 			r.end(err)
 		}

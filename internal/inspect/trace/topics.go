@@ -20,26 +20,26 @@ import (
 type FollowConfig struct {
 	Client *kafka.Client
 	Topics wire.Topics
-	// Tracer says what to follow; Partials and Began are found out.
+	// Tracer says what to follow. Its Partials and Began are set by Follow.
 	Tracer Config
 	// Note, if set, is told what is missing and what has come, a sentence each.
 	Note func(string)
-	// See is called after what was read was taken in, and several times a second, by
-	// one goroutine at a time. An error of it ends the following.
+	// See is called after each batch, and several times a second, by one goroutine at a
+	// time. If it returns an error, Follow ends.
 	See func(*Tracer) error
 }
 
 const (
-	lookBackTime     = time.Minute            // how much of what was counted before is read
-	maxLookBack      = 50_000                 // records of a partition that are read of it, at most
-	minLookBack      = 100                    // of emoji-partials: nearly always the last one tells the settings
-	stuckInterval    = 200 * time.Millisecond // between two looks at what is stuck
-	discoverInterval = 2 * time.Second        // between two looks for new topics
-	maxSwarmTopics   = 500                    // topics of clusters and subscriber servers
+	lookBackTime     = time.Minute            // how far back partials, counts and swarms are read
+	maxLookBack      = 50_000                 // how many records of a partition are read back at most
+	minLookBack      = 100                    // and at least of emoji-partials, to find a mark
+	stuckInterval    = 200 * time.Millisecond // between two calls of Tick
+	discoverInterval = 2 * time.Second        // between two searches for new topics
+	maxSwarmTopics   = 500                    // how many topics of clusters and subscriber servers are read
 )
 
-// Follow traces reactions from now on, until ctx ends. It joins no group, and waits
-// for topics that do not exist yet, but for emoji-topic.
+// Follow traces reactions from now on, until ctx ends. It joins no consumer group. It
+// fails if emoji-topic does not exist, and waits for the other topics.
 func Follow(ctx context.Context, cfg FollowConfig) error {
 	if cfg.Note == nil {
 		cfg.Note = func(string) {}
@@ -85,8 +85,8 @@ type reader struct {
 	take      func(partition int, r stream.Record, at int64)
 }
 
-// open finds out where to begin in each topic. The log comes last, at its end: so
-// what is counted of later reactions is certainly read.
+// open finds out where to begin in each topic. emoji-topic comes last, so that no count
+// of a reaction that is followed can be missed.
 func (f *following) open(ctx context.Context, topics []string) ([]reader, error) {
 	names := f.Topics
 	counts, counting, err := f.recentPart(ctx, topics, names.Counts())
@@ -134,7 +134,7 @@ func (f *following) of(readers []reader, take func(int, stream.Record, int64)) [
 	return readers
 }
 
-// missing tells of what is not there and how the counting is followed.
+// noteMissing notes which topics do not exist, and what that means for tracing.
 func (f *following) noteMissing(counts, partials bool) {
 	if !counts {
 		f.Note(fmt.Sprintf("%s does not exist yet: reactions stay in the log until aggregate, or a Spark job, makes it", f.Topics.Counts()))
@@ -148,8 +148,8 @@ func (f *following) noteMissing(counts, partials bool) {
 	}
 }
 
-// back is the recent part of a topic, by partition, and whether it holds anything;
-// nothing if it does not exist.
+// recentPart returns where the recent part of each partition of a topic begins, and
+// whether any holds records; nil if the topic does not exist.
 func (f *following) recentPart(ctx context.Context, topics []string, topic string) (all []reader, recent bool, err error) {
 	if !slices.Contains(topics, topic) {
 		return nil, false, nil
@@ -177,7 +177,8 @@ func (f *following) recentPart(ctx context.Context, topics []string, topic strin
 	return all, recent, nil
 }
 
-// outlets are the topics of clusters and subscriber servers that are not read yet.
+// swarmTopics returns readers of the clusters' and subscriber servers' topics that are
+// not read yet.
 func (f *following) swarmTopics(ctx context.Context, topics []string) (all []reader, err error) {
 	var silent []string
 	servers, spoken := 0, false
@@ -212,7 +213,7 @@ func (f *following) swarmTopics(ctx context.Context, topics []string) (all []rea
 	return all, nil
 }
 
-// kind says whether a topic is one of a cluster's swarms, or a subscriber server's.
+// topicKind says whether a topic is a cluster's, or a subscriber server's.
 func (f *following) topicKind(topic string) (cluster, server bool) {
 	own, ours := strings.CutPrefix(topic, f.Topics.Prefix)
 	number, server := strings.CutPrefix(own, "sub_")
@@ -246,7 +247,7 @@ func (f *following) take(r reader, records []stream.Record, at int64) error {
 	return f.See(f.tracer)
 }
 
-// watch gives up what is stuck, and looks for topics that have come.
+// watch calls Tick, and looks for topics that were created meanwhile.
 func (f *following) watch(ctx context.Context) error {
 	ticker, around := time.NewTicker(stuckInterval), time.NewTicker(discoverInterval)
 	defer ticker.Stop()
@@ -270,7 +271,7 @@ func (f *following) watch(ctx context.Context) error {
 	}
 }
 
-// discover begins to read topics that have come since.
+// discover begins to read topics that were created meanwhile.
 func (f *following) discover(ctx context.Context) error {
 	topics, err := f.Client.Topics(ctx)
 	if err != nil {

@@ -91,7 +91,7 @@ type source struct {
 	channel   string
 }
 
-// follow is a reaction that is followed.
+// followed is a reaction that is followed.
 type followed struct {
 	Journey
 	n           int64 // of those wanted

@@ -65,7 +65,7 @@ func NewestMark(ctx context.Context, c *kafka.Client, topic string, partitions i
 	return last.mark, nil
 }
 
-// lastMark finds the newest mark.
+// newestMark finds the newest mark.
 type newestMark struct {
 	time int64
 	mark wire.Mark

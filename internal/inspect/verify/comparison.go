@@ -90,7 +90,7 @@ func (l *Comparison) Reaction(partition int, r stream.Record) {
 	p.pass(r.Time)
 }
 
-// tap counts a reaction where the rule puts it.
+// countReaction adds a reaction to the window that the rule assigns it to.
 func (l *Comparison) countReaction(p *partition, t int64, tap wire.CountedFields) {
 	var window wire.Window
 	if l.byWindow() {

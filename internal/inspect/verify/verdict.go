@@ -79,7 +79,8 @@ type Delay struct {
 	MS      int64       `json:"delay_ms"`
 }
 
-// mostDifferences bounds the list of a report.
+// maxDifferences is how many differences a report lists.
+
 const maxDifferences = 100
 
 // Report tells what was found so far. What is owed and not counted is lost:
