@@ -149,7 +149,7 @@ func (nowhere) Write(context.Context, int, []stream.Record) error { return nil }
 // back, and does not wait for their clients.
 func TestSubscriberDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fan := fanout.New(fanout.Config{Name: "sub1", URL: "http://s", Topic: "sub_1", Log: noRecords{}, Announce: nowhere{}, Servers: &roster.Roster{}})
+		fan := fanout.New(fanout.Config{Name: "sub1", URL: "http://s", Topic: "sub_1", Log: noRecords{}, Heartbeats: nowhere{}, Servers: &roster.Roster{}})
 		s := serve(t, &server.Subscriber{Fanout: fan})
 		ctx, cancel := context.WithCancel(t.Context())
 		drained, ran := make(chan struct{}), make(chan error, 1)

@@ -112,7 +112,7 @@ func (m *Main) handler(ctx context.Context) http.Handler {
 			err = errors.New("the server is stopping: use another one")
 		}
 		if err != nil {
-			httpserve.Problemf(http.StatusServiceUnavailable, "not_ready", "%v", err).ServeHTTP(w, r)
+			httpserve.Refusalf(http.StatusServiceUnavailable, "not_ready", "%v", err).ServeHTTP(w, r)
 			return
 		}
 		httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})

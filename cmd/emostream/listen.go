@@ -3,20 +3,39 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// listen binds an address; hint is a command that works where that is taken.
+// listen binds an address, which flag sets. Hint is a command that works if the
+// address is taken.
 func listen(ctx context.Context, addr, flag, hint string) (net.Listener, error) {
-	ln, err := httpserve.Listen(ctx, addr, flag)
-	if err == nil {
-		return ln, nil
+	ln, err := httpserve.Listen(ctx, addr)
+	failed, ok := errors.AsType[*httpserve.ListenError](err)
+	if !ok {
+		return ln, err
 	}
-	if taken, ok := errors.AsType[*httpserve.ListenError](err); ok && taken.InUse() {
-		taken.Hint = hint
-		return nil, &exitError{exitFailed, err}
+	if failed.InUse() {
+		return nil, &exitError{exitFailed, &addressError{failed, flag, hint}}
 	}
-	return nil, &exitError{exitUsage, err}
+	return nil, &exitError{exitUsage, &addressError{failed, flag, ""}}
 }
+
+// addressError is the error of an address that cannot be bound, with the flag that
+// sets it and a command that works; hint may be empty.
+type addressError struct {
+	*httpserve.ListenError
+	flag, hint string
+}
+
+func (e *addressError) Error() string {
+	s := fmt.Sprintf("address %s (%s) %s; choose another with %s", e.Addr, e.flag, e.Reason(), e.flag)
+	if e.hint != "" {
+		s += ", for example: " + e.hint
+	}
+	return s
+}
+
+func (e *addressError) Unwrap() error { return e.ListenError }

@@ -123,7 +123,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
 		Logger: s.log, Metrics: s.metrics,
 	})
-	bounds.Full = m.producer.Full
+	bounds.LogFull = m.producer.Full
 	m.ingest = ingest.New(ingest.Config{
 		Log: m.producer, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Logger: s.log, Metrics: s.metrics,
 	})

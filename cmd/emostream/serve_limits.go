@@ -49,7 +49,7 @@ func (f *protectionFlags) bounds() (ingest.Bounds, error) {
 	if f.readTimeout < 100*time.Millisecond || f.idleTimeout < 100*time.Millisecond || f.drainDelay < 0 {
 		return ingest.Bounds{}, usagef("--read-timeout and --idle-timeout want at least 100ms, and --drain-delay at least 0")
 	}
-	return ingest.Bounds{Requests: f.maxInFlight, Bytes: f.maxInFlightBytes, Streams: f.maxStreams, Silence: f.idleTimeout}, nil
+	return ingest.Bounds{MaxRequests: f.maxInFlight, MaxBytes: f.maxInFlightBytes, MaxStreams: f.maxStreams, StreamIdleTimeout: f.idleTimeout}, nil
 }
 
 // quotas checks what is allowed to each client.

@@ -117,7 +117,7 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 	fan := fanout.New(fanout.Config{
 		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
 		Capacity: f.capacity, AcceptRate: f.accepts, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
-		Log: s.client.Reader(topic, 0), Announce: s.client.Writer(s.names().Servers()), Servers: servers.roster,
+		Log: s.client.Reader(topic, 0), Heartbeats: s.client.Writer(s.names().Servers()), Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics,
 	})
 	return &server.Subscriber{Fanout: fan, Origins: origins, Logger: s.log}, servers, nil

@@ -7,8 +7,8 @@ import (
 	"slices"
 )
 
-// Origins are the web sites whose pages may use a server from a browser; the zero
-// value is none.
+// Origins are the web origins whose pages may use a server from a browser. The
+// zero value is none.
 type Origins struct {
 	all     bool
 	allowed []string
@@ -31,7 +31,8 @@ func ParseOrigins(list []string) (Origins, error) {
 	return o, nil
 }
 
-// defaultPort says whether the port is that of the scheme, which browsers leave out.
+// defaultPort says whether the URL has the port that browsers leave out: the default
+// of its scheme.
 func defaultPort(u *url.URL) bool {
 	return u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443"
 }
@@ -45,17 +46,17 @@ func lowerASCII(s string) bool {
 	return true
 }
 
-// CORS lets the pages of some origins use next, and read what it answers.
-// Browsers ask before they post JSON from a page of another origin (a preflight),
-// and take no answer for no: so without origins nothing is done, and next is
-// returned as it is.
+// CORS lets pages of some origins use next and read its answers. Before a browser
+// posts JSON from a page of another origin, it asks whether it may (a preflight
+// request), and an answer without CORS headers means no. So without origins there is
+// nothing to do, and CORS returns next itself.
 func CORS(next http.Handler, o Origins) http.Handler {
 	if !o.all && len(o.allowed) == 0 {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Add("Vary", "Origin") // also to a cache that keeps what nobody's page asked for
+		h.Add("Vary", "Origin") // on every answer, since a cache may keep any of them
 		origin := r.Header.Get("Origin")
 		if origin == "" || !o.all && !slices.Contains(o.allowed, origin) {
 			next.ServeHTTP(w, r)

@@ -122,7 +122,7 @@ func (l *Limiter) Take(key uint64, n int, now time.Time) (wait time.Duration) {
 }
 
 // Give gives n tokens back that were taken for nothing.
-func (l *Limiter) Give(key uint64, n int) {
+func (l *Limiter) Refund(key uint64, n int) {
 	set, unlock := l.lock(key)
 	defer unlock.Unlock()
 	if p, mine := find(set, key); mine {
@@ -131,7 +131,7 @@ func (l *Limiter) Give(key uint64, n int) {
 }
 
 // Wait is how long it will be until the key has one token; 0 if it has.
-func (l *Limiter) Wait(key uint64, now time.Time) time.Duration {
+func (l *Limiter) Delay(key uint64, now time.Time) time.Duration {
 	at := max(0, int64(now.Sub(l.epoch)))
 	set, unlock := l.lock(key)
 	defer unlock.Unlock()

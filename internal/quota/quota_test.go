@@ -95,14 +95,14 @@ func TestTake(t *testing.T) {
 func TestWaitAndGive(t *testing.T) {
 	l := quota.New(quota.Rate{PerSecond: 1, Burst: 2}, 10)
 	now, key := time.Now().Add(time.Second), l.Key("ann")
-	l.Give(key, 1) // what was never taken
+	l.Refund(key, 1) // what was never taken
 	for i, want := range []time.Duration{0, 0, time.Second, time.Second} {
-		if got := l.Wait(key, now); got != want {
+		if got := l.Delay(key, now); got != want {
 			t.Errorf("before %d: wait %v, want %v", i, got, want)
 		}
 		l.Take(key, 1, now)
 	}
-	l.Give(key, 1)
+	l.Refund(key, 1)
 	if got := l.Take(key, 2, now); got != time.Second {
 		t.Errorf("two of one given back: wait %v", got)
 	}
@@ -141,7 +141,7 @@ func TestConcurrent(t *testing.T) {
 				now := start.Add(time.Duration(i) * 50 * time.Microsecond)
 				if l.Take(l.Key(fmt.Sprint(k)), n, now) == 0 {
 					if r.IntN(10) == 0 {
-						l.Give(l.Key(fmt.Sprint(k)), n)
+						l.Refund(l.Key(fmt.Sprint(k)), n)
 					} else {
 						taken[k].Add(int64(n))
 					}

@@ -84,7 +84,7 @@ func TestHealth(t *testing.T) {
 // earlier than a second before that.
 func TestHeartbeatComment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		in := start(t, newTopic(), fanout.Config{Heartbeat: 15 * time.Second, Retry: 1500 * time.Millisecond})
+		in := start(t, newTopic(), fanout.Config{KeepAlive: 15 * time.Second, Retry: 1500 * time.Millisecond})
 		l, quiet := in.listen(t, "/v1/swarm", ""), in.listen(t, "/sub1", "")
 		pass(14*time.Second - time.Millisecond)
 		l.hears(t, "retry:1500")

@@ -51,7 +51,7 @@ type Config struct {
 	StallTimeout time.Duration
 	// Heartbeat is how long a stream is silent at most: then it gets a comment. It
 	// may come up to a second before. Default 15 s.
-	Heartbeat time.Duration
+	KeepAlive time.Duration
 	// Retry is what clients are told to wait before they come back; default 2 s.
 	Retry time.Duration
 	// DrainSpread is the time over which clients are let go when the server leaves,
@@ -64,9 +64,9 @@ type Config struct {
 	// were revised; default 10 s, aggregate's own.
 	Lateness time.Duration
 
-	Log      stream.Reader  // of its topic
-	Servers  *roster.Roster // kept up to date by the caller
-	Announce stream.Writer  // to emostream-servers
+	Log        stream.Reader  // of its topic
+	Servers    *roster.Roster // kept up to date by the caller
+	Heartbeats stream.Writer  // to emostream-servers
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
@@ -88,8 +88,8 @@ func (c Config) withDefaults() Config {
 	if c.StallTimeout == 0 {
 		c.StallTimeout = 10 * time.Second
 	}
-	if c.Heartbeat == 0 {
-		c.Heartbeat = 15 * time.Second
+	if c.KeepAlive == 0 {
+		c.KeepAlive = 15 * time.Second
 	}
 	if c.Retry == 0 {
 		c.Retry = 2 * time.Second

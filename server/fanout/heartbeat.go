@@ -92,7 +92,7 @@ func (s *Server) beat(ctx context.Context, state string) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, roster.Heartbeat)
 	defer cancel()
-	err := s.cfg.Announce.Write(ctx, 0, []stream.Record{{Time: now.UnixMilli(), Key: []byte(status.Name), Value: status.Encode()}})
+	err := s.cfg.Heartbeats.Write(ctx, 0, []stream.Record{{Time: now.UnixMilli(), Key: []byte(status.Name), Value: status.Encode()}})
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 	case errors.Is(err, context.DeadlineExceeded):

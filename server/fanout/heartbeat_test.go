@@ -57,7 +57,7 @@ func TestHeartbeats(t *testing.T) {
 
 // contender is a server that claims sub1 and has no listeners to serve.
 func contender(servers *announcements, log *topic, url string) *fanout.Server {
-	return fanout.New(fanout.Config{Name: "sub1", URL: url, Topic: "sub_1", Log: log, Servers: &servers.roster, Announce: servers})
+	return fanout.New(fanout.Config{Name: "sub1", URL: url, Topic: "sub_1", Log: log, Servers: &servers.roster, Heartbeats: servers})
 }
 
 // run runs a contender; it has drained as soon as it is asked to.

@@ -201,7 +201,7 @@ func serve(t *testing.T, log *topic, cfg fanout.Config, ln net.Listener) *instal
 	t.Helper()
 	in := &installation{topic: log, servers: &announcements{}, metrics: prometheus.NewRegistry(), ran: make(chan error, 1), served: make(chan error, 1)}
 	cfg.Name, cfg.URL, cfg.Topic, cfg.Version = "sub1", "http://emo", "sub_1", "v1"
-	cfg.Log, cfg.Announce, cfg.Servers, cfg.Metrics = log, in.servers, &in.servers.roster, in.metrics
+	cfg.Log, cfg.Heartbeats, cfg.Servers, cfg.Metrics = log, in.servers, &in.servers.roster, in.metrics
 	in.Server = fanout.New(cfg)
 	origins, err := httpserve.ParseOrigins([]string{"*"}) // so that every answer has a header more
 	if err != nil {

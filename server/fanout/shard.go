@@ -186,7 +186,7 @@ func (sh *shard) look(now time.Duration) {
 		sh.drop(c, why)
 	}
 	for _, c := range slices.Backward(some) {
-		if c != nil && !c.waits() && now+sweep*tick-c.wrote >= sh.server.cfg.Heartbeat { // nil: it was dropped
+		if c != nil && !c.waits() && now+sweep*tick-c.wrote >= sh.server.cfg.KeepAlive { // nil: it was dropped
 			sh.settle(c, c.give(c.form(sh.server.comment), now, &sh.counts))
 		}
 	}

@@ -24,7 +24,7 @@ func (s *Server) Routes(mux *http.ServeMux) {
 
 func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
 	if err := s.Ready(); err != nil {
-		httpserve.Problemf(http.StatusServiceUnavailable, "not_ready", "%v", err).ServeHTTP(w, r)
+		httpserve.Refusalf(http.StatusServiceUnavailable, "not_ready", "%v", err).ServeHTTP(w, r)
 		return
 	}
 	httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
@@ -38,7 +38,7 @@ func (s *Server) stream(k kind) http.Handler {
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, k kind) {
 	channel := cmp.Or(r.URL.Query().Get("channel"), wire.MainChannel)
 	if !wire.ValidChannel(channel) {
-		httpserve.Problemf(http.StatusUnprocessableEntity, "invalid_channel", "channel %.32q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", channel, wire.MaxChannel).ServeHTTP(w, r)
+		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_channel", "channel %.32q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", channel, wire.MaxChannel).ServeHTTP(w, r)
 		return
 	}
 	if r.Method != http.MethodHead && !s.enter() {
@@ -64,7 +64,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, k kind) {
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request) {
 	s.metrics.full.Inc()
 	w.Header().Set("Connection", "close") // it has no more to ask here
-	(&httpserve.Problem{
+	(&httpserve.Refusal{
 		Status: http.StatusServiceUnavailable, Code: "full", RetryAfter: time.Second,
 		Message: "this server has reached its capacity: register again for another one",
 	}).ServeHTTP(w, r)

@@ -221,7 +221,7 @@ func TestListenersWaitForTheRing(t *testing.T) {
 			s.Emojis = []wire.EmojiCount{{Emoji: "🔥", Count: 1, Scaled: 1}}
 			log.publish(s)
 		}
-		in := start(t, log, fanout.Config{Heartbeat: 15 * time.Second})
+		in := start(t, log, fanout.Config{KeepAlive: 15 * time.Second})
 		fresh, back, singles := in.listen(t, "/v1/swarm", ""), in.listen(t, "/v1/swarm", strconv.Itoa(epoch+2000*2)), in.listen(t, "/sub1", "")
 		pass(20 * time.Second)
 		for _, l := range []*listener{fresh, back, singles} {

@@ -19,7 +19,7 @@ func TestEveryWay(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		log := newTopic()
 		log.publish(span(1, 5)...)
-		n := w.start(t, log, fanout.Config{Heartbeat: 2 * time.Second})
+		n := w.start(t, log, fanout.Config{KeepAlive: 2 * time.Second})
 		fresh, back, python := n.hear(t, "/v1/swarm", ""), n.hear(t, "/v1/swarm", strconv.Itoa(epoch+2000*2)), n.hear(t, "/sub1", "")
 		for name, want := range map[string]string{
 			"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Origin",
@@ -85,7 +85,7 @@ func TestOneThatNeverReads(t *testing.T) {
 // and then the newest window. No frame is torn, and none comes twice.
 func TestOneThatReadsAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
-		n := w.start(t, newTopic(), fanout.Config{StallTimeout: time.Minute, Heartbeat: 2 * time.Second})
+		n := w.start(t, newTopic(), fanout.Config{StallTimeout: time.Minute, KeepAlive: 2 * time.Second})
 		slow, other := n.hear(t, "/v1/swarm", ""), n.hear(t, "/v1/swarm", "")
 		newest, last := 0, 0
 		for round := 0; n.metric(t, "skipped_total") == 0; round++ {

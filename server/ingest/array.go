@@ -47,7 +47,7 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, body []byte) {
 		return
 	}
 	if len(raw) > maxItems {
-		h.refuse(w, r, httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_many_items",
+		h.refuse(w, r, httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_many_items",
 			"the array has more than the %d reactions that are allowed: send several, or one a line as application/x-ndjson", maxItems))
 		return
 	}
@@ -56,7 +56,7 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, body []byte) {
 		Rejected int    `json:"rejected"`
 		Results  []item `json:"results"`
 	}{Results: make([]item, len(raw))}
-	c := chunk{handler: h, from: h.quotas.from(r), done: func(i int, at int64, p *httpserve.Problem) {
+	c := chunk{handler: h, from: h.quotas.from(r), done: func(i int, at int64, p *httpserve.Refusal) {
 		if p == nil {
 			out.Accepted++
 			out.Results[i] = item{AcceptedAt: stamp(at)}

@@ -16,15 +16,15 @@ import (
 type chunk struct {
 	handler *Handler
 	from    uint64 // the key of the client's address, for quotas
-	done    func(number int, at int64, p *httpserve.Problem)
-	lost    *httpserve.Problem // why the log did not take what it was offered last
+	done    func(number int, at int64, p *httpserve.Refusal)
+	lost    *httpserve.Refusal // why the log did not take what it was offered last
 
 	numbers []int
 	batch   batch
 	at      time.Time
 }
 
-func (c *chunk) refuse(number int, p *httpserve.Problem) {
+func (c *chunk) refuse(number int, p *httpserve.Refusal) {
 	c.handler.refused.WithLabelValues(p.Code).Inc()
 	c.done(number, 0, p)
 }
@@ -32,7 +32,7 @@ func (c *chunk) refuse(number int, p *httpserve.Problem) {
 func (c *chunk) add(ctx context.Context, number int, b []byte) {
 	one, problem := c.handler.parse(b, c.from)
 	if problem == nil && c.lost != nil {
-		problem = &httpserve.Problem{
+		problem = &httpserve.Refusal{
 			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,
 			Message: "the reaction was not written, because kafka did not take those before it: send it again after a second",
 		}

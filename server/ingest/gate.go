@@ -22,26 +22,26 @@ import (
 type Bounds struct {
 	// Requests is how many requests other than streams may be in flight; default
 	// 2,048. On HTTP/1.1 a connection has one at a time.
-	Requests int
+	MaxRequests int
 	// Bytes is how many bytes the bodies of those may have together; default 64 MiB. A
 	// body of no declared length counts as the longest that is allowed.
-	Bytes int64
+	MaxBytes int64
 	// Streams is how many streams of lines may be open; default 256. Each takes up to
 	// a mebibyte.
-	Streams int
+	MaxStreams int
 	// Silence is how long a stream of lines may send nothing; default 2 min.
-	Silence time.Duration
+	StreamIdleTimeout time.Duration
 	// Full says that the log takes nothing more at the moment; nil: never.
-	Full func() bool
+	LogFull func() bool
 }
 
 func (b Bounds) withDefaults() Bounds {
-	b.Requests = cmp.Or(b.Requests, 2048)
-	b.Bytes = cmp.Or(b.Bytes, 64<<20)
-	b.Streams = cmp.Or(b.Streams, 256)
-	b.Silence = cmp.Or(b.Silence, 2*time.Minute)
-	if b.Full == nil {
-		b.Full = func() bool { return false }
+	b.MaxRequests = cmp.Or(b.MaxRequests, 2048)
+	b.MaxBytes = cmp.Or(b.MaxBytes, 64<<20)
+	b.MaxStreams = cmp.Or(b.MaxStreams, 256)
+	b.StreamIdleTimeout = cmp.Or(b.StreamIdleTimeout, 2*time.Minute)
+	if b.LogFull == nil {
+		b.LogFull = func() bool { return false }
 	}
 	return b
 }
@@ -68,15 +68,15 @@ func (g *gate) measure(f promauto.Factory) {
 
 // enter lets a request in whose body has at most so many bytes, or says why not.
 // What is let in must leave.
-func (g *gate) enter(bytes int64) *httpserve.Problem {
+func (g *gate) enter(bytes int64) *httpserve.Refusal {
 	switch {
-	case g.requests.Add(1) > int64(g.Requests):
+	case g.requests.Add(1) > int64(g.MaxRequests):
 		g.requests.Add(-1)
 		return overloaded("as many requests are in flight as this server takes")
-	case g.bytes.Add(bytes) > g.Bytes:
+	case g.bytes.Add(bytes) > g.MaxBytes:
 		g.leave(bytes)
 		return overloaded("the requests in flight are as large as this server takes")
-	case g.Full():
+	case g.LogFull():
 		g.leave(bytes)
 		return overloaded("as many reactions are waiting for kafka as this server keeps")
 	}
@@ -89,12 +89,12 @@ func (g *gate) leave(bytes int64) {
 }
 
 // open lets a stream in, or says why not. What is let in must close.
-func (g *gate) open() *httpserve.Problem {
+func (g *gate) open() *httpserve.Refusal {
 	switch {
-	case g.streams.Add(1) > int64(g.Streams):
+	case g.streams.Add(1) > int64(g.MaxStreams):
 		g.close()
 		return overloaded("as many streams of lines are open as this server takes")
-	case g.Full():
+	case g.LogFull():
 		g.close()
 		return overloaded("as many reactions are waiting for kafka as this server keeps")
 	}
@@ -103,8 +103,8 @@ func (g *gate) open() *httpserve.Problem {
 
 func (g *gate) close() { g.streams.Add(-1) }
 
-func overloaded(why string) *httpserve.Problem {
-	return &httpserve.Problem{
+func overloaded(why string) *httpserve.Refusal {
+	return &httpserve.Refusal{
 		Status: http.StatusServiceUnavailable, Code: "overloaded", RetryAfter: time.Second,
 		Message: why + ", and nothing of this one was written: send it again after a second",
 	}
@@ -145,7 +145,7 @@ func (h *Handler) streamed(w http.ResponseWriter, r *http.Request) {
 
 // turnAway refuses a request without reading its body. Where that has arrived, which
 // is the rule, the connection goes on.
-func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, p *httpserve.Problem) {
+func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, p *httpserve.Refusal) {
 	hangUp(w)
 	h.refuse(w, r, p)
 }

@@ -54,12 +54,12 @@ func TestBounds(t *testing.T) {
 		over   request
 		says   string
 	}{
-		"requests":             {ingest.Bounds{Requests: 3}, []request{one, one, one}, one, "as many requests are in flight"},
-		"requests of any kind": {ingest.Bounds{Requests: 2}, []request{one, {"/v1/reactions", asJSON, "[" + fire + "]", int64(len(fire) + 2)}}, request{"/v1/reactions", asJSON, "", 37}, "as many requests are in flight"},
-		"bytes":                {ingest.Bounds{Bytes: mega}, []request{one}, request{"/v1/reactions", asJSON, "", mega - int64(len(fire)) + 1}, "are as large as"},
-		"bytes, not declared":  {ingest.Bounds{Bytes: 4*mega + int64(len(fire)) - 1}, []request{one}, request{"/v1/reactions", asJSON, "", -1}, "are as large as"},
+		"requests":             {ingest.Bounds{MaxRequests: 3}, []request{one, one, one}, one, "as many requests are in flight"},
+		"requests of any kind": {ingest.Bounds{MaxRequests: 2}, []request{one, {"/v1/reactions", asJSON, "[" + fire + "]", int64(len(fire) + 2)}}, request{"/v1/reactions", asJSON, "", 37}, "as many requests are in flight"},
+		"bytes":                {ingest.Bounds{MaxBytes: mega}, []request{one}, request{"/v1/reactions", asJSON, "", mega - int64(len(fire)) + 1}, "are as large as"},
+		"bytes, not declared":  {ingest.Bounds{MaxBytes: 4*mega + int64(len(fire)) - 1}, []request{one}, request{"/v1/reactions", asJSON, "", -1}, "are as large as"},
 		"streams": {
-			ingest.Bounds{Streams: 1, Requests: 1},
+			ingest.Bounds{MaxStreams: 1, MaxRequests: 1},
 			[]request{{"/v1/reactions", asLines, fire, -1}, one},
 			request{"/v1/reactions", asLines, "", -1},
 			"as many streams of lines are open",
@@ -96,7 +96,7 @@ func TestBounds(t *testing.T) {
 // While the log's queue is full nothing is read; then everything is as before.
 func TestFullLog(t *testing.T) {
 	var full atomic.Bool
-	h := routes(&memory{t: t}, ingest.Config{Bounds: ingest.Bounds{Requests: 1, Streams: 1, Full: full.Load}})
+	h := routes(&memory{t: t}, ingest.Config{Bounds: ingest.Bounds{MaxRequests: 1, MaxStreams: 1, LogFull: full.Load}})
 	for _, now := range []bool{false, true, true, false} {
 		full.Store(now)
 		for path, contentType := range map[string]string{"/send_emoji": asJSON, "/v1/reactions": asLines} {
@@ -117,7 +117,7 @@ func TestFullLog(t *testing.T) {
 // Whatever becomes of a request, its place is given back.
 func TestPlacesAreGivenBack(t *testing.T) {
 	var failure error
-	h := routes(&memory{t: t, answer: func(context.Context, int) error { return failure }}, ingest.Config{Bounds: ingest.Bounds{Requests: 1, Streams: 1, Bytes: 4 << 20}})
+	h := routes(&memory{t: t, answer: func(context.Context, int) error { return failure }}, ingest.Config{Bounds: ingest.Bounds{MaxRequests: 1, MaxStreams: 1, MaxBytes: 4 << 20}})
 	for _, failure = range []error{nil, stream.ErrNotWritten, stream.ErrInDoubt} {
 		for range 3 {
 			for _, body := range []string{fire, "", "{", "[", "[]", "[" + fire + ",{}]", fire + "\n" + fire, strings.Repeat(" ", 5<<20)} {
@@ -150,7 +150,7 @@ func TestRefusedConnectionsGoOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				full := true
-				c := connect(t, routes(&memory{t: t}, ingest.Config{Bounds: ingest.Bounds{Full: func() bool { return full }}}))
+				c := connect(t, routes(&memory{t: t}, ingest.Config{Bounds: ingest.Bounds{LogFull: func() bool { return full }}}))
 				in := bufio.NewReader(c)
 				const head = "POST /send_emoji HTTP/1.1\r\nHost: emo\r\nContent-Type: application/json\r\n"
 				start := time.Now()
@@ -179,7 +179,7 @@ func TestSilentStream(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := &memory{t: t}
-				c := connect(t, routes(log, ingest.Config{Bounds: ingest.Bounds{Silence: time.Minute}}))
+				c := connect(t, routes(log, ingest.Config{Bounds: ingest.Bounds{StreamIdleTimeout: time.Minute}}))
 				go func() {
 					_, _ = io.WriteString(c, "POST /v1/reactions HTTP/1.1\r\nHost: emo\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n")
 					for range 200 {
@@ -229,7 +229,7 @@ func BenchmarkRequest(b *testing.B) {
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			full := bb.name == "overloaded"
-			h := routes(nothing{}, ingest.Config{Bounds: ingest.Bounds{Full: func() bool { return full }}})
+			h := routes(nothing{}, ingest.Config{Bounds: ingest.Bounds{LogFull: func() bool { return full }}})
 			b.ReportAllocs()
 			for b.Loop() {
 				post(h, "/send_emoji", bb.contentType, bb.body)

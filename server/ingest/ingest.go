@@ -139,7 +139,7 @@ func (h *Handler) plain(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
 			hangUp(w)
-			h.refuse(w, r, httpserve.Problemf(http.StatusUnsupportedMediaType, "unsupported_media_type", "content encoding %.64q is not taken: send it as it is", e))
+			h.refuse(w, r, httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type", "content encoding %.64q is not taken: send it as it is", e))
 			return
 		}
 		next(w, r)
@@ -188,19 +188,19 @@ func (h *Handler) single(w http.ResponseWriter, r *http.Request, limit int64) {
 }
 
 // parse reads one tap, of an address, and applies what the operator has narrowed.
-func (h *Handler) parse(b []byte, from uint64) (reaction, *httpserve.Problem) {
+func (h *Handler) parse(b []byte, from uint64) (reaction, *httpserve.Refusal) {
 	one, problem := parse(b)
 	if problem != nil {
 		return one, problem
 	}
 	if h.allowed != nil && !h.allowed[one.Emoji] {
-		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "emoji_not_allowed", "emoji_type: %s is not one of those that this server takes: send one such as%s", one.Emoji, h.palette)
+		return one, httpserve.Refusalf(http.StatusUnprocessableEntity, "emoji_not_allowed", "emoji_type: %s is not one of those that this server takes: send one such as%s", one.Emoji, h.palette)
 	}
 	if problem := h.quotas.take(one, from); problem != nil {
 		return one, problem
 	}
 	if !h.channels.admit(one.Channel) {
-		return one, httpserve.Problemf(http.StatusUnprocessableEntity, "too_many_channels",
+		return one, httpserve.Refusalf(http.StatusUnprocessableEntity, "too_many_channels",
 			"channel %q would be one more than the %d that may be active at once: use an active one, or wait a minute", one.Channel, h.cfg.MaxChannels)
 	}
 	return one, nil
@@ -221,20 +221,20 @@ func (h *Handler) append(ctx context.Context, records []stream.Record, at time.T
 }
 
 // logProblem is what a client is told when the log did not acknowledge.
-func logProblem(err error) *httpserve.Problem {
+func logProblem(err error) *httpserve.Refusal {
 	if errors.Is(err, stream.ErrNotWritten) {
-		return &httpserve.Problem{
+		return &httpserve.Refusal{
 			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,
 			Message: "the reaction was not written, because kafka did not take it: send it again after a second",
 		}
 	}
-	return &httpserve.Problem{
+	return &httpserve.Refusal{
 		Status: http.StatusServiceUnavailable, Code: "in_doubt", RetryAfter: time.Second,
 		Message: "the reaction may or may not have been written, because kafka's answer is missing: sent again, it may count twice",
 	}
 }
 
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Problem) {
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Refusal) {
 	h.refused.WithLabelValues(p.Code).Inc()
 	if h.cfg.Logger.Enabled(r.Context(), slog.LevelDebug) {
 		h.cfg.Logger.Debug("refused", "path", r.URL.Path, "from", r.RemoteAddr, "request_id", httpserve.RequestID(w, r), "code", p.Code, "error", p.Message)
@@ -244,8 +244,8 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Pr
 
 // tooSlow is what a client is told that takes its time. Its connection is of no
 // more use.
-func tooSlow(message string) *httpserve.Problem {
-	return &httpserve.Problem{Status: http.StatusRequestTimeout, Code: "too_slow", Message: message}
+func tooSlow(message string) *httpserve.Refusal {
+	return &httpserve.Refusal{Status: http.StatusRequestTimeout, Code: "too_slow", Message: message}
 }
 
 // onItsWay is how long a body that nobody wants may take to arrive. A connection

@@ -33,7 +33,7 @@ func (h *Handler) lines(draining context.Context, w http.ResponseWriter, r *http
 		Code     string      `json:"code,omitempty"`
 		ID       string      `json:"request_id,omitempty"` // where there is an error
 	}{Errors: []lineError{}}
-	c := chunk{handler: h, from: h.quotas.from(r), done: func(line int, _ int64, p *httpserve.Problem) {
+	c := chunk{handler: h, from: h.quotas.from(r), done: func(line int, _ int64, p *httpserve.Refusal) {
 		if p == nil {
 			out.Accepted++
 			return
@@ -48,8 +48,8 @@ func (h *Handler) lines(draining context.Context, w http.ResponseWriter, r *http
 	ctx := context.WithoutCancel(draining)
 	defer context.AfterFunc(draining, func() { hangUp(w) })()
 
-	var broken *httpserve.Problem
-	in := bufio.NewReaderSize(&patient{r.Body, http.NewResponseController(w), w, h.gate.Silence, draining}, lineBuffer)
+	var broken *httpserve.Refusal
+	in := bufio.NewReaderSize(&patient{r.Body, http.NewResponseController(w), w, h.gate.StreamIdleTimeout, draining}, lineBuffer)
 	for line := 1; c.lost == nil; line++ {
 		b, tooLong, err := readLine(in)
 		blank := len(b) == 0 && !tooLong
@@ -60,7 +60,7 @@ func (h *Handler) lines(draining context.Context, w http.ResponseWriter, r *http
 		}
 		switch {
 		case tooLong:
-			c.refuse(line, httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the line has more than %d bytes: send one reaction a line", maxSingle))
+			c.refuse(line, httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the line has more than %d bytes: send one reaction a line", maxSingle))
 		case !blank:
 			c.add(ctx, line, b)
 		}
@@ -96,9 +96,9 @@ func stopping(draining context.Context) bool {
 }
 
 // brokenStream is what a client is told whose stream was not read to its end.
-func brokenStream(draining context.Context, line int, err error) *httpserve.Problem {
+func brokenStream(draining context.Context, line int, err error) *httpserve.Refusal {
 	if stopping(draining) {
-		return &httpserve.Problem{
+		return &httpserve.Refusal{
 			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,
 			Message: fmt.Sprintf("the server is stopping and has not taken line %d and those after it: send them again after a second", line),
 		}
@@ -106,7 +106,7 @@ func brokenStream(draining context.Context, line int, err error) *httpserve.Prob
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return tooSlow(fmt.Sprintf("nothing came for too long, in line %d: send that line and those after it again, and end a stream that has nothing to say", line))
 	}
-	return httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time, in line %d: send that line and those after it again", line)
+	return httpserve.Refusalf(http.StatusBadRequest, "broken_body", "the body ended before its time, in line %d: send that line and those after it again", line)
 }
 
 // readLine returns the next line without white space around it. Of one that is

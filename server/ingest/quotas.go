@@ -45,7 +45,7 @@ func (q *quotas) from(r *http.Request) uint64 {
 	if q.addresses == nil {
 		return 0
 	}
-	a := httpserve.Household(q.proxies.Client(r))
+	a := httpserve.ClientNetwork(q.proxies.ClientIP(r))
 	if !a.IsValid() {
 		return 0
 	}
@@ -54,12 +54,12 @@ func (q *quotas) from(r *http.Request) uint64 {
 }
 
 // spent refuses a request of an address that has nothing left, before it is read.
-func (q *quotas) spent(r *http.Request) *httpserve.Problem {
+func (q *quotas) spent(r *http.Request) *httpserve.Refusal {
 	from := q.from(r)
 	if from == 0 {
 		return nil
 	}
-	if wait := q.addresses.Wait(from, time.Now()); wait > 0 {
+	if wait := q.addresses.Delay(from, time.Now()); wait > 0 {
 		return limited("address", q.addresses, wait)
 	}
 	return nil
@@ -67,7 +67,7 @@ func (q *quotas) spent(r *http.Request) *httpserve.Problem {
 
 // take takes what a reaction counts for, from its user and its address, or from
 // neither.
-func (q *quotas) take(one reaction, from uint64) *httpserve.Problem {
+func (q *quotas) take(one reaction, from uint64) *httpserve.Refusal {
 	if q.users == nil && from == 0 {
 		return nil
 	}
@@ -84,14 +84,14 @@ func (q *quotas) take(one reaction, from uint64) *httpserve.Problem {
 	}
 	p := take(q.addresses, from, one.count, "address", now)
 	if p != nil && q.users != nil {
-		q.users.Give(user, one.count)
+		q.users.Refund(user, one.count)
 	}
 	return p
 }
 
-func take(l *quota.Limiter, key uint64, n int, of string, now time.Time) *httpserve.Problem {
+func take(l *quota.Limiter, key uint64, n int, of string, now time.Time) *httpserve.Refusal {
 	if burst := l.Rate().Burst; n > burst {
-		return httpserve.Problemf(http.StatusUnprocessableEntity, "invalid_count", "count %d: at most %d are allowed at once for each %s", n, burst, of)
+		return httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_count", "count %d: at most %d are allowed at once for each %s", n, burst, of)
 	}
 	if wait := l.Take(key, n, now); wait > 0 {
 		return limited(of, l, wait)
@@ -99,8 +99,8 @@ func take(l *quota.Limiter, key uint64, n int, of string, now time.Time) *httpse
 	return nil
 }
 
-func limited(of string, l *quota.Limiter, wait time.Duration) *httpserve.Problem {
-	return &httpserve.Problem{
+func limited(of string, l *quota.Limiter, wait time.Duration) *httpserve.Refusal {
+	return &httpserve.Refusal{
 		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: wait,
 		Message: fmt.Sprintf("this %s has sent as much as is allowed for each, %v: send it again after %v", of, l.Rate(), max(time.Millisecond, wait.Round(time.Millisecond))),
 	}

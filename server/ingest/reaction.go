@@ -34,7 +34,7 @@ type body struct {
 
 // parse reads one tap. The problem says which field is wrong and what is
 // allowed. Its time, when missing, is left empty.
-func parse(b []byte) (reaction, *httpserve.Problem) {
+func parse(b []byte) (reaction, *httpserve.Refusal) {
 	if !utf8.Valid(b) {
 		return reaction{}, invalidUTF8()
 	}
@@ -51,9 +51,9 @@ func parse(b []byte) (reaction, *httpserve.Problem) {
 
 // parseAny reads one tap in whatever JSON it is written, and says what is wrong
 // with what is none.
-func parseAny(b []byte) (reaction, *httpserve.Problem) {
+func parseAny(b []byte) (reaction, *httpserve.Refusal) {
 	if len(bytes.TrimSpace(b)) == 0 {
-		return reaction{}, httpserve.Problemf(http.StatusBadRequest, "empty_body", `the body is empty: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`)
+		return reaction{}, httpserve.Refusalf(http.StatusBadRequest, "empty_body", `the body is empty: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`)
 	}
 	var in *body
 	if err := json.Unmarshal(b, &in); err != nil {
@@ -81,9 +81,9 @@ func parseAny(b []byte) (reaction, *httpserve.Problem) {
 }
 
 // check judges the fields and sets the emoji to its one spelling.
-func (r *reaction) check(typed string) *httpserve.Problem {
-	invalid := func(code, format string, args ...any) *httpserve.Problem {
-		return httpserve.Problemf(http.StatusUnprocessableEntity, code, format, args...)
+func (r *reaction) check(typed string) *httpserve.Refusal {
+	invalid := func(code, format string, args ...any) *httpserve.Refusal {
+		return httpserve.Refusalf(http.StatusUnprocessableEntity, code, format, args...)
 	}
 	switch {
 	case len(r.UserID) == 0 || len(r.UserID) > wire.MaxUserID:
@@ -103,20 +103,20 @@ func (r *reaction) check(typed string) *httpserve.Problem {
 	return nil
 }
 
-func missing(field string) *httpserve.Problem {
-	return httpserve.Problemf(http.StatusBadRequest, "missing_field", `the field %s is missing: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`, field)
+func missing(field string) *httpserve.Refusal {
+	return httpserve.Refusalf(http.StatusBadRequest, "missing_field", `the field %s is missing: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`, field)
 }
 
-func notAnObject(kind string) *httpserve.Problem {
-	return httpserve.Problemf(http.StatusBadRequest, "not_an_object", `the body is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}`, kind)
+func notAnObject(kind string) *httpserve.Refusal {
+	return httpserve.Refusalf(http.StatusBadRequest, "not_an_object", `the body is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}`, kind)
 }
 
-func invalidUTF8() *httpserve.Problem {
-	return httpserve.Problemf(http.StatusBadRequest, "invalid_utf8", "the body is not valid UTF-8: encode the JSON text as UTF-8")
+func invalidUTF8() *httpserve.Refusal {
+	return httpserve.Refusalf(http.StatusBadRequest, "invalid_utf8", "the body is not valid UTF-8: encode the JSON text as UTF-8")
 }
 
 // badJSON explains why a body could not be decoded.
-func badJSON(b []byte, err error) *httpserve.Problem {
+func badJSON(b []byte, err error) *httpserve.Refusal {
 	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if typ.Field == "" {
 			return notAnObject(typ.Value)
@@ -125,10 +125,10 @@ func badJSON(b []byte, err error) *httpserve.Problem {
 		if typ.Field == "count" {
 			want = fmt.Sprintf("a whole number from 1 to %d", maxCount)
 		}
-		return httpserve.Problemf(http.StatusBadRequest, "wrong_type", "the field %.32s is a JSON %.20s: send %s", typ.Field, typ.Value, want)
+		return httpserve.Refusalf(http.StatusBadRequest, "wrong_type", "the field %.32s is a JSON %.20s: send %s", typ.Field, typ.Value, want)
 	}
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return httpserve.Problemf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v, at byte %d of %d", syntax, syntax.Offset, len(b))
+		return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v, at byte %d of %d", syntax, syntax.Offset, len(b))
 	}
-	return httpserve.Problemf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v", err)
+	return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v", err)
 }

@@ -40,10 +40,10 @@ func (s *scratch) queued(at int64) []byte {
 }
 
 // read returns a JSON body of at most limit bytes, which is valid until release.
-func (s *scratch) read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *httpserve.Problem) {
+func (s *scratch) read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *httpserve.Refusal) {
 	if mediaType(r) != jsonType {
 		hangUp(w)
-		return nil, httpserve.Problemf(http.StatusUnsupportedMediaType, "unsupported_media_type",
+		return nil, httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type",
 			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type"))
 	}
 	if r.ContentLength > limit {
@@ -67,11 +67,11 @@ func (s *scratch) read(w http.ResponseWriter, r *http.Request, limit int64) ([]b
 		return nil, tooSlow("the body did not arrive in time: send it at once")
 	}
 	if err != nil {
-		return nil, httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
+		return nil, httpserve.Refusalf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
 	}
 	return s.body, nil
 }
 
-func tooLarge(limit int64) *httpserve.Problem {
-	return httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send less at once, or one reaction a line as application/x-ndjson to /v1/reactions", limit)
+func tooLarge(limit int64) *httpserve.Refusal {
+	return httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send less at once, or one reaction a line as application/x-ndjson to /v1/reactions", limit)
 }

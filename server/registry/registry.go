@@ -74,13 +74,13 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	switch verdict {
 	case Assigned:
 	case NoServers:
-		h.refuse(w, r, &httpserve.Problem{
+		h.refuse(w, r, &httpserve.Refusal{
 			Status: http.StatusServiceUnavailable, Code: "no_servers", RetryAfter: 2 * time.Second,
 			Message: "no subscriber server is there: start one with emostream subscribe, or try again in a moment",
 		})
 		return
 	case Full:
-		h.refuse(w, r, &httpserve.Problem{
+		h.refuse(w, r, &httpserve.Refusal{
 			Status: http.StatusServiceUnavailable, Code: "full", RetryAfter: 5 * time.Second,
 			Message: "all subscriber servers have reached their capacity: try again later, or start more with emostream subscribe",
 		})
@@ -98,7 +98,7 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Problem) {
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, p *httpserve.Refusal) {
 	h.refused.WithLabelValues(p.Code).Inc()
 	p.ServeHTTP(w, r)
 }
@@ -111,7 +111,7 @@ type client struct {
 
 // introduction reads what a client says in the query or, where that is silent, in
 // a JSON body, and names it if it has no name.
-func introduction(w http.ResponseWriter, r *http.Request) (client, *httpserve.Problem) {
+func introduction(w http.ResponseWriter, r *http.Request) (client, *httpserve.Refusal) {
 	var c client
 	if r.Method == http.MethodPost && isJSON(r) {
 		if problem := decode(w, r, &c, `{"user_id":"ann"}`); problem != nil {
@@ -124,7 +124,7 @@ func introduction(w http.ResponseWriter, r *http.Request) (client, *httpserve.Pr
 		c.UserID = "user_" + strings.ToLower(rand.Text()[:12])
 	}
 	if len(c.UserID) > wire.MaxUserID {
-		return c, httpserve.Problemf(http.StatusUnprocessableEntity, "invalid_user_id", "user_id has %d bytes: 1 to %d are allowed", len(c.UserID), wire.MaxUserID)
+		return c, httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_user_id", "user_id has %d bytes: 1 to %d are allowed", len(c.UserID), wire.MaxUserID)
 	}
 	return c, nil
 }
@@ -136,24 +136,24 @@ func isJSON(r *http.Request) bool {
 
 // decode reads a small JSON body like the example into v; an empty one leaves v
 // as it is.
-func decode(w http.ResponseWriter, r *http.Request, v any, example string) *httpserve.Problem {
+func decode(w http.ResponseWriter, r *http.Request, v any, example string) *httpserve.Refusal {
 	const limit = 4 << 10
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return httpserve.Problemf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send a JSON object like %s", limit, example)
+		return httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send a JSON object like %s", limit, example)
 	}
 	if err != nil {
-		return httpserve.Problemf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
+		return httpserve.Refusalf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
 	}
 	if len(b) > 0 && json.Unmarshal(b, v) != nil {
-		return httpserve.Problemf(http.StatusBadRequest, "invalid_json", "the body is not what is wanted here: send a JSON object like %s", example)
+		return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "the body is not what is wanted here: send a JSON object like %s", example)
 	}
 	return nil
 }
 
 func (h *Handler) unregister(w http.ResponseWriter, r *http.Request) {
 	if !isJSON(r) {
-		httpserve.Problemf(http.StatusUnsupportedMediaType, "unsupported_media_type",
+		httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type",
 			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type")).ServeHTTP(w, r)
 		return
 	}
@@ -165,12 +165,12 @@ func (h *Handler) unregister(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if in.Server == "" {
-		httpserve.Problemf(http.StatusBadRequest, "missing_field", `the field server is missing: send a JSON object like {"server":"sub1"}`).ServeHTTP(w, r)
+		httpserve.Refusalf(http.StatusBadRequest, "missing_field", `the field server is missing: send a JSON object like {"server":"sub1"}`).ServeHTTP(w, r)
 		return
 	}
 	s, ok := h.servers.Get(in.Server)
 	if !ok {
-		httpserve.Problemf(http.StatusBadRequest, "unknown_server", "no server %.40q is known: send the server_name that /register answered", in.Server).ServeHTTP(w, r)
+		httpserve.Refusalf(http.StatusBadRequest, "unknown_server", "no server %.40q is known: send the server_name that /register answered", in.Server).ServeHTTP(w, r)
 		return
 	}
 	h.assigner.Cancel(s)

@@ -183,7 +183,7 @@ func (b *Broker) look(ctx context.Context, open func(...string) (*kafka.Client, 
 // holder is the process of this machine that listens on an address, if that is
 // known.
 func holder(ctx context.Context, address string) string {
-	ln, err := httpserve.Listen(ctx, address, "")
+	ln, err := httpserve.Listen(ctx, address)
 	if err == nil {
 		_ = ln.Close()
 		return ""

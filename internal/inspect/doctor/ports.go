@@ -69,7 +69,7 @@ func (p *Port) look(ctx context.Context) {
 	if p.Ours, p.Unready = ours(ctx, "http://"+p.Address); p.Ours {
 		return
 	}
-	ln, err := httpserve.Listen(ctx, p.Address, "--port")
+	ln, err := httpserve.Listen(ctx, p.Address)
 	if err == nil {
 		p.Free = ln.Close() == nil
 		return

@@ -20,7 +20,7 @@ func TestParseProxies(t *testing.T) {
 	}
 }
 
-func TestClient(t *testing.T) {
+func TestClientIP(t *testing.T) {
 	trusted := []string{"10.0.0.0/8", "fd00::/8", "192.0.2.9"}
 	for name, tt := range map[string]struct {
 		trusted   []string
@@ -61,23 +61,23 @@ func TestClient(t *testing.T) {
 			if tt.want != "" {
 				want = netip.MustParseAddr(tt.want)
 			}
-			if got := p.Client(&http.Request{RemoteAddr: tt.peer, Header: http.Header{"X-Forwarded-For": tt.forwarded}}); got != want {
+			if got := p.ClientIP(&http.Request{RemoteAddr: tt.peer, Header: http.Header{"X-Forwarded-For": tt.forwarded}}); got != want {
 				t.Errorf("came from %v, want %v", got, want)
 			}
 		})
 	}
 }
 
-func TestHousehold(t *testing.T) {
+func TestClientNetwork(t *testing.T) {
 	for in, want := range map[string]string{
 		"203.0.113.5": "203.0.113.5", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::", "2001:db8:1:2::9": "2001:db8:1:2::", "::1": "::",
 	} {
-		if got := httpserve.Household(netip.MustParseAddr(in)); got.String() != want {
-			t.Errorf("Household(%s) = %v, want %s", in, got, want)
+		if got := httpserve.ClientNetwork(netip.MustParseAddr(in)); got.String() != want {
+			t.Errorf("ClientNetwork(%s) = %v, want %s", in, got, want)
 		}
 	}
-	if got := httpserve.Household(netip.Addr{}); got.IsValid() {
-		t.Errorf("nobody's household is %v", got)
+	if got := httpserve.ClientNetwork(netip.Addr{}); got.IsValid() {
+		t.Errorf("the network of no address is %v", got)
 	}
 }
 
@@ -87,7 +87,7 @@ func FuzzForwarded(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, header string) {
 		p := httpserve.Proxies{netip.MustParsePrefix("10.0.0.0/8")}
-		got := p.Client(&http.Request{RemoteAddr: "10.0.0.1:9", Header: http.Header{"X-Forwarded-For": {header}}})
+		got := p.ClientIP(&http.Request{RemoteAddr: "10.0.0.1:9", Header: http.Header{"X-Forwarded-For": {header}}})
 		if !got.IsValid() || got.Zone() != "" || got.Is4In6() {
 			t.Errorf("%q: came from %v", header, got)
 		}

@@ -9,30 +9,35 @@ import (
 	"time"
 )
 
-// ErrDraining is the cause ([context.Cause]) of a request's cancelling by a
-// server that stops, rather than by a client that left.
+// ErrDraining is the cause ([context.Cause]) of a request that is cancelled because
+// the server stops, and not because its client left.
 var ErrDraining = errors.New("the server is stopping")
 
-// onDrain is how Serve reaches Streaming: the key, in the context of every request,
-// of a func(f func()) (stop func() bool) that has f called when draining begins.
+// onDrain is the key of a value that Serve puts into the context of every request,
+// for Streaming: a func(f func()) (stop func() bool) that registers f to be called
+// when draining begins.
 type onDrain struct{}
 
-// Serve serves srv on ln, which it closes, until ctx is cancelled; then it drains
-// and returns nil. Draining is: nothing new is accepted; the contexts of
-// [Streaming] requests are cancelled; the other requests in flight have until
-// drain has passed to finish; then their contexts are cancelled too, and all
-// connections are closed. Zero or less drains not at all. A connection that
-// was hijacked is its hijacker's: Serve neither waits for it nor closes it, but the
-// context of its request is cancelled like any other.
+// Serve serves srv on ln until ctx is cancelled; then it drains and returns nil. It
+// closes ln.
 //
-// A handler that ignores its context may outlive Serve.
+// Draining means, in this order:
+//   - No connection is accepted any more.
+//   - The contexts of [Streaming] requests are cancelled.
+//   - The other requests in flight may finish, for the time drain. With zero or less
+//     they have no time.
+//   - The contexts of those that are left are cancelled, and all connections are
+//     closed.
 //
-// srv is Serve's from here on and serves once. Its BaseContext is set: requests
-// inherit ctx's values. These fields are filled in where they are zero:
-// ReadHeaderTimeout 10 s, IdleTimeout 2 min, MaxHeaderBytes 12 KiB (and net/http
-// adds 4).
-// ReadTimeout and WriteTimeout stay as they are: zero, or they would cut long
-// uploads and streams.
+// Serve neither waits for a hijacked connection nor closes it, but the context of
+// its request is cancelled like any other. A handler that ignores its context may
+// outlive Serve.
+//
+// The caller must not use srv any more, other than to stop it. Serve sets its
+// BaseContext, so that requests inherit the values of ctx, and these fields if they
+// are zero: ReadHeaderTimeout to 10 s, IdleTimeout to 2 min, MaxHeaderBytes to 12 KiB
+// (net/http adds 4). It leaves ReadTimeout and WriteTimeout at zero, since they would
+// cut long uploads and streams.
 func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Duration) error {
 	if srv.ReadHeaderTimeout == 0 {
 		srv.ReadHeaderTimeout = 10 * time.Second
@@ -48,8 +53,8 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 	defer endRequests(ErrDraining)
 	streams, endStreams := context.WithCancel(requests)
 	defer endStreams()
-	// By Shutdown, hence after the listener is closed: a client whose stream ends
-	// and that comes back at once must not find this server again.
+	// Shutdown calls endStreams after it has closed the listener: a client whose
+	// stream ends, and that comes back at once, must not find this server again.
 	srv.RegisterOnShutdown(endStreams)
 	requests = context.WithValue(requests, onDrain{}, func(f func()) func() bool {
 		return context.AfterFunc(streams, f)
@@ -69,7 +74,7 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 	defer cancel()
 	if err := srv.Shutdown(bounded); err != nil {
 		endRequests(ErrDraining)
-		_ = srv.Close() // there is nobody left to tell
+		_ = srv.Close()
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve %v: %w", ln.Addr(), err)
@@ -77,9 +82,9 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 	return nil
 }
 
-// Streaming wraps a handler that answers for as long as it is let: the context
-// of its requests is cancelled, because of [ErrDraining], when [Serve] begins to
-// drain, while that of other requests is not. Under another server it changes nothing.
+// Streaming wraps a handler whose answers have no end of their own: when [Serve]
+// begins to drain, it cancels the context of its requests, with the cause
+// [ErrDraining]. Requests that another server serves are not affected.
 func Streaming(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		notify, ok := r.Context().Value(onDrain{}).(func(func()) func() bool)

@@ -12,18 +12,19 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// owner finds the process that listens on addr, or on a wider address that
-// includes it. The kernel tells the socket's inode, and the process that has it
-// open shows it among its files; those of other users are only root's to see.
-func owner(addr netip.AddrPort) string {
+// portOwner finds the process that listens on addr, or on a wider address that
+// includes it, such as 0.0.0.0. The kernel lists the inodes of listening sockets,
+// and the owner has a file that links to the inode. Files of other users' processes
+// can be read by root only; then the owner stays unknown.
+func portOwner(addr netip.AddrPort) string {
 	sockets := map[string]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		text, err := os.ReadFile(table)
 		if err != nil {
-			continue // a kernel without IPv6, say
+			continue // such as a kernel without IPv6
 		}
 		for line := range strings.Lines(string(text)) {
-			if inode, ok := listens(line, addr); ok {
+			if inode, ok := listeningInode(line, addr); ok {
 				sockets["socket:["+inode+"]"] = true
 			}
 		}
@@ -33,7 +34,7 @@ func owner(addr netip.AddrPort) string {
 	}
 	files, _ := filepath.Glob("/proc/[0-9]*/fd/*") // its only error is a bad pattern
 	for _, file := range files {
-		// A file or a process that is gone by now is not the one.
+		// A file or process that has ended meanwhile is not the owner.
 		if target, err := os.Readlink(file); err != nil || !sockets[target] {
 			continue
 		}
@@ -47,9 +48,9 @@ func owner(addr netip.AddrPort) string {
 	return ""
 }
 
-// listens reads one line of /proc/net/tcp: if it is a socket in state LISTEN
-// that stands in the way of addr, it returns the socket's inode.
-func listens(line string, addr netip.AddrPort) (inode string, ok bool) {
+// listeningInode reads one line of /proc/net/tcp. If that is a socket in state
+// LISTEN whose address conflicts with addr, it returns the socket's inode.
+func listeningInode(line string, addr netip.AddrPort) (inode string, ok bool) {
 	const localAddress, state, inodeColumn = 1, 3, 9
 	columns := strings.Fields(line)
 	if len(columns) <= inodeColumn || columns[state] != "0A" {
@@ -63,7 +64,7 @@ func listens(line string, addr netip.AddrPort) (inode string, ok bool) {
 	if err != nil || len(local)%4 != 0 {
 		return "", false
 	}
-	// The kernel prints the address as words in the machine's byte order.
+	// The kernel prints the address as 32-bit words in the machine's byte order.
 	for i := 0; i < len(local); i += 4 {
 		binary.BigEndian.PutUint32(local[i:], binary.NativeEndian.Uint32(local[i:]))
 	}

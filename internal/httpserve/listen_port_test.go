@@ -14,7 +14,7 @@ import (
 )
 
 func TestListenOnAnyPort(t *testing.T) {
-	ln, err := httpserve.Listen(t.Context(), "localhost:0", "--port")
+	ln, err := httpserve.Listen(t.Context(), "localhost:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,27 +25,26 @@ func TestListenOnAnyPort(t *testing.T) {
 }
 
 func TestListenOnTakenPort(t *testing.T) {
-	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0", "--port")
+	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = ln.Close() }()
 	addr := ln.Addr().String()
 
-	_, err = httpserve.Listen(t.Context(), addr, "--port")
+	_, err = httpserve.Listen(t.Context(), addr)
 	failed, ok := errors.AsType[*httpserve.ListenError](err)
 	if !ok || !failed.InUse() {
 		t.Fatalf("Listen = %v, want a taken port", err)
 	}
 	owner := failed.Owner
 	failed.Owner = ""
-	want := fmt.Sprintf("address %s (--port) is already in use; choose another with --port", addr)
+	want := fmt.Sprintf("address %s is already in use", addr)
 	if got := err.Error(); got != want {
 		t.Errorf("error:\n got %s\nwant %s", got, want)
 	}
-	failed.Owner, failed.Hint = "python3 (pid 4242)", "emostream up --port 5050"
-	want = fmt.Sprintf("address %s (--port) is already in use by python3 (pid 4242); "+
-		"choose another with --port, for example: emostream up --port 5050", addr)
+	failed.Owner = "python3 (pid 4242)"
+	want = fmt.Sprintf("address %s is already in use by python3 (pid 4242)", addr)
 	if got := err.Error(); got != want {
 		t.Errorf("error:\n got %s\nwant %s", got, want)
 	}
@@ -63,16 +62,16 @@ func TestListenErrors(t *testing.T) {
 		want string
 	}{
 		"a privileged port": {
-			httpserve.ListenError{Addr: "127.0.0.1:80", Flag: "--listen", Err: at(80, syscall.EACCES)},
-			"address 127.0.0.1:80 (--listen) is not permitted: ports below 1024 are for privileged processes; choose another with --listen",
+			httpserve.ListenError{Addr: "127.0.0.1:80", Err: at(80, syscall.EACCES)},
+			"address 127.0.0.1:80 is not permitted: ports below 1024 are for privileged processes",
 		},
 		"a port that the system keeps": {
-			httpserve.ListenError{Addr: "127.0.0.1:5000", Flag: "--port", Err: at(5000, fs.ErrPermission)},
-			"address 127.0.0.1:5000 (--port) is not permitted: the system keeps this port from the process; choose another with --port",
+			httpserve.ListenError{Addr: "127.0.0.1:5000", Err: at(5000, fs.ErrPermission)},
+			"address 127.0.0.1:5000 is not permitted: the system keeps this port from the process",
 		},
 		"anything else": {
-			httpserve.ListenError{Addr: "192.0.2.1:5000", Flag: "--port", Hint: "emostream up", Err: at(5000, errors.New("no such address"))},
-			"address 192.0.2.1:5000 (--port) cannot be listened on: bind: no such address; choose another with --port, for example: emostream up",
+			httpserve.ListenError{Addr: "192.0.2.1:5000", Err: at(5000, errors.New("no such address"))},
+			"address 192.0.2.1:5000 cannot be listened on: bind: no such address",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,7 +87,7 @@ func TestListenErrors(t *testing.T) {
 
 func TestListenOnNonsense(t *testing.T) {
 	for _, addr := range []string{"5000", "127.0.0.1:70000", "127.0.0.1:http-alt-nonsense"} {
-		_, err := httpserve.Listen(t.Context(), addr, "--port")
+		_, err := httpserve.Listen(t.Context(), addr)
 		failed, ok := errors.AsType[*httpserve.ListenError](err)
 		if !ok || failed.InUse() || failed.Owner != "" || strings.Count(err.Error(), addr) == 0 {
 			t.Errorf("Listen(%q) = %v, want an error that names the address", addr, err)

@@ -2,8 +2,8 @@ package httpserve
 
 import "net/netip"
 
-// owner knows one usual suspect: macOS takes port 5000 for AirPlay.
-func owner(addr netip.AddrPort) string {
+// portOwner knows one likely owner: macOS uses port 5000 for AirPlay.
+func portOwner(addr netip.AddrPort) string {
 	if addr.Port() != 5000 {
 		return ""
 	}

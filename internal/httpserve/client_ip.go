@@ -8,10 +8,11 @@ import (
 	"strings"
 )
 
-// Proxies are the networks whose word on where a request came from is taken.
+// Proxies are the networks of proxies that are trusted: their X-Forwarded-For
+// headers are believed.
 type Proxies []netip.Prefix
 
-// ParseProxies reads networks such as 10.0.0.0/8, and single addresses.
+// ParseProxies reads a list of networks, such as 10.0.0.0/8, and single addresses.
 func ParseProxies(list []string) (Proxies, error) {
 	var out Proxies
 	for _, s := range list {
@@ -28,16 +29,18 @@ func ParseProxies(list []string) (Proxies, error) {
 	return out, nil
 }
 
-// Client is the address that a request came from: its connection's, unless that
-// is a trusted proxy's; then the last in X-Forwarded-For that is not. What stands
-// before it anybody may have written. The zero address is one that is not known.
-func (p Proxies) Client(r *http.Request) netip.Addr {
+// ClientIP is the address that a request came from. That is the address of its
+// connection or, if that is a trusted proxy, the last address in X-Forwarded-For
+// that is not a trusted proxy. Addresses before that one are ignored: the client
+// itself may have written them. It returns the zero address if the request has no
+// address.
+func (p Proxies) ClientIP(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
 		return netip.Addr{}
 	}
 	client := peer.Addr().Unmap().WithZone("")
-	if !p.trust(client) {
+	if !p.contains(client) {
 		return client
 	}
 	for _, line := range slices.Backward(r.Header["X-Forwarded-For"]) {
@@ -50,10 +53,10 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 			}
 			addr, ok := parseHop(strings.TrimSpace(hop))
 			if !ok {
-				return client // a proxy that does not tell answers for it itself
+				return client // the proxy that wrote this stands for its client
 			}
 			client = addr
-			if !p.trust(client) {
+			if !p.contains(client) {
 				return client
 			}
 		}
@@ -61,7 +64,7 @@ func (p Proxies) Client(r *http.Request) netip.Addr {
 	return client
 }
 
-func (p Proxies) trust(a netip.Addr) bool {
+func (p Proxies) contains(a netip.Addr) bool {
 	for _, network := range p {
 		if network.Contains(a) {
 			return true
@@ -79,16 +82,16 @@ func parseHop(s string) (netip.Addr, bool) {
 	return a.Unmap().WithZone(""), err == nil
 }
 
-// Household is the network that one client is taken to have for itself: an IPv4
-// address, and the first 64 bits of an IPv6 address, below which addresses are
-// free for the taking.
-func Household(a netip.Addr) netip.Addr {
+// ClientNetwork is the network that counts as one client: an IPv4 address by
+// itself, or the first 64 bits of an IPv6 address, since a client can use any
+// address of such a network.
+func ClientNetwork(a netip.Addr) netip.Addr {
 	if !a.Is6() || a.Is4In6() {
 		return a
 	}
 	network, err := a.Prefix(64)
 	if err != nil {
-		return a // an address with a zone or none at all: cannot be
+		return a // not reached: every IPv6 address has 64 bits
 	}
 	return network.Addr()
 }

@@ -44,8 +44,8 @@ func TestRequestID(t *testing.T) {
 				_ = json.Unmarshal(w.Body.Bytes(), &p) // a success has none
 				return w.Header()["X-Request-Id"], p.ID
 			}
-			said, inBody := ask(httpserve.Problemf(418, "teapot", "no"))
-			again, _ := ask(httpserve.Problemf(418, "teapot", "no"))
+			said, inBody := ask(httpserve.Refusalf(418, "teapot", "no"))
+			again, _ := ask(httpserve.Refusalf(418, "teapot", "no"))
 			if len(said) != 1 || said[0] != inBody || inBody == "" {
 				t.Errorf("refused as %q in the header and %q in the body", said, inBody)
 			}

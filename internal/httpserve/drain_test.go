@@ -21,7 +21,7 @@ const ample = time.Minute
 // what Serve returned.
 func start(t *testing.T, handler http.Handler, drain time.Duration) (addr string, stop func(), done <-chan error) {
 	t.Helper()
-	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0", "--port")
+	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func TestServeUntilCancelled(t *testing.T) {
 }
 
 func TestServeCancelledBeforeItBegan(t *testing.T) {
-	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0", "--port")
+	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +76,7 @@ func TestServeCancelledBeforeItBegan(t *testing.T) {
 }
 
 func TestServeWithoutListener(t *testing.T) {
-	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0", "--port")
+	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,7 +193,7 @@ func TestServeFillsInBounds(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0", "--port")
+			ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -17,7 +17,7 @@ import (
 // ownerOf asks for a taken address and returns who is said to hold it.
 func ownerOf(t *testing.T, host, port string) string {
 	t.Helper()
-	ln, err := httpserve.Listen(t.Context(), net.JoinHostPort(host, port), "--port")
+	ln, err := httpserve.Listen(t.Context(), net.JoinHostPort(host, port))
 	if err == nil {
 		_ = ln.Close()
 	}
@@ -50,7 +50,7 @@ func TestListenNamesTheOwner(t *testing.T) {
 		"IPv6":                        {"::1", "::1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ln, err := httpserve.Listen(t.Context(), net.JoinHostPort(tt.held, "0"), "--port")
+			ln, err := httpserve.Listen(t.Context(), net.JoinHostPort(tt.held, "0"))
 			if err != nil {
 				t.Skipf("this machine has no such address: %v", err)
 			}
@@ -75,7 +75,7 @@ func TestHold(t *testing.T) {
 	if host == "" {
 		t.Skip("part of TestListenTellsNeighboursApart")
 	}
-	ln, err := httpserve.Listen(t.Context(), net.JoinHostPort(host, "0"), "--port")
+	ln, err := httpserve.Listen(t.Context(), net.JoinHostPort(host, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func TestListenTellsNeighboursApart(t *testing.T) {
 		t.Fatal(err)
 	}
 	port = strings.TrimSpace(port)
-	ln, err := httpserve.Listen(t.Context(), net.JoinHostPort("127.0.0.1", port), "--port")
+	ln, err := httpserve.Listen(t.Context(), net.JoinHostPort("127.0.0.1", port))
 	if err != nil {
 		t.Skipf("the port is taken here: %v", err)
 	}

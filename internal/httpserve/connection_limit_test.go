@@ -18,7 +18,7 @@ import (
 // limited serves on a listener with a bound until the test ends.
 func limited(t *testing.T, limit int, h http.HandlerFunc) *httpserve.Connections {
 	t.Helper()
-	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0", "--listen")
+	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,10 +9,10 @@ import (
 
 // On macOS a taken port 5000 is blamed on AirPlay, whoever took it in this test.
 func TestListenNamesTheUsualSuspect(t *testing.T) {
-	if ln, err := httpserve.Listen(t.Context(), "127.0.0.1:5000", "--port"); err == nil {
+	if ln, err := httpserve.Listen(t.Context(), "127.0.0.1:5000"); err == nil {
 		defer func() { _ = ln.Close() }()
 	}
-	_, err := httpserve.Listen(t.Context(), "127.0.0.1:5000", "--port")
+	_, err := httpserve.Listen(t.Context(), "127.0.0.1:5000")
 	if err == nil || !strings.Contains(err.Error(), "is already in use by the AirPlay Receiver") {
 		t.Errorf("Listen = %v, want AirPlay named", err)
 	}

@@ -1,0 +1,8 @@
+//go:build !linux && !darwin
+
+package httpserve
+
+import "net/netip"
+
+// portOwner is empty: here the owner of a port is not known.
+func portOwner(netip.AddrPort) string { return "" }

@@ -1,0 +1,48 @@
+package httpserve
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// Refusal is an answer that takes nothing in: a status, a code for programs, and a
+// message for people that says what to do.
+type Refusal struct {
+	Status     int
+	Code       string
+	Message    string
+	RetryAfter time.Duration // 0: the answer has no Retry-After
+}
+
+// Refusalf makes a refusal with a formatted message.
+func Refusalf(status int, code, format string, args ...any) *Refusal {
+	return &Refusal{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
+}
+
+// ServeHTTP answers with the refusal, as {"error","code","request_id"}.
+func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
+	}
+	WriteJSON(w, f.Status, struct {
+		Error     string `json:"error"`
+		Code      string `json:"code"`
+		RequestID string `json:"request_id"`
+	}{f.Message, f.Code, RequestID(w, r)})
+}
+
+// WriteJSON answers with a status and v as JSON.
+func WriteJSON(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, "the answer cannot be encoded", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, '\n')) // a client that left needs no answer
+}
