@@ -19,12 +19,12 @@ type Config struct {
 	Server string
 	// Publish is another service, in place of Server.
 	Publish *Publish
-	// AllowRemote permits a target that is not this machine.
+	// AllowRemote permits a target on another machine.
 	AllowRemote bool
 
-	// Rate is how many reactions are due a second; 0: the closed loop, in which each
-	// connection sends as soon as it has its answer. Stages or Burst, in the texts
-	// that ParseStages and ParseBurst read, take its place.
+	// Rate is how many reactions are due a second; 0: a closed loop, in which each
+	// connection sends as soon as it has an answer. Instead there may be Stages or
+	// Burst, as ParseStages and ParseBurst read them.
 	Rate   float64
 	Stages string
 	Burst  string
@@ -32,7 +32,7 @@ type Config struct {
 	Duration    time.Duration
 	Connections int // that send; default 64
 	Batch       int // reactions in a request; default 1
-	Kinds       int // of emojis; default 9, at most MostKinds
+	Kinds       int // of emojis; default 9, at most MaxKinds
 	Users       int // default 1,000
 	// Seed decides who sends what and which listeners leave; the same seed and
 	// options make the same run. Default 1.
@@ -44,36 +44,36 @@ type Config struct {
 	// least 30 s.
 	Drain time.Duration
 
-	Listeners int     // that read; at least one does, where books can be kept
-	Stalled   int     // listeners that never read, on top
+	Listeners int     // that read; there is at least one if the target has a stream
+	Stalled   int     // listeners that never read, besides those
 	Churn     float64 // listeners that leave and are replaced, a second
-	// Patience is how long after the last request the books may take to balance;
-	// default 15 s.
-	Patience time.Duration
+	// BalanceTimeout is how long a run waits after the last request for what was
+	// acknowledged to be shown; default 15 s.
+	BalanceTimeout time.Duration
 	// StartAt is when to begin sending, so that several generators begin together;
-	// default at once. What is past is at once too.
+	// default, and if it has passed: at once.
 	StartAt time.Time
 
 	// Version is that of the program, for the report.
 	Version string
-	// Observe, if set, is called about ten times a second, by one goroutine at a
-	// time. It must be quick; the figures are the same without it.
+	// Observe, if set, is called about ten times a second, by one goroutine at a time,
+	// which it should not keep for long. It changes no figure.
 	Observe func(Snapshot)
 }
 
 // Publish is a service that takes events in over HTTP and gives them out over
 // Server-Sent Events.
 type Publish struct {
-	// PostURL is where events are posted to, and StreamURL where they come out;
-	// empty: nobody listens.
+	// PostURL is where events are posted to. StreamURL is where they come out; empty:
+	// nobody listens.
 	PostURL, StreamURL string
 	// Body is what is posted. {{marker}} becomes a text that is unique in the run,
 	// {{time}} when it is due and {{seq}} its number. Default: {"marker":"{{marker}}"}
 	Body string
 	// ContentType of the body; default application/json.
 	ContentType string
-	// Match is a regular expression whose first group, or all of it, is the marker
-	// in an event's data. Default: wherever a marker stands.
+	// Match is a regular expression that finds the marker in an event's data, in its
+	// first group, or in all of it if it has none. Default: a marker is found anywhere.
 	Match string
 }
 
@@ -85,29 +85,29 @@ func (c Config) withDefaults() Config {
 	c.Seed = cmp.Or(c.Seed, 1)
 	c.Duration = cmp.Or(c.Duration, 10*time.Second)
 	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
-	c.Patience = cmp.Or(c.Patience, 15*time.Second)
+	c.BalanceTimeout = cmp.Or(c.BalanceTimeout, 15*time.Second)
 	if c.Observe == nil {
 		c.Observe = func(Snapshot) {}
 	}
 	return c
 }
 
-// BoundsError says that a field of a Config is not what is allowed.
+// BoundsError says that a field of a Config is out of its bounds.
 type BoundsError struct {
-	Name    string // of the field, in lower case
+	Name    string // of the field: rate, churn, ... patience for BalanceTimeout
 	Value   any
-	Allowed string
+	Allowed string // in words
 }
 
 func (e *BoundsError) Error() string { return fmt.Sprintf("%s %v: %s", e.Name, e.Value, e.Allowed) }
 
-// Check says what is wrong with a configuration: all of it, joined.
+// Check returns all that is wrong with a configuration, joined.
 func (c Config) Check() error {
 	c = c.withDefaults()
 	var errs []error
-	number := func(name string, v, least, most float64) {
-		if !(v >= least && v <= most) {
-			allowed := fmt.Sprintf("%.0f to %.0f are allowed", least, most)
+	number := func(name string, v, low, high float64) {
+		if !(v >= low && v <= high) {
+			allowed := fmt.Sprintf("%.0f to %.0f are allowed", low, high)
 			errs = append(errs, &BoundsError{name, strconv.FormatFloat(v, 'f', -1, 64), allowed})
 		}
 	}
@@ -128,25 +128,25 @@ func (c Config) Check() error {
 	if _, err := c.schedule(); err != nil {
 		errs = append(errs, err)
 	}
-	number("rate", c.Rate, 0, mostRate)
+	number("rate", c.Rate, 0, maxRate)
 	number("churn", c.Churn, 0, 1e5)
 	length("duration", c.Duration)
 	length("timeout", c.Timeout)
 	length("drain", c.Drain)
-	length("patience", c.Patience)
+	length("patience", c.BalanceTimeout)
 	number("connections", float64(c.Connections), 1, 100_000)
 	number("batch", float64(c.Batch), 1, 10_000)
-	number("kinds", float64(c.Kinds), 1, MostKinds)
+	number("kinds", float64(c.Kinds), 1, MaxKinds)
 	number("users", float64(c.Users), 1, 1e9)
 	number("listeners", float64(c.Listeners), 0, 1e5)
 	number("stalled", float64(c.Stalled), 0, 1e4)
 	return errors.Join(errs...)
 }
 
-// closedLoop says whether there is no schedule.
+// closedLoop says whether requests are due whenever a connection is free.
 func (c Config) closedLoop() bool { return c.Rate == 0 && c.Stages == "" && c.Burst == "" }
 
-// schedule is that of requests.
+// schedule is when requests are due.
 func (c Config) schedule() (Schedule, error) {
 	batch := float64(c.Batch)
 	switch {
@@ -170,7 +170,7 @@ func (c Config) schedule() (Schedule, error) {
 	}
 }
 
-// options are what a report says of the configuration.
+// options is what a report tells of the configuration.
 func (c Config) options(channel string, length time.Duration) report.Options {
 	target := c.Server
 	if c.Publish != nil {
@@ -183,7 +183,7 @@ func (c Config) options(channel string, length time.Duration) report.Options {
 	}
 }
 
-// newChannel is a channel that nobody else uses.
+// newChannel returns the name of a channel that nobody else uses.
 func newChannel() string {
 	return "bench-" + strings.ToLower(rand.Text()[:min(16, wire.MaxChannel)])
 }

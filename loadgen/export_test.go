@@ -13,14 +13,14 @@ import (
 
 // ReadAnswers reads answers from a connection until one is an error.
 func ReadAnswers(from io.Reader) (status []int, bodies []string, keep []bool, err error) {
-	r := reader{from: from}
+	r := responseReader{from: from}
 	for {
 		a, err := r.next()
 		if err != nil {
 			return status, bodies, keep, err
 		}
-		status, bodies, keep = append(status, a.status), append(bodies, string(a.body)), append(keep, a.keep)
-		if !a.keep {
+		status, bodies, keep = append(status, a.status), append(bodies, string(a.body)), append(keep, a.keepAlive)
+		if !a.keepAlive {
 			return status, bodies, keep, nil
 		}
 	}
@@ -34,7 +34,7 @@ var (
 
 // Unchunk takes the chunk lines out of pieces of a body.
 func Unchunk(pieces ...[]byte) (body string, done bool, err error) {
-	var c chunked
+	var c chunkDecoder
 	for _, p := range pieces {
 		out, used, err := c.decode(slices.Clone(p))
 		if err != nil {
@@ -52,7 +52,7 @@ func Unchunk(pieces ...[]byte) (body string, done bool, err error) {
 func Cut(stream string) (frames []string, rest string) {
 	b := []byte(stream)
 	for {
-		first, after, ok := cut(b)
+		first, after, ok := cutFrame(b)
 		if !ok {
 			return frames, string(b)
 		}
@@ -75,39 +75,39 @@ func Balance(accepted, counted map[Cell]int64, inDoubt map[int]int64) (lost, dou
 		}
 		return out
 	}
-	b := balance(cells(accepted), cells(counted), inDoubt)
-	return b.lost, b.doubled, b.shifted, len(b.off)
+	b := balanceOf(cells(accepted), cells(counted), inDoubt)
+	return b.lost, b.doubled, b.shifted, len(b.unbalanced)
 }
 
 // Hunt looks for the greatest rate that holds, and returns all that it tried.
 func Hunt(first, most, within float64, holds func(float64) bool) []float64 {
-	h := newHunt(first, most, within)
+	h := newRateSearch(first, most, within)
 	var tried []float64
-	for h.rate > 0 && len(tried) < mostSteps {
+	for h.rate > 0 && len(tried) < maxSearchSteps {
 		tried = append(tried, h.rate)
-		h.tell(holds(h.rate))
+		h.record(holds(h.rate))
 	}
 	return tried
 }
 
 // Mix is who sends what.
 func Mix(seed uint64, users, kinds int) (of func(int64) (user, kind int), emojis []string) {
-	m := newMix(seed, users, kinds)
-	return m.of, m.emojis
+	m := newReactionMix(seed, users, kinds)
+	return m.userAndEmoji, m.emojis
 }
 
 // LeavesWithout is how many windows, and how many events of another service, a
 // listener lacks that leaves: another one is shown one, so long after it ended or
 // was due, and it leaves so long after that.
 func LeavesWithout(late, after time.Duration) (windows, events int64, err error) {
-	m, err := newMarkers("", "run")
+	m, err := newShownMarkers("", "run")
 	if err != nil {
 		return 0, 0, err
 	}
-	s := newSwarms("c", nil, func(int64) {})
+	s := newShownSwarms("c", nil, func(int64) {})
 	began := time.Unix(1_000_000, 0)
-	view := func() *view {
-		v := &view{}
+	view := func() *listenerView {
+		v := &listenerView{}
 		v.connected(began)
 		return v
 	}
@@ -117,12 +117,12 @@ func LeavesWithout(late, after time.Duration) (windows, events int64, err error)
 	if err != nil {
 		return 0, 0, err
 	}
-	f := &frame{at: end.Add(late), markers: []int64{0}}
+	f := &event{firstSeen: end.Add(late), markers: []int64{0}}
 	s.decode(f, "swarm", data)
 	m.expect(0, end)
-	s.seen(stays, f, f.at)
-	m.seen(stays, f, f.at)
-	until := f.at.Add(after - recently).UnixMilli()
-	windows, _ = s.lacks(leaves, s.best(), until)
-	return windows, m.gaps(leaves, until), nil
+	s.received(stays, f, f.firstSeen)
+	m.received(stays, f, f.firstSeen)
+	until := f.firstSeen.Add(after - deliveryAllowance).UnixMilli()
+	windows, _ = s.missing(leaves, s.greatest(), until)
+	return windows, m.missing(leaves, until), nil
 }

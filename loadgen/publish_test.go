@@ -202,7 +202,7 @@ func TestRunFollowsMarkers(t *testing.T) {
 			defer srv.Close()
 			r, err := loadgen.Run(t.Context(), loadgen.Config{
 				Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURL: srv.URL + "/sub?x=y", Body: tt.body, ContentType: "text/x", Match: tt.match},
-				Rate:    400, Duration: 500 * time.Millisecond, Connections: 4, Listeners: 3, Patience: 2 * time.Second, Timeout: patience, Drain: patience,
+				Rate:    400, Duration: 500 * time.Millisecond, Connections: 4, Listeners: 3, BalanceTimeout: 2 * time.Second, Timeout: patience, Drain: patience,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -277,7 +277,7 @@ func TestFindMax(t *testing.T) {
 	r, err := loadgen.FindMax(t.Context(), loadgen.Config{
 		Publish: &loadgen.Publish{PostURL: url}, Rate: 100, Duration: 200 * time.Millisecond, Connections: 4,
 		Observe: func(s loadgen.Snapshot) { steps.Store(int64(s.Step)) },
-	}, loadgen.Search{Within: 0.2, Evaluate: func(r report.Report) []report.ThresholdResult {
+	}, loadgen.Search{Precision: 0.2, Evaluate: func(r report.Report) []report.ThresholdResult {
 		return []report.ThresholdResult{{Condition: "x", Met: r.Options.Rate <= limit}}
 	}})
 	if err != nil {

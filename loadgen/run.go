@@ -14,19 +14,19 @@ import (
 
 // run is one run under way.
 type run struct {
-	cfg      Config
-	target   *target
-	schedule Schedule // of requests
-	ledger   *ledger
-	meter    *meter
-	sender   *sender
-	audience *audience // nil: nobody can listen
-	wanted   int       // listeners that read
-	notes    []string
+	cfg          Config
+	target       *target
+	schedule     Schedule // of requests
+	acknowledged *acknowledged
+	stats        *requestStats
+	sender       *sender
+	audience     *audience // nil: nobody can listen
+	wanted       int       // how many listeners that read
+	notes        []string
 
-	phase   atomic.Value // Phase
-	sending atomic.Bool
-	lag     *report.Histogram // of the generator's own clock
+	phase    atomic.Value // Phase
+	sending  atomic.Bool
+	clockLag *report.Histogram // how late the generator's own timers go off
 
 	mu     sync.Mutex // of what follows
 	start  time.Time
@@ -35,108 +35,96 @@ type run struct {
 	before totals // at the last whole second
 }
 
-// totals are cumulative numbers at a moment.
-type totals struct {
-	at                             time.Time
-	sent, accepted, failed, events int64
-}
-
-// Run does one run and reports what it found. The error is that it could not
-// begin; whatever the target does afterwards is in the report. When ctx ends, the
-// run ends early: what is under way is waited for briefly, and the report is of
-// what was done.
+// Run does one run and reports what it found. It returns an error if the run could not
+// begin; whatever the target does after that is in the report. When ctx ends, the run
+// ends early: it waits briefly for what is under way, and reports what was done.
 func Run(ctx context.Context, cfg Config) (report.Report, error) {
 	if err := cfg.Check(); err != nil {
 		return report.Report{}, err
 	}
-	r := &run{cfg: cfg.withDefaults(), ledger: newLedger(), meter: newMeter(), lag: report.NewHistogram()}
-	r.schedule, _ = r.cfg.schedule() // Check has read it
+	r := &run{cfg: cfg.withDefaults(), acknowledged: newAcknowledged(), stats: newRequestStats(), clockLag: report.NewHistogram()}
+	r.schedule, _ = r.cfg.schedule() // Check has parsed it
 	r.phase.Store(Registering)
 	var err error
-	if r.target, err = find(ctx, r.cfg, r.ledger); err != nil {
+	if r.target, err = findTarget(ctx, r.cfg, r.acknowledged); err != nil {
 		return report.Report{}, err
 	}
 	r.notes = append(r.notes, r.target.notes...)
 	r.prepare()
-	return r.all(ctx)
+	return r.execute(ctx)
 }
 
-// prepare makes the parts.
+// prepare makes the sender and the audience.
 func (r *run) prepare() {
 	r.sender = &sender{
-		calls: r.target.calls, batch: int64(r.cfg.Batch), to: r.target.to, timeout: r.cfg.Timeout, workers: r.cfg.Connections,
-		schedule: r.schedule, closed: r.cfg.closedLoop(), drain: cmp.Or(r.cfg.Drain, max(30*time.Second, r.schedule.Length())), meter: r.meter,
-		acked: r.ledger.add, doubts: r.ledger.doubt,
+		requests: r.target.requests, batch: int64(r.cfg.Batch), endpoint: r.target.endpoint, timeout: r.cfg.Timeout, connections: r.cfg.Connections,
+		schedule: r.schedule, closed: r.cfg.closedLoop(), drain: cmp.Or(r.cfg.Drain, max(30*time.Second, r.schedule.Length())), stats: r.stats,
+		onAcknowledged: r.acknowledged.add, onInDoubt: r.acknowledged.addInDoubt,
 	}
 	if r.target.swarms == nil {
-		r.sender.acked = orNothing(r.target.markers)
-		r.sender.doubts = func([]int) {}
+		r.sender.onAcknowledged, r.sender.onInDoubt = func([]acknowledgement) {}, func([]int) {}
 	}
-	if r.target.streams == nil {
+	if r.target.markers != nil {
+		r.sender.onAcknowledged = r.target.markers.accept
+	}
+	if r.target.source == nil {
 		return
 	}
 	r.wanted = max(1, r.cfg.Listeners)
-	r.audience = newAudience(*r.target.streams, r.target.frames, r.target.reading, r.cfg.Seed)
-	r.audience.fault = r.meter.failed
+	r.audience = newAudience(*r.target.source, r.target.eventCache, r.target.sink, r.cfg.Seed)
+	r.audience.onFailure = r.stats.addError
 	r.audience.timeout = r.cfg.Timeout
-	r.audience.departed = func(l *listener) { r.audience.missed(r.lacks(l, time.Now().Add(-recently))) }
+	r.audience.onDeparted = func(l *listener) { r.audience.addMissing(r.missing(l, time.Now().Add(-deliveryAllowance))) }
 }
 
-// recently is how long before it left a listener need not have been shown what
-// another one was: it may still have been on its way.
-const recently = 2 * time.Second
+// deliveryAllowance is how long before a listener left another one must have been shown
+// something for it to be missing: what came later may have been on its way.
+const deliveryAllowance = 2 * time.Second
 
-func orNothing(m *markers) func([]acked) {
-	if m != nil {
-		return m.accept
-	}
-	return func([]acked) {}
-}
-
-// all goes through the phases.
-func (r *run) all(ctx context.Context) (report.Report, error) {
-	// Listeners go on while the books settle, also when ctx has ended.
-	listening, hangUp := context.WithCancel(context.WithoutCancel(ctx))
-	defer hangUp()
-	var behind sync.WaitGroup
+// execute goes through the phases.
+func (r *run) execute(ctx context.Context) (report.Report, error) {
+	// Listeners go on listening until the balance is known, also after ctx has ended.
+	listening, stopListening := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopListening()
+	var audience sync.WaitGroup
 	if r.audience != nil {
-		behind.Go(func() { r.audience.run(listening) })
+		audience.Go(func() { r.audience.run(listening) })
 	}
-	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
+	observing, stopObserving := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopObserving()
 	var observer sync.WaitGroup
-	observer.Go(func() { r.observe(watching) })
+	observer.Go(func() { r.observe(observing) })
 
-	err := r.gather(ctx)
+	err := r.awaitStart(ctx)
 	if err == nil {
 		r.send(ctx)
-		r.settle(ctx)
+		r.awaitBalance(ctx)
 	}
-	stop()
+	stopObserving()
 	observer.Wait()
 	report := r.report(ctx.Err() != nil)
-	hangUp()
-	behind.Wait()
+	stopListening()
+	audience.Wait()
 	return report, err
 }
 
-// gather connects the listeners and waits for the time to begin.
-func (r *run) gather(ctx context.Context) error {
+// awaitStart connects the listeners, and then waits until Config.StartAt.
+func (r *run) awaitStart(ctx context.Context) error {
 	if r.audience != nil {
 		r.audience.join(r.wanted, false)
 		r.audience.join(r.cfg.Stalled, true)
-		patience := max(r.cfg.Timeout, time.Duration(r.wanted)*2*time.Millisecond)
+		timeout := max(r.cfg.Timeout, time.Duration(r.wanted)*2*time.Millisecond)
 		if r.target.swarms == nil {
-			patience = min(patience, reticence)
+			timeout = min(timeout, foreignStreamTimeout)
 		}
-		r.until(ctx, patience, func() bool { return int(r.audience.connected.Load()) >= r.wanted })
+		waitUntil(ctx, timeout, func() bool { return int(r.audience.connected.Load()) >= r.wanted })
 		switch n := r.audience.connected.Load(); {
 		case n == 0 && ctx.Err() == nil && r.target.swarms == nil:
-			r.notes = append(r.notes, fmt.Sprintf("no stream had begun when sending did, %v after it was asked for: either the target begins one with its first event, or none can be had", patience))
+			r.notes = append(r.notes, fmt.Sprintf("no stream had begun when sending did, %v after it was asked for: either the target begins one with its first event, or none can be had", timeout))
 		case n == 0 && ctx.Err() == nil:
-			return fmt.Errorf("no listener could connect within %v: %s", patience, r.meter.worst())
+			return fmt.Errorf("no listener could connect within %v: %s", timeout, r.stats.commonestError())
 		case int(n) < r.wanted && ctx.Err() == nil:
-			r.notes = append(r.notes, fmt.Sprintf("only %d of %d listeners were connected when sending began: %s", n, r.wanted, r.meter.worst()))
+			r.notes = append(r.notes, fmt.Sprintf("only %d of %d listeners were connected when sending began: %s", n, r.wanted, r.stats.commonestError()))
 		}
 	}
 	if d := time.Until(r.cfg.StartAt); d > 0 {
@@ -146,35 +134,32 @@ func (r *run) gather(ctx context.Context) error {
 	return nil
 }
 
-// reticence is how long a stream that is not ours may take to begin before sending
-// does: some servers, Flask's among them, send not even a header before there is
-// an event.
-const reticence = 2 * time.Second
+// foreignStreamTimeout is how long sending waits for streams of servers that are not
+// ours to begin. Some, such as Flask's, send not even a header before the first event.
+const foreignStreamTimeout = 2 * time.Second
 
-// until waits until something is so, ctx ends or patience does, and says whether
-// it was.
-func (r *run) until(ctx context.Context, patience time.Duration, so func() bool) bool {
+// waitUntil waits until a condition holds, ctx ends, or the timeout has passed.
+func waitUntil(ctx context.Context, timeout time.Duration, holds func() bool) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	end := time.Now().Add(patience)
-	for !so() {
+	for end := time.Now().Add(timeout); !holds(); {
 		select {
 		case <-ctx.Done():
-			return so()
+			return
 		case now := <-tick.C:
 			if now.After(end) {
-				return so()
+				return
 			}
 		}
 	}
-	return true
 }
 
-// lead is how long before the first request its connection is made.
-const lead = 100 * time.Millisecond
+// connectLead is the time from when connections begin to be made to the first request.
+const connectLead = 100 * time.Millisecond
 
+// send sends the whole schedule, while listeners come and go.
 func (r *run) send(ctx context.Context) {
-	start := time.Now().Add(lead)
+	start := time.Now().Add(connectLead)
 	r.mu.Lock()
 	r.start = start
 	r.before.at = start
@@ -183,13 +168,13 @@ func (r *run) send(ctx context.Context) {
 	r.sending.Store(true)
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
-	beside.Go(func() { r.feel(ctx) })
+	beside.Go(func() { r.measureClockLag(ctx) })
 	if r.audience != nil && r.cfg.Churn > 0 {
 		beside.Go(func() { r.audience.churn(ctx, start, Steady(r.cfg.Churn, r.schedule.Length())) })
 	}
 	r.sender.run(ctx, start)
 	if ctx.Err() == nil {
-		// Silence at the end of a schedule is part of it.
+		// A schedule may end with a stage in which nothing is sent.
 		_ = sleep.Until(ctx, start.Add(r.schedule.Length()))
 	}
 	cancel()
@@ -200,73 +185,11 @@ func (r *run) send(ctx context.Context) {
 	r.mu.Unlock()
 }
 
-// feel measures how late the generator's own clocks go off, which no server can
-// make later.
-func (r *run) feel(ctx context.Context) {
+// measureClockLag measures how late the generator's own timers go off, to which no
+// server can add.
+func (r *run) measureClockLag(ctx context.Context) {
 	const every = 10 * time.Millisecond
 	for next := time.Now().Add(every); sleep.Until(ctx, next) == nil; next = time.Now().Add(every) {
-		r.lag.Record(time.Since(next))
+		r.clockLag.Record(time.Since(next))
 	}
-}
-
-// impatience is how long an interrupted run waits for its books.
-const impatience = 4 * time.Second
-
-// steady is how long books must balance before they are believed: what is counted
-// twice comes after what is counted once.
-const steady = time.Second
-
-// settle waits until the books balance at every listener, for a second.
-func (r *run) settle(ctx context.Context) {
-	if r.target.swarms == nil && r.target.markers == nil || r.meter.accepted.Load() == 0 {
-		return
-	}
-	r.phase.Store(Settling)
-	interrupted := ctx.Done()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	var since time.Time
-	for end := time.Now().Add(r.cfg.Patience); time.Now().Before(end); {
-		if r.balanced() {
-			if since.IsZero() {
-				since = time.Now()
-			}
-			if time.Since(since) >= steady {
-				return
-			}
-		} else {
-			since = time.Time{}
-		}
-		select {
-		case <-tick.C:
-		case <-interrupted:
-			end = time.Now().Add(min(time.Until(end), impatience))
-			interrupted = nil
-		}
-	}
-}
-
-// balanced says whether everything that was acknowledged has been shown, to
-// everybody.
-func (r *run) balanced() bool {
-	if m := r.target.markers; m != nil {
-		_, lost, _ := m.balance()
-		return lost == 0
-	}
-	accepted, inDoubt := r.ledger.page()
-	b := balance(accepted, r.target.swarms.counted(), inDoubt)
-	return b.lost == 0 && b.doubled == 0 && b.counted > 0 && r.audience.uptodate(r.target.swarms)
-}
-
-// lacks is what a listener was not shown, of what another was by a moment.
-func (r *run) lacks(l *listener, until time.Time) (gaps, behind int64) {
-	switch {
-	case l.mute:
-		return 0, 0
-	case r.target.swarms != nil:
-		return r.target.swarms.lacks(&l.view, r.target.swarms.best(), until.UnixMilli())
-	case r.target.markers != nil:
-		return r.target.markers.gaps(&l.view, until.UnixMilli()), 0
-	}
-	return 0, 0
 }

@@ -97,9 +97,9 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 			if cfg.Listeners == 0 {
 				cfg.Listeners = 3
 			}
-			cfg.Patience, cfg.Drain, cfg.Timeout = patience, patience, patience
+			cfg.BalanceTimeout, cfg.Drain, cfg.Timeout = patience, patience, patience
 			if f := tt.faults; f.drop+f.double+int64(f.gap) > 0 { // it will wait in vain
-				cfg.Patience = 4 * time.Second
+				cfg.BalanceTimeout = 4 * time.Second
 			}
 			r, err := loadgen.Run(t.Context(), cfg)
 			if err != nil {

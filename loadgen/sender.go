@@ -9,75 +9,75 @@ import (
 
 // sender sends requests over a fixed number of connections.
 //
-// In the open loop, connections take the due times of the schedule in order, one
-// at a time, and wait for them. A server that stalls keeps all connections busy;
-// then requests wait for one, but keep their due times, from which their latency
-// counts. The schedule itself is the queue: it costs no memory however long it
-// grows, and nothing in it is dropped until it is given up as a whole.
+// In the open loop, each connection takes the next request of the schedule, waits
+// until it is due, and sends it. When a server stalls and keeps all connections busy,
+// requests wait for a connection. They keep their due times, and latency counts from
+// those. The schedule itself is the queue: it takes no memory however long it grows,
+// and no request in it is dropped before drain has passed.
 //
-// In the closed loop a request is due when its connection is free, so that a
-// server that stalls is asked less.
+// In the closed loop a request is due when its connection is free, so that a server
+// that stalls is sent less.
 type sender struct {
-	calls    calls
-	batch    int64 // reactions in a request
-	to       *place
-	timeout  time.Duration
-	workers  int
-	schedule Schedule // of requests
-	closed   bool     // loop
-	drain    time.Duration
-	meter    *meter
-	acked    func([]acked)
-	doubts   func([]int)
+	requests       requests
+	batch          int64 // reactions in a request
+	endpoint       *endpoint
+	timeout        time.Duration
+	connections    int
+	schedule       Schedule      // of requests
+	closed         bool          // it is a closed loop
+	drain          time.Duration // after the end of the schedule
+	stats          *requestStats
+	onAcknowledged func([]acknowledgement)
+	onInDoubt      func([]int)
 
 	start time.Time
-	next  atomic.Int64 // request that no connection has taken
+	next  atomic.Int64 // the first request that no connection has taken
 }
 
-// run sends until the schedule is done and everything is answered, ctx ends, or
-// what is left of it takes longer than drain.
+// run sends until all requests of the schedule are answered, ctx ends, or drain has
+// passed.
 func (s *sender) run(ctx context.Context, start time.Time) {
 	s.start = start
-	links := make([]*link, s.workers)
-	for i := range links {
-		links[i] = &link{to: s.to, timeout: s.timeout}
+	connections := make([]*connection, s.connections)
+	for i := range connections {
+		connections[i] = &connection{endpoint: s.endpoint, timeout: s.timeout}
 	}
 	ctx, cancel := context.WithDeadline(ctx, start.Add(s.schedule.Length()+s.drain))
 	defer cancel()
 	done := make(chan struct{})
-	var watching, sending sync.WaitGroup
-	watching.Go(func() { watch(ctx, done, links) })
-	for i, l := range links {
+	var expiring, sending sync.WaitGroup
+	expiring.Go(func() { expireConnections(ctx, done, connections) })
+	for i, c := range connections {
 		sending.Go(func() {
-			defer l.close()
-			(&worker{sender: s, id: i, link: l}).run(ctx)
+			defer c.close()
+			(&worker{sender: s, id: i, conn: c}).run(ctx)
 		})
 	}
 	sending.Wait()
 	close(done)
-	watching.Wait()
+	expiring.Wait()
 }
 
-// left is how many requests no connection has taken.
-func (s *sender) left() int64 {
+// unsent is how many requests of the schedule no connection has taken.
+func (s *sender) unsent() int64 {
 	if s.closed {
 		return 0
 	}
 	return max(0, s.schedule.Total()-s.next.Load())
 }
 
-// waiting is how many requests are due so long after the start, and not taken.
-func (s *sender) waiting(elapsed time.Duration) int64 {
+// overdue is how many requests are due some time after the start, and not taken.
+func (s *sender) overdue(elapsed time.Duration) int64 {
 	if s.closed {
 		return 0
 	}
 	return max(0, s.schedule.By(elapsed)-s.next.Load())
 }
 
-// due is when request n is to be sent.
+// due is when request n is to be sent; false: there is no such request.
 func (s *sender) due(n int64, now time.Time) (time.Time, bool) {
 	if s.closed {
-		return latest(now, s.start), now.Before(s.start.Add(s.schedule.Length()))
+		return later(now, s.start), now.Before(s.start.Add(s.schedule.Length()))
 	}
 	at, ok := s.schedule.Due(n)
 	return s.start.Add(at), ok
@@ -87,23 +87,23 @@ func (s *sender) due(n int64, now time.Time) (time.Time, bool) {
 type worker struct {
 	*sender
 	id      int
-	link    *link
+	conn    *connection
 	request []byte
-	verdict verdict
-	ledger  []acked // not handed over yet
+	outcome requestOutcome
+	pending []acknowledgement // for onAcknowledged
 }
 
-// handful is how many acknowledgements are handed over at once.
-const handful = 256
+// ackBatch is how many acknowledgements are handed to onAcknowledged at once.
+const ackBatch = 256
 
-// again is how long a connection of a closed loop rests after it could not be
+// redialDelay is how long a connection of a closed loop waits after it could not be
 // made.
-const again = 100 * time.Millisecond
+const redialDelay = 100 * time.Millisecond
 
 func (w *worker) run(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
-	defer func() { w.acked(w.ledger) }()
+	defer func() { w.onAcknowledged(w.pending) }()
 	for ctx.Err() == nil {
 		free := time.Now()
 		n := w.next.Add(1) - 1
@@ -111,58 +111,73 @@ func (w *worker) run(ctx context.Context) {
 		if !ok {
 			return
 		}
-		w.request = w.calls.compose(w.request[:0], n, due)
-		// A connection that rests too long is made anew before its time comes.
-		err := w.link.ready(ctx, latest(due, free))
-		if !wait(ctx, timer, time.Until(due)) {
-			w.next.Add(-1) // it stays unsent
+		w.request = w.requests.appendRequest(w.request[:0], n, due)
+		// Before it is due, so that dialling costs the request no time.
+		err := w.conn.ensureOpen(ctx, later(due, free))
+		if !waitWithTimer(ctx, timer, time.Until(due)) {
+			w.next.Add(-1) // so that it counts as unsent
 			return
 		}
 		w.send(n, due, free, err)
-		if err != nil && w.closed && !wait(ctx, timer, again) {
+		if err != nil && w.closed && !waitWithTimer(ctx, timer, redialDelay) {
 			return
 		}
 	}
 }
 
-// send sends request n and records what became of it. err is why there is no
-// connection.
+// send sends request n and records what became of it. Err is why there is no
+// connection; nil: there is one.
 func (w *worker) send(n int64, due, free time.Time, err error) {
-	w.meter.sent.Add(w.batch)
-	w.meter.requests.Add(1)
-	w.verdict.reset()
+	w.stats.sent.Add(w.batch)
+	w.stats.requests.Add(1)
+	w.outcome.reset()
 	sent := time.Now()
 	if w.closed {
 		due = sent
 	}
 	if err != nil {
-		w.calls.failed(&w.verdict, n, true)
-		w.verdict.kind = kind(err)
-		w.settle(due, free, sent, time.Time{})
+		w.requests.unanswered(&w.outcome, n, true)
+		w.outcome.errorKind = errorKind(err)
+		w.record(due, free, sent, time.Time{})
 		return
 	}
-	a, err := w.link.exchange(w.request, sent)
+	res, err := w.conn.roundTrip(w.request, sent)
 	answered := time.Now()
 	if err != nil {
-		w.calls.failed(&w.verdict, n, false)
-		w.verdict.kind, answered = kind(err), time.Time{}
+		w.requests.unanswered(&w.outcome, n, false)
+		w.outcome.errorKind, answered = errorKind(err), time.Time{}
 	} else {
-		w.calls.judge(&w.verdict, n, a)
+		w.requests.answered(&w.outcome, n, res)
 	}
-	w.settle(due, free, sent, answered)
+	w.record(due, free, sent, answered)
 }
 
-func (w *worker) settle(due, free, sent, answered time.Time) {
-	w.meter.record(w.id, due, free, sent, answered, &w.verdict)
-	if len(w.verdict.doubts) > 0 {
-		w.doubts(w.verdict.doubts)
+func (w *worker) record(due, free, sent, answered time.Time) {
+	w.stats.record(w.id, due, free, sent, answered, &w.outcome)
+	if len(w.outcome.inDoubtEmojis) > 0 {
+		w.onInDoubt(w.outcome.inDoubtEmojis)
 	}
-	for _, a := range w.verdict.acked {
-		a.due = due.UnixMicro()
-		w.ledger = append(w.ledger, a)
+	for _, ack := range w.outcome.acknowledged {
+		ack.due = due.UnixMicro()
+		w.pending = append(w.pending, ack)
 	}
-	if len(w.ledger) >= handful {
-		w.acked(w.ledger)
-		w.ledger = w.ledger[:0]
+	if len(w.pending) >= ackBatch {
+		w.onAcknowledged(w.pending)
+		w.pending = w.pending[:0]
+	}
+}
+
+// waitWithTimer is sleep.For with a timer that the caller keeps, since a worker waits
+// before every request. It returns false if ctx ended first.
+func waitWithTimer(ctx context.Context, t *time.Timer, d time.Duration) bool {
+	if d <= 0 {
+		return ctx.Err() == nil
+	}
+	t.Reset(d)
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

@@ -10,68 +10,108 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// target is what a run is against: what is sent, and what listeners read.
+// target is what a run is against: what it is sent, and what its listeners are
+// shown.
 type target struct {
-	to      *place
-	calls   calls
-	channel string
-	emojis  []string
-	streams *streams // nil: nobody can listen
-	frames  *frames
-	reading reading
-	swarms  *swarms  // nil: no books
-	markers *markers // of another service with a stream
-	notes   []string
+	endpoint   *endpoint
+	requests   requests
+	channel    string
+	emojis     []string
+	source     *streamSource // nil: nobody can listen
+	eventCache *eventCache
+	sink       eventSink
+	swarms     *shownSwarms  // of a main server; nil: of another target
+	markers    *shownMarkers // of another service that has a stream; nil: of another target
+	notes      []string
 }
 
-// find looks at what is there, and makes of the configuration what can be done
-// with it.
-func find(ctx context.Context, c Config, l *ledger) (*target, error) {
+// findTarget finds out what answers at the address in the configuration, and what
+// can be measured there.
+func findTarget(ctx context.Context, c Config, acks *acknowledged) (*target, error) {
 	if c.Publish != nil {
-		return findService(ctx, c)
+		return findPublishTarget(ctx, c)
 	}
-	to, err := locate(ctx, c.Server, c.AllowRemote)
+	to, err := resolveEndpoint(ctx, c.Server, c.AllowRemote)
 	if err != nil {
 		return nil, err
 	}
-	m := newMix(c.Seed, c.Users, c.Kinds)
-	t := &target{to: to, channel: newChannel(), emojis: m.emojis}
-	t.calls = newTaps(to, m, c.Batch, t.channel)
-	t.streams = &streams{main: to, channel: t.channel, remote: c.AllowRemote, timeout: c.Timeout, places: &places{by: map[string]*place{}}}
-	as, err := t.ask(ctx, c.Timeout)
+	m := newReactionMix(c.Seed, c.Users, c.Kinds)
+	t := &target{endpoint: to, channel: newChannel(), emojis: m.emojis}
+	t.requests = newReactionRequests(to, m, c.Batch, t.channel)
+	t.source = &streamSource{main: to, channel: t.channel, allowRemote: c.AllowRemote, timeout: c.Timeout, endpoints: &endpointCache{byURL: map[string]*endpoint{}}}
+	a, err := t.probe(ctx, c.Timeout)
 	if err != nil {
 		return nil, err
 	}
-	if as.StreamURL == "" {
+	if a.StreamURL == "" {
 		t.notes = append(t.notes, "the target is a Python system: it does not tell when it accepted a reaction and streams no swarms, so that there are no books and no latencies behind the answer")
-		t.frames, t.reading = newFrames(func(*frame, string, []byte) {}), deaf{}
+		t.ignoreEvents()
 		return t, nil
 	}
-	t.swarms = newSwarms(t.channel, t.emojis, l.learn)
-	t.frames, t.reading = newFrames(t.swarms.decode), t.swarms
+	t.swarms = newShownSwarms(t.channel, t.emojis, acks.setWindowLength)
+	t.eventCache, t.sink = newEventCache(t.swarms.decode), t.swarms
 	return t, nil
 }
 
-// ask registers once, to see who is there.
-func (t *target) ask(ctx context.Context, timeout time.Duration) (wire.Assignment, error) {
+// probe registers once, to learn what kind of server the target is.
+func (t *target) probe(ctx context.Context, timeout time.Duration) (wire.Assignment, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	s := t.streams.session()
-	defer s.close()
-	as, err := s.register(ctx, "")
+	r := t.source.newRegistrar()
+	defer r.close()
+	a, err := r.register(ctx, "")
 	if err == nil {
-		s.leave(ctx, &stream{server: as.ServerName})
-		return as, nil
+		r.unregister(ctx, a.ServerName)
+		return a, nil
 	}
 	if errors.Is(err, errno.Refused) {
-		err = fmt.Errorf("reach %s: %w (is it running? try emostream up)", t.to.url, err)
+		err = fmt.Errorf("reach %s: %w (is it running? try emostream up)", t.endpoint.url, err)
 	} else {
-		err = fmt.Errorf("register at %s: %w", t.to.url, err)
+		err = fmt.Errorf("register at %s: %w", t.endpoint.url, err)
 	}
-	return as, err
+	return a, err
 }
 
-// deaf takes no notice of what listeners are shown.
-type deaf struct{}
+// findPublishTarget is findTarget for another service.
+func findPublishTarget(ctx context.Context, c Config) (*target, error) {
+	to, err := resolveEndpoint(ctx, c.Publish.PostURL, c.AllowRemote)
+	if err != nil {
+		return nil, err
+	}
+	requests := newPublishRequests(to, c.Publish, newRunID())
+	t := &target{endpoint: to, requests: requests}
+	t.ignoreEvents()
+	conn, err := to.dial(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reach %s: %w", c.Publish.PostURL, err)
+	}
+	if err := conn.Close(); err != nil || c.Publish.StreamURL == "" {
+		t.notes = append(t.notes, "nobody listens, so that there are no books and no latencies behind the answer")
+		return t, nil //nolint:nilerr // it could be reached
+	}
+	return t, t.listenForMarkers(ctx, c, requests)
+}
 
-func (deaf) seen(*view, *frame, time.Time) {}
+func (t *target) listenForMarkers(ctx context.Context, c Config, requests *publishRequests) error {
+	to, err := resolveEndpoint(ctx, c.Publish.StreamURL, c.AllowRemote)
+	if err != nil {
+		return err
+	}
+	if t.markers, err = newShownMarkers(c.Publish.Match, requests.runID); err != nil {
+		return err
+	}
+	requests.expect = t.markers.expect
+	t.source = &streamSource{main: to, fixed: &streamAddress{endpoint: to, path: to.url.RequestURI()}, timeout: c.Timeout}
+	t.eventCache, t.sink = newEventCache(t.markers.decode), t.markers
+	return nil
+}
+
+// ignoreEvents makes listeners read events without looking into them.
+func (t *target) ignoreEvents() {
+	t.eventCache, t.sink = newEventCache(func(*event, string, []byte) {}), noSink{}
+}
+
+// noSink takes no notice of what listeners are shown.
+type noSink struct{}
+
+func (noSink) received(*listenerView, *event, time.Time) {}

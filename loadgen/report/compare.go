@@ -87,7 +87,7 @@ func Compare(base, after []Report, failOn *float64) (Comparison, error) {
 		Differences: differences(base, after), Warnings: warnings(base, after), Regressions: []string{},
 	}
 	c.Comparable = len(c.Warnings) == 0 && !slices.ContainsFunc(c.Differences, func(d Difference) bool { return d.Matters })
-	for _, f := range compared() {
+	for _, f := range comparedMetrics() {
 		change, err := f.compare(base, after)
 		if err != nil {
 			return Comparison{}, fmt.Errorf("compare: %s: %w", f.name, err)
@@ -95,7 +95,7 @@ func Compare(base, after []Report, failOn *float64) (Comparison, error) {
 		if change.Base == nil && change.New == nil {
 			continue
 		}
-		if f.name == rateFigure && c.asked() && change.Verdict != Unknown {
+		if f.name == rateMetric && c.asked() && change.Verdict != Unknown {
 			change.Verdict = Context // it shows what was asked for, and not what the target can do
 		}
 		c.Changes = append(c.Changes, change)
@@ -109,7 +109,7 @@ func Compare(base, after []Report, failOn *float64) (Comparison, error) {
 // asked says whether the two sides were asked for different rates.
 func (c Comparison) asked() bool {
 	return slices.ContainsFunc(c.Differences, func(d Difference) bool {
-		return slices.Contains([]string{rateFigure, "stages", "burst"}, d.Name)
+		return slices.Contains([]string{rateMetric, "stages", "burst"}, d.Name)
 	})
 }
 
@@ -124,7 +124,7 @@ func (c Comparison) Incomparable() string {
 	return strings.Join(why, "; ")
 }
 
-func (f figure) compare(base, after []Report) (Change, error) {
+func (f comparedMetric) compare(base, after []Report) (Change, error) {
 	several := len(base) > 1 && len(after) > 1
 	a, err := f.side(base, several)
 	if err != nil {
@@ -147,21 +147,21 @@ func (f figure) compare(base, after []Report) (Change, error) {
 	return c, nil
 }
 
-func (f figure) unitName() string {
+func (f comparedMetric) unitName() string {
 	switch {
 	case f.unit == millis:
 		return "ms"
 	case f.unit == percent:
 		return "%"
-	case f.name == rateFigure:
+	case f.name == rateMetric:
 		return "/s"
 	}
 	return ""
 }
 
 // judge says what became of a figure that both sides tell.
-func (f figure) judge(c Change, base, after int) Verdict {
-	if f.better == 0 || f.moment && (base < 2 || after < 2) {
+func (f comparedMetric) judge(c Change, base, after int) Verdict {
+	if f.better == 0 || f.simultaneous && (base < 2 || after < 2) {
 		return Context
 	}
 	if !f.changed(c, base, after) {
@@ -174,14 +174,14 @@ func (f figure) judge(c Change, base, after int) Verdict {
 }
 
 // changed says whether a figure's change is more than noise.
-func (f figure) changed(c Change, base, after int) bool {
+func (f comparedMetric) changed(c Change, base, after int) bool {
 	delta := math.Abs(*c.New - *c.Base)
 	switch {
 	case f.exact:
 		return delta > 0
 	case base > 1 && after > 1:
 		const grain = 2 // percent; less than that is nobody's concern
-		return apart(*c.BaseNoise, *c.NewNoise, base+after) && (c.Percent == nil || math.Abs(*c.Percent) > grain)
+		return rangesApart(*c.BaseNoise, *c.NewNoise, base+after) && (c.Percent == nil || math.Abs(*c.Percent) > grain)
 	}
 	return distance(*c.BaseNoise, *c.NewNoise) > 0 && delta > f.floor && (c.Percent == nil || math.Abs(*c.Percent) > f.floorPercent)
 }
@@ -190,7 +190,7 @@ func (f figure) changed(c Change, base, after int) bool {
 // is in widths of the wider one; it makes one figure in twenty or fewer look
 // changed in runs that do not differ (by simulation, log-normal, both directions
 // together: 4.0 % of 2+2, 2.9 % of 2+3, 2.3 % of 3+3, 0.9 % of 4+4 runs).
-func apart(a, b [2]float64, runs int) bool {
+func rangesApart(a, b [2]float64, runs int) bool {
 	widths := 0.25
 	switch {
 	case runs <= 4:
@@ -208,12 +208,12 @@ func apart(a, b [2]float64, runs int) bool {
 func distance(a, b [2]float64) float64 { return math.Max(b[0]-a[1], a[0]-b[1]) }
 
 // sideFigure is a figure of the runs of one side.
-type sideFigure struct {
+type sideValue struct {
 	value *float64    // median
 	noise *[2]float64 // the runs' range, or all of their own intervals
 }
 
-func (f figure) side(runs []Report, several bool) (sideFigure, error) {
+func (f comparedMetric) side(runs []Report, several bool) (sideValue, error) {
 	var values []float64
 	var noise *[2]float64
 	for _, r := range runs {
@@ -226,7 +226,7 @@ func (f figure) side(runs []Report, several bool) (sideFigure, error) {
 		if !several && f.noise != nil {
 			own, err := f.noise(r)
 			if err != nil {
-				return sideFigure{}, err
+				return sideValue{}, err
 			}
 			if own != nil {
 				interval = own
@@ -235,12 +235,12 @@ func (f figure) side(runs []Report, several bool) (sideFigure, error) {
 		noise = hull(noise, interval)
 	}
 	if len(values) < len(runs) || len(values) == 0 { // a run that does not tell leaves no fair median
-		return sideFigure{}, nil
+		return sideValue{}, nil
 	}
 	if f.exact {
-		return sideFigure{new(slices.Max(values)), noise}, nil
+		return sideValue{new(slices.Max(values)), noise}, nil
 	}
-	return sideFigure{new(median(values)), noise}, nil
+	return sideValue{new(median(values)), noise}, nil
 }
 
 func hull(a, b *[2]float64) *[2]float64 {

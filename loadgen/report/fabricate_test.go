@@ -56,10 +56,10 @@ func fabricate(l load) report.Report {
 		}
 	}
 	if l.lost > 0 {
-		r.Windows = append(r.Windows, report.WindowBooks{End: start().Add(8 * time.Second), Emoji: "🔥", Accepted: 812, Counted: 812 - l.lost})
+		r.Windows = append(r.Windows, report.WindowBalance{End: start().Add(8 * time.Second), Emoji: "🔥", Accepted: 812, Counted: 812 - l.lost})
 	}
 	if l.doubled > 0 {
-		r.Windows = append(r.Windows, report.WindowBooks{End: start().Add(10 * time.Second), Emoji: "😂", Accepted: 640, Counted: 640 + l.doubled})
+		r.Windows = append(r.Windows, report.WindowBalance{End: start().Add(10 * time.Second), Emoji: "😂", Accepted: 640, Counted: 640 + l.doubled})
 	}
 	if l.invalid {
 		r.Notes = []string{"The generator fell behind its own schedule: a tenth of the requests were sent 48 ms late or more. Give it another machine, or ask for less."}

@@ -39,11 +39,11 @@ type page struct {
 	Charts     []chart
 	Errors     []errorBar
 	Latencies  [][]string
-	Books      []labelled
+	Balance    []labelled
 	Windows    [][]string
 	More       int // windows that are not listed
-	Thresholds []outcome
-	Search     []outcome
+	Thresholds []metRow
+	Search     []metRow
 	Listeners  []labelled
 	Run        []labelled
 }
@@ -59,7 +59,7 @@ type errorBar struct {
 }
 
 // outcome is a condition or a step of a search, and whether it was met.
-type outcome struct {
+type metRow struct {
 	Met                bool
 	What, Value, Extra string
 }
@@ -68,7 +68,7 @@ func newPage(r Report) (*page, error) {
 	p := &page{
 		Invalid: r.Invalid, Interrupted: r.Interrupted, Notes: r.Notes, Target: clip(r.Options.Target, 120), Asked: asked(r.Options),
 		When:  r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + spell(r.DurationMS) + " on " + r.Environment.Host,
-		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r.Latency), Books: bookRows(r),
+		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r.Latency), Balance: balanceRows(r),
 		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r.Listeners), Run: runRows(r),
 	}
 	for _, w := range r.Windows[:min(len(r.Windows), shownWindows)] {
@@ -77,7 +77,7 @@ func newPage(r Report) (*page, error) {
 		})
 	}
 	p.More = len(r.Windows) - len(p.Windows)
-	if s := thin(sendingSeconds(r.Series), mostPoints); len(s) > 1 {
+	if s := thin(sendingSeconds(r.Series), maxPoints); len(s) > 1 {
 		p.Charts = append(p.Charts, rateChart(s), ackChart(s))
 	}
 	c, err := distributionChart(r.Latency)
@@ -99,14 +99,14 @@ func tiles(r Report) []tile {
 		}
 		all = append(all, t)
 	}
-	for _, l := range []named{{Ack, "Ack"}, {Overhead, "Overhead"}, {EndToEnd, "End to end"}} {
+	for _, l := range []latencyName{{Ack, "Ack"}, {Overhead, "Overhead"}, {EndToEnd, "End to end"}} {
 		if v := r.Latency[l.key]; v != nil {
 			all = append(all, tile{Name: l.words + " p99", Value: short(v.P99), Unit: " ms", Note: "median " + short(v.P50) + " ms"})
 		}
 	}
 	if rate := errorRate(r); rate != nil {
 		t := tile{Name: "Failed requests", Value: short(*rate), Unit: " %", Note: text.Thousands(failures(r)) + " of " + text.Thousands(r.Requests)}
-		t.Class = cond(failures(r) > 0, "bad", "")
+		t.Class = choose(failures(r) > 0, "bad", "")
 		all = append(all, t)
 	}
 	return all
@@ -123,7 +123,7 @@ func errorBars(errs map[string]int64) []errorBar {
 
 func latencyRows(all map[string]*Latency) [][]string {
 	var rows [][]string
-	for _, n := range latencies() {
+	for _, n := range latencyNames() {
 		l, ok := all[n.key]
 		switch {
 		case !ok:
@@ -138,7 +138,7 @@ func latencyRows(all map[string]*Latency) [][]string {
 	return rows
 }
 
-func bookRows(r Report) []labelled {
+func balanceRows(r Report) []labelled {
 	return []labelled{
 		{"sent", text.Thousands(r.Sent)},
 		{"accepted", text.Thousands(r.Accepted)},
@@ -151,18 +151,18 @@ func bookRows(r Report) []labelled {
 	}
 }
 
-func thresholdRows(ts []ThresholdResult) []outcome {
-	var rows []outcome
+func thresholdRows(ts []ThresholdResult) []metRow {
+	var rows []metRow
 	for _, t := range ts {
-		rows = append(rows, outcome{t.Met, text.Clean(t.Condition), actual(t), ""})
+		rows = append(rows, metRow{t.Met, text.Clean(t.Condition), actual(t), ""})
 	}
 	return rows
 }
 
-func searchRows(steps []Step) []outcome {
-	var rows []outcome
+func searchRows(steps []Step) []metRow {
+	var rows []metRow
 	for _, s := range steps {
-		rows = append(rows, outcome{s.Met, short(s.Rate) + "/s", "reached " + text.Decimals(s.Reached, 1), text.Clean(strings.Join(s.Missed, ", "))})
+		rows = append(rows, metRow{s.Met, short(s.Rate) + "/s", "reached " + text.Decimals(s.Reached, 1), text.Clean(strings.Join(s.Missed, ", "))})
 	}
 	return rows
 }
@@ -201,7 +201,7 @@ func runRows(r Report) []labelled {
 		{"users", text.Thousands(int64(o.Users))},
 		{"emostream", e.Version},
 		{"system", fmt.Sprintf("%s/%s, %d CPUs, %s", e.OS, e.Arch, e.CPUs, e.Go)},
-		{"open files", cond(e.OpenFiles == 0, "", text.Thousands(e.OpenFiles))},
+		{"open files", choose(e.OpenFiles == 0, "", text.Thousands(e.OpenFiles))},
 	}
 	var said []labelled
 	for _, row := range rows {

@@ -18,7 +18,7 @@ func WriteJSON(w io.Writer, r Report) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
-	if err := e.Encode(whole(r)); err != nil {
+	if err := e.Encode(withEmptyLists(r)); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
@@ -26,14 +26,14 @@ func WriteJSON(w io.Writer, r Report) error {
 
 // whole puts empty lists where a report has none, so that readers in other
 // languages need not know of two sorts of nothing.
-func whole(r Report) Report {
-	r.Notes = list(r.Notes)
-	r.Windows = list(r.Windows)
-	r.Series = list(r.Series)
-	r.Thresholds = list(r.Thresholds)
+func withEmptyLists(r Report) Report {
+	r.Notes = orEmpty(r.Notes)
+	r.Windows = orEmpty(r.Windows)
+	r.Series = orEmpty(r.Series)
+	r.Thresholds = orEmpty(r.Thresholds)
 	r.Search = slices.Clone(r.Search)
 	for i := range r.Search {
-		r.Search[i].Missed = list(r.Search[i].Missed)
+		r.Search[i].Missed = orEmpty(r.Search[i].Missed)
 	}
 	if r.Errors == nil {
 		r.Errors = map[string]int64{}
@@ -44,7 +44,7 @@ func whole(r Report) Report {
 	return r
 }
 
-func list[T any](s []T) []T {
+func orEmpty[T any](s []T) []T {
 	if s == nil {
 		return []T{}
 	}
@@ -72,7 +72,7 @@ func ReadJSON(b []byte) (Report, error) {
 		Schema string `json:"schema"`
 	}
 	if err := json.Unmarshal(b, &of); err != nil {
-		return Report{}, damaged(b, err)
+		return Report{}, jsonError(b, err)
 	}
 	switch {
 	case of.Schema == "":
@@ -84,16 +84,16 @@ func ReadJSON(b []byte) (Report, error) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&r); err != nil {
-		return Report{}, damaged(b, err)
+		return Report{}, jsonError(b, err)
 	}
-	if err := complete(b, reflect.TypeFor[Report](), ""); err != nil {
+	if err := checkKeys(b, reflect.TypeFor[Report](), ""); err != nil {
 		return Report{}, err
 	}
-	return r, sound(r)
+	return r, checkLatencies(r)
 }
 
 // damaged says where JSON is wrong, and how.
-func damaged(b []byte, err error) error {
+func jsonError(b []byte, err error) error {
 	at := int64(-1)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		at = syntax.Offset
@@ -133,20 +133,20 @@ func kindOf(t reflect.Type) string {
 }
 
 // complete checks that an object has all the keys of its type, and so on below.
-func complete(b []byte, t reflect.Type, path string) error {
+func checkKeys(b []byte, t reflect.Type, path string) error {
 	if string(b) == "null" {
 		return nil
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		return complete(b, t.Elem(), path)
+		return checkKeys(b, t.Elem(), path)
 	case reflect.Slice:
 		var items []json.RawMessage
 		if err := json.Unmarshal(b, &items); err != nil {
 			return err
 		}
 		for i, item := range items {
-			if err := complete(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i)); err != nil {
+			if err := checkKeys(item, t.Elem(), fmt.Sprintf("%s[%d]", path, i)); err != nil {
 				return err
 			}
 		}
@@ -156,19 +156,19 @@ func complete(b []byte, t reflect.Type, path string) error {
 			return err
 		}
 		for _, key := range slices.Sorted(maps.Keys(items)) {
-			if err := complete(items[key], t.Elem(), path+"."+key); err != nil {
+			if err := checkKeys(items[key], t.Elem(), path+"."+key); err != nil {
 				return err
 			}
 		}
 	case reflect.Struct:
 		if !strings.HasPrefix(t.PkgPath(), "time") {
-			return completeObject(b, t, path)
+			return checkObjectKeys(b, t, path)
 		}
 	}
 	return nil
 }
 
-func completeObject(b []byte, t reflect.Type, path string) error {
+func checkObjectKeys(b []byte, t reflect.Type, path string) error {
 	var keys map[string]json.RawMessage
 	if err := json.Unmarshal(b, &keys); err != nil {
 		return err
@@ -178,7 +178,7 @@ func completeObject(b []byte, t reflect.Type, path string) error {
 		value, there := keys[key]
 		switch {
 		case there:
-			if err := complete(value, field.Type, path+"."+key); err != nil {
+			if err := checkKeys(value, field.Type, path+"."+key); err != nil {
 				return err
 			}
 		case option != "omitempty":
@@ -189,7 +189,7 @@ func completeObject(b []byte, t reflect.Type, path string) error {
 }
 
 // sound checks what the types do not.
-func sound(r Report) error {
+func checkLatencies(r Report) error {
 	for _, key := range slices.Sorted(maps.Keys(r.Latency)) {
 		if !slices.Contains(latencyKeys(), key) {
 			return fmt.Errorf("latency.%.40s is not known: there are %s", key, strings.Join(latencyKeys(), ", "))

@@ -27,11 +27,11 @@ func Merge(reports []Report) (Report, error) {
 	if len(reports) < 2 {
 		return Report{}, fmt.Errorf("merge: %d reports: want at least two", len(reports))
 	}
-	if err := joinable(reports); err != nil {
+	if err := checkJoinable(reports); err != nil {
 		return Report{}, fmt.Errorf("merge: %w", err)
 	}
 	m := Report{Schema: Schema, Errors: map[string]int64{}}
-	m.Started, m.DurationMS = together(reports)
+	m.Started, m.DurationMS = period(reports)
 	m.Seed = reports[0].Seed
 	m.Options, m.Environment = mergeOptions(reports), mergeEnvironment(reports)
 	for i, r := range reports {
@@ -50,7 +50,7 @@ func Merge(reports []Report) (Report, error) {
 		}
 		addListeners(&m.Listeners, r.Listeners)
 	}
-	mergeBooks(&m, reports)
+	mergeBalances(&m, reports)
 	var err error
 	if m.Latency, err = mergeLatencies(reports); err != nil {
 		return Report{}, fmt.Errorf("merge: %w", err)
@@ -63,7 +63,7 @@ func Merge(reports []Report) (Report, error) {
 }
 
 // joinable says what keeps reports from being one.
-func joinable(reports []Report) error {
+func checkJoinable(reports []Report) error {
 	first := reports[0]
 	for i, r := range reports {
 		if len(r.Search) > 0 {
@@ -84,18 +84,18 @@ func joinable(reports []Report) error {
 			return fmt.Errorf("report 1 and report %d are not both of an open loop: --rate 0 waits for answers and cannot be added to a rate", i+1)
 		}
 	}
-	return overlapping(reports)
+	return checkOverlap(reports)
 }
 
 // mustAgree are the aspects in which the generators of one load do not differ.
-func mustAgree() []aspect {
+func mustAgree() []runProperty {
 	differ := []string{"rate", "connections", "listeners", "stalled", "churn", "users"}
-	all := slices.DeleteFunc(loadAspects(), func(a aspect) bool { return slices.Contains(differ, a.name) })
-	return append(all, aspect{"target", true, func(r Report) string { return r.Options.Target }})
+	all := slices.DeleteFunc(loadProperties(), func(a runProperty) bool { return slices.Contains(differ, a.name) })
+	return append(all, runProperty{"target", true, func(r Report) string { return r.Options.Target }})
 }
 
 // overlapping says whether there was a moment at which all runs were sending.
-func overlapping(reports []Report) error {
+func checkOverlap(reports []Report) error {
 	last, first := 0, 0 // to start, and to end
 	for i, r := range reports {
 		if r.Started.After(reports[last].Started) {
@@ -118,7 +118,7 @@ func ended(r Report) time.Time {
 }
 
 // together is the time from the first start to the last end.
-func together(reports []Report) (start time.Time, ms float64) {
+func period(reports []Report) (start time.Time, ms float64) {
 	start, end := reports[0].Started, ended(reports[0])
 	for _, r := range reports[1:] {
 		if r.Started.Before(start) {
@@ -141,7 +141,7 @@ func mergeOptions(reports []Report) Options {
 		o.Churn += r.Options.Churn
 		o.Users += r.Options.Users
 	}
-	o.Channel = joined(reports, func(r Report) string { return r.Options.Channel })
+	o.Channel = joinValues(reports, func(r Report) string { return r.Options.Channel })
 	each := fmt.Sprintf(" (each of %d generators)", len(reports))
 	if o.Stages != "" {
 		o.Stages += each
@@ -154,11 +154,11 @@ func mergeOptions(reports []Report) Options {
 
 func mergeEnvironment(reports []Report) Environment {
 	e := Environment{
-		Version: joined(reports, func(r Report) string { return r.Environment.Version }),
-		Go:      joined(reports, func(r Report) string { return r.Environment.Go }),
-		OS:      joined(reports, func(r Report) string { return r.Environment.OS }),
-		Arch:    joined(reports, func(r Report) string { return r.Environment.Arch }),
-		Host:    joined(reports, func(r Report) string { return r.Environment.Host }),
+		Version: joinValues(reports, func(r Report) string { return r.Environment.Version }),
+		Go:      joinValues(reports, func(r Report) string { return r.Environment.Go }),
+		OS:      joinValues(reports, func(r Report) string { return r.Environment.OS }),
+		Arch:    joinValues(reports, func(r Report) string { return r.Environment.Arch }),
+		Host:    joinValues(reports, func(r Report) string { return r.Environment.Host }),
 	}
 	hosts := map[string]bool{}
 	for i, r := range reports {
@@ -174,7 +174,7 @@ func mergeEnvironment(reports []Report) Environment {
 }
 
 // joined are the different values that reports have, with commas.
-func joined(reports []Report, value func(Report) string) string {
+func joinValues(reports []Report, value func(Report) string) string {
 	var all []string
 	for _, r := range reports {
 		if v := value(r); v != "" && !slices.Contains(all, v) {

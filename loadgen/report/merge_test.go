@@ -102,7 +102,7 @@ func TestMergeSharedChannel(t *testing.T) {
 		if counted == 0 {
 			r.Counted, r.Lost, r.Doubled, r.Shifted = nil, nil, nil, nil
 		}
-		r.Windows = []report.WindowBooks{{Emoji: "🔥", Accepted: 1, Counted: 2}}
+		r.Windows = []report.WindowBalance{{Emoji: "🔥", Accepted: 1, Counted: 2}}
 		return r
 	}
 	const unknown = -1

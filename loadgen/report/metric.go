@@ -95,7 +95,7 @@ func findMetric(name string) (metric, error) {
 	if i := slices.IndexFunc(all, func(m metric) bool { return m.name == name }); i >= 0 {
 		return all[i], nil
 	}
-	for _, l := range latencies() {
+	for _, l := range latencyNames() {
 		part, ok := strings.CutPrefix(name, l.key+"_")
 		if !ok {
 			continue
@@ -106,12 +106,12 @@ func findMetric(name string) (metric, error) {
 		return metric{}, fmt.Errorf("%.40q has no %.20q: a latency has p50, p90, p99, p99.9 or any other percentile, mean and max", l.key, part)
 	}
 	return metric{}, fmt.Errorf("there is no %.40q%s: there are the latencies %s (each with _p50, _p99.9, _mean, _max ...) and the counters %s",
-		name, meant(name), strings.Join(latencyKeys(), ", "), strings.Join(metricNames(all), ", "))
+		name, didYouMean(name), strings.Join(latencyKeys(), ", "), strings.Join(metricNames(all), ", "))
 }
 
 func latencyKeys() []string {
 	var keys []string
-	for _, l := range latencies() {
+	for _, l := range latencyNames() {
 		keys = append(keys, l.key)
 	}
 	return keys
@@ -127,9 +127,9 @@ func metricNames(ms []metric) []string {
 
 // meant is the name that someone who wrote name is likely to have meant, as part
 // of a sentence; nothing if none is near.
-func meant(name string) string {
+func didYouMean(name string) string {
 	candidates := metricNames(counters())
-	for _, l := range latencies() {
+	for _, l := range latencyNames() {
 		for _, q := range []string{"p50", "p90", "p99", "p99.9", "mean", "max"} {
 			candidates = append(candidates, l.key+"_"+q)
 		}

@@ -38,7 +38,7 @@ type Report struct {
 	Doubled *int64 `json:"doubled"` // counted - accepted - in doubt, if positive
 	Shifted *int64 `json:"shifted"` // counted in another window than that of their accepted_at
 	// Windows are those whose books do not balance, the first hundred.
-	Windows []WindowBooks `json:"windows"`
+	Windows []WindowBalance `json:"windows"`
 
 	Latency   map[string]*Latency `json:"latency"` // by the names below
 	Listeners Listeners           `json:"listeners"`
@@ -126,7 +126,7 @@ type Listeners struct {
 }
 
 // WindowBooks is a window in which something was lost, doubled or shifted.
-type WindowBooks struct {
+type WindowBalance struct {
 	End      time.Time `json:"end"`
 	Emoji    string    `json:"emoji_type"`
 	Accepted int64     `json:"accepted"` // with an accepted_at in the window

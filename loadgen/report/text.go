@@ -19,11 +19,11 @@ const (
 
 // WriteText writes the report for people: at most 80 columns, the bad news first.
 func WriteText(w io.Writer, r Report) error {
-	p := &paper{}
+	p := &textWriter{}
 	p.banner(r)
-	p.what(r)
+	p.head(r)
 	p.reactions(r)
-	p.books(r)
+	p.balance(r)
 	p.latencies(r)
 	p.listeners(r)
 	p.errors(r.Errors)
@@ -37,27 +37,27 @@ func WriteText(w io.Writer, r Report) error {
 }
 
 // paper is what a report is written on.
-type paper struct{ strings.Builder }
+type textWriter struct{ strings.Builder }
 
-func (p *paper) line(format string, args ...any) {
+func (p *textWriter) line(format string, args ...any) {
 	p.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
 }
 
-func (p *paper) section(title string) { p.line("\n%s", title) }
+func (p *textWriter) section(title string) { p.line("\n%s", title) }
 
 // row is a name, a count and a remark, which is cut where it does not fit.
-func (p *paper) row(name, value, remark string) {
+func (p *textWriter) row(name, value, remark string) {
 	p.line("  %-14s%14s  %s", name, value, clip(remark, width-32))
 }
 
 // paragraph is text of any length, indented.
-func (p *paper) paragraph(s string) {
+func (p *textWriter) paragraph(s string) {
 	for _, l := range wrap(s, width-2) {
 		p.line("  %s", l)
 	}
 }
 
-func (p *paper) banner(r Report) {
+func (p *textWriter) banner(r Report) {
 	if r.Invalid {
 		p.line("INVALID: the figures below speak of the generator, not of the target.")
 		for _, n := range r.Notes {
@@ -70,7 +70,7 @@ func (p *paper) banner(r Report) {
 	}
 }
 
-func (p *paper) what(r Report) {
+func (p *textWriter) head(r Report) {
 	o, e := r.Options, r.Environment
 	p.line("%s", clip(o.Target, width))
 	for _, l := range wrap(asked(o), width) {
@@ -111,7 +111,7 @@ func asked(o Options) string {
 	return strings.Join(parts, ", ")
 }
 
-func (p *paper) reactions(r Report) {
+func (p *textWriter) reactions(r Report) {
 	perSecond := func(n int64) string {
 		if r.DurationMS <= 0 {
 			return ""
@@ -129,7 +129,7 @@ func (p *paper) reactions(r Report) {
 	p.row("in doubt", text.Thousands(r.InDoubt), "")
 }
 
-func (p *paper) books(r Report) {
+func (p *textWriter) balance(r Report) {
 	p.section("Books")
 	if r.Counted == nil && r.Lost == nil && r.Doubled == nil && r.Shifted == nil {
 		p.line("  not available")
@@ -150,7 +150,7 @@ func remark(n *int64, text string) string {
 	return text
 }
 
-func (p *paper) windows(ws []WindowBooks) {
+func (p *textWriter) windows(ws []WindowBalance) {
 	if len(ws) == 0 {
 		return
 	}
@@ -164,7 +164,7 @@ func (p *paper) windows(ws []WindowBooks) {
 }
 
 // more says what a list leaves out.
-func (p *paper) more(n, shown int, where string) {
+func (p *textWriter) more(n, shown int, where string) {
 	if n > shown {
 		p.line("  and %d more %s", n-shown, where)
 	}
@@ -177,12 +177,12 @@ func signed(n int64) string {
 	return text.Thousands(n)
 }
 
-func (p *paper) latencies(r Report) {
+func (p *textWriter) latencies(r Report) {
 	if len(r.Latency) == 0 {
 		return
 	}
 	p.line("\n%-16s%10s%10s%10s%10s%11s%11s", "Latency in ms", "p50", "p90", "p99", "p99.9", "max", "count")
-	for _, name := range latencies() {
+	for _, name := range latencyNames() {
 		l, ok := r.Latency[name.key]
 		switch {
 		case !ok:
@@ -195,7 +195,7 @@ func (p *paper) latencies(r Report) {
 	}
 }
 
-func (p *paper) listeners(r Report) {
+func (p *textWriter) listeners(r Report) {
 	l := r.Listeners
 	if l.Wanted == 0 && l.Connected == 0 {
 		return
@@ -230,7 +230,7 @@ func byCount(counts map[string]int64) []string {
 	})
 }
 
-func (p *paper) errors(errs map[string]int64) {
+func (p *textWriter) errors(errs map[string]int64) {
 	if len(errs) == 0 {
 		return
 	}
@@ -242,7 +242,7 @@ func (p *paper) errors(errs map[string]int64) {
 	p.more(len(kinds), shownErrors, "kinds")
 }
 
-func (p *paper) thresholds(ts []ThresholdResult) {
+func (p *textWriter) thresholds(ts []ThresholdResult) {
 	if len(ts) == 0 {
 		return
 	}
@@ -271,7 +271,7 @@ func actual(t ThresholdResult) string {
 	return short(*t.Actual)
 }
 
-func (p *paper) search(steps []Step) {
+func (p *textWriter) search(steps []Step) {
 	if len(steps) == 0 {
 		return
 	}
@@ -294,7 +294,7 @@ func (p *paper) search(steps []Step) {
 	p.line("  %s/s is the greatest rate that held.", short(best))
 }
 
-func (p *paper) notes(title string, notes []string) {
+func (p *textWriter) notes(title string, notes []string) {
 	if len(notes) == 0 {
 		return
 	}

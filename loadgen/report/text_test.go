@@ -64,7 +64,7 @@ func reports() map[string]report.Report {
 
 	many := fabricate(load{seed: 8, seconds: 4, invalid: true})
 	for i := range 25 {
-		many.Windows = append(many.Windows, report.WindowBooks{End: start(), Emoji: "💖", Accepted: int64(i), Counted: int64(2 * i)})
+		many.Windows = append(many.Windows, report.WindowBalance{End: start(), Emoji: "💖", Accepted: int64(i), Counted: int64(2 * i)})
 		many.Errors[fmt.Sprintf("kind %02d", i)] = 1
 	}
 	return map[string]report.Report{

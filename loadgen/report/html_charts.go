@@ -10,7 +10,7 @@ import (
 
 // mostPoints is how many points of a series are drawn: more than a page has
 // columns for would only make it heavy.
-const mostPoints = 400
+const maxPoints = 400
 
 // sendingSeconds leaves out the end, in which only listeners were waited for, and a
 // last point that is of less than a second, whose counts would look like a fall.
@@ -133,14 +133,14 @@ func overPoints(s []Point, x func(int) float64, text func(Point) string) []hover
 		if i+1 < len(s) {
 			to = (x(i) + x(i+1)) / 2
 		}
-		all = append(all, hover{round2(from * extent), round2((to - from) * extent), text(p)})
+		all = append(all, hover{round2(from * svgSize), round2((to - from) * svgSize), text(p)})
 	}
 	return all
 }
 
 // drawn is a latency in the chart of distributions.
-type drawn struct {
-	named
+type distribution struct {
+	latencyName
 	class string
 	h     *Histogram
 }
@@ -148,7 +148,7 @@ type drawn struct {
 // distributionChart is each latency by percentile. Both axes are logarithmic: to
 // the right, each step is one nine more, as far as there are values for it.
 func distributionChart(all map[string]*Latency) (chart, error) {
-	lines, err := drawable(all)
+	lines, err := distributions(all)
 	if err != nil || len(lines) == 0 {
 		return chart{}, err
 	}
@@ -164,7 +164,7 @@ func distributionChart(all map[string]*Latency) (chart, error) {
 	for i, label := range []string{"0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %"} {
 		if at := float64(i) / nines; at <= 1 {
 			crowded := i%2 == 1 && nines > 4
-			c.X = append(c.X, tick{round2(100 * at), label, edge(at) + cond(crowded, " crowded", "")})
+			c.X = append(c.X, tick{round2(100 * at), label, edge(at) + choose(crowded, " crowded", "")})
 			c.Grid += "M" + coordinate(at) + " 0V1000"
 		}
 	}
@@ -182,7 +182,7 @@ func distributionChart(all map[string]*Latency) (chart, error) {
 		for _, d := range lines {
 			texts = append(texts, d.words+" "+timeLabel(InMS(d.h.Quantile(q))))
 		}
-		c.Hover = append(c.Hover, hover{float64(i) * extent / slices, extent / slices, strings.Join(texts, "\n")})
+		c.Hover = append(c.Hover, hover{float64(i) * svgSize / slices, svgSize / slices, strings.Join(texts, "\n")})
 	}
 	return c, nil
 }
@@ -191,10 +191,10 @@ func distributionChart(all map[string]*Latency) (chart, error) {
 func quantileAt(nines float64) float64 { return 1 - math.Pow(10, -nines) }
 
 // drawable are the latencies that the chart of distributions shows.
-func drawable(all map[string]*Latency) ([]drawn, error) {
+func distributions(all map[string]*Latency) ([]distribution, error) {
 	classes := map[string]string{SendDelay: "muted", Ack: "blue", WindowWait: "dashed muted", Overhead: "amber", EndToEnd: "violet"}
-	var lines []drawn
-	for _, n := range latencies() {
+	var lines []distribution
+	for _, n := range latencyNames() {
 		l, class := all[n.key], classes[n.key]
 		if l == nil || l.Count == 0 || class == "" {
 			continue
@@ -203,7 +203,7 @@ func drawable(all map[string]*Latency) ([]drawn, error) {
 		if err != nil {
 			return nil, fmt.Errorf("latency %s: %w", n.key, err)
 		}
-		lines = append(lines, drawn{n, class, h})
+		lines = append(lines, distribution{n, class, h})
 	}
 	return lines, nil
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// Bounds of an answer, in bytes.
+// Bounds of a response, in bytes.
 const (
-	mostHeader = 64 << 10
-	mostBody   = 16 << 20
+	maxHeader = 64 << 10
+	maxBody   = 16 << 20
 )
 
 var (
@@ -21,65 +21,66 @@ var (
 	errClosed    = errors.New("the server closed the connection")
 )
 
-// reader reads answers from one connection. It is strict: what is not exactly an
-// answer is an error, and then nobody knows where the next one would begin. Its
-// buffer grows to what the largest answer needed; an answer points into it until
-// the next one is read.
-type reader struct {
+// responseReader reads HTTP/1 responses from one connection. net/http's client would
+// take the processor time that the target needs. It is strict: after anything that is
+// not exactly a response it could not tell where the next one begins, so that this is
+// an error. Its buffer grows to the size of the largest response; the body of a
+// response is in it until the next is read.
+type responseReader struct {
 	from io.Reader
 	buf  []byte
-	r, w int // what was read and not used
-	body []byte
+	r, w int    // buf[r:w] was read from the connection and not used
+	body []byte // of a response whose body is not in one piece in buf
 }
 
-// answer is the head of an answer and its body.
-type answer struct {
-	status int
-	body   []byte // until the next answer is read
-	keep   bool   // another request may follow
-	after  time.Duration
+// response is what matters of a response.
+type response struct {
+	status     int
+	body       []byte // until the next response is read
+	keepAlive  bool   // another request may follow
+	retryAfter time.Duration
 }
 
-// head is what the header said.
-type head struct {
-	status  int
-	keep    bool
-	length  int64 // -1: not said
-	chunked bool
-	stream  bool // text/event-stream
-	after   time.Duration
+// responseHead is what matters of a status line and header.
+type responseHead struct {
+	status      int
+	keepAlive   bool
+	length      int64 // Content-Length; -1: there is none
+	chunked     bool
+	eventStream bool // its content type is text/event-stream
+	retryAfter  time.Duration
 }
 
-// next reads an answer.
-func (r *reader) next() (answer, error) {
+// next reads a response.
+func (r *responseReader) next() (response, error) {
 	h, err := r.head()
 	for err == nil && h.status < 200 && h.status != 101 {
 		h, err = r.head() // 100 Continue, 103 Early Hints
 	}
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	a := answer{status: h.status, keep: h.keep, after: h.after}
+	res := response{status: h.status, keepAlive: h.keepAlive, retryAfter: h.retryAfter}
 	r.body = r.body[:0]
 	switch {
 	case h.status == 204 || h.status == 304:
 	case h.chunked:
-		err = r.chunks()
+		err = r.readChunks()
 	case h.length >= 0:
-		return a, r.whole(&a, int(h.length))
+		return res, r.readLength(&res, int(h.length))
 	default:
-		a.keep = false
-		err = r.rest()
+		res.keepAlive = false
+		err = r.readToEnd()
 	}
-	a.body = r.body
-	return a, err
+	res.body = r.body
+	return res, err
 }
 
-// head reads up to the empty line.
-func (r *reader) head() (head, error) {
+// head reads up to the empty line that ends the header.
+func (r *responseReader) head() (responseHead, error) {
 	scanned := 0
 	for {
-		// The first bytes of the end may be in what was scanned before.
+		// The end may begin in what was scanned before.
 		from := r.r + max(0, scanned-3)
 		if i := bytes.Index(r.buf[from:r.w], []byte("\r\n\r\n")); i >= 0 {
 			h, err := parseHead(r.buf[r.r : from+i+2])
@@ -87,28 +88,28 @@ func (r *reader) head() (head, error) {
 			return h, err
 		}
 		scanned = r.w - r.r
-		if scanned > mostHeader {
-			return head{}, fmt.Errorf("%w: its header has more than %d bytes", errMalformed, mostHeader)
+		if scanned > maxHeader {
+			return responseHead{}, fmt.Errorf("%w: its header has more than %d bytes", errMalformed, maxHeader)
 		}
 		if err := r.fill(); err != nil {
 			if errors.Is(err, io.EOF) && scanned > 0 {
 				err = fmt.Errorf("%w within an answer", errClosed)
 			}
-			return head{}, closed(err)
+			return responseHead{}, closedError(err)
 		}
 	}
 }
 
-// closed gives an end of file its name.
-func closed(err error) error {
+// closedError is errClosed for an end of file, and else err.
+func closedError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errClosed
 	}
 	return err
 }
 
-// fill reads more.
-func (r *reader) fill() error {
+// fill reads more from the connection.
+func (r *responseReader) fill() error {
 	if r.r == r.w {
 		r.r, r.w = 0, 0
 	}
@@ -131,28 +132,28 @@ func (r *reader) fill() error {
 	return err
 }
 
-// whole is a body of n bytes, in place where it fits.
-func (r *reader) whole(a *answer, n int) error {
-	if n > mostBody {
+// readLength reads a body of n bytes, which stays in buf.
+func (r *responseReader) readLength(res *response, n int) error {
+	if n > maxBody {
 		return fmt.Errorf("%w: a body of %d bytes", errMalformed, n)
 	}
 	for r.w-r.r < n {
 		if err := r.fill(); err != nil {
-			return closed(err)
+			return closedError(err)
 		}
 	}
-	a.body = r.buf[r.r : r.r+n]
+	res.body = r.buf[r.r : r.r+n]
 	r.r += n
 	return nil
 }
 
-// rest is a body that ends with the connection.
-func (r *reader) rest() error {
+// readToEnd reads a body that ends with the connection.
+func (r *responseReader) readToEnd() error {
 	for {
 		r.body = append(r.body, r.buf[r.r:r.w]...)
 		r.r = r.w
-		if len(r.body) > mostBody {
-			return fmt.Errorf("%w: a body of more than %d bytes", errMalformed, mostBody)
+		if len(r.body) > maxBody {
+			return fmt.Errorf("%w: a body of more than %d bytes", errMalformed, maxBody)
 		}
 		if err := r.fill(); errors.Is(err, io.EOF) {
 			return nil
@@ -162,13 +163,13 @@ func (r *reader) rest() error {
 	}
 }
 
-// chunks is a body in chunks, with its trailer.
-func (r *reader) chunks() error {
-	var c chunked
+// readChunks reads a body in chunks, and its trailer.
+func (r *responseReader) readChunks() error {
+	var c chunkDecoder
 	for !c.done {
 		if r.r == r.w {
 			if err := r.fill(); err != nil {
-				return closed(err)
+				return closedError(err)
 			}
 		}
 		out, used, err := c.decode(r.buf[r.r:r.w])
@@ -177,16 +178,16 @@ func (r *reader) chunks() error {
 		}
 		r.body = append(r.body, out...)
 		r.r += used
-		if len(r.body) > mostBody {
-			return fmt.Errorf("%w: a body of more than %d bytes", errMalformed, mostBody)
+		if len(r.body) > maxBody {
+			return fmt.Errorf("%w: a body of more than %d bytes", errMalformed, maxBody)
 		}
 	}
 	return nil
 }
 
 // parseHead reads a status line and header lines, each with its line end.
-func parseHead(b []byte) (head, error) {
-	h := head{length: -1}
+func parseHead(b []byte) (responseHead, error) {
+	h := responseHead{length: -1}
 	if bytes.Count(b, []byte("\n")) != bytes.Count(b, []byte("\r\n")) {
 		return h, fmt.Errorf("%w: a line of its header ends without CR", errMalformed)
 	}
@@ -194,8 +195,8 @@ func parseHead(b []byte) (head, error) {
 	if len(line) < 12 || !bytes.HasPrefix(line, []byte("HTTP/1.")) || line[8] != ' ' || line[7] != '0' && line[7] != '1' {
 		return h, fmt.Errorf("%w: it begins with %.40q", errMalformed, line)
 	}
-	h.keep = line[7] == '1'
-	status, ok := number(line[9:12], 10)
+	h.keepAlive = line[7] == '1'
+	status, ok := parseDigits(line[9:12], 10)
 	if !ok || status < 100 || len(line) > 12 && line[12] != ' ' {
 		return h, fmt.Errorf("%w: it begins with %.40q", errMalformed, line)
 	}
@@ -216,25 +217,25 @@ func parseHead(b []byte) (head, error) {
 	return h, nil
 }
 
-// field takes one header line in. Only five matter.
-func (h *head) field(name, value []byte) error {
-	switch len(name) { // cheaper than to compare each line with each name
+// field takes in one header line. Five names matter.
+func (h *responseHead) field(name, value []byte) error {
+	switch len(name) { // which is cheaper than to compare each line with each name
 	case len("Connection"):
 		if bytes.EqualFold(name, []byte("Connection")) {
-			h.keep = h.keep && !bytes.EqualFold(value, []byte("close")) || bytes.EqualFold(value, []byte("keep-alive"))
+			h.keepAlive = h.keepAlive && !bytes.EqualFold(value, []byte("close")) || bytes.EqualFold(value, []byte("keep-alive"))
 		}
 	case len("Retry-After"):
 		if bytes.EqualFold(name, []byte("Retry-After")) {
-			h.after = sse.RetryAfter(string(value))
+			h.retryAfter = sse.RetryAfter(string(value))
 		}
 	case len("Content-Type"):
 		if bytes.EqualFold(name, []byte("Content-Type")) {
 			kind, _, _ := bytes.Cut(value, []byte(";"))
-			h.stream = bytes.EqualFold(bytes.TrimSpace(kind), []byte("text/event-stream"))
+			h.eventStream = bytes.EqualFold(bytes.TrimSpace(kind), []byte("text/event-stream"))
 		}
 	case len("Content-Length"):
 		if bytes.EqualFold(name, []byte("Content-Length")) {
-			n, ok := number(value, 10)
+			n, ok := parseDigits(value, 10)
 			if !ok || h.length >= 0 && h.length != n {
 				return fmt.Errorf("%w: its length is %.40q", errMalformed, value)
 			}
@@ -250,8 +251,8 @@ func (h *head) field(name, value []byte) error {
 	return nil
 }
 
-// number reads digits, and nothing but digits.
-func number(b []byte, base int64) (int64, bool) {
+// parseDigits reads a number of up to 15 digits, without a sign.
+func parseDigits(b []byte, base int64) (int64, bool) {
 	if len(b) == 0 || len(b) > 15 {
 		return 0, false
 	}

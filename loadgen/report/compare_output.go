@@ -12,11 +12,11 @@ import (
 
 // WriteText writes the comparison for people, at most 80 columns.
 func (c Comparison) WriteText(w io.Writer) error {
-	p := &paper{}
+	p := &textWriter{}
 	if !c.Comparable {
 		p.line("NOT COMPARABLE: the runs differ in more than the target, as listed below.\n")
 	}
-	p.line("base: %s, new: %s%s", runs(c.BaseRuns), runs(c.NewRuns), cond(c.alone(), "; with one run a side only large changes show", ""))
+	p.line("base: %s, new: %s%s", runs(c.BaseRuns), runs(c.NewRuns), choose(c.alone(), "; with one run a side only large changes show", ""))
 	for _, warning := range c.Warnings {
 		p.paragraph(warning)
 	}
@@ -24,7 +24,7 @@ func (c Comparison) WriteText(w io.Writer) error {
 		p.section("Differences of the runs")
 	}
 	for _, d := range c.Differences {
-		p.line("  %-14s%s", d.Name, clip(d.Base+" -> "+d.New+cond(d.Matters, "", "  (may differ)"), width-16))
+		p.line("  %-14s%s", d.Name, clip(d.Base+" -> "+d.New+choose(d.Matters, "", "  (may differ)"), width-16))
 	}
 	p.line("\n%-22s%14s%14s%11s  %s", "Figure", "base", "new", "change", "verdict")
 	for _, change := range c.Changes {
@@ -55,7 +55,7 @@ func (c Change) text(v *float64) string {
 	if c.Unit == "ms" {
 		return text.Decimals(*v, 2) + " ms"
 	}
-	return strings.TrimSpace(short(*v) + cond(c.Unit == "%", " ", "") + c.Unit)
+	return strings.TrimSpace(short(*v) + choose(c.Unit == "%", " ", "") + c.Unit)
 }
 
 func (c Change) percent() string {
@@ -120,7 +120,7 @@ func figures(n int) string {
 
 // WriteMarkdown writes the comparison as a table for a pull request.
 func (c Comparison) WriteMarkdown(w io.Writer) error {
-	p := &paper{}
+	p := &textWriter{}
 	p.line("### Load test: %s\n", markdown(c.Summary()))
 	if !c.Comparable {
 		p.line("**Not comparable:** the runs differ in more than the target.\n")
@@ -129,7 +129,7 @@ func (c Comparison) WriteMarkdown(w io.Writer) error {
 		p.line("- %s", markdown(warning))
 	}
 	for _, d := range c.Differences {
-		p.line("- %s: %s → %s%s", markdown(d.Name), markdown(d.Base), markdown(d.New), cond(d.Matters, "", " (may differ)"))
+		p.line("- %s: %s → %s%s", markdown(d.Name), markdown(d.Base), markdown(d.New), choose(d.Matters, "", " (may differ)"))
 	}
 	if len(c.Warnings)+len(c.Differences) > 0 {
 		p.line("")

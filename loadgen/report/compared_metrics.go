@@ -6,11 +6,11 @@ import (
 )
 
 // figure is something that is compared.
-type figure struct {
+type comparedMetric struct {
 	metric
-	better float64 // +1: more is better; -1: less is; 0: neither
-	exact  bool    // it has no noise
-	moment bool    // all its values are of one moment, so that one run is one value
+	better       float64 // +1: more is better; -1: less is; 0: neither
+	exact        bool    // it has no noise
+	simultaneous bool    // all its values are of one moment, so that one run is one value
 	// The floor of a comparison with one run a side: both must be exceeded.
 	floorPercent, floor float64
 	// noise is the interval of one run that its figure could as well have been in;
@@ -19,11 +19,11 @@ type figure struct {
 }
 
 // rateFigure is the name of the rate, both that was asked for and that was reached.
-const rateFigure = "rate"
+const rateMetric = "rate"
 
 // compared are the figures in the order of a comparison.
-func compared() []figure {
-	var all []figure
+func comparedMetrics() []comparedMetric {
+	var all []comparedMetric
 	for _, c := range []struct {
 		name   string
 		better float64
@@ -31,7 +31,7 @@ func compared() []figure {
 		rel    float64
 		abs    float64
 	}{
-		{name: rateFigure, better: 1, rel: 5},
+		{name: rateMetric, better: 1, rel: 5},
 		{name: "error_rate", better: -1, rel: 10, abs: 0.1},
 		{name: "lost", better: -1, exact: true},
 		{name: "doubled", better: -1, exact: true},
@@ -42,34 +42,34 @@ func compared() []figure {
 	} {
 		m, err := findMetric(c.name)
 		if err == nil { // a name above that is none would be missing in every test
-			all = append(all, figure{metric: m, better: c.better, exact: c.exact, floorPercent: c.rel, floor: c.abs})
+			all = append(all, comparedMetric{metric: m, better: c.better, exact: c.exact, floorPercent: c.rel, floor: c.abs})
 		}
 	}
-	for _, l := range latencies() {
+	for _, l := range latencyNames() {
 		switch l.key {
 		case Ack, Overhead, EndToEnd:
-			all = append(all, quantileFigure(l.key, 50, -1, 10), quantileFigure(l.key, 90, -1, 10),
-				quantileFigure(l.key, 99, -1, 20), quantileFigure(l.key, 99.9, -1, 30), quantileFigure(l.key, ofMax, 0, 0))
+			all = append(all, quantileMetric(l.key, 50, -1, 10), quantileMetric(l.key, 90, -1, 10),
+				quantileMetric(l.key, 99, -1, 20), quantileMetric(l.key, 99.9, -1, 30), quantileMetric(l.key, ofMax, 0, 0))
 		case Connect, FirstEvent:
-			for _, f := range []figure{quantileFigure(l.key, 50, -1, 10), quantileFigure(l.key, 99, -1, 20)} {
-				f.moment = true // listeners connect together, and wait for the same window
+			for _, f := range []comparedMetric{quantileMetric(l.key, 50, -1, 10), quantileMetric(l.key, 99, -1, 20)} {
+				f.simultaneous = true // listeners connect together, and wait for the same window
 				all = append(all, f)
 			}
 		case SendDelay: // the generator's own
-			all = append(all, quantileFigure(l.key, 99, 0, 0))
+			all = append(all, quantileMetric(l.key, 99, 0, 0))
 		}
 	}
 	return all
 }
 
 // quantileFigure is a percentile of a latency, with its floor in percent.
-func quantileFigure(key string, of, better, floorPercent float64) figure {
+func quantileMetric(key string, of, better, floorPercent float64) comparedMetric {
 	const floor = 0.5 // ms
 	name := fmt.Sprintf("%s_p%v", key, of)
 	if of == ofMax {
 		name = key + "_max"
 	}
-	return figure{
+	return comparedMetric{
 		metric: metric{name, millis, func(r Report) *float64 { return latencyValue(r.Latency[key], of) }},
 		better: better, floorPercent: floorPercent, floor: floor,
 		noise: func(r Report) (*[2]float64, error) { return quantileNoise(r.Latency[key], of, r.DurationMS/1000) },

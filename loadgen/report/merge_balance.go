@@ -8,32 +8,32 @@ import (
 )
 
 // mostBooks is how many windows that do not balance a report keeps.
-const mostBooks = 100
+const maxWindows = 100
 
 // account is the four figures of what was counted; nil where it is not known.
-type account struct{ counted, lost, doubled, shifted *int64 }
+type balanceFigures struct{ counted, lost, doubled, shifted *int64 }
 
 // mergeBooks joins the books channel by channel. One channel whose books are not
 // known leaves the sums unknown, too.
-func mergeBooks(m *Report, reports []Report) {
-	sum := account{new(int64(0)), new(int64(0)), new(int64(0)), new(int64(0))}
+func mergeBalances(m *Report, reports []Report) {
+	sum := balanceFigures{new(int64(0)), new(int64(0)), new(int64(0)), new(int64(0))}
 	for _, channel := range channels(reports) {
-		b := account{channel[0].Counted, channel[0].Lost, channel[0].Doubled, channel[0].Shifted}
+		b := balanceFigures{channel[0].Counted, channel[0].Lost, channel[0].Doubled, channel[0].Shifted}
 		if len(channel) > 1 {
 			var note string
-			if b, note = sharedBooks(channel); note != "" {
+			if b, note = sharedBalance(channel); note != "" {
 				m.Notes = append(m.Notes, note)
 			}
 		} else {
 			m.Windows = append(m.Windows, channel[0].Windows...)
 		}
-		sum = account{plus(sum.counted, b.counted), plus(sum.lost, b.lost), plus(sum.doubled, b.doubled), plus(sum.shifted, b.shifted)}
+		sum = balanceFigures{plus(sum.counted, b.counted), plus(sum.lost, b.lost), plus(sum.doubled, b.doubled), plus(sum.shifted, b.shifted)}
 	}
 	m.Counted, m.Lost, m.Doubled, m.Shifted = sum.counted, sum.lost, sum.doubled, sum.shifted
-	slices.SortStableFunc(m.Windows, func(a, b WindowBooks) int {
+	slices.SortStableFunc(m.Windows, func(a, b WindowBalance) int {
 		return cmp.Or(a.End.Compare(b.End), cmp.Compare(a.Emoji, b.Emoji))
 	})
-	m.Windows = m.Windows[:min(len(m.Windows), mostBooks)]
+	m.Windows = m.Windows[:min(len(m.Windows), maxWindows)]
 }
 
 // channels groups reports by channel, in their order.
@@ -68,9 +68,9 @@ func plus(a, b *int64) *int64 {
 //
 // Which windows are wrong cannot be told: a report lists those that do not balance
 // with its own reactions alone, which here are nearly all.
-func sharedBooks(reports []Report) (account, string) {
+func sharedBalance(reports []Report) (balanceFigures, string) {
 	const shortestWindow = 200 * time.Millisecond
-	start, ms := together(reports)
+	start, ms := period(reports)
 	end := start.Add(time.Duration(ms * float64(time.Millisecond)))
 	accepted, inDoubt := int64(0), int64(0)
 	var counted *int64
@@ -85,8 +85,8 @@ func sharedBooks(reports []Report) (account, string) {
 	}
 	name := clip(reports[0].Options.Channel, 64)
 	if counted == nil {
-		return account{}, fmt.Sprintf("The books of the shared channel %s are not available: no generator listened from the first start to the last end. Start all with --start-at, or give each a channel of its own.", name)
+		return balanceFigures{}, fmt.Sprintf("The books of the shared channel %s are not available: no generator listened from the first start to the last end. Start all with --start-at, or give each a channel of its own.", name)
 	}
-	return account{counted: counted, lost: new(max(0, accepted-*counted)), doubled: new(max(0, *counted-accepted-inDoubt))},
+	return balanceFigures{counted: counted, lost: new(max(0, accepted-*counted)), doubled: new(max(0, *counted-accepted-inDoubt))},
 		fmt.Sprintf("%d generators shared the channel %s: whether reactions were shifted, and in which windows, cannot be told from their reports.", len(reports), name)
 }

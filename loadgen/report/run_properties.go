@@ -7,7 +7,7 @@ import (
 )
 
 // aspect is a part of what a run was, which may differ from another's.
-type aspect struct {
+type runProperty struct {
 	name    string
 	matters bool // runs that differ in it are not comparable
 	value   func(Report) string
@@ -16,21 +16,21 @@ type aspect struct {
 // aspects are what is compared of how runs were made. The version is what a
 // comparison is usually about, a host's name is often made up anew for each run,
 // and a channel, a seed and a start always are.
-func aspects() []aspect {
-	return append(loadAspects(),
-		aspect{"target", false, func(r Report) string { return r.Options.Target }},
-		aspect{"version", false, func(r Report) string { return r.Environment.Version }},
-		aspect{"Go", false, func(r Report) string { return r.Environment.Go }},
-		aspect{"host", false, func(r Report) string { return r.Environment.Host }},
-		aspect{"system", true, func(r Report) string { return r.Environment.OS + "/" + r.Environment.Arch }},
-		aspect{"CPUs", true, func(r Report) string { return fmt.Sprint(r.Environment.CPUs) }},
+func runProperties() []runProperty {
+	return append(loadProperties(),
+		runProperty{"target", false, func(r Report) string { return r.Options.Target }},
+		runProperty{"version", false, func(r Report) string { return r.Environment.Version }},
+		runProperty{"Go", false, func(r Report) string { return r.Environment.Go }},
+		runProperty{"host", false, func(r Report) string { return r.Environment.Host }},
+		runProperty{"system", true, func(r Report) string { return r.Environment.OS + "/" + r.Environment.Arch }},
+		runProperty{"CPUs", true, func(r Report) string { return fmt.Sprint(r.Environment.CPUs) }},
 	)
 }
 
 // loadAspects are those that make the load.
-func loadAspects() []aspect {
-	return []aspect{
-		{rateFigure, true, func(r Report) string { return rateOf(r.Options) }},
+func loadProperties() []runProperty {
+	return []runProperty{
+		{rateMetric, true, func(r Report) string { return rateOf(r.Options) }},
 		{"stages", true, func(r Report) string { return r.Options.Stages }},
 		{"burst", true, func(r Report) string { return r.Options.Burst }},
 		{"duration", true, func(r Report) string { return spell(r.Options.DurationMS) }},
@@ -58,8 +58,8 @@ func rateOf(o Options) string {
 // differences are the aspects in which not all runs are the same.
 func differences(base, after []Report) []Difference {
 	all := []Difference{}
-	for _, a := range aspects() {
-		b, n := said(a, base), said(a, after)
+	for _, a := range runProperties() {
+		b, n := distinctValues(a, base), distinctValues(a, after)
 		if len(b) > 1 || len(n) > 1 || b[0] != n[0] {
 			all = append(all, Difference{a.name, strings.Join(b, ", "), strings.Join(n, ", "), a.matters})
 		}
@@ -68,7 +68,7 @@ func differences(base, after []Report) []Difference {
 }
 
 // said are the different values of an aspect.
-func said(a aspect, runs []Report) []string {
+func distinctValues(a runProperty, runs []Report) []string {
 	var values []string
 	for _, r := range runs {
 		if v := clip(a.value(r), 60); !slices.Contains(values, v) {

@@ -8,31 +8,30 @@ import (
 	"time"
 )
 
-// Stage is a part of a schedule: a rate that is held for a time, from its first
-// moment to its last. It does not ramp: what is measured in a stage belongs to
-// one rate.
+// Stage is a part of a schedule: one rate for a time. The rate does not rise or fall
+// within it, so that what is measured in a stage belongs to one rate.
 type Stage struct {
 	For  time.Duration
-	Rate float64 // a second; 0: silence
+	Rate float64 // a second; 0: nothing is due
 }
 
 // Schedule says when each event of a run is due, counted from its start. It is
-// absolute: that one event is late moves no other, and what is due by any moment
-// is the integral of the rate up to there, rounded once. So it drifts by less than
-// one event in the whole run, over all stages.
+// absolute: an event that is late delays no other. How many are due by a moment is the
+// integral of the rate until then, rounded once, so that the schedule drifts by less
+// than one event in the whole run.
 type Schedule struct {
-	stages []span
+	stages []placedStage
 	length time.Duration
 
-	every time.Duration // of bursts; 0: there are none
-	burst int64
+	interval time.Duration // between bursts; 0: there are none
+	burst    int64
 }
 
-// span is a stage in its place.
-type span struct {
+// placedStage is a stage and what comes before it.
+type placedStage struct {
 	Stage
 	start time.Duration
-	first float64 // events due before it, not rounded
+	first float64 // how many events are due before it, not rounded
 }
 
 // Steady is a schedule of one rate.
@@ -45,32 +44,31 @@ func Staged(stages []Stage) Schedule {
 	var s Schedule
 	due := 0.0
 	for _, st := range stages {
-		s.stages = append(s.stages, span{Stage: st, start: s.length, first: due})
+		s.stages = append(s.stages, placedStage{Stage: st, start: s.length, first: due})
 		s.length += st.For
 		due += st.Rate * st.For.Seconds()
 	}
 	return s
 }
 
-// Bursts is a schedule of n events at once, every so often, the first at the
-// start.
-func Bursts(every time.Duration, n int64, length time.Duration) Schedule {
-	return Schedule{every: every, burst: n, length: length}
+// Bursts is a schedule of n events at once, at the start and after each interval.
+func Bursts(interval time.Duration, n int64, length time.Duration) Schedule {
+	return Schedule{interval: interval, burst: n, length: length}
 }
 
-// fuzz is less than any difference between two events that matters and more than
-// what adding rates up gets wrong.
-const fuzz = 1e-6
+// tolerance, in events, is more than the error of adding rates up, and less than any
+// difference that matters.
+const tolerance = 1e-6
 
-// Due is when event n, counted from 0, is due; ok is false when there is none.
+// Due is when event n, from 0 on, is due; false: there is no such event.
 func (s Schedule) Due(n int64) (at time.Duration, ok bool) {
-	if s.every > 0 {
-		at = time.Duration(n/s.burst) * s.every
+	if s.interval > 0 {
+		at = time.Duration(n/s.burst) * s.interval
 		return at, at < s.length
 	}
 	for _, st := range s.stages {
 		last := st.first + st.Rate*st.For.Seconds()
-		if float64(n) < last-fuzz {
+		if float64(n) < last-tolerance {
 			ahead := max(0, float64(n)-st.first)
 			return st.start + time.Duration(ahead/st.Rate*float64(time.Second)), true
 		}
@@ -87,8 +85,8 @@ func (s Schedule) By(at time.Duration) int64 {
 	if at <= 0 {
 		return 0
 	}
-	if s.every > 0 {
-		return s.burst * int64((at-1)/s.every+1)
+	if s.interval > 0 {
+		return s.burst * int64((at-1)/s.interval+1)
 	}
 	due := 0.0
 	for _, st := range s.stages {
@@ -96,19 +94,20 @@ func (s Schedule) By(at time.Duration) int64 {
 			due = st.first + st.Rate*min(at-st.start, st.For).Seconds()
 		}
 	}
-	return int64(math.Ceil(due - fuzz))
+	return int64(math.Ceil(due - tolerance))
 }
 
-// Length is how long it takes.
+// Length is the time from its start to its end.
 func (s Schedule) Length() time.Duration { return s.length }
 
-// At is the stage of a moment, from 0, and its rate; that of bursts is their mean.
+// At is the stage under way at a moment, from 0, and its rate, which for bursts is the
+// mean.
 func (s Schedule) At(at time.Duration) (stage int, rate float64) {
 	if at < 0 || at >= s.length {
 		return max(0, len(s.stages)-1), 0
 	}
-	if s.every > 0 {
-		return 0, float64(s.burst) / s.every.Seconds()
+	if s.interval > 0 {
+		return 0, float64(s.burst) / s.interval.Seconds()
 	}
 	for i, st := range s.stages {
 		if at >= st.start {
@@ -122,7 +121,7 @@ func (s Schedule) At(at time.Duration) (stage int, rate float64) {
 func ParseStages(text string) ([]Stage, error) {
 	var stages []Stage
 	for part := range strings.SplitSeq(text, ",") {
-		d, rate, err := pair(part)
+		d, rate, err := parsePair(part)
 		if err != nil {
 			return nil, fmt.Errorf("stage %.40q: %w: write DURATION:RATE,... as in 10s:100,30s:5000,10s:0", part, err)
 		}
@@ -133,7 +132,7 @@ func ParseStages(text string) ([]Stage, error) {
 
 // ParseBurst reads bursts like "500ms:2000": every 500 ms, 2000 at once.
 func ParseBurst(text string) (every time.Duration, n int64, err error) {
-	every, size, err := pair(text)
+	every, size, err := parsePair(text)
 	if err == nil && (size < 1 || size != math.Trunc(size)) {
 		err = fmt.Errorf("%v at once, want a whole number of at least 1", size)
 	}
@@ -143,24 +142,25 @@ func ParseBurst(text string) (every time.Duration, n int64, err error) {
 	return every, int64(size), nil
 }
 
-// mostRate bounds a rate, and what can be added up without rounding.
-const mostRate = 1e7
+// maxRate bounds a rate, so that counts are exact as float64.
+const maxRate = 1e7
 
-func pair(text string) (time.Duration, float64, error) {
-	span, number, found := strings.Cut(strings.TrimSpace(text), ":")
+// parsePair reads a duration and a number with a colon between them.
+func parsePair(text string) (time.Duration, float64, error) {
+	length, number, found := strings.Cut(strings.TrimSpace(text), ":")
 	if !found {
 		return 0, 0, fmt.Errorf("it has no colon")
 	}
-	d, err := time.ParseDuration(span)
+	d, err := time.ParseDuration(length)
 	if err != nil {
-		return 0, 0, fmt.Errorf("%.20q is no duration", span)
+		return 0, 0, fmt.Errorf("%.20q is no duration", length)
 	}
 	if d <= 0 || d > 1000*time.Hour {
 		return 0, 0, fmt.Errorf("a duration of %v", d)
 	}
 	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !(n >= 0 && n <= mostRate) {
-		return 0, 0, fmt.Errorf("%.20q is no number from 0 to %d", number, int(mostRate))
+	if err != nil || !(n >= 0 && n <= maxRate) {
+		return 0, 0, fmt.Errorf("%.20q is no number from 0 to %d", number, int(maxRate))
 	}
 	return d, n, nil
 }

@@ -5,13 +5,14 @@ import (
 	"fmt"
 )
 
-// chunked takes the chunk lines out of a body, whatever pieces it comes in. It
-// works in place and keeps next to nothing, since every listener has one.
-type chunked struct {
-	left  int64 // of the chunk that is under way
-	line  []byte
-	state chunkState
-	done  bool
+// chunkDecoder takes the content out of a body in chunks, in whatever pieces it comes.
+// It works in place and keeps little, since every listener has one; net/http's decoder
+// wants a reader and a buffer for each.
+type chunkDecoder struct {
+	remaining int64  // bytes of the chunk under way
+	line      []byte // the beginning of a line that is not content
+	state     chunkState
+	done      bool // the body has ended
 }
 
 type chunkState uint8
@@ -23,19 +24,19 @@ const (
 	trailer  // after the last chunk, up to an empty line
 )
 
-// mostLine bounds a chunk line and a trailer line, in bytes.
-const mostLine = 4096
+// maxChunkLine bounds a chunk line and a trailer line, in bytes.
+const maxChunkLine = 4096
 
-// decode moves the content of in to its front, returns it, and how much of in was
-// used: all, unless the body ended.
-func (c *chunked) decode(in []byte) (out []byte, used int, err error) {
+// decode moves the content of in to its front and returns it. Used is how many bytes of
+// in belong to the body: all, unless it ended.
+func (c *chunkDecoder) decode(in []byte) (out []byte, used int, err error) {
 	w := 0
 	for used < len(in) && !c.done {
 		if c.state == chunkData {
-			n := int(min(c.left, int64(len(in)-used)))
+			n := int(min(c.remaining, int64(len(in)-used)))
 			w += copy(in[w:], in[used:used+n])
 			used += n
-			if c.left -= int64(n); c.left == 0 {
+			if c.remaining -= int64(n); c.remaining == 0 {
 				c.state = chunkEnd
 			}
 			continue
@@ -51,19 +52,19 @@ func (c *chunked) decode(in []byte) (out []byte, used int, err error) {
 				line = append(c.line, line...)
 				c.line = nil
 			}
-			if err := c.end(line); err != nil {
+			if err := c.endLine(line); err != nil {
 				return in[:w], used, err
 			}
 		}
-		if len(c.line) > mostLine {
-			return in[:w], used, fmt.Errorf("%w: a chunk line of more than %d bytes", errMalformed, mostLine)
+		if len(c.line) > maxChunkLine {
+			return in[:w], used, fmt.Errorf("%w: a chunk line of more than %d bytes", errMalformed, maxChunkLine)
 		}
 	}
 	return in[:w], used, nil
 }
 
-// end takes in a line that is not content.
-func (c *chunked) end(line []byte) error {
+// endLine takes in a whole line that is not content.
+func (c *chunkDecoder) endLine(line []byte) error {
 	text, ok := bytes.CutSuffix(line, []byte("\r\n"))
 	if !ok {
 		return fmt.Errorf("%w: a chunk line ends without CR", errMalformed)
@@ -78,11 +79,11 @@ func (c *chunked) end(line []byte) error {
 		c.done = len(text) == 0
 	default:
 		digits, _, _ := bytes.Cut(text, []byte(";"))
-		n, ok := number(bytes.TrimRight(digits, " \t"), 16)
+		n, ok := parseDigits(bytes.TrimRight(digits, " \t"), 16)
 		if !ok {
 			return fmt.Errorf("%w: a chunk of %.20q bytes", errMalformed, digits)
 		}
-		c.left, c.state = n, chunkData
+		c.remaining, c.state = n, chunkData
 		if n == 0 {
 			c.state = trailer
 		}

@@ -39,7 +39,7 @@ type hover struct {
 }
 
 // extent is the width and the height of a chart's coordinates.
-const extent = 1000
+const svgSize = 1000
 
 // path draws a line through points, broken where skip says so.
 func path(n int, x, y func(int) float64, skip func(int) bool) string {
@@ -50,7 +50,7 @@ func path(n int, x, y func(int) float64, skip func(int) bool) string {
 			down = false
 			continue
 		}
-		b.WriteString(cond(down, "L", "M") + coordinate(x(i)) + " " + coordinate(1-y(i)))
+		b.WriteString(choose(down, "L", "M") + coordinate(x(i)) + " " + coordinate(1-y(i)))
 		if !down && (i+1 == n || skip != nil && skip(i+1)) {
 			b.WriteString("h0.01") // a point alone: a round cap makes it a dot
 		}
@@ -70,24 +70,24 @@ func area(n int, x, y func(int) float64) string {
 // bars are columns that stand on the axis, each as wide as one of n.
 func bars(n int, x, y func(int) float64) string {
 	var b strings.Builder
-	w := float64(extent) / float64(max(1, n)) * 0.8
+	w := float64(svgSize) / float64(max(1, n)) * 0.8
 	for i := range n {
 		if h := y(i); h > 0 {
 			h = math.Max(h, 0.012) // one failure in a million must be seen
-			left := math.Min(extent-w, math.Max(0, x(i)*extent-w/2))
+			left := math.Min(svgSize-w, math.Max(0, x(i)*svgSize-w/2))
 			b.WriteString("M" + trimmed(left) + " 1000V" + coordinate(1-h) + "h" + trimmed(w) + "V1000Z")
 		}
 	}
 	return b.String()
 }
 
-func coordinate(share float64) string { return trimmed(share * extent) }
+func coordinate(share float64) string { return trimmed(share * svgSize) }
 
 func trimmed(v float64) string {
 	return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
 }
 
-func cond(is bool, a, b string) string {
+func choose(is bool, a, b string) string {
 	if is {
 		return a
 	}
@@ -112,7 +112,7 @@ func timeTicks(ms float64) []tick {
 	if ms > 300_000 {
 		divisor, suffix = 60_000, " min"
 	}
-	step := math.Max(1, stride(ms/divisor, 5))
+	step := math.Max(1, roundStep(ms/divisor, 5))
 	var ticks []tick
 	for i := 0; float64(i)*step <= ms/divisor*1.000001; i++ {
 		at := float64(i) * step / (ms / divisor)
@@ -123,7 +123,7 @@ func timeTicks(ms float64) []tick {
 
 // edge is the class of a label near an end of its axis.
 func edge(at float64) string {
-	return cmp.Or(cond(at < 0.02, "first", ""), cond(at > 0.96, "last", ""))
+	return cmp.Or(choose(at < 0.02, "first", ""), choose(at > 0.96, "last", ""))
 }
 
 func round2(v float64) float64 { return math.Round(v*100) / 100 }

@@ -2,8 +2,8 @@ package report
 
 // latencies are the names of latencies in the order in which a reaction meets
 // them, and how people are told of them.
-func latencies() []named {
-	return []named{
+func latencyNames() []latencyName {
+	return []latencyName{
 		{SendDelay, "send delay"},
 		{Ack, "ack"},
 		{WindowWait, "window wait"},
@@ -15,4 +15,4 @@ func latencies() []named {
 }
 
 // named is a key of a report and its name in words.
-type named struct{ key, words string }
+type latencyName struct{ key, words string }

@@ -98,8 +98,8 @@ func TestMix(t *testing.T) {
 	if kinds[0] < 3*kinds[8] || kinds[8] == 0 {
 		t.Errorf("the kinds are sent %v times, want favourites", kinds)
 	}
-	if _, most := loadgen.Mix(1, 1, loadgen.MostKinds); len(most) != loadgen.MostKinds {
-		t.Errorf("%d kinds, want %d", len(most), loadgen.MostKinds)
+	if _, most := loadgen.Mix(1, 1, loadgen.MaxKinds); len(most) != loadgen.MaxKinds {
+		t.Errorf("%d kinds, want %d", len(most), loadgen.MaxKinds)
 	}
 }
 

@@ -16,7 +16,7 @@ func linear(top float64) axis {
 	if top <= 0 || math.IsInf(top, 0) || math.IsNaN(top) {
 		top = 1
 	}
-	step := stride(top, 4)
+	step := roundStep(top, 4)
 	return axis{high: step * math.Ceil(top/step*0.999999)}
 }
 
@@ -50,7 +50,7 @@ func (a axis) ticks() []float64 {
 		}
 		return ticks
 	}
-	step := stride(a.high-a.low, 4)
+	step := roundStep(a.high-a.low, 4)
 	for i := 0; a.low+float64(i)*step <= a.high*1.000001; i++ {
 		ticks = append(ticks, a.low+float64(i)*step)
 	}
@@ -59,7 +59,7 @@ func (a axis) ticks() []float64 {
 
 // stride is a round number (1, 2 or 5 times a power of ten) that goes about n
 // times into a span.
-func stride(span float64, n int) float64 {
+func roundStep(span float64, n int) float64 {
 	raw := span / float64(n)
 	power := math.Pow(10, math.Floor(math.Log10(raw)))
 	for _, m := range []float64{1, 2, 5} {

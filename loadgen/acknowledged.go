@@ -1,0 +1,108 @@
+package loadgen
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
+)
+
+// acknowledged counts the reactions that were accepted, by window and emoji. The
+// target's swarms tell how long a window is; until the first has come, each
+// acknowledgement is kept. It is safe for concurrent use.
+type acknowledged struct {
+	mu           sync.Mutex
+	windowLength int64 // ms; 0: not known yet
+	pending      []acknowledgement
+	counts       map[cell]int64
+	inDoubt      map[int]int64             // by emoji
+	dues         map[int64]map[int64]int64 // by window end and by due time, in units of dueResolution: how many
+	windowWait   *report.Histogram         // from acceptance to the window's end
+}
+
+// dueResolution is how exactly due times are kept for end-to-end latencies, in ms.
+const dueResolution = 5
+
+func newAcknowledged() *acknowledged {
+	return &acknowledged{counts: map[cell]int64{}, inDoubt: map[int]int64{}, dues: map[int64]map[int64]int64{}, windowWait: report.NewHistogram()}
+}
+
+func (a *acknowledged) add(acks []acknowledgement) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, ack := range acks {
+		switch {
+		case ack.at == 0: // the target did not tell its window
+		case a.windowLength == 0:
+			a.pending = append(a.pending, ack)
+		default:
+			a.count(ack)
+		}
+	}
+}
+
+func (a *acknowledged) count(ack acknowledgement) {
+	end := ack.at - ack.at%a.windowLength + a.windowLength
+	a.counts[cell{end, ack.emoji}]++
+	due := a.dues[end]
+	if due == nil {
+		due = map[int64]int64{}
+		a.dues[end] = due
+	}
+	due[ack.due/(1000*dueResolution)]++
+	a.windowWait.Record(time.Duration(end-ack.at) * time.Millisecond)
+}
+
+// addInDoubt adds one reaction in doubt for each of the emojis.
+func (a *acknowledged) addInDoubt(emojis []int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, emoji := range emojis {
+		a.inDoubt[emoji]++
+	}
+}
+
+// setWindowLength sets the length of a window in ms. The first call decides.
+func (a *acknowledged) setWindowLength(length int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.windowLength > 0 || length <= 0 {
+		return
+	}
+	a.windowLength = length
+	for _, ack := range a.pending {
+		a.count(ack)
+	}
+	a.pending = nil
+}
+
+// snapshot copies what a balance is made of.
+func (a *acknowledged) snapshot() (accepted map[cell]int64, inDoubt map[int]int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.counts), maps.Clone(a.inDoubt)
+}
+
+// addEndToEnd adds to h the end-to-end latencies of some reactions of a window: from
+// when each was due to when listeners were shown it. In the order of their due times
+// these are the reactions numbered from up to, but not including, to: those by which a
+// swarm's total is greater than that of the swarm before. shownAt is how many
+// listeners were shown them, by the moment, Unix ms.
+func (a *acknowledged) addEndToEnd(h *report.Histogram, end, from, to int64, shownAt map[int64]int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	number := int64(0)
+	for _, due := range slices.Sorted(maps.Keys(a.dues[end])) {
+		n := a.dues[end][due]
+		among := max(0, min(number+n, to)-max(number, from))
+		number += n
+		if among == 0 {
+			continue
+		}
+		for at, listeners := range shownAt {
+			h.RecordN(time.Duration(at-due*dueResolution-dueResolution/2)*time.Millisecond, among*listeners)
+		}
+	}
+}

@@ -1,0 +1,133 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/emostream/emostream/internal/sse"
+)
+
+// connectQueued is one connector: it connects listeners from the queue until ctx ends.
+func (a *audience) connectQueued(ctx context.Context) {
+	r := a.source.newRegistrar()
+	defer r.close()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case l := <-a.queue:
+			err := a.reconnect(ctx, r, l)
+			switch {
+			case err != nil && ctx.Err() != nil:
+				return
+			case err != nil:
+				a.connectFailed(ctx, l, err)
+			case l.stalled:
+			default:
+				a.running.Go(func() { a.follow(ctx, l) })
+			}
+		}
+	}
+}
+
+// reconnect connects a listener to the server that it had, or to one that it is
+// assigned to.
+func (a *audience) reconnect(ctx context.Context, r registrar, l *listener) error {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	if l.lastID != "" {
+		a.resumes.Add(1)
+	}
+	var before streamAddress
+	if l.address != nil {
+		before = *l.address
+	}
+	connect := func(to streamAddress) (taken bool, err error) {
+		err = a.connectTo(ctx, l, &to)
+		return err == nil, err
+	}
+	return sse.Reconnect(before, connect, func() (streamAddress, error) { return r.assign(ctx, l.avoid) })
+}
+
+// connectTo connects a listener to a stream. If that fails, it has no address.
+func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress) error {
+	l.address, l.avoid = nil, to.server
+	requestedAt := time.Now()
+	conn, err := to.endpoint.dial(ctx)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	live, err := l.requestStream(conn, to, requestedAt.Add(a.timeout))
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return errors.Join(err, conn.Close())
+	}
+	a.recordLatency(a.connect, live.Sub(requestedAt))
+	l.address, l.requestedAt, l.refusals = to, requestedAt, 0
+	l.view.connected(live)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l.conn = conn
+	if l.leaving.Load() { // since it was dialled
+		_ = conn.Close()
+	}
+	if !l.stalled {
+		a.maxConnected.Store(max(a.maxConnected.Load(), a.connected.Add(1)))
+	}
+	return nil
+}
+
+// connectFailed lets a listener that could not connect try again later.
+func (a *audience) connectFailed(ctx context.Context, l *listener, err error) {
+	if _, refused := errors.AsType[*sse.RefusedError](err); refused {
+		a.refused.Add(1)
+	} else {
+		a.onFailure("stream " + errorKind(err))
+	}
+	if l.leaving.Load() {
+		a.depart(ctx, l)
+		return
+	}
+	l.refusals++
+	a.requeue(l, err)
+}
+
+// follow listens until the connection ends, and lets the listener come back unless
+// it is leaving.
+func (a *audience) follow(ctx context.Context, l *listener) {
+	err := l.listen(a)
+	a.connected.Add(-1)
+	a.mu.Lock()
+	_ = l.conn.Close()
+	l.conn = nil
+	a.mu.Unlock()
+	l.chunks, l.unfinished = chunkDecoder{}, nil
+	if ctx.Err() != nil {
+		return
+	}
+	if l.leaving.Load() {
+		a.depart(ctx, l)
+		return
+	}
+	a.onFailure("stream " + errorKind(err))
+	a.reconnects.Add(1)
+	a.requeue(l, err)
+}
+
+// requeue puts a listener whose connection ended with err into the queue again, once
+// it has waited as long as a client does.
+func (a *audience) requeue(l *listener, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	wait := sse.Backoff(err, l.retry, maxBackoff, l.refusals, a.rng.Int64N)
+	a.timers[l] = time.AfterFunc(wait, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.timers, l)
+		a.queue <- l
+	})
+}

@@ -1,0 +1,84 @@
+package loadgen
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
+)
+
+// cell is one emoji in one window.
+type cell struct {
+	end   int64 // of the window, Unix ms
+	emoji int   // index into the emojis of the run
+}
+
+// balance is what was acknowledged against what listeners were shown.
+type balance struct {
+	counted, lost, doubled, shifted int64
+	unbalanced                      []cell // whose counts differ, in order
+}
+
+// balanceOf compares the counts of each emoji by itself, window by window in order.
+// What is missing in a window may be counted in a later one, where a late record
+// goes: it is shifted. What is missing in the end is lost. What is counted beyond
+// that is doubled, but for as many as are in doubt, since those may be counted in any
+// window or in none.
+func balanceOf(accepted, counted map[cell]int64, inDoubt map[int]int64) balance {
+	var b balance
+	cells := map[cell]bool{}
+	for c := range accepted {
+		cells[c] = true
+	}
+	for c, n := range counted {
+		cells[c] = true
+		b.counted += n
+	}
+	order := make([]cell, 0, len(cells))
+	for c := range cells {
+		order = append(order, c)
+	}
+	slices.SortFunc(order, func(x, y cell) int {
+		return cmp.Or(cmp.Compare(x.end, y.end), cmp.Compare(x.emoji, y.emoji))
+	})
+	missing, surplus := map[int]int64{}, map[int]int64{}
+	for _, c := range order {
+		more := counted[c] - accepted[c]
+		if more == 0 {
+			continue
+		}
+		b.unbalanced = append(b.unbalanced, c)
+		if more < 0 {
+			missing[c.emoji] -= more
+			continue
+		}
+		moved := min(more, missing[c.emoji])
+		missing[c.emoji] -= moved
+		b.shifted += moved
+		surplus[c.emoji] += more - moved
+	}
+	for _, n := range missing {
+		b.lost += n
+	}
+	for emoji, n := range surplus {
+		b.doubled += max(0, n-inDoubt[emoji])
+	}
+	return b
+}
+
+// maxWindows bounds the windows that a report names.
+const maxWindows = 100
+
+// windows lists the first of what does not balance, for a report.
+func (b balance) windows(accepted, counted map[cell]int64, emojis []string) []report.WindowBalance {
+	out := []report.WindowBalance{}
+	for _, c := range b.unbalanced[:min(len(b.unbalanced), maxWindows)] {
+		name := "?"
+		if c.emoji < len(emojis) {
+			name = emojis[c.emoji]
+		}
+		out = append(out, report.WindowBalance{End: time.UnixMilli(c.end).UTC(), Emoji: name, Accepted: accepted[c], Counted: counted[c]})
+	}
+	return out
+}

@@ -1,0 +1,85 @@
+package loadgen
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/emostream/emostream/internal/sleep"
+)
+
+// churn makes a listener leave and another one join whenever the schedule says so,
+// until ctx ends or the schedule does.
+func (a *audience) churn(ctx context.Context, start time.Time, s Schedule) {
+	for n := int64(0); ; n++ {
+		at, ok := s.Due(n)
+		if !ok || sleep.Until(ctx, start.Add(at)) != nil {
+			return
+		}
+		if a.removeOne() {
+			a.left.Add(1)
+			a.joined.Add(1)
+			a.join(1, false)
+		}
+	}
+}
+
+// removeOne makes a random listener leave, of those that are connected and read. It
+// says whether there is one.
+func (a *audience) removeOne() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var chosen *listener
+	n := 0
+	for l := range a.listeners {
+		if l.stalled || l.leaving.Load() || l.conn == nil {
+			continue
+		}
+		if n++; a.rng.IntN(n) == 0 {
+			chosen = l
+		}
+	}
+	if chosen == nil {
+		return false
+	}
+	chosen.leaving.Store(true)
+	_ = chosen.conn.Close()
+	return true
+}
+
+// depart forgets a listener that has left.
+func (a *audience) depart(ctx context.Context, l *listener) {
+	a.mu.Lock()
+	delete(a.listeners, l)
+	a.mu.Unlock()
+	a.onDeparted(l)
+	a.unregisterAll(context.WithoutCancel(ctx), []*listener{l})
+}
+
+// unregisterTimeout bounds unregisterAll.
+const unregisterTimeout = 5 * time.Second
+
+// unregisterAll tells the main server that listeners have left, as clients do.
+func (a *audience) unregisterAll(ctx context.Context, listeners []*listener) {
+	ctx, cancel := context.WithTimeout(ctx, unregisterTimeout)
+	defer cancel()
+	next := atomic.Int64{}
+	var workers sync.WaitGroup
+	for range min(connectorCount, len(listeners)) {
+		workers.Go(func() {
+			r := a.source.newRegistrar()
+			defer r.close()
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= len(listeners) {
+					return
+				}
+				if address := listeners[i].address; address != nil {
+					r.unregister(ctx, address.server)
+				}
+			}
+		})
+	}
+	workers.Wait()
+}

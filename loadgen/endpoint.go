@@ -1,0 +1,92 @@
+package loadgen
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"sync/atomic"
+
+	"github.com/emostream/emostream/internal/errno"
+)
+
+// endpoint is a base URL that connections are made to.
+type endpoint struct {
+	url   *url.URL
+	addr  string // host:port
+	local bool   // every address of its host is this machine's
+	localAddresses
+}
+
+// localAddresses chooses the local address that connections to this machine come from:
+// 127.0.0.1 until its ports have run out, then the next. All connections share it.
+type localAddresses struct{ last *atomic.Int32 }
+
+// maxLocalAddresses bounds them.
+const maxLocalAddresses = 50
+
+// resolveEndpoint resolves a base URL. A host that is not this machine is refused
+// unless allowRemote is set, so that a typing error puts no load on a stranger.
+func resolveEndpoint(ctx context.Context, base string, allowRemote bool) (*endpoint, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
+		return nil, fmt.Errorf("%.60q: want a URL like http://localhost:5000", base)
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	e := &endpoint{url: u, addr: net.JoinHostPort(u.Hostname(), port), localAddresses: localAddresses{new(atomic.Int32)}}
+	ips, err := net.DefaultResolver.LookupIPAddr(ctx, u.Hostname())
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", u.Hostname(), err)
+	}
+	e.local = true
+	for _, ip := range ips {
+		e.local = e.local && ip.IP.IsLoopback()
+	}
+	if !e.local && !allowRemote {
+		return nil, &RemoteError{Host: u.Hostname()}
+	}
+	return e, nil
+}
+
+// RemoteError says that a target is another machine, and that Config.AllowRemote is
+// not set.
+type RemoteError struct{ Host string }
+
+func (e *RemoteError) Error() string {
+	return fmt.Sprintf("%s is not this machine: a load test there needs to be allowed", e.Host)
+}
+
+// dial makes a connection, with TLS for https.
+func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
+	for {
+		n := e.last.Load()
+		d := net.Dialer{KeepAlive: -1}
+		if n > 0 {
+			d.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(n+1))}
+		}
+		conn, err := d.DialContext(ctx, "tcp", e.addr)
+		if err != nil && e.local && n < maxLocalAddresses && errors.Is(err, errno.NoAddress) {
+			e.last.CompareAndSwap(n, n+1) // its ports have run out
+			continue
+		}
+		if err != nil || e.url.Scheme == "http" {
+			return conn, err
+		}
+		secure := tls.Client(conn, &tls.Config{ServerName: e.url.Hostname(), MinVersion: tls.VersionTLS12})
+		if err := secure.HandshakeContext(ctx); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+		return secure, nil
+	}
+}
+
+// path is the path of a call below that of the base URL.
+func (e *endpoint) path(call string) string {
+	return strings.TrimSuffix(e.url.EscapedPath(), "/") + call
+}

@@ -1,0 +1,33 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+
+	"github.com/emostream/emostream/internal/errno"
+)
+
+// errorKind is the name under which a report counts an error of a connection.
+func errorKind(err error) string {
+	network, ok := errors.AsType[net.Error](err)
+	switch {
+	case errors.Is(err, errMalformed):
+		return "malformed answer"
+	case ok && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	case errors.Is(err, errno.Refused):
+		return "refused"
+	case errors.Is(err, errno.Reset), errors.Is(err, syscall.EPIPE):
+		return "reset"
+	case errors.Is(err, errClosed):
+		return "closed"
+	case errors.Is(err, errno.TooManyFiles):
+		return "too many open files"
+	case errors.Is(err, errno.NoAddress):
+		return "no free ports"
+	default:
+		return "connection failed"
+	}
+}

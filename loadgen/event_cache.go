@@ -1,0 +1,96 @@
+package loadgen
+
+import (
+	"bytes"
+	"hash/maphash"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// event is one event of a stream, decoded once for all listeners that are sent the
+// same bytes.
+type event struct {
+	firstSeen time.Time // when the first listener got it
+	id        string
+	hasID     bool // else the listener's id stays as it is
+	retry     time.Duration
+	hasData   bool // else it is not delivered
+
+	revision *revision // of a main server's swarms
+	markers  []int64   // of another service: the numbers of the requests whose markers are in it
+}
+
+// eventCache finds decoded events by their bytes, or rather by a hash of them. It is
+// safe for concurrent use.
+type eventCache struct {
+	seed   maphash.Seed
+	byHash sync.Map                                 // of uint64 to *event
+	decode func(e *event, name string, data []byte) // adds what the data says
+}
+
+func newEventCache(decode func(e *event, name string, data []byte)) *eventCache {
+	return &eventCache{seed: maphash.MakeSeed(), decode: decode}
+}
+
+// get returns the event whose lines are frame, as cutFrame returns it. At is when it
+// was read.
+func (c *eventCache) get(frame []byte, at time.Time) *event {
+	hash := maphash.Bytes(c.seed, frame)
+	if known, ok := c.byHash.Load(hash); ok {
+		return known.(*event)
+	}
+	known, _ := c.byHash.LoadOrStore(hash, c.parse(frame, at))
+	return known.(*event)
+}
+
+// parse reads the lines of an event.
+func (c *eventCache) parse(frame []byte, at time.Time) *event {
+	e := &event{firstSeen: at}
+	var name string
+	var data []byte
+	for len(frame) > 0 {
+		var line []byte
+		line, frame, _ = bytes.Cut(frame, []byte("\n"))
+		field, value, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\r")), []byte(":"))
+		value = bytes.TrimPrefix(value, []byte(" "))
+		switch string(field) {
+		case "id":
+			e.id, e.hasID = string(value), true
+		case "event":
+			name = string(value)
+		case "retry":
+			if ms, err := strconv.ParseInt(string(value), 10, 64); err == nil && ms >= 0 {
+				e.retry = min(time.Duration(ms)*time.Millisecond, time.Hour)
+			}
+		case "data":
+			if e.hasData {
+				data = append(data, '\n')
+			}
+			data, e.hasData = append(data, value...), true
+		}
+	}
+	if e.hasData = len(data) > 0; e.hasData {
+		c.decode(e, name, data)
+	}
+	return e
+}
+
+// cutFrame splits the lines of the first event off b, without the line end of the last
+// one. It returns false if b does not hold a whole event.
+func cutFrame(b []byte) (frame, rest []byte, ok bool) {
+	for from := 0; ; {
+		i := bytes.IndexByte(b[from:], '\n')
+		if i < 0 {
+			return nil, b, false
+		}
+		end := from + i
+		switch rest := b[end+1:]; {
+		case len(rest) > 0 && rest[0] == '\n':
+			return b[:end], rest[1:], true
+		case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
+			return b[:end], rest[2:], true
+		}
+		from = end + 1
+	}
+}

@@ -1,0 +1,125 @@
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// connection is a connection to a server that carries one request after the other, and
+// is dialled anew after it ended. It belongs to one goroutine; only expire is called by
+// another.
+//
+// A round trip is bounded without a deadline of the net.Conn, which would set a timer
+// for each request: expireConnections asks all connections 20 times a second.
+type connection struct {
+	endpoint *endpoint
+	timeout  time.Duration
+	reader   responseReader
+	lastUsed time.Time // about when the last response came
+
+	mu   sync.Mutex // held while conn changes, and by expire
+	conn net.Conn
+
+	deadline atomic.Int64 // of the round trip under way, Unix ns; 0: there is none; expired: it has passed
+}
+
+const expired = -1
+
+// maxIdle is how long a connection may be idle and be used again. Servers close idle
+// connections, and a request that meets the close would be in doubt without need.
+const maxIdle = 4 * time.Second
+
+// ensureOpen dials, unless there is a connection that may be used at a moment.
+func (c *connection) ensureOpen(ctx context.Context, at time.Time) error {
+	if c.conn != nil {
+		if at.Sub(c.lastUsed) < maxIdle {
+			return nil
+		}
+		c.close()
+	}
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	conn, err := c.endpoint.dial(ctx)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	c.conn = conn
+	c.mu.Unlock()
+	c.reader.from, c.reader.r, c.reader.w = conn, 0, 0
+	c.lastUsed = at
+	return nil
+}
+
+// roundTrip sends a request and reads the response. The connection must be open.
+func (c *connection) roundTrip(request []byte, now time.Time) (response, error) {
+	c.deadline.Store(now.Add(c.timeout).UnixNano())
+	var res response
+	_, err := c.conn.Write(request)
+	if err == nil {
+		res, err = c.reader.next()
+	}
+	late := c.deadline.Swap(0) == expired
+	if err != nil || late || !res.keepAlive {
+		c.close()
+	}
+	if err != nil && late {
+		err = errors.Join(os.ErrDeadlineExceeded, err)
+	}
+	c.lastUsed = now // and not the time now, so that the clock is not read again
+	return res, err
+}
+
+// expire ends a round trip whose deadline has passed.
+func (c *connection) expire(now time.Time) {
+	due := c.deadline.Load()
+	if due <= 0 || now.UnixNano() < due {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deadline.CompareAndSwap(due, expired) && c.conn != nil {
+		_ = c.conn.SetDeadline(time.Unix(1, 0)) // it fails if it is closed already
+	}
+}
+
+func (c *connection) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != nil {
+		_ = c.conn.Close()
+		c.conn = nil
+	}
+}
+
+// interruptedTimeout bounds the round trips under way when a run is interrupted.
+const interruptedTimeout = time.Second
+
+// expireConnections ends round trips whose deadline has passed, until done is closed.
+// interruptedTimeout after the end of ctx it ends all of them.
+func expireConnections(ctx context.Context, done <-chan struct{}, connections []*connection) {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	var end time.Time
+	for {
+		select {
+		case <-done:
+			return
+		case now := <-tick.C:
+			if ctx.Err() != nil && end.IsZero() {
+				end = now.Add(interruptedTimeout)
+			}
+			if !end.IsZero() && now.After(end) {
+				now = now.Add(1000 * time.Hour) // beyond every deadline
+			}
+			for _, c := range connections {
+				c.expire(now)
+			}
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package loadgen
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/emostream/emostream/loadgen/report"
+)
+
+// Search is how FindMax searches for the greatest rate.
+type Search struct {
+	// Evaluate says which conditions a run met; default: there are none.
+	Evaluate func(report.Report) []report.ThresholdResult
+	// Max bounds the rate; default 1,000,000 reactions a second.
+	Max float64
+	// Precision is how close to the greatest rate the search ends, as a share of it;
+	// default 0.05.
+	Precision float64
+}
+
+func (s Search) withDefaults() Search {
+	s.Max = cmp.Or(s.Max, 1e6)
+	s.Precision = cmp.Or(s.Precision, 0.05)
+	if s.Evaluate == nil {
+		s.Evaluate = func(report.Report) []report.ThresholdResult { return nil }
+	}
+	return s
+}
+
+// minReached is the share of the rate asked for that a run must reach for the rate to
+// hold: a server that answers half of what is due does not carry it.
+const minReached = 0.98
+
+// maxSearchSteps bounds the runs of a search.
+const maxSearchSteps = 24
+
+// rateSearch searches for the greatest rate at which something holds. It doubles the
+// rate until one fails, and then halves the distance between the greatest that held and
+// the least that failed. It is pure: whoever has tried its rate records what came of it.
+type rateSearch struct {
+	rate                      float64 // to try next; 0: the search is over
+	greatestHeld, leastFailed float64 // 0: none yet
+	max, precision            float64
+}
+
+func newRateSearch(first, maxRate, precision float64) rateSearch {
+	return rateSearch{rate: min(first, maxRate), max: maxRate, precision: precision}
+}
+
+// record takes in whether the rate held, and chooses the next.
+func (s *rateSearch) record(held bool) {
+	if held {
+		s.greatestHeld = s.rate
+	} else {
+		s.leastFailed = s.rate
+	}
+	switch {
+	case s.leastFailed == 0 && s.greatestHeld >= s.max:
+		s.rate = 0
+	case s.leastFailed == 0:
+		s.rate = min(2*s.greatestHeld, s.max)
+	case s.greatestHeld == 0 && s.leastFailed < 1:
+		s.rate = 0 // nothing less than 1 a second is tried
+	case s.greatestHeld == 0:
+		s.rate = s.leastFailed / 2
+	case s.leastFailed-s.greatestHeld <= s.precision*s.greatestHeld:
+		s.rate = 0
+	default:
+		s.rate = (s.greatestHeld + s.leastFailed) / 2
+	}
+}
+
+// FindMax searches for the greatest rate at which all conditions hold and the target
+// keeps up, by runs of cfg, whose Rate is tried first. It returns the report of the run
+// at the greatest rate that held, or of the last run when none did; Search in it tells
+// all steps.
+func FindMax(ctx context.Context, cfg Config, s Search) (report.Report, error) {
+	if cfg.Rate <= 0 || cfg.Stages+cfg.Burst != "" {
+		return report.Report{}, errors.New("a search begins with a rate above 0, and without stages or bursts")
+	}
+	s = s.withDefaults()
+	var best, last report.Report
+	var steps []report.Step
+	observe := cfg.withDefaults().Observe
+	search := newRateSearch(cfg.Rate, s.Max, s.Precision)
+	for search.rate > 0 && len(steps) < maxSearchSteps {
+		at := len(steps) + 1
+		cfg.Rate = search.rate
+		cfg.Observe = func(snap Snapshot) {
+			snap.Step, snap.Rate = at, cfg.Rate
+			observe(snap)
+		}
+		r, err := Run(ctx, cfg)
+		if err != nil {
+			return r, fmt.Errorf("try %.0f a second: %w", cfg.Rate, err)
+		}
+		r.Thresholds = s.Evaluate(r)
+		last = r
+		if r.Interrupted {
+			break
+		}
+		step := judgeStep(r)
+		steps = append(steps, step)
+		if step.Met {
+			best = r
+		}
+		search.record(step.Met)
+	}
+	return searchReport(best, last, steps), nil
+}
+
+// judgeStep says whether a run held its rate.
+func judgeStep(r report.Report) report.Step {
+	s := report.Step{Rate: r.Options.Rate, Missed: []string{}}
+	if r.DurationMS > 0 {
+		s.Reached = float64(r.Accepted) / r.DurationMS * 1000
+	}
+	for _, t := range r.Thresholds {
+		if !t.Met {
+			s.Missed = append(s.Missed, t.Condition)
+		}
+	}
+	if s.Reached < minReached*s.Rate {
+		s.Missed = append(s.Missed, fmt.Sprintf("the rate (reached %.0f)", s.Reached))
+	}
+	if r.Invalid {
+		s.Missed = append(s.Missed, "the generator could not keep up")
+	}
+	s.Met = len(s.Missed) == 0
+	return s
+}
+
+// searchReport makes one report of a search.
+func searchReport(best, last report.Report, steps []report.Step) report.Report {
+	out := best
+	if out.Schema == "" {
+		out = last
+		out.Notes = append(slices.Clone(out.Notes), "no rate that was tried held")
+	}
+	out.Interrupted = last.Interrupted
+	out.Search = steps
+	return out
+}

@@ -1,0 +1,154 @@
+package loadgen
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// reactionRequests send reactions to a main server: one to /send_emoji, which the
+// Python system has too, or a batch of them to /v1/reactions.
+type reactionRequests struct {
+	reactionMix
+	batch      int64
+	channel    string
+	singleHead []byte // see postHead
+	arrayHead  []byte
+}
+
+var _ requests = (*reactionRequests)(nil)
+
+func newReactionRequests(to *endpoint, m reactionMix, batch int, channel string) *reactionRequests {
+	return &reactionRequests{
+		reactionMix: m, batch: int64(batch), channel: channel,
+		singleHead: postHead(to, to.path("/send_emoji"), "application/json"),
+		arrayHead:  postHead(to, to.path("/v1/reactions"), "application/json"),
+	}
+}
+
+func (r *reactionRequests) appendRequest(dst []byte, n int64, due time.Time) []byte {
+	if r.batch == 1 {
+		return appendPost(dst, r.singleHead, func(b []byte) []byte { return r.appendReaction(b, n, due) })
+	}
+	return appendPost(dst, r.arrayHead, func(b []byte) []byte {
+		b = append(b, '[')
+		for i := range r.batch {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = r.appendReaction(b, n*r.batch+i, due)
+		}
+		return append(b, ']')
+	})
+}
+
+// appendReaction appends reaction i of the run as JSON.
+func (r *reactionRequests) appendReaction(b []byte, i int64, due time.Time) []byte {
+	user, emoji := r.userAndEmoji(i)
+	b = append(b, `{"user_id":"bench-`...)
+	b = strconv.AppendInt(b, int64(user), 10)
+	b = append(b, `","emoji_type":"`...)
+	b = append(b, r.emojis[emoji]...)
+	b = append(b, `","timestamp":"`...)
+	b = wire.AppendTime(b, due.UnixMilli())
+	b = append(b, `","channel":"`...)
+	b = append(b, r.channel...)
+	return append(b, `"}`...)
+}
+
+func (r *reactionRequests) answered(out *requestOutcome, n int64, res response) {
+	if r.batch > 1 {
+		r.answeredArray(out, n, res)
+		return
+	}
+	if res.status == http.StatusOK {
+		_, emoji := r.userAndEmoji(n)
+		out.accepted = 1
+		out.acknowledged = append(out.acknowledged, acknowledgement{at: acceptedAt(res.body), emoji: emoji})
+		return
+	}
+	r.refused(out, n, res)
+}
+
+// answeredArray reads an answer that tells the result of each reaction.
+func (r *reactionRequests) answeredArray(out *requestOutcome, n int64, res response) {
+	var answer struct {
+		Results []struct {
+			AcceptedAt time.Time `json:"accepted_at"`
+			Code       string    `json:"code"`
+		} `json:"results"`
+	}
+	if err := json.Unmarshal(res.body, &answer); err != nil || int64(len(answer.Results)) != r.batch {
+		r.refused(out, n, res)
+		return
+	}
+	for i, result := range answer.Results {
+		_, emoji := r.userAndEmoji(n*r.batch + int64(i))
+		switch client.AnswerOutcome(http.StatusOK, result.Code) {
+		case client.Accepted:
+			out.accepted++
+			out.acknowledged = append(out.acknowledged, acknowledgement{at: result.AcceptedAt.UnixMilli(), emoji: emoji})
+			continue
+		case client.InDoubt:
+			out.inDoubt++
+			out.inDoubtEmojis = append(out.inDoubtEmojis, emoji)
+		case client.Refused, client.NotWritten:
+			out.rejected++
+		}
+		out.errorKind = fmt.Sprintf("%d %s", res.status, result.Code)
+	}
+}
+
+// refused reads an answer that accepts nothing. One with status 200 that lacks the
+// result of each reaction leaves them in doubt.
+func (r *reactionRequests) refused(out *requestOutcome, n int64, res response) {
+	var answer struct {
+		Code string `json:"code"`
+	}
+	out.errorKind = strconv.Itoa(res.status)
+	if json.Unmarshal(res.body, &answer) == nil && answer.Code != "" {
+		out.errorKind += " " + answer.Code
+	}
+	outcome := client.AnswerOutcome(res.status, answer.Code)
+	r.notAccepted(out, n, outcome == client.Refused || outcome == client.NotWritten)
+}
+
+func (r *reactionRequests) unanswered(out *requestOutcome, n int64, unreached bool) {
+	r.notAccepted(out, n, unreached)
+}
+
+// notAccepted adds the reactions of request n as rejected, or as in doubt.
+func (r *reactionRequests) notAccepted(out *requestOutcome, n int64, rejected bool) {
+	if rejected {
+		out.rejected = r.batch
+		return
+	}
+	out.inDoubt = r.batch
+	for i := range r.batch {
+		_, emoji := r.userAndEmoji(n*r.batch + i)
+		out.inDoubtEmojis = append(out.inDoubtEmojis, emoji)
+	}
+}
+
+// acceptedAt is the accepted_at of an answer, Unix ms; 0: it has none. An answer of
+// our own servers is not decoded for it.
+func acceptedAt(body []byte) int64 {
+	if _, rest, found := bytes.Cut(body, []byte(`"accepted_at":"`)); found && len(rest) > len(wire.TimeFormat) {
+		if at, err := time.Parse(wire.TimeFormat, string(rest[:len(wire.TimeFormat)])); err == nil {
+			return at.UnixMilli()
+		}
+	}
+	var answer struct {
+		AcceptedAt time.Time `json:"accepted_at"`
+	}
+	if json.Unmarshal(body, &answer) != nil || answer.AcceptedAt.IsZero() {
+		return 0
+	}
+	return answer.AcceptedAt.UnixMilli()
+}

@@ -1,0 +1,137 @@
+package loadgen
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// streamSource tells listeners which streams to listen to: those that a main server
+// assigns to them, or one that is always the same.
+type streamSource struct {
+	main        *endpoint
+	channel     string
+	fixed       *streamAddress // the one; nil: a main server assigns them
+	allowRemote bool
+	timeout     time.Duration
+	endpoints   *endpointCache
+}
+
+// streamAddress is where an event stream is.
+type streamAddress struct {
+	endpoint *endpoint
+	path     string
+	server   string // the subscriber server that a listener is registered at; empty: at none
+}
+
+// endpointCache keeps the endpoints of subscriber servers, so that the name of each is
+// looked up once.
+type endpointCache struct {
+	mu    sync.Mutex
+	byURL map[string]*endpoint
+}
+
+// registrar registers listeners at the main server, over a connection of its own.
+type registrar struct {
+	streamSource
+	conn *connection
+}
+
+func (s streamSource) newRegistrar() registrar {
+	return registrar{s, &connection{endpoint: s.main, timeout: s.timeout}}
+}
+
+func (r registrar) close() { r.conn.close() }
+
+// register asks for a subscriber server other than avoid, the one that failed; empty:
+// none did.
+func (r registrar) register(ctx context.Context, avoid string) (wire.Assignment, error) {
+	var a wire.Assignment
+	path := r.main.path(wire.RegisterPath("", avoid))
+	res, err := r.roundTrip(ctx, fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, r.main.url.Host))
+	if err != nil {
+		return a, err
+	}
+	if res.status != http.StatusOK {
+		return a, &sse.RefusedError{Status: res.status, RetryAfter: res.retryAfter}
+	}
+	if err := json.Unmarshal(res.body, &a); err != nil || a.ServerURL == "" && a.StreamURL == "" {
+		return a, fmt.Errorf("%s is no Emostream server: its /register assigns no server", r.main.url)
+	}
+	return a, nil
+}
+
+// assign returns the stream that a listener is to listen to.
+func (r registrar) assign(ctx context.Context, avoid string) (streamAddress, error) {
+	if r.fixed != nil {
+		return *r.fixed, nil
+	}
+	a, err := r.register(ctx, avoid)
+	if err != nil {
+		return streamAddress{}, err
+	}
+	address := a.ServerURL
+	if a.StreamURL != "" {
+		address = a.ChannelURL(r.channel)
+	}
+	u, err := url.Parse(address)
+	if err != nil {
+		return streamAddress{}, fmt.Errorf("the stream %.60q: %w", address, err)
+	}
+	to, err := r.endpoints.get(ctx, u.Scheme+"://"+u.Host, r.allowRemote)
+	if err != nil {
+		return streamAddress{}, err
+	}
+	return streamAddress{endpoint: to, path: u.RequestURI(), server: a.ServerName}, nil
+}
+
+func (c *endpointCache) get(ctx context.Context, base string, allowRemote bool) (*endpoint, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known := c.byURL[base]; known != nil {
+		return known, nil
+	}
+	to, err := resolveEndpoint(ctx, base, allowRemote)
+	if err == nil {
+		c.byURL[base] = to
+	}
+	return to, err
+}
+
+// unregister tells the main server that a listener has left a subscriber server. That
+// it fails does not matter: the server sees it too, only later.
+func (r registrar) unregister(ctx context.Context, server string) {
+	if server == "" {
+		return
+	}
+	body, err := json.Marshal(map[string]string{"server": server})
+	if err != nil {
+		return
+	}
+	head := postHead(r.main, r.main.path("/unregister"), "application/json")
+	_, _ = r.roundTrip(ctx, appendPost(nil, head, func(b []byte) []byte { return append(b, body...) }))
+}
+
+// roundTrip makes a request of the main server, for as long as ctx allows.
+func (r registrar) roundTrip(ctx context.Context, request []byte) (response, error) {
+	now := time.Now()
+	if err := r.conn.ensureOpen(ctx, now); err != nil {
+		return response{}, err
+	}
+	conn := r.conn.conn
+	deadline, _ := ctx.Deadline()
+	_ = conn.SetDeadline(deadline) // if it fails, so does the round trip
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	res, err := r.conn.roundTrip(request, now)
+	if !stop() {
+		r.conn.close()
+	}
+	return res, err
+}

@@ -1,0 +1,133 @@
+package loadgen
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
+)
+
+// shownMarkers is which events of another service its listeners were shown, by the
+// markers in them. It is safe for concurrent use.
+type shownMarkers struct {
+	match *regexp.Regexp
+	runID string
+
+	mu       sync.Mutex
+	due      []int64 // by number, Unix µs
+	first    []int64 // by number, when a listener was first shown it, Unix µs; 0: none was
+	accepted numberSet
+	twice    numberSet // numbers that one listener was shown more than once
+	e2e      *report.Histogram
+}
+
+// A marker is the run's id, the number of the request, and markerEnd, so that no
+// marker is the beginning of another.
+const markerEnd = "z"
+
+func newRunID() string { return "emo" + strings.ToLower(rand.Text()[:10]) + "x" }
+
+func newShownMarkers(expression, runID string) (*shownMarkers, error) {
+	m := &shownMarkers{runID: runID, e2e: report.NewHistogram()}
+	if expression == "" {
+		expression = regexp.QuoteMeta(runID) + `\d+` + markerEnd
+	}
+	var err error
+	m.match, err = regexp.Compile(expression)
+	if err != nil {
+		return nil, fmt.Errorf("match %.60q: %w", expression, err)
+	}
+	return m, nil
+}
+
+// expect notes when the event of request n is due. It is called before it is sent.
+func (m *shownMarkers) expect(n int64, due time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if missing := int(n) + 1 - len(m.due); missing > 0 {
+		m.due = append(m.due, make([]int64, missing)...)
+		m.first = append(m.first, make([]int64, missing)...)
+	}
+	m.due[n] = due.UnixMicro()
+}
+
+// accept notes events that the service accepted.
+func (m *shownMarkers) accept(as []acknowledgement) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, a := range as {
+		m.accepted.add(a.at - 1)
+	}
+}
+
+func (m *shownMarkers) received(v *listenerView, e *event, at time.Time) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, n := range e.markers {
+		if n < 0 || n >= int64(len(m.due)) || m.due[n] == 0 {
+			continue // of another run
+		}
+		if m.first[n] == 0 {
+			m.first[n] = at.UnixMicro()
+		}
+		if !v.markers.add(n) {
+			m.twice.add(n)
+			continue
+		}
+		m.e2e.Record(at.Sub(time.UnixMicro(m.due[n])))
+	}
+}
+
+// missing counts the markers that one listener was not shown, of those that were due
+// after it had connected and that another listener was shown until a moment, Unix ms.
+func (m *shownMarkers) missing(v *listenerView, until int64) int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := int64(0)
+	for i, first := range m.first {
+		if first > 0 && first <= until*1000 && v.since > 0 && m.due[i] > v.since*1000 && !v.markers.has(int64(i)) {
+			n++
+		}
+	}
+	return n
+}
+
+// balance compares the events that were accepted with those that were shown.
+func (m *shownMarkers) balance() (counted, lost, doubled int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for n, first := range m.first {
+		switch {
+		case first > 0:
+			counted++
+		case m.accepted.has(int64(n)):
+			lost++
+		}
+	}
+	return counted, lost, m.twice.len()
+}
+
+// decode finds the markers in an event's data.
+func (m *shownMarkers) decode(e *event, _ string, data []byte) {
+	for _, groups := range m.match.FindAllSubmatch(data, -1) {
+		marker := groups[0]
+		if len(groups) > 1 {
+			marker = groups[1]
+		}
+		digits, ok := bytes.CutPrefix(marker, []byte(m.runID))
+		n, err := strconv.ParseInt(string(bytes.TrimSuffix(digits, []byte(markerEnd))), 10, 64)
+		if ok && err == nil {
+			e.markers = append(e.markers, n)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package loadgen
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/loadgen/report"
+)
+
+// shownSwarms is what the listeners of a channel were shown. It is safe for concurrent
+// use. What one listener was shown is in its view.
+type shownSwarms struct {
+	channel        string
+	emojis         map[string]int // index of each emoji of the run; others count as len(emojis)
+	onWindowLength func(length int64)
+
+	repeats, outOfOrder atomic.Int64
+	windowLength        atomic.Int64 // ms; 0: not known
+
+	mu        sync.Mutex
+	windows   map[int64]*revision // by the window's end: that with the greatest total
+	revisions []*revision         // all
+	overhead  *report.Histogram
+}
+
+// revision is one swarm that listeners were shown: a window with a total. A window
+// that grew is sent again, and is then another revision.
+type revision struct {
+	end        int64 // of the window, Unix ms
+	total      int64
+	counts     map[int]int64
+	firstShown int64 // when the first listener got it, Unix ms
+
+	mu sync.Mutex
+	// arrivals is how many listeners were shown it at which moment, Unix ms, by the
+	// total of the window that they had been shown before.
+	arrivals map[int64]map[int64]int64
+}
+
+func newShownSwarms(channel string, emojis []string, onWindowLength func(int64)) *shownSwarms {
+	s := &shownSwarms{channel: channel, emojis: map[string]int{}, onWindowLength: onWindowLength, windows: map[int64]*revision{}, overhead: report.NewHistogram()}
+	for i, e := range emojis {
+		s.emojis[e] = i
+	}
+	return s
+}
+
+// decode reads the swarm in an event's data.
+func (s *shownSwarms) decode(e *event, name string, data []byte) {
+	swarm, err := wire.DecodeSwarm(data)
+	if name != "swarm" || err != nil || swarm.Channel != s.channel {
+		return
+	}
+	r := &revision{end: swarm.Window.End, total: swarm.Total, counts: map[int]int64{}, firstShown: e.firstSeen.UnixMilli(), arrivals: map[int64]map[int64]int64{}}
+	others := len(s.emojis)
+	rest := swarm.Total
+	for _, c := range swarm.Emojis {
+		emoji, known := s.emojis[c.Emoji]
+		if !known {
+			emoji = others
+		}
+		r.counts[emoji] += c.Count
+		rest -= c.Count
+	}
+	if rest != 0 { // the total is not the sum of the emojis
+		r.counts[others] += rest
+	}
+	length := swarm.Window.End - swarm.Window.Start
+	s.windowLength.CompareAndSwap(0, length)
+	e.revision = r
+	s.mu.Lock()
+	if greatest := s.windows[r.end]; greatest == nil || greatest.total < r.total {
+		s.windows[r.end] = r
+	} else if greatest.total == r.total {
+		e.revision = greatest // the same swarm in other bytes: with an id or without
+	}
+	if e.revision == r {
+		s.revisions = append(s.revisions, r)
+	}
+	s.mu.Unlock()
+	s.onWindowLength(length)
+}
+
+func (s *shownSwarms) received(v *listenerView, e *event, at time.Time) {
+	r := e.revision
+	if r == nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	i := v.makeSlot(r.end, s.windowLength.Load())
+	if i < 0 {
+		return
+	}
+	before := int64(0)
+	switch old := v.greatest[i]; {
+	case old == nil:
+		if i < len(v.greatest)-1 {
+			s.outOfOrder.Add(1)
+		}
+		if r.end >= v.liveSince && r.total > 0 {
+			s.recordOverhead(at.Sub(time.UnixMilli(r.end)))
+		}
+	case old.total == r.total:
+		s.repeats.Add(1)
+		return
+	case old.total > r.total:
+		s.outOfOrder.Add(1)
+		return
+	default:
+		before = old.total
+	}
+	v.greatest[i] = r
+	if r.end >= v.liveSince {
+		r.addArrival(before, at.UnixMilli())
+	}
+}
+
+func (s *shownSwarms) recordOverhead(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.overhead.Record(d)
+}
+
+func (r *revision) addArrival(before, at int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.arrivals[before]
+	if m == nil {
+		m = map[int64]int64{}
+		r.arrivals[before] = m
+	}
+	m[at]++
+}
+
+// greatest returns the revision with the greatest total of each window that has any
+// reactions.
+func (s *shownSwarms) greatest() map[int64]*revision {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := maps.Clone(s.windows)
+	maps.DeleteFunc(out, func(_ int64, r *revision) bool { return r.total == 0 })
+	return out
+}
+
+// counted returns the counts that listeners were shown, by window and emoji.
+func (s *shownSwarms) counted() map[cell]int64 {
+	out := map[cell]int64{}
+	for end, r := range s.greatest() {
+		for emoji, n := range r.counts {
+			if n != 0 {
+				out[cell{end, emoji}] = n
+			}
+		}
+	}
+	return out
+}
+
+// missing counts what one listener was not shown, of the windows that ended after it
+// had connected and that another listener was shown until a moment, Unix ms: gaps are
+// windows that it was not shown at all, and behind are windows of which it was shown a
+// smaller total than the greatest.
+func (s *shownSwarms) missing(v *listenerView, greatest map[int64]*revision, until int64) (gaps, behind int64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.since == 0 {
+		return 0, 0
+	}
+	for end, r := range greatest {
+		if end <= v.since || r.firstShown > until {
+			continue
+		}
+		switch own := v.of(end, s.windowLength.Load()); {
+		case own == nil:
+			gaps++
+		case own.total < r.total:
+			behind++
+		}
+	}
+	return gaps, behind
+}
+
+// endToEnd returns the times from when each reaction was due to when each listener was
+// shown it.
+func (s *shownSwarms) endToEnd(acks *acknowledged) *report.Histogram {
+	h := report.NewHistogram()
+	s.mu.Lock()
+	all := slices.Clone(s.revisions)
+	s.mu.Unlock()
+	for _, r := range all {
+		r.mu.Lock()
+		for before, shownAt := range r.arrivals {
+			acks.addEndToEnd(h, r.end, before, r.total, shownAt)
+		}
+		r.mu.Unlock()
+	}
+	return h
+}
