@@ -46,7 +46,7 @@ func TestPagesNameCommands(t *testing.T) {
 	block := regexp.MustCompile("(?ms)^ *```(sh|console)\n(.*?)^ *```$")
 	// Up to a comment, a pipe, or another command; … is a value that is left out.
 	const command = `emostream ((?:'[^']*'|"[^"]*"|[^` + "`" + `#|&>;\n'"])*)`
-	entered := regexp.MustCompile(`(?m)(?:^ *(?:\$ )?(?:[A-Z_]+=\S+ |timeout (?:-\S+ \S+ )?\S+ )*|[|;&] *)` + command)
+	entered := regexp.MustCompile(`(?m)(?:^ *(?:\$ )?(?:[A-Z_]+=\S+ |timeout (?:-\S+ \S+ )?\S+ |go run \./cmd/)*|[|;&] *)` + command)
 	within := regexp.MustCompile("`" + command + "`")
 	n := 0
 	for page, text := range pages(t) {
