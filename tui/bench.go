@@ -12,7 +12,7 @@ import (
 )
 
 // mostHistory is how many seconds of a run are kept: more than a screen is wide.
-const mostHistory = 512
+const maxSeconds = 512
 
 // Bench shows a load test while it runs. It is fed with loadgen.Snapshot values and
 // shows them; what the run finds is the same without it.
@@ -23,11 +23,11 @@ type Bench struct {
 	Stop func()
 
 	width, height int
-	look          draw.Look
+	appearance    draw.Appearance
 	theme         draw.Theme
 	help          help.Model
 	keys          benchKeys
-	now           loadgen.Snapshot
+	snapshot      loadgen.Snapshot
 	rates, acks   []float64 // one a second
 	second        int       // that the newest of them is of
 	step          int       // of a search, that they are of
@@ -46,20 +46,20 @@ func (k benchKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHe
 
 // NewBench returns the view of a load test of target, drawn as look says. stop ends
 // it early.
-func NewBench(target string, look draw.Look, stop func()) Bench {
+func NewBench(target string, look draw.Appearance, stop func()) Bench {
 	b := Bench{Target: target, Stop: stop, width: 80, height: 24, second: -1}
 	b.keys.stop = key.NewBinding(key.WithKeys("ctrl+c", "q"), key.WithHelp("ctrl+c", "end the run and report"))
-	return b.looking(look)
+	return b.withAppearance(look)
 }
 
-func (b Bench) looking(look draw.Look) Bench {
-	b.look, b.theme = look, look.Styles()
+func (b Bench) withAppearance(look draw.Appearance) Bench {
+	b.appearance, b.theme = look, look.Styles()
 	b.help = draw.NewHelp(b.theme)
 	return b
 }
 
 // Init asks the terminal what it looks like.
-func (b Bench) Init() tea.Cmd { return b.look.Init() }
+func (b Bench) Init() tea.Cmd { return b.appearance.Init() }
 
 // Update takes one message in.
 func (b Bench) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -67,11 +67,11 @@ func (b Bench) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		b.width, b.height = msg.Width, msg.Height
 	case tea.BackgroundColorMsg, tea.ColorProfileMsg, tea.ModeReportMsg:
-		return b.looking(b.look.Update(msg)), nil
+		return b.withAppearance(b.appearance.Update(msg)), nil
 	case loadgen.Snapshot:
-		return b.saw(msg), nil
-	case Stopping:
-		return b.stop(), nil
+		return b.withSnapshot(msg), nil
+	case StopRequested:
+		return b.showStopping(), nil
 	case Ended:
 		return b, tea.Quit
 	case tea.KeyPressMsg:
@@ -85,13 +85,13 @@ func (b Bench) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		if b.Stop != nil {
 			b.Stop()
 		}
-		return b.stop(), nil
+		return b.showStopping(), nil
 	}
 	return b, nil
 }
 
 // stop shows that the run was asked to end, and what a second ctrl+c does.
-func (b Bench) stop() Bench {
+func (b Bench) showStopping() Bench {
 	b.stopping = true
 	b.keys.stop.SetHelp("ctrl+c", "leave without a report")
 	return b
@@ -99,8 +99,8 @@ func (b Bench) stop() Bench {
 
 // saw takes a snapshot in. The history grows by a point a second while it sends,
 // and begins anew with each step of a search.
-func (b Bench) saw(s loadgen.Snapshot) Bench {
-	b.now = s
+func (b Bench) withSnapshot(s loadgen.Snapshot) Bench {
+	b.snapshot = s
 	second := int(s.Elapsed.Seconds())
 	if s.Step != b.step || second < b.second {
 		b.rates, b.acks, b.second, b.step = nil, nil, -1, s.Step
@@ -116,13 +116,13 @@ func (b Bench) saw(s loadgen.Snapshot) Bench {
 // appended is a history with one value more, in memory of its own: models are
 // values, and an older one may still be drawn.
 func appended(history []float64, v float64) []float64 {
-	history = history[max(0, len(history)-mostHistory+1):]
+	history = history[max(0, len(history)-maxSeconds+1):]
 	return append(slices.Clip(history), v)
 }
 
 // View draws it all.
 func (b Bench) View() tea.View {
-	v := tea.NewView(b.theme.Spell(b.draw()))
+	v := tea.NewView(b.theme.ForTerminal(b.draw()))
 	v.AltScreen = true
 	return v
 }

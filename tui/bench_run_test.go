@@ -14,29 +14,29 @@ import (
 )
 
 // screen is a terminal that keeps what is written to it.
-type screen struct {
+type fakeTerminal struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (s *screen) Write(p []byte) (int, error) {
+func (s *fakeTerminal) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.Write(p)
 }
 
-func (s *screen) String() string {
+func (s *fakeTerminal) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
 }
 
-func (s *screen) terminal() tui.Terminal {
+func (s *fakeTerminal) terminal() tui.Terminal {
 	return tui.Terminal{Out: s, Environ: []string{"TERM=xterm-256color"}}
 }
 
 // leftAsFound checks that the other screen was left and the cursor is shown.
-func leftAsFound(t *testing.T, s *screen) {
+func checkRestored(t *testing.T, s *fakeTerminal) {
 	t.Helper()
 	out := s.String()
 	for _, mode := range []string{"\x1b[?1049", "\x1b[?25"} {
@@ -50,20 +50,20 @@ func leftAsFound(t *testing.T, s *screen) {
 }
 
 func TestShowBench(t *testing.T) {
-	s := new(screen)
-	drawn := drawing(s)
+	s := new(fakeTerminal)
+	drawn := untilDrawn(s)
 	err := tui.ShowBench(t.Context(), "http://x", s.terminal(), func(ctx context.Context, observe func(loadgen.Snapshot)) {
-		observe(sending(1))
+		observe(runningSnapshot(1))
 		drawn(ctx)
 	})
 	if err != nil {
 		t.Error(err)
 	}
-	leftAsFound(t, s)
+	checkRestored(t, s)
 }
 
 // drawing returns a function that waits until something is on the screen.
-func drawing(s *screen) func(context.Context) {
+func untilDrawn(s *fakeTerminal) func(context.Context) {
 	return func(ctx context.Context) {
 		tick := time.NewTicker(time.Millisecond)
 		defer tick.Stop()
@@ -79,20 +79,20 @@ func drawing(s *screen) func(context.Context) {
 
 // When the caller's context ends, the run is asked to end, and the view waits.
 func TestShowBenchIsInterrupted(t *testing.T) {
-	s := new(screen)
+	s := new(fakeTerminal)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := false
 	err := tui.ShowBench(ctx, "http://x", s.terminal(), func(ctx context.Context, observe func(loadgen.Snapshot)) {
-		drawing(s)(ctx)
+		untilDrawn(s)(ctx)
 		cancel()
 		<-ctx.Done()
-		observe(sending(2)) // while it settles
+		observe(runningSnapshot(2)) // while it settles
 		ended = true
 	})
 	if err != nil || !ended {
 		t.Errorf("got %v; the run has ended: %t", err, ended)
 	}
-	leftAsFound(t, s)
+	checkRestored(t, s)
 }
 
 // ctrl+c ends the run; a second one leaves the view without it.
@@ -105,7 +105,7 @@ func TestShowBenchKeys(t *testing.T) {
 		"twice": {"\x03\x03", tui.ErrAbandoned},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := new(screen)
+			s := new(fakeTerminal)
 			terminal := s.terminal()
 			terminal.In = strings.NewReader(test.keys)
 			release := make(chan struct{})
@@ -125,15 +125,15 @@ func TestShowBenchKeys(t *testing.T) {
 
 // A run that panics does so on the terminal as it was.
 func TestShowBenchPanics(t *testing.T) {
-	s := new(screen)
+	s := new(fakeTerminal)
 	defer func() {
 		if r, _ := recover().(string); !strings.Contains(r, "no more coffee") || !strings.Contains(r, "TestShowBenchPanics") {
 			t.Errorf("it panicked with %q, want the cause and its stack", r)
 		}
-		leftAsFound(t, s)
+		checkRestored(t, s)
 	}()
 	_ = tui.ShowBench(t.Context(), "http://x", s.terminal(), func(ctx context.Context, _ func(loadgen.Snapshot)) {
-		drawing(s)(ctx)
+		untilDrawn(s)(ctx)
 		panic("no more coffee")
 	})
 	t.Error("the panic was lost")
@@ -146,7 +146,7 @@ func TestBenchLines(t *testing.T) {
 	l.Show(loadgen.Snapshot{Phase: loadgen.Registering, Listeners: 7, Wanted: 1000})
 	l.Show(loadgen.Snapshot{Phase: loadgen.Registering, Listeners: 8, Wanted: 1000})
 	for i := range 25 {
-		s := troubled(2)
+		s := failingSnapshot(2)
 		s.Elapsed = time.Duration(i) * 100 * time.Millisecond
 		l.Show(s)
 	}

@@ -18,7 +18,7 @@ import (
 )
 
 // sending is a snapshot of a run in its nth second.
-func sending(n int) loadgen.Snapshot {
+func runningSnapshot(n int) loadgen.Snapshot {
 	s := loadgen.Snapshot{
 		Phase: loadgen.Sending, Elapsed: time.Duration(n)*time.Second + 300*time.Millisecond, Planned: 40 * time.Second,
 		Stage: n / 20, Stages: 2, Asked: 2000, Reached: 2000 - 100*math.Abs(math.Sin(float64(n))), Sent: int64(2000 * n), Accepted: int64(1990*n) - 31,
@@ -31,17 +31,17 @@ func sending(n int) loadgen.Snapshot {
 }
 
 // troubled is a snapshot of a run that goes badly.
-func troubled(n int) loadgen.Snapshot {
-	s := sending(n)
+func failingSnapshot(n int) loadgen.Snapshot {
+	s := runningSnapshot(n)
 	s.Rejected, s.InDoubt, s.Waiting, s.Listeners = 21, 10, 1234, 962
 	s.Errors = map[string]int64{"503 not_written": 21, "timeout": 10, "connection refused": 3, "\x1b[31m\x1b]0;title\x07evil\u202e" + strings.Repeat(" long", 30): 1, "eof": 1, "429": 2}
 	return s
 }
 
 // fed is a view that was sent messages.
-func fed(t *testing.T, msgs ...tea.Msg) tui.Bench {
+func benchAfter(t *testing.T, msgs ...tea.Msg) tui.Bench {
 	t.Helper()
-	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", draw.Look{}, nil)
+	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", draw.Appearance{}, nil)
 	for _, msg := range msgs {
 		m, _ = m.Update(msg)
 	}
@@ -49,7 +49,7 @@ func fed(t *testing.T, msgs ...tea.Msg) tui.Bench {
 }
 
 // through are the messages of n seconds of a run.
-func through(n int, snapshot func(int) loadgen.Snapshot, more ...tea.Msg) []tea.Msg {
+func snapshots(n int, snapshot func(int) loadgen.Snapshot, more ...tea.Msg) []tea.Msg {
 	var msgs []tea.Msg
 	for i := range n + 1 {
 		msgs = append(msgs, snapshot(i))
@@ -61,14 +61,14 @@ func through(n int, snapshot func(int) loadgen.Snapshot, more ...tea.Msg) []tea.
 func TestBenchView(t *testing.T) {
 	states := map[string][]tea.Msg{
 		"begin":   nil,
-		"run":     through(25, sending),
-		"trouble": through(25, troubled, tui.Stopping{}),
+		"run":     snapshots(25, runningSnapshot),
+		"trouble": snapshots(25, failingSnapshot, tui.StopRequested{}),
 	}
 	for _, size := range []tea.WindowSizeMsg{{Width: 80, Height: 24}, {Width: 120, Height: 40}, {Width: 40, Height: 12}, {Width: 72, Height: 20}} {
 		for name, msgs := range states {
 			t.Run(fmt.Sprintf("%s %dx%d", name, size.Width, size.Height), func(t *testing.T) {
-				view := ansi.Strip(fed(t, append(msgs, size)...).View().Content)
-				wholeScreen(t, view, size)
+				view := ansi.Strip(benchAfter(t, append(msgs, size)...).View().Content)
+				checkFillsScreen(t, view, size)
 				golden.RequireEqual(t, strings.ReplaceAll(view, " \n", " |\n"))
 			})
 		}
@@ -77,7 +77,7 @@ func TestBenchView(t *testing.T) {
 
 // wholeScreen checks that a view is exactly as large as the terminal, whichever
 // way it counts width.
-func wholeScreen(t *testing.T, view string, size tea.WindowSizeMsg) {
+func checkFillsScreen(t *testing.T, view string, size tea.WindowSizeMsg) {
 	t.Helper()
 	lines := strings.Split(view, "\n")
 	if len(lines) != size.Height {
@@ -95,7 +95,7 @@ func TestBenchViewAtAnySize(t *testing.T) {
 	for w := 0; w < 130; w += 7 {
 		for h := 1; h < 45; h += 4 {
 			size := tea.WindowSizeMsg{Width: w, Height: h}
-			wholeScreen(t, ansi.Strip(fed(t, through(3, troubled, size)...).View().Content), size)
+			checkFillsScreen(t, ansi.Strip(benchAfter(t, snapshots(3, failingSnapshot, size)...).View().Content), size)
 		}
 	}
 }
@@ -103,7 +103,7 @@ func TestBenchViewAtAnySize(t *testing.T) {
 // Hostile text cannot reach the terminal as commands, and the view uses the other
 // screen, so that what was there before comes back.
 func TestBenchViewIsTame(t *testing.T) {
-	v := fed(t, through(5, troubled)...).View()
+	v := benchAfter(t, snapshots(5, failingSnapshot)...).View()
 	for _, bad := range []string{"\x1b]", "\a", "\u202e"} {
 		if strings.Contains(v.Content, bad) {
 			t.Errorf("the view has %q", bad)
@@ -116,8 +116,8 @@ func TestBenchViewIsTame(t *testing.T) {
 
 // The theme follows the terminal's background.
 func TestBenchTheme(t *testing.T) {
-	dark := fed(t, through(5, sending, tea.BackgroundColorMsg{Color: color.Black})...).View().Content
-	light := fed(t, through(5, sending, tea.BackgroundColorMsg{Color: color.White})...).View().Content
+	dark := benchAfter(t, snapshots(5, runningSnapshot, tea.BackgroundColorMsg{Color: color.Black})...).View().Content
+	light := benchAfter(t, snapshots(5, runningSnapshot, tea.BackgroundColorMsg{Color: color.White})...).View().Content
 	if dark == light {
 		t.Error("dark and light look the same")
 	}
@@ -128,12 +128,12 @@ func TestBenchTheme(t *testing.T) {
 
 // In ASCII it has the same size and says the same.
 func TestBenchInASCII(t *testing.T) {
-	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", draw.Look{ASCII: true}, nil)
-	for _, msg := range through(25, troubled, sizes[1]) {
+	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", draw.Appearance{ASCII: true}, nil)
+	for _, msg := range snapshots(25, failingSnapshot, sizes[1]) {
 		m, _ = m.Update(msg)
 	}
 	view := ansi.Strip(m.(tui.Bench).View().Content)
-	wholeScreen(t, view, sizes[1])
+	checkFillsScreen(t, view, sizes[1])
 	if strings.ContainsFunc(view, func(r rune) bool { return r > '~' }) {
 		t.Errorf("it is not ASCII:\n%s", view)
 	}
@@ -142,7 +142,7 @@ func TestBenchInASCII(t *testing.T) {
 
 func TestBenchUpdate(t *testing.T) {
 	ctrlC := tea.KeyPressMsg{Code: 'c', Mod: tea.ModCtrl}
-	search := sending(3)
+	search := runningSnapshot(3)
 	search.Step, search.Rate = 2, 4000
 	for name, test := range map[string]struct {
 		msgs      []tea.Msg
@@ -153,23 +153,23 @@ func TestBenchUpdate(t *testing.T) {
 		hides     []string
 	}{
 		"nothing yet":            {shows: []string{"registering", "no answers yet", "0 of 0", "end the run and report"}},
-		"a snapshot":             {msgs: through(25, sending), shows: []string{"sending", "25s of 40s, stage 2 of 2", "of 2,000/s asked", "1,000 of 1,000", "49,719"}, hides: []string{"due", "stopping"}},
-		"trouble":                {msgs: through(2, troubled), shows: []string{"1,234 due", "962 of 1,000", "503 not_written"}},
+		"a snapshot":             {msgs: snapshots(25, runningSnapshot), shows: []string{"sending", "25s of 40s, stage 2 of 2", "of 2,000/s asked", "1,000 of 1,000", "49,719"}, hides: []string{"due", "stopping"}},
+		"trouble":                {msgs: snapshots(2, failingSnapshot), shows: []string{"1,234 due", "962 of 1,000", "503 not_written"}},
 		"another key":            {msgs: []tea.Msg{tea.KeyPressMsg{Code: 'x', Text: "x"}}},
-		"ctrl+c":                 {msgs: append(through(2, sending), ctrlC), stops: 1, shows: []string{"stopping: sending", "leave without a report"}},
+		"ctrl+c":                 {msgs: append(snapshots(2, runningSnapshot), ctrlC), stops: 1, shows: []string{"stopping: sending", "leave without a report"}},
 		"q":                      {msgs: []tea.Msg{tea.KeyPressMsg{Code: 'q', Text: "q"}}, stops: 1, shows: []string{"stopping"}},
 		"ctrl+c twice":           {msgs: []tea.Msg{ctrlC, ctrlC}, stops: 1, quits: true, abandoned: true},
-		"stopped from elsewhere": {msgs: []tea.Msg{tui.Stopping{}}, shows: []string{"stopping"}},
-		"ctrl+c after a signal":  {msgs: []tea.Msg{tui.Stopping{}, ctrlC}, quits: true, abandoned: true},
+		"stopped from elsewhere": {msgs: []tea.Msg{tui.StopRequested{}}, shows: []string{"stopping"}},
+		"ctrl+c after a signal":  {msgs: []tea.Msg{tui.StopRequested{}, ctrlC}, quits: true, abandoned: true},
 		"the end":                {msgs: []tea.Msg{tui.Ended{}}, quits: true},
 		"a step of a search":     {msgs: []tea.Msg{search}, shows: []string{"step 2 at 4,000/s"}},
 		"the closed loop":        {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1}}, shows: []string{"as fast as answers come"}},
 		"all was due":            {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1, Planned: 15 * time.Second, Elapsed: 15 * time.Second}}, shows: []string{"of what is left"}},
-		"settling":               {msgs: through(3, func(n int) loadgen.Snapshot { s := sending(n); s.Phase = loadgen.Settling; return s }), shows: []string{"settling"}, hides: []string{"▁"}},
+		"settling":               {msgs: snapshots(3, func(n int) loadgen.Snapshot { s := runningSnapshot(n); s.Phase = loadgen.Settling; return s }), shows: []string{"settling"}, hides: []string{"▁"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stops, quits := 0, false
-			var m tea.Model = tui.NewBench("http://x", draw.Look{}, func() { stops++ })
+			var m tea.Model = tui.NewBench("http://x", draw.Appearance{}, func() { stops++ })
 			for _, msg := range test.msgs {
 				var cmd tea.Cmd
 				if m, cmd = m.Update(msg); cmd != nil {
@@ -196,12 +196,12 @@ func TestBenchUpdate(t *testing.T) {
 
 // A model that was drawn is not changed by what comes later.
 func TestBenchIsAValue(t *testing.T) {
-	before := fed(t, through(5, sending)...)
+	before := benchAfter(t, snapshots(5, runningSnapshot)...)
 	was := before.View().Content
 	for n := 6; n < 600; n++ {
-		m, _ := before.Update(sending(n))
+		m, _ := before.Update(runningSnapshot(n))
 		if n%100 == 0 {
-			m.Update(sending(n + 1))
+			m.Update(runningSnapshot(n + 1))
 		}
 	}
 	if before.View().Content != was {

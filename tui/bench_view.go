@@ -49,11 +49,11 @@ func (b Bench) header() string {
 }
 
 func (b Bench) phase() string {
-	phase := string(cmp.Or(b.now.Phase, loadgen.Registering))
+	phase := string(cmp.Or(b.snapshot.Phase, loadgen.Registering))
 	if b.stopping {
 		return b.theme.Warn.Render("stopping: " + phase)
 	}
-	if b.now.Phase == loadgen.Sending {
+	if b.snapshot.Phase == loadgen.Sending {
 		return b.theme.Good.Render(phase)
 	}
 	return b.theme.Muted.Render(phase)
@@ -63,15 +63,15 @@ func (b Bench) phase() string {
 func (b Bench) progress() []string {
 	label := b.elapsed()
 	share := 0.0
-	if b.now.Planned > 0 {
-		share = min(1, b.now.Elapsed.Seconds()/b.now.Planned.Seconds())
+	if b.snapshot.Planned > 0 {
+		share = min(1, b.snapshot.Elapsed.Seconds()/b.snapshot.Planned.Seconds())
 	}
 	return []string{draw.Bar(share, max(1, b.width-ansi.StringWidth(label)-2), b.theme.Main, b.theme.Track) + "  " + label}
 }
 
 // elapsed is how far the run is, in words.
 func (b Bench) elapsed() string {
-	s := b.now
+	s := b.snapshot
 	line := text.Seconds(s.Elapsed)
 	if s.Planned > 0 {
 		line = text.Seconds(min(s.Elapsed, s.Planned)) + " of " + text.Seconds(s.Planned)
@@ -88,19 +88,19 @@ func (b Bench) elapsed() string {
 // asked is the rate that is asked for, in words.
 func (b Bench) asked() string {
 	switch {
-	case b.now.Phase != loadgen.Sending:
+	case b.snapshot.Phase != loadgen.Sending:
 		return ""
-	case b.now.Planned > 0 && b.now.Elapsed >= b.now.Planned:
+	case b.snapshot.Planned > 0 && b.snapshot.Elapsed >= b.snapshot.Planned:
 		return "of what is left"
-	case b.now.Asked <= 0 && b.now.Stages <= 1:
+	case b.snapshot.Asked <= 0 && b.snapshot.Stages <= 1:
 		return "as fast as answers come"
 	}
-	return "of " + text.Rate(b.now.Asked) + " asked"
+	return "of " + text.Rate(b.snapshot.Asked) + " asked"
 }
 
 func (b Bench) rateLines(width, height int) []string {
 	t := b.theme
-	lines := []string{draw.Ends(t.Title.Render(text.Rate(b.now.Reached))+" "+t.Muted.Render(b.asked()), b.waiting(), width)}
+	lines := []string{draw.Ends(t.Title.Render(text.Rate(b.snapshot.Reached))+" "+t.Muted.Render(b.asked()), b.waiting(), width)}
 	for _, l := range draw.Sparkline(b.rates, width, height-1, 0) {
 		lines = append(lines, t.Main.Render(l))
 	}
@@ -109,15 +109,15 @@ func (b Bench) rateLines(width, height int) []string {
 
 // waiting is how much is due and not sent: the generator or the target is behind.
 func (b Bench) waiting() string {
-	if b.now.Waiting == 0 {
+	if b.snapshot.Waiting == 0 {
 		return ""
 	}
-	return b.theme.Warn.Render(text.Thousands(b.now.Waiting) + " due")
+	return b.theme.Warn.Render(text.Thousands(b.snapshot.Waiting) + " due")
 }
 
 func (b Bench) ackLines(width, height int) []string {
 	t := b.theme
-	lines := []string{draw.Ends(t.Title.Render(text.Millis(b.now.AckP99))+" "+t.Muted.Render("p99"), t.Muted.Render("p50 "+text.Millis(b.now.AckP50)), width)}
+	lines := []string{draw.Ends(t.Title.Render(text.Millis(b.snapshot.AckP99))+" "+t.Muted.Render("p99"), t.Muted.Render("p50 "+text.Millis(b.snapshot.AckP50)), width)}
 	for _, l := range draw.Sparkline(b.acks, width, height-1, 0) {
 		lines = append(lines, t.Second.Render(l))
 	}
@@ -127,7 +127,7 @@ func (b Bench) ackLines(width, height int) []string {
 // histogram draws answers by latency, a line a bucket; neighbours are joined when
 // there are more of them than lines.
 func (b Bench) histogram(width, height int) []string {
-	rows := buckets(b.now.Buckets, height)
+	rows := buckets(b.snapshot.Buckets, height)
 	if len(rows) == 0 {
 		return []string{b.theme.Muted.Render("no answers yet")}
 	}
@@ -138,7 +138,7 @@ func (b Bench) histogram(width, height int) []string {
 	const label, share = 8, 7
 	var lines []string
 	for _, r := range rows {
-		bar := draw.Column(float64(r.count)/float64(most), width-label-share-2, b.theme.Main)
+		bar := draw.TracklessBar(float64(r.count)/float64(most), width-label-share-2, b.theme.Main)
 		lines = append(lines, fmt.Sprintf("%*s %s%*s", label, r.label, bar, share+1, percent(r.count, total)))
 	}
 	return lines
@@ -206,7 +206,7 @@ func upTo(i int) string {
 
 // counts are what became of the reactions, the listeners and what failed.
 func (b Bench) counts(width, height int) []string {
-	s, t := b.now, b.theme
+	s, t := b.snapshot, b.theme
 	row := func(name, value string) string { return draw.Ends(t.Muted.Render(name), value, width) }
 	lines := []string{
 		row("sent", text.Thousands(s.Sent)),
@@ -232,8 +232,8 @@ func (b Bench) alarm(n int64) string {
 }
 
 func (b Bench) listeners() string {
-	count := text.Thousands(int64(b.now.Listeners)) + " of " + text.Thousands(int64(b.now.Wanted))
-	if b.now.Listeners < b.now.Wanted {
+	count := text.Thousands(int64(b.snapshot.Listeners)) + " of " + text.Thousands(int64(b.snapshot.Wanted))
+	if b.snapshot.Listeners < b.snapshot.Wanted {
 		return b.theme.Warn.Render(count)
 	}
 	return count
@@ -242,7 +242,7 @@ func (b Bench) listeners() string {
 // failures are the kinds of failed requests, the most frequent first; the last
 // line tells how many do not fit.
 func (b Bench) failures(width, height int) []string {
-	errs := b.now.Errors
+	errs := b.snapshot.Errors
 	kinds := slices.SortedFunc(maps.Keys(errs), func(x, y string) int {
 		return cmp.Or(cmp.Compare(errs[y], errs[x]), cmp.Compare(x, y))
 	})
@@ -265,7 +265,7 @@ func (b Bench) footer() string {
 // compact is the view for a terminal without room for frames: what matters most
 // comes first, and the end is cut.
 func (b Bench) compact() []string {
-	s, t := b.now, b.theme
+	s, t := b.snapshot, b.theme
 	failed := int64(0)
 	for _, n := range s.Errors {
 		failed += n

@@ -14,8 +14,8 @@ import (
 
 // Bounds of a burst.
 const (
-	mostBurst = 10_000 // taps
-	mostRate  = 1_000  // taps a second
+	maxBurstTaps = 10_000 // taps
+	maxBurstRate = 1_000  // taps a second
 )
 
 // burst is a number of taps at a rate; the zero value is none.
@@ -35,7 +35,7 @@ func (b burst) stopped() burst {
 
 // step taps those that are due. Taps that the outbox does not take end the burst:
 // it counts them as not sent.
-func (b burst) step(o Outbox, now time.Time) (burst, Outbox) {
+func (b burst) tapDue(o TapQueue, now time.Time) (burst, TapQueue) {
 	if !b.running() {
 		return b, o
 	}
@@ -57,19 +57,19 @@ type burstPanel struct {
 	emoji      int
 	size, rate string
 	onRate     bool // the field that digits go to
-	typed      bool // they are added to it; else the first one replaces it
+	editing    bool // they are added to it; else the first one replaces it
 }
 
 func newBurstPanel(c Crowd) burstPanel {
 	emojis := slices.Clone(c.cfg.Palette)
-	if !slices.Contains(emojis, c.last) {
-		emojis = append(emojis, c.last)
+	if !slices.Contains(emojis, c.lastEmoji) {
+		emojis = append(emojis, c.lastEmoji)
 	}
 	size, rate := 50, 20
 	if c.burst.rate > 0 {
 		size, rate = c.burst.size, c.burst.rate
 	}
-	return burstPanel{emojis: emojis, emoji: slices.Index(emojis, c.last), size: fmt.Sprint(size), rate: fmt.Sprint(rate)}
+	return burstPanel{emojis: emojis, emoji: slices.Index(emojis, c.lastEmoji), size: fmt.Sprint(size), rate: fmt.Sprint(rate)}
 }
 
 func (burstPanel) title() string { return "Burst" }
@@ -85,30 +85,30 @@ func (p burstPanel) lines(c Crowd, width, _ int) []string {
 	}
 	e := p.emojis[p.emoji]
 	lines := []string{
-		row(false, "emoji", c.named(e), "← →"),
-		row(!p.onRate, "taps", p.size, fmt.Sprintf("1 to %s", text.Thousands(mostBurst))),
-		row(p.onRate, "rate", p.rate, fmt.Sprintf("1 to %s a second", text.Thousands(mostRate))),
+		row(false, "emoji", c.emojiInText(e), "← →"),
+		row(!p.onRate, "taps", p.size, fmt.Sprintf("1 to %s", text.Thousands(maxBurstTaps))),
+		row(p.onRate, "rate", p.rate, fmt.Sprintf("1 to %s a second", text.Thousands(maxBurstRate))),
 		"",
 	}
-	if why := p.wrong(); why != "" {
+	if why := p.problem(); why != "" {
 		return append(lines, draw.Fit(t.Warn.Render(why), width))
 	}
-	took := time.Duration(number(p.size)) * time.Second / time.Duration(number(p.rate))
+	took := time.Duration(atoiOr0(p.size)) * time.Second / time.Duration(atoiOr0(p.rate))
 	return append(lines, draw.Fit(t.Muted.Render("enter sends them, for "+text.Millis(took.Seconds()*1000)), width))
 }
 
 // wrong says what is not allowed.
-func (p burstPanel) wrong() string {
-	if n := number(p.size); n < 1 || n > mostBurst {
-		return fmt.Sprintf("taps: 1 to %s", text.Thousands(mostBurst))
+func (p burstPanel) problem() string {
+	if n := atoiOr0(p.size); n < 1 || n > maxBurstTaps {
+		return fmt.Sprintf("taps: 1 to %s", text.Thousands(maxBurstTaps))
 	}
-	if n := number(p.rate); n < 1 || n > mostRate {
-		return fmt.Sprintf("rate: 1 to %s a second", text.Thousands(mostRate))
+	if n := atoiOr0(p.rate); n < 1 || n > maxBurstRate {
+		return fmt.Sprintf("rate: 1 to %s a second", text.Thousands(maxBurstRate))
 	}
 	return ""
 }
 
-func number(s string) int {
+func atoiOr0(s string) int {
 	n, err := strconv.Atoi(s)
 	if err != nil {
 		return 0
@@ -125,30 +125,30 @@ func (p burstPanel) press(c Crowd, msg tea.KeyPressMsg) (Crowd, panel) {
 	case "esc", "b", "q":
 		return c, nil
 	case "tab", "shift+tab", "up", "down":
-		p.onRate, p.typed = !p.onRate, false
+		p.onRate, p.editing = !p.onRate, false
 	case "left":
 		p.emoji = (p.emoji + len(p.emojis) - 1) % len(p.emojis)
 	case "right":
 		p.emoji = (p.emoji + 1) % len(p.emojis)
 	case "backspace":
 		*field = (*field)[:max(0, len(*field)-1)]
-		p.typed = true
+		p.editing = true
 	case "enter":
-		if p.wrong() != "" {
+		if p.problem() != "" {
 			return c, p
 		}
 		c.now = c.cfg.Now()
-		c.last = p.emojis[p.emoji]
-		c.burst = burst{emoji: c.last, size: number(p.size), rate: number(p.rate), began: c.now}
+		c.lastEmoji = p.emojis[p.emoji]
+		c.burst = burst{emoji: c.lastEmoji, size: atoiOr0(p.size), rate: atoiOr0(p.rate), began: c.now}
 		return c, nil
 	default:
 		if len(s) != 1 || s < "0" || s > "9" {
 			break
 		}
-		if !p.typed {
+		if !p.editing {
 			*field = ""
 		}
-		if p.typed = true; len(*field) < 5 {
+		if p.editing = true; len(*field) < 5 {
 			*field += s
 		}
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // Link is a change of the connection to the stream.
-type Link struct {
+type ConnectionChange struct {
 	At     time.Time
 	State  sse.State
 	Server string // name of the one that is assigned; empty: none was yet
@@ -24,8 +24,8 @@ type Link struct {
 
 // Connection is the way to the stream, as it truly is.
 type Connection struct {
-	Link
-	Drains     string    // the server that said it was leaving
+	ConnectionChange
+	Draining   string    // the server that said it was leaving
 	Reconnects int       // how often it was live again
 	LiveAt     time.Time // when it was last live; zero: never
 	Resumed    bool      // LiveAt was not the first time
@@ -33,9 +33,9 @@ type Connection struct {
 }
 
 // Take is the connection after a change.
-func (n Connection) Take(l Link) Connection {
-	was := n.Link
-	n.Link = l
+func (n Connection) Change(l ConnectionChange) Connection {
+	was := n.ConnectionChange
+	n.ConnectionChange = l
 	if l.State.Phase != sse.Live {
 		return n
 	}
@@ -44,8 +44,8 @@ func (n Connection) Take(l Link) Connection {
 		n.Reconnects++
 	}
 	n.LiveAt, n.Replayed = l.At, 0
-	if l.Server != was.Server || n.Drains != l.Server {
-		n.Drains = ""
+	if l.Server != was.Server || n.Draining != l.Server {
+		n.Draining = ""
 	}
 	return n
 }
@@ -54,17 +54,17 @@ func (n Connection) Take(l Link) Connection {
 func (n Connection) Live() bool { return n.State.Phase == sse.Live }
 
 // Known takes in what the main server says of the one that is assigned.
-func (n Connection) Known(servers []client.ServerStatus) Connection {
+func (n Connection) CheckDraining(servers []client.ServerStatus) Connection {
 	for _, s := range servers {
 		if s.Name == n.Server && n.Server != "" && (s.State == wire.StateDraining || s.State == wire.StateGone) && !n.Live() {
-			n.Drains = s.Name
+			n.Draining = s.Name
 		}
 	}
 	return n
 }
 
 // wait is how many seconds are left until the next attempt.
-func (n Connection) wait(now time.Time) int {
+func (n Connection) secondsToRetry(now time.Time) int {
 	return max(0, int(math.Ceil(n.At.Add(n.State.Wait).Sub(now).Seconds())))
 }
 
@@ -83,26 +83,26 @@ func (n Connection) Headline(now time.Time) string {
 	}
 	what := "reconnecting"
 	switch _, refused := errors.AsType[*sse.RefusedError](n.State.Err); {
-	case n.Drains != "":
+	case n.Draining != "":
 		what = "server draining, reconnecting"
 	case refused:
 		what = "refused, again"
 	}
-	if s := n.wait(now); s > 0 {
+	if s := n.secondsToRetry(now); s > 0 {
 		return fmt.Sprintf("%s in %d s", what, s)
 	}
 	return what + " now"
 }
 
 // Why is the reason for which it is not live, in words; empty: there is none.
-func (n Connection) Why() string {
+func (n Connection) Trouble() string {
 	if n.State.Phase != sse.Reconnecting {
 		return ""
 	}
-	if n.Drains != "" {
-		return text.CleanCells(n.Drains) + " is draining: it leaves in order, and another server takes over"
+	if n.Draining != "" {
+		return text.CleanCells(n.Draining) + " is draining: it leaves in order, and another server takes over"
 	}
-	return reason(n.State.Err)
+	return errorText(n.State.Err)
 }
 
 // resumed says what was found after a connection was lost.
@@ -118,7 +118,7 @@ func (n Connection) resumed() string {
 }
 
 // reason is an error in words for a line of the screen.
-func reason(err error) string {
+func errorText(err error) string {
 	refused := refusalOf(err)
 	stream, ofStream := errors.AsType[*sse.RefusedError](err)
 	network, ofNetwork := errors.AsType[*net.OpError](err)
@@ -126,9 +126,9 @@ func reason(err error) string {
 	case err == nil:
 		return ""
 	case refused != nil:
-		return said(refused.Message, refused.Status)
+		return answerText(refused.Message, refused.Status)
 	case ofStream:
-		return said(stream.Message, stream.Status)
+		return answerText(stream.Message, stream.Status)
 	case client.Unreached(err) && ofNetwork && network.Addr != nil:
 		return "nobody answers at " + text.CleanCells(network.Addr.String()) + ": is it running?"
 	case errors.Is(err, io.ErrUnexpectedEOF):
@@ -139,7 +139,7 @@ func reason(err error) string {
 	return text.CleanCells(err.Error())
 }
 
-func said(message string, status int) string {
+func answerText(message string, status int) string {
 	if message == "" {
 		return fmt.Sprintf("the server answered %d %s", status, http.StatusText(status))
 	}

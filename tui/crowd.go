@@ -16,30 +16,30 @@ import (
 
 // When things are done.
 const (
-	idleFrame  = 100 * time.Millisecond // between two frames while nothing moves but the countdown
-	surveyed   = 10 * time.Second       // between two questions to the main server
-	asleep     = 5 * time.Second        // a gap between two frames that only a machine that slept explains
-	noticed    = 6 * time.Second        // for which a notice stands
-	leaveWait  = 3 * time.Second        // for taps on their way when somebody leaves
-	settling   = 400 * time.Millisecond // in which bars come to their new lengths
-	mostFuture = time.Minute            // by which a window may begin after now
+	idleFrameInterval = 100 * time.Millisecond // between two frames while nothing moves but the countdown
+	pollInterval      = 10 * time.Second       // between two questions to the main server
+	sleepGap          = 5 * time.Second        // a gap between two frames that only a machine that slept explains
+	noticeTime        = 6 * time.Second        // for which a notice stands
+	leaveTimeout      = 3 * time.Second        // for taps on their way when somebody leaves
+	barEasing         = 400 * time.Millisecond // in which bars come to their new lengths
+	maxFuture         = time.Minute            // by which a window may begin after now
 )
 
 // CrowdConfig says what a Crowd shows and how it reaches the server.
 type CrowdConfig struct {
-	Channel string   // default main
-	User    string   // whose taps they are
-	Palette []string // emojis on the keys 1 to 9; default emoji.Favourites
-	FPS     int      // frames a second while something moves, 1 to 60; default 30
-	Mouse   bool     // a click on the palette is a tap
-	Look    draw.Look
-	Now     func() time.Time // default time.Now
+	Channel    string   // default main
+	User       string   // whose taps they are
+	Palette    []string // emojis on the keys 1 to 9; default emoji.Favourites
+	FPS        int      // frames a second while something moves, 1 to 60; default 30
+	Mouse      bool     // a click on the palette is a tap
+	Appearance draw.Appearance
+	Now        func() time.Time // default time.Now
 
 	// What the view asks for; each is called in a goroutine of its own and may
 	// block. Default: nothing comes of it.
-	Send   func([]client.Reaction) ([]client.Result, error)
-	Status func() (client.Status, error)
-	Renew  func() // connect anew, now
+	Send      func([]client.Reaction) ([]client.Result, error)
+	Status    func() (client.Status, error)
+	Reconnect func() // connect anew, now
 }
 
 func (c CrowdConfig) withDefaults() CrowdConfig {
@@ -57,8 +57,8 @@ func (c CrowdConfig) withDefaults() CrowdConfig {
 	if c.Status == nil {
 		c.Status = func() (client.Status, error) { return client.Status{}, nil }
 	}
-	if c.Renew == nil {
-		c.Renew = func() {}
+	if c.Reconnect == nil {
+		c.Reconnect = func() {}
 	}
 	return c
 }
@@ -68,7 +68,7 @@ type (
 	// Tick says that a frame is due.
 	Tick struct{ At time.Time }
 	// Surveyed is what the main server said of the installation.
-	Surveyed struct {
+	StatusAnswer struct {
 		Status client.Status
 		Err    error
 	}
@@ -81,36 +81,36 @@ type (
 type Crowd struct {
 	cfg           CrowdConfig
 	width, height int
-	look          draw.Look
+	appearance    draw.Appearance
 	theme         draw.Theme
 	help          help.Model
 	keys          crowdKeys
 	panel         panel // what is open over the field
 	instruments   bool
 
-	now    time.Time
-	before time.Time // of the last frame
-	link   Connection
-	clock  Clock
-	past   History
-	came   time.Time // when the newest window came
-	faded  bool      // it is too old to float
-	shown  []int64   // ends of windows to be seen with the next frame
-	flock  Flock
-	outbox Outbox
-	last   string // the emoji tapped last
-	burst  burst
-	notice notice
+	now        time.Time
+	lastFrame  time.Time // of the last frame
+	connection Connection
+	clock      ServerClock
+	history    WindowHistory
+	newestCame time.Time // when the newest window came
+	faded      bool      // it is too old to float
+	unmeasured []int64   // ends of windows to be seen with the next frame
+	floating   Floating
+	outbox     TapQueue
+	lastEmoji  string // the emoji tapped last
+	burst      burst
+	notice     notice
 
-	asked     time.Time // the main server, how things are
-	asking    bool
+	polledAt  time.Time // the main server, how things are
+	polling   bool
 	servers   []client.ServerStatus
 	events    int
 	lastError string
 
-	ack, delay, seen Samples
-	leaving          time.Time // zero: it stays
-	beside           []string  // what stands beside the field, as last drawn: it rarely changes
+	ackLatency, windowLatency, tapLatency LatencySamples
+	leaving                               time.Time // zero: it stays
+	sidePanels                            []string  // what stands beside the field, as last drawn: it rarely changes
 }
 
 // panel is what is open over the field of floating emojis.
@@ -132,51 +132,51 @@ type notice struct {
 // NewCrowd returns the view of a crowd.
 func NewCrowd(cfg CrowdConfig) Crowd {
 	cfg = cfg.withDefaults()
-	c := Crowd{cfg: cfg, width: 80, height: 24, look: cfg.Look, keys: newCrowdKeys(len(cfg.Palette)), last: cfg.Palette[0]}
+	c := Crowd{cfg: cfg, width: 80, height: 24, appearance: cfg.Appearance, keys: newCrowdKeys(len(cfg.Palette)), lastEmoji: cfg.Palette[0]}
 	c.now = cfg.Now()
-	return c.styled()
+	return c.withStyles()
 }
 
-func (c Crowd) styled() Crowd {
-	c.theme = c.look.Styles()
+func (c Crowd) withStyles() Crowd {
+	c.theme = c.appearance.Styles()
 	c.help = draw.NewHelp(c.theme)
 	return c
 }
 
 // Outbox is what became of the taps.
-func (c Crowd) Outbox() Outbox { return c.outbox }
+func (c Crowd) Outbox() TapQueue { return c.outbox }
 
 // Init asks the terminal what it looks like and the server how things are.
 func (c Crowd) Init() tea.Cmd {
-	return tea.Batch(c.look.Init(), c.tick())
+	return tea.Batch(c.appearance.Init(), c.tick())
 }
 
 // tick is the command that brings the next frame.
 func (c Crowd) tick() tea.Cmd {
 	d := time.Second / time.Duration(c.cfg.FPS)
-	if !c.moves() {
-		d = max(d, idleFrame)
+	if !c.isMoving() {
+		d = max(d, idleFrameInterval)
 	}
 	return tea.Tick(d, func(at time.Time) tea.Msg { return Tick{at} })
 }
 
 // moves says whether anything moves but the countdown.
-func (c Crowd) moves() bool {
-	return c.flock.Moving() || c.burst.running() || c.now.Sub(c.came) < settling
+func (c Crowd) isMoving() bool {
+	return c.floating.Moving() || c.burst.running() || c.now.Sub(c.newestCame) < barEasing
 }
 
 // moved says whether what stands beside the field may have changed with a message:
 // keys do not change it, and a frame does when its bars move or another window
 // should have come.
-func (c Crowd) moved(msg tea.Msg) bool {
+func (c Crowd) sidePanelsChange(msg tea.Msg) bool {
 	switch msg.(type) {
 	case tea.KeyPressMsg:
 		return false
 	case Tick:
-		newest, ok := c.past.Newest()
+		newest, ok := c.history.Newest()
 		length := newest.Window.End - newest.Window.Start
-		return c.before.Sub(c.came) < settling ||
-			ok && c.arrivedBy()/length != (c.arrivedBy()-c.now.Sub(c.before).Milliseconds())/length
+		return c.lastFrame.Sub(c.newestCame) < barEasing ||
+			ok && c.arrivedBy()/length != (c.arrivedBy()-c.now.Sub(c.lastFrame).Milliseconds())/length
 	}
 	return true
 }
@@ -189,21 +189,21 @@ func (c Crowd) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		c.width, c.height = msg.Width, msg.Height
 	case tea.BackgroundColorMsg, tea.ColorProfileMsg, tea.ModeReportMsg:
-		c.look = c.look.Update(msg)
-		c = c.styled()
+		c.appearance = c.appearance.Update(msg)
+		c = c.withStyles()
 	case Tick:
 		var cmd tea.Cmd
 		c, cmd = c.frame(msg.At)
 		cmds = append(cmds, cmd, c.tick())
-	case Heard:
+	case StreamEvents:
 		var cmd tea.Cmd
-		c, cmd = c.hear(msg)
+		c, cmd = c.takeStream(msg)
 		cmds = append(cmds, cmd)
-	case Sent:
-		c = c.sent(msg)
-	case Surveyed:
+	case SendResult:
+		c = c.takeResult(msg)
+	case StatusAnswer:
 		var cmd tea.Cmd
-		c, cmd = c.surveyed(msg)
+		c, cmd = c.takeStatus(msg)
 		cmds = append(cmds, cmd)
 	case Leave:
 		c = c.leave()
@@ -212,20 +212,20 @@ func (c Crowd) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		c, cmd = c.press(msg)
 		cmds = append(cmds, cmd)
 	case tea.PasteMsg:
-		if f, ok := c.panel.(finder); ok {
-			c.panel = f.typed(text.CleanCells(msg.Content))
+		if f, ok := c.panel.(searchPanel); ok {
+			c.panel = f.addToQuery(text.CleanCells(msg.Content))
 		}
 	case tea.MouseClickMsg:
 		if slot := c.slotAt(msg.X, msg.Y); msg.Button == tea.MouseLeft && slot >= 0 {
 			c = c.tap(c.cfg.Palette[slot])
 		}
 	}
-	c, send := c.flush()
+	c, send := c.sendDue()
 	cmds = append(cmds, send)
-	if c.framed() && (c.moved(msg) || c.instruments != instruments) {
-		c.beside = c.column(c.rightWidth(), c.height-2-youHeight)
+	if c.framed() && (c.sidePanelsChange(msg) || c.instruments != instruments) {
+		c.sidePanels = c.drawSidePanels(c.rightWidth(), c.height-2-youHeight)
 	}
-	if !c.leaving.IsZero() && (c.outbox.Pending() == 0 || c.now.Sub(c.leaving) > leaveWait) {
+	if !c.leaving.IsZero() && (c.outbox.Pending() == 0 || c.now.Sub(c.leaving) > leaveTimeout) {
 		return c, tea.Quit
 	}
 	return c, tea.Batch(cmds...)

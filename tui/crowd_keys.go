@@ -64,17 +64,17 @@ func (c Crowd) press(msg tea.KeyPressMsg) (Crowd, tea.Cmd) {
 	case key.Matches(msg, k.tap):
 		return c.tap(c.cfg.Palette[int(msg.String()[0]-'1')]), nil
 	case key.Matches(msg, k.repeat):
-		return c.tap(c.last), nil
+		return c.tap(c.lastEmoji), nil
 	case key.Matches(msg, k.burst) && c.burst.running():
 		c.burst = c.burst.stopped()
 	case key.Matches(msg, k.burst):
 		c.panel = newBurstPanel(c)
 	case key.Matches(msg, k.find):
-		c.panel = finder{}.typed("")
+		c.panel = searchPanel{}.addToQuery("")
 	case key.Matches(msg, k.instruments):
 		c.instruments = !c.instruments
 	case key.Matches(msg, k.connect):
-		return c, c.renew()
+		return c, c.reconnect()
 	case key.Matches(msg, k.suspend):
 		return c, tea.Suspend
 	case key.Matches(msg, k.help):
@@ -95,7 +95,7 @@ func (helpPanel) lines(c Crowd, width, _ int) []string {
 	for _, group := range c.keys.FullHelp() {
 		for _, b := range group {
 			h := b.Help()
-			lines = append(lines, draw.Fit(c.theme.Title.Render(draw.Fit(h.Key, 8))+c.theme.Muted.Render(explained(h.Desc)), width))
+			lines = append(lines, draw.Fit(c.theme.Title.Render(draw.Fit(h.Key, 8))+c.theme.Muted.Render(longerDescription(h.Desc)), width))
 		}
 	}
 	return lines
@@ -103,7 +103,7 @@ func (helpPanel) lines(c Crowd, width, _ int) []string {
 
 // explained is more words for some descriptions than the line at the bottom has
 // room for.
-func explained(does string) string {
+func longerDescription(does string) string {
 	switch does {
 	case "tap":
 		return "tap; hold for a burst"

@@ -18,7 +18,7 @@ import (
 // of the taps. c is who takes part. The terminal is left as it was found, also after
 // a panic, which goes on; it fails when the server turns out to be none that
 // registers clients.
-func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal) (Outbox, error) {
+func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal) (TapQueue, error) {
 	// What was tapped is sent also after ctx has ended: Leave waits for it.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
@@ -27,13 +27,13 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 	cfg.User = c.UserID
 	cfg.Send = func(r []client.Reaction) ([]client.Result, error) { return c.Send(sending, r) }
 	cfg.Status = func() (client.Status, error) { return c.Status(sending) }
-	cfg.Renew = func() {
+	cfg.Reconnect = func() {
 		select {
 		case renew <- struct{}{}:
 		default: // one is on its way already
 		}
 	}
-	cfg.Look = t.Look
+	cfg.Appearance = t.Appearance
 	model := NewCrowd(cfg)
 	p := t.program(model, tea.WithFPS(60))
 
@@ -51,14 +51,14 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 			run()
 		}
 	}
-	box := newMailbox()
+	box := newStreamBuffer()
 	watching, unwatch := context.WithCancel(ctx)
 	work.Go(guard(func() {
 		if failed = watch(watching, &c, model.cfg.Channel, box); failed != nil {
 			p.Quit()
 		}
 	}))
-	work.Go(func() { box.deliver(watching, func(h Heard) { p.Send(h) }) })
+	work.Go(func() { box.run(watching, func(h StreamEvents) { p.Send(h) }) })
 	defer context.AfterFunc(ctx, func() { p.Send(Leave{}) })()
 
 	last, err := p.Run()
@@ -75,8 +75,8 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 }
 
 // watch feeds the mailbox from the stream.
-func watch(ctx context.Context, c *client.Client, channel string, box *mailbox) error {
+func watch(ctx context.Context, c *client.Client, channel string, box *streamBuffer) error {
 	return c.Watch(ctx, channel,
-		func(s wire.Swarm, _ []byte) error { box.swarm(s); return nil },
-		func(s sse.State, at wire.Assignment) { box.link(Link{time.Now(), s, at.ServerName}) })
+		func(s wire.Swarm, _ []byte) error { box.addSwarm(s); return nil },
+		func(s sse.State, at wire.Assignment) { box.addChange(ConnectionChange{time.Now(), s, at.ServerName}) })
 }

@@ -17,15 +17,15 @@ import (
 )
 
 // house is a main server and a subscriber server in one, with what was posted.
-type house struct {
+type fakeServer struct {
 	*httptest.Server
 	mu     sync.Mutex
 	posted []string
 }
 
-func newHouse(t *testing.T, stream string) *house {
+func newFakeServer(t *testing.T, stream string) *fakeServer {
 	t.Helper()
-	h := &house{}
+	h := &fakeServer{}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/register", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprintf(w, `{"server_url":%[1]q,"server_name":"sub1","stream_url":%[1]q}`, h.URL+"/stream")
@@ -50,14 +50,14 @@ func newHouse(t *testing.T, stream string) *house {
 	return h
 }
 
-func (h *house) requests() string {
+func (h *fakeServer) requests() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return strings.Join(h.posted, "\n")
 }
 
 // shows waits until a screen was sent a text.
-func shows(t *testing.T, s *screen, text string) {
+func waitFor(t *testing.T, s *fakeTerminal, text string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -72,7 +72,7 @@ func shows(t *testing.T, s *screen, text string) {
 }
 
 // sized is a terminal of 80x24.
-func sized(s *screen) tui.Terminal {
+func terminal80x24(s *fakeTerminal) tui.Terminal {
 	t := s.terminal()
 	t.Width, t.Height = 80, 24
 	return t
@@ -87,13 +87,13 @@ data: {"channel":"main","window":{"start":"2026-11-23T12:00:00.000Z","end":"2026
 // A view on a terminal: what the stream says is shown, keys are sent, and the
 // terminal is left as it was found.
 func TestShowCrowd(t *testing.T) {
-	h, s := newHouse(t, oneWindow), new(screen)
+	h, s := newFakeServer(t, oneWindow), new(fakeTerminal)
 	keys, typed := io.Pipe()
 	defer typed.Close()
-	terminal := sized(s)
+	terminal := terminal80x24(s)
 	terminal.In = keys
 	type ended struct {
-		outbox tui.Outbox
+		outbox tui.TapQueue
 		err    error
 	}
 	done := make(chan ended, 1)
@@ -101,10 +101,10 @@ func TestShowCrowd(t *testing.T) {
 		o, err := tui.ShowCrowd(t.Context(), tui.CrowdConfig{}, client.Client{Server: h.URL, UserID: "ann"}, terminal)
 		done <- ended{o, err}
 	}()
-	shows(t, s, "4,711")
-	shows(t, s, "live")
+	waitFor(t, s, "4,711")
+	waitFor(t, s, "live")
 	_, _ = io.WriteString(typed, "2")
-	shows(t, s, "counted")
+	waitFor(t, s, "counted")
 	_, _ = io.WriteString(typed, "q")
 	if e := <-done; e.err != nil || e.outbox.Accepted != 1 || e.outbox.Pending() != 0 {
 		t.Errorf("ended with %+v, %v", e.outbox, e.err)
@@ -112,32 +112,32 @@ func TestShowCrowd(t *testing.T) {
 	if want := `[{"user_id":"ann","emoji_type":"😂","channel":"main","count":1}]`; h.requests() != want {
 		t.Errorf("posted %s, want %s", h.requests(), want)
 	}
-	leftAsFound(t, s)
+	checkRestored(t, s)
 }
 
 // When the caller's context ends the view leaves, as it does for q.
 func TestShowCrowdIsInterrupted(t *testing.T) {
-	h, s := newHouse(t, oneWindow), new(screen)
+	h, s := newFakeServer(t, oneWindow), new(fakeTerminal)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		_, err := tui.ShowCrowd(ctx, tui.CrowdConfig{}, client.Client{Server: h.URL, UserID: "ann"}, sized(s))
+		_, err := tui.ShowCrowd(ctx, tui.CrowdConfig{}, client.Client{Server: h.URL, UserID: "ann"}, terminal80x24(s))
 		done <- err
 	}()
-	shows(t, s, "live")
+	waitFor(t, s, "live")
 	cancel()
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	leftAsFound(t, s)
+	checkRestored(t, s)
 }
 
 // A server that is none ends the view with the reason.
 func TestShowCrowdWithoutAServer(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	defer srv.Close()
-	s := new(screen)
-	if _, err := tui.ShowCrowd(t.Context(), tui.CrowdConfig{}, client.Client{Server: srv.URL, UserID: "ann"}, sized(s)); err == nil || !strings.Contains(err.Error(), "it should be the main server") {
+	s := new(fakeTerminal)
+	if _, err := tui.ShowCrowd(t.Context(), tui.CrowdConfig{}, client.Client{Server: srv.URL, UserID: "ann"}, terminal80x24(s)); err == nil || !strings.Contains(err.Error(), "it should be the main server") {
 		t.Errorf("ended with %v", err)
 	}
 }
@@ -145,24 +145,24 @@ func TestShowCrowdWithoutAServer(t *testing.T) {
 // After a panic in what reads the stream the terminal is as it was, and the panic
 // goes on.
 func TestShowCrowdPanics(t *testing.T) {
-	s := new(screen)
+	s := new(fakeTerminal)
 	defer func() {
 		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), "a slip") {
 			t.Errorf("recovered %v", r)
 		}
-		leftAsFound(t, s)
+		checkRestored(t, s)
 	}()
-	_, err := tui.ShowCrowd(t.Context(), tui.CrowdConfig{}, client.Client{Server: "http://x", UserID: "ann", HTTP: &http.Client{Transport: slip{s}}}, s.terminal())
+	_, err := tui.ShowCrowd(t.Context(), tui.CrowdConfig{}, client.Client{Server: "http://x", UserID: "ann", HTTP: &http.Client{Transport: panickingTransport{s}}}, s.terminal())
 	t.Errorf("ended with %v", err)
 }
 
 // slip panics once the view is drawn.
-type slip struct{ s *screen }
+type panickingTransport struct{ s *fakeTerminal }
 
-func (p slip) RoundTrip(r *http.Request) (*http.Response, error) {
+func (p panickingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Path != "/register" {
 		return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewBufferString("{}"))}, nil
 	}
-	drawing(p.s)(r.Context())
+	untilDrawn(p.s)(r.Context())
 	panic("a slip")
 }

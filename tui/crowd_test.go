@@ -28,7 +28,7 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 // room is a Crowd and what stands around it: a clock, a server, and somebody who
 // does what it asks for.
-type room struct {
+type crowdSession struct {
 	t     testing.TB
 	crowd tui.Crowd
 
@@ -45,10 +45,10 @@ type room struct {
 
 // visit opens a view on a screen, in a bubble whose time only tells commands that
 // wait for a timer from those that do not; the view's clock is the room's.
-func visit(t *testing.T, cfg tui.CrowdConfig, width, height int, then func(*room)) {
+func withCrowd(t *testing.T, cfg tui.CrowdConfig, width, height int, then func(*crowdSession)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		r := &room{t: t, now: noon}
+		r := &crowdSession{t: t, now: noon}
 		r.answer = r.accept
 		cfg.User = "ann"
 		cfg.Now = func() time.Time {
@@ -67,7 +67,7 @@ func visit(t *testing.T, cfg tui.CrowdConfig, width, height int, then func(*room
 			return r.answer(batch)
 		}
 		cfg.Status = func() (client.Status, error) { r.asked++; return r.status, nil }
-		cfg.Renew = func() { r.renewed++ }
+		cfg.Reconnect = func() { r.renewed++ }
 		r.crowd = tui.NewCrowd(cfg)
 		r.tell(tea.WindowSizeMsg{Width: width, Height: height})
 		defer func() { <-time.After(2 * time.Hour) }() // for commands that wait for a timer
@@ -76,7 +76,7 @@ func visit(t *testing.T, cfg tui.CrowdConfig, width, height int, then func(*room
 }
 
 // accept is a server that counts everything.
-func (r *room) accept(batch []client.Reaction) ([]client.Result, error) {
+func (r *crowdSession) accept(batch []client.Reaction) ([]client.Result, error) {
 	outcomes := make([]client.Result, len(batch))
 	for i := range outcomes {
 		outcomes[i].AcceptedAt = r.now
@@ -84,14 +84,14 @@ func (r *room) accept(batch []client.Reaction) ([]client.Result, error) {
 	return outcomes, nil
 }
 
-func (r *room) requests() []string {
+func (r *crowdSession) requests() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.posted
 }
 
 // hang makes the server one that answers nothing.
-func (r *room) hang() {
+func (r *crowdSession) hang() {
 	r.answer = func([]client.Reaction) ([]client.Result, error) {
 		<-time.After(time.Hour)
 		return nil, io.ErrUnexpectedEOF
@@ -100,7 +100,7 @@ func (r *room) hang() {
 
 // tell hands messages over and does what the view asks for, but for its frames,
 // which pass brings.
-func (r *room) tell(msgs ...tea.Msg) {
+func (r *crowdSession) tell(msgs ...tea.Msg) {
 	r.t.Helper()
 	for _, msg := range msgs {
 		m, cmd := r.crowd.Update(msg)
@@ -109,7 +109,7 @@ func (r *room) tell(msgs ...tea.Msg) {
 	}
 }
 
-func (r *room) do(cmd tea.Cmd) {
+func (r *crowdSession) do(cmd tea.Cmd) {
 	r.t.Helper()
 	if cmd == nil {
 		return
@@ -134,7 +134,7 @@ func (r *room) do(cmd tea.Cmd) {
 }
 
 // pass lets time pass, with a frame every 50 ms.
-func (r *room) pass(d time.Duration) {
+func (r *crowdSession) pass(d time.Duration) {
 	r.t.Helper()
 	for ; d > 0; d -= 50 * time.Millisecond {
 		r.skip(50 * time.Millisecond)
@@ -143,14 +143,14 @@ func (r *room) pass(d time.Duration) {
 }
 
 // skip lets time pass without a frame.
-func (r *room) skip(d time.Duration) {
+func (r *crowdSession) skip(d time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.now = r.now.Add(d)
 }
 
 // press presses keys: each a character, or a name like enter.
-func (r *room) press(keys ...string) {
+func (r *crowdSession) press(keys ...string) {
 	r.t.Helper()
 	names := map[string]rune{"enter": tea.KeyEnter, "esc": tea.KeyEscape, "tab": tea.KeyTab, "up": tea.KeyUp, "down": tea.KeyDown, "left": tea.KeyLeft, "right": tea.KeyRight, "backspace": tea.KeyBackspace}
 	for _, k := range keys {
@@ -165,23 +165,23 @@ func (r *room) press(keys ...string) {
 }
 
 // view is the screen as text.
-func (r *room) view() string { return ansi.Strip(r.crowd.View().Content) }
+func (r *crowdSession) view() string { return ansi.Strip(r.crowd.View().Content) }
 
 // link tells of a change of the connection.
-func (r *room) link(phase sse.Phase, server string, wait time.Duration, err error) {
+func (r *crowdSession) link(phase sse.Phase, server string, wait time.Duration, err error) {
 	r.t.Helper()
-	r.tell(tui.Heard{Links: []tui.Link{{At: r.now, State: sse.State{Phase: phase, URL: "http://" + server + ":5001/v1/swarm", Wait: wait, Err: err}, Server: server}}})
+	r.tell(tui.StreamEvents{Changes: []tui.ConnectionChange{{At: r.now, State: sse.State{Phase: phase, URL: "http://" + server + ":5001/v1/swarm", Wait: wait, Err: err}, Server: server}}})
 }
 
-func (r *room) live(server string) { r.t.Helper(); r.link(sse.Live, server, 0, nil) }
+func (r *crowdSession) live(server string) { r.t.Helper(); r.link(sse.Live, server, 0, nil) }
 
 // windows lets the windows n to m come, each when it ends.
-func (r *room) windows(n, m int, tallies ...wire.EmojiCount) {
+func (r *crowdSession) windows(n, m int, tallies ...wire.EmojiCount) {
 	r.t.Helper()
 	for ; n <= m; n++ {
 		s := swarm(n, tallies...)
 		r.pass(time.UnixMilli(s.Window.End).Add(100 * time.Millisecond).Sub(r.now))
-		r.tell(tui.Heard{Swarms: []wire.Swarm{s}})
+		r.tell(tui.StreamEvents{Swarms: []wire.Swarm{s}})
 	}
 	r.pass(50 * time.Millisecond)
 }
@@ -192,7 +192,7 @@ func swarm(n int, tallies ...wire.EmojiCount) wire.Swarm {
 	return wire.NewSwarm("main", wire.Window{Start: end - 2000, End: end}, append([]wire.EmojiCount(nil), tallies...), 50)
 }
 
-func tally(emoji string, n int64) wire.EmojiCount {
+func emojiCount(emoji string, n int64) wire.EmojiCount {
 	return wire.EmojiCount{Emoji: emoji, Count: n, Scaled: max(1, float64(n)/10)}
 }
 
@@ -200,41 +200,47 @@ var errDial = fmt.Errorf("reach the server: %w", &net.OpError{Op: "dial", Net: "
 
 // What happened, and what the screen says of it.
 func TestCrowd(t *testing.T) {
-	refusing := func(err error) func(r *room) {
-		return func(r *room) {
+	refusing := func(err error) func(r *crowdSession) {
+		return func(r *crowdSession) {
 			r.answer = func([]client.Reaction) ([]client.Result, error) { return nil, err }
 		}
 	}
-	steps := func(all ...func(*room)) func(*room) {
-		return func(r *room) {
+	steps := func(all ...func(*crowdSession)) func(*crowdSession) {
+		return func(r *crowdSession) {
 			for _, s := range all {
 				s(r)
 			}
 		}
 	}
-	live := func(r *room) { r.live("sub1") }
-	fires := func(r *room) { r.windows(1, 2, tally("🔥", 3481), tally("😂", 7)) }
-	press := func(keys ...string) func(*room) { return func(r *room) { r.press(keys...) } }
-	pass := func(d time.Duration) func(*room) { return func(r *room) { r.pass(d) } }
-	lost := func(err error) func(*room) {
-		return func(r *room) { r.link(sse.Reconnecting, "sub1", 2*time.Second, err) }
+	live := func(r *crowdSession) { r.live("sub1") }
+	fires := func(r *crowdSession) { r.windows(1, 2, emojiCount("🔥", 3481), emojiCount("😂", 7)) }
+	press := func(keys ...string) func(*crowdSession) { return func(r *crowdSession) { r.press(keys...) } }
+	pass := func(d time.Duration) func(*crowdSession) { return func(r *crowdSession) { r.pass(d) } }
+	lost := func(err error) func(*crowdSession) {
+		return func(r *crowdSession) { r.link(sse.Reconnecting, "sub1", 2*time.Second, err) }
 	}
 	for name, test := range map[string]struct {
-		do    func(*room)
+		do    func(*crowdSession)
 		shows []string
 		hides []string
 	}{
 		"the beginning":      {pass(0), []string{"○ connecting", "no window yet: not connected", "press 1-9 to be part of it"}, []string{"live", "counted"}},
 		"live, without news": {live, []string{"● live sub1", "sub1:5001", "no window yet"}, []string{"not connected"}},
 		"a window":           {steps(live, fires), []string{"Window until 12:00:04", "3,488 reactions =", "🔥", "3,481", "peak 3,488"}, nil},
-		"one reaction":       {steps(live, func(r *room) { r.windows(1, 1, tally("🎉", 1)) }), []string{"1 reaction "}, []string{"reactions"}},
-		"a rise and a fall":  {steps(live, fires, func(r *room) { r.windows(3, 3, tally("🔥", 3000), tally("😂", 19)) }), []string{"3,019 reactions -469", "-481", "+12"}, nil},
-		"a window that grew": {steps(live, fires, func(r *room) { r.tell(tui.Heard{Swarms: []wire.Swarm{swarm(2, tally("🔥", 4000))}}) }), []string{"4,000 reactions +512"}, nil},
-		"an older window":    {steps(live, fires, func(r *room) { r.tell(tui.Heard{Swarms: []wire.Swarm{swarm(1, tally("🔥", 9000))}}) }), []string{"Window until 12:00:04", "3,488 reactions -5,512"}, nil},
-		"quiet":              {steps(live, fires, func(r *room) { r.windows(3, 3) }), []string{"quiet"}, []string{"3,488 reactions"}},
-		"a window of tomorrow": {steps(live, fires, func(r *room) {
-			r.tell(tui.Surveyed{Status: client.Status{Clock: client.ClockReading{Asked: r.now, Answered: r.now, Server: r.now}}})
-		}, func(r *room) { r.tell(tui.Heard{Swarms: []wire.Swarm{swarm(50_000, tally("🔥", 1))}}) }), []string{"Window until 12:00:04"}, nil},
+		"one reaction":       {steps(live, func(r *crowdSession) { r.windows(1, 1, emojiCount("🎉", 1)) }), []string{"1 reaction "}, []string{"reactions"}},
+		"a rise and a fall":  {steps(live, fires, func(r *crowdSession) { r.windows(3, 3, emojiCount("🔥", 3000), emojiCount("😂", 19)) }), []string{"3,019 reactions -469", "-481", "+12"}, nil},
+		"a window that grew": {steps(live, fires, func(r *crowdSession) {
+			r.tell(tui.StreamEvents{Swarms: []wire.Swarm{swarm(2, emojiCount("🔥", 4000))}})
+		}), []string{"4,000 reactions +512"}, nil},
+		"an older window": {steps(live, fires, func(r *crowdSession) {
+			r.tell(tui.StreamEvents{Swarms: []wire.Swarm{swarm(1, emojiCount("🔥", 9000))}})
+		}), []string{"Window until 12:00:04", "3,488 reactions -5,512"}, nil},
+		"quiet": {steps(live, fires, func(r *crowdSession) { r.windows(3, 3) }), []string{"quiet"}, []string{"3,488 reactions"}},
+		"a window of tomorrow": {steps(live, fires, func(r *crowdSession) {
+			r.tell(tui.StatusAnswer{Status: client.Status{Clock: client.ClockReading{Asked: r.now, Answered: r.now, Server: r.now}}})
+		}, func(r *crowdSession) {
+			r.tell(tui.StreamEvents{Swarms: []wire.Swarm{swarm(50_000, emojiCount("🔥", 1))}})
+		}), []string{"Window until 12:00:04"}, nil},
 		"the countdown": {steps(live, fires, pass(850*time.Millisecond)), []string{"window ends in 1.0 s"}, nil},
 
 		"broken":           {steps(live, lost(io.ErrUnexpectedEOF)), []string{"○ reconnecting in 2 s", "the connection broke"}, []string{"live"}},
@@ -245,30 +251,30 @@ func TestCrowd(t *testing.T) {
 		"ended":            {steps(live, lost(fmt.Errorf("the server ended the stream: %w", io.EOF))), []string{"the server ended the stream"}, []string{"EOF"}},
 		"refused":          {lost(&sse.RefusedError{Status: 503, Code: "full", Message: "all are full"}), []string{"✗ refused, again in 2 s", "all are full"}, nil},
 		"refused silently": {lost(&sse.RefusedError{Status: 502}), []string{"the server answered 502 Bad Gateway"}, nil},
-		"a draining server": {steps(live, func(r *room) {
+		"a draining server": {steps(live, func(r *crowdSession) {
 			r.status.Servers = []client.ServerStatus{{ServerStatus: wire.ServerStatus{Name: "sub1", State: wire.StateDraining}}}
 		}, lost(io.EOF)), []string{"server draining, reconnecting in 2 s", "sub1 is draining"}, nil},
-		"another one drains": {steps(live, func(r *room) {
+		"another one drains": {steps(live, func(r *crowdSession) {
 			r.status.Servers = []client.ServerStatus{{ServerStatus: wire.ServerStatus{Name: "sub2", State: wire.StateDraining}}}
 		}, lost(io.EOF)), []string{"○ reconnecting in 2 s"}, []string{"draining"}},
-		"back, with windows": {steps(live, fires, lost(io.EOF), pass(4*time.Second), func(r *room) {
+		"back, with windows": {steps(live, fires, lost(io.EOF), pass(4*time.Second), func(r *crowdSession) {
 			r.live("sub2")
-			r.tell(tui.Heard{Swarms: []wire.Swarm{swarm(3, tally("🔥", 1)), swarm(4, tally("🔥", 2))}})
+			r.tell(tui.StreamEvents{Swarms: []wire.Swarm{swarm(3, emojiCount("🔥", 1)), swarm(4, emojiCount("🔥", 2))}})
 		}), []string{"live sub2", "resumed at sub2, 2 windows replayed"}, nil},
-		"back, with one": {steps(live, fires, lost(io.EOF), pass(2*time.Second), func(r *room) {
+		"back, with one": {steps(live, fires, lost(io.EOF), pass(2*time.Second), func(r *crowdSession) {
 			r.live("sub1")
-			r.tell(tui.Heard{Swarms: []wire.Swarm{swarm(3, tally("🔥", 1))}})
+			r.tell(tui.StreamEvents{Swarms: []wire.Swarm{swarm(3, emojiCount("🔥", 1))}})
 		}), []string{"1 window replayed"}, nil},
-		"back in time":            {steps(live, fires, lost(io.EOF), func(r *room) { r.live("sub1") }), []string{"resumed at sub1, nothing was missed"}, nil},
-		"back for a while":        {steps(live, fires, lost(io.EOF), func(r *room) { r.live("sub1") }, pass(7*time.Second)), nil, []string{"resumed"}},
-		"asleep":                  {steps(live, func(r *room) { r.skip(time.Hour) }, pass(50*time.Millisecond)), []string{"this machine slept for 1h0m0s: connecting anew"}, nil},
+		"back in time":            {steps(live, fires, lost(io.EOF), func(r *crowdSession) { r.live("sub1") }), []string{"resumed at sub1, nothing was missed"}, nil},
+		"back for a while":        {steps(live, fires, lost(io.EOF), func(r *crowdSession) { r.live("sub1") }, pass(7*time.Second)), nil, []string{"resumed"}},
+		"asleep":                  {steps(live, func(r *crowdSession) { r.skip(time.Hour) }, pass(50*time.Millisecond)), []string{"this machine slept for 1h0m0s: connecting anew"}, nil},
 		"a tap":                   {steps(live, press("1")), []string{"1 counted"}, []string{"pending"}},
 		"a share":                 {steps(live, press("1", "1"), fires), []string{"2 of the 3,481 🔥 were yours", "2 counted"}, []string{"press 1-9"}},
 		"a share of one":          {steps(live, press("2"), fires), []string{"1 of the 7 😂 was yours"}, nil},
 		"a share of what is gone": {steps(live, press("3"), fires), []string{"press 1-9"}, []string{"yours"}},
 		"not connected to tap":    {steps(refusing(errDial), press("1")), []string{"1 pending", "not taken yet: nobody answers"}, []string{"counted"}},
-		"taken at last":           {steps(refusing(errDial), press("1"), func(r *room) { r.answer = r.accept }, pass(2*time.Second)), []string{"1 counted"}, []string{"pending", "not taken yet"}},
-		"refused, then counted":   {steps(refusing(&client.RefusalError{Status: 422, Message: "too many channels"}), press("1"), func(r *room) { r.answer = r.accept }, pass(200*time.Millisecond), press("2")), []string{"1 counted", "1 refused", "refused: too many channels"}, nil},
+		"taken at last":           {steps(refusing(errDial), press("1"), func(r *crowdSession) { r.answer = r.accept }, pass(2*time.Second)), []string{"1 counted"}, []string{"pending", "not taken yet"}},
+		"refused, then counted":   {steps(refusing(&client.RefusalError{Status: 422, Message: "too many channels"}), press("1"), func(r *crowdSession) { r.answer = r.accept }, pass(200*time.Millisecond), press("2")), []string{"1 counted", "1 refused", "refused: too many channels"}, nil},
 		"given up":                {steps(refusing(errDial), press("1"), pass(17*time.Second)), []string{"1 not sent"}, []string{"pending"}},
 		"refused by the server":   {steps(refusing(&client.RefusalError{Status: 422, Code: "too_many_channels", Message: "too many channels"}), press("1")), []string{"1 refused", "refused: too many channels"}, nil},
 		"in doubt":                {steps(refusing(&client.RefusalError{Status: 503, Code: "in_doubt", Message: "kafka's answer is missing"}), press("1"), pass(20*time.Second)), []string{"1 in doubt"}, []string{"pending"}},
@@ -278,7 +284,7 @@ func TestCrowd(t *testing.T) {
 		"help goes":               {press("?", "x"), nil, []string{"Keys"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			visit(t, tui.CrowdConfig{}, 120, 40, func(r *room) {
+			withCrowd(t, tui.CrowdConfig{}, 120, 40, func(r *crowdSession) {
 				test.do(r)
 				view := r.view()
 				for _, want := range test.shows {
@@ -318,7 +324,7 @@ func TestCrowdSaysTheCause(t *testing.T) {
 			},
 		} {
 			t.Run(name+" of "+of, func(t *testing.T) {
-				visit(t, tui.CrowdConfig{}, 80, 24, func(r *room) {
+				withCrowd(t, tui.CrowdConfig{}, 80, 24, func(r *crowdSession) {
 					r.answer = answer
 					r.press("1")
 					if !strings.Contains(r.view(), test.want) {
@@ -360,7 +366,7 @@ func TestCrowdSends(t *testing.T) {
 		"a burst, stopped":         {nil, "b 9 9 9 tab 1 0 enter . . b . . _", []string{"🔥1", "🔥1", "🔥1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			visit(t, tui.CrowdConfig{Palette: test.palette}, 80, 24, func(r *room) {
+			withCrowd(t, tui.CrowdConfig{Palette: test.palette}, 80, 24, func(r *crowdSession) {
 				for k := range strings.FieldsSeq(test.keys) {
 					switch k {
 					case ".":
@@ -398,7 +404,7 @@ func TestCrowdSendsAgain(t *testing.T) {
 		"refused, of each":     {[]client.Result{{Code: "not_an_emoji", Message: "no"}}, nil, []string{"🔥1"}, "1 refused"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			visit(t, tui.CrowdConfig{}, 80, 24, func(r *room) {
+			withCrowd(t, tui.CrowdConfig{}, 80, 24, func(r *crowdSession) {
 				r.answer = func([]client.Reaction) ([]client.Result, error) { r.answer = r.accept; return test.first, test.err }
 				r.press("1")
 				r.pass(5 * time.Second)
@@ -413,7 +419,7 @@ func TestCrowdSendsAgain(t *testing.T) {
 // While a server does not answer there is one request, taps wait, and past a bound
 // they are not taken, which is said.
 func TestCrowdIsBounded(t *testing.T) {
-	visit(t, tui.CrowdConfig{}, 80, 24, func(r *room) {
+	withCrowd(t, tui.CrowdConfig{}, 80, 24, func(r *crowdSession) {
 		r.hang()
 		r.press("1")
 		for range 10_003 {
@@ -434,33 +440,33 @@ func TestCrowdIsBounded(t *testing.T) {
 // Leaving waits for taps that are on their way, and not for ever.
 func TestCrowdLeaves(t *testing.T) {
 	for name, test := range map[string]struct {
-		do   func(*room)
+		do   func(*crowdSession)
 		quit bool
 	}{
-		"q":                    {func(r *room) { r.press("q") }, true},
-		"esc":                  {func(r *room) { r.press("esc") }, true},
-		"ctrl+c":               {func(r *room) { r.press("ctrl+c") }, true},
-		"from elsewhere":       {func(r *room) { r.tell(tui.Leave{}) }, true},
-		"another key":          {func(r *room) { r.press("x") }, false},
-		"esc in a dialog":      {func(r *room) { r.press("b", "esc") }, false},
-		"q in the finder":      {func(r *room) { r.press("/", "q") }, false},
-		"ctrl+c in the finder": {func(r *room) { r.press("/", "ctrl+c") }, true},
-		"q twice in a dialog":  {func(r *room) { r.press("b", "q", "q") }, true},
-		"a tap is answered":    {func(r *room) { r.press("1", "q") }, true},
-		"a tap is on its way":  {func(r *room) { r.hang(); r.press("1", "q") }, false},
-		"q again":              {func(r *room) { r.hang(); r.press("1", "q"); r.pass(100 * time.Millisecond); r.press("q") }, true},
-		"no answer for long":   {func(r *room) { r.hang(); r.press("1", "q"); r.pass(4 * time.Second) }, true},
-		"a burst ends with it": {func(r *room) {
+		"q":                    {func(r *crowdSession) { r.press("q") }, true},
+		"esc":                  {func(r *crowdSession) { r.press("esc") }, true},
+		"ctrl+c":               {func(r *crowdSession) { r.press("ctrl+c") }, true},
+		"from elsewhere":       {func(r *crowdSession) { r.tell(tui.Leave{}) }, true},
+		"another key":          {func(r *crowdSession) { r.press("x") }, false},
+		"esc in a dialog":      {func(r *crowdSession) { r.press("b", "esc") }, false},
+		"q in the finder":      {func(r *crowdSession) { r.press("/", "q") }, false},
+		"ctrl+c in the finder": {func(r *crowdSession) { r.press("/", "ctrl+c") }, true},
+		"q twice in a dialog":  {func(r *crowdSession) { r.press("b", "q", "q") }, true},
+		"a tap is answered":    {func(r *crowdSession) { r.press("1", "q") }, true},
+		"a tap is on its way":  {func(r *crowdSession) { r.hang(); r.press("1", "q") }, false},
+		"q again":              {func(r *crowdSession) { r.hang(); r.press("1", "q"); r.pass(100 * time.Millisecond); r.press("q") }, true},
+		"no answer for long":   {func(r *crowdSession) { r.hang(); r.press("1", "q"); r.pass(4 * time.Second) }, true},
+		"a burst ends with it": {func(r *crowdSession) {
 			r.press("b", "enter")
 			r.pass(200 * time.Millisecond)
 			r.press("q")
 			r.pass(100 * time.Millisecond)
 		}, true},
-		"a terminal of no size":   {func(r *room) { r.tell(tea.WindowSizeMsg{Width: 1, Height: 1}); r.press("q") }, true},
-		"a tap, and then another": {func(r *room) { r.hang(); r.press("1", "q", "1") }, false},
+		"a terminal of no size":   {func(r *crowdSession) { r.tell(tea.WindowSizeMsg{Width: 1, Height: 1}); r.press("q") }, true},
+		"a tap, and then another": {func(r *crowdSession) { r.hang(); r.press("1", "q", "1") }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			visit(t, tui.CrowdConfig{}, 80, 24, func(r *room) {
+			withCrowd(t, tui.CrowdConfig{}, 80, 24, func(r *crowdSession) {
 				if test.do(r); r.quit != test.quit {
 					t.Errorf("left: %t, want %t", r.quit, test.quit)
 				}
@@ -473,20 +479,23 @@ func TestCrowdLeaves(t *testing.T) {
 // when a server that nobody answered at is back; not against a server's wish.
 func TestCrowdRenews(t *testing.T) {
 	for name, test := range map[string]struct {
-		do   func(*room)
+		do   func(*crowdSession)
 		want int
 	}{
-		"live":               {func(r *room) { r.live("sub1"); r.pass(30 * time.Second) }, 0},
-		"c":                  {func(r *room) { r.live("sub1"); r.press("c") }, 1},
-		"after a sleep":      {func(r *room) { r.live("sub1"); r.skip(time.Minute); r.pass(50 * time.Millisecond) }, 1},
-		"the server is back": {func(r *room) { r.link(sse.Reconnecting, "", 30*time.Second, errDial); r.pass(100 * time.Millisecond) }, 1},
-		"the server said so": {func(r *room) {
+		"live":          {func(r *crowdSession) { r.live("sub1"); r.pass(30 * time.Second) }, 0},
+		"c":             {func(r *crowdSession) { r.live("sub1"); r.press("c") }, 1},
+		"after a sleep": {func(r *crowdSession) { r.live("sub1"); r.skip(time.Minute); r.pass(50 * time.Millisecond) }, 1},
+		"the server is back": {func(r *crowdSession) {
+			r.link(sse.Reconnecting, "", 30*time.Second, errDial)
+			r.pass(100 * time.Millisecond)
+		}, 1},
+		"the server said so": {func(r *crowdSession) {
 			r.link(sse.Reconnecting, "", 30*time.Second, &sse.RefusedError{Status: 503, RetryAfter: 30 * time.Second})
 			r.pass(20 * time.Second)
 		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			visit(t, tui.CrowdConfig{}, 80, 24, func(r *room) {
+			withCrowd(t, tui.CrowdConfig{}, 80, 24, func(r *crowdSession) {
 				if test.do(r); r.renewed != test.want {
 					t.Errorf("renewed %d times, want %d", r.renewed, test.want)
 				}
@@ -497,7 +506,7 @@ func TestCrowdRenews(t *testing.T) {
 
 // The instruments read what happened.
 func TestCrowdInstruments(t *testing.T) {
-	visit(t, tui.CrowdConfig{}, 120, 40, func(r *room) {
+	withCrowd(t, tui.CrowdConfig{}, 120, 40, func(r *crowdSession) {
 		r.status = client.Status{
 			Clock:   client.ClockReading{Asked: r.now, Answered: r.now.Add(2 * time.Millisecond), Server: r.now.Add(250 * time.Millisecond), Within: time.Millisecond},
 			Servers: []client.ServerStatus{{Alive: true, ServerStatus: wire.ServerStatus{Name: "sub1", Clients: 1200}}, {Alive: true, ServerStatus: wire.ServerStatus{Name: "sub2", Clients: 34}}, {ServerStatus: wire.ServerStatus{Name: "sub3", Clients: 9}}},
@@ -512,8 +521,8 @@ func TestCrowdInstruments(t *testing.T) {
 		r.live("sub1")
 		r.pass(10 * time.Second)
 		r.press("1")
-		r.windows(6, 6, tally("🔥", 5))
-		r.windows(9, 9, tally("🔥", 5)) // 7 and 8 are missing
+		r.windows(6, 6, emojiCount("🔥", 5))
+		r.windows(9, 9, emojiCount("🔥", 5)) // 7 and 8 are missing
 		r.link(sse.Reconnecting, "sub1", time.Second, io.EOF)
 		r.live("sub1")
 		r.press("i")
@@ -538,7 +547,7 @@ func TestCrowdInstruments(t *testing.T) {
 // A click on the palette is a tap.
 func TestCrowdMouse(t *testing.T) {
 	for _, size := range []tea.WindowSizeMsg{{Width: 80, Height: 24}, {Width: 120, Height: 40}, {Width: 40, Height: 12}} {
-		visit(t, tui.CrowdConfig{Mouse: true}, size.Width, size.Height, func(r *room) {
+		withCrowd(t, tui.CrowdConfig{Mouse: true}, size.Width, size.Height, func(r *crowdSession) {
 			if r.crowd.View().MouseMode != tea.MouseModeCellMotion {
 				t.Error("the mouse is not asked for")
 			}
@@ -558,13 +567,13 @@ func TestCrowdMouse(t *testing.T) {
 
 // A model that was drawn is not changed by what comes later.
 func TestCrowdIsAValue(t *testing.T) {
-	visit(t, tui.CrowdConfig{}, 120, 40, func(r *room) {
+	withCrowd(t, tui.CrowdConfig{}, 120, 40, func(r *crowdSession) {
 		r.live("sub1")
 		r.press("1", "i")
-		r.windows(1, 3, tally("🔥", 100))
+		r.windows(1, 3, emojiCount("🔥", 100))
 		before := r.crowd
 		was := before.View().Content
-		r.windows(4, 9, tally("🔥", 500), tally("😂", 40))
+		r.windows(4, 9, emojiCount("🔥", 500), emojiCount("😂", 40))
 		r.press("2", "b", "enter", "?", "i")
 		r.pass(time.Second)
 		if before.View().Content != was {
@@ -576,17 +585,17 @@ func TestCrowdIsAValue(t *testing.T) {
 // However long it runs, what it remembers is bounded: a later frame costs what an
 // earlier one did.
 func TestCrowdForgets(t *testing.T) {
-	visit(t, tui.CrowdConfig{}, 120, 40, func(r *room) {
+	withCrowd(t, tui.CrowdConfig{}, 120, 40, func(r *crowdSession) {
 		r.live("sub1")
 		var tallies []wire.EmojiCount
 		for i, e := range emoji.Favourites() {
-			tallies = append(tallies, tally(e, int64(1000*(i+1))))
+			tallies = append(tallies, emojiCount(e, int64(1000*(i+1))))
 		}
 		frame := func() float64 { return testing.AllocsPerRun(5, func() { r.crowd.Update(tui.Tick{At: r.now}) }) }
 		windows := func(n, m int) {
 			for ; n <= m; n++ {
 				r.skip(2 * time.Second)
-				r.tell(tui.Heard{Swarms: []wire.Swarm{swarm(n, tallies...)}}, tui.Tick{At: r.now})
+				r.tell(tui.StreamEvents{Swarms: []wire.Swarm{swarm(n, tallies...)}}, tui.Tick{At: r.now})
 			}
 		}
 		windows(1, 260)
@@ -604,11 +613,11 @@ func BenchmarkCrowdFrame(b *testing.B) {
 	m, _ = m.Update(tea.WindowSizeMsg{Width: 120, Height: 40})
 	var tallies []wire.EmojiCount
 	for i, e := range emoji.Favourites() {
-		tallies = append(tallies, tally(e, int64(4000/(i+1))))
+		tallies = append(tallies, emojiCount(e, int64(4000/(i+1))))
 	}
 	for i := 0; b.Loop(); i++ {
 		if i%60 == 0 {
-			m, _ = m.Update(tui.Heard{Swarms: []wire.Swarm{swarm(i/60+1, tallies...)}})
+			m, _ = m.Update(tui.StreamEvents{Swarms: []wire.Swarm{swarm(i/60+1, tallies...)}})
 		}
 		now = now.Add(time.Second / 30)
 		m, _ = m.Update(tui.Tick{At: now})

@@ -16,8 +16,8 @@ import (
 
 // The least room for the view at all.
 const (
-	leastWidth  = 40
-	leastHeight = 12
+	minWidth  = 40
+	minHeight = 12
 )
 
 // Heights of parts of the framed view.
@@ -29,7 +29,7 @@ const (
 
 // View draws it all.
 func (c Crowd) View() tea.View {
-	v := tea.NewView(c.theme.Spell(strings.Join(c.draw(), "\n")))
+	v := tea.NewView(c.theme.ForTerminal(strings.Join(c.draw(), "\n")))
 	v.AltScreen = true
 	v.WindowTitle = "emostream " + c.cfg.Channel
 	if c.cfg.Mouse {
@@ -43,17 +43,17 @@ func (c Crowd) framed() bool { return c.width >= framedWidth && c.height >= fram
 // draw is the whole screen, exactly as large as the terminal.
 func (c Crowd) draw() []string {
 	switch {
-	case c.width < leastWidth || c.height < leastHeight:
+	case c.width < minWidth || c.height < minHeight:
 		return draw.Block([]string{
 			c.theme.Warn.Render("this terminal is too small"),
 			fmt.Sprintf("it has %d columns and %d lines", c.width, c.height),
-			fmt.Sprintf("%dx%d are needed", leastWidth, leastHeight),
+			fmt.Sprintf("%dx%d are needed", minWidth, minHeight),
 			c.theme.Muted.Render("make it larger, or press q"),
 		}, c.width, c.height)
 	case c.framed():
-		return c.wide()
+		return c.framedScreen()
 	}
-	return c.compact()
+	return c.compactScreen()
 }
 
 // rightWidth is how wide the column beside the field is.
@@ -64,31 +64,31 @@ func (c Crowd) field() (width, height int) {
 	if c.framed() {
 		return c.width - c.rightWidth() - 4, c.height - 2 - youHeight - 2
 	}
-	return c.width, max(1, c.height-5-c.rows())
+	return c.width, max(1, c.height-5-c.compactRows())
 }
 
 // wide is the view in frames.
-func (c Crowd) wide() []string {
+func (c Crowd) framedScreen() []string {
 	left, body := c.width-c.rightWidth(), c.height-2-youHeight
 	fieldWidth, fieldHeight := c.field()
-	field := draw.Box("The crowd", c.floating(fieldWidth, fieldHeight), left, body, c.theme)
+	field := draw.Box("The crowd", c.floatingField(fieldWidth, fieldHeight), left, body, c.theme)
 	if c.panel != nil {
 		field = draw.Frame(c.panel.title(), c.panel.lines(c, fieldWidth, fieldHeight), left, body, c.theme)
 	}
 	lines := []string{c.header()}
-	lines = append(lines, draw.Beside(field, c.beside)...)
+	lines = append(lines, draw.Beside(field, c.sidePanels)...)
 	lines = append(lines, draw.Frame("You", []string{c.palette(c.width - 4), c.status(c.width - 4)}, c.width, youHeight, c.theme)...)
 	lines = append(lines, c.footer())
 	return draw.Block(lines, c.width, c.height)
 }
 
 // column is what stands beside the field.
-func (c Crowd) column(width, height int) []string {
+func (c Crowd) drawSidePanels(width, height int) []string {
 	upper := height
 	var frames []string
 	if c.instruments {
 		lower := min(height-5, instrumentsLines+2)
-		frames = draw.Frame("Instruments", c.meters(width-4), width, lower, c.theme)
+		frames = draw.Frame("Instruments", c.instrumentRows(width-4), width, lower, c.theme)
 		upper -= lower
 	}
 	if upper >= 2*totalsHeight {
@@ -100,17 +100,17 @@ func (c Crowd) column(width, height int) []string {
 }
 
 // floating is the field.
-func (c Crowd) floating(width, height int) []string {
+func (c Crowd) floatingField(width, height int) []string {
 	size := 2
 	if c.theme.ASCII {
 		size = 6
 	}
 	cells := map[string]string{}
-	return c.flock.Draw(width, height, size, func(e string) string {
+	return c.floating.Draw(width, height, size, func(e string) string {
 		cell, ok := cells[e]
 		if !ok {
-			if cell = c.look.Cell(e); c.theme.ASCII {
-				cell = draw.CellName(e, size-1) + " "
+			if cell = c.appearance.Emoji(e); c.theme.ASCII {
+				cell = draw.EmojiName(e, size-1) + " "
 			}
 			cells[e] = cell
 		}
@@ -122,16 +122,16 @@ func (c Crowd) floating(width, height int) []string {
 func (c Crowd) header() string {
 	t := c.theme
 	left := t.Title.Render("emostream") + " " + t.Muted.Render(text.CleanCells(c.cfg.Channel)) + "  " + c.state()
-	if u, err := url.Parse(c.link.State.URL); err == nil && c.width >= 100 {
+	if u, err := url.Parse(c.connection.State.URL); err == nil && c.width >= 100 {
 		left += " " + t.Muted.Render(text.CleanCells(u.Host))
 	}
 	return draw.Ends(left, c.countdown("window ends in ", 10), c.width)
 }
 
 func (c Crowd) state() string {
-	words := c.link.Headline(c.now)
+	words := c.connection.Headline(c.now)
 	switch {
-	case c.link.Live():
+	case c.connection.Live():
 		return c.theme.Good.Render("● " + words)
 	case strings.HasPrefix(words, "refused"):
 		return c.theme.Bad.Render("✗ " + words)
@@ -141,7 +141,7 @@ func (c Crowd) state() string {
 
 // countdown is how long the open window lasts, by the server's clock.
 func (c Crowd) countdown(label string, width int) string {
-	newest, ok := c.past.Newest()
+	newest, ok := c.history.Newest()
 	if !ok {
 		return ""
 	}
@@ -153,7 +153,7 @@ func (c Crowd) countdown(label string, width int) string {
 
 // status is what there is to say, and what became of the taps if there is room.
 func (c Crowd) status(width int) string {
-	message, taps := c.message(), c.taps()
+	message, taps := c.message(), c.tapSummary()
 	if !c.framed() && ansi.StringWidth(message)+ansi.StringWidth(taps) >= width {
 		return draw.Fit(message, width)
 	}
@@ -163,7 +163,7 @@ func (c Crowd) status(width int) string {
 // message is the one line that matters most now.
 func (c Crowd) message() string {
 	t := c.theme
-	switch why := c.link.Why(); {
+	switch why := c.connection.Trouble(); {
 	case !c.leaving.IsZero():
 		return t.Warn.Render(fmt.Sprintf("%d taps are on their way; q leaves without them", c.outbox.Pending()))
 	case c.notice.bad && c.now.Before(c.notice.until):
@@ -173,13 +173,13 @@ func (c Crowd) message() string {
 	case c.now.Before(c.notice.until):
 		return t.Good.Render(c.notice.text)
 	case c.burst.running():
-		return c.named(c.burst.emoji) + t.Muted.Render(fmt.Sprintf(" burst: %s of %s, b stops it", text.Thousands(int64(c.burst.sent)), text.Thousands(int64(c.burst.size))))
+		return c.emojiInText(c.burst.emoji) + t.Muted.Render(fmt.Sprintf(" burst: %s of %s, b stops it", text.Thousands(int64(c.burst.sent)), text.Thousands(int64(c.burst.size))))
 	}
-	return c.share()
+	return c.ownShare()
 }
 
 // taps is what became of all taps.
-func (c Crowd) taps() string {
+func (c Crowd) tapSummary() string {
 	o, t := c.outbox, c.theme
 	var parts []string
 	add := func(n int, what string, render func(...string) string) {
@@ -190,38 +190,38 @@ func (c Crowd) taps() string {
 	add(o.Pending(), "pending", t.Warn.Render)
 	add(o.InDoubt, "in doubt", t.Bad.Render)
 	add(o.Refused, "refused", t.Bad.Render)
-	add(o.Unsent, "not sent", t.Bad.Render)
+	add(o.NotSent, "not sent", t.Bad.Render)
 	add(o.Accepted, "counted", t.Good.Render)
 	return strings.Join(parts, t.Muted.Render(" · "))
 }
 
 // shareWindows is how long, in windows, somebody's share is shown.
-const shareWindows = 5
+const ownShareWindows = 5
 
 // share is how many of a window's most tapped own emoji were one's own.
-func (c Crowd) share() string {
-	newest, ok := c.past.Newest()
+func (c Crowd) ownShare() string {
+	newest, ok := c.history.Newest()
 	length := newest.Window.End - newest.Window.Start
-	for back := int64(0); ok && back < shareWindows; back++ {
-		s, known := c.past.Ending(newest.Window.End - back*length)
+	for back := int64(0); ok && back < ownShareWindows; back++ {
+		s, known := c.history.Ending(newest.Window.End - back*length)
 		if !known {
 			continue
 		}
 		best := Taps{}
-		for _, t := range c.outbox.Own(s.Window.Start, s.Window.End) {
-			if t.N > best.N {
+		for _, t := range c.outbox.OwnIn(s.Window.Start, s.Window.End) {
+			if t.Count > best.Count {
 				best = t
 			}
 		}
 		for _, t := range s.Emojis {
-			if best.N > 0 && t.Emoji == best.Emoji {
+			if best.Count > 0 && t.Emoji == best.Emoji {
 				were := "were"
-				if best.N == 1 {
+				if best.Count == 1 {
 					were = "was"
 				}
 				m := c.theme.Muted.Render
-				return fmt.Sprintf("%s %s %s %s %s", c.theme.Title.Render(text.Thousands(int64(best.N))),
-					m("of the"), c.theme.Title.Render(text.Thousands(t.Count)), c.named(t.Emoji), m(were+" yours"))
+				return fmt.Sprintf("%s %s %s %s %s", c.theme.Title.Render(text.Thousands(int64(best.Count))),
+					m("of the"), c.theme.Title.Render(text.Thousands(t.Count)), c.emojiInText(t.Emoji), m(were+" yours"))
 			}
 		}
 	}
@@ -238,25 +238,25 @@ func (c Crowd) footer() string {
 }
 
 // compact is the view for a terminal without room for frames.
-func (c Crowd) compact() []string {
-	lines := []string{c.brieflyWhere()}
+func (c Crowd) compactScreen() []string {
+	lines := []string{c.compactHeader()}
 	if c.panel != nil {
 		lines = append(lines, draw.Block(c.panel.lines(c, c.width, c.height-3), c.width, c.height-3)...)
 		return draw.Block(append(lines, c.status(c.width), c.footer()), c.width, c.height)
 	}
 	width, height := c.field()
-	lines = append(lines, c.floating(width, height)...)
-	lines = append(lines, c.brief())
-	lines = append(lines, draw.Block(c.ranking(c.width, c.rows()+1)[1:], c.width, c.rows())...)
+	lines = append(lines, c.floatingField(width, height)...)
+	lines = append(lines, c.compactHeadline())
+	lines = append(lines, draw.Block(c.ranking(c.width, c.compactRows()+1)[1:], c.width, c.compactRows())...)
 	lines = append(lines, c.status(c.width), c.palette(c.width), c.footer())
 	return draw.Block(lines, c.width, c.height)
 }
 
 // rows is how many lines of the ranking the compact view has.
-func (c Crowd) rows() int { return max(3, (c.height-5)/3) }
+func (c Crowd) compactRows() int { return max(3, (c.height-5)/3) }
 
 // brieflyWhere is the header in less room.
-func (c Crowd) brieflyWhere() string {
+func (c Crowd) compactHeader() string {
 	state, left := c.state(), c.countdown("", 8)
 	if ansi.StringWidth(state)+ansi.StringWidth(left) >= c.width {
 		return draw.Fit(state, c.width)
@@ -265,13 +265,13 @@ func (c Crowd) brieflyWhere() string {
 }
 
 // brief is the total, its change and the sparkline on a line.
-func (c Crowd) brief() string {
+func (c Crowd) compactHeadline() string {
 	headline := c.headline()
 	room := c.width - ansi.StringWidth(headline) - 2
 	if room < 4 {
 		return draw.Fit(headline, c.width)
 	}
-	return headline + "  " + c.theme.Main.Render(draw.Sparkline(c.past.Totals(c.arrivedBy(), room), room, 1, 0)[0])
+	return headline + "  " + c.theme.Main.Render(draw.Sparkline(c.history.Totals(c.arrivedBy(), room), room, 1, 0)[0])
 }
 
 // arrivedBy is the time whose windows have arrived if there were any.

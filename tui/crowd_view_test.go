@@ -25,17 +25,17 @@ import (
 var crowdSizes = []tea.WindowSizeMsg{{Width: 40, Height: 12}, {Width: 80, Height: 24}, {Width: 120, Height: 40}}
 
 // awkward are emojis that terminals disagree about.
-var awkward = []wire.EmojiCount{tally("🔥", 3481), tally("❤️", 2210), tally("👍🏽", 1870), tally("🇩🇪", 1400), tally("1️⃣", 720), tally("👩‍🚀", 311), tally("🎉", 64), tally("💯", 9), tally("😢", 2), tally("🚀", 1)}
+var disputedEmojis = []wire.EmojiCount{emojiCount("🔥", 3481), emojiCount("❤️", 2210), emojiCount("👍🏽", 1870), emojiCount("🇩🇪", 1400), emojiCount("1️⃣", 720), emojiCount("👩‍🚀", 311), emojiCount("🎉", 64), emojiCount("💯", 9), emojiCount("😢", 2), emojiCount("🚀", 1)}
 
 // busy is a room in the middle of things.
-func busy(r *room) {
+func busyMoment(r *crowdSession) {
 	r.status = client.Status{
 		Clock:   client.ClockReading{Asked: r.now, Answered: r.now, Server: r.now, Within: time.Millisecond},
 		Servers: []client.ServerStatus{{Alive: true, ServerStatus: wire.ServerStatus{Name: "sub1", Clients: 42}}},
 	}
 	r.live("sub1")
 	for n := 1; n < 9; n++ {
-		some := append([]wire.EmojiCount(nil), awkward...)
+		some := append([]wire.EmojiCount(nil), disputedEmojis...)
 		for i := range some {
 			some[i].Count = some[i].Count*int64(3+(n*7+i)%9)/9 + 1
 		}
@@ -44,12 +44,12 @@ func busy(r *room) {
 	for range 12 {
 		r.press("1", "4")
 	}
-	r.windows(9, 9, awkward...)
+	r.windows(9, 9, disputedEmojis...)
 	r.pass(450 * time.Millisecond)
 }
 
 // exact checks that a view is exactly as large as the screen.
-func exact(t *testing.T, view string, size tea.WindowSizeMsg, width func(string) int) {
+func checkExactSize(t *testing.T, view string, size tea.WindowSizeMsg, width func(string) int) {
 	t.Helper()
 	lines := strings.Split(view, "\n")
 	if len(lines) != size.Height {
@@ -66,20 +66,20 @@ func exact(t *testing.T, view string, size tea.WindowSizeMsg, width func(string)
 // colours.
 func TestCrowdView(t *testing.T) {
 	for name, test := range map[string]struct {
-		look    draw.Look
+		look    draw.Appearance
 		width   func(string) int
 		colours bool
 	}{
-		"dark":     {draw.Look{Theme: "dark"}, ansi.StringWidthWc, true},
-		"light":    {draw.Look{Theme: "light"}, ansi.StringWidthWc, true},
-		"grapheme": {draw.Look{Width: draw.WidthByGrapheme}, ansi.StringWidth, false},
-		"ascii":    {draw.Look{ASCII: true, Theme: "none"}, func(s string) int { return len(s) }, false},
+		"dark":     {draw.Appearance{Theme: "dark"}, ansi.StringWidthWc, true},
+		"light":    {draw.Appearance{Theme: "light"}, ansi.StringWidthWc, true},
+		"grapheme": {draw.Appearance{WidthMethod: draw.WidthByGrapheme}, ansi.StringWidth, false},
+		"ascii":    {draw.Appearance{ASCII: true, Theme: "none"}, func(s string) int { return len(s) }, false},
 	} {
 		for _, size := range crowdSizes {
 			t.Run(fmt.Sprintf("%s %dx%d", name, size.Width, size.Height), func(t *testing.T) {
-				visit(t, tui.CrowdConfig{Look: test.look}, size.Width, size.Height, func(r *room) {
-					busy(r)
-					exact(t, r.view(), size, test.width)
+				withCrowd(t, tui.CrowdConfig{Appearance: test.look}, size.Width, size.Height, func(r *crowdSession) {
+					busyMoment(r)
+					checkExactSize(t, r.view(), size, test.width)
 					view := r.view()
 					if test.colours {
 						view = strings.ReplaceAll(r.crowd.View().Content, "\x1b[", "␛")
@@ -93,24 +93,27 @@ func TestCrowdView(t *testing.T) {
 
 // Other moments.
 func TestCrowdMoments(t *testing.T) {
-	for name, do := range map[string]func(*room){
-		"begin": func(r *room) { r.link(sse.Connecting, "", 0, nil) },
-		"lost":  func(r *room) { busy(r); r.link(sse.Reconnecting, "sub1", 3*time.Second, io.ErrUnexpectedEOF) },
-		"refused": func(r *room) {
+	for name, do := range map[string]func(*crowdSession){
+		"begin": func(r *crowdSession) { r.link(sse.Connecting, "", 0, nil) },
+		"lost": func(r *crowdSession) {
+			busyMoment(r)
+			r.link(sse.Reconnecting, "sub1", 3*time.Second, io.ErrUnexpectedEOF)
+		},
+		"refused": func(r *crowdSession) {
 			r.link(sse.Reconnecting, "", 5*time.Second, &sse.RefusedError{Status: 503, Code: "full", Message: "all subscriber servers have reached their capacity: try again later"})
 		},
-		"instruments": func(r *room) { busy(r); r.press("i") },
-		"help":        func(r *room) { busy(r); r.press("?") },
-		"burst":       func(r *room) { busy(r); r.press("b", "7") },
-		"wrong burst": func(r *room) { busy(r); r.press("b", "0") },
-		"finder":      func(r *room) { busy(r); r.press("/", "h", "e", "a", "r", "t", "down", "down") },
-		"nothing":     func(r *room) { busy(r); r.press("/", "x", "y", "z") },
+		"instruments": func(r *crowdSession) { busyMoment(r); r.press("i") },
+		"help":        func(r *crowdSession) { busyMoment(r); r.press("?") },
+		"burst":       func(r *crowdSession) { busyMoment(r); r.press("b", "7") },
+		"wrong burst": func(r *crowdSession) { busyMoment(r); r.press("b", "0") },
+		"finder":      func(r *crowdSession) { busyMoment(r); r.press("/", "h", "e", "a", "r", "t", "down", "down") },
+		"nothing":     func(r *crowdSession) { busyMoment(r); r.press("/", "x", "y", "z") },
 	} {
 		for _, size := range crowdSizes {
 			t.Run(fmt.Sprintf("%s %dx%d", name, size.Width, size.Height), func(t *testing.T) {
-				visit(t, tui.CrowdConfig{}, size.Width, size.Height, func(r *room) {
+				withCrowd(t, tui.CrowdConfig{}, size.Width, size.Height, func(r *crowdSession) {
 					do(r)
-					exact(t, r.view(), size, ansi.StringWidthWc)
+					checkExactSize(t, r.view(), size, ansi.StringWidthWc)
 					golden.RequireEqual(t, strings.ReplaceAll(r.view(), " \n", " |\n"))
 				})
 			})
@@ -123,15 +126,15 @@ func TestCrowdMoments(t *testing.T) {
 func TestCrowdAtAnySize(t *testing.T) {
 	for name, keys := range map[string]string{"field": "", "instruments": "i", "help": "?", "burst": "b", "finder": "/"} {
 		t.Run(name, func(t *testing.T) {
-			visit(t, tui.CrowdConfig{}, 80, 24, func(r *room) {
-				busy(r)
+			withCrowd(t, tui.CrowdConfig{}, 80, 24, func(r *crowdSession) {
+				busyMoment(r)
 				r.press(strings.Fields(keys)...)
 				for w := 1; w < 130; w += 7 {
 					for h := 1; h < 45; h += 3 {
 						size := tea.WindowSizeMsg{Width: w, Height: h}
 						r.tell(size, tui.Tick{At: r.now})
 						view := r.view()
-						exact(t, view, size, ansi.StringWidth)
+						checkExactSize(t, view, size, ansi.StringWidth)
 						if small := w < 40 || h < 12; small != strings.HasPrefix(view, "this te"[:min(w, 7)]) && w > 1 {
 							t.Errorf("%dx%d: %s", w, h, view)
 						}
@@ -146,36 +149,36 @@ func TestCrowdAtAnySize(t *testing.T) {
 // the view's own colours, and every line has its width.
 func TestCrowdIsTame(t *testing.T) {
 	const evil = "\x1b]0;owned\a\x1b[2J\r\n\t\x9b31m\u202e\u0000🔥"
-	hostile := func(r *room) {
+	hostile := func(r *crowdSession) {
 		r.answer = func([]client.Reaction) ([]client.Result, error) {
 			return nil, &client.RefusalError{Status: 422, Code: evil, Message: evil}
 		}
 		r.status.Servers = []client.ServerStatus{{Alive: true, ServerStatus: wire.ServerStatus{Name: evil, Clients: -5, State: wire.StateDraining}}}
 		r.link(sse.Live, evil, 0, nil)
-		r.windows(1, 2, tally(evil, 5), tally("", 3), wire.EmojiCount{Emoji: "🔥", Count: -7, Scaled: -1e300}, tally(strings.Repeat("x", 5000), 1))
+		r.windows(1, 2, emojiCount(evil, 5), emojiCount("", 3), wire.EmojiCount{Emoji: "🔥", Count: -7, Scaled: -1e300}, emojiCount(strings.Repeat("x", 5000), 1))
 		r.press("1", "i")
 	}
-	for name, do := range map[string]func(*room){
+	for name, do := range map[string]func(*crowdSession){
 		"live": hostile,
-		"refused": func(r *room) {
+		"refused": func(r *crowdSession) {
 			hostile(r)
 			r.link(sse.Reconnecting, evil, 0, &sse.RefusedError{Status: 503, Message: evil})
 		},
-		"draining": func(r *room) { hostile(r); r.link(sse.Reconnecting, evil, 0, io.EOF) },
-		"lost":     func(r *room) { hostile(r); r.link(sse.Reconnecting, evil, 0, errors.New(evil)) },
-		"pasted":   func(r *room) { hostile(r); r.press("/"); r.tell(tea.PasteMsg{Content: evil}) },
-		"the same window twice, of another length": func(r *room) {
+		"draining": func(r *crowdSession) { hostile(r); r.link(sse.Reconnecting, evil, 0, io.EOF) },
+		"lost":     func(r *crowdSession) { hostile(r); r.link(sse.Reconnecting, evil, 0, errors.New(evil)) },
+		"pasted":   func(r *crowdSession) { hostile(r); r.press("/"); r.tell(tea.PasteMsg{Content: evil}) },
+		"the same window twice, of another length": func(r *crowdSession) {
 			hostile(r)
-			r.tell(tui.Heard{Swarms: []wire.Swarm{{Window: wire.Window{Start: 0, End: noon.UnixMilli() + 4001}, Total: 1 << 62}, {Window: wire.Window{Start: noon.UnixMilli(), End: noon.UnixMilli() + 1}, Total: 1}}})
+			r.tell(tui.StreamEvents{Swarms: []wire.Swarm{{Window: wire.Window{Start: 0, End: noon.UnixMilli() + 4001}, Total: 1 << 62}, {Window: wire.Window{Start: noon.UnixMilli(), End: noon.UnixMilli() + 1}, Total: 1}}})
 			r.pass(time.Second)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, size := range crowdSizes {
-				visit(t, tui.CrowdConfig{Channel: "b"}, size.Width, size.Height, func(r *room) {
+				withCrowd(t, tui.CrowdConfig{Channel: "b"}, size.Width, size.Height, func(r *crowdSession) {
 					do(r)
-					exact(t, r.view(), size, ansi.StringWidth)
-					exact(t, r.view(), size, ansi.StringWidthWc)
+					checkExactSize(t, r.view(), size, ansi.StringWidth)
+					checkExactSize(t, r.view(), size, ansi.StringWidthWc)
 					for _, c := range strings.ReplaceAll(r.view(), "\n", "") {
 						if c < ' ' || c >= 0x7f && c < 0xa0 || c >= 0x202a && c <= 0x202e {
 							t.Fatalf("the view has %U", c)
@@ -192,8 +195,8 @@ func TestCrowdIsTame(t *testing.T) {
 
 // The look follows the terminal, and says the same in every theme.
 func TestCrowdLook(t *testing.T) {
-	visit(t, tui.CrowdConfig{}, 80, 24, func(r *room) {
-		busy(r)
+	withCrowd(t, tui.CrowdConfig{}, 80, 24, func(r *crowdSession) {
+		busyMoment(r)
 		r.tell(tea.BackgroundColorMsg{Color: color.Black})
 		dark := r.crowd.View()
 		r.tell(tea.BackgroundColorMsg{Color: color.White})
@@ -216,8 +219,8 @@ func TestCrowdLook(t *testing.T) {
 
 // In ASCII every view is ASCII.
 func TestCrowdASCII(t *testing.T) {
-	visit(t, tui.CrowdConfig{Look: draw.Look{ASCII: true}}, 120, 40, func(r *room) {
-		busy(r)
+	withCrowd(t, tui.CrowdConfig{Appearance: draw.Appearance{ASCII: true}}, 120, 40, func(r *crowdSession) {
+		busyMoment(r)
 		for _, keys := range []string{"", "i", "?", "x b", "esc / h e a r t", "esc"} {
 			r.press(strings.Fields(keys)...)
 			for _, c := range r.view() {

@@ -15,17 +15,17 @@ type Dashboard struct {
 	Stop func()
 
 	width, height int
-	look          draw.Look
+	appearance    draw.Appearance
 	theme         draw.Theme
 	help          help.Model
 	keys          dashboardKeys
-	now           Pipeline
+	snapshot      PipelineSnapshot
 	focus         section
-	whole         bool // the panel in focus has all the room
+	onePanel      bool // the panel in focus has all the room
 	hideLog       bool
-	helping       bool
-	top           int // first subscriber server that is shown
-	last          int // of the log, the number of the last line that is shown; 0: the newest
+	showHelp      bool
+	firstServer   int // first subscriber server that is shown
+	lastLogLine   int // of the log, the number of the last line that is shown; 0: the newest
 	stopping      bool
 	abandoned     bool
 }
@@ -44,7 +44,7 @@ const (
 
 // dashboardKeys are what the keys do; the help is made from them.
 type dashboardKeys struct {
-	quit, help, next, previous, scroll, whole, log key.Binding
+	quit, help, next, previous, scroll, onePanel, log key.Binding
 }
 
 func newDashboardKeys() dashboardKeys {
@@ -57,36 +57,36 @@ func newDashboardKeys() dashboardKeys {
 		next:     bind("tab", "next panel", "tab", "right"),
 		previous: bind("shift+tab", "previous panel", "shift+tab", "left"),
 		scroll:   bind("↑/↓", "scroll", "up", "k", "pgup", "down", "j", "pgdown"),
-		whole:    bind("enter", "one panel", "enter", "esc"),
+		onePanel: bind("enter", "one panel", "enter", "esc"),
 		log:      bind("l", "log", "l"),
 	}
 }
 
 // ShortHelp lists the keys for the line at the bottom, the most needed first.
 func (k dashboardKeys) ShortHelp() []key.Binding {
-	return []key.Binding{k.quit, k.help, k.next, k.scroll, k.whole, k.log}
+	return []key.Binding{k.quit, k.help, k.next, k.scroll, k.onePanel, k.log}
 }
 
 // FullHelp lists all keys.
 func (k dashboardKeys) FullHelp() [][]key.Binding {
-	return [][]key.Binding{{k.quit, k.help, k.next, k.previous, k.scroll, k.whole, k.log}}
+	return [][]key.Binding{{k.quit, k.help, k.next, k.previous, k.scroll, k.onePanel, k.log}}
 }
 
 // NewDashboard returns the view of a pipeline, drawn as look says. stop asks the
 // pipeline to stop.
-func NewDashboard(look draw.Look, stop func()) Dashboard {
+func NewDashboard(look draw.Appearance, stop func()) Dashboard {
 	d := Dashboard{Stop: stop, width: 80, height: 24, keys: newDashboardKeys()}
-	return d.looking(look)
+	return d.withAppearance(look)
 }
 
-func (d Dashboard) looking(look draw.Look) Dashboard {
-	d.look, d.theme = look, look.Styles()
+func (d Dashboard) withAppearance(look draw.Appearance) Dashboard {
+	d.appearance, d.theme = look, look.Styles()
 	d.help = draw.NewHelp(d.theme)
 	return d
 }
 
 // Init asks the terminal what it looks like.
-func (d Dashboard) Init() tea.Cmd { return d.look.Init() }
+func (d Dashboard) Init() tea.Cmd { return d.appearance.Init() }
 
 // Update takes one message in.
 func (d Dashboard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
@@ -94,20 +94,20 @@ func (d Dashboard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		d.width, d.height = msg.Width, msg.Height
 	case tea.BackgroundColorMsg, tea.ColorProfileMsg, tea.ModeReportMsg:
-		return d.looking(d.look.Update(msg)), nil
-	case Pipeline:
-		d.now = msg
-	case Stopping:
-		return d.stop(), nil
+		return d.withAppearance(d.appearance.Update(msg)), nil
+	case PipelineSnapshot:
+		d.snapshot = msg
+	case StopRequested:
+		return d.showStopping(), nil
 	case Ended:
 		return d, tea.Quit
 	case tea.KeyPressMsg:
-		return d.pressed(msg)
+		return d.press(msg)
 	}
 	return d, nil
 }
 
-func (d Dashboard) pressed(msg tea.KeyPressMsg) (tea.Model, tea.Cmd) {
+func (d Dashboard) press(msg tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 	switch {
 	case key.Matches(msg, d.keys.quit):
 		if d.stopping {
@@ -117,19 +117,19 @@ func (d Dashboard) pressed(msg tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 		if d.Stop != nil {
 			d.Stop()
 		}
-		return d.stop(), nil
-	case d.helping: // any other key leaves the help
-		d.helping = false
+		return d.showStopping(), nil
+	case d.showHelp: // any other key leaves the help
+		d.showHelp = false
 	case key.Matches(msg, d.keys.help):
-		d.helping = true
+		d.showHelp = true
 	case key.Matches(msg, d.keys.next):
-		d = d.focused(1)
+		d = d.moveFocus(1)
 	case key.Matches(msg, d.keys.previous):
-		d = d.focused(-1)
+		d = d.moveFocus(-1)
 	case key.Matches(msg, d.keys.scroll):
-		d = d.scrolled(msg.String())
-	case key.Matches(msg, d.keys.whole):
-		d.whole = !d.whole && msg.Code != tea.KeyEscape
+		d = d.scroll(msg.String())
+	case key.Matches(msg, d.keys.onePanel):
+		d.onePanel = !d.onePanel && msg.Code != tea.KeyEscape
 	case key.Matches(msg, d.keys.log):
 		d.hideLog = !d.hideLog
 		if d.hideLog && d.focus == logPanel {
@@ -140,14 +140,14 @@ func (d Dashboard) pressed(msg tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 }
 
 // stop shows that the pipeline was asked to stop, and what a second q does.
-func (d Dashboard) stop() Dashboard {
+func (d Dashboard) showStopping() Dashboard {
 	d.stopping = true
 	d.keys.quit.SetHelp("q/^C", "leave at once")
 	return d
 }
 
 // focused moves the focus by a panel.
-func (d Dashboard) focused(by section) Dashboard {
+func (d Dashboard) moveFocus(by section) Dashboard {
 	n := panels
 	if d.hideLog {
 		n = logPanel
@@ -157,23 +157,23 @@ func (d Dashboard) focused(by section) Dashboard {
 }
 
 // page is how many lines page up and page down scroll.
-const page = 10
+const pageLines = 10
 
 // scrolled moves the panel in focus by a line or a page. The log is held where it is
 // while more lines come, until it is scrolled to its end again.
-func (d Dashboard) scrolled(key string) Dashboard {
-	by := map[string]int{"up": -1, "k": -1, "pgup": -page, "down": 1, "j": 1, "pgdown": page}[key]
+func (d Dashboard) scroll(key string) Dashboard {
+	by := map[string]int{"up": -1, "k": -1, "pgup": -pageLines, "down": 1, "j": 1, "pgdown": pageLines}[key]
 	switch d.focus {
 	case serversPanel:
-		d.top = min(max(0, d.top+by), max(0, len(d.now.Servers)-1))
+		d.firstServer = min(max(0, d.firstServer+by), max(0, len(d.snapshot.Servers)-1))
 	case logPanel:
-		last := d.last
+		last := d.lastLogLine
 		if last == 0 {
-			last = d.now.Logged
+			last = d.snapshot.Logged
 		}
-		d.last = max(last+by, d.now.Logged-len(d.now.Log)+1)
-		if d.last >= d.now.Logged {
-			d.last = 0
+		d.lastLogLine = max(last+by, d.snapshot.Logged-len(d.snapshot.Log)+1)
+		if d.lastLogLine >= d.snapshot.Logged {
+			d.lastLogLine = 0
 		}
 	case stagesPanel, windowsPanel, factsPanel, panels:
 	}
@@ -182,7 +182,7 @@ func (d Dashboard) scrolled(key string) Dashboard {
 
 // View draws it all.
 func (d Dashboard) View() tea.View {
-	v := tea.NewView(d.theme.Spell(d.draw()))
+	v := tea.NewView(d.theme.ForTerminal(d.draw()))
 	v.AltScreen = true
 	return v
 }

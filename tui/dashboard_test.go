@@ -19,8 +19,8 @@ import (
 )
 
 // fine is a pipeline on which all is well.
-func fine() tui.Pipeline {
-	p := tui.Pipeline{
+func healthyPipeline() tui.PipelineSnapshot {
+	p := tui.PipelineSnapshot{
 		Version: "v1.2.3", Uptime: 3*time.Hour + 4*time.Minute + 5*time.Second, Channels: 2, Delay: 113 * time.Millisecond,
 		Stages: []tui.Stage{
 			{Name: "serve", State: tui.Running, Rate: 1234, Lag: -1, Detail: "1,234,567 taken in, 3 refused, ack 2.1ms"},
@@ -55,8 +55,8 @@ func fine() tui.Pipeline {
 }
 
 // troubled is one on which much is not.
-func inTrouble() tui.Pipeline {
-	p := fine()
+func troubledPipeline() tui.PipelineSnapshot {
+	p := healthyPipeline()
 	p.Stages[0].State, p.Stages[0].Detail = tui.NotReady, "reactions cannot be written: the leader is away"
 	p.Stages[1].Lag = 1_234_567
 	p.Servers[0].Silent = 7 * time.Second
@@ -70,7 +70,7 @@ func inTrouble() tui.Pipeline {
 	return p
 }
 
-func shown(t *testing.T, look draw.Look, msgs ...tea.Msg) tui.Dashboard {
+func dashboardAfter(t *testing.T, look draw.Appearance, msgs ...tea.Msg) tui.Dashboard {
 	t.Helper()
 	var m tea.Model = tui.NewDashboard(look, nil)
 	for _, msg := range msgs {
@@ -83,12 +83,12 @@ var sizes = []tea.WindowSizeMsg{{Width: 40, Height: 12}, {Width: 80, Height: 24}
 
 // Golden files are made anew with `go test ./tui -update`.
 func TestDashboardView(t *testing.T) {
-	for name, msg := range map[string]tea.Msg{"begin": tui.Pipeline{}, "fine": fine(), "trouble": inTrouble()} {
+	for name, msg := range map[string]tea.Msg{"begin": tui.PipelineSnapshot{}, "fine": healthyPipeline(), "trouble": troubledPipeline()} {
 		for _, size := range sizes {
-			for looks, look := range map[string]draw.Look{"text": {}, "text by grapheme": {Width: draw.WidthByGrapheme}, "ascii": {ASCII: true}} {
+			for looks, look := range map[string]draw.Appearance{"text": {}, "text by grapheme": {WidthMethod: draw.WidthByGrapheme}, "ascii": {ASCII: true}} {
 				t.Run(fmt.Sprintf("%s %dx%d %s", name, size.Width, size.Height, looks), func(t *testing.T) {
-					view := ansi.Strip(shown(t, look, msg, size).View().Content)
-					fills(t, view, size, look.Width)
+					view := ansi.Strip(dashboardAfter(t, look, msg, size).View().Content)
+					checkFills(t, view, size, look.WidthMethod)
 					if look.ASCII && strings.ContainsFunc(view, func(r rune) bool { return r > '~' }) {
 						t.Errorf("it is not ASCII:\n%s", view)
 					}
@@ -101,9 +101,9 @@ func TestDashboardView(t *testing.T) {
 
 // fills checks that a view is exactly as large as the terminal, in the terminal's way
 // to count.
-func fills(t *testing.T, view string, size tea.WindowSizeMsg, w draw.Width) {
+func checkFills(t *testing.T, view string, size tea.WindowSizeMsg, w draw.WidthMethod) {
 	t.Helper()
-	method := map[draw.Width]ansi.Method{draw.WidthByCodePoint: ansi.WcWidth, draw.WidthByGrapheme: ansi.GraphemeWidth}[w]
+	method := map[draw.WidthMethod]ansi.Method{draw.WidthByCodePoint: ansi.WcWidth, draw.WidthByGrapheme: ansi.GraphemeWidth}[w]
 	lines := strings.Split(view, "\n")
 	if len(lines) != size.Height {
 		t.Errorf("%d lines for a height of %d", len(lines), size.Height)
@@ -119,17 +119,17 @@ func fills(t *testing.T, view string, size tea.WindowSizeMsg, w draw.Width) {
 func TestDashboardColours(t *testing.T) {
 	white, sixteen := tea.BackgroundColorMsg{Color: color.White}, tea.ColorProfileMsg{Profile: colorprofile.ANSI}
 	for name, test := range map[string]struct {
-		look draw.Look
+		look draw.Appearance
 		msgs []tea.Msg
 	}{
 		"dark":       {},
 		"light":      {msgs: []tea.Msg{white}},
-		"contrast":   {look: draw.Look{Theme: "contrast"}},
+		"contrast":   {look: draw.Appearance{Theme: "contrast"}},
 		"16 colours": {msgs: []tea.Msg{sixteen}},
-		"none":       {look: draw.Look{Theme: "none"}},
+		"none":       {look: draw.Appearance{Theme: "none"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden.RequireEqual(t, shown(t, test.look, append(test.msgs, inTrouble(), sizes[1])...).View().Content)
+			golden.RequireEqual(t, dashboardAfter(t, test.look, append(test.msgs, troubledPipeline(), sizes[1])...).View().Content)
 		})
 	}
 }
@@ -140,8 +140,8 @@ func TestDashboardViewAtAnySize(t *testing.T) {
 	for w := 0; w < 130; w += 5 {
 		for h := 1; h < 45; h += 3 {
 			size := tea.WindowSizeMsg{Width: w, Height: h}
-			view := ansi.Strip(shown(t, draw.Look{}, inTrouble(), size).View().Content)
-			fills(t, view, size, draw.WidthByCodePoint)
+			view := ansi.Strip(dashboardAfter(t, draw.Appearance{}, troubledPipeline(), size).View().Content)
+			checkFills(t, view, size, draw.WidthByCodePoint)
 			if small := w < 40 || h < 12; w >= 20 && h >= 3 && small != strings.Contains(view, "needs 40x12") {
 				t.Errorf("%dx%d is\n%s", w, h, view)
 			}
@@ -150,7 +150,7 @@ func TestDashboardViewAtAnySize(t *testing.T) {
 }
 
 // press are key presses.
-func press(names ...string) []tea.Msg {
+func keyPresses(names ...string) []tea.Msg {
 	keys := map[string]tea.KeyPressMsg{
 		"ctrl+c": {Code: 'c', Mod: tea.ModCtrl}, "tab": {Code: tea.KeyTab}, "shift+tab": {Code: tea.KeyTab, Mod: tea.ModShift},
 		"enter": {Code: tea.KeyEnter}, "esc": {Code: tea.KeyEscape}, "up": {Code: tea.KeyUp}, "down": {Code: tea.KeyDown},
@@ -168,18 +168,18 @@ func press(names ...string) []tea.Msg {
 }
 
 func TestDashboardUpdate(t *testing.T) {
-	stopping := fine()
-	stopping.Stages[0].State, stopping.Stages[1].State = tui.Stopped, tui.Ending
-	failed := fine()
+	stopping := healthyPipeline()
+	stopping.Stages[0].State, stopping.Stages[1].State = tui.Stopped, tui.Stopping
+	failed := healthyPipeline()
 	failed.Stages[2].State = tui.Failed
-	later := fine()
+	later := healthyPipeline()
 	later.Log, later.Logged = append(later.Log[1:], tui.LogLine{Time: "12:00:40", Text: "one more"}), 141
-	crowded := fine()
+	crowded := healthyPipeline()
 	crowded.Servers = append(crowded.Servers, crowded.Servers...)
 	crowded.Servers[11].Name = "sub12"
 	log := []string{"shift+tab", "enter"}
-	told := func(f tui.Fact) tui.Pipeline {
-		p := fine()
+	told := func(f tui.Fact) tui.PipelineSnapshot {
+		p := healthyPipeline()
 		p.Facts = []tui.Fact{f}
 		return p
 	}
@@ -192,42 +192,42 @@ func TestDashboardUpdate(t *testing.T) {
 		hides     []string
 	}{
 		"nothing yet":             {shows: []string{"nobody has tapped yet", "nothing to report", "q/^C stop"}},
-		"all is well":             {msgs: []tea.Msg{fine()}, shows: []string{"running  up 3h4m5s", "2,468 in main", "2 more active │", "28,500 clients", "1,234/s", "▸ Stages", "generation=40"}},
-		"a stage is not ready":    {msgs: []tea.Msg{inTrouble()}, shows: []string{"serve not ready", "1,234k", "silent for 7s", "draining", "not heard of yet", "WARN  waiting for kafka"}},
+		"all is well":             {msgs: []tea.Msg{healthyPipeline()}, shows: []string{"running  up 3h4m5s", "2,468 in main", "2 more active │", "28,500 clients", "1,234/s", "▸ Stages", "generation=40"}},
+		"a stage is not ready":    {msgs: []tea.Msg{troubledPipeline()}, shows: []string{"serve not ready", "1,234k", "silent for 7s", "draining", "not heard of yet", "WARN  waiting for kafka"}},
 		"a stage has failed":      {msgs: []tea.Msg{failed}, shows: []string{"publish failed"}},
-		"q":                       {msgs: append([]tea.Msg{fine()}, press("q")...), stops: 1, shows: []string{"stopping serve", "leave at once"}},
-		"ctrl+c":                  {msgs: press("ctrl+c"), stops: 1},
-		"it stops":                {msgs: append(press("q"), stopping), stops: 1, shows: []string{"stopping aggregate", "stopped"}},
-		"q twice":                 {msgs: press("q", "q"), stops: 1, quits: true, abandoned: true},
-		"stopped from elsewhere":  {msgs: []tea.Msg{fine(), tui.Stopping{}}, shows: []string{"stopping serve"}},
+		"q":                       {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("q")...), stops: 1, shows: []string{"stopping serve", "leave at once"}},
+		"ctrl+c":                  {msgs: keyPresses("ctrl+c"), stops: 1},
+		"it stops":                {msgs: append(keyPresses("q"), stopping), stops: 1, shows: []string{"stopping aggregate", "stopped"}},
+		"q twice":                 {msgs: keyPresses("q", "q"), stops: 1, quits: true, abandoned: true},
+		"stopped from elsewhere":  {msgs: []tea.Msg{healthyPipeline(), tui.StopRequested{}}, shows: []string{"stopping serve"}},
 		"the end":                 {msgs: []tea.Msg{tui.Ended{}}, quits: true},
-		"a key that does nothing": {msgs: append([]tea.Msg{fine()}, press("x")...), shows: []string{"running"}},
-		"help":                    {msgs: append([]tea.Msg{fine()}, press("?")...), shows: []string{"─ Keys", "shift+tab", "previous panel", "scroll"}, hides: []string{"─ Log"}},
-		"help, and a key":         {msgs: append([]tea.Msg{fine()}, press("?", "tab")...), shows: []string{"▸ Stages"}, hides: []string{"─ Keys"}},
-		"stop in the help":        {msgs: press("?", "q"), stops: 1},
-		"tab":                     {msgs: append([]tea.Msg{fine()}, press("tab")...), shows: []string{"▸ Window until 08:00:02 UTC"}},
-		"right and left":          {msgs: append([]tea.Msg{fine()}, press("right", "right", "left", "left", "left")...), shows: []string{"▸ Log"}},
-		"round":                   {msgs: append([]tea.Msg{fine()}, press("tab", "tab", "tab", "tab", "tab")...), shows: []string{"▸ Stages"}},
-		"enter":                   {msgs: append([]tea.Msg{fine()}, press("enter")...), shows: []string{"▸ Stages", "ack 2.1ms"}, hides: []string{"─ Log"}},
-		"enter, and back":         {msgs: append([]tea.Msg{fine()}, press("enter", "esc")...), shows: []string{"─ Log"}},
-		"esc":                     {msgs: append([]tea.Msg{fine()}, press("esc")...), shows: []string{"─ Log"}},
-		"without the log":         {msgs: append([]tea.Msg{fine()}, press("l")...), hides: []string{"─ Log"}, shows: []string{"▸ Stages"}},
-		"the log again":           {msgs: append([]tea.Msg{fine()}, press("l", "l")...), shows: []string{"─ Log"}},
-		"without what had focus":  {msgs: append([]tea.Msg{fine()}, press("shift+tab", "l")...), shows: []string{"▸ Stages"}, hides: []string{"─ Log"}},
-		"round without the log":   {msgs: append([]tea.Msg{fine()}, press("l", "shift+tab")...), shows: []string{"▸ Addresses"}},
-		"the log scrolls":         {msgs: append([]tea.Msg{fine()}, press(append(log, "up", "k")...)...), shows: []string{"▸ Log: 2 newer lines", "generation=38"}, hides: []string{"generation=39"}},
-		"the log stays there":     {msgs: append(append([]tea.Msg{fine()}, press(append(log, "up", "up")...)...), later), shows: []string{"3 newer lines", "generation=38"}, hides: []string{"generation=39", "one more"}},
-		"the log's end again":     {msgs: append(append([]tea.Msg{fine()}, press(append(log, "up", "up", "pgdown")...)...), later), shows: []string{"▸ Log ─", "one more"}},
-		"the log's beginning":     {msgs: append([]tea.Msg{fine()}, press(append(log, "pgup", "pgup", "pgup", "pgup", "pgup")...)...), shows: []string{"generation=1 "}},
+		"a key that does nothing": {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("x")...), shows: []string{"running"}},
+		"help":                    {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("?")...), shows: []string{"─ Keys", "shift+tab", "previous panel", "scroll"}, hides: []string{"─ Log"}},
+		"help, and a key":         {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("?", "tab")...), shows: []string{"▸ Stages"}, hides: []string{"─ Keys"}},
+		"stop in the help":        {msgs: keyPresses("?", "q"), stops: 1},
+		"tab":                     {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("tab")...), shows: []string{"▸ Window until 08:00:02 UTC"}},
+		"right and left":          {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("right", "right", "left", "left", "left")...), shows: []string{"▸ Log"}},
+		"round":                   {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("tab", "tab", "tab", "tab", "tab")...), shows: []string{"▸ Stages"}},
+		"enter":                   {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("enter")...), shows: []string{"▸ Stages", "ack 2.1ms"}, hides: []string{"─ Log"}},
+		"enter, and back":         {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("enter", "esc")...), shows: []string{"─ Log"}},
+		"esc":                     {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("esc")...), shows: []string{"─ Log"}},
+		"without the log":         {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("l")...), hides: []string{"─ Log"}, shows: []string{"▸ Stages"}},
+		"the log again":           {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("l", "l")...), shows: []string{"─ Log"}},
+		"without what had focus":  {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("shift+tab", "l")...), shows: []string{"▸ Stages"}, hides: []string{"─ Log"}},
+		"round without the log":   {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("l", "shift+tab")...), shows: []string{"▸ Addresses"}},
+		"the log scrolls":         {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses(append(log, "up", "k")...)...), shows: []string{"▸ Log: 2 newer lines", "generation=38"}, hides: []string{"generation=39"}},
+		"the log stays there":     {msgs: append(append([]tea.Msg{healthyPipeline()}, keyPresses(append(log, "up", "up")...)...), later), shows: []string{"3 newer lines", "generation=38"}, hides: []string{"generation=39", "one more"}},
+		"the log's end again":     {msgs: append(append([]tea.Msg{healthyPipeline()}, keyPresses(append(log, "up", "up", "pgdown")...)...), later), shows: []string{"▸ Log ─", "one more"}},
+		"the log's beginning":     {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses(append(log, "pgup", "pgup", "pgup", "pgup", "pgup")...)...), shows: []string{"generation=1 "}},
 		"a command is not cut":    {msgs: []tea.Msg{told(tui.Fact{Name: "try", Value: "emostream send :fire: --server http://127.0.0.1:40001"})}, shows: []string{"try      emostream send :fire:  ", "         --server  ", "         http://127.0.0.1:40001  "}},
 		"a long word is shown":    {msgs: []tea.Msg{told(tui.Fact{Name: "folder", Value: "/var/lib/a-folder-that-has-a-very-long/name-indeed"})}, shows: []string{"folder   /var/lib/a-folder-that-has- ", "         a-very-long/name-indeed  "}},
-		"servers scroll":          {msgs: append([]tea.Msg{crowded}, press("tab", "tab", "pgdown")...), shows: []string{"sub12"}},
-		"servers scroll back":     {msgs: append([]tea.Msg{crowded}, press("tab", "tab", "pgdown", "pgup")...), hides: []string{"sub12"}},
-		"others do not":           {msgs: append([]tea.Msg{fine()}, press("down", "up")...), shows: []string{"▸ Stages"}},
+		"servers scroll":          {msgs: append([]tea.Msg{crowded}, keyPresses("tab", "tab", "pgdown")...), shows: []string{"sub12"}},
+		"servers scroll back":     {msgs: append([]tea.Msg{crowded}, keyPresses("tab", "tab", "pgdown", "pgup")...), hides: []string{"sub12"}},
+		"others do not":           {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("down", "up")...), shows: []string{"▸ Stages"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stops, quits := 0, false
-			var m tea.Model = tui.NewDashboard(draw.Look{}, func() { stops++ })
+			var m tea.Model = tui.NewDashboard(draw.Appearance{}, func() { stops++ })
 			for _, msg := range test.msgs {
 				var cmd tea.Cmd
 				if m, cmd = m.Update(msg); cmd != nil {
@@ -254,7 +254,7 @@ func TestDashboardUpdate(t *testing.T) {
 
 // Every key that does something is in the help.
 func TestDashboardHelp(t *testing.T) {
-	view := ansi.Strip(shown(t, draw.Look{}, append([]tea.Msg{fine()}, press("?")...)...).View().Content)
+	view := ansi.Strip(dashboardAfter(t, draw.Appearance{}, append([]tea.Msg{healthyPipeline()}, keyPresses("?")...)...).View().Content)
 	for _, key := range []string{"q/^C", "?", "tab", "shift+tab", "↑/↓", "enter", "l "} {
 		if !strings.Contains(view, "│ "+key) {
 			t.Errorf("%s is not in the help:\n%s", key, view)

@@ -41,10 +41,10 @@ func (d Dashboard) draw() string {
 // body is what is between the header and the keys.
 func (d Dashboard) body(height int) []string {
 	switch {
-	case d.helping:
+	case d.showHelp:
 		h := d.help
 		return draw.Frame("Keys", strings.Split(h.FullHelpView(d.keys.FullHelp()), "\n"), d.width, height, d.theme)
-	case d.whole, d.width < framedWidth, d.height < framedHeight:
+	case d.onePanel, d.width < framedWidth, d.height < framedHeight:
 		return d.panel(d.focus, d.width, height)
 	}
 	log := 0 // It has a third, but leaves the other panels room for six lines each.
@@ -85,21 +85,21 @@ func (d Dashboard) panel(p section, width, height int) []string {
 }
 
 // leastState is the room that the state has, whatever else is cut for it.
-const leastState = 19
+const minStateWidth = 19
 
 // header is what this is, whether all is well, and for how long.
 func (d Dashboard) header() string {
 	t := d.theme
-	left := t.Title.Render("emostream up") + " " + t.Muted.Render(text.CleanCells(d.now.Version))
-	up := t.Muted.Render("  up " + text.Seconds(d.now.Uptime))
+	left := t.Title.Render("emostream up") + " " + t.Muted.Render(text.CleanCells(d.snapshot.Version))
+	up := t.Muted.Render("  up " + text.Seconds(d.snapshot.Uptime))
 	room := d.width - ansi.StringWidth(left) - 1 - ansi.StringWidth(up)
-	return draw.Ends(left, ansi.Truncate(d.state(), max(room, leastState), "…")+up, d.width)
+	return draw.Ends(left, ansi.Truncate(d.state(), max(room, minStateWidth), "…")+up, d.width)
 }
 
 // state is the state of all stages in a few words: of those that are not as they
 // should be, the first.
 func (d Dashboard) state() string {
-	for _, s := range d.now.Stages {
+	for _, s := range d.snapshot.Stages {
 		switch {
 		case s.State == Failed:
 			return d.theme.Bad.Render(s.Name + " failed")
@@ -114,7 +114,7 @@ func (d Dashboard) state() string {
 	switch {
 	case d.stopping:
 		return d.theme.Warn.Render("stopping")
-	case len(d.now.Stages) == 0:
+	case len(d.snapshot.Stages) == 0:
 		return d.theme.Warn.Render("starting")
 	}
 	return d.theme.Good.Render("running")
@@ -127,7 +127,7 @@ func (d Dashboard) stages(width, height int) []string {
 		return draw.Fit(n, name) + " " + draw.Fit(s, state) + draw.AtRight(r, rates) + " " + draw.AtRight(l, lags)
 	}
 	lines := []string{t.Muted.Render(columns("stage", "state", "rate", "lag"))}
-	for _, s := range d.now.Stages {
+	for _, s := range d.snapshot.Stages {
 		each, lag := "-", "-"
 		if s.Rate >= 0 {
 			each = text.Rate(s.Rate)
@@ -137,15 +137,15 @@ func (d Dashboard) stages(width, height int) []string {
 		}
 		lines = append(lines, columns(s.Name, d.stateStyle(s.State).Render(string(s.State)), each, lag))
 	}
-	return d.detailed(lines, width, height)
+	return d.withDetails(lines, width, height)
 }
 
 // detailed adds to the lines of the stages what each has done so far: behind them, or
 // under them where that has more room, or not at all.
-func (d Dashboard) detailed(lines []string, width, height int) []string {
+func (d Dashboard) withDetails(lines []string, width, height int) []string {
 	const gap, least = 2, 20
 	room, longest := width-ansi.StringWidth(lines[0])-gap, 0
-	for _, s := range d.now.Stages {
+	for _, s := range d.snapshot.Stages {
 		longest = max(longest, ansi.StringWidth(s.Detail))
 	}
 	under := longest > room && height >= 2*len(lines)-1
@@ -153,7 +153,7 @@ func (d Dashboard) detailed(lines []string, width, height int) []string {
 		return lines
 	}
 	all := lines[:1:1]
-	for i, s := range d.now.Stages {
+	for i, s := range d.snapshot.Stages {
 		detail := d.theme.Muted.Render(text.CleanCells(s.Detail))
 		if under {
 			all = append(all, lines[i+1], strings.Repeat(" ", gap)+detail)
@@ -172,41 +172,41 @@ func (d Dashboard) stateStyle(s State) lipgloss.Style {
 		return d.theme.Bad
 	case Stopped:
 		return d.theme.Muted
-	case Starting, NotReady, Ending:
+	case Starting, NotReady, Stopping:
 	}
 	return d.theme.Warn
 }
 
 func (d Dashboard) windowTitle() string {
-	if d.now.Window.Window.End == 0 {
+	if d.snapshot.Window.Window.End == 0 {
 		return "Window"
 	}
-	return "Window until " + time.UnixMilli(d.now.Window.Window.End).UTC().Format(time.TimeOnly) + " UTC"
+	return "Window until " + time.UnixMilli(d.snapshot.Window.Window.End).UTC().Format(time.TimeOnly) + " UTC"
 }
 
 // windows is the newest window: its total, those of the windows before it, and its
 // emojis by their counts.
 func (d Dashboard) windows(width, height int) []string {
-	t, w := d.theme, d.now.Window
+	t, w := d.theme, d.snapshot.Window
 	if w.Window.End == 0 {
 		return []string{t.Muted.Render("nobody has tapped yet")}
 	}
 	title := t.Title.Render(text.Thousands(w.Total)) + t.Muted.Render(" in "+text.CleanCells(w.Channel))
 	lines := []string{draw.Ends(title, t.Muted.Render(d.windowNote(width-ansi.StringWidth(title)-2)), width)}
-	for _, l := range draw.Sparkline(d.now.Totals, width, max(1, height/5), 0) {
+	for _, l := range draw.Sparkline(d.snapshot.Totals, width, max(1, height/5), 0) {
 		lines = append(lines, t.Main.Render(l))
 	}
-	return append(lines, ranked(w, width, height-len(lines), d.look, t)...)
+	return append(lines, countBars(w, width, height-len(lines), d.appearance, t)...)
 }
 
 // windowNote is what there is room for of what else is known of the windows.
 func (d Dashboard) windowNote(width int) string {
 	var notes []string
-	if d.now.Channels > 0 {
-		notes = append(notes, fmt.Sprintf("%d more active", d.now.Channels))
+	if d.snapshot.Channels > 0 {
+		notes = append(notes, fmt.Sprintf("%d more active", d.snapshot.Channels))
 	}
-	if d.now.Delay > 0 {
-		notes = append(notes, "sent after "+text.Millis(d.now.Delay.Seconds()*1000))
+	if d.snapshot.Delay > 0 {
+		notes = append(notes, "sent after "+text.Millis(d.snapshot.Delay.Seconds()*1000))
 	}
 	for len(notes) > 0 && ansi.StringWidth(strings.Join(notes, ", ")) > width {
 		notes = notes[:len(notes)-1]
@@ -216,24 +216,24 @@ func (d Dashboard) windowNote(width int) string {
 
 // ranked are the emojis of a swarm with their counts as bars, as many as there are
 // lines.
-func ranked(s wire.Swarm, width, lines int, look draw.Look, t draw.Theme) []string {
+func countBars(s wire.Swarm, width, lines int, look draw.Appearance, t draw.Theme) []string {
 	const counts = 7
 	var all []string
 	for _, e := range s.Emojis[:min(len(s.Emojis), max(0, lines))] {
-		name := look.Cell(e.Emoji)
+		name := look.Emoji(e.Emoji)
 		if look.ASCII {
-			name = draw.CellName(e.Emoji, 10)
+			name = draw.EmojiName(e.Emoji, 10)
 		}
 		room := width - ansi.StringWidth(name) - counts - 2
 		share := float64(e.Count) / float64(max(1, s.Emojis[0].Count))
-		all = append(all, name+" "+draw.Column(share, room, t.Main)+" "+draw.AtRight(text.Short(e.Count), counts))
+		all = append(all, name+" "+draw.TracklessBar(share, room, t.Main)+" "+draw.AtRight(text.Short(e.Count), counts))
 	}
 	return all
 }
 
 func (d Dashboard) serversTitle() string {
 	clients := 0
-	for _, s := range d.now.Servers {
+	for _, s := range d.snapshot.Servers {
 		clients += s.Clients
 	}
 	return "Servers: " + text.Thousands(int64(clients)) + " clients"
@@ -241,8 +241,8 @@ func (d Dashboard) serversTitle() string {
 
 func (d Dashboard) servers(width, height int) []string {
 	var lines []string
-	first := min(d.top, max(0, len(d.now.Servers)-height))
-	for _, s := range d.now.Servers[first:] {
+	first := min(d.firstServer, max(0, len(d.snapshot.Servers)-height))
+	for _, s := range d.snapshot.Servers[first:] {
 		lines = append(lines, d.server(s, width))
 	}
 	return lines
@@ -276,7 +276,7 @@ func (d Dashboard) server(s Server, width int) string {
 func (d Dashboard) facts(width, _ int) []string {
 	const name = 8
 	var lines []string
-	for _, f := range d.now.Facts {
+	for _, f := range d.snapshot.Facts {
 		label := f.Name
 		for _, part := range text.Wrap(text.CleanCells(f.Value), width-name-1) {
 			lines = append(lines, d.theme.Muted.Render(draw.Fit(label, name))+" "+part)
@@ -287,24 +287,24 @@ func (d Dashboard) facts(width, _ int) []string {
 }
 
 func (d Dashboard) logTitle() string {
-	if d.last > 0 {
-		return fmt.Sprintf("Log: %d newer lines", d.now.Logged-d.last)
+	if d.lastLogLine > 0 {
+		return fmt.Sprintf("Log: %d newer lines", d.snapshot.Logged-d.lastLogLine)
 	}
 	return "Log"
 }
 
 // log are the newest lines, or those that somebody has scrolled to.
 func (d Dashboard) log(width, height int) []string {
-	if len(d.now.Log) == 0 {
+	if len(d.snapshot.Log) == 0 {
 		return []string{d.theme.Muted.Render("nothing to report")}
 	}
-	gone := d.now.Logged - len(d.now.Log)
-	end := len(d.now.Log)
-	if d.last > 0 {
-		end = min(end, max(d.last-gone, height))
+	gone := d.snapshot.Logged - len(d.snapshot.Log)
+	end := len(d.snapshot.Log)
+	if d.lastLogLine > 0 {
+		end = min(end, max(d.lastLogLine-gone, height))
 	}
 	var lines []string
-	for _, l := range d.now.Log[max(0, end-height):end] {
+	for _, l := range d.snapshot.Log[max(0, end-height):end] {
 		level := draw.Fit(l.Level.String(), 5)
 		lines = append(lines, draw.Fit(d.theme.Muted.Render(l.Time)+" "+d.levelStyle(l.Level).Render(level)+" "+text.CleanCells(l.Text), width))
 	}

@@ -63,7 +63,7 @@ func (f *consumeFlags) runTrace(ctx context.Context, io streams, asJSON bool) er
 		look := lookFlags{theme: "auto"}
 		return onScreen(ctx, io, func(ctx context.Context) error {
 			var err error
-			shown := tui.ShowPage(ctx, "emostream consume --trace on "+strings.Join(f.brokers, ","), look.terminal(io.in, io.out), t.page, func(ctx context.Context) {
+			shown := tui.ShowTextPage(ctx, "emostream consume --trace on "+strings.Join(f.brokers, ","), look.terminal(io.in, io.out), t.page, func(ctx context.Context) {
 				err = f.traceOn(ctx, io, t)
 			})
 			return errors.Join(shown, f.reportTrace(io, t, false, err))
@@ -177,7 +177,7 @@ func (t *tracing) report() (r trace.Report, began bool) {
 }
 
 // page is what the view shows now.
-func (t *tracing) page() tui.PageLines {
+func (t *tracing) page() tui.TextLines {
 	r, began := t.report()
 	t.mu.Lock()
 	notes := slices.Clone(t.notes)

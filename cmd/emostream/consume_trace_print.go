@@ -101,7 +101,7 @@ func tracePage(r trace.Report, notes []string, now time.Time, width, height int)
 		if j.Stuck {
 			where = "stuck " + where
 		}
-		lines = append(lines, fmt.Sprintf("%s  %s%s%-22s%11s", draw.Cell(j.Emoji, draw.WidthByCodePoint, false),
+		lines = append(lines, fmt.Sprintf("%s  %s%s%-22s%11s", draw.Emoji(j.Emoji, draw.WidthByCodePoint, false),
 			padded(text.CleanCells(j.User), 22), padded(text.CleanCells(j.Channel), 18), where, tenths(so)))
 	}
 	return lines[:min(len(lines), height)]

@@ -19,7 +19,7 @@ func (f *statsFlags) onPage(ctx context.Context, io streams, cfg topicreader.Con
 		var err error
 		page, look := &statsPage{every: f.every, view: view}, lookFlags{theme: "auto"}
 		title := "emostream stats on " + strings.Join(f.brokers, ",")
-		shown := tui.ShowPage(ctx, title, look.terminal(io.in, io.out), page.look, func(ctx context.Context) {
+		shown := tui.ShowTextPage(ctx, title, look.terminal(io.in, io.out), page.look, func(ctx context.Context) {
 			err = f.read(ctx, io, "stats", cfg, func(s *topicreader.Range) error {
 				c := f.counting(s, filter)
 				page.begin(c)
@@ -50,7 +50,7 @@ func (p *statsPage) begin(c *counting) {
 }
 
 // look is the page now. What it tells is counted anew every so often.
-func (p *statsPage) look() tui.PageLines {
+func (p *statsPage) look() tui.TextLines {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.view.tally == nil {

@@ -35,7 +35,7 @@ func statsLines(r stats.Report, topic string, live, chart bool) []string {
 		lines = append(lines, "", fmt.Sprintf("%-24s%12s%9s%12s%12s  TOP", "CHANNEL", "REACTIONS", "SHARE", "A SECOND", "USERS"))
 		for _, c := range r.Channels {
 			lines = append(lines, fmt.Sprintf("%s%12s%9s%12s%12s  %s", padded(c.Channel, 24), text.Thousands(c.Reactions), percent(c.Share),
-				perSecond(c.PerSecond), text.Thousands(c.Users), strings.TrimSpace(draw.Cell(c.Top, draw.WidthByCodePoint, false))))
+				perSecond(c.PerSecond), text.Thousands(c.Users), strings.TrimSpace(draw.Emoji(c.Top, draw.WidthByCodePoint, false))))
 		}
 		lines = appendRest(lines, r.ChannelsSeen-len(r.Channels), "channel", r.ChannelsOther)
 	}
@@ -121,7 +121,7 @@ func withBar(line string, share float64, chart bool) string {
 	if !chart {
 		return line
 	}
-	return strings.TrimRight(line+"  "+draw.Column(share, 24, lipgloss.NewStyle()), " ")
+	return strings.TrimRight(line+"  "+draw.TracklessBar(share, 24, lipgloss.NewStyle()), " ")
 }
 
 // emojiCell is an emoji with its name, exactly as wide. The columns behind it only
@@ -133,7 +133,7 @@ func emojiCell(e string, width int) string {
 	if name == "" {
 		name = strconv.Quote(text.CleanCells(e))
 	}
-	return draw.Cell(e, draw.WidthByCodePoint, false) + "  " + padded(name, width-4)
+	return draw.Emoji(e, draw.WidthByCodePoint, false) + "  " + padded(name, width-4)
 }
 
 // padded is text in exactly so many columns.

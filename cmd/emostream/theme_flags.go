@@ -31,7 +31,7 @@ func (f *lookFlags) check() error {
 
 // terminal draws on out, and takes keys from in if that is a terminal too.
 func (f *lookFlags) terminal(in io.Reader, out io.Writer) tui.Terminal {
-	t := tui.Terminal{Out: out, Environ: os.Environ(), Look: draw.Look{Theme: f.theme, ASCII: f.ascii}}
+	t := tui.Terminal{Out: out, Environ: os.Environ(), Appearance: draw.Appearance{Theme: f.theme, ASCII: f.ascii}}
 	if isTerminal(in) {
 		t.In = in
 	}

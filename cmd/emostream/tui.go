@@ -98,7 +98,7 @@ func (f *tuiFlags) run(ctx context.Context, io streams) error {
 }
 
 // farewell is what became of the taps; empty when there were none.
-func farewell(o tui.Outbox) string {
+func farewell(o tui.TapQueue) string {
 	var parts []string
 	for _, p := range []struct {
 		n    int
@@ -107,7 +107,7 @@ func farewell(o tui.Outbox) string {
 		{o.Accepted, "counted"},
 		{o.Refused, "refused"},
 		{o.InDoubt, "in doubt (counted or not)"},
-		{o.Unsent + o.Waiting(), "not sent"},
+		{o.NotSent + o.Waiting(), "not sent"},
 		{o.Pending() - o.Waiting(), "sent without an answer (counted or not)"},
 	} {
 		if p.n > 0 {

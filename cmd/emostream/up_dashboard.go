@@ -95,14 +95,14 @@ func newDashboard(p *pipeline, log *logRing) *dashboard {
 }
 
 // look tells how the pipeline is.
-func (d *dashboard) look() tui.Pipeline {
+func (d *dashboard) look() tui.PipelineSnapshot {
 	now := time.Now()
 	d.meter.take(now, gather(d.p.metrics))
 	lines, logged := d.log.newest()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	shown, others := d.channels.shown(now)
-	return tui.Pipeline{
+	return tui.PipelineSnapshot{
 		Version: version, Uptime: now.Sub(d.started), Stages: d.stages(), Servers: d.servers(now),
 		Window: shown.newest, Totals: shown.values(), Channels: others,
 		Delay: d.meter.mean("emostream_subscribe_window_delay_seconds"),
@@ -148,7 +148,7 @@ func (d *dashboard) stages() []tui.Stage {
 // state is how a stage is; subscribe stands for all subscriber servers, and is as
 // the one that is furthest from running well.
 func (d *dashboard) state(name string) tui.State {
-	order := []tui.State{tui.Stopped, tui.Running, tui.NotReady, tui.Starting, tui.Ending, tui.Failed}
+	order := []tui.State{tui.Stopped, tui.Running, tui.NotReady, tui.Starting, tui.Stopping, tui.Failed}
 	worst := 0
 	for _, r := range d.p.stages {
 		if r.name != name && (name != "subscribe" || !d.p.subscriber(r.name)) {
@@ -170,7 +170,7 @@ func (d *dashboard) one(r *running) tui.State {
 	}
 	switch {
 	case r.stopping.Load():
-		return tui.Ending
+		return tui.Stopping
 	case !d.p.up.Load():
 		return tui.Starting
 	case r.name == "serve" && d.notReady != nil:

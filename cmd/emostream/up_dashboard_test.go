@@ -160,7 +160,7 @@ func TestStates(t *testing.T) {
 	expect("without Kafka", tui.NotReady, tui.Running)
 	p.stages[0].stopping.Store(true)
 	p.stages[2].stopping.Store(true)
-	expect("while they stop", tui.Ending, tui.Ending)
+	expect("while they stop", tui.Stopping, tui.Stopping)
 	close(p.stages[0].done)
 	p.stages[1].err = fmt.Errorf("no more coffee")
 	close(p.stages[1].done)

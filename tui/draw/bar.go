@@ -30,7 +30,7 @@ func Bar(share float64, width int, fill, track lipgloss.Style) string {
 }
 
 // Column draws a bar without a track: spaces follow.
-func Column(share float64, width int, fill lipgloss.Style) string {
+func TracklessBar(share float64, width int, fill lipgloss.Style) string {
 	if width <= 0 {
 		return ""
 	}

@@ -61,7 +61,7 @@ func TestBar(t *testing.T) {
 			if got := draw.Bar(test.share, test.width, plain, plain); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
-			if got, want := draw.Column(test.share, test.width, plain), strings.ReplaceAll(test.want, "░", " "); got != want {
+			if got, want := draw.TracklessBar(test.share, test.width, plain), strings.ReplaceAll(test.want, "░", " "); got != want {
 				t.Errorf("as a column it is %q, want %q", got, want)
 			}
 		})

@@ -6,7 +6,7 @@ import (
 )
 
 // eighths are the blocks that fill a cell from below, from empty to full.
-const eighths = " ▁▂▃▄▅▆▇█"
+const blocks = " ▁▂▃▄▅▆▇█"
 
 // Sparkline draws the newest values as columns, one a cell, as lines of exactly
 // width cells; the newest is at the right. top is the value that reaches the upper
@@ -23,7 +23,7 @@ func Sparkline(values []float64, width, height int, top float64) []string {
 			}
 		}
 	}
-	blocks := []rune(eighths)
+	blocks := []rune(blocks)
 	lines := make([]string, height)
 	for row := range lines {
 		var b strings.Builder

@@ -24,40 +24,40 @@ type Theme struct {
 // NewTheme returns the theme for a dark or a light background.
 func NewTheme(dark bool) Theme {
 	if dark {
-		return themed("#9a978f", "#4a4843", "#35b998", "#e09a3a", "#ef6d67", "#5a9fee", "#e09a3a", "#3a3834")
+		return newTheme("#9a978f", "#4a4843", "#35b998", "#e09a3a", "#ef6d67", "#5a9fee", "#e09a3a", "#3a3834")
 	}
-	return themed("#6f6c66", "#c6c6c6", "#0f7d64", "#a85f05", "#b92e2a", "#1c66c0", "#a85f05", "#dadada")
+	return newTheme("#6f6c66", "#c6c6c6", "#0f7d64", "#a85f05", "#b92e2a", "#1c66c0", "#a85f05", "#dadada")
 }
 
 // basicTheme is made of the 16 colours that a terminal has names for: the nearest
 // ones to the finer shades of NewTheme cannot be told from the background.
 func basicTheme(dark bool) Theme {
 	if dark {
-		return themed("7", "8", "10", "11", "9", "12", "11", "8")
+		return newTheme("7", "8", "10", "11", "9", "12", "11", "8")
 	}
-	return themed("8", "7", "2", "3", "1", "4", "3", "7")
+	return newTheme("8", "7", "2", "3", "1", "4", "3", "7")
 }
 
 // contrastTheme has no shades: all text is the terminal's own, and the colours are
 // at least seven times as bright as a black background, or as dark as a white one.
 func contrastTheme(dark bool) Theme {
 	if dark {
-		return themed("", "#ffffff", "#5cf0c4", "#ffd36b", "#ffa8a3", "#9fd0ff", "#ffd36b", "#a6a6a6")
+		return newTheme("", "#ffffff", "#5cf0c4", "#ffd36b", "#ffa8a3", "#9fd0ff", "#ffd36b", "#a6a6a6")
 	}
-	return themed("", "#000000", "#005540", "#4a2c00", "#8b0000", "#003f8a", "#4a2c00", "#595959")
+	return newTheme("", "#000000", "#005540", "#4a2c00", "#8b0000", "#003f8a", "#4a2c00", "#595959")
 }
 
 // themed makes a theme of colours; an empty one is the terminal's own.
-func themed(muted, border, good, warn, bad, main, second, track string) Theme {
+func newTheme(muted, border, good, warn, bad, main, second, track string) Theme {
 	return Theme{
 		Title: lipgloss.NewStyle().Bold(true),
-		Muted: ink(muted), Border: ink(border), Track: ink(track),
-		Good: ink(good), Warn: ink(warn), Bad: ink(bad).Bold(true),
-		Main: ink(main), Second: ink(second),
+		Muted: coloured(muted), Border: coloured(border), Track: coloured(track),
+		Good: coloured(good), Warn: coloured(warn), Bad: coloured(bad).Bold(true),
+		Main: coloured(main), Second: coloured(second),
 	}
 }
 
-func ink(name string) lipgloss.Style {
+func coloured(name string) lipgloss.Style {
 	var c color.Color = lipgloss.NoColor{}
 	if name != "" {
 		c = lipgloss.Color(name)
@@ -67,7 +67,7 @@ func ink(name string) lipgloss.Style {
 
 // Spell is a screen as it is sent to the terminal: with ASCII set, each character
 // that is not is replaced by one as wide that looks like it.
-func (t Theme) Spell(screen string) string {
+func (t Theme) ForTerminal(screen string) string {
 	if !t.ASCII {
 		return screen
 	}
@@ -77,8 +77,8 @@ func (t Theme) Spell(screen string) string {
 		switch {
 		case r < 0x80:
 			b.WriteRune(r)
-		case likeness(r) != 0:
-			b.WriteByte(likeness(r))
+		case asciiLike(r) != 0:
+			b.WriteByte(asciiLike(r))
 		default:
 			b.WriteString(strings.Repeat("?", ansi.StringWidthWc(string(r))))
 		}
@@ -88,7 +88,7 @@ func (t Theme) Spell(screen string) string {
 
 // likeness is what a drawn character is in ASCII, and 0 for one that is not drawn
 // here.
-func likeness(r rune) byte {
+func asciiLike(r rune) byte {
 	const blocks, ramp = "▁▂▃▄▅▆▇█", ".:-=+*%#"
 	switch r {
 	case '─', '•':

@@ -22,8 +22,8 @@ type Terminal struct {
 	Out io.Writer
 	// Environ is the environment, which says what the terminal can do and whether
 	// colours are wanted (NO_COLOR).
-	Environ []string
-	Look    draw.Look
+	Environ    []string
+	Appearance draw.Appearance
 	// Width and Height are its size, for one that is no file and cannot tell.
 	Width, Height int
 }
@@ -36,7 +36,7 @@ func (t Terminal) program(m tea.Model, more ...tea.ProgramOption) *tea.Program {
 	if t.Width > 0 && t.Height > 0 {
 		options = append(options, tea.WithWindowSize(t.Width, t.Height))
 	}
-	if t.colourless() {
+	if t.noColour() {
 		options = append(options, tea.WithColorProfile(colorprofile.ASCII))
 	}
 	return tea.NewProgram(m, append(options, more...)...)
@@ -44,7 +44,7 @@ func (t Terminal) program(m tea.Model, more ...tea.ProgramOption) *tea.Program {
 
 // colourless says whether NO_COLOR is set to anything: the renderer knows it as a
 // truth value only.
-func (t Terminal) colourless() bool {
+func (t Terminal) noColour() bool {
 	return slices.ContainsFunc(t.Environ, func(v string) bool {
 		value, ok := strings.CutPrefix(v, "NO_COLOR=")
 		return ok && value != ""
@@ -57,7 +57,7 @@ var ErrAbandoned = errors.New("the view was left before the end of what it shows
 // Messages to the view of something that runs in this process.
 type (
 	// Stopping says that it was asked to end.
-	Stopping struct{}
+	StopRequested struct{}
 	// Ended says that it is over, and closes the view.
 	Ended struct{}
 )
@@ -70,7 +70,7 @@ func (t Terminal) show(ctx context.Context, view func(stop func()) tea.Model, wo
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	p := t.program(view(stop), tea.WithFPS(20))
-	defer context.AfterFunc(ctx, func() { p.Send(Stopping{}) })()
+	defer context.AfterFunc(ctx, func() { p.Send(StopRequested{}) })()
 	done := make(chan any, 1) // what work panicked with
 	go func() {
 		var failure any

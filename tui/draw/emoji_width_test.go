@@ -15,7 +15,7 @@ import (
 
 // methods are the two ways to count columns, with what the renderer calls them.
 var methods = map[string]struct {
-	width  draw.Width
+	width  draw.WidthMethod
 	method ansi.Method
 }{
 	"by code point": {draw.WidthByCodePoint, ansi.WcWidth},
@@ -29,7 +29,7 @@ func TestCellsLineUp(t *testing.T) {
 	for name, m := range methods {
 		t.Run(name, func(t *testing.T) {
 			for e := range emoji.All() {
-				cell := draw.Cell(string(e), m.width, false)
+				cell := draw.Emoji(string(e), m.width, false)
 				row := draw.Frame("", []string{cell + " after"}, width, 3, draw.NewTheme(true))[1]
 				buffer := uv.NewScreenBuffer(width, 1)
 				buffer.Method = m.method
@@ -67,8 +67,8 @@ func TestCell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			want := []string{test.point, test.grapheme, test.ascii, test.name}
 			got := []string{
-				draw.Cell(test.emoji, draw.WidthByCodePoint, false), draw.Cell(test.emoji, draw.WidthByGrapheme, false),
-				draw.Cell(test.emoji, draw.WidthByGrapheme, true), draw.CellName(test.emoji, 8),
+				draw.Emoji(test.emoji, draw.WidthByCodePoint, false), draw.Emoji(test.emoji, draw.WidthByGrapheme, false),
+				draw.Emoji(test.emoji, draw.WidthByGrapheme, true), draw.EmojiName(test.emoji, 8),
 			}
 			if !slices.Equal(got, want) {
 				t.Errorf("got %+q, want %+q", got, want)
@@ -81,7 +81,7 @@ func TestCell(t *testing.T) {
 func TestCellName(t *testing.T) {
 	for e := range emoji.All() {
 		for _, width := range []int{-1, 0, 1, 2, 12} {
-			name := draw.CellName(string(e), width)
+			name := draw.EmojiName(string(e), width)
 			if len(name) != max(0, width) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r > '~' }) {
 				t.Errorf("%s in %d columns is %q", e, width, name)
 			}

@@ -9,21 +9,21 @@ import (
 
 // Bounds of a History.
 const (
-	mostWindows = 256 // that are kept
-	mostMissing = 256 // that are still waited for
+	maxWindows = 256 // that are kept
+	maxMissing = 256 // that are still waited for
 )
 
 // History is the recent windows of a channel, each as its greatest swarm says, and
 // which should have come and did not.
-type History struct {
-	swarms  []wire.Swarm // by their ends, the oldest first
-	missing []int64      // ends
-	lost    int          // no longer waited for
+type WindowHistory struct {
+	swarms    []wire.Swarm // by their ends, the oldest first
+	missing   []int64      // ends
+	forgotten int          // no longer waited for
 }
 
 // Take is the history with a swarm taken in. It is unchanged when the swarm says
 // nothing new.
-func (h History) Take(s wire.Swarm) (History, bool) {
+func (h WindowHistory) Add(s wire.Swarm) (WindowHistory, bool) {
 	s.Emojis = s.Emojis[:min(len(s.Emojis), wire.DefaultTop)]
 	at, found := slices.BinarySearchFunc(h.swarms, s.Window.End, func(s wire.Swarm, end int64) int { return cmp.Compare(s.Window.End, end) })
 	switch {
@@ -33,46 +33,46 @@ func (h History) Take(s wire.Swarm) (History, bool) {
 		h.swarms = slices.Clone(h.swarms)
 		h.swarms[at] = s
 		return h, true
-	case at == 0 && len(h.swarms) == mostWindows:
+	case at == 0 && len(h.swarms) == maxWindows:
 		return h, false // older than all that is kept
 	}
 	if at == len(h.swarms) {
-		h = h.skipped(s.Window)
+		h = h.noteMissing(s.Window)
 	}
 	h.missing = slices.DeleteFunc(slices.Clone(h.missing), func(end int64) bool { return end == s.Window.End })
 	h.swarms = slices.Insert(slices.Clone(h.swarms), at, s)
-	h.swarms = h.swarms[max(0, len(h.swarms)-mostWindows):]
+	h.swarms = h.swarms[max(0, len(h.swarms)-maxWindows):]
 	return h, true
 }
 
 // skipped notes the windows between the newest one and w. After one with reactions
 // there is always a next, an empty one when the channel falls silent; after an
 // empty one anything may follow.
-func (h History) skipped(w wire.Window) History {
+func (h WindowHistory) noteMissing(w wire.Window) WindowHistory {
 	last, ok := h.Newest()
 	length := w.End - w.Start
 	if !ok || last.Total == 0 || last.Window.End-last.Window.Start != length {
 		return h
 	}
 	n := (w.Start - last.Window.End) / length
-	first := max(0, n-mostMissing)
-	h.lost += int(first)
+	first := max(0, n-maxMissing)
+	h.forgotten += int(first)
 	h.missing = slices.Clone(h.missing)
 	for i := first; i < n; i++ {
 		h.missing = append(h.missing, last.Window.End+(i+1)*length)
 	}
-	if more := len(h.missing) - mostMissing; more > 0 {
-		h.lost += more
+	if more := len(h.missing) - maxMissing; more > 0 {
+		h.forgotten += more
 		h.missing = h.missing[more:]
 	}
 	return h
 }
 
 // Gaps is how many windows should have come and did not.
-func (h History) Gaps() int { return h.lost + len(h.missing) }
+func (h WindowHistory) Gaps() int { return h.forgotten + len(h.missing) }
 
 // Newest is the newest window that is known.
-func (h History) Newest() (wire.Swarm, bool) {
+func (h WindowHistory) Newest() (wire.Swarm, bool) {
 	if len(h.swarms) == 0 {
 		return wire.Swarm{}, false
 	}
@@ -80,7 +80,7 @@ func (h History) Newest() (wire.Swarm, bool) {
 }
 
 // Ending is the window that ends at a time in ms.
-func (h History) Ending(end int64) (wire.Swarm, bool) {
+func (h WindowHistory) Ending(end int64) (wire.Swarm, bool) {
 	at, ok := slices.BinarySearchFunc(h.swarms, end, func(s wire.Swarm, end int64) int { return cmp.Compare(s.Window.End, end) })
 	if !ok {
 		return wire.Swarm{}, false
@@ -89,7 +89,7 @@ func (h History) Ending(end int64) (wire.Swarm, bool) {
 }
 
 // Containing is the window that holds a time in ms.
-func (h History) Containing(at int64) (wire.Swarm, bool) {
+func (h WindowHistory) Containing(at int64) (wire.Swarm, bool) {
 	for _, s := range slices.Backward(h.swarms) {
 		if s.Window.Start <= at && at < s.Window.End {
 			return s, true
@@ -103,7 +103,7 @@ func (h History) Containing(at int64) (wire.Swarm, bool) {
 
 // Totals are those of n windows, the last of which ends at until or before; a
 // window of which nothing is known is 0.
-func (h History) Totals(until int64, n int) []float64 {
+func (h WindowHistory) Totals(until int64, n int) []float64 {
 	newest, ok := h.Newest()
 	if !ok || n < 1 {
 		return nil

@@ -11,30 +11,30 @@ import (
 
 // How a flock moves.
 const (
-	ascent     = 3500 * time.Millisecond // from the bottom of the field to its top, for a floater of middling speed
-	easing     = 600 * time.Millisecond  // in which rates come most of the way to new ones
-	crowded    = 7                       // cells of the field for each floater, at the densest
-	mostFloats = 400
-	mostKinds  = 24
-	mostStep   = 250 * time.Millisecond // time that passes at once: a view that was stopped does not catch up
+	riseTime     = 3500 * time.Millisecond // from the bottom of the field to its top, for a floater of middling speed
+	rateEasing   = 600 * time.Millisecond  // in which rates come most of the way to new ones
+	minCellsEach = 7                       // cells of the field for each floater, at the densest
+	maxFloating  = 400
+	maxKinds     = 24
+	maxStep      = 250 * time.Millisecond // time that passes at once: a view that was stopped does not catch up
 )
 
 // Rate is how many of an emoji are to rise in a second.
-type Rate struct {
-	Emoji string
-	PerS  float64
+type FloatRate struct {
+	Emoji     string
+	PerSecond float64
 }
 
 // Flock is emojis that float up a field, as many as their rates say. Rates change
 // gently, and all are turned down together when the field would get crowded. Where
 // its floaters are is a share of the field, so that it survives another size.
-type Flock struct {
-	floaters []floater
-	kinds    []kind
-	chance   uint64
+type Floating struct {
+	emojis      []floatingEmoji
+	kinds       []emojiRate
+	randomState uint64
 }
 
-type floater struct {
+type floatingEmoji struct {
 	emoji string
 	x, y  float64 // shares of the field; y is 0 at the bottom
 	speed float64 // of the height, in a second
@@ -43,27 +43,27 @@ type floater struct {
 }
 
 // kind is an emoji whose floaters rise by themselves.
-type kind struct {
-	emoji     string
-	rate, aim float64
-	due       float64 // of the next floater, from 0 to 1
+type emojiRate struct {
+	emoji        string
+	rate, target float64
+	progress     float64 // of the next floater, from 0 to 1
 }
 
 // Aim sets the rates that the flock shall come to; emojis that are not among them
 // fade out. At most 24 kinds rise at once.
-func (f Flock) Aim(rates []Rate) Flock {
+func (f Floating) SetRates(rates []FloatRate) Floating {
 	kinds := slices.Clone(f.kinds)
 	for i := range kinds {
-		kinds[i].aim = 0
+		kinds[i].target = 0
 	}
-	for _, r := range rates[:min(len(rates), mostKinds)] {
-		if !(r.PerS > 0) || math.IsInf(r.PerS, 1) {
+	for _, r := range rates[:min(len(rates), maxKinds)] {
+		if !(r.PerSecond > 0) || math.IsInf(r.PerSecond, 1) {
 			continue
 		}
-		if i := slices.IndexFunc(kinds, func(k kind) bool { return k.emoji == r.Emoji }); i >= 0 {
-			kinds[i].aim = r.PerS
-		} else if len(kinds) < 2*mostKinds {
-			kinds = append(kinds, kind{emoji: r.Emoji, aim: r.PerS, due: 1}) // even a single one is seen
+		if i := slices.IndexFunc(kinds, func(k emojiRate) bool { return k.emoji == r.Emoji }); i >= 0 {
+			kinds[i].target = r.PerSecond
+		} else if len(kinds) < 2*maxKinds {
+			kinds = append(kinds, emojiRate{emoji: r.Emoji, target: r.PerSecond, progress: 1}) // even a single one is seen
 		}
 	}
 	f.kinds = kinds
@@ -71,61 +71,61 @@ func (f Flock) Aim(rates []Rate) Flock {
 }
 
 // Launch lets one more emoji rise, at a share of the width; below 0: anywhere.
-func (f Flock) Launch(emoji string, x float64) Flock {
+func (f Floating) Launch(emoji string, x float64) Floating {
 	if x < 0 {
 		x = f.random()
 	}
-	if len(f.floaters) < mostFloats {
-		f.floaters = append(slices.Clip(f.floaters), f.hatch(emoji, x))
+	if len(f.emojis) < maxFloating {
+		f.emojis = append(slices.Clip(f.emojis), f.newEmoji(emoji, x))
 	}
 	return f
 }
 
-func (f *Flock) hatch(emoji string, x float64) floater {
-	speed := (0.75 + 0.5*f.random()) / ascent.Seconds()
-	return floater{emoji: emoji, x: x, speed: speed, top: 1 - 0.45*f.random()*f.random(), sway: 2 * math.Pi * f.random()}
+func (f *Floating) newEmoji(emoji string, x float64) floatingEmoji {
+	speed := (0.75 + 0.5*f.random()) / riseTime.Seconds()
+	return floatingEmoji{emoji: emoji, x: x, speed: speed, top: 1 - 0.45*f.random()*f.random(), sway: 2 * math.Pi * f.random()}
 }
 
 // random is a number from 0 to 1, from a sequence that is the same for every flock
 // (splitmix64): a view is a function of what it was told.
-func (f *Flock) random() float64 {
-	f.chance += 0x9e3779b97f4a7c15
-	z := f.chance
+func (f *Floating) random() float64 {
+	f.randomState += 0x9e3779b97f4a7c15
+	z := f.randomState
 	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
 	z = (z ^ z>>27) * 0x94d049bb133111eb
 	return float64((z^z>>31)>>11) / (1 << 53)
 }
 
 // Moving says whether anything moves, or will.
-func (f Flock) Moving() bool { return len(f.floaters) > 0 || len(f.kinds) > 0 }
+func (f Floating) Moving() bool { return len(f.emojis) > 0 || len(f.kinds) > 0 }
 
 // Step is the flock after a time, in a field of that many cells.
-func (f Flock) Step(d time.Duration, cells int) Flock {
-	dt := min(max(0, d), mostStep).Seconds()
-	alive := make([]floater, 0, len(f.floaters)+4)
-	for _, o := range f.floaters {
+func (f Floating) Step(d time.Duration, cells int) Floating {
+	dt := min(max(0, d), maxStep).Seconds()
+	alive := make([]floatingEmoji, 0, len(f.emojis)+4)
+	for _, o := range f.emojis {
 		if o.y += o.speed * dt; o.y < o.top {
 			alive = append(alive, o)
 		}
 	}
-	f.floaters = alive
+	f.emojis = alive
 	f.kinds = slices.Clone(f.kinds)
 	wanted := 0.0
 	for i := range f.kinds {
 		k := &f.kinds[i]
-		k.rate += (k.aim - k.rate) * (1 - math.Exp(-dt/easing.Seconds()))
-		wanted += k.rate * ascent.Seconds()
+		k.rate += (k.target - k.rate) * (1 - math.Exp(-dt/rateEasing.Seconds()))
+		wanted += k.rate * riseTime.Seconds()
 	}
-	ease := relief(wanted, float64(cells)/crowded)
+	ease := slowdown(wanted, float64(cells)/minCellsEach)
 	for i := range f.kinds {
-		f.rise(&f.kinds[i], ease*dt)
+		f.launchDue(&f.kinds[i], ease*dt)
 	}
-	f.kinds = slices.DeleteFunc(f.kinds, func(k kind) bool { return k.aim == 0 && k.rate < 0.05 })
+	f.kinds = slices.DeleteFunc(f.kinds, func(k emojiRate) bool { return k.target == 0 && k.rate < 0.05 })
 	return f
 }
 
 // relief is by how much rates are turned down so that at most so many rise at once.
-func relief(wanted, most float64) float64 {
+func slowdown(wanted, most float64) float64 {
 	if wanted <= 0 || most <= 0 {
 		return 0
 	}
@@ -133,22 +133,22 @@ func relief(wanted, most float64) float64 {
 }
 
 // rise lets those floaters of a kind rise that come in a time.
-func (f *Flock) rise(k *kind, dt float64) {
-	for k.due += k.rate * dt; k.due >= 1; k.due-- {
-		if len(f.floaters) < mostFloats {
-			f.floaters = append(f.floaters, f.hatch(k.emoji, f.random()))
+func (f *Floating) launchDue(k *emojiRate, dt float64) {
+	for k.progress += k.rate * dt; k.progress >= 1; k.progress-- {
+		if len(f.emojis) < maxFloating {
+			f.emojis = append(f.emojis, f.newEmoji(k.emoji, f.random()))
 		}
 	}
 }
 
 // Draw is the field as exactly height lines of exactly width columns; cell draws an
 // emoji in size columns. Of two that are in each other's way the elder is drawn.
-func (f Flock) Draw(width, height, size int, cell func(string) string) []string {
+func (f Floating) Draw(width, height, size int, cell func(string) string) []string {
 	if width < size || height < 1 {
 		return draw.Block(nil, width, height)
 	}
 	taken := make([]int16, width*height) // 0: free, else the number of the floater that begins there, -1: its rest
-	for i, o := range f.floaters {
+	for i, o := range f.emojis {
 		row := height - 1 - min(height-1, int(o.y*float64(height)))
 		column := int(math.Round(o.x*float64(width-size) + math.Sin(o.sway+float64(row)/3)))
 		column = min(width-size, max(0, column))
@@ -168,14 +168,14 @@ func (f Flock) Draw(width, height, size int, cell func(string) string) []string 
 	return lines
 }
 
-func (f Flock) line(taken []int16, cell func(string) string) string {
+func (f Floating) line(taken []int16, cell func(string) string) string {
 	var b strings.Builder
 	for _, n := range taken {
 		switch {
 		case n == 0:
 			b.WriteByte(' ')
 		case n > 0:
-			b.WriteString(cell(f.floaters[n-1].emoji))
+			b.WriteString(cell(f.emojis[n-1].emoji))
 		}
 	}
 	return b.String()

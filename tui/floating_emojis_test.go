@@ -11,8 +11,8 @@ import (
 )
 
 // drawn counts emojis on a field of 60x20 after 8 s at constant rates.
-func drawn(rates []tui.Rate) map[string]int {
-	f := tui.Flock{}.Aim(rates)
+func floatingCounts(rates []tui.FloatRate) map[string]int {
+	f := tui.Floating{}.SetRates(rates)
 	for range 8 * 30 {
 		f = f.Step(time.Second/30, 60*20)
 	}
@@ -27,26 +27,26 @@ func drawn(rates []tui.Rate) map[string]int {
 
 // The density follows the rates, keeps their proportion, and has a bound.
 func TestFlockDensity(t *testing.T) {
-	few, some, many := drawn([]tui.Rate{{Emoji: "a", PerS: 1}})["a"], drawn([]tui.Rate{{Emoji: "a", PerS: 10}})["a"], drawn([]tui.Rate{{Emoji: "a", PerS: 1e9}})["a"]
+	few, some, many := floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: 1}})["a"], floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: 10}})["a"], floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: 1e9}})["a"]
 	if few == 0 || few >= some || some >= many || many > 60*20/7+1 {
 		t.Errorf("1/s shows %d, 10/s %d, and a billion %d of 1200 cells", few, some, many)
 	}
-	both := drawn([]tui.Rate{{Emoji: "a", PerS: 3000}, {Emoji: "b", PerS: 1000}})
+	both := floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: 3000}, {Emoji: "b", PerSecond: 1000}})
 	if share := float64(both["a"]) / float64(both["b"]); share < 2 || share > 4 {
 		t.Errorf("of 3 to 1 there are %v", both)
 	}
-	if none := drawn([]tui.Rate{{Emoji: "a", PerS: math.NaN()}, {Emoji: "b", PerS: -5}, {Emoji: "c", PerS: math.Inf(1)}}); len(none) > 0 {
+	if none := floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: math.NaN()}, {Emoji: "b", PerSecond: -5}, {Emoji: "c", PerSecond: math.Inf(1)}}); len(none) > 0 {
 		t.Errorf("rates that are none show %v", none)
 	}
 }
 
 // A rate that falls to nothing fades out, and then nothing moves.
 func TestFlockFades(t *testing.T) {
-	f := tui.Flock{}.Aim([]tui.Rate{{Emoji: "a", PerS: 50}})
+	f := tui.Floating{}.SetRates([]tui.FloatRate{{Emoji: "a", PerSecond: 50}})
 	for range 60 {
 		f = f.Step(time.Second/30, 1200)
 	}
-	if f = f.Aim(nil); !f.Moving() {
+	if f = f.SetRates(nil); !f.Moving() {
 		t.Fatal("it stops at once")
 	}
 	for range 30 * 20 {
@@ -59,10 +59,10 @@ func TestFlockFades(t *testing.T) {
 
 // A single reaction is seen at once, and so is a tap.
 func TestFlockShowsOne(t *testing.T) {
-	for name, f := range map[string]tui.Flock{
-		"a rate":     tui.Flock{}.Aim([]tui.Rate{{Emoji: "a", PerS: 0.5}}),
-		"a tap":      tui.Flock{}.Launch("a", 0.5),
-		"a tap, off": tui.Flock{}.Launch("a", -1),
+	for name, f := range map[string]tui.Floating{
+		"a rate":     tui.Floating{}.SetRates([]tui.FloatRate{{Emoji: "a", PerSecond: 0.5}}),
+		"a tap":      tui.Floating{}.Launch("a", 0.5),
+		"a tap, off": tui.Floating{}.Launch("a", -1),
 	} {
 		f = f.Step(time.Second/30, 1200).Step(time.Second/30, 1200)
 		if all := strings.Join(f.Draw(60, 20, 1, func(e string) string { return e }), ""); strings.Count(all, "a") != 1 {
@@ -74,7 +74,7 @@ func TestFlockShowsOne(t *testing.T) {
 // The field is drawn exactly as large as it is, and survives any size and any leap
 // of time.
 func TestFlockField(t *testing.T) {
-	f := tui.Flock{}.Aim([]tui.Rate{{Emoji: "🔥", PerS: 500}})
+	f := tui.Floating{}.SetRates([]tui.FloatRate{{Emoji: "🔥", PerSecond: 500}})
 	for i, size := range [][2]int{{0, 0}, {1, 1}, {2, 1}, {3, 2}, {60, 20}, {7, 30}, {200, 1}} {
 		f = f.Step(time.Duration(i*i)*time.Second, size[0]*size[1]).Step(-time.Second, 5)
 		lines := f.Draw(size[0], size[1], 2, func(string) string { return "##" })
@@ -91,9 +91,9 @@ func TestFlockField(t *testing.T) {
 
 // However many there are of however many kinds, what it keeps is bounded.
 func TestFlockIsBounded(t *testing.T) {
-	f := tui.Flock{}
+	f := tui.Floating{}
 	for i := range 3000 {
-		f = f.Launch("x", 0.5).Aim([]tui.Rate{{Emoji: fmt.Sprint(i), PerS: 1e6}})
+		f = f.Launch("x", 0.5).SetRates([]tui.FloatRate{{Emoji: fmt.Sprint(i), PerSecond: 1e6}})
 		if i%10 == 0 {
 			f = f.Step(time.Millisecond, 1e9)
 		}

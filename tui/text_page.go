@@ -14,61 +14,61 @@ import (
 
 // PageLines draws a page in a width and a height. It keeps within them as well as it
 // can; the page cuts what does not fit.
-type PageLines func(width, height int) []string
+type TextLines func(width, height int) []string
 
 // ShowPage shows lines that change while run makes them do so, and returns when both
 // have ended, as Terminal.show does. look gives the page; it is called three times a
 // second.
-func ShowPage(ctx context.Context, title string, t Terminal, look func() PageLines, run func(context.Context)) error {
-	view := func(stop func()) tea.Model { return NewPage(title, t.Look, stop) }
-	return t.watch(ctx, view, func() tea.Msg { return look() }, run)
+func ShowTextPage(ctx context.Context, title string, t Terminal, look func() TextLines, run func(context.Context)) error {
+	view := func(stop func()) tea.Model { return NewTextPage(title, t.Appearance, stop) }
+	return t.showSnapshots(ctx, view, func() tea.Msg { return look() }, run)
 }
 
 // Page shows lines under a title, and goes when it is told to.
-type Page struct {
+type TextPage struct {
 	title         string
 	stop          func()
 	width, height int
-	look          draw.Look
+	appearance    draw.Appearance
 	theme         draw.Theme
 	help          help.Model
-	keys          pageKeys
-	lines         PageLines
+	keys          textPageKeys
+	lines         TextLines
 }
 
 // pageKeys are what the keys do; the help at the bottom is made from them.
-type pageKeys struct{ stop key.Binding }
+type textPageKeys struct{ stop key.Binding }
 
 // ShortHelp lists the keys for the help.
-func (k pageKeys) ShortHelp() []key.Binding { return []key.Binding{k.stop} }
+func (k textPageKeys) ShortHelp() []key.Binding { return []key.Binding{k.stop} }
 
 // FullHelp is the same: there is no more.
-func (k pageKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHelp()} }
+func (k textPageKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHelp()} }
 
 // NewPage returns a page, drawn as look says. stop ends what it shows.
-func NewPage(title string, look draw.Look, stop func()) Page {
-	p := Page{title: title, stop: stop, width: 80, height: 24}
+func NewTextPage(title string, look draw.Appearance, stop func()) TextPage {
+	p := TextPage{title: title, stop: stop, width: 80, height: 24}
 	p.keys.stop = key.NewBinding(key.WithKeys("q", "esc", "ctrl+c"), key.WithHelp("q", "end and report"))
-	return p.looking(look)
+	return p.withAppearance(look)
 }
 
-func (p Page) looking(look draw.Look) Page {
-	p.look, p.theme = look, look.Styles()
+func (p TextPage) withAppearance(look draw.Appearance) TextPage {
+	p.appearance, p.theme = look, look.Styles()
 	p.help = draw.NewHelp(p.theme)
 	return p
 }
 
 // Init asks the terminal what it looks like.
-func (p Page) Init() tea.Cmd { return p.look.Init() }
+func (p TextPage) Init() tea.Cmd { return p.appearance.Init() }
 
 // Update takes one message in.
-func (p Page) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+func (p TextPage) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		p.width, p.height = msg.Width, msg.Height
 	case tea.BackgroundColorMsg, tea.ColorProfileMsg, tea.ModeReportMsg:
-		return p.looking(p.look.Update(msg)), nil
-	case PageLines:
+		return p.withAppearance(p.appearance.Update(msg)), nil
+	case TextLines:
 		p.lines = msg
 	case Ended:
 		return p, tea.Quit
@@ -81,13 +81,13 @@ func (p Page) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 // View draws it all.
-func (p Page) View() tea.View {
-	v := tea.NewView(p.theme.Spell(p.draw()))
+func (p TextPage) View() tea.View {
+	v := tea.NewView(p.theme.ForTerminal(p.draw()))
 	v.AltScreen = true
 	return v
 }
 
-func (p Page) draw() string {
+func (p TextPage) draw() string {
 	room := max(0, p.height-2)
 	lines := []string{draw.Fit(p.theme.Title.Render(text.CleanCells(p.title)), p.width)}
 	if p.lines != nil {

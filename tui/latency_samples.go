@@ -8,19 +8,19 @@ import (
 )
 
 // mostSamples is how many values a Samples keeps.
-const mostSamples = 128
+const maxSamples = 128
 
 // Samples are the newest values of a measure, in milliseconds.
-type Samples struct{ values []float64 }
+type LatencySamples struct{ values []float64 }
 
 // Add is the samples with one more; the oldest goes when there are too many.
-func (s Samples) Add(d time.Duration) Samples {
-	values := s.values[max(0, len(s.values)-mostSamples+1):]
-	return Samples{append(slices.Clip(values), float64(d)/float64(time.Millisecond))}
+func (s LatencySamples) Add(d time.Duration) LatencySamples {
+	values := s.values[max(0, len(s.values)-maxSamples+1):]
+	return LatencySamples{append(slices.Clip(values), float64(d)/float64(time.Millisecond))}
 }
 
 // String is the newest value and the median, in words.
-func (s Samples) String() string {
+func (s LatencySamples) String() string {
 	if len(s.values) == 0 {
 		return "-"
 	}

@@ -9,7 +9,7 @@ import (
 
 // Pipeline is a running pipeline at one moment: all that a Dashboard shows. Whoever
 // has the pipeline fills it in.
-type Pipeline struct {
+type PipelineSnapshot struct {
 	Version  string
 	Uptime   time.Duration
 	Stages   []Stage       // in the data's order
@@ -31,7 +31,7 @@ const (
 	Starting State = "starting"
 	Running  State = "running"
 	NotReady State = "not ready"
-	Ending   State = "stopping"
+	Stopping State = "stopping"
 	Stopped  State = "stopped"
 	Failed   State = "failed"
 )

@@ -15,27 +15,27 @@ import (
 
 // Bounds of a finder.
 const (
-	mostFound = 50
-	mostQuery = 40 // bytes
+	maxFound = 50
+	maxQuery = 40 // bytes
 )
 
 // finder finds an emoji by its name, its shortcode, or itself.
-type finder struct {
-	query string
-	found []emoji.Emoji
-	at    int
+type searchPanel struct {
+	query    string
+	found    []emoji.Emoji
+	selected int
 }
 
 // typed is the finder with more typed.
-func (f finder) typed(text string) finder {
-	if len(f.query)+len(text) <= mostQuery {
+func (f searchPanel) addToQuery(text string) searchPanel {
+	if len(f.query)+len(text) <= maxQuery {
 		f.query += text
 	}
 	return f.search()
 }
 
-func (f finder) search() finder {
-	f.found, f.at = Find(f.query, mostFound), 0
+func (f searchPanel) search() searchPanel {
+	f.found, f.selected = Find(f.query, maxFound), 0
 	return f
 }
 
@@ -81,9 +81,9 @@ func hasAll(text string, words []string) bool {
 	return true
 }
 
-func (finder) title() string { return "Find an emoji" }
+func (searchPanel) title() string { return "Find an emoji" }
 
-func (f finder) lines(c Crowd, width, height int) []string {
+func (f searchPanel) lines(c Crowd, width, height int) []string {
 	t := c.theme
 	query := t.Main.Render("/ ") + t.Title.Render(f.query) + t.Main.Render("▏")
 	if len(f.found) == 0 {
@@ -91,20 +91,20 @@ func (f finder) lines(c Crowd, width, height int) []string {
 	}
 	lines := []string{draw.Ends(query, t.Muted.Render(fmt.Sprintf("%d found", len(f.found))), width)}
 	rows := max(1, height-2)
-	first := max(0, min(f.at-rows/2, len(f.found)-rows))
+	first := max(0, min(f.selected-rows/2, len(f.found)-rows))
 	for i := first; i < min(len(f.found), first+rows); i++ {
 		e := f.found[i]
 		mark, name := "  ", e.Name()
-		if i == f.at {
+		if i == f.selected {
 			mark, name = t.Main.Render("▸ "), t.Title.Render(name)
 		}
-		lines = append(lines, draw.Fit(mark+c.look.Cell(string(e))+" "+name+" "+t.Muted.Render(":"+e.Shortcode()+":"), width))
+		lines = append(lines, draw.Fit(mark+c.appearance.Emoji(string(e))+" "+name+" "+t.Muted.Render(":"+e.Shortcode()+":"), width))
 	}
 	lines = draw.Block(lines, width, max(len(lines), height-1))
 	return append(lines, draw.Fit(t.Muted.Render("enter taps and closes, esc closes"), width))
 }
 
-func (f finder) press(c Crowd, msg tea.KeyPressMsg) (Crowd, panel) {
+func (f searchPanel) press(c Crowd, msg tea.KeyPressMsg) (Crowd, panel) {
 	switch msg.String() {
 	case "esc":
 		return c, nil
@@ -112,12 +112,12 @@ func (f finder) press(c Crowd, msg tea.KeyPressMsg) (Crowd, panel) {
 		if len(f.found) == 0 {
 			return c, f
 		}
-		return c.tap(string(f.found[f.at])), nil
+		return c.tap(string(f.found[f.selected])), nil
 	case "up", "ctrl+p":
-		f.at = max(0, f.at-1)
+		f.selected = max(0, f.selected-1)
 		return c, f
 	case "down", "ctrl+n":
-		f.at = max(0, min(len(f.found)-1, f.at+1))
+		f.selected = max(0, min(len(f.found)-1, f.selected+1))
 		return c, f
 	case "backspace":
 		_, size := utf8.DecodeLastRuneInString(f.query)
@@ -127,5 +127,5 @@ func (f finder) press(c Crowd, msg tea.KeyPressMsg) (Crowd, panel) {
 		f.query = ""
 		return c, f.search()
 	}
-	return c, f.typed(text.CleanCells(msg.Text))
+	return c, f.addToQuery(text.CleanCells(msg.Text))
 }

@@ -8,27 +8,27 @@ import (
 
 // drift is how much two clocks may move apart in a second: more than those of
 // computers do.
-const drift = 100e-6
+const maxDrift = 100e-6
 
 // Clock is what is known of the main server's clock, which decides the windows.
 // Each reading leaves a span in which the offset must be; what is kept is what all
 // of them allow. The zero value knows nothing.
-type Clock struct {
+type ServerClock struct {
 	low, high time.Duration // by which the server's clock is ahead, at the time at
 	at        time.Time
 }
 
 // Saw takes a reading in. One that contradicts what is known replaces it: a clock
 // was set.
-func (c Clock) Saw(r client.ClockReading) Clock {
+func (c ServerClock) Add(r client.ClockReading) ServerClock {
 	if r.Server.IsZero() {
 		return c
 	}
-	n := Clock{low: r.Server.Sub(r.Answered), high: r.Server.Add(r.Within).Sub(r.Asked), at: r.Answered}
+	n := ServerClock{low: r.Server.Sub(r.Answered), high: r.Server.Add(r.Within).Sub(r.Asked), at: r.Answered}
 	if c.at.IsZero() {
 		return n
 	}
-	aged := time.Duration(drift * float64(r.Answered.Sub(c.at)))
+	aged := time.Duration(maxDrift * float64(r.Answered.Sub(c.at)))
 	low, high := c.low-aged, c.high+aged
 	if n.low > high || n.high < low {
 		return n
@@ -38,32 +38,32 @@ func (c Clock) Saw(r client.ClockReading) Clock {
 }
 
 // Known says whether the clock was ever read.
-func (c Clock) Known() bool { return !c.at.IsZero() }
+func (c ServerClock) Known() bool { return !c.at.IsZero() }
 
 // Offset is by how much the server's clock is ahead, and how wrong that may be.
-func (c Clock) Offset() (ahead, within time.Duration) {
+func (c ServerClock) Offset() (ahead, within time.Duration) {
 	return c.low + (c.high-c.low)/2, (c.high - c.low) / 2
 }
 
 // vague is how wrong the offset may be before it is worth another question.
-const vague = 20 * time.Millisecond
+const maxError = 20 * time.Millisecond
 
 // Vague says whether the offset is known well enough.
-func (c Clock) Vague() bool {
+func (c ServerClock) TooRough() bool {
 	_, within := c.Offset()
-	return !c.Known() || within > vague
+	return !c.Known() || within > maxError
 }
 
 // Ask is the next time from now on at which a reading of whole seconds halves the
 // doubt: when the server's second ends, if the offset is in the middle of what it
 // may be.
-func (c Clock) Ask(now time.Time) time.Time {
-	server := c.Server(now)
+func (c ServerClock) NextReading(now time.Time) time.Time {
+	server := c.ServerTime(now)
 	return now.Add(server.Truncate(time.Second).Add(time.Second).Sub(server))
 }
 
 // Server is what the server's clock shows when this one shows a time.
-func (c Clock) Server(at time.Time) time.Time {
+func (c ServerClock) ServerTime(at time.Time) time.Time {
 	ahead, _ := c.Offset()
 	return at.Add(ahead)
 }

@@ -17,8 +17,8 @@ import (
 // end what it shows; the page itself goes when that has ended.
 func TestPage(t *testing.T) {
 	stopped := 0
-	var m tea.Model = tui.NewPage("a title \x1b[2J", draw.Look{}, func() { stopped++ })
-	m, _ = m.Update(tui.PageLines(func(width, height int) []string {
+	var m tea.Model = tui.NewTextPage("a title \x1b[2J", draw.Appearance{}, func() { stopped++ })
+	m, _ = m.Update(tui.TextLines(func(width, height int) []string {
 		return strings.Split(strings.Repeat(fmt.Sprintf("%d by %d %s\n", width, height, strings.Repeat("x", 200)), 200), "\n")
 	}))
 	for _, size := range []tea.WindowSizeMsg{{Width: 80, Height: 24}, {Width: 20, Height: 3}, {Width: 1, Height: 1}} {
@@ -48,11 +48,11 @@ func TestPage(t *testing.T) {
 }
 
 func TestShowPage(t *testing.T) {
-	s := new(screen)
-	drawn := drawing(s)
-	page := func() tui.PageLines { return func(int, int) []string { return []string{"all is well"} } }
-	if err := tui.ShowPage(t.Context(), "x", s.terminal(), page, func(ctx context.Context) { drawn(ctx) }); err != nil {
+	s := new(fakeTerminal)
+	drawn := untilDrawn(s)
+	page := func() tui.TextLines { return func(int, int) []string { return []string{"all is well"} } }
+	if err := tui.ShowTextPage(t.Context(), "x", s.terminal(), page, func(ctx context.Context) { drawn(ctx) }); err != nil {
 		t.Error(err)
 	}
-	leftAsFound(t, s)
+	checkRestored(t, s)
 }

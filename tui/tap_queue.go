@@ -11,26 +11,26 @@ import (
 
 // How taps are sent.
 const (
-	pace        = 100 * time.Millisecond // between two requests
-	retryPause  = time.Second            // after a server that did not take taps
-	patience    = 15 * time.Second       // for which a tap that was not written is offered again
-	mostCount   = 100                    // taps that one reaction stands for
-	mostWaiting = 10_000                 // taps that may wait
-	mostOwn     = 1024                   // counted taps that are remembered, by emoji and request
+	requestInterval  = 100 * time.Millisecond // between two requests
+	retryDelay       = time.Second            // after a server that did not take taps
+	retryTimeout     = 15 * time.Second       // for which a tap that was not written is offered again
+	maxReactionCount = 100                    // taps that one reaction stands for
+	maxWaiting       = 10_000                 // taps that may wait
+	maxOwn           = 1024                   // counted taps that are remembered, by emoji and request
 )
 
 // Taps are presses of one emoji's key.
 type Taps struct {
 	Emoji string
-	N     int
-	Since time.Time // the first one
+	Count int
+	First time.Time // the first one
 }
 
 // Own are counted taps: in the window that holds At.
-type Own struct {
+type OwnTaps struct {
 	Taps
-	At   int64 // ms, by the server's clock
-	Seen bool  // a window that counts them was shown
+	At    int64 // ms, by the server's clock
+	Shown bool  // a window that counts them was shown
 }
 
 // Outbox holds taps until the server has said what became of them. There is one
@@ -38,22 +38,22 @@ type Own struct {
 // up by emoji. Taps beyond mostWaiting are not taken: they count as unsent, as do
 // those that the server did not write for longer than patience. Nothing that may
 // have been written is sent again.
-type Outbox struct {
-	waiting, flying []Taps
-	next            time.Time // of the next request, at the earliest
+type TapQueue struct {
+	waiting, inFlight []Taps
+	nextRequest       time.Time // of the next request, at the earliest
 
 	// What became of the taps so far.
-	Accepted, Refused, InDoubt, Unsent int
+	Accepted, Refused, InDoubt, NotSent int
 
-	own     []Own
-	tallies []Taps // accepted, by emoji
+	own             []OwnTaps
+	acceptedByEmoji []Taps // accepted, by emoji
 }
 
 // Tap is the outbox with n more taps to send, unless too many wait.
-func (o Outbox) Tap(emoji string, n int, now time.Time) (Outbox, bool) {
-	room := mostWaiting - o.Waiting()
+func (o TapQueue) Tap(emoji string, n int, now time.Time) (TapQueue, bool) {
+	room := maxWaiting - o.Waiting()
 	if n > room {
-		o.Unsent += n - max(0, room)
+		o.NotSent += n - max(0, room)
 	}
 	if room <= 0 {
 		return o, false
@@ -67,9 +67,9 @@ func added(list []Taps, t Taps) []Taps {
 	list = slices.Clone(list)
 	for i := range list {
 		if list[i].Emoji == t.Emoji {
-			list[i].N += t.N
-			if t.Since.Before(list[i].Since) {
-				list[i].Since = t.Since
+			list[i].Count += t.Count
+			if t.First.Before(list[i].First) {
+				list[i].First = t.First
 			}
 			return list
 		}
@@ -80,75 +80,75 @@ func added(list []Taps, t Taps) []Taps {
 func sum(list []Taps) int {
 	n := 0
 	for _, t := range list {
-		n += t.N
+		n += t.Count
 	}
 	return n
 }
 
 // Waiting is how many taps were not sent yet.
-func (o Outbox) Waiting() int { return sum(o.waiting) }
+func (o TapQueue) Waiting() int { return sum(o.waiting) }
 
 // Pending is how many taps have no answer yet.
-func (o Outbox) Pending() int { return sum(o.waiting) + sum(o.flying) }
+func (o TapQueue) Pending() int { return sum(o.waiting) + sum(o.inFlight) }
 
 // PendingOf is the same for one emoji.
-func (o Outbox) PendingOf(emoji string) int {
+func (o TapQueue) PendingOf(emoji string) int {
 	n := 0
-	for _, t := range slices.Concat(o.waiting, o.flying) {
+	for _, t := range slices.Concat(o.waiting, o.inFlight) {
 		if t.Emoji == emoji {
-			n += t.N
+			n += t.Count
 		}
 	}
 	return n
 }
 
 // AcceptedOf is how many taps of one emoji were counted.
-func (o Outbox) AcceptedOf(emoji string) int {
-	for _, t := range o.tallies {
+func (o TapQueue) AcceptedOf(emoji string) int {
+	for _, t := range o.acceptedByEmoji {
 		if t.Emoji == emoji {
-			return t.N
+			return t.Count
 		}
 	}
 	return 0
 }
 
 // Due is the request to be made now, if there is one: its answer must come back.
-func (o Outbox) Due(now time.Time) (Outbox, []Taps) {
-	if len(o.waiting) == 0 || len(o.flying) > 0 || now.Before(o.next) {
+func (o TapQueue) NextRequest(now time.Time) (TapQueue, []Taps) {
+	if len(o.waiting) == 0 || len(o.inFlight) > 0 || now.Before(o.nextRequest) {
 		return o, nil
 	}
-	o.flying = nil
+	o.inFlight = nil
 	for _, t := range o.waiting {
-		for ; t.N > mostCount; t.N -= mostCount {
-			o.flying = append(o.flying, Taps{t.Emoji, mostCount, t.Since})
+		for ; t.Count > maxReactionCount; t.Count -= maxReactionCount {
+			o.inFlight = append(o.inFlight, Taps{t.Emoji, maxReactionCount, t.First})
 		}
-		o.flying = append(o.flying, t)
+		o.inFlight = append(o.inFlight, t)
 	}
-	o.waiting, o.next = nil, now.Add(pace)
-	return o, o.flying
+	o.waiting, o.nextRequest = nil, now.Add(requestInterval)
+	return o, o.inFlight
 }
 
 // Sent is what became of a request.
-type Sent struct {
-	Outcomes        []client.Result
+type SendResult struct {
+	Results         []client.Result
 	Err             error
 	Asked, Answered time.Time
 }
 
 // outcome is that of the i-th reaction.
-func (s Sent) outcome(i int) (client.Outcome, string) {
+func (s SendResult) outcome(i int) (client.Outcome, string) {
 	switch {
 	case s.Err != nil:
-		return client.OutcomeOf(s.Err), essence(reason(s.Err))
-	case i >= len(s.Outcomes):
+		return client.OutcomeOf(s.Err), causeIn(errorText(s.Err))
+	case i >= len(s.Results):
 		return client.InDoubt, "the server did not say"
 	}
-	return s.Outcomes[i].Outcome(), essence(text.CleanCells(s.Outcomes[i].Message))
+	return s.Results[i].Outcome(), causeIn(text.CleanCells(s.Results[i].Message))
 }
 
 // essence is the cause that a server's message names: what stands before it and what
 // to do, the view says itself, in less room.
-func essence(message string) string {
+func causeIn(message string) string {
 	_, cause, ok := strings.Cut(message, ", because ")
 	if !ok {
 		return message
@@ -162,50 +162,50 @@ const notYet = "not taken yet: "
 
 // Answered is the outbox after an answer, and what there is to say of taps that
 // were not counted.
-func (o Outbox) Answered(s Sent) (Outbox, string) {
-	flying := o.flying
-	o.flying = nil
+func (o TapQueue) TakeResult(s SendResult) (TapQueue, string) {
+	flying := o.inFlight
+	o.inFlight = nil
 	trouble := ""
 	for i, t := range flying {
 		outcome, why := s.outcome(i)
 		switch {
 		case outcome == client.Accepted:
-			o = o.accepted(t, s.Outcomes[i].AcceptedAt)
+			o = o.accept(t, s.Results[i].AcceptedAt)
 			continue
 		case outcome == client.InDoubt:
-			o.InDoubt += t.N
+			o.InDoubt += t.Count
 			trouble = "in doubt, counted or not: " + why
 		case outcome == client.Refused:
-			o.Refused += t.N
+			o.Refused += t.Count
 			trouble = "refused: " + why
-		case s.Answered.Sub(t.Since) < patience:
+		case s.Answered.Sub(t.First) < retryTimeout:
 			o.waiting = added(o.waiting, t)
-			o.next = s.Answered.Add(pauseAfter(s.Err))
+			o.nextRequest = s.Answered.Add(retryDelayAfter(s.Err))
 			trouble = notYet + why
 		default:
-			o.Unsent += t.N
+			o.NotSent += t.Count
 			trouble = "not sent: " + why
 		}
 	}
 	return o, trouble
 }
 
-func pauseAfter(err error) time.Duration {
+func retryDelayAfter(err error) time.Duration {
 	if r := refusalOf(err); r != nil {
-		return max(retryPause, min(r.RetryAfter, patience))
+		return max(retryDelay, min(r.RetryAfter, retryTimeout))
 	}
-	return retryPause
+	return retryDelay
 }
 
-func (o Outbox) accepted(t Taps, at time.Time) Outbox {
-	o.Accepted += t.N
-	o.tallies = added(o.tallies, t)
-	o.own = append(slices.Clip(o.own[max(0, len(o.own)-mostOwn+1):]), Own{Taps: t, At: at.UnixMilli()})
+func (o TapQueue) accept(t Taps, at time.Time) TapQueue {
+	o.Accepted += t.Count
+	o.acceptedByEmoji = added(o.acceptedByEmoji, t)
+	o.own = append(slices.Clip(o.own[max(0, len(o.own)-maxOwn+1):]), OwnTaps{Taps: t, At: at.UnixMilli()})
 	return o
 }
 
 // Own is how many taps of each emoji were counted from start on and before end.
-func (o Outbox) Own(start, end int64) []Taps {
+func (o TapQueue) OwnIn(start, end int64) []Taps {
 	var list []Taps
 	for _, t := range o.own {
 		if start <= t.At && t.At < end {
@@ -217,17 +217,17 @@ func (o Outbox) Own(start, end int64) []Taps {
 
 // Seen marks the taps that shown says are on the screen, and returns how long each
 // took from the key to there.
-func (o Outbox) Seen(now time.Time, shown func(Own) bool) (Outbox, []time.Duration) {
+func (o TapQueue) MarkShown(now time.Time, shown func(OwnTaps) bool) (TapQueue, []time.Duration) {
 	var took []time.Duration
 	for i, t := range o.own {
-		if t.Seen || !shown(t) {
+		if t.Shown || !shown(t) {
 			continue
 		}
 		if took == nil {
 			o.own = slices.Clone(o.own)
 		}
-		o.own[i].Seen = true
-		took = append(took, now.Sub(t.Since))
+		o.own[i].Shown = true
+		took = append(took, now.Sub(t.First))
 	}
 	return o, took
 }

@@ -19,24 +19,24 @@ func reading(after, ahead, step, rtt time.Duration) client.ClockReading {
 func TestClock(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"right": 0, "ahead": 350 * time.Millisecond, "behind": -90 * time.Second, "by an hour": time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			var c tui.Clock
-			if c.Known() || !c.Vague() {
+			var c tui.ServerClock
+			if c.Known() || !c.TooRough() {
 				t.Error("it is known before it was read")
 			}
 			now := noon
 			for n := range 8 {
-				c = c.Saw(reading(now.Sub(noon), ahead, time.Second, 4*time.Millisecond))
+				c = c.Add(reading(now.Sub(noon), ahead, time.Second, 4*time.Millisecond))
 				got, within := c.Offset()
 				if (got - ahead).Abs() > within {
 					t.Fatalf("after %d readings: %v within %v, want %v", n+1, got, within, ahead)
 				}
-				now = c.Ask(now.Add(time.Second))
+				now = c.NextReading(now.Add(time.Second))
 			}
-			if c.Vague() {
+			if c.TooRough() {
 				_, within := c.Offset()
 				t.Errorf("within %v after 8 readings of whole seconds", within)
 			}
-			c = c.Saw(reading(now.Sub(noon), ahead, time.Millisecond, 2*time.Millisecond))
+			c = c.Add(reading(now.Sub(noon), ahead, time.Millisecond, 2*time.Millisecond))
 			if got, within := c.Offset(); (got-ahead).Abs() > within || within > 2*time.Millisecond {
 				t.Errorf("after a reading of milliseconds: %v within %v, want %v", got, within, ahead)
 			}
@@ -46,7 +46,7 @@ func TestClock(t *testing.T) {
 
 // A clock that was set is known by what it shows now.
 func TestClockIsSet(t *testing.T) {
-	c := tui.Clock{}.Saw(reading(0, 0, time.Millisecond, time.Millisecond)).Saw(reading(time.Minute, time.Hour, time.Millisecond, time.Millisecond))
+	c := tui.ServerClock{}.Add(reading(0, 0, time.Millisecond, time.Millisecond)).Add(reading(time.Minute, time.Hour, time.Millisecond, time.Millisecond))
 	if got, within := c.Offset(); (got - time.Hour).Abs() > within {
 		t.Errorf("%v within %v", got, within)
 	}
@@ -54,12 +54,12 @@ func TestClockIsSet(t *testing.T) {
 
 // What is known gets worse with time.
 func TestClockDrifts(t *testing.T) {
-	c := tui.Clock{}.Saw(reading(0, 0, time.Millisecond, time.Millisecond))
-	c = c.Saw(reading(time.Hour, 300*time.Millisecond, time.Second, time.Millisecond))
+	c := tui.ServerClock{}.Add(reading(0, 0, time.Millisecond, time.Millisecond))
+	c = c.Add(reading(time.Hour, 300*time.Millisecond, time.Second, time.Millisecond))
 	if got, within := c.Offset(); (got - 300*time.Millisecond).Abs() > within {
 		t.Errorf("after an hour of drift: %v within %v", got, within)
 	}
-	if c = c.Saw(client.ClockReading{Asked: noon, Answered: noon}); !c.Known() {
+	if c = c.Add(client.ClockReading{Asked: noon, Answered: noon}); !c.Known() {
 		t.Error("an answer without a time makes it unknown")
 	}
 }

@@ -15,7 +15,7 @@ import (
 // ShowBench shows a run while work does it, and returns when both have ended, as
 // Terminal.show does. work hands snapshots over.
 func ShowBench(ctx context.Context, target string, t Terminal, work func(context.Context, func(loadgen.Snapshot))) error {
-	view := func(stop func()) tea.Model { return NewBench(target, t.Look, stop) }
+	view := func(stop func()) tea.Model { return NewBench(target, t.Appearance, stop) }
 	return t.show(ctx, view, func(ctx context.Context, send func(tea.Msg)) {
 		work(ctx, func(s loadgen.Snapshot) { send(s) })
 	})
@@ -40,7 +40,7 @@ func (l *BenchLines) Show(s loadgen.Snapshot) {
 
 // BenchLine is a snapshot on a line.
 func BenchLine(s loadgen.Snapshot) string {
-	b := Bench{now: s}
+	b := Bench{snapshot: s}
 	if s.Phase != loadgen.Sending || s.Elapsed < time.Second {
 		return fmt.Sprintf("%s: %d of %d listeners", s.Phase, s.Listeners, s.Wanted)
 	}

@@ -13,14 +13,14 @@ import (
 // Look is what decides how a view looks: what somebody asked for, and what the
 // terminal told since. It is useful at its zero value, and keeps itself up to date
 // from the messages that a model gets.
-type Look struct {
+type Appearance struct {
 	// Theme is auto (also when empty), dark, light, contrast or none. Auto is dark or
 	// light like the terminal; contrast follows the terminal too; none has no colours.
 	Theme string
 	// ASCII draws nothing but ASCII: names instead of emojis.
 	ASCII bool
 	// Width is how the terminal counts columns.
-	Width Width
+	WidthMethod WidthMethod
 
 	light   bool // the background, once the terminal has told
 	profile colorprofile.Profile
@@ -36,11 +36,11 @@ func CheckTheme(name string) error {
 }
 
 // Init asks the terminal what it looks like.
-func (l Look) Init() tea.Cmd { return tea.RequestBackgroundColor }
+func (l Appearance) Init() tea.Cmd { return tea.RequestBackgroundColor }
 
 // Update takes in what a message says about the terminal. Other messages change
 // nothing.
-func (l Look) Update(msg tea.Msg) Look {
+func (l Appearance) Update(msg tea.Msg) Appearance {
 	switch msg := msg.(type) {
 	case tea.BackgroundColorMsg:
 		l.light = !msg.IsDark()
@@ -48,23 +48,23 @@ func (l Look) Update(msg tea.Msg) Look {
 		l.profile = msg.Profile
 	case tea.ModeReportMsg:
 		if msg.Mode == ansi.ModeUnicodeCore {
-			l.Width = widthOf(msg)
+			l.WidthMethod = widthMethodOf(msg)
 		}
 	}
 	return l
 }
 
 // Dark says whether to draw for a dark background.
-func (l Look) Dark() bool { return l.Theme == "dark" || l.Theme != "light" && !l.light }
+func (l Appearance) Dark() bool { return l.Theme == "dark" || l.Theme != "light" && !l.light }
 
 // Styles is the theme to draw with.
-func (l Look) Styles() Theme {
-	t := l.colours()
+func (l Appearance) Styles() Theme {
+	t := l.colourTheme()
 	t.ASCII = l.ASCII
 	return t
 }
 
-func (l Look) colours() Theme {
+func (l Appearance) colourTheme() Theme {
 	switch {
 	case l.Theme == "none":
 		return Theme{Title: lipgloss.NewStyle().Bold(true), Bad: lipgloss.NewStyle().Bold(true)}
@@ -77,7 +77,7 @@ func (l Look) colours() Theme {
 }
 
 // Cell draws an emoji in exactly two columns of the terminal.
-func (l Look) Cell(emoji string) string { return Cell(emoji, l.Width, l.ASCII) }
+func (l Appearance) Emoji(emoji string) string { return Emoji(emoji, l.WidthMethod, l.ASCII) }
 
 // NewHelp is a line of keys, and a page of them, in a theme.
 func NewHelp(t Theme) help.Model {

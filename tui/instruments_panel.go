@@ -13,7 +13,7 @@ import (
 
 // totals is the totals of the recent windows, the newest at the right.
 func (c Crowd) totals(width, height int) []string {
-	values := c.past.Totals(c.arrivedBy(), width)
+	values := c.history.Totals(c.arrivedBy(), width)
 	peak := 0.0
 	for _, v := range values {
 		peak = max(peak, v)
@@ -26,17 +26,17 @@ func (c Crowd) totals(width, height int) []string {
 }
 
 // meters are the instruments.
-func (c Crowd) meters(width int) []string {
+func (c Crowd) instrumentRows(width int) []string {
 	t := c.theme
 	row := func(name, value string) string { return draw.Ends(t.Muted.Render(name), value, width) }
 	lines := []string{
-		row("ack", c.ack.String()),
-		row("end → seen", c.delay.String()),
-		row("tap → seen", c.seen.String()),
+		row("ack", c.ackLatency.String()),
+		row("end → seen", c.windowLatency.String()),
+		row("tap → seen", c.tapLatency.String()),
 		row("events", text.Thousands(int64(c.events))),
-		row("gaps", c.count(c.past.Gaps())),
-		row("reconnects", c.count(c.link.Reconnects)),
-		row("clock", c.offset()),
+		row("gaps", c.alarm(c.history.Gaps())),
+		row("reconnects", c.alarm(c.connection.Reconnects)),
+		row("clock", c.clockText()),
 		row("watching", audience(c.servers)),
 	}
 	if c.lastError == "" {
@@ -48,7 +48,7 @@ func (c Crowd) meters(width int) []string {
 	return lines
 }
 
-func (c Crowd) count(n int) string {
+func (c Crowd) alarm(n int) string {
 	if n == 0 {
 		return "none"
 	}
@@ -56,7 +56,7 @@ func (c Crowd) count(n int) string {
 }
 
 // offset is how far the server's clock is from this one, in words.
-func (c Crowd) offset() string {
+func (c Crowd) clockText() string {
 	if !c.clock.Known() {
 		return "-"
 	}

@@ -34,9 +34,9 @@ func TestHistory(t *testing.T) {
 		"a window again, unaware": {[]came{{6, 6}, {6, 6}}, 0, []float64{0, 0, 0, 6}, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var h tui.History
+			var h tui.WindowHistory
 			for _, c := range test.came {
-				h, _ = h.Take(swarm(c.n, tally("🔥", c.total)))
+				h, _ = h.Add(swarm(c.n, emojiCount("🔥", c.total)))
 			}
 			if h.Gaps() != test.gaps {
 				t.Errorf("%d gaps, want %d", h.Gaps(), test.gaps)
@@ -53,10 +53,10 @@ func TestHistory(t *testing.T) {
 
 // A history is bounded, and keeps what is newest.
 func TestHistoryForgets(t *testing.T) {
-	var h tui.History
+	var h tui.WindowHistory
 	for n := range 3000 {
 		if n%3 != 0 {
-			h, _ = h.Take(swarm(n, tally("🔥", int64(n))))
+			h, _ = h.Add(swarm(n, emojiCount("🔥", int64(n))))
 		}
 	}
 	if _, ok := h.Ending(swarm(100).Window.End); ok {
@@ -68,14 +68,14 @@ func TestHistoryForgets(t *testing.T) {
 	if h.Gaps() != 999 {
 		t.Errorf("%d gaps, want 999", h.Gaps())
 	}
-	if _, news := h.Take(swarm(1, tally("🔥", 9))); news {
+	if _, news := h.Add(swarm(1, emojiCount("🔥", 9))); news {
 		t.Error("a window of before all that is kept is news")
 	}
 	many := make([]wire.EmojiCount, 10_000)
 	for i := range many {
-		many[i] = tally("🔥", 1)
+		many[i] = emojiCount("🔥", 1)
 	}
-	if h, _ = h.Take(wire.Swarm{Window: swarm(3001).Window, Total: 10_000, Emojis: many}); true {
+	if h, _ = h.Add(wire.Swarm{Window: swarm(3001).Window, Total: 10_000, Emojis: many}); true {
 		if s, _ := h.Newest(); len(s.Emojis) > wire.DefaultTop {
 			t.Errorf("%d emojis of a window are kept", len(s.Emojis))
 		}
@@ -83,9 +83,9 @@ func TestHistoryForgets(t *testing.T) {
 }
 
 func TestHistoryContaining(t *testing.T) {
-	var h tui.History
+	var h tui.WindowHistory
 	for _, n := range []int{2, 3, 5} {
-		h, _ = h.Take(swarm(n, tally("🔥", int64(n))))
+		h, _ = h.Add(swarm(n, emojiCount("🔥", int64(n))))
 	}
 	for name, test := range map[string]struct {
 		at   int64 // ms after noon

@@ -12,7 +12,7 @@ import (
 
 // windowTitle names the newest window by its end.
 func (c Crowd) windowTitle() string {
-	newest, ok := c.past.Newest()
+	newest, ok := c.history.Newest()
 	if !ok {
 		return "Window"
 	}
@@ -22,9 +22,9 @@ func (c Crowd) windowTitle() string {
 // headline is the total of the newest window, and its change.
 func (c Crowd) headline() string {
 	t := c.theme
-	newest, ok := c.past.Newest()
+	newest, ok := c.history.Newest()
 	switch {
-	case !ok && c.link.State.Phase == sse.Live:
+	case !ok && c.connection.State.Phase == sse.Live:
 		return t.Muted.Render("no window yet")
 	case !ok:
 		return t.Muted.Render("no window yet: not connected")
@@ -40,8 +40,8 @@ func (c Crowd) headline() string {
 
 // change is the difference to a count of the window before, when that is known.
 func (c Crowd) change(count int64, before func(wire.Swarm) int64) string {
-	newest, _ := c.past.Newest()
-	s, ok := c.past.Ending(newest.Window.Start)
+	newest, _ := c.history.Newest()
+	s, ok := c.history.Ending(newest.Window.Start)
 	if !ok {
 		return ""
 	}
@@ -57,40 +57,40 @@ func (c Crowd) change(count int64, before func(wire.Swarm) int64) string {
 // ranking is the newest window's emojis, the most frequent first; the last line
 // tells how many do not fit.
 func (c Crowd) ranking(width, height int) []string {
-	newest, ok := c.past.Newest()
+	newest, ok := c.history.Newest()
 	lines := []string{draw.Fit(c.headline(), width)}
 	if !ok || len(newest.Emojis) == 0 {
 		return lines
 	}
-	before, _ := c.past.Ending(newest.Window.Start)
+	before, _ := c.history.Ending(newest.Window.Start)
 	for i, t := range newest.Emojis {
 		if len(lines) == height-1 && len(newest.Emojis)-i > 1 {
 			rest := fmt.Sprintf("and %d more", len(newest.Emojis)-i)
 			return append(lines, draw.Fit(c.theme.Muted.Render(rest), width))
 		}
-		lines = append(lines, c.ranked(t, newest, before, width))
+		lines = append(lines, c.rankingLine(t, newest, before, width))
 	}
 	return lines
 }
 
 // ranked is one emoji's line: its bar comes to its length gently.
-func (c Crowd) ranked(t wire.EmojiCount, newest, before wire.Swarm, width int) string {
+func (c Crowd) rankingLine(t wire.EmojiCount, newest, before wire.Swarm, width int) string {
 	const numbers = 8
 	share, was := shareOf(newest, t.Emoji), shareOf(before, t.Emoji)
-	if eased := float64(c.now.Sub(c.came)) / float64(settling); eased < 1 {
+	if eased := float64(c.now.Sub(c.newestCame)) / float64(barEasing); eased < 1 {
 		share = was + (share-was)*max(0, eased)
 	}
-	cell := c.look.Cell(t.Emoji)
+	cell := c.appearance.Emoji(t.Emoji)
 	if c.theme.ASCII {
-		cell = draw.CellName(t.Emoji, 8)
+		cell = draw.EmojiName(t.Emoji, 8)
 	}
 	rest := fmt.Sprintf(" %*s", numbers-1, text.Thousands(t.Count)) + draw.Ends("", c.change(t.Count, func(s wire.Swarm) int64 { return countOf(s, t.Emoji) }), numbers)
-	bar := draw.Bar(share, max(1, width-len("  ")-2*numbers-c.extra()), c.theme.Main, c.theme.Track)
+	bar := draw.Bar(share, max(1, width-len("  ")-2*numbers-c.extraColumns()), c.theme.Main, c.theme.Track)
 	return draw.Fit(cell+" "+bar+rest, width)
 }
 
 // extra is how many columns names take more than emojis, and a space.
-func (c Crowd) extra() int {
+func (c Crowd) extraColumns() int {
 	if c.theme.ASCII {
 		return 8 - 2 + 1
 	}

@@ -11,23 +11,23 @@ import (
 )
 
 // Width is how a terminal counts the columns of text.
-type Width int
+type WidthMethod int
 
 const (
 	// WidthByCodePoint adds the columns of each code point up. It is what is taken
 	// for granted until a terminal says otherwise.
-	WidthByCodePoint Width = iota
+	WidthByCodePoint WidthMethod = iota
 	// WidthByGrapheme gives what is drawn as one picture the columns of one. It is
 	// what terminals with mode 2027 do.
 	WidthByGrapheme
 )
 
 // unknown is drawn for what this program's table does not have.
-const unknown = "? "
+const notAnEmoji = "? "
 
 // widthOf is how a terminal counts, by what it reported of mode 2027. The renderer
 // goes by the same report.
-func widthOf(r tea.ModeReportMsg) Width {
+func widthMethodOf(r tea.ModeReportMsg) WidthMethod {
 	if r.Value == ansi.ModeReset || r.Value == ansi.ModeSet || r.Value == ansi.ModePermanentlySet {
 		return WidthByGrapheme
 	}
@@ -38,27 +38,27 @@ func widthOf(r tea.ModeReportMsg) Width {
 // whatever is made of several is shown by its first: skin tones, selectors, keycaps
 // and families. A flag is shown by the letters of its country, since such terminals
 // do not agree how wide it is. What is not an emoji is a question mark.
-func Cell(e string, w Width, ascii bool) string {
+func Emoji(e string, w WidthMethod, ascii bool) string {
 	known := emoji.Emoji(e)
 	switch {
 	case ascii:
-		return CellName(e, 2)
+		return EmojiName(e, 2)
 	case known.Name() == "":
-		return unknown
+		return notAnEmoji
 	case w == WidthByGrapheme:
-		return cluster(e)
+		return asOnePicture(e)
 	}
 	first, size := utf8.DecodeRuneInString(e)
-	if a := letter(first); a != 0 {
+	if a := flagLetter(first); a != 0 {
 		second, _ := utf8.DecodeRuneInString(e[size:])
-		return string([]rune{a, letter(second)})
+		return string([]rune{a, flagLetter(second)})
 	}
 	return Fit(e[:size], 2)
 }
 
 // cluster is an emoji as one picture. Where the renderer counts one column for it,
 // as it does for some skin tones, it is shown without them.
-func cluster(e string) string {
+func asOnePicture(e string) string {
 	if ansi.StringWidth(e) == 2 {
 		return e
 	}
@@ -67,7 +67,7 @@ func cluster(e string) string {
 }
 
 // letter is the letter that a regional indicator stands for, 0 for other code points.
-func letter(r rune) rune {
+func flagLetter(r rune) rune {
 	if r < '🇦' || r > '🇿' {
 		return 0
 	}
@@ -76,10 +76,10 @@ func letter(r rune) rune {
 
 // CellName is an emoji's shortcode in exactly width columns of ASCII: cut, or with
 // spaces after it.
-func CellName(e string, width int) string {
+func EmojiName(e string, width int) string {
 	name := emoji.Emoji(e).Shortcode()
 	if name == "" {
-		name = strings.TrimSpace(unknown)
+		name = strings.TrimSpace(notAnEmoji)
 	}
 	width = max(0, width)
 	return name[:min(width, len(name))] + strings.Repeat(" ", max(0, width-len(name)))

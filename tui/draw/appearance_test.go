@@ -29,7 +29,7 @@ func TestLook(t *testing.T) {
 	for name, test := range map[string]struct {
 		theme string
 		msgs  []tea.Msg
-		width draw.Width
+		width draw.WidthMethod
 		good  string // the colour of what is good
 	}{
 		"nothing is known":           {good: "#35b998"},
@@ -55,12 +55,12 @@ func TestLook(t *testing.T) {
 			if err := draw.CheckTheme(test.theme); err != nil {
 				t.Error(err)
 			}
-			look := draw.Look{Theme: test.theme}
+			look := draw.Appearance{Theme: test.theme}
 			for _, msg := range test.msgs {
 				look = look.Update(msg)
 			}
-			if look.Width != test.width {
-				t.Errorf("width method %d, want %d", look.Width, test.width)
+			if look.WidthMethod != test.width {
+				t.Errorf("width method %d, want %d", look.WidthMethod, test.width)
 			}
 			want := lipgloss.NewStyle()
 			if test.good != "" {
@@ -89,7 +89,7 @@ func TestContrast(t *testing.T) {
 		for name, background := range map[string]color.Color{"dark": color.Black, "light": color.White} {
 			for _, profile := range []colorprofile.Profile{colorprofile.TrueColor, colorprofile.ANSI256, colorprofile.ANSI} {
 				t.Run(fmt.Sprint(theme, " ", name, " ", profile), func(t *testing.T) {
-					l := draw.Look{Theme: theme}.Update(tea.BackgroundColorMsg{Color: background}).Update(tea.ColorProfileMsg{Profile: profile})
+					l := draw.Appearance{Theme: theme}.Update(tea.BackgroundColorMsg{Color: background}).Update(tea.ColorProfileMsg{Profile: profile})
 					s := l.Styles()
 					for part, style := range map[string]lipgloss.Style{"muted": s.Muted, "good": s.Good, "warn": s.Warn, "bad": s.Bad, "main": s.Main, "second": s.Second} {
 						if ink := style.GetForeground(); ink != (lipgloss.NoColor{}) {
@@ -131,7 +131,7 @@ func luminance(c color.Color) float64 {
 
 // Spelled in ASCII, a screen has the same size and says the same.
 func TestSpell(t *testing.T) {
-	ascii := draw.Look{ASCII: true}.Styles()
+	ascii := draw.Appearance{ASCII: true}.Styles()
 	lines := draw.Frame("Rate of a long name", []string{"p99 ≤ 3 µs → 4…", draw.Sparkline([]float64{1, 2, 3, 4, 5, 6, 7, 8}, 8, 1, 0)[0], draw.Bar(0.55, 10, ascii.Main, ascii.Track), "日本 é 🔥"}, 18, 6, ascii)
 	drawn := strings.Join(lines, "\n")
 	want := strings.Join([]string{
@@ -142,10 +142,10 @@ func TestSpell(t *testing.T) {
 		"| ???? ? ??      |",
 		"+----------------+",
 	}, "\n")
-	if diff := cmp.Diff(want, ansi.Strip(ascii.Spell(drawn))); diff != "" {
+	if diff := cmp.Diff(want, ansi.Strip(ascii.ForTerminal(drawn))); diff != "" {
 		t.Error(diff)
 	}
-	if plain := (draw.Look{}).Styles(); plain.Spell(drawn) != drawn {
+	if plain := (draw.Appearance{}).Styles(); plain.ForTerminal(drawn) != drawn {
 		t.Error("it is spelled in ASCII where that was not asked for")
 	}
 }

@@ -18,7 +18,7 @@ func (c Crowd) palette(width int) string {
 	var b strings.Builder
 	for i, e := range c.cfg.Palette {
 		if slot < roomySlot {
-			b.WriteString(draw.Fit(t.Title.Render(fmt.Sprint(i+1))+c.look.Cell(e), slot))
+			b.WriteString(draw.Fit(t.Title.Render(fmt.Sprint(i+1))+c.appearance.Emoji(e), slot))
 			continue
 		}
 		n := ""
@@ -36,18 +36,18 @@ func (c Crowd) palette(width int) string {
 // as there is room for.
 func (c Crowd) slotCell(e string, slot int) string {
 	if c.theme.ASCII {
-		return draw.CellName(e, max(2, slot-6))
+		return draw.EmojiName(e, max(2, slot-6))
 	}
-	return c.look.Cell(e)
+	return c.appearance.Emoji(e)
 }
 
 // named is an emoji in a sentence.
-func (c Crowd) named(e string) string {
+func (c Crowd) emojiInText(e string) string {
 	const longest = 16
 	if c.theme.ASCII {
-		return strings.TrimSpace(draw.CellName(e, longest))
+		return strings.TrimSpace(draw.EmojiName(e, longest))
 	}
-	return c.look.Cell(e)
+	return c.appearance.Emoji(e)
 }
 
 // slotAt is the slot of the palette at a place on the screen, -1 when there is none.
