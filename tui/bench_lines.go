@@ -1,25 +1,13 @@
 package tui
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-
 	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/loadgen"
 )
-
-// ShowBench shows a run while work does it, and returns when both have ended, as
-// Terminal.show does. work hands snapshots over.
-func ShowBench(ctx context.Context, target string, t Terminal, work func(context.Context, func(loadgen.Snapshot))) error {
-	view := func(stop func()) tea.Model { return NewBench(target, t.Appearance, stop) }
-	return t.show(ctx, view, func(ctx context.Context, send func(tea.Msg)) {
-		work(ctx, func(s loadgen.Snapshot) { send(s) })
-	})
-}
 
 // BenchLines writes a line of progress a second, for logs and pipes. It is not
 // safe for concurrent use.

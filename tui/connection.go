@@ -3,10 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"net"
-	"net/http"
 	"time"
 
 	"github.com/emostream/emostream/internal/client"
@@ -115,38 +112,4 @@ func (n Connection) resumed() string {
 		replayed = fmt.Sprintf("%d windows replayed", n.Replayed)
 	}
 	return "resumed at " + text.CleanCells(n.Server) + ", " + replayed
-}
-
-// reason is an error in words for a line of the screen.
-func errorText(err error) string {
-	refused := refusalOf(err)
-	stream, ofStream := errors.AsType[*sse.RefusedError](err)
-	network, ofNetwork := errors.AsType[*net.OpError](err)
-	switch {
-	case err == nil:
-		return ""
-	case refused != nil:
-		return answerText(refused.Message, refused.Status)
-	case ofStream:
-		return answerText(stream.Message, stream.Status)
-	case client.Unreached(err) && ofNetwork && network.Addr != nil:
-		return "nobody answers at " + text.CleanCells(network.Addr.String()) + ": is it running?"
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return "the connection broke"
-	case errors.Is(err, io.EOF):
-		return "the server ended the stream"
-	}
-	return text.CleanCells(err.Error())
-}
-
-func answerText(message string, status int) string {
-	if message == "" {
-		return fmt.Sprintf("the server answered %d %s", status, http.StatusText(status))
-	}
-	return text.CleanCells(message)
-}
-
-func refusalOf(err error) *client.RefusalError {
-	r, _ := errors.AsType[*client.RefusalError](err)
-	return r
 }

@@ -151,36 +151,6 @@ func (c Crowd) Init() tea.Cmd {
 	return tea.Batch(c.appearance.Init(), c.tick())
 }
 
-// tick is the command that brings the next frame.
-func (c Crowd) tick() tea.Cmd {
-	d := time.Second / time.Duration(c.cfg.FPS)
-	if !c.isMoving() {
-		d = max(d, idleFrameInterval)
-	}
-	return tea.Tick(d, func(at time.Time) tea.Msg { return Tick{at} })
-}
-
-// moves says whether anything moves but the countdown.
-func (c Crowd) isMoving() bool {
-	return c.floating.Moving() || c.burst.running() || c.now.Sub(c.newestCame) < barEasing
-}
-
-// moved says whether what stands beside the field may have changed with a message:
-// keys do not change it, and a frame does when its bars move or another window
-// should have come.
-func (c Crowd) sidePanelsChange(msg tea.Msg) bool {
-	switch msg.(type) {
-	case tea.KeyPressMsg:
-		return false
-	case Tick:
-		newest, ok := c.history.Newest()
-		length := newest.Window.End - newest.Window.Start
-		return c.lastFrame.Sub(c.newestCame) < barEasing ||
-			ok && c.arrivedBy()/length != (c.arrivedBy()-c.now.Sub(c.lastFrame).Milliseconds())/length
-	}
-	return true
-}
-
 // Update takes one message in.
 func (c Crowd) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	var cmds []tea.Cmd

@@ -113,3 +113,17 @@ func countOf(s wire.Swarm, emoji string) int64 {
 	}
 	return 0
 }
+
+// totals is the totals of the recent windows, the newest at the right.
+func (c Crowd) totals(width, height int) []string {
+	values := c.history.Totals(c.arrivedBy(), width)
+	peak := 0.0
+	for _, v := range values {
+		peak = max(peak, v)
+	}
+	lines := []string{draw.Ends(c.theme.Muted.Render("each window"), c.theme.Muted.Render("peak ")+text.Thousands(int64(peak)), width)}
+	for _, l := range draw.Sparkline(values, width, height-1, 0) {
+		lines = append(lines, c.theme.Main.Render(l))
+	}
+	return lines
+}

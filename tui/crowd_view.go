@@ -8,7 +8,6 @@ import (
 
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/tui/draw"
@@ -151,83 +150,6 @@ func (c Crowd) countdown(label string, width int) string {
 	return fmt.Sprintf("%s %s", c.theme.Muted.Render(fmt.Sprintf("%s%.1f s", label, float64(left)/1000)), bar)
 }
 
-// status is what there is to say, and what became of the taps if there is room.
-func (c Crowd) status(width int) string {
-	message, taps := c.message(), c.tapSummary()
-	if !c.framed() && ansi.StringWidth(message)+ansi.StringWidth(taps) >= width {
-		return draw.Fit(message, width)
-	}
-	return draw.Ends(message, taps, width)
-}
-
-// message is the one line that matters most now.
-func (c Crowd) message() string {
-	t := c.theme
-	switch why := c.connection.Trouble(); {
-	case !c.leaving.IsZero():
-		return t.Warn.Render(fmt.Sprintf("%d taps are on their way; q leaves without them", c.outbox.Pending()))
-	case c.notice.bad && c.now.Before(c.notice.until):
-		return t.Bad.Render(c.notice.text)
-	case why != "":
-		return t.Warn.Render(why)
-	case c.now.Before(c.notice.until):
-		return t.Good.Render(c.notice.text)
-	case c.burst.running():
-		return c.emojiInText(c.burst.emoji) + t.Muted.Render(fmt.Sprintf(" burst: %s of %s, b stops it", text.Thousands(int64(c.burst.sent)), text.Thousands(int64(c.burst.size))))
-	}
-	return c.ownShare()
-}
-
-// taps is what became of all taps.
-func (c Crowd) tapSummary() string {
-	o, t := c.outbox, c.theme
-	var parts []string
-	add := func(n int, what string, render func(...string) string) {
-		if n > 0 {
-			parts = append(parts, render(text.Thousands(int64(n))+" "+what))
-		}
-	}
-	add(o.Pending(), "pending", t.Warn.Render)
-	add(o.InDoubt, "in doubt", t.Bad.Render)
-	add(o.Refused, "refused", t.Bad.Render)
-	add(o.NotSent, "not sent", t.Bad.Render)
-	add(o.Accepted, "counted", t.Good.Render)
-	return strings.Join(parts, t.Muted.Render(" · "))
-}
-
-// shareWindows is how long, in windows, somebody's share is shown.
-const ownShareWindows = 5
-
-// share is how many of a window's most tapped own emoji were one's own.
-func (c Crowd) ownShare() string {
-	newest, ok := c.history.Newest()
-	length := newest.Window.End - newest.Window.Start
-	for back := int64(0); ok && back < ownShareWindows; back++ {
-		s, known := c.history.Ending(newest.Window.End - back*length)
-		if !known {
-			continue
-		}
-		best := Taps{}
-		for _, t := range c.outbox.OwnIn(s.Window.Start, s.Window.End) {
-			if t.Count > best.Count {
-				best = t
-			}
-		}
-		for _, t := range s.Emojis {
-			if best.Count > 0 && t.Emoji == best.Emoji {
-				were := "were"
-				if best.Count == 1 {
-					were = "was"
-				}
-				m := c.theme.Muted.Render
-				return fmt.Sprintf("%s %s %s %s %s", c.theme.Title.Render(text.Thousands(int64(best.Count))),
-					m("of the"), c.theme.Title.Render(text.Thousands(t.Count)), c.emojiInText(t.Emoji), m(were+" yours"))
-			}
-		}
-	}
-	return c.theme.Muted.Render("press " + c.keys.tap.Help().Key + " to be part of it")
-}
-
 func (c Crowd) footer() string {
 	h := c.help
 	h.SetWidth(c.width)
@@ -235,43 +157,6 @@ func (c Crowd) footer() string {
 		return h.ShortHelpView([]key.Binding{c.keys.tap, c.keys.find, c.keys.help, c.keys.quit})
 	}
 	return h.View(c.keys)
-}
-
-// compact is the view for a terminal without room for frames.
-func (c Crowd) compactScreen() []string {
-	lines := []string{c.compactHeader()}
-	if c.panel != nil {
-		lines = append(lines, draw.Block(c.panel.lines(c, c.width, c.height-3), c.width, c.height-3)...)
-		return draw.Block(append(lines, c.status(c.width), c.footer()), c.width, c.height)
-	}
-	width, height := c.field()
-	lines = append(lines, c.floatingField(width, height)...)
-	lines = append(lines, c.compactHeadline())
-	lines = append(lines, draw.Block(c.ranking(c.width, c.compactRows()+1)[1:], c.width, c.compactRows())...)
-	lines = append(lines, c.status(c.width), c.palette(c.width), c.footer())
-	return draw.Block(lines, c.width, c.height)
-}
-
-// rows is how many lines of the ranking the compact view has.
-func (c Crowd) compactRows() int { return max(3, (c.height-5)/3) }
-
-// brieflyWhere is the header in less room.
-func (c Crowd) compactHeader() string {
-	state, left := c.state(), c.countdown("", 8)
-	if ansi.StringWidth(state)+ansi.StringWidth(left) >= c.width {
-		return draw.Fit(state, c.width)
-	}
-	return draw.Ends(state, left, c.width)
-}
-
-// brief is the total, its change and the sparkline on a line.
-func (c Crowd) compactHeadline() string {
-	headline := c.headline()
-	room := c.width - ansi.StringWidth(headline) - 2
-	if room < 4 {
-		return draw.Fit(headline, c.width)
-	}
-	return headline + "  " + c.theme.Main.Render(draw.Sparkline(c.history.Totals(c.arrivedBy(), room), room, 1, 0)[0])
 }
 
 // arrivedBy is the time whose windows have arrived if there were any.

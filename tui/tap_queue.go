@@ -2,11 +2,9 @@ package tui
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/client"
-	"github.com/emostream/emostream/internal/text"
 )
 
 // How taps are sent.
@@ -24,13 +22,6 @@ type Taps struct {
 	Emoji string
 	Count int
 	First time.Time // the first one
-}
-
-// Own are counted taps: in the window that holds At.
-type OwnTaps struct {
-	Taps
-	At    int64 // ms, by the server's clock
-	Shown bool  // a window that counts them was shown
 }
 
 // Outbox holds taps until the server has said what became of them. There is one
@@ -128,35 +119,6 @@ func (o TapQueue) NextRequest(now time.Time) (TapQueue, []Taps) {
 	return o, o.inFlight
 }
 
-// Sent is what became of a request.
-type SendResult struct {
-	Results         []client.Result
-	Err             error
-	Asked, Answered time.Time
-}
-
-// outcome is that of the i-th reaction.
-func (s SendResult) outcome(i int) (client.Outcome, string) {
-	switch {
-	case s.Err != nil:
-		return client.OutcomeOf(s.Err), causeIn(errorText(s.Err))
-	case i >= len(s.Results):
-		return client.InDoubt, "the server did not say"
-	}
-	return s.Results[i].Outcome(), causeIn(text.CleanCells(s.Results[i].Message))
-}
-
-// essence is the cause that a server's message names: what stands before it and what
-// to do, the view says itself, in less room.
-func causeIn(message string) string {
-	_, cause, ok := strings.Cut(message, ", because ")
-	if !ok {
-		return message
-	}
-	cause, _, _ = strings.Cut(cause, ": ")
-	return cause
-}
-
 // notYet begins what is said of taps that will be sent again.
 const notYet = "not taken yet: "
 
@@ -195,39 +157,4 @@ func retryDelayAfter(err error) time.Duration {
 		return max(retryDelay, min(r.RetryAfter, retryTimeout))
 	}
 	return retryDelay
-}
-
-func (o TapQueue) accept(t Taps, at time.Time) TapQueue {
-	o.Accepted += t.Count
-	o.acceptedByEmoji = added(o.acceptedByEmoji, t)
-	o.own = append(slices.Clip(o.own[max(0, len(o.own)-maxOwn+1):]), OwnTaps{Taps: t, At: at.UnixMilli()})
-	return o
-}
-
-// Own is how many taps of each emoji were counted from start on and before end.
-func (o TapQueue) OwnIn(start, end int64) []Taps {
-	var list []Taps
-	for _, t := range o.own {
-		if start <= t.At && t.At < end {
-			list = added(list, t.Taps)
-		}
-	}
-	return list
-}
-
-// Seen marks the taps that shown says are on the screen, and returns how long each
-// took from the key to there.
-func (o TapQueue) MarkShown(now time.Time, shown func(OwnTaps) bool) (TapQueue, []time.Duration) {
-	var took []time.Duration
-	for i, t := range o.own {
-		if t.Shown || !shown(t) {
-			continue
-		}
-		if took == nil {
-			o.own = slices.Clone(o.own)
-		}
-		o.own[i].Shown = true
-		took = append(took, now.Sub(t.First))
-	}
-	return o, took
 }

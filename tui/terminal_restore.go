@@ -4,52 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime/debug"
-	"slices"
-	"strings"
+	"time"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/colorprofile"
-
-	"github.com/emostream/emostream/tui/draw"
 )
-
-// Terminal is where a view is drawn and what it reads keys from.
-type Terminal struct {
-	// In is where keys come from; nil: there are none, and ctrl+c is a signal.
-	In  io.Reader
-	Out io.Writer
-	// Environ is the environment, which says what the terminal can do and whether
-	// colours are wanted (NO_COLOR).
-	Environ    []string
-	Appearance draw.Appearance
-	// Width and Height are its size, for one that is no file and cannot tell.
-	Width, Height int
-}
-
-// program runs a model on the terminal; signals stay with who runs it.
-func (t Terminal) program(m tea.Model, more ...tea.ProgramOption) *tea.Program {
-	options := []tea.ProgramOption{
-		tea.WithInput(t.In), tea.WithOutput(t.Out), tea.WithEnvironment(t.Environ), tea.WithoutSignalHandler(),
-	}
-	if t.Width > 0 && t.Height > 0 {
-		options = append(options, tea.WithWindowSize(t.Width, t.Height))
-	}
-	if t.noColour() {
-		options = append(options, tea.WithColorProfile(colorprofile.ASCII))
-	}
-	return tea.NewProgram(m, append(options, more...)...)
-}
-
-// colourless says whether NO_COLOR is set to anything: the renderer knows it as a
-// truth value only.
-func (t Terminal) noColour() bool {
-	return slices.ContainsFunc(t.Environ, func(v string) bool {
-		value, ok := strings.CutPrefix(v, "NO_COLOR=")
-		return ok && value != ""
-	})
-}
 
 // ErrAbandoned says that somebody left the view before what it shows had ended.
 var ErrAbandoned = errors.New("the view was left before the end of what it shows")
@@ -96,4 +55,33 @@ func (t Terminal) show(ctx context.Context, view func(stop func()) tea.Model, wo
 		return fmt.Errorf("live view: %w", err)
 	}
 	return nil
+}
+
+// lookInterval is the time between two looks at what is shown.
+const snapshotInterval = time.Second / 3
+
+// watch is show for what is looked at three times a second.
+func (t Terminal) showSnapshots(ctx context.Context, view func(stop func()) tea.Model, look func() tea.Msg, run func(context.Context)) error {
+	return t.show(ctx, view, func(ctx context.Context, send func(tea.Msg)) {
+		ended := make(chan struct{})
+		watched := make(chan struct{})
+		go func() {
+			defer close(watched)
+			tick := time.NewTicker(snapshotInterval)
+			defer tick.Stop()
+			for {
+				send(look())
+				select {
+				case <-tick.C:
+				case <-ended:
+					return
+				}
+			}
+		}()
+		defer func() {
+			close(ended)
+			<-watched
+		}()
+		run(ctx)
+	})
 }

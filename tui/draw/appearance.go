@@ -3,7 +3,6 @@ package draw
 import (
 	"fmt"
 
-	"charm.land/bubbles/v2/help"
 	tea "charm.land/bubbletea/v2"
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/colorprofile"
@@ -78,13 +77,3 @@ func (l Appearance) colourTheme() Theme {
 
 // Cell draws an emoji in exactly two columns of the terminal.
 func (l Appearance) Emoji(emoji string) string { return Emoji(emoji, l.WidthMethod, l.ASCII) }
-
-// NewHelp is a line of keys, and a page of them, in a theme.
-func NewHelp(t Theme) help.Model {
-	h := help.New()
-	h.Styles = help.Styles{
-		Ellipsis: t.Muted, ShortKey: t.Title, ShortDesc: t.Muted, ShortSeparator: t.Border,
-		FullKey: t.Title, FullDesc: t.Muted, FullSeparator: t.Border,
-	}
-	return h
-}

@@ -1,0 +1,44 @@
+package tui
+
+import (
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/emostream/emostream/tui/draw"
+)
+
+// compact is the view for a terminal without room for frames.
+func (c Crowd) compactScreen() []string {
+	lines := []string{c.compactHeader()}
+	if c.panel != nil {
+		lines = append(lines, draw.Block(c.panel.lines(c, c.width, c.height-3), c.width, c.height-3)...)
+		return draw.Block(append(lines, c.status(c.width), c.footer()), c.width, c.height)
+	}
+	width, height := c.field()
+	lines = append(lines, c.floatingField(width, height)...)
+	lines = append(lines, c.compactHeadline())
+	lines = append(lines, draw.Block(c.ranking(c.width, c.compactRows()+1)[1:], c.width, c.compactRows())...)
+	lines = append(lines, c.status(c.width), c.palette(c.width), c.footer())
+	return draw.Block(lines, c.width, c.height)
+}
+
+// rows is how many lines of the ranking the compact view has.
+func (c Crowd) compactRows() int { return max(3, (c.height-5)/3) }
+
+// brieflyWhere is the header in less room.
+func (c Crowd) compactHeader() string {
+	state, left := c.state(), c.countdown("", 8)
+	if ansi.StringWidth(state)+ansi.StringWidth(left) >= c.width {
+		return draw.Fit(state, c.width)
+	}
+	return draw.Ends(state, left, c.width)
+}
+
+// brief is the total, its change and the sparkline on a line.
+func (c Crowd) compactHeadline() string {
+	headline := c.headline()
+	room := c.width - ansi.StringWidth(headline) - 2
+	if room < 4 {
+		return draw.Fit(headline, c.width)
+	}
+	return headline + "  " + c.theme.Main.Render(draw.Sparkline(c.history.Totals(c.arrivedBy(), room), room, 1, 0)[0])
+}

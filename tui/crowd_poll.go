@@ -1,0 +1,58 @@
+package tui
+
+import (
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/sse"
+)
+
+// surveyPause is the time between two questions to the main server.
+func (c Crowd) nextPollAfter() time.Duration {
+	switch {
+	case !c.connection.Live():
+		return 3 * time.Second
+	case c.clock.TooRough():
+		return time.Second
+	}
+	return pollInterval
+}
+
+// survey asks the main server how things are.
+func (c Crowd) poll() (Crowd, tea.Cmd) {
+	if c.polling {
+		return c, nil
+	}
+	c.polling, c.polledAt = true, c.now
+	status := c.cfg.Status
+	ask := func(time.Time) tea.Msg {
+		s, err := status()
+		return StatusAnswer{s, err}
+	}
+	if c.clock.Known() && c.clock.TooRough() {
+		return c, tea.Tick(c.clock.NextReading(c.now).Sub(c.now), ask)
+	}
+	return c, func() tea.Msg { return ask(time.Time{}) }
+}
+
+// surveyed takes in how things are. A main server that answers again ends the wait
+// of who found nobody; what a server asked to wait for is obeyed.
+func (c Crowd) takeStatus(s StatusAnswer) (Crowd, tea.Cmd) {
+	c.polling = false
+	if s.Err != nil {
+		c.lastError = errorText(s.Err)
+		return c, nil
+	}
+	c.clock = c.clock.Add(s.Status.Clock)
+	c.servers = s.Status.Servers
+	c.connection = c.connection.CheckDraining(c.servers)
+	if c.connection.State.Phase == sse.Reconnecting && client.Unreached(c.connection.State.Err) {
+		return c, c.reconnect()
+	}
+	return c, nil
+}
+
+// serverNow is the server's time in ms.
+func (c Crowd) serverNow() int64 { return c.clock.ServerTime(c.now).UnixMilli() }

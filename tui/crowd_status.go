@@ -1,0 +1,55 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"github.com/emostream/emostream/internal/text"
+	"github.com/emostream/emostream/tui/draw"
+)
+
+// status is what there is to say, and what became of the taps if there is room.
+func (c Crowd) status(width int) string {
+	message, taps := c.message(), c.tapSummary()
+	if !c.framed() && ansi.StringWidth(message)+ansi.StringWidth(taps) >= width {
+		return draw.Fit(message, width)
+	}
+	return draw.Ends(message, taps, width)
+}
+
+// message is the one line that matters most now.
+func (c Crowd) message() string {
+	t := c.theme
+	switch why := c.connection.Trouble(); {
+	case !c.leaving.IsZero():
+		return t.Warn.Render(fmt.Sprintf("%d taps are on their way; q leaves without them", c.outbox.Pending()))
+	case c.notice.bad && c.now.Before(c.notice.until):
+		return t.Bad.Render(c.notice.text)
+	case why != "":
+		return t.Warn.Render(why)
+	case c.now.Before(c.notice.until):
+		return t.Good.Render(c.notice.text)
+	case c.burst.running():
+		return c.emojiInText(c.burst.emoji) + t.Muted.Render(fmt.Sprintf(" burst: %s of %s, b stops it", text.Thousands(int64(c.burst.sent)), text.Thousands(int64(c.burst.size))))
+	}
+	return c.ownShare()
+}
+
+// taps is what became of all taps.
+func (c Crowd) tapSummary() string {
+	o, t := c.outbox, c.theme
+	var parts []string
+	add := func(n int, what string, render func(...string) string) {
+		if n > 0 {
+			parts = append(parts, render(text.Thousands(int64(n))+" "+what))
+		}
+	}
+	add(o.Pending(), "pending", t.Warn.Render)
+	add(o.InDoubt, "in doubt", t.Bad.Render)
+	add(o.Refused, "refused", t.Bad.Render)
+	add(o.NotSent, "not sent", t.Bad.Render)
+	add(o.Accepted, "counted", t.Good.Render)
+	return strings.Join(parts, t.Muted.Render(" · "))
+}

@@ -1,0 +1,75 @@
+package tui
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/emostream/emostream/internal/client"
+)
+
+// tap sends an emoji, and lets one rise at once: a key is answered now.
+func (c Crowd) tap(emoji string) Crowd {
+	c.now = c.cfg.Now()
+	c.lastEmoji = emoji
+	outbox, taken := c.outbox.Tap(emoji, 1, c.now)
+	c.outbox = outbox
+	if !taken {
+		return c.notify("too many taps are waiting for the server: the last ones were not sent", true)
+	}
+	slot := slices.Index(c.cfg.Palette, emoji)
+	c.floating = c.floating.Launch(emoji, (float64(slot)+0.5)/float64(len(c.cfg.Palette)))
+	return c
+}
+
+// flush makes the request that is due.
+func (c Crowd) sendDue() (Crowd, tea.Cmd) {
+	var batch []Taps
+	if c.outbox, batch = c.outbox.NextRequest(c.now); batch == nil {
+		return c, nil
+	}
+	reactions := make([]client.Reaction, len(batch))
+	for i, t := range batch {
+		reactions[i] = client.Reaction{UserID: c.cfg.User, Emoji: t.Emoji, Channel: c.cfg.Channel, Count: t.Count}
+	}
+	send, now := c.cfg.Send, c.cfg.Now
+	return c, func() tea.Msg {
+		s := SendResult{Asked: now()}
+		s.Results, s.Err = send(reactions)
+		s.Answered = now()
+		return s
+	}
+}
+
+func (c Crowd) takeResult(s SendResult) Crowd {
+	c.now = c.cfg.Now()
+	var trouble string
+	if c.outbox, trouble = c.outbox.TakeResult(s); trouble != "" {
+		c.lastError = trouble
+		c = c.notify(trouble, true)
+		c.notice.passing = strings.HasPrefix(trouble, notYet)
+		return c
+	}
+	if c.notice.passing {
+		c.notice = notice{}
+	}
+	c.ackLatency = c.ackLatency.Add(s.Answered.Sub(s.Asked))
+	for _, o := range s.Results {
+		c.clock = c.clock.Add(client.ClockReading{Asked: s.Asked, Answered: s.Answered, Server: o.AcceptedAt, Within: time.Millisecond})
+	}
+	return c
+}
+
+// leave closes the view once what was tapped is answered for; asked again, at once.
+func (c Crowd) leave() Crowd {
+	c.now = c.cfg.Now()
+	c.burst = c.burst.stopped()
+	if !c.leaving.IsZero() {
+		c.leaving = c.leaving.Add(-leaveTimeout)
+		return c
+	}
+	c.leaving = c.now
+	return c
+}
