@@ -123,7 +123,7 @@ func TestArrayIsAnsweredInOrder(t *testing.T) {
 
 func TestArrays(t *testing.T) {
 	const good, bad = `{"user_id":"ann","emoji_type":"🔥"}`, `{"user_id":"ann","emoji_type":"A"}`
-	long := strings.Replace(tap("count", "100"), "ann", strings.Repeat(`\u0001`, 128), 1) // 800 bytes each
+	long := strings.Replace(withField("count", "100"), "ann", strings.Repeat(`\u0001`, 128), 1) // 800 bytes each
 	fire := func(n int) string { return strings.Repeat(good+",", n-1) + good }
 	// on answers each append by its number.
 	on := func(outcomes ...error) func(context.Context, int) error {
@@ -144,7 +144,7 @@ func TestArrays(t *testing.T) {
 		"too many bytes":             {body: "[" + strings.Repeat(" ", 4<<20) + "]", status: 413, code: "too_large"},
 		"all rejected":               {body: "[" + bad + "," + bad + "]", status: 422, results: "not_an_emoji×2"},
 		"one accepted":               {body: "[" + bad + "," + good + "]", status: 200, results: "not_an_emoji×1 ok×1", appends: 1, records: 1},
-		"counts of a hundred":        {body: "[" + strings.Repeat(tap("count", "100")+",", 299) + tap("count", "100") + "]", status: 200, results: "ok×300", appends: 6, records: 30_000},
+		"counts of a hundred":        {body: "[" + strings.Repeat(withField("count", "100")+",", 299) + withField("count", "100") + "]", status: 200, results: "ok×300", appends: 6, records: 30_000},
 		"long counts of a hundred":   {body: "[" + strings.Repeat(long+",", 29) + long + "]", status: 200, results: "ok×30", appends: 5, records: 3_000},
 		"broken":                     {body: "[" + good, status: 400, code: "invalid_json"},
 		"garbage after it":           {body: "[" + good + "]]", status: 400, code: "invalid_json"},
@@ -156,7 +156,7 @@ func TestArrays(t *testing.T) {
 		"the rest is in doubt":       {body: "[" + fire(9_999) + "]", log: on(nil, stream.ErrInDoubt), status: 200, results: "ok×5000 in_doubt×4999", appends: 2, records: 5_000},
 		"doubt is not talked away":   {body: "[" + fire(9_999) + "]", log: on(stream.ErrInDoubt, stream.ErrNotWritten), status: 503, code: "in_doubt", appends: 1},
 		"a log that fails is spared": {body: "[" + fire(9_999) + "]", log: on(stream.ErrNotWritten, stream.ErrInDoubt), status: 503, code: "not_written", appends: 1},
-		"what follows is not tried":  {body: "[" + strings.Repeat(tap("count", "100")+",", 150) + bad + "]", log: on(nil, stream.ErrInDoubt, nil), status: 200, results: "ok×50 in_doubt×50 not_written×50 not_an_emoji×1", appends: 2, records: 5_000},
+		"what follows is not tried":  {body: "[" + strings.Repeat(withField("count", "100")+",", 150) + bad + "]", log: on(nil, stream.ErrInDoubt, nil), status: 200, results: "ok×50 in_doubt×50 not_written×50 not_an_emoji×1", appends: 2, records: 5_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := &memory{t: t, answer: tt.log}

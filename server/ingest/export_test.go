@@ -9,9 +9,9 @@ func Parse(body string, general bool) (r wire.Reaction, count int, refusal strin
 	if general {
 		judge = parseAny
 	}
-	got, problem := judge([]byte(body))
-	if problem != nil {
-		return wire.Reaction{}, 0, problem.Code + ": " + problem.Message
+	got, refused := judge([]byte(body))
+	if refused != nil {
+		return wire.Reaction{}, 0, refused.Code + ": " + refused.Message
 	}
 	return got.Reaction, got.count, ""
 }

@@ -57,7 +57,7 @@ func FuzzReaction(f *testing.F) {
 				t.Errorf("%q: acknowledged with %d records", body, len(values))
 			}
 		case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-			problemIn(t, got)
+			refusalIn(t, got)
 			if len(values) != 0 {
 				t.Errorf("%q: refused with %d records", body, len(values))
 			}
@@ -94,7 +94,7 @@ func fuzzArray(t *testing.T, body []byte) {
 			t.Errorf("%q: answered %d, %d accepted with %d records", body, got.Code, o.Accepted, len(values))
 		}
 	case http.StatusBadRequest, http.StatusRequestEntityTooLarge:
-		problemIn(t, got)
+		refusalIn(t, got)
 		if len(values) != 0 {
 			t.Errorf("%q: refused with %d records", body, len(values))
 		}
@@ -169,11 +169,11 @@ func FuzzTimestamp(f *testing.F) {
 		if len(encoded) > 8<<10 {
 			return // it would be refused for the length of the body
 		}
-		for _, body := range []string{tap("timestamp", string(encoded)), `{"timestamp":` + string(encoded) + `,"user_id":"ann","emoji_type":"🔥"}`} {
+		for _, body := range []string{withField("timestamp", string(encoded)), `{"timestamp":` + string(encoded) + `,"user_id":"ann","emoji_type":"🔥"}`} {
 			log := &memory{t: t}
 			got := post(routes(log, ingest.Config{}), "/send_emoji", asJSON, body)
 			if len(timestamp) > wire.MaxTimestamp {
-				if p := problemIn(t, got); got.Code != http.StatusUnprocessableEntity || p.Code != "invalid_timestamp" {
+				if p := refusalIn(t, got); got.Code != http.StatusUnprocessableEntity || p.Code != "invalid_timestamp" {
 					t.Errorf("%q: answered %d %s", timestamp, got.Code, got.Body)
 				}
 				continue

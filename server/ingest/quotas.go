@@ -9,21 +9,21 @@ import (
 	"github.com/emostream/emostream/internal/quota"
 )
 
-// Quotas are what one client may send. A reaction takes as many tokens as it
-// counts for; what is refused for any reason before the log takes none, and what
-// the log refuses has taken them.
+// Quotas are what one client may send. A reaction takes as many tokens as it counts
+// for. One that is refused before it is offered to the log takes none; one that the
+// log does not take has taken them.
 type Quotas struct {
 	User    quota.Rate // for each user_id; zero: no limit
 	Address quota.Rate // for each IPv4 address and each /64 of IPv6; zero: no limit
-	// Proxies are believed about where a request came from.
+	// Proxies are believed about the address of a client.
 	Proxies httpserve.Proxies
 }
 
-// rememberedKeys is how many users, and how many addresses, are told apart: 2 MiB
-// each. See quota for what happens to those beyond.
-const rememberedKeys = 1 << 17
+// maxKeys is how many users, and how many addresses, are told apart, in 2 MiB each.
+// Package quota says what happens if there are more.
+const maxKeys = 1 << 17
 
-// quotas keeps the books. Those that are off are nil.
+// quotas are the token buckets of users and of addresses; nil: no limit.
 type quotas struct {
 	users, addresses *quota.Limiter
 	proxies          httpserve.Proxies
@@ -34,13 +34,13 @@ func newQuotas(cfg Quotas) quotas {
 		if r == (quota.Rate{}) {
 			return nil
 		}
-		return quota.New(r, rememberedKeys)
+		return quota.New(r, maxKeys)
 	}
 	return quotas{users: limiter(cfg.User), addresses: limiter(cfg.Address), proxies: cfg.Proxies}
 }
 
-// from is the key of the address that a request came from; 0 if it does not matter
-// or is not known.
+// from is the key of the address that a request came from. It is 0 if addresses have
+// no limit, or if the address is not known.
 func (q *quotas) from(r *http.Request) uint64 {
 	if q.addresses == nil {
 		return 0
@@ -53,20 +53,20 @@ func (q *quotas) from(r *http.Request) uint64 {
 	return q.addresses.Key(string(b[:]))
 }
 
-// spent refuses a request of an address that has nothing left, before it is read.
+// spent refuses a request, before it is read, if its address has no token left.
 func (q *quotas) spent(r *http.Request) *httpserve.Refusal {
 	from := q.from(r)
 	if from == 0 {
 		return nil
 	}
 	if wait := q.addresses.Delay(from, time.Now()); wait > 0 {
-		return limited("address", q.addresses, wait)
+		return rateLimited("address", q.addresses, wait)
 	}
 	return nil
 }
 
-// take takes what a reaction counts for, from its user and its address, or from
-// neither.
+// take takes a reaction's tokens from both its user and its address, or refuses the
+// reaction and takes none.
 func (q *quotas) take(one reaction, from uint64) *httpserve.Refusal {
 	if q.users == nil && from == 0 {
 		return nil
@@ -75,18 +75,18 @@ func (q *quotas) take(one reaction, from uint64) *httpserve.Refusal {
 	var user uint64
 	if q.users != nil {
 		user = q.users.Key(one.UserID)
-		if p := take(q.users, user, one.count, "user_id", now); p != nil {
-			return p
+		if refusal := take(q.users, user, one.count, "user_id", now); refusal != nil {
+			return refusal
 		}
 	}
 	if from == 0 {
 		return nil
 	}
-	p := take(q.addresses, from, one.count, "address", now)
-	if p != nil && q.users != nil {
+	refusal := take(q.addresses, from, one.count, "address", now)
+	if refusal != nil && q.users != nil {
 		q.users.Refund(user, one.count)
 	}
-	return p
+	return refusal
 }
 
 func take(l *quota.Limiter, key uint64, n int, of string, now time.Time) *httpserve.Refusal {
@@ -94,12 +94,12 @@ func take(l *quota.Limiter, key uint64, n int, of string, now time.Time) *httpse
 		return httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_count", "count %d: at most %d are allowed at once for each %s", n, burst, of)
 	}
 	if wait := l.Take(key, n, now); wait > 0 {
-		return limited(of, l, wait)
+		return rateLimited(of, l, wait)
 	}
 	return nil
 }
 
-func limited(of string, l *quota.Limiter, wait time.Duration) *httpserve.Refusal {
+func rateLimited(of string, l *quota.Limiter, wait time.Duration) *httpserve.Refusal {
 	return &httpserve.Refusal{
 		Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: wait,
 		Message: fmt.Sprintf("this %s has sent as much as is allowed for each, %v: send it again after %v", of, l.Rate(), max(time.Millisecond, wait.Round(time.Millisecond))),

@@ -67,14 +67,14 @@ func TestQuotas(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := &memory{t: t}
 				h := routes(log, ingest.Config{Quotas: tt.quotas})
-				if got := tt.first.send(h, 5); got.Code != http.StatusUnprocessableEntity || problemIn(t, got).Code != "invalid_count" {
+				if got := tt.first.send(h, 5); got.Code != http.StatusUnprocessableEntity || refusalIn(t, got).Code != "invalid_count" {
 					t.Errorf("more than can ever be: %d %s", got.Code, got.Body)
 				}
 				if got := tt.first.send(h, 3); got.Code != http.StatusOK {
 					t.Fatalf("the first: %d %s", got.Code, got.Body)
 				}
 				got := tt.same.send(h, 3)
-				p := problemIn(t, got)
+				p := refusalIn(t, got)
 				if got.Code != http.StatusTooManyRequests || p.Code != "rate_limited" || !strings.Contains(p.Error, tt.of) || !strings.Contains(p.Error, "0.5 a second, 4 at once: send it again after 4s") {
 					t.Errorf("one too many: %d %+v", got.Code, p)
 				}
@@ -170,7 +170,7 @@ func TestQuotasBeforeChannels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := routes(&memory{t: t}, ingest.Config{MaxChannels: 3, Quotas: ingest.Quotas{User: quota.Rate{PerSecond: 1, Burst: 1}}})
 		for channel, want := range []int{200, 429, 429, 429} {
-			if got := post(h, "/send_emoji", asJSON, tap("channel", fmt.Sprintf(`"c%d"`, channel))); got.Code != want {
+			if got := post(h, "/send_emoji", asJSON, withField("channel", fmt.Sprintf(`"c%d"`, channel))); got.Code != want {
 				t.Errorf("channel %d: %d %s", channel, got.Code, got.Body)
 			}
 		}
@@ -193,7 +193,7 @@ func TestNoQuotas(t *testing.T) {
 // The log's troubles are not the client's: it is told of them, not of its quota.
 func TestQuotasAndTheLog(t *testing.T) {
 	h := routes(&memory{t: t, answer: failing(stream.ErrNotWritten)}, ingest.Config{Quotas: ingest.Quotas{User: quota.Rate{PerSecond: 1, Burst: 1}}})
-	if got := post(h, "/send_emoji", asJSON, fire); got.Code != http.StatusServiceUnavailable || problemIn(t, got).Code != "not_written" {
+	if got := post(h, "/send_emoji", asJSON, fire); got.Code != http.StatusServiceUnavailable || refusalIn(t, got).Code != "not_written" {
 		t.Errorf("answered %d %s", got.Code, got.Body)
 	}
 }

@@ -16,21 +16,21 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// problem is a refusal as it is answered.
-type problem struct {
+// refusal is one as it is answered.
+type refusal struct {
 	Error     string `json:"error"`
 	Code      string `json:"code"`
 	RequestID string `json:"request_id"`
 }
 
-// problemIn reads a refusal, and checks what holds for every one: JSON with an
+// refusalIn reads a refusal, and checks what holds for every one: JSON with an
 // error, a code, the request's id and nothing else, on one short line without control characters.
-func problemIn(t *testing.T, got *httptest.ResponseRecorder) problem {
+func refusalIn(t *testing.T, got *httptest.ResponseRecorder) refusal {
 	t.Helper()
 	if ct := got.Header().Get("Content-Type"); ct != asJSON {
 		t.Errorf("the refusal's content type is %q", ct)
 	}
-	var p problem
+	var p refusal
 	dec := json.NewDecoder(bytes.NewReader(got.Body.Bytes()))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&p); err != nil {
@@ -53,8 +53,8 @@ func checkWords(t *testing.T, message, code string) {
 	}
 }
 
-// tap is a reaction with one field set to a JSON text.
-func tap(field, value string) string {
+// withField is a reaction with one field set to a JSON text.
+func withField(field, value string) string {
 	fields := map[string]json.RawMessage{"user_id": json.RawMessage(`"ann"`), "emoji_type": json.RawMessage(`"🔥"`)}
 	fields[field] = json.RawMessage(value)
 	b, err := json.Marshal(fields)
@@ -73,38 +73,38 @@ func TestSendEmojiRefuses(t *testing.T) {
 		code   string
 		says   string
 	}{
-		"a letter":                 {tap("emoji_type", `"A"`), 422, "not_an_emoji", `"A" is text`},
-		"a digit":                  {tap("emoji_type", `"1"`), 422, "not_an_emoji", `"1" is text`},
-		"two emojis":               {tap("emoji_type", `"🔥🔥"`), 422, "not_an_emoji", "more than one emoji"},
-		"white space before":       {tap("emoji_type", `" 🔥"`), 422, "not_an_emoji", "white space"},
-		"an empty emoji":           {tap("emoji_type", `""`), 422, "not_an_emoji", "it is empty"},
-		"half a flag":              {tap("emoji_type", `"🇩"`), 422, "not_an_emoji", "one regional indicator"},
-		"an unknown shortcode":     {tap("emoji_type", `":fier:"`), 422, "not_an_emoji", ":fire:"},
-		"half a surrogate":         {tap("emoji_type", `"\ud83d"`), 422, "not_an_emoji", "is not one of"},
-		"no user":                  {tap("user_id", `""`), 422, "invalid_user_id", "0 bytes: 1 to 128"},
-		"too long a user":          {tap("user_id", quoted("u", 129)), 422, "invalid_user_id", "129 bytes: 1 to 128"},
-		"too long a user in bytes": {tap("user_id", quoted("é", 65)), 422, "invalid_user_id", "130 bytes"},
-		"too long a timestamp":     {tap("timestamp", quoted("9", 65)), 422, "invalid_timestamp", "65 bytes: up to 64"},
-		"an empty channel":         {tap("channel", `""`), 422, "invalid_channel", `channel "": 1 to 64`},
-		"too long a channel":       {tap("channel", quoted("c", 65)), 422, "invalid_channel", "1 to 64"},
-		"a channel with a slash":   {tap("channel", `"a/b"`), 422, "invalid_channel", `"a/b"`},
-		"a channel with a space":   {tap("channel", `"a b"`), 422, "invalid_channel", `"a b"`},
-		"a channel of umlauts":     {tap("channel", `"bühne"`), 422, "invalid_channel", "A-Z a-z 0-9 . _ -"},
-		"a channel with a newline": {tap("channel", `"main\n"`), 422, "invalid_channel", `"main\n"`},
-		"a count of 0":             {tap("count", "0"), 422, "invalid_count", "count 0: 1 to 100"},
-		"a count of 101":           {tap("count", "101"), 422, "invalid_count", "count 101: 1 to 100"},
-		"a count below 0":          {tap("count", "-1"), 422, "invalid_count", "count -1: 1 to 100"},
-		"half a count":             {tap("count", "1.5"), 400, "wrong_type", "count is a JSON number 1.5: send a whole number from 1 to 100"},
-		"a count beyond counting":  {tap("count", "99999999999999999999"), 400, "wrong_type", "send a whole number"},
-		"a count as text":          {tap("count", `"3"`), 400, "wrong_type", "count is a JSON string: send a whole number"},
-		"a user as number":         {tap("user_id", "7"), 400, "wrong_type", "user_id is a JSON number: send a string"},
-		"an emoji as array":        {tap("emoji_type", `["🔥"]`), 400, "wrong_type", "emoji_type is a JSON array: send a string"},
-		"a channel as object":      {tap("channel", "{}"), 400, "wrong_type", "channel is a JSON object: send a string"},
-		"a timestamp as number":    {tap("timestamp", "1700000000"), 400, "wrong_type", "timestamp is a JSON number: send a string"},
+		"a letter":                 {withField("emoji_type", `"A"`), 422, "not_an_emoji", `"A" is text`},
+		"a digit":                  {withField("emoji_type", `"1"`), 422, "not_an_emoji", `"1" is text`},
+		"two emojis":               {withField("emoji_type", `"🔥🔥"`), 422, "not_an_emoji", "more than one emoji"},
+		"white space before":       {withField("emoji_type", `" 🔥"`), 422, "not_an_emoji", "white space"},
+		"an empty emoji":           {withField("emoji_type", `""`), 422, "not_an_emoji", "it is empty"},
+		"half a flag":              {withField("emoji_type", `"🇩"`), 422, "not_an_emoji", "one regional indicator"},
+		"an unknown shortcode":     {withField("emoji_type", `":fier:"`), 422, "not_an_emoji", ":fire:"},
+		"half a surrogate":         {withField("emoji_type", `"\ud83d"`), 422, "not_an_emoji", "is not one of"},
+		"no user":                  {withField("user_id", `""`), 422, "invalid_user_id", "0 bytes: 1 to 128"},
+		"too long a user":          {withField("user_id", quoted("u", 129)), 422, "invalid_user_id", "129 bytes: 1 to 128"},
+		"too long a user in bytes": {withField("user_id", quoted("é", 65)), 422, "invalid_user_id", "130 bytes"},
+		"too long a timestamp":     {withField("timestamp", quoted("9", 65)), 422, "invalid_timestamp", "65 bytes: up to 64"},
+		"an empty channel":         {withField("channel", `""`), 422, "invalid_channel", `channel "": 1 to 64`},
+		"too long a channel":       {withField("channel", quoted("c", 65)), 422, "invalid_channel", "1 to 64"},
+		"a channel with a slash":   {withField("channel", `"a/b"`), 422, "invalid_channel", `"a/b"`},
+		"a channel with a space":   {withField("channel", `"a b"`), 422, "invalid_channel", `"a b"`},
+		"a channel of umlauts":     {withField("channel", `"bühne"`), 422, "invalid_channel", "A-Z a-z 0-9 . _ -"},
+		"a channel with a newline": {withField("channel", `"main\n"`), 422, "invalid_channel", `"main\n"`},
+		"a count of 0":             {withField("count", "0"), 422, "invalid_count", "count 0: 1 to 100"},
+		"a count of 101":           {withField("count", "101"), 422, "invalid_count", "count 101: 1 to 100"},
+		"a count below 0":          {withField("count", "-1"), 422, "invalid_count", "count -1: 1 to 100"},
+		"half a count":             {withField("count", "1.5"), 400, "wrong_type", "count is a JSON number 1.5: send a whole number from 1 to 100"},
+		"a count beyond counting":  {withField("count", "99999999999999999999"), 400, "wrong_type", "send a whole number"},
+		"a count as text":          {withField("count", `"3"`), 400, "wrong_type", "count is a JSON string: send a whole number"},
+		"a user as number":         {withField("user_id", "7"), 400, "wrong_type", "user_id is a JSON number: send a string"},
+		"an emoji as array":        {withField("emoji_type", `["🔥"]`), 400, "wrong_type", "emoji_type is a JSON array: send a string"},
+		"a channel as object":      {withField("channel", "{}"), 400, "wrong_type", "channel is a JSON object: send a string"},
+		"a timestamp as number":    {withField("timestamp", "1700000000"), 400, "wrong_type", "timestamp is a JSON number: send a string"},
 		"no user_id":               {`{"emoji_type":"🔥"}`, 400, "missing_field", "the field user_id is missing"},
 		"no emoji_type":            {`{"user_id":"ann"}`, 400, "missing_field", "the field emoji_type is missing"},
-		"a user of null":           {tap("user_id", "null"), 400, "missing_field", "the field user_id is missing"},
-		"an emoji of null":         {tap("emoji_type", "null"), 400, "missing_field", "the field emoji_type is missing"},
+		"a user of null":           {withField("user_id", "null"), 400, "missing_field", "the field user_id is missing"},
+		"an emoji of null":         {withField("emoji_type", "null"), 400, "missing_field", "the field emoji_type is missing"},
 		"an empty object":          {`{}`, 400, "missing_field", "the field user_id is missing"},
 		"null":                     {`null`, 400, "not_an_object", "the body is a JSON null: send an object"},
 		"a string":                 {`"🔥"`, 400, "not_an_object", "the body is a JSON string: send an object"},
@@ -121,12 +121,12 @@ func TestSendEmojiRefuses(t *testing.T) {
 		"nesting without end":      {`{"v":` + strings.Repeat("[", 16_000) + `}`, 400, "invalid_json", "exceeded max depth"},
 		"no UTF-8":                 {"{\"user_id\":\"ann\",\"emoji_type\":\"\xff\"}", 400, "invalid_utf8", "encode the JSON text as UTF-8"},
 		"no UTF-8 where ignored":   {"{\"user_id\":\"ann\",\"emoji_type\":\"🔥\",\"x\":\"\xc0\xaf\"}", 400, "invalid_utf8", "encode the JSON text as UTF-8"},
-		"one byte too many":        {tap("x", quoted("x", 16<<10+1-len(tap("x", `""`)))), 413, "too_large", "more than 16384 bytes"},
+		"one byte too many":        {withField("x", quoted("x", 16<<10+1-len(withField("x", `""`)))), 413, "too_large", "more than 16384 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := &memory{t: t}
 			got := post(routes(log, ingest.Config{}), "/send_emoji", asJSON, tt.body)
-			p := problemIn(t, got)
+			p := refusalIn(t, got)
 			if got.Code != tt.status || p.Code != tt.code || !strings.Contains(p.Error, tt.says) {
 				t.Errorf("answered %d %+v, want %d %s with %q", got.Code, p, tt.status, tt.code, tt.says)
 			}
@@ -139,7 +139,7 @@ func TestSendEmojiRefuses(t *testing.T) {
 
 func TestLargestReactionIsAccepted(t *testing.T) {
 	log := &memory{t: t}
-	body := tap("x", quoted("x", 16<<10-len(tap("x", `""`))))
+	body := withField("x", quoted("x", 16<<10-len(withField("x", `""`))))
 	if got := post(routes(log, ingest.Config{}), "/send_emoji", asJSON, body); len(body) != 16<<10 || got.Code != http.StatusOK || log.asked() != 1 {
 		t.Errorf("%d bytes: answered %d %s", len(body), got.Code, got.Body)
 	}
@@ -178,7 +178,7 @@ func TestOtherContentTypesAreRefused(t *testing.T) {
 			for _, path := range []string{"/send_emoji", "/v1/reactions"} {
 				log := &memory{t: t}
 				got := post(routes(log, ingest.Config{}), path, contentType, body)
-				if p := problemIn(t, got); got.Code != http.StatusUnsupportedMediaType || p.Code != "unsupported_media_type" || !strings.Contains(p.Error, "Content-Type: application/json") {
+				if p := refusalIn(t, got); got.Code != http.StatusUnsupportedMediaType || p.Code != "unsupported_media_type" || !strings.Contains(p.Error, "Content-Type: application/json") {
 					t.Errorf("%s: answered %d %+v", path, got.Code, p)
 				}
 				if n := log.asked(); n != 0 {
@@ -205,7 +205,7 @@ func TestOtherMethodsAreRefused(t *testing.T) {
 			r.Header.Set("Content-Type", asJSON)
 			got := httptest.NewRecorder()
 			h.ServeHTTP(got, r)
-			if p := problemIn(t, got); got.Code != http.StatusMethodNotAllowed || p.Code != "method_not_allowed" || got.Header().Get("Allow") != "POST" {
+			if p := refusalIn(t, got); got.Code != http.StatusMethodNotAllowed || p.Code != "method_not_allowed" || got.Header().Get("Allow") != "POST" {
 				t.Errorf("%.20s %s: answered %d %+v, Allow %q", method, path, got.Code, p, got.Header().Get("Allow"))
 			}
 		}
@@ -228,9 +228,9 @@ func TestLogRefuses(t *testing.T) {
 		"an error of another day": {errors.New("disk on fire"), "in_doubt", "may or may not"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for path, body := range map[string]string{"/send_emoji": tap("count", "3"), "/v1/reactions": "[" + tap("count", "3") + "]"} {
+			for path, body := range map[string]string{"/send_emoji": withField("count", "3"), "/v1/reactions": "[" + withField("count", "3") + "]"} {
 				got := post(routes(&memory{t: t, answer: failing(tt.err)}, ingest.Config{}), path, asJSON, body)
-				p := problemIn(t, got)
+				p := refusalIn(t, got)
 				if got.Code != http.StatusServiceUnavailable || p.Code != tt.code || !strings.Contains(p.Error, tt.says) || got.Header().Get("Retry-After") != "1" {
 					t.Errorf("%s: answered %d %+v, Retry-After %q", path, got.Code, p, got.Header().Get("Retry-After"))
 				}
@@ -248,12 +248,12 @@ func TestRefusalsDoNotEcho(t *testing.T) {
 			t.Fatal(err)
 		}
 		h := routes(&memory{t: t}, ingest.Config{})
-		for _, body := range []string{tap("emoji_type", string(b)), tap("channel", string(b)), tap("user_id", string(b)), tap("timestamp", string(b)), string(b), tap("count", string(b))} {
+		for _, body := range []string{withField("emoji_type", string(b)), withField("channel", string(b)), withField("user_id", string(b)), withField("timestamp", string(b)), string(b), withField("count", string(b))} {
 			got := post(h, "/send_emoji", asJSON, body)
 			if got.Code < 400 || got.Code > 499 {
 				t.Errorf("%.40q: answered %d", body, got.Code)
 			}
-			problemIn(t, got)
+			refusalIn(t, got)
 		}
 	}
 }

@@ -31,7 +31,7 @@ func (o outcomes) lines() string {
 
 func TestLines(t *testing.T) {
 	const good, bad = `{"user_id":"ann","emoji_type":"🔥"}`, `{"user_id":"ann","emoji_type":"A"}`
-	padded := func(n int) string { return tap("x", quoted("x", n-len(tap("x", `""`)))) }
+	padded := func(n int) string { return withField("x", quoted("x", n-len(withField("x", `""`)))) }
 	hundred := make([]string, 100)
 	for i := range hundred {
 		hundred[i] = fmt.Sprintf("%d:not_an_emoji", i+1)
@@ -54,7 +54,7 @@ func TestLines(t *testing.T) {
 		"no UTF-8":                      {body: "\xff\n" + good + "\n", status: 200, accepted: 1, rejected: 1, errors: "1:invalid_utf8"},
 		"an array in a line":            {body: "[" + good + "]\n" + good, status: 200, accepted: 1, rejected: 1, errors: "1:not_an_object"},
 		"two on a line":                 {body: good + good + "\n" + good, status: 200, accepted: 1, rejected: 1, errors: "1:invalid_json"},
-		"a count":                       {body: tap("count", "100") + "\n", status: 200, accepted: 1},
+		"a count":                       {body: withField("count", "100") + "\n", status: 200, accepted: 1},
 		"the longest line":              {body: padded(16<<10) + "\n" + good, status: 200, accepted: 2},
 		"the longest line, last":        {body: good + "\n" + padded(16<<10), status: 200, accepted: 2},
 		"the longest line, CRLF":        {body: padded(16<<10) + "\r\n" + good, status: 200, accepted: 2},
@@ -144,18 +144,18 @@ func TestSlowLinesAreNotKeptWaiting(t *testing.T) {
 			}
 			<-time.After(time.Minute)
 		}
-		const tap = `{"user_id":"ann","emoji_type":"🔥"}`
-		u.send(tap)
+		const line = `{"user_id":"ann","emoji_type":"🔥"}`
+		u.send(line)
 		expect(0)
 		u.send("\n")
 		expect(1)
-		u.send(tap + "\n" + tap + "\n" + tap[:20])
+		u.send(line + "\n" + line + "\n" + line[:20])
 		expect(2)
-		u.send(tap[20:] + "\n")
+		u.send(line[20:] + "\n")
 		expect(1)
-		u.send(tap + "\n" + strings.Repeat("x", 200_000) + "\n" + tap + "\n")
+		u.send(line + "\n" + strings.Repeat("x", 200_000) + "\n" + line + "\n")
 		expect(2)
-		u.send(tap) // the end stands for the newline
+		u.send(line) // the end stands for the newline
 		expect(0)
 		_ = u.Close()
 		synctest.Wait()
@@ -179,7 +179,7 @@ func TestLinesBreakOff(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := &memory{t: t}
 				u := newUpload(t, log)
-				u.send(tap("count", "2") + "\nA\n" + tail)
+				u.send(withField("count", "2") + "\nA\n" + tail)
 				_ = u.CloseWithError(io.ErrUnexpectedEOF)
 				got := <-u.answered
 				o := outcomesIn(t, got)
@@ -207,7 +207,7 @@ func TestLogFailsInTheMiddleOfLines(t *testing.T) {
 				}}
 				u := newUpload(t, log)
 				for range 3 {
-					u.send(tap("count", "5") + "\n")
+					u.send(withField("count", "5") + "\n")
 				}
 				got := <-u.answered
 				o := outcomesIn(t, got)

@@ -153,7 +153,7 @@ func TestOperatorNarrowsEmojis(t *testing.T) {
 		}
 	}
 	got := post(h, "/send_emoji", asJSON, `{"user_id":"ann","emoji_type":"🎉"}`)
-	p := problemIn(t, got)
+	p := refusalIn(t, got)
 	if got.Code != http.StatusUnprocessableEntity || p.Code != "emoji_not_allowed" || !strings.HasSuffix(p.Error, "send one such as 🔥 ❤️") {
 		t.Errorf("🎉: answered %d %+v", got.Code, p)
 	}
@@ -173,7 +173,7 @@ func TestChannelsAreBounded(t *testing.T) {
 			if got.Code != want {
 				t.Errorf("channel %s: answered %d %s, want %d", channel, got.Code, got.Body, want)
 			}
-			if want != http.StatusOK && problemIn(t, got).Code != "too_many_channels" {
+			if want != http.StatusOK && refusalIn(t, got).Code != "too_many_channels" {
 				t.Errorf("channel %s: answered %s", channel, got.Body)
 			}
 		}

@@ -112,7 +112,7 @@ func TestLargeBodies(t *testing.T) {
 					t.Errorf("answered %d %s, want %d", got.Code, got.Body, tt.status)
 				}
 				if tt.status != http.StatusOK {
-					problemIn(t, got)
+					refusalIn(t, got)
 				}
 				if tt.status == http.StatusRequestEntityTooLarge && len(log.values()) != 0 {
 					t.Errorf("the log has %d records", len(log.values()))

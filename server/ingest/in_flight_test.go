@@ -77,7 +77,7 @@ func TestBounds(t *testing.T) {
 					synctest.Wait()
 					start := time.Now()
 					got := ask(h, tt.over.path, tt.over.contentType, unread{t}, tt.over.length)
-					p := problemIn(t, got)
+					p := refusalIn(t, got)
 					if got.Code != http.StatusServiceUnavailable || p.Code != "overloaded" || got.Header().Get("Retry-After") != "1" || !strings.Contains(p.Error, tt.says) || time.Since(start) > 0 {
 						t.Errorf("answered %d %+v after %v, want %q", got.Code, p, time.Since(start), tt.says)
 					}
@@ -107,7 +107,7 @@ func TestFullLog(t *testing.T) {
 				continue
 			}
 			got := ask(h, path, contentType, unread{t}, -1)
-			if p := problemIn(t, got); got.Code != http.StatusServiceUnavailable || p.Code != "overloaded" || !strings.Contains(p.Error, "waiting for kafka") {
+			if p := refusalIn(t, got); got.Code != http.StatusServiceUnavailable || p.Code != "overloaded" || !strings.Contains(p.Error, "waiting for kafka") {
 				t.Errorf("%s: answered %d %+v", path, got.Code, p)
 			}
 		}
@@ -155,7 +155,7 @@ func TestRefusedConnectionsGoOn(t *testing.T) {
 				const head = "POST /send_emoji HTTP/1.1\r\nHost: emo\r\nContent-Type: application/json\r\n"
 				start := time.Now()
 				got := answerTo(t, c, in, head, tt.rest)
-				if p := problemIn(t, got); p.Code != "overloaded" || time.Since(start) > time.Second {
+				if p := refusalIn(t, got); p.Code != "overloaded" || time.Since(start) > time.Second {
 					t.Errorf("answered %d %+v after %v", got.Code, p, time.Since(start))
 				}
 				if tt.ends {
@@ -216,14 +216,14 @@ func TestSilentStream(t *testing.T) {
 func BenchmarkRequest(b *testing.B) {
 	for _, bb := range []struct{ name, contentType, body string }{
 		{"accepted", asJSON, `{"user_id":"user_0123456789ab","emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.000Z"}`},
-		{"no emoji", asJSON, tap("emoji_type", `"A"`)},
-		{"two emojis", asJSON, tap("emoji_type", `"🔥🔥"`)},
-		{"unknown shortcode", asJSON, tap("emoji_type", `":mann_dark_skin_tone:"`)},
-		{"too long an emoji", asJSON, tap("emoji_type", quoted("x", 9_000))},
+		{"no emoji", asJSON, withField("emoji_type", `"A"`)},
+		{"two emojis", asJSON, withField("emoji_type", `"🔥🔥"`)},
+		{"unknown shortcode", asJSON, withField("emoji_type", `":mann_dark_skin_tone:"`)},
+		{"too long an emoji", asJSON, withField("emoji_type", quoted("x", 9_000))},
 		{"no JSON", asJSON, "user_id=ann"},
-		{"wrong type", asJSON, tap("user_id", "7")},
+		{"wrong type", asJSON, withField("user_id", "7")},
 		{"missing field", asJSON, `{"user_id":"ann"}`},
-		{"invalid count", asJSON, tap("count", "101")},
+		{"invalid count", asJSON, withField("count", "101")},
 		{"content type", "text/plain", fire},
 		{"overloaded", asJSON, fire},
 	} {

@@ -16,15 +16,15 @@ import (
 // maxCount is the most that one reaction may count for.
 const maxCount = 100
 
-// reaction is a validated tap.
+// reaction is a valid reaction, with how often it counts.
 type reaction struct {
 	wire.Reaction
 	count int
 }
 
-// body is a tap as clients write it. What is missing is nil, and unknown fields
-// are ignored.
-type body struct {
+// reactionBody is a reaction as clients write it. Missing fields are nil, and unknown
+// fields are ignored.
+type reactionBody struct {
 	UserID    *string `json:"user_id"`
 	EmojiType *string `json:"emoji_type"`
 	Timestamp *string `json:"timestamp"`
@@ -32,8 +32,8 @@ type body struct {
 	Count     *int    `json:"count"`
 }
 
-// parse reads one tap. The problem says which field is wrong and what is
-// allowed. Its time, when missing, is left empty.
+// parse reads one reaction. The refusal says which field is wrong and what is
+// allowed. A missing timestamp is left empty.
 func parse(b []byte) (reaction, *httpserve.Refusal) {
 	if !utf8.Valid(b) {
 		return reaction{}, invalidUTF8()
@@ -44,18 +44,17 @@ func parse(b []byte) (reaction, *httpserve.Refusal) {
 		if f.Channel.Exists() {
 			out.Channel = f.Channel.InString(text)
 		}
-		return out, out.check(f.Emoji.InString(text))
+		return out, out.normalize(f.Emoji.InString(text))
 	}
 	return parseAny(b)
 }
 
-// parseAny reads one tap in whatever JSON it is written, and says what is wrong
-// with what is none.
+// parseAny reads one reaction with encoding/json, however it is written.
 func parseAny(b []byte) (reaction, *httpserve.Refusal) {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return reaction{}, httpserve.Refusalf(http.StatusBadRequest, "empty_body", `the body is empty: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`)
 	}
-	var in *body
+	var in *reactionBody
 	if err := json.Unmarshal(b, &in); err != nil {
 		return reaction{}, badJSON(b, err)
 	}
@@ -77,11 +76,12 @@ func parseAny(b []byte) (reaction, *httpserve.Refusal) {
 	if in.Count != nil {
 		out.count = *in.Count
 	}
-	return out, out.check(*in.EmojiType)
+	return out, out.normalize(*in.EmojiType)
 }
 
-// check judges the fields and sets the emoji to its one spelling.
-func (r *reaction) check(typed string) *httpserve.Refusal {
+// normalize sets the emoji to the one spelling of what the client typed, and refuses
+// fields that are out of bounds.
+func (r *reaction) normalize(typed string) *httpserve.Refusal {
 	invalid := func(code, format string, args ...any) *httpserve.Refusal {
 		return httpserve.Refusalf(http.StatusUnprocessableEntity, code, format, args...)
 	}

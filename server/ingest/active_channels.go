@@ -1,0 +1,46 @@
+package ingest
+
+import (
+	"sync"
+	"time"
+
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// channelActiveFor is how long a channel counts as active after a reaction.
+const channelActiveFor = time.Minute
+
+// activeChannels bounds how many channels are active at one time. Over the limit, a
+// reaction of another channel is refused. It is safe for concurrent use.
+type activeChannels struct {
+	limit int
+
+	mu   sync.Mutex
+	last map[string]time.Time // of the last reaction, by channel; the main channel is not in it
+}
+
+// admit counts a reaction of a channel, and returns false if that would be one
+// active channel too many.
+func (c *activeChannels) admit(name string) bool {
+	if name == wire.MainChannel {
+		return true
+	}
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.last == nil {
+		c.last = map[string]time.Time{}
+	}
+	if _, ok := c.last[name]; !ok && len(c.last) >= c.limit-1 { // the main channel is one, always
+		for old, at := range c.last {
+			if now.Sub(at) > channelActiveFor {
+				delete(c.last, old)
+			}
+		}
+		if len(c.last) >= c.limit-1 {
+			return false
+		}
+	}
+	c.last[name] = now
+	return true
+}

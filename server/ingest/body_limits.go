@@ -1,0 +1,124 @@
+package ingest
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
+)
+
+// Limits of bodies.
+const (
+	maxReactionBytes = 16 << 10 // of one reaction, and of one line of a stream
+	maxArrayBytes    = 4 << 20
+	maxArrayItems    = 10_000
+)
+
+// MaxBody is the most bytes of a body that is read whole.
+const MaxBody = maxArrayBytes
+
+// maxKeptBytes is the most memory that buffers keep for the next request.
+const maxKeptBytes = 64 << 10
+
+// buffers are the memory of one request, used again by later ones.
+type buffers struct {
+	body        []byte
+	batch       batch
+	answer      []byte
+	contentType []string // of answers; net/http only reads it
+}
+
+// release gives the buffers back to their pool.
+func (b *buffers) release(pool *sync.Pool) {
+	b.batch.reset()
+	if cap(b.body)+cap(b.batch.values) <= maxKeptBytes {
+		pool.Put(b)
+	}
+}
+
+// read reads a JSON body of at most limit bytes into b.body.
+func (b *buffers) read(w http.ResponseWriter, r *http.Request, limit int64) *httpserve.Refusal {
+	if mediaType(r) != jsonType {
+		limitUnreadBody(w)
+		return httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type",
+			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type"))
+	}
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close")
+		return bodyTooLarge(limit)
+	}
+	var err error
+	if n := int(r.ContentLength); n >= 0 {
+		if cap(b.body) < n {
+			b.body = make([]byte, n)
+		}
+		b.body = b.body[:n]
+		_, err = io.ReadFull(r.Body, b.body)
+	} else {
+		b.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return bodyTooLarge(limit)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return tooSlow("the body did not arrive in time: send it at once")
+	}
+	if err != nil {
+		return httpserve.Refusalf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
+	}
+	return nil
+}
+
+// bytesToRead is how many bytes of a request's body will be read at most: none if
+// it declares more than the limit, since that is refused unread.
+func bytesToRead(r *http.Request, limit int64) int64 {
+	switch n := r.ContentLength; {
+	case n < 0:
+		return limit
+	case n > limit:
+		return 0
+	default:
+		return n
+	}
+}
+
+// mediaType is the request's content type without parameters. It is empty if there
+// is none, or if it is malformed or declares another encoding than UTF-8.
+func mediaType(r *http.Request) string {
+	declared := r.Header.Get("Content-Type")
+	if declared == jsonType {
+		return jsonType
+	}
+	t, parameters, err := mime.ParseMediaType(declared)
+	if charset := parameters["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return ""
+	}
+	return t
+}
+
+// unreadBodyTimeout is how long the rest of a body that was refused may take to
+// arrive. If the connection were closed while it arrives, the client would lose the
+// answer.
+const unreadBodyTimeout = 500 * time.Millisecond
+
+// limitUnreadBody bounds the time in which the rest of a body arrives. Net/http
+// reads that rest before it sends an answer, and a client may never end its body.
+func limitUnreadBody(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadBodyTimeout))
+}
+
+func bodyTooLarge(limit int64) *httpserve.Refusal {
+	return httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send less at once, or one reaction a line as application/x-ndjson to /v1/reactions", limit)
+}
+
+// tooSlow refuses a client whose body did not arrive in time. Its connection cannot
+// be used again.
+func tooSlow(message string) *httpserve.Refusal {
+	return &httpserve.Refusal{Status: http.StatusRequestTimeout, Code: "too_slow", Message: message}
+}

@@ -1,0 +1,110 @@
+package ingest
+
+import (
+	"cmp"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/emostream/emostream/internal/httpserve"
+)
+
+// Bounds limit what is in flight. A request over one of them is refused at once,
+// before its body is read, with 503, code overloaded and Retry-After; nothing of it
+// was written. So requests that were let in do not become slower when there are too
+// many, and nothing piles up when the log is slow or gone: it is handed no more than
+// is in flight.
+type Bounds struct {
+	// MaxRequests is how many requests other than streams may be in flight; default
+	// 2,048. On HTTP/1.1 a connection has one at a time.
+	MaxRequests int
+	// MaxBytes is how many bytes the bodies of those may have together; default
+	// 64 MiB. A body of no declared length counts as the longest that is allowed.
+	MaxBytes int64
+	// MaxStreams is how many streams of lines may be open; default 256. Each takes up
+	// to a mebibyte of memory.
+	MaxStreams int
+	// StreamIdleTimeout is how long a stream of lines may send nothing; default 2 min.
+	StreamIdleTimeout time.Duration
+	// LogFull says that the log takes nothing more at the moment; nil: never.
+	LogFull func() bool
+}
+
+func (b Bounds) withDefaults() Bounds {
+	b.MaxRequests = cmp.Or(b.MaxRequests, 2048)
+	b.MaxBytes = cmp.Or(b.MaxBytes, 64<<20)
+	b.MaxStreams = cmp.Or(b.MaxStreams, 256)
+	b.StreamIdleTimeout = cmp.Or(b.StreamIdleTimeout, 2*time.Minute)
+	if b.LogFull == nil {
+		b.LogFull = func() bool { return false }
+	}
+	return b
+}
+
+// inFlight counts the requests, their bytes and the streams that are being served.
+type inFlight struct {
+	Bounds
+	requests, bytes, streams atomic.Int64
+}
+
+// register adds the counts to the metrics.
+func (f *inFlight) register(metrics promauto.Factory) {
+	for name, of := range map[string]struct {
+		n    *atomic.Int64
+		help string
+	}{
+		"requests_in_flight":      {&f.requests, "Requests, streams apart, that are being taken in now."},
+		"request_bytes_in_flight": {&f.bytes, "Bytes that their bodies have, at most."},
+		"streams_open":            {&f.streams, "Streams of lines that are open now."},
+	} {
+		metrics.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_" + name, Help: of.help}, func() float64 { return float64(of.n.Load()) })
+	}
+}
+
+// enter counts a request in, of whose body at most so many bytes will be read. If
+// that is over a bound it returns why; else leave must follow.
+func (f *inFlight) enter(bytes int64) *httpserve.Refusal {
+	switch {
+	case f.requests.Add(1) > int64(f.MaxRequests):
+		f.requests.Add(-1)
+		return overloaded("as many requests are in flight as this server takes")
+	case f.bytes.Add(bytes) > f.MaxBytes:
+		f.leave(bytes)
+		return overloaded("the requests in flight are as large as this server takes")
+	case f.LogFull():
+		f.leave(bytes)
+		return overloaded("as many reactions are waiting for kafka as this server keeps")
+	}
+	return nil
+}
+
+func (f *inFlight) leave(bytes int64) {
+	f.bytes.Add(-bytes)
+	f.requests.Add(-1)
+}
+
+// openStream counts a stream in. If that is over a bound it returns why; else
+// closeStream must follow.
+func (f *inFlight) openStream() *httpserve.Refusal {
+	switch {
+	case f.streams.Add(1) > int64(f.MaxStreams):
+		f.closeStream()
+		return overloaded("as many streams of lines are open as this server takes")
+	case f.LogFull():
+		f.closeStream()
+		return overloaded("as many reactions are waiting for kafka as this server keeps")
+	}
+	return nil
+}
+
+func (f *inFlight) closeStream() { f.streams.Add(-1) }
+
+func overloaded(why string) *httpserve.Refusal {
+	return &httpserve.Refusal{
+		Status: http.StatusServiceUnavailable, Code: "overloaded", RetryAfter: time.Second,
+		Message: why + ", and nothing of this one was written: send it again after a second",
+	}
+}

@@ -1,0 +1,140 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// A bulk appends a batch when it has reached one of these.
+const (
+	batchRecords = 5_000
+	batchBytes   = 512 << 10 // of the records' values
+)
+
+// MaxRecords is the most records that are appended to the log at once.
+const MaxRecords = batchRecords + maxCount - 1
+
+// batch is records on their way into the log. Its memory is used again after
+// reset, so that nothing is allocated for a record.
+type batch struct {
+	records []stream.Record
+	bytes   int    // of the records' values
+	values  []byte // what the values point into, or into earlier arrays of it that it has outgrown
+}
+
+// add adds the records of a reaction that was accepted at a time in ms.
+func (b *batch) add(r reaction, acceptedAt int64) {
+	begin := len(b.values)
+	if r.Timestamp == "" {
+		r.Timestamp = formatTime(acceptedAt)
+	}
+	b.values = wire.AppendReaction(b.values, r.Reaction)
+	value := b.values[begin:len(b.values):len(b.values)]
+	for range r.count {
+		b.records = append(b.records, stream.Record{Time: acceptedAt, Value: value})
+		b.bytes += len(value)
+	}
+}
+
+func (b *batch) reset() {
+	b.records, b.bytes, b.values = b.records[:0], 0, b.values[:0]
+}
+
+// bulk takes in the reactions of an array or a stream. It appends them in batches,
+// and records the outcome of each under its number.
+//
+// When the log does not take a batch, no more batches are offered to it: the client
+// would have to wait until all of them have failed. The reactions that follow are
+// refused as not written.
+type bulk struct {
+	handler    *Handler
+	from       uint64 // the key of the client's address, for quotas
+	record     func(number int, acceptedAt int64, refusal *httpserve.Refusal)
+	logFailure *httpserve.Refusal // why the log did not take a batch
+
+	numbers []int // of the reactions in the batch
+	batch   batch
+	at      time.Time // when the batch was begun
+}
+
+// add takes in one reaction, as JSON.
+func (b *bulk) add(ctx context.Context, number int, json []byte) {
+	one, refusal := b.handler.admit(json, b.from)
+	if refusal == nil && b.logFailure != nil {
+		refusal = &httpserve.Refusal{
+			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,
+			Message: "the reaction was not written, because kafka did not take those before it: send it again after a second",
+		}
+	}
+	if refusal != nil {
+		b.refuse(number, refusal)
+		return
+	}
+	if len(b.batch.records) == 0 {
+		b.at = time.Now()
+	}
+	b.batch.add(one, b.at.UnixMilli())
+	b.numbers = append(b.numbers, number)
+	if len(b.batch.records) >= batchRecords || b.batch.bytes >= batchBytes {
+		b.flush(ctx)
+	}
+}
+
+// refuse records a refusal and counts it.
+func (b *bulk) refuse(number int, refusal *httpserve.Refusal) {
+	b.handler.refused.WithLabelValues(refusal.Code).Inc()
+	b.record(number, 0, refusal)
+}
+
+// flush appends the batch to the log and records the outcomes.
+func (b *bulk) flush(ctx context.Context) {
+	if len(b.batch.records) == 0 {
+		return
+	}
+	if err := b.handler.append(ctx, b.batch.records, b.at); err != nil {
+		b.logFailure = logRefusal(err)
+	}
+	for _, number := range b.numbers {
+		if b.logFailure != nil {
+			b.refuse(number, b.logFailure)
+		} else {
+			b.record(number, b.at.UnixMilli(), nil)
+		}
+	}
+	b.numbers = b.numbers[:0]
+	b.batch.reset()
+}
+
+// append puts records into the log and counts them.
+func (h *Handler) append(ctx context.Context, records []stream.Record, at time.Time) error {
+	if err := h.cfg.Log.Append(ctx, records); err != nil {
+		return err
+	}
+	h.accepted.Add(float64(len(records)))
+	for ms, last := at.UnixMilli(), h.lastAccepted.Load(); ms > last; last = h.lastAccepted.Load() { // a later append may have ended before
+		if h.lastAccepted.CompareAndSwap(last, ms) {
+			break
+		}
+	}
+	return nil
+}
+
+// logRefusal is what a client is told when the log did not acknowledge.
+func logRefusal(err error) *httpserve.Refusal {
+	if errors.Is(err, stream.ErrNotWritten) {
+		return &httpserve.Refusal{
+			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,
+			Message: "the reaction was not written, because kafka did not take it: send it again after a second",
+		}
+	}
+	return &httpserve.Refusal{
+		Status: http.StatusServiceUnavailable, Code: "in_doubt", RetryAfter: time.Second,
+		Message: "the reaction may or may not have been written, because kafka's answer is missing: sent again, it may count twice",
+	}
+}

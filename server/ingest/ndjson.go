@@ -1,0 +1,119 @@
+package ingest
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
+)
+
+// lineBuffer is how many bytes of a stream are read at once.
+const lineBuffer = 64 << 10
+
+// ndjson takes in a stream of any length with one reaction a line, of which it never
+// holds more than a batch. It reads until the body ends, the log does not take a
+// batch, or the server stops, and answers for what it has read by then.
+//
+// Open ends when the server begins to drain, or when the client has left.
+func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Request) {
+	// Lines that have arrived whole are appended even after open has ended.
+	ctx := context.WithoutCancel(open)
+	// A read that waits for a silent client must end soon after open.
+	defer context.AfterFunc(open, func() { limitUnreadBody(w) })()
+
+	answer := linesAnswer{Errors: []lineError{}}
+	bulk := bulk{handler: h, from: h.quotas.from(r), record: answer.record}
+	var broken *httpserve.Refusal
+	in := bufio.NewReaderSize(&idleTimeoutReader{r.Body, w, h.inFlight.StreamIdleTimeout, open}, lineBuffer)
+	for line := 1; bulk.logFailure == nil; line++ {
+		b, tooLong, err := readLine(in)
+		blank := len(b) == 0 && !tooLong
+		if err != nil && !errors.Is(err, io.EOF) || !blank && serverStops(open) {
+			bulk.flush(ctx)
+			broken = brokenStream(open, line, err)
+			break
+		}
+		switch {
+		case tooLong:
+			bulk.refuse(line, httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the line has more than %d bytes: send one reaction a line", maxReactionBytes))
+		case !blank:
+			bulk.add(ctx, line, b)
+		}
+		if err != nil {
+			bulk.flush(ctx)
+			break
+		}
+		if !hasLine(in) {
+			bulk.flush(ctx) // the next read may wait, and what has arrived must not
+		}
+	}
+	if bulk.logFailure != nil {
+		broken = bulk.logFailure
+	}
+	answer.send(w, r, broken)
+}
+
+// serverStops says whether the context of a stream ended because the server stops,
+// and not because the client left. Then the log is given one more batch at most.
+func serverStops(open context.Context) bool {
+	return open.Err() != nil && errors.Is(context.Cause(open), httpserve.ErrDraining)
+}
+
+// brokenStream is the refusal of a stream that was not read to its end.
+func brokenStream(open context.Context, line int, err error) *httpserve.Refusal {
+	if serverStops(open) {
+		return &httpserve.Refusal{
+			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,
+			Message: fmt.Sprintf("the server is stopping and has not taken line %d and those after it: send them again after a second", line),
+		}
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return tooSlow(fmt.Sprintf("nothing came for too long, in line %d: send that line and those after it again, and end a stream that has nothing to say", line))
+	}
+	return httpserve.Refusalf(http.StatusBadRequest, "broken_body", "the body ended before its time, in line %d: send that line and those after it again", line)
+}
+
+// readLine returns the next line without white space around it. A line that is too
+// long is skipped. If the error is neither nil nor io.EOF, what is returned is a
+// part of a line.
+func readLine(in *bufio.Reader) (b []byte, tooLong bool, err error) {
+	b, err = in.ReadSlice('\n')
+	if !errors.Is(err, bufio.ErrBufferFull) {
+		b = bytes.TrimSpace(b)
+		return b, len(b) > maxReactionBytes, err
+	}
+	for errors.Is(err, bufio.ErrBufferFull) {
+		_, err = in.ReadSlice('\n')
+	}
+	return nil, true, err
+}
+
+// hasLine says whether a whole line can be read without waiting.
+func hasLine(in *bufio.Reader) bool {
+	b, err := in.Peek(in.Buffered())
+	return err == nil && bytes.IndexByte(b, '\n') >= 0
+}
+
+// idleTimeoutReader reads the body of a stream. The body may take any time, but each
+// read ends with an error after the timeout.
+type idleTimeoutReader struct {
+	body    io.Reader
+	w       http.ResponseWriter
+	timeout time.Duration
+	open    context.Context //nolint:containedctx // of one request, as its body
+}
+
+func (r *idleTimeoutReader) Read(b []byte) (int, error) {
+	_ = http.NewResponseController(r.w).SetReadDeadline(time.Now().Add(r.timeout)) // fails in tests without a network
+	if r.open.Err() != nil {
+		limitUnreadBody(r.w) // again, since the line above has undone it
+	}
+	return r.body.Read(b)
+}

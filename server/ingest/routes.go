@@ -1,0 +1,87 @@
+package ingest
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+
+	"github.com/emostream/emostream/internal/httpserve"
+)
+
+const (
+	jsonType   = "application/json"
+	ndjsonType = "application/x-ndjson"
+)
+
+// Routes adds the calls to a mux.
+func (h *Handler) Routes(mux *http.ServeMux) {
+	mux.Handle("/send_emoji", httpserve.Methods(h.uncompressed(h.sendEmoji), http.MethodPost))
+	mux.Handle("/v1/reactions", httpserve.Methods(h.uncompressed(h.reactions), http.MethodPost))
+}
+
+// uncompressed refuses bodies with a Content-Encoding.
+func (h *Handler) uncompressed(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
+			h.refuseUnread(w, r, httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type", "content encoding %.64q is not taken: send it as it is", e))
+			return
+		}
+		next(w, r)
+	}
+}
+
+// sendEmoji takes one reaction in, as the Python system did.
+func (h *Handler) sendEmoji(w http.ResponseWriter, r *http.Request) {
+	h.readWhole(w, r, maxReactionBytes, h.single)
+}
+
+// reactions takes in one reaction, an array of them, or a stream of lines.
+func (h *Handler) reactions(w http.ResponseWriter, r *http.Request) {
+	if mediaType(r) == ndjsonType {
+		h.readStream(w, r)
+		return
+	}
+	h.readWhole(w, r, maxArrayBytes, h.singleOrArray)
+}
+
+func (h *Handler) singleOrArray(w http.ResponseWriter, r *http.Request, b *buffers) {
+	if bytes.HasPrefix(bytes.TrimLeft(b.body, " \t\r\n"), []byte("[")) {
+		h.array(w, r, b)
+	} else {
+		h.single(w, r, b)
+	}
+}
+
+// readWhole reads a body of at most limit bytes, if there is room for the request
+// and its client has tokens left, and hands it to next.
+func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, limit int64, next func(http.ResponseWriter, *http.Request, *buffers)) {
+	size := bytesToRead(r, limit)
+	if refusal := h.inFlight.enter(size); refusal != nil {
+		h.refuseUnread(w, r, refusal)
+		return
+	}
+	defer h.inFlight.leave(size)
+	if refusal := h.quotas.spent(r); refusal != nil {
+		h.refuseUnread(w, r, refusal)
+		return
+	}
+	b, _ := h.buffers.Get().(*buffers)
+	defer b.release(&h.buffers)
+	if refusal := b.read(w, r, limit); refusal != nil {
+		h.refuse(w, r, refusal)
+		return
+	}
+	next(w, r, b)
+}
+
+// readStream takes in a stream of lines, if there is room for one.
+func (h *Handler) readStream(w http.ResponseWriter, r *http.Request) {
+	if refusal := h.inFlight.openStream(); refusal != nil {
+		h.refuseUnread(w, r, refusal)
+		return
+	}
+	defer h.inFlight.closeStream()
+	httpserve.Streaming(http.HandlerFunc(func(w http.ResponseWriter, streaming *http.Request) {
+		h.ndjson(streaming.Context(), w, r)
+	})).ServeHTTP(w, r)
+}
