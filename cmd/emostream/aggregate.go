@@ -72,7 +72,7 @@ func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
 	}
 	layout, names := s.layout(), s.names()
 	layout.Lateness = f.lateness
-	if err := ensure(ctx, s.client, s.log, layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic()); err != nil {
+	if err := ensureTopics(ctx, s.client, s.log, layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic()); err != nil {
 		return err
 	}
 	partials, err := s.client.Partitions(ctx, names.Partials())

@@ -132,7 +132,7 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 	if err != nil {
 		return err
 	}
-	return f.progress.onScreen(ctx, io, func(ctx context.Context) error { return f.report(ctx, io, cfg, conditions, asJSON) })
+	return f.progress.runFullscreen(ctx, io, func(ctx context.Context) error { return f.report(ctx, io, cfg, conditions, asJSON) })
 }
 
 // report does the run, or the runs of a search, and says what it found.
@@ -144,10 +144,10 @@ func (f *benchFlags) report(ctx context.Context, io streams, cfg loadgen.Config,
 	if err != nil {
 		return err
 	}
-	if err := giveReport(io, report, asJSON, f.files); err != nil {
+	if err := writeReport(io, report, asJSON, f.files); err != nil {
 		return err
 	}
-	return verdict(report)
+	return benchExit(report)
 }
 
 // test does one run, or the runs of a search.

@@ -50,17 +50,17 @@ end with code 3, since they prove nothing.`,
 			if err := write(c); err != nil {
 				return err
 			}
-			return judgeComparison(c)
+			return compareExit(c)
 		},
 	}
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "how much worse a figure may be before it fails, as in 5%")
-	cmd.Flags().VarP(newChoice(&format, "text", "text", "markdown", "json"), "output", "o", "text, markdown or json")
+	cmd.Flags().VarP(newEnumFlag(&format, "text", "text", "markdown", "json"), "output", "o", "text, markdown or json")
 	return cmd
 }
 
 // judgeComparison is what a comparison means for the exit code. What cannot be
 // compared must not pass for what is no worse.
-func judgeComparison(c report.Comparison) error {
+func compareExit(c report.Comparison) error {
 	var failed []string
 	if c.FailOn != nil && !c.Comparable {
 		failed = append(failed, "the runs cannot be compared, so that --fail-on has nothing to go by: "+c.Incomparable())

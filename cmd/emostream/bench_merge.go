@@ -41,11 +41,11 @@ when one is missed, 4 when something was lost or doubled.`,
 			if err != nil {
 				return err
 			}
-			if err := giveReport(io, r, asJSON, files); err != nil {
+			if err := writeReport(io, r, asJSON, files); err != nil {
 				return err
 			}
 			r.Interrupted = false // that one of them was is no interruption of this
-			return verdict(r)
+			return benchExit(r)
 		},
 	}
 	addReportFiles(cmd, &files)

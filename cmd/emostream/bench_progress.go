@@ -14,41 +14,41 @@ import (
 
 // progressFlag is how a run is shown while it lasts, on stderr: stdout stays data.
 type progressFlag struct {
-	how  string
-	look lookFlags
+	mode  string
+	theme themeFlags
 }
 
 func (p *progressFlag) add(cmd *cobra.Command) {
-	cmd.Flags().Var(newChoice(&p.how, "auto", "view", "lines", "none", "auto"), "progress", "view (live, full screen), lines (one a second), none, or auto: view on a terminal, else lines")
-	p.look.add(cmd)
+	cmd.Flags().Var(newEnumFlag(&p.mode, "auto", "view", "lines", "none", "auto"), "progress", "view (live, full screen), lines (one a second), none, or auto: view on a terminal, else lines")
+	p.theme.add(cmd)
 }
 
 // check says what is wrong with the flags.
 func (p *progressFlag) check(io streams) error {
-	if p.how == "view" && !isTerminal(io.err) {
+	if p.mode == "view" && !isTerminal(io.err) {
 		return usagef("--progress view needs a terminal on stderr: use lines or none")
 	}
-	return p.look.check()
+	return p.theme.check()
 }
 
 // view says whether the whole screen is taken.
 func (p *progressFlag) view(io streams) bool {
-	return p.how == "view" || p.how == "auto" && isTerminal(io.err)
+	return p.mode == "view" || p.mode == "auto" && isTerminal(io.err)
 }
 
 // onScreen runs f, on the whole screen if that is taken.
-func (p *progressFlag) onScreen(ctx context.Context, io streams, f func(context.Context) error) error {
+func (p *progressFlag) runFullscreen(ctx context.Context, io streams, f func(context.Context) error) error {
 	if !p.view(io) {
 		return f(ctx)
 	}
-	return onScreen(ctx, io, f)
+	return runFullscreen(ctx, io, f)
 }
 
 // show runs a load test and shows how far it is. What the test finds does not
 // depend on it.
 func (p *progressFlag) show(ctx context.Context, io streams, target string, test func(context.Context, func(loadgen.Snapshot)) (report.Report, error)) (report.Report, error) {
 	switch {
-	case p.how == "none":
+	case p.mode == "none":
 		return test(ctx, nil)
 	case !p.view(io):
 		lines := &tui.BenchLines{Out: io.err}
@@ -58,7 +58,7 @@ func (p *progressFlag) show(ctx context.Context, io streams, target string, test
 		r   report.Report
 		err error
 	)
-	shown := tui.ShowBench(ctx, target, p.look.terminal(io.in, io.err), func(ctx context.Context, observe func(loadgen.Snapshot)) {
+	shown := tui.ShowBench(ctx, target, p.theme.terminal(io.in, io.err), func(ctx context.Context, observe func(loadgen.Snapshot)) {
 		r, err = test(ctx, observe)
 	})
 	if errors.Is(shown, tui.ErrAbandoned) {

@@ -26,7 +26,7 @@ func checkReportFiles(files []string) error {
 
 // giveReport prints a report and writes it to files. It is printed first: what a
 // long run found must not be lost with a full disk.
-func giveReport(io streams, r report.Report, asJSON bool, files []string) error {
+func writeReport(io streams, r report.Report, asJSON bool, files []string) error {
 	write := report.WriteText
 	if asJSON {
 		write = report.WriteJSON

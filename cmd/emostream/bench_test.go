@@ -31,7 +31,7 @@ func TestBenchVerdict(t *testing.T) {
 		"interrupted": {report.Report{Interrupted: true, Thresholds: missed}, exitInterrupted, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := verdict(tt.report)
+			err := benchExit(tt.report)
 			code := exitOK
 			if e, ok := errors.AsType[*exitError](err); ok {
 				code = e.code

@@ -22,7 +22,7 @@ func parseThresholds(texts []string) ([]report.Threshold, error) {
 }
 
 // verdict is what a report means for the exit code.
-func verdict(r report.Report) error {
+func benchExit(r report.Report) error {
 	switch {
 	case r.Interrupted:
 		return errInterrupted

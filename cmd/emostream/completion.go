@@ -60,8 +60,8 @@ func completeValues(cmd *cobra.Command) {
 }
 
 func valuesOf(f *pflag.Flag) cobra.CompletionFunc {
-	if c, ok := f.Value.(*choice); ok {
-		return fixed(c.allowed...)
+	if c, ok := f.Value.(*enumFlag); ok {
+		return completeWords(c.allowed...)
 	}
 	switch f.Name {
 	case "config", "out", "tls-ca", "tls-cert", "tls-key", "sasl-password-file":
@@ -73,30 +73,30 @@ func valuesOf(f *pflag.Flag) cobra.CompletionFunc {
 			return nil, cobra.ShellCompDirectiveFilterDirs
 		}
 	case "topic":
-		return topicsNamed("", "")
+		return completeTopics("", "")
 	case "cluster", "clusters":
-		return topicsNamed("cluster_", "cluster_")
+		return completeTopics("cluster_", "cluster_")
 	case "name":
-		return topicsNamed("sub_", "sub")
+		return completeTopics("sub_", "sub")
 	case "channel", "to-channel":
-		return live(channelsCounted)
+		return completeFromKafka(recentChannels)
 	case "emojis", "emoji", "palette":
-		return emojis
+		return completeEmojis
 	case "role":
-		return fixed("main", "cluster")
+		return completeWords("main", "cluster")
 	case "scale":
-		return fixed("linear:10:10\t1 below 10, else count/10", "log:10\tits logarithm", "linear:10:10,cap=50\tat most 50")
+		return completeWords("linear:10:10\t1 below 10, else count/10", "log:10\tits logarithm", "linear:10:10,cap=50\tat most 50")
 	}
 	return cobra.NoFileCompletions
 }
 
-func fixed(words ...string) cobra.CompletionFunc {
+func completeWords(words ...string) cobra.CompletionFunc {
 	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 }
 
 // emojis completes shortcodes, each with its emoji beside it; skin tones once they
 // are begun. Of a list with commas the last word is completed.
-func emojis(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
+func completeEmojis(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 	before, code := "", begun
 	if i := strings.LastIndexByte(begun, ','); i >= 0 {
 		before, code = begun[:i+1], begun[i+1:]

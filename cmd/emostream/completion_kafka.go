@@ -19,17 +19,17 @@ import (
 // Somebody waits at a prompt: nothing is better than late, and the newest records
 // tell enough.
 const (
-	liveTimeout = time.Second
-	liveRecords = 1000 // of a partition
+	completionTimeout = time.Second
+	completionRecords = 1000 // of a partition
 )
 
 // live completes a flag with what Kafka has just now, and with nothing where it
 // does not answer.
-func live(find func(context.Context, *kafka.Client, wire.Topics) []string) cobra.CompletionFunc {
+func completeFromKafka(find func(context.Context, *kafka.Client, wire.Topics) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-		ctx, cancel := context.WithTimeout(cmd.Context(), liveTimeout)
+		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
-		k, err := kafkaOf(cmd)
+		k, err := kafkaFlagsOf(cmd)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -44,7 +44,7 @@ func live(find func(context.Context, *kafka.Client, wire.Topics) []string) cobra
 
 // kafkaOf is the Kafka that a command line means. A client of the main server
 // knows of none: there the settings say it, as they would to consume.
-func kafkaOf(cmd *cobra.Command) (*kafkaFlags, error) {
+func kafkaFlagsOf(cmd *cobra.Command) (*kafkaFlags, error) {
 	if cmd.Flags().Lookup("brokers") == nil {
 		consume, _, err := newRoot(streams{}).Find([]string{"consume"})
 		if err != nil {
@@ -52,7 +52,7 @@ func kafkaOf(cmd *cobra.Command) (*kafkaFlags, error) {
 		}
 		cmd = consume
 	}
-	if err := settleFlags(cmd); err != nil {
+	if err := applySettings(cmd); err != nil {
 		return nil, err
 	}
 	k := &kafkaFlags{groupPrefix: "emostream-"}
@@ -61,14 +61,14 @@ func kafkaOf(cmd *cobra.Command) (*kafkaFlags, error) {
 		return nil, err
 	}
 	k.brokers, k.topicPrefix = brokers, cmd.Flag("topic-prefix").Value.String()
-	k.securityFlags = securityOf(cmd)
+	k.kafkaSecurityFlags = kafkaSecurityFlagsOf(cmd)
 	return k, nil
 }
 
 // securityOf is what the flags of a command say of security.
-func securityOf(cmd *cobra.Command) securityFlags {
+func kafkaSecurityFlagsOf(cmd *cobra.Command) kafkaSecurityFlags {
 	say := func(name string) string { return cmd.Flag(name).Value.String() }
-	return securityFlags{
+	return kafkaSecurityFlags{
 		tls: say("tls") == "true", ca: say("tls-ca"), cert: say("tls-cert"), key: say("tls-key"), serverName: say("tls-server-name"),
 		mechanism: say("sasl-mechanism"), user: say("sasl-user"), passwordFile: say("sasl-password-file"),
 	}
@@ -76,8 +76,8 @@ func securityOf(cmd *cobra.Command) securityFlags {
 
 // topicsNamed finds the topics whose names begin with a prefix, and calls them by
 // another one.
-func topicsNamed(prefix, as string) cobra.CompletionFunc {
-	return live(func(ctx context.Context, c *kafka.Client, names wire.Topics) (found []string) {
+func completeTopics(prefix, as string) cobra.CompletionFunc {
+	return completeFromKafka(func(ctx context.Context, c *kafka.Client, names wire.Topics) (found []string) {
 		topics, _ := c.Topics(ctx)
 		for _, topic := range topics {
 			own, ours := strings.CutPrefix(topic, names.Prefix)
@@ -90,15 +90,15 @@ func topicsNamed(prefix, as string) cobra.CompletionFunc {
 }
 
 // channelsCounted finds the channels that were counted of late.
-func channelsCounted(ctx context.Context, c *kafka.Client, names wire.Topics) []string {
+func recentChannels(ctx context.Context, c *kafka.Client, names wire.Topics) []string {
 	seen := map[string]bool{wire.MainChannel: true}
 	states, err := c.Describe(ctx, names.Counts())
 	if err != nil {
 		return nil
 	}
 	for p := range states[0].Partitions {
-		cursor := topicreader.NewCursor(c, names.Counts(), p, liveTimeout)
-		err := cursor.ReadLast(ctx, liveRecords, func(records []stream.Record) error {
+		cursor := topicreader.NewCursor(c, names.Counts(), p, completionTimeout)
+		err := cursor.ReadLast(ctx, completionRecords, func(records []stream.Record) error {
 			for _, record := range records {
 				var count struct {
 					Channel string `json:"channel"`

@@ -121,5 +121,5 @@ func describeSetting(b *strings.Builder, f *pflag.Flag, depth int) {
 	for _, line := range text.WrapWords(f.Usage, columns-len(in)-len("# ")) {
 		fmt.Fprintf(b, "%s# %s\n", in, line)
 	}
-	fmt.Fprintf(b, "%s#%s: %s\n", in, f.Name, asYAML(native(f)))
+	fmt.Fprintf(b, "%s#%s: %s\n", in, f.Name, asYAML(nativeValue(f)))
 }

@@ -41,7 +41,7 @@ with, and with flags behind -- as if they had been given to it.`,
 }
 
 // viewed is a setting as -o json prints it.
-type viewed struct {
+type settingView struct {
 	Command string `json:"command"`
 	Flag    string `json:"flag"`
 	Value   any    `json:"value"`
@@ -61,8 +61,8 @@ func (f *viewFlags) run(cmd *cobra.Command, io streams, args []string) error {
 	if at := cmd.ArgsLenAtDash(); at >= 0 {
 		args, given = args[:at], args[at:]
 	}
-	var all []viewed
-	for _, c := range below(newRoot(streams{}), args) {
+	var all []settingView
+	for _, c := range commandsBelow(newRoot(streams{}), args) {
 		part, err := s.view(c, given)
 		if err != nil {
 			return err
@@ -73,9 +73,9 @@ func (f *viewFlags) run(cmd *cobra.Command, io streams, args []string) error {
 		return usagef("there are no settings of %.40q: name a command that has some, as in emostream config view serve", strings.Join(args, " "))
 	}
 	if len(args) == 0 && !f.all {
-		all = slices.DeleteFunc(all, func(v viewed) bool { return v.Kind == fromDefault })
+		all = slices.DeleteFunc(all, func(v settingView) bool { return v.Kind == fromDefault })
 	}
-	for _, s := range strangers(os.Environ()) {
+	for _, s := range unknownVariables(os.Environ()) {
 		_, _ = fmt.Fprintln(io.err, s)
 	}
 	if asJSON {
@@ -86,7 +86,7 @@ func (f *viewFlags) run(cmd *cobra.Command, io streams, args []string) error {
 
 // below lists the names of the commands that have settings, from the one on that
 // path leads to.
-func below(root *cobra.Command, path []string) (all [][]string) {
+func commandsBelow(root *cobra.Command, path []string) (all [][]string) {
 	var add func(*cobra.Command)
 	add = func(cmd *cobra.Command) {
 		if name := strings.Fields(cmd.CommandPath())[1:]; len(name) > 0 && len(flagsOf(cmd)) > 0 {
@@ -105,7 +105,7 @@ func below(root *cobra.Command, path []string) (all [][]string) {
 }
 
 // view lists the settings that a command would run with, if it were given flags.
-func (s settings) view(path, flags []string) ([]viewed, error) {
+func (s settings) view(path, flags []string) ([]settingView, error) {
 	cmd, _, err := newRoot(streams{}).Find(path)
 	if err != nil {
 		return nil, err
@@ -113,18 +113,18 @@ func (s settings) view(path, flags []string) ([]viewed, error) {
 	if err := cmd.ParseFlags(flags); err != nil {
 		return nil, flagError(cmd, err)
 	}
-	if err := s.settle(cmd); err != nil {
+	if err := s.apply(cmd); err != nil {
 		return nil, err
 	}
-	all := []viewed{}
+	all := []settingView{}
 	for _, f := range flagsOf(cmd) {
-		all = append(all, viewed{strings.Join(path, " "), f.Name, native(f), originOf(f)})
+		all = append(all, settingView{strings.Join(path, " "), f.Name, nativeValue(f), originOf(f)})
 	}
 	return all, nil
 }
 
 // print writes settings as a file of them.
-func (f *viewFlags) print(io streams, all []viewed) error {
+func (f *viewFlags) print(io streams, all []settingView) error {
 	if len(all) == 0 {
 		_, _ = fmt.Fprintln(io.err, "Nothing is set: all is at its default. Name a command to see its settings, or give --all.")
 	}
@@ -157,15 +157,15 @@ func (f *viewFlags) print(io streams, all []viewed) error {
 func indent(depth int) string { return strings.Repeat("  ", depth) }
 
 // native is the value of a flag as JSON and YAML have it.
-func native(f *pflag.Flag) any {
+func nativeValue(f *pflag.Flag) any {
 	if list, ok := f.Value.(pflag.SliceValue); ok {
 		values := []string{}
 		for _, v := range list.GetSlice() {
-			values = append(values, harmless(f, v))
+			values = append(values, redacted(f, v))
 		}
 		return values
 	}
-	text := harmless(f, f.Value.String())
+	text := redacted(f, f.Value.String())
 	switch t := f.Value.Type(); {
 	case text == "(hidden)":
 	case t == "duration":

@@ -15,7 +15,7 @@ import (
 
 // consumeFlags are the settings of consume.
 type consumeFlags struct {
-	spanFlags
+	fromToFlags
 	out           outputFlag
 	topic         string
 	partition     int
@@ -65,7 +65,7 @@ left out, and told of.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, io) },
 	}
-	f.addAs(cmd, "now", "never: it goes on as records come")
+	f.addWithDefaults(cmd, "now", "never: it goes on as records come")
 	fl := cmd.Flags()
 	fl.StringVar(&f.topic, "topic", wire.Topics{}.Reactions(), "topic to follow, without the prefix: emoji-topic, emoji-aggregated, cluster_1, sub_1 ...")
 	fl.IntVar(&f.partition, "partition", -1, "follow this partition alone, as an offset means another record in each; -1: all")
@@ -117,16 +117,16 @@ func (f *consumeFlags) check(cmd *cobra.Command) error {
 // follow prints the records of a topic until ctx or the span ends, or enough were
 // seen.
 func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) error {
-	cfg, err := f.span()
+	cfg, err := f.readerConfig()
 	if err != nil {
 		return err
 	}
-	wants, err := f.wants()
+	wants, err := f.wanted()
 	if err != nil {
 		return err
 	}
 	p := newRecordPrinter(io.out, cfg.Topic, asJSON)
-	p.reactions, p.most, p.wants = cfg.Topic == f.names().Reactions(), f.records, wants
+	p.reactions, p.maxRecords, p.wants = cfg.Topic == f.names().Reactions(), f.records, wants
 	err = f.read(ctx, io, "consume", cfg, func(s *topicreader.Range) error {
 		n := s.Partitions()
 		if f.partition >= 0 {
@@ -134,15 +134,15 @@ func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) erro
 		}
 		_, _ = fmt.Fprintf(io.err, "following %s, %s\n", cfg.Topic, text.Plural(int64(n), "partition"))
 		err := s.Each(ctx, p.print)
-		tellGone(io.err, s.Progress().Gone)
-		_, _ = fmt.Fprintf(io.err, "%s\n", text.Plural(int64(p.seen), "record"))
+		printGone(io.err, s.Progress().Gone)
+		_, _ = fmt.Fprintf(io.err, "%s\n", text.Plural(int64(p.printed), "record"))
 		return err
 	})
 	switch _, missing := errors.AsType[*topicreader.PartitionError](err); {
 	case errors.Is(err, errEnough):
 		return nil
 	case ctx.Err() != nil:
-		return f.ended()
+		return f.signalError()
 	case missing:
 		return usagef("--partition: %w", err)
 	}
@@ -150,7 +150,7 @@ func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) erro
 }
 
 // span is which part of the topic is read.
-func (f *consumeFlags) span() (topicreader.Config, error) {
+func (f *consumeFlags) readerConfig() (topicreader.Config, error) {
 	from, to, err := f.bounds(time.Now())
 	if err != nil {
 		return topicreader.Config{}, err
@@ -166,7 +166,7 @@ func (f *consumeFlags) span() (topicreader.Config, error) {
 }
 
 // ended is how a signal ends the command: well, unless it had an end of its own.
-func (f *consumeFlags) ended() error {
+func (f *consumeFlags) signalError() error {
 	if f.records > 0 || f.to != "" || f.verify.verify {
 		return errInterrupted
 	}

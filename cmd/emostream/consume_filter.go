@@ -10,48 +10,48 @@ import (
 )
 
 // contents is what a record says that filters ask for.
-type contents struct {
+type recordFields struct {
 	user    string
 	channel string
 	emojis  []string
 }
 
 // A topic's records, by what they can be asked for.
-type form struct {
-	user, mood bool // a user; a channel and emojis
-	decode     func(value []byte) (contents, error)
+type recordKind struct {
+	hasUser, hasChannel bool // a user; a channel and emojis
+	decode              func(value []byte) (recordFields, error)
 }
 
 // formOf is the form of a topic's records, by its name without the prefix. What is
 // not ours may hold anything, and is asked for what a reaction says.
-func formOf(topic string) form {
+func recordKindOf(topic string) recordKind {
 	names := wire.Topics{}
 	switch {
 	case topic == names.Counts():
-		return form{mood: true, decode: contentsOfCount}
+		return recordKind{hasChannel: true, decode: fieldsOfCount}
 	case topic == names.Partials():
-		return form{mood: true, decode: contentsOfPartial}
+		return recordKind{hasChannel: true, decode: fieldsOfPartial}
 	case topic == names.Servers():
-		return form{}
+		return recordKind{}
 	case strings.HasPrefix(topic, "cluster_"), strings.HasPrefix(topic, names.Server("sub")):
-		return form{mood: true, decode: contentsOfSwarm}
+		return recordKind{hasChannel: true, decode: fieldsOfSwarm}
 	}
-	return form{user: true, mood: true, decode: contentsOfReaction}
+	return recordKind{hasUser: true, hasChannel: true, decode: fieldsOfReaction}
 }
 
-func contentsOfReaction(value []byte) (contents, error) {
+func fieldsOfReaction(value []byte) (recordFields, error) {
 	t, err := wire.DecodeReactionFields(value)
-	return contents{string(t.UserID), string(t.Channel), []string{string(t.Emoji)}}, err
+	return recordFields{string(t.UserID), string(t.Channel), []string{string(t.Emoji)}}, err
 }
 
-func contentsOfCount(value []byte) (contents, error) {
+func fieldsOfCount(value []byte) (recordFields, error) {
 	c, err := wire.DecodeCount(value)
-	return contents{channel: c.Channel, emojis: []string{c.Emoji}}, err
+	return recordFields{channel: c.Channel, emojis: []string{c.Emoji}}, err
 }
 
-func contentsOfSwarm(value []byte) (contents, error) {
+func fieldsOfSwarm(value []byte) (recordFields, error) {
 	s, err := wire.DecodeSwarm(value)
-	t := contents{channel: s.Channel}
+	t := recordFields{channel: s.Channel}
 	if len(s.Emojis) == 0 {
 		t.emojis = []string{""} // a channel that fell silent
 	}
@@ -61,29 +61,29 @@ func contentsOfSwarm(value []byte) (contents, error) {
 	return t, err
 }
 
-func contentsOfPartial(value []byte) (contents, error) {
+func fieldsOfPartial(value []byte) (recordFields, error) {
 	p, err := wire.DecodeProgress(value)
 	if err == nil && p.Partial == nil {
 		err = fmt.Errorf("a mark is of no channel")
 	}
 	if err != nil {
-		return contents{}, err
+		return recordFields{}, err
 	}
-	return contents{channel: p.Partial.Channel, emojis: slices.Sorted(maps.Keys(p.Partial.Counts))}, nil
+	return recordFields{channel: p.Partial.Channel, emojis: slices.Sorted(maps.Keys(p.Partial.Counts))}, nil
 }
 
 // wants says which records are printed. What cannot be read is printed where nothing
 // is asked for.
-func (f *consumeFlags) wants() (func(value []byte) bool, error) {
+func (f *consumeFlags) wanted() (func(value []byte) bool, error) {
 	filter, err := f.filter()
 	if err != nil {
 		return nil, err
 	}
-	of := formOf(f.topic)
+	of := recordKindOf(f.topic)
 	switch {
-	case len(f.users) > 0 && !of.user:
+	case len(f.users) > 0 && !of.hasUser:
 		return nil, usagef("--user: the records of %s name no users; emoji-topic's do", f.topic)
-	case !filter.WantsAll() && !of.mood:
+	case !filter.WantsAll() && !of.hasChannel:
 		return nil, usagef("--channel and --emoji: the records of %s have neither; those of emoji-topic, emoji-aggregated, cluster_N and sub_N do", f.topic)
 	case filter.WantsAll() && len(f.users) == 0:
 		return func([]byte) bool { return true }, nil

@@ -16,14 +16,14 @@ import (
 // recordPrinter prints records as they come, those of one partition in their
 // order.
 type recordPrinter struct {
-	json      bool
-	topic     string
-	reactions bool // the topic is that of reactions
-	most      int  // records to print; 0: no end
-	wants     func(value []byte) bool
+	json       bool
+	topic      string
+	reactions  bool // the topic is that of reactions
+	maxRecords int  // records to print; 0: no end
+	wants      func(value []byte) bool
 
-	out  *bufio.Writer // flushed after every batch
-	seen int
+	out     *bufio.Writer // flushed after every batch
+	printed int
 }
 
 func newRecordPrinter(out io.Writer, topic string, asJSON bool) *recordPrinter {
@@ -32,13 +32,13 @@ func newRecordPrinter(out io.Writer, topic string, asJSON bool) *recordPrinter {
 
 func (p *recordPrinter) print(partition int, records []stream.Record) error {
 	for _, r := range records {
-		if p.most > 0 && p.seen == p.most { // also when another partition has had the last
+		if p.maxRecords > 0 && p.printed == p.maxRecords { // also when another partition has had the last
 			break
 		}
 		if !p.wants(r.Value) {
 			continue
 		}
-		p.seen++
+		p.printed++
 		if _, err := p.out.Write(append(p.line(partition, r), '\n')); err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (p *recordPrinter) print(partition int, records []stream.Record) error {
 	if err := p.out.Flush(); err != nil {
 		return err
 	}
-	if p.most > 0 && p.seen == p.most {
+	if p.maxRecords > 0 && p.printed == p.maxRecords {
 		return errEnough
 	}
 	return nil
@@ -79,7 +79,7 @@ func reactionLine(r stream.Record) (string, bool) {
 	}
 	s := fmt.Sprintf("%s  %s  %s", t.Emoji, t.UserID, t.Timestamp)
 	if tapped, err := time.Parse(time.RFC3339, string(t.Timestamp)); err == nil {
-		s += "  " + signed(time.UnixMilli(r.Time).Sub(tapped))
+		s += "  " + signedDuration(time.UnixMilli(r.Time).Sub(tapped))
 	}
 	if len(t.Channel) > 0 {
 		s += fmt.Sprintf("  in %s", t.Channel)
@@ -88,7 +88,7 @@ func reactionLine(r stream.Record) (string, bool) {
 }
 
 // signed is a duration that may be negative, as clocks differ.
-func signed(d time.Duration) string {
+func signedDuration(d time.Duration) string {
 	if d.Abs() < time.Second {
 		return fmt.Sprintf("%+dms", d.Milliseconds())
 	}
@@ -100,7 +100,7 @@ func signed(d time.Duration) string {
 }
 
 // consumed is a record as -o json prints it.
-type consumed struct {
+type recordJSON struct {
 	Topic     string `json:"topic"`
 	Partition int    `json:"partition"`
 	Offset    int64  `json:"offset"`
@@ -110,7 +110,7 @@ type consumed struct {
 }
 
 func jsonLine(topic string, partition int, r stream.Record) []byte {
-	c := consumed{topic, partition, r.Offset, string(wire.AppendTime(nil, r.Time)), string(r.Key), nil}
+	c := recordJSON{topic, partition, r.Offset, string(wire.AppendTime(nil, r.Time)), string(r.Key), nil}
 	switch {
 	case r.Value == nil:
 	case json.Valid(r.Value):

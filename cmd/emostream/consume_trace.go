@@ -55,24 +55,24 @@ func (f *consumeFlags) runTrace(ctx context.Context, io streams, asJSON bool) er
 	if err != nil {
 		return err
 	}
-	t := &tracing{
+	t := &traceRun{
 		names: f.names(),
 		cfg:   trace.Config{Wants: wants, StuckAfter: f.trace.stuck, End: int64(f.records)},
 	}
 	if !asJSON && isTerminal(io.out) {
-		look := lookFlags{theme: "auto"}
-		return onScreen(ctx, io, func(ctx context.Context) error {
+		look := themeFlags{theme: "auto"}
+		return runFullscreen(ctx, io, func(ctx context.Context) error {
 			var err error
-			shown := tui.ShowTextPage(ctx, "emostream consume --trace on "+strings.Join(f.brokers, ","), look.terminal(io.in, io.out), t.page, func(ctx context.Context) {
-				err = f.traceOn(ctx, io, t)
+			shown := tui.ShowTextPage(ctx, "emostream consume --trace on "+strings.Join(f.brokers, ","), look.terminal(io.in, io.out), t.snapshot, func(ctx context.Context) {
+				err = f.followTrace(ctx, io, t)
 			})
 			return errors.Join(shown, f.reportTrace(io, t, false, err))
 		})
 	}
 	lines := &journeyPrinter{out: bufio.NewWriter(io.out), json: asJSON}
 	t.print = lines.print
-	t.note = func(s string) { _, _ = fmt.Fprintln(io.err, s) }
-	return f.reportTrace(io, t, asJSON, f.traceOn(ctx, io, t))
+	t.printNote = func(s string) { _, _ = fmt.Fprintln(io.err, s) }
+	return f.reportTrace(io, t, asJSON, f.followTrace(ctx, io, t))
 }
 
 // wantsReaction says which reactions are followed.
@@ -87,29 +87,29 @@ func (f *consumeFlags) wantsReaction() (func(wire.ReactionFields) bool, error) {
 }
 
 // traceOn traces until ctx ends or enough were followed; that is nil.
-func (f *consumeFlags) traceOn(ctx context.Context, io streams, t *tracing) error {
+func (f *consumeFlags) followTrace(ctx context.Context, io streams, t *traceRun) error {
 	c, err := f.client(ctx, io, "consume")
 	if err != nil {
-		return f.unless(ctx, err)
+		return f.unlessSignal(ctx, err)
 	}
 	defer c.Close()
-	err = trace.Follow(ctx, trace.FollowConfig{Client: c, Topics: t.names, Tracer: t.cfg, Note: t.noted, See: t.see})
+	err = trace.Follow(ctx, trace.FollowConfig{Client: c, Topics: t.names, Tracer: t.cfg, Note: t.addNote, See: t.update})
 	if errors.Is(err, errEnough) {
 		return nil
 	}
-	return f.unless(ctx, err)
+	return f.unlessSignal(ctx, err)
 }
 
 // unless is err, unless ctx has ended: then it is how the command ends by a signal.
-func (f *consumeFlags) unless(ctx context.Context, err error) error {
+func (f *consumeFlags) unlessSignal(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return f.ended()
+		return f.signalError()
 	}
 	return err
 }
 
 // reportTrace prints the table, if anything was traced, and ends as tracing did.
-func (f *consumeFlags) reportTrace(io streams, t *tracing, asJSON bool, err error) error {
+func (f *consumeFlags) reportTrace(io streams, t *traceRun, asJSON bool, err error) error {
 	r, began := t.report()
 	switch {
 	case !began:
@@ -122,11 +122,11 @@ func (f *consumeFlags) reportTrace(io streams, t *tracing, asJSON bool, err erro
 }
 
 // tracing is what is known of a trace that goes on.
-type tracing struct {
-	names wire.Topics
-	cfg   trace.Config
-	print func([]trace.Journey) error // of those that are done or stuck; nil: nobody is told
-	note  func(string)                // nil: notes are shown
+type traceRun struct {
+	names     wire.Topics
+	cfg       trace.Config
+	print     func([]trace.Journey) error // of those that are done or stuck; nil: nobody is told
+	printNote func(string)                // nil: notes are shown
 
 	mu    sync.Mutex // a view looks at what follows
 	last  trace.Report
@@ -135,21 +135,21 @@ type tracing struct {
 }
 
 // mostNotes is how many notes a view shows.
-const mostNotes = 3
+const maxNotes = 3
 
-func (t *tracing) noted(s string) {
-	if t.note != nil {
-		t.note(s)
+func (t *traceRun) addNote(s string) {
+	if t.printNote != nil {
+		t.printNote(s)
 		return
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.notes = append(t.notes, s)
-	t.notes = t.notes[max(0, len(t.notes)-mostNotes):]
+	t.notes = t.notes[max(0, len(t.notes)-maxNotes):]
 }
 
 // see takes in what a tracer found out.
-func (t *tracing) see(now *trace.Tracer) error {
+func (t *traceRun) update(now *trace.Tracer) error {
 	done := now.Finished()
 	if t.print != nil && len(done) > 0 {
 		if err := t.print(done); err != nil {
@@ -158,8 +158,8 @@ func (t *tracing) see(now *trace.Tracer) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.taken.IsZero() && t.note != nil {
-		t.note("following the reactions that come from now on")
+	if t.taken.IsZero() && t.printNote != nil {
+		t.printNote("following the reactions that come from now on")
 	}
 	if now.Ended() || time.Since(t.taken) > 100*time.Millisecond { // it is asked many times a second
 		t.last, t.taken = now.Report(), time.Now()
@@ -170,14 +170,14 @@ func (t *tracing) see(now *trace.Tracer) error {
 	return nil
 }
 
-func (t *tracing) report() (r trace.Report, began bool) {
+func (t *traceRun) report() (r trace.Report, began bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.last, !t.taken.IsZero()
 }
 
 // page is what the view shows now.
-func (t *tracing) page() tui.TextLines {
+func (t *traceRun) snapshot() tui.TextLines {
 	r, began := t.report()
 	t.mu.Lock()
 	notes := slices.Clone(t.notes)

@@ -57,7 +57,7 @@ func (v *verifyFlags) check(cmd *cobra.Command) error {
 }
 
 // leastStall is how long a broker may take to answer, however short --wait is.
-const leastStall = 5 * time.Second
+const minStall = 5 * time.Second
 
 // runVerify audits the installation and reports.
 func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) error {
@@ -66,10 +66,10 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) e
 		return err
 	}
 	defer c.Close()
-	p := &auditProgress{out: io.err, tellAfter: time.Now().Add(tellEvery)}
+	p := &verifyProgress{out: io.err, tellAfter: time.Now().Add(progressInterval)}
 	r, err := verify.Wait(ctx, verify.Config{
 		Client: c, Topics: f.names(), Window: f.verify.window, Lateness: f.verify.lateness,
-		Stall: max(leastStall, f.verify.wait), Progress: p.tell,
+		Stall: max(minStall, f.verify.wait), Progress: p.show,
 	}, f.verify.wait)
 	if ctx.Err() != nil {
 		_, _ = fmt.Fprintf(io.err, "interrupted while %s; nothing is decided\n", p)
@@ -87,13 +87,13 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) e
 	if asJSON {
 		err = json.NewEncoder(io.out).Encode(r)
 	} else {
-		err = printAudit(io.out, f.names(), r)
+		err = printVerify(io.out, f.names(), r)
 	}
-	return errors.Join(err, f.verify.judge(r))
+	return errors.Join(err, f.verify.exit(r))
 }
 
 // judge is the error that a verdict is.
-func (v *verifyFlags) judge(r verify.Report) error {
+func (v *verifyFlags) exit(r verify.Report) error {
 	switch {
 	case r.Verdict == verify.Agree:
 		return nil

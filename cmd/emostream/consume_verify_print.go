@@ -13,7 +13,7 @@ import (
 )
 
 // printAudit reports to a person.
-func printAudit(out io.Writer, names wire.Topics, r verify.Report) error {
+func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	w := &errWriter{w: out}
 	row := func(what, n, about string) {
 		w.printf("%s\n", strings.TrimSpace(fmt.Sprintf("%-10s%12s  %s", what, n, about)))
@@ -78,22 +78,22 @@ func printDifferences(w *errWriter, r verify.Report) {
 }
 
 // auditProgress tells on stderr how far an audit is, when it takes long.
-type auditProgress struct {
+type verifyProgress struct {
 	out       io.Writer
 	last      verify.Progress
 	tellAfter time.Time
 }
 
-func (p *auditProgress) tell(now verify.Progress) {
+func (p *verifyProgress) show(now verify.Progress) {
 	p.last = now
-	waits := !now.Until.IsZero() && time.Until(now.Until) > tellEvery // then nothing is told for a while
+	waits := !now.Until.IsZero() && time.Until(now.Until) > progressInterval // then nothing is told for a while
 	if waits || time.Now().After(p.tellAfter) {
-		p.tellAfter = time.Now().Add(tellEvery)
+		p.tellAfter = time.Now().Add(progressInterval)
 		_, _ = fmt.Fprintln(p.out, p)
 	}
 }
 
-func (p *auditProgress) String() string {
+func (p *verifyProgress) String() string {
 	switch {
 	case !p.last.Until.IsZero():
 		return fmt.Sprintf("waiting until %s for the open window to end", p.last.Until.Format(time.TimeOnly))

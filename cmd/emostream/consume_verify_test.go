@@ -92,7 +92,7 @@ all           main     🔥      2           1        -1
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := printAudit(&out, wire.Topics{Prefix: "a."}, tt.report); err != nil {
+			if err := printVerify(&out, wire.Topics{Prefix: "a."}, tt.report); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, "\n"+out.String()); diff != "" {
@@ -119,7 +119,7 @@ func TestJudge(t *testing.T) {
 		"retention took the rest":    {verify.Report{Verdict: verify.Undecided, Compared: verify.ByWindow, LeftOut: 3}, exitFailed, []string{"not decided", "retention"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := v.judge(tt.report)
+			err := v.exit(tt.report)
 			code := exitOK
 			if err != nil {
 				code = exitFailed

@@ -78,7 +78,7 @@ func (d deployed) check() error {
 		}
 	}
 	s := settings{func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }, file}
-	return errors.Join(checkFile(file), s.settle(cmd), cmd.ValidateArgs(cmd.Flags().Args()))
+	return errors.Join(checkFile(file), s.apply(cmd), cmd.ValidateArgs(cmd.Flags().Args()))
 }
 
 // A test that lets everything through would be none.

@@ -32,7 +32,7 @@ type doctorFlags struct {
 	problems []doctor.Setting
 }
 
-func newDoctor(io streams, manner *mannerFlags) *cobra.Command {
+func newDoctor(io streams, manner *quietColorFlags) *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -52,8 +52,8 @@ Exit code 1: something is wrong. Notes do not count.`,
 		Args: cobra.NoArgs,
 		// What is wrong with the settings is a finding, too.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			f.settle(cmd)
-			return manner.obey(io)
+			f.applySettings(cmd)
+			return manner.apply(io)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, io) },
 	}
@@ -72,14 +72,14 @@ Exit code 1: something is wrong. Notes do not count.`,
 }
 
 // settle sets what the command line leaves open, and notes what is wrong with that.
-func (f *doctorFlags) settle(cmd *cobra.Command) {
+func (f *doctorFlags) applySettings(cmd *cobra.Command) {
 	if path, _ := configPath(cmd, os.LookupEnv); path != "" {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 			f.file = path
 		}
 	}
 	s, wrong := loadSettings(cmd, os.LookupEnv)
-	if err := s.settle(cmd); wrong == nil {
+	if err := s.apply(cmd); wrong == nil {
 		wrong = err
 	}
 	if wrong != nil {
@@ -87,7 +87,7 @@ func (f *doctorFlags) settle(cmd *cobra.Command) {
 			f.problems = append(f.problems, doctor.Setting{Found: strings.TrimSpace(line)})
 		}
 	}
-	for _, said := range strangers(os.Environ()) {
+	for _, said := range unknownVariables(os.Environ()) {
 		f.problems = append(f.problems, doctor.Setting{Found: said, Harmless: true})
 	}
 }
@@ -149,7 +149,7 @@ func (f *doctorFlags) config(cmd *cobra.Command, io streams) doctor.Config {
 		Host: f.host, Port: f.port, Subscribers: f.subscribers,
 		Clients: f.clients, OpenFiles: openfiles.Limit(),
 		DataDir: f.dataDir, DataWanted: f.dataDir != "",
-		MaxSkew: server.MaxSkew, Screen: screenOf(io),
+		MaxSkew: server.MaxSkew, Screen: terminalOf(io),
 		SettingsFile: f.file, Settings: f.problems, Timeout: f.timeout,
 	}
 	if cfg.DataDir == "" {

@@ -31,7 +31,7 @@ func printFindings(w io.Writer, r doctor.Report) error {
 }
 
 // label is how wide what was checked is drawn, where what was found stands behind it.
-const label = 30
+const checkWidth = 30
 
 func printFinding(b *strings.Builder, f doctor.Finding) {
 	mark := map[doctor.Status]string{
@@ -41,8 +41,8 @@ func printFinding(b *strings.Builder, f doctor.Finding) {
 		doctor.Skipped: ansi.Style{}.Faint().Styled("-") + " ",
 	}[f.Status]
 	if f.Why == "" {
-		begin := fmt.Sprintf("  %s  %-*s ", mark, label, f.Check)
-		indented(b, begin, 6+label+1, f.Found)
+		begin := fmt.Sprintf("  %s  %-*s ", mark, checkWidth, f.Check)
+		indented(b, begin, 6+checkWidth+1, f.Found)
 		return
 	}
 	fmt.Fprintf(b, "  %s  %s\n", mark, f.Check)

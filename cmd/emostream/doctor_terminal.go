@@ -11,7 +11,7 @@ import (
 )
 
 // screenOf is what the terminal that something is printed on can do.
-func screenOf(io streams) doctor.Screen {
+func terminalOf(io streams) doctor.Screen {
 	out, ok := io.out.(*os.File)
 	if !ok || !isTerminal(out) {
 		return doctor.Screen{}

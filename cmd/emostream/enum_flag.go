@@ -9,22 +9,22 @@ import (
 )
 
 // choice is a flag that takes one of a few words.
-type choice struct {
+type enumFlag struct {
 	value   *string
 	initial string // allowed, too, and not always one of the words
 	allowed []string
 }
 
 // newChoice is a flag that keeps in p which of the allowed words it is.
-func newChoice(p *string, value string, allowed ...string) *choice {
+func newEnumFlag(p *string, value string, allowed ...string) *enumFlag {
 	*p = value
-	return &choice{p, value, allowed}
+	return &enumFlag{p, value, allowed}
 }
 
-func (c *choice) String() string { return *c.value }
-func (c *choice) Type() string   { return "string" }
+func (c *enumFlag) String() string { return *c.value }
+func (c *enumFlag) Type() string   { return "string" }
 
-func (c *choice) Set(word string) error {
+func (c *enumFlag) Set(word string) error {
 	if word != c.initial && !slices.Contains(c.allowed, word) {
 		return c.refuse(word)
 	}
@@ -32,7 +32,7 @@ func (c *choice) Set(word string) error {
 	return nil
 }
 
-func (c *choice) refuse(word string) error {
+func (c *enumFlag) refuse(word string) error {
 	last := len(c.allowed) - 1
 	use := strings.Join(c.allowed[:last], ", ") + " or " + c.allowed[last]
 	if near := suggest.Nearest(word, slices.Values(c.allowed)); near != "" {

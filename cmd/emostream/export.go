@@ -19,7 +19,7 @@ import (
 
 // exportFlags are the settings of export.
 type exportFlags struct {
-	spanFlags
+	fromToFlags
 	what   string
 	format string
 	file   string
@@ -47,8 +47,8 @@ A file is there whole or not at all. The summary goes to stderr, and to stdout w
 	}
 	f.add(cmd)
 	fl := cmd.Flags()
-	fl.Var(newChoice(&f.what, "windows", "windows", "reactions"), "what", "windows or reactions")
-	fl.Var(newChoice(&f.format, "auto", "auto", "csv", "jsonl", "parquet"), "format", "csv, jsonl, parquet, or auto: by the file's ending, and jsonl on stdout")
+	fl.Var(newEnumFlag(&f.what, "windows", "windows", "reactions"), "what", "windows or reactions")
+	fl.Var(newEnumFlag(&f.format, "auto", "auto", "csv", "jsonl", "parquet"), "format", "csv, jsonl, parquet, or auto: by the file's ending, and jsonl on stdout")
 	fl.StringVar(&f.file, "out", "", "file to write; default stdout")
 	f.out.add(cmd)
 	return cmd
@@ -71,11 +71,11 @@ func (f *exportFlags) run(ctx context.Context, io streams) error {
 	if err != nil {
 		return err
 	}
-	cfg := topicreader.Config{Topic: f.names().Reactions(), From: from, To: to, Progress: told(io.err)}
+	cfg := topicreader.Config{Topic: f.names().Reactions(), From: from, To: to, Progress: readingProgress(io.err)}
 	wanted := export.WindowsConfig{Filter: filter}
 	if f.what == "windows" {
 		cfg.Topic = f.names().Counts()
-		widen(&cfg, &wanted)
+		widenRange(&cfg, &wanted)
 	}
 	return f.read(ctx, io, "export", cfg, func(s *topicreader.Range) error {
 		sum, err := f.table(ctx, io.out, format, s, wanted)
@@ -86,13 +86,13 @@ func (f *exportFlags) run(ctx context.Context, io streams) error {
 		if err != nil {
 			return err
 		}
-		return f.tell(io, sum, asJSON)
+		return f.print(io, sum, asJSON)
 	})
 }
 
 // table writes the table of a span.
 func (f *exportFlags) table(ctx context.Context, stdout io.Writer, format export.Format, s *topicreader.Range, wanted export.WindowsConfig) (sum export.Summary, err error) {
-	err = f.into(stdout, func(w io.Writer) (err error) {
+	err = f.writeTo(stdout, func(w io.Writer) (err error) {
 		if f.what == "windows" {
 			sum, err = writeTable(w, format, func(give func(export.Window) error) (export.Summary, error) {
 				return export.Windows(ctx, s, wanted, give)
@@ -125,15 +125,15 @@ func (f *exportFlags) check(stdout io.Writer, asJSON bool) (export.Format, error
 }
 
 // skew is how far clocks may differ.
-const skew = time.Minute
+const maxSkew = time.Minute
 
 // widen makes a span of records of the span of windows that is asked for. A window is
 // written some time after its end, which has no bound: so the topic is read to its
 // end.
-func widen(cfg *topicreader.Config, wanted *export.WindowsConfig) {
+func widenRange(cfg *topicreader.Config, wanted *export.WindowsConfig) {
 	if at := cfg.From.Time; !at.IsZero() {
 		wanted.From = at.UnixMilli()
-		cfg.From = topicreader.At(at.Add(-skew))
+		cfg.From = topicreader.At(at.Add(-maxSkew))
 	}
 	if at := cfg.To.Time; !at.IsZero() {
 		wanted.To = at.UnixMilli()
@@ -142,7 +142,7 @@ func widen(cfg *topicreader.Config, wanted *export.WindowsConfig) {
 }
 
 // into writes to the file, or to stdout.
-func (f *exportFlags) into(stdout io.Writer, write func(io.Writer) error) error {
+func (f *exportFlags) writeTo(stdout io.Writer, write func(io.Writer) error) error {
 	if f.file == "" {
 		return write(stdout)
 	}
@@ -166,7 +166,7 @@ func writeTable[R export.Row](w io.Writer, format export.Format, fill func(func(
 	return sum, errors.Join(err, t.Close())
 }
 
-func (f *exportFlags) tell(io streams, sum export.Summary, asJSON bool) error {
+func (f *exportFlags) print(io streams, sum export.Summary, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(io.out).Encode(sum)
 	}
@@ -186,6 +186,6 @@ func (f *exportFlags) tell(io streams, sum export.Summary, asJSON bool) error {
 	if sum.Skipped > 0 {
 		_, _ = fmt.Fprintf(io.err, "%s skipped, the first is %s\n", text.Plural(sum.Skipped, "record"), text.Clean(sum.Note))
 	}
-	tellGone(io.err, sum.Gone)
+	printGone(io.err, sum.Gone)
 	return nil
 }

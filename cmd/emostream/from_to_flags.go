@@ -12,7 +12,7 @@ import (
 )
 
 // spanFlags say which part of a topic a command reads.
-type spanFlags struct {
+type fromToFlags struct {
 	kafkaFlags
 	logFlags
 	from, to string
@@ -21,12 +21,12 @@ type spanFlags struct {
 	emojis   []string
 }
 
-func (f *spanFlags) add(cmd *cobra.Command) {
-	f.addAs(cmd, "the beginning of the topic", "what is there now")
+func (f *fromToFlags) add(cmd *cobra.Command) {
+	f.addWithDefaults(cmd, "the beginning of the topic", "what is there now")
 }
 
 // addAs adds the flags of a span that begins and ends elsewhere unless it is said.
-func (f *spanFlags) addAs(cmd *cobra.Command, begin, end string) {
+func (f *fromToFlags) addWithDefaults(cmd *cobra.Command, begin, end string) {
 	f.kafkaFlags.add(cmd)
 	f.logFlags.add(cmd, "warn")
 	fl := cmd.Flags()
@@ -38,7 +38,7 @@ func (f *spanFlags) addAs(cmd *cobra.Command, begin, end string) {
 }
 
 // bounds are where the span begins and ends, seen from now.
-func (f *spanFlags) bounds(now time.Time) (from, to topicreader.Bound, err error) {
+func (f *fromToFlags) bounds(now time.Time) (from, to topicreader.Bound, err error) {
 	if f.last < 0 || f.last > 0 && f.from != "" {
 		return from, to, usagef("--last %v: want how long, like 10m, and no --from beside it", f.last)
 	}
@@ -61,7 +61,7 @@ func (f *spanFlags) bounds(now time.Time) (from, to topicreader.Bound, err error
 }
 
 // filter is what is wanted of the span.
-func (f *spanFlags) filter() (topicreader.Filter, error) {
+func (f *fromToFlags) filter() (topicreader.Filter, error) {
 	for _, c := range f.channels {
 		if !wire.ValidChannel(c) {
 			return topicreader.Filter{}, usagef("--channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", c, wire.MaxChannel)
@@ -75,16 +75,16 @@ func (f *spanFlags) filter() (topicreader.Filter, error) {
 }
 
 // client reaches Kafka.
-func (f *spanFlags) client(ctx context.Context, io streams, role string) (*kafka.Client, error) {
+func (f *fromToFlags) client(ctx context.Context, io streams, role string) (*kafka.Client, error) {
 	log, err := f.logger(io.err)
 	if err != nil {
 		return nil, err
 	}
-	return f.reach(ctx, role, log)
+	return f.openAndPing(ctx, role, log)
 }
 
 // read reaches Kafka and hands over a span of a topic.
-func (f *spanFlags) read(ctx context.Context, io streams, role string, cfg topicreader.Config, do func(*topicreader.Range) error) error {
+func (f *fromToFlags) read(ctx context.Context, io streams, role string, cfg topicreader.Config, do func(*topicreader.Range) error) error {
 	c, err := f.client(ctx, io, role)
 	if err != nil {
 		return err

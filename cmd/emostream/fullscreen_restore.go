@@ -22,24 +22,24 @@ import (
 // screen runs as a process of its own, and this one puts the terminal right after it.
 
 // hasScreen is set in the environment of the process that has the screen.
-const hasScreen = "EMOSTREAM_HAS_SCREEN"
+const fullscreenVariable = "EMOSTREAM_HAS_SCREEN"
 
 // Files of that process, besides the standard streams.
 const (
-	leash    = 3 // ends when it shall stop, also because this process is gone
-	obituary = 4 // takes what the runtime says of a panic
+	stopPipe  = 3 // ends when it shall stop, also because this process is gone
+	panicPipe = 4 // takes what the runtime says of a panic
 )
 
 // mostSaid bounds what is kept of what the runtime says of a panic.
-const mostSaid = 1 << 20
+const maxPanicText = 1 << 20
 
 // onScreen runs f, which takes the whole screen, and leaves the terminal as it was
 // however f ends. Up to here the command must have done nothing but check its flags,
 // since it is run anew in a process of its own, where f is called. The first signal
 // asks f to stop, the second one ends it.
-func onScreen(ctx context.Context, std streams, f func(context.Context) error) error {
-	if os.Getenv(hasScreen) != "" {
-		return holdScreen(ctx, f)
+func runFullscreen(ctx context.Context, std streams, f func(context.Context) error) error {
+	if os.Getenv(fullscreenVariable) != "" {
+		return runAsChild(ctx, f)
 	}
 	tty := std.terminal()
 	if tty == nil || runtime.GOOS == "windows" { // which has no such files
@@ -49,7 +49,7 @@ func onScreen(ctx context.Context, std streams, f func(context.Context) error) e
 	if err != nil {
 		return f(ctx)
 	}
-	said, err := runAnew(ctx, std)
+	said, err := runChild(ctx, std)
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case err == nil:
@@ -58,13 +58,13 @@ func onScreen(ctx context.Context, std streams, f func(context.Context) error) e
 		return &exitError{code: exit.ExitCode()}
 	}
 	_ = term.Restore(int(tty.Fd()), before)
-	_, _ = io.WriteString(tty, plainScreen())
+	_, _ = io.WriteString(tty, resetSequences())
 	return fmt.Errorf("what was on the screen ended with %w%s", err, said)
 }
 
 // runAnew runs the command line in a process that has the screen, until it ends.
 // said is what the runtime says of a panic there.
-func runAnew(ctx context.Context, std streams) (said string, err error) {
+func runChild(ctx context.Context, std streams) (said string, err error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return "", err
@@ -75,9 +75,9 @@ func runAnew(ctx context.Context, std streams) (said string, err error) {
 		return "", err
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), exe)
-	cmd.Args, cmd.Env, cmd.ExtraFiles = os.Args, append(os.Environ(), hasScreen+"=1"), []*os.File{held, obituary}
+	cmd.Args, cmd.Env, cmd.ExtraFiles = os.Args, append(os.Environ(), fullscreenVariable+"=1"), []*os.File{held, obituary}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.out, std.err
-	if n, ok := std.err.(*notes); ok {
+	if n, ok := std.err.(*quietWriter); ok {
 		cmd.Stderr = n.Writer // itself, so that it is a terminal there, too
 	}
 	if err := cmd.Start(); err != nil {
@@ -93,7 +93,7 @@ func runAnew(ctx context.Context, std streams) (said string, err error) {
 			}
 		}
 	}()
-	text, _ := io.ReadAll(io.LimitReader(heard, mostSaid))
+	text, _ := io.ReadAll(io.LimitReader(heard, maxPanicText))
 	_, _ = io.Copy(io.Discard, heard)
 	err = cmd.Wait()
 	signal.Stop(signals)
@@ -106,21 +106,21 @@ func runAnew(ctx context.Context, std streams) (said string, err error) {
 }
 
 // holdScreen runs f in the process that has the screen.
-func holdScreen(ctx context.Context, f func(context.Context) error) error {
+func runAsChild(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		_, _ = io.Copy(io.Discard, os.NewFile(leash, "leash"))
+		_, _ = io.Copy(io.Discard, os.NewFile(stopPipe, "leash"))
 		cancel()
 	}()
-	if err := debug.SetCrashOutput(os.NewFile(obituary, "obituary"), debug.CrashOptions{}); err != nil {
+	if err := debug.SetCrashOutput(os.NewFile(panicPipe, "obituary"), debug.CrashOptions{}); err != nil {
 		return err
 	}
 	return f(ctx)
 }
 
 // plainScreen undoes all that a view may have set on a terminal.
-func plainScreen() string {
+func resetSequences() string {
 	return ansi.ResetModeSynchronizedOutput + ansi.ResetModeMouseNormal + ansi.ResetModeMouseButtonEvent + ansi.ResetModeMouseAnyEvent +
 		ansi.ResetModeMouseExtSgr + ansi.ResetModeFocusEvent + ansi.ResetModeBracketedPaste + ansi.ResetModeUnicodeCore +
 		ansi.ResetModifyOtherKeys + ansi.PopKittyKeyboard(1) + ansi.ResetStyle + ansi.ResetModeAltScreenSaveCursor + ansi.ShowCursor

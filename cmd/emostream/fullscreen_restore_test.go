@@ -105,8 +105,8 @@ func (p *pane) endsWith(code int) {
 // kill.
 func breakdown() int {
 	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	err := onScreen(context.Background(), std, func(ctx context.Context) error {
-		terminal := new(lookFlags).terminal(std.in, std.out)
+	err := runFullscreen(context.Background(), std, func(ctx context.Context) error {
+		terminal := new(themeFlags).terminal(std.in, std.out)
 		return tui.ShowBench(ctx, "http://x", terminal, func(ctx context.Context, _ func(loadgen.Snapshot)) {
 			go func() {
 				awaitFile("go")

@@ -39,7 +39,7 @@ var heading = regexp.MustCompile(`(?m)^[A-Z][A-Za-z ]+:$`)
 
 // styleHelp makes help fit into a terminal's columns, with headings in bold where
 // there is one.
-func styleHelp(root *cobra.Command, io streams, manner *mannerFlags) {
+func styleHelp(root *cobra.Command, io streams, manner *quietColorFlags) {
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", columns)))
 	usage := root.UsageFunc()
 	root.SetUsageFunc(func(c *cobra.Command) error {

@@ -14,7 +14,7 @@ import (
 
 // kafkaFlags say which Kafka a stage speaks to and what its topics are called.
 type kafkaFlags struct {
-	securityFlags
+	kafkaSecurityFlags
 	brokers     []string
 	topicPrefix string
 	groupPrefix string
@@ -23,12 +23,12 @@ type kafkaFlags struct {
 
 func (k *kafkaFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringSliceVar(&k.brokers, "brokers", []string{"localhost:9092"}, "addresses to find the Kafka cluster by, host:port, several separated by commas")
-	k.addRest(cmd)
+	k.addAllButBrokers(cmd)
 }
 
 // addRest adds all but the brokers.
-func (k *kafkaFlags) addRest(cmd *cobra.Command) {
-	k.securityFlags.add(cmd)
+func (k *kafkaFlags) addAllButBrokers(cmd *cobra.Command) {
+	k.kafkaSecurityFlags.add(cmd)
 	cmd.Flags().StringVar(&k.topicPrefix, "topic-prefix", "", "put before the name of every topic, so that two installations can share a cluster")
 	cmd.Flags().StringVar(&k.groupPrefix, "group-prefix", "emostream-", "put before the name of every consumer group")
 }
@@ -42,7 +42,7 @@ func (k *kafkaFlags) check() error {
 	if err := wire.CheckTopicName(k.groupPrefix); err != nil {
 		return usagef("--group-prefix: %w", err)
 	}
-	return k.securityFlags.check()
+	return k.kafkaSecurityFlags.check()
 }
 
 // open returns a client; it does not connect yet.
@@ -62,7 +62,7 @@ func (k *kafkaFlags) open(role string, log *slog.Logger) (*kafka.Client, error) 
 }
 
 // reach returns a client of a Kafka that answers.
-func (k *kafkaFlags) reach(ctx context.Context, role string, log *slog.Logger) (*kafka.Client, error) {
+func (k *kafkaFlags) openAndPing(ctx context.Context, role string, log *slog.Logger) (*kafka.Client, error) {
 	c, err := k.open(role, log)
 	if err != nil {
 		return nil, err
@@ -72,13 +72,13 @@ func (k *kafkaFlags) reach(ctx context.Context, role string, log *slog.Logger) (
 		if ctx.Err() != nil {
 			return nil, errInterrupted
 		}
-		return nil, unreached(err)
+		return nil, unreachable(err)
 	}
 	return c, nil
 }
 
 // unreached is why Kafka did not answer, with what to look at where that is unclear.
-func unreached(err error) error {
+func unreachable(err error) error {
 	if kafka.Lasting(err) {
 		return err
 	}
@@ -95,19 +95,19 @@ func (k *kafkaFlags) names() wire.Topics { return wire.Topics{Prefix: k.topicPre
 func (k *kafkaFlags) group(role string) string { return k.groupPrefix + role }
 
 // onceTimeout is how long a command that asks Kafka one thing waits for it.
-const onceTimeout = 15 * time.Second
+const withClientTimeout = 15 * time.Second
 
 // once runs something against Kafka that must not wait for ever.
-func (f *kafkaFlags) once(ctx context.Context, do func(context.Context, *kafka.Client) error) error {
+func (f *kafkaFlags) withClient(ctx context.Context, do func(context.Context, *kafka.Client) error) error {
 	c, err := f.open("topics", nil)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	bounded, cancel := context.WithTimeout(ctx, onceTimeout)
+	bounded, cancel := context.WithTimeout(ctx, withClientTimeout)
 	defer cancel()
 	if _, err = c.Ping(bounded); err != nil {
-		err = unreached(err)
+		err = unreachable(err)
 	} else {
 		err = do(bounded, c)
 	}

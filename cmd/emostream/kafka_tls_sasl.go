@@ -19,7 +19,7 @@ import (
 const passwordVariable = "EMOSTREAM_SASL_PASSWORD"
 
 // securityFlags say how connections to Kafka are secured, and as whom they log in.
-type securityFlags struct {
+type kafkaSecurityFlags struct {
 	tls          bool
 	ca           string
 	cert, key    string
@@ -29,28 +29,28 @@ type securityFlags struct {
 	passwordFile string
 }
 
-func (f *securityFlags) add(cmd *cobra.Command) {
+func (f *kafkaSecurityFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.BoolVar(&f.tls, "tls", false, "speak TLS to Kafka")
 	fl.StringVar(&f.ca, "tls-ca", "", "trust the certificates of this PEM file, for --tls; default those that the system trusts")
 	fl.StringVar(&f.cert, "tls-cert", "", "PEM file of the certificate that this client shows, for --tls")
 	fl.StringVar(&f.key, "tls-key", "", "PEM file of the key of --tls-cert")
 	fl.StringVar(&f.serverName, "tls-server-name", "", "name that the certificates of the brokers are made out to; default the host of each")
-	fl.Var(newChoice(&f.mechanism, "", string(kafka.Plain), string(kafka.ScramSHA256), string(kafka.ScramSHA512)), "sasl-mechanism", "log in to Kafka by plain, scram-sha-256 or scram-sha-512; default not at all")
+	fl.Var(newEnumFlag(&f.mechanism, "", string(kafka.Plain), string(kafka.ScramSHA256), string(kafka.ScramSHA512)), "sasl-mechanism", "log in to Kafka by plain, scram-sha-256 or scram-sha-512; default not at all")
 	fl.StringVar(&f.user, "sasl-user", "", "user to log in as, for --sasl-mechanism")
 	fl.StringVar(&f.passwordFile, "sasl-password-file", "", "file that holds the password of --sasl-user; default the environment, "+passwordVariable)
 }
 
 // anything says whether any of it is asked for.
-func (f *securityFlags) anything() bool { return *f != securityFlags{} }
+func (f *kafkaSecurityFlags) isSet() bool { return *f != kafkaSecurityFlags{} }
 
 // security reads the files and the password.
-func (f *securityFlags) security() (s kafka.Security, err error) {
+func (f *kafkaSecurityFlags) security() (s kafka.Security, err error) {
 	if err := f.check(); err != nil {
 		return s, err
 	}
 	if f.tls {
-		if s.TLS, err = f.config(); err != nil {
+		if s.TLS, err = f.tlsConfig(); err != nil {
 			return s, err
 		}
 	}
@@ -62,7 +62,7 @@ func (f *securityFlags) security() (s kafka.Security, err error) {
 }
 
 // check says which flags do not go together.
-func (f *securityFlags) check() error {
+func (f *kafkaSecurityFlags) check() error {
 	for _, needs := range []struct {
 		name, value string
 		met         bool
@@ -87,7 +87,7 @@ func (f *securityFlags) check() error {
 
 // config is that of TLS. A certificate is read again for every connection, so that
 // one that is renewed in time is used without a restart.
-func (f *securityFlags) config() (*tls.Config, error) {
+func (f *kafkaSecurityFlags) tlsConfig() (*tls.Config, error) {
 	c := &tls.Config{ServerName: f.serverName, MinVersion: tls.VersionTLS12}
 	if f.ca != "" {
 		pem, err := os.ReadFile(f.ca)
@@ -114,11 +114,11 @@ func (f *securityFlags) config() (*tls.Config, error) {
 }
 
 // longestPassword bounds what is read of a password's file.
-const longestPassword = 4096
+const maxPassword = 4096
 
 // password is that of --sasl-user: the environment's or the file's, without the end
 // of its line.
-func (f *securityFlags) password() (string, error) {
+func (f *kafkaSecurityFlags) password() (string, error) {
 	set, inEnvironment := os.LookupEnv(passwordVariable)
 	switch {
 	case inEnvironment && f.passwordFile != "":
@@ -135,15 +135,15 @@ func (f *securityFlags) password() (string, error) {
 		return "", usagef("--sasl-password-file: %w", err)
 	}
 	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, longestPassword+1))
+	text, err := io.ReadAll(io.LimitReader(file, maxPassword+1))
 	text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
 	switch {
 	case err != nil:
 		return "", usagef("--sasl-password-file: %w", err)
 	case len(text) == 0:
 		err = errors.New("it is empty")
-	case len(text) > longestPassword:
-		err = fmt.Errorf("it is longer than %d bytes", longestPassword)
+	case len(text) > maxPassword:
+		err = fmt.Errorf("it is longer than %d bytes", maxPassword)
 	case bytes.ContainsAny(text, "\r\n"):
 		err = errors.New("it has more than one line")
 	}

@@ -15,17 +15,17 @@ type logFlags struct {
 
 func (l *logFlags) add(cmd *cobra.Command, level string) {
 	fl := cmd.Flags()
-	fl.Var(newChoice(&l.level, level, "debug", "info", "warn", "error"), "log-level", "least level that is logged: debug, info, warn or error")
-	fl.Var(newChoice(&l.format, "auto", "text", "json", "auto"), "log-format", "text, json, or auto: text on a terminal, else json")
+	fl.Var(newEnumFlag(&l.level, level, "debug", "info", "warn", "error"), "log-level", "least level that is logged: debug, info, warn or error")
+	fl.Var(newEnumFlag(&l.format, "auto", "text", "json", "auto"), "log-format", "text, json, or auto: text on a terminal, else json")
 }
 
 // logger returns a logger to w. With --quiet it logs errors only.
 func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
-	level, err := l.least()
+	level, err := l.minLevel()
 	if err != nil {
 		return nil, err
 	}
-	if n, ok := w.(*notes); ok && n.quiet {
+	if n, ok := w.(*quietWriter); ok && n.quiet {
 		level, w = max(level, slog.LevelError), n.Writer
 	}
 	opts := &slog.HandlerOptions{Level: level}
@@ -36,7 +36,7 @@ func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 }
 
 // least is the least level that is logged.
-func (l *logFlags) least() (level slog.Level, err error) {
+func (l *logFlags) minLevel() (level slog.Level, err error) {
 	if level.UnmarshalText([]byte(l.level)) != nil {
 		err = usagef("--log-level %.20q: use debug, info, warn or error", l.level)
 	}

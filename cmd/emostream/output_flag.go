@@ -8,7 +8,7 @@ import (
 type outputFlag struct{ format string }
 
 func (o *outputFlag) add(cmd *cobra.Command) {
-	cmd.Flags().VarP(newChoice(&o.format, "text", "text", "json"), "output", "o", "text or json")
+	cmd.Flags().VarP(newEnumFlag(&o.format, "text", "text", "json"), "output", "o", "text or json")
 }
 
 // json says whether JSON was asked for.

@@ -27,21 +27,21 @@ func (w *errWriter) Write(b []byte) (int, error) {
 func (w *errWriter) printf(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 // tellEvery is how often an audit that takes long says how far it is.
-const tellEvery = 2 * time.Second
+const progressInterval = 2 * time.Second
 
 // told says on stderr how far the reading of a span is, when it takes long.
-func told(out io.Writer) func(topicreader.Progress) {
-	next := time.Now().Add(tellEvery)
+func readingProgress(out io.Writer) func(topicreader.Progress) {
+	next := time.Now().Add(progressInterval)
 	return func(p topicreader.Progress) {
 		if now := time.Now(); now.After(next) {
-			next = now.Add(tellEvery)
+			next = now.Add(progressInterval)
 			_, _ = fmt.Fprintf(out, "reading: %s of %s\n", text.Thousands(p.Read), text.Plural(p.Known, "record"))
 		}
 	}
 }
 
 // tellGone says on stderr what retention took.
-func tellGone(out io.Writer, gone int64) {
+func printGone(out io.Writer, gone int64) {
 	if gone > 0 {
 		_, _ = fmt.Fprintf(out, "%s gone: retention removed them before they were read\n", text.Plural(gone, "record"))
 	}

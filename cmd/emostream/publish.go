@@ -70,7 +70,7 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 	for _, c := range f.clusters {
 		topics = append(topics, layout.ClusterTopic(c))
 	}
-	if err := ensure(ctx, s.client, s.log, topics...); err != nil {
+	if err := ensureTopics(ctx, s.client, s.log, topics...); err != nil {
 		return err
 	}
 	servers := newFollower(s.client, names, s.log)

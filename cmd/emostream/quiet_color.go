@@ -10,26 +10,26 @@ import (
 )
 
 // mannerFlags say how the program talks; every command has them.
-type mannerFlags struct {
+type quietColorFlags struct {
 	quiet bool
 	color string
 }
 
-func (m *mannerFlags) add(fl *pflag.FlagSet) {
+func (m *quietColorFlags) add(fl *pflag.FlagSet) {
 	fl.BoolVarP(&m.quiet, "quiet", "q", false, "say nothing on stderr but errors")
-	fl.Var(newChoice(&m.color, "auto", "auto", "always", "never"), "color", "colours: auto (on a terminal, unless NO_COLOR is set), always or never")
+	fl.Var(newEnumFlag(&m.color, "auto", "auto", "always", "never"), "color", "colours: auto (on a terminal, unless NO_COLOR is set), always or never")
 }
 
 // obey makes the program talk as the flags say. For colours it sets the variables
 // that the libraries which draw go by: the flag stands above them.
-func (m *mannerFlags) obey(io streams) error {
-	if n, ok := io.err.(*notes); ok {
+func (m *quietColorFlags) apply(io streams) error {
+	if n, ok := io.err.(*quietWriter); ok {
 		n.quiet = m.quiet
 	}
 	return m.setColor()
 }
 
-func (m *mannerFlags) setColor() error {
+func (m *quietColorFlags) setColor() error {
 	switch {
 	case m.color == "always":
 		if err := os.Unsetenv("NO_COLOR"); err != nil {
@@ -45,12 +45,12 @@ func (m *mannerFlags) setColor() error {
 // notes is stderr as commands see it: with --quiet, what they write there is
 // dropped. Errors are written past it. It is a file where stderr is one, so that
 // it can be asked whether that is a terminal.
-type notes struct {
+type quietWriter struct {
 	io.Writer
 	quiet bool
 }
 
-func (n *notes) Write(b []byte) (int, error) {
+func (n *quietWriter) Write(b []byte) (int, error) {
 	if n.quiet {
 		return len(b), nil
 	}
@@ -58,7 +58,7 @@ func (n *notes) Write(b []byte) (int, error) {
 }
 
 // Fd is the descriptor, and none where stderr has none.
-func (n *notes) Fd() uintptr {
+func (n *quietWriter) Fd() uintptr {
 	if f, ok := n.Writer.(*os.File); ok {
 		return f.Fd()
 	}
@@ -67,12 +67,12 @@ func (n *notes) Fd() uintptr {
 
 // Read and Close make it a terminal in the eyes of libraries; there is nothing to
 // read, and who opened stderr closes it.
-func (n *notes) Read([]byte) (int, error) { return 0, io.EOF }
-func (n *notes) Close() error             { return nil }
+func (n *quietWriter) Read([]byte) (int, error) { return 0, io.EOF }
+func (n *quietWriter) Close() error             { return nil }
 
 // isTerminal says whether a stream is one; what --quiet drops is not.
 func isTerminal(v any) bool {
-	if n, ok := v.(*notes); ok && n.quiet {
+	if n, ok := v.(*quietWriter); ok && n.quiet {
 		return false
 	}
 	f, ok := v.(interface{ Fd() uintptr })

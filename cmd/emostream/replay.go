@@ -21,12 +21,12 @@ import (
 
 // replayFlags are the settings of replay.
 type replayFlags struct {
-	spanFlags
+	fromToFlags
 	server      string
 	speed       string
 	toChannel   string
 	connections int
-	patience    time.Duration
+	retryFor    time.Duration
 	out         outputFlag
 }
 
@@ -56,7 +56,7 @@ certainly not written is sent again, for --patience; then the replay ends.`,
 	fl.StringVar(&f.speed, "speed", "1", "how many times as fast as it was recorded, as in 100 or 0.5; max: as fast as the server takes them")
 	fl.StringVar(&f.toChannel, "to-channel", "", "channel to send all of them to; default each to its own")
 	fl.IntVar(&f.connections, "connections", 4, "requests under way at once, at most")
-	fl.DurationVar(&f.patience, "patience", 30*time.Second, "how long what was certainly not written is sent again")
+	fl.DurationVar(&f.retryFor, "patience", 30*time.Second, "how long what was certainly not written is sent again")
 	f.out.add(cmd)
 	return cmd
 }
@@ -75,11 +75,11 @@ func (f *replayFlags) run(cmd *cobra.Command, io streams, args []string) error {
 		return err
 	}
 	ctx := cmd.Context()
-	cfg.Progress = f.progress(io.err)
+	cfg.Progress = f.printProgress(io.err)
 	send := func(from replay.Recording, gone func() int64) (replay.Report, error) {
 		r, err := replay.Run(ctx, cfg, replay.Only(filter, from))
 		r.Gone = gone()
-		return r, errors.Join(f.tell(io, r, asJSON), judgeReplay(ctx, r, err))
+		return r, errors.Join(f.print(io, r, asJSON), replayExit(ctx, r, err))
 	}
 	if len(args) == 0 {
 		from, to, err := f.bounds(time.Now())
@@ -91,7 +91,7 @@ func (f *replayFlags) run(cmd *cobra.Command, io streams, args []string) error {
 			return err
 		})
 	}
-	if err := f.whole(cmd); err != nil {
+	if err := f.checkWholeFile(cmd); err != nil {
 		return err
 	}
 	in, err := openRecording(io.in, args[0])
@@ -115,7 +115,7 @@ func (f *replayFlags) config() (replay.Config, error) {
 	if f.toChannel != "" && !wire.ValidChannel(f.toChannel) {
 		return replay.Config{}, usagef("--to-channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", f.toChannel, wire.MaxChannel)
 	}
-	if f.connections < 1 || f.connections > 64 || f.patience < time.Millisecond {
+	if f.connections < 1 || f.connections > 64 || f.retryFor < time.Millisecond {
 		return replay.Config{}, usagef("--connections wants 1 to 64, and --patience more than 0")
 	}
 	speed, err := strconv.ParseFloat(f.speed, 64)
@@ -126,11 +126,11 @@ func (f *replayFlags) config() (replay.Config, error) {
 		return replay.Config{}, usagef("--speed %.20q: want 0.001 to 1000000, as in 1 or 100, or max", f.speed)
 	}
 	c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: f.connections, Proxy: http.ProxyFromEnvironment}}
-	return replay.Config{Server: c, Speed: speed, Channel: f.toChannel, Connections: f.connections, RetryFor: f.patience}, nil
+	return replay.Config{Server: c, Speed: speed, Channel: f.toChannel, Connections: f.connections, RetryFor: f.retryFor}, nil
 }
 
 // whole refuses flags of the topic's beside a file.
-func (f *replayFlags) whole(cmd *cobra.Command) error {
+func (f *replayFlags) checkWholeFile(cmd *cobra.Command) error {
 	for _, name := range []string{"from", "to", "last"} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s is for what Kafka holds: a file is sent whole", name)

@@ -17,7 +17,7 @@ import (
 )
 
 // tell reports what became of the reactions.
-func (f *replayFlags) tell(io streams, r replay.Report, asJSON bool) error {
+func (f *replayFlags) print(io streams, r replay.Report, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(io.out).Encode(r)
 	}
@@ -26,7 +26,7 @@ func (f *replayFlags) tell(io streams, r replay.Report, asJSON bool) error {
 		w.printf("%s\n", strings.TrimRight(fmt.Sprintf("%-12s%12s  %s", what, text.Thousands(n), text.Clean(about)), " "))
 	}
 	row(r.Read, "read", "reactions of the recording")
-	row(r.Accepted, "accepted", took(r))
+	row(r.Accepted, "accepted", durationAndRate(r))
 	for _, code := range slices.Sorted(maps.Keys(r.Refused)) {
 		row(r.Refused[code], "refused", code)
 	}
@@ -50,7 +50,7 @@ func (f *replayFlags) tell(io streams, r replay.Report, asJSON bool) error {
 }
 
 // took is how long a replay took, and how fast it was then.
-func took(r replay.Report) string {
+func durationAndRate(r replay.Report) string {
 	s := "in " + ms(r.TookMS).String()
 	if r.TookMS >= 1000 {
 		s += fmt.Sprintf(", %s a second", text.Thousands(r.Accepted*1000/r.TookMS))
@@ -59,7 +59,7 @@ func took(r replay.Report) string {
 }
 
 // judgeReplay is the error that a replay ends with.
-func judgeReplay(ctx context.Context, r replay.Report, err error) error {
+func replayExit(ctx context.Context, r replay.Report, err error) error {
 	switch {
 	case ctx.Err() != nil:
 		return errInterrupted
@@ -74,7 +74,7 @@ func judgeReplay(ctx context.Context, r replay.Report, err error) error {
 }
 
 // progress tells how far a replay is, and, when that changes, why it comes no further.
-func (f *replayFlags) progress(w io.Writer) func(replay.Report) {
+func (f *replayFlags) printProgress(w io.Writer) func(replay.Report) {
 	why := ""
 	return func(r replay.Report) {
 		line := replayProgress(r)

@@ -53,7 +53,7 @@ func TestReplayInterrupted(t *testing.T) {
 // Why a replay comes no further is said when that changes, and by whom.
 func TestReplaySaysWhy(t *testing.T) {
 	var out strings.Builder
-	tell := (&replayFlags{server: "http://h:5000"}).progress(&out)
+	tell := (&replayFlags{server: "http://h:5000"}).printProgress(&out)
 	for _, r := range []replay.Report{
 		{Read: 1},
 		{Read: 2, NotTaken: "kafka is away"},

@@ -20,7 +20,7 @@ type streams struct {
 // terminal is the terminal that the program runs on, nil if there is none.
 func (s streams) terminal() *os.File {
 	for _, f := range []any{s.in, s.out, s.err} {
-		if n, ok := f.(*notes); ok {
+		if n, ok := f.(*quietWriter); ok {
 			f = n.Writer
 		}
 		if file, ok := f.(*os.File); ok && isTerminal(file) {
@@ -33,7 +33,7 @@ func (s streams) terminal() *os.File {
 // execute runs the command line and returns the exit code.
 func execute(ctx context.Context, io streams, args []string) int {
 	stderr := io.err
-	io.err = &notes{Writer: stderr}
+	io.err = &quietWriter{Writer: stderr}
 	root := newRoot(io) //nolint:contextcheck // commands are handed ctx when they run
 	root.SetArgs(args)
 	root.SetIn(io.in)
@@ -55,9 +55,9 @@ func execute(ctx context.Context, io streams, args []string) int {
 		}
 	}
 	if f := cmd.Flag("color"); f != nil { // the error may have come before it was obeyed
-		_ = (&mannerFlags{color: f.Value.String()}).setColor()
+		_ = (&quietColorFlags{color: f.Value.String()}).setColor()
 	}
-	complain(stderr, traced(cmd, err))
+	complain(stderr, withOrigins(cmd, err))
 	if code == exitUsage {
 		_, _ = fmt.Fprintf(io.err, "See %s --help.\n", cmd.CommandPath())
 	}
@@ -65,7 +65,7 @@ func execute(ctx context.Context, io streams, args []string) int {
 }
 
 func newRoot(io streams) *cobra.Command {
-	var manner mannerFlags
+	var manner quietColorFlags
 	root := &cobra.Command{
 		Use:   "emostream",
 		Short: "A real-time emoji reaction pipeline and the toolkit around it",
@@ -88,10 +88,10 @@ missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			if err := settleFlags(cmd); err != nil {
+			if err := applySettings(cmd); err != nil {
 				return err
 			}
-			return manner.obey(io)
+			return manner.apply(io)
 		},
 	}
 	root.Version = version
@@ -113,7 +113,7 @@ missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 	add(inspectGroup, newConsume(io), newStats(io), newExport(io), newDoctor(io, &manner))
 	add(otherGroup, newConfig(io), newCompletion(io), newMan(io), newHealthcheck(), newVersion(io))
 	addHelp(root)
-	usageErrors(root)
+	refuseWrongArguments(root)
 	completeValues(root)
 	return root
 }

@@ -38,7 +38,7 @@ arguments, or without any read from stdin, separated by white space. A shortcode
 		Example: `  emostream send 🔥
   emostream send :tada: 💖 --count 20
   yes 🎉 | head -1000 | emostream send --rate 200 --watch`,
-		ValidArgsFunction: emojis,
+		ValidArgsFunction: completeEmojis,
 		RunE:              func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), io, args) },
 	}
 	f.add(cmd)
@@ -75,7 +75,7 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 		}
 	}
 	if len(args) == 0 {
-		words = wordsOf(ctx, io.in)
+		words = readWords(ctx, io.in)
 	}
 	s := &sender{flags: f, client: c}
 	var watching sync.WaitGroup
@@ -113,7 +113,7 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 // wordsOf yields what is separated by white space, as soon as it is there, until
 // ctx ends. A read that nothing ends goes on in the background: the program is
 // about to end then.
-func wordsOf(ctx context.Context, in io.Reader) iter.Seq2[string, error] {
+func readWords(ctx context.Context, in io.Reader) iter.Seq2[string, error] {
 	type word struct {
 		text string
 		err  error

@@ -51,8 +51,8 @@ type sender struct {
 
 // Sizes of a request.
 const (
-	mostItems = 500 // reactions in a request
-	mostCount = 100 // taps that one of them stands for
+	maxItems = 500 // reactions in a request
+	maxCount = 100 // taps that one of them stands for
 )
 
 // lastAccepted is when the last reaction was accepted, once all were sent.
@@ -81,7 +81,7 @@ func (s *sender) sendAll(ctx context.Context, words iter.Seq2[string, error]) er
 			return err
 		}
 		for left := s.flags.count; left > 0; {
-			n := min(left, mostCount)
+			n := min(left, maxCount)
 			if s.flags.rate > 0 {
 				n = 1
 				due := start.Add(time.Duration(float64(sent) / s.flags.rate * float64(time.Second)))
@@ -91,7 +91,7 @@ func (s *sender) sendAll(ctx context.Context, words iter.Seq2[string, error]) er
 			}
 			batch = append(batch, client.Reaction{UserID: s.flags.user, Emoji: word, Channel: s.flags.channel, Count: n})
 			left, sent = left-n, sent+n
-			if len(batch) == mostItems || s.flags.rate > 0 {
+			if len(batch) == maxItems || s.flags.rate > 0 {
 				if err := s.send(ctx, batch); err != nil {
 					return err
 				}
@@ -103,21 +103,21 @@ func (s *sender) sendAll(ctx context.Context, words iter.Seq2[string, error]) er
 }
 
 // patience is how long send goes on offering what was certainly not written.
-const patience = 15 * time.Second
+const retryFor = 15 * time.Second
 
 func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	if len(batch) == 0 {
 		return nil
 	}
 	outcomes, err := s.client.Send(ctx, batch)
-	for give := time.Now().Add(patience); client.OutcomeOf(err) == client.NotWritten && !client.Unreached(err) && time.Now().Before(give); {
+	for give := time.Now().Add(retryFor); client.OutcomeOf(err) == client.NotWritten && !client.Unreached(err) && time.Now().Before(give); {
 		if err := sleep.For(ctx, time.Second); err != nil {
 			return err
 		}
 		outcomes, err = s.client.Send(ctx, batch)
 	}
 	if err != nil {
-		n := taps(batch)
+		n := reactionCount(batch)
 		switch outcome := client.OutcomeOf(err); {
 		case client.Unreached(err):
 			s.report.Unsent += n
@@ -149,7 +149,7 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	return nil
 }
 
-func taps(batch []client.Reaction) int {
+func reactionCount(batch []client.Reaction) int {
 	n := 0
 	for _, r := range batch {
 		n += max(1, r.Count)

@@ -25,7 +25,7 @@ type serveFlags struct {
 	maxChannels    int
 	emojis         []string
 	assign         string
-	protection     protectionFlags
+	limits         limitFlags
 }
 
 func (f *serveFlags) add(cmd *cobra.Command) {
@@ -35,8 +35,8 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fl.DurationVar(&f.produceTimeout, "produce-timeout", 5*time.Second, "how long a reaction may take to be acknowledged by Kafka before it is refused")
 	fl.IntVar(&f.maxChannels, "max-channels", 1000, "most channels active at once")
 	fl.StringSliceVar(&f.emojis, "emojis", nil, "take these emojis only, as in 🔥,:tada:; default all")
-	fl.Var(newChoice(&f.assign, string(registry.LeastLoaded), string(registry.LeastLoaded), string(registry.TwoChoices)), "assign", "how clients are spread over subscriber servers: least-loaded or two-choices")
-	f.protection.add(cmd)
+	fl.Var(newEnumFlag(&f.assign, string(registry.LeastLoaded), string(registry.LeastLoaded), string(registry.TwoChoices)), "assign", "how clients are spread over subscriber servers: least-loaded or two-choices")
+	f.limits.add(cmd)
 }
 
 func newServe(io streams) *cobra.Command {
@@ -84,10 +84,10 @@ type mainServer struct {
 	servers  *follower
 	http     server.Main
 
-	mu      sync.Mutex
-	checked time.Time     // when kafka was last asked
-	answer  error         // and what came of it
-	ahead   time.Duration // this machine's clock, of the brokers'; 0 until it is known
+	mu         sync.Mutex
+	kafkaAsked time.Time     // when kafka was last asked
+	kafkaErr   error         // and what came of it
+	clockAhead time.Duration // this machine's clock, of the brokers'; 0 until it is known
 }
 
 func newMain(s stage, f serveFlags) (*mainServer, error) {
@@ -106,15 +106,15 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		}
 		allowed = append(allowed, e)
 	}
-	bounds, err := f.protection.bounds()
+	bounds, err := f.limits.bounds()
 	if err != nil {
 		return nil, err
 	}
-	quotas, err := f.protection.quotas()
+	quotas, err := f.limits.quotas()
 	if err != nil {
 		return nil, err
 	}
-	origins, err := f.protection.origins.parse()
+	origins, err := f.limits.origins.parse()
 	if err != nil {
 		return nil, err
 	}
@@ -129,8 +129,8 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	})
 	m.http = server.Main{
 		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Metrics: s.metrics}),
-		Ready: m.ready, Drain: f.produceTimeout + time.Second, DrainDelay: f.protection.drainDelay,
-		MaxConnections: f.protection.maxConnections, ReadTimeout: f.protection.readTimeout, IdleTimeout: f.protection.idleTimeout,
+		Ready: m.ready, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
+		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
 		Origins: origins, Logger: s.log, Metrics: s.metrics,
 	}
 	return m, nil
@@ -141,7 +141,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	m.measure(ctx)
+	m.addGauges(ctx)
 	g.Go(func() error {
 		defer stop()
 		return m.http.Serve(ctx, ln)
@@ -149,7 +149,7 @@ func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 	g.Go(func() error { return m.producer.Run(serving) })
 	g.Go(func() error {
 		layout := m.layout()
-		if err := ensure(serving, m.client, m.log, layout.ReactionsTopic(), layout.ServersTopic()); err != nil {
+		if err := ensureTopics(serving, m.client, m.log, layout.ReactionsTopic(), layout.ServersTopic()); err != nil {
 			return err
 		}
 		g.Go(func() error { return m.compareClocks(serving) })

@@ -12,7 +12,7 @@ import (
 
 // protectionFlags are what the main server does against too much of anything, and
 // whom it lets in.
-type protectionFlags struct {
+type limitFlags struct {
 	maxConnections   int
 	maxInFlight      int
 	maxInFlightBytes int64
@@ -26,7 +26,7 @@ type protectionFlags struct {
 	origins          originsFlag
 }
 
-func (f *protectionFlags) add(cmd *cobra.Command) {
+func (f *limitFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	fl.IntVar(&f.maxConnections, "max-connections", 10_000, "most connections to the main server; the others get 503")
 	fl.IntVar(&f.maxInFlight, "max-in-flight", 2048, "most requests that are taken in at once; the others get 503")
@@ -42,7 +42,7 @@ func (f *protectionFlags) add(cmd *cobra.Command) {
 }
 
 // bounds checks what is allowed at once.
-func (f *protectionFlags) bounds() (ingest.Bounds, error) {
+func (f *limitFlags) bounds() (ingest.Bounds, error) {
 	if f.maxConnections < 1 || f.maxInFlight < 1 || f.maxStreams < 1 || f.maxInFlightBytes < ingest.MaxBody {
 		return ingest.Bounds{}, usagef("--max-connections, --max-in-flight and --max-streams want at least 1, and --max-in-flight-bytes at least %d, the longest body", ingest.MaxBody)
 	}
@@ -53,7 +53,7 @@ func (f *protectionFlags) bounds() (ingest.Bounds, error) {
 }
 
 // quotas checks what is allowed to each client.
-func (f *protectionFlags) quotas() (q ingest.Quotas, err error) {
+func (f *limitFlags) quotas() (q ingest.Quotas, err error) {
 	if q.User, err = rate("--limit-user", f.limitUser); err != nil {
 		return q, err
 	}

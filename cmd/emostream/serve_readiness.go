@@ -13,7 +13,7 @@ import (
 )
 
 // measure tells how ready it is until ctx ends.
-func (m *mainServer) measure(ctx context.Context) {
+func (m *mainServer) addGauges(ctx context.Context) {
 	f := promauto.With(m.metrics)
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_ready", Help: "1 when reactions can be taken in, as /readyz of the main server says, else 0."}, func() float64 {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
@@ -26,7 +26,7 @@ func (m *mainServer) measure(ctx context.Context) {
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_clock_ahead_seconds", Help: "How far the main server's clock is ahead of Kafka's; 0 until it is known."}, func() float64 {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		return m.ahead.Seconds()
+		return m.clockAhead.Seconds()
 	})
 }
 
@@ -37,15 +37,15 @@ func (m *mainServer) ready(ctx context.Context) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := server.CheckSkew(m.ahead); err != nil {
+	if err := server.CheckSkew(m.clockAhead); err != nil {
 		return err
 	}
 	// However often this is called, Kafka is asked at most once a second.
-	if time.Since(m.checked) > time.Second {
-		m.answer = m.client.Check(ctx, m.names().Reactions())
-		m.checked = time.Now()
+	if time.Since(m.kafkaAsked) > time.Second {
+		m.kafkaErr = m.client.Check(ctx, m.names().Reactions())
+		m.kafkaAsked = time.Now()
 	}
-	return m.answer
+	return m.kafkaErr
 }
 
 // clockInterval is the time between two looks at the brokers' clock.
@@ -65,10 +65,10 @@ func (m *mainServer) compareClocks(ctx context.Context) error {
 		}
 		if err == nil && known {
 			m.mu.Lock()
-			if wrong := server.CheckSkew(ahead); wrong != nil && server.CheckSkew(m.ahead) == nil {
+			if wrong := server.CheckSkew(ahead); wrong != nil && server.CheckSkew(m.clockAhead) == nil {
 				m.log.Warn("not ready", "reason", wrong)
 			}
-			m.ahead = ahead
+			m.clockAhead = ahead
 			m.mu.Unlock()
 		}
 		select {

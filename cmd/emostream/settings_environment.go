@@ -10,7 +10,7 @@ import (
 
 // strangers lists what looks like a setting in an environment and is none, each as
 // a sentence.
-func strangers(environ []string) (said []string) {
+func unknownVariables(environ []string) (said []string) {
 	known := []string{passwordVariable}
 	for name := range newSchema().owners {
 		known = append(known, variable(name))

@@ -87,16 +87,16 @@ func flagsOf(cmd *cobra.Command) []*pflag.Flag {
 }
 
 // mostProblems is how many of a file's problems are told at once.
-const mostProblems = 10
+const maxProblems = 10
 
 // checkFile tells what is wrong with a file: whatever is in it, not only what the
 // command at hand needs.
 func checkFile(file settingsfile.Section) error {
 	s := newSchema()
-	errs := s.section(s.root, "the file", file)
+	errs := s.checkSection(s.root, "the file", file)
 	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(lineOf(a), lineOf(b)) })
-	if more := len(errs) - mostProblems; more > 0 {
-		errs = append(errs[:mostProblems], fmt.Errorf("and %d more", more))
+	if more := len(errs) - maxProblems; more > 0 {
+		errs = append(errs[:maxProblems], fmt.Errorf("and %d more", more))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return &exitError{exitUsage, err}
@@ -111,28 +111,28 @@ func lineOf(err error) int {
 }
 
 // section checks the section of a command, called name in errors.
-func (s schema) section(cmd *cobra.Command, name string, in settingsfile.Section) (errs []error) {
+func (s schema) checkSection(cmd *cobra.Command, name string, in settingsfile.Section) (errs []error) {
 	for _, v := range in.Settings {
-		if err := s.setting(cmd, name, v); err != nil {
+		if err := s.checkSetting(cmd, name, v); err != nil {
 			errs = append(errs, err)
 		}
 	}
 	for _, sub := range in.Sections {
 		switch c := s.child(cmd, sub.Name); {
 		case c != nil:
-			errs = append(errs, s.section(c, strings.TrimPrefix(c.CommandPath(), s.root.Name()+" "), sub)...)
+			errs = append(errs, s.checkSection(c, strings.TrimPrefix(c.CommandPath(), s.root.Name()+" "), sub)...)
 		case cmd == s.root && sub.Name == commonSection:
-			errs = append(errs, s.common(sub)...)
+			errs = append(errs, s.checkCommon(sub)...)
 		case s.flag(cmd, sub.Name) != nil:
-			errs = append(errs, sub.At.Errorf("%s of %s is a setting, not a section: %s", sub.Name, name, want(s.flag(cmd, sub.Name))))
+			errs = append(errs, sub.At.Errorf("%s of %s is a setting, not a section: %s", sub.Name, name, valueHint(s.flag(cmd, sub.Name))))
 		default:
-			errs = append(errs, s.unknown(name, sub.Name, s.allowed(cmd), sub.At))
+			errs = append(errs, s.unknownName(name, sub.Name, s.allowed(cmd), sub.At))
 		}
 	}
 	return errs
 }
 
-func (s schema) setting(cmd *cobra.Command, section string, v settingsfile.Setting) error {
+func (s schema) checkSetting(cmd *cobra.Command, section string, v settingsfile.Setting) error {
 	if s.child(cmd, v.Name) != nil || cmd == s.root && v.Name == commonSection {
 		if v.Empty {
 			return nil
@@ -141,7 +141,7 @@ func (s schema) setting(cmd *cobra.Command, section string, v settingsfile.Setti
 	}
 	f := s.flag(cmd, v.Name)
 	if f == nil {
-		return s.unknown(section, v.Name, s.allowed(cmd), v.At)
+		return s.unknownName(section, v.Name, s.allowed(cmd), v.At)
 	}
 	if err := assign(f, v); err != nil {
 		return v.ValueAt.Errorf("%s: %w", v.Name, err)
@@ -151,11 +151,11 @@ func (s schema) setting(cmd *cobra.Command, section string, v settingsfile.Setti
 
 // common checks the section of all commands: each that has the flag must take the
 // value.
-func (s schema) common(in settingsfile.Section) (errs []error) {
+func (s schema) checkCommon(in settingsfile.Section) (errs []error) {
 	for _, v := range in.Settings {
 		owners := s.owners[v.Name]
 		if len(owners) == 0 {
-			errs = append(errs, s.unknown(commonSection, v.Name, s.names(), v.At))
+			errs = append(errs, s.unknownName(commonSection, v.Name, s.names(), v.At))
 			continue
 		}
 		if of := owners[0].flag.Value.Type(); slices.ContainsFunc(owners, func(o owner) bool { return o.flag.Value.Type() != of }) {
@@ -195,7 +195,7 @@ func (s schema) flag(cmd *cobra.Command, name string) *pflag.Flag {
 
 // unknown says that a section has no such name, and what was probably meant: a name
 // that it has, or a command that has it.
-func (s schema) unknown(section, name string, allowed []string, at settingsfile.Position) error {
+func (s schema) unknownName(section, name string, allowed []string, at settingsfile.Position) error {
 	hint := "it has " + strings.Join(allowed, ", ")
 	if near := suggest.Nearest(name, slices.Values(allowed)); near != "" {
 		hint = "did you mean " + near + "?"
@@ -238,7 +238,7 @@ func commands(owners []owner) string {
 
 // want says what values a flag takes, as part of a sentence; "" where the flag
 // itself knows better.
-func want(f *pflag.Flag) string {
+func valueHint(f *pflag.Flag) string {
 	switch t := f.Value.Type(); {
 	case t == "duration":
 		return "want a duration like 500ms, 2s or 1m30s"
@@ -259,7 +259,7 @@ func reason(f *pflag.Flag, err error) string {
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		err = wrong.Unwrap()
 	}
-	text := want(f)
+	text := valueHint(f)
 	switch {
 	case errors.Is(err, strconv.ErrRange):
 		return "that is out of range"

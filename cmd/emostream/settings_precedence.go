@@ -98,7 +98,7 @@ func configPath(cmd *cobra.Command, lookup func(string) (string, bool)) (path st
 
 // settle gives each flag of a command that the command line leaves open its value,
 // and keeps in mind where each comes from.
-func (s settings) settle(cmd *cobra.Command) error {
+func (s settings) apply(cmd *cobra.Command) error {
 	var errs []error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		if f.Changed || f.Name == "help" || f.Name == "version" {
@@ -108,15 +108,15 @@ func (s settings) settle(cmd *cobra.Command) error {
 		if v, ok := s.lookup(name); ok {
 			f.Annotations = annotated(f, fromEnvironment, name)
 			if err := cmd.Flags().Set(f.Name, v); err != nil {
-				restore(f)
-				errs = append(errs, usagef("%s=%q: %s", name, harmless(f, v), reason(f, err)))
+				resetToDefault(f)
+				errs = append(errs, usagef("%s=%q: %s", name, redacted(f, v), reason(f, err)))
 			}
 			return
 		}
 		if v, ok := s.inFile(cmd, f); ok {
 			f.Annotations = annotated(f, fromFile, v.ValueAt.String())
 			if err := assign(f, v); err != nil {
-				restore(f)
+				resetToDefault(f)
 				errs = append(errs, usagef("%w", v.ValueAt.Errorf("%s: %w", f.Name, err)))
 			}
 		}
@@ -126,7 +126,7 @@ func (s settings) settle(cmd *cobra.Command) error {
 
 // restore gives a flag its default again, which a value that it did not take has
 // overwritten, for who goes on all the same.
-func restore(f *pflag.Flag) {
+func resetToDefault(f *pflag.Flag) {
 	if _, isList := f.Value.(pflag.SliceValue); !isList { // lists take every word
 		_ = f.Value.Set(f.DefValue) // which it has taken before
 	}
@@ -191,7 +191,7 @@ func assign(f *pflag.Flag, v settingsfile.Setting) error {
 		err = f.Value.Set(v.Values[0])
 	}
 	if err != nil {
-		return fmt.Errorf("%.40q: %s", harmless(f, strings.Join(v.Values, ",")), reason(f, err))
+		return fmt.Errorf("%.40q: %s", redacted(f, strings.Join(v.Values, ",")), reason(f, err))
 	}
 	f.Changed = true
 	return nil
@@ -199,7 +199,7 @@ func assign(f *pflag.Flag, v settingsfile.Setting) error {
 
 // traced adds to an error where the flags that it speaks of were set, if not on
 // the command line.
-func traced(cmd *cobra.Command, err error) error {
+func withOrigins(cmd *cobra.Command, err error) error {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		o := originOf(f)
 		if o.Where == "" || !regexp.MustCompile(`--`+f.Name+`([^a-z-]|$)`).MatchString(err.Error()) {
@@ -215,7 +215,7 @@ var userinfo = regexp.MustCompile(`(://)[^/@\s]*@`)
 
 // harmless is a value as it may be printed: nothing secret. The name of a file that
 // holds a secret is none.
-func harmless(f *pflag.Flag, value string) string {
+func redacted(f *pflag.Flag, value string) string {
 	for _, word := range []string{"password", "secret", "token"} {
 		if strings.Contains(f.Name, word) && !strings.HasSuffix(f.Name, "-file") && value != "" {
 			return "(hidden)"
@@ -225,13 +225,13 @@ func harmless(f *pflag.Flag, value string) string {
 }
 
 // settleFlags sets what the command line leaves open.
-func settleFlags(cmd *cobra.Command) error {
+func applySettings(cmd *cobra.Command) error {
 	if !hasSection(cmd) { // about the program itself
-		return settings{lookup: os.LookupEnv}.settle(cmd)
+		return settings{lookup: os.LookupEnv}.apply(cmd)
 	}
 	s, err := loadSettings(cmd, os.LookupEnv)
 	if err != nil {
 		return err
 	}
-	return s.settle(cmd)
+	return s.apply(cmd)
 }

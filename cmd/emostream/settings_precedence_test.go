@@ -25,7 +25,7 @@ func settled(t *testing.T, line string, env map[string]string, file string) (str
 		t.Fatal(err)
 	}
 	s := settings{func(name string) (string, bool) { v, ok := env[name]; return v, ok }, parsed}
-	if err := s.settle(cmd); err != nil {
+	if err := s.apply(cmd); err != nil {
 		return "", err
 	}
 	var told []string
@@ -157,7 +157,7 @@ func TestCheckFileTellsAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(checkFile(file).Error(), "\n")
-	if len(lines) != mostProblems+1 || lines[mostProblems] != "and 7 more" {
+	if len(lines) != maxProblems+1 || lines[maxProblems] != "and 7 more" {
 		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines, "\n"))
 	}
 	for i, want := range []string{"f.yaml:2:", "f.yaml:4:", "f.yaml:5:", "f.yaml:7:", "f.yaml:8:"} {
@@ -194,7 +194,7 @@ func TestTemplateIsTheDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	none := func(string) (string, bool) { return "", false }
-	for _, path := range below(newRoot(streams{}), nil) {
+	for _, path := range commandsBelow(newRoot(streams{}), nil) {
 		before, err1 := settings{none, empty}.view(path, nil)
 		after, err2 := settings{none, full}.view(path, nil)
 		if err := errors.Join(err1, err2); err != nil {

@@ -20,7 +20,7 @@ import (
 
 // statsFlags are the settings of stats.
 type statsFlags struct {
-	spanFlags
+	fromToFlags
 	follow bool
 	every  time.Duration
 	window time.Duration
@@ -82,15 +82,15 @@ func (f *statsFlags) run(ctx context.Context, io streams) error {
 	}
 	cfg := topicreader.Config{Topic: f.names().Reactions(), From: from, To: to, Follow: live}
 	if !live {
-		cfg.Progress = told(io.err)
+		cfg.Progress = readingProgress(io.err)
 	}
-	view := &statsView{out: io.out, topic: cfg.Topic, live: live, chart: f.chart, json: asJSON, ask: f.ask(from, to, now)}
+	view := &statsView{out: io.out, topic: cfg.Topic, live: live, chart: f.chart, json: asJSON, query: f.query(from, to, now)}
 	if live && !asJSON && isTerminal(io.out) {
-		return f.onPage(ctx, io, cfg, filter, view)
+		return f.runOnScreen(ctx, io, cfg, filter, view)
 	}
 	err = f.read(ctx, io, "stats", cfg, func(s *topicreader.Range) error {
-		c := f.counting(s, filter)
-		view.tally = c
+		c := f.newCounter(s, filter)
+		view.counter = c
 		if live {
 			return f.watch(ctx, c, view)
 		}
@@ -123,11 +123,11 @@ func (f *statsFlags) check() error {
 }
 
 // points is how many columns the course of the rate is drawn in.
-const points = 72
+const chartPoints = 72
 
 // ask is the span that rates are of.
-func (f *statsFlags) ask(from, to topicreader.Bound, now time.Time) stats.Selection {
-	a := stats.Selection{Top: f.top, Points: points}
+func (f *statsFlags) query(from, to topicreader.Bound, now time.Time) stats.Selection {
+	a := stats.Selection{Top: f.top, Points: chartPoints}
 	if !from.Time.IsZero() {
 		a.From = from.Time.UnixMilli()
 	}
@@ -141,7 +141,7 @@ func (f *statsFlags) ask(from, to topicreader.Bound, now time.Time) stats.Select
 }
 
 // watch shows what is counted, again and again, until ctx ends.
-func (f *statsFlags) watch(ctx context.Context, c *counting, view *statsView) error {
+func (f *statsFlags) watch(ctx context.Context, c *statsCounter, view *statsView) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var reading sync.WaitGroup
 	reading.Go(func() { cancel(c.run(ctx)) })
@@ -167,13 +167,13 @@ func (f *statsFlags) watch(ctx context.Context, c *counting, view *statsView) er
 }
 
 // counting adds up what a filter wants of a span.
-func (f *statsFlags) counting(s *topicreader.Range, filter topicreader.Filter) *counting {
-	return &counting{tally: stats.New(stats.Config{Window: f.window}), filter: filter, span: s}
+func (f *statsFlags) newCounter(s *topicreader.Range, filter topicreader.Filter) *statsCounter {
+	return &statsCounter{tally: stats.New(stats.Config{Window: f.window}), filter: filter, topic: s}
 }
 
 // counting adds a span up.
-type counting struct {
-	span   *topicreader.Range
+type statsCounter struct {
+	topic  *topicreader.Range
 	filter topicreader.Filter
 
 	mu    sync.Mutex // of what follows: a live view looks at it
@@ -181,23 +181,23 @@ type counting struct {
 	gone  int64
 }
 
-func (c *counting) run(ctx context.Context) error {
-	err := c.span.Each(ctx, func(_ int, records []stream.Record) error {
+func (c *statsCounter) run(ctx context.Context) error {
+	err := c.topic.Each(ctx, func(_ int, records []stream.Record) error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, r := range records {
 			c.add(r)
 		}
-		c.gone = c.span.Progress().Gone
+		c.gone = c.topic.Progress().Gone
 		return nil
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.gone = c.span.Progress().Gone
+	c.gone = c.topic.Progress().Gone
 	return err
 }
 
-func (c *counting) add(r stream.Record) {
+func (c *statsCounter) add(r stream.Record) {
 	t, err := wire.DecodeReactionFields(r.Value)
 	switch {
 	case err != nil:
@@ -207,7 +207,7 @@ func (c *counting) add(r stream.Record) {
 	}
 }
 
-func (c *counting) report(a stats.Selection) stats.Report {
+func (c *statsCounter) report(a stats.Selection) stats.Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.tally.Report(a)
@@ -217,21 +217,21 @@ func (c *counting) report(a stats.Selection) stats.Report {
 
 // statsView shows reports one after the other.
 type statsView struct {
-	out   io.Writer
-	topic string
-	live  bool
-	chart bool
-	json  bool
-	ask   stats.Selection
-	tally *counting
+	out     io.Writer
+	topic   string
+	live    bool
+	chart   bool
+	json    bool
+	query   stats.Selection
+	counter *statsCounter
 }
 
 // report is what was counted; of a live view, until now.
 func (v *statsView) report(now time.Time) stats.Report {
 	if v.live {
-		v.ask.To = now.UnixMilli()
+		v.query.To = now.UnixMilli()
 	}
-	return v.tally.report(v.ask)
+	return v.counter.report(v.query)
 }
 
 // show prints a report.

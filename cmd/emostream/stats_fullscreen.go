@@ -14,14 +14,14 @@ import (
 
 // onPage shows what is counted on the whole screen until somebody ends it, and
 // prints the last of it then.
-func (f *statsFlags) onPage(ctx context.Context, io streams, cfg topicreader.Config, filter topicreader.Filter, view *statsView) error {
-	return onScreen(ctx, io, func(ctx context.Context) error {
+func (f *statsFlags) runOnScreen(ctx context.Context, io streams, cfg topicreader.Config, filter topicreader.Filter, view *statsView) error {
+	return runFullscreen(ctx, io, func(ctx context.Context) error {
 		var err error
-		page, look := &statsPage{every: f.every, view: view}, lookFlags{theme: "auto"}
+		page, look := &statsScreen{every: f.every, view: view}, themeFlags{theme: "auto"}
 		title := "emostream stats on " + strings.Join(f.brokers, ",")
-		shown := tui.ShowTextPage(ctx, title, look.terminal(io.in, io.out), page.look, func(ctx context.Context) {
+		shown := tui.ShowTextPage(ctx, title, look.terminal(io.in, io.out), page.snapshot, func(ctx context.Context) {
 			err = f.read(ctx, io, "stats", cfg, func(s *topicreader.Range) error {
-				c := f.counting(s, filter)
+				c := f.newCounter(s, filter)
 				page.begin(c)
 				return c.run(ctx)
 			})
@@ -34,7 +34,7 @@ func (f *statsFlags) onPage(ctx context.Context, io streams, cfg topicreader.Con
 }
 
 // statsPage is what the screen shows of a view, which it owns.
-type statsPage struct {
+type statsScreen struct {
 	every time.Duration
 
 	mu    sync.Mutex
@@ -43,31 +43,31 @@ type statsPage struct {
 	taken time.Time
 }
 
-func (p *statsPage) begin(c *counting) {
+func (p *statsScreen) begin(c *statsCounter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.view.tally = c
+	p.view.counter = c
 }
 
 // look is the page now. What it tells is counted anew every so often.
-func (p *statsPage) look() tui.TextLines {
+func (p *statsScreen) snapshot() tui.TextLines {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.view.tally == nil {
+	if p.view.counter == nil {
 		return func(int, int) []string { return []string{"", "looking at the topic"} }
 	}
 	if now := time.Now(); now.Sub(p.taken) >= p.every {
 		p.last, p.taken = p.view.report(now), now
 	}
 	r, topic, chart := p.last, p.view.topic, p.view.chart
-	return func(_, height int) []string { return fitted(r, topic, true, chart, height) }
+	return func(_, height int) []string { return statsLinesWithin(r, topic, true, chart, height) }
 }
 
 // end prints the last table, if there was one.
-func (p *statsPage) end() error {
+func (p *statsScreen) end() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.view.tally == nil {
+	if p.view.counter == nil {
 		return nil
 	}
 	return p.view.show(time.Now())

@@ -19,7 +19,7 @@ import (
 
 // statsLines draw a report for a person, in at most 80 columns.
 func statsLines(r stats.Report, topic string, live, chart bool) []string {
-	lines := statsHead(r, topic, live)
+	lines := statsSums(r, topic, live)
 	if chart && len(r.Series) > 0 {
 		lines = append(lines, "")
 		lines = append(lines, rateChart(r.Series, r.Range.End)...)
@@ -43,7 +43,7 @@ func statsLines(r stats.Report, topic string, live, chart bool) []string {
 }
 
 // fitted shortens a report's lists until it has room.
-func fitted(r stats.Report, topic string, live, chart bool, height int) []string {
+func statsLinesWithin(r stats.Report, topic string, live, chart bool, height int) []string {
 	for {
 		lines := statsLines(r, topic, live, chart)
 		switch {
@@ -58,7 +58,7 @@ func fitted(r stats.Report, topic string, live, chart bool, height int) []string
 }
 
 // statsHead are the sums.
-func statsHead(r stats.Report, topic string, live bool) []string {
+func statsSums(r stats.Report, topic string, live bool) []string {
 	var lines []string
 	row := func(what, n, about string) {
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%-10s%12s  %s", what, n, about)))

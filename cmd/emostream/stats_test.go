@@ -39,13 +39,13 @@ func TestStatsView(t *testing.T) {
 		live, chart bool
 		height      int
 	}{
-		"table":  {stats.Selection{Top: 10, Points: points}, false, false, 100},
-		"chart":  {stats.Selection{Top: 3, Points: points}, false, true, 100},
-		"live":   {stats.Selection{Top: 10, Points: points}, true, true, 23},
-		"little": {stats.Selection{Top: 10, Points: points}, true, true, 8},
+		"table":  {stats.Selection{Top: 10, Points: chartPoints}, false, false, 100},
+		"chart":  {stats.Selection{Top: 3, Points: chartPoints}, false, true, 100},
+		"live":   {stats.Selection{Top: 10, Points: chartPoints}, true, true, 23},
+		"little": {stats.Selection{Top: 10, Points: chartPoints}, true, true, 8},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lines := fitted(rushed().Report(test.ask), "emoji-topic", test.live, test.chart, test.height)
+			lines := statsLinesWithin(rushed().Report(test.ask), "emoji-topic", test.live, test.chart, test.height)
 			for _, l := range lines {
 				if w := ansi.StringWidth(l); w > 80 {
 					t.Errorf("%d columns: %s", w, l)
@@ -60,7 +60,7 @@ func TestStatsView(t *testing.T) {
 }
 
 func TestStatsOfNothing(t *testing.T) {
-	got := strings.Join(statsLines(stats.New(stats.Config{}).Report(stats.Selection{Top: 10, Points: points}), "emoji-topic", false, true), "\n")
+	got := strings.Join(statsLines(stats.New(stats.Config{}).Report(stats.Selection{Top: 10, Points: chartPoints}), "emoji-topic", false, true), "\n")
 	want := "reactions            0  in emoji-topic\na second           0.0  on average\nusers                0  estimated, standard error 0.8 %"
 	if got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

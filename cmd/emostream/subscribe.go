@@ -124,7 +124,7 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 }
 
 // ringSpan is how far back a subscriber server reads to fill its ring.
-const ringSpan = 5 * time.Minute
+const ringHistory = 5 * time.Minute
 
 // runSubscribe serves on ln at once, whether Kafka is there or not, until ctx
 // ends.
@@ -137,14 +137,14 @@ func runSubscribe(ctx context.Context, s stage, name string, srv *server.Subscri
 		return srv.Serve(ctx, ln)
 	})
 	g.Go(func() error {
-		if err := ensure(ctx, s.client, s.log, layout.ServerTopic(name), layout.ServersTopic()); err != nil {
+		if err := ensureTopics(ctx, s.client, s.log, layout.ServerTopic(name), layout.ServersTopic()); err != nil {
 			return err
 		}
 		_, end, err := s.client.Offsets(ctx, topic, 0)
 		if err != nil {
 			return err
 		}
-		from, err := s.client.OffsetAt(ctx, topic, 0, time.Now().Add(-ringSpan))
+		from, err := s.client.OffsetAt(ctx, topic, 0, time.Now().Add(-ringHistory))
 		if err != nil {
 			return err
 		}

@@ -11,18 +11,18 @@ import (
 )
 
 // lookFlags are the flags of every command that draws on the whole screen.
-type lookFlags struct {
+type themeFlags struct {
 	theme string
 	ascii bool
 }
 
-func (f *lookFlags) add(cmd *cobra.Command) {
+func (f *themeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.theme, "theme", "auto", "colours of the screen: dark, light, contrast, none, or auto: as the terminal's background is (NO_COLOR: none)")
 	cmd.Flags().BoolVar(&f.ascii, "ascii", false, "draw the screen in ASCII, with the names of emojis")
 }
 
 // check says what is wrong with the flags.
-func (f *lookFlags) check() error {
+func (f *themeFlags) check() error {
 	if err := draw.CheckTheme(f.theme); err != nil {
 		return usagef("--theme %w", err)
 	}
@@ -30,7 +30,7 @@ func (f *lookFlags) check() error {
 }
 
 // terminal draws on out, and takes keys from in if that is a terminal too.
-func (f *lookFlags) terminal(in io.Reader, out io.Writer) tui.Terminal {
+func (f *themeFlags) terminal(in io.Reader, out io.Writer) tui.Terminal {
 	t := tui.Terminal{Out: out, Environ: os.Environ(), Appearance: draw.Appearance{Theme: f.theme, ASCII: f.ascii}}
 	if isTerminal(in) {
 		t.In = in

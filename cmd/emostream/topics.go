@@ -41,7 +41,7 @@ func (f *topicsFlags) addNames(cmd *cobra.Command) {
 }
 
 // all are the topics in the data's order.
-func (f *topicsFlags) all() ([]kafka.Topic, error) {
+func (f *topicsFlags) topics() ([]kafka.Topic, error) {
 	if f.servers < 0 || f.servers > 9999 {
 		return nil, usagef("--subscribers %d: want 0 to 9999", f.servers)
 	}
@@ -70,8 +70,8 @@ func (f *topicsFlags) check() error {
 		"retention": f.retention, "swarm-retention": f.swarms,
 		"reactions-retention": cmp.Or(f.reactions, f.retention), "counts-retention": cmp.Or(f.counts, f.retention),
 	} {
-		if d < leastRetention {
-			return usagef("--%s %v: want at least %v", flag, d, leastRetention)
+		if d < minRetention {
+			return usagef("--%s %v: want at least %v", flag, d, minRetention)
 		}
 	}
 	return nil

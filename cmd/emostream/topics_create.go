@@ -17,27 +17,27 @@ import (
 )
 
 // creation is what came of topics that were to be created.
-type creation struct {
-	Created   []string    `json:"created"`
-	There     int         `json:"there"`
-	Otherwise []otherwise `json:"otherwise"`
+type createReport struct {
+	Created     []string     `json:"created"`
+	There       int          `json:"there"`
+	Differences []difference `json:"otherwise"`
 }
 
 // otherwise is something of a topic that is not as it was asked for.
-type otherwise struct {
+type difference struct {
 	Topic string `json:"topic"`
 	What  string `json:"what"` // partitions, replication, or the name of a setting
 	Is    string `json:"is"`
 	Asked string `json:"asked"`
 }
 
-func (o otherwise) String() string {
+func (o difference) String() string {
 	switch o.What {
 	case "partitions":
 		n, _ := strconv.ParseInt(o.Is, 10, 64)
 		return fmt.Sprintf("%s has %s, not %s: it stays as it is", o.Topic, text.Plural(n, "partition"), o.Asked)
 	case retentionSetting:
-		return fmt.Sprintf("%s keeps its records %s, not %s: it stays as it is, emostream topics retain changes it", o.Topic, kept(o.Is), kept(o.Asked))
+		return fmt.Sprintf("%s keeps its records %s, not %s: it stays as it is, emostream topics retain changes it", o.Topic, retentionText(o.Is), retentionText(o.Asked))
 	}
 	return fmt.Sprintf("%s has %s %s, not %s: it stays as it is", o.Topic, o.What, o.Is, o.Asked)
 }
@@ -67,13 +67,13 @@ func newTopicsCreate(io streams) *cobra.Command {
 			if err := f.check(); err != nil {
 				return err
 			}
-			topics, err := f.all()
+			topics, err := f.topics()
 			if err != nil {
 				return err
 			}
-			return f.once(cmd.Context(), func(ctx context.Context, c *kafka.Client) error {
+			return f.withClient(cmd.Context(), func(ctx context.Context, c *kafka.Client) error {
 				made, err := f.create(ctx, c, topics, given(cmd))
-				return errors.Join(made.tell(io, asJSON, err == nil), err)
+				return errors.Join(made.print(io, asJSON, err == nil), err)
 			})
 		},
 	}
@@ -93,9 +93,9 @@ func newTopicsCreate(io streams) *cobra.Command {
 
 // create creates the topics that are missing, and looks in what the others are not as
 // the flags that were given ask for.
-func (f *topicsFlags) create(ctx context.Context, c *kafka.Client, topics []kafka.Topic, given func(string) bool) (creation, error) {
+func (f *topicsFlags) create(ctx context.Context, c *kafka.Client, topics []kafka.Topic, given func(string) bool) (createReport, error) {
 	created, err := c.EnsureTopics(ctx, topics...)
-	made := creation{Created: append([]string{}, created...), Otherwise: []otherwise{}}
+	made := createReport{Created: append([]string{}, created...), Differences: []difference{}}
 	if err != nil {
 		return made, err
 	}
@@ -112,17 +112,17 @@ func (f *topicsFlags) create(ctx context.Context, c *kafka.Client, topics []kafk
 	}
 	states, err := c.Describe(ctx, names...)
 	for i, is := range states {
-		made.Otherwise = append(made.Otherwise, f.differs(there[i], is, given)...)
+		made.Differences = append(made.Differences, f.differences(there[i], is, given)...)
 	}
 	return made, err
 }
 
 // differs lists what a topic is not, of what the flags that were given ask for. What
 // is hidden is not told.
-func (f *topicsFlags) differs(asked kafka.Topic, is kafka.TopicState, given func(string) bool) (all []otherwise) {
+func (f *topicsFlags) differences(asked kafka.Topic, is kafka.TopicState, given func(string) bool) (all []difference) {
 	look := func(what, is, want string, flags ...string) {
 		if is != "" && is != want && slices.ContainsFunc(flags, given) {
-			all = append(all, otherwise{asked.Name, what, is, want})
+			all = append(all, difference{asked.Name, what, is, want})
 		}
 	}
 	if !is.Exists {
@@ -151,14 +151,14 @@ func (f *topicsFlags) differs(asked kafka.Topic, is kafka.TopicState, given func
 }
 
 // tell reports what came of it; whole says whether all of it was done.
-func (m creation) tell(io streams, asJSON, whole bool) error {
+func (m createReport) print(io streams, asJSON, whole bool) error {
 	if asJSON {
 		return json.NewEncoder(io.out).Encode(m)
 	}
 	for _, name := range m.Created {
 		_, _ = fmt.Fprintln(io.out, name)
 	}
-	for _, o := range m.Otherwise {
+	for _, o := range m.Differences {
 		_, _ = fmt.Fprintln(io.err, o)
 	}
 	if whole {
@@ -168,7 +168,7 @@ func (m creation) tell(io streams, asJSON, whole bool) error {
 }
 
 // ensure creates the topics that are missing and says which.
-func ensure(ctx context.Context, c *kafka.Client, log *slog.Logger, topics ...kafka.Topic) error {
+func ensureTopics(ctx context.Context, c *kafka.Client, log *slog.Logger, topics ...kafka.Topic) error {
 	created, err := c.EnsureTopics(ctx, topics...)
 	if len(created) > 0 {
 		log.Info("created topics", "topics", created)

@@ -26,12 +26,12 @@ func newTopicsDescribe(io streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			topics, err := f.all()
+			topics, err := f.topics()
 			if err != nil {
 				return err
 			}
 			var states []kafka.TopicState
-			err = f.once(cmd.Context(), func(ctx context.Context, c *kafka.Client) (err error) {
+			err = f.withClient(cmd.Context(), func(ctx context.Context, c *kafka.Client) (err error) {
 				names := make([]string, len(topics))
 				for i, t := range topics {
 					names[i] = t.Name
@@ -74,7 +74,7 @@ func printTopics(io streams, states []kafka.TopicState) error {
 		}
 		keep := "-"
 		if t.Config["cleanup.policy"] != "compact" {
-			keep = kept(t.Config["retention.ms"])
+			keep = retentionText(t.Config["retention.ms"])
 		}
 		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", t.Name, t.Partitions, t.Replication,
 			t.Config["min.insync.replicas"], keep, t.Config["cleanup.policy"], state)

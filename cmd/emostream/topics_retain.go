@@ -17,7 +17,7 @@ import (
 )
 
 // leastRetention is the shortest time that a topic may keep its records.
-const leastRetention = time.Minute
+const minRetention = time.Minute
 
 func newTopicsRetain(io streams) *cobra.Command {
 	var f kafkaFlags
@@ -32,11 +32,11 @@ aggregate is ever away. The embedded broker's --retention-bytes holds all the sa
   emostream topics retain emoji-aggregated=forever`,
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			topics, err := f.retentions(args)
+			topics, err := f.parseRetentions(args)
 			if err != nil {
 				return err
 			}
-			return f.once(cmd.Context(), func(ctx context.Context, c *kafka.Client) error {
+			return f.withClient(cmd.Context(), func(ctx context.Context, c *kafka.Client) error {
 				if err := f.mustExist(ctx, c, slices.Sorted(maps.Keys(topics))); err != nil {
 					return err
 				}
@@ -53,7 +53,7 @@ aggregate is ever away. The embedded broker's --retention-bytes holds all the sa
 }
 
 // retentions reads what was asked for, by full name of the topic.
-func (k *kafkaFlags) retentions(args []string) (map[string]time.Duration, error) {
+func (k *kafkaFlags) parseRetentions(args []string) (map[string]time.Duration, error) {
 	all := map[string]time.Duration{}
 	for _, a := range args {
 		name, text, _ := strings.Cut(a, "=")
@@ -63,8 +63,8 @@ func (k *kafkaFlags) retentions(args []string) (map[string]time.Duration, error)
 			return nil, usagef("%.60q: want TOPIC=DURATION, as in emoji-aggregated=720h", a)
 		case text == forever:
 			d = kafka.Forever
-		case err != nil || d < leastRetention:
-			return nil, usagef("%.60q: want at least %v, as in %s=720h, or %s", a, leastRetention, name, forever)
+		case err != nil || d < minRetention:
+			return nil, usagef("%.60q: want at least %v, as in %s=720h, or %s", a, minRetention, name, forever)
 		}
 		all[k.topicPrefix+name] = d
 	}
@@ -92,7 +92,7 @@ func (k *kafkaFlags) mustExist(ctx context.Context, c *kafka.Client, names []str
 const forever = "forever"
 
 // kept is retention.ms for a person.
-func kept(ms string) string {
+func retentionText(ms string) string {
 	switch d, err := time.ParseDuration(ms + "ms"); {
 	case err != nil:
 		return ms

@@ -16,7 +16,7 @@ import (
 // tuiFlags are the settings of tui.
 type tuiFlags struct {
 	clientFlags
-	lookFlags
+	themeFlags
 	user    string
 	palette string
 	mouse   bool
@@ -38,7 +38,7 @@ resumes where it was. Press ? in it for its keys, i for its instruments.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io) },
 	}
 	f.clientFlags.add(cmd)
-	f.lookFlags.add(cmd)
+	f.themeFlags.add(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.user, "user", "", "user id to tap as; default a new one")
 	fl.StringVar(&f.palette, "palette", strings.Join(emoji.Favourites(), " "), "emojis or shortcodes on the keys 1 to 9")
@@ -88,9 +88,9 @@ func (f *tuiFlags) run(ctx context.Context, io streams) error {
 	if !isTerminal(io.out) || !isTerminal(io.in) {
 		return usagef("tui draws on a terminal, and stdin or stdout is none: use emostream watch and emostream send in pipes")
 	}
-	return onScreen(ctx, io, func(ctx context.Context) error {
+	return runFullscreen(ctx, io, func(ctx context.Context) error {
 		outbox, err := tui.ShowCrowd(ctx, cfg, *c, f.terminal(io.in, io.out))
-		if told := farewell(outbox); told != "" {
+		if told := tapSummary(outbox); told != "" {
 			_, _ = fmt.Fprintln(io.err, told)
 		}
 		return err
@@ -98,7 +98,7 @@ func (f *tuiFlags) run(ctx context.Context, io streams) error {
 }
 
 // farewell is what became of the taps; empty when there were none.
-func farewell(o tui.TapQueue) string {
+func tapSummary(o tui.TapQueue) string {
 	var parts []string
 	for _, p := range []struct {
 		n    int

@@ -49,7 +49,7 @@ func (f *upFlags) run(cmd *cobra.Command, io streams) error {
 		f.brokerListen = "localhost:0"
 	}
 	if f.dashboard.on {
-		return onScreen(cmd.Context(), io, func(ctx context.Context) error {
+		return runFullscreen(cmd.Context(), io, func(ctx context.Context) error {
 			p, err := f.build(ctx, log)
 			if err != nil {
 				return err
@@ -64,9 +64,9 @@ func (f *upFlags) run(cmd *cobra.Command, io streams) error {
 	}
 	defer p.close()
 	if !asJSON {
-		p.addresses.describe(io)
+		p.addresses.print(io)
 	}
-	return p.run(cmd.Context(), func() { p.addresses.announce(io, asJSON) })
+	return p.run(cmd.Context(), func() { p.addresses.printReady(io, asJSON) })
 }
 
 // build lays the pipeline out in the data's order, which is the picture of
@@ -95,7 +95,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 	if err != nil {
 		return p, err
 	}
-	p.cleanup(client.Close)
+	p.onClose(client.Close)
 	registry := newRegistry()
 	p.metrics = registry
 	s := stage{&f.stageFlags, client, log, registry}
@@ -105,16 +105,16 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 	if p.main, err = newMain(s, f.serve); err != nil {
 		return p, err
 	}
-	p.add("serve", func(ctx context.Context) error { return p.main.run(ctx, mainLn) })
+	p.addStage("serve", func(ctx context.Context) error { return p.main.run(ctx, mainLn) })
 
 	// emoji-topic -> combine -> emoji-partials -> reduce -> emoji-aggregated.
 	f.aggregate.claimed = func(string, int) { p.claims.Add(1) }
-	p.add("aggregate", func(ctx context.Context) error { return runAggregate(ctx, s, f.aggregate) })
+	p.addStage("aggregate", func(ctx context.Context) error { return runAggregate(ctx, s, f.aggregate) })
 
 	// emoji-aggregated -> main -> cluster_1 ... cluster_N -> cluster -> sub_1 ... sub_N.
 	clusters := numbered("cluster_%d", f.clusters)
 	publish := publishFlags{roles: []string{"main", "cluster"}, clusters: clusters, top: f.publish.top}
-	p.add("publish", func(ctx context.Context) error { return runPublish(ctx, s, publish) })
+	p.addStage("publish", func(ctx context.Context) error { return runPublish(ctx, s, publish) })
 
 	// sub_1 ... sub_N -> the subscriber servers -> people.
 	for i, name := range numbered("sub%d", f.subscribers) {
@@ -124,7 +124,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 	}
 
 	if p.broker != nil {
-		p.add("broker", p.broker.Run)
+		p.addStage("broker", p.broker.Run)
 	}
 	return p, f.addMetricsListener(ctx, p, registry)
 }
@@ -135,13 +135,13 @@ func (f *upFlags) addSubscriber(p *pipeline, s stage, name, cluster string, ln n
 	s.metrics = prometheus.WrapRegistererWith(prometheus.Labels{"server": name}, s.metrics)
 	flags := f.subscribe
 	flags.name, flags.cluster, flags.publicURL = name, cluster, f.urlOf(ln)
-	flags.lateness, flags.origins = f.aggregate.lateness, f.serve.protection.origins
+	flags.lateness, flags.origins = f.aggregate.lateness, f.serve.limits.origins
 	srv, servers, err := newFanout(s, flags, ln)
 	if err != nil {
 		return err
 	}
 	p.addresses.Subscribers = append(p.addresses.Subscribers, subscriber{name, cluster, srv.Fanout.URL()})
-	p.add(name, func(ctx context.Context) error { return runSubscribe(ctx, s, name, srv, servers, ln) })
+	p.addStage(name, func(ctx context.Context) error { return runSubscribe(ctx, s, name, srv, servers, ln) })
 	return nil
 }
 
@@ -155,7 +155,7 @@ func (f *upFlags) addMetricsListener(ctx context.Context, p *pipeline, registry 
 		return err
 	}
 	p.addresses.Metrics = "http://" + ln.Addr().String() + "/metrics"
-	p.add("metrics", func(ctx context.Context) error { return serveMetrics(ctx, ln, registry) })
+	p.addStage("metrics", func(ctx context.Context) error { return serveMetrics(ctx, ln, registry) })
 	return nil
 }
 
@@ -170,7 +170,7 @@ func (f *upFlags) bind(ctx context.Context, p *pipeline) (mainLn net.Listener, s
 		if lns[i], err = listen(ctx, net.JoinHostPort(f.host, strconv.Itoa(port)), "--port", "emostream up --port 5050"); err != nil {
 			return nil, nil, err
 		}
-		p.cleanup(func() { _ = lns[i].Close() })
+		p.onClose(func() { _ = lns[i].Close() })
 	}
 	return lns[0], lns[1:], nil
 }
@@ -186,7 +186,7 @@ func (f *upFlags) openBroker(ctx context.Context, p *pipeline) error {
 	if err != nil {
 		return err
 	}
-	p.cleanup(func() { _ = p.broker.Close() })
+	p.onClose(func() { _ = p.broker.Close() })
 	p.addresses.embedded = true
 	f.brokers, p.addresses.Data = []string{p.broker.Addr()}, cfg.DataDir
 	return nil

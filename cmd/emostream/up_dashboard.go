@@ -21,26 +21,26 @@ import (
 // dashboardFlags say whether up shows a dashboard instead of its addresses and log.
 type dashboardFlags struct {
 	on bool
-	lookFlags
-	log logRing
+	themeFlags
+	log dashboardLog
 }
 
 func (f *dashboardFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.on, "dashboard", false, "show on the whole screen how everything is")
-	f.lookFlags.add(cmd)
+	f.themeFlags.add(cmd)
 }
 
 // check says why there cannot be a dashboard.
 func (f *dashboardFlags) check(io streams, asJSON bool) error {
 	switch {
 	case !f.on:
-		return f.lookFlags.check()
+		return f.themeFlags.check()
 	case asJSON:
 		return usagef("--dashboard has the screen for itself: leave -o json out")
 	case !isTerminal(io.out) || !isTerminal(io.in):
 		return usagef("--dashboard needs a terminal on stdin and stdout: leave it out, and use --metrics-listen to look at the pipeline from elsewhere")
 	}
-	return f.lookFlags.check()
+	return f.themeFlags.check()
 }
 
 // logger returns a logger onto the dashboard, which has room for what goes well too,
@@ -52,7 +52,7 @@ func (f *dashboardFlags) logger(log *logFlags, cmd *cobra.Command, io streams) (
 	if !cmd.Flags().Changed("log-level") {
 		log.level = "info"
 	}
-	level, err := log.least()
+	level, err := log.minLevel()
 	return f.log.logger(level), err
 }
 
@@ -60,7 +60,7 @@ func (f *dashboardFlags) logger(log *logFlags, cmd *cobra.Command, io streams) (
 func (f *dashboardFlags) show(ctx context.Context, io streams, p *pipeline) error {
 	d := newDashboard(p, &f.log)
 	var failed error
-	shown := tui.ShowDashboard(ctx, f.terminal(io.in, io.out), d.look, func(ctx context.Context) {
+	shown := tui.ShowDashboard(ctx, f.terminal(io.in, io.out), d.snapshot, func(ctx context.Context) {
 		asking, stop := context.WithCancel(context.WithoutCancel(ctx))
 		var all sync.WaitGroup
 		all.Go(func() { d.follow(asking) })
@@ -79,42 +79,42 @@ func (f *dashboardFlags) show(ctx context.Context, io streams, p *pipeline) erro
 // metrics, the heartbeats, the swarms on their way and the log.
 type dashboard struct {
 	p       *pipeline
-	log     *logRing
+	log     *dashboardLog
 	started time.Time
-	meter   meter // of who calls look
+	metrics metricHistory // of who calls look
 
 	mu       sync.Mutex
 	notReady error // why reactions cannot be taken in
-	channels channels
+	channels activeChannels
 	records  int64 // in emoji-topic
 	size     int64 // of the embedded broker's log on disk
 }
 
-func newDashboard(p *pipeline, log *logRing) *dashboard {
-	return &dashboard{p: p, log: log, started: time.Now(), channels: channels{}}
+func newDashboard(p *pipeline, log *dashboardLog) *dashboard {
+	return &dashboard{p: p, log: log, started: time.Now(), channels: activeChannels{}}
 }
 
 // look tells how the pipeline is.
-func (d *dashboard) look() tui.PipelineSnapshot {
+func (d *dashboard) snapshot() tui.PipelineSnapshot {
 	now := time.Now()
-	d.meter.take(now, gather(d.p.metrics))
-	lines, logged := d.log.newest()
+	d.metrics.add(now, sumMetrics(d.p.metrics))
+	lines, logged := d.log.snapshot()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	shown, others := d.channels.shown(now)
+	shown, others := d.channels.choose(now)
 	return tui.PipelineSnapshot{
 		Version: version, Uptime: now.Sub(d.started), Stages: d.stages(), Servers: d.servers(now),
 		Window: shown.newest, Totals: shown.values(), Channels: others,
-		Delay: d.meter.mean("emostream_subscribe_window_delay_seconds"),
+		Delay: d.metrics.mean("emostream_subscribe_window_delay_seconds"),
 		Facts: d.facts(), Log: lines, Logged: logged,
 	}
 }
 
 // stages are the stages in the data's order; the subscriber servers are one.
 func (d *dashboard) stages() []tui.Stage {
-	m := &d.meter
-	count := func(name string) string { return text.Thousands(int64(m.now(name))) }
-	lag := func(name string) int64 { return int64(m.now(name)) }
+	m := &d.metrics
+	count := func(name string) string { return text.Thousands(int64(m.latest(name))) }
+	lag := func(name string) int64 { return int64(m.latest(name)) }
 	all := []tui.Stage{
 		{
 			Name: "serve", Rate: m.rate("emostream_reactions_accepted_total"), Lag: -1,
@@ -151,15 +151,15 @@ func (d *dashboard) state(name string) tui.State {
 	order := []tui.State{tui.Stopped, tui.Running, tui.NotReady, tui.Starting, tui.Stopping, tui.Failed}
 	worst := 0
 	for _, r := range d.p.stages {
-		if r.name != name && (name != "subscribe" || !d.p.subscriber(r.name)) {
+		if r.name != name && (name != "subscribe" || !d.p.isSubscriber(r.name)) {
 			continue
 		}
-		worst = max(worst, slices.Index(order, d.one(r)))
+		worst = max(worst, slices.Index(order, d.stateOf(r)))
 	}
 	return order[worst]
 }
 
-func (d *dashboard) one(r *running) tui.State {
+func (d *dashboard) stateOf(r *runningStage) tui.State {
 	select {
 	case <-r.done:
 		if r.err != nil {
@@ -171,7 +171,7 @@ func (d *dashboard) one(r *running) tui.State {
 	switch {
 	case r.stopping.Load():
 		return tui.Stopping
-	case !d.p.up.Load():
+	case !d.p.wasReady.Load():
 		return tui.Starting
 	case r.name == "serve" && d.notReady != nil:
 		return tui.NotReady
@@ -183,7 +183,7 @@ func (d *dashboard) one(r *running) tui.State {
 func (d *dashboard) servers(now time.Time) []tui.Server {
 	var all []tui.Server
 	for _, s := range d.p.addresses.Subscribers {
-		server := tui.Server{Name: s.Name, Cluster: s.Cluster, Rate: d.meter.rate("emostream_subscribe_delivered_total/" + s.Name)}
+		server := tui.Server{Name: s.Name, Cluster: s.Cluster, Rate: d.metrics.rate("emostream_subscribe_delivered_total/" + s.Name)}
 		if e, ok := d.p.main.servers.roster.Get(s.Name); ok {
 			server.State, server.Clients, server.Capacity = e.State, e.Clients, e.Capacity
 			if e.State != wire.StateGone && !e.Alive(now) {
@@ -229,7 +229,7 @@ func (d *dashboard) follow(ctx context.Context) {
 		for _, r := range b.Records {
 			if s, err := wire.DecodeSwarm(r.Value); err == nil {
 				d.mu.Lock()
-				d.channels.saw(s)
+				d.channels.add(s)
 				d.mu.Unlock()
 			}
 		}
@@ -246,7 +246,7 @@ func (d *dashboard) probe(ctx context.Context) {
 	defer t.Stop()
 	for {
 		var ready error
-		if d.p.up.Load() { // until then it is starting
+		if d.p.wasReady.Load() { // until then it is starting
 			ready = d.p.main.ready(ctx)
 		}
 		records := d.reactions(ctx)

@@ -11,34 +11,34 @@ import (
 
 // channels are those that were active lately, with what a dashboard shows of them.
 // The main server bounds how many there can be.
-type channels map[string]*channel
+type activeChannels map[string]*activeChannel
 
-type channel struct {
+type activeChannel struct {
 	newest wire.Swarm
-	totals []total // of the newest windows, the oldest first
+	totals []windowTotal // of the newest windows, the oldest first
 }
 
 // total is how many reactions a window had.
-type total struct{ end, n int64 }
+type windowTotal struct{ end, n int64 }
 
 const (
-	recent      = 10 * time.Second // how long a channel is active after its newest window
-	mostWindows = 200              // of a channel that are kept
+	activeFor  = 10 * time.Second // how long a channel is active after its newest window
+	maxWindows = 200              // of a channel that are kept
 )
 
 // saw takes in a swarm. Of two of a window the one with the greater total is true.
-func (c channels) saw(s wire.Swarm) {
+func (c activeChannels) add(s wire.Swarm) {
 	ch := c[s.Channel]
 	if ch == nil {
-		ch = &channel{}
+		ch = &activeChannel{}
 		c[s.Channel] = ch
 	}
-	at := total{s.Window.End, s.Total}
-	i, known := slices.BinarySearchFunc(ch.totals, at, func(a, b total) int { return cmp.Compare(a.end, b.end) })
+	at := windowTotal{s.Window.End, s.Total}
+	i, known := slices.BinarySearchFunc(ch.totals, at, func(a, b windowTotal) int { return cmp.Compare(a.end, b.end) })
 	switch {
 	case !known:
 		ch.totals = slices.Insert(ch.totals, i, at)
-		ch.totals = ch.totals[max(0, len(ch.totals)-mostWindows):]
+		ch.totals = ch.totals[max(0, len(ch.totals)-maxWindows):]
 	case s.Total < ch.totals[i].n:
 		return
 	default:
@@ -52,12 +52,12 @@ func (c channels) saw(s wire.Swarm) {
 // shown is the channel that a dashboard shows, and how many others are active: the
 // main one, unless only others are, and then the busiest. Channels that are not are
 // forgotten, except the main one.
-func (c channels) shown(now time.Time) (*channel, int) {
-	best, active := &channel{}, 0
+func (c activeChannels) choose(now time.Time) (*activeChannel, int) {
+	best, active := &activeChannel{}, 0
 	for _, name := range slices.Sorted(maps.Keys(c)) { // so that of two alike it is always the same
 		ch := c[name]
 		switch {
-		case ch.newest.Window.End >= now.Add(-recent).UnixMilli():
+		case ch.newest.Window.End >= now.Add(-activeFor).UnixMilli():
 			active++
 			if best.newest.Total == 0 || name == wire.MainChannel && ch.newest.Total > 0 ||
 				best.newest.Channel != wire.MainChannel && ch.newest.Total > best.newest.Total {
@@ -74,7 +74,7 @@ func (c channels) shown(now time.Time) (*channel, int) {
 }
 
 // values are the totals of a channel's windows.
-func (ch *channel) values() []float64 {
+func (ch *activeChannel) values() []float64 {
 	values := make([]float64, len(ch.totals))
 	for i, t := range ch.totals {
 		values[i] = float64(t.n)

@@ -12,17 +12,17 @@ import (
 )
 
 // mostLines is how many lines of the log a dashboard can go back.
-const mostLines = 500
+const maxLogLines = 500
 
 // logRing keeps the newest lines of a log for a dashboard; older ones are gone.
-type logRing struct {
+type dashboardLog struct {
 	mu     sync.Mutex
 	lines  []tui.LogLine
 	logged int
 }
 
 // logger returns a logger into the ring.
-func (r *logRing) logger(level slog.Level) *slog.Logger {
+func (r *dashboardLog) logger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) == 0 && a.Key == slog.TimeKey {
 			a.Value = slog.StringValue(a.Value.Time().Format(time.TimeOnly))
@@ -32,7 +32,7 @@ func (r *logRing) logger(level slog.Level) *slog.Logger {
 }
 
 // Write takes in a line of the text handler: time, level, message, and the rest.
-func (r *logRing) Write(b []byte) (int, error) {
+func (r *dashboardLog) Write(b []byte) (int, error) {
 	text := strings.TrimSuffix(string(b), "\n")
 	at, text := cutField(text, "time=")
 	level, text := cutField(text, "level=")
@@ -46,7 +46,7 @@ func (r *logRing) Write(b []byte) (int, error) {
 	line.Text = text
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.lines = append(r.lines[max(0, len(r.lines)-mostLines+1):], line)
+	r.lines = append(r.lines[max(0, len(r.lines)-maxLogLines+1):], line)
 	r.logged++
 	return len(b), nil
 }
@@ -58,7 +58,7 @@ func cutField(line, name string) (value, rest string) {
 }
 
 // newest returns the lines that are kept, and how many there have been.
-func (r *logRing) newest() ([]tui.LogLine, int) {
+func (r *dashboardLog) snapshot() ([]tui.LogLine, int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return slices.Clone(r.lines), r.logged

@@ -8,12 +8,12 @@ import (
 
 // totals are the values of metrics by their names, summed over all labels, and by
 // name/value of each label; of a histogram, name_sum and name_count.
-type totals map[string]float64
+type metricSums map[string]float64
 
 // gather reads the metrics.
-func gather(g prometheus.Gatherer) totals {
+func sumMetrics(g prometheus.Gatherer) metricSums {
 	families, _ := g.Gather() // what could be gathered is there in spite of an error
-	t := totals{}
+	t := metricSums{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
 			t.add(f.GetName(), m.GetCounter().GetValue()+m.GetGauge().GetValue())
@@ -29,46 +29,46 @@ func gather(g prometheus.Gatherer) totals {
 	return t
 }
 
-func (t totals) add(name string, v float64) { t[name] += v }
+func (t metricSums) add(name string, v float64) { t[name] += v }
 
 // rateSpan is the time that rates are of: two windows, as what they make happens
 // at their ends.
-const rateSpan = 4 * time.Second
+const rateRange = 4 * time.Second
 
 // meter makes rates of totals. It keeps those of the last rateSpan.
-type meter struct {
-	at   []time.Time
-	kept []totals
+type metricHistory struct {
+	times []time.Time
+	sums  []metricSums
 }
 
 // take takes in the totals of a time.
-func (m *meter) take(now time.Time, t totals) {
-	m.at, m.kept = append(m.at, now), append(m.kept, t)
-	for len(m.at) > 2 && now.Sub(m.at[1]) >= rateSpan {
-		m.at, m.kept = m.at[1:], m.kept[1:]
+func (m *metricHistory) add(now time.Time, t metricSums) {
+	m.times, m.sums = append(m.times, now), append(m.sums, t)
+	for len(m.times) > 2 && now.Sub(m.times[1]) >= rateRange {
+		m.times, m.sums = m.times[1:], m.sums[1:]
 	}
 }
 
 // now is the newest value of a metric.
-func (m *meter) now(name string) float64 { return m.kept[len(m.kept)-1][name] }
+func (m *metricHistory) latest(name string) float64 { return m.sums[len(m.sums)-1][name] }
 
 // grown is by how much a metric has grown.
-func (m *meter) grown(name string) float64 { return m.now(name) - m.kept[0][name] }
+func (m *metricHistory) increase(name string) float64 { return m.latest(name) - m.sums[0][name] }
 
 // rate is how much a metric grows in a second.
-func (m *meter) rate(name string) float64 {
-	span := m.at[len(m.at)-1].Sub(m.at[0]).Seconds()
+func (m *metricHistory) rate(name string) float64 {
+	span := m.times[len(m.times)-1].Sub(m.times[0]).Seconds()
 	if span <= 0 {
 		return 0
 	}
-	return max(0, m.grown(name)/span)
+	return max(0, m.increase(name)/span)
 }
 
 // mean is the mean of what a histogram has seen, as a time; 0 if it saw nothing.
-func (m *meter) mean(name string) time.Duration {
-	n := m.grown(name + "_count")
+func (m *metricHistory) mean(name string) time.Duration {
+	n := m.increase(name + "_count")
 	if n <= 0 {
 		return 0
 	}
-	return time.Duration(m.grown(name+"_sum") / n * float64(time.Second))
+	return time.Duration(m.increase(name+"_sum") / n * float64(time.Second))
 }

@@ -25,8 +25,8 @@ func TestMeter(t *testing.T) {
 	lag.WithLabelValues("a", "0").Set(3)
 	lag.WithLabelValues("a", "1").Set(4)
 	lag.WithLabelValues("b", "0").Set(5)
-	start, m := time.Unix(1_800_000_000, 0), meter{}
-	m.take(start, gather(reg))
+	start, m := time.Unix(1_800_000_000, 0), metricHistory{}
+	m.add(start, sumMetrics(reg))
 	if m.rate("taken_total") != 0 || m.mean("delay_seconds") != 0 {
 		t.Error("one look is enough for a rate")
 	}
@@ -36,7 +36,7 @@ func TestMeter(t *testing.T) {
 			taken.Add(200)
 		}
 		delay.Observe(float64(second))
-		m.take(start.Add(time.Duration(second)*time.Second), gather(reg))
+		m.add(start.Add(time.Duration(second)*time.Second), sumMetrics(reg))
 	}
 	if got := m.rate("taken_total"); got != 300 {
 		t.Errorf("%v a second, want 300", got)
@@ -44,11 +44,11 @@ func TestMeter(t *testing.T) {
 	if got := m.mean("delay_seconds"); got != 18500*time.Millisecond {
 		t.Errorf("a mean of %v, want that of 17 to 20 s", got)
 	}
-	if m.now("lag") != 12 || m.now("lag/a") != 7 || m.now("unknown") != 0 {
-		t.Errorf("lag %v, of a %v", m.now("lag"), m.now("lag/a"))
+	if m.latest("lag") != 12 || m.latest("lag/a") != 7 || m.latest("unknown") != 0 {
+		t.Errorf("lag %v, of a %v", m.latest("lag"), m.latest("lag/a"))
 	}
-	if len(m.kept) > 6 {
-		t.Errorf("it keeps %d looks", len(m.kept))
+	if len(m.sums) > 6 {
+		t.Errorf("it keeps %d looks", len(m.sums))
 	}
 }
 
@@ -77,15 +77,15 @@ func TestChannels(t *testing.T) {
 		"main has ended, and another not": {[]wire.Swarm{swarm("main", 80_000, 50), swarm("a", 98_000, 1)}, "a", []float64{1}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c := channels{}
+			c := activeChannels{}
 			for _, s := range test.seen {
-				c.saw(s)
+				c.add(s)
 			}
-			shown, others := c.shown(now)
+			shown, others := c.choose(now)
 			if shown.newest.Channel != test.shown || !slices.Equal(shown.values(), test.totals) || others != test.others {
 				t.Errorf("got %q with %v and %d others", shown.newest.Channel, shown.values(), others)
 			}
-			if again, _ := c.shown(now); again.newest.Channel != test.shown {
+			if again, _ := c.choose(now); again.newest.Channel != test.shown {
 				t.Errorf("then %q", again.newest.Channel)
 			}
 		})
@@ -94,26 +94,26 @@ func TestChannels(t *testing.T) {
 
 // Only so many windows of a channel are kept, and no channel that has ended.
 func TestChannelsAreBounded(t *testing.T) {
-	c := channels{}
+	c := activeChannels{}
 	for i := range int64(1000) {
 		end := 10_000 + 2000*i
-		c.saw(wire.Swarm{Channel: wire.MainChannel, Window: wire.Window{End: end}, Total: i})
-		c.saw(wire.Swarm{Channel: fmt.Sprint("room-", i), Window: wire.Window{End: end}, Total: 1})
-		c.shown(time.UnixMilli(end))
+		c.add(wire.Swarm{Channel: wire.MainChannel, Window: wire.Window{End: end}, Total: i})
+		c.add(wire.Swarm{Channel: fmt.Sprint("room-", i), Window: wire.Window{End: end}, Total: 1})
+		c.choose(time.UnixMilli(end))
 	}
-	if len(c) > 8 || len(c[wire.MainChannel].totals) != mostWindows {
+	if len(c) > 8 || len(c[wire.MainChannel].totals) != maxWindows {
 		t.Errorf("%d channels, %d windows", len(c), len(c[wire.MainChannel].totals))
 	}
 }
 
 func TestLogRing(t *testing.T) {
-	var r logRing
+	var r dashboardLog
 	log := r.logger(slog.LevelInfo)
 	log.Debug("too little")
 	log.With("part", "broker").Info("created topics", "topics", []string{"a", "b"})
 	log.WithGroup("g").Warn(`a "quoted" word`, "error", "no such file")
 	log.Error("plain", "n", 3)
-	lines, logged := r.newest()
+	lines, logged := r.snapshot()
 	for i := range lines {
 		if _, err := time.Parse(time.TimeOnly, lines[i].Time); err != nil {
 			t.Error(err)
@@ -128,11 +128,11 @@ func TestLogRing(t *testing.T) {
 	if diff := cmp.Diff(want, lines); diff != "" || logged != 3 {
 		t.Errorf("%d lines were logged: %s", logged, diff)
 	}
-	for i := range 2 * mostLines {
+	for i := range 2 * maxLogLines {
 		log.Info("line", "n", i)
 	}
-	lines, logged = r.newest()
-	if len(lines) != mostLines || logged != 3+2*mostLines || !strings.HasSuffix(lines[mostLines-1].Text, fmt.Sprint("n=", 2*mostLines-1)) {
+	lines, logged = r.snapshot()
+	if len(lines) != maxLogLines || logged != 3+2*maxLogLines || !strings.HasSuffix(lines[maxLogLines-1].Text, fmt.Sprint("n=", 2*maxLogLines-1)) {
 		t.Errorf("%d of %d lines are kept, the last is %q", len(lines), logged, lines[len(lines)-1].Text)
 	}
 }
@@ -141,9 +141,9 @@ func TestLogRing(t *testing.T) {
 func TestStates(t *testing.T) {
 	p := &pipeline{addresses: addresses{Subscribers: []subscriber{{Name: "sub1"}, {Name: "sub2"}}}}
 	for _, name := range []string{"serve", "sub1", "sub2"} {
-		p.add(name, nil)
+		p.addStage(name, nil)
 	}
-	d := newDashboard(p, &logRing{})
+	d := newDashboard(p, &dashboardLog{})
 	expect := func(when string, serve, subscribe tui.State) {
 		t.Helper()
 		if s := d.state("serve"); s != serve {
@@ -154,7 +154,7 @@ func TestStates(t *testing.T) {
 		}
 	}
 	expect("at the start", tui.Starting, tui.Starting)
-	p.up.Store(true)
+	p.wasReady.Store(true)
 	expect("when all is ready", tui.Running, tui.Running)
 	d.notReady = fmt.Errorf("kafka is away")
 	expect("without Kafka", tui.NotReady, tui.Running)

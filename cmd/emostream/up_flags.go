@@ -33,7 +33,7 @@ func (f *upFlags) add(cmd *cobra.Command) {
 	fl.IntVar(&f.clusters, "clusters", 2, "number of clusters that they are divided into")
 	fl.StringVar(&f.brokerListen, "broker-listen", "localhost:9092", "address of the embedded broker; a free port with --port 0 unless it is given")
 	fl.StringSliceVar(&f.brokers, "brokers", nil, "use this Kafka cluster instead of the embedded broker")
-	f.addRest(cmd)
+	f.addAllButBrokers(cmd)
 	f.broker.add(cmd)
 	f.serve.add(cmd)
 	f.aggregate.add(cmd)
@@ -63,7 +63,7 @@ func (f *upFlags) check() error {
 	if host, _, err := net.SplitHostPort(f.brokerListen); err == nil && unspecified(host) {
 		return usagef("--broker-listen %s has no host that clients could connect to: give one, as in localhost:9092", f.brokerListen)
 	}
-	if len(f.brokers) == 0 && f.anything() {
+	if len(f.brokers) == 0 && f.isSet() {
 		return usagef("--tls and --sasl are for a Kafka of your own, and --brokers does not name one: the embedded broker has neither, and listens on this machine")
 	}
 	if f.publish.top < 1 {

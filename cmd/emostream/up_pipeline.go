@@ -25,14 +25,14 @@ type pipeline struct {
 	claims    atomic.Int64 // partitions whose counting has begun
 	addresses addresses
 	metrics   prometheus.Gatherer // of all stages
-	up        atomic.Bool         // everything was ready once
-	stages    []*running
+	wasReady  atomic.Bool         // everything was ready once
+	stages    []*runningStage
 	failed    chan error // the first failure of a stage; buffered
-	cleanups  []func()
+	atClose   []func()
 }
 
 // running is a stage that is stopped by itself.
-type running struct {
+type runningStage struct {
 	name string
 	run  func(context.Context) error
 	stop context.CancelFunc
@@ -43,24 +43,24 @@ type running struct {
 }
 
 // add appends a stage.
-func (p *pipeline) add(name string, run func(context.Context) error) {
-	p.stages = append(p.stages, &running{name: name, run: run, done: make(chan struct{})})
+func (p *pipeline) addStage(name string, run func(context.Context) error) {
+	p.stages = append(p.stages, &runningStage{name: name, run: run, done: make(chan struct{})})
 }
 
 // subscriber says whether a stage is a subscriber server.
-func (p *pipeline) subscriber(stage string) bool {
+func (p *pipeline) isSubscriber(stage string) bool {
 	return slices.ContainsFunc(p.addresses.Subscribers, func(s subscriber) bool { return s.Name == stage })
 }
 
 // cleanup has f called by close.
-func (p *pipeline) cleanup(f func()) { p.cleanups = append(p.cleanups, f) }
+func (p *pipeline) onClose(f func()) { p.atClose = append(p.atClose, f) }
 
 // close undoes what build did, last things first.
 func (p *pipeline) close() {
-	for _, f := range slices.Backward(p.cleanups) {
+	for _, f := range slices.Backward(p.atClose) {
 		f()
 	}
-	p.cleanups = nil
+	p.atClose = nil
 }
 
 // run starts every stage, calls ready when all are, and stops them in the data's
@@ -108,7 +108,7 @@ func (p *pipeline) waitReady(ctx context.Context) error {
 			return err
 		}
 	}
-	p.up.Store(true)
+	p.wasReady.Store(true)
 	return nil
 }
 
@@ -154,7 +154,7 @@ func (p *pipeline) stop() error {
 		r.stop()
 		<-r.done
 		if r.name == "serve" && len(p.failed) == 0 {
-			p.lastWindow()
+			p.waitForLastWindow()
 		}
 	}
 	select {
@@ -167,7 +167,7 @@ func (p *pipeline) stop() error {
 
 // lastWindow waits until the window of the last reaction has been shown: at most
 // its length and a second.
-func (p *pipeline) lastWindow() {
+func (p *pipeline) waitForLastWindow() {
 	last := p.main.ingest.LastAccepted()
 	if last.IsZero() {
 		return

@@ -25,7 +25,7 @@ type subscriber struct {
 }
 
 // describe tells a person where everything is and how to try it.
-func (a addresses) describe(io streams) {
+func (a addresses) print(io streams) {
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(io.err, format+"\n", args...) }
 	p("Emostream %s", version)
 	p("")
@@ -63,7 +63,7 @@ func (a addresses) serverFlag() string {
 }
 
 // announce says that all is ready.
-func (a addresses) announce(io streams, asJSON bool) {
+func (a addresses) printReady(io streams, asJSON bool) {
 	if asJSON {
 		_ = json.NewEncoder(io.out).Encode(a)
 		return

@@ -22,7 +22,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		return usagef("%s has no command %.40q: did you mean %s?", cmd.CommandPath(), args[0], strings.Join(near, ", "))
 	}
-	return usagef("%s has no command %.40q: it has %s", cmd.CommandPath(), args[0], strings.Join(names(cmd), ", "))
+	return usagef("%s has no command %.40q: it has %s", cmd.CommandPath(), args[0], strings.Join(commandNames(cmd), ", "))
 }
 
 // wrongArguments says which arguments a command takes, as its usage line names them.
@@ -38,11 +38,11 @@ func wrongArguments(cmd *cobra.Command, args []string) error {
 }
 
 // usageErrors gives wrong arguments the exit code of wrong usage, and words of ours.
-func usageErrors(cmd *cobra.Command) {
+func refuseWrongArguments(cmd *cobra.Command) {
 	if cmd.RunE == nil && cmd.HasSubCommands() {
 		cmd.Args = unknownCommand
 		cmd.RunE = func(c *cobra.Command, _ []string) error {
-			return usagef("%s needs a command: %s", c.CommandPath(), strings.Join(names(c), ", "))
+			return usagef("%s needs a command: %s", c.CommandPath(), strings.Join(commandNames(c), ", "))
 		}
 	}
 	if check := cmd.Args; check != nil {
@@ -55,11 +55,11 @@ func usageErrors(cmd *cobra.Command) {
 		}
 	}
 	for _, c := range cmd.Commands() {
-		usageErrors(c)
+		refuseWrongArguments(c)
 	}
 }
 
-func names(cmd *cobra.Command) []string {
+func commandNames(cmd *cobra.Command) []string {
 	var out []string
 	for _, c := range cmd.Commands() {
 		if c.IsAvailableCommand() {
@@ -78,7 +78,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		f := wrong.GetFlag()
-		err = fmt.Errorf("--%s %.40q: %s", f.Name, harmless(f, wrong.GetValue()), reason(f, err))
+		err = fmt.Errorf("--%s %.40q: %s", f.Name, redacted(f, wrong.GetValue()), reason(f, err))
 	}
 	return &exitError{exitUsage, err}
 }

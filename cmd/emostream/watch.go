@@ -71,14 +71,14 @@ itself and resumes where it was.`,
 
 // swarmPrinter prints swarms as they come.
 type swarmPrinter struct {
-	out, err io.Writer
-	json     bool
-	newest   int64
-	live     bool // was connected before
+	out, err     io.Writer
+	json         bool
+	newest       int64
+	wasConnected bool // was connected before
 }
 
 // shown is how many emojis a line of text lists.
-const shown = 10
+const maxShown = 10
 
 func (p *swarmPrinter) swarm(s wire.Swarm, raw []byte) error {
 	if p.json {
@@ -90,19 +90,19 @@ func (p *swarmPrinter) swarm(s wire.Swarm, raw []byte) error {
 		revised = "  (revised)"
 	}
 	p.newest = max(p.newest, s.Window.End)
-	_, err := fmt.Fprintf(p.out, "%s  %6d  %s%s\n", time.UnixMilli(s.Window.End).Format(time.TimeOnly), s.Total, tallies(s), revised)
+	_, err := fmt.Fprintf(p.out, "%s  %6d  %s%s\n", time.UnixMilli(s.Window.End).Format(time.TimeOnly), s.Total, emojiCounts(s), revised)
 	return err
 }
 
 // tallies lists the most frequent emojis of a swarm.
-func tallies(s wire.Swarm) string {
+func emojiCounts(s wire.Swarm) string {
 	if len(s.Emojis) == 0 {
 		return "quiet"
 	}
 	var parts []string
 	for i, t := range s.Emojis {
-		if i == shown {
-			parts = append(parts, fmt.Sprintf("and %d more", len(s.Emojis)-shown))
+		if i == maxShown {
+			parts = append(parts, fmt.Sprintf("and %d more", len(s.Emojis)-maxShown))
 			break
 		}
 		parts = append(parts, fmt.Sprintf("%s %d", text.Clean(t.Emoji), t.Count))
@@ -113,11 +113,11 @@ func tallies(s wire.Swarm) string {
 func (p *swarmPrinter) state(s sse.State, at wire.Assignment) {
 	switch s.Phase {
 	case sse.Live:
-		p.live = true
+		p.wasConnected = true
 		_, _ = fmt.Fprintf(p.err, "watching %s at %s\n", at.ServerName, text.Clean(s.URL))
 	case sse.Reconnecting:
 		what := "cannot connect"
-		if p.live {
+		if p.wasConnected {
 			what = "connection lost"
 		}
 		_, _ = fmt.Fprintf(p.err, "%s (%s), trying again in %v\n", what, text.Clean(s.Err.Error()), s.Wait.Round(100*time.Millisecond))
