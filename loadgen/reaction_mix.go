@@ -52,13 +52,13 @@ func firstEmojis(kinds int) []string {
 }
 
 // userAndEmoji returns who sends reaction i, and the index of its emoji.
-func (m reactionMix) userAndEmoji(i int64) (user, emoji int) {
+func (m reactionMix) userAndEmoji(i int64) (user, kind int) {
 	a := splitMix64(m.seed + 2*uint64(i))
 	b := splitMix64(m.seed + 2*uint64(i) + 1)
 	user = int(a % uint64(m.users))
 	share := float64(b>>11) / (1 << 53)
-	emoji = sort.Search(len(m.shares)-1, func(k int) bool { return share < m.shares[k] })
-	return user, emoji
+	kind = sort.Search(len(m.shares)-1, func(k int) bool { return share < m.shares[k] })
+	return user, kind
 }
 
 // splitMix64 makes a random number of a number, by the algorithm of that name.

@@ -11,25 +11,24 @@ import (
 // CompareSchema is the version of a comparison as JSON.
 const CompareSchema = "emostream-bench-compare/1"
 
-// Comparison is what changed between the runs before (base) and after (new) a
-// change, and which of it is more than noise.
+// Comparison is what changed from the runs before a change (base) to those after it
+// (new), and how much of it is more than noise.
 //
-// With two runs or more on both sides the runs' own spread is the noise: a figure
-// has changed when the two sides' ranges lie apart, by a distance that makes up
-// for how few they are. Runs that do not differ lie apart by chance in a third of
-// all cases with two a side and in a tenth with three, so a rank test could never
-// be significant there; with the distances of apart it is fewer than one figure in
-// twenty, at any number of runs.
+// With two or more runs on both sides, the range of each side's values is its noise. A
+// figure has changed when the two ranges lie apart, by a distance that makes up for how
+// few runs there are. Two runs a side lie apart by chance in a third of all cases, and
+// three in a tenth, so that a rank test could never be significant. With the distances
+// of rangesApart, fewer than one figure in twenty lies apart by chance, at any number
+// of runs.
 //
-// With one run a side the noise between runs is not known. A figure has changed
-// when the confidence intervals of its quantile (99 %, by order statistics of the
-// histogram, Wilson's) lie apart, where the reactions of one second count as one, since what
-// delays one delays them all; and when it has changed by more than a floor that
-// runs of the same load usually stay below. So one short run a side shows only
-// what is large: give several.
+// With one run a side, the noise between runs is not known. A figure has changed when
+// the confidence intervals of its quantile lie apart (99 %, Wilson's, by order
+// statistics of the histogram), and when it has changed by more than runs of the same
+// load usually differ by. All reactions of one second count as one value, since what
+// delays one of them delays them all. So one short run a side shows only large changes.
 //
-// What was lost or doubled has no noise. The rate that was reached is judged only
-// where the same was asked for.
+// What was lost or doubled has no noise. The rate that was reached is judged only where
+// both sides were asked for the same.
 type Comparison struct {
 	Schema      string       `json:"schema"`
 	BaseRuns    int          `json:"base_runs"`
@@ -43,7 +42,7 @@ type Comparison struct {
 }
 
 // Difference is an option or a part of the environment that is not the same in all
-// runs. One that matters makes them incomparable.
+// runs. Runs with a difference that matters cannot be compared.
 type Difference struct {
 	Name    string `json:"name"`
 	Base    string `json:"base"`
@@ -51,7 +50,7 @@ type Difference struct {
 	Matters bool   `json:"matters"`
 }
 
-// Verdict is what became of a figure.
+// Verdict says how a figure has changed.
 type Verdict string
 
 // The verdicts.
@@ -59,8 +58,8 @@ const (
 	Same    Verdict = "same" // no change, or none beyond the noise
 	Better  Verdict = "better"
 	Worse   Verdict = "worse"
-	Context Verdict = "context" // not judged: it is no achievement of the target
-	Unknown Verdict = "unknown" // one side does not tell
+	Context Verdict = "context" // not judged: it does not depend on the target alone
+	Unknown Verdict = "unknown" // a run of one side does not tell it
 )
 
 // Change is one figure on both sides: the median of the runs.
@@ -75,9 +74,9 @@ type Change struct {
 	Verdict   Verdict     `json:"verdict"`
 }
 
-// Compare compares the runs of two sides, each at least one. Changes for the worse
-// of more than failOn percent, and more than noise, are regressions; nil looks for
-// none.
+// Compare compares the runs of two sides, at least one each. A change for the worse is
+// a regression if it is more than failOn percent and more than noise; if failOn is nil,
+// none is.
 func Compare(base, after []Report, failOn *float64) (Comparison, error) {
 	if len(base) == 0 || len(after) == 0 {
 		return Comparison{}, fmt.Errorf("compare: %d runs with %d: each side needs one", len(base), len(after))
@@ -96,7 +95,7 @@ func Compare(base, after []Report, failOn *float64) (Comparison, error) {
 			continue
 		}
 		if f.name == rateMetric && c.asked() && change.Verdict != Unknown {
-			change.Verdict = Context // it shows what was asked for, and not what the target can do
+			change.Verdict = Context // what was reached depends on what was asked for
 		}
 		c.Changes = append(c.Changes, change)
 		if failOn != nil && change.Verdict == Worse && (change.Percent == nil || math.Abs(*change.Percent) > *failOn) {
@@ -159,7 +158,7 @@ func (f comparedMetric) unitName() string {
 	return ""
 }
 
-// judge says what became of a figure that both sides tell.
+// judge says how a metric that both sides tell has changed.
 func (f comparedMetric) judge(c Change, base, after int) Verdict {
 	if f.better == 0 || f.simultaneous && (base < 2 || after < 2) {
 		return Context
@@ -173,23 +172,24 @@ func (f comparedMetric) judge(c Change, base, after int) Verdict {
 	return Worse
 }
 
-// changed says whether a figure's change is more than noise.
+// changed says whether a change is more than noise.
 func (f comparedMetric) changed(c Change, base, after int) bool {
 	delta := math.Abs(*c.New - *c.Base)
 	switch {
 	case f.exact:
 		return delta > 0
 	case base > 1 && after > 1:
-		const grain = 2 // percent; less than that is nobody's concern
-		return rangesApart(*c.BaseNoise, *c.NewNoise, base+after) && (c.Percent == nil || math.Abs(*c.Percent) > grain)
+		const relevant = 2 // percent; a smaller change is not reported
+		return rangesApart(*c.BaseNoise, *c.NewNoise, base+after) && (c.Percent == nil || math.Abs(*c.Percent) > relevant)
 	}
 	return distance(*c.BaseNoise, *c.NewNoise) > 0 && delta > f.floor && (c.Percent == nil || math.Abs(*c.Percent) > f.floorPercent)
 }
 
-// apart says whether the ranges of so many runs lie far enough apart. The distance
-// is in widths of the wider one; it makes one figure in twenty or fewer look
-// changed in runs that do not differ (by simulation, log-normal, both directions
-// together: 4.0 % of 2+2, 2.9 % of 2+3, 2.3 % of 3+3, 0.9 % of 4+4 runs).
+// rangesApart says whether the ranges of a and b, of so many runs together, lie far
+// enough apart. The distance that is asked for is a multiple of the wider range, chosen
+// so that of runs that do not differ at most one figure in twenty looks changed (by
+// simulation, log-normal, both directions together: 4.0 % of 2+2, 2.9 % of 2+3, 2.3 % of
+// 3+3, 0.9 % of 4+4 runs).
 func rangesApart(a, b [2]float64, runs int) bool {
 	widths := 0.25
 	switch {
@@ -207,10 +207,10 @@ func rangesApart(a, b [2]float64, runs int) bool {
 // distance is how far apart two intervals are; 0 or less when they touch.
 func distance(a, b [2]float64) float64 { return math.Max(b[0]-a[1], a[0]-b[1]) }
 
-// sideFigure is a figure of the runs of one side.
+// sideValue is a metric of the runs of one side.
 type sideValue struct {
 	value *float64    // median
-	noise *[2]float64 // the runs' range, or all of their own intervals
+	noise *[2]float64 // the range of the runs, or of their confidence intervals
 }
 
 func (f comparedMetric) side(runs []Report, several bool) (sideValue, error) {
@@ -234,7 +234,7 @@ func (f comparedMetric) side(runs []Report, several bool) (sideValue, error) {
 		}
 		noise = hull(noise, interval)
 	}
-	if len(values) < len(runs) || len(values) == 0 { // a run that does not tell leaves no fair median
+	if len(values) < len(runs) || len(values) == 0 { // a median of some of the runs would not be fair
 		return sideValue{}, nil
 	}
 	if f.exact {
@@ -243,6 +243,7 @@ func (f comparedMetric) side(runs []Report, several bool) (sideValue, error) {
 	return sideValue{new(median(values)), noise}, nil
 }
 
+// hull is the smallest interval that holds a, which may be nil, and b.
 func hull(a, b *[2]float64) *[2]float64 {
 	if a == nil {
 		return b

@@ -38,7 +38,7 @@ func (c Comparison) WriteText(w io.Writer) error {
 	return err
 }
 
-// alone says whether a side has one run, so that noise is guessed.
+// alone says whether a side has only one run.
 func (c Comparison) alone() bool { return c.BaseRuns < 2 || c.NewRuns < 2 }
 
 func runs(n int) string {
@@ -70,8 +70,7 @@ func (c Change) percent() string {
 	return fmt.Sprintf("%+.1f %%", *c.Percent)
 }
 
-// verdict is a change's verdict in words; what is only seen and not judged has
-// none.
+// verdict is a change's verdict in words; "-" if it is not judged.
 func (c Comparison) verdict(change Change) string {
 	switch {
 	case c.regressed(change):
@@ -147,7 +146,7 @@ func (c Comparison) WriteMarkdown(w io.Writer) error {
 	return err
 }
 
-// markdown is foreign text that means nothing to a renderer.
+// markdown escapes foreign text, so that a renderer shows it as it is.
 func markdown(s string) string {
 	var b strings.Builder
 	for _, r := range text.Clean(s) {

@@ -5,23 +5,22 @@ import (
 	"math"
 )
 
-// figure is something that is compared.
+// comparedMetric is a metric that is compared, and how.
 type comparedMetric struct {
 	metric
 	better       float64 // +1: more is better; -1: less is; 0: neither
 	exact        bool    // it has no noise
-	simultaneous bool    // all its values are of one moment, so that one run is one value
-	// The floor of a comparison with one run a side: both must be exceeded.
+	simultaneous bool    // all its values come about at the same moment, so that a run has no noise of its own
+	// By how much it must change with one run a side: more than both.
 	floorPercent, floor float64
-	// noise is the interval of one run that its figure could as well have been in;
-	// nil: a point.
+	// noise is the confidence interval of its value in one run; nil: it has none.
 	noise func(Report) (*[2]float64, error)
 }
 
-// rateFigure is the name of the rate, both that was asked for and that was reached.
+// rateMetric is the name of the rate, both of the one asked for and the one reached.
 const rateMetric = "rate"
 
-// compared are the figures in the order of a comparison.
+// comparedMetrics returns the metrics in the order of a comparison.
 func comparedMetrics() []comparedMetric {
 	var all []comparedMetric
 	for _, c := range []struct {
@@ -41,7 +40,7 @@ func comparedMetrics() []comparedMetric {
 		{name: "reconnects"},
 	} {
 		m, err := findMetric(c.name)
-		if err == nil { // a name above that is none would be missing in every test
+		if err == nil { // an error is a slip in a name above, which every test would show
 			all = append(all, comparedMetric{metric: m, better: c.better, exact: c.exact, floorPercent: c.rel, floor: c.abs})
 		}
 	}
@@ -52,7 +51,7 @@ func comparedMetrics() []comparedMetric {
 				quantileMetric(l.key, 99, -1, 20), quantileMetric(l.key, 99.9, -1, 30), quantileMetric(l.key, ofMax, 0, 0))
 		case Connect, FirstEvent:
 			for _, f := range []comparedMetric{quantileMetric(l.key, 50, -1, 10), quantileMetric(l.key, 99, -1, 20)} {
-				f.simultaneous = true // listeners connect together, and wait for the same window
+				f.simultaneous = true // all listeners connect together, and wait for the same window
 				all = append(all, f)
 			}
 		case SendDelay: // the generator's own
@@ -62,7 +61,8 @@ func comparedMetrics() []comparedMetric {
 	return all
 }
 
-// quantileFigure is a percentile of a latency, with its floor in percent.
+// quantileMetric is a percentile of a latency. FloorPercent is by how much it must change
+// with one run a side.
 func quantileMetric(key string, of, better, floorPercent float64) comparedMetric {
 	const floor = 0.5 // ms
 	name := fmt.Sprintf("%s_p%v", key, of)
@@ -76,8 +76,8 @@ func quantileMetric(key string, of, better, floorPercent float64) comparedMetric
 	}
 }
 
-// quantileNoise is the confidence interval of a percentile, when one value a second
-// is independent of the others. The maximum has none.
+// quantileNoise is the confidence interval of a percentile, taking one value a second to
+// be independent. The maximum has none.
 func quantileNoise(l *Latency, of, seconds float64) (*[2]float64, error) {
 	const z = 2.576 // 99 %
 	if l == nil || l.Count == 0 || of == ofMax {
@@ -87,8 +87,8 @@ func quantileNoise(l *Latency, of, seconds float64) (*[2]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Wilson's interval of the share q of n values, which does not shrink at its
-	// ends as that of a normal distribution would.
+	// Wilson's interval of a share q of n values. That of the normal distribution would
+	// be too narrow for shares near 0 and 1.
 	n := math.Max(1, math.Min(float64(l.Count), seconds))
 	q := of / 100
 	middle := (q + z*z/(2*n)) / (1 + z*z/n)

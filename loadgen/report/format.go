@@ -10,7 +10,7 @@ import (
 // width is how many columns a report for people has at most.
 const width = 80
 
-// short writes a value with three digits that matter, or all before the point.
+// short writes a value with three significant digits, or all those before the point.
 func short(v float64) string {
 	switch a := math.Abs(v); {
 	case a >= 100 || a == math.Trunc(a):

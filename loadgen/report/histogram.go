@@ -7,21 +7,21 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// The range of a Histogram, and how many digits of a value are kept.
+// The range of a Histogram, and how many digits of a value it keeps.
 const (
 	shortest = time.Microsecond
 	longest  = 10 * time.Minute
 	digits   = 3
 )
 
-// Histogram counts durations from 1 us to 10 min with three digits; what is
-// outside counts as the nearest of these. It is not safe for concurrent use:
-// whoever records concurrently has several and merges them.
+// Histogram counts durations from 1 µs to 10 min, with three digits. What is outside
+// counts as the nearest of these. It is not safe for concurrent use; several can be
+// merged.
 type Histogram struct {
-	Hdr *hdrhistogram.Histogram // of microseconds
+	hdr *hdrhistogram.Histogram // of microseconds
 }
 
-// NewHistogram returns an empty one.
+// NewHistogram returns an empty histogram.
 func NewHistogram() *Histogram {
 	return &Histogram{hdrhistogram.New(int64(shortest/time.Microsecond), int64(longest/time.Microsecond), digits)}
 }
@@ -32,41 +32,41 @@ func (h *Histogram) Record(d time.Duration) { h.RecordN(d, 1) }
 // RecordN counts a duration n times.
 func (h *Histogram) RecordN(d time.Duration, n int64) {
 	d = min(max(d, shortest), longest)
-	_ = h.Hdr.RecordValues(int64(d/time.Microsecond), n) // it is in the range
+	_ = h.hdr.RecordValues(int64(d/time.Microsecond), n) // it is in the range
 }
 
 // Merge adds what another one has counted, exactly.
-func (h *Histogram) Merge(o *Histogram) { h.Hdr.Merge(o.Hdr) }
+func (h *Histogram) Merge(o *Histogram) { h.hdr.Merge(o.hdr) }
 
 // Reset forgets everything.
-func (h *Histogram) Reset() { h.Hdr.Reset() }
+func (h *Histogram) Reset() { h.hdr.Reset() }
 
 // Count is how many durations were counted.
-func (h *Histogram) Count() int64 { return h.Hdr.TotalCount() }
+func (h *Histogram) Count() int64 { return h.hdr.TotalCount() }
 
-// Quantile is the duration that a share q of those counted do not exceed, such as
-// 0.99; 0 when nothing was counted.
+// Quantile is the duration that a share q of those counted, such as 0.99, do not exceed;
+// 0: nothing was counted.
 func (h *Histogram) Quantile(q float64) time.Duration {
-	return time.Duration(h.Hdr.ValueAtQuantile(q*100)) * time.Microsecond
+	return time.Duration(h.hdr.ValueAtQuantile(q*100)) * time.Microsecond
 }
 
-// HDR is the histogram of microseconds itself.
-func (h *Histogram) HDR() *hdrhistogram.Histogram { return h.Hdr }
+// HDR returns the histogram of microseconds that it is made of.
+func (h *Histogram) HDR() *hdrhistogram.Histogram { return h.hdr }
 
-// Latency is what a report says of a histogram; nil when nothing was counted.
+// Latency is what a report tells of a histogram; nil: nothing was counted.
 func (h *Histogram) Latency() *Latency {
 	if h == nil || h.Count() == 0 {
 		return nil
 	}
-	b, err := h.Hdr.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
+	b, err := h.hdr.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 	if err != nil {
 		panic(err) // it writes to memory
 	}
 	return &Latency{
 		Count: h.Count(),
-		Mean:  h.Hdr.Mean() / 1000,
+		Mean:  h.hdr.Mean() / 1000,
 		P50:   InMS(h.Quantile(0.5)), P90: InMS(h.Quantile(0.9)), P99: InMS(h.Quantile(0.99)), P999: InMS(h.Quantile(0.999)),
-		Max:       float64(h.Hdr.Max()) / 1000,
+		Max:       float64(h.hdr.Max()) / 1000,
 		Histogram: string(b),
 	}
 }
@@ -78,10 +78,11 @@ func (l *Latency) Decode() (*Histogram, error) {
 		return nil, fmt.Errorf("histogram: %w", err)
 	}
 	h := NewHistogram()
-	if dropped := h.Hdr.Merge(read); dropped > 0 {
+	if dropped := h.hdr.Merge(read); dropped > 0 {
 		return nil, fmt.Errorf("histogram: %d values are beyond %v", dropped, longest)
 	}
 	return h, nil
 }
 
+// InMS is a duration in milliseconds.
 func InMS(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -13,9 +13,8 @@ import (
 //go:embed report.html
 var reportHTML string
 
-// WriteHTML writes the report as one page that needs nothing else: style and
-// charts are in it, there is no script, and it follows the reader's choice of dark
-// or light.
+// WriteHTML writes the report as one page. Style and charts are in it, it has no script,
+// and it is dark or light as the reader's browser is.
 func WriteHTML(w io.Writer, r Report) error {
 	p, err := newPage(r)
 	if err != nil {
@@ -28,8 +27,8 @@ func WriteHTML(w io.Writer, r Report) error {
 	return t.Execute(w, p)
 }
 
-// page is a report as the template shows it. Foreign text is in plain strings,
-// which the template escapes by where they stand.
+// page is what the template shows of a report. Foreign text is in plain strings, which
+// the template escapes as their place needs.
 type page struct {
 	Invalid, Interrupted bool
 	Notes                []string
@@ -48,7 +47,7 @@ type page struct {
 	Run        []labelled
 }
 
-// tile is a figure that matters most.
+// tile is one of the figures at the head of the page.
 type tile struct{ Name, Value, Unit, Note, Class string }
 
 type labelled struct{ Name, Value string }
@@ -58,7 +57,7 @@ type errorBar struct {
 	Width       float64 // of 100
 }
 
-// outcome is a condition or a step of a search, and whether it was met.
+// metRow is a condition or a step of a search, and whether it was met.
 type metRow struct {
 	Met                bool
 	What, Value, Extra string

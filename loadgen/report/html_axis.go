@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// axis maps values to a share of a chart's height or width.
+// axis maps values to shares of a chart's height or width, from 0 to 1.
 type axis struct {
 	low, high float64
 	log       bool
@@ -32,7 +32,7 @@ func logarithmic(low, high float64) axis {
 	return a
 }
 
-// at is where a value is: 0 at the low end, 1 at the high one.
+// at returns the place of a value: 0 at the low end, 1 at the high one.
 func (a axis) at(v float64) float64 {
 	if a.log {
 		v = math.Max(v, a.low)
@@ -41,7 +41,7 @@ func (a axis) at(v float64) float64 {
 	return math.Min(1, math.Max(0, (v-a.low)/(a.high-a.low)))
 }
 
-// ticks are the values that are marked: each decade, or at most five round steps.
+// ticks returns the values that are marked: each decade, or at most five round steps.
 func (a axis) ticks() []float64 {
 	var ticks []float64
 	if a.log {
@@ -57,10 +57,10 @@ func (a axis) ticks() []float64 {
 	return ticks
 }
 
-// stride is a round number (1, 2 or 5 times a power of ten) that goes about n
-// times into a span.
-func roundStep(span float64, n int) float64 {
-	raw := span / float64(n)
+// roundStep returns a round number (1, 2 or 5 times a power of ten) that goes about n
+// times into a width.
+func roundStep(width float64, n int) float64 {
+	raw := width / float64(n)
 	power := math.Pow(10, math.Floor(math.Log10(raw)))
 	for _, m := range []float64{1, 2, 5} {
 		if m*power >= raw*0.999999 {
@@ -70,7 +70,7 @@ func roundStep(span float64, n int) float64 {
 	return 10 * power
 }
 
-// tickLabel writes a tick's value as short as it can.
+// tickLabel writes a tick's value in few characters.
 func tickLabel(v float64) string {
 	switch {
 	case v >= 1e9:

@@ -8,12 +8,12 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// mostPoints is how many points of a series are drawn: more than a page has
-// columns for would only make it heavy.
+// maxPoints is how many points of a series are drawn. A page has no more columns to show
+// them in.
 const maxPoints = 400
 
-// sendingSeconds leaves out the end, in which only listeners were waited for, and a
-// last point that is of less than a second, whose counts would look like a fall.
+// sendingSeconds leaves out the end of a series, in which nothing was sent any more, and
+// a last point of less than a second, whose counts would look like a fall.
 func sendingSeconds(s []Point) []Point {
 	for n := len(s); n > 0 && s[n-1].Asked == 0 && s[n-1].Sent+s[n-1].Accepted+s[n-1].Failed == 0; n-- {
 		s = s[:n-1]
@@ -24,8 +24,8 @@ func sendingSeconds(s []Point) []Point {
 	return s
 }
 
-// thin joins neighbours of a series that is longer than n points: rates are
-// averaged, and of latencies the worst stays.
+// thin joins neighbours in a series that has more than n points. Of rates it keeps the
+// mean, of latencies the greatest.
 func thin(series []Point, n int) []Point {
 	if len(series) <= n {
 		return series
@@ -48,7 +48,8 @@ func thin(series []Point, n int) []Point {
 	return out
 }
 
-// across says where the points of a series are, from left to right.
+// across returns where the points of a series are, from 0 at the left to 1 at the right,
+// and the time from left to right.
 func across(s []Point) (x func(int) float64, ms float64) {
 	if len(s) < 2 {
 		return func(int) float64 { return 0.5 }, 0
@@ -60,7 +61,7 @@ func across(s []Point) (x func(int) float64, ms float64) {
 	return func(i int) float64 { return s[i].AtMS / last }, last
 }
 
-// rateChart is what was asked for, sent and accepted over time.
+// rateChart shows what was asked for, sent and accepted over time.
 func rateChart(s []Point) chart {
 	top, failed := 0.0, false
 	for _, p := range s {
@@ -92,8 +93,8 @@ func rateChart(s []Point) chart {
 	return c
 }
 
-// ackChart is how long answers took over time. Where they differ widely the axis
-// is logarithmic.
+// ackChart shows how long answers took over time. If the times differ widely, the axis is
+// logarithmic.
 func ackChart(s []Point) chart {
 	low, high := math.Inf(1), 0.0
 	for _, p := range s {
@@ -122,7 +123,7 @@ func ackChart(s []Point) chart {
 	return c
 }
 
-// overPoints gives each point the part of the width that is nearest to it.
+// overPoints returns a hover for each point: the part of the width that is nearest to it.
 func overPoints(s []Point, x func(int) float64, text func(Point) string) []hover {
 	var all []hover
 	for i, p := range s {
@@ -138,15 +139,15 @@ func overPoints(s []Point, x func(int) float64, text func(Point) string) []hover
 	return all
 }
 
-// drawn is a latency in the chart of distributions.
+// distribution is a latency in the chart of distributions.
 type distribution struct {
 	latencyName
 	class string
 	h     *Histogram
 }
 
-// distributionChart is each latency by percentile. Both axes are logarithmic: to
-// the right, each step is one nine more, as far as there are values for it.
+// distributionChart shows each latency by percentile. Both axes are logarithmic. Each step
+// to the right is one nine more (90 %, 99 %, 99.9 %), as far as there are values for it.
 func distributionChart(all map[string]*Latency) (chart, error) {
 	lines, err := distributions(all)
 	if err != nil || len(lines) == 0 {
@@ -187,10 +188,10 @@ func distributionChart(all map[string]*Latency) (chart, error) {
 	return c, nil
 }
 
-// quantileAt is the quantile with so many nines.
+// quantileAt is the quantile with so many nines: of 2, 0.99.
 func quantileAt(nines float64) float64 { return 1 - math.Pow(10, -nines) }
 
-// drawable are the latencies that the chart of distributions shows.
+// distributions returns the latencies that the chart of distributions shows.
 func distributions(all map[string]*Latency) ([]distribution, error) {
 	classes := map[string]string{SendDelay: "muted", Ack: "blue", WindowWait: "dashed muted", Overhead: "amber", EndToEnd: "violet"}
 	var lines []distribution

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// chart is a chart as the page draws it: an SVG that is stretched to whatever room
-// there is, in coordinates from 0 to 1000, under labels that are text of the page
-// and keep their size on a phone. Classes are those of the page's style.
+// chart is a chart as the page draws it: an SVG in coordinates from 0 to 1000, which is
+// stretched to the room there is. Labels are text of the page, so that they keep their
+// size on a phone. Classes are those of the page's style.
 type chart struct {
 	Title, Note string
-	Class       string // of the chart's room
+	Class       string // of the element that the chart is in
 	Grid        string // path
 	Lines       []line
 	X, Y        []tick
@@ -38,10 +38,10 @@ type hover struct {
 	Text        string
 }
 
-// extent is the width and the height of a chart's coordinates.
+// svgSize is the width and the height of a chart's coordinates.
 const svgSize = 1000
 
-// path draws a line through points, broken where skip says so.
+// path is a line through n points, without those for which skip is true.
 func path(n int, x, y func(int) float64, skip func(int) bool) string {
 	var b strings.Builder
 	down := false
@@ -59,7 +59,7 @@ func path(n int, x, y func(int) float64, skip func(int) bool) string {
 	return b.String()
 }
 
-// area is what is below a line.
+// area is the area below a line.
 func area(n int, x, y func(int) float64) string {
 	if n < 2 {
 		return ""
@@ -67,7 +67,7 @@ func area(n int, x, y func(int) float64) string {
 	return "M" + coordinate(x(0)) + " 1000L" + path(n, x, y, nil)[1:] + "L" + coordinate(x(n-1)) + " 1000Z"
 }
 
-// bars are columns that stand on the axis, each as wide as one of n.
+// bars are columns that stand on the axis, n of them.
 func bars(n int, x, y func(int) float64) string {
 	var b strings.Builder
 	w := float64(svgSize) / float64(max(1, n)) * 0.8
@@ -94,7 +94,7 @@ func choose(is bool, a, b string) string {
 	return b
 }
 
-// labels are an axis's ticks, and grid the lines across the chart at them.
+// labels returns the ticks of an axis, and lines across the chart at them.
 func labels(a axis, text func(float64) string) (ticks []tick, grid string) {
 	for _, v := range a.ticks() {
 		ticks = append(ticks, tick{At: round2(100 * a.at(v)), Label: text(v)})
@@ -103,7 +103,7 @@ func labels(a axis, text func(float64) string) (ticks []tick, grid string) {
 	return ticks, grid
 }
 
-// timeTicks are the seconds below a chart of a run.
+// timeTicks returns the ticks of the seconds or minutes below a chart.
 func timeTicks(ms float64) []tick {
 	if ms <= 0 {
 		return nil
@@ -121,7 +121,7 @@ func timeTicks(ms float64) []tick {
 	return ticks
 }
 
-// edge is the class of a label near an end of its axis.
+// edge is the class of a label that is near an end of its axis; empty: it is not.
 func edge(at float64) string {
 	return cmp.Or(choose(at < 0.02, "first", ""), choose(at > 0.96, "last", ""))
 }

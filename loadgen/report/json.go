@@ -24,8 +24,8 @@ func WriteJSON(w io.Writer, r Report) error {
 	return nil
 }
 
-// whole puts empty lists where a report has none, so that readers in other
-// languages need not know of two sorts of nothing.
+// withEmptyLists replaces nil by empty lists and objects, so that a reader in another
+// language need not expect null.
 func withEmptyLists(r Report) Report {
 	r.Notes = orEmpty(r.Notes)
 	r.Windows = orEmpty(r.Windows)
@@ -64,9 +64,9 @@ func ReadFile(path string) (Report, error) {
 	return r, nil
 }
 
-// ReadJSON reads a report strictly: another schema, a key that is missing or not
-// known, and a histogram that contradicts its figures are errors that name what is
-// wrong, since a comparison with a damaged report would be worse than none.
+// ReadJSON reads a report, and returns an error that names what is wrong in it: another
+// schema, a key that is missing or not known, a histogram that contradicts its figures.
+// It is strict, since a comparison with a damaged report would mislead.
 func ReadJSON(b []byte) (Report, error) {
 	var of struct {
 		Schema string `json:"schema"`
@@ -92,7 +92,7 @@ func ReadJSON(b []byte) (Report, error) {
 	return r, checkLatencies(r)
 }
 
-// damaged says where JSON is wrong, and how.
+// jsonError says in which line JSON is wrong, and how.
 func jsonError(b []byte, err error) error {
 	at := int64(-1)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -132,7 +132,7 @@ func kindOf(t reflect.Type) string {
 	return "an object"
 }
 
-// complete checks that an object has all the keys of its type, and so on below.
+// checkKeys checks that an object has all keys of its type, and so do all objects in it.
 func checkKeys(b []byte, t reflect.Type, path string) error {
 	if string(b) == "null" {
 		return nil
@@ -188,7 +188,7 @@ func checkObjectKeys(b []byte, t reflect.Type, path string) error {
 	return nil
 }
 
-// sound checks what the types do not.
+// checkLatencies checks the keys of latencies, and their histograms.
 func checkLatencies(r Report) error {
 	for _, key := range slices.Sorted(maps.Keys(r.Latency)) {
 		if !slices.Contains(latencyKeys(), key) {

@@ -10,19 +10,18 @@ import (
 	"time"
 )
 
-// Merge joins the reports of generators that put one target under load at the same
-// time into the report that a single, stronger one would have made: counters are
-// added, histograms too, which is exact. It refuses what cannot be joined: runs
-// that did not overlap, the same run twice, other options than those in which
-// generators differ (each has its own rate, connections, listeners, churn, users,
-// seed and channel), and searches.
+// Merge joins the reports of generators that put one target under load at the same time
+// into the report that a single, stronger one would have made. It adds counters, and
+// histograms, which is exact. It refuses searches, the same run twice, runs that did not
+// overlap, and runs whose options differ in more than rate, connections, listeners,
+// churn, users, seed and channel.
 //
-// Books of generators with channels of their own are added. Generators that shared
-// a channel each counted what all of them sent, so that their books balance only
-// together; see sharedBooks.
+// The balances of generators with channels of their own are added. Generators that shared
+// a channel were each shown what all of them sent; see sharedBalance.
 //
-// Of the time series, rates are added, and a second's ack is that of the slowest
-// generator: its distribution is not in a report. Thresholds are evaluated anew.
+// In the time series, rates are added. The ack of a second is that of the slowest
+// generator, since a report does not hold its distribution. Thresholds are evaluated
+// anew.
 func Merge(reports []Report) (Report, error) {
 	if len(reports) < 2 {
 		return Report{}, fmt.Errorf("merge: %d reports: want at least two", len(reports))
@@ -62,7 +61,7 @@ func Merge(reports []Report) (Report, error) {
 	return m, nil
 }
 
-// joinable says what keeps reports from being one.
+// checkJoinable says why reports cannot be joined; nil: they can.
 func checkJoinable(reports []Report) error {
 	first := reports[0]
 	for i, r := range reports {
@@ -81,22 +80,41 @@ func checkJoinable(reports []Report) error {
 			}
 		}
 		if (rateOf(r.Options) == "closed loop") != (rateOf(first.Options) == "closed loop") {
-			return fmt.Errorf("report 1 and report %d are not both of an open loop: --rate 0 waits for answers and cannot be added to a rate", i+1)
+			return &LoopError{Report: i + 1}
 		}
 	}
 	return checkOverlap(reports)
 }
 
-// mustAgree are the aspects in which the generators of one load do not differ.
+// LoopError says that a report is of a closed loop and the first one is not, or the other
+// way round. What a closed loop sends depends on the answers, and cannot be added to a
+// rate.
+type LoopError struct{ Report int } // from 1
+
+func (e *LoopError) Error() string {
+	return fmt.Sprintf("report 1 and report %d are not both of an open loop", e.Report)
+}
+
+// OverlapError says that a report's run started when that of another had ended.
+type OverlapError struct {
+	Report, Ended int // from 1
+	Started       time.Time
+}
+
+func (e *OverlapError) Error() string {
+	return fmt.Sprintf("report %d starts at %s, when report %d had ended", e.Report, e.Started.UTC().Format(time.RFC3339), e.Ended)
+}
+
+// mustAgree returns the properties in which the generators of one load do not differ.
 func mustAgree() []runProperty {
 	differ := []string{"rate", "connections", "listeners", "stalled", "churn", "users"}
 	all := slices.DeleteFunc(loadProperties(), func(a runProperty) bool { return slices.Contains(differ, a.name) })
 	return append(all, runProperty{"target", true, func(r Report) string { return r.Options.Target }})
 }
 
-// overlapping says whether there was a moment at which all runs were sending.
+// checkOverlap returns an error unless there was a moment at which all runs were sending.
 func checkOverlap(reports []Report) error {
-	last, first := 0, 0 // to start, and to end
+	last, first := 0, 0 // the last to start, and the first to end
 	for i, r := range reports {
 		if r.Started.After(reports[last].Started) {
 			last = i
@@ -106,18 +124,17 @@ func checkOverlap(reports []Report) error {
 		}
 	}
 	if !reports[last].Started.Before(ended(reports[first])) {
-		return fmt.Errorf("report %d starts at %s, when report %d had ended: start all generators together with --start-at",
-			last+1, reports[last].Started.UTC().Format(time.RFC3339), first+1)
+		return &OverlapError{Report: last + 1, Started: reports[last].Started, Ended: first + 1}
 	}
 	return nil
 }
 
-// ended is when a run had sent all.
+// ended is when a run had sent everything.
 func ended(r Report) time.Time {
 	return r.Started.Add(time.Duration(r.DurationMS * float64(time.Millisecond)))
 }
 
-// together is the time from the first start to the last end.
+// period is the time from the first start to the last end.
 func period(reports []Report) (start time.Time, ms float64) {
 	start, end := reports[0].Started, ended(reports[0])
 	for _, r := range reports[1:] {
@@ -165,7 +182,7 @@ func mergeEnvironment(reports []Report) Environment {
 		if i == 0 || r.Environment.OpenFiles < e.OpenFiles {
 			e.OpenFiles = r.Environment.OpenFiles
 		}
-		if host := r.Environment.Host; host == "" || !hosts[host] { // two generators may share a machine
+		if host := r.Environment.Host; host == "" || !hosts[host] { // else two generators share a machine
 			hosts[host] = true
 			e.CPUs += r.Environment.CPUs
 		}
@@ -173,7 +190,7 @@ func mergeEnvironment(reports []Report) Environment {
 	return e
 }
 
-// joined are the different values that reports have, with commas.
+// joinValues returns the different values that reports have, with commas between them.
 func joinValues(reports []Report, value func(Report) string) string {
 	var all []string
 	for _, r := range reports {
@@ -254,7 +271,7 @@ func mergeSeries(start time.Time, reports []Report) []Point {
 	return all
 }
 
-// mergeThresholds holds the joined report to the conditions of all.
+// mergeThresholds evaluates the conditions of all reports with the joined one.
 func mergeThresholds(m Report, reports []Report) ([]ThresholdResult, error) {
 	var conds []Threshold
 	for _, r := range reports {

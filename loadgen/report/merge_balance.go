@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// mostBooks is how many windows that do not balance a report keeps.
+// maxWindows is how many windows that do not balance a report keeps.
 const maxWindows = 100
 
-// account is the four figures of what was counted; nil where it is not known.
+// balanceFigures are the figures of a balance; nil: it is not known.
 type balanceFigures struct{ counted, lost, doubled, shifted *int64 }
 
-// mergeBooks joins the books channel by channel. One channel whose books are not
-// known leaves the sums unknown, too.
+// mergeBalances adds the balances of all channels. If a figure is not known of one channel,
+// its sum is not known.
 func mergeBalances(m *Report, reports []Report) {
 	sum := balanceFigures{new(int64(0)), new(int64(0)), new(int64(0)), new(int64(0))}
 	for _, channel := range channels(reports) {
@@ -36,7 +36,7 @@ func mergeBalances(m *Report, reports []Report) {
 	m.Windows = m.Windows[:min(len(m.Windows), maxWindows)]
 }
 
-// channels groups reports by channel, in their order.
+// channels groups reports by channel, and keeps their order.
 func channels(reports []Report) [][]Report {
 	var all [][]Report
 	at := map[string]int{}
@@ -52,6 +52,7 @@ func channels(reports []Report) [][]Report {
 	return all
 }
 
+// plus adds two figures; nil: one is not known.
 func plus(a, b *int64) *int64 {
 	if a == nil || b == nil {
 		return nil
@@ -59,15 +60,15 @@ func plus(a, b *int64) *int64 {
 	return new(*a + *b)
 }
 
-// sharedBooks balances the books of generators that used one channel. Each saw the
-// total of all in every window that it listened to; so whoever listened throughout
-// counted everything, and that is held against the sum of what was accepted. A
-// window is a snapshot, so that listening at its end is enough; the shortest window
-// is 200 ms, and none that starts later than that after the others may be missing.
-// If nobody listened throughout, nothing can be said, and the note says that.
+// sharedBalance is the balance of generators that used one channel, and a note. Each was
+// shown the reactions of all in every window that it listened to. So what a generator
+// counted that listened from the first start to the last end is compared with the sum of
+// what all had accepted. Such a generator may have started late by the length of the
+// shortest window, 200 ms, since a window is shown at its end. If there is no such
+// generator the balance is not known, and the note says so.
 //
-// Which windows are wrong cannot be told: a report lists those that do not balance
-// with its own reactions alone, which here are nearly all.
+// Which windows do not balance is not known either: each report lists those that do not
+// balance with its own reactions alone, which are nearly all.
 func sharedBalance(reports []Report) (balanceFigures, string) {
 	const shortestWindow = 200 * time.Millisecond
 	start, ms := period(reports)

@@ -180,7 +180,7 @@ func TestMergeRefuses(t *testing.T) {
 		want   string
 	}{
 		"the same run":        {func(r *report.Report) { *r = fabricate(load{seed: 1}) }, "reports 1 and 2 are the same run"},
-		"another time":        {func(r *report.Report) { r.Started = r.Started.Add(time.Minute) }, "report 2 starts at 2026-11-25T09:31:00Z, when report 1 had ended: start all generators together with --start-at"},
+		"another time":        {func(r *report.Report) { r.Started = r.Started.Add(time.Minute) }, "report 2 starts at 2026-11-25T09:31:00Z, when report 1 had ended"},
 		"another target":      {func(r *report.Report) { r.Options.Target = "http://other" }, `report 1 has target "http://127.0.0.1:5000" and report 2 "http://other"`},
 		"other stages":        {func(r *report.Report) { r.Options.Stages = "1s:1" }, `has stages "" and report 2 "1s:1"`},
 		"another duration":    {func(r *report.Report) { r.Options.DurationMS = 5 }, `has duration "30s" and report 2 "5ms"`},

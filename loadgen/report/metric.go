@@ -18,15 +18,15 @@ const (
 	percent             // a share, in percent
 )
 
-// metric is a figure of a report by its name: a latency's quantile, or a
-// counter. Its value is nil where the report does not tell.
+// metric is a figure of a report that has a name: a quantile of a latency, or a counter.
+// Its value is nil if the report does not tell it.
 type metric struct {
 	name  string
 	unit  unit
 	value func(Report) *float64
 }
 
-// counters are the metrics that are no latencies, by name.
+// counters returns the metrics that are no latencies.
 func counters() []metric {
 	count := func(name string, value func(Report) int64) metric {
 		return metric{name, plain, func(r Report) *float64 { return new(float64(value(r))) }}
@@ -81,7 +81,7 @@ func errorRate(r Report) *float64 {
 	return new(100 * float64(failures(r)) / float64(r.Requests))
 }
 
-// acceptedRate is how many reactions a second were accepted while it was sent.
+// acceptedRate is how many reactions were accepted for each second of sending.
 func acceptedRate(r Report) *float64 {
 	if r.DurationMS <= 0 {
 		return nil
@@ -125,8 +125,8 @@ func metricNames(ms []metric) []string {
 	return names
 }
 
-// meant is the name that someone who wrote name is likely to have meant, as part
-// of a sentence; nothing if none is near.
+// didYouMean is the metric whose name is nearest to one that is none, as part of a
+// sentence; empty if none is near.
 func didYouMean(name string) string {
 	candidates := metricNames(counters())
 	for _, l := range latencyNames() {
@@ -141,14 +141,14 @@ func didYouMean(name string) string {
 	return fmt.Sprintf(" (did you mean %s?)", best)
 }
 
-// Values of a latency that are no percentile.
+// Values of a latency that are no percentile, for latencyValue.
 const (
 	ofMean = -1
 	ofMax  = 100
 )
 
-// percentile turns mean, max, p50, p99.9 or p999 into what latencyValue takes: a
-// percentile, or one of the constants above.
+// percentile reads the end of a metric's name (mean, max, p50, p99.9 or p999) as a
+// percentile, or as one of the constants above.
 func percentile(part string) (float64, bool) {
 	switch part {
 	case "mean":
@@ -167,9 +167,9 @@ func percentile(part string) (float64, bool) {
 	return q, err == nil && q > 0 && q < 100
 }
 
-// latencyValue is a percentile, mean or maximum; nil of a latency without values.
-// What the report says itself is taken from it, so that a threshold and a table
-// never disagree.
+// latencyValue is a percentile, the mean or the maximum of a latency; nil: it has no
+// values. The percentiles that a report holds are taken from there, so that a threshold
+// and a table never disagree.
 func latencyValue(l *Latency, of float64) *float64 {
 	if l == nil || l.Count == 0 {
 		return nil

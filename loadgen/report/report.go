@@ -1,21 +1,21 @@
-// Package report is what a load test has found, and everything that is made of
-// that alone: text, a page, JSON, CSV and percentile files, thresholds, the
-// comparison of runs, and their sum.
+// Package report is what a load test has found, and what is made of that: text, a page,
+// JSON, CSV and percentile files, thresholds, comparisons of runs, and the sum of the
+// reports of several generators.
 package report
 
 import "time"
 
-// Schema is the version of a report; schema/report.json describes it. A reader
-// refuses another one.
+// Schema is the version of a report; loadgen/schema/report.json describes it. Reports of
+// another version are not read.
 const Schema = "emostream-bench/1"
 
-// Report is all that a run found. What the target cannot tell is nil, and Notes
-// says so. Counts are of reactions, not of requests, unless they say otherwise;
-// times are in milliseconds.
+// Report is all that a run found. What could not be measured at the target is nil, and
+// Notes says so. Counts are of reactions unless they say otherwise; times are in
+// milliseconds.
 type Report struct {
 	Schema string `json:"schema"`
-	// Invalid says that the generator could not keep to its own schedule, so
-	// that the figures speak of it and not of the target; Notes says how.
+	// Invalid says that the generator could not keep to its own schedule, so that the
+	// figures tell of it and not of the target. Notes says why.
 	Invalid     bool     `json:"invalid"`
 	Interrupted bool     `json:"interrupted"`
 	Notes       []string `json:"notes"`
@@ -37,38 +37,26 @@ type Report struct {
 	Lost    *int64 `json:"lost"`    // accepted - counted, if positive
 	Doubled *int64 `json:"doubled"` // counted - accepted - in doubt, if positive
 	Shifted *int64 `json:"shifted"` // counted in another window than that of their accepted_at
-	// Windows are those whose books do not balance, the first hundred.
+	// Windows are the first hundred windows that do not balance.
 	Windows []WindowBalance `json:"windows"`
 
-	Latency   map[string]*Latency `json:"latency"` // by the names below
+	Latency   map[string]*Latency `json:"latency"` // by SendDelay, Ack ...
 	Listeners Listeners           `json:"listeners"`
 	Series    []Point             `json:"series"` // one a second
 
 	Thresholds []ThresholdResult `json:"thresholds"`
-	Search     []Step            `json:"search,omitempty"` // of --find-max
+	Search     []Step            `json:"search,omitempty"` // of FindMax
 }
 
-// SetLatency adds the distribution of a latency; one without values is left out.
+// SetLatency adds a latency, if it has any values.
 func (r *Report) SetLatency(name string, h *Histogram) {
 	if l := h.Latency(); l != nil {
 		r.Latency[name] = l
 	}
 }
 
-// Names of latencies.
-const (
-	SendDelay  = "send_delay"  // between when a request was due and when it was sent: the generator's own
-	Ack        = "ack"         // from when it was due to its answer
-	WindowWait = "window_wait" // from acceptance to its window's end: arithmetic, a floor nobody can beat
-	Overhead   = "overhead"    // from a window's end to a listener: the pipeline's own
-	EndToEnd   = "e2e"         // from when a request was due to the listener that shows it
-	Connect    = "sse_connect" // of a listener
-	FirstEvent = "first_event" // from a listener's request to its first event
-)
-
-// Latency is a distribution, in milliseconds. Histogram is all of it, so that
-// reports can be merged exactly: HdrHistogram's V2 compressed form in base64, of
-// microseconds.
+// Latency is a distribution, in milliseconds. Histogram holds all of it, so that reports
+// can be merged exactly: HdrHistogram's V2 compressed form in base64, of microseconds.
 type Latency struct {
 	Count     int64   `json:"count"`
 	Mean      float64 `json:"mean"`
@@ -80,7 +68,7 @@ type Latency struct {
 	Histogram string  `json:"histogram"`
 }
 
-// Options are what the run was asked for, as flags say it.
+// Options are what the run was asked for.
 type Options struct {
 	Target      string  `json:"target"`
 	Rate        float64 `json:"rate"` // reactions a second; 0: closed loop
@@ -97,7 +85,7 @@ type Options struct {
 	Channel     string  `json:"channel"`
 }
 
-// Environment is where the generator ran.
+// Environment is the machine and the program that the generator ran on.
 type Environment struct {
 	Version   string `json:"version"`
 	Go        string `json:"go"`
@@ -121,16 +109,17 @@ type Listeners struct {
 	Reconnects int64 `json:"reconnects"`
 	Resumes    int64 `json:"resumes"` // reconnects with a Last-Event-ID
 	Refused    int64 `json:"refused"`
-	Joined     int64 `json:"joined"` // by --churn
+	Joined     int64 `json:"joined"` // by churn
 	Left       int64 `json:"left"`
 }
 
-// WindowBooks is a window in which something was lost, doubled or shifted.
+// WindowBalance is an emoji of a window that does not balance: something was lost, doubled
+// or shifted.
 type WindowBalance struct {
 	End      time.Time `json:"end"`
 	Emoji    string    `json:"emoji_type"`
 	Accepted int64     `json:"accepted"` // with an accepted_at in the window
-	Counted  int64     `json:"counted"`  // the most that a listener was shown
+	Counted  int64     `json:"counted"`  // what listeners were shown
 }
 
 // Point is one second of a run.
@@ -146,15 +135,15 @@ type Point struct {
 	AckP99    float64 `json:"ack_p99"`
 }
 
-// ThresholdResult is one condition of --threshold and what became of it. Actual
-// is nil where there is nothing to compare, which is a miss.
+// ThresholdResult is one condition and whether it was met. Actual is nil if it was not
+// measured; then it is not met.
 type ThresholdResult struct {
 	Condition string   `json:"condition"`
 	Actual    *float64 `json:"actual"`
 	Met       bool     `json:"met"`
 }
 
-// Step is one rate that --find-max tried.
+// Step is one rate of a search.
 type Step struct {
 	Rate    float64  `json:"rate"`
 	Reached float64  `json:"reached"`

@@ -6,16 +6,17 @@ import (
 	"strings"
 )
 
-// aspect is a part of what a run was, which may differ from another's.
+// runProperty is an option of a run, or a part of its environment.
 type runProperty struct {
 	name    string
 	matters bool // runs that differ in it are not comparable
 	value   func(Report) string
 }
 
-// aspects are what is compared of how runs were made. The version is what a
-// comparison is usually about, a host's name is often made up anew for each run,
-// and a channel, a seed and a start always are.
+// runProperties returns the properties that a comparison tells differences of. The version
+// does not matter, since it is what a comparison is usually about, nor does the host's
+// name, which is often made up for each run. A channel, a seed and a start are different
+// in every run, and not among them.
 func runProperties() []runProperty {
 	return append(loadProperties(),
 		runProperty{"target", false, func(r Report) string { return r.Options.Target }},
@@ -27,7 +28,7 @@ func runProperties() []runProperty {
 	)
 }
 
-// loadAspects are those that make the load.
+// loadProperties returns the properties that make the load.
 func loadProperties() []runProperty {
 	return []runProperty{
 		{rateMetric, true, func(r Report) string { return rateOf(r.Options) }},
@@ -44,7 +45,7 @@ func loadProperties() []runProperty {
 	}
 }
 
-// rateOf is the rate in words; nothing where stages or bursts say it.
+// rateOf is the rate in words; empty if there are stages or bursts instead.
 func rateOf(o Options) string {
 	switch {
 	case o.Rate > 0:
@@ -55,7 +56,7 @@ func rateOf(o Options) string {
 	return "closed loop"
 }
 
-// differences are the aspects in which not all runs are the same.
+// differences returns the properties that are not the same in all runs.
 func differences(base, after []Report) []Difference {
 	all := []Difference{}
 	for _, a := range runProperties() {
@@ -67,7 +68,7 @@ func differences(base, after []Report) []Difference {
 	return all
 }
 
-// said are the different values of an aspect.
+// distinctValues returns the different values of a property.
 func distinctValues(a runProperty, runs []Report) []string {
 	var values []string
 	for _, r := range runs {
@@ -83,7 +84,7 @@ func distinctValues(a runProperty, runs []Report) []string {
 	return values
 }
 
-// warnings are of runs whose figures speak of something else than the target.
+// warnings names the runs whose figures do not tell of the target alone.
 func warnings(base, after []Report) []string {
 	all := []string{}
 	for _, side := range []struct {

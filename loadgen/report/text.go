@@ -11,13 +11,14 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// Most lines of a list in a report for people.
+// How many lines of a list are shown in a report for people.
 const (
 	shownErrors  = 10
 	shownWindows = 10
 )
 
-// WriteText writes the report for people: at most 80 columns, the bad news first.
+// WriteText writes the report for people, in at most 80 columns. What makes the figures
+// doubtful comes first.
 func WriteText(w io.Writer, r Report) error {
 	p := &textWriter{}
 	p.banner(r)
@@ -36,7 +37,7 @@ func WriteText(w io.Writer, r Report) error {
 	return err
 }
 
-// paper is what a report is written on.
+// textWriter collects the lines of a report for people.
 type textWriter struct{ strings.Builder }
 
 func (p *textWriter) line(format string, args ...any) {
@@ -45,12 +46,12 @@ func (p *textWriter) line(format string, args ...any) {
 
 func (p *textWriter) section(title string) { p.line("\n%s", title) }
 
-// row is a name, a count and a remark, which is cut where it does not fit.
+// row writes a name, a count and a remark, which is cut to fit.
 func (p *textWriter) row(name, value, remark string) {
 	p.line("  %-14s%14s  %s", name, value, clip(remark, width-32))
 }
 
-// paragraph is text of any length, indented.
+// paragraph writes indented text of any length.
 func (p *textWriter) paragraph(s string) {
 	for _, l := range wrap(s, width-2) {
 		p.line("  %s", l)
@@ -88,7 +89,7 @@ func (p *textWriter) head(r Report) {
 	p.line("%s", clip(seed, width))
 }
 
-// asked is what a run was asked for, in a sentence.
+// asked says in a line what a run was asked for.
 func asked(o Options) string {
 	load := rateOf(o)
 	switch {
@@ -142,7 +143,7 @@ func (p *textWriter) balance(r Report) {
 	p.windows(r.Windows)
 }
 
-// remark is text for a count that is not 0.
+// remark is text if the count is known and not 0.
 func remark(n *int64, text string) string {
 	if n == nil || *n == 0 {
 		return ""
@@ -163,7 +164,7 @@ func (p *textWriter) windows(ws []WindowBalance) {
 	p.more(len(ws), shownWindows, "in the JSON report")
 }
 
-// more says what a list leaves out.
+// more says how many lines of a list are left out.
 func (p *textWriter) more(n, shown int, where string) {
 	if n > shown {
 		p.line("  and %d more %s", n-shown, where)
@@ -223,7 +224,7 @@ func (p *textWriter) listeners(r Report) {
 	}
 }
 
-// byCount are the keys of counts, the greatest first.
+// byCount returns the keys of counts, that of the greatest first.
 func byCount(counts map[string]int64) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
@@ -256,7 +257,7 @@ func (p *textWriter) thresholds(ts []ThresholdResult) {
 	}
 }
 
-// actual is what a threshold was compared with, in its unit.
+// actual writes the value that a threshold was compared with, in its unit.
 func actual(t ThresholdResult) string {
 	if t.Actual == nil {
 		return "not available"

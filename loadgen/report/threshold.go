@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Threshold is a condition that a run has to meet: a metric, an operator and a
-// bound. ParseThreshold makes one; the zero value is not met by any run.
+// Threshold is a condition that a run has to meet: a metric, an operator and a bound.
+// ParseThreshold makes it; no run meets the zero value.
 type Threshold struct {
 	metric metric
 	op     string
@@ -70,9 +70,9 @@ func bounded(v float64, suffix string, factors map[string]float64, wants string)
 	return v * factor, nil
 }
 
-// Evaluate says what became of each condition. One whose metric the report does
-// not tell is missed: what was not measured was not proved. Actual is in
-// milliseconds for a time and in percent for a share.
+// Evaluate says which conditions a report meets. A condition on a metric that the report
+// does not tell is missed, since it was not shown to hold. Actual is in milliseconds for
+// a time and in percent for a share.
 func Evaluate(conds []Threshold, r Report) []ThresholdResult {
 	results := make([]ThresholdResult, 0, len(conds))
 	for _, t := range conds {

@@ -1,20 +1,16 @@
 package report
 
 import (
-	"encoding/csv"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/emostream/emostream/internal/atomicfile"
 )
 
-// The endings of files that reports are written to.
+// The endings of a report's file, which name its format.
 const (
 	endJSON = ".json"
 	endHTML = ".html"
@@ -22,8 +18,8 @@ const (
 	endCSV  = ".csv"
 )
 
-// CheckFile says whether WriteFile can write to a path, as far as can be said
-// before there is a report: a long run must not end with a typing error.
+// CheckFile says why WriteFile could not write to a path, as far as that can be known
+// before there is a report, so that a long run does not end with a typing error.
 func CheckFile(path string) error {
 	switch end := filepath.Ext(path); end {
 	case endJSON, endHTML, endHGRM, endCSV:
@@ -39,11 +35,11 @@ func CheckFile(path string) error {
 	return nil
 }
 
-// WriteFile writes a report in the format that the path's ending names. A file is
-// there whole or not at all.
+// WriteFile writes a report in the format that the path's ending names. It writes the
+// whole file or none.
 //
-// Tools that draw .hgrm files take one distribution a file. So each latency gets a
-// file of its own: run.hgrm makes run.ack.hgrm, run.e2e.hgrm and so on.
+// Tools that draw .hgrm files want one distribution in each, so that run.hgrm stands for
+// run.ack.hgrm, run.e2e.hgrm and so on.
 func WriteFile(path string, r Report) error {
 	if err := CheckFile(path); err != nil {
 		return err
@@ -58,43 +54,3 @@ func WriteFile(path string, r Report) error {
 	}
 	return writeHGRMs(strings.TrimSuffix(path, endHGRM), r)
 }
-
-func writeHGRMs(stem string, r Report) error {
-	for _, key := range slices.Sorted(maps.Keys(r.Latency)) {
-		if l := r.Latency[key]; l != nil {
-			err := atomicfile.Write(stem+"."+key+endHGRM, func(w io.Writer) error { return WriteHGRM(w, l) })
-			if err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// WriteHGRM writes a latency as HdrHistogram's percentile text, in milliseconds.
-func WriteHGRM(w io.Writer, l *Latency) error {
-	h, err := l.Decode()
-	if err != nil {
-		return err
-	}
-	const ticks = 5 // lines until half of the distance to 100 % is left
-	_, err = h.HDR().PercentilesPrint(w, ticks, 1000)
-	return err
-}
-
-// WriteCSV writes the time series, a line a second, with the names that the JSON
-// report gives its columns.
-func WriteCSV(w io.Writer, r Report) error {
-	c := csv.NewWriter(w)
-	_ = c.Write([]string{"at_ms", "asked", "sent", "accepted", "failed", "listeners", "events", "ack_p50", "ack_p99"})
-	for _, p := range r.Series {
-		_ = c.Write([]string{
-			plainNumber(p.AtMS), plainNumber(p.Asked), plainNumber(float64(p.Sent)), plainNumber(float64(p.Accepted)), plainNumber(float64(p.Failed)),
-			plainNumber(float64(p.Listeners)), plainNumber(float64(p.Events)), plainNumber(p.AckP50), plainNumber(p.AckP99),
-		})
-	}
-	c.Flush()
-	return c.Error() // of any line
-}
-
-func plainNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
