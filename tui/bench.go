@@ -11,15 +11,15 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// mostHistory is how many seconds of a run are kept: more than a screen is wide.
+// maxSeconds is how many seconds of a run are kept, a column of a chart for each.
 const maxSeconds = 512
 
-// Bench shows a load test while it runs. It is fed with loadgen.Snapshot values and
-// shows them; what the run finds is the same without it.
+// Bench shows a load test while it runs. It is sent loadgen.Snapshot values, and does
+// not affect the run.
 type Bench struct {
-	// Target is what is under load.
+	// Target is the address under load.
 	Target string
-	// Stop ends the run early; it is called at the first ctrl+c and must not block.
+	// Stop ends the run early. It is called at the first ctrl+c and must not block.
 	Stop func()
 
 	width, height int
@@ -28,40 +28,39 @@ type Bench struct {
 	help          help.Model
 	keys          benchKeys
 	snapshot      loadgen.Snapshot
-	rates, acks   []float64 // one a second
-	second        int       // that the newest of them is of
-	step          int       // of a search, that they are of
+	rates, acks   []float64 // one value a second
+	second        int       // the second of the run of the newest value
+	step          int       // the step of a search that the values belong to
 	stopping      bool
 	abandoned     bool
 }
 
-// benchKeys are what the keys do; the help at the bottom is made from them.
+// benchKeys are the key bindings, from which the help at the bottom is made.
 type benchKeys struct{ stop key.Binding }
 
 // ShortHelp lists the keys for the help.
 func (k benchKeys) ShortHelp() []key.Binding { return []key.Binding{k.stop} }
 
-// FullHelp is the same: there is no more.
+// FullHelp lists the same keys.
 func (k benchKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHelp()} }
 
-// NewBench returns the view of a load test of target, drawn as look says. stop ends
-// it early.
-func NewBench(target string, look draw.Appearance, stop func()) Bench {
+// NewBench returns the view of a load test of target. stop ends the run early.
+func NewBench(target string, appearance draw.Appearance, stop func()) Bench {
 	b := Bench{Target: target, Stop: stop, width: 80, height: 24, second: -1}
 	b.keys.stop = key.NewBinding(key.WithKeys("ctrl+c", "q"), key.WithHelp("ctrl+c", "end the run and report"))
-	return b.withAppearance(look)
+	return b.withAppearance(appearance)
 }
 
-func (b Bench) withAppearance(look draw.Appearance) Bench {
-	b.appearance, b.theme = look, look.Styles()
+func (b Bench) withAppearance(appearance draw.Appearance) Bench {
+	b.appearance, b.theme = appearance, appearance.Styles()
 	b.help = draw.NewHelp(b.theme)
 	return b
 }
 
-// Init asks the terminal what it looks like.
+// Init asks the terminal for its background colour.
 func (b Bench) Init() tea.Cmd { return b.appearance.Init() }
 
-// Update takes one message in.
+// Update handles a message.
 func (b Bench) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -90,15 +89,15 @@ func (b Bench) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return b, nil
 }
 
-// stop shows that the run was asked to end, and what a second ctrl+c does.
+// showStopping shows that the run was asked to end, and what a second ctrl+c does.
 func (b Bench) showStopping() Bench {
 	b.stopping = true
 	b.keys.stop.SetHelp("ctrl+c", "leave without a report")
 	return b
 }
 
-// saw takes a snapshot in. The history grows by a point a second while it sends,
-// and begins anew with each step of a search.
+// withSnapshot shows a snapshot. The charts grow by a value a second while the run
+// sends, and begin anew with each step of a search.
 func (b Bench) withSnapshot(s loadgen.Snapshot) Bench {
 	b.snapshot = s
 	second := int(s.Elapsed.Seconds())
@@ -113,14 +112,14 @@ func (b Bench) withSnapshot(s loadgen.Snapshot) Bench {
 	return b
 }
 
-// appended is a history with one value more, in memory of its own: models are
-// values, and an older one may still be drawn.
+// appended returns a history with one more value. It copies the history, since an older
+// model, which may still be drawn, shares it.
 func appended(history []float64, v float64) []float64 {
 	history = history[max(0, len(history)-maxSeconds+1):]
 	return append(slices.Clip(history), v)
 }
 
-// View draws it all.
+// View draws the whole screen.
 func (b Bench) View() tea.View {
 	v := tea.NewView(b.theme.ForTerminal(b.draw()))
 	v.AltScreen = true

@@ -14,19 +14,13 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// The least room for frames; below it there are plain lines.
-const (
-	framedWidth  = 72
-	framedHeight = 20
-)
-
-// draw is the whole screen, exactly as large as the terminal.
+// draw returns the screen, exactly as large as the terminal.
 func (b Bench) draw() string {
 	if b.width < framedWidth || b.height < framedHeight {
 		return strings.Join(b.compact(), "\n")
 	}
 	lines := append([]string{b.header()}, b.progress()...)
-	// Two rows of frames share what is between the progress and the help.
+	// Two rows of frames share the lines between the progress and the help.
 	room := b.height - len(lines) - 1
 	upper := min(12, max(6, room*2/5))
 	left := b.width / 2
@@ -42,7 +36,7 @@ func (b Bench) draw() string {
 	return strings.Join(draw.Block(lines, b.width, b.height), "\n")
 }
 
-// header is the target and the phase.
+// header draws the target and the phase.
 func (b Bench) header() string {
 	left := b.theme.Title.Render("emostream bench") + "  " + b.theme.Muted.Render(text.CleanCells(b.Target))
 	return draw.Ends(left, b.phase(), b.width)
@@ -59,7 +53,7 @@ func (b Bench) phase() string {
 	return b.theme.Muted.Render(phase)
 }
 
-// progress is the bar and what it says.
+// progress draws the bar, and beside it the elapsed time.
 func (b Bench) progress() []string {
 	label := b.elapsed()
 	share := 0.0
@@ -69,7 +63,7 @@ func (b Bench) progress() []string {
 	return []string{draw.Bar(share, max(1, b.width-ansi.StringWidth(label)-2), b.theme.Main, b.theme.Track) + "  " + label}
 }
 
-// elapsed is how far the run is, in words.
+// elapsed writes how far the run is.
 func (b Bench) elapsed() string {
 	s := b.snapshot
 	line := text.Seconds(s.Elapsed)
@@ -85,7 +79,7 @@ func (b Bench) elapsed() string {
 	return line
 }
 
-// asked is the rate that is asked for, in words.
+// asked writes the rate that was asked for.
 func (b Bench) asked() string {
 	switch {
 	case b.snapshot.Phase != loadgen.Sending:
@@ -107,7 +101,8 @@ func (b Bench) rateLines(width, height int) []string {
 	return lines
 }
 
-// waiting is how much is due and not sent: the generator or the target is behind.
+// waiting writes how many requests are due and not sent yet, because the generator or
+// the target is too slow.
 func (b Bench) waiting() string {
 	if b.snapshot.Waiting == 0 {
 		return ""
@@ -124,8 +119,8 @@ func (b Bench) ackLines(width, height int) []string {
 	return lines
 }
 
-// histogram draws answers by latency, a line a bucket; neighbours are joined when
-// there are more of them than lines.
+// histogram draws the answers by latency, a line for each bucket. Neighbouring buckets
+// are joined if there are more than lines.
 func (b Bench) histogram(width, height int) []string {
 	rows := buckets(b.snapshot.Buckets, height)
 	if len(rows) == 0 {
@@ -157,14 +152,15 @@ func percent(n, of int64) string {
 	}
 }
 
-// bucket is one line of a histogram: how many were at most so slow.
+// bucket is a line of the histogram: how many answers took at most as long as its label
+// says, and longer than the bucket before.
 type bucket struct {
 	label string
 	count int64
 }
 
-// buckets are those between the first and the last that holds anything, joined so
-// that there are at most n.
+// buckets returns the buckets from the first to the last that is not empty, joined to
+// at most n.
 func buckets(all [loadgen.Buckets]int64, n int) []bucket {
 	first, last := -1, -1
 	for i, c := range all {
@@ -192,7 +188,7 @@ func buckets(all [loadgen.Buckets]int64, n int) []bucket {
 	}
 }
 
-// upTo is the upper end of a bucket, 2^i microseconds, rounded.
+// upTo writes the upper end of bucket i, 2^i microseconds, rounded.
 func upTo(i int) string {
 	us := int64(1) << i
 	switch {
@@ -204,7 +200,7 @@ func upTo(i int) string {
 	return fmt.Sprintf("%ds", (us+500_000)/1_000_000)
 }
 
-// counts are what became of the reactions, the listeners and what failed.
+// counts draws the outcomes of the reactions, the listeners, and the failed requests.
 func (b Bench) counts(width, height int) []string {
 	s, t := b.snapshot, b.theme
 	row := func(name, value string) string { return draw.Ends(t.Muted.Render(name), value, width) }
@@ -223,7 +219,7 @@ func (b Bench) counts(width, height int) []string {
 	return append(lines, b.failures(width, height-len(lines))...)
 }
 
-// alarm writes a count that should be 0.
+// alarm writes a count, in the colour of an error if it is not 0.
 func (b Bench) alarm(n int64) string {
 	if n == 0 {
 		return "0"
@@ -239,8 +235,8 @@ func (b Bench) listeners() string {
 	return count
 }
 
-// failures are the kinds of failed requests, the most frequent first; the last
-// line tells how many do not fit.
+// failures draws the kinds of failed requests, the most frequent first. The last line
+// tells how many do not fit.
 func (b Bench) failures(width, height int) []string {
 	errs := b.snapshot.Errors
 	kinds := slices.SortedFunc(maps.Keys(errs), func(x, y string) int {
@@ -262,8 +258,8 @@ func (b Bench) footer() string {
 	return h.View(b.keys)
 }
 
-// compact is the view for a terminal without room for frames: what matters most
-// comes first, and the end is cut.
+// compact draws the screen of a terminal without room for frames. The most important
+// lines come first; those that do not fit are left out.
 func (b Bench) compact() []string {
 	s, t := b.snapshot, b.theme
 	failed := int64(0)

@@ -8,7 +8,7 @@ const (
 	maxBurstRate = 1_000  // taps a second
 )
 
-// burst is a number of taps at a rate; the zero value is none.
+// burst is a number of taps of an emoji at a rate. The zero value is no burst.
 type burst struct {
 	emoji      string
 	size, rate int
@@ -23,8 +23,8 @@ func (b burst) stopped() burst {
 	return b
 }
 
-// step taps those that are due. Taps that the outbox does not take end the burst:
-// it counts them as not sent.
+// tapDue queues the taps that are due by now. The burst ends when the queue takes no
+// more.
 func (b burst) tapDue(o TapQueue, now time.Time) (burst, TapQueue) {
 	if !b.running() {
 		return b, o

@@ -12,13 +12,13 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// burstPanel asks for a burst.
+// burstPanel asks the user for the emoji, the size and the rate of a burst.
 type burstPanel struct {
 	emojis     []string
 	emoji      int
 	size, rate string
-	onRate     bool // the field that digits go to
-	editing    bool // they are added to it; else the first one replaces it
+	onRate     bool // digits go to the rate, else to the size
+	editing    bool // digits are added to the field; else the first one replaces it
 }
 
 func newBurstPanel(c Crowd) burstPanel {
@@ -58,7 +58,7 @@ func (p burstPanel) lines(c Crowd, width, _ int) []string {
 	return append(lines, draw.Fit(t.Muted.Render("enter sends them, for "+text.Millis(took.Seconds()*1000)), width))
 }
 
-// wrong says what is not allowed.
+// problem says what is wrong with the size or the rate; empty if nothing is.
 func (p burstPanel) problem() string {
 	if n := atoiOr0(p.size); n < 1 || n > maxBurstTaps {
 		return fmt.Sprintf("taps: 1 to %s", text.Thousands(maxBurstTaps))

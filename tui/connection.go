@@ -12,24 +12,24 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Link is a change of the connection to the stream.
+// ConnectionChange is a change of the connection to the stream.
 type ConnectionChange struct {
 	At     time.Time
 	State  sse.State
-	Server string // name of the one that is assigned; empty: none was yet
+	Server string // the name of the assigned subscriber server; empty if there was none yet
 }
 
-// Connection is the way to the stream, as it truly is.
+// Connection is the state of the connection to the stream.
 type Connection struct {
 	ConnectionChange
-	Draining   string    // the server that said it was leaving
-	Reconnects int       // how often it was live again
-	LiveAt     time.Time // when it was last live; zero: never
-	Resumed    bool      // LiveAt was not the first time
-	Replayed   int       // windows missed before that, and shown since
+	Draining   string    // the name of the assigned server if it is leaving
+	Reconnects int       // how often the connection was live again
+	LiveAt     time.Time // when it last became live; zero if it never was
+	Resumed    bool      // it had been live before LiveAt
+	Replayed   int       // how many windows from before LiveAt were missed then and shown since
 }
 
-// Take is the connection after a change.
+// Change returns the connection after a change.
 func (n Connection) Change(l ConnectionChange) Connection {
 	was := n.ConnectionChange
 	n.ConnectionChange = l
@@ -50,7 +50,8 @@ func (n Connection) Change(l ConnectionChange) Connection {
 // Live says whether events arrive.
 func (n Connection) Live() bool { return n.State.Phase == sse.Live }
 
-// Known takes in what the main server says of the one that is assigned.
+// CheckDraining returns the connection after the main server told the states of the
+// subscriber servers: whether the assigned one is leaving.
 func (n Connection) CheckDraining(servers []client.ServerStatus) Connection {
 	for _, s := range servers {
 		if s.Name == n.Server && n.Server != "" && (s.State == wire.StateDraining || s.State == wire.StateGone) && !n.Live() {
@@ -60,12 +61,12 @@ func (n Connection) CheckDraining(servers []client.ServerStatus) Connection {
 	return n
 }
 
-// wait is how many seconds are left until the next attempt.
+// secondsToRetry returns how many seconds are left until the next attempt.
 func (n Connection) secondsToRetry(now time.Time) int {
 	return max(0, int(math.Ceil(n.At.Add(n.State.Wait).Sub(now).Seconds())))
 }
 
-// Headline is the state in a few words.
+// Headline returns the state in a few words.
 func (n Connection) Headline(now time.Time) string {
 	server := text.CleanCells(n.Server)
 	switch n.State.Phase {
@@ -91,7 +92,7 @@ func (n Connection) Headline(now time.Time) string {
 	return what + " now"
 }
 
-// Why is the reason for which it is not live, in words; empty: there is none.
+// Trouble says why the connection was lost; empty if it was not.
 func (n Connection) Trouble() string {
 	if n.State.Phase != sse.Reconnecting {
 		return ""
@@ -102,7 +103,7 @@ func (n Connection) Trouble() string {
 	return errorText(n.State.Err)
 }
 
-// resumed says what was found after a connection was lost.
+// resumed says where the connection was resumed, and how many windows were replayed.
 func (n Connection) resumed() string {
 	replayed := "nothing was missed"
 	switch {

@@ -14,32 +14,32 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// When things are done.
+// Times and bounds of a Crowd.
 const (
-	idleFrameInterval = 100 * time.Millisecond // between two frames while nothing moves but the countdown
-	pollInterval      = 10 * time.Second       // between two questions to the main server
-	sleepGap          = 5 * time.Second        // a gap between two frames that only a machine that slept explains
-	noticeTime        = 6 * time.Second        // for which a notice stands
-	leaveTimeout      = 3 * time.Second        // for taps on their way when somebody leaves
-	barEasing         = 400 * time.Millisecond // in which bars come to their new lengths
-	maxFuture         = time.Minute            // by which a window may begin after now
+	idleFrameInterval = 100 * time.Millisecond // between two frames while only the countdown moves
+	pollInterval      = 10 * time.Second       // between two requests for the status of the main server
+	sleepGap          = 5 * time.Second        // a longer time between two frames means that the machine slept
+	noticeTime        = 6 * time.Second        // for which a notice is shown
+	leaveTimeout      = 3 * time.Second        // for which a leaving user waits for taps on their way
+	barEasing         = 400 * time.Millisecond // in which bars move to their new lengths
+	maxFuture         = time.Minute            // a window that begins later than this from now is ignored
 )
 
-// CrowdConfig says what a Crowd shows and how it reaches the server.
+// CrowdConfig is the configuration of a Crowd.
 type CrowdConfig struct {
 	Channel    string   // default main
-	User       string   // whose taps they are
+	User       string   // the user_id of the taps
 	Palette    []string // emojis on the keys 1 to 9; default emoji.Favourites
 	FPS        int      // frames a second while something moves, 1 to 60; default 30
 	Mouse      bool     // a click on the palette is a tap
 	Appearance draw.Appearance
 	Now        func() time.Time // default time.Now
 
-	// What the view asks for; each is called in a goroutine of its own and may
-	// block. Default: nothing comes of it.
+	// Calls to the servers. Each runs in a goroutine of its own and may block. The
+	// defaults do nothing.
 	Send      func([]client.Reaction) ([]client.Result, error)
 	Status    func() (client.Status, error)
-	Reconnect func() // connect anew, now
+	Reconnect func() // replaces the connection to the stream
 }
 
 func (c CrowdConfig) withDefaults() CrowdConfig {
@@ -63,11 +63,11 @@ func (c CrowdConfig) withDefaults() CrowdConfig {
 	return c
 }
 
-// Messages to a Crowd, besides Heard and Sent.
+// Messages to a Crowd, besides StreamEvents and SendResult.
 type (
 	// Tick says that a frame is due.
 	Tick struct{ At time.Time }
-	// Surveyed is what the main server said of the installation.
+	// StatusAnswer is the answer to a request for the status of the main server.
 	StatusAnswer struct {
 		Status client.Status
 		Err    error
@@ -76,8 +76,8 @@ type (
 	Leave struct{}
 )
 
-// Crowd shows what a crowd feels, and lets somebody be part of it. It is fed with
-// messages, and asks for what it needs by commands; its state is a value.
+// Crowd shows the reactions of a channel and lets the user take part. Everything that
+// happens comes to it as a message. Requests are commands, so Update never blocks.
 type Crowd struct {
 	cfg           CrowdConfig
 	width, height int
@@ -85,51 +85,51 @@ type Crowd struct {
 	theme         draw.Theme
 	help          help.Model
 	keys          crowdKeys
-	panel         panel // what is open over the field
+	panel         panel // open over the field of floating emojis; nil if none is
 	instruments   bool
 
 	now        time.Time
-	lastFrame  time.Time // of the last frame
+	lastFrame  time.Time
 	connection Connection
 	clock      ServerClock
 	history    WindowHistory
-	newestCame time.Time // when the newest window came
-	faded      bool      // it is too old to float
-	unmeasured []int64   // ends of windows to be seen with the next frame
+	newestCame time.Time // when the newest window arrived
+	faded      bool      // the newest window is too old for its emojis to float
+	unmeasured []int64   // ends of windows that are on the screen from the next frame on
 	floating   Floating
-	outbox     TapQueue
-	lastEmoji  string // the emoji tapped last
+	taps       TapQueue
+	lastEmoji  string
 	burst      burst
 	notice     notice
 
-	polledAt  time.Time // the main server, how things are
-	polling   bool
+	polledAt  time.Time // when the status was last asked for
+	polling   bool      // the answer is awaited
 	servers   []client.ServerStatus
 	events    int
 	lastError string
 
 	ackLatency, windowLatency, tapLatency LatencySamples
-	leaving                               time.Time // zero: it stays
-	sidePanels                            []string  // what stands beside the field, as last drawn: it rarely changes
+	leaving                               time.Time // since when the user is leaving; zero if not
+	sidePanels                            []string  // the lines of the panels beside the field, drawn only when they change
 }
 
-// panel is what is open over the field of floating emojis.
+// panel is what can be open over the field of floating emojis.
 type panel interface {
 	title() string
 	lines(c Crowd, width, height int) []string
-	// press takes a key in; a nil panel is closed.
+	// press handles a key. It returns the panel, or nil to close it.
 	press(c Crowd, msg tea.KeyPressMsg) (Crowd, panel)
 }
 
-// notice is a line that stands for a while.
+// notice is a message that is shown for a while.
 type notice struct {
 	text    string
 	bad     bool
-	passing bool // it is about taps under way, and goes when the next ones are counted
+	passing bool // it is about taps that will be sent again, and is removed once taps are accepted
 	until   time.Time
 }
 
-// NewCrowd returns the view of a crowd.
+// NewCrowd returns a Crowd.
 func NewCrowd(cfg CrowdConfig) Crowd {
 	cfg = cfg.withDefaults()
 	c := Crowd{cfg: cfg, width: 80, height: 24, appearance: cfg.Appearance, keys: newCrowdKeys(len(cfg.Palette)), lastEmoji: cfg.Palette[0]}
@@ -143,15 +143,15 @@ func (c Crowd) withStyles() Crowd {
 	return c
 }
 
-// Outbox is what became of the taps.
-func (c Crowd) Outbox() TapQueue { return c.outbox }
+// Taps returns the taps and their outcomes.
+func (c Crowd) Taps() TapQueue { return c.taps }
 
-// Init asks the terminal what it looks like and the server how things are.
+// Init asks the terminal for its background colour, and starts the frames.
 func (c Crowd) Init() tea.Cmd {
 	return tea.Batch(c.appearance.Init(), c.tick())
 }
 
-// Update takes one message in.
+// Update handles a message.
 func (c Crowd) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	var cmds []tea.Cmd
 	instruments := c.instruments
@@ -195,7 +195,7 @@ func (c Crowd) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	if c.framed() && (c.sidePanelsChange(msg) || c.instruments != instruments) {
 		c.sidePanels = c.drawSidePanels(c.rightWidth(), c.height-2-youHeight)
 	}
-	if !c.leaving.IsZero() && (c.outbox.Pending() == 0 || c.now.Sub(c.leaving) > leaveTimeout) {
+	if !c.leaving.IsZero() && (c.taps.Pending() == 0 || c.now.Sub(c.leaving) > leaveTimeout) {
 		return c, tea.Quit
 	}
 	return c, tea.Batch(cmds...)

@@ -6,7 +6,7 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// compact is the view for a terminal without room for frames.
+// compactScreen draws the screen of a terminal without room for frames.
 func (c Crowd) compactScreen() []string {
 	lines := []string{c.compactHeader()}
 	if c.panel != nil {
@@ -21,10 +21,10 @@ func (c Crowd) compactScreen() []string {
 	return draw.Block(lines, c.width, c.height)
 }
 
-// rows is how many lines of the ranking the compact view has.
+// compactRows returns how many lines the ranking has.
 func (c Crowd) compactRows() int { return max(3, (c.height-5)/3) }
 
-// brieflyWhere is the header in less room.
+// compactHeader draws the state of the connection and the countdown.
 func (c Crowd) compactHeader() string {
 	state, left := c.state(), c.countdown("", 8)
 	if ansi.StringWidth(state)+ansi.StringWidth(left) >= c.width {
@@ -33,7 +33,7 @@ func (c Crowd) compactHeader() string {
 	return draw.Ends(state, left, c.width)
 }
 
-// brief is the total, its change and the sparkline on a line.
+// compactHeadline draws the total, its change and the sparkline on one line.
 func (c Crowd) compactHeadline() string {
 	headline := c.headline()
 	room := c.width - ansi.StringWidth(headline) - 2

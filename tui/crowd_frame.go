@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// tick is the command that brings the next frame.
+// tick returns the command that causes the next frame.
 func (c Crowd) tick() tea.Cmd {
 	d := time.Second / time.Duration(c.cfg.FPS)
 	if !c.isMoving() {
@@ -20,14 +20,13 @@ func (c Crowd) tick() tea.Cmd {
 	return tea.Tick(d, func(at time.Time) tea.Msg { return Tick{at} })
 }
 
-// moves says whether anything moves but the countdown.
+// isMoving says whether anything but the countdown moves.
 func (c Crowd) isMoving() bool {
 	return c.floating.Moving() || c.burst.running() || c.now.Sub(c.newestCame) < barEasing
 }
 
-// moved says whether what stands beside the field may have changed with a message:
-// keys do not change it, and a frame does when its bars move or another window
-// should have come.
+// sidePanelsChange says whether a message may change the panels beside the field. Keys
+// do not; a frame does if their bars move or the time for another window has passed.
 func (c Crowd) sidePanelsChange(msg tea.Msg) bool {
 	switch msg.(type) {
 	case tea.KeyPressMsg:
@@ -41,16 +40,16 @@ func (c Crowd) sidePanelsChange(msg tea.Msg) bool {
 	return true
 }
 
-// frame moves everything on to a time.
+// frame moves everything on to the time at.
 func (c Crowd) frame(at time.Time) (Crowd, tea.Cmd) {
-	gap := at.Round(0).Sub(c.now.Round(0)) // by the wall clock, which goes on while a machine sleeps
+	gap := at.Round(0).Sub(c.now.Round(0)) // Round leaves the wall clock, which goes on while a machine sleeps.
 	c.lastFrame, c.now = c.now, at
 	var woke tea.Cmd
 	if gap > sleepGap {
 		c, woke = c.afterSleep(gap)
 	}
 	c = c.measureShown()
-	c.burst, c.outbox = c.burst.tapDue(c.outbox, at)
+	c.burst, c.taps = c.burst.tapDue(c.taps, at)
 	if end, ok := c.history.Newest(); ok && !c.faded {
 		length := end.Window.End - end.Window.Start
 		if c.serverNow() > end.Window.End+2*length+time.Second.Milliseconds() {
@@ -66,7 +65,8 @@ func (c Crowd) frame(at time.Time) (Crowd, tea.Cmd) {
 	return c, tea.Batch(woke, cmd)
 }
 
-// wake is for after the machine slept: nothing that was connected can be trusted.
+// afterSleep connects anew after the machine slept, since connections that were open
+// then may be dead.
 func (c Crowd) afterSleep(gap time.Duration) (Crowd, tea.Cmd) {
 	c.clock = ServerClock{}
 	c = c.notify(fmt.Sprintf("this machine slept for %s: connecting anew", text.Seconds(gap)), false)
@@ -75,11 +75,12 @@ func (c Crowd) afterSleep(gap time.Duration) (Crowd, tea.Cmd) {
 }
 
 func (c Crowd) reconnect() tea.Cmd {
-	renew := c.cfg.Reconnect
-	return func() tea.Msg { renew(); return nil }
+	reconnect := c.cfg.Reconnect
+	return func() tea.Msg { reconnect(); return nil }
 }
 
-// onScreen notes what the frame before this one has shown.
+// measureShown adds to the latencies those of windows and own taps that the previous
+// frame showed first.
 func (c Crowd) measureShown() Crowd {
 	for _, end := range c.unmeasured {
 		if c.clock.TooRough() {
@@ -89,7 +90,7 @@ func (c Crowd) measureShown() Crowd {
 	}
 	c.unmeasured = nil
 	var took []time.Duration
-	c.outbox, took = c.outbox.MarkShown(c.now, func(o OwnTaps) bool {
+	c.taps, took = c.taps.MarkShown(c.now, func(o OwnTaps) bool {
 		s, ok := c.history.Containing(o.At)
 		return ok && slices.ContainsFunc(s.Emojis, func(t wire.EmojiCount) bool { return t.Emoji == o.Emoji })
 	})
@@ -99,7 +100,7 @@ func (c Crowd) measureShown() Crowd {
 	return c
 }
 
-// say shows a notice for a while.
+// notify shows a notice for a while.
 func (c Crowd) notify(text string, bad bool) Crowd {
 	c.notice = notice{text: text, bad: bad, until: c.now.Add(noticeTime)}
 	return c

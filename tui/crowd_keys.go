@@ -7,7 +7,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// crowdKeys are what the keys do; all help is made from them.
+// crowdKeys are the key bindings, from which the help is made.
 type crowdKeys struct {
 	tap, repeat, burst, find      key.Binding
 	instruments, connect, suspend key.Binding
@@ -49,7 +49,7 @@ func (k crowdKeys) FullHelp() [][]key.Binding {
 	return [][]key.Binding{{k.tap, k.repeat, k.burst, k.find}, {k.instruments, k.connect, k.suspend, k.help, k.quit}}
 }
 
-// press takes a key in: for the panel that is open, if it wants it, else for all.
+// press handles a key. An open panel gets every key but ctrl+c.
 func (c Crowd) press(msg tea.KeyPressMsg) (Crowd, tea.Cmd) {
 	if msg.String() == "ctrl+c" {
 		return c.leave(), nil

@@ -8,10 +8,10 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// roomySlot is the width of a slot of the palette that has room for a count.
+// roomySlot is the least width of a slot of the palette with room for a count.
 const roomySlot = 7
 
-// palette is the emojis on the keys, with how many of each were counted.
+// palette draws the emojis on the keys 1 to 9, each with its pending or counted taps.
 func (c Crowd) palette(width int) string {
 	t := c.theme
 	slot := width / len(c.cfg.Palette)
@@ -22,9 +22,9 @@ func (c Crowd) palette(width int) string {
 			continue
 		}
 		n := ""
-		if pending := c.outbox.PendingOf(e); pending > 0 {
+		if pending := c.taps.PendingOf(e); pending > 0 {
 			n = t.Warn.Render("+" + text.Thousands(int64(pending)))
-		} else if counted := c.outbox.AcceptedOf(e); counted > 0 {
+		} else if counted := c.taps.AcceptedOf(e); counted > 0 {
 			n = t.Good.Render(text.Thousands(int64(counted)))
 		}
 		b.WriteString(draw.Fit(t.Title.Render(fmt.Sprint(i+1))+" "+c.slotCell(e, slot)+" "+n, slot))
@@ -32,8 +32,7 @@ func (c Crowd) palette(width int) string {
 	return draw.Fit(b.String(), width)
 }
 
-// slotCell is an emoji on its key; where there is nothing but names, as much of it
-// as there is room for.
+// slotCell draws the emoji of a slot. In ASCII it is the name, as much as fits.
 func (c Crowd) slotCell(e string, slot int) string {
 	if c.theme.ASCII {
 		return draw.EmojiName(e, max(2, slot-6))
@@ -41,7 +40,7 @@ func (c Crowd) slotCell(e string, slot int) string {
 	return c.appearance.Emoji(e)
 }
 
-// named is an emoji in a sentence.
+// emojiInText returns an emoji for a sentence.
 func (c Crowd) emojiInText(e string) string {
 	const longest = 16
 	if c.theme.ASCII {
@@ -50,7 +49,7 @@ func (c Crowd) emojiInText(e string) string {
 	return c.appearance.Emoji(e)
 }
 
-// slotAt is the slot of the palette at a place on the screen, -1 when there is none.
+// slotAt returns the index of the slot at a position on the screen, -1 if none is there.
 func (c Crowd) slotAt(x, y int) int {
 	row, left, width := c.height-2-youHeight+2, 2, c.width-4
 	if !c.framed() {

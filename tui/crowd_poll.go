@@ -9,7 +9,7 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// surveyPause is the time between two questions to the main server.
+// nextPollAfter returns the time between two requests for the status.
 func (c Crowd) nextPollAfter() time.Duration {
 	switch {
 	case !c.connection.Live():
@@ -20,7 +20,7 @@ func (c Crowd) nextPollAfter() time.Duration {
 	return pollInterval
 }
 
-// survey asks the main server how things are.
+// poll asks the main server for its status, at the time that tells most of its clock.
 func (c Crowd) poll() (Crowd, tea.Cmd) {
 	if c.polling {
 		return c, nil
@@ -37,8 +37,9 @@ func (c Crowd) poll() (Crowd, tea.Cmd) {
 	return c, func() tea.Msg { return ask(time.Time{}) }
 }
 
-// surveyed takes in how things are. A main server that answers again ends the wait
-// of who found nobody; what a server asked to wait for is obeyed.
+// takeStatus handles the answer. If the last attempt to connect reached no server, it is
+// repeated at once, since the main server answers. If a server refused it and asked for
+// a pause, the pause is kept.
 func (c Crowd) takeStatus(s StatusAnswer) (Crowd, tea.Cmd) {
 	c.polling = false
 	if s.Err != nil {
@@ -54,5 +55,5 @@ func (c Crowd) takeStatus(s StatusAnswer) (Crowd, tea.Cmd) {
 	return c, nil
 }
 
-// serverNow is the server's time in ms.
+// serverNow returns the server's time in ms.
 func (c Crowd) serverNow() int64 { return c.clock.ServerTime(c.now).UnixMilli() }

@@ -19,7 +19,7 @@ func (c Crowd) windowTitle() string {
 	return "Window until " + time.UnixMilli(newest.Window.End).In(c.now.Location()).Format(time.TimeOnly)
 }
 
-// headline is the total of the newest window, and its change.
+// headline writes the total of the newest window, and its change.
 func (c Crowd) headline() string {
 	t := c.theme
 	newest, ok := c.history.Newest()
@@ -38,7 +38,8 @@ func (c Crowd) headline() string {
 	return t.Title.Render(text.Thousands(newest.Total)) + " " + t.Muted.Render(what) + " " + c.change(newest.Total, func(s wire.Swarm) int64 { return s.Total })
 }
 
-// change is the difference to a count of the window before, when that is known.
+// change writes the difference between a count of the newest window and that of the
+// window before, if that window is known.
 func (c Crowd) change(count int64, before func(wire.Swarm) int64) string {
 	newest, _ := c.history.Newest()
 	s, ok := c.history.Ending(newest.Window.Start)
@@ -54,7 +55,7 @@ func (c Crowd) change(count int64, before func(wire.Swarm) int64) string {
 	return c.theme.Muted.Render("=")
 }
 
-// ranking is the newest window's emojis, the most frequent first; the last line
+// ranking draws the newest window's emojis, the most frequent first. The last line
 // tells how many do not fit.
 func (c Crowd) ranking(width, height int) []string {
 	newest, ok := c.history.Newest()
@@ -73,7 +74,7 @@ func (c Crowd) ranking(width, height int) []string {
 	return lines
 }
 
-// ranked is one emoji's line: its bar comes to its length gently.
+// rankingLine draws the line of an emoji. Its bar moves to its length within barEasing.
 func (c Crowd) rankingLine(t wire.EmojiCount, newest, before wire.Swarm, width int) string {
 	const numbers = 8
 	share, was := shareOf(newest, t.Emoji), shareOf(before, t.Emoji)
@@ -89,7 +90,7 @@ func (c Crowd) rankingLine(t wire.EmojiCount, newest, before wire.Swarm, width i
 	return draw.Fit(cell+" "+bar+rest, width)
 }
 
-// extra is how many columns names take more than emojis, and a space.
+// extraColumns returns the width of a space, and of what a name is wider than an emoji.
 func (c Crowd) extraColumns() int {
 	if c.theme.ASCII {
 		return 8 - 2 + 1
@@ -97,7 +98,7 @@ func (c Crowd) extraColumns() int {
 	return 1
 }
 
-// shareOf is an emoji's count as a share of the greatest in a window.
+// shareOf returns an emoji's count as a share of the greatest count of the window.
 func shareOf(s wire.Swarm, emoji string) float64 {
 	if len(s.Emojis) == 0 || s.Emojis[0].Count <= 0 {
 		return 0
@@ -114,7 +115,7 @@ func countOf(s wire.Swarm, emoji string) int64 {
 	return 0
 }
 
-// totals is the totals of the recent windows, the newest at the right.
+// totals draws the totals of the recent windows, the newest at the right.
 func (c Crowd) totals(width, height int) []string {
 	values := c.history.Totals(c.arrivedBy(), width)
 	peak := 0.0

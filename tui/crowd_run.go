@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -14,12 +13,12 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// ShowCrowd shows a crowd until somebody leaves or ctx ends, and returns what became
-// of the taps. c is who takes part. The terminal is left as it was found, also after
-// a panic, which goes on; it fails when the server turns out to be none that
-// registers clients.
+// ShowCrowd runs a Crowd until the user leaves or ctx ends, and returns the taps and
+// their outcomes. c is the client that takes part. The terminal is left as it was
+// found, also after a panic, which goes on. An error is returned if the server does not
+// register clients.
 func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal) (TapQueue, error) {
-	// What was tapped is sent also after ctx has ended: Leave waits for it.
+	// Taps are sent also after ctx has ended; Leave waits for their outcomes.
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	renew := make(chan struct{}, 1)
@@ -30,7 +29,7 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 	cfg.Reconnect = func() {
 		select {
 		case renew <- struct{}{}:
-		default: // one is on its way already
+		default: // it was asked for already
 		}
 	}
 	cfg.Appearance = t.Appearance
@@ -40,25 +39,15 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 	var failed error
 	var failure any
 	var work sync.WaitGroup
-	guard := func(run func()) func() {
-		return func() {
-			defer func() {
-				if r := recover(); r != nil {
-					failure = fmt.Sprintf("%v\n\n%s", r, debug.Stack())
-					p.Quit()
-				}
-			}()
-			run()
-		}
-	}
-	box := newStreamBuffer()
+	buffer := newStreamBuffer()
 	watching, unwatch := context.WithCancel(ctx)
-	work.Go(guard(func() {
-		if failed = watch(watching, &c, model.cfg.Channel, box); failed != nil {
+	work.Go(func() {
+		failure = panicOf(func() { failed = watch(watching, &c, model.cfg.Channel, buffer) })
+		if failed != nil || failure != nil {
 			p.Quit()
 		}
-	}))
-	work.Go(func() { box.run(watching, func(h StreamEvents) { p.Send(h) }) })
+	})
+	work.Go(func() { buffer.run(watching, func(h StreamEvents) { p.Send(h) }) })
 	defer context.AfterFunc(ctx, func() { p.Send(Leave{}) })()
 
 	last, err := p.Run()
@@ -71,12 +60,14 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 		failed = fmt.Errorf("show the crowd: %w", err)
 	}
 	end, _ := last.(Crowd)
-	return end.outbox, failed
+	return end.taps, failed
 }
 
-// watch feeds the mailbox from the stream.
-func watch(ctx context.Context, c *client.Client, channel string, box *streamBuffer) error {
+// watch puts the events of the stream into the buffer.
+func watch(ctx context.Context, c *client.Client, channel string, buffer *streamBuffer) error {
 	return c.Watch(ctx, channel,
-		func(s wire.Swarm, _ []byte) error { box.addSwarm(s); return nil },
-		func(s sse.State, at wire.Assignment) { box.addChange(ConnectionChange{time.Now(), s, at.ServerName}) })
+		func(s wire.Swarm, _ []byte) error { buffer.addSwarm(s); return nil },
+		func(s sse.State, at wire.Assignment) {
+			buffer.addChange(ConnectionChange{time.Now(), s, at.ServerName})
+		})
 }

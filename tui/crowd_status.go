@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// status is what there is to say, and what became of the taps if there is room.
+// status draws the message, and the outcomes of the taps if there is room.
 func (c Crowd) status(width int) string {
 	message, taps := c.message(), c.tapSummary()
 	if !c.framed() && ansi.StringWidth(message)+ansi.StringWidth(taps) >= width {
@@ -19,12 +19,12 @@ func (c Crowd) status(width int) string {
 	return draw.Ends(message, taps, width)
 }
 
-// message is the one line that matters most now.
+// message returns the most important message of the moment.
 func (c Crowd) message() string {
 	t := c.theme
 	switch why := c.connection.Trouble(); {
 	case !c.leaving.IsZero():
-		return t.Warn.Render(fmt.Sprintf("%d taps are on their way; q leaves without them", c.outbox.Pending()))
+		return t.Warn.Render(fmt.Sprintf("%d taps are on their way; q leaves without them", c.taps.Pending()))
 	case c.notice.bad && c.now.Before(c.notice.until):
 		return t.Bad.Render(c.notice.text)
 	case why != "":
@@ -37,9 +37,9 @@ func (c Crowd) message() string {
 	return c.ownShare()
 }
 
-// taps is what became of all taps.
+// tapSummary writes how many taps had which outcome.
 func (c Crowd) tapSummary() string {
-	o, t := c.outbox, c.theme
+	o, t := c.taps, c.theme
 	var parts []string
 	add := func(n int, what string, render func(...string) string) {
 		if n > 0 {

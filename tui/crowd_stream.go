@@ -9,31 +9,31 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// hear takes in what the stream said.
-func (c Crowd) takeStream(h StreamEvents) (Crowd, tea.Cmd) {
+// takeStream handles events of the stream.
+func (c Crowd) takeStream(events StreamEvents) (Crowd, tea.Cmd) {
 	c.now = c.cfg.Now()
 	was := c.connection
-	for _, l := range h.Changes {
-		c.connection = c.connection.Change(l)
+	for _, change := range events.Changes {
+		c.connection = c.connection.Change(change)
 		if why := c.connection.Trouble(); why != "" {
 			c.lastError = why
 		}
 	}
 	replayed := c.connection.Replayed
-	c.events += len(h.Swarms) + h.Lost
-	for _, s := range h.Swarms {
+	c.events += len(events.Swarms) + events.Lost
+	for _, s := range events.Swarms {
 		c = c.takeSwarm(s)
 	}
 	if c.connection.Live() && c.connection.Resumed && (was.LiveAt != c.connection.LiveAt || c.connection.Replayed != replayed) {
 		c = c.notify(c.connection.resumed(), false)
 	}
 	if was.Live() && !c.connection.Live() {
-		return c.poll() // is it leaving?
+		return c.poll() // the status says whether the server is leaving
 	}
 	return c, nil
 }
 
-// take takes a swarm in.
+// takeSwarm handles a swarm.
 func (c Crowd) takeSwarm(s wire.Swarm) Crowd {
 	if c.clock.Known() && s.Window.Start > c.serverNow()+maxFuture.Milliseconds() {
 		c.lastError = "a window of the future was left out: is this machine's clock right?"
@@ -41,17 +41,17 @@ func (c Crowd) takeSwarm(s wire.Swarm) Crowd {
 	}
 	before, _ := c.history.Newest()
 	_, known := c.history.Ending(s.Window.End)
-	past, news := c.history.Add(s)
-	if !news {
+	history, added := c.history.Add(s)
+	if !added {
 		return c
 	}
-	c.history = past
+	c.history = history
 	missed := s.Window.End <= c.clock.ServerTime(c.connection.LiveAt).UnixMilli()
 	switch {
 	case known:
 	case missed && c.connection.Resumed:
 		c.connection.Replayed++
-	case !missed && s.Total > 0: // that nothing came is told late on purpose
+	case !missed && s.Total > 0: // an empty window is sent late on purpose
 		c.unmeasured = append(slices.Clip(c.unmeasured), s.Window.End)
 	}
 	if s.Window.End < before.Window.End {
@@ -64,7 +64,7 @@ func (c Crowd) takeSwarm(s wire.Swarm) Crowd {
 	return c
 }
 
-// rates are how many of each emoji float up in a second.
+// floatingRates returns how many of each emoji shall float up in a second.
 func floatingRates(s wire.Swarm) []FloatRate {
 	length := time.Duration(s.Window.End-s.Window.Start) * time.Millisecond
 	var list []FloatRate

@@ -10,12 +10,12 @@ import (
 	"github.com/emostream/emostream/internal/client"
 )
 
-// tap sends an emoji, and lets one rise at once: a key is answered now.
+// tap queues a tap, and lets the emoji rise at once without waiting for the server.
 func (c Crowd) tap(emoji string) Crowd {
 	c.now = c.cfg.Now()
 	c.lastEmoji = emoji
-	outbox, taken := c.outbox.Tap(emoji, 1, c.now)
-	c.outbox = outbox
+	taps, taken := c.taps.Tap(emoji, 1, c.now)
+	c.taps = taps
 	if !taken {
 		return c.notify("too many taps are waiting for the server: the last ones were not sent", true)
 	}
@@ -24,10 +24,10 @@ func (c Crowd) tap(emoji string) Crowd {
 	return c
 }
 
-// flush makes the request that is due.
+// sendDue returns the command for the next request of taps, if one is due.
 func (c Crowd) sendDue() (Crowd, tea.Cmd) {
 	var batch []Taps
-	if c.outbox, batch = c.outbox.NextRequest(c.now); batch == nil {
+	if c.taps, batch = c.taps.NextRequest(c.now); batch == nil {
 		return c, nil
 	}
 	reactions := make([]client.Reaction, len(batch))
@@ -46,7 +46,7 @@ func (c Crowd) sendDue() (Crowd, tea.Cmd) {
 func (c Crowd) takeResult(s SendResult) Crowd {
 	c.now = c.cfg.Now()
 	var trouble string
-	if c.outbox, trouble = c.outbox.TakeResult(s); trouble != "" {
+	if c.taps, trouble = c.taps.TakeResult(s); trouble != "" {
 		c.lastError = trouble
 		c = c.notify(trouble, true)
 		c.notice.passing = strings.HasPrefix(trouble, notYet)
@@ -62,7 +62,7 @@ func (c Crowd) takeResult(s SendResult) Crowd {
 	return c
 }
 
-// leave closes the view once what was tapped is answered for; asked again, at once.
+// leave closes the view once the outcomes of all taps are known; the second time at once.
 func (c Crowd) leave() Crowd {
 	c.now = c.cfg.Now()
 	c.burst = c.burst.stopped()

@@ -13,12 +13,6 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// The least room for the view at all.
-const (
-	minWidth  = 40
-	minHeight = 12
-)
-
 // Heights of parts of the framed view.
 const (
 	youHeight        = 4
@@ -26,7 +20,7 @@ const (
 	instrumentsLines = 10
 )
 
-// View draws it all.
+// View draws the whole screen.
 func (c Crowd) View() tea.View {
 	v := tea.NewView(c.theme.ForTerminal(strings.Join(c.draw(), "\n")))
 	v.AltScreen = true
@@ -39,7 +33,7 @@ func (c Crowd) View() tea.View {
 
 func (c Crowd) framed() bool { return c.width >= framedWidth && c.height >= framedHeight }
 
-// draw is the whole screen, exactly as large as the terminal.
+// draw returns the screen, exactly as large as the terminal.
 func (c Crowd) draw() []string {
 	switch {
 	case c.width < minWidth || c.height < minHeight:
@@ -55,10 +49,10 @@ func (c Crowd) draw() []string {
 	return c.compactScreen()
 }
 
-// rightWidth is how wide the column beside the field is.
+// rightWidth returns the width of the panels beside the field.
 func (c Crowd) rightWidth() int { return min(46, max(34, c.width*2/5)) }
 
-// field is the room for floating emojis.
+// field returns the size of the field of floating emojis.
 func (c Crowd) field() (width, height int) {
 	if c.framed() {
 		return c.width - c.rightWidth() - 4, c.height - 2 - youHeight - 2
@@ -66,7 +60,7 @@ func (c Crowd) field() (width, height int) {
 	return c.width, max(1, c.height-5-c.compactRows())
 }
 
-// wide is the view in frames.
+// framedScreen draws the screen in frames.
 func (c Crowd) framedScreen() []string {
 	left, body := c.width-c.rightWidth(), c.height-2-youHeight
 	fieldWidth, fieldHeight := c.field()
@@ -81,7 +75,7 @@ func (c Crowd) framedScreen() []string {
 	return draw.Block(lines, c.width, c.height)
 }
 
-// column is what stands beside the field.
+// drawSidePanels draws the panels beside the field.
 func (c Crowd) drawSidePanels(width, height int) []string {
 	upper := height
 	var frames []string
@@ -98,7 +92,7 @@ func (c Crowd) drawSidePanels(width, height int) []string {
 	return append(draw.Frame(c.windowTitle(), c.ranking(width-4, upper-2), width, upper, c.theme), frames...)
 }
 
-// floating is the field.
+// floatingField draws the field of floating emojis.
 func (c Crowd) floatingField(width, height int) []string {
 	size := 2
 	if c.theme.ASCII {
@@ -117,7 +111,7 @@ func (c Crowd) floatingField(width, height int) []string {
 	})
 }
 
-// header is the channel, the state of the connection, and the countdown.
+// header draws the channel, the state of the connection, and the countdown.
 func (c Crowd) header() string {
 	t := c.theme
 	left := t.Title.Render("emostream") + " " + t.Muted.Render(text.CleanCells(c.cfg.Channel)) + "  " + c.state()
@@ -138,7 +132,7 @@ func (c Crowd) state() string {
 	return c.theme.Warn.Render("○ " + words)
 }
 
-// countdown is how long the open window lasts, by the server's clock.
+// countdown draws how long the open window still lasts, by the server's clock.
 func (c Crowd) countdown(label string, width int) string {
 	newest, ok := c.history.Newest()
 	if !ok {
@@ -159,5 +153,6 @@ func (c Crowd) footer() string {
 	return h.View(c.keys)
 }
 
-// arrivedBy is the time whose windows have arrived if there were any.
+// arrivedBy returns the time in ms by which windows must have ended to be expected here
+// by now.
 func (c Crowd) arrivedBy() int64 { return c.serverNow() - time.Second.Milliseconds() }

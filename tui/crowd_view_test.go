@@ -66,9 +66,9 @@ func checkExactSize(t *testing.T, view string, size tea.WindowSizeMsg, width fun
 // colours.
 func TestCrowdView(t *testing.T) {
 	for name, test := range map[string]struct {
-		look    draw.Appearance
-		width   func(string) int
-		colours bool
+		appearance draw.Appearance
+		width      func(string) int
+		colours    bool
 	}{
 		"dark":     {draw.Appearance{Theme: "dark"}, ansi.StringWidthWc, true},
 		"light":    {draw.Appearance{Theme: "light"}, ansi.StringWidthWc, true},
@@ -77,7 +77,7 @@ func TestCrowdView(t *testing.T) {
 	} {
 		for _, size := range crowdSizes {
 			t.Run(fmt.Sprintf("%s %dx%d", name, size.Width, size.Height), func(t *testing.T) {
-				withCrowd(t, tui.CrowdConfig{Appearance: test.look}, size.Width, size.Height, func(r *crowdSession) {
+				withCrowd(t, tui.CrowdConfig{Appearance: test.appearance}, size.Width, size.Height, func(r *crowdSession) {
 					busyMoment(r)
 					checkExactSize(t, r.view(), size, test.width)
 					view := r.view()

@@ -7,10 +7,10 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// Dashboard shows a pipeline that runs in this process. It is fed with Pipeline
-// values and shows them; the pipeline is the same without it.
+// Dashboard shows a pipeline that runs in this process. It is sent PipelineSnapshot
+// values, and does not affect the pipeline.
 type Dashboard struct {
-	// Stop asks the pipeline to stop; it is called once and must not block.
+	// Stop asks the pipeline to stop. It is called once and must not block.
 	Stop func()
 
 	width, height int
@@ -20,16 +20,16 @@ type Dashboard struct {
 	keys          dashboardKeys
 	snapshot      PipelineSnapshot
 	focus         section
-	onePanel      bool // the panel in focus has all the room
+	onePanel      bool // only the panel in focus is shown
 	hideLog       bool
 	showHelp      bool
-	firstServer   int // first subscriber server that is shown
-	lastLogLine   int // of the log, the number of the last line that is shown; 0: the newest
+	firstServer   int // index of the first subscriber server that is shown
+	lastLogLine   int // number of the last line of the log that is shown; 0 if the newest is
 	stopping      bool
 	abandoned     bool
 }
 
-// section is a part of the dashboard.
+// section is a panel of the dashboard.
 type section int
 
 const (
@@ -41,23 +41,22 @@ const (
 	panels
 )
 
-// NewDashboard returns the view of a pipeline, drawn as look says. stop asks the
-// pipeline to stop.
-func NewDashboard(look draw.Appearance, stop func()) Dashboard {
+// NewDashboard returns the view of a pipeline. stop asks the pipeline to stop.
+func NewDashboard(appearance draw.Appearance, stop func()) Dashboard {
 	d := Dashboard{Stop: stop, width: 80, height: 24, keys: newDashboardKeys()}
-	return d.withAppearance(look)
+	return d.withAppearance(appearance)
 }
 
-func (d Dashboard) withAppearance(look draw.Appearance) Dashboard {
-	d.appearance, d.theme = look, look.Styles()
+func (d Dashboard) withAppearance(appearance draw.Appearance) Dashboard {
+	d.appearance, d.theme = appearance, appearance.Styles()
 	d.help = draw.NewHelp(d.theme)
 	return d
 }
 
-// Init asks the terminal what it looks like.
+// Init asks the terminal for its background colour.
 func (d Dashboard) Init() tea.Cmd { return d.appearance.Init() }
 
-// Update takes one message in.
+// Update handles a message.
 func (d Dashboard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -76,14 +75,14 @@ func (d Dashboard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return d, nil
 }
 
-// stop shows that the pipeline was asked to stop, and what a second q does.
+// showStopping shows that the pipeline was asked to stop, and what a second q does.
 func (d Dashboard) showStopping() Dashboard {
 	d.stopping = true
 	d.keys.quit.SetHelp("q/^C", "leave at once")
 	return d
 }
 
-// View draws it all.
+// View draws the whole screen.
 func (d Dashboard) View() tea.View {
 	v := tea.NewView(d.theme.ForTerminal(d.draw()))
 	v.AltScreen = true

@@ -5,7 +5,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// dashboardKeys are what the keys do; the help is made from them.
+// dashboardKeys are the key bindings, from which the help is made.
 type dashboardKeys struct {
 	quit, help, next, previous, scroll, onePanel, log key.Binding
 }
@@ -67,7 +67,7 @@ func (d Dashboard) press(msg tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 	return d, nil
 }
 
-// focused moves the focus by a panel.
+// moveFocus moves the focus to another panel.
 func (d Dashboard) moveFocus(by section) Dashboard {
 	n := panels
 	if d.hideLog {
@@ -77,11 +77,11 @@ func (d Dashboard) moveFocus(by section) Dashboard {
 	return d
 }
 
-// page is how many lines page up and page down scroll.
+// pageLines is how many lines page up and page down scroll.
 const pageLines = 10
 
-// scrolled moves the panel in focus by a line or a page. The log is held where it is
-// while more lines come, until it is scrolled to its end again.
+// scroll scrolls the panel in focus by a line or a page. A log that was scrolled stays
+// where it is while lines arrive, until it is scrolled to its end again.
 func (d Dashboard) scroll(key string) Dashboard {
 	by := map[string]int{"up": -1, "k": -1, "pgup": -pageLines, "down": 1, "j": 1, "pgdown": pageLines}[key]
 	switch d.focus {

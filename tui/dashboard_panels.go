@@ -34,8 +34,8 @@ func (d Dashboard) stages(width, height int) []string {
 	return d.withDetails(lines, width, height)
 }
 
-// detailed adds to the lines of the stages what each has done so far: behind them, or
-// under them where that has more room, or not at all.
+// withDetails adds the details of each stage to its line: behind it, or on a line of
+// their own if that has more room, or not at all.
 func (d Dashboard) withDetails(lines []string, width, height int) []string {
 	const gap, least = 2, 20
 	room, longest := width-ansi.StringWidth(lines[0])-gap, 0
@@ -78,8 +78,8 @@ func (d Dashboard) windowTitle() string {
 	return "Window until " + time.UnixMilli(d.snapshot.Window.Window.End).UTC().Format(time.TimeOnly) + " UTC"
 }
 
-// windows is the newest window: its total, those of the windows before it, and its
-// emojis by their counts.
+// windows draws the newest window: its total, a chart of the totals of the windows
+// until it, and its emojis by their counts.
 func (d Dashboard) windows(width, height int) []string {
 	t, w := d.theme, d.snapshot.Window
 	if w.Window.End == 0 {
@@ -93,7 +93,8 @@ func (d Dashboard) windows(width, height int) []string {
 	return append(lines, countBars(w, width, height-len(lines), d.appearance, t)...)
 }
 
-// windowNote is what there is room for of what else is known of the windows.
+// windowNote writes how many other channels are active and how long after its end the
+// window was sent, as far as there is room.
 func (d Dashboard) windowNote(width int) string {
 	var notes []string
 	if d.snapshot.Channels > 0 {
@@ -108,14 +109,13 @@ func (d Dashboard) windowNote(width int) string {
 	return strings.Join(notes, ", ")
 }
 
-// ranked are the emojis of a swarm with their counts as bars, as many as there are
-// lines.
-func countBars(s wire.Swarm, width, lines int, look draw.Appearance, t draw.Theme) []string {
+// countBars draws the emojis of a swarm with their counts as bars, a line for each.
+func countBars(s wire.Swarm, width, lines int, appearance draw.Appearance, t draw.Theme) []string {
 	const counts = 7
 	var all []string
 	for _, e := range s.Emojis[:min(len(s.Emojis), max(0, lines))] {
-		name := look.Emoji(e.Emoji)
-		if look.ASCII {
+		name := appearance.Emoji(e.Emoji)
+		if appearance.ASCII {
 			name = draw.EmojiName(e.Emoji, 10)
 		}
 		room := width - ansi.StringWidth(name) - counts - 2
@@ -142,7 +142,7 @@ func (d Dashboard) servers(width, height int) []string {
 	return lines
 }
 
-// server is a line: how full a server is, or what is wrong with it.
+// server draws the line of a server: how full it is, or what is wrong with it.
 func (d Dashboard) server(s Server, width int) string {
 	t := d.theme
 	line := draw.Fit(text.CleanCells(s.Name), 6) + " "
@@ -166,7 +166,7 @@ func (d Dashboard) server(s Server, width int) string {
 	return line + draw.Bar(share, width-ansi.StringWidth(line)-ansi.StringWidth(after)-1, style, t.Track) + " " + after
 }
 
-// facts are names and values; long values go on in the lines below.
+// facts draws names and values. Long values are wrapped.
 func (d Dashboard) facts(width, _ int) []string {
 	const name = 8
 	var lines []string
@@ -187,7 +187,7 @@ func (d Dashboard) logTitle() string {
 	return "Log"
 }
 
-// log are the newest lines, or those that somebody has scrolled to.
+// log draws the newest lines, or those that the user has scrolled to.
 func (d Dashboard) log(width, height int) []string {
 	if len(d.snapshot.Log) == 0 {
 		return []string{d.theme.Muted.Render("nothing to report")}

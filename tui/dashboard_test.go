@@ -70,9 +70,9 @@ func troubledPipeline() tui.PipelineSnapshot {
 	return p
 }
 
-func dashboardAfter(t *testing.T, look draw.Appearance, msgs ...tea.Msg) tui.Dashboard {
+func dashboardAfter(t *testing.T, appearance draw.Appearance, msgs ...tea.Msg) tui.Dashboard {
 	t.Helper()
-	var m tea.Model = tui.NewDashboard(look, nil)
+	var m tea.Model = tui.NewDashboard(appearance, nil)
 	for _, msg := range msgs {
 		m, _ = m.Update(msg)
 	}
@@ -85,11 +85,11 @@ var sizes = []tea.WindowSizeMsg{{Width: 40, Height: 12}, {Width: 80, Height: 24}
 func TestDashboardView(t *testing.T) {
 	for name, msg := range map[string]tea.Msg{"begin": tui.PipelineSnapshot{}, "fine": healthyPipeline(), "trouble": troubledPipeline()} {
 		for _, size := range sizes {
-			for looks, look := range map[string]draw.Appearance{"text": {}, "text by grapheme": {WidthMethod: draw.WidthByGrapheme}, "ascii": {ASCII: true}} {
-				t.Run(fmt.Sprintf("%s %dx%d %s", name, size.Width, size.Height, looks), func(t *testing.T) {
-					view := ansi.Strip(dashboardAfter(t, look, msg, size).View().Content)
-					checkFills(t, view, size, look.WidthMethod)
-					if look.ASCII && strings.ContainsFunc(view, func(r rune) bool { return r > '~' }) {
+			for kind, appearance := range map[string]draw.Appearance{"text": {}, "text by grapheme": {WidthMethod: draw.WidthByGrapheme}, "ascii": {ASCII: true}} {
+				t.Run(fmt.Sprintf("%s %dx%d %s", name, size.Width, size.Height, kind), func(t *testing.T) {
+					view := ansi.Strip(dashboardAfter(t, appearance, msg, size).View().Content)
+					checkFills(t, view, size, appearance.WidthMethod)
+					if appearance.ASCII && strings.ContainsFunc(view, func(r rune) bool { return r > '~' }) {
 						t.Errorf("it is not ASCII:\n%s", view)
 					}
 					golden.RequireEqual(t, strings.ReplaceAll(view, " \n", " |\n"))
@@ -119,17 +119,17 @@ func checkFills(t *testing.T, view string, size tea.WindowSizeMsg, w draw.WidthM
 func TestDashboardColours(t *testing.T) {
 	white, sixteen := tea.BackgroundColorMsg{Color: color.White}, tea.ColorProfileMsg{Profile: colorprofile.ANSI}
 	for name, test := range map[string]struct {
-		look draw.Appearance
-		msgs []tea.Msg
+		appearance draw.Appearance
+		msgs       []tea.Msg
 	}{
 		"dark":       {},
 		"light":      {msgs: []tea.Msg{white}},
-		"contrast":   {look: draw.Appearance{Theme: "contrast"}},
+		"contrast":   {appearance: draw.Appearance{Theme: "contrast"}},
 		"16 colours": {msgs: []tea.Msg{sixteen}},
-		"none":       {look: draw.Appearance{Theme: "none"}},
+		"none":       {appearance: draw.Appearance{Theme: "none"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden.RequireEqual(t, dashboardAfter(t, test.look, append(test.msgs, troubledPipeline(), sizes[1])...).View().Content)
+			golden.RequireEqual(t, dashboardAfter(t, test.appearance, append(test.msgs, troubledPipeline(), sizes[1])...).View().Content)
 		})
 	}
 }

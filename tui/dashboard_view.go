@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -10,21 +9,9 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// The least size of the dashboard.
-const (
-	dashboardWidth  = 40
-	dashboardHeight = 12
-)
-
-// tooSmall says that a view needs more room, in whatever room there is.
-func tooSmall(width, height int, t draw.Theme) string {
-	text := fmt.Sprintf("This needs %dx%d; the terminal has %dx%d.", dashboardWidth, dashboardHeight, width, height)
-	return strings.Join(draw.Block(strings.Split(ansi.Wordwrap(t.Warn.Render(text), max(1, width), ""), "\n"), width, height), "\n")
-}
-
-// draw is the whole screen, exactly as large as the terminal.
+// draw returns the screen, exactly as large as the terminal.
 func (d Dashboard) draw() string {
-	if d.width < dashboardWidth || d.height < dashboardHeight {
+	if d.width < minWidth || d.height < minHeight {
 		return tooSmall(d.width, d.height, d.theme)
 	}
 	lines := []string{d.header()}
@@ -34,7 +21,7 @@ func (d Dashboard) draw() string {
 	return strings.Join(draw.Block(append(lines, h.View(d.keys)), d.width, d.height), "\n")
 }
 
-// body is what is between the header and the keys.
+// body draws the lines between the header and the keys.
 func (d Dashboard) body(height int) []string {
 	switch {
 	case d.showHelp:
@@ -43,7 +30,7 @@ func (d Dashboard) body(height int) []string {
 	case d.onePanel, d.width < framedWidth, d.height < framedHeight:
 		return d.panel(d.focus, d.width, height)
 	}
-	log := 0 // It has a third, but leaves the other panels room for six lines each.
+	log := 0 // A third of the height, if that leaves six lines for each other panel.
 	if third := min(height/3, height-2*8); !d.hideLog && third > 2 {
 		log = third
 	}
@@ -80,10 +67,10 @@ func (d Dashboard) panel(p section, width, height int) []string {
 	return draw.Frame(title, content(width-4, height-2), width, height, t)
 }
 
-// leastState is the room that the state has, whatever else is cut for it.
+// minStateWidth is the least width of the state; other text is cut for it.
 const minStateWidth = 19
 
-// header is what this is, whether all is well, and for how long.
+// header draws the version, the state and the uptime.
 func (d Dashboard) header() string {
 	t := d.theme
 	left := t.Title.Render("emostream up") + " " + t.Muted.Render(text.CleanCells(d.snapshot.Version))
@@ -92,8 +79,8 @@ func (d Dashboard) header() string {
 	return draw.Ends(left, ansi.Truncate(d.state(), max(room, minStateWidth), "…")+up, d.width)
 }
 
-// state is the state of all stages in a few words: of those that are not as they
-// should be, the first.
+// state writes the state of the pipeline: that of the first stage that is not running,
+// if there is one.
 func (d Dashboard) state() string {
 	for _, s := range d.snapshot.Stages {
 		switch {

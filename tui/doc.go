@@ -1,8 +1,11 @@
-// Package tui is the programs that take the whole terminal: the crowd, the
-// dashboard of a pipeline, the live view of a load test. A view is a pure function
-// of its model, made of the components of package draw. Models take messages in
-// and give models out; whoever runs one hands in the terminal.
+// Package tui has the programs that take the whole terminal: Crowd, in which people
+// tap and watch; Dashboard, which shows a running pipeline; Bench, which shows a load
+// test; and TextPage, which shows lines of text that change.
 //
-// Everything stays within the width and height that it is given, down to a few
-// columns, and foreign text is cleaned before it is drawn.
+// Each is a model of Bubble Tea. A model is a value: Update returns a new one, and
+// View is a pure function of it, made of the components of package draw. The Show
+// functions run a model on a Terminal and leave the terminal as they found it.
+//
+// A screen is never larger than the terminal, at any size. Foreign text is cleaned
+// before it is drawn.
 package tui

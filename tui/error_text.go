@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// reason is an error in words for a line of the screen.
+// errorText returns an error in words for a line of the screen.
 func errorText(err error) string {
 	refused := refusalOf(err)
 	stream, ofStream := errors.AsType[*sse.RefusedError](err)

@@ -9,25 +9,25 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// How a flock moves.
+// Speeds and bounds of floating emojis.
 const (
-	riseTime     = 3500 * time.Millisecond // from the bottom of the field to its top, for a floater of middling speed
-	rateEasing   = 600 * time.Millisecond  // in which rates come most of the way to new ones
-	minCellsEach = 7                       // cells of the field for each floater, at the densest
+	riseTime     = 3500 * time.Millisecond // from the bottom of the field to its top, at the mean speed
+	rateEasing   = 600 * time.Millisecond  // time constant of the change of a rate to a new target
+	minCellsEach = 7                       // cells of the field for each emoji at most density
 	maxFloating  = 400
 	maxKinds     = 24
-	maxStep      = 250 * time.Millisecond // time that passes at once: a view that was stopped does not catch up
+	maxStep      = 250 * time.Millisecond // the longest time of one step: a view that was suspended does not catch up
 )
 
-// Rate is how many of an emoji are to rise in a second.
+// FloatRate is how many of an emoji shall rise in a second.
 type FloatRate struct {
 	Emoji     string
 	PerSecond float64
 }
 
-// Flock is emojis that float up a field, as many as their rates say. Rates change
-// gently, and all are turned down together when the field would get crowded. Where
-// its floaters are is a share of the field, so that it survives another size.
+// Floating is the emojis that float up a field, as many as their rates say. Rates
+// change gradually. All are reduced by the same factor if the field would get too
+// full. Positions are shares of the field, so the field may change its size.
 type Floating struct {
 	emojis      []floatingEmoji
 	kinds       []emojiRate
@@ -38,19 +38,19 @@ type floatingEmoji struct {
 	emoji string
 	x, y  float64 // shares of the field; y is 0 at the bottom
 	speed float64 // of the height, in a second
-	top   float64 // where it ends
+	top   float64 // the height at which it vanishes
 	sway  float64
 }
 
-// kind is an emoji whose floaters rise by themselves.
+// emojiRate is how often an emoji rises.
 type emojiRate struct {
 	emoji        string
 	rate, target float64
-	progress     float64 // of the next floater, from 0 to 1
+	progress     float64 // towards the next one, from 0 to 1
 }
 
-// Aim sets the rates that the flock shall come to; emojis that are not among them
-// fade out. At most 24 kinds rise at once.
+// SetRates sets the target of each rate. The rate of an emoji that is not among them
+// falls to 0. At most maxKinds emojis rise at once.
 func (f Floating) SetRates(rates []FloatRate) Floating {
 	kinds := slices.Clone(f.kinds)
 	for i := range kinds {
@@ -63,14 +63,15 @@ func (f Floating) SetRates(rates []FloatRate) Floating {
 		if i := slices.IndexFunc(kinds, func(k emojiRate) bool { return k.emoji == r.Emoji }); i >= 0 {
 			kinds[i].target = r.PerSecond
 		} else if len(kinds) < 2*maxKinds {
-			kinds = append(kinds, emojiRate{emoji: r.Emoji, target: r.PerSecond, progress: 1}) // even a single one is seen
+			kinds = append(kinds, emojiRate{emoji: r.Emoji, target: r.PerSecond, progress: 1}) // the first one rises at once
 		}
 	}
 	f.kinds = kinds
 	return f
 }
 
-// Launch lets one more emoji rise, at a share of the width; below 0: anywhere.
+// Launch lets one more emoji rise, at x, a share of the width, or at a random place if x
+// is below 0.
 func (f Floating) Launch(emoji string, x float64) Floating {
 	if x < 0 {
 		x = f.random()
@@ -86,8 +87,8 @@ func (f *Floating) newEmoji(emoji string, x float64) floatingEmoji {
 	return floatingEmoji{emoji: emoji, x: x, speed: speed, top: 1 - 0.45*f.random()*f.random(), sway: 2 * math.Pi * f.random()}
 }
 
-// random is a number from 0 to 1, from a sequence that is the same for every flock
-// (splitmix64): a view is a function of what it was told.
+// random returns a number from 0 to 1 of a fixed sequence (splitmix64), so that a view
+// depends on its messages alone.
 func (f *Floating) random() float64 {
 	f.randomState += 0x9e3779b97f4a7c15
 	z := f.randomState
@@ -96,10 +97,10 @@ func (f *Floating) random() float64 {
 	return float64((z^z>>31)>>11) / (1 << 53)
 }
 
-// Moving says whether anything moves, or will.
+// Moving says whether emojis float or will rise.
 func (f Floating) Moving() bool { return len(f.emojis) > 0 || len(f.kinds) > 0 }
 
-// Step is the flock after a time, in a field of that many cells.
+// Step returns the emojis after a time d, in a field of that many cells.
 func (f Floating) Step(d time.Duration, cells int) Floating {
 	dt := min(max(0, d), maxStep).Seconds()
 	alive := make([]floatingEmoji, 0, len(f.emojis)+4)
@@ -124,7 +125,8 @@ func (f Floating) Step(d time.Duration, cells int) Floating {
 	return f
 }
 
-// relief is by how much rates are turned down so that at most so many rise at once.
+// slowdown returns the factor by which rates are reduced, so that of wanted emojis at
+// most so many float at once.
 func slowdown(wanted, most float64) float64 {
 	if wanted <= 0 || most <= 0 {
 		return 0
@@ -132,7 +134,7 @@ func slowdown(wanted, most float64) float64 {
 	return most * (1 - math.Exp(-wanted/most)) / wanted
 }
 
-// rise lets those floaters of a kind rise that come in a time.
+// launchDue lets those of an emoji rise that are due within dt seconds.
 func (f *Floating) launchDue(k *emojiRate, dt float64) {
 	for k.progress += k.rate * dt; k.progress >= 1; k.progress-- {
 		if len(f.emojis) < maxFloating {
@@ -141,13 +143,13 @@ func (f *Floating) launchDue(k *emojiRate, dt float64) {
 	}
 }
 
-// Draw is the field as exactly height lines of exactly width columns; cell draws an
-// emoji in size columns. Of two that are in each other's way the elder is drawn.
+// Draw returns the field as exactly height lines of exactly width columns. The function
+// cell draws an emoji in size columns. Where two emojis overlap, the older is drawn.
 func (f Floating) Draw(width, height, size int, cell func(string) string) []string {
 	if width < size || height < 1 {
 		return draw.Block(nil, width, height)
 	}
-	taken := make([]int16, width*height) // 0: free, else the number of the floater that begins there, -1: its rest
+	taken := make([]int16, width*height) // 0 for free, n for the left end of the n-th emoji, -1 for the rest of one
 	for i, o := range f.emojis {
 		row := height - 1 - min(height-1, int(o.y*float64(height)))
 		column := int(math.Round(o.x*float64(width-size) + math.Sin(o.sway+float64(row)/3)))

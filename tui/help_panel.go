@@ -22,8 +22,8 @@ func (helpPanel) lines(c Crowd, width, _ int) []string {
 	return lines
 }
 
-// explained is more words for some descriptions than the line at the bottom has
-// room for.
+// longerDescription returns a longer description of a key than the line at the bottom
+// has room for.
 func longerDescription(does string) string {
 	switch does {
 	case "tap":

@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// meters are the instruments.
+// instrumentRows draws the instruments: latencies, counts, the clock, the last error.
 func (c Crowd) instrumentRows(width int) []string {
 	t := c.theme
 	row := func(name, value string) string { return draw.Ends(t.Muted.Render(name), value, width) }
@@ -41,7 +41,7 @@ func (c Crowd) alarm(n int) string {
 	return c.theme.Warn.Render(text.Thousands(int64(n)))
 }
 
-// offset is how far the server's clock is from this one, in words.
+// clockText writes by how much the server's clock is ahead.
 func (c Crowd) clockText() string {
 	if !c.clock.Known() {
 		return "-"
@@ -50,7 +50,7 @@ func (c Crowd) clockText() string {
 	return fmt.Sprintf("%+d ± %d ms", ahead.Milliseconds(), within.Milliseconds())
 }
 
-// audience is how many watch, on how many servers.
+// audience writes how many clients there are, and on how many servers.
 func audience(servers []client.ServerStatus) string {
 	clients, alive := 0, 0
 	for _, s := range servers {

@@ -7,19 +7,19 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// mostSamples is how many values a Samples keeps.
+// maxSamples is how many values LatencySamples keeps.
 const maxSamples = 128
 
-// Samples are the newest values of a measure, in milliseconds.
+// LatencySamples are the newest values of a latency, in milliseconds.
 type LatencySamples struct{ values []float64 }
 
-// Add is the samples with one more; the oldest goes when there are too many.
+// Add returns the samples with one more, without the oldest if there are too many.
 func (s LatencySamples) Add(d time.Duration) LatencySamples {
 	values := s.values[max(0, len(s.values)-maxSamples+1):]
 	return LatencySamples{append(slices.Clip(values), float64(d)/float64(time.Millisecond))}
 }
 
-// String is the newest value and the median, in words.
+// String writes the newest value and the median.
 func (s LatencySamples) String() string {
 	if len(s.values) == 0 {
 		return "-"

@@ -6,10 +6,11 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// shareWindows is how long, in windows, somebody's share is shown.
+// ownShareWindows is for how many windows the user's share of a window is shown.
 const ownShareWindows = 5
 
-// share is how many of a window's most tapped own emoji were one's own.
+// ownShare says how many of a window's reactions were the user's own, of the emoji that
+// the user tapped most in it.
 func (c Crowd) ownShare() string {
 	newest, ok := c.history.Newest()
 	length := newest.Window.End - newest.Window.Start
@@ -19,7 +20,7 @@ func (c Crowd) ownShare() string {
 			continue
 		}
 		best := Taps{}
-		for _, t := range c.outbox.OwnIn(s.Window.Start, s.Window.End) {
+		for _, t := range c.taps.OwnIn(s.Window.Start, s.Window.End) {
 			if t.Count > best.Count {
 				best = t
 			}

@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Own are counted taps: in the window that holds At.
+// OwnTaps are accepted taps of one emoji and one request.
 type OwnTaps struct {
 	Taps
-	At    int64 // ms, by the server's clock
-	Shown bool  // a window that counts them was shown
+	At    int64 // when they were accepted, in ms by the server's clock, which decides their window
+	Shown bool  // their window was shown with their emoji
 }
 
 func (o TapQueue) accept(t Taps, at time.Time) TapQueue {
@@ -19,7 +19,7 @@ func (o TapQueue) accept(t Taps, at time.Time) TapQueue {
 	return o
 }
 
-// Own is how many taps of each emoji were counted from start on and before end.
+// OwnIn returns the accepted taps by emoji of the window from start to end, in ms.
 func (o TapQueue) OwnIn(start, end int64) []Taps {
 	var list []Taps
 	for _, t := range o.own {
@@ -30,8 +30,8 @@ func (o TapQueue) OwnIn(start, end int64) []Taps {
 	return list
 }
 
-// Seen marks the taps that shown says are on the screen, and returns how long each
-// took from the key to there.
+// MarkShown marks the taps of which shown says that their window is on the screen. It
+// returns for each of them the time from the key press until now.
 func (o TapQueue) MarkShown(now time.Time, shown func(OwnTaps) bool) (TapQueue, []time.Duration) {
 	var took []time.Duration
 	for i, t := range o.own {

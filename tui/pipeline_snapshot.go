@@ -7,23 +7,23 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Pipeline is a running pipeline at one moment: all that a Dashboard shows. Whoever
-// has the pipeline fills it in.
+// PipelineSnapshot is the state of a running pipeline at one moment: all that a
+// Dashboard shows.
 type PipelineSnapshot struct {
 	Version  string
 	Uptime   time.Duration
-	Stages   []Stage       // in the data's order
-	Servers  []Server      // by the number in their names
-	Window   wire.Swarm    // the newest one of the channel that is shown; zero: there was none
-	Totals   []float64     // of its windows, that one's last
-	Channels int           // others that are active
-	Delay    time.Duration // from a window's end to the subscriber servers; 0: unknown
+	Stages   []Stage       // in the order in which data passes them
+	Servers  []Server      // in the order of their numbers
+	Window   wire.Swarm    // the newest window of the channel that is shown; zero if there was none
+	Totals   []float64     // the totals of the channel's windows until that one
+	Channels int           // how many other channels are active
+	Delay    time.Duration // from the end of a window until the subscriber servers have it; 0 if unknown
 	Facts    []Fact        // addresses, the broker, the log
 	Log      []LogLine     // the newest lines, the oldest first
-	Logged   int           // lines so far, also those that are gone
+	Logged   int           // how many lines there were, those included that are no longer in Log
 }
 
-// State is how a stage is.
+// State is the state of a stage.
 type State string
 
 // States of a stage.
@@ -40,21 +40,21 @@ const (
 type Stage struct {
 	Name   string
 	State  State
-	Rate   float64 // of what it does, a second; -1: nothing is counted
-	Lag    int64   // records that it has not read yet; -1: it reads none
+	Rate   float64 // records a second; -1 if they are not counted
+	Lag    int64   // records that it has not read yet; -1 if it reads none
 	Detail string  // what it has done so far, in words
 }
 
-// Server is a subscriber server as it was last heard of.
+// Server is a subscriber server, by its last heartbeat.
 type Server struct {
 	Name, Cluster     string
-	State             string // empty: it was never heard of
+	State             string // empty if there was no heartbeat
 	Clients, Capacity int
 	Rate              float64       // updates delivered a second
-	Silent            time.Duration // since it was last heard of, when that is too long ago
+	Silent            time.Duration // since its last heartbeat, if that is too long ago; else 0
 }
 
-// Fact is a name and what it stands for, such as an address.
+// Fact is a name with its value, such as an address.
 type Fact struct{ Name, Value string }
 
 // LogLine is a line of the log.

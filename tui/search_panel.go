@@ -13,20 +13,20 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// Bounds of a finder.
+// Bounds of a search.
 const (
-	maxFound = 50
+	maxFound = 50 // emojis
 	maxQuery = 40 // bytes
 )
 
-// finder finds an emoji by its name, its shortcode, or itself.
+// searchPanel searches for an emoji by its name, its shortcode, or itself.
 type searchPanel struct {
 	query    string
 	found    []emoji.Emoji
 	selected int
 }
 
-// typed is the finder with more typed.
+// addToQuery returns the panel with more text typed into it.
 func (f searchPanel) addToQuery(text string) searchPanel {
 	if len(f.query)+len(text) <= maxQuery {
 		f.query += text
@@ -39,10 +39,10 @@ func (f searchPanel) search() searchPanel {
 	return f
 }
 
-// Find returns the emojis that a query means, at most so many, the likeliest first:
-// the emoji itself or one with that shortcode, then those whose shortcode or name
-// begins with it, then those that have all of its words. Skin tones are found only
-// when they are asked for.
+// Find returns at most so many emojis for a query, the likeliest first: the emoji
+// itself or that with this shortcode, then those whose shortcode or name begins with
+// the query, then those that have all of its words. Emojis with a skin tone are found
+// only if the query asks for one.
 func Find(query string, most int) []emoji.Emoji {
 	query = strings.Trim(query, ": ")
 	lower := strings.ToLower(query)

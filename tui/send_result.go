@@ -8,14 +8,14 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// Sent is what became of a request.
+// SendResult is the result of a request: an error, or a result for each reaction.
 type SendResult struct {
 	Results         []client.Result
 	Err             error
 	Asked, Answered time.Time
 }
 
-// outcome is that of the i-th reaction.
+// outcome returns the outcome of the i-th reaction, and why if it was not accepted.
 func (s SendResult) outcome(i int) (client.Outcome, string) {
 	switch {
 	case s.Err != nil:
@@ -26,8 +26,8 @@ func (s SendResult) outcome(i int) (client.Outcome, string) {
 	return s.Results[i].Outcome(), causeIn(text.CleanCells(s.Results[i].Message))
 }
 
-// essence is the cause that a server's message names: what stands before it and what
-// to do, the view says itself, in less room.
+// causeIn returns the cause from a server's message of the form "..., because CAUSE:
+// ADVICE". The view says the rest itself, in less room.
 func causeIn(message string) string {
 	_, cause, ok := strings.Cut(message, ", because ")
 	if !ok {

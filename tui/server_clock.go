@@ -6,20 +6,21 @@ import (
 	"github.com/emostream/emostream/internal/client"
 )
 
-// drift is how much two clocks may move apart in a second: more than those of
-// computers do.
+// maxDrift is by how many seconds two clocks may move apart in a second. Those of
+// computers drift less.
 const maxDrift = 100e-6
 
-// Clock is what is known of the main server's clock, which decides the windows.
-// Each reading leaves a span in which the offset must be; what is kept is what all
-// of them allow. The zero value knows nothing.
+// ServerClock estimates by how much the main server's clock, which decides the
+// windows, is ahead of this machine's. Each reading bounds the offset from below and
+// above, and the estimate is the range that all readings allow. The zero value has no
+// reading.
 type ServerClock struct {
-	low, high time.Duration // by which the server's clock is ahead, at the time at
+	low, high time.Duration // bounds of the offset, at the time at
 	at        time.Time
 }
 
-// Saw takes a reading in. One that contradicts what is known replaces it: a clock
-// was set.
+// Add returns the estimate after a reading. A reading that contradicts the others
+// replaces them, since one of the clocks was set.
 func (c ServerClock) Add(r client.ClockReading) ServerClock {
 	if r.Server.IsZero() {
 		return c
@@ -37,32 +38,33 @@ func (c ServerClock) Add(r client.ClockReading) ServerClock {
 	return n
 }
 
-// Known says whether the clock was ever read.
+// Known says whether there was a reading.
 func (c ServerClock) Known() bool { return !c.at.IsZero() }
 
-// Offset is by how much the server's clock is ahead, and how wrong that may be.
+// Offset returns by how much the server's clock is ahead, and the greatest error of
+// that.
 func (c ServerClock) Offset() (ahead, within time.Duration) {
 	return c.low + (c.high-c.low)/2, (c.high - c.low) / 2
 }
 
-// vague is how wrong the offset may be before it is worth another question.
+// maxError is the error of the offset from which on more readings are worth a request.
 const maxError = 20 * time.Millisecond
 
-// Vague says whether the offset is known well enough.
+// TooRough says whether more readings are needed.
 func (c ServerClock) TooRough() bool {
 	_, within := c.Offset()
 	return !c.Known() || within > maxError
 }
 
-// Ask is the next time from now on at which a reading of whole seconds halves the
-// doubt: when the server's second ends, if the offset is in the middle of what it
-// may be.
+// NextReading returns the best time for the next reading. The server tells its time in
+// whole seconds, so a reading halves the error if it is taken when the server's
+// second is estimated to end.
 func (c ServerClock) NextReading(now time.Time) time.Time {
 	server := c.ServerTime(now)
 	return now.Add(server.Truncate(time.Second).Add(time.Second).Sub(server))
 }
 
-// Server is what the server's clock shows when this one shows a time.
+// ServerTime converts a time of this machine's clock into one of the server's.
 func (c ServerClock) ServerTime(at time.Time) time.Time {
 	ahead, _ := c.Offset()
 	return at.Add(ahead)

@@ -9,75 +9,73 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Bounds of a mailbox.
+// Bounds of a streamBuffer.
 const (
-	maxEvents        = 256 // swarms, and changes of the connection
+	maxEvents        = 256 // swarms, and as many changes of the connection
 	handoverInterval = 30 * time.Millisecond
 )
 
-// Heard is what the stream said since it was last asked.
+// StreamEvents are the events of the stream since the last handover.
 type StreamEvents struct {
 	Swarms  []wire.Swarm
 	Changes []ConnectionChange
-	Lost    int // swarms that there was no room for
+	Lost    int // how many swarms there was no room for
 }
 
-// mailbox stands between the stream and the view, so that a stream that says much
-// does not keep keys waiting: the view is handed all that has come at once, and no
-// oftener than a frame is drawn. When it is full the oldest goes, and is counted;
-// the newest windows say most, and the last change of the connection is the true
-// one.
+// streamBuffer collects the events of the stream and hands them to the view all at
+// once, at most as often as a frame is drawn. So a fast stream does not delay keys.
+// When the buffer is full, the oldest event is dropped; dropped swarms are counted.
 type streamBuffer struct {
 	mu     sync.Mutex
 	events StreamEvents
-	ready  chan struct{} // holds a value when there is mail
+	ready  chan struct{} // holds a value while there are events
 }
 
 func newStreamBuffer() *streamBuffer { return &streamBuffer{ready: make(chan struct{}, 1)} }
 
-func (m *streamBuffer) addSwarm(s wire.Swarm) {
-	m.add(func(mail *StreamEvents) {
-		if len(mail.Swarms) == maxEvents {
-			mail.Swarms = mail.Swarms[1:]
-			mail.Lost++
+func (b *streamBuffer) addSwarm(s wire.Swarm) {
+	b.add(func(events *StreamEvents) {
+		if len(events.Swarms) == maxEvents {
+			events.Swarms = events.Swarms[1:]
+			events.Lost++
 		}
-		mail.Swarms = append(mail.Swarms, s)
+		events.Swarms = append(events.Swarms, s)
 	})
 }
 
-func (m *streamBuffer) addChange(l ConnectionChange) {
-	m.add(func(mail *StreamEvents) {
-		if len(mail.Changes) == maxEvents {
-			mail.Changes = mail.Changes[1:]
+func (b *streamBuffer) addChange(c ConnectionChange) {
+	b.add(func(events *StreamEvents) {
+		if len(events.Changes) == maxEvents {
+			events.Changes = events.Changes[1:]
 		}
-		mail.Changes = append(mail.Changes, l)
+		events.Changes = append(events.Changes, c)
 	})
 }
 
-func (m *streamBuffer) add(add func(*StreamEvents)) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	add(&m.events)
+func (b *streamBuffer) add(change func(*StreamEvents)) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	change(&b.events)
 	select {
-	case m.ready <- struct{}{}:
+	case b.ready <- struct{}{}:
 	default:
 	}
 }
 
-func (m *streamBuffer) take() StreamEvents {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	mail := m.events
-	m.events = StreamEvents{}
-	return mail
+func (b *streamBuffer) take() StreamEvents {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	events := b.events
+	b.events = StreamEvents{}
+	return events
 }
 
-// deliver hands mail over until ctx ends.
-func (m *streamBuffer) run(ctx context.Context, hand func(StreamEvents)) {
+// run hands the events over until ctx ends.
+func (b *streamBuffer) run(ctx context.Context, handOver func(StreamEvents)) {
 	for {
 		select {
-		case <-m.ready:
-			hand(m.take())
+		case <-b.ready:
+			handOver(b.take())
 		case <-ctx.Done():
 			return
 		}

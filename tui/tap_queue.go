@@ -7,40 +7,43 @@ import (
 	"github.com/emostream/emostream/internal/client"
 )
 
-// How taps are sent.
+// Bounds of a TapQueue.
 const (
-	requestInterval  = 100 * time.Millisecond // between two requests
-	retryDelay       = time.Second            // after a server that did not take taps
-	retryTimeout     = 15 * time.Second       // for which a tap that was not written is offered again
-	maxReactionCount = 100                    // taps that one reaction stands for
-	maxWaiting       = 10_000                 // taps that may wait
-	maxOwn           = 1024                   // counted taps that are remembered, by emoji and request
+	requestInterval  = 100 * time.Millisecond // from one request to the next, at least
+	retryDelay       = time.Second            // after an answer by which taps were not written
+	retryTimeout     = 15 * time.Second       // from a tap on, in which it is sent again if it was not written
+	maxReactionCount = 100                    // the most taps that are sent as one reaction with a count
+	maxWaiting       = 10_000                 // the most taps that wait to be sent
+	maxOwn           = 1024                   // the most OwnTaps that are kept
 )
 
-// Taps are presses of one emoji's key.
+// Taps are a number of taps of one emoji.
 type Taps struct {
 	Emoji string
 	Count int
-	First time.Time // the first one
+	First time.Time // the time of the first one
 }
 
-// Outbox holds taps until the server has said what became of them. There is one
-// request at a time, and a pace between two; what is tapped meanwhile waits, added
-// up by emoji. Taps beyond mostWaiting are not taken: they count as unsent, as do
-// those that the server did not write for longer than patience. Nothing that may
-// have been written is sent again.
+// TapQueue holds taps until the outcome of each is known. It decides what is sent when,
+// and what is sent again.
+//
+// There is one request at a time, and at least requestInterval from one to the next.
+// Taps that come meanwhile wait, added up by emoji. Taps that were surely not written
+// are sent again until they are older than retryTimeout; then they count as not sent,
+// as do taps beyond maxWaiting. Taps that may have been written are not sent again.
 type TapQueue struct {
 	waiting, inFlight []Taps
-	nextRequest       time.Time // of the next request, at the earliest
+	nextRequest       time.Time // the earliest time of the next request
 
-	// What became of the taps so far.
+	// How many taps had which outcome so far.
 	Accepted, Refused, InDoubt, NotSent int
 
 	own             []OwnTaps
 	acceptedByEmoji []Taps // accepted, by emoji
 }
 
-// Tap is the outbox with n more taps to send, unless too many wait.
+// Tap returns the queue with n more taps of an emoji. It returns false if too many wait
+// already; the taps beyond maxWaiting then count as not sent.
 func (o TapQueue) Tap(emoji string, n int, now time.Time) (TapQueue, bool) {
 	room := maxWaiting - o.Waiting()
 	if n > room {
@@ -53,7 +56,7 @@ func (o TapQueue) Tap(emoji string, n int, now time.Time) (TapQueue, bool) {
 	return o, n <= room
 }
 
-// added is a list with taps added to those of the same emoji.
+// added returns a list with taps added to those of the same emoji.
 func added(list []Taps, t Taps) []Taps {
 	list = slices.Clone(list)
 	for i := range list {
@@ -76,13 +79,13 @@ func sum(list []Taps) int {
 	return n
 }
 
-// Waiting is how many taps were not sent yet.
+// Waiting returns how many taps are to be sent.
 func (o TapQueue) Waiting() int { return sum(o.waiting) }
 
-// Pending is how many taps have no answer yet.
+// Pending returns how many taps have no outcome yet.
 func (o TapQueue) Pending() int { return sum(o.waiting) + sum(o.inFlight) }
 
-// PendingOf is the same for one emoji.
+// PendingOf is Pending for one emoji.
 func (o TapQueue) PendingOf(emoji string) int {
 	n := 0
 	for _, t := range slices.Concat(o.waiting, o.inFlight) {
@@ -93,7 +96,7 @@ func (o TapQueue) PendingOf(emoji string) int {
 	return n
 }
 
-// AcceptedOf is how many taps of one emoji were counted.
+// AcceptedOf returns how many taps of one emoji were accepted.
 func (o TapQueue) AcceptedOf(emoji string) int {
 	for _, t := range o.acceptedByEmoji {
 		if t.Emoji == emoji {
@@ -103,7 +106,8 @@ func (o TapQueue) AcceptedOf(emoji string) int {
 	return 0
 }
 
-// Due is the request to be made now, if there is one: its answer must come back.
+// NextRequest returns the taps to send now, if there are any. The caller sends them and
+// hands the result to TakeResult.
 func (o TapQueue) NextRequest(now time.Time) (TapQueue, []Taps) {
 	if len(o.waiting) == 0 || len(o.inFlight) > 0 || now.Before(o.nextRequest) {
 		return o, nil
@@ -119,11 +123,11 @@ func (o TapQueue) NextRequest(now time.Time) (TapQueue, []Taps) {
 	return o, o.inFlight
 }
 
-// notYet begins what is said of taps that will be sent again.
+// notYet begins the message about taps that will be sent again.
 const notYet = "not taken yet: "
 
-// Answered is the outbox after an answer, and what there is to say of taps that
-// were not counted.
+// TakeResult returns the queue after the result of a request, and a message about taps
+// that were not accepted, if there are any.
 func (o TapQueue) TakeResult(s SendResult) (TapQueue, string) {
 	flying := o.inFlight
 	o.inFlight = nil

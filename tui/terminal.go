@@ -11,20 +11,21 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// Terminal is where a view is drawn and what it reads keys from.
+// Terminal is what a view is drawn on and reads keys from.
 type Terminal struct {
-	// In is where keys come from; nil: there are none, and ctrl+c is a signal.
+	// In is where keys come from. If it is nil there are none, and ctrl+c is a signal.
 	In  io.Reader
 	Out io.Writer
-	// Environ is the environment, which says what the terminal can do and whether
-	// colours are wanted (NO_COLOR).
+	// Environ is the environment, which tells what the terminal can do (TERM) and
+	// whether colours are wanted (NO_COLOR).
 	Environ    []string
 	Appearance draw.Appearance
-	// Width and Height are its size, for one that is no file and cannot tell.
+	// Width and Height are its size, if Out is not a file that can be asked.
 	Width, Height int
 }
 
-// program runs a model on the terminal; signals stay with who runs it.
+// program returns the program that runs a model on the terminal. It handles no
+// signals; the caller does.
 func (t Terminal) program(m tea.Model, more ...tea.ProgramOption) *tea.Program {
 	options := []tea.ProgramOption{
 		tea.WithInput(t.In), tea.WithOutput(t.Out), tea.WithEnvironment(t.Environ), tea.WithoutSignalHandler(),
@@ -38,8 +39,8 @@ func (t Terminal) program(m tea.Model, more ...tea.ProgramOption) *tea.Program {
 	return tea.NewProgram(m, append(options, more...)...)
 }
 
-// colourless says whether NO_COLOR is set to anything: the renderer knows it as a
-// truth value only.
+// noColour says whether NO_COLOR has any value. The renderer would only obey values
+// such as 1 and true.
 func (t Terminal) noColour() bool {
 	return slices.ContainsFunc(t.Environ, func(v string) bool {
 		value, ok := strings.CutPrefix(v, "NO_COLOR=")

@@ -10,39 +10,34 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// ErrAbandoned says that somebody left the view before what it shows had ended.
+// ErrAbandoned says that the user left a view before the work that it shows had ended.
 var ErrAbandoned = errors.New("the view was left before the end of what it shows")
 
-// Messages to the view of something that runs in this process.
+// Messages to a view of work in this process.
 type (
-	// Stopping says that it was asked to end.
+	// StopRequested says that the work was asked to end.
 	StopRequested struct{}
-	// Ended says that it is over, and closes the view.
+	// Ended says that the work has ended, and closes the view.
 	Ended struct{}
 )
 
-// show runs a view while work does what it shows, and returns when both have ended.
-// work gets a context that ends when ctx does, or when the view calls stop, and a
-// function to send messages with. The terminal is left as it was found, also when
-// work panics; then the panic goes on. A view that fails does not end the work.
+// show runs a view beside the work that it shows, and returns when both have ended. work
+// gets a context, which ends when ctx does or when the view calls stop, and a function
+// that sends messages to the view. The terminal is left as it was found, also if work
+// panics; then the panic goes on. If the view fails, work goes on to its end.
 func (t Terminal) show(ctx context.Context, view func(stop func()) tea.Model, work func(context.Context, func(tea.Msg))) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	p := t.program(view(stop), tea.WithFPS(20))
 	defer context.AfterFunc(ctx, func() { p.Send(StopRequested{}) })()
-	done := make(chan any, 1) // what work panicked with
+	done := make(chan any, 1) // what panicOf(work) returns
 	go func() {
 		var failure any
 		defer func() {
 			done <- failure
 			p.Send(Ended{})
 		}()
-		defer func() {
-			if r := recover(); r != nil {
-				failure = fmt.Sprintf("%v\n\n%s", r, debug.Stack()) // the stack below is not the one that failed
-			}
-		}()
-		work(ctx, p.Send)
+		failure = panicOf(func() { work(ctx, p.Send) })
 	}()
 	last, err := p.Run()
 	if v, ok := last.(interface{ Abandoned() bool }); ok && v.Abandoned() {
@@ -57,11 +52,23 @@ func (t Terminal) show(ctx context.Context, view func(stop func()) tea.Model, wo
 	return nil
 }
 
-// lookInterval is the time between two looks at what is shown.
+// panicOf runs a function. If the function panics, it returns the panic's value with the
+// stack, which a panic that is raised again elsewhere would not show; else nil.
+func panicOf(run func()) (failure any) {
+	defer func() {
+		if r := recover(); r != nil {
+			failure = fmt.Sprintf("%v\n\n%s", r, debug.Stack())
+		}
+	}()
+	run()
+	return nil
+}
+
+// snapshotInterval is the time between two snapshots.
 const snapshotInterval = time.Second / 3
 
-// watch is show for what is looked at three times a second.
-func (t Terminal) showSnapshots(ctx context.Context, view func(stop func()) tea.Model, look func() tea.Msg, run func(context.Context)) error {
+// showSnapshots is show for a view that is sent a snapshot every snapshotInterval.
+func (t Terminal) showSnapshots(ctx context.Context, view func(stop func()) tea.Model, snapshot func() tea.Msg, run func(context.Context)) error {
 	return t.show(ctx, view, func(ctx context.Context, send func(tea.Msg)) {
 		ended := make(chan struct{})
 		watched := make(chan struct{})
@@ -70,7 +77,7 @@ func (t Terminal) showSnapshots(ctx context.Context, view func(stop func()) tea.
 			tick := time.NewTicker(snapshotInterval)
 			defer tick.Stop()
 			for {
-				send(look())
+				send(snapshot())
 				select {
 				case <-tick.C:
 				case <-ended:

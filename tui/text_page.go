@@ -12,19 +12,18 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// PageLines draws a page in a width and a height. It keeps within them as well as it
-// can; the page cuts what does not fit.
+// TextLines returns the lines of a page for a width and a height. The page cuts what
+// does not fit.
 type TextLines func(width, height int) []string
 
-// ShowPage shows lines that change while run makes them do so, and returns when both
-// have ended, as Terminal.show does. look gives the page; it is called three times a
-// second.
-func ShowTextPage(ctx context.Context, title string, t Terminal, look func() TextLines, run func(context.Context)) error {
+// ShowTextPage shows lines while run does the work that they tell of, and returns when
+// both have ended. lines returns them; it is called every snapshotInterval.
+func ShowTextPage(ctx context.Context, title string, t Terminal, lines func() TextLines, run func(context.Context)) error {
 	view := func(stop func()) tea.Model { return NewTextPage(title, t.Appearance, stop) }
-	return t.showSnapshots(ctx, view, func() tea.Msg { return look() }, run)
+	return t.showSnapshots(ctx, view, func() tea.Msg { return lines() }, run)
 }
 
-// Page shows lines under a title, and goes when it is told to.
+// TextPage shows lines under a title until the work has ended.
 type TextPage struct {
 	title         string
 	stop          func()
@@ -36,32 +35,32 @@ type TextPage struct {
 	lines         TextLines
 }
 
-// pageKeys are what the keys do; the help at the bottom is made from them.
+// textPageKeys are the key bindings, from which the help at the bottom is made.
 type textPageKeys struct{ stop key.Binding }
 
 // ShortHelp lists the keys for the help.
 func (k textPageKeys) ShortHelp() []key.Binding { return []key.Binding{k.stop} }
 
-// FullHelp is the same: there is no more.
+// FullHelp lists the same keys.
 func (k textPageKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHelp()} }
 
-// NewPage returns a page, drawn as look says. stop ends what it shows.
-func NewTextPage(title string, look draw.Appearance, stop func()) TextPage {
+// NewTextPage returns a page. stop asks the work to end.
+func NewTextPage(title string, appearance draw.Appearance, stop func()) TextPage {
 	p := TextPage{title: title, stop: stop, width: 80, height: 24}
 	p.keys.stop = key.NewBinding(key.WithKeys("q", "esc", "ctrl+c"), key.WithHelp("q", "end and report"))
-	return p.withAppearance(look)
+	return p.withAppearance(appearance)
 }
 
-func (p TextPage) withAppearance(look draw.Appearance) TextPage {
-	p.appearance, p.theme = look, look.Styles()
+func (p TextPage) withAppearance(appearance draw.Appearance) TextPage {
+	p.appearance, p.theme = appearance, appearance.Styles()
 	p.help = draw.NewHelp(p.theme)
 	return p
 }
 
-// Init asks the terminal what it looks like.
+// Init asks the terminal for its background colour.
 func (p TextPage) Init() tea.Cmd { return p.appearance.Init() }
 
-// Update takes one message in.
+// Update handles a message.
 func (p TextPage) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
@@ -80,7 +79,7 @@ func (p TextPage) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return p, nil
 }
 
-// View draws it all.
+// View draws the whole screen.
 func (p TextPage) View() tea.View {
 	v := tea.NewView(p.theme.ForTerminal(p.draw()))
 	v.AltScreen = true

@@ -7,22 +7,22 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Bounds of a History.
+// Bounds of a WindowHistory.
 const (
-	maxWindows = 256 // that are kept
-	maxMissing = 256 // that are still waited for
+	maxWindows = 256 // windows that are kept
+	maxMissing = 256 // missing windows whose ends are kept
 )
 
-// History is the recent windows of a channel, each as its greatest swarm says, and
-// which should have come and did not.
+// WindowHistory is the recent windows of a channel, each with the greatest of its
+// swarms, and the windows that should have come and did not.
 type WindowHistory struct {
-	swarms    []wire.Swarm // by their ends, the oldest first
-	missing   []int64      // ends
-	forgotten int          // no longer waited for
+	swarms    []wire.Swarm // in the order of their ends, the oldest first
+	missing   []int64      // the ends of missing windows
+	forgotten int          // how many more were missing, whose ends are no longer kept
 }
 
-// Take is the history with a swarm taken in. It is unchanged when the swarm says
-// nothing new.
+// Add returns the history with a swarm. It returns false if the swarm changes nothing:
+// it is not greater than the one known of its window, or older than all windows.
 func (h WindowHistory) Add(s wire.Swarm) (WindowHistory, bool) {
 	s.Emojis = s.Emojis[:min(len(s.Emojis), wire.DefaultTop)]
 	at, found := slices.BinarySearchFunc(h.swarms, s.Window.End, func(s wire.Swarm, end int64) int { return cmp.Compare(s.Window.End, end) })
@@ -34,7 +34,7 @@ func (h WindowHistory) Add(s wire.Swarm) (WindowHistory, bool) {
 		h.swarms[at] = s
 		return h, true
 	case at == 0 && len(h.swarms) == maxWindows:
-		return h, false // older than all that is kept
+		return h, false
 	}
 	if at == len(h.swarms) {
 		h = h.noteMissing(s.Window)
@@ -45,9 +45,9 @@ func (h WindowHistory) Add(s wire.Swarm) (WindowHistory, bool) {
 	return h, true
 }
 
-// skipped notes the windows between the newest one and w. After one with reactions
-// there is always a next, an empty one when the channel falls silent; after an
-// empty one anything may follow.
+// noteMissing notes the windows between the newest one and w as missing. Every window
+// with reactions is followed by another, which is empty if the channel falls silent.
+// After an empty window none is missing.
 func (h WindowHistory) noteMissing(w wire.Window) WindowHistory {
 	last, ok := h.Newest()
 	length := w.End - w.Start
@@ -68,10 +68,10 @@ func (h WindowHistory) noteMissing(w wire.Window) WindowHistory {
 	return h
 }
 
-// Gaps is how many windows should have come and did not.
+// Gaps returns how many windows should have come and did not.
 func (h WindowHistory) Gaps() int { return h.forgotten + len(h.missing) }
 
-// Newest is the newest window that is known.
+// Newest returns the newest window; false if there is none.
 func (h WindowHistory) Newest() (wire.Swarm, bool) {
 	if len(h.swarms) == 0 {
 		return wire.Swarm{}, false
@@ -79,7 +79,7 @@ func (h WindowHistory) Newest() (wire.Swarm, bool) {
 	return h.swarms[len(h.swarms)-1], true
 }
 
-// Ending is the window that ends at a time in ms.
+// Ending returns the window that ends at a time in ms; false if it is not known.
 func (h WindowHistory) Ending(end int64) (wire.Swarm, bool) {
 	at, ok := slices.BinarySearchFunc(h.swarms, end, func(s wire.Swarm, end int64) int { return cmp.Compare(s.Window.End, end) })
 	if !ok {
@@ -88,7 +88,7 @@ func (h WindowHistory) Ending(end int64) (wire.Swarm, bool) {
 	return h.swarms[at], true
 }
 
-// Containing is the window that holds a time in ms.
+// Containing returns the window that contains a time in ms; false if it is not known.
 func (h WindowHistory) Containing(at int64) (wire.Swarm, bool) {
 	for _, s := range slices.Backward(h.swarms) {
 		if s.Window.Start <= at && at < s.Window.End {
@@ -101,8 +101,8 @@ func (h WindowHistory) Containing(at int64) (wire.Swarm, bool) {
 	return wire.Swarm{}, false
 }
 
-// Totals are those of n windows, the last of which ends at until or before; a
-// window of which nothing is known is 0.
+// Totals returns the totals of n successive windows, of which the last is the newest
+// one that ends at until or before. A window that is not known counts 0.
 func (h WindowHistory) Totals(until int64, n int) []float64 {
 	newest, ok := h.Newest()
 	if !ok || n < 1 {

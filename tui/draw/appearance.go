@@ -9,23 +9,23 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Look is what decides how a view looks: what somebody asked for, and what the
-// terminal told since. It is useful at its zero value, and keeps itself up to date
-// from the messages that a model gets.
+// Appearance decides how a screen looks: by what the user set, and by what the
+// terminal has reported of its background, its colours and how it counts columns.
+// The zero value is ready to use. A model passes its messages to Update.
 type Appearance struct {
 	// Theme is auto (also when empty), dark, light, contrast or none. Auto is dark or
 	// light like the terminal; contrast follows the terminal too; none has no colours.
 	Theme string
-	// ASCII draws nothing but ASCII: names instead of emojis.
+	// ASCII restricts drawing to ASCII: names instead of emojis.
 	ASCII bool
-	// Width is how the terminal counts columns.
+	// WidthMethod is how the terminal counts columns, as far as it has reported that.
 	WidthMethod WidthMethod
 
-	light   bool // the background, once the terminal has told
+	light   bool // the terminal reported a light background
 	profile colorprofile.Profile
 }
 
-// CheckTheme says what is wrong with the name of a theme.
+// CheckTheme returns an error if there is no theme of that name.
 func CheckTheme(name string) error {
 	switch name {
 	case "", "auto", "dark", "light", "contrast", "none":
@@ -34,11 +34,11 @@ func CheckTheme(name string) error {
 	return fmt.Errorf("%.20q: use auto, dark, light, contrast or none", name)
 }
 
-// Init asks the terminal what it looks like.
+// Init asks the terminal for its background colour.
 func (l Appearance) Init() tea.Cmd { return tea.RequestBackgroundColor }
 
-// Update takes in what a message says about the terminal. Other messages change
-// nothing.
+// Update returns the appearance after a message. Only messages in which the terminal
+// reports something about itself change it.
 func (l Appearance) Update(msg tea.Msg) Appearance {
 	switch msg := msg.(type) {
 	case tea.BackgroundColorMsg:
@@ -56,7 +56,7 @@ func (l Appearance) Update(msg tea.Msg) Appearance {
 // Dark says whether to draw for a dark background.
 func (l Appearance) Dark() bool { return l.Theme == "dark" || l.Theme != "light" && !l.light }
 
-// Styles is the theme to draw with.
+// Styles returns the theme to draw with.
 func (l Appearance) Styles() Theme {
 	t := l.colourTheme()
 	t.ASCII = l.ASCII
@@ -75,5 +75,5 @@ func (l Appearance) colourTheme() Theme {
 	return NewTheme(l.Dark())
 }
 
-// Cell draws an emoji in exactly two columns of the terminal.
+// Emoji draws an emoji in exactly two columns of the terminal.
 func (l Appearance) Emoji(emoji string) string { return Emoji(emoji, l.WidthMethod, l.ASCII) }

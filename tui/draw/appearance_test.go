@@ -55,18 +55,18 @@ func TestLook(t *testing.T) {
 			if err := draw.CheckTheme(test.theme); err != nil {
 				t.Error(err)
 			}
-			look := draw.Appearance{Theme: test.theme}
+			appearance := draw.Appearance{Theme: test.theme}
 			for _, msg := range test.msgs {
-				look = look.Update(msg)
+				appearance = appearance.Update(msg)
 			}
-			if look.WidthMethod != test.width {
-				t.Errorf("width method %d, want %d", look.WidthMethod, test.width)
+			if appearance.WidthMethod != test.width {
+				t.Errorf("width method %d, want %d", appearance.WidthMethod, test.width)
 			}
 			want := lipgloss.NewStyle()
 			if test.good != "" {
 				want = want.Foreground(lipgloss.Color(test.good))
 			}
-			if got := look.Styles().Good; got.Render("x") != want.Render("x") {
+			if got := appearance.Styles().Good; got.Render("x") != want.Render("x") {
 				t.Errorf("got %q, want %q", got.Render("x"), want.Render("x"))
 			}
 		})

@@ -6,8 +6,8 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Spell is a screen as it is sent to the terminal: with ASCII set, each character
-// that is not is replaced by one as wide that looks like it.
+// ForTerminal returns a screen as it is sent to the terminal. With ASCII set, each
+// character beyond ASCII is replaced by similar ASCII characters of the same width.
 func (t Theme) ForTerminal(screen string) string {
 	if !t.ASCII {
 		return screen
@@ -27,8 +27,8 @@ func (t Theme) ForTerminal(screen string) string {
 	return b.String()
 }
 
-// likeness is what a drawn character is in ASCII, and 0 for one that is not drawn
-// here.
+// asciiLike returns the ASCII character that looks most like r, for the characters
+// that components draw, and 0 for others.
 func asciiLike(r rune) byte {
 	const blocks, ramp = "▁▂▃▄▅▆▇█", ".:-=+*%#"
 	switch r {

@@ -7,8 +7,8 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// Bar draws a share from 0 to 1 as a horizontal bar, exactly width cells long, in
-// steps of an eighth of a cell. What is not reached is drawn in track.
+// Bar draws a share from 0 to 1 as a horizontal bar in steps of an eighth of a cell.
+// The result is exactly width cells long; the style track is that of the empty part.
 func Bar(share float64, width int, fill, track lipgloss.Style) string {
 	if width <= 0 {
 		return ""
@@ -29,7 +29,7 @@ func Bar(share float64, width int, fill, track lipgloss.Style) string {
 	return fill.Render(bar) + track.Render(strings.Repeat("░", width-cells))
 }
 
-// Column draws a bar without a track: spaces follow.
+// TracklessBar draws a bar whose empty part is spaces.
 func TracklessBar(share float64, width int, fill lipgloss.Style) string {
 	if width <= 0 {
 		return ""

@@ -1,5 +1,4 @@
-// Package draw is the components that the screens of package tui are made of:
-// frames, bars, sparklines, emojis in two cells, numbers, and the theme. Each is a
-// function of what it is given, knows nothing of what it shows, and stays within
-// its width and height.
+// Package draw has the components of terminal screens: frames, bars, sparklines,
+// emojis of a known width, and the theme. Each is a pure function that draws what it
+// is given, within a width and a height.
 package draw

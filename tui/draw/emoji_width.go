@@ -10,23 +10,23 @@ import (
 	"github.com/emostream/emostream/internal/emoji"
 )
 
-// Width is how a terminal counts the columns of text.
+// WidthMethod is how a terminal counts the columns of text.
 type WidthMethod int
 
 const (
-	// WidthByCodePoint adds the columns of each code point up. It is what is taken
-	// for granted until a terminal says otherwise.
+	// WidthByCodePoint adds up the columns of the code points. It is assumed until a
+	// terminal reports otherwise.
 	WidthByCodePoint WidthMethod = iota
-	// WidthByGrapheme gives what is drawn as one picture the columns of one. It is
-	// what terminals with mode 2027 do.
+	// WidthByGrapheme counts the code points that make one picture as that picture.
+	// Terminals with mode 2027 do so.
 	WidthByGrapheme
 )
 
-// unknown is drawn for what this program's table does not have.
+// notAnEmoji is drawn instead of text that is not an emoji of package emoji.
 const notAnEmoji = "? "
 
-// widthOf is how a terminal counts, by what it reported of mode 2027. The renderer
-// goes by the same report.
+// widthMethodOf returns how a terminal counts, by its report about mode 2027. The
+// renderer of Bubble Tea decides by the same report.
 func widthMethodOf(r tea.ModeReportMsg) WidthMethod {
 	if r.Value == ansi.ModeReset || r.Value == ansi.ModeSet || r.Value == ansi.ModePermanentlySet {
 		return WidthByGrapheme
@@ -34,10 +34,10 @@ func widthMethodOf(r tea.ModeReportMsg) WidthMethod {
 	return WidthByCodePoint
 }
 
-// Cell draws an emoji in exactly two columns. On a terminal that counts code points,
-// whatever is made of several is shown by its first: skin tones, selectors, keycaps
-// and families. A flag is shown by the letters of its country, since such terminals
-// do not agree how wide it is. What is not an emoji is a question mark.
+// Emoji draws an emoji in exactly two columns. On a terminal that counts code points,
+// an emoji of several code points (a skin tone, a keycap, a family) is shown by the
+// first of them. A flag is shown by the letters of its country, since such terminals
+// disagree about its width. Text that is not an emoji is shown as a question mark.
 func Emoji(e string, w WidthMethod, ascii bool) string {
 	known := emoji.Emoji(e)
 	switch {
@@ -56,17 +56,18 @@ func Emoji(e string, w WidthMethod, ascii bool) string {
 	return Fit(e[:size], 2)
 }
 
-// cluster is an emoji as one picture. Where the renderer counts one column for it,
-// as it does for some skin tones, it is shown without them.
+// asOnePicture returns an emoji for a terminal that counts by grapheme. The renderer
+// counts one column for some emojis with a skin tone; they are shown without it.
 func asOnePicture(e string) string {
 	if ansi.StringWidth(e) == 2 {
 		return e
 	}
 	_, size := utf8.DecodeRuneInString(e)
-	return e[:size] + "\ufe0f" // asks for the coloured picture, two columns wide
+	return e[:size] + "\ufe0f" // the selector of the coloured picture, two columns wide
 }
 
-// letter is the letter that a regional indicator stands for, 0 for other code points.
+// flagLetter returns the letter that a regional indicator stands for, 0 for other code
+// points. Two regional indicators are a flag.
 func flagLetter(r rune) rune {
 	if r < '🇦' || r > '🇿' {
 		return 0
@@ -74,8 +75,7 @@ func flagLetter(r rune) rune {
 	return 'A' + r - '🇦'
 }
 
-// CellName is an emoji's shortcode in exactly width columns of ASCII: cut, or with
-// spaces after it.
+// EmojiName returns an emoji's shortcode, cut or padded to exactly width columns.
 func EmojiName(e string, width int) string {
 	name := emoji.Emoji(e).Shortcode()
 	if name == "" {

@@ -6,13 +6,13 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Frame draws lines in a box with a title, as exactly height lines of exactly
-// width cells. What does not fit is left out; a box without room is empty.
+// Frame draws lines in a box with a title. The result is exactly height lines of
+// exactly width cells. What does not fit is left out; too small a box is empty.
 func Frame(title string, lines []string, width, height int, t Theme) []string {
 	return Box(title, Block(lines, width-4, height-2), width, height, t)
 }
 
-// Box is Frame for lines that are exactly as many and as wide as fit into it.
+// Box is Frame for lines that fill it exactly: height-2 lines of width-4 cells.
 func Box(title string, lines []string, width, height int, t Theme) []string {
 	if width < 4 || height < 2 {
 		return Block(nil, width, height)
@@ -31,7 +31,7 @@ func Box(title string, lines []string, width, height int, t Theme) []string {
 	return append(all, t.Border.Render("╰"+strings.Repeat("─", width-2)+"╯"))
 }
 
-// Beside puts two blocks of lines next to each other.
+// Beside puts two blocks of lines side by side.
 func Beside(left, right []string) []string {
 	var all []string
 	for i := range min(len(left), len(right)) {

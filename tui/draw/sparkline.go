@@ -5,12 +5,13 @@ import (
 	"strings"
 )
 
-// eighths are the blocks that fill a cell from below, from empty to full.
+// blocks fill a cell from below, in steps of an eighth, from empty to full.
 const blocks = " ▁▂▃▄▅▆▇█"
 
-// Sparkline draws the newest values as columns, one a cell, as lines of exactly
-// width cells; the newest is at the right. top is the value that reaches the upper
-// edge; 0: the greatest that is drawn. A value above 0 is always seen.
+// Sparkline draws the newest values as a chart of height lines of exactly width cells.
+// Each value is a column of one cell; the newest is at the right. A value of top fills
+// the whole height; if top is 0, the greatest value drawn does. A value above 0 is
+// drawn at least as the lowest block.
 func Sparkline(values []float64, width, height int, top float64) []string {
 	if width <= 0 || height <= 0 {
 		return nil
@@ -18,7 +19,7 @@ func Sparkline(values []float64, width, height int, top float64) []string {
 	values = values[max(0, len(values)-width):]
 	if top <= 0 {
 		for _, v := range values {
-			if v > top { // which no NaN is
+			if v > top { // false for NaN
 				top = v
 			}
 		}
@@ -37,7 +38,7 @@ func Sparkline(values []float64, width, height int, top float64) []string {
 	return lines
 }
 
-// filled is how many of n eighths a value fills.
+// filled returns how many of n eighths a value fills.
 func filled(v, top float64, n int) int {
 	if !(v > 0) || !(top > 0) {
 		return 0

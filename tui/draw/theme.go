@@ -7,16 +7,16 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// Theme is how things look. Colour never says what text does not say too, since a
-// terminal may have none.
+// Theme is a set of styles. Colour only repeats what the text says, since a terminal
+// may have none.
 type Theme struct {
 	Text, Muted, Title lipgloss.Style
 	Border             lipgloss.Style
 	Good, Warn, Bad    lipgloss.Style
-	Main, Second       lipgloss.Style // of charts
-	Track              lipgloss.Style // of what is not reached
-	// ASCII says that nothing but ASCII is drawn. Components draw as always, and
-	// Spell replaces what they drew; emojis are shown by their names.
+	Main, Second       lipgloss.Style // two colours for charts
+	Track              lipgloss.Style // the empty part of a bar
+	// ASCII restricts drawing to ASCII. Emojis are shown by their names. Components
+	// draw their other characters as always, and ForTerminal replaces them.
 	ASCII bool
 }
 
@@ -28,8 +28,8 @@ func NewTheme(dark bool) Theme {
 	return newTheme("#6f6c66", "#c6c6c6", "#0f7d64", "#a85f05", "#b92e2a", "#1c66c0", "#a85f05", "#dadada")
 }
 
-// basicTheme is made of the 16 colours that a terminal has names for: the nearest
-// ones to the finer shades of NewTheme cannot be told from the background.
+// basicTheme returns the theme for terminals with 16 colours. Those of them nearest to
+// the shades of NewTheme cannot be told from the background.
 func basicTheme(dark bool) Theme {
 	if dark {
 		return newTheme("7", "8", "10", "11", "9", "12", "11", "8")
@@ -37,8 +37,8 @@ func basicTheme(dark bool) Theme {
 	return newTheme("8", "7", "2", "3", "1", "4", "3", "7")
 }
 
-// contrastTheme has no shades: all text is the terminal's own, and the colours are
-// at least seven times as bright as a black background, or as dark as a white one.
+// contrastTheme returns the theme called contrast. Text has the terminal's own colour.
+// The other colours have a contrast of at least 7:1 to a black or white background.
 func contrastTheme(dark bool) Theme {
 	if dark {
 		return newTheme("", "#ffffff", "#5cf0c4", "#ffd36b", "#ffa8a3", "#9fd0ff", "#ffd36b", "#a6a6a6")
@@ -46,7 +46,7 @@ func contrastTheme(dark bool) Theme {
 	return newTheme("", "#000000", "#005540", "#4a2c00", "#8b0000", "#003f8a", "#4a2c00", "#595959")
 }
 
-// themed makes a theme of colours; an empty one is the terminal's own.
+// newTheme returns a theme of these colours. An empty one is the terminal's own.
 func newTheme(muted, border, good, warn, bad, main, second, track string) Theme {
 	return Theme{
 		Title: lipgloss.NewStyle().Bold(true),
@@ -64,7 +64,7 @@ func coloured(name string) lipgloss.Style {
 	return lipgloss.NewStyle().Foreground(c)
 }
 
-// NewHelp is a line of keys, and a page of them, in a theme.
+// NewHelp returns the component that lists keys, in the styles of a theme.
 func NewHelp(t Theme) help.Model {
 	h := help.New()
 	h.Styles = help.Styles{
