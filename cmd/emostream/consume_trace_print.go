@@ -17,26 +17,29 @@ import (
 
 // traceTable draws a report for a person, in at most 80 columns.
 func traceTable(r trace.Report) []string {
-	const row = "%-24s%11s%11s%11s%11s%10s"
-	lines := []string{
-		traceCounts(r), "",
-		fmt.Sprintf(row, "HOP TO", "MEAN MS", "P50", "P99", "MAX", "N"),
+	columns := []column{{title: "HOP TO", width: 24}}
+	for _, title := range []string{"MEAN MS", "P50", "P99", "MAX"} {
+		columns = append(columns, column{title, 11, true})
 	}
-	line := func(name string, mean float64, h trace.Hop) {
+	columns = append(columns, column{"N", 10, true})
+	var rows [][]string
+	row := func(name string, mean float64, h trace.Hop) {
 		if h.N == 0 {
-			lines = append(lines, fmt.Sprintf(row, name, "-", "-", "-", "-", "0"))
+			rows = append(rows, []string{name, "-", "-", "-", "-", "0"})
 			return
 		}
-		lines = append(lines, fmt.Sprintf(row, name, tenths(mean), tenths(h.P50), tenths(h.P99), tenths(h.Max), text.Thousands(h.N)))
+		rows = append(rows, []string{name, tenths(mean), tenths(h.P50), tenths(h.P99), tenths(h.Max), text.Thousands(h.N)})
 	}
-	way, shown := 0.0, 0.0
+	sum, shown := 0.0, 0.0
 	for _, h := range r.Hops {
-		way += h.Mean // of the way up to here: so what is rounded adds up, too
-		mean := rounded(way) - shown
-		shown = rounded(way)
-		line(h.To.String(), mean, h)
+		// The mean of a hop is shown as what it adds to the rounded sum of the means so
+		// far: so they add up as they are shown.
+		sum += h.Mean
+		row(h.To.String(), rounded(sum)-shown, h)
+		shown = rounded(sum)
 	}
-	line("end to end", rounded(r.EndToEnd.Mean), r.EndToEnd)
+	row("end to end", rounded(r.EndToEnd.Mean), r.EndToEnd)
+	lines := append([]string{traceCounts(r), ""}, tableLines(columns, rows)...)
 	return append(lines, traceRemarks(r)...)
 }
 
@@ -91,20 +94,28 @@ func tracePage(r trace.Report, notes []string, now time.Time, width, height int)
 	if len(r.Shown) == 0 {
 		return lines
 	}
-	lines = append(lines, "", fmt.Sprintf("%-26s%-18s%-22s%11s", "REACTION", "CHANNEL", "IS", "MS SO FAR"))
-	for _, j := range r.Shown {
-		so := float64(j.Total()) / 1000
+	lines = append(lines, "")
+	lines = append(lines, journeyTable(r.Shown, now)...)
+	return lines[:min(len(lines), height)]
+}
+
+// journeyTable lists reactions with where each is, and how long it has taken so far.
+func journeyTable(journeys []trace.Journey, now time.Time) []string {
+	columns := []column{{title: "REACTION", width: 26}, {title: "CHANNEL", width: 18}, {title: "IS", width: 22}, {title: "MS SO FAR", width: 11, right: true}}
+	var rows [][]string
+	for _, j := range journeys {
+		soFar := float64(j.Total()) / 1000
 		if j.At[trace.Everywhere] == 0 && !j.Stuck {
-			so = float64(now.UnixMicro()-j.Since()) / 1000
+			soFar = float64(now.UnixMicro()-j.Since()) / 1000
 		}
 		where := j.Stage().String()
 		if j.Stuck {
 			where = "stuck " + where
 		}
-		lines = append(lines, fmt.Sprintf("%s  %s%s%-22s%11s", draw.Emoji(j.Emoji, draw.WidthByCodePoint, false),
-			padded(text.CleanCells(j.User), 22), padded(text.CleanCells(j.Channel), 18), where, tenths(so)))
+		reaction := draw.Emoji(j.Emoji, draw.WidthByCodePoint, false) + "  " + text.CleanCells(j.User)
+		rows = append(rows, []string{reaction, text.CleanCells(j.Channel), where, tenths(soFar)})
 	}
-	return lines[:min(len(lines), height)]
+	return tableLines(columns, rows)
 }
 
 // journeyPrinter prints reactions that are done or stuck.

@@ -3,8 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/emostream/emostream/internal/inspect/verify"
@@ -15,10 +13,8 @@ import (
 // printAudit reports to a person.
 func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	w := &errWriter{w: out}
-	row := func(what, n, about string) {
-		w.printf("%s\n", strings.TrimSpace(fmt.Sprintf("%-10s%12s  %s", what, n, about)))
-	}
-	number := func(what string, n int64, about string) { row(what, text.Thousands(n), about) }
+	v := valueLines{nameWidth: 10}
+	number := func(what string, n int64, about string) { v.add(what, text.Thousands(n), about) }
 	optional := func(what string, n int64, about string) {
 		if n > 0 {
 			number(what, n, about)
@@ -36,11 +32,12 @@ func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	if r.Compared == verify.ByWindow {
 		number("windows", int64(r.Windows), fmt.Sprintf("compared, by --window %v --lateness %v (%s)", ms(r.WindowMS), ms(r.LatenessMS), r.Source))
 	} else {
-		row("windows", "-", "not compared, only totals: no aggregate has said in "+names.Partials()+" what windows it counts by")
+		v.add("windows", "-", "not compared, only totals: no aggregate has said in "+names.Partials()+" what windows it counts by")
 	}
 	if d := r.Latest; d != nil {
-		row("latest", ms(d.MS).String(), fmt.Sprintf("after the end of window %s (%s)", wire.AppendTime(nil, d.Window.End), text.Clean(d.Channel)))
+		v.add("latest", ms(d.MS).String(), fmt.Sprintf("after the end of window %s (%s)", wire.AppendTime(nil, d.Window.End), text.Clean(d.Channel)))
 	}
+	w.lines(v.lines)
 	if r.Verdict == verify.Agree {
 		w.printf("\n%s\n", agreement(r))
 	}
@@ -62,16 +59,16 @@ func agreement(r verify.Report) string {
 }
 
 func printDifferences(w *errWriter, r verify.Report) {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "WINDOW'S END\tCHANNEL\tEMOJI\tIN THE LOG\tCOUNTED\tDIFFERENCE")
+	columns := []column{{title: "WINDOW'S END"}, {title: "CHANNEL"}, {title: "EMOJI"}, {title: "IN THE LOG"}, {title: "COUNTED"}, {title: "DIFFERENCE"}}
+	var rows [][]string
 	for _, d := range r.Differences {
 		end := "all"
 		if d.Window != (wire.Window{}) {
 			end = string(wire.AppendTime(nil, d.Window.End))
 		}
-		_, _ = fmt.Fprintf(table, "%s\t%s\t%s\t%d\t%d\t%+d\n", end, text.Clean(d.Channel), text.Clean(d.Emoji), d.Log, d.Counted, d.Counted-d.Log)
+		rows = append(rows, []string{end, text.Clean(d.Channel), text.Clean(d.Emoji), fmt.Sprint(d.Log), fmt.Sprint(d.Counted), fmt.Sprintf("%+d", d.Counted-d.Log)})
 	}
-	_ = table.Flush() // w keeps the error
+	w.lines(tableLines(columns, rows))
 	if r.More > 0 {
 		w.printf("and %s more\n", text.Thousands(int64(r.More)))
 	}

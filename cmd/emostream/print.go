@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/inspect/topicreader"
@@ -23,6 +24,8 @@ func (w *errWriter) Write(b []byte) (int, error) {
 	}
 	return len(b), w.err
 }
+
+func (w *errWriter) lines(lines []string) { w.printf("%s\n", strings.Join(lines, "\n")) }
 
 func (w *errWriter) printf(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 

@@ -21,10 +21,8 @@ func (f *replayFlags) print(io streams, r replay.Report, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(io.out).Encode(r)
 	}
-	w := &errWriter{w: io.out}
-	row := func(n int64, what, about string) {
-		w.printf("%s\n", strings.TrimRight(fmt.Sprintf("%-12s%12s  %s", what, text.Thousands(n), text.Clean(about)), " "))
-	}
+	v := valueLines{nameWidth: 12}
+	row := func(n int64, what, about string) { v.add(what, text.Thousands(n), text.Clean(about)) }
 	row(r.Read, "read", "reactions of the recording")
 	row(r.Accepted, "accepted", durationAndRate(r))
 	for _, code := range slices.Sorted(maps.Keys(r.Refused)) {
@@ -44,9 +42,10 @@ func (f *replayFlags) print(io streams, r replay.Report, asJSON bool) error {
 	optional(r.Skipped, "skipped", "no reactions: "+r.SkipNote)
 	optional(r.Gone, "gone", "records that retention removed before they were read")
 	if f.speed != "max" {
-		w.printf("%-12s%12s  behind the recording, at most\n", "late", ms(r.LateMS).String())
+		v.add("late", ms(r.LateMS).String(), "behind the recording, at most")
 	}
-	return w.err
+	_, err := fmt.Fprintln(io.out, strings.Join(v.lines, "\n"))
+	return err
 }
 
 // took is how long a replay took, and how fast it was then.

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"charm.land/lipgloss/v2"
-	"github.com/charmbracelet/x/ansi"
 
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/inspect/stats"
@@ -25,21 +24,48 @@ func statsLines(r stats.Report, topic string, live, chart bool) []string {
 		lines = append(lines, rateChart(r.Series, r.Range.End)...)
 	}
 	if len(r.Emojis) > 0 {
-		lines = append(lines, "", fmt.Sprintf("%-32s%12s%9s", "EMOJI", "REACTIONS", "SHARE"))
-		for _, e := range r.Emojis {
-			lines = append(lines, withBar(fmt.Sprintf("%s%12s%9s", emojiCell(e.Emoji, 32), text.Thousands(e.Reactions), percent(e.Share)), e.Share, chart))
-		}
+		lines = append(lines, "")
+		lines = append(lines, emojiTable(r.Emojis, chart)...)
 		lines = appendRest(lines, r.EmojisSeen-len(r.Emojis), "emoji", r.EmojisOther)
 	}
 	if len(r.Channels) > 0 {
-		lines = append(lines, "", fmt.Sprintf("%-24s%12s%9s%12s%12s  TOP", "CHANNEL", "REACTIONS", "SHARE", "A SECOND", "USERS"))
-		for _, c := range r.Channels {
-			lines = append(lines, fmt.Sprintf("%s%12s%9s%12s%12s  %s", padded(c.Channel, 24), text.Thousands(c.Reactions), percent(c.Share),
-				perSecond(c.PerSecond), text.Thousands(c.Users), strings.TrimSpace(draw.Emoji(c.Top, draw.WidthByCodePoint, false))))
-		}
+		lines = append(lines, "")
+		lines = append(lines, channelTable(r.Channels)...)
 		lines = appendRest(lines, r.ChannelsSeen-len(r.Channels), "channel", r.ChannelsOther)
 	}
 	return lines
+}
+
+// emojiTable lists emojis, with a bar for the share of each if there is to be a chart.
+func emojiTable(emojis []stats.Emoji, chart bool) []string {
+	columns := []column{{title: "EMOJI", width: 32}, {title: "REACTIONS", width: 12, right: true}, {title: "SHARE", width: 9, right: true}, {}}
+	var rows [][]string
+	for _, e := range emojis {
+		bar := ""
+		if chart {
+			bar = draw.TracklessBar(e.Share, 24, lipgloss.NewStyle())
+		}
+		rows = append(rows, []string{emojiCell(e.Emoji), text.Thousands(e.Reactions), percent(e.Share), bar})
+	}
+	lines := tableLines(columns, rows)
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return lines
+}
+
+// channelTable lists channels, each with its most frequent emoji.
+func channelTable(channels []stats.Channel) []string {
+	columns := []column{
+		{title: "CHANNEL", width: 24}, {title: "REACTIONS", width: 12, right: true}, {title: "SHARE", width: 9, right: true},
+		{title: "A SECOND", width: 12, right: true}, {title: "USERS", width: 12, right: true}, {title: "TOP"},
+	}
+	var rows [][]string
+	for _, c := range channels {
+		top := strings.TrimSpace(draw.Emoji(c.Top, draw.WidthByCodePoint, false))
+		rows = append(rows, []string{c.Channel, text.Thousands(c.Reactions), percent(c.Share), perSecond(c.PerSecond), text.Thousands(c.Users), top})
+	}
+	return tableLines(columns, rows)
 }
 
 // fitted shortens a report's lists until it has room.
@@ -59,29 +85,26 @@ func statsLinesWithin(r stats.Report, topic string, live, chart bool, height int
 
 // statsHead are the sums.
 func statsSums(r stats.Report, topic string, live bool) []string {
-	var lines []string
-	row := func(what, n, about string) {
-		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%-10s%12s  %s", what, n, about)))
-	}
+	v := valueLines{nameWidth: 10}
 	if r.Range.End > r.Range.Start {
-		row("span", ms(r.Range.End-r.Range.Start).String(), fmt.Sprintf("%s to %s", wire.Time(r.Range.Start), wire.Time(r.Range.End)))
+		v.add("span", ms(r.Range.End-r.Range.Start).String(), fmt.Sprintf("%s to %s", wire.Time(r.Range.Start), wire.Time(r.Range.End)))
 	}
-	row("reactions", text.Thousands(r.Reactions), "in "+topic)
-	row("a second", perSecond(r.PerSecond), "on average")
+	v.add("reactions", text.Thousands(r.Reactions), "in "+topic)
+	v.add("a second", perSecond(r.PerSecond), "on average")
 	if live && r.Newest != nil {
-		row("now", perSecond(r.Newest.PerSecond), fmt.Sprintf("a second in the last whole %v", length(*r.Newest)))
+		v.add("now", perSecond(r.Newest.PerSecond), fmt.Sprintf("a second in the last whole %v", length(*r.Newest)))
 	}
 	if p := r.Peak; p != nil {
-		row("peak", perSecond(p.PerSecond), fmt.Sprintf("a second in the %v from %s: %s", length(*p), p.Start, text.Thousands(p.Reactions)))
+		v.add("peak", perSecond(p.PerSecond), fmt.Sprintf("a second in the %v from %s: %s", length(*p), p.Start, text.Thousands(p.Reactions)))
 	}
-	row("users", text.Thousands(r.Users), fmt.Sprintf("estimated, standard error %s", percent(r.UsersErr)))
+	v.add("users", text.Thousands(r.Users), fmt.Sprintf("estimated, standard error %s", percent(r.UsersErr)))
 	if r.Skipped > 0 {
-		row("skipped", text.Thousands(r.Skipped), "records that are no reactions")
+		v.add("skipped", text.Thousands(r.Skipped), "records that are no reactions")
 	}
 	if r.Gone > 0 {
-		row("gone", text.Thousands(r.Gone), "records that retention removed before they were read")
+		v.add("gone", text.Thousands(r.Gone), "records that retention removed before they were read")
 	}
-	return lines
+	return v.lines
 }
 
 func length(p stats.Peak) time.Duration { return ms(int64(p.End - p.Start)) }
@@ -116,30 +139,16 @@ func rateChart(series []stats.Point, end int64) []string {
 // clock is a time of the day in UTC, as all of the report is.
 func clock(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04:05Z") }
 
-// withBar adds a share as a bar.
-func withBar(line string, share float64, chart bool) string {
-	if !chart {
-		return line
-	}
-	return strings.TrimRight(line+"  "+draw.TracklessBar(share, 24, lipgloss.NewStyle()), " ")
-}
-
-// emojiCell is an emoji with its name, exactly as wide. The columns behind it only
-// stand on every terminal, and in a file, where it is of one code point: of a family
-// the first one is shown, and the name says which it is. What another program wrote
-// may be none, and is shown as what it is.
-func emojiCell(e string, width int) string {
+// emojiCell is an emoji with its name. On every terminal, and in a file, an emoji of one
+// code point is two columns wide, so of one that has several, such as a family, the
+// first is shown, and the name tells which emoji it is. Text that another program wrote
+// as an emoji and that is none is shown in quotes.
+func emojiCell(e string) string {
 	name := emoji.Emoji(e).Name()
 	if name == "" {
 		name = strconv.Quote(text.CleanCells(e))
 	}
-	return draw.Emoji(e, draw.WidthByCodePoint, false) + "  " + padded(name, width-4)
-}
-
-// padded is text in exactly so many columns.
-func padded(s string, width int) string {
-	s = ansi.Truncate(s, width-1, "…")
-	return s + strings.Repeat(" ", width-ansi.StringWidth(s))
+	return draw.Emoji(e, draw.WidthByCodePoint, false) + "  " + name
 }
 
 // perSecond is a number a second.

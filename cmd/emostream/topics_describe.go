@@ -4,7 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"text/tabwriter"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -53,17 +54,18 @@ func newTopicsDescribe(io streams) *cobra.Command {
 	return cmd
 }
 
+// printTopics prints a table of topics, those that are missing included.
 func printTopics(io streams, states []kafka.TopicState) error {
-	w := tabwriter.NewWriter(io.out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(w, "TOPIC\tPARTITIONS\tREPLICATION\tMIN ISR\tRETENTION\tCLEANUP\tSTATE")
+	columns := []column{{title: "TOPIC"}, {title: "PARTITIONS"}, {title: "REPLICATION"}, {title: "MIN ISR"}, {title: "RETENTION"}, {title: "CLEANUP"}, {title: "STATE"}}
+	var rows [][]string
 	for _, t := range states {
 		state := "ok"
 		switch {
 		case t.Hidden:
-			_, _ = fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\thidden: needs Describe\n", t.Name)
+			rows = append(rows, []string{t.Name, "-", "-", "-", "-", "-", "hidden: needs Describe"})
 			continue
 		case !t.Exists:
-			_, _ = fmt.Fprintf(w, "%s\t-\t-\t-\t-\t-\tmissing\n", t.Name)
+			rows = append(rows, []string{t.Name, "-", "-", "-", "-", "-", "missing"})
 			continue
 		case t.Leaderless > 0:
 			state = fmt.Sprintf("%d partitions without a leader", t.Leaderless)
@@ -72,12 +74,14 @@ func printTopics(io streams, states []kafka.TopicState) error {
 		case len(t.Config) == 0:
 			state = "settings hidden: needs DescribeConfigs"
 		}
-		keep := "-"
-		if t.Config["cleanup.policy"] != "compact" {
-			keep = retentionText(t.Config["retention.ms"])
+		cleanup, retention := t.Config["cleanup.policy"], "-"
+		if cleanup != "compact" {
+			retention = retentionText(t.Config["retention.ms"])
 		}
-		_, _ = fmt.Fprintf(w, "%s\t%d\t%d\t%s\t%s\t%s\t%s\n", t.Name, t.Partitions, t.Replication,
-			t.Config["min.insync.replicas"], keep, t.Config["cleanup.policy"], state)
+		rows = append(rows, []string{
+			t.Name, strconv.Itoa(t.Partitions), strconv.Itoa(t.Replication), t.Config["min.insync.replicas"], retention, cleanup, state,
+		})
 	}
-	return w.Flush()
+	_, err := fmt.Fprintln(io.out, strings.Join(tableLines(columns, rows), "\n"))
+	return err
 }

@@ -1,0 +1,73 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/charmbracelet/x/ansi"
+)
+
+// column is a column of a table.
+type column struct {
+	title string
+	width int  // in columns of the terminal; 0: its longest cell and two spaces
+	right bool // aligned to the right
+}
+
+// tableLines draws a table without borders: the titles, and a line for each row. A
+// left-aligned column behind a right-aligned one is set off by two spaces.
+//
+// It is not lipgloss's table, which pads the last column too and counts an emoji as two
+// characters wherever widths follow the contents: neither is how these tables have always
+// been printed.
+func tableLines(columns []column, rows [][]string) []string {
+	titles := make([]string, len(columns))
+	for i, c := range columns {
+		titles[i] = c.title
+	}
+	rows = append([][]string{titles}, rows...)
+	lines := make([]string, len(rows))
+	for i, c := range columns {
+		longest := 0
+		for _, row := range rows {
+			longest = max(longest, utf8.RuneCountInString(row[i]))
+		}
+		last := i == len(columns)-1
+		for n, row := range rows {
+			cell := row[i]
+			switch {
+			case c.right:
+				cell = fmt.Sprintf("%*s", c.width, cell)
+			case i > 0 && columns[i-1].right:
+				cell = "  " + cell
+			case last:
+			case c.width > 0:
+				cell = padded(cell, c.width)
+			default:
+				cell += strings.Repeat(" ", longest-utf8.RuneCountInString(cell)+2)
+			}
+			lines[n] += cell
+		}
+	}
+	return lines
+}
+
+// padded fits text into exactly width columns of the terminal, of which the last stays
+// free. What is too long ends with an ellipsis.
+func padded(s string, width int) string {
+	s = ansi.Truncate(s, width-1, "…")
+	return s + strings.Repeat(" ", width-ansi.StringWidth(s))
+}
+
+// valueLines are lines of a name, a value and a remark, as reports to a person have them.
+type valueLines struct {
+	nameWidth int
+	lines     []string
+}
+
+// add adds a line. The remark may be empty.
+func (v *valueLines) add(name, value, remark string) {
+	line := fmt.Sprintf("%-*s%12s  %s", v.nameWidth, name, value, remark)
+	v.lines = append(v.lines, strings.TrimRight(line, " "))
+}
