@@ -103,6 +103,7 @@ func TestConsumeIsStopped(t *testing.T) {
 
 // An audit that is interrupted says what it was at.
 func TestVerifyInterrupted(t *testing.T) {
+	t.Parallel()
 	c, addr := withTopics(t)
 	write(t.Context(), t, c, 0, `{"user_id":"u","emoji_type":"🔥","timestamp":"t"}`)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

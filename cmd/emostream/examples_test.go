@@ -54,7 +54,7 @@ func examples() (all []example) {
 	return all
 }
 
-var exampleTime = flag.Duration("examples", 3*time.Second, "how long an example of TestExamplesRun may go on before it is stopped")
+var exampleTime = flag.Duration("examples", 1500*time.Millisecond, "how long an example of TestExamplesRun may go on before it is stopped")
 
 // What help shows is what works: every example of every command is run as it is
 // written there, on a terminal of 80 columns, beside a pipeline with some traffic.
@@ -65,6 +65,7 @@ var exampleTime = flag.Duration("examples", 3*time.Second, "how long an example 
 // ports, and a test takes free ones. So examples run with the addresses in the
 // environment, and those that name an address have it replaced here.
 func TestExamplesRun(t *testing.T) {
+	t.Parallel()
 	exe, err := exec.LookPath("emostream") // the test's own, see TestMain
 	if err != nil {
 		t.Fatal(err)

@@ -137,6 +137,7 @@ func awaitFile(name string) {
 // However the process that has the screen ends, the terminal is as it was, and the
 // cause is told on it.
 func TestScreenAfterACrash(t *testing.T) {
+	t.Parallel()
 	for name, said := range map[string]string{"go": "panic: no more coffee", "kill": "ended with signal: killed"} {
 		t.Run(name, func(t *testing.T) {
 			p := openPane(t)
@@ -156,6 +157,7 @@ func TestScreenAfterACrash(t *testing.T) {
 // The dashboard as its user has it: all is well, taps are shown, q stops everything in
 // order, a signal does too.
 func TestDashboard(t *testing.T) {
+	t.Parallel()
 	p := openPane(t, "NO_COLOR=please")
 	p.run("emostream up --ephemeral --port 0 --dashboard")
 	p.shows("running  up")
@@ -179,6 +181,7 @@ func TestDashboard(t *testing.T) {
 // A load test takes the screen by itself where stderr is a terminal, and leaves its
 // report on it; stdout may be a file.
 func TestBenchTakesTheScreen(t *testing.T) {
+	t.Parallel()
 	main := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "taken")
 	}))
@@ -195,6 +198,7 @@ func TestBenchTakesTheScreen(t *testing.T) {
 
 // The process that a user sees hands signals on to the one that has the screen.
 func TestDashboardIsInterrupted(t *testing.T) {
+	t.Parallel()
 	p := openPane(t)
 	p.run("sh -c 'echo $$ >pid; exec emostream up --ephemeral --port 0 --dashboard'")
 	if coloured := p.shows("running  up"); !strings.Contains(coloured, "\x1b[38;") {

@@ -20,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/proof/parallel"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -33,6 +34,7 @@ type hermetic struct{ *testing.M }
 func (h hermetic) Run() int {
 	_ = os.Setenv("EMOSTREAM_CONFIG", "")
 	_ = os.Setenv("GORACE", raceOptions)
+	parallel.AtLeast(4)
 	return h.M.Run()
 }
 
@@ -42,12 +44,14 @@ const raceOptions = "atexit_sleep_ms=20"
 
 // The scripts in testdata/script, each a few lines of a user's terminal.
 func TestScripts(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"up":          startUp,
 			"down":        stopUp,
 			"exit":        exitCode,
+			"eventually":  eventually,
 			"interrupted": interrupted,
 			"hold":        hold,
 			"get":         get,
@@ -135,6 +139,24 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if fmt.Sprint(code) != args[0] {
 		ts.Fatalf("%s ended with %d, want %s", strings.Join(args[1:], " "), code, args[0])
+	}
+}
+
+// eventually runs a command again and again until it ends well, as in `eventually
+// emostream bench --find-max`: a load test that finds the machine busy says so, and
+// another one has better luck.
+func eventually(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: eventually COMMAND [ARG...]")
+	}
+	for began := time.Now(); ; {
+		err := ts.Exec(args[0], args[1:]...)
+		if err == nil {
+			return
+		}
+		if time.Since(began) > time.Minute {
+			ts.Fatalf("%s: %v", strings.Join(args, " "), err)
+		}
 	}
 }
 

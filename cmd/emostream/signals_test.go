@@ -14,6 +14,7 @@ import (
 // The first signal lets up wait for the window that is open; the second one ends
 // it at once.
 func TestTheSecondSignalEndsAtOnce(t *testing.T) {
+	t.Parallel()
 	exe, err := exec.LookPath("emostream") // the test's own, see TestMain
 	if err != nil {
 		t.Fatal(err)

@@ -69,6 +69,7 @@ func TestStatsOfNothing(t *testing.T) {
 
 // Live it follows what comes, and ends well when it is stopped.
 func TestStatsFollows(t *testing.T) {
+	t.Parallel()
 	c, addr := withTopics(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -91,6 +92,7 @@ func TestStatsFollows(t *testing.T) {
 // On a terminal it has the screen, which no key spoils, until q; then the last table
 // stays.
 func TestStatsOnScreen(t *testing.T) {
+	t.Parallel()
 	c, addr := withTopics(t)
 	p := openPane(t)
 	p.run("emostream stats --every 100ms --brokers " + addr)

@@ -18,6 +18,7 @@ import (
 )
 
 func TestCompressedBatchesAreRead(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
 		topic, c := k.topic(t, 1, nil), k.open(t)
 		transport := &kafkago.Transport{}
@@ -51,6 +52,7 @@ func TestCompressedBatchesAreRead(t *testing.T) {
 // Transactions are other programs'. Whatever became of one, its records are
 // read, and its end is no record but passed over.
 func TestTransactionsAreReadToTheirEnd(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
 		topic, c := k.topic(t, 1, nil), k.open(t)
 		theirs, err := kgo.NewClient(kgo.SeedBrokers(k.brokers...), kgo.TransactionalID(unique(t)), kgo.DefaultProduceTopic(topic))
@@ -109,6 +111,7 @@ func TestTheBrokersStampIsRead(t *testing.T) {
 // A connection may break in the middle of an answer, or an answer hold less than
 // it should: then the same is asked for again.
 func TestAnAnswerThatIsNotWholeIsAskedForAgain(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(*front, *kmsg.FetchResponse){
 		"its connection breaks":  func(f *front, _ *kmsg.FetchResponse) { f.breakOff() },
 		"it holds half a batch":  func(_ *front, res *kmsg.FetchResponse) { halve(&res.Topics[0].Partitions[0].RecordBatches) },

@@ -194,7 +194,7 @@ func TestWorkThatFailsEndsConsume(t *testing.T) {
 	}
 }
 
-func TestConsumeEndsPromptlyAndLeavesNothing(t *testing.T) {
+func TestConsumeEndsPromptlyAndLeavesNothing(t *testing.T) { // alone: it looks at all goroutines
 	k := embedded(t, broker.Config{})
 	topic := k.topic(t, 4, nil)
 	c, err := kafka.Open(kafka.Config{Brokers: k.brokers})

@@ -16,6 +16,7 @@ import (
 )
 
 func TestMembersShareAndHandOver(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
 		const partitions = 4
 		topic, group := k.topic(t, partitions, nil), unique(t)
@@ -117,6 +118,7 @@ func TestAMemberThatDiesHandsOver(t *testing.T) {
 // A claim passes on also from a member that is well, when another joins: then
 // the old generation's commits are refused, and those of the new one are not.
 func TestACommitOfAnOldGenerationIsFenced(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
 		topic, group := k.topic(t, 2, nil), unique(t)
 		one := join(t, k.open(t), group, topic)
@@ -140,6 +142,7 @@ func TestACommitOfAnOldGenerationIsFenced(t *testing.T) {
 
 // Work that is fenced is called again when its partition is claimed again.
 func TestWorkThatIsFencedIsCalledAgain(t *testing.T) {
+	t.Parallel()
 	k := embedded(t, broker.Config{})
 	topic, group, c := k.topic(t, 1, nil), unique(t), k.open(t)
 	ctx, cancel := context.WithCancel(t.Context())

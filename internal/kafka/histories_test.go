@@ -30,6 +30,7 @@ var (
 //
 //	go test ./internal/kafka -run ProducerHistories -histories 1 -from SEED -tell -v
 func TestProducerHistories(t *testing.T) {
+	t.Parallel() // others wait meanwhile
 	var next, written, refused, doubted atomic.Int64
 	var running sync.WaitGroup
 	for range runtime.GOMAXPROCS(0) {

@@ -40,9 +40,7 @@ func TestWhatHasNowhereToGoIsNotWritten(t *testing.T) {
 			f := newFront(t, embedded(t, broker.Config{}))
 			topic, c := f.topic(t, 1, nil), f.open(t)
 			p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: time.Second})
-			if err := p.Append(t.Context(), values("before")); err != nil {
-				t.Fatal(err)
-			}
+			eventually(t, func() error { return p.Append(t.Context(), values("before")) })
 			f.on(kmsg.Metadata, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 				m, ok := pass(req).(*kmsg.MetadataResponse)
 				if !ok {

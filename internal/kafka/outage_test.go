@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,18 +15,14 @@ import (
 	"github.com/emostream/emostream/internal/broker"
 	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/proof/parallel"
 	"github.com/emostream/emostream/internal/stream"
 )
 
 // freeAddr is an address that nobody listens on.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(parallel.Ports(t, 1)))
 }
 
 // said checks that a log tells once that Kafka is away and once that it is back.

@@ -87,6 +87,7 @@ func payload(req kmsg.Request) []byte {
 }
 
 func TestAppendedRecordsAreInTheLogOnce(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
 		const partitions, writers, appends = 4, 64, 60
 		topic, c := k.topic(t, partitions, nil), k.open(t)

@@ -119,6 +119,7 @@ func TestKafkaGoReadsWhatWeEncode(t *testing.T) {
 // More than a fetch returns, in batches of all sizes: one of Kafka's answers may
 // end in the middle of a batch.
 func TestAllOfALongPartitionIsRead(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
 		topic, c := k.topic(t, 1, nil), k.open(t)
 		var want []string

@@ -85,6 +85,7 @@ func TestATimeAheadIsNotWritten(t *testing.T) {
 }
 
 func TestSkew(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
 		c := k.open(t)
 		skew := func(config map[string]string) (ahead time.Duration, known bool) {

@@ -156,6 +156,7 @@ func TestEnsureTopicsTriesAgain(t *testing.T) {
 }
 
 func TestPartitionsWaitsForTheTopic(t *testing.T) {
+	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
 		topic := topicOf(unique(t), 5)
 		c, ctx := k.open(t), within(t)

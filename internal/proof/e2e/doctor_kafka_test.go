@@ -79,6 +79,7 @@ func (w ward) write(t *testing.T, topic, key string, value []byte, ago time.Dura
 
 // Each setting of a topic that breaks the promise is found, and nothing else.
 func TestDoctorFindsTopicsSetWrongly(t *testing.T) {
+	sideBySide(t)
 	w := newWard(t)
 	const embedded, three = "embedded", "three brokers"
 	for name, tt := range map[string]struct {
@@ -135,6 +136,7 @@ func TestDoctorFindsTopicsSetWrongly(t *testing.T) {
 // Reactions that nobody counts, counts that nobody publishes, and partitions that
 // have changed since the last count.
 func TestDoctorFindsWhatWaits(t *testing.T) {
+	sideBySide(t)
 	w := newWard(t)
 	tap := []byte(`{"user_id":"ann","emoji_type":"🔥","timestamp":"now"}`)
 	t.Run("no aggregate", func(t *testing.T) {
@@ -186,6 +188,7 @@ func (w ward) grow(t *testing.T, topic string, partitions int) {
 
 // Subscriber servers that are silent, share a name, or cannot be reached.
 func TestDoctorFindsFaultsOfServers(t *testing.T) {
+	sideBySide(t)
 	w := newWard(t)
 	answers := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		_, _ = rw.Write([]byte(`{"status":"ok"}`))

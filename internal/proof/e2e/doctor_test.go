@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/internal/proof/parallel"
 )
 
 // patient is somebody's machine, as doctor is asked to look at it.
@@ -99,35 +101,11 @@ func patientOf(t *testing.T, in *installation) patient {
 	return patient{args: args, env: []string{"XDG_STATE_HOME=" + t.TempDir()}}
 }
 
-// consecutive is the first of some ports that are free, one after the other.
-func consecutive(t *testing.T, n int) int {
-	t.Helper()
-	for range 100 {
-		first, err := strconv.Atoi(port(free(t)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		held := []net.Listener{}
-		for i := range n {
-			if ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+i))); err == nil {
-				held = append(held, ln)
-			}
-		}
-		for _, ln := range held {
-			_ = ln.Close()
-		}
-		if len(held) == n {
-			return first
-		}
-	}
-	t.Fatal("there are no free ports")
-	return 0
-}
-
 // Beside a pipeline that runs all is fine, on its own ports and data folder, while
 // reactions come and after it.
 func TestDoctorHealthy(t *testing.T) {
-	first, dir := consecutive(t, 3), t.TempDir()
+	sideBySide(t)
+	first, dir := parallel.Ports(t, 3), t.TempDir()
 	_, in := up(t, "--port", strconv.Itoa(first), "--subscribers", "2", "--clusters", "2", "--data-dir", dir, "--broker-listen", "localhost:0")
 	p := patientOf(t, in).with("--port", strconv.Itoa(first), "--subscribers", "2", "--data-dir", dir)
 	p.check(t)
@@ -162,6 +140,7 @@ func strangersPort(t *testing.T) string {
 // Before anything was started, the brokers are all that is wrong: no address, none
 // that answers, one that is something else.
 func TestDoctorFindsNoBroker(t *testing.T) {
+	sideBySide(t)
 	main, broker := free(t), free(t)
 	start(t, "serve", "--listen", main, "--brokers", broker)
 	alone := patient{env: []string{"XDG_STATE_HOME=" + t.TempDir()}, args: []string{"--clients", "100", "--subscribers", "0", "--port", port(main)}}
@@ -180,6 +159,7 @@ func TestDoctorFindsNoBroker(t *testing.T) {
 
 // What is wrong with this machine.
 func TestDoctorFindsFaultsOfTheMachine(t *testing.T) {
+	sideBySide(t)
 	_, in := up(t, "--ephemeral", "--subscribers", "1", "--clusters", "1")
 	p := patientOf(t, in)
 	file := filepath.Join(t.TempDir(), "file")
@@ -253,6 +233,7 @@ func TestDoctorFindsFaultsOfTheMachine(t *testing.T) {
 
 // A broker that advertises an address at which nobody is.
 func TestDoctorFindsAdvertisedNowhere(t *testing.T) {
+	sideBySide(t)
 	addr := free(t)
 	start(t, "broker", "--listen", addr, "--ephemeral", "--advertise", free(t))
 	p := patient{env: []string{"XDG_STATE_HOME=" + t.TempDir()}, args: []string{"--clients", "100", "--port", "0", "--brokers", addr}}
@@ -261,6 +242,7 @@ func TestDoctorFindsAdvertisedNowhere(t *testing.T) {
 
 // Interrupted, it ends at once and says so, whoever keeps it waiting.
 func TestDoctorInterrupted(t *testing.T) {
+	sideBySide(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -91,6 +91,7 @@ func frame(r io.Reader) ([]byte, error) {
 // The embedded broker is killed when it has written and before it has answered,
 // again and again: each time it is in doubt, and in the log once.
 func TestKilledBetweenWriteAndAnswer(t *testing.T) {
+	sideBySide(t)
 	addr, dir := free(t), t.TempDir()
 	b := standBetween(t, addr)
 	run := func() *process {

@@ -138,6 +138,7 @@ func (f *fates) check(t *testing.T, brokers []string) {
 // log, and refuses nothing that is. With --drain-delay, clients that go when their
 // connection is closed after an answer, as a load balancer makes them, lose nothing.
 func TestServeStopsUnderLoad(t *testing.T) {
+	sideBySide(t)
 	for _, delay := range []string{"0s", "1s"} {
 		t.Run(delay, func(t *testing.T) {
 			addr, listen := free(t), free(t)

@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/proof/kafkatest"
+	"github.com/emostream/emostream/internal/proof/parallel"
 	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/wire"
@@ -45,10 +47,19 @@ func TestMain(m *testing.M) {
 	build.Stderr = os.Stderr
 	code := 1
 	if err := build.Run(); err == nil {
+		parallel.AtLeast(4)
 		code = m.Run()
 	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
+}
+
+// sideBySide lets a test run while others do. On brokers that tests share they run one after the other: some tests kill one.
+func sideBySide(t *testing.T) {
+	t.Helper()
+	if os.Getenv(kafkatest.BrokersVariable) == "" {
+		t.Parallel()
+	}
 }
 
 // process is a running emostream.

@@ -19,6 +19,7 @@ import (
 // What people are told about metrics and log lines is what there is: the operating
 // guide has every one of them, and the alerts and the dashboard ask for no other.
 func TestMonitoring(t *testing.T) {
+	sideBySide(t)
 	guide := read(t, "../../../docs/operations.md")
 	has := metricsOfAll(t)
 
@@ -51,6 +52,7 @@ func TestMonitoring(t *testing.T) {
 
 // Every alert is explained where it says.
 func TestAlertsAreExplained(t *testing.T) {
+	sideBySide(t)
 	guide := read(t, "../../../docs/operations.md")
 	rules := alerts(t)
 	if len(rules) < 15 {
@@ -68,6 +70,7 @@ func TestAlertsAreExplained(t *testing.T) {
 
 // Alerts fire when they should, and are silent when they should be.
 func TestAlerts(t *testing.T) {
+	sideBySide(t)
 	promtool, err := exec.LookPath("promtool")
 	if err != nil {
 		if os.Getenv("CI") != "" {

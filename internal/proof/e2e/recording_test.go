@@ -23,6 +23,7 @@ import (
 // names a Python that has it (the flag -python); else the tables' own summary
 // is compared.
 func TestRecording(t *testing.T) {
+	sideBySide(t)
 	_, in := up(t)
 	r := &recording{installation: in, reactions: 40_000, begin: time.Now().Add(-40 * time.Minute), length: 20 * time.Minute}
 	r.write()

@@ -30,6 +30,7 @@ const joining = 500
 // The flag -clients says how many clients there are; then it is also checked how evenly
 // they are spread and how soon they are back.
 func TestRegistry(t *testing.T) {
+	sideBySide(t)
 	clients, exact := *clients, *clients != 0
 	if !exact {
 		clients = 600

@@ -6,11 +6,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/emostream/emostream/internal/proof/kafkatest"
+	"github.com/emostream/emostream/internal/proof/parallel"
 )
 
 // stages starts every stage twice, as processes of their own, and returns them
@@ -52,12 +54,7 @@ func stages(t *testing.T) (map[string]*process, *installation) {
 // free is an address that nobody listens on.
 func free(tb testing.TB) string {
 	tb.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(parallel.Ports(tb, 1)))
 }
 
 func port(addr string) string {
@@ -91,6 +88,7 @@ func (in *installation) ready() {
 // copies of stages are killed, and a broker: one of three on Apache Kafka, the
 // only one (which comes back) where it is the embedded one.
 func TestStagesTwice(t *testing.T) {
+	sideBySide(t)
 	all, in := stages(t)
 	led := in.crowd(t.Context(), 2000, 32, 2*time.Second)
 	if led.total != 2000 {

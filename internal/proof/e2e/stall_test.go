@@ -15,6 +15,7 @@ import (
 // since no more than --max-in-flight wait, and says that it is not ready; when the
 // broker goes on, so does the server, and all that was said is true.
 func TestServeWhileTheBrokerHangs(t *testing.T) {
+	sideBySide(t)
 	addr, listen := free(t), free(t)
 	broker := start(t, "broker", "--listen", addr, "--ephemeral")
 	start(t, "serve", "--listen", listen, "--brokers", addr, "--max-in-flight", "16", "--produce-timeout", "1s")

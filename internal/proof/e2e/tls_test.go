@@ -24,6 +24,7 @@ import (
 // The examples of proxies under deploy, as they stand there but for addresses and the
 // certificate: a browser's way in by https, to the stream that it is sent to.
 func TestBehindTLS(t *testing.T) {
+	sideBySide(t)
 	for name, front := range map[string]func(t *testing.T, program, at string, cert certificate, to *strings.Replacer){
 		"nginx": frontNginx, "caddy": frontCaddy,
 	} {

@@ -36,6 +36,7 @@ var hops = []string{"accepted", "in_log", "window_end", "counted", "aggregated",
 // Every reaction that is sent is followed through every hop of the running pipeline,
 // and its hops add up to the time from end to end, as do the means of all.
 func TestTrace(t *testing.T) {
+	sideBySide(t)
 	_, in := up(t)
 	const n = 400
 	args := []string{"consume", "--trace", "-o", "json", "-n", fmt.Sprint(n), "--brokers", strings.Join(in.brokers, ",")}

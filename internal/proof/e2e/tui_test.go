@@ -19,7 +19,8 @@ func openTUI(t *testing.T, server string) *terminal {
 // Two people in two terminals: what one taps the other sees, and both leave their
 // terminals as they were.
 func TestTUI(t *testing.T) {
-	_, in := up(t)
+	sideBySide(t)
+	_, in := up(t, "--ephemeral", "--window", "4s") // long enough for a burst in one window
 	ann, bob := openTUI(t, in.main[0]), openTUI(t, in.main[0])
 
 	ann.press("1")
@@ -58,6 +59,7 @@ func (term *terminal) serverOf() string {
 // Subscriber servers and a main server are killed: clients say so, come back by
 // themselves, and lose no tap.
 func TestTUISurvives(t *testing.T) {
+	sideBySide(t)
 	all, in := stages(t)
 	again := func(name string) { all[name] = start(t, all[name].cmd.Args[1:]...) }
 	ann, bob := openTUI(t, in.main[0]), openTUI(t, in.main[0])
@@ -101,6 +103,7 @@ func TestTUISurvives(t *testing.T) {
 // Windows that were missed while the only subscriber server was away are shown, and
 // said to be.
 func TestTUIReplays(t *testing.T) {
+	sideBySide(t)
 	all, in := stages(t)
 	all["sub2"].kill()
 	until(t, "sub2 is known to be gone", func() error {

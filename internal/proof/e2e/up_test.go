@@ -14,6 +14,7 @@ import (
 
 // A tap arrives at both kinds of stream.
 func TestTapIsShown(t *testing.T) {
+	sideBySide(t)
 	p, in := up(t)
 	res, err := http.Get(in.main[0] + "/register?user_id=ann")
 	if err != nil {
@@ -69,6 +70,7 @@ func TestTapIsShown(t *testing.T) {
 
 // Every stage can be watched.
 func TestMetrics(t *testing.T) {
+	sideBySide(t)
 	p, in := up(t, "--metrics-listen", "127.0.0.1:0", "--ephemeral")
 	led := in.crowd(t.Context(), 50, 2, 0)
 	in.checkCounted(led)
@@ -113,6 +115,7 @@ func TestMetrics(t *testing.T) {
 
 // What many connections send at once is counted and shown, no more and no less.
 func TestTotals(t *testing.T) {
+	sideBySide(t)
 	_, in := up(t)
 	listeners := map[string]*listener{}
 	for name, url := range in.servers {
@@ -131,6 +134,7 @@ func TestTotals(t *testing.T) {
 // Killed in the middle of a window and started again, up has lost nothing that
 // it acknowledged and counts nothing twice.
 func TestKilled(t *testing.T) {
+	sideBySide(t)
 	dir := t.TempDir()
 	more := []string{}
 	if os.Getenv("EMOSTREAM_TEST_BROKERS") == "" {

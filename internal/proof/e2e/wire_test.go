@@ -16,6 +16,7 @@ import (
 // What goes over the wire is the same for clients of every kind: the newest window
 // at once, then the next.
 func TestPlainClients(t *testing.T) {
+	sideBySide(t)
 	s := subscribe(t)
 	s.publish(1, 2)
 	for name, tt := range map[string]struct {
@@ -67,6 +68,7 @@ func checkHead(t *testing.T, res *http.Response) {
 
 // HEAD tells what GET would, opens no stream, and leaves the connection usable.
 func TestHeadOfAStream(t *testing.T) {
+	sideBySide(t)
 	s := subscribe(t)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
@@ -90,6 +92,7 @@ func TestHeadOfAStream(t *testing.T) {
 
 // People look at a stream with curl.
 func TestCurl(t *testing.T) {
+	sideBySide(t)
 	curl := skipWithout(t, "curl", "curl")
 	s := subscribe(t)
 	s.publish(1, 2, 3)
@@ -128,6 +131,7 @@ func TestCurl(t *testing.T) {
 // Through nginx events arrive at once, whether it is set up for that or not: its
 // defaults ask in HTTP/1.0 and hold answers back until a buffer is full.
 func TestBehindNginx(t *testing.T) {
+	sideBySide(t)
 	nginx := skipWithout(t, "nginx", "nginx")
 	s, n := subscribe(t), 0
 	for name, settings := range map[string]string{
