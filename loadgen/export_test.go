@@ -2,38 +2,42 @@ package loadgen
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
+	"net"
+	"net/url"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// What tests of the package's pure parts use of it.
+// What tests use of parts that are not exported.
 
-// ReadAnswers reads answers from a connection until one is an error.
-func ReadAnswers(from io.Reader) (status []int, bodies []string, keep []bool, err error) {
+// ReadResponses reads responses from a connection until one is an error.
+func ReadResponses(from io.Reader) (status []int, bodies []string, keep []bool, err error) {
 	r := responseReader{from: from}
 	for {
-		a, err := r.next()
+		res, err := r.next()
 		if err != nil {
 			return status, bodies, keep, err
 		}
-		status, bodies, keep = append(status, a.status), append(bodies, string(a.body)), append(keep, a.keepAlive)
-		if !a.keepAlive {
+		status, bodies, keep = append(status, res.status), append(bodies, string(res.body)), append(keep, res.keepAlive)
+		if !res.keepAlive {
 			return status, bodies, keep, nil
 		}
 	}
 }
 
-// Errors of answers.
+// Errors of responses.
 var (
 	ErrMalformed = errMalformed
 	ErrClosed    = errClosed
 )
 
-// Unchunk takes the chunk lines out of pieces of a body.
-func Unchunk(pieces ...[]byte) (body string, done bool, err error) {
+// DecodeChunks returns the content of a body in chunks, which comes in pieces.
+func DecodeChunks(pieces ...[]byte) (body string, done bool, err error) {
 	var c chunkDecoder
 	for _, p := range pieces {
 		out, used, err := c.decode(slices.Clone(p))
@@ -48,8 +52,42 @@ func Unchunk(pieces ...[]byte) (body string, done bool, err error) {
 	return body, c.done, nil
 }
 
+// ReadEvent is an event that a listener got.
+type ReadEvent struct{ Name, Data string }
+
+// collector keeps the events that a listener got.
+type collector struct {
+	decoded map[*event]ReadEvent
+	events  []ReadEvent
+}
+
+func (c *collector) received(_ *listenerView, e *event, _ time.Time) {
+	c.events = append(c.events, c.decoded[e])
+}
+
+// ReadStream returns what a listener makes of the stream at the other end of a
+// connection, which ends it.
+func ReadStream(conn net.Conn) (events []ReadEvent, lastID string, retry time.Duration, err error) {
+	defer conn.Close()
+	c := &collector{decoded: map[*event]ReadEvent{}}
+	a := &audience{
+		sink:       c,
+		eventCache: newEventCache(func(e *event, name string, data []byte) { c.decoded[e] = ReadEvent{name, string(data)} }),
+		buffers:    sync.Pool{New: func() any { return new([]byte) }},
+	}
+	l := &listener{conn: conn, retry: defaultRetry}
+	at := &streamAddress{endpoint: &endpoint{url: &url.URL{Host: "emo"}}, path: "/"}
+	if _, err := l.requestStream(conn, at, time.Now().Add(readTimeout)); err != nil {
+		return nil, "", 0, err
+	}
+	if err := l.listen(a); !errors.Is(err, errClosed) {
+		return nil, "", 0, err
+	}
+	return c.events, l.lastID, l.retry, nil
+}
+
 // Cut splits a stream into its frames and what is left of it.
-func Cut(stream string) (frames []string, rest string) {
+func CutFrames(stream string) (frames []string, rest string) {
 	b := []byte(stream)
 	for {
 		first, after, ok := cutFrame(b)
@@ -66,7 +104,7 @@ type Cell struct {
 	Kind int
 }
 
-// Balance is the books of what was accepted, counted and in doubt.
+// Balance compares what was accepted with what was counted.
 func Balance(accepted, counted map[Cell]int64, inDoubt map[int]int64) (lost, doubled, shifted int64, off int) {
 	cells := func(m map[Cell]int64) map[cell]int64 {
 		out := map[cell]int64{}
@@ -79,9 +117,9 @@ func Balance(accepted, counted map[Cell]int64, inDoubt map[int]int64) (lost, dou
 	return b.lost, b.doubled, b.shifted, len(b.unbalanced)
 }
 
-// Hunt looks for the greatest rate that holds, and returns all that it tried.
-func Hunt(first, most, within float64, holds func(float64) bool) []float64 {
-	h := newRateSearch(first, most, within)
+// SearchRates searches for the greatest rate that holds, and returns all that it tried.
+func SearchRates(first, maxRate, precision float64, holds func(float64) bool) []float64 {
+	h := newRateSearch(first, maxRate, precision)
 	var tried []float64
 	for h.rate > 0 && len(tried) < maxSearchSteps {
 		tried = append(tried, h.rate)
@@ -90,16 +128,16 @@ func Hunt(first, most, within float64, holds func(float64) bool) []float64 {
 	return tried
 }
 
-// Mix is who sends what.
-func Mix(seed uint64, users, kinds int) (of func(int64) (user, kind int), emojis []string) {
+// UsersAndEmojis returns who sends what.
+func UsersAndEmojis(seed uint64, users, kinds int) (of func(int64) (user, kind int), emojis []string) {
 	m := newReactionMix(seed, users, kinds)
 	return m.userAndEmoji, m.emojis
 }
 
-// LeavesWithout is how many windows, and how many events of another service, a
-// listener lacks that leaves: another one is shown one, so long after it ended or
-// was due, and it leaves so long after that.
-func LeavesWithout(late, after time.Duration) (windows, events int64, err error) {
+// MissingOfLeaver returns how many windows, and how many events of another service, are
+// missing of a listener that leaves. Another one is shown one of each, late after it
+// ended or was due, and the listener leaves after that by the second time.
+func MissingOfLeaver(late, after time.Duration) (windows, events int64, err error) {
 	m, err := newShownMarkers("", "run")
 	if err != nil {
 		return 0, 0, err
@@ -117,12 +155,12 @@ func LeavesWithout(late, after time.Duration) (windows, events int64, err error)
 	if err != nil {
 		return 0, 0, err
 	}
-	f := &event{firstSeen: end.Add(late), markers: []int64{0}}
-	s.decode(f, "swarm", data)
+	e := &event{firstSeen: end.Add(late), markers: []int64{0}}
+	s.decode(e, "swarm", data)
 	m.expect(0, end)
-	s.received(stays, f, f.firstSeen)
-	m.received(stays, f, f.firstSeen)
-	until := f.firstSeen.Add(after - deliveryAllowance).UnixMilli()
+	s.received(stays, e, e.firstSeen)
+	m.received(stays, e, e.firstSeen)
+	until := e.firstSeen.Add(after - deliveryAllowance).UnixMilli()
 	windows, _ = s.missing(leaves, s.greatest(), until)
 	return windows, m.missing(leaves, until), nil
 }

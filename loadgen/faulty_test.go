@@ -18,8 +18,8 @@ import (
 
 // faults are what a faulty server does wrong, by the number of a reaction, from 1.
 type faults struct {
-	drop, double, shift int64         // each n-th is acknowledged and then that; 0: none
-	refuse, doubt       int64         // each n-th is answered with that; one in doubt is counted all the same
+	drop, double, shift int64         // each n-th is acknowledged, and then not counted, counted twice, or counted later; 0: none
+	refuse, doubt       int64         // each n-th is answered with not_written, or with in_doubt and counted; 0: none
 	delay               time.Duration // of the first listener's events
 	gap                 int           // the first listener is not sent so many windows
 	cut                 bool          // connections of streams end after each event
@@ -35,21 +35,21 @@ type faulty struct {
 	sub1   *httptest.Server // that dies
 	killed sync.WaitGroup
 
-	mu         sync.Mutex
-	reactions  int64
-	counts     map[int64]map[string]int64
-	channel    string
-	frames     [][]byte // that were sent
-	news       chan struct{}
-	listeners  int
-	registered int
-	told       []time.Time // when it was told to come back
-	back       []time.Time // and did
-	avoided    int         // registrations of those that sub1 failed
-	said       int         // goodbye
-	open       int
-	asked      []string // Last-Event-IDs
-	injected   map[string]int64
+	mu           sync.Mutex
+	reactions    int64
+	counts       map[int64]map[string]int64
+	channel      string
+	frames       [][]byte // that were sent
+	news         chan struct{}
+	listeners    int
+	registered   int
+	sentAway     []time.Time // when a listener was told to register again later
+	cameBack     []time.Time // when it did
+	avoided      int         // registrations that avoid sub1
+	unregistered int
+	open         int
+	asked        []string // Last-Event-IDs
+	injected     map[string]int64
 }
 
 const window = 200
@@ -62,7 +62,7 @@ func startFaulty(t *testing.T, f faults) *faulty {
 	mux.HandleFunc("/unregister", func(w http.ResponseWriter, _ *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.said++
+		s.unregistered++
 		_, _ = io.WriteString(w, "{}")
 	})
 	mux.HandleFunc("/send_emoji", s.one)
@@ -91,12 +91,12 @@ func (s *faulty) register(w http.ResponseWriter, r *http.Request) {
 	name, at := "sub2", s.url
 	switch {
 	case s.registered > 1 && s.registered <= 1+s.away: // the first one only looks whether it is there
-		s.told = append(s.told, time.Now())
+		s.sentAway = append(s.sentAway, time.Now())
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	case s.registered > 1+s.away:
-		s.back = append(s.back, time.Now())
+		s.cameBack = append(s.cameBack, time.Now())
 	}
 	if r.URL.Query().Get("avoid") == "sub1" {
 		s.avoided++

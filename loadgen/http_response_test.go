@@ -15,7 +15,7 @@ import (
 	"github.com/emostream/emostream/loadgen"
 )
 
-func TestAnswers(t *testing.T) {
+func TestResponses(t *testing.T) {
 	type answer struct {
 		Status int
 		Body   string
@@ -63,7 +63,7 @@ func TestAnswers(t *testing.T) {
 				if how == "byte by byte" && len(tt.text) > 10_000 {
 					continue
 				}
-				status, bodies, keep, err := loadgen.ReadAnswers(from)
+				status, bodies, keep, err := loadgen.ReadResponses(from)
 				var got []answer
 				for i := range status {
 					got = append(got, answer{status[i], bodies[i], keep[i]})
@@ -77,26 +77,26 @@ func TestAnswers(t *testing.T) {
 }
 
 // What net/http writes is read, and what is read net/http reads alike.
-func FuzzAnswers(f *testing.F) {
+func FuzzResponses(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"))
 	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"))
 	f.Add([]byte("HTTP/1.0 200 OK\r\n\r\nhi"))
 	f.Add([]byte("HTTP/1.1 204 \r\n\r\nHTTP/1.1 200 OK\r\n\r\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		status, bodies, _, _ := loadgen.ReadAnswers(bytes.NewReader(text))
+		status, bodies, _, _ := loadgen.ReadResponses(bytes.NewReader(text))
 		if len(status) == 0 || status[0] == 101 {
 			return
 		}
-		wantStatus, wantBody, err := readByTheBook(text)
+		wantStatus, wantBody, err := readByNetHTTP(text)
 		if err == nil && (wantStatus != status[0] || wantBody != bodies[0]) {
 			t.Errorf("%q is read as %d %q, want %d %q", text, status[0], bodies[0], wantStatus, wantBody)
 		}
 	})
 }
 
-// readByTheBook reads the first answer as net/http does, which is stricter about
+// readByNetHTTP reads the first answer as net/http does, which is stricter about
 // names and values that are of no matter here.
-func readByTheBook(text []byte) (status int, body string, err error) {
+func readByNetHTTP(text []byte) (status int, body string, err error) {
 	from := bufio.NewReader(bytes.NewReader(text))
 	for {
 		res, err := http.ReadResponse(from, &http.Request{Method: http.MethodPost})
@@ -112,33 +112,16 @@ func readByTheBook(text []byte) (status int, body string, err error) {
 }
 
 // However a body is cut into pieces, its content is the same.
-func FuzzUnchunk(f *testing.F) {
+func FuzzDecodeChunks(f *testing.F) {
 	f.Add([]byte("5\r\nhello\r\n0\r\n\r\n"), 3, 9)
 	f.Add([]byte("A;ext\r\n0123456789\r\n1\r\nx\r\n0\r\nTrailer: y\r\n\r\nrest"), 1, 2)
 	f.Fuzz(func(t *testing.T, text []byte, i, j int) {
-		whole, done, err := loadgen.Unchunk(text)
+		whole, done, err := loadgen.DecodeChunks(text)
 		i = max(0, min(i, len(text)))
 		j = max(i, min(j, len(text)))
-		pieces, donePieces, errPieces := loadgen.Unchunk(text[:i], text[i:j], text[j:])
+		pieces, donePieces, errPieces := loadgen.DecodeChunks(text[:i], text[i:j], text[j:])
 		if (err == nil) != (errPieces == nil) || err == nil && (whole != pieces || done != donePieces) {
 			t.Errorf("whole: %q, %v, %v; in pieces: %q, %v, %v", whole, done, err, pieces, donePieces, errPieces)
 		}
 	})
-}
-
-func TestFrames(t *testing.T) {
-	for stream, want := range map[string][]string{
-		"":                                {""},
-		"data: x":                         {"data: x"},
-		"data: x\n":                       {"data: x\n"},
-		"data: x\n\n":                     {"data: x", ""},
-		"id: 1\ndata: x\n\n: hb\n\ndata:": {"id: 1\ndata: x", ": hb", "data:"},
-		"id: 1\r\ndata: x\r\n\r\ndata: y": {"id: 1\r\ndata: x\r", "data: y"},
-		"\n\ndata: x\n\n":                 {"", "data: x", ""},
-	} {
-		frames, rest := loadgen.Cut(stream)
-		if diff := cmp.Diff(want, append(frames, rest)); diff != "" {
-			t.Errorf("%q (-want +got):\n%s", stream, diff)
-		}
-	}
 }

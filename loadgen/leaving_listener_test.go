@@ -23,7 +23,7 @@ func TestLeavingIsNotMissing(t *testing.T) {
 		"just when it is missed": {0, 2 * time.Second, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
-			windows, events, err := loadgen.LeavesWithout(tt.late, tt.after)
+			windows, events, err := loadgen.MissingOfLeaver(tt.late, tt.after)
 			if err != nil || windows != tt.want || events != tt.want {
 				t.Errorf("it left without %d windows and %d events, %v; want %d of each", windows, events, err, tt.want)
 			}

@@ -47,25 +47,25 @@ func TestRunCountsAnswers(t *testing.T) {
 		want    outcome
 		timeout time.Duration
 	}{
-		"all is well": {func(int64, http.ResponseWriter, *http.Request) {}, outcome{200, 200, 0, 0, map[string]int64{}}, patience},
+		"all is well": {func(int64, http.ResponseWriter, *http.Request) {}, outcome{200, 200, 0, 0, map[string]int64{}}, longTimeout},
 		"a connection for each": {func(_ int64, w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Connection", "close")
-		}, outcome{200, 200, 0, 0, map[string]int64{}}, patience},
+		}, outcome{200, 200, 0, 0, map[string]int64{}}, longTimeout},
 		"a tenth is refused": {func(n int64, w http.ResponseWriter, _ *http.Request) {
 			if n%10 == 0 {
 				w.WriteHeader(http.StatusTooManyRequests)
 			}
-		}, outcome{200, 180, 20, 0, map[string]int64{"429": 20}}, patience},
+		}, outcome{200, 180, 20, 0, map[string]int64{"429": 20}}, longTimeout},
 		"a tenth fails": {func(n int64, w http.ResponseWriter, _ *http.Request) {
 			if n%10 == 0 {
 				w.WriteHeader(http.StatusInternalServerError)
 			}
-		}, outcome{200, 180, 0, 20, map[string]int64{"500": 20}}, patience},
+		}, outcome{200, 180, 0, 20, map[string]int64{"500": 20}}, longTimeout},
 		"a tenth is hung up on": {func(n int64, w http.ResponseWriter, _ *http.Request) {
 			if n%10 == 0 {
 				hangUp(w)
 			}
-		}, outcome{200, 180, 0, 20, map[string]int64{"closed": 20}}, patience},
+		}, outcome{200, 180, 0, 20, map[string]int64{"closed": 20}}, longTimeout},
 		"a few are never answered": {func(n int64, _ http.ResponseWriter, r *http.Request) {
 			if n%100 == 0 {
 				<-r.Context().Done()
@@ -75,7 +75,7 @@ func TestRunCountsAnswers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r, err := loadgen.Run(t.Context(), loadgen.Config{
-				Publish: &loadgen.Publish{PostURL: serve(t, tt.handle)}, Rate: 400, Duration: 500 * time.Millisecond, Connections: 4, Timeout: tt.timeout, Drain: patience,
+				Publish: &loadgen.Publish{PostURL: serve(t, tt.handle)}, Rate: 400, Duration: 500 * time.Millisecond, Connections: 4, Timeout: tt.timeout, Drain: longTimeout,
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -84,7 +84,7 @@ func TestRunCountsAnswers(t *testing.T) {
 				t.Errorf("outcome (-want +got):\n%s", diff)
 			}
 			if r.Counted != nil || r.Lost != nil || r.Latency[report.Overhead] != nil {
-				t.Error("nobody listened, and yet there are books")
+				t.Error("nobody listened, and yet there is a balance")
 			}
 		})
 	}
@@ -202,14 +202,14 @@ func TestRunFollowsMarkers(t *testing.T) {
 			defer srv.Close()
 			r, err := loadgen.Run(t.Context(), loadgen.Config{
 				Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURL: srv.URL + "/sub?x=y", Body: tt.body, ContentType: "text/x", Match: tt.match},
-				Rate:    400, Duration: 500 * time.Millisecond, Connections: 4, Listeners: 3, BalanceTimeout: 2 * time.Second, Timeout: patience, Drain: patience,
+				Rate:    400, Duration: 500 * time.Millisecond, Connections: 4, Listeners: 3, BalanceTimeout: 2 * time.Second, Timeout: longTimeout, Drain: longTimeout,
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := books{Sent: 200, Accepted: 200, Counted: 200 - h.injected[0], Lost: h.injected[0], Doubled: h.injected[1]}
-			if diff := cmp.Diff(want, booksOf(t, r)); diff != "" {
-				t.Errorf("books (-want +got):\n%s", diff)
+			want := balance{Sent: 200, Accepted: 200, Counted: 200 - h.injected[0], Lost: h.injected[0], Doubled: h.injected[1]}
+			if diff := cmp.Diff(want, balanceOf(t, r)); diff != "" {
+				t.Errorf("balance (-want +got):\n%s", diff)
 			}
 			if e2e := r.Latency[report.EndToEnd]; e2e.Count != 3*want.Counted {
 				t.Errorf("%d latencies, want one for each listener and marker", e2e.Count)
@@ -253,7 +253,7 @@ func TestRunAgainstThePythonSystem(t *testing.T) {
 				<-r.Context().Done()
 			})
 			r, err := loadgen.Run(t.Context(), loadgen.Config{
-				Server: srv.URL, Rate: 100, Duration: time.Second, Connections: 2, Listeners: 2, Timeout: patience, Drain: patience,
+				Server: srv.URL, Rate: 100, Duration: time.Second, Connections: 2, Listeners: 2, Timeout: longTimeout, Drain: longTimeout,
 			})
 			if err != nil {
 				t.Fatal(err)

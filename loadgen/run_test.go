@@ -16,19 +16,19 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// books are the figures of a report that say what became of reactions.
-type books struct{ Sent, Accepted, Rejected, InDoubt, Counted, Lost, Doubled, Shifted, Gaps int64 }
+// balance is the figures of a report that say what became of reactions.
+type balance struct{ Sent, Accepted, Rejected, InDoubt, Counted, Lost, Doubled, Shifted, Gaps int64 }
 
-func booksOf(t *testing.T, r report.Report) books {
+func balanceOf(t *testing.T, r report.Report) balance {
 	t.Helper()
 	if r.Counted == nil || r.Lost == nil || r.Doubled == nil || r.Shifted == nil {
-		t.Fatalf("there are no books: %v", r.Notes)
+		t.Fatalf("there is no balance: %v", r.Notes)
 	}
-	return books{r.Sent, r.Accepted, r.Rejected, r.InDoubt, *r.Counted, *r.Lost, *r.Doubled, *r.Shifted, r.Listeners.Gaps}
+	return balance{r.Sent, r.Accepted, r.Rejected, r.InDoubt, *r.Counted, *r.Lost, *r.Doubled, *r.Shifted, r.Listeners.Gaps}
 }
 
-// patience is for machines that are busy with something else; nothing waits so long.
-const patience = 5 * time.Minute
+// longTimeout is for busy machines: nothing takes so long.
+const longTimeout = 5 * time.Minute
 
 // Whatever a server does wrong, the report says exactly that.
 func TestRunFindsWhatIsWrong(t *testing.T) {
@@ -36,57 +36,57 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 	for name, tt := range map[string]struct {
 		faults faults
 		cfg    loadgen.Config
-		want   func(injected map[string]int64) books
+		want   func(injected map[string]int64) balance
 	}{
-		"nothing": {want: func(map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent}
+		"nothing": {want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
 		}},
-		"one in 100 is dropped": {faults: faults{drop: 100}, want: func(i map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent - i["dropped"], Lost: i["dropped"]}
+		"one in 100 is dropped": {faults: faults{drop: 100}, want: func(i map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent - i["dropped"], Lost: i["dropped"]}
 		}},
-		"one in 100 is doubled": {faults: faults{double: 100}, want: func(i map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent + i["doubled"], Doubled: i["doubled"]}
+		"one in 100 is doubled": {faults: faults{double: 100}, want: func(i map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent + i["doubled"], Doubled: i["doubled"]}
 		}},
-		"some are counted later": {faults: faults{shift: 20}, want: func(i map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent, Shifted: i["shifted"]}
+		"some are counted later": {faults: faults{shift: 20}, want: func(i map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent, Shifted: i["shifted"]}
 		}},
-		"one in 50 is refused": {faults: faults{refuse: 50}, want: func(i map[string]int64) books {
+		"one in 50 is refused": {faults: faults{refuse: 50}, want: func(i map[string]int64) balance {
 			n := i["refused"]
-			return books{Sent: sent, Accepted: sent - n, Rejected: n, Counted: sent - n}
+			return balance{Sent: sent, Accepted: sent - n, Rejected: n, Counted: sent - n}
 		}},
-		"one in 100 is in doubt, and counted": {faults: faults{doubt: 100}, want: func(i map[string]int64) books {
+		"one in 100 is in doubt, and counted": {faults: faults{doubt: 100}, want: func(i map[string]int64) balance {
 			n := i["in doubt"]
-			return books{Sent: sent, Accepted: sent - n, InDoubt: n, Counted: sent}
+			return balance{Sent: sent, Accepted: sent - n, InDoubt: n, Counted: sent}
 		}},
-		"batches": {cfg: loadgen.Config{Batch: 20}, want: func(map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent}
+		"batches": {cfg: loadgen.Config{Batch: 20}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
 		}},
-		"batches of which some are dropped": {cfg: loadgen.Config{Batch: 20}, faults: faults{drop: 100}, want: func(i map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent - i["dropped"], Lost: i["dropped"]}
+		"batches of which some are dropped": {cfg: loadgen.Config{Batch: 20}, faults: faults{drop: 100}, want: func(i map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent - i["dropped"], Lost: i["dropped"]}
 		}},
-		"batches of which some are in doubt, and counted": {cfg: loadgen.Config{Batch: 20}, faults: faults{doubt: 70}, want: func(i map[string]int64) books {
-			return books{Sent: sent, Accepted: sent - i["in doubt"], InDoubt: i["in doubt"], Counted: sent}
+		"batches of which some are in doubt, and counted": {cfg: loadgen.Config{Batch: 20}, faults: faults{doubt: 70}, want: func(i map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent - i["in doubt"], InDoubt: i["in doubt"], Counted: sent}
 		}},
-		"one listener misses two windows": {faults: faults{gap: 2}, want: func(map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent, Gaps: 2}
+		"one listener misses two windows": {faults: faults{gap: 2}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent, Gaps: 2}
 		}},
-		"a listener is late": {faults: faults{delay: 300 * time.Millisecond}, want: func(map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent}
+		"a listener is late": {faults: faults{delay: 300 * time.Millisecond}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
 		}},
-		"streams break all the time": {faults: faults{cut: true}, want: func(map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent}
+		"streams break all the time": {faults: faults{cut: true}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
 		}},
-		"streams are refused at first": {faults: faults{full: 3}, want: func(map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent}
+		"streams are refused at first": {faults: faults{full: 3}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
 		}},
-		"listeners are told to come back later": {faults: faults{away: 3}, want: func(map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent}
+		"listeners are told to come back later": {faults: faults{away: 3}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
 		}},
-		"the server that they listen to is killed": {faults: faults{dies: true}, want: func(map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent}
+		"the server that they listen to is killed": {faults: faults{dies: true}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
 		}},
-		"listeners come and go, and some never read": {cfg: loadgen.Config{Churn: 10, Stalled: 2, Listeners: 10}, want: func(map[string]int64) books {
-			return books{Sent: sent, Accepted: sent, Counted: sent}
+		"listeners come and go, and some never read": {cfg: loadgen.Config{Churn: 10, Stalled: 2, Listeners: 10}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -97,7 +97,7 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 			if cfg.Listeners == 0 {
 				cfg.Listeners = 3
 			}
-			cfg.BalanceTimeout, cfg.Drain, cfg.Timeout = patience, patience, patience
+			cfg.BalanceTimeout, cfg.Drain, cfg.Timeout = longTimeout, longTimeout, longTimeout
 			if f := tt.faults; f.drop+f.double+int64(f.gap) > 0 { // it will wait in vain
 				cfg.BalanceTimeout = 4 * time.Second
 			}
@@ -105,8 +105,8 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want(s.injected), booksOf(t, r)); diff != "" {
-				t.Errorf("books (-want +got):\n%s", diff)
+			if diff := cmp.Diff(tt.want(s.injected), balanceOf(t, r)); diff != "" {
+				t.Errorf("balance (-want +got):\n%s", diff)
 			}
 			if wrong := *r.Lost + *r.Doubled + *r.Shifted; (wrong > 0) != (len(r.Windows) > 0) && tt.faults.doubt == 0 {
 				t.Errorf("%d are wrong, and these windows are named: %v", wrong, r.Windows)
@@ -130,8 +130,8 @@ func (f faults) seen(t *testing.T, r report.Report, s *faulty) {
 	if f.full > 0 && l.Refused != int64(f.full) {
 		t.Errorf("%d were refused, want %d", l.Refused, f.full)
 	}
-	for i, told := range s.told {
-		if d := s.back[i].Sub(told); d < time.Second {
+	for i, sent := range s.sentAway {
+		if d := s.cameBack[i].Sub(sent); d < time.Second {
 			t.Errorf("was told to come back in a second, and came after %v", d)
 		}
 	}
@@ -171,12 +171,12 @@ func (s *faulty) left(t *testing.T, cfg loadgen.Config) {
 		t.Errorf("%d streams are left open", s.open)
 	}
 	// Those that are refused register again, and need not say goodbye for each.
-	if s.said != s.registered && s.full+s.away == 0 && !s.dies && cfg.Churn == 0 {
-		t.Errorf("registered %d times, and unregistered %d times", s.registered, s.said)
+	if s.unregistered != s.registered && s.full+s.away == 0 && !s.dies && cfg.Churn == 0 {
+		t.Errorf("registered %d times, and unregistered %d times", s.registered, s.unregistered)
 	}
 }
 
-// An interrupted run reports what was done, and its books balance.
+// An interrupted run reports what was done, and balances.
 func TestRunInterrupted(t *testing.T) {
 	s := startFaulty(t, faults{})
 	ctx, cancel := context.WithCancel(t.Context())
@@ -192,9 +192,9 @@ func TestRunInterrupted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := booksOf(t, r)
+	b := balanceOf(t, r)
 	if !r.Interrupted || b.Sent < 100 || b.Sent > 1e6 || b.Counted != b.Accepted || b.Lost+b.Doubled > 0 || b.Accepted != b.Sent {
-		t.Errorf("interrupted: %v, books %+v", r.Interrupted, b)
+		t.Errorf("interrupted: %v, %+v", r.Interrupted, b)
 	}
 	s.left(t, loadgen.Config{})
 }

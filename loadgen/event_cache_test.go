@@ -1,0 +1,26 @@
+package loadgen_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+func TestCutFrames(t *testing.T) {
+	for stream, want := range map[string][]string{
+		"":                                {""},
+		"data: x":                         {"data: x"},
+		"data: x\n":                       {"data: x\n"},
+		"data: x\n\n":                     {"data: x", ""},
+		"id: 1\ndata: x\n\n: hb\n\ndata:": {"id: 1\ndata: x", ": hb", "data:"},
+		"id: 1\r\ndata: x\r\n\r\ndata: y": {"id: 1\r\ndata: x\r", "data: y"},
+		"\n\ndata: x\n\n":                 {"", "data: x", ""},
+	} {
+		frames, rest := loadgen.CutFrames(stream)
+		if diff := cmp.Diff(want, append(frames, rest)); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", stream, diff)
+		}
+	}
+}
