@@ -113,7 +113,7 @@ func TestCombineFails(t *testing.T) {
 		"when partials cannot be written":     {func(p pipeline) { p.partials.fault = broken }, broken, "combine partition 0"},
 		"when the claim has passed on":        {func(p pipeline) { p.reactions.fault = stream.ErrFenced }, stream.ErrFenced, "combine partition 0"},
 		"when records are gone":               {func(p pipeline) { p.reactions.start = 1 }, nil, "nothing was committed yet and the log starts at 1"},
-		"when the log ends before its commit": {func(p pipeline) { p.reactions.commits = []stream.Commit{{Offset: 2}} }, nil, "--reset-lost"},
+		"when the log ends before its commit": {func(p pipeline) { p.reactions.commits = []stream.Commit{{Offset: 2}} }, nil, "Reactions may not be counted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -135,9 +135,9 @@ func TestCombineStopsWhenRetentionOvertakesIt(t *testing.T) {
 		claim := p.reactions.claim(0)
 		p.tap(t, 0, 0, "🔥")
 		p.reactions.start = 1
-		_, isCommit := errors.AsType[*aggregator.ErrCommit](p.Combine(t.Context(), claim))
+		_, isCommit := errors.AsType[*aggregator.CommitError](p.Combine(t.Context(), claim))
 		if !isCommit {
-			t.Error("want an ErrCommit, which names --reset-lost")
+			t.Error("want a CommitError")
 		}
 	})
 }

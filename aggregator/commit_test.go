@@ -38,12 +38,14 @@ func TestCombinerCommitsTheFirstRecordThatIsOpen(t *testing.T) {
 	} {
 		for _, at := range step.times {
 			if at < 0 {
-				c.Add(c.Position(), -at, []byte("junk"))
+				if err := c.Add(stream.Record{Offset: c.Position(), Time: -at, Value: []byte("junk")}, 0); err == nil {
+					t.Error("junk was taken for a reaction")
+				}
 			} else {
-				c.Add(c.Position(), at, value("🔥"))
+				add(t, c, c.Position(), at, value("🔥"))
 			}
 		}
-		e, _ := c.Emit(1e6)
+		e, _ := c.Due(1e6)
 		c.Confirm(e)
 		if got := c.Commit(); got != step.want {
 			t.Fatalf("%s: commit %+v, want %+v", step.name, got, step.want)
@@ -53,9 +55,9 @@ func TestCombinerCommitsTheFirstRecordThatIsOpen(t *testing.T) {
 
 func TestCombinerCommitsOnlyWhatIsConfirmed(t *testing.T) {
 	c := newCombiner(t, 1)
-	c.Add(0, 500, value("🔥"))
-	c.Add(1, 12000, value("🔥"))
-	e, _ := c.Emit(0)
+	add(t, c, 0, 500, value("🔥"))
+	add(t, c, 1, 12000, value("🔥"))
+	e, _ := c.Due(0)
 	if got := c.Commit().Offset; got != 0 {
 		t.Errorf("committed %d before the emission is confirmed, want 0", got)
 	}
@@ -75,10 +77,10 @@ func TestCombinerPassesOverWhatWasClosed(t *testing.T) {
 	if c.Position() != 10 || c.Watermark() != 3000 {
 		t.Fatalf("begins at %d with watermark %d, want 10 and 3000", c.Position(), c.Watermark())
 	}
-	c.Add(10, 3500, value("🔥"))  // of the window that was closed
-	c.Add(11, 4000, value("😂"))  // of one that was not
-	c.Add(12, 12500, value("😂")) // closes 2000 by the watermark: 4000 is still open there
-	c.Add(13, 100, value("👍"))   // late: its window is the one that was closed
+	add(t, c, 10, 3500, value("🔥"))  // of the window that was closed
+	add(t, c, 11, 4000, value("😂"))  // of one that was not
+	add(t, c, 12, 12500, value("😂")) // closes 2000 by the watermark: 4000 is still open there
+	add(t, c, 13, 100, value("👍"))   // late: its window is the one that was closed
 	emit(t, c, 6100, "6000 main: from 11 to 12, 😂1", "mark: reported never, closed 4000")
 	if got, want := c.Commit(), (stream.Commit{Offset: 11, Metadata: metadata(3500, 4000, 0, 0)}); got != want {
 		t.Errorf("commit %+v, want %+v", got, want)
@@ -90,7 +92,7 @@ func TestNewCombinerRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		commit     stream.Commit
 		start, end int64
-		lost       bool   // --reset-lost mends it
+		lost       bool   // ResetLost mends it
 		want       string // in the error; empty: none
 	}{
 		"an empty log, nothing committed":           {stream.Commit{Offset: stream.None}, 0, 0, true, ""},
@@ -104,11 +106,11 @@ func TestNewCombinerRefuses(t *testing.T) {
 		"metadata of something else":                {stream.Commit{Offset: 5, Metadata: "spark"}, 5, 9, true, `its metadata is "spark"`},
 		"metadata of a newer version":               {stream.Commit{Offset: 5, Metadata: strings.Replace(good, `"v":1`, `"v":2`, 1)}, 5, 9, true, "was not made by this version"},
 		"metadata without a version":                {stream.Commit{Offset: 5, Metadata: "{" + settings}, 5, 9, true, "was not made by this version"},
-		"other windows":                             {stream.Commit{Offset: 5, Metadata: strings.Replace(good, "2000,", "1000,", 2)}, 5, 9, false, "was counted with --window 1s --lateness 10s and this aggregate was started with --window 2s --lateness 10s"},
-		"another lateness":                          {stream.Commit{Offset: 5, Metadata: strings.Replace(good, "10000}", "5000}", 1)}, 5, 9, false, "--lateness 5s and this aggregate was started with --window 2s --lateness 10s"},
-		"another lateness, and records gone too":    {stream.Commit{Offset: 4, Metadata: strings.Replace(good, "10000}", "5000}", 1)}, 5, 9, false, "--lateness 5s"},
+		"other windows":                             {stream.Commit{Offset: 5, Metadata: strings.Replace(good, "2000,", "1000,", 2)}, 5, 9, false, "was counted with window 1s, lateness 10s and this aggregate was started with window 2s, lateness 10s"},
+		"another lateness":                          {stream.Commit{Offset: 5, Metadata: strings.Replace(good, "10000}", "5000}", 1)}, 5, 9, false, "lateness 5s and this aggregate was started with window 2s, lateness 10s"},
+		"another lateness, and records gone too":    {stream.Commit{Offset: 4, Metadata: strings.Replace(good, "10000}", "5000}", 1)}, 5, 9, false, "lateness 5s"},
 		"a metadata in which a number is a word":    {stream.Commit{Offset: 5, Metadata: strings.Replace(good, "3000", `"3000"`, 1)}, 5, 9, true, "was not made by this version"},
-		"a version of ours, and no settings at all": {stream.Commit{Offset: 5, Metadata: `{"v":1,"watermark":5,"closed":2}`}, 5, 9, false, "was counted with --window 0s --lateness 0s"},
+		"a version of ours, and no settings at all": {stream.Commit{Offset: 5, Metadata: `{"v":1,"watermark":5,"closed":2}`}, 5, 9, false, "was counted with window 0s, lateness 0s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := aggregator.CombinerConfig{Windows: twos(t), Partition: 2, Partitions: 4, Reducers: 1}
@@ -122,8 +124,8 @@ func TestNewCombinerRefuses(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "emoji-topic/2") {
 				t.Fatalf("NewCombiner = %v, want an error about emoji-topic/2 and %q", err, tt.want)
 			}
-			lost, ok := errors.AsType[*aggregator.ErrCommit](err)
-			if ok != tt.lost || ok && (lost.Partition != 2 || !strings.Contains(err.Error(), "--reset-lost")) {
+			lost, ok := errors.AsType[*aggregator.CommitError](err)
+			if ok != tt.lost || ok && lost.Partition != 2 {
 				t.Errorf("it is an ErrCommit that names the flag: %v, want %v", ok, tt.lost)
 			}
 			if _, err := aggregator.NewCombiner(cfg, tt.commit, tt.start, tt.end, true); (err == nil) != tt.lost {
@@ -156,9 +158,9 @@ func TestResetLostKeepsWhatItCan(t *testing.T) {
 				t.Fatalf("begins at %d, want the log's start", c.Position())
 			}
 			for i, at := range []int64{1000, 3000, 500} {
-				c.Add(50+int64(i), at, value("🔥"))
+				add(t, c, 50+int64(i), at, value("🔥"))
 			}
-			e, _ := c.Emit(1e6)
+			e, _ := c.Due(1e6)
 			lines := said(t, e)[0]
 			if got := strings.Join(lines[:len(lines)-1], " / "); got != tt.want {
 				t.Errorf("counted %s, want %s", got, tt.want)

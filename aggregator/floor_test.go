@@ -29,7 +29,7 @@ func TestReducerIgnoresPartialsOfClosedWindows(t *testing.T) {
 func TestReducerPromisesOnlyWhatIsConfirmed(t *testing.T) {
 	r := newReducer(t)
 	take(t, r, partial(0, 2000, "main", 0, 5, "🔥", 2), mark(0, 2000, 2000), mark(1, 2000, 2000))
-	e, due := r.Emit(2100) // and it is not acknowledged
+	e, due := r.Due(2100) // and it is not acknowledged
 	if !due {
 		t.Fatal("nothing is due, want the closed window")
 	}
@@ -62,7 +62,7 @@ func TestReducerCommitsTheFirstPartialThatIsOpen(t *testing.T) {
 		{"both are closed", []wire.Progress{mark(0, 0, 6000), mark(1, 0, 4000)}, 11, 4000, 11},
 	} {
 		take(t, r, step.records...)
-		if e, due := r.Emit(1e6); due {
+		if e, due := r.Due(1e6); due {
 			r.Confirm(e)
 		}
 		want := stream.Commit{Offset: step.offset, Metadata: fmt.Sprintf(`{"v":1,"floor":%d,"reduced":%d,`, step.floor, step.reduced) + settings}
@@ -78,7 +78,7 @@ func TestReducerCommitsTheFirstPartialThatIsOpen(t *testing.T) {
 func TestReducerCommitsOnlyWhatIsConfirmed(t *testing.T) {
 	r := newReducer(t)
 	take(t, r, partial(0, 2000, "main", 0, 5, "🔥", 2), mark(0, 2000, 2000), mark(1, 2000, 2000))
-	e, _ := r.Emit(2100)
+	e, _ := r.Due(2100)
 	if got := r.Commit().Offset; got != 0 {
 		t.Errorf("committed %d before the emission is confirmed, want 0", got)
 	}
@@ -128,8 +128,8 @@ func TestReducerRefuses(t *testing.T) {
 		record wire.Progress
 		want   []string
 	}{
-		"other windows":                     {spoiled(func(m *wire.Mark) { m.WindowMS = 500 }), []string{"--window 500ms --lateness 10s", "--window 2s --lateness 10s"}},
-		"another lateness":                  {spoiled(func(m *wire.Mark) { m.LatenessMS = 500 }), []string{"--window 2s --lateness 500ms", "--window 2s --lateness 10s"}},
+		"other windows":                     {spoiled(func(m *wire.Mark) { m.WindowMS = 500 }), []string{"window 500ms, lateness 10s", "window 2s, lateness 10s"}},
+		"another lateness":                  {spoiled(func(m *wire.Mark) { m.LatenessMS = 500 }), []string{"window 2s, lateness 500ms", "window 2s, lateness 10s"}},
 		"another number of partitions":      {spoiled(func(m *wire.Mark) { m.Partitions = 4 }), []string{"emoji-topic had 2 partitions", "partition 1 of 4"}},
 		"another number of reducers":        {spoiled(func(m *wire.Mark) { m.Reducers = 3 }), []string{"3 partitions of emoji-partials", "there are 1"}},
 		"a partition beyond the last":       {spoiled(func(m *wire.Mark) { m.Partition = 2 }), []string{"partition 2 of 2"}},
@@ -141,7 +141,7 @@ func TestReducerRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			r := newReducer(t)
 			take(t, r, mark(0, 0, 0))
-			err := r.Add(1, tt.record.Encode())
+			err := r.Add(stream.Record{Offset: 1, Value: tt.record.Encode()}, 0)
 			if err == nil {
 				t.Fatal("taken in, want an error")
 			}
@@ -153,7 +153,8 @@ func TestReducerRefuses(t *testing.T) {
 		})
 	}
 	t.Run("as the first of all", func(t *testing.T) {
-		if err := newReducer(t).Add(0, spoiled(func(m *wire.Mark) { m.Partitions, m.Partition = -1, -2 }).Encode()); err == nil {
+		record := spoiled(func(m *wire.Mark) { m.Partitions, m.Partition = -1, -2 })
+		if err := newReducer(t).Add(stream.Record{Value: record.Encode()}, 0); err == nil {
 			t.Error("taken in, want an error")
 		}
 	})
@@ -164,9 +165,9 @@ func TestNewReducerRefuses(t *testing.T) {
 		"no metadata":        {"", "was not made by this version of aggregate"},
 		"other metadata":     {"spark", `its metadata is "spark"`},
 		"a newer version":    {`{"v":2,"floor":0,` + settings, "was not made by this version of aggregate"},
-		"other windows":      {`{"v":1,"floor":0,"window_ms":500,"lateness_ms":10000}`, "--window 500ms --lateness 10s and this aggregate was started with --window 2s --lateness 10s"},
-		"another lateness":   {`{"v":1,"floor":0,"window_ms":2000,"lateness_ms":500}`, "--lateness 500ms and this"},
-		"no settings at all": {`{"v":1,"floor":0}`, "--window 0s"},
+		"other windows":      {`{"v":1,"floor":0,"window_ms":500,"lateness_ms":10000}`, "window 500ms, lateness 10s and this aggregate was started with window 2s, lateness 10s"},
+		"another lateness":   {`{"v":1,"floor":0,"window_ms":2000,"lateness_ms":500}`, "lateness 500ms and this"},
+		"no settings at all": {`{"v":1,"floor":0}`, "window 0s"},
 	} {
 		_, err := aggregator.NewReducer(twos(t), aggregator.Scale{}, 3, 4, stream.Commit{Offset: 7, Metadata: tt.metadata}, 0)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "emoji-partials/3") {

@@ -14,12 +14,12 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// patience is how long after a window's end a reducer waits for partitions that
+// reportWait is how long after a window's end a reducer waits for partitions that
 // have not reported it.
-const patience = 500 * time.Millisecond
+const reportWait = 500 * time.Millisecond
 
 // Reducer adds up one partition of emoji-partials: partials and marks in, counts
-// out. Like a Combiner it does no I/O and reads no clock.
+// out. It is a claimloop.Machine.
 //
 // A window's counts are the sums of its widest partials, one from each partition
 // of emoji-topic. They are emitted as a whole when all partitions have reported
@@ -31,16 +31,18 @@ type Reducer struct {
 	partitions int // of emoji-partials
 	scale      Scale
 
-	position int64
-	sources  []source // by partition of emoji-topic; nil until the first mark
-	floor    int64    // end of the newest window that every partition has closed
-	reduced  int64    // offset before which every partial has been emitted
-	gone     bool     // partials are gone that may not have been emitted
-	promised int64    // floor as of the last confirmed emission: nothing more comes of windows below it
-	open     map[key]*total
-	late     int64 // partials of windows below the floor
+	position       int64    // offset of the next record
+	sources        []source // by partition of emoji-topic; nil until the first mark
+	floor          int64    // end of the newest window that every partition has closed
+	confirmedFloor int64    // floor as of the last confirmed emission: nothing more comes of windows below it
+	emitted        int64    // offset before which every partial has been emitted
+	lost           bool     // retention took partials that may not have been emitted
+
+	open map[key]*total
+	late int64 // partials of windows below the floor
 }
 
+// source is how far a partition of emoji-topic was counted, by its marks.
 type source struct{ reported, closed int64 }
 
 // key names a window of a channel.
@@ -51,75 +53,35 @@ type key struct {
 
 // total is what is known of one window of one channel.
 type total struct {
-	first   int64 // offset of its first partial
-	parts   map[int]*wire.Partial
-	dirty   bool  // grew since the last confirmed emission
-	sentAt  int64 // Never before the first emission
-	emitted int   // how often
+	first       int64                 // offset of its first partial
+	parts       map[int]*wire.Partial // the widest, by partition of emoji-topic
+	dirty       bool                  // grew since the last confirmed emission
+	emissions   int                   // how many were confirmed
+	confirmedAt int64                 // when the last confirmed emission was due; Never: there is none
 }
 
-// NewReducer returns a reducer that goes on from a commit in a log that holds
-// offsets from start on; partials below start are gone. It fails when the commit
-// was made under other settings.
-func NewReducer(windows Windows, scale Scale, partition, partitions int, commit stream.Commit, start int64) (*Reducer, error) {
-	r := &Reducer{
-		windows: windows, partition: partition, partitions: partitions, scale: scale,
-		position: max(start, commit.Offset, 0), floor: Never, promised: Never, open: map[key]*total{},
-	}
-	if commit.Offset == stream.None {
-		return r, nil
-	}
-	var meta wire.ReducerCommit
-	if err := json.Unmarshal([]byte(commit.Metadata), &meta); err != nil || meta.Version != wire.FormatVersion {
-		return nil, fmt.Errorf("emoji-partials/%d: the commit at %d was not made by this version of aggregate (its metadata is %.80q)", partition, commit.Offset, commit.Metadata)
-	}
-	if meta.Settings != windows.Settings() {
-		return nil, r.otherSettings(meta.Settings)
-	}
-	r.floor, r.promised, r.reduced = meta.Floor, meta.Floor, meta.Reduced
-	r.gone = max(commit.Offset, meta.Reduced) < start
-	return r, nil
-}
-
-func (r *Reducer) otherSettings(theirs wire.Settings) error {
-	return fmt.Errorf("emoji-partials/%d was written with %v and this aggregate was started with %v: all copies must use the same", r.partition, theirs, r.windows.Settings())
-}
-
-// Gone says whether partials between the commit and the log's start are gone
-// that may not have been emitted: aggregate was away for longer than the topic
-// keeps them.
-func (r *Reducer) Gone() bool { return r.gone }
-
-// Position is the offset of the next record that Add wants.
+// Position implements claimloop.Machine.
 func (r *Reducer) Position() int64 { return r.position }
 
-// Late is how many partials came for windows that were closed.
-func (r *Reducer) Late() int64 { return r.late }
-
-// Open is how many windows of channels are open here.
-func (r *Reducer) Open() int { return len(r.open) }
-
-// Read tells that the log goes on at next.
-func (r *Reducer) Read(next int64) { r.position = max(r.position, next) }
-
-// Add takes in the record at offset. It fails when the record was written under
+// Add takes in a partial or a mark. It fails when the record was written under
 // other settings, or for another number of partitions than the ones before it.
-func (r *Reducer) Add(offset int64, value []byte) error {
-	r.position = offset + 1
-	p, err := wire.DecodeProgress(value)
+func (r *Reducer) Add(rec stream.Record, _ int64) error {
+	r.position = rec.Offset + 1
+	p, err := wire.DecodeProgress(rec.Value)
 	if err != nil {
-		return fmt.Errorf("emoji-partials/%d at %d: %w", r.partition, offset, err)
+		return fmt.Errorf("emoji-partials/%d at %d: %w", r.partition, rec.Offset, err)
 	}
 	if p.Mark != nil {
 		return r.mark(*p.Mark)
 	}
-	r.partial(offset, p.Partial)
+	r.partial(rec.Offset, p.Partial)
 	return nil
 }
 
+// mark takes in how far a partition of emoji-topic was counted.
 func (r *Reducer) mark(m wire.Mark) error {
 	if m.Settings != r.windows.Settings() {
-		return r.otherSettings(m.Settings)
+		return &SettingsError{"emoji-partials", r.partition, m.Settings, r.windows.Settings()}
 	}
 	const change = "the number may only change after a drain, with aggregate stopped and emoji-partials made anew"
 	switch {
@@ -134,11 +96,11 @@ func (r *Reducer) mark(m wire.Mark) error {
 	}
 	s := &r.sources[m.Partition]
 	s.reported, s.closed = max(s.reported, m.Reported), max(s.closed, m.Closed)
-	all := s.closed
+	byAll := s.closed
 	for _, s := range r.sources {
-		all = min(all, s.closed)
+		byAll = min(byAll, s.closed)
 	}
-	r.floor = max(r.floor, all)
+	r.floor = max(r.floor, byAll)
 	return nil
 }
 
@@ -151,7 +113,7 @@ func (r *Reducer) partial(offset int64, p *wire.Partial) {
 	k := key{p.End, p.Channel}
 	t := r.open[k]
 	if t == nil {
-		t = &total{first: offset, parts: map[int]*wire.Partial{}, sentAt: Never}
+		t = &total{first: offset, parts: map[int]*wire.Partial{}, confirmedAt: Never}
 		r.open[k] = t
 	}
 	known := t.parts[p.Partition]
@@ -162,44 +124,29 @@ func (r *Reducer) partial(offset int64, p *wire.Partial) {
 	t.dirty = true
 }
 
-// Counted is what goes to emoji-aggregated at once.
-type Counted struct {
-	Windows []CountedWindow
-	at      int64
-	floor   int64
-	sent    []*total
+// Advance implements claimloop.Machine.
+func (r *Reducer) Advance(b stream.Batch) {
+	r.position = max(r.position, b.Next)
+	r.forget()
 }
 
-// CountedWindow is one emission of one window of one channel, its records to be
-// written together.
-type CountedWindow struct {
-	End       int64
-	Channel   string
-	Reactions int64
-	Revision  bool   // it was emitted before
-	Key       string // of the records: the window's start
-	Records   []stream.Record
-}
-
-// Emit returns what is due at now, and false if that is nothing. Nothing may be
-// added between Emit and Confirm.
-func (r *Reducer) Emit(now int64) (Counted, bool) {
-	out := Counted{at: now, floor: r.floor}
+// forget drops the windows that are closed and emitted, and notes before which
+// offset everything is emitted.
+func (r *Reducer) forget() {
+	dirty := false
 	for k, t := range r.open {
-		if t.dirty && now >= r.dueAt(k, t) {
-			out.Windows = append(out.Windows, r.emission(k, t, now))
-			out.sent = append(out.sent, t)
+		if k.end <= r.floor && !t.dirty {
+			delete(r.open, k)
 		}
+		dirty = dirty || t.dirty
 	}
-	slices.SortFunc(out.Windows, func(a, b CountedWindow) int {
-		return cmp.Or(cmp.Compare(a.End, b.End), cmp.Compare(a.Channel, b.Channel))
-	})
-	return out, len(out.Windows) > 0
+	if !dirty {
+		r.emitted = r.position
+	}
 }
 
-// NextDue returns the time at which the next window becomes due by the clock, or
-// false if none waits.
-func (r *Reducer) NextDue() (at int64, ok bool) {
+// NextDue implements claimloop.Machine.
+func (r *Reducer) NextDue(int64) (at int64, ok bool) {
 	for k, t := range r.open {
 		if t.dirty {
 			if d := r.dueAt(k, t); !ok || d < at {
@@ -210,21 +157,56 @@ func (r *Reducer) NextDue() (at int64, ok bool) {
 	return at, ok
 }
 
+// CountsEmission is what a reducer emits at once: the counts of every window that
+// grew, whole.
+type CountsEmission struct {
+	Windows []WindowCounts
+	at      int64
+	floor   int64
+	totals  []*total
+}
+
+// WindowCounts are the counts of one window of one channel. Its records are to be
+// written together.
+type WindowCounts struct {
+	End       int64
+	Channel   string
+	Reactions int64
+	Revision  bool   // it was emitted before
+	Key       string // of the records: the window's start
+	Records   []stream.Record
+}
+
+// Due implements claimloop.Machine.
+func (r *Reducer) Due(now int64) (CountsEmission, bool) {
+	e := CountsEmission{at: now, floor: r.floor}
+	for k, t := range r.open {
+		if t.dirty && now >= r.dueAt(k, t) {
+			e.Windows = append(e.Windows, r.counts(k, t, now))
+			e.totals = append(e.totals, t)
+		}
+	}
+	slices.SortFunc(e.Windows, func(a, b WindowCounts) int {
+		return cmp.Or(cmp.Compare(a.End, b.End), cmp.Compare(a.Channel, b.Channel))
+	})
+	return e, len(e.Windows) > 0
+}
+
 // dueAt is when a window that has grown is emitted.
 func (r *Reducer) dueAt(k key, t *total) int64 {
 	switch {
 	case k.end <= r.floor:
 		return Never
-	case t.sentAt != Never:
-		return t.sentAt + minEmission.Milliseconds()
+	case t.confirmedAt != Never:
+		return t.confirmedAt + minEmission.Milliseconds()
 	case r.reported(k.end):
 		return Never
 	default:
-		return k.end + patience.Milliseconds()
+		return k.end + reportWait.Milliseconds()
 	}
 }
 
-// reported says whether every partition has reported the window.
+// reported says whether every partition has reported the window that ends at end.
 func (r *Reducer) reported(end int64) bool {
 	for _, s := range r.sources {
 		if s.reported < end {
@@ -234,18 +216,18 @@ func (r *Reducer) reported(end int64) bool {
 	return r.sources != nil
 }
 
-// emission writes all counts of a window: one record for each emoji, the last
-// of them with the headers that say so.
-func (r *Reducer) emission(k key, t *total, now int64) CountedWindow {
+// counts writes all counts of a window, one record for each emoji. The last one
+// has the headers that say so.
+func (r *Reducer) counts(k key, t *total, now int64) WindowCounts {
 	counts := map[string]int64{}
 	for _, p := range t.parts {
 		for emoji, n := range p.Counts {
 			counts[emoji] += n
 		}
 	}
-	span := r.windows.Span(k.end)
-	w := CountedWindow{End: k.end, Channel: k.channel, Revision: t.emitted > 0, Key: string(wire.AppendTime(nil, span.Start))}
-	c := wire.Count{Window: span}
+	window := r.windows.Window(k.end)
+	w := WindowCounts{End: k.end, Channel: k.channel, Revision: t.emissions > 0, Key: string(wire.AppendTime(nil, window.Start))}
+	c := wire.Count{Window: window}
 	if k.channel != wire.MainChannel {
 		c.Channel = k.channel
 	}
@@ -263,46 +245,47 @@ func (r *Reducer) emission(k key, t *total, now int64) CountedWindow {
 		w.Records[n-1].Headers = []stream.Header{
 			{Key: wire.CompleteHeader, Value: strconv.AppendInt(nil, int64(n), 10)},
 		}
-		if r.promised != Never {
-			closing := wire.Closing{Reducer: r.partition, Reducers: r.partitions, End: r.promised}
+		if r.confirmedFloor != Never {
+			closing := wire.Closing{Reducer: r.partition, Reducers: r.partitions, End: r.confirmedFloor}
 			w.Records[n-1].Headers = append(w.Records[n-1].Headers, stream.Header{Key: wire.ClosedHeader, Value: closing.Encode()})
 		}
 	}
 	return w
 }
 
-// Confirm says that all of an emission is acknowledged.
-func (r *Reducer) Confirm(e Counted) {
-	for _, t := range e.sent {
-		t.dirty, t.sentAt = false, e.at
-		t.emitted++
+// Confirm implements claimloop.Machine.
+func (r *Reducer) Confirm(e CountsEmission) {
+	for _, t := range e.totals {
+		t.dirty, t.confirmedAt = false, e.at
+		t.emissions++
 	}
-	r.promised = max(r.promised, e.floor)
+	r.confirmedFloor = max(r.confirmedFloor, e.floor)
+	r.forget()
 }
 
-// Commit forgets the windows that are closed and returns what may be committed
-// now: every record before it speaks of windows that are closed and emitted. It
-// must be called right after Confirm, or when Emit had nothing.
+// Commit implements claimloop.Machine. Every record before the commit speaks of
+// windows that are closed and emitted.
 func (r *Reducer) Commit() stream.Commit {
 	offset := r.position
 	first := int64(math.MaxInt64)
-	dirty := false
-	for k, t := range r.open {
-		if k.end <= r.floor && !t.dirty {
-			delete(r.open, k)
-			continue
-		}
-		dirty = dirty || t.dirty
+	for _, t := range r.open {
 		if t.first < first {
 			first, offset = t.first, t.first
 		}
 	}
-	if !dirty {
-		r.reduced = r.position
-	}
-	b, err := json.Marshal(wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Reduced: r.reduced, Settings: r.windows.Settings()})
+	b, err := json.Marshal(wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Emitted: r.emitted, Settings: r.windows.Settings()})
 	if err != nil {
 		panic(err) // integers always marshal
 	}
 	return stream.Commit{Offset: offset, Metadata: string(b)}
 }
+
+// Lost says whether retention took partials after the commit that may not have
+// been emitted: aggregate was away for longer than the topic keeps them.
+func (r *Reducer) Lost() bool { return r.lost }
+
+// Late is how many partials came for windows that were closed.
+func (r *Reducer) Late() int64 { return r.late }
+
+// Open is how many windows of channels are open here.
+func (r *Reducer) Open() int { return len(r.open) }

@@ -45,16 +45,17 @@ func mark(partition int, reported, closed int64) wire.Progress {
 func take(t *testing.T, r *aggregator.Reducer, records ...wire.Progress) {
 	t.Helper()
 	for _, p := range records {
-		if err := r.Add(r.Position(), p.Encode()); err != nil {
+		if err := r.Add(stream.Record{Offset: r.Position(), Value: p.Encode()}, 0); err != nil {
 			t.Fatal(err)
 		}
 	}
+	r.Advance(stream.Batch{Next: r.Position()})
 }
 
 // counted wants these windows to be emitted at now, and confirms them.
 func counted(t *testing.T, r *aggregator.Reducer, now int64, want ...string) {
 	t.Helper()
-	e, due := r.Emit(now)
+	e, due := r.Due(now)
 	if due != (len(want) > 0) {
 		t.Fatalf("at %d an emission is due: %v, want %v", now, due, !due)
 	}
@@ -101,19 +102,19 @@ func TestReducerAddsUpWhenAllHaveReported(t *testing.T) {
 	counted(t, r, 9999)
 }
 
-func TestReducerHasPatience(t *testing.T) {
+func TestReducerWaitsForReports(t *testing.T) {
 	r := newReducer(t)
 	take(t, r, partial(0, 2000, "main", 0, 5, "🔥", 2), partial(0, 4000, "main", 5, 6, "🔥", 1))
 	counted(t, r, 2499) // nobody has reported anything yet
 	take(t, r, mark(0, 4000, never))
 	counted(t, r, 2499)
-	if at, ok := r.NextDue(); !ok || at != 2500 {
+	if at, ok := r.NextDue(0); !ok || at != 2500 {
 		t.Errorf("the next is due at %d, %v; want 2500", at, ok)
 	}
 	counted(t, r, 2500, "2000 main: 🔥2 (complete 1)")
 	counted(t, r, 4499)
 	counted(t, r, 4500, "4000 main: 🔥1 (complete 1)")
-	if at, ok := r.NextDue(); ok {
+	if at, ok := r.NextDue(0); ok {
 		t.Errorf("the next is due at %d, want nothing", at)
 	}
 }
@@ -124,7 +125,7 @@ func TestReducerEmitsAgainWhatGrew(t *testing.T) {
 	counted(t, r, 2100, "2000 main: 🔥2 (complete 1)")
 	take(t, r, partial(1, 2000, "main", 3, 4, "😂", 1))
 	counted(t, r, 2199)
-	if at, ok := r.NextDue(); !ok || at != 2200 {
+	if at, ok := r.NextDue(0); !ok || at != 2200 {
 		t.Errorf("the next is due at %d, %v; want 2200", at, ok)
 	}
 	counted(t, r, 2200, "2000 main: 🔥2 😂1 (complete 2) again")
@@ -181,7 +182,7 @@ func TestReducerScalesEachCount(t *testing.T) {
 		t.Fatal(err)
 	}
 	take(t, r, partial(0, 2000, "a", 0, 22, "🔥", 21, "😂", 1), partial(1, 2000, "a", 0, 1, "🔥", 1))
-	e, _ := r.Emit(2500)
+	e, _ := r.Due(2500)
 	w := e.Windows[0]
 	got := []wire.Count{decodeCount(t, w.Records[0]), decodeCount(t, w.Records[1])}
 	span := wire.Window{End: 2000}

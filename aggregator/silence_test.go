@@ -43,9 +43,9 @@ func TestSilenceLongerThanRetention(t *testing.T) {
 				t.Fatal(err)
 			}
 			for offset := range int64(3) {
-				c.Add(offset, begin+offset, value)
+				add(t, c, offset, begin+offset, value)
 			}
-			if e, due := c.Emit(tt.emitAt); due {
+			if e, due := c.Due(tt.emitAt); due {
 				c.Confirm(e)
 			}
 			commit := c.Commit()
@@ -66,9 +66,9 @@ func TestSilenceLongerThanRetention(t *testing.T) {
 			}
 			// What comes later is counted in its own window, what is older than
 			// all that is gone in the window after that.
-			c.Add(3, begin, value)
-			c.Add(4, begin+100_000, value)
-			e, _ := c.Emit(begin + 200_000)
+			add(t, c, 3, begin, value)
+			add(t, c, 4, begin+100_000, value)
+			e, _ := c.Due(begin + 200_000)
 			ends := map[int64]int64{}
 			for _, r := range e.Records[0] {
 				var p wire.Progress

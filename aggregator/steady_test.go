@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -32,7 +33,9 @@ func TestAddAllocatesNothing(t *testing.T) {
 	c, values, offset := newCombiner(t, 1), crowd(1000), int64(0)
 	add := func() {
 		for i, v := range values {
-			c.Add(offset, int64(i), v)
+			if err := c.Add(stream.Record{Offset: offset, Time: int64(i), Value: v}, 0); err != nil {
+				t.Fatal(err)
+			}
 			offset++
 		}
 	}
@@ -47,9 +50,11 @@ func BenchmarkAdd(b *testing.B) {
 	c, values, offset := newCombiner(b, 1), crowd(10_000), int64(0)
 	b.ReportAllocs()
 	for b.Loop() {
-		c.Add(offset, offset/5, values[offset%int64(len(values))])
+		if err := c.Add(stream.Record{Offset: offset, Time: offset / 5, Value: values[offset%int64(len(values))]}, 0); err != nil {
+			b.Fatal(err)
+		}
 		if offset++; offset%10_000 == 0 {
-			e, _ := c.Emit(offset / 5)
+			e, _ := c.Due(offset / 5)
 			c.Confirm(e)
 		}
 	}
@@ -62,9 +67,9 @@ func TestCombinerLetsClosedWindowsGo(t *testing.T) {
 	c, values := newCombiner(t, 1), crowd(100)
 	for w := range int64(1000) {
 		for i, v := range values {
-			c.Add(c.Position(), w*2000+int64(i), v)
+			add(t, c, c.Position(), w*2000+int64(i), v)
 		}
-		e, _ := c.Emit(w*2000 + 2000)
+		e, _ := c.Due(w*2000 + 2000)
 		c.Confirm(e)
 		if n := c.Open(); n > 6 {
 			t.Fatalf("%d windows are open after %d of them, want those of the last 10 seconds", n, w+1)

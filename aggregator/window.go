@@ -9,7 +9,7 @@ import (
 )
 
 // Never is a time before all times, in milliseconds: the watermark of an empty
-// log, and the end of the newest window when there is none.
+// log, and the end of the newest window where there is none.
 const Never int64 = math.MinInt64
 
 // Windows cuts time into windows and decides which one a record belongs to. All
@@ -17,9 +17,9 @@ const Never int64 = math.MinInt64
 //
 // The decision looks at the log alone: a record belongs to the window of its
 // own time as long as that is open, and a window is open at an offset while the
-// watermark there, the greatest record time before it, is below the window's
-// end plus Lateness. So whoever reads the same partition decides the same,
-// whenever and however often.
+// watermark there, the greatest record time before the offset, is below the
+// window's end plus Lateness. So whoever reads the same partition decides the
+// same, whenever and however often.
 type Windows struct {
 	Length   int64
 	Lateness int64
@@ -33,13 +33,14 @@ const (
 	MaxLateness = time.Hour
 )
 
-// NewWindows checks the settings.
+// NewWindows checks the settings. Its errors begin with the name of the one that is
+// wrong, window or lateness.
 func NewWindows(length, lateness time.Duration) (Windows, error) {
 	switch {
 	case length < MinWindow || length > MaxWindow || length%time.Millisecond != 0:
-		return Windows{}, fmt.Errorf("--window %v: want whole milliseconds from %v to %v", length, MinWindow, MaxWindow)
+		return Windows{}, fmt.Errorf("window %v: want whole milliseconds from %v to %v", length, MinWindow, MaxWindow)
 	case lateness < MinLateness || lateness > MaxLateness || lateness%time.Millisecond != 0:
-		return Windows{}, fmt.Errorf("--lateness %v: want whole milliseconds from %v to %v", lateness, MinLateness, MaxLateness)
+		return Windows{}, fmt.Errorf("lateness %v: want whole milliseconds from %v to %v", lateness, MinLateness, MaxLateness)
 	}
 	return Windows{Length: length.Milliseconds(), Lateness: lateness.Milliseconds()}, nil
 }
@@ -49,14 +50,14 @@ func (w Windows) Settings() wire.Settings {
 	return wire.Settings{WindowMS: w.Length, LatenessMS: w.Lateness}
 }
 
-// Span is the window that ends at end.
-func (w Windows) Span(end int64) wire.Window { return wire.Window{Start: end - w.Length, End: end} }
+// Window returns the window that ends at end.
+func (w Windows) Window(end int64) wire.Window { return wire.Window{Start: end - w.Length, End: end} }
 
 // Of returns the end of the window that holds t.
-func (w Windows) Of(t int64) int64 { return w.floor(t) + w.Length }
+func (w Windows) Of(t int64) int64 { return w.roundDown(t) + w.Length }
 
 // Ended returns the end of the newest window that has ended by t.
-func (w Windows) Ended(t int64) int64 { return w.floor(t) }
+func (w Windows) Ended(t int64) int64 { return w.roundDown(t) }
 
 // Closed returns the end of the newest window that a watermark closes: the
 // greatest end for which end + lateness <= watermark.
@@ -64,7 +65,7 @@ func (w Windows) Closed(watermark int64) int64 {
 	if watermark == Never {
 		return Never
 	}
-	return w.floor(watermark - w.Lateness)
+	return w.roundDown(watermark - w.Lateness)
 }
 
 // Assign returns the end of the window that a record belongs to: the one of
@@ -78,8 +79,9 @@ func (w Windows) Assign(t, watermark int64) (end int64, late bool) {
 	return end, false
 }
 
-// floor rounds t down to a multiple of the length, before the epoch too.
-func (w Windows) floor(t int64) int64 {
+// roundDown returns the greatest multiple of the length that is not after t, before
+// the epoch too.
+func (w Windows) roundDown(t int64) int64 {
 	m := t % w.Length
 	if m < 0 {
 		m += w.Length

@@ -34,14 +34,14 @@ func TestNewWindows(t *testing.T) {
 		"the default":                {2 * time.Second, 10 * time.Second, ""},
 		"the shortest of all":        {200 * ms, ms, ""},
 		"the longest of all":         {time.Minute, time.Hour, ""},
-		"a window too short":         {199 * ms, time.Second, "--window 199ms: want whole milliseconds from 200ms to 1m0s"},
-		"a window too long":          {time.Minute + ms, time.Second, "--window 1m0.001s: want"},
-		"a window of half a ms":      {time.Second + ms/2, time.Second, "--window 1.0005s: want whole milliseconds"},
-		"no lateness":                {time.Second, 0, "--lateness 0s: want whole milliseconds from 1ms to 1h0m0s"},
-		"a lateness below zero":      {time.Second, -ms, "--lateness -1ms: want"},
-		"a lateness too long":        {time.Second, time.Hour + ms, "--lateness 1h0m0.001s: want"},
-		"a lateness with half a ms":  {time.Second, time.Second + ms/2, "--lateness 1.0005s: want whole milliseconds"},
-		"both, and the window first": {0, 0, "--window 0s: want"},
+		"a window too short":         {199 * ms, time.Second, "window 199ms: want whole milliseconds from 200ms to 1m0s"},
+		"a window too long":          {time.Minute + ms, time.Second, "window 1m0.001s: want"},
+		"a window of half a ms":      {time.Second + ms/2, time.Second, "window 1.0005s: want whole milliseconds"},
+		"no lateness":                {time.Second, 0, "lateness 0s: want whole milliseconds from 1ms to 1h0m0s"},
+		"a lateness below zero":      {time.Second, -ms, "lateness -1ms: want"},
+		"a lateness too long":        {time.Second, time.Hour + ms, "lateness 1h0m0.001s: want"},
+		"a lateness with half a ms":  {time.Second, time.Second + ms/2, "lateness 1.0005s: want whole milliseconds"},
+		"both, and the window first": {0, 0, "window 0s: want"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, err := aggregator.NewWindows(tt.length, tt.lateness)
@@ -78,7 +78,7 @@ func TestWindowOf(t *testing.T) {
 		if got := w.Ended(tt.at); got != tt.ended {
 			t.Errorf("Ended(%d) = %d, want %d", tt.at, got, tt.ended)
 		}
-		if span := w.Span(tt.of); span != (wire.Window{Start: tt.of - 2000, End: tt.of}) || tt.at < span.Start || tt.at >= span.End {
+		if span := w.Window(tt.of); span != (wire.Window{Start: tt.of - 2000, End: tt.of}) || tt.at < span.Start || tt.at >= span.End {
 			t.Errorf("Span(%d) = %+v, want two seconds that hold %d", tt.of, span, tt.at)
 		}
 	}

@@ -168,7 +168,7 @@ func (p *reduced) run() {
 		}
 	}
 	p.kills = 0
-	e, _ := r.Emit(1e9)
+	e, _ := r.Due(1e9)
 	p.write(e.Windows)
 	if diff := cmp.Diff(p.want, p.got, cmp.AllowUnexported(cell{})); diff != "" {
 		p.t.Errorf("seed %d: counted (-want +got):\n%s", p.seed, diff)
@@ -199,11 +199,12 @@ func (p *reduced) step(r *aggregator.Reducer, commits bool) bool {
 	from := r.Position()
 	to := min(from+p.rng.Int64N(5), int64(len(p.log)))
 	for i := from; i < to; i++ {
-		if err := r.Add(i, p.log[i].Encode()); err != nil {
+		if err := r.Add(stream.Record{Offset: i, Value: p.log[i].Encode()}, p.now); err != nil {
 			p.t.Fatalf("seed %d: %v", p.seed, err)
 		}
 	}
-	if e, due := r.Emit(p.now); due {
+	r.Advance(stream.Batch{Next: to})
+	if e, due := r.Due(p.now); due {
 		if !p.write(e.Windows) || p.killed() {
 			return false
 		}
@@ -221,7 +222,7 @@ func (p *reduced) step(r *aggregator.Reducer, commits bool) bool {
 
 // write appends windows to emoji-aggregated and checks what their headers say.
 // It returns false when the reducer died on the way.
-func (p *reduced) write(windows []aggregator.CountedWindow) bool {
+func (p *reduced) write(windows []aggregator.WindowCounts) bool {
 	for _, w := range windows {
 		if p.killed() {
 			return false

@@ -16,14 +16,14 @@ import (
 )
 
 // committed wants this to be committed now.
-func committed(t *testing.T, m *publisher.Merger, offset, unsigned int64, closed ...int64) {
+func committed(t *testing.T, m *publisher.Merger, offset, newestIncomplete int64, closed ...int64) {
 	t.Helper()
 	c := m.Commit()
 	var got wire.PublisherCommit
 	if err := json.Unmarshal([]byte(c.Metadata), &got); err != nil {
 		t.Fatal(err)
 	}
-	want := wire.PublisherCommit{Version: 1, Unsigned: unsigned, Reducers: len(closed), Closed: closed}
+	want := wire.PublisherCommit{Version: 1, NewestIncomplete: newestIncomplete, Reducers: len(closed), Closed: closed}
 	if diff := cmp.Diff(want, got); c.Offset != offset || diff != "" {
 		t.Errorf("commit at %d, want %d; metadata (-want +got):\n%s", c.Offset, offset, diff)
 	}
@@ -82,18 +82,18 @@ func TestMergerHearsOfClosingFromEveryReducer(t *testing.T) {
 	m := newMerger(t, publisher.Config{})
 	read(t, m, 4100, count(2000, first, "🔥", 1, "complete=1"), count(2000, second, "🔥", 1, "complete=1"))
 	read(t, m, 4100, count(4000, first, "🔥", 1, "complete=1"), count(4000, second, "🔥", 1, "complete=1", "closed=1/2:2000"))
-	m.Sent(m.Due(4100, true))
+	confirm(m, 4100)
 	committed(t, m, 0, never, never, 2000)
 	read(t, m, 4100, count(2000, first, "🔥", 2, "complete=1"), count(2000, second, "🔥", 2, "complete=1"))
 	sent(t, m, 4100, fmt.Sprintf("2000 %s 2: 🔥2", first))
 	read(t, m, 4100, count(4000, first, "🔥", 2, "complete=1", "closed=0/2:2000"))
-	m.Sent(m.Due(4100, true))
+	confirm(m, 4100)
 	committed(t, m, 2, never, 2000, 2000)
 
 	// Their number was changed: what the old ones closed is open again until the
 	// new ones say so.
 	read(t, m, 4200, count(4000, first, "🔥", 3, "complete=1", "closed=2/3:2000"))
-	m.Sent(m.Due(4200, true))
+	confirm(m, 4200)
 	committed(t, m, 2, never, never, never, 2000)
 }
 
@@ -102,7 +102,7 @@ func TestMergerIgnoresClosingsOfNobody(t *testing.T) {
 	for _, closed := range []string{"", "0", "1/1:9", "0/0:9", "0/1:x", "-1/2:9", "0/129:9"} {
 		read(t, m, 2100, count(2000, "main", "🔥", 1, "complete=1", "closed="+closed))
 	}
-	m.Sent(m.Due(2100, true))
+	confirm(m, 2100)
 	committed(t, m, 0, never)
 }
 
@@ -142,7 +142,6 @@ func TestMergerGoesOnWithoutReducers(t *testing.T) {
 	for end := int64(4000); end <= 100_000; end += 2000 {
 		read(t, m, end+100, count(end, "main", "🔥", 1))
 		sent(t, m, end+400, fmt.Sprintf("%d main 1: 🔥1", end))
-		m.Commit()
 	}
 	committed(t, m, 44, 100_000, 0) // the window that ended at 90000
 }

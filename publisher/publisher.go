@@ -1,4 +1,4 @@
-// Package publisher spreads the crowd's mood. Its main role turns
+// Package publisher spreads what was counted. Its main role turns
 // emoji-aggregated into swarms, one for each window and channel, and writes them
 // to the topic of every cluster; its cluster role copies a cluster's swarms to
 // the topic of each subscriber server in it.
@@ -8,9 +8,9 @@
 package publisher
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -19,21 +19,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/emostream/emostream/internal/lag"
+	"github.com/emostream/emostream/internal/claimloop"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Config says when to send and where to. The durations are for windows without
-// the signals that our own reducer gives, as a Spark job's are.
+// Config says when to send and where to. IncompleteWait and Horizon are for windows
+// without the signals that our own reducers give, as a Spark job's are.
 type Config struct {
-	// Patience is how long after its latest record a window is sent that
+	// IncompleteWait is how long after its latest record a window is sent that
 	// nothing calls complete; default 300 ms.
-	Patience time.Duration
-	// Silence is how long after a window's end without counts the channel's
+	IncompleteWait time.Duration
+	// EmptyDelay is how long after a window's end without counts the channel's
 	// empty swarm is sent; default 1 s.
-	Silence time.Duration
+	EmptyDelay time.Duration
 	// Horizon is how far behind the newest window one that nothing closes is
 	// still revised; default 2 min.
 	Horizon time.Duration
@@ -53,18 +53,10 @@ type Config struct {
 }
 
 func (c Config) withDefaults() Config {
-	if c.Patience == 0 {
-		c.Patience = 300 * time.Millisecond
-	}
-	if c.Silence == 0 {
-		c.Silence = time.Second
-	}
-	if c.Horizon == 0 {
-		c.Horizon = 2 * time.Minute
-	}
-	if c.Top == 0 {
-		c.Top = wire.DefaultTop
-	}
+	c.IncompleteWait = cmp.Or(c.IncompleteWait, 300*time.Millisecond)
+	c.EmptyDelay = cmp.Or(c.EmptyDelay, time.Second)
+	c.Horizon = cmp.Or(c.Horizon, 2*time.Minute)
+	c.Top = cmp.Or(c.Top, wire.DefaultTop)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -82,69 +74,45 @@ func New(cfg Config) *Publisher {
 	return &Publisher{cfg: cfg.withDefaults(), metrics: newMetrics(cfg.Metrics)}
 }
 
-// idle is how long a fetch waits at most.
-const idle = time.Second
-
 // Main turns a partition of emoji-aggregated into swarms for every cluster until
 // ctx ends. It returns an error that trying again cannot mend, or one that wraps
 // stream.ErrFenced when the partition has passed to another copy.
 func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
-	p.checkCommit(&claim)
+	name := fmt.Sprintf("publish emoji-aggregated/%d", claim.Partition)
+	claim = p.withinLog(claim)
 	m, err := NewMerger(p.cfg, claim.Committed, claim.Start)
 	if err != nil {
-		return fmt.Errorf("publish emoji-aggregated/%d: %w", claim.Partition, err)
+		return fmt.Errorf("%s: %w", name, err)
 	}
-	defer p.metrics.lag.Left(claim)
-	committed := claim.Committed
-	for {
-		b, err := claim.Log.Fetch(ctx, m.Position(), m.wait(time.Now(), idle))
-		if gone, ok := errors.AsType[*stream.OutOfRangeError](err); ok && gone.Start > m.Position() {
+	return claimloop.Loop[SwarmsEmission]{
+		Name: name, Claim: claim, Machine: m, Lag: p.metrics.lag,
+		Write: p.writeSwarms,
+		Skip: func(_ stream.Record, err error) {
+			p.metrics.skipped.Inc()
+			p.cfg.Logger.Warn("a record was passed over", "error", err)
+		},
+		Lost: func(err *stream.OutOfRangeError) {
 			p.cfg.Logger.Warn("counts are gone before they were published", "error", err)
-			m.Read(gone.Start)
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		now := time.Now().UnixMilli()
-		for _, r := range b.Records {
-			if err := m.Add(r, now); err != nil {
-				p.metrics.skipped.Inc()
-				p.cfg.Logger.Warn("a record was passed over", "error", err)
-			}
-		}
-		m.Read(b.Next)
-		p.metrics.lag.Set(claim, b.HighWatermark-b.Next)
-		if due := m.Due(now, b.AtEnd()); len(due) > 0 {
-			if err := p.toClusters(ctx, due); err != nil {
-				return fmt.Errorf("publish emoji-aggregated/%d: %w", claim.Partition, err)
-			}
-			m.Sent(due)
-			p.record(due)
-		}
-		if next := m.Commit(); next != committed {
-			if err := claim.Offsets.Commit(ctx, next); err != nil {
-				return fmt.Errorf("publish emoji-aggregated/%d: %w", claim.Partition, err)
-			}
-			committed = next
-		}
-	}
+		},
+	}.Run(ctx)
 }
 
-// checkCommit forgets a commit beyond the log's end, as a topic that was made
-// anew leaves behind: whatever is sent again merges.
-func (p *Publisher) checkCommit(claim *stream.Claim) {
+// withinLog returns the claim without its commit if that is beyond the log's end,
+// as it is when the topic was made anew: what is sent again merges.
+func (p *Publisher) withinLog(claim stream.Claim) stream.Claim {
 	if claim.Committed.Offset > claim.End {
 		p.cfg.Logger.Warn("the log is shorter than what was published of it: beginning at its start",
 			"topic", claim.Topic, "committed", claim.Committed.Offset, "end", claim.End)
 		claim.Committed = stream.Commit{Offset: stream.None}
 	}
+	return claim
 }
 
-func (p *Publisher) toClusters(ctx context.Context, swarms []wire.Swarm) error {
+// writeSwarms appends swarms to the topic of every cluster.
+func (p *Publisher) writeSwarms(ctx context.Context, e SwarmsEmission) error {
 	now := time.Now().UnixMilli()
-	records := make([]stream.Record, len(swarms))
-	for i, s := range swarms {
+	records := make([]stream.Record, len(e.Swarms))
+	for i, s := range e.Swarms {
 		value, err := json.Marshal(s)
 		if err != nil {
 			return fmt.Errorf("encode a swarm: %w", err)
@@ -155,20 +123,20 @@ func (p *Publisher) toClusters(ctx context.Context, swarms []wire.Swarm) error {
 	for _, cluster := range p.cfg.Clusters {
 		g.Go(func() error { return p.cfg.Topic(p.cfg.Names.Cluster(cluster)).Write(ctx, 0, records) })
 	}
-	return g.Wait()
-}
-
-func (p *Publisher) record(swarms []wire.Swarm) {
-	for _, s := range swarms {
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, s := range e.Swarms {
 		p.metrics.swarms.Inc()
 		p.cfg.Logger.Debug("swarm published", "channel", s.Channel,
 			"end", time.UnixMilli(s.Window.End).UTC().Format(wire.TimeFormat), "total", s.Total)
 	}
+	return nil
 }
 
 type metrics struct {
 	swarms, skipped, failed prometheus.Counter
-	lag                     lag.Gauge
+	lag                     claimloop.Lag
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -180,6 +148,6 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		swarms:  counter("swarms_total", "Swarms written to the clusters, revisions too."),
 		skipped: counter("skipped_records_total", "Records that could not be read and were passed over."),
 		failed:  counter("server_writes_failed_total", "Batches that a subscriber server's topic did not take."),
-		lag:     lag.New(reg, "emostream_publish_lag_records"),
+		lag:     claimloop.NewLag(reg, "emostream_publish_lag_records"),
 	}
 }

@@ -129,8 +129,9 @@ func (p *merged) step(m *publisher.Merger, mayDie bool) bool {
 			p.t.Fatalf("seed %d: %v", p.seed, err)
 		}
 	}
-	due := m.Due(p.now, to == int64(len(p.log)))
-	for _, s := range due {
+	m.Advance(stream.Batch{Next: to, HighWatermark: int64(len(p.log))})
+	e, _ := m.Due(p.now)
+	for _, s := range e.Swarms {
 		if killed() {
 			return false
 		}
@@ -142,7 +143,7 @@ func (p *merged) step(m *publisher.Merger, mayDie bool) bool {
 	if killed() {
 		return false
 	}
-	m.Sent(due)
+	m.Confirm(e)
 	p.commit = m.Commit()
 	if p.commit.Offset > m.Position() {
 		p.t.Fatalf("seed %d: committed %d at %d", p.seed, p.commit.Offset, m.Position())

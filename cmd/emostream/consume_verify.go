@@ -50,7 +50,7 @@ func (v *verifyFlags) check(cmd *cobra.Command) error {
 	}
 	if v.window != 0 || v.lateness != 0 {
 		if _, err := aggregator.NewWindows(cmp.Or(v.window, 2*time.Second), cmp.Or(v.lateness, 10*time.Second)); err != nil {
-			return &exitError{exitUsage, err}
+			return usagef("--%w", err)
 		}
 	}
 	return nil
@@ -79,7 +79,7 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) e
 		return fmt.Errorf("%w at %s: nothing was ever sent there, or --brokers or --topic-prefix is another's (emostream topics describe tells which topics there are)", err, strings.Join(f.brokers, ","))
 	}
 	if other, ok := errors.AsType[*verify.SettingsError](err); ok {
-		return usagef("%w", other)
+		return usagef("the counting is done with %s, and %s was given: leave it out", countingFlags(other.Counted), countingFlags(other.Given))
 	}
 	if err != nil {
 		return fmt.Errorf("verify: %w", err)

@@ -30,7 +30,7 @@ func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	optional("unread", r.Unreadable, "records of "+names.Counts()+" that are no counts")
 	optional("late", r.Late, "in a later window than their own, which was closed")
 	if r.Compared == verify.ByWindow {
-		number("windows", int64(r.Windows), fmt.Sprintf("compared, by --window %v --lateness %v (%s)", ms(r.WindowMS), ms(r.LatenessMS), r.Source))
+		number("windows", int64(r.Windows), fmt.Sprintf("compared, by %s (%s)", countingFlags(r.Settings), r.Source))
 	} else {
 		v.add("windows", "-", "not compared, only totals: no aggregate has said in "+names.Partials()+" what windows it counts by")
 	}

@@ -6,27 +6,27 @@ import (
 	"time"
 )
 
-// FormatVersion is the version of partials, marks and commit metadata. A reader
-// refuses a greater one.
+// FormatVersion is the version of partials, marks and commit metadata. Readers take
+// this one and refuse every other.
 const FormatVersion = 1
 
-// Settings decide which window a record belongs to. They travel with
-// everything that was counted by them, so that copies of a stage that were
-// started with different ones notice.
+// Settings decide which window a record belongs to. They travel with everything
+// that was counted by them, so that copies of aggregate notice when they were
+// started with different ones.
 type Settings struct {
 	WindowMS   int64 `json:"window_ms"`
 	LatenessMS int64 `json:"lateness_ms"`
 }
 
 func (s Settings) String() string {
-	return fmt.Sprintf("--window %v --lateness %v",
+	return fmt.Sprintf("window %v, lateness %v",
 		time.Duration(s.WindowMS)*time.Millisecond, time.Duration(s.LatenessMS)*time.Millisecond)
 }
 
-// Partial is what one partition of emoji-topic holds of one window of one
-// channel, from the first such record on and before Next. It only grows: of two
-// partials with the same First the one with the greater Next holds all of the
-// other.
+// Partial is what one partition of emoji-topic holds of one window of one channel:
+// the counts of all such records from offset First on and before offset Next. It
+// only grows: of two partials with the same First the one with the greater Next
+// holds all of the other.
 type Partial struct {
 	Version   int              `json:"v"`
 	Partition int              `json:"partition"`
@@ -37,14 +37,14 @@ type Partial struct {
 	Counts    map[string]int64 `json:"counts"`
 }
 
-// Mark is how far one partition of emoji-topic has been counted, for one reducer
-// partition. It follows the partials that it speaks for.
+// Mark is how far one partition of emoji-topic has been counted. A combiner writes
+// it to every partition of emoji-partials, after the partials that it speaks for.
 type Mark struct {
 	Version    int   `json:"v"`
 	Partition  int   `json:"partition"`
 	Partitions int   `json:"partitions"` // how many emoji-topic has
 	Reducers   int   `json:"reducers"`   // how many partitions emoji-partials has
-	Reported   int64 `json:"reported"`   // end of the newest window after whose end the partition was read to its end, ms
+	Reported   int64 `json:"reported"`   // end of the newest window that had ended when the partition was read to its end, ms
 	Closed     int64 `json:"closed"`     // end of the newest window that can never grow again, ms
 	Settings
 }
@@ -90,11 +90,11 @@ type CombinerCommit struct {
 	Version   int   `json:"v"`
 	Watermark int64 `json:"watermark"` // greatest record time before the committed offset, ms
 	Closed    int64 `json:"closed"`    // end of the newest window that was closed, ms
-	// Counted is an offset before which every reaction has been emitted, and
-	// Newest the greatest record time before it: where to go on if retention
-	// takes the committed offset away during a long silence.
-	Counted int64 `json:"counted"`
-	Newest  int64 `json:"newest"`
+	// Emitted is an offset before which every reaction has been emitted, and
+	// EmittedWatermark the greatest record time before it: where to go on if
+	// retention takes the committed offset away while nobody reacts.
+	Emitted          int64 `json:"counted"`
+	EmittedWatermark int64 `json:"newest"`
 	Settings
 }
 
@@ -102,14 +102,14 @@ type CombinerCommit struct {
 type ReducerCommit struct {
 	Version int   `json:"v"`
 	Floor   int64 `json:"floor"`   // end of the newest window that every partition had closed, ms
-	Reduced int64 `json:"reduced"` // offset before which every partial has been emitted
+	Emitted int64 `json:"reduced"` // offset before which every partial has been emitted
 	Settings
 }
 
 // PublisherCommit is the metadata of a commit in emoji-aggregated.
 type PublisherCommit struct {
-	Version  int     `json:"v"`
-	Unsigned int64   `json:"unsigned"`           // greatest end of a window sent that nothing called complete, at most the time then, ms
-	Reducers int     `json:"reducers,omitempty"` // how many speak; 0: none that closes windows
-	Closed   []int64 `json:"closed,omitempty"`   // by reducer: end of the newest window it has closed
+	Version          int     `json:"v"`
+	NewestIncomplete int64   `json:"unsigned"`           // greatest end of a window sent that nothing called complete, at most the time then, ms
+	Reducers         int     `json:"reducers,omitempty"` // how many speak; 0: none that closes windows
+	Closed           []int64 `json:"closed,omitempty"`   // by reducer: end of the newest window it has closed
 }

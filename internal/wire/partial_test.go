@@ -63,10 +63,10 @@ func TestDecodeProgressRefuses(t *testing.T) {
 func TestCommitMetadata(t *testing.T) {
 	s := wire.Settings{WindowMS: 2000, LatenessMS: 10000}
 	for want, meta := range map[string]any{
-		`{"v":1,"watermark":5,"closed":-5,"counted":7,"newest":6,"window_ms":2000,"lateness_ms":10000}`: wire.CombinerCommit{Version: 1, Watermark: 5, Closed: -5, Counted: 7, Newest: 6, Settings: s},
-		`{"v":1,"floor":5,"reduced":8,"window_ms":2000,"lateness_ms":10000}`:                            wire.ReducerCommit{Version: 1, Floor: 5, Reduced: 8, Settings: s},
-		`{"v":1,"unsigned":5,"reducers":2,"closed":[6,7]}`:                                              wire.PublisherCommit{Version: 1, Unsigned: 5, Reducers: 2, Closed: []int64{6, 7}},
-		`{"v":1,"unsigned":5}`: wire.PublisherCommit{Version: 1, Unsigned: 5},
+		`{"v":1,"watermark":5,"closed":-5,"counted":7,"newest":6,"window_ms":2000,"lateness_ms":10000}`: wire.CombinerCommit{Version: 1, Watermark: 5, Closed: -5, Emitted: 7, EmittedWatermark: 6, Settings: s},
+		`{"v":1,"floor":5,"reduced":8,"window_ms":2000,"lateness_ms":10000}`:                            wire.ReducerCommit{Version: 1, Floor: 5, Emitted: 8, Settings: s},
+		`{"v":1,"unsigned":5,"reducers":2,"closed":[6,7]}`:                                              wire.PublisherCommit{Version: 1, NewestIncomplete: 5, Reducers: 2, Closed: []int64{6, 7}},
+		`{"v":1,"unsigned":5}`: wire.PublisherCommit{Version: 1, NewestIncomplete: 5},
 	} {
 		b, err := json.Marshal(meta)
 		if err != nil || string(b) != want {
@@ -77,7 +77,7 @@ func TestCommitMetadata(t *testing.T) {
 
 func TestSettingsAreNamedAsFlags(t *testing.T) {
 	got := wire.Settings{WindowMS: 500, LatenessMS: 90_000}.String()
-	if want := "--window 500ms --lateness 1m30s"; got != want {
+	if want := "window 500ms, lateness 1m30s"; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 }

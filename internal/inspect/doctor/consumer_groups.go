@@ -32,14 +32,14 @@ func (s *session) counting(ctx context.Context, patience time.Duration) []Findin
 		c.Combine, err = s.group(ctx, "combine", reactions, func(metadata string) int64 {
 			var m wire.CombinerCommit
 			_ = json.Unmarshal([]byte(metadata), &m) // of another program: nothing is known
-			return m.Counted
+			return m.Emitted
 		})
 	}
 	if err == nil {
 		c.Reduce, err = s.group(ctx, "reduce", partials, func(metadata string) int64 {
 			var m wire.ReducerCommit
 			_ = json.Unmarshal([]byte(metadata), &m)
-			return m.Reduced
+			return m.Emitted
 		})
 		c.Reduce.Gone, c.Reduce.Beyond = 0, 0 // it says so, and goes on
 	}

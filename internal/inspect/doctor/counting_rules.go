@@ -79,11 +79,17 @@ func (l *findings) settings(c Counting) {
 		given.LatenessMS = counted.LatenessMS
 	}
 	if given != counted {
-		l.wrong("settings", fmt.Sprintf("the counting is done with %v, and the settings here say %v", counted, given),
+		l.wrong("settings", fmt.Sprintf("the counting is done with %s, and the settings here say %s", flags(counted), flags(given)),
 			"an aggregate that is started with others refuses", "say the same everywhere; emostream config view --origins tells where it is said")
 		return
 	}
-	l.ok("settings", "counted with %v", counted)
+	l.ok("settings", "counted with %s", flags(counted))
+}
+
+// flags are those of aggregate that give these settings.
+func flags(s wire.Settings) string {
+	ms := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+	return fmt.Sprintf("--window %v --lateness %v", ms(s.WindowMS), ms(s.LatenessMS))
 }
 
 func (l *findings) partitions(c Counting) {

@@ -71,17 +71,17 @@ func (w *world) tap(partition int, at int64, emoji, channel string) {
 func (w *world) combine(partition int, n int64, now int64) {
 	c, log := w.combiners[partition], w.log[partition]
 	for ; n > 0 && c.Position() < int64(len(log)); n-- {
-		r := log[c.Position()]
-		c.Add(r.Offset, r.Time, r.Value)
+		if err := c.Add(log[c.Position()], now); err != nil {
+			w.t.Fatal(err)
+		}
 	}
-	c.Read(c.Position(), c.Position() == int64(len(log)), now)
-	if e, ok := c.Emit(now); ok {
+	c.Advance(stream.Batch{Next: c.Position(), HighWatermark: int64(len(log)), SentAt: time.UnixMilli(now)})
+	if e, ok := c.Due(now); ok {
 		for _, r := range e.Records[0] {
 			w.partials = append(w.partials, r)
 			w.partial(r)
 		}
 		c.Confirm(e)
-		c.Commit()
 	}
 }
 
@@ -89,11 +89,12 @@ func (w *world) combine(partition int, n int64, now int64) {
 func (w *world) reduce(n, now int64) {
 	for ; n > 0 && w.reducer.Position() < int64(len(w.partials)); n-- {
 		at := w.reducer.Position()
-		if err := w.reducer.Add(at, w.partials[at].Value); err != nil {
+		if err := w.reducer.Add(stream.Record{Offset: at, Value: w.partials[at].Value}, now); err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	if e, ok := w.reducer.Emit(now); ok {
+	w.reducer.Advance(stream.Batch{Next: w.reducer.Position()})
+	if e, ok := w.reducer.Due(now); ok {
 		for _, counted := range e.Windows {
 			for i := range counted.Records {
 				counted.Records[i].Offset = w.next
@@ -103,7 +104,6 @@ func (w *world) reduce(n, now int64) {
 			w.counts = append(w.counts, counted.Records)
 		}
 		w.reducer.Confirm(e)
-		w.reducer.Commit()
 	}
 }
 
@@ -117,12 +117,13 @@ func (w *world) publish(n int64, now int64) {
 		}
 		w.read++
 	}
-	due := w.merger.Due(now, w.read == len(w.counts))
-	for _, s := range due {
+	unread := len(w.counts) - w.read
+	w.merger.Advance(stream.Batch{Next: w.merger.Position(), HighWatermark: w.merger.Position() + int64(unread)})
+	e, _ := w.merger.Due(now)
+	for _, s := range e.Swarms {
 		w.swarm(s)
 	}
-	w.merger.Sent(due)
-	w.merger.Commit()
+	w.merger.Confirm(e)
 }
 
 // What is concluded is what is so. A pipeline is run twice, side by side, with the

@@ -45,12 +45,12 @@ func (a *reader) settings(ctx context.Context, partitions int) (wire.Settings, s
 	return wire.Settings{}, "none", nil
 }
 
-// SettingsError is that others were given than aggregate counts by, which every
-// comparison would take for losses.
+// SettingsError says that other settings were given than aggregate counts by: a
+// comparison by them would find losses where there are none.
 type SettingsError struct{ Given, Counted wire.Settings }
 
 func (e *SettingsError) Error() string {
-	return fmt.Sprintf("the counting is done with %v, and %v was given: leave it out", e.Counted, e.Given)
+	return fmt.Sprintf("the counting is done with %v, and %v was given", e.Counted, e.Given)
 }
 
 // NewestMark returns the newest mark in emoji-partials, which is called topic and has

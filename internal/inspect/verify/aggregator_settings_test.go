@@ -107,7 +107,7 @@ func TestOtherSettingsAreRefused(t *testing.T) {
 	if _, ok := errors.AsType[*verify.SettingsError](err); !ok {
 		t.Fatalf("Check = %v, want a SettingsError", err)
 	}
-	const want = "the counting is done with --window 1s --lateness 3s, and --window 5s --lateness 3s was given"
+	const want = "the counting is done with window 1s, lateness 3s, and window 5s, lateness 3s was given"
 	if !strings.Contains(err.Error(), want) {
 		t.Errorf("it says %q, want %q in it", err, want)
 	}

@@ -97,32 +97,32 @@ func mutants() []mutant {
 		{
 			rule: "a partial that grew is sent again",
 			patch: patch{
-				"aggregator.openWindow.add", "*$n++\n$next\n$t.dirty, $w.dirty = true, true",
-				"*$n++\n$next\n$t.dirty = $t.dirty || *$n == 1\n$w.dirty = $w.dirty || $t.dirty",
+				"aggregator.openWindow.add", "*$n++\n$next\n$p.dirty, $w.dirty = true, true",
+				"*$n++\n$next\n$p.dirty = $p.dirty || *$n == 1\n$w.dirty = $w.dirty || $p.dirty",
 			},
 		},
 		{
 			rule: "a mark follows the partials that it speaks for",
 			patch: patch{
-				"aggregator.Combiner.Emit", "$r[$i] = append($r[$i], $mark)",
+				"aggregator.Combiner.Due", "$r[$i] = append($r[$i], $mark)",
 				"$r[$i] = append([]stream.Record{$mark}, $r[$i]...)",
 			},
 		},
 		{
 			rule:  "a mark calls closed what the watermark has closed",
-			patch: patch{"aggregator.Combiner.Emit", "$mark := $all\n$news := $any", "$mark := $all\n$mark.Closed += c.windows.Length\n$news := $any"},
+			patch: patch{"aggregator.Combiner.Due", "$mark := $all\n$news := $any", "$mark := $all\n$mark.Closed += c.windows.Length\n$news := $any"},
 		},
 		{
 			rule:  "a window that the watermark closes is sent at once",
-			patch: patch{"aggregator.Combiner.due", "$end <= $c.closed", "false"},
+			patch: patch{"aggregator.Combiner.isDue", "$end <= $c.closed", "false"},
 		},
 		{
 			rule:  "a window is sent at its end by the clock",
-			patch: patch{"aggregator.Combiner.due", "$end+$c.grace <= $now", "false"},
+			patch: patch{"aggregator.Combiner.isDue", "$end+$c.grace <= $now", "false"},
 		},
 		{
 			rule:       "a window is reported when its partition was read to the end",
-			patch:      patch{"aggregator.Combiner.Read", "if atEnd { $report }", "$report"},
+			patch:      patch{"aggregator.Combiner.Advance", "if $b.AtEnd() { $report }", "$report"},
 			equivalent: "reported is a hint for latency: what comes later is sent again",
 		},
 
@@ -134,13 +134,13 @@ func mutants() []mutant {
 		{
 			rule: "the commit is made when the emission is acknowledged",
 			patch: patch{
-				"aggregator.Aggregator.Combine", "if !$due { continue }\n$write",
-				"if !$due { continue }\nc.Confirm(e)\nif err := claim.Offsets.Commit(ctx, c.Commit()); err != nil { return err }\n$write",
+				"aggregator.Aggregator.Combine", "a.writePartials",
+				"func(ctx context.Context, e PartialsEmission) error { c.Confirm(e); if err := claim.Offsets.Commit(ctx, c.Commit()); err != nil { return err }; return a.writePartials(ctx, e) }",
 			},
 		},
 		{
 			rule:  "the commit knows the watermark",
-			patch: patch{"aggregator.NewCombiner", "$c.watermark, $c.closed = $meta.Watermark, $meta.Closed", "$c.closed = $meta.Closed"},
+			patch: patch{"aggregator.Combiner.resume", "$c.watermark, $c.closed = $meta.Watermark, $meta.Closed", "$c.closed = $meta.Closed"},
 		},
 		{
 			rule:  "the watermark of the commit is that at its offset",
@@ -148,7 +148,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:       "what the commit calls closed is not emitted again",
-			patch:      patch{"aggregator.NewCombiner", "$c.watermark, $c.closed = $meta.Watermark, $meta.Closed", "$c.watermark = $meta.Watermark"},
+			patch:      patch{"aggregator.Combiner.resume", "$c.watermark, $c.closed = $meta.Watermark, $meta.Closed", "$c.watermark = $meta.Watermark"},
 			equivalent: "a partial that is built again of a closed window holds part of the one known and ends no later: the reducer ignores it",
 		},
 		{
@@ -157,23 +157,23 @@ func mutants() []mutant {
 		},
 		{
 			rule: "a commit below the start of the log is refused", by: commits,
-			patch: patch{"aggregator.NewCombiner", "case $committed < $start: $problem", "case $committed < $start-1000: $problem"},
+			patch: patch{"aggregator.Combiner.resume", "case $committed < $start: $problem", "case $committed < $start-1000: $problem"},
 		},
 		{
 			rule: "a log that does not start at 0 needs a commit", by: commits,
-			patch: patch{"aggregator.NewCombiner", "$offset == stream.None && $start == 0", "$offset == stream.None"},
+			patch: patch{"aggregator.Combiner.resume", "$offset == stream.None && $start == 0", "$offset == stream.None"},
 		},
 		{
 			rule: "a commit needs metadata", by: commits,
-			patch: patch{"aggregator.NewCombiner", "$err != nil || $version != wire.FormatVersion", "$err != nil && $version != wire.FormatVersion"},
+			patch: patch{"aggregator.Combiner.resume", "$err != nil || $version != wire.FormatVersion", "$err != nil && $version != wire.FormatVersion"},
 		},
 		{
 			rule: "a commit of other settings is refused", by: commits,
-			patch: patch{"aggregator.NewCombiner", "$committed != $cfg.Windows.Settings()", "false"},
+			patch: patch{"aggregator.Combiner.resume", "$committed != $c.windows.Settings()", "false"},
 		},
 		{
 			rule:  "after a silence it goes on where all was counted",
-			patch: patch{"aggregator.Combiner.Confirm", "$c.counted, $c.newest = $c.position, $c.watermark", "$c.counted, $c.newest = $c.position-1, $c.watermark"},
+			patch: patch{"aggregator.Combiner.Confirm", "$c.emitted, $c.emittedWatermark = $c.position, $c.watermark", "$c.emitted, $c.emittedWatermark = $c.position-1, $c.watermark"},
 		},
 		{
 			rule: "after a silence it goes on only where all was counted", by: commits,
@@ -192,7 +192,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "a window is closed when every partition has closed it",
-			patch: patch{"aggregator.Reducer.mark", "min($all, $s.closed)", "max($all, $s.closed)"},
+			patch: patch{"aggregator.Reducer.mark", "min($byAll, $s.closed)", "max($byAll, $s.closed)"},
 		},
 		{
 			rule:  "partials of a closed window are ignored",
@@ -200,11 +200,11 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "a count that grew is emitted again",
-			patch: patch{"aggregator.Reducer.partial", "$t.dirty = true", "$t.dirty = $t.dirty || $t.emitted == 0"},
+			patch: patch{"aggregator.Reducer.partial", "$t.dirty = true", "$t.dirty = $t.dirty || $t.emissions == 0"},
 		},
 		{
 			rule:       "a window is emitted when a partition is silent",
-			patch:      patch{"aggregator.Reducer.dueAt", "$k.end + $patience", "math.MaxInt64 / 2"},
+			patch:      patch{"aggregator.Reducer.dueAt", "$k.end + $wait", "math.MaxInt64 / 2"},
 			equivalent: "it is about latency: once all partitions have somebody who counts them, all report",
 		},
 		{
@@ -218,24 +218,24 @@ func mutants() []mutant {
 		{
 			rule: "the reducer commits what is acknowledged",
 			patch: patch{
-				"aggregator.Aggregator.Reduce", "if $e, $due := $r.Emit($now); $due { $write; $confirm; $record }",
-				"if $e, $due := $r.Emit($now); $due { $r.Confirm($e); if err := claim.Offsets.Commit(ctx, $r.Commit()); err != nil { return err }; $write; $record }",
+				"aggregator.Aggregator.Reduce", "a.writeCounts",
+				"func(ctx context.Context, e CountsEmission) error { r.Confirm(e); if err := claim.Offsets.Commit(ctx, r.Commit()); err != nil { return err }; return a.writeCounts(ctx, e) }",
 			},
 		},
 		{
 			rule:       "the floor travels in the metadata",
-			patch:      patch{"aggregator.NewReducer", "$r.floor, $r.promised, $r.reduced = $meta.Floor, $meta.Floor, $meta.Reduced", "$r.reduced = $meta.Reduced"},
+			patch:      patch{"aggregator.Reducer.resume", "$r.floor, $r.confirmedFloor, $r.emitted = $meta.Floor, $meta.Floor, $meta.Emitted", "$r.emitted = $meta.Emitted"},
 			equivalent: "what is counted again of a closed window is smaller, and the greatest wins; the marks bring the floor back",
 		},
 		{
 			rule:  "a reducer promises silence of what it has emitted for the last time",
-			patch: patch{"aggregator.Reducer.emission", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.promised}", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.floor}"},
+			patch: patch{"aggregator.Reducer.counts", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.confirmedFloor}", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.floor}"},
 		},
 
 		// Readers of counts.
 		{
 			rule:  "the greatest count wins",
-			patch: patch{"publisher.Merger.Add", "$c.Count > $old.Count", "$c.Count != $old.Count"},
+			patch: patch{"publisher.Merger.Add", "$c.Count > $known.Count", "$c.Count != $known.Count"},
 		},
 		{
 			rule:  "counts of a closed window are ignored",
@@ -243,13 +243,13 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "the publisher commits before all windows that are open",
-			patch: patch{"publisher.Merger.Commit", "min($offset, $w.first)", "$offset"},
+			patch: patch{"publisher.Merger.Commit", "min($offset, $w.first)", "$offset + 0*$w.first"},
 		},
 		{
 			rule: "the publisher commits what is acknowledged",
 			patch: patch{
-				"publisher.Publisher.Main", "if $due := $m.Due($now, $atEnd); len($due) > 0 { $write; $confirm; $record }",
-				"if $due := $m.Due($now, $atEnd); len($due) > 0 { $m.Sent($due); if err := claim.Offsets.Commit(ctx, $m.Commit()); err != nil { return err }; $write; $record }",
+				"publisher.Publisher.Main", "p.writeSwarms",
+				"func(ctx context.Context, e SwarmsEmission) error { m.Confirm(e); if err := claim.Offsets.Commit(ctx, m.Commit()); err != nil { return err }; return p.writeSwarms(ctx, e) }",
 			},
 		},
 		{
@@ -258,16 +258,16 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "a window that grew is shown again",
-			patch: patch{"publisher.Merger.Add", "$w.dirty, $w.whole = true, false", "$w.dirty, $w.whole = $w.dirty || !ok, false"},
+			patch: patch{"publisher.Merger.Add", "$w.dirty, $w.complete = true, false", "$w.dirty, $w.complete = $w.dirty || !ok, false"},
 		},
 		{
 			rule:       "a swarm of a smaller total is not passed on",
-			patch:      patch{"publisher.newest.better", "$s.Total <= $known", "$s.Total < min($known, 0)"},
+			patch:      patch{"publisher.greatestTotals.grows", "$s.Total <= $known", "$s.Total < min($known, 0)"},
 			equivalent: "readers take the greatest total: what is passed on twice is a waste",
 		},
 		{
 			rule:  "copies are committed when they are written",
-			patch: patch{"publisher.Publisher.Cluster", "$out.done($position)", "$position"},
+			patch: patch{"publisher.copier.advanceCommit", "$c.queues.written($position)", "$position"},
 		},
 	}
 }

@@ -50,14 +50,26 @@ func read(t *testing.T, m *publisher.Merger, now int64, records ...stream.Record
 			t.Fatal(err)
 		}
 	}
+	readToEnd(m)
 }
 
-// sent wants these swarms to be due at now, says that they are sent, and commits.
+// readToEnd says to a merger that it has read all there is.
+func readToEnd(m *publisher.Merger) {
+	m.Advance(stream.Batch{Next: m.Position(), HighWatermark: m.Position()})
+}
+
+// confirm says that what is due at now is sent.
+func confirm(m *publisher.Merger, now int64) {
+	e, _ := m.Due(now)
+	m.Confirm(e)
+}
+
+// sent wants these swarms to be due at now, and says that they are sent.
 func sent(t *testing.T, m *publisher.Merger, now int64, want ...string) {
 	t.Helper()
-	due := m.Due(now, true)
+	e, _ := m.Due(now)
 	var got []string
-	for _, s := range due {
+	for _, s := range e.Swarms {
 		line := fmt.Sprintf("%d %s %d:", s.Window.End, s.Channel, s.Total)
 		for _, e := range s.Emojis {
 			line += fmt.Sprintf(" %s%d", e.Emoji, e.Count)
@@ -67,8 +79,7 @@ func sent(t *testing.T, m *publisher.Merger, now int64, want ...string) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("at %d (-want +got):\n%s", now, diff)
 	}
-	m.Sent(due)
-	m.Commit()
+	m.Confirm(e)
 }
 
 func TestMergerSendsAtOnceWhatIsComplete(t *testing.T) {
@@ -80,7 +91,7 @@ func TestMergerSendsAtOnceWhatIsComplete(t *testing.T) {
 	sent(t, m, 9999, "4000 a 0:", "4000 main 0:")
 }
 
-func TestMergerIsPatientWithoutASignal(t *testing.T) {
+func TestMergerWaitsWithoutASignal(t *testing.T) {
 	for name, last := range map[string]stream.Record{
 		"without a header":                    count(2000, "main", "😂", 1),
 		"with a header of another":            count(2000, "main", "😂", 1, "spark=2"),
@@ -93,7 +104,7 @@ func TestMergerIsPatientWithoutASignal(t *testing.T) {
 			read(t, m, 2100, count(2000, "main", "🔥", 3))
 			read(t, m, 2250, last)
 			sent(t, m, 2549)
-			if at, ok := m.NextDue(); !ok || at != 2550 {
+			if at, ok := m.NextDue(0); !ok || at != 2550 {
 				t.Errorf("the next is due at %d, %v; want 2550", at, ok)
 			}
 			sent(t, m, 2550, "2000 main 4: 🔥3 😂1")
@@ -129,12 +140,12 @@ func TestMergerCopesWithSpark(t *testing.T) {
 	} {
 		read(t, m, 2500, stream.Record{Value: []byte(value)})
 	}
-	due := m.Due(2800, true)
+	e, _ := m.Due(2800)
 	want := []wire.Swarm{{
 		Channel: "main", Window: wire.Window{Start: 0, End: 2000}, Total: 51,
 		Emojis: []wire.EmojiCount{{Emoji: "😂", Count: 26, Scaled: 2.6}, {Emoji: "🔥", Count: 25, Scaled: 2}},
 	}}
-	if diff := cmp.Diff(want, due); diff != "" {
+	if diff := cmp.Diff(want, e.Swarms); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
@@ -148,8 +159,8 @@ func TestMergerListsTheTop(t *testing.T) {
 func TestMergerRepeatsWhatWasNotSent(t *testing.T) {
 	m := newMerger(t, publisher.Config{})
 	read(t, m, 2100, count(2000, "main", "🔥", 3, "complete=1"))
-	if due := m.Due(2100, true); len(due) != 1 {
-		t.Fatalf("%d swarms are due, want 1", len(due))
+	if e, due := m.Due(2100); !due || len(e.Swarms) != 1 {
+		t.Fatalf("%d swarms are due, want 1", len(e.Swarms))
 	}
 	sent(t, m, 2100, "2000 main 3: 🔥3") // the first attempt was not acknowledged
 	sent(t, m, 2100)
@@ -179,8 +190,9 @@ func TestMergerPassesOverWhatIsNoCount(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), "emoji-aggregated at 6") {
 				t.Errorf("Add = %v, want an error that names the record", err)
 			}
-			if m.Position() != 7 || len(m.Due(1e9, true)) > 0 {
-				t.Errorf("position %d, due %v; want it passed over", m.Position(), m.Due(1e9, true))
+			readToEnd(m)
+			if e, due := m.Due(1e9); m.Position() != 7 || due {
+				t.Errorf("position %d, due %v; want it passed over", m.Position(), e)
 			}
 		})
 	}
@@ -192,19 +204,21 @@ func TestMergerSaysWhenAChannelFallsSilent(t *testing.T) {
 	m := newMerger(t, publisher.Config{})
 	read(t, m, 2100, count(2000, "main", "🔥", 3, "complete=1"), count(2000, "a", "🔥", 1, "complete=1"))
 	sent(t, m, 2100, "2000 a 1: 🔥1", "2000 main 3: 🔥3")
-	if at, ok := m.NextDue(); !ok || at != 5000 {
+	if at, ok := m.NextDue(0); !ok || at != 5000 {
 		t.Errorf("the next is due at %d, %v; want 1 s after the next window's end", at, ok)
 	}
 	read(t, m, 4100, count(4000, "a", "🔥", 1, "complete=1"))
 	sent(t, m, 4999, "4000 a 1: 🔥1")
-	if due := m.Due(5000, false); len(due) > 0 {
-		t.Errorf("due is %v, want nothing while the log is not read to its end", due)
+	m.Advance(stream.Batch{Next: m.Position(), HighWatermark: m.Position() + 1})
+	if e, due := m.Due(5000); due {
+		t.Errorf("due is %v, want nothing while the log is not read to its end", e)
 	}
+	readToEnd(m)
 	sent(t, m, 5000, "4000 main 0:")
 	sent(t, m, 6999)
 	sent(t, m, 7000, "6000 a 0:")
 	sent(t, m, 99999)
-	if at, ok := m.NextDue(); ok {
+	if at, ok := m.NextDue(0); ok {
 		t.Errorf("the next is due at %d, want nothing", at)
 	}
 
@@ -223,7 +237,7 @@ func TestMergerAllowsForALaggard(t *testing.T) {
 	sent(t, m, 14000)
 	read(t, m, 14000, count(4000, "main", "🔥", 1))
 	sent(t, m, 14300, "4000 main 1: 🔥1")
-	if at, ok := m.NextDue(); !ok || at != 17000 {
+	if at, ok := m.NextDue(0); !ok || at != 17000 {
 		t.Errorf("the next is due at %d, %v; want 3 s after the last window began to come", at, ok)
 	}
 	sent(t, m, 16999)

@@ -1,0 +1,310 @@
+package publisher
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// never is a time before all times, in milliseconds.
+const never int64 = math.MinInt64
+
+// Merger makes swarms of the counts in one partition of emoji-aggregated. It is a
+// claimloop.Machine.
+//
+// It keeps the greatest count for each window, channel and emoji. A window is
+// sent the moment an emission says that it is complete, or, where nothing says
+// so, some time after its latest record; and again when it grew. A channel without
+// counts in the window after its last one gets one empty swarm for it. What is
+// closed is forgotten, and counts that come for it all the same, from a reader of
+// the past, are ignored.
+//
+// Our own reducers say in headers what is complete and what is closed. The windows
+// of another program, which says neither, are closed by newer ones of its. So one
+// may take over from the other.
+type Merger struct {
+	incompleteWait int64 // ms to wait after the latest record of a window that nothing calls complete
+	emptyDelay     int64 // ms after a window's end without counts until the empty swarm
+	horizon        int64 // ms behind newestIncomplete from which on a window is closed
+	top            int
+
+	position         int64 // offset of the next record
+	atEnd            bool  // the last batch reached the partition's end
+	newestIncomplete int64 // greatest end of a window sent that nothing called complete, at most the time then
+
+	closed   []int64 // by reducer: end of the newest window it has closed; empty if none ever said
+	open     map[key]*window
+	channels map[string]*channel
+}
+
+// key names a window of a channel.
+type key struct {
+	end     int64
+	channel string
+}
+
+// window is what is known of one window of one channel.
+type window struct {
+	bounds   wire.Window
+	first    int64 // offset of its first record
+	counts   map[string]wire.EmojiCount
+	latest   int64 // when its latest record was read
+	complete bool  // all of an emission is here, and nothing after it
+	dirty    bool  // grew since it was sent
+}
+
+// channel is what decides when a channel gets an empty swarm.
+type channel struct {
+	last      wire.Window // its newest window with counts
+	lastAt    int64       // when the first record of that was read; never if it was called complete
+	emptySent bool        // the empty swarm after it was sent
+}
+
+// NewMerger returns a merger that goes on from a commit in a log that holds
+// offsets from start on.
+func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
+	cfg = cfg.withDefaults()
+	m := &Merger{
+		incompleteWait:   cfg.IncompleteWait.Milliseconds(),
+		emptyDelay:       cfg.EmptyDelay.Milliseconds(),
+		horizon:          cfg.Horizon.Milliseconds(),
+		top:              cfg.Top,
+		position:         max(start, commit.Offset, 0),
+		newestIncomplete: never,
+		open:             map[key]*window{},
+		channels:         map[string]*channel{},
+	}
+	if commit.Offset == stream.None {
+		return m, nil
+	}
+	var meta wire.PublisherCommit
+	if err := json.Unmarshal([]byte(commit.Metadata), &meta); err != nil || meta.Version != wire.FormatVersion || len(meta.Closed) != meta.Reducers {
+		return nil, fmt.Errorf("the commit at %d was not made by this version of publish (its metadata is %.80q)", commit.Offset, commit.Metadata)
+	}
+	m.newestIncomplete, m.closed = meta.NewestIncomplete, meta.Closed
+	return m, nil
+}
+
+// Position implements claimloop.Machine.
+func (m *Merger) Position() int64 { return m.position }
+
+// Add takes in a count. It fails when the record is not one.
+func (m *Merger) Add(r stream.Record, now int64) error {
+	m.position = r.Offset + 1
+	c, err := wire.DecodeCount(r.Value)
+	if err != nil {
+		return fmt.Errorf("emoji-aggregated at %d: %w", r.Offset, err)
+	}
+	emojis := m.headers(r.Headers)
+	k := key{c.Window.End, c.Channel}
+	w := m.open[k]
+	if w == nil {
+		if m.isClosed(k) {
+			return nil
+		}
+		w = m.begin(k, c.Window, r.Offset, now)
+	}
+	w.latest = now
+	if known, ok := w.counts[c.Emoji]; !ok || c.Count > known.Count {
+		w.counts[c.Emoji] = wire.EmojiCount{Emoji: c.Emoji, Count: c.Count, Scaled: c.Scaled}
+		w.dirty, w.complete = true, false
+	}
+	if emojis > 0 && len(w.counts) >= emojis {
+		w.complete = true
+		if ch := m.channels[k.channel]; k.end == ch.last.End {
+			ch.lastAt = never
+		}
+	}
+	return nil
+}
+
+// begin opens a window with the record at offset.
+func (m *Merger) begin(k key, bounds wire.Window, offset, now int64) *window {
+	w := &window{bounds: bounds, first: offset, counts: map[string]wire.EmojiCount{}}
+	m.open[k] = w
+	ch := m.channels[k.channel]
+	if ch == nil {
+		ch = &channel{}
+		m.channels[k.channel] = ch
+	}
+	if k.end > ch.last.End {
+		*ch = channel{last: bounds, lastAt: now}
+	}
+	return w
+}
+
+// headers takes in what a reducer says in the headers of a record. It returns how
+// many emojis the window has by the emission that ends with the record, 0 if the
+// record ends none.
+func (m *Merger) headers(hs []stream.Header) (emojis int) {
+	for _, h := range hs {
+		switch h.Key {
+		case wire.CompleteHeader:
+			if n, err := strconv.Atoi(string(h.Value)); err == nil {
+				emojis = n
+			}
+		case wire.ClosedHeader:
+			c, ok := wire.ParseClosing(h.Value)
+			if !ok || c.Reducers > maxReducers {
+				continue
+			}
+			if len(m.closed) != c.Reducers { // the first one, or their number was changed
+				m.closed = slices.Repeat([]int64{never}, c.Reducers)
+			}
+			m.closed[c.Reducer] = max(m.closed[c.Reducer], c.End)
+		}
+	}
+	return emojis
+}
+
+// maxReducers keeps the metadata of a commit within what brokers take (4 KiB).
+const maxReducers = 128
+
+// isClosed says whether nothing more is taken in of a window: its reducer has
+// closed it, or it is far behind the newest window of a program that closes none.
+func (m *Merger) isClosed(k key) bool {
+	if n := len(m.closed); n > 0 && k.end <= m.closed[wire.PartitionOf(k.channel, n)] {
+		return true
+	}
+	return m.newestIncomplete != never && k.end < m.newestIncomplete-m.horizon
+}
+
+// Advance implements claimloop.Machine.
+func (m *Merger) Advance(b stream.Batch) {
+	m.position = max(m.position, b.Next)
+	m.atEnd = b.AtEnd()
+	m.forget()
+}
+
+// forget drops the windows that are closed and sent and that no empty swarm has to
+// follow any more, and then the channels that have none left.
+func (m *Merger) forget() {
+	active := map[string]bool{}
+	for k, w := range m.open {
+		if m.isDone(k, w) {
+			delete(m.open, k)
+		} else {
+			active[k.channel] = true
+		}
+	}
+	for name, ch := range m.channels {
+		if ch.emptySent && !active[name] {
+			delete(m.channels, name)
+		}
+	}
+}
+
+// isDone says whether a window is needed no more.
+func (m *Merger) isDone(k key, w *window) bool {
+	ch := m.channels[k.channel]
+	return m.isClosed(k) && !w.dirty && (ch.emptySent || k.end < ch.last.End)
+}
+
+// NextDue implements claimloop.Machine.
+func (m *Merger) NextDue(int64) (at int64, ok bool) {
+	earlier := func(t int64) {
+		if !ok || t < at {
+			at, ok = t, true
+		}
+	}
+	for _, w := range m.open {
+		if w.dirty {
+			earlier(w.latest + m.incompleteWait)
+		}
+	}
+	for _, ch := range m.channels {
+		if !ch.emptySent {
+			earlier(ch.emptyAt(m.emptyDelay))
+		}
+	}
+	return at, ok
+}
+
+// SwarmsEmission is what a merger emits at once.
+type SwarmsEmission struct {
+	Swarms []wire.Swarm // oldest window first
+}
+
+// Due implements claimloop.Machine. No empty swarm is due before the log was read
+// to its end.
+func (m *Merger) Due(now int64) (SwarmsEmission, bool) {
+	var out []wire.Swarm
+	for k, w := range m.open {
+		if w.dirty && (w.complete || now >= w.latest+m.incompleteWait) {
+			counts := make([]wire.EmojiCount, 0, len(w.counts))
+			for _, c := range w.counts {
+				counts = append(counts, c)
+			}
+			out = append(out, wire.NewSwarm(k.channel, w.bounds, counts, m.top))
+		}
+	}
+	for name, ch := range m.channels {
+		if m.atEnd && !ch.emptySent && now >= ch.emptyAt(m.emptyDelay) {
+			out = append(out, wire.NewSwarm(name, ch.next(), nil, m.top))
+		}
+	}
+	slices.SortFunc(out, func(a, b wire.Swarm) int {
+		return cmp.Or(cmp.Compare(a.Window.End, b.Window.End), cmp.Compare(a.Channel, b.Channel))
+	})
+	return SwarmsEmission{out}, len(out) > 0
+}
+
+// next is the window after a channel's last one.
+func (ch *channel) next() wire.Window {
+	return wire.Window{Start: ch.last.End, End: 2*ch.last.End - ch.last.Start}
+}
+
+// emptyAt is when a channel without counts in its next window gets an empty swarm
+// for it. A program that calls nothing complete may run far behind the clock: its
+// next window is waited for from when its last one began to come in.
+func (ch *channel) emptyAt(delay int64) int64 {
+	next := ch.next()
+	return max(next.End, ch.lastAt+next.End-next.Start) + delay
+}
+
+// Confirm implements claimloop.Machine.
+func (m *Merger) Confirm(e SwarmsEmission) {
+	for _, s := range e.Swarms {
+		if w := m.open[key{s.Window.End, s.Channel}]; w != nil {
+			w.dirty = false
+			if !w.complete {
+				// Not beyond the clock: one window of a far future must not
+				// close all of today's.
+				m.newestIncomplete = max(m.newestIncomplete, min(s.Window.End, w.latest))
+			}
+		}
+		if ch := m.channels[s.Channel]; ch != nil && s.Window == ch.next() {
+			ch.emptySent = true
+		}
+	}
+	m.forget()
+}
+
+// Commit implements claimloop.Machine. Every record before the commit speaks of
+// windows that are done with.
+func (m *Merger) Commit() stream.Commit {
+	meta := wire.PublisherCommit{Version: wire.FormatVersion, NewestIncomplete: m.newestIncomplete, Reducers: len(m.closed), Closed: slices.Clone(m.closed)}
+	offset := m.position
+	for k, w := range m.open {
+		offset = min(offset, w.first)
+		if m.isClosed(k) {
+			// It is still needed: whoever goes on from here must take it in again.
+			meta.NewestIncomplete = min(meta.NewestIncomplete, k.end+m.horizon)
+			if n := len(meta.Closed); n > 0 {
+				r := wire.PartitionOf(k.channel, n)
+				meta.Closed[r] = min(meta.Closed[r], k.end-1)
+			}
+		}
+	}
+	b, err := json.Marshal(meta)
+	if err != nil {
+		panic(err) // integers always marshal
+	}
+	return stream.Commit{Offset: offset, Metadata: string(b)}
+}
