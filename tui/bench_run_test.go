@@ -13,7 +13,7 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// screen is a terminal that keeps what is written to it.
+// fakeTerminal keeps what is written to it.
 type fakeTerminal struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -35,7 +35,7 @@ func (s *fakeTerminal) terminal() tui.Terminal {
 	return tui.Terminal{Out: s, Environ: []string{"TERM=xterm-256color"}}
 }
 
-// leftAsFound checks that the other screen was left and the cursor is shown.
+// checkRestored checks that the alternate screen was left and the cursor is shown.
 func checkRestored(t *testing.T, s *fakeTerminal) {
 	t.Helper()
 	out := s.String()
@@ -62,7 +62,7 @@ func TestShowBench(t *testing.T) {
 	checkRestored(t, s)
 }
 
-// drawing returns a function that waits until something is on the screen.
+// untilDrawn returns a function that waits until something is on the screen.
 func untilDrawn(s *fakeTerminal) func(context.Context) {
 	return func(ctx context.Context) {
 		tick := time.NewTicker(time.Millisecond)
@@ -77,8 +77,8 @@ func untilDrawn(s *fakeTerminal) func(context.Context) {
 	}
 }
 
-// When the caller's context ends, the run is asked to end, and the view waits.
-func TestShowBenchIsInterrupted(t *testing.T) {
+// When the context ends, the run is asked to end, and the view waits for it.
+func TestShowBenchContextEnds(t *testing.T) {
 	s := new(fakeTerminal)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := false
@@ -95,7 +95,7 @@ func TestShowBenchIsInterrupted(t *testing.T) {
 	checkRestored(t, s)
 }
 
-// ctrl+c ends the run; a second one leaves the view without it.
+// ctrl+c ends the run; a second one leaves the view before the run has ended.
 func TestShowBenchKeys(t *testing.T) {
 	for name, test := range map[string]struct {
 		keys string
@@ -123,11 +123,11 @@ func TestShowBenchKeys(t *testing.T) {
 	}
 }
 
-// A run that panics does so on the terminal as it was.
-func TestShowBenchPanics(t *testing.T) {
+// A panic of the run goes on after the terminal is restored.
+func TestShowBenchRestoresTerminalAfterPanic(t *testing.T) {
 	s := new(fakeTerminal)
 	defer func() {
-		if r, _ := recover().(string); !strings.Contains(r, "no more coffee") || !strings.Contains(r, "TestShowBenchPanics") {
+		if r, _ := recover().(string); !strings.Contains(r, "no more coffee") || !strings.Contains(r, "TestShowBenchRestoresTerminalAfterPanic") {
 			t.Errorf("it panicked with %q, want the cause and its stack", r)
 		}
 		checkRestored(t, s)
@@ -139,7 +139,7 @@ func TestShowBenchPanics(t *testing.T) {
 	t.Error("the panic was lost")
 }
 
-// Without a terminal there is a line a second, and one for each phase.
+// Without a terminal there is a line each second and one for each phase.
 func TestBenchLines(t *testing.T) {
 	var b bytes.Buffer
 	l := &tui.BenchLines{Out: &b}

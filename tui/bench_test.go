@@ -17,7 +17,7 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// sending is a snapshot of a run in its nth second.
+// runningSnapshot returns the snapshot of a run in its nth second.
 func runningSnapshot(n int) loadgen.Snapshot {
 	s := loadgen.Snapshot{
 		Phase: loadgen.Sending, Elapsed: time.Duration(n)*time.Second + 300*time.Millisecond, Planned: 40 * time.Second,
@@ -30,7 +30,7 @@ func runningSnapshot(n int) loadgen.Snapshot {
 	return s
 }
 
-// troubled is a snapshot of a run that goes badly.
+// failingSnapshot returns the snapshot of a run with many failures.
 func failingSnapshot(n int) loadgen.Snapshot {
 	s := runningSnapshot(n)
 	s.Rejected, s.InDoubt, s.Waiting, s.Listeners = 21, 10, 1234, 962
@@ -38,7 +38,7 @@ func failingSnapshot(n int) loadgen.Snapshot {
 	return s
 }
 
-// fed is a view that was sent messages.
+// benchAfter returns a Bench after messages.
 func benchAfter(t *testing.T, msgs ...tea.Msg) tui.Bench {
 	t.Helper()
 	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", draw.Appearance{}, nil)
@@ -48,7 +48,7 @@ func benchAfter(t *testing.T, msgs ...tea.Msg) tui.Bench {
 	return m.(tui.Bench)
 }
 
-// through are the messages of n seconds of a run.
+// snapshots returns the messages of n seconds of a run, and more after them.
 func snapshots(n int, snapshot func(int) loadgen.Snapshot, more ...tea.Msg) []tea.Msg {
 	var msgs []tea.Msg
 	for i := range n + 1 {
@@ -68,41 +68,26 @@ func TestBenchView(t *testing.T) {
 		for name, msgs := range states {
 			t.Run(fmt.Sprintf("%s %dx%d", name, size.Width, size.Height), func(t *testing.T) {
 				view := ansi.Strip(benchAfter(t, append(msgs, size)...).View().Content)
-				checkFillsScreen(t, view, size)
+				checkSize(t, view, size, ansi.StringWidth, ansi.StringWidthWc)
 				golden.RequireEqual(t, strings.ReplaceAll(view, " \n", " |\n"))
 			})
 		}
 	}
 }
 
-// wholeScreen checks that a view is exactly as large as the terminal, whichever
-// way it counts width.
-func checkFillsScreen(t *testing.T, view string, size tea.WindowSizeMsg) {
-	t.Helper()
-	lines := strings.Split(view, "\n")
-	if len(lines) != size.Height {
-		t.Errorf("%d lines for a height of %d", len(lines), size.Height)
-	}
-	for _, l := range lines {
-		if g, w := ansi.StringWidth(l), ansi.StringWidthWc(l); g != size.Width || w != size.Width {
-			t.Errorf("a line is %d (graphemes) and %d (code points) wide, want %d: %q", g, w, size.Width, l)
-		}
-	}
-}
-
-// No size makes the view larger than the terminal, or fail.
+// At every size the view is as large as the terminal.
 func TestBenchViewAtAnySize(t *testing.T) {
 	for w := 0; w < 130; w += 7 {
 		for h := 1; h < 45; h += 4 {
 			size := tea.WindowSizeMsg{Width: w, Height: h}
-			checkFillsScreen(t, ansi.Strip(benchAfter(t, snapshots(3, failingSnapshot, size)...).View().Content), size)
+			checkSize(t, ansi.Strip(benchAfter(t, snapshots(3, failingSnapshot, size)...).View().Content), size, ansi.StringWidth, ansi.StringWidthWc)
 		}
 	}
 }
 
-// Hostile text cannot reach the terminal as commands, and the view uses the other
-// screen, so that what was there before comes back.
-func TestBenchViewIsTame(t *testing.T) {
+// Hostile text brings no escape sequences to the terminal. The view uses the alternate
+// screen, so that the text before it comes back.
+func TestBenchCleansHostileText(t *testing.T) {
 	v := benchAfter(t, snapshots(5, failingSnapshot)...).View()
 	for _, bad := range []string{"\x1b]", "\a", "\u202e"} {
 		if strings.Contains(v.Content, bad) {
@@ -114,7 +99,7 @@ func TestBenchViewIsTame(t *testing.T) {
 	}
 }
 
-// The theme follows the terminal's background.
+// The theme follows the background of the terminal.
 func TestBenchTheme(t *testing.T) {
 	dark := benchAfter(t, snapshots(5, runningSnapshot, tea.BackgroundColorMsg{Color: color.Black})...).View().Content
 	light := benchAfter(t, snapshots(5, runningSnapshot, tea.BackgroundColorMsg{Color: color.White})...).View().Content
@@ -126,14 +111,14 @@ func TestBenchTheme(t *testing.T) {
 	}
 }
 
-// In ASCII it has the same size and says the same.
+// In ASCII the view has the same size and shows the same.
 func TestBenchInASCII(t *testing.T) {
 	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", draw.Appearance{ASCII: true}, nil)
 	for _, msg := range snapshots(25, failingSnapshot, sizes[1]) {
 		m, _ = m.Update(msg)
 	}
 	view := ansi.Strip(m.(tui.Bench).View().Content)
-	checkFillsScreen(t, view, sizes[1])
+	checkSize(t, view, sizes[1], ansi.StringWidth, ansi.StringWidthWc)
 	if strings.ContainsFunc(view, func(r rune) bool { return r > '~' }) {
 		t.Errorf("it is not ASCII:\n%s", view)
 	}
@@ -194,7 +179,7 @@ func TestBenchUpdate(t *testing.T) {
 	}
 }
 
-// A model that was drawn is not changed by what comes later.
+// Later messages do not change an older model.
 func TestBenchIsAValue(t *testing.T) {
 	before := benchAfter(t, snapshots(5, runningSnapshot)...)
 	was := before.View().Content

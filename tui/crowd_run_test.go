@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// house is a main server and a subscriber server in one, with what was posted.
+// fakeServer is a main server and a subscriber server in one. It keeps the requests.
 type fakeServer struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -56,7 +56,7 @@ func (h *fakeServer) requests() string {
 	return strings.Join(h.posted, "\n")
 }
 
-// shows waits until a screen was sent a text.
+// waitFor waits until a text was written to the terminal.
 func waitFor(t *testing.T, s *fakeTerminal, text string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -71,7 +71,7 @@ func waitFor(t *testing.T, s *fakeTerminal, text string) {
 	}
 }
 
-// sized is a terminal of 80x24.
+// terminal80x24 returns a terminal of 80x24.
 func terminal80x24(s *fakeTerminal) tui.Terminal {
 	t := s.terminal()
 	t.Width, t.Height = 80, 24
@@ -84,8 +84,7 @@ data: {"channel":"main","window":{"start":"2026-11-23T12:00:00.000Z","end":"2026
 
 `
 
-// A view on a terminal: what the stream says is shown, keys are sent, and the
-// terminal is left as it was found.
+// Windows of the stream are shown, taps are sent, and the terminal is restored.
 func TestShowCrowd(t *testing.T) {
 	h, s := newFakeServer(t, oneWindow), new(fakeTerminal)
 	keys, typed := io.Pipe()
@@ -93,8 +92,8 @@ func TestShowCrowd(t *testing.T) {
 	terminal := terminal80x24(s)
 	terminal.In = keys
 	type ended struct {
-		outbox tui.TapQueue
-		err    error
+		taps tui.TapQueue
+		err  error
 	}
 	done := make(chan ended, 1)
 	go func() {
@@ -106,8 +105,8 @@ func TestShowCrowd(t *testing.T) {
 	_, _ = io.WriteString(typed, "2")
 	waitFor(t, s, "counted")
 	_, _ = io.WriteString(typed, "q")
-	if e := <-done; e.err != nil || e.outbox.Accepted != 1 || e.outbox.Pending() != 0 {
-		t.Errorf("ended with %+v, %v", e.outbox, e.err)
+	if e := <-done; e.err != nil || e.taps.Accepted != 1 || e.taps.Pending() != 0 {
+		t.Errorf("ended with %+v, %v", e.taps, e.err)
 	}
 	if want := `[{"user_id":"ann","emoji_type":"😂","channel":"main","count":1}]`; h.requests() != want {
 		t.Errorf("posted %s, want %s", h.requests(), want)
@@ -115,8 +114,8 @@ func TestShowCrowd(t *testing.T) {
 	checkRestored(t, s)
 }
 
-// When the caller's context ends the view leaves, as it does for q.
-func TestShowCrowdIsInterrupted(t *testing.T) {
+// When the context ends, the view closes as it does for q.
+func TestShowCrowdContextEnds(t *testing.T) {
 	h, s := newFakeServer(t, oneWindow), new(fakeTerminal)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -132,8 +131,8 @@ func TestShowCrowdIsInterrupted(t *testing.T) {
 	checkRestored(t, s)
 }
 
-// A server that is none ends the view with the reason.
-func TestShowCrowdWithoutAServer(t *testing.T) {
+// A server that does not register clients ends the view with an error.
+func TestShowCrowdWithoutRegistry(t *testing.T) {
 	srv := httptest.NewServer(http.NotFoundHandler())
 	defer srv.Close()
 	s := new(fakeTerminal)
@@ -142,9 +141,8 @@ func TestShowCrowdWithoutAServer(t *testing.T) {
 	}
 }
 
-// After a panic in what reads the stream the terminal is as it was, and the panic
-// goes on.
-func TestShowCrowdPanics(t *testing.T) {
+// A panic of the reader of the stream goes on after the terminal is restored.
+func TestShowCrowdRestoresTerminalAfterPanic(t *testing.T) {
 	s := new(fakeTerminal)
 	defer func() {
 		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), "a slip") {
@@ -156,7 +154,7 @@ func TestShowCrowdPanics(t *testing.T) {
 	t.Errorf("ended with %v", err)
 }
 
-// slip panics once the view is drawn.
+// panickingTransport panics once the view is drawn.
 type panickingTransport struct{ s *fakeTerminal }
 
 func (p panickingTransport) RoundTrip(r *http.Request) (*http.Response, error) {

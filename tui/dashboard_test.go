@@ -18,7 +18,7 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// fine is a pipeline on which all is well.
+// healthyPipeline returns the snapshot of a pipeline without trouble.
 func healthyPipeline() tui.PipelineSnapshot {
 	p := tui.PipelineSnapshot{
 		Version: "v1.2.3", Uptime: 3*time.Hour + 4*time.Minute + 5*time.Second, Channels: 2, Delay: 113 * time.Millisecond,
@@ -54,7 +54,7 @@ func healthyPipeline() tui.PipelineSnapshot {
 	return p
 }
 
-// troubled is one on which much is not.
+// troubledPipeline returns the snapshot of a pipeline with much trouble.
 func troubledPipeline() tui.PipelineSnapshot {
 	p := healthyPipeline()
 	p.Stages[0].State, p.Stages[0].Detail = tui.NotReady, "reactions cannot be written: the leader is away"
@@ -81,6 +81,9 @@ func dashboardAfter(t *testing.T, appearance draw.Appearance, msgs ...tea.Msg) t
 
 var sizes = []tea.WindowSizeMsg{{Width: 40, Height: 12}, {Width: 80, Height: 24}, {Width: 120, Height: 40}}
 
+// columnCounters count the columns of text by each method.
+var columnCounters = map[draw.WidthMethod]func(string) int{draw.WidthByCodePoint: ansi.StringWidthWc, draw.WidthByGrapheme: ansi.StringWidth}
+
 // Golden files are made anew with `go test ./tui -update`.
 func TestDashboardView(t *testing.T) {
 	for name, msg := range map[string]tea.Msg{"begin": tui.PipelineSnapshot{}, "fine": healthyPipeline(), "trouble": troubledPipeline()} {
@@ -88,7 +91,7 @@ func TestDashboardView(t *testing.T) {
 			for kind, appearance := range map[string]draw.Appearance{"text": {}, "text by grapheme": {WidthMethod: draw.WidthByGrapheme}, "ascii": {ASCII: true}} {
 				t.Run(fmt.Sprintf("%s %dx%d %s", name, size.Width, size.Height, kind), func(t *testing.T) {
 					view := ansi.Strip(dashboardAfter(t, appearance, msg, size).View().Content)
-					checkFills(t, view, size, appearance.WidthMethod)
+					checkSize(t, view, size, columnCounters[appearance.WidthMethod])
 					if appearance.ASCII && strings.ContainsFunc(view, func(r rune) bool { return r > '~' }) {
 						t.Errorf("it is not ASCII:\n%s", view)
 					}
@@ -99,23 +102,7 @@ func TestDashboardView(t *testing.T) {
 	}
 }
 
-// fills checks that a view is exactly as large as the terminal, in the terminal's way
-// to count.
-func checkFills(t *testing.T, view string, size tea.WindowSizeMsg, w draw.WidthMethod) {
-	t.Helper()
-	method := map[draw.WidthMethod]ansi.Method{draw.WidthByCodePoint: ansi.WcWidth, draw.WidthByGrapheme: ansi.GraphemeWidth}[w]
-	lines := strings.Split(view, "\n")
-	if len(lines) != size.Height {
-		t.Errorf("%d lines for a height of %d", len(lines), size.Height)
-	}
-	for _, l := range lines {
-		if n := method.StringWidth(l); n != size.Width {
-			t.Errorf("a line is %d columns wide, want %d: %q", n, size.Width, l)
-		}
-	}
-}
-
-// The colours are in golden files too, one of each theme.
+// The golden files show the colours of each theme.
 func TestDashboardColours(t *testing.T) {
 	white, sixteen := tea.BackgroundColorMsg{Color: color.White}, tea.ColorProfileMsg{Profile: colorprofile.ANSI}
 	for name, test := range map[string]struct {
@@ -134,14 +121,14 @@ func TestDashboardColours(t *testing.T) {
 	}
 }
 
-// No size makes the view larger than the terminal, or fail; where it is too small the
-// view says so.
+// At every size the view is as large as the terminal. Where that is too small the view
+// says so.
 func TestDashboardViewAtAnySize(t *testing.T) {
 	for w := 0; w < 130; w += 5 {
 		for h := 1; h < 45; h += 3 {
 			size := tea.WindowSizeMsg{Width: w, Height: h}
 			view := ansi.Strip(dashboardAfter(t, draw.Appearance{}, troubledPipeline(), size).View().Content)
-			checkFills(t, view, size, draw.WidthByCodePoint)
+			checkSize(t, view, size, ansi.StringWidthWc)
 			if small := w < 40 || h < 12; w >= 20 && h >= 3 && small != strings.Contains(view, "needs 40x12") {
 				t.Errorf("%dx%d is\n%s", w, h, view)
 			}
@@ -149,7 +136,7 @@ func TestDashboardViewAtAnySize(t *testing.T) {
 	}
 }
 
-// press are key presses.
+// keyPresses returns key presses.
 func keyPresses(names ...string) []tea.Msg {
 	keys := map[string]tea.KeyPressMsg{
 		"ctrl+c": {Code: 'c', Mod: tea.ModCtrl}, "tab": {Code: tea.KeyTab}, "shift+tab": {Code: tea.KeyTab, Mod: tea.ModShift},
@@ -178,7 +165,7 @@ func TestDashboardUpdate(t *testing.T) {
 	crowded.Servers = append(crowded.Servers, crowded.Servers...)
 	crowded.Servers[11].Name = "sub12"
 	log := []string{"shift+tab", "enter"}
-	told := func(f tui.Fact) tui.PipelineSnapshot {
+	withFact := func(f tui.Fact) tui.PipelineSnapshot {
 		p := healthyPipeline()
 		p.Facts = []tui.Fact{f}
 		return p
@@ -219,8 +206,8 @@ func TestDashboardUpdate(t *testing.T) {
 		"the log stays there":     {msgs: append(append([]tea.Msg{healthyPipeline()}, keyPresses(append(log, "up", "up")...)...), later), shows: []string{"3 newer lines", "generation=38"}, hides: []string{"generation=39", "one more"}},
 		"the log's end again":     {msgs: append(append([]tea.Msg{healthyPipeline()}, keyPresses(append(log, "up", "up", "pgdown")...)...), later), shows: []string{"▸ Log ─", "one more"}},
 		"the log's beginning":     {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses(append(log, "pgup", "pgup", "pgup", "pgup", "pgup")...)...), shows: []string{"generation=1 "}},
-		"a command is not cut":    {msgs: []tea.Msg{told(tui.Fact{Name: "try", Value: "emostream send :fire: --server http://127.0.0.1:40001"})}, shows: []string{"try      emostream send :fire:  ", "         --server  ", "         http://127.0.0.1:40001  "}},
-		"a long word is shown":    {msgs: []tea.Msg{told(tui.Fact{Name: "folder", Value: "/var/lib/a-folder-that-has-a-very-long/name-indeed"})}, shows: []string{"folder   /var/lib/a-folder-that-has- ", "         a-very-long/name-indeed  "}},
+		"a command is not cut":    {msgs: []tea.Msg{withFact(tui.Fact{Name: "try", Value: "emostream send :fire: --server http://127.0.0.1:40001"})}, shows: []string{"try      emostream send :fire:  ", "         --server  ", "         http://127.0.0.1:40001  "}},
+		"a long word is shown":    {msgs: []tea.Msg{withFact(tui.Fact{Name: "folder", Value: "/var/lib/a-folder-that-has-a-very-long/name-indeed"})}, shows: []string{"folder   /var/lib/a-folder-that-has- ", "         a-very-long/name-indeed  "}},
 		"servers scroll":          {msgs: append([]tea.Msg{crowded}, keyPresses("tab", "tab", "pgdown")...), shows: []string{"sub12"}},
 		"servers scroll back":     {msgs: append([]tea.Msg{crowded}, keyPresses("tab", "tab", "pgdown", "pgup")...), hides: []string{"sub12"}},
 		"others do not":           {msgs: append([]tea.Msg{healthyPipeline()}, keyPresses("down", "up")...), shows: []string{"▸ Stages"}},

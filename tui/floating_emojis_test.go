@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// drawn counts emojis on a field of 60x20 after 8 s at constant rates.
+// floatingCounts counts the emojis on a field of 60x20 after 8 s at constant rates.
 func floatingCounts(rates []tui.FloatRate) map[string]int {
 	f := tui.Floating{}.SetRates(rates)
 	for range 8 * 30 {
@@ -25,8 +25,8 @@ func floatingCounts(rates []tui.FloatRate) map[string]int {
 	return count
 }
 
-// The density follows the rates, keeps their proportion, and has a bound.
-func TestFlockDensity(t *testing.T) {
+// The number of emojis follows the rates, keeps their proportions, and is bounded.
+func TestFloatingFollowsRates(t *testing.T) {
 	few, some, many := floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: 1}})["a"], floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: 10}})["a"], floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: 1e9}})["a"]
 	if few == 0 || few >= some || some >= many || many > 60*20/7+1 {
 		t.Errorf("1/s shows %d, 10/s %d, and a billion %d of 1200 cells", few, some, many)
@@ -40,8 +40,8 @@ func TestFlockDensity(t *testing.T) {
 	}
 }
 
-// A rate that falls to nothing fades out, and then nothing moves.
-func TestFlockFades(t *testing.T) {
+// When rates fall to 0, the emojis fade out, and then nothing moves.
+func TestFloatingFadesOut(t *testing.T) {
 	f := tui.Floating{}.SetRates([]tui.FloatRate{{Emoji: "a", PerSecond: 50}})
 	for range 60 {
 		f = f.Step(time.Second/30, 1200)
@@ -57,8 +57,8 @@ func TestFlockFades(t *testing.T) {
 	}
 }
 
-// A single reaction is seen at once, and so is a tap.
-func TestFlockShowsOne(t *testing.T) {
+// A single reaction and a tap are shown at once.
+func TestFloatingShowsSingleReaction(t *testing.T) {
 	for name, f := range map[string]tui.Floating{
 		"a rate":     tui.Floating{}.SetRates([]tui.FloatRate{{Emoji: "a", PerSecond: 0.5}}),
 		"a tap":      tui.Floating{}.Launch("a", 0.5),
@@ -71,9 +71,8 @@ func TestFlockShowsOne(t *testing.T) {
 	}
 }
 
-// The field is drawn exactly as large as it is, and survives any size and any leap
-// of time.
-func TestFlockField(t *testing.T) {
+// The field is drawn in its exact size, after any change of size and any step of time.
+func TestFloatingField(t *testing.T) {
 	f := tui.Floating{}.SetRates([]tui.FloatRate{{Emoji: "🔥", PerSecond: 500}})
 	for i, size := range [][2]int{{0, 0}, {1, 1}, {2, 1}, {3, 2}, {60, 20}, {7, 30}, {200, 1}} {
 		f = f.Step(time.Duration(i*i)*time.Second, size[0]*size[1]).Step(-time.Second, 5)
@@ -89,8 +88,8 @@ func TestFlockField(t *testing.T) {
 	}
 }
 
-// However many there are of however many kinds, what it keeps is bounded.
-func TestFlockIsBounded(t *testing.T) {
+// Memory is bounded for any rates of any number of emojis.
+func TestFloatingIsBounded(t *testing.T) {
 	f := tui.Floating{}
 	for i := range 3000 {
 		f = f.Launch("x", 0.5).SetRates([]tui.FloatRate{{Emoji: fmt.Sprint(i), PerSecond: 1e6}})

@@ -12,17 +12,17 @@ type OwnTaps struct {
 	Shown bool  // their window was shown with their emoji
 }
 
-func (o TapQueue) accept(t Taps, at time.Time) TapQueue {
-	o.Accepted += t.Count
-	o.acceptedByEmoji = added(o.acceptedByEmoji, t)
-	o.own = append(slices.Clip(o.own[max(0, len(o.own)-maxOwn+1):]), OwnTaps{Taps: t, At: at.UnixMilli()})
-	return o
+func (q TapQueue) accept(t Taps, at time.Time) TapQueue {
+	q.Accepted += t.Count
+	q.acceptedByEmoji = added(q.acceptedByEmoji, t)
+	q.own = append(slices.Clip(q.own[max(0, len(q.own)-maxOwn+1):]), OwnTaps{Taps: t, At: at.UnixMilli()})
+	return q
 }
 
 // OwnIn returns the accepted taps by emoji of the window from start to end, in ms.
-func (o TapQueue) OwnIn(start, end int64) []Taps {
+func (q TapQueue) OwnIn(start, end int64) []Taps {
 	var list []Taps
-	for _, t := range o.own {
+	for _, t := range q.own {
 		if start <= t.At && t.At < end {
 			list = added(list, t.Taps)
 		}
@@ -32,17 +32,17 @@ func (o TapQueue) OwnIn(start, end int64) []Taps {
 
 // MarkShown marks the taps of which shown says that their window is on the screen. It
 // returns for each of them the time from the key press until now.
-func (o TapQueue) MarkShown(now time.Time, shown func(OwnTaps) bool) (TapQueue, []time.Duration) {
+func (q TapQueue) MarkShown(now time.Time, shown func(OwnTaps) bool) (TapQueue, []time.Duration) {
 	var took []time.Duration
-	for i, t := range o.own {
+	for i, t := range q.own {
 		if t.Shown || !shown(t) {
 			continue
 		}
 		if took == nil {
-			o.own = slices.Clone(o.own)
+			q.own = slices.Clone(q.own)
 		}
-		o.own[i].Shown = true
+		q.own[i].Shown = true
 		took = append(took, now.Sub(t.First))
 	}
-	return o, took
+	return q, took
 }

@@ -8,15 +8,15 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// reading is a look at a clock that is ahead by that much and shows whole steps,
-// asked some time after noon.
+// reading returns a reading, asked at a time after noon, of a clock that is ahead by a
+// duration and shows its time in whole steps.
 func reading(after, ahead, step, rtt time.Duration) client.ClockReading {
 	asked := noon.Add(after)
 	return client.ClockReading{Asked: asked, Answered: asked.Add(rtt), Server: asked.Add(rtt / 2).Add(ahead).Truncate(step), Within: step}
 }
 
-// The offset is within the bounds that are told for it, and they come closer.
-func TestClock(t *testing.T) {
+// The true offset is within the error, which shrinks with readings.
+func TestServerClock(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"right": 0, "ahead": 350 * time.Millisecond, "behind": -90 * time.Second, "by an hour": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			var c tui.ServerClock
@@ -44,16 +44,16 @@ func TestClock(t *testing.T) {
 	}
 }
 
-// A clock that was set is known by what it shows now.
-func TestClockIsSet(t *testing.T) {
+// After a clock was set, the newest reading counts.
+func TestServerClockIsSet(t *testing.T) {
 	c := tui.ServerClock{}.Add(reading(0, 0, time.Millisecond, time.Millisecond)).Add(reading(time.Minute, time.Hour, time.Millisecond, time.Millisecond))
 	if got, within := c.Offset(); (got - time.Hour).Abs() > within {
 		t.Errorf("%v within %v", got, within)
 	}
 }
 
-// What is known gets worse with time.
-func TestClockDrifts(t *testing.T) {
+// The error grows with time.
+func TestServerClockDrifts(t *testing.T) {
 	c := tui.ServerClock{}.Add(reading(0, 0, time.Millisecond, time.Millisecond))
 	c = c.Add(reading(time.Hour, 300*time.Millisecond, time.Second, time.Millisecond))
 	if got, within := c.Offset(); (got - 300*time.Millisecond).Abs() > within {

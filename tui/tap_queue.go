@@ -44,16 +44,16 @@ type TapQueue struct {
 
 // Tap returns the queue with n more taps of an emoji. It returns false if too many wait
 // already; the taps beyond maxWaiting then count as not sent.
-func (o TapQueue) Tap(emoji string, n int, now time.Time) (TapQueue, bool) {
-	room := maxWaiting - o.Waiting()
+func (q TapQueue) Tap(emoji string, n int, now time.Time) (TapQueue, bool) {
+	room := maxWaiting - q.Waiting()
 	if n > room {
-		o.NotSent += n - max(0, room)
+		q.NotSent += n - max(0, room)
 	}
 	if room <= 0 {
-		return o, false
+		return q, false
 	}
-	o.waiting = added(o.waiting, Taps{emoji, min(n, room), now})
-	return o, n <= room
+	q.waiting = added(q.waiting, Taps{emoji, min(n, room), now})
+	return q, n <= room
 }
 
 // added returns a list with taps added to those of the same emoji.
@@ -80,15 +80,15 @@ func sum(list []Taps) int {
 }
 
 // Waiting returns how many taps are to be sent.
-func (o TapQueue) Waiting() int { return sum(o.waiting) }
+func (q TapQueue) Waiting() int { return sum(q.waiting) }
 
 // Pending returns how many taps have no outcome yet.
-func (o TapQueue) Pending() int { return sum(o.waiting) + sum(o.inFlight) }
+func (q TapQueue) Pending() int { return sum(q.waiting) + sum(q.inFlight) }
 
 // PendingOf is Pending for one emoji.
-func (o TapQueue) PendingOf(emoji string) int {
+func (q TapQueue) PendingOf(emoji string) int {
 	n := 0
-	for _, t := range slices.Concat(o.waiting, o.inFlight) {
+	for _, t := range slices.Concat(q.waiting, q.inFlight) {
 		if t.Emoji == emoji {
 			n += t.Count
 		}
@@ -97,8 +97,8 @@ func (o TapQueue) PendingOf(emoji string) int {
 }
 
 // AcceptedOf returns how many taps of one emoji were accepted.
-func (o TapQueue) AcceptedOf(emoji string) int {
-	for _, t := range o.acceptedByEmoji {
+func (q TapQueue) AcceptedOf(emoji string) int {
+	for _, t := range q.acceptedByEmoji {
 		if t.Emoji == emoji {
 			return t.Count
 		}
@@ -108,19 +108,19 @@ func (o TapQueue) AcceptedOf(emoji string) int {
 
 // NextRequest returns the taps to send now, if there are any. The caller sends them and
 // hands the result to TakeResult.
-func (o TapQueue) NextRequest(now time.Time) (TapQueue, []Taps) {
-	if len(o.waiting) == 0 || len(o.inFlight) > 0 || now.Before(o.nextRequest) {
-		return o, nil
+func (q TapQueue) NextRequest(now time.Time) (TapQueue, []Taps) {
+	if len(q.waiting) == 0 || len(q.inFlight) > 0 || now.Before(q.nextRequest) {
+		return q, nil
 	}
-	o.inFlight = nil
-	for _, t := range o.waiting {
+	q.inFlight = nil
+	for _, t := range q.waiting {
 		for ; t.Count > maxReactionCount; t.Count -= maxReactionCount {
-			o.inFlight = append(o.inFlight, Taps{t.Emoji, maxReactionCount, t.First})
+			q.inFlight = append(q.inFlight, Taps{t.Emoji, maxReactionCount, t.First})
 		}
-		o.inFlight = append(o.inFlight, t)
+		q.inFlight = append(q.inFlight, t)
 	}
-	o.waiting, o.nextRequest = nil, now.Add(requestInterval)
-	return o, o.inFlight
+	q.waiting, q.nextRequest = nil, now.Add(requestInterval)
+	return q, q.inFlight
 }
 
 // notYet begins the message about taps that will be sent again.
@@ -128,32 +128,32 @@ const notYet = "not taken yet: "
 
 // TakeResult returns the queue after the result of a request, and a message about taps
 // that were not accepted, if there are any.
-func (o TapQueue) TakeResult(s SendResult) (TapQueue, string) {
-	flying := o.inFlight
-	o.inFlight = nil
+func (q TapQueue) TakeResult(s SendResult) (TapQueue, string) {
+	sent := q.inFlight
+	q.inFlight = nil
 	trouble := ""
-	for i, t := range flying {
+	for i, t := range sent {
 		outcome, why := s.outcome(i)
 		switch {
 		case outcome == client.Accepted:
-			o = o.accept(t, s.Results[i].AcceptedAt)
+			q = q.accept(t, s.Results[i].AcceptedAt)
 			continue
 		case outcome == client.InDoubt:
-			o.InDoubt += t.Count
+			q.InDoubt += t.Count
 			trouble = "in doubt, counted or not: " + why
 		case outcome == client.Refused:
-			o.Refused += t.Count
+			q.Refused += t.Count
 			trouble = "refused: " + why
 		case s.Answered.Sub(t.First) < retryTimeout:
-			o.waiting = added(o.waiting, t)
-			o.nextRequest = s.Answered.Add(retryDelayAfter(s.Err))
+			q.waiting = added(q.waiting, t)
+			q.nextRequest = s.Answered.Add(retryDelayAfter(s.Err))
 			trouble = notYet + why
 		default:
-			o.NotSent += t.Count
+			q.NotSent += t.Count
 			trouble = "not sent: " + why
 		}
 	}
-	return o, trouble
+	return q, trouble
 }
 
 func retryDelayAfter(err error) time.Duration {

@@ -13,9 +13,9 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// A page is as large as the terminal, whatever its lines are, and q, esc and ctrl+c
-// end what it shows; the page itself goes when that has ended.
-func TestPage(t *testing.T) {
+// A page is as large as the terminal, whatever its lines are. q, esc and ctrl+c ask the
+// work to end; the page closes when it has ended.
+func TestTextPage(t *testing.T) {
 	stopped := 0
 	var m tea.Model = tui.NewTextPage("a title \x1b[2J", draw.Appearance{}, func() { stopped++ })
 	m, _ = m.Update(tui.TextLines(func(width, height int) []string {
@@ -47,7 +47,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-func TestShowPage(t *testing.T) {
+func TestShowTextPage(t *testing.T) {
 	s := new(fakeTerminal)
 	drawn := untilDrawn(s)
 	page := func() tui.TextLines { return func(int, int) []string { return []string{"all is well"} } }

@@ -9,8 +9,8 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// What came in which order, and what is known after it.
-func TestHistory(t *testing.T) {
+// Swarms in any order lead to the right windows and gaps.
+func TestWindowHistory(t *testing.T) {
 	type came struct {
 		n     int
 		total int64
@@ -51,8 +51,8 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// A history is bounded, and keeps what is newest.
-func TestHistoryForgets(t *testing.T) {
+// A history is bounded and keeps the newest windows.
+func TestWindowHistoryKeepsNewest(t *testing.T) {
 	var h tui.WindowHistory
 	for n := range 3000 {
 		if n%3 != 0 {
@@ -82,7 +82,7 @@ func TestHistoryForgets(t *testing.T) {
 	}
 }
 
-func TestHistoryContaining(t *testing.T) {
+func TestWindowHistoryContaining(t *testing.T) {
 	var h tui.WindowHistory
 	for _, n := range []int{2, 3, 5} {
 		h, _ = h.Add(swarm(n, emojiCount("🔥", int64(n))))

@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// What the terminal tells, and what was asked for, decide how a view looks.
+// The theme that the user set and what the terminal reports decide the styles.
 func TestLook(t *testing.T) {
 	var (
 		white   = tea.BackgroundColorMsg{Color: color.White}
@@ -80,10 +80,10 @@ func TestCheckTheme(t *testing.T) {
 	}
 }
 
-// Text can be read on the background that it is made for, with as many colours as
-// the terminal has: by the contrast of WCAG 2, at least 4.5 and, with the theme
-// called contrast, 7. Of 16 colours the terminal decides the shades; black and white
-// would be lost on themselves.
+// Text has a contrast (as WCAG 2 defines it) of at least 4.5 to the background that its
+// theme is made for, and of at least 7 in the theme called contrast, with any number of
+// colours. The terminal decides the shades of the 16 colours, so only black and white
+// are excluded there.
 func TestContrast(t *testing.T) {
 	for _, theme := range []string{"auto", "contrast"} {
 		for name, background := range map[string]color.Color{"dark": color.Black, "light": color.White} {
@@ -129,8 +129,8 @@ func luminance(c color.Color) float64 {
 	return 0.2126*linear(r) + 0.7152*linear(g) + 0.0722*linear(b)
 }
 
-// Spelled in ASCII, a screen has the same size and says the same.
-func TestSpell(t *testing.T) {
+// ForTerminal keeps the size of a screen and what it shows.
+func TestForTerminal(t *testing.T) {
 	ascii := draw.Appearance{ASCII: true}.Styles()
 	lines := draw.Frame("Rate of a long name", []string{"p99 ≤ 3 µs → 4…", draw.Sparkline([]float64{1, 2, 3, 4, 5, 6, 7, 8}, 8, 1, 0)[0], draw.Bar(0.55, 10, ascii.Main, ascii.Track), "日本 é 🔥"}, 18, 6, ascii)
 	drawn := strings.Join(lines, "\n")

@@ -13,7 +13,8 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// methods are the two ways to count columns, with what the renderer calls them.
+// methods are the two ways to count columns, with the names that the renderer has for
+// them.
 var methods = map[string]struct {
 	width  draw.WidthMethod
 	method ansi.Method
@@ -22,9 +23,9 @@ var methods = map[string]struct {
 	"by grapheme":   {draw.WidthByGrapheme, ansi.GraphemeWidth},
 }
 
-// Every emoji stands in a row between two borders, drawn by the renderer's own code:
-// the right border is where the frame ends, and the emoji is one cell of two columns.
-func TestCellsLineUp(t *testing.T) {
+// The renderer draws a row with an emoji between two borders. For every emoji the right
+// border is in the last column, and the text after the emoji begins where it should.
+func TestEmojisLineUp(t *testing.T) {
 	const width = 20
 	for name, m := range methods {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +48,7 @@ func TestCellsLineUp(t *testing.T) {
 
 func column(b uv.ScreenBuffer, x int) string { return b.CellAt(x, 0).Content }
 
-func TestCell(t *testing.T) {
+func TestEmoji(t *testing.T) {
 	for name, test := range map[string]struct{ emoji, point, grapheme, ascii, name string }{
 		"one code point":       {"🔥", "🔥", "🔥", "fi", "fire    "},
 		"a selector":           {"❤️", "❤ ", "❤️", "he", "heart   "},
@@ -77,8 +78,8 @@ func TestCell(t *testing.T) {
 	}
 }
 
-// Names are ASCII and as wide as asked, whatever the emoji.
-func TestCellName(t *testing.T) {
+// The names of all emojis are ASCII and exactly as wide as asked.
+func TestEmojiName(t *testing.T) {
 	for e := range emoji.All() {
 		for _, width := range []int{-1, 0, 1, 2, 12} {
 			name := draw.EmojiName(string(e), width)

@@ -1,0 +1,25 @@
+package tui_test
+
+import (
+	"strings"
+	"testing"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// checkSize checks that a view is exactly as large as the terminal, by each of the ways
+// to count the columns of a line.
+func checkSize(t *testing.T, view string, size tea.WindowSizeMsg, widths ...func(string) int) {
+	t.Helper()
+	lines := strings.Split(view, "\n")
+	if len(lines) != size.Height {
+		t.Errorf("%d lines for a height of %d", len(lines), size.Height)
+	}
+	for _, l := range lines {
+		for _, width := range widths {
+			if got := width(l); got != size.Width {
+				t.Errorf("a line is %d columns wide, want %d: %q", got, size.Width, l)
+			}
+		}
+	}
+}
