@@ -6,6 +6,7 @@ import (
 
 	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/server/fanout"
 )
 
 // Packages know nothing of flags: only this program writes their names. They come into
@@ -49,6 +50,9 @@ func advised(err error) error {
 	}
 	if _, ok := errors.AsType[*topicreader.MissingError](err); ok {
 		return fmt.Errorf("%w: emostream topics describe tells which ones do, and --topic-prefix is put before the name", err)
+	}
+	if _, ok := errors.AsType[*fanout.NameTakenError](err); ok {
+		return fmt.Errorf("%w: stop that one, or choose another with --name", err)
 	}
 	return err
 }

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/emostream/emostream/internal/sse"
@@ -113,46 +110,6 @@ func TestStopAmidChurn(t *testing.T) {
 		all.Wait()
 		if err := <-n.ran; err != nil {
 			t.Errorf("Run = %v", err)
-		}
-	})
-}
-
-// Of many who come at the same moment exactly as many are taken as there are
-// places, and all places are free when they have left.
-func TestCapacityAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const places, comers = 10, 200
-		s := fanout.New(fanout.Config{Name: "sub1", Capacity: places})
-		mux := http.NewServeMux()
-		s.Routes(mux)
-		for range 20 {
-			ctx, leave := context.WithCancel(t.Context())
-			var taken, refused atomic.Int64
-			var all sync.WaitGroup
-			begin := make(chan struct{})
-			for range comers {
-				all.Go(func() {
-					w := httptest.NewRecorder()
-					<-begin
-					mux.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/swarm", nil))
-					if w.Code == http.StatusOK {
-						taken.Add(1)
-					} else {
-						refused.Add(1)
-					}
-				})
-			}
-			synctest.Wait()
-			close(begin)
-			synctest.Wait()
-			if s.Clients() != places || refused.Load() != comers-places {
-				t.Errorf("%d clients, %d refused, want %d and %d", s.Clients(), refused.Load(), places, comers-places)
-			}
-			leave()
-			all.Wait()
-			if s.Clients() != 0 || taken.Load() != places {
-				t.Errorf("%d were taken, and %d are left", taken.Load(), s.Clients())
-			}
 		}
 	})
 }

@@ -45,13 +45,13 @@ func newMetrics(reg prometheus.Registerer, s *Server) metrics {
 	}
 }
 
-// count adds what happened, and begins anew.
-func (m *metrics) count(t *tally) {
-	if t.delivered > 0 {
-		m.delivered.Add(float64(t.delivered))
+// add adds counts to the metrics, and sets them to zero.
+func (m *metrics) add(c *writeCounts) {
+	if c.delivered > 0 {
+		m.delivered.Add(float64(c.delivered))
 	}
-	if t.skipped > 0 {
-		m.skipped.Add(float64(t.skipped))
+	if c.skipped > 0 {
+		m.skipped.Add(float64(c.skipped))
 	}
-	*t = tally{}
+	*c = writeCounts{}
 }

@@ -8,9 +8,8 @@ import (
 )
 
 const (
-	tick     = 100 * time.Millisecond
-	sweep    = 10 // ticks in which every connection is looked at once
-	farewell = 32 // connections that a shard lets go in a tick at least when it drains
+	tick          = 100 * time.Millisecond
+	ticksPerRound = 10 // in which every listener is looked at once
 )
 
 // Why streams end.
@@ -21,107 +20,89 @@ var (
 	errDrained = errors.New("the server is stopping")
 )
 
-// shard serves a share of the connections. One goroutine writes to all of them,
-// and waits for none: what a client does not take at once is tried again with the
-// next tick, and one that takes nothing for long is cut off. The ticks also find
-// who has left, keep silent streams alive, and let all go when the server drains;
-// each looks at some of the connections, so that this is spread over time.
+// shard serves a share of the listeners. One goroutine writes to all of them and
+// waits for none. It writes when there are updates, and with every tick it
+//   - offers again what clients did not take (slow_listeners.go),
+//   - finds listeners that have left (disconnects_*.go),
+//   - keeps quiet streams alive (keepalive.go),
+//   - and lets listeners go when the server drains (drain.go).
 //
-// The goroutine is there while there are connections, and ends with the last one.
+// For the second and third a tick looks at a tenth of the listeners, so that the work
+// is spread over time.
+//
+// The goroutine runs while there are listeners.
 type shard struct {
-	server *Server
-	news   chan struct{} // of one: something has to be told
+	server  *Server
+	updated chan struct{} // capacity 1: there may be updates to write
 
-	// Locked by the exported methods and by pass, for those that they call.
-	mu      sync.Mutex
-	conns   []*conn
-	slow    bool          // somebody may wait
-	seen    int           // the sweep goes down from here
-	leave   *leaving      // nil: the server stays
-	ended   chan struct{} // closed when the goroutine has ended; nil while there is none
-	hangups hangups
-	counts  tally
+	// mu is locked by the exported methods and by pass. The other methods are called
+	// with it held.
+	mu          sync.Mutex
+	listeners   []*listener
+	anyWaiting  bool          // some listener may be waiting
+	unseen      int           // how many listeners of this round have yet to be looked at: those before this index
+	draining    *draining     // nil: the server goes on
+	ended       chan struct{} // closed when the goroutine has ended; nil while there is none
+	disconnects disconnects
+	counts      writeCounts
 }
 
-// leaving is how a shard drains.
-type leaving struct {
-	batch int           // connections to let go in a tick
-	until time.Duration // when those that cannot be told anything are cut off
-}
+func newShard(s *Server) *shard { return &shard{server: s, updated: make(chan struct{}, 1)} }
 
-func newShard(s *Server) *shard { return &shard{server: s, news: make(chan struct{}, 1)} }
-
-// Tell has everyone told what is new.
-func (sh *shard) Tell() {
+// Wake has the goroutine write what is new. It does not wait, and needs no lock.
+func (sh *shard) Wake() {
 	select {
-	case sh.news <- struct{}{}:
-	default: // it has yet to look
+	case sh.updated <- struct{}{}:
+	default: // it will look anyway
 	}
 }
 
-// Add takes a connection, and tells its client what there is to tell after head.
-func (sh *shard) Add(c *conn, head []byte) {
+// Add takes a listener in. Its client is sent head and the beginning of the stream
+// and, if the server knows the recent windows, its replay.
+func (sh *shard) Add(l *listener, head []byte) {
 	sh.mu.Lock()
 	defer sh.unlock()
-	c.place = len(sh.conns)
-	sh.conns = append(sh.conns, c)
+	l.index = len(sh.listeners)
+	sh.listeners = append(sh.listeners, l)
 	if sh.ended == nil {
 		sh.ended = make(chan struct{})
 		go sh.run(sh.ended)
 	}
-	if err := sh.hangups.add(c); err != nil {
-		sh.drop(c, err)
+	if err := sh.disconnects.add(l); err != nil {
+		sh.remove(l, err)
 		return
 	}
-	hello := append(head, c.form(sh.server.retry)...)
+	first := append(head, l.encoded(sh.server.retry)...)
 	if sh.server.isFilled() {
-		c.begin()
-		if len(c.owed) > 0 {
-			hello, c.owed = append(hello, c.form(c.owed[0])...), c.owed[1:] // one write less
+		l.goLive()
+		if len(l.replay) > 0 {
+			first, l.replay = append(first, l.encoded(l.replay[0])...), l.replay[1:] // in the same write
 		}
 	}
-	sh.settle(c, c.give(hello, sh.server.now(), &sh.counts))
+	sh.afterWrite(l, l.send(first, sh.server.now(), &sh.counts))
 }
 
-// Written goes on with a connection when its relay has written a frame.
-func (sh *shard) Written(c *conn, l *relay) {
+// Written goes on with a listener after its transport has written a frame.
+func (sh *shard) Written(l *listener, t *httpTransport) {
 	sh.mu.Lock()
 	defer sh.unlock()
-	l.written = true
-	if c.place != notListed {
-		sh.settle(c, c.advance(sh.server.now(), &sh.counts))
-	}
-}
-
-// Leave takes off a connection whose client has left.
-func (sh *shard) Leave(c *conn) {
-	sh.mu.Lock()
-	defer sh.unlock()
-	if c.place != notListed {
-		sh.drop(c, errLeft)
+	t.written = true
+	if l.index != removed {
+		sh.afterWrite(l, l.advance(sh.server.now(), &sh.counts))
 	}
 }
 
-// Drain begins to let all connections go. What it returns is closed when the last
-// one has left.
-func (sh *shard) Drain(spread time.Duration) <-chan struct{} {
+// Leave removes a listener whose client has left.
+func (sh *shard) Leave(l *listener) {
 	sh.mu.Lock()
 	defer sh.unlock()
-	if sh.leave == nil {
-		share := int(int64(len(sh.conns))*int64(tick)/int64(spread)) + 1
-		sh.leave = &leaving{batch: max(share, farewell), until: sh.server.now() + spread + time.Second}
+	if l.index != removed {
+		sh.remove(l, errLeft)
 	}
-	if sh.ended == nil {
-		done := make(chan struct{})
-		close(done)
-		return done
-	}
-	sh.Tell()
-	return sh.ended
 }
 
 func (sh *shard) unlock() {
-	sh.server.metrics.count(&sh.counts)
+	sh.server.metrics.add(&sh.counts)
 	sh.mu.Unlock()
 }
 
@@ -131,134 +112,96 @@ func (sh *shard) run(ended chan struct{}) {
 	defer t.Stop()
 	for more := true; more; {
 		select {
-		case <-sh.news:
-			more = sh.pass(sh.deliver)
+		case <-sh.updated:
+			more = sh.pass(sh.writeUpdates)
 		case <-t.C:
-			more = sh.pass(sh.look)
+			more = sh.pass(sh.onTick)
 		}
 	}
 }
 
-// pass does one thing to the connections, and reports whether any are left.
-func (sh *shard) pass(what func(now time.Duration)) (more bool) {
+// pass does something to the listeners, and returns whether any are left.
+func (sh *shard) pass(do func(now time.Duration)) (more bool) {
 	sh.mu.Lock()
 	defer sh.unlock()
-	what(sh.server.now())
-	if sh.leave != nil {
-		sh.release(sh.server.now())
+	do(sh.server.now())
+	if sh.draining != nil {
+		sh.letGo(sh.server.now())
 	}
-	if len(sh.conns) == 0 {
-		sh.hangups.close()
+	if len(sh.listeners) == 0 {
+		sh.disconnects.close()
 		sh.ended = nil
 		return false
 	}
 	return true
 }
 
-// deliver tells everyone what is new, except those who have yet to take what they
-// were told before.
-func (sh *shard) deliver(now time.Duration) {
-	filled, came := sh.server.isFilled(), time.Time{}
-	for _, c := range slices.Backward(sh.conns) { // the last one takes the place of one that is dropped
-		if !c.begun && filled {
-			c.begin() // from here on, though it may not take any of it yet
+// writeUpdates sends all listeners what is new, except those that have yet to take
+// an earlier frame.
+func (sh *shard) writeUpdates(now time.Duration) {
+	filled, arrived := sh.server.isFilled(), time.Time{}
+	for _, l := range slices.Backward(sh.listeners) { // backward, since remove moves the last one
+		if !l.live && filled {
+			l.goLive() // even if it is waiting: it must not miss what comes from now on
 		}
-		if c.waits() {
+		if l.isWaiting() {
 			continue
 		}
-		if n := c.feed.news.Load(); n.sent > c.told && c.begun {
-			came = n.came
+		if u := l.channel.updates.Load(); l.live && u.count > l.cursor {
+			arrived = u.arrived
 		}
-		sh.settle(c, c.advance(now, &sh.counts))
+		sh.afterWrite(l, l.advance(now, &sh.counts))
 	}
-	if !came.IsZero() {
-		sh.server.metrics.delivery.Observe(time.Since(came).Seconds())
+	if !arrived.IsZero() {
+		sh.server.metrics.delivery.Observe(time.Since(arrived).Seconds())
 	}
 }
 
-// look is what a tick does.
-func (sh *shard) look(now time.Duration) {
-	if sh.slow {
-		sh.urge(now)
+func (sh *shard) onTick(now time.Duration) {
+	if sh.anyWaiting {
+		sh.retryWaiting(now)
 	}
-	some := sh.some()
-	for c, why := range sh.hangups.among(some) {
-		sh.drop(c, why)
+	some := sh.someOfRound()
+	for l, why := range sh.disconnects.among(some) {
+		sh.remove(l, why)
 	}
-	for _, c := range slices.Backward(some) {
-		if c != nil && !c.waits() && now+sweep*tick-c.wrote >= sh.server.cfg.KeepAlive { // nil: it was dropped
-			sh.settle(c, c.give(c.form(sh.server.comment), now, &sh.counts))
-		}
-	}
+	sh.keepAlive(some, now)
 }
 
-// some are the connections whose turn it is.
-func (sh *shard) some() []*conn {
-	if sh.seen == 0 || sh.seen > len(sh.conns) {
-		sh.seen = len(sh.conns)
+// someOfRound returns the listeners to look at in this tick. It goes backward through
+// the listeners, since remove moves the last one.
+func (sh *shard) someOfRound() []*listener {
+	if sh.unseen == 0 || sh.unseen > len(sh.listeners) {
+		sh.unseen = len(sh.listeners)
 	}
-	to := sh.seen
-	sh.seen = max(0, to-(len(sh.conns)+sweep-1)/sweep)
-	return sh.conns[sh.seen:to]
+	end := sh.unseen
+	sh.unseen = max(0, end-(len(sh.listeners)+ticksPerRound-1)/ticksPerRound)
+	return sh.listeners[sh.unseen:end]
 }
 
-// urge tries those again who have something to take, and cuts off who has taken
-// nothing for too long.
-func (sh *shard) urge(now time.Duration) {
-	sh.slow = false
-	for _, c := range slices.Backward(sh.conns) {
-		if !c.waits() {
-			continue
-		}
-		err := c.advance(now, &sh.counts)
-		if err == nil && c.waits() && now-c.since >= sh.server.cfg.StallTimeout {
-			err = errStalled
-		}
-		sh.settle(c, err)
-	}
-}
-
-// release lets some connections go, each with a time of its own to come back.
-func (sh *shard) release(now time.Duration) {
-	left := sh.leave.batch
-	for _, c := range slices.Backward(sh.conns) {
-		switch {
-		case left == 0:
-			return
-		case !c.waits():
-			// What it does not take of this is not worth waiting for.
-			_, _ = c.line.write(c.farewell(sh.server.later()))
-		case now < sh.leave.until:
-			continue // in the middle of a frame
-		}
-		sh.drop(c, errDrained)
-		left--
-	}
-}
-
-// settle draws the consequences of an attempt to write.
-func (sh *shard) settle(c *conn, err error) {
+// afterWrite notes the result of an attempt to write.
+func (sh *shard) afterWrite(l *listener, err error) {
 	if err != nil {
-		sh.drop(c, err)
-	} else if c.waits() {
-		sh.slow = true
+		sh.remove(l, err)
+	} else if l.isWaiting() {
+		sh.anyWaiting = true
 	}
 }
 
-// drop ends a stream and takes its connection off.
-func (sh *shard) drop(c *conn, why error) {
-	last := sh.conns[len(sh.conns)-1]
-	sh.conns[c.place], last.place = last, c.place
-	sh.conns[len(sh.conns)-1] = nil
-	sh.conns = sh.conns[:len(sh.conns)-1]
-	c.place = notListed
-	sh.hangups.remove(c)
+// remove ends a stream and takes its listener out of the shard.
+func (sh *shard) remove(l *listener, why error) {
+	last := sh.listeners[len(sh.listeners)-1]
+	sh.listeners[l.index], last.index = last, l.index
+	sh.listeners[len(sh.listeners)-1] = nil
+	sh.listeners = sh.listeners[:len(sh.listeners)-1]
+	l.index = removed
+	sh.disconnects.remove(l)
 	if errors.Is(why, errStalled) {
 		sh.server.metrics.stalled.Inc()
 	}
-	sh.server.left(c, why)
-	c.line.close(c.waits() || !errors.Is(why, errDrained))
-	if len(sh.conns) == 0 {
-		sh.Tell() // and end
+	sh.server.disconnected(l, why)
+	l.transport.close(l.isWaiting() || !errors.Is(why, errDrained))
+	if len(sh.listeners) == 0 {
+		sh.Wake() // so that the goroutine ends
 	}
 }

@@ -85,7 +85,7 @@ func TestSingleEmojis(t *testing.T) {
 func TestSingleEmojisBeginWithTheNextWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()
-		for _, s := range span(1, 3) {
+		for _, s := range windowsOf(1, 3) {
 			s.Emojis = []wire.EmojiCount{{Emoji: "🔥", Count: 9, Scaled: 9}}
 			log.publish(s)
 		}

@@ -218,8 +218,8 @@ func (in *installation) get(t *testing.T, method, path string) (status int, head
 	return res.StatusCode, res.Header, string(b)
 }
 
-// span is windows from to to, each with its number as total.
-func span(from, to int) []wire.Swarm {
+// windowsOf is the windows from one number to another, each with its number as total.
+func windowsOf(from, to int) []wire.Swarm {
 	var out []wire.Swarm
 	for n := from; n <= to; n++ {
 		out = append(out, swarm(n, int64(n)))
@@ -227,10 +227,10 @@ func span(from, to int) []wire.Swarm {
 	return out
 }
 
-// shorts is what span looks like to a listener.
+// shorts is what windowsOf looks like to a listener.
 func shorts(from, to int) string {
 	var out []string
-	for n := range slices.Values(span(from, to)) {
+	for n := range slices.Values(windowsOf(from, to)) {
 		out = append(out, fmt.Sprintf("%d=%d", n.Total, n.Total))
 	}
 	return strings.Join(out, " ")

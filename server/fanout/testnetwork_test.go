@@ -186,7 +186,7 @@ func (e *ear) next() (string, error) {
 	}
 }
 
-// until reads frames up to one, and returns all without the heartbeats.
+// until reads frames up to one, and returns all without the keep-alives.
 func (e *ear) until(t *testing.T, last string) []string {
 	t.Helper()
 	var got []string
@@ -204,7 +204,7 @@ func (e *ear) until(t *testing.T, last string) []string {
 	}
 }
 
-// hears fails unless exactly these come next, heartbeats aside.
+// hears fails unless exactly these come next, keep-alives aside.
 func (e *ear) hears(t *testing.T, want ...string) {
 	t.Helper()
 	for _, frame := range want {

@@ -80,7 +80,7 @@ func TestWhatClientsSayLater(t *testing.T) {
 		}
 	}
 	eventually(t, "one is left", func() bool { return n.Clients() == 1 })
-	n.topic.publish(span(1, 2)...)
+	n.topic.publish(windowsOf(1, 2)...)
 	(&ear{in: in}).hears(t, "1=1", "2=2")
 }
 

@@ -1,15 +1,25 @@
 // Package fanout is a subscriber server: it follows the swarms of its topic and
-// sends them to everyone who listens, over Server-Sent Events. It announces
-// itself to the rest with a heartbeat that carries its true number of clients.
+// sends them to everyone who listens, as Server-Sent Events. It announces itself with
+// a heartbeat that carries its true number of listeners.
 //
-// Ten thousand listeners cost little here because they share everything. The hub
-// encodes a swarm once. A connection is a cursor in its channel and no queue,
-// since a window is a snapshot: whoever is slow goes on with the newest, and
-// nobody waits for him. A few shards write to all, without a goroutine, a timer
-// or a buffer for each: on plain HTTP/1.1 the socket is taken from net/http, and
-// written to for as long as it takes bytes (socket); else the goroutine of the
-// request writes what the shard hands it (relay). What becomes of a connection is
-// decided in one place for both (conn, shard).
+// What happens, in order, and where:
+//
+//   - A client asks for a stream (routes.go). If there is a place for it
+//     (admission.go) it becomes a listener (listener.go) of a channel (channel.go),
+//     and one shard serves it from then on.
+//   - It is given a cursor into the updates of its channel, and is sent the windows
+//     that it missed (replay.go).
+//   - A swarm arrives (server.go). The hub (hub.go) finds its channel, which encodes
+//     it once, as an update that all listeners share.
+//   - The shards (shard.go) write to every listener what lies after its cursor,
+//     through the socket or net/http (transport.go).
+//
+// Ten thousand listeners cost little because they share everything. There is no
+// queue for each: a window is a snapshot, so that a slow listener goes on with the
+// newest one, and nobody waits for it (slow_listeners.go). There is no goroutine,
+// timer or buffer for each either: a few shards write to all. On plain HTTP/1.1 the
+// socket is taken from net/http; elsewhere the request's goroutine stays, and writes
+// what the shard hands it.
 package fanout
 
 import (
@@ -39,29 +49,30 @@ type Config struct {
 	Topic   string // of its swarms
 	Version string // of the program
 
-	// Capacity is how many connections it takes at most; default 10,000.
+	// Capacity is how many streams may be open at one time; default 10,000.
 	Capacity int
-	// AcceptRate is how many streams it opens in a second at most, and at once;
-	// whoever comes beyond is asked to come back later. Default 2,000.
+	// AcceptRate is how many streams may be opened in a second, and in one moment.
+	// Clients beyond that are asked to come back later. Default 2,000.
 	AcceptRate int
-	// Shards is how many goroutines write to clients; default one for each
+	// Shards is how many goroutines write to listeners; default one for each
 	// processor, and at most 16.
 	Shards int
-	// StallTimeout is how long a client may keep a frame waiting; default 10 s.
+	// StallTimeout is how long a listener may keep a frame waiting before its stream
+	// is closed; default 10 s.
 	StallTimeout time.Duration
-	// Heartbeat is how long a stream is silent at most: then it gets a comment. It
-	// may come up to a second before. Default 15 s.
+	// KeepAlive is how long a stream may be silent. Up to a second before that it is
+	// sent a comment, the keep-alive. Default 15 s.
 	KeepAlive time.Duration
 	// Retry is what clients are told to wait before they come back; default 2 s.
 	Retry time.Duration
-	// DrainSpread is the time over which clients are let go when the server leaves,
-	// and over which those that it cannot take now are asked to come back. Default 3 s.
+	// DrainSpread is the time over which listeners are let go when the server stops,
+	// and the time over which clients that are put off come back. Default 3 s.
 	DrainSpread time.Duration
 	// Repeats is how often an emoji comes at most for one window in the stream
 	// of single emojis; default 100.
 	Repeats int
-	// Lateness is how far back a client that resumes is told of windows that
-	// were revised; default 10 s, aggregate's own.
+	// Lateness is how far back a listener that resumes is sent windows that were
+	// revised; default 10 s, which is aggregate's default too.
 	Lateness time.Duration
 
 	Log        stream.Reader  // of its topic
@@ -111,21 +122,21 @@ func (c Config) withDefaults() Config {
 
 // Server is a subscriber server.
 type Server struct {
-	cfg      Config
-	instance string
-	started  time.Time
-	hub      *Hub
-	shards   []*shard
-	next     atomic.Uint32 // in turn, the shard that gets a connection
-	arrivals *rate.Limiter // of streams
-	retry    frame         // the beginning of a stream
-	comment  frame         // the heartbeat of a stream
-	metrics  metrics
-	clients  atomic.Int64
-	opened   atomic.Int64  // streams, since the start
-	moves    atomic.Int64  // clients that ever came, and that ever left
-	filled   chan struct{} // closed once the ring holds what was in the topic at the start
-	claimed  atomic.Bool   // the name is ours
+	cfg              Config
+	instance         string
+	started          time.Time
+	hub              *Hub
+	shards           []*shard
+	nextShard        atomic.Uint32 // that gets a listener, modulo their number
+	acceptRate       *rate.Limiter
+	retry            frame // how long to wait before coming back; begins every stream
+	keepAliveComment frame
+	metrics          metrics
+	clients          atomic.Int64  // streams that are open
+	opened           atomic.Int64  // streams since the start
+	moves            atomic.Int64  // streams that were opened and that were closed, since the start
+	filled           chan struct{} // closed when the hub has what was in the topic at the start
+	claimed          atomic.Bool   // the name is this server's
 }
 
 // New returns a server.
@@ -133,8 +144,9 @@ func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness), filled: make(chan struct{}),
-		arrivals: rate.NewLimiter(rate.Limit(cfg.AcceptRate), cfg.AcceptRate), retry: newFrame(func(b []byte) []byte { return sse.AppendRetry(b, cfg.Retry) }),
-		comment: newFrame(func(b []byte) []byte { return sse.AppendComment(b, "") }),
+		acceptRate:       rate.NewLimiter(rate.Limit(cfg.AcceptRate), cfg.AcceptRate),
+		retry:            newFrame(func(b []byte) []byte { return sse.AppendRetry(b, cfg.Retry) }),
+		keepAliveComment: newFrame(func(b []byte) []byte { return sse.AppendComment(b, "") }),
 	}
 	s.metrics = newMetrics(cfg.Metrics, s)
 	for range cfg.Shards {
@@ -143,29 +155,9 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// now is the time since the server began, which goes on evenly whatever is done to
-// the clock.
+// now is the time since the server began. Setting the machine's clock does not
+// change it.
 func (s *Server) now() time.Duration { return time.Since(s.started) }
-
-// enter counts a client in, unless the server is full.
-func (s *Server) enter() bool {
-	for {
-		n := s.clients.Load()
-		if n >= int64(s.cfg.Capacity) {
-			return false
-		}
-		if s.clients.CompareAndSwap(n, n+1) {
-			s.opened.Add(1)
-			s.moves.Add(1)
-			return true
-		}
-	}
-}
-
-func (s *Server) exit() {
-	s.clients.Add(-1)
-	s.moves.Add(1)
-}
 
 // URL is the base URL that clients reach the server under.
 func (s *Server) URL() string { return s.cfg.URL }
@@ -173,7 +165,7 @@ func (s *Server) URL() string { return s.cfg.URL }
 // Clients is how many streams are open now.
 func (s *Server) Clients() int { return int(s.clients.Load()) }
 
-// Ready says why the server cannot be used yet; nil when it can.
+// Ready returns why the server cannot be used yet; nil when it can.
 func (s *Server) Ready() error {
 	if !s.isFilled() {
 		return fmt.Errorf("the recent windows of %s are not read yet: wait, and see whether kafka can be reached if it takes long", s.cfg.Topic)
@@ -184,6 +176,7 @@ func (s *Server) Ready() error {
 	return nil
 }
 
+// isFilled says whether the hub has what was in the topic at the start.
 func (s *Server) isFilled() bool {
 	select {
 	case <-s.filled:
@@ -193,26 +186,15 @@ func (s *Server) isFilled() bool {
 	}
 }
 
-// Drain lets all clients go, over DrainSpread, and returns when the last one has
-// left. Those that come after that are let go at once.
-func (s *Server) Drain() {
-	for _, sh := range s.shards {
-		defer func(gone <-chan struct{}) { <-gone }(sh.Drain(s.cfg.DrainSpread))
-	}
-}
-
-// tell has the shards tell their clients what is new.
-func (s *Server) tell() {
-	for _, sh := range s.shards {
-		sh.Tell()
-	}
-}
-
-// Run follows the topic from offset on, where the log ended at end when the
-// server began, and announces the server until ctx ends. Then it says that it
-// drains, and, once drained has been closed, that it is gone, and returns nil. It
-// fails when another live server has its name, and when the topic cannot be
-// followed; then it waits for nothing. It runs once.
+// Run follows the topic from offset on and announces the server, until ctx ends. End
+// is where the topic ended when the server began. When ctx ends, Run announces that
+// the server drains, waits until drained is closed, announces that it is gone, and
+// returns nil.
+//
+// It returns a [NameTakenError] when another live server has the name, and an error
+// when the topic cannot be followed. Then it does not wait for drained.
+//
+// Run may be called once.
 func (s *Server) Run(ctx context.Context, offset, end int64, drained <-chan struct{}) error {
 	g, both := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.follow(both, offset, end) })
@@ -221,34 +203,34 @@ func (s *Server) Run(ctx context.Context, offset, end int64, drained <-chan stru
 			return err
 		}
 		last := context.WithoutCancel(ctx)
-		_ = s.beat(last, wire.StateDraining)
-		if ctx.Err() != nil { // else the caller has yet to hear that it failed
+		_ = s.sendHeartbeat(last, wire.StateDraining)
+		if ctx.Err() != nil { // else Run has failed, and the caller drains only after it returns
 			<-drained
 		}
-		_ = s.beat(last, wire.StateGone)
+		_ = s.sendHeartbeat(last, wire.StateGone)
 		return nil
 	})
 	return g.Wait()
 }
 
-// follow feeds the hub.
+// follow publishes the swarms of the topic in the hub.
 func (s *Server) follow(ctx context.Context, offset, end int64) error {
-	sweep, filled := time.Now(), false
+	swept, filled := time.Now(), false
 	err := stream.Follow(ctx, s.cfg.Log, offset, end, func(b stream.Batch) {
 		for _, r := range b.Records {
-			s.take(r, filled)
+			s.publish(r, filled)
 		}
 		if len(b.Records) > 0 {
-			s.tell() // of all at once
+			s.wakeShards() // once for all of them
 		}
-		if now := time.Now(); now.Sub(sweep) > time.Minute {
-			sweep = now
+		if now := time.Now(); now.Sub(swept) > time.Minute {
+			swept = now
 			s.hub.Sweep(now)
 		}
 	}, func() {
 		filled = true
 		close(s.filled)
-		s.tell()
+		s.wakeShards()
 	})
 	if err != nil {
 		return fmt.Errorf("follow %s: %w", s.cfg.Topic, err)
@@ -256,8 +238,9 @@ func (s *Server) follow(ctx context.Context, offset, end int64) error {
 	return nil
 }
 
-// take hands a record to the hub; live says that it is no history.
-func (s *Server) take(r stream.Record, live bool) {
+// publish publishes the swarm of a record. Live says that the record is newer than
+// the server.
+func (s *Server) publish(r stream.Record, live bool) {
 	swarm, err := wire.DecodeSwarm(r.Value)
 	if err != nil {
 		s.cfg.Logger.Warn("a record was passed over", "topic", s.cfg.Topic, "offset", r.Offset, "error", err)
@@ -274,5 +257,12 @@ func (s *Server) take(r stream.Record, live bool) {
 			s.metrics.delay.Observe(time.Since(time.UnixMilli(swarm.Window.End)).Seconds())
 		}
 		s.cfg.Logger.Debug("swarm", "channel", swarm.Channel, "end", time.UnixMilli(swarm.Window.End).UTC().Format(wire.TimeFormat), "total", swarm.Total)
+	}
+}
+
+// wakeShards has the shards write what is new.
+func (s *Server) wakeShards() {
+	for _, sh := range s.shards {
+		sh.Wake()
 	}
 }

@@ -1,0 +1,98 @@
+package fanout
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// What is kept of a channel, in rings: when one is full, the oldest entry goes.
+const (
+	maxWindows = 64  // that can be replayed to a listener that comes back
+	maxUpdates = 128 // that a slow listener may be behind before it skips
+)
+
+// channel is what is known of one channel. Listeners have no queues: each has a
+// cursor into the updates of its channel.
+type channel struct {
+	name string
+	hub  *Hub
+
+	listeners int       // guarded by hub.mu, so that a channel with listeners is never deleted
+	lastUse   time.Time // when a listener or a swarm last came; guarded by hub.mu
+
+	mu      sync.Mutex // locked after hub.mu, if both are
+	windows []*window  // by end; at most maxWindows
+
+	updates atomic.Pointer[updates] // replaced with every update; never nil
+}
+
+// updates are the latest updates of a channel at one moment. They never change, so
+// that shards read them without a lock.
+type updates struct {
+	latest  []update  // in order; at most maxUpdates
+	count   uint64    // of all updates so far, which is the number of the latest one
+	newest  frame     // of the newest window, for listeners that skip
+	arrived time.Time // when the latest update did
+}
+
+// update is what one swarm adds to the stream of each kind; an empty frame: nothing.
+type update struct {
+	swarm   frame
+	singles frame
+}
+
+// window is the greatest swarm so far of one window, encoded.
+type window struct {
+	end       int64
+	total     int64
+	revised   bool // it was sent after a newer window, or more than once
+	frame     frame
+	frameNoID frame          // for where the id would be lower than one that was sent before
+	singles   map[string]int // how often each emoji was sent in the stream of single emojis
+}
+
+// publish adds a swarm, which data encodes, as Hub.Publish says. The caller holds
+// c.mu.
+func (c *channel) publish(s wire.Swarm, data []byte) (news bool) {
+	i, found := slices.BinarySearchFunc(c.windows, s.Window.End, func(w *window, end int64) int { return cmp.Compare(w.end, end) })
+	if found && s.Total <= c.windows[i].total || !found && i == 0 && len(c.windows) == maxWindows {
+		return false
+	}
+	next := &window{end: s.Window.End, total: s.Total, revised: found, singles: map[string]int{}}
+	if found {
+		next.singles = c.windows[i].singles
+		c.windows[i] = next
+	} else {
+		c.windows = slices.Insert(c.windows, i, next)
+		if len(c.windows) > maxWindows {
+			c.windows = slices.Delete(c.windows, 0, 1)
+			i--
+		}
+	}
+	event := sse.Event{Name: "swarm", Data: data}
+	next.frameNoID = newFrame(func(b []byte) []byte { return sse.AppendEvent(b, event) })
+	event.ID = strconv.FormatInt(next.end, 10)
+	next.frame = newFrame(func(b []byte) []byte { return sse.AppendEvent(b, event) })
+
+	u := update{swarm: next.frame, singles: newFrame(func(b []byte) []byte { return next.appendSingles(b, s, c.hub.maxRepeats) })}
+	if i < len(c.windows)-1 {
+		u.swarm, next.revised = next.frameNoID, true
+	}
+	c.addUpdate(u)
+	return true
+}
+
+// addUpdate replaces the updates by a copy with one more; the caller holds c.mu. The
+// old ones stay as they are for the shards that still read them.
+func (c *channel) addUpdate(u update) {
+	old := c.updates.Load()
+	latest := slices.Concat(old.latest[max(0, len(old.latest)+1-maxUpdates):], []update{u})
+	c.updates.Store(&updates{latest: latest, count: old.count + 1, newest: c.windows[len(c.windows)-1].frame, arrived: time.Now()})
+}

@@ -1,0 +1,34 @@
+package fanout
+
+import "fmt"
+
+// frame is one or more events or a comment, as a chunk of HTTP/1.1. A frame that is
+// one chunk arrives at once even in clients that pass a stream on chunk by chunk,
+// such as Python's requests. It never changes, and all listeners that are sent it
+// share its memory.
+type frame []byte
+
+// chunkHeadSize is the length of what a chunk begins with: its size and a line end.
+const chunkHeadSize = len("00000000\r\n")
+
+// lastChunk ends a stream of chunks.
+const lastChunk = "0\r\n\r\n"
+
+// newFrame makes a frame of what appendTo appends; nil if that is nothing.
+func newFrame(appendTo func([]byte) []byte) frame {
+	b := appendTo(make([]byte, chunkHeadSize))
+	size := len(b) - chunkHeadSize
+	if size == 0 {
+		return nil
+	}
+	copy(b, fmt.Sprintf("%08x\r\n", size))
+	return append(b, "\r\n"...)
+}
+
+// bytes is the frame without the chunk around it.
+func (f frame) bytes() []byte {
+	if len(f) == 0 {
+		return nil
+	}
+	return f[chunkHeadSize : len(f)-len("\r\n")]
+}

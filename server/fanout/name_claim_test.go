@@ -1,0 +1,166 @@
+package fanout_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/fanout"
+)
+
+// contender is a server that claims sub1 and has no listeners to serve.
+func contender(servers *announcements, log *topic, url string) *fanout.Server {
+	return fanout.New(fanout.Config{Name: "sub1", URL: url, Topic: "sub_1", Log: log, Servers: &servers.roster, Heartbeats: servers})
+}
+
+// run runs a contender; it has drained as soon as it is asked to.
+func run(ctx context.Context, s *fanout.Server) <-chan error {
+	drained, ran := make(chan struct{}), make(chan error, 1)
+	close(drained)
+	go func() { ran <- s.Run(ctx, 0, 0, drained) }()
+	return ran
+}
+
+// owner is the heartbeat of somebody who has the name, since before the test.
+func owner(url, state string) wire.ServerStatus {
+	return wire.ServerStatus{
+		Name: "sub1", Instance: "owner", URL: url, Topic: "sub_1", Cluster: "cluster_1", Capacity: 1, State: state,
+		StartedAt: "1999-12-31T23:00:00.000Z",
+	}
+}
+
+// Whoever starts under a name that is, or was, another's.
+func TestClaim(t *testing.T) {
+	never := time.Hour
+	for name, tt := range map[string]struct {
+		url    string        // of the owner
+		state  string        // that he last told
+		ago    time.Duration // when he was last heard of before we start, and 300 ms
+		beats  int           // how often he is heard of afterwards, every second
+		stale  bool          // those beats were sent before we started
+		begins time.Duration // when our own first heartbeat comes
+		fails  time.Duration // when we give up
+	}{
+		"nobody was heard of lately":              {url: "http://other", state: wire.StateServing, ago: 4700 * time.Millisecond, fails: never},
+		"the owner left in order":                 {url: "http://other", state: wire.StateGone, fails: never},
+		"the owner was killed, same address":      {url: "http://emo", state: wire.StateServing, fails: never},
+		"the owner was killed, other address":     {url: "http://other", state: wire.StateServing, begins: 2500 * time.Millisecond, fails: never},
+		"killed a while ago":                      {url: "http://other", state: wire.StateServing, ago: 4 * time.Second, begins: 2500 * time.Millisecond, fails: never},
+		"the owner lives":                         {url: "http://other", state: wire.StateServing, beats: 100, begins: never, fails: 2500 * time.Millisecond},
+		"the owner lives behind the same address": {url: "http://emo", state: wire.StateServing, beats: 100, fails: 3 * time.Second},
+		"the owner was killed, same address, and his last heartbeats come late": {url: "http://emo", state: wire.StateServing, beats: 5, stale: true, fails: never},
+		"the owner drains and is not heard again":                               {url: "http://other", state: wire.StateDraining, begins: 2500 * time.Millisecond, fails: never},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				servers := &announcements{}
+				servers.hear(owner(tt.url, tt.state))
+				pass(tt.ago + 300*time.Millisecond)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				start := time.Now()
+				s := contender(servers, newTopic(), "http://emo")
+				ran := run(ctx, s)
+				go func() {
+					<-time.After(700 * time.Millisecond)
+					for range tt.beats {
+						beat := owner(tt.url, tt.state)
+						beat.Time = time.Now().UTC().Format(wire.TimeFormat)
+						if tt.stale {
+							beat.Time = start.Add(-time.Second).UTC().Format(wire.TimeFormat)
+						}
+						servers.hear(beat)
+						select {
+						case <-time.After(time.Second):
+						case <-ctx.Done():
+							return
+						}
+					}
+				}()
+				select {
+				case err := <-ran:
+					if d := time.Since(start); d != tt.fails || !strings.Contains(fmt.Sprint(err), "sub1 belongs to a server that is alive at "+tt.url) {
+						t.Errorf("failed after %v: %v", d, err)
+					}
+				case <-time.After(20 * time.Second):
+					if tt.fails != never {
+						t.Error("did not give up")
+					}
+					if err := s.Ready(); err != nil {
+						t.Errorf("is not ready: %v", err)
+					}
+				}
+				first := never
+				for _, b := range servers.heard() {
+					if b.Instance != "owner" {
+						first = min(first, b.at.Sub(start))
+					}
+				}
+				if first != tt.begins {
+					t.Errorf("the first heartbeat came after %v, want %v", first, tt.begins)
+				}
+				cancel()
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+// While it waits for the former owner, the server is not ready and can be stopped.
+func TestClaimIsCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		servers := &announcements{}
+		servers.hear(owner("http://other", wire.StateServing))
+		ctx, cancel := context.WithCancel(t.Context())
+		s := contender(servers, newTopic(), "http://emo")
+		ran := run(ctx, s)
+		pass(time.Second)
+		if err := s.Ready(); err == nil || !strings.Contains(err.Error(), "sub1 is not claimed yet") {
+			t.Errorf("Ready = %v", err)
+		}
+		start := time.Now()
+		cancel()
+		if err := <-ran; err != nil || !time.Now().Equal(start) {
+			t.Errorf("Run = %v after %v", err, time.Since(start))
+		}
+		if n := len(servers.heard()); n != 1 {
+			t.Errorf("%d heartbeats, want the owner's alone", n)
+		}
+	})
+}
+
+// Of two that start at once, neither of which has heard of the other, the later
+// gives way, and the earlier goes on.
+func TestTwoStartAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		servers, log := &announcements{delay: 20 * time.Millisecond}, newTopic()
+		early := contender(servers, log, "http://early")
+		pass(time.Millisecond)
+		late := contender(servers, log, "http://late")
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		start := time.Now()
+		// The later one is first at the topic, which does not help it.
+		lateRan, earlyRan := run(ctx, late), run(ctx, early)
+		if err := <-lateRan; !strings.Contains(fmt.Sprint(err), "http://early") || time.Since(start) > 3*time.Second {
+			t.Errorf("the later one ended with %v after %v", err, time.Since(start))
+		}
+		pass(10 * time.Second)
+		select {
+		case err := <-earlyRan:
+			t.Errorf("the earlier one ended with %v", err)
+		default:
+		}
+		if e, ok := servers.roster.Get("sub1"); !ok || e.URL != "http://early" || !e.Alive(time.Now()) {
+			t.Errorf("the name belongs to %+v", e)
+		}
+		cancel()
+		if err := <-earlyRan; err != nil {
+			t.Errorf("the earlier one ended with %v when it was stopped", err)
+		}
+	})
+}

@@ -1,0 +1,44 @@
+package fanout
+
+import "strconv"
+
+// nothingSeen is the lastSeen of a listener that has seen no window.
+const nothingSeen = -1
+
+// lastSeen is the end of the last window that a listener saw, as its Last-Event-ID
+// says: the id of a swarm's event is the end of its window, in ms.
+func lastSeen(lastEventID string) int64 {
+	if end, err := strconv.ParseInt(lastEventID, 10, 64); err == nil && end >= 0 {
+		return end
+	}
+	return nothingSeen
+}
+
+// replay returns the frames with which a listener of swarms begins, and the number
+// of the last update that they include. A new listener begins with the newest window.
+// One that comes back begins with all windows after the last that it saw, and with
+// those that were revised of the time before: up to lateness before it.
+func (c *channel) replay(lastSeen int64) (frames []frame, count uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	count = c.updates.Load().count
+	if len(c.windows) == 0 {
+		return nil, count
+	}
+	newest := c.windows[len(c.windows)-1]
+	switch {
+	case lastSeen == nothingSeen:
+		return []frame{newest.frame}, count
+	case lastSeen > newest.end: // an id of another installation, or made up
+		return []frame{newest.frameNoID}, count
+	}
+	for _, w := range c.windows {
+		switch {
+		case w.end > lastSeen:
+			frames = append(frames, w.frame)
+		case w.revised && w.end > lastSeen-c.hub.lateness.Milliseconds():
+			frames = append(frames, w.frameNoID)
+		}
+	}
+	return frames, count
+}

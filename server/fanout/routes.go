@@ -1,0 +1,85 @@
+package fanout
+
+import (
+	"cmp"
+	"net/http"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Routes adds the streams to a mux.
+func (s *Server) Routes(mux *http.ServeMux) {
+	mux.Handle("/"+s.cfg.Name, s.stream(singleEmojis))
+	mux.Handle("/v1/swarm", s.stream(swarms))
+	mux.Handle("/healthz", httpserve.Methods(func(w http.ResponseWriter, _ *http.Request) {
+		httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
+	}, http.MethodGet))
+	mux.Handle("/readyz", httpserve.Methods(s.readyz, http.MethodGet))
+	mux.Handle("/", httpserve.NotFound("/"+s.cfg.Name, "/v1/swarm", "/healthz", "/readyz"))
+}
+
+func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+	if err := s.Ready(); err != nil {
+		httpserve.Refusalf(http.StatusServiceUnavailable, "not_ready", "%v", err).ServeHTTP(w, r)
+		return
+	}
+	httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}
+
+// stream answers requests with streams of a kind.
+func (s *Server) stream(k streamKind) http.Handler {
+	return httpserve.Methods(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, k) }, http.MethodGet)
+}
+
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, k streamKind) {
+	channel := cmp.Or(r.URL.Query().Get("channel"), wire.MainChannel)
+	if !wire.ValidChannel(channel) {
+		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_channel", "channel %.32q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", channel, wire.MaxChannel).ServeHTTP(w, r)
+		return
+	}
+	if r.Method != http.MethodHead && !s.takePlace() {
+		s.refuseFull(w, r)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // else nginx holds events back
+	switch {
+	case r.Method == http.MethodHead:
+		w.WriteHeader(http.StatusOK)
+	case !s.acceptRate.Allow():
+		s.freePlace()
+		s.putOff(w)
+	default:
+		s.connect(w, r, &listener{kind: k, channel: s.hub.join(channel), lastSeen: lastSeen(r.Header.Get("Last-Event-ID"))})
+	}
+}
+
+// connect gives a listener to one of the shards, in turn. If its socket can be taken
+// from net/http, the request's goroutine ends; else it stays, to write what the
+// shard hands it.
+func (s *Server) connect(w http.ResponseWriter, r *http.Request, l *listener) {
+	s.metrics.connected.Inc()
+	sh := s.shards[s.nextShard.Add(1)%uint32(len(s.shards))]
+	l.unchunked = !r.ProtoAtLeast(1, 1)
+	if socket, head, err := takeSocket(w, r, l.unchunked, s.cfg.StallTimeout); err == nil {
+		l.transport = socket
+		s.cfg.Logger.Debug("client connected", "client", l)
+		sh.Add(l, head)
+		return
+	}
+	t := newHTTPTransport(w, r)
+	l.transport, l.unchunked = t, true
+	s.cfg.Logger.Debug("client connected", "client", l)
+	sh.Add(l, nil)
+	t.run(r.Context(), sh, l)
+}
+
+// disconnected is called by the shard when a listener's stream has ended.
+func (s *Server) disconnected(l *listener, why error) {
+	s.hub.leave(l.channel)
+	s.freePlace()
+	s.cfg.Logger.Debug("client left", "client", l, "because", why)
+}

@@ -1,0 +1,72 @@
+package fanout_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/fanout"
+)
+
+// What retention took away, and what is no swarm, stops nothing.
+func TestTopicWithHoles(t *testing.T) {
+	for name, first := range map[string]int64{"from the beginning": 0, "after retention": 1000} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := newTopic()
+				log.start = first
+				in := start(t, log, fanout.Config{})
+				in.topic.publish(swarm(1, 1))
+				in.topic.change(func() {
+					for _, junk := range []string{"", "null", "[]", `{"channel":"a b","window":{"start":"2000-01-01T00:00:00Z","end":"2000-01-01T00:00:02Z"}}`, `{"channel":"main"}`} {
+						in.topic.records = append(in.topic.records, stream.Record{Value: []byte(junk)})
+					}
+				})
+				in.topic.publish(swarm(2, 2))
+				in.listen(t, "/v1/swarm", "0").hears(t, "retry:2000 "+shorts(1, 2))
+			})
+		})
+	}
+}
+
+// A log that is shorter than it was when the server asked for its end has been
+// read when its own end is reached.
+func TestShorterTopic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log := newTopic()
+		log.publish(swarm(1, 1))
+		s := contender(&announcements{}, log, "http://emo")
+		ctx, cancel := context.WithCancel(t.Context())
+		ran := make(chan error)
+		go func() { ran <- s.Run(ctx, 50, 60, ctx.Done()) }()
+		synctest.Wait()
+		if err := s.Ready(); err != nil {
+			t.Errorf("not ready: %v", err)
+		}
+		cancel()
+		if err := <-ran; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+	})
+}
+
+// A server whose topic cannot be read says so, and does not wait to be drained: it
+// is by that error that its caller learns that it must be.
+func TestTopicFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := start(t, newTopic(), fanout.Config{})
+		synctest.Wait()
+		broken := errors.New("not authorized")
+		in.topic.change(func() { in.topic.broken = broken })
+		if err := <-in.ran; !errors.Is(err, broken) || !strings.Contains(err.Error(), "sub_1") {
+			t.Errorf("Run = %v", err)
+		}
+		if e, _ := in.servers.roster.Get("sub1"); e.State != wire.StateGone {
+			t.Errorf("announced as %q", e.State)
+		}
+	})
+}

@@ -1,0 +1,124 @@
+//go:build unix
+
+package fanout
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// sendBuffer is how many bytes the system keeps for a client that does not read. By
+// default it keeps megabytes, so that a slow client would be sent old windows.
+const sendBuffer = 64 << 10
+
+// socket is the client's connection, taken from net/http, so that the memory that
+// net/http keeps for a request is freed. Only the shard closes it.
+type socket struct {
+	net.Conn     // owns fd
+	fd       int // non-blocking
+}
+
+// connKey is the key of a request's connection in its context.
+type connKey struct{}
+
+// ConnContext is for [http.Server]. Without it all streams go through net/http.
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	if _, ok := c.(syscall.Conn); ok { // a TLS connection is none
+		return context.WithValue(ctx, connKey{}, c)
+	}
+	return ctx
+}
+
+// takeSocket takes the connection of a request from net/http, if that is possible. It
+// also returns the head of the answer, which the caller must send: the headers that
+// were set, that the connection ends with the stream, and that the stream comes in
+// chunks, unless unchunked.
+func takeSocket(w http.ResponseWriter, r *http.Request, unchunked bool, stall time.Duration) (t transport, head []byte, err error) {
+	if r.ProtoMajor != 1 || r.Context().Value(connKey{}) == nil {
+		return nil, nil, http.ErrNotSupported
+	}
+	h := w.Header().Clone()
+	h.Set("Date", time.Now().UTC().Format(http.TimeFormat))
+	h.Set("Connection", "close")
+	if !unchunked {
+		h.Set("Transfer-Encoding", "chunked")
+	}
+	out := bytes.NewBufferString("HTTP/1.1 200 OK\r\n")
+	_ = h.Write(out)
+	out.WriteString("\r\n")
+	c, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	s := &socket{Conn: c, fd: -1}
+	raw, err := c.(syscall.Conn).SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { s.fd = int(fd) })
+	}
+	if err != nil {
+		_ = c.Close()
+		return nil, nil, err
+	}
+	_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
+	setUserTimeout(s.fd, stall)
+	return s, out.Bytes(), nil
+}
+
+func (s *socket) write(b []byte) (int, error) {
+	for {
+		switch n, err := unix.Write(s.fd, b); err {
+		case nil:
+			return n, nil
+		case unix.EAGAIN:
+			return 0, nil
+		case unix.EINTR:
+		default:
+			return 0, whyLeft(err)
+		}
+	}
+}
+
+// whyLeft is why a client has left, by the error of its socket.
+func whyLeft(err error) error {
+	if errors.Is(err, unix.ETIMEDOUT) {
+		return errStalled
+	}
+	return os.NewSyscallError("stream", err)
+}
+
+func (s *socket) close(atOnce bool) {
+	if tcp, ok := s.Conn.(*net.TCPConn); ok && atOnce {
+		_ = tcp.SetLinger(0) // the system drops what it keeps for the client
+	}
+	_ = s.Close()
+}
+
+func (s *socket) remoteAddr() string { return s.RemoteAddr().String() }
+
+// discardInput reads and drops what a client sends after its request. It returns an
+// error if the client has left, or sends more than a little.
+func discardInput(fd int) error {
+	var input [4096]byte
+	for read := 0; read < len(input); {
+		switch n, err := unix.Read(fd, input[read:]); {
+		case err == unix.EAGAIN:
+			return nil
+		case err == unix.EINTR:
+		case err != nil:
+			return whyLeft(err)
+		case n == 0:
+			return errLeft
+		default:
+			read += n
+		}
+	}
+	return errTalks
+}
