@@ -132,5 +132,5 @@ func settingsAdvice(e *aggregator.SettingsError) error {
 
 // countingFlags are the flags of aggregate that give these settings.
 func countingFlags(s wire.Settings) string {
-	return fmt.Sprintf("--window %v --lateness %v", ms(s.WindowMS), ms(s.LatenessMS))
+	return fmt.Sprintf("--window %v --lateness %v", milliseconds(s.WindowMS), milliseconds(s.LatenessMS))
 }

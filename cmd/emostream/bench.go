@@ -132,14 +132,14 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 	if err != nil {
 		return err
 	}
-	return f.progress.runFullscreen(ctx, io, func(ctx context.Context) error { return f.report(ctx, io, cfg, conditions, asJSON) })
+	return f.progress.run(ctx, io, func(ctx context.Context) error { return f.runAndReport(ctx, io, cfg, conditions, asJSON) })
 }
 
 // report does the run, or the runs of a search, and says what it found.
-func (f *benchFlags) report(ctx context.Context, io streams, cfg loadgen.Config, conditions []report.Threshold, asJSON bool) error {
+func (f *benchFlags) runAndReport(ctx context.Context, io streams, cfg loadgen.Config, conditions []report.Threshold, asJSON bool) error {
 	report, err := f.progress.show(ctx, io, cmp.Or(cfg.Server, f.publish.PostURL), func(ctx context.Context, observe func(loadgen.Snapshot)) (report.Report, error) {
 		cfg.Observe = observe
-		return f.test(ctx, cfg, conditions)
+		return f.measure(ctx, cfg, conditions)
 	})
 	if err != nil {
 		return err
@@ -151,7 +151,7 @@ func (f *benchFlags) report(ctx context.Context, io streams, cfg loadgen.Config,
 }
 
 // test does one run, or the runs of a search.
-func (f *benchFlags) test(ctx context.Context, cfg loadgen.Config, conditions []report.Threshold) (report.Report, error) {
+func (f *benchFlags) measure(ctx context.Context, cfg loadgen.Config, conditions []report.Threshold) (report.Report, error) {
 	evaluate := func(r report.Report) []report.ThresholdResult { return report.Evaluate(conditions, r) }
 	if f.findMax {
 		return loadgen.FindMax(ctx, cfg, loadgen.Search{Evaluate: evaluate})

@@ -32,13 +32,13 @@ func (p *progressFlag) check(io streams) error {
 }
 
 // view says whether the whole screen is taken.
-func (p *progressFlag) view(io streams) bool {
+func (p *progressFlag) takesScreen(io streams) bool {
 	return p.mode == "view" || p.mode == "auto" && isTerminal(io.err)
 }
 
 // onScreen runs f, on the whole screen if that is taken.
-func (p *progressFlag) runFullscreen(ctx context.Context, io streams, f func(context.Context) error) error {
-	if !p.view(io) {
+func (p *progressFlag) run(ctx context.Context, io streams, f func(context.Context) error) error {
+	if !p.takesScreen(io) {
 		return f(ctx)
 	}
 	return runFullscreen(ctx, io, f)
@@ -50,7 +50,7 @@ func (p *progressFlag) show(ctx context.Context, io streams, target string, test
 	switch {
 	case p.mode == "none":
 		return test(ctx, nil)
-	case !p.view(io):
+	case !p.takesScreen(io):
 		lines := &tui.BenchLines{Out: io.err}
 		return test(ctx, lines.Show)
 	}

@@ -29,7 +29,7 @@ what it means and its default, commented out. Take away the # before one to set 
 			if path == "" {
 				return usagef("there is no folder for a user's configuration: give --config FILE")
 			}
-			if err := writeNew(path, template(newSchema()), force); err != nil {
+			if err := writeNew(path, settingsTemplate(newSchema()), force); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintln(io.out, path)
@@ -62,7 +62,7 @@ func writeNew(path, text string, force bool) error {
 
 // template is a file of all settings at their defaults, commented out: first those
 // that several commands have in common, then those of each command.
-func template(s schema) string {
+func settingsTemplate(s schema) string {
 	var b strings.Builder
 	b.WriteString(`# Settings of emostream, read by every command (see emostream config --help).
 # Take away the # right before a setting, and its section is as it stands.
@@ -70,8 +70,8 @@ func template(s schema) string {
 # For every command that has such a flag. A command's own section wins.
 ` + commonSection + ":\n")
 	shared := map[string]string{} // their defaults
-	for _, name := range s.names() {
-		if o, ok := shareable(s.owners[name]); ok {
+	for _, name := range s.settingNames() {
+		if o, ok := commonOwner(s.owners[name]); ok {
 			shared[name] = o.flag.DefValue
 			describeSetting(&b, o.flag, 1)
 		}
@@ -98,7 +98,7 @@ func template(s schema) string {
 // shareable says whether a setting is described for all that have it: where three
 // commands or more have the same default. Those that have another one describe it
 // again.
-func shareable(owners []owner) (owner, bool) {
+func commonOwner(owners []owner) (owner, bool) {
 	for _, o := range owners {
 		same := 0
 		for _, other := range owners {

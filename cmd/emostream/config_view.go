@@ -13,14 +13,14 @@ import (
 )
 
 // viewFlags are the settings of config view.
-type viewFlags struct {
+type configViewFlags struct {
 	origins bool
 	all     bool
 	out     outputFlag
 }
 
 func newConfigView(io streams) *cobra.Command {
-	var f viewFlags
+	var f configViewFlags
 	cmd := &cobra.Command{
 		Use:   "view [COMMAND...] [-- FLAG...]",
 		Short: "Show the settings, as a file of them",
@@ -48,7 +48,7 @@ type settingView struct {
 	origin
 }
 
-func (f *viewFlags) run(cmd *cobra.Command, io streams, args []string) error {
+func (f *configViewFlags) run(cmd *cobra.Command, io streams, args []string) error {
 	asJSON, err := f.out.json()
 	if err != nil {
 		return err
@@ -124,7 +124,7 @@ func (s settings) view(path, flags []string) ([]settingView, error) {
 }
 
 // print writes settings as a file of them.
-func (f *viewFlags) print(io streams, all []settingView) error {
+func (f *configViewFlags) print(io streams, all []settingView) error {
 	if len(all) == 0 {
 		_, _ = fmt.Fprintln(io.err, "Nothing is set: all is at its default. Name a command to see its settings, or give --all.")
 	}

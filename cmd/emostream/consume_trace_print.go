@@ -35,10 +35,10 @@ func traceTable(r trace.Report) []string {
 		// The mean of a hop is shown as what it adds to the rounded sum of the means so
 		// far: so they add up as they are shown.
 		sum += h.Mean
-		row(h.To.String(), rounded(sum)-shown, h)
-		shown = rounded(sum)
+		row(h.To.String(), roundTenth(sum)-shown, h)
+		shown = roundTenth(sum)
 	}
-	row("end to end", rounded(r.EndToEnd.Mean), r.EndToEnd)
+	row("end to end", roundTenth(r.EndToEnd.Mean), r.EndToEnd)
 	lines := append([]string{traceCounts(r), ""}, tableLines(columns, rows)...)
 	return append(lines, traceRemarks(r)...)
 }
@@ -78,11 +78,11 @@ func traceRemarks(r trace.Report) (lines []string) {
 	return lines
 }
 
-func rounded(ms float64) float64 { return math.Round(ms*10) / 10 }
+func roundTenth(ms float64) float64 { return math.Round(ms*10) / 10 }
 
 // tenths writes milliseconds with one decimal.
 func tenths(ms float64) string {
-	return text.Decimals(rounded(ms)+0, 1) // adding 0 makes 0 of -0
+	return text.Decimals(roundTenth(ms)+0, 1) // adding 0 makes 0 of -0
 }
 
 // tracePage is the table and a few reactions on their way, in so many lines.

@@ -93,7 +93,7 @@ func TestTraceTableAddsUp(t *testing.T) {
 			t.Fatal(err, l)
 		}
 		if name == "end to end" {
-			if rounded(sum) != mean {
+			if roundTenth(sum) != mean {
 				t.Errorf("the means are %.1f together, and from end to end %.1f", sum, mean)
 			}
 			return

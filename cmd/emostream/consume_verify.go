@@ -89,11 +89,11 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) e
 	} else {
 		err = printVerify(io.out, f.names(), r)
 	}
-	return errors.Join(err, f.verify.exit(r))
+	return errors.Join(err, f.verify.verifyExit(r))
 }
 
 // judge is the error that a verdict is.
-func (v *verifyFlags) exit(r verify.Report) error {
+func (v *verifyFlags) verifyExit(r verify.Report) error {
 	switch {
 	case r.Verdict == verify.Agree:
 		return nil

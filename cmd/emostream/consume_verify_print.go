@@ -35,11 +35,11 @@ func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 		v.add("windows", "-", "not compared, only totals: no aggregate has said in "+names.Partials()+" what windows it counts by")
 	}
 	if d := r.Latest; d != nil {
-		v.add("latest", ms(d.MS).String(), fmt.Sprintf("after the end of window %s (%s)", wire.AppendTime(nil, d.Window.End), text.Clean(d.Channel)))
+		v.add("latest", milliseconds(d.MS).String(), fmt.Sprintf("after the end of window %s (%s)", wire.AppendTime(nil, d.Window.End), text.Clean(d.Channel)))
 	}
 	w.lines(v.lines)
 	if r.Verdict == verify.Agree {
-		w.printf("\n%s\n", agreement(r))
+		w.printf("\n%s\n", verifiedText(r))
 	}
 	if len(r.Differences) > 0 {
 		w.printf("\n")
@@ -48,7 +48,7 @@ func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	return w.err
 }
 
-func agreement(r verify.Report) string {
+func verifiedText(r verify.Report) string {
 	switch {
 	case r.Counted == 0:
 		return "verified: there is nothing to count yet"

@@ -119,7 +119,7 @@ func TestJudge(t *testing.T) {
 		"retention took the rest":    {verify.Report{Verdict: verify.Undecided, Compared: verify.ByWindow, LeftOut: 3}, exitFailed, []string{"not decided", "retention"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := v.exit(tt.report)
+			err := v.verifyExit(tt.report)
 			code := exitOK
 			if err != nil {
 				code = exitFailed

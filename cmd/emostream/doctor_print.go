@@ -25,8 +25,8 @@ func printFindings(w io.Writer, r doctor.Report) error {
 		}
 		printFinding(&b, f)
 	}
-	fmt.Fprintf(&b, "\n%s\n", summary(r))
-	_, err := io.WriteString(styled(w), b.String())
+	fmt.Fprintf(&b, "\n%s\n", findingsSummary(r))
+	_, err := io.WriteString(styledWriter(w), b.String())
 	return err
 }
 
@@ -42,18 +42,18 @@ func printFinding(b *strings.Builder, f doctor.Finding) {
 	}[f.Status]
 	if f.Why == "" {
 		begin := fmt.Sprintf("  %s  %-*s ", mark, checkWidth, f.Check)
-		indented(b, begin, 6+checkWidth+1, f.Found)
+		writeIndented(b, begin, 6+checkWidth+1, f.Found)
 		return
 	}
 	fmt.Fprintf(b, "  %s  %s\n", mark, f.Check)
-	indented(b, "      ", 6, f.Found)
-	indented(b, "      why: ", 11, f.Why)
-	indented(b, "      do:  ", 11, f.Do)
+	writeIndented(b, "      ", 6, f.Found)
+	writeIndented(b, "      why: ", 11, f.Why)
+	writeIndented(b, "      do:  ", 11, f.Do)
 }
 
 // indented writes a finding broken into lines. The first begins with begin, the
 // later ones with as many spaces as begin has columns.
-func indented(b *strings.Builder, begin string, columnsBefore int, finding string) {
+func writeIndented(b *strings.Builder, begin string, columnsBefore int, finding string) {
 	for i, line := range text.WrapWords(finding, columns-columnsBefore) {
 		if i > 0 {
 			begin = strings.Repeat(" ", columnsBefore)
@@ -63,7 +63,7 @@ func indented(b *strings.Builder, begin string, columnsBefore int, finding strin
 }
 
 // summary is a report in a line.
-func summary(r doctor.Report) string {
+func findingsSummary(r doctor.Report) string {
 	said := fmt.Sprintf("%d checks: ", r.Checks)
 	var parts []string
 	if r.Wrong > 0 {

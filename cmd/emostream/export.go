@@ -78,7 +78,7 @@ func (f *exportFlags) run(ctx context.Context, io streams) error {
 		widenRange(&cfg, &wanted)
 	}
 	return f.read(ctx, io, "export", cfg, func(s *topicreader.Range) error {
-		sum, err := f.table(ctx, io.out, format, s, wanted)
+		sum, err := f.exportRange(ctx, io.out, format, s, wanted)
 		if err != nil && ctx.Err() != nil {
 			_, _ = fmt.Fprintf(io.err, "interrupted: %s\n", f.unfinished())
 			return errInterrupted
@@ -91,7 +91,7 @@ func (f *exportFlags) run(ctx context.Context, io streams) error {
 }
 
 // table writes the table of a span.
-func (f *exportFlags) table(ctx context.Context, stdout io.Writer, format export.Format, s *topicreader.Range, wanted export.WindowsConfig) (sum export.Summary, err error) {
+func (f *exportFlags) exportRange(ctx context.Context, stdout io.Writer, format export.Format, s *topicreader.Range, wanted export.WindowsConfig) (sum export.Summary, err error) {
 	err = f.writeTo(stdout, func(w io.Writer) (err error) {
 		if f.what == "windows" {
 			sum, err = writeTable(w, format, func(give func(export.Window) error) (export.Summary, error) {

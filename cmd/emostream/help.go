@@ -57,7 +57,7 @@ func styleHelp(root *cobra.Command, io streams, manner *quietColorFlags) {
 	root.SetHelpFunc(func(c *cobra.Command, args []string) {
 		_ = manner.setColor() // it only fails where the environment cannot be changed
 		c.Long = reflow(c.Long)
-		c.SetOut(styled(io.out))
+		c.SetOut(styledWriter(io.out))
 		help(c, args)
 	})
 }
@@ -74,8 +74,8 @@ func reflow(help string) string {
 }
 
 // complain prints an error.
-func complain(w io.Writer, err error) {
-	_, _ = fmt.Fprintf(styled(w), "%s %v\n", ansi.Style{}.Bold().ForegroundColor(ansi.Red).Styled("emostream:"), err)
+func printError(w io.Writer, err error) {
+	_, _ = fmt.Fprintf(styledWriter(w), "%s %v\n", ansi.Style{}.Bold().ForegroundColor(ansi.Red).Styled("emostream:"), err)
 }
 
 // addHelp adds the command that shows help of another one; what is no command it

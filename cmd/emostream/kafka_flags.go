@@ -95,7 +95,7 @@ func (k *kafkaFlags) names() wire.Topics { return wire.Topics{Prefix: k.topicPre
 func (k *kafkaFlags) group(role string) string { return k.groupPrefix + role }
 
 // onceTimeout is how long a command that asks Kafka one thing waits for it.
-const withClientTimeout = 15 * time.Second
+const kafkaTimeout = 15 * time.Second
 
 // once runs something against Kafka that must not wait for ever.
 func (f *kafkaFlags) withClient(ctx context.Context, do func(context.Context, *kafka.Client) error) error {
@@ -104,7 +104,7 @@ func (f *kafkaFlags) withClient(ctx context.Context, do func(context.Context, *k
 		return err
 	}
 	defer c.Close()
-	bounded, cancel := context.WithTimeout(ctx, withClientTimeout)
+	bounded, cancel := context.WithTimeout(ctx, kafkaTimeout)
 	defer cancel()
 	if _, err = c.Ping(bounded); err != nil {
 		err = unreachable(err)

@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-func ms(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
+func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 
 // errWriter keeps the first error of many writes.
 type errWriter struct {

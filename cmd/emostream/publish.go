@@ -73,7 +73,7 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 	if err := ensureTopics(ctx, s.client, s.log, topics...); err != nil {
 		return err
 	}
-	servers := newFollower(s.client, names, s.log)
+	servers := newRosterFollower(s.client, names, s.log)
 	p := publisher.New(publisher.Config{
 		Top: f.top, Topic: s.client.Writer, Names: names, Clusters: f.clusters, Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics,
@@ -86,7 +86,7 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 		g.Go(func() error { return servers.run(ctx) })
 		for _, cluster := range f.clusters {
 			g.Go(func() error {
-				if err := servers.wait(ctx); err != nil {
+				if err := servers.waitCaughtUp(ctx); err != nil {
 					return nil //nolint:nilerr // stopped before it began
 				}
 				return s.client.Consume(ctx, s.group("publish-"+cluster), names.Cluster(cluster), func(ctx context.Context, claim stream.Claim) error {

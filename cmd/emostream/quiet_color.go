@@ -80,4 +80,4 @@ func isTerminal(v any) bool {
 }
 
 // styled writes styles to w as far as it can show them.
-func styled(w io.Writer) io.Writer { return colorprofile.NewWriter(w, os.Environ()) }
+func styledWriter(w io.Writer) io.Writer { return colorprofile.NewWriter(w, os.Environ()) }

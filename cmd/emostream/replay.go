@@ -99,7 +99,7 @@ func (f *replayFlags) run(cmd *cobra.Command, io streams, args []string) error {
 		return err
 	}
 	defer in.Close()
-	r, err := send(replay.Lines(interruptible(ctx, in)), func() int64 { return 0 })
+	r, err := send(replay.Lines(untilDone(ctx, in)), func() int64 { return 0 })
 	if err == nil && r.Skipped > 0 { // in a topic they may be anybody's
 		err = fmt.Errorf("not all lines are reactions: %s", text.Clean(r.SkipNote))
 	}
@@ -153,7 +153,7 @@ func openRecording(stdin io.Reader, path string) (io.ReadCloser, error) {
 
 // interruptible is a reader that ends with ctx. A read that nothing ends, as one of a
 // terminal, goes on in the background: the program is about to end then.
-func interruptible(ctx context.Context, in io.Reader) io.Reader {
+func untilDone(ctx context.Context, in io.Reader) io.Reader {
 	out, from := io.Pipe()
 	go func() {
 		_, err := io.CopyBuffer(from, in, make([]byte, 64<<10))

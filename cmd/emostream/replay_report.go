@@ -42,7 +42,7 @@ func (f *replayFlags) print(io streams, r replay.Report, asJSON bool) error {
 	optional(r.Skipped, "skipped", "no reactions: "+r.SkipNote)
 	optional(r.Gone, "gone", "records that retention removed before they were read")
 	if f.speed != "max" {
-		v.add("late", ms(r.LateMS).String(), "behind the recording, at most")
+		v.add("late", milliseconds(r.LateMS).String(), "behind the recording, at most")
 	}
 	_, err := fmt.Fprintln(io.out, strings.Join(v.lines, "\n"))
 	return err
@@ -50,7 +50,7 @@ func (f *replayFlags) print(io streams, r replay.Report, asJSON bool) error {
 
 // took is how long a replay took, and how fast it was then.
 func durationAndRate(r replay.Report) string {
-	s := "in " + ms(r.TookMS).String()
+	s := "in " + milliseconds(r.TookMS).String()
 	if r.TookMS >= 1000 {
 		s += fmt.Sprintf(", %s a second", text.Thousands(r.Accepted*1000/r.TookMS))
 	}
@@ -110,7 +110,7 @@ func replayProgress(r replay.Report) string {
 		s += fmt.Sprintf("; at %s of the recording", wire.Time(r.At))
 	}
 	if r.LateMS > 1000 {
-		s += fmt.Sprintf("; up to %v late", ms(r.LateMS).Round(time.Second))
+		s += fmt.Sprintf("; up to %v late", milliseconds(r.LateMS).Round(time.Second))
 	}
 	return s
 }

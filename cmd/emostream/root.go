@@ -57,7 +57,7 @@ func execute(ctx context.Context, io streams, args []string) int {
 	if f := cmd.Flag("color"); f != nil { // the error may have come before it was obeyed
 		_ = (&quietColorFlags{color: f.Value.String()}).setColor()
 	}
-	complain(stderr, withOrigins(cmd, err))
+	printError(stderr, withOrigins(cmd, err))
 	if code == exitUsage {
 		_, _ = fmt.Fprintf(io.err, "See %s --help.\n", cmd.CommandPath())
 	}

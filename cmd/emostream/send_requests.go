@@ -44,9 +44,9 @@ type sender struct {
 	client *client.Client
 	report sendReport
 
-	mu   sync.Mutex
-	last time.Time // accepted_at of the last one
-	done bool      // nothing more is to come
+	mu      sync.Mutex
+	last    time.Time // accepted_at of the last one
+	allSent bool      // nothing more is to come
 }
 
 // Sizes of a request.
@@ -59,7 +59,7 @@ const (
 func (s *sender) lastAccepted() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.done {
+	if !s.allSent {
 		return time.Time{}
 	}
 	return s.last
@@ -68,7 +68,7 @@ func (s *sender) lastAccepted() time.Time {
 func (s *sender) finish() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.done = true
+	s.allSent = true
 }
 
 // sendAll sends every word as often as was asked for, at the rate that was asked

@@ -81,7 +81,7 @@ type mainServer struct {
 	stage
 	ingest   *ingest.Handler
 	producer *kafka.Producer
-	servers  *follower
+	servers  *rosterFollower
 	http     server.Main
 
 	mu         sync.Mutex
@@ -118,7 +118,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &mainServer{stage: s, servers: newFollower(s.client, s.names(), s.log)}
+	m := &mainServer{stage: s, servers: newRosterFollower(s.client, s.names(), s.log)}
 	m.producer = kafka.NewProducer(s.client, kafka.ProducerConfig{
 		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
 		Logger: s.log, Metrics: s.metrics,

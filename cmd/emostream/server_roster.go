@@ -12,20 +12,20 @@ import (
 )
 
 // follower keeps a roster up to date with the subscriber servers' heartbeats.
-type follower struct {
-	client *kafka.Client
-	topic  string
-	log    *slog.Logger
-	roster *roster.Roster
-	caught chan struct{} // closed once the roster is as the topic was at the start
+type rosterFollower struct {
+	client   *kafka.Client
+	topic    string
+	log      *slog.Logger
+	roster   *roster.Roster
+	caughtUp chan struct{} // closed once the roster is as the topic was at the start
 }
 
-func newFollower(c *kafka.Client, names wire.Topics, log *slog.Logger) *follower {
-	return &follower{client: c, topic: names.Servers(), log: log, roster: &roster.Roster{}, caught: make(chan struct{})}
+func newRosterFollower(c *kafka.Client, names wire.Topics, log *slog.Logger) *rosterFollower {
+	return &rosterFollower{client: c, topic: names.Servers(), log: log, roster: &roster.Roster{}, caughtUp: make(chan struct{})}
 }
 
 // run follows the topic, which must exist, until ctx ends.
-func (f *follower) run(ctx context.Context) error {
+func (f *rosterFollower) run(ctx context.Context) error {
 	from, err := f.client.OffsetAt(ctx, f.topic, 0, time.Now().Add(-roster.Memory))
 	if err != nil {
 		return fmt.Errorf("follow the subscriber servers: %w", err)
@@ -34,13 +34,13 @@ func (f *follower) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("follow the subscriber servers: %w", err)
 	}
-	return f.roster.Follow(ctx, f.client.Reader(f.topic, 0), from, end, f.log, func() { close(f.caught) })
+	return f.roster.Follow(ctx, f.client.Reader(f.topic, 0), from, end, f.log, func() { close(f.caughtUp) })
 }
 
 // wait returns once the roster can be used, or ctx ends.
-func (f *follower) wait(ctx context.Context) error {
+func (f *rosterFollower) waitCaughtUp(ctx context.Context) error {
 	select {
-	case <-f.caught:
+	case <-f.caughtUp:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

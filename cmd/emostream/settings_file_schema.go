@@ -65,7 +65,7 @@ func newSchema() schema {
 }
 
 // names lists all settings in order.
-func (s schema) names() []string { return slices.Sorted(maps.Keys(s.owners)) }
+func (s schema) settingNames() []string { return slices.Sorted(maps.Keys(s.owners)) }
 
 // flagsOf are the flags of a command that may stand in a file, those that it has
 // from the program included, in the order of their names. A command that does
@@ -155,7 +155,7 @@ func (s schema) checkCommon(in settingsfile.Section) (errs []error) {
 	for _, v := range in.Settings {
 		owners := s.owners[v.Name]
 		if len(owners) == 0 {
-			errs = append(errs, s.unknownName(commonSection, v.Name, s.names(), v.At))
+			errs = append(errs, s.unknownName(commonSection, v.Name, s.settingNames(), v.At))
 			continue
 		}
 		if of := owners[0].flag.Value.Type(); slices.ContainsFunc(owners, func(o owner) bool { return o.flag.Value.Type() != of }) {

@@ -170,7 +170,7 @@ func TestCheckFileTellsAll(t *testing.T) {
 // The file that config init writes sets nothing as it stands, and with every
 // setting uncommented it sets each to its default.
 func TestTemplateIsTheDefaults(t *testing.T) {
-	text := template(newSchema())
+	text := settingsTemplate(newSchema())
 	empty, err := settingsfile.Parse("f.yaml", []byte(text))
 	if err != nil || checkFile(empty) != nil {
 		t.Fatal(err, checkFile(empty))

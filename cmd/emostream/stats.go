@@ -92,7 +92,7 @@ func (f *statsFlags) run(ctx context.Context, io streams) error {
 		c := f.newCounter(s, filter)
 		view.counter = c
 		if live {
-			return f.watch(ctx, c, view)
+			return f.printRepeatedly(ctx, c, view)
 		}
 		if err := c.run(ctx); err != nil {
 			return err
@@ -141,7 +141,7 @@ func (f *statsFlags) query(from, to topicreader.Bound, now time.Time) stats.Sele
 }
 
 // watch shows what is counted, again and again, until ctx ends.
-func (f *statsFlags) watch(ctx context.Context, c *statsCounter, view *statsView) error {
+func (f *statsFlags) printRepeatedly(ctx context.Context, c *statsCounter, view *statsView) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var reading sync.WaitGroup
 	reading.Go(func() { cancel(c.run(ctx)) })

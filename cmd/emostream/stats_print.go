@@ -87,15 +87,15 @@ func statsLinesWithin(r stats.Report, topic string, live, chart bool, height int
 func statsSums(r stats.Report, topic string, live bool) []string {
 	v := valueLines{nameWidth: 10}
 	if r.Range.End > r.Range.Start {
-		v.add("span", ms(r.Range.End-r.Range.Start).String(), fmt.Sprintf("%s to %s", wire.Time(r.Range.Start), wire.Time(r.Range.End)))
+		v.add("span", milliseconds(r.Range.End-r.Range.Start).String(), fmt.Sprintf("%s to %s", wire.Time(r.Range.Start), wire.Time(r.Range.End)))
 	}
 	v.add("reactions", text.Thousands(r.Reactions), "in "+topic)
 	v.add("a second", perSecond(r.PerSecond), "on average")
 	if live && r.Newest != nil {
-		v.add("now", perSecond(r.Newest.PerSecond), fmt.Sprintf("a second in the last whole %v", length(*r.Newest)))
+		v.add("now", perSecond(r.Newest.PerSecond), fmt.Sprintf("a second in the last whole %v", windowLength(*r.Newest)))
 	}
 	if p := r.Peak; p != nil {
-		v.add("peak", perSecond(p.PerSecond), fmt.Sprintf("a second in the %v from %s: %s", length(*p), p.Start, text.Thousands(p.Reactions)))
+		v.add("peak", perSecond(p.PerSecond), fmt.Sprintf("a second in the %v from %s: %s", windowLength(*p), p.Start, text.Thousands(p.Reactions)))
 	}
 	v.add("users", text.Thousands(r.Users), fmt.Sprintf("estimated, standard error %s", percent(r.UsersErr)))
 	if r.Skipped > 0 {
@@ -107,7 +107,7 @@ func statsSums(r stats.Report, topic string, live bool) []string {
 	return v.lines
 }
 
-func length(p stats.Peak) time.Duration { return ms(int64(p.End - p.Start)) }
+func windowLength(p stats.Peak) time.Duration { return milliseconds(int64(p.End - p.Start)) }
 
 // appendRest tells how many more there are than listed, and what was not told apart.
 func appendRest(lines []string, more int, thing string, other int64) []string {
@@ -132,12 +132,12 @@ func rateChart(series []stats.Point, end int64) []string {
 	for _, l := range draw.Sparkline(values, len(values), 4, 0) {
 		lines = append(lines, strings.TrimRight(l, " "))
 	}
-	from, to := clock(int64(series[0].Start)), clock(end)
+	from, to := timeOfDay(int64(series[0].Start)), timeOfDay(end)
 	return append(lines, from+strings.Repeat(" ", max(1, len(values)-len(from)-len(to)))+to)
 }
 
 // clock is a time of the day in UTC, as all of the report is.
-func clock(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04:05Z") }
+func timeOfDay(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04:05Z") }
 
 // emojiCell is an emoji with its name. On every terminal, and in a file, an emoji of one
 // code point is two columns wide, so of one that has several, such as a family, the

@@ -97,7 +97,7 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 
 // newFanout checks the settings of a subscriber server that listens on ln. It
 // answers /readyz with no until Kafka is there.
-func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, *follower, error) {
+func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, *rosterFollower, error) {
 	url, err := publicURL(f.publicURL, ln)
 	if err != nil {
 		return nil, nil, err
@@ -113,7 +113,7 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 		return nil, nil, err
 	}
 	topic := s.names().Server(f.name)
-	servers := newFollower(s.client, s.names(), s.log)
+	servers := newRosterFollower(s.client, s.names(), s.log)
 	fan := fanout.New(fanout.Config{
 		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
 		Capacity: f.capacity, AcceptRate: f.accepts, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
@@ -128,7 +128,7 @@ const ringHistory = 5 * time.Minute
 
 // runSubscribe serves on ln at once, whether Kafka is there or not, until ctx
 // ends.
-func runSubscribe(ctx context.Context, s stage, name string, srv *server.Subscriber, servers *follower, ln net.Listener) error {
+func runSubscribe(ctx context.Context, s stage, name string, srv *server.Subscriber, servers *rosterFollower, ln net.Listener) error {
 	layout, topic := s.layout(), s.names().Server(name)
 	g, ctx := errgroup.WithContext(ctx)
 	drained := make(chan struct{})
@@ -149,7 +149,7 @@ func runSubscribe(ctx context.Context, s stage, name string, srv *server.Subscri
 			return err
 		}
 		g.Go(func() error { return servers.run(ctx) })
-		if err := servers.wait(ctx); err != nil {
+		if err := servers.waitCaughtUp(ctx); err != nil {
 			return err
 		}
 		return srv.Fanout.Run(ctx, from, end, drained)

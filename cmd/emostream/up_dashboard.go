@@ -78,10 +78,10 @@ func (f *dashboardFlags) show(ctx context.Context, io streams, p *pipeline) erro
 // dashboard looks at the pipeline from inside its process: at its stages, their
 // metrics, the heartbeats, the swarms on their way and the log.
 type dashboard struct {
-	p       *pipeline
-	log     *dashboardLog
-	started time.Time
-	metrics metricHistory // of who calls look
+	pipeline *pipeline
+	log      *dashboardLog
+	started  time.Time
+	metrics  metricHistory // of who calls look
 
 	mu       sync.Mutex
 	notReady error // why reactions cannot be taken in
@@ -91,13 +91,13 @@ type dashboard struct {
 }
 
 func newDashboard(p *pipeline, log *dashboardLog) *dashboard {
-	return &dashboard{p: p, log: log, started: time.Now(), channels: activeChannels{}}
+	return &dashboard{pipeline: p, log: log, started: time.Now(), channels: activeChannels{}}
 }
 
 // look tells how the pipeline is.
 func (d *dashboard) snapshot() tui.PipelineSnapshot {
 	now := time.Now()
-	d.metrics.add(now, sumMetrics(d.p.metrics))
+	d.metrics.add(now, sumMetrics(d.pipeline.metrics))
 	lines, logged := d.log.snapshot()
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -133,7 +133,7 @@ func (d *dashboard) stages() []tui.Stage {
 			Detail: fmt.Sprintf("%s updates to %s clients, %s skipped", count("emostream_subscribe_delivered_total"), count("emostream_subscribe_clients"), count("emostream_subscribe_skipped_total")),
 		},
 	}
-	if d.p.broker != nil {
+	if d.pipeline.broker != nil {
 		all = append(all, tui.Stage{Name: "broker", Rate: -1, Lag: -1, Detail: "embedded"})
 	}
 	for i := range all {
@@ -150,8 +150,8 @@ func (d *dashboard) stages() []tui.Stage {
 func (d *dashboard) state(name string) tui.State {
 	order := []tui.State{tui.Stopped, tui.Running, tui.NotReady, tui.Starting, tui.Stopping, tui.Failed}
 	worst := 0
-	for _, r := range d.p.stages {
-		if r.name != name && (name != "subscribe" || !d.p.isSubscriber(r.name)) {
+	for _, r := range d.pipeline.stages {
+		if r.name != name && (name != "subscribe" || !d.pipeline.isSubscriber(r.name)) {
 			continue
 		}
 		worst = max(worst, slices.Index(order, d.stateOf(r)))
@@ -171,7 +171,7 @@ func (d *dashboard) stateOf(r *runningStage) tui.State {
 	switch {
 	case r.stopping.Load():
 		return tui.Stopping
-	case !d.p.wasReady.Load():
+	case !d.pipeline.wasReady.Load():
 		return tui.Starting
 	case r.name == "serve" && d.notReady != nil:
 		return tui.NotReady
@@ -182,9 +182,9 @@ func (d *dashboard) stateOf(r *runningStage) tui.State {
 // servers are the subscriber servers, as their heartbeats tell.
 func (d *dashboard) servers(now time.Time) []tui.Server {
 	var all []tui.Server
-	for _, s := range d.p.addresses.Subscribers {
+	for _, s := range d.pipeline.addresses.Subscribers {
 		server := tui.Server{Name: s.Name, Cluster: s.Cluster, Rate: d.metrics.rate("emostream_subscribe_delivered_total/" + s.Name)}
-		if e, ok := d.p.main.servers.roster.Get(s.Name); ok {
+		if e, ok := d.pipeline.main.servers.roster.Get(s.Name); ok {
 			server.State, server.Clients, server.Capacity = e.State, e.Clients, e.Capacity
 			if e.State != wire.StateGone && !e.Alive(now) {
 				server.Silent = now.Sub(e.Heard)
@@ -197,7 +197,7 @@ func (d *dashboard) servers(now time.Time) []tui.Server {
 
 // facts are where everything is, and how large the log is.
 func (d *dashboard) facts() []tui.Fact {
-	at := d.p.addresses
+	at := d.pipeline.addresses
 	facts := []tui.Fact{
 		{Name: "main", Value: at.Ready},
 		{Name: "try", Value: "emostream send :fire:" + at.serverFlag()},
@@ -220,7 +220,7 @@ func (d *dashboard) facts() []tui.Fact {
 
 // follow reads the swarms of the first cluster from now on, until ctx ends.
 func (d *dashboard) follow(ctx context.Context) {
-	client, topic := d.p.main.client, d.p.main.names().Cluster(d.p.addresses.Subscribers[0].Cluster)
+	client, topic := d.pipeline.main.client, d.pipeline.main.names().Cluster(d.pipeline.addresses.Subscribers[0].Cluster)
 	_, offset, err := client.Offsets(ctx, topic, 0)
 	if err != nil {
 		return // ctx has ended: whatever else is the matter passes
@@ -246,14 +246,14 @@ func (d *dashboard) probe(ctx context.Context) {
 	defer t.Stop()
 	for {
 		var ready error
-		if d.p.wasReady.Load() { // until then it is starting
-			ready = d.p.main.ready(ctx)
+		if d.pipeline.wasReady.Load() { // until then it is starting
+			ready = d.pipeline.main.ready(ctx)
 		}
 		records := d.reactions(ctx)
 		d.mu.Lock()
 		d.notReady, d.records = ready, max(d.records, records)
-		if d.p.broker != nil {
-			d.size = d.p.broker.Size()
+		if d.pipeline.broker != nil {
+			d.size = d.pipeline.broker.Size()
 		}
 		d.mu.Unlock()
 		select {
@@ -268,7 +268,7 @@ func (d *dashboard) probe(ctx context.Context) {
 func (d *dashboard) reactions(ctx context.Context) int64 {
 	ctx, cancel := context.WithTimeout(ctx, probeInterval)
 	defer cancel()
-	client, topic := d.p.main.client, d.p.main.names().Reactions()
+	client, topic := d.pipeline.main.client, d.pipeline.main.names().Reactions()
 	partitions, err := client.Partitions(ctx, topic)
 	if err != nil {
 		return 0
