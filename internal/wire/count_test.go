@@ -4,114 +4,11 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/wire"
 )
-
-// at is 2026-01-02T03:04:05Z.
-const at = 1767323045000
-
-func TestAppendTime(t *testing.T) {
-	local := time.Local
-	defer func() { time.Local = local }()
-	time.Local = time.FixedZone("far away", 5*3600+1800) // must make no difference
-	for ms, want := range map[int64]string{
-		0:        "1970-01-01T00:00:00.000Z",
-		-1:       "1969-12-31T23:59:59.999Z",
-		at:       "2026-01-02T03:04:05.000Z",
-		at + 678: "2026-01-02T03:04:05.678Z",
-	} {
-		if got := string(wire.AppendTime(nil, ms)); got != want {
-			t.Errorf("AppendTime(%d) = %s, want %s", ms, got, want)
-		}
-	}
-}
-
-func TestWindowJSON(t *testing.T) {
-	want := wire.Window{Start: at - 2000, End: at}
-	b, err := json.Marshal(want)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, want := string(b), `{"start":"2026-01-02T03:04:03.000Z","end":"2026-01-02T03:04:05.000Z"}`; got != want {
-		t.Errorf("written as %s, want %s", got, want)
-	}
-	for name, text := range map[string]string{
-		"as we write it":                 string(b),
-		"without milliseconds":           `{"start":"2026-01-02T03:04:03Z","end":"2026-01-02T03:04:05Z"}`,
-		"with an offset, as Spark does":  `{"start":"2026-01-02T08:34:03.000+05:30","end":"2026-01-02T08:34:05.000+05:30"}`,
-		"with an offset of zero":         `{"start":"2026-01-02T03:04:03.000+00:00","end":"2026-01-02T03:04:05.000-00:00"}`,
-		"with two offsets, over a day":   `{"start":"2026-01-01T19:04:03-08:00","end":"2026-01-02T04:04:05+01:00"}`,
-		"with digits below milliseconds": `{"start":"2026-01-02T03:04:03.000999Z","end":"2026-01-02T03:04:05.000000001Z"}`,
-		"more fields, other order":       `{"end":"2026-01-02T03:04:05Z","length":2,"start":"2026-01-02T03:04:03Z"}`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			var got wire.Window
-			if err := json.Unmarshal([]byte(text), &got); err != nil {
-				t.Fatal(err)
-			}
-			if got != want {
-				t.Errorf("read as %+v, want %+v", got, want)
-			}
-		})
-	}
-}
-
-func TestWindowJSONRefuses(t *testing.T) {
-	for name, text := range map[string]string{
-		"null":                   `null`,
-		"nothing":                `{}`,
-		"no end":                 `{"start":"2026-01-02T03:04:03Z"}`,
-		"an end before it":       `{"start":"2026-01-02T03:04:05Z","end":"2026-01-02T03:04:03Z"}`,
-		"an end at its start":    `{"start":"2026-01-02T03:04:05Z","end":"2026-01-02T03:04:05Z"}`,
-		"less than a ms":         `{"start":"2026-01-02T03:04:05.0001Z","end":"2026-01-02T03:04:05.0009Z"}`,
-		"numbers":                `{"start":1767323043,"end":1767323045}`,
-		"times without a zone":   `{"start":"2026-01-02T03:04:03","end":"2026-01-02T03:04:05"}`,
-		"times with a space":     `{"start":"2026-01-02 03:04:03Z","end":"2026-01-02 03:04:05Z"}`,
-		"a day that is not":      `{"start":"2026-02-30T03:04:03Z","end":"2026-03-02T03:04:05Z"}`,
-		"a string for an object": `"2026-01-02T03:04:03Z"`,
-	} {
-		t.Run(name, func(t *testing.T) {
-			var got wire.Window
-			if err := json.Unmarshal([]byte(text), &got); err == nil {
-				t.Errorf("read as %+v, want an error", got)
-			}
-		})
-	}
-}
-
-// A window that can be read is one, and is read again from what it is written
-// as, but for years that RFC 3339 does not have.
-func FuzzWindow(f *testing.F) {
-	f.Add([]byte(`{"start":"2026-01-02T03:04:03.000Z","end":"2026-01-02T03:04:05.000Z"}`))
-	f.Add([]byte(`{"start":"2026-01-02T08:34:03.000999+05:30","end":"2026-01-02T08:34:05+05:30"}`))
-	f.Add([]byte(`{"start":"0001-01-01T00:00:00Z","end":"9999-12-31T23:59:59.999Z"}`))
-	f.Add([]byte(`{"start":"1969-12-31T23:59:59.9999Z","end":"1970-01-01T00:00:00Z"}`))
-	f.Add([]byte(`null`))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		var w wire.Window
-		if json.Unmarshal(text, &w) != nil {
-			return
-		}
-		if w.End <= w.Start {
-			t.Fatalf("%s: read as %+v", text, w)
-		}
-		if time.UnixMilli(w.Start).UTC().Year() < 0 || time.UnixMilli(w.End).UTC().Year() > 9999 {
-			return
-		}
-		b, err := json.Marshal(w)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var again wire.Window
-		if err := json.Unmarshal(b, &again); err != nil || again != w {
-			t.Errorf("%+v is written as %s and read as %+v, %v", w, b, again, err)
-		}
-	})
-}
 
 func TestCountJSON(t *testing.T) {
 	w := wire.Window{Start: at - 2000, End: at}

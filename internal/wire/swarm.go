@@ -1,0 +1,63 @@
+package wire
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+)
+
+// EmojiCount is how often one emoji was sent in a swarm's window.
+type EmojiCount struct {
+	Emoji  string  `json:"emoji_type"`
+	Count  int64   `json:"emoji_count"`
+	Scaled float64 `json:"emoji_count_aggregated"`
+}
+
+// Swarm is all counts of one window of one channel: a record of cluster_N and
+// sub_N, and what a listener receives. Total counts all reactions, also those
+// whose emojis are not listed. Of two swarms of a window the one with the greater
+// total is true.
+type Swarm struct {
+	Channel string       `json:"channel"`
+	Window  Window       `json:"window"`
+	Total   int64        `json:"total"`
+	Emojis  []EmojiCount `json:"emojis"`
+}
+
+// DefaultTop is how many emojis a swarm lists by default.
+const DefaultTop = 50
+
+// NewSwarm makes a swarm of the counts of a window's emojis, at most one for each
+// emoji. It sorts them in place, most frequent first and ties by code point, and
+// lists the first top of them.
+func NewSwarm(channel string, w Window, counts []EmojiCount, top int) Swarm {
+	slices.SortFunc(counts, func(a, b EmojiCount) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Emoji, b.Emoji))
+	})
+	s := Swarm{Channel: channel, Window: w, Emojis: []EmojiCount{}}
+	for _, t := range counts {
+		s.Total += t.Count
+	}
+	if len(counts) > 0 {
+		s.Emojis = counts[:min(top, len(counts))]
+	}
+	return s
+}
+
+// DecodeSwarm reads a swarm and checks what its readers rely on.
+func DecodeSwarm(b []byte) (Swarm, error) {
+	var s Swarm
+	if err := json.Unmarshal(b, &s); err != nil {
+		return Swarm{}, fmt.Errorf("swarm: %w", err)
+	}
+	switch {
+	case !ValidChannel(s.Channel):
+		return Swarm{}, fmt.Errorf("swarm: channel must be 1 to %d of A-Z a-z 0-9 . _ -", MaxChannel)
+	case s.Window.End <= s.Window.Start:
+		return Swarm{}, fmt.Errorf("swarm: it has no window")
+	case s.Total < 0:
+		return Swarm{}, fmt.Errorf("swarm: its total is below zero")
+	}
+	return s, nil
+}
