@@ -166,7 +166,7 @@ func (c Config) schedule() (Schedule, error) {
 		}
 		return Bursts(every, max(1, n/int64(c.Batch)), c.Duration), nil
 	default:
-		return Steady(c.Rate/batch, c.Duration), nil
+		return ConstantRate(c.Rate/batch, c.Duration), nil
 	}
 }
 

@@ -90,7 +90,7 @@ func (s *faulty) register(w http.ResponseWriter, r *http.Request) {
 	s.registered++
 	name, at := "sub2", s.url
 	switch {
-	case s.registered > 1 && s.registered <= 1+s.away: // the first one only looks whether it is there
+	case s.registered > 1 && s.registered <= 1+s.away: // the first is that of the probe
 		s.sentAway = append(s.sentAway, time.Now())
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -36,7 +36,7 @@ func hangUp(w http.ResponseWriter) {
 	}
 }
 
-// What becomes of requests is told by kind, whatever a server does.
+// A report tells what became of requests, by kind, whatever a server does.
 func TestRunCountsAnswers(t *testing.T) {
 	type outcome struct {
 		Sent, Accepted, Rejected, InDoubt int64

@@ -39,7 +39,7 @@ const maxSearchSteps = 24
 
 // rateSearch searches for the greatest rate at which something holds. It doubles the
 // rate until one fails, and then halves the distance between the greatest that held and
-// the least that failed. It is pure: whoever has tried its rate records what came of it.
+// the least that failed. It is pure: its caller tries the rate and records the result.
 type rateSearch struct {
 	rate                      float64 // to try next; 0: the search is over
 	greatestHeld, leastFailed float64 // 0: none yet

@@ -170,7 +170,7 @@ func (r *run) send(ctx context.Context) {
 	var beside sync.WaitGroup
 	beside.Go(func() { r.measureClockLag(ctx) })
 	if r.audience != nil && r.cfg.Churn > 0 {
-		beside.Go(func() { r.audience.churn(ctx, start, Steady(r.cfg.Churn, r.schedule.Length())) })
+		beside.Go(func() { r.audience.churn(ctx, start, ConstantRate(r.cfg.Churn, r.schedule.Length())) })
 	}
 	r.sender.run(ctx, start)
 	if ctx.Err() == nil {

@@ -170,7 +170,7 @@ func (s *faulty) left(t *testing.T, cfg loadgen.Config) {
 	if s.open > 0 {
 		t.Errorf("%d streams are left open", s.open)
 	}
-	// Those that are refused register again, and need not say goodbye for each.
+	// A listener that is refused registers again, and unregisters once.
 	if s.unregistered != s.registered && s.full+s.away == 0 && !s.dies && cfg.Churn == 0 {
 		t.Errorf("registered %d times, and unregistered %d times", s.registered, s.unregistered)
 	}

@@ -34,8 +34,8 @@ type placedStage struct {
 	first float64 // how many events are due before it, not rounded
 }
 
-// Steady is a schedule of one rate.
-func Steady(rate float64, length time.Duration) Schedule {
+// ConstantRate is a schedule of one rate.
+func ConstantRate(rate float64, length time.Duration) Schedule {
 	return Staged([]Stage{{For: length, Rate: rate}})
 }
 

@@ -19,10 +19,10 @@ func TestSchedule(t *testing.T) {
 		schedule loadgen.Schedule
 		want     []time.Duration
 	}{
-		"a constant rate":             {loadgen.Steady(4, time.Second), []time.Duration{0, 250 * ms, 500 * ms, 750 * ms}},
-		"less than one":               {loadgen.Steady(0.1, 15*time.Second), []time.Duration{0, 10 * time.Second}},
-		"no rate":                     {loadgen.Steady(0, time.Second), nil},
-		"no time":                     {loadgen.Steady(5, 0), nil},
+		"a constant rate":             {loadgen.ConstantRate(4, time.Second), []time.Duration{0, 250 * ms, 500 * ms, 750 * ms}},
+		"less than one":               {loadgen.ConstantRate(0.1, 15*time.Second), []time.Duration{0, 10 * time.Second}},
+		"no rate":                     {loadgen.ConstantRate(0, time.Second), nil},
+		"no time":                     {loadgen.ConstantRate(5, 0), nil},
 		"stages":                      {loadgen.Staged([]loadgen.Stage{{For: time.Second, Rate: 2}, {For: time.Second, Rate: 4}}), []time.Duration{0, 500 * ms, 1000 * ms, 1250 * ms, 1500 * ms, 1750 * ms}},
 		"a silence between":           {loadgen.Staged([]loadgen.Stage{{For: time.Second, Rate: 1}, {For: time.Second}, {For: time.Second, Rate: 2}}), []time.Duration{0, 2000 * ms, 2500 * ms}},
 		"a stage that owes a half":    {loadgen.Staged([]loadgen.Stage{{For: 1500 * ms, Rate: 1}, {For: time.Second, Rate: 2}}), []time.Duration{0, 1000 * ms, 1750 * ms, 2250 * ms}},
@@ -92,7 +92,7 @@ func TestScheduleDoesNotDrift(t *testing.T) {
 
 // A long run at an odd rate ends where it should.
 func TestScheduleOfADay(t *testing.T) {
-	s := loadgen.Steady(4999.7, 24*time.Hour)
+	s := loadgen.ConstantRate(4999.7, 24*time.Hour)
 	total := int64(math.Ceil(4999.7 * 86400))
 	if s.Total() != total {
 		t.Errorf("%d in all, want %d", s.Total(), total)

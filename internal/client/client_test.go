@@ -128,7 +128,7 @@ func TestSendNothing(t *testing.T) {
 	}
 }
 
-// A refusal is told as the server said it, with when to come back.
+// A refusal is returned as the server sent it, with its Retry-After.
 func TestRefusal(t *testing.T) {
 	c, _ := mainServer(t, 503, `{"error":"all are full","code":"full"}`)
 	_, err := c.Register(t.Context())

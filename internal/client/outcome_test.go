@@ -45,7 +45,7 @@ func TestOutcomeOf(t *testing.T) {
 	}
 }
 
-// Whoever reads an answer reads it by the same table, that of docs/http.md.
+// The table says of each answer what docs/http.md says.
 func TestAnswerOutcome(t *testing.T) {
 	for _, tt := range []struct {
 		status int

@@ -29,7 +29,7 @@ func TestStatus(t *testing.T) {
 	})
 }
 
-// A server that refuses is told of as it said it.
+// A refusal is returned as the server sent it.
 func TestStatusRefused(t *testing.T) {
 	c, _ := mainServer(t, 404, `{"error":"nothing is served here","code":"not_found"}`)
 	if _, err := c.Status(t.Context()); err == nil || err.Error() != "nothing is served here" {

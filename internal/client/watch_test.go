@@ -166,8 +166,8 @@ func watch(t *testing.T, c *client.Client, channel string) (saw []string) {
 	return saw
 }
 
-// What says no more of a window than was known is not told again, on one
-// connection or the next.
+// A swarm that is not greater than one of the same window before is left out, on one
+// connection and on the next.
 func TestWatchTellsWhatIsNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, map[string]http.HandlerFunc{"main": assigning("sub1"), "sub1": streaming(
@@ -185,8 +185,8 @@ func TestWatchTellsWhatIsNew(t *testing.T) {
 	})
 }
 
-// A server that refuses, is full, or is gone is left, the main server is told which
-// one that was, and the next one where to resume.
+// A server that refuses, is full or is gone is left. The main server is asked for
+// another one than that, which is asked to resume.
 func TestWatchRegistersAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refusing := func(status int) http.HandlerFunc {
@@ -220,8 +220,7 @@ func TestWatchRegistersAgain(t *testing.T) {
 	})
 }
 
-// Every change of the connection is told, with the server that it is about, and why
-// it was lost.
+// onState is called with every change of the connection, its server, and why it ended.
 func TestWatchTellsItsState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, map[string]http.HandlerFunc{"main": assigning("full", "sub1"), "sub1": streaming("", window(1, 99))})
@@ -299,7 +298,7 @@ func TestWatchLeavesAtOnce(t *testing.T) {
 	})
 }
 
-// A thousand windows are remembered, and no more: one of before would be told again.
+// A thousand windows are remembered, and no more: an older one would come again.
 func TestWatchRemembersRecentWindows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first, again strings.Builder

@@ -65,6 +65,38 @@ type Client struct {
 	MaxEventSize int
 }
 
+func (c Client) withDefaults() Client {
+	if c.HTTP == nil {
+		c.HTTP = http.DefaultClient
+	}
+	endless := *c.HTTP
+	endless.Timeout = 0
+	c.HTTP = &endless
+	if c.Locate == nil {
+		url := c.URL
+		c.Locate = func(context.Context) (string, error) { return url, nil }
+	}
+	if c.OnEvent == nil {
+		c.OnEvent = func(Event) error { return nil }
+	}
+	if c.OnState == nil {
+		c.OnState = func(State) {}
+	}
+	c.Reconnect = positive(c.Reconnect, time.Second)
+	c.MaxBackoff = positive(c.MaxBackoff, 30*time.Second)
+	c.ReadTimeout = positive(c.ReadTimeout, 30*time.Second)
+	c.MaxEventSize = positive(c.MaxEventSize, 1<<20)
+	return c
+}
+
+// positive returns v, or otherwise if v is not above 0.
+func positive[T int | time.Duration](v, otherwise T) T {
+	if v > 0 {
+		return v
+	}
+	return otherwise
+}
+
 // Phase says what a [Client] is doing.
 type Phase uint8
 

@@ -251,8 +251,8 @@ func TestClientBacksOffWhileRefused(t *testing.T) {
 	})
 }
 
-// A peer that vanished sends no FIN: only its silence tells. Heartbeats are no
-// silence, and neither is a listener that is slow itself.
+// A server that vanished sends no FIN: only that nothing comes shows it. A keep-alive is
+// enough, and time that the listener itself takes does not count.
 func TestClientNoticesSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var began time.Time

@@ -53,34 +53,8 @@ type listener struct {
 }
 
 func newListener(c Client) *listener {
-	if c.HTTP == nil {
-		c.HTTP = http.DefaultClient
-	}
-	endless := *c.HTTP
-	endless.Timeout = 0
-	c.HTTP = &endless
-	if c.Locate == nil {
-		url := c.URL
-		c.Locate = func(context.Context) (string, error) { return url, nil }
-	}
-	if c.OnEvent == nil {
-		c.OnEvent = func(Event) error { return nil }
-	}
-	if c.OnState == nil {
-		c.OnState = func(State) {}
-	}
-	c.Reconnect = positive(c.Reconnect, time.Second)
-	c.MaxBackoff = positive(c.MaxBackoff, 30*time.Second)
-	c.ReadTimeout = positive(c.ReadTimeout, 30*time.Second)
-	c.MaxEventSize = positive(c.MaxEventSize, 1<<20)
+	c = c.withDefaults()
 	return &listener{Client: c, retry: c.Reconnect}
-}
-
-func positive[T int | time.Duration](v, otherwise T) T {
-	if v > 0 {
-		return v
-	}
-	return otherwise
 }
 
 // reconnect is connect, but for Renew.
@@ -212,8 +186,7 @@ func (l *listener) waitAfter(ctx context.Context, err error) {
 
 // watchedBody is a response's body whose every read the watchdog bounds. It does not
 // run between reads, while OnEvent is called. When it has ended the connection, Read
-// returns that it stalled, and not that ctx was cancelled, which go-sse would take for
-// the caller's wish.
+// returns that it stalled, and not that ctx was cancelled, on which go-sse would stop.
 type watchedBody struct {
 	io.ReadCloser
 	watchdog *time.Timer

@@ -13,8 +13,8 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// A listener whose server does not take it back need not wait a second time to be
-// sent elsewhere, unless it is told to.
+// A listener whose server does not take it back asks at once where else to go, unless
+// the server asked it to wait.
 func TestClientMovesAtOnce(t *testing.T) {
 	gone := func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) }
 	refusing := func(after string) func(http.ResponseWriter) {

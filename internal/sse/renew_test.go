@@ -14,8 +14,7 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// One who knows that a connection is dead has it replaced at once, whatever it was
-// doing, and resumes; nobody else's wish is needed.
+// Renew replaces a connection at once, whatever the client is doing, and resumes.
 func TestClientRenews(t *testing.T) {
 	for name, tt := range map[string]struct {
 		first http.HandlerFunc // what the first address answers
