@@ -50,9 +50,9 @@ func (n Connection) Change(l ConnectionChange) Connection {
 // Live says whether events arrive.
 func (n Connection) Live() bool { return n.State.Phase == sse.Live }
 
-// CheckDraining returns the connection after the main server told the states of the
+// WithServers returns the connection after the main server told the states of the
 // subscriber servers: whether the assigned one is leaving.
-func (n Connection) CheckDraining(servers []client.ServerStatus) Connection {
+func (n Connection) WithServers(servers []client.ServerStatus) Connection {
 	for _, s := range servers {
 		if s.Name == n.Server && n.Server != "" && (s.State == wire.StateDraining || s.State == wire.StateGone) && !n.Live() {
 			n.Draining = s.Name

@@ -88,19 +88,19 @@ type Crowd struct {
 	panel         panel // open over the field of floating emojis; nil if none is
 	instruments   bool
 
-	now        time.Time
-	lastFrame  time.Time
-	connection Connection
-	clock      ServerClock
-	history    WindowHistory
-	newestCame time.Time // when the newest window arrived
-	faded      bool      // the newest window is too old for its emojis to float
-	unmeasured []int64   // ends of windows that are on the screen from the next frame on
-	floating   Floating
-	taps       TapQueue
-	lastEmoji  string
-	burst      burst
-	notice     notice
+	now           time.Time
+	lastFrame     time.Time // the value of now before the newest frame
+	connection    Connection
+	clock         ServerClock
+	history       WindowHistory
+	newestArrived time.Time // when the newest window arrived
+	faded         bool      // the newest window is too old for its emojis to float
+	unmeasured    []int64   // ends of windows that are on the screen from the next frame on
+	floating      Floating
+	taps          TapQueue
+	lastEmoji     string
+	burst         burst
+	notice        notice
 
 	polledAt  time.Time // when the status was last asked for
 	polling   bool      // the answer is awaited

@@ -22,7 +22,7 @@ func (c Crowd) tick() tea.Cmd {
 
 // isMoving says whether anything but the countdown moves.
 func (c Crowd) isMoving() bool {
-	return c.floating.Moving() || c.burst.running() || c.now.Sub(c.newestCame) < barEasing
+	return c.floating.Moving() || c.burst.running() || c.now.Sub(c.newestArrived) < barEasing
 }
 
 // sidePanelsChange says whether a message may change the panels beside the field. Keys
@@ -34,7 +34,7 @@ func (c Crowd) sidePanelsChange(msg tea.Msg) bool {
 	case Tick:
 		newest, ok := c.history.Newest()
 		length := newest.Window.End - newest.Window.Start
-		return c.lastFrame.Sub(c.newestCame) < barEasing ||
+		return c.lastFrame.Sub(c.newestArrived) < barEasing ||
 			ok && c.arrivedBy()/length != (c.arrivedBy()-c.now.Sub(c.lastFrame).Milliseconds())/length
 	}
 	return true

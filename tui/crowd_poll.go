@@ -48,7 +48,7 @@ func (c Crowd) takeStatus(s StatusAnswer) (Crowd, tea.Cmd) {
 	}
 	c.clock = c.clock.Add(s.Status.Clock)
 	c.servers = s.Status.Servers
-	c.connection = c.connection.CheckDraining(c.servers)
+	c.connection = c.connection.WithServers(c.servers)
 	if c.connection.State.Phase == sse.Reconnecting && client.Unreached(c.connection.State.Err) {
 		return c, c.reconnect()
 	}

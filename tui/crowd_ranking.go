@@ -78,7 +78,7 @@ func (c Crowd) ranking(width, height int) []string {
 func (c Crowd) rankingLine(t wire.EmojiCount, newest, before wire.Swarm, width int) string {
 	const numbers = 8
 	share, was := shareOf(newest, t.Emoji), shareOf(before, t.Emoji)
-	if eased := float64(c.now.Sub(c.newestCame)) / float64(barEasing); eased < 1 {
+	if eased := float64(c.now.Sub(c.newestArrived)) / float64(barEasing); eased < 1 {
 		share = was + (share-was)*max(0, eased)
 	}
 	cell := c.appearance.Emoji(t.Emoji)

@@ -58,18 +58,18 @@ func (c Crowd) takeSwarm(s wire.Swarm) Crowd {
 		return c
 	}
 	if s.Window.End > before.Window.End {
-		c.newestCame, c.faded = c.now, false
+		c.newestArrived, c.faded = c.now, false
 	}
-	c.floating = c.floating.SetRates(floatingRates(s))
+	c.floating = c.floating.SetRates(riseRates(s))
 	return c
 }
 
-// floatingRates returns how many of each emoji shall float up in a second.
-func floatingRates(s wire.Swarm) []FloatRate {
+// riseRates returns how many of each emoji shall float up in a second.
+func riseRates(s wire.Swarm) []RiseRate {
 	length := time.Duration(s.Window.End-s.Window.Start) * time.Millisecond
-	var list []FloatRate
+	var list []RiseRate
 	for _, t := range s.Emojis {
-		list = append(list, FloatRate{t.Emoji, t.Scaled / length.Seconds()})
+		list = append(list, RiseRate{t.Emoji, t.Scaled / length.Seconds()})
 	}
 	return list
 }

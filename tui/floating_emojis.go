@@ -14,13 +14,13 @@ const (
 	riseTime     = 3500 * time.Millisecond // from the bottom of the field to its top, at the mean speed
 	rateEasing   = 600 * time.Millisecond  // time constant of the change of a rate to a new target
 	minCellsEach = 7                       // cells of the field for each emoji at most density
-	maxFloating  = 400
-	maxKinds     = 24
-	maxStep      = 250 * time.Millisecond // the longest time of one step: a view that was suspended does not catch up
+	maxFloating  = 400                     // emojis on the field
+	maxKinds     = 24                      // emojis that rise at once, those that fade out not counted
+	maxStep      = 250 * time.Millisecond  // the longest time of one step: a view that was suspended does not catch up
 )
 
-// FloatRate is how many of an emoji shall rise in a second.
-type FloatRate struct {
+// RiseRate is how many of an emoji shall rise in a second.
+type RiseRate struct {
 	Emoji     string
 	PerSecond float64
 }
@@ -30,7 +30,7 @@ type FloatRate struct {
 // full. Positions are shares of the field, so the field may change its size.
 type Floating struct {
 	emojis      []floatingEmoji
-	kinds       []emojiRate
+	rates       []emojiRate
 	randomState uint64
 }
 
@@ -39,7 +39,7 @@ type floatingEmoji struct {
 	x, y  float64 // shares of the field; y is 0 at the bottom
 	speed float64 // of the height, in a second
 	top   float64 // the height at which it vanishes
-	sway  float64
+	sway  float64 // phase of the sideways motion, in radians
 }
 
 // emojiRate is how often an emoji rises.
@@ -51,8 +51,8 @@ type emojiRate struct {
 
 // SetRates sets the target of each rate. The rate of an emoji that is not among them
 // falls to 0. At most maxKinds emojis rise at once.
-func (f Floating) SetRates(rates []FloatRate) Floating {
-	kinds := slices.Clone(f.kinds)
+func (f Floating) SetRates(rates []RiseRate) Floating {
+	kinds := slices.Clone(f.rates)
 	for i := range kinds {
 		kinds[i].target = 0
 	}
@@ -66,7 +66,7 @@ func (f Floating) SetRates(rates []FloatRate) Floating {
 			kinds = append(kinds, emojiRate{emoji: r.Emoji, target: r.PerSecond, progress: 1}) // the first one rises at once
 		}
 	}
-	f.kinds = kinds
+	f.rates = kinds
 	return f
 }
 
@@ -98,7 +98,7 @@ func (f *Floating) random() float64 {
 }
 
 // Moving says whether emojis float or will rise.
-func (f Floating) Moving() bool { return len(f.emojis) > 0 || len(f.kinds) > 0 }
+func (f Floating) Moving() bool { return len(f.emojis) > 0 || len(f.rates) > 0 }
 
 // Step returns the emojis after a time d, in a field of that many cells.
 func (f Floating) Step(d time.Duration, cells int) Floating {
@@ -110,28 +110,28 @@ func (f Floating) Step(d time.Duration, cells int) Floating {
 		}
 	}
 	f.emojis = alive
-	f.kinds = slices.Clone(f.kinds)
+	f.rates = slices.Clone(f.rates)
 	wanted := 0.0
-	for i := range f.kinds {
-		k := &f.kinds[i]
+	for i := range f.rates {
+		k := &f.rates[i]
 		k.rate += (k.target - k.rate) * (1 - math.Exp(-dt/rateEasing.Seconds()))
 		wanted += k.rate * riseTime.Seconds()
 	}
 	ease := slowdown(wanted, float64(cells)/minCellsEach)
-	for i := range f.kinds {
-		f.launchDue(&f.kinds[i], ease*dt)
+	for i := range f.rates {
+		f.launchDue(&f.rates[i], ease*dt)
 	}
-	f.kinds = slices.DeleteFunc(f.kinds, func(k emojiRate) bool { return k.target == 0 && k.rate < 0.05 })
+	f.rates = slices.DeleteFunc(f.rates, func(k emojiRate) bool { return k.target == 0 && k.rate < 0.05 })
 	return f
 }
 
-// slowdown returns the factor by which rates are reduced, so that of wanted emojis at
-// most so many float at once.
-func slowdown(wanted, most float64) float64 {
-	if wanted <= 0 || most <= 0 {
+// slowdown returns the factor by which rates are reduced, so that of the wanted emojis
+// at most limit float at once.
+func slowdown(wanted, limit float64) float64 {
+	if wanted <= 0 || limit <= 0 {
 		return 0
 	}
-	return most * (1 - math.Exp(-wanted/most)) / wanted
+	return limit * (1 - math.Exp(-wanted/limit)) / wanted
 }
 
 // launchDue lets those of an emoji rise that are due within dt seconds.

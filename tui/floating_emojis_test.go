@@ -11,7 +11,7 @@ import (
 )
 
 // floatingCounts counts the emojis on a field of 60x20 after 8 s at constant rates.
-func floatingCounts(rates []tui.FloatRate) map[string]int {
+func floatingCounts(rates []tui.RiseRate) map[string]int {
 	f := tui.Floating{}.SetRates(rates)
 	for range 8 * 30 {
 		f = f.Step(time.Second/30, 60*20)
@@ -27,22 +27,22 @@ func floatingCounts(rates []tui.FloatRate) map[string]int {
 
 // The number of emojis follows the rates, keeps their proportions, and is bounded.
 func TestFloatingFollowsRates(t *testing.T) {
-	few, some, many := floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: 1}})["a"], floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: 10}})["a"], floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: 1e9}})["a"]
+	few, some, many := floatingCounts([]tui.RiseRate{{Emoji: "a", PerSecond: 1}})["a"], floatingCounts([]tui.RiseRate{{Emoji: "a", PerSecond: 10}})["a"], floatingCounts([]tui.RiseRate{{Emoji: "a", PerSecond: 1e9}})["a"]
 	if few == 0 || few >= some || some >= many || many > 60*20/7+1 {
 		t.Errorf("1/s shows %d, 10/s %d, and a billion %d of 1200 cells", few, some, many)
 	}
-	both := floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: 3000}, {Emoji: "b", PerSecond: 1000}})
+	both := floatingCounts([]tui.RiseRate{{Emoji: "a", PerSecond: 3000}, {Emoji: "b", PerSecond: 1000}})
 	if share := float64(both["a"]) / float64(both["b"]); share < 2 || share > 4 {
 		t.Errorf("of 3 to 1 there are %v", both)
 	}
-	if none := floatingCounts([]tui.FloatRate{{Emoji: "a", PerSecond: math.NaN()}, {Emoji: "b", PerSecond: -5}, {Emoji: "c", PerSecond: math.Inf(1)}}); len(none) > 0 {
+	if none := floatingCounts([]tui.RiseRate{{Emoji: "a", PerSecond: math.NaN()}, {Emoji: "b", PerSecond: -5}, {Emoji: "c", PerSecond: math.Inf(1)}}); len(none) > 0 {
 		t.Errorf("rates that are none show %v", none)
 	}
 }
 
 // When rates fall to 0, the emojis fade out, and then nothing moves.
 func TestFloatingFadesOut(t *testing.T) {
-	f := tui.Floating{}.SetRates([]tui.FloatRate{{Emoji: "a", PerSecond: 50}})
+	f := tui.Floating{}.SetRates([]tui.RiseRate{{Emoji: "a", PerSecond: 50}})
 	for range 60 {
 		f = f.Step(time.Second/30, 1200)
 	}
@@ -60,7 +60,7 @@ func TestFloatingFadesOut(t *testing.T) {
 // A single reaction and a tap are shown at once.
 func TestFloatingShowsSingleReaction(t *testing.T) {
 	for name, f := range map[string]tui.Floating{
-		"a rate":     tui.Floating{}.SetRates([]tui.FloatRate{{Emoji: "a", PerSecond: 0.5}}),
+		"a rate":     tui.Floating{}.SetRates([]tui.RiseRate{{Emoji: "a", PerSecond: 0.5}}),
 		"a tap":      tui.Floating{}.Launch("a", 0.5),
 		"a tap, off": tui.Floating{}.Launch("a", -1),
 	} {
@@ -73,7 +73,7 @@ func TestFloatingShowsSingleReaction(t *testing.T) {
 
 // The field is drawn in its exact size, after any change of size and any step of time.
 func TestFloatingField(t *testing.T) {
-	f := tui.Floating{}.SetRates([]tui.FloatRate{{Emoji: "🔥", PerSecond: 500}})
+	f := tui.Floating{}.SetRates([]tui.RiseRate{{Emoji: "🔥", PerSecond: 500}})
 	for i, size := range [][2]int{{0, 0}, {1, 1}, {2, 1}, {3, 2}, {60, 20}, {7, 30}, {200, 1}} {
 		f = f.Step(time.Duration(i*i)*time.Second, size[0]*size[1]).Step(-time.Second, 5)
 		lines := f.Draw(size[0], size[1], 2, func(string) string { return "##" })
@@ -92,7 +92,7 @@ func TestFloatingField(t *testing.T) {
 func TestFloatingIsBounded(t *testing.T) {
 	f := tui.Floating{}
 	for i := range 3000 {
-		f = f.Launch("x", 0.5).SetRates([]tui.FloatRate{{Emoji: fmt.Sprint(i), PerSecond: 1e6}})
+		f = f.Launch("x", 0.5).SetRates([]tui.RiseRate{{Emoji: fmt.Sprint(i), PerSecond: 1e6}})
 		if i%10 == 0 {
 			f = f.Step(time.Millisecond, 1e9)
 		}

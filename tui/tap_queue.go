@@ -38,8 +38,8 @@ type TapQueue struct {
 	// How many taps had which outcome so far.
 	Accepted, Refused, InDoubt, NotSent int
 
-	own             []OwnTaps
-	acceptedByEmoji []Taps // accepted, by emoji
+	own             []OwnTaps // the newest maxOwn
+	acceptedByEmoji []Taps
 }
 
 // Tap returns the queue with n more taps of an emoji. It returns false if too many wait
