@@ -19,8 +19,8 @@ const (
 	// LeastLoaded takes the server with the smallest share of its capacity in
 	// use.
 	LeastLoaded Strategy = "least-loaded"
-	// TwoChoices takes the less loaded of two servers drawn at random, which
-	// many copies of `serve` can do without looking alike.
+	// TwoChoices takes the less loaded of two servers drawn at random. Many copies of
+	// `serve` that do so do not all choose the same server at one time.
 	TwoChoices Strategy = "two-choices"
 )
 
@@ -33,39 +33,40 @@ func ParseStrategy(s string) (Strategy, error) {
 	return "", fmt.Errorf("%.40q is not a way to assign: use %s or %s", s, LeastLoaded, TwoChoices)
 }
 
-// load is what an assigner knows of a server beyond what its heartbeats say: whom
-// it has sent there that the last of them cannot have counted.
-type load struct {
-	instance string
-	beat     uint64 // the last heartbeat taken in
-	opened   int64  // what it said
-	fresh    int    // assigned since
-	earlier  int    // assigned before it, and not come by then as far as can be told
+// pendingClients are those that an assigner has sent to a server and that the
+// server's last heartbeat does not count yet.
+type pendingClients struct {
+	instance  string
+	heartbeat uint64 // number of the last heartbeat that was taken into account
+	opened    int64  // streams opened, as that heartbeat said
+	after     int    // clients assigned after that heartbeat
+	before    int    // clients assigned before it that, it seems, had not come by then
 }
 
-func (l *load) pending() int { return l.fresh + l.earlier }
+func (p *pendingClients) count() int { return p.after + p.before }
 
-// Assigner chooses a server for each client that registers. It adds those that it
-// has assigned and that have not come yet to a server's last count, so that no
-// herd runs to the server that was emptiest at the last heartbeat.
+// Assigner chooses a server for each client that registers. To the number of clients
+// in a server's last heartbeat it adds the clients that it has sent there since.
+// Otherwise all clients would be sent to the server that had the fewest at the last
+// heartbeat, until its next one.
 //
-// Nobody tells it who has come. It takes the streams that a server opened between
-// two heartbeats for those of the clients that were assigned first, and waits for
-// the others until the second heartbeat after their assignment, and no longer.
+// It is not told which clients have come. It supposes that the streams that a server
+// opened between two heartbeats are those of the clients that were assigned first.
+// The others it counts until the second heartbeat after their assignment.
 //
-// Other copies of `serve` assign, too, and what they do is seen a heartbeat later.
-// Until then an assigner supposes that they do as it does: if one of two clients
-// that come was sent from here lately, each that is sent from here weighs as two.
-// Else servers would be filled in turn, each to excess until its next heartbeat.
-// That steers only; places are taken by those alone that are known.
+// Other copies of `serve` assign clients too, which this one sees only with the next
+// heartbeats. Until then it supposes that they do what it does. For example, if lately
+// it sent one of every two clients that came, it counts each client that it sends as
+// two. It does so only to compare servers. Whether a server is full depends on its own
+// count and on the clients that were sent from here.
 //
 // It is safe for concurrent use.
 type Assigner struct {
 	strategy Strategy
 
 	mu         sync.Mutex
-	loads      map[string]*load // at most one for each name that a server can have
-	sent, came float64          // clients assigned here, and streams opened; lately
+	pending    map[string]*pendingClients // by server name, of which there are 9,999 at most
+	sent, came float64                    // clients assigned here, and streams opened on all servers, lately
 }
 
 // NewAssigner returns an assigner; an empty strategy is LeastLoaded.
@@ -73,22 +74,22 @@ func NewAssigner(s Strategy) *Assigner {
 	if s == "" {
 		s = LeastLoaded
 	}
-	return &Assigner{strategy: s, loads: map[string]*load{}}
+	return &Assigner{strategy: s, pending: map[string]*pendingClients{}}
 }
 
-// Verdict says how a choice went.
+// Verdict is the result of Assign.
 type Verdict int
 
 // The verdicts.
 const (
 	Assigned  Verdict = iota
-	NoServers         // none is alive and serving
-	Full              // all that are have reached their capacity
+	NoServers         // no server is alive and serving
+	Full              // all servers that are alive and serving have reached their capacity
 )
 
-// Assign chooses one of the servers for a client at now. One that may be dead,
-// because it missed heartbeats or the client says that it failed, is passed over
-// while another one has room; avoid names the latter, if there is one.
+// Assign chooses one of the servers for a client. A server that may be dead is chosen
+// only if no other one has room: one that missed heartbeats, or that failed the
+// client, whose name is avoid; avoid may be empty.
 func (a *Assigner) Assign(servers []roster.Entry, avoid string, now time.Time) (roster.Entry, Verdict) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -119,12 +120,12 @@ func (a *Assigner) Assign(servers []roster.Entry, avoid string, now time.Time) (
 		free = []roster.Entry{free[i], free[j]}
 	}
 	best := a.least(free)
-	a.load(best).fresh++
+	a.pendingOf(best).after++
 	return best, Assigned
 }
 
-// least returns the server with the smallest share of its capacity in use, any
-// of those if there are several; a.mu is held.
+// least returns the server with the smallest share of its capacity in use. If there
+// are several, it draws one. The caller holds a.mu.
 func (a *Assigner) least(servers []roster.Entry) roster.Entry {
 	best, least, ties := servers[0], a.share(servers[0]), 1
 	for _, s := range servers[1:] {
@@ -141,78 +142,82 @@ func (a *Assigner) least(servers []roster.Entry) roster.Entry {
 	return best
 }
 
-// used is how many of a server's places are taken, as far as is known here; a.mu
-// is held.
-func (a *Assigner) used(s roster.Entry) int { return s.Clients + a.load(s).pending() }
+// used is how many of a server's places are taken, as far as is known here. The
+// caller holds a.mu.
+func (a *Assigner) used(s roster.Entry) int { return s.Clients + a.pendingOf(s).count() }
 
-// share is how much of a server's capacity is in use, with those whom other copies
-// are supposed to have sent; a.mu is held.
+// share is the part of a server's capacity that is in use, with the clients that other
+// copies are supposed to have sent. The caller holds a.mu.
 func (a *Assigner) share(s roster.Entry) float64 {
-	return (float64(s.Clients) + float64(a.load(s).pending())*a.multiple()) / float64(s.Capacity)
+	return (float64(s.Clients) + float64(a.pendingOf(s).count())*a.clientsPerSent()) / float64(s.Capacity)
 }
 
-// What is meant by lately, in clients: how many are remembered, and how many it
-// takes to believe that there are other copies.
+// What other copies do is estimated from the last clients that came.
 const (
-	memory = 1000
-	doubt  = 5
+	maxRemembered = 1000 // clients; when there are more, all are weighed less
+	priorClients  = 5    // clients that are supposed to have been sent from here, before any came
 )
 
-// multiple is how many clients come for each that is sent from here, at least 1;
-// a.mu is held.
-func (a *Assigner) multiple() float64 { return max(1, (a.came+doubt)/(a.sent+doubt)) }
+// clientsPerSent is the estimate of how many clients come for each that is sent from
+// here; at least 1. The caller holds a.mu.
+func (a *Assigner) clientsPerSent() float64 {
+	return max(1, (a.came+priorClients)/(a.sent+priorClients))
+}
 
-// load returns what is known of a server beyond its last heartbeat; a.mu is held.
-// Who asks with an earlier heartbeat, read before another call of Assign took in
-// the last one, is told of that one.
-func (a *Assigner) load(s roster.Entry) *load {
-	l := a.loads[s.Name]
+// pendingOf returns a server's pending clients, up to date with the heartbeat of s. If
+// another call has taken a later heartbeat into account already, it is up to date with
+// that one. The caller holds a.mu.
+func (a *Assigner) pendingOf(s roster.Entry) *pendingClients {
+	p := a.pending[s.Name]
 	switch {
-	case l == nil || l.instance != s.Instance:
-		l = &load{instance: s.Instance, beat: s.Beats, opened: s.Opened}
-		a.loads[s.Name] = l
-	case l.beat < s.Beats:
-		a.settle(l, s)
+	case p == nil || p.instance != s.Instance:
+		p = &pendingClients{instance: s.Instance, heartbeat: s.Beats, opened: s.Opened}
+		a.pending[s.Name] = p
+	case p.heartbeat < s.Beats:
+		a.update(p, s)
 	}
-	return l
+	return p
 }
 
-// settle takes in a heartbeat of the instance that l is about; a.mu is held.
-func (a *Assigner) settle(l *load, s roster.Entry) {
-	opened := float64(max(0, s.Opened-l.opened))
-	a.learn(float64(l.fresh), opened)
-	ours := int(math.Round(opened / a.multiple()))
-	earlier := 0
-	if s.Beats == l.beat+1 { // else they had the time of two
-		earlier = max(0, l.fresh-max(0, ours-l.earlier))
+// update takes a new heartbeat of the same instance into account. The caller holds
+// a.mu.
+func (a *Assigner) update(p *pendingClients, s roster.Entry) {
+	opened := float64(max(0, s.Opened-p.opened))
+	a.remember(float64(p.after), opened)
+	ours := int(math.Round(opened / a.clientsPerSent()))
+	before := 0
+	if s.Beats == p.heartbeat+1 { // else two heartbeats have passed since all of them were assigned
+		before = max(0, p.after-max(0, ours-p.before))
 	}
-	*l = load{instance: l.instance, beat: s.Beats, opened: s.Opened, earlier: earlier}
+	*p = pendingClients{instance: p.instance, heartbeat: s.Beats, opened: s.Opened, before: before}
 }
 
-// learn adds to what was sent and came lately; a.mu is held.
-func (a *Assigner) learn(sent, came float64) {
+// remember adds to the clients that were sent and that came lately. The caller holds
+// a.mu.
+func (a *Assigner) remember(sent, came float64) {
 	a.sent, a.came = a.sent+sent, a.came+came
-	if a.came > memory {
-		a.sent, a.came = a.sent*memory/2/a.came, memory/2
+	if a.came > maxRemembered {
+		a.sent, a.came = a.sent*maxRemembered/2/a.came, maxRemembered/2
 	}
 }
 
-// Pending is how many were assigned to a server here that it has not counted yet.
+// Pending is how many clients were assigned to a server here and are not counted by
+// it yet.
 func (a *Assigner) Pending(s roster.Entry) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.load(s).pending()
+	return a.pendingOf(s).count()
 }
 
-// Cancel takes back an assignment to a server that its client will not use. It
-// never lowers a count that a server has told.
+// Cancel takes back an assignment to a server that its client will not use. If the
+// server has none that is pending, it does nothing.
 func (a *Assigner) Cancel(s roster.Entry) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	switch l := a.load(s); {
-	case l.fresh > 0:
-		l.fresh--
-	case l.earlier > 0:
-		l.earlier--
+	switch p := a.pendingOf(s); {
+	case p.after > 0:
+		p.after--
+	case p.before > 0:
+		p.before--
 	}
 }

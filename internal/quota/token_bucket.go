@@ -1,0 +1,166 @@
+// Package quota is a token bucket for each key, such as a user or an address, in
+// memory of a fixed size.
+//
+// A bucket is one number: the time at which it will be full again (the generic cell
+// rate algorithm). So a key takes 16 bytes, and a key whose bucket is full need not be
+// stored. A [Limiter] is a table with a fixed number of places, eight for each hash.
+// When all eight are taken, a new key replaces the one whose bucket will be full
+// soonest. Most often that bucket is full already, and nothing is lost; else that key
+// has a full bucket too early, in favour of the client. So when there are more keys
+// than places, no key is refused because of it.
+package quota
+
+import (
+	"fmt"
+	"hash/maphash"
+	"math"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Rate is how many tokens a key gets a second, and how many its bucket holds.
+type Rate struct {
+	PerSecond float64
+	Burst     int
+}
+
+// Bounds of rates; within them nothing overflows.
+const (
+	minPerSecond = 0.001
+	maxPerSecond = 1e6
+	maxBurst     = 1_000_000
+)
+
+// ParseRate reads RATE or RATE:BURST, such as 5, 0.5 or 5:20. Without BURST it is RATE
+// rounded up.
+func ParseRate(s string) (Rate, error) {
+	rate, burst, ok := strings.Cut(s, ":")
+	perSecond, err := strconv.ParseFloat(rate, 64)
+	if err != nil || !(perSecond >= minPerSecond && perSecond <= maxPerSecond) {
+		return Rate{}, fmt.Errorf("%.40q: want RATE or RATE:BURST, as in 5 or 5:20, with %v to %d a second", s, minPerSecond, int(maxPerSecond))
+	}
+	r := Rate{PerSecond: perSecond, Burst: int(math.Ceil(perSecond))}
+	if ok {
+		if r.Burst, err = strconv.Atoi(burst); err != nil || r.Burst < 1 || r.Burst > maxBurst {
+			return Rate{}, fmt.Errorf("%.40q: want RATE:BURST, as in 5:20, with a burst of 1 to %d", s, maxBurst)
+		}
+	}
+	return r, nil
+}
+
+// String is what a person is told: "5 a second, 20 at once".
+func (r Rate) String() string {
+	return strconv.FormatFloat(r.PerSecond, 'f', -1, 64) + " a second, " + strconv.Itoa(r.Burst) + " at once"
+}
+
+const (
+	places    = 8  // for one hash: two cache lines
+	lockCount = 64 // each for a part of the table
+)
+
+// bucket is a key and when its bucket will be full.
+type bucket struct {
+	key  uint64 // 0: an empty place
+	full int64  // in nanoseconds after the limiter's epoch
+}
+
+// Limiter keeps the buckets. It is safe for concurrent use.
+type Limiter struct {
+	rate     Rate
+	perToken int64 // nanoseconds in which a bucket gains one token
+	toFill   int64 // nanoseconds in which an empty bucket fills
+	epoch    time.Time
+	seed     maphash.Seed
+	mask     uint64 // of a key, for its index in sets
+	sets     [][places]bucket
+	locks    [lockCount]struct {
+		sync.Mutex
+		_ [56]byte // so that each has a cache line of its own
+	}
+}
+
+// New returns a limiter with places for at least so many keys.
+func New(r Rate, keys int) *Limiter {
+	sets := 1
+	for sets*places < keys {
+		sets *= 2
+	}
+	l := &Limiter{rate: r, perToken: int64(1e9 / r.PerSecond), epoch: time.Now(), seed: maphash.MakeSeed(), mask: uint64(sets - 1), sets: make([][places]bucket, sets)}
+	l.toFill = l.perToken * int64(r.Burst)
+	return l
+}
+
+// Rate is what each key gets.
+func (l *Limiter) Rate() Rate { return l.rate }
+
+// Key is the number of a key, by which the other methods know it. It is a hash with a
+// random seed: another limiter has another number for the same name.
+func (l *Limiter) Key(name string) uint64 {
+	return max(1, maphash.String(l.seed, name))
+}
+
+// Take takes n tokens from a key's bucket and returns 0. If there are fewer, it takes
+// none and returns how long it will be until there are n. The caller must not ask for
+// more than the burst, since a bucket never holds more.
+func (l *Limiter) Take(key uint64, n int, now time.Time) (wait time.Duration) {
+	at := max(0, int64(now.Sub(l.epoch)))
+	set, mu := l.lock(key)
+	defer mu.Unlock()
+	b, found := find(set, key)
+	from := at
+	if found {
+		from = max(at, b.full)
+	}
+	full := from + int64(n)*l.perToken
+	if over := full - at - l.toFill; over > 0 {
+		return time.Duration(over)
+	}
+	b.key, b.full = key, full
+	return 0
+}
+
+// Refund gives n tokens back that were taken.
+func (l *Limiter) Refund(key uint64, n int) {
+	set, mu := l.lock(key)
+	defer mu.Unlock()
+	if b, found := find(set, key); found {
+		b.full -= int64(n) * l.perToken
+	}
+}
+
+// Delay is how long it will be until the key has a token; 0 if it has one.
+func (l *Limiter) Delay(key uint64, now time.Time) time.Duration {
+	at := max(0, int64(now.Sub(l.epoch)))
+	set, mu := l.lock(key)
+	defer mu.Unlock()
+	b, found := find(set, key)
+	if !found {
+		return 0
+	}
+	return time.Duration(max(0, b.full+l.perToken-at-l.toFill))
+}
+
+// lock locks and returns the places for a key.
+func (l *Limiter) lock(key uint64) (*[places]bucket, *sync.Mutex) {
+	i := key & l.mask
+	m := &l.locks[i%lockCount].Mutex
+	m.Lock()
+	return &l.sets[i], m
+}
+
+// find returns the key's bucket. If it is not stored, find returns the one to replace:
+// an empty place, or the bucket that will be full soonest.
+func find(set *[places]bucket, key uint64) (b *bucket, found bool) {
+	b = &set[0]
+	for i := range set {
+		if set[i].key == key {
+			return &set[i], true
+		}
+		if set[i].full < b.full {
+			b = &set[i]
+		}
+	}
+	return b, false
+}

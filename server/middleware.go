@@ -1,0 +1,25 @@
+package server
+
+import (
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
+)
+
+// defaultDrain is how long requests in flight may take to finish when a server stops.
+const defaultDrain = 6 * time.Second
+
+// newServer puts what both servers do with every request before a handler: the
+// request's id, the check of the Host header on loopback addresses, and CORS.
+func newServer(h http.Handler, ln net.Listener, o httpserve.Origins, log *slog.Logger) *http.Server {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &http.Server{
+		Handler:  httpserve.EchoRequestID(httpserve.LoopbackHost(httpserve.CORS(h, o), ln.Addr())),
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}

@@ -1,0 +1,132 @@
+package registry
+
+import (
+	"cmp"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// register assigns a client to a subscriber server.
+func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
+	who, refusal := parseRegistration(w, r)
+	if refusal != nil {
+		refusal.ServeHTTP(w, r)
+		return
+	}
+	s, verdict := h.assigner.Assign(h.servers.All(), who.Avoid, time.Now())
+	switch verdict {
+	case Assigned:
+	case NoServers:
+		h.refuse(w, r, &httpserve.Refusal{
+			Status: http.StatusServiceUnavailable, Code: "no_servers", RetryAfter: 2 * time.Second,
+			Message: "no subscriber server is there: start one with emostream subscribe, or try again in a moment",
+		})
+		return
+	case Full:
+		h.refuse(w, r, &httpserve.Refusal{
+			Status: http.StatusServiceUnavailable, Code: "full", RetryAfter: 5 * time.Second,
+			Message: "all subscriber servers have reached their capacity: try again later, or start more with emostream subscribe",
+		})
+		return
+	}
+	h.assigned.WithLabelValues(s.Name).Inc()
+	base := strings.TrimSuffix(s.URL, "/")
+	w.Header().Set("Cache-Control", "no-store")
+	httpserve.WriteJSON(w, http.StatusOK, wire.Assignment{
+		ServerURL:  base + "/" + s.Name,
+		ServerName: s.Name,
+		UserID:     who.UserID,
+		Message:    "Assigned to " + s.Name,
+		StreamURL:  base + "/v1/swarm",
+	})
+}
+
+// refuse refuses to assign a client, and counts that.
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, refusal *httpserve.Refusal) {
+	h.refused.WithLabelValues(refusal.Code).Inc()
+	refusal.ServeHTTP(w, r)
+}
+
+// registration is what a client says when it registers.
+type registration struct {
+	UserID string `json:"user_id"`
+	Avoid  string `json:"avoid"` // the server that has just failed it; ignored if it is not known
+}
+
+// parseRegistration reads a registration from the query, and what that leaves out
+// from a JSON body. A client without an id is given one.
+func parseRegistration(w http.ResponseWriter, r *http.Request) (registration, *httpserve.Refusal) {
+	var c registration
+	if r.Method == http.MethodPost && isJSON(r) {
+		if refusal := decode(w, r, &c, `{"user_id":"ann"}`); refusal != nil {
+			return c, refusal
+		}
+	}
+	q := r.URL.Query()
+	c.UserID, c.Avoid = cmp.Or(q.Get("user_id"), c.UserID), cmp.Or(q.Get("avoid"), c.Avoid)
+	if c.UserID == "" {
+		c.UserID = "user_" + strings.ToLower(rand.Text()[:12])
+	}
+	if len(c.UserID) > wire.MaxUserID {
+		return c, httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_user_id", "user_id has %d bytes: 1 to %d are allowed", len(c.UserID), wire.MaxUserID)
+	}
+	return c, nil
+}
+
+func isJSON(r *http.Request) bool {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && t == "application/json"
+}
+
+// decode reads a small JSON body, such as the example, into v. An empty body leaves v
+// as it is.
+func decode(w http.ResponseWriter, r *http.Request, v any, example string) *httpserve.Refusal {
+	const limit = 4 << 10
+	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send a JSON object like %s", limit, example)
+	}
+	if err != nil {
+		return httpserve.Refusalf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
+	}
+	if len(b) > 0 && json.Unmarshal(b, v) != nil {
+		return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "the body is not what is wanted here: send a JSON object like %s", example)
+	}
+	return nil
+}
+
+// unregister takes a client's assignment back.
+func (h *Handler) unregister(w http.ResponseWriter, r *http.Request) {
+	if !isJSON(r) {
+		httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type",
+			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type")).ServeHTTP(w, r)
+		return
+	}
+	var in struct {
+		Server string `json:"server"`
+	}
+	if refusal := decode(w, r, &in, `{"server":"sub1"}`); refusal != nil {
+		refusal.ServeHTTP(w, r)
+		return
+	}
+	if in.Server == "" {
+		httpserve.Refusalf(http.StatusBadRequest, "missing_field", `the field server is missing: send a JSON object like {"server":"sub1"}`).ServeHTTP(w, r)
+		return
+	}
+	s, ok := h.servers.Get(in.Server)
+	if !ok {
+		httpserve.Refusalf(http.StatusBadRequest, "unknown_server", "no server %.40q is known: send the server_name that /register answered", in.Server).ServeHTTP(w, r)
+		return
+	}
+	h.assigner.Cancel(s)
+	httpserve.WriteJSON(w, http.StatusOK, map[string]string{"message": "Unregistered from " + s.Name})
+}

@@ -1,0 +1,56 @@
+package registry
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Server is a subscriber server in the answer to /v1/servers.
+type Server struct {
+	wire.ServerStatus
+	Pending int     `json:"pending"` // assigned to it by this copy of serve, and not counted by it yet
+	Alive   bool    `json:"alive"`
+	Age     float64 `json:"heartbeat_age"` // seconds since its last heartbeat
+}
+
+// Cluster is the sum of a cluster's servers that are alive.
+type Cluster struct {
+	Name     string `json:"name"`
+	Servers  int    `json:"servers"`
+	Clients  int    `json:"clients"`
+	Pending  int    `json:"pending"`
+	Capacity int    `json:"capacity"`
+}
+
+// list tells all servers that were heard of lately, and sums them up by cluster.
+func (h *Handler) list(w http.ResponseWriter, _ *http.Request) {
+	now := time.Now()
+	out := struct {
+		Servers  []Server  `json:"servers"`
+		Clusters []Cluster `json:"clusters"`
+	}{Servers: []Server{}, Clusters: []Cluster{}}
+	for _, e := range h.servers.All() {
+		if now.Sub(e.Heard) > roster.Memory {
+			continue // as a copy of serve that was started since does not know it either
+		}
+		s := Server{ServerStatus: e.ServerStatus, Pending: h.assigner.Pending(e), Alive: e.Alive(now), Age: max(0, now.Sub(e.Heard).Seconds())}
+		out.Servers = append(out.Servers, s)
+		if !s.Alive {
+			continue
+		}
+		i := slices.IndexFunc(out.Clusters, func(c Cluster) bool { return c.Name == s.Cluster })
+		if i < 0 {
+			i = len(out.Clusters)
+			out.Clusters = append(out.Clusters, Cluster{Name: s.Cluster})
+		}
+		c := &out.Clusters[i]
+		c.Servers, c.Clients, c.Pending, c.Capacity = c.Servers+1, c.Clients+s.Clients, c.Pending+s.Pending, c.Capacity+s.Capacity
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	httpserve.WriteJSON(w, http.StatusOK, out)
+}
