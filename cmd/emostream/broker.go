@@ -40,10 +40,10 @@ func (f *brokerFlags) config(listen string) (broker.Config, error) {
 		return broker.Config{}, usagef("--retention and --retention-bytes want more than 0")
 	}
 	dir := f.dataDir
-	if dir != "" && !broker.Keeps {
+	if dir != "" && !broker.CanKeepLog {
 		return broker.Config{}, usagef("--data-dir: on this system the embedded broker keeps its log in memory only; leave it away, or use a Kafka cluster (--brokers)")
 	}
-	if dir == "" && !f.ephemeral && broker.Keeps {
+	if dir == "" && !f.ephemeral && broker.CanKeepLog {
 		state, err := stateDir()
 		if err != nil {
 			return broker.Config{}, usagef("%w: give --data-dir or --ephemeral", err)

@@ -79,7 +79,7 @@ func (k *kafkaFlags) openAndPing(ctx context.Context, role string, log *slog.Log
 
 // unreached is why Kafka did not answer, with what to look at where that is unclear.
 func unreachable(err error) error {
-	if kafka.Lasting(err) {
+	if kafka.Permanent(err) {
 		return err
 	}
 	return fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)

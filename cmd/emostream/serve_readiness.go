@@ -58,8 +58,8 @@ func (m *mainServer) compareClocks(ctx context.Context) error {
 	defer t.Stop()
 	said := false
 	for {
-		ahead, known, err := m.client.Skew(ctx, m.names().Servers())
-		if err != nil && kafka.Lasting(err) && !said {
+		ahead, known, err := m.client.ClockSkew(ctx, m.names().Servers())
+		if err != nil && kafka.Permanent(err) && !said {
 			said = true
 			m.log.Warn("this machine's clock is not compared with kafka's", "error", err)
 		}

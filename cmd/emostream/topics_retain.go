@@ -40,7 +40,7 @@ aggregate is ever away. The embedded broker's --retention-bytes holds all the sa
 				if err := f.mustExist(ctx, c, slices.Sorted(maps.Keys(topics))); err != nil {
 					return err
 				}
-				if err := c.Retain(ctx, topics); err != nil {
+				if err := c.SetRetention(ctx, topics); err != nil {
 					return err
 				}
 				_, _ = fmt.Fprintf(io.err, "%s changed\n", text.Plural(int64(len(topics)), "topic"))
@@ -62,7 +62,7 @@ func (k *kafkaFlags) parseRetentions(args []string) (map[string]time.Duration, e
 		case wire.CheckTopicName(name) != nil:
 			return nil, usagef("%.60q: want TOPIC=DURATION, as in emoji-aggregated=720h", a)
 		case text == forever:
-			d = kafka.Forever
+			d = kafka.RetainForever
 		case err != nil || d < minRetention:
 			return nil, usagef("%.60q: want at least %v, as in %s=720h, or %s", a, minRetention, name, forever)
 		}

@@ -31,7 +31,7 @@ import (
 
 // Keeps says whether this system lets the broker keep its log in a folder. Windows
 // does not: it renames no file that is open, which kfake asks for.
-const Keeps = runtime.GOOS != "windows"
+const CanKeepLog = runtime.GOOS != "windows"
 
 // Config says where the broker listens and keeps its log.
 type Config struct {
@@ -141,7 +141,7 @@ func (b *Broker) open() error {
 		}),
 	}
 	if dir := b.cfg.DataDir; dir != "" {
-		if !Keeps {
+		if !CanKeepLog {
 			return fmt.Errorf("data folder %s: on this system the embedded broker keeps its log in memory only", dir)
 		}
 		if err := b.claim(dir); err != nil {

@@ -99,7 +99,7 @@ type Folder struct {
 }
 
 // Look tells how a data folder is. It makes none, and leaves nothing in it.
-func Look(dir string) Folder {
+func InspectFolder(dir string) Folder {
 	there := dir
 	for {
 		info, err := os.Stat(there)

@@ -17,7 +17,7 @@ func TestLook(t *testing.T) {
 	dir := filepath.Join(base, "state", "emostream")
 	is := func(when string, want broker.Folder) {
 		t.Helper()
-		got := broker.Look(dir)
+		got := broker.InspectFolder(dir)
 		if got.Err != nil || got.Exists != want.Exists || got.Locked != want.Locked || got.Owner != want.Owner || (got.Size > 0) != want.Exists {
 			t.Errorf("%s it is %+v, want %+v", when, got, want)
 		}
@@ -75,7 +75,7 @@ func TestLookFindsFault(t *testing.T) {
 			if tt.skip {
 				t.Skip("nothing is closed to this user")
 			}
-			got := broker.Look(tt.dir)
+			got := broker.InspectFolder(tt.dir)
 			if tt.says == "" && got.Err != nil || tt.says != "" && (got.Err == nil || !strings.Contains(got.Err.Error(), tt.says)) {
 				t.Errorf("it is %+v, want it to say %q", got, tt.says)
 			}

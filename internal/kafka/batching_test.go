@@ -100,7 +100,7 @@ func TestBatching(t *testing.T) {
 				p := kafka.NewModelProducer(brokers, tt.cfg)
 				ctx, stop := context.WithCancel(t.Context())
 				var running, appending sync.WaitGroup
-				running.Go(func() { p.RunLanes(ctx, 3, false) })
+				running.Go(func() { p.RunPartitions(ctx, 3, false) })
 				for _, a := range tt.appends {
 					synctest.Wait()
 					<-time.After(a.at - time.Since(brokers.began))
@@ -128,7 +128,7 @@ func TestAppendThatWaitsForTooLong(t *testing.T) {
 		p := kafka.NewModelProducer(brokers, kafka.ProducerConfig{Timeout: 4 * time.Second, Linger: time.Millisecond})
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
-		running.Go(func() { p.RunLanes(ctx, 1, true) })
+		running.Go(func() { p.RunPartitions(ctx, 1, true) })
 		inFlight := appending(t.Context(), p, values("in flight"))
 		synctest.Wait()
 		<-time.After(time.Second)

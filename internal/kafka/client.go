@@ -10,23 +10,15 @@ package kafka
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"math/rand/v2"
 	"net"
-	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
-	"github.com/segmentio/kafka-go/protocol"
 
-	"github.com/emostream/emostream/internal/sleep"
-	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -127,162 +119,4 @@ func (c *Client) Embedded(ctx context.Context) (bool, error) {
 		return err
 	})
 	return id == wire.EmbeddedClusterID, err
-}
-
-// retry calls f until it returns nil, an error that trying again cannot mend,
-// or ctx ends; then it returns that error, or the context's.
-func (c *Client) retry(ctx context.Context, f func(context.Context) error) error {
-	call := call{outage: &c.outage}
-	defer call.end(false)
-	for delay := 50 * time.Millisecond; ; delay = min(2*delay, 2*time.Second) {
-		err := f(ctx)
-		switch {
-		case err == nil:
-			call.end(true)
-			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
-		case !passing(err):
-			return err
-		case stale(err):
-			delay = staleDelay
-		default:
-			call.failed(err)
-		}
-		if err := pause(ctx, delay); err != nil {
-			return err
-		}
-	}
-}
-
-// staleDelay is how soon a request is made again that met a stale connection.
-const staleDelay = 10 * time.Millisecond
-
-// pause waits for d, give or take a quarter, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	return sleep.For(ctx, d*3/4+rand.N(d/2+1))
-}
-
-// passing says whether an error may go away by itself: anything that is not an
-// answer of the broker, and the answers that Kafka calls retriable.
-func passing(err error) bool {
-	if errors.Is(err, stream.ErrFenced) || errors.Is(err, errUnreadable) || untrusted(err) {
-		return false
-	}
-	k, ok := errors.AsType[kafka.Error](err)
-	if !ok {
-		return true
-	}
-	switch k {
-	case kafka.Unknown, kafka.UnknownTopicOrPartition, kafka.BrokerNotAvailable,
-		kafka.RebalanceInProgress, kafka.IllegalGeneration, kafka.UnknownMemberId, kafka.MemberIDRequired: // while joining a group
-		return true
-	}
-	return k.Temporary()
-}
-
-// Lasting says whether an error stays as long as nobody does something about it,
-// rather than until a broker is back.
-func Lasting(err error) bool { return !passing(err) }
-
-// notSent says whether a request certainly never left this process: there was no
-// connection, or no leader of its partition to send it to.
-func notSent(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "dial" || is[*handshakeError](err) || is[*protocol.TopicError](err) || is[*protocol.TopicPartitionError](err)
-}
-
-// is says whether err is, or wraps, an error of a type.
-func is[E error](err error) bool {
-	_, ok := errors.AsType[E](err)
-	return ok
-}
-
-// unreachable says whether err is about the way to a broker rather than an
-// answer of one.
-func unreachable(err error) bool {
-	answered := is[kafka.Error](err) // which is a net.Error too
-	return !answered && is[net.Error](err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, context.DeadlineExceeded)
-}
-
-// plain is an error without the names of kafka-go's functions.
-func plain(err error) string {
-	return functions.ReplaceAllString(err.Error(), "")
-}
-
-var functions = regexp.MustCompile(`kafka\.\(\*Client\)\.\w+: `)
-
-// outage tells the log when the cluster goes away, once, and when it is back,
-// however many calls notice. It is back when a call has gone well and none is
-// left that tries again. The zero value with a logger is ready.
-type outage struct {
-	log     *slog.Logger
-	brokers string
-
-	mu      sync.Mutex
-	since   time.Time // zero while all is well
-	said    time.Time
-	waiting int       // calls that try again
-	refused time.Time // when it was last said that an answer stays the same
-}
-
-// tellAgain is how often a lasting outage is said again.
-const tellAgain = 30 * time.Second
-
-// patience is how long answers that should pass are nobody's business.
-const patience = 10 * time.Second
-
-// call is one call that tries again until it goes well.
-type call struct {
-	outage  *outage
-	began   time.Time // of the first failure
-	waiting bool      // and counted as such by the outage
-}
-
-// failed notes a failure after which the call tries again.
-func (c *call) failed(err error) {
-	o, now := c.outage, time.Now()
-	if c.began.IsZero() {
-		c.began = now
-	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if !unreachable(err) {
-		if now.Sub(c.began) < patience || now.Sub(o.refused) < tellAgain {
-			o.log.Debug("kafka answered with an error, trying again", "error", err)
-			return
-		}
-		o.refused = now
-		o.log.Warn("kafka goes on answering with an error", "since", c.began.Format(time.TimeOnly), "error", plain(err))
-		return
-	}
-	if !c.waiting {
-		c.waiting = true
-		o.waiting++
-	}
-	if o.since.IsZero() {
-		o.since = now
-	} else if now.Sub(o.said) < tellAgain {
-		return
-	}
-	o.said = now
-	o.log.Warn("waiting for kafka", "brokers", o.brokers, "since", o.since.Format(time.TimeOnly), "error", plain(err))
-}
-
-// end notes the end of the call, and whether it went well. Only the first one
-// counts.
-func (c *call) end(well bool) {
-	o := c.outage
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if c.waiting {
-		c.waiting = false
-		o.waiting--
-	}
-	if !well || o.since.IsZero() || o.waiting > 0 {
-		return
-	}
-	o.log.Info("kafka is back", "brokers", o.brokers, "away", time.Since(o.since).Round(time.Millisecond).String())
-	o.since = time.Time{}
 }

@@ -11,13 +11,13 @@ import (
 func (p *Producer) Waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.waiting)
+	return len(p.queue)
 }
 
 // ProduceAs writes records to partition 0 as an idempotent producer would that
 // has come to a sequence.
 func (c *Client) ProduceAs(ctx context.Context, topic string, records []stream.Record, id int64, epoch int16, sequence int32) error {
-	return c.produce(ctx, topic, 0, encode(records, producerID{id, epoch}, sequence))
+	return c.produce(ctx, topic, 0, encodeBatch(records, producerID{id, epoch}, sequence))
 }
 
 // Model is a model of the brokers that a producer writes to.
@@ -32,8 +32,8 @@ func NewModelProducer(m Model, cfg ProducerConfig) *Producer {
 }
 
 // RunLanes runs the producer on a number of partitions until ctx ends.
-func (p *Producer) RunLanes(ctx context.Context, partitions int, embedded bool) {
-	p.runLanes(ctx, partitions, embedded)
+func (p *Producer) RunPartitions(ctx context.Context, partitions int, embedded bool) {
+	p.runPartitions(ctx, partitions, embedded)
 }
 
 type modelBrokers struct{ m Model }

@@ -93,7 +93,7 @@ func (m *model) run() (out produced) {
 	m.event("embedded %v, %d partitions, a fault in %d", m.embedded, len(m.logs), m.faults)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { p.RunLanes(ctx, len(m.logs), m.embedded) })
+	running.Go(func() { p.RunPartitions(ctx, len(m.logs), m.embedded) })
 	synctest.Wait()
 
 	outcomes := map[string]error{}

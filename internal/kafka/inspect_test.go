@@ -39,7 +39,7 @@ func TestCluster(t *testing.T) {
 // told what is not.
 func TestUnspoken(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
-		if got, err := k.open(t).Unspoken(within(t)); err != nil || len(got) > 0 {
+		if got, err := k.open(t).UnsupportedRequests(within(t)); err != nil || len(got) > 0 {
 			t.Errorf("it does not understand %q, %v", got, err)
 		}
 		f := newFront(t, k)
@@ -58,7 +58,7 @@ func TestUnspoken(t *testing.T) {
 			}
 			return res, false
 		})
-		got, err := f.open(t).Unspoken(within(t))
+		got, err := f.open(t).UnsupportedRequests(within(t))
 		if err != nil || len(got) != 3 || !strings.HasPrefix(got[0], "Produce 0-2 (needed: 3-") ||
 			got[1] != "JoinGroup 3-9 (needed: 1-2)" || got[2] != "SyncGroup (needed: 0-0)" {
 			t.Errorf("it does not understand %q, %v", got, err)

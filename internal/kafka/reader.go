@@ -43,7 +43,7 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 		}
 	}
 	if err != nil {
-		return stream.Batch{}, fmt.Errorf("read %s/%d: %w", r.topic, r.partition, needs(err, "Read", "topic "+r.topic))
+		return stream.Batch{}, fmt.Errorf("read %s/%d: %w", r.topic, r.partition, adviseACL(err, "Read", "topic "+r.topic))
 	}
 	return b, nil
 }
@@ -54,9 +54,9 @@ func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	b := stream.Batch{Next: offset, SentAt: time.Now()}
 	msg, err := r.client.transport.RoundTrip(ctx, r.client.api.Addr, r.request(offset, wait))
 	if err != nil {
-		return b, r.client.unseen(ctx, r.topic, err)
+		return b, r.client.orForbidden(ctx, r.topic, err)
 	}
-	res := msg.(*fetched)
+	res := msg.(*fetchResponse)
 	r.buf = res.buf
 	p, err := res.partition()
 	if err != nil {
@@ -70,12 +70,12 @@ func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (s
 }
 
 // request returns a request, which has the buffer until it is answered.
-func (r *reader) request(offset int64, wait time.Duration) *fetch {
+func (r *reader) request(offset int64, wait time.Duration) *fetchRequest {
 	p := kmsg.NewFetchRequestTopicPartition()
 	p.Partition, p.FetchOffset, p.PartitionMaxBytes = int32(r.partition), offset, fetchBytes
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.Partitions = r.topic, []kmsg.FetchRequestTopicPartition{p}
-	f := &fetch{clientID: r.client.cfg.ClientID, FetchRequest: kmsg.NewFetchRequest(), buf: r.buf}
+	f := &fetchRequest{clientID: r.client.cfg.ClientID, FetchRequest: kmsg.NewFetchRequest(), buf: r.buf}
 	f.MinBytes, f.MaxBytes, f.MaxWaitMillis = 1, fetchBytes, int32(max(wait.Milliseconds(), 1))
 	f.Topics = []kmsg.FetchRequestTopic{t}
 	r.buf = nil
@@ -83,48 +83,4 @@ func (r *reader) request(offset int64, wait time.Duration) *fetch {
 		f.buf = new(bytes.Buffer)
 	}
 	return f
-}
-
-// Offsets returns a partition's first offset and the one after its last.
-func (c *Client) Offsets(ctx context.Context, topic string, partition int) (start, end int64, err error) {
-	p, err := c.listOffsets(ctx, topic, kafka.FirstOffsetOf(partition), kafka.LastOffsetOf(partition))
-	return p.FirstOffset, p.LastOffset, err
-}
-
-// OffsetAt returns the offset of the first record of a partition that is not
-// older than at, or the offset after its last record if there is none.
-func (c *Client) OffsetAt(ctx context.Context, topic string, partition int, at time.Time) (int64, error) {
-	p, err := c.listOffsets(ctx, topic, kafka.TimeOffsetOf(partition, at), kafka.LastOffsetOf(partition))
-	if err != nil {
-		return 0, err
-	}
-	for o := range p.Offsets {
-		if o >= 0 && o != p.LastOffset {
-			return o, nil
-		}
-	}
-	return p.LastOffset, nil
-}
-
-func (c *Client) listOffsets(ctx context.Context, topic string, requests ...kafka.OffsetRequest) (kafka.PartitionOffsets, error) {
-	var out kafka.PartitionOffsets
-	err := c.retry(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-		defer cancel()
-		res, err := c.api.ListOffsets(ctx, &kafka.ListOffsetsRequest{
-			Topics: map[string][]kafka.OffsetRequest{topic: requests},
-		})
-		if err != nil {
-			return c.unseen(ctx, topic, err)
-		}
-		if len(res.Topics[topic]) == 0 {
-			return fmt.Errorf("the broker did not answer for %s", topic)
-		}
-		out = res.Topics[topic][0]
-		return c.unseen(ctx, topic, out.Error)
-	})
-	if err != nil {
-		return out, fmt.Errorf("offsets of %s: %w", topic, needs(err, "Read or Write", "topic "+topic))
-	}
-	return out, nil
 }

@@ -91,7 +91,7 @@ func TestSkew(t *testing.T) {
 		skew := func(config map[string]string) (ahead time.Duration, known bool) {
 			topic := k.topic(t, 1, config)
 			eventually(t, func() (err error) { // the client learns of the topic
-				ahead, known, err = c.Skew(within(t), topic)
+				ahead, known, err = c.ClockSkew(within(t), topic)
 				return err
 			})
 			return ahead, known

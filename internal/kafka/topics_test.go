@@ -248,7 +248,7 @@ func TestRetain(t *testing.T) {
 		if _, err := c.EnsureTopics(within(t), kafka.Topic{Name: one, Partitions: 1, Config: settings}, kafka.Topic{Name: two, Partitions: 1, Config: settings}); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.Retain(within(t), map[string]time.Duration{one: kafka.Forever, two: 2 * time.Hour}); err != nil {
+		if err := c.SetRetention(within(t), map[string]time.Duration{one: kafka.RetainForever, two: 2 * time.Hour}); err != nil {
 			t.Fatal(err)
 		}
 		changed := func() bool {
@@ -271,7 +271,7 @@ func TestRetain(t *testing.T) {
 			}
 		}
 		none := unique(t) + "-none"
-		if err := c.Retain(within(t), map[string]time.Duration{none: time.Hour}); err == nil || !strings.Contains(err.Error(), none) {
+		if err := c.SetRetention(within(t), map[string]time.Duration{none: time.Hour}); err == nil || !strings.Contains(err.Error(), none) {
 			t.Errorf("of a topic that does not exist: %v", err)
 		}
 	})

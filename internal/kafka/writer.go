@@ -19,12 +19,12 @@ type writer struct {
 }
 
 func (w writer) Write(ctx context.Context, partition int, records []stream.Record) error {
-	runs, err := split(records)
+	runs, err := splitIntoBatches(records)
 	if err != nil {
 		return fmt.Errorf("write to %s: %w", w.topic, err)
 	}
 	for _, run := range runs {
-		raw := encode(run, nobody(), -1)
+		raw := encodeBatch(run, noProducerID(), -1)
 		err := w.client.retry(ctx, func(ctx context.Context) error {
 			return w.client.produce(ctx, w.topic, partition, raw)
 		})
@@ -49,5 +49,5 @@ func (c *Client) produce(ctx context.Context, topic string, partition int, raw [
 	if err == nil {
 		err = res.Error
 	}
-	return needs(c.unseen(ctx, topic, err), "Write", "topic "+topic)
+	return adviseACL(c.orForbidden(ctx, topic, err), "Write", "topic "+topic)
 }

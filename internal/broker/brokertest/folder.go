@@ -10,7 +10,7 @@ import (
 // skipped.
 func Folder(tb testing.TB) string {
 	tb.Helper()
-	if !broker.Keeps {
+	if !broker.CanKeepLog {
 		tb.Skip("on this system the embedded broker keeps no log in a folder")
 	}
 	return tb.TempDir()
@@ -20,7 +20,7 @@ func Folder(tb testing.TB) string {
 // where it can, in an empty folder.
 func Folders(tb testing.TB) []string {
 	tb.Helper()
-	if !broker.Keeps {
+	if !broker.CanKeepLog {
 		return []string{""}
 	}
 	return []string{"", tb.TempDir()}

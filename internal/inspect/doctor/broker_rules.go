@@ -76,7 +76,7 @@ func (l *findings) told(b Broker, others bool) {
 				"see its log if it is a broker (--timeout gives it more time), else say where Kafka is with --brokers")
 			return
 		}
-		if kafka.Lasting(b.Err) {
+		if kafka.Permanent(b.Err) {
 			l.wrong(b.Address, "it is not to be used like this: "+cause(b.Err), "nothing can be written or read",
 				"correct --tls, --sasl-mechanism and their like, or say where Kafka is with --brokers")
 			return
@@ -171,7 +171,7 @@ func (b *Broker) look(ctx context.Context, open func(...string) (*kafka.Client, 
 	if err == nil {
 		defer c.Close()
 		if b.Cluster, err = c.Cluster(ctx); err == nil {
-			b.Unspoken, err = c.Unspoken(ctx)
+			b.Unspoken, err = c.UnsupportedRequests(ctx)
 		}
 	}
 	if err != nil {

@@ -130,7 +130,7 @@ func beyond(because string) (all []Finding) {
 
 // folder checks the data folder, unless a Kafka cluster keeps the log.
 func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) []Finding {
-	if !broker.Keeps {
+	if !broker.CanKeepLog {
 		return skipped(areaData, "data folder", "on this system the log is in memory")
 	}
 	if c.DataDir == "" {
@@ -139,7 +139,7 @@ func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) [
 	if cluster != nil && cluster.ID != wire.EmbeddedClusterID && !c.DataWanted {
 		return skipped(areaData, "data folder", "the log is kept by Kafka")
 	}
-	d := Data{Dir: c.DataDir, Folder: broker.Look(c.DataDir), Free: freeBelow(c.DataDir)}
+	d := Data{Dir: c.DataDir, Folder: broker.InspectFolder(c.DataDir), Free: freeBelow(c.DataDir)}
 	for _, b := range slices.Concat(told, advertised) {
 		if b.Err == nil || b.Stage == Answer {
 			d.Brokers = append(d.Brokers, b.Address)

@@ -93,7 +93,7 @@ func (s *session) clock(ctx context.Context) []Finding {
 	if !s.usable(topic) {
 		return skipped(areaClock, "clock", topic+" is not there, in which the brokers tell the time")
 	}
-	ahead, known, err := s.client.Skew(ctx, topic)
+	ahead, known, err := s.client.ClockSkew(ctx, topic)
 	switch {
 	case err != nil:
 		return failed(areaClock, err)

@@ -23,14 +23,14 @@ import (
 // An exchange goes on when the caller has given up on it. So the buffer for the
 // answer belongs to it from RoundTrip on, and is the caller's again only when
 // RoundTrip returns an answer.
-type fetch struct {
+type fetchRequest struct {
 	clientID string
 	kmsg.FetchRequest
 	buf *bytes.Buffer
 }
 
 // fetched is the answer to a fetch. Its records point into buf.
-type fetched struct {
+type fetchResponse struct {
 	kmsg.FetchResponse
 	buf *bytes.Buffer
 }
@@ -39,14 +39,14 @@ var _ interface {
 	protocol.BrokerMessage
 	protocol.PreparedMessage
 	protocol.RawExchanger
-} = (*fetch)(nil)
+} = (*fetchRequest)(nil)
 
-func (f *fetch) ApiKey() protocol.ApiKey { return protocol.Fetch } //nolint:revive // its name in protocol.Message
+func (f *fetchRequest) ApiKey() protocol.ApiKey { return protocol.Fetch } //nolint:revive // its name in protocol.Message
 
-func (f *fetched) ApiKey() protocol.ApiKey { return protocol.Fetch } //nolint:revive // its name in protocol.Message
+func (f *fetchResponse) ApiKey() protocol.ApiKey { return protocol.Fetch } //nolint:revive // its name in protocol.Message
 
 // Broker returns the partition's leader.
-func (f *fetch) Broker(c protocol.Cluster) (protocol.Broker, error) {
+func (f *fetchRequest) Broker(c protocol.Cluster) (protocol.Broker, error) {
 	t := f.Topics[0]
 	like := fetchapi.Request{Topics: []fetchapi.RequestTopic{{
 		Topic: t.Topic, Partitions: []fetchapi.RequestPartition{{Partition: t.Partitions[0].Partition}},
@@ -55,19 +55,19 @@ func (f *fetch) Broker(c protocol.Cluster) (protocol.Broker, error) {
 }
 
 // Prepare is told the version that kafka-go has agreed on with the broker.
-func (f *fetch) Prepare(version int16) { f.Version = version }
+func (f *fetchRequest) Prepare(version int16) { f.Version = version }
 
 // Required says that RawExchange is wanted, whatever the broker.
-func (f *fetch) Required(map[protocol.ApiKey]int16) bool { return true }
+func (f *fetchRequest) Required(map[protocol.ApiKey]int16) bool { return true }
 
 // RawExchange sends the request and reads the answer. After an error kafka-go
 // closes the connection.
-func (f *fetch) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
+func (f *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	f.buf.Reset()
 	if err := exchange(rw, f.clientID, f, f.buf); err != nil {
 		return nil, err
 	}
-	res := &fetched{buf: f.buf}
+	res := &fetchResponse{buf: f.buf}
 	res.Version = f.Version
 	if err := res.ReadFrom(f.buf.Bytes()); err != nil {
 		return nil, fmt.Errorf("the answer to a fetch of %s: %w", f.Topics[0].Topic, err)
@@ -106,7 +106,7 @@ func cutShort(err error) error {
 }
 
 // partition returns what the answer says of the one partition asked for.
-func (f *fetched) partition() (kmsg.FetchResponseTopicPartition, error) {
+func (f *fetchResponse) partition() (kmsg.FetchResponseTopicPartition, error) {
 	if f.ErrorCode != 0 {
 		return kmsg.FetchResponseTopicPartition{}, kafka.Error(f.ErrorCode)
 	}

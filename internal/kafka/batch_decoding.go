@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
 
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -34,13 +33,6 @@ const (
 // errUnreadable is a batch that will be no better when it is fetched again.
 var errUnreadable = errors.New("it cannot be read")
 
-// mostInflated is the most bytes that a batch may have when decompressed: a
-// hundred times what brokers take by default.
-const mostInflated = 100 << 20
-
-// mostKept is how much memory for decompressed batches is kept for the next ones.
-const mostKept = 16 << 20
-
 // logAppendTime is an attribute of a batch: its records are of the time when the
 // broker took it, whatever their producer said.
 const logAppendTime = 1 << 3
@@ -55,7 +47,7 @@ const logAppendTime = 1 << 3
 // An error is only returned if there is nothing readable before it.
 func (d *decoder) decode(batches []byte, offset int64) (records []stream.Record, next int64, err error) {
 	d.records, next = d.records[:0], offset
-	if d.inflated.Reset(); d.inflated.Cap() > mostKept {
+	if d.inflated.Reset(); d.inflated.Cap() > maxKeptBytes {
 		d.inflated = bytes.Buffer{}
 	}
 	rest := batches
@@ -65,7 +57,7 @@ func (d *decoder) decode(batches []byte, offset int64) (records []stream.Record,
 			break
 		}
 		var last int64
-		if last, err = d.batch(rest[:max(n, 0)], offset); err == nil {
+		if last, err = d.takeBatch(rest[:max(n, 0)], offset); err == nil {
 			next, rest = max(next, last+1), rest[n:]
 		}
 	}
@@ -81,12 +73,12 @@ func (d *decoder) decode(batches []byte, offset int64) (records []stream.Record,
 }
 
 // batch takes in a batch, all of it or nothing, and returns its last offset.
-func (d *decoder) batch(raw []byte, offset int64) (last int64, err error) {
+func (d *decoder) takeBatch(raw []byte, offset int64) (last int64, err error) {
 	if len(raw) <= batchMagicAt {
 		return 0, fmt.Errorf("a batch of %d bytes", len(raw))
 	}
 	before := len(d.records)
-	if last, err = d.whole(raw, offset); err != nil {
+	if last, err = d.takeParts(raw, offset); err != nil {
 		d.records = d.records[:before]
 		err = fmt.Errorf("batch at offset %d: %w", binary.BigEndian.Uint64(raw), err)
 	}
@@ -94,7 +86,7 @@ func (d *decoder) batch(raw []byte, offset int64) (last int64, err error) {
 }
 
 // whole is batch, but for an error it may have taken in a part.
-func (d *decoder) whole(raw []byte, offset int64) (last int64, err error) {
+func (d *decoder) takeParts(raw []byte, offset int64) (last int64, err error) {
 	if magic := raw[batchMagicAt]; magic != 2 {
 		return 0, fmt.Errorf("%w: its records are in message format %d, and only 2 is known, in which brokers have kept them since Kafka 0.11", errUnreadable, magic)
 	}
@@ -115,11 +107,11 @@ func (d *decoder) whole(raw []byte, offset int64) (last int64, err error) {
 			return 0, err
 		}
 	}
-	return last, d.take(b, offset)
+	return last, d.takeRecords(b, offset)
 }
 
 // take appends the records of a batch that are not before offset.
-func (d *decoder) take(b kmsg.RecordBatch, offset int64) error {
+func (d *decoder) takeRecords(b kmsg.RecordBatch, offset int64) error {
 	var r kmsg.Record
 	for raw := b.Records; b.NumRecords > 0; b.NumRecords-- {
 		length, n := binary.Varint(raw)
@@ -144,23 +136,4 @@ func (d *decoder) take(b kmsg.RecordBatch, offset int64) error {
 		d.records = append(d.records, out)
 	}
 	return nil
-}
-
-// inflate decompresses a batch's records.
-func (d *decoder) inflate(a protocol.Attributes, b []byte) ([]byte, error) {
-	codec := a.Compression().Codec()
-	if codec == nil {
-		return nil, fmt.Errorf("%w: compression %d is not known", errUnreadable, a.Compression())
-	}
-	r := codec.NewReader(bytes.NewReader(b))
-	defer r.Close()
-	from := d.inflated.Len()
-	n, err := d.inflated.ReadFrom(io.LimitReader(r, mostInflated+1))
-	if err != nil {
-		return nil, fmt.Errorf("decompress %s: %w", codec.Name(), err)
-	}
-	if n > mostInflated {
-		return nil, fmt.Errorf("%w: decompressed it has more than %d bytes", errUnreadable, mostInflated)
-	}
-	return d.inflated.Bytes()[from:], nil
 }

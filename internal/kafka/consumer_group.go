@@ -23,7 +23,7 @@ const (
 )
 
 // watchPartitions is the time between two looks at a topic's partitions.
-const watchPartitions = 2 * time.Second
+const partitionsInterval = 2 * time.Second
 
 // Consume joins a consumer group and calls work for each partition of the topic
 // that is claimed for this process, each in a goroutine of its own, until ctx
@@ -59,7 +59,7 @@ func (c *Client) consume(ctx context.Context, group, topic string, partitions in
 	g, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID:                group,
 		Brokers:           c.cfg.Brokers,
-		Dialer:            c.dialer(),
+		Dialer:            c.groupDialer(),
 		Topics:            []string{topic},
 		SessionTimeout:    groupSession,
 		RebalanceTimeout:  groupSession,
@@ -84,7 +84,7 @@ func (c *Client) consume(ctx context.Context, group, topic string, partitions in
 		var gen *kafka.Generation
 		err := c.retry(ctx, func(ctx context.Context) (err error) {
 			gen, err = g.Next(ctx)
-			return c.cfg.Security.advise(needs(err, "Read", "group "+group))
+			return c.cfg.Security.advise(adviseACL(err, "Read", "group "+group))
 		})
 		if cause := context.Cause(ctx); cause != nil {
 			return ignoreEnd(ctx, cause)
@@ -98,7 +98,7 @@ func (c *Client) consume(ctx context.Context, group, topic string, partitions in
 }
 
 // dialer is what a consumer group connects by.
-func (c *Client) dialer() *kafka.Dialer {
+func (c *Client) groupDialer() *kafka.Dialer {
 	return &kafka.Dialer{ClientID: c.cfg.ClientID, Timeout: dialTimeout, DialFunc: c.cfg.Security.dial, SASLMechanism: c.transport.SASL}
 }
 
@@ -127,7 +127,7 @@ type member struct {
 // counts by their number would be wrong from then on. And it ends a membership that
 // was passed over.
 func (m *member) watch(ctx context.Context) {
-	for passed := 0; pause(ctx, watchPartitions) == nil; {
+	for passed := 0; pause(ctx, partitionsInterval) == nil; {
 		n, err := m.client.Partitions(ctx, m.topic)
 		switch {
 		case err != nil:
@@ -231,81 +231,3 @@ func (m *member) claim(ctx context.Context, gen *kafka.Generation, partition int
 		Offsets:    committer{m, gen, partition},
 	})
 }
-
-// Committed fetches a partition's commit: offset and metadata in one answer.
-func (c *Client) Committed(ctx context.Context, group, topic string, partition int) (stream.Commit, error) {
-	commit := stream.Commit{Offset: stream.None}
-	err := c.retry(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-		defer cancel()
-		res, err := c.api.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
-			GroupID: group,
-			Topics:  map[string][]int{topic: {partition}},
-		})
-		if err != nil {
-			return err
-		}
-		if res.Error != nil {
-			return res.Error
-		}
-		for _, p := range res.Topics[topic] {
-			if p.Error != nil {
-				return p.Error
-			}
-			if p.Partition == partition && p.CommittedOffset >= 0 {
-				commit = stream.Commit{Offset: p.CommittedOffset, Metadata: p.Metadata}
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return commit, fmt.Errorf("fetch commit of group %s for %s/%d: %w", group, topic, partition, needs(err, "Read", "group "+group))
-	}
-	return commit, nil
-}
-
-// committer commits one partition for one generation of a group.
-type committer struct {
-	member    *member
-	gen       *kafka.Generation
-	partition int
-}
-
-func (o committer) Commit(ctx context.Context, commit stream.Commit) error {
-	m := o.member
-	err := m.client.retry(ctx, func(ctx context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-		defer cancel()
-		res, err := m.client.api.OffsetCommit(ctx, &kafka.OffsetCommitRequest{
-			GroupID:      m.group,
-			GenerationID: int(o.gen.ID),
-			MemberID:     o.gen.MemberID,
-			Topics: map[string][]kafka.OffsetCommit{m.topic: {{
-				Partition: o.partition, Offset: commit.Offset, Metadata: commit.Metadata,
-			}}},
-		})
-		if err != nil {
-			return err
-		}
-		for _, p := range res.Topics[m.topic] {
-			switch {
-			case errors.Is(p.Error, kafka.IllegalGeneration), errors.Is(p.Error, kafka.UnknownMemberId),
-				errors.Is(p.Error, kafka.RebalanceInProgress), errors.Is(p.Error, kafka.FencedInstanceID):
-				return fenced{p.Error}
-			case p.Error != nil:
-				return p.Error
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("commit %s/%d of group %s: %w", m.topic, o.partition, m.group, needs(err, "Read", "group "+m.group))
-	}
-	return nil
-}
-
-// fenced is a broker's answer that a claim is over.
-type fenced struct{ error }
-
-func (f fenced) Is(target error) bool { return target == stream.ErrFenced }
-func (f fenced) Unwrap() error        { return f.error }

@@ -6,121 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/segmentio/kafka-go"
 )
-
-// Topic is a topic as it should be.
-type Topic struct {
-	Name       string
-	Partitions int
-	// Replication is the number of copies; 0: three, or as many as there are
-	// brokers if that is fewer.
-	Replication int
-	Config      map[string]string // e.g. "retention.ms"
-}
-
-// retention writes a duration as Kafka's retention.ms.
-func retention(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
-
-// EnsureTopics creates the topics that do not exist yet and waits until they
-// can be used. Existing ones are left as they are, whatever their settings.
-// min.insync.replicas is set to one below the replication, at least 1, where
-// Config does not say. It returns the names of those it created.
-func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) (created []string, err error) {
-	var brokers int
-	var have map[string]bool
-	err = c.retry(ctx, func(ctx context.Context) (err error) {
-		brokers, have, err = c.existing(ctx)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list topics: %w", err)
-	}
-	var missing []kafka.TopicConfig
-	for _, t := range topics {
-		if !have[t.Name] {
-			missing = append(missing, t.config(brokers))
-		}
-	}
-	if len(missing) == 0 {
-		return nil, nil
-	}
-	err = c.retry(ctx, func(ctx context.Context) error {
-		names, err := c.create(ctx, missing)
-		created = append(created, names...) // of every attempt: one may succeed in part
-		return err
-	})
-	slices.Sort(created)
-	return created, err
-}
-
-// Forever is a retention that removes nothing.
-const Forever = -1 * time.Millisecond
-
-// Retain changes how long topics that exist keep their records, and nothing else of
-// them: Forever, or so long.
-func (c *Client) Retain(ctx context.Context, topics map[string]time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	req := &kafka.IncrementalAlterConfigsRequest{}
-	for _, name := range slices.Sorted(maps.Keys(topics)) {
-		req.Resources = append(req.Resources, kafka.IncrementalAlterConfigsRequestResource{
-			ResourceType: kafka.ResourceTypeTopic, ResourceName: name,
-			Configs: []kafka.IncrementalAlterConfigsRequestConfig{{
-				Name: "retention.ms", Value: retention(topics[name]), ConfigOperation: kafka.ConfigOperationSet,
-			}},
-		})
-	}
-	res, err := c.api.IncrementalAlterConfigs(ctx, req)
-	if err != nil {
-		return fmt.Errorf("retain topics: %w", err)
-	}
-	var errs []error
-	for _, r := range res.Resources {
-		if r.Error != nil {
-			errs = append(errs, fmt.Errorf("retain topic %s: %w", r.ResourceName, needs(r.Error, "AlterConfigs", "topic "+r.ResourceName)))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (c *Client) create(ctx context.Context, topics []kafka.TopicConfig) (created []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 3*requestTimeout)
-	defer cancel()
-	res, err := c.api.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: topics})
-	if err != nil {
-		return nil, fmt.Errorf("create topics: %w", err)
-	}
-	var errs []error
-	for name, err := range res.Errors {
-		switch {
-		case err == nil:
-			created = append(created, name)
-		case !errors.Is(err, kafka.TopicAlreadyExists): // another process was quicker
-			errs = append(errs, fmt.Errorf("create topic %s: %w", name, needs(err, "Read or Write", "topic "+name+", or Create if it does not exist")))
-		}
-	}
-	return created, errors.Join(errs...)
-}
-
-func (t Topic) config(brokers int) kafka.TopicConfig {
-	n := t.Replication
-	if n == 0 {
-		n = min(3, brokers)
-	}
-	out := kafka.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: n}
-	if _, ok := t.Config["min.insync.replicas"]; !ok {
-		out.ConfigEntries = append(out.ConfigEntries,
-			kafka.ConfigEntry{ConfigName: "min.insync.replicas", ConfigValue: strconv.Itoa(max(1, n-1))})
-	}
-	for _, k := range slices.Sorted(maps.Keys(t.Config)) {
-		out.ConfigEntries = append(out.ConfigEntries, kafka.ConfigEntry{ConfigName: k, ConfigValue: t.Config[k]})
-	}
-	return out
-}
 
 func (c *Client) existing(ctx context.Context) (brokers int, topics map[string]bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -154,7 +43,7 @@ func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("partitions of %s: %w", topic, needs(err, "Read or Write", "topic "+topic))
+		return 0, fmt.Errorf("partitions of %s: %w", topic, adviseACL(err, "Read or Write", "topic "+topic))
 	}
 	return n, nil
 }
@@ -174,7 +63,7 @@ func (c *Client) topic(ctx context.Context, name string) (kafka.Topic, error) {
 			return t, nil
 		}
 	}
-	return kafka.Topic{}, c.absent(ctx, name)
+	return kafka.Topic{}, c.missingTopicError(ctx, name)
 }
 
 // TopicState is a topic as it is.
@@ -194,7 +83,7 @@ func (t TopicState) Forbidden() error {
 	if !t.Hidden {
 		return nil
 	}
-	return fmt.Errorf("topic %s: %w", t.Name, needs(kafka.TopicAuthorizationFailed, "Read, or at least Describe,", "topic "+t.Name))
+	return fmt.Errorf("topic %s: %w", t.Name, adviseACL(kafka.TopicAuthorizationFailed, "Read, or at least Describe,", "topic "+t.Name))
 }
 
 // Describe tells how topics are, once. A topic that does not exist is not an
@@ -212,7 +101,7 @@ func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, e
 		out[i] = TopicState{Name: name, Config: map[string]string{}}
 		at := slices.IndexFunc(m.Topics, func(t kafka.Topic) bool { return t.Name == name && t.Error == nil })
 		if at < 0 {
-			out[i].Hidden = errors.Is(c.absent(ctx, name), kafka.TopicAuthorizationFailed)
+			out[i].Hidden = errors.Is(c.missingTopicError(ctx, name), kafka.TopicAuthorizationFailed)
 			continue
 		}
 		out[i].Exists, out[i].Partitions = true, len(m.Topics[at].Partitions)

@@ -50,7 +50,7 @@ func (s Security) login() (sasl.Mechanism, error) {
 		if strings.Contains(s.User+s.Password, "\x00") {
 			return nil, errors.New("--sasl-user: the user or the password holds a zero byte, which plain cannot send")
 		}
-		return cleartext{saslplain.Mechanism{Username: s.User, Password: s.Password}, s.TLS != nil}, nil
+		return plainLogin{saslplain.Mechanism{Username: s.User, Password: s.Password}, s.TLS != nil}, nil
 	case ScramSHA256:
 		algorithm = scram.SHA256
 	case ScramSHA512:
@@ -62,17 +62,17 @@ func (s Security) login() (sasl.Mechanism, error) {
 	if err != nil { // the library's error holds the password
 		return nil, errors.New("--sasl-user: the user or the password holds characters that scram does not allow (SASLprep)")
 	}
-	return doubting{m}, nil
+	return scramLogin{m}, nil
 }
 
 // cleartext is the mechanism plain, which sends the password as it is: without TLS
 // to this machine alone, whatever address a broker tells.
-type cleartext struct {
+type plainLogin struct {
 	saslplain.Mechanism
 	encrypted bool
 }
 
-func (c cleartext) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
+func (c plainLogin) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
 	if to := sasl.MetadataFromContext(ctx); !c.encrypted && (to == nil || !loopback(to.Host)) {
 		return nil, nil, errCleartext
 	}
@@ -89,66 +89,19 @@ func loopback(host string) bool {
 
 // doubting is a scram mechanism whose own doubts, as of a broker that does not know
 // the password either, end the attempt as the broker's do.
-type doubting struct{ sasl.Mechanism }
+type scramLogin struct{ sasl.Mechanism }
 
-func (d doubting) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
+func (d scramLogin) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
 	session, first, err := d.Mechanism.Start(ctx)
-	return doubtingSession{session}, first, err
+	return scramSession{session}, first, err
 }
 
-type doubtingSession struct{ sasl.StateMachine }
+type scramSession struct{ sasl.StateMachine }
 
-func (d doubtingSession) Next(ctx context.Context, challenge []byte) (bool, []byte, error) {
+func (d scramSession) Next(ctx context.Context, challenge []byte) (bool, []byte, error) {
 	done, response, err := d.StateMachine.Next(ctx, challenge)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", kafka.SASLAuthenticationFailed, err)
 	}
 	return done, response, err
-}
-
-// untrusted says whether an error is about who one of the two ends is: waiting does
-// not mend it. What the broker has against a login is a kafka.Error, none of which
-// is temporary.
-func untrusted(err error) bool {
-	return is[*tls.CertificateVerificationError](err) || is[tls.RecordHeaderError](err) || errors.Is(err, errWantsTLS) || alerted(err)
-}
-
-// alerted says whether a broker ended TLS with an alert.
-func alerted(err error) bool {
-	op, ok := errors.AsType[*net.OpError](err)
-	return ok && op.Op == "remote error"
-}
-
-// loginFailed says whether the broker did not let us log in. Nothing was sent then.
-func loginFailed(err error) bool {
-	return errors.Is(err, kafka.SASLAuthenticationFailed) || errors.Is(err, kafka.UnsupportedSASLMechanism) || errors.Is(err, kafka.IllegalSASLState)
-}
-
-// advise adds to an error of a connection what to do about it.
-func (s Security) advise(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case alerted(err):
-		return fmt.Errorf("%w (the broker says so of this client's certificate, or that there is none: --tls-cert)", err)
-	case errors.Is(err, errCleartext):
-		return err
-	case errors.Is(err, kafka.SASLAuthenticationFailed):
-		return fmt.Errorf("%w (user %q, %s: check the name, the password and the mechanism)", err, s.User, s.Mechanism)
-	case errors.Is(err, kafka.UnsupportedSASLMechanism):
-		return fmt.Errorf("%w (the brokers do not offer %s here: --sasl-mechanism names another one)", err, s.Mechanism)
-	case errors.Is(err, kafka.IllegalSASLState):
-		return fmt.Errorf("%w (nobody logs in on this listener: leave out --sasl-mechanism, or use the port of the one that wants it)", err)
-	case is[*tls.CertificateVerificationError](err):
-		return fmt.Errorf("%w (--tls-ca names the file of the authority that signed it, --tls-server-name the name that it is made out to)", err)
-	}
-	return err
-}
-
-// needs adds to an answer that something is not allowed what would have to be.
-func needs(err error, operation, resource string) error {
-	if errors.Is(err, kafka.TopicAuthorizationFailed) || errors.Is(err, kafka.GroupAuthorizationFailed) || errors.Is(err, kafka.ClusterAuthorizationFailed) {
-		return fmt.Errorf("%w (the user needs an ACL that allows %s on %s)", err, operation, resource)
-	}
-	return err
 }

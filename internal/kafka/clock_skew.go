@@ -15,7 +15,7 @@ import (
 // that the broker stamps (message.timestamp.type=LogAppendTime), and is told the
 // stamp. It says false where the broker does not stamp, as the embedded one,
 // whose clock is this machine's.
-func (c *Client) Skew(ctx context.Context, topic string) (ahead time.Duration, known bool, err error) {
+func (c *Client) ClockSkew(ctx context.Context, topic string) (ahead time.Duration, known bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	before := time.Now()
@@ -23,13 +23,13 @@ func (c *Client) Skew(ctx context.Context, topic string) (ahead time.Duration, k
 	res, err := c.api.RawProduce(ctx, &kafka.RawProduceRequest{
 		Topic:        topic,
 		RequiredAcks: kafka.RequireAll,
-		RawRecords:   rawRecords(encode(probe, nobody(), -1)),
+		RawRecords:   rawRecords(encodeBatch(probe, noProducerID(), -1)),
 	})
 	if err == nil {
 		err = res.Error
 	}
 	if err != nil || res.LogAppendTime.UnixMilli() <= 0 {
-		return 0, false, needs(err, "Write", "topic "+topic)
+		return 0, false, adviseACL(err, "Write", "topic "+topic)
 	}
 	took := time.Since(before)
 	return before.Add(took / 2).Sub(res.LogAppendTime), true, nil

@@ -20,7 +20,7 @@ const MaxBatchBytes = 900 << 10
 const recordOverhead = 40
 
 // size is how much a record adds to a batch, at most.
-func size(r stream.Record) int {
+func recordBytes(r stream.Record) int {
 	n := recordOverhead + len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {
 		n += 10 + len(h.Key) + len(h.Value)
@@ -28,20 +28,10 @@ func size(r stream.Record) int {
 	return n
 }
 
-// producerID is what makes a producer idempotent: the broker writes a batch
-// once, however often it arrives, if its sequence follows the one before.
-type producerID struct {
-	id    int64
-	epoch int16
-}
-
-// nobody is the producer id of batches that need not be written once only.
-func nobody() producerID { return producerID{id: -1, epoch: -1} }
-
 // encode writes records as one record batch of Kafka's message format 2, after
 // the int32 length that a produce request puts before it. There must be at
 // least one record.
-func encode(records []stream.Record, pid producerID, sequence int32) []byte {
+func encodeBatch(records []stream.Record, pid producerID, sequence int32) []byte {
 	first := records[0].Time
 	b := kmsg.RecordBatch{
 		PartitionLeaderEpoch: -1,
@@ -56,7 +46,7 @@ func encode(records []stream.Record, pid producerID, sequence int32) []byte {
 	}
 	total := 0
 	for _, r := range records {
-		total += size(r)
+		total += recordBytes(r)
 	}
 	b.Records = make([]byte, 0, total)
 	var one []byte
@@ -87,11 +77,11 @@ func rawRecords(raw []byte) protocol.RawRecordSet {
 
 // split cuts records into runs that fit a batch. A record too large for any
 // batch is an error.
-func split(records []stream.Record) ([][]stream.Record, error) {
+func splitIntoBatches(records []stream.Record) ([][]stream.Record, error) {
 	var runs [][]stream.Record
 	start, bytes := 0, 0
 	for i, r := range records {
-		n := size(r)
+		n := recordBytes(r)
 		if n > MaxBatchBytes {
 			return nil, fmt.Errorf("a record of %d bytes is more than a batch of %d holds", n, MaxBatchBytes)
 		}

@@ -1,0 +1,65 @@
+package kafka
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
+)
+
+// spoken is a request of Kafka's that this package sends, and the versions of it
+// that it can send.
+type requestVersions struct {
+	api      protocol.ApiKey
+	min, max int16
+}
+
+// speaks lists what the stages cannot do without. Produce 3 and Fetch 4 are the
+// first with message format 2; kafka-go's groups send the fixed versions that stand
+// here, all else negotiates.
+func neededRequests() []requestVersions {
+	list := []requestVersions{
+		{protocol.Produce, 3, protocol.Produce.MaxVersion()},
+		{protocol.Fetch, 4, protocol.Fetch.MaxVersion()},
+		{protocol.FindCoordinator, 0, 0},
+		{protocol.JoinGroup, 1, 2},
+		{protocol.SyncGroup, 0, 0},
+		{protocol.Heartbeat, 0, 0},
+	}
+	for _, api := range []protocol.ApiKey{
+		protocol.Metadata, protocol.ListOffsets, protocol.CreateTopics, protocol.DescribeConfigs,
+		protocol.InitProducerId, protocol.OffsetCommit, protocol.OffsetFetch,
+	} {
+		list = append(list, requestVersions{api, api.MinVersion(), api.MaxVersion()})
+	}
+	return list
+}
+
+// Unspoken lists the requests that the stages need and that the broker which
+// answers does not take in any version that they can send, such as
+// "JoinGroup 3-9 (needed: 1-2)".
+func (c *Client) UnsupportedRequests(ctx context.Context) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	res, err := c.api.ApiVersions(ctx, &kafka.ApiVersionsRequest{})
+	if err == nil {
+		err = res.Error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask brokers %s for their versions: %w", strings.Join(c.cfg.Brokers, ","), err)
+	}
+	var out []string
+	for _, s := range neededRequests() {
+		at := slices.IndexFunc(res.ApiKeys, func(k kafka.ApiVersionsResponseApiKey) bool { return k.ApiKey == int(s.api) })
+		switch {
+		case at < 0:
+			out = append(out, fmt.Sprintf("%v (needed: %d-%d)", s.api, s.min, s.max))
+		case res.ApiKeys[at].MaxVersion < int(s.min) || res.ApiKeys[at].MinVersion > int(s.max):
+			out = append(out, fmt.Sprintf("%v %d-%d (needed: %d-%d)", s.api, res.ApiKeys[at].MinVersion, res.ApiKeys[at].MaxVersion, s.min, s.max))
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,35 @@
+package kafka
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/segmentio/kafka-go/protocol"
+)
+
+// mostInflated is the most bytes that a batch may have when decompressed: a
+// hundred times what brokers take by default.
+const maxInflatedBytes = 100 << 20
+
+// mostKept is how much memory for decompressed batches is kept for the next ones.
+const maxKeptBytes = 16 << 20
+
+// inflate decompresses a batch's records.
+func (d *decoder) inflate(a protocol.Attributes, b []byte) ([]byte, error) {
+	codec := a.Compression().Codec()
+	if codec == nil {
+		return nil, fmt.Errorf("%w: compression %d is not known", errUnreadable, a.Compression())
+	}
+	r := codec.NewReader(bytes.NewReader(b))
+	defer r.Close()
+	from := d.inflated.Len()
+	n, err := d.inflated.ReadFrom(io.LimitReader(r, maxInflatedBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("decompress %s: %w", codec.Name(), err)
+	}
+	if n > maxInflatedBytes {
+		return nil, fmt.Errorf("%w: decompressed it has more than %d bytes", errUnreadable, maxInflatedBytes)
+	}
+	return d.inflated.Bytes()[from:], nil
+}

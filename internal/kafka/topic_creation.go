@@ -1,0 +1,123 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Topic is a topic as it should be.
+type Topic struct {
+	Name       string
+	Partitions int
+	// Replication is the number of copies; 0: three, or as many as there are
+	// brokers if that is fewer.
+	Replication int
+	Config      map[string]string // e.g. "retention.ms"
+}
+
+// retention writes a duration as Kafka's retention.ms.
+func retention(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// EnsureTopics creates the topics that do not exist yet and waits until they
+// can be used. Existing ones are left as they are, whatever their settings.
+// min.insync.replicas is set to one below the replication, at least 1, where
+// Config does not say. It returns the names of those it created.
+func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) (created []string, err error) {
+	var brokers int
+	var have map[string]bool
+	err = c.retry(ctx, func(ctx context.Context) (err error) {
+		brokers, have, err = c.existing(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	var missing []kafka.TopicConfig
+	for _, t := range topics {
+		if !have[t.Name] {
+			missing = append(missing, t.config(brokers))
+		}
+	}
+	if len(missing) == 0 {
+		return nil, nil
+	}
+	err = c.retry(ctx, func(ctx context.Context) error {
+		names, err := c.create(ctx, missing)
+		created = append(created, names...) // of every attempt: one may succeed in part
+		return err
+	})
+	slices.Sort(created)
+	return created, err
+}
+
+// Forever is a retention that removes nothing.
+const RetainForever = -1 * time.Millisecond
+
+// Retain changes how long topics that exist keep their records, and nothing else of
+// them: Forever, or so long.
+func (c *Client) SetRetention(ctx context.Context, topics map[string]time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	req := &kafka.IncrementalAlterConfigsRequest{}
+	for _, name := range slices.Sorted(maps.Keys(topics)) {
+		req.Resources = append(req.Resources, kafka.IncrementalAlterConfigsRequestResource{
+			ResourceType: kafka.ResourceTypeTopic, ResourceName: name,
+			Configs: []kafka.IncrementalAlterConfigsRequestConfig{{
+				Name: "retention.ms", Value: retention(topics[name]), ConfigOperation: kafka.ConfigOperationSet,
+			}},
+		})
+	}
+	res, err := c.api.IncrementalAlterConfigs(ctx, req)
+	if err != nil {
+		return fmt.Errorf("retain topics: %w", err)
+	}
+	var errs []error
+	for _, r := range res.Resources {
+		if r.Error != nil {
+			errs = append(errs, fmt.Errorf("retain topic %s: %w", r.ResourceName, adviseACL(r.Error, "AlterConfigs", "topic "+r.ResourceName)))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Client) create(ctx context.Context, topics []kafka.TopicConfig) (created []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 3*requestTimeout)
+	defer cancel()
+	res, err := c.api.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: topics})
+	if err != nil {
+		return nil, fmt.Errorf("create topics: %w", err)
+	}
+	var errs []error
+	for name, err := range res.Errors {
+		switch {
+		case err == nil:
+			created = append(created, name)
+		case !errors.Is(err, kafka.TopicAlreadyExists): // another process was quicker
+			errs = append(errs, fmt.Errorf("create topic %s: %w", name, adviseACL(err, "Read or Write", "topic "+name+", or Create if it does not exist")))
+		}
+	}
+	return created, errors.Join(errs...)
+}
+
+func (t Topic) config(brokers int) kafka.TopicConfig {
+	n := t.Replication
+	if n == 0 {
+		n = min(3, brokers)
+	}
+	out := kafka.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: n}
+	if _, ok := t.Config["min.insync.replicas"]; !ok {
+		out.ConfigEntries = append(out.ConfigEntries,
+			kafka.ConfigEntry{ConfigName: "min.insync.replicas", ConfigValue: strconv.Itoa(max(1, n-1))})
+	}
+	for _, k := range slices.Sorted(maps.Keys(t.Config)) {
+		out.ConfigEntries = append(out.ConfigEntries, kafka.ConfigEntry{ConfigName: k, ConfigValue: t.Config[k]})
+	}
+	return out
+}
