@@ -54,11 +54,21 @@ func (k *kafkaFlags) open(role string, log *slog.Logger) (*kafka.Client, error) 
 	if err != nil {
 		return nil, err
 	}
-	c, err := kafka.Open(kafka.Config{Brokers: k.brokers, ClientID: "emostream-" + role, Security: security, Logger: log})
+	c, err := kafka.Open(kafka.Config{
+		Brokers: k.brokers, ClientID: "emostream-" + role, Security: security, Names: kafkaFlagNames(), Logger: log,
+	})
 	if err != nil {
 		return nil, usagef("%w", err)
 	}
 	return c, nil
+}
+
+// kafkaFlagNames are the flags of the settings that kafka's errors advise to change.
+func kafkaFlagNames() kafka.SettingNames {
+	return kafka.SettingNames{
+		Brokers: "--brokers", TLS: "--tls", CA: "--tls-ca", ClientCert: "--tls-cert", ServerName: "--tls-server-name",
+		Mechanism: "--sasl-mechanism", User: "--sasl-user",
+	}
 }
 
 // reach returns a client of a Kafka that answers.

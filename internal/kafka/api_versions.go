@@ -10,16 +10,16 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 )
 
-// spoken is a request of Kafka's that this package sends, and the versions of it
-// that it can send.
+// requestVersions are the versions of a request that this package can send.
 type requestVersions struct {
 	api      protocol.ApiKey
 	min, max int16
 }
 
-// speaks lists what the stages cannot do without. Produce 3 and Fetch 4 are the
-// first with message format 2; kafka-go's groups send the fixed versions that stand
-// here, all else negotiates.
+// neededRequests lists the requests that the stages cannot do without. Produce 3 and
+// Fetch 4 are the first versions with message format 2. Kafka-go's consumer groups
+// send fixed versions of the requests about groups; those of all others it agrees on
+// with the broker.
 func neededRequests() []requestVersions {
 	list := []requestVersions{
 		{protocol.Produce, 3, protocol.Produce.MaxVersion()},
@@ -38,8 +38,8 @@ func neededRequests() []requestVersions {
 	return list
 }
 
-// Unspoken lists the requests that the stages need and that the broker which
-// answers does not take in any version that they can send, such as
+// UnsupportedRequests asks one broker for its versions, and lists the requests that
+// the stages need and that it supports in no version that they can send, such as
 // "JoinGroup 3-9 (needed: 1-2)".
 func (c *Client) UnsupportedRequests(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -52,13 +52,13 @@ func (c *Client) UnsupportedRequests(ctx context.Context) ([]string, error) {
 		return nil, fmt.Errorf("ask brokers %s for their versions: %w", strings.Join(c.cfg.Brokers, ","), err)
 	}
 	var out []string
-	for _, s := range neededRequests() {
-		at := slices.IndexFunc(res.ApiKeys, func(k kafka.ApiVersionsResponseApiKey) bool { return k.ApiKey == int(s.api) })
+	for _, r := range neededRequests() {
+		at := slices.IndexFunc(res.ApiKeys, func(k kafka.ApiVersionsResponseApiKey) bool { return k.ApiKey == int(r.api) })
 		switch {
 		case at < 0:
-			out = append(out, fmt.Sprintf("%v (needed: %d-%d)", s.api, s.min, s.max))
-		case res.ApiKeys[at].MaxVersion < int(s.min) || res.ApiKeys[at].MinVersion > int(s.max):
-			out = append(out, fmt.Sprintf("%v %d-%d (needed: %d-%d)", s.api, res.ApiKeys[at].MinVersion, res.ApiKeys[at].MaxVersion, s.min, s.max))
+			out = append(out, fmt.Sprintf("%v (needed: %d-%d)", r.api, r.min, r.max))
+		case res.ApiKeys[at].MaxVersion < int(r.min) || res.ApiKeys[at].MinVersion > int(r.max):
+			out = append(out, fmt.Sprintf("%v %d-%d (needed: %d-%d)", r.api, res.ApiKeys[at].MinVersion, res.ApiKeys[at].MaxVersion, r.min, r.max))
 		}
 	}
 	return out, nil

@@ -13,38 +13,38 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// decoder takes record batches apart. What it returns is valid until its next
-// use: keys and values are not copied but point into the batches or, where these
-// are compressed, into memory of its own, which is reused.
+// decoder takes record batches apart. The records that it returns are valid until
+// its next use: it does not copy keys and values, which point into the batches or,
+// where these are compressed, into memory that the decoder reuses.
 type decoder struct {
 	records  []stream.Record
 	inflated bytes.Buffer
 }
 
-// Where a batch holds what must be found before it can be taken apart; in all
-// message formats, but for the last.
+// Offsets of bytes in a batch. The first three are those of all message formats.
 const (
-	batchLengthAt = 8
-	batchFrom     = 12 // what follows the length
-	batchMagicAt  = 16 // the number of the format
-	batchCRCFrom  = 21 // what the checksum is of
+	batchLengthAt = 8  // the length of what follows it
+	batchFrom     = 12 // the first byte that the length counts
+	batchMagicAt  = 16 // the number of the message format
+	batchCRCFrom  = 21 // the first byte that the checksum covers
 )
 
-// errUnreadable is a batch that will be no better when it is fetched again.
+// errUnreadable says that a batch cannot be read, and could not if it were fetched
+// again.
 var errUnreadable = errors.New("it cannot be read")
 
-// logAppendTime is an attribute of a batch: its records are of the time when the
-// broker took it, whatever their producer said.
+// logAppendTime is the attribute of a batch whose records have the time at which the
+// broker appended it, whatever their producer said.
 const logAppendTime = 1 << 3
 
-// decode returns the records from offset on of the batches in an answer, and the
-// offset to go on at. That is the one after the last batch rather than after the
-// last record: compaction takes records out of a batch and leaves its ends, and
-// what a control batch holds is no record. The first batch may begin before
-// offset, and the last may be cut off. Records of transactions are returned
-// whether these were committed or not.
+// decode returns the records from offset on of the batches in an answer to a fetch,
+// and the offset to go on at. The first batch may begin before offset, and the last may
+// be cut off. The offset to go on at is that after the last whole batch, and not after
+// the last record: compaction may have removed a batch's last records, and a control
+// batch has none. Records of transactions are returned whether these were committed or
+// not.
 //
-// An error is only returned if there is nothing readable before it.
+// It returns an error only if nothing before it could be read.
 func (d *decoder) decode(batches []byte, offset int64) (records []stream.Record, next int64, err error) {
 	d.records, next = d.records[:0], offset
 	if d.inflated.Reset(); d.inflated.Cap() > maxKeptBytes {
@@ -57,7 +57,7 @@ func (d *decoder) decode(batches []byte, offset int64) (records []stream.Record,
 			break
 		}
 		var last int64
-		if last, err = d.takeBatch(rest[:max(n, 0)], offset); err == nil {
+		if last, err = d.decodeBatch(rest[:max(n, 0)], offset); err == nil {
 			next, rest = max(next, last+1), rest[n:]
 		}
 	}
@@ -72,21 +72,23 @@ func (d *decoder) decode(batches []byte, offset int64) (records []stream.Record,
 	return nil, offset, err
 }
 
-// batch takes in a batch, all of it or nothing, and returns its last offset.
-func (d *decoder) takeBatch(raw []byte, offset int64) (last int64, err error) {
+// decodeBatch appends the records of a batch from offset on, all of them or none, and
+// returns the batch's last offset.
+func (d *decoder) decodeBatch(raw []byte, offset int64) (last int64, err error) {
 	if len(raw) <= batchMagicAt {
 		return 0, fmt.Errorf("a batch of %d bytes", len(raw))
 	}
 	before := len(d.records)
-	if last, err = d.takeParts(raw, offset); err != nil {
+	if last, err = d.appendBatch(raw, offset); err != nil {
 		d.records = d.records[:before]
 		err = fmt.Errorf("batch at offset %d: %w", binary.BigEndian.Uint64(raw), err)
 	}
 	return last, err
 }
 
-// whole is batch, but for an error it may have taken in a part.
-func (d *decoder) takeParts(raw []byte, offset int64) (last int64, err error) {
+// appendBatch is decodeBatch, but may have appended a part of the records when it
+// returns an error.
+func (d *decoder) appendBatch(raw []byte, offset int64) (last int64, err error) {
 	if magic := raw[batchMagicAt]; magic != 2 {
 		return 0, fmt.Errorf("%w: its records are in message format %d, and only 2 is known, in which brokers have kept them since Kafka 0.11", errUnreadable, magic)
 	}
@@ -107,11 +109,12 @@ func (d *decoder) takeParts(raw []byte, offset int64) (last int64, err error) {
 			return 0, err
 		}
 	}
-	return last, d.takeRecords(b, offset)
+	return last, d.appendRecords(b, offset)
 }
 
-// take appends the records of a batch that are not before offset.
-func (d *decoder) takeRecords(b kmsg.RecordBatch, offset int64) error {
+// appendRecords appends the records of a batch from offset on. Those of b are not
+// compressed.
+func (d *decoder) appendRecords(b kmsg.RecordBatch, offset int64) error {
 	var r kmsg.Record
 	for raw := b.Records; b.NumRecords > 0; b.NumRecords-- {
 		length, n := binary.Varint(raw)

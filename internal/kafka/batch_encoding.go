@@ -19,7 +19,7 @@ const MaxBatchBytes = 900 << 10
 // recordOverhead is more than a record adds to its key, value and headers.
 const recordOverhead = 40
 
-// size is how much a record adds to a batch, at most.
+// recordBytes is how many bytes a record adds to a batch, at most.
 func recordBytes(r stream.Record) int {
 	n := recordOverhead + len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {
@@ -28,7 +28,7 @@ func recordBytes(r stream.Record) int {
 	return n
 }
 
-// encode writes records as one record batch of Kafka's message format 2, after
+// encodeBatch writes records as one record batch of Kafka's message format 2, after
 // the int32 length that a produce request puts before it. There must be at
 // least one record.
 func encodeBatch(records []stream.Record, pid producerID, sequence int32) []byte {
@@ -56,7 +56,7 @@ func encodeBatch(records []stream.Record, pid producerID, sequence int32) []byte
 		for _, h := range r.Headers {
 			kr.Headers = append(kr.Headers, kmsg.Header{Key: h.Key, Value: h.Value})
 		}
-		one = kr.AppendTo(one[:0]) // begins with its length: a zero, one byte
+		one = kr.AppendTo(one[:0]) // begins with the length of the record, which is 0 here, in one byte
 		b.Records = binary.AppendVarint(b.Records, int64(len(one)-1))
 		b.Records = append(b.Records, one[1:]...)
 	}
@@ -75,8 +75,8 @@ func rawRecords(raw []byte) protocol.RawRecordSet {
 	return protocol.RawRecordSet{Reader: bytes.NewReader(raw)}
 }
 
-// split cuts records into runs that fit a batch. A record too large for any
-// batch is an error.
+// splitIntoBatches cuts records into runs that fit a batch each. A record too large
+// for any batch is an error.
 func splitIntoBatches(records []stream.Record) ([][]stream.Record, error) {
 	var runs [][]stream.Record
 	start, bytes := 0, 0

@@ -4,8 +4,8 @@
 // writes each reaction once.
 //
 // A broker that is away is waited for. Every call tries again, with back-off,
-// until it succeeds, its context ends, or trying cannot help; the log says once
-// that the broker is away and once that it is back.
+// until it succeeds, its context ends, or trying cannot help (retry.go). The log
+// says once that the broker is away and once that it is back (outage.go).
 package kafka
 
 import (
@@ -31,8 +31,24 @@ type Config struct {
 	ClientID string
 	// Security of the connections; default: none.
 	Security Security
-	// Logger is told when the cluster is away and back; default: nobody is.
+	// Names are what a person calls these settings; default: as they are called here.
+	Names SettingNames
+	// Logger receives that the cluster is away and back; default: nothing is logged.
 	Logger *slog.Logger
+}
+
+func (c Config) withDefaults() Config {
+	if len(c.Brokers) == 0 {
+		c.Brokers = []string{"localhost:9092"}
+	}
+	if c.ClientID == "" {
+		c.ClientID = "emostream"
+	}
+	c.Names = c.Names.withDefaults()
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
 }
 
 // Client is a connection to one Kafka cluster, safe for concurrent use.
@@ -49,30 +65,19 @@ const requestTimeout = 10 * time.Second
 // Open returns a client. It does not connect yet, so it cannot fail for a
 // broker that is away; it fails for addresses and logins that cannot be right.
 func Open(cfg Config) (*Client, error) {
-	if len(cfg.Brokers) == 0 {
-		cfg.Brokers = []string{"localhost:9092"}
-	}
+	cfg = cfg.withDefaults()
+	connector := connector{cfg.Security, cfg.Names}
 	for _, b := range cfg.Brokers {
-		host, port, err := net.SplitHostPort(b)
-		if n, wrong := strconv.Atoi(port); err != nil || wrong != nil || n < 1 || n > 65535 {
-			return nil, fmt.Errorf("--brokers: broker address %.60q: want host:port, several separated by commas", b)
-		}
-		if cfg.Security.Mechanism == Plain && cfg.Security.TLS == nil && !loopback(host) {
-			return nil, fmt.Errorf("--sasl-mechanism plain would send the password unencrypted to %.60q: give --tls, or use a scram mechanism", b)
+		if err := connector.checkAddress(b); err != nil {
+			return nil, err
 		}
 	}
-	if cfg.ClientID == "" {
-		cfg.ClientID = "emostream"
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	login, err := cfg.Security.login()
+	login, err := connector.login()
 	if err != nil {
 		return nil, err
 	}
-	t := &transport{security: cfg.Security, Transport: kafka.Transport{
-		Dial:        cfg.Security.dial, // TLS included
+	t := &transport{connector: connector, Transport: kafka.Transport{
+		Dial:        connector.dial, // TLS included
 		SASL:        login,
 		ClientID:    cfg.ClientID,
 		IdleTimeout: time.Minute,
@@ -81,28 +86,42 @@ func Open(cfg Config) (*Client, error) {
 	return &Client{
 		cfg:       cfg,
 		transport: t,
-		// With a timeout, requests tell the broker half of what their context
-		// leaves them; without, 500 ms, however slow the replicas are.
+		// kafka-go tells brokers half of what a request's context leaves it, if
+		// this timeout is longer; without one it tells them 500 ms, however slow
+		// the replicas are.
 		api:    kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: t, Timeout: 24 * time.Hour},
 		outage: outage{log: cfg.Logger, brokers: strings.Join(cfg.Brokers, ",")},
 	}, nil
 }
 
+// checkAddress refuses an address that is none, and one to which the login would
+// send the password as it is.
+func (c connector) checkAddress(addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if n, wrong := strconv.Atoi(port); err != nil || wrong != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("%s: broker address %.60q: want host:port, several separated by commas", c.names.Brokers, addr)
+	}
+	if c.security.Mechanism == Plain && c.security.TLS == nil && !loopback(host) {
+		return fmt.Errorf("%s plain would send the password unencrypted to %.60q: give %s, or use a scram mechanism", c.names.Mechanism, addr, c.names.TLS)
+	}
+	return nil
+}
+
 // transport is kafka-go's, with advice in its errors.
 type transport struct {
 	kafka.Transport
-	security Security
+	connector connector
 }
 
 func (t *transport) RoundTrip(ctx context.Context, addr net.Addr, req kafka.Request) (kafka.Response, error) {
 	res, err := t.Transport.RoundTrip(ctx, addr, req)
 	if err != nil {
-		return nil, t.security.advise(err)
+		return nil, t.connector.advise(err)
 	}
 	return res, nil
 }
 
-// Close lets the connections go. Calls under way may fail.
+// Close closes idle connections. Calls under way may fail.
 func (c *Client) Close() { c.transport.CloseIdleConnections() }
 
 // Ping asks the cluster for its id, once.

@@ -9,12 +9,12 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// Skew tells how far this machine's clock is ahead of a broker's (negative:
-// behind), give or take half the time that the question took. It writes a record
-// without a value, which compaction removes, to the first partition of a topic
-// that the broker stamps (message.timestamp.type=LogAppendTime), and is told the
-// stamp. It says false where the broker does not stamp, as the embedded one,
-// whose clock is this machine's.
+// ClockSkew measures how far this machine's clock is ahead of a broker's (negative:
+// behind), give or take half the time of the request. It writes a record without a
+// value, which compaction removes, to the first partition of a topic on which the
+// broker sets the records' time (message.timestamp.type=LogAppendTime); the answer
+// holds that time. Where the broker does not set it, known is false: so it is on the
+// embedded broker, whose clock is this machine's.
 func (c *Client) ClockSkew(ctx context.Context, topic string) (ahead time.Duration, known bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -18,13 +18,13 @@ type ClusterState struct {
 	Brokers    []Node
 }
 
-// Node is a broker as clients are told to connect to it.
+// Node is a broker with the address that it advertises.
 type Node struct {
 	ID      int
 	Address string // host:port
 }
 
-// Cluster asks what the cluster is made of, once.
+// Cluster asks, once, which brokers the cluster has.
 func (c *Client) Cluster(ctx context.Context) (ClusterState, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -12,39 +12,46 @@ import (
 	"github.com/emostream/emostream/internal/errno"
 )
 
-// dialTimeout bounds connecting and, with it, the handshake of TLS.
+// dialTimeout bounds connecting, together with the handshake of TLS.
 const dialTimeout = 3 * time.Second
 
-// dial connects to a broker, for both of the ways that kafka-go has of it: its
-// Transport, and its Dialer, which consumer groups use.
-func (s Security) dial(ctx context.Context, network, addr string) (net.Conn, error) {
+// connector connects to brokers and logs in.
+type connector struct {
+	security Security
+	names    SettingNames
+}
+
+// dial connects to a broker. Both ways in which kafka-go connects use it: its
+// Transport, and its Dialer, which consumer groups have.
+func (c connector) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	dialer := &net.Dialer{Timeout: dialTimeout}
-	if s.TLS == nil {
-		c, err := dialer.DialContext(ctx, network, addr)
+	if c.security.TLS == nil {
+		conn, err := dialer.DialContext(ctx, network, addr)
 		if err != nil {
 			return nil, err
 		}
-		return &connection{Conn: c, security: s, opened: time.Now()}, nil
+		return &connection{Conn: conn, connector: c, opened: time.Now()}, nil
 	}
-	c, err := (&tls.Dialer{NetDialer: dialer, Config: s.TLS}).DialContext(ctx, network, addr)
+	conn, err := (&tls.Dialer{NetDialer: dialer, Config: c.security.TLS}).DialContext(ctx, network, addr)
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
 		return nil, err
 	}
 	if err != nil {
-		return nil, &handshakeError{addr, err}
+		return nil, &handshakeError{addr, err, c.names}
 	}
-	return &connection{Conn: c, security: s, opened: time.Now()}, nil
+	return &connection{Conn: conn, connector: c, opened: time.Now()}, nil
 }
 
-// conn is a connection to a broker. A listener that wants TLS, a certificate or a
-// login closes a connection that comes without, and says nothing; conn makes a guess
-// of it. It also bounds what kafka-go forgets to: a login has no deadline there.
+// connection is a connection to a broker. It does two things that kafka-go does not.
+// A listener that wants TLS, a certificate or a login just closes a connection that
+// comes without: the error then says which of them is likely. And every read and
+// write has a deadline: kafka-go sets none for a login.
 type connection struct {
 	net.Conn
-	security Security
-	opened   time.Time
-	requests atomic.Int32 // writes so far, each a request at least
-	answered atomic.Int32 // of them when the latest answer arrived
+	connector connector
+	opened    time.Time
+	requests  atomic.Int32 // writes so far, each of a request or a part of one
+	answered  atomic.Int32 // requests when the latest answer arrived
 }
 
 func (c *connection) Write(b []byte) (int, error) {
@@ -54,32 +61,32 @@ func (c *connection) Write(b []byte) (int, error) {
 
 func (c *connection) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
-	if n > 1 && c.answered.Load() == 0 && c.security.TLS == nil && b[0] == alert && b[1] == tlsMajor {
-		return 0, errWantsTLS
+	if c.connector.security.TLS == nil && c.answered.Load() == 0 && beginsTLSAlert(b[:n]) {
+		return 0, &wantsTLSError{c.connector.names}
 	}
 	if n > 0 {
 		c.answered.Store(c.requests.Load())
 	}
 	if isClosed(err) {
-		// Not io.EOF, which kafka-go takes for a wrong password when it comes in the
-		// middle of a login, and which a broker that is stopped sends as well.
+		// It must not be io.EOF. A broker that is stopped closes its connections too,
+		// and kafka-go takes io.EOF in the middle of a login for a wrong password.
 		err = &closedError{likelyCause: c.likelyCause(), stale: time.Since(c.opened) > time.Second, err: err}
 	}
 	return n, err
 }
 
-// unbounded is how long a broker may take where kafka-go would wait for ever.
+// defaultDeadline is how long a broker may take where kafka-go sets no deadline.
 const defaultDeadline = 30 * time.Second
 
-// SetDeadline sets a deadline where kafka-go wants none.
+// SetDeadline sets the default deadline where kafka-go wants none.
 func (c *connection) SetDeadline(t time.Time) error { return c.Conn.SetDeadline(orDefaultDeadline(t)) }
 
-// SetReadDeadline sets a deadline where kafka-go wants none.
+// SetReadDeadline sets the default deadline where kafka-go wants none.
 func (c *connection) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(orDefaultDeadline(t))
 }
 
-// SetWriteDeadline sets a deadline where kafka-go wants none.
+// SetWriteDeadline sets the default deadline where kafka-go wants none.
 func (c *connection) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(orDefaultDeadline(t))
 }
@@ -93,17 +100,9 @@ func orDefaultDeadline(t time.Time) time.Time {
 
 // closedError says that a broker closed a connection.
 type closedError struct {
-	likelyCause string
-	stale       bool // it had been there for some time
+	likelyCause string // empty, or what follows in the sentence
+	stale       bool   // the connection had been open for more than a second
 	err         error
-}
-
-// stale says whether a request met a connection that the broker had done with, as
-// when a login has run out. The next one will do better or know more; each that was
-// kept for later is met once.
-func isStale(err error) bool {
-	c, ok := errors.AsType[*closedError](err)
-	return ok && c.stale
 }
 
 func (e *closedError) Error() string { return "the broker closed the connection" + e.likelyCause }
@@ -115,7 +114,16 @@ func (e *closedError) Unwrap() error {
 	return e.err
 }
 
-// closed says whether an error means that the other end has closed the connection.
+// isStale says whether a request met a connection that the broker had closed since
+// it was last used, as it does when a login has expired. A new connection serves the
+// request, or tells more. kafka-go keeps several connections, and each of them can
+// be met once.
+func isStale(err error) bool {
+	c, ok := errors.AsType[*closedError](err)
+	return ok && c.stale
+}
+
+// isClosed says whether an error means that the other end has closed the connection.
 func isClosed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errno.Reset)
 }

@@ -13,30 +13,31 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// Timings of consumer groups. A member that dies is noticed after the session
-// time, the shortest that brokers allow; one that leaves, within a heartbeat.
+// Timings of consumer groups. The group notices a member that dies after the session
+// timeout, which is the shortest that brokers allow, and one that leaves within a
+// heartbeat interval.
 const (
-	groupSession   = 6 * time.Second
-	groupHeartbeat = 500 * time.Millisecond
-	groupBackoff   = 200 * time.Millisecond
-	groupLeave     = 2 * time.Second // for leaving, after kafka-go has tried, which takes up to 10 s if the brokers hang
+	sessionTimeout    = 6 * time.Second
+	heartbeatInterval = 500 * time.Millisecond
+	joinDelay         = 200 * time.Millisecond // between two attempts to join
+	leaveTimeout      = 2 * time.Second        // of member.leave, which comes after kafka-go's own attempt to leave (up to 10 s if the brokers hang)
 )
 
-// watchPartitions is the time between two looks at a topic's partitions.
-const partitionsInterval = 2 * time.Second
+// watchInterval is the time between two looks at a topic's partitions and at whether
+// the group passes this process over.
+const watchInterval = 2 * time.Second
 
 // Consume joins a consumer group and calls work for each partition of the topic
 // that is claimed for this process, each in a goroutine of its own, until ctx
 // ends (then it leaves the group and returns nil), work fails, or the topic gets
 // another number of partitions, which is an error.
 //
-// A topic that is gone, as after a broker that kept nothing, is waited for: when it
-// is there again its partitions are claimed anew.
+// When the topic is gone, as after the restart of a broker that keeps no log, Consume
+// waits until it is there again and claims its partitions anew.
 //
-// The context that work gets ends when the claim does. Work that returns
-// because of that, or with an error that wraps stream.ErrFenced, is called
-// again when the partition is claimed again; any other error of work ends
-// Consume with it.
+// The context that work gets ends when the claim does. Where work returns because of
+// that, or with an error that wraps stream.ErrFenced, it is called again when the
+// partition is claimed again. Consume ends with any other error of work.
 func (c *Client) Consume(ctx context.Context, group, topic string, work func(context.Context, stream.Claim) error) error {
 	partitions, err := c.Partitions(ctx, topic)
 	if err != nil {
@@ -50,21 +51,22 @@ func (c *Client) Consume(ctx context.Context, group, topic string, work func(con
 	}
 }
 
-// errPassedOver ends a membership that was given no partition though there is one
-// for each member: the topic was not there when they were shared out.
+// errPassedOver ends a membership that was assigned no partition though there are
+// enough for all members. That happens when the topic did not exist at the moment of
+// the assignment. Joining again brings about a new one.
 var errPassedOver = errors.New("no partition was assigned")
 
-// consume is Consume as one member of the group.
+// consume is Consume for one membership in the group.
 func (c *Client) consume(ctx context.Context, group, topic string, partitions int, work func(context.Context, stream.Claim) error) error {
 	g, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID:                group,
 		Brokers:           c.cfg.Brokers,
 		Dialer:            c.groupDialer(),
 		Topics:            []string{topic},
-		SessionTimeout:    groupSession,
-		RebalanceTimeout:  groupSession,
-		HeartbeatInterval: groupHeartbeat,
-		JoinGroupBackoff:  groupBackoff,
+		SessionTimeout:    sessionTimeout,
+		RebalanceTimeout:  sessionTimeout,
+		HeartbeatInterval: heartbeatInterval,
+		JoinGroupBackoff:  joinDelay,
 	})
 	if err != nil {
 		return fmt.Errorf("join group %s: %w", group, err)
@@ -77,14 +79,14 @@ func (c *Client) consume(ctx context.Context, group, topic string, partitions in
 		_ = g.Close() // leaves the group and ends the generation's contexts; never fails
 		m.leave(ctx)
 	}()
-	watching, unwatch := context.WithCancel(ctx)
-	defer unwatch()
-	m.running.Go(func() { m.watch(watching) })
+	watchCtx, stopWatching := context.WithCancel(ctx)
+	defer stopWatching()
+	m.running.Go(func() { m.watch(watchCtx) })
 	for {
 		var gen *kafka.Generation
 		err := c.retry(ctx, func(ctx context.Context) (err error) {
 			gen, err = g.Next(ctx)
-			return c.cfg.Security.advise(adviseACL(err, "Read", "group "+group))
+			return c.transport.connector.advise(adviseACL(err, "Read", "group "+group))
 		})
 		if cause := context.Cause(ctx); cause != nil {
 			return ignoreEnd(ctx, cause)
@@ -97,12 +99,12 @@ func (c *Client) consume(ctx context.Context, group, topic string, partitions in
 	}
 }
 
-// dialer is what a consumer group connects by.
+// groupDialer makes the connections of a consumer group.
 func (c *Client) groupDialer() *kafka.Dialer {
-	return &kafka.Dialer{ClientID: c.cfg.ClientID, Timeout: dialTimeout, DialFunc: c.cfg.Security.dial, SASLMechanism: c.transport.SASL}
+	return &kafka.Dialer{ClientID: c.cfg.ClientID, Timeout: dialTimeout, DialFunc: c.transport.connector.dial, SASLMechanism: c.transport.SASL}
 }
 
-// ignoreEnd turns the end of ctx by a cancellation into no error.
+// ignoreEnd returns err, or nil if it is that ctx was cancelled.
 func ignoreEnd(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
@@ -119,15 +121,15 @@ type member struct {
 	work       func(context.Context, stream.Claim) error
 	stop       context.CancelCauseFunc
 	running    sync.WaitGroup
-	id         string      // in the latest generation; empty before the first
-	idle       atomic.Bool // the latest generation gave it nothing
+	id         string      // the member's, in the latest generation; empty before the first
+	idle       atomic.Bool // whether the latest generation assigned no partition to it
 }
 
-// watch ends Consume when the topic gets more partitions, or fewer: whoever
-// counts by their number would be wrong from then on. And it ends a membership that
-// was passed over.
+// watch ends Consume with an error when the number of the topic's partitions changes,
+// since what counts by their number would be wrong from then on. And it ends a
+// membership that was passed over (errPassedOver).
 func (m *member) watch(ctx context.Context) {
-	for passed := 0; pause(ctx, partitionsInterval) == nil; {
+	for passed := 0; pause(ctx, watchInterval) == nil; {
 		n, err := m.client.Partitions(ctx, m.topic)
 		switch {
 		case err != nil:
@@ -147,7 +149,8 @@ func (m *member) watch(ctx context.Context) {
 	}
 }
 
-// passedOver says whether there is a partition for this process, and it has none.
+// passedOver says whether this process holds no partition though there are enough for
+// all members.
 func (m *member) passedOver(ctx context.Context) bool {
 	if !m.idle.Load() {
 		return false
@@ -156,14 +159,14 @@ func (m *member) passedOver(ctx context.Context) bool {
 	return err == nil && g.State == "Stable" && g.Members <= m.partitions && m.idle.Load()
 }
 
-// leave takes the member out of the group, in which a ConsumerGroup that is
-// closed in the middle of a rebalance leaves it: the others would wait for it
-// until its session ends.
+// leave takes the member out of the group. kafka-go does not do so when its
+// ConsumerGroup is closed in the middle of a rebalance: then the others would wait for
+// the member until its session ends.
 func (m *member) leave(ctx context.Context) {
 	if m.id == "" {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), groupLeave)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
 	res, err := m.client.api.LeaveGroup(ctx, &kafka.LeaveGroupRequest{
 		GroupID: m.group, Members: []kafka.LeaveGroupRequestMember{{ID: m.id}},
@@ -174,14 +177,15 @@ func (m *member) leave(ctx context.Context) {
 			err = errors.Join(err, r.Error)
 		}
 	}
-	if err != nil && !errors.Is(err, kafka.UnknownMemberId) { // it has left
+	if err != nil && !errors.Is(err, kafka.UnknownMemberId) { // unknown: it has left already
 		m.client.cfg.Logger.Debug("the group was not told that a member has left", "group", m.group, "error", err)
 	}
 }
 
-// start works on the partitions of a generation until it ends. No claim ends
-// before the generation does, by which it would end for all, and the group be
-// joined again even though it is about to be left.
+// start works on the partitions that a generation of the group assigns to this member,
+// until the generation ends. The function that each claim hands to gen.Start must not
+// return earlier: kafka-go would end the whole generation then, and join the group
+// again even if it is about to be left.
 func (m *member) start(ctx context.Context, gen *kafka.Generation) {
 	assigned := gen.Assignments[m.topic]
 	ids := make([]int, len(assigned))
@@ -210,7 +214,7 @@ func (m *member) start(ctx context.Context, gen *kafka.Generation) {
 	}
 }
 
-// claim looks up where the last holder got to, and works on.
+// claim fetches the commit of the partition's last holder and calls work.
 func (m *member) claim(ctx context.Context, gen *kafka.Generation, partition int) error {
 	committed, err := m.client.Committed(ctx, m.group, m.topic, partition)
 	if err != nil {

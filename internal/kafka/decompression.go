@@ -8,14 +8,15 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 )
 
-// mostInflated is the most bytes that a batch may have when decompressed: a
-// hundred times what brokers take by default.
+// maxInflatedBytes bounds the records of a batch when they are decompressed, so that
+// a small batch cannot fill the memory. It is a hundred times what brokers take by
+// default.
 const maxInflatedBytes = 100 << 20
 
-// mostKept is how much memory for decompressed batches is kept for the next ones.
+// maxKeptBytes bounds the memory that a decoder keeps for the next batches.
 const maxKeptBytes = 16 << 20
 
-// inflate decompresses a batch's records.
+// inflate decompresses a batch's records into d.inflated.
 func (d *decoder) inflate(a protocol.Attributes, b []byte) ([]byte, error) {
 	codec := a.Compression().Codec()
 	if codec == nil {

@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -8,28 +9,55 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
+// SettingNames are what the settings of a Config are called where a person sets
+// them, as the flags of a command line. Errors that advise to change a setting call
+// it so.
+type SettingNames struct {
+	Brokers    string // default "Brokers"
+	TLS        string // default "TLS"
+	CA         string // the authorities that TLS trusts; default "TLS.RootCAs"
+	ClientCert string // default "TLS.Certificates"
+	ServerName string // default "TLS.ServerName"
+	Mechanism  string // default "Mechanism"
+	User       string // default "User"
+}
+
+func (n SettingNames) withDefaults() SettingNames {
+	return SettingNames{
+		Brokers:    cmp.Or(n.Brokers, "Brokers"),
+		TLS:        cmp.Or(n.TLS, "TLS"),
+		CA:         cmp.Or(n.CA, "TLS.RootCAs"),
+		ClientCert: cmp.Or(n.ClientCert, "TLS.Certificates"),
+		ServerName: cmp.Or(n.ServerName, "TLS.ServerName"),
+		Mechanism:  cmp.Or(n.Mechanism, "Mechanism"),
+		User:       cmp.Or(n.User, "User"),
+	}
+}
+
 // advise adds to an error of a connection what to do about it.
-func (s Security) advise(err error) error {
+func (c connector) advise(err error) error {
+	n := c.names
 	switch {
 	case err == nil:
 		return nil
-	case tlsAlerted(err):
-		return fmt.Errorf("%w (the broker says so of this client's certificate, or that there is none: --tls-cert)", err)
+	case endedByAlert(err):
+		return fmt.Errorf("%w (the broker says so of this client's certificate, or that there is none: %s)", err, n.ClientCert)
 	case errors.Is(err, errCleartext):
 		return err
 	case errors.Is(err, kafka.SASLAuthenticationFailed):
-		return fmt.Errorf("%w (user %q, %s: check the name, the password and the mechanism)", err, s.User, s.Mechanism)
+		return fmt.Errorf("%w (user %q, %s: check the name, the password and the mechanism)", err, c.security.User, c.security.Mechanism)
 	case errors.Is(err, kafka.UnsupportedSASLMechanism):
-		return fmt.Errorf("%w (the brokers do not offer %s here: --sasl-mechanism names another one)", err, s.Mechanism)
+		return fmt.Errorf("%w (the brokers do not offer %s here: %s names another one)", err, c.security.Mechanism, n.Mechanism)
 	case errors.Is(err, kafka.IllegalSASLState):
-		return fmt.Errorf("%w (nobody logs in on this listener: leave out --sasl-mechanism, or use the port of the one that wants it)", err)
+		return fmt.Errorf("%w (nobody logs in on this listener: leave out %s, or use the port of the one that wants it)", err, n.Mechanism)
 	case is[*tls.CertificateVerificationError](err):
-		return fmt.Errorf("%w (--tls-ca names the file of the authority that signed it, --tls-server-name the name that it is made out to)", err)
+		return fmt.Errorf("%w (%s names the file of the authority that signed it, %s the name that it is made out to)", err, n.CA, n.ServerName)
 	}
 	return err
 }
 
-// needs adds to an answer that something is not allowed what would have to be.
+// adviseACL adds to a broker's answer that something is not allowed which ACL would
+// allow it.
 func adviseACL(err error, operation, resource string) error {
 	if errors.Is(err, kafka.TopicAuthorizationFailed) || errors.Is(err, kafka.GroupAuthorizationFailed) || errors.Is(err, kafka.ClusterAuthorizationFailed) {
 		return fmt.Errorf("%w (the user needs an ACL that allows %s on %s)", err, operation, resource)
@@ -37,15 +65,18 @@ func adviseACL(err error, operation, resource string) error {
 	return err
 }
 
-// guess says what may have been missing when a connection was closed.
+// likelyCause says what the broker may have missed that closed the connection, judged
+// by how many requests it answered before. It is the rest of a sentence, or empty.
 func (c *connection) likelyCause() string {
+	s, n := c.connector.security, c.connector.names
+	requests, answered := c.requests.Load(), c.answered.Load()
 	switch {
-	case c.answered.Load() == 0 && c.security.TLS == nil:
-		return " without an answer: a listener that wants TLS does that (--tls)"
-	case c.answered.Load() == 0 && c.security.TLS != nil && c.security.TLS.GetClientCertificate == nil:
-		return " without an answer: a listener that wants a client's certificate does that (--tls-cert)"
-	case c.answered.Load() == 1 && c.requests.Load() == 2 && c.security.Mechanism == "":
-		return ": a listener on which clients log in does that (--sasl-mechanism)"
+	case answered == 0 && s.TLS == nil:
+		return fmt.Sprintf(" without an answer: a listener that wants TLS does that (%s)", n.TLS)
+	case answered == 0 && s.TLS.GetClientCertificate == nil:
+		return fmt.Sprintf(" without an answer: a listener that wants a client's certificate does that (%s)", n.ClientCert)
+	case answered == 1 && requests == 2 && s.Mechanism == "":
+		return fmt.Sprintf(": a listener on which clients log in does that (%s)", n.Mechanism)
 	}
 	return ""
 }

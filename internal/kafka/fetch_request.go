@@ -13,23 +13,22 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// fetch is a request for the records of one partition. kafka-go's Transport
-// finds the leader, secures the connection to it and bounds the time, as for any
-// other request; but the exchange on that connection is the request's own
-// (protocol.RawExchanger), so that the records stay the bytes they arrived as.
-// kafka-go's would copy them into pages and take every one apart byte by byte,
-// which costs more than counting them.
+// fetchRequest asks for the records of one partition. kafka-go's Transport finds the
+// leader, connects to it and bounds the time, as for any other request. But the
+// request writes itself to the connection and reads the answer (it is a
+// protocol.RawExchanger), so that the records stay the bytes that arrived. kafka-go
+// would copy them into pages and take each record apart byte by byte, which costs more
+// than counting them.
 //
-// An exchange goes on when the caller has given up on it. So the buffer for the
-// answer belongs to it from RoundTrip on, and is the caller's again only when
-// RoundTrip returns an answer.
+// The exchange goes on after its caller has given up. So buf belongs to the request
+// from RoundTrip on, and to the caller again only when RoundTrip returns an answer.
 type fetchRequest struct {
 	clientID string
 	kmsg.FetchRequest
 	buf *bytes.Buffer
 }
 
-// fetched is the answer to a fetch. Its records point into buf.
+// fetchResponse is the answer to a fetchRequest. Its records point into buf.
 type fetchResponse struct {
 	kmsg.FetchResponse
 	buf *bytes.Buffer
@@ -75,10 +74,10 @@ func (f *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	return res, nil
 }
 
-// exchange sends a request on a connection and reads its answer, without its header,
-// into buf. The version is one whose headers have no tags.
+// exchange sends a request on a connection and reads the answer, without its header,
+// into buf. The request's version must be one whose headers have no tagged fields.
 func exchange(rw io.ReadWriter, clientID string, req kmsg.Request, buf *bytes.Buffer) error {
-	const correlation = 1 // any, since a connection has one request under way at a time
+	const correlation = 1 // always the same, since a connection has one request under way at a time
 	request := kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID)).AppendRequest(nil, req, correlation)
 	if _, err := rw.Write(request); err != nil {
 		return err
@@ -97,7 +96,8 @@ func exchange(rw io.ReadWriter, clientID string, req kmsg.Request, buf *bytes.Bu
 	return nil
 }
 
-// cutShort tells an answer that is not all there from one that has ended.
+// cutShort returns the error of a connection that ended before the end of an answer:
+// io.ErrUnexpectedEOF in place of io.EOF.
 func cutShort(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -105,7 +105,7 @@ func cutShort(err error) error {
 	return err
 }
 
-// partition returns what the answer says of the one partition asked for.
+// partition returns what the answer says of the one partition that was asked for.
 func (f *fetchResponse) partition() (kmsg.FetchResponseTopicPartition, error) {
 	if f.ErrorCode != 0 {
 		return kmsg.FetchResponseTopicPartition{}, kafka.Error(f.ErrorCode)

@@ -10,7 +10,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// Committed fetches a partition's commit: offset and metadata in one answer.
+// Committed fetches a group's commit of a partition, offset and metadata in one
+// answer. It is where work on the partition goes on after a restart.
 func (c *Client) Committed(ctx context.Context, group, topic string, partition int) (stream.Commit, error) {
 	commit := stream.Commit{Offset: stream.None}
 	err := c.retry(ctx, func(ctx context.Context) error {
@@ -42,7 +43,7 @@ func (c *Client) Committed(ctx context.Context, group, topic string, partition i
 	return commit, nil
 }
 
-// committer commits one partition for one generation of a group.
+// committer commits one partition in the name of one generation of a group.
 type committer struct {
 	member    *member
 	gen       *kafka.Generation
@@ -82,7 +83,7 @@ func (o committer) Commit(ctx context.Context, commit stream.Commit) error {
 	return nil
 }
 
-// fenced is a broker's answer that a claim is over.
+// fencedError is a broker's answer that a claim is over. It is a stream.ErrFenced.
 type fencedError struct{ error }
 
 func (f fencedError) Is(target error) bool { return target == stream.ErrFenced }

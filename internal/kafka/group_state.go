@@ -9,11 +9,11 @@ import (
 
 // GroupState is a consumer group as its coordinator describes it.
 type GroupState struct {
-	State   string // in Kafka's words: Stable, Empty, PreparingRebalance, …; Dead: there is none
+	State   string // in Kafka's words: Stable, Empty, PreparingRebalance, …; Dead: no such group
 	Members int
 }
 
-// Group tells how a consumer group is. One that does not exist is Dead.
+// Group asks for the state of a consumer group. One that does not exist is Dead.
 func (c *Client) Group(ctx context.Context, group string) (GroupState, error) {
 	var s GroupState
 	err := c.retry(ctx, func(ctx context.Context) error {

@@ -146,10 +146,10 @@ func readOverHoles(t *testing.T, k cluster, config map[string]string) {
 
 // Where compaction has emptied a batch, Apache Kafka may leave its shell.
 func TestAnEmptyBatchIsReadOver(t *testing.T) {
-	f := newFront(t, embedded(t, broker.Config{}))
+	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
 	write(t, c, topic, 0, values("0", "1", "2"))
-	f.hollow(topic, 0, 3)
+	f.emptyFirstBatch(topic, 0, 3)
 	r := c.Reader(topic, 0)
 	for next := int64(0); next < 3; {
 		b, err := r.Fetch(within(t), next, 10*time.Millisecond)

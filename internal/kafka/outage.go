@@ -13,31 +13,32 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// outage tells the log when the cluster goes away, once, and when it is back,
-// however many calls notice. It is back when a call has gone well and none is
-// left that tries again. The zero value with a logger is ready.
+// outage logs that the cluster has gone away, once, and that it is back, however
+// many calls notice. It is back when a call has gone well and no other call is
+// trying again. The zero value with a logger is ready to use.
 type outage struct {
 	log     *slog.Logger
 	brokers string
 
 	mu             sync.Mutex
-	since          time.Time // zero while all is well
-	warnedAt       time.Time
+	since          time.Time // zero while there is no outage
+	warnedAt       time.Time // when the log last said that the cluster is away
 	waiting        int       // calls that try again
-	answerWarnedAt time.Time // when it was last said that an answer stays the same
+	answerWarnedAt time.Time // when the log last said that brokers go on answering with an error
 }
 
-// tellAgain is how often a lasting outage is said again.
-const repeatInterval = 30 * time.Second
+// warnInterval is the time between two warnings of the same lasting trouble.
+const warnInterval = 30 * time.Second
 
-// patience is how long answers that should pass are nobody's business.
+// answerWarnDelay is for how long brokers may answer a call with errors that should
+// pass, such as that a leader moves, before the log says so.
 const answerWarnDelay = 10 * time.Second
 
-// call is one call that tries again until it goes well.
+// retrying is one call that tries again until it goes well.
 type retrying struct {
 	outage  *outage
-	began   time.Time // of the first failure
-	waiting bool      // and counted as such by the outage
+	began   time.Time // when it first failed
+	waiting bool      // whether it is among outage.waiting
 }
 
 // failed notes a failure after which the call tries again.
@@ -49,7 +50,7 @@ func (c *retrying) failed(err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !unreachable(err) {
-		if now.Sub(c.began) < answerWarnDelay || now.Sub(o.answerWarnedAt) < repeatInterval {
+		if now.Sub(c.began) < answerWarnDelay || now.Sub(o.answerWarnedAt) < warnInterval {
 			o.log.Debug("kafka answered with an error, trying again", "error", err)
 			return
 		}
@@ -63,15 +64,15 @@ func (c *retrying) failed(err error) {
 	}
 	if o.since.IsZero() {
 		o.since = now
-	} else if now.Sub(o.warnedAt) < repeatInterval {
+	} else if now.Sub(o.warnedAt) < warnInterval {
 		return
 	}
 	o.warnedAt = now
 	o.log.Warn("waiting for kafka", "brokers", o.brokers, "since", o.since.Format(time.TimeOnly), "error", withoutFunctions(err))
 }
 
-// end notes the end of the call, and whether it went well. Only the first one
-// counts.
+// end notes that the call has ended, and whether it went well. Calling it again
+// changes nothing.
 func (c *retrying) end(well bool) {
 	o := c.outage
 	o.mu.Lock()
@@ -95,7 +96,7 @@ func unreachable(err error) bool {
 		errors.Is(err, context.DeadlineExceeded)
 }
 
-// plain is an error without the names of kafka-go's functions.
+// withoutFunctions is the text of an error without the names of kafka-go's functions.
 func withoutFunctions(err error) string {
 	return functions.ReplaceAllString(err.Error(), "")
 }

@@ -25,8 +25,8 @@ func freeAddr(t *testing.T) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(parallel.Ports(t, 1)))
 }
 
-// said checks that a log tells once that Kafka is away and once that it is back.
-func said(t *testing.T, log *journal) {
+// checkOneOutage checks that a log tells once that Kafka is away and once that it is back.
+func checkOneOutage(t *testing.T, log *logRecorder) {
 	t.Helper()
 	if away, back := log.count("waiting for kafka"), log.count("kafka is back"); away != 1 || back != 1 {
 		t.Errorf("the log says %d times that it waits and %d times that kafka is back:\n%s", away, back, log)
@@ -38,7 +38,7 @@ func said(t *testing.T, log *journal) {
 
 func TestABrokerThatIsNotThereYetIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	addr, log := freeAddr(t), &journal{}
+	addr, log := freeAddr(t), &logRecorder{}
 	c := cluster{brokers: []string{addr}}.openLogging(t, log.logger())
 	topic := topicOf(unique(t), 2)
 	ctx := within(t)
@@ -64,12 +64,12 @@ func TestABrokerThatIsNotThereYetIsWaitedFor(t *testing.T) {
 	}
 	run(t, broker.Config{Listen: addr})
 	waiting.Wait()
-	said(t, log)
+	checkOneOutage(t, log)
 }
 
 func TestAnOutageIsSurvived(t *testing.T) {
 	t.Parallel()
-	dir, log := brokertest.Folder(t), &journal{}
+	dir, log := brokertest.Folder(t), &logRecorder{}
 	addr := freeAddr(t)
 	_, stop := run(t, broker.Config{Listen: addr, DataDir: dir})
 	k := cluster{brokers: []string{addr}}
@@ -140,12 +140,12 @@ func TestAnOutageIsSurvived(t *testing.T) {
 	until("after")
 	write(t, c, topic, 0, values("written after"))
 	until("written after")
-	said(t, log)
+	checkOneOutage(t, log)
 }
 
 func TestAGroupSurvivesAnOutage(t *testing.T) {
 	t.Parallel()
-	addr, dir, log := freeAddr(t), brokertest.Folder(t), &journal{}
+	addr, dir, log := freeAddr(t), brokertest.Folder(t), &logRecorder{}
 	k := cluster{brokers: []string{addr}}
 	topic, group := topicOf(unique(t), 3), unique(t)
 	m := join(t, k.openLogging(t, log.logger()), group, topic.Name) // there is nothing yet
@@ -160,7 +160,7 @@ func TestAGroupSurvivesAnOutage(t *testing.T) {
 		t.Fatal(err)
 	}
 	shared(t, 3, m)
-	said(t, log)
+	checkOneOutage(t, log)
 	for len(m.claims) > 0 {
 		receive(t, m.claims)
 	}
@@ -186,8 +186,8 @@ func TestAGroupSurvivesAnOutage(t *testing.T) {
 // Some calls that fail while others go well are one outage too.
 func TestAPartOfTheClusterIsAway(t *testing.T) {
 	t.Parallel()
-	f := newFront(t, embedded(t, broker.Config{}))
-	log := &journal{}
+	f := newProxy(t, embedded(t, broker.Config{}))
+	log := &logRecorder{}
 	topic, c := f.topic(t, 1, nil), f.openLogging(t, log.logger())
 	var mu sync.Mutex
 	failures := 0
@@ -219,14 +219,14 @@ func TestAPartOfTheClusterIsAway(t *testing.T) {
 		default:
 		}
 	}
-	said(t, log)
+	checkOneOutage(t, log)
 }
 
 // What should pass and does not is said, once: nobody would know what is waited
 // for.
 func TestAnAnswerThatStaysIsTold(t *testing.T) {
 	t.Parallel()
-	log := &journal{}
+	log := &logRecorder{}
 	c := embedded(t, broker.Config{}).openLogging(t, log.logger())
 	ctx, cancel := context.WithCancel(t.Context())
 	var waiting sync.WaitGroup

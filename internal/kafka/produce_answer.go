@@ -8,19 +8,19 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 )
 
-// verdict is what an answer, or its absence, says of the batch just sent.
+// answer is what a broker's answer, or that there is none, says of the batch just sent.
 type answer int
 
 const (
 	answerWritten         answer = iota
-	answerDuplicate              // its sequence is used: by itself if it was sent before, else by something else
-	answerRefused                // not written, and never will be
-	answerRetriable              // not written; the same again may be
-	answerUnknownSequence        // not written: the broker does not know this producer's sequence
-	answerUnclear                // written or not
+	answerDuplicate              // its sequence was used before: by this batch if it was sent before, else by another
+	answerRefused                // not written, nor will it be if it is sent again
+	answerRetriable              // not written; it may be if it is sent again
+	answerUnknownSequence        // not written: it does not follow what the broker knows of this producer id
+	answerUnclear                // it may be written or not
 )
 
-// judge reads a verdict out of the error of one attempt.
+// classify tells what the error of sending a batch once says of it.
 func classify(err error) answer {
 	k, answered := errors.AsType[kafka.Error](err)
 	switch {
@@ -45,12 +45,12 @@ func classify(err error) answer {
 		kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed, kafka.InvalidTopic, kafka.InvalidRequiredAcks,
 		kafka.UnsupportedForMessageFormat, kafka.UnsupportedVersion, kafka.PolicyViolation:
 		return answerRefused
-	default: // timed out, too few replicas after the append, or an error that we do not know
+	default: // timed out, too few replicas after it was appended, or an error that is not known here
 		return answerUnclear
 	}
 }
 
-// loginFailed says whether the broker did not let us log in. Nothing was sent then.
+// loginFailed says whether a broker refused the login. Nothing was sent then.
 func loginFailed(err error) bool {
 	return errors.Is(err, kafka.SASLAuthenticationFailed) || errors.Is(err, kafka.UnsupportedSASLMechanism) || errors.Is(err, kafka.IllegalSASLState)
 }

@@ -19,12 +19,12 @@ import (
 // the topic.
 type ProducerConfig struct {
 	Topic string
-	// MaxBatch is the most records of one batch; default 10,000. A batch is
-	// bounded by 900 KiB too.
+	// MaxBatch is the most records of one batch; default 10,000. MaxBatchBytes
+	// bounds a batch too.
 	MaxBatch int
-	// Linger is how long reactions wait at most for a batch in flight to return,
-	// so that they travel with all that arrives until then; default 0, not at
-	// all. Where nothing is in flight nothing waits.
+	// Linger is how long records wait at most for a batch in flight to return, so
+	// that they go together with all that arrives until then; default 0. They do not
+	// wait while nothing is in flight.
 	Linger time.Duration
 	// Timeout is the most that Append takes; default 5 s.
 	Timeout time.Duration
@@ -51,41 +51,43 @@ func (c ProducerConfig) withDefaults() ProducerConfig {
 	return c
 }
 
-// Producer writes records into a topic once each. All that is handed in while a
-// batch is in flight travels together in the next one (group commit). That goes
-// when the one in flight returns, and beside it when what waits is large or has
-// lingered: a batch costs the same whether it carries one record or a hundred.
-// There is one batch in flight at most for each partition, and batches go round
-// the partitions, so that none falls silent while others flow.
+// Producer writes records into a topic, each once. Three things are decided in files
+// of their own:
 //
-// A batch is idempotent: a producer id, an epoch and a sequence. Without an
-// answer it is sent again byte for byte until it is resolved or given up. Once
-// given up, a new producer id is taken, because a sequence that is used again is
-// acknowledged and not written. The embedded broker forgets sequences when it is
-// killed, so there nothing is sent again that might have been written.
+//   - When records go, and with which others (producer_batching.go). What is appended
+//     while a batch is in flight goes together in the next one (group commit), since a
+//     batch costs the same whether it holds one record or a hundred. Each partition
+//     has one batch in flight at most, and batches go round the partitions, so that no
+//     partition is without records while others have some.
+//   - What becomes of a batch without a good answer (producer_retry.go). It is sent
+//     again, byte for byte, until its outcome is known or its time is over. The
+//     embedded broker forgets sequences when it is killed; there nothing is sent again
+//     that may have been written.
+//   - By which producer id and sequence brokers recognize a batch that they have
+//     (producer_id.go).
 //
-// The queue of waiting records is bounded; when it is full Append refuses. Half of
-// the time of an Append may pass in it, so that a batch has the other half.
+// The queue of records that wait for a batch is bounded; Append refuses when it is
+// full. Records may wait there for half of Timeout, so that their batch has the other
+// half.
 type Producer struct {
 	cfg     ProducerConfig
-	client  *Client // finds out where to write to
+	client  *Client // knows the topic's partitions; nil in tests on a model of brokers
 	brokers brokers
 	outage  *outage
 	metrics producerMetrics
 
-	requests sync.Pool // of *entry
+	requests sync.Pool // of *appendRequest
 
 	mu            sync.Mutex
 	queue         []*appendRequest   // in the order of their arrival
-	queuedRecords int                // in waiting
-	queuedBytes   int                // of the records in waiting
-	timer         *time.Timer        // when the oldest that waits has lingered, or waited too long
-	idle          []*partitionWriter // lanes without a batch in flight, longest idle first
-	partitions    []*partitionWriter // nil until Run knows the partitions
+	queuedRecords int                // of all requests in queue
+	queuedBytes   int                // of all requests in queue
+	timer         *time.Timer        // goes off when the oldest request has lingered, or waited too long
+	idle          []*partitionWriter // those without a batch in flight, longest idle first
+	partitions    []*partitionWriter // all; nil until Run knows how many there are
 	closed        bool
-	lastErr       error // why the last batch could not be written; nil when it was
-
-	lastErrAt time.Time
+	lastErr       error // why the last batch was not written; nil when it was
+	lastErrAt     time.Time
 }
 
 type producerMetrics struct {
@@ -106,8 +108,8 @@ func NewProducer(client *Client, cfg ProducerConfig) *Producer {
 
 func newProducer(b brokers, o *outage, cfg ProducerConfig) *Producer {
 	f := promauto.With(cfg.Metrics)
-	newEntry := func() any { return &appendRequest{done: make(chan error, 1)} }
-	return &Producer{cfg: cfg.withDefaults(), brokers: b, outage: o, requests: sync.Pool{New: newEntry}, metrics: producerMetrics{
+	newRequest := func() any { return &appendRequest{done: make(chan error, 1)} }
+	return &Producer{cfg: cfg.withDefaults(), brokers: b, outage: o, requests: sync.Pool{New: newRequest}, metrics: producerMetrics{
 		latency: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "emostream_produce_seconds", Help: "Time from handing a batch of reactions to Kafka to its acknowledgement.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
@@ -125,35 +127,35 @@ func newProducer(b brokers, o *outage, cfg ProducerConfig) *Producer {
 // Append puts records into the log, all in one partition if they fit a batch,
 // and returns when they are there. The error wraps stream.ErrNotWritten when
 // none of them is certainly there, and stream.ErrInDoubt when they may or may
-// not be. It takes no longer than the configured timeout. The records belong to
-// the producer until it returns.
+// not be. It takes no longer than Timeout. The records belong to the producer
+// until it returns.
 func (p *Producer) Append(ctx context.Context, records []stream.Record) error {
 	if len(records) == 0 {
 		return nil
 	}
-	e := p.requests.Get().(*appendRequest)
+	r := p.requests.Get().(*appendRequest)
 	defer func() {
-		e.records = nil
-		p.requests.Put(e)
+		r.records = nil
+		p.requests.Put(r)
 	}()
-	e.records, e.bytes, e.at = records, 0, time.Now()
-	for _, r := range records {
-		e.bytes += recordBytes(r)
+	r.records, r.bytes, r.at = records, 0, time.Now()
+	for _, record := range records {
+		r.bytes += recordBytes(record)
 	}
-	if e.bytes > MaxBatchBytes || len(records) > p.cfg.MaxBatch {
-		return fmt.Errorf("%w: %d records of %d bytes do not fit a batch", stream.ErrNotWritten, len(records), e.bytes)
+	if r.bytes > MaxBatchBytes || len(records) > p.cfg.MaxBatch {
+		return fmt.Errorf("%w: %d records of %d bytes do not fit a batch", stream.ErrNotWritten, len(records), r.bytes)
 	}
-	if err := p.enqueue(e); err != nil {
+	if err := p.enqueue(r); err != nil {
 		return err
 	}
 	select {
-	case err := <-e.done:
+	case err := <-r.done:
 		return err
 	case <-ctx.Done():
-		if p.withdraw(e) {
+		if p.withdraw(r) {
 			return fmt.Errorf("%w: %w", stream.ErrNotWritten, context.Cause(ctx))
 		}
-		return <-e.done // in flight, and bounded there
+		return <-r.done // it is in flight, and its batch has a deadline
 	}
 }
 
@@ -174,25 +176,25 @@ func (p *Producer) Run(ctx context.Context) error {
 	return nil
 }
 
-// runLanes writes to n partitions until ctx ends and what is in flight is done.
+// runPartitions writes to n partitions until ctx ends and what is in flight is done.
 func (p *Producer) runPartitions(ctx context.Context, n int, embedded bool) {
-	var lanes sync.WaitGroup
+	var writers sync.WaitGroup
 	p.mu.Lock()
 	for i := range n {
-		l := &partitionWriter{partition: i, work: make(chan []*appendRequest, 1)}
-		p.partitions = append(p.partitions, l)
-		lanes.Go(func() { p.runPartition(context.WithoutCancel(ctx), l, embedded) })
+		w := &partitionWriter{partition: i, batches: make(chan []*appendRequest, 1)}
+		p.partitions = append(p.partitions, w)
+		writers.Go(func() { p.runPartition(context.WithoutCancel(ctx), w, embedded) })
 	}
 	p.idle = slices.Clone(p.partitions)
 	p.dispatch(time.Now())
 	p.mu.Unlock()
 	<-ctx.Done()
 	p.close()
-	lanes.Wait()
+	writers.Wait()
 }
 
-// close refuses what waits and what is still to come, and ends the lanes when
-// they have written what was handed to them.
+// close refuses what waits and what is still to come, and lets the writers of the
+// partitions end once they have written the batches that they have.
 func (p *Producer) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -202,17 +204,17 @@ func (p *Producer) close() {
 	if p.timer != nil {
 		p.timer.Stop()
 	}
-	for _, l := range p.partitions {
-		close(l.work) // under the lock, as whoever sends to it
+	for _, w := range p.partitions {
+		close(w.batches) // p.mu is held, as by dispatch, which sends to it
 	}
 }
 
-// failureCounts is how long a failed batch speaks against the producer: one that
-// gets no more traffic because of it must be able to recover.
+// errMaxAge is for how long Err tells of a batch that failed. A server that gets no
+// more traffic because of that error could not recover otherwise.
 const errMaxAge = 5 * time.Second
 
-// Err says why reactions cannot be written now, as far as the last batch tells;
-// nil when it went well, is some time ago or none was sent yet.
+// Err says why records cannot be written now, judged by the last batch. It is nil if
+// that was written or is some time ago, and if there was none yet.
 func (p *Producer) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

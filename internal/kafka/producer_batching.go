@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -8,8 +9,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// entry is the records of one Append. Whoever takes it out of the queue sends its
-// outcome and leaves it to its Append.
+// appendRequest is the records of one Append. Whoever takes it out of the queue must
+// send its outcome, and not touch it afterwards: it is its Append's again.
 type appendRequest struct {
 	records []stream.Record
 	bytes   int
@@ -17,31 +18,32 @@ type appendRequest struct {
 	done    chan error // receives the outcome, once; buffered
 }
 
-func (p *Producer) enqueue(e *appendRequest) error {
+// enqueue puts r into the queue, and sends batches if one is due.
+func (p *Producer) enqueue(r *appendRequest) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
 		return errStopping
-	case p.queuedBytes+e.bytes > p.cfg.MaxPending:
+	case p.queuedBytes+r.bytes > p.cfg.MaxPending:
 		return fmt.Errorf("%w: %d bytes of reactions are waiting for kafka already", stream.ErrNotWritten, p.queuedBytes)
 	}
-	p.queue = append(p.queue, e)
-	p.queuedRecords += len(e.records)
-	p.queuedBytes += e.bytes
-	if p.batchDue(e.at) {
-		p.dispatch(e.at)
+	p.queue = append(p.queue, r)
+	p.queuedRecords += len(r.records)
+	p.queuedBytes += r.bytes
+	if p.batchDue(r.at) {
+		p.dispatch(r.at)
 	} else if len(p.queue) == 1 {
-		p.setTimer(e.at)
+		p.setTimer(r.at)
 	}
 	return nil
 }
 
-// withdraw takes e back if it is not in flight yet.
-func (p *Producer) withdraw(e *appendRequest) bool {
+// withdraw takes r back if it is not in flight yet.
+func (p *Producer) withdraw(r *appendRequest) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	i := slices.Index(p.queue, e)
+	i := slices.Index(p.queue, r)
 	if i < 0 {
 		return false
 	}
@@ -49,29 +51,30 @@ func (p *Producer) withdraw(e *appendRequest) bool {
 	return true
 }
 
-// remove takes entries i to j out of the queue; p.mu is held.
+// dequeue takes the requests from i on and before j out of the queue; p.mu is held.
 func (p *Producer) dequeue(i, j int) {
-	for _, e := range p.queue[i:j] {
-		p.queuedRecords -= len(e.records)
-		p.queuedBytes -= e.bytes
+	for _, r := range p.queue[i:j] {
+		p.queuedRecords -= len(r.records)
+		p.queuedBytes -= r.bytes
 	}
 	p.queue = slices.Delete(p.queue, i, j)
 }
 
-// refuse tells the n oldest that wait why no batch takes them; p.mu is held.
+// refuse answers the n oldest requests in the queue with an error; p.mu is held.
 func (p *Producer) refuse(n int, why error) {
 	refused := slices.Clone(p.queue[:n])
 	p.dequeue(0, n)
-	for _, e := range refused {
-		e.done <- why
+	for _, r := range refused {
+		r.done <- why
 	}
 }
 
-// worthwhile is how many bytes of waiting records go at once, beside what is in
-// flight.
+// largeBatchBytes is how many bytes of waiting records go at once, even while other
+// batches are in flight.
 const largeBatchBytes = 64 << 10
 
-// due says whether a batch is to go now; p.mu is held.
+// batchDue says whether a batch is to go now: something waits, a partition is idle,
+// and nothing is in flight, or what waits is large, full or has lingered. p.mu is held.
 func (p *Producer) batchDue(now time.Time) bool {
 	if len(p.queue) == 0 || len(p.idle) == 0 {
 		return false
@@ -81,18 +84,18 @@ func (p *Producer) batchDue(now time.Time) bool {
 		now.Sub(p.queue[0].at) >= p.cfg.Linger
 }
 
-// dispatch hands batches to lanes while they are due; p.mu is held.
+// dispatch hands batches to idle partitions while one is due; p.mu is held.
 func (p *Producer) dispatch(now time.Time) {
 	for p.batchDue(now) {
-		l := p.idle[0]
+		w := p.idle[0]
 		p.idle = slices.Delete(p.idle, 0, 1)
-		l.work <- p.takeBatch()
+		w.batches <- p.takeBatch()
 	}
 	p.setTimer(now)
 }
 
-// arm sets the timer to when the oldest that waits has lingered or, when there is
-// no lane to take it, has waited for too long; p.mu is held.
+// setTimer lets the timer go off when the oldest request has lingered or, while no
+// partition is idle, when it has waited too long; p.mu is held.
 func (p *Producer) setTimer(now time.Time) {
 	if len(p.queue) == 0 {
 		return
@@ -108,7 +111,8 @@ func (p *Producer) setTimer(now time.Time) {
 	p.timer.Reset(at - age)
 }
 
-// tick refuses what has waited for too long, and lets go what has lingered.
+// onTimer refuses requests that have waited too long, and sends those that have
+// lingered.
 func (p *Producer) onTimer() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,26 +124,42 @@ func (p *Producer) onTimer() {
 	p.dispatch(now)
 }
 
-// take removes as much as fits a batch from the waiting; p.mu is held. There
-// must be something waiting.
+// takeBatch takes as many of the oldest requests as fit a batch out of the queue, which
+// must not be empty; p.mu is held.
 func (p *Producer) takeBatch() []*appendRequest {
 	n, records, bytes := 0, 0, 0
 	for n < len(p.queue) {
-		e := p.queue[n]
-		if records+len(e.records) > p.cfg.MaxBatch || bytes+e.bytes > MaxBatchBytes {
+		r := p.queue[n]
+		if records+len(r.records) > p.cfg.MaxBatch || bytes+r.bytes > MaxBatchBytes {
 			break
 		}
-		n, records, bytes = n+1, records+len(e.records), bytes+e.bytes
+		n, records, bytes = n+1, records+len(r.records), bytes+r.bytes
 	}
 	batch := slices.Clone(p.queue[:n])
 	p.dequeue(0, n)
 	return batch
 }
 
-// Full says whether so much is waiting for a batch that Append might refuse, so
-// that a server need not read what it could not write.
+// Full says whether the queue may be too full for another Append. A server asks before
+// it reads a request that it could not write.
 func (p *Producer) Full() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.queuedBytes+MaxBatchBytes > p.cfg.MaxPending
+}
+
+// partitionWriter writes batches to one partition, one at a time. All its fields but
+// batches belong to its goroutine.
+type partitionWriter struct {
+	partition int
+	batches   chan []*appendRequest // holds one
+	records   []stream.Record       // of the batch in flight
+	sequence  sequence
+}
+
+// runPartition writes the batches that w gets, until close.
+func (p *Producer) runPartition(ctx context.Context, w *partitionWriter, embedded bool) {
+	for batch := range w.batches {
+		p.writeBatch(ctx, w, batch, embedded)
+	}
 }

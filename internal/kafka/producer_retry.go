@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// brokers are those that a producer writes to: a Client, or a model of them.
+// brokers are what a producer writes to: a Client, or a model of brokers in tests.
 type brokers interface {
 	// produce sends an encoded batch once. The error is the broker's answer, or
 	// why there is none.
@@ -19,44 +19,23 @@ type brokers interface {
 	producerID(ctx context.Context) (producerID, error)
 }
 
-// lane is a partition and its batches, one in flight at a time. All but work
-// belongs to its goroutine.
-type partitionWriter struct {
-	partition int
-	work      chan []*appendRequest // buffered for one batch
-	records   []stream.Record       // of the batch in flight
-	pid       producerID
-	hasPID    bool
-	sequence  int32
-}
-
-// runLane writes batches until close.
-func (p *Producer) runPartition(ctx context.Context, l *partitionWriter, embedded bool) {
-	for batch := range l.work {
-		p.writeBatch(ctx, l, batch, embedded)
+// writeBatch writes a batch and tells its requests the outcome.
+func (p *Producer) writeBatch(ctx context.Context, w *partitionWriter, batch []*appendRequest, embedded bool) {
+	w.records = w.records[:0]
+	for _, r := range batch {
+		w.records = append(w.records, r.records...)
 	}
-}
-
-// commit writes a batch and tells its entries the outcome.
-func (p *Producer) writeBatch(ctx context.Context, l *partitionWriter, batch []*appendRequest, embedded bool) {
-	l.records = l.records[:0]
-	for _, e := range batch {
-		l.records = append(l.records, e.records...)
-	}
-	records := l.records
-	ctx, cancel := context.WithDeadline(ctx, batch[0].at.Add(p.cfg.Timeout)) // of the oldest
+	records := w.records
+	ctx, cancel := context.WithDeadline(ctx, batch[0].at.Add(p.cfg.Timeout)) // that of the oldest request
 	defer cancel()
 	start := time.Now()
-	err := p.sendUntilResolved(ctx, l, records, embedded)
+	err := p.sendUntilResolved(ctx, w, records, embedded)
 	now := time.Now()
 	if err != nil {
-		l.hasPID = false
-		p.cfg.Logger.Warn("reactions were not acknowledged", "partition", l.partition, "records", len(records), "error", err)
+		w.sequence.abandon()
+		p.cfg.Logger.Warn("reactions were not acknowledged", "partition", w.partition, "records", len(records), "error", err)
 	} else {
-		l.sequence += int32(len(records)) // wraps around from 2^31-1 to 0 below
-		if l.sequence < 0 {
-			l.hasPID = false
-		}
+		w.sequence.advance(len(records))
 		p.metrics.latency.Observe(now.Sub(start).Seconds())
 		p.metrics.batch.Observe(float64(len(records)))
 	}
@@ -64,36 +43,37 @@ func (p *Producer) writeBatch(ctx context.Context, l *partitionWriter, batch []*
 	p.mu.Lock()
 	p.lastErr, p.lastErrAt = err, now
 	if !p.closed {
-		p.idle = append(p.idle, l)
+		p.idle = append(p.idle, w)
 		p.dispatch(now)
 	}
 	p.mu.Unlock()
-	for _, e := range batch {
-		e.done <- err
+	for _, r := range batch {
+		r.done <- err
 	}
 }
 
-// send writes records to the lane's partition once, or says whether they may be
-// there all the same.
-func (p *Producer) sendUntilResolved(ctx context.Context, l *partitionWriter, records []stream.Record, embedded bool) error {
+// sendUntilResolved writes records to w's partition once. Its error says whether they
+// are certainly not in the log (stream.ErrNotWritten) or may be there
+// (stream.ErrInDoubt).
+func (p *Producer) sendUntilResolved(ctx context.Context, w *partitionWriter, records []stream.Record, embedded bool) error {
 	var raw []byte
 	doubt := false // whether an attempt may have been written without our knowing
 	var last error
 	call := retrying{outage: p.outage}
 	defer call.end(false)
 	for delay := 20 * time.Millisecond; ; delay = min(2*delay, 500*time.Millisecond) {
-		if !l.hasPID {
-			pid, err := p.brokers.producerID(ctx)
+		if !w.sequence.valid {
+			id, err := p.brokers.producerID(ctx)
 			if err != nil {
 				return fmt.Errorf("%w: %w", stream.ErrNotWritten, errors.Join(err, last))
 			}
-			l.pid, l.hasPID, l.sequence = pid, true, 0
+			w.sequence = sequence{producer: id, valid: true}
 			raw = nil
 		}
 		if raw == nil {
-			raw = encodeBatch(records, l.pid, l.sequence)
+			raw = encodeBatch(records, w.sequence.producer, w.sequence.next)
 		}
-		err := p.sendOnce(ctx, l, raw, embedded)
+		err := p.sendOnce(ctx, w, raw, embedded)
 		switch what := classify(err); {
 		case what == answerWritten, what == answerDuplicate && doubt:
 			call.end(true)
@@ -103,7 +83,7 @@ func (p *Producer) sendUntilResolved(ctx context.Context, l *partitionWriter, re
 		case what == answerRefused:
 			return fmt.Errorf("%w: %w", stream.ErrNotWritten, err)
 		case what == answerUnknownSequence, what == answerDuplicate:
-			l.hasPID = false // nothing of it is in the log: begin again as somebody else
+			w.sequence.abandon() // none of it is in the log: send it under a new producer id
 		case what == answerUnclear:
 			doubt = true
 			p.metrics.resent.Inc()
@@ -125,13 +105,14 @@ func (p *Producer) sendUntilResolved(ctx context.Context, l *partitionWriter, re
 	}
 }
 
-// attempt sends a batch once. Where it can be sent again it takes a third of the
-// time at most: an answer that never comes must leave time for that.
-func (p *Producer) sendOnce(ctx context.Context, l *partitionWriter, raw []byte, embedded bool) error {
+// sendOnce sends a batch once. It waits for the answer for a third of Timeout, so that
+// there is time to send the batch again; on the embedded broker, where it is never
+// sent again, for as long as the batch may take.
+func (p *Producer) sendOnce(ctx context.Context, w *partitionWriter, raw []byte, embedded bool) error {
 	if !embedded {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, p.cfg.Timeout/3)
 		defer cancel()
 	}
-	return p.brokers.produce(ctx, p.cfg.Topic, l.partition, raw)
+	return p.brokers.produce(ctx, p.cfg.Topic, w.partition, raw)
 }

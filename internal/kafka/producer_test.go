@@ -32,7 +32,7 @@ func start(t *testing.T, c *kafka.Client, cfg kafka.ProducerConfig) (p *kafka.Pr
 			if err != nil {
 				t.Errorf("the producer's Run = %v", err)
 			}
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Error("the producer's Run does not end")
 		}
 	})
@@ -47,8 +47,8 @@ func appending(ctx context.Context, p *kafka.Producer, records []stream.Record) 
 	return done
 }
 
-// none fails the test if there is an outcome already.
-func none(t *testing.T, done <-chan error, when string) {
+// noneYet fails the test if there is an outcome already.
+func noneYet(t *testing.T, done <-chan error, when string) {
 	t.Helper()
 	select {
 	case err := <-done:
@@ -57,17 +57,17 @@ func none(t *testing.T, done <-chan error, when string) {
 	}
 }
 
-// gate holds produce requests back, after they have arrived, until it is opened.
-type gate struct {
+// hold keeps produce requests back, after they have arrived, until release.
+type hold struct {
 	arrived chan int // records of a batch that waits there
 	opened  chan struct{}
-	open    func()
+	release func()
 }
 
-func (f *front) gate() *gate {
-	g := &gate{arrived: make(chan int, 1000), opened: make(chan struct{})}
-	g.open = sync.OnceFunc(func() { close(g.opened) })
-	f.t.Cleanup(g.open)
+func (f *proxy) holdProduce() *hold {
+	g := &hold{arrived: make(chan int, 1000), opened: make(chan struct{})}
+	g.release = sync.OnceFunc(func() { close(g.opened) })
+	f.t.Cleanup(g.release)
 	f.on(kmsg.Produce, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 		var b kmsg.RecordBatch
 		if err := b.ReadFrom(payload(req)); err != nil {
@@ -173,10 +173,10 @@ func TestBatchesGoRoundPartitions(t *testing.T) {
 
 // What is appended while a batch is in flight travels together in the next.
 func TestBatchesGrowWhenTheBrokerIsSlow(t *testing.T) {
-	f := newFront(t, embedded(t, broker.Config{}))
+	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
 	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, MaxBatch: 150})
-	g := f.gate()
+	g := f.holdProduce()
 	done := []<-chan error{appending(t.Context(), p, values("first"))}
 	if n := receive(t, g.arrived); n != 1 {
 		t.Fatalf("the first batch has %d records, want 1: there was nothing to wait for", n)
@@ -190,7 +190,7 @@ func TestBatchesGrowWhenTheBrokerIsSlow(t *testing.T) {
 		}
 		return nil
 	})
-	g.open()
+	g.release()
 	for _, d := range done {
 		if err := receive(t, d); err != nil {
 			t.Errorf("Append: %v", err)
@@ -202,7 +202,7 @@ func TestBatchesGrowWhenTheBrokerIsSlow(t *testing.T) {
 }
 
 func TestOneBatchInFlightForEachPartition(t *testing.T) {
-	f := newFront(t, embedded(t, broker.Config{}))
+	f := newProxy(t, embedded(t, broker.Config{}))
 	const partitions = 3
 	topic, c := f.topic(t, partitions, nil), f.open(t)
 	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, MaxBatch: 2})

@@ -232,7 +232,7 @@ func TestFetchWaits(t *testing.T) {
 		// It returns as soon as there is something: long before its time is up.
 		fetched := make(chan error, 1)
 		go func() {
-			b, err := r.Fetch(within(t), 0, 10*patience)
+			b, err := r.Fetch(within(t), 0, 10*testTimeout)
 			if err == nil && len(b.Records) == 0 {
 				err = errors.New("no records")
 			}

@@ -38,15 +38,16 @@ func (c *Client) retry(ctx context.Context, f func(context.Context) error) error
 	}
 }
 
-// staleDelay is how soon a request is made again that met a stale connection.
+// staleConnectionDelay is how soon a request is made again that met a stale
+// connection (see isStale).
 const staleConnectionDelay = 10 * time.Millisecond
 
-// pause waits for d, give or take a quarter, or until ctx ends.
+// pause sleeps for d, give or take a quarter.
 func pause(ctx context.Context, d time.Duration) error {
 	return sleep.For(ctx, d*3/4+rand.N(d/2+1))
 }
 
-// passing says whether an error may go away by itself: anything that is not an
+// transient says whether an error may go away by itself: anything that is not an
 // answer of the broker, and the answers that Kafka calls retriable.
 func transient(err error) bool {
 	if errors.Is(err, stream.ErrFenced) || errors.Is(err, errUnreadable) || identityFailed(err) {
@@ -64,7 +65,7 @@ func transient(err error) bool {
 	return k.Temporary()
 }
 
-// Lasting says whether an error stays as long as nobody does something about it,
+// Permanent says whether an error stays as long as nobody does something about it,
 // rather than until a broker is back.
 func Permanent(err error) bool { return !transient(err) }
 

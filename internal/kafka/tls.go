@@ -8,37 +8,47 @@ import (
 	"net"
 )
 
-// handshakeError says that there is no TLS with a broker.
+// handshakeError says that the handshake of TLS with a broker failed.
 type handshakeError struct {
-	addr string
-	err  error
+	addr  string
+	err   error
+	names SettingNames
 }
 
 func (e *handshakeError) Error() string {
 	hint := ""
 	if isClosed(e.err) || errors.Is(e.err, context.DeadlineExceeded) || is[tls.RecordHeaderError](e.err) {
-		hint = " (is it a listener without TLS? then leave out --tls, or use the port of the one that has it)"
+		hint = fmt.Sprintf(" (is it a listener without TLS? then leave out %s, or use the port of the one that has it)", e.names.TLS)
 	}
 	return fmt.Sprintf("TLS with %s: %v%s", e.addr, e.err, hint)
 }
 
 func (e *handshakeError) Unwrap() error { return e.err }
 
-// A record of TLS that tells of an alert begins so; an answer that does would be
-// hundreds of megabytes long.
-const alert, tlsMajor = 0x15, 0x03
+// wantsTLSError says that a broker answered a request that was not encrypted with an
+// alert of TLS.
+type wantsTLSError struct{ names SettingNames }
 
-var errWantsTLS = errors.New("the broker wants TLS on this port: give --tls, or use the port of a listener without")
-
-// untrusted says whether an error is about who one of the two ends is: waiting does
-// not mend it. What the broker has against a login is a kafka.Error, none of which
-// is temporary.
-func identityFailed(err error) bool {
-	return is[*tls.CertificateVerificationError](err) || is[tls.RecordHeaderError](err) || errors.Is(err, errWantsTLS) || tlsAlerted(err)
+func (e *wantsTLSError) Error() string {
+	return fmt.Sprintf("the broker wants TLS on this port: give %s, or use the port of a listener without", e.names.TLS)
 }
 
-// alerted says whether a broker ended TLS with an alert.
-func tlsAlerted(err error) bool {
+// beginsTLSAlert says whether bytes begin a record of TLS that holds an alert. An
+// answer of Kafka's that begins so would be hundreds of megabytes long.
+func beginsTLSAlert(b []byte) bool {
+	const alert, majorVersion = 0x15, 0x03
+	return len(b) > 1 && b[0] == alert && b[1] == majorVersion
+}
+
+// identityFailed says whether an error is about who one of the two ends is, by TLS:
+// waiting does not mend it. (That a login is refused is a kafka.Error, and not a
+// temporary one.)
+func identityFailed(err error) bool {
+	return is[*tls.CertificateVerificationError](err) || is[tls.RecordHeaderError](err) || is[*wantsTLSError](err) || endedByAlert(err)
+}
+
+// endedByAlert says whether a broker ended TLS with an alert.
+func endedByAlert(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error"
 }

@@ -12,12 +12,12 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Topic is a topic as it should be.
+// Topic says how a topic is to be created.
 type Topic struct {
 	Name       string
 	Partitions int
-	// Replication is the number of copies; 0: three, or as many as there are
-	// brokers if that is fewer.
+	// Replication is the number of copies of each partition; default three, or as
+	// many as there are brokers if that is fewer.
 	Replication int
 	Config      map[string]string // e.g. "retention.ms"
 }
@@ -25,10 +25,10 @@ type Topic struct {
 // retention writes a duration as Kafka's retention.ms.
 func retention(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// EnsureTopics creates the topics that do not exist yet and waits until they
-// can be used. Existing ones are left as they are, whatever their settings.
-// min.insync.replicas is set to one below the replication, at least 1, where
-// Config does not say. It returns the names of those it created.
+// EnsureTopics creates the topics that do not exist yet and waits until they can be
+// used. It leaves existing topics as they are, whatever their settings. Where Config
+// does not set min.insync.replicas, it is one below the replication and at least 1.
+// EnsureTopics returns the names of the topics that it created.
 func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) (created []string, err error) {
 	var brokers int
 	var have map[string]bool
@@ -57,11 +57,11 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) (created []s
 	return created, err
 }
 
-// Forever is a retention that removes nothing.
+// RetainForever is a retention that removes nothing.
 const RetainForever = -1 * time.Millisecond
 
-// Retain changes how long topics that exist keep their records, and nothing else of
-// them: Forever, or so long.
+// SetRetention changes for how long existing topics keep their records, by their
+// names. It changes no other setting.
 func (c *Client) SetRetention(ctx context.Context, topics map[string]time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

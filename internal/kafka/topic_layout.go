@@ -7,8 +7,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Layout says how the topics of an installation are made. The zero value is the
-// default.
+// Layout says with how many partitions and which settings the topics of an
+// installation are created. The zero value is the default.
 type Layout struct {
 	Names wire.Topics
 	// Reactions is the number of partitions of emoji-topic, the most combiners
@@ -29,8 +29,8 @@ type Layout struct {
 	ReactionsRetention, CountsRetention time.Duration
 	// SwarmRetention of the topics of clusters and subscriber servers; default 1 h.
 	SwarmRetention time.Duration
-	// Lateness of aggregate, half of which a record's time may be ahead of the
-	// broker's clock; default 10 s.
+	// Lateness of aggregate; default 10 s. Brokers refuse reactions whose time is
+	// more than half of it ahead of their clock.
 	Lateness time.Duration
 }
 
@@ -63,9 +63,10 @@ func (l Layout) ReactionsTopic() Topic {
 	l = l.withDefaults()
 	return Topic{l.Names.Reactions(), l.Reactions, l.Replication, map[string]string{
 		"retention.ms": retention(l.ReactionsRetention),
-		// The main server's time decides the window, whatever the cluster's default is.
+		// The time that the main server sets decides the window, whatever the
+		// cluster's default is.
 		"message.timestamp.type": "CreateTime",
-		// One clock that runs ahead would close everybody's windows.
+		// A record from the future would close the windows of all that come after it.
 		"message.timestamp.after.max.ms": retention(l.Lateness / 2),
 	}}
 }
@@ -94,8 +95,8 @@ func (l Layout) ServerTopic(server string) Topic {
 	return Topic{l.Names.Server(server), 1, l.Replication, map[string]string{"retention.ms": retention(l.SwarmRetention)}}
 }
 
-// ServersTopic is emostream-servers: compacted, and stamped by the broker, so
-// that its readers can compare clocks.
+// ServersTopic is emostream-servers. It is compacted, and brokers set the time of its
+// records, so that its readers can compare clocks.
 func (l Layout) ServersTopic() Topic {
 	l = l.withDefaults()
 	return Topic{l.Names.Servers(), 1, l.Replication, map[string]string{

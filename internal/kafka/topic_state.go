@@ -11,6 +11,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
+// existing asks, once, how many brokers there are and which topics. A topic is false if
+// the brokers answered for it with an error.
 func (c *Client) existing(ctx context.Context) (brokers int, topics map[string]bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -25,7 +27,8 @@ func (c *Client) existing(ctx context.Context) (brokers int, topics map[string]b
 	return len(m.Brokers), topics, nil
 }
 
-// Topics lists the topics that there are, once, in order.
+// Topics asks, once, for the names of all topics that this client may see, and sorts
+// them.
 func (c *Client) Topics(ctx context.Context) ([]string, error) {
 	_, have, err := c.existing(ctx)
 	if err != nil {
@@ -48,6 +51,7 @@ func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
 	return n, nil
 }
 
+// topic asks, once, for the metadata of a topic.
 func (c *Client) topic(ctx context.Context, name string) (kafka.Topic, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -66,19 +70,19 @@ func (c *Client) topic(ctx context.Context, name string) (kafka.Topic, error) {
 	return kafka.Topic{}, c.missingTopicError(ctx, name)
 }
 
-// TopicState is a topic as it is.
+// TopicState is a topic as its brokers describe it.
 type TopicState struct {
 	Name        string            `json:"name"`
 	Exists      bool              `json:"exists"`
-	Hidden      bool              `json:"hidden,omitempty"` // whether it exists is not for us to know
+	Hidden      bool              `json:"hidden,omitempty"` // this client may not know whether it exists
 	Partitions  int               `json:"partitions"`
 	Replication int               `json:"replication"`
 	Leaderless  int               `json:"leaderless"` // partitions without a leader
 	UnderISR    int               `json:"under_replicated"`
-	Config      map[string]string `json:"config"` // empty where it is not for us to know
+	Config      map[string]string `json:"config"` // empty if this client may not see it
 }
 
-// Forbidden is an error for a topic that we may not see.
+// Forbidden is an error if this client may not see the topic, else nil.
 func (t TopicState) Forbidden() error {
 	if !t.Hidden {
 		return nil
@@ -86,8 +90,7 @@ func (t TopicState) Forbidden() error {
 	return fmt.Errorf("topic %s: %w", t.Name, adviseACL(kafka.TopicAuthorizationFailed, "Read, or at least Describe,", "topic "+t.Name))
 }
 
-// Describe tells how topics are, once. A topic that does not exist is not an
-// error.
+// Describe asks, once, for the state of topics. One that does not exist is not an error.
 func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -146,8 +149,8 @@ func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, e
 	return out, nil
 }
 
-// Check says whether every partition of a topic has a leader that answers, once
-// and soon.
+// Check asks, once, whether every partition of a topic has a leader that answers. It
+// takes two seconds at most.
 func (c *Client) Check(ctx context.Context, topic string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

@@ -11,10 +11,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// absent says why a topic is not among those of the cluster: there is none of that
-// name, or we may not see it. Brokers leave out of a list of all topics those that a
-// client may not describe, and say so only when asked for one by its name; kafka-go's
-// metadata are always such a list.
+// missingTopicError says why a list of the cluster's topics lacks one: it does not
+// exist (UnknownTopicOrPartition), or this client may not see it
+// (TopicAuthorizationFailed). Brokers leave topics that a client may not describe out
+// of a list of all, which is what kafka-go always asks for. They tell the two cases
+// apart only when they are asked for the topic by its name.
 func (c *Client) missingTopicError(ctx context.Context, topic string) error {
 	req := &metadataRequest{clientID: c.cfg.ClientID, MetadataRequest: kmsg.NewMetadataRequest()}
 	t := kmsg.NewMetadataRequestTopic()
@@ -32,8 +33,8 @@ func (c *Client) missingTopicError(ctx context.Context, topic string) error {
 	return kafka.UnknownTopicOrPartition
 }
 
-// unseen puts in the place of an error by which kafka-go knows nothing of a topic that
-// we may not see it, if that is so.
+// orForbidden returns err, unless that says that a topic is unknown and the truth is
+// that this client may not see it: then it returns TopicAuthorizationFailed.
 func (c *Client) orForbidden(ctx context.Context, topic string, err error) error {
 	if !is[*protocol.TopicError](err) && !errors.Is(err, kafka.UnknownTopicOrPartition) {
 		return err
@@ -44,33 +45,34 @@ func (c *Client) orForbidden(ctx context.Context, topic string, err error) error
 	return err
 }
 
-// named asks for the metadata of topics by their names. It is an exchange of its own,
-// as fetch is, since kafka-go would answer from what it remembers.
+// metadataRequest asks for the metadata of topics by their names. It exchanges bytes
+// with the broker itself, as fetchRequest does, since kafka-go would answer from its
+// cache.
 type metadataRequest struct {
 	clientID string
 	kmsg.MetadataRequest
 }
 
-// names is the answer to named.
+// metadataResponse is the answer to a metadataRequest.
 type metadataResponse struct{ kmsg.MetadataResponse }
 
-func (n *metadataRequest) ApiKey() protocol.ApiKey { return protocol.Metadata } //nolint:revive // its name in protocol.Message
+func (r *metadataRequest) ApiKey() protocol.ApiKey { return protocol.Metadata } //nolint:revive // its name in protocol.Message
 
-func (n *metadataResponse) ApiKey() protocol.ApiKey { return protocol.Metadata } //nolint:revive // its name in protocol.Message
+func (r *metadataResponse) ApiKey() protocol.ApiKey { return protocol.Metadata } //nolint:revive // its name in protocol.Message
 
 // Prepare is told the version that kafka-go has agreed on with the broker.
-func (n *metadataRequest) Prepare(version int16) { n.Version = version }
+func (r *metadataRequest) Prepare(version int16) { r.Version = version }
 
 // Required says that RawExchange is wanted, whatever the broker.
-func (n *metadataRequest) Required(map[protocol.ApiKey]int16) bool { return true }
+func (r *metadataRequest) Required(map[protocol.ApiKey]int16) bool { return true }
 
 // RawExchange sends the request and reads the answer.
-func (n *metadataRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
+func (r *metadataRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	var buf bytes.Buffer
-	if err := exchange(rw, n.clientID, n, &buf); err != nil {
+	if err := exchange(rw, r.clientID, r, &buf); err != nil {
 		return nil, err
 	}
 	res := new(metadataResponse)
-	res.Version = n.Version
+	res.Version = r.Version
 	return res, res.ReadFrom(buf.Bytes())
 }

@@ -8,43 +8,43 @@ func mutants() []mutant {
 		// Into the log.
 		{
 			rule: "a batch without an answer is sent again by the same producer", by: producing,
-			patch: patch{"internal/kafka.Producer.send", "doubt = true", "doubt, l.hasPID = true, false"},
+			patch: patch{"internal/kafka.Producer.sendUntilResolved", "doubt = true", "doubt, w.sequence.valid = true, false"},
 		},
 		{
 			rule: "what may be written is not called not written", by: producing,
-			patch: patch{"internal/kafka.Producer.send", "doubt = true", ""},
+			patch: patch{"internal/kafka.Producer.sendUntilResolved", "doubt = true", ""},
 		},
 		{
 			rule: "what is given up while in doubt is in doubt", by: producing,
-			patch: patch{"internal/kafka.Producer.send", "$why = stream.ErrInDoubt", ""},
+			patch: patch{"internal/kafka.Producer.sendUntilResolved", "$why = stream.ErrInDoubt", ""},
 		},
 		{
 			rule: "after a batch that was given up a new producer id is taken", by: producing,
-			patch: patch{"internal/kafka.Producer.commit", "$l.hasPID = false\n$next", "$next"},
+			patch: patch{"internal/kafka.Producer.writeBatch", "$w.sequence.abandon()\n$next", "$next"},
 		},
 		{
 			rule: "the embedded broker is not sent again what may be written", by: producing,
-			patch: patch{"internal/kafka.Producer.send", "$what == unknown && embedded", "false"},
+			patch: patch{"internal/kafka.Producer.sendUntilResolved", "$what == answerUnclear && embedded", "false"},
 		},
 		{
-			rule: "who is a stranger while in doubt does not begin again", by: producing,
-			patch: patch{"internal/kafka.Producer.send", "$what == stranger && $doubt", "false"},
+			rule: "a producer that is unknown while in doubt does not begin again", by: producing,
+			patch: patch{"internal/kafka.Producer.sendUntilResolved", "$what == answerUnknownSequence && $doubt", "false"},
 		},
 		{
 			rule: "a refusal while in doubt proves nothing", by: producing,
-			patch: patch{"internal/kafka.Producer.send", "$what == refused && $doubt", "false"},
+			patch: patch{"internal/kafka.Producer.sendUntilResolved", "$what == answerRefused && $doubt", "false"},
 		},
 		{
 			rule: "each sequence is used once", by: producing,
-			patch: patch{"internal/kafka.Producer.commit", "$l.sequence += $n", "$l.sequence += 0 * $n"},
+			patch: patch{"internal/kafka.sequence.advance", "$s.next += $n", "$s.next += 0 * $n"},
 		},
 		{
 			rule: "an error that says nothing may mean written", by: producing,
-			patch: patch{"internal/kafka.judge", "default: return unknown", "default: return later"},
+			patch: patch{"internal/kafka.classify", "default: return answerUnclear", "default: return answerRetriable"},
 		},
 		{
 			rule: "no answer may mean written", by: producing,
-			patch: patch{"internal/kafka.judge", "case $noAnswer: return unknown", "case $noAnswer: return later"},
+			patch: patch{"internal/kafka.classify", "case $noAnswer: return answerUnclear", "case $noAnswer: return answerRetriable"},
 		},
 		{
 			rule: "what is in flight cannot be taken back", by: producing,
@@ -53,8 +53,8 @@ func mutants() []mutant {
 		{
 			rule: "one batch is in flight for each partition", by: producing,
 			patch: patch{
-				"internal/kafka.Producer.dispatch", "$l := $first\n$p.idle = $rest",
-				"$l := $first\n$p.idle = append($rest, $l)\ngo $p.runLane(context.Background(), $l, false)",
+				"internal/kafka.Producer.dispatch", "$w := $first\n$p.idle = $rest",
+				"$w := $first\n$p.idle = append($rest, $w)\ngo $p.runPartition(context.Background(), $w, false)",
 			},
 		},
 

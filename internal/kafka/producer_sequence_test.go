@@ -12,10 +12,10 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// producer takes a producer id as kafka-go does.
-func (k cluster) producer(t *testing.T) (id int64, epoch int16) {
+// takeProducerID takes a producer id by kafka-go.
+func (k cluster) takeProducerID(t *testing.T) (id int64, epoch int16) {
 	t.Helper()
-	c := k.theirs(t)
+	c := k.kafkaGoClient(t)
 	eventually(t, func() error { // a coordinator may have to load first
 		res, err := c.InitProducerID(within(t), &kafkago.InitProducerIDRequest{ProducerID: -1, ProducerEpoch: -1})
 		if err != nil {
@@ -33,7 +33,7 @@ func (k cluster) producer(t *testing.T) (id int64, epoch int16) {
 func TestABatchThatComesAgainIsWrittenOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		topic, c := k.topic(t, 1, nil), k.open(t)
-		id, epoch := k.producer(t)
+		id, epoch := k.takeProducerID(t)
 		for range 3 {
 			if err := c.ProduceAs(within(t), topic, values("a", "b", "c", "d"), id, epoch, 0); err != nil {
 				t.Errorf("from the start: %v", err)
@@ -45,7 +45,7 @@ func TestABatchThatComesAgainIsWrittenOnce(t *testing.T) {
 		if err := c.ProduceAs(within(t), topic, values("e"), id, epoch, 4); err != nil {
 			t.Errorf("the batch that follows: %v", err)
 		}
-		id, epoch = k.producer(t)
+		id, epoch = k.takeProducerID(t)
 		for range 3 {
 			if err := c.ProduceAs(within(t), topic, values("f", "g", "h", "i"), id, epoch, math.MaxInt32-1); err != nil {
 				t.Errorf("over the end of the sequences: %v", err)
@@ -82,26 +82,4 @@ func TestATimeAheadIsNotWritten(t *testing.T) {
 	if n := len(read(t, c, topic, 0)); n != 2 {
 		t.Errorf("%d records are in the log, want 2", n)
 	}
-}
-
-func TestSkew(t *testing.T) {
-	t.Parallel()
-	onEach(t, func(t *testing.T, k cluster) {
-		c := k.open(t)
-		skew := func(config map[string]string) (ahead time.Duration, known bool) {
-			topic := k.topic(t, 1, config)
-			eventually(t, func() (err error) { // the client learns of the topic
-				ahead, known, err = c.ClockSkew(within(t), topic)
-				return err
-			})
-			return ahead, known
-		}
-		ahead, known := skew(map[string]string{"message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"})
-		if known == k.embedded || ahead.Abs() > 5*time.Second {
-			t.Errorf("the clock of this machine is %v ahead of itself, %v", ahead, known)
-		}
-		if _, known := skew(nil); known {
-			t.Error("a topic that the broker does not stamp tells the time")
-		}
-	})
 }

@@ -48,7 +48,7 @@ func TestEveryBrokerDiesOnce(t *testing.T) {
 	control := kafkatest.Control{URL: os.Getenv(kafkatest.ControlVariable)}
 	const partitions, writers = 4, 16
 	topic, group := k.topic(t, partitions, nil), unique(t)
-	log := &journal{}
+	log := &logRecorder{}
 	c := k.openLogging(t, log.logger())
 	p, stop := start(t, c, kafka.ProducerConfig{Topic: topic, Logger: log.logger()})
 	all := &outcomes{of: map[string]error{}}

@@ -44,7 +44,7 @@ func join(t *testing.T, c *kafka.Client, group, topic string) *member {
 		cancel()
 		select {
 		case <-m.ended:
-		case <-time.After(patience):
+		case <-time.After(testTimeout):
 			t.Error("Consume does not end")
 		}
 	}

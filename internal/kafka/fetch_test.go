@@ -112,17 +112,17 @@ func TestTheBrokersStampIsRead(t *testing.T) {
 // it should: then the same is asked for again.
 func TestAnAnswerThatIsNotWholeIsAskedForAgain(t *testing.T) {
 	t.Parallel()
-	for name, spoil := range map[string]func(*front, *kmsg.FetchResponse){
-		"its connection breaks":  func(f *front, _ *kmsg.FetchResponse) { f.breakOff() },
-		"it holds half a batch":  func(_ *front, res *kmsg.FetchResponse) { halve(&res.Topics[0].Partitions[0].RecordBatches) },
-		"it is of no topic":      func(_ *front, res *kmsg.FetchResponse) { res.Topics = nil },
-		"it is of no partition":  func(_ *front, res *kmsg.FetchResponse) { res.Topics[0].Partitions = nil },
-		"the request has failed": func(_ *front, res *kmsg.FetchResponse) { res.ErrorCode = 7 },
-		"the partition has":      func(_ *front, res *kmsg.FetchResponse) { res.Topics[0].Partitions[0].ErrorCode = 6 },
-		"its records are spoilt": func(_ *front, res *kmsg.FetchResponse) { res.Topics[0].Partitions[0].RecordBatches[70] ^= 1 },
+	for name, spoil := range map[string]func(*proxy, *kmsg.FetchResponse){
+		"its connection breaks":  func(f *proxy, _ *kmsg.FetchResponse) { f.truncateNextAnswer() },
+		"it holds half a batch":  func(_ *proxy, res *kmsg.FetchResponse) { halve(&res.Topics[0].Partitions[0].RecordBatches) },
+		"it is of no topic":      func(_ *proxy, res *kmsg.FetchResponse) { res.Topics = nil },
+		"it is of no partition":  func(_ *proxy, res *kmsg.FetchResponse) { res.Topics[0].Partitions = nil },
+		"the request has failed": func(_ *proxy, res *kmsg.FetchResponse) { res.ErrorCode = 7 },
+		"the partition has":      func(_ *proxy, res *kmsg.FetchResponse) { res.Topics[0].Partitions[0].ErrorCode = 6 },
+		"its records are spoilt": func(_ *proxy, res *kmsg.FetchResponse) { res.Topics[0].Partitions[0].RecordBatches[70] ^= 1 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFront(t, embedded(t, broker.Config{}))
+			f := newProxy(t, embedded(t, broker.Config{}))
 			topic, c := f.topic(t, 1, nil), f.open(t)
 			write(t, c, topic, 0, values("0", "1", "2"))
 			var asked atomic.Int32
@@ -152,7 +152,7 @@ func halve(b *[]byte) { *b = (*b)[:len(*b)/2] }
 // A fetch that was given up may be answered while the next one's records are in
 // use: they must not change.
 func TestALateAnswerDisturbsNobody(t *testing.T) {
-	f := newFront(t, embedded(t, broker.Config{}))
+	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
 	write(t, c, topic, 0, values("first"))
 	write(t, c, topic, 0, values("second"))
@@ -164,7 +164,7 @@ func TestALateAnswerDisturbsNobody(t *testing.T) {
 			<-late
 			defer close(answered)
 		}
-		return well(req, pass)
+		return noFault(req, pass)
 	})
 	r := c.Reader(topic, 0)
 	if _, err := r.Fetch(within(t), 0, time.Second); err != nil { // has a buffer from now on
@@ -195,7 +195,7 @@ func TestALateAnswerDisturbsNobody(t *testing.T) {
 // than fetched for ever.
 func TestABatchThatCannotBeReadIsNamed(t *testing.T) {
 	t.Parallel()
-	f := newFront(t, embedded(t, broker.Config{}))
+	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
 	write(t, c, topic, 0, values("x"))
 	const magicAt, old = 16, 1 // the number of the message format

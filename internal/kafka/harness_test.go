@@ -24,8 +24,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// patience is how long anything may take before a test gives up on it.
-const patience = time.Minute
+// testTimeout is how long a test waits for anything.
+const testTimeout = time.Minute
 
 // cluster is a Kafka that a test runs against.
 type cluster struct {
@@ -88,7 +88,7 @@ func (k cluster) open(t *testing.T) *kafka.Client {
 
 func (k cluster) openLogging(t *testing.T, log *slog.Logger) *kafka.Client {
 	t.Helper()
-	c, err := kafka.Open(kafka.Config{Brokers: k.brokers, Logger: log})
+	c, err := kafka.Open(kafka.Config{Brokers: k.brokers, Names: flagNames(), Logger: log})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,12 +96,12 @@ func (k cluster) openLogging(t *testing.T, log *slog.Logger) *kafka.Client {
 	return c
 }
 
-// theirs returns a client of kafka-go itself, for what ours does not do.
-func (k cluster) theirs(t *testing.T) *kafkago.Client {
+// kafkaGoClient returns a client of kafka-go itself, for what ours does not do.
+func (k cluster) kafkaGoClient(t *testing.T) *kafkago.Client {
 	t.Helper()
 	transport := &kafkago.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return &kafkago.Client{Addr: kafkago.TCP(k.brokers...), Transport: transport, Timeout: patience}
+	return &kafkago.Client{Addr: kafkago.TCP(k.brokers...), Transport: transport, Timeout: testTimeout}
 }
 
 // unique returns a name for a topic or a group that no other test has, nor
@@ -156,7 +156,7 @@ func trim(t *testing.T, k cluster, topic string, partition int32, before int64) 
 // within is a context that bounds what a test waits for.
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -166,7 +166,7 @@ func eventually(t *testing.T, check func() error) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	deadline := time.After(patience)
+	deadline := time.After(testTimeout)
 	for {
 		err := check()
 		if err == nil {
@@ -186,7 +186,7 @@ func receive[T any](t *testing.T, c <-chan T) T {
 	select {
 	case v := <-c:
 		return v
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("waited in vain")
 		panic("unreachable")
 	}
@@ -243,29 +243,29 @@ func copies(t *testing.T, c *kafka.Client, topic string, partitions int) map[str
 	return n
 }
 
-// journal is a log that is read by the test.
-type journal struct {
+// logRecorder is a log that the test reads.
+type logRecorder struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (j *journal) logger() *slog.Logger { return slog.New(slog.NewTextHandler(j, nil)) }
+func (l *logRecorder) logger() *slog.Logger { return slog.New(slog.NewTextHandler(l, nil)) }
 
-func (j *journal) Write(b []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.Write(b)
+func (l *logRecorder) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
 }
 
 // count tells in how many places the log says s.
-func (j *journal) count(s string) int {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return strings.Count(j.text.String(), s)
+func (l *logRecorder) count(s string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), s)
 }
 
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.text.String()
+func (l *logRecorder) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }

@@ -13,10 +13,10 @@ import (
 )
 
 func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
-	f := newFront(t, embedded(t, broker.Config{}))
+	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
-	p, stop := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: patience})
-	g := f.gate()
+	p, stop := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: testTimeout})
+	g := f.holdProduce()
 	inFlight := appending(t.Context(), p, values("in flight"))
 	receive(t, g.arrived)
 	waiting := appending(t.Context(), p, values("waiting"))
@@ -37,13 +37,13 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	if err := p.Append(t.Context(), values("late")); !errors.Is(err, stream.ErrNotWritten) {
 		t.Errorf("what came later: %v, want %v", err, stream.ErrNotWritten)
 	}
-	none(t, inFlight, "while its batch is in flight")
+	noneYet(t, inFlight, "while its batch is in flight")
 	select {
 	case <-stopped:
 		t.Error("Run has ended with a batch in flight")
 	default:
 	}
-	g.open()
+	g.release()
 	if err := receive(t, inFlight); err != nil {
 		t.Errorf("what was in flight: %v", err)
 	}
@@ -61,7 +61,7 @@ func TestShutdownAtAnyMoment(t *testing.T) {
 	acknowledged := map[string]bool{}
 	var mu sync.Mutex
 	for round := range 200 {
-		p, stop := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: patience})
+		p, stop := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: testTimeout})
 		ctx, cancel := context.WithCancel(t.Context())
 		var all sync.WaitGroup
 		some := make(chan struct{}, 2*writers)
@@ -108,7 +108,7 @@ func TestShutdownAtAnyMoment(t *testing.T) {
 }
 
 func TestShutdownBeforeThereIsABroker(t *testing.T) {
-	p, stop := start(t, cluster{brokers: []string{"127.0.0.1:1"}}.open(t), kafka.ProducerConfig{Topic: "t", Timeout: patience})
+	p, stop := start(t, cluster{brokers: []string{"127.0.0.1:1"}}.open(t), kafka.ProducerConfig{Topic: "t", Timeout: testTimeout})
 	waiting := appending(t.Context(), p, values("x"))
 	eventually(t, func() error {
 		if p.Waiting() == 0 {

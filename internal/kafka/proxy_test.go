@@ -14,20 +14,20 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// front stands between clients and the brokers of a cluster, and does to a
-// request or its answer what a rule of the test says. It tells clients its own
-// addresses instead of the brokers'.
-type front struct {
+// proxy stands between clients and the brokers of a cluster. Rules of the test change,
+// delay or lose requests and answers. It tells clients its own addresses instead of
+// the brokers'.
+type proxy struct {
 	cluster // as clients see it
 	t       *testing.T
 
-	mu    sync.Mutex
-	addrs map[string]string // the front's own, by the broker's
-	id    string            // told as the cluster's id; empty: the true one
-	rules map[kmsg.Key]rule
-	short bool // the next answer of a rule breaks off, and its connection with it
-	conns map[net.Conn]bool
-	done  bool
+	mu           sync.Mutex
+	addrs        map[string]string // the proxy's own, by the broker's
+	id           string            // told as the cluster's id; empty: the true one
+	rules        map[kmsg.Key]rule
+	truncateNext bool // the next answer of a rule breaks off, and its connection with it
+	conns        map[net.Conn]bool
+	done         bool
 }
 
 // rule answers requests of one kind. It may let them pass to the broker, at most
@@ -35,82 +35,82 @@ type front struct {
 // connection.
 type rule func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (res kmsg.Response, cut bool)
 
-func newFront(t *testing.T, behind cluster) *front {
+func newProxy(t *testing.T, behind cluster) *proxy {
 	t.Helper()
-	f := &front{t: t, addrs: map[string]string{}, rules: map[kmsg.Key]rule{}, conns: map[net.Conn]bool{}}
-	f.embedded = behind.embedded
+	p := &proxy{t: t, addrs: map[string]string{}, rules: map[kmsg.Key]rule{}, conns: map[net.Conn]bool{}}
+	p.embedded = behind.embedded
 	for _, b := range behind.brokers {
-		f.brokers = append(f.brokers, f.before(b))
+		p.brokers = append(p.brokers, p.addressBefore(b))
 	}
 	t.Cleanup(func() {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.done = true
-		for c := range f.conns {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.done = true
+		for c := range p.conns {
 			_ = c.Close()
 		}
 	})
-	return f
+	return p
 }
 
 // on sets the rule for requests of one kind; nil lets them pass.
-func (f *front) on(key kmsg.Key, r rule) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.rules[key] = r
+func (p *proxy) on(key kmsg.Key, r rule) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rules[key] = r
 }
 
-// alias makes the front tell another cluster id than the true one.
-func (f *front) alias(id string) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.id = id
-	f.embedded = false
+// disguiseAs makes the proxy tell another cluster id than the true one.
+func (p *proxy) disguiseAs(id string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.id = id
+	p.embedded = false
 }
 
-// before returns the address of the front's own listener before a broker.
-func (f *front) before(broker string) string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if addr, ok := f.addrs[broker]; ok {
+// addressBefore returns the address of the proxy's own listener before a broker.
+func (p *proxy) addressBefore(broker string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if addr, ok := p.addrs[broker]; ok {
 		return addr
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		f.t.Fatal(err)
+		p.t.Fatal(err)
 	}
-	f.t.Cleanup(func() { _ = ln.Close() })
-	f.addrs[broker] = ln.Addr().String()
+	p.t.Cleanup(func() { _ = ln.Close() })
+	p.addrs[broker] = ln.Addr().String()
 	go func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
 				return
 			}
-			go f.serve(c, broker)
+			go p.serve(c, broker)
 		}
 	}()
-	return f.addrs[broker]
+	return p.addrs[broker]
 }
 
-// keep has c closed with the front, and says whether that is still open.
-func (f *front) keep(c net.Conn) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.conns[c] = true
-	return !f.done
+// keep has c closed when the proxy is, and says whether the proxy is still open.
+func (p *proxy) keep(c net.Conn) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.conns[c] = true
+	return !p.done
 }
 
 // serve passes the requests of one connection on, one at a time: neither client
 // sends a second one before the first is answered.
-func (f *front) serve(client net.Conn, broker string) {
+func (p *proxy) serve(client net.Conn, broker string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", broker)
 	if err != nil {
 		return
 	}
 	defer server.Close()
-	if !f.keep(client) || !f.keep(server) {
+	if !p.keep(client) || !p.keep(server) {
 		return
 	}
 	for {
@@ -119,9 +119,9 @@ func (f *front) serve(client net.Conn, broker string) {
 			return
 		}
 		key := kmsg.Key(binary.BigEndian.Uint16(frame))
-		f.mu.Lock()
-		r := f.rules[key]
-		f.mu.Unlock()
+		p.mu.Lock()
+		r := p.rules[key]
+		p.mu.Unlock()
 		if r == nil && key != kmsg.Metadata && key != kmsg.FindCoordinator {
 			if _, err = server.Write(sized(frame)); err == nil {
 				frame, err = readFrame(server)
@@ -136,7 +136,7 @@ func (f *front) serve(client net.Conn, broker string) {
 		}
 		header, req, err := decode(frame)
 		if err != nil {
-			f.t.Errorf("a request of kind %v: %v", key, err)
+			p.t.Errorf("a request of kind %v: %v", key, err)
 			return
 		}
 		pass := func(req kmsg.Request) kmsg.Response {
@@ -153,10 +153,10 @@ func (f *front) serve(client net.Conn, broker string) {
 			}
 			res := req.ResponseKind()
 			if err := res.ReadFrom(body); err != nil {
-				f.t.Errorf("an answer of kind %v: %v", key, err)
+				p.t.Errorf("an answer of kind %v: %v", key, err)
 				return nil
 			}
-			f.disguise(res)
+			p.rewriteAddresses(res)
 			return res
 		}
 		var res kmsg.Response
@@ -172,7 +172,7 @@ func (f *front) serve(client net.Conn, broker string) {
 				out = append(out, 0)
 			}
 			out = sized(res.AppendTo(out))
-			if f.breaksOff() {
+			if p.takeTruncation() {
 				out, cut = out[:len(out)/2], true
 			}
 			if _, err := client.Write(out); err != nil {
@@ -185,29 +185,29 @@ func (f *front) serve(client net.Conn, broker string) {
 	}
 }
 
-// breakOff makes the next answer that passes a rule break off in the middle.
-func (f *front) breakOff() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.short = true
+// truncateNextAnswer makes the next answer that passes a rule break off in the middle.
+func (p *proxy) truncateNextAnswer() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.truncateNext = true
 }
 
-func (f *front) breaksOff() (short bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	short, f.short = f.short, false
+func (p *proxy) takeTruncation() (short bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	short, p.truncateNext = p.truncateNext, false
 	return short
 }
 
-// disguise puts the front's own addresses and cluster id into an answer.
-func (f *front) disguise(res kmsg.Response) {
+// rewriteAddresses puts the proxy's own addresses and cluster id into an answer.
+func (p *proxy) rewriteAddresses(res kmsg.Response) {
 	own := func(host string, port int32) (string, int32) {
 		if host == "" {
 			return host, port
 		}
-		addr, err := net.ResolveTCPAddr("tcp", f.before(net.JoinHostPort(host, strconv.Itoa(int(port)))))
+		addr, err := net.ResolveTCPAddr("tcp", p.addressBefore(net.JoinHostPort(host, strconv.Itoa(int(port)))))
 		if err != nil {
-			f.t.Error(err)
+			p.t.Error(err)
 			return host, port
 		}
 		return addr.IP.String(), int32(addr.Port)
@@ -217,35 +217,35 @@ func (f *front) disguise(res kmsg.Response) {
 		for i := range r.Brokers {
 			r.Brokers[i].Host, r.Brokers[i].Port = own(r.Brokers[i].Host, r.Brokers[i].Port)
 		}
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		if f.id != "" {
-			r.ClusterID = &f.id
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.id != "" {
+			r.ClusterID = &p.id
 		}
 	case *kmsg.FindCoordinatorResponse:
 		r.Host, r.Port = own(r.Host, r.Port)
 	}
 }
 
-// hollow takes the n records out of the first batch of a partition, as compaction
-// may: the batch is still there, and empty.
-func (f *front) hollow(topic string, partition int32, n int) {
-	f.on(kmsg.Fetch, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+// emptyFirstBatch takes the n records out of the first batch of a partition, as
+// compaction may: the batch is still there, and empty.
+func (p *proxy) emptyFirstBatch(topic string, partition int32, n int) {
+	p.on(kmsg.Fetch, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 		res := pass(req)
 		fetched, ok := res.(*kmsg.FetchResponse)
 		if !ok {
 			return nil, true
 		}
 		for _, t := range fetched.Topics {
-			for i, p := range t.Partitions {
+			for i, part := range t.Partitions {
 				var b kmsg.RecordBatch
-				if t.Topic != topic || p.Partition != partition || b.ReadFrom(p.RecordBatches) != nil || b.FirstOffset != 0 {
+				if t.Topic != topic || part.Partition != partition || b.ReadFrom(part.RecordBatches) != nil || b.FirstOffset != 0 {
 					continue
 				}
 				if b.NumRecords != int32(n) {
-					f.t.Errorf("the first batch has %d records, want %d", b.NumRecords, n)
+					p.t.Errorf("the first batch has %d records, want %d", b.NumRecords, n)
 				}
-				rest := p.RecordBatches[12+b.Length:]
+				rest := part.RecordBatches[12+b.Length:]
 				b.NumRecords, b.Records = 0, nil
 				raw := b.AppendTo(nil)
 				binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))
@@ -257,12 +257,12 @@ func (f *front) hollow(topic string, partition int32, n int) {
 	})
 }
 
-// refuseFirst lets the first creation of a topic fail in a way that passes, and
-// not that of those beside it.
-func (f *front) refuseFirst(topic string) {
+// refuseFirstCreation answers the first creation of a topic with an error that passes,
+// and lets those of the topics beside it go on.
+func (p *proxy) refuseFirstCreation(topic string) {
 	const notController = 41
 	refused := false
-	f.on(kmsg.CreateTopics, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+	p.on(kmsg.CreateTopics, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 		create, ok := req.(*kmsg.CreateTopicsRequest)
 		if !ok || refused {
 			return pass(req), false

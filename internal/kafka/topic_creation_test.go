@@ -1,6 +1,7 @@
 package kafka_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -145,10 +146,10 @@ func TestEnsureTopicsThatCannotBe(t *testing.T) {
 
 // What was created before an attempt that failed in part belongs to the answer.
 func TestEnsureTopicsTriesAgain(t *testing.T) {
-	f := newFront(t, embedded(t, broker.Config{}))
+	f := newProxy(t, embedded(t, broker.Config{}))
 	name := unique(t)
 	one, two := topicOf(name+"-1", 1), topicOf(name+"-2", 1)
-	f.refuseFirst(two.Name)
+	f.refuseFirstCreation(two.Name)
 	created, err := f.open(t).EnsureTopics(within(t), one, two)
 	if want := []string{one.Name, two.Name}; err != nil || !slices.Equal(created, want) {
 		t.Errorf("EnsureTopics = %q, %v, want %q", created, err, want)
@@ -228,12 +229,14 @@ func TestEmbeddedIsTold(t *testing.T) {
 
 func TestOpenRefusesWhatCannotBeAnAddress(t *testing.T) {
 	for _, addr := range []string{"", "localhost", "localhost:9092:1", "::1"} {
-		c, err := kafka.Open(kafka.Config{Brokers: []string{"localhost:9092", addr}})
-		if err == nil {
-			c.Close()
-			t.Errorf("%q was taken", addr)
-		} else if !strings.Contains(err.Error(), "host:port") {
-			t.Errorf("%q: %v, which does not say what is wanted", addr, err)
+		for _, names := range []kafka.SettingNames{{}, {Brokers: "--brokers"}} {
+			c, err := kafka.Open(kafka.Config{Brokers: []string{"localhost:9092", addr}, Names: names})
+			if err == nil {
+				c.Close()
+				t.Errorf("%q was taken", addr)
+			} else if !strings.Contains(err.Error(), "host:port") || !strings.HasPrefix(err.Error(), cmp.Or(names.Brokers, "Brokers")+": ") {
+				t.Errorf("%q: %v, which does not say what is wanted", addr, err)
+			}
 		}
 	}
 }

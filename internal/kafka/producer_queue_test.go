@@ -45,7 +45,7 @@ func TestAppendRefusesWhatDoesNotFit(t *testing.T) {
 
 func TestAppendRefusesWhenTheQueueIsFull(t *testing.T) {
 	// It is not run, so that all that is appended waits.
-	p := kafka.NewProducer(cluster{}.open(t), kafka.ProducerConfig{Topic: "t", MaxPending: 1000, Timeout: patience})
+	p := kafka.NewProducer(cluster{}.open(t), kafka.ProducerConfig{Topic: "t", MaxPending: 1000, Timeout: testTimeout})
 	ctx, cancel := context.WithCancel(t.Context())
 	a, b := appending(ctx, p, values(strings.Repeat("x", 500))), appending(ctx, p, values(strings.Repeat("x", 500)))
 	var refused error
@@ -57,7 +57,7 @@ func TestAppendRefusesWhenTheQueueIsFull(t *testing.T) {
 	if !errors.Is(refused, stream.ErrNotWritten) || !strings.Contains(refused.Error(), "waiting") {
 		t.Errorf("the second of two, where one fits, was answered with %v", refused)
 	}
-	none(t, a, "and it is the one that fits")
+	noneYet(t, a, "and it is the one that fits")
 	cancel()
 	if err := receive(t, a); !errors.Is(err, stream.ErrNotWritten) || !errors.Is(err, context.Canceled) {
 		t.Errorf("what waits was cancelled and returned %v", err)
@@ -71,10 +71,10 @@ func TestAppendRefusesWhenTheQueueIsFull(t *testing.T) {
 }
 
 func TestAppendThatIsCancelled(t *testing.T) {
-	f := newFront(t, embedded(t, broker.Config{}))
+	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
-	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: patience})
-	g := f.gate()
+	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: testTimeout})
+	g := f.holdProduce()
 	ctx, cancel := context.WithCancel(t.Context())
 	inFlight := appending(ctx, p, values("in flight"))
 	receive(t, g.arrived)
@@ -90,8 +90,8 @@ func TestAppendThatIsCancelled(t *testing.T) {
 	if err := receive(t, waiting); !errors.Is(err, stream.ErrNotWritten) || !errors.Is(err, context.Canceled) {
 		t.Errorf("waiting: %v, want it not written, because of its context", err)
 	}
-	none(t, inFlight, "while its batch is in flight")
-	g.open()
+	noneYet(t, inFlight, "while its batch is in flight")
+	g.release()
 	if err := receive(t, inFlight); err != nil {
 		t.Errorf("in flight: %v; it was written, whatever its context says", err)
 	}

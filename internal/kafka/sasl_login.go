@@ -3,7 +3,6 @@ package kafka
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -15,12 +14,12 @@ import (
 )
 
 // Security says how connections to brokers are secured, and as whom they log in.
-// The zero value: not at all, as nobody.
+// The zero value is neither TLS nor a login.
 type Security struct {
-	// TLS is used for every connection; nil: none. A broker must prove that it has
-	// the name under which it is connected to, unless ServerName says another one.
+	// TLS is used for every connection; nil: no TLS. A broker's certificate must be
+	// made out to the host that is connected to, or to TLS.ServerName if that is set.
 	TLS *tls.Config
-	// Mechanism of SASL to log in by; empty: not at all.
+	// Mechanism of SASL to log in by; empty: no login.
 	Mechanism Mechanism
 	User      string
 	Password  string
@@ -36,8 +35,9 @@ const (
 	ScramSHA512 Mechanism = "scram-sha-512"
 )
 
-// login returns what kafka-go logs in by; nil: it does not.
-func (s Security) login() (sasl.Mechanism, error) {
+// login returns what kafka-go logs in by; nil: there is no login.
+func (c connector) login() (sasl.Mechanism, error) {
+	s := c.security
 	if s.Mechanism == "" {
 		return nil, nil
 	}
@@ -48,7 +48,7 @@ func (s Security) login() (sasl.Mechanism, error) {
 	switch s.Mechanism {
 	case Plain:
 		if strings.Contains(s.User+s.Password, "\x00") {
-			return nil, errors.New("--sasl-user: the user or the password holds a zero byte, which plain cannot send")
+			return nil, fmt.Errorf("%s: the user or the password holds a zero byte, which plain cannot send", c.names.User)
 		}
 		return plainLogin{saslplain.Mechanism{Username: s.User, Password: s.Password}, s.TLS != nil}, nil
 	case ScramSHA256:
@@ -60,26 +60,26 @@ func (s Security) login() (sasl.Mechanism, error) {
 	}
 	m, err := scram.Mechanism(algorithm, s.User, s.Password)
 	if err != nil { // the library's error holds the password
-		return nil, errors.New("--sasl-user: the user or the password holds characters that scram does not allow (SASLprep)")
+		return nil, fmt.Errorf("%s: the user or the password holds characters that scram does not allow (SASLprep)", c.names.User)
 	}
 	return scramLogin{m}, nil
 }
 
-// cleartext is the mechanism plain, which sends the password as it is: without TLS
-// to this machine alone, whatever address a broker tells.
+// plainLogin is the mechanism plain, which sends the password as it is. Without TLS it
+// does so to this machine alone, whatever addresses the brokers advertise.
 type plainLogin struct {
 	saslplain.Mechanism
 	encrypted bool
 }
 
-func (c plainLogin) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
-	if to := sasl.MetadataFromContext(ctx); !c.encrypted && (to == nil || !loopback(to.Host)) {
+func (l plainLogin) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
+	if to := sasl.MetadataFromContext(ctx); !l.encrypted && (to == nil || !loopback(to.Host)) {
 		return nil, nil, errCleartext
 	}
-	return c.Mechanism.Start(ctx)
+	return l.Mechanism.Start(ctx)
 }
 
-// errCleartext is permanent: kafka.SASLAuthenticationFailed is.
+// errCleartext wraps kafka.SASLAuthenticationFailed so that nothing tries again.
 var errCleartext = fmt.Errorf("%w: plain would send the password unencrypted to another machine: use TLS, or a scram mechanism", kafka.SASLAuthenticationFailed)
 
 func loopback(host string) bool {
@@ -87,19 +87,20 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// doubting is a scram mechanism whose own doubts, as of a broker that does not know
-// the password either, end the attempt as the broker's do.
+// scramLogin is a scram mechanism. In scram the client checks the broker too, which
+// must know the password: where that check fails the login has failed, as when the
+// broker refuses it, and nothing tries again.
 type scramLogin struct{ sasl.Mechanism }
 
-func (d scramLogin) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
-	session, first, err := d.Mechanism.Start(ctx)
+func (l scramLogin) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {
+	session, first, err := l.Mechanism.Start(ctx)
 	return scramSession{session}, first, err
 }
 
 type scramSession struct{ sasl.StateMachine }
 
-func (d scramSession) Next(ctx context.Context, challenge []byte) (bool, []byte, error) {
-	done, response, err := d.StateMachine.Next(ctx, challenge)
+func (s scramSession) Next(ctx context.Context, challenge []byte) (bool, []byte, error) {
+	done, response, err := s.StateMachine.Next(ctx, challenge)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", kafka.SASLAuthenticationFailed, err)
 	}

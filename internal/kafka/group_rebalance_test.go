@@ -58,7 +58,7 @@ func TestMembersComeAndGo(t *testing.T) {
 					select {
 					case <-m.claims:
 					case <-m.ended: // by itself: with an error, which is reported
-					case <-time.After(patience):
+					case <-time.After(testTimeout):
 						t.Error("no claim")
 					}
 					m.stop()
@@ -78,7 +78,7 @@ func TestAMemberThatDiesHandsOver(t *testing.T) {
 		t.Parallel() // it takes the time of a session
 		const partitions = 4
 		topic, group := k.topic(t, partitions, nil), unique(t)
-		f := newFront(t, k)
+		f := newProxy(t, k)
 		lost := join(t, f.open(t), group, topic)
 		shared(t, partitions, lost)
 		claims := map[int]stream.Claim{}
@@ -176,7 +176,7 @@ func TestWorkThatIsFencedIsCalledAgain(t *testing.T) {
 
 // The coordinator of a group can be a broker that this client does not know yet.
 func TestAStrangeCoordinatorIsWaitedFor(t *testing.T) {
-	f := newFront(t, embedded(t, broker.Config{}))
+	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
 	var mu sync.Mutex
 	asked := 0

@@ -17,40 +17,40 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// fault is what happens to one produce request.
+// fault is a rule for one produce request.
 type fault func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (res kmsg.Response, cut bool)
 
-// well lets it be.
-func well(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+// noFault passes the request on and its answer back.
+func noFault(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 	res := pass(req)
 	return res, res == nil
 }
 
-// answerLost is a connection that breaks after the broker has written.
+// answerLost breaks the connection after the broker has written.
 func answerLost(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 	pass(req)
 	return nil, true
 }
 
-// requestLost is a connection that breaks before the broker knows of it.
+// requestLost breaks the connection before the broker gets the request.
 func requestLost(kmsg.Request, func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 	return nil, true
 }
 
-// requestSwallowed is a connection that stays, and nothing comes back.
+// requestSwallowed keeps the connection open and answers nothing.
 func requestSwallowed(kmsg.Request, func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 	return nil, false
 }
 
-// instead is a broker that answers with an error and does nothing.
-func instead(e *kerr.Error) fault {
+// answerInstead answers with an error; the broker does not get the request.
+func answerInstead(e *kerr.Error) fault {
 	return func(req kmsg.Request, _ func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 		return failed(req, req.ResponseKind().(*kmsg.ProduceResponse), e), false
 	}
 }
 
-// after is a broker that writes, and answers with an error.
-func after(e *kerr.Error) fault {
+// answerAfterwards lets the broker write and answers with an error.
+func answerAfterwards(e *kerr.Error) fault {
 	return func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 		res, ok := pass(req).(*kmsg.ProduceResponse)
 		if !ok {
@@ -72,7 +72,7 @@ func failed(req kmsg.Request, res *kmsg.ProduceResponse, e *kerr.Error) *kmsg.Pr
 
 // inject lets the produce requests from now on go through faults, one after the
 // other; the last is for all that follow. It returns the batches that arrive.
-func (f *front) inject(faults ...fault) (batches func() [][]byte) {
+func (f *proxy) inject(faults ...fault) (batches func() [][]byte) {
 	var mu sync.Mutex
 	var all [][]byte
 	f.on(kmsg.Produce, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
@@ -105,29 +105,29 @@ type faultCase struct {
 	faults  []fault
 	want    error // nil, ErrNotWritten or ErrInDoubt
 	written int   // how often it is in the log then
-	sent    []int // for each time it was sent, which producer id it carried: 0 is that of the batch before
-	next    int   // and the batch after it
+	sent    []int // for each time it is sent, which producer id it carries: 0 that of the batch before it, 1 the first new one
+	next    int   // which producer id the batch after it carries
 }
 
 // Brokers that keep their sequences: a batch without an answer is sent again,
 // byte for byte, until it is known what became of it.
 func apacheFaults() []faultCase {
 	return []faultCase{
-		{"nothing happens", []fault{well}, nil, 1, []int{0}, 0},
-		{"the answer is lost", []fault{answerLost, well}, nil, 1, []int{0, 0}, 0},
-		{"the answer is lost three times", []fault{answerLost, answerLost, answerLost, well}, nil, 1, []int{0, 0, 0, 0}, 0},
-		{"the request is lost", []fault{requestLost, well}, nil, 1, []int{0, 0}, 0},
-		{"the request is swallowed", []fault{requestSwallowed, well}, nil, 1, []int{0, 0}, 0},
-		{"it times out and is written", []fault{after(kerr.RequestTimedOut), well}, nil, 1, []int{0, 0}, 0},
-		{"it times out and is not written", []fault{instead(kerr.RequestTimedOut), well}, nil, 1, []int{0, 0}, 0},
-		{"too few replicas have it", []fault{after(kerr.NotEnoughReplicasAfterAppend), well}, nil, 1, []int{0, 0}, 0},
-		{"an error that says nothing", []fault{after(kerr.UnknownServerError), well}, nil, 1, []int{0, 0}, 0},
-		{"the second time is called a duplicate", []fault{answerLost, instead(kerr.DuplicateSequenceNumber)}, nil, 1, []int{0, 0}, 0},
+		{"nothing happens", []fault{noFault}, nil, 1, []int{0}, 0},
+		{"the answer is lost", []fault{answerLost, noFault}, nil, 1, []int{0, 0}, 0},
+		{"the answer is lost three times", []fault{answerLost, answerLost, answerLost, noFault}, nil, 1, []int{0, 0, 0, 0}, 0},
+		{"the request is lost", []fault{requestLost, noFault}, nil, 1, []int{0, 0}, 0},
+		{"the request is swallowed", []fault{requestSwallowed, noFault}, nil, 1, []int{0, 0}, 0},
+		{"it times out and is written", []fault{answerAfterwards(kerr.RequestTimedOut), noFault}, nil, 1, []int{0, 0}, 0},
+		{"it times out and is not written", []fault{answerInstead(kerr.RequestTimedOut), noFault}, nil, 1, []int{0, 0}, 0},
+		{"too few replicas have it", []fault{answerAfterwards(kerr.NotEnoughReplicasAfterAppend), noFault}, nil, 1, []int{0, 0}, 0},
+		{"an error that says nothing", []fault{answerAfterwards(kerr.UnknownServerError), noFault}, nil, 1, []int{0, 0}, 0},
+		{"the second time is called a duplicate", []fault{answerLost, answerInstead(kerr.DuplicateSequenceNumber)}, nil, 1, []int{0, 0}, 0},
 
 		{"it never gets an answer", []fault{answerLost}, stream.ErrInDoubt, 1, nil, 1},
 		{"it never gets there", []fault{requestLost}, stream.ErrInDoubt, 0, nil, 1},
-		{"the answer is lost, then the producer unknown", []fault{answerLost, instead(kerr.UnknownProducerID)}, stream.ErrInDoubt, 1, []int{0, 0}, 1},
-		{"the answer is lost, then it is refused", []fault{answerLost, instead(kerr.InvalidTimestamp)}, stream.ErrInDoubt, 1, []int{0, 0}, 1},
+		{"the answer is lost, then the producer unknown", []fault{answerLost, answerInstead(kerr.UnknownProducerID)}, stream.ErrInDoubt, 1, []int{0, 0}, 1},
+		{"the answer is lost, then it is refused", []fault{answerLost, answerInstead(kerr.InvalidTimestamp)}, stream.ErrInDoubt, 1, []int{0, 0}, 1},
 	}
 }
 
@@ -135,28 +135,28 @@ func apacheFaults() []faultCase {
 // sent again.
 func embeddedFaults() []faultCase {
 	return []faultCase{
-		{"nothing happens", []fault{well}, nil, 1, []int{0}, 0},
-		{"the answer is lost", []fault{answerLost, well}, stream.ErrInDoubt, 1, []int{0}, 1},
-		{"the request is lost", []fault{requestLost, well}, stream.ErrInDoubt, 0, []int{0}, 1},
-		{"the request is swallowed", []fault{requestSwallowed, well}, stream.ErrInDoubt, 0, []int{0}, 1},
-		{"it times out", []fault{after(kerr.RequestTimedOut), well}, stream.ErrInDoubt, 1, []int{0}, 1},
-		{"an error that says nothing", []fault{after(kerr.UnknownServerError), well}, stream.ErrInDoubt, 1, []int{0}, 1},
+		{"nothing happens", []fault{noFault}, nil, 1, []int{0}, 0},
+		{"the answer is lost", []fault{answerLost, noFault}, stream.ErrInDoubt, 1, []int{0}, 1},
+		{"the request is lost", []fault{requestLost, noFault}, stream.ErrInDoubt, 0, []int{0}, 1},
+		{"the request is swallowed", []fault{requestSwallowed, noFault}, stream.ErrInDoubt, 0, []int{0}, 1},
+		{"it times out", []fault{answerAfterwards(kerr.RequestTimedOut), noFault}, stream.ErrInDoubt, 1, []int{0}, 1},
+		{"an error that says nothing", []fault{answerAfterwards(kerr.UnknownServerError), noFault}, stream.ErrInDoubt, 1, []int{0}, 1},
 	}
 }
 
 // On every broker: answers that prove that nothing was written.
 func provenFaults() []faultCase {
 	return []faultCase{
-		{"out of order", []fault{instead(kerr.OutOfOrderSequenceNumber), well}, nil, 1, []int{0, 1}, 1},
-		{"the producer is unknown", []fault{instead(kerr.UnknownProducerID), well}, nil, 1, []int{0, 1}, 1},
-		{"the producer is fenced", []fault{instead(kerr.InvalidProducerEpoch), well}, nil, 1, []int{0, 1}, 1},
-		{"a duplicate, the first time it is sent", []fault{instead(kerr.DuplicateSequenceNumber), well}, nil, 1, []int{0, 1}, 1},
-		{"too few replicas", []fault{instead(kerr.NotEnoughReplicas), well}, nil, 1, []int{0, 0}, 0},
-		{"the leader moved", []fault{instead(kerr.NotLeaderForPartition), well}, nil, 1, []int{0, 0}, 0},
-		{"too few replicas all the time", []fault{instead(kerr.NotEnoughReplicas)}, stream.ErrNotWritten, 0, nil, 1},
-		{"the timestamp is refused", []fault{instead(kerr.InvalidTimestamp), well}, stream.ErrNotWritten, 0, []int{0}, 1},
-		{"it is too large", []fault{instead(kerr.MessageTooLarge), well}, stream.ErrNotWritten, 0, []int{0}, 1},
-		{"it is not allowed", []fault{instead(kerr.TopicAuthorizationFailed), well}, stream.ErrNotWritten, 0, []int{0}, 1},
+		{"out of order", []fault{answerInstead(kerr.OutOfOrderSequenceNumber), noFault}, nil, 1, []int{0, 1}, 1},
+		{"the producer is unknown", []fault{answerInstead(kerr.UnknownProducerID), noFault}, nil, 1, []int{0, 1}, 1},
+		{"the producer is fenced", []fault{answerInstead(kerr.InvalidProducerEpoch), noFault}, nil, 1, []int{0, 1}, 1},
+		{"a duplicate, the first time it is sent", []fault{answerInstead(kerr.DuplicateSequenceNumber), noFault}, nil, 1, []int{0, 1}, 1},
+		{"too few replicas", []fault{answerInstead(kerr.NotEnoughReplicas), noFault}, nil, 1, []int{0, 0}, 0},
+		{"the leader moved", []fault{answerInstead(kerr.NotLeaderForPartition), noFault}, nil, 1, []int{0, 0}, 0},
+		{"too few replicas all the time", []fault{answerInstead(kerr.NotEnoughReplicas)}, stream.ErrNotWritten, 0, nil, 1},
+		{"the timestamp is refused", []fault{answerInstead(kerr.InvalidTimestamp), noFault}, stream.ErrNotWritten, 0, []int{0}, 1},
+		{"it is too large", []fault{answerInstead(kerr.MessageTooLarge), noFault}, stream.ErrNotWritten, 0, []int{0}, 1},
+		{"it is not allowed", []fault{answerInstead(kerr.TopicAuthorizationFailed), noFault}, stream.ErrNotWritten, 0, []int{0}, 1},
 	}
 }
 
@@ -168,8 +168,8 @@ func TestFaults(t *testing.T) {
 			for _, test := range table {
 				t.Run(test.name, func(t *testing.T) {
 					t.Parallel()
-					f := newFront(t, k)
-					f.alias(alias)
+					f := newProxy(t, k)
+					f.disguiseAs(alias)
 					test.run(t, f)
 				})
 			}
@@ -183,12 +183,12 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-func (test faultCase) run(t *testing.T, f *front) {
+func (test faultCase) run(t *testing.T, f *proxy) {
 	t.Helper()
 	topic, c := f.topic(t, 1, nil), f.open(t)
 	const timeout = 3 * time.Second
 	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: timeout})
-	batches := f.inject(well)
+	batches := f.inject(noFault)
 	if err := p.Append(t.Context(), values("before")); err != nil {
 		t.Fatal(err)
 	}
@@ -220,7 +220,7 @@ func (test faultCase) run(t *testing.T, f *front) {
 		t.Errorf("it was sent %d times, want %d", len(sent), len(test.sent))
 	}
 
-	batches = f.inject(well)
+	batches = f.inject(noFault)
 	if err := p.Append(t.Context(), values("after")); err != nil {
 		t.Errorf("the batch after it: %v", err)
 	} else {
@@ -246,16 +246,16 @@ func (test faultCase) run(t *testing.T, f *front) {
 // and again, which would make them slower still.
 func TestSlowReplicasAreWaitedFor(t *testing.T) {
 	t.Parallel()
-	f := newFront(t, embedded(t, broker.Config{}))
+	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
 	const slow = 1500 * time.Millisecond
 	f.on(kmsg.Produce, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 		told := time.Duration(req.(*kmsg.ProduceRequest).TimeoutMillis) * time.Millisecond
 		<-time.After(min(told, slow))
 		if told < slow {
-			return after(kerr.RequestTimedOut)(req, pass)
+			return answerAfterwards(kerr.RequestTimedOut)(req, pass)
 		}
-		return well(req, pass)
+		return noFault(req, pass)
 	})
 	write(t, c, topic, 0, values("x"))
 	if got := copies(t, c, topic, 1); got["x"] != 1 {
@@ -267,7 +267,7 @@ func TestSlowReplicasAreWaitedFor(t *testing.T) {
 // because of it.
 func TestAFailureIsForgotten(t *testing.T) {
 	t.Parallel()
-	f := newFront(t, embedded(t, broker.Config{}))
+	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
 	p := kafka.NewProducer(c, kafka.ProducerConfig{Topic: topic, Timeout: 200 * time.Millisecond})
 	if p.Err() == nil {

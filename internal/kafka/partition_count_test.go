@@ -27,7 +27,7 @@ func TestAnotherNumberOfPartitionsIsNamed(t *testing.T) {
 			})
 		}()
 		receive(t, claimed)
-		res, err := k.theirs(t).CreatePartitions(within(t), &kafkago.CreatePartitionsRequest{
+		res, err := k.kafkaGoClient(t).CreatePartitions(within(t), &kafkago.CreatePartitionsRequest{
 			Topics: []kafkago.TopicPartitionsConfig{{Name: topic, Count: 3}},
 		})
 		if err != nil || res.Errors[topic] != nil {
@@ -60,7 +60,7 @@ func TestATopicThatIsMadeAnewIsClaimedAgain(t *testing.T) {
 		for range partitions {
 			receive(t, claimed)
 		}
-		res, err := k.theirs(t).DeleteTopics(within(t), &kafkago.DeleteTopicsRequest{Topics: []string{topic}})
+		res, err := k.kafkaGoClient(t).DeleteTopics(within(t), &kafkago.DeleteTopicsRequest{Topics: []string{topic}})
 		if err != nil || res.Errors[topic] != nil {
 			t.Fatalf("DeleteTopics: %v, %v", err, res)
 		}

@@ -16,33 +16,33 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// slow is brokers that take the same time for every batch, and note when each came.
-type slow struct {
+// slowBrokers take the same time for every batch, and note when each arrived.
+type slowBrokers struct {
 	t     *testing.T
 	began time.Time
 	takes time.Duration
 
-	mu   sync.Mutex
-	came []came
+	mu       sync.Mutex
+	arrivals []arrival
 }
 
-// came is a batch that arrived.
-type came struct {
+// arrival is a batch that arrived.
+type arrival struct {
 	At        time.Duration
 	Partition int
 	Records   int
 }
 
 // Produce implements kafka.Model.
-func (s *slow) Produce(ctx context.Context, partition int, raw []byte) error {
+func (s *slowBrokers) Produce(ctx context.Context, partition int, raw []byte) error {
 	s.mu.Lock()
-	s.came = append(s.came, came{time.Since(s.began), partition, len(decodeBatch(s.t, raw).values)})
+	s.arrivals = append(s.arrivals, arrival{time.Since(s.began), partition, len(decodeBatch(s.t, raw).values)})
 	s.mu.Unlock()
 	return sleep.For(ctx, s.takes)
 }
 
 // ProducerID implements kafka.Model.
-func (s *slow) ProducerID(context.Context) (int64, error) { return 1, nil }
+func (s *slowBrokers) ProducerID(context.Context) (int64, error) { return 1, nil }
 
 // When batches go, and where to, in a time of its own: one batch takes 100 ms.
 func TestBatching(t *testing.T) {
@@ -56,47 +56,47 @@ func TestBatching(t *testing.T) {
 	for name, tt := range map[string]struct {
 		cfg     kafka.ProducerConfig
 		appends []handedIn
-		want    []came
+		want    []arrival
 	}{
 		"alone, at once, and round the partitions": {
 			kafka.ProducerConfig{Linger: time.Second},
 			[]handedIn{{0, many(1)}, {200 * ms, many(1)}, {400 * ms, many(1)}, {600 * ms, many(1)}},
-			[]came{{0, 0, 1}, {200 * ms, 1, 1}, {400 * ms, 2, 1}, {600 * ms, 0, 1}},
+			[]arrival{{0, 0, 1}, {200 * ms, 1, 1}, {400 * ms, 2, 1}, {600 * ms, 0, 1}},
 		},
 		"what arrives meanwhile goes together when the one in flight is back": {
 			kafka.ProducerConfig{Linger: time.Second},
 			[]handedIn{{0, many(1)}, {10 * ms, many(2)}, {20 * ms, many(1)}, {99 * ms, many(1)}},
-			[]came{{0, 0, 1}, {100 * ms, 1, 4}},
+			[]arrival{{0, 0, 1}, {100 * ms, 1, 4}},
 		},
 		"what has lingered goes beside it": {
 			kafka.ProducerConfig{Linger: 20 * ms},
 			[]handedIn{{0, many(1)}, {10 * ms, many(1)}, {25 * ms, many(1)}, {35 * ms, many(1)}},
-			[]came{{0, 0, 1}, {30 * ms, 1, 2}, {55 * ms, 2, 1}},
+			[]arrival{{0, 0, 1}, {30 * ms, 1, 2}, {55 * ms, 2, 1}},
 		},
 		"and when all partitions are busy, to the first that is back": {
 			kafka.ProducerConfig{Linger: 20 * ms},
 			[]handedIn{{0, many(1)}, {10 * ms, many(1)}, {35 * ms, many(1)}, {60 * ms, many(1)}, {70 * ms, many(1)}},
-			[]came{{0, 0, 1}, {30 * ms, 1, 1}, {55 * ms, 2, 1}, {100 * ms, 0, 2}},
+			[]arrival{{0, 0, 1}, {30 * ms, 1, 1}, {55 * ms, 2, 1}, {100 * ms, 0, 2}},
 		},
 		"without linger all go as long as there are partitions": {
 			kafka.ProducerConfig{},
 			[]handedIn{{0, many(1)}, {10 * ms, many(1)}, {20 * ms, many(1)}, {30 * ms, many(1)}},
-			[]came{{0, 0, 1}, {10 * ms, 1, 1}, {20 * ms, 2, 1}, {100 * ms, 0, 1}},
+			[]arrival{{0, 0, 1}, {10 * ms, 1, 1}, {20 * ms, 2, 1}, {100 * ms, 0, 1}},
 		},
 		"what is large does not wait": {
 			kafka.ProducerConfig{Linger: time.Second},
 			[]handedIn{{0, many(1)}, {10 * ms, many(1)}, {20 * ms, large}},
-			[]came{{0, 0, 1}, {20 * ms, 1, 2}},
+			[]arrival{{0, 0, 1}, {20 * ms, 1, 2}},
 		},
 		"nor does a full batch, and the rest waits for both": {
 			kafka.ProducerConfig{Linger: time.Second, MaxBatch: 5},
 			[]handedIn{{0, many(1)}, {10 * ms, many(3)}, {20 * ms, many(3)}},
-			[]came{{0, 0, 1}, {20 * ms, 1, 3}, {120 * ms, 2, 3}},
+			[]arrival{{0, 0, 1}, {20 * ms, 1, 3}, {120 * ms, 2, 3}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				brokers := &slow{t: t, began: time.Now(), takes: 100 * ms}
+				brokers := &slowBrokers{t: t, began: time.Now(), takes: 100 * ms}
 				p := kafka.NewModelProducer(brokers, tt.cfg)
 				ctx, stop := context.WithCancel(t.Context())
 				var running, appending sync.WaitGroup
@@ -113,7 +113,7 @@ func TestBatching(t *testing.T) {
 				appending.Wait()
 				stop()
 				running.Wait()
-				if diff := cmp.Diff(tt.want, brokers.came); diff != "" {
+				if diff := cmp.Diff(tt.want, brokers.arrivals); diff != "" {
 					t.Errorf("batches (-want +got):\n%s", diff)
 				}
 			})
@@ -124,7 +124,7 @@ func TestBatching(t *testing.T) {
 // Half of an Append's time may pass before a batch takes it, and no more.
 func TestAppendThatWaitsForTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		brokers := &slow{t: t, began: time.Now(), takes: time.Hour}
+		brokers := &slowBrokers{t: t, began: time.Now(), takes: time.Hour}
 		p := kafka.NewModelProducer(brokers, kafka.ProducerConfig{Timeout: 4 * time.Second, Linger: time.Millisecond})
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup

@@ -37,7 +37,7 @@ func TestWhatHasNowhereToGoIsNotWritten(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFront(t, embedded(t, broker.Config{}))
+			f := newProxy(t, embedded(t, broker.Config{}))
 			topic, c := f.topic(t, 1, nil), f.open(t)
 			p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: time.Second})
 			eventually(t, func() error { return p.Append(t.Context(), values("before")) })

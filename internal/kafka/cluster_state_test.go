@@ -42,7 +42,7 @@ func TestUnspoken(t *testing.T) {
 		if got, err := k.open(t).UnsupportedRequests(within(t)); err != nil || len(got) > 0 {
 			t.Errorf("it does not understand %q, %v", got, err)
 		}
-		f := newFront(t, k)
+		f := newProxy(t, k)
 		f.on(kmsg.ApiVersions, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 			res := pass(req).(*kmsg.ApiVersionsResponse)
 			res.ApiKeys = slices.DeleteFunc(res.ApiKeys, func(a kmsg.ApiVersionsResponseApiKey) bool {

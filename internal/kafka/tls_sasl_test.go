@@ -85,6 +85,14 @@ func secured(t *testing.T, c *tls.Config, users map[string]string) cluster {
 	return embedded(t, broker.Config{Listener: ln, Users: users})
 }
 
+// flagNames calls settings as a command line may.
+func flagNames() kafka.SettingNames {
+	return kafka.SettingNames{
+		Brokers: "--brokers", TLS: "--tls", CA: "--tls-ca", ClientCert: "--tls-cert", ServerName: "--tls-server-name",
+		Mechanism: "--sasl-mechanism", User: "--sasl-user",
+	}
+}
+
 // showing is what a client does that has a certificate.
 func showing(c tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c, nil }
@@ -167,8 +175,8 @@ func TestNotSecured(t *testing.T) {
 	client := &tls.Config{RootCAs: ca.pool()}
 	users := map[string]string{"ann": "right"}
 	ann := kafka.Security{Mechanism: kafka.ScramSHA256, User: "ann", Password: "right"}
-	answer := func(to kmsg.Key, res kmsg.Response, cut bool) func(*front) {
-		return func(f *front) {
+	answer := func(to kmsg.Key, res kmsg.Response, cut bool) func(*proxy) {
+		return func(f *proxy) {
 			f.on(to, func(req kmsg.Request, _ func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 				if res != nil {
 					res.SetVersion(req.GetVersion())
@@ -187,7 +195,7 @@ func TestNotSecured(t *testing.T) {
 		name    string
 		server  *tls.Config
 		users   map[string]string
-		before  func(*front) // what happens between client and broker
+		before  func(*proxy) // what happens between client and broker
 		client  kafka.Security
 		lasting bool
 		want    string
@@ -208,12 +216,12 @@ func TestNotSecured(t *testing.T) {
 			t.Parallel()
 			k := secured(t, test.server, test.users)
 			if test.before != nil {
-				f := newFront(t, k)
+				f := newProxy(t, k)
 				test.before(f)
 				k = f.cluster
 			}
-			log := &journal{}
-			c, err := kafka.Open(kafka.Config{Brokers: k.brokers, Security: test.client, Logger: log.logger()})
+			log := &logRecorder{}
+			c, err := kafka.Open(kafka.Config{Brokers: k.brokers, Security: test.client, Names: flagNames(), Logger: log.logger()})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -235,7 +243,7 @@ func TestNotSecured(t *testing.T) {
 }
 
 // eventuallyLogged calls do once a log holds s.
-func eventuallyLogged(ctx context.Context, do func(), log *journal, s string) {
+func eventuallyLogged(ctx context.Context, do func(), log *logRecorder, s string) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for log.count(s) == 0 {

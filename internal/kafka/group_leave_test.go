@@ -27,7 +27,7 @@ func TestManyLeaveAtOnce(t *testing.T) {
 				leaving.Go(m.stop)
 			}
 			leaving.Wait()
-			res, err := k.theirs(t).DescribeGroups(within(t), &kafkago.DescribeGroupsRequest{GroupIDs: []string{group}})
+			res, err := k.kafkaGoClient(t).DescribeGroups(within(t), &kafkago.DescribeGroupsRequest{GroupIDs: []string{group}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -59,7 +59,7 @@ func TestProducerHistoriesRepeat(t *testing.T) {
 	}
 }
 
-// produced is what became of a history.
+// produced counts the outcomes in a history.
 type produced struct {
 	written, refused, doubted int
 	events                    int
@@ -104,12 +104,12 @@ func (m *model) run() (out produced) {
 			for n := range 1 + m.rng.IntN(2) {
 				vs = append(vs, fmt.Sprintf("%d.%d", i, n))
 			}
-			patience := time.Hour // of the client
+			timeout := time.Hour // of the client
 			if m.rng.IntN(4) == 0 {
-				patience = time.Duration(m.rng.Int64N(int64(3 * time.Second)))
+				timeout = time.Duration(m.rng.Int64N(int64(3 * time.Second)))
 			}
 			running.Go(func() {
-				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				ctx, cancel := context.WithTimeout(context.Background(), timeout)
 				defer cancel()
 				err := p.Append(ctx, values(vs...))
 				mu.Lock()
