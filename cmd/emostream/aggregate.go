@@ -14,7 +14,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// aggregateFlags are the settings of the counting.
+// aggregateFlags are the settings of aggregate.
 type aggregateFlags struct {
 	window    time.Duration
 	lateness  time.Duration
@@ -24,7 +24,7 @@ type aggregateFlags struct {
 	claimed func(topic string, partition int) // see aggregator.Config; may be nil
 }
 
-// check says what is wrong with the settings.
+// check says what is wrong with the settings, nil if nothing is.
 func (f *aggregateFlags) check() error {
 	if _, err := aggregator.ParseScale(f.scale); err != nil {
 		return settingError(err)

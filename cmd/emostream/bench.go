@@ -15,12 +15,11 @@ import (
 // benchFlags are the settings of bench.
 type benchFlags struct {
 	loadgen.Config
-	publish loadgen.Publish
-	startAt string
-	// thresholds are conditions, as they are written.
+	publish    loadgen.Publish
+	startAt    string
 	thresholds []string
 	findMax    bool
-	files      []string // that the report is written to, too
+	files      []string // to write the report to, besides printing it
 	progress   progressFlag
 	out        outputFlag
 }
@@ -85,7 +84,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	f.out.add(cmd)
 }
 
-// config turns the flags into a configuration.
+// config makes the configuration of a load test of the flags.
 func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 	cfg := f.Config
 	cfg.Version = version
@@ -135,7 +134,8 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 	return f.progress.run(ctx, io, func(ctx context.Context) error { return f.runAndReport(ctx, io, cfg, conditions, asJSON) })
 }
 
-// report does the run, or the runs of a search, and says what it found.
+// runAndReport does the load test, prints its report and writes it to files. Its error
+// decides the exit code.
 func (f *benchFlags) runAndReport(ctx context.Context, io streams, cfg loadgen.Config, conditions []report.Threshold, asJSON bool) error {
 	report, err := f.progress.show(ctx, io, cmp.Or(cfg.Server, f.publish.PostURL), func(ctx context.Context, observe func(loadgen.Snapshot)) (report.Report, error) {
 		cfg.Observe = observe
@@ -150,7 +150,7 @@ func (f *benchFlags) runAndReport(ctx context.Context, io streams, cfg loadgen.C
 	return benchExit(report)
 }
 
-// test does one run, or the runs of a search.
+// measure does one run or, with --find-max, the runs of a search.
 func (f *benchFlags) measure(ctx context.Context, cfg loadgen.Config, conditions []report.Threshold) (report.Report, error) {
 	evaluate := func(r report.Report) []report.ThresholdResult { return report.Evaluate(conditions, r) }
 	if f.findMax {

@@ -58,8 +58,9 @@ end with code 3, since they prove nothing.`,
 	return cmd
 }
 
-// judgeComparison is what a comparison means for the exit code. What cannot be
-// compared must not pass for what is no worse.
+// compareExit returns the error that ends compare, which decides the exit code. With
+// --fail-on, runs that cannot be compared are an error too: they do not show that
+// nothing is worse.
 func compareExit(c report.Comparison) error {
 	var failed []string
 	if c.FailOn != nil && !c.Comparable {
@@ -74,7 +75,7 @@ func compareExit(c report.Comparison) error {
 	return &exitError{exitMissed, errors.New(strings.Join(failed, "; "))}
 }
 
-// parseFailOn reads a share such as 5%, in percent; nil when it is not given.
+// parseFailOn reads a share such as 5% and returns it in percent; nil if it is empty.
 func parseFailOn(s string) (*float64, error) {
 	if s == "" {
 		return nil, nil
@@ -86,7 +87,8 @@ func parseFailOn(s string) (*float64, error) {
 	return &v, nil
 }
 
-// compareFiles compares the reports of two lists of files.
+// compareFiles compares the reports of two lists of files, which are separated by
+// commas.
 func compareFiles(base, after string, failOn *float64) (report.Comparison, error) {
 	b, err := readReports(strings.Split(base, ","))
 	if err != nil {

@@ -47,7 +47,7 @@ when one is missed, 4 when something was lost or doubled.`,
 			if err := writeReport(io, r, asJSON, files); err != nil {
 				return err
 			}
-			r.Interrupted = false // that one of them was is no interruption of this
+			r.Interrupted = false // a run was interrupted, but not this merge
 			return benchExit(r)
 		},
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// progressFlag is how a run is shown while it lasts, on stderr: stdout stays data.
+// progressFlag is --progress: how a run is shown on stderr while it lasts. Stdout is for
+// the report alone.
 type progressFlag struct {
 	mode  string
 	theme themeFlags
@@ -23,7 +24,7 @@ func (p *progressFlag) add(cmd *cobra.Command) {
 	p.theme.add(cmd)
 }
 
-// check says what is wrong with the flags.
+// check says what is wrong with the flags, nil if nothing is.
 func (p *progressFlag) check(io streams) error {
 	if p.mode == "view" && !isTerminal(io.err) {
 		return usagef("--progress view needs a terminal on stderr: use lines or none")
@@ -31,12 +32,12 @@ func (p *progressFlag) check(io streams) error {
 	return p.theme.check()
 }
 
-// view says whether the whole screen is taken.
+// takesScreen says whether the run is shown on the full screen.
 func (p *progressFlag) takesScreen(io streams) bool {
 	return p.mode == "view" || p.mode == "auto" && isTerminal(io.err)
 }
 
-// onScreen runs f, on the whole screen if that is taken.
+// run calls f, on the full screen if the run is shown there.
 func (p *progressFlag) run(ctx context.Context, io streams, f func(context.Context) error) error {
 	if !p.takesScreen(io) {
 		return f(ctx)
@@ -44,8 +45,7 @@ func (p *progressFlag) run(ctx context.Context, io streams, f func(context.Conte
 	return runFullscreen(ctx, io, f)
 }
 
-// show runs a load test and shows how far it is. What the test finds does not
-// depend on it.
+// show runs a load test and shows its progress, which does not influence the results.
 func (p *progressFlag) show(ctx context.Context, io streams, target string, test func(context.Context, func(loadgen.Snapshot)) (report.Report, error)) (report.Report, error) {
 	switch {
 	case p.mode == "none":
@@ -64,7 +64,7 @@ func (p *progressFlag) show(ctx context.Context, io streams, target string, test
 	if errors.Is(shown, tui.ErrAbandoned) {
 		return report.Report{}, errInterrupted
 	}
-	if shown != nil { // the run has gone on without it
+	if shown != nil { // the view failed, the run did not
 		_, _ = fmt.Fprintf(io.err, "emostream: %v\n", shown)
 	}
 	return r, err

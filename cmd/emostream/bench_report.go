@@ -8,13 +8,13 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// addReportFiles adds the flag of the files that a report is written to.
+// addReportFiles adds --out, the files to write a report to.
 func addReportFiles(cmd *cobra.Command, files *[]string) {
 	cmd.Flags().StringArrayVar(files, "out", nil, "file to write the report to, too: .json, .html (a page with charts), .hgrm (percentiles, a file for each latency) or .csv (time series); can be repeated")
 }
 
-// checkReportFiles refuses files that a report could not be written to, before
-// there is one.
+// checkReportFiles refuses files that a report cannot be written to, before a run
+// begins.
 func checkReportFiles(files []string) error {
 	for _, path := range files {
 		if err := report.CheckFile(path); err != nil {
@@ -24,8 +24,8 @@ func checkReportFiles(files []string) error {
 	return nil
 }
 
-// giveReport prints a report and writes it to files. It is printed first: what a
-// long run found must not be lost with a full disk.
+// writeReport prints a report, and then writes it to files. It prints first, so that a
+// full disk does not lose the results of a long run.
 func writeReport(io streams, r report.Report, asJSON bool, files []string) error {
 	write := report.WriteText
 	if asJSON {

@@ -8,7 +8,7 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// parseThresholds reads conditions.
+// parseThresholds reads conditions such as "lost==0".
 func parseThresholds(texts []string) ([]report.Threshold, error) {
 	var all []report.Threshold
 	for _, text := range texts {
@@ -21,7 +21,8 @@ func parseThresholds(texts []string) ([]report.Threshold, error) {
 	return all, nil
 }
 
-// verdict is what a report means for the exit code.
+// benchExit returns the error that ends a load test, which decides the exit code: the
+// worst of what the report says.
 func benchExit(r report.Report) error {
 	switch {
 	case r.Interrupted:

@@ -31,7 +31,7 @@ func (f *brokerFlags) add(cmd *cobra.Command) {
 	fl.Int64Var(&f.retentionBytes, "retention-bytes", 1<<30, "how large the log grows; a partition may hold an eighth of it")
 }
 
-// config resolves the data folder.
+// config checks the flags, and chooses the data folder if --data-dir does not.
 func (f *brokerFlags) config(listen string) (broker.Config, error) {
 	if f.ephemeral && f.dataDir != "" {
 		return broker.Config{}, usagef("--ephemeral keeps nothing, so that --data-dir makes no sense beside it")
@@ -53,7 +53,7 @@ func (f *brokerFlags) config(listen string) (broker.Config, error) {
 	return broker.Config{Listen: listen, DataDir: dir, Fsync: f.fsync, Retention: f.retention, RetentionBytes: f.retentionBytes}, nil
 }
 
-// stateDir is where a user's programs keep what should survive a restart.
+// stateDir is the folder for data of the user's programs that survives a restart.
 func stateDir() (string, error) {
 	if d := os.Getenv("XDG_STATE_HOME"); d != "" {
 		return filepath.Join(d, "emostream"), nil
@@ -115,8 +115,8 @@ development, demonstrations and small events; for more there is Apache Kafka.`,
 	return cmd
 }
 
-// openBroker opens a broker; an address that is taken is explained by the flag
-// that moves it.
+// openBroker opens a broker. If its address is taken, the error names flag, which sets
+// the address, and hint, a command that works.
 func openBroker(ctx context.Context, cfg broker.Config, flag, hint string) (*broker.Broker, error) {
 	ln, err := listen(ctx, cfg.Listen, flag, hint)
 	if err != nil {

@@ -7,11 +7,10 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// defaultServer is where `emostream up` and `emostream serve` are unless told
-// otherwise.
+// defaultServer is the default address of `emostream up` and `emostream serve`.
 const defaultServer = "http://127.0.0.1:5000"
 
-// clientFlags are the flags of every command that is a client.
+// clientFlags are the flags of commands that are clients: send, watch and tui.
 type clientFlags struct {
 	server  string
 	channel string

@@ -39,15 +39,15 @@ shell reads when it starts: ~/.bashrc (with bash's package bash-completion),
 	}
 }
 
-// completeValues lets a shell complete the values of all flags, and arguments:
-// words that a flag allows; files where a flag wants one; and what is out there
-// just now. It goes by names, so that a command that is added has them, too.
+// completeValues registers completion for the values of all flags of a command and its
+// subcommands, and for their arguments. It chooses by the name of a flag, so that new
+// commands have completion without further work.
 func completeValues(cmd *cobra.Command) {
 	complete := func(f *pflag.Flag) {
 		if _, ok := cmd.GetFlagCompletionFunc(f.Name); ok {
 			return
 		}
-		_ = cmd.RegisterFlagCompletionFunc(f.Name, valuesOf(f)) // there is the flag, and no function
+		_ = cmd.RegisterFlagCompletionFunc(f.Name, valuesOf(f)) // fails only if there is no such flag, or a function already
 	}
 	cmd.LocalNonPersistentFlags().VisitAll(complete)
 	cmd.PersistentFlags().VisitAll(complete)
@@ -94,8 +94,9 @@ func completeWords(words ...string) cobra.CompletionFunc {
 	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 }
 
-// emojis completes shortcodes, each with its emoji beside it; skin tones once they
-// are begun. Of a list with commas the last word is completed.
+// completeEmojis completes shortcodes and shows the emoji beside each. Skin tones are
+// offered once the word has an underscore. In a list with commas it completes the last
+// word.
 func completeEmojis(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 	before, code := "", begun
 	if i := strings.LastIndexByte(begun, ','); i >= 0 {

@@ -16,15 +16,15 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Somebody waits at a prompt: nothing is better than late, and the newest records
-// tell enough.
+// Somebody waits at a prompt: late suggestions are worth less than none, and the newest
+// records of a topic have enough of them.
 const (
 	completionTimeout = time.Second
 	completionRecords = 1000 // of a partition
 )
 
-// live completes a flag with what Kafka has just now, and with nothing where it
-// does not answer.
+// completeFromKafka completes a value with what find reads from Kafka. If Kafka does not
+// answer there are no suggestions.
 func completeFromKafka(find func(context.Context, *kafka.Client, wire.Topics) []string) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
@@ -42,8 +42,8 @@ func completeFromKafka(find func(context.Context, *kafka.Client, wire.Topics) []
 	}
 }
 
-// kafkaOf is the Kafka that a command line means. A client of the main server
-// knows of none: there the settings say it, as they would to consume.
+// kafkaFlagsOf returns the flags of Kafka that a command line has. A client of the main
+// server has none: for it they are as the settings would have them for consume.
 func kafkaFlagsOf(cmd *cobra.Command) (*kafkaFlags, error) {
 	if cmd.Flags().Lookup("brokers") == nil {
 		consume, _, err := newRoot(streams{}).Find([]string{"consume"})
@@ -65,7 +65,7 @@ func kafkaFlagsOf(cmd *cobra.Command) (*kafkaFlags, error) {
 	return k, nil
 }
 
-// securityOf is what the flags of a command say of security.
+// kafkaSecurityFlagsOf returns the TLS and SASL flags of a command.
 func kafkaSecurityFlagsOf(cmd *cobra.Command) kafkaSecurityFlags {
 	say := func(name string) string { return cmd.Flag(name).Value.String() }
 	return kafkaSecurityFlags{
@@ -74,8 +74,8 @@ func kafkaSecurityFlagsOf(cmd *cobra.Command) kafkaSecurityFlags {
 	}
 }
 
-// topicsNamed finds the topics whose names begin with a prefix, and calls them by
-// another one.
+// completeTopics offers the topics whose names begin with prefix, and puts as in the
+// place of that prefix: with "sub_" and "sub" it offers sub1 for the topic sub_1.
 func completeTopics(prefix, as string) cobra.CompletionFunc {
 	return completeFromKafka(func(ctx context.Context, c *kafka.Client, names wire.Topics) (found []string) {
 		topics, _ := c.Topics(ctx)
@@ -89,7 +89,7 @@ func completeTopics(prefix, as string) cobra.CompletionFunc {
 	})
 }
 
-// channelsCounted finds the channels that were counted of late.
+// recentChannels lists the channels of the newest counts, and the main channel.
 func recentChannels(ctx context.Context, c *kafka.Client, names wire.Topics) []string {
 	seen := map[string]bool{wire.MainChannel: true}
 	states, err := c.Describe(ctx, names.Counts())

@@ -40,7 +40,8 @@ what it means and its default, commented out. Take away the # before one to set 
 	return cmd
 }
 
-// writeNew writes a file, for its owner alone: it may come to hold secrets.
+// writeNew writes a file that only its owner can read, since it may come to hold
+// secrets.
 func writeNew(path, text string, force bool) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -60,8 +61,8 @@ func writeNew(path, text string, force bool) error {
 	return errors.Join(err, f.Close())
 }
 
-// template is a file of all settings at their defaults, commented out: first those
-// that several commands have in common, then those of each command.
+// settingsTemplate is a settings file in which every setting stands at its default,
+// commented out: first those that several commands share, then those of each command.
 func settingsTemplate(s schema) string {
 	var b strings.Builder
 	b.WriteString(`# Settings of emostream, read by every command (see emostream config --help).
@@ -69,7 +70,7 @@ func settingsTemplate(s schema) string {
 
 # For every command that has such a flag. A command's own section wins.
 ` + commonSection + ":\n")
-	shared := map[string]string{} // their defaults
+	shared := map[string]string{} // defaults by the name of the setting
 	for _, name := range s.settingNames() {
 		if o, ok := commonOwner(s.owners[name]); ok {
 			shared[name] = o.flag.DefValue
@@ -95,9 +96,9 @@ func settingsTemplate(s schema) string {
 	return b.String()
 }
 
-// shareable says whether a setting is described for all that have it: where three
-// commands or more have the same default. Those that have another one describe it
-// again.
+// commonOwner decides whether a setting is described in the common section: if at least
+// three commands have it with the same default. It returns one of them. Commands with
+// another default describe the setting again in their own section.
 func commonOwner(owners []owner) (owner, bool) {
 	for _, o := range owners {
 		same := 0

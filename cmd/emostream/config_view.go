@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// viewFlags are the settings of config view.
+// configViewFlags are the settings of config view.
 type configViewFlags struct {
 	origins bool
 	all     bool
@@ -40,7 +40,7 @@ with, and with flags behind -- as if they had been given to it.`,
 	return cmd
 }
 
-// viewed is a setting as -o json prints it.
+// settingView is a setting as config view -o json prints it.
 type settingView struct {
 	Command string `json:"command"`
 	Flag    string `json:"flag"`
@@ -84,8 +84,8 @@ func (f *configViewFlags) run(cmd *cobra.Command, io streams, args []string) err
 	return f.print(io, all)
 }
 
-// below lists the names of the commands that have settings, from the one on that
-// path leads to.
+// commandsBelow lists the commands that have settings: the one that path names, and all
+// below it. Each is a list of words, such as topics, create.
 func commandsBelow(root *cobra.Command, path []string) (all [][]string) {
 	var add func(*cobra.Command)
 	add = func(cmd *cobra.Command) {
@@ -104,7 +104,8 @@ func commandsBelow(root *cobra.Command, path []string) (all [][]string) {
 	return all
 }
 
-// view lists the settings that a command would run with, if it were given flags.
+// view lists the settings that the command at path would run with if it were given
+// flags.
 func (s settings) view(path, flags []string) ([]settingView, error) {
 	cmd, _, err := newRoot(streams{}).Find(path)
 	if err != nil {
@@ -123,7 +124,7 @@ func (s settings) view(path, flags []string) ([]settingView, error) {
 	return all, nil
 }
 
-// print writes settings as a file of them.
+// print writes settings in the form of a settings file.
 func (f *configViewFlags) print(io streams, all []settingView) error {
 	if len(all) == 0 {
 		_, _ = fmt.Fprintln(io.err, "Nothing is set: all is at its default. Name a command to see its settings, or give --all.")
@@ -131,7 +132,7 @@ func (f *configViewFlags) print(io streams, all []settingView) error {
 	lines, widest := make([]string, len(all)), 0
 	for i, v := range all {
 		lines[i] = fmt.Sprintf("%s%s: %s", indent(len(strings.Fields(v.Command))), v.Flag, asYAML(v.Value))
-		widest = max(widest, min(len(lines[i]), 48)) // one that is longer still stands out
+		widest = max(widest, min(len(lines[i]), 48)) // origins are lined up behind all but very long lines
 	}
 	var b strings.Builder
 	var open []string // the sections that the next line is in
@@ -156,7 +157,8 @@ func (f *configViewFlags) print(io streams, all []settingView) error {
 
 func indent(depth int) string { return strings.Repeat("  ", depth) }
 
-// native is the value of a flag as JSON and YAML have it.
+// nativeValue is the value of a flag as JSON and YAML have it: a number, a boolean, a
+// list or a string.
 func nativeValue(f *pflag.Flag) any {
 	if list, ok := f.Value.(pflag.SliceValue); ok {
 		values := []string{}
@@ -181,7 +183,7 @@ func nativeValue(f *pflag.Flag) any {
 	return text
 }
 
-// asYAML writes what native returned on one line.
+// asYAML writes a value of nativeValue on one line.
 func asYAML(v any) string {
 	if raw, ok := v.(json.RawMessage); ok {
 		return string(raw)

@@ -114,8 +114,8 @@ func (f *consumeFlags) check(cmd *cobra.Command) error {
 	return f.verify.check(cmd)
 }
 
-// follow prints the records of a topic until ctx or the span ends, or enough were
-// seen.
+// follow prints the records of a topic until ctx ends, the range ends, or enough were
+// printed.
 func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) error {
 	cfg, err := f.readerConfig()
 	if err != nil {
@@ -149,7 +149,7 @@ func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) erro
 	return err
 }
 
-// span is which part of the topic is read.
+// readerConfig says which part of which topic is read.
 func (f *consumeFlags) readerConfig() (topicreader.Config, error) {
 	from, to, err := f.bounds(time.Now())
 	if err != nil {
@@ -165,7 +165,8 @@ func (f *consumeFlags) readerConfig() (topicreader.Config, error) {
 	return cfg, nil
 }
 
-// ended is how a signal ends the command: well, unless it had an end of its own.
+// signalError is the error that the command ends with after a signal: none if it would
+// have gone on for ever, errInterrupted if it had an end of its own.
 func (f *consumeFlags) signalError() error {
 	if f.records > 0 || f.to != "" || f.verify.verify {
 		return errInterrupted

@@ -9,21 +9,22 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// contents is what a record says that filters ask for.
+// recordFields are the fields of a record that filters compare.
 type recordFields struct {
 	user    string
 	channel string
 	emojis  []string
 }
 
-// A topic's records, by what they can be asked for.
+// recordKind says which of these fields the records of a topic have, and how to read
+// them.
 type recordKind struct {
-	hasUser, hasChannel bool // a user; a channel and emojis
+	hasUser, hasChannel bool // hasChannel: a channel and emojis
 	decode              func(value []byte) (recordFields, error)
 }
 
-// formOf is the form of a topic's records, by its name without the prefix. What is
-// not ours may hold anything, and is asked for what a reaction says.
+// recordKindOf returns the kind of a topic's records, by the topic's name without the
+// prefix. Records of a topic that is not one of Emostream's are read as reactions.
 func recordKindOf(topic string) recordKind {
 	names := wire.Topics{}
 	switch {
@@ -53,7 +54,7 @@ func fieldsOfSwarm(value []byte) (recordFields, error) {
 	s, err := wire.DecodeSwarm(value)
 	t := recordFields{channel: s.Channel}
 	if len(s.Emojis) == 0 {
-		t.emojis = []string{""} // a channel that fell silent
+		t.emojis = []string{""} // a window without reactions has a channel and no emoji
 	}
 	for _, e := range s.Emojis {
 		t.emojis = append(t.emojis, e.Emoji)
@@ -72,8 +73,8 @@ func fieldsOfPartial(value []byte) (recordFields, error) {
 	return recordFields{channel: p.Partial.Channel, emojis: slices.Sorted(maps.Keys(p.Partial.Counts))}, nil
 }
 
-// wants says which records are printed. What cannot be read is printed where nothing
-// is asked for.
+// wanted returns the filter of records. With a filter, records that cannot be read are
+// left out.
 func (f *consumeFlags) wanted() (func(value []byte) bool, error) {
 	filter, err := f.filter()
 	if err != nil {

@@ -13,13 +13,12 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// recordPrinter prints records as they come, those of one partition in their
-// order.
+// recordPrinter prints records as they come. Those of one partition keep their order.
 type recordPrinter struct {
 	json       bool
 	topic      string
-	reactions  bool // the topic is that of reactions
-	maxRecords int  // records to print; 0: no end
+	reactions  bool // the topic is emoji-topic
+	maxRecords int  // 0: no limit
 	wants      func(value []byte) bool
 
 	out     *bufio.Writer // flushed after every batch
@@ -32,7 +31,7 @@ func newRecordPrinter(out io.Writer, topic string, asJSON bool) *recordPrinter {
 
 func (p *recordPrinter) print(partition int, records []stream.Record) error {
 	for _, r := range records {
-		if p.maxRecords > 0 && p.printed == p.maxRecords { // also when another partition has had the last
+		if p.maxRecords > 0 && p.printed == p.maxRecords { // another partition may have had the last one
 			break
 		}
 		if !p.wants(r.Value) {
@@ -70,8 +69,8 @@ func (p *recordPrinter) line(partition int, r stream.Record) []byte {
 	return []byte(time.UnixMilli(r.Time).Format("15:04:05.000") + "  " + text.Clean(what))
 }
 
-// reactionLine tells a reaction: the emoji, who, the client's timestamp, and how
-// long after it the record's is, if it can be read.
+// reactionLine prints a reaction for a person: emoji, user, the client's timestamp, and
+// the time from there to the record's timestamp, if the client's can be read.
 func reactionLine(r stream.Record) (string, bool) {
 	t, err := wire.DecodeReactionFields(r.Value)
 	if err != nil {
@@ -87,7 +86,7 @@ func reactionLine(r stream.Record) (string, bool) {
 	return s, true
 }
 
-// signed is a duration that may be negative, as clocks differ.
+// signedDuration writes a duration with its sign. It may be negative, as clocks differ.
 func signedDuration(d time.Duration) string {
 	if d.Abs() < time.Second {
 		return fmt.Sprintf("%+dms", d.Milliseconds())
@@ -99,14 +98,14 @@ func signedDuration(d time.Duration) string {
 	return s
 }
 
-// consumed is a record as -o json prints it.
+// recordJSON is a record as consume -o json prints it.
 type recordJSON struct {
 	Topic     string `json:"topic"`
 	Partition int    `json:"partition"`
 	Offset    int64  `json:"offset"`
 	Time      string `json:"time"`
 	Key       string `json:"key,omitempty"`
-	Value     any    `json:"value"` // JSON as it is, anything else as a string
+	Value     any    `json:"value"` // JSON unchanged, anything else as a string
 }
 
 func jsonLine(topic string, partition int, r stream.Record) []byte {

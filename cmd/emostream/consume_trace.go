@@ -30,7 +30,7 @@ func (t *traceFlags) add(cmd *cobra.Command) {
 	fl.DurationVar(&t.stuck, "stuck-after", 30*time.Second, "with --trace: how long a reaction may stay where it is, after its window's end, until it is given up")
 }
 
-// check refuses flags that do not go together.
+// check refuses values out of range, and flags that do not go together.
 func (t *traceFlags) check(cmd *cobra.Command) error {
 	if !t.trace {
 		if given(cmd)("stuck-after") {
@@ -49,7 +49,8 @@ func (t *traceFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// runTrace follows reactions, shows where they are, and reports.
+// runTrace follows reactions through the topics, shows them on the way, and prints a
+// table in the end.
 func (f *consumeFlags) runTrace(ctx context.Context, io streams, asJSON bool) error {
 	wants, err := f.wantsReaction()
 	if err != nil {
@@ -86,7 +87,8 @@ func (f *consumeFlags) wantsReaction() (func(wire.ReactionFields) bool, error) {
 	}, nil
 }
 
-// traceOn traces until ctx ends or enough were followed; that is nil.
+// followTrace traces until ctx ends or enough reactions were followed. The error is nil
+// then, unless a signal came before the command's own end.
 func (f *consumeFlags) followTrace(ctx context.Context, io streams, t *traceRun) error {
 	c, err := f.client(ctx, io, "consume")
 	if err != nil {
@@ -100,7 +102,7 @@ func (f *consumeFlags) followTrace(ctx context.Context, io streams, t *traceRun)
 	return f.unlessSignal(ctx, err)
 }
 
-// unless is err, unless ctx has ended: then it is how the command ends by a signal.
+// unlessSignal returns err, or signalError if ctx has ended.
 func (f *consumeFlags) unlessSignal(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return f.signalError()
@@ -108,7 +110,7 @@ func (f *consumeFlags) unlessSignal(ctx context.Context, err error) error {
 	return err
 }
 
-// reportTrace prints the table, if anything was traced, and ends as tracing did.
+// reportTrace prints the table if any reaction was looked for, and returns err.
 func (f *consumeFlags) reportTrace(io streams, t *traceRun, asJSON bool, err error) error {
 	r, began := t.report()
 	switch {
@@ -121,22 +123,23 @@ func (f *consumeFlags) reportTrace(io streams, t *traceRun, asJSON bool, err err
 	return errors.Join(failed, err)
 }
 
-// tracing is what is known of a trace that goes on.
+// traceRun is a trace in progress: what it prints, and what a view may show of it.
 type traceRun struct {
 	names     wire.Topics
 	cfg       trace.Config
-	print     func([]trace.Journey) error // of those that are done or stuck; nil: nobody is told
-	printNote func(string)                // nil: notes are shown
+	print     func([]trace.Journey) error // prints reactions that are done or stuck; may be nil
+	printNote func(string)                // nil: notes are kept for the view
 
-	mu    sync.Mutex // a view looks at what follows
+	mu    sync.Mutex // guards what follows, which a view reads
 	last  trace.Report
 	taken time.Time
 	notes []string
 }
 
-// mostNotes is how many notes a view shows.
+// maxNotes is how many notes a view shows: the newest.
 const maxNotes = 3
 
+// addNote prints a note, or keeps it for the view.
 func (t *traceRun) addNote(s string) {
 	if t.printNote != nil {
 		t.printNote(s)
@@ -148,7 +151,8 @@ func (t *traceRun) addNote(s string) {
 	t.notes = t.notes[max(0, len(t.notes)-maxNotes):]
 }
 
-// see takes in what a tracer found out.
+// update prints the reactions that the tracer has finished, and takes a report of it for
+// the view.
 func (t *traceRun) update(now *trace.Tracer) error {
 	done := now.Finished()
 	if t.print != nil && len(done) > 0 {
@@ -161,7 +165,7 @@ func (t *traceRun) update(now *trace.Tracer) error {
 	if t.taken.IsZero() && t.printNote != nil {
 		t.printNote("following the reactions that come from now on")
 	}
-	if now.Ended() || time.Since(t.taken) > 100*time.Millisecond { // it is asked many times a second
+	if now.Ended() || time.Since(t.taken) > 100*time.Millisecond { // update is called much more often
 		t.last, t.taken = now.Report(), time.Now()
 	}
 	if now.Ended() {
@@ -170,13 +174,14 @@ func (t *traceRun) update(now *trace.Tracer) error {
 	return nil
 }
 
+// report returns the newest report. began is false until tracing has begun.
 func (t *traceRun) report() (r trace.Report, began bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.last, !t.taken.IsZero()
 }
 
-// page is what the view shows now.
+// snapshot returns the lines that the view shows now.
 func (t *traceRun) snapshot() tui.TextLines {
 	r, began := t.report()
 	t.mu.Lock()

@@ -32,8 +32,8 @@ func traceTable(r trace.Report) []string {
 	}
 	sum, shown := 0.0, 0.0
 	for _, h := range r.Hops {
-		// The mean of a hop is shown as what it adds to the rounded sum of the means so
-		// far: so they add up as they are shown.
+		// A hop's mean is shown as what it adds to the rounded sum of the means so far,
+		// so that the means that are shown add up.
 		sum += h.Mean
 		row(h.To.String(), roundTenth(sum)-shown, h)
 		shown = roundTenth(sum)
@@ -43,6 +43,7 @@ func traceTable(r trace.Report) []string {
 	return append(lines, traceRemarks(r)...)
 }
 
+// traceCounts is the first line of a report.
 func traceCounts(r trace.Report) string {
 	s := fmt.Sprintf("%s: %s done, %s on the way, %s stuck", text.Plural(r.Wanted, "reaction"), text.Thousands(r.Done), text.Thousands(r.OnTheWay), text.Thousands(r.Stuck))
 	if r.NotFollowed > 0 {
@@ -51,7 +52,7 @@ func traceCounts(r trace.Report) string {
 	return s
 }
 
-// traceRemarks are what else must be known of a table.
+// traceRemarks are lines below the table, on what the numbers leave out.
 func traceRemarks(r trace.Report) (lines []string) {
 	for at, n := range r.StuckAt {
 		lines = append(lines, fmt.Sprintf("%s stuck: last seen %s", text.Thousands(n), at))
@@ -78,6 +79,7 @@ func traceRemarks(r trace.Report) (lines []string) {
 	return lines
 }
 
+// roundTenth rounds to one decimal.
 func roundTenth(ms float64) float64 { return math.Round(ms*10) / 10 }
 
 // tenths writes milliseconds with one decimal.
@@ -85,7 +87,7 @@ func tenths(ms float64) string {
 	return text.Decimals(roundTenth(ms)+0, 1) // adding 0 makes 0 of -0
 }
 
-// tracePage is the table and a few reactions on their way, in so many lines.
+// tracePage is the table, notes, and some reactions on their way, cut to height lines.
 func tracePage(r trace.Report, notes []string, now time.Time, width, height int) []string {
 	lines := append([]string{""}, traceTable(r)...)
 	for _, n := range notes {
@@ -137,7 +139,7 @@ func (p *journeyPrinter) print(done []trace.Journey) error {
 	return p.out.Flush()
 }
 
-// journeyLine tells a person.
+// journeyLine prints a reaction and its hops for a person.
 func journeyLine(j trace.Journey) string {
 	s := fmt.Sprintf("%s  %s  %s", time.UnixMicro(j.At[trace.Accepted]).Format("15:04:05.000"), j.Emoji, j.User)
 	if j.Channel != wire.MainChannel {
@@ -156,7 +158,7 @@ func journeyLine(j trace.Journey) string {
 	return s
 }
 
-// tracedReaction is a reaction as -o json prints it.
+// tracedReaction is a reaction as consume --trace -o json prints it.
 type tracedReaction struct {
 	Partition int                     `json:"partition"`
 	Offset    int64                   `json:"offset"`

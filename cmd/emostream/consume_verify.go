@@ -32,7 +32,7 @@ func (v *verifyFlags) add(cmd *cobra.Command) {
 	fl.DurationVar(&v.lateness, "lateness", 0, "with --verify: lateness of aggregate; default what it says in emoji-partials")
 }
 
-// check refuses what cannot be, and flags that do not go together.
+// check refuses values out of range, and flags that do not go together.
 func (v *verifyFlags) check(cmd *cobra.Command) error {
 	if !v.verify {
 		if given(cmd)("wait") {
@@ -56,17 +56,17 @@ func (v *verifyFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// leastStall is how long a broker may take to answer, however short --wait is.
+// minStall is how long a broker may take to answer at least, even with a short --wait.
 const minStall = 5 * time.Second
 
-// runVerify audits the installation and reports.
+// runVerify compares the log with the counts and reports what it found.
 func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) error {
 	c, err := f.client(ctx, io, "consume")
 	if err != nil {
 		return err
 	}
 	defer c.Close()
-	p := &verifyProgress{out: io.err, tellAfter: time.Now().Add(progressInterval)}
+	p := &verifyProgress{out: io.err, printAfter: time.Now().Add(progressInterval)}
 	r, err := verify.Wait(ctx, verify.Config{
 		Client: c, Topics: f.names(), Window: f.verify.window, Lateness: f.verify.lateness,
 		Stall: max(minStall, f.verify.wait), Progress: p.show,
@@ -92,7 +92,8 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) e
 	return errors.Join(err, f.verify.verifyExit(r))
 }
 
-// judge is the error that a verdict is.
+// verifyExit returns the error that ends the comparison, which decides the exit code: 4
+// if reactions were lost or counted twice.
 func (v *verifyFlags) verifyExit(r verify.Report) error {
 	switch {
 	case r.Verdict == verify.Agree:

@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// printAudit reports to a person.
+// printVerify prints a report for a person.
 func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	w := &errWriter{w: out}
 	v := valueLines{nameWidth: 10}
@@ -48,6 +48,7 @@ func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	return w.err
 }
 
+// verifiedText says what was verified, if the log and the counts agree.
 func verifiedText(r verify.Report) string {
 	switch {
 	case r.Counted == 0:
@@ -58,6 +59,7 @@ func verifiedText(r verify.Report) string {
 	return "verified: every reaction was counted once"
 }
 
+// printDifferences prints a table of the counts that differ from the log.
 func printDifferences(w *errWriter, r verify.Report) {
 	columns := []column{{title: "WINDOW'S END"}, {title: "CHANNEL"}, {title: "EMOJI"}, {title: "IN THE LOG"}, {title: "COUNTED"}, {title: "DIFFERENCE"}}
 	var rows [][]string
@@ -74,18 +76,18 @@ func printDifferences(w *errWriter, r verify.Report) {
 	}
 }
 
-// auditProgress tells on stderr how far an audit is, when it takes long.
+// verifyProgress prints on stderr how far the comparison is, if it takes long.
 type verifyProgress struct {
-	out       io.Writer
-	last      verify.Progress
-	tellAfter time.Time
+	out        io.Writer
+	last       verify.Progress
+	printAfter time.Time
 }
 
 func (p *verifyProgress) show(now verify.Progress) {
 	p.last = now
-	waits := !now.Until.IsZero() && time.Until(now.Until) > progressInterval // then nothing is told for a while
-	if waits || time.Now().After(p.tellAfter) {
-		p.tellAfter = time.Now().Add(progressInterval)
+	waits := !now.Until.IsZero() && time.Until(now.Until) > progressInterval // no progress is made until then
+	if waits || time.Now().After(p.printAfter) {
+		p.printAfter = time.Now().Add(progressInterval)
 		_, _ = fmt.Fprintln(p.out, p)
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// originsFlag is whose pages may use a server from a browser.
+// originsFlag is --cors-origin: the origins whose pages may use a server from a browser.
 type originsFlag struct{ list []string }
 
 func (f *originsFlag) add(cmd *cobra.Command) {

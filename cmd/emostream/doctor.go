@@ -28,11 +28,11 @@ type doctorFlags struct {
 	timeout     time.Duration
 	out         outputFlag
 
-	file     string // of settings
+	file     string // path of the settings file; empty if there is none
 	problems []doctor.Setting
 }
 
-func newDoctor(io streams, manner *quietColorFlags) *cobra.Command {
+func newDoctor(io streams, quietColor *quietColorFlags) *cobra.Command {
 	var f doctorFlags
 	cmd := &cobra.Command{
 		Use:   "doctor",
@@ -50,10 +50,10 @@ Exit code 1: something is wrong. Notes do not count.`,
   emostream doctor --brokers kafka1:9092,kafka2:9092 --clients 5000
   emostream doctor -o json | jq '.findings[] | select(.status == "wrong")'`,
 		Args: cobra.NoArgs,
-		// What is wrong with the settings is a finding, too.
+		// What is wrong with the settings is a finding, not an error of usage.
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			f.applySettings(cmd)
-			return manner.apply(io)
+			return quietColor.apply(io)
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd, io) },
 	}
@@ -71,7 +71,8 @@ Exit code 1: something is wrong. Notes do not count.`,
 	return cmd
 }
 
-// settle sets what the command line leaves open, and notes what is wrong with that.
+// applySettings gives the flags their values from the environment and the settings file.
+// What is wrong with those becomes a finding.
 func (f *doctorFlags) applySettings(cmd *cobra.Command) {
 	if path, _ := configPath(cmd, os.LookupEnv); path != "" {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
@@ -92,6 +93,7 @@ func (f *doctorFlags) applySettings(cmd *cobra.Command) {
 	}
 }
 
+// check says what is wrong with the flags themselves.
 func (f *doctorFlags) check() error {
 	switch {
 	case f.port < 0 || f.port+f.subscribers > 65535:
@@ -107,6 +109,7 @@ func (f *doctorFlags) check() error {
 	return errors.Join(counted.check(), f.kafkaFlags.check())
 }
 
+// run examines the installation and prints what it found.
 func (f *doctorFlags) run(cmd *cobra.Command, io streams) error {
 	ctx := cmd.Context()
 	asJSON, err := f.out.json()
@@ -116,7 +119,7 @@ func (f *doctorFlags) run(cmd *cobra.Command, io streams) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	if _, err := f.open("doctor", nil); err != nil { // the addresses are wrong
+	if _, err := f.open("doctor", nil); err != nil { // checks addresses and logins, connects to nothing
 		return err
 	}
 	findings, err := doctor.Examine(ctx, f.config(cmd, io))
@@ -133,7 +136,7 @@ func (f *doctorFlags) run(cmd *cobra.Command, io streams) error {
 		err = printFindings(io.out, r)
 	}
 	if err == nil && r.Wrong > 0 {
-		return &exitError{code: exitFailed} // all has been said
+		return &exitError{code: exitFailed} // the findings are printed
 	}
 	return err
 }
@@ -153,7 +156,7 @@ func (f *doctorFlags) config(cmd *cobra.Command, io streams) doctor.Config {
 		SettingsFile: f.file, Settings: f.problems, Timeout: f.timeout,
 	}
 	if cfg.DataDir == "" {
-		cfg.DataDir, _ = stateDir() // there may be no home folder
+		cfg.DataDir, _ = stateDir() // stays empty if there is no home folder
 	}
 	if cmd.Flags().Changed("window") {
 		cfg.Window = f.window

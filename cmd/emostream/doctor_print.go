@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// printFindings draws a report for a person, in at most 80 columns.
+// printFindings prints a report for a person, in at most 80 columns.
 func printFindings(w io.Writer, r doctor.Report) error {
 	var b strings.Builder
 	area := ""
@@ -30,9 +30,11 @@ func printFindings(w io.Writer, r doctor.Report) error {
 	return err
 }
 
-// label is how wide what was checked is drawn, where what was found stands behind it.
+// checkWidth is the width of the column with what was checked.
 const checkWidth = 30
 
+// printFinding prints a finding: in one line if it is fine, else with why it matters and
+// what to do.
 func printFinding(b *strings.Builder, f doctor.Finding) {
 	mark := map[doctor.Status]string{
 		doctor.OK:      ansi.Style{}.ForegroundColor(ansi.Green).Styled("ok"),
@@ -62,7 +64,7 @@ func writeIndented(b *strings.Builder, begin string, columnsBefore int, finding 
 	}
 }
 
-// summary is a report in a line.
+// findingsSummary is the last line of a report.
 func findingsSummary(r doctor.Report) string {
 	said := fmt.Sprintf("%d checks: ", r.Checks)
 	var parts []string

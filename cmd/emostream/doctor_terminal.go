@@ -10,14 +10,14 @@ import (
 	"github.com/emostream/emostream/internal/inspect/doctor"
 )
 
-// screenOf is what the terminal that something is printed on can do.
+// terminalOf says what the terminal on stdout can do.
 func terminalOf(io streams) doctor.Screen {
 	out, ok := io.out.(*os.File)
 	if !ok || !isTerminal(out) {
 		return doctor.Screen{}
 	}
 	s := doctor.Screen{Terminal: true, Name: os.Getenv("TERM"), Colours: "no", UTF8: utf8Locale(os.Getenv)}
-	s.Width, s.Height, _ = term.GetSize(int(out.Fd())) // 0 is too small
+	s.Width, s.Height, _ = term.GetSize(int(out.Fd())) // 0 if not known, which is reported as too small
 	switch colorprofile.Detect(out, os.Environ()) {
 	case colorprofile.TrueColor:
 		s.Colours = "16 million"
@@ -30,8 +30,8 @@ func terminalOf(io streams) doctor.Screen {
 	return s
 }
 
-// utf8Locale says whether the environment asks for UTF-8, as far as systems ask
-// it: the first of the variables that is set decides. Windows does not.
+// utf8Locale says whether the environment asks for UTF-8. The first variable that is set
+// decides. Windows has none of them and is taken to use UTF-8.
 func utf8Locale(getenv func(string) string) bool {
 	for _, name := range []string{"LC_ALL", "LC_CTYPE", "LANG"} {
 		if v := strings.ToUpper(getenv(name)); v != "" {

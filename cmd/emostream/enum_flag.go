@@ -8,14 +8,14 @@ import (
 	"github.com/emostream/emostream/internal/suggest"
 )
 
-// choice is a flag that takes one of a few words.
+// enumFlag is the value of a flag that takes one of a few words.
 type enumFlag struct {
 	value   *string
-	initial string // allowed, too, and not always one of the words
+	initial string // the default, allowed even if it is not among the words
 	allowed []string
 }
 
-// newChoice is a flag that keeps in p which of the allowed words it is.
+// newEnumFlag returns a flag that keeps its word in p, which begins with value.
 func newEnumFlag(p *string, value string, allowed ...string) *enumFlag {
 	*p = value
 	return &enumFlag{p, value, allowed}
@@ -32,6 +32,7 @@ func (c *enumFlag) Set(word string) error {
 	return nil
 }
 
+// refuse names the allowed words, and the one that was probably meant.
 func (c *enumFlag) refuse(word string) error {
 	last := len(c.allowed) - 1
 	use := strings.Join(c.allowed[:last], ", ") + " or " + c.allowed[last]

@@ -15,8 +15,8 @@ const (
 	exitInterrupted = 130 // a finite command was interrupted
 )
 
-// exitError is an error with an exit code of its own. Without an error, all has
-// been said.
+// exitError is an error with an exit code. If err is nil, the command has printed
+// everything and nothing more is printed.
 type exitError struct {
 	code int
 	err  error
@@ -25,13 +25,13 @@ type exitError struct {
 func (e *exitError) Error() string { return fmt.Sprint(e.err) }
 func (e *exitError) Unwrap() error { return e.err }
 
-// usagef is an error in how a command was called.
+// usagef returns an error of usage: a command line, a setting or a file that is wrong.
 func usagef(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
-// errInterrupted ends a finite command that a signal cut short.
+// errInterrupted ends a command that a signal stopped before its own end.
 var errInterrupted = errors.New("interrupted")
 
-// errEnough ends a watch that has seen as much as it wanted.
+// errEnough stops a reader that has read what it wanted. No command ends with it.
 var errEnough = errors.New("enough")

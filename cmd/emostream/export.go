@@ -54,6 +54,7 @@ A file is there whole or not at all. The summary goes to stderr, and to stdout w
 	return cmd
 }
 
+// run exports what the flags ask for and prints a summary.
 func (f *exportFlags) run(ctx context.Context, io streams) error {
 	asJSON, err := f.out.json()
 	if err != nil {
@@ -90,7 +91,7 @@ func (f *exportFlags) run(ctx context.Context, io streams) error {
 	})
 }
 
-// table writes the table of a span.
+// exportRange writes the rows of a range of a topic.
 func (f *exportFlags) exportRange(ctx context.Context, stdout io.Writer, format export.Format, s *topicreader.Range, wanted export.WindowsConfig) (sum export.Summary, err error) {
 	err = f.writeTo(stdout, func(w io.Writer) (err error) {
 		if f.what == "windows" {
@@ -107,7 +108,7 @@ func (f *exportFlags) exportRange(ctx context.Context, stdout io.Writer, format 
 	return sum, err
 }
 
-// check refuses what cannot be written, before anything is read.
+// check finds the format, and refuses what cannot be written before anything is read.
 func (f *exportFlags) check(stdout io.Writer, asJSON bool) (export.Format, error) {
 	format, err := export.Format(f.format), error(nil)
 	if f.format == "auto" {
@@ -124,12 +125,12 @@ func (f *exportFlags) check(stdout io.Writer, asJSON bool) (export.Format, error
 	return format, nil
 }
 
-// skew is how far clocks may differ.
+// maxSkew is how far apart clocks of an installation may be.
 const maxSkew = time.Minute
 
-// widen makes a span of records of the span of windows that is asked for. A window is
-// written some time after its end, which has no bound: so the topic is read to its
-// end.
+// widenRange turns a range of windows into the range of records to read. The record of a
+// window may come any time after the window's end, so the topic is read to its end. It
+// may bear an earlier time by at most maxSkew.
 func widenRange(cfg *topicreader.Config, wanted *export.WindowsConfig) {
 	if at := cfg.From.Time; !at.IsZero() {
 		wanted.From = at.UnixMilli()
@@ -141,7 +142,7 @@ func widenRange(cfg *topicreader.Config, wanted *export.WindowsConfig) {
 	}
 }
 
-// into writes to the file, or to stdout.
+// writeTo writes to the file, whole or not at all, or to stdout.
 func (f *exportFlags) writeTo(stdout io.Writer, write func(io.Writer) error) error {
 	if f.file == "" {
 		return write(stdout)
@@ -152,6 +153,7 @@ func (f *exportFlags) writeTo(stdout io.Writer, write func(io.Writer) error) err
 	return atomicfile.Write(f.file, write)
 }
 
+// unfinished says what an interrupted export leaves.
 func (f *exportFlags) unfinished() string {
 	if f.file == "" {
 		return "the table is not whole"
@@ -159,13 +161,14 @@ func (f *exportFlags) unfinished() string {
 	return fmt.Sprintf("%s was not written", f.file)
 }
 
-// writeTable writes the rows that fill gives.
+// writeTable writes the rows that fill hands over.
 func writeTable[R export.Row](w io.Writer, format export.Format, fill func(func(R) error) (export.Summary, error)) (export.Summary, error) {
 	t := export.NewTable[R](w, format)
 	sum, err := fill(t.Add)
 	return sum, errors.Join(err, t.Close())
 }
 
+// print prints the summary of an export.
 func (f *exportFlags) print(io streams, sum export.Summary, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(io.out).Encode(sum)

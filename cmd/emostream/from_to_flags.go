@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// spanFlags say which part of a topic a command reads.
+// fromToFlags say which range of a topic a command reads, and which reactions of it.
 type fromToFlags struct {
 	kafkaFlags
 	logFlags
@@ -25,7 +25,8 @@ func (f *fromToFlags) add(cmd *cobra.Command) {
 	f.addWithDefaults(cmd, "the beginning of the topic", "what is there now")
 }
 
-// addAs adds the flags of a span that begins and ends elsewhere unless it is said.
+// addWithDefaults adds the flags. Their help says begin and end as the defaults of the
+// range.
 func (f *fromToFlags) addWithDefaults(cmd *cobra.Command, begin, end string) {
 	f.kafkaFlags.add(cmd)
 	f.logFlags.add(cmd, "warn")
@@ -37,7 +38,7 @@ func (f *fromToFlags) addWithDefaults(cmd *cobra.Command, begin, end string) {
 	fl.StringSliceVar(&f.emojis, "emoji", nil, "only this emoji, or its shortcode; several separated by commas")
 }
 
-// bounds are where the span begins and ends, seen from now.
+// bounds are the beginning and the end of the range. Relative times count back from now.
 func (f *fromToFlags) bounds(now time.Time) (from, to topicreader.Bound, err error) {
 	if f.last < 0 || f.last > 0 && f.from != "" {
 		return from, to, usagef("--last %v: want how long, like 10m, and no --from beside it", f.last)
@@ -60,7 +61,7 @@ func (f *fromToFlags) bounds(now time.Time) (from, to topicreader.Bound, err err
 	return from, to, nil
 }
 
-// filter is what is wanted of the span.
+// filter says which reactions of the range are wanted.
 func (f *fromToFlags) filter() (topicreader.Filter, error) {
 	for _, c := range f.channels {
 		if !wire.ValidChannel(c) {
@@ -74,7 +75,7 @@ func (f *fromToFlags) filter() (topicreader.Filter, error) {
 	return filter, nil
 }
 
-// client reaches Kafka.
+// client returns a client of a Kafka that answers.
 func (f *fromToFlags) client(ctx context.Context, io streams, role string) (*kafka.Client, error) {
 	log, err := f.logger(io.err)
 	if err != nil {
@@ -83,7 +84,7 @@ func (f *fromToFlags) client(ctx context.Context, io streams, role string) (*kaf
 	return f.openAndPing(ctx, role, log)
 }
 
-// read reaches Kafka and hands over a span of a topic.
+// read connects to Kafka and calls do with a range of a topic.
 func (f *fromToFlags) read(ctx context.Context, io streams, role string, cfg topicreader.Config, do func(*topicreader.Range) error) error {
 	c, err := f.client(ctx, io, role)
 	if err != nil {

@@ -17,109 +17,110 @@ import (
 	"golang.org/x/term"
 )
 
-// A view leaves the terminal as it found it, but cannot when its process is killed or
-// a goroutine panics that nobody recovers for. So a command that takes the whole
-// screen runs as a process of its own, and this one puts the terminal right after it.
+// A view leaves the terminal as it was, unless its process is killed or a goroutine
+// panics without anybody to recover it. So a command that takes the full screen runs it
+// in a child process, and the parent restores the terminal after the child.
 
-// hasScreen is set in the environment of the process that has the screen.
+// fullscreenVariable is set in the environment of the process that has the screen.
 const fullscreenVariable = "EMOSTREAM_HAS_SCREEN"
 
-// Files of that process, besides the standard streams.
+// Descriptors of that process, besides the standard streams.
 const (
-	stopPipe  = 3 // ends when it shall stop, also because this process is gone
-	panicPipe = 4 // takes what the runtime says of a panic
+	stopPipe  = 3 // its end of file means stop; it also comes when the parent dies
+	panicPipe = 4 // the runtime writes a panic there
 )
 
-// mostSaid bounds what is kept of what the runtime says of a panic.
+// maxPanicText is how many bytes of the text of a panic are kept.
 const maxPanicText = 1 << 20
 
-// onScreen runs f, which takes the whole screen, and leaves the terminal as it was
-// however f ends. Up to here the command must have done nothing but check its flags,
-// since it is run anew in a process of its own, where f is called. The first signal
-// asks f to stop, the second one ends it.
+// runFullscreen calls f, which takes the full screen, and leaves the terminal as it was
+// however f ends. It starts the program again with the same command line as a child
+// process, and f is called there. So before this call a command may only check its
+// flags. The first signal asks f to stop, the second one kills the child.
 func runFullscreen(ctx context.Context, std streams, f func(context.Context) error) error {
 	if os.Getenv(fullscreenVariable) != "" {
 		return runAsChild(ctx, f)
 	}
 	tty := std.terminal()
-	if tty == nil || runtime.GOOS == "windows" { // which has no such files
+	if tty == nil || runtime.GOOS == "windows" { // Windows hands no further descriptors to a child
 		return f(ctx)
 	}
 	before, err := term.GetState(int(tty.Fd()))
 	if err != nil {
 		return f(ctx)
 	}
-	said, err := runChild(ctx, std)
+	panicText, err := runChild(ctx, std)
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case err == nil:
 		return nil
-	case ended && exit.Exited() && said == "": // it has said why
+	case ended && exit.Exited() && panicText == "": // the child has printed why
 		return &exitError{code: exit.ExitCode()}
 	}
 	_ = term.Restore(int(tty.Fd()), before)
 	_, _ = io.WriteString(tty, resetSequences())
-	return fmt.Errorf("what was on the screen ended with %w%s", err, said)
+	if panicText != "" {
+		panicText = ":\n" + panicText
+	}
+	return fmt.Errorf("what was on the screen ended with %w%s", err, panicText)
 }
 
-// runAnew runs the command line in a process that has the screen, until it ends.
-// said is what the runtime says of a panic there.
-func runChild(ctx context.Context, std streams) (said string, err error) {
+// runChild runs the command line in a child process that has the screen, until that
+// ends. panicText is what the runtime printed of a panic there.
+func runChild(ctx context.Context, std streams) (panicText string, err error) {
 	exe, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
-	held, leash, err1 := os.Pipe()
-	heard, obituary, err2 := os.Pipe()
+	stopReader, stop, err1 := os.Pipe()
+	panicReader, panicWriter, err2 := os.Pipe()
 	if err := errors.Join(err1, err2); err != nil {
 		return "", err
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), exe)
-	cmd.Args, cmd.Env, cmd.ExtraFiles = os.Args, append(os.Environ(), fullscreenVariable+"=1"), []*os.File{held, obituary}
+	cmd.Args, cmd.Env, cmd.ExtraFiles = os.Args, append(os.Environ(), fullscreenVariable+"=1"), []*os.File{stopReader, panicWriter}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.out, std.err
 	if n, ok := std.err.(*quietWriter); ok {
-		cmd.Stderr = n.Writer // itself, so that it is a terminal there, too
+		cmd.Stderr = n.Writer // the file itself, so that the child sees a terminal
 	}
 	if err := cmd.Start(); err != nil {
 		return "", err
 	}
-	_, _ = held.Close(), obituary.Close()
+	_, _ = stopReader.Close(), panicWriter.Close()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		for range signals {
-			if leash.Close() != nil { // it is the second one
+			if stop.Close() != nil { // the second signal: closed already
 				_ = cmd.Process.Kill()
 			}
 		}
 	}()
-	text, _ := io.ReadAll(io.LimitReader(heard, maxPanicText))
-	_, _ = io.Copy(io.Discard, heard)
+	text, _ := io.ReadAll(io.LimitReader(panicReader, maxPanicText))
+	_, _ = io.Copy(io.Discard, panicReader)
 	err = cmd.Wait()
 	signal.Stop(signals)
 	close(signals)
-	_, _ = leash.Close(), heard.Close()
-	if len(text) > 0 {
-		said = ":\n" + strings.TrimSpace(string(text))
-	}
-	return said, err
+	_, _ = stop.Close(), panicReader.Close()
+	return strings.TrimSpace(string(text)), err
 }
 
-// holdScreen runs f in the process that has the screen.
+// runAsChild calls f in the child process. The context ends when the parent closes the
+// stop pipe.
 func runAsChild(ctx context.Context, f func(context.Context) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
-		_, _ = io.Copy(io.Discard, os.NewFile(stopPipe, "leash"))
+		_, _ = io.Copy(io.Discard, os.NewFile(stopPipe, "stop"))
 		cancel()
 	}()
-	if err := debug.SetCrashOutput(os.NewFile(panicPipe, "obituary"), debug.CrashOptions{}); err != nil {
+	if err := debug.SetCrashOutput(os.NewFile(panicPipe, "panic"), debug.CrashOptions{}); err != nil {
 		return err
 	}
 	return f(ctx)
 }
 
-// plainScreen undoes all that a view may have set on a terminal.
+// resetSequences undo all that a view may have set on a terminal.
 func resetSequences() string {
 	return ansi.ResetModeSynchronizedOutput + ansi.ResetModeMouseNormal + ansi.ResetModeMouseButtonEvent + ansi.ResetModeMouseAnyEvent +
 		ansi.ResetModeMouseExtSgr + ansi.ResetModeFocusEvent + ansi.ResetModeBracketedPaste + ansi.ResetModeUnicodeCore +

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// healthTimeout is how long a server may take to say that it is well.
+// healthTimeout is how long a server may take to answer.
 const healthTimeout = 5 * time.Second
 
 func newHealthcheck() *cobra.Command {
@@ -34,6 +34,7 @@ server and of a subscriber server, /metrics of what has no other address.`,
 	}
 }
 
+// checkHealth asks a server once; the error says what it answered if not 200.
 func checkHealth(ctx context.Context, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -47,6 +48,6 @@ func checkHealth(ctx context.Context, url string) error {
 	if res.StatusCode == http.StatusOK {
 		return nil
 	}
-	said, _ := stdio.ReadAll(stdio.LimitReader(res.Body, 512)) // what there is of it is enough
+	said, _ := stdio.ReadAll(stdio.LimitReader(res.Body, 512)) // whatever could be read of the body is shown
 	return fmt.Errorf("%s answers %s: %.200q", url, res.Status, strings.TrimSpace(string(said)))
 }

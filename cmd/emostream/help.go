@@ -31,15 +31,14 @@ func addGroups(root *cobra.Command) {
 	)
 }
 
-// columns is how wide help is.
+// columns is the width of help, in columns of the terminal.
 const columns = 80
 
-// heading is a line of help that begins a part.
+// heading matches a line of help that begins a part, such as "Flags:".
 var heading = regexp.MustCompile(`(?m)^[A-Z][A-Za-z ]+:$`)
 
-// styleHelp makes help fit into a terminal's columns, with headings in bold where
-// there is one.
-func styleHelp(root *cobra.Command, io streams, manner *quietColorFlags) {
+// styleHelp makes help fit into 80 columns and prints headings in bold on a terminal.
+func styleHelp(root *cobra.Command, io streams, quietColor *quietColorFlags) {
 	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", fmt.Sprintf(".FlagUsagesWrapped %d", columns)))
 	usage := root.UsageFunc()
 	root.SetUsageFunc(func(c *cobra.Command) error {
@@ -55,14 +54,15 @@ func styleHelp(root *cobra.Command, io streams, manner *quietColorFlags) {
 	})
 	help := root.HelpFunc()
 	root.SetHelpFunc(func(c *cobra.Command, args []string) {
-		_ = manner.setColor() // it only fails where the environment cannot be changed
+		_ = quietColor.setColor() // fails only if the environment cannot be changed
 		c.Long = reflow(c.Long)
 		c.SetOut(styledWriter(io.out))
 		help(c, args)
 	})
 }
 
-// reflow breaks the lines of paragraphs anew; what is indented stays as it is.
+// reflow breaks the lines of paragraphs again. Paragraphs with indented lines stay as
+// they are.
 func reflow(help string) string {
 	paragraphs := strings.Split(help, "\n\n")
 	for i, p := range paragraphs {
@@ -73,13 +73,13 @@ func reflow(help string) string {
 	return strings.Join(paragraphs, "\n\n")
 }
 
-// complain prints an error.
+// printError prints the error that a command ends with.
 func printError(w io.Writer, err error) {
 	_, _ = fmt.Fprintf(styledWriter(w), "%s %v\n", ansi.Style{}.Bold().ForegroundColor(ansi.Red).Styled("emostream:"), err)
 }
 
-// addHelp adds the command that shows help of another one; what is no command it
-// refuses like any.
+// addHelp adds the help command. It refuses names that are no command like any other
+// command does.
 func addHelp(root *cobra.Command) {
 	root.SetHelpCommandGroupID(otherGroup)
 	root.InitDefaultHelpCmd()

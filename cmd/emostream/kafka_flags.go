@@ -12,13 +12,13 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// kafkaFlags say which Kafka a stage speaks to and what its topics are called.
+// kafkaFlags say which Kafka to connect to and how topics and consumer groups are named.
 type kafkaFlags struct {
 	kafkaSecurityFlags
 	brokers     []string
 	topicPrefix string
 	groupPrefix string
-	lateness    time.Duration // of aggregate, where it runs in the same process
+	lateness    time.Duration // of aggregate, if it runs in this process; decides a setting of emoji-topic
 }
 
 func (k *kafkaFlags) add(cmd *cobra.Command) {
@@ -26,13 +26,15 @@ func (k *kafkaFlags) add(cmd *cobra.Command) {
 	k.addAllButBrokers(cmd)
 }
 
-// addRest adds all but the brokers.
+// addAllButBrokers adds the flags of up and its like, which have --brokers with another
+// default.
 func (k *kafkaFlags) addAllButBrokers(cmd *cobra.Command) {
 	k.kafkaSecurityFlags.add(cmd)
 	cmd.Flags().StringVar(&k.topicPrefix, "topic-prefix", "", "put before the name of every topic, so that two installations can share a cluster")
 	cmd.Flags().StringVar(&k.groupPrefix, "group-prefix", "emostream-", "put before the name of every consumer group")
 }
 
+// check says what is wrong with the flags, nil if nothing is.
 func (k *kafkaFlags) check() error {
 	if k.topicPrefix != "" {
 		if err := wire.CheckTopicName(k.topicPrefix); err != nil {
@@ -45,7 +47,7 @@ func (k *kafkaFlags) check() error {
 	return k.kafkaSecurityFlags.check()
 }
 
-// open returns a client; it does not connect yet.
+// open returns a client, which connects only when it is used. Role is part of its id.
 func (k *kafkaFlags) open(role string, log *slog.Logger) (*kafka.Client, error) {
 	if err := k.check(); err != nil {
 		return nil, err
@@ -71,7 +73,7 @@ func kafkaFlagNames() kafka.SettingNames {
 	}
 }
 
-// reach returns a client of a Kafka that answers.
+// openAndPing returns a client of a Kafka that has answered.
 func (k *kafkaFlags) openAndPing(ctx context.Context, role string, log *slog.Logger) (*kafka.Client, error) {
 	c, err := k.open(role, log)
 	if err != nil {
@@ -87,7 +89,8 @@ func (k *kafkaFlags) openAndPing(ctx context.Context, role string, log *slog.Log
 	return c, nil
 }
 
-// unreached is why Kafka did not answer, with what to look at where that is unclear.
+// unreachable adds to the error of a Kafka that does not answer which flag to look at,
+// unless the error itself is clear.
 func unreachable(err error) error {
 	if kafka.Permanent(err) {
 		return err
@@ -104,10 +107,11 @@ func (k *kafkaFlags) names() wire.Topics { return wire.Topics{Prefix: k.topicPre
 // group is the full name of a consumer group.
 func (k *kafkaFlags) group(role string) string { return k.groupPrefix + role }
 
-// onceTimeout is how long a command that asks Kafka one thing waits for it.
+// kafkaTimeout is how long a command waits for a single answer of Kafka.
 const kafkaTimeout = 15 * time.Second
 
-// once runs something against Kafka that must not wait for ever.
+// withClient calls do with a client of a Kafka that has answered. All of it may take
+// kafkaTimeout at most.
 func (f *kafkaFlags) withClient(ctx context.Context, do func(context.Context, *kafka.Client) error) error {
 	c, err := f.open("topics", nil)
 	if err != nil {

@@ -14,11 +14,11 @@ import (
 	"github.com/emostream/emostream/internal/kafka"
 )
 
-// passwordVariable holds the password of --sasl-user. It is no setting: a flag would
-// show it to everybody who lists processes.
+// passwordVariable is the environment variable with the password of --sasl-user. There
+// is no flag for it: everybody who lists processes would see it.
 const passwordVariable = "EMOSTREAM_SASL_PASSWORD"
 
-// securityFlags say how connections to Kafka are secured, and as whom they log in.
+// kafkaSecurityFlags say whether to speak TLS to Kafka and how to log in.
 type kafkaSecurityFlags struct {
 	tls          bool
 	ca           string
@@ -41,10 +41,10 @@ func (f *kafkaSecurityFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.passwordFile, "sasl-password-file", "", "file that holds the password of --sasl-user; default the environment, "+passwordVariable)
 }
 
-// anything says whether any of it is asked for.
+// isSet says whether any of the flags is set.
 func (f *kafkaSecurityFlags) isSet() bool { return *f != kafkaSecurityFlags{} }
 
-// security reads the files and the password.
+// security reads the files and the password that the flags name.
 func (f *kafkaSecurityFlags) security() (s kafka.Security, err error) {
 	if err := f.check(); err != nil {
 		return s, err
@@ -61,7 +61,7 @@ func (f *kafkaSecurityFlags) security() (s kafka.Security, err error) {
 	return s, err
 }
 
-// check says which flags do not go together.
+// check refuses flags that need another one which is missing.
 func (f *kafkaSecurityFlags) check() error {
 	for _, needs := range []struct {
 		name, value string
@@ -85,8 +85,8 @@ func (f *kafkaSecurityFlags) check() error {
 	return nil
 }
 
-// config is that of TLS. A certificate is read again for every connection, so that
-// one that is renewed in time is used without a restart.
+// tlsConfig is the configuration of TLS. The client's certificate is read again for each
+// connection, so that a renewed one is used without a restart.
 func (f *kafkaSecurityFlags) tlsConfig() (*tls.Config, error) {
 	c := &tls.Config{ServerName: f.serverName, MinVersion: tls.VersionTLS12}
 	if f.ca != "" {
@@ -113,11 +113,11 @@ func (f *kafkaSecurityFlags) tlsConfig() (*tls.Config, error) {
 	return c, nil
 }
 
-// longestPassword bounds what is read of a password's file.
+// maxPassword is how many bytes a password may have in a file.
 const maxPassword = 4096
 
-// password is that of --sasl-user: the environment's or the file's, without the end
-// of its line.
+// password returns the password of --sasl-user, from the environment or from the file,
+// without the line end.
 func (f *kafkaSecurityFlags) password() (string, error) {
 	set, inEnvironment := os.LookupEnv(passwordVariable)
 	switch {

@@ -19,7 +19,7 @@ func (l *logFlags) add(cmd *cobra.Command, level string) {
 	fl.Var(newEnumFlag(&l.format, "auto", "text", "json", "auto"), "log-format", "text, json, or auto: text on a terminal, else json")
 }
 
-// logger returns a logger to w. With --quiet it logs errors only.
+// logger returns a logger that writes to w. With --quiet it writes errors only.
 func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 	level, err := l.minLevel()
 	if err != nil {
@@ -35,7 +35,7 @@ func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
 	return slog.New(slog.NewJSONHandler(w, opts)), nil
 }
 
-// least is the least level that is logged.
+// minLevel is the lowest level that is logged.
 func (l *logFlags) minLevel() (level slog.Level, err error) {
 	if level.UnmarshalText([]byte(l.level)) != nil {
 		err = usagef("--log-level %.20q: use debug, info, warn or error", l.level)

@@ -9,7 +9,7 @@ package main
 
 import "os"
 
-// Set by the linker in releases.
+// The linker sets these in releases.
 var (
 	version = "dev"
 	commit  = "unknown"
@@ -20,7 +20,7 @@ func main() {
 	os.Exit(run())
 }
 
-// run is the whole program; tests run it as a command of their own.
+// run is the whole program but for os.Exit. Tests run it as a command.
 func run() int {
 	ctx, stop := untilSignal()
 	defer stop()

@@ -25,7 +25,7 @@ by their path.`,
 			}
 			header := &doc.GenManHeader{Section: "1", Source: "Emostream " + version, Manual: "Emostream"}
 			if built, err := time.Parse(time.RFC3339, date); err == nil {
-				header.Date = &built // else SOURCE_DATE_EPOCH, or today
+				header.Date = &built // otherwise cobra takes SOURCE_DATE_EPOCH, or today
 			}
 			root := cmd.Root()
 			root.DisableAutoGenTag = true

@@ -15,6 +15,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
+// newRegistry returns a registry with the metrics of the process and of Go in it.
 func newRegistry() *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -27,7 +28,7 @@ func newRegistry() *prometheus.Registry {
 	return reg
 }
 
-// listenMetrics binds an address, or a port on loopback.
+// listenMetrics binds host:port, or a port on loopback.
 func listenMetrics(ctx context.Context, addr string) (net.Listener, error) {
 	if !strings.Contains(addr, ":") {
 		addr = "127.0.0.1:" + addr
@@ -35,6 +36,7 @@ func listenMetrics(ctx context.Context, addr string) (net.Listener, error) {
 	return listen(ctx, addr, "--metrics-listen", "")
 }
 
+// serveMetrics serves /metrics and /debug/pprof until ctx ends.
 func serveMetrics(ctx context.Context, ln net.Listener, reg *prometheus.Registry) error {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))

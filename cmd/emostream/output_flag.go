@@ -4,14 +4,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// outputFlag is -o, for commands that report something.
+// outputFlag is -o, whether a command prints text or JSON.
 type outputFlag struct{ format string }
 
 func (o *outputFlag) add(cmd *cobra.Command) {
 	cmd.Flags().VarP(newEnumFlag(&o.format, "text", "text", "json"), "output", "o", "text or json")
 }
 
-// json says whether JSON was asked for.
+// json says whether to print JSON.
 func (o *outputFlag) json() (bool, error) {
 	switch o.format {
 	case "json":

@@ -10,9 +10,10 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
+// milliseconds makes a duration of n milliseconds.
 func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// errWriter keeps the first error of many writes.
+// errWriter writes to w until a write fails, and keeps that error.
 type errWriter struct {
 	w   io.Writer
 	err error
@@ -29,10 +30,11 @@ func (w *errWriter) lines(lines []string) { w.printf("%s\n", strings.Join(lines,
 
 func (w *errWriter) printf(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
-// tellEvery is how often an audit that takes long says how far it is.
+// progressInterval is how often a command that reads for long prints its progress.
 const progressInterval = 2 * time.Second
 
-// told says on stderr how far the reading of a span is, when it takes long.
+// readingProgress returns a function that prints on out how much of a range has been
+// read, every progressInterval.
 func readingProgress(out io.Writer) func(topicreader.Progress) {
 	next := time.Now().Add(progressInterval)
 	return func(p topicreader.Progress) {
@@ -43,7 +45,7 @@ func readingProgress(out io.Writer) func(topicreader.Progress) {
 	}
 }
 
-// tellGone says on stderr what retention took.
+// printGone prints how many records retention removed, if any.
 func printGone(out io.Writer, gone int64) {
 	if gone > 0 {
 		_, _ = fmt.Fprintf(out, "%s gone: retention removed them before they were read\n", text.Plural(gone, "record"))

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// publicURL is what clients reach a listener under: what was told, or the
-// address itself unless that is a wildcard.
-func publicURL(told string, ln net.Listener) (string, error) {
-	if told != "" {
-		if !strings.HasPrefix(told, "http://") && !strings.HasPrefix(told, "https://") {
-			return "", usagef("--public-url %.60q: it begins with http:// or https://", told)
+// publicURL is the base URL that clients reach the server on ln under: given, which is
+// --public-url, or else the address of ln unless that is open on every address.
+func publicURL(given string, ln net.Listener) (string, error) {
+	if given != "" {
+		if !strings.HasPrefix(given, "http://") && !strings.HasPrefix(given, "https://") {
+			return "", usagef("--public-url %.60q: it begins with http:// or https://", given)
 		}
-		return strings.TrimSuffix(told, "/"), nil
+		return strings.TrimSuffix(given, "/"), nil
 	}
 	addr, ok := ln.Addr().(*net.TCPAddr)
 	if !ok || addr.IP.IsUnspecified() {
@@ -23,16 +23,17 @@ func publicURL(told string, ln net.Listener) (string, error) {
 	return fmt.Sprintf("http://%v", addr), nil
 }
 
-// publicBase is a URL to which a port can be added.
+// publicBase matches a URL without a port, to which up adds one for each server.
 var publicBase = regexp.MustCompile(`^https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])$`)
 
-// unspecified says whether a host means every address.
+// unspecified says whether a host stands for all addresses of the machine.
 func unspecified(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
-// urlOf is the base URL that clients reach a listener under.
+// urlOf is the base URL that clients reach the server on ln under: that of up's
+// --public-url with the port added, or else the address of ln.
 func (f *upFlags) urlOf(ln net.Listener) string {
 	if _, port, err := net.SplitHostPort(ln.Addr().String()); err == nil && f.subscribe.publicURL != "" {
 		return f.subscribe.publicURL + ":" + port

@@ -13,13 +13,14 @@ import (
 	"github.com/emostream/emostream/publisher"
 )
 
-// publishFlags are the settings of the publishers.
+// publishFlags are the settings of publish.
 type publishFlags struct {
 	roles    []string
 	clusters []string
 	top      int
 }
 
+// addTop adds the only flag that up has, too.
 func (f *publishFlags) addTop(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.top, "top", wire.DefaultTop, "how many emojis a swarm lists")
 }
@@ -51,6 +52,8 @@ swarms to the topics of its subscriber servers. Any number of copies can run.`,
 	return cmd
 }
 
+// runPublish runs the roles of a publisher until ctx ends: main, and cluster for each
+// cluster.
 func runPublish(ctx context.Context, s stage, f publishFlags) error {
 	for _, r := range f.roles {
 		if r != "main" && r != "cluster" {
@@ -87,7 +90,7 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 		for _, cluster := range f.clusters {
 			g.Go(func() error {
 				if err := servers.waitCaughtUp(ctx); err != nil {
-					return nil //nolint:nilerr // stopped before it began
+					return nil //nolint:nilerr // ctx has ended
 				}
 				return s.client.Consume(ctx, s.group("publish-"+cluster), names.Cluster(cluster), func(ctx context.Context, claim stream.Claim) error {
 					return p.Cluster(ctx, cluster, claim)

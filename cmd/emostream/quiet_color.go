@@ -9,7 +9,7 @@ import (
 	"golang.org/x/term"
 )
 
-// mannerFlags say how the program talks; every command has them.
+// quietColorFlags are --quiet and --color, which every command has.
 type quietColorFlags struct {
 	quiet bool
 	color string
@@ -20,8 +20,8 @@ func (m *quietColorFlags) add(fl *pflag.FlagSet) {
 	fl.Var(newEnumFlag(&m.color, "auto", "auto", "always", "never"), "color", "colours: auto (on a terminal, unless NO_COLOR is set), always or never")
 }
 
-// obey makes the program talk as the flags say. For colours it sets the variables
-// that the libraries which draw go by: the flag stands above them.
+// apply makes stderr quiet and sets the variables that drawing libraries take colours
+// from. So --color wins over those that the user has set.
 func (m *quietColorFlags) apply(io streams) error {
 	if n, ok := io.err.(*quietWriter); ok {
 		n.quiet = m.quiet
@@ -36,15 +36,15 @@ func (m *quietColorFlags) setColor() error {
 			return err
 		}
 		return os.Setenv("CLICOLOR_FORCE", "1")
-	case m.color == "never" || os.Getenv("NO_COLOR") != "": // some libraries know only the value 1
+	case m.color == "never" || os.Getenv("NO_COLOR") != "": // some libraries know no other value than 1
 		return os.Setenv("NO_COLOR", "1")
 	}
 	return nil
 }
 
-// notes is stderr as commands see it: with --quiet, what they write there is
-// dropped. Errors are written past it. It is a file where stderr is one, so that
-// it can be asked whether that is a terminal.
+// quietWriter is stderr as commands get it. If it is quiet it drops all that is written.
+// Errors are written to the Writer inside it. It looks like a file, so that libraries
+// can ask whether it is a terminal.
 type quietWriter struct {
 	io.Writer
 	quiet bool
@@ -57,7 +57,7 @@ func (n *quietWriter) Write(b []byte) (int, error) {
 	return n.Writer.Write(b)
 }
 
-// Fd is the descriptor, and none where stderr has none.
+// Fd is the descriptor of stderr, or an invalid one if that is not a file.
 func (n *quietWriter) Fd() uintptr {
 	if f, ok := n.Writer.(*os.File); ok {
 		return f.Fd()
@@ -65,12 +65,12 @@ func (n *quietWriter) Fd() uintptr {
 	return ^uintptr(0)
 }
 
-// Read and Close make it a terminal in the eyes of libraries; there is nothing to
-// read, and who opened stderr closes it.
+// Read and Close belong to what libraries take for a terminal. There is nothing to read,
+// and whoever opened stderr closes it.
 func (n *quietWriter) Read([]byte) (int, error) { return 0, io.EOF }
 func (n *quietWriter) Close() error             { return nil }
 
-// isTerminal says whether a stream is one; what --quiet drops is not.
+// isTerminal says whether a stream is a terminal. A quiet writer is none.
 func isTerminal(v any) bool {
 	if n, ok := v.(*quietWriter); ok && n.quiet {
 		return false
@@ -79,5 +79,5 @@ func isTerminal(v any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// styled writes styles to w as far as it can show them.
+// styledWriter writes to w and leaves out the styles and colours that w cannot show.
 func styledWriter(w io.Writer) io.Writer { return colorprofile.NewWriter(w, os.Environ()) }

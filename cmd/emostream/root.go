@@ -10,14 +10,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// streams are the program's standard streams: data on out, all else on err.
+// streams are the standard streams of the program: data goes to out, everything else to err.
 type streams struct {
 	in  io.Reader
 	out io.Writer
 	err io.Writer
 }
 
-// terminal is the terminal that the program runs on, nil if there is none.
+// terminal returns the first stream that is a terminal, nil if none is.
 func (s streams) terminal() *os.File {
 	for _, f := range []any{s.in, s.out, s.err} {
 		if n, ok := f.(*quietWriter); ok {
@@ -34,7 +34,7 @@ func (s streams) terminal() *os.File {
 func execute(ctx context.Context, io streams, args []string) int {
 	stderr := io.err
 	io.err = &quietWriter{Writer: stderr}
-	root := newRoot(io) //nolint:contextcheck // commands are handed ctx when they run
+	root := newRoot(io) //nolint:contextcheck // commands get ctx when they run
 	root.SetArgs(args)
 	root.SetIn(io.in)
 	root.SetOut(io.out)
@@ -54,7 +54,7 @@ func execute(ctx context.Context, io streams, args []string) int {
 			return code
 		}
 	}
-	if f := cmd.Flag("color"); f != nil { // the error may have come before it was obeyed
+	if f := cmd.Flag("color"); f != nil { // the error may have come before the flag was applied
 		_ = (&quietColorFlags{color: f.Value.String()}).setColor()
 	}
 	printError(stderr, withOrigins(cmd, err))
@@ -65,7 +65,7 @@ func execute(ctx context.Context, io streams, args []string) int {
 }
 
 func newRoot(io streams) *cobra.Command {
-	var manner quietColorFlags
+	var quietColor quietColorFlags
 	root := &cobra.Command{
 		Use:   "emostream",
 		Short: "A real-time emoji reaction pipeline and the toolkit around it",
@@ -91,15 +91,15 @@ missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 			if err := applySettings(cmd); err != nil {
 				return err
 			}
-			return manner.apply(io)
+			return quietColor.apply(io)
 		},
 	}
 	root.Version = version
 	root.SetVersionTemplate("emostream {{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().String("config", "", "settings file (emostream config path tells the default); empty: none")
-	manner.add(root.PersistentFlags())
-	styleHelp(root, io, &manner)
+	quietColor.add(root.PersistentFlags())
+	styleHelp(root, io, &quietColor)
 	addGroups(root)
 	add := func(group string, cmds ...*cobra.Command) {
 		for _, c := range cmds {
@@ -110,7 +110,7 @@ missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 	add(runGroup, newUp(io), newServe(io), newAggregate(io), newPublish(io), newSubscribe(io), newBroker(io), newTopics(io))
 	add(useGroup, newTUI(io), newSend(io), newWatch(io), newReplay(io))
 	add(measureGroup, newBench(io))
-	add(inspectGroup, newConsume(io), newStats(io), newExport(io), newDoctor(io, &manner))
+	add(inspectGroup, newConsume(io), newStats(io), newExport(io), newDoctor(io, &quietColor))
 	add(otherGroup, newConfig(io), newCompletion(io), newMan(io), newHealthcheck(), newVersion(io))
 	addHelp(root)
 	refuseWrongArguments(root)
