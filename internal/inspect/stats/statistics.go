@@ -78,9 +78,7 @@ func (t *Statistics) Skip() { t.skipped++ }
 func (t *Statistics) Add(at int64, r wire.ReactionFields) {
 	t.first, t.last = min(t.first, at), max(t.last, at)
 	t.windows[floor(at, t.windowLength)]++
-	for len(t.windows) > t.cfg.Windows {
-		t.doubleWindows()
-	}
+	t.limitWindows()
 	t.all.add(r)
 	if c := t.channel(r.Channel); c != nil {
 		c.add(r)
@@ -100,24 +98,6 @@ func (t *Statistics) channel(name []byte) *counts {
 		t.channels[string(name)] = c
 	}
 	return c
-}
-
-// doubleWindows makes one window of every two.
-func (t *Statistics) doubleWindows() {
-	wider := make(map[int64]int64, len(t.windows))
-	for k, n := range t.windows {
-		wider[floor(k, 2)] += n
-	}
-	t.windows, t.windowLength = wider, 2*t.windowLength
-}
-
-// floor is a / b, rounded down.
-func floor(a, b int64) int64 {
-	q := a / b
-	if a%b < 0 {
-		q--
-	}
-	return q
 }
 
 // counts is what is known of the reactions of one channel, or of all.

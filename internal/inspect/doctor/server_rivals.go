@@ -1,0 +1,59 @@
+package doctor
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// heartbeat is one record of emostream-servers, and when it was written.
+type heartbeat struct {
+	wire.ServerStatus
+	at time.Time
+}
+
+// serverPresence is the positions of an instance's first and last heartbeat, and the
+// last one itself.
+type serverPresence struct {
+	first, last int
+	heartbeat
+}
+
+// lastHeartbeats returns each server's last heartbeat, without those that have left in
+// order. Beats are in the order of the log; now is by the brokers' clock.
+func lastHeartbeats(beats []heartbeat, now time.Time) (servers []Server) {
+	seen := map[string]map[string]serverPresence{} // by name and instance
+	latest := map[string]string{}                  // instance by name
+	for i, b := range beats {
+		if seen[b.Name] == nil {
+			seen[b.Name] = map[string]serverPresence{}
+		}
+		first := i
+		if s, known := seen[b.Name][b.Instance]; known {
+			first = s.first
+		}
+		seen[b.Name][b.Instance], latest[b.Name] = serverPresence{first, i, b}, b.Instance
+	}
+	for name, instance := range latest {
+		own := seen[name][instance]
+		if own.State == wire.StateGone {
+			continue
+		}
+		s := Server{ServerStatus: own.ServerStatus, Age: now.Sub(own.at)}
+		for _, other := range seen[name] {
+			// Whoever was only there before has died, and was replaced.
+			meets := other.Instance != instance && other.last > own.first
+			if meets && other.State != wire.StateGone && now.Sub(other.at) <= roster.Timeout {
+				s.Rival = other.URL
+			}
+		}
+		servers = append(servers, s)
+	}
+	slices.SortFunc(servers, func(a, b Server) int {
+		return cmp.Or(cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
+	})
+	return servers
+}
