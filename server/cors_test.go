@@ -15,8 +15,8 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// What a browser lets any page send without asking the server first is refused,
-// and what it asks about first is not granted, unless the page was invited.
+// What browsers let any page send without asking first is refused. What they ask about
+// first is allowed only to pages of the given origins.
 func TestPagesAreKeptOut(t *testing.T) {
 	const page = "https://example.com"
 	origins, err := httpserve.ParseOrigins([]string{page})
@@ -61,7 +61,7 @@ func TestPagesAreKeptOut(t *testing.T) {
 	}
 }
 
-// Subscriber servers let invited pages listen, too.
+// Pages of the given origins may listen to subscriber servers too.
 func TestInvitedListeners(t *testing.T) {
 	origins, err := httpserve.ParseOrigins([]string{"*"})
 	if err != nil {

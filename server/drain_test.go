@@ -19,8 +19,8 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// Requests in flight when the server stops get their true answers, and nothing new
-// is taken.
+// When the server stops, requests in flight still get their answers, and nothing new
+// is accepted.
 func TestMainDrains(t *testing.T) {
 	for name, tt := range map[string]struct {
 		path, contentType, body string
@@ -66,8 +66,8 @@ func TestMainDrains(t *testing.T) {
 	}
 }
 
-// A stream of reactions need never end by itself: when the server stops, it is told
-// what was taken and where to go on.
+// When the server stops, a stream of lines is ended, and its answer says what was
+// accepted and where to go on.
 func TestMainDrainsEndlessLines(t *testing.T) {
 	for name, piece := range map[string]string{"between lines": "", "in a line": tap[:10]} {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +105,8 @@ func TestMainDrainsEndlessLines(t *testing.T) {
 	}
 }
 
-// A request that the log keeps for ever is given up when its time is over.
+// A request to which the log never answers is cancelled when the time to drain is
+// over.
 func TestMainDrainIsBounded(t *testing.T) {
 	for drain, want := range map[time.Duration]time.Duration{0: 6 * time.Second, 2 * time.Second: 2 * time.Second} {
 		t.Run(want.String(), func(t *testing.T) {
@@ -145,8 +146,8 @@ type nowhere struct{}
 
 func (nowhere) Write(context.Context, int, []stream.Record) error { return nil }
 
-// A subscriber server that stops ends its streams after telling them when to come
-// back, and does not wait for their clients.
+// A subscriber server that stops tells its listeners when to come back, ends their
+// streams, and does not wait for clients to close.
 func TestSubscriberDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fan := fanout.New(fanout.Config{Name: "sub1", URL: "http://s", Topic: "sub_1", Log: noRecords{}, Heartbeats: nowhere{}, Servers: &roster.Roster{}})
@@ -186,8 +187,8 @@ func TestSubscriberDrains(t *testing.T) {
 	})
 }
 
-// With a delay the server is not ready any more at once, but goes on serving, old
-// connections and new ones, and closes each with its answer; then it goes.
+// With a delay, the server is not ready any more at once, but goes on serving old and
+// new connections and closes each with its answer. Then it stops.
 func TestMainDrainsLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := mainServer(func(context.Context, []stream.Record) error {
@@ -232,7 +233,7 @@ func TestMainDrainsLater(t *testing.T) {
 	})
 }
 
-// A server that fails while it waits for load balancers does not wait for them.
+// A server that fails during the delay ends at once.
 func TestMainFailsWhileItDrains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := mainServer(taken)

@@ -18,7 +18,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// posting is a request's header but for how its body comes.
+// posting is a request's header without the length of its body.
 const posting = "POST /send_emoji HTTP/1.1\r\nHost: emo\r\nContent-Type: application/json\r\n"
 
 // posted is a whole request.
@@ -49,8 +49,9 @@ func isTimeout(err error) bool {
 	return ok && n.Timeout()
 }
 
-// Whatever arrives is served, refused or cut off, within bounded time; nothing that
-// was not answered 200 is in the log, and others are served meanwhile.
+// Whatever a client sends is served, refused or cut off within bounded time. Nothing
+// is in the log that was not answered with 200, and other clients are served
+// meanwhile.
 func TestHostileRequests(t *testing.T) {
 	const bad = `{"user_id":"ann","emoji_type":"A"}`
 	for name, tt := range map[string]struct {
@@ -142,7 +143,7 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
-// oneByOne is a text in chunks of one byte.
+// oneByOne is a text in HTTP chunks of one byte.
 func oneByOne(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -151,8 +152,8 @@ func oneByOne(s string) string {
 	return b.String()
 }
 
-// Clients that take their time, in whatever they do, are cut off; meanwhile they
-// are in nobody's way.
+// Clients that are slow in any part of a request are cut off, and other clients are
+// served meanwhile.
 func TestSlowClients(t *testing.T) {
 	for name, tt := range map[string]struct {
 		first  string        // said at once
@@ -212,7 +213,7 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
-// A client that asks and asks and never reads what it is answered is cut off.
+// A client that sends requests and never reads an answer is cut off.
 func TestClientThatDoesNotRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, mainServer(taken))
@@ -228,8 +229,8 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	})
 }
 
-// What takes long because of the log, and not of the client, is no reason to cut
-// anybody off: an array whose chunks each take five seconds, and a stream.
+// A request that takes long because of the log is not cut off: an array whose batches
+// take five seconds each, and a stream.
 func TestSlowLog(t *testing.T) {
 	items := strings.Repeat(`,{"user_id":"ann","emoji_type":"🔥","count":100}`, 1000)[1:]
 	for contentType, body := range map[string]string{

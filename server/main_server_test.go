@@ -135,7 +135,7 @@ func taken(context.Context, []stream.Record) error { return nil }
 
 const tap = `{"user_id":"ann","emoji_type":"🔥"}`
 
-// Every call of the main server is where clients look for it.
+// Every call of the main server has the path that clients use.
 func TestMainRoutes(t *testing.T) {
 	for name, tt := range map[string]struct {
 		method, path, contentType, body string
@@ -186,8 +186,8 @@ func TestMainIsNotReady(t *testing.T) {
 	})
 }
 
-// A page of the web that was led to a loopback address is turned away, by both
-// servers and on every path.
+// Both servers refuse, on every path, a web page whose name was pointed at their
+// loopback address.
 func TestStrangeHosts(t *testing.T) {
 	fan := fanout.New(fanout.Config{Name: "sub1", Servers: &roster.Roster{}})
 	for name, s := range map[string]interface {

@@ -1,3 +1,3 @@
-// Package errno names the errors of sockets that are told apart, for errors.Is, as
-// each system has them.
+// Package errno has the errors of sockets that the program tells apart, for
+// errors.Is. Windows has numbers of its own for them.
 package errno

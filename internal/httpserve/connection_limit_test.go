@@ -15,7 +15,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// limited serves on a listener with a bound until the test ends.
+// limited serves on a listener with a limit until the test ends.
 func limited(t *testing.T, limit int, h http.HandlerFunc) *httpserve.Connections {
 	t.Helper()
 	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
@@ -35,7 +35,7 @@ func limited(t *testing.T, limit int, h http.HandlerFunc) *httpserve.Connections
 	return conns
 }
 
-// client is one that keeps a connection of its own.
+// client is an HTTP client with connections of its own.
 func client(t *testing.T) *http.Client {
 	t.Helper()
 	transport := &http.Transport{}
@@ -43,8 +43,8 @@ func client(t *testing.T) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// Connections beyond the bound get their answer, whole, however much they post;
-// those within it notice nothing; and a place that is given back is free again.
+// Connections over the limit are answered, however much they post. Those within it are
+// served as ever, and a connection that is closed makes room for another.
 func TestConnectionsBeyondTheBound(t *testing.T) {
 	conns := limited(t, 2, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
 	url := "http://" + conns.Addr().String()
@@ -90,7 +90,8 @@ func TestConnectionsBeyondTheBound(t *testing.T) {
 	}
 }
 
-// Those who connect and say nothing take no place, and keep nobody out for long.
+// Connections over the limit that send nothing are not counted as open, and are closed
+// soon.
 func TestSilentConnectionsBeyondTheBound(t *testing.T) {
 	conns := limited(t, 1, func(http.ResponseWriter, *http.Request) {})
 	held := client(t)
@@ -128,7 +129,7 @@ func TestSilentConnectionsBeyondTheBound(t *testing.T) {
 	}
 }
 
-// The canned answer is what its header says.
+// The body of the fixed answer is as long as its header says.
 func TestConnectionsAnswerIsWhole(t *testing.T) {
 	conns := limited(t, 0, nil)
 	c, err := net.Dial("tcp", conns.Addr().String())

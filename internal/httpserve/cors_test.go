@@ -50,7 +50,8 @@ func TestParseOrigins(t *testing.T) {
 	}
 }
 
-// What browsers need to be let in, and only those pages that were invited.
+// Pages of the given origins get all headers that browsers need, and other pages get
+// none.
 func TestCORS(t *testing.T) {
 	one := []string{"https://example.com", "http://localhost:8080"}
 	preflight := http.Header{"Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"content-type"}}

@@ -14,11 +14,11 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// ample is a drain that no test is meant to wait for.
+// ample is a time to drain that no test uses up.
 const ample = time.Minute
 
-// start serves handler on a port of its own. stop begins to drain; done yields
-// what Serve returned.
+// start serves handler on a free port. stop begins to drain, and done receives what
+// Serve returned.
 func start(t *testing.T, handler http.Handler, drain time.Duration) (addr string, stop func(), done <-chan error) {
 	t.Helper()
 	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
@@ -31,7 +31,7 @@ func start(t *testing.T, handler http.Handler, drain time.Duration) (addr string
 	return ln.Addr().String(), cancel, ended
 }
 
-// get fetches a path whole; an answer that broke off is an error.
+// get fetches a path. An answer that breaks off is an error.
 func get(client *http.Client, url string) (string, error) {
 	res, err := client.Get(url)
 	if err != nil {
@@ -86,7 +86,7 @@ func TestServeWithoutListener(t *testing.T) {
 	}
 }
 
-// Draining ends streams, hijacked ones too, and leaves requests the time to finish.
+// Draining ends streams, hijacked ones too, and lets other requests finish.
 func TestServeDrains(t *testing.T) {
 	begun := make(chan struct{})
 	draining := make(chan struct{})
@@ -145,7 +145,7 @@ func TestServeDrains(t *testing.T) {
 	}
 }
 
-// A request that does not finish is cancelled and cut off when drain has passed.
+// A request that does not finish in time is cancelled, and its connection closed.
 func TestServeBoundsDraining(t *testing.T) {
 	for name, drain := range map[string]time.Duration{"a short drain": 20 * time.Millisecond, "none": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -211,7 +211,8 @@ func TestServeFillsInBounds(t *testing.T) {
 	}
 }
 
-// Streaming also works where nobody drains, and sees its client leave.
+// Streaming also works under a server that does not drain, and its context ends when
+// the client leaves.
 func TestStreamingElsewhere(t *testing.T) {
 	begun := make(chan struct{})
 	cause := make(chan error)

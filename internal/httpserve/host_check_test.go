@@ -82,7 +82,7 @@ func TestLoopbackHostElsewhere(t *testing.T) {
 	}
 }
 
-// ask sends one request with that Host to a handler that answers 204.
+// ask sends one request with that Host, to a handler that answers 204.
 func ask(host string, ln net.Addr) *httptest.ResponseRecorder {
 	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	r := httptest.NewRequest(http.MethodPost, "/send_emoji", nil)

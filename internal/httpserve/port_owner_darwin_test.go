@@ -7,7 +7,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// On macOS a taken port 5000 is blamed on AirPlay, whoever took it in this test.
+// On macOS AirPlay is named as the likely owner of port 5000.
 func TestListenNamesTheUsualSuspect(t *testing.T) {
 	if ln, err := httpserve.Listen(t.Context(), "127.0.0.1:5000"); err == nil {
 		defer func() { _ = ln.Close() }()

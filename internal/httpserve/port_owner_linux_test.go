@@ -14,7 +14,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// ownerOf asks for a taken address and returns who is said to hold it.
+// ownerOf tries to bind a taken address, and returns its owner as the error has it.
 func ownerOf(t *testing.T, host, port string) string {
 	t.Helper()
 	ln, err := httpserve.Listen(t.Context(), net.JoinHostPort(host, port))
@@ -28,7 +28,7 @@ func ownerOf(t *testing.T, host, port string) string {
 	return failed.Owner
 }
 
-// named is how a process of this test's program is told.
+// named is how a process of this test's program is written.
 func named(t *testing.T, pid int) string {
 	t.Helper()
 	comm, err := os.ReadFile("/proc/self/comm")
@@ -38,8 +38,8 @@ func named(t *testing.T, pid int) string {
 	return fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(comm)), pid)
 }
 
-// On Linux the process that holds a taken port is named, whichever of the
-// addresses that stand in each other's way it has bound.
+// On Linux the process that holds a taken port is named, whichever conflicting address
+// it has bound.
 func TestListenNamesTheOwner(t *testing.T) {
 	for name, tt := range map[string]struct{ held, wanted string }{
 		"the same address":            {"127.0.0.1", "127.0.0.1"},
@@ -66,10 +66,11 @@ func TestListenNamesTheOwner(t *testing.T) {
 	}
 }
 
-// holdEnv makes TestHold the other process.
+// holdEnv, if set, makes TestHold hold a port.
 const holdEnv = "HTTPSERVE_TEST_HOLD"
 
-// TestHold is no test: it holds a port until its input ends.
+// TestHold is the other process of TestListenTellsNeighboursApart: it holds a port
+// until its input ends.
 func TestHold(t *testing.T) {
 	host := os.Getenv(holdEnv)
 	if host == "" {
@@ -84,7 +85,7 @@ func TestHold(t *testing.T) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// Two processes may hold one port on two addresses.
+// If two processes hold one port on two addresses, the right one is named.
 func TestListenTellsNeighboursApart(t *testing.T) {
 	other := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHold$")
 	other.Env = append(os.Environ(), holdEnv+"=127.0.0.2")

@@ -91,8 +91,8 @@ func TestTake(t *testing.T) {
 	}
 }
 
-// Wait tells when the next one is there, and takes nothing; Give undoes a Take.
-func TestWaitAndGive(t *testing.T) {
+// Delay says when there will be a token, and takes none. Refund undoes Take.
+func TestDelayAndRefund(t *testing.T) {
 	l := quota.New(quota.Rate{PerSecond: 1, Burst: 2}, 10)
 	now, key := time.Now().Add(time.Second), l.Key("ann")
 	l.Refund(key, 1) // what was never taken
@@ -111,8 +111,8 @@ func TestWaitAndGive(t *testing.T) {
 	}
 }
 
-// When there are more keys than places, those that have been patient are
-// forgotten, and a client that goes on and on stays limited.
+// If there are more keys than places, the keys with the fullest buckets are forgotten,
+// and a client that keeps sending stays limited.
 func TestForgetting(t *testing.T) {
 	l := quota.New(quota.Rate{PerSecond: 1, Burst: 100}, 1000)
 	now := time.Now().Add(time.Second)
@@ -126,7 +126,7 @@ func TestForgetting(t *testing.T) {
 	}
 }
 
-// Whatever happens at once, no key gets more than its rate.
+// With calls at one time, no key gets more than its rate.
 func TestConcurrent(t *testing.T) {
 	const perSecond, burst, keys = 1000, 50, 40
 	l := quota.New(quota.Rate{PerSecond: perSecond, Burst: burst}, 10_000)

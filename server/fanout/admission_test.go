@@ -15,8 +15,8 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// A full server sends its clients back to register, and takes the next one when
-// one has left.
+// A full server sends clients back to register, and takes the next one after one has
+// left.
 func TestCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{Capacity: 2})
@@ -41,8 +41,8 @@ func TestCapacity(t *testing.T) {
 	})
 }
 
-// Those who come faster than the server takes them in get a stream that ends with a
-// time to come back: a browser would not come back from a refusal.
+// Clients that come faster than the accept rate get a stream that ends at once and
+// says when to come back. A browser would not come back after a refusal.
 func TestPutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{AcceptRate: 5, DrainSpread: 3 * time.Second, Capacity: 13})
@@ -78,8 +78,8 @@ func TestPutOff(t *testing.T) {
 	})
 }
 
-// Of many who come at the same moment exactly as many are taken as there are
-// places, and all places are free when they have left.
+// If many clients come at the same moment, exactly as many are taken as there are
+// places, and all places are free again when they have left.
 func TestCapacityAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const places, comers = 10, 200

@@ -9,7 +9,7 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// What goes over the line, byte by byte.
+// The stream of swarms, byte by byte.
 func TestSwarmStreamBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()
@@ -35,8 +35,8 @@ func TestSwarmStreamBytes(t *testing.T) {
 	})
 }
 
-// Of two swarms of a window the greater is true; one of a window that is not the
-// newest has no id.
+// Of two swarms of a window, the one with the greater total is sent. A window that is
+// not the newest is sent without an id.
 func TestGreatestTotalWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})
@@ -74,7 +74,7 @@ func TestGreatestTotalWins(t *testing.T) {
 	})
 }
 
-// The ring holds 64 windows; what is older is neither replayed nor taken in.
+// 64 windows are kept. Older ones are not replayed, and not taken in.
 func TestRingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()

@@ -15,9 +15,9 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// Listeners come and go while windows are published and revised. Whoever stays
-// hears the truth of every window, ids never go back, and when all have left none
-// is counted.
+// Listeners come and go while windows are published and revised. Those that stay are
+// sent the greatest total of every window, ids never go back, and when all have left
+// none is counted.
 func TestChurn(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		const windows, comers, stayers = 24, 24, 6 // 120 updates: nobody needs to skip
@@ -68,8 +68,8 @@ func TestChurn(t *testing.T) {
 	})
 }
 
-// A server that stops while listeners come, leave, read and do not read, and
-// windows arrive, lets all go and ends.
+// A server that stops while listeners come, leave, read or do not read, and while
+// windows arrive, lets all listeners go and ends.
 func TestStopAmidChurn(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		n := w.start(t, newTopic(), fanout.Config{StallTimeout: 100 * time.Millisecond, DrainSpread: 200 * time.Millisecond, Capacity: 60})
@@ -114,7 +114,7 @@ func TestStopAmidChurn(t *testing.T) {
 	})
 }
 
-// follow listens until it has heard the greatest total of every window.
+// follow listens until it has been sent the greatest total of every window.
 func (n *network) follow(ctx context.Context, windows int, ready func()) error {
 	ctx, enough := context.WithCancel(ctx)
 	defer enough()

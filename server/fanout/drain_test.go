@@ -13,8 +13,8 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// When the server leaves, its clients are asked to come back spread over a time;
-// it says first that it drains, and that it is gone when they are.
+// When the server stops, its listeners are told to come back at different times. The
+// server announces first that it drains and, when they have left, that it is gone.
 func TestDrain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{DrainSpread: 3 * time.Second})
@@ -55,8 +55,8 @@ func TestDrain(t *testing.T) {
 	})
 }
 
-// All are told when to come back, at times of their own, and let go, even one that
-// does not read; and then the server has ended.
+// By every transport, all listeners are told when to come back and are let go, even
+// one that does not read. Then the server ends.
 func TestDrainEveryWay(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		n := w.start(t, newTopic(), fanout.Config{DrainSpread: time.Second, Shards: 2, StallTimeout: time.Hour})

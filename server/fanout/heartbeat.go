@@ -34,7 +34,7 @@ func (s *Server) announce(ctx context.Context) error {
 			return nil
 		case <-t.C:
 		}
-		if err := s.yield(claimed); err != nil {
+		if err := s.nameLost(claimed); err != nil {
 			return err
 		}
 	}

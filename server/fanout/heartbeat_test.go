@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// The server is announced every second, with as many clients as it has and has had.
+// A heartbeat every second says how many streams are open and were opened.
 func TestHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{Capacity: 7, Cluster: "cluster_2"})
@@ -51,8 +51,8 @@ func TestHeartbeats(t *testing.T) {
 	})
 }
 
-// A heartbeat that cannot be sent in time is left out; the server goes on, and
-// stops when it is asked to.
+// A heartbeat that cannot be sent in time is left out. The server goes on, and stops
+// when it is asked to.
 func TestHeartbeatsThatHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})

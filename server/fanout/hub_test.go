@@ -9,8 +9,7 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// A channel is forgotten when for ten minutes nobody spoke in it and nobody
-// listens to it any more.
+// A channel is deleted when it had neither a swarm nor a listener for ten minutes.
 func TestQuietChannelsAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})
@@ -33,8 +32,8 @@ func TestQuietChannelsAreForgotten(t *testing.T) {
 	})
 }
 
-// Whoever asks for a channel that does not exist yet hears it from the beginning,
-// others who left it or not.
+// A listener of a channel that does not exist yet is sent its first window, even if
+// other listeners of it have left before.
 func TestChannelThatDoesNotExistYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})

@@ -39,7 +39,7 @@ func (s *Server) claim(ctx context.Context) error {
 	return nil
 }
 
-// yield returns an error if this server must give its name up, which it claimed at a
+// nameLost returns an error if this server must give its name up, which it claimed at a
 // time. Of two servers that claimed one name at once, the one that started later
 // gives it up.
 //
@@ -47,7 +47,7 @@ func (s *Server) claim(ctx context.Context) error {
 // URL, that may still be one of its last heartbeats, from before it left the port to
 // this server, which a slow broker has only just taken. So it must also have been
 // sent after the claim: then both are alive, behind one proxy.
-func (s *Server) yield(claimed time.Time) error {
+func (s *Server) nameLost(claimed time.Time) error {
 	other, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now())
 	alive := ok && other.Heard.After(claimed) && (other.URL != s.cfg.URL || sentAt(other).After(claimed.Add(2*roster.Heartbeat)))
 	if alive && other.StartedAt+other.Instance < s.startedAt()+s.instance {

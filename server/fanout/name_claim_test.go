@@ -17,7 +17,7 @@ func contender(servers *announcements, log *topic, url string) *fanout.Server {
 	return fanout.New(fanout.Config{Name: "sub1", URL: url, Topic: "sub_1", Log: log, Servers: &servers.roster, Heartbeats: servers})
 }
 
-// run runs a contender; it has drained as soon as it is asked to.
+// run runs a contender. It has drained as soon as it is asked to.
 func run(ctx context.Context, s *fanout.Server) <-chan error {
 	drained, ran := make(chan struct{}), make(chan error, 1)
 	close(drained)
@@ -25,7 +25,8 @@ func run(ctx context.Context, s *fanout.Server) <-chan error {
 	return ran
 }
 
-// owner is the heartbeat of somebody who has the name, since before the test.
+// owner is the heartbeat of another server that has had the name since before the
+// test.
 func owner(url, state string) wire.ServerStatus {
 	return wire.ServerStatus{
 		Name: "sub1", Instance: "owner", URL: url, Topic: "sub_1", Cluster: "cluster_1", Capacity: 1, State: state,
@@ -33,7 +34,7 @@ func owner(url, state string) wire.ServerStatus {
 	}
 }
 
-// Whoever starts under a name that is, or was, another's.
+// A server starts under a name that is, or was, another server's.
 func TestClaim(t *testing.T) {
 	never := time.Hour
 	for name, tt := range map[string]struct {
@@ -110,7 +111,8 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// While it waits for the former owner, the server is not ready and can be stopped.
+// While the server waits for a sign of the former owner, it is not ready and can be
+// stopped.
 func TestClaimIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		servers := &announcements{}
@@ -133,8 +135,8 @@ func TestClaimIsCancelled(t *testing.T) {
 	})
 }
 
-// Of two that start at once, neither of which has heard of the other, the later
-// gives way, and the earlier goes on.
+// Of two servers that start at once, before either has heard of the other, the later
+// one gives the name up and the earlier one goes on.
 func TestTwoStartAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		servers, log := &announcements{delay: 20 * time.Millisecond}, newTopic()

@@ -13,7 +13,7 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// A server that takes another's place goes on where the listeners were.
+// A listener goes on at another server where it was at the first.
 func TestResumeAtAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()
@@ -29,8 +29,8 @@ func TestResumeAtAnotherServer(t *testing.T) {
 	})
 }
 
-// A listener that comes back hears all newer windows, and those of the last ten
-// seconds before that were told after a newer one, or told anew.
+// A listener that comes back is sent all newer windows, and those of the ten seconds
+// before that were revised, or sent after a newer one.
 func TestResume(t *testing.T) {
 	id := func(n int) string { return strconv.Itoa(epoch + 2000*n) }
 	history := append(windowsOf(1, 9), swarm(2, 20), swarm(4, 40), swarm(9, 90), swarm(8, 80))
@@ -68,8 +68,8 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// Who listens before the ring is full waits, kept alive, and then hears what he
-// missed: neither what he knew already, nor history as if it were news.
+// A listener that comes before the recent windows are read is sent keep-alives, and
+// then what it missed: neither what it saw before, nor history as if it were new.
 func TestListenersWaitForTheRing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()
@@ -97,8 +97,8 @@ func TestListenersWaitForTheRing(t *testing.T) {
 	})
 }
 
-// One that reads nothing until the ring is full has missed nothing of what came
-// since.
+// A listener that reads nothing until the recent windows are read has missed nothing
+// that came after that.
 func TestListenerThatReadsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()

@@ -47,7 +47,7 @@ func TestOtherRequests(t *testing.T) {
 	}
 }
 
-// HEAD tells what GET would answer with, and opens nothing.
+// HEAD answers with the headers of GET, and opens no stream.
 func TestHead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{Capacity: 1})

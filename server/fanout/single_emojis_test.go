@@ -10,8 +10,8 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// What the Python system's clients see, byte by byte: each emoji as JSON, as often
-// as its scaled count says.
+// The stream of the Python system, byte by byte: each emoji as JSON, as often as its
+// scaled count says.
 func TestSingleEmojiBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})
@@ -80,8 +80,8 @@ func TestSingleEmojis(t *testing.T) {
 	}
 }
 
-// It begins with the next window: one who comes, or comes back, is not shown
-// again what was shown.
+// A listener of single emojis begins with the next window, so that one that comes back
+// is not sent anything twice.
 func TestSingleEmojisBeginWithTheNextWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()

@@ -14,8 +14,8 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// A client that takes nothing is cut off when its time is over, and nobody else
-// waits for it.
+// A client that takes nothing for StallTimeout is cut off, and no other listener waits
+// for it.
 func TestStalledClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{StallTimeout: 10 * time.Second})
@@ -46,9 +46,9 @@ func TestStalledClient(t *testing.T) {
 	})
 }
 
-// A listener that keeps a frame waiting is told of all that came meanwhile if that
-// was less than a second and no more than 128 updates; else it skips to the newest
-// window, and that is counted.
+// A listener that kept a frame waiting is sent all updates that came meanwhile, if
+// that took less than a second and there are no more than 128. Else it skips to the
+// newest window, and that is counted.
 func TestSlowListenerSkips(t *testing.T) {
 	for name, tt := range map[string]struct {
 		behind int
@@ -95,7 +95,7 @@ func TestSlowListenerSkips(t *testing.T) {
 	}
 }
 
-// So does one in the stream of single emojis; it goes on with the next window.
+// A slow listener of single emojis skips too, and goes on with the next window.
 func TestSlowListenerOfSinglesSkips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})
@@ -115,7 +115,7 @@ func TestSlowListenerOfSinglesSkips(t *testing.T) {
 	})
 }
 
-// One that never reads is cut off, and everyone else hears everything.
+// A listener that never reads is cut off, and all others are sent everything.
 func TestOneThatNeverReads(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		n := w.start(t, newTopic(), fanout.Config{StallTimeout: time.Second})
@@ -138,8 +138,8 @@ func TestOneThatNeverReads(t *testing.T) {
 	})
 }
 
-// One that reads again after a while hears the rest of the frame that it was in,
-// and then the newest window. No frame is torn, and none comes twice.
+// A listener that reads again after a while is sent the rest of the frame that it was
+// in, and then the newest window. No frame is cut, and none comes twice.
 func TestOneThatReadsAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		n := w.start(t, newTopic(), fanout.Config{StallTimeout: time.Minute, KeepAlive: 2 * time.Second})

@@ -84,8 +84,8 @@ type listener struct {
 	ended error // io.EOF when the server ended it
 }
 
-// listen opens a stream when all that was published has been taken in;
-// lastEventID may be empty.
+// listen opens a stream after all that was published has been taken in. lastEventID
+// may be empty.
 func (in *installation) listen(t *testing.T, path, lastEventID string) *listener {
 	t.Helper()
 	synctest.Wait()

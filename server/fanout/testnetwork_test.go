@@ -18,23 +18,22 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// network is a subscriber server on real sockets, by one of the ways that a
-// stream's bytes can go.
+// network is a subscriber server on real sockets, with one of the transports.
 type network struct {
 	*installation
 	url string
 	tcp func() (*net.TCPConn, error) // a connection to it
 }
 
-// way is how a stream's bytes go.
+// way is how the bytes of a stream go: which transport, and over what.
 type way struct {
 	name      string
 	protocols []string // with TLS
 	hidden    bool     // the sockets are
 }
 
-// sockets is the way of plain HTTP/1.1: streams take them from net/http. All others
-// leave them there.
+// sockets is plain HTTP/1.1, where streams take the socket from net/http. All other
+// ways leave it there.
 func sockets() way { return way{name: "sockets"} }
 
 // onEach runs a test on every way.
@@ -86,8 +85,8 @@ func certificates() []tls.Certificate {
 	return srv.TLS.Certificates
 }
 
-// buffer is how much systems and libraries keep for a client that does not read,
-// bytes; more than is asked for, but not by much.
+// buffer is how many bytes systems and libraries keep for a client that does not read;
+// they keep a little more than they are asked to.
 const buffer = 32 << 10
 
 func dialTCP(addr string) (*net.TCPConn, error) {
@@ -98,7 +97,7 @@ func dialTCP(addr string) (*net.TCPConn, error) {
 	return c.(*net.TCPConn), c.(*net.TCPConn).SetReadBuffer(buffer)
 }
 
-// tight is a listener whose connections keep little.
+// tight is a net.Listener whose connections have small buffers.
 type tight struct{ net.Listener }
 
 func (l tight) Accept() (net.Conn, error) {
@@ -109,7 +108,7 @@ func (l tight) Accept() (net.Conn, error) {
 	return c, c.(*net.TCPConn).SetWriteBuffer(buffer)
 }
 
-// shy is a listener whose connections do not show their sockets.
+// shy is a net.Listener whose connections hide their sockets.
 type shy struct{ net.Listener }
 
 func (l shy) Accept() (net.Conn, error) {
@@ -117,7 +116,7 @@ func (l shy) Accept() (net.Conn, error) {
 	return struct{ net.Conn }{c}, err
 }
 
-// eventually waits for what comes about by itself; a test that waits in vain fails.
+// eventually waits for a condition, and fails the test after half a minute.
 func eventually(t *testing.T, what string, come func() bool) {
 	t.Helper()
 	look := time.NewTicker(5 * time.Millisecond)
@@ -131,7 +130,7 @@ func eventually(t *testing.T, what string, come func() bool) {
 	t.Fatalf("in half a minute it did not come about that %s", what)
 }
 
-// ear is a listener on a real network, who reads when told to.
+// ear is a listener on a real network that reads only when it is told to.
 type ear struct {
 	header http.Header
 	proto  string
@@ -168,8 +167,8 @@ func (n *network) hear(t *testing.T, path, lastEventID string) *ear {
 	return e
 }
 
-// next is the next frame, as the tests write it; what is half a frame when the
-// stream ends is an error.
+// next is the next frame, in the short form of the tests. A stream that ends within a
+// frame is an error.
 func (e *ear) next() (string, error) {
 	frame := ""
 	for {
@@ -214,8 +213,8 @@ func (e *ear) hears(t *testing.T, want ...string) {
 	}
 }
 
-// large is window n in some 30 KB, so that few fill what a system keeps for a
-// client that does not read.
+// large is window n in some 30 KB, so that few of them fill the buffers of a client
+// that does not read.
 func large(n int) wire.Swarm {
 	var emojis []wire.EmojiCount
 	for i := range 50 {

@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// What retention took away, and what is no swarm, stops nothing.
+// Records that retention has removed, and records that are no swarms, are passed over.
 func TestTopicWithHoles(t *testing.T) {
 	for name, first := range map[string]int64{"from the beginning": 0, "after retention": 1000} {
 		t.Run(name, func(t *testing.T) {
@@ -33,8 +33,8 @@ func TestTopicWithHoles(t *testing.T) {
 	}
 }
 
-// A log that is shorter than it was when the server asked for its end has been
-// read when its own end is reached.
+// If the topic is shorter than it was when the server asked for its end, it has been
+// read when its new end is reached.
 func TestShorterTopic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()
@@ -54,8 +54,8 @@ func TestShorterTopic(t *testing.T) {
 	})
 }
 
-// A server whose topic cannot be read says so, and does not wait to be drained: it
-// is by that error that its caller learns that it must be.
+// A server whose topic cannot be read fails, without waiting to be drained: its caller
+// drains it only because of that error.
 func TestTopicFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})

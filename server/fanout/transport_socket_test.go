@@ -45,8 +45,8 @@ func (n *network) request(t *testing.T, lines string) (c *net.TCPConn, in *bufio
 
 const get = "GET /v1/swarm HTTP/1.1\nHost: localhost\n\n"
 
-// The head says that the connection ends with the stream, which comes in chunks
-// where the client knows them.
+// The head of the answer says that the connection ends with the stream, and that it
+// comes in chunks if the client knows chunks.
 func TestHeadOfSockets(t *testing.T) {
 	t.Parallel()
 	n := sockets().start(t, newTopic(), fanout.Config{})
@@ -64,8 +64,8 @@ func TestHeadOfSockets(t *testing.T) {
 	}
 }
 
-// What a client says after its request is not listened to; one that goes on and on
-// is cut off, and one that says that it has nothing to say any more has left.
+// What a client sends after its request is ignored. A client that sends on and on is
+// cut off, and one that closes its side has left.
 func TestWhatClientsSayLater(t *testing.T) {
 	t.Parallel()
 	n := sockets().start(t, newTopic(), fanout.Config{})
@@ -84,7 +84,7 @@ func TestWhatClientsSayLater(t *testing.T) {
 	(&ear{in: in}).hears(t, "1=1", "2=2")
 }
 
-// One whose machine resets the connection is noticed too.
+// A client whose system resets the connection has left.
 func TestReset(t *testing.T) {
 	t.Parallel()
 	n := sockets().start(t, newTopic(), fanout.Config{})
@@ -96,7 +96,7 @@ func TestReset(t *testing.T) {
 	eventually(t, "none is left", func() bool { return n.Clients() == 0 })
 }
 
-// Streams have no goroutine each.
+// Streams on sockets have no goroutine each.
 func TestNoGoroutineEach(t *testing.T) { // and not in parallel: others have some
 	n := sockets().start(t, newTopic(), fanout.Config{})
 	n.request(t, get)

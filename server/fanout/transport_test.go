@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// Whatever way its bytes go, a stream says the same.
+// By every transport, a stream is the same.
 func TestEveryWay(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		log := newTopic()
@@ -55,7 +55,7 @@ func TestEveryWay(t *testing.T) {
 	})
 }
 
-// Clients that are gone are not counted for long, though nothing is written.
+// Listeners that have left are not counted for long, even if nothing is written.
 func TestClientsThatVanish(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		n := w.start(t, newTopic(), fanout.Config{})

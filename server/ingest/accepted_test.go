@@ -20,7 +20,7 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// midnight is when every bubble begins.
+// midnight is when the time of every synctest bubble begins.
 const midnight = "2000-01-01T00:00:00.000Z"
 
 func TestSendEmojiAccepts(t *testing.T) {
@@ -110,7 +110,8 @@ func TestAcceptedAtIsTheTimeOfTheRecord(t *testing.T) {
 	})
 }
 
-// Two reactions that the log answers in the wrong order: the later one counts.
+// If the log answers two reactions in the wrong order, the later reaction is the last
+// one.
 func TestLastAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memory{t: t, answer: func(_ context.Context, n int) error {
@@ -162,7 +163,8 @@ func TestOperatorNarrowsEmojis(t *testing.T) {
 	}
 }
 
-// A channel is active for a minute after its last reaction; the main one always is.
+// A channel is active for a minute after its last reaction. The main channel is always
+// active.
 func TestChannelsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memory{t: t}

@@ -17,7 +17,7 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// outcomes is the answer to an array, or to lines.
+// outcomes is the answer to an array or to lines.
 type outcomes struct {
 	Accepted int `json:"accepted"`
 	Rejected int `json:"rejected"`
@@ -178,7 +178,7 @@ func TestArrays(t *testing.T) {
 	}
 }
 
-// Users 0 to 6,000 arrive in this order, whatever the number of appends.
+// Users 0 to 6,000 are appended in this order, in however many batches.
 func TestArrayKeepsOrder(t *testing.T) {
 	log := &memory{t: t}
 	post(routes(log, ingest.Config{}), "/v1/reactions", asJSON, "["+numbered(6_000, ",")+"]")

@@ -18,7 +18,7 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// once is a listener with one connection.
+// once is a net.Listener with one connection.
 type once struct {
 	conn   chan net.Conn
 	closed chan struct{}
@@ -36,7 +36,8 @@ func (o *once) Accept() (net.Conn, error) {
 func (o *once) Close() error   { close(o.closed); return nil }
 func (o *once) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
-// connect serves one connection of a bubble, and returns the client's end of it.
+// connect serves one connection in a synctest bubble, and returns the client's end of
+// it.
 func connect(t *testing.T, h http.Handler) net.Conn {
 	t.Helper()
 	near, far := net.Pipe()
@@ -55,7 +56,7 @@ func connect(t *testing.T, h http.Handler) net.Conn {
 	return near
 }
 
-// answerTo writes a request as far as the server takes it, and reads the answer.
+// answerTo writes a request, as much of it as the server reads, and reads the answer.
 func answerTo(t *testing.T, c net.Conn, in *bufio.Reader, head, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	go func() {
@@ -78,13 +79,13 @@ func answerTo(t *testing.T, c net.Conn, in *bufio.Reader, head, body string) *ht
 	return got
 }
 
-// chunks is a body in n chunks, as HTTP/1.1 sends one whose length it does not tell.
+// chunks is a body in n HTTP chunks, as a body of no declared length is sent.
 func chunks(piece string, n int) string {
 	return strings.Repeat(fmt.Sprintf("%x\r\n%s\r\n", len(piece), piece), n) + "0\r\n\r\n"
 }
 
-// A body of ten megabytes is refused after the few bytes that are allowed, and the
-// connection either serves the next request or ends.
+// A body of ten megabytes is refused when more than the allowed bytes have come. Then
+// the connection either serves the next request or is closed.
 func TestLargeBodies(t *testing.T) {
 	const size = 10 << 20
 	spaces := strings.Repeat(" ", size)
@@ -132,7 +133,7 @@ func TestLargeBodies(t *testing.T) {
 	}
 }
 
-// A client that vanishes in the middle of its body has sent nothing.
+// Of a client that vanishes within its body, nothing is appended.
 func TestBodyBreaksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memory{t: t}
@@ -146,7 +147,8 @@ func TestBodyBreaksOff(t *testing.T) {
 	})
 }
 
-// An answer that does not depend on the rest of the body does not wait for it.
+// An answer that does not depend on the rest of the body is sent without waiting for
+// it.
 func TestAnswerDoesNotWaitForTheRest(t *testing.T) {
 	const line = `{"user_id":"ann","emoji_type":"🔥"}` + "\n"
 	for name, tt := range map[string]struct {
@@ -176,8 +178,8 @@ func TestAnswerDoesNotWaitForTheRest(t *testing.T) {
 	}
 }
 
-// A refusal arrives, although its request is still being sent when it is decided:
-// on real sockets a connection that is closed too early takes its answer with it.
+// A refusal reaches the client even if it is decided while the request is still being
+// sent. On real sockets a connection that is closed too early loses its answer.
 func TestRefusalsArrive(t *testing.T) {
 	h := routes(&memory{t: t, answer: failing(stream.ErrNotWritten)}, ingest.Config{})
 	srv := httptest.NewServer(h)

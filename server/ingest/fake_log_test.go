@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// memory is a log that keeps what it is given, and checks that it could: never
-// nothing, never more than a batch of Kafka's holds.
+// memory is a log that keeps what is appended, and checks that no append is empty or
+// larger than a batch of Kafka.
 type memory struct {
 	t testing.TB
 	// answer, if set, is the outcome of the n-th append, counted from 1; it may
@@ -85,7 +85,7 @@ func (m *memory) asked() int {
 	return m.appends
 }
 
-// routes is a handler over a log, behind its routes.
+// routes is a handler on a log, with its routes.
 func routes(log ingest.Log, cfg ingest.Config) http.Handler {
 	cfg.Log = log
 	mux := http.NewServeMux()

@@ -14,7 +14,7 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// checkRecords fails unless every record is a reaction as readers rely on it.
+// checkRecords fails unless every record is a reaction that all readers can read.
 func checkRecords(t *testing.T, values []string) {
 	t.Helper()
 	for _, v := range values {
@@ -34,8 +34,8 @@ func checkRecords(t *testing.T, values []string) {
 	}
 }
 
-// FuzzReaction looks for a body that is neither acknowledged and in the log nor
-// refused and not in it.
+// FuzzReaction looks for a body that is acknowledged and not in the log, or refused
+// and in it.
 func FuzzReaction(f *testing.F) {
 	for _, body := range []string{
 		"", "null", "[]", "{}", "1", `"🔥"`, "\xff", "[null]", "[[[", `{"user_id":"ann","emoji_type":"🔥"}`,
@@ -103,7 +103,7 @@ func fuzzArray(t *testing.T, body []byte) {
 	}
 }
 
-// FuzzLines checks that a stream is what its lines are one by one.
+// FuzzLines checks that a stream is answered as its lines are one by one.
 func FuzzLines(f *testing.F) {
 	good := `{"user_id":"ann","emoji_type":"🔥"}`
 	for _, body := range []string{
@@ -151,8 +151,8 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-// FuzzTimestamp checks that a client's own time is carried along as it is, whatever
-// it says, or refused for its length alone.
+// FuzzTimestamp checks that a client's timestamp is written unchanged, whatever it is,
+// or refused for its length alone.
 func FuzzTimestamp(f *testing.F) {
 	for _, s := range []string{
 		"", "2026-01-02T03:04:05.678Z", "2026-02-30T25:61:61+99:99", "1767323045", "now", "<&>\u2028\x00\x1f\x7f", "\\u0041\"", "\u202e\U0001F525",
@@ -190,7 +190,8 @@ func FuzzTimestamp(f *testing.F) {
 	})
 }
 
-// FuzzParse looks for a reaction that is judged in two ways.
+// FuzzParse looks for a reaction that the fast reader and encoding/json judge
+// differently.
 func FuzzParse(f *testing.F) {
 	for _, body := range []string{
 		`{"user_id":"ann","emoji_type":"🔥"}`,

@@ -20,7 +20,7 @@ import (
 
 const fire = `{"user_id":"ann","emoji_type":"🔥"}`
 
-// unread is a body that nobody may read.
+// unread is a body that must not be read.
 type unread struct{ t *testing.T }
 
 func (u unread) Read([]byte) (int, error) {
@@ -39,8 +39,8 @@ func ask(h http.Handler, path, contentType string, body io.Reader, length int64)
 	return w
 }
 
-// Over a bound a request is refused at once and unread; those before it are
-// served, and their places are free again.
+// A request over a bound is refused at once and unread. The requests before it are
+// served, and then there is room again.
 func TestBounds(t *testing.T) {
 	const mega = 1 << 20
 	type request struct {
@@ -93,7 +93,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// While the log's queue is full nothing is read; then everything is as before.
+// While the log is full, nothing is read. After that, everything is as before.
 func TestFullLog(t *testing.T) {
 	var full atomic.Bool
 	h := routes(&memory{t: t}, ingest.Config{Bounds: ingest.Bounds{MaxRequests: 1, MaxStreams: 1, LogFull: full.Load}})
@@ -114,7 +114,7 @@ func TestFullLog(t *testing.T) {
 	}
 }
 
-// Whatever becomes of a request, its place is given back.
+// Whatever the outcome of a request, it is not counted as in flight afterwards.
 func TestPlacesAreGivenBack(t *testing.T) {
 	var failure error
 	h := routes(&memory{t: t, answer: func(context.Context, int) error { return failure }}, ingest.Config{Bounds: ingest.Bounds{MaxRequests: 1, MaxStreams: 1, MaxBytes: 4 << 20}})
@@ -135,7 +135,8 @@ func TestPlacesAreGivenBack(t *testing.T) {
 	}
 }
 
-// A refusal costs a client its connection only where the body is still on its way.
+// After a refusal the connection can be used again, unless its body was still
+// arriving.
 func TestRefusedConnectionsGoOn(t *testing.T) {
 	whole := fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(fire), fire)
 	for name, tt := range map[string]struct {
@@ -173,7 +174,8 @@ func TestRefusedConnectionsGoOn(t *testing.T) {
 	}
 }
 
-// A stream may be slow, for hours, but not silent for long; what came is kept.
+// A stream may be slow for hours, but not silent for longer than its timeout. What
+// came before is kept.
 func TestSilentStream(t *testing.T) {
 	for name, piece := range map[string]string{"between lines": "", "in a line": fire[:10]} {
 		t.Run(name, func(t *testing.T) {
@@ -211,8 +213,7 @@ func TestSilentStream(t *testing.T) {
 	}
 }
 
-// What is refused costs no more than what is accepted, even into a log that costs
-// nothing, where it could.
+// A refusal costs no more than an acceptance, even with a log that costs nothing.
 func BenchmarkRequest(b *testing.B) {
 	for _, bb := range []struct{ name, contentType, body string }{
 		{"accepted", asJSON, `{"user_id":"user_0123456789ab","emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.000Z"}`},

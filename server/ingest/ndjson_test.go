@@ -105,7 +105,7 @@ type upload struct {
 	answered chan *httptest.ResponseRecorder
 }
 
-// newUpload begins a request; it belongs into a bubble.
+// newUpload begins a request, in a synctest bubble.
 func newUpload(t *testing.T, log *memory) *upload {
 	t.Helper()
 	r, w := io.Pipe()
@@ -127,8 +127,8 @@ func (u *upload) send(piece string) {
 	synctest.Wait()
 }
 
-// What has arrived whole goes to the log at once, though half a line has come
-// after it, and its time is when it arrived.
+// A line that has arrived whole is appended at once, even if half a line has come
+// after it. Its time is when it arrived.
 func TestSlowLinesAreNotKeptWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memory{t: t}
@@ -166,8 +166,8 @@ func TestSlowLinesAreNotKeptWaiting(t *testing.T) {
 	})
 }
 
-// A stream that breaks off is answered for, where anybody is left to read it: what
-// had arrived whole is in the log, and the piece of a line is nothing.
+// A stream that breaks off is answered, if anybody is left to read it. The lines that
+// arrived whole are in the log, and the part of a line is not.
 func TestLinesBreakOff(t *testing.T) {
 	for name, tail := range map[string]string{
 		"between lines":           "",
@@ -194,7 +194,8 @@ func TestLinesBreakOff(t *testing.T) {
 	}
 }
 
-// When the log fails in the middle of a stream, the stream ends with the truth.
+// When the log fails in the middle of a stream, the stream is ended, and its answer
+// says what was accepted.
 func TestLogFailsInTheMiddleOfLines(t *testing.T) {
 	for err, code := range map[error]string{stream.ErrNotWritten: "not_written", stream.ErrInDoubt: "in_doubt", errors.New("what?"): "in_doubt"} {
 		t.Run(err.Error(), func(t *testing.T) {

@@ -53,8 +53,9 @@ func (q *quotas) from(r *http.Request) uint64 {
 	return q.addresses.Key(string(b[:]))
 }
 
-// spent refuses a request, before it is read, if its address has no token left.
-func (q *quotas) spent(r *http.Request) *httpserve.Refusal {
+// refusalIfSpent is the refusal of a request, before it is read, whose address has no
+// token left; else nil.
+func (q *quotas) refusalIfSpent(r *http.Request) *httpserve.Refusal {
 	from := q.from(r)
 	if from == 0 {
 		return nil

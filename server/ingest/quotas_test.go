@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// sender is where a reaction comes from.
+// sender is the user and the address of a reaction.
 type sender struct{ user, address, forwarded string }
 
 // send posts a reaction that counts n times.
@@ -32,8 +32,8 @@ func (s sender) send(h http.Handler, n int) *httptest.ResponseRecorder {
 	return w
 }
 
-// Who has sent too much is refused by name, told a time that is true, and in
-// nobody else's way.
+// A user or address that has sent too much is refused, told correctly when to send
+// again, and does not affect others.
 func TestQuotas(t *testing.T) {
 	proxies, err := httpserve.ParseProxies([]string{"10.0.0.0/8"})
 	if err != nil {
@@ -105,8 +105,8 @@ func TestQuotas(t *testing.T) {
 	}
 }
 
-// What an address has no tokens for costs its user none, and an address that has
-// none left is not even read.
+// A reaction that is refused for its address takes no token of its user. A request of
+// an address without tokens is not read.
 func TestQuotasOfBoth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := routes(&memory{t: t}, ingest.Config{Quotas: ingest.Quotas{
@@ -141,8 +141,8 @@ func TestQuotasOfBoth(t *testing.T) {
 	})
 }
 
-// In a bulk only those items are refused that are too many, and what is refused
-// for another reason takes nothing.
+// In a bulk only the items that are too many are refused, and an item that is refused
+// for another reason takes no token.
 func TestQuotasInBulk(t *testing.T) {
 	bad := `{"user_id":"ann","emoji_type":"A"}`
 	for name, tt := range map[string]struct {
@@ -165,7 +165,7 @@ func TestQuotasInBulk(t *testing.T) {
 	}
 }
 
-// A channel is not taken up by one who may not send to it.
+// A reaction that is refused by a quota does not make its channel active.
 func TestQuotasBeforeChannels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := routes(&memory{t: t}, ingest.Config{MaxChannels: 3, Quotas: ingest.Quotas{User: quota.Rate{PerSecond: 1, Burst: 1}}})
@@ -190,7 +190,8 @@ func TestNoQuotas(t *testing.T) {
 	}
 }
 
-// The log's troubles are not the client's: it is told of them, not of its quota.
+// A reaction that the log does not take is refused because of the log, not because of
+// a quota.
 func TestQuotasAndTheLog(t *testing.T) {
 	h := routes(&memory{t: t, answer: failing(stream.ErrNotWritten)}, ingest.Config{Quotas: ingest.Quotas{User: quota.Rate{PerSecond: 1, Burst: 1}}})
 	if got := post(h, "/send_emoji", asJSON, fire); got.Code != http.StatusServiceUnavailable || refusalIn(t, got).Code != "not_written" {

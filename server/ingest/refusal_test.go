@@ -16,15 +16,16 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// refusal is one as it is answered.
+// refusal is the body of a refusal.
 type refusal struct {
 	Error     string `json:"error"`
 	Code      string `json:"code"`
 	RequestID string `json:"request_id"`
 }
 
-// refusalIn reads a refusal, and checks what holds for every one: JSON with an
-// error, a code, the request's id and nothing else, on one short line without control characters.
+// refusalIn reads a refusal, and checks what holds for every one: it is JSON with an
+// error, a code, the request's id and nothing else, and the error is one short line
+// without control characters.
 func refusalIn(t *testing.T, got *httptest.ResponseRecorder) refusal {
 	t.Helper()
 	if ct := got.Header().Get("Content-Type"); ct != asJSON {
@@ -145,7 +146,8 @@ func TestLargestReactionIsAccepted(t *testing.T) {
 	}
 }
 
-// What is compressed is refused by the name of how, and not as bad JSON.
+// A compressed body is refused as such, with the name of the encoding, and not as bad
+// JSON.
 func TestCompressedBodiesAreRefused(t *testing.T) {
 	for _, path := range []string{"/send_emoji", "/v1/reactions"} {
 		for encoding, want := range map[string]int{"gzip": http.StatusUnsupportedMediaType, "Identity": http.StatusOK} {
@@ -215,8 +217,8 @@ func TestOtherMethodsAreRefused(t *testing.T) {
 	}
 }
 
-// What the log did not acknowledge is never said to be accepted, and only what is
-// certainly not there is said to be so.
+// What the log did not acknowledge is never called accepted. Only what is certainly
+// not in the log is called not written.
 func TestLogRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err  error
@@ -239,7 +241,7 @@ func TestLogRefuses(t *testing.T) {
 	}
 }
 
-// Nobody gets his own words back at length, or a control character of them.
+// A refusal repeats little of what the client sent, and no control character.
 func TestRefusalsDoNotEcho(t *testing.T) {
 	hostile := []string{"\x1b]0;owned\a", "<script>alert(1)</script>", "\u202e\u2066", "🔥🔥", "\U000E0001", "%s%n%d"}
 	for _, piece := range hostile {

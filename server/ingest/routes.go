@@ -61,7 +61,7 @@ func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, limit int64,
 		return
 	}
 	defer h.inFlight.leave(size)
-	if refusal := h.quotas.spent(r); refusal != nil {
+	if refusal := h.quotas.refusalIfSpent(r); refusal != nil {
 		h.refuseUnread(w, r, refusal)
 		return
 	}

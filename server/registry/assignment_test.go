@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/server/registry"
 )
 
-// server is one as just heard of, for the first time.
+// server is a server of which the first heartbeat has just been heard.
 func server(name string, clients, capacity int) roster.Entry {
 	return roster.Entry{
 		ServerStatus: wire.ServerStatus{Name: name, Instance: "i", URL: "http://" + name, Clients: clients, Capacity: capacity, State: wire.StateServing},
@@ -21,7 +21,7 @@ func server(name string, clients, capacity int) roster.Entry {
 	}
 }
 
-// spread assigns n clients and counts who got how many.
+// spread assigns n clients, and counts how many each server was given.
 func spread(t *testing.T, a *registry.Assigner, servers []roster.Entry, n int) map[string]int {
 	t.Helper()
 	got := map[string]int{}
@@ -61,8 +61,8 @@ func TestLeastLoaded(t *testing.T) {
 	}
 }
 
-// Equal servers are not always taken in the same order, or every copy of serve
-// would begin with the same one.
+// Servers with an equal share are drawn at random. Else every copy of serve would
+// begin with the same one.
 func TestTiesAreBrokenAtRandom(t *testing.T) {
 	first := map[string]bool{}
 	for range 200 {
@@ -109,7 +109,7 @@ func TestWhoCanBeAssigned(t *testing.T) {
 	}
 }
 
-// Who may be dead is passed over while another one has room, and no longer.
+// A server that may be dead is chosen only if no other one has room.
 func TestWhoIsDoubtful(t *testing.T) {
 	late := func(s roster.Entry) roster.Entry {
 		s.Heard = s.Heard.Add(-roster.Missed)
@@ -142,8 +142,8 @@ func TestWhoIsDoubtful(t *testing.T) {
 	}
 }
 
-// A cancelled assignment gives its place back, but no place that a server has
-// told to be taken.
+// A cancelled assignment frees its place, but never one that the server itself has
+// counted.
 func TestCancel(t *testing.T) {
 	a := registry.NewAssigner(registry.LeastLoaded)
 	s := server("sub1", 1, 3)
@@ -179,8 +179,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// Of two drawn at random the less loaded is taken: the fullest of three never, and
-// the others both.
+// The less loaded of two drawn servers is chosen: of three, the fullest never and the
+// others both.
 func TestTwoChoices(t *testing.T) {
 	servers := []roster.Entry{server("sub1", 80, 1000), server("sub2", 0, 1000), server("sub3", 40, 1000)}
 	got := map[string]int{}
@@ -210,7 +210,7 @@ func TestParseStrategy(t *testing.T) {
 	}
 }
 
-// Clients that register at once: no place is given twice.
+// If clients register at one time, no place is given twice.
 func TestConcurrentAssignment(t *testing.T) {
 	const places = 300
 	a := registry.NewAssigner(registry.LeastLoaded)

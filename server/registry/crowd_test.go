@@ -12,15 +12,15 @@ import (
 	"github.com/emostream/emostream/server/registry"
 )
 
-// crowd is clients, copies of serve and subscriber servers in a time of their own,
-// in steps of a millisecond.
+// crowd simulates clients, copies of serve and subscriber servers, in a time of its
+// own with steps of a millisecond.
 type crowd struct {
 	t       *testing.T
 	rng     *rand.Rand
 	now     time.Time
 	due     map[time.Time][]func()
 	copies  []*desk
-	servers []*stage
+	servers []*subscriber
 	slow    time.Duration // the longest way from an assignment to the stream
 
 	outside int // clients that have no stream
@@ -33,8 +33,8 @@ type desk struct {
 	roster roster.Roster
 }
 
-// stage is a subscriber server.
-type stage struct {
+// subscriber is a subscriber server.
+type subscriber struct {
 	wire.ServerStatus
 	killed time.Time // zero: it is alive
 }
@@ -73,16 +73,16 @@ func (c *crowd) run(d time.Duration) {
 	}
 }
 
-// open adds a server.
-func (c *crowd) open(capacity int) *stage {
-	s := &stage{ServerStatus: server(fmt.Sprintf("sub%d", len(c.servers)+1), 0, capacity).ServerStatus}
+// open adds a subscriber server.
+func (c *crowd) open(capacity int) *subscriber {
+	s := &subscriber{ServerStatus: server(fmt.Sprintf("sub%d", len(c.servers)+1), 0, capacity).ServerStatus}
 	c.servers = append(c.servers, s)
 	c.after(c.between(0, roster.Heartbeat), func() { c.beat(s) })
 	return s
 }
 
-// beat sends heartbeats for as long as a server lives.
-func (c *crowd) beat(s *stage) {
+// beat sends a server's heartbeats until it is killed.
+func (c *crowd) beat(s *subscriber) {
 	if !s.killed.IsZero() {
 		return
 	}
@@ -93,9 +93,9 @@ func (c *crowd) beat(s *stage) {
 	c.after(roster.Heartbeat, func() { c.beat(s) })
 }
 
-// kill kills a server. Its clients come back at once, as simple ones do, or after
-// the pause of those that say which server failed them.
-func (c *crowd) kill(s *stage, simple bool) {
+// kill kills a server. Simple clients come back at once. Others pause first, and say
+// which server failed them.
+func (c *crowd) kill(s *subscriber, simple bool) {
 	s.killed = c.now
 	c.outside += s.Clients
 	for range s.Clients {
@@ -116,7 +116,7 @@ func (c *crowd) join(n int) {
 	}
 }
 
-// register gets one client a stream, however often it takes.
+// register has one client try until it has a stream.
 func (c *crowd) register(avoid string, simple bool) {
 	d := c.copies[c.rng.IntN(len(c.copies))]
 	e, verdict := d.Assign(d.roster.All(), avoid, c.now)
@@ -125,7 +125,7 @@ func (c *crowd) register(avoid string, simple bool) {
 		return
 	}
 	c.after(c.between(time.Millisecond, c.slow), func() {
-		s := c.servers[slices.IndexFunc(c.servers, func(s *stage) bool { return s.Name == e.Name })]
+		s := c.servers[slices.IndexFunc(c.servers, func(s *subscriber) bool { return s.Name == e.Name })]
 		if !s.killed.IsZero() && c.now.Sub(s.killed) > roster.Timeout+c.slow+40*time.Millisecond {
 			c.t.Errorf("a client was sent to %s, %v after it was killed", s.Name, c.now.Sub(s.killed))
 		}
@@ -143,8 +143,8 @@ func (c *crowd) register(avoid string, simple bool) {
 	})
 }
 
-// spread is by how much the emptiest server differs from the fullest, in percent
-// of that, in relation to their capacity.
+// spread is by how many percent the emptiest server differs from the fullest, in
+// proportion to their capacity.
 func (c *crowd) spread() float64 {
 	least, most := 1., 0.
 	for _, s := range c.servers {
@@ -165,9 +165,9 @@ func (c *crowd) counts() (n []int) {
 
 const seeds = 2
 
-// 3,000 clients join six servers at 500 a second, through copies of serve that
-// know nothing of each other: no server gets 5 % more than another. Then one more
-// server comes, empty, and all copies fill it without filling it beyond the others.
+// 3,000 clients join six servers at 500 a second, through copies of serve that know
+// nothing of each other. No server gets 5 % more than another. Then an empty server
+// comes, and all copies together fill it no further than the others.
 func TestCrowdSpreads(t *testing.T) {
 	for _, strategy := range []registry.Strategy{registry.LeastLoaded, registry.TwoChoices} {
 		for _, copies := range []int{1, 2, 4} {
@@ -198,7 +198,7 @@ func TestCrowdSpreads(t *testing.T) {
 	}
 }
 
-// A server of six is killed: its clients are spread over the others, and nobody is
+// One server of six is killed. Its clients are spread over the others, and none is
 // sent to it after 5 s.
 func TestCrowdAfterAKill(t *testing.T) {
 	for name, simple := range map[string]bool{"clients that say what failed them": false, "clients that come at once and say nothing": true} {
@@ -221,9 +221,9 @@ func TestCrowdAfterAKill(t *testing.T) {
 	}
 }
 
-// More clients than places, servers of all sizes, and slow connections, so that
-// servers refuse some that were sent to them: all places are taken in the end, and
-// nobody who waits keeps others from them.
+// There are more clients than places, servers of all sizes, and slow connections, so
+// that servers refuse some of the clients that were sent to them. In the end all
+// places are taken, and no waiting client keeps others from them.
 func TestCrowdFillsEveryPlace(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(seeds) {

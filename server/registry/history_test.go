@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/server/registry"
 )
 
-// history is any sequence of heartbeats, assignments, cancelled ones and silence,
-// and what may be said of it without knowing how an assigner works.
+// history is a random sequence of heartbeats, assignments, cancellations and silence,
+// with what must hold after it however an assigner works.
 type history struct {
 	*testing.T
 	rng      *rand.Rand
@@ -38,8 +38,8 @@ func newHistory(t *testing.T, seed uint64, strategy registry.Strategy) *history 
 	return h
 }
 
-// beat is a heartbeat of one server. What it tells need not agree with what was
-// assigned: clients leave, never come, or come from elsewhere.
+// beat is a heartbeat of one server. Its counts need not agree with the assignments:
+// clients leave, never come, or come from elsewhere.
 func (h *history) beat() {
 	s := &h.servers[h.rng.IntN(len(h.servers))]
 	s.Heard, s.Beats = h.now, s.Beats+1
@@ -68,8 +68,8 @@ func (h *history) cancel() {
 	}
 }
 
-// taken is how many places of a server are taken at least, and at most as can be
-// known here.
+// taken is how many places of a server are taken, at least and at most, as far as it
+// can be known here.
 func (h *history) taken(s roster.Entry) (least, most int) {
 	least = s.Clients + h.since[s.Name]
 	return least, least + h.earlier[s.Name]
@@ -112,9 +112,8 @@ func (h *history) assign() {
 	h.since[got.Name]++
 }
 
-// Whatever happens, nobody is sent where no place is, as far as it is known, or to
-// a server that may be dead while another one has room; and nobody is refused
-// while one certainly has.
+// No client is sent to a server that is known to be full, or to one that may be dead
+// while another one has room. No client is refused while a server certainly has room.
 func TestHistories(t *testing.T) {
 	for seed := range uint64(300) {
 		for _, strategy := range []registry.Strategy{registry.LeastLoaded, registry.TwoChoices} {
@@ -137,9 +136,8 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// Between two heartbeats no server is given more than its share, which is what
-// brings those below a level up to it, in relation to their capacity: the last one
-// sent to a server found none that was emptier.
+// Between two heartbeats, clients go where the share in use is smallest: when the last
+// client was sent to a server, no other server had a smaller share.
 func TestNoHerd(t *testing.T) {
 	for seed := range uint64(300) {
 		h := newHistory(t, seed, registry.LeastLoaded)

@@ -8,7 +8,8 @@ import (
 	"github.com/emostream/emostream/server/registry"
 )
 
-// Those assigned count until they have come, or the second heartbeat after.
+// An assigned client counts as pending until it has come, or until the second
+// heartbeat after its assignment.
 func TestPending(t *testing.T) {
 	type step struct {
 		assign, opened int
@@ -38,8 +39,8 @@ func TestPending(t *testing.T) {
 	}
 }
 
-// A server that was started again has none of those who were sent to the one
-// before; and who looked before the last heartbeat does not undo what came since.
+// A server that was restarted has none of the clients that were sent to its former
+// instance. A call with an older heartbeat does not undo what a newer one changed.
 func TestPendingBelongsToAHeartbeat(t *testing.T) {
 	a, s := registry.NewAssigner(registry.LeastLoaded), server("sub1", 0, 100)
 	before := s
@@ -58,8 +59,8 @@ func TestPendingBelongsToAHeartbeat(t *testing.T) {
 	}
 }
 
-// among lets an assigner find out that it is one of so many copies: servers tell of
-// so many streams for each client that it sends, and are emptied at once.
+// among shows an assigner that it is one of so many copies: the servers report so many
+// streams for each client that it sends, and are emptied at once.
 func among(t *testing.T, a *registry.Assigner, copies int, servers []roster.Entry) {
 	t.Helper()
 	for range 100 {
@@ -71,9 +72,9 @@ func among(t *testing.T, a *registry.Assigner, copies int, servers []roster.Entr
 	}
 }
 
-// Other copies of serve are supposed to do as this one does: where n clients come
-// for each that it assigns, it leaves the rest of an emptier server to them. What
-// counts is how many copies there are now.
+// Other copies of serve are supposed to do what this one does: if n clients come for
+// each that it assigns, it leaves the others' part of an empty server to them. If the
+// number of copies changes, so does n.
 func TestOtherCopiesAreReckonedWith(t *testing.T) {
 	for name, tt := range map[string]struct {
 		copies []int // one after the other
@@ -103,7 +104,8 @@ func TestOtherCopiesAreReckonedWith(t *testing.T) {
 	}
 }
 
-// Of those who come, only a copy's share are those that it assigned.
+// Of the clients that come to a server, only this copy's share are taken for clients
+// that it has assigned.
 func TestPendingWhereThereAreCopies(t *testing.T) {
 	a, s := registry.NewAssigner(registry.LeastLoaded), []roster.Entry{server("sub1", 0, 10_000)}
 	among(t, a, 2, s)
@@ -115,8 +117,8 @@ func TestPendingWhereThereAreCopies(t *testing.T) {
 	}
 }
 
-// Places that other copies may have given are no reason to refuse: only those are
-// taken that a server has counted, or that were given here.
+// A client is not refused because of places that other copies may have assigned. Only
+// those count that a server has counted, or that were assigned here.
 func TestOtherCopiesTakeNoPlaces(t *testing.T) {
 	a := registry.NewAssigner(registry.LeastLoaded)
 	servers := []roster.Entry{server("sub1", 0, 100)}

@@ -20,7 +20,7 @@ import (
 
 const asJSON = "application/json"
 
-// calls is a registry, and the roster that it looks at.
+// calls is a registry and its roster.
 type calls struct {
 	*registry.Handler
 	mux    *http.ServeMux
@@ -47,7 +47,7 @@ func (c *calls) do(method, path, contentType, body string) *httptest.ResponseRec
 	return w
 }
 
-// answer reads the JSON of an answer, whose status must be the given one.
+// answer reads the JSON of an answer, which must have the given status.
 func answer[T any](t *testing.T, got *httptest.ResponseRecorder, status int) T {
 	t.Helper()
 	var v T
@@ -162,8 +162,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A place that is given back before anybody came can be given again; one that a
-// server has told to be taken cannot.
+// A place that is given back before its client has come can be assigned again. A place
+// that a server has counted cannot.
 func TestUnregister(t *testing.T) {
 	c := newCalls(server("sub1", 1, 2))
 	register := func(want int) {
@@ -190,8 +190,8 @@ func TestUnregister(t *testing.T) {
 	register(http.StatusServiceUnavailable)
 }
 
-// Between two heartbeats nobody knows who has come, and still no herd runs to the
-// server that was emptiest.
+// Between two heartbeats, clients are not all sent to the server that was emptiest at
+// the first.
 func TestRegisterSpreads(t *testing.T) {
 	c := newCalls(server("sub1", 4, 20), server("sub2", 0, 20), server("sub3", 0, 10))
 	got := map[string]int{}
@@ -203,8 +203,8 @@ func TestRegisterSpreads(t *testing.T) {
 	}
 }
 
-// Who says which server failed it is sent to another one, if there is one that has
-// room; that steers nobody else.
+// A client that says which server failed it is sent to another one with room, if there
+// is one. Other clients are not affected.
 func TestRegisterAvoids(t *testing.T) {
 	for name, tt := range map[string]struct {
 		method, path, body string
@@ -230,8 +230,9 @@ func TestRegisterAvoids(t *testing.T) {
 	}
 }
 
-// A server that is silent gets nobody any more, and /v1/servers says how long it
-// has been; who was assigned and has not come yet is shown beside those who have.
+// No client is sent to a silent server, and /v1/servers says for how long it has been
+// silent. Clients that were assigned and have not come yet are shown apart from those
+// that have.
 func TestServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCalls()
