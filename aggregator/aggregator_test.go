@@ -20,19 +20,19 @@ import (
 func TestAggregatorCountsAWindowWhenItEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)
-		stop := p.start(t) // partition 1 stays empty, and holds nothing up
+		stop := p.start(t) // partition 1 stays empty, and delays nothing
 		until(500)
-		p.tap(t, 0, 400, "🔥")
+		p.react(t, 0, 400, "🔥")
 		until(1900)
-		p.tap(t, 0, 1850, "😂")
-		p.tap(t, 0, 450, "🔥")
+		p.react(t, 0, 1850, "😂")
+		p.react(t, 0, 450, "🔥")
 		until(2150)
-		p.tap(t, 0, 1999, "🔥") // on its way when the window was counted
+		p.react(t, 0, 1999, "🔥") // recorded in time, but appended after the window was counted
 		until(5000)
-		p.tap(t, 1, 4900, "👍")
+		p.react(t, 1, 4900, "👍")
 		until(9000)
 		want := []string{"at 2100: 2000 🔥2", "at 2100: 2000 😂1", "at 2200: 2000 🔥3", "at 2200: 2000 😂1", "at 6100: 6000 👍1"}
-		if diff := cmp.Diff(want, p.shown(t)); diff != "" {
+		if diff := cmp.Diff(want, p.countsWritten(t)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		partials := 0
@@ -48,7 +48,7 @@ func TestAggregatorCountsAWindowWhenItEnds(t *testing.T) {
 	})
 }
 
-// A partition that nobody counts holds a window up for half a second.
+// A partition that nobody counts delays a window by half a second, no more.
 func TestAggregatorDoesNotWaitForEverybody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)
@@ -56,9 +56,9 @@ func TestAggregatorDoesNotWaitForEverybody(t *testing.T) {
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = p.Combine(ctx, p.reactions.claim(0)) })
 		wg.Go(func() { _ = p.Reduce(ctx, p.partials.claim(0)) })
-		p.tap(t, 0, 400, "🔥")
+		p.react(t, 0, 400, "🔥")
 		until(4000)
-		if diff := cmp.Diff([]string{"at 2500: 2000 🔥1"}, p.shown(t)); diff != "" {
+		if diff := cmp.Diff([]string{"at 2500: 2000 🔥1"}, p.countsWritten(t)); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 		cancel()
@@ -69,14 +69,14 @@ func TestAggregatorDoesNotWaitForEverybody(t *testing.T) {
 func TestAggregatorGoesOnFromItsCommits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)
-		p.reactions.partitions = p.reactions.partitions[:1] // the topic's commits are those of one partition
+		p.reactions.partitions = p.reactions.partitions[:1] // the fake topic keeps the commits of one partition only
 		for i := range int64(30) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var wg sync.WaitGroup
 			wg.Go(func() { _ = p.Combine(ctx, p.reactions.claim(0)) })
 			wg.Go(func() { _ = p.Reduce(ctx, p.partials.claim(0)) })
-			p.tap(t, 0, i*1000+500, "🔥")
-			p.tap(t, 0, i*1000, "🔥")
+			p.react(t, 0, i*1000+500, "🔥")
+			p.react(t, 0, i*1000, "🔥")
 			until(i*1000 + 730)
 			cancel()
 			wg.Wait()
@@ -118,7 +118,7 @@ func TestCombineFails(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPipeline(t)
-				p.tap(t, 0, 0, "🔥")
+				p.react(t, 0, 0, "🔥")
 				tt.spoil(p)
 				err := p.Combine(t.Context(), p.reactions.claim(0))
 				if err == nil || !errors.Is(err, tt.is) && tt.is != nil || !strings.Contains(err.Error(), tt.says) {
@@ -133,7 +133,7 @@ func TestCombineStopsWhenRetentionOvertakesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)
 		claim := p.reactions.claim(0)
-		p.tap(t, 0, 0, "🔥")
+		p.react(t, 0, 0, "🔥")
 		p.reactions.start = 1
 		_, isCommit := errors.AsType[*aggregator.CommitError](p.Combine(t.Context(), claim))
 		if !isCommit {
@@ -223,7 +223,7 @@ func TestReduceGoesOnWhereTheLogBegins(t *testing.T) {
 				if err := p.Reduce(ctx, claim); !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("Reduce = %v, want it to go on until it is told to stop", err)
 				}
-				if diff := cmp.Diff([]string{"at 0: -2000 🔥1"}, p.shown(t)); diff != "" {
+				if diff := cmp.Diff([]string{"at 0: -2000 🔥1"}, p.countsWritten(t)); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 			})

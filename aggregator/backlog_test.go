@@ -11,17 +11,17 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Of a backlog, one emission serves many fetches.
+// While there is a backlog, one emission serves many fetches.
 func TestCombineOfABacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)
-		const windows, taps = 250, 4
-		for i := range int64(windows * taps) {
-			p.tap(t, 0, i*2000/taps, "🔥")
+		const windows, perWindow = 250, 4
+		for i := range int64(windows * perWindow) {
+			p.react(t, 0, i*2000/perWindow, "🔥")
 		}
 		until(windows * 2000)
 		claim := p.reactions.claim(0)
-		claim.Log = &slowly{claim.Log, taps}
+		claim.Log = &slowReader{claim.Log, perWindow}
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- p.Combine(ctx, claim) }()
@@ -52,24 +52,24 @@ func TestCombineOfABacklog(t *testing.T) {
 		for _, n := range counted {
 			total += n
 		}
-		if total != windows*taps {
-			t.Errorf("%d of %d records were counted", total, windows*taps)
+		if total != windows*perWindow {
+			t.Errorf("%d of %d records were counted", total, windows*perWindow)
 		}
 	})
 }
 
-// slowly is a reader of which each fetch takes 10 ms and returns a few records.
-type slowly struct {
+// slowReader takes 10 ms for each fetch and returns at most maxRecords.
+type slowReader struct {
 	stream.Reader
-	most int
+	maxRecords int
 }
 
-func (r *slowly) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
+func (r *slowReader) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
 	<-time.After(10 * time.Millisecond)
 	b, err := r.Reader.Fetch(ctx, offset, wait)
-	if len(b.Records) > r.most {
-		b.Records = b.Records[:r.most]
-		b.Next = offset + int64(r.most)
+	if len(b.Records) > r.maxRecords {
+		b.Records = b.Records[:r.maxRecords]
+		b.Next = offset + int64(r.maxRecords)
 	}
 	return b, err
 }

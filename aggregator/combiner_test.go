@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// value is a record's value; a channel may be left out.
+// value is the value of a record of emoji-topic; a channel may be left out.
 func value(emoji string, channel ...string) []byte {
 	r := wire.Reaction{UserID: "u", Emoji: emoji, Timestamp: "t"}
 	if len(channel) > 0 {
@@ -53,9 +53,8 @@ func fetched(next int64, atEnd bool, sentAt int64) stream.Batch {
 	return b
 }
 
-// said is what an emission says, in short: for each partition of emoji-partials
-// a line a record.
-func said(t *testing.T, e aggregator.PartialsEmission) [][]string {
+// lines are the records of an emission in short, by partition of emoji-partials.
+func lines(t *testing.T, e aggregator.PartialsEmission) [][]string {
 	t.Helper()
 	out := make([][]string, len(e.Records))
 	for i, records := range e.Records {
@@ -71,13 +70,13 @@ func said(t *testing.T, e aggregator.PartialsEmission) [][]string {
 			if string(r.Key) != p.Partial.Channel {
 				t.Errorf("a partial of %s has the key %s", p.Partial.Channel, r.Key)
 			}
-			out[i] = append(out[i], fmt.Sprintf("%d %s: from %d to %d,%s", p.Partial.End, p.Partial.Channel, p.Partial.First, p.Partial.Next, tallies(p.Partial.Counts)))
+			out[i] = append(out[i], fmt.Sprintf("%d %s: from %d to %d,%s", p.Partial.End, p.Partial.Channel, p.Partial.First, p.Partial.Next, emojiCounts(p.Partial.Counts)))
 		}
 	}
 	return out
 }
 
-func tallies(counts map[string]int64) string {
+func emojiCounts(counts map[string]int64) string {
 	var b strings.Builder
 	for _, emoji := range slices.Sorted(maps.Keys(counts)) {
 		fmt.Fprintf(&b, " %s%d", emoji, counts[emoji])
@@ -92,7 +91,7 @@ func ms(t int64) string {
 	return fmt.Sprint(t)
 }
 
-// emit wants an emission of these lines at now, or none, and confirms it.
+// emit confirms what is due at now, which must be these lines, or nothing.
 func emit(t *testing.T, c *aggregator.Combiner, now int64, want ...string) {
 	t.Helper()
 	e, due := c.Due(now)
@@ -102,7 +101,7 @@ func emit(t *testing.T, c *aggregator.Combiner, now int64, want ...string) {
 	if !due {
 		return
 	}
-	if diff := cmp.Diff(want, said(t, e)[0]); diff != "" {
+	if diff := cmp.Diff(want, lines(t, e)[0]); diff != "" {
 		t.Errorf("at %d (-want +got):\n%s", now, diff)
 	}
 	c.Confirm(e)
@@ -153,7 +152,7 @@ func TestCombinerReportsAWindowItHasEmitted(t *testing.T) {
 	emit(t, c, 2100, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed -10000")
 	c.Advance(fetched(1, true, 2100))
 	emit(t, c, 2101, "mark: reported 2000, closed -10000")
-	c.Advance(fetched(1, true, 2050)) // an older answer takes nothing back
+	c.Advance(fetched(1, true, 2050)) // an older answer changes nothing
 	emit(t, c, 2301)
 	add(t, c, 1, 700, value("🔥"))
 	emit(t, c, 2301, "2000 main: from 0 to 2, 🔥2", "mark: reported 2000, closed -10000")
@@ -201,7 +200,7 @@ func TestCombinerRepeatsWhatWasNotConfirmed(t *testing.T) {
 	if !due {
 		t.Fatal("nothing is due, want the emission that was not confirmed")
 	}
-	if diff := cmp.Diff(said(t, first), said(t, again)); diff != "" {
+	if diff := cmp.Diff(lines(t, first), lines(t, again)); diff != "" {
 		t.Errorf("(-first +again):\n%s", diff)
 	}
 }
@@ -256,7 +255,7 @@ func TestCombinerSpreadsChannelsOverTheReducers(t *testing.T) {
 		slices.Sort(want[r])
 		want[r] = append(want[r], mark)
 	}
-	if diff := cmp.Diff(want, said(t, e)); diff != "" {
+	if diff := cmp.Diff(want, lines(t, e)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

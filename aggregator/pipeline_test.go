@@ -17,8 +17,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// topic is a topic in memory. Its partitions are read, written, and committed
-// to; a fetch waits for records as a broker lets it.
+// topic is a topic in memory: reader, writer and committer of its partitions. A
+// fetch waits for records as it does at a broker.
 type topic struct {
 	mu         sync.Mutex
 	partitions [][]stream.Record
@@ -83,8 +83,8 @@ type reader struct {
 	lent      []stream.Record // by the last fetch
 }
 
-// lend returns copies of records, and spoils those of the fetch before: they
-// belong to the reader again.
+// lend returns copies of records, and overwrites those of the fetch before, as a
+// reader may.
 func (r *reader) lend(records []stream.Record) []stream.Record {
 	for _, old := range r.lent {
 		clear(old.Key)
@@ -162,8 +162,8 @@ func (p pipeline) start(t *testing.T) (stop func()) {
 	}
 }
 
-// tap appends a reaction of a time, in ms after the clock's zero.
-func (p pipeline) tap(t *testing.T, partition int, at int64, emoji string) {
+// react appends a reaction whose record has the time at, in ms after zero.
+func (p pipeline) react(t *testing.T, partition int, at int64, emoji string) {
 	t.Helper()
 	r := stream.Record{Time: zero + at, Value: value(emoji)}
 	if err := p.reactions.Write(t.Context(), partition, []stream.Record{r}); err != nil {
@@ -171,8 +171,9 @@ func (p pipeline) tap(t *testing.T, partition int, at int64, emoji string) {
 	}
 }
 
-// shown is what was counted: when, and what.
-func (p pipeline) shown(t *testing.T) (lines []string) {
+// countsWritten are the records of emoji-aggregated in short: when each was written,
+// and what it says.
+func (p pipeline) countsWritten(t *testing.T) (lines []string) {
 	t.Helper()
 	for _, r := range p.counts.records(0) {
 		c := decodeCount(t, r)
@@ -184,7 +185,7 @@ func (p pipeline) shown(t *testing.T) (lines []string) {
 // zero is when synctest's clock begins: 2000-01-01, in ms.
 const zero = 946684800000
 
-// until lets the clock go on to a time in ms after its zero.
+// until lets the clock go on to at, in ms after zero.
 func until(at int64) {
 	<-time.After(time.Until(time.UnixMilli(zero + at)))
 	synctest.Wait()

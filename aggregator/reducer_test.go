@@ -23,8 +23,8 @@ func newReducer(t *testing.T) *aggregator.Reducer {
 	return r
 }
 
-// partial is of a partition's records from first to next; counts are pairs of an
-// emoji and a number.
+// partial is one of a partition of emoji-topic; counts are pairs of an emoji and a
+// number.
 func partial(partition int, end int64, channel string, first, next int64, counts ...any) wire.Progress {
 	p := wire.Partial{Version: 1, Partition: partition, End: end, Channel: channel, First: first, Next: next, Counts: map[string]int64{}}
 	for i := 0; i < len(counts); i += 2 {
@@ -33,7 +33,7 @@ func partial(partition int, end int64, channel string, first, next int64, counts
 	return wire.Progress{Partial: &p}
 }
 
-// mark is of a partition of two.
+// mark is one of a partition of emoji-topic, which has two.
 func mark(partition int, reported, closed int64) wire.Progress {
 	return wire.Progress{Mark: &wire.Mark{
 		Version: 1, Partition: partition, Partitions: 2, Reducers: 1, Reported: reported, Closed: closed,
@@ -52,7 +52,7 @@ func take(t *testing.T, r *aggregator.Reducer, records ...wire.Progress) {
 	r.Advance(stream.Batch{Next: r.Position()})
 }
 
-// counted wants these windows to be emitted at now, and confirms them.
+// counted confirms what is due at now, which must be these windows, or nothing.
 func counted(t *testing.T, r *aggregator.Reducer, now int64, want ...string) {
 	t.Helper()
 	e, due := r.Due(now)
@@ -132,7 +132,7 @@ func TestReducerEmitsAgainWhatGrew(t *testing.T) {
 	take(t, r, partial(0, 2000, "main", 0, 9, "🔥", 6))
 	counted(t, r, 2300, "2000 main: 🔥6 😂1 (complete 2) again")
 	take(t, r, partial(0, 2000, "main", 0, 9, "🔥", 6))
-	counted(t, r, 9999) // the same is no news
+	counted(t, r, 9999) // the same counts are not emitted again
 }
 
 func TestReducerForgetsNoReport(t *testing.T) {

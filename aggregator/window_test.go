@@ -127,9 +127,8 @@ func TestAssign(t *testing.T) {
 	}
 }
 
-// What the contract says of a window, in its own words, is true of the
-// arithmetic: a record's window is open at its offset, it is the one of its time
-// if that is open, and else no older one is open.
+// Assign keeps the rule: the window of a record is open at its offset; it is the one
+// of the record's time if that is open, and the oldest open one if not.
 func TestAssignKeepsTheContract(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 20000 {

@@ -18,14 +18,14 @@ import (
 	"github.com/emostream/emostream/publisher"
 )
 
-// cluster is a publisher with the servers that it knows.
+// cluster is a publisher in the cluster role, and the servers that it knows.
 type cluster struct {
 	*publisher.Publisher
 	topics
 	servers roster.Roster
 }
 
-// newCluster knows servers of cluster_1, as of now.
+// newCluster returns one that has just heard from these servers of cluster_1.
 func newCluster(t *testing.T, servers ...string) *cluster {
 	t.Helper()
 	c := &cluster{}
@@ -147,8 +147,8 @@ func TestClusterFails(t *testing.T) {
 	})
 }
 
-// A server whose topic refuses everything, and one whose topic does not answer,
-// cost the others next to nothing.
+// Two servers' topics cannot be written to: one refuses everything, the other does
+// not answer. The other servers get their swarms in time.
 func TestClusterLeavesBehindWhoCannotBeWrittenTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, "sub1", "sub2", "sub3")
@@ -179,7 +179,7 @@ func TestClusterLeavesBehindWhoCannotBeWrittenTo(t *testing.T) {
 }
 
 // What a server's topic has not taken is not committed: the next holder of the
-// claim sends it again, to all.
+// claim sends it again, to all servers.
 func TestClusterLeavesToTheNextWhatIsNotWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, "sub1", "sub2")
@@ -217,7 +217,7 @@ func TestClusterLeavesToTheNextWhatIsNotWritten(t *testing.T) {
 	})
 }
 
-// What a topic takes late is not given up.
+// A write that takes long is tried again and not given up.
 func TestClusterGoesOnTrying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, "sub1")
@@ -236,13 +236,13 @@ func TestClusterGoesOnTrying(t *testing.T) {
 	})
 }
 
-// What a topic does not take for long is given up, the oldest first.
+// When too much waits for a topic, the oldest records are given up.
 func TestClusterGivesUpWhatIsTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, "sub1")
 		c.get("sub_1").stuck = make(chan struct{})
 		stop := c.copies(t)
-		put(t, c.get("cluster_1"), swarm(2000, "main", 1)) // begun anew after 10 s
+		put(t, c.get("cluster_1"), swarm(2000, "main", 1)) // its write is begun anew after 10 s
 		until(5000)
 		var many []stream.Record
 		for i := range int64(1500) { // of which 1000 wait
@@ -260,7 +260,8 @@ func TestClusterGivesUpWhatIsTooOld(t *testing.T) {
 	})
 }
 
-// It ends at once, but not before what it began has ended.
+// Cluster ends at once when it is told to or loses its claim, but not before its
+// writes have ended.
 func TestClusterStopsWhileAServerHoldsItUp(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fault error // of the commit
@@ -275,7 +276,8 @@ func TestClusterStopsWhileAServerHoldsItUp(t *testing.T) {
 				c := newCluster(t, "sub1")
 				stuck := c.get("sub_1")
 				stuck.stuck, stuck.linger = make(chan struct{}), 7*time.Millisecond
-				// The first one is nobody's, so that there is something to commit.
+				// The first record is copied nowhere, so that it can be committed
+				// while the write of the second is under way.
 				put(t, c.get("cluster_1"), stream.Record{Value: []byte("junk")}, swarm(2000, "main", 1))
 				c.get("cluster_1").fault = tt.fault
 				ctx, cancel := context.WithCancel(t.Context())

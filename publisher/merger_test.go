@@ -22,8 +22,8 @@ func newMerger(t *testing.T, cfg publisher.Config) *publisher.Merger {
 	return m
 }
 
-// count is a record of a window of two seconds, scaled to a tenth; headers are
-// complete=N and closed=R/N:T.
+// count is a record of emoji-aggregated, of a window of two seconds that ends at end,
+// and scaled to a tenth. Headers are like complete=N and closed=R/N:T.
 func count(end int64, channel, emoji string, n int64, headers ...string) stream.Record {
 	c := wire.Count{Window: wire.Window{Start: end - 2000, End: end}, Emoji: emoji, Count: n, Scaled: float64(n) / 10}
 	if channel != "main" {
@@ -64,7 +64,7 @@ func confirm(m *publisher.Merger, now int64) {
 	m.Confirm(e)
 }
 
-// sent wants these swarms to be due at now, and says that they are sent.
+// sent confirms what is due at now, which must be these swarms.
 func sent(t *testing.T, m *publisher.Merger, now int64, want ...string) {
 	t.Helper()
 	e, _ := m.Due(now)
@@ -119,7 +119,7 @@ func TestMergerSendsAgainWhatGrew(t *testing.T) {
 	sent(t, m, 2100, "2000 main 4: 🔥3 😂1")
 
 	read(t, m, 2200, count(2000, "main", "🔥", 3), count(2000, "main", "😂", 1, "complete=2")) // the same again
-	read(t, m, 2200, count(2000, "main", "🔥", 2, "complete=1"))                              // by a reader of the past
+	read(t, m, 2200, count(2000, "main", "🔥", 2, "complete=1"))                              // from a reducer that began again further back
 	sent(t, m, 2999)
 
 	read(t, m, 2999, count(2000, "main", "🔥", 5))
@@ -127,7 +127,7 @@ func TestMergerSendsAgainWhatGrew(t *testing.T) {
 	read(t, m, 2999, count(2000, "main", "😂", 1, "complete=2"))
 	sent(t, m, 2999, "2000 main 6: 🔥5 😂1")
 
-	read(t, m, 3000, count(2000, "main", "👍", 1)) // and no more of it comes
+	read(t, m, 3000, count(2000, "main", "👍", 1)) // and the rest of the emission never comes
 	sent(t, m, 3299)
 	sent(t, m, 3300, "2000 main 7: 🔥5 👍1 😂1")
 }
@@ -198,8 +198,7 @@ func TestMergerPassesOverWhatIsNoCount(t *testing.T) {
 	}
 }
 
-// A channel that has been heard of gets one empty swarm, for the window after
-// its last one.
+// Each channel gets one empty swarm, for the window after its last one with counts.
 func TestMergerSaysWhenAChannelFallsSilent(t *testing.T) {
 	m := newMerger(t, publisher.Config{})
 	read(t, m, 2100, count(2000, "main", "🔥", 3, "complete=1"), count(2000, "a", "🔥", 1, "complete=1"))
@@ -229,7 +228,8 @@ func TestMergerSaysWhenAChannelFallsSilent(t *testing.T) {
 	sent(t, m, 203000, "200000 main 1: 🔥1", "202000 main 0:")
 }
 
-// A program that gives no signals may run far behind: that is no silence.
+// A program that gives no signals may run far behind the clock: its next window is
+// waited for.
 func TestMergerAllowsForALaggard(t *testing.T) {
 	m := newMerger(t, publisher.Config{})
 	read(t, m, 12000, count(2000, "main", "🔥", 3))

@@ -19,8 +19,8 @@ import (
 	"github.com/emostream/emostream/publisher"
 )
 
-// swarms is what a topic holds of them, in short: when each was written, and
-// what it says.
+// swarms are the records of a topic in short: when each was written, and what it
+// says.
 func swarms(t *testing.T, p *topic) (lines []string) {
 	t.Helper()
 	for _, r := range p.all() {
@@ -164,7 +164,7 @@ func TestPublisherMeasures(t *testing.T) {
 	})
 }
 
-// What cannot be read any more is passed over, and what is read again merges.
+// Both roles go on at the log's start when what they would read next is gone.
 func TestBothRolesGoOnWhereTheLogBegins(t *testing.T) {
 	const main, cluster = `{"v":1,"unsigned":0}`, ""
 	for name, tt := range map[string]struct {
@@ -213,7 +213,7 @@ func TestBothRolesGoOnWhereTheLogBegins(t *testing.T) {
 	}
 }
 
-// A fetch lasts as long as nothing is due.
+// A fetch waits until something is due, at most a second.
 func TestMainSleepsWhileNothingHappens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var all topics

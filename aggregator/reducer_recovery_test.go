@@ -13,14 +13,14 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Whatever combiners write, twice, late, by copies of long ago, and wherever the
-// reducer is killed and begun again from its commit, the greatest counts are in
-// the end those of the widest partials. On the way, nothing is called closed
-// before all of it was said.
+// Combiners write partials twice, late, and from copies that were thought dead. The
+// reducer is killed at random and begun again from its commit. In the end the
+// greatest counts are those of the widest partials. On the way, no window is called
+// closed before its last counts were written.
 func TestReducerRecovers(t *testing.T) {
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 2))
-		p := &reduced{
+		p := &reducing{
 			t: t, seed: seed, rng: rng, kills: rng.IntN(20),
 			want: map[cell]int64{}, got: map[cell]int64{},
 			commit: stream.Commit{Offset: stream.None},
@@ -38,7 +38,7 @@ func TestReducerRecovers(t *testing.T) {
 	}
 }
 
-// interleave mixes what producers write, each in its own order.
+// interleave mixes what several combiners write, and keeps the order of each.
 func interleave(rng *rand.Rand, producers [][]wire.Progress) (log []wire.Progress) {
 	for len(producers) > 0 {
 		i := rng.IntN(len(producers))
@@ -53,13 +53,13 @@ func interleave(rng *rand.Rand, producers [][]wire.Progress) (log []wire.Progres
 	return log
 }
 
-// reduced is a partition of emoji-partials that reducers add up and are killed
-// at.
-type reduced struct {
+// reducing is one history: a partition of emoji-partials, and the reducers that add
+// it up until they are killed.
+type reducing struct {
 	t      *testing.T
 	seed   uint64
 	rng    *rand.Rand
-	kills  int // to come
+	kills  int // that may still come
 	log    []wire.Progress
 	want   map[cell]int64 // what the widest partials hold
 	got    map[cell]int64 // the greatest counts
@@ -67,12 +67,12 @@ type reduced struct {
 	now    int64
 }
 
-// source is what is told of one partition of emoji-topic. Its counts are added
-// to those that are wanted.
-func (p *reduced) source(partition, partitions int) []wire.Progress {
+// source returns what the combiners of one partition of emoji-topic write, and adds
+// its counts to those that are wanted.
+func (p *reducing) source(partition, partitions int) []wire.Progress {
 	w := small(50)
 	var (
-		blocks [][]wire.Progress // each the partials of an emission, and its mark
+		blocks [][]wire.Progress // each one emission: its partials and its mark
 		open   []*wire.Partial
 		next   int64
 		newest = w.Length // end of the newest window
@@ -105,13 +105,13 @@ func (p *reduced) source(partition, partitions int) []wire.Progress {
 			p.want[cell{partial.End, partial.Channel, emoji}] += n
 		}
 	}
-	return p.told(blocks)
+	return p.interleaved(blocks)
 }
 
-// told is a source's blocks as they reach the log: those of its combiner, which
-// goes back now and then, and among them those of zombies, which go on from where
-// a combiner once was.
-func (p *reduced) told(blocks [][]wire.Progress) (log []wire.Progress) {
+// interleaved returns a source's blocks as they reach the log. Its combiner goes back
+// now and then, as after a restart. Zombies, combiners that were thought dead, go on
+// from where it once was.
+func (p *reducing) interleaved(blocks [][]wire.Progress) (log []wire.Progress) {
 	var zombies [][]wire.Progress
 	for at, reached := 0, 0; at < len(blocks); at++ {
 		reached = max(reached, at)
@@ -154,7 +154,7 @@ func clone(p *wire.Partial) *wire.Partial {
 	return again.Partial
 }
 
-func (p *reduced) run() {
+func (p *reducing) run() {
 	r, zombie := p.begin(), p.begin()
 	for r.Position() < int64(len(p.log)) {
 		if !p.step(r, true) {
@@ -175,7 +175,7 @@ func (p *reduced) run() {
 	}
 }
 
-func (p *reduced) begin() *aggregator.Reducer {
+func (p *reducing) begin() *aggregator.Reducer {
 	r, err := aggregator.NewReducer(small(50), aggregator.Scale{}, 0, 1, p.commit, 0)
 	if err != nil {
 		p.t.Fatalf("seed %d: begin at %+v: %v", p.seed, p.commit, err)
@@ -184,7 +184,7 @@ func (p *reduced) begin() *aggregator.Reducer {
 }
 
 // killed says whether a reducer dies here.
-func (p *reduced) killed() bool {
+func (p *reducing) killed() bool {
 	if p.kills == 0 || p.rng.IntN(25) > 0 {
 		return false
 	}
@@ -194,7 +194,7 @@ func (p *reduced) killed() bool {
 
 // step lets a reducer read, emit and commit once. It returns false when it died
 // on the way.
-func (p *reduced) step(r *aggregator.Reducer, commits bool) bool {
+func (p *reducing) step(r *aggregator.Reducer, commits bool) bool {
 	p.now += p.rng.Int64N(60)
 	from := r.Position()
 	to := min(from+p.rng.Int64N(5), int64(len(p.log)))
@@ -222,7 +222,7 @@ func (p *reduced) step(r *aggregator.Reducer, commits bool) bool {
 
 // write appends windows to emoji-aggregated and checks what their headers say.
 // It returns false when the reducer died on the way.
-func (p *reduced) write(windows []aggregator.WindowCounts) bool {
+func (p *reducing) write(windows []aggregator.WindowCounts) bool {
 	for _, w := range windows {
 		if p.killed() {
 			return false
@@ -237,7 +237,7 @@ func (p *reduced) write(windows []aggregator.WindowCounts) bool {
 	return true
 }
 
-func (p *reduced) checkHeaders(r stream.Record, last bool, records int) {
+func (p *reducing) checkHeaders(r stream.Record, last bool, records int) {
 	var complete string
 	for _, h := range r.Headers {
 		if h.Key == wire.CompleteHeader {

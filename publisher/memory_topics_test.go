@@ -33,8 +33,8 @@ func (s *topics) get(name string) *topic {
 
 func (s *topics) writer(name string) stream.Writer { return s.get(name) }
 
-// topic is a partition that is read, written, and committed to; a fetch waits
-// for records as a broker lets it.
+// topic is one partition in memory: its reader, writer and committer. A fetch waits
+// for records as it does at a broker.
 type topic struct {
 	mu      sync.Mutex
 	records []stream.Record
@@ -44,7 +44,7 @@ type topic struct {
 	commits []stream.Commit
 	fault   error         // of every write and commit
 	stuck   chan struct{} // until it is closed, writes wait; nil: they do not
-	linger  time.Duration // how long one that waits goes on when it is told to stop
+	linger  time.Duration // how long a write that waits goes on after its context has ended
 	writes  int           // that have ended
 }
 
@@ -124,8 +124,8 @@ func (p *topic) Fetch(ctx context.Context, offset int64, wait time.Duration) (st
 	}
 }
 
-// lend returns copies of records, and spoils those of the fetch before: they
-// belong to the reader again.
+// lend returns copies of records, and overwrites those of the fetch before, as a
+// reader may.
 func (p *topic) lend(records []stream.Record) []stream.Record {
 	for _, r := range p.lent {
 		clear(r.Key)
@@ -141,7 +141,7 @@ func (p *topic) lend(records []stream.Record) []stream.Record {
 // zero is when synctest's clock begins: 2000-01-01, in ms.
 const zero = 946684800000
 
-// until lets the clock go on to a time in ms after its zero.
+// until lets the clock go on to at, in ms after zero.
 func until(at int64) {
 	<-time.After(time.Until(time.UnixMilli(zero + at)))
 	synctest.Wait()

@@ -161,7 +161,7 @@ func TestResetLostKeepsWhatItCan(t *testing.T) {
 				add(t, c, 50+int64(i), at, value("🔥"))
 			}
 			e, _ := c.Due(1e6)
-			lines := said(t, e)[0]
+			lines := lines(t, e)[0]
 			if got := strings.Join(lines[:len(lines)-1], " / "); got != tt.want {
 				t.Errorf("counted %s, want %s", got, tt.want)
 			}
@@ -169,8 +169,8 @@ func TestResetLostKeepsWhatItCan(t *testing.T) {
 	}
 }
 
-// After a reset the log is another one: what was counted of the old one must not
-// be taken for an offset of it.
+// After a reset the log is another one: an offset of the old one, before which all
+// was emitted, says nothing of it.
 func TestResetLostForgetsHowFarAllWasCounted(t *testing.T) {
 	cfg := aggregator.CombinerConfig{Windows: twos(t), Partitions: 4, Reducers: 1}
 	c, err := aggregator.NewCombiner(cfg, stream.Commit{Offset: 90, Metadata: metadata(14500, 2000, 99, 15000)}, 50, 60, true)

@@ -20,16 +20,16 @@ func TestReducerIgnoresPartialsOfClosedWindows(t *testing.T) {
 	if r.Late() != 2 {
 		t.Errorf("%d partials are late, want 2", r.Late())
 	}
-	take(t, r, mark(0, 2000, 0)) // an older mark takes nothing back
+	take(t, r, mark(0, 2000, 0)) // an older mark changes nothing
 	take(t, r, partial(0, 2000, "main", 0, 6, "🔥", 3))
 	counted(t, r, 9999)
 }
 
-// What is called closed in a header is what emissions before it have said all of.
+// A header calls closed only windows whose last counts were acknowledged before it.
 func TestReducerPromisesOnlyWhatIsConfirmed(t *testing.T) {
 	r := newReducer(t)
 	take(t, r, partial(0, 2000, "main", 0, 5, "🔥", 2), mark(0, 2000, 2000), mark(1, 2000, 2000))
-	e, due := r.Due(2100) // and it is not acknowledged
+	e, due := r.Due(2100) // which is never acknowledged
 	if !due {
 		t.Fatal("nothing is due, want the closed window")
 	}
@@ -37,7 +37,7 @@ func TestReducerPromisesOnlyWhatIsConfirmed(t *testing.T) {
 	counted(t, r, 4100, "2000 main: 🔥2 (complete 1)", "4000 main: 😂1 (complete 1)")
 	take(t, r, partial(0, 6000, "main", 6, 7, "😂", 1), mark(0, 6000, 4000), mark(1, 6000, 4000))
 	counted(t, r, 6100, "6000 main: 😂1 (complete 1) (closed 0/1:2000)")
-	r.Confirm(e) // an older one takes nothing back
+	r.Confirm(e) // an older emission changes nothing
 	take(t, r, partial(1, 6000, "main", 6, 7, "😂", 1))
 	counted(t, r, 6200, "6000 main: 😂2 (complete 1) (closed 0/1:4000) again")
 }
@@ -49,7 +49,7 @@ func TestReducerCommitsTheFirstPartialThatIsOpen(t *testing.T) {
 		records []wire.Progress
 		offset  int64
 		floor   int64
-		reduced int64 // all before it was emitted, and nothing more than 10 times a second
+		emitted int64 // offset before which everything was emitted
 	}{
 		{"nothing", nil, 0, never, 0},
 		{"marks alone", []wire.Progress{mark(0, 0, never), mark(1, 0, never)}, 2, never, 2},
@@ -65,7 +65,7 @@ func TestReducerCommitsTheFirstPartialThatIsOpen(t *testing.T) {
 		if e, due := r.Due(1e6); due {
 			r.Confirm(e)
 		}
-		want := stream.Commit{Offset: step.offset, Metadata: fmt.Sprintf(`{"v":1,"floor":%d,"reduced":%d,`, step.floor, step.reduced) + settings}
+		want := stream.Commit{Offset: step.offset, Metadata: fmt.Sprintf(`{"v":1,"floor":%d,"reduced":%d,`, step.floor, step.emitted) + settings}
 		if got := r.Commit(); got != want {
 			t.Fatalf("%s: commit %+v, want %+v", step.name, got, want)
 		}

@@ -8,8 +8,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// A log and what is to be counted in it, the plain way: word for word as the
-// contract has it, from the log's beginning, without arithmetic on windows.
+// The rule of assignment a second time, to hold Windows and the combiner against:
+// word for word as ARCHITECTURE.md has it, record by record from the log's beginning,
+// without arithmetic on windows.
 
 // cell is what is counted: one emoji in one window of one channel.
 type cell struct {
@@ -17,31 +18,31 @@ type cell struct {
 	channel, emoji string
 }
 
-// assigned is where a record of a log belongs.
+// assigned is what a record of a log counts for.
 type assigned struct {
 	cell
 	watermark int64 // before the record
-	junk      bool  // it belongs nowhere
+	junk      bool  // the record is no reaction
 }
 
 // reference assigns each record of a partition.
 func reference(w aggregator.Windows, log []stream.Record) []assigned {
 	out := make([]assigned, len(log))
 	watermark := aggregator.Never
-	oldest := log[0].Time/w.Length*w.Length - 100*w.Length // a window's end before all that are looked at
+	oldest := log[0].Time/w.Length*w.Length - 100*w.Length // end of a window long before the log
 	for i, r := range log {
 		out[i].watermark = watermark
-		if tap, err := wire.DecodeCountedFields(r.Value); err != nil {
+		if reaction, err := wire.DecodeCountedFields(r.Value); err != nil {
 			out[i].junk = true
 		} else {
-			out[i].emoji, out[i].channel = string(tap.Emoji), string(tap.Channel)
+			out[i].emoji, out[i].channel = string(reaction.Emoji), string(reaction.Channel)
 			if out[i].channel == "" {
 				out[i].channel = wire.MainChannel
 			}
 			open := func(end int64) bool { return watermark < end+w.Lateness }
 			end := oldest
 			for end <= r.Time {
-				end += w.Length // the window of its time ends after it, and is the first one to
+				end += w.Length // on to the first window that ends after the record
 			}
 			if !open(end) {
 				end = oldest
@@ -69,13 +70,13 @@ func totals(logs ...[]assigned) map[cell]int64 {
 	return out
 }
 
-// small has windows so short that a log of a hundred records has many of them.
+// small are windows so short that a log of a hundred records has many of them.
 func small(lateness int64) aggregator.Windows {
 	return aggregator.Windows{Length: 20, Lateness: lateness}
 }
 
-// randomLog is a partition: time goes on in steps and leaps, some records are
-// late, a few by more than any lateness, and a few are junk.
+// randomLog is a partition of n records. Time goes on in steps and leaps; some
+// records are late, a few of them by several times the lateness, and a few are junk.
 func randomLog(rng *rand.Rand, n int, w aggregator.Windows) []stream.Record {
 	log := make([]stream.Record, n)
 	now := int64(1e6)

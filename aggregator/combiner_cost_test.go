@@ -10,9 +10,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// crowd is what many people tap: thirty emojis, most of them in the main channel
-// and the others in three more.
-func crowd(n int) [][]byte {
+// reactions are the values of n records: thirty emojis, four of five in the main
+// channel and the others in three more.
+func reactions(n int) [][]byte {
 	emojis := strings.Fields("🔥 😂 👍 🎉 💯 😮 😢 🚀 💖 😀 😃 😄 😁 😆 😅 🤣 😊 😇 🙂 🙃 😉 😌 😍 🥰 😘 😗 😙 😚 😋 😛")
 	values := make([][]byte, n)
 	for i := range values {
@@ -30,7 +30,7 @@ func crowd(n int) [][]byte {
 }
 
 func TestAddAllocatesNothing(t *testing.T) {
-	c, values, offset := newCombiner(t, 1), crowd(1000), int64(0)
+	c, values, offset := newCombiner(t, 1), reactions(1000), int64(0)
 	add := func() {
 		for i, v := range values {
 			if err := c.Add(stream.Record{Offset: offset, Time: int64(i), Value: v}, 0); err != nil {
@@ -47,7 +47,7 @@ func TestAddAllocatesNothing(t *testing.T) {
 // BenchmarkAdd counts one record. Every window has 10,000 of them, and is emitted
 // and closed in its time.
 func BenchmarkAdd(b *testing.B) {
-	c, values, offset := newCombiner(b, 1), crowd(10_000), int64(0)
+	c, values, offset := newCombiner(b, 1), reactions(10_000), int64(0)
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := c.Add(stream.Record{Offset: offset, Time: offset / 5, Value: values[offset%int64(len(values))]}, 0); err != nil {
@@ -61,10 +61,10 @@ func BenchmarkAdd(b *testing.B) {
 	b.ReportMetric(float64(len(values[1])), "B/value")
 }
 
-// A window's state goes when the window has closed, so that a combiner needs no
-// more after a year than after a minute.
+// A combiner forgets closed windows, so that it needs no more memory after a year
+// than after a minute.
 func TestCombinerLetsClosedWindowsGo(t *testing.T) {
-	c, values := newCombiner(t, 1), crowd(100)
+	c, values := newCombiner(t, 1), reactions(100)
 	for w := range int64(1000) {
 		for i, v := range values {
 			add(t, c, c.Position(), w*2000+int64(i), v)

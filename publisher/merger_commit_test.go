@@ -15,7 +15,7 @@ import (
 	"github.com/emostream/emostream/publisher"
 )
 
-// committed wants this to be committed now.
+// committed fails unless this is what may be committed now.
 func committed(t *testing.T, m *publisher.Merger, offset, newestIncomplete int64, closed ...int64) {
 	t.Helper()
 	c := m.Commit()
@@ -31,8 +31,8 @@ func committed(t *testing.T, m *publisher.Merger, offset, newestIncomplete int64
 
 const never = math.MinInt64
 
-// A commit is at the first record of the windows that are open, and those that
-// an empty swarm has still to follow.
+// A commit is at the first record of the windows that are open, or that an empty
+// swarm has still to follow.
 func TestMergerCommitsWhatIsClosedAndSent(t *testing.T) {
 	m := newMerger(t, publisher.Config{})
 	committed(t, m, 0, never)
@@ -90,8 +90,8 @@ func TestMergerHearsOfClosingFromEveryReducer(t *testing.T) {
 	confirm(m, 4100)
 	committed(t, m, 2, never, 2000, 2000)
 
-	// Their number was changed: what the old ones closed is open again until the
-	// new ones say so.
+	// The number of reducers was changed: what the old ones closed is open again
+	// until the new ones close it.
 	read(t, m, 4200, count(4000, first, "🔥", 3, "complete=1", "closed=2/3:2000"))
 	confirm(m, 4200)
 	committed(t, m, 2, never, never, never, 2000)
@@ -106,7 +106,7 @@ func TestMergerIgnoresClosingsOfNobody(t *testing.T) {
 	committed(t, m, 0, never)
 }
 
-// Where nothing closes windows, one that is far behind is closed.
+// Where no reducer closes windows, one that is far behind the newest is closed.
 func TestMergerHasAHorizon(t *testing.T) {
 	m := newMerger(t, publisher.Config{Horizon: 10 * time.Second})
 	read(t, m, 20000, count(2000, "main", "🔥", 1), count(12000, "main", "🔥", 1))
@@ -123,7 +123,7 @@ func TestMergerHasAHorizon(t *testing.T) {
 	sent(t, m, 21500, "4000 main 3: 🔥3")
 }
 
-// One window of a far future, by a clock that is wrong, must not close today's.
+// A window of a far future, by a clock that is wrong, must not close today's.
 func TestMergerIsNotClosedByTheFuture(t *testing.T) {
 	m := newMerger(t, publisher.Config{Horizon: 10 * time.Second})
 	read(t, m, 20000, count(1e9, "main", "🔥", 1))
@@ -133,8 +133,8 @@ func TestMergerIsNotClosedByTheFuture(t *testing.T) {
 	sent(t, m, 20700, "20000 a 1: 🔥1")
 }
 
-// Another program takes over from our reducers: the windows that they left open,
-// and all that come, are closed by its newer ones.
+// Another program takes over from our reducers: its newer windows close those that
+// the reducers left open, and its own older ones.
 func TestMergerGoesOnWithoutReducers(t *testing.T) {
 	m := newMerger(t, publisher.Config{Horizon: 10 * time.Second})
 	read(t, m, 2100, count(2000, "main", "🔥", 1, "complete=1", "closed=0/1:0"))
@@ -146,7 +146,8 @@ func TestMergerGoesOnWithoutReducers(t *testing.T) {
 	committed(t, m, 44, 100_000, 0) // the window that ended at 90000
 }
 
-// A commit under which a window is closed that was not sent yet would lose it.
+// A window can be closed before it was sent. A commit must let it in again, or a
+// restart would lose it.
 func TestMergerResumesWhatWasNotSent(t *testing.T) {
 	cfg := publisher.Config{Horizon: 10 * time.Second}
 	m := newMerger(t, cfg)
@@ -165,7 +166,8 @@ func TestMergerResumesWhatWasNotSent(t *testing.T) {
 	sent(t, m, 61_300, "2000 main 1: 🔥1", "50000 main 1: 🔥1")
 }
 
-// What was closed before a restart is closed after it, by either rule.
+// What was closed before a restart is closed after it, whether a reducer closed it or
+// it was too old.
 func TestMergerResumesWhatWasClosed(t *testing.T) {
 	commit := stream.Commit{Offset: 7, Metadata: `{"v":1,"unsigned":20000,"reducers":2,"closed":[16000,2000]}`} // of main, and of b
 	m, err := publisher.NewMerger(publisher.Config{Horizon: 5 * time.Second}, commit, 0)
@@ -178,8 +180,8 @@ func TestMergerResumesWhatWasClosed(t *testing.T) {
 	sent(t, m, 20_300, "16000 b 1: 🔥1", "18000 b 1: 🔥1", "18000 main 1: 🔥1")
 }
 
-// Nor must a channel keep its last swarm for ever because the publisher died
-// before it was silent for long enough.
+// A channel gets its empty swarm even if the publisher dies between the last window
+// and that.
 func TestMergerResumesASilence(t *testing.T) {
 	m := newMerger(t, publisher.Config{})
 	log := []stream.Record{count(2000, "a", "🔥", 1, "complete=1"), count(4000, "main", "🔥", 1, "complete=1", "closed=0/1:2000")}

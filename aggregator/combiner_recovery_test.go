@@ -13,15 +13,15 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Whatever log a combiner counts, and wherever it is killed and begun again from
-// its last commit, a reader that keeps the widest partials has in the end exactly
-// what the log holds. On the way, a mark closes only windows of which all was
-// said before it, and a commit is at the first record of those that are open.
+// A combiner counts a random log, is killed at random and begun again from its last
+// commit. A reader that keeps the widest partials has in the end exactly what the
+// log holds. On the way, a mark closes only windows whose last partials were written
+// before it, and a commit is at the first record of the windows that are open.
 func TestCombinerRecovers(t *testing.T) {
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		w := small(1 + rng.Int64N(100))
-		p := &combined{
+		p := &combining{
 			t: t, seed: seed, rng: rng, windows: w,
 			log:   randomLog(rng, 20+rng.IntN(120), w),
 			kills: rng.IntN(20), topic: make([]widest, 1+rng.IntN(3)),
@@ -36,8 +36,9 @@ func TestCombinerRecovers(t *testing.T) {
 	}
 }
 
-// combined is a partition of emoji-topic that combiners count and are killed at.
-type combined struct {
+// combining is one history: a partition of emoji-topic, and the combiners that count
+// it until they are killed.
+type combining struct {
 	t       *testing.T
 	seed    uint64
 	rng     *rand.Rand
@@ -48,20 +49,20 @@ type combined struct {
 	topic   []widest // by partition of emoji-partials
 	commit  stream.Commit
 	now     int64
-	kills   int // to come
+	kills   int // that may still come
 }
 
-// widest is a partition of emoji-partials, read by the widest partial of each
+// widest is what a partition of emoji-partials holds: the widest partial of each
 // window and channel.
 type widest map[cell]wire.Partial
 
-func (p *combined) run() {
+func (p *combining) run() {
 	p.now = p.log[0].Time
 	c, zombie := p.begin(), p.begin()
 	for c.Position() < int64(len(p.log)) {
 		if !p.step(c, true) {
 			if p.rng.IntN(2) == 0 {
-				zombie = c // it goes on for a while, and must not commit
+				zombie = c // it goes on for a while, but no longer commits
 			}
 			c = p.begin()
 		}
@@ -93,7 +94,7 @@ func (p *combined) run() {
 	}
 }
 
-func (p *combined) begin() *aggregator.Combiner {
+func (p *combining) begin() *aggregator.Combiner {
 	cfg := aggregator.CombinerConfig{Windows: p.windows, Grace: 5 * time.Millisecond, Partitions: 1, Reducers: len(p.topic)}
 	c, err := aggregator.NewCombiner(cfg, p.commit, 0, int64(len(p.log)), false)
 	if err != nil {
@@ -103,7 +104,7 @@ func (p *combined) begin() *aggregator.Combiner {
 }
 
 // killed says whether a combiner dies here.
-func (p *combined) killed() bool {
+func (p *combining) killed() bool {
 	if p.kills == 0 || p.rng.IntN(25) > 0 {
 		return false
 	}
@@ -113,7 +114,7 @@ func (p *combined) killed() bool {
 
 // step lets a combiner read, emit and commit once. It returns false when the
 // combiner died on the way.
-func (p *combined) step(c *aggregator.Combiner, commits bool) bool {
+func (p *combining) step(c *aggregator.Combiner, commits bool) bool {
 	p.now += p.rng.Int64N(40)
 	sent := p.now - p.rng.Int64N(10)
 	from := c.Position()
@@ -148,7 +149,7 @@ func (p *combined) step(c *aggregator.Combiner, commits bool) bool {
 }
 
 // write appends to a partition of emoji-partials and checks what its marks say.
-func (p *combined) write(r int, records []stream.Record) {
+func (p *combining) write(r int, records []stream.Record) {
 	if p.topic[r] == nil {
 		p.topic[r] = widest{}
 	}
@@ -172,8 +173,8 @@ func (p *combined) write(r int, records []stream.Record) {
 	}
 }
 
-// checkClosed wants all that the log holds of closed windows to be known.
-func (p *combined) checkClosed(r int, closed int64) {
+// checkClosed fails if windows are called closed that lack something of the log.
+func (p *combining) checkClosed(r int, closed int64) {
 	for k, n := range p.totals {
 		if k.end > closed || wire.PartitionOf(k.channel, len(p.topic)) != r {
 			continue
@@ -184,7 +185,7 @@ func (p *combined) checkClosed(r int, closed int64) {
 	}
 }
 
-func (p *combined) checkCommit(c stream.Commit, position int64) {
+func (p *combining) checkCommit(c stream.Commit, position int64) {
 	var meta wire.CombinerCommit
 	if err := json.Unmarshal([]byte(c.Metadata), &meta); err != nil {
 		p.t.Fatal(err)

@@ -13,10 +13,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// After a silence that is longer than the topic's retention, the records of the
-// windows that were open are gone, and so is the committed offset. All of them
-// was counted, so that a restart goes on behind them; had something not been
-// emitted, it would refuse.
+// When nobody reacts for longer than the topic's retention, the records of the
+// windows that were open are gone, and so is the committed offset. A restart goes on
+// after them if all of them were emitted, and refuses if one was not.
 func TestSilenceLongerThanRetention(t *testing.T) {
 	windows, err := aggregator.NewWindows(2*time.Second, 10*time.Second)
 	if err != nil {
@@ -64,8 +63,8 @@ func TestSilenceLongerThanRetention(t *testing.T) {
 			if c.Position() != 3 {
 				t.Errorf("it goes on at %d", c.Position())
 			}
-			// What comes later is counted in its own window, what is older than
-			// all that is gone in the window after that.
+			// A later record is counted in its own window. One that is older than
+			// those that are gone is counted in the window after theirs.
 			add(t, c, 3, begin, value)
 			add(t, c, 4, begin+100_000, value)
 			e, _ := c.Due(begin + 200_000)
@@ -86,18 +85,19 @@ func TestSilenceLongerThanRetention(t *testing.T) {
 	}
 }
 
-// After an hour in which nobody taps, one tap is shown as fast as ever: nothing
-// has to be caught up with, and no partition that is silent is waited for.
-func TestOneTapAfterAnHour(t *testing.T) {
+// After an hour without reactions, one is counted as fast as ever: no backlog of
+// empty windows has to be worked off, and no partition without records is waited
+// for.
+func TestOneReactionAfterAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)
 		defer p.start(t)()
-		p.tap(t, 0, 500, "🔥")
+		p.react(t, 0, 500, "🔥")
 		const hour = 3_600_000
 		until(hour + 700)
-		p.tap(t, 1, hour+700, "🎉")
+		p.react(t, 1, hour+700, "🎉")
 		until(hour + 2100)
-		got, want := p.shown(t), []string{"at 2100: 2000 🔥1", fmt.Sprintf("at %d: %d 🎉1", hour+2100, hour+2000)}
+		got, want := p.countsWritten(t), []string{"at 2100: 2000 🔥1", fmt.Sprintf("at %d: %d 🎉1", hour+2100, hour+2000)}
 		if !slices.Equal(got, want) {
 			t.Errorf("shown %q, want %q", got, want)
 		}

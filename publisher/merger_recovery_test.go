@@ -10,19 +10,19 @@ import (
 	"github.com/emostream/emostream/publisher"
 )
 
-// mood names a window of a channel.
-type mood struct {
+// windowKey names a window of a channel.
+type windowKey struct {
 	end     int64
 	channel string
 }
 
-// Whatever counts come, in whatever order within the horizon, with signals, and
-// without, and wherever the merger is killed and begun again from its commit: the
-// greatest swarms are in the end those of the greatest counts, and every channel
-// ends with an empty one.
+// Counts come in random order within the horizon, some with signals and some without.
+// The merger is killed at random and begun again from its commit. In the end the
+// greatest swarms hold the greatest counts, and every channel has an empty one after
+// its last.
 func TestMergerRecovers(t *testing.T) {
 	for seed := range uint64(300) {
-		p := &merged{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 4)), got: map[mood]wire.Swarm{}, commit: stream.Commit{Offset: stream.None}}
+		p := &merging{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 4)), got: map[windowKey]wire.Swarm{}, commit: stream.Commit{Offset: stream.None}}
 		p.write()
 		p.run()
 		if t.Failed() {
@@ -31,26 +31,26 @@ func TestMergerRecovers(t *testing.T) {
 	}
 }
 
-type merged struct {
+type merging struct {
 	t      *testing.T
 	seed   uint64
 	rng    *rand.Rand
 	log    []stream.Record
-	want   map[mood]int64
-	got    map[mood]wire.Swarm // the greatest
+	want   map[windowKey]int64
+	got    map[windowKey]wire.Swarm // the greatest
 	commit stream.Commit
 	now    int64
 }
 
 // write makes a log of counts that only grow, some of them repeated later and
 // some complete, in windows that are never further apart than the horizon.
-func (p *merged) write() {
-	counts := map[mood]map[string]int64{}
+func (p *merging) write() {
+	counts := map[windowKey]map[string]int64{}
 	newest := int64(20_000)
 	signed := p.rng.IntN(3)
 	for range 20 + p.rng.IntN(150) {
 		newest += 2000 * max(0, p.rng.Int64N(6)-3)
-		k := mood{newest - 2000*p.rng.Int64N(5), []string{"main", "a"}[p.rng.IntN(2)]}
+		k := windowKey{newest - 2000*p.rng.Int64N(5), []string{"main", "a"}[p.rng.IntN(2)]}
 		if counts[k] == nil {
 			counts[k] = map[string]int64{}
 		}
@@ -65,7 +65,7 @@ func (p *merged) write() {
 			p.log = append(p.log, count(k.end, k.channel, emoji, counts[k][emoji]/2))
 		}
 	}
-	p.want = map[mood]int64{}
+	p.want = map[windowKey]int64{}
 	for k, byEmoji := range counts {
 		p.want[k] += 0
 		for _, n := range byEmoji {
@@ -74,7 +74,7 @@ func (p *merged) write() {
 	}
 }
 
-func (p *merged) run() {
+func (p *merging) run() {
 	cfg := publisher.Config{Horizon: 10 * time.Second}
 	p.now = 20_000
 	m := p.begin(cfg)
@@ -107,7 +107,7 @@ func (p *merged) run() {
 	}
 }
 
-func (p *merged) begin(cfg publisher.Config) *publisher.Merger {
+func (p *merging) begin(cfg publisher.Config) *publisher.Merger {
 	m, err := publisher.NewMerger(cfg, p.commit, 0)
 	if err != nil {
 		p.t.Fatalf("seed %d: begin at %+v: %v", p.seed, p.commit, err)
@@ -117,7 +117,7 @@ func (p *merged) begin(cfg publisher.Config) *publisher.Merger {
 
 // step lets a merger read, send and commit once. It returns false when the
 // merger died on the way.
-func (p *merged) step(m *publisher.Merger, mayDie bool) bool {
+func (p *merging) step(m *publisher.Merger, mayDie bool) bool {
 	killed := func() bool { return mayDie && p.rng.IntN(12) == 0 }
 	p.now += p.rng.Int64N(500)
 	from := m.Position()
@@ -135,7 +135,7 @@ func (p *merged) step(m *publisher.Merger, mayDie bool) bool {
 		if killed() {
 			return false
 		}
-		k := mood{s.Window.End, s.Channel}
+		k := windowKey{s.Window.End, s.Channel}
 		if known, ok := p.got[k]; !ok || s.Total > known.Total {
 			p.got[k] = s
 		}
