@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -100,13 +99,13 @@ func (f *replayFlags) run(cmd *cobra.Command, io streams, args []string) error {
 	}
 	defer in.Close()
 	r, err := send(replay.Lines(untilDone(ctx, in)), func() int64 { return 0 })
-	if err == nil && r.Skipped > 0 { // in a topic they may be anybody's
+	if err == nil && r.Skipped > 0 { // in a topic anybody may have written them, in a file they are a mistake
 		err = fmt.Errorf("not all lines are reactions: %s", text.Clean(r.SkipNote))
 	}
 	return err
 }
 
-// config checks what is sent how.
+// config checks the flags that say how to send.
 func (f *replayFlags) config() (replay.Config, error) {
 	c := &client.Client{Server: f.server}
 	if err := c.Check(); err != nil {
@@ -129,7 +128,7 @@ func (f *replayFlags) config() (replay.Config, error) {
 	return replay.Config{Server: c, Speed: speed, Channel: f.toChannel, Connections: f.connections, RetryFor: f.retryFor}, nil
 }
 
-// whole refuses flags of the topic's beside a file.
+// checkWholeFile refuses flags that choose a range, which a file does not have.
 func (f *replayFlags) checkWholeFile(cmd *cobra.Command) error {
 	for _, name := range []string{"from", "to", "last"} {
 		if cmd.Flags().Changed(name) {
@@ -149,16 +148,4 @@ func openRecording(stdin io.Reader, path string) (io.ReadCloser, error) {
 		return nil, usagef("recording: %w", err)
 	}
 	return in, nil
-}
-
-// interruptible is a reader that ends with ctx. A read that nothing ends, as one of a
-// terminal, goes on in the background: the program is about to end then.
-func untilDone(ctx context.Context, in io.Reader) io.Reader {
-	out, from := io.Pipe()
-	go func() {
-		_, err := io.CopyBuffer(from, in, make([]byte, 64<<10))
-		_ = from.CloseWithError(err)
-	}()
-	context.AfterFunc(ctx, func() { _ = out.CloseWithError(ctx.Err()) })
-	return out
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// tell reports what became of the reactions.
+// print reports what became of the reactions.
 func (f *replayFlags) print(io streams, r replay.Report, asJSON bool) error {
 	if asJSON {
 		return json.NewEncoder(io.out).Encode(r)
@@ -48,7 +48,8 @@ func (f *replayFlags) print(io streams, r replay.Report, asJSON bool) error {
 	return err
 }
 
-// took is how long a replay took, and how fast it was then.
+// durationAndRate says how long a replay took and how many reactions were accepted a
+// second.
 func durationAndRate(r replay.Report) string {
 	s := "in " + milliseconds(r.TookMS).String()
 	if r.TookMS >= 1000 {
@@ -57,7 +58,7 @@ func durationAndRate(r replay.Report) string {
 	return s
 }
 
-// judgeReplay is the error that a replay ends with.
+// replayExit returns the error that ends a replay, which decides the exit code.
 func replayExit(ctx context.Context, r replay.Report, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -72,7 +73,8 @@ func replayExit(ctx context.Context, r replay.Report, err error) error {
 	return nil
 }
 
-// progress tells how far a replay is, and, when that changes, why it comes no further.
+// printProgress returns a function that prints how far a replay is. When that changes,
+// it also prints why the server takes no reactions.
 func (f *replayFlags) printProgress(w io.Writer) func(replay.Report) {
 	why := ""
 	return func(r replay.Report) {
@@ -89,7 +91,7 @@ func (f *replayFlags) printProgress(w io.Writer) func(replay.Report) {
 	}
 }
 
-// notTaken is why a server did not take reactions, and which it is.
+// notTaken says why a server did not take reactions, and which server that is.
 func (f *replayFlags) notTaken(reason string) string {
 	if strings.Contains(reason, f.server) {
 		return "not taken: " + reason
@@ -97,7 +99,7 @@ func (f *replayFlags) notTaken(reason string) string {
 	return "not taken by " + f.server + ": " + reason
 }
 
-// replayProgress is how far a replay is.
+// replayProgress says how far a replay is.
 func replayProgress(r replay.Report) string {
 	s := fmt.Sprintf("%s read, %s accepted", text.Thousands(r.Read), text.Thousands(r.Accepted))
 	if n := r.RefusedAll(); n > 0 {

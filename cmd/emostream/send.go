@@ -110,49 +110,24 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 	return nil
 }
 
-// wordsOf yields what is separated by white space, as soon as it is there, until
-// ctx ends. A read that nothing ends goes on in the background: the program is
-// about to end then.
+// readWords yields the words of in, which white space separates, each as soon as it is
+// read, until ctx ends.
 func readWords(ctx context.Context, in io.Reader) iter.Seq2[string, error] {
-	type word struct {
-		text string
-		err  error
-	}
 	return func(yield func(string, error) bool) {
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		words := make(chan word)
-		give := func(w word) bool {
-			select {
-			case words <- w:
-				return true
-			case <-ctx.Done():
-				return false
-			}
-		}
-		go func() {
-			defer close(words)
-			s := bufio.NewScanner(in)
-			s.Split(bufio.ScanWords)
-			for s.Scan() {
-				if !give(word{text: s.Text()}) {
-					return
-				}
-			}
-			if err := s.Err(); err != nil {
-				give(word{err: fmt.Errorf("read stdin: %w", err)})
-			}
-		}()
-		for {
-			select {
-			case w, more := <-words:
-				if !more || !yield(w.text, w.err) {
-					return
-				}
-			case <-ctx.Done():
-				yield("", ctx.Err())
+		out := untilDone(ctx, in)
+		defer out.Close()
+		s := bufio.NewScanner(out)
+		s.Split(bufio.ScanWords)
+		for s.Scan() {
+			if !yield(s.Text(), nil) {
 				return
 			}
+		}
+		switch err := s.Err(); {
+		case ctx.Err() != nil:
+			yield("", ctx.Err())
+		case err != nil:
+			yield("", fmt.Errorf("read stdin: %w", err))
 		}
 	}
 }

@@ -12,13 +12,13 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// sendReport is what became of everything sent.
+// sendReport counts what became of the reactions.
 type sendReport struct {
 	Accepted int    `json:"accepted"`
 	Rejected int    `json:"rejected"`
 	InDoubt  int    `json:"in_doubt"`
 	Unsent   int    `json:"unsent"`           // never reached the server
-	Reason   string `json:"reason,omitempty"` // of the first that was not accepted
+	Reason   string `json:"reason,omitempty"` // why the first one was not accepted
 }
 
 func (r sendReport) String() string {
@@ -38,24 +38,24 @@ func (r sendReport) String() string {
 	return s
 }
 
-// sender sends reactions in the order of their words.
+// sender sends reactions in the order in which their emojis were given.
 type sender struct {
 	flags  *sendFlags
 	client *client.Client
 	report sendReport
 
 	mu      sync.Mutex
-	last    time.Time // accepted_at of the last one
-	allSent bool      // nothing more is to come
+	last    time.Time // accepted_at of the last reaction
+	allSent bool      // nothing more will be sent
 }
 
-// Sizes of a request.
+// Limits of a request. They are below those of the server.
 const (
-	maxItems = 500 // reactions in a request
-	maxCount = 100 // taps that one of them stands for
+	maxItems = 500 // entries
+	maxCount = 100 // reactions that an entry stands for
 )
 
-// lastAccepted is when the last reaction was accepted, once all were sent.
+// lastAccepted returns when the last reaction was accepted; zero until all were sent.
 func (s *sender) lastAccepted() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,8 +71,8 @@ func (s *sender) finish() {
 	s.allSent = true
 }
 
-// sendAll sends every word as often as was asked for, at the rate that was asked
-// for, counted from the start.
+// sendAll sends each emoji as often as --count says, at the rate of --rate. Times are
+// counted from the start, so that a slow answer does not lower the rate.
 func (s *sender) sendAll(ctx context.Context, words iter.Seq2[string, error]) error {
 	start, sent := time.Now(), 0
 	var batch []client.Reaction
@@ -102,9 +102,10 @@ func (s *sender) sendAll(ctx context.Context, words iter.Seq2[string, error]) er
 	return s.send(ctx, batch)
 }
 
-// patience is how long send goes on offering what was certainly not written.
+// retryFor is how long reactions that were certainly not written are sent again.
 const retryFor = 15 * time.Second
 
+// send sends a batch and counts the outcomes.
 func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	if len(batch) == 0 {
 		return nil
@@ -149,6 +150,7 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	return nil
 }
 
+// reactionCount is how many reactions a batch stands for.
 func reactionCount(batch []client.Reaction) int {
 	n := 0
 	for _, r := range batch {

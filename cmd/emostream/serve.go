@@ -17,7 +17,7 @@ import (
 	"github.com/emostream/emostream/server/registry"
 )
 
-// serveFlags are the settings of the main server.
+// serveFlags are the settings of serve.
 type serveFlags struct {
 	linger         time.Duration
 	maxBatch       int
@@ -76,7 +76,8 @@ copies can run behind a load balancer.`,
 	return cmd
 }
 
-// mainServer is the main server with what it reads and writes.
+// mainServer is the main server, with its producer and its view of the subscriber
+// servers.
 type mainServer struct {
 	stage
 	ingest   *ingest.Handler
@@ -85,11 +86,12 @@ type mainServer struct {
 	http     server.Main
 
 	mu         sync.Mutex
-	kafkaAsked time.Time     // when kafka was last asked
-	kafkaErr   error         // and what came of it
-	clockAhead time.Duration // this machine's clock, of the brokers'; 0 until it is known
+	kafkaAsked time.Time     // when Kafka was last asked whether it takes reactions
+	kafkaErr   error         // what it answered
+	clockAhead time.Duration // how far this machine's clock is ahead of the brokers'; 0 until it is known
 }
 
+// newMain checks the settings and builds the main server. It does not connect to Kafka.
 func newMain(s stage, f serveFlags) (*mainServer, error) {
 	strategy, err := registry.ParseStrategy(f.assign)
 	if err != nil {
@@ -136,8 +138,8 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	return m, nil
 }
 
-// run serves on ln at once, whether Kafka is there or not, until ctx ends. All else
-// outlives the requests in flight.
+// run serves on ln until ctx ends, at once, even without Kafka. The producer and the
+// roster go on until the requests in flight are answered.
 func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/server"
 )
 
-// measure tells how ready it is until ctx ends.
+// addGauges registers the gauges of readiness and of the clock.
 func (m *mainServer) addGauges(ctx context.Context) {
 	f := promauto.With(m.metrics)
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_ready", Help: "1 when reactions can be taken in, as /readyz of the main server says, else 0."}, func() float64 {
@@ -30,7 +30,7 @@ func (m *mainServer) addGauges(ctx context.Context) {
 	})
 }
 
-// ready says why reactions cannot be taken in now.
+// ready returns why reactions cannot be taken in now, nil if they can.
 func (m *mainServer) ready(ctx context.Context) error {
 	if err := m.producer.Err(); err != nil {
 		return fmt.Errorf("reactions cannot be written: %w", err)
@@ -48,11 +48,11 @@ func (m *mainServer) ready(ctx context.Context) error {
 	return m.kafkaErr
 }
 
-// clockInterval is the time between two looks at the brokers' clock.
+// clockInterval is how often the clocks are compared.
 const clockInterval = 10 * time.Second
 
-// compareClocks keeps an eye on how far this machine's clock is from the
-// brokers', since it decides which window a reaction is counted in.
+// compareClocks measures how far this machine's clock is ahead of the brokers', until
+// ctx ends. This machine's clock decides in which window a reaction is counted.
 func (m *mainServer) compareClocks(ctx context.Context) error {
 	t := time.NewTicker(clockInterval)
 	defer t.Stop()

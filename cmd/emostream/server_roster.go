@@ -11,20 +11,20 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// follower keeps a roster up to date with the subscriber servers' heartbeats.
+// rosterFollower keeps a roster up to date with the heartbeats of subscriber servers.
 type rosterFollower struct {
 	client   *kafka.Client
 	topic    string
 	log      *slog.Logger
 	roster   *roster.Roster
-	caughtUp chan struct{} // closed once the roster is as the topic was at the start
+	caughtUp chan struct{} // closed once the heartbeats that were there at the start are read
 }
 
 func newRosterFollower(c *kafka.Client, names wire.Topics, log *slog.Logger) *rosterFollower {
 	return &rosterFollower{client: c, topic: names.Servers(), log: log, roster: &roster.Roster{}, caughtUp: make(chan struct{})}
 }
 
-// run follows the topic, which must exist, until ctx ends.
+// run follows the heartbeats until ctx ends. Their topic must exist.
 func (f *rosterFollower) run(ctx context.Context) error {
 	from, err := f.client.OffsetAt(ctx, f.topic, 0, time.Now().Add(-roster.Memory))
 	if err != nil {
@@ -37,7 +37,7 @@ func (f *rosterFollower) run(ctx context.Context) error {
 	return f.roster.Follow(ctx, f.client.Reader(f.topic, 0), from, end, f.log, func() { close(f.caughtUp) })
 }
 
-// wait returns once the roster can be used, or ctx ends.
+// waitCaughtUp returns nil once the roster is complete, or an error when ctx ends.
 func (f *rosterFollower) waitCaughtUp(ctx context.Context) error {
 	select {
 	case <-f.caughtUp:

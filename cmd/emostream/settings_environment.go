@@ -8,8 +8,8 @@ import (
 	"github.com/emostream/emostream/internal/suggest"
 )
 
-// strangers lists what looks like a setting in an environment and is none, each as
-// a sentence.
+// unknownVariables lists the variables that are no setting but look like one, each with
+// the setting that was probably meant.
 func unknownVariables(environ []string) (said []string) {
 	known := []string{passwordVariable}
 	for name := range newSchema().owners {
@@ -26,7 +26,7 @@ func unknownVariables(environ []string) (said []string) {
 	return said
 }
 
-// variable is the name of a flag in the environment.
+// variable is the environment variable of a flag.
 func variable(flag string) string {
 	return "EMOSTREAM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }

@@ -16,12 +16,11 @@ import (
 	"github.com/emostream/emostream/internal/suggest"
 )
 
-// commonSection holds the settings of every command that has such a flag.
+// commonSection is the section with settings for every command that has them.
 const commonSection = "common"
 
-// hasSection says whether settings of a command may stand in a file. Commands about
-// the program itself take nothing from there, so that they work beside one that
-// is wrong.
+// hasSection says whether a command may have a section in the file. Commands about the
+// program itself may not, so that they work even if the file is wrong.
 func hasSection(cmd *cobra.Command) bool {
 	for cmd.HasParent() && cmd.Parent().HasParent() {
 		cmd = cmd.Parent()
@@ -40,11 +39,12 @@ type owner struct {
 	flag *pflag.Flag
 }
 
-// schema is what a file may hold: the commands and their flags. There is no other
-// list of settings. It belongs to one check, which sets the flags.
+// schema says what a file may hold: commands and their flags. It is made of the
+// commands, and there is no other list of settings. Checking a file sets the flags, so a
+// schema is for one file.
 type schema struct {
 	root   *cobra.Command
-	owners map[string][]owner // of each flag, by its name
+	owners map[string][]owner // the commands that have a flag, by the name of the flag
 }
 
 func newSchema() schema {
@@ -64,12 +64,12 @@ func newSchema() schema {
 	return s
 }
 
-// names lists all settings in order.
+// settingNames lists all settings in the order of the alphabet.
 func (s schema) settingNames() []string { return slices.Sorted(maps.Keys(s.owners)) }
 
-// flagsOf are the flags of a command that may stand in a file, those that it has
-// from the program included, in the order of their names. A command that does
-// nothing but lead to others has none.
+// flagsOf returns the flags of a command that may stand in a file, those of the whole
+// program included, in the order of their names. A command that only has subcommands has
+// none.
 func flagsOf(cmd *cobra.Command) []*pflag.Flag {
 	var flags []*pflag.Flag
 	add := func(f *pflag.Flag) {
@@ -86,11 +86,10 @@ func flagsOf(cmd *cobra.Command) []*pflag.Flag {
 	return flags
 }
 
-// mostProblems is how many of a file's problems are told at once.
+// maxProblems is how many problems of a file are reported at once.
 const maxProblems = 10
 
-// checkFile tells what is wrong with a file: whatever is in it, not only what the
-// command at hand needs.
+// checkFile reports all that is wrong in a file, even in sections of other commands.
 func checkFile(file settingsfile.Section) error {
 	s := newSchema()
 	errs := s.checkSection(s.root, "the file", file)
@@ -104,13 +103,13 @@ func checkFile(file settingsfile.Section) error {
 	return nil
 }
 
-// lineOf is where an error is in its file.
+// lineOf returns the line of the file that an error is about.
 func lineOf(err error) int {
 	at, _ := errors.AsType[*settingsfile.Error](err)
 	return at.At.Line
 }
 
-// section checks the section of a command, called name in errors.
+// checkSection checks the section of a command, which errors call name.
 func (s schema) checkSection(cmd *cobra.Command, name string, in settingsfile.Section) (errs []error) {
 	for _, v := range in.Settings {
 		if err := s.checkSetting(cmd, name, v); err != nil {
@@ -132,6 +131,7 @@ func (s schema) checkSection(cmd *cobra.Command, name string, in settingsfile.Se
 	return errs
 }
 
+// checkSetting checks a setting in the section of a command.
 func (s schema) checkSetting(cmd *cobra.Command, section string, v settingsfile.Setting) error {
 	if s.child(cmd, v.Name) != nil || cmd == s.root && v.Name == commonSection {
 		if v.Empty {
@@ -149,7 +149,7 @@ func (s schema) checkSetting(cmd *cobra.Command, section string, v settingsfile.
 	return nil
 }
 
-// common checks the section of all commands: each that has the flag must take the
+// checkCommon checks the common section. All commands that have a setting must take its
 // value.
 func (s schema) checkCommon(in settingsfile.Section) (errs []error) {
 	for _, v := range in.Settings {
@@ -175,6 +175,7 @@ func (s schema) checkCommon(in settingsfile.Section) (errs []error) {
 	return errs
 }
 
+// child returns the subcommand of that name, nil if there is none.
 func (s schema) child(cmd *cobra.Command, name string) *cobra.Command {
 	for _, c := range cmd.Commands() {
 		if c.Name() == name && hasSection(c) {
@@ -184,6 +185,7 @@ func (s schema) child(cmd *cobra.Command, name string) *cobra.Command {
 	return nil
 }
 
+// flag returns the flag of that name, nil if there is none.
 func (s schema) flag(cmd *cobra.Command, name string) *pflag.Flag {
 	for _, f := range flagsOf(cmd) {
 		if f.Name == name && cmd != s.root {
@@ -193,8 +195,8 @@ func (s schema) flag(cmd *cobra.Command, name string) *pflag.Flag {
 	return nil
 }
 
-// unknown says that a section has no such name, and what was probably meant: a name
-// that it has, or a command that has it.
+// unknownName reports a name that a section does not have, with what was probably meant:
+// a name that it has, or a command that has it.
 func (s schema) unknownName(section, name string, allowed []string, at settingsfile.Position) error {
 	hint := "it has " + strings.Join(allowed, ", ")
 	if near := suggest.Nearest(name, slices.Values(allowed)); near != "" {
@@ -205,7 +207,7 @@ func (s schema) unknownName(section, name string, allowed []string, at settingsf
 	return at.Errorf("%s has no %.40q: %s", section, name, hint)
 }
 
-// allowed lists what a command's section may hold.
+// allowed lists the names that the section of a command may have.
 func (s schema) allowed(cmd *cobra.Command) (names []string) {
 	if cmd == s.root {
 		names = []string{commonSection}
@@ -223,7 +225,7 @@ func (s schema) allowed(cmd *cobra.Command) (names []string) {
 	return names
 }
 
-// commands lists the commands of owners, as part of a sentence.
+// commands lists the commands of owners, for a sentence.
 func commands(owners []owner) string {
 	var names []string
 	for _, o := range owners {
@@ -236,8 +238,8 @@ func commands(owners []owner) string {
 	return strings.Join(names, "")
 }
 
-// want says what values a flag takes, as part of a sentence; "" where the flag
-// itself knows better.
+// valueHint says what values a flag takes, for a sentence; empty if the flag's own error
+// says it.
 func valueHint(f *pflag.Flag) string {
 	switch t := f.Value.Type(); {
 	case t == "duration":

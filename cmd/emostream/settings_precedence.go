@@ -15,11 +15,11 @@ import (
 	"github.com/emostream/emostream/internal/settingsfile"
 )
 
-// Settings are the flags: what the command line leaves open is taken from the
-// environment, then from the file, then from the default. A flag that is added to a
-// command can be set in all of these ways without further work.
+// Every flag is a setting. The command line wins over the environment, which wins over
+// the settings file, which wins over the default. A flag that is added to a command has
+// all of that without further work.
 
-// origin is where the value of a flag comes from.
+// origin says where the value of a flag comes from.
 type origin struct {
 	Kind  string `json:"origin"`          // flag, environment, file or default
 	Where string `json:"where,omitempty"` // the variable, or the place in the file
@@ -32,9 +32,10 @@ const (
 	fromDefault     = "default"
 )
 
-// originKey is the annotation of a flag that keeps its origin.
+// originKey is the annotation in which a flag keeps its origin.
 const originKey = "emostream_origin"
 
+// originOf returns where the value of a flag comes from.
 func originOf(f *pflag.Flag) origin {
 	if o := f.Annotations[originKey]; len(o) == 2 {
 		return origin{o[0], o[1]}
@@ -45,8 +46,9 @@ func originOf(f *pflag.Flag) origin {
 	return origin{Kind: fromDefault}
 }
 
-// given says which flags stand on the command line. What goes against another
-// flag only counts there: a file or the environment may have set it for all.
+// given returns a function that says whether a flag stands on the command line. Flags
+// contradict each other only if they both do: the environment or the file may have set
+// one of them for all commands.
 func given(cmd *cobra.Command) func(name string) bool {
 	return func(name string) bool {
 		f := cmd.Flag(name)
@@ -54,22 +56,22 @@ func given(cmd *cobra.Command) func(name string) bool {
 	}
 }
 
-// settings are what is set outside of the command line.
+// settings are the values from outside the command line.
 type settings struct {
-	lookup func(string) (string, bool) // of the environment
+	lookup func(string) (string, bool) // looks a variable of the environment up
 	file   settingsfile.Section
 }
 
-// loadSettings reads the environment and the file that goes with a command line.
+// loadSettings reads the settings file of a command line, and checks it.
 func loadSettings(cmd *cobra.Command, lookup func(string) (string, bool)) (settings, error) {
 	s := settings{lookup: lookup}
-	path, told := configPath(cmd, lookup)
+	path, named := configPath(cmd, lookup)
 	if path == "" {
 		return s, nil
 	}
 	file, err := settingsfile.Read(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !told:
+	case errors.Is(err, fs.ErrNotExist) && !named:
 		return s, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return s, usagef("--config %s: there is no such file; emostream config init writes one", path)
@@ -80,13 +82,13 @@ func loadSettings(cmd *cobra.Command, lookup func(string) (string, bool)) (setti
 	return s, checkFile(file)
 }
 
-// configPath is the file that a command line means, and whether it was told to
-// mean it; "" is none.
-func configPath(cmd *cobra.Command, lookup func(string) (string, bool)) (path string, told bool) {
+// configPath returns the path of the settings file, empty if there is none, and whether
+// the user named it.
+func configPath(cmd *cobra.Command, lookup func(string) (string, bool)) (path string, named bool) {
 	if f := cmd.Flag("config"); f != nil && f.Changed {
 		return f.Value.String(), true
 	}
-	if path, told := lookup(variable("config")); told {
+	if path, named := lookup(variable("config")); named {
 		return path, true
 	}
 	dir, err := os.UserConfigDir()
@@ -96,8 +98,8 @@ func configPath(cmd *cobra.Command, lookup func(string) (string, bool)) (path st
 	return filepath.Join(dir, "emostream", "config.yaml"), false
 }
 
-// settle gives each flag of a command that the command line leaves open its value,
-// and keeps in mind where each comes from.
+// apply sets the flags of a command that do not stand on the command line, and records
+// the origin of each.
 func (s settings) apply(cmd *cobra.Command) error {
 	var errs []error
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
@@ -124,11 +126,11 @@ func (s settings) apply(cmd *cobra.Command) error {
 	return errors.Join(errs...)
 }
 
-// restore gives a flag its default again, which a value that it did not take has
-// overwritten, for who goes on all the same.
+// resetToDefault undoes the attempt to set a value that a flag does not take. Doctor
+// goes on after it.
 func resetToDefault(f *pflag.Flag) {
-	if _, isList := f.Value.(pflag.SliceValue); !isList { // lists take every word
-		_ = f.Value.Set(f.DefValue) // which it has taken before
+	if _, isList := f.Value.(pflag.SliceValue); !isList { // lists take every value
+		_ = f.Value.Set(f.DefValue) // cannot fail: it is the default
 	}
 }
 
@@ -140,7 +142,7 @@ func annotated(f *pflag.Flag, kind, where string) map[string][]string {
 	return f.Annotations
 }
 
-// inFile finds a flag in the command's own section, else in the common one.
+// inFile finds a flag in the command's own section of the file, else in the common one.
 func (s settings) inFile(cmd *cobra.Command, f *pflag.Flag) (settingsfile.Setting, bool) {
 	if !inFiles(f) || !hasSection(cmd) {
 		return settingsfile.Setting{}, false
@@ -176,7 +178,7 @@ func settingOf(s settingsfile.Section, name string) (settingsfile.Setting, bool)
 	return settingsfile.Setting{}, false
 }
 
-// assign gives a flag its value from a file.
+// assign sets a flag to its value in a file.
 func assign(f *pflag.Flag, v settingsfile.Setting) error {
 	list, isList := f.Value.(pflag.SliceValue)
 	var err error
@@ -197,8 +199,8 @@ func assign(f *pflag.Flag, v settingsfile.Setting) error {
 	return nil
 }
 
-// traced adds to an error where the flags that it speaks of were set, if not on
-// the command line.
+// withOrigins adds to an error where the flags that it names were set, unless they stand
+// on the command line.
 func withOrigins(cmd *cobra.Command, err error) error {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		o := originOf(f)
@@ -210,11 +212,11 @@ func withOrigins(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// userinfo is a name and a password in a URL.
+// userinfo matches the name and the password in a URL.
 var userinfo = regexp.MustCompile(`(://)[^/@\s]*@`)
 
-// harmless is a value as it may be printed: nothing secret. The name of a file that
-// holds a secret is none.
+// redacted returns a flag's value as it may be printed, with secrets hidden. The path of
+// a file that holds a secret is not secret.
 func redacted(f *pflag.Flag, value string) string {
 	for _, word := range []string{"password", "secret", "token"} {
 		if strings.Contains(f.Name, word) && !strings.HasSuffix(f.Name, "-file") && value != "" {
@@ -224,9 +226,10 @@ func redacted(f *pflag.Flag, value string) string {
 	return userinfo.ReplaceAllString(value, "$1…@")
 }
 
-// settleFlags sets what the command line leaves open.
+// applySettings sets the flags that do not stand on the command line, from the
+// environment and the settings file.
 func applySettings(cmd *cobra.Command) error {
-	if !hasSection(cmd) { // about the program itself
+	if !hasSection(cmd) { // commands about the program itself read no file
 		return settings{lookup: os.LookupEnv}.apply(cmd)
 	}
 	s, err := loadSettings(cmd, os.LookupEnv)

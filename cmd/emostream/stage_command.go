@@ -12,7 +12,8 @@ import (
 	"github.com/emostream/emostream/internal/kafka"
 )
 
-// stageFlags are the flags of every command that runs a stage.
+// stage is what the constructor of a stage gets: a client of Kafka, a logger, and where
+// to register metrics.
 type stageFlags struct {
 	kafkaFlags
 	logFlags
@@ -38,8 +39,8 @@ type stage struct {
 	metrics prometheus.Registerer
 }
 
-// run opens what a stage needs, runs it until ctx ends, and cleans up. A stage
-// that ends because ctx did has not failed.
+// run opens what a stage needs, calls f until ctx ends, and closes it. A stage that ends
+// because ctx has ended has not failed.
 func (s *stageFlags) run(ctx context.Context, io streams, role string, f func(context.Context, stage) error) error {
 	log, err := s.logger(io.err)
 	if err != nil {

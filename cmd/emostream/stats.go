@@ -18,7 +18,6 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// statsFlags are the settings of stats.
 type statsFlags struct {
 	fromToFlags
 	follow bool
@@ -122,10 +121,10 @@ func (f *statsFlags) check() error {
 	return nil
 }
 
-// points is how many columns the course of the rate is drawn in.
+// chartPoints is how many columns the chart of the rate has.
 const chartPoints = 72
 
-// ask is the span that rates are of.
+// query says what a report covers.
 func (f *statsFlags) query(from, to topicreader.Bound, now time.Time) stats.Selection {
 	a := stats.Selection{Top: f.top, Points: chartPoints}
 	if !from.Time.IsZero() {
@@ -140,7 +139,8 @@ func (f *statsFlags) query(from, to topicreader.Bound, now time.Time) stats.Sele
 	return a
 }
 
-// watch shows what is counted, again and again, until ctx ends.
+// printRepeatedly counts and prints a report every so often until ctx ends, and one more
+// then.
 func (f *statsFlags) printRepeatedly(ctx context.Context, c *statsCounter, view *statsView) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var reading sync.WaitGroup
@@ -166,17 +166,17 @@ func (f *statsFlags) printRepeatedly(ctx context.Context, c *statsCounter, view 
 	}
 }
 
-// counting adds up what a filter wants of a span.
+// newCounter counts what filter wants of a range.
 func (f *statsFlags) newCounter(s *topicreader.Range, filter topicreader.Filter) *statsCounter {
 	return &statsCounter{tally: stats.New(stats.Config{Window: f.window}), filter: filter, topic: s}
 }
 
-// counting adds a span up.
+// statsCounter counts the reactions of a range.
 type statsCounter struct {
 	topic  *topicreader.Range
 	filter topicreader.Filter
 
-	mu    sync.Mutex // of what follows: a live view looks at it
+	mu    sync.Mutex // guards what follows, which a live view reads
 	tally *stats.Statistics
 	gone  int64
 }
@@ -215,7 +215,7 @@ func (c *statsCounter) report(a stats.Selection) stats.Report {
 	return r
 }
 
-// statsView shows reports one after the other.
+// statsView makes reports and prints them.
 type statsView struct {
 	out     io.Writer
 	topic   string
@@ -226,7 +226,7 @@ type statsView struct {
 	counter *statsCounter
 }
 
-// report is what was counted; of a live view, until now.
+// report returns what was counted so far. A live report ends now.
 func (v *statsView) report(now time.Time) stats.Report {
 	if v.live {
 		v.query.To = now.UnixMilli()

@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// onPage shows what is counted on the whole screen until somebody ends it, and
-// prints the last of it then.
+// runOnScreen shows reports on the full screen until somebody ends it, and then prints
+// the last one.
 func (f *statsFlags) runOnScreen(ctx context.Context, io streams, cfg topicreader.Config, filter topicreader.Filter, view *statsView) error {
 	return runFullscreen(ctx, io, func(ctx context.Context) error {
 		var err error
@@ -25,7 +25,7 @@ func (f *statsFlags) runOnScreen(ctx context.Context, io streams, cfg topicreade
 				page.begin(c)
 				return c.run(ctx)
 			})
-			if ctx.Err() != nil { // that is how it ends
+			if ctx.Err() != nil { // the user has ended it
 				err = nil
 			}
 		})
@@ -33,23 +33,25 @@ func (f *statsFlags) runOnScreen(ctx context.Context, io streams, cfg topicreade
 	})
 }
 
-// statsPage is what the screen shows of a view, which it owns.
+// statsScreen is the full screen of a view, which it owns.
 type statsScreen struct {
 	every time.Duration
 
 	mu    sync.Mutex
-	view  *statsView // without a tally until the topic is reached
+	view  *statsView // has no counter until the topic is read
 	last  stats.Report
 	taken time.Time
 }
 
+// begin shows what c counts.
 func (p *statsScreen) begin(c *statsCounter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.view.counter = c
 }
 
-// look is the page now. What it tells is counted anew every so often.
+// snapshot returns the lines that the screen shows now. The report is made again every
+// so often only.
 func (p *statsScreen) snapshot() tui.TextLines {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -63,7 +65,7 @@ func (p *statsScreen) snapshot() tui.TextLines {
 	return func(_, height int) []string { return statsLinesWithin(r, topic, true, chart, height) }
 }
 
-// end prints the last table, if there was one.
+// end prints the last report, if there is one.
 func (p *statsScreen) end() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

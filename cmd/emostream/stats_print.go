@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// statsLines draw a report for a person, in at most 80 columns.
+// statsLines draws a report for a person, in at most 80 columns.
 func statsLines(r stats.Report, topic string, live, chart bool) []string {
 	lines := statsSums(r, topic, live)
 	if chart && len(r.Series) > 0 {
@@ -68,7 +68,8 @@ func channelTable(channels []stats.Channel) []string {
 	return tableLines(columns, rows)
 }
 
-// fitted shortens a report's lists until it has room.
+// statsLinesWithin draws a report in at most height lines, with shorter lists if need
+// be.
 func statsLinesWithin(r stats.Report, topic string, live, chart bool, height int) []string {
 	for {
 		lines := statsLines(r, topic, live, chart)
@@ -83,7 +84,7 @@ func statsLinesWithin(r stats.Report, topic string, live, chart bool, height int
 	}
 }
 
-// statsHead are the sums.
+// statsSums draws the sums above the lists.
 func statsSums(r stats.Report, topic string, live bool) []string {
 	v := valueLines{nameWidth: 10}
 	if r.Range.End > r.Range.Start {
@@ -107,9 +108,11 @@ func statsSums(r stats.Report, topic string, live bool) []string {
 	return v.lines
 }
 
+// windowLength is the length of the window that had the peak.
 func windowLength(p stats.Peak) time.Duration { return milliseconds(int64(p.End - p.Start)) }
 
-// appendRest tells how many more there are than listed, and what was not told apart.
+// appendRest adds how many emojis or channels are not listed, and how many reactions
+// were of further ones that were not told apart.
 func appendRest(lines []string, more int, thing string, other int64) []string {
 	if more > 0 {
 		lines = append(lines, fmt.Sprintf("and %s more", text.Plural(int64(more), "more "+thing)))
@@ -120,7 +123,8 @@ func appendRest(lines []string, more int, thing string, other int64) []string {
 	return lines
 }
 
-// rateChart draws the course of the rate, with its greatest value and its times.
+// rateChart draws the rate over time, with its greatest value, its beginning and its
+// end.
 func rateChart(series []stats.Point, end int64) []string {
 	values := make([]float64, len(series))
 	top := 0.0
@@ -136,7 +140,7 @@ func rateChart(series []stats.Point, end int64) []string {
 	return append(lines, from+strings.Repeat(" ", max(1, len(values)-len(from)-len(to)))+to)
 }
 
-// clock is a time of the day in UTC, as all of the report is.
+// timeOfDay writes a time of the day in UTC, like all times of a report.
 func timeOfDay(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04:05Z") }
 
 // emojiCell is an emoji with its name. On every terminal, and in a file, an emoji of one
@@ -151,7 +155,7 @@ func emojiCell(e string) string {
 	return draw.Emoji(e, draw.WidthByCodePoint, false) + "  " + name
 }
 
-// perSecond is a number a second.
+// perSecond writes a number a second.
 func perSecond(v float64) string {
 	if v < 100 {
 		return strconv.FormatFloat(v, 'f', 1, 64)
@@ -159,4 +163,5 @@ func perSecond(v float64) string {
 	return text.Thousands(int64(math.Round(v)))
 }
 
+// percent writes a share.
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) + " %" }

@@ -17,16 +17,16 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// subscribeFlags are the settings of one subscriber server.
+// subscribeFlags are the settings of subscribe.
 type subscribeFlags struct {
 	name      string
 	cluster   string
 	capacity  int
-	accepts   int // a second
+	accepts   int // how many listeners a second
 	publicURL string
 	stall     time.Duration
 	repeats   int
-	lateness  time.Duration // of aggregate; 0: its default
+	lateness  time.Duration // of aggregate; 0: aggregate's default
 	origins   originsFlag
 }
 
@@ -95,8 +95,8 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 	return cmd
 }
 
-// newFanout checks the settings of a subscriber server that listens on ln. It
-// answers /readyz with no until Kafka is there.
+// newFanout checks the settings and builds a subscriber server for ln. Its /readyz says
+// no until Kafka has answered.
 func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, *rosterFollower, error) {
 	url, err := publicURL(f.publicURL, ln)
 	if err != nil {
@@ -123,11 +123,11 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 	return &server.Subscriber{Fanout: fan, Origins: origins, Logger: s.log}, servers, nil
 }
 
-// ringSpan is how far back a subscriber server reads to fill its ring.
+// ringHistory is how far back a subscriber server reads swarms when it starts, for
+// listeners that resume.
 const ringHistory = 5 * time.Minute
 
-// runSubscribe serves on ln at once, whether Kafka is there or not, until ctx
-// ends.
+// runSubscribe serves on ln until ctx ends, at once, even without Kafka.
 func runSubscribe(ctx context.Context, s stage, name string, srv *server.Subscriber, servers *rosterFollower, ln net.Listener) error {
 	layout, topic := s.layout(), s.names().Server(name)
 	g, ctx := errgroup.WithContext(ctx)

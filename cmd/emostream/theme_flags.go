@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// lookFlags are the flags of every command that draws on the whole screen.
+// themeFlags are the flags of commands that draw on the full screen.
 type themeFlags struct {
 	theme string
 	ascii bool
@@ -21,7 +21,7 @@ func (f *themeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.ascii, "ascii", false, "draw the screen in ASCII, with the names of emojis")
 }
 
-// check says what is wrong with the flags.
+// check says what is wrong with the flags, nil if nothing is.
 func (f *themeFlags) check() error {
 	if err := draw.CheckTheme(f.theme); err != nil {
 		return usagef("--theme %w", err)
@@ -29,7 +29,7 @@ func (f *themeFlags) check() error {
 	return nil
 }
 
-// terminal draws on out, and takes keys from in if that is a terminal too.
+// terminal draws on out, and takes keys from in if that is a terminal.
 func (f *themeFlags) terminal(in io.Reader, out io.Writer) tui.Terminal {
 	t := tui.Terminal{Out: out, Environ: os.Environ(), Appearance: draw.Appearance{Theme: f.theme, ASCII: f.ascii}}
 	if isTerminal(in) {

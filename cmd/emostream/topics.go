@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/kafka"
 )
 
-// topicsFlags say which topics an installation has, and how they are made.
+// topicsFlags say which topics an installation has and how they are created.
 type topicsFlags struct {
 	kafkaFlags
 	clusters    []string
@@ -40,7 +40,7 @@ func (f *topicsFlags) addNames(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.servers, "subscribers", 6, "number of subscriber servers, sub1 and up")
 }
 
-// all are the topics in the data's order.
+// topics returns the topics in the data's order.
 func (f *topicsFlags) topics() ([]kafka.Topic, error) {
 	if f.servers < 0 || f.servers > 9999 {
 		return nil, usagef("--subscribers %d: want 0 to 9999", f.servers)
@@ -62,6 +62,7 @@ func (f *topicsFlags) topics() ([]kafka.Topic, error) {
 	return topics, nil
 }
 
+// check says what is wrong with the flags, nil if nothing is.
 func (f *topicsFlags) check() error {
 	if f.partitions < 1 || f.reducers < 1 || f.replication < 0 {
 		return usagef("--partitions and --reducers want at least 1, and --replication at least 0")

@@ -16,14 +16,14 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// creation is what came of topics that were to be created.
+// createReport is what topics create has done.
 type createReport struct {
 	Created     []string     `json:"created"`
 	There       int          `json:"there"`
 	Differences []difference `json:"otherwise"`
 }
 
-// otherwise is something of a topic that is not as it was asked for.
+// difference is a setting of an existing topic that is not as the flags ask.
 type difference struct {
 	Topic string `json:"topic"`
 	What  string `json:"what"` // partitions, replication, or the name of a setting
@@ -42,7 +42,7 @@ func (o difference) String() string {
 	return fmt.Sprintf("%s has %s %s, not %s: it stays as it is", o.Topic, o.What, o.Is, o.Asked)
 }
 
-// Settings of topics that create has flags for.
+// These settings of topics have a flag of create.
 const (
 	retentionSetting = "retention.ms"
 	aheadSetting     = "message.timestamp.after.max.ms"
@@ -91,8 +91,8 @@ func newTopicsCreate(io streams) *cobra.Command {
 	return cmd
 }
 
-// create creates the topics that are missing, and looks in what the others are not as
-// the flags that were given ask for.
+// create creates the topics that are missing, and compares the others with the flags
+// that were given.
 func (f *topicsFlags) create(ctx context.Context, c *kafka.Client, topics []kafka.Topic, given func(string) bool) (createReport, error) {
 	created, err := c.EnsureTopics(ctx, topics...)
 	made := createReport{Created: append([]string{}, created...), Differences: []difference{}}
@@ -117,8 +117,8 @@ func (f *topicsFlags) create(ctx context.Context, c *kafka.Client, topics []kafk
 	return made, err
 }
 
-// differs lists what a topic is not, of what the flags that were given ask for. What
-// is hidden is not told.
+// differences lists in what a topic differs from the flags that were given. Settings
+// that Kafka hides from this client are left out.
 func (f *topicsFlags) differences(asked kafka.Topic, is kafka.TopicState, given func(string) bool) (all []difference) {
 	look := func(what, is, want string, flags ...string) {
 		if is != "" && is != want && slices.ContainsFunc(flags, given) {
@@ -150,7 +150,7 @@ func (f *topicsFlags) differences(asked kafka.Topic, is kafka.TopicState, given 
 	return all
 }
 
-// tell reports what came of it; whole says whether all of it was done.
+// print prints the report. Whole says that create has not failed on the way.
 func (m createReport) print(io streams, asJSON, whole bool) error {
 	if asJSON {
 		return json.NewEncoder(io.out).Encode(m)
@@ -167,7 +167,7 @@ func (m createReport) print(io streams, asJSON, whole bool) error {
 	return nil
 }
 
-// ensure creates the topics that are missing and says which.
+// ensureTopics creates the topics that are missing, and logs which.
 func ensureTopics(ctx context.Context, c *kafka.Client, log *slog.Logger, topics ...kafka.Topic) error {
 	created, err := c.EnsureTopics(ctx, topics...)
 	if len(created) > 0 {

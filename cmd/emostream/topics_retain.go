@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// leastRetention is the shortest time that a topic may keep its records.
+// minRetention is the shortest time for which a topic may keep its records.
 const minRetention = time.Minute
 
 func newTopicsRetain(io streams) *cobra.Command {
@@ -52,7 +52,8 @@ aggregate is ever away. The embedded broker's --retention-bytes holds all the sa
 	return cmd
 }
 
-// retentions reads what was asked for, by full name of the topic.
+// parseRetentions reads arguments like emoji-topic=72h, and returns them by the full
+// name of the topic.
 func (k *kafkaFlags) parseRetentions(args []string) (map[string]time.Duration, error) {
 	all := map[string]time.Duration{}
 	for _, a := range args {
@@ -71,7 +72,7 @@ func (k *kafkaFlags) parseRetentions(args []string) (map[string]time.Duration, e
 	return all, nil
 }
 
-// mustExist refuses topics that do not.
+// mustExist returns an error if one of the topics does not exist.
 func (k *kafkaFlags) mustExist(ctx context.Context, c *kafka.Client, names []string) error {
 	states, err := c.Describe(ctx, names...)
 	if err != nil {
@@ -88,10 +89,10 @@ func (k *kafkaFlags) mustExist(ctx context.Context, c *kafka.Client, names []str
 	return nil
 }
 
-// forever is the retention that removes nothing, as it is written.
+// forever is how a retention that removes nothing is written.
 const forever = "forever"
 
-// kept is retention.ms for a person.
+// retentionText writes a value of retention.ms for a person.
 func retentionText(ms string) string {
 	switch d, err := time.ParseDuration(ms + "ms"); {
 	case err != nil:

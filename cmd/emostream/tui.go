@@ -47,7 +47,7 @@ resumes where it was. Press ? in it for its keys, i for its instruments.`,
 	return cmd
 }
 
-// config checks the flags.
+// config checks the flags and makes a configuration of them.
 func (f *tuiFlags) config() (tui.CrowdConfig, error) {
 	cfg := tui.CrowdConfig{Channel: f.channel, Mouse: f.mouse, FPS: f.fps}
 	if err := f.check(); err != nil {
@@ -97,7 +97,7 @@ func (f *tuiFlags) run(ctx context.Context, io streams) error {
 	})
 }
 
-// farewell is what became of the taps; empty when there were none.
+// tapSummary says what became of the taps; empty if there were none.
 func tapSummary(o tui.TapQueue) string {
 	var parts []string
 	for _, p := range []struct {

@@ -90,7 +90,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 			return p, err
 		}
 	}
-	f.lateness = f.aggregate.lateness // of the topics' settings, too
+	f.lateness = f.aggregate.lateness // decides a setting of emoji-topic, see kafkaFlags
 	client, err := f.open("up", log)
 	if err != nil {
 		return p, err
@@ -159,7 +159,7 @@ func (f *upFlags) addMetricsListener(ctx context.Context, p *pipeline, registry 
 	return nil
 }
 
-// bind takes the port of the main server and the ones after it.
+// bind binds the port of the main server and the ones after it.
 func (f *upFlags) bind(ctx context.Context, p *pipeline) (mainLn net.Listener, subLns []net.Listener, err error) {
 	lns := make([]net.Listener, 1+f.subscribers)
 	for i := range lns {
@@ -175,7 +175,7 @@ func (f *upFlags) bind(ctx context.Context, p *pipeline) (mainLn net.Listener, s
 	return lns[0], lns[1:], nil
 }
 
-// openBroker opens the embedded broker and makes it the one that all use.
+// openBroker opens the embedded broker, and lets all stages use it.
 func (f *upFlags) openBroker(ctx context.Context, p *pipeline) error {
 	cfg, err := f.broker.config(f.brokerListen)
 	if err != nil {
@@ -192,7 +192,7 @@ func (f *upFlags) openBroker(ctx context.Context, p *pipeline) error {
 	return nil
 }
 
-// numbered returns n names, from 1 on.
+// numbered returns n names, with the numbers from 1 on.
 func numbered(format string, n int) []string {
 	names := make([]string, n)
 	for i := range names {

@@ -18,7 +18,7 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// dashboardFlags say whether up shows a dashboard instead of its addresses and log.
+// dashboardFlags say whether up shows a dashboard in the place of its addresses and log.
 type dashboardFlags struct {
 	on bool
 	themeFlags
@@ -30,7 +30,7 @@ func (f *dashboardFlags) add(cmd *cobra.Command) {
 	f.themeFlags.add(cmd)
 }
 
-// check says why there cannot be a dashboard.
+// check says what is wrong with the flags, or why there can be no dashboard.
 func (f *dashboardFlags) check(io streams, asJSON bool) error {
 	switch {
 	case !f.on:
@@ -43,8 +43,8 @@ func (f *dashboardFlags) check(io streams, asJSON bool) error {
 	return f.themeFlags.check()
 }
 
-// logger returns a logger onto the dashboard, which has room for what goes well too,
-// or the one that up has without it.
+// logger returns a logger that writes to the dashboard, or to stderr if there is none.
+// On the dashboard the default level is info, as there is room for it.
 func (f *dashboardFlags) logger(log *logFlags, cmd *cobra.Command, io streams) (*slog.Logger, error) {
 	if !f.on {
 		return log.logger(io.err)
@@ -56,7 +56,7 @@ func (f *dashboardFlags) logger(log *logFlags, cmd *cobra.Command, io streams) (
 	return f.log.logger(level), err
 }
 
-// show runs a pipeline and shows how it is.
+// show runs a pipeline and shows it until it has stopped.
 func (f *dashboardFlags) show(ctx context.Context, io streams, p *pipeline) error {
 	d := newDashboard(p, &f.log)
 	var failed error
@@ -75,26 +75,26 @@ func (f *dashboardFlags) show(ctx context.Context, io streams, p *pipeline) erro
 	return errors.Join(failed, shown)
 }
 
-// dashboard looks at the pipeline from inside its process: at its stages, their
-// metrics, the heartbeats, the swarms on their way and the log.
+// dashboard reads the state of a pipeline inside its process: its stages, their metrics,
+// heartbeats, swarms and log.
 type dashboard struct {
 	pipeline *pipeline
 	log      *dashboardLog
 	started  time.Time
-	metrics  metricHistory // of who calls look
+	metrics  metricHistory // used by snapshot alone
 
 	mu       sync.Mutex
 	notReady error // why reactions cannot be taken in
 	channels activeChannels
-	records  int64 // in emoji-topic
-	size     int64 // of the embedded broker's log on disk
+	records  int64 // how many emoji-topic holds
+	size     int64 // bytes of the embedded broker's log on disk
 }
 
 func newDashboard(p *pipeline, log *dashboardLog) *dashboard {
 	return &dashboard{pipeline: p, log: log, started: time.Now(), channels: activeChannels{}}
 }
 
-// look tells how the pipeline is.
+// snapshot returns what the dashboard shows now.
 func (d *dashboard) snapshot() tui.PipelineSnapshot {
 	now := time.Now()
 	d.metrics.add(now, sumMetrics(d.pipeline.metrics))
@@ -110,7 +110,7 @@ func (d *dashboard) snapshot() tui.PipelineSnapshot {
 	}
 }
 
-// stages are the stages in the data's order; the subscriber servers are one.
+// stages lists the stages in the data's order, with all subscriber servers as one.
 func (d *dashboard) stages() []tui.Stage {
 	m := &d.metrics
 	count := func(name string) string { return text.Thousands(int64(m.latest(name))) }
@@ -145,8 +145,8 @@ func (d *dashboard) stages() []tui.Stage {
 	return all
 }
 
-// state is how a stage is; subscribe stands for all subscriber servers, and is as
-// the one that is furthest from running well.
+// state returns the state of a stage. For subscribe it is the worst state of all
+// subscriber servers.
 func (d *dashboard) state(name string) tui.State {
 	order := []tui.State{tui.Stopped, tui.Running, tui.NotReady, tui.Starting, tui.Stopping, tui.Failed}
 	worst := 0
@@ -159,6 +159,7 @@ func (d *dashboard) state(name string) tui.State {
 	return order[worst]
 }
 
+// stateOf returns the state of one running stage.
 func (d *dashboard) stateOf(r *runningStage) tui.State {
 	select {
 	case <-r.done:
@@ -179,7 +180,7 @@ func (d *dashboard) stateOf(r *runningStage) tui.State {
 	return tui.Running
 }
 
-// servers are the subscriber servers, as their heartbeats tell.
+// servers lists the subscriber servers, as their heartbeats say.
 func (d *dashboard) servers(now time.Time) []tui.Server {
 	var all []tui.Server
 	for _, s := range d.pipeline.addresses.Subscribers {
@@ -195,7 +196,7 @@ func (d *dashboard) servers(now time.Time) []tui.Server {
 	return all
 }
 
-// facts are where everything is, and how large the log is.
+// facts lists addresses, and how large the log is.
 func (d *dashboard) facts() []tui.Fact {
 	at := d.pipeline.addresses
 	facts := []tui.Fact{
@@ -218,12 +219,13 @@ func (d *dashboard) facts() []tui.Fact {
 	return facts
 }
 
-// follow reads the swarms of the first cluster from now on, until ctx ends.
+// follow reads the swarms of the first cluster from now on until ctx ends. All clusters
+// get the same swarms.
 func (d *dashboard) follow(ctx context.Context) {
 	client, topic := d.pipeline.main.client, d.pipeline.main.names().Cluster(d.pipeline.addresses.Subscribers[0].Cluster)
 	_, offset, err := client.Offsets(ctx, topic, 0)
 	if err != nil {
-		return // ctx has ended: whatever else is the matter passes
+		return // ctx has ended; Offsets goes on trying otherwise
 	}
 	_ = stream.Follow(ctx, client.Reader(topic, 0), offset, offset, func(b stream.Batch) { // the stages report errors of Kafka
 		for _, r := range b.Records {
@@ -236,17 +238,17 @@ func (d *dashboard) follow(ctx context.Context) {
 	}, nil)
 }
 
-// probeInterval is the time between two questions to Kafka.
+// probeInterval is how often probe asks Kafka.
 const probeInterval = 2 * time.Second
 
-// probe asks whether reactions can be taken in and how large the log is, from time
-// to time until ctx ends. look must not wait for an answer.
+// probe asks Kafka now and then, until ctx ends, whether reactions can be taken in and
+// how large the log is. So snapshot need not wait for Kafka.
 func (d *dashboard) probe(ctx context.Context) {
 	t := time.NewTicker(probeInterval)
 	defer t.Stop()
 	for {
 		var ready error
-		if d.pipeline.wasReady.Load() { // until then it is starting
+		if d.pipeline.wasReady.Load() { // before that the state is Starting
 			ready = d.pipeline.main.ready(ctx)
 		}
 		records := d.reactions(ctx)
@@ -264,7 +266,7 @@ func (d *dashboard) probe(ctx context.Context) {
 	}
 }
 
-// reactions is how many records emoji-topic holds; 0 if Kafka does not say.
+// reactions returns how many records emoji-topic holds; 0 if Kafka does not answer.
 func (d *dashboard) reactions(ctx context.Context) int64 {
 	ctx, cancel := context.WithTimeout(ctx, probeInterval)
 	defer cancel()

@@ -9,24 +9,24 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// channels are those that were active lately, with what a dashboard shows of them.
-// The main server bounds how many there can be.
+// activeChannels are the channels that had a window lately, by name. The main server
+// limits how many there can be.
 type activeChannels map[string]*activeChannel
 
 type activeChannel struct {
 	newest wire.Swarm
-	totals []windowTotal // of the newest windows, the oldest first
+	totals []windowTotal // of its newest windows, the oldest first
 }
 
-// total is how many reactions a window had.
+// windowTotal is how many reactions a window had.
 type windowTotal struct{ end, n int64 }
 
 const (
-	activeFor  = 10 * time.Second // how long a channel is active after its newest window
-	maxWindows = 200              // of a channel that are kept
+	activeFor  = 10 * time.Second // how long a channel stays active after its newest window
+	maxWindows = 200              // kept of each channel
 )
 
-// saw takes in a swarm. Of two of a window the one with the greater total is true.
+// add takes in a swarm. If a window comes twice, the greater total is true.
 func (c activeChannels) add(s wire.Swarm) {
 	ch := c[s.Channel]
 	if ch == nil {
@@ -49,12 +49,12 @@ func (c activeChannels) add(s wire.Swarm) {
 	}
 }
 
-// shown is the channel that a dashboard shows, and how many others are active: the
-// main one, unless only others are, and then the busiest. Channels that are not are
-// forgotten, except the main one.
+// choose returns the channel to show and how many others are active. It shows the main
+// channel, unless that is quiet and others are not: then the busiest. It forgets
+// channels that are not active, except the main channel.
 func (c activeChannels) choose(now time.Time) (*activeChannel, int) {
 	best, active := &activeChannel{}, 0
-	for _, name := range slices.Sorted(maps.Keys(c)) { // so that of two alike it is always the same
+	for _, name := range slices.Sorted(maps.Keys(c)) { // in a fixed order, so that ties are always broken alike
 		ch := c[name]
 		switch {
 		case ch.newest.Window.End >= now.Add(-activeFor).UnixMilli():
@@ -73,7 +73,7 @@ func (c activeChannels) choose(now time.Time) (*activeChannel, int) {
 	return best, max(0, active-1)
 }
 
-// values are the totals of a channel's windows.
+// values returns the totals of a channel's windows.
 func (ch *activeChannel) values() []float64 {
 	values := make([]float64, len(ch.totals))
 	for i, t := range ch.totals {

@@ -11,17 +11,17 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// mostLines is how many lines of the log a dashboard can go back.
+// maxLogLines is how many lines of the log a dashboard keeps: the newest.
 const maxLogLines = 500
 
-// logRing keeps the newest lines of a log for a dashboard; older ones are gone.
+// dashboardLog keeps the newest lines of a log for a dashboard, and drops older ones.
 type dashboardLog struct {
 	mu     sync.Mutex
 	lines  []tui.LogLine
 	logged int
 }
 
-// logger returns a logger into the ring.
+// logger returns a logger whose lines are kept.
 func (r *dashboardLog) logger(level slog.Level) *slog.Logger {
 	return slog.New(slog.NewTextHandler(r, &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if len(groups) == 0 && a.Key == slog.TimeKey {
@@ -31,13 +31,13 @@ func (r *dashboardLog) logger(level slog.Level) *slog.Logger {
 	}}))
 }
 
-// Write takes in a line of the text handler: time, level, message, and the rest.
+// Write takes in a line of slog's text handler: time, level, message, attributes.
 func (r *dashboardLog) Write(b []byte) (int, error) {
 	text := strings.TrimSuffix(string(b), "\n")
 	at, text := cutField(text, "time=")
 	level, text := cutField(text, "level=")
 	line := tui.LogLine{Time: at}
-	_ = line.Level.UnmarshalText([]byte(level)) // info, if it cannot be read
+	_ = line.Level.UnmarshalText([]byte(level)) // stays info if it cannot be read
 	text = strings.TrimPrefix(text, "msg=")
 	if quoted, err := strconv.QuotedPrefix(text); err == nil {
 		message, _ := strconv.Unquote(quoted)
@@ -51,13 +51,13 @@ func (r *dashboardLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// cutField takes a field without spaces from the front of a line.
+// cutField cuts a field without spaces off the front of a line.
 func cutField(line, name string) (value, rest string) {
 	value, rest, _ = strings.Cut(strings.TrimPrefix(line, name), " ")
 	return value, rest
 }
 
-// newest returns the lines that are kept, and how many there have been.
+// snapshot returns the lines that are kept, and how many there have been in all.
 func (r *dashboardLog) snapshot() ([]tui.LogLine, int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,13 +6,14 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// totals are the values of metrics by their names, summed over all labels, and by
-// name/value of each label; of a histogram, name_sum and name_count.
+// metricSums are the values of metrics at a moment. Under a metric's name is the sum
+// over all its labels, under name/value the sum where a label has that value. A
+// histogram has name_sum and name_count.
 type metricSums map[string]float64
 
-// gather reads the metrics.
+// sumMetrics reads all metrics.
 func sumMetrics(g prometheus.Gatherer) metricSums {
-	families, _ := g.Gather() // what could be gathered is there in spite of an error
+	families, _ := g.Gather() // the metrics without an error are there
 	t := metricSums{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
@@ -31,17 +32,17 @@ func sumMetrics(g prometheus.Gatherer) metricSums {
 
 func (t metricSums) add(name string, v float64) { t[name] += v }
 
-// rateSpan is the time that rates are of: two windows, as what they make happens
-// at their ends.
+// rateRange is the time over which rates are computed. It is two windows of the default
+// length, since much is counted at the ends of windows only.
 const rateRange = 4 * time.Second
 
-// meter makes rates of totals. It keeps those of the last rateSpan.
+// metricHistory computes rates. It keeps the sums of the last rateRange.
 type metricHistory struct {
 	times []time.Time
 	sums  []metricSums
 }
 
-// take takes in the totals of a time.
+// add takes in the sums of a moment.
 func (m *metricHistory) add(now time.Time, t metricSums) {
 	m.times, m.sums = append(m.times, now), append(m.sums, t)
 	for len(m.times) > 2 && now.Sub(m.times[1]) >= rateRange {
@@ -49,13 +50,13 @@ func (m *metricHistory) add(now time.Time, t metricSums) {
 	}
 }
 
-// now is the newest value of a metric.
+// latest returns the newest value of a metric.
 func (m *metricHistory) latest(name string) float64 { return m.sums[len(m.sums)-1][name] }
 
-// grown is by how much a metric has grown.
+// increase returns by how much a metric has grown.
 func (m *metricHistory) increase(name string) float64 { return m.latest(name) - m.sums[0][name] }
 
-// rate is how much a metric grows in a second.
+// rate returns by how much a metric grows a second.
 func (m *metricHistory) rate(name string) float64 {
 	span := m.times[len(m.times)-1].Sub(m.times[0]).Seconds()
 	if span <= 0 {
@@ -64,7 +65,7 @@ func (m *metricHistory) rate(name string) float64 {
 	return max(0, m.increase(name)/span)
 }
 
-// mean is the mean of what a histogram has seen, as a time; 0 if it saw nothing.
+// mean returns the mean of a histogram of seconds; 0 if nothing was observed.
 func (m *metricHistory) mean(name string) time.Duration {
 	n := m.increase(name + "_count")
 	if n <= 0 {

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// upFlags are the settings of everything in one process.
+// upFlags are the settings of up.
 type upFlags struct {
 	stageFlags
 	broker       brokerFlags
@@ -72,7 +72,8 @@ func (f *upFlags) check() error {
 	return errors.Join(f.aggregate.check(), f.kafkaFlags.check())
 }
 
-// checkBroker refuses flags of the embedded broker beside a Kafka that takes its place.
+// checkBroker refuses flags of the embedded broker beside --brokers, which takes its
+// place.
 func (f *upFlags) checkBroker(given func(string) bool) error {
 	for _, name := range []string{"ephemeral", "data-dir", "broker-listen", "fsync", "retention", "retention-bytes"} {
 		if len(f.brokers) > 0 && given(name) {

@@ -15,23 +15,23 @@ import (
 	"github.com/emostream/emostream/internal/broker"
 )
 
-// pipeline is everything that up runs: stages in the data's order, started together
-// and stopped one after the other.
+// pipeline is all that up runs. Its stages stand in the data's order. They start
+// together and stop one after the other.
 type pipeline struct {
 	log       *slog.Logger
-	broker    *broker.Broker // nil on a Kafka cluster
+	broker    *broker.Broker // nil with --brokers
 	main      *mainServer
 	window    time.Duration
-	claims    atomic.Int64 // partitions whose counting has begun
+	claims    atomic.Int64 // partitions that aggregate has claimed
 	addresses addresses
-	metrics   prometheus.Gatherer // of all stages
-	wasReady  atomic.Bool         // everything was ready once
+	metrics   prometheus.Gatherer // the metrics of all stages
+	wasReady  atomic.Bool         // all stages have been ready
 	stages    []*runningStage
-	failed    chan error // the first failure of a stage; buffered
+	failed    chan error // holds the first failure of a stage
 	atClose   []func()
 }
 
-// running is a stage that is stopped by itself.
+// runningStage is a stage with a context of its own, so that it can be stopped alone.
 type runningStage struct {
 	name string
 	run  func(context.Context) error
@@ -42,20 +42,20 @@ type runningStage struct {
 	err      error       // why it ended; written before done is closed
 }
 
-// add appends a stage.
+// addStage appends a stage.
 func (p *pipeline) addStage(name string, run func(context.Context) error) {
 	p.stages = append(p.stages, &runningStage{name: name, run: run, done: make(chan struct{})})
 }
 
-// subscriber says whether a stage is a subscriber server.
+// isSubscriber says whether a stage is a subscriber server.
 func (p *pipeline) isSubscriber(stage string) bool {
 	return slices.ContainsFunc(p.addresses.Subscribers, func(s subscriber) bool { return s.Name == stage })
 }
 
-// cleanup has f called by close.
+// onClose lets close call f.
 func (p *pipeline) onClose(f func()) { p.atClose = append(p.atClose, f) }
 
-// close undoes what build did, last things first.
+// close closes what was opened for the pipeline, the last first.
 func (p *pipeline) close() {
 	for _, f := range slices.Backward(p.atClose) {
 		f()
@@ -63,8 +63,8 @@ func (p *pipeline) close() {
 	p.atClose = nil
 }
 
-// run starts every stage, calls ready when all are, and stops them in the data's
-// order when ctx ends or one fails.
+// run starts all stages and calls ready when they are. When ctx ends or a stage fails,
+// it stops them in the data's order.
 func (p *pipeline) run(ctx context.Context, ready func()) error {
 	p.start(ctx)
 	if err := p.waitReady(ctx); err == nil {
@@ -75,7 +75,7 @@ func (p *pipeline) run(ctx context.Context, ready func()) error {
 	return p.stop()
 }
 
-// start starts every stage, each with a context of its own.
+// start starts all stages.
 func (p *pipeline) start(ctx context.Context) {
 	for _, r := range p.stages {
 		var own context.Context
@@ -86,15 +86,15 @@ func (p *pipeline) start(ctx context.Context) {
 				r.err = err
 				select {
 				case p.failed <- fmt.Errorf("%s: %w", r.name, err):
-				default: // it is not the first
+				default: // another stage has failed before
 				}
 			}
 		}()
 	}
 }
 
-// waitReady returns nil once reactions are taken in and every subscriber server
-// has been announced, and an error when ctx ends or a stage fails before that.
+// waitReady returns nil once reactions are taken in and every subscriber server is
+// announced. It returns an error if ctx ends or a stage fails before that.
 func (p *pipeline) waitReady(ctx context.Context) error {
 	t := time.NewTicker(5 * time.Millisecond)
 	defer t.Stop()
@@ -112,8 +112,10 @@ func (p *pipeline) waitReady(ctx context.Context) error {
 	return nil
 }
 
+// ready says whether all stages are ready.
 func (p *pipeline) ready(ctx context.Context) bool {
-	// On a cluster others may count; here nobody else does.
+	// On a Kafka cluster other copies of aggregate may have claimed the partitions. On
+	// the embedded broker there are none.
 	if p.broker != nil && p.claims.Load() < p.partitions(ctx) {
 		return false
 	}
@@ -125,13 +127,13 @@ func (p *pipeline) ready(ctx context.Context) bool {
 	return p.main.ready(ctx) == nil
 }
 
-// partitions is how many partitions aggregate has to claim.
+// partitions returns how many partitions aggregate has to claim.
 func (p *pipeline) partitions(ctx context.Context) int64 {
 	names := p.main.names()
 	reactions, err1 := p.main.client.Partitions(ctx, names.Reactions())
 	partials, err2 := p.main.client.Partitions(ctx, names.Partials())
 	if errors.Join(err1, err2) != nil {
-		return math.MaxInt64 // not yet
+		return math.MaxInt64 // more than can be claimed: not ready
 	}
 	return int64(reactions + partials)
 }
@@ -145,9 +147,9 @@ func (p *pipeline) wait(ctx context.Context) {
 	}
 }
 
-// stop stops the stages in the data's order, each when the one before it is
-// done, and returns the first failure. After the main server it waits for the
-// window that the last reaction is in to go out.
+// stop stops the stages in the data's order, each when the one before it has ended, and
+// returns the first failure. After the main server it waits until the window of the last
+// reaction has been sent out.
 func (p *pipeline) stop() error {
 	for _, r := range p.stages {
 		r.stopping.Store(true)
@@ -165,8 +167,8 @@ func (p *pipeline) stop() error {
 	}
 }
 
-// lastWindow waits until the window of the last reaction has been shown: at most
-// its length and a second.
+// waitForLastWindow waits until the window of the last reaction has been shown, at most
+// the length of a window and a second.
 func (p *pipeline) waitForLastWindow() {
 	last := p.main.ingest.LastAccepted()
 	if last.IsZero() {

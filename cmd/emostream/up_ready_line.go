@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// addresses is where everything is that up runs, as -o json prints it.
+// addresses are those of all that up runs, in the form of -o json.
 type addresses struct {
-	Ready       string       `json:"ready"` // of the main server
+	Ready       string       `json:"ready"` // URL of the main server
 	Brokers     []string     `json:"brokers"`
 	Data        string       `json:"data,omitempty"` // folder of the embedded broker's log
 	Metrics     string       `json:"metrics,omitempty"`
 	Subscribers []subscriber `json:"subscribers"`
 
-	embedded bool // the broker is the embedded one
+	embedded bool // the broker is the embedded one, not --brokers
 }
 
-// subscriber is where a subscriber server is.
+// subscriber is the address of a subscriber server.
 type subscriber struct {
 	Name    string `json:"name"`
 	Cluster string `json:"cluster"`
 	URL     string `json:"url"`
 }
 
-// describe tells a person where everything is and how to try it.
+// print tells a person where everything is and how to try it.
 func (a addresses) print(io streams) {
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(io.err, format+"\n", args...) }
 	p("Emostream %s", version)
@@ -54,7 +54,8 @@ func (a addresses) print(io streams) {
 	p("")
 }
 
-// serverFlag is what clients must be told to find the main server.
+// serverFlag is the flag that clients need to find the main server; empty at the default
+// address.
 func (a addresses) serverFlag() string {
 	if a.Ready == defaultServer {
 		return ""
@@ -62,7 +63,8 @@ func (a addresses) serverFlag() string {
 	return " --server " + a.Ready
 }
 
-// announce says that all is ready.
+// printReady says on stdout that everything is ready: "ready URL", or all addresses as
+// JSON.
 func (a addresses) printReady(io streams, asJSON bool) {
 	if asJSON {
 		_ = json.NewEncoder(io.out).Encode(a)

@@ -13,7 +13,8 @@ import (
 	"github.com/emostream/emostream/internal/suggest"
 )
 
-// unknownCommand refuses what is no command, and names the nearest ones.
+// unknownCommand returns an error if there are arguments, which are no subcommand then.
+// It names the commands that were probably meant.
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
@@ -25,7 +26,7 @@ func unknownCommand(cmd *cobra.Command, args []string) error {
 	return usagef("%s has no command %.40q: it has %s", cmd.CommandPath(), args[0], strings.Join(commandNames(cmd), ", "))
 }
 
-// wrongArguments says which arguments a command takes, as its usage line names them.
+// wrongArguments says which arguments a command takes, in the words of its usage line.
 func wrongArguments(cmd *cobra.Command, args []string) error {
 	_, wanted, some := strings.Cut(cmd.Use, " ")
 	switch {
@@ -37,7 +38,8 @@ func wrongArguments(cmd *cobra.Command, args []string) error {
 	return usagef("%s wants %s, and got %.60q", cmd.CommandPath(), wanted, strings.Join(args, " "))
 }
 
-// usageErrors gives wrong arguments the exit code of wrong usage, and words of ours.
+// refuseWrongArguments gives errors about arguments the exit code and the wording of
+// this program, for a command and its subcommands.
 func refuseWrongArguments(cmd *cobra.Command) {
 	if cmd.RunE == nil && cmd.HasSubCommands() {
 		cmd.Args = unknownCommand
@@ -59,6 +61,7 @@ func refuseWrongArguments(cmd *cobra.Command) {
 	}
 }
 
+// commandNames lists the subcommands of a command.
 func commandNames(cmd *cobra.Command) []string {
 	var out []string
 	for _, c := range cmd.Commands() {
@@ -69,7 +72,7 @@ func commandNames(cmd *cobra.Command) []string {
 	return out
 }
 
-// flagError says what is wrong with a flag on the command line, and what is right.
+// flagError says what is wrong with a flag on the command line and what would be right.
 func flagError(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		if near := suggest.Nearest(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" && unknown.GetSpecifiedShortnames() == "" {
@@ -83,6 +86,7 @@ func flagError(cmd *cobra.Command, err error) error {
 	return &exitError{exitUsage, err}
 }
 
+// flagNames yields the flags that a command takes.
 func flagNames(cmd *cobra.Command) iter.Seq[string] {
 	var all []string
 	add := func(f *pflag.Flag) { all = append(all, f.Name) }

@@ -69,17 +69,19 @@ itself and resumes where it was.`,
 	return cmd
 }
 
-// swarmPrinter prints swarms as they come.
+// swarmPrinter prints swarms as they come, and on stderr how the connection is.
 type swarmPrinter struct {
 	out, err     io.Writer
 	json         bool
 	newest       int64
-	wasConnected bool // was connected before
+	wasConnected bool
 }
 
-// shown is how many emojis a line of text lists.
+// maxShown is how many emojis a line of text lists.
 const maxShown = 10
 
+// swarm prints a swarm. A window that is not newer than all before it is marked as
+// revised.
 func (p *swarmPrinter) swarm(s wire.Swarm, raw []byte) error {
 	if p.json {
 		_, err := fmt.Fprintf(p.out, "%s\n", raw)
@@ -94,7 +96,7 @@ func (p *swarmPrinter) swarm(s wire.Swarm, raw []byte) error {
 	return err
 }
 
-// tallies lists the most frequent emojis of a swarm.
+// emojiCounts lists the most frequent emojis of a swarm.
 func emojiCounts(s wire.Swarm) string {
 	if len(s.Emojis) == 0 {
 		return "quiet"
@@ -110,6 +112,7 @@ func emojiCounts(s wire.Swarm) string {
 	return strings.Join(parts, "  ")
 }
 
+// state prints that the connection has changed.
 func (p *swarmPrinter) state(s sse.State, at wire.Assignment) {
 	switch s.Phase {
 	case sse.Live:
@@ -125,8 +128,8 @@ func (p *swarmPrinter) state(s sse.State, at wire.Assignment) {
 	}
 }
 
-// watchUntil prints swarms until the window that a reaction was accepted in has
-// been shown, or ctx ends.
+// watchUntil prints swarms until ctx ends, or until the window of the last reaction is
+// printed. Last returns when that was accepted, and zero while more is to be sent.
 func watchUntil(ctx context.Context, c *client.Client, channel string, p *swarmPrinter, last func() time.Time) error {
 	err := c.Watch(ctx, channel, func(s wire.Swarm, raw []byte) error {
 		if err := p.swarm(s, raw); err != nil {

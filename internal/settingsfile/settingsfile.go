@@ -1,9 +1,9 @@
-// Package settingsfile reads a file of settings and tells where each of them stands.
+// Package settingsfile reads a file of settings, and tells the line and the column of
+// each.
 //
-// The file is YAML: sections, which hold settings and further sections. What
-// sections and settings there are is not known here; who does know it can name the
-// line and the column of everything that is wrong. So the file has no schema of its
-// own that somebody would have to keep in step.
+// The file is YAML: sections, which hold settings and further sections. This package
+// does not know which sections and settings there are. Its caller does, and can name the
+// place of everything that is wrong. So the file needs no schema of its own.
 package settingsfile
 
 import (
@@ -20,11 +20,11 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// MaxSize is the most bytes that a file may have. It bounds the work, which grows
-// faster than what is nested in each other.
+// MaxSize is how many bytes a file may have. It bounds the work of parsing, which grows
+// faster than the depth of nesting.
 const MaxSize = 64 << 10
 
-// Position is a place in a file; lines and columns begin with 1.
+// Position is a place in a file. Lines and columns begin with 1.
 type Position struct {
 	File         string
 	Line, Column int
@@ -32,12 +32,12 @@ type Position struct {
 
 func (p Position) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
-// Errorf is an error at the position, an *Error.
+// Errorf returns an *Error at the position.
 func (p Position) Errorf(format string, args ...any) error {
 	return &Error{p, fmt.Errorf(format, args...)}
 }
 
-// Error is what is wrong at a place in a file.
+// Error is a problem at a place in a file.
 type Error struct {
 	At  Position
 	Err error
@@ -46,7 +46,7 @@ type Error struct {
 func (e *Error) Error() string { return fmt.Sprintf("%v: %v", e.At, e.Err) }
 func (e *Error) Unwrap() error { return e.Err }
 
-// Section is a part of a file.
+// Section is a named part of a file.
 type Section struct {
 	Name     string // "" for the whole file
 	At       Position
@@ -54,19 +54,19 @@ type Section struct {
 	Sections []Section
 }
 
-// Setting is one value, or a list of them, under a name.
+// Setting is a name with a value or a list of values.
 type Setting struct {
 	Name    string
 	At      Position // of the name
 	ValueAt Position
-	Values  []string // as they are written, without quotes; one unless List
+	Values  []string // as written, without quotes; exactly one unless List
 	List    bool
-	// Empty says that nothing follows the name: a section without settings, or a
+	// Empty says that nothing follows the name: it is a section without settings, or a
 	// setting without a value.
 	Empty bool
 }
 
-// Read reads a file. The error is fs.ErrNotExist where there is none.
+// Read reads a file. If there is none, the error is fs.ErrNotExist.
 func Read(path string) (Section, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -80,7 +80,7 @@ func Read(path string) (Section, error) {
 	return Parse(path, text)
 }
 
-// Parse reads the text of a file, which errors call name.
+// Parse reads the text of a file. Errors call the file name.
 func Parse(name string, text []byte) (Section, error) {
 	top := Section{At: Position{name, 1, 1}}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
@@ -114,9 +114,11 @@ func Parse(name string, text []byte) (Section, error) {
 	return top, nil
 }
 
-// reader turns the nodes of a file, which it is the name of, into sections.
+// reader makes sections of the nodes of a parsed file. Its value is the name of the
+// file.
 type reader string
 
+// at returns the position of a token.
 func (r reader) at(t *token.Token) Position {
 	if t == nil || t.Position == nil {
 		return Position{string(r), 1, 1}
@@ -124,7 +126,7 @@ func (r reader) at(t *token.Token) Position {
 	return Position{string(r), t.Position.Line, t.Position.Column}
 }
 
-// section adds what a mapping holds.
+// section adds the entries of a mapping to s.
 func (r reader) section(s *Section, m *ast.MappingNode) error {
 	for _, entry := range m.Values {
 		key := entry.Key.GetToken()
@@ -148,6 +150,7 @@ func (r reader) section(s *Section, m *ast.MappingNode) error {
 	return nil
 }
 
+// setting makes a setting of an entry that is not a mapping.
 func (r reader) setting(key *token.Token, value ast.Node) (Setting, error) {
 	s := Setting{Name: key.Value, At: r.at(key), ValueAt: r.at(value.GetToken())}
 	switch v := value.(type) {
@@ -170,7 +173,7 @@ func (r reader) setting(key *token.Token, value ast.Node) (Setting, error) {
 	return s, err
 }
 
-// scalar is a value as it is written: who knows the setting says what it means.
+// scalar returns a value as it is written. Its type is left to the caller.
 func (r reader) scalar(n ast.Node) (string, error) {
 	switch n := n.(type) {
 	case *ast.StringNode:

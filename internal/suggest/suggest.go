@@ -1,28 +1,32 @@
-// Package suggest finds the word that somebody who wrote another one meant.
+// Package suggest finds the word that was probably meant by a misspelt one.
+//
+// Two did-you-means are apart from it. Commands are suggested by cobra, which knows more
+// than one spelling of them and names several. Shortcodes of emojis are suggested by
+// internal/emoji, in a bounded part of some thousand words, since servers do it for
+// anybody who asks.
 package suggest
 
 import "iter"
 
-// longest is the most letters of a word that is looked at: what is longer was no
-// slip of the finger, and the work is bounded by it.
-const longest = 64
+// maxLetters is how many letters a misspelt word may have. It bounds the work.
+const maxLetters = 64
 
-// Nearest returns the word among candidates that is most likely meant by word, and
-// "" if none is near: at most half of its letters may be wrong. Of several that
-// are as near, the first one is it.
+// Nearest returns the candidate that was most likely meant by word: the one with the
+// fewest wrong letters, at most half of those of word. The first wins among several. It
+// returns "" if no candidate is near.
 func Nearest(word string, candidates iter.Seq[string]) string {
-	best, least := "", len(word)/2+1
+	best, fewest := "", len(word)/2+1
 	for c := range candidates {
-		if d := edits(word, c); d < least {
-			best, least = c, d
+		if d := edits(word, c); d < fewest {
+			best, fewest = c, d
 		}
 	}
 	return best
 }
 
-// edits is how many letters must be put in, taken out or changed to make b of a.
+// edits returns how many letters must be inserted, removed or changed to turn a into b.
 func edits(a, b string) int {
-	if len(a) > longest {
+	if len(a) > maxLetters {
 		return len(a)
 	}
 	row := make([]int, len(b)+1)

@@ -1,0 +1,18 @@
+package main
+
+import (
+	"context"
+	"io"
+)
+
+// untilDone returns a reader of in that fails once ctx ends. A read of in that is blocked
+// then, as one of a terminal may be, stays so in the background until the program ends.
+func untilDone(ctx context.Context, in io.Reader) *io.PipeReader {
+	out, from := io.Pipe()
+	go func() {
+		_, err := io.CopyBuffer(from, in, make([]byte, 64<<10))
+		_ = from.CloseWithError(err)
+	}()
+	context.AfterFunc(ctx, func() { _ = out.CloseWithError(ctx.Err()) })
+	return out
+}
