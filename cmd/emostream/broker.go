@@ -93,7 +93,11 @@ development, demonstrations and small events; for more there is Apache Kafka.`,
 				return err
 			}
 			cfg.Advertise, cfg.Logger = advertise, log
-			if err := cfg.Check(); err != nil {
+			err = cfg.Check()
+			if _, ok := errors.AsType[*broker.AdvertiseError](err); ok {
+				return settingError(err)
+			}
+			if err != nil {
 				return usagef("%w", err)
 			}
 			b, err := openBroker(cmd.Context(), cfg, "--listen", "emostream broker --listen localhost:9192")

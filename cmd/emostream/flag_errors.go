@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/emostream/emostream/internal/broker"
 	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/loadgen"
 	"github.com/emostream/emostream/server/fanout"
@@ -50,6 +51,15 @@ func advised(err error) error {
 	}
 	if _, ok := errors.AsType[*topicreader.MissingError](err); ok {
 		return fmt.Errorf("%w: emostream topics describe tells which ones do, and --topic-prefix is put before the name", err)
+	}
+	if _, ok := errors.AsType[*broker.NoHostError](err); ok {
+		return fmt.Errorf("%w: give --advertise host:port", err)
+	}
+	if _, ok := errors.AsType[*broker.LockedError](err); ok {
+		return fmt.Errorf("%w: stop that one, or give another --data-dir", err)
+	}
+	if _, ok := errors.AsType[*broker.FormatError](err); ok {
+		return fmt.Errorf("%w: use the newer emostream, or give another --data-dir", err)
 	}
 	if _, ok := errors.AsType[*fanout.NameTakenError](err); ok {
 		return fmt.Errorf("%w: stop that one, or choose another with --name", err)

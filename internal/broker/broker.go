@@ -1,12 +1,12 @@
 // Package broker is the embedded Kafka broker: what `emostream up` runs on when
 // there is no Kafka, and what `emostream broker` offers alone.
 //
-// It is one process that speaks Kafka's protocol and keeps its log in a folder.
-// Honest about what it is: where it Keeps a log at all, that survives a kill of
-// the process, and a power cut only with Config.Fsync; there are no replicas; it
-// forgets the sequences of idempotent producers when it is killed, which is why
-// producers treat it by its cluster id (wire.EmbeddedClusterID) with more care than
-// Apache Kafka.
+// It is one process that speaks Kafka's protocol and keeps its log in a folder. What
+// it is not: the log survives a kill of the process, but a power cut only with
+// Config.Fsync; there are no replicas; and on some systems it can keep the log in
+// memory only (CanKeepLog). When it is killed it forgets the sequences of idempotent
+// producers. So producers, which know it by its cluster id (wire.EmbeddedClusterID),
+// never send it again what may have been written.
 //
 // Only this package knows that the broker is franz-go's kfake.
 package broker
@@ -19,7 +19,6 @@ import (
 	"net"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -29,8 +28,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Keeps says whether this system lets the broker keep its log in a folder. Windows
-// does not: it renames no file that is open, which kfake asks for.
+// CanKeepLog says whether the broker can keep its log in a folder on this system. On
+// Windows it cannot, since kfake renames files that are open.
 const CanKeepLog = runtime.GOOS != "windows"
 
 // Config says where the broker listens and keeps its log.
@@ -38,13 +37,13 @@ type Config struct {
 	// Listen is the address to bind; a port of 0 takes a free one.
 	// Default localhost:9092.
 	Listen string
-	// Listener is served instead if it is given; it is the broker's from Open on,
-	// which closes it when it fails.
+	// Listener, if set, is served in place of Listen. It belongs to the broker from
+	// Open on, also when Open fails.
 	Listener net.Listener
 	// Advertise is the host:port that clients are told to connect to. Default:
 	// the address that was bound. It must be given when Listen has no host.
 	Advertise string
-	// DataDir keeps the log, where the broker Keeps one. Empty: in memory only.
+	// DataDir is the folder that keeps the log. Empty: in memory only.
 	DataDir string
 	// Fsync flushes every write to the disk before it is acknowledged.
 	Fsync bool
@@ -57,11 +56,11 @@ type Config struct {
 	// Housekeeping is the time between two runs of retention and compaction;
 	// default 1 min.
 	Housekeeping time.Duration
-	// Users are those who may log in, by SASL, each with a password; default:
-	// nobody has to. With a Listener that speaks TLS it is a Kafka as companies run
-	// it, for tests.
+	// Users may log in by SASL, with these passwords, and then nobody else may
+	// connect; default: clients need not log in. It is for tests, as a Listener with
+	// TLS is: together they make a Kafka as companies run it.
 	Users map[string]string
-	// Logger receives what the broker has to say; default: nothing is logged.
+	// Logger receives the log of the broker; default: nothing is logged.
 	Logger *slog.Logger
 }
 
@@ -84,7 +83,22 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Check says whether the addresses can be right.
+// NoHostError says that clients are told no host to connect to: Listen has none, and
+// Advertise is not given.
+type NoHostError struct{ Listen string }
+
+func (e *NoHostError) Error() string {
+	return fmt.Sprintf("broker address %q has no host that clients could connect to", e.Listen)
+}
+
+// AdvertiseError says that Advertise is no address. Its text begins with the setting.
+type AdvertiseError struct{ Advertise string }
+
+func (e *AdvertiseError) Error() string {
+	return fmt.Sprintf("advertise %q: want host:port", e.Advertise)
+}
+
+// Check returns an error if the addresses cannot be right.
 func (c Config) Check() error {
 	c = c.withDefaults()
 	host, _, err := net.SplitHostPort(c.Listen)
@@ -92,10 +106,10 @@ func (c Config) Check() error {
 		return fmt.Errorf("broker address %q: %w", c.Listen, err)
 	}
 	if ip := net.ParseIP(host); c.Advertise == "" && (host == "" || ip != nil && ip.IsUnspecified()) {
-		return fmt.Errorf("broker address %q has no host that clients could connect to: give --advertise host:port", c.Listen)
+		return &NoHostError{c.Listen}
 	}
 	if host, port, err := net.SplitHostPort(c.Advertise); c.Advertise != "" && (err != nil || host == "" || port == "") {
-		return fmt.Errorf("--advertise %q: want host:port", c.Advertise)
+		return &AdvertiseError{c.Advertise}
 	}
 	return nil
 }
@@ -109,13 +123,13 @@ type Broker struct {
 }
 
 // Open locks the data folder, loads its log, binds the address and serves. The
-// caller must call Run or Close. A folder that another process uses fails with
-// ErrLocked, one of a newer format is refused.
+// caller must call Run or Close. It fails with a LockedError for a folder that another
+// process uses, and with a FormatError for one that a newer program made.
 func Open(cfg Config) (*Broker, error) {
 	b := &Broker{cfg: cfg.withDefaults()}
 	if err := b.open(); err != nil {
 		if b.cfg.Listener != nil {
-			_ = b.cfg.Listener.Close() // again, perhaps: kfake closes what it was given
+			_ = b.cfg.Listener.Close() // kfake may have closed it already
 		}
 		return nil, errors.Join(err, b.unlock())
 	}
@@ -131,20 +145,13 @@ func (b *Broker) open() error {
 		kfake.ClusterID(wire.EmbeddedClusterID),
 		kfake.MaxVersions(kversion.V3_7_0()), // newer ones confuse the Java clients of Spark 3.5
 		kfake.WithLogger(logger{b.cfg.Logger}),
-		kfake.BrokerConfigs(map[string]string{
-			"log.retention.ms":    strconv.FormatInt(b.cfg.Retention.Milliseconds(), 10),
-			"log.retention.bytes": strconv.FormatInt(max(b.cfg.RetentionBytes/8, 1), 10),
-			// Files are removed whole: small ones keep the disk's use near the bound.
-			"log.segment.bytes": strconv.FormatInt(max(b.cfg.RetentionBytes/64, 1), 10),
-			// Who comes back after a month goes on where they were.
-			"offsets.retention.minutes": strconv.Itoa(10 * 365 * 24 * 60),
-		}),
+		kfake.BrokerConfigs(b.cfg.retention()),
 	}
 	if dir := b.cfg.DataDir; dir != "" {
 		if !CanKeepLog {
 			return fmt.Errorf("data folder %s: on this system the embedded broker keeps its log in memory only", dir)
 		}
-		if err := b.claim(dir); err != nil {
+		if err := b.lockFolder(dir); err != nil {
 			return err
 		}
 		if err := restoreEnds(dir); err != nil {
@@ -172,11 +179,11 @@ func (b *Broker) open() error {
 	if b.cfg.Advertise != "" {
 		b.addr = b.cfg.Advertise
 	}
-	if err := b.sign(); err != nil {
+	if err := b.writeOwner(); err != nil {
 		return err
 	}
 	opts = append(opts, kfake.ListenFn(func(string, string) (net.Listener, error) {
-		return advertised{joiners{ln}, address(b.addr)}, nil
+		return advertisedListener{joinListener{ln}, address(b.addr)}, nil
 	}))
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
@@ -189,35 +196,7 @@ func (b *Broker) open() error {
 // Addr is the address that clients are told to connect to.
 func (b *Broker) Addr() string { return b.addr }
 
-// Size is how many bytes the log takes on the disk; 0 in memory.
-func (b *Broker) Size() int64 {
-	if b.cfg.DataDir == "" {
-		return 0
-	}
-	return size(b.cfg.DataDir)
-}
-
-// Run applies retention and compaction from time to time until ctx ends, and
-// then closes the broker.
-func (b *Broker) Run(ctx context.Context) error {
-	t := time.NewTicker(b.cfg.Housekeeping)
-	defer t.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return b.Close()
-		case <-t.C:
-			if err := b.saveEnds(); err != nil {
-				b.cfg.Logger.Warn("nothing is removed from the log", "error", err)
-				continue
-			}
-			b.cluster.ApplyRetention()
-			b.cluster.Compact()
-		}
-	}
-}
-
-// Close flushes the log, ends all connections and gives the data folder free.
+// Close flushes the log, ends all connections and unlocks the data folder.
 func (b *Broker) Close() error {
 	b.cluster.Close()
 	return b.unlock()
@@ -230,21 +209,22 @@ func (b *Broker) unlock() error {
 	return b.lock.Unlock()
 }
 
-// advertised is a listener that tells clients another address than its own.
-type advertised struct {
+// advertisedListener is a listener that gives another address than its own, which kfake
+// then tells clients.
+type advertisedListener struct {
 	net.Listener
 	addr net.Addr
 }
 
-func (a advertised) Addr() net.Addr { return a.addr }
+func (l advertisedListener) Addr() net.Addr { return l.addr }
 
 type address string
 
 func (address) Network() string  { return "tcp" }
 func (a address) String() string { return string(a) }
 
-// logger hands the broker's own words on; what it calls info is one line a
-// request, hence a level lower here.
+// logger hands on what kfake logs. What kfake logs at info, a line for each request, is
+// logged at debug here.
 type logger struct{ log *slog.Logger }
 
 func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {

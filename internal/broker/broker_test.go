@@ -38,8 +38,8 @@ func open(t *testing.T, cfg broker.Config) *broker.Broker {
 	return b
 }
 
-// refused fails the test unless a configuration is refused, in words.
-func refused(t *testing.T, cfg broker.Config, words ...string) {
+// checkRefused fails the test unless a configuration is refused, in words.
+func checkRefused(t *testing.T, cfg broker.Config, words ...string) {
 	t.Helper()
 	b, err := broker.Open(cfg)
 	if err == nil {
@@ -114,14 +114,15 @@ func TestAFolderIsLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 { // a refusal leaves the lock with its holder
-		refused(t, cfg, cfg.DataDir, "in use", "--data-dir")
+		checkRefused(t, cfg, cfg.DataDir, "in use")
 	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
 	p := spawn(t, cfg.DataDir, cfg.Listen, 0)
-	if b, err := broker.Open(cfg); !errors.Is(err, broker.ErrLocked) {
-		t.Errorf("a folder that another process uses: %v, %v, want %v", b, err, broker.ErrLocked)
+	b, err = broker.Open(cfg)
+	if locked, ok := errors.AsType[*broker.LockedError](err); !ok || locked.Dir != cfg.DataDir {
+		t.Errorf("a folder that another process uses: %v, %v, want a LockedError", b, err)
 	}
 	p.kill()
 	open(t, cfg)
@@ -134,7 +135,7 @@ func TestTheFormatOfAFolder(t *testing.T) {
 	}{
 		{"the same", "1\n", nil},
 		{"without a new line", "1", nil},
-		{"newer", "2\n", []string{`"2"`, "up to 1", "--data-dir"}},
+		{"newer", "2\n", []string{`"2"`, "up to 1"}},
 		{"no number", "one", []string{`"one"`}},
 		{"empty", "", []string{`""`}},
 	} {
@@ -148,7 +149,7 @@ func TestTheFormatOfAFolder(t *testing.T) {
 				open(t, cfg)
 				return
 			}
-			refused(t, cfg, append(test.refused, dir)...)
+			checkRefused(t, cfg, append(test.refused, dir)...)
 			// A folder that was refused is not left locked.
 			if err := os.WriteFile(filepath.Join(dir, "format"), []byte("1\n"), 0o600); err != nil {
 				t.Fatal(err)
@@ -163,7 +164,7 @@ func TestAFolderThatCannotBeUsed(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, broker.Config{Listen: "127.0.0.1:0", DataDir: file}, "data folder", file)
+	checkRefused(t, broker.Config{Listen: "127.0.0.1:0", DataDir: file}, "data folder", file)
 
 	// Damage in what kfake keeps is named, and neither lock nor address is kept.
 	dir := brokertest.Folder(t)
@@ -174,12 +175,12 @@ func TestAFolderThatCannotBeUsed(t *testing.T) {
 	if err := os.WriteFile(meta, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, broker.Config{Listen: "127.0.0.1:0", DataDir: dir}, "embedded broker", "meta.json")
+	checkRefused(t, broker.Config{Listen: "127.0.0.1:0", DataDir: dir}, "embedded broker", "meta.json")
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused(t, broker.Config{Listener: ln, DataDir: dir}, "embedded broker")
+	checkRefused(t, broker.Config{Listener: ln, DataDir: dir}, "embedded broker")
 	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("a listener that was handed in is not closed after a failure: %v", err)
 	}
@@ -191,19 +192,19 @@ func TestAFolderThatCannotBeUsed(t *testing.T) {
 
 func TestAddresses(t *testing.T) {
 	for _, addr := range []string{":0", "0.0.0.0:0", "[::]:0"} {
-		refused(t, broker.Config{Listen: addr}, fmt.Sprintf("%q", addr), "--advertise")
+		checkRefused(t, broker.Config{Listen: addr}, fmt.Sprintf("%q", addr), "no host that clients could connect to")
 	}
 	for _, addr := range []string{"localhost", "9092", "localhost:none"} {
-		refused(t, broker.Config{Listen: addr}, addr)
+		checkRefused(t, broker.Config{Listen: addr}, addr)
 	}
-	refused(t, broker.Config{Listen: "127.0.0.1:0", Advertise: "no port"}, `--advertise "no port"`)
+	checkRefused(t, broker.Config{Listen: "127.0.0.1:0", Advertise: "no port"}, `advertise "no port"`)
 
 	b := open(t, broker.Config{Listen: "localhost:0"})
 	host, port, err := net.SplitHostPort(b.Addr())
 	if err != nil || net.ParseIP(host) == nil || !net.ParseIP(host).IsLoopback() || port == "0" {
 		t.Errorf("listening on localhost:0 the address is %s", b.Addr())
 	}
-	refused(t, broker.Config{Listen: b.Addr()}, b.Addr())
+	checkRefused(t, broker.Config{Listen: b.Addr()}, b.Addr())
 }
 
 // Clients are told the address that was asked for, not the one that was bound:

@@ -14,8 +14,8 @@ import (
 	"github.com/emostream/emostream/internal/broker"
 )
 
-// patience is how long anything may take before a test gives up on it.
-const patience = time.Minute
+// testTimeout is how long a test waits for anything.
+const testTimeout = time.Minute
 
 // asBroker is the first argument of the test binary when it is to be a broker. Its data
 // folder, its address and its retention follow.
@@ -23,13 +23,13 @@ const asBroker = "broker"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 5 && os.Args[1] == asBroker {
-		os.Exit(beBroker(os.Args[2], os.Args[3], os.Args[4]))
+		os.Exit(runBroker(os.Args[2], os.Args[3], os.Args[4]))
 	}
 	os.Exit(m.Run())
 }
 
-// beBroker runs a broker until the process is killed or its stdin ends.
-func beBroker(dir, listen, retention string) int {
+// runBroker runs a broker until the process is killed or its stdin ends.
+func runBroker(dir, listen, retention string) int {
 	d, err := time.ParseDuration(retention)
 	if err != nil {
 		fmt.Println(err)

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"slices"
@@ -70,7 +71,11 @@ func Folder(d Data) []Finding {
 	other := "give another one with --data-dir"
 	switch room := d.Free + d.Size; {
 	case d.Err != nil:
-		l.wrong("data folder", d.Err.Error(), "up and broker cannot keep their log there", "mend it, or "+other)
+		says := d.Err.Error()
+		if _, ok := errors.AsType[*broker.FormatError](d.Err); ok {
+			says += ": use the newer emostream, or give another --data-dir"
+		}
+		l.wrong("data folder", says, "up and broker cannot keep their log there", "mend it, or "+other)
 	case d.Locked && d.Owner != "" && !slices.ContainsFunc(d.Brokers, func(b string) bool { return same(b, d.Owner) }):
 		l.wrong("data folder", fmt.Sprintf("%s is in use by the emostream that serves %s", d.Dir, d.Owner),
 			"up and broker cannot use it, and the log in it is not the one looked at here", fmt.Sprintf("look at that one (--brokers %s), stop it, or %s", d.Owner, other))

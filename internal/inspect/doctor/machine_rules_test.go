@@ -53,6 +53,7 @@ func TestFolder(t *testing.T) {
 		"not yet":             {doctor.Data{Free: 20 * gib}, "it will be made", nil},
 		"room not known":      {doctor.Data{Folder: there, Free: -1}, "writable", nil},
 		"cannot be used":      {doctor.Data{Folder: broker.Folder{Err: errors.New("no way")}, Free: gib}, "no way", []string{"wrong data folder"}},
+		"of a newer format":   {doctor.Data{Folder: broker.Folder{Err: &broker.FormatError{Dir: "log", Format: "2"}}, Free: gib}, `log has format "2" and this emostream reads up to 1: use the newer emostream, or give another --data-dir`, []string{"wrong data folder"}},
 		"ours":                {doctor.Data{Folder: held("h:1"), Free: gib, Brokers: []string{"x:2", "h:1"}}, "in use by this broker", nil},
 		"ours, by name":       {doctor.Data{Folder: held("127.0.0.1:1"), Free: gib, Brokers: []string{"localhost:1"}}, "in use by this broker", nil},
 		"of another port":     {doctor.Data{Folder: held("127.0.0.1:1"), Free: gib, Brokers: []string{"localhost:2"}}, "serves 127.0.0.1:1", []string{"wrong data folder"}},

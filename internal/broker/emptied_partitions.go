@@ -11,19 +11,22 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/emostream/emostream/internal/atomicfile"
 )
 
 // ends are the offsets after the last record of partitions, by the names of
 // their folders.
 //
-// kfake tells where a partition ends by the records that it holds. One that
-// retention has emptied would begin again at offset 0 after a restart, below what
-// consumers have committed, and what is written from then on would not be read.
-// So the ends are written down before anything is removed, and an emptied
-// partition is given back its own before kfake loads it.
+// After a restart kfake finds out where a partition ends from the records that it
+// holds. A partition that retention has emptied would begin at offset 0 again, before
+// the offsets that consumers have committed, and they would not read what is written
+// from then on. So saveEnds writes the ends into a file before retention removes
+// anything, and restoreEnds gives an emptied partition its end back before kfake loads
+// it.
 type ends map[string]int64
 
-// Where kfake keeps what is needed here, below the data folder.
+// Names of kfake's folders and files below the data folder.
 const (
 	partitionsDir = "log/partitions" // a folder for each partition, topic-number
 	snapshotFile  = "snapshot.json"
@@ -32,7 +35,7 @@ const (
 
 func endsPath(dir string) string { return filepath.Join(dir, "ends.json") }
 
-// saveEnds writes down where the partitions end.
+// saveEnds writes the ends of all partitions into the data folder.
 func (b *Broker) saveEnds() error {
 	dir := b.cfg.DataDir
 	if dir == "" {
@@ -58,11 +61,11 @@ func (b *Broker) saveEnds() error {
 	if err != nil {
 		return fmt.Errorf("ends of the partitions: %w", err)
 	}
-	return replace(endsPath(dir), text)
+	return atomicfile.WriteBytes(endsPath(dir), text, 0o600)
 }
 
-// restoreEnds gives emptied partitions back where they end. It must run before
-// kfake loads the log.
+// restoreEnds gives emptied partitions their ends back. It must run before kfake
+// loads the log.
 func restoreEnds(dir string) error {
 	text, err := os.ReadFile(endsPath(dir))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -83,8 +86,8 @@ func restoreEnds(dir string) error {
 	return nil
 }
 
-// restoreEnd makes a partition's folder, unless it holds records, that of one
-// whose records up to end are gone: an empty segment, and a snapshot that says so.
+// restoreEnd changes the folder of a partition that holds no records to that of one
+// whose records before end were removed: an empty segment, and a snapshot that says so.
 func restoreEnd(folder string, end int64) error {
 	files, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -124,14 +127,5 @@ func restoreEnd(folder string, end int64) error {
 	if err := os.WriteFile(filepath.Join(folder, strconv.FormatInt(end, 10)+segmentSuffix), nil, 0o600); err != nil {
 		return err
 	}
-	return replace(filepath.Join(folder, snapshotFile), text)
-}
-
-// replace writes a file whole or not at all.
-func replace(path string, text []byte) error {
-	temp := path + ".new"
-	if err := os.WriteFile(temp, text, 0o600); err != nil {
-		return err
-	}
-	return os.Rename(temp, path)
+	return atomicfile.WriteBytes(filepath.Join(folder, snapshotFile), text, 0o600)
 }

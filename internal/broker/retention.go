@@ -1,0 +1,65 @@
+package broker
+
+import (
+	"context"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"time"
+)
+
+// retention returns the settings of the broker by which it bounds the log, for topics
+// that do not say otherwise.
+func (c Config) retention() map[string]string {
+	return map[string]string{
+		"log.retention.ms":    strconv.FormatInt(c.Retention.Milliseconds(), 10),
+		"log.retention.bytes": strconv.FormatInt(max(c.RetentionBytes/8, 1), 10),
+		// Retention removes whole files: with small ones the disk's use stays near the bound.
+		"log.segment.bytes": strconv.FormatInt(max(c.RetentionBytes/64, 1), 10),
+		// A consumer group that comes back after a month goes on where it was.
+		"offsets.retention.minutes": strconv.Itoa(10 * 365 * 24 * 60),
+	}
+}
+
+// Run applies retention and compaction from time to time until ctx ends, and
+// then closes the broker.
+func (b *Broker) Run(ctx context.Context) error {
+	t := time.NewTicker(b.cfg.Housekeeping)
+	defer t.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return b.Close()
+		case <-t.C:
+			if err := b.saveEnds(); err != nil {
+				b.cfg.Logger.Warn("nothing is removed from the log", "error", err)
+				continue
+			}
+			b.cluster.ApplyRetention()
+			b.cluster.Compact()
+		}
+	}
+}
+
+// Size is how many bytes the log takes on the disk; 0 in memory.
+func (b *Broker) Size() int64 {
+	if b.cfg.DataDir == "" {
+		return 0
+	}
+	return logSize(b.cfg.DataDir)
+}
+
+// logSize is how many bytes the log in a data folder takes.
+func logSize(dir string) int64 {
+	n := int64(0)
+	_ = filepath.WalkDir(filepath.Join(dir, "log"), func(_ string, file fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // files come and go
+		}
+		if info, err := file.Info(); err == nil && info.Mode().IsRegular() {
+			n += info.Size()
+		}
+		return nil
+	})
+	return n
+}
