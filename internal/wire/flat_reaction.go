@@ -118,6 +118,8 @@ func scanString(b []byte, i int) (value Piece, after int) {
 
 // endsString are the bytes that end a string without escapes: a quotation mark,
 // and those that must not stand in one.
+//
+//nolint:gochecknoglobals // never changes: it is a function of constants, computed once
 var endsString = func() (t [256]bool) {
 	for c := range byte(' ') {
 		t[c] = true

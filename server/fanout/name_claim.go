@@ -31,7 +31,7 @@ func (s *Server) claim(ctx context.Context) error {
 	}
 	s.cfg.Logger.Info("waiting to see whether the former owner of the name is alive", "name", s.cfg.Name, "at", other.URL)
 	if sleep.For(ctx, 2*roster.Heartbeat+roster.Heartbeat/2) != nil {
-		return nil
+		return nil //nolint:nilerr // the end of ctx is how Run ends
 	}
 	if again, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now()); ok && again.Heard.After(other.Heard) {
 		return &NameTakenError{Name: s.cfg.Name, URL: again.URL}
