@@ -9,7 +9,7 @@ import (
 )
 
 // What a load test found decides its exit code, the worst first.
-func TestBenchVerdict(t *testing.T) {
+func TestBenchExit(t *testing.T) {
 	n := func(i int64) *int64 { return &i }
 	missed := []report.ThresholdResult{{Condition: "ack_p99<1ms"}, {Condition: "lost==0", Met: true}}
 	for name, tt := range map[string]struct {

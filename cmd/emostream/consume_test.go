@@ -47,10 +47,10 @@ func TestConsumeFollows(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	write(ctx, t, c, 0, fmt.Sprintf(tapped, "before"))
-	out := &listener{want: "the last", done: cancel}
+	out := &outputWatcher{want: "the last", done: cancel}
 	var writing sync.WaitGroup
 	defer writing.Wait()
-	errs := &listener{want: "following emoji-topic, 4 partitions", done: func() {
+	errs := &outputWatcher{want: "following emoji-topic, 4 partitions", done: func() {
 		write(ctx, t, c, 0, fmt.Sprintf(tapped, "ann"), "junk \x1b[31m\x9b", fmt.Sprintf(tapped, "bob"))
 		writing.Go(func() {
 			if out.waitFor(ctx, "bob") { // so that the order is known
@@ -101,7 +101,7 @@ func TestConsumeIsStopped(t *testing.T) {
 	}
 }
 
-// An audit that is interrupted says what it was at.
+// A comparison that is interrupted says what it was doing.
 func TestVerifyInterrupted(t *testing.T) {
 	t.Parallel()
 	c, addr := withTopics(t)
@@ -109,7 +109,7 @@ func TestVerifyInterrupted(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var out bytes.Buffer
-	errs := &listener{want: "waiting for the counting: 1 reaction not counted yet", done: cancel}
+	errs := &outputWatcher{want: "waiting for the counting: 1 reaction not counted yet", done: cancel}
 	code := execute(ctx, streams{out: &out, err: errs}, []string{"consume", "--verify", "--wait", "1h", "--brokers", addr})
 	if code != exitInterrupted || ctx.Err() != context.Canceled || out.Len() > 0 {
 		t.Errorf("exit code %d, %v, on stdout %q", code, ctx.Err(), out.String())

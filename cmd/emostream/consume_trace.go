@@ -61,10 +61,10 @@ func (f *consumeFlags) runTrace(ctx context.Context, io streams, asJSON bool) er
 		cfg:   trace.Config{Wants: wants, StuckAfter: f.trace.stuck, End: int64(f.records)},
 	}
 	if !asJSON && isTerminal(io.out) {
-		look := themeFlags{theme: "auto"}
+		theme := themeFlags{theme: "auto"}
 		return runFullscreen(ctx, io, func(ctx context.Context) error {
 			var err error
-			shown := tui.ShowTextPage(ctx, "emostream consume --trace on "+strings.Join(f.brokers, ","), look.terminal(io.in, io.out), t.snapshot, func(ctx context.Context) {
+			shown := tui.ShowTextPage(ctx, "emostream consume --trace on "+strings.Join(f.brokers, ","), theme.terminal(io.in, io.out), t.snapshot, func(ctx context.Context) {
 				err = f.followTrace(ctx, io, t)
 			})
 			return errors.Join(shown, f.reportTrace(io, t, false, err))

@@ -20,8 +20,8 @@ import (
 // traceStart is when the reactions of these tests are accepted.
 var traceStart = time.Date(2026, 11, 23, 14, 42, 0, 0, time.UTC).UnixMilli()
 
-// travelled is a trace of many reactions on their way, in one window.
-func travelled() *trace.Tracer {
+// tracedWindow is a trace of many reactions of one window, at several stages.
+func tracedWindow() *trace.Tracer {
 	t := trace.New(trace.Config{Partials: true})
 	t.Cluster("cluster_1")
 	t.Server("sub_1", false)
@@ -59,7 +59,7 @@ func travelled() *trace.Tracer {
 // The page stays within the screen, shows the whole table first, and nothing that a
 // terminal must not get.
 func TestTracePage(t *testing.T) {
-	tracer := travelled()
+	tracer := tracedWindow()
 	notes := []string{"emoji-partials does not exist: without it reactions belong to the window of their record's time, and nothing tells of them between the log and emoji-aggregated"}
 	now := time.UnixMilli(traceStart + 3000)
 	for name, height := range map[string]int{"page": 22, "little": 10} {
@@ -85,7 +85,7 @@ func TestTracePage(t *testing.T) {
 // The means add up as they are shown, though each is rounded.
 func TestTraceTableAddsUp(t *testing.T) {
 	sum := 0.0
-	lines := traceTable(travelled().Report())
+	lines := traceTable(tracedWindow().Report())
 	for _, l := range lines[3:] {
 		name, rest := strings.TrimSpace(l[:24]), strings.Fields(l[24:])
 		var mean float64
@@ -105,7 +105,7 @@ func TestTraceTableAddsUp(t *testing.T) {
 
 // A line for each reaction, whatever somebody has written into it.
 func TestJourneyLines(t *testing.T) {
-	tracer := travelled()
+	tracer := tracedWindow()
 	tracer.Tick(traceStart*1000 + 60_000_000)
 	done := tracer.Finished()
 	for _, asJSON := range []bool{false, true} {

@@ -15,7 +15,7 @@ import (
 
 var hour = wire.Window{Start: 1_760_000_000_000, End: 1_760_000_002_000}
 
-func TestPrintAudit(t *testing.T) {
+func TestPrintVerify(t *testing.T) {
 	for name, tt := range map[string]struct {
 		report verify.Report
 		want   string
@@ -102,8 +102,8 @@ all           main     🔥      2           1        -1
 	}
 }
 
-// A verdict has its code, and says why and what to do.
-func TestJudge(t *testing.T) {
+// Each verdict has its exit code, and an error that says why and what to do.
+func TestVerifyExit(t *testing.T) {
 	v := verifyFlags{wait: 3 * time.Second}
 	for name, tt := range map[string]struct {
 		report verify.Report

@@ -88,8 +88,8 @@ func (f *doctorFlags) applySettings(cmd *cobra.Command) {
 			f.problems = append(f.problems, doctor.Setting{Found: strings.TrimSpace(line)})
 		}
 	}
-	for _, said := range unknownVariables(os.Environ()) {
-		f.problems = append(f.problems, doctor.Setting{Found: said, Harmless: true})
+	for _, problem := range unknownVariables(os.Environ()) {
+		f.problems = append(f.problems, doctor.Setting{Found: problem, Harmless: true})
 	}
 }
 

@@ -66,7 +66,7 @@ func writeIndented(b *strings.Builder, begin string, columnsBefore int, finding 
 
 // findingsSummary is the last line of a report.
 func findingsSummary(r doctor.Report) string {
-	said := fmt.Sprintf("%d checks: ", r.Checks)
+	line := fmt.Sprintf("%d checks: ", r.Checks)
 	var parts []string
 	if r.Wrong > 0 {
 		parts = append(parts, ansi.Style{}.Bold().ForegroundColor(ansi.Red).Styled(fmt.Sprintf("%d wrong", r.Wrong)))
@@ -80,5 +80,5 @@ func findingsSummary(r doctor.Report) string {
 	if r.Wrong == 0 {
 		parts = append([]string{ansi.Style{}.ForegroundColor(ansi.Green).Styled("all fine")}, parts...)
 	}
-	return said + strings.Join(parts, ", ")
+	return line + strings.Join(parts, ", ")
 }

@@ -71,7 +71,7 @@ func TestExamplesRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := startPipeline(t, exe)
-	other := httptest.NewServer(&otherService{listeners: map[chan string]bool{}})
+	other := httptest.NewServer(&echoService{listeners: map[chan string]bool{}})
 	t.Cleanup(other.Close)
 	broker := strings.Join(at.Brokers, ",")
 	addresses := strings.NewReplacer(
@@ -114,7 +114,7 @@ func (e example) run(t *testing.T, env []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	screen := &listener{want: "", done: func() {}}
+	screen := &outputWatcher{want: "", done: func() {}}
 	begun := make(chan struct{})
 	ended := make(chan error, 1)
 	go func() {
@@ -259,14 +259,14 @@ func startPipeline(t *testing.T, exe string) (at addresses) {
 	return at
 }
 
-// otherService is a service that is not ours: what is posted to it comes out again,
+// echoService is a service that is not ours: what is posted to it comes out again,
 // over Server-Sent Events.
-type otherService struct {
+type echoService struct {
 	mu        sync.Mutex
 	listeners map[chan string]bool
 }
 
-func (o *otherService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (o *echoService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		event, _ := io.ReadAll(r.Body)
 		o.mu.Lock()

@@ -48,6 +48,6 @@ func checkHealth(ctx context.Context, url string) error {
 	if res.StatusCode == http.StatusOK {
 		return nil
 	}
-	said, _ := stdio.ReadAll(stdio.LimitReader(res.Body, 512)) // whatever could be read of the body is shown
-	return fmt.Errorf("%s answers %s: %.200q", url, res.Status, strings.TrimSpace(string(said)))
+	body, _ := stdio.ReadAll(stdio.LimitReader(res.Body, 512)) // whatever could be read of the body is shown
+	return fmt.Errorf("%s answers %s: %.200q", url, res.Status, strings.TrimSpace(string(body)))
 }

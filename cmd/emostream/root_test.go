@@ -39,8 +39,8 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// listener tells when something was written to it.
-type listener struct {
+// outputWatcher keeps what a command prints, and calls done once want is in it.
+type outputWatcher struct {
 	mu   sync.Mutex
 	text strings.Builder
 	want string
@@ -48,7 +48,7 @@ type listener struct {
 	done func() // called when want was written
 }
 
-func (l *listener) Write(b []byte) (int, error) {
+func (l *outputWatcher) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	n, err := l.text.Write(b)
@@ -58,14 +58,14 @@ func (l *listener) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func (l *listener) String() string {
+func (l *outputWatcher) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.text.String()
 }
 
 // waitFor says whether something is written before ctx ends.
-func (l *listener) waitFor(ctx context.Context, want string) bool {
+func (l *outputWatcher) waitFor(ctx context.Context, want string) bool {
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
 	for !strings.Contains(l.String(), want) {
@@ -94,7 +94,7 @@ func TestLongRunningCommandsEndWell(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			var out bytes.Buffer
-			errs := &listener{want: tt.says, done: cancel}
+			errs := &outputWatcher{want: tt.says, done: cancel}
 			code := execute(ctx, streams{in: strings.NewReader(""), out: &out, err: errs}, strings.Fields(tt.command))
 			if code != exitOK || out.Len() > 0 || !errors.Is(ctx.Err(), context.Canceled) {
 				t.Errorf("exit code %d, %v, stdout %q, stderr:\n%s", code, ctx.Err(), out.String(), errs.text.String())

@@ -56,11 +56,11 @@ const clockInterval = 10 * time.Second
 func (m *mainServer) compareClocks(ctx context.Context) error {
 	t := time.NewTicker(clockInterval)
 	defer t.Stop()
-	said := false
+	logged := false
 	for {
 		ahead, known, err := m.client.ClockSkew(ctx, m.names().Servers())
-		if err != nil && kafka.Permanent(err) && !said {
-			said = true
+		if err != nil && kafka.Permanent(err) && !logged {
+			logged = true
 			m.log.Warn("this machine's clock is not compared with kafka's", "error", err)
 		}
 		if err == nil && known {

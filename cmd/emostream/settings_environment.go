@@ -10,7 +10,7 @@ import (
 
 // unknownVariables lists the variables that are no setting but look like one, each with
 // the setting that was probably meant.
-func unknownVariables(environ []string) (said []string) {
+func unknownVariables(environ []string) (problems []string) {
 	known := []string{passwordVariable}
 	for name := range newSchema().owners {
 		known = append(known, variable(name))
@@ -20,10 +20,10 @@ func unknownVariables(environ []string) (said []string) {
 		name, _, _ := strings.Cut(v, "=")
 		near := suggest.Nearest(name, slices.Values(known))
 		if strings.HasPrefix(name, "EMOSTREAM_") && name != variable("config") && near != name && near != "" {
-			said = append(said, fmt.Sprintf("%s sets nothing: did you mean %s?", name, near))
+			problems = append(problems, fmt.Sprintf("%s sets nothing: did you mean %s?", name, near))
 		}
 	}
-	return said
+	return problems
 }
 
 // variable is the environment variable of a flag.

@@ -8,9 +8,9 @@ import (
 	"github.com/emostream/emostream/internal/settingsfile"
 )
 
-// settled runs a command line up to where its flags are settled, and tells a few
-// of them with where they come from.
-func settled(t *testing.T, line string, env map[string]string, file string) (string, error) {
+// settingsOf sets the flags of a command line as a run of it would, and returns some of
+// them with where each comes from.
+func settingsOf(t *testing.T, line string, env map[string]string, file string) (string, error) {
 	t.Helper()
 	parsed, err := settingsfile.Parse("f.yaml", []byte(file))
 	if err != nil {
@@ -43,7 +43,7 @@ func settled(t *testing.T, line string, env map[string]string, file string) (str
 
 // Flags win over the environment, that over the file, that over the default; and in
 // the file a command's own section over the common one.
-func TestSettle(t *testing.T) {
+func TestSettingsPrecedence(t *testing.T) {
 	const file = "common: {window: 3s, brokers: ['d:4', 'e:5']}\naggregate:\n  window: 4s\ntopics:\n  partitions: 7\n  create:\n    partitions: 8\n"
 	for _, tt := range []struct {
 		what, line string
@@ -65,7 +65,7 @@ func TestSettle(t *testing.T) {
 		{"what is asked for, never set", "aggregate", map[string]string{"WINDOW": "1s", "EMOSTREAM_HELP": "true"}, "aggregate: {help: true}\n", "2s default; [localhost:9092] default"},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
-			if got, err := settled(t, tt.line, tt.env, tt.file); err != nil || got != tt.want {
+			if got, err := settingsOf(t, tt.line, tt.env, tt.file); err != nil || got != tt.want {
 				t.Errorf("%q, %v, want %q", got, err, tt.want)
 			}
 		})
@@ -73,7 +73,7 @@ func TestSettle(t *testing.T) {
 }
 
 // What is wrong in the environment is named by its variable, all of it.
-func TestSettleRefuses(t *testing.T) {
+func TestWrongVariablesAreNamed(t *testing.T) {
 	for _, tt := range []struct {
 		what string
 		env  map[string]string
@@ -84,7 +84,7 @@ func TestSettleRefuses(t *testing.T) {
 		{"no choice", map[string]string{"EMOSTREAM_LOG_LEVEL": "wran"}, []string{`EMOSTREAM_LOG_LEVEL="wran": use debug, info, warn or error (did you mean warn?)`}},
 	} {
 		t.Run(tt.what, func(t *testing.T) {
-			_, err := settled(t, "aggregate", tt.env, "")
+			_, err := settingsOf(t, "aggregate", tt.env, "")
 			usage, ok := errors.AsType[*exitError](err)
 			if !ok || usage.code != exitUsage {
 				t.Fatalf("%v is not an error of usage", err)
@@ -147,7 +147,7 @@ func TestCheckFile(t *testing.T) {
 }
 
 // The problems of a file come in the order of its lines, and not without end.
-func TestCheckFileTellsAll(t *testing.T) {
+func TestCheckFileReportsAll(t *testing.T) {
 	text := "watch:\n  a: 1\ncommon:\n  b: 1\nxyz: 1\nserve:\n"
 	for name := range strings.SplitSeq("cdefghijklmnop", "") {
 		text += "  " + name + name + name + ": 1\n"

@@ -168,7 +168,7 @@ func (f *statsFlags) printRepeatedly(ctx context.Context, c *statsCounter, view 
 
 // newCounter counts what filter wants of a range.
 func (f *statsFlags) newCounter(s *topicreader.Range, filter topicreader.Filter) *statsCounter {
-	return &statsCounter{tally: stats.New(stats.Config{Window: f.window}), filter: filter, topic: s}
+	return &statsCounter{statistics: stats.New(stats.Config{Window: f.window}), filter: filter, topic: s}
 }
 
 // statsCounter counts the reactions of a range.
@@ -176,9 +176,9 @@ type statsCounter struct {
 	topic  *topicreader.Range
 	filter topicreader.Filter
 
-	mu    sync.Mutex // guards what follows, which a live view reads
-	tally *stats.Statistics
-	gone  int64
+	mu         sync.Mutex // guards what follows, which a live view reads
+	statistics *stats.Statistics
+	gone       int64
 }
 
 func (c *statsCounter) run(ctx context.Context) error {
@@ -201,16 +201,16 @@ func (c *statsCounter) add(r stream.Record) {
 	t, err := wire.DecodeReactionFields(r.Value)
 	switch {
 	case err != nil:
-		c.tally.Skip()
+		c.statistics.Skip()
 	case c.filter.WantsAll() || c.filter.Wants(string(t.Channel), string(t.Emoji)):
-		c.tally.Add(r.Time, t)
+		c.statistics.Add(r.Time, t)
 	}
 }
 
 func (c *statsCounter) report(a stats.Selection) stats.Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := c.tally.Report(a)
+	r := c.statistics.Report(a)
 	r.Gone = c.gone
 	return r
 }

@@ -17,9 +17,9 @@ import (
 func (f *statsFlags) runOnScreen(ctx context.Context, io streams, cfg topicreader.Config, filter topicreader.Filter, view *statsView) error {
 	return runFullscreen(ctx, io, func(ctx context.Context) error {
 		var err error
-		page, look := &statsScreen{every: f.every, view: view}, themeFlags{theme: "auto"}
+		page, theme := &statsScreen{every: f.every, view: view}, themeFlags{theme: "auto"}
 		title := "emostream stats on " + strings.Join(f.brokers, ",")
-		shown := tui.ShowTextPage(ctx, title, look.terminal(io.in, io.out), page.snapshot, func(ctx context.Context) {
+		shown := tui.ShowTextPage(ctx, title, theme.terminal(io.in, io.out), page.snapshot, func(ctx context.Context) {
 			err = f.read(ctx, io, "stats", cfg, func(s *topicreader.Range) error {
 				c := f.newCounter(s, filter)
 				page.begin(c)

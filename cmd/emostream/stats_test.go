@@ -15,8 +15,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// rushed is a tally with a rush in the middle.
-func rushed() *stats.Statistics {
+// statisticsWithPeak are those of some minutes with a peak in the middle.
+func statisticsWithPeak() *stats.Statistics {
 	t := stats.New(stats.Config{Channels: 3})
 	base := time.Date(2026, 11, 23, 14, 42, 0, 0, time.UTC).UnixMilli()
 	emojis := []string{"🔥", "🔥", "🔥", "❤️", "👍🏽", "1️⃣", "🇨🇮", "wow"}
@@ -45,7 +45,7 @@ func TestStatsView(t *testing.T) {
 		"little": {stats.Selection{Top: 10, Points: chartPoints}, true, true, 8},
 	} {
 		t.Run(name, func(t *testing.T) {
-			lines := statsLinesWithin(rushed().Report(test.ask), "emoji-topic", test.live, test.chart, test.height)
+			lines := statsLinesWithin(statisticsWithPeak().Report(test.ask), "emoji-topic", test.live, test.chart, test.height)
 			for _, l := range lines {
 				if w := ansi.StringWidth(l); w > 80 {
 					t.Errorf("%d columns: %s", w, l)
@@ -75,8 +75,8 @@ func TestStatsFollows(t *testing.T) {
 	defer cancel()
 	const tapped = `{"user_id":"%s","emoji_type":"🔥","timestamp":"t"}`
 	write(ctx, t, c, 0, fmt.Sprintf(tapped, "before"))
-	out := &listener{want: `"reactions":3,`, done: cancel}
-	begun := &listener{want: `"reactions":1,`, done: func() {
+	out := &outputWatcher{want: `"reactions":3,`, done: cancel}
+	begun := &outputWatcher{want: `"reactions":1,`, done: func() {
 		write(ctx, t, c, 3, fmt.Sprintf(tapped, "ann"), fmt.Sprintf(tapped, "bob"), "junk")
 	}}
 	var errs bytes.Buffer
@@ -109,7 +109,7 @@ func TestStatsOnScreen(t *testing.T) {
 }
 
 // tee writes to both.
-type tee struct{ one, other *listener }
+type tee struct{ one, other *outputWatcher }
 
 func (t tee) Write(b []byte) (int, error) {
 	_, _ = t.one.Write(b)

@@ -120,7 +120,7 @@ func (f *topicsFlags) create(ctx context.Context, c *kafka.Client, topics []kafk
 // differences lists in what a topic differs from the flags that were given. Settings
 // that Kafka hides from this client are left out.
 func (f *topicsFlags) differences(asked kafka.Topic, is kafka.TopicState, given func(string) bool) (all []difference) {
-	look := func(what, is, want string, flags ...string) {
+	compare := func(what, is, want string, flags ...string) {
 		if is != "" && is != want && slices.ContainsFunc(flags, given) {
 			all = append(all, difference{asked.Name, what, is, want})
 		}
@@ -137,15 +137,15 @@ func (f *topicsFlags) differences(asked kafka.Topic, is kafka.TopicState, given 
 	case names.Counts():
 		keeps = []string{"retention", "counts-retention"}
 	}
-	look("partitions", strconv.Itoa(is.Partitions), strconv.Itoa(asked.Partitions), partitions)
+	compare("partitions", strconv.Itoa(is.Partitions), strconv.Itoa(asked.Partitions), partitions)
 	if asked.Replication > 0 {
-		look("replication", strconv.Itoa(is.Replication), strconv.Itoa(asked.Replication), "replication")
+		compare("replication", strconv.Itoa(is.Replication), strconv.Itoa(asked.Replication), "replication")
 	}
 	if want, ok := asked.Config[retentionSetting]; ok {
-		look(retentionSetting, is.Config[retentionSetting], want, keeps...)
+		compare(retentionSetting, is.Config[retentionSetting], want, keeps...)
 	}
 	if want, ok := asked.Config[aheadSetting]; ok {
-		look(aheadSetting, is.Config[aheadSetting], want, "lateness")
+		compare(aheadSetting, is.Config[aheadSetting], want, "lateness")
 	}
 	return all
 }

@@ -90,8 +90,8 @@ func (f *tuiFlags) run(ctx context.Context, io streams) error {
 	}
 	return runFullscreen(ctx, io, func(ctx context.Context) error {
 		outbox, err := tui.ShowCrowd(ctx, cfg, *c, f.terminal(io.in, io.out))
-		if told := tapSummary(outbox); told != "" {
-			_, _ = fmt.Fprintln(io.err, told)
+		if summary := tapSummary(outbox); summary != "" {
+			_, _ = fmt.Fprintln(io.err, summary)
 		}
 		return err
 	})

@@ -58,11 +58,11 @@ func (m *metricHistory) increase(name string) float64 { return m.latest(name) - 
 
 // rate returns by how much a metric grows a second.
 func (m *metricHistory) rate(name string) float64 {
-	span := m.times[len(m.times)-1].Sub(m.times[0]).Seconds()
-	if span <= 0 {
+	seconds := m.times[len(m.times)-1].Sub(m.times[0]).Seconds()
+	if seconds <= 0 {
 		return 0
 	}
-	return max(0, m.increase(name)/span)
+	return max(0, m.increase(name)/seconds)
 }
 
 // mean returns the mean of a histogram of seconds; 0 if nothing was observed.

@@ -16,7 +16,7 @@ import (
 )
 
 // Rates are of the last four seconds, whatever was before.
-func TestMeter(t *testing.T) {
+func TestMetricHistory(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	taken := prometheus.NewCounter(prometheus.CounterOpts{Name: "taken_total"})
 	lag := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "lag"}, []string{"topic", "partition"})
@@ -28,7 +28,7 @@ func TestMeter(t *testing.T) {
 	start, m := time.Unix(1_800_000_000, 0), metricHistory{}
 	m.add(start, sumMetrics(reg))
 	if m.rate("taken_total") != 0 || m.mean("delay_seconds") != 0 {
-		t.Error("one look is enough for a rate")
+		t.Error("one sample is enough for a rate")
 	}
 	for second := 1; second <= 20; second++ {
 		taken.Add(100)
@@ -48,11 +48,11 @@ func TestMeter(t *testing.T) {
 		t.Errorf("lag %v, of a %v", m.latest("lag"), m.latest("lag/a"))
 	}
 	if len(m.sums) > 6 {
-		t.Errorf("it keeps %d looks", len(m.sums))
+		t.Errorf("it keeps %d samples", len(m.sums))
 	}
 }
 
-func TestChannels(t *testing.T) {
+func TestActiveChannels(t *testing.T) {
 	now := time.UnixMilli(100_000)
 	swarm := func(channel string, end, n int64) wire.Swarm {
 		return wire.Swarm{Channel: channel, Window: wire.Window{Start: end - 2000, End: end}, Total: n}
@@ -93,7 +93,7 @@ func TestChannels(t *testing.T) {
 }
 
 // Only so many windows of a channel are kept, and no channel that has ended.
-func TestChannelsAreBounded(t *testing.T) {
+func TestActiveChannelsAreBounded(t *testing.T) {
 	c := activeChannels{}
 	for i := range int64(1000) {
 		end := 10_000 + 2000*i
@@ -106,7 +106,7 @@ func TestChannelsAreBounded(t *testing.T) {
 	}
 }
 
-func TestLogRing(t *testing.T) {
+func TestDashboardLog(t *testing.T) {
 	var r dashboardLog
 	log := r.logger(slog.LevelInfo)
 	log.Debug("too little")
@@ -138,7 +138,7 @@ func TestLogRing(t *testing.T) {
 }
 
 // A stage is as far as it has come; the subscriber servers are as the worst of them.
-func TestStates(t *testing.T) {
+func TestStageStates(t *testing.T) {
 	p := &pipeline{addresses: addresses{Subscribers: []subscriber{{Name: "sub1"}, {Name: "sub2"}}}}
 	for _, name := range []string{"serve", "sub1", "sub2"} {
 		p.addStage(name, nil)

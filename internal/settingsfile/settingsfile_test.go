@@ -14,8 +14,8 @@ import (
 	"github.com/emostream/emostream/internal/settingsfile"
 )
 
-// told lists a section: names, values and where they stand.
-func told(s settingsfile.Section, in string) string {
+// describe lists the names and values of a section with their positions.
+func describe(s settingsfile.Section, in string) string {
 	var b strings.Builder
 	for _, v := range s.Settings {
 		values := fmt.Sprintf("%q", v.Values)
@@ -28,7 +28,7 @@ func told(s settingsfile.Section, in string) string {
 		fmt.Fprintf(&b, "%d:%d %s%s = %s at %d:%d\n", v.At.Line, v.At.Column, in, v.Name, values, v.ValueAt.Line, v.ValueAt.Column)
 	}
 	for _, sub := range s.Sections {
-		fmt.Fprintf(&b, "%d:%d %s%s\n%s", sub.At.Line, sub.At.Column, in, sub.Name, told(sub, in+sub.Name+"."))
+		fmt.Fprintf(&b, "%d:%d %s%s\n%s", sub.At.Line, sub.At.Column, in, sub.Name, describe(sub, in+sub.Name+"."))
 	}
 	return b.String()
 }
@@ -86,7 +86,7 @@ func TestParse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(strings.TrimPrefix(tt.want, "\n"), told(s, "")); diff != "" {
+			if diff := cmp.Diff(strings.TrimPrefix(tt.want, "\n"), describe(s, "")); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -113,7 +113,7 @@ func TestParseRefuses(t *testing.T) {
 		t.Run(tt.what, func(t *testing.T) {
 			s, err := settingsfile.Parse("f.yaml", []byte(tt.text))
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("%v, want %s\n%s", err, tt.want, told(s, ""))
+				t.Errorf("%v, want %s\n%s", err, tt.want, describe(s, ""))
 			}
 		})
 	}
@@ -153,6 +153,6 @@ func FuzzParse(f *testing.F) {
 		if err != nil && strings.ContainsAny(err.Error(), "\n") {
 			t.Errorf("an error of several lines: %q", err)
 		}
-		told(s, "")
+		describe(s, "")
 	})
 }
