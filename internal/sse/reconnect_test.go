@@ -78,3 +78,43 @@ func TestClientMovesAtOnce(t *testing.T) {
 		})
 	}
 }
+
+// The wait grows with refusals up to its bound, and is never less than the server asked
+// for, nor, once prolonged, more than half as long again.
+func TestBackoff(t *testing.T) {
+	const s = time.Second
+	refused := func(after time.Duration) error { return &sse.RefusedError{Status: 503, RetryAfter: after} }
+	for name, tt := range map[string]struct {
+		err      error
+		retry    time.Duration
+		refusals int
+		want     time.Duration
+	}{
+		"a stream that ended":          {errEnough, 2 * s, 0, 2 * s},
+		"a first refusal":              {refused(0), 2 * s, 1, 2 * s},
+		"a third refusal":              {refused(0), 2 * s, 3, 8 * s},
+		"the bound":                    {refused(0), 2 * s, 9, 30 * s},
+		"very many refusals":           {refused(0), 2 * s, 1_000_000, 30 * s},
+		"a retry above the bound":      {refused(0), time.Hour, 50, time.Hour},
+		"a Retry-After":                {refused(90 * s), 2 * s, 1, 90 * s},
+		"a Retry-After that is less":   {refused(s), 2 * s, 3, 8 * s},
+		"a Retry-After of a year":      {refused(8760 * time.Hour), 2 * s, 1, time.Hour},
+		"a refusal within other words": {errors.Join(errEnough, refused(90*s)), 2 * s, 1, 90 * s},
+	} {
+		none := sse.Backoff(tt.err, tt.retry, 30*s, tt.refusals, func(int64) int64 { return 0 })
+		most := sse.Backoff(tt.err, tt.retry, 30*s, tt.refusals, func(n int64) int64 { return n - 1 })
+		if none != tt.want || most != tt.want+tt.want/2 {
+			t.Errorf("%s: from %v to %v, want %v and half as much again", name, none, most, tt.want)
+		}
+	}
+}
+
+func TestRetryAfter(t *testing.T) {
+	for header, want := range map[string]time.Duration{
+		"": 0, "5": 5 * time.Second, "0": 0, "-5": 0, "1.5": 0, "Wed, 21 Oct 2026 07:28:00 GMT": 0, "86400": time.Hour, "99999999999999999999": 0,
+	} {
+		if got := sse.RetryAfter(header); got != want {
+			t.Errorf("Retry-After %q is %v, want %v", header, got, want)
+		}
+	}
+}
