@@ -5,7 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"hash/fnv"
+	"hash/maphash"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -89,13 +89,33 @@ func runHistory(t *testing.T, seed uint64, trace bool) (w *world) {
 // event notes that something happens.
 func (w *world) event(format string, args ...any) {
 	w.events++
-	h := fnv.New64a()
-	_, _ = fmt.Fprintf(h, "%d %d "+format, append([]any{w.hash, time.Now().UnixMilli()}, args...)...)
-	w.hash = h.Sum64()
+	w.mix(maphash.String(seedOfHashes, format))
+	w.mix(uint64(time.Now().UnixMilli()))
+	for _, arg := range args {
+		switch arg := arg.(type) { // what happens often, without a text
+		case int:
+			w.mix(uint64(arg))
+		case int64:
+			w.mix(uint64(arg))
+		case string:
+			w.mix(maphash.String(seedOfHashes, arg))
+		case *worker:
+			w.mix(maphash.String(seedOfHashes, arg.role.name))
+			w.mix(uint64(arg.id))
+		default:
+			w.mix(maphash.String(seedOfHashes, fmt.Sprintf("%+v", arg)))
+		}
+	}
 	if w.trace {
 		w.t.Logf("%s "+format, append([]any{time.Now().Format("15:04:05.000")}, args...)...)
 	}
 }
+
+// mix lets the hash of all events depend on one more value.
+func (w *world) mix(value uint64) { w.hash = (w.hash ^ value) * 0x100000001b3 }
+
+// seedOfHashes makes the hashes of two histories comparable, in one process.
+var seedOfHashes = maphash.MakeSeed()
 
 func (w *world) run() {
 	defer w.end()

@@ -32,10 +32,16 @@ type worker struct {
 	id     int
 	role   *role
 	stop   context.CancelFunc
-	paused time.Time        // until when it does not move
-	ended  chan error       // buffered
-	counts map[string]int64 // the greatest that it has written
-	commit stream.Commit    // its last one
+	paused time.Time         // until when it does not move
+	ended  chan error        // buffered
+	counts map[written]int64 // the greatest that it has written
+	commit stream.Commit     // its last one
+}
+
+// written is what a process has written a count of.
+type written struct {
+	topic string // where it may be several
+	cell
 }
 
 func (p *worker) String() string { return fmt.Sprintf("%s #%d", p.role.name, p.id) }
@@ -43,7 +49,7 @@ func (p *worker) String() string { return fmt.Sprintf("%s #%d", p.role.name, p.i
 // begin lets a new process claim a role. Whoever had it is told nothing.
 func (w *world) begin(r *role) {
 	ctx, stop := context.WithCancel(context.Background())
-	p := &worker{world: w, id: w.events, role: r, stop: stop, ended: make(chan error, 1), counts: map[string]int64{}, commit: r.commit}
+	p := &worker{world: w, id: w.events, role: r, stop: stop, ended: make(chan error, 1), counts: map[written]int64{}, commit: r.commit}
 	w.event("%s begins from %d %s", p, r.commit.Offset, r.commit.Metadata)
 	r.holder = p
 	w.workers = append(w.workers, p)
@@ -94,9 +100,9 @@ func (w *world) vacate(p *worker) {
 
 // remember fails if a process writes a smaller count than it has written before.
 func (p *worker) remember(t *topic, records []stream.Record) {
-	grow := func(what string, n int64) {
+	grow := func(what written, n int64) {
 		if n < p.counts[what] {
-			p.world.t.Errorf("%s has written %d of %s to %s, and now %d", p, p.counts[what], what, t.name, n)
+			p.world.t.Errorf("%s has written %d of %+v to %s, and now %d", p, p.counts[what], what, t.name, n)
 		}
 		p.counts[what] = n
 	}
@@ -104,17 +110,17 @@ func (p *worker) remember(t *topic, records []stream.Record) {
 		switch t {
 		case p.world.counts():
 			c := p.world.count(r)
-			grow(fmt.Sprint(c.Window.End, c.Channel, c.Emoji), c.Count)
+			grow(written{cell: cell{c.Window.End, c.Channel, c.Emoji}}, c.Count)
 		case p.world.partials():
 			if progress, err := wire.DecodeProgress(r.Value); err == nil && progress.Partial != nil {
 				c := progress.Partial
-				grow(fmt.Sprint(c.End, c.Channel), c.Next)
+				grow(written{cell: cell{End: c.End, Channel: c.Channel}}, c.Next)
 			}
 		case p.world.topics[observed]:
 		default:
 			if p.role.topic == p.world.counts() {
 				s := p.world.swarm(r)
-				grow(fmt.Sprint(t.name, s.Window.End, s.Channel), s.Total)
+				grow(written{t.name, cell{End: s.Window.End, Channel: s.Channel}}, s.Total)
 			}
 		}
 	}

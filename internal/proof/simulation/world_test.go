@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -271,20 +272,24 @@ type reader struct {
 	topic  *topic
 	number int
 	arena  [][]byte // of the last answer
+	spoilt []byte   // what these become
 }
 
 // Fetch implements stream.Reader: what it returned is destroyed at the next one,
 // since its bytes are the reader's again.
 func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
 	for _, b := range r.arena {
-		copy(b, bytes.Repeat([]byte{'#'}, len(b)))
+		if len(b) > len(r.spoilt) {
+			r.spoilt = bytes.Repeat([]byte{'#'}, 2*len(b))
+		}
+		copy(b, r.spoilt)
 	}
 	r.arena = r.arena[:0]
 	w, p := r.worker.world, r.topic.partitions[r.number]
 	b := stream.Batch{Next: offset, SentAt: time.Now()}
 	var gone error
 	err := (&request{
-		worker: r.worker, what: fmt.Sprintf("fetch %s/%d", r.topic.name, r.number),
+		worker: r.worker, what: "fetch " + r.topic.name + "/" + strconv.Itoa(r.number),
 		until: time.Now().Add(max(wait, time.Millisecond)),
 		ready: func() bool { return offset < p.start || offset < p.end() },
 		steps: []func(){
@@ -338,7 +343,7 @@ type writer struct {
 // between them, and each of them perhaps once more later.
 func (o writer) Write(ctx context.Context, number int, records []stream.Record) error {
 	w := o.worker.world
-	r := &request{worker: o.worker, what: fmt.Sprintf("write %s/%d", o.topic.name, number), onWay: true}
+	r := &request{worker: o.worker, what: "write " + o.topic.name + "/" + strconv.Itoa(number), onWay: true}
 	r.begin = func() {
 		o.worker.remember(o.topic, records)
 		for _, piece := range w.cut(records) {
