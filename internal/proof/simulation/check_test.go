@@ -19,10 +19,10 @@ type cell struct {
 	Channel, Emoji string
 }
 
-// truth is what a partition of reactions amounts to, by the design's own words
-// and from the log's beginning: a window is open while the watermark, the
-// greatest time before, is below its end and the lateness; a record belongs to
-// the window of its time if that is open, else to the oldest one that is.
+// truth counts a partition of reactions from the log's beginning by the rule of
+// ARCHITECTURE.md: a window is open while the watermark, the greatest time before a
+// record, is below the window's end plus the lateness; a record belongs to the window
+// of its time if that is open, else to the oldest one that is.
 func (w *world) truth(p *partition) map[cell]int64 {
 	length, lateness := w.set.window.Milliseconds(), w.set.lateness.Milliseconds()
 	out := map[cell]int64{}
@@ -30,13 +30,13 @@ func (w *world) truth(p *partition) map[cell]int64 {
 	oldest := int64(0) // end of the oldest open window, or of one before it
 	for _, r := range p.records {
 		for watermark >= oldest+lateness {
-			if watermark-oldest > 1000*length { // a leap: on, in whole windows
+			if watermark-oldest > 1000*length { // after a leap of the clock, not window by window
 				oldest += (watermark - oldest - 500*length) / length * length
 			}
 			oldest += length
 		}
-		if tap, err := wire.DecodeCountedFields(r.Value); err == nil {
-			c := cell{(r.Time/length + 1) * length, string(tap.Channel), string(tap.Emoji)}
+		if reaction, err := wire.DecodeCountedFields(r.Value); err == nil {
+			c := cell{(r.Time/length + 1) * length, string(reaction.Channel), string(reaction.Emoji)}
 			if c.Channel == "" {
 				c.Channel = wire.MainChannel
 			}
@@ -50,8 +50,7 @@ func (w *world) truth(p *partition) map[cell]int64 {
 	return out
 }
 
-// check compares the log with what was made of it: what was counted, and what
-// was shown of it.
+// check compares the log with the counts and with the swarms that were made of it.
 func (w *world) check() {
 	want, log := map[cell]int64{}, int64(0)
 	for _, p := range w.reactions().partitions {
@@ -92,7 +91,7 @@ func (w *world) equal(what string, want, got map[cell]int64) {
 	}
 }
 
-// within fails if more is shown than there is.
+// within fails if more of anything is shown than there is.
 func (w *world) within(what string, want, got map[cell]int64) {
 	w.t.Helper()
 	for c, n := range got {
@@ -102,7 +101,7 @@ func (w *world) within(what string, want, got map[cell]int64) {
 	}
 }
 
-// checkQuiet: after its last window each channel was called silent.
+// checkQuiet fails unless each channel got an empty swarm after its last window.
 func (w *world) checkQuiet(cluster string, want map[cell]int64) {
 	last := map[string]int64{}
 	for c := range want {
@@ -121,8 +120,8 @@ func (w *world) checkQuiet(cluster string, want map[cell]int64) {
 	}
 }
 
-// checkObservers: who begins in the middle never shows too much, and shows all
-// of a window of which nothing was written before.
+// checkObservers fails if a publisher that began in the middle shows more than there
+// is, or less of a window whose first count was written after it began.
 func (w *world) checkObservers(want map[cell]int64) {
 	got := w.shown(w.topics[observed])
 	w.within(observed, want, got)
@@ -140,11 +139,11 @@ func (w *world) checkObservers(want map[cell]int64) {
 	}
 }
 
-// checkClosed lets reactions of a later time close all windows before it: then
-// everything before them is committed, so that nothing old is held by anybody.
+// checkClosed lets reactions of a later time close all windows before them. Then
+// everything before them must be committed: no process holds old windows for ever.
 func (w *world) checkClosed() {
 	last := map[*partition]int64{}
-	for range 2 { // what is closed is promised by what is emitted after it
+	for range 2 { // a header calls closed only what was emitted before it
 		w.pass(w.set.lateness + 10*time.Second)
 		for _, p := range w.reactions().partitions {
 			last[p] = p.end()
@@ -210,15 +209,15 @@ func (w *world) swarm(r stream.Record) wire.Swarm {
 	return s
 }
 
-// decoded are the records that the checks have read before, by their values: the
-// same ones are written again and again.
+// decoded keeps the records that the checks have read, by their values, since the same
+// ones are written again and again.
 type decoded struct {
 	counts map[string]wire.Count
 	swarms map[string]wire.Swarm
 }
 
-// shown merges swarms as every reader does: of each window the one with the
-// greatest total, whole.
+// shown merges the swarms of a topic as every reader does: of each window it takes the
+// one with the greatest total.
 func (w *world) shown(topic *topic) map[cell]int64 {
 	greatest := map[cell]wire.Swarm{}
 	for _, r := range topic.partitions[0].records {

@@ -24,7 +24,8 @@ type mutant struct {
 	equivalent string
 }
 
-// Every rule is needed: without it a history fails, or it is said why not.
+// Every rule is needed: when it is broken a history or a test fails, or it is said
+// here why nothing that was promised breaks.
 //
 //	go test ./internal/proof/simulation -run Mutants -mutants
 func TestMutants(t *testing.T) {
@@ -53,10 +54,10 @@ func TestMutants(t *testing.T) {
 			}
 			output, noticed := m.run(t, root, path, broken)
 			switch {
-			case noticed && !byTest(output):
+			case noticed && !failedByTest(output):
 				t.Errorf("it failed for another reason than that a test noticed:\n%s", output)
 			case noticed && m.equivalent != "":
-				t.Errorf("it was noticed, though it should be equivalent: %s\n%s", m.equivalent, head(output))
+				t.Errorf("it was noticed, though it should be equivalent: %s\n%s", m.equivalent, firstLines(output))
 			case !noticed && m.equivalent == "":
 				t.Error("nobody notices")
 			case noticed:
@@ -102,14 +103,14 @@ func (m mutant) run(t *testing.T, root, path, broken string) (output string, not
 	return string(out), err != nil
 }
 
-// byTest says whether it was a test that failed, or the broken program that
-// crashed in one, and not the compiler or the clock.
-func byTest(output string) bool {
+// failedByTest says whether a test failed, or the broken program crashed in one:
+// not that it did not compile, or took too long.
+func failedByTest(output string) bool {
 	failed := strings.Contains(output, "--- FAIL") || strings.Contains(output, "panic: ") || strings.Contains(output, "fatal error: ")
 	return failed && !strings.Contains(output, "panic: test timed out")
 }
 
-func head(s string) string {
+func firstLines(s string) string {
 	lines := strings.SplitN(s, "\n", 20)
 	return strings.Join(lines[:min(len(lines), 19)], "\n")
 }
@@ -121,5 +122,5 @@ func firstFailure(output string) string {
 			return fmt.Sprintf("%.160s", strings.TrimSpace(line))
 		}
 	}
-	return head(output)
+	return firstLines(output)
 }

@@ -13,20 +13,21 @@ import (
 	"github.com/emostream/emostream/publisher"
 )
 
-// role is the work on one partition of a topic for one consumer group: what one
-// process at a time holds, as far as the group knows.
+// role is the work on one partition of a topic for one consumer group. One process at
+// a time holds it, as far as the group knows.
 type role struct {
 	name      string
 	topic     *topic
 	partition int
 	work      func(context.Context, *worker, stream.Claim) error
-	since     int64 // offset before which there is nothing for it
+	since     int64 // its log begins here, whatever the partition holds before
 	commit    stream.Commit
-	holder    *worker   // nil while nobody is
-	begins    time.Time // when somebody is again
+	holder    *worker   // the process that the group knows; nil: none
+	begins    time.Time // when the next process claims it, if there is no holder
 }
 
-// worker is a process that works on a role, or still believes that it does.
+// worker is a process that works on a role. It goes on for a while after the group
+// took it for dead.
 type worker struct {
 	world  *world
 	id     int
@@ -34,19 +35,20 @@ type worker struct {
 	stop   context.CancelFunc
 	paused time.Time         // until when it does not move
 	ended  chan error        // buffered
-	counts map[written]int64 // the greatest that it has written
-	commit stream.Commit     // its last one
+	counts map[written]int64 // the greatest that it has written, by what they count
+	commit stream.Commit     // the last one that was stored
 }
 
-// written is what a process has written a count of.
+// written is what a process writes counts of: the same in another swarm, partial or
+// count is never smaller.
 type written struct {
-	topic string // where it may be several
+	topic string // of swarms; empty: the process writes one topic
 	cell
 }
 
 func (p *worker) String() string { return fmt.Sprintf("%s #%d", p.role.name, p.id) }
 
-// begin lets a new process claim a role. Whoever had it is told nothing.
+// begin lets a new process claim a role. The one that had it before is not told.
 func (w *world) begin(r *role) {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &worker{world: w, id: w.events, role: r, stop: stop, ended: make(chan error, 1), counts: map[written]int64{}, commit: r.commit}
@@ -62,8 +64,8 @@ func (w *world) begin(r *role) {
 	go func() { p.ended <- r.work(ctx, p, claim) }()
 }
 
-// reap lets go of the processes that have ended, and fails if one had no reason
-// to; then others begin where nobody is.
+// reap removes the processes that have ended, and fails if one ended by itself. Then
+// it lets new ones claim the roles that have no holder.
 func (w *world) reap() {
 	w.workers = slices.DeleteFunc(w.workers, func(p *worker) bool {
 		select {
@@ -73,7 +75,7 @@ func (w *world) reap() {
 				w.t.Errorf("%s ended: %v", p, err)
 			}
 			p.stop()
-			w.vacate(p)
+			w.release(p)
 			return true
 		default:
 			return false
@@ -87,8 +89,8 @@ func (w *world) reap() {
 	}
 }
 
-// vacate gives a process's role free for another, soon.
-func (w *world) vacate(p *worker) {
+// release frees the role of a process for another one, which claims it soon.
+func (w *world) release(p *worker) {
 	if p.role.holder != p {
 		return
 	}
@@ -98,8 +100,9 @@ func (w *world) vacate(p *worker) {
 	}
 }
 
-// remember fails if a process writes a smaller count than it has written before.
-func (p *worker) remember(t *topic, records []stream.Record) {
+// checkGrows fails if a process writes a smaller count of something than it wrote
+// before.
+func (p *worker) checkGrows(t *topic, records []stream.Record) {
 	grow := func(what written, n int64) {
 		if n < p.counts[what] {
 			p.world.t.Errorf("%s has written %d of %+v to %s, and now %d", p, p.counts[what], what, t.name, n)
@@ -126,7 +129,7 @@ func (p *worker) remember(t *topic, records []stream.Record) {
 	}
 }
 
-// addRoles lays the pipeline out.
+// addRoles adds the roles of the pipeline, in the order of the data.
 func (w *world) addRoles() {
 	names := wire.Topics{}
 	w.topic(observed, 1)
@@ -161,7 +164,7 @@ func (w *world) clusters() (names []string) {
 	return names
 }
 
-// aggregator is one process's.
+// aggregator returns the aggregator of a process.
 func (w *world) aggregator(p *worker) *aggregator.Aggregator {
 	a, err := aggregator.New(aggregator.Config{
 		Window: w.set.window, Lateness: w.set.lateness, Grace: w.set.grace,
@@ -169,22 +172,22 @@ func (w *world) aggregator(p *worker) *aggregator.Aggregator {
 		Counts: writer{p, w.counts()}, CountPartitions: w.set.counts,
 	})
 	if err != nil {
-		panic(err) // the settings of histories are right
+		panic(err) // the settings that histories draw are valid
 	}
 	return a
 }
 
-// observe publishes for the check alone.
+// observe is the work of an observer: it publishes to the topic observed.
 func (w *world) observe(ctx context.Context, p *worker, c stream.Claim) error {
 	cfg := w.publisher(p)
 	cfg.Clusters = []string{observed}
 	return publisher.New(cfg).Main(ctx, c)
 }
 
-// observed is the topic of the observers.
+// observed is the topic that observers write to.
 const observed = "observed"
 
-// publisher says how one process publishes.
+// publisher returns the configuration of a process that publishes.
 func (w *world) publisher(p *worker) publisher.Config {
 	return publisher.Config{
 		Topic:    func(name string) stream.Writer { return writer{p, w.topics[name]} },
@@ -192,7 +195,7 @@ func (w *world) publisher(p *worker) publisher.Config {
 	}
 }
 
-// announce makes the subscriber servers known, as their heartbeats do.
+// announce puts the subscriber servers into the roster, as their heartbeats do.
 func (w *world) announce() {
 	names := wire.Topics{}
 	for i := range w.set.servers {

@@ -1,0 +1,195 @@
+package simulation_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// topic is a topic's partitions.
+type topic struct {
+	name       string
+	partitions []*partition
+}
+
+// partition is a log. It keeps every record for the checks, but processes get only
+// those from start on.
+type partition struct {
+	start   int64
+	records []stream.Record
+}
+
+func (p *partition) end() int64 { return int64(len(p.records)) }
+
+func (p *partition) append(records ...stream.Record) {
+	for _, r := range records {
+		r.Offset = p.end()
+		p.records = append(p.records, r)
+	}
+}
+
+// from returns at most n records from offset on.
+func (p *partition) from(offset int64, n int) []stream.Record {
+	rest := p.records[offset:]
+	return rest[:min(n, len(rest))]
+}
+
+// topic returns the topic of a name, and makes it if need be.
+func (w *world) topic(name string, partitions int) *topic {
+	t := w.topics[name]
+	if t == nil {
+		t = &topic{name: name}
+		for range partitions {
+			t.partitions = append(t.partitions, &partition{})
+		}
+		w.topics[name] = t
+	}
+	return t
+}
+
+// The topics that all histories have, by the names that production gives them.
+func (w *world) reactions() *topic { return w.topic(wire.Topics{}.Reactions(), w.set.reactions) }
+func (w *world) partials() *topic  { return w.topic(wire.Topics{}.Partials(), w.set.reducers) }
+func (w *world) counts() *topic    { return w.topic(wire.Topics{}.Counts(), w.set.counts) }
+
+// reader reads a partition for a process.
+type reader struct {
+	worker *worker
+	topic  *topic
+	number int
+	arena  [][]byte // what the last answer points to
+	spoilt []byte   // what overwrites that
+}
+
+// Fetch implements stream.Reader. It overwrites what the last one returned, since
+// those bytes are the reader's again.
+func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
+	for _, b := range r.arena {
+		if len(b) > len(r.spoilt) {
+			r.spoilt = bytes.Repeat([]byte{'#'}, 2*len(b))
+		}
+		copy(b, r.spoilt)
+	}
+	r.arena = r.arena[:0]
+	w, p := r.worker.world, r.topic.partitions[r.number]
+	b := stream.Batch{Next: offset, SentAt: time.Now()}
+	var gone error
+	err := (&request{
+		worker: r.worker, what: "fetch " + r.topic.name + "/" + strconv.Itoa(r.number),
+		until: time.Now().Add(max(wait, time.Millisecond)),
+		ready: func() bool { return offset < p.start || offset < p.end() },
+		steps: []func(){
+			func() { gone = r.answer(&b, p, offset) },
+			func() {
+				w.event("  from %d: %d records, next %d of %d", offset, len(b.Records), b.Next, b.HighWatermark)
+			},
+		},
+	}).ask(ctx)
+	if err == nil {
+		err = gone
+	}
+	return b, err
+}
+
+// answer is the broker's part of a fetch.
+func (r *reader) answer(b *stream.Batch, p *partition, offset int64) error {
+	w := r.worker.world
+	if offset < p.start || offset > p.end() {
+		return &stream.OutOfRangeError{Topic: r.topic.name, Partition: r.number, Offset: offset, Start: p.start, End: p.end()}
+	}
+	n := 1000
+	if !w.calm {
+		n = w.rng.IntN(w.set.fetch)
+	}
+	for _, rec := range p.from(offset, n) {
+		rec.Key, rec.Value = r.copy(rec.Key), r.copy(rec.Value)
+		b.Records = append(b.Records, rec)
+		b.Next = rec.Offset + 1
+	}
+	b.HighWatermark = p.end()
+	if w.once(w.set.staleAnswers) { // a broker may not know the newest records yet
+		b.HighWatermark = b.Next + w.rng.Int64N(p.end()-b.Next+1)
+	}
+	return nil
+}
+
+func (r *reader) copy(b []byte) []byte {
+	c := bytes.Clone(b)
+	r.arena = append(r.arena, c)
+	return c
+}
+
+// writer appends to a topic for a process.
+type writer struct {
+	worker *worker
+	topic  *topic
+}
+
+// Write implements stream.Writer. The records are appended in one piece or in several
+// with anything between them, and each piece perhaps once more later.
+func (o writer) Write(ctx context.Context, number int, records []stream.Record) error {
+	w := o.worker.world
+	r := &request{worker: o.worker, what: "write " + o.topic.name + "/" + strconv.Itoa(number), onWay: true}
+	r.begin = func() {
+		o.worker.checkGrows(o.topic, records)
+		for _, piece := range w.cut(records) {
+			r.steps = append(r.steps, func() {
+				o.topic.partitions[number].append(piece...)
+				if o.topic != w.partials() { // marks are written for as long as time goes on
+					w.lastWrite = time.Now()
+				}
+			})
+		}
+		r.steps = append(r.steps, func() {})
+	}
+	return r.ask(ctx)
+}
+
+// cut divides records into the batches that they travel in.
+func (w *world) cut(records []stream.Record) (pieces [][]stream.Record) {
+	for len(records) > 0 {
+		n := len(records)
+		if w.rng.IntN(4) == 0 {
+			n = 1 + w.rng.IntN(n)
+		}
+		pieces = append(pieces, records[:n:n])
+		records = records[n:]
+	}
+	return pieces
+}
+
+// committer stores the commits of a process.
+type committer struct {
+	worker *worker
+}
+
+// Commit implements stream.Committer. A process whose claim has passed to another is
+// fenced three times out of four: a late fence must do no harm.
+func (o committer) Commit(ctx context.Context, c stream.Commit) error {
+	w, role := o.worker.world, o.worker.role
+	var fenced, stored bool
+	err := (&request{
+		worker: o.worker, what: "commit", onWay: true,
+		steps: []func(){
+			func() {
+				if fenced = role.holder != o.worker && w.rng.IntN(4) > 0; !fenced {
+					w.event("  %d %s", c.Offset, c.Metadata)
+					role.commit = c
+					if !stored {
+						stored, o.worker.commit = true, c
+					}
+				}
+			},
+			func() {},
+		},
+	}).ask(ctx)
+	if err == nil && fenced {
+		return fmt.Errorf("commit: %w", stream.ErrFenced)
+	}
+	return err
+}
