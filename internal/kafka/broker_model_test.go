@@ -228,6 +228,14 @@ func (m *model) decide(r *modelRequest) {
 		m.flying = append(m.flying, modelFlight{r.partition, r.batch, at})
 		slices.SortStableFunc(m.flying, func(a, b modelFlight) int { return a.at.Compare(b.at) })
 	}
+	moved := []kafkago.Error{
+		kafkago.NotLeaderForPartition, kafkago.UnknownTopicOrPartition, kafkago.LeaderNotAvailable, kafkago.BrokerNotAvailable,
+		kafkago.FencedLeaderEpoch, kafkago.UnknownLeaderEpoch,
+	}[m.rng.IntN(6)]
+	appended := func() { _ = l.write(r.batch) } // and not on all replicas yet
+	if m.embedded {
+		appended = func() {} // there is no other leader, and no replica to wait for
+	}
 	faults := []struct {
 		what   string
 		before func() // the answer
@@ -239,7 +247,8 @@ func (m *model) decide(r *modelRequest) {
 		{"nothing comes back", func() {}, nil},
 		{"nothing comes back, and it is written", func() { _ = l.write(r.batch) }, nil},
 		{"nothing comes back, and it arrives later", later, nil},
-		{"the leader moved", func() {}, kafkago.NotLeaderForPartition},
+		{"the leader moved", func() {}, moved},
+		{"the leader moved while it waited for the replicas", appended, moved},
 		{"too few replicas", func() {}, kafkago.NotEnoughReplicas},
 		{"nobody listens", func() {}, &net.OpError{Op: "dial", Err: errors.New("connection refused")}},
 		{"it times out", func() {}, kafkago.RequestTimedOut},

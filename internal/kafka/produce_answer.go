@@ -16,6 +16,7 @@ const (
 	answerDuplicate              // its sequence was used before: by this batch if it was sent before, else by another
 	answerRefused                // not written, nor will it be if it is sent again
 	answerRetriable              // not written; it may be if it is sent again
+	answerLeaderMoved            // a cluster may have written it or not, one broker alone has not; it may be if it is sent again
 	answerUnknownSequence        // not written: it does not follow what the broker knows of this producer id
 	answerUnclear                // it may be written or not
 )
@@ -38,9 +39,14 @@ func classify(err error) answer {
 		return answerDuplicate
 	case kafka.OutOfOrderSequenceNumber, kafka.UnknownProducerId, kafka.InvalidProducerEpoch, kafka.ProducerFenced, kafka.InvalidProducerIDMapping:
 		return answerUnknownSequence
-	case kafka.UnknownTopicOrPartition, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.BrokerNotAvailable,
-		kafka.NotEnoughReplicas, kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch:
+	case kafka.NotEnoughReplicas: // which is found out before the append alone
 		return answerRetriable
+	case kafka.UnknownTopicOrPartition, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.BrokerNotAvailable,
+		kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch:
+		// Brokers answer so when they are asked for a partition that they do not
+		// lead, and also when they cease to lead it, or lose it, while they wait for
+		// the replicas of what they have appended.
+		return answerLeaderMoved
 	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge, kafka.InvalidTimestamp, kafka.InvalidRecord, kafka.InvalidMessage,
 		kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed, kafka.InvalidTopic, kafka.InvalidRequiredAcks,
 		kafka.UnsupportedForMessageFormat, kafka.UnsupportedVersion, kafka.PolicyViolation:

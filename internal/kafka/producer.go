@@ -119,7 +119,7 @@ func newProducer(b brokers, o *outage, cfg ProducerConfig) *Producer {
 			Buckets: prometheus.ExponentialBuckets(1, 4, 8),
 		}),
 		resent: f.NewCounter(prometheus.CounterOpts{
-			Name: "emostream_produce_resent_total", Help: "Batches that were sent again because the answer was missing.",
+			Name: "emostream_produce_resent_total", Help: "Batches that were sent again because it was not certain that they were written.",
 		}),
 	}}
 }

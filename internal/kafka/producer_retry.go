@@ -84,10 +84,10 @@ func (p *Producer) sendUntilResolved(ctx context.Context, w *partitionWriter, re
 			return fmt.Errorf("%w: %w", stream.ErrNotWritten, err)
 		case what == answerUnknownSequence, what == answerDuplicate:
 			w.sequence.abandon() // none of it is in the log: send it under a new producer id
-		case what == answerUnclear:
+		case what == answerUnclear, what == answerLeaderMoved && !embedded:
 			doubt = true
 			p.metrics.resent.Inc()
-		case what == answerRetriable:
+		case what == answerRetriable, what == answerLeaderMoved:
 		}
 		if isStale(err) {
 			delay = staleConnectionDelay

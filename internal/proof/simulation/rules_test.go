@@ -43,6 +43,10 @@ func mutants() []mutant {
 			patch: patch{"internal/kafka.classify", "default: return answerUnclear", "default: return answerRetriable"},
 		},
 		{
+			rule: "a leader that moved may have written before", by: producing,
+			patch: patch{"internal/kafka.Producer.sendUntilResolved", "$what == answerLeaderMoved && !embedded", "false"},
+		},
+		{
 			rule: "no answer may mean written", by: producing,
 			patch: patch{"internal/kafka.classify", "case $noAnswer: return answerUnclear", "case $noAnswer: return answerRetriable"},
 		},
