@@ -1,9 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/loadgen/report"
@@ -42,7 +39,7 @@ when one is missed, 4 when something was lost or doubled.`,
 			}
 			r, err := report.Merge(reports)
 			if err != nil {
-				return adviseMerge(err)
+				return err
 			}
 			if err := writeReport(io, r, asJSON, files); err != nil {
 				return err
@@ -54,15 +51,4 @@ when one is missed, 4 when something was lost or doubled.`,
 	addReportFiles(cmd, &files)
 	out.add(cmd)
 	return cmd
-}
-
-// adviseMerge adds to an error of Merge which flag of bench it is about.
-func adviseMerge(err error) error {
-	if _, ok := errors.AsType[*report.OverlapError](err); ok {
-		return fmt.Errorf("%w: start all generators together with --start-at", err)
-	}
-	if _, ok := errors.AsType[*report.LoopError](err); ok {
-		return fmt.Errorf("%w: --rate 0 waits for answers and cannot be added to a rate", err)
-	}
-	return err
 }

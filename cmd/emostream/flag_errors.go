@@ -7,6 +7,7 @@ import (
 	"github.com/emostream/emostream/internal/broker"
 	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 	"github.com/emostream/emostream/server/fanout"
 )
 
@@ -35,7 +36,7 @@ func settingErrors(err error) error {
 	}
 	var errs []error
 	for _, e := range joined.Unwrap() {
-		if _, ok := errors.AsType[*loadgen.BoundsError](e); ok {
+		if is[*loadgen.BoundsError](e) {
 			e = fmt.Errorf("--%w", e)
 		}
 		errs = append(errs, e)
@@ -46,23 +47,29 @@ func settingErrors(err error) error {
 // advised adds to a command's error what to do next, where that is a flag or another
 // command.
 func advised(err error) error {
-	if _, ok := errors.AsType[*loadgen.RemoteError](err); ok {
+	switch {
+	case is[*loadgen.RemoteError](err):
 		return usagef("%w: --allow-remote", err)
-	}
-	if _, ok := errors.AsType[*topicreader.MissingError](err); ok {
+	case is[*topicreader.MissingError](err):
 		return fmt.Errorf("%w: emostream topics describe tells which ones do, and --topic-prefix is put before the name", err)
-	}
-	if _, ok := errors.AsType[*broker.NoHostError](err); ok {
+	case is[*broker.NoHostError](err):
 		return fmt.Errorf("%w: give --advertise host:port", err)
-	}
-	if _, ok := errors.AsType[*broker.LockedError](err); ok {
+	case is[*broker.LockedError](err):
 		return fmt.Errorf("%w: stop that one, or give another --data-dir", err)
-	}
-	if _, ok := errors.AsType[*broker.FormatError](err); ok {
+	case is[*broker.FormatError](err):
 		return fmt.Errorf("%w: use the newer emostream, or give another --data-dir", err)
-	}
-	if _, ok := errors.AsType[*fanout.NameTakenError](err); ok {
+	case is[*fanout.NameTakenError](err):
 		return fmt.Errorf("%w: stop that one, or choose another with --name", err)
+	case is[*report.OverlapError](err):
+		return fmt.Errorf("%w: start all generators together with --start-at", err)
+	case is[*report.LoopError](err):
+		return fmt.Errorf("%w: --rate 0 waits for answers and cannot be added to a rate", err)
 	}
 	return err
+}
+
+// is says whether an error of type E is in the chain of err.
+func is[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
 }
