@@ -29,10 +29,7 @@ when one is missed, 4 when something was lost or doubled.`,
 			if err := checkReportFiles(files); err != nil {
 				return err
 			}
-			asJSON, err := out.json()
-			if err != nil {
-				return err
-			}
+			asJSON := out.json()
 			reports, err := readReports(args)
 			if err != nil {
 				return err

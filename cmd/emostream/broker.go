@@ -84,10 +84,7 @@ development, demonstrations and small events; for more there is Apache Kafka.`,
 		Example: `  emostream broker --data-dir ./log`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			log, err := logs.logger(io.err)
-			if err != nil {
-				return err
-			}
+			log := logs.logger(io.err)
 			cfg, err := flags.config(addr)
 			if err != nil {
 				return err

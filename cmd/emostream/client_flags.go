@@ -27,8 +27,5 @@ func (f *clientFlags) client(user string) (*client.Client, error) {
 	if err := c.Check(); err != nil {
 		return nil, settingError(err)
 	}
-	if !wire.ValidChannel(f.channel) {
-		return nil, usagef("--channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", f.channel, wire.MaxChannel)
-	}
-	return c, nil
+	return c, checkChannel("--channel", f.channel)
 }

@@ -49,10 +49,7 @@ type settingView struct {
 }
 
 func (f *configViewFlags) run(cmd *cobra.Command, io streams, args []string) error {
-	asJSON, err := f.out.json()
-	if err != nil {
-		return err
-	}
+	asJSON := f.out.json()
 	s, err := loadSettings(cmd, os.LookupEnv)
 	if err != nil {
 		return err

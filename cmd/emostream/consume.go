@@ -79,10 +79,7 @@ left out, and told of.`,
 }
 
 func (f *consumeFlags) run(cmd *cobra.Command, io streams) error {
-	asJSON, err := f.out.json()
-	if err != nil {
-		return err
-	}
+	asJSON := f.out.json()
 	if err := f.check(cmd); err != nil {
 		return err
 	}

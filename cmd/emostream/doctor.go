@@ -95,9 +95,10 @@ func (f *doctorFlags) applySettings(cmd *cobra.Command) {
 
 // check says what is wrong with the flags themselves.
 func (f *doctorFlags) check() error {
+	if err := checkPorts(f.port, f.subscribers); err != nil {
+		return err
+	}
 	switch {
-	case f.port < 0 || f.port+f.subscribers > 65535:
-		return usagef("--port %d: want 0, or 1 to %d so that %d subscriber servers fit behind it", f.port, 65535-f.subscribers, f.subscribers)
 	case f.subscribers < 0 || f.subscribers > 999:
 		return usagef("--subscribers %d: want 0 to 999", f.subscribers)
 	case f.clients < 1:
@@ -112,10 +113,7 @@ func (f *doctorFlags) check() error {
 // run examines the installation and prints what it found.
 func (f *doctorFlags) run(cmd *cobra.Command, io streams) error {
 	ctx := cmd.Context()
-	asJSON, err := f.out.json()
-	if err != nil {
-		return err
-	}
+	asJSON := f.out.json()
 	if err := f.check(); err != nil {
 		return err
 	}

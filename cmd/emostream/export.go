@@ -56,10 +56,7 @@ A file is there whole or not at all. The summary goes to stderr, and to stdout w
 
 // run exports what the flags ask for and prints a summary.
 func (f *exportFlags) run(ctx context.Context, io streams) error {
-	asJSON, err := f.out.json()
-	if err != nil {
-		return err
-	}
+	asJSON := f.out.json()
 	format, err := f.check(io.out, asJSON)
 	if err != nil {
 		return err

@@ -8,7 +8,6 @@ import (
 
 	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/wire"
 )
 
 // fromToFlags say which range of a topic a command reads, and which reactions of it.
@@ -64,8 +63,8 @@ func (f *fromToFlags) bounds(now time.Time) (from, to topicreader.Bound, err err
 // filter says which reactions of the range are wanted.
 func (f *fromToFlags) filter() (topicreader.Filter, error) {
 	for _, c := range f.channels {
-		if !wire.ValidChannel(c) {
-			return topicreader.Filter{}, usagef("--channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", c, wire.MaxChannel)
+		if err := checkChannel("--channel", c); err != nil {
+			return topicreader.Filter{}, err
 		}
 	}
 	filter, err := topicreader.NewFilter(f.channels, f.emojis)
@@ -77,10 +76,7 @@ func (f *fromToFlags) filter() (topicreader.Filter, error) {
 
 // client returns a client of a Kafka that answers.
 func (f *fromToFlags) client(ctx context.Context, io streams, role string) (*kafka.Client, error) {
-	log, err := f.logger(io.err)
-	if err != nil {
-		return nil, err
-	}
+	log := f.logger(io.err)
 	return f.openAndPing(ctx, role, log)
 }
 

@@ -39,3 +39,12 @@ func (e *addressError) Error() string {
 }
 
 func (e *addressError) Unwrap() error { return e.ListenError }
+
+// checkPorts refuses a port of the main server behind which the ports of the subscriber
+// servers do not fit.
+func checkPorts(port, subscribers int) error {
+	if port < 0 || port+subscribers > 65535 {
+		return usagef("--port %d: want 0, or 1 to %d so that %d subscriber servers fit behind it", port, 65535-subscribers, subscribers)
+	}
+	return nil
+}

@@ -20,25 +20,21 @@ func (l *logFlags) add(cmd *cobra.Command, level string) {
 }
 
 // logger returns a logger that writes to w. With --quiet it writes errors only.
-func (l *logFlags) logger(w io.Writer) (*slog.Logger, error) {
-	level, err := l.minLevel()
-	if err != nil {
-		return nil, err
-	}
+func (l *logFlags) logger(w io.Writer) *slog.Logger {
+	level := l.minLevel()
 	if n, ok := w.(*quietWriter); ok && n.quiet {
 		level, w = max(level, slog.LevelError), n.Writer
 	}
 	opts := &slog.HandlerOptions{Level: level}
 	if l.format == "text" || l.format == "auto" && isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, opts)), nil
+		return slog.New(slog.NewTextHandler(w, opts))
 	}
-	return slog.New(slog.NewJSONHandler(w, opts)), nil
+	return slog.New(slog.NewJSONHandler(w, opts))
 }
 
 // minLevel is the lowest level that is logged.
-func (l *logFlags) minLevel() (level slog.Level, err error) {
-	if level.UnmarshalText([]byte(l.level)) != nil {
-		err = usagef("--log-level %.20q: use debug, info, warn or error", l.level)
-	}
-	return level, err
+func (l *logFlags) minLevel() slog.Level {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.level)) // the flag takes no other words
+	return level
 }

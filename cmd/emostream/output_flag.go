@@ -12,12 +12,4 @@ func (o *outputFlag) add(cmd *cobra.Command) {
 }
 
 // json says whether to print JSON.
-func (o *outputFlag) json() (bool, error) {
-	switch o.format {
-	case "json":
-		return true, nil
-	case "text":
-		return false, nil
-	}
-	return false, usagef("--output %.20q: use text or json", o.format)
-}
+func (o *outputFlag) json() bool { return o.format == "json" }

@@ -32,6 +32,17 @@ func unspecified(host string) bool {
 	return host == "" || ip != nil && ip.IsUnspecified()
 }
 
+// checkPublicURL says what is wrong with --public-url of up, or with its absence.
+func (f *upFlags) checkPublicURL() error {
+	switch {
+	case f.subscribe.publicURL == "" && unspecified(f.host):
+		return usagef("--host %s is open on every address: give --public-url, like http://host, which clients reach this machine under", f.host)
+	case f.subscribe.publicURL != "" && !publicBase.MatchString(f.subscribe.publicURL):
+		return usagef("--public-url %.60q: want http://host or https://host, without a port", f.subscribe.publicURL)
+	}
+	return nil
+}
+
 // urlOf is the base URL that clients reach the server on ln under: that of up's
 // --public-url with the port added, or else the address of ln.
 func (f *upFlags) urlOf(ln net.Listener) string {

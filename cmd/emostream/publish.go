@@ -60,10 +60,8 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 			return usagef("--role %.20q: use main, cluster, or both", r)
 		}
 	}
-	for _, c := range f.clusters {
-		if err := checkCluster(c); err != nil {
-			return usagef("--clusters: %w", err)
-		}
+	if err := checkClusters("--clusters", f.clusters...); err != nil {
+		return err
 	}
 	if len(f.clusters) == 0 || len(f.roles) == 0 || f.top < 1 {
 		return usagef("--role and --clusters want at least one name each, and --top at least 1")

@@ -15,7 +15,6 @@ import (
 	"github.com/emostream/emostream/internal/inspect/replay"
 	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/text"
-	"github.com/emostream/emostream/internal/wire"
 )
 
 // replayFlags are the settings of replay.
@@ -61,10 +60,7 @@ certainly not written is sent again, for --patience; then the replay ends.`,
 }
 
 func (f *replayFlags) run(cmd *cobra.Command, io streams, args []string) error {
-	asJSON, err := f.out.json()
-	if err != nil {
-		return err
-	}
+	asJSON := f.out.json()
 	cfg, err := f.config()
 	if err != nil {
 		return err
@@ -111,8 +107,10 @@ func (f *replayFlags) config() (replay.Config, error) {
 	if err := c.Check(); err != nil {
 		return replay.Config{}, settingError(err)
 	}
-	if f.toChannel != "" && !wire.ValidChannel(f.toChannel) {
-		return replay.Config{}, usagef("--to-channel %.40q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", f.toChannel, wire.MaxChannel)
+	if f.toChannel != "" {
+		if err := checkChannel("--to-channel", f.toChannel); err != nil {
+			return replay.Config{}, err
+		}
 	}
 	if f.connections < 1 || f.connections > 64 || f.retryFor < time.Millisecond {
 		return replay.Config{}, usagef("--connections wants 1 to 64, and --patience more than 0")

@@ -55,10 +55,7 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 	if err != nil {
 		return err
 	}
-	asJSON, err := f.out.json()
-	if err != nil {
-		return err
-	}
+	asJSON := f.out.json()
 	if f.count < 1 || f.rate < 0 || f.rate > 1e6 {
 		return usagef("--count wants at least 1, and --rate 0 to 1000000")
 	}

@@ -42,10 +42,7 @@ type stage struct {
 // run opens what a stage needs, calls f until ctx ends, and closes it. A stage that ends
 // because ctx has ended has not failed.
 func (s *stageFlags) run(ctx context.Context, io streams, role string, f func(context.Context, stage) error) error {
-	log, err := s.logger(io.err)
-	if err != nil {
-		return err
-	}
+	log := s.logger(io.err)
 	client, err := s.open(role, log)
 	if err != nil {
 		return err

@@ -59,10 +59,7 @@ thousand. A reaction belongs to the window of its record's own time. Emojis beyo
 }
 
 func (f *statsFlags) run(ctx context.Context, io streams) error {
-	asJSON, err := f.out.json()
-	if err != nil {
-		return err
-	}
+	asJSON := f.out.json()
 	if err := f.check(); err != nil {
 		return err
 	}

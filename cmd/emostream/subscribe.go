@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
-	"regexp"
 	"strconv"
 	"time"
 
@@ -35,15 +33,6 @@ func (f *subscribeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.accepts, "accept-rate", 2000, "most listeners that a subscriber server takes in a second; others are asked to come back within a few seconds")
 	cmd.Flags().DurationVar(&f.stall, "stall-timeout", 10*time.Second, "how long a listener may not read before it is cut off")
 	cmd.Flags().IntVar(&f.repeats, "repeats", 100, "how often an emoji comes at most for one window in the stream of single emojis")
-}
-
-var clusterName = regexp.MustCompile(`^cluster_[1-9][0-9]{0,3}$`)
-
-func checkCluster(name string) error {
-	if !clusterName.MatchString(name) {
-		return fmt.Errorf("%.40q is not a cluster's name: use cluster_1 to cluster_9999", name)
-	}
-	return nil
 }
 
 func newSubscribe(io streams) *cobra.Command {
@@ -102,8 +91,8 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkCluster(f.cluster); err != nil {
-		return nil, nil, usagef("--cluster: %w", err)
+	if err := checkClusters("--cluster", f.cluster); err != nil {
+		return nil, nil, err
 	}
 	if f.capacity < 1 || f.repeats < 1 || f.accepts < 1 || f.stall < time.Second {
 		return nil, nil, usagef("--capacity, --repeats and --accept-rate want at least 1, and --stall-timeout at least 1s")

@@ -45,15 +45,15 @@ func (f *topicsFlags) topics() ([]kafka.Topic, error) {
 	if f.servers < 0 || f.servers > 9999 {
 		return nil, usagef("--subscribers %d: want 0 to 9999", f.servers)
 	}
+	if err := checkClusters("--clusters", f.clusters...); err != nil {
+		return nil, err
+	}
 	layout := f.layout()
 	layout.Reactions, layout.Partials, layout.Replication = f.partitions, f.reducers, f.replication
 	layout.Retention, layout.ReactionsRetention, layout.CountsRetention = f.retention, f.reactions, f.counts
 	layout.SwarmRetention, layout.Lateness = f.swarms, f.lateness
 	topics := []kafka.Topic{layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic(), layout.ServersTopic()}
 	for _, c := range f.clusters {
-		if err := checkCluster(c); err != nil {
-			return nil, usagef("--clusters: %w", err)
-		}
 		topics = append(topics, layout.ClusterTopic(c))
 	}
 	for n := range f.servers {

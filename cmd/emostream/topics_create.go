@@ -60,10 +60,7 @@ func newTopicsCreate(io streams) *cobra.Command {
   emostream topics create --retention 72h --counts-retention 8760h`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			asJSON, err := out.json()
-			if err != nil {
-				return err
-			}
+			asJSON := out.json()
 			if err := f.check(); err != nil {
 				return err
 			}

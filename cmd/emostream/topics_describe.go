@@ -23,10 +23,7 @@ func newTopicsDescribe(io streams) *cobra.Command {
 		Example: `  emostream topics describe -o json`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			asJSON, err := out.json()
-			if err != nil {
-				return err
-			}
+			asJSON := out.json()
 			topics, err := f.topics()
 			if err != nil {
 				return err

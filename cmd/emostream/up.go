@@ -34,14 +34,8 @@ runs. It prints the addresses and, when all is ready, the line "ready URL" on st
 // run starts every stage in the data's order and, in the end, stops them in the
 // same order, so that what was accepted is shown.
 func (f *upFlags) run(cmd *cobra.Command, io streams) error {
-	asJSON, err := f.out.json()
-	if err != nil {
-		return err
-	}
-	log, err := f.dashboard.logger(&f.logFlags, cmd, io)
-	if err != nil {
-		return err
-	}
+	asJSON := f.out.json()
+	log := f.dashboard.logger(&f.logFlags, cmd, io)
 	if err := errors.Join(f.checkBroker(given(cmd)), f.check(), f.dashboard.check(io, asJSON)); err != nil {
 		return err
 	}

@@ -45,15 +45,14 @@ func (f *dashboardFlags) check(io streams, asJSON bool) error {
 
 // logger returns a logger that writes to the dashboard, or to stderr if there is none.
 // On the dashboard the default level is info, as there is room for it.
-func (f *dashboardFlags) logger(log *logFlags, cmd *cobra.Command, io streams) (*slog.Logger, error) {
+func (f *dashboardFlags) logger(log *logFlags, cmd *cobra.Command, io streams) *slog.Logger {
 	if !f.on {
 		return log.logger(io.err)
 	}
 	if !cmd.Flags().Changed("log-level") {
 		log.level = "info"
 	}
-	level, err := log.minLevel()
-	return f.log.logger(level), err
+	return f.log.logger(log.minLevel())
 }
 
 // show runs a pipeline and shows it until it has stopped.

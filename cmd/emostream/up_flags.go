@@ -53,17 +53,17 @@ func (f *upFlags) check() error {
 		return usagef("--subscribers %d: want 1 to 999", f.subscribers)
 	case f.clusters < 1 || f.clusters > f.subscribers:
 		return usagef("--clusters %d: want 1 to the number of subscriber servers, %d", f.clusters, f.subscribers)
-	case f.subscribe.publicURL == "" && unspecified(f.host):
-		return usagef("--host %s is open on every address: give --public-url, like http://host, which clients reach this machine under", f.host)
-	case f.subscribe.publicURL != "" && !publicBase.MatchString(f.subscribe.publicURL):
-		return usagef("--public-url %.60q: want http://host or https://host, without a port", f.subscribe.publicURL)
-	case f.port < 0 || f.port+f.subscribers > 65535:
-		return usagef("--port %d: want 0, or 1 to %d so that %d subscriber servers fit behind it", f.port, 65535-f.subscribers, f.subscribers)
+	}
+	if err := f.checkPublicURL(); err != nil {
+		return err
+	}
+	if err := checkPorts(f.port, f.subscribers); err != nil {
+		return err
 	}
 	if host, _, err := net.SplitHostPort(f.brokerListen); err == nil && unspecified(host) {
 		return usagef("--broker-listen %s has no host that clients could connect to: give one, as in localhost:9092", f.brokerListen)
 	}
-	if len(f.brokers) == 0 && f.isSet() {
+	if len(f.brokers) == 0 && f.kafkaSecurityFlags.isSet() {
 		return usagef("--tls and --sasl are for a Kafka of your own, and --brokers does not name one: the embedded broker has neither, and listens on this machine")
 	}
 	if f.publish.top < 1 {

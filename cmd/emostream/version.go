@@ -19,17 +19,14 @@ func newVersion(io streams) *cobra.Command {
   emostream version -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			asJSON, err := out.json()
-			if err != nil {
-				return err
-			}
+			asJSON := out.json()
 			if asJSON {
 				return json.NewEncoder(io.out).Encode(map[string]string{
 					"version": version, "commit": commit, "date": date, "unicode": emoji.UnicodeVersion,
 					"go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
 				})
 			}
-			_, err = fmt.Fprintf(io.out, "emostream %s (commit %s, built %s, Emoji %s, %s %s/%s)\n",
+			_, err := fmt.Fprintf(io.out, "emostream %s (commit %s, built %s, Emoji %s, %s %s/%s)\n",
 				version, commit, date, emoji.UnicodeVersion, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return err
 		},

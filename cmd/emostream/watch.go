@@ -36,10 +36,7 @@ itself and resumes where it was.`,
 			if err != nil {
 				return err
 			}
-			asJSON, err := out.json()
-			if err != nil {
-				return err
-			}
+			asJSON := out.json()
 			if windows < 0 {
 				return usagef("--windows %d: want at least 0", windows)
 			}
