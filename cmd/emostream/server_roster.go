@@ -26,7 +26,7 @@ func newRosterFollower(c *kafka.Client, names wire.Topics, log *slog.Logger) *ro
 
 // run follows the heartbeats until ctx ends. Their topic must exist.
 func (f *rosterFollower) run(ctx context.Context) error {
-	from, err := f.client.OffsetAt(ctx, f.topic, 0, time.Now().Add(-roster.Memory))
+	from, err := f.client.OffsetAt(ctx, f.topic, 0, time.Now().Add(-roster.Lookback))
 	if err != nil {
 		return fmt.Errorf("follow the subscriber servers: %w", err)
 	}

@@ -1,8 +1,8 @@
-// Package roster is the view of emostream-servers that every reader of that topic
-// keeps: which subscriber servers there are, and when each was last heard of.
+// Package roster keeps which subscriber servers there are and when each was last heard
+// of, as their heartbeats in emostream-servers tell.
 //
-// The topic is the only place where servers are announced, so that any number of
-// readers agree within a heartbeat.
+// Servers are announced in that topic alone, so that all its readers agree within a
+// heartbeat.
 package roster
 
 import (
@@ -18,35 +18,35 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Times of the announcements.
+// Times of heartbeats.
 const (
-	Heartbeat = time.Second       // between two heartbeats of a server
-	Missed    = 5 * Heartbeat / 2 // after which one that is silent has missed two, and may be dead
-	Timeout   = 5 * time.Second   // after which a server that is silent is out
-	Memory    = 11 * time.Minute  // how far back a reader begins
+	HeartbeatInterval = time.Second               // between two heartbeats of a server
+	LateAfter         = 5 * HeartbeatInterval / 2 // a server that is silent for so long has missed two, and may be dead
+	Timeout           = 5 * time.Second           // a server that is silent for so long counts as gone
+	Lookback          = 11 * time.Minute          // how far back a reader of the topic begins
 )
 
 // Entry is one server as last heard of.
 type Entry struct {
 	wire.ServerStatus
-	Heard time.Time // by this process's clock
+	Heard time.Time // when its last heartbeat was heard, by this process's clock
 	Beats uint64    // heartbeats heard of this instance
 }
 
-// Alive says whether the server still counts at now.
+// Alive says whether the server is not gone at now.
 func (e Entry) Alive(now time.Time) bool {
 	return e.State != wire.StateGone && now.Sub(e.Heard) < Timeout
 }
 
 // Late says whether the server has missed heartbeats at now.
-func (e Entry) Late(now time.Time) bool { return now.Sub(e.Heard) >= Missed }
+func (e Entry) Late(now time.Time) bool { return now.Sub(e.Heard) >= LateAfter }
 
 // Roster is the servers heard of so far; the zero value is an empty one. It is
 // safe for concurrent use.
 type Roster struct {
 	mu      sync.Mutex
 	entries map[string]Entry
-	rivals  map[string]Entry // the last one of each name that another instance took over from
+	rivals  map[string]Entry // of each name the last instance before the one in entries
 }
 
 // Apply takes in a heartbeat that was heard at a time.
@@ -74,8 +74,8 @@ func (r *Roster) Get(name string) (Entry, bool) {
 	return e, ok
 }
 
-// Rival returns another instance than the given one that claims its name and
-// counts at now.
+// Rival returns an instance other than the given one that has the same name and is
+// alive at now.
 func (r *Roster) Rival(name, instance string, now time.Time) (Entry, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -108,12 +108,12 @@ func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int6
 	caughtUp, answered := false, time.Now() // when the log last answered
 	err := stream.Follow(ctx, log, offset, end, func(b stream.Batch) {
 		now := time.Now()
-		// What piled up while the log was out of reach is history too.
-		live := caughtUp && now.Sub(answered) < 2*Heartbeat
+		// What came in while the log could not be read is history too.
+		live := caughtUp && now.Sub(answered) < 2*HeartbeatInterval
 		answered = now
 		for _, rec := range b.Records {
 			if len(rec.Value) == 0 {
-				continue // a tombstone
+				continue // a tombstone: a record without a value, which removes a key
 			}
 			s, err := wire.DecodeServerStatus(rec.Value)
 			if err != nil {

@@ -28,8 +28,8 @@ func TestAlive(t *testing.T) {
 		alive, late bool
 	}{
 		"just heard":            {wire.StateServing, 0, true, false},
-		"the second is due":     {wire.StateServing, 2*roster.Heartbeat + 400*time.Millisecond, true, false},
-		"missed two":            {wire.StateServing, 3 * roster.Heartbeat, true, true},
+		"the second is due":     {wire.StateServing, 2*roster.HeartbeatInterval + 400*time.Millisecond, true, false},
+		"missed two":            {wire.StateServing, 3 * roster.HeartbeatInterval, true, true},
 		"nearly silent":         {wire.StateServing, roster.Timeout - 1, true, true},
 		"silent":                {wire.StateServing, roster.Timeout, false, true},
 		"draining":              {wire.StateDraining, time.Second, true, false},

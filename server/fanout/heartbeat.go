@@ -18,7 +18,7 @@ func (s *Server) announce(ctx context.Context) error {
 	}
 	s.claimed.Store(true)
 	claimed := time.Now()
-	t := time.NewTicker(roster.Heartbeat)
+	t := time.NewTicker(roster.HeartbeatInterval)
 	defer t.Stop()
 	var memory memoryRelease
 	failed := false // the last heartbeat
@@ -49,7 +49,7 @@ func (s *Server) sendHeartbeat(ctx context.Context, state string) error {
 		Clients: s.Clients(), Capacity: s.cfg.Capacity, Opened: s.opened.Load(), State: state,
 		StartedAt: s.startedAt(), Time: now.UTC().Format(wire.TimeFormat), Version: s.cfg.Version,
 	}
-	ctx, cancel := context.WithTimeout(ctx, roster.Heartbeat)
+	ctx, cancel := context.WithTimeout(ctx, roster.HeartbeatInterval)
 	defer cancel()
 	err := s.cfg.Heartbeats.Write(ctx, 0, []stream.Record{{Time: now.UnixMilli(), Key: []byte(status.Name), Value: status.Encode()}})
 	switch {

@@ -30,7 +30,7 @@ func (s *Server) claim(ctx context.Context) error {
 		return nil
 	}
 	s.cfg.Logger.Info("waiting to see whether the former owner of the name is alive", "name", s.cfg.Name, "at", other.URL)
-	if sleep.For(ctx, 2*roster.Heartbeat+roster.Heartbeat/2) != nil {
+	if sleep.For(ctx, 2*roster.HeartbeatInterval+roster.HeartbeatInterval/2) != nil {
 		return nil //nolint:nilerr // the end of ctx is how Run ends
 	}
 	if again, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now()); ok && again.Heard.After(other.Heard) {
@@ -49,7 +49,7 @@ func (s *Server) claim(ctx context.Context) error {
 // sent after the claim: then both are alive, behind one proxy.
 func (s *Server) nameLost(claimed time.Time) error {
 	other, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now())
-	alive := ok && other.Heard.After(claimed) && (other.URL != s.cfg.URL || sentAt(other).After(claimed.Add(2*roster.Heartbeat)))
+	alive := ok && other.Heard.After(claimed) && (other.URL != s.cfg.URL || sentAt(other).After(claimed.Add(2*roster.HeartbeatInterval)))
 	if alive && other.StartedAt+other.Instance < s.startedAt()+s.instance {
 		return &NameTakenError{Name: s.cfg.Name, URL: other.URL}
 	}

@@ -112,7 +112,7 @@ func TestWhoCanBeAssigned(t *testing.T) {
 // A server that may be dead is chosen only if no other one has room.
 func TestWhoIsDoubtful(t *testing.T) {
 	late := func(s roster.Entry) roster.Entry {
-		s.Heard = s.Heard.Add(-roster.Missed)
+		s.Heard = s.Heard.Add(-roster.LateAfter)
 		return s
 	}
 	empty, used, full := server("sub1", 0, 9), server("sub2", 8, 9), server("sub3", 9, 9)

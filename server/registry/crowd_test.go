@@ -77,7 +77,7 @@ func (c *crowd) run(d time.Duration) {
 func (c *crowd) open(capacity int) *subscriber {
 	s := &subscriber{ServerStatus: server(fmt.Sprintf("sub%d", len(c.servers)+1), 0, capacity).ServerStatus}
 	c.servers = append(c.servers, s)
-	c.after(c.between(0, roster.Heartbeat), func() { c.beat(s) })
+	c.after(c.between(0, roster.HeartbeatInterval), func() { c.beat(s) })
 	return s
 }
 
@@ -90,7 +90,7 @@ func (c *crowd) beat(s *subscriber) {
 	for _, d := range c.copies {
 		c.after(c.between(2*time.Millisecond, 40*time.Millisecond), func() { d.roster.Apply(told, c.now) })
 	}
-	c.after(roster.Heartbeat, func() { c.beat(s) })
+	c.after(roster.HeartbeatInterval, func() { c.beat(s) })
 }
 
 // kill kills a server. Simple clients come back at once. Others pause first, and say

@@ -288,7 +288,7 @@ func TestServers(t *testing.T) {
 		if p := answer[problem](t, c.do("GET", "/register", "", ""), http.StatusServiceUnavailable); p.Code != "no_servers" {
 			t.Errorf("after all fell silent: refused with %+v", p)
 		}
-		<-time.After(roster.Memory)
+		<-time.After(roster.Lookback)
 		if got := c.do("GET", "/v1/servers", "", ""); got.Body.String() != `{"servers":[],"clusters":[]}`+"\n" {
 			t.Errorf("after they were silent for very long: answered %s", got.Body)
 		}

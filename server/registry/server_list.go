@@ -35,7 +35,7 @@ func (h *Handler) list(w http.ResponseWriter, _ *http.Request) {
 		Clusters []Cluster `json:"clusters"`
 	}{Servers: []Server{}, Clusters: []Cluster{}}
 	for _, e := range h.servers.All() {
-		if now.Sub(e.Heard) > roster.Memory {
+		if now.Sub(e.Heard) > roster.Lookback {
 			continue // as a copy of serve that was started since does not know it either
 		}
 		s := Server{ServerStatus: e.ServerStatus, Pending: h.assigner.Pending(e), Alive: e.Alive(now), Age: max(0, now.Sub(e.Heard).Seconds())}

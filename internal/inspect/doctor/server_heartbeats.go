@@ -50,7 +50,7 @@ func (s *session) announced(ctx context.Context) ([]Server, error) {
 	if !s.usable(topic) {
 		return nil, nil
 	}
-	from, err := s.client.OffsetAt(ctx, topic, 0, s.now().Add(-roster.Memory))
+	from, err := s.client.OffsetAt(ctx, topic, 0, s.now().Add(-roster.Lookback))
 	if err != nil {
 		return nil, err
 	}

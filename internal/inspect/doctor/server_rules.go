@@ -30,7 +30,7 @@ func Servers(servers []Server) []Finding {
 				"clients are sent now to the one, now to the other, and neither is counted right", "stop one, or give it another --name")
 		case s.Age > roster.Timeout:
 			l.wrong(s.Name, fmt.Sprintf("silent for %s; it was at %s", about(s.Age), s.URL),
-				"it died, or cannot reach Kafka; clients are sent elsewhere", "start it again, or let it be: it is forgotten after "+roster.Memory.String())
+				"it died, or cannot reach Kafka; clients are sent elsewhere", "start it again, or let it be: it is forgotten after "+roster.Lookback.String())
 		case !s.Answers && loopback(s.URL):
 			l.wrong(s.Name, fmt.Sprintf("it tells clients to come to %s, which does not answer here", s.URL),
 				"that address is only for its own machine", "start it with --public-url, the URL that clients reach it under")

@@ -2,20 +2,19 @@
 // acknowledged is counted exactly once, whichever process is killed, paused or
 // restarted, whenever.
 //
-// It runs the program as an operator would, every stage twice, on brokers of its
-// own, and lets a crowd tap while processes and brokers are killed, stopped in
-// mid-work (and let go on as zombies, after others have taken over), and
-// restarted. What happens when follows from a seed.
+// It runs the program as an operator would, every stage twice, on brokers of its own.
+// Clients send reactions while processes and brokers are killed, paused (until others
+// have taken over, so that they go on as zombies) and restarted. A seed decides what
+// happens when.
 //
-// The clients keep a ledger. Every tap has a user id of its own, so that not
-// sums are compared but each single reaction: what was acknowledged must be in
-// the log once, what is in doubt at most once, what was refused never. Package
-// audit then compares the log with the counts, window by window; and what the
-// subscriber servers' topics and two listeners have shown in the end must be the
-// counts.
+// Every reaction has a user id of its own, and its client notes the outcome. So not sums
+// are compared, but each single reaction: what was acknowledged must be in the log once,
+// what is in doubt at most once, what was refused never. Then package verify compares
+// the log with the counts, window by window. The topics of the subscriber servers, and
+// what two listeners were shown, must be the counts in the end.
 //
-// The same pipeline is measured, too (Recover): for how long windows are late
-// after each kind of disturbance.
+// Recover measures on the same pipeline for how long windows are late after each kind of
+// disturbance.
 package chaos
 
 import (
@@ -41,14 +40,14 @@ type Config struct {
 	Duration time.Duration
 	// Seed says which faults, together with Broker and Duration.
 	Seed uint64
-	// Rate of the crowd in taps a second; default 400.
+	// Rate of the clients in reactions a second; default 400.
 	Rate int
-	// Connections of the crowd; default 32.
+	// Connections of the clients; default 32.
 	Connections int
 	// LogLevel of the stages; default info.
 	LogLevel string
-	// Tell is told what happens, as Printf would be; default: nobody is. It may be
-	// called by several goroutines at once.
+	// Tell is called with what happens, as Printf would be. Several goroutines may call
+	// it at once. Default: nothing is told.
 	Tell func(format string, args ...any)
 }
 
@@ -71,18 +70,18 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// ErrWrong is that something was lost, doubled, or is not what it must be.
+// ErrWrong says that something was lost, doubled, or is not what it must be.
 var ErrWrong = errors.New("the promise was broken")
 
-// Times of a run, besides its faults.
+// Times of a run, apart from those of its faults.
 const (
-	after    = 3 * time.Second  // that the crowd goes on when all is well again
-	patience = 60 * time.Second // until all that was acknowledged must be counted and shown
+	loadAfterFaults = 3 * time.Second  // for which clients go on after everything runs again
+	verifyTimeout   = 60 * time.Second // after which all that was acknowledged must be counted and shown
 )
 
-// Run lets faults happen for a while and returns what came of it. The error is
-// ErrWrong if the promise was broken, and joins what else went wrong. When ctx ends the
-// faults do, and what has happened by then is verified all the same.
+// Run lets faults happen for cfg.Duration and returns the result. The error wraps
+// ErrWrong if the promise was broken, and joins what else went wrong. When ctx ends no
+// more faults happen, and what has happened by then is verified all the same.
 func Run(ctx context.Context, cfg Config) (Report, error) {
 	cfg = cfg.withDefaults()
 	r := &run{cfg: cfg, report: Report{Broker: cfg.Broker, Seed: cfg.Seed}}
@@ -106,11 +105,11 @@ type run struct {
 	report     Report
 	stopFaults context.CancelFunc
 	pipeline   *pipeline
-	ledger     Ledger
-	screens    []*screen
+	sent       SentReactions
+	listeners  []*listener
 
 	mu       sync.Mutex
-	failures []error // what happened that nobody wanted
+	failures []error // what went wrong and was no fault of the plan
 	over     bool
 }
 
@@ -141,56 +140,56 @@ func (r *run) run(faults context.Context) (err error) {
 	}
 	r.cfg.Tell("every stage runs twice on %s, after %.1f s", r.cfg.Broker, time.Since(began).Seconds())
 
-	// The clients outlast the faults.
+	// Clients and listeners go on after the faults.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(faults))
 	var listening sync.WaitGroup
 	defer listening.Wait()
 	defer cancel()
-	for name, url := range r.pipeline.screens {
-		s := &screen{name: name, url: url}
-		r.screens = append(r.screens, s)
+	for name, url := range r.pipeline.subscribers {
+		s := &listener{name: name, url: url}
+		r.listeners = append(r.listeners, s)
 		listening.Go(func() {
 			if err := s.run(ctx); err != nil {
 				r.fail(err)
 			}
 		})
 	}
-	if err := r.suffer(ctx, faults); err != nil {
+	if err := r.injectUnderLoad(ctx, faults); err != nil {
 		return err
 	}
 	return r.verify(ctx)
 }
 
-// suffer lets the crowd tap while faults happen, and returns when it has had all
-// its answers.
-func (r *run) suffer(ctx, faults context.Context) error {
+// injectUnderLoad lets faults happen while clients send, and returns when the clients
+// have all their answers.
+func (r *run) injectUnderLoad(ctx, faults context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	crowd := crowd{servers: r.pipeline.servers, rate: r.cfg.Rate, connections: r.cfg.Connections, ledger: &r.ledger, failed: r.fail}
-	var tapping sync.WaitGroup
-	tapping.Go(func() { crowd.run(ctx) })
-	defer tapping.Wait()
+	senders := clients{servers: r.pipeline.mainServers, rate: r.cfg.Rate, connections: r.cfg.Connections, sent: &r.sent, failed: r.fail}
+	var sending sync.WaitGroup
+	sending.Go(func() { senders.run(ctx) })
+	defer sending.Wait()
 	defer cancel()
-	if err := r.warmUp(faults); err != nil {
+	if err := r.waitForListeners(faults); err != nil {
 		return err
 	}
 	if err := r.inject(faults); err != nil {
 		r.fail(err)
 	}
-	if err := errors.Join(r.pipeline.heal(ctx), r.pipeline.wait(ctx)); err != nil {
+	if err := errors.Join(r.pipeline.startMissing(ctx), r.pipeline.waitReady(ctx)); err != nil {
 		r.fail(fmt.Errorf("the pipeline does not come back: %w", err))
 		return nil
 	}
-	_ = sleep.For(ctx, after)
+	_ = sleep.For(ctx, loadAfterFaults)
 	return nil
 }
 
-// warmUp returns when every listener has been shown something: from then on it
+// waitForListeners returns when every listener has been shown reactions. From then on it
 // must be shown all.
-func (r *run) warmUp(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, ready)
+func (r *run) waitForListeners(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
-	for _, s := range r.screens {
-		for !s.busy() {
+	for _, s := range r.listeners {
+		for !s.hasShown() {
 			if sleep.For(ctx, 100*time.Millisecond) != nil {
 				return fmt.Errorf("%s showed nothing: %w", s.name, context.Cause(ctx))
 			}
@@ -199,33 +198,34 @@ func (r *run) warmUp(ctx context.Context) error {
 	return nil
 }
 
-// inject lets the faults of the plan happen, and returns when their time is over
-// and everything is running again.
+// inject lets the faults of the plan happen, and returns when cfg.Duration is over and
+// everything is running again.
 func (r *run) inject(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Duration)
 	defer cancel()
 	targets, victims := r.pipeline.victims()
 	i := &injector{
 		plan: Plan(r.cfg.Seed, r.cfg.Duration, targets), victims: victims,
-		tell: r.cfg.Tell, broker: r.pipeline.brokers.isBroker,
+		tell: r.cfg.Tell, isBroker: r.pipeline.brokers.isBroker,
 	}
 	err := i.run(ctx)
 	r.report.Stages, r.report.Brokers, r.report.Took = i.stages, i.brokers, time.Since(i.began)
 	return err
 }
 
-// verify compares, and makes the stages say what they do if all is not well.
+// verify compares, and lets the stages write their goroutines into their logs if
+// anything is wrong.
 func (r *run) verify(ctx context.Context) error {
 	r.cfg.Tell("the faults are over: comparing")
-	ctx, cancel := context.WithTimeout(ctx, 2*patience)
+	ctx, cancel := context.WithTimeout(ctx, 2*verifyTimeout)
 	defer cancel()
 	client, err := kafka.Open(kafka.Config{Brokers: r.pipeline.brokers.addrs})
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	v := newVerifier(client, r.pipeline.topics, &r.ledger, r.screens)
-	if r.report.Verdict, err = v.verify(ctx, patience); err != nil || len(r.report.Wrong) > 0 || r.failed() {
+	v := newVerifier(client, r.pipeline.topics, &r.sent, r.listeners)
+	if r.report.Verdict, err = v.verify(ctx, verifyTimeout); err != nil || len(r.report.Wrong) > 0 || r.failed() {
 		r.pipeline.dump()
 	}
 	for _, l := range r.report.Latest {

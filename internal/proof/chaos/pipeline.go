@@ -16,25 +16,25 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// ready is how long the pipeline may take until it can be used, at the beginning
+// readyTimeout is how long the pipeline may take until it can be used, at the beginning
 // and after the last fault.
-const ready = 90 * time.Second
+const readyTimeout = 90 * time.Second
 
 // pipeline is every stage twice, on brokers of its own.
 type pipeline struct {
-	cfg     Config
-	failed  func(error) // is told when a stage ends by itself
-	brokers *brokers
-	stages  []*stage
-	servers []string          // base URLs of the main servers
-	screens map[string]string // base URLs of the subscriber servers, by name
-	topics  wire.Topics
+	cfg         Config
+	failed      func(error) // is told when a stage ends by itself
+	brokers     *brokers
+	stages      []*stage
+	mainServers []string          // base URLs of the main servers
+	subscribers map[string]string // base URLs of the subscriber servers, by name
+	topics      wire.Topics
 }
 
-// startPipeline starts the brokers and every stage twice, and returns when all
-// servers are ready. Whatever it returns must be stopped.
+// startPipeline starts the brokers and every stage twice, and returns when all servers
+// are ready. The caller must stop the pipeline, also after an error.
 func startPipeline(ctx context.Context, cfg Config, failed func(error)) (*pipeline, error) {
-	p := &pipeline{cfg: cfg, failed: failed, screens: map[string]string{}}
+	p := &pipeline{cfg: cfg, failed: failed, subscribers: map[string]string{}}
 	var err error
 	if p.brokers, err = startBrokers(ctx, cfg, p.stage); err != nil {
 		return p, err
@@ -45,19 +45,19 @@ func startPipeline(ctx context.Context, cfg Config, failed func(error)) (*pipeli
 		return p, err
 	}
 	for i := range copies {
-		n, listen, screen := i+1, localAddr(ports[2*i]), localAddr(ports[2*i+1])
-		p.servers = append(p.servers, "http://"+listen)
+		n, listen, subscriber := i+1, localAddr(ports[2*i]), localAddr(ports[2*i+1])
+		p.mainServers = append(p.mainServers, "http://"+listen)
 		p.add(fmt.Sprintf("serve-%d", n), "serve", "--listen", listen)
 		p.add(fmt.Sprintf("aggregate-%d", n), "aggregate")
 		p.add(fmt.Sprintf("publish-%d", n), "publish")
 		name := fmt.Sprintf("sub%d", n)
-		p.screens[name] = "http://" + screen
-		p.add(fmt.Sprintf("subscribe-%d", n), "subscribe", "--name", name, "--cluster", fmt.Sprintf("cluster_%d", n), "--listen", screen)
+		p.subscribers[name] = "http://" + subscriber
+		p.add(fmt.Sprintf("subscribe-%d", n), "subscribe", "--name", name, "--cluster", fmt.Sprintf("cluster_%d", n), "--listen", subscriber)
 	}
-	if err := p.heal(ctx); err != nil {
+	if err := p.startMissing(ctx); err != nil {
 		return p, err
 	}
-	return p, p.wait(ctx)
+	return p, p.waitReady(ctx)
 }
 
 // stage describes a process of the program.
@@ -68,41 +68,41 @@ func (p *pipeline) stage(name string, args ...string) *stage {
 	}
 }
 
-// add adds a stage, which heal starts.
+// add adds a stage, which startMissing starts.
 func (p *pipeline) add(name string, args ...string) *stage {
 	s := p.stage(name, append(args, "--brokers", strings.Join(p.brokers.addrs, ","))...)
 	p.stages = append(p.stages, s)
 	return s
 }
 
-// heal starts what does not run.
-func (p *pipeline) heal(ctx context.Context) error {
-	errs := []error{p.brokers.heal(ctx)}
+// startMissing starts all brokers and stages that do not run.
+func (p *pipeline) startMissing(ctx context.Context) error {
+	errs := []error{p.brokers.startMissing(ctx)}
 	for _, s := range p.stages {
 		errs = append(errs, s.start(ctx))
 	}
 	return errors.Join(errs...)
 }
 
-// wait returns when every server says that it is ready.
-func (p *pipeline) wait(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, ready)
+// waitReady returns when every server says that it is ready.
+func (p *pipeline) waitReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	var all errgroup.Group
-	for _, url := range p.servers {
-		all.Go(func() error { return waitReady(ctx, url) })
+	for _, url := range p.mainServers {
+		all.Go(func() error { return waitServerReady(ctx, url) })
 	}
-	for _, url := range p.screens {
-		all.Go(func() error { return waitReady(ctx, url) })
+	for _, url := range p.subscribers {
+		all.Go(func() error { return waitServerReady(ctx, url) })
 	}
 	return all.Wait()
 }
 
-// waitReady returns when a server says that it is ready.
-func waitReady(ctx context.Context, url string) error {
+// waitServerReady returns when a server says that it is ready.
+func waitServerReady(ctx context.Context, url string) error {
 	const again = 100 * time.Millisecond
 	for {
-		err := isReady(ctx, url)
+		err := checkReady(ctx, url)
 		if err == nil {
 			return nil
 		}
@@ -112,7 +112,7 @@ func waitReady(ctx context.Context, url string) error {
 	}
 }
 
-func isReady(ctx context.Context, url string) error {
+func checkReady(ctx context.Context, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", http.NoBody)
 	if err != nil {
 		return err
@@ -128,7 +128,7 @@ func isReady(ctx context.Context, url string) error {
 	return nil
 }
 
-// victims are what faults can happen to, by name, and how they are dealt.
+// victims returns to what faults can happen: as targets for a plan, and by their names.
 func (p *pipeline) victims() (targets []Target, byName map[string]victim) {
 	byName = map[string]victim{}
 	for _, s := range p.stages {
@@ -142,11 +142,11 @@ func (p *pipeline) victims() (targets []Target, byName map[string]victim) {
 	return targets, byName
 }
 
-// dump makes every stage say what it does, and ends it.
+// dump lets every stage write its goroutines into its log and end.
 func (p *pipeline) dump() {
 	for _, s := range p.stages {
 		if s.process != nil && s.process.Running() {
-			_ = s.dump() // its exit code is what was asked for
+			_ = s.dump() // an exit code that is not 0 is expected
 		}
 	}
 }

@@ -13,14 +13,14 @@ import (
 	"github.com/emostream/emostream/internal/sleep"
 )
 
-// disturbance is something that happens to the copies of aggregate, of which
-// there are two before it and after it.
+// disturbance is what happens to the copies of aggregate. Before it and after it there
+// are two of them.
 type disturbance struct {
 	name   string
-	target time.Duration // how late a window may be; 0: not said
-	watch  time.Duration // how long it is looked at
+	target time.Duration // how late a window may be; 0: no target
+	watch  time.Duration // for how long the windows after it are measured
 	begin  step
-	// undo brings back two copies, when it has been looked at.
+	// undo brings back two copies after that.
 	undo step
 }
 
@@ -62,7 +62,7 @@ func disturbances() []disturbance {
 		{"a second one joins", 2 * time.Second, short, start(1), nothing},
 		{"a broker is killed and started again at once", 0, long, func(ctx context.Context, r *recovery) error {
 			names := r.pipeline.brokers.target.Names
-			return r.pipeline.brokers.victim.hit(ctx, Fault{Target: names[r.repetition%len(names)], Kind: Kill})
+			return r.pipeline.brokers.victim.inject(ctx, Fault{Target: names[r.repetition%len(names)], Kind: Kill})
 		}, nothing},
 	}
 }
@@ -76,16 +76,16 @@ type recovery struct {
 	repetition int
 }
 
-// Measured is how late a window was at most after each disturbance.
+// Measured is by how much windows were late after each disturbance.
 type Measured struct {
 	Broker string
 	Rows   []Row
 }
 
-// Row is one disturbance and how late a window was, at most, each time.
+// Row is one disturbance, and how late the latest window was each time.
 type Row struct {
 	Name   string
-	Target time.Duration // 0: not said
+	Target time.Duration // 0: no target
 	Late   []time.Duration
 }
 
@@ -107,11 +107,11 @@ func (m Measured) String() string {
 	return b.String()
 }
 
-// Recover measures for how long windows are late when copies of aggregate come
-// and go while a crowd taps. Each disturbance begins shortly before a window
-// ends, a little earlier each time: what stands still at the window's end delays
-// it the most, and that may be some time after the beginning. Whether all was
-// counted is verified, too.
+// Recover measures for how long windows are late when copies of aggregate come and go
+// while clients send. Each disturbance begins shortly before a window ends, a little
+// earlier in each repetition: it delays a window the most if a copy stands still when
+// the window ends, and that may be some time after the disturbance begins. Recover also
+// verifies that all was counted.
 func Recover(ctx context.Context, cfg Config, repetitions int) (Measured, error) {
 	cfg = cfg.withDefaults()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -126,7 +126,7 @@ func Recover(ctx context.Context, cfg Config, repetitions int) (Measured, error)
 	return Measured{}, errors.Join(fmt.Errorf("start the pipeline: %w", err), p.stop())
 }
 
-// phase is when a disturbance was looked at.
+// phase is when the windows after a disturbance were measured.
 type phase struct {
 	row         int
 	began, over time.Time
@@ -141,8 +141,8 @@ func (r *recovery) measure(ctx context.Context, repetitions int) (Measured, erro
 	for n := range 3 {
 		r.copies = append(r.copies, r.pipeline.add(fmt.Sprintf("aggregate-%d", n+3), "aggregate"))
 	}
-	var ledger Ledger
-	phases, err := r.disturb(ctx, &ledger, repetitions)
+	var sent SentReactions
+	phases, err := r.disturb(ctx, &sent, repetitions)
 	if err != nil {
 		return Measured{}, err
 	}
@@ -151,10 +151,10 @@ func (r *recovery) measure(ctx context.Context, repetitions int) (Measured, erro
 		return Measured{}, err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*verifyTimeout)
 	defer cancel()
-	v := newVerifier(client, r.pipeline.topics, &ledger, nil)
-	verdict, err := v.verify(ctx, patience)
+	v := newVerifier(client, r.pipeline.topics, &sent, nil)
+	verdict, err := v.verify(ctx, verifyTimeout)
 	if err == nil && len(verdict.Wrong) > 0 {
 		err = fmt.Errorf("%w: %s", ErrWrong, strings.Join(verdict.Wrong, "\n"))
 	}
@@ -170,20 +170,20 @@ func (r *recovery) measure(ctx context.Context, repetitions int) (Measured, erro
 	return m, err
 }
 
-// disturb lets the crowd tap and everything happen.
-func (r *recovery) disturb(ctx context.Context, ledger *Ledger, repetitions int) (phases []phase, err error) {
-	tap, cancel := context.WithCancel(ctx)
+// disturb lets all disturbances happen while clients send.
+func (r *recovery) disturb(ctx context.Context, sent *SentReactions, repetitions int) (phases []phase, err error) {
+	sendCtx, cancel := context.WithCancel(ctx)
 	var failed error
 	var once sync.Once
-	crowd := crowd{servers: r.pipeline.servers, rate: r.cfg.Rate, connections: r.cfg.Connections, ledger: ledger, failed: func(err error) {
+	senders := clients{servers: r.pipeline.mainServers, rate: r.cfg.Rate, connections: r.cfg.Connections, sent: sent, failed: func(err error) {
 		once.Do(func() { failed = err })
 		cancel()
 	}}
-	var tapping sync.WaitGroup
-	tapping.Go(func() { crowd.run(tap) })
+	var sending sync.WaitGroup
+	sending.Go(func() { senders.run(sendCtx) })
 	for r.repetition = range repetitions {
 		for i, d := range disturbances() {
-			if tap.Err() != nil || err != nil {
+			if sendCtx.Err() != nil || err != nil {
 				break
 			}
 			var p phase
@@ -194,31 +194,31 @@ func (r *recovery) disturb(ctx context.Context, ledger *Ledger, repetitions int)
 	}
 	err = errors.Join(err, context.Cause(ctx))
 	cancel()
-	tapping.Wait()
+	sending.Wait()
 	return phases, errors.Join(err, failed)
 }
 
-// calm is how long nothing happens between two disturbances.
-const calm = 3 * time.Second
+// restDuration is how long nothing happens between two disturbances.
+const restDuration = 3 * time.Second
 
 // one measures one disturbance.
 func (r *recovery) one(ctx context.Context, d disturbance) (phase, error) {
-	_ = sleep.For(ctx, calm)
+	_ = sleep.For(ctx, restDuration)
 	r.align(ctx)
 	p := phase{began: time.Now()}
 	err := d.begin(ctx, r)
 	r.cfg.Tell("%s (it took %.1f s)", d.name, time.Since(p.began).Seconds())
 	_ = sleep.For(ctx, d.watch)
 	p.over = time.Now()
-	_ = sleep.For(ctx, calm) // what is late of the last windows is not the next one's
+	_ = sleep.For(ctx, restDuration) // so that windows that are still late are not measured with the next disturbance
 	return p, errors.Join(err, d.undo(ctx, r))
 }
 
 // align waits until shortly before the next window ends, earlier in each
 // repetition.
 func (r *recovery) align(ctx context.Context) {
-	const window, least, more = 2 * time.Second, 50 * time.Millisecond, 250 * time.Millisecond
-	before := least + time.Duration(r.repetition%5)*more
+	const window, minBefore, step = 2 * time.Second, 50 * time.Millisecond, 250 * time.Millisecond
+	before := minBefore + time.Duration(r.repetition%5)*step
 	next := time.Now().Add(before).Truncate(window).Add(window)
 	_ = sleep.Until(ctx, next.Add(-before))
 }

@@ -1,11 +1,9 @@
-// Package process runs other programs for tests that end, stop and outlive them:
-// the brokers of a cluster, the stages of a pipeline, any command that is run
-// beside them.
+// Package process runs other programs for tests that kill and restart them: the brokers
+// of a cluster, the stages of a pipeline, any command that is run beside them.
 //
-// What is started here is on a leash: it is not in the terminal's foreground
-// group, so that Ctrl-C reaches it only through whoever started it, and on Linux it
-// dies with this process, however that ends. Elsewhere it outlives one that is
-// killed.
+// A program that is started here is in a process group of its own, so that Ctrl-C does
+// not reach it. On Linux it dies with this process, however that ends. Elsewhere it goes
+// on when this process is killed.
 package process
 
 import (
@@ -24,13 +22,13 @@ type Process struct {
 	err    error // of its end; written before exited is closed
 }
 
-// Start starts a command that was made by exec.Command. Its output must go to
-// files: nobody copies it.
+// Start starts a command that was made by exec.Command. Its output must go to files,
+// since nothing here copies it from a pipe.
 func Start(cmd *exec.Cmd) (*Process, error) {
-	leash(cmd)
+	ownGroup(cmd)
 	started, p := make(chan error), &Process{exited: make(chan struct{})}
 	go func() {
-		// Linux ends the process with the thread that started it, so this one stays with it until it has ended.
+		// Linux ends the process with the thread that started it, so this goroutine keeps its thread until then.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -53,7 +51,7 @@ func (p *Process) ID() int { return p.os.Pid }
 // Exited is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Running says whether the process has not ended.
+// Running says whether the process runs.
 func (p *Process) Running() bool {
 	select {
 	case <-p.exited:
@@ -63,8 +61,8 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Err says how the process ended: nil for exit code 0. It may be called once it
-// has.
+// Err says how the process ended; nil: with exit code 0. It may be called when the
+// process has ended.
 func (p *Process) Err() error { return p.err }
 
 // Kill ends the process as a crash would, paused or not, and waits for its end.
@@ -80,10 +78,10 @@ func (p *Process) Kill() error {
 // is cancelled the command is interrupted, as by Ctrl-C, together with all that it started; ten seconds later it is
 // killed, and so is, whenever it ends, what it started and left running.
 func Run(cmd *exec.Cmd) error {
-	const patience = 10 * time.Second
-	leash(cmd)
+	const killDelay = 10 * time.Second
+	ownGroup(cmd)
 	cmd.Cancel = func() error { return interrupt(cmd.Process) }
-	cmd.WaitDelay = patience
+	cmd.WaitDelay = killDelay
 	// Linux ends the command with the thread that started it.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -97,7 +95,7 @@ func Run(cmd *exec.Cmd) error {
 // Output runs a command to its end, and returns all that it prints. When its
 // context is cancelled it is killed.
 func Output(cmd *exec.Cmd) ([]byte, error) {
-	leash(cmd)
+	ownGroup(cmd)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	return cmd.CombinedOutput()

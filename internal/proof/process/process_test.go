@@ -15,8 +15,8 @@ import (
 	"github.com/emostream/emostream/internal/proof/process"
 )
 
-// patience is how long anything may take.
-const patience = 20 * time.Second
+// testTimeout is how long a test waits for anything.
+const testTimeout = 20 * time.Second
 
 // program is a shell script that runs, and the lines that it prints.
 type program struct {
@@ -67,7 +67,7 @@ func (p program) line(t *testing.T) string {
 	select {
 	case s := <-p.lines:
 		return s
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("it printed nothing")
 		return ""
 	}
@@ -78,7 +78,7 @@ func (p program) end(t *testing.T) error {
 	select {
 	case <-p.Exited():
 		return p.Err()
-	case <-time.After(patience):
+	case <-time.After(testTimeout):
 		t.Fatal("it did not end")
 		return nil
 	}
@@ -124,7 +124,7 @@ func TestAPausedProcessStandsStill(t *testing.T) {
 	if err := p.Pause(); err != nil {
 		t.Fatal(err)
 	}
-	still := time.After(patience)
+	still := time.After(testTimeout)
 	for silent := false; !silent; {
 		select {
 		case <-p.lines: // what was on its way
@@ -188,7 +188,7 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The child of the shell holds the pipe open for as long as it lives.
-	if err := r.SetReadDeadline(time.Now().Add(patience)); err != nil {
+	if err := r.SetReadDeadline(time.Now().Add(testTimeout)); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := io.ReadAll(r); err != nil || string(out) != "begun\n" {

@@ -32,12 +32,12 @@ func (p *Process) signal(what string, s syscall.Signal) error {
 	return nil
 }
 
-// interrupt sends the whole group of a leashed process what Ctrl-C would.
+// interrupt sends the signal of Ctrl-C to the group of a process.
 func interrupt(p *os.Process) error {
 	return syscall.Kill(-p.Pid, syscall.SIGINT)
 }
 
-// killGroup ends what is left of the group of a leashed process that has ended itself.
+// killGroup ends the processes that are left in the group of one that has ended.
 func killGroup(p *os.Process) {
-	_ = syscall.Kill(-p.Pid, syscall.SIGKILL) // none left is the usual case, and an error
+	_ = syscall.Kill(-p.Pid, syscall.SIGKILL) // it fails if none is left, as usual
 }

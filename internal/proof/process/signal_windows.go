@@ -22,8 +22,8 @@ func (p *Process) Terminate() error { return errors.ErrUnsupported }
 // Dump would make a Go program say what each of its goroutines does.
 func (p *Process) Dump() error { return errors.ErrUnsupported }
 
-// leash does nothing: Windows has neither groups nor parents' deaths in this sense.
-func leash(*exec.Cmd) {}
+// ownGroup does nothing: Windows has no process groups, and children outlive parents.
+func ownGroup(*exec.Cmd) {}
 
 // interrupt ends a process, since Windows cannot send it a signal.
 func interrupt(p *os.Process) error {

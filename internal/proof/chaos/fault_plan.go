@@ -21,12 +21,12 @@ func (k Kind) String() string {
 	return [...]string{"kill", "pause", "restart"}[k]
 }
 
-// Fault is something that happens to a process.
+// Fault is what happens to a process at a time.
 type Fault struct {
 	At     time.Duration // since the beginning
 	Target string        // the process's name
 	Kind   Kind
-	For    time.Duration // how long it is away, or stands still
+	For    time.Duration // how long it does not run, or is paused
 }
 
 func (f Fault) String() string {
@@ -40,29 +40,29 @@ func (f Fault) String() string {
 	}
 }
 
-// Target is what faults happen to: one process, or several of which only one may
-// be away at a time, as the brokers of a cluster.
+// Target is one process, or several of which only one may be away at a time, as the
+// brokers of a cluster.
 type Target struct {
 	Names []string
 	Kinds []Kind
-	// Rest is how long it is left alone after a fault.
+	// Rest is how long after a fault no other one happens to the target.
 	Rest time.Duration
 }
 
 // Times of faults: between two of them, and how long each lasts. A pause may
 // outlast the session of a consumer group, six seconds.
 const (
-	shortestBreak = time.Second
-	longestBreak  = 3 * time.Second
-	longestAway   = 3 * time.Second
-	shortestPause = 500 * time.Millisecond
-	longestPause  = 8 * time.Second
-	rounding      = 10 * time.Millisecond // nobody reads microseconds
+	minBreak = time.Second
+	maxBreak = 3 * time.Second
+	maxAway  = 3 * time.Second
+	minPause = 500 * time.Millisecond
+	maxPause = 8 * time.Second
+	rounding = 10 * time.Millisecond // nobody reads microseconds
 )
 
-// Plan is the sequence of faults that a seed stands for. Targets are dealt like
-// cards, and so are each one's kinds of faults: every target has its turn before
-// any has a second one, unless it is still away by then.
+// Plan returns the faults of a seed, in the order of their times. Targets are dealt like
+// cards: a fault happens to every target before a second one happens to any, except for
+// targets that are still away. So are the kinds of faults of each target.
 func Plan(seed uint64, duration time.Duration, targets []Target) []Fault {
 	p := planner{random: rand.New(rand.NewPCG(seed, 0)), targets: targets, free: make([]time.Duration, len(targets))}
 	p.kinds = make([]deck, len(targets))
@@ -70,7 +70,7 @@ func Plan(seed uint64, duration time.Duration, targets []Target) []Fault {
 		return (low + time.Duration(p.random.Int64N(int64(high-low)))).Truncate(rounding)
 	}
 	var plan []Fault
-	for at := between(shortestBreak, longestBreak); at < duration; at += between(shortestBreak, longestBreak) {
+	for at := between(minBreak, maxBreak); at < duration; at += between(minBreak, maxBreak) {
 		i, ok := p.next(at)
 		if !ok {
 			continue // all are away
@@ -79,9 +79,9 @@ func Plan(seed uint64, duration time.Duration, targets []Target) []Fault {
 		f := Fault{At: at, Target: t.Names[p.random.IntN(len(t.Names))], Kind: t.Kinds[p.kinds[i].deal(p.random, len(t.Kinds), nil)]}
 		switch f.Kind {
 		case Kill:
-			f.For = between(0, longestAway)
+			f.For = between(0, maxAway)
 		case Pause:
-			f.For = between(shortestPause, longestPause)
+			f.For = between(minPause, maxPause)
 		case Restart:
 		}
 		p.free[i] = at + f.For + t.Rest
@@ -90,16 +90,16 @@ func Plan(seed uint64, duration time.Duration, targets []Target) []Fault {
 	return plan
 }
 
-// planner is what Plan knows while it goes on.
+// planner is the state of Plan.
 type planner struct {
 	random  *rand.Rand
 	targets []Target
-	free    []time.Duration // when each is back from its last fault
+	free    []time.Duration // when the next fault may happen to each target
 	order   deck
 	kinds   []deck // of each target
 }
 
-// next deals a target that is free at a time.
+// next deals a target to which a fault may happen at a time.
 func (p *planner) next(at time.Duration) (i int, ok bool) {
 	busy := func(i int) bool { return p.free[i] > at }
 	for i := range p.targets {
@@ -110,11 +110,11 @@ func (p *planner) next(at time.Duration) (i int, ok bool) {
 	return 0, false
 }
 
-// deck is what is left of the numbers below n, shuffled.
+// deck holds the numbers below n that are still to be dealt, in random order.
 type deck []int
 
-// deal takes the first number that is not busy, if there is one; from a new deck
-// if this one has none.
+// deal takes the first number that is not busy out of the deck. If it has none, it is
+// filled up first.
 func (d *deck) deal(random *rand.Rand, n int, busy func(int) bool) int {
 	for {
 		for at, i := range *d {

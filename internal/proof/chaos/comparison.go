@@ -16,12 +16,12 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// verifier reads all that there is in the end, and compares.
+// verifier reads at the end of a run what the topics hold, and compares.
 type verifier struct {
-	client  *kafka.Client
-	topics  wire.Topics
-	ledger  *Ledger
-	screens []*screen
+	client    *kafka.Client
+	topics    wire.Topics
+	sent      *SentReactions
+	listeners []*listener
 
 	reactions, counts topic
 	log               []Written
@@ -30,44 +30,44 @@ type verifier struct {
 	copied            map[string]*topic
 }
 
-func newVerifier(client *kafka.Client, topics wire.Topics, ledger *Ledger, screens []*screen) *verifier {
+func newVerifier(client *kafka.Client, topics wire.Topics, sent *SentReactions, listeners []*listener) *verifier {
 	v := &verifier{
-		client: client, topics: topics, ledger: ledger, screens: screens,
+		client: client, topics: topics, sent: sent, listeners: listeners,
 		reactions: topic{client: client, name: topics.Reactions()},
 		counts:    topic{client: client, name: topics.Counts()},
 		counted:   Counts{}, swarms: map[string]*Swarms{}, copied: map[string]*topic{},
 	}
-	for _, s := range screens {
-		v.swarms[s.name] = &Swarms{}
-		v.copied[s.name] = &topic{client: client, name: topics.Server(s.name)}
+	for _, l := range listeners {
+		v.swarms[l.name] = &Swarms{}
+		v.copied[l.name] = &topic{client: client, name: topics.Server(l.name)}
 	}
 	return v
 }
 
-// Verdict is what the comparison came to.
+// Verdict is the result of the comparison.
 type Verdict struct {
-	Entries
+	OutcomeCounts
 	Counted int64    // the sum of the greatest counts
 	Latest  []Late   // the windows that were late the longest; empty if there are none
-	Excused int      // windows that listeners were away for
+	Missed  int      // windows that listeners were not shown fully, as they were away
 	Wrong   []string // everything that is not as it must be
 }
 
-// Lost is how much less was counted than was acknowledged.
-func (v Verdict) Lost() int64 { return max(0, v.Entries[Acknowledged]-v.Counted) }
+// Lost is by how much fewer reactions were counted than acknowledged.
+func (v Verdict) Lost() int64 { return max(0, v.OutcomeCounts[Acknowledged]-v.Counted) }
 
-// Doubled is how much more was counted than can have been sent.
+// Doubled is by how much more reactions were counted than can be in the log.
 func (v Verdict) Doubled() int64 {
-	return max(0, v.Counted-v.Entries[Acknowledged]-v.Entries[InDoubt])
+	return max(0, v.Counted-v.OutcomeCounts[Acknowledged]-v.OutcomeCounts[InDoubt])
 }
 
-// verify compares until all is as it must be, or patience has run out. Nothing
-// may be sent any more.
-func (v *verifier) verify(ctx context.Context, patience time.Duration) (Verdict, error) {
-	deadline := time.Now().Add(patience)
-	// The referee waits for what is missing. What was written without our
-	// knowing was written by now: a producer gives up sooner than a client.
-	report, err := verify.Wait(ctx, verify.Config{Client: v.client, Topics: v.topics}, patience)
+// verify compares until all is as it must be, or timeout is over. Nothing may be sent
+// any more.
+func (v *verifier) verify(ctx context.Context, timeout time.Duration) (Verdict, error) {
+	deadline := time.Now().Add(timeout)
+	// verify.Wait waits for counts that are missing. Nothing is written any more, also of
+	// what is in doubt: a producer gives up sooner than a client.
+	report, err := verify.Wait(ctx, verify.Config{Client: v.client, Topics: v.topics}, timeout)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("compare emoji-topic with emoji-aggregated: %w", err)
 	}
@@ -75,7 +75,7 @@ func (v *verifier) verify(ctx context.Context, patience time.Duration) (Verdict,
 		if err := v.read(ctx); err != nil {
 			return Verdict{}, fmt.Errorf("read what is to be verified: %w", err)
 		}
-		out := v.judge(report)
+		out := v.compare(report)
 		const again = 500 * time.Millisecond
 		if len(out.Wrong) == 0 || time.Now().After(deadline) || sleep.For(ctx, again) != nil {
 			return out, nil
@@ -99,14 +99,15 @@ func (v *verifier) read(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (v *verifier) judge(report verify.Report) Verdict {
+// compare compares what was read so far.
+func (v *verifier) compare(report verify.Report) Verdict {
 	totals := v.counted.Totals()
 	out := Verdict{Latest: v.counted.Late(0, math.MaxInt64)}
 	out.Latest = out.Latest[:min(len(out.Latest), 3)]
 	for _, n := range totals {
 		out.Counted += n
 	}
-	out.Entries, out.Wrong = v.ledger.Judge(v.log)
+	out.OutcomeCounts, out.Wrong = v.sent.Check(v.log)
 	if report.Verdict != verify.Agree {
 		out.Wrong = append(out.Wrong, fmt.Sprintf("emoji-topic and emoji-aggregated %s: %d lost, %d doubled, %d windows undecided",
 			report.Verdict, report.Lost, report.Doubled, report.WindowsUndecided))
@@ -118,17 +119,17 @@ func (v *verifier) judge(report verify.Report) Verdict {
 	if n := int64(len(v.log)); out.Counted != n {
 		out.Wrong = append(out.Wrong, fmt.Sprintf("%d reactions are in emoji-topic and %d were counted", n, out.Counted))
 	}
-	for _, s := range v.screens {
-		topic := v.swarms[s.name]
-		out.Wrong = append(out.Wrong, topic.Compare(v.topics.Server(s.name), totals)...)
-		wrong, excused := s.judge(topic)
+	for _, l := range v.listeners {
+		topic := v.swarms[l.name]
+		out.Wrong = append(out.Wrong, topic.Compare(v.topics.Server(l.name), totals)...)
+		wrong, missed := l.check(topic)
 		out.Wrong = append(out.Wrong, wrong...)
-		out.Excused += excused
+		out.Missed += missed
 	}
 	return out
 }
 
-// Compare says in which windows the swarms of a topic are not what was counted.
+// Compare says in which windows the swarms of a topic differ from the counts.
 func (s *Swarms) Compare(topic string, counted map[int64]int64) (wrong []string) {
 	ends := maps.Clone(counted)
 	for end := range s.Greatest {

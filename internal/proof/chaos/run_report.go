@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Report is what came of a run.
+// Report is the result of a run.
 type Report struct {
 	Broker  string
 	Seed    uint64
 	Took    time.Duration // of the faults
-	Stages  Tally
-	Brokers Tally
+	Stages  FaultCounts
+	Brokers FaultCounts
 	Verdict
 }
 
@@ -23,6 +23,6 @@ func (r Report) String() string {
 	}
 	return fmt.Sprintf("%s, seed %d, %.0f s: %d acknowledged, %d in doubt, %d counted, %d lost, %d doubled; "+
 		"stages %v; brokers %v; a window was late by at most %.1f s",
-		r.Broker, r.Seed, r.Took.Seconds(), r.Entries[Acknowledged], r.Entries[InDoubt], r.Counted, r.Lost(), r.Doubled(),
+		r.Broker, r.Seed, r.Took.Seconds(), r.OutcomeCounts[Acknowledged], r.OutcomeCounts[InDoubt], r.Counted, r.Lost(), r.Doubled(),
 		r.Stages, r.Brokers, late.Seconds())
 }

@@ -12,12 +12,11 @@ import (
 	"github.com/emostream/emostream/internal/sleep"
 )
 
-// orderly is how long a stage may take to stop when it is asked to.
-const orderly = 30 * time.Second
+// stopTimeout is how long a stage may take to stop when it is asked to.
+const stopTimeout = 30 * time.Second
 
-// stage is a process of emostream that is started again and again. What it says
-// goes to one file, also that of its successors. Its methods are called by one
-// goroutine at a time.
+// stage is a process of emostream that is started again and again. The output of all
+// these processes goes to one file. One goroutine at a time may call its methods.
 type stage struct {
 	name    string
 	program string
@@ -25,8 +24,8 @@ type stage struct {
 	log     string      // path of the file
 	failed  func(error) // is told when it ends by itself; from another goroutine
 
-	process *process.Process
-	asked   chan struct{} // closed before the process is ended from here
+	process  *process.Process
+	stopping chan struct{} // closed before the process is ended from here
 }
 
 // start starts the process, unless it is running. It outlives ctx.
@@ -46,7 +45,7 @@ func (s *stage) start(ctx context.Context) error {
 		return fmt.Errorf("start %s: %w", s.name, err)
 	}
 	asked := make(chan struct{})
-	s.process, s.asked = p, asked
+	s.process, s.stopping = p, asked
 	go func() {
 		<-p.Exited()
 		select {
@@ -58,7 +57,7 @@ func (s *stage) start(ctx context.Context) error {
 	return nil
 }
 
-// ending is why a process has ended, which is an error even if it says no.
+// ending is why a process has ended by itself, which is an error even with exit code 0.
 func ending(p *process.Process) error {
 	if err := p.Err(); err != nil {
 		return err
@@ -66,12 +65,12 @@ func ending(p *process.Process) error {
 	return fmt.Errorf("exit status 0")
 }
 
-// ask notes that the process is about to be ended from here.
-func (s *stage) ask() {
+// markStopping notes that the process is about to be ended from here.
+func (s *stage) markStopping() {
 	select {
-	case <-s.asked:
+	case <-s.stopping:
 	default:
-		close(s.asked)
+		close(s.stopping)
 	}
 }
 
@@ -80,27 +79,27 @@ func (s *stage) kill() error {
 	if s.process == nil || !s.process.Running() {
 		return nil
 	}
-	s.ask()
+	s.markStopping()
 	if err := s.process.Kill(); err != nil {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	return nil
 }
 
-// stop asks the process to stop and waits until it has. One that does not is
-// made to say what it waits for.
+// stop asks the process to stop and waits until it has. One that does not stop must
+// write its goroutines into its log.
 func (s *stage) stop() error {
 	if s.process == nil || !s.process.Running() {
 		return nil
 	}
-	s.ask()
+	s.markStopping()
 	if err := s.process.Terminate(); err != nil && s.process.Running() {
 		return fmt.Errorf("%s: %w", s.name, err)
 	}
 	select {
 	case <-s.process.Exited():
-	case <-time.After(orderly):
-		return fmt.Errorf("%s did not stop within %v of being asked to; what it waited for is at the end of %s (%w)", s.name, orderly, s.log, s.dump())
+	case <-time.After(stopTimeout):
+		return fmt.Errorf("%s did not stop within %v of being asked to; what it waited for is at the end of %s (%w)", s.name, stopTimeout, s.log, s.dump())
 	}
 	if err := s.process.Err(); err != nil {
 		return fmt.Errorf("%s was asked to stop and did so with %w, the end of %s:\n%s", s.name, err, s.log, s.tail())
@@ -108,23 +107,22 @@ func (s *stage) stop() error {
 	return nil
 }
 
-// dump ends the process, and makes it say what its goroutines did.
+// dump lets the process write its goroutines into its log and end.
 func (s *stage) dump() error {
-	s.ask()
+	s.markStopping()
 	if err := s.process.Dump(); err != nil {
 		return err
 	}
 	select {
 	case <-s.process.Exited():
 		return s.process.Err()
-	case <-time.After(orderly):
+	case <-time.After(stopTimeout):
 		return s.process.Kill()
 	}
 }
 
-// hit lets a fault happen to the stage, and returns when it is running again: at
-// once when ctx ends.
-func (s *stage) hit(ctx context.Context, f Fault) error {
+// inject implements victim.
+func (s *stage) inject(ctx context.Context, f Fault) error {
 	switch f.Kind {
 	case Pause:
 		if err := s.process.Pause(); err != nil {
@@ -148,7 +146,7 @@ func (s *stage) hit(ctx context.Context, f Fault) error {
 	return s.start(ctx)
 }
 
-// tail is the end of what the stage has said.
+// tail is the end of the stage's log.
 func (s *stage) tail() string {
 	const most = 3000
 	b, err := os.ReadFile(s.log)

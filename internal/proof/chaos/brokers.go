@@ -21,21 +21,21 @@ const (
 
 // victim is what faults can happen to.
 type victim interface {
-	// hit lets a fault happen and returns when what it happened to is running
-	// again; it sees to that at once when ctx ends.
-	hit(ctx context.Context, f Fault) error
+	// inject lets a fault happen, and returns when the victim is running again. When
+	// ctx ends it lets it run again at once.
+	inject(ctx context.Context, f Fault) error
 }
 
 // brokers are what a pipeline runs on.
 type brokers struct {
-	addrs  []string
-	target Target
-	victim victim
-	heal   func(context.Context) error // starts what does not run
-	stop   func() error
+	addrs        []string
+	target       Target
+	victim       victim
+	startMissing func(context.Context) error // starts those that do not run
+	stop         func() error
 }
 
-// startBrokers starts what a configuration asks for.
+// startBrokers starts the brokers that a configuration asks for.
 func startBrokers(ctx context.Context, cfg Config, run func(name string, args ...string) *stage) (*brokers, error) {
 	if cfg.Broker == Kafka {
 		return startKafka(ctx, cfg)
@@ -49,13 +49,13 @@ func startBrokers(ctx context.Context, cfg Config, run func(name string, args ..
 	return &brokers{
 		addrs:  []string{addr},
 		target: Target{Names: []string{s.name}, Kinds: []Kind{Kill, Pause, Restart}, Rest: time.Second},
-		victim: s, heal: s.start, stop: s.kill,
+		victim: s, startMissing: s.start, stop: s.kill,
 	}, s.start(ctx)
 }
 
 func localAddr(port int) string { return "127.0.0.1:" + strconv.Itoa(port) }
 
-// kafkaName begins the names of Apache Kafka's brokers, as those of their logs.
+// kafkaName is the beginning of the names of Apache Kafka's brokers, and of their logs.
 const kafkaName = "broker-"
 
 func startKafka(ctx context.Context, cfg Config) (*brokers, error) {
@@ -67,7 +67,7 @@ func startKafka(ctx context.Context, cfg Config) (*brokers, error) {
 		addrs: cluster.Addrs(),
 		// A broker that comes back has to catch up before the next may go.
 		target: Target{Kinds: []Kind{Kill, Pause}, Rest: 8 * time.Second},
-		victim: oneAway{cluster}, heal: func(context.Context) error { return nil }, stop: cluster.Stop,
+		victim: oneBrokerAway{cluster}, startMissing: func(context.Context) error { return nil }, stop: cluster.Stop,
 	}
 	for i := range b.addrs {
 		b.target.Names = append(b.target.Names, kafkaName+strconv.Itoa(i))
@@ -75,10 +75,10 @@ func startKafka(ctx context.Context, cfg Config) (*brokers, error) {
 	return b, nil
 }
 
-// oneAway is a cluster of which one broker at a time may be away.
-type oneAway struct{ *kafkatest.Cluster }
+// oneBrokerAway is a cluster of which one broker at a time may be away.
+type oneBrokerAway struct{ *kafkatest.Cluster }
 
-func (c oneAway) hit(ctx context.Context, f Fault) error {
+func (c oneBrokerAway) inject(ctx context.Context, f Fault) error {
 	i, err := strconv.Atoi(strings.TrimPrefix(f.Target, kafkaName))
 	if err != nil {
 		return fmt.Errorf("fault of a broker: %w", err)

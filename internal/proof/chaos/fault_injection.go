@@ -10,33 +10,33 @@ import (
 	"github.com/emostream/emostream/internal/sleep"
 )
 
-// Tally is how many faults there were, by kind.
-type Tally [3]int
+// FaultCounts is how many faults happened, by kind.
+type FaultCounts [3]int
 
-func (t Tally) String() string {
-	return fmt.Sprintf("%d killed, %d paused, %d restarted", t[Kill], t[Pause], t[Restart])
+func (c FaultCounts) String() string {
+	return fmt.Sprintf("%d killed, %d paused, %d restarted", c[Kill], c[Pause], c[Restart])
 }
 
-// injector lets faults happen when they are due. Faults of one target wait for
-// each other: one that is due before its target is back comes late, or, if the end
-// is there first, not at all.
+// injector lets faults happen when they are due. One that is due before its target is
+// back from the last one waits for that, and does not happen if ctx ends first.
 type injector struct {
 	plan    []Fault
 	victims map[string]victim
 	tell    func(format string, args ...any)
 
-	mu      sync.Mutex
-	began   time.Time
-	stages  Tally
-	brokers Tally
-	broker  func(Fault) bool
+	mu       sync.Mutex
+	began    time.Time
+	stages   FaultCounts
+	brokers  FaultCounts
+	isBroker func(Fault) bool
 }
 
-// run returns when ctx has ended and everything is running again.
+// run lets all faults of the plan happen, and returns when the last one is over or ctx
+// has ended, and everything is running again.
 func (i *injector) run(ctx context.Context) error {
 	i.began = time.Now()
 	var all sync.WaitGroup
-	queues := map[victim]chan Fault{} // of a cluster there is one
+	queues := map[victim]chan Fault{} // the brokers of a cluster share one
 	var errs []error
 	for _, f := range i.plan {
 		v := i.victims[f.Target]
@@ -44,7 +44,7 @@ func (i *injector) run(ctx context.Context) error {
 			queue := make(chan Fault, len(i.plan)) // never full
 			queues[v] = queue
 			all.Go(func() {
-				if err := i.work(ctx, v, queue); err != nil {
+				if err := i.injectInto(ctx, v, queue); err != nil {
 					i.mu.Lock()
 					defer i.mu.Unlock()
 					errs = append(errs, err)
@@ -60,14 +60,14 @@ func (i *injector) run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// work lets the faults of one target happen.
-func (i *injector) work(ctx context.Context, v victim, queue <-chan Fault) error {
+// injectInto lets the faults of one victim happen.
+func (i *injector) injectInto(ctx context.Context, v victim, queue <-chan Fault) error {
 	for f := range queue {
 		if sleep.Until(ctx, i.began.Add(f.At)) != nil {
 			return nil
 		}
-		i.count(f)
-		if err := v.hit(ctx, f); err != nil {
+		i.note(f)
+		if err := v.inject(ctx, f); err != nil {
 			return fmt.Errorf("%v: %w", f, err)
 		}
 		i.tell("%5.1f s  %s is back", time.Since(i.began).Seconds(), f.Target)
@@ -75,10 +75,11 @@ func (i *injector) work(ctx context.Context, v victim, queue <-chan Fault) error
 	return nil
 }
 
-func (i *injector) count(f Fault) {
+// note counts a fault, and tells of it.
+func (i *injector) note(f Fault) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.broker(f) {
+	if i.isBroker(f) {
 		i.brokers[f.Kind]++
 	} else {
 		i.stages[f.Kind]++

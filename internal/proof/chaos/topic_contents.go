@@ -49,9 +49,9 @@ func (t *topic) read(ctx context.Context, take func(partition int, r stream.Reco
 
 // written reads a record of emoji-topic.
 func written(p int, r stream.Record) (Written, error) {
-	var tap wire.Reaction
-	err := json.Unmarshal(r.Value, &tap)
-	return Written{Partition: p, Offset: r.Offset, Time: r.Time, UserID: tap.UserID, Emoji: tap.Emoji}, err
+	var reaction wire.Reaction
+	err := json.Unmarshal(r.Value, &reaction)
+	return Written{Partition: p, Offset: r.Offset, Time: r.Time, UserID: reaction.UserID, Emoji: reaction.Emoji}, err
 }
 
 // Counts are the greatest counts in emoji-aggregated, by the end of the window
@@ -91,7 +91,7 @@ func (c Counts) Totals() map[int64]int64 {
 	return totals
 }
 
-// Late is a window and how long after its end it had its final counts.
+// Late is a window and how long after its end its final counts were written.
 type Late struct {
 	End int64 // of the window, ms
 	By  time.Duration
@@ -123,11 +123,11 @@ func (c Counts) Late(after, until int64) []Late {
 type Swarms struct {
 	// Greatest is the swarm of the greatest total of each window, by its end.
 	Greatest map[int64]Swarm
-	// first is where a swarm is first said.
+	// first is the offset of the first record that says so.
 	first map[Shown]int64
 }
 
-// Shown is a window with a total, as a listener is told it.
+// Shown is a window and a total of it, as a listener is shown them.
 type Shown struct{ End, Total int64 }
 
 // Swarm is a record of a swarm.
@@ -156,7 +156,7 @@ func (s *Swarms) Add(r stream.Record) error {
 	return nil
 }
 
-// offset is where a swarm is first said, or -1.
+// offset is that of the first record of a window with a total, or -1.
 func (s *Swarms) offset(shown Shown) int64 {
 	if o, ok := s.first[shown]; ok {
 		return o

@@ -8,12 +8,12 @@ import (
 	"github.com/emostream/emostream/internal/proof/chaos"
 )
 
-func TestEveryTapIsJudgedByWhatItsClientKnows(t *testing.T) {
+func TestEveryReactionIsCheckedByItsOutcome(t *testing.T) {
 	const fire, rocket = "🔥", "🚀"
 	tests := []struct {
 		name    string
 		outcome chaos.Outcome
-		log     []string // the emojis of the tap's records
+		log     []string // the emojis of the reaction's records
 		wrong   string   // a part of what is wrong; empty: nothing
 	}{
 		{"acknowledged and there", chaos.Acknowledged, []string{fire}, ""},
@@ -30,26 +30,26 @@ func TestEveryTapIsJudgedByWhatItsClientKnows(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			var ledger chaos.Ledger
-			ledger.Enter(chaos.Tap{ID: "c1-000001", Emoji: fire, Outcome: test.outcome})
-			ledger.Enter(chaos.Tap{ID: "c1-000002", Emoji: fire, Outcome: chaos.Acknowledged})
+			var sent chaos.SentReactions
+			sent.Add(chaos.SentReaction{ID: "c1-000001", Emoji: fire, Outcome: test.outcome})
+			sent.Add(chaos.SentReaction{ID: "c1-000002", Emoji: fire, Outcome: chaos.Acknowledged})
 			log := []chaos.Written{{UserID: "c1-000002", Emoji: fire}}
 			for i, emoji := range test.log {
 				log = append(log, chaos.Written{UserID: "c1-000001", Emoji: emoji, Partition: 2, Offset: int64(10 + i)})
 			}
-			entries, wrong := ledger.Judge(log)
-			want := chaos.Entries{}
+			counts, wrong := sent.Check(log)
+			want := chaos.OutcomeCounts{}
 			want[chaos.Acknowledged]++
 			want[test.outcome]++
-			if entries != want {
-				t.Errorf("entries are %v, want %v", entries, want)
+			if counts != want {
+				t.Errorf("the outcomes are %v, want %v", counts, want)
 			}
 			switch {
 			case test.wrong == "" && len(wrong) > 0, test.wrong != "" && len(wrong) != 1:
 				t.Errorf("wrong is %q", wrong)
 			case test.wrong == "":
 			case !strings.Contains(wrong[0], "c1-000001") || !strings.Contains(wrong[0], test.wrong):
-				t.Errorf("%q names neither the tap nor %q", wrong[0], test.wrong)
+				t.Errorf("%q names neither the reaction nor %q", wrong[0], test.wrong)
 			}
 			for i := range test.log {
 				if place := fmt.Sprintf("2:%d", 10+i); len(wrong) > 0 && !strings.Contains(wrong[0], place) {
@@ -61,8 +61,8 @@ func TestEveryTapIsJudgedByWhatItsClientKnows(t *testing.T) {
 }
 
 func TestWhatNobodySentIsWrong(t *testing.T) {
-	var ledger chaos.Ledger
-	_, wrong := ledger.Judge([]chaos.Written{{UserID: "ghost", Emoji: "🔥", Partition: 1, Offset: 7}})
+	var sent chaos.SentReactions
+	_, wrong := sent.Check([]chaos.Written{{UserID: "ghost", Emoji: "🔥", Partition: 1, Offset: 7}})
 	if len(wrong) != 1 || !strings.Contains(wrong[0], "ghost") || !strings.Contains(wrong[0], "1:7") {
 		t.Errorf("wrong is %q", wrong)
 	}
@@ -83,8 +83,8 @@ func TestLostAndDoubledAreBoundsOfTheSums(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			v := chaos.Verdict{Counted: test.counted}
-			v.Entries[chaos.Acknowledged], v.Entries[chaos.InDoubt] = test.acknowledged, test.inDoubt
-			v.Entries[chaos.NotWritten] = 1000 // which says nothing
+			v.OutcomeCounts[chaos.Acknowledged], v.OutcomeCounts[chaos.InDoubt] = test.acknowledged, test.inDoubt
+			v.OutcomeCounts[chaos.NotWritten] = 1000 // which says nothing
 			if v.Lost() != test.lost || v.Doubled() != test.doubled {
 				t.Errorf("%d lost and %d doubled, want %d and %d", v.Lost(), v.Doubled(), test.lost, test.doubled)
 			}

@@ -1,0 +1,14 @@
+//go:build unix && !linux
+
+package process
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// ownGroup gives a process a process group of its own. The process goes on when this one
+// is killed, which only Linux can prevent.
+func ownGroup(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+}
