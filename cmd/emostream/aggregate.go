@@ -2,16 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/emostream/emostream/aggregator"
-	"github.com/emostream/emostream/internal/stream"
-	"github.com/emostream/emostream/internal/wire"
 )
 
 // aggregateFlags are the settings of aggregate.
@@ -102,35 +98,4 @@ func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
 	})
 	g.Go(func() error { return s.client.Consume(ctx, s.group("reduce"), names.Partials(), withAdvice(a.Reduce)) })
 	return g.Wait()
-}
-
-// withAdvice returns work whose errors say which flags help.
-func withAdvice(work func(context.Context, stream.Claim) error) func(context.Context, stream.Claim) error {
-	return func(ctx context.Context, claim stream.Claim) error {
-		err := work(ctx, claim)
-		if _, ok := errors.AsType[*aggregator.CommitError](err); ok {
-			return fmt.Errorf("%w. If that is acceptable, start aggregate once with --reset-lost to go on from the log's start", err)
-		}
-		if e, ok := errors.AsType[*aggregator.SettingsError](err); ok {
-			return settingsAdvice(e)
-		}
-		return err
-	}
-}
-
-// settingsAdvice says what to do where another aggregate had other settings: what
-// is counted cannot be counted anew, and what is on its way between the two halves
-// can be waited for.
-func settingsAdvice(e *aggregator.SettingsError) error {
-	done, advice := "was counted", "use the same, or begin anew under another --topic-prefix (emostream up: in another --data-dir)"
-	if e.Topic == (wire.Topics{}).Partials() {
-		done, advice = "was written", "all copies must use the same"
-	}
-	return fmt.Errorf("%s/%d %s with %s and this aggregate was started with %s: %s",
-		e.Topic, e.Partition, done, countingFlags(e.Theirs), countingFlags(e.Ours), advice)
-}
-
-// countingFlags are the flags of aggregate that give these settings.
-func countingFlags(s wire.Settings) string {
-	return fmt.Sprintf("--window %v --lateness %v", milliseconds(s.WindowMS), milliseconds(s.LatenessMS))
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// fabricateReport writes the report of a run of a minute, at once, as in
-// `report a.json overhead=120 lost=3 host=left`. Other settings: rate, at (seconds
-// after the start of others).
+// fabricateReport writes the report of a run of a minute that never took place, as in
+// `report a.json overhead=120 lost=3 host=left`. Other settings are rate and at, how
+// many seconds after other runs it began.
 func fabricateReport(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: report FILE [NAME=VALUE...]")

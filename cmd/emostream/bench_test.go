@@ -8,7 +8,7 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// What a load test found decides its exit code, the worst first.
+// The report of a load test decides the exit code; of several reasons the worst does.
 func TestBenchExit(t *testing.T) {
 	n := func(i int64) *int64 { return &i }
 	missed := []report.ThresholdResult{{Condition: "ack_p99<1ms"}, {Condition: "lost==0", Met: true}}

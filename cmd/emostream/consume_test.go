@@ -39,8 +39,8 @@ func write(ctx context.Context, t *testing.T, c *kafka.Client, partition int, va
 	}
 }
 
-// It begins at the end of every partition, goes on until it is stopped, ends well,
-// and tells how many records it saw. Control characters do not get through.
+// Consume begins at the end of every partition, goes on until it is stopped, and tells
+// how many records it has printed. Control characters are left out.
 func TestConsumeFollows(t *testing.T) {
 	c, addr := withTopics(t)
 	const tapped = `{"user_id":"%s","emoji_type":"🔥","timestamp":"t\u001b[2J"}`
@@ -53,7 +53,7 @@ func TestConsumeFollows(t *testing.T) {
 	errs := &outputWatcher{want: "following emoji-topic, 4 partitions", done: func() {
 		write(ctx, t, c, 0, fmt.Sprintf(tapped, "ann"), "junk \x1b[31m\x9b", fmt.Sprintf(tapped, "bob"))
 		writing.Go(func() {
-			if out.waitFor(ctx, "bob") { // so that the order is known
+			if out.waitFor(ctx, "bob") { // so that the order of lines is known
 				write(context.WithoutCancel(ctx), t, c, 3, fmt.Sprintf(tapped, "the last"))
 			}
 		})
@@ -64,7 +64,7 @@ func TestConsumeFollows(t *testing.T) {
 	}
 	var said []string
 	for line := range strings.Lines(out.String()) {
-		_, what, _ := strings.Cut(strings.TrimSpace(line), "  ") // the time
+		_, what, _ := strings.Cut(strings.TrimSpace(line), "  ") // without the time
 		said = append(said, what)
 	}
 	want := []string{"🔥  ann  t[2J", "junk [31m\uFFFD", "🔥  bob  t[2J", "🔥  the last  t[2J"}
@@ -76,10 +76,10 @@ func TestConsumeFollows(t *testing.T) {
 	}
 }
 
-// What has an end of its own is interrupted by a signal, and what has none ends
-// well, even before Kafka has answered.
+// After a signal, a command that has an end of its own exits as interrupted, and one
+// that has none exits well, even if Kafka has not answered yet.
 func TestConsumeIsStopped(t *testing.T) {
-	mute, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and says nothing
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never answers
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func tracedWindow() *trace.Tracer {
 	emojis := []string{"🔥", "👍🏽", "\u009b2J", "❤️"}
 	for i := range int64(40) {
 		accepted := i * 311 % 8000 / 4
-		tapped := wire.Time(traceStart + accepted - 7 + i/3).String() // some have clocks that are ahead
+		tapped := wire.Time(traceStart + accepted - 7 + i/3).String() // some clients' clocks are ahead
 		if i%5 == 0 {
 			tapped = "now"
 		}
@@ -56,8 +56,8 @@ func tracedWindow() *trace.Tracer {
 	return t
 }
 
-// The page stays within the screen, shows the whole table first, and nothing that a
-// terminal must not get.
+// The page fits the screen and shows the whole table first, without characters that a
+// terminal would obey.
 func TestTracePage(t *testing.T) {
 	tracer := tracedWindow()
 	notes := []string{"emoji-partials does not exist: without it reactions belong to the window of their record's time, and nothing tells of them between the log and emoji-aggregated"}
@@ -82,7 +82,7 @@ func TestTracePage(t *testing.T) {
 	})
 }
 
-// The means add up as they are shown, though each is rounded.
+// The rounded means that are shown add up to the mean from end to end.
 func TestTraceTableAddsUp(t *testing.T) {
 	sum := 0.0
 	lines := traceTable(tracedWindow().Report())
@@ -103,7 +103,7 @@ func TestTraceTableAddsUp(t *testing.T) {
 	t.Errorf("no end to end in %q", lines)
 }
 
-// A line for each reaction, whatever somebody has written into it.
+// Each reaction is one line, whatever its fields hold.
 func TestJourneyLines(t *testing.T) {
 	tracer := tracedWindow()
 	tracer.Tick(traceStart*1000 + 60_000_000)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/inspect/verify"
@@ -12,7 +13,6 @@ import (
 
 // printVerify prints a report for a person.
 func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
-	w := &errWriter{w: out}
 	v := valueLines{nameWidth: 10}
 	number := func(what string, n int64, about string) { v.add(what, text.Thousands(n), about) }
 	optional := func(what string, n int64, about string) {
@@ -37,15 +37,19 @@ func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	if d := r.Latest; d != nil {
 		v.add("latest", milliseconds(d.MS).String(), fmt.Sprintf("after the end of window %s (%s)", wire.AppendTime(nil, d.Window.End), text.Clean(d.Channel)))
 	}
-	w.lines(v.lines)
+	lines := v.lines
 	if r.Verdict == verify.Agree {
-		w.printf("\n%s\n", verifiedText(r))
+		lines = append(lines, "", verifiedText(r))
 	}
 	if len(r.Differences) > 0 {
-		w.printf("\n")
-		printDifferences(w, r)
+		lines = append(lines, "")
+		lines = append(lines, differenceTable(r.Differences)...)
 	}
-	return w.err
+	if r.More > 0 {
+		lines = append(lines, fmt.Sprintf("and %s more", text.Thousands(int64(r.More))))
+	}
+	_, err := fmt.Fprintln(out, strings.Join(lines, "\n"))
+	return err
 }
 
 // verifiedText says what was verified, if the log and the counts agree.
@@ -59,21 +63,18 @@ func verifiedText(r verify.Report) string {
 	return "verified: every reaction was counted once"
 }
 
-// printDifferences prints a table of the counts that differ from the log.
-func printDifferences(w *errWriter, r verify.Report) {
+// differenceTable lists the counts that differ from the log.
+func differenceTable(differences []verify.Difference) []string {
 	columns := []column{{title: "WINDOW'S END"}, {title: "CHANNEL"}, {title: "EMOJI"}, {title: "IN THE LOG"}, {title: "COUNTED"}, {title: "DIFFERENCE"}}
 	var rows [][]string
-	for _, d := range r.Differences {
+	for _, d := range differences {
 		end := "all"
 		if d.Window != (wire.Window{}) {
 			end = string(wire.AppendTime(nil, d.Window.End))
 		}
 		rows = append(rows, []string{end, text.Clean(d.Channel), text.Clean(d.Emoji), fmt.Sprint(d.Log), fmt.Sprint(d.Counted), fmt.Sprintf("%+d", d.Counted-d.Log)})
 	}
-	w.lines(tableLines(columns, rows))
-	if r.More > 0 {
-		w.printf("and %s more\n", text.Thousands(int64(r.More)))
-	}
+	return tableLines(columns, rows)
 }
 
 // verifyProgress prints on stderr how far the comparison is, if it takes long.

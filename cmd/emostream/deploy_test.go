@@ -19,20 +19,20 @@ import (
 	"github.com/emostream/emostream/internal/settingsfile"
 )
 
-// deployed is a command line that something under deploy runs.
+// deployed is a command line that a file under deploy runs.
 type deployed struct {
 	where string
 	args  []string
 	env   map[string]string
-	file  string // its settings
+	file  string // text of its settings file
 }
 
-// Whatever is under deploy runs the program with commands, flags, values, variables
-// and settings that it knows.
+// Files under deploy name commands, flags, values, variables and settings that the
+// program has.
 func TestDeployedCommandLines(t *testing.T) {
 	for what, tt := range map[string]struct {
 		lines []deployed
-		want  string // the commands
+		want  string // the commands that the files run
 	}{
 		"systemd":    {units(t), "aggregate publish serve subscribe up"},
 		"image":      {image(t), "healthcheck"},
@@ -55,7 +55,7 @@ func TestDeployedCommandLines(t *testing.T) {
 	}
 }
 
-// check goes as far as a command goes before it runs.
+// check does all that a command does before it runs.
 func (d deployed) check() error {
 	file, err := settingsfile.Parse(d.where, []byte(d.file))
 	if err != nil {
@@ -81,7 +81,7 @@ func (d deployed) check() error {
 	return errors.Join(checkFile(file), s.apply(cmd), cmd.ValidateArgs(cmd.Flags().Args()))
 }
 
-// A test that lets everything through would be none.
+// The test above finds mistakes.
 func TestDeployedCommandLinesAreRefused(t *testing.T) {
 	for what, d := range map[string]deployed{
 		"a command that there is not":  {args: []string{"listen"}},
@@ -97,7 +97,7 @@ func TestDeployedCommandLinesAreRefused(t *testing.T) {
 	}
 }
 
-// Homebrew, which takes no patterns, is told of every manual page there is.
+// The cask of Homebrew names every manual page, since it takes no patterns.
 func TestManualPagesOfTheCask(t *testing.T) {
 	var release struct {
 		Casks []struct{ Manpages []string } `yaml:"homebrew_casks"`
@@ -124,7 +124,7 @@ func TestManualPagesOfTheCask(t *testing.T) {
 	}
 }
 
-// read is a file under deploy.
+// read returns a file under deploy.
 func read(t *testing.T, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../deploy", filepath.FromSlash(name)))
@@ -134,7 +134,7 @@ func read(t *testing.T, name string) []byte {
 	return text
 }
 
-// list is the files under deploy that a pattern matches.
+// list returns the files under deploy that match a pattern.
 func list(t *testing.T, pattern string) (names []string) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join("../../deploy", pattern))
@@ -200,13 +200,13 @@ func compose(t *testing.T) (all []deployed) {
 	for name, s := range file.Services {
 		if strings.Contains(s.Image, "/emostream:") {
 			all = append(all, deployed{where: "compose.yaml: " + name, args: s.Command, env: s.Environment},
-				deployed{where: "compose.yaml: " + name, args: s.Healthcheck.Test[2:]}) // behind CMD and the program
+				deployed{where: "compose.yaml: " + name, args: s.Healthcheck.Test[2:]}) // what follows CMD and the program
 		}
 	}
 	return all
 }
 
-// object is what the tests look at in an object of Kubernetes.
+// object is what the tests read of a Kubernetes object.
 type object struct {
 	Kind     string
 	Metadata struct{ Name string }
@@ -270,7 +270,7 @@ func pods(t *testing.T) (all []deployed) {
 	return all
 }
 
-// inComments is the command lines that the comments of a file tell.
+// inComments returns the command lines in the comments of a file.
 func inComments(t *testing.T, name string) (all []deployed) {
 	t.Helper()
 	for _, line := range regexp.MustCompile(`(?m)^# +emostream (.+)$`).FindAllStringSubmatch(string(read(t, name)), -1) {
@@ -279,7 +279,7 @@ func inComments(t *testing.T, name string) (all []deployed) {
 	return all
 }
 
-// What selects pods finds some, and a Service's port is one of theirs.
+// Every selector matches a pod, and every port of a Service is a port of its pods.
 func TestKubernetesSelectors(t *testing.T) {
 	all := objects(t)
 	for _, o := range all {
@@ -291,7 +291,7 @@ func TestKubernetesSelectors(t *testing.T) {
 		if labels, ok := wanted["matchLabels"].(map[string]any); ok {
 			wanted = labels
 		}
-		delete(wanted, "statefulset.kubernetes.io/pod-name") // of one pod
+		delete(wanted, "statefulset.kubernetes.io/pod-name") // names one pod, which no manifest holds
 		found := slices.ContainsFunc(all, func(w object) bool {
 			labels := w.Spec.Template.Metadata.Labels
 			for name, value := range wanted {

@@ -12,7 +12,7 @@ import (
 
 var pagesRoot = flag.String("pages", filepath.Join("..", ".."), "the folder with README.md and docs, whose links and commands are tested")
 
-// pages are all that people read, by path from its root.
+// pages returns the pages of the documentation, by their paths.
 func pages(t *testing.T) map[string]string {
 	t.Helper()
 	root := *pagesRoot
@@ -40,11 +40,12 @@ func pages(t *testing.T) map[string]string {
 	return pages
 }
 
-// Every command that a page names, in a block or within a line, is one that there
-// is, with flags that it has.
+// Every command on a page, in a block or in a line, is a command that exists, with flags
+// that it has.
 func TestPagesNameCommands(t *testing.T) {
 	block := regexp.MustCompile("(?ms)^ *```(sh|console)\n(.*?)^ *```$")
-	// Up to a comment, a pipe, or another command; … is a value that is left out.
+	// Up to a comment, a pipe, or another command. An ellipsis stands for a value that
+	// is left out.
 	const command = `emostream ((?:'[^']*'|"[^"]*"|[^` + "`" + `#|&>;\n'"])*)`
 	entered := regexp.MustCompile(`(?m)(?:^ *(?:\$ )?(?:[A-Z_]+=\S+ |timeout (?:-\S+ \S+ )?\S+ |go run \./cmd/)*|[|;&] *)` + command)
 	within := regexp.MustCompile("`" + command + "`")
@@ -77,7 +78,7 @@ func TestPagesNameCommands(t *testing.T) {
 	}
 }
 
-// words splits a line as a shell does, as far as pages need it.
+// words splits a line as a shell does, as far as the pages need it.
 func words(line string) (args []string) {
 	for _, m := range regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`).FindAllStringSubmatch(line, -1) {
 		args = append(args, m[1]+m[2]+m[3])
@@ -151,7 +152,7 @@ func TestPagesLink(t *testing.T) {
 	}
 }
 
-// anchors are those that a page's headings get.
+// anchors returns the anchors of a page's headings.
 func anchors(page string) (all []string) {
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
 		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")

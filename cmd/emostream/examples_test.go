@@ -27,14 +27,15 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// example is a line of a command's help, lines that end in a backslash joined.
+// example is a command line in the help of a command, with lines that end in a backslash
+// joined.
 type example struct {
 	command string // as in "topics create"
 	group   string // of the command
 	line    string
 }
 
-// examples lists those of all commands, each once.
+// examples returns those of all commands, each once.
 func examples() (all []example) {
 	seen := map[string]bool{}
 	for _, c := range allCommands() {
@@ -66,7 +67,7 @@ var exampleTime = flag.Duration("examples", 1500*time.Millisecond, "how long an 
 // environment, and those that name an address have it replaced here.
 func TestExamplesRun(t *testing.T) {
 	t.Parallel()
-	exe, err := exec.LookPath("emostream") // the test's own, see TestMain
+	exe, err := exec.LookPath("emostream") // this test's program, see TestMain
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,10 +86,10 @@ func TestExamplesRun(t *testing.T) {
 			t.Run(e.line, func(t *testing.T) {
 				t.Parallel()
 				env := []string{"EMOSTREAM_SERVER=" + at.Ready, "EMOSTREAM_PORT=0", "EMOSTREAM_LISTEN=127.0.0.1:0"}
-				if e.command != "up" && e.command != "" { // up has a broker of its own
+				if e.command != "up" && e.command != "" { // up brings its own broker
 					env = append(env, "EMOSTREAM_BROKERS="+broker)
 				}
-				if e.group == runGroup && e.command != "topics retain" { // and no other installation to meet
+				if e.group == runGroup && e.command != "topics retain" { // and must not meet another installation
 					env = append(env, fmt.Sprintf("EMOSTREAM_TOPIC_PREFIX=example%d.", i), fmt.Sprintf("EMOSTREAM_GROUP_PREFIX=example%d.", i))
 				}
 				e.line = addresses.Replace(e.line)
@@ -98,8 +99,8 @@ func TestExamplesRun(t *testing.T) {
 	})
 }
 
-// run runs an example in a folder of its own. It is stopped when it has worked for a
-// while: nothing depends on how far it came.
+// run runs an example in a folder of its own, and stops it when it has worked for a
+// while. How far it comes until then does not matter.
 func (e example) run(t *testing.T, env []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -119,7 +120,7 @@ func (e example) run(t *testing.T, env []string) {
 	ended := make(chan error, 1)
 	go func() {
 		screen.done = func() { close(begun) }
-		_, _ = io.Copy(screen, terminal) // fails when the other end is closed
+		_, _ = io.Copy(screen, terminal) // fails when the program closes the terminal
 		ended <- cmd.Wait()
 		_ = terminal.Close()
 	}()
@@ -128,7 +129,7 @@ func (e example) run(t *testing.T, env []string) {
 	t.Logf("%s\n%s", line, said)
 	switch {
 	case code == exitOK, interrupted && code == exitInterrupted:
-	case code == exitMissed && strings.Contains(line, "--threshold"): // machines differ
+	case code == exitMissed && strings.Contains(line, "--threshold"): // depends on the machine
 	default:
 		t.Errorf("exit code %d (interrupted: %v)\n%s", code, interrupted, said)
 	}
@@ -137,7 +138,7 @@ func (e example) run(t *testing.T, env []string) {
 	}
 }
 
-// end waits until an example has ended, by itself or by ctrl+c.
+// end waits until an example ends, by itself or after ctrl+c.
 func (e example) end(t *testing.T, cmd *exec.Cmd, terminal io.Writer, begun <-chan struct{}, ended <-chan error) (code int, interrupted bool) {
 	t.Helper()
 	patience := time.NewTimer(2 * time.Minute)
@@ -153,7 +154,7 @@ func (e example) end(t *testing.T, cmd *exec.Cmd, terminal io.Writer, begun <-ch
 		case <-enough:
 			interrupted = true
 			if _, err := io.WriteString(terminal, "\x03"); err != nil {
-				t.Log(err) // it ends just now
+				t.Log(err) // it is ending just now
 			}
 		case err := <-ended:
 			// A program of a pipe that ctrl+c ends is as good as one that says 130.
@@ -181,7 +182,7 @@ func (e example) worthWatching(t *testing.T) time.Duration {
 	return *exampleTime
 }
 
-// shell is what runs an example: the shell that it is for, else bash.
+// shell returns the shell that an example is for, bash by default.
 func (e example) shell(t *testing.T) (shell, line string) {
 	t.Helper()
 	shell, line = "bash", e.line
@@ -204,8 +205,7 @@ func (e example) shell(t *testing.T) (shell, line string) {
 	return shell, line
 }
 
-// provide writes the files that an example reads: reports of load tests, and
-// reactions.
+// provide writes the files that an example reads: reports of load tests, and reactions.
 func (e example) provide(t *testing.T, dir string) {
 	t.Helper()
 	for _, name := range regexp.MustCompile(`[\w-]+\.jsonl?`).FindAllString(e.line, -1) {
@@ -274,7 +274,7 @@ func (o *echoService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for c := range o.listeners {
 			select {
 			case c <- string(event):
-			default: // it is too slow, and bench will say so
+			default: // the reader is too slow, which bench reports
 			}
 		}
 		return

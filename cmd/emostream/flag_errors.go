@@ -1,24 +1,31 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
+	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/broker"
 	"github.com/emostream/emostream/internal/inspect/topicreader"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/loadgen"
 	"github.com/emostream/emostream/loadgen/report"
 	"github.com/emostream/emostream/server/fanout"
 )
 
 // Packages know nothing of flags: only this program writes their names. They come into
-// the errors of packages in two ways.
+// the errors of packages in three ways.
 //
 // An error about a setting begins with the name of that setting, as in "window 3ms:
 // want whole milliseconds". settingError puts the dashes before it.
 //
 // An error that a flag mends has a type of its own, with the facts. advised adds the
 // flag, for all commands alike, just before the error is printed.
+//
+// An error that a package logs by itself must have the flag before that. withAdvice does
+// so for the aggregator, and kafkaFlagNames hands the names of flags to the Kafka client.
 
 // settingError makes an error of usage of a package's error that begins with the name
 // of a setting.
@@ -72,4 +79,35 @@ func advised(err error) error {
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
+}
+
+// withAdvice adds to errors of the aggregator which flags help.
+func withAdvice(work func(context.Context, stream.Claim) error) func(context.Context, stream.Claim) error {
+	return func(ctx context.Context, claim stream.Claim) error {
+		err := work(ctx, claim)
+		if _, ok := errors.AsType[*aggregator.CommitError](err); ok {
+			return fmt.Errorf("%w. If that is acceptable, start aggregate once with --reset-lost to go on from the log's start", err)
+		}
+		if e, ok := errors.AsType[*aggregator.SettingsError](err); ok {
+			return settingsAdvice(e)
+		}
+		return err
+	}
+}
+
+// settingsAdvice says what to do if other copies of aggregate run with other settings.
+// What was counted with those stays so, and needs a new beginning. What was only
+// written for the other half of the counting does not.
+func settingsAdvice(e *aggregator.SettingsError) error {
+	done, advice := "was counted", "use the same, or begin anew under another --topic-prefix (emostream up: in another --data-dir)"
+	if e.Topic == (wire.Topics{}).Partials() {
+		done, advice = "was written", "all copies must use the same"
+	}
+	return fmt.Errorf("%s/%d %s with %s and this aggregate was started with %s: %s",
+		e.Topic, e.Partition, done, countingFlags(e.Theirs), countingFlags(e.Ours), advice)
+}
+
+// countingFlags are the flags of aggregate for these settings.
+func countingFlags(s wire.Settings) string {
+	return fmt.Sprintf("--window %v --lateness %v", milliseconds(s.WindowMS), milliseconds(s.LatenessMS))
 }

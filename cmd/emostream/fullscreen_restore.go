@@ -126,3 +126,16 @@ func resetSequences() string {
 		ansi.ResetModeMouseExtSgr + ansi.ResetModeFocusEvent + ansi.ResetModeBracketedPaste + ansi.ResetModeUnicodeCore +
 		ansi.ResetModifyOtherKeys + ansi.PopKittyKeyboard(1) + ansi.ResetStyle + ansi.ResetModeAltScreenSaveCursor + ansi.ShowCursor
 }
+
+// terminal returns the first stream that is a terminal, nil if none is.
+func (s streams) terminal() *os.File {
+	for _, f := range []any{s.in, s.out, s.err} {
+		if n, ok := f.(*quietWriter); ok {
+			f = n.Writer
+		}
+		if file, ok := f.(*os.File); ok && isTerminal(file) {
+			return file
+		}
+	}
+	return nil
+}

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The names of commands and of their main flags are fixed, and so are defaults
-// that scripts rely on; help tells them on stdout.
+// Help is printed on stdout. It names the commands, their main flags, and the defaults
+// that scripts rely on, none of which may change.
 func TestHelp(t *testing.T) {
 	for command, want := range map[string][]string{
 		"": {"up", "serve", "aggregate", "publish", "subscribe", "broker", "topics", "send", "watch", "consume", "version"},
@@ -45,7 +45,7 @@ func TestHelp(t *testing.T) {
 			if code := execute(t.Context(), streams{out: &out, err: &errs}, args); code != exitOK || errs.Len() > 0 {
 				t.Errorf("exit code %d, and on stderr %q", code, errs.String())
 			}
-			said := strings.Join(strings.Fields(out.String()), " ") // lines are broken anywhere
+			said := strings.Join(strings.Fields(out.String()), " ") // lines may be broken anywhere
 			for _, w := range want {
 				if !strings.Contains(said, w) {
 					t.Errorf("the help does not mention %s:\n%s", w, out.String())
@@ -55,7 +55,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// Every command that does something shows how it is used, with its own name.
+// Every command has a description, a group and an example with its own name.
 func TestEveryCommandHasAnExample(t *testing.T) {
 	for _, c := range allCommands() {
 		if c.Short == "" {
@@ -73,7 +73,7 @@ func TestEveryCommandHasAnExample(t *testing.T) {
 	}
 }
 
-// allCommands lists the program and all its commands.
+// allCommands returns the program's command and all below it.
 func allCommands() []*cobra.Command {
 	all := []*cobra.Command{newRoot(streams{})}
 	for i := 0; i < len(all); i++ {
@@ -82,7 +82,7 @@ func allCommands() []*cobra.Command {
 	return all
 }
 
-// No line of any help is wider than a terminal is at least.
+// No line of help is wider than 80 columns.
 func TestHelpFits(t *testing.T) {
 	for _, c := range allCommands() {
 		var out bytes.Buffer
@@ -98,8 +98,8 @@ func TestHelpFits(t *testing.T) {
 	}
 }
 
-// No setting is called as a command beside it, so that in a file a name means one
-// thing.
+// No setting has the name of a command beside it, so that each name in a settings file
+// has one meaning.
 func TestNamesInFilesAreOneThing(t *testing.T) {
 	for _, c := range allCommands() {
 		for _, sub := range c.Commands() {

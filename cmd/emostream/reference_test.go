@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// docs/commands.md is the help of every command; go test ./cmd/emostream -run
-// Reference -update writes it anew.
+// docs/commands.md is the help of all commands. `go test ./cmd/emostream -run Reference
+// -update` writes it.
 func TestReference(t *testing.T) {
 	const path = "../../docs/commands.md"
 	var page strings.Builder

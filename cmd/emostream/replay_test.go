@@ -25,8 +25,7 @@ func acceptingServer(t *testing.T, took func()) string {
 	return s.URL
 }
 
-// A replay that is interrupted reports what it has sent until then; also while it
-// waits for stdin.
+// An interrupted replay reports what it has sent, even while it waits for stdin.
 func TestReplayInterrupted(t *testing.T) {
 	const first = `{"user_id":"ann","emoji_type":"🔥","time":"2026-11-23T14:42:00Z"}` + "\n"
 	const later = `{"user_id":"ann","emoji_type":"🔥","time":"2026-11-24T14:42:00Z"}` + "\n"
@@ -51,7 +50,8 @@ func TestReplayInterrupted(t *testing.T) {
 	}
 }
 
-// Why a replay comes no further is said when that changes, and by whom.
+// A replay prints why the server takes nothing when that changes, and which server it
+// is.
 func TestReplaySaysWhy(t *testing.T) {
 	var out strings.Builder
 	tell := (&replayFlags{server: "http://h:5000"}).printProgress(&out)

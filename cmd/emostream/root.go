@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 )
@@ -15,19 +14,6 @@ type streams struct {
 	in  io.Reader
 	out io.Writer
 	err io.Writer
-}
-
-// terminal returns the first stream that is a terminal, nil if none is.
-func (s streams) terminal() *os.File {
-	for _, f := range []any{s.in, s.out, s.err} {
-		if n, ok := f.(*quietWriter); ok {
-			f = n.Writer
-		}
-		if file, ok := f.(*os.File); ok && isTerminal(file) {
-			return file
-		}
-	}
-	return nil
 }
 
 // execute runs the command line and returns the exit code.

@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// A finite command that is interrupted says so by its code, whatever it waits for.
+// A command that has an end of its own exits as interrupted after a signal, whatever it
+// waits for.
 func TestInterrupted(t *testing.T) {
 	for _, tt := range []struct{ what, command string }{
 		{"a server that is not there", "watch -n 1 --server http://127.0.0.1:1"},
@@ -64,7 +65,7 @@ func (l *outputWatcher) String() string {
 	return l.text.String()
 }
 
-// waitFor says whether something is written before ctx ends.
+// waitFor returns whether want is written before ctx ends.
 func (l *outputWatcher) waitFor(ctx context.Context, want string) bool {
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
@@ -78,8 +79,8 @@ func (l *outputWatcher) waitFor(ctx context.Context, want string) bool {
 	return true
 }
 
-// A stage waits for a Kafka that is not there, says so once, and ends well when
-// it is stopped: so does every long-running command.
+// A stage without Kafka says once that it waits, and exits well when it is stopped. So
+// do all commands that run until they are stopped.
 func TestLongRunningCommandsEndWell(t *testing.T) {
 	for _, tt := range []struct{ command, says string }{
 		{"serve --listen 127.0.0.1:0 --brokers 127.0.0.1:1", "waiting for kafka"},

@@ -41,8 +41,8 @@ func settingsOf(t *testing.T, line string, env map[string]string, file string) (
 	return strings.Join(told, "; "), nil
 }
 
-// Flags win over the environment, that over the file, that over the default; and in
-// the file a command's own section over the common one.
+// Flags win over the environment, the environment over the file, the file over the
+// default; within the file, a command's own section wins over the common one.
 func TestSettingsPrecedence(t *testing.T) {
 	const file = "common: {window: 3s, brokers: ['d:4', 'e:5']}\naggregate:\n  window: 4s\ntopics:\n  partitions: 7\n  create:\n    partitions: 8\n"
 	for _, tt := range []struct {
@@ -72,7 +72,7 @@ func TestSettingsPrecedence(t *testing.T) {
 	}
 }
 
-// What is wrong in the environment is named by its variable, all of it.
+// All wrong variables of the environment are reported, by their names.
 func TestWrongVariablesAreNamed(t *testing.T) {
 	for _, tt := range []struct {
 		what string
@@ -98,8 +98,8 @@ func TestWrongVariablesAreNamed(t *testing.T) {
 	}
 }
 
-// Everything that is wrong in a file is told at once, by line, column and name, with
-// what is allowed or meant; whichever command reads it.
+// All that is wrong in a file is reported, by line, column and name, with what is
+// allowed or was probably meant, for whichever command reads the file.
 func TestCheckFile(t *testing.T) {
 	for _, tt := range []struct{ what, file, want string }{
 		{"nothing", "", ""},
@@ -146,7 +146,7 @@ func TestCheckFile(t *testing.T) {
 	}
 }
 
-// The problems of a file come in the order of its lines, and not without end.
+// The problems of a file are reported in the order of its lines, up to a limit.
 func TestCheckFileReportsAll(t *testing.T) {
 	text := "watch:\n  a: 1\ncommon:\n  b: 1\nxyz: 1\nserve:\n"
 	for name := range strings.SplitSeq("cdefghijklmnop", "") {
@@ -167,8 +167,8 @@ func TestCheckFileReportsAll(t *testing.T) {
 	}
 }
 
-// The file that config init writes sets nothing as it stands, and with every
-// setting uncommented it sets each to its default.
+// The file that config init writes sets nothing. With all settings uncommented it sets
+// each to its default.
 func TestTemplateIsTheDefaults(t *testing.T) {
 	text := settingsTemplate(newSchema())
 	empty, err := settingsfile.Parse("f.yaml", []byte(text))

@@ -11,11 +11,11 @@ import (
 	"time"
 )
 
-// The first signal lets up wait for the window that is open; the second one ends
-// it at once.
+// The first signal lets up wait for the window that is open. The second one ends it at
+// once.
 func TestTheSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	exe, err := exec.LookPath("emostream") // the test's own, see TestMain
+	exe, err := exec.LookPath("emostream") // this test's program, see TestMain
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -67,7 +67,7 @@ func TestStatsOfNothing(t *testing.T) {
 	}
 }
 
-// Live it follows what comes, and ends well when it is stopped.
+// Live, stats counts what comes, and exits well when it is stopped.
 func TestStatsFollows(t *testing.T) {
 	t.Parallel()
 	c, addr := withTopics(t)
@@ -89,8 +89,8 @@ func TestStatsFollows(t *testing.T) {
 	}
 }
 
-// On a terminal it has the screen, which no key spoils, until q; then the last table
-// stays.
+// On a terminal stats takes the full screen until q. Other keys do nothing. The last
+// table stays on the terminal.
 func TestStatsOnScreen(t *testing.T) {
 	t.Parallel()
 	c, addr := withTopics(t)
@@ -108,7 +108,7 @@ func TestStatsOnScreen(t *testing.T) {
 	}
 }
 
-// tee writes to both.
+// tee writes to both watchers.
 type tee struct{ one, other *outputWatcher }
 
 func (t tee) Write(b []byte) (int, error) {

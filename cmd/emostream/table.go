@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
@@ -71,3 +72,6 @@ func (v *valueLines) add(name, value, remark string) {
 	line := fmt.Sprintf("%-*s%12s  %s", v.nameWidth, name, value, remark)
 	v.lines = append(v.lines, strings.TrimRight(line, " "))
 }
+
+// milliseconds makes a duration of n milliseconds.
+func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }

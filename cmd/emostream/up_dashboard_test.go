@@ -15,7 +15,7 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// Rates are of the last four seconds, whatever was before.
+// Rates are those of the last four seconds.
 func TestMetricHistory(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	taken := prometheus.NewCounter(prometheus.CounterOpts{Name: "taken_total"})
@@ -92,7 +92,8 @@ func TestActiveChannels(t *testing.T) {
 	}
 }
 
-// Only so many windows of a channel are kept, and no channel that has ended.
+// Only so many windows of a channel are kept, and no channel that is not active any
+// more.
 func TestActiveChannelsAreBounded(t *testing.T) {
 	c := activeChannels{}
 	for i := range int64(1000) {
@@ -137,7 +138,7 @@ func TestDashboardLog(t *testing.T) {
 	}
 }
 
-// A stage is as far as it has come; the subscriber servers are as the worst of them.
+// The state of the subscriber servers is the worst of all of them.
 func TestStageStates(t *testing.T) {
 	p := &pipeline{addresses: addresses{Subscribers: []subscriber{{Name: "sub1"}, {Name: "sub2"}}}}
 	for _, name := range []string{"serve", "sub1", "sub2"} {

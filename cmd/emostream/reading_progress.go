@@ -3,32 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/text"
 )
-
-// milliseconds makes a duration of n milliseconds.
-func milliseconds(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
-
-// errWriter writes to w until a write fails, and keeps that error.
-type errWriter struct {
-	w   io.Writer
-	err error
-}
-
-func (w *errWriter) Write(b []byte) (int, error) {
-	if w.err == nil {
-		_, w.err = w.w.Write(b)
-	}
-	return len(b), w.err
-}
-
-func (w *errWriter) lines(lines []string) { w.printf("%s\n", strings.Join(lines, "\n")) }
-
-func (w *errWriter) printf(format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 // progressInterval is how often a command that reads for long prints its progress.
 const progressInterval = 2 * time.Second
