@@ -105,9 +105,9 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	var late, skipped int64 // of the batches before, and of the one being read
 	err = claimloop.Loop[PartialsEmission]{
 		Name: fmt.Sprintf("combine partition %d", claim.Partition), Claim: claim, Machine: c, Lag: a.metrics.lag,
-		Write: a.writePartials,
-		Skip:  func(stream.Record, error) { skipped++ },
-		Read: func(b stream.Batch) {
+		Write:     a.writePartials,
+		OnRefused: func(stream.Record, error) { skipped++ },
+		OnBatch: func(b stream.Batch) {
 			a.metrics.reactions.Add(float64(len(b.Records)))
 			a.metrics.late.Add(float64(c.Late() - late))
 			a.metrics.skipped.Add(float64(skipped))
@@ -156,12 +156,12 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 	return claimloop.Loop[CountsEmission]{
 		Name: "reduce partition " + partition, Claim: claim, Machine: r, Lag: a.metrics.lag,
 		Write: a.writeCounts,
-		Read: func(stream.Batch) {
+		OnBatch: func(stream.Batch) {
 			a.metrics.latePartials.Add(float64(r.Late() - late))
 			a.metrics.open.WithLabelValues(partition).Set(float64(r.Open()))
 			late = r.Late()
 		},
-		Lost: func(err *stream.OutOfRangeError) {
+		OnLost: func(err *stream.OutOfRangeError) {
 			a.cfg.Logger.Warn("partials are gone before they were added up", "error", err)
 		},
 	}.Run(ctx)

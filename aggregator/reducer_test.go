@@ -185,8 +185,8 @@ func TestReducerScalesEachCount(t *testing.T) {
 	e, _ := r.Due(2500)
 	w := e.Windows[0]
 	got := []wire.Count{decodeCount(t, w.Records[0]), decodeCount(t, w.Records[1])}
-	span := wire.Window{End: 2000}
-	want := []wire.Count{{Window: span, Emoji: "🔥", Count: 22, Scaled: 4.4, Channel: "a"}, {Window: span, Emoji: "😂", Count: 1, Scaled: 1, Channel: "a"}}
+	window := wire.Window{End: 2000}
+	want := []wire.Count{{Window: window, Emoji: "🔥", Count: 22, Scaled: 4.4, Channel: "a"}, {Window: window, Emoji: "😂", Count: 1, Scaled: 1, Channel: "a"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -78,8 +78,8 @@ func TestWindowOf(t *testing.T) {
 		if got := w.Ended(tt.at); got != tt.ended {
 			t.Errorf("Ended(%d) = %d, want %d", tt.at, got, tt.ended)
 		}
-		if span := w.Window(tt.of); span != (wire.Window{Start: tt.of - 2000, End: tt.of}) || tt.at < span.Start || tt.at >= span.End {
-			t.Errorf("Span(%d) = %+v, want two seconds that hold %d", tt.of, span, tt.at)
+		if got := w.Window(tt.of); got != (wire.Window{Start: tt.of - 2000, End: tt.of}) || tt.at < got.Start || tt.at >= got.End {
+			t.Errorf("Window(%d) = %+v, want two seconds that hold %d", tt.of, got, tt.at)
 		}
 	}
 }

@@ -87,11 +87,11 @@ func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 	return claimloop.Loop[SwarmsEmission]{
 		Name: name, Claim: claim, Machine: m, Lag: p.metrics.lag,
 		Write: p.writeSwarms,
-		Skip: func(_ stream.Record, err error) {
+		OnRefused: func(_ stream.Record, err error) {
 			p.metrics.skipped.Inc()
 			p.cfg.Logger.Warn("a record was passed over", "error", err)
 		},
-		Lost: func(err *stream.OutOfRangeError) {
+		OnLost: func(err *stream.OutOfRangeError) {
 			p.cfg.Logger.Warn("counts are gone before they were published", "error", err)
 		},
 	}.Run(ctx)

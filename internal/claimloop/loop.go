@@ -2,7 +2,7 @@
 // fetch records, hand them to a state machine, write what is due, and commit.
 //
 // The order carries the promise of the counting: what the machine emits is
-// acknowledged before the machine is told so, and committed only after that.
+// acknowledged before the machine is told, and committed only after that.
 package claimloop
 
 import (
@@ -16,21 +16,21 @@ import (
 
 // Machine is the state machine that the records of one partition go through. E is
 // what it emits at once. It does no I/O and reads no clock: it is given the time,
-// in milliseconds since the Unix epoch. The methods are called in this order, over
-// and over.
-type Machine[E any] interface { //nolint:interfacebloat // the loop is the order in which these are called
+// in milliseconds since the Unix epoch.
+type Machine[E any] interface { //nolint:interfacebloat // all that the loop does with it, in one place
 	// Position is the offset of the next record that Add wants.
 	Position() int64
 	// Add takes in a record that was read at now. Its offset is not below
-	// Position; offsets between the two do not exist in the log. An error says
-	// why the record says nothing; it counts as read all the same. The record's
-	// bytes are the reader's again after the next call of Advance.
+	// Position; offsets between the two do not exist in the log. When it fails,
+	// the record counts as read all the same. The machine keeps none of the
+	// record's bytes: they are the reader's again at the next fetch.
 	Add(r stream.Record, now int64) error
 	// Advance says that all records of a batch were added, and forgets what is
 	// needed no more.
 	Advance(b stream.Batch)
-	// NextDue returns when the machine has next to be asked what is due though no
-	// record has come, at once if that is not after now; false: when records come.
+	// NextDue returns when Due is to be asked again if no record comes before,
+	// at once if that is not after now. It returns false if only records can make
+	// something due.
 	NextDue(now int64) (at int64, ok bool)
 	// Due returns what is to be written at now, and false if that is nothing.
 	// It changes nothing. Nothing may be added between Due and Confirm.
@@ -52,14 +52,15 @@ type Loop[E any] struct {
 	Lag     Lag
 	// Write returns when an emission is acknowledged in full.
 	Write func(ctx context.Context, e E) error
-	// Read, if set, is told of each batch that the machine has taken in.
-	Read func(b stream.Batch)
-	// Skip, if set, is told of each record that the machine refuses; if not,
-	// the loop ends with the machine's error.
-	Skip func(r stream.Record, err error)
-	// Lost, if set, is told when retention has removed records before they were
-	// read, and the loop goes on at the log's start; if not, the loop ends.
-	Lost func(err *stream.OutOfRangeError)
+	// OnBatch, if set, is called with each batch that the machine has taken in.
+	OnBatch func(b stream.Batch)
+	// OnRefused, if set, is called with each record for which Add fails, and the
+	// loop goes on; if not, it ends with the error.
+	OnRefused func(r stream.Record, err error)
+	// OnLost, if set, is called when retention has removed records before they
+	// were read, and the loop goes on at the log's start; if not, it ends with the
+	// error.
+	OnLost func(err *stream.OutOfRangeError)
 	// BacklogInterval is the least time between two emissions, and commits, while
 	// the partition was not read to its end; 0: none.
 	BacklogInterval time.Duration
@@ -76,8 +77,8 @@ func (l Loop[E]) Run(ctx context.Context) error {
 	committed := l.Claim.Committed
 	for {
 		b, err := l.Claim.Log.Fetch(ctx, l.Machine.Position(), l.wait(time.Now()))
-		if lost, ok := errors.AsType[*stream.OutOfRangeError](err); ok && l.Lost != nil && lost.Start > lost.Offset {
-			l.Lost(lost)
+		if lost, ok := errors.AsType[*stream.OutOfRangeError](err); ok && l.OnLost != nil && lost.Start > lost.Offset {
+			l.OnLost(lost)
 			l.Machine.Advance(stream.Batch{Next: lost.Start, HighWatermark: lost.End})
 			continue
 		}
@@ -125,15 +126,15 @@ func (l Loop[E]) wait(now time.Time) time.Duration {
 func (l Loop[E]) add(b stream.Batch, now int64) error {
 	for _, r := range b.Records {
 		if err := l.Machine.Add(r, now); err != nil {
-			if l.Skip == nil {
+			if l.OnRefused == nil {
 				return err
 			}
-			l.Skip(r, err)
+			l.OnRefused(r, err)
 		}
 	}
 	l.Machine.Advance(b)
-	if l.Read != nil {
-		l.Read(b)
+	if l.OnBatch != nil {
+		l.OnBatch(b)
 	}
 	return nil
 }

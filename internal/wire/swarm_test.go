@@ -14,9 +14,9 @@ import (
 func TestNewSwarm(t *testing.T) {
 	w := wire.Window{Start: at - 2000, End: at}
 	for name, tt := range map[string]struct {
-		tallies []wire.EmojiCount
-		top     int
-		want    wire.Swarm
+		counts []wire.EmojiCount
+		top    int
+		want   wire.Swarm
 	}{
 		"nothing": {nil, 3, wire.Swarm{Emojis: []wire.EmojiCount{}}},
 		"most frequent first": {
@@ -48,7 +48,7 @@ func TestNewSwarm(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.want.Channel, tt.want.Window = "a", w
-			if diff := cmp.Diff(tt.want, wire.NewSwarm("a", w, tt.tallies, tt.top)); diff != "" {
+			if diff := cmp.Diff(tt.want, wire.NewSwarm("a", w, tt.counts, tt.top)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

@@ -78,20 +78,20 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	r.arena = r.arena[:0]
 	w, p := r.worker.world, r.topic.partitions[r.number]
 	b := stream.Batch{Next: offset, SentAt: time.Now()}
-	var gone error
+	var outOfRange error
 	err := (&request{
 		worker: r.worker, what: "fetch " + r.topic.name + "/" + strconv.Itoa(r.number),
 		until: time.Now().Add(max(wait, time.Millisecond)),
 		ready: func() bool { return offset < p.start || offset < p.end() },
 		steps: []func(){
-			func() { gone = r.answer(&b, p, offset) },
+			func() { outOfRange = r.answer(&b, p, offset) },
 			func() {
 				w.event("  from %d: %d records, next %d of %d", offset, len(b.Records), b.Next, b.HighWatermark)
 			},
 		},
 	}).ask(ctx)
 	if err == nil {
-		err = gone
+		err = outOfRange
 	}
 	return b, err
 }

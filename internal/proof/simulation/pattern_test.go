@@ -113,7 +113,7 @@ func (m *matcher) equal(pattern, code reflect.Value) bool {
 		pattern, code = pattern.Elem(), code.Elem()
 	}
 	if name, ok := wildName(pattern); ok {
-		n, ok := code.Interface().(ast.Node)
+		n, ok := reflect.TypeAssert[ast.Node](code)
 		return ok && m.stands(name, n)
 	}
 	if pattern.Type() != code.Type() {
@@ -143,7 +143,7 @@ func (m *matcher) equal(pattern, code reflect.Value) bool {
 		}
 		return true
 	default:
-		_, isPos := pattern.Interface().(token.Pos)
+		_, isPos := reflect.TypeAssert[token.Pos](pattern)
 		return isPos || pattern.Equal(code)
 	}
 }
