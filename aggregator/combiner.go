@@ -12,10 +12,6 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// minEmission is the least time between two emissions of what grows, and between
-// any two while there is a backlog.
-const minEmission = 100 * time.Millisecond
-
 // Combiner counts one partition of emoji-topic: reactions in, partials and marks
 // out. It is a claimloop.Machine. What it emits follows from the log alone; the
 // time decides only when.
@@ -205,10 +201,6 @@ func (c *Combiner) grown(now int64) bool {
 		}
 	}
 	return false
-}
-
-func (c *Combiner) isDue(w *openWindow, now int64) bool {
-	return w.end <= c.closed || w.end+c.grace <= now
 }
 
 // addPartial adds a partial of the window that ends at end to an emission.

@@ -8,15 +8,10 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
-
-// reportWait is how long after a window's end a reducer waits for partitions that
-// have not reported it.
-const reportWait = 500 * time.Millisecond
 
 // Reducer adds up one partition of emoji-partials: partials and marks in, counts
 // out. It is a claimloop.Machine.
@@ -190,30 +185,6 @@ func (r *Reducer) Due(now int64) (CountsEmission, bool) {
 		return cmp.Or(cmp.Compare(a.End, b.End), cmp.Compare(a.Channel, b.Channel))
 	})
 	return e, len(e.Windows) > 0
-}
-
-// dueAt is when a window that has grown is emitted.
-func (r *Reducer) dueAt(k key, t *total) int64 {
-	switch {
-	case k.end <= r.floor:
-		return Never
-	case t.confirmedAt != Never:
-		return t.confirmedAt + minEmission.Milliseconds()
-	case r.reported(k.end):
-		return Never
-	default:
-		return k.end + reportWait.Milliseconds()
-	}
-}
-
-// reported says whether every partition has reported the window that ends at end.
-func (r *Reducer) reported(end int64) bool {
-	for _, s := range r.sources {
-		if s.reported < end {
-			return false
-		}
-	}
-	return r.sources != nil
 }
 
 // counts writes all counts of a window, one record for each emoji. The last one

@@ -59,13 +59,6 @@ type window struct {
 	dirty    bool  // grew since it was sent
 }
 
-// channel is what decides when a channel gets an empty swarm.
-type channel struct {
-	last      wire.Window // its newest window with counts
-	lastAt    int64       // when the first record of that was read; never if it was called complete
-	emptySent bool        // the empty swarm after it was sent
-}
-
 // NewMerger returns a merger that goes on from a commit in a log that holds
 // offsets from start on.
 func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
@@ -253,19 +246,6 @@ func (m *Merger) Due(now int64) (SwarmsEmission, bool) {
 		return cmp.Or(cmp.Compare(a.Window.End, b.Window.End), cmp.Compare(a.Channel, b.Channel))
 	})
 	return SwarmsEmission{out}, len(out) > 0
-}
-
-// next is the window after a channel's last one.
-func (ch *channel) next() wire.Window {
-	return wire.Window{Start: ch.last.End, End: 2*ch.last.End - ch.last.Start}
-}
-
-// emptyAt is when a channel without counts in its next window gets an empty swarm
-// for it. A program that calls nothing complete may run far behind the clock: its
-// next window is waited for from when its last one began to come in.
-func (ch *channel) emptyAt(delay int64) int64 {
-	next := ch.next()
-	return max(next.End, ch.lastAt+next.End-next.Start) + delay
 }
 
 // Confirm implements claimloop.Machine.

@@ -18,7 +18,6 @@ import (
 const (
 	idleFrameInterval = 100 * time.Millisecond // between two frames while only the countdown moves
 	pollInterval      = 10 * time.Second       // between two requests for the status of the main server
-	sleepGap          = 5 * time.Second        // a longer time between two frames means that the machine slept
 	noticeTime        = 6 * time.Second        // for which a notice is shown
 	leaveTimeout      = 3 * time.Second        // for which a leaving user waits for taps on their way
 	barEasing         = 400 * time.Millisecond // in which bars move to their new lengths

@@ -1,13 +1,11 @@
 package tui
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 
-	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -63,15 +61,6 @@ func (c Crowd) frame(at time.Time) (Crowd, tea.Cmd) {
 		c, cmd = c.poll()
 	}
 	return c, tea.Batch(woke, cmd)
-}
-
-// afterSleep connects anew after the machine slept, since connections that were open
-// then may be dead.
-func (c Crowd) afterSleep(gap time.Duration) (Crowd, tea.Cmd) {
-	c.clock = ServerClock{}
-	c = c.notify(fmt.Sprintf("this machine slept for %s: connecting anew", text.Seconds(gap)), false)
-	c, ask := c.poll()
-	return c, tea.Batch(ask, c.reconnect())
 }
 
 func (c Crowd) reconnect() tea.Cmd {

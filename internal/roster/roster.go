@@ -18,28 +18,12 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Times of heartbeats.
-const (
-	HeartbeatInterval = time.Second               // between two heartbeats of a server
-	LateAfter         = 5 * HeartbeatInterval / 2 // a server that is silent for so long has missed two, and may be dead
-	Timeout           = 5 * time.Second           // a server that is silent for so long counts as gone
-	Lookback          = 11 * time.Minute          // how far back a reader of the topic begins
-)
-
 // Entry is one server as last heard of.
 type Entry struct {
 	wire.ServerStatus
 	Heard time.Time // when its last heartbeat was heard, by this process's clock
 	Beats uint64    // heartbeats heard of this instance
 }
-
-// Alive says whether the server is not gone at now.
-func (e Entry) Alive(now time.Time) bool {
-	return e.State != wire.StateGone && now.Sub(e.Heard) < Timeout
-}
-
-// Late says whether the server has missed heartbeats at now.
-func (e Entry) Late(now time.Time) bool { return now.Sub(e.Heard) >= LateAfter }
 
 // Roster is the servers heard of so far; the zero value is an empty one. It is
 // safe for concurrent use.

@@ -2,7 +2,6 @@ package wire
 
 import (
 	"fmt"
-	"hash/fnv"
 	"regexp"
 	"strconv"
 	"strings"
@@ -59,12 +58,4 @@ func CheckTopicName(s string) error {
 		return fmt.Errorf("%.40q is not a valid name: 1 to 200 of A-Z a-z 0-9 . _ -", s)
 	}
 	return nil
-}
-
-// PartitionOf spreads keys over n partitions. All copies of a stage, of every
-// version, must agree on it: it is FNV-1a of the key, modulo n.
-func PartitionOf(key string, n int) int {
-	h := fnv.New32a()
-	_, _ = h.Write([]byte(key)) // a hash never fails
-	return int(h.Sum32() % uint32(n))
 }

@@ -208,7 +208,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:       "a window is emitted when a partition is silent",
-			patch:      patch{"aggregator.Reducer.dueAt", "$k.end + $wait", "math.MaxInt64 / 2"},
+			patch:      patch{"aggregator.Reducer.dueAt", "$k.end + $wait", "1 << 62"},
 			equivalent: "it is about latency: once all partitions have somebody who counts them, all report",
 		},
 		{

@@ -1,0 +1,40 @@
+package loadgen
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
+)
+
+// maxSendDelay bounds the p99 of the send delay and of the clock lag in a valid run.
+// Beyond it the figures say more of the generator than of the target.
+const maxSendDelay = 10 * time.Millisecond
+
+// judgeGenerator says whether the generator could keep to its schedule, in Invalid and
+// in notes.
+func (r *run) judgeGenerator(out *report.Report) {
+	note := func(format string, args ...any) { r.notes = append(r.notes, fmt.Sprintf(format, args...)) }
+	if r.stats.requests.Load() == 0 {
+		return
+	}
+	delay, lag := r.stats.delay.Quantile(0.99), r.clockLag.Quantile(0.99)
+	if delay > maxSendDelay || lag > maxSendDelay {
+		out.Invalid = true
+		note("the generator could not keep up: it sent up to %v late though connections were free, and its own clocks went off up to %v late (p99 each, %v are allowed): give it more processor time, or ask for less",
+			delay.Round(10*time.Microsecond), lag.Round(10*time.Microsecond), maxSendDelay)
+	}
+	if !r.target.endpoint.local && r.target.swarms != nil {
+		note("windows end by the target's clock and arrive by this machine's: overhead is as right as the two agree, e2e is right anyway")
+	}
+	if r.cfg.closedLoop() {
+		note("closed loop: whenever the server stalls, so does the generator, and its latencies do not show it")
+	}
+	if left := r.sender.unsent() * int64(r.cfg.Batch); left > 0 && !out.Interrupted {
+		out.Errors["not sent"] += r.sender.unsent()
+		note("%d reactions were never sent: the server answered too slowly for %d connections, and what was due was given up %v after the end of the schedule", left, r.cfg.Connections, r.sender.drain)
+	}
+	if n, waited := r.stats.requests.Load(), r.stats.waited.Load(); !r.cfg.closedLoop() && waited*100 > n {
+		note("%d %% of the requests found all %d connections busy and waited for one, which counts as the server's latency", waited*100/n, r.cfg.Connections)
+	}
+}

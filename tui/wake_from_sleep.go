@@ -1,0 +1,23 @@
+package tui
+
+import (
+	"fmt"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/emostream/emostream/internal/text"
+)
+
+// sleepGap is how long two frames must be apart for the machine to have slept between
+// them.
+const sleepGap = 5 * time.Second
+
+// afterSleep connects anew after the machine slept, since connections that were open
+// then may be dead.
+func (c Crowd) afterSleep(gap time.Duration) (Crowd, tea.Cmd) {
+	c.clock = ServerClock{}
+	c = c.notify(fmt.Sprintf("this machine slept for %s: connecting anew", text.Seconds(gap)), false)
+	c, ask := c.poll()
+	return c, tea.Batch(ask, c.reconnect())
+}
