@@ -99,7 +99,7 @@ func TestPagesNameTargets(t *testing.T) {
 	}
 	for page, text := range pages(t) {
 		for _, m := range regexp.MustCompile("(?m)`make ((?:[a-z][a-z0-9-]*[ `])+)|^ *make ([a-z0-9-]+)").FindAllStringSubmatch(text, -1) {
-			for _, name := range strings.Fields(strings.Trim(m[1], "`") + m[2]) {
+			for name := range strings.FieldsSeq(strings.Trim(m[1], "`") + m[2]) {
 				if !slices.Contains(all, name) {
 					t.Errorf("%s: make %s: the Makefile lists no such target", page, name)
 				}

@@ -106,27 +106,3 @@ func (k *kafkaFlags) names() wire.Topics { return wire.Topics{Prefix: k.topicPre
 
 // group is the full name of a consumer group.
 func (k *kafkaFlags) group(role string) string { return k.groupPrefix + role }
-
-// kafkaTimeout is how long a command waits for a single answer of Kafka.
-const kafkaTimeout = 15 * time.Second
-
-// withClient calls do with a client of a Kafka that has answered. All of it may take
-// kafkaTimeout at most.
-func (f *kafkaFlags) withClient(ctx context.Context, do func(context.Context, *kafka.Client) error) error {
-	c, err := f.open("topics", nil)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	bounded, cancel := context.WithTimeout(ctx, kafkaTimeout)
-	defer cancel()
-	if _, err = c.Ping(bounded); err != nil {
-		err = unreachable(err)
-	} else {
-		err = do(bounded, c)
-	}
-	if ctx.Err() != nil {
-		return errInterrupted
-	}
-	return err
-}

@@ -41,8 +41,8 @@ func (f *kafkaSecurityFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.passwordFile, "sasl-password-file", "", "file that holds the password of --sasl-user; default the environment, "+passwordVariable)
 }
 
-// isSet says whether any of the flags is set.
-func (f *kafkaSecurityFlags) isSet() bool { return *f != kafkaSecurityFlags{} }
+// securityIsSet says whether any of the flags is set.
+func (f *kafkaSecurityFlags) securityIsSet() bool { return *f != kafkaSecurityFlags{} }
 
 // security reads the files and the password that the flags name.
 func (f *kafkaSecurityFlags) security() (s kafka.Security, err error) {

@@ -57,8 +57,12 @@ func emojiTable(emojis []stats.Emoji, chart bool) []string {
 // channelTable lists channels, each with its most frequent emoji.
 func channelTable(channels []stats.Channel) []string {
 	columns := []column{
-		{title: "CHANNEL", width: 24}, {title: "REACTIONS", width: 12, right: true}, {title: "SHARE", width: 9, right: true},
-		{title: "A SECOND", width: 12, right: true}, {title: "USERS", width: 12, right: true}, {title: "TOP"},
+		{title: "CHANNEL", width: 24},
+		{title: "REACTIONS", width: 12, right: true},
+		{title: "SHARE", width: 9, right: true},
+		{title: "A SECOND", width: 12, right: true},
+		{title: "USERS", width: 12, right: true},
+		{title: "TOP"},
 	}
 	var rows [][]string
 	for _, c := range channels {

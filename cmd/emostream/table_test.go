@@ -16,7 +16,8 @@ func TestTableLines(t *testing.T) {
 		{
 			"columns as wide as what is in them",
 			[]column{{title: "TOPIC"}, {title: "N"}, {title: "STATE"}},
-			[][]string{{"emoji-topic", "4", "ok"}, {"x", "100", "missing"}}, `
+			[][]string{{"emoji-topic", "4", "ok"}, {"x", "100", "missing"}},
+			`
 TOPIC        N    STATE
 emoji-topic  4    ok
 x            100  missing`,
@@ -24,7 +25,8 @@ x            100  missing`,
 		{
 			"columns of fixed width",
 			[]column{{title: "EMOJI", width: 10}, {title: "COUNT", width: 7, right: true}},
-			[][]string{{"🔥  fire", "1"}, {"a name that is too long", "1,000"}}, `
+			[][]string{{"🔥  fire", "1"}, {"a name that is too long", "1,000"}},
+			`
 EMOJI       COUNT
 🔥  fire        1
 a name t…   1,000`,
@@ -32,7 +34,8 @@ a name t…   1,000`,
 		{
 			"a left-aligned column behind a right-aligned one",
 			[]column{{title: "C", width: 4}, {title: "N", width: 3, right: true}, {title: "TOP"}},
-			[][]string{{"x", "1", "🔥"}}, `
+			[][]string{{"x", "1", "🔥"}},
+			`
 C     N  TOP
 x     1  🔥`,
 		},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"time"
 
@@ -76,4 +77,28 @@ func (f *topicsFlags) check() error {
 		}
 	}
 	return nil
+}
+
+// topicsTimeout is how long the commands of topics wait for Kafka.
+const topicsTimeout = 15 * time.Second
+
+// withClient calls do with a client of a Kafka that has answered. All of it may take
+// topicsTimeout at most.
+func (k *kafkaFlags) withClient(ctx context.Context, do func(context.Context, *kafka.Client) error) error {
+	c, err := k.open("topics", nil)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	bounded, cancel := context.WithTimeout(ctx, topicsTimeout)
+	defer cancel()
+	if _, err = c.Ping(bounded); err != nil {
+		err = unreachable(err)
+	} else {
+		err = do(bounded, c)
+	}
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
 }

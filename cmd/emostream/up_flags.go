@@ -63,7 +63,7 @@ func (f *upFlags) check() error {
 	if host, _, err := net.SplitHostPort(f.brokerListen); err == nil && unspecified(host) {
 		return usagef("--broker-listen %s has no host that clients could connect to: give one, as in localhost:9092", f.brokerListen)
 	}
-	if len(f.brokers) == 0 && f.kafkaSecurityFlags.isSet() {
+	if len(f.brokers) == 0 && f.securityIsSet() {
 		return usagef("--tls and --sasl are for a Kafka of your own, and --brokers does not name one: the embedded broker has neither, and listens on this machine")
 	}
 	if f.publish.top < 1 {
