@@ -38,7 +38,8 @@ func open(t *testing.T, cfg broker.Config) *broker.Broker {
 	return b
 }
 
-// checkRefused fails the test unless a configuration is refused, in words.
+// checkRefused fails the test unless Open refuses a configuration with an error that says
+// all the words.
 func checkRefused(t *testing.T, cfg broker.Config, words ...string) {
 	t.Helper()
 	b, err := broker.Open(cfg)
@@ -54,7 +55,7 @@ func checkRefused(t *testing.T, cfg broker.Config, words ...string) {
 	}
 }
 
-// The log's size is what it takes on the disk.
+// Size is what the log takes on the disk.
 func TestSize(t *testing.T) {
 	for _, dir := range brokertest.Folders(t) {
 		t.Run(map[bool]string{true: "in memory", false: "on disk"}[dir == ""], func(t *testing.T) {
@@ -166,7 +167,7 @@ func TestAFolderThatCannotBeUsed(t *testing.T) {
 	}
 	checkRefused(t, broker.Config{Listen: "127.0.0.1:0", DataDir: file}, "data folder", file)
 
-	// Damage in what kfake keeps is named, and neither lock nor address is kept.
+	// Open names damage in kfake's files, and keeps neither the lock nor the address.
 	dir := brokertest.Folder(t)
 	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o700); err != nil {
 		t.Fatal(err)
@@ -207,8 +208,8 @@ func TestAddresses(t *testing.T) {
 	checkRefused(t, broker.Config{Listen: b.Addr()}, b.Addr())
 }
 
-// Clients are told the address that was asked for, not the one that was bound:
-// behind it there may be a forwarded port.
+// Clients are told the address of Advertise, not the one that was bound: the first may be a
+// port that is forwarded to the second.
 func TestAdvertise(t *testing.T) {
 	ln, err := net.Listen("tcp", "0.0.0.0:0")
 	if err != nil {
@@ -297,7 +298,7 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// What retention removes leaves the disk too, although files are removed whole.
+// Retention also frees space on the disk, although it removes whole files only.
 func TestRetentionBoundsTheDisk(t *testing.T) {
 	const bound, partitions = 8 << 20, 2
 	dir := brokertest.Folder(t)

@@ -10,8 +10,8 @@ import (
 	"github.com/emostream/emostream/internal/broker/brokertest"
 )
 
-// A data folder is looked at from outside, before, while and after a broker has it;
-// nothing is made and nothing left by it.
+// InspectFolder tells the state of a data folder before, while and after a broker has it. It
+// creates nothing and leaves nothing.
 func TestLook(t *testing.T) {
 	base := brokertest.Folder(t)
 	dir := filepath.Join(base, "state", "emostream")
@@ -46,7 +46,7 @@ func TestLook(t *testing.T) {
 	open(t, broker.Config{DataDir: dir}) // it can still be used
 }
 
-// What cannot be a data folder is told with its reason.
+// InspectFolder says why something cannot be a data folder.
 func TestLookFindsFault(t *testing.T) {
 	file := filepath.Join(brokertest.Folder(t), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

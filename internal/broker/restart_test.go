@@ -92,7 +92,7 @@ func read(t *testing.T, c *kafka.Client, partition int) (values map[string]int, 
 	return values, start, end
 }
 
-// A broker that is killed again and again, while several write and one commits,
+// A broker that is killed again and again, while several clients write and one commits,
 // loses nothing that it has acknowledged.
 func TestAKillLosesNothingAcknowledged(t *testing.T) {
 	dir, listen := brokertest.Folder(t), "127.0.0.1:0"
@@ -172,8 +172,8 @@ func TestAKillLosesNothingAcknowledged(t *testing.T) {
 	}
 }
 
-// Offsets are never given out twice: where retention has removed all that a
-// partition held, a restart must not begin again at 0, below what was committed.
+// No offset is used twice: where retention has removed all records of a partition, it must
+// not begin at 0 again after a restart, before the offsets that were committed.
 func TestOffsetsGoOnAfterARestart(t *testing.T) {
 	for _, test := range []struct {
 		name string

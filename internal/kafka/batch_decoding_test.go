@@ -25,16 +25,16 @@ const (
 	control       = 1 << 5
 )
 
-// batch is a batch as a broker holds it: at first offsets from first to last, of
-// which compaction has left some.
+// batch is a batch as a broker holds it: the offsets from first to last, without those
+// that compaction has removed (gone).
 type batch struct {
 	first, last int64
 	gone        []int64
 	attributes  int16
 }
 
-// encode writes the batch. The record at an offset says which, and is of as many
-// milliseconds.
+// encode writes the batch. The value of each record is its offset, and so is its time, in
+// ms.
 func (b batch) encode(tb testing.TB) []byte {
 	tb.Helper()
 	raw := kmsg.RecordBatch{
@@ -145,8 +145,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// told is what records say that encode has written, and their times where these
-// are others than it gave them.
+// told writes the values of records that encode has written, with their times where those
+// differ from the offsets.
 func told(records []stream.Record) string {
 	var words []string
 	for _, r := range records {
@@ -162,7 +162,8 @@ func told(records []stream.Record) string {
 	return strings.Join(words, " ")
 }
 
-// Records are counted faster than memory for each of them is had.
+// Decoding must not allocate memory for each record, which would take longer than counting
+// them.
 func TestDecodeAllocatesNothing(t *testing.T) {
 	answer := append(batch{first: 0, last: 999}.encode(t), batch{first: 1000, last: 1999}.encode(t)...)
 	var d kafka.Decoder
@@ -175,8 +176,8 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Whatever a broker sends, decoding it ends, and what comes out of it is not
-// before the offset asked for.
+// Whatever a broker sends, decoding it ends, and returns no record before the offset that
+// was asked for.
 func FuzzDecode(f *testing.F) {
 	f.Add(batch{first: 0, last: 4, gone: []int64{2}}.encode(f), int64(0))
 	f.Add(batch{first: 0, last: 2, attributes: int16(protocol.Zstd)}.encode(f), int64(1))

@@ -20,9 +20,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// model is brokers as a producer meets them, in memory: partitions that are
-// replicated, lose their leaders, and tell by producer id and sequence what they
-// have written already. An adversary decides what happens to each request.
+// model is a model of brokers in memory: partitions that are replicated, lose their
+// leaders, and know by producer id and sequence which batches they have written. An
+// adversary decides what happens to each request.
 type model struct {
 	t        *testing.T
 	rng      *rand.Rand
@@ -111,10 +111,10 @@ func decodeBatch(t *testing.T, raw []byte) modelBatch {
 	return out
 }
 
-// write does what a leader does: it writes a batch that follows the one before,
-// tells one that it remembers (the last five of a producer) from a new one, and
-// refuses one that leaves a gap. Of a producer that it does not know it takes
-// any sequence. The batch is on all replicas only when that is answered.
+// write does what a leader does. It writes a batch that follows the one before,
+// acknowledges one of the last five of a producer id without writing it again, and
+// refuses one that leaves a gap. Of a producer id that it does not know it accepts any
+// sequence. The batch is not on all replicas yet.
 func (l *modelLog) write(b modelBatch) error {
 	remembered, next := 0, int32(-1)
 	for _, old := range slices.Backward(l.batches[l.forgotten:]) {
@@ -207,7 +207,7 @@ func (m *model) step() {
 
 func (m *model) once(n int) bool { return !m.calm && m.faults > 0 && m.rng.IntN(n) == 0 }
 
-// decide lets a request go well, or chooses what becomes of it.
+// decide lets a request succeed, or chooses a fault for it.
 func (m *model) decide(r *modelRequest) {
 	l := m.logs[r.partition]
 	well := func() error {

@@ -14,8 +14,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// A cluster is told with its id, its brokers as clients are to find them, and its
-// controller.
+// Cluster returns the cluster's id, its brokers with the addresses that clients use, and
+// its controller.
 func TestCluster(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		got, err := k.open(t).Cluster(within(t))
@@ -35,8 +35,8 @@ func TestCluster(t *testing.T) {
 	})
 }
 
-// Brokers that are fit are understood; of one that is too old, or too new, it is
-// told what is not.
+// UnsupportedRequests is empty for brokers that are fit, and names the requests of one that
+// is too old or too new.
 func TestUnspoken(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		if got, err := k.open(t).UnsupportedRequests(within(t)); err != nil || len(got) > 0 {
@@ -66,8 +66,8 @@ func TestUnspoken(t *testing.T) {
 	})
 }
 
-// A group that nobody ever joined is dead; one with a member is stable; and one that
-// all have left is empty, and keeps its commits.
+// A group that nobody has joined is dead. One with a member is stable. One that all members
+// have left is empty, and keeps its commits.
 func TestGroupStates(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		c, topic, group := k.open(t), k.topic(t, 1, nil), unique(t)

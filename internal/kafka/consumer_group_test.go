@@ -18,8 +18,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// member is a process in a consumer group, whose work does nothing but hold its
-// claims.
+// member is a process in a consumer group. Its work does nothing but hold its claims.
 type member struct {
 	stop  func()        // leaves the group
 	ended chan struct{} // closed when Consume has returned
@@ -77,8 +76,8 @@ func (m *member) claim(partition int) stream.Claim {
 	return m.holds[partition]
 }
 
-// shared waits until members hold all partitions between them, each one at
-// least, and none twice.
+// shared waits until the members together hold each partition once, and each member at
+// least one.
 func shared(t *testing.T, partitions int, members ...*member) {
 	t.Helper()
 	all := make([]int, partitions)

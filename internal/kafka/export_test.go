@@ -14,8 +14,7 @@ func (p *Producer) Waiting() int {
 	return len(p.queue)
 }
 
-// ProduceAs writes records to partition 0 as an idempotent producer would that
-// has come to a sequence.
+// ProduceAs writes records to partition 0 as one batch with a producer id and a sequence.
 func (c *Client) ProduceAs(ctx context.Context, topic string, records []stream.Record, id int64, epoch int16, sequence int32) error {
 	return c.produce(ctx, topic, 0, encodeBatch(records, producerID{id, epoch}, sequence))
 }
@@ -31,7 +30,7 @@ func NewModelProducer(m Model, cfg ProducerConfig) *Producer {
 	return newProducer(modelBrokers{m}, &outage{log: slog.New(slog.DiscardHandler)}, cfg)
 }
 
-// RunLanes runs the producer on a number of partitions until ctx ends.
+// RunPartitions runs the producer on a number of partitions until ctx ends.
 func (p *Producer) RunPartitions(ctx context.Context, partitions int, embedded bool) {
 	p.runPartitions(ctx, partitions, embedded)
 }
@@ -48,10 +47,10 @@ func (b modelBrokers) producerID(ctx context.Context) (producerID, error) {
 	return producerID{id: id}, err
 }
 
-// Decoder takes record batches apart as a reader does.
+// Decoder decodes record batches as a reader does.
 type Decoder struct{ d decoder }
 
-// Decode is what a reader makes of an answer to a fetch from offset on.
+// Decode decodes the batches in an answer to a fetch from offset on.
 func (d *Decoder) Decode(batches []byte, offset int64) (records []stream.Record, next int64, err error) {
 	return d.d.decode(batches, offset)
 }

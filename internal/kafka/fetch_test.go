@@ -49,8 +49,8 @@ func TestCompressedBatchesAreRead(t *testing.T) {
 	})
 }
 
-// Transactions are other programs'. Whatever became of one, its records are
-// read, and its end is no record but passed over.
+// Other programs may write transactions. Their records are read whether they were committed
+// or aborted, and the markers of their ends are passed over.
 func TestTransactionsAreReadToTheirEnd(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
@@ -90,8 +90,8 @@ func TestTransactionsAreReadToTheirEnd(t *testing.T) {
 	})
 }
 
-// Where a topic is stamped by the broker, as emostream-servers is, that is the
-// time of its records. (The embedded broker does not stamp.)
+// Where the broker sets the time of records, as in emostream-servers, that time is read.
+// (The embedded broker does not set it.)
 func TestTheBrokersStampIsRead(t *testing.T) {
 	k, ok := apache()
 	if !ok {
@@ -108,8 +108,8 @@ func TestTheBrokersStampIsRead(t *testing.T) {
 	}
 }
 
-// A connection may break in the middle of an answer, or an answer hold less than
-// it should: then the same is asked for again.
+// When a connection breaks in the middle of an answer, or an answer holds less than it
+// should, the reader asks again.
 func TestAnAnswerThatIsNotWholeIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(*proxy, *kmsg.FetchResponse){
@@ -149,8 +149,8 @@ func TestAnAnswerThatIsNotWholeIsAskedForAgain(t *testing.T) {
 
 func halve(b *[]byte) { *b = (*b)[:len(*b)/2] }
 
-// A fetch that was given up may be answered while the next one's records are in
-// use: they must not change.
+// The answer to a fetch that was given up may arrive while the records of the next one are
+// in use: they must not change.
 func TestALateAnswerDisturbsNobody(t *testing.T) {
 	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
@@ -191,8 +191,8 @@ func TestALateAnswerDisturbsNobody(t *testing.T) {
 	}
 }
 
-// A batch that no further fetch could make readable is said to be so, rather
-// than fetched for ever.
+// A batch that another fetch could not make readable is an error, and is not fetched again
+// and again.
 func TestABatchThatCannotBeReadIsNamed(t *testing.T) {
 	t.Parallel()
 	f := newProxy(t, embedded(t, broker.Config{}))

@@ -7,8 +7,8 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 )
 
-// However many leave at once, even in the middle of a rebalance, the group does
-// not wait for any of them.
+// However many members leave at once, even in the middle of a rebalance, the group does not
+// wait for the session of any of them to end.
 func TestManyLeaveAtOnce(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {

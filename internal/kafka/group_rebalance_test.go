@@ -41,7 +41,7 @@ func TestMembersShareAndHandOver(t *testing.T) {
 	})
 }
 
-// However many come and go at once, nobody's Consume ends but by its own will.
+// However many members come and go at once, Consume ends for none that does not leave.
 func TestMembersComeAndGo(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
@@ -70,8 +70,8 @@ func TestMembersComeAndGo(t *testing.T) {
 	})
 }
 
-// A member that is cut off, or whose process stands still, loses its claims to
-// the others; what it commits later is refused.
+// A member that is cut off, or whose process is paused, loses its claims to the others, and
+// its later commits are refused.
 func TestAMemberThatDiesHandsOver(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
@@ -115,8 +115,8 @@ func TestAMemberThatDiesHandsOver(t *testing.T) {
 	})
 }
 
-// A claim passes on also from a member that is well, when another joins: then
-// the old generation's commits are refused, and those of the new one are not.
+// When another member joins, claims also pass on from a member that is well. Commits in the
+// name of the old generation are then refused, and those of the new one are not.
 func TestACommitOfAnOldGenerationIsFenced(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {

@@ -62,8 +62,8 @@ func TestOffsetAt(t *testing.T) {
 	})
 }
 
-// A compacted topic has holes: offsets whose records are gone, at the start, in
-// the middle of a batch and between batches. Whoever reads gets over them.
+// A compacted topic has holes, which are offsets without a record: at the start, in the
+// middle of a batch and between batches. A reader reads on behind them.
 func TestHolesAreReadOver(t *testing.T) {
 	t.Parallel() // Apache Kafka takes its time to compact
 	t.Run("embedded", func(t *testing.T) {
@@ -144,7 +144,7 @@ func readOverHoles(t *testing.T, k cluster, config map[string]string) {
 	}
 }
 
-// Where compaction has emptied a batch, Apache Kafka may leave its shell.
+// Apache Kafka may keep a batch of which compaction has removed all records.
 func TestAnEmptyBatchIsReadOver(t *testing.T) {
 	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)

@@ -222,8 +222,8 @@ func TestAPartOfTheClusterIsAway(t *testing.T) {
 	checkOneOutage(t, log)
 }
 
-// What should pass and does not is said, once: nobody would know what is waited
-// for.
+// An error that should pass and does not is logged, once, so that people know what is
+// waited for.
 func TestAnAnswerThatStaysIsTold(t *testing.T) {
 	t.Parallel()
 	log := &logRecorder{}

@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// A topic that gets more partitions under those who read it is named, and not
-// read on as if nothing were: who counts would count them apart.
+// When a topic that is consumed gets more partitions, Consume ends with an error that names
+// it: what counts by the number of partitions would be wrong from then on.
 func TestAnotherNumberOfPartitionsIsNamed(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
@@ -40,8 +40,8 @@ func TestAnotherNumberOfPartitionsIsNamed(t *testing.T) {
 	})
 }
 
-// A topic that is gone when partitions are shared out, as after a broker that kept
-// nothing was started again, is claimed when it is there again.
+// A topic that does not exist when partitions are assigned, as after the restart of a broker
+// that keeps no log, is claimed when it is there again.
 func TestATopicThatIsMadeAnewIsClaimedAgain(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {

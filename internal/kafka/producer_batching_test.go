@@ -44,7 +44,7 @@ func (s *slowBrokers) Produce(ctx context.Context, partition int, raw []byte) er
 // ProducerID implements kafka.Model.
 func (s *slowBrokers) ProducerID(context.Context) (int64, error) { return 1, nil }
 
-// When batches go, and where to, in a time of its own: one batch takes 100 ms.
+// When batches go, and to which partitions, in virtual time: each batch takes 100 ms.
 func TestBatching(t *testing.T) {
 	const ms = time.Millisecond
 	many := func(n int) []stream.Record { return values(make([]string, n)...) }
@@ -121,7 +121,7 @@ func TestBatching(t *testing.T) {
 	}
 }
 
-// Half of an Append's time may pass before a batch takes it, and no more.
+// Append may wait for a batch for half of its time, and no longer.
 func TestAppendThatWaitsForTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		brokers := &slowBrokers{t: t, began: time.Now(), takes: time.Hour}

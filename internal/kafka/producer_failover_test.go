@@ -15,7 +15,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// outcomes are the values that were appended, by what became of them.
+// outcomes are the values that were appended, with what Append returned.
 type outcomes struct {
 	mu    sync.Mutex
 	of    map[string]error // nil, or what it wraps: not written, in doubt
@@ -115,7 +115,7 @@ func TestEveryBrokerDiesOnce(t *testing.T) {
 	})
 }
 
-// follower is a member of a group that reads all there is and commits.
+// follower is a member of a group that reads all records and commits.
 type follower struct {
 	mu     sync.Mutex
 	values map[string]bool

@@ -70,8 +70,8 @@ func failed(req kmsg.Request, res *kmsg.ProduceResponse, e *kerr.Error) *kmsg.Pr
 	return res
 }
 
-// inject lets the produce requests from now on go through faults, one after the
-// other; the last is for all that follow. It returns the batches that arrive.
+// inject applies a fault to each produce request from now on, in turn, and the last one to
+// all further requests. It returns the batches that arrived at the proxy.
 func (f *proxy) inject(faults ...fault) (batches func() [][]byte) {
 	var mu sync.Mutex
 	var all [][]byte
@@ -109,8 +109,8 @@ type faultCase struct {
 	next    int   // which producer id the batch after it carries
 }
 
-// Brokers that keep their sequences: a batch without an answer is sent again,
-// byte for byte, until it is known what became of it.
+// For brokers that keep their sequences: a batch without an answer is sent again, byte for
+// byte, until its outcome is known.
 func apacheFaults() []faultCase {
 	return []faultCase{
 		{"nothing happens", []fault{noFault}, nil, 1, []int{0}, 0},
@@ -131,7 +131,7 @@ func apacheFaults() []faultCase {
 	}
 }
 
-// The embedded broker forgets its sequences: what may have been written is never
+// For the embedded broker, which forgets its sequences: what may have been written is never
 // sent again.
 func embeddedFaults() []faultCase {
 	return []faultCase{
@@ -144,7 +144,7 @@ func embeddedFaults() []faultCase {
 	}
 }
 
-// On every broker: answers that prove that nothing was written.
+// For every broker: answers that prove that nothing was written.
 func provenFaults() []faultCase {
 	return []faultCase{
 		{"out of order", []fault{answerInstead(kerr.OutOfOrderSequenceNumber), noFault}, nil, 1, []int{0, 1}, 1},
@@ -242,8 +242,8 @@ func (test faultCase) run(t *testing.T, f *proxy) {
 	}
 }
 
-// Replicas that are slow for a while must not make a writer write the same again
-// and again, which would make them slower still.
+// Replicas that are slow for a while must not make a writer write the same records again and
+// again, which would make them slower still.
 func TestSlowReplicasAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	f := newProxy(t, embedded(t, broker.Config{}))
@@ -263,8 +263,8 @@ func TestSlowReplicasAreWaitedFor(t *testing.T) {
 	}
 }
 
-// One failed batch must not keep a server out for ever that gets no more traffic
-// because of it.
+// Err must forget a failed batch: a server that gets no more traffic because of Err could
+// not recover otherwise.
 func TestAFailureIsForgotten(t *testing.T) {
 	t.Parallel()
 	f := newProxy(t, embedded(t, broker.Config{}))

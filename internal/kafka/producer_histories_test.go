@@ -24,9 +24,9 @@ var (
 	tell      = flag.Bool("tell", false, "tell all that happens in them")
 )
 
-// Whatever happens to batches on their way to brokers and back: what was
-// acknowledged is in the log once, what was called not written is not in it, and
-// what is in doubt is in it once at most. A seed that fails is run again by
+// Whatever happens to batches and their answers: what was acknowledged is in the log once,
+// what was called not written is not in it, and what is in doubt is in it once at most. A
+// seed that fails is run again by
 //
 //	go test ./internal/kafka -run ProducerHistories -histories 1 -from SEED -tell -v
 func TestProducerHistories(t *testing.T) {
@@ -84,8 +84,8 @@ func produceHistory(t *testing.T, seed uint64, trace bool) (out produced) {
 	return out
 }
 
-// run lets a producer append while the adversary is at work, and compares what
-// it said with what the logs hold.
+// run appends through a producer while the adversary is at work, and compares what Append
+// returned with what the logs hold.
 func (m *model) run() (out produced) {
 	p := kafka.NewModelProducer(m, kafka.ProducerConfig{
 		Topic: "t", MaxBatch: 2 + m.rng.IntN(20), Timeout: time.Duration(1+m.rng.IntN(5)) * time.Second,

@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// A partition without a leader, or a topic that is gone: the batch never left,
-// so that it is not in doubt, on the embedded broker neither.
+// Where a partition has no leader, or the topic is gone, the batch was never sent. So it is
+// not in doubt, also on the embedded broker.
 func TestWhatHasNowhereToGoIsNotWritten(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -44,7 +44,7 @@ func TestAppendRefusesWhatDoesNotFit(t *testing.T) {
 }
 
 func TestAppendRefusesWhenTheQueueIsFull(t *testing.T) {
-	// It is not run, so that all that is appended waits.
+	// Its Run is not called, so that all that is appended waits.
 	p := kafka.NewProducer(cluster{}.open(t), kafka.ProducerConfig{Topic: "t", MaxPending: 1000, Timeout: testTimeout})
 	ctx, cancel := context.WithCancel(t.Context())
 	a, b := appending(ctx, p, values(strings.Repeat("x", 500))), appending(ctx, p, values(strings.Repeat("x", 500)))

@@ -27,9 +27,8 @@ func (k cluster) takeProducerID(t *testing.T) (id int64, epoch int16) {
 	return id, epoch
 }
 
-// What the producer relies on: a broker writes a batch once, however often it
-// comes, also one in which the sequences begin again from 0; and it refuses one
-// that leaves a gap.
+// What the producer relies on: a broker writes a batch once, however often it arrives, also
+// one in which the sequences begin again from 0. And it refuses one that leaves a gap.
 func TestABatchThatComesAgainIsWrittenOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		topic, c := k.topic(t, 1, nil), k.open(t)
@@ -61,8 +60,8 @@ func TestABatchThatComesAgainIsWrittenOnce(t *testing.T) {
 	})
 }
 
-// A clock that runs ahead is refused by the broker, and the producer says what
-// that means. The embedded broker has no limit: its clock is this machine's.
+// A broker refuses records whose time is too far ahead, and the producer calls them not
+// written. The embedded broker has no limit, since its clock is this machine's.
 func TestATimeAheadIsNotWritten(t *testing.T) {
 	k, ok := apache()
 	if !ok {

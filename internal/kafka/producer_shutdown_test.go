@@ -53,7 +53,7 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	}
 }
 
-// Whenever the end comes, every Append gets an answer, and the answer is true.
+// Whenever the producer is stopped, every Append returns, and tells the truth.
 func TestShutdownAtAnyMoment(t *testing.T) {
 	k := embedded(t, broker.Config{})
 	const partitions, writers = 4, 8

@@ -40,7 +40,7 @@ func start(t *testing.T, c *kafka.Client, cfg kafka.ProducerConfig) (p *kafka.Pr
 	return p, stop
 }
 
-// appending appends in a goroutine of its own and yields the outcome.
+// appending appends in a goroutine of its own and sends the outcome.
 func appending(ctx context.Context, p *kafka.Producer, records []stream.Record) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- p.Append(ctx, records) }()
@@ -171,7 +171,7 @@ func TestBatchesGoRoundPartitions(t *testing.T) {
 	}
 }
 
-// What is appended while a batch is in flight travels together in the next.
+// What is appended while a batch is in flight goes together in the next one.
 func TestBatchesGrowWhenTheBrokerIsSlow(t *testing.T) {
 	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)

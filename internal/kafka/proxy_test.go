@@ -101,8 +101,8 @@ func (p *proxy) keep(c net.Conn) bool {
 	return !p.done
 }
 
-// serve passes the requests of one connection on, one at a time: neither client
-// sends a second one before the first is answered.
+// serve passes the requests of one connection on, one at a time, since clients send the
+// next one only after the answer to the one before.
 func (p *proxy) serve(client net.Conn, broker string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", broker)

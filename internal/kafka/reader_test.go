@@ -18,7 +18,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// ofAllKinds are records that differ in everything a record can differ in.
+// ofAllKinds are records that differ in all that a record may hold.
 func ofAllKinds() []stream.Record {
 	now := time.Now().UnixMilli()
 	return []stream.Record{
@@ -33,12 +33,12 @@ func ofAllKinds() []stream.Record {
 	}
 }
 
-// difference compares records but for their offsets; null and empty differ.
+// difference compares records without their offsets. Null and empty differ.
 func difference(want, got []stream.Record) string {
 	return cmp.Diff(described(want), described(got))
 }
 
-// described is a short line for each record, in which all of it has its part.
+// described is a short line for each record that tells all of it.
 func described(records []stream.Record) []string {
 	part := func(b []byte) string {
 		if b == nil {
@@ -77,8 +77,8 @@ func TestWrittenRecordsAreReadAgain(t *testing.T) {
 	})
 }
 
-// An empty value is not a null one, which removes a key from a compacted topic;
-// also when it is the first that a reader reads.
+// An empty value is not null, which would remove a key from a compacted topic, also if it
+// is the first that a reader reads.
 func TestEmptyValuesAreNotNull(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		topic, c := k.topic(t, 1, nil), k.open(t)
@@ -116,8 +116,8 @@ func TestKafkaGoReadsWhatWeEncode(t *testing.T) {
 	})
 }
 
-// More than a fetch returns, in batches of all sizes: one of Kafka's answers may
-// end in the middle of a batch.
+// A partition holds more than one fetch returns, in batches of all sizes, and an answer of
+// Kafka's may end in the middle of a batch.
 func TestAllOfALongPartitionIsRead(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
@@ -184,7 +184,7 @@ func TestFetchFromTheMiddleOfABatch(t *testing.T) {
 	})
 }
 
-// A batch is the reader's again at the next Fetch; until then it must hold.
+// The records of a batch must stay as they are until the next Fetch.
 func TestFetchedRecordsHoldUntilTheNextFetch(t *testing.T) {
 	k := embedded(t, broker.Config{})
 	topic, c := k.topic(t, 1, nil), k.open(t)

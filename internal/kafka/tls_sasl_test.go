@@ -93,13 +93,13 @@ func flagNames() kafka.SettingNames {
 	}
 }
 
-// showing is what a client does that has a certificate.
+// showing returns a GetClientCertificate that presents a certificate.
 func showing(c tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c, nil }
 }
 
-// Whatever goes through a client goes through a secured one: topics, writers, the
-// producer, readers, and claims of a group, which connect in a way of their own.
+// All that a client does works on a secured connection: topics, writers, the producer,
+// readers, and claims of a group, which kafka-go connects in another way.
 func TestSecured(t *testing.T) {
 	ca := newAuthority(t)
 	server := &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "broker")}}
@@ -166,8 +166,8 @@ func TestSecured(t *testing.T) {
 	}
 }
 
-// What is wrong with a connection is said, with what to do about it. What waiting
-// does not mend ends a call at once; the rest is waited for.
+// Errors say what is wrong with a connection, and what to do about it. A call ends at once
+// with an error that waiting does not mend, and waits on any other.
 func TestNotSecured(t *testing.T) {
 	ca, other := newAuthority(t), newAuthority(t)
 	server := &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "broker")}}
@@ -256,8 +256,8 @@ func eventuallyLogged(ctx context.Context, do func(), log *logRecorder, s string
 	do()
 }
 
-// A broker of Java answers what is not TLS with an alert, which is certain: nothing is
-// waited for.
+// Apache Kafka answers a request that is not TLS with an alert. That is certain, so the call
+// ends at once.
 func TestAlert(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -62,8 +62,8 @@ func TestEnsureTopicsCreatesWhatIsMissing(t *testing.T) {
 	})
 }
 
-// Three copies, or as many as there are brokers; of which all but one must have
-// a record.
+// There are three copies, or as many as there are brokers, and all of them but one must have
+// a record before it is acknowledged.
 func TestEnsureTopicsChoosesReplication(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		c := k.open(t)
@@ -144,7 +144,7 @@ func TestEnsureTopicsThatCannotBe(t *testing.T) {
 	})
 }
 
-// What was created before an attempt that failed in part belongs to the answer.
+// EnsureTopics also returns the topics that an attempt created which failed in part.
 func TestEnsureTopicsTriesAgain(t *testing.T) {
 	f := newProxy(t, embedded(t, broker.Config{}))
 	name := unique(t)
@@ -241,8 +241,8 @@ func TestOpenRefusesWhatCannotBeAnAddress(t *testing.T) {
 	}
 }
 
-// Retain changes the retention and nothing else; a topic that does not exist is an
-// error that names it.
+// SetRetention changes the retention and nothing else. For a topic that does not exist its
+// error names it.
 func TestRetain(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		c := k.open(t)

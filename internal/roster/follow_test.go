@@ -37,7 +37,7 @@ func (l *topic) change(f func()) {
 	l.changed = make(chan struct{})
 }
 
-// write appends a value, stamped by the broker.
+// write appends a value with the time of the topic's clock.
 func (l *topic) write(value []byte) {
 	l.change(func() {
 		l.records = append(l.records, stream.Record{Time: time.Now().Add(l.ahead).UnixMilli(), Value: value})
@@ -50,8 +50,7 @@ func (l *topic) end() int64 {
 	return l.start + int64(len(l.records))
 }
 
-// Fetch hands over one record at a time, and as a broker does forgets what it
-// handed over before.
+// Fetch hands over one record at a time.
 func (l *topic) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
 	waited := time.NewTimer(wait)
 	defer waited.Stop()
@@ -86,7 +85,7 @@ func (l *topic) Fetch(ctx context.Context, offset int64, wait time.Duration) (st
 	}
 }
 
-// following is a roster that follows a topic, in one bubble.
+// following is a roster that follows a topic in virtual time.
 type following struct {
 	roster.Roster
 	log   bytes.Buffer
@@ -95,7 +94,8 @@ type following struct {
 	stop  context.CancelFunc
 }
 
-// follow begins at an offset, and waits until all there is has been read.
+// follow lets a roster follow a topic from an offset on, and waits until it has read all
+// records.
 func follow(t *testing.T, l *topic, offset, end int64) *following {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -109,7 +109,7 @@ func follow(t *testing.T, l *topic, offset, end int64) *following {
 
 func serving(name string) []byte { return beat(name, "a", wire.StateServing).Encode() }
 
-// heardAgo fails unless a server was heard of so long ago.
+// heardAgo fails the test unless a server was last heard of so long ago.
 func (f *following) heardAgo(t *testing.T, name string, want time.Duration) {
 	t.Helper()
 	if e, ok := f.Get(name); !ok || time.Since(e.Heard) != want {
@@ -117,8 +117,8 @@ func (f *following) heardAgo(t *testing.T, name string, want time.Duration) {
 	}
 }
 
-// What was in the topic at the start counts as old as it says, and what comes then
-// as new; ready is called between the two, once.
+// Heartbeats that were in the topic at the start are as old as their times say, and those
+// that come later are new. Between the two ready is called, once.
 func TestHistoryIsAsOldAsItSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTopic()
@@ -161,7 +161,7 @@ func TestReadyAtOnceWhereNothingIsThere(t *testing.T) {
 	})
 }
 
-// History whose clock is ahead of ours is not younger than now.
+// Heartbeats whose times are ahead of our clock were not heard later than now.
 func TestHistoryOfTheFuture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTopic()
@@ -172,8 +172,8 @@ func TestHistoryOfTheFuture(t *testing.T) {
 	})
 }
 
-// Retention may have taken what was asked for, and a log may be shorter than it
-// was: neither keeps a reader from being ready.
+// Ready is called also if retention has removed the records that were asked for, and if the
+// log is shorter than it was.
 func TestOffsetsOutOfRange(t *testing.T) {
 	for name, tt := range map[string]struct{ start, offset, end int64 }{
 		"before the log":    {start: 100, offset: 7, end: 101},
@@ -200,7 +200,7 @@ func TestOffsetsOutOfRange(t *testing.T) {
 	}
 }
 
-// A tombstone says nothing; what is no heartbeat is passed over, aloud.
+// A tombstone is passed over, and a record that is no heartbeat is passed over and logged.
 func TestBadRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTopic()
@@ -224,7 +224,8 @@ func TestBadRecords(t *testing.T) {
 	})
 }
 
-// What piled up while the broker was out of reach makes no dead server alive.
+// Heartbeats that came in while the broker could not be reached do not make a dead server
+// alive.
 func TestOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTopic()

@@ -13,7 +13,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// beat is a heartbeat of a server in one of its lives.
+// beat is a heartbeat of an instance of a server.
 func beat(name, instance, state string) wire.ServerStatus {
 	return wire.ServerStatus{
 		Name: name, Instance: instance, URL: "http://" + instance, Topic: "sub_1", Cluster: "cluster_1", Capacity: 10, State: state,
@@ -58,8 +58,7 @@ func TestNobodyWasHeardOf(t *testing.T) {
 	}
 }
 
-// A server is as its latest heartbeat says, and its heartbeats are counted for as
-// long as it is the same one.
+// An entry is what the latest heartbeat says, and counts the heartbeats of one instance.
 func TestLatestHeartbeatCounts(t *testing.T) {
 	var r roster.Roster
 	at := time.Now()
@@ -97,8 +96,8 @@ func TestAllIsInOrder(t *testing.T) {
 	}
 }
 
-// A rival is another one under the same name that was heard of lately, whoever
-// spoke last.
+// Rival returns another instance of the same name that was heard of lately, whichever of the
+// two was heard of last.
 func TestRival(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r roster.Roster
@@ -131,7 +130,7 @@ func TestRival(t *testing.T) {
 	})
 }
 
-// Everything may be asked while heartbeats come in.
+// All methods may be called while heartbeats come in.
 func TestConcurrentUse(t *testing.T) {
 	var r roster.Roster
 	var working sync.WaitGroup

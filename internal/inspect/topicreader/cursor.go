@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// poll is how long a fetch waits for records that must be there.
-const poll = 200 * time.Millisecond
+// fetchWait is how long a fetch waits for records that must be there.
+const fetchWait = 200 * time.Millisecond
 
 // Endless is an end that no partition reaches.
 const Endless = math.MaxInt64
@@ -45,21 +45,21 @@ func (c *Cursor) MoveTo(offset int64) { c.next = offset }
 // leader that has just taken over may not know yet how far its log is safe, and
 // answers with less than was read already: Ends asks again until it knows.
 func (c *Cursor) Ends(ctx context.Context) (start, end int64, err error) {
-	bounded, cancel := c.bounded(ctx)
+	bounded, cancel := c.withStall(ctx)
 	defer cancel()
 	for {
 		start, end, err = c.client.Offsets(bounded, c.topic, c.partition)
 		if err != nil || end >= c.next {
-			return start, end, c.stalled(ctx, err)
+			return start, end, c.orStalled(ctx, err)
 		}
-		if sleep.For(bounded, poll) != nil && ctx.Err() == nil {
-			return start, end, c.shorter(end)
+		if sleep.For(bounded, fetchWait) != nil && ctx.Err() == nil {
+			return start, end, c.shorterError(end)
 		}
 	}
 }
 
-// shorter is the error of a log that ends before what was read of it.
-func (c *Cursor) shorter(end int64) error {
+// shorterError is the error of a log that ends before what was read of it.
+func (c *Cursor) shorterError(end int64) error {
 	return fmt.Errorf("%s/%d: the log ends at %d and was read to %d: it was made anew, or has lost its tail; begin again", c.topic, c.partition, end, c.next)
 }
 
@@ -113,10 +113,10 @@ func (c *Cursor) ReadLast(ctx context.Context, n int64, take func([]stream.Recor
 // none, as where compaction has removed them.
 func (c *Cursor) fetch(ctx context.Context) (records []stream.Record, gone int64, err error) {
 	for began := time.Now(); ; {
-		b, err := c.try(ctx)
+		b, err := c.fetchOnce(ctx)
 		if out, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
 			if out.Start <= c.next {
-				return nil, 0, c.shorter(out.End)
+				return nil, 0, c.shorterError(out.End)
 			}
 			gone, c.next = out.Start-c.next, out.Start
 			return nil, gone, nil
@@ -134,23 +134,24 @@ func (c *Cursor) fetch(ctx context.Context) (records []stream.Record, gone int64
 	}
 }
 
-// try fetches once.
-func (c *Cursor) try(ctx context.Context) (stream.Batch, error) {
-	bounded, cancel := c.bounded(ctx)
+// fetchOnce fetches once.
+func (c *Cursor) fetchOnce(ctx context.Context) (stream.Batch, error) {
+	bounded, cancel := c.withStall(ctx)
 	defer cancel()
-	b, err := c.reader.Fetch(bounded, c.next, poll)
-	return b, c.stalled(ctx, err)
+	b, err := c.reader.Fetch(bounded, c.next, fetchWait)
+	return b, c.orStalled(ctx, err)
 }
 
-func (c *Cursor) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+// withStall bounds ctx by the stall timeout.
+func (c *Cursor) withStall(ctx context.Context) (context.Context, context.CancelFunc) {
 	if c.stall == 0 {
 		return context.WithCancel(ctx)
 	}
 	return context.WithTimeout(ctx, c.stall)
 }
 
-// stalled says what it means when a call has run out of its own time.
-func (c *Cursor) stalled(ctx context.Context, err error) error {
+// orStalled returns err, or what it means if the call ran out of its own time.
+func (c *Cursor) orStalled(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("read %s/%d: no answer from Kafka for %v", c.topic, c.partition, c.stall)
 	}

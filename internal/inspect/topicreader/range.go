@@ -26,11 +26,11 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// disorder is how far behind the end of a Range of times a record of an earlier time
+// maxDisorder is how far behind the end of a Range of times a record of an earlier time
 // is looked for. Records stand nearly in the order of their times in a partition, but
 // not quite: what was accepted first may have been written second. A main server
 // gives a reaction up after five seconds.
-const disorder = time.Minute
+const maxDisorder = time.Minute
 
 // Config says what to read. Client and Topic must be set.
 type Config struct {
@@ -139,7 +139,7 @@ func (s *Range) locate(ctx context.Context, partition int) (offsets, error) {
 	if at.start, err = s.offset(ctx, partition, s.cfg.From, 0, first, last); err != nil {
 		return offsets{}, err
 	}
-	if at.end, err = s.offset(ctx, partition, s.cfg.To, disorder, last, last); err != nil {
+	if at.end, err = s.offset(ctx, partition, s.cfg.To, maxDisorder, last, last); err != nil {
 		return offsets{}, err
 	}
 	at.start, at.end = max(first, at.start), min(last, at.end)
@@ -186,7 +186,7 @@ func (s *Range) Each(ctx context.Context, take func(partition int, records []str
 				s.mu.Lock()
 				defer s.mu.Unlock()
 				s.count(len(records), 0)
-				if kept := s.belonging(records); len(kept) > 0 {
+				if kept := s.inRange(records); len(kept) > 0 {
 					return take(p, kept)
 				}
 				return nil
@@ -222,8 +222,8 @@ func (s *Range) cursor(partition int) *Cursor {
 	return c
 }
 
-// belonging returns the records that have a time of the range. It reuses their slice.
-func (s *Range) belonging(records []stream.Record) []stream.Record {
+// inRange returns the records that have a time of the range. It reuses their slice.
+func (s *Range) inRange(records []stream.Record) []stream.Record {
 	kept := records[:0]
 	for _, r := range records {
 		if r.Time >= s.from && r.Time < s.to {
@@ -280,7 +280,7 @@ func (s *Range) earliest(ctx context.Context, heads []head) (*head, error) {
 			}
 			records = before(records, h.end)
 			s.count(len(records), gone)
-			h.records = s.belonging(records)
+			h.records = s.inRange(records)
 		}
 		if len(h.records) > 0 && (first == nil || h.records[0].Time < first.records[0].Time) {
 			first = h

@@ -48,7 +48,7 @@ func clusterProperties(controllerPorts []int) map[string]string {
 		// out. The default, nine seconds, makes every kill in a test that long.
 		"broker.session.timeout.ms":    "4000",
 		"broker.heartbeat.interval.ms": "1000",
-		// Tests are not made to wait for members that might still join.
+		// Otherwise every test would wait for members that might still join.
 		"group.initial.rebalance.delay.ms": "0",
 		// By default half of the small heap.
 		"log.cleaner.dedupe.buffer.size": "8388608",
@@ -61,7 +61,7 @@ func clusterProperties(controllerPorts []int) map[string]string {
 		"min.insync.replicas":                              inSync,
 		"transaction.state.log.min.isr":                    inSync,
 		"share.coordinator.state.topic.min.isr":            inSync,
-		// Few, since every partition costs time at a start, and none of these is ever full here.
+		// There are few partitions, since each costs time at a start, and none of these topics is ever full here.
 		"offsets.topic.num.partitions":                 6,
 		"transaction.state.log.num.partitions":         3,
 		"share.coordinator.state.topic.num.partitions": 1,

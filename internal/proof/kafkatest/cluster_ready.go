@@ -8,17 +8,17 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/emostream/emostream/internal/sleep"
 )
 
 // wait returns when every running broker knows all of them, and every replica that one of them holds is in sync. A
 // broker that ends meanwhile is an error, with the end of its log.
 func (c *Cluster) wait(ctx context.Context) error {
-	const pause, limit = 100 * time.Millisecond, 2 * time.Minute
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	const interval, timeout = 100 * time.Millisecond, 2 * time.Minute
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	running := slices.DeleteFunc(slices.Clone(c.brokers), func(b *broker) bool { return !b.running() })
-	ticks := time.NewTicker(pause)
-	defer ticks.Stop()
 	for {
 		var missing error
 		for _, b := range running {
@@ -30,25 +30,23 @@ func (c *Cluster) wait(ctx context.Context) error {
 		if missing == nil {
 			return nil
 		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("brokers are not ready (%w): %w", ctx.Err(), missing)
-		case <-ticks.C:
+		if err := sleep.For(ctx, interval); err != nil {
+			return fmt.Errorf("brokers are not ready (%w): %w", err, missing)
 		}
 	}
 }
 
-// ready asks the broker at an address, and no other, how the cluster looks from there; the error says what is
-// missing. It speaks through a bare connection because a client would answer from what it remembers.
+// ready asks the broker at an address, and no other, which brokers and replicas it knows; the error says what is
+// missing. It uses a bare connection because a client would answer from its cache.
 func ready(ctx context.Context, addr string, running []*broker) error {
-	const limit = 2 * time.Second
-	dialer := kafka.Dialer{Timeout: limit}
+	const timeout = 2 * time.Second
+	dialer := kafka.Dialer{Timeout: timeout}
 	conn, err := dialer.DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(limit)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return err
 	}
 	known, err := conn.Brokers()

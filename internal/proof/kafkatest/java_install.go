@@ -26,7 +26,7 @@ var javaVersion = regexp.MustCompile(`version "(\d+)`)
 
 // findJava returns the path of a Java that can run Kafka: the one of $JAVA_HOME, else the one on the path.
 func findJava(ctx context.Context) (string, error) {
-	const wanted = 17
+	const minVersion = 17
 	const hint = "Apache Kafka runs on Java 17 or newer (Debian: apt install openjdk-17-jre-headless; " +
 		"macOS: brew install openjdk@17, and set JAVA_HOME to what brew --prefix openjdk@17 prints)"
 	name := "java"
@@ -37,7 +37,7 @@ func findJava(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, hint)
 	}
-	// Asked, not only found: macOS has a java that does nothing but say that there is none.
+	// It must be run, not only found: macOS has a java that only says that there is none.
 	out, err := exec.CommandContext(ctx, java, "-version").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%s -version: %w: %s\n%s", java, err, hint, out)
@@ -46,7 +46,7 @@ func findJava(ctx context.Context) (string, error) {
 	if match == nil {
 		return java, nil // an unusual Java: it will say itself what it lacks
 	}
-	if version, err := strconv.Atoi(string(match[1])); err != nil || version < wanted {
+	if version, err := strconv.Atoi(string(match[1])); err != nil || version < minVersion {
 		return "", fmt.Errorf("%s is version %s: %s", java, match[1], hint)
 	}
 	return java, nil

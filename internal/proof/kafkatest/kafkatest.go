@@ -199,7 +199,7 @@ func (c *Cluster) Start(ctx context.Context, i int) error {
 	return c.wait(ctx)
 }
 
-// Stop ends every broker, as a crash would: nobody reads the data of a test twice.
+// Stop ends every broker, as a crash would, since the data of a test are not read again.
 func (c *Cluster) Stop() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -232,10 +232,10 @@ func clusterID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// FreePorts finds ports on which nobody listens. They are below those that systems hand out by themselves to outgoing
-// connections, so that none of these takes the port of a process while it is dead.
+// FreePorts finds ports on which nobody listens. They are below those that systems choose for outgoing connections, so
+// that no connection takes the port of a process while that is dead.
 func FreePorts(ctx context.Context, n int) ([]int, error) {
-	const lowest, highest, tries = 20000, 32000, 1000
+	const minPort, maxPort, tries = 20000, 32000, 1000
 	var ports []int
 	for range tries {
 		if len(ports) == n {
@@ -243,7 +243,7 @@ func FreePorts(ctx context.Context, n int) ([]int, error) {
 		}
 		var b [2]byte
 		rand.Read(b[:])
-		port := lowest + (int(b[0])<<8|int(b[1]))%(highest-lowest)
+		port := minPort + (int(b[0])<<8|int(b[1]))%(maxPort-minPort)
 		ln, err := new(net.ListenConfig).Listen(ctx, "tcp", localAddr(port))
 		if err != nil {
 			continue
@@ -251,7 +251,7 @@ func FreePorts(ctx context.Context, n int) ([]int, error) {
 		defer ln.Close() // held until all are found, so that none is found twice
 		ports = append(ports, port)
 	}
-	return nil, fmt.Errorf("found only %d of %d free ports from %d to %d", len(ports), n, lowest, highest)
+	return nil, fmt.Errorf("found only %d of %d free ports from %d to %d", len(ports), n, minPort, maxPort)
 }
 
 // localAddr is the address of a port on this machine.
