@@ -1,5 +1,5 @@
-// Package client speaks to a main server: it registers, sends reactions and
-// follows the swarm, as every client of Emostream does.
+// Package client speaks to a main server as every client does: it registers, sends
+// reactions and follows the swarms.
 package client
 
 import (
@@ -17,16 +17,17 @@ import (
 type Client struct {
 	// Server is the base URL of the main server, like http://localhost:5000.
 	Server string
-	// UserID names the user; empty: the server chooses one at Register.
+	// UserID is the user's id. If it is empty, the server chooses one when it is
+	// registered.
 	UserID string
 	// HTTP makes the requests; default http.DefaultClient.
 	HTTP *http.Client
-	// Renew, if set, makes a Watch register and connect anew at once, for each value
-	// that it receives; it resumes where it was.
+	// Renew, if set, makes a Watch register and connect anew at once with each value
+	// received. The stream resumes after the last event.
 	Renew <-chan struct{}
 }
 
-// Check says whether Server can be a base URL.
+// Check returns an error if Server cannot be a base URL.
 func (c *Client) Check() error {
 	u, err := url.Parse(c.Server)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
@@ -35,11 +36,11 @@ func (c *Client) Check() error {
 	return nil
 }
 
-// Register asks for a subscriber server.
+// Register asks the main server to assign a subscriber server.
 func (c *Client) Register(ctx context.Context) (wire.Assignment, error) { return c.register(ctx, "") }
 
-// register asks for a subscriber server other than avoid, the one that failed;
-// empty: none did.
+// register asks for a subscriber server other than avoid, the one that failed. avoid
+// may be empty.
 func (c *Client) register(ctx context.Context, avoid string) (wire.Assignment, error) {
 	var a wire.Assignment
 	err := c.do(ctx, http.MethodGet, wire.RegisterPath(c.UserID, avoid), nil, &a)
@@ -49,31 +50,31 @@ func (c *Client) register(ctx context.Context, avoid string) (wire.Assignment, e
 	return a, err
 }
 
-// Unregister says that an assignment is not used any more.
+// Unregister tells the main server that an assignment is no longer used.
 func (c *Client) Unregister(ctx context.Context, server string) error {
 	return c.do(ctx, http.MethodPost, "/unregister", map[string]string{"server": server}, nil)
 }
 
-// Reaction is what one user sends: an emoji, once or several times.
+// Reaction is an emoji that one user sends, once or Count times.
 type Reaction struct {
 	UserID    string `json:"user_id"`
 	Emoji     string `json:"emoji_type"`
 	Timestamp string `json:"timestamp,omitempty"`
 	Channel   string `json:"channel,omitempty"`
-	Count     int    `json:"count,omitempty"` // 0 is 1; at most 100
+	Count     int    `json:"count,omitempty"` // 0 means 1; at most 100
 }
 
-// Result is what the server answers for one reaction: when it was accepted, or why
-// it was not.
+// Result is the server's answer for one reaction: when it was accepted, or why it was
+// not.
 type Result struct {
 	AcceptedAt time.Time `json:"accepted_at"`
 	Message    string    `json:"error"`
 	Code       string    `json:"code"` // empty when it was accepted
 }
 
-// Send sends up to 10,000 reactions in one request and returns the result of each,
-// in order. It returns an error when the answer does not tell of each: a
-// *RefusalError, or why there was no answer. OutcomeOf says what an error means for
+// Send sends up to 10,000 reactions in one request and returns the result of each, in
+// order. It returns an error if the answer does not hold a result for each reaction: a
+// *RefusalError, or why there was no answer. OutcomeOf tells what an error means for
 // the reactions.
 func (c *Client) Send(ctx context.Context, reactions []Reaction) ([]Result, error) {
 	if len(reactions) == 0 {
@@ -84,7 +85,7 @@ func (c *Client) Send(ctx context.Context, reactions []Reaction) ([]Result, erro
 	}
 	err := c.do(ctx, http.MethodPost, "/v1/reactions", reactions, &out)
 	if len(out.Results) == len(reactions) {
-		return out.Results, nil // also when all were refused
+		return out.Results, nil // also if all were refused
 	}
 	if err == nil {
 		err = fmt.Errorf("the server answered for %d of %d reactions", len(out.Results), len(reactions))

@@ -19,7 +19,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// mainServer answers every request alike, and keeps what it was asked.
+// mainServer starts a main server that gives every request the same answer, and returns
+// the requests it got.
 func mainServer(t *testing.T, status int, body string) (*client.Client, *[]string) {
 	t.Helper()
 	var asked []string // one request at a time
@@ -179,7 +180,7 @@ func TestNothingListens(t *testing.T) {
 	}
 }
 
-// A server that never answers is given up.
+// A request to a server that never answers ends after 15 seconds.
 func TestServerHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, map[string]http.HandlerFunc{"main": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }})

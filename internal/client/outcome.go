@@ -11,19 +11,19 @@ type Outcome uint8
 
 // The outcomes of a reaction.
 const (
-	Accepted   Outcome = iota // it is counted, once
+	Accepted   Outcome = iota // it is counted once
 	Refused                   // it is not counted, and would be refused again
 	NotWritten                // it is not counted, and may be sent again
-	InDoubt                   // it may be counted, once; sent again, it may count twice
+	InDoubt                   // it may be counted once; if it is sent again, it may count twice
 )
 
-// AnswerOutcome is what an answer of a main server means for the reactions of the
-// request. Code is that of the answer's JSON, or of one item of an answer to
-// several reactions; it is empty when there is none, as in an answer of a proxy.
+// AnswerOutcome returns what an answer of a main server means for the reactions of the
+// request. code is from the answer's JSON, or from one item of an answer to several
+// reactions. It is empty if there is none, as in the answer of a proxy.
 //
-// The code decides, but for 429, which always means that nothing was read. An
-// answer without a code leaves the reactions in doubt if it is an error of
-// somebody between (a proxy's 502), and a success other than 200.
+// The code decides, except for status 429, which always means that nothing was read. An
+// answer without a code leaves the reactions in doubt if its status is 500 or more (a
+// proxy's 502), or below 300 but not 200.
 func AnswerOutcome(status int, code string) Outcome {
 	if status == http.StatusTooManyRequests {
 		return NotWritten
@@ -44,10 +44,10 @@ func AnswerOutcome(status int, code string) Outcome {
 	return Refused
 }
 
-// Outcome is what is known of one reaction of a request that was answered.
+// Outcome returns what is known of one reaction of a request that was answered.
 func (r Result) Outcome() Outcome { return AnswerOutcome(http.StatusOK, r.Code) }
 
-// OutcomeOf is what is known of all reactions of a Send that returned err.
+// OutcomeOf returns what is known of all reactions of a Send that returned err.
 func OutcomeOf(err error) Outcome {
 	if err == nil {
 		return Accepted
@@ -61,7 +61,7 @@ func OutcomeOf(err error) Outcome {
 	return InDoubt
 }
 
-// Unreached says whether an error proves that the server was not even reached.
+// Unreached returns whether err proves that no connection to the server was made.
 func Unreached(err error) bool {
 	dial, ok := errors.AsType[*net.OpError](err)
 	return ok && dial.Op == "dial"

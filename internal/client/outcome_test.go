@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/internal/client"
 )
 
-// What is known after each kind of error, and after each result.
+// Each kind of error, and each result, has the right outcome.
 func TestOutcomeOf(t *testing.T) {
 	dial := &net.OpError{Op: "dial", Err: errors.New("connection refused")}
 	for name, tt := range map[string]struct {
@@ -45,7 +45,7 @@ func TestOutcomeOf(t *testing.T) {
 	}
 }
 
-// The table says of each answer what docs/http.md says.
+// AnswerOutcome agrees with docs/http.md.
 func TestAnswerOutcome(t *testing.T) {
 	for _, tt := range []struct {
 		status int

@@ -13,14 +13,14 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// requestTimeout bounds one request to the main server, which itself waits at most
-// 5 s for the log.
+// requestTimeout is how long one request to the main server may take. The server itself
+// waits at most 5 s for the log.
 const requestTimeout = 15 * time.Second
 
-// maxAnswer bounds an answer, in bytes.
+// maxAnswer is how many bytes of an answer are read.
 const maxAnswer = 16 << 20
 
-// RefusalError is an answer other than 200.
+// RefusalError says that the server answered with a status other than 200.
 type RefusalError struct {
 	Status     int
 	Code       string
@@ -35,15 +35,15 @@ func (r *RefusalError) Error() string {
 	return r.Message
 }
 
-// do is ask without the answer's header.
+// do calls ask and drops the answer's header.
 func (c *Client) do(ctx context.Context, method, path string, body, v any) error {
 	_, err := c.ask(ctx, method, path, body, v)
 	return err
 }
 
-// ask makes a request, reads the JSON of its answer into v unless v is nil, and
-// returns the answer's header. Of an answer other than 200 it reads the JSON too, and
-// returns a *RefusalError.
+// ask makes a request, reads the JSON of the answer into v unless v is nil, and returns
+// the answer's header. If the status is not 200, it returns a *RefusalError; the JSON
+// is read into v even then.
 func (c *Client) ask(ctx context.Context, method, path string, body, v any) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

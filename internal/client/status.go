@@ -8,8 +8,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// ClockReading is what the main server's clock showed: Server, or at most Within
-// more, at some moment between Asked and Answered by this machine's clock.
+// ClockReading says what the main server's clock showed at some moment between Asked
+// and Answered of this machine's clock: Server, or up to Within more.
 type ClockReading struct {
 	Asked, Answered time.Time
 	Server          time.Time
@@ -22,7 +22,7 @@ type ServerStatus struct {
 	Alive bool `json:"alive"`
 }
 
-// Status is what a main server tells of itself and of the subscriber servers.
+// Status is what a main server reports of itself and of the subscriber servers.
 type Status struct {
 	Clock   ClockReading // its Server is zero when the answer had no Date
 	Servers []ServerStatus

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// The main server tells what it knows, and by its Date what time it has.
+// Status returns the subscriber servers, and the main server's clock from its Date
+// header.
 func TestStatus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, map[string]http.HandlerFunc{"main": func(w http.ResponseWriter, r *http.Request) {

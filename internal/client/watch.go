@@ -11,17 +11,17 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// unregisterTimeout bounds the request that a Watch ends with.
+// unregisterTimeout is how long Watch waits at its end for the answer to Unregister.
 const unregisterTimeout = time.Second
 
 // Watch follows a channel's swarms until ctx ends, onSwarm returns an error, or the
-// main server turns out to be none. It registers, and registers again when its
-// subscriber server refuses it; it reconnects by itself and resumes where it was.
+// server turns out not to be a main server. It registers first, and again when its
+// subscriber server refuses it. It reconnects by itself and resumes after the last
+// event.
 //
-// onSwarm is called with each swarm whose total is greater than those before it of
-// the same window, and with its JSON as it came. onState, which may be nil, is called
-// with every change of the connection. Both are called by the goroutine that called
-// Watch.
+// onSwarm is called with a swarm and its JSON, unless an earlier swarm of the same
+// window had at least the same total. onState, which may be nil, is called with every
+// change of the connection. The goroutine that called Watch calls both.
 func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.Swarm, raw []byte) error, onState func(sse.State, wire.Assignment)) error {
 	var at wire.Assignment
 	totals := windowTotals{}
@@ -31,7 +31,7 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 		HTTP:  c.HTTP,
 		Renew: c.Renew,
 		Locate: func(ctx context.Context) (string, error) {
-			a, err := c.register(ctx, at.ServerName) // the one that failed; at first there is none
+			a, err := c.register(ctx, at.ServerName) // avoid the server that failed; at first there is none
 			if r, ok := errors.AsType[*RefusalError](err); ok {
 				if r.Status == http.StatusNotFound || r.Status == http.StatusForbidden {
 					stop(fmt.Errorf("%s does not register clients, it should be the main server: %w", c.Server, r))
@@ -50,7 +50,7 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 			}
 			s, err := wire.DecodeSwarm(e.Data)
 			if err != nil || !totals.raise(s) {
-				return nil //nolint:nilerr // not a swarm: of a newer server, perhaps
+				return nil //nolint:nilerr // not a swarm of this version, perhaps one of a newer server
 			}
 			return onSwarm(s, e.Data)
 		},
@@ -61,7 +61,7 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 		},
 	}
 	defer func() {
-		if at.ServerName != "" { // which the server should know, but is not waited for longer than that
+		if at.ServerName != "" { // tell the main server, but do not wait long for its answer
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), unregisterTimeout)
 			defer cancel()
 			_ = c.Unregister(ctx, at.ServerName)
@@ -76,14 +76,14 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 	return nil
 }
 
-// windowTotals is the greatest total of each of the last windows, by their ends.
+// windowTotals maps the ends of the last windows to the greatest total seen of each.
 type windowTotals map[int64]int64
 
-// maxWindowTotals is how many windows are kept.
+// maxWindowTotals is how many windows are remembered.
 const maxWindowTotals = 1000
 
-// raise takes in a swarm, and says whether its total is greater than what was known
-// of its window.
+// raise notes the total of s, and returns whether it is greater than the known total of
+// its window.
 func (w windowTotals) raise(s wire.Swarm) bool {
 	if total, ok := w[s.Window.End]; ok && s.Total <= total {
 		return false

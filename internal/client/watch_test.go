@@ -22,13 +22,14 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// network is hosts without sockets, so that synctest sees their goroutines wait.
+// network is a network of hosts without sockets. With sockets, synctest could not tell
+// that a goroutine waits.
 type network struct {
 	hosts map[string]chan net.Conn
 	http  *http.Client
 
 	mu    sync.Mutex
-	asked []string // host, path, and Last-Event-ID, of every request
+	asked []string // host, path and Last-Event-ID of every request
 }
 
 type host struct {
@@ -48,7 +49,7 @@ func (h host) Accept() (net.Conn, error) {
 func (h host) Close() error   { close(h.closed); return nil }
 func (h host) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 
-// newNetwork serves hosts until the end of the bubble.
+// newNetwork runs an HTTP server for each host until the end of the test.
 func newNetwork(t *testing.T, hosts map[string]http.HandlerFunc) *network {
 	t.Helper()
 	n := &network{hosts: map[string]chan net.Conn{}}
@@ -98,8 +99,8 @@ func (n *network) requests() []string {
 	return slices.Clone(n.asked)
 }
 
-// assigning is a main server that assigns the given servers in turn, the last one
-// for ever.
+// assigning is a main server that assigns the given servers one after the other, and
+// the last one again and again.
 func assigning(servers ...string) http.HandlerFunc {
 	next := 0
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -119,18 +120,19 @@ func assigning(servers ...string) http.HandlerFunc {
 	}
 }
 
-// window is a swarm of the n-th two seconds as a server sends it.
+// window returns the event of the n-th window, as a server sends it.
 func window(n int, total int64) string {
 	end := int64(2000 * n)
 	b, err := json.Marshal(wire.Swarm{Channel: "main", Window: wire.Window{Start: end - 2000, End: end}, Total: total, Emojis: []wire.EmojiCount{}})
 	if err != nil {
-		panic(err) // a slip in the test
+		panic(err) // a mistake in the test
 	}
 	return string(sse.AppendEvent(nil, sse.Event{ID: fmt.Sprint(end), Name: "swarm", Data: b}))
 }
 
-// streaming answers the n-th request with the n-th of some streams and ends it;
-// after the last one it stays open.
+// streaming answers the n-th request with the n-th stream, and then ends the answer.
+// The last stream answers all further requests too, and stays open until the client
+// leaves.
 func streaming(streams ...string) http.HandlerFunc {
 	next := 0
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -146,8 +148,8 @@ func streaming(streams ...string) http.HandlerFunc {
 
 var errEnough = errors.New("enough")
 
-// watch follows a channel until it has seen a total of 99, and returns all that it
-// saw, as window=total.
+// watch follows a channel until it has seen a total of 99. It returns all swarms seen,
+// as window=total.
 func watch(t *testing.T, c *client.Client, channel string) (saw []string) {
 	t.Helper()
 	err := c.Watch(t.Context(), channel, func(s wire.Swarm, raw []byte) error {
@@ -166,8 +168,8 @@ func watch(t *testing.T, c *client.Client, channel string) (saw []string) {
 	return saw
 }
 
-// A swarm that is not greater than one of the same window before is left out, on one
-// connection and on the next.
+// Watch leaves out a swarm whose total is not greater than that of an earlier swarm of
+// the same window, on the same connection or an earlier one.
 func TestWatchTellsWhatIsNew(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, map[string]http.HandlerFunc{"main": assigning("sub1"), "sub1": streaming(
@@ -178,15 +180,16 @@ func TestWatchTellsWhatIsNew(t *testing.T) {
 		if diff := cmp.Diff([]string{"1=0", "2=5", "1=3", "2=6", "3=1", "3=99"}, watch(t, n.client(), "main")); diff != "" {
 			t.Errorf("saw (-want +got):\n%s", diff)
 		}
-		// A stream that breaks is tried again where it was, and resumed.
+		// After a stream breaks, the client connects to the same server again without
+		// registering, and resumes after the last event it got.
 		if diff := cmp.Diff([]string{"main/register", "sub1/v1/swarm", "sub1/v1/swarm 2000", "sub1/v1/swarm 6000", "main/unregister"}, n.requests()); diff != "" {
 			t.Errorf("asked (-want +got):\n%s", diff)
 		}
 	})
 }
 
-// A server that refuses, is full or is gone is left. The main server is asked for
-// another one than that, which is asked to resume.
+// When a subscriber server refuses, is full or is gone, Watch asks the main server for
+// another one, and resumes there.
 func TestWatchRegistersAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		refusing := func(status int) http.HandlerFunc {
@@ -220,7 +223,8 @@ func TestWatchRegistersAgain(t *testing.T) {
 	})
 }
 
-// onState is called with every change of the connection, its server, and why it ended.
+// onState is called with every change of the connection, the server, and why the last
+// connection ended.
 func TestWatchTellsItsState(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, map[string]http.HandlerFunc{"main": assigning("full", "sub1"), "sub1": streaming("", window(1, 99))})
@@ -252,8 +256,8 @@ func TestWatchTellsItsState(t *testing.T) {
 	})
 }
 
-// Where nothing listens, Watch goes on trying and says why; it ends at once when it
-// is cancelled.
+// Where nothing listens, Watch keeps trying and says why. It ends at once when it is
+// cancelled.
 func TestWatchWhereNothingListens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t, nil)
@@ -278,13 +282,13 @@ func TestWatchWhereNothingListens(t *testing.T) {
 	})
 }
 
-// A main server that hangs does not keep one who leaves.
+// Watch ends at once even if the main server never answers the Unregister request.
 func TestWatchLeavesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		assign := assigning("sub1")
 		n := newNetwork(t, map[string]http.HandlerFunc{"sub1": streaming(window(1, 99)), "main": func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/unregister" {
-				_, _ = io.Copy(io.Discard, r.Body) // else it is not seen that the client left
+				_, _ = io.Copy(io.Discard, r.Body) // otherwise the server does not notice that the client left
 				<-r.Context().Done()
 				return
 			}
@@ -298,7 +302,7 @@ func TestWatchLeavesAtOnce(t *testing.T) {
 	})
 }
 
-// A thousand windows are remembered, and no more: an older one would come again.
+// Watch remembers a thousand windows. A swarm of an older window is delivered again.
 func TestWatchRemembersRecentWindows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first, again strings.Builder

@@ -9,59 +9,57 @@ import (
 )
 
 var (
-	// ErrStalled is why a connection was given up that sent nothing, not even a
-	// keep-alive, for [Client.ReadTimeout].
+	// ErrStalled is the error of a connection that was given up because the server sent
+	// nothing, not even a keep-alive, for [Client.ReadTimeout].
 	ErrStalled = errors.New("the server is silent")
-	// ErrEventTooLarge is what Run returns after an event longer than
-	// [Client.MaxEventSize].
+	// Run returns ErrEventTooLarge after an event longer than [Client.MaxEventSize].
 	ErrEventTooLarge = errors.New("event too large")
-	// ErrRenewed is why a connection was ended because of [Client.Renew].
+	// ErrRenewed is the error of a connection that a value on [Client.Renew] ended.
 	ErrRenewed = errors.New("another connection was asked for")
 )
 
 // Client listens to one stream and connects again whenever the connection ends. It
-// holds settings only, so that one Client may Run any number of times, at once too.
+// holds settings only: one Client may Run any number of times, also at the same time.
 // Only URL or Locate must be set.
 type Client struct {
 	// URL is the stream's address.
 	URL string
-	// Locate, if set, is asked for the address instead: before the first
-	// connection, and after each refusal, so that a listener can register anew. A
-	// stream that was live and broke is tried at the same address first; when it is
-	// refused there, Locate is asked at once, unless the answer said Retry-After. An
-	// error of Locate counts as a refusal; that of a *[RefusedError] is obeyed. Locate
-	// bounds its own time.
+	// Locate, if set, returns the address, and URL is not used. It is called before the
+	// first connection and after each refusal, so that a listener can register anew.
+	// After a live connection breaks, the same address is tried first. If it does not
+	// take the listener back, Locate is called at once, unless a refusal said
+	// Retry-After. An error of Locate counts as a refusal; if it is a *[RefusedError],
+	// its RetryAfter is waited for. Run sets no time limit for Locate.
 	Locate func(ctx context.Context) (string, error)
 	// Renew, if set, ends the connection, or the wait for the next one, with each value
-	// received; Locate is asked anew at once. It is for a caller who knows that the
-	// connection is dead before the client can, as after the machine slept.
+	// received. Locate is then called at once. It is for a caller who knows before the
+	// client that the connection is dead, as after the machine slept.
 	Renew <-chan struct{}
-	// HTTP makes the requests. Default: [http.DefaultClient]. Its Timeout is not
-	// used, since a stream has no end: ReadTimeout takes its place.
+	// HTTP makes the requests. Default: [http.DefaultClient]. Its Timeout is not used,
+	// since a stream has no end; ReadTimeout is used instead.
 	HTTP *http.Client
 
-	// OnEvent is handed every event with data, in order; an error ends Run and is
-	// returned by it. Default: events are dropped.
+	// OnEvent is called with every event that has data, in order. If it returns an
+	// error, Run ends and returns that error. Default: events are dropped.
 	OnEvent func(Event) error
-	// OnState is called with every change of state. Both are called by the goroutine
-	// that called Run, which does not read meanwhile: a slow one slows its own stream
-	// and nothing else.
+	// OnState is called with every change of state. The goroutine that called Run calls
+	// OnEvent and OnState, and reads nothing from the stream while they run.
 	OnState func(State)
 
-	// Reconnect is how long to wait after a stream ended, and after the first
-	// refusal, until the server's retry: says otherwise. Default: 1 s. Every wait is
-	// prolonged at random by up to a half, so that the listeners of a dead server
-	// do not all come back at once; none is shortened.
+	// Reconnect is how long to wait after a stream ended, and after the first refusal,
+	// until the server sends retry:. Default: 1 s. Every wait is prolonged at random by
+	// up to a half, so that the listeners of a dead server do not all come back at
+	// once. No wait is shortened.
 	Reconnect time.Duration
-	// MaxBackoff bounds the wait that doubles with each further refusal in a row,
-	// before it is prolonged. A longer retry: or Retry-After of the server is
-	// obeyed all the same, up to an hour. Default: 30 s.
+	// MaxBackoff bounds the wait, which doubles with each further refusal in a row,
+	// before it is prolonged. A longer retry: or Retry-After of the server is still
+	// obeyed, up to an hour. Default: 30 s.
 	MaxBackoff time.Duration
-	// ReadTimeout is how long the server may send nothing, keep-alives included,
-	// before the connection is given up. It bounds connecting too. Default: 30 s.
+	// ReadTimeout is how long the server may send nothing, not even a keep-alive,
+	// before the connection is given up. It also bounds connecting. Default: 30 s.
 	ReadTimeout time.Duration
-	// MaxEventSize bounds one frame, its field names and line ends included, in
-	// bytes. Default: 1 MiB.
+	// MaxEventSize is the greatest length of one frame in bytes, including field names
+	// and line ends. Default: 1 MiB.
 	MaxEventSize int
 }
 
@@ -100,8 +98,8 @@ func positive[T int | time.Duration](v, otherwise T) T {
 // Phase says what a [Client] is doing.
 type Phase uint8
 
-// The phases of a connection. Connecting is followed by Live or Reconnecting,
-// Live by Reconnecting, Reconnecting by Connecting.
+// The phases of a connection. After Connecting comes Live or Reconnecting, after Live
+// comes Reconnecting, and after Reconnecting comes Connecting.
 const (
 	Connecting   Phase = iota // finding the address and asking for the stream
 	Live                      // the server accepted; events arrive
@@ -127,17 +125,17 @@ type State struct {
 	Phase Phase
 	// URL is the stream's address; empty before Locate has returned it.
 	URL string
-	// Wait and Err belong to Reconnecting: how long from now, and why. Err is or
-	// wraps a *[RefusedError], [ErrStalled], [ErrRenewed], [io.EOF] (the server ended
-	// the stream), or what Locate or the network said.
+	// Wait and Err are set while Reconnecting: how long the wait is, and why the last
+	// connection ended. Err is or wraps a *[RefusedError], [ErrStalled], [ErrRenewed],
+	// [io.EOF] (the server ended the stream), or an error of Locate or of the network.
 	Wait time.Duration
 	Err  error
 }
 
-// Run listens until ctx is cancelled, which is no error. Else it returns what
-// OnEvent returned, or [ErrEventTooLarge]: a stream that sends such an event would
-// send it again. Everything else, whatever a server answers included, is tried
-// again, for ever; a caller who wants an end to that cancels ctx from OnState.
+// Run listens until ctx is cancelled, and then returns nil. Before that it returns only
+// an error of OnEvent, or [ErrEventTooLarge], since the server would send such an event
+// again. After anything else, also any answer of a server, it connects again, without
+// limit. A caller who wants a limit cancels ctx from OnState.
 func (c *Client) Run(ctx context.Context) error {
 	if c.URL == "" && c.Locate == nil {
 		return errors.New("listen to stream: neither URL nor Locate is set")

@@ -18,7 +18,8 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// pipes is a network without sockets, so that synctest sees its goroutines wait.
+// pipes is a network of in-memory pipes. With sockets, synctest could not tell that a
+// goroutine waits.
 type pipes struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -46,7 +47,8 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 func (p *pipes) Close() error   { close(p.closed); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 
-// serve starts handler on pipes, for one bubble, and returns who reaches it.
+// serve starts handler on pipes until the end of the test, and returns an HTTP client
+// that reaches it.
 func serve(t *testing.T, handler http.HandlerFunc) *http.Client {
 	t.Helper()
 	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
@@ -64,7 +66,7 @@ func serve(t *testing.T, handler http.HandlerFunc) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// stream answers with frames, in one piece each.
+// stream sends an event stream of frames, and flushes after each.
 func stream(w http.ResponseWriter, frames ...string) {
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	for _, frame := range frames {
@@ -76,7 +78,7 @@ func stream(w http.ResponseWriter, frames ...string) {
 
 var errEnough = errors.New("enough")
 
-// within fails unless a wait is what was asked for or up to a half longer.
+// within fails unless got is between asked and one and a half times asked.
 func within(t *testing.T, got, asked time.Duration) {
 	t.Helper()
 	if got < asked || got > asked+asked/2+time.Millisecond {
@@ -85,7 +87,7 @@ func within(t *testing.T, got, asked time.Duration) {
 }
 
 func TestClientResumesWhereItWasCut(t *testing.T) {
-	var resumes []string // only ever one request at a time
+	var resumes []string // never two requests at a time
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		resumes = append(resumes, fmt.Sprintf("%q %s", r.Header["Last-Event-Id"], r.Header.Get("Accept")))
 		switch len(resumes) {
@@ -141,7 +143,7 @@ func TestClientObeysRetry(t *testing.T) {
 			case 4:
 				stream(w, "retry: 250\n", "data: and is replaced\n\n")
 			case 5:
-				stream(w, "retry: 99999999999\n\n") // three years: an hour is enough
+				stream(w, "retry: 99999999999\n\n") // three years; an hour is waited
 			default:
 				stream(w, "data: done\n\n")
 			}
@@ -205,9 +207,9 @@ func TestClientBacksOffWhileRefused(t *testing.T) {
 			t.Fatalf("Run = %v, want OnEvent's error", err)
 		}
 
-		// The address is asked for again after each refusal, and not after a stream
-		// that had been live and ended (sub9, twice): there it is when that one is
-		// refused, and at once.
+		// The client calls Locate again after each refusal. After a live stream ended
+		// (sub9), it first tries the same address, and calls Locate at once when that
+		// refuses.
 		wantRequested := strings.Fields("/sub2 /sub3 /sub4 /sub5 /sub6 /sub7 /sub8 /sub9 /sub9 /sub10")
 		if diff := cmp.Diff(wantRequested, requested); diff != "" {
 			t.Errorf("requests (-want +got):\n%s", diff)
@@ -251,8 +253,8 @@ func TestClientBacksOffWhileRefused(t *testing.T) {
 	})
 }
 
-// A server that vanished sends no FIN: only that nothing comes shows it. A keep-alive is
-// enough, and time that the listener itself takes does not count.
+// A vanished server sends no FIN: only the silence shows it. A keep-alive is enough to
+// keep a connection, and the time that OnEvent takes does not count.
 func TestClientNoticesSilence(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var began time.Time
@@ -317,7 +319,7 @@ func TestClientNoticesSilence(t *testing.T) {
 }
 
 func TestClientBoundsEvents(t *testing.T) {
-	const limit = 5000 // more than the first read takes
+	const limit = 5000 // more than one read returns
 	frame := func(n int) string {
 		empty := len(sse.AppendEvent(nil, sse.Event{ID: "1", Data: []byte("x")})) - 1
 		return string(sse.AppendEvent(nil, sse.Event{ID: "1", Data: []byte(strings.Repeat("x", n-empty))}))
@@ -342,7 +344,7 @@ func TestClientBoundsEvents(t *testing.T) {
 	}
 }
 
-// Wherever a client is when it is cancelled, it returns nil at once, and the
+// Whatever a client is doing when it is cancelled, it returns nil at once. The synctest
 // bubble proves that it leaves no goroutine behind.
 func TestClientEndsWhenCancelled(t *testing.T) {
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
@@ -418,7 +420,7 @@ func TestClientWithoutAddress(t *testing.T) {
 	}
 }
 
-// One Client serves any number of Runs.
+// Run may be called several times at once on one Client.
 func TestClientIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client := &sse.Client{

@@ -14,8 +14,8 @@ import (
 	gosse "github.com/tmaxmax/go-sse"
 )
 
-// connect makes one connection, listens until it ends and says why it did. Renew
-// ends it.
+// connect makes one connection, listens until it ends, and returns why it ended. A
+// value on Renew ends it with ErrRenewed.
 func (l *listener) connect(ctx context.Context) error {
 	if l.Renew == nil {
 		return l.reconnect(ctx)
@@ -49,7 +49,7 @@ type listener struct {
 	lastID   string        // sent as Last-Event-ID
 	retry    time.Duration // Reconnect, or what a server last asked for
 	refusals int           // in a row, since a connection was last live
-	fatal    error         // what Run shall return
+	fatal    error         // if set, Run ends and returns it
 }
 
 func newListener(c Client) *listener {
@@ -57,7 +57,7 @@ func newListener(c Client) *listener {
 	return &listener{Client: c, retry: c.Reconnect}
 }
 
-// reconnect is connect, but for Renew.
+// reconnect does what connect does, except for Renew.
 func (l *listener) reconnect(ctx context.Context) error {
 	l.OnState(State{Phase: Connecting, URL: l.url})
 	defer func() {
@@ -79,8 +79,8 @@ func (l *listener) reconnect(ctx context.Context) error {
 	})
 }
 
-// listen asks for the stream at l.url, listens until it ends and says why it did. If
-// the server does not take the listener, it empties l.url.
+// listen asks for the stream at l.url, listens until it ends, and returns why it ended.
+// If the server does not take the listener, listen empties l.url.
 func (l *listener) listen(ctx context.Context) error {
 	live := false
 	defer func() {
@@ -105,11 +105,12 @@ func (l *listener) listen(ctx context.Context) error {
 		req.Header.Set("Last-Event-ID", l.lastID)
 	}
 
-	// A go-sse connection reconnects by itself, but it gives up for good when it is
+	// A go-sse connection reconnects by itself. But it gives up for good when it is
 	// refused, forgets retry: with the next connection, and may come back sooner than
-	// retry: says. So each is used for one connection and ended in OnRetry. Only
-	// OnRetry tells what retry: said, as the time that go-sse would wait. That is why
-	// the wait begins with l.retry and has nearly no jitter; 0 would mean a half.
+	// retry: says. So each go-sse connection is used once and ended in OnRetry. What
+	// retry: said is known only from the wait that OnRetry gets. That is why
+	// InitialInterval is l.retry and Jitter is nearly zero; Jitter 0 would mean one
+	// half.
 	conn := (&gosse.Client{
 		HTTPClient: l.HTTP,
 		Backoff:    gosse.Backoff{InitialInterval: l.retry, Jitter: 1e-12},
@@ -132,16 +133,16 @@ func (l *listener) listen(ctx context.Context) error {
 	conn.Buffer(nil, l.MaxEventSize)
 	conn.SubscribeToAll(func(e gosse.Event) {
 		if ctx.Err() != nil {
-			return // it was read before the connection was ended
+			return // this event was read before the connection was ended
 		}
-		if e.LastEventID != "" { // empty until the first id: of this connection
+		if e.LastEventID != "" { // it is empty until this connection's first id
 			l.lastID = e.LastEventID
 		}
 		if e.Data == "" {
 			return
 		}
 		err := l.OnEvent(Event{ID: l.lastID, Name: e.Type, Data: []byte(e.Data)})
-		if err != nil && ctx.Err() == nil { // else it is likely because ctx was cancelled
+		if err != nil && ctx.Err() == nil { // if ctx was cancelled, that is likely the reason
 			l.fatal = err
 			end(err)
 		}
@@ -153,7 +154,8 @@ func (l *listener) listen(ctx context.Context) error {
 	return l.explain(err)
 }
 
-// explain is err without go-sse's own words, which are about requests.
+// explain returns err without go-sse's wording, which speaks of requests. If an event
+// was too large, it also sets l.fatal.
 func (l *listener) explain(err error) error {
 	if wrapped, ok := errors.AsType[*gosse.ConnectionError](err); ok {
 		err = wrapped.Err
@@ -169,7 +171,7 @@ func (l *listener) explain(err error) error {
 	}
 }
 
-// waitAfter waits before the next connection, after one that ended with err.
+// waitAfter waits before the next connection; the last one ended with err.
 func (l *listener) waitAfter(ctx context.Context, err error) {
 	wait := Backoff(err, l.retry, l.MaxBackoff, l.refusals, rand.Int64N)
 	if errors.Is(err, ErrRenewed) {
@@ -184,9 +186,10 @@ func (l *listener) waitAfter(ctx context.Context, err error) {
 	}
 }
 
-// watchedBody is a response's body whose every read the watchdog bounds. It does not
-// run between reads, while OnEvent is called. When it has ended the connection, Read
-// returns that it stalled, and not that ctx was cancelled, on which go-sse would stop.
+// watchedBody is a response's body. The watchdog bounds each Read, and is stopped
+// between reads, while OnEvent is called. After the watchdog has ended the connection,
+// Read returns stalled. It must not return that ctx was cancelled, since go-sse would
+// then stop.
 type watchedBody struct {
 	io.ReadCloser
 	watchdog *time.Timer

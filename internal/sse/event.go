@@ -1,18 +1,17 @@
-// Package sse is Server-Sent Events as Emostream uses them: frames are built
-// here by the side that sends, and [Client] is the side that listens.
+// Package sse sends and receives Server-Sent Events: it has the functions that build
+// frames, and [Client], which listens.
 //
-// The format is the one of the WHATWG HTML standard, section "Server-sent
-// events": lines of "field: value", ended by a blank line. It has no lengths
-// and no escapes, so all that protects a stream is that no value carries a line
-// break. The encoder is therefore the only place that writes frames; it is pure
-// (append to a slice, no state), so that a frame is encoded once and shared by
-// every connection.
+// The format is that of the WHATWG HTML standard, section "Server-sent events": lines
+// of "field: value", ended by a blank line. It has no lengths and no escapes. A stream
+// is therefore safe only if no value contains a line break, and only the functions of
+// this package write frames. They are pure: they append to a slice and keep no state.
+// So a frame is encoded once and all connections share it.
 //
-// A listener's connection breaks: servers restart, drain or vanish without a
-// word. Client is a loop around one connection at a time: it asks where to
-// connect, listens, and comes back with Last-Event-ID, no sooner than the server
-// asked for, later and later while it is refused. Servers send comments to keep a
-// connection alive, so that one on which nothing comes is dead, and is ended.
+// A listener's connection breaks now and then: servers restart, drain or vanish without
+// notice. Client keeps one connection at a time. It asks where to connect, listens, and
+// comes back with Last-Event-ID. It waits at least as long as the server asked for, and
+// longer after each refusal. Servers send keep-alives, so a connection on which nothing
+// arrives is dead, and Client ends it.
 package sse
 
 import (
@@ -24,26 +23,27 @@ import (
 
 // Event is one event of a stream.
 type Event struct {
-	// ID is where a listener resumes that has seen this event: it comes back as
-	// Last-Event-ID. Sent: empty leaves the listener's ID as it is. Received: the
-	// ID in force, which is an earlier event's when this one had none.
+	// ID tells the server where to resume: a listener that reconnects sends the last ID
+	// it got as Last-Event-ID. When sent, an empty ID leaves the listener's ID as it
+	// is. When received, it is the last ID of the stream so far, perhaps that of an
+	// earlier event.
 	ID string
-	// Name is the event's type; empty is what browsers call "message".
+	// Name is the event's type. Browsers call an event with an empty Name "message".
 	Name string
-	// Data is the payload. Sent: its lines may end in LF, CR or CRLF. Received:
-	// they end in LF, and the slice belongs to the receiver. A frame without Data
-	// sets ID and Retry, but receivers do not deliver it.
+	// Data is the payload. When sent, its lines may end in LF, CR or CRLF. When
+	// received, they end in LF, and the slice belongs to the receiver. A frame without
+	// Data sets ID and Retry, but receivers do not deliver it.
 	Data []byte
-	// Retry asks the listener to wait this long before it reconnects, now and
-	// later. Whole milliseconds, rounded up; zero or less says nothing. Never set
-	// on a received event: [Client] obeys it.
+	// Retry asks the listener to wait this long before it reconnects, now and later. It
+	// is sent in whole milliseconds, rounded up, and not sent if it is zero or less. It
+	// is never set on a received event: [Client] obeys it.
 	Retry time.Duration
 }
 
-// AppendEvent appends the bytes of one frame to dst. An ID or a Name that a line
-// cannot carry (line breaks; NUL too in an ID, which receivers would ignore) is
-// left out whole: no place to resume is better than a wrong one, and neither can
-// smuggle a line into the stream. An empty Event appends nothing.
+// AppendEvent appends one frame to dst. It leaves out an ID that contains a line break
+// or NUL, and a Name that contains a line break: no ID is better than a wrong one, and
+// a line break could forge further lines of the stream. It appends nothing for an empty
+// Event.
 func AppendEvent(dst []byte, e Event) []byte {
 	start := len(dst)
 	if e.ID != "" && !strings.ContainsAny(e.ID, "\r\n\x00") {
@@ -65,9 +65,9 @@ func AppendEvent(dst []byte, e Event) []byte {
 	return append(dst, '\n')
 }
 
-// AppendComment appends a frame that receivers skip: a keep-alive, which tells them
-// and all proxies between that the stream is alive. Empty text makes the shortest
-// one. Several lines of text are several lines of comment.
+// AppendComment appends a frame that receivers skip. It is used as a keep-alive, which
+// tells the receiver and all proxies on the way that the stream is alive. An empty text
+// makes the shortest comment. Each line of text becomes a line of comment.
 func AppendComment(dst []byte, text string) []byte {
 	return append(appendLines(dst, ":", []byte(text)), '\n')
 }
@@ -78,8 +78,8 @@ func AppendRetry(dst []byte, d time.Duration) []byte {
 	return AppendEvent(dst, Event{Retry: d})
 }
 
-// appendField writes one line. The space belongs to the format: receivers take
-// away one, so a value that starts with a space keeps it.
+// appendField appends one line. Receivers remove one space before the value, so a value
+// that begins with a space keeps it.
 func appendField[T string | []byte](dst []byte, field string, value T) []byte {
 	dst = append(dst, field...)
 	if len(value) > 0 {
@@ -89,7 +89,7 @@ func appendField[T string | []byte](dst []byte, field string, value T) []byte {
 	return append(dst, '\n')
 }
 
-// appendLines writes text as one line of field for each of its lines.
+// appendLines appends one line of field for each line of text.
 func appendLines(dst []byte, field string, text []byte) []byte {
 	for {
 		i := bytes.IndexAny(text, "\r\n")

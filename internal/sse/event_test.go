@@ -68,8 +68,7 @@ func TestAppendRetry(t *testing.T) {
 	}
 }
 
-// What one side encodes the other decodes, whatever is in it and whatever frames
-// stand around it.
+// The decoder returns exactly what the encoder was given, also between other frames.
 func FuzzAppendEvent(f *testing.F) {
 	f.Add("1754000000000", "swarm", []byte(`{"total":3}`), int64(time.Second), "hb")
 	f.Add(" 1", "", []byte("a\r\n\r\n b\rdata: c\n"), int64(0), "x\n\ndata: y")

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// What a listener does after its connection ended is decided here, for [Client] and
+// This file decides what a listener does after its connection ended, for [Client] and
 // for the load generator's listeners alike.
 
-// maxRetry bounds what a server can ask for with retry: or Retry-After, so that a
-// slip of its keyboard does not silence a listener for a year.
+// maxRetry is the longest wait that a server can ask for with retry: or Retry-After. A
+// mistyped value must not silence a listener for a year.
 const maxRetry = time.Hour
 
-// Reconnect connects a listener once: to before, where it was connected last, or
-// when that server does not take it back, at once to where locate says. A server
-// that refuses and says for how long is obeyed: the listener is not sent elsewhere
-// until that time is over. The zero value of before is nowhere.
+// Reconnect connects a listener once. It tries before first, the place where the
+// listener was connected last; the zero value means that there is none. If that server
+// does not take it back, Reconnect at once tries the place that locate returns. But if
+// the server refused with Retry-After, it does not try another place.
 //
-// Connect says whether the server took the listener, and why the connection ended or
-// was not made. Reconnect returns the last such error, or that of locate.
+// connect returns whether the server took the listener, and why the connection ended or
+// was not made. Reconnect returns the error of the last call of connect or locate.
 func Reconnect[Place comparable](before Place, connect func(Place) (taken bool, err error), locate func() (Place, error)) error {
 	var nowhere Place
 	var refused error
@@ -41,18 +41,19 @@ func Reconnect[Place comparable](before Place, connect func(Place) (taken bool, 
 	return err
 }
 
-// Backoff is how long a listener waits before it connects again, after a connection
-// that ended with err: retry, doubled up to maxBackoff with each refusal in a row
-// after the first, but no less than retry, nor than a Retry-After that came with the
-// refusal. It is prolonged at random by up to a half, so that the listeners of a dead
-// server do not all come back at once; random(n) is a number from 0 to n-1.
+// Backoff returns how long a listener waits before it connects again after a connection
+// that ended with err. The wait is retry, doubled with each refusal in a row after the
+// first, up to maxBackoff; but never less than retry, nor than the Retry-After of the
+// refusal. It is then prolonged at random by up to a half, so that the listeners of a
+// dead server do not all come back at once. random(n) returns a number from 0 to n-1.
 func Backoff(err error, retry, maxBackoff time.Duration, refusals int, random func(n int64) int64) time.Duration {
-	doublings := min(max(refusals-1, 0), 20) // 20: an hour still fits
+	doublings := min(max(refusals-1, 0), 20) // an hour, doubled 20 times, still fits in a Duration
 	wait := max(retry, min(retry<<doublings, maxBackoff), retryAfter(err))
 	return wait + time.Duration(random(int64(wait/2)+1))
 }
 
-// retryAfter is the Retry-After of a refusal, up to an hour; 0: there is none.
+// retryAfter returns the RetryAfter of a *RefusedError, up to an hour. 0 means that
+// there is none.
 func retryAfter(err error) time.Duration {
 	if refused, ok := errors.AsType[*RefusedError](err); ok {
 		return min(refused.RetryAfter, maxRetry)
@@ -60,8 +61,8 @@ func retryAfter(err error) time.Duration {
 	return 0
 }
 
-// RetryAfter reads a Retry-After header in seconds, up to an hour; 0: it says
-// nothing, or a date.
+// RetryAfter parses a Retry-After header in seconds, up to an hour. It returns 0 if the
+// header is missing or holds a date.
 func RetryAfter(header string) time.Duration {
 	s, err := strconv.Atoi(header)
 	if err != nil {

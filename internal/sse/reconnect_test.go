@@ -13,8 +13,8 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// A listener whose server does not take it back asks at once where else to go, unless
-// the server asked it to wait.
+// A listener whose server does not take it back calls Locate at once, unless the server
+// asked it to wait.
 func TestClientMovesAtOnce(t *testing.T) {
 	gone := func(w http.ResponseWriter) { w.WriteHeader(http.StatusBadGateway) }
 	refusing := func(after string) func(http.ResponseWriter) {
@@ -25,10 +25,10 @@ func TestClientMovesAtOnce(t *testing.T) {
 	}
 	const s = time.Second
 	for name, tt := range map[string]struct {
-		old     func(http.ResponseWriter) // when the listener comes back
+		old     func(http.ResponseWriter) // the old server's answer when the listener comes back
 		located []string                  // one after the other
 		want    []string                  // requests
-		waits   []time.Duration           // before the second and all later ones; up to a half more
+		waits   []time.Duration           // before the second request and each later one; may be prolonged by a half
 	}{
 		"it is gone":               {gone, []string{"/a", "/b"}, []string{"/a", "/a", "/b"}, []time.Duration{s, 0}},
 		"it refuses":               {refusing("0"), []string{"/a", "/b"}, []string{"/a", "/a", "/b"}, []time.Duration{s, 0}},
@@ -79,8 +79,8 @@ func TestClientMovesAtOnce(t *testing.T) {
 	}
 }
 
-// The wait grows with refusals up to its bound, and is never less than the server asked
-// for, nor, once prolonged, more than half as long again.
+// The wait grows with refusals up to its bound. It is never less than the server asked
+// for, and prolonging adds at most a half.
 func TestBackoff(t *testing.T) {
 	const s = time.Second
 	refused := func(after time.Duration) error { return &sse.RefusedError{Status: 503, RetryAfter: after} }

@@ -12,14 +12,15 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// RefusedError is a server's answer other than the stream that was asked for.
+// RefusedError says that the server's answer was not the stream that was asked for.
 type RefusedError struct {
-	// Status is the HTTP status; 200 when what came was not an event stream.
+	// Status is the HTTP status. It is 200 if the answer was not an event stream.
 	Status int
-	// Code and Message are what the server said in its JSON error, when it did,
-	// cut to 200 printable characters.
+	// Code and Message are from the JSON of the server's error, cut to 200 printable
+	// characters. They are empty if the answer had none.
 	Code, Message string
-	// RetryAfter is the server's Retry-After when that is in seconds, up to an hour.
+	// RetryAfter is the server's Retry-After header if that is in seconds, up to an
+	// hour.
 	RetryAfter time.Duration
 }
 
@@ -32,7 +33,7 @@ func (e *RefusedError) Error() string {
 	return s
 }
 
-// refusal says why an answer does not begin a stream; nil: it does.
+// refusal returns why an answer does not begin a stream, or nil if it begins one.
 func refusal(res *http.Response) error {
 	if res.StatusCode == http.StatusOK {
 		if err := gosse.DefaultValidator(res); err != nil {
@@ -51,5 +52,5 @@ func refusal(res *http.Response) error {
 	return refused
 }
 
-// printable makes what a server says fit on a line of a terminal.
+// printable makes a text of the server fit on one line of a terminal.
 func printable(s string) string { return text.Clip(text.Clean(s), 200, "") }

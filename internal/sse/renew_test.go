@@ -14,7 +14,8 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// Renew replaces a connection at once, whatever the client is doing, and resumes.
+// A value on Renew replaces a connection at once, whatever the client is doing, and the
+// stream resumes.
 func TestClientRenews(t *testing.T) {
 	for name, tt := range map[string]struct {
 		first http.HandlerFunc // what the first address answers
