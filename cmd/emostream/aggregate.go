@@ -17,7 +17,7 @@ type aggregateFlags struct {
 	scale     string
 	resetLost bool
 
-	claimed func(topic string, partition int) // see aggregator.Config; may be nil
+	claimed func(topic string, partition int) // called for each partition that is claimed; may be nil
 }
 
 // check says what is wrong with the settings, nil if nothing is.

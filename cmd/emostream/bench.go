@@ -84,7 +84,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	f.out.add(cmd)
 }
 
-// config makes the configuration of a load test of the flags.
+// config turns the flags into the configuration of a load test.
 func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 	cfg := f.Config
 	cfg.Version = version

@@ -16,8 +16,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Somebody waits at a prompt: late suggestions are worth less than none, and the newest
-// records of a topic have enough of them.
+// Completion must be quick. So Kafka has a second to answer, and only the newest records
+// are searched for channels.
 const (
 	completionTimeout = time.Second
 	completionRecords = 1000 // of a partition

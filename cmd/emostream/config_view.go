@@ -129,7 +129,7 @@ func (f *configViewFlags) print(io streams, all []settingView) error {
 	lines, widest := make([]string, len(all)), 0
 	for i, v := range all {
 		lines[i] = fmt.Sprintf("%s%s: %s", indent(len(strings.Fields(v.Command))), v.Flag, asYAML(v.Value))
-		widest = max(widest, min(len(lines[i]), 48)) // origins are lined up behind all but very long lines
+		widest = max(widest, min(len(lines[i]), 48)) // very long lines do not push all origins to the right
 	}
 	var b strings.Builder
 	var open []string // the sections that the next line is in
@@ -189,6 +189,6 @@ func asYAML(v any) string {
 	if line := strings.TrimSpace(string(text)); err == nil && !strings.Contains(line, "\n") {
 		return line
 	}
-	quoted, _ := json.Marshal(v) // strings always encode, and YAML takes them so, too
+	quoted, _ := json.Marshal(v) // strings always encode, and JSON is valid YAML
 	return string(quoted)
 }

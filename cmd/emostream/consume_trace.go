@@ -127,7 +127,7 @@ func (f *consumeFlags) reportTrace(io streams, t *traceRun, asJSON bool, err err
 type traceRun struct {
 	names     wire.Topics
 	cfg       trace.Config
-	print     func([]trace.Journey) error // prints reactions that are done or stuck; may be nil
+	print     func([]trace.Journey) error // of reactions that are done or stuck; nil: they are not printed
 	printNote func(string)                // nil: notes are kept for the view
 
 	mu    sync.Mutex // guards what follows, which a view reads

@@ -53,7 +53,7 @@ func printFinding(b *strings.Builder, f doctor.Finding) {
 	writeIndented(b, "      do:  ", 11, f.Do)
 }
 
-// indented writes a finding broken into lines. The first begins with begin, the
+// writeIndented writes a finding broken into lines. The first begins with begin, the
 // later ones with as many spaces as begin has columns.
 func writeIndented(b *strings.Builder, begin string, columnsBefore int, finding string) {
 	for i, line := range text.WrapWords(finding, columns-columnsBefore) {

@@ -122,12 +122,12 @@ func (f *exportFlags) check(stdout io.Writer, asJSON bool) (export.Format, error
 	return format, nil
 }
 
-// maxSkew is how far apart clocks of an installation may be.
+// maxSkew is how far apart the clocks of an installation may be.
 const maxSkew = time.Minute
 
-// widenRange turns a range of windows into the range of records to read. The record of a
-// window may come any time after the window's end, so the topic is read to its end. It
-// may bear an earlier time by at most maxSkew.
+// widenRange turns a range of windows into the range of records to read. It begins
+// maxSkew earlier, as clocks differ. It ends with the topic, since the record of a
+// window may come any time after the window's end.
 func widenRange(cfg *topicreader.Config, wanted *export.WindowsConfig) {
 	if at := cfg.From.Time; !at.IsZero() {
 		wanted.From = at.UnixMilli()

@@ -31,8 +31,8 @@ import (
 // of a setting.
 func settingError(err error) error { return usagef("--%w", err) }
 
-// settingErrors does so for several errors that were joined. Those that are not of one
-// setting stay as they are.
+// settingErrors does so for joined errors. Those that are not about a single setting
+// stay as they are.
 func settingErrors(err error) error {
 	joined, ok := errors.AsType[interface {
 		error
@@ -95,9 +95,10 @@ func withAdvice(work func(context.Context, stream.Claim) error) func(context.Con
 	}
 }
 
-// settingsAdvice says what to do if other copies of aggregate run with other settings.
-// What was counted with those stays so, and needs a new beginning. What was only
-// written for the other half of the counting does not.
+// settingsAdvice says what to do if another copy of aggregate runs with other settings.
+// Windows that were counted with them cannot be counted again with others, so that only
+// a new installation can have others. Partials on their way to be reduced are reduced
+// soon, so that it is enough to start all copies alike.
 func settingsAdvice(e *aggregator.SettingsError) error {
 	done, advice := "was counted", "use the same, or begin anew under another --topic-prefix (emostream up: in another --data-dir)"
 	if e.Topic == (wire.Topics{}).Partials() {

@@ -24,8 +24,8 @@ func (f *fromToFlags) add(cmd *cobra.Command) {
 	f.addWithDefaults(cmd, "the beginning of the topic", "what is there now")
 }
 
-// addWithDefaults adds the flags. Their help says begin and end as the defaults of the
-// range.
+// addWithDefaults adds the flags. The help of --from and --to gives begin and end as
+// their defaults.
 func (f *fromToFlags) addWithDefaults(cmd *cobra.Command, begin, end string) {
 	f.kafkaFlags.add(cmd)
 	f.logFlags.add(cmd, "warn")

@@ -21,10 +21,11 @@ import (
 // panics without anybody to recover it. So a command that takes the full screen runs it
 // in a child process, and the parent restores the terminal after the child.
 
-// fullscreenVariable is set in the environment of the process that has the screen.
+// fullscreenVariable is set in the environment of the child process, which has the
+// screen.
 const fullscreenVariable = "EMOSTREAM_HAS_SCREEN"
 
-// Descriptors of that process, besides the standard streams.
+// Descriptors of the child process, besides the standard streams.
 const (
 	stopPipe  = 3 // its end of file means stop; it also comes when the parent dies
 	panicPipe = 4 // the runtime writes a panic there

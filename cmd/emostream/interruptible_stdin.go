@@ -5,8 +5,8 @@ import (
 	"io"
 )
 
-// untilDone returns a reader of in that fails once ctx ends. A read of in that is blocked
-// then, as one of a terminal may be, stays so in the background until the program ends.
+// untilDone returns a reader of in that fails once ctx ends. A read of a terminal cannot
+// be interrupted: it goes on in the background until the program ends.
 func untilDone(ctx context.Context, in io.Reader) *io.PipeReader {
 	out, from := io.Pipe()
 	go func() {

@@ -2,9 +2,10 @@
 // around it: reactions in over HTTP, through Kafka, counted in windows, out to
 // everyone over Server-Sent Events.
 //
-// Flags, environment, signals, exit codes and printing live here and nowhere
-// else. Each command is one file that turns flags into the constructors of the
-// packages beside it and runs them.
+// Flags, environment, signals, exit codes and printing belong here and nowhere else.
+// Each command turns its flags into the constructors of packages and runs what they
+// return. The files of a command begin with its name; the others are named for what
+// they decide for several commands.
 package main
 
 import "os"

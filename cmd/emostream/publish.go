@@ -20,7 +20,7 @@ type publishFlags struct {
 	top      int
 }
 
-// addTop adds the only flag that up has, too.
+// addTop adds --top, which up has too.
 func (f *publishFlags) addTop(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.top, "top", wire.DefaultTop, "how many emojis a swarm lists")
 }

@@ -49,7 +49,7 @@ type sender struct {
 	allSent bool      // nothing more will be sent
 }
 
-// Limits of a request. They are below those of the server.
+// A request stays within the limits of the server.
 const (
 	maxItems = 500 // entries
 	maxCount = 100 // reactions that an entry stands for

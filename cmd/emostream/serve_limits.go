@@ -10,8 +10,8 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// protectionFlags are what the main server does against too much of anything, and
-// whom it lets in.
+// limitFlags limit what the main server takes in: connections, requests in flight,
+// quotas of clients. They also say which pages of the web may use it.
 type limitFlags struct {
 	maxConnections   int
 	maxInFlight      int
@@ -41,7 +41,7 @@ func (f *limitFlags) add(cmd *cobra.Command) {
 	f.origins.add(cmd)
 }
 
-// bounds checks what is allowed at once.
+// bounds checks the limits on what is under way at once.
 func (f *limitFlags) bounds() (ingest.Bounds, error) {
 	if f.maxConnections < 1 || f.maxInFlight < 1 || f.maxStreams < 1 || f.maxInFlightBytes < ingest.MaxBody {
 		return ingest.Bounds{}, usagef("--max-connections, --max-in-flight and --max-streams want at least 1, and --max-in-flight-bytes at least %d, the longest body", ingest.MaxBody)
@@ -52,7 +52,7 @@ func (f *limitFlags) bounds() (ingest.Bounds, error) {
 	return ingest.Bounds{MaxRequests: f.maxInFlight, MaxBytes: f.maxInFlightBytes, MaxStreams: f.maxStreams, StreamIdleTimeout: f.idleTimeout}, nil
 }
 
-// quotas checks what is allowed to each client.
+// quotas checks the limits for a single user and a single address.
 func (f *limitFlags) quotas() (q ingest.Quotas, err error) {
 	if q.User, err = rate("--limit-user", f.limitUser); err != nil {
 		return q, err
@@ -66,6 +66,7 @@ func (f *limitFlags) quotas() (q ingest.Quotas, err error) {
 	return q, nil
 }
 
+// rate reads a quota such as 10:100, which flag sets.
 func rate(flag, value string) (quota.Rate, error) {
 	if value == "" {
 		return quota.Rate{}, nil
