@@ -6,7 +6,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// totals are what became of all reactions.
+// totals counts what became of all reactions, and how long their hops took.
 type totals struct {
 	wanted, followed, done, stuck, notFollowed int64
 
@@ -16,13 +16,13 @@ type totals struct {
 	total                      hopTimes
 }
 
-// hopTimes are the times that reactions took for one hop, of those that have arrived.
+// hopTimes collects how long one hop took for the reactions that have arrived.
 type hopTimes struct {
-	n, sum, negative, max int64 // µs
+	n, sum, negative, max int64 // in µs, except n and negative, which are numbers of reactions
 	hdr                   *hdrhistogram.Histogram
 }
 
-// The range of the percentiles, in µs; the sum knows no bounds.
+// The range of the histograms, in µs. The sums have no such bounds.
 const (
 	shortest = 1
 	longest  = int64(time.Hour / time.Microsecond)
@@ -48,11 +48,11 @@ func (t *hopTimes) add(us int64) {
 	if t.n == 1 || us > t.max {
 		t.max = us
 	}
-	_ = t.hdr.RecordValue(min(max(us, 0), longest)) // it is in the range
+	_ = t.hdr.RecordValue(min(max(us, 0), longest)) // the value is in the range, so there is no error
 }
 
-// finish adds a reaction. Those that are stuck are only counted: so the hops of all
-// others add up to their totals.
+// finish adds a reaction that is done or stuck. The hops of a stuck one are not added,
+// so that the means of all hops add up to the mean from end to end.
 func (s *totals) finish(j *Journey) {
 	if j.Stuck {
 		s.stuck++
@@ -70,33 +70,33 @@ func (s *totals) finish(j *Journey) {
 
 // Report tells how long each hop took.
 type Report struct {
-	Wanted      int64 `json:"reactions"`    // that came and were wanted
+	Wanted      int64 `json:"reactions"`    // that were read and wanted
 	Done        int64 `json:"done"`         // followed to the end of the way
-	OnTheWay    int64 `json:"on_the_way"`   // followed, and not there yet
-	Stuck       int64 `json:"stuck"`        // given up where they were
-	NotFollowed int64 `json:"not_followed"` // too many, or of a window whose beginning was not read
+	OnTheWay    int64 `json:"on_the_way"`   // followed, and not at the end of the way yet
+	Stuck       int64 `json:"stuck"`        // given up at the stage where they were
+	NotFollowed int64 `json:"not_followed"` // because they were too many, or the beginning of their window was not read
 	Skipped     int64 `json:"skipped"`      // records of emoji-topic that are no reactions
-	Unreadable  int64 `json:"unreadable"`   // records of other topics that are not what is written there
-	Recut       int64 `json:"recut"`        // how often windows turned out to be cut otherwise, where no partials tell
+	Unreadable  int64 `json:"unreadable"`   // records of other topics that could not be decoded
+	Recut       int64 `json:"recut"`        // without partials: how often the counts had other windows than were assumed
 
 	StuckAt  map[Stage]int64 `json:"stuck_at"`
-	Hops     []Hop           `json:"hops"` // of those that are done, in the order of the way
+	Hops     []Hop           `json:"hops"` // of the reactions that are done, in the order of the way
 	EndToEnd Hop             `json:"end_to_end"`
 
-	Shown []Journey `json:"-"` // a few, and where they are
+	Shown []Journey `json:"-"` // a few reactions, done or on the way
 }
 
-// Hop is the time to a stage from the one before it, in ms. The means are over all
-// reactions that are done, a hop that one lacks being 0 there: so they add up to the
-// mean from end to end, which percentiles never do.
+// Hop is how long reactions took to a stage from the one before it, in ms. Mean is over
+// all reactions that are done, and one that lacks the hop counts as 0. So the means of
+// all hops add up to the mean from end to end, which percentiles never do.
 type Hop struct {
 	To       Stage   `json:"to"`
-	N        int64   `json:"n"` // how many of those done have it
+	N        int64   `json:"n"` // how many of the reactions that are done have this hop
 	Mean     float64 `json:"mean_ms"`
 	P50      float64 `json:"p50_ms"`
 	P99      float64 `json:"p99_ms"`
 	Max      float64 `json:"max_ms"`
-	Negative int64   `json:"negative"` // how many were below zero, since clocks differ
+	Negative int64   `json:"negative"` // how many times were below zero, because clocks differ
 }
 
 func (t *hopTimes) hop(to Stage, of int64) Hop {
@@ -108,13 +108,13 @@ func (t *hopTimes) hop(to Stage, of int64) Hop {
 	return h
 }
 
-// quantile is in ms. A histogram gives the upper end of a range of values, of which
-// the greatest may not reach it.
+// quantile returns a percentile in ms. The histogram returns the upper end of a range
+// of values, which may be above the greatest time; then that is returned.
 func (t *hopTimes) quantile(percent float64) float64 {
 	return float64(min(t.hdr.ValueAtQuantile(percent), max(t.max, 0))) / 1000
 }
 
-// Report returns what is known by now.
+// Report returns what is known so far.
 func (t *Tracer) Report() Report {
 	s := &t.totals
 	r := Report{
@@ -137,21 +137,23 @@ func (t *Tracer) Report() Report {
 	return r
 }
 
-// Finished returns those that are done or stuck since it was called last.
+// Finished returns the reactions that were done or stuck since its last call.
 func (t *Tracer) Finished() []Journey {
 	out := t.finished
 	t.finished = nil
 	return out
 }
 
-// A few reactions are shown from their beginning to their end, and a moment longer.
+// A few reactions are shown from their beginning to shownAfter their end. A new one is
+// chosen every shownApart at the most. Both are in µs.
 const (
 	shownAtOnce = 6
 	shownApart  = int64(300 * time.Millisecond / time.Microsecond)
 	shownAfter  = int64(2 * time.Second / time.Microsecond)
 )
 
-// show shows a reaction if there is room.
+// show chooses a reaction to be shown, if there is room and the last one was not chosen
+// too recently.
 func (t *Tracer) show(f *followed, now int64) {
 	if now-t.shownAt < shownApart {
 		return

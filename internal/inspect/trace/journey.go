@@ -11,9 +11,9 @@ const (
 	WindowEnded              // the reaction's window has ended; no earlier than Logged
 	Counted                  // a partial that holds it could be read from emoji-partials
 	Aggregated               // a count that holds it could be read from emoji-aggregated
-	Clustered                // the first swarm of a cluster_N that holds it could be read
-	Subscribed               // the first swarm of a sub_N did
-	Everywhere               // the last of them did
+	Clustered                // the first swarm of a cluster_N that holds the reaction could be read
+	Subscribed               // the first swarm of a sub_N that holds it could be read
+	Everywhere               // swarms that hold it could be read from all sub_N
 	stages
 )
 
@@ -24,7 +24,7 @@ func (s Stage) String() string {
 	}[s]
 }
 
-// MarshalText writes a stage as reports do.
+// MarshalText returns the name of a stage in reports.
 func (s Stage) MarshalText() ([]byte, error) {
 	return []byte([...]string{
 		"tap", "accepted", "in_log", "window_end", "counted", "aggregated",
@@ -32,7 +32,7 @@ func (s Stage) MarshalText() ([]byte, error) {
 	}[s]), nil
 }
 
-// Journey is one reaction and when it was where.
+// Journey is one reaction, and when it was at each stage.
 type Journey struct {
 	Partition int
 	Offset    int64
@@ -40,11 +40,11 @@ type Journey struct {
 	Emoji     string
 	Channel   string
 	WindowEnd int64         // ms; 0: not known yet
-	At        [stages]int64 // µs since the Unix epoch; 0: not there, or not known
-	Stuck     bool          // it was given up where it is
+	At        [stages]int64 // µs since the Unix epoch; 0: it was not there, or that is not known
+	Stuck     bool          // it was given up at the stage where it is
 }
 
-// Stage is where the reaction has come to.
+// Stage returns the last stage that the reaction has reached.
 func (j *Journey) Stage() Stage {
 	last := Accepted
 	for s, at := range j.At {
@@ -55,8 +55,8 @@ func (j *Journey) Stage() Stage {
 	return last
 }
 
-// Hop is the time to a stage from the one before it, µs; false where the reaction
-// was not there.
+// Hop returns the time from the last stage before to that is known, to to, in µs. It
+// returns false if the reaction was not at to.
 func (j *Journey) Hop(to Stage) (us int64, ok bool) {
 	if j.At[to] == 0 {
 		return 0, false
@@ -69,7 +69,8 @@ func (j *Journey) Hop(to Stage) (us int64, ok bool) {
 	return 0, false
 }
 
-// Since is when the way began, µs since the Unix epoch.
+// Since returns when the way began, in µs since the Unix epoch: at the tap if that is
+// known, else when the reaction was accepted.
 func (j *Journey) Since() int64 {
 	if tapped := j.At[Tap]; tapped != 0 {
 		return tapped
@@ -77,12 +78,13 @@ func (j *Journey) Since() int64 {
 	return j.At[Accepted]
 }
 
-// Total is the time that all hops take together, µs.
+// Total returns the time that all hops took together, in µs.
 func (j *Journey) Total() int64 { return j.At[j.Stage()] - j.Since() }
 
-// straighten makes the instants those of one way. What could be read at a stage was
-// at the stages before it by then, though this reader, which reads each topic by
-// itself, may have seen it there a little later.
+// straighten puts the times of the stages in order. Each topic is read by itself, so a
+// record may be read a little later than the record of a later stage that was made of
+// it. The reaction was at the earlier stage by then, so that gets the later stage's
+// time.
 func (j *Journey) straighten() {
 	next := int64(0)
 	for s := Everywhere; s >= Logged; s-- {

@@ -1,7 +1,8 @@
 package trace
 
-// sample says whether a reaction is followed. When too many are, every second of them
-// is dropped, and of the coming ones too: evenly, so that the rest stand for all.
+// sample says whether a reaction is to be followed. When too many are followed, it
+// drops every second one, and half of those to come too. It chooses by their numbers,
+// so that those that remain are spread evenly over all.
 func (t *Tracer) sample(f *followed, traceable bool) bool {
 	f.n = t.totals.wanted
 	t.totals.wanted++

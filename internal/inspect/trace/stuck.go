@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Tick gives up what is stuck, and forgets what nobody waits for.
+// Tick gives up the reactions that are stuck at now, in µs since the Unix epoch, and
+// forgets windows in which no reaction is followed any more.
 func (t *Tracer) Tick(now int64) {
 	for f := range t.all {
 		if now-max(f.since, t.windowEnd(f)*1000) > t.cfg.StuckAfter.Microseconds() {
@@ -18,8 +19,8 @@ func (t *Tracer) Tick(now int64) {
 	t.forget(now / 1000)
 }
 
-// windowEnd is the end of the window that a reaction is counted in, or, before that
-// is known, of the one that it should be counted in, ms.
+// windowEnd returns the end, in ms, of the window in which a reaction is counted.
+// Before that is known it returns the end of the window in which it should be counted.
 func (t *Tracer) windowEnd(f *followed) int64 {
 	if f.WindowEnd != 0 {
 		return f.WindowEnd
@@ -27,14 +28,14 @@ func (t *Tracer) windowEnd(f *followed) int64 {
 	return t.assignedWindow(f)
 }
 
-// giveUp stops following a reaction that is stuck. Servers that alone lack it are not
-// waited for any more until a swarm comes from them.
+// giveUp stops following a reaction that is stuck. If it has reached some servers and
+// not others, those others are not waited for any more until a swarm comes from them.
 func (t *Tracer) giveUp(f *followed) {
 	if c := t.lastCount(f); c != nil {
 		t.aggregated(f, c.count.at)
 		return
 	}
-	if f.At[Aggregated] != 0 && t.arrived(f) { // since a server is not waited for any more
+	if f.At[Aggregated] != 0 && t.arrived(f) { // the servers that it did not reach may not be waited for any more
 		t.finish(f)
 		return
 	}
@@ -47,10 +48,10 @@ func (t *Tracer) giveUp(f *followed) {
 	t.finish(f)
 }
 
-// lastCount returns the count of a reaction's emoji in its window, if it was read
-// after the reaction and stayed below the number that the reaction needs. That happens
-// where another program counts, whose rule puts reactions near a boundary into another
-// window. nil if it is not so.
+// lastCount returns the count of a reaction's emoji in its window, if it was read after
+// the reaction and is below the number that the reaction needs; else nil. The count
+// stays below where another program than aggregate counts, and its rule puts reactions
+// near a boundary into another window.
 func (t *Tracer) lastCount(f *followed) *emojiState {
 	if f.windowState == nil || f.At[Counted] != 0 || f.At[Aggregated] != 0 {
 		return nil
@@ -61,7 +62,8 @@ func (t *Tracer) lastCount(f *followed) *emojiState {
 	return nil
 }
 
-// finish ends the following of a reaction.
+// finish stops following a reaction and adds it to the report, unless the report has as
+// many as were asked for.
 func (t *Tracer) finish(f *followed) {
 	f.straighten()
 	t.stopFollowing(f)
@@ -72,7 +74,7 @@ func (t *Tracer) finish(f *followed) {
 	t.finished = append(t.finished, f.Journey)
 }
 
-// Ended says whether as many have come to their end as were asked for.
+// Ended says whether as many reactions as Config.End asks for are done or stuck.
 func (t *Tracer) Ended() bool { return t.cfg.End > 0 && t.totals.done+t.totals.stuck >= t.cfg.End }
 
 // drop stops following a reaction, and leaves it out of the report.
@@ -90,8 +92,9 @@ func (t *Tracer) stopFollowing(f *followed) {
 	}
 }
 
-// forget removes windows in which no reaction is followed, and the oldest one while
-// there are too many.
+// forget removes the windows in which no reaction is followed, a minute after their
+// end. While there are too many numbers it removes the oldest window, too. now is in
+// ms.
 func (t *Tracer) forget(now int64) {
 	numbers, oldest := 0, int64(math.MaxInt64)
 	for k, g := range t.windows {
@@ -114,7 +117,8 @@ func (t *Tracer) forget(now int64) {
 	}
 }
 
-// evict forgets all of a window.
+// evict removes the windows of all channels that end at end, and drops the reactions in
+// them.
 func (t *Tracer) evict(end int64) {
 	for f := range t.all {
 		if f.windowState != nil && f.windowState.end == end {
@@ -128,7 +132,7 @@ func (t *Tracer) evict(end int64) {
 	}
 }
 
-// tidy lets those go that are not followed any more.
+// tidy removes the reactions that are not followed any more.
 func (g *windowState) tidy() {
 	g.onTheWay = slices.DeleteFunc(g.onTheWay, over)
 	for _, c := range g.emojis {

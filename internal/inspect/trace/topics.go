@@ -22,24 +22,25 @@ type FollowConfig struct {
 	Topics wire.Topics
 	// Tracer says what to follow. Its Partials and Began are set by Follow.
 	Tracer Config
-	// Note, if set, is told what is missing and what has come, a sentence each.
+	// Note, if set, is called with a sentence about each topic that is missing, and
+	// each that appears.
 	Note func(string)
-	// See is called after each batch, and several times a second, by one goroutine at a
-	// time. If it returns an error, Follow ends.
+	// See is called after each batch of records and every 200 ms, by one goroutine at a
+	// time. If it returns an error, Follow ends with that.
 	See func(*Tracer) error
 }
 
 const (
 	lookBackTime     = time.Minute            // how far back partials, counts and swarms are read
-	maxLookBack      = 50_000                 // how many records of a partition are read back at most
-	minLookBack      = 100                    // and at least of emoji-partials, to find a mark
+	maxLookBack      = 50_000                 // the greatest number of records of a partition that are read back
+	minLookBack      = 100                    // the least number of records of emoji-partials, to find a mark
 	stuckInterval    = 200 * time.Millisecond // between two calls of Tick
 	discoverInterval = 2 * time.Second        // between two searches for new topics
-	maxSwarmTopics   = 500                    // how many topics of clusters and subscriber servers are read
+	maxSwarmTopics   = 500                    // the greatest number of topics that are read
 )
 
-// Follow traces reactions from now on, until ctx ends. It joins no consumer group. It
-// fails if emoji-topic does not exist, and waits for the other topics.
+// Follow traces reactions from now until ctx ends. It joins no consumer group. It fails
+// if emoji-topic does not exist, and waits for the other topics.
 func Follow(ctx context.Context, cfg FollowConfig) error {
 	if cfg.Note == nil {
 		cfg.Note = func(string) {}
@@ -67,7 +68,7 @@ func Follow(ctx context.Context, cfg FollowConfig) error {
 	return g.Wait()
 }
 
-// following feeds a tracer.
+// following reads the topics and hands their records to a tracer.
 type following struct {
 	FollowConfig
 	group *errgroup.Group
@@ -77,7 +78,7 @@ type following struct {
 	tracer *Tracer
 }
 
-// reader is a partition and where it is read from.
+// reader says from which offset a partition is read, and what takes its records.
 type reader struct {
 	topic     string
 	partition int
@@ -85,8 +86,8 @@ type reader struct {
 	take      func(partition int, r stream.Record, at int64)
 }
 
-// open finds out where to begin in each topic. emoji-topic comes last, so that no count
-// of a reaction that is followed can be missed.
+// open finds out from where to read each topic. It asks for the ends of emoji-topic
+// last, so that no count of a followed reaction can be missed.
 func (f *following) open(ctx context.Context, topics []string) ([]reader, error) {
 	names := f.Topics
 	counts, counting, err := f.recentPart(ctx, topics, names.Counts())
@@ -148,8 +149,9 @@ func (f *following) noteMissing(counts, partials bool) {
 	}
 }
 
-// recentPart returns where the recent part of each partition of a topic begins, and
-// whether any holds records; nil if the topic does not exist.
+// recentPart returns a reader for each partition of a topic, which begins at the recent
+// records, and whether there are recent records in any. It returns nil if the topic
+// does not exist.
 func (f *following) recentPart(ctx context.Context, topics []string, topic string) (all []reader, recent bool, err error) {
 	if !slices.Contains(topics, topic) {
 		return nil, false, nil
@@ -177,8 +179,8 @@ func (f *following) recentPart(ctx context.Context, topics []string, topic strin
 	return all, recent, nil
 }
 
-// swarmTopics returns readers of the clusters' and subscriber servers' topics that are
-// not read yet.
+// swarmTopics returns readers for those topics of clusters and subscriber servers that
+// are not read yet.
 func (f *following) swarmTopics(ctx context.Context, topics []string) (all []reader, err error) {
 	var silent []string
 	servers, spoken := 0, false
@@ -213,7 +215,7 @@ func (f *following) swarmTopics(ctx context.Context, topics []string) (all []rea
 	return all, nil
 }
 
-// topicKind says whether a topic is a cluster's, or a subscriber server's.
+// topicKind says whether a topic is that of a cluster or of a subscriber server.
 func (f *following) topicKind(topic string) (cluster, server bool) {
 	own, ours := strings.CutPrefix(topic, f.Topics.Prefix)
 	number, server := strings.CutPrefix(own, "sub_")
@@ -227,7 +229,7 @@ func (f *following) locked(do func(*Tracer)) {
 	do(f.tracer)
 }
 
-// start reads a partition on and on.
+// start begins to read a partition, until ctx ends.
 func (f *following) start(ctx context.Context, r reader) {
 	f.group.Go(func() error {
 		c := topicreader.NewCursor(f.Client, r.topic, r.partition, 0)
@@ -247,7 +249,8 @@ func (f *following) take(r reader, records []stream.Record, at int64) error {
 	return f.See(f.tracer)
 }
 
-// watch calls Tick, and looks for topics that were created meanwhile.
+// watch calls Tick and See every stuckInterval, and searches for new topics every
+// discoverInterval.
 func (f *following) watch(ctx context.Context) error {
 	ticker, around := time.NewTicker(stuckInterval), time.NewTicker(discoverInterval)
 	defer ticker.Stop()
@@ -271,11 +274,11 @@ func (f *following) watch(ctx context.Context) error {
 	}
 }
 
-// discover begins to read topics that were created meanwhile.
+// discover begins to read the topics that were created since the last search.
 func (f *following) discover(ctx context.Context) error {
 	topics, err := f.Client.Topics(ctx)
 	if err != nil {
-		return nil //nolint:nilerr // the readers wait for Kafka, and say so
+		return nil //nolint:nilerr // the readers wait for Kafka too, and report it
 	}
 	more, err := f.swarmTopics(ctx, topics)
 	if err != nil {

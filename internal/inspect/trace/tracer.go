@@ -1,25 +1,28 @@
 // Package trace follows single reactions through a pipeline, and tells where each is
 // and how long each hop took.
 //
-// A reaction is not marked on its way: it becomes part of counts. That a count holds
-// it is concluded, exactly, from what counts promise, which is that they only grow:
+// A reaction is not marked on its way, and becomes part of counts. Counts only grow;
+// from that it is concluded, exactly, whether one holds the reaction:
 //
-//   - A partial holds the reaction if it is of its partition, window and channel, and
-//     its range of offsets covers the record's.
-//   - A count of emoji-aggregated holds it once it reaches the sum, over all partitions,
-//     of what the partials known by then said of its emoji. Reducers read the same
-//     partials in the same order: before that one the sum was smaller by one at least.
+//   - A partial holds the reaction if it is of the same partition, window and channel,
+//     and the record's offset is in its range of offsets.
+//   - A count of emoji-aggregated holds it once it reaches the sum of what the partials
+//     of all partitions, as read until then, say of its emoji. Reducers read the same
+//     partials in the same order; before the partial that holds the reaction their sum
+//     was smaller by one at least.
 //   - A swarm holds it once its total reaches the sum of the greatest counts of the
-//     window known when the count was read, by the same argument.
+//     window that were known when that count was read, for the same reason.
 //
-// Where nobody writes partials, as with a Spark job in aggregate's place, the window is
-// that of the record's time, as long as the counts' windows are, and the count must
-// reach the number of such reactions in the log so far. A job that assigns windows by
-// another time may fall short of that; then the window's last count is taken for it.
+// Where nobody writes partials, as with a Spark job in aggregate's place, a reaction's
+// window is the one that its record's time falls into; the length of windows is taken
+// from the counts. A count then holds the reaction once it reaches the number of
+// reactions of that window and emoji in the log, up to and with this one. A job that
+// assigns windows by another time may never reach it; then the window's last count is
+// taken to hold the reaction.
 //
-// The times of the log's readers are those at which whoever calls has read a record. So
-// all hops from the log on are by one clock. Tracer is pure: it does no I/O and reads no
-// clock. Follow feeds one from Kafka.
+// The time of each stage from the log on is when the caller had read the record there,
+// so that all these hops are measured by one clock. Tracer is pure: it does no I/O and
+// reads no clock. Follow feeds one from Kafka.
 package trace
 
 import (
@@ -30,76 +33,78 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Config says what to follow. It is useful at its zero value.
+// Config says what to follow. Its zero value follows everything.
 type Config struct {
 	// Wants says which reactions to follow; nil: all.
 	Wants func(wire.ReactionFields) bool
-	// MaxFollowed is how many are followed at once; default 10,000. When there are
-	// more, only every second one is followed, or every fourth, and so on.
+	// MaxFollowed is how many reactions are followed at once; default 10,000. If there
+	// are more, only every second one is followed, or every fourth, and so on.
 	MaxFollowed int
-	// StuckAfter is how long a reaction may stay at a stage, counted from its window's
-	// end at the earliest, before it is given up as stuck; default 30 s.
+	// StuckAfter is how long a reaction may stay at a stage before it is given up as
+	// stuck; default 30 s. Before the end of its window the time does not run.
 	StuckAfter time.Duration
-	// End, if set, is how many are followed to their end, whatever that is.
+	// End, if set, is the number of reactions, done or stuck, after which the report is
+	// complete.
 	End int64
-	// Partials says that the counting tells in emoji-partials what it holds.
+	// Partials says that the program that counts writes partials to emoji-partials.
 	Partials bool
-	// Began is the time from which on all of emoji-topic is read, ms. Where there are
-	// no partials, windows that began before cannot be followed.
+	// Began is the time from which on all of emoji-topic is read, in ms. Without
+	// partials, reactions of windows that began earlier cannot be followed.
 	Began int64
 }
 
-// Bounds of what is kept.
+// Bounds of what is kept in memory.
 const (
 	defaultMaxFollowed = 10_000
 	defaultStuckAfter  = 30 * time.Second
-	keepWindows        = int64(time.Minute / time.Millisecond) // ms, of windows that nobody waits for
-	maxNumbers         = 500_000                               // in all groups together
+	keepWindows        = int64(time.Minute / time.Millisecond) // ms after their end, of windows in which no reaction is followed
+	maxNumbers         = 500_000                               // in all windows together
 )
 
-// What aggregate counts by unless it says something else.
+// The aggregator's default settings, which are assumed until a mark was read.
 const (
 	usualWindow   = 2000  // ms
 	usualLateness = 10000 // ms
 )
 
-// Tracer follows reactions. Its owner hands over every record of each topic in the
-// order of its partitions, with the time at which it was read in µs since the Unix
-// epoch, and calls Tick and Finished now and then. It is not safe for concurrent use.
+// Tracer follows reactions. Its owner hands over every record of each topic, in the
+// order of its partition, with the time at which it was read in µs since the Unix
+// epoch. The owner also calls Tick and Finished now and then. A Tracer is not safe for
+// concurrent use.
 type Tracer struct {
 	cfg        Config
 	settings   wire.Settings
-	phase      int64         // ms: windows begin so long after the multiples of their length
+	phase      int64         // ms from the multiples of the windows' length to their beginnings
 	watermarks map[int]int64 // by partition of emoji-topic, ms
 
 	all        map[*followed]bool
-	sampling   int64                  // of those wanted one in so many is followed
-	notCounted map[source][]*followed // those that no partial held yet
+	sampling   int64                  // one in so many of the wanted reactions is followed
+	notCounted map[source][]*followed // reactions that no partial has held yet
 	windows    map[windowKey]*windowState
 	clusters   map[string]bool
-	servers    map[string]bool // whether they are waited for
+	servers    map[string]bool // by topic; false: not waited for
 
 	totals   totals
 	finished []Journey
 	shown    [shownAtOnce]*followed
-	shownAt  int64 // when the last of them was chosen, µs
+	shownAt  int64 // when the last one was chosen, µs
 }
 
-// source is where a partial is from.
+// source is what a partial is made of: the reactions of one channel in one partition.
 type source struct {
 	partition int
 	channel   string
 }
 
-// followed is a reaction that is followed.
+// followed is the state of a reaction that is followed.
 type followed struct {
 	Journey
-	n           int64 // of those wanted
-	time        int64 // the record's, ms
-	watermark   int64 // of its partition before it
-	since       int64 // when it came where it is, µs
-	need        int64 // the count that holds it
-	total       int64 // the swarm's total that does
+	n           int64 // its number among the wanted reactions
+	time        int64 // of the record, ms
+	watermark   int64 // of its partition before the record, ms
+	since       int64 // when it reached its present stage, µs
+	need        int64 // the least count that holds it
+	total       int64 // the least total of a swarm that holds it
 	windowState *windowState
 	over        bool // done, stuck or not followed any more
 }
@@ -119,14 +124,14 @@ func New(cfg Config) *Tracer {
 	}
 }
 
-// Cluster says that there is a cluster's topic, which reactions are to get to.
+// Cluster adds the topic of a cluster, which reactions have to reach.
 func (t *Tracer) Cluster(topic string) { t.clusters[topic] = true }
 
-// Server says that there is a subscriber server's topic. One that is silent is not
-// waited for until it speaks.
+// Server adds the topic of a subscriber server. A silent one is not waited for until a
+// record is read from it.
 func (t *Tracer) Server(topic string, silent bool) { t.servers[topic] = !silent }
 
-// HasPartials says that emoji-partials is there now.
+// HasPartials says that emoji-partials exists now.
 func (t *Tracer) HasPartials() { t.cfg.Partials = true }
 
 // Reaction takes in a record of a partition of emoji-topic.
@@ -158,9 +163,9 @@ func (t *Tracer) Reaction(partition int, r stream.Record, at int64) {
 	t.begin(&f, at)
 }
 
-// numberInWindow counts the reactions of each emoji in each window where there are no
-// partials: the reaction is in the window's count once that reaches its number. It
-// returns false if the beginning of the window was not read.
+// numberInWindow is for pipelines without partials. It numbers the reactions of an
+// emoji in a window: a count holds the reaction once it reaches the reaction's number.
+// It returns false if the beginning of the window was not read.
 func (t *Tracer) numberInWindow(f *followed, emoji string) bool {
 	end, _ := verify.Assign(t.settings, f.time-t.phase, verify.Never)
 	f.WindowEnd = end + t.phase
@@ -190,8 +195,8 @@ func (t *Tracer) begin(f *followed, at int64) {
 	t.notCounted[from] = append(t.notCounted[from], f)
 }
 
-// countedBefore says whether a partial that was read already holds a reaction; then it
-// notes that.
+// countedBefore says whether a partial that was read already holds a reaction. If so,
+// it notes that the reaction is counted.
 func (t *Tracer) countedBefore(f *followed) bool {
 	g := t.windows[windowKey{t.assignedWindow(f), f.Channel}]
 	if g == nil || !g.holds(f.Partition, f.Offset) {
@@ -201,7 +206,8 @@ func (t *Tracer) countedBefore(f *followed) bool {
 	return true
 }
 
-// assignedWindow is the end of the window that aggregate assigns a reaction to, ms.
+// assignedWindow returns the end, in ms, of the window that aggregate assigns a
+// reaction to.
 func (t *Tracer) assignedWindow(f *followed) int64 {
 	end, _ := verify.Assign(t.settings, f.time, f.watermark)
 	return end

@@ -20,8 +20,8 @@ func (t *Tracer) Progress(r stream.Record, at int64) {
 	}
 }
 
-// mark takes in what the counting is done by. The first mark comes after the first
-// partials.
+// mark takes in the settings of a mark. Partials may have been read before the first
+// mark, so the reactions are compared with them again.
 func (t *Tracer) mark(s wire.Settings) {
 	if s == t.settings || s.WindowMS <= 0 || s.LatenessMS <= 0 {
 		return
@@ -51,7 +51,7 @@ func (t *Tracer) counted(f *followed, g *windowState) {
 	t.await(f)
 }
 
-// await has a reaction wait for the count that holds it, unless that was read already.
+// await makes a reaction wait for a count that holds it, unless one was read already.
 func (t *Tracer) await(f *followed) {
 	c := f.windowState.emoji(f.Emoji)
 	if c.count.n >= f.need {
@@ -86,9 +86,9 @@ func (t *Tracer) Count(r stream.Record, at int64) {
 	})
 }
 
-// adoptWindows takes length and phase of all windows from one that was read. When they
-// differ from what was assumed, the numbers given so far are wrong: nothing that was
-// followed is followed any more, and counting begins anew.
+// adoptWindows takes over the length and phase of the windows from a count. If they
+// differ from what was assumed, the numbers that reactions were given are wrong: it
+// drops all reactions that are followed, and begins to number from anew.
 func (t *Tracer) adoptWindows(w wire.Window, at int64) {
 	length := w.End - w.Start
 	phase := (w.Start%length + length) % length
@@ -104,7 +104,8 @@ func (t *Tracer) adoptWindows(w wire.Window, at int64) {
 	t.cfg.Began = at / 1000
 }
 
-// aggregated notes that a count holds a reaction.
+// aggregated notes that a count holds a reaction, and finishes the reaction if it has
+// already arrived at all servers.
 func (t *Tracer) aggregated(f *followed, at int64) {
 	g := f.windowState
 	f.At[Aggregated], f.since, f.total = at, at, g.total
@@ -147,7 +148,7 @@ func (t *Tracer) Swarm(topic string, r stream.Record, at int64) {
 	})
 }
 
-// reached notes that a topic's swarm holds a reaction.
+// reached notes that a swarm of a topic holds a reaction.
 func (t *Tracer) reached(f *followed, topic string, at int64) {
 	f.since = max(f.since, at)
 	earlier := func(s Stage) {
@@ -163,12 +164,14 @@ func (t *Tracer) reached(f *followed, topic string, at int64) {
 	f.At[Everywhere] = max(f.At[Everywhere], at)
 }
 
-// arrived says whether a reaction is wherever it is to get to.
+// arrived says whether a reaction has reached a cluster and all servers that are waited
+// for.
 func (t *Tracer) arrived(f *followed) bool {
 	return (len(t.clusters) == 0 || f.At[Clustered] != 0) && (len(t.servers) == 0 || f.At[Subscribed] != 0) && len(t.missing(f)) == 0
 }
 
-// missing are the servers that a reaction did not get to and is waited for at.
+// missing returns the topics of the servers that are waited for and that the reaction
+// has not reached.
 func (t *Tracer) missing(f *followed) (topics []string) {
 	for topic, awaited := range t.servers {
 		if awaited && f.windowState.swarms[topic].n < f.total {

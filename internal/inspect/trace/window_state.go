@@ -2,7 +2,7 @@ package trace
 
 import "github.com/emostream/emostream/internal/wire"
 
-// windowKey names a window of a channel.
+// windowKey identifies a window of a channel.
 type windowKey struct {
 	end     int64
 	channel string
@@ -11,23 +11,24 @@ type windowKey struct {
 // windowState is what was read of one window of one channel.
 type windowState struct {
 	windowKey
-	parts         map[int]*wire.Partial  // the widest of each partition of emoji-topic
-	partAt        map[int]int64          // when it was read
+	parts         map[int]*wire.Partial  // the widest partial of each partition of emoji-topic
+	partAt        map[int]int64          // when that was read, µs
 	emojis        map[string]*emojiState // by emoji
 	total         int64                  // the sum of the greatest counts
-	swarms        map[string]greatest    // the greatest of each cluster's and server's topic
-	onTheWay      []*followed            // aggregated, and not yet everywhere
-	followedCount int                    // reactions under way in it
+	swarms        map[string]greatest    // the greatest total in each topic of a cluster or server
+	onTheWay      []*followed            // aggregated, and not yet at all servers
+	followedCount int                    // reactions of this window that are followed
 }
 
 // emojiState is what was read of one emoji in a window.
 type emojiState struct {
-	seen    int64 // reactions in the log, where no partials tell
+	seen    int64 // reactions in the log; only kept without partials
 	count   greatest
-	waiting []*followed // to be aggregated
+	waiting []*followed // reactions that no count has held yet
 }
 
-// greatest is the greatest value of a number that was read, and when it was, µs.
+// greatest is the greatest value that was read of a number, and when it was read, in
+// µs.
 type greatest struct{ n, at int64 }
 
 func newWindowState(k windowKey) *windowState {
@@ -37,7 +38,7 @@ func newWindowState(k windowKey) *windowState {
 	}
 }
 
-// size is how many numbers a window holds, as a measure of its memory.
+// size returns how many numbers a window holds, as a measure of its memory.
 func (g *windowState) size() int {
 	n := len(g.emojis) + len(g.swarms)
 	for _, p := range g.parts {
@@ -55,7 +56,8 @@ func (g *windowState) emoji(emoji string) *emojiState {
 	return c
 }
 
-// widen keeps a partial if it is wider than what is known of its partition.
+// widen keeps a partial if it is wider than the known one of its partition: if it
+// begins earlier, or at the same offset and ends later. It says whether it kept it.
 func (g *windowState) widen(p *wire.Partial, at int64) bool {
 	old := g.parts[p.Partition]
 	if old != nil && (p.First > old.First || p.First == old.First && p.Next <= old.Next) {
@@ -65,13 +67,13 @@ func (g *windowState) widen(p *wire.Partial, at int64) bool {
 	return true
 }
 
-// holds says whether what is known of a partition holds the record at an offset.
+// holds says whether the widest partial of a partition holds the record at an offset.
 func (g *windowState) holds(partition int, offset int64) bool {
 	p := g.parts[partition]
 	return p != nil && p.First <= offset && offset < p.Next
 }
 
-// sum is how many of an emoji the widest partials hold.
+// sum returns how many of an emoji the widest partials of all partitions hold.
 func (g *windowState) sum(emoji string) int64 {
 	n := int64(0)
 	for _, p := range g.parts {

@@ -12,15 +12,15 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Defaults of the aggregator, for a setting of which nothing is known.
+// Defaults of the aggregator. They are used for a setting that was not given, if there
+// is no mark.
 const (
 	defaultWindow   = 2 * time.Second
 	defaultLateness = 10 * time.Second
 )
 
-// settings returns the settings that were given, completed by those of the last
-// mark in emoji-partials, and where they are from. They are zero when there is
-// neither.
+// settings returns the settings that were given, completed by those of the newest mark
+// in emoji-partials, and where they are from. They are zero if neither exists.
 func (a *reader) settings(ctx context.Context, partitions int) (wire.Settings, string, error) {
 	given := wire.Settings{WindowMS: a.cfg.Window.Milliseconds(), LatenessMS: a.cfg.Lateness.Milliseconds()}
 	mark, err := NewestMark(ctx, a.cfg.Client, a.cfg.Topics.Partials(), partitions, a.cfg.Stall)
@@ -45,16 +45,17 @@ func (a *reader) settings(ctx context.Context, partitions int) (wire.Settings, s
 	return wire.Settings{}, "none", nil
 }
 
-// SettingsError says that other settings were given than aggregate counts by: a
-// comparison by them would find losses where there are none.
+// SettingsError says that aggregate counts by other settings than were given. A
+// comparison by the given ones would find losses where there are none.
 type SettingsError struct{ Given, Counted wire.Settings }
 
 func (e *SettingsError) Error() string {
 	return fmt.Sprintf("the counting is done with %v, and %v was given", e.Counted, e.Given)
 }
 
-// NewestMark returns the newest mark in emoji-partials, which is called topic and has
-// so many partitions; a zero one if there is none. stall is as in Config.
+// NewestMark returns the newest mark in topic, which is emoji-partials by its full
+// name, or a zero mark if there is none. partitions is the topic's number of
+// partitions; stall is as in Config.
 func NewestMark(ctx context.Context, c *kafka.Client, topic string, partitions int, stall time.Duration) (wire.Mark, error) {
 	var last newestMark
 	for p := range partitions {
@@ -65,14 +66,14 @@ func NewestMark(ctx context.Context, c *kafka.Client, topic string, partitions i
 	return last.mark, nil
 }
 
-// newestMark finds the newest mark.
+// newestMark keeps the newest mark that was read, and the time of its record.
 type newestMark struct {
 	time int64
 	mark wire.Mark
 }
 
-// searchPartition reads the end of a partition, twice as far back each time, until
-// it finds a mark. Nearly always the last record is one.
+// searchPartition reads the last hundred records of a partition; if they hold no mark
+// it goes back twice as far, and so on. Nearly always the last record is a mark.
 func (m *newestMark) searchPartition(ctx context.Context, c *topicreader.Cursor) error {
 	start, end, err := c.Ends(ctx)
 	if err != nil {
@@ -93,7 +94,8 @@ func (m *newestMark) searchPartition(ctx context.Context, c *topicreader.Cursor)
 	}
 }
 
-// take says whether a record is a mark.
+// take keeps the mark in a record, if it is the newest. It says whether the record is a
+// mark.
 func (m *newestMark) take(r stream.Record) bool {
 	p, err := wire.DecodeProgress(r.Value)
 	if err != nil || p.Mark == nil || p.Mark.WindowMS <= 0 || p.Mark.LatenessMS <= 0 {

@@ -7,24 +7,24 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Comparison compares the reactions that a log holds with the counts that were made
-// of them. It does no I/O and reads no clock.
+// Comparison compares the reactions in a log with the counts that were made of them. It
+// does no I/O and reads no clock.
 //
-// Its owner reads three times in this order: the log to its end, and calls Owe;
-// the counts to their end; the log again, onwards to its end, and calls Compare.
-// The last two it may repeat until Compare says that nothing is missing. The
-// package comment says why the order matters.
+// Its owner reads three times, in this order: the log to its end, and calls Owe; the
+// counts to their end; the log again, from there to its new end, and calls Compare. It
+// may repeat the second and third until Compare returns zero. The package comment says
+// why the order matters.
 //
-// It keeps a few numbers for each window, channel and emoji, however many
-// records there are.
+// Memory is bounded by the number of windows, channels and emojis, and does not depend
+// on the number of records.
 type Comparison struct {
-	settings  wire.Settings // zero window length: windows cannot be told apart
-	dueWindow int64         // windows that end later owe nothing
+	settings  wire.Settings // if the window length is zero, windows are not compared
+	dueWindow int64         // reactions of windows that end later need not be counted yet
 
 	groups  map[groupKey]*group
-	unequal []*group // those that Compare has to look at
-	newest  int64    // greatest end of a window in the log
-	length  int64    // of the window counted last, ms
+	unequal []*group // the groups that Compare has to compare
+	newest  int64    // greatest end of a window that has reactions in the log
+	length  int64    // length of the window in the last count that was read, ms
 
 	log    partitions // of emoji-topic
 	counts partitions // of emoji-aggregated
@@ -32,8 +32,8 @@ type Comparison struct {
 	reactions, skipped, late, unreadable int64
 }
 
-// groupKey names what is compared together: a window of a channel. Where only
-// totals can be compared it is a channel, with a window of zeroes.
+// groupKey identifies what is compared as one: a window of a channel. Where only totals
+// can be compared it is a channel, and the window is zero.
 type groupKey struct {
 	window  wire.Window
 	channel string
@@ -42,21 +42,20 @@ type groupKey struct {
 type group struct {
 	groupKey
 	emojis  map[string]*emojiState // by emoji
-	unequal bool                   // among the unsettled
+	unequal bool                   // it is in Comparison.unequal
 }
 
 // emojiState is what is known of one emoji in a group.
 type emojiState struct {
-	log     int64 // how many reactions the log holds, as far as it was read
+	log     int64 // how many reactions were read from the log
 	owed    int64 // how many of them must be counted by now
 	counted int64 // the greatest count
 	at      int64 // time of the first record with that count, ms
-	proven  int64 // the greatest value of log that counted was seen to have reached
+	proven  int64 // the greatest value of log that counted has reached in a comparison
 }
 
-// NewComparison returns an empty comparison. Settings are what the counting assigns
-// reactions to windows by; when they are unknown, the zero value, only totals
-// are compared.
+// NewComparison returns an empty comparison. s is what the aggregator assigns reactions
+// to windows by. If that is unknown, s is zero, and only totals are compared.
 func NewComparison(s wire.Settings) *Comparison {
 	if s.WindowMS <= 0 {
 		s = wire.Settings{}
@@ -64,11 +63,11 @@ func NewComparison(s wire.Settings) *Comparison {
 	return &Comparison{settings: s, dueWindow: Never, newest: Never, groups: map[groupKey]*group{}}
 }
 
-// byWindow says whether windows are compared, and not only totals.
+// byWindow says whether windows are compared, or else only totals.
 func (l *Comparison) byWindow() bool { return l.settings.WindowMS > 0 }
 
-// Newest is the end of the newest window that the log was found to hold
-// reactions of, or Never.
+// Newest returns the end of the newest window that has reactions in the log, as far as
+// it was read, or Never.
 func (l *Comparison) Newest() int64 { return l.newest }
 
 // Reaction takes in the next record of a partition of emoji-topic.
@@ -83,7 +82,7 @@ func (l *Comparison) Reaction(partition int, r stream.Record) {
 	p.pass(r.Time)
 }
 
-// countReaction adds a reaction to the window that the rule assigns it to.
+// countReaction adds a reaction to the window that Assign returns for it.
 func (l *Comparison) countReaction(p *partition, t int64, tap wire.CountedFields) {
 	var window wire.Window
 	if l.byWindow() {
@@ -94,7 +93,7 @@ func (l *Comparison) countReaction(p *partition, t int64, tap wire.CountedFields
 		window = wire.Window{Start: end - l.settings.WindowMS, End: end}
 		l.newest = max(l.newest, end)
 	}
-	g := p.last // most reactions follow one of their own window and channel
+	g := p.last // most reactions have the same window and channel as the one before
 	if g == nil || g.window != window || channelOf(tap) != g.channel {
 		g = l.group(groupKey{window, channelOf(tap)})
 		p.last = g
@@ -128,7 +127,7 @@ func (l *Comparison) Count(partition int, r stream.Record) {
 	c := g.emoji(n.Emoji)
 	grown := n.Count - c.counted
 	if grown <= 0 {
-		return // said before, or by one that knew less
+		return // an older count, or the same again
 	}
 	c.counted, c.at = n.Count, r.Time
 	if !l.byWindow() {
@@ -163,15 +162,15 @@ func (l *Comparison) markUnequal(g *group) {
 	}
 }
 
-// Owe notes that all reactions read so far must be counted before Report is called,
-// if their window ends at due or before. Where only totals are compared, all
-// reactions read so far must.
+// Owe notes that all reactions read so far whose windows end at due, in ms, or earlier
+// must be counted before Report is called. Where only totals are compared, it is all
+// reactions read so far.
 func (l *Comparison) Owe(due int64) {
 	if !l.byWindow() {
 		due = math.MaxInt64
 	}
 	l.dueWindow = due
-	for _, g := range l.unequal { // in all others everything was found counted
+	for _, g := range l.unequal { // in all others everything is counted
 		if g.window.End <= due {
 			for _, c := range g.emojis {
 				c.owed = c.log
@@ -180,9 +179,14 @@ func (l *Comparison) Owe(due int64) {
 	}
 }
 
-// Compare notes which groups are counted completely, and returns by how many
-// reactions log and counts differ: owed and not counted yet, or counted and not in
-// the log. The log must have been read to its end after the counts.
+// Compare compares log and counts in all groups that were not equal before. The log
+// must have been read to its end after the counts.
+//
+// It returns by how many reactions they differ, summed over all emojis: what was
+// counted beyond the log, and, where not everything that is owed is proven to be
+// counted, what the log holds beyond the counts, including later reactions that are not
+// owed. Zero means that everything owed is counted, and nothing is counted twice.
+// Groups that retention leaves out are not in the sum.
 func (l *Comparison) Compare() (apart int64) {
 	cut := l.leftOutUntil()
 	left := l.unequal[:0]
@@ -201,8 +205,8 @@ func (l *Comparison) Compare() (apart int64) {
 	return apart
 }
 
-// compare says whether log and counts are the same. apart is by how many reactions
-// they differ, without those that are in the log and not owed yet.
+// compare compares log and counts of one group. equal says that they are the same;
+// apart is the group's part of what Compare returns.
 func (g *group) compare() (equal bool, apart int64) {
 	equal = true
 	for _, c := range g.emojis {
@@ -218,25 +222,25 @@ func (g *group) compare() (equal bool, apart int64) {
 	return equal, apart
 }
 
-// undecided says whether it is open that what is owed was counted: the count is high
-// enough, but at every comparison the log held later reactions, which may be what
-// was counted instead.
+// undecided says whether it is open if all that is owed was counted. The count is high
+// enough, but at every comparison the log held later reactions as well, which may have
+// been counted in the place of owed ones.
 func (c *emojiState) undecided() bool { return c.counted >= c.owed && c.proven < c.owed }
 
-// compared says whether the group is compared: a window where windows are, a
-// channel's total where only totals are.
+// compared says whether the group is to be compared: if windows are, each window; if
+// only totals are, the total of each channel.
 func (g *group) compared(l *Comparison) bool { return l.byWindow() || g.window == wire.Window{} }
 
-// partitions is what is kept of each partition of a topic.
+// partitions is the state of each partition of a topic.
 type partitions []*partition
 
 type partition struct {
 	watermark int64  // greatest record time so far
-	last      *group // that the last reaction went to
+	last      *group // the group of the last reaction
 	gap       *gap   // nil if all was read from the partition's beginning
 }
 
-// at returns the state of a partition, which begins when it is first asked for.
+// at returns the state of partition i, and makes it if there is none yet.
 func (p *partitions) at(i int) *partition {
 	for len(*p) <= i {
 		*p = append(*p, &partition{watermark: Never})
@@ -244,7 +248,8 @@ func (p *partitions) at(i int) *partition {
 	return (*p)[i]
 }
 
-// pass raises the watermark to the time of a record, and tells a gap before it.
+// pass raises the watermark to the time t of a record. If records before it are gone,
+// it notes the time for the gap, too.
 func (p *partition) pass(t int64) {
 	p.watermark = max(p.watermark, t)
 	if g := p.gap; g != nil && g.seen < evidenceRecords {

@@ -2,47 +2,51 @@ package verify
 
 import "math"
 
-// LogGap says that records of a partition of emoji-topic are gone, those
-// before the next one that is added.
+// LogGap says that records of a partition of emoji-topic were removed before the next
+// one that is added.
 func (l *Comparison) LogGap(partition int) { l.log.at(partition).gap = &gap{newest: Never} }
 
 // CountsGap says the same of emoji-aggregated.
 func (l *Comparison) CountsGap(partition int) { l.counts.at(partition).gap = &gap{newest: Never} }
 
-// gap says that records at the beginning of a partition are gone, and what the
-// times of the first records after them are.
+// gap is the state of a partition whose first records were removed: what the first
+// remaining ones say of the times of the removed.
 type gap struct {
-	seen   int   // how many of the first records after it were read, at most evidenceRecords
+	seen   int   // how many remaining records were read, at most evidenceRecords
 	newest int64 // the greatest of their times
 }
 
-// evidenceRecords is how many records after a gap tell how old the lost ones are at
-// most. One would be enough if no record were late.
+// evidenceRecords is how many records after a gap are used to bound the times of the
+// removed ones. One would be enough if no record were late.
 const evidenceRecords = 100
 
-// leftOutUntil is the end of the newest window that lost records may have been in.
+// leftOutUntil returns the cut: the end of the newest window that removed records may
+// have been in. Windows that end at the cut or earlier are left out of the comparison.
+// If nothing was removed, it returns Never.
 //
-// Let W be the greatest time of the records that are gone, and t the greatest
-// of the first hundred left. A record is hardly ever late by more than the
-// lateness, and a hundred in a row are not; so W <= t + lateness. What is returned,
-// the cut, is the boundary after that, at or after the boundary after W. Then
+// Let W be the greatest time among the removed records of a partition, which is not
+// known, and t the greatest time among the first hundred that remain. A record is
+// hardly ever late by more than the lateness, and a hundred in a row are not. So W is
+// at most t + lateness. The cut is the first window end after t + lateness; it is not
+// before the first window end after W. It follows that:
 //
-//   - no record that is gone was in a window after the cut: it was in that of
-//     its own time, at most W, or in the oldest one open under a watermark of at
-//     most W, which is no newer;
-//   - no record that is left is misplaced across the cut, though the watermark
-//     before it is known only from the gap on. Where W makes a difference, the
-//     record's own window was closed by W, thus ended before W; it went to the
-//     oldest one open under W, which ends at the boundary after W - lateness.
-//     Both are before the cut, and so is the window that it is put into here,
-//     for a watermark below W.
+//   - No removed record was in a window that ends after the cut. Each was in the window
+//     of its own time, which is at most W; or it was late, and in the oldest window that
+//     was open. That one ends at the first boundary after the watermark less the
+//     lateness, and the watermark was at most W.
+//   - No remaining record is put on the wrong side of the cut, though its watermark is
+//     computed without the removed records. That makes a difference only if W had closed
+//     the record's own window, which then ends before W. The aggregator put the record
+//     into the window that ends at the first boundary after W - lateness. Here it is put
+//     into its own window, or one between the two. None of these ends after the cut.
 //
-// So windows after the cut are as exact as if nothing were gone. In
-// emoji-aggregated t is the time when counts were written, and a window is not
-// counted before it ends but for clocks that differ: the same bound leaves out
-// every window whose counts may be gone.
+// So windows after the cut are compared as exactly as if nothing had been removed. In
+// emoji-aggregated, t is a time at which counts were written. Counts are written after
+// their window has ended, if clocks agree well enough. So the same cut leaves out every
+// window whose counts may have been removed.
 //
-// Where nothing was read after a gap, nothing is known of W, and all is left out.
+// If nothing was read after a gap, W is not bounded, and everything is left out. The
+// same holds after any gap if only totals are compared.
 func (l *Comparison) leftOutUntil() int64 {
 	cut := Never
 	for _, topic := range []partitions{l.log, l.counts} {

@@ -11,7 +11,7 @@ import (
 type reader struct {
 	cfg        Config
 	comparison *Comparison
-	source     string            // of the settings
+	source     string            // where the settings are from, as in Report
 	log        *topicreader.Tail // of emoji-topic
 	counts     *topicreader.Tail // of emoji-aggregated
 	progress   Progress
@@ -35,7 +35,7 @@ func open(ctx context.Context, cfg Config) (*reader, error) {
 	return a, nil
 }
 
-// partitions returns how many partitions each topic has.
+// partitions returns the number of partitions of each topic.
 func (a *reader) partitions(ctx context.Context) (map[string]int, error) {
 	names := a.cfg.Topics
 	states, err := a.cfg.Client.Describe(ctx, names.Reactions(), names.Counts(), names.Partials())
@@ -63,12 +63,12 @@ func (a *reader) tail(topic string, partitions map[string]int) *topicreader.Tail
 	return topicreader.NewTail(a.cfg.Client, topic, partitions[topic], a.cfg.Stall)
 }
 
-// readLog reads emoji-topic on to the ends it has now.
+// readLog reads emoji-topic from where it was left to its present end.
 func (a *reader) readLog(ctx context.Context) error {
 	return a.read(ctx, a.log, a.comparison.Reaction, a.comparison.LogGap)
 }
 
-// readCounts reads emoji-aggregated on to the ends it has now.
+// readCounts reads emoji-aggregated from where it was left to its present end.
 func (a *reader) readCounts(ctx context.Context) error {
 	return a.read(ctx, a.counts, a.comparison.Count, a.comparison.CountsGap)
 }
@@ -83,7 +83,7 @@ func (a *reader) read(ctx context.Context, topic *topicreader.Tail, take func(in
 	}, gap)
 }
 
-// reportProgress tells the caller how far the reading is.
+// reportProgress tells the caller how far it has read.
 func (a *reader) reportProgress() {
 	log, counts := a.log.Progress(), a.counts.Progress()
 	a.progress.Read, a.progress.Known = log.Read+counts.Read, log.Known+counts.Known

@@ -7,15 +7,15 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// ReportVersion is the version of a report's form. Fields may be added to it; a
-// greater one means that some have changed their meaning.
+// ReportVersion is the version of the format of a report. Fields may be added without a
+// new version; a greater version means that the meaning of some fields has changed.
 const ReportVersion = 1
 
-// Verdicts of a report.
+// The verdicts of a report.
 const (
-	Agree     = "agree"     // what is owed was counted, once
-	Differ    = "differ"    // something was lost or doubled
-	Undecided = "undecided" // nothing says so, but not all that is owed could be compared
+	Agree     = "agree"     // everything owed was counted once
+	Differ    = "differ"    // reactions were lost or counted twice
+	Undecided = "undecided" // no difference was found, but not everything owed could be compared
 )
 
 // What was compared.
@@ -24,55 +24,55 @@ const (
 	ByTotal  = "totals"  // the sums over all windows, by channel and emoji
 )
 
-// Report is what verifying found. Reactions is always the sum of Counted, Lost,
-// Open and LeftOut, less Doubled.
+// Report is what verifying found. Reactions is always Counted + Lost + Open + LeftOut -
+// Doubled.
 type Report struct {
 	Version  int    `json:"v"`
 	Verdict  string `json:"verdict"`
 	Compared string `json:"compared"`
-	// Source says where the settings are from: "given", "emoji-partials", or
-	// "none", when they are unknown; then only totals are compared, and the
-	// window length is what emoji-aggregated shows.
+	// Source says where the settings are from: "given", "emoji-partials", or "none".
+	// With "none" only totals are compared, and the window length is that of the counts
+	// in emoji-aggregated.
 	Source string `json:"settings_from"`
 	wire.Settings
 
 	Reactions  int64 `json:"reactions"`  // in emoji-topic, as far as it was read
 	Skipped    int64 `json:"skipped"`    // records of emoji-topic that are no reactions
-	Late       int64 `json:"late"`       // reactions in a later window than their time's
+	Late       int64 `json:"late"`       // reactions that were counted in a later window than that of their time
 	Counted    int64 `json:"counted"`    // the sum of the greatest counts
 	Unreadable int64 `json:"unreadable"` // records of emoji-aggregated that are no counts
 	Lost       int64 `json:"lost"`       // owed and not counted, summed over windows, channels and emojis
 	Doubled    int64 `json:"doubled"`    // counted and not in the log, summed likewise
-	Open       int64 `json:"open"`       // reactions that owe nothing yet: of open windows, or later than the check
-	LeftOut    int64 `json:"left_out"`   // reactions that retention keeps from being compared
+	Open       int64 `json:"open"`       // reactions that need not be counted yet: of open windows, or sent after the check began
+	LeftOut    int64 `json:"left_out"`   // reactions that are not compared because retention removed records of their windows
 
-	// A window of two channels counts twice.
-	Windows          int `json:"windows"` // compared; none where only totals were
+	// Windows are counted by channel: one that two channels have counts twice.
+	Windows          int `json:"windows"` // compared; 0 if only totals were compared
 	WindowsOpen      int `json:"windows_open"`
 	WindowsLeftOut   int `json:"windows_left_out"`
-	WindowsUndecided int `json:"windows_undecided"` // compared, but reactions never ceased to come
+	WindowsUndecided int `json:"windows_undecided"` // compared, but their reactions never ceased to come
 
-	// Differences are the first hundred, by window; More is how many there are
-	// beyond.
+	// Differences are the first hundred, in the order of their windows; More is how
+	// many more there are.
 	Differences []Difference `json:"differences"`
 	More        int          `json:"more_differences"`
 
-	// Latest is the window whose final count was written the longest after its
-	// end; nil if there is none.
+	// Latest is the window whose last count was written the longest time after the
+	// window's end; nil if nothing was counted.
 	Latest *Delay `json:"latest,omitempty"`
 }
 
-// Difference is an emoji in a window of a channel of which too few or too many
-// were counted. Where only totals were compared it has no window.
+// Difference is an emoji of a window and channel of which too few or too many reactions
+// were counted. If only totals were compared it has no window.
 type Difference struct {
 	Window  wire.Window `json:"window,omitzero"`
 	Channel string      `json:"channel"`
 	Emoji   string      `json:"emoji_type"`
-	Log     int64       `json:"log"` // how many had to be counted if too few were, else how many there are
+	Log     int64       `json:"log"` // if too few were counted, how many had to be; else how many the log holds
 	Counted int64       `json:"counted"`
 }
 
-// Delay is how long after its end a window had its final count.
+// Delay is how long after its end a window got its last count.
 type Delay struct {
 	Window  wire.Window `json:"window"`
 	Channel string      `json:"channel"`
@@ -80,11 +80,10 @@ type Delay struct {
 }
 
 // maxDifferences is how many differences a report lists.
-
 const maxDifferences = 100
 
-// Report tells what was found so far. What is owed and not counted is lost:
-// whoever asks must have waited for it.
+// Report returns what was found so far. It calls everything lost that is owed and not
+// counted: the caller must have waited for the counting before.
 func (l *Comparison) Report() Report {
 	r := Report{
 		Version: ReportVersion, Compared: ByTotal, Settings: l.settings,
@@ -124,7 +123,7 @@ func (l *Comparison) Report() Report {
 	return r
 }
 
-// add adds what is known of a window of a channel.
+// add adds a group that is compared.
 func (r *Report) add(g *group) {
 	undecided := false
 	for emoji, c := range g.emojis {
@@ -152,7 +151,7 @@ func (r *Report) leaveOut(g *group) {
 	}
 }
 
-// delay keeps the window if its final counts came later than those of any before.
+// delay keeps the window as Latest, if it got its last count later than all before.
 func (r *Report) delay(g *group) {
 	d := Delay{g.window, g.channel, Never}
 	for _, c := range g.emojis {
@@ -165,13 +164,13 @@ func (r *Report) delay(g *group) {
 	}
 }
 
-// byDelay orders delays; of equal ones the newer window is greater, so that two
-// runs agree.
+// byDelay orders delays. Of two equal ones the one with the newer window is greater, so
+// that the order is always the same.
 func byDelay(a, b Delay) int {
 	return cmp.Or(cmp.Compare(a.MS, b.MS), cmp.Compare(a.Window.End, b.Window.End), cmp.Compare(a.Channel, b.Channel))
 }
 
-// sort orders the differences and keeps the first ones.
+// sort orders the differences, and cuts them off after the first maxDifferences.
 func (r *Report) sort() {
 	slices.SortFunc(r.Differences, func(a, b Difference) int {
 		return cmp.Or(cmp.Compare(a.Window.End, b.Window.End), cmp.Compare(a.Window.Start, b.Window.Start),

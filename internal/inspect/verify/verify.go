@@ -1,50 +1,49 @@
 // Package verify checks the promise that every reaction in emoji-topic is counted in
-// emoji-aggregated exactly once, by reading both and comparing. It shares no code
-// with the aggregator: the rule that gives each reaction its window is written a
-// second time here (window_rule.go). Of what the aggregator says of itself only its
-// settings are used.
+// emoji-aggregated exactly once. It reads both topics and compares them. It shares no
+// code with the aggregator: the rule that assigns reactions to windows is written a
+// second time here (window_rule.go). Of what the aggregator writes about itself, only
+// its settings are used.
 //
 // # What is compared
 //
-// For each window, channel and emoji the number of reactions that the log holds
-// with the greatest count that was written. Too few is lost, too many is doubled.
-// Where the settings are not known, as when a Spark job counts and decides
-// windows in its own way, only the sums over all windows are compared, by
-// channel and emoji: a loss in one window can then hide behind a doubling in
-// another.
+// For each window, channel and emoji, the number of reactions in the log is compared
+// with the greatest count that was written. If too few are counted, reactions are lost;
+// if too many, doubled. Where the settings are not known, as when a Spark job counts
+// and assigns windows in its own way, only the sums over all windows are compared, by
+// channel and emoji. A loss in one window can then hide behind a doubling in another.
 //
 // # Why it is right while reactions flow
 //
-// Neither topic stands still while the other is read, so that two numbers of
-// different moments are compared. Two rules make the comparison sound.
+// Neither topic stands still while the other is read, so numbers of different moments
+// are compared. Two rules make the comparison sound.
 //
-// Doubled is sure when the counts are read first and the log afterwards, each to
-// its end: a count was made of reactions that were in the log before it was
-// written, so all of them are in what is read afterwards. Whatever was counted
-// and is not there was never there. Reactions that come meanwhile only raise the
-// log's number. They can hide a doubling, until they are counted themselves.
+// A doubling is certain if the counts are read first and the log afterwards, each to
+// its end. A count is made of reactions that were in the log before it was written, so
+// all of them are in the log when it is read afterwards. What was counted and is not in
+// the log was never there. Reactions that arrive meanwhile only raise the log's number.
+// They can hide a doubling, until they are counted themselves.
 //
-// Lost is sure for what was in the log at some moment P, once the counts are
-// read so long after P that all of it should have been counted: that is what the
-// time limit of Wait is for. Reactions after P owe nothing yet; but when they are
-// counted they can stand in for a lost one of the same window, channel and emoji.
-// So a window is not called good because its counts have reached what was owed,
-// but only when, in one comparison, they were all that the log held then. A
-// window that has ended soon gets no more reactions, and comes to that. One that
-// never does within the time limit is undecided, and the report says so.
+// A loss is certain for reactions that were in the log at some moment P, if the counts
+// are read so long after P that all of these should have been counted. The time limit
+// of Wait is for that. Reactions after P need not be counted yet; but once they are
+// counted they can stand in for lost ones of the same window, channel and emoji. So it
+// is not enough that a window's count reaches the number that is owed. It must reach,
+// in one comparison, all that the log holds at that moment. A window that has ended
+// soon gets no more reactions, and reaches it. A window that does not within the time
+// limit is undecided, and the report says so.
 //
-// Windows that have not ended by P owe nothing. Wait lets the newest window that
-// the log holds at the start end before it takes P, so that every reaction of
-// the start is owed; Check does not wait, and leaves the open windows out.
+// Windows that have not ended by P owe nothing. Wait first lets the newest window end
+// that has reactions in the log at the start, and then takes P, so that all these
+// reactions are owed. Check does not wait, and leaves the open windows out.
 //
-// A loss and a doubling of the same emoji in the same window and channel cancel
-// out: no comparison of sums can tell them apart from good counts.
+// A loss and a doubling of the same emoji in the same window and channel cancel out: no
+// comparison of sums can tell them from correct counts.
 //
-// # What retention takes
+// # What retention removes
 //
-// Where records at the beginning of either topic are gone, the windows that they
-// may have been in are left out, and the report says how many. See
-// Comparison.leftOutUntil for the bound and why it holds.
+// If records at the beginning of either topic were removed, the windows that they may
+// have been in are left out, and the report says how many. Comparison.leftOutUntil has
+// the bound, and why it holds.
 package verify
 
 import (
@@ -63,14 +62,15 @@ type Config struct {
 	Client *kafka.Client
 	// Topics are the names of the installation's topics.
 	Topics wire.Topics
-	// Window and Lateness are the settings of the aggregator. Default: what the
-	// last mark in emoji-partials says. If only one is given and there is no mark,
-	// the other is 2 s or 10 s.
+	// Window and Lateness are the settings of the aggregator. Default: those of the
+	// newest mark in emoji-partials. If only one is given and there is no mark, the
+	// other is 2 s or 10 s.
 	Window, Lateness time.Duration
-	// Stall is how long the brokers may go without an answer, or without a record
-	// that they should have, before verifying gives up; default 15 s.
+	// Stall is how long verifying waits for an answer of the brokers, or for a record
+	// that they should have, before it gives up; default 15 s.
 	Stall time.Duration
-	// Progress, if set, is called after every piece of work.
+	// Progress, if set, is called after every batch of records and every comparison
+	// that found differences.
 	Progress func(Progress)
 }
 
@@ -87,8 +87,8 @@ func (c Config) withDefaults() Config {
 // Progress is how far verifying has got.
 type Progress struct {
 	Read       int64     // records read so far, of all topics
-	Known      int64     // records there were when the reading began
-	Until      time.Time // if set: what is waited for is the end of the open window, which is then
+	Known      int64     // records to read, as known so far
+	Until      time.Time // if set: the time until which it waits for the open window to end
 	Difference int64     // reactions by which log and counts differed when they were last compared
 }
 
@@ -103,23 +103,24 @@ func (e *MissingError) Error() string {
 }
 
 const (
-	// settle is how long after its end a window may be incomplete without being
-	// behind: the combiners' grace, what the reducers wait for partitions, and the
-	// time that records take from one topic to the next.
+	// countingDelay is how long after its end a window may be incomplete without being
+	// behind: the combiners' grace, the time for which reducers wait for partitions,
+	// and the time that records take from one topic to the next.
 	countingDelay = time.Second
 	// pollInterval is the time between two comparisons.
 	pollInterval = 200 * time.Millisecond
 )
 
-// Check compares once, without waiting: what the counting is behind with, of
-// windows that ended a second ago or more, is reported as lost.
+// Check compares once, without waiting. Of windows that ended a second ago or earlier,
+// it reports as lost what is not counted yet.
 func Check(ctx context.Context, cfg Config) (Report, error) {
 	return run(ctx, cfg, 0)
 }
 
-// Wait lets the window that is open end, at most a window and the lateness after
-// the call, and then compares until all reactions that were there are found
-// counted, or the limit is over. With a limit of zero it is Check.
+// Wait waits until the open window has ended, at most a window and the lateness after
+// the call. It then compares again and again, until all reactions that were in the log
+// are found counted or the limit is over. With a limit of zero it does the same as
+// Check.
 func Wait(ctx context.Context, cfg Config, limit time.Duration) (Report, error) {
 	return run(ctx, cfg, limit)
 }
@@ -147,9 +148,9 @@ func run(ctx context.Context, cfg Config, limit time.Duration) (Report, error) {
 	return r, nil
 }
 
-// windowEnd waits until the newest window of the log should have been counted,
-// reads on, and returns the window's end. A record whose time is too far ahead is
-// not waited for.
+// windowEnd waits until the newest window of the log should have been counted, reads
+// the log on, and returns the window's end in ms. If a record's time is far in the
+// future, it does not wait for it.
 func (a *reader) windowEnd(ctx context.Context) (int64, error) {
 	s := a.comparison.settings
 	due := min(a.comparison.Newest(), time.Now().UnixMilli()+s.WindowMS+s.LatenessMS)
@@ -166,9 +167,10 @@ func (a *reader) windowEnd(ctx context.Context) (int64, error) {
 	return due, a.readLog(ctx)
 }
 
-// compareUntil compares until all is well, or it began to read the counts after
-// the deadline. What seems to be doubled gets the same time: a leader that has
-// just taken over may have hidden the log's last records.
+// compareUntil compares until there is no difference. It ends after the first
+// comparison whose counts it began to read after the deadline. A doubling gets the same
+// time as a loss: a leader that has just taken over may hide the log's last records for
+// a moment.
 func (a *reader) compareUntil(ctx context.Context, deadline time.Time) error {
 	for {
 		last := !time.Now().Before(deadline)
