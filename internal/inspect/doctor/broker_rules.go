@@ -14,26 +14,26 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Broker is an address at which a broker should be, and what was found there.
+// Broker is an address at which there should be a broker, and what was found there.
 type Broker struct {
 	Address  string
-	ID       int      // of one that is advertised
+	ID       int      // the broker's id; only of brokers that the cluster advertises
 	Err      error    // why it cannot be used; nil: it answers
-	Stage    string   // what failed: resolve, connect or answer
-	Owner    string   // who holds an address of this machine where no broker answers, if known
-	Unspoken []string // requests that it does not understand
+	Stage    string   // where Err happened: Resolve, Connect or Answer
+	Owner    string   // the process of this machine that listens there and is no broker, if known
+	Unspoken []string // the requests that it does not understand
 	Cluster  kafka.ClusterState
 }
 
-// What can fail on the way to a broker.
+// The stages at which a connection to a broker can fail.
 const (
 	Resolve = "resolve"
 	Connect = "connect"
 	Answer  = "answer"
 )
 
-// Brokers tells whether the cluster can be used from here. told are the brokers that
-// --brokers names.
+// Brokers says whether the cluster can be used from here. told are the brokers named in
+// --brokers, advertised those that the cluster names itself.
 func Brokers(told, advertised []Broker) []Finding {
 	l := findings{area: areaBrokers}
 	cluster := answering(told)
@@ -91,7 +91,7 @@ func (l *findings) told(b Broker, others bool) {
 	}
 }
 
-// failure says why nobody answers at an address.
+// failure returns a text that says why nobody answers at an address.
 func failure(b Broker) string {
 	if b.Stage == Resolve {
 		return "the name cannot be resolved: " + cause(b.Err)
@@ -99,7 +99,8 @@ func failure(b Broker) string {
 	return "nothing answers there: " + cause(b.Err)
 }
 
-// cause is the operating system's error, without the addresses that net adds.
+// cause returns the text of the operating system's error, without the addresses that
+// package net adds.
 func cause(err error) string {
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return dns.Err
@@ -150,7 +151,8 @@ func (l *findings) cluster(c kafka.ClusterState) {
 	}
 }
 
-// look connects to a broker and notes where that fails.
+// look connects to the broker and asks what it understands. If that fails, it notes at
+// which stage.
 func (b *Broker) look(ctx context.Context, open func(...string) (*kafka.Client, error)) {
 	host, _, err := net.SplitHostPort(b.Address)
 	if err != nil {
@@ -180,8 +182,8 @@ func (b *Broker) look(ctx context.Context, open func(...string) (*kafka.Client, 
 	}
 }
 
-// holder is the process of this machine that listens on an address, if that is
-// known.
+// holder returns the process of this machine that listens on an address, or "" if that
+// is not known.
 func holder(ctx context.Context, address string) string {
 	ln, err := httpserve.Listen(ctx, address)
 	if err == nil {

@@ -31,7 +31,7 @@ func (s *session) counting(ctx context.Context, patience time.Duration) []Findin
 		c.Other = c.Mark == nil && newest > 0
 		c.Combine, err = s.group(ctx, "combine", reactions, func(metadata string) int64 {
 			var m wire.CombinerCommit
-			_ = json.Unmarshal([]byte(metadata), &m) // of another program: nothing is known
+			_ = json.Unmarshal([]byte(metadata), &m) // metadata of another program says nothing
 			return m.Emitted
 		})
 	}
@@ -41,7 +41,7 @@ func (s *session) counting(ctx context.Context, patience time.Duration) []Findin
 			_ = json.Unmarshal([]byte(metadata), &m)
 			return m.Emitted
 		})
-		c.Reduce.Gone, c.Reduce.Beyond = 0, 0 // it says so, and goes on
+		c.Reduce.Gone, c.Reduce.Beyond = 0, 0 // a reducer reports such gaps itself, and goes on
 	}
 	if err == nil {
 		c.Hops, err = s.hops(ctx)
@@ -55,9 +55,9 @@ func (s *session) counting(ctx context.Context, patience time.Duration) []Findin
 // noGroup is the state that brokers report for a group that does not exist.
 const noGroup = "Dead"
 
-// group gathers the state of one consumer group of aggregate and what waits for it.
-// done reads from the metadata of a commit the offset before which everything was
-// passed on.
+// group gathers the state of one consumer group of aggregate, and how many records wait
+// for it. done returns the offset before which all records were passed on, as the
+// metadata of a commit says.
 func (s *session) group(ctx context.Context, role, topic string, done func(metadata string) int64) (Group, error) {
 	g := Group{Name: s.Group(role), Topic: topic}
 	var err error
@@ -98,8 +98,8 @@ func (s *session) group(ctx context.Context, role, topic string, done func(metad
 	return g, nil
 }
 
-// settled asks for the state of a group, again while its partitions are being assigned.
-
+// settled returns the state of a group. While the group's partitions are being assigned
+// it asks again, for three seconds at most.
 func (s *session) settled(ctx context.Context, group string) (state kafka.GroupState, err error) {
 	err = retry(ctx, func() (done bool, err error) {
 		state, err = s.client.Group(ctx, group)

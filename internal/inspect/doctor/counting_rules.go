@@ -8,44 +8,44 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Group is a consumer group of aggregate's, and what waits for it.
+// Group is a consumer group of aggregate, and how many records wait for it.
 type Group struct {
 	kafka.GroupState
 	Name    string
 	Topic   string
-	Waiting int64         // records that are not counted, or not added up
-	Oldest  time.Duration // age of the oldest of them
-	Gone    int64         // records that retention has taken before that
-	Beyond  int64         // how far its commits are past the log's end
+	Waiting int64         // records that the group has not passed on yet
+	Oldest  time.Duration // age of the oldest record that waits
+	Gone    int64         // records that retention removed before the group passed them on
+	Beyond  int64         // how many records its commits are past the log's end
 }
 
-// Hop is a step that publish makes, from one topic to another.
+// Hop is a step of publish, from one topic to another.
 type Hop struct {
 	kafka.GroupState
 	Group    string
 	From, To string
-	Behind   time.Duration // To did not get the newest window in From: its own newest is so much older
-	Fed      bool          // subscriber servers that are alive depend on it
+	Behind   time.Duration // how much older the newest window in To is than the newest in From
+	Fed      bool          // subscriber servers that are alive need it
 }
 
-// Counting is what is known of the way from reactions to swarms.
+// Counting holds the facts about the way from reactions to swarms.
 type Counting struct {
 	Combine, Reduce Group
-	// Mark is the newest of aggregate's; nil: there is none.
+	// Mark is the newest mark of aggregate; nil: there is none.
 	Mark *wire.Mark
-	// Other says that something else than aggregate counts, such as a Spark job.
+	// Other says that another program than aggregate counts, such as a Spark job.
 	Other bool
-	// Reactions and Partials are how many partitions there are.
+	// Reactions and Partials are the numbers of partitions of these topics.
 	Reactions, Partials int
-	// Given are the window and the lateness that the settings here say; zero
-	// where they say nothing.
+	// Given are the window and the lateness that are set on this machine; a zero one is
+	// not set.
 	Given wire.Settings
-	// MaxBehind is how old a reaction may be that is not counted yet.
+	// MaxBehind is the greatest age that a reaction may have before it is counted.
 	MaxBehind time.Duration
 	Hops      []Hop
 }
 
-// CheckCounting tells whether reactions are counted and published.
+// CheckCounting says whether reactions are counted and published.
 func CheckCounting(c Counting) []Finding {
 	l := findings{area: areaCounting}
 	l.settings(c)
@@ -58,7 +58,7 @@ func CheckCounting(c Counting) []Finding {
 	}
 	for _, h := range c.Hops {
 		if !well(l.all) {
-			break // what comes later depends on it
+			break // later hops depend on what is wrong
 		}
 		if l.hop(h); h.Members == 0 {
 			break
@@ -86,7 +86,7 @@ func (l *findings) settings(c Counting) {
 	l.ok("settings", "counted with %s", flags(counted))
 }
 
-// flags are those of aggregate that give these settings.
+// flags returns the flags of aggregate that give these settings.
 func flags(s wire.Settings) string {
 	ms := func(n int64) time.Duration { return time.Duration(n) * time.Millisecond }
 	return fmt.Sprintf("--window %v --lateness %v", ms(s.WindowMS), ms(s.LatenessMS))
@@ -108,8 +108,8 @@ func (l *findings) partitions(c Counting) {
 	}
 }
 
-// aggregate checks both consumer groups of aggregate, and stops at the first that is
-// not well: one process runs both.
+// aggregate checks both consumer groups of aggregate. It stops at the first one that
+// has a fault, since one process runs both.
 func (l *findings) aggregate(c Counting) {
 	start := "start emostream aggregate"
 	for _, g := range []Group{c.Combine, c.Reduce} {

@@ -2,8 +2,8 @@ package doctor
 
 import "golang.org/x/sys/windows"
 
-// freeBytes is how much room the disk of a folder has for this user; negative: not
-// known.
+// freeBytes returns how many bytes this user can still write to the disk of a folder,
+// or a negative number if that is not known.
 func freeBytes(dir string) int64 {
 	name, err := windows.UTF16PtrFromString(dir)
 	if err != nil {

@@ -1,14 +1,14 @@
-// Package doctor tells what is wrong with an installation, seen from the machine it
-// runs on: ports, brokers, topics and their settings, the counting, clocks,
+// Package doctor finds out what is wrong with an installation, as seen from the machine
+// it runs on: ports, brokers, topics and their settings, the counting, clocks,
 // subscriber servers, limits, the data folder, the terminal.
 //
-// Each area has facts, a rule that makes findings of them, and, where the facts are
-// out there, a way to gather them. Rules are pure. A fault is found once: what only
-// follows from it is skipped or left out, so that whoever mends what is said has
-// mended all there is.
+// Each area has a type for its facts and a rule that makes findings of them. Rules are
+// pure; facts from outside are gathered by code of their own. A fault is reported once.
+// What only follows from it is skipped or left out, so that whoever mends everything
+// that is reported has mended everything.
 //
-// Nothing is changed but for one thing: to be told the time, the brokers are sent a
-// record without a value on emostream-servers, as every main server does.
+// Doctor changes one thing only: to get the brokers' time, it writes a record without a
+// value to emostream-servers, as every main server does.
 package doctor
 
 import (
@@ -17,25 +17,25 @@ import (
 	"time"
 )
 
-// Status is how something was found.
+// Status is the result of a check.
 type Status string
 
-// What a finding may be. Only Wrong fails.
+// The values of a Status. Only Wrong makes doctor fail.
 const (
 	OK      Status = "ok"
 	Note    Status = "note"    // worth knowing
 	Wrong   Status = "wrong"   // something does not work, or a promise does not hold
-	Skipped Status = "skipped" // it cannot be looked at, for a reason that is found elsewhere
+	Skipped Status = "skipped" // it cannot be checked, because of something that another finding reports
 )
 
-// Finding is what one check came to.
+// Finding is what one check found.
 type Finding struct {
 	Area   string `json:"area"`
 	Check  string `json:"check"` // what was checked
 	Status Status `json:"status"`
 	Found  string `json:"found"`
-	Why    string `json:"why,omitempty"` // it matters; of notes and what is wrong
-	Do     string `json:"do,omitempty"`  // about it
+	Why    string `json:"why,omitempty"` // why it matters; only with Note and Wrong
+	Do     string `json:"do,omitempty"`  // what to do about it
 }
 
 // The areas, in the order of a report.
@@ -52,7 +52,7 @@ const (
 	areaTerminal = "terminal"
 )
 
-// Report is what was found.
+// Report is all findings, and how many there are of each status.
 type Report struct {
 	Checks   int       `json:"checks"`
 	Wrong    int       `json:"wrong"`
@@ -61,7 +61,7 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 }
 
-// NewReport counts findings.
+// NewReport returns a report of findings.
 func NewReport(findings []Finding) Report {
 	r := Report{Checks: len(findings), Findings: findings}
 	for _, f := range findings {
@@ -99,17 +99,17 @@ func (l *findings) add(s Status, check, found, why, do string) {
 	l.all = append(l.all, Finding{l.area, check, s, found, why, do})
 }
 
-// well says whether no finding is wrong.
+// well says whether no finding is Wrong.
 func well(findings []Finding) bool {
 	return !slices.ContainsFunc(findings, func(f Finding) bool { return f.Status == Wrong })
 }
 
-// skipped is what there is to say of an area that cannot be looked at.
+// skipped returns the finding of an area that cannot be checked.
 func skipped(area, check, because string) []Finding {
 	return []Finding{{Area: area, Check: check, Status: Skipped, Found: because}}
 }
 
-// many is a number with its noun.
+// many returns a number with its noun, in the plural if needed.
 func many(n int, noun string) string {
 	if n != 1 {
 		noun += "s"
@@ -117,7 +117,7 @@ func many(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// about writes a duration rounded as people say it.
+// about returns a rounded duration.
 func about(d time.Duration) string {
 	switch d = d.Abs(); {
 	case d < 10*time.Second:

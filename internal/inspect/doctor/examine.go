@@ -20,39 +20,40 @@ type Config struct {
 	Open    func(brokers ...string) (*kafka.Client, error)
 	Brokers []string // host:port
 	Names   wire.Topics
-	// Group is the full name of the consumer group of a role.
+	// Group returns the full name of the consumer group of a role.
 	Group func(role string) string
 
 	Host        string
-	Port        int // of the main server, those of subscriber servers come after it; 0: any
+	Port        int // of the main server; subscriber servers have the ports after it; 0: any
 	Subscribers int
 
-	Clients   int   // wanted on one process
-	OpenFiles int64 // the limit; 0: not known
+	Clients   int   // how many clients one process should be able to have
+	OpenFiles int64 // how many files a process may open; 0: not known
 
-	DataDir string // of the embedded broker; empty: none
-	// DataWanted has the data folder examined even if --brokers names a Kafka cluster.
+	DataDir string // of the embedded broker; empty: there is none
+	// DataWanted says to examine the data folder even if --brokers names a Kafka
+	// cluster.
 	DataWanted bool
 
 	// Window and Lateness are the user's settings; 0: not set.
 	Window, Lateness time.Duration
-	MaxSkew          time.Duration // that a clock may be off
+	MaxSkew          time.Duration // by which a clock may be off
 
 	Screen       Screen
 	SettingsFile string
 	Settings     []Setting
 
-	Timeout time.Duration // of each question to another process
+	Timeout time.Duration // for each question to another process
 }
 
-// The defaults of aggregate, assumed where it has not written a mark yet.
+// The defaults of aggregate. They are assumed if it has not written a mark yet.
 const (
 	defaultWindow   = 2 * time.Second
 	defaultLateness = 10 * time.Second
 )
 
-// Examine checks every area, and returns the findings in the order of the areas. When
-// ctx ends it soon returns the context's error.
+// Examine checks every area, and returns the findings in the order of the areas. If ctx
+// ends, it returns soon, with the error of ctx.
 func Examine(ctx context.Context, cfg Config) ([]Finding, error) {
 	var (
 		waiting     sync.WaitGroup
@@ -102,14 +103,15 @@ func Examine(ctx context.Context, cfg Config) ([]Finding, error) {
 	), ctx.Err()
 }
 
-// bounded calls f with a context that ends in time.
+// bounded calls f with a context that ends after Timeout.
 func (c Config) bounded(ctx context.Context, f func(context.Context)) {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
 	f(ctx)
 }
 
-// answering returns the cluster as the first broker that answers describes it.
+// answering returns the cluster as the first broker that answers describes it, or nil
+// if none answers.
 func answering(told []Broker) *kafka.ClusterState {
 	for i := range told {
 		if told[i].Err == nil {
@@ -119,8 +121,8 @@ func answering(told []Broker) *kafka.ClusterState {
 	return nil
 }
 
-// beyond returns the findings of the areas that need Kafka when no broker answers: all
-// are skipped.
+// beyond returns skipped findings of all areas that need Kafka, for when it cannot be
+// used from here.
 func beyond(because string) (all []Finding) {
 	for _, area := range []string{areaTopics, areaCounting, areaClock, areaServers} {
 		all = append(all, skipped(area, area, because)...)
@@ -128,7 +130,7 @@ func beyond(because string) (all []Finding) {
 	return all
 }
 
-// folder checks the data folder, unless a Kafka cluster keeps the log.
+// folder checks the data folder, unless the log is in a Kafka cluster.
 func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) []Finding {
 	if !broker.CanKeepLog {
 		return skipped(areaData, "data folder", "on this system the log is in memory")
@@ -148,7 +150,7 @@ func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) [
 	return Folder(d)
 }
 
-// freeBelow returns the free bytes of the disk where a folder is, or will be made.
+// freeBelow returns the free bytes of the disk on which a folder is, or would be made.
 func freeBelow(dir string) int64 {
 	for {
 		if n := freeBytes(dir); n >= 0 {
@@ -162,8 +164,8 @@ func freeBelow(dir string) int64 {
 	}
 }
 
-// inside checks topics, counting, clock and servers in a cluster that answers. away
-// says that one of its brokers does not.
+// inside checks topics, counting, clock and servers of a cluster that answers. away
+// says that something is wrong with its brokers.
 func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away bool) []Finding {
 	client, err := c.Open(c.Brokers...)
 	if err != nil {
@@ -180,9 +182,9 @@ func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away boo
 		Window:   cmp.Or(time.Duration(s.mark.WindowMS)*time.Millisecond, c.Window, defaultWindow),
 		Lateness: cmp.Or(time.Duration(s.mark.LatenessMS)*time.Millisecond, c.Lateness, defaultLateness),
 	}
-	topics[0].Want = kafka.Layout{Names: c.Names, Lateness: need.Lateness}.ReactionsTopic() // now that it is known
+	topics[0].Want = kafka.Layout{Names: c.Names, Lateness: need.Lateness}.ReactionsTopic() // the lateness is known only now
 	found := Topics(topics, need)
-	clock := s.clock(ctx) // first: ages are by the brokers' clock
+	clock := s.clock(ctx) // before the others, which compute ages by the brokers' clock
 	var counting, servers []Finding
 	var asking sync.WaitGroup
 	asking.Go(func() { counting = s.counting(ctx, need.Window+need.Lateness) })
@@ -191,7 +193,7 @@ func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away boo
 	return slices.Concat(found, counting, clock, servers)
 }
 
-// failed is the finding of an area that could not be examined.
+// failed returns the finding of an area whose check ended with an error.
 func failed(area string, err error) []Finding {
 	l := findings{area: area}
 	text := err.Error()

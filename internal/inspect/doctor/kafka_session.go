@@ -19,7 +19,7 @@ type session struct {
 	client  *kafka.Client
 	cluster kafka.ClusterState
 	states  map[string]kafka.TopicState
-	mark    wire.Mark     // the newest of aggregate's; zero: there is none
+	mark    wire.Mark     // the newest mark of aggregate; zero: there is none
 	ahead   time.Duration // how far this machine's clock is ahead of the brokers'
 }
 
@@ -28,7 +28,7 @@ var (
 	serverTopic  = regexp.MustCompile(`^sub_[1-9][0-9]{0,3}$`)
 )
 
-// topics describes the installation's topics, and finds the newest mark.
+// topics gathers the state of all topics of the installation, and the newest mark.
 func (s *session) topics(ctx context.Context) ([]Topic, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
@@ -80,7 +80,7 @@ func (s *session) usable(topic string) bool {
 	return t.Exists && t.Leaderless == 0
 }
 
-// clock compares this machine's with the brokers'.
+// clock compares this machine's clock with the brokers'.
 func (s *session) clock(ctx context.Context) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
@@ -104,11 +104,12 @@ func (s *session) clock(ctx context.Context) []Finding {
 	return Clock(ahead, s.MaxSkew)
 }
 
-// now is the time by the brokers' clock.
+// now returns the time by the brokers' clock.
 func (s *session) now() time.Time { return time.Now().Add(-s.ahead) }
 
-// retry calls f until it is done or fails, at most twelve times in three seconds: what
-// it waits for passes by itself within that time.
+// retry calls f every 250 ms until f says that it is done, or returns an error. After
+// twelve calls, which take three seconds, it returns nil all the same. It is for states
+// that end by themselves within that time.
 func retry(ctx context.Context, f func() (done bool, err error)) error {
 	const again, most = 250 * time.Millisecond, 12
 	t := time.NewTicker(again)
@@ -144,11 +145,11 @@ func windowOfSwarm(value []byte) int64 {
 	return s.Window.End
 }
 
-// tail is how many records at the end of a partition tell its newest window.
+// tail is how many records at the end of each partition newest reads.
 const tail = 100
 
-// newest returns the end of the newest window at the end of a topic, in ms, and when
-// its last record was written; 0: there is none.
+// newest returns the end, in ms, of the newest window in the last records of a topic,
+// and when the last of these records was written. The end is 0 if there is no window.
 func (s *session) newest(ctx context.Context, topic string, window func([]byte) int64) (end int64, written time.Time, err error) {
 	for p := range s.states[topic].Partitions {
 		err := s.cursor(topic, p).ReadLast(ctx, tail, func(records []stream.Record) error {
@@ -171,8 +172,8 @@ func (s *session) cursor(topic string, partition int) *topicreader.Cursor {
 	return topicreader.NewCursor(s.client, topic, partition, s.Timeout)
 }
 
-// read hands over what a partition holds from one offset on and before another. What
-// retention has removed meanwhile is left out.
+// read calls take for the records of a partition from offset from up to, and without,
+// offset to. Records that retention has removed are missing.
 func (s *session) read(ctx context.Context, topic string, partition int, from, to int64, take func(stream.Record)) error {
 	c := s.cursor(topic, partition)
 	c.MoveTo(from)

@@ -11,8 +11,8 @@ import (
 	"github.com/emostream/emostream/internal/broker"
 )
 
-// Clock tells whether this machine's clock agrees with the brokers'. ahead is how far
-// it is ahead of theirs, most how far it may differ.
+// Clock says whether this machine's clock agrees with the brokers'. ahead is by how
+// much it is ahead of theirs, most by how much it may differ.
 func Clock(ahead, most time.Duration) []Finding {
 	l := findings{area: areaClock}
 	where := "ahead of"
@@ -29,11 +29,11 @@ func Clock(ahead, most time.Duration) []Finding {
 	return l.all
 }
 
-// spareFiles is how many files a subscriber server has open beside its listeners.
+// spareFiles is how many files a subscriber server needs beside its listeners.
 const spareFiles = 200
 
-// Files tells whether a process may open as many connections as it is to have clients.
-// limit is how many files it may have open; 0: not known.
+// Files says whether a process may have as many connections open as it should have
+// clients. limit is the number of files that it may have open; 0: not known.
 func Files(limit int64, clients int) []Finding {
 	l := findings{area: areaFiles}
 	need := int64(clients) + spareFiles
@@ -49,23 +49,22 @@ func Files(limit int64, clients int) []Finding {
 	return l.all
 }
 
-// Data is the folder of the embedded broker's log, as it was found.
+// Data is what was found about the folder of the embedded broker's log.
 type Data struct {
 	Dir string
 	broker.Folder
-	Free int64 // bytes of its disk; negative: not known
-	// Brokers are the addresses of the brokers that are looked at, as far as
-	// somebody listens there.
+	Free int64 // free bytes of its disk; negative: not known
+	// Brokers are the addresses of the examined brokers at which a process listens.
 	Brokers []string
 }
 
-// Space of the data folder's disk.
+// Bounds for the space on the data folder's disk, in bytes.
 const (
-	logBound  = 1 << 30   // how large the log grows unless told otherwise
-	leastFree = 128 << 20 // with less there is soon none
+	logBound  = 1 << 30   // the default greatest size of the log
+	leastFree = 128 << 20 // with less free than this the disk is full soon
 )
 
-// Folder tells whether the embedded broker can keep its log.
+// Folder says whether the embedded broker can keep its log in its data folder.
 func Folder(d Data) []Finding {
 	l := findings{area: areaData}
 	other := "give another one with --data-dir"
@@ -114,7 +113,7 @@ func free(n int64) string {
 	return bytes(n) + " free"
 }
 
-// bytes is a size as a person says it.
+// bytes returns a size in a unit that is easy to read.
 func bytes(n int64) string {
 	switch {
 	case n < 1<<20:
@@ -125,22 +124,22 @@ func bytes(n int64) string {
 	return fmt.Sprintf("%d GiB", n>>30)
 }
 
-// Screen is what the terminal can do.
+// Screen says what the terminal can do.
 type Screen struct {
-	Terminal      bool   // there is one
+	Terminal      bool   // the output goes to a terminal
 	Name          string // TERM
 	Colours       string // "no", "16", "256", "16 million"
 	UTF8          bool
 	Width, Height int
 }
 
-// What a full screen needs.
+// The least size of a terminal for programs that fill the screen.
 const (
 	leastWidth  = 40
 	leastHeight = 12
 )
 
-// Terminal tells what the full screens will look like.
+// Terminal says whether programs that fill the screen can be shown well.
 func Terminal(s Screen) []Finding {
 	l := findings{area: areaTerminal}
 	if !s.Terminal {
@@ -161,15 +160,15 @@ func Terminal(s Screen) []Finding {
 	return l.all
 }
 
-// Setting is something that is wrong with the settings.
+// Setting is a problem with a setting.
 type Setting struct {
 	Found string
-	// Harmless says that it is only ignored.
+	// Harmless says that the setting is only ignored.
 	Harmless bool
 }
 
-// Settings tells what is wrong with the settings file and the environment. file is
-// the one that is read; empty: none.
+// Settings reports problems of the settings file and the environment. file is the
+// settings file that is read; empty: there is none.
 func Settings(file string, problems []Setting) []Finding {
 	l := findings{area: areaSettings}
 	for _, p := range problems {

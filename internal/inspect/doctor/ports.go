@@ -13,19 +13,20 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// Port is an address that a server of up wants, as it is found.
+// Port is an address that a server of up needs, and what was found there.
 type Port struct {
 	Address string
-	For     string // the server: "the main server", "sub1"
+	For     string // the server that needs it: "the main server", "sub1"
 	Free    bool
 	Ours    bool   // a server of Emostream answers there
-	Unready string // why a server of ours is not ready
-	Owner   string // of another one's, if that is known
-	Err     string // why it cannot be listened on, where nobody holds it
+	Unready string // why that server is not ready; empty: it is
+	Owner   string // the process that holds it, if it is not ours and known
+	Err     string // if nobody holds it: why it cannot be listened on
 }
 
-// Ports tells whether up, or the stages, could listen. settled says that brokers and
-// topics are well, so that a server that is not ready has a fault of its own.
+// Ports says whether up, or the single stages, could listen. settled says that nothing
+// is wrong with brokers and topics; only then a server that is not ready is reported,
+// since it has a fault of its own.
 func Ports(ports []Port, settled bool) []Finding {
 	l := findings{area: areaPorts}
 	for _, p := range ports {
@@ -51,7 +52,7 @@ func Ports(ports []Port, settled bool) []Finding {
 	return l.all
 }
 
-// wantedPorts are the addresses of up's servers.
+// wantedPorts returns the addresses of the servers of up.
 func wantedPorts(host string, first, subscribers int) (ports []Port) {
 	for i := range 1 + subscribers {
 		p := Port{Address: net.JoinHostPort(host, strconv.Itoa(first+i)), For: fmt.Sprintf("sub%d", i)}
@@ -63,8 +64,8 @@ func wantedPorts(host string, first, subscribers int) (ports []Port) {
 	return ports
 }
 
-// look finds out who listens on a port. It asks for an answer first, and tries to bind
-// the port only if nobody answers.
+// look finds out who listens on a port. It first asks for an answer, and tries to bind
+// the port only if no server of Emostream answers.
 func (p *Port) look(ctx context.Context) {
 	if p.Ours, p.Unready = ours(ctx, "http://"+p.Address); p.Ours {
 		return
@@ -84,8 +85,8 @@ func (p *Port) look(ctx context.Context) {
 // maxAnswer is how many bytes of an answer are read.
 const maxAnswer = 4 << 10
 
-// ours says whether a server of Emostream answers at a base URL, and, if it is not
-// ready, why.
+// ours says whether a server of Emostream answers at a URL. If that server is not
+// ready, it returns why.
 func ours(ctx context.Context, url string) (yes bool, unready string) {
 	var health struct{ Status, Error string }
 	if code, err := get(ctx, url+"/healthz", &health); err != nil || code != http.StatusOK || health.Status != "ok" {
@@ -102,7 +103,7 @@ func ours(ctx context.Context, url string) (yes bool, unready string) {
 	return true, health.Error
 }
 
-// get asks for a small JSON object.
+// get reads a small JSON object from a URL into v.
 func get(ctx context.Context, url string, v any) (status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -12,15 +12,15 @@ import (
 	"github.com/emostream/emostream/internal/roster"
 )
 
-// hops gathers how far each step of publish is: from the counts to the cluster that is
-// least behind (all clusters are written together, and one may be new), then from each
-// cluster to its servers.
+// hops gathers how far each step of publish is. The first step goes from the counts to
+// the clusters; of these it takes the one that is least behind, since all are written
+// together, and one may be new. The others go from each cluster to its servers.
 func (s *session) hops(ctx context.Context) ([]Hop, error) {
 	servers, err := s.announced(ctx)
 	if err != nil {
 		return nil, err
 	}
-	fed := map[string]bool{} // topics of clusters
+	fed := map[string]bool{} // topics of clusters that have servers alive
 	for _, v := range servers {
 		if v.Age < roster.Timeout {
 			fed[s.Names.Cluster(v.Cluster)] = true
@@ -28,7 +28,7 @@ func (s *session) hops(ctx context.Context) ([]Hop, error) {
 	}
 	clusters := s.topicsLike(clusterTopic)
 	if len(clusters) == 0 {
-		return nil, nil // nothing was ever published
+		return nil, nil // nothing was published yet
 	}
 	main, err := s.published(ctx, clusters)
 	if err != nil {
@@ -49,8 +49,8 @@ func (s *session) hops(ctx context.Context) ([]Hop, error) {
 	return hops, nil
 }
 
-// published gathers whether the newest counts have reached the clusters. While publish
-// runs it is given a moment to do so.
+// published finds out whether the newest counts have reached the clusters. While
+// publish runs, it waits three seconds for that.
 func (s *session) published(ctx context.Context, clusters []string) (Hop, error) {
 	h := Hop{Group: s.Group("publish"), From: s.Names.Counts(), To: clusters[0]}
 	var err error
@@ -81,14 +81,14 @@ func (s *session) published(ctx context.Context, clusters []string) (Hop, error)
 	return h, err
 }
 
-// expired says whether the topic's retention is over for what was written then.
+// expired says whether the topic's retention is over for records written at written.
 func (s *session) expired(topic string, written time.Time) bool {
 	ms, err := strconv.ParseInt(s.states[topic].Config["retention.ms"], 10, 64)
 	return err == nil && ms >= 0 && s.now().Sub(written) > time.Duration(ms)*time.Millisecond
 }
 
-// topicsLike lists the installation's usable topics whose names, without the prefix,
-// match.
+// topicsLike returns the installation's usable topics whose names match like, without
+// their prefix.
 func (s *session) topicsLike(like *regexp.Regexp) (topics []string) {
 	for name := range s.states {
 		if like.MatchString(strings.TrimPrefix(name, s.Names.Prefix)) && s.usable(name) {

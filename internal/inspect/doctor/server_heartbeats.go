@@ -13,8 +13,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// servers reads the heartbeats, again while a server may only have missed one, and
-// asks each server whether it answers.
+// servers reads the heartbeats, and asks each server whether it answers. If a server
+// may only have missed one heartbeat, it reads them again.
 func (s *session) servers(ctx context.Context) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.Timeout)
 	defer cancel()
@@ -44,7 +44,8 @@ func (s *session) servers(ctx context.Context) []Finding {
 	return Servers(servers)
 }
 
-// announced are the servers that were heard of of late and have not left.
+// announced returns the servers that have sent a heartbeat within roster.Lookback and
+// have not left.
 func (s *session) announced(ctx context.Context) ([]Server, error) {
 	topic := s.Names.Servers()
 	if !s.usable(topic) {

@@ -15,18 +15,19 @@ type heartbeat struct {
 	at time.Time
 }
 
-// serverPresence is the positions of an instance's first and last heartbeat, and the
-// last one itself.
+// serverPresence is the last heartbeat of an instance, and the positions of its first
+// and last one among all heartbeats that were read.
 type serverPresence struct {
 	first, last int
 	heartbeat
 }
 
-// lastHeartbeats returns each server's last heartbeat, without those that have left in
-// order. Beats are in the order of the log; now is by the brokers' clock.
+// lastHeartbeats returns each server with its last heartbeat, except servers that have
+// announced that they leave. beats are in the order of the log; now is by the brokers'
+// clock.
 func lastHeartbeats(beats []heartbeat, now time.Time) (servers []Server) {
 	seen := map[string]map[string]serverPresence{} // by name and instance
-	latest := map[string]string{}                  // instance by name
+	latest := map[string]string{}                  // the last instance, by name
 	for i, b := range beats {
 		if seen[b.Name] == nil {
 			seen[b.Name] = map[string]serverPresence{}
@@ -44,7 +45,8 @@ func lastHeartbeats(beats []heartbeat, now time.Time) (servers []Server) {
 		}
 		s := Server{ServerStatus: own.ServerStatus, Age: now.Sub(own.at)}
 		for _, other := range seen[name] {
-			// Whoever was only there before has died, and was replaced.
+			// An instance whose last heartbeat is before the first of this one was
+			// replaced by it, and is no rival.
 			meets := other.Instance != instance && other.last > own.first
 			if meets && other.State != wire.StateGone && now.Sub(other.at) <= roster.Timeout {
 				s.Rival = other.URL

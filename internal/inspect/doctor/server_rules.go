@@ -10,17 +10,17 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Server is a subscriber server as its heartbeats tell.
+// Server is a subscriber server as its heartbeats describe it.
 type Server struct {
 	wire.ServerStatus
 	Age     time.Duration // of the last heartbeat
-	Rival   string        // URL of another one that claims the name; empty: there is none
-	Answers bool          // at its URL, from here
+	Rival   string        // URL of another server with the same name; empty: there is none
+	Answers bool          // it answers at its URL, asked from here
 	Orphan  bool          // its cluster has no topic
 }
 
-// Servers tells whether clients have somewhere to listen. Those that left in order
-// are not among servers.
+// Servers says whether there are servers that clients can listen to. servers does not
+// hold those that have announced that they leave.
 func Servers(servers []Server) []Finding {
 	l := findings{area: areaServers}
 	for _, s := range servers {
@@ -49,13 +49,13 @@ func Servers(servers []Server) []Finding {
 	return l.all
 }
 
-// loopback says whether a URL is for its own machine alone.
+// loopback says whether a URL can be reached only from its own machine.
 func loopback(base string) bool {
 	u, err := url.Parse(base)
 	return err == nil && onlyHere(u.Hostname())
 }
 
-// onlyHere says whether a host is its own machine alone.
+// onlyHere says whether a host can be reached only from its own machine.
 func onlyHere(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && ip.IsLoopback()

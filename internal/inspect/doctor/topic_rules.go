@@ -13,7 +13,8 @@ import (
 // Role is what a topic is for.
 type Role string
 
-// The roles. The promise rests on the first three: what they lose is lost.
+// The roles. What the first three lose is never counted, so the promise depends on
+// them.
 const (
 	Reactions  Role = "reactions"
 	Partials   Role = "partials"
@@ -22,27 +23,26 @@ const (
 	Swarms     Role = "swarms"
 )
 
-// Topic is a topic as it was found, and as the stages would make it.
+// Topic is a topic as it was found, and as the stages would create it.
 type Topic struct {
 	kafka.TopicState
 	Role Role
 	Want kafka.Topic
 }
 
-// Need is what topics are compared with.
+// Need says what the topics must suit.
 type Need struct {
 	Brokers  int
 	Embedded bool
-	// Away says that a broker of --brokers does not answer, which explains missing
-	// copies.
+	// Away says that a broker is known not to answer, which explains missing copies.
 	Away bool
-	// Window and Lateness are those that aggregate counts with.
+	// Window and Lateness are the settings of aggregate.
 	Window, Lateness time.Duration
-	// MaxSkew is how far the clock of a main server may be from the brokers'.
+	// MaxSkew is by how much the clock of a main server may differ from the brokers'.
 	MaxSkew time.Duration
 }
 
-// Topics tells whether the topics are such that the promise holds.
+// Topics says whether the topics are such that the promise holds.
 func Topics(topics []Topic, need Need) []Finding {
 	l := findings{area: areaTopics}
 	var missing, secret []string
@@ -79,8 +79,8 @@ func Topics(topics []Topic, need Need) []Finding {
 	return l.all
 }
 
-// replicas tells whether partitions lack a leader or copies. known says that a broker
-// is already known not to answer.
+// replicas reports partitions that lack a leader or copies. known says that a broker is
+// known not to answer; then these are notes.
 func (l *findings) replicas(topics []Topic, known bool) {
 	const do = "kafka-topics.sh --bootstrap-server BROKER --describe tells which brokers hold them: start those"
 	tell := l.wrong
@@ -96,8 +96,8 @@ func (l *findings) replicas(topics []Topic, known bool) {
 	}
 }
 
-// those lists for which topics count is not zero, and how many of their partitions it
-// counts; "" if there are none.
+// those lists the topics for which count is not zero, each with the number of
+// partitions that it returned; "" if there are none.
 func those(topics []Topic, count func(Topic) int) string {
 	const most = 3
 	var said []string
@@ -120,7 +120,8 @@ func sizes(t Topic) string {
 	return many(t.Partitions, "partition") + ", " + copies
 }
 
-// topic compares one topic with everything it must be, as far as Kafka shows it.
+// topic compares a topic with all that it must be. If Kafka does not show its settings,
+// it compares the number of copies only.
 func (l *findings) topic(t Topic, need Need) {
 	l.copies(t, need)
 	if len(t.Config) == 0 {
@@ -132,16 +133,16 @@ func (l *findings) topic(t Topic, need Need) {
 	l.batches(t)
 }
 
-// setting is a topic's setting; ok says whether it is set to a whole number.
+// setting returns the value of a topic's setting. ok says whether it is a whole number.
 func (t Topic) setting(name string) (n int64, ok bool) {
 	n, err := strconv.ParseInt(t.Config[name], 10, 64)
 	return n, err == nil
 }
 
-// promise says whether reactions are lost if the topic loses records.
+// promise says whether reactions are lost when the topic loses records.
 func (t Topic) promise() bool { return t.Role == Reactions || t.Role == Partials || t.Role == Counts }
 
-// alter is the command that changes a setting.
+// alter returns the command that changes a setting of the topic.
 func (t Topic) alter(setting, value string) string {
 	return fmt.Sprintf("kafka-configs.sh --bootstrap-server BROKER --alter --entity-type topics --entity-name %s --add-config %s=%s", t.Name, setting, value)
 }
@@ -168,7 +169,8 @@ func (l *findings) copies(t Topic, need Need) {
 	}
 }
 
-// wanted is the value that the stages give a setting, else Kafka's default.
+// wanted returns the value that the stages give a setting, or otherwise if they give it
+// none.
 func (t Topic) wanted(setting, otherwise string) string {
 	if v, ok := t.Want.Config[setting]; ok {
 		return v
@@ -204,7 +206,7 @@ func (l *findings) stamps(t Topic, need Need) {
 	}
 	most, ok := t.setting(after)
 	text := t.wanted(after, "")
-	want, _ := strconv.ParseInt(text, 10, 64) // it is what the stages write
+	want, _ := strconv.ParseInt(text, 10, 64) // the stages write this number, so there is no error
 	switch least := min(need.MaxSkew.Milliseconds(), want); {
 	case !ok:
 		l.wrong(t.Name+" "+after, "it is not set", "a main server whose clock is ahead would close everybody's windows", t.alter(after, text))
@@ -222,11 +224,11 @@ func (l *findings) stamps(t Topic, need Need) {
 	}
 }
 
-// unlimited is the least number of milliseconds that stands for no limit: greater ones
-// do not fit a time.Duration, and Kafka's largest means no limit.
+// unlimited is the number of milliseconds above which a setting counts as no limit.
+// Greater numbers do not fit a time.Duration, and Kafka's greatest means no limit.
 const unlimited = 1 << 62 / int64(time.Millisecond)
 
-// millis is a number of milliseconds as a person says it.
+// millis returns a number of milliseconds as a duration in text.
 func millis(n int64) string {
 	if n > unlimited {
 		return "no limit"
@@ -234,10 +236,10 @@ func millis(n int64) string {
 	return (time.Duration(n) * time.Millisecond).String()
 }
 
-// Less than these is worth a note.
+// Settings below these get a note.
 const (
-	shortRetention = time.Hour       // of what is counted
-	shortSwarms    = 5 * time.Minute // from which a subscriber server that starts fills its ring
+	shortRetention = time.Hour       // of topics whose records are counted
+	shortSwarms    = 5 * time.Minute // of topics from which a starting subscriber server reads what listeners missed
 	smallRetention = 64 << 20        // bytes of a partition
 )
 
