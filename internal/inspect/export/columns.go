@@ -6,7 +6,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Row is a line of a table. Its columns have the same names in every format.
+// Row is a line of a table. Its columns have the same names in all formats.
 type Row interface {
 	names() []string
 	values() []string
@@ -33,8 +33,8 @@ func (w Window) values() []string {
 	}
 }
 
-// Reaction is one reaction. Time is when it was accepted, Timestamp what its client
-// said.
+// Reaction is one reaction. Time is when it was accepted, Timestamp is what its client
+// gave.
 type Reaction struct {
 	Time      wire.Time `json:"time" parquet:"time,timestamp(millisecond:utc),delta"`
 	UserID    string    `json:"user_id" parquet:"user_id,dict"`

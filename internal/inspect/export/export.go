@@ -1,10 +1,10 @@
-// Package export makes tables of what the topics hold: the windows of
-// emoji-aggregated, or the single reactions of emoji-topic, as CSV, JSON lines or
-// Parquet, with the same columns in each.
+// Package export writes tables of what topics hold: the windows of emoji-aggregated, or
+// the single reactions of emoji-topic. It writes CSV, JSON lines or Parquet, with the
+// same columns in each.
 //
-// A table of windows has one row for each emoji of a window and channel, with its
-// final count, in the order of the windows. Two exports of the same records are
-// equal to the byte.
+// A table of windows has one row for each emoji of a window and channel, with its last
+// count, in the order of the windows. Two exports of the same records are equal to the
+// byte.
 package export
 
 import (
@@ -17,16 +17,16 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Summary tells what a table holds.
+// Summary says what a table holds.
 type Summary struct {
 	Rows      int64     `json:"rows"`
 	Reactions int64     `json:"reactions"`       // the sum of the counts
 	Windows   int64     `json:"windows"`         // 0 in a table of reactions
-	First     wire.Time `json:"first,omitempty"` // beginning of the first window, or time of the first reaction
+	First     wire.Time `json:"first,omitempty"` // start of the first window, or time of the first reaction
 	Last      wire.Time `json:"last,omitempty"`
-	Skipped   int64     `json:"skipped"` // records that are neither
+	Skipped   int64     `json:"skipped"` // records that could not be decoded
 	Note      string    `json:"note,omitempty"`
-	Gone      int64     `json:"gone"` // records that retention took before they were read
+	Gone      int64     `json:"gone"` // records that retention removed before they were read
 }
 
 func (s *Summary) skip(r stream.Record, err error) {
@@ -35,17 +35,17 @@ func (s *Summary) skip(r stream.Record, err error) {
 	}
 }
 
-// WindowsConfig says which windows are wanted.
+// WindowsConfig says which windows are exported.
 type WindowsConfig struct {
-	// From and To are the times that a window begins at or after, and before; in ms
-	// since the Unix epoch. A zero To is no bound.
+	// From and To bound the start of the windows: at From or after it, and before To.
+	// They are in ms since the Unix epoch. A zero To is no bound.
 	From, To int64
 	Filter   topicreader.Filter
 	Limits   Limits
 }
 
-// Windows hands over the final counts of all windows in a range of emoji-aggregated.
-// It reads the range twice; see Counts.
+// Windows calls give for the last count of each emoji in each window in a range of
+// emoji-aggregated. It reads the range twice; Counts says why.
 func Windows(ctx context.Context, s *topicreader.Range, cfg WindowsConfig, give func(Window) error) (Summary, error) {
 	if cfg.To == 0 {
 		cfg.To = math.MaxInt64
@@ -70,7 +70,7 @@ func Windows(ctx context.Context, s *topicreader.Range, cfg WindowsConfig, give 
 		sum.Last = max(sum.Last, w.End)
 		return give(w)
 	}
-	sum.Skipped = 0 // they are met again
+	sum.Skipped = 0 // the second reading skips the same records again
 	if err := cfg.counts(ctx, s, &sum, func(c wire.Count) error { return m.Add(c, count) }); err != nil {
 		return sum, err
 	}
@@ -78,7 +78,7 @@ func Windows(ctx context.Context, s *topicreader.Range, cfg WindowsConfig, give 
 	return sum, m.Flush(count)
 }
 
-// counts hands over the counts of a range that the filter wants.
+// counts calls take for the counts of a range that are wanted.
 func (c WindowsConfig) counts(ctx context.Context, s *topicreader.Range, sum *Summary, take func(wire.Count) error) error {
 	for r, err := range s.Records(ctx) {
 		if err != nil {
@@ -99,8 +99,8 @@ func (c WindowsConfig) counts(ctx context.Context, s *topicreader.Range, sum *Su
 	return nil
 }
 
-// Reactions hands over the reactions of a range of emoji-topic, in the order of their
-// times as far as each partition is.
+// Reactions calls give for the reactions in a range of emoji-topic. They come in the
+// order of their times, as far as those within each partition do.
 func Reactions(ctx context.Context, s *topicreader.Range, f topicreader.Filter, give func(Reaction) error) (Summary, error) {
 	var sum Summary
 	for r, err := range s.Records(ctx) {

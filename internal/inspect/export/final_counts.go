@@ -9,26 +9,26 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Counts makes one row of all records that count the same emoji in the same window
-// and channel: the greatest count is right. It does no I/O.
+// Counts makes one row of all records that count the same emoji in the same window and
+// channel. The row has the greatest count. It does no I/O.
 //
-// Its owner reads the records twice and calls Expect for each the first time, Add the
-// second time. So Add knows when it has seen the last record of a window, however
-// late that comes and in whatever order. The window is final then, and is handed over
-// once all windows before it are. Memory holds a number for each window, and the
-// counts of the windows that are not handed over yet.
+// Its owner reads the records twice. The first time it calls Expect for each, the
+// second time Add. So Add knows which record of a window is the last, however late it
+// comes and in whatever order. Then the window is final. It is handed over once all
+// earlier windows are. Memory holds a number for each window, and the counts of the
+// windows that are not handed over yet.
 type Counts struct {
-	left   map[wire.Window]int // how many records are still to come
-	order  []wire.Window       // windows that were not handed over yet, oldest first; nil until Add
+	left   map[wire.Window]int // how many records are still to be added
+	order  []wire.Window       // windows that are not handed over yet, oldest first; nil until Add
 	open   map[wire.Window]map[key]value
 	held   int
 	limits Limits
 }
 
-// Limits bound what Counts holds. The zero value stands for the defaults.
+// Limits bound the memory of Counts. A zero field stands for its default.
 type Limits struct {
 	Windows int // default 2,000,000: 46 days of windows of 2 s
-	Counts  int // of windows that are not handed over yet; default 2,000,000
+	Counts  int // of windows that are begun and not handed over yet; default 2,000,000
 }
 
 type key struct{ channel, emoji string }
@@ -38,16 +38,17 @@ type value struct {
 	scaled float64
 }
 
-// NewCounts returns Counts that expects nothing yet.
+// NewCounts returns empty Counts that expect no records yet.
 func NewCounts(l Limits) *Counts {
 	l.Windows, l.Counts = cmp.Or(l.Windows, 2_000_000), cmp.Or(l.Counts, 2_000_000)
 	return &Counts{left: map[wire.Window]int{}, open: map[wire.Window]map[key]value{}, limits: l}
 }
 
-// errTooMany is a range that does not fit the limits.
+// errTooMany says that a range exceeds the limits.
 var errTooMany = errors.New("choose a shorter span, or fewer channels or emojis")
 
-// Expect says that a record of a window will be added.
+// Expect announces that a record of window w will be added later. It fails if there are
+// more windows than Limits.Windows.
 func (m *Counts) Expect(w wire.Window) error {
 	if m.left[w]++; len(m.left) > m.limits.Windows {
 		return fmt.Errorf("the span has more than %d windows: %w", m.limits.Windows, errTooMany)
@@ -55,8 +56,8 @@ func (m *Counts) Expect(w wire.Window) error {
 	return nil
 }
 
-// Add takes in a record, and hands over the rows that will not change any more,
-// sorted by window, channel and emoji. A record that was not expected is ignored.
+// Add takes in a record. It calls give for the rows that cannot change any more, in the
+// order of window, channel and emoji. A record that was not expected is ignored.
 func (m *Counts) Add(c wire.Count, give func(Window) error) error {
 	if m.order == nil {
 		m.sort()
@@ -77,8 +78,8 @@ func (m *Counts) Add(c wire.Count, give func(Window) error) error {
 	return nil
 }
 
-// Flush hands over the remaining rows. Some remain where fewer records came than were
-// expected, because retention removed them between the two readings.
+// Flush calls give for the remaining rows. There are some if fewer records were added
+// than expected, because retention removed them between the two readings.
 func (m *Counts) Flush(give func(Window) error) error {
 	for len(m.order) > 0 {
 		if err := m.giveFirst(give); err != nil {

@@ -13,18 +13,18 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
-// Format is how a table is written.
+// Format is a file format for tables.
 type Format string
 
 // The formats.
 const (
-	CSV       Format = "csv"     // RFC 4180, with a line of names
-	JSONLines Format = "jsonl"   // an object a line
-	Parquet   Format = "parquet" // zstd, times as timestamps in UTC
+	CSV       Format = "csv"     // RFC 4180, with the names of the columns in the first line
+	JSONLines Format = "jsonl"   // one JSON object in each line
+	Parquet   Format = "parquet" // compressed with zstd; times are timestamps in UTC
 )
 
-// FormatOf is the format that a file's ending names; where there is no file it is
-// JSON lines.
+// FormatOf returns the format that the ending of a file's name stands for. For an empty
+// path it is JSON lines.
 func FormatOf(path string) (Format, error) {
 	switch end := strings.ToLower(filepath.Ext(path)); {
 	case path == "", end == ".ndjson":
@@ -35,23 +35,24 @@ func FormatOf(path string) (Format, error) {
 	return "", fmt.Errorf("file %.60q: its ending is none of .csv, .jsonl, .ndjson and .parquet: say the format", path)
 }
 
-// Table takes rows.
+// Table writes rows in a format.
 type Table[R Row] interface {
 	Add(R) error
-	// Close writes what is held. It does not close what it writes to.
+	// Close writes the rows that are still held. It does not close the underlying
+	// writer.
 	Close() error
 }
 
-// groupRows is how many rows of a Parquet file are held until they are written,
-// sorted by columns.
+// groupRows is how many rows of a Parquet file are held in memory, sorted by columns,
+// before they are written.
 const groupRows = 128 << 10
 
-// NewTable returns a table that is written to w.
+// NewTable returns a table that writes to w.
 func NewTable[R Row](w io.Writer, f Format) Table[R] {
 	switch f {
 	case CSV:
 		t := &csvTable[R]{csv.NewWriter(w)}
-		_ = t.w.Write(R.names(*new(R))) // its error is kept for the end
+		_ = t.w.Write(R.names(*new(R))) // Close returns its error
 		return t
 	case Parquet:
 		return &parquetTable[R]{w: parquet.NewGenericWriter[R](w,
@@ -81,7 +82,7 @@ func (t *jsonTable[R]) Add(row R) error { return t.e.Encode(row) }
 
 func (t *jsonTable[R]) Close() error { return t.w.Flush() }
 
-// parquetTable hands over many rows at once, since each handing over costs.
+// parquetTable collects rows and passes on many at once, since each passing on is slow.
 type parquetTable[R Row] struct {
 	w    *parquet.GenericWriter[R]
 	rows []R

@@ -5,24 +5,25 @@ import (
 	"time"
 )
 
-// rounding is what due times are rounded up to: reactions that are then due at the
-// same time are sent together.
+// rounding is the multiple that due times are rounded up to. Reactions that then have
+// the same due time are sent together.
 const rounding = 10 * time.Millisecond
 
-// Pace says when a reaction is due, counted from the start of the replay, by the
-// recorded time of the first one and the speed alone.
+// Pace says when a reaction is due, as time since the start of the replay. It depends
+// only on the speed and on how long after the first reaction this one was recorded.
 type Pace struct {
 	speed float64 // 0: everything is due at once
-	first int64   // recorded time of the first one, ms
+	first int64   // recorded time of the first reaction, ms
 	began bool
 }
 
-// NewPace returns the pace of a speed: 1 is the original one, 100 a hundred times as
-// fast, and 0 as fast as can be.
+// NewPace returns the pace for a speed: 1 is as recorded, 100 a hundred times as fast,
+// and 0 as fast as possible.
 func NewPace(speed float64) *Pace { return &Pace{speed: speed} }
 
-// Due is when a reaction of a recorded time is due. The first is due at once, and so
-// is one that is older than it or whose time is not known.
+// Due returns when a reaction with the recorded time at, in ms, is due. The first one
+// is due at once. So is one that is older than the first, or whose time is not known
+// (math.MinInt64).
 func (p *Pace) Due(at int64) time.Duration {
 	if !p.began && at != math.MinInt64 {
 		p.first, p.began = at, true

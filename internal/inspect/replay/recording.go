@@ -1,14 +1,15 @@
-// Package replay sends recorded reactions again, at the pace at which they came, or
-// at another, and tells what became of each.
+// Package replay sends recorded reactions again, at the pace of the recording or
+// another, and reports what became of them.
 //
-// It is an open loop: when a reaction is due follows from its recorded time alone; a
-// late one does not delay the next. Reactions that are due together are sent together.
+// It is an open loop: a reaction's recorded time alone decides when it is due, so one
+// that is late does not delay the next. Reactions that are due together are sent
+// together.
 //
 // Each reaction of the recording ends as accepted, refused (with the server's reason),
 // in doubt (an answer is missing) or not written. Only those that were certainly not
 // written are sent again.
 //
-// A few requests are held in memory, never the whole recording.
+// Memory holds a few requests, never the whole recording.
 package replay
 
 import (
@@ -20,18 +21,19 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Reaction is one of a recording: what, how often, and when.
+// Reaction is one reaction of a recording: what it is, how often it was sent, and when.
 type Reaction struct {
 	wire.Reaction
 	Count int   // 1 to 100
 	At    int64 // ms since the Unix epoch
 }
 
-// Recording is reactions in the order in which they are to be sent. A *BadError
-// stands for one that cannot be read; any other error is the last.
+// Recording yields reactions in the order in which they are to be sent. A *BadError
+// stands for a reaction that cannot be read, and more may follow. After any other error
+// nothing follows.
 type Recording = iter.Seq2[Reaction, error]
 
-// Records are the reactions among the records of emoji-topic.
+// Records returns the recording in records of emoji-topic.
 func Records(records iter.Seq2[stream.Record, error]) Recording {
 	return func(yield func(Reaction, error) bool) {
 		for r, err := range records {
@@ -56,13 +58,13 @@ func reactionOf(t wire.ReactionFields) Reaction {
 	}}
 }
 
-// BadError is an entry of a recording that cannot be read; those after it can.
+// BadError says that one entry of a recording cannot be read.
 type BadError struct{ err error }
 
 func (e *BadError) Error() string { return e.err.Error() }
 func (e *BadError) Unwrap() error { return e.err }
 
-// Only leaves out what a filter does not want.
+// Only returns a recording without the reactions that a filter does not want.
 func Only(f topicreader.Filter, from Recording) Recording {
 	return func(yield func(Reaction, error) bool) {
 		for r, err := range from {
@@ -76,16 +78,17 @@ func Only(f topicreader.Filter, from Recording) Recording {
 	}
 }
 
-// readAhead is how many reactions are read ahead of those being sent.
+// readAhead is how many reactions are read before they are due.
 const readAhead = 2_000
 
-// entry is what a recording yields.
+// entry is one pair that a recording yields.
 type entry struct {
 	Reaction
 	err error
 }
 
-// read reads a recording ahead, until its end or that of ctx.
+// read reads a recording into a channel until its end, or until ctx ends, and closes
+// the channel.
 func read(ctx context.Context, from Recording, into chan<- entry) {
 	defer close(into)
 	for r, err := range from {

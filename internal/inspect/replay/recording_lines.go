@@ -13,13 +13,13 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// maxLine is how many bytes a line of a recording may have.
+// maxLine is the greatest length of a line of a recording, in bytes.
 const maxLine = 64 << 10
 
-// Lines reads a recording of JSON lines: reactions as a main server takes them in,
-// each with the "time" when it was accepted. A line without one goes by its own
-// timestamp, and one without either by the line before. What `emostream consume -o
-// json` prints of emoji-topic is read too.
+// Lines reads a recording of JSON lines: reactions as people send them to a main
+// server, each with the "time" at which it was accepted. A line without "time" has the
+// time of its timestamp; a line without either has the time of the line before. Lines
+// also reads what `emostream consume -o json` prints of emoji-topic.
 func Lines(in io.Reader) Recording {
 	return func(yield func(Reaction, error) bool) {
 		buf := bufio.NewReaderSize(in, maxLine)
@@ -51,8 +51,8 @@ func Lines(in io.Reader) Recording {
 	}
 }
 
-// readLine returns the next line without white space around it. Of one that is too
-// long nothing is kept.
+// readLine returns the next line without the white space around it. It returns nothing
+// of a line that is too long.
 func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 	line, err = in.ReadSlice('\n')
 	for errors.Is(err, bufio.ErrBufferFull) {
@@ -65,16 +65,16 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 	return bytes.TrimSpace(line), false, err
 }
 
-// written is what a line holds beside the reaction itself. Value is set in lines
-// that `emostream consume -o json` printed; then it is the reaction.
+// written is what a line may hold beside the reaction itself. Value is set in lines of
+// `emostream consume -o json`; then it is the reaction.
 type written struct {
 	Time  json.RawMessage `json:"time"`
 	Count *int            `json:"count"`
 	Value json.RawMessage `json:"value"`
 }
 
-// parseLine reads a line; an empty one is nothing, and no error. Whether user and
-// emoji are right is for the server to say.
+// parseLine returns the reaction of a line. An empty line gives a zero reaction and no
+// error. The server checks user and emoji, not parseLine.
 func parseLine(line []byte, last int64) (Reaction, error) {
 	if len(line) == 0 {
 		return Reaction{}, nil
@@ -101,8 +101,8 @@ func parseLine(line []byte, last int64) (Reaction, error) {
 	return r, err
 }
 
-// at is when the reaction of a line was accepted, in ms: by its time, else by its
-// timestamp, else as the line before.
+// at returns when the reaction of a line was accepted, in ms: the line's time, else its
+// timestamp, else last, the time of the line before.
 func (w *written) at(timestamp string, last int64) (int64, error) {
 	if len(w.Time) > 0 && string(w.Time) != "null" {
 		var t time.Time
@@ -111,7 +111,7 @@ func (w *written) at(timestamp string, last int64) (int64, error) {
 		}
 		return t.UnixMilli(), nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} { // the second is Python's
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} { // the second is what Python writes
 		if t, err := time.Parse(layout, timestamp); err == nil {
 			return t.UnixMilli(), nil
 		}

@@ -17,28 +17,29 @@ import (
 // maxCount is the greatest count of one reaction in a request.
 const maxCount = 100
 
-// Sender is the main server that reactions are sent to.
+// Sender sends reactions to a main server.
 type Sender interface {
-	// Send sends reactions and returns what became of each, or an error that holds for
-	// all of them; client.OutcomeOf tells what it means.
+	// Send sends reactions and returns what became of each. If it returns an error,
+	// that holds for all of them; client.OutcomeOf says what became of them then.
 	Send(ctx context.Context, reactions []client.Reaction) ([]client.Result, error)
 }
 
 // Config says how to replay. Server is the only field that must be set.
 type Config struct {
 	Server Sender
-	// Speed is how many times as fast as it was recorded; 0: as fast as the server
-	// takes it.
+	// Speed is 1 for the recorded pace, 2 for twice as fast, and so on; 0: as fast as
+	// the server takes the reactions.
 	Speed float64
-	// Channel is where all reactions are sent; default: the channel that each was in.
+	// Channel, if set, is the channel that all reactions are sent to; default: the one
+	// that each was recorded in.
 	Channel string
-	// Connections is how many requests may be under way at once; default 4. Reactions
-	// that are due while all are busy wait, and are sent together.
+	// Connections is how many requests may wait for their answer at once; default 4. If
+	// that many do, reactions that become due wait, and are then sent together.
 	Connections int
-	// Batch is how many reactions a request may have; default 1,000.
+	// Batch is the greatest number of reactions in a request; default 1,000.
 	Batch int
 	// RetryFor is how long reactions that were certainly not written are sent again;
-	// default 30 s. Then the replay ends.
+	// default 30 s. If they are not written by then, the replay ends.
 	RetryFor time.Duration
 	// Progress, if set, is called with the report so far every two seconds.
 	Progress func(Report)
@@ -54,7 +55,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// replay is one run.
+// replay is the state of one run.
 type replay struct {
 	cfg   Config
 	start time.Time
@@ -65,20 +66,20 @@ type replay struct {
 	report Report
 }
 
-// batch is what one request carries: reactions, and when the first was due.
+// batch holds the reactions of one request, and when the first of them was due.
 type batch struct {
 	items     []client.Reaction
 	reactions int64
 	due       time.Duration
-	same      map[client.Reaction]int // index in items, by the reaction without its count
+	same      map[client.Reaction]int // index in items of a reaction, by the reaction without its count
 }
 
 // progressInterval is the time between two calls of Progress.
 const progressInterval = 2 * time.Second
 
-// Run sends a recording's reactions when they are due. When ctx ends it sends no
-// more, waits for the answers under way, and returns the report so far with ctx's
-// error. Any other error is why the recording was not sent to its end.
+// Run sends the reactions of a recording when they are due. If ctx ends it sends no
+// more, waits for the answers under way, and returns the report so far with the error
+// of ctx. Any other error says why the recording was not sent to its end.
 func Run(ctx context.Context, cfg Config, from Recording) (Report, error) {
 	r := &replay{cfg: cfg.withDefaults(), start: time.Now(), work: make(chan batch), report: Report{Refused: map[string]int64{}}}
 	ctx, r.end = context.WithCancelCause(ctx)
@@ -120,18 +121,19 @@ func (r *replay) reportProgress(over <-chan struct{}) {
 	}
 }
 
-// reportSoFar is a copy of the report.
+// reportSoFar returns a copy of the report.
 func (r *replay) reportSoFar() Report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.report.copied(time.Since(r.start))
 }
 
-// pace dispatches reactions when they are due, those due together in one batch.
+// pace dispatches each reaction when it is due. Those that are due together go into one
+// batch.
 func (r *replay) pace(ctx context.Context, entries <-chan entry) error {
 	pace := NewPace(r.cfg.Speed)
 	var b batch
-	defer func() { r.count(func(p *Report) { p.Unsent += b.reactions }) }() // what is in it at the end
+	defer func() { r.count(func(p *Report) { p.Unsent += b.reactions }) }() // reactions that are still in the batch at the end
 	for {
 		e, more := r.next(ctx, entries, &b)
 		if !more {
@@ -148,7 +150,7 @@ func (r *replay) pace(ctx context.Context, entries <-chan entry) error {
 		}
 		due := pace.Due(e.At)
 		if due > time.Since(r.start) {
-			r.dispatch(ctx, &b) // which may take longer
+			r.dispatch(ctx, &b) // this may take until after due
 			if sleep.For(ctx, due-time.Since(r.start)) != nil {
 				return nil
 			}
@@ -160,8 +162,8 @@ func (r *replay) pace(ctx context.Context, entries <-chan entry) error {
 	}
 }
 
-// next returns the next entry of the recording. It dispatches the batch if the entry
-// does not come soon.
+// next returns the next entry of the recording. If it does not come within rounding, it
+// dispatches the batch meanwhile.
 func (r *replay) next(ctx context.Context, entries <-chan entry, b *batch) (e entry, more bool) {
 	if ctx.Err() != nil {
 		return e, false
@@ -185,8 +187,8 @@ func (r *replay) next(ctx context.Context, entries <-chan entry, b *batch) (e en
 	}
 }
 
-// addToBatch puts a reaction into the batch. If an equal one is there already, it adds
-// to that one's count.
+// addToBatch adds a reaction to the batch. If an equal one is in it, it raises the
+// count of that one.
 func (r *replay) addToBatch(b *batch, one Reaction, due time.Duration) {
 	r.count(func(p *Report) {
 		p.Read += int64(one.Count)
@@ -212,8 +214,9 @@ func (r *replay) addToBatch(b *batch, one Reaction, due time.Duration) {
 	b.items = append(b.items, what)
 }
 
-// refusedUnsent returns code and reason if the server would refuse a field for its
-// length. Such a reaction is not sent: it might make its whole batch too large.
+// refusedUnsent returns code and reason of a refusal if the server would refuse a field
+// for its length. Such a reaction is not sent, since it might make its whole batch too
+// large.
 func refusedUnsent(r wire.Reaction) (code, reason string) {
 	switch {
 	case len(r.UserID) > wire.MaxUserID:
@@ -224,8 +227,8 @@ func refusedUnsent(r wire.Reaction) (code, reason string) {
 	return "", ""
 }
 
-// dispatch gives the batch to a free connection, and empties it. Once ctx has ended the
-// batch stays as it is.
+// dispatch gives the batch to a free connection, and empties it. If ctx has ended, it
+// leaves the batch as it is.
 func (r *replay) dispatch(ctx context.Context, b *batch) {
 	if len(b.items) == 0 || ctx.Err() != nil {
 		return
@@ -237,9 +240,9 @@ func (r *replay) dispatch(ctx context.Context, b *batch) {
 	}
 }
 
-// send sends a batch, and again those of its reactions that were not written, until the
-// outcome of all is known or RetryFor is over. It never cuts off a request under way,
-// since only its answer tells the outcome.
+// send sends a batch. It sends those of its reactions again that were not written,
+// until the outcome of all is known or RetryFor is over. It never cuts off a request,
+// since only the answer tells the outcome.
 func (r *replay) send(ctx context.Context, b batch) {
 	if late := time.Since(r.start) - b.due; r.cfg.Speed > 0 {
 		r.count(func(p *Report) { p.LateMS = max(p.LateMS, late.Milliseconds()) })
@@ -265,8 +268,8 @@ func (r *replay) send(ctx context.Context, b batch) {
 	}
 }
 
-// settle notes the outcomes of a request, and returns the reactions that may be sent
-// again and why they were not taken.
+// settle notes the outcomes of a request. It returns the reactions that may be sent
+// again, and why they were not written.
 func (r *replay) settle(sent []client.Reaction, outcomes []client.Result, err error) (again []client.Reaction, reason error) {
 	r.count(func(p *Report) { p.Requests++ })
 	if err != nil {
@@ -276,7 +279,7 @@ func (r *replay) settle(sent []client.Reaction, outcomes []client.Result, err er
 			return sent, err
 		case client.InDoubt:
 			r.doubt(err.Error(), reactions(sent))
-		default: // the server refuses the request as a whole: it would refuse the next one too
+		default: // the server refuses the whole request, and would refuse the next one too
 			r.refuse(codeOf(err), err.Error(), reactions(sent))
 			r.end(err)
 		}
@@ -307,7 +310,7 @@ func (r *replay) settle(sent []client.Reaction, outcomes []client.Result, err er
 	return again, reason
 }
 
-// codeOf is the code of a refusal.
+// codeOf returns the code of a refusal.
 func codeOf(err error) string {
 	if refused, ok := errors.AsType[*client.RefusalError](err); ok {
 		return cmp.Or(refused.Code, fmt.Sprintf("http_%d", refused.Status))
@@ -315,7 +318,7 @@ func codeOf(err error) string {
 	return "refused"
 }
 
-// retryAfter is how long to wait before what was not written is sent again.
+// retryAfter returns how long to wait before sending again what was not written.
 func retryAfter(err error) time.Duration {
 	if refused, ok := errors.AsType[*client.RefusalError](err); ok && refused.RetryAfter > 0 {
 		return min(refused.RetryAfter, time.Minute)
@@ -333,8 +336,8 @@ func (r *replay) refuse(code, reason string, n int64) {
 	})
 }
 
-// maxCodes bounds how many codes are counted each on its own, since a server may
-// invent any number of them.
+// maxCodes is how many codes of refusals are counted separately. A server may invent
+// any number of them; the rest are counted together.
 const maxCodes = 50
 
 func (r *replay) doubt(reason string, n int64) {
@@ -359,7 +362,7 @@ func (r *replay) skip(bad *BadError) {
 	})
 }
 
-// count changes the report.
+// count lets change modify the report under its lock.
 func (r *replay) count(change func(*Report)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -5,35 +5,35 @@ import (
 	"time"
 )
 
-// Report is what became of a recording's reactions. All that were read are in one
-// of Accepted, Refused, InDoubt and Unsent.
+// Report says what became of a recording's reactions. Each that was read is in one of
+// Accepted, Refused, InDoubt and Unsent.
 type Report struct {
-	Read     int64            `json:"read"` // reactions, each as often as it counts
+	Read     int64            `json:"read"` // reactions; one with a count of 3 is three
 	Accepted int64            `json:"accepted"`
-	Refused  map[string]int64 `json:"refused"`  // by the server's code: not counted
+	Refused  map[string]int64 `json:"refused"`  // by the server's code; certainly not counted
 	InDoubt  int64            `json:"in_doubt"` // counted once, or not at all
 	Unsent   int64            `json:"unsent"`   // certainly not counted
 	Skipped  int64            `json:"skipped"`  // entries of the recording that are no reactions
-	Gone     int64            `json:"gone"`     // records that retention took before they were read
+	Gone     int64            `json:"gone"`     // records that retention removed before they were read
 
 	Requests int64  `json:"requests"`
 	Resent   int64  `json:"resent"`    // reactions that were certainly not written, and sent again
-	LateMS   int64  `json:"late_ms"`   // by how much one was sent after it was due, at most
-	TookMS   int64  `json:"took_ms"`   // from the first to the last
-	At       int64  `json:"-"`         // recorded time of the newest one read, ms
-	Reason   string `json:"reason"`    // of the first that was not accepted
-	SkipNote string `json:"skip_note"` // of the first that was skipped
+	LateMS   int64  `json:"late_ms"`   // the longest time by which a batch was sent after it was due
+	TookMS   int64  `json:"took_ms"`   // from the start to now, or to the end of the run
+	At       int64  `json:"-"`         // recorded time of the newest reaction read, ms
+	Reason   string `json:"reason"`    // of the first reaction that was not accepted
+	SkipNote string `json:"skip_note"` // of the first entry that was skipped
 
-	UnsentNote string `json:"unsent_note"` // why the first that was not sent was not
-	NotTaken   string `json:"-"`           // why what is sent again is not taken; empty: it is
+	UnsentNote string `json:"unsent_note"` // why the first reaction in Unsent was not sent
+	NotTaken   string `json:"-"`           // why the server does not take what is sent again; empty: it does
 }
 
-// Whole says whether all that was read was accepted.
+// Whole says whether all that was recorded could be read and was accepted.
 func (r Report) Whole() bool {
 	return r.Accepted == r.Read && r.Gone == 0
 }
 
-// RefusedAll is how many were refused, for any reason.
+// RefusedAll returns how many reactions were refused, for any reason.
 func (r Report) RefusedAll() (n int64) {
 	for _, of := range r.Refused {
 		n += of
@@ -41,7 +41,7 @@ func (r Report) RefusedAll() (n int64) {
 	return n
 }
 
-// copied is a report of its own.
+// copied returns a report that shares no memory with r.
 func (r Report) copied(took time.Duration) Report {
 	r.Refused = maps.Clone(r.Refused)
 	r.TookMS = took.Milliseconds()

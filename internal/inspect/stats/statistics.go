@@ -1,9 +1,9 @@
 // Package stats adds up reactions: which emojis were sent most, at what rate, which
 // window was the busiest, by how many users and in which channels.
 //
-// Its memory is bounded: emojis and channels beyond a number are counted together,
-// users are estimated, and when there are too many windows, every two become one of
-// twice the length.
+// Its memory is bounded. When there are too many emojis or channels, the rest are
+// counted together. The number of users is estimated. When there are too many windows,
+// each two become one of twice the length.
 package stats
 
 import (
@@ -16,22 +16,22 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// UsersError is the standard error of the number of users: that of a HyperLogLog
-// sketch with 2^14 registers. Up to some thousand they are nearly exact.
+// UsersError is the standard error of the number of users, as a share: that of a
+// HyperLogLog sketch with 2^14 registers. Numbers up to some thousand are nearly exact.
 const UsersError = 1.04 / 128
 
-// Config bounds what Statistics keeps. The zero value is the default.
+// Config bounds what Statistics keeps. A zero field stands for its default.
 type Config struct {
-	// Window is the length of the windows that the peak is one of; default 2 s. It
-	// is doubled whenever there are more than Windows of them.
+	// Window is the length of the windows of which the busiest is found; default 2 s.
+	// It is doubled whenever there are more than Windows of them.
 	Window time.Duration
-	// Windows is how many windows with reactions are told apart; default 65,536, a
-	// day and a half of windows of 2 s.
+	// Windows is how many windows with reactions are kept; default 65,536, a day and a
+	// half of windows of 2 s.
 	Windows int
-	// Emojis is how many emojis are told apart; default 5,000, more than there are.
+	// Emojis is how many emojis are counted separately; default 5,000, more than exist.
 	Emojis int
-	// Channels is how many channels are told apart, each with 200 emojis; default
-	// 1,000.
+	// Channels is how many channels are counted separately, each with up to 200 emojis;
+	// default 1,000.
 	Channels int
 }
 
@@ -43,22 +43,22 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// channelEmojis is how many emojis of a channel are told apart.
+// channelEmojis is how many emojis of a channel are counted separately.
 const channelEmojis = 200
 
 // Statistics adds up reactions. It does no I/O and reads no clock. A reaction belongs
-// to the window of its record's time, also where the aggregator counted it in a later
-// one because it was late.
+// to the window of its record's time, even if it was late and the aggregator counted it
+// in another.
 type Statistics struct {
 	cfg           Config
 	all           *counts
 	channels      map[string]*counts
-	otherChannels int64 // reactions in channels that are not told apart
+	otherChannels int64 // reactions in channels that are not counted separately
 	skipped       int64
 
-	windowLength int64           // of the windows, ms
-	windows      map[int64]int64 // reactions, by start / width
-	first, last  int64           // times of reactions, ms
+	windowLength int64           // ms
+	windows      map[int64]int64 // reactions in each window, by its start / windowLength
+	first, last  int64           // least and greatest time of a reaction, ms
 }
 
 // New returns empty statistics.
@@ -71,10 +71,10 @@ func New(cfg Config) *Statistics {
 	}
 }
 
-// Skip notes a record that is no reaction.
+// Skip notes a record that is not a reaction.
 func (t *Statistics) Skip() { t.skipped++ }
 
-// Add takes in the reaction of a record of that time.
+// Add adds a reaction. at is the time of its record, in ms.
 func (t *Statistics) Add(at int64, r wire.ReactionFields) {
 	t.first, t.last = min(t.first, at), max(t.last, at)
 	t.windows[floor(at, t.windowLength)]++
@@ -87,7 +87,7 @@ func (t *Statistics) Add(at int64, r wire.ReactionFields) {
 	}
 }
 
-// channel returns the counts of a channel; nil when there are too many channels.
+// channel returns the counts of a channel, or nil if there are too many channels.
 func (t *Statistics) channel(name []byte) *counts {
 	if len(name) == 0 {
 		name = []byte(wire.MainChannel)
@@ -100,12 +100,12 @@ func (t *Statistics) channel(name []byte) *counts {
 	return c
 }
 
-// counts is what is known of the reactions of one channel, or of all.
+// counts is the state of one channel, or of all together.
 type counts struct {
 	total       int64
 	emojis      map[string]*int64
-	maxEmojis   int   // emojis
-	otherEmojis int64 // reactions of emojis that are not told apart
+	maxEmojis   int   // how many emojis are counted separately
+	otherEmojis int64 // reactions of the other emojis
 	users       *hyperloglog.Sketch
 }
 

@@ -8,29 +8,29 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Report is what was added up. Numbers of users are estimates.
+// Report is the result. Numbers of users are estimates.
 type Report struct {
 	Range     wire.Window `json:"span"`
 	Reactions int64       `json:"reactions"`
-	PerSecond float64     `json:"per_second"` // mean over the span
+	PerSecond float64     `json:"per_second"` // mean over the range
 	Peak      *Peak       `json:"peak"`       // the busiest window; null if there is none
 	Newest    *Peak       `json:"newest"`     // the newest window that has ended
 	Users     int64       `json:"users"`
-	UsersErr  float64     `json:"users_error"` // standard error, as a share
+	UsersErr  float64     `json:"users_error"` // standard error of Users, as a share
 	Emojis    []Emoji     `json:"emojis"`      // the most frequent ones
-	Channels  []Channel   `json:"channels"`    // those with the most reactions
-	// EmojisSeen and ChannelsSeen are how many were told apart, and the others what
-	// could not be.
+	Channels  []Channel   `json:"channels"`    // the channels with the most reactions
+	// EmojisSeen and ChannelsSeen are how many were counted separately. EmojisOther and
+	// ChannelsOther are the reactions of all others.
 	EmojisSeen    int     `json:"emojis_seen"`
 	EmojisOther   int64   `json:"emojis_other"`
 	ChannelsSeen  int     `json:"channels_seen"`
 	ChannelsOther int64   `json:"channels_other"`
 	Series        []Point `json:"series"`
 	Skipped       int64   `json:"skipped"` // records that are no reactions
-	Gone          int64   `json:"gone"`    // records that retention took before they were read
+	Gone          int64   `json:"gone"`    // records that retention removed before they were read
 }
 
-// Peak is a window and what was in it.
+// Peak is a window, and how many reactions it has.
 type Peak struct {
 	Start     wire.Time `json:"start"`
 	End       wire.Time `json:"end"`
@@ -38,14 +38,15 @@ type Peak struct {
 	PerSecond float64   `json:"per_second"`
 }
 
-// Emoji is one emoji's part.
+// Emoji is how often an emoji was sent. Share is its part of all reactions, from 0 to
+// 1.
 type Emoji struct {
 	Emoji     string  `json:"emoji_type"`
 	Reactions int64   `json:"reactions"`
 	Share     float64 `json:"share"`
 }
 
-// Channel is one channel's part.
+// Channel is how many reactions a channel had. Share is its part of all, from 0 to 1.
 type Channel struct {
 	Channel   string  `json:"channel"`
 	Reactions int64   `json:"reactions"`
@@ -63,16 +64,16 @@ type Point struct {
 
 // Selection says what is to be reported.
 type Selection struct {
-	// From and To are the range of time, in ms since the Unix epoch; zero: from the
-	// start of the first reaction's window, to the end of the last one's.
+	// From and To bound the time, in ms since the Unix epoch. A zero From is the start
+	// of the first reaction's window, a zero To the end of the last one's.
 	From, To int64
 	// Top is how many emojis and channels are listed.
 	Top int
-	// Points is how many points Series has at most.
+	// Points is the greatest number of points in Series.
 	Points int
 }
 
-// Report tells what was added up.
+// Report returns what was added up so far.
 func (t *Statistics) Report(a Selection) Report {
 	r := Report{
 		Range:     t.timeRange(a),
@@ -94,7 +95,8 @@ func (t *Statistics) Report(a Selection) Report {
 	return r
 }
 
-// timeRange is the range asked for, or that of the reactions.
+// timeRange returns the range that was asked for, with its zero bounds replaced by
+// those of the reactions.
 func (t *Statistics) timeRange(a Selection) wire.Window {
 	w := wire.Window{Start: a.From, End: a.To}
 	if t.all.total > 0 && w.Start == 0 {
@@ -109,7 +111,7 @@ func (t *Statistics) timeRange(a Selection) wire.Window {
 	return w
 }
 
-// peak is the busiest window; of several the first.
+// peak returns the busiest window; if several are, the first of them.
 func (t *Statistics) peak() *Peak {
 	best, most := int64(math.MaxInt64), int64(0)
 	for k, n := range t.windows {
@@ -128,8 +130,8 @@ func (t *Statistics) window(k int64) *Peak {
 	return &Peak{wire.Time(k * t.windowLength), wire.Time((k + 1) * t.windowLength), n, float64(n) / (float64(t.windowLength) / 1000)}
 }
 
-// series is the rate over time. Each point stands for the same number of windows,
-// except the last one. A window that ends after the range is left out.
+// series returns the rate over time. Each point but the last stands for the same number
+// of windows. A window that ends after the range is left out.
 func (t *Statistics) series(span wire.Window, points int) []Point {
 	first := floor(span.Start, t.windowLength)
 	windows := max(1, floor(span.End, t.windowLength)-first)
@@ -151,7 +153,7 @@ func (t *Statistics) series(span wire.Window, points int) []Point {
 	return out
 }
 
-// top lists the channels with the most reactions.
+// top returns the n channels with the most reactions.
 func (t *Statistics) top(n int, seconds float64) []Channel {
 	all := make([]Channel, 0, len(t.channels))
 	for name, g := range t.channels {
@@ -171,7 +173,8 @@ func (t *Statistics) top(n int, seconds float64) []Channel {
 	return all
 }
 
-// top lists the most frequent emojis; ties by code point.
+// top returns the n most frequent emojis. Equally frequent ones are in the order of
+// their code points.
 func (g *counts) top(n int) []Emoji {
 	all := make([]Emoji, 0, len(g.emojis))
 	for e, count := range g.emojis {
@@ -183,5 +186,5 @@ func (g *counts) top(n int) []Emoji {
 	return all[:min(n, len(all))]
 }
 
-// estimate is how many users there are, approximately.
+// estimate returns about how many users there are.
 func (g *counts) estimate() int64 { return min(int64(g.users.Estimate()), g.total) }

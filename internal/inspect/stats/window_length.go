@@ -1,7 +1,7 @@
 package stats
 
-// limitWindows makes one window of every two, again and again while there are more
-// windows than Config.Windows.
+// limitWindows merges each two windows into one while there are more windows than
+// Config.Windows.
 func (t *Statistics) limitWindows() {
 	for len(t.windows) > t.cfg.Windows {
 		longer := make(map[int64]int64, len(t.windows))
@@ -12,7 +12,7 @@ func (t *Statistics) limitWindows() {
 	}
 }
 
-// floor is a / b, rounded down.
+// floor returns a / b, rounded down.
 func floor(a, b int64) int64 {
 	q := a / b
 	if a%b < 0 {

@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// Bound is where a range begins or ends: a time, an offset that holds in every
-// partition, or the end of what there is. The zero value is no bound: the topic's
-// first record, or its last.
+// Bound is where a range begins or ends: at a time, at an offset (the same in every
+// partition), or at the present end of the topic. The zero value is no bound: the range
+// begins at the topic's first record, or ends after its last.
 type Bound struct {
 	Time   time.Time
 	Offset *int64
-	Now    bool // after the last record that there is
+	Now    bool // after the last record that exists
 }
 
-// At is the bound of a time.
+// At returns a bound at a time.
 func At(t time.Time) Bound { return Bound{Time: t} }
 
-// AtOffset is the bound of an offset.
+// AtOffset returns a bound at an offset.
 func AtOffset(n int64) Bound { return Bound{Offset: &n} }
 
-// AtEnd is the bound after all that there is.
+// AtEnd returns a bound after the last record that exists.
 func AtEnd() Bound { return Bound{Now: true} }
 
-// ParseBound reads a time (RFC 3339, or a date, which is midnight in UTC), a
+// ParseBound parses a time (RFC 3339, or a date, which stands for midnight in UTC), a
 // duration before now, "now", or an offset. An empty text is no bound.
 func ParseBound(text string, now time.Time) (Bound, error) {
 	if text == "" {
@@ -47,5 +47,6 @@ func ParseBound(text string, now time.Time) (Bound, error) {
 	return Bound{}, fmt.Errorf("%.40q: want a time like 2026-11-23T14:42:00Z or 2026-11-23, how long ago like 10m, now, or an offset like 1200", text)
 }
 
-// ms is a bound's time since the Unix epoch; ok is false where it has none.
+// ms returns the time of a bound in ms since the Unix epoch. ok is false if the bound
+// is not a time.
 func (b Bound) ms() (at int64, ok bool) { return b.Time.UnixMilli(), !b.Time.IsZero() }

@@ -12,13 +12,14 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// fetchWait is how long a fetch waits for records that must be there.
+// fetchWait is how long one fetch waits for records.
 const fetchWait = 200 * time.Millisecond
 
-// Endless is an end that no partition reaches.
+// Endless is greater than all offsets: reading up to it does not end.
 const Endless = math.MaxInt64
 
-// Cursor reads one partition on and on. It must not be used concurrently.
+// Cursor reads one partition forwards from an offset. It is not safe for concurrent
+// use.
 type Cursor struct {
 	client    *kafka.Client
 	topic     string
@@ -28,22 +29,22 @@ type Cursor struct {
 	next      int64
 }
 
-// NewCursor returns a cursor at the beginning of a partition. The cursor fails when
-// the brokers give no answer for stall, or not a record that they should have; with
-// a stall of 0 it waits for ever.
+// NewCursor returns a cursor at offset 0 of a partition. Its calls fail if the brokers
+// give no answer, or not a record that they should have, for stall. With a stall of 0
+// they wait for ever.
 func NewCursor(c *kafka.Client, topic string, partition int, stall time.Duration) *Cursor {
 	return &Cursor{client: c, topic: topic, partition: partition, stall: stall, reader: c.Reader(topic, partition)}
 }
 
-// Next is the offset of what is read next.
+// Next returns the offset that is read next.
 func (c *Cursor) Next() int64 { return c.next }
 
-// MoveTo goes to an offset.
+// MoveTo sets the offset that is read next.
 func (c *Cursor) MoveTo(offset int64) { c.next = offset }
 
-// Ends returns the first offset of the partition and the one after its last. A
-// leader that has just taken over may not know yet how far its log is safe, and
-// answers with less than was read already: Ends asks again until it knows.
+// Ends returns the first offset of the partition and the one after its last. A leader
+// that has just taken over may not know yet how much of its log is safe. It then
+// returns an end before what was already read, and Ends asks again.
 func (c *Cursor) Ends(ctx context.Context) (start, end int64, err error) {
 	bounded, cancel := c.withStall(ctx)
 	defer cancel()
@@ -58,15 +59,16 @@ func (c *Cursor) Ends(ctx context.Context) (start, end int64, err error) {
 	}
 }
 
-// shorterError is the error of a log that ends before what was read of it.
+// shorterError returns the error for a log that ends before what was already read of it.
 func (c *Cursor) shorterError(end int64) error {
 	return fmt.Errorf("%s/%d: the log ends at %d and was read to %d: it was made anew, or has lost its tail; begin again", c.topic, c.partition, end, c.next)
 }
 
-// Read reads on to end, which the log has or will have (Endless: until ctx ends), and
-// hands the records before it to take, batch by batch. They are valid until take
-// returns. An error of take ends the reading, and is returned. Gap, if it is not nil,
-// is told how many records retention removed before they could be read.
+// Read reads up to and without offset end, and waits for records that do not exist yet.
+// If end is Endless it reads until ctx ends. It hands the records to take, batch by
+// batch; they are valid until take returns. If take returns an error, Read ends and
+// returns it. If gap is not nil, it is called with the number of records that retention
+// removed before they could be read.
 func (c *Cursor) Read(ctx context.Context, end int64, take func([]stream.Record) error, gap func(records int64)) error {
 	for c.next < end {
 		records, gone, err := c.fetch(ctx)
@@ -87,8 +89,8 @@ func (c *Cursor) Read(ctx context.Context, end int64, take func([]stream.Record)
 	return nil
 }
 
-// before returns those of records, which are in the order of their offsets, that have
-// one before end.
+// before returns the records whose offset is below end. records must be in the order of
+// their offsets.
 func before(records []stream.Record, end int64) []stream.Record {
 	n := len(records)
 	for n > 0 && records[n-1].Offset >= end {
@@ -97,8 +99,8 @@ func before(records []stream.Record, end int64) []stream.Record {
 	return records[:n]
 }
 
-// ReadLast reads the last n records that the partition holds when it is called, in
-// the way of Read.
+// ReadLast reads the last n records that the partition holds at the time of the call,
+// and hands them to take as Read does.
 func (c *Cursor) ReadLast(ctx context.Context, n int64, take func([]stream.Record) error) error {
 	start, end, err := c.Ends(ctx)
 	if err != nil {
@@ -108,9 +110,9 @@ func (c *Cursor) ReadLast(ctx context.Context, n int64, take func([]stream.Recor
 	return c.Read(ctx, end, take, nil)
 }
 
-// fetch waits for what comes next: records, or that so many are gone, since
-// retention was quicker. The records are valid until the next fetch. There may be
-// none, as where compaction has removed them.
+// fetch waits for the next records. If retention has removed records before they could
+// be read, it returns how many in gone, and no records. The records are valid until the
+// next fetch. They may be none, for example where compaction has removed them.
 func (c *Cursor) fetch(ctx context.Context) (records []stream.Record, gone int64, err error) {
 	for began := time.Now(); ; {
 		b, err := c.fetchOnce(ctx)
@@ -150,7 +152,8 @@ func (c *Cursor) withStall(ctx context.Context) (context.Context, context.Cancel
 	return context.WithTimeout(ctx, c.stall)
 }
 
-// orStalled returns err, or what it means if the call ran out of its own time.
+// orStalled returns err, or, if the call took longer than the stall while ctx has not
+// ended, an error that says so.
 func (c *Cursor) orStalled(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("read %s/%d: no answer from Kafka for %v", c.topic, c.partition, c.stall)

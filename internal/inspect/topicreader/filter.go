@@ -7,14 +7,14 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Filter says which reactions are wanted. An empty list wants all.
+// Filter says which reactions are wanted. An empty list excludes nothing.
 type Filter struct {
 	Channels []string
 	Emojis   []string
 }
 
-// NewFilter makes a filter of what somebody typed. An emoji is found in each of its
-// spellings, of which another program may have recorded any.
+// NewFilter returns a filter for channels and emojis that somebody typed. The filter
+// finds an emoji in all of its spellings, since programs may record any of them.
 func NewFilter(channels, emojis []string) (Filter, error) {
 	f := Filter{Channels: channels}
 	for _, e := range emojis {
@@ -27,7 +27,7 @@ func NewFilter(channels, emojis []string) (Filter, error) {
 	return f, nil
 }
 
-// Wants says whether a reaction is wanted; an empty channel is the main one.
+// Wants says whether a reaction is wanted. An empty channel is the main channel.
 func (f Filter) Wants(channel, typed string) bool {
 	if channel == "" {
 		channel = wire.MainChannel
@@ -42,5 +42,5 @@ func (f Filter) Wants(channel, typed string) bool {
 	return err == nil && slices.Contains(f.Emojis, string(known))
 }
 
-// WantsAll says whether nothing is left out.
+// WantsAll says whether every reaction is wanted.
 func (f Filter) WantsAll() bool { return len(f.Channels)+len(f.Emojis) == 0 }

@@ -1,14 +1,15 @@
-// Package topicreader reads topics for whoever looks into an installation.
+// Package topicreader reads topics for the packages that inspect an installation.
 //
-//   - A Range is a part of a topic, from one time or offset to another: its records in
-//     the order of their times, or each partition by itself.
-//   - A Tail reads a whole topic, and later what has come since.
-//   - A Cursor reads one partition, and is what both are made of.
+//   - A Range is a part of a topic, from one time or offset to another. It can be read
+//     in
+//     the order of the records' times, or each partition by itself.
+//   - A Tail reads a whole topic, and later what was written since.
+//   - A Cursor reads one partition. Range and Tail are made of cursors.
 //
-// All of them tell how many records retention removed before they could be read, fail
-// when a log is shorter than what was read of it, and give up on brokers that do not
-// answer. (Those who only want what is newest go on: see stream.Follow.) They hold no
-// more than one batch of each partition.
+// All of them report how many records retention removed before they could be read. They
+// fail if a log is shorter than what was already read of it, and give up if brokers do
+// not answer. (Who only wants the newest records uses stream.Follow, which goes on.)
+// They hold no more than one batch of each partition in memory.
 package topicreader
 
 import (
@@ -26,23 +27,25 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// maxDisorder is how far behind the end of a Range of times a record of an earlier time
-// is looked for. Records stand nearly in the order of their times in a partition, but
-// not quite: what was accepted first may have been written second. A main server
-// gives a reaction up after five seconds.
+// maxDisorder is how far beyond its To a Range of times is read. Records in a
+// partition are nearly in the order of their times, but not quite: what was accepted
+// first may have been written second. So a record with a time before To may stand after
+// records with a later time. Reading ends at the first record whose time is To plus
+// maxDisorder or later. A minute is ample, since a main server gives a reaction up after
+// five seconds.
 const maxDisorder = time.Minute
 
 // Config says what to read. Client and Topic must be set.
 type Config struct {
 	Client *kafka.Client
 	Topic  string
-	// From and To are where the range begins and, exclusively, ends; default: all
-	// that there is when it is opened.
+	// From and To are where the range begins and ends; To itself does not belong to it.
+	// Default: all records that exist when the range is opened.
 	From, To Bound
-	// Partition, if set, is the only one that is read.
+	// Partition, if set, is the only partition that is read.
 	Partition *int
-	// Follow lets a range without To go on as records come. Then brokers that do
-	// not answer are waited for, for ever.
+	// Follow makes a range without To go on as records come. It then waits for ever for
+	// brokers that do not answer.
 	Follow bool
 	// Stall is how long the brokers may go without an answer; default 15 s.
 	Stall time.Duration
@@ -50,19 +53,19 @@ type Config struct {
 	Progress func(Progress)
 }
 
-// Progress is how far a Range or a Tail was read, in records.
+// Progress says how far a Range or a Tail was read, in records.
 type Progress struct {
-	Read  int64 // of a Range of times also those that have another time
-	Known int64 // that there were when a Range was opened, or a Tail last read on
+	Read  int64 // of a Range of times also records with other times
+	Known int64 // that existed when the Range was opened, or when Tail.ReadOn was last called
 	Gone  int64 // that retention removed before they could be read
 }
 
-// MissingError is that the topic does not exist.
+// MissingError says that the topic does not exist.
 type MissingError struct{ Topic string }
 
 func (e *MissingError) Error() string { return fmt.Sprintf("topic %s does not exist", e.Topic) }
 
-// PartitionError is that the topic has no such partition.
+// PartitionError says that the topic has no such partition.
 type PartitionError struct {
 	Topic                 string
 	Partition, Partitions int
@@ -72,22 +75,22 @@ func (e *PartitionError) Error() string {
 	return fmt.Sprintf("topic %s has no partition %d: it has %d, from 0 on", e.Topic, e.Partition, e.Partitions)
 }
 
-// Range is a part of a topic. Where it ends is decided when it is opened: what is
-// written afterwards, perhaps by whoever reads it, does not belong to it.
+// Range is a part of a topic. Its end is fixed when it is opened: records that are
+// written afterwards, perhaps by the reader itself, do not belong to it.
 type Range struct {
 	cfg      Config
 	offsets  []offsets // by partition
-	from, to int64     // ms: records of other times do not belong to it
+	from, to int64     // ms; records of other times do not belong to the range
 
-	mu       sync.Mutex // guards progress, and serializes calls of cfg.Progress and of take, while Each reads
+	mu       sync.Mutex // guards progress while Each reads, and lets one call of cfg.Progress or take run at a time
 	progress Progress
 }
 
-// offsets are those from start on and before end.
+// offsets is the offsets from start up to, and without, end.
 type offsets struct{ start, end int64 }
 
-// Open finds out where a range begins and ends in each partition. It fails with a
-// MissingError or a PartitionError for what does not exist.
+// Open finds out where a range begins and ends in each partition. If the topic or the
+// partition does not exist, it fails with a MissingError or a PartitionError.
 func Open(ctx context.Context, cfg Config) (*Range, error) {
 	cfg.Stall = cmp.Or(cfg.Stall, 15*time.Second)
 	s := &Range{cfg: cfg, from: math.MinInt64, to: math.MaxInt64}
@@ -129,7 +132,7 @@ func Open(ctx context.Context, cfg Config) (*Range, error) {
 	return s, nil
 }
 
-// locate returns the offsets of a partition that may belong to the range.
+// locate returns the offsets of a partition's records that may belong to the range.
 func (s *Range) locate(ctx context.Context, partition int) (offsets, error) {
 	first, last, err := s.cfg.Client.Offsets(ctx, s.cfg.Topic, partition)
 	if err != nil {
@@ -151,8 +154,8 @@ func (s *Range) locate(ctx context.Context, partition int) (offsets, error) {
 	return at, nil
 }
 
-// offset returns the offset of a bound: of a time that of the first record so much
-// later, of no bound own.
+// offset returns the offset of a bound. For a time, that is the first record at this
+// time plus later. If there is no bound it returns own; for Now it returns last.
 func (s *Range) offset(ctx context.Context, partition int, b Bound, later time.Duration, own, last int64) (int64, error) {
 	switch at, ok := b.ms(); {
 	case b.Offset != nil:
@@ -168,15 +171,15 @@ func (s *Range) offset(ctx context.Context, partition int, b Bound, later time.D
 // endless says whether the range goes on as records come.
 func (s *Range) endless() bool { return s.cfg.Follow && s.cfg.To == Bound{} }
 
-// Partitions is how many partitions the topic has.
+// Partitions returns how many partitions the topic has.
 func (s *Range) Partitions() int { return len(s.offsets) }
 
-// Progress is how far the range was read. It may not be called while that goes on.
+// Progress returns how far the range was read. It must not be called during a reading.
 func (s *Range) Progress() Progress { return s.progress }
 
-// Each reads all partitions at the same time, and hands their records to take, batch
-// by batch and one batch at a time. It ends with the range, when take fails, or when
-// ctx ends.
+// Each reads all partitions at the same time. It hands their records to take, batch by
+// batch, one batch at a time. It ends at the end of the range, when take returns an
+// error, or when ctx ends.
 func (s *Range) Each(ctx context.Context, take func(partition int, records []stream.Record) error) error {
 	s.rewind()
 	g, ctx := errgroup.WithContext(ctx)
@@ -200,10 +203,10 @@ func (s *Range) Each(ctx context.Context, take func(partition int, records []str
 	return g.Wait()
 }
 
-// rewind begins a reading.
+// rewind resets the progress for a new reading.
 func (s *Range) rewind() { s.progress = Progress{Known: s.progress.Known} }
 
-// count adds to the progress, and tells of it.
+// count adds to the progress, and reports it.
 func (s *Range) count(read int, gone int64) {
 	s.progress.Read += int64(read)
 	s.progress.Gone += gone
@@ -222,7 +225,7 @@ func (s *Range) cursor(partition int) *Cursor {
 	return c
 }
 
-// inRange returns the records that have a time of the range. It reuses their slice.
+// belonging returns the records whose time belongs to the range. It reuses their slice.
 func (s *Range) inRange(records []stream.Record) []stream.Record {
 	kept := records[:0]
 	for _, r := range records {
@@ -233,9 +236,9 @@ func (s *Range) inRange(records []stream.Record) []stream.Record {
 	return kept
 }
 
-// Records reads the range in the order of the records' times: of those that the
-// partitions have next, the earliest. A record is valid until the next one is asked
-// for. After an error nothing follows. Each call begins anew.
+// Records yields the records of the range in the order of their times: always the
+// earliest of those that come next in each partition. A record is valid until the next
+// one is asked for. After an error nothing follows. Each call reads from the beginning.
 func (s *Range) Records(ctx context.Context) iter.Seq2[stream.Record, error] {
 	return func(yield func(stream.Record, error) bool) {
 		s.rewind()
@@ -261,14 +264,15 @@ func (s *Range) Records(ctx context.Context) iter.Seq2[stream.Record, error] {
 	}
 }
 
-// head is what comes next of a partition.
+// head is the next records of a partition.
 type head struct {
 	cursor  *Cursor
 	end     int64
 	records []stream.Record
 }
 
-// earliest returns the partition whose next record is the earliest; nil at the end.
+// earliest returns the partition whose next record has the least time, or nil at the
+// end of the range.
 func (s *Range) earliest(ctx context.Context, heads []head) (*head, error) {
 	var first *head
 	for i := range heads {

@@ -8,16 +8,16 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// Tail reads a topic from its beginning, and each time on to where it ends by then.
-// It must not be used concurrently.
+// Tail reads a topic from its beginning. Each ReadOn goes on to the end that the topic
+// has then. It is not safe for concurrent use.
 type Tail struct {
 	cursors  []*Cursor // by partition
-	known    []int64   // by partition: offsets before it are in the progress
+	known    []int64   // by partition: offsets below this are counted in progress.Known
 	progress Progress
 }
 
-// NewTail returns a reader of a topic with so many partitions. Stall is that of a
-// Cursor.
+// NewTail returns a reader of a topic that has this many partitions. stall is as in
+// NewCursor.
 func NewTail(c *kafka.Client, topic string, partitions int, stall time.Duration) *Tail {
 	t := &Tail{known: make([]int64, partitions)}
 	for p := range partitions {
@@ -26,14 +26,14 @@ func NewTail(c *kafka.Client, topic string, partitions int, stall time.Duration)
 	return t
 }
 
-// Progress is how far the topic was read. Take may call it.
+// Progress returns how far the topic was read. The take of ReadOn may call it.
 func (t *Tail) Progress() Progress { return t.progress }
 
-// ReadOn reads what has come since the last call, partition by partition. It asks
-// where all of them end before it reads the first, so that it has then read all that
-// there was at one moment. It hands over batches as Cursor.Read does. Gap, if it is
-// not nil, is told the partitions of which retention removed records before they
-// could be read.
+// ReadOn reads what was written since the last call, partition by partition. It asks
+// for the ends of all partitions before it reads the first one; so it reads everything
+// that existed at one moment. It hands batches to take as Cursor.Read does. If gap is
+// not nil, it is called with each partition of which retention removed records before
+// they could be read.
 func (t *Tail) ReadOn(ctx context.Context, take func(partition int, records []stream.Record) error, gap func(partition int)) error {
 	ends := make([]int64, len(t.cursors))
 	for p, c := range t.cursors {
