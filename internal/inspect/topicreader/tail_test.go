@@ -52,7 +52,7 @@ func TestCursorReadsExactly(t *testing.T) {
 		for _, r := range records {
 			got = append(got, string(r.Value))
 		}
-		return nil
+		return t.Context().Err()
 	}
 	for _, test := range []struct {
 		how  string

@@ -64,7 +64,7 @@ func (i *injector) run(ctx context.Context) error {
 func (i *injector) injectInto(ctx context.Context, v victim, queue <-chan Fault) error {
 	for f := range queue {
 		if sleep.Until(ctx, i.began.Add(f.At)) != nil {
-			return nil
+			return nil //nolint:nilerr // no more faults happen when ctx ends
 		}
 		i.note(f)
 		if err := v.inject(ctx, f); err != nil {
