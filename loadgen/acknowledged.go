@@ -10,19 +10,20 @@ import (
 )
 
 // acknowledged counts the reactions that were accepted, by window and emoji. The
-// target's swarms tell how long a window is; until the first has come, each
-// acknowledgement is kept. It is safe for concurrent use.
+// target's swarms tell how long a window is; until the first swarm arrives,
+// acknowledgements are kept in pending. It is safe for concurrent use.
 type acknowledged struct {
 	mu           sync.Mutex
 	windowLength int64 // ms; 0: not known yet
 	pending      []acknowledgement
 	counts       map[cell]int64
 	inDoubt      map[int]int64             // by emoji
-	dues         map[int64]map[int64]int64 // by window end and by due time, in units of dueResolution: how many
+	dues         map[int64]map[int64]int64 // number of reactions, by window end and by due time in units of dueResolution
 	windowWait   *report.Histogram         // from acceptance to the window's end
 }
 
-// dueResolution is how exactly due times are kept for end-to-end latencies, in ms.
+// dueResolution is the precision in ms of the due times that are kept for end-to-end
+// latencies.
 const dueResolution = 5
 
 func newAcknowledged() *acknowledged {
@@ -34,7 +35,7 @@ func (a *acknowledged) add(acks []acknowledgement) {
 	defer a.mu.Unlock()
 	for _, ack := range acks {
 		switch {
-		case ack.at == 0: // the target did not tell its window
+		case ack.at == 0: // the target did not say when it accepted the reaction
 		case a.windowLength == 0:
 			a.pending = append(a.pending, ack)
 		default:
@@ -55,7 +56,7 @@ func (a *acknowledged) count(ack acknowledgement) {
 	a.windowWait.Record(time.Duration(end-ack.at) * time.Millisecond)
 }
 
-// addInDoubt adds one reaction in doubt for each of the emojis.
+// addInDoubt adds one reaction in doubt for each element of emojis.
 func (a *acknowledged) addInDoubt(emojis []int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -78,18 +79,19 @@ func (a *acknowledged) setWindowLength(length int64) {
 	a.pending = nil
 }
 
-// snapshot copies what a balance is made of.
+// snapshot copies the counts that a balance needs.
 func (a *acknowledged) snapshot() (accepted map[cell]int64, inDoubt map[int]int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return maps.Clone(a.counts), maps.Clone(a.inDoubt)
 }
 
-// addEndToEnd adds to h the end-to-end latencies of some reactions of a window: from
-// when each was due to when listeners were shown it. In the order of their due times
-// these are the reactions numbered from up to, but not including, to: those by which a
-// swarm's total is greater than that of the swarm before. shownAt is how many
-// listeners were shown them, by the moment, Unix ms.
+// addEndToEnd adds to h the end-to-end latencies of some reactions of the window that
+// ends at end: from when each was due to when listeners were shown it. The reactions of
+// the window are numbered in the order of their due times. The latencies are those of
+// the reactions from number from up to, but not including, number to: a swarm with the
+// total to shows them first, after a swarm with the total from. shownAt says how many
+// listeners were shown them at which moment, in Unix ms.
 func (a *acknowledged) addEndToEnd(h *report.Histogram, end, from, to int64, shownAt map[int64]int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -10,14 +10,14 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// audience is the listeners of a run. They behave as clients do: they register,
-// come back with Last-Event-ID when their connection breaks, no sooner than the
-// server asked for and with some jitter, and register again when their server does
-// not take them back.
+// audience holds the listeners of a run. They behave as clients do: they register. When
+// their connection breaks, they come back with Last-Event-ID, after at least the wait
+// that the server asked for, prolonged at random. When their server does not take them
+// back, they register again.
 //
-// A few connectors register listeners and shake hands for them, which needs more
-// memory than listening. Their queue holds every listener at most once, and never
-// more than it has room for, so that putting one in does not block.
+// A few connectors register and connect the listeners, since connecting needs more
+// memory than listening. A listener is at most once in their queue, and the queue has
+// room for all listeners, so that putting one in does not block.
 type audience struct {
 	source     streamSource
 	eventCache *eventCache
@@ -34,11 +34,11 @@ type audience struct {
 	events, bytes                        atomic.Int64
 	reconnects, resumes, refused, joined atomic.Int64
 	left                                 atomic.Int64
-	gaps, behind                         atomic.Int64 // of those that left
+	gaps, behind                         atomic.Int64 // of listeners that left
 
-	mu         sync.Mutex // of what follows, and of conn of each listener
+	mu         sync.Mutex // guards the fields below and the conn of each listener
 	listeners  map[*listener]bool
-	timers     map[*listener]*time.Timer // of those that wait before they connect again
+	timers     map[*listener]*time.Timer // of listeners that wait before they connect again
 	rng        *rand.Rand
 	connect    *report.Histogram
 	firstEvent *report.Histogram
@@ -49,7 +49,7 @@ const (
 	connectorCount = 32
 	maxBackoff     = 30 * time.Second
 	defaultRetry   = time.Second
-	queueSize      = 1 << 17 // more than Config allows listeners
+	queueSize      = 1 << 17 // more than the listeners that Config allows
 )
 
 func newAudience(s streamSource, cache *eventCache, sink eventSink, seed uint64) *audience {
@@ -64,8 +64,8 @@ func newAudience(s streamSource, cache *eventCache, sink eventSink, seed uint64)
 	}
 }
 
-// run connects listeners until ctx ends. Then it ends all connections, waits for what
-// it started, and unregisters the listeners.
+// run connects listeners until ctx ends. Then it closes all connections, waits for its
+// goroutines, and unregisters the listeners.
 func (a *audience) run(ctx context.Context) {
 	for range connectorCount {
 		a.running.Go(func() { a.connectQueued(ctx) })
@@ -88,7 +88,7 @@ func (a *audience) run(ctx context.Context) {
 	a.unregisterAll(context.WithoutCancel(ctx), rest)
 }
 
-// join adds n listeners. Stalled ones connect and never read.
+// join adds n listeners. Stalled listeners connect and never read.
 func (a *audience) join(n int, stalled bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -105,14 +105,14 @@ func (a *audience) recordLatency(h *report.Histogram, d time.Duration) {
 	h.Record(d)
 }
 
-// addMissing adds what a listener that left was not shown.
+// addMissing adds the gaps and the windows behind of a listener that left.
 func (a *audience) addMissing(gaps, behind int64) {
 	a.gaps.Add(gaps)
 	a.behind.Add(behind)
 }
 
-// all returns the listeners that have not left. Their views may be read while they
-// listen; each has a lock of its own.
+// all returns the listeners that have not left. Their views have locks of their own, so
+// they may be read while the listeners listen.
 func (a *audience) all() []*listener {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -123,7 +123,7 @@ func (a *audience) all() []*listener {
 	return out
 }
 
-// upToDate says whether every listener that reads was shown the greatest total of
+// upToDate returns whether every listener that reads was shown the greatest total of
 // each window that ended while it was connected.
 func (a *audience) upToDate(s *shownSwarms) bool {
 	greatest := s.greatest()

@@ -8,7 +8,8 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// connectQueued is one connector: it connects listeners from the queue until ctx ends.
+// connectQueued runs one connector: it connects listeners from the queue until ctx
+// ends.
 func (a *audience) connectQueued(ctx context.Context) {
 	r := a.source.newRegistrar()
 	defer r.close()
@@ -31,7 +32,7 @@ func (a *audience) connectQueued(ctx context.Context) {
 	}
 }
 
-// reconnect connects a listener to the server that it had, or to one that it is
+// reconnect connects a listener to the server that it had, or to one that it is newly
 // assigned to.
 func (a *audience) reconnect(ctx context.Context, r registrar, l *listener) error {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
@@ -50,7 +51,8 @@ func (a *audience) reconnect(ctx context.Context, r registrar, l *listener) erro
 	return sse.Reconnect(before, connect, func() (streamAddress, error) { return r.assign(ctx, l.avoid) })
 }
 
-// connectTo connects a listener to a stream. If that fails, it has no address.
+// connectTo connects a listener to the stream at to. If that fails, the listener's
+// address is nil.
 func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress) error {
 	l.address, l.avoid = nil, to.server
 	requestedAt := time.Now()
@@ -72,7 +74,7 @@ func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l.conn = conn
-	if l.leaving.Load() { // since it was dialled
+	if l.leaving.Load() { // leaving was set while the connection was made
 		_ = conn.Close()
 	}
 	if !l.stalled {
@@ -81,7 +83,8 @@ func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress
 	return nil
 }
 
-// connectFailed lets a listener that could not connect try again later.
+// connectFailed puts a listener that could not connect into the queue again, unless it
+// is leaving.
 func (a *audience) connectFailed(ctx context.Context, l *listener, err error) {
 	if _, refused := errors.AsType[*sse.RefusedError](err); refused {
 		a.refused.Add(1)
@@ -96,8 +99,8 @@ func (a *audience) connectFailed(ctx context.Context, l *listener, err error) {
 	a.requeue(l, err)
 }
 
-// follow listens until the connection ends, and lets the listener come back unless
-// it is leaving.
+// follow reads a listener's stream until the connection ends. Then it puts the listener
+// into the queue again, unless the listener is leaving.
 func (a *audience) follow(ctx context.Context, l *listener) {
 	err := l.listen(a)
 	a.connected.Add(-1)
@@ -118,8 +121,8 @@ func (a *audience) follow(ctx context.Context, l *listener) {
 	a.requeue(l, err)
 }
 
-// requeue puts a listener whose connection ended with err into the queue again, once
-// it has waited as long as a client does.
+// requeue puts a listener into the queue again after the wait that a client would make.
+// The listener's connection ended with err.
 func (a *audience) requeue(l *listener, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -14,17 +14,18 @@ type cell struct {
 	emoji int   // index into the emojis of the run
 }
 
-// balance is what was acknowledged against what listeners were shown.
+// balance is the result of comparing what was acknowledged with what listeners were
+// shown.
 type balance struct {
 	counted, lost, doubled, shifted int64
-	unbalanced                      []cell // whose counts differ, in order
+	unbalanced                      []cell // the cells whose counts differ, in order
 }
 
-// balanceOf compares the counts of each emoji by itself, window by window in order.
-// What is missing in a window may be counted in a later one, where a late record
-// goes: it is shifted. What is missing in the end is lost. What is counted beyond
-// that is doubled, but for as many as are in doubt, since those may be counted in any
-// window or in none.
+// balanceOf compares the counts of each emoji separately, window by window in order.
+// Reactions that are missing in a window may be counted in a later one, as late
+// reactions are: they are shifted. Those that are missing in the end are lost.
+// Reactions that are counted beyond that are doubled, minus as many as are in doubt,
+// since those may be counted in any window or in none.
 func balanceOf(accepted, counted map[cell]int64, inDoubt map[int]int64) balance {
 	var b balance
 	cells := map[cell]bool{}
@@ -67,10 +68,11 @@ func balanceOf(accepted, counted map[cell]int64, inDoubt map[int]int64) balance 
 	return b
 }
 
-// maxWindows bounds the windows that a report names.
+// maxWindows is how many windows a report lists.
 const maxWindows = 100
 
-// windows lists the first of what does not balance, for a report.
+// windows returns the first maxWindows windows and emojis that do not balance, for a
+// report.
 func (b balance) windows(accepted, counted map[cell]int64, emojis []string) []report.WindowBalance {
 	out := []report.WindowBalance{}
 	for _, c := range b.unbalanced[:min(len(b.unbalanced), maxWindows)] {

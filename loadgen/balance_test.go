@@ -37,8 +37,8 @@ func TestBalance(t *testing.T) {
 	}
 }
 
-// Whatever is lost, doubled and shifted, when each emoji has one kind of trouble:
-// the balance says how much.
+// If each emoji has only one kind of fault, the balance finds exactly how many
+// reactions were lost, doubled and shifted.
 func TestBalanceFindsWhatWasDone(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	for range 500 {

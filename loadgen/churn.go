@@ -9,8 +9,8 @@ import (
 	"github.com/emostream/emostream/internal/sleep"
 )
 
-// churn makes a listener leave and another one join whenever the schedule says so,
-// until ctx ends or the schedule does.
+// churn makes a listener leave and another one join whenever the schedule says so. It
+// ends with ctx or with the schedule.
 func (a *audience) churn(ctx context.Context, start time.Time, s Schedule) {
 	for n := int64(0); ; n++ {
 		at, ok := s.Due(n)
@@ -25,8 +25,8 @@ func (a *audience) churn(ctx context.Context, start time.Time, s Schedule) {
 	}
 }
 
-// removeOne makes a random listener leave, of those that are connected and read. It
-// says whether there is one.
+// removeOne makes a random listener leave that is connected and not stalled. It returns
+// whether there is one.
 func (a *audience) removeOne() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -48,7 +48,7 @@ func (a *audience) removeOne() bool {
 	return true
 }
 
-// depart forgets a listener that has left.
+// depart removes a listener that has left, and unregisters it.
 func (a *audience) depart(ctx context.Context, l *listener) {
 	a.mu.Lock()
 	delete(a.listeners, l)
@@ -57,10 +57,10 @@ func (a *audience) depart(ctx context.Context, l *listener) {
 	a.unregisterAll(context.WithoutCancel(ctx), []*listener{l})
 }
 
-// unregisterTimeout bounds unregisterAll.
+// unregisterTimeout is how long unregisterAll may take.
 const unregisterTimeout = 5 * time.Second
 
-// unregisterAll tells the main server that listeners have left, as clients do.
+// unregisterAll tells the main server that listeners have left.
 func (a *audience) unregisterAll(ctx context.Context, listeners []*listener) {
 	ctx, cancel := context.WithTimeout(ctx, unregisterTimeout)
 	defer cancel()

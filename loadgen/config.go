@@ -13,67 +13,70 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// Config is one run. Either Server or Publish must be set; all else may be zero.
+// Config describes one run. Either Server or Publish must be set; all else may be zero.
 type Config struct {
-	// Server is the base URL of a main server, ours or one of the Python system.
+	// Server is the base URL of a main server of Emostream or of the Python system.
 	Server string
-	// Publish is another service, in place of Server.
+	// Publish, if set, is another service that is loaded instead of Server.
 	Publish *Publish
 	// AllowRemote permits a target on another machine.
 	AllowRemote bool
 
-	// Rate is how many reactions are due a second; 0: a closed loop, in which each
-	// connection sends as soon as it has an answer. Instead there may be Stages or
-	// Burst, as ParseStages and ParseBurst read them.
+	// Rate is how many reactions are due a second. 0 means a closed loop, in which each
+	// connection sends as soon as it has an answer. Instead of Rate there may be Stages
+	// or Burst, in the forms that ParseStages and ParseBurst read.
 	Rate   float64
 	Stages string
 	Burst  string
-	// Duration is how long to send; default 10 s. Stages have their own.
+	// Duration is how long to send; default 10 s. It is not used with Stages, which
+	// have their own.
 	Duration    time.Duration
-	Connections int // that send; default 64
-	Batch       int // reactions in a request; default 1
-	Kinds       int // of emojis; default 9, at most MaxKinds
-	Users       int // default 1,000
-	// Seed decides who sends what and which listeners leave; the same seed and
+	Connections int // connections that send; default 64
+	Batch       int // reactions per request; default 1
+	Kinds       int // how many different emojis; default 9, at most MaxKinds
+	Users       int // how many user ids; default 1,000
+	// Seed determines who sends what and which listeners leave: the same seed and
 	// options make the same run. Default 1.
 	Seed uint64
 	// Timeout is how long a request may take; default 10 s.
 	Timeout time.Duration
-	// Drain is how long after the end of the schedule requests that are due may
-	// still be sent, when the target is behind; default as long as the schedule, at
-	// least 30 s.
+	// Drain is how long after the end of the schedule overdue requests may still be
+	// sent, if the target is slow. Default: the length of the schedule, but at least 30
+	// s.
 	Drain time.Duration
 
-	Listeners int     // that read; there is at least one if the target has a stream
-	Stalled   int     // listeners that never read, besides those
-	Churn     float64 // listeners that leave and are replaced, a second
-	// BalanceTimeout is how long a run waits after the last request for what was
-	// acknowledged to be shown; default 15 s.
+	Listeners int     // listeners that read; at least one if the target has a stream
+	Stalled   int     // additional listeners that never read
+	Churn     float64 // how many listeners leave and are replaced, a second
+	// BalanceTimeout is how long a run waits, after its last request, until what was
+	// acknowledged has been shown; default 15 s.
 	BalanceTimeout time.Duration
-	// StartAt is when to begin sending, so that several generators begin together;
-	// default, and if it has passed: at once.
+	// StartAt is when sending begins, so that several generators can begin together.
+	// Zero, or a time that has passed, means at once.
 	StartAt time.Time
 
-	// Version is that of the program, for the report.
+	// Version is the version of the program, for the report.
 	Version string
-	// Observe, if set, is called about ten times a second, by one goroutine at a time,
-	// which it should not keep for long. It changes no figure.
+	// Observe, if set, is called about ten times a second, never by two goroutines at
+	// once. It should return quickly. It does not influence the results.
 	Observe func(Snapshot)
 }
 
-// Publish is a service that takes events in over HTTP and gives them out over
+// Publish describes a service that takes in events over HTTP and gives them out over
 // Server-Sent Events.
 type Publish struct {
-	// PostURL is where events are posted to. StreamURL is where they come out; empty:
-	// nobody listens.
+	// Events are posted to PostURL, and StreamURL is the stream that they come out of.
+	// If StreamURL is empty, the run has no listeners.
 	PostURL, StreamURL string
-	// Body is what is posted. {{marker}} becomes a text that is unique in the run,
-	// {{time}} when it is due and {{seq}} its number. Default: {"marker":"{{marker}}"}
+	// Body is the body of each post. {{marker}} is replaced by a text that is unique in
+	// the run, {{time}} by the time when the event is due, and {{seq}} by its number.
+	// Default: {"marker":"{{marker}}"}
 	Body string
 	// ContentType of the body; default application/json.
 	ContentType string
-	// Match is a regular expression that finds the marker in an event's data, in its
-	// first group, or in all of it if it has none. Default: a marker is found anywhere.
+	// Match is a regular expression that finds the marker in an event's data. The
+	// marker is its first group, or the whole match if it has no group. Default: a
+	// marker is found anywhere.
 	Match string
 }
 
@@ -92,16 +95,16 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// BoundsError says that a field of a Config is out of its bounds.
+// BoundsError says that a field of a Config is out of bounds.
 type BoundsError struct {
-	Name    string // of the field: rate, churn, ... patience for BalanceTimeout
+	Name    string // the field in lower case, as rate or churn; BalanceTimeout is patience
 	Value   any
-	Allowed string // in words
+	Allowed string // the allowed values, in words
 }
 
 func (e *BoundsError) Error() string { return fmt.Sprintf("%s %v: %s", e.Name, e.Value, e.Allowed) }
 
-// Check returns all that is wrong with a configuration, joined.
+// Check returns all errors of a configuration, joined.
 func (c Config) Check() error {
 	c = c.withDefaults()
 	var errs []error
@@ -143,10 +146,10 @@ func (c Config) Check() error {
 	return errors.Join(errs...)
 }
 
-// closedLoop says whether requests are due whenever a connection is free.
+// closedLoop returns whether a request is due whenever a connection is free.
 func (c Config) closedLoop() bool { return c.Rate == 0 && c.Stages == "" && c.Burst == "" }
 
-// schedule is when requests are due.
+// schedule returns when requests are due.
 func (c Config) schedule() (Schedule, error) {
 	batch := float64(c.Batch)
 	switch {
@@ -170,7 +173,7 @@ func (c Config) schedule() (Schedule, error) {
 	}
 }
 
-// options is what a report tells of the configuration.
+// options returns the part of the configuration that a report shows.
 func (c Config) options(channel string, length time.Duration) report.Options {
 	target := c.Server
 	if c.Publish != nil {

@@ -1,5 +1,5 @@
-// Package loadgen puts a reaction stream under load and measures what comes of it. It
-// sends by an absolute schedule, so that a server that stalls cannot hide it. It listens
-// as an audience does. And it balances what was acknowledged against what its listeners
-// were shown.
+// Package loadgen puts load on a reaction stream and measures the results. It sends by
+// an absolute schedule: if the server stalls, requests stay due at their times, and the
+// stall shows in the latencies. It listens as an audience does. It balances what was
+// acknowledged against what its listeners were shown.
 package loadgen

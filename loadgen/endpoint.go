@@ -17,19 +17,20 @@ import (
 type endpoint struct {
 	url   *url.URL
 	addr  string // host:port
-	local bool   // every address of its host is this machine's
+	local bool   // all addresses of the host are loopback addresses
 	localAddresses
 }
 
-// localAddresses chooses the local address that connections to this machine come from:
-// 127.0.0.1 until its ports have run out, then the next. All connections share it.
+// localAddresses chooses the local address from which connections to this machine are
+// made: 127.0.0.1 until no port of it is free, then 127.0.0.2, and so on. All
+// connections share it.
 type localAddresses struct{ last *atomic.Int32 }
 
-// maxLocalAddresses bounds them.
+// maxLocalAddresses is how many further addresses localAddresses may use.
 const maxLocalAddresses = 50
 
-// resolveEndpoint resolves a base URL. A host that is not this machine is refused
-// unless allowRemote is set, so that a typing error puts no load on a stranger.
+// resolveEndpoint resolves a base URL. Unless allowRemote is set, it refuses a host
+// that is not this machine: a typing error must not put load on somebody else's server.
 func resolveEndpoint(ctx context.Context, base string, allowRemote bool) (*endpoint, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
@@ -54,8 +55,8 @@ func resolveEndpoint(ctx context.Context, base string, allowRemote bool) (*endpo
 	return e, nil
 }
 
-// RemoteError says that a target is another machine, and that Config.AllowRemote is
-// not set.
+// RemoteError says that the target is on another machine and Config.AllowRemote is not
+// set.
 type RemoteError struct{ Host string }
 
 func (e *RemoteError) Error() string {
@@ -72,7 +73,7 @@ func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
 		}
 		conn, err := d.DialContext(ctx, "tcp", e.addr)
 		if err != nil && e.local && n < maxLocalAddresses && errors.Is(err, errno.NoAddress) {
-			e.last.CompareAndSwap(n, n+1) // its ports have run out
+			e.last.CompareAndSwap(n, n+1) // this address has no free port
 			continue
 		}
 		if err != nil || e.url.Scheme == "http" {
@@ -86,7 +87,7 @@ func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-// path is the path of a call below that of the base URL.
+// path returns the path of a call, below the path of the base URL.
 func (e *endpoint) path(call string) string {
 	return strings.TrimSuffix(e.url.EscapedPath(), "/") + call
 }

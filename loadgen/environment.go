@@ -9,7 +9,7 @@ import (
 )
 
 func environment(version string) report.Environment {
-	host, _ := os.Hostname() // it may have none
+	host, _ := os.Hostname() // without a name the field stays empty
 	return report.Environment{
 		Version: version, Go: runtime.Version(), OS: runtime.GOOS, Arch: runtime.GOARCH,
 		CPUs: runtime.GOMAXPROCS(0), Host: host, OpenFiles: openfiles.Limit(),

@@ -9,7 +9,7 @@ import (
 	"github.com/emostream/emostream/internal/errno"
 )
 
-// errorKind is the name under which a report counts an error of a connection.
+// errorKind returns the name under which a report counts an error of a connection.
 func errorKind(err error) string {
 	network, ok := errors.AsType[net.Error](err)
 	switch {

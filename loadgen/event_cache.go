@@ -8,32 +8,32 @@ import (
 	"time"
 )
 
-// event is one event of a stream, decoded once for all listeners that are sent the
-// same bytes.
+// event is one event of a stream. It is decoded once for all listeners that are sent
+// the same bytes.
 type event struct {
-	firstSeen time.Time // when the first listener got it
+	firstSeen time.Time // when the first listener received it
 	id        string
-	hasID     bool // else the listener's id stays as it is
+	hasID     bool // if not, the listener's id stays as it is
 	retry     time.Duration
-	hasData   bool // else it is not delivered
+	hasData   bool // if not, the event is not delivered
 
-	revision *revision // of a main server's swarms
-	markers  []int64   // of another service: the numbers of the requests whose markers are in it
+	revision *revision // the swarm of a main server; nil: there is none
+	markers  []int64   // numbers of the requests whose markers are in an event of another service
 }
 
-// eventCache finds decoded events by their bytes, or rather by a hash of them. It is
-// safe for concurrent use.
+// eventCache maps the hash of an event's bytes to the decoded event. It is safe for
+// concurrent use.
 type eventCache struct {
 	seed   maphash.Seed
-	byHash sync.Map                                 // of uint64 to *event
-	decode func(e *event, name string, data []byte) // adds what the data says
+	byHash sync.Map                                 // maps uint64 to *event
+	decode func(e *event, name string, data []byte) // fills in revision or markers
 }
 
 func newEventCache(decode func(e *event, name string, data []byte)) *eventCache {
 	return &eventCache{seed: maphash.MakeSeed(), decode: decode}
 }
 
-// get returns the event whose lines are frame, as cutFrame returns it. At is when it
+// get returns the event whose lines are frame, as cutFrame returns it. at is when it
 // was read.
 func (c *eventCache) get(frame []byte, at time.Time) *event {
 	hash := maphash.Bytes(c.seed, frame)
@@ -44,7 +44,7 @@ func (c *eventCache) get(frame []byte, at time.Time) *event {
 	return known.(*event)
 }
 
-// parse reads the lines of an event.
+// parse decodes the lines of an event.
 func (c *eventCache) parse(frame []byte, at time.Time) *event {
 	e := &event{firstSeen: at}
 	var name string
@@ -76,8 +76,9 @@ func (c *eventCache) parse(frame []byte, at time.Time) *event {
 	return e
 }
 
-// cutFrame splits the lines of the first event off b, without the line end of the last
-// one. It returns false if b does not hold a whole event.
+// cutFrame cuts b after its first event. frame holds the lines of the event without the
+// last line end; rest begins after the empty line. ok is false if b does not hold a
+// whole event.
 func cutFrame(b []byte) (frame, rest []byte, ok bool) {
 	for from := 0; ; {
 		i := bytes.IndexByte(b[from:], '\n')

@@ -13,9 +13,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// What tests use of parts that are not exported.
+// This file exports internals for tests.
 
-// ReadResponses reads responses from a connection until one is an error.
+// ReadResponses reads responses from a connection until an error.
 func ReadResponses(from io.Reader) (status []int, bodies []string, keep []bool, err error) {
 	r := responseReader{from: from}
 	for {
@@ -36,7 +36,7 @@ var (
 	ErrClosed    = errClosed
 )
 
-// DecodeChunks returns the content of a body in chunks, which comes in pieces.
+// DecodeChunks returns the content of a chunked body that arrives in pieces.
 func DecodeChunks(pieces ...[]byte) (body string, done bool, err error) {
 	var c chunkDecoder
 	for _, p := range pieces {
@@ -52,10 +52,10 @@ func DecodeChunks(pieces ...[]byte) (body string, done bool, err error) {
 	return body, c.done, nil
 }
 
-// ReadEvent is an event that a listener got.
+// ReadEvent is an event that a listener received.
 type ReadEvent struct{ Name, Data string }
 
-// collector keeps the events that a listener got.
+// collector keeps the events that a listener received.
 type collector struct {
 	decoded map[*event]ReadEvent
 	events  []ReadEvent
@@ -65,8 +65,8 @@ func (c *collector) received(_ *listenerView, e *event, _ time.Time) {
 	c.events = append(c.events, c.decoded[e])
 }
 
-// ReadStream returns what a listener makes of the stream at the other end of a
-// connection, which ends it.
+// ReadStream lets a listener read the stream at the other end of conn until it ends,
+// and returns what the listener received.
 func ReadStream(conn net.Conn) (events []ReadEvent, lastID string, retry time.Duration, err error) {
 	defer conn.Close()
 	c := &collector{decoded: map[*event]ReadEvent{}}
@@ -86,7 +86,7 @@ func ReadStream(conn net.Conn) (events []ReadEvent, lastID string, retry time.Du
 	return c.events, l.lastID, l.retry, nil
 }
 
-// Cut splits a stream into its frames and what is left of it.
+// CutFrames returns the frames of a stream, and the rest after the last whole frame.
 func CutFrames(stream string) (frames []string, rest string) {
 	b := []byte(stream)
 	for {
@@ -117,7 +117,8 @@ func Balance(accepted, counted map[Cell]int64, inDoubt map[int]int64) (lost, dou
 	return b.lost, b.doubled, b.shifted, len(b.unbalanced)
 }
 
-// SearchRates searches for the greatest rate that holds, and returns all that it tried.
+// SearchRates searches for the greatest rate that holds, and returns all rates that it
+// tried.
 func SearchRates(first, maxRate, precision float64, holds func(float64) bool) []float64 {
 	h := newRateSearch(first, maxRate, precision)
 	var tried []float64
@@ -128,15 +129,16 @@ func SearchRates(first, maxRate, precision float64, holds func(float64) bool) []
 	return tried
 }
 
-// UsersAndEmojis returns who sends what.
+// UsersAndEmojis returns a function that says who sends which emoji, and the emojis.
 func UsersAndEmojis(seed uint64, users, kinds int) (of func(int64) (user, kind int), emojis []string) {
 	m := newReactionMix(seed, users, kinds)
 	return m.userAndEmoji, m.emojis
 }
 
-// MissingOfLeaver returns how many windows, and how many events of another service, are
-// missing of a listener that leaves. Another one is shown one of each, late after it
-// ended or was due, and the listener leaves after that by the second time.
+// MissingOfLeaver returns how many windows, and how many markers of another service,
+// count as missing for a listener that was shown nothing and leaves. Another listener
+// is shown one window and one marker, late after the window ended and the marker was
+// due. The first listener leaves after that, by the time after.
 func MissingOfLeaver(late, after time.Duration) (windows, events int64, err error) {
 	m, err := newShownMarkers("", "run")
 	if err != nil {

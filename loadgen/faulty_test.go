@@ -16,39 +16,40 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// faults are what a faulty server does wrong, by the number of a reaction, from 1.
+// faults says what a faulty server does wrong. "Each n-th" means each n-th reaction.
 type faults struct {
 	drop, double, shift int64         // each n-th is acknowledged, and then not counted, counted twice, or counted later; 0: none
 	refuse, doubt       int64         // each n-th is answered with not_written, or with in_doubt and counted; 0: none
-	delay               time.Duration // of the first listener's events
-	gap                 int           // the first listener is not sent so many windows
+	delay               time.Duration // delay of the first listener's events
+	gap                 int           // how many windows the first listener is not sent
 	cut                 bool          // connections of streams end after each event
-	full                int           // so many requests for a stream are refused at first
-	away                int           // so many listeners are told to register again a second later
-	dies                bool          // listeners are sent to sub1 first, which is killed after an event
+	full                int           // how many requests for a stream are refused at first
+	away                int           // how many listeners are told to register again a second later
+	dies                bool          // listeners are assigned to sub1 first, which is killed after an event
 }
 
-// faulty is a whole reaction stream in one process, with windows of 200 ms.
+// faulty is a complete reaction stream in one process, with windows of 200 ms, that has
+// faults.
 type faulty struct {
 	faults
 	url    string
-	sub1   *httptest.Server // that dies
+	sub1   *httptest.Server // the subscriber server that dies
 	killed sync.WaitGroup
 
 	mu           sync.Mutex
 	reactions    int64
 	counts       map[int64]map[string]int64
 	channel      string
-	frames       [][]byte // that were sent
+	frames       [][]byte // all events sent
 	news         chan struct{}
 	listeners    int
 	registered   int
 	sentAway     []time.Time // when a listener was told to register again later
-	cameBack     []time.Time // when it did
-	avoided      int         // registrations that avoid sub1
+	cameBack     []time.Time // when that listener registered again
+	avoided      int         // number of registrations that avoid sub1
 	unregistered int
 	open         int
-	asked        []string // Last-Event-IDs
+	asked        []string // Last-Event-ID of each request for a stream
 	injected     map[string]int64
 }
 
@@ -90,7 +91,7 @@ func (s *faulty) register(w http.ResponseWriter, r *http.Request) {
 	s.registered++
 	name, at := "sub2", s.url
 	switch {
-	case s.registered > 1 && s.registered <= 1+s.away: // the first is that of the probe
+	case s.registered > 1 && s.registered <= 1+s.away: // the first registration is the probe
 		s.sentAway = append(s.sentAway, time.Now())
 		w.Header().Set("Retry-After", "1")
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -106,13 +107,13 @@ func (s *faulty) register(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"server_url":"%[1]s/%[2]s","server_name":%[2]q,"user_id":"u","message":"m","stream_url":"%[1]s/v1/swarm"}`, at, name)
 }
 
-// kill ends sub1 as a kill does.
+// kill closes sub1's listener and connections, as if it were killed.
 func (s *faulty) kill() {
 	_ = s.sub1.Listener.Close()
 	s.sub1.CloseClientConnections()
 }
 
-// take takes one reaction in and returns its answer.
+// take accepts or refuses one reaction and returns its answer.
 func (s *faulty) take(r wire.Reaction) (at int64, code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,7 +135,7 @@ func (s *faulty) take(r wire.Reaction) (at int64, code string) {
 		n = 0
 	case hits(s.double, "doubled"):
 		n = 2
-	case end/window%2 == 0 && hits(s.shift, "shifted"): // what is taken from a window must not be hidden by what it is given
+	case end/window%2 == 0 && hits(s.shift, "shifted"): // a reaction shifted out of a window must not be hidden by one shifted into it
 		end += window
 	case hits(s.doubt, "in doubt"):
 		code = "in_doubt"
@@ -179,7 +180,7 @@ func (s *faulty) many(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(map[string]any{"results": results})
 }
 
-// count closes windows until the test is over.
+// count closes windows until the test ends.
 func (s *faulty) count(ctx context.Context) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -188,7 +189,7 @@ func (s *faulty) count(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			s.emit(now.UnixMilli() - 50) // time for what is under way
+			s.emit(now.UnixMilli() - 50) // allows for requests under way
 		}
 	}
 }
@@ -207,7 +208,7 @@ func (s *faulty) emit(now int64) {
 			}
 		}
 		swarm := wire.NewSwarm(s.channel, wire.Window{Start: end - window, End: end}, tallies, wire.DefaultTop)
-		data, _ := json.Marshal(swarm) // it always marshals
+		data, _ := json.Marshal(swarm) // it cannot fail
 		s.frames = append(s.frames, sse.AppendEvent(nil, sse.Event{ID: strconv.Itoa(len(s.frames) + 1), Name: "swarm", Data: data}))
 		delete(s.counts, end)
 		close(s.news)

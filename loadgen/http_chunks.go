@@ -5,12 +5,12 @@ import (
 	"fmt"
 )
 
-// chunkDecoder takes the content out of a body in chunks, in whatever pieces it comes.
-// It works in place and keeps little, since every listener has one; net/http's decoder
-// wants a reader and a buffer for each.
+// chunkDecoder takes the content out of a chunked body that arrives in pieces. It works
+// in place and keeps little memory, since every listener has one. The decoder of
+// net/http would need a reader and a buffer for each.
 type chunkDecoder struct {
-	remaining int64  // bytes of the chunk under way
-	line      []byte // the beginning of a line that is not content
+	remaining int64  // bytes that are left of the current chunk
+	line      []byte // the beginning of an unfinished line that is not content
 	state     chunkState
 	done      bool // the body has ended
 }
@@ -24,11 +24,11 @@ const (
 	trailer  // after the last chunk, up to an empty line
 )
 
-// maxChunkLine bounds a chunk line and a trailer line, in bytes.
+// maxChunkLine is the greatest length of a chunk line or a trailer line, in bytes.
 const maxChunkLine = 4096
 
-// decode moves the content of in to its front and returns it. Used is how many bytes of
-// in belong to the body: all, unless it ended.
+// decode moves the content of in to its front and returns it. used is how many bytes of
+// in belong to the body: all, unless the body ended.
 func (c *chunkDecoder) decode(in []byte) (out []byte, used int, err error) {
 	w := 0
 	for used < len(in) && !c.done {
@@ -63,7 +63,7 @@ func (c *chunkDecoder) decode(in []byte) (out []byte, used int, err error) {
 	return in[:w], used, nil
 }
 
-// endLine takes in a whole line that is not content.
+// endLine processes a complete line that is not content.
 func (c *chunkDecoder) endLine(line []byte) error {
 	text, ok := bytes.CutSuffix(line, []byte("\r\n"))
 	if !ok {

@@ -10,31 +10,32 @@ import (
 	"time"
 )
 
-// connection is a connection to a server that carries one request after the other, and
-// is dialled anew after it ended. It belongs to one goroutine; only expire is called by
-// another.
+// connection carries one request after the other to a server, and is dialled anew after
+// it ended. It belongs to one goroutine, except that others may call expire.
 //
-// A round trip is bounded without a deadline of the net.Conn, which would set a timer
-// for each request: expireConnections asks all connections 20 times a second.
+// Round trips have a timeout, but no deadline of the net.Conn, which would set a timer
+// for each request. Instead expireConnections checks all connections 20 times a second.
 type connection struct {
 	endpoint *endpoint
 	timeout  time.Duration
 	reader   responseReader
-	lastUsed time.Time // about when the last response came
+	lastUsed time.Time // when it was dialled, or when the last request began
 
-	mu   sync.Mutex // held while conn changes, and by expire
+	mu   sync.Mutex // guards conn against expire
 	conn net.Conn
 
-	deadline atomic.Int64 // of the round trip under way, Unix ns; 0: there is none; expired: it has passed
+	deadline atomic.Int64 // of the current round trip, Unix ns. 0: there is none; expired: it has passed
 }
 
 const expired = -1
 
-// maxIdle is how long a connection may be idle and be used again. Servers close idle
-// connections, and a request that meets the close would be in doubt without need.
+// maxIdle is how long an idle connection may be used again. Servers close idle
+// connections, and a request that is sent while the server closes would be in doubt
+// needlessly.
 const maxIdle = 4 * time.Second
 
-// ensureOpen dials, unless there is a connection that may be used at a moment.
+// ensureOpen dials, unless there is a connection that was used within maxIdle before
+// at.
 func (c *connection) ensureOpen(ctx context.Context, at time.Time) error {
 	if c.conn != nil {
 		if at.Sub(c.lastUsed) < maxIdle {
@@ -56,7 +57,8 @@ func (c *connection) ensureOpen(ctx context.Context, at time.Time) error {
 	return nil
 }
 
-// roundTrip sends a request and reads the response. The connection must be open.
+// roundTrip sends a request and reads the response. The connection must be open. now is
+// the current time.
 func (c *connection) roundTrip(request []byte, now time.Time) (response, error) {
 	c.deadline.Store(now.Add(c.timeout).UnixNano())
 	var res response
@@ -71,7 +73,7 @@ func (c *connection) roundTrip(request []byte, now time.Time) (response, error) 
 	if err != nil && late {
 		err = errors.Join(os.ErrDeadlineExceeded, err)
 	}
-	c.lastUsed = now // and not the time now, so that the clock is not read again
+	c.lastUsed = now // not the time of the answer: this saves reading the clock
 	return res, err
 }
 
@@ -84,7 +86,7 @@ func (c *connection) expire(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.deadline.CompareAndSwap(due, expired) && c.conn != nil {
-		_ = c.conn.SetDeadline(time.Unix(1, 0)) // it fails if it is closed already
+		_ = c.conn.SetDeadline(time.Unix(1, 0)) // it fails if the connection is closed already
 	}
 }
 
@@ -97,11 +99,11 @@ func (c *connection) close() {
 	}
 }
 
-// interruptedTimeout bounds the round trips under way when a run is interrupted.
+// interruptedTimeout is how long round trips may still take after a run is interrupted.
 const interruptedTimeout = time.Second
 
 // expireConnections ends round trips whose deadline has passed, until done is closed.
-// interruptedTimeout after the end of ctx it ends all of them.
+// When ctx has ended and interruptedTimeout has passed, it ends all round trips.
 func expireConnections(ctx context.Context, done <-chan struct{}, connections []*connection) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()

@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// Bounds of a response, in bytes.
+// Greatest sizes of parts of a response, in bytes.
 const (
 	maxHeader = 64 << 10
 	maxBody   = 16 << 20
@@ -21,27 +21,27 @@ var (
 	errClosed    = errors.New("the server closed the connection")
 )
 
-// responseReader reads HTTP/1 responses from one connection. net/http's client would
-// take the processor time that the target needs. It is strict: after anything that is
-// not exactly a response it could not tell where the next one begins, so that this is
-// an error. Its buffer grows to the size of the largest response; the body of a
-// response is in it until the next is read.
+// responseReader reads HTTP/1 responses from one connection. It exists because
+// net/http's client would take processor time that the target needs. It is strict:
+// anything that is not exactly a response is an error, because the beginning of the
+// next response would be unknown. Its buffer grows to the size of the largest response.
+// A response's body stays valid until the next response is read.
 type responseReader struct {
 	from io.Reader
 	buf  []byte
-	r, w int    // buf[r:w] was read from the connection and not used
-	body []byte // of a response whose body is not in one piece in buf
+	r, w int    // buf[r:w] was read from the connection and is not used yet
+	body []byte // a body that is not in one piece in buf
 }
 
-// response is what matters of a response.
+// response holds the parts of a response that matter here.
 type response struct {
 	status     int
-	body       []byte // until the next response is read
+	body       []byte // valid until the next response is read
 	keepAlive  bool   // another request may follow
 	retryAfter time.Duration
 }
 
-// responseHead is what matters of a status line and header.
+// responseHead holds the parts of a status line and header that matter here.
 type responseHead struct {
 	status      int
 	keepAlive   bool
@@ -51,7 +51,7 @@ type responseHead struct {
 	retryAfter  time.Duration
 }
 
-// next reads a response.
+// next reads a response. It skips informational responses (1xx, except 101).
 func (r *responseReader) next() (response, error) {
 	h, err := r.head()
 	for err == nil && h.status < 200 && h.status != 101 {
@@ -76,11 +76,11 @@ func (r *responseReader) next() (response, error) {
 	return res, err
 }
 
-// head reads up to the empty line that ends the header.
+// head reads and parses the status line and the header.
 func (r *responseReader) head() (responseHead, error) {
 	scanned := 0
 	for {
-		// The end may begin in what was scanned before.
+		// The end of the header may have begun in the bytes scanned before.
 		from := r.r + max(0, scanned-3)
 		if i := bytes.Index(r.buf[from:r.w], []byte("\r\n\r\n")); i >= 0 {
 			h, err := parseHead(r.buf[r.r : from+i+2])
@@ -100,7 +100,7 @@ func (r *responseReader) head() (responseHead, error) {
 	}
 }
 
-// closedError is errClosed for an end of file, and else err.
+// closedError returns errClosed if err is an end of file, and else err.
 func closedError(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errClosed
@@ -132,7 +132,7 @@ func (r *responseReader) fill() error {
 	return err
 }
 
-// readLength reads a body of n bytes, which stays in buf.
+// readLength reads a body of n bytes. The body stays in buf.
 func (r *responseReader) readLength(res *response, n int) error {
 	if n > maxBody {
 		return fmt.Errorf("%w: a body of %d bytes", errMalformed, n)
@@ -147,7 +147,7 @@ func (r *responseReader) readLength(res *response, n int) error {
 	return nil
 }
 
-// readToEnd reads a body that ends with the connection.
+// readToEnd reads a body that ends when the server closes the connection.
 func (r *responseReader) readToEnd() error {
 	for {
 		r.body = append(r.body, r.buf[r.r:r.w]...)
@@ -217,9 +217,9 @@ func parseHead(b []byte) (responseHead, error) {
 	return h, nil
 }
 
-// field takes in one header line. Five names matter.
+// field processes one header line. Only five names matter.
 func (h *responseHead) field(name, value []byte) error {
-	switch len(name) { // which is cheaper than to compare each line with each name
+	switch len(name) { // comparing lengths is cheaper than comparing each line with each name
 	case len("Connection"):
 		if bytes.EqualFold(name, []byte("Connection")) {
 			h.keepAlive = h.keepAlive && !bytes.EqualFold(value, []byte("close")) || bytes.EqualFold(value, []byte("keep-alive"))
@@ -251,7 +251,7 @@ func (h *responseHead) field(name, value []byte) error {
 	return nil
 }
 
-// parseDigits reads a number of up to 15 digits, without a sign.
+// parseDigits parses a number of 1 to 15 digits without a sign.
 func parseDigits(b []byte, base int64) (int64, bool) {
 	if len(b) == 0 || len(b) > 15 {
 		return 0, false

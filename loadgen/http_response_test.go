@@ -76,7 +76,8 @@ func TestResponses(t *testing.T) {
 	}
 }
 
-// What net/http writes is read, and what is read net/http reads alike.
+// The reader reads what net/http writes, and net/http understands what the reader
+// accepts in the same way.
 func FuzzResponses(f *testing.F) {
 	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"))
 	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"))
@@ -94,8 +95,8 @@ func FuzzResponses(f *testing.F) {
 	})
 }
 
-// readByNetHTTP reads the first answer as net/http does, which is stricter about
-// names and values that are of no matter here.
+// readByNetHTTP reads the first answer with net/http. That is stricter about names and
+// values that do not matter here.
 func readByNetHTTP(text []byte) (status int, body string, err error) {
 	from := bufio.NewReader(bytes.NewReader(text))
 	for {
@@ -111,7 +112,7 @@ func readByNetHTTP(text []byte) (status int, body string, err error) {
 	}
 }
 
-// However a body is cut into pieces, its content is the same.
+// The content of a body does not depend on how the body is cut into pieces.
 func FuzzDecodeChunks(f *testing.F) {
 	f.Add([]byte("5\r\nhello\r\n0\r\n\r\n"), 3, 9)
 	f.Add([]byte("A;ext\r\n0123456789\r\n1\r\nx\r\n0\r\nTrailer: y\r\n\r\nrest"), 1, 2)

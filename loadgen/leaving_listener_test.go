@@ -7,8 +7,8 @@ import (
 	"github.com/emostream/emostream/loadgen"
 )
 
-// A listener that leaves missed what others were shown long before it left, and
-// nothing that came, however late, when it was about to go.
+// What others were shown long before a listener left counts as missing for it. What
+// they were shown shortly before does not, even if it was late.
 func TestLeavingIsNotMissing(t *testing.T) {
 	for name, tt := range map[string]struct {
 		late, after time.Duration

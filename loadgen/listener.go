@@ -11,56 +11,57 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// listener is one client of an event stream. There are thousands. Between two events
-// one costs its connection, a goroutine that reads, and a buffer just large enough to
-// begin reading with; a larger one is borrowed while it is needed. A listener belongs
-// to the goroutine that connects it or reads for it.
+// listener is one client of an event stream. A run has thousands of them. Between two
+// events a listener costs its connection, a goroutine that reads, and a small buffer; a
+// larger buffer is borrowed while it is needed. A listener belongs to the goroutine
+// that connects it or reads for it.
 //
-// It parses events by itself, and not with internal/sse, because of what thousands of
-// listeners cost: all are sent the same bytes, so that each event is decoded once for
-// all of them (eventCache), and bytes are looked at where they were read. What it
-// does not understand of the format is said in sse_conformance_test.go, which holds
-// both parsers against the same streams.
+// It parses events itself and does not use internal/sse, to make thousands of listeners
+// cheap: all are sent the same bytes, so each event is decoded once for all of them
+// (eventCache), and the parser works on the bytes where they were read.
+// sse_conformance_test.go checks both parsers with the same streams, and says what this
+// one does not support.
 type listener struct {
 	conn       net.Conn
 	chunks     chunkDecoder
 	isChunked  bool   // the body comes in chunks
-	early      []byte // what came of the body together with the header
-	unfinished []byte // the beginning of an event, already out of its chunks
+	early      []byte // the part of the body that was read together with the header
+	unfinished []byte // the beginning of an event, without chunk framing
 	lastID     string
 
-	address     *streamAddress // where it listens; nil: it is to register first
-	avoid       string         // the subscriber server that it was assigned to last
-	retry       time.Duration  // how long it waits before it comes back
+	address     *streamAddress // where it listens; nil: it must register first
+	avoid       string         // the subscriber server that it tried last
+	retry       time.Duration  // how long it waits before it reconnects
 	refusals    int            // in a row
 	requestedAt time.Time      // when it asked for the stream; zero after the first event
-	deadline    time.Time      // of reading
+	deadline    time.Time      // read deadline
 
 	stalled    bool        // it never reads
-	leaving    atomic.Bool // it is not to come back
+	leaving    atomic.Bool // it must not come back
 	view       listenerView
-	wakeBuffer [256]byte // what reading begins with
+	wakeBuffer [256]byte // the buffer that each read begins with
 }
 
-// eventSink takes in the events that listeners are shown. All of them use it at once.
+// eventSink takes in the events that listeners are shown. All listeners call it
+// concurrently.
 type eventSink interface {
 	received(v *listenerView, e *event, at time.Time)
 }
 
-// readTimeout is how long a stream may send nothing, keep-alives included.
+// readTimeout is how long a stream may send nothing, not even a keep-alive.
 const readTimeout = 30 * time.Second
 
 // Sizes in bytes.
 const (
-	maxFrame       = 1 << 20  // of one event
-	readBufferSize = 16 << 10 // of a buffer that is borrowed
+	maxFrame       = 1 << 20  // greatest size of one event
+	readBufferSize = 16 << 10 // size of a borrowed buffer
 )
 
 // requestStream asks for a stream over a new connection, and returns when the server
-// had accepted. What came of the body with the header is kept for listen.
+// answered. Any part of the body that came with the header is kept for listen.
 func (l *listener) requestStream(conn net.Conn, at *streamAddress, deadline time.Time) (live time.Time, err error) {
 	l.deadline = deadline
-	_ = conn.SetDeadline(deadline) // if it fails, so does what follows
+	_ = conn.SetDeadline(deadline) // if it fails, the request fails too
 	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCache-Control: no-store\r\n", at.path, at.endpoint.url.Host)
 	if l.lastID != "" {
 		request = fmt.Appendf(request, "Last-Event-ID: %s\r\n", l.lastID)
@@ -80,12 +81,12 @@ func (l *listener) requestStream(conn net.Conn, at *streamAddress, deadline time
 	_ = conn.SetWriteDeadline(time.Time{}) // nothing more is written
 	l.isChunked, l.early = h.chunked, r.buf[r.r:r.w]
 	if len(l.early) == 0 {
-		l.early = nil // so that the buffer is freed
+		l.early = nil // this frees the buffer
 	}
 	return live, nil
 }
 
-// listen reads events until the connection ends, and says why it did.
+// listen reads events until the connection ends, and returns why it ended.
 func (l *listener) listen(a *audience) error {
 	early := l.early
 	l.early = nil
@@ -94,9 +95,9 @@ func (l *listener) listen(a *audience) error {
 	}
 	for {
 		now := time.Now()
-		if l.deadline.Sub(now) < readTimeout*2/3 { // not before every read, which would cost a timer each
+		if l.deadline.Sub(now) < readTimeout*2/3 { // not before every read, because setting it costs a timer
 			l.deadline = now.Add(readTimeout)
-			_ = l.conn.SetReadDeadline(l.deadline) // if it fails, so does the read
+			_ = l.conn.SetReadDeadline(l.deadline) // if it fails, the read fails too
 		}
 		n, err := l.conn.Read(l.wakeBuffer[:])
 		if n > 0 {
@@ -108,8 +109,8 @@ func (l *listener) listen(a *audience) error {
 	}
 }
 
-// readMore takes in first, which was read at a moment, and if more is likely to be
-// there already, that too.
+// readMore processes first, which was read at the moment at. If more is set, it first
+// reads the bytes that are probably waiting.
 func (l *listener) readMore(a *audience, first []byte, more bool, at time.Time) error {
 	borrowed := a.buffers.Get().(*[]byte)
 	defer a.buffers.Put(borrowed)
@@ -120,9 +121,9 @@ func (l *listener) readMore(a *audience, first []byte, more bool, at time.Time) 
 		if cap(buf)-len(buf) < readBufferSize/2 {
 			buf = append(buf, make([]byte, readBufferSize)...)[:len(buf)]
 		}
-		// A buffer that was filled says that more is there. When what was there
-		// happened to be just as long, this waits for the next bytes, and the event
-		// before them is taken in late.
+		// If a read filled the buffer, more bytes are probably waiting. If there happen
+		// to be none, Read blocks until the next bytes come, and the event before them
+		// is delivered late.
 		var n int
 		n, err = l.conn.Read(buf[len(buf):cap(buf)])
 		buf = buf[:len(buf)+n]
@@ -136,8 +137,9 @@ func (l *listener) readMore(a *audience, first []byte, more bool, at time.Time) 
 	return err
 }
 
-// takeEvents takes the events out of a piece of the body, and keeps the beginning of
-// the next one. The first held bytes are what was kept before.
+// takeEvents delivers the complete events in buf, and keeps the beginning of the next
+// one. The first held bytes of buf were kept before, and their chunk framing is removed
+// already.
 func (l *listener) takeEvents(a *audience, buf []byte, held int, at time.Time) error {
 	if l.isChunked {
 		out, _, err := l.chunks.decode(buf[held:])

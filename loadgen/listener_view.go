@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// listenerView is what one listener was shown: of each window the revision with the
-// greatest total, or, of another service, which markers.
+// listenerView records what one listener was shown: the revision with the greatest
+// total of each window, or the markers of another service.
 type listenerView struct {
 	mu        sync.Mutex
-	since     int64       // when it first connected, Unix ms; 0: never
-	liveSince int64       // when it connected last, Unix ms
+	since     int64       // when the listener first connected, Unix ms; 0: never
+	liveSince int64       // when the listener last connected, Unix ms
 	base      int64       // the end of the first window in greatest
-	greatest  []*revision // one window after the other; nil: none was shown
+	greatest  []*revision // one for each window from base on; nil: none was shown
 
 	markers numberSet
 }
 
-// connected notes a new connection.
+// connected notes that the listener connected at a moment.
 func (v *listenerView) connected(at time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -28,8 +28,8 @@ func (v *listenerView) connected(at time.Time) {
 	}
 }
 
-// makeSlot returns the place of a window in greatest, and makes room for it; below 0:
-// it has none, since it does not fit the windows of that length.
+// makeSlot returns the index in greatest of the window that ends at end, and makes room
+// for it. It returns -1 if end does not fit windows of the given length.
 func (v *listenerView) makeSlot(end, length int64) int {
 	if len(v.greatest) == 0 {
 		v.base = end
@@ -48,7 +48,8 @@ func (v *listenerView) makeSlot(end, length int64) int {
 	return i
 }
 
-// of returns the revision of a window that has the greatest total; nil: none was shown.
+// of returns the revision with the greatest total that was shown of a window, or nil if
+// none was shown.
 func (v *listenerView) of(end, length int64) *revision {
 	if length == 0 || len(v.greatest) == 0 || end < v.base || (end-v.base)%length != 0 {
 		return nil

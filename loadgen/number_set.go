@@ -2,10 +2,10 @@ package loadgen
 
 import "math/bits"
 
-// numberSet is a set of numbers from 0 on, one bit each.
+// numberSet is a set of numbers >= 0, with one bit for each.
 type numberSet []uint64
 
-// add puts a number in, and says whether it is new.
+// add adds n, and returns whether it is new.
 func (s *numberSet) add(n int64) bool {
 	i, bit := int(n/64), uint64(1)<<(n%64)
 	if missing := i + 1 - len(*s); missing > 0 {

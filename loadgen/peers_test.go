@@ -25,7 +25,7 @@ import (
 
 var peersFolder = flag.String("peers", "", "a folder with emostream and vegeta, which TestPeers compares; without it TestPeers is skipped")
 
-// handlers are what load generators are compared on.
+// handlers returns the HTTP handler of one kind that load generators are compared with.
 func handlers(kind string) http.Handler {
 	began := time.Now()
 	answer := func(w http.ResponseWriter, r *http.Request) {
@@ -36,7 +36,7 @@ func handlers(kind string) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", answer)
 	if kind == "stalling" {
-		// It stalls in the second half of every two seconds.
+		// /stall stalls in the second half of every two seconds.
 		mux.HandleFunc("/stall", func(w http.ResponseWriter, r *http.Request) {
 			if in := time.Since(began) % (2 * time.Second); in >= time.Second {
 				<-time.After(2*time.Second - in)
@@ -47,8 +47,8 @@ func handlers(kind string) http.Handler {
 	return mux
 }
 
-// TestPeersServer is the server of TestPeers, in a process of its own. Which of the
-// handlers it has is the argument after the flags.
+// TestPeersServer is the server of TestPeers, in its own process. The argument after
+// the flags says which of the handlers it uses.
 func TestPeersServer(t *testing.T) {
 	kind := flag.Arg(0)
 	if kind == "" {
@@ -61,7 +61,7 @@ func TestPeersServer(t *testing.T) {
 	fmt.Printf("at http://%s\n", ln.Addr())
 	srv := &http.Server{Handler: handlers(kind)}
 	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin) // it ends when whoever started it does
+		_, _ = io.Copy(io.Discard, os.Stdin) // the server ends when the process that started it ends
 		_ = srv.Close()
 	}()
 	_ = srv.Serve(ln)
@@ -98,11 +98,12 @@ func startServer(t *testing.T, kind string) string {
 	return string(regexp.MustCompile(`http://[0-9.:]+`).Find(text))
 }
 
-// body is what the peers post: as long as a reaction of ours.
+// body is the body that all load generators post. It is as long as one of our
+// reactions.
 const body = `{"user_id":"user_0123456789ab","emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.000Z"}`
 
-// TestPeers compares the load generator with others, in one run on one machine. It
-// asserts nothing: it prints a table.
+// TestPeers compares the load generator with others on one machine. It asserts nothing:
+// it prints a table.
 func TestPeers(t *testing.T) {
 	folder := *peersFolder
 	if folder == "" {
@@ -116,7 +117,7 @@ func TestPeers(t *testing.T) {
 		{"vegeta", func() (float64, error) { return vegeta(t, folder, url, seconds) }},
 	}
 	rates := make([][]float64, len(peers))
-	for range rounds { // in turn, so that what else the machine does hits all alike
+	for range rounds { // by turns, so that other load on the machine affects all alike
 		for i, p := range peers {
 			rate, err := p.run()
 			if err != nil {
@@ -218,8 +219,8 @@ func vegeta(t *testing.T, folder, url string, seconds int) (float64, error) {
 	return said.Throughput, err
 }
 
-// stalled is what the arithmetic of a stalling server makes of 2,000 a second: a
-// half waits between nothing and a second.
+// stalled loads a stalling server with 2,000 requests a second and returns a table of
+// the latencies. By arithmetic, half of the requests wait between nothing and a second.
 func stalled(t *testing.T) string {
 	t.Helper()
 	url := startServer(t, "stalling") + "/stall"
@@ -232,7 +233,8 @@ func stalled(t *testing.T) string {
 		r.Sent, ack.Count, ack.Mean, ack.P99, r.Latency[report.SendDelay].P99, r.Invalid)
 }
 
-// idle is how well the schedule is kept at 5,000 a second.
+// idle loads an idle server with 5,000 requests a second, and returns how well the
+// schedule was kept.
 func idle(t *testing.T, url string) string {
 	t.Helper()
 	r, err := loadgen.Run(t.Context(), loadgen.Config{Publish: &loadgen.Publish{PostURL: url, Body: body}, Rate: 5000, Duration: 10 * time.Second})

@@ -9,12 +9,12 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// publishRequests publish events to another service: a body with a marker, by which
-// the event is known when it comes out of the service's stream.
+// publishRequests publishes events to another service. Each body contains a marker, by
+// which the event is recognised in the service's stream.
 type publishRequests struct {
 	head   []byte   // see postHead
-	pieces []string // of the body: text and placeholders in turn
-	runID  string   // what this run's markers begin with
+	pieces []string // of the body: text and placeholders by turns
+	runID  string   // this run's markers begin with it
 	expect func(n int64, due time.Time)
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// serve starts a service that answers the n-th post, from 1, by a handler.
+// serve starts a service that calls handle for the n-th post, counted from 1.
 func serve(t *testing.T, handle func(n int64, w http.ResponseWriter, r *http.Request)) string {
 	t.Helper()
 	var n atomic.Int64
@@ -36,7 +36,7 @@ func hangUp(w http.ResponseWriter) {
 	}
 }
 
-// A report tells what became of requests, by kind, whatever a server does.
+// The report counts the requests by what became of them, whatever the server answers.
 func TestRunCountsAnswers(t *testing.T) {
 	type outcome struct {
 		Sent, Accepted, Rejected, InDoubt int64
@@ -90,8 +90,8 @@ func TestRunCountsAnswers(t *testing.T) {
 	}
 }
 
-// A stall holds back no request's due time: all are sent, and those that were due
-// in it have waited.
+// A stall changes no due time: all requests are sent, and those that were due during
+// the stall have waited.
 func TestRunThroughAStall(t *testing.T) {
 	var begun sync.Once
 	end := make(chan struct{})
@@ -107,8 +107,8 @@ func TestRunThroughAStall(t *testing.T) {
 	if r.Sent != 1000 || r.Accepted != 1000 || ack.Count != 1000 {
 		t.Errorf("sent %d, accepted %d, answered %d, want 1000", r.Sent, r.Accepted, ack.Count)
 	}
-	// Half of them were due in the stall, and waited for a quarter of a second in
-	// the mean.
+	// Half of the requests were due during the stall, and waited for a quarter of a
+	// second on average.
 	if ack.Max < 490 || ack.Mean < 120 {
 		t.Errorf("the stall does not show: %+v", ack)
 	}
@@ -128,12 +128,12 @@ func TestRunInAClosedLoop(t *testing.T) {
 	}
 }
 
-// hub gives out what is posted, but for its faults.
+// hub gives out what is posted to it, except for its faults.
 type hub struct {
 	mu         sync.Mutex
 	frames     []string
 	news       chan struct{}
-	drop, copy int // each n-th
+	drop, copy int // each n-th event is dropped or sent twice
 	posts      int
 	injected   [2]int64
 	bodies     []string
@@ -181,8 +181,8 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// Of another service, each event is followed from where it is posted to where it
-// comes out.
+// With another service, each event is followed from its post until it comes out of the
+// stream.
 func TestRunFollowsMarkers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		hub   *hub
@@ -221,8 +221,9 @@ func TestRunFollowsMarkers(t *testing.T) {
 	}
 }
 
-// A server of the Python system says less, which is not held against it: nor that
-// its streams begin, headers and all, with their first event.
+// A server of the Python system tells less than a main server, and that is no error.
+// Nor is it an error if its streams, including the header, begin only with the first
+// event.
 func TestRunAgainstThePythonSystem(t *testing.T) {
 	for name, late := range map[string]bool{"its streams begin at once": false, "its streams begin with an event": true} {
 		t.Run(name, func(t *testing.T) {

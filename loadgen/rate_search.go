@@ -10,14 +10,14 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// Search is how FindMax searches for the greatest rate.
+// Search configures FindMax.
 type Search struct {
-	// Evaluate says which conditions a run met; default: there are none.
+	// Evaluate returns which conditions a run met. Default: there are no conditions.
 	Evaluate func(report.Report) []report.ThresholdResult
-	// Max bounds the rate; default 1,000,000 reactions a second.
+	// Max is the greatest rate to try; default 1,000,000 reactions a second.
 	Max float64
-	// Precision is how close to the greatest rate the search ends, as a share of it;
-	// default 0.05.
+	// Precision is how close to the greatest rate the search ends, as a fraction of
+	// that rate; default 0.05.
 	Precision float64
 }
 
@@ -30,16 +30,16 @@ func (s Search) withDefaults() Search {
 	return s
 }
 
-// minReached is the share of the rate asked for that a run must reach for the rate to
-// hold: a server that answers half of what is due does not carry it.
+// minReached is the fraction of the requested rate that a run must reach. If it reaches
+// less, the server cannot carry that rate.
 const minReached = 0.98
 
-// maxSearchSteps bounds the runs of a search.
+// maxSearchSteps is the greatest number of runs in a search.
 const maxSearchSteps = 24
 
-// rateSearch searches for the greatest rate at which something holds. It doubles the
-// rate until one fails, and then halves the distance between the greatest that held and
-// the least that failed. It is pure: its caller tries the rate and records the result.
+// rateSearch searches for the greatest rate that holds. It doubles the rate until one
+// fails, and then tries the middle between the greatest rate that held and the least
+// that failed. It is pure: its caller tries each rate and records the result.
 type rateSearch struct {
 	rate                      float64 // to try next; 0: the search is over
 	greatestHeld, leastFailed float64 // 0: none yet
@@ -50,7 +50,7 @@ func newRateSearch(first, maxRate, precision float64) rateSearch {
 	return rateSearch{rate: min(first, maxRate), max: maxRate, precision: precision}
 }
 
-// record takes in whether the rate held, and chooses the next.
+// record notes whether the rate held, and chooses the next rate.
 func (s *rateSearch) record(held bool) {
 	if held {
 		s.greatestHeld = s.rate
@@ -74,9 +74,9 @@ func (s *rateSearch) record(held bool) {
 }
 
 // FindMax searches for the greatest rate at which all conditions hold and the target
-// keeps up, by runs of cfg, whose Rate is tried first. It returns the report of the run
-// at the greatest rate that held, or of the last run when none did; Search in it tells
-// all steps.
+// keeps up. It makes runs of cfg, and tries cfg.Rate first. It returns the report of
+// the run at the greatest rate that held, or of the last run if none held. The report's
+// Search lists all steps.
 func FindMax(ctx context.Context, cfg Config, s Search) (report.Report, error) {
 	if cfg.Rate <= 0 || cfg.Stages+cfg.Burst != "" {
 		return report.Report{}, errors.New("a search begins with a rate above 0, and without stages or bursts")
@@ -112,7 +112,7 @@ func FindMax(ctx context.Context, cfg Config, s Search) (report.Report, error) {
 	return searchReport(best, last, steps), nil
 }
 
-// judgeStep says whether a run held its rate.
+// judgeStep returns whether a run held its rate, and why not.
 func judgeStep(r report.Report) report.Step {
 	s := report.Step{Rate: r.Options.Rate, Missed: []string{}}
 	if r.DurationMS > 0 {
@@ -133,7 +133,8 @@ func judgeStep(r report.Report) report.Step {
 	return s
 }
 
-// searchReport makes one report of a search.
+// searchReport returns the report of the best run, or else of the last, with all steps
+// in it.
 func searchReport(best, last report.Report, steps []report.Step) report.Report {
 	out := best
 	if out.Schema == "" {

@@ -6,7 +6,7 @@ import (
 	"github.com/emostream/emostream/loadgen"
 )
 
-// Wherever the greatest rate is, the search ends close below it.
+// The search always ends close below the greatest rate that holds.
 func TestRateSearchEndsCloseBelow(t *testing.T) {
 	for _, first := range []float64{1, 50, 100, 1e5} {
 		for _, limit := range []float64{0.5, 3, 99, 100, 101, 4321, 1e5, 2e6} {

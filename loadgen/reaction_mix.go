@@ -6,13 +6,13 @@ import (
 	"github.com/emostream/emostream/internal/emoji"
 )
 
-// MaxKinds is how many kinds of emojis a run may send. A swarm lists no more, and to
-// balance, each must be listed.
+// MaxKinds is the greatest number of different emojis in a run. A swarm lists no more,
+// and the balance needs each emoji to be listed.
 const MaxKinds = 50
 
-// reactionMix decides who sends which emoji. Reaction i is the same for the same seed,
-// whichever connection sends it, and whenever. The k-th emoji is sent 1/k times as often
-// as the first, as in a real audience.
+// reactionMix decides which user sends which emoji. Reaction i depends only on the
+// seed, not on the connection or the time. The k-th emoji is sent 1/k times as often as
+// the first, as in a real audience.
 type reactionMix struct {
 	seed   uint64
 	users  int
@@ -33,7 +33,7 @@ func newReactionMix(seed uint64, users, kinds int) reactionMix {
 	return m
 }
 
-// firstEmojis returns as many emojis as there are kinds, the favourites first.
+// firstEmojis returns kinds different emojis, the favourites first.
 func firstEmojis(kinds int) []string {
 	out := emoji.Favourites()
 	have := map[string]bool{}
@@ -51,7 +51,7 @@ func firstEmojis(kinds int) []string {
 	return out[:kinds]
 }
 
-// userAndEmoji returns who sends reaction i, and the index of its emoji.
+// userAndEmoji returns the user of reaction i and the index of its emoji.
 func (m reactionMix) userAndEmoji(i int64) (user, kind int) {
 	a := splitMix64(m.seed + 2*uint64(i))
 	b := splitMix64(m.seed + 2*uint64(i) + 1)
@@ -61,7 +61,7 @@ func (m reactionMix) userAndEmoji(i int64) (user, kind int) {
 	return user, kind
 }
 
-// splitMix64 makes a random number of a number, by the algorithm of that name.
+// splitMix64 maps x to a pseudo-random number, by the algorithm of that name.
 func splitMix64(x uint64) uint64 {
 	x = (x + 1) * 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9

@@ -6,7 +6,7 @@ import (
 	"github.com/emostream/emostream/loadgen"
 )
 
-// The same seed makes the same run, another one another.
+// The same seed makes the same run, and another seed another run.
 func TestReactionMix(t *testing.T) {
 	const n = 20_000
 	of, emojis := loadgen.UsersAndEmojis(7, 100, 9)

@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// reactionRequests send reactions to a main server: one to /send_emoji, which the
-// Python system has too, or a batch of them to /v1/reactions.
+// reactionRequests sends reactions to a main server: single ones to /send_emoji, which
+// the Python system has too, or batches to /v1/reactions.
 type reactionRequests struct {
 	reactionMix
 	batch      int64
@@ -76,7 +76,7 @@ func (r *reactionRequests) answered(out *requestOutcome, n int64, res response) 
 	r.refused(out, n, res)
 }
 
-// answeredArray reads an answer that tells the result of each reaction.
+// answeredArray reads an answer with a result for each reaction.
 func (r *reactionRequests) answeredArray(out *requestOutcome, n int64, res response) {
 	var answer struct {
 		Results []struct {
@@ -105,8 +105,8 @@ func (r *reactionRequests) answeredArray(out *requestOutcome, n int64, res respo
 	}
 }
 
-// refused reads an answer that accepts nothing. One with status 200 that lacks the
-// result of each reaction leaves them in doubt.
+// refused reads an answer that accepts nothing. If its status is 200 but it lacks the
+// results, the reactions are in doubt.
 func (r *reactionRequests) refused(out *requestOutcome, n int64, res response) {
 	var answer struct {
 		Code string `json:"code"`
@@ -123,7 +123,7 @@ func (r *reactionRequests) unanswered(out *requestOutcome, n int64, unreached bo
 	r.notAccepted(out, n, unreached)
 }
 
-// notAccepted adds the reactions of request n as rejected, or as in doubt.
+// notAccepted counts the reactions of request n as rejected or as in doubt.
 func (r *reactionRequests) notAccepted(out *requestOutcome, n int64, rejected bool) {
 	if rejected {
 		out.rejected = r.batch
@@ -136,8 +136,9 @@ func (r *reactionRequests) notAccepted(out *requestOutcome, n int64, rejected bo
 	}
 }
 
-// acceptedAt is the accepted_at of an answer, Unix ms; 0: it has none. An answer of
-// our own servers is not decoded for it.
+// acceptedAt returns the accepted_at of an answer in Unix ms, or 0 if it has none. It
+// first looks for the exact form that Emostream's servers write, which needs no JSON
+// decoding.
 func acceptedAt(body []byte) int64 {
 	if _, rest, found := bytes.Cut(body, []byte(`"accepted_at":"`)); found && len(rest) > len(wire.TimeFormat) {
 		if at, err := time.Parse(wire.TimeFormat, string(rest[:len(wire.TimeFormat)])); err == nil {

@@ -13,25 +13,25 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// streamSource tells listeners which streams to listen to: those that a main server
-// assigns to them, or one that is always the same.
+// streamSource says which streams listeners listen to: a main server assigns them, or
+// all listeners use one fixed stream.
 type streamSource struct {
 	main        *endpoint
 	channel     string
-	fixed       *streamAddress // the one; nil: a main server assigns them
+	fixed       *streamAddress // nil: a main server assigns the streams
 	allowRemote bool
 	timeout     time.Duration
 	endpoints   *endpointCache
 }
 
-// streamAddress is where an event stream is.
+// streamAddress is the address of an event stream.
 type streamAddress struct {
 	endpoint *endpoint
 	path     string
-	server   string // the subscriber server that a listener is registered at; empty: at none
+	server   string // the subscriber server that the listener is assigned to; empty: none
 }
 
-// endpointCache keeps the endpoints of subscriber servers, so that the name of each is
+// endpointCache keeps the endpoints of subscriber servers, so that each host name is
 // looked up once.
 type endpointCache struct {
 	mu    sync.Mutex
@@ -50,8 +50,8 @@ func (s streamSource) newRegistrar() registrar {
 
 func (r registrar) close() { r.conn.close() }
 
-// register asks for a subscriber server other than avoid, the one that failed; empty:
-// none did.
+// register asks for a subscriber server other than avoid, the one that failed. avoid
+// may be empty.
 func (r registrar) register(ctx context.Context, avoid string) (wire.Assignment, error) {
 	var a wire.Assignment
 	path := r.main.path(wire.RegisterPath("", avoid))
@@ -68,7 +68,7 @@ func (r registrar) register(ctx context.Context, avoid string) (wire.Assignment,
 	return a, nil
 }
 
-// assign returns the stream that a listener is to listen to.
+// assign returns the address of the stream that a listener shall listen to.
 func (r registrar) assign(ctx context.Context, avoid string) (streamAddress, error) {
 	if r.fixed != nil {
 		return *r.fixed, nil
@@ -105,8 +105,8 @@ func (c *endpointCache) get(ctx context.Context, base string, allowRemote bool) 
 	return to, err
 }
 
-// unregister tells the main server that a listener has left a subscriber server. That
-// it fails does not matter: the server sees it too, only later.
+// unregister tells the main server that a listener has left a subscriber server. Errors
+// are ignored: the main server notices it by itself later.
 func (r registrar) unregister(ctx context.Context, server string) {
 	if server == "" {
 		return
@@ -119,7 +119,8 @@ func (r registrar) unregister(ctx context.Context, server string) {
 	_, _ = r.roundTrip(ctx, appendPost(nil, head, func(b []byte) []byte { return append(b, body...) }))
 }
 
-// roundTrip makes a request of the main server, for as long as ctx allows.
+// roundTrip sends a request to the main server and reads the answer, within the time
+// that ctx allows.
 func (r registrar) roundTrip(ctx context.Context, request []byte) (response, error) {
 	now := time.Now()
 	if err := r.conn.ensureOpen(ctx, now); err != nil {
@@ -127,7 +128,7 @@ func (r registrar) roundTrip(ctx context.Context, request []byte) (response, err
 	}
 	conn := r.conn.conn
 	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline) // if it fails, so does the round trip
+	_ = conn.SetDeadline(deadline) // if it fails, the round trip fails too
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	res, err := r.conn.roundTrip(request, now)
 	if !stop() {

@@ -9,27 +9,27 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// requestStats counts what a run sends and what is answered. All connections share it.
-// Each records into one of a few shards, so that they rarely wait for each other.
+// requestStats counts requests and their answers. All connections share it. Each
+// records into one of a few shards, so that they rarely wait for each other.
 type requestStats struct {
 	sent, accepted, rejected, inDoubt atomic.Int64 // reactions
 	requests                          atomic.Int64
 	waited                            atomic.Int64 // requests that were due when no connection was free
 	shards                            []shard
 
-	mu      sync.Mutex // of what follows
+	mu      sync.Mutex // guards the fields below
 	ack     *report.Histogram
 	delay   *report.Histogram
 	buckets [Buckets]int64
 	errors  map[string]int64
-	recent  *report.Histogram // ack, of the last whole second
+	recent  *report.Histogram // acknowledgement latencies of the last whole second
 }
 
-// shard is what some connections have recorded since the last collect.
+// shard holds the latencies that some connections have recorded since the last collect.
 type shard struct {
 	mu         sync.Mutex
 	ack, delay *report.Histogram
-	_          [64]byte // so that two shards are not in one cache line
+	_          [64]byte // keeps two shards out of one cache line
 }
 
 func newRequestStats() *requestStats {
@@ -41,7 +41,7 @@ func newRequestStats() *requestStats {
 }
 
 // record adds one request: when it was due, when a connection was free for it, when it
-// was sent and when its answer came. Without an answer, answered is zero.
+// was sent, and when its answer came. answered is zero if there was no answer.
 func (s *requestStats) record(worker int, due, free, sent, answered time.Time, out *requestOutcome) {
 	s.accepted.Add(out.accepted)
 	s.rejected.Add(out.rejected)
@@ -74,8 +74,8 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// collect adds what the shards have recorded to the totals, and makes it recent. It is
-// called once a second.
+// collect moves the latencies of the shards into recent and adds them to the totals. It
+// is called once a second.
 func (s *requestStats) collect() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +97,8 @@ func (s *requestStats) collect() {
 	}
 }
 
-// commonestError is the kind of error that was most frequent.
+// commonestError returns the most frequent kind of error, or a text that says that
+// there was no answer.
 func (s *requestStats) commonestError() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,38 +12,38 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// run is one run under way.
+// run is the state of one run.
 type run struct {
 	cfg          Config
 	target       *target
-	schedule     Schedule // of requests
+	schedule     Schedule // when requests are due
 	acknowledged *acknowledged
 	stats        *requestStats
 	sender       *sender
 	audience     *audience // nil: nobody can listen
-	wanted       int       // how many listeners that read
+	wanted       int       // how many listeners shall read
 	notes        []string
 
 	phase    atomic.Value // Phase
 	sending  atomic.Bool
-	clockLag *report.Histogram // how late the generator's own timers go off
+	clockLag *report.Histogram // how late the generator's own timers fire
 
-	mu     sync.Mutex // of what follows
+	mu     sync.Mutex // guards the fields below
 	start  time.Time
-	ended  time.Time // of sending
+	ended  time.Time // end of sending
 	series []report.Point
-	before totals // at the last whole second
+	before totals // totals at the end of the last whole second
 }
 
-// Run does one run and reports what it found. It returns an error if the run could not
-// begin; whatever the target does after that is in the report. When ctx ends, the run
-// ends early: it waits briefly for what is under way, and reports what was done.
+// Run makes one run and returns its report. It returns an error if the run could not
+// begin; what the target does after that is in the report. When ctx ends, the run ends
+// early: it waits briefly for requests under way, and reports what was done.
 func Run(ctx context.Context, cfg Config) (report.Report, error) {
 	if err := cfg.Check(); err != nil {
 		return report.Report{}, err
 	}
 	r := &run{cfg: cfg.withDefaults(), acknowledged: newAcknowledged(), stats: newRequestStats(), clockLag: report.NewHistogram()}
-	r.schedule, _ = r.cfg.schedule() // Check has parsed it
+	r.schedule, _ = r.cfg.schedule() // Check has parsed it without an error
 	r.phase.Store(Registering)
 	var err error
 	if r.target, err = findTarget(ctx, r.cfg, r.acknowledged); err != nil {
@@ -77,13 +77,13 @@ func (r *run) prepare() {
 	r.audience.onDeparted = func(l *listener) { r.audience.addMissing(r.missing(l, time.Now().Add(-deliveryAllowance))) }
 }
 
-// deliveryAllowance is how long before a listener left another one must have been shown
-// something for it to be missing: what came later may have been on its way.
+// deliveryAllowance is how long a delivery may take. A listener that leaves counts
+// something as missing only if another listener was shown it at least this long before.
 const deliveryAllowance = 2 * time.Second
 
-// execute goes through the phases.
+// execute runs the phases of the run one after the other.
 func (r *run) execute(ctx context.Context) (report.Report, error) {
-	// Listeners go on listening until the balance is known, also after ctx has ended.
+	// Listeners keep listening until the balance is known, even after ctx has ended.
 	listening, stopListening := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopListening()
 	var audience sync.WaitGroup
@@ -134,11 +134,11 @@ func (r *run) awaitStart(ctx context.Context) error {
 	return nil
 }
 
-// foreignStreamTimeout is how long sending waits for streams of servers that are not
-// ours to begin. Some, such as Flask's, send not even a header before the first event.
+// foreignStreamTimeout is how long sending waits for the streams of other servers to
+// begin. Some, such as Flask's, do not even send a header before the first event.
 const foreignStreamTimeout = 2 * time.Second
 
-// waitUntil waits until a condition holds, ctx ends, or the timeout has passed.
+// waitUntil waits until holds returns true, ctx ends, or the timeout has passed.
 func waitUntil(ctx context.Context, timeout time.Duration, holds func() bool) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -154,10 +154,10 @@ func waitUntil(ctx context.Context, timeout time.Duration, holds func() bool) {
 	}
 }
 
-// connectLead is the time from when connections begin to be made to the first request.
+// connectLead is how long before the first request connections begin to be made.
 const connectLead = 100 * time.Millisecond
 
-// send sends the whole schedule, while listeners come and go.
+// send sends the whole schedule, while listeners leave and join.
 func (r *run) send(ctx context.Context) {
 	start := time.Now().Add(connectLead)
 	r.mu.Lock()
@@ -185,8 +185,8 @@ func (r *run) send(ctx context.Context) {
 	r.mu.Unlock()
 }
 
-// measureClockLag measures how late the generator's own timers go off, to which no
-// server can add.
+// measureClockLag measures how late the generator's own timers fire. The target has no
+// influence on that.
 func (r *run) measureClockLag(ctx context.Context) {
 	const every = 10 * time.Millisecond
 	for next := time.Now().Add(every); sleep.Until(ctx, next) == nil; next = time.Now().Add(every) {

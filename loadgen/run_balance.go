@@ -8,11 +8,12 @@ import (
 // interruptedBalanceTimeout is how long an interrupted run waits for its balance.
 const interruptedBalanceTimeout = 4 * time.Second
 
-// balanceHold is how long a run must balance: what is counted twice comes after what
-// is counted once.
+// balanceHold is how long a run must stay balanced, since reactions that are counted
+// twice may show only after they were counted once.
 const balanceHold = time.Second
 
-// awaitBalance waits until the run has balanced for balanceHold, or its time is over.
+// awaitBalance waits until the run has been balanced for balanceHold, or until its time
+// is over.
 func (r *run) awaitBalance(ctx context.Context) {
 	if r.target.swarms == nil && r.target.markers == nil || r.stats.accepted.Load() == 0 {
 		return
@@ -42,7 +43,7 @@ func (r *run) awaitBalance(ctx context.Context) {
 	}
 }
 
-// balanced says whether all listeners were shown everything that was acknowledged.
+// balanced returns whether listeners were shown everything that was acknowledged.
 func (r *run) balanced() bool {
 	if m := r.target.markers; m != nil {
 		_, lost, _ := m.balance()
@@ -53,8 +54,9 @@ func (r *run) balanced() bool {
 	return b.lost == 0 && b.doubled == 0 && b.counted > 0 && r.audience.upToDate(r.target.swarms)
 }
 
-// missing counts what a listener was not shown, of what another listener was shown
-// until a moment: gaps, of which it was shown nothing, and windows that it is behind in.
+// missing counts what a listener was not shown, though another listener was shown it
+// before until. Gaps are windows or markers that it was not shown at all; behind counts
+// windows of which it was shown too small a total.
 func (r *run) missing(l *listener, until time.Time) (gaps, behind int64) {
 	switch {
 	case l.stalled:

@@ -35,7 +35,7 @@ func (r *run) report(interrupted bool) report.Report {
 	return out
 }
 
-// addListeners adds what the listeners saw.
+// addListeners adds to the report what the listeners saw.
 func (r *run) addListeners(out *report.Report) {
 	a := r.audience
 	if a == nil {
@@ -61,7 +61,8 @@ func (r *run) addListeners(out *report.Report) {
 	out.SetLatency(report.FirstEvent, a.firstEvent)
 }
 
-// addBalance adds what was acknowledged against what was shown.
+// addBalance adds to the report the balance of what was acknowledged and what was
+// shown.
 func (r *run) addBalance(out *report.Report) {
 	if m := r.target.markers; m != nil {
 		counted, lost, doubled := m.balance()
@@ -90,5 +91,5 @@ func (r *run) addBalance(out *report.Report) {
 	out.SetLatency(report.EndToEnd, s.endToEnd(r.acknowledged))
 }
 
-// assumedWindow is the length of windows in a report when none was shown.
+// assumedWindow is the length of windows in a report if no swarm was shown.
 const assumedWindow = 2 * time.Second

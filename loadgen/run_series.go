@@ -8,7 +8,7 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// totals are counts since the start of the run, at a moment.
+// totals holds the counts from the start of the run up to a moment.
 type totals struct {
 	at                             time.Time
 	sent, accepted, failed, events int64
@@ -35,7 +35,8 @@ func (r *run) observe(ctx context.Context) {
 	}
 }
 
-// secondEnd is when the second under way is over; before the start, an hour from now.
+// secondEnd returns when the current second ends. Before the start of the run it
+// returns a time one hour ahead.
 func (r *run) secondEnd() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -45,8 +46,8 @@ func (r *run) secondEnd() time.Time {
 	return r.before.at.Add(time.Second)
 }
 
-// closeSecond adds the point of the second under way if it is over, or if it is the
-// last.
+// closeSecond adds the point of the current second to the series if the second is over,
+// or if it is the last one.
 func (r *run) closeSecond(now time.Time, last bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// balance is the figures of a report that say what became of reactions.
+// balance holds the numbers of a report that say what became of reactions.
 type balance struct{ Sent, Accepted, Rejected, InDoubt, Counted, Lost, Doubled, Shifted, Gaps int64 }
 
 func balanceOf(t *testing.T, r report.Report) balance {
@@ -27,10 +27,10 @@ func balanceOf(t *testing.T, r report.Report) balance {
 	return balance{r.Sent, r.Accepted, r.Rejected, r.InDoubt, *r.Counted, *r.Lost, *r.Doubled, *r.Shifted, r.Listeners.Gaps}
 }
 
-// longTimeout is for busy machines: nothing takes so long.
+// longTimeout is longer than anything takes, even on a busy machine.
 const longTimeout = 5 * time.Minute
 
-// Whatever a server does wrong, the report says exactly that.
+// The report shows exactly the faults that the server has.
 func TestRunFindsWhatIsWrong(t *testing.T) {
 	const sent = 400
 	for name, tt := range map[string]struct {
@@ -98,7 +98,7 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 				cfg.Listeners = 3
 			}
 			cfg.BalanceTimeout, cfg.Drain, cfg.Timeout = longTimeout, longTimeout, longTimeout
-			if f := tt.faults; f.drop+f.double+int64(f.gap) > 0 { // it will wait in vain
+			if f := tt.faults; f.drop+f.double+int64(f.gap) > 0 { // the run will wait in vain for its balance
 				cfg.BalanceTimeout = 4 * time.Second
 			}
 			r, err := loadgen.Run(t.Context(), cfg)
@@ -117,7 +117,7 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
-// seen checks what else a fault shows itself by.
+// seen checks the other effects of a fault in the report.
 func (f faults) seen(t *testing.T, r report.Report, s *faulty) {
 	t.Helper()
 	l := r.Listeners
@@ -151,7 +151,7 @@ func (f faults) seen(t *testing.T, r report.Report, s *faulty) {
 	}
 }
 
-// left checks that nothing was left behind.
+// left checks that all connections and registrations have ended.
 func (s *faulty) left(t *testing.T, cfg loadgen.Config) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -199,7 +199,7 @@ func TestRunInterrupted(t *testing.T) {
 	s.left(t, loadgen.Config{})
 }
 
-// Who watches sees the phases in order, and counts that only grow.
+// The snapshots go through the phases in order, and their counts only grow.
 func TestRunIsObserved(t *testing.T) {
 	s := startFaulty(t, faults{})
 	var seen []loadgen.Snapshot

@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Stage is a part of a schedule: one rate for a time. The rate does not rise or fall
-// within it, so that what is measured in a stage belongs to one rate.
+// Stage is a part of a schedule with one constant rate. What is measured in a stage
+// thus belongs to one rate.
 type Stage struct {
 	For  time.Duration
 	Rate float64 // a second; 0: nothing is due
 }
 
 // Schedule says when each event of a run is due, counted from its start. It is
-// absolute: an event that is late delays no other. How many are due by a moment is the
-// integral of the rate until then, rounded once, so that the schedule drifts by less
+// absolute: an event that is late delays no other. The number of events due by a moment
+// is the integral of the rate until then, rounded once. So the schedule drifts by less
 // than one event in the whole run.
 type Schedule struct {
 	stages []placedStage
@@ -27,19 +27,19 @@ type Schedule struct {
 	burst    int64
 }
 
-// placedStage is a stage and what comes before it.
+// placedStage is a stage together with what precedes it.
 type placedStage struct {
 	Stage
 	start time.Duration
-	first float64 // how many events are due before it, not rounded
+	first float64 // how many events are due before the stage, not rounded
 }
 
-// ConstantRate is a schedule of one rate.
+// ConstantRate returns a schedule with one rate.
 func ConstantRate(rate float64, length time.Duration) Schedule {
 	return Staged([]Stage{{For: length, Rate: rate}})
 }
 
-// Staged is a schedule of one stage after the other.
+// Staged returns a schedule of stages, one after the other.
 func Staged(stages []Stage) Schedule {
 	var s Schedule
 	due := 0.0
@@ -51,16 +51,17 @@ func Staged(stages []Stage) Schedule {
 	return s
 }
 
-// Bursts is a schedule of n events at once, at the start and after each interval.
+// Bursts returns a schedule of n events at once, at the start and after each interval.
 func Bursts(interval time.Duration, n int64, length time.Duration) Schedule {
 	return Schedule{interval: interval, burst: n, length: length}
 }
 
-// tolerance, in events, is more than the error of adding rates up, and less than any
-// difference that matters.
+// tolerance is a number of events. It is greater than the rounding error of adding
+// rates up, and smaller than any difference that matters.
 const tolerance = 1e-6
 
-// Due is when event n, from 0 on, is due; false: there is no such event.
+// Due returns when event n is due. Events are numbered from 0. ok is false if there is
+// no such event.
 func (s Schedule) Due(n int64) (at time.Duration, ok bool) {
 	if s.interval > 0 {
 		at = time.Duration(n/s.burst) * s.interval
@@ -76,10 +77,10 @@ func (s Schedule) Due(n int64) (at time.Duration, ok bool) {
 	return 0, false
 }
 
-// Total is how many events there are.
+// Total returns the number of events.
 func (s Schedule) Total() int64 { return s.By(s.length) }
 
-// By is how many events are due before a moment.
+// By returns how many events are due before a moment.
 func (s Schedule) By(at time.Duration) int64 {
 	at = min(at, s.length)
 	if at <= 0 {
@@ -97,11 +98,11 @@ func (s Schedule) By(at time.Duration) int64 {
 	return int64(math.Ceil(due - tolerance))
 }
 
-// Length is the time from its start to its end.
+// Length returns the time from the start of the schedule to its end.
 func (s Schedule) Length() time.Duration { return s.length }
 
-// At is the stage under way at a moment, from 0, and its rate, which for bursts is the
-// mean.
+// At returns the stage at a moment, counted from 0, and its rate. For bursts the rate
+// is the mean.
 func (s Schedule) At(at time.Duration) (stage int, rate float64) {
 	if at < 0 || at >= s.length {
 		return max(0, len(s.stages)-1), 0
@@ -117,7 +118,8 @@ func (s Schedule) At(at time.Duration) (stage int, rate float64) {
 	return stage, rate
 }
 
-// ParseStages reads stages like "10s:100,30s:5000,10s:0".
+// ParseStages parses stages like "10s:100,30s:5000,10s:0": durations, and rates a
+// second.
 func ParseStages(text string) ([]Stage, error) {
 	var stages []Stage
 	for part := range strings.SplitSeq(text, ",") {
@@ -130,7 +132,7 @@ func ParseStages(text string) ([]Stage, error) {
 	return stages, nil
 }
 
-// ParseBurst reads bursts like "500ms:2000": every 500 ms, 2000 at once.
+// ParseBurst parses bursts like "500ms:2000": every 500 ms, 2000 at once.
 func ParseBurst(text string) (every time.Duration, n int64, err error) {
 	every, size, err := parsePair(text)
 	if err == nil && (size < 1 || size != math.Trunc(size)) {
@@ -142,10 +144,10 @@ func ParseBurst(text string) (every time.Duration, n int64, err error) {
 	return every, int64(size), nil
 }
 
-// maxRate bounds a rate, so that counts are exact as float64.
+// maxRate is the greatest rate. It keeps counts exact as float64.
 const maxRate = 1e7
 
-// parsePair reads a duration and a number with a colon between them.
+// parsePair parses a duration and a number, with a colon between them.
 func parsePair(text string) (time.Duration, float64, error) {
 	length, number, found := strings.Cut(strings.TrimSpace(text), ":")
 	if !found {

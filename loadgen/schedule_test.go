@@ -48,8 +48,8 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// Whatever the stages are: what is due is in order, is all that Total says, and
-// at no moment off the integral of the rate by one or more.
+// For any stages, due times are in order and Total counts all events. The number of
+// events due by a moment never differs from the integral of the rate by one or more.
 func TestScheduleDoesNotDrift(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 200 {
@@ -90,7 +90,8 @@ func TestScheduleDoesNotDrift(t *testing.T) {
 	}
 }
 
-// A long run at an odd rate ends where it should.
+// A schedule of a day at an odd rate has the right number of events and ends at the
+// right time.
 func TestScheduleOfADay(t *testing.T) {
 	s := loadgen.ConstantRate(4999.7, 24*time.Hour)
 	total := int64(math.Ceil(4999.7 * 86400))

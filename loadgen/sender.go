@@ -9,29 +9,29 @@ import (
 
 // sender sends requests over a fixed number of connections.
 //
-// In the open loop, each connection takes the next request of the schedule, waits
-// until it is due, and sends it. When a server stalls and keeps all connections busy,
-// requests wait for a connection. They keep their due times, and latency counts from
-// those. The schedule itself is the queue: it takes no memory however long it grows,
-// and no request in it is dropped before drain has passed.
+// In the open loop, each connection takes the next request of the schedule, waits until
+// it is due, and sends it. When a server stalls and keeps all connections busy,
+// requests wait for a connection. They keep their due times, and latencies count from
+// those. The schedule itself is the queue: a long queue takes no memory, and no request
+// is dropped from it until drain has passed.
 //
-// In the closed loop a request is due when its connection is free, so that a server
-// that stalls is sent less.
+// In the closed loop a request is due when its connection is free, so that a stalling
+// server is sent fewer requests.
 type sender struct {
 	requests       requests
-	batch          int64 // reactions in a request
+	batch          int64 // reactions per request
 	endpoint       *endpoint
 	timeout        time.Duration
 	connections    int
-	schedule       Schedule      // of requests
-	closed         bool          // it is a closed loop
-	drain          time.Duration // after the end of the schedule
+	schedule       Schedule      // when requests are due
+	closed         bool          // closed loop
+	drain          time.Duration // how long after the end of the schedule to send
 	stats          *requestStats
 	onAcknowledged func([]acknowledgement)
 	onInDoubt      func([]int)
 
 	start time.Time
-	next  atomic.Int64 // the first request that no connection has taken
+	next  atomic.Int64 // the first request not yet taken by a connection
 }
 
 // run sends until all requests of the schedule are answered, ctx ends, or drain has
@@ -58,7 +58,7 @@ func (s *sender) run(ctx context.Context, start time.Time) {
 	expiring.Wait()
 }
 
-// unsent is how many requests of the schedule no connection has taken.
+// unsent returns how many requests of the schedule no connection has taken.
 func (s *sender) unsent() int64 {
 	if s.closed {
 		return 0
@@ -66,7 +66,8 @@ func (s *sender) unsent() int64 {
 	return max(0, s.schedule.Total()-s.next.Load())
 }
 
-// overdue is how many requests are due some time after the start, and not taken.
+// overdue returns how many requests that were due within elapsed after the start no
+// connection has taken.
 func (s *sender) overdue(elapsed time.Duration) int64 {
 	if s.closed {
 		return 0
@@ -74,7 +75,7 @@ func (s *sender) overdue(elapsed time.Duration) int64 {
 	return max(0, s.schedule.By(elapsed)-s.next.Load())
 }
 
-// due is when request n is to be sent; false: there is no such request.
+// due returns when to send request n. ok is false if there is no such request.
 func (s *sender) due(n int64, now time.Time) (time.Time, bool) {
 	if s.closed {
 		return later(now, s.start), now.Before(s.start.Add(s.schedule.Length()))
@@ -93,11 +94,10 @@ type worker struct {
 	pending []acknowledgement // for onAcknowledged
 }
 
-// ackBatch is how many acknowledgements are handed to onAcknowledged at once.
+// ackBatch is how many acknowledgements are collected before onAcknowledged is called.
 const ackBatch = 256
 
-// redialDelay is how long a connection of a closed loop waits after it could not be
-// made.
+// redialDelay is how long a connection of a closed loop waits after dialling failed.
 const redialDelay = 100 * time.Millisecond
 
 func (w *worker) run(ctx context.Context) {
@@ -112,10 +112,11 @@ func (w *worker) run(ctx context.Context) {
 			return
 		}
 		w.request = w.requests.appendRequest(w.request[:0], n, due)
-		// Before it is due, so that dialling costs the request no time.
+		// The connection is made before the request is due, so that dialling does not
+		// delay the request.
 		err := w.conn.ensureOpen(ctx, later(due, free))
 		if !waitWithTimer(ctx, timer, time.Until(due)) {
-			w.next.Add(-1) // so that it counts as unsent
+			w.next.Add(-1) // this makes it count as unsent
 			return
 		}
 		w.send(n, due, free, err)
@@ -125,8 +126,8 @@ func (w *worker) run(ctx context.Context) {
 	}
 }
 
-// send sends request n and records what became of it. Err is why there is no
-// connection; nil: there is one.
+// send sends request n and records what became of it. err says why there is no
+// connection; nil means that there is one.
 func (w *worker) send(n int64, due, free time.Time, err error) {
 	w.stats.sent.Add(w.batch)
 	w.stats.requests.Add(1)
@@ -167,8 +168,9 @@ func (w *worker) record(due, free, sent, answered time.Time) {
 	}
 }
 
-// waitWithTimer is sleep.For with a timer that the caller keeps, since a worker waits
-// before every request. It returns false if ctx ended first.
+// waitWithTimer waits for d and returns true, or returns false if ctx ends first.
+// Unlike sleep.For it uses the caller's timer, since a worker waits before every
+// request.
 func waitWithTimer(ctx context.Context, t *time.Timer, d time.Duration) bool {
 	if d <= 0 {
 		return ctx.Err() == nil

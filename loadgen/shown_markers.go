@@ -13,22 +13,22 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// shownMarkers is which events of another service its listeners were shown, by the
-// markers in them. It is safe for concurrent use.
+// shownMarkers records which events of another service its listeners were shown, by the
+// markers in the events. It is safe for concurrent use.
 type shownMarkers struct {
 	match *regexp.Regexp
 	runID string
 
 	mu       sync.Mutex
-	due      []int64 // by number, Unix µs
-	first    []int64 // by number, when a listener was first shown it, Unix µs; 0: none was
+	due      []int64 // when each request is due, by its number, Unix µs
+	first    []int64 // when a listener was first shown it, by number, Unix µs; 0: none was
 	accepted numberSet
 	twice    numberSet // numbers that one listener was shown more than once
 	e2e      *report.Histogram
 }
 
-// A marker is the run's id, the number of the request, and markerEnd, so that no
-// marker is the beginning of another.
+// A marker consists of the run's id, the number of the request, and markerEnd.
+// markerEnd ensures that no marker is the beginning of another.
 const markerEnd = "z"
 
 func newRunID() string { return "emo" + strings.ToLower(rand.Text()[:10]) + "x" }
@@ -46,7 +46,8 @@ func newShownMarkers(expression, runID string) (*shownMarkers, error) {
 	return m, nil
 }
 
-// expect notes when the event of request n is due. It is called before it is sent.
+// expect notes when the event of request n is due. It is called before the request is
+// sent.
 func (m *shownMarkers) expect(n int64, due time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -73,7 +74,7 @@ func (m *shownMarkers) received(v *listenerView, e *event, at time.Time) {
 	defer m.mu.Unlock()
 	for _, n := range e.markers {
 		if n < 0 || n >= int64(len(m.due)) || m.due[n] == 0 {
-			continue // of another run
+			continue // a marker of another run
 		}
 		if m.first[n] == 0 {
 			m.first[n] = at.UnixMicro()
@@ -86,8 +87,9 @@ func (m *shownMarkers) received(v *listenerView, e *event, at time.Time) {
 	}
 }
 
-// missing counts the markers that one listener was not shown, of those that were due
-// after it had connected and that another listener was shown until a moment, Unix ms.
+// missing counts the markers that one listener was not shown, though they were due
+// after it had connected, and another listener was shown them until the moment until,
+// in Unix ms.
 func (m *shownMarkers) missing(v *listenerView, until int64) int64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -102,7 +104,7 @@ func (m *shownMarkers) missing(v *listenerView, until int64) int64 {
 	return n
 }
 
-// balance compares the events that were accepted with those that were shown.
+// balance compares the accepted events with those that were shown.
 func (m *shownMarkers) balance() (counted, lost, doubled int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

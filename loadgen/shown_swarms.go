@@ -11,33 +11,34 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// shownSwarms is what the listeners of a channel were shown. It is safe for concurrent
-// use. What one listener was shown is in its view.
+// shownSwarms records the swarms of a channel that listeners were shown. What a single
+// listener was shown is in its listenerView. It is safe for concurrent use.
 type shownSwarms struct {
 	channel        string
-	emojis         map[string]int // index of each emoji of the run; others count as len(emojis)
+	emojis         map[string]int // index of each emoji of the run; all other emojis have the index len(emojis)
 	onWindowLength func(length int64)
 
 	repeats, outOfOrder atomic.Int64
 	windowLength        atomic.Int64 // ms; 0: not known
 
 	mu        sync.Mutex
-	windows   map[int64]*revision // by the window's end: that with the greatest total
-	revisions []*revision         // all
+	windows   map[int64]*revision // the revision with the greatest total, by the window's end
+	revisions []*revision         // all that were shown
 	overhead  *report.Histogram
 }
 
-// revision is one swarm that listeners were shown: a window with a total. A window
-// that grew is sent again, and is then another revision.
+// revision is one swarm that listeners were shown: a window with a certain total. If
+// the window grows, it is sent again as another revision.
 type revision struct {
 	end        int64 // of the window, Unix ms
 	total      int64
 	counts     map[int]int64
-	firstShown int64 // when the first listener got it, Unix ms
+	firstShown int64 // when the first listener was shown it, Unix ms
 
 	mu sync.Mutex
-	// arrivals is how many listeners were shown it at which moment, Unix ms, by the
-	// total of the window that they had been shown before.
+	// arrivals[before][at] is how many listeners were shown the revision at the moment
+	// at, in Unix ms, after they had been shown the same window with the total before
+	// (0: not at all).
 	arrivals map[int64]map[int64]int64
 }
 
@@ -49,7 +50,7 @@ func newShownSwarms(channel string, emojis []string, onWindowLength func(int64))
 	return s
 }
 
-// decode reads the swarm in an event's data.
+// decode decodes the swarm in an event's data.
 func (s *shownSwarms) decode(e *event, name string, data []byte) {
 	swarm, err := wire.DecodeSwarm(data)
 	if name != "swarm" || err != nil || swarm.Channel != s.channel {
@@ -76,7 +77,7 @@ func (s *shownSwarms) decode(e *event, name string, data []byte) {
 	if greatest := s.windows[r.end]; greatest == nil || greatest.total < r.total {
 		s.windows[r.end] = r
 	} else if greatest.total == r.total {
-		e.revision = greatest // the same swarm in other bytes: with an id or without
+		e.revision = greatest // the same swarm with other bytes, with or without an id
 	}
 	if e.revision == r {
 		s.revisions = append(s.revisions, r)
@@ -160,10 +161,10 @@ func (s *shownSwarms) counted() map[cell]int64 {
 	return out
 }
 
-// missing counts what one listener was not shown, of the windows that ended after it
-// had connected and that another listener was shown until a moment, Unix ms: gaps are
-// windows that it was not shown at all, and behind are windows of which it was shown a
-// smaller total than the greatest.
+// missing counts what one listener was not shown. It considers the windows that ended
+// after it had connected and that another listener was shown until the moment until, in
+// Unix ms. gaps is how many of them it was not shown at all. behind is how many it was
+// shown only with a smaller total than the greatest.
 func (s *shownSwarms) missing(v *listenerView, greatest map[int64]*revision, until int64) (gaps, behind int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -184,8 +185,8 @@ func (s *shownSwarms) missing(v *listenerView, greatest map[int64]*revision, unt
 	return gaps, behind
 }
 
-// endToEnd returns the times from when each reaction was due to when each listener was
-// shown it.
+// endToEnd returns the latencies from when each reaction was due to when each listener
+// was shown it.
 func (s *shownSwarms) endToEnd(acks *acknowledged) *report.Histogram {
 	h := report.NewHistogram()
 	s.mu.Lock()

@@ -10,7 +10,7 @@ import (
 // Phase is what a run is doing.
 type Phase string
 
-// The phases of a run, in this order. Waiting and Settling may be left out.
+// The phases of a run, in order. A run may skip Waiting and Settling.
 const (
 	Registering Phase = "registering" // until the listeners are connected
 	Waiting     Phase = "waiting"     // until Config.StartAt
@@ -18,41 +18,41 @@ const (
 	Settling    Phase = "settling" // until the run balances, or Config.BalanceTimeout has passed
 )
 
-// Buckets is how many Snapshot.Buckets there are.
+// Buckets is the length of Snapshot.Buckets.
 const Buckets = 32
 
-// Snapshot is how far a run is, for a live view. It shares nothing with the run. Counts
-// are since the start, and of reactions unless they say otherwise. Latencies are in
-// milliseconds.
+// Snapshot tells a live view how far a run is. It shares no memory with the run. Counts
+// cover the run from its start, and are numbers of reactions unless their comment says
+// otherwise. Latencies are in milliseconds, except in Buckets.
 type Snapshot struct {
 	Phase   Phase
 	Elapsed time.Duration // of sending
 	Planned time.Duration // of sending; 0: unknown
-	Stage   int           // of the schedule, from 0
+	Stage   int           // current stage of the schedule, from 0
 	Stages  int
-	Step    int     // of a search, from 1; 0: there is none
-	Rate    float64 // of that step
+	Step    int     // step of a search, from 1; 0: no search
+	Rate    float64 // rate of that step
 
 	Asked   float64 // reactions a second that are due now
 	Reached float64 // reactions sent in the last whole second
 
 	Sent, Accepted, Rejected, InDoubt int64
-	Waiting                           int64            // due, and not sent yet
-	Errors                            map[string]int64 // requests, by kind
+	Waiting                           int64            // due, but not sent yet
+	Errors                            map[string]int64 // number of requests, by kind of error
 
-	// AckP50 and AckP99 are of the last whole second; 0: nothing was answered in it.
+	// AckP50 and AckP99 cover the last whole second; 0: nothing was answered in it.
 	AckP50, AckP99 float64
-	// Buckets counts answered requests by latency: bucket i those from 2^(i-1) to 2^i
-	// microseconds.
+	// Buckets counts answered requests by latency. Bucket i counts those from 2^(i-1)
+	// to 2^i microseconds.
 	Buckets [Buckets]int64
 
 	OverheadP99 float64 // of the whole run
 	Listeners   int     // connected
-	Wanted      int     // listeners that are to be connected
-	Events      int64   // that listeners got
+	Wanted      int     // listeners that shall be connected
+	Events      int64   // events that listeners received
 }
 
-// snapshot copies how far the run is.
+// snapshot returns how far the run is.
 func (r *run) snapshot(now time.Time) Snapshot {
 	s := Snapshot{
 		Phase: r.phase.Load().(Phase), Planned: r.schedule.Length(), Stages: max(1, len(r.schedule.stages)), Wanted: r.wanted,

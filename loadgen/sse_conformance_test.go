@@ -18,9 +18,9 @@ import (
 	"github.com/emostream/emostream/loadgen"
 )
 
-// The two parsers of event streams, that of internal/sse for programs and that of the
-// load generator, make the same of the same streams, however these are cut into pieces,
-// and with their bodies in chunks or not.
+// The two parsers of event streams, that of internal/sse and that of the load
+// generator, read the same streams alike, however the streams are cut into pieces, and
+// whether chunked or not.
 func TestParsersAgree(t *testing.T) {
 	type events = []loadgen.ReadEvent
 	type read struct {
@@ -32,9 +32,9 @@ func TestParsersAgree(t *testing.T) {
 	for name, tt := range map[string]struct {
 		stream string
 		want   read
-		// What the load generator makes of it, if that is something else: it does not
-		// support lines that end in CR, a byte order mark, an id that is taken back,
-		// or one with NUL. Our servers send none of these.
+		// What the load generator reads, if that differs: it does not support lines
+		// that end in CR, a byte order mark, an empty id that clears an earlier one, or
+		// an id with NUL. Our servers send none of these.
 		loadgen *read
 	}{
 		"nothing":                     {"", read{nil, "", second}, nil},
@@ -76,7 +76,7 @@ func TestParsersAgree(t *testing.T) {
 						server := streamServer{stream: tt.stream, chunked: chunked, cut: at}
 						var programs, generator read
 						programs.Events, programs.LastID, programs.Retry = readByProgram(t, server)
-						if r := tt.want.Retry; r <= programs.Retry && programs.Retry <= r+r/2 { // it is prolonged at random
+						if r := tt.want.Retry; r <= programs.Retry && programs.Retry <= r+r/2 { // the wait is prolonged at random
 							programs.Retry = r
 						}
 						var err error
@@ -101,11 +101,11 @@ func TestParsersAgree(t *testing.T) {
 	}
 }
 
-// everyByte is the cut of a stream that is sent byte by byte.
+// everyByte as a cut means that the stream is sent byte by byte.
 const everyByte = -1
 
-// cuts returns where a stream of n bytes is cut: before each of its bytes, and before
-// all of them; of a long one only where buffers begin and end.
+// cuts returns where to cut a stream of n bytes: everyByte, and before each byte. A
+// long stream is cut only near its ends and at the ends of buffers.
 func cuts(n int) []int {
 	if n > 1000 {
 		return []int{0, 1, 255, 256, 257, n - 2, n - 1, n}
@@ -117,10 +117,10 @@ func cuts(n int) []int {
 	return all
 }
 
-// streamServer answers a request with an event stream, and ends.
+// streamServer answers one request with an event stream, and ends the connection.
 type streamServer struct {
 	stream  string
-	chunked bool // its body comes in chunks, with extensions and a trailer
+	chunked bool // the body is chunked, with extensions and a trailer
 	cut     int
 }
 
@@ -143,7 +143,7 @@ func (s streamServer) dial() net.Conn {
 	return near
 }
 
-// pieces returns the bytes of the answer, as they are written.
+// pieces returns the pieces in which the answer is written.
 func (s streamServer) pieces() []string {
 	const head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
 	one, two := s.stream, ""
@@ -166,12 +166,12 @@ func (s streamServer) pieces() []string {
 
 func chunk(content string) string {
 	if content == "" {
-		return "" // the chunk of no bytes is the last
+		return "" // an empty chunk would end the body
 	}
 	return fmt.Sprintf("%x;extension=1\r\n%s\r\n", len(content), content)
 }
 
-// readByProgram returns what internal/sse makes of the stream.
+// readByProgram returns what internal/sse reads from the stream.
 func readByProgram(t *testing.T, server streamServer) (events []loadgen.ReadEvent, lastID string, retry time.Duration) {
 	t.Helper()
 	var connections int
@@ -183,7 +183,7 @@ func readByProgram(t *testing.T, server streamServer) (events []loadgen.ReadEven
 	defer transport.CloseIdleConnections()
 	client := sse.Client{
 		URL: "http://emo/", HTTP: &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			if connections++; connections == 2 { // it tells where it resumes
+			if connections++; connections == 2 { // this request tells where the client resumes
 				lastID = r.Header.Get("Last-Event-ID")
 				cancel()
 				return nil, context.Canceled

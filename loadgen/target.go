@@ -10,8 +10,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// target is what a run is against: what it is sent, and what its listeners are
-// shown.
+// target is the server that a run loads: the requests that the run sends to it, and the
+// events that its listeners are shown.
 type target struct {
 	endpoint   *endpoint
 	requests   requests
@@ -20,12 +20,12 @@ type target struct {
 	source     *streamSource // nil: nobody can listen
 	eventCache *eventCache
 	sink       eventSink
-	swarms     *shownSwarms  // of a main server; nil: of another target
-	markers    *shownMarkers // of another service that has a stream; nil: of another target
+	swarms     *shownSwarms  // set for a main server; nil for other targets
+	markers    *shownMarkers // set for another service with a stream; nil for other targets
 	notes      []string
 }
 
-// findTarget finds out what answers at the address in the configuration, and what
+// findTarget finds out what kind of server answers at the configured address, and what
 // can be measured there.
 func findTarget(ctx context.Context, c Config, acks *acknowledged) (*target, error) {
 	if c.Publish != nil {
@@ -53,7 +53,7 @@ func findTarget(ctx context.Context, c Config, acks *acknowledged) (*target, err
 	return t, nil
 }
 
-// probe registers once, to learn what kind of server the target is.
+// probe registers once, to find out what kind of server the target is.
 func (t *target) probe(ctx context.Context, timeout time.Duration) (wire.Assignment, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -72,7 +72,7 @@ func (t *target) probe(ctx context.Context, timeout time.Duration) (wire.Assignm
 	return a, err
 }
 
-// findPublishTarget is findTarget for another service.
+// findPublishTarget does for another service what findTarget does for a main server.
 func findPublishTarget(ctx context.Context, c Config) (*target, error) {
 	to, err := resolveEndpoint(ctx, c.Publish.PostURL, c.AllowRemote)
 	if err != nil {
@@ -106,12 +106,12 @@ func (t *target) listenForMarkers(ctx context.Context, c Config, requests *publi
 	return nil
 }
 
-// ignoreEvents makes listeners read events without looking into them.
+// ignoreEvents makes listeners read events without decoding them.
 func (t *target) ignoreEvents() {
 	t.eventCache, t.sink = newEventCache(func(*event, string, []byte) {}), noSink{}
 }
 
-// noSink takes no notice of what listeners are shown.
+// noSink ignores the events that listeners are shown.
 type noSink struct{}
 
 func (noSink) received(*listenerView, *event, time.Time) {}

@@ -7,12 +7,12 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// maxSendDelay bounds the p99 of the send delay and of the clock lag in a valid run.
-// Beyond it the figures say more of the generator than of the target.
+// maxSendDelay is the greatest p99 of the send delay and of the clock lag in a valid
+// run. Beyond it the results describe the generator more than the target.
 const maxSendDelay = 10 * time.Millisecond
 
-// judgeGenerator says whether the generator could keep to its schedule, in Invalid and
-// in notes.
+// judgeGenerator sets Invalid if the generator could not keep to its schedule, and adds
+// notes on what limits the results.
 func (r *run) judgeGenerator(out *report.Report) {
 	note := func(format string, args ...any) { r.notes = append(r.notes, fmt.Sprintf(format, args...)) }
 	if r.stats.requests.Load() == 0 {
