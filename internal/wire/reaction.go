@@ -60,9 +60,10 @@ var ErrNotReaction = errors.New("not a reaction")
 // The emoji is not looked up: whoever wrote the record acknowledged it, so that
 // here it is only bounded (1 to 64 bytes of UTF-8 without control characters).
 // The error wraps ErrNotReaction.
-func DecodeCountedFields(value []byte) (CountedFields, error) {
-	f, ok := scanFields(value)
-	if !ok {
+func DecodeCountedFields(value []byte) (f CountedFields, err error) {
+	if r, ok := ScanFlatReaction(value); ok {
+		f.Emoji, f.Channel = r.Emoji.In(value), r.Channel.In(value)
+	} else {
 		// Only what is counted must be right: a user id that is a number, as
 		// another program's may be, is no reason to lose a reaction.
 		var r struct {
@@ -72,12 +73,12 @@ func DecodeCountedFields(value []byte) (CountedFields, error) {
 		if err := json.Unmarshal(value, &r); err != nil {
 			return CountedFields{}, fmt.Errorf("%w: %w", ErrNotReaction, err)
 		}
-		f.CountedFields = CountedFields{Emoji: []byte(r.Emoji), Channel: []byte(r.Channel)}
+		f = CountedFields{Emoji: []byte(r.Emoji), Channel: []byte(r.Channel)}
 	}
 	if err := f.normalize(); err != nil {
 		return CountedFields{}, err
 	}
-	return f.CountedFields, nil
+	return f, nil
 }
 
 // normalize clears the main channel's name, and fails if the reaction cannot be
@@ -106,9 +107,10 @@ type ReactionFields struct {
 // DecodeReactionFields reads all fields of a record value that DecodeCountedFields
 // can read. A user id or a timestamp that is no string is returned as its JSON:
 // another program may write numbers.
-func DecodeReactionFields(value []byte) (ReactionFields, error) {
-	t, ok := scanFields(value)
-	if !ok {
+func DecodeReactionFields(value []byte) (t ReactionFields, err error) {
+	if r, ok := ScanFlatReaction(value); ok {
+		t = ReactionFields{CountedFields{r.Emoji.In(value), r.Channel.In(value)}, r.UserID.In(value), r.Timestamp.In(value)}
+	} else {
 		var r struct {
 			Emoji     string          `json:"emoji_type"`
 			Channel   string          `json:"channel"`
@@ -136,12 +138,6 @@ func unquoted(raw json.RawMessage) []byte {
 		return nil
 	}
 	return []byte(*s)
-}
-
-// scanFields reads fields as ScanFlatReaction does.
-func scanFields(value []byte) (f ReactionFields, ok bool) {
-	r, ok := ScanFlatReaction(value)
-	return ReactionFields{CountedFields{r.Emoji.In(value), r.Channel.In(value)}, r.UserID.In(value), r.Timestamp.In(value)}, ok
 }
 
 func printable(b []byte) bool {
