@@ -11,38 +11,38 @@ import (
 // CompareSchema is the version of a comparison as JSON.
 const CompareSchema = "emostream-bench-compare/1"
 
-// Comparison is what changed from the runs before a change (base) to those after it
-// (new), and how much of it is more than noise.
+// Comparison says what changed between the runs before a change (base) and those after
+// it (new), and which changes are more than noise.
 //
-// With two or more runs on both sides, the range of each side's values is its noise. A
-// figure has changed when the two ranges lie apart, by a distance that makes up for how
-// few runs there are. Two runs a side lie apart by chance in a third of all cases, and
-// three in a tenth, so that a rank test could never be significant. With the distances
-// of rangesApart, fewer than one figure in twenty lies apart by chance, at any number
-// of runs.
+// With two or more runs on both sides, the noise of a side is the range of its values.
+// A figure has changed if the two ranges lie apart by a minimum distance, which is
+// greater the fewer runs there are. The ranges of unchanged figures lie apart by chance
+// in a third of all cases with two runs a side, and in a tenth with three, so a rank
+// test could never be significant. With the distances of rangesApart, fewer than one
+// unchanged figure in twenty looks changed, with any number of runs.
 //
-// With one run a side, the noise between runs is not known. A figure has changed when
-// the confidence intervals of its quantile lie apart (99 %, Wilson's, by order
-// statistics of the histogram), and when it has changed by more than runs of the same
-// load usually differ by. All reactions of one second count as one value, since what
-// delays one of them delays them all. So one short run a side shows only large changes.
+// With one run a side, the noise between runs is not known. A figure has changed if the
+// confidence intervals of its quantile lie apart (99 %, Wilson's, by order statistics
+// of the histogram), and if it has changed by more than runs of the same load usually
+// differ. All reactions of one second count as one value, since what delays one of them
+// delays all. So one short run a side shows only large changes.
 //
-// What was lost or doubled has no noise. The rate that was reached is judged only where
-// both sides were asked for the same.
+// The counts of lost and doubled reactions have no noise. The rate that was reached is
+// judged only if both sides were asked for the same rate.
 type Comparison struct {
 	Schema      string       `json:"schema"`
 	BaseRuns    int          `json:"base_runs"`
 	NewRuns     int          `json:"new_runs"`
 	Comparable  bool         `json:"comparable"` // the same load, in the same environment, by valid runs
 	Differences []Difference `json:"differences"`
-	Warnings    []string     `json:"warnings"` // of runs that are invalid or interrupted
+	Warnings    []string     `json:"warnings"` // about runs that are invalid or interrupted
 	Changes     []Change     `json:"changes"`
 	FailOn      *float64     `json:"fail_on"`     // percent; null: nothing fails
-	Regressions []string     `json:"regressions"` // names of changes for the worse beyond FailOn
+	Regressions []string     `json:"regressions"` // names of figures that got worse by more than FailOn
 }
 
-// Difference is an option or a part of the environment that is not the same in all
-// runs. Runs with a difference that matters cannot be compared.
+// Difference is an option, or a property of the environment, that is not the same in
+// all runs. Runs with a difference that matters cannot be compared.
 type Difference struct {
 	Name    string `json:"name"`
 	Base    string `json:"base"`
@@ -59,24 +59,24 @@ const (
 	Better  Verdict = "better"
 	Worse   Verdict = "worse"
 	Context Verdict = "context" // not judged: it does not depend on the target alone
-	Unknown Verdict = "unknown" // a run of one side does not tell it
+	Unknown Verdict = "unknown" // a run of one side does not report it
 )
 
-// Change is one figure on both sides: the median of the runs.
+// Change is one figure on both sides. Base and New are the medians of the runs.
 type Change struct {
 	Name      string      `json:"name"`
 	Unit      string      `json:"unit"` // ms, /s, % or none
 	Base      *float64    `json:"base"`
 	New       *float64    `json:"new"`
-	Percent   *float64    `json:"percent"` // of base; null from nothing
+	Percent   *float64    `json:"percent"` // percent of base; null if base is 0 and new is not
 	BaseNoise *[2]float64 `json:"base_noise"`
 	NewNoise  *[2]float64 `json:"new_noise"`
 	Verdict   Verdict     `json:"verdict"`
 }
 
-// Compare compares the runs of two sides, at least one each. A change for the worse is
-// a regression if it is more than failOn percent and more than noise; if failOn is nil,
-// none is.
+// Compare compares the runs of two sides, at least one each. A figure is a regression
+// if it got worse by more than failOn percent and more than noise. If failOn is nil,
+// there are no regressions.
 func Compare(base, after []Report, failOn *float64) (Comparison, error) {
 	if len(base) == 0 || len(after) == 0 {
 		return Comparison{}, fmt.Errorf("compare: %d runs with %d: each side needs one", len(base), len(after))
@@ -95,7 +95,7 @@ func Compare(base, after []Report, failOn *float64) (Comparison, error) {
 			continue
 		}
 		if f.name == rateMetric && c.asked() && change.Verdict != Unknown {
-			change.Verdict = Context // what was reached depends on what was asked for
+			change.Verdict = Context // the rate that was reached depends on the rate that was asked for
 		}
 		c.Changes = append(c.Changes, change)
 		if failOn != nil && change.Verdict == Worse && (change.Percent == nil || math.Abs(*change.Percent) > *failOn) {
@@ -105,14 +105,14 @@ func Compare(base, after []Report, failOn *float64) (Comparison, error) {
 	return c, nil
 }
 
-// asked says whether the two sides were asked for different rates.
+// asked returns whether the two sides were asked for different rates.
 func (c Comparison) asked() bool {
 	return slices.ContainsFunc(c.Differences, func(d Difference) bool {
 		return slices.Contains([]string{rateMetric, "stages", "burst"}, d.Name)
 	})
 }
 
-// Incomparable says why the runs cannot be compared; empty: they can.
+// Incomparable returns why the runs cannot be compared, or "" if they can.
 func (c Comparison) Incomparable() string {
 	why := slices.Clone(c.Warnings)
 	for _, d := range c.Differences {
@@ -158,7 +158,7 @@ func (f comparedMetric) unitName() string {
 	return ""
 }
 
-// sideValue is a metric of the runs of one side.
+// sideValue is the value of a metric on one side, from all its runs.
 type sideValue struct {
 	value *float64    // median
 	noise *[2]float64 // the range of the runs, or of their confidence intervals
@@ -185,7 +185,7 @@ func (f comparedMetric) side(runs []Report, several bool) (sideValue, error) {
 		}
 		noise = hull(noise, interval)
 	}
-	if len(values) < len(runs) || len(values) == 0 { // a median of some of the runs would not be fair
+	if len(values) < len(runs) || len(values) == 0 { // a median of only some runs would mislead
 		return sideValue{}, nil
 	}
 	if f.exact {
@@ -194,7 +194,7 @@ func (f comparedMetric) side(runs []Report, several bool) (sideValue, error) {
 	return sideValue{new(median(values)), noise}, nil
 }
 
-// hull is the smallest interval that holds a, which may be nil, and b.
+// hull returns the smallest interval that contains a, which may be nil, and b.
 func hull(a, b *[2]float64) *[2]float64 {
 	if a == nil {
 		return b

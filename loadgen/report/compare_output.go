@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// WriteText writes the comparison for people, at most 80 columns.
+// WriteText writes the comparison as text of at most 80 columns.
 func (c Comparison) WriteText(w io.Writer) error {
 	p := &textWriter{}
 	if !c.Comparable {
@@ -38,7 +38,7 @@ func (c Comparison) WriteText(w io.Writer) error {
 	return err
 }
 
-// alone says whether a side has only one run.
+// alone returns whether a side has only one run.
 func (c Comparison) alone() bool { return c.BaseRuns < 2 || c.NewRuns < 2 }
 
 func runs(n int) string {
@@ -70,7 +70,7 @@ func (c Change) percent() string {
 	return fmt.Sprintf("%+.1f %%", *c.Percent)
 }
 
-// verdict is a change's verdict in words; "-" if it is not judged.
+// verdict returns a change's verdict in words, or "-" if it is not judged.
 func (c Comparison) verdict(change Change) string {
 	switch {
 	case c.regressed(change):
@@ -85,7 +85,7 @@ func (c Comparison) regressed(change Change) bool {
 	return slices.Contains(c.Regressions, change.Name)
 }
 
-// Summary is the comparison in a sentence.
+// Summary returns the comparison in one sentence.
 func (c Comparison) Summary() string {
 	better, worse := 0, 0
 	for _, change := range c.Changes {
@@ -146,7 +146,7 @@ func (c Comparison) WriteMarkdown(w io.Writer) error {
 	return err
 }
 
-// markdown escapes foreign text, so that a renderer shows it as it is.
+// markdown escapes foreign text, so that a Markdown renderer shows it unchanged.
 func markdown(s string) string {
 	var b strings.Builder
 	for _, r := range text.Clean(s) {

@@ -21,7 +21,8 @@ func compare(t *testing.T, base, after []report.Report, failOn float64) report.C
 	return c
 }
 
-// fabricateRuns makes up n runs of a load, from a seed on.
+// fabricateRuns makes up the reports of n runs of load l. The seeds of the runs all
+// differ and follow from l.seed.
 func fabricateRuns(n int, l load) []report.Report {
 	var all []report.Report
 	for i := range n {
@@ -31,7 +32,7 @@ func fabricateRuns(n int, l load) []report.Report {
 	return all
 }
 
-// verdicts are the figures that have a certain verdict.
+// verdicts returns the names of the figures with a certain verdict.
 func verdicts(c report.Comparison, v report.Verdict) []string {
 	var names []string
 	for _, change := range c.Changes {
@@ -42,7 +43,8 @@ func verdicts(c report.Comparison, v report.Verdict) []string {
 	return names
 }
 
-// Runs of the same load do not cry wolf, however many there are a side.
+// Compare finds hardly any change between runs of the same load, with any number of
+// runs a side.
 func TestCompareSameLoad(t *testing.T) {
 	for _, n := range []struct{ base, after, alarms int }{{1, 1, 0}, {1, 3, 0}, {2, 2, 3}, {3, 3, 2}} {
 		alarms, judged := 0, 0
@@ -62,7 +64,7 @@ func TestCompareSameLoad(t *testing.T) {
 	}
 }
 
-// A change that is there is found, and only where it is.
+// Compare finds a real change, and finds it only in the figures that changed.
 func TestCompareSlower(t *testing.T) {
 	for name, test := range map[string]struct {
 		runs   int
@@ -92,7 +94,8 @@ func TestCompareSlower(t *testing.T) {
 	}
 }
 
-// What was lost or doubled has no noise; what failed has a floor.
+// Any lost or doubled reaction is a regression. Failed requests are one only beyond a
+// minimum.
 func TestCompareBooks(t *testing.T) {
 	good := []report.Report{fabricate(load{seed: 1})}
 	for name, test := range map[string]struct {
@@ -118,7 +121,7 @@ func TestCompareBooks(t *testing.T) {
 	}
 }
 
-// The rate that was reached is judged only where the same was asked for.
+// The rate that was reached is judged only if both sides were asked for the same rate.
 func TestCompareRates(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*report.Options)
@@ -144,7 +147,8 @@ func TestCompareRates(t *testing.T) {
 	}
 }
 
-// Runs of different loads or on different machines say so, and are compared.
+// Runs of different loads, or on different machines, are compared, and the comparison
+// says that they differ.
 func TestCompareIncomparable(t *testing.T) {
 	base := fabricate(load{seed: 1})
 	for name, test := range map[string]struct {

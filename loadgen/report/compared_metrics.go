@@ -5,22 +5,24 @@ import (
 	"math"
 )
 
-// comparedMetric is a metric that is compared, and how.
+// comparedMetric is a metric of a comparison, and how its values are judged.
 type comparedMetric struct {
 	metric
-	better       float64 // +1: more is better; -1: less is; 0: neither
+	better       float64 // +1: more is better; -1: less is better; 0: neither
 	exact        bool    // it has no noise
-	simultaneous bool    // all its values come about at the same moment, so that a run has no noise of its own
-	// By how much it must change with one run a side: more than both.
+	simultaneous bool    // all its values arise at the same moment, so one run does not show its noise
+	// With one run a side, the metric has changed only if it changed by more than both.
 	floorPercent, floor float64
-	// noise is the confidence interval of its value in one run; nil: it has none.
+	// noise returns the confidence interval of the metric's value in one run. It is nil
+	// if there is none.
 	noise func(Report) (*[2]float64, error)
 }
 
-// rateMetric is the name of the rate, both of the one asked for and the one reached.
+// rateMetric is the name of two rates: the one that was asked for and the one that was
+// reached.
 const rateMetric = "rate"
 
-// comparedMetrics returns the metrics in the order of a comparison.
+// comparedMetrics returns the metrics of a comparison, in order.
 func comparedMetrics() []comparedMetric {
 	var all []comparedMetric
 	for _, c := range []struct {
@@ -40,7 +42,7 @@ func comparedMetrics() []comparedMetric {
 		{name: "reconnects"},
 	} {
 		m, err := findMetric(c.name)
-		if err == nil { // an error is a slip in a name above, which every test would show
+		if err == nil { // an error means a wrong name above, which every test would show
 			all = append(all, comparedMetric{metric: m, better: c.better, exact: c.exact, floorPercent: c.rel, floor: c.abs})
 		}
 	}
@@ -54,15 +56,15 @@ func comparedMetrics() []comparedMetric {
 				f.simultaneous = true // all listeners connect together, and wait for the same window
 				all = append(all, f)
 			}
-		case SendDelay: // the generator's own
+		case SendDelay: // a latency of the generator itself
 			all = append(all, quantileMetric(l.key, 99, 0, 0))
 		}
 	}
 	return all
 }
 
-// quantileMetric is a percentile of a latency. FloorPercent is by how much it must change
-// with one run a side.
+// quantileMetric returns the metric of a percentile of a latency. floorPercent is by
+// how much it must change with one run a side.
 func quantileMetric(key string, of, better, floorPercent float64) comparedMetric {
 	const floor = 0.5 // ms
 	name := fmt.Sprintf("%s_p%v", key, of)
@@ -76,8 +78,8 @@ func quantileMetric(key string, of, better, floorPercent float64) comparedMetric
 	}
 }
 
-// quantileNoise is the confidence interval of a percentile, taking one value a second to
-// be independent. The maximum has none.
+// quantileNoise returns the confidence interval of a percentile, as if one value a
+// second were independent. It returns nil for the maximum.
 func quantileNoise(l *Latency, of, seconds float64) (*[2]float64, error) {
 	const z = 2.576 // 99 %
 	if l == nil || l.Count == 0 || of == ofMax {
@@ -87,8 +89,8 @@ func quantileNoise(l *Latency, of, seconds float64) (*[2]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Wilson's interval of a share q of n values. That of the normal distribution would
-	// be too narrow for shares near 0 and 1.
+	// This is Wilson's interval of a share q of n values. That of the normal
+	// distribution would be too narrow for shares near 0 and 1.
 	n := math.Max(1, math.Min(float64(l.Count), seconds))
 	q := of / 100
 	middle := (q + z*z/(2*n)) / (1 + z*z/n)

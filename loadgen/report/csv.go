@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// WriteCSV writes the time series, a line for each second. Columns have the names that the
-// JSON report gives them.
+// WriteCSV writes the time series, one line for each second. Columns have the names of
+// the fields of the JSON report.
 func WriteCSV(w io.Writer, r Report) error {
 	c := csv.NewWriter(w)
 	_ = c.Write([]string{"at_ms", "asked", "sent", "accepted", "failed", "listeners", "events", "ack_p50", "ack_p99"})
@@ -18,7 +18,7 @@ func WriteCSV(w io.Writer, r Report) error {
 		})
 	}
 	c.Flush()
-	return c.Error() // of any line
+	return c.Error() // also an error of an earlier line
 }
 
 func plainNumber(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

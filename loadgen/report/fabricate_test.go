@@ -9,12 +9,12 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// load is how a fabricated run differs from a good one.
+// load says how a fabricated run differs from a good one.
 type load struct {
 	seed     uint64
-	slower   float64 // factor of the overhead; 0: 1
-	seconds  int     // 0: 30
-	rate     float64 // 0: 2000
+	slower   float64 // factor by which the overhead is longer; 0 means 1
+	seconds  int     // 0 means 30
+	rate     float64 // 0 means 2000
 	lost     int64
 	doubled  int64
 	invalid  bool
@@ -22,7 +22,7 @@ type load struct {
 	stall    bool // one second in which nothing is answered
 }
 
-// start is when fabricated runs begin.
+// start returns when fabricated runs begin.
 func start() time.Time { return time.Date(2026, 11, 25, 9, 30, 0, 0, time.UTC) }
 
 // fabricate makes up the report of a run with 1,000 listeners.
@@ -69,7 +69,7 @@ func fabricate(l load) report.Report {
 	return r
 }
 
-// lognormal is a duration whose median and spread are given.
+// lognormal returns a random duration with the given median and spread.
 func lognormal(random *rand.Rand, median time.Duration, sigma float64) time.Duration {
 	return time.Duration(float64(median) * math.Exp(sigma*random.NormFloat64()))
 }
@@ -78,7 +78,7 @@ func fabricateLatencies(random *rand.Rand, l load) map[string]*report.Latency {
 	delay, ack, wait, overhead, whole, connect, first := report.NewHistogram(), report.NewHistogram(), report.NewHistogram(),
 		report.NewHistogram(), report.NewHistogram(), report.NewHistogram(), report.NewHistogram()
 	for second := range l.seconds {
-		mood := 0.9 + 0.2*random.Float64() // what a second has in common
+		mood := 0.9 + 0.2*random.Float64() // a factor that all latencies of one second share
 		for range 200 {
 			delay.Record(lognormal(random, 40*time.Microsecond, 0.6))
 			a := time.Duration(mood * float64(lognormal(random, 1800*time.Microsecond, 0.5)))

@@ -7,10 +7,11 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// width is how many columns a report for people has at most.
+// width is the greatest number of columns of a text report.
 const width = 80
 
-// short writes a value with three significant digits, or all those before the point.
+// short formats a number with three significant digits, or with all digits before the
+// decimal point.
 func short(v float64) string {
 	switch a := math.Abs(v); {
 	case a >= 100 || a == math.Trunc(a):
@@ -23,7 +24,7 @@ func short(v float64) string {
 	return text.Decimals(v, 3)
 }
 
-// count writes a count that may be unknown.
+// count formats a count that may be unknown.
 func count(n *int64) string {
 	if n == nil {
 		return "not available"
@@ -31,7 +32,7 @@ func count(n *int64) string {
 	return text.Thousands(*n)
 }
 
-// amount writes bytes.
+// amount formats a number of bytes.
 func amount(n int64) string {
 	v, units := float64(n), []string{"B", "KB", "MB", "GB", "TB"}
 	for len(units) > 1 && v >= 1000 {
@@ -43,7 +44,7 @@ func amount(n int64) string {
 	return text.Decimals(v, 1) + " " + units[0]
 }
 
-// spell writes milliseconds as a duration.
+// spell formats milliseconds as a duration.
 func spell(ms float64) string {
 	d := time.Duration(ms * float64(time.Millisecond))
 	if d < 10*time.Second {
@@ -52,8 +53,8 @@ func spell(ms float64) string {
 	return d.Round(100 * time.Millisecond).String()
 }
 
-// clip makes foreign text safe to print, and cuts it to n characters.
+// clip makes foreign text safe to print and cuts it to n characters.
 func clip(s string, n int) string { return text.Clip(text.Clean(s), n, "…") }
 
-// wrap makes foreign text safe to print, and breaks it into lines.
+// wrap makes foreign text safe to print and breaks it into lines.
 func wrap(s string, columns int) []string { return text.Wrap(text.Clean(s), columns) }

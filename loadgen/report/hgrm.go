@@ -8,7 +8,8 @@ import (
 	"github.com/emostream/emostream/internal/atomicfile"
 )
 
-// writeHGRMs writes a file for each latency, whose name begins with stem.
+// writeHGRMs writes one file for each latency. Its name is stem, a dot and the
+// latency's key.
 func writeHGRMs(stem string, r Report) error {
 	for _, key := range slices.Sorted(maps.Keys(r.Latency)) {
 		if l := r.Latency[key]; l != nil {
@@ -27,7 +28,7 @@ func WriteHGRM(w io.Writer, l *Latency) error {
 	if err != nil {
 		return err
 	}
-	const ticks = 5 // lines until half of the distance to 100 % is left
+	const ticks = 5 // number of lines for each half of the remaining distance to 100 %
 	_, err = h.HDR().PercentilesPrint(w, ticks, 1000)
 	return err
 }

@@ -7,18 +7,18 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// The range of a Histogram, and how many digits of a value it keeps.
+// The range of a Histogram, and how many decimal digits of a value it keeps.
 const (
 	shortest = time.Microsecond
 	longest  = 10 * time.Minute
 	digits   = 3
 )
 
-// Histogram counts durations from 1 µs to 10 min, with three digits. What is outside
-// counts as the nearest of these. It is not safe for concurrent use; several can be
-// merged.
+// Histogram counts durations from 1 µs to 10 min with a precision of three digits. A
+// duration outside that range counts as its nearest end. A Histogram is not safe for
+// concurrent use, but several can be merged.
 type Histogram struct {
-	hdr *hdrhistogram.Histogram // of microseconds
+	hdr *hdrhistogram.Histogram // in microseconds
 }
 
 // NewHistogram returns an empty histogram.
@@ -32,35 +32,36 @@ func (h *Histogram) Record(d time.Duration) { h.RecordN(d, 1) }
 // RecordN counts a duration n times.
 func (h *Histogram) RecordN(d time.Duration, n int64) {
 	d = min(max(d, shortest), longest)
-	_ = h.hdr.RecordValues(int64(d/time.Microsecond), n) // it is in the range
+	_ = h.hdr.RecordValues(int64(d/time.Microsecond), n) // no error, since d is in the range
 }
 
-// Merge adds what another one has counted, exactly.
+// Merge adds exactly what o has counted.
 func (h *Histogram) Merge(o *Histogram) { h.hdr.Merge(o.hdr) }
 
-// Reset forgets everything.
+// Reset removes all durations.
 func (h *Histogram) Reset() { h.hdr.Reset() }
 
-// Count is how many durations were counted.
+// Count returns how many durations were counted.
 func (h *Histogram) Count() int64 { return h.hdr.TotalCount() }
 
-// Quantile is the duration that a share q of those counted, such as 0.99, do not exceed;
-// 0: nothing was counted.
+// Quantile returns the least duration that a share q of all durations, such as 0.99,
+// does not exceed. It returns 0 if nothing was counted.
 func (h *Histogram) Quantile(q float64) time.Duration {
 	return time.Duration(h.hdr.ValueAtQuantile(q*100)) * time.Microsecond
 }
 
-// HDR returns the histogram of microseconds that it is made of.
+// HDR returns the underlying histogram, in microseconds.
 func (h *Histogram) HDR() *hdrhistogram.Histogram { return h.hdr }
 
-// Latency is what a report tells of a histogram; nil: nothing was counted.
+// Latency returns the part of a report that describes the histogram, or nil if nothing
+// was counted.
 func (h *Histogram) Latency() *Latency {
 	if h == nil || h.Count() == 0 {
 		return nil
 	}
 	b, err := h.hdr.Encode(hdrhistogram.V2CompressedEncodingCookieBase)
 	if err != nil {
-		panic(err) // it writes to memory
+		panic(err) // cannot happen, since it writes to memory
 	}
 	return &Latency{
 		Count: h.Count(),
@@ -71,7 +72,7 @@ func (h *Histogram) Latency() *Latency {
 	}
 }
 
-// Decode returns the histogram that a report's figures were taken from.
+// Decode returns the histogram from which a report's figures were taken.
 func (l *Latency) Decode() (*Histogram, error) {
 	read, err := hdrhistogram.Decode([]byte(l.Histogram))
 	if err != nil {
@@ -84,5 +85,5 @@ func (l *Latency) Decode() (*Histogram, error) {
 	return h, nil
 }
 
-// InMS is a duration in milliseconds.
+// InMS converts a duration to milliseconds.
 func InMS(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -38,8 +38,8 @@ func TestLatencyBeyondItsRange(t *testing.T) {
 	}
 }
 
-// A histogram that travelled through a report is the same, and those of several
-// reports merge to the one of all.
+// A histogram is unchanged after it went through a report. The merged histograms of
+// several reports equal the histogram of all their values.
 func TestLatencyMergesExactly(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	all, merged := report.NewHistogram(), report.NewHistogram()

@@ -13,8 +13,8 @@ import (
 //go:embed report.html
 var reportHTML string
 
-// WriteHTML writes the report as one page. Style and charts are in it, it has no script,
-// and it is dark or light as the reader's browser is.
+// WriteHTML writes the report as one page that needs no other file and no script. It is
+// dark or light, as the reader's browser asks.
 func WriteHTML(w io.Writer, r Report) error {
 	p, err := newPage(r)
 	if err != nil {
@@ -27,8 +27,8 @@ func WriteHTML(w io.Writer, r Report) error {
 	return t.Execute(w, p)
 }
 
-// page is what the template shows of a report. Foreign text is in plain strings, which
-// the template escapes as their place needs.
+// page holds what the template shows of a report. Foreign text is in plain strings,
+// which the template escapes for the place where they stand.
 type page struct {
 	Invalid, Interrupted bool
 	Notes                []string
@@ -40,24 +40,24 @@ type page struct {
 	Latencies  [][]string
 	Balance    []labelled
 	Windows    [][]string
-	More       int // windows that are not listed
+	More       int // number of windows that are not listed
 	Thresholds []metRow
 	Search     []metRow
 	Listeners  []labelled
 	Run        []labelled
 }
 
-// tile is one of the figures at the head of the page.
+// tile is one of the figures at the top of the page.
 type tile struct{ Name, Value, Unit, Note, Class string }
 
 type labelled struct{ Name, Value string }
 
 type errorBar struct {
 	Kind, Count string
-	Width       float64 // of 100
+	Width       float64 // in percent of the greatest
 }
 
-// metRow is a condition or a step of a search, and whether it was met.
+// metRow is a threshold or a step of a search, and whether it was met.
 type metRow struct {
 	Met                bool
 	What, Value, Extra string

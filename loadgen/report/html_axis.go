@@ -11,7 +11,7 @@ type axis struct {
 	log       bool
 }
 
-// linear is an axis from 0 to a round number that is at least top.
+// linear returns an axis from 0 to a round number that is at least top.
 func linear(top float64) axis {
 	if top <= 0 || math.IsInf(top, 0) || math.IsNaN(top) {
 		top = 1
@@ -20,7 +20,7 @@ func linear(top float64) axis {
 	return axis{high: step * math.Ceil(top/step*0.999999)}
 }
 
-// logarithmic is an axis of whole decades around positive values.
+// logarithmic returns an axis of whole decades that contains low and high.
 func logarithmic(low, high float64) axis {
 	if low <= 0 || math.IsNaN(low) || high < low || math.IsInf(high, 0) {
 		return axis{low: 1, high: 10, log: true}
@@ -32,7 +32,7 @@ func logarithmic(low, high float64) axis {
 	return a
 }
 
-// at returns the place of a value: 0 at the low end, 1 at the high one.
+// at returns the position of a value: 0 at the low end, 1 at the high end.
 func (a axis) at(v float64) float64 {
 	if a.log {
 		v = math.Max(v, a.low)
@@ -41,7 +41,7 @@ func (a axis) at(v float64) float64 {
 	return math.Min(1, math.Max(0, (v-a.low)/(a.high-a.low)))
 }
 
-// ticks returns the values that are marked: each decade, or at most five round steps.
+// ticks returns the values to mark: each decade, or at most five round steps.
 func (a axis) ticks() []float64 {
 	var ticks []float64
 	if a.log {
@@ -57,8 +57,8 @@ func (a axis) ticks() []float64 {
 	return ticks
 }
 
-// roundStep returns a round number (1, 2 or 5 times a power of ten) that goes about n
-// times into a width.
+// roundStep returns a round number (1, 2 or 5 times a power of ten) that divides width
+// into about n parts.
 func roundStep(width float64, n int) float64 {
 	raw := width / float64(n)
 	power := math.Pow(10, math.Floor(math.Log10(raw)))
@@ -70,7 +70,7 @@ func roundStep(width float64, n int) float64 {
 	return 10 * power
 }
 
-// tickLabel writes a tick's value in few characters.
+// tickLabel formats a tick's value in few characters.
 func tickLabel(v float64) string {
 	switch {
 	case v >= 1e9:
@@ -83,7 +83,7 @@ func tickLabel(v float64) string {
 	return strconv.FormatFloat(v, 'g', 4, 64)
 }
 
-// timeLabel writes milliseconds in the unit that suits them.
+// timeLabel formats milliseconds in a suitable unit.
 func timeLabel(ms float64) string {
 	switch {
 	case ms <= 0:

@@ -8,12 +8,12 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// maxPoints is how many points of a series are drawn. A page has no more columns to show
-// them in.
+// maxPoints is how many points of a series are drawn. More would not be visible at the
+// width of a page.
 const maxPoints = 400
 
-// sendingSeconds leaves out the end of a series, in which nothing was sent any more, and
-// a last point of less than a second, whose counts would look like a fall.
+// sendingSeconds cuts off the end of a series, where nothing was sent any more, and a
+// last point of less than a second, whose counts would look like a drop.
 func sendingSeconds(s []Point) []Point {
 	for n := len(s); n > 0 && s[n-1].Asked == 0 && s[n-1].Sent+s[n-1].Accepted+s[n-1].Failed == 0; n-- {
 		s = s[:n-1]
@@ -24,8 +24,8 @@ func sendingSeconds(s []Point) []Point {
 	return s
 }
 
-// thin joins neighbours in a series that has more than n points. Of rates it keeps the
-// mean, of latencies the greatest.
+// thin joins neighbouring points of a series that has more than n points. Of rates it
+// keeps the mean, of latencies the maximum.
 func thin(series []Point, n int) []Point {
 	if len(series) <= n {
 		return series
@@ -48,8 +48,8 @@ func thin(series []Point, n int) []Point {
 	return out
 }
 
-// across returns where the points of a series are, from 0 at the left to 1 at the right,
-// and the time from left to right.
+// across returns the positions of the points of a series, from 0 at the left to 1 at
+// the right, and the time at the right end in ms.
 func across(s []Point) (x func(int) float64, ms float64) {
 	if len(s) < 2 {
 		return func(int) float64 { return 0.5 }, 0
@@ -61,7 +61,7 @@ func across(s []Point) (x func(int) float64, ms float64) {
 	return func(i int) float64 { return s[i].AtMS / last }, last
 }
 
-// rateChart shows what was asked for, sent and accepted over time.
+// rateChart returns a chart of the rates over time: asked for, sent and accepted.
 func rateChart(s []Point) chart {
 	top, failed := 0.0, false
 	for _, p := range s {
@@ -93,8 +93,8 @@ func rateChart(s []Point) chart {
 	return c
 }
 
-// ackChart shows how long answers took over time. If the times differ widely, the axis is
-// logarithmic.
+// ackChart returns a chart of the latency of answers over time. If the latencies differ
+// widely, the axis is logarithmic.
 func ackChart(s []Point) chart {
 	low, high := math.Inf(1), 0.0
 	for _, p := range s {
@@ -123,7 +123,8 @@ func ackChart(s []Point) chart {
 	return c
 }
 
-// overPoints returns a hover for each point: the part of the width that is nearest to it.
+// overPoints returns a hover for each point. It covers the part of the chart's width
+// that is nearest to the point.
 func overPoints(s []Point, x func(int) float64, text func(Point) string) []hover {
 	var all []hover
 	for i, p := range s {
@@ -139,15 +140,16 @@ func overPoints(s []Point, x func(int) float64, text func(Point) string) []hover
 	return all
 }
 
-// distribution is a latency in the chart of distributions.
+// distribution is one latency in the chart of distributions.
 type distribution struct {
 	latencyName
 	class string
 	h     *Histogram
 }
 
-// distributionChart shows each latency by percentile. Both axes are logarithmic. Each step
-// to the right is one nine more (90 %, 99 %, 99.9 %), as far as there are values for it.
+// distributionChart returns a chart of each latency by percentile. Both axes are
+// logarithmic: each step to the right adds a nine (90 %, 99 %, 99.9 %), as far as there
+// are enough values.
 func distributionChart(all map[string]*Latency) (chart, error) {
 	lines, err := distributions(all)
 	if err != nil || len(lines) == 0 {
@@ -171,7 +173,7 @@ func distributionChart(all map[string]*Latency) (chart, error) {
 	}
 	const steps = 160
 	for _, d := range lines {
-		ends := math.Log10(float64(d.h.Count())) // beyond, a percentile is the maximum
+		ends := math.Log10(float64(d.h.Count())) // further percentiles are all the maximum
 		at := func(i int) float64 { return float64(i) / steps }
 		value := func(i int) float64 { return a.at(InMS(d.h.Quantile(quantileAt(at(i) * nines)))) }
 		c.Lines = append(c.Lines, line{d.words, d.class, path(steps+1, at, value, func(i int) bool { return at(i)*nines > ends+0.001 })})
@@ -188,10 +190,10 @@ func distributionChart(all map[string]*Latency) (chart, error) {
 	return c, nil
 }
 
-// quantileAt is the quantile with so many nines: of 2, 0.99.
+// quantileAt returns the quantile with the given number of nines: 0.99 for 2.
 func quantileAt(nines float64) float64 { return 1 - math.Pow(10, -nines) }
 
-// distributions returns the latencies that the chart of distributions shows.
+// distributions returns the latencies for the chart of distributions.
 func distributions(all map[string]*Latency) ([]distribution, error) {
 	classes := map[string]string{SendDelay: "muted", Ack: "blue", WindowWait: "dashed muted", Overhead: "amber", EndToEnd: "violet"}
 	var lines []distribution

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// chart is a chart as the page draws it: an SVG in coordinates from 0 to 1000, which is
-// stretched to the room there is. Labels are text of the page, so that they keep their
-// size on a phone. Classes are those of the page's style.
+// chart is a chart as the page draws it: an SVG with coordinates from 0 to 1000 that is
+// stretched to the available width. Labels are text of the page, so that they keep
+// their size on a phone. Classes are CSS classes of the page.
 type chart struct {
 	Title, Note string
-	Class       string // of the element that the chart is in
+	Class       string // of the element that contains the chart
 	Grid        string // path
 	Lines       []line
 	X, Y        []tick
@@ -25,14 +25,14 @@ type line struct {
 	Path        string
 }
 
-// tick is a label at a share of the axis, in percent.
+// tick is a label at a position of the axis, in percent.
 type tick struct {
 	At    float64
 	Label string
-	Edge  string // class of a label that would stick out
+	Edge  string // class that keeps a label at the end of the axis inside
 }
 
-// hover is a part of the chart's width that tells its values.
+// hover is a part of the chart's width that shows its values under the pointer.
 type hover struct {
 	From, Width float64
 	Text        string
@@ -41,7 +41,8 @@ type hover struct {
 // svgSize is the width and the height of a chart's coordinates.
 const svgSize = 1000
 
-// path is a line through n points, without those for which skip is true.
+// path returns a line through n points. It leaves out points for which skip returns
+// true.
 func path(n int, x, y func(int) float64, skip func(int) bool) string {
 	var b strings.Builder
 	down := false
@@ -52,14 +53,14 @@ func path(n int, x, y func(int) float64, skip func(int) bool) string {
 		}
 		b.WriteString(choose(down, "L", "M") + coordinate(x(i)) + " " + coordinate(1-y(i)))
 		if !down && (i+1 == n || skip != nil && skip(i+1)) {
-			b.WriteString("h0.01") // a point alone: a round cap makes it a dot
+			b.WriteString("h0.01") // a single point; a round cap makes it a dot
 		}
 		down = true
 	}
 	return b.String()
 }
 
-// area is the area below a line.
+// area returns the area below a line.
 func area(n int, x, y func(int) float64) string {
 	if n < 2 {
 		return ""
@@ -67,13 +68,13 @@ func area(n int, x, y func(int) float64) string {
 	return "M" + coordinate(x(0)) + " 1000L" + path(n, x, y, nil)[1:] + "L" + coordinate(x(n-1)) + " 1000Z"
 }
 
-// bars are columns that stand on the axis, n of them.
+// bars returns n columns that stand on the axis.
 func bars(n int, x, y func(int) float64) string {
 	var b strings.Builder
 	w := float64(svgSize) / float64(max(1, n)) * 0.8
 	for i := range n {
 		if h := y(i); h > 0 {
-			h = math.Max(h, 0.012) // one failure in a million must be seen
+			h = math.Max(h, 0.012) // even one failure in a million must be visible
 			left := math.Min(svgSize-w, math.Max(0, x(i)*svgSize-w/2))
 			b.WriteString("M" + trimmed(left) + " 1000V" + coordinate(1-h) + "h" + trimmed(w) + "V1000Z")
 		}
@@ -94,7 +95,7 @@ func choose(is bool, a, b string) string {
 	return b
 }
 
-// labels returns the ticks of an axis, and lines across the chart at them.
+// labels returns the ticks of an axis, and a path of grid lines at the ticks.
 func labels(a axis, text func(float64) string) (ticks []tick, grid string) {
 	for _, v := range a.ticks() {
 		ticks = append(ticks, tick{At: round2(100 * a.at(v)), Label: text(v)})
@@ -103,7 +104,7 @@ func labels(a axis, text func(float64) string) (ticks []tick, grid string) {
 	return ticks, grid
 }
 
-// timeTicks returns the ticks of the seconds or minutes below a chart.
+// timeTicks returns the ticks in seconds or minutes below a chart.
 func timeTicks(ms float64) []tick {
 	if ms <= 0 {
 		return nil
@@ -121,7 +122,8 @@ func timeTicks(ms float64) []tick {
 	return ticks
 }
 
-// edge is the class of a label that is near an end of its axis; empty: it is not.
+// edge returns the class of a label near an end of its axis, or "" if it is not near
+// one.
 func edge(at float64) string {
 	return cmp.Or(choose(at < 0.02, "first", ""), choose(at > 0.96, "last", ""))
 }

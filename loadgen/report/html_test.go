@@ -21,12 +21,12 @@ func page(t *testing.T, r report.Report) string {
 	return b.String()
 }
 
-// A page needs nothing but itself, and tells what the report tells.
+// A page needs no other file, and shows what the report contains.
 func TestPage(t *testing.T) {
 	for name, r := range reports() {
 		t.Run(name, func(t *testing.T) {
 			got := page(t, r)
-			// With go test -artifacts it stays, to be looked at.
+			// With go test -artifacts the page is kept for viewing.
 			if err := os.WriteFile(filepath.Join(t.ArtifactDir(), name+".html"), []byte(got), 0o644); err != nil {
 				t.Fatal(err)
 			}
@@ -47,7 +47,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// What a target or its errors are called is text, wherever it stands.
+// Names of targets and errors are shown as text, wherever they stand.
 func TestPageEscapesForeignText(t *testing.T) {
 	got := page(t, reports()["hostile"])
 	for _, tag := range []string{"<script", "<img", "</svg><img", "\x1b", "\u202e"} {
@@ -63,7 +63,7 @@ func TestPageEscapesForeignText(t *testing.T) {
 	}
 }
 
-// The charts are well-formed, inside their box, and show what the series says.
+// The charts are well-formed, stay inside their box, and show the values of the series.
 func TestPageCharts(t *testing.T) {
 	got := page(t, reports()["missed"])
 	charts := regexp.MustCompile(`(?s)<svg.*?</svg>`).FindAllString(got, -1)
@@ -87,7 +87,7 @@ func TestPageCharts(t *testing.T) {
 	}
 }
 
-// A run of hours makes no heavier page than one of minutes.
+// The page of a run of hours is no larger than that of a run of minutes.
 func TestPageOfALongRunIsLight(t *testing.T) {
 	r := fabricate(load{seed: 1, seconds: 2})
 	for i := range 4 * 3600 {

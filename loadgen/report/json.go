@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// WriteJSON writes the report as schema/report.json describes it.
+// WriteJSON writes the report in the form that schema/report.json describes.
 func WriteJSON(w io.Writer, r Report) error {
 	e := json.NewEncoder(w)
 	e.SetEscapeHTML(false)
@@ -24,8 +24,8 @@ func WriteJSON(w io.Writer, r Report) error {
 	return nil
 }
 
-// withEmptyLists replaces nil by empty lists and objects, so that a reader in another
-// language need not expect null.
+// withEmptyLists replaces nil by empty lists and objects, so that readers need not
+// handle null.
 func withEmptyLists(r Report) Report {
 	r.Notes = orEmpty(r.Notes)
 	r.Windows = orEmpty(r.Windows)
@@ -51,7 +51,7 @@ func orEmpty[T any](s []T) []T {
 	return s
 }
 
-// ReadFile reads a report that WriteJSON has written.
+// ReadFile reads a report that WriteJSON wrote.
 func ReadFile(path string) (Report, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -64,9 +64,9 @@ func ReadFile(path string) (Report, error) {
 	return r, nil
 }
 
-// ReadJSON reads a report, and returns an error that names what is wrong in it: another
-// schema, a key that is missing or not known, a histogram that contradicts its figures.
-// It is strict, since a comparison with a damaged report would mislead.
+// ReadJSON reads a report. It returns an error that says what is wrong: another schema,
+// a key that is missing or unknown, or a histogram that contradicts its count. It is
+// strict, since a comparison with a damaged report would mislead.
 func ReadJSON(b []byte) (Report, error) {
 	var of struct {
 		Schema string `json:"schema"`
@@ -92,7 +92,8 @@ func ReadJSON(b []byte) (Report, error) {
 	return r, checkLatencies(r)
 }
 
-// jsonError says in which line JSON is wrong, and how.
+// jsonError returns an error that names the line in which JSON is wrong, and how it is
+// wrong.
 func jsonError(b []byte, err error) error {
 	at := int64(-1)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -132,7 +133,7 @@ func kindOf(t reflect.Type) string {
 	return "an object"
 }
 
-// checkKeys checks that an object has all keys of its type, and so do all objects in it.
+// checkKeys checks that an object and all objects in it have all keys of their types.
 func checkKeys(b []byte, t reflect.Type, path string) error {
 	if string(b) == "null" {
 		return nil
@@ -188,7 +189,8 @@ func checkObjectKeys(b []byte, t reflect.Type, path string) error {
 	return nil
 }
 
-// checkLatencies checks the keys of latencies, and their histograms.
+// checkLatencies checks that the keys of latencies are known and that their histograms
+// hold as many values as they say.
 func checkLatencies(r Report) error {
 	for _, key := range slices.Sorted(maps.Keys(r.Latency)) {
 		if !slices.Contains(latencyKeys(), key) {

@@ -38,7 +38,7 @@ func schema(t *testing.T) *jsonschema.Schema {
 	return s
 }
 
-// validate checks JSON against the schema that is committed.
+// validate checks JSON against the committed schema.
 func validate(s *jsonschema.Schema, b []byte) error {
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
 	if err != nil {
@@ -47,7 +47,7 @@ func validate(s *jsonschema.Schema, b []byte) error {
 	return s.Validate(v)
 }
 
-// What is written fits the schema and is read as it was.
+// A report that is written fits the schema, and reading it gives the same report.
 func TestJSON(t *testing.T) {
 	s := schema(t)
 	for name, r := range reports() {
@@ -68,7 +68,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// What a run really finds fits the schema too.
+// The report of a real run fits the schema too.
 func TestJSONOfARun(t *testing.T) {
 	target := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer target.Close()
@@ -88,7 +88,7 @@ func TestJSONOfARun(t *testing.T) {
 	}
 }
 
-// The keys that scripts rely on.
+// The report has the keys that scripts rely on.
 func TestJSONKeys(t *testing.T) {
 	var keys map[string]any
 	if err := json.Unmarshal(encoded(t, reports()["missed"]), &keys); err != nil {
@@ -109,7 +109,7 @@ func TestJSONKeys(t *testing.T) {
 	}
 }
 
-// The schema and the reader refuse the same damage, and the reader says what it is.
+// The schema and ReadJSON refuse the same damage, and the error of ReadJSON names it.
 func TestJSONThatIsDamaged(t *testing.T) {
 	s := schema(t)
 	good := string(encoded(t, fabricate(load{seed: 1, seconds: 2, lost: 1})))
@@ -121,7 +121,7 @@ func TestJSONThatIsDamaged(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		text, want string
-		fits       bool // the schema, which cannot see into a histogram
+		fits       bool // whether it fits the schema, which cannot check a histogram
 	}{
 		"nothing":             {"", "it is empty", false},
 		"half":                {good[:len(good)/2], "it ends too early", false},
@@ -152,7 +152,7 @@ func TestJSONThatIsDamaged(t *testing.T) {
 	}
 }
 
-// A name is part of an error that comes from a file.
+// An error about a file contains the file's name.
 func TestReadFileNamesTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "damaged.json")
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {

@@ -10,18 +10,18 @@ import (
 	"time"
 )
 
-// Merge joins the reports of generators that put one target under load at the same time
-// into the report that a single, stronger one would have made. It adds counters, and
-// histograms, which is exact. It refuses searches, the same run twice, runs that did not
-// overlap, and runs whose options differ in more than rate, connections, listeners,
-// churn, users, seed and channel.
+// Merge joins the reports of generators that put one target under load at the same
+// time. The result is the report that a single, stronger generator would have made.
+// Counters and histograms are added, which is exact. Merge refuses searches, the same
+// run twice, runs that did not overlap, and runs whose options differ in more than
+// rate, connections, listeners, stalled, churn, users, seed and channel.
 //
-// The balances of generators with channels of their own are added. Generators that shared
-// a channel were each shown what all of them sent; see sharedBalance.
+// The balances of generators with separate channels are added. If generators shared a
+// channel, each was shown what all of them sent; see sharedBalance.
 //
 // In the time series, rates are added. The ack of a second is that of the slowest
 // generator, since a report does not hold its distribution. Thresholds are evaluated
-// anew.
+// again.
 func Merge(reports []Report) (Report, error) {
 	if len(reports) < 2 {
 		return Report{}, fmt.Errorf("merge: %d reports: want at least two", len(reports))
@@ -61,7 +61,7 @@ func Merge(reports []Report) (Report, error) {
 	return m, nil
 }
 
-// checkJoinable says why reports cannot be joined; nil: they can.
+// checkJoinable returns why reports cannot be joined, or nil if they can.
 func checkJoinable(reports []Report) error {
 	first := reports[0]
 	for i, r := range reports {
@@ -86,16 +86,16 @@ func checkJoinable(reports []Report) error {
 	return checkOverlap(reports)
 }
 
-// LoopError says that a report is of a closed loop and the first one is not, or the other
-// way round. What a closed loop sends depends on the answers, and cannot be added to a
-// rate.
+// LoopError says that either this report or the first one, but not both, is of a closed
+// loop. What a closed loop sends depends on the answers, and cannot be added to a rate.
 type LoopError struct{ Report int } // from 1
 
 func (e *LoopError) Error() string {
 	return fmt.Sprintf("report 1 and report %d are not both of an open loop", e.Report)
 }
 
-// OverlapError says that a report's run started when that of another had ended.
+// OverlapError says that there was no moment at which all runs were sending: the run of
+// report Report started when the run of report Ended had already ended.
 type OverlapError struct {
 	Report, Ended int // from 1
 	Started       time.Time
@@ -105,16 +105,17 @@ func (e *OverlapError) Error() string {
 	return fmt.Sprintf("report %d starts at %s, when report %d had ended", e.Report, e.Started.UTC().Format(time.RFC3339), e.Ended)
 }
 
-// mustAgree returns the properties in which the generators of one load do not differ.
+// mustAgree returns the properties that must be the same for all generators of one
+// load.
 func mustAgree() []runProperty {
 	differ := []string{"rate", "connections", "listeners", "stalled", "churn", "users"}
 	all := slices.DeleteFunc(loadProperties(), func(a runProperty) bool { return slices.Contains(differ, a.name) })
 	return append(all, runProperty{"target", true, func(r Report) string { return r.Options.Target }})
 }
 
-// checkOverlap returns an error unless there was a moment at which all runs were sending.
+// checkOverlap returns an error unless all runs were sending at some moment.
 func checkOverlap(reports []Report) error {
-	last, first := 0, 0 // the last to start, and the first to end
+	last, first := 0, 0 // index of the last run to start, and of the first to end
 	for i, r := range reports {
 		if r.Started.After(reports[last].Started) {
 			last = i
@@ -129,12 +130,12 @@ func checkOverlap(reports []Report) error {
 	return nil
 }
 
-// ended is when a run had sent everything.
+// ended returns when a run had sent everything.
 func ended(r Report) time.Time {
 	return r.Started.Add(time.Duration(r.DurationMS * float64(time.Millisecond)))
 }
 
-// period is the time from the first start to the last end.
+// period returns the first start and the time in ms from there to the last end.
 func period(reports []Report) (start time.Time, ms float64) {
 	start, end := reports[0].Started, ended(reports[0])
 	for _, r := range reports[1:] {
@@ -182,7 +183,7 @@ func mergeEnvironment(reports []Report) Environment {
 		if i == 0 || r.Environment.OpenFiles < e.OpenFiles {
 			e.OpenFiles = r.Environment.OpenFiles
 		}
-		if host := r.Environment.Host; host == "" || !hosts[host] { // else two generators share a machine
+		if host := r.Environment.Host; host == "" || !hosts[host] { // skipped if another generator ran on the same machine
 			hosts[host] = true
 			e.CPUs += r.Environment.CPUs
 		}
@@ -190,7 +191,7 @@ func mergeEnvironment(reports []Report) Environment {
 	return e
 }
 
-// joinValues returns the different values that reports have, with commas between them.
+// joinValues returns the distinct values in the reports, separated by commas.
 func joinValues(reports []Report, value func(Report) string) string {
 	var all []string
 	for _, r := range reports {
@@ -217,7 +218,7 @@ func addListeners(to *Listeners, l Listeners) {
 	to.Left += l.Left
 }
 
-// mergeLatencies adds the histograms of each name that any report has.
+// mergeLatencies adds the histograms of each latency that any report has.
 func mergeLatencies(reports []Report) (map[string]*Latency, error) {
 	sums := map[string]*Histogram{}
 	merged := map[string]*Latency{}
@@ -243,7 +244,7 @@ func mergeLatencies(reports []Report) (map[string]*Latency, error) {
 	return merged, nil
 }
 
-// mergeSeries adds the points of each second since the first start.
+// mergeSeries adds up the points of each second since the first start.
 func mergeSeries(start time.Time, reports []Report) []Point {
 	seconds := map[int64]*Point{}
 	for _, r := range reports {
@@ -271,7 +272,7 @@ func mergeSeries(start time.Time, reports []Report) []Point {
 	return all
 }
 
-// mergeThresholds evaluates the conditions of all reports with the joined one.
+// mergeThresholds evaluates the conditions of all reports on the joined report.
 func mergeThresholds(m Report, reports []Report) ([]ThresholdResult, error) {
 	var conds []Threshold
 	for _, r := range reports {

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// maxWindows is how many windows that do not balance a report keeps.
+// maxWindows is how many windows that do not balance are kept in a report.
 const maxWindows = 100
 
-// balanceFigures are the figures of a balance; nil: it is not known.
+// balanceFigures holds the figures of a balance; nil means unknown.
 type balanceFigures struct{ counted, lost, doubled, shifted *int64 }
 
-// mergeBalances adds the balances of all channels. If a figure is not known of one channel,
-// its sum is not known.
+// mergeBalances adds the balances of all channels. If a figure is unknown for one
+// channel, the sum is unknown.
 func mergeBalances(m *Report, reports []Report) {
 	sum := balanceFigures{new(int64(0)), new(int64(0)), new(int64(0)), new(int64(0))}
 	for _, channel := range channels(reports) {
@@ -36,7 +36,7 @@ func mergeBalances(m *Report, reports []Report) {
 	m.Windows = m.Windows[:min(len(m.Windows), maxWindows)]
 }
 
-// channels groups reports by channel, and keeps their order.
+// channels groups reports by channel, in their order.
 func channels(reports []Report) [][]Report {
 	var all [][]Report
 	at := map[string]int{}
@@ -52,7 +52,7 @@ func channels(reports []Report) [][]Report {
 	return all
 }
 
-// plus adds two figures; nil: one is not known.
+// plus adds two figures. It returns nil if one is unknown.
 func plus(a, b *int64) *int64 {
 	if a == nil || b == nil {
 		return nil
@@ -60,15 +60,15 @@ func plus(a, b *int64) *int64 {
 	return new(*a + *b)
 }
 
-// sharedBalance is the balance of generators that used one channel, and a note. Each was
-// shown the reactions of all in every window that it listened to. So what a generator
-// counted that listened from the first start to the last end is compared with the sum of
-// what all had accepted. Such a generator may have started late by the length of the
-// shortest window, 200 ms, since a window is shown at its end. If there is no such
-// generator the balance is not known, and the note says so.
+// sharedBalance returns the balance of generators that used one channel, and a note.
+// Each generator was shown the reactions of all of them, in every window during which
+// it listened. So the balance compares what all had accepted with what one generator
+// counted that listened from the first start to the last end. It may have started late
+// by 200 ms, the length of the shortest window, since a window is shown at its end. If
+// there is no such generator, the balance is unknown, and the note says so.
 //
-// Which windows do not balance is not known either: each report lists those that do not
-// balance with its own reactions alone, which are nearly all.
+// It is also unknown which windows do not balance: each report lists the windows that
+// do not balance with its own reactions alone, and those are nearly all.
 func sharedBalance(reports []Report) (balanceFigures, string) {
 	const shortestWindow = 200 * time.Millisecond
 	start, ms := period(reports)

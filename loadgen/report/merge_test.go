@@ -18,7 +18,8 @@ func merge(t *testing.T, reports ...report.Report) report.Report {
 	return m
 }
 
-// Two halves are what one generator would have recorded, to the last value.
+// The merged histogram of two generators holds exactly the values that one generator
+// would have recorded.
 func TestMergeIsExact(t *testing.T) {
 	half, other, all := report.NewHistogram(), report.NewHistogram(), report.NewHistogram()
 	for i := range 10_000 {
@@ -56,7 +57,7 @@ func TestMergeIsExact(t *testing.T) {
 		"windows":   {int64(len(m.Windows)), 2},
 		"listeners": {int64(m.Listeners.Connected), 2000},
 		"rate":      {int64(m.Options.Rate), 2500},
-		"CPUs":      {int64(m.Environment.CPUs), 2}, // of the one machine
+		"CPUs":      {int64(m.Environment.CPUs), 2}, // both ran on one machine
 	} {
 		if c.got != c.want {
 			t.Errorf("%s is %d, want %d", name, c.got, c.want)
@@ -70,7 +71,8 @@ func TestMergeIsExact(t *testing.T) {
 	}
 }
 
-// The seconds of generators that start apart are laid over each other.
+// The series of generators that start at different times are aligned before they are
+// added.
 func TestMergeAlignsSeries(t *testing.T) {
 	a, b := fabricate(load{seed: 1, seconds: 5}), fabricate(load{seed: 2, seconds: 5})
 	b.Started = a.Started.Add(1900 * time.Millisecond)
@@ -91,7 +93,7 @@ func TestMergeAlignsSeries(t *testing.T) {
 	}
 }
 
-// Generators that share a channel count what all of them sent.
+// Generators that share a channel each count what all of them sent.
 func TestMergeSharedChannel(t *testing.T) {
 	shared := func(seed uint64, late, longer time.Duration, counted int64) report.Report {
 		r := fabricate(load{seed: seed, seconds: 10}) // 20,000
@@ -149,7 +151,8 @@ func TestMergeSharedChannel(t *testing.T) {
 	}
 }
 
-// What one of the generators says of itself holds for all.
+// If one report is invalid or interrupted, so is the merged one. The conditions of all
+// reports are evaluated on the merged report.
 func TestMergeTaints(t *testing.T) {
 	a, b := fabricate(load{seed: 1}), fabricate(load{seed: 2, invalid: true})
 	b.Interrupted = true

@@ -9,7 +9,7 @@ import (
 	"github.com/emostream/emostream/internal/suggest"
 )
 
-// unit is what a metric is measured in.
+// unit says what a metric is measured in.
 type unit int
 
 const (
@@ -18,15 +18,15 @@ const (
 	percent             // a share, in percent
 )
 
-// metric is a figure of a report that has a name: a quantile of a latency, or a counter.
-// Its value is nil if the report does not tell it.
+// metric is a named figure of a report: a quantile of a latency, or a counter. value
+// returns nil if the report does not contain it.
 type metric struct {
 	name  string
 	unit  unit
 	value func(Report) *float64
 }
 
-// counters returns the metrics that are no latencies.
+// counters returns the metrics that are not latencies.
 func counters() []metric {
 	count := func(name string, value func(Report) int64) metric {
 		return metric{name, plain, func(r Report) *float64 { return new(float64(value(r))) }}
@@ -64,7 +64,7 @@ func counters() []metric {
 	}
 }
 
-// failures is how many requests failed, of every kind.
+// failures returns how many requests failed, of all kinds.
 func failures(r Report) int64 {
 	n := int64(0)
 	for _, v := range r.Errors {
@@ -73,7 +73,7 @@ func failures(r Report) int64 {
 	return n
 }
 
-// errorRate is the share of requests that failed, in percent.
+// errorRate returns the share of requests that failed, in percent.
 func errorRate(r Report) *float64 {
 	if r.Requests == 0 {
 		return nil
@@ -81,7 +81,7 @@ func errorRate(r Report) *float64 {
 	return new(100 * float64(failures(r)) / float64(r.Requests))
 }
 
-// acceptedRate is how many reactions were accepted for each second of sending.
+// acceptedRate returns how many reactions were accepted for each second of sending.
 func acceptedRate(r Report) *float64 {
 	if r.DurationMS <= 0 {
 		return nil
@@ -89,7 +89,8 @@ func acceptedRate(r Report) *float64 {
 	return new(float64(r.Accepted) / r.DurationMS * 1000)
 }
 
-// findMetric returns the metric of a name, or an error that tells what there is.
+// findMetric returns the metric with the given name, or an error that lists the known
+// ones.
 func findMetric(name string) (metric, error) {
 	all := counters()
 	if i := slices.IndexFunc(all, func(m metric) bool { return m.name == name }); i >= 0 {
@@ -125,8 +126,8 @@ func metricNames(ms []metric) []string {
 	return names
 }
 
-// didYouMean is the metric whose name is nearest to one that is none, as part of a
-// sentence; empty if none is near.
+// didYouMean returns " (did you mean X?)", where X is the known metric name most like
+// name. It returns "" if no known name is similar.
 func didYouMean(name string) string {
 	candidates := metricNames(counters())
 	for _, l := range latencyNames() {
@@ -141,14 +142,14 @@ func didYouMean(name string) string {
 	return fmt.Sprintf(" (did you mean %s?)", best)
 }
 
-// Values of a latency that are no percentile, for latencyValue.
+// Arguments of latencyValue that are not percentiles.
 const (
 	ofMean = -1
 	ofMax  = 100
 )
 
-// percentile reads the end of a metric's name (mean, max, p50, p99.9 or p999) as a
-// percentile, or as one of the constants above.
+// percentile parses the end of a metric's name (mean, max, p50, p99.9 or p999) as a
+// percentile or as one of the constants above.
 func percentile(part string) (float64, bool) {
 	switch part {
 	case "mean":
@@ -160,16 +161,16 @@ func percentile(part string) (float64, bool) {
 	if !ok || len(digits) > 8 || strings.Trim(digits, "0123456789.") != "" {
 		return 0, false
 	}
-	if strings.HasPrefix(digits, "99") && len(digits) > 2 && !strings.Contains(digits, ".") { // p999, as reports call it
+	if strings.HasPrefix(digits, "99") && len(digits) > 2 && !strings.Contains(digits, ".") { // p999, the form used in reports
 		digits = digits[:2] + "." + digits[2:]
 	}
 	q, err := strconv.ParseFloat(digits, 64)
 	return q, err == nil && q > 0 && q < 100
 }
 
-// latencyValue is a percentile, the mean or the maximum of a latency; nil: it has no
-// values. The percentiles that a report holds are taken from there, so that a threshold
-// and a table never disagree.
+// latencyValue returns a percentile, the mean or the maximum of a latency, or nil if
+// the latency has no values. A percentile that the report holds is taken from there, so
+// that a threshold and a table never disagree.
 func latencyValue(l *Latency, of float64) *float64 {
 	if l == nil || l.Count == 0 {
 		return nil

@@ -1,27 +1,27 @@
-// Package report is what a load test has found, and what is made of that: text, a page,
-// JSON, CSV and percentile files, thresholds, comparisons of runs, and the sum of the
-// reports of several generators.
+// Package report holds the results of a load test and what is made of them: text, an
+// HTML page, JSON, CSV and percentile files, thresholds, comparisons of runs, and the
+// merged report of several generators.
 package report
 
 import "time"
 
-// Schema is the version of a report; loadgen/schema/report.json describes it. Reports of
-// another version are not read.
+// Schema is the version of the report's format, which loadgen/schema/report.json
+// describes. Reports of other versions are not read.
 const Schema = "emostream-bench/1"
 
-// Report is all that a run found. What could not be measured at the target is nil, and
-// Notes says so. Counts are of reactions unless they say otherwise; times are in
+// Report is the result of a run. What could not be measured is nil, and Notes says so.
+// Counts are numbers of reactions unless their comment says otherwise; times are in
 // milliseconds.
 type Report struct {
 	Schema string `json:"schema"`
 	// Invalid says that the generator could not keep to its own schedule, so that the
-	// figures tell of it and not of the target. Notes says why.
+	// figures describe the generator and not the target. Notes says why.
 	Invalid     bool     `json:"invalid"`
 	Interrupted bool     `json:"interrupted"`
 	Notes       []string `json:"notes"`
 
 	Started     time.Time   `json:"started"`
-	DurationMS  float64     `json:"duration_ms"` // of sending
+	DurationMS  float64     `json:"duration_ms"` // how long the run was sending
 	Seed        uint64      `json:"seed"`
 	Options     Options     `json:"options"`
 	Environment Environment `json:"environment"`
@@ -29,34 +29,35 @@ type Report struct {
 	Sent     int64            `json:"sent"`
 	Accepted int64            `json:"accepted"`
 	Rejected int64            `json:"rejected"` // certainly not in the log
-	InDoubt  int64            `json:"in_doubt"` // no answer, or one that says so
+	InDoubt  int64            `json:"in_doubt"` // no answer, or an answer that leaves it in doubt
 	Requests int64            `json:"requests"`
-	Errors   map[string]int64 `json:"errors"` // requests, by kind: "timeout", "503 not_written"
+	Errors   map[string]int64 `json:"errors"` // number of requests, by kind of error: "timeout", "503 not_written"
 
-	Counted *int64 `json:"counted"` // by the greatest total of each window
+	Counted *int64 `json:"counted"` // sum over all windows of the greatest total shown
 	Lost    *int64 `json:"lost"`    // accepted - counted, if positive
 	Doubled *int64 `json:"doubled"` // counted - accepted - in doubt, if positive
-	Shifted *int64 `json:"shifted"` // counted in another window than that of their accepted_at
-	// Windows are the first hundred windows that do not balance.
+	Shifted *int64 `json:"shifted"` // counted in a later window than that of their accepted_at
+	// Windows holds the first hundred windows that do not balance.
 	Windows []WindowBalance `json:"windows"`
 
-	Latency   map[string]*Latency `json:"latency"` // by SendDelay, Ack ...
+	Latency   map[string]*Latency `json:"latency"` // keys: SendDelay, Ack, ...
 	Listeners Listeners           `json:"listeners"`
-	Series    []Point             `json:"series"` // one a second
+	Series    []Point             `json:"series"` // one point a second
 
 	Thresholds []ThresholdResult `json:"thresholds"`
-	Search     []Step            `json:"search,omitempty"` // of FindMax
+	Search     []Step            `json:"search,omitempty"` // set by FindMax
 }
 
-// SetLatency adds a latency, if it has any values.
+// SetLatency adds a latency if it has any values.
 func (r *Report) SetLatency(name string, h *Histogram) {
 	if l := h.Latency(); l != nil {
 		r.Latency[name] = l
 	}
 }
 
-// Latency is a distribution, in milliseconds. Histogram holds all of it, so that reports
-// can be merged exactly: HdrHistogram's V2 compressed form in base64, of microseconds.
+// Latency is a distribution, in milliseconds. Histogram holds the whole distribution,
+// so that reports can be merged exactly. It is HdrHistogram's V2 compressed form in
+// base64, with values in microseconds.
 type Latency struct {
 	Count     int64   `json:"count"`
 	Mean      float64 `json:"mean"`
@@ -68,7 +69,7 @@ type Latency struct {
 	Histogram string  `json:"histogram"`
 }
 
-// Options are what the run was asked for.
+// Options holds what the run was asked to do.
 type Options struct {
 	Target      string  `json:"target"`
 	Rate        float64 `json:"rate"` // reactions a second; 0: closed loop
@@ -78,14 +79,14 @@ type Options struct {
 	Connections int     `json:"connections"`
 	Listeners   int     `json:"listeners"`
 	Stalled     int     `json:"stalled"`
-	Churn       float64 `json:"churn"` // listeners that leave and join, a second
-	Batch       int     `json:"batch"` // reactions in a request
-	Kinds       int     `json:"kinds"` // of emojis
+	Churn       float64 `json:"churn"` // listeners that leave and are replaced, a second
+	Batch       int     `json:"batch"` // reactions per request
+	Kinds       int     `json:"kinds"` // different emojis
 	Users       int     `json:"users"`
 	Channel     string  `json:"channel"`
 }
 
-// Environment is the machine and the program that the generator ran on.
+// Environment describes the machine and the program that made the load.
 type Environment struct {
 	Version   string `json:"version"`
 	Go        string `json:"go"`
@@ -93,38 +94,38 @@ type Environment struct {
 	Arch      string `json:"arch"`
 	CPUs      int    `json:"cpus"`
 	Host      string `json:"host"`
-	OpenFiles int64  `json:"open_files"` // the limit; 0: unknown
+	OpenFiles int64  `json:"open_files"` // limit of open files; 0: unknown
 }
 
-// Listeners is what the listeners saw.
+// Listeners holds what the listeners saw.
 type Listeners struct {
 	Wanted     int   `json:"wanted"`
-	Connected  int   `json:"connected"` // at the same time, at most
+	Connected  int   `json:"connected"` // the greatest number at one time
 	Events     int64 `json:"events"`
 	Bytes      int64 `json:"bytes"`
-	Gaps       int64 `json:"gaps"`    // windows that another listener saw
-	Behind     int64 `json:"behind"`  // windows of which another listener saw more
-	Repeats    int64 `json:"repeats"` // legal: readers merge
+	Gaps       int64 `json:"gaps"`    // windows that only other listeners saw
+	Behind     int64 `json:"behind"`  // windows of which other listeners saw a greater total
+	Repeats    int64 `json:"repeats"` // windows sent again unchanged, which is legal: readers merge them
 	OutOfOrder int64 `json:"out_of_order"`
 	Reconnects int64 `json:"reconnects"`
 	Resumes    int64 `json:"resumes"` // reconnects with a Last-Event-ID
 	Refused    int64 `json:"refused"`
-	Joined     int64 `json:"joined"` // by churn
+	Joined     int64 `json:"joined"` // joined because of churn
 	Left       int64 `json:"left"`
 }
 
-// WindowBalance is an emoji of a window that does not balance: something was lost, doubled
-// or shifted.
+// WindowBalance is an emoji of a window that does not balance: reactions were lost,
+// doubled or shifted.
 type WindowBalance struct {
 	End      time.Time `json:"end"`
 	Emoji    string    `json:"emoji_type"`
-	Accepted int64     `json:"accepted"` // with an accepted_at in the window
+	Accepted int64     `json:"accepted"` // reactions whose accepted_at is in the window
 	Counted  int64     `json:"counted"`  // what listeners were shown
 }
 
 // Point is one second of a run.
 type Point struct {
-	AtMS      float64 `json:"at_ms"` // since the start
+	AtMS      float64 `json:"at_ms"` // end of the second, since the start
 	Asked     float64 `json:"asked"` // reactions a second
 	Sent      int64   `json:"sent"`
 	Accepted  int64   `json:"accepted"`
@@ -135,8 +136,8 @@ type Point struct {
 	AckP99    float64 `json:"ack_p99"`
 }
 
-// ThresholdResult is one condition and whether it was met. Actual is nil if it was not
-// measured; then it is not met.
+// ThresholdResult is a condition and whether it was met. Actual is nil if it was not
+// measured; the condition is then not met.
 type ThresholdResult struct {
 	Condition string   `json:"condition"`
 	Actual    *float64 `json:"actual"`
@@ -148,5 +149,5 @@ type Step struct {
 	Rate    float64  `json:"rate"`
 	Reached float64  `json:"reached"`
 	Met     bool     `json:"met"`
-	Missed  []string `json:"missed"` // conditions
+	Missed  []string `json:"missed"` // conditions that were not met
 }

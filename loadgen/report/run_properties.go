@@ -6,17 +6,17 @@ import (
 	"strings"
 )
 
-// runProperty is an option of a run, or a part of its environment.
+// runProperty is an option of a run, or a property of its environment.
 type runProperty struct {
 	name    string
-	matters bool // runs that differ in it are not comparable
+	matters bool // runs with different values are not comparable
 	value   func(Report) string
 }
 
-// runProperties returns the properties that a comparison tells differences of. The version
-// does not matter, since it is what a comparison is usually about, nor does the host's
-// name, which is often made up for each run. A channel, a seed and a start are different
-// in every run, and not among them.
+// runProperties returns the properties whose differences a comparison lists. The
+// version does not matter, since a comparison is usually about two versions. The host's
+// name does not matter either, since it is often made up for each run. Channel, seed
+// and start differ in every run and are not listed.
 func runProperties() []runProperty {
 	return append(loadProperties(),
 		runProperty{"target", false, func(r Report) string { return r.Options.Target }},
@@ -28,7 +28,7 @@ func runProperties() []runProperty {
 	)
 }
 
-// loadProperties returns the properties that make the load.
+// loadProperties returns the properties that determine the load.
 func loadProperties() []runProperty {
 	return []runProperty{
 		{rateMetric, true, func(r Report) string { return rateOf(r.Options) }},
@@ -45,7 +45,7 @@ func loadProperties() []runProperty {
 	}
 }
 
-// rateOf is the rate in words; empty if there are stages or bursts instead.
+// rateOf returns the rate in words, or "" if there are stages or bursts instead.
 func rateOf(o Options) string {
 	switch {
 	case o.Rate > 0:
@@ -56,7 +56,7 @@ func rateOf(o Options) string {
 	return "closed loop"
 }
 
-// differences returns the properties that are not the same in all runs.
+// differences returns the properties that do not have the same value in all runs.
 func differences(base, after []Report) []Difference {
 	all := []Difference{}
 	for _, a := range runProperties() {
@@ -68,7 +68,7 @@ func differences(base, after []Report) []Difference {
 	return all
 }
 
-// distinctValues returns the different values of a property.
+// distinctValues returns the distinct values of a property.
 func distinctValues(a runProperty, runs []Report) []string {
 	var values []string
 	for _, r := range runs {
@@ -84,7 +84,7 @@ func distinctValues(a runProperty, runs []Report) []string {
 	return values
 }
 
-// warnings names the runs whose figures do not tell of the target alone.
+// warnings names the runs that are invalid or interrupted.
 func warnings(base, after []Report) []string {
 	all := []string{}
 	for _, side := range []struct {

@@ -2,7 +2,7 @@ package report
 
 import "math"
 
-// judge says how a metric that both sides tell has changed.
+// judge returns how a metric that both sides report has changed.
 func (f comparedMetric) judge(c Change, base, after int) Verdict {
 	if f.better == 0 || f.simultaneous && (base < 2 || after < 2) {
 		return Context
@@ -16,7 +16,7 @@ func (f comparedMetric) judge(c Change, base, after int) Verdict {
 	return Worse
 }
 
-// changed says whether a change is more than noise.
+// changed returns whether a change is more than noise.
 func (f comparedMetric) changed(c Change, base, after int) bool {
 	delta := math.Abs(*c.New - *c.Base)
 	switch {
@@ -29,11 +29,11 @@ func (f comparedMetric) changed(c Change, base, after int) bool {
 	return distance(*c.BaseNoise, *c.NewNoise) > 0 && delta > f.floor && (c.Percent == nil || math.Abs(*c.Percent) > f.floorPercent)
 }
 
-// rangesApart says whether the ranges of a and b, of so many runs together, lie far
-// enough apart. The distance that is asked for is a multiple of the wider range, chosen
-// so that of runs that do not differ at most one figure in twenty looks changed (by
-// simulation, log-normal, both directions together: 4.0 % of 2+2, 2.9 % of 2+3, 2.3 % of
-// 3+3, 0.9 % of 4+4 runs).
+// rangesApart returns whether the ranges a and b lie far enough apart; runs is the
+// number of runs of both sides together. The required distance is a multiple of the
+// wider range. It is chosen so that at most one unchanged figure in twenty looks
+// changed. By simulation (log-normal values, both directions together) that happens to
+// 4.0 % with 2+2 runs, 2.9 % with 2+3, 2.3 % with 3+3 and 0.9 % with 4+4.
 func rangesApart(a, b [2]float64, runs int) bool {
 	widths := 0.25
 	switch {
@@ -48,5 +48,6 @@ func rangesApart(a, b [2]float64, runs int) bool {
 	return d > 0 && d >= widths*math.Max(a[1]-a[0], b[1]-b[0])
 }
 
-// distance is how far apart two intervals are; 0 or less when they touch.
+// distance returns how far apart two intervals are. It is 0 or less if they touch or
+// overlap.
 func distance(a, b [2]float64) float64 { return math.Max(b[0]-a[1], a[0]-b[1]) }

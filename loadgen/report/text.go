@@ -11,14 +11,14 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// How many lines of a list are shown in a report for people.
+// How many lines of a list a text report shows.
 const (
 	shownErrors  = 10
 	shownWindows = 10
 )
 
-// WriteText writes the report for people, in at most 80 columns. What makes the figures
-// doubtful comes first.
+// WriteText writes the report as text of at most 80 columns. It begins with anything
+// that makes the figures doubtful.
 func WriteText(w io.Writer, r Report) error {
 	p := &textWriter{}
 	p.banner(r)
@@ -46,7 +46,7 @@ func (p *textWriter) line(format string, args ...any) {
 
 func (p *textWriter) section(title string) { p.line("\n%s", title) }
 
-// row writes a name, a count and a remark, which is cut to fit.
+// row writes a name, a value and a remark. A remark that is too long is cut.
 func (p *textWriter) row(name, value, remark string) {
 	p.line("  %-14s%14s  %s", name, value, clip(remark, width-32))
 }
@@ -83,13 +83,13 @@ func (p *textWriter) head(r Report) {
 		p.line("%s", l)
 	}
 	seed := fmt.Sprintf("seed %d", r.Seed)
-	if o.Channel != "" { // other services have none
+	if o.Channel != "" { // another service has no channel
 		seed = fmt.Sprintf("channel %s, %s", o.Channel, seed)
 	}
 	p.line("%s", clip(seed, width))
 }
 
-// asked says in a line what a run was asked for.
+// asked returns in one line what a run was asked to do.
 func asked(o Options) string {
 	load := rateOf(o)
 	switch {
@@ -143,7 +143,7 @@ func (p *textWriter) balance(r Report) {
 	p.windows(r.Windows)
 }
 
-// remark is text if the count is known and not 0.
+// remark returns text if the count is known and not 0, and else "".
 func remark(n *int64, text string) string {
 	if n == nil || *n == 0 {
 		return ""
@@ -164,7 +164,7 @@ func (p *textWriter) windows(ws []WindowBalance) {
 	p.more(len(ws), shownWindows, "in the JSON report")
 }
 
-// more says how many lines of a list are left out.
+// more writes how many lines of a list are left out, if any.
 func (p *textWriter) more(n, shown int, where string) {
 	if n > shown {
 		p.line("  and %d more %s", n-shown, where)
@@ -224,7 +224,7 @@ func (p *textWriter) listeners(r Report) {
 	}
 }
 
-// byCount returns the keys of counts, that of the greatest first.
+// byCount returns the keys of counts, the key with the greatest count first.
 func byCount(counts map[string]int64) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
@@ -257,7 +257,7 @@ func (p *textWriter) thresholds(ts []ThresholdResult) {
 	}
 }
 
-// actual writes the value that a threshold was compared with, in its unit.
+// actual formats the value that a threshold was compared with, in its unit.
 func actual(t ThresholdResult) string {
 	if t.Actual == nil {
 		return "not available"

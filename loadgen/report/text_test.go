@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// Golden files are made anew with `go test ./loadgen -run Text -update`.
+// Golden files are made anew with `go test ./loadgen/report -run Text -update`.
 func TestText(t *testing.T) {
 	for name, r := range reports() {
 		t.Run(name, func(t *testing.T) {
@@ -31,7 +31,7 @@ func TestText(t *testing.T) {
 	}
 }
 
-// reports are fabricated ones of every sort.
+// reports returns fabricated reports of every kind.
 func reports() map[string]report.Report {
 	hostile := fabricate(load{seed: 7, seconds: 4})
 	hostile.Options.Target = "http://x/<script>alert(1)</script>\x1b[31m" + strings.Repeat("long", 30)
@@ -73,7 +73,7 @@ func reports() map[string]report.Report {
 	}
 }
 
-// conditions are thresholds that are known to parse.
+// conditions parses thresholds that must be valid.
 func conditions(texts ...string) []report.Threshold {
 	var all []report.Threshold
 	for _, text := range texts {

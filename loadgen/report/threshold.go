@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Threshold is a condition that a run has to meet: a metric, an operator and a bound.
-// ParseThreshold makes it; no run meets the zero value.
+// Threshold is a condition that a run must meet: a metric, an operator and a bound.
+// ParseThreshold makes it. No run meets the zero value.
 type Threshold struct {
 	metric metric
 	op     string
@@ -15,12 +15,13 @@ type Threshold struct {
 	text   string
 }
 
-// String is the condition as it was written, without spaces.
+// String returns the condition as it was written, without spaces.
 func (t Threshold) String() string { return t.text }
 
-// ParseThreshold reads a condition such as overhead_p99<300ms, lost==0,
-// ack_p99.9<=50ms, accepted>=1000 or error_rate<1%. A time wants a unit (us, ms
-// or s), a share wants %, a count has none; `rate` is reactions accepted a second.
+// ParseThreshold parses a condition such as overhead_p99<300ms, lost==0,
+// ack_p99.9<=50ms, accepted>=1000 or error_rate<1%. A time needs a unit (us, ms or s),
+// a share needs %, and a count has no unit. The metric rate is the number of reactions
+// accepted a second.
 func ParseThreshold(s string) (Threshold, error) {
 	text := strings.Join(strings.Fields(s), "")
 	at := strings.IndexAny(text, "<>=!")
@@ -45,7 +46,7 @@ func ParseThreshold(s string) (Threshold, error) {
 	return Threshold{m, op, bound, text}, nil
 }
 
-// parseBound reads the value that a metric of a unit is compared with.
+// parseBound parses the value that a metric with unit u is compared with.
 func parseBound(s string, u unit) (float64, error) {
 	digits := strings.TrimRight(s, "µusm%")
 	suffix := s[len(digits):]
@@ -70,9 +71,9 @@ func bounded(v float64, suffix string, factors map[string]float64, wants string)
 	return v * factor, nil
 }
 
-// Evaluate says which conditions a report meets. A condition on a metric that the report
-// does not tell is missed, since it was not shown to hold. Actual is in milliseconds for
-// a time and in percent for a share.
+// Evaluate returns which conditions a report meets. A condition on a metric that the
+// report does not contain is not met. Actual is in milliseconds for a time and in
+// percent for a share.
 func Evaluate(conds []Threshold, r Report) []ThresholdResult {
 	results := make([]ThresholdResult, 0, len(conds))
 	for _, t := range conds {

@@ -121,14 +121,15 @@ func TestThresholdsThatAreNone(t *testing.T) {
 	}
 }
 
-// A condition of no kind is not met.
+// The zero value of a Threshold is not met.
 func TestThresholdZeroValue(t *testing.T) {
 	if got := report.Evaluate(make([]report.Threshold, 1), report.Report{}); len(got) != 1 || got[0].Met {
 		t.Errorf("got %v", got)
 	}
 }
 
-// Whatever is read is read again as the same, and can be evaluated.
+// A condition that can be parsed can be evaluated, and its String is parsed as the same
+// condition.
 func FuzzThreshold(f *testing.F) {
 	for _, s := range []string{"overhead_p99<300ms", "lost==0", "ack_p99.9 <= 50 ms", "errors!=10", "error_rate<1%", "ack_p9999>=1µs", "x", "e2e_p.1<1s"} {
 		f.Add(s)

@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/atomicfile"
 )
 
-// The endings of a report's file, which name its format.
+// The endings of a report file's name, which choose the format.
 const (
 	endJSON = ".json"
 	endHTML = ".html"
@@ -18,8 +18,8 @@ const (
 	endCSV  = ".csv"
 )
 
-// CheckFile says why WriteFile could not write to a path, as far as that can be known
-// before there is a report, so that a long run does not end with a typing error.
+// CheckFile returns why WriteFile could not write to path, as far as that is known
+// before the run, so that a typing error does not cost a long run its report.
 func CheckFile(path string) error {
 	switch end := filepath.Ext(path); end {
 	case endJSON, endHTML, endHGRM, endCSV:
@@ -35,10 +35,10 @@ func CheckFile(path string) error {
 	return nil
 }
 
-// WriteFile writes a report in the format that the path's ending names. It writes the
-// whole file or none.
+// WriteFile writes a report in the format that the ending of path names. It writes the
+// whole file or nothing.
 //
-// Tools that draw .hgrm files want one distribution in each, so that run.hgrm stands for
+// Tools that draw .hgrm files expect one distribution in each file. So run.hgrm means
 // run.ack.hgrm, run.e2e.hgrm and so on.
 func WriteFile(path string, r Report) error {
 	if err := CheckFile(path); err != nil {

@@ -14,11 +14,11 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// The ending chooses the format, and no other file is left behind.
+// The ending chooses the format, and WriteFile leaves no other file behind.
 func TestWriteFile(t *testing.T) {
 	r := fabricate(load{seed: 1, seconds: 3})
 	r.Latency[report.Overhead] = nil
-	for name, want := range map[string]map[string]string{ // files and how they begin
+	for name, want := range map[string]map[string]string{ // expected files and how they begin
 		"a.json": {"a.json": "{\n  \"schema\": \"emostream-bench/1\""},
 		"a.html": {"a.html": "<!doctype html>"},
 		"a.csv":  {"a.csv": "at_ms,asked,sent,"},
@@ -29,7 +29,7 @@ func TestWriteFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
-			for range 2 { // the second time over the first
+			for range 2 { // the second time it replaces the first file
 				if err := report.WriteFile(filepath.Join(dir, name), r); err != nil {
 					t.Fatal(err)
 				}
