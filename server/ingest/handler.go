@@ -4,15 +4,15 @@
 //
 // A request goes through the files in one direction:
 //
-//	routes.go        which kind of body it has
-//	in_flight.go     whether there is room for it now
-//	body_limits.go   reading a body
+//	routes.go            which kind of body it has
+//	in_flight_limit.go   whether there is room for it now
+//	body_limits.go       reading a body
 //	single.go, array.go, ndjson.go
-//	                 one reaction, an array, or a stream of lines
-//	validation.go    what a reaction must be
-//	admission.go     emojis, quotas and channels that this server takes
-//	log_append.go    into the log, in batches
-//	answers.go       what the client is told
+//	                     one reaction, an array, or a stream of lines
+//	validation.go        what a reaction must be, and whether this server takes it:
+//	                     allowed_emojis.go, quotas.go, active_channels.go
+//	log_append.go        into the log, in batches
+//	answers.go           what the client is told
 package ingest
 
 import (

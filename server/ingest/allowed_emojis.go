@@ -7,27 +7,6 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// admit reads a reaction from JSON, and decides whether this server takes it now: by
-// its emoji, by the quotas of its user and of the address that it is from, and by
-// its channel.
-func (h *Handler) admit(json []byte, from uint64) (reaction, *httpserve.Refusal) {
-	one, refusal := parse(json)
-	if refusal != nil {
-		return one, refusal
-	}
-	if refusal := h.emojis.refusal(one.Emoji); refusal != nil {
-		return one, refusal
-	}
-	if refusal := h.quotas.take(one, from); refusal != nil {
-		return one, refusal
-	}
-	if !h.channels.admit(one.Channel) {
-		return one, httpserve.Refusalf(http.StatusUnprocessableEntity, "too_many_channels",
-			"channel %q would be one more than the %d that may be active at once: use an active one, or wait a minute", one.Channel, h.channels.limit)
-	}
-	return one, nil
-}
-
 // maxSuggestedEmojis is how many of the allowed emojis a refusal names.
 const maxSuggestedEmojis = 10
 

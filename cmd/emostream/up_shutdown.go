@@ -1,0 +1,40 @@
+package main
+
+import "time"
+
+// stop stops the stages in the data's order, each when the one before it has ended, and
+// returns the first failure. After the main server it waits until the window of the last
+// reaction has been sent out.
+func (p *pipeline) stop() error {
+	for _, r := range p.stages {
+		r.stopping.Store(true)
+		r.stop()
+		<-r.done
+		if r.name == "serve" && len(p.failed) == 0 {
+			p.waitForLastWindow()
+		}
+	}
+	select {
+	case err := <-p.failed:
+		return err
+	default:
+		return nil
+	}
+}
+
+// waitForLastWindow waits until the window of the last reaction has been shown, at most
+// the length of a window and a second.
+func (p *pipeline) waitForLastWindow() {
+	last := p.main.ingest.LastAccepted()
+	if last.IsZero() {
+		return
+	}
+	shown := last.Truncate(p.window).Add(p.window + time.Second)
+	t := time.NewTimer(time.Until(shown))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case err := <-p.failed:
+		p.failed <- err
+	}
+}
