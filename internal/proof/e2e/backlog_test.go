@@ -22,19 +22,20 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// BenchmarkBacklog measures how fast reactions are counted that wait in
-// emoji-topic: three millions, a minute of 50,000 taps a second. Beside it, bare
-// loops read the same records with kafka-go's fastest way to do so, and do nothing
-// with them. One iteration is the whole topic once each way, in turn:
+// BenchmarkBacklog measures how fast aggregate counts reactions that wait in
+// emoji-topic: three million of them, as many as come in a minute at 50,000 a second.
+// For comparison it also reads the same records with kafka-go's fastest reader, and
+// does nothing with them. One iteration reads the whole topic once in each of the two
+// ways:
 //
 //	go test -run xxx -bench Backlog -benchtime 9x ./internal/proof/e2e
 //	go run ./internal/proof/kafkatest/cmd/kafkatest -brokers 1 -- go test -run xxx -bench Backlog -benchtime 9x ./internal/proof/e2e
 //
-// What counts is what `emostream aggregate` runs: a member of a consumer group
-// with a combiner for each partition, which writes its partials to the broker
-// and commits there, from when it has its claims. The broker is a process of its
-// own on the same machine. Speeds are those of the median pass. In a profile, go
-// tool pprof -tagfocus pass=combine shows the counting alone.
+// The counting is that of `emostream aggregate`: a member of a consumer group, with a
+// combiner for each partition, writes partials to the broker and commits there. Its
+// time begins when it has claimed all partitions. The broker is a process of its own on
+// the same machine. The speeds are those of the median iteration. To see the counting
+// alone in a profile, use go tool pprof -tagfocus pass=combine.
 func BenchmarkBacklog(b *testing.B) {
 	w := fill(b, 4, 750)
 	pass := func(name string, f func(context.Context) time.Duration) (took time.Duration) {
@@ -62,21 +63,22 @@ func BenchmarkBacklog(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
-// waiting is an emoji-topic that nobody has counted yet.
+// waiting is an emoji-topic whose reactions have not been counted.
 type waiting struct {
 	b          *testing.B
 	client     *kafka.Client
 	brokers    []string
 	names      wire.Topics
 	partitions int
-	records    int64 // in all of them
+	records    int64 // in all partitions
 
 	passes         int
-	mallocs, bytes uint64 // of all passes that counted
+	mallocs, bytes uint64 // allocated in all passes of combine
 }
 
-// fill starts a broker if need be, and lets the crowd of a minute write batches
-// of a thousand records, so many to each partition.
+// fill starts a broker if the tests have none, and writes reactions to a new
+// emoji-topic: to each partition that many batches of a thousand records, with times
+// within one minute.
 func fill(b *testing.B, partitions, batches int) *waiting {
 	b.Helper()
 	const perBatch = 1000
@@ -122,7 +124,8 @@ func fill(b *testing.B, partitions, batches int) *waiting {
 	return w
 }
 
-// reaction is one of a crowd: most are in the main channel.
+// reaction returns the i-th reaction of the crowd. Four of five are in the main
+// channel.
 func reaction(i int, at time.Time) wire.Reaction {
 	r := wire.Reaction{
 		UserID:    fmt.Sprintf("user_%08x", i*2654435761%(1<<32)),
@@ -135,7 +138,7 @@ func reaction(i int, at time.Time) wire.Reaction {
 	return r
 }
 
-// bare reads all partitions at once with kafka-go's fastest way to do so.
+// bare returns how long kafka-go's fastest reader takes to read all partitions at once.
 func (w *waiting) bare(ctx context.Context) time.Duration {
 	began := time.Now()
 	var reading sync.WaitGroup
@@ -156,7 +159,7 @@ func (w *waiting) readBare(ctx context.Context, partition int) error {
 		return err
 	}
 	defer c.Close()
-	const mostBytes = 1 << 20 // of a fetch, as ours
+	const mostBytes = 1 << 20 // of a fetch, as internal/kafka fetches
 	value := make([]byte, 1<<10)
 	for next := int64(0); next < w.records/int64(w.partitions); {
 		if _, err := c.Seek(next, kafkago.SeekAbsolute|kafkago.SeekDontCheck); err != nil {
@@ -174,7 +177,9 @@ func (w *waiting) readBare(ctx context.Context, partition int) error {
 	return nil
 }
 
-// combine counts all partitions at once, as a new member of a group of its own.
+// combine returns how long it takes to count all partitions at once, from when all are
+// claimed. It joins a new consumer group each time, so that it begins at the first
+// record.
 func (w *waiting) combine(ctx context.Context) (took time.Duration) {
 	partials := &kept{Writer: w.client.Writer(w.names.Partials())}
 	a, err := aggregator.New(aggregator.Config{Partials: partials, PartialPartitions: 1})
@@ -224,7 +229,7 @@ func (w *waiting) combine(ctx context.Context) (took time.Duration) {
 
 var errAllRead = errors.New("all read")
 
-// untilEnd is a partition that ends.
+// untilEnd reads a partition up to end, and then returns errAllRead.
 type untilEnd struct {
 	stream.Reader
 	end int64
@@ -237,7 +242,7 @@ func (r *untilEnd) Fetch(ctx context.Context, offset int64, wait time.Duration) 
 	return r.Reader.Fetch(ctx, offset, wait)
 }
 
-// kept is a writer that keeps what it has written.
+// kept is a writer that also keeps in memory what it has written.
 type kept struct {
 	stream.Writer
 	mu      sync.Mutex
@@ -254,7 +259,8 @@ func (k *kept) Write(ctx context.Context, partition int, records []stream.Record
 	return nil
 }
 
-// total adds up the last partials of each window.
+// total returns how many reactions were counted: the sum of the last partial of each
+// partition, window and channel.
 func (k *kept) total(b *testing.B) (n int64) {
 	b.Helper()
 	type key struct {

@@ -15,9 +15,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// BenchmarkOverhead measures the time from a window's end to the arrival of its
-// first swarm at a client, at each of the six servers of `up`, while taps come at
-// a steady rate. One iteration is one window of two seconds:
+// BenchmarkOverhead measures how long after a window's end its first swarm arrives at a
+// client. It listens at each of the six subscriber servers of `up`, while reactions are
+// sent at a steady rate. One iteration is one window of two seconds:
 //
 //	go test -run xxx -bench Overhead -benchtime 15x ./internal/proof/e2e
 func BenchmarkOverhead(b *testing.B) {
@@ -48,12 +48,13 @@ func BenchmarkOverhead(b *testing.B) {
 			}
 			b.ReportMetric(quantile(.5), "p50-ms")
 			b.ReportMetric(quantile(.99), "p99-ms")
-			b.ReportMetric(0, "ns/op") // it is the window's length
+			b.ReportMetric(0, "ns/op") // not reported: it would be the length of a window
 		})
 	}
 }
 
-// firstOfEach sends how long after its end each window arrived that has counts.
+// firstOfEach listens at a server. For each window that has reactions it sends to
+// delays how long after the window's end its first swarm arrived.
 func firstOfEach(ctx context.Context, url string, delays chan<- time.Duration) error {
 	newest := int64(0)
 	c := sse.Client{URL: url + "/v1/swarm", OnEvent: func(e sse.Event) error {
@@ -72,7 +73,7 @@ func firstOfEach(ctx context.Context, url string, delays chan<- time.Duration) e
 	return c.Run(ctx)
 }
 
-// steady sends taps at a rate until ctx ends.
+// steady sends reactions at a rate (in reactions a second) until ctx ends.
 func steady(ctx context.Context, server string, rate int) {
 	const connections = 32
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}

@@ -14,25 +14,25 @@ import (
 	"testing"
 	"time"
 
-	programs "github.com/emostream/emostream/internal/proof/process" // process is one of emostream here
+	programs "github.com/emostream/emostream/internal/proof/process" // the name process is taken: it is a running emostream here
 )
 
-// told is what a page tells of its EventSource: open, broken (it will come back by
-// itself), closed (it will not), message, or swarm.
+// told is an event that the page reports of its EventSource. What is open, message,
+// swarm, broken (the EventSource will connect again by itself) or closed (it will not).
 type told struct {
 	What  string
 	ID    string
 	Total int
 }
 
-// browser is Chromium with a page that listens.
+// browser is Chromium with a page that listens to a stream.
 type browser struct {
 	t    *testing.T
-	page string // its origin
+	page string // its origin, without a slash at the end
 	told chan told
 }
 
-// newBrowser serves the page, at an origin of its own.
+// newBrowser serves the page on an address of its own. open starts Chromium.
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
 	b := &browser{t: t, told: make(chan told, 1000)}
@@ -54,7 +54,8 @@ func newBrowser(t *testing.T) *browser {
 	return b
 }
 
-// open shows the page, until the test ends, and lets it listen to a stream.
+// open starts Chromium, which shows the page until the test ends. The page listens to
+// stream.
 func (b *browser) open(stream string, flags ...string) {
 	b.t.Helper()
 	chromium := skipWithout(b.t, "chromium", "chromium")
@@ -78,12 +79,12 @@ func (b *browser) open(stream string, flags ...string) {
 		if b.t.Failed() {
 			b.t.Logf("chromium ended with %v:\n%s", err, tail(says.String()))
 		}
-		_ = os.RemoveAll(profile) // what its last process still writes there stays
+		_ = os.RemoveAll(profile) // fails if Chromium's last process still writes there
 	})
 }
 
-// next is the next thing of a kind that the page tells; what it tells before that
-// may be of the kinds in between alone.
+// next waits until the page reports an event of kind what, and returns that event. It
+// fails if the page reports anything before it that is not of one of the kinds between.
 func (b *browser) next(what string, between ...string) told {
 	b.t.Helper()
 	for {
@@ -93,7 +94,8 @@ func (b *browser) next(what string, between ...string) told {
 	}
 }
 
-// first is the next thing that the page tells, which must be of one of these kinds.
+// first returns the next event that the page reports. It fails if that is of no kind in
+// kinds.
 func (b *browser) first(kinds ...string) told {
 	b.t.Helper()
 	select {
@@ -108,7 +110,7 @@ func (b *browser) first(kinds ...string) told {
 	return told{}
 }
 
-// sees waits for a window, and for no other before it.
+// sees waits for window n, and fails if another window is shown before it.
 func (b *browser) sees(s *subscriber, n int) {
 	b.t.Helper()
 	if got, want := b.next("swarm"), (told{"swarm", s.id(n), n}); got != want {
@@ -116,7 +118,8 @@ func (b *browser) sees(s *subscriber, n int) {
 	}
 }
 
-// anyOrigin lets a page read streams of other origins; that is not what is tested.
+// anyOrigin lets the page read streams of other origins, for tests that are not about
+// origins.
 const anyOrigin = "--disable-web-security"
 
 // A browser is shown the newest window at once and every one that follows. When the
@@ -143,7 +146,8 @@ func TestBrowserResumes(t *testing.T) {
 	b.sees(s, 7)
 }
 
-// A browser that is put off because too many come at once comes back and is served.
+// A browser that is refused because too many clients connect at once tries again, and
+// is let in when they have left.
 func TestBrowserIsPutOff(t *testing.T) {
 	sideBySide(t)
 	skipWithoutFlag(t, "--accept-rate")
@@ -151,7 +155,7 @@ func TestBrowserIsPutOff(t *testing.T) {
 	s.publish(1)
 	crowd, leave := context.WithCancel(t.Context())
 	defer leave()
-	for range 8 { // who come so often that hardly anybody else is let in
+	for range 8 { // clients that connect so often that hardly anybody else is let in
 		go func() {
 			for crowd.Err() == nil {
 				peek(crowd, s.url+"/v1/swarm")
@@ -165,7 +169,7 @@ func TestBrowserIsPutOff(t *testing.T) {
 		switch b.first("broken", "open", "swarm").What {
 		case "broken":
 			off++
-		case "swarm": // it was let in before that: another one comes
+		case "swarm": // it was let in before it was refused twice: try again with another one
 			b, off = newBrowser(t), 0
 			b.open(s.url+"/v1/swarm", anyOrigin)
 		}
@@ -174,7 +178,7 @@ func TestBrowserIsPutOff(t *testing.T) {
 	b.next("swarm", "open", "broken")
 }
 
-// peek opens a stream and leaves.
+// peek opens a stream and closes it at once.
 func peek(ctx context.Context, url string) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -185,7 +189,7 @@ func peek(ctx context.Context, url string) {
 	}
 }
 
-// A page of another origin reads a stream only where the operator has allowed it.
+// A page of another origin can read a stream only if --cors-origin names that origin.
 func TestBrowserAcrossOrigins(t *testing.T) {
 	sideBySide(t)
 	for name, allowed := range map[string]bool{"allowed": true, "not allowed": false, "another one is allowed": false} {
@@ -214,7 +218,8 @@ func TestBrowserAcrossOrigins(t *testing.T) {
 	}
 }
 
-// The stream of single emojis, as the Python system's pages read it.
+// A browser gets messages from /sub1, the stream of single emojis that the pages of the
+// Python system read.
 func TestBrowserSeesSingleEmojis(t *testing.T) {
 	sideBySide(t)
 	b := newBrowser(t)

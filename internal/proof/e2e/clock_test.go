@@ -16,8 +16,9 @@ import (
 	"github.com/emostream/emostream/internal/proof/kafkatest"
 )
 
-// buildWrong builds emostream with a clock that is wrong by the seconds that
-// EMOSTREAM_TEST_CLOCK says, by giving the compiler another time.Now.
+// buildWrong builds emostream with a wrong clock: time.Now is off by as many seconds as
+// EMOSTREAM_TEST_CLOCK says. For that it gives the compiler a changed file of the
+// standard library.
 func buildWrong(t *testing.T) (path string) {
 	t.Helper()
 	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
@@ -68,9 +69,9 @@ func wrong() int64 {
 	return path
 }
 
-// A main server whose clock is 30 s ahead or behind is not ready and says why;
-// the windows of the others are neither closed nor lost by it, and what it
-// acknowledges is counted all the same.
+// A main server whose clock is 30 s ahead or behind is not ready, and says why. Kafka
+// refuses the reactions of the one that is ahead, and those that the one behind
+// acknowledges are counted. The reactions of the other servers are counted as ever.
 func TestWrongClocks(t *testing.T) {
 	if os.Getenv(kafkatest.BrokersVariable) == "" {
 		t.Skip("needs Apache Kafka, whose brokers have a clock of their own: make test-kafka")
@@ -126,7 +127,7 @@ func TestWrongClocks(t *testing.T) {
 	in.checkCounted(led)
 }
 
-// add enters what another ledger holds.
+// add adds the numbers of o to l.
 func (l *ledger) add(o *ledger) {
 	for e, n := range o.accepted {
 		l.accepted[e] += n

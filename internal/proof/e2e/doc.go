@@ -1,8 +1,7 @@
-// Package e2e holds the tests of the whole: the program's own processes on a
-// broker, from the tap to the screen.
+// Package e2e tests the whole: processes of the program on a broker, from the reaction
+// that is sent to the swarm that is shown.
 //
-// They run on the embedded broker, or on the cluster that
-// EMOSTREAM_TEST_BROKERS names (host:port, separated by commas), as `make
-// test-kafka` does with Apache Kafka. Each test has topics and groups of its own
-// there.
+// The tests run on the embedded broker, or on the Kafka cluster whose addresses are in
+// EMOSTREAM_TEST_BROKERS (host:port, separated by commas). `make test-kafka` runs them
+// on Apache Kafka so. There each test has topics and consumer groups of its own.
 package e2e

@@ -20,8 +20,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// ward is a cluster on which installations without any process are laid out, each
-// with a fault of its own.
+// ward is a Kafka cluster on which tests create the topics of installations without
+// running their stages. Each installation has one fault, or none.
 type ward struct {
 	t       *testing.T
 	brokers []string
@@ -44,7 +44,8 @@ func newWard(t *testing.T) ward {
 	return w
 }
 
-// lay makes the topics of an installation, changed as a fault wants it.
+// lay creates the topics of an installation, after change has planted a fault in their
+// settings. change may be nil.
 func (w ward) lay(t *testing.T, change func(l kafka.Layout, topics map[string]kafka.Topic)) (*installation, patient) {
 	t.Helper()
 	in := &installation{t: t, brokers: w.brokers, names: wire.Topics{Prefix: prefix(t)}}
@@ -66,7 +67,7 @@ func (w ward) lay(t *testing.T, change func(l kafka.Layout, topics map[string]ka
 	return in, patientOf(t, in)
 }
 
-// write appends a record that was written some time ago.
+// write appends a record whose time is ago before now.
 func (w ward) write(t *testing.T, topic, key string, value []byte, ago time.Duration) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -77,14 +78,15 @@ func (w ward) write(t *testing.T, topic, key string, value []byte, ago time.Dura
 	}
 }
 
-// Each setting of a topic that breaks the promise is found, and nothing else.
+// Doctor finds each setting of a topic that breaks the promise, and finds nothing else
+// wrong.
 func TestDoctorFindsTopicsSetWrongly(t *testing.T) {
 	sideBySide(t)
 	w := newWard(t)
 	const embedded, three = "embedded", "three brokers"
 	for name, tt := range map[string]struct {
-		topic, setting, value string // a value of "" leaves the setting out
-		on                    string // where it can be planted; default everywhere
+		topic, setting, value string // if value is empty, the setting is left out
+		on                    string // the only kind of cluster that can have this setting; empty: every kind
 	}{
 		"compaction of reactions":              {"reactions", "cleanup.policy", "compact", ""},
 		"compaction of counts":                 {"counts", "cleanup.policy", "compact,delete", ""},
@@ -133,8 +135,8 @@ func TestDoctorFindsTopicsSetWrongly(t *testing.T) {
 	})
 }
 
-// Reactions that nobody counts, counts that nobody publishes, and partitions that
-// have changed since the last count.
+// Doctor finds reactions that no aggregate counts, counts that no publish sends, and
+// partitions that were added since the last commit.
 func TestDoctorFindsWhatWaits(t *testing.T) {
 	sideBySide(t)
 	w := newWard(t)
@@ -154,7 +156,7 @@ func TestDoctorFindsWhatWaits(t *testing.T) {
 			}
 			return nil
 		})
-		p.waitFor(t, "counting/"+in.names.Prefix+"publish") // which nobody runs
+		p.waitFor(t, "counting/"+in.names.Prefix+"publish") // there is no publish
 		a.stop()
 		p.waitFor(t, "counting/"+in.names.Prefix+"publish")
 		w.write(t, in.names.Reactions(), "", tap, 0)
@@ -186,7 +188,8 @@ func (w ward) grow(t *testing.T, topic string, partitions int) {
 	}
 }
 
-// Subscriber servers that are silent, share a name, or cannot be reached.
+// Doctor finds subscriber servers that are silent, share a name, belong to a cluster
+// without a topic, or cannot be reached.
 func TestDoctorFindsFaultsOfServers(t *testing.T) {
 	sideBySide(t)
 	w := newWard(t)
@@ -220,7 +223,7 @@ func TestDoctorFindsFaultsOfServers(t *testing.T) {
 				t.Skip("its brokers stamp heartbeats themselves")
 			}
 			in, p := w.lay(t, nil)
-			// The clusters have their publishers: what is wrong is the servers alone.
+			// With a publisher for the clusters, only the servers can be wrong.
 			pub := start(t, "publish", "--brokers", strings.Join(w.brokers, ","), "--clusters", "cluster_1",
 				"--topic-prefix", in.names.Prefix, "--group-prefix", in.names.Prefix)
 			defer pub.kill()
@@ -243,7 +246,8 @@ func TestDoctorFindsFaultsOfServers(t *testing.T) {
 	}
 }
 
-// A broker that is away is one fault, whether it is named or not.
+// Doctor reports a broker that is down once: as that broker if --brokers names it, else
+// by the replicas that are missing.
 func TestDoctorFindsABrokerAway(t *testing.T) {
 	control := kafkatest.Control{URL: os.Getenv(kafkatest.ControlVariable)}
 	if control.URL == "" {

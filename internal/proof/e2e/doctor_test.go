@@ -21,19 +21,20 @@ import (
 	"github.com/emostream/emostream/internal/proof/parallel"
 )
 
-// patient is somebody's machine, as doctor is asked to look at it.
+// patient is what doctor examines: env and args are the environment and the arguments
+// that it is run with.
 type patient struct {
 	env  []string
 	args []string
 }
 
-// with is the same one, looked at with more arguments.
+// with returns a copy of p with more arguments.
 func (p patient) with(args ...string) patient {
 	return patient{p.env, slices.Concat(p.args, args)}
 }
 
-// examine runs doctor and returns what it calls wrong, as "area/check", and all that
-// it said. Its exit code must agree.
+// examine runs doctor. It returns the findings that are wrong, as "area/check", and all
+// findings as text. It fails if the exit code does not agree with them.
 func (p patient) examine(t *testing.T) (wrong []string, said string) {
 	t.Helper()
 	return p.run(t, exec.Command(binary, slices.Concat([]string{"doctor", "-o", "json"}, p.args)...))
@@ -70,7 +71,7 @@ func (p patient) run(t *testing.T, cmd *exec.Cmd) (wrong []string, said string) 
 	return wrong, said
 }
 
-// check wants certain findings to be wrong, and no others.
+// check runs doctor and fails unless the findings that are wrong are exactly want.
 func (p patient) check(t *testing.T, want ...string) {
 	t.Helper()
 	wrong, said := p.examine(t)
@@ -79,7 +80,8 @@ func (p patient) check(t *testing.T, want ...string) {
 	}
 }
 
-// waitFor checks again and again: what was planted shows after a while.
+// waitFor runs doctor again and again until the findings that are wrong are exactly
+// want: a fault that was planted may show only after a while.
 func (p patient) waitFor(t *testing.T, want ...string) {
 	t.Helper()
 	until(t, "doctor finds "+strings.Join(want, ", "), func() error {
@@ -91,7 +93,8 @@ func (p patient) waitFor(t *testing.T, want ...string) {
 	})
 }
 
-// patientOf is a machine beside an installation, of whose ports nobody asks.
+// patientOf returns a patient with the brokers and names of an installation, whose
+// ports are not examined.
 func patientOf(t *testing.T, in *installation) patient {
 	t.Helper()
 	args := []string{"--brokers", strings.Join(in.brokers, ","), "--port", "0", "--clients", "100", "--timeout", "30s"}
@@ -101,8 +104,9 @@ func patientOf(t *testing.T, in *installation) patient {
 	return patient{args: args, env: []string{"XDG_STATE_HOME=" + t.TempDir()}}
 }
 
-// Beside a pipeline that runs all is fine, on its own ports and data folder, while
-// reactions come and after it.
+// Doctor finds nothing wrong with a running pipeline when it is given the pipeline's
+// ports and data folder, neither before the first reactions nor after them. It finds
+// each fault in the table.
 func TestDoctorHealthy(t *testing.T) {
 	sideBySide(t)
 	first, dir := parallel.Ports(t, 3), t.TempDir()
@@ -129,7 +133,7 @@ func TestDoctorHealthy(t *testing.T) {
 	}
 }
 
-// strangersPort is the port of a server that is not ours.
+// strangersPort returns the port of a server that is not Emostream's.
 func strangersPort(t *testing.T) string {
 	t.Helper()
 	s := httptest.NewServer(nil)
@@ -137,8 +141,8 @@ func strangersPort(t *testing.T) string {
 	return port(strings.TrimPrefix(s.URL, "http://"))
 }
 
-// Before anything was started, the brokers are all that is wrong: no address, none
-// that answers, one that is something else.
+// When no broker can be used, Doctor finds that and nothing else wrong: if nobody
+// listens there, if the name does not exist, or if another kind of server answers.
 func TestDoctorFindsNoBroker(t *testing.T) {
 	sideBySide(t)
 	main, broker := free(t), free(t)
@@ -157,7 +161,8 @@ func TestDoctorFindsNoBroker(t *testing.T) {
 	}
 }
 
-// What is wrong with this machine.
+// Doctor finds what is wrong with this machine: data folder, limit of open files,
+// settings and clock.
 func TestDoctorFindsFaultsOfTheMachine(t *testing.T) {
 	sideBySide(t)
 	_, in := up(t, "--ephemeral", "--subscribers", "1", "--clusters", "1")
@@ -231,7 +236,7 @@ func TestDoctorFindsFaultsOfTheMachine(t *testing.T) {
 	})
 }
 
-// A broker that advertises an address at which nobody is.
+// Doctor finds a broker that advertises an address on which nobody listens.
 func TestDoctorFindsAdvertisedNowhere(t *testing.T) {
 	sideBySide(t)
 	addr := free(t)
@@ -240,7 +245,8 @@ func TestDoctorFindsAdvertisedNowhere(t *testing.T) {
 	p.waitFor(t, "brokers/broker 0")
 }
 
-// Interrupted, it ends at once and says so, whoever keeps it waiting.
+// When it is interrupted, Doctor ends at once with exit code 130, even while a broker
+// keeps it waiting.
 func TestDoctorInterrupted(t *testing.T) {
 	sideBySide(t)
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
@@ -249,7 +255,7 @@ func TestDoctorInterrupted(t *testing.T) {
 	}
 	defer silent.Close()
 	p := start(t, "doctor", "--brokers", silent.Addr().String(), "--port", "0", "--timeout", "1m")
-	for range 2 { // the first connection only finds that somebody listens
+	for range 2 { // doctor uses the first connection only to see whether somebody listens
 		conn, err := silent.Accept()
 		if err != nil {
 			t.Fatal(err)

@@ -15,9 +15,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// between stands between clients and a broker and passes on what they say, until
-// it is told to act when the broker has written: then it does that instead of
-// passing the answer on.
+// between is a proxy between clients and a broker. If act is set, the next answer to a
+// write is not passed on: act is called instead, and the connection is closed.
 type between struct {
 	addr   string
 	broker string
@@ -44,8 +43,7 @@ func standBetween(t *testing.T, broker string) *between {
 	return b
 }
 
-// serve passes requests and answers on, one after the other, as clients send
-// them.
+// serve passes the requests of a client and their answers on, one after the other.
 func (b *between) serve(client net.Conn) {
 	defer client.Close()
 	server, err := net.Dial("tcp", b.broker)
@@ -77,7 +75,7 @@ func (b *between) serve(client net.Conn) {
 	}
 }
 
-// frame reads a message and the length before it.
+// frame reads a message of Kafka's protocol, with the length that stands before it.
 func frame(r io.Reader) ([]byte, error) {
 	size := make([]byte, 4)
 	if _, err := io.ReadFull(r, size); err != nil {
@@ -88,8 +86,9 @@ func frame(r io.Reader) ([]byte, error) {
 	return b, err
 }
 
-// The embedded broker is killed when it has written and before it has answered,
-// again and again: each time it is in doubt, and in the log once.
+// If the embedded broker is killed after it has written a batch and before it has
+// answered, the producer says that the batch is in doubt. The batch is in the log,
+// once. This is tried three times.
 func TestKilledBetweenWriteAndAnswer(t *testing.T) {
 	sideBySide(t)
 	addr, dir := free(t), t.TempDir()

@@ -17,7 +17,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// fate is what a client was told of a reaction.
+// fate is what a client learned of its reaction.
 type fate string
 
 const (
@@ -26,11 +26,12 @@ const (
 	inDoubt      fate = "in doubt"
 )
 
-// fates are those of all reactions, by the user who sent only that one.
+// fates keeps what clients learned of all reactions. Each reaction has a user of its
+// own.
 type fates struct {
 	mu   sync.Mutex
 	told map[string]fate
-	odd  []string // answers that nobody should get
+	odd  []string // answers that no client should get
 }
 
 func (f *fates) tell(user string, what fate) {
@@ -51,13 +52,13 @@ func (f *fates) count(what fate) int {
 	return n
 }
 
-// send posts a reaction of a user, and says whether the connection it went over is at
-// its end, and whether there is no server any more.
+// send posts a reaction of a user and notes what became of it. last says that its
+// connection is not used again, gone that there is no server any more.
 func (f *fates) send(client *http.Client, url, user string) (last, gone bool) {
 	res, err := client.Post(url+"/send_emoji", "application/json", strings.NewReader(fmt.Sprintf(`{"user_id":%q,"emoji_type":"🔥"}`, user)))
 	if err != nil {
 		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
-			return true, true // never sent
+			return true, true // the reaction was never sent
 		}
 		f.tell(user, inDoubt)
 		return true, false
@@ -82,7 +83,7 @@ func (f *fates) send(client *http.Client, url, user string) (last, gone bool) {
 	return res.Close, false
 }
 
-// check holds what clients were told against the log.
+// check compares what clients learned with the log.
 func (f *fates) check(t *testing.T, brokers []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -134,9 +135,10 @@ func (f *fates) check(t *testing.T, brokers []string) {
 	}
 }
 
-// A server that is told to stop under load acknowledges nothing that is not in the
-// log, and refuses nothing that is. With --drain-delay, clients that go when their
-// connection is closed after an answer, as a load balancer makes them, lose nothing.
+// A main server that is stopped under load acknowledges only reactions that are in the
+// log, and refuses only reactions that are not. During --drain-delay it still answers, and
+// closes each connection after an answer. Clients that leave then, as a load balancer
+// makes them, get every reaction acknowledged.
 func TestServeStopsUnderLoad(t *testing.T) {
 	sideBySide(t)
 	for _, delay := range []string{"0s", "1s"} {

@@ -2,8 +2,9 @@ package e2e_test
 
 import "flag"
 
-// The flags of this package's tests. They stand behind the package's name, as in the Makefile: go test ./internal/proof/e2e
-// -run '^TestSoak$' -duration 5m. A test that needs one is skipped without it.
+// The flags of this package's tests. On the command line they follow the name of the
+// package: go test ./internal/proof/e2e -run '^TestSoak$' -duration 5m. A test that
+// needs a flag is skipped without it.
 var (
 	duration = flag.Duration("duration", 0, "how long TestSoak takes, and each step of TestOverload and TestIngestBench; 0 skips them")
 	millions = flag.Int("millions", 0, "how many million reactions TestLongHistory and TestDay write; 0 skips them")

@@ -26,7 +26,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// patience is how long anything may take before a test gives up on it.
+// patience is how long a test waits for anything before it fails.
 const patience = 60 * time.Second
 
 var binary string
@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 	if err != nil {
 		panic(err)
 	}
-	if err := os.Setenv("EMOSTREAM_CONFIG", ""); err != nil { // not the settings of whoever runs the tests
+	if err := os.Setenv("EMOSTREAM_CONFIG", ""); err != nil { // no test reads the settings file of whoever runs the tests
 		panic(err)
 	}
 	binary = filepath.Join(dir, "emostream")
@@ -54,7 +54,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// sideBySide lets a test run while others do. On brokers that tests share they run one after the other: some tests kill one.
+// sideBySide lets a test run at the same time as others, if each has a broker of its
+// own. On a Kafka cluster that all share, tests run one after the other, since some
+// kill a broker.
 func sideBySide(t *testing.T) {
 	t.Helper()
 	if os.Getenv(kafkatest.BrokersVariable) == "" {
@@ -95,7 +97,8 @@ func start(tb testing.TB, args ...string) *process {
 	return startProgram(tb, binary, nil, args...)
 }
 
-// startProgram runs a build of emostream, with more in its environment.
+// startProgram runs the program at path until the test ends, with env added to its
+// environment.
 func startProgram(tb testing.TB, path string, env []string, args ...string) *process {
 	tb.Helper()
 	p := &process{t: tb, name: strings.Join(args[:1], " "), cmd: exec.Command(path, args...), done: make(chan struct{}), out: make(chan string, 100)}
@@ -139,7 +142,7 @@ func (p *process) kill() {
 	<-p.done
 }
 
-// stop asks the process to stop, and waits until it has.
+// stop interrupts the process, waits until it has ended, and returns its exit code.
 func (p *process) stop() int {
 	p.t.Helper()
 	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
@@ -154,7 +157,8 @@ func (p *process) stop() int {
 	return p.cmd.ProcessState.ExitCode()
 }
 
-// line returns the next line of the process's stdout.
+// line returns the next line of the process's stdout. It fails if the process ends
+// first.
 func (p *process) line() string {
 	p.t.Helper()
 	select {
@@ -170,7 +174,7 @@ func (p *process) line() string {
 	return ""
 }
 
-// installation is what the tests need to know of a running pipeline.
+// installation says where the parts of a running pipeline are.
 type installation struct {
 	t       testing.TB
 	main    []string // base URLs of the main servers
@@ -180,8 +184,8 @@ type installation struct {
 	names   wire.Topics
 }
 
-// up starts everything in one process. Its topics are on the cluster under
-// test; more are more arguments.
+// up runs `emostream up` with more arguments until the test ends. If the tests run on a
+// Kafka cluster, it uses that and leaves out the arguments of the embedded broker.
 func up(tb testing.TB, more ...string) (*process, *installation) {
 	tb.Helper()
 	in := &installation{t: tb, servers: map[string]string{}}
@@ -189,7 +193,7 @@ func up(tb testing.TB, more ...string) (*process, *installation) {
 	if brokers := os.Getenv("EMOSTREAM_TEST_BROKERS"); brokers != "" {
 		in.names.Prefix = prefix(tb)
 		args = append(args, "--brokers", brokers, "--topic-prefix", in.names.Prefix, "--group-prefix", in.names.Prefix)
-		for i := 0; i < len(more); { // without what is for the embedded broker
+		for i := 0; i < len(more); { // leave out flags of the embedded broker
 			switch more[i] {
 			case "--ephemeral":
 				more = slices.Delete(slices.Clone(more), i, i+1)
@@ -207,7 +211,7 @@ func up(tb testing.TB, more ...string) (*process, *installation) {
 	return p, in
 }
 
-// read takes in what up -o json says.
+// read takes the addresses from the line that up -o json prints.
 func (in *installation) read(line string) {
 	in.t.Helper()
 	var a struct {
@@ -225,13 +229,14 @@ func (in *installation) read(line string) {
 	}
 }
 
-// prefix is a name for a test's own topics and groups.
+// prefix returns a prefix for the topics and groups of one test.
 func prefix(tb testing.TB) string {
 	tb.Helper()
 	return fmt.Sprintf("t%x.%s.", time.Now().UnixNano(), strings.NewReplacer("/", "_", " ", "_").Replace(tb.Name()))
 }
 
-// until calls check again and again until it returns nil.
+// until calls check again and again until it returns nil. After patience it fails; what
+// names what was waited for.
 func until(tb testing.TB, what string, check func() error) {
 	tb.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
@@ -250,14 +255,14 @@ func until(tb testing.TB, what string, check func() error) {
 	}
 }
 
-// answer is what a main server says to a request.
+// answer is the answer of a main server to a request.
 type answer struct {
 	status int
 	code   string
 	body   string
 }
 
-// post sends a JSON body.
+// post sends body and returns the answer.
 func post(url, contentType, body string) (answer, error) {
 	res, err := http.Post(url, contentType, strings.NewReader(body))
 	if err != nil {
@@ -273,7 +278,7 @@ func post(url, contentType, body string) (answer, error) {
 	return answer{res.StatusCode, said.Code, string(b)}, nil
 }
 
-// ledger counts what was acknowledged.
+// ledger counts reactions by what became of them: acknowledged, in doubt or refused.
 type ledger struct {
 	mu       sync.Mutex
 	accepted map[string]int64 // by emoji
@@ -283,8 +288,8 @@ type ledger struct {
 	failed   error
 }
 
-// tap sends one reaction to a main server, again and again as long as it is
-// certainly not written, and enters the outcome.
+// tap sends one reaction to a main server and counts what became of it. A reaction that
+// was certainly not written is sent again.
 func (l *ledger) tap(ctx context.Context, client *http.Client, server, emoji string) {
 	body := fmt.Sprintf(`{"user_id":"e2e","emoji_type":%q,"timestamp":"now"}`, emoji)
 	for ctx.Err() == nil {
@@ -320,8 +325,8 @@ func (l *ledger) enter(f func()) {
 // kinds are the emojis that the tests send.
 var kinds = strings.Fields("🔥 😂 👍 🎉 💯 😮 😢 🚀 💖 😀 😃 😄 😁 😆 😅 🤣 😊 😇 🙂 🙃 😉 😌 😍 🥰 😘 😗 😙 😚 😋 😛")
 
-// crowd sends n reactions of all kinds from a number of connections, evenly over
-// a time, to all main servers in turn.
+// crowd sends n reactions over a number of connections, to all main servers in turn. It
+// sends them evenly over a time; 0: as fast as the answers come.
 func (in *installation) crowd(ctx context.Context, n, connections int, over time.Duration) *ledger {
 	l := &ledger{accepted: map[string]int64{}}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}, Timeout: 20 * time.Second}
@@ -343,8 +348,8 @@ func (in *installation) crowd(ctx context.Context, n, connections int, over time
 	return l
 }
 
-// counted adds up the greatest count for each window and emoji in
-// emoji-aggregated.
+// counted returns how many reactions emoji-aggregated counts, by emoji and in all. Of
+// each window, channel and emoji it takes the greatest count.
 func (in *installation) counted() (map[string]int64, int64) {
 	in.t.Helper()
 	ctx, cancel := context.WithTimeout(in.t.Context(), patience)
@@ -393,8 +398,8 @@ func (in *installation) counted() (map[string]int64, int64) {
 	return byEmoji, total
 }
 
-// checkCounted waits until all that was acknowledged is counted, and fails if
-// more is, beyond what is in doubt.
+// checkCounted waits until every acknowledged reaction is counted. It fails if more
+// reactions are counted than were acknowledged or are in doubt.
 func (in *installation) checkCounted(l *ledger) {
 	in.t.Helper()
 	if l.failed != nil {
@@ -406,7 +411,7 @@ func (in *installation) checkCounted(l *ledger) {
 		if byEmoji, total = in.counted(); total < l.total {
 			return fmt.Errorf("%d of %d (in doubt %d)", total, l.total, l.inDoubt)
 		}
-		for emoji, n := range l.accepted { // what was in doubt may be counted first
+		for emoji, n := range l.accepted { // the total may have been reached with reactions that are in doubt
 			if byEmoji[emoji] < n {
 				return fmt.Errorf("%d %s of %d", byEmoji[emoji], emoji, n)
 			}
@@ -418,13 +423,13 @@ func (in *installation) checkCounted(l *ledger) {
 	}
 }
 
-// listener follows one subscriber server.
+// listener listens to one subscriber server and keeps what it is shown.
 type listener struct {
 	mu      sync.Mutex
-	windows map[int64]wire.Swarm // the greatest of each
+	windows map[int64]wire.Swarm // by the window's end; of each window the swarm with the greatest total
 }
 
-// total adds up the windows that end after a time.
+// total returns how many reactions are in the windows that end after a time.
 func (l *listener) total(after time.Time) int64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -437,7 +442,8 @@ func (l *listener) total(after time.Time) int64 {
 	return n
 }
 
-// listen follows a subscriber server's swarms until the test ends, from now on.
+// listen listens to a subscriber server until the test ends. It returns when the stream
+// is open.
 func listen(t *testing.T, url string) *listener {
 	t.Helper()
 	l := &listener{windows: map[int64]wire.Swarm{}}
@@ -479,8 +485,8 @@ func listen(t *testing.T, url string) *listener {
 	return l
 }
 
-// checkShown waits until a listener has been shown all that was acknowledged
-// after a time.
+// checkShown waits until windows that end after a time show as many reactions as were
+// acknowledged. It fails if they show more than were acknowledged or are in doubt.
 func (l *listener) checkShown(t *testing.T, name string, after time.Time, led *ledger) {
 	t.Helper()
 	until(t, name+" shows all", func() error {

@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// A long history makes nothing larger or slower: aggregate holds what is open,
-// and begins where it has committed. Twelve million reactions, then a restart.
-// The flag -millions says how many millions there are.
+// A long history makes aggregate neither larger nor slower: it keeps only open windows
+// in memory, and after a restart it begins at its commit. The test sends as many
+// million reactions as the flag -millions says, and then restarts aggregate.
 func TestLongHistory(t *testing.T) {
 	millions := *millions
 	if millions < 1 {
@@ -49,7 +49,8 @@ func TestLongHistory(t *testing.T) {
 		t.Errorf("aggregate's memory went from %.0f to %.0f bytes, want it to stay within 64 MiB", before, after)
 	}
 
-	// What closes the last windows in each partition, since time alone does not.
+	// Time alone does not close the last windows of a partition: only a reaction does
+	// whose time is at least the lateness after their end.
 	<-time.After(13 * time.Second)
 	for range 2 {
 		in.crowd(t.Context(), 200, 4, 0)
@@ -72,7 +73,7 @@ func TestLongHistory(t *testing.T) {
 	}
 }
 
-// million sends a million reactions of all kinds, in lines.
+// million sends a million reactions of all kinds: 10,000 lines that stand for 100 each.
 func (in *installation) million() {
 	in.t.Helper()
 	const items = 10_000
@@ -86,7 +87,7 @@ func (in *installation) million() {
 	}
 }
 
-// settle waits until aggregate has read all there is, and at least so much.
+// settle waits until aggregate has read the log to its end, and at least n records.
 func (in *installation) settle(metrics string, n int64) {
 	in.t.Helper()
 	began := time.Now()
@@ -99,7 +100,7 @@ func (in *installation) settle(metrics string, n int64) {
 	in.t.Fatal("aggregate does not catch up")
 }
 
-// countedUntil waits until so many reactions are counted, and returns what is.
+// countedUntil waits until n reactions are counted, and returns what counted returns.
 func (in *installation) countedUntil(n int64) (map[string]int64, int64) {
 	in.t.Helper()
 	until(in.t, "all is counted", func() error {
@@ -111,7 +112,8 @@ func (in *installation) countedUntil(n int64) (map[string]int64, int64) {
 	return in.counted()
 }
 
-// metric adds up a metric over its labels; 0 while nobody answers.
+// metric returns the value of a metric, added up over its labels; 0 if the server does
+// not answer.
 func metric(tb testing.TB, url, name string) (sum float64) {
 	tb.Helper()
 	res, err := http.Get(url + "/metrics")

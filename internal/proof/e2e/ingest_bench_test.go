@@ -24,8 +24,9 @@ import (
 
 const tapBody = `{"user_id":"user_123","emoji_type":"🔥","timestamp":"2026-11-24T10:00:00.000Z"}`
 
-// TestBareServer is the server that others are measured by, in a process of its
-// own: it reads a body and answers a constant. Its address is the argument after the flags.
+// TestBareServer is not a test, but the server that TestIngestBench compares with,
+// which runs it as a process of its own. The server reads a body and answers a
+// constant. Its address is the argument after the flags.
 func TestBareServer(t *testing.T) {
 	at := flag.Arg(0)
 	if at == "" {
@@ -51,15 +52,16 @@ type ingestRow struct {
 	connections int
 	perSecond   float64
 	p50, p99    string
-	cpu         float64 // µs for each request
-	mallocs     float64 // for each request
+	cpu         float64 // µs a request
+	mallocs     float64 // a request
 }
 
-// TestIngestBench measures how fast reactions are taken in beside a bare net/http
-// handler, one after the other on the same machine: make bench-ingest. The load is
-// wrk's, one thread, each connection one request at a time. "up" is every stage
-// and the broker in one process, so that counting and fan-out are in its CPU; of
-// Apache Kafka's rows the CPU is that of serve alone.
+// TestIngestBench measures how fast reactions are taken in, compared with a bare
+// net/http handler. The servers are measured one after the other on the same machine:
+// make bench-ingest. wrk makes the load in one thread; each connection has one request
+// in flight. In the rows of "up" the CPU includes counting, fan-out and the broker,
+// since all run in one process. In the rows of Apache Kafka it is the CPU of serve
+// alone.
 func TestIngestBench(t *testing.T) {
 	d := *duration
 	if d <= 0 {
@@ -67,7 +69,7 @@ func TestIngestBench(t *testing.T) {
 	}
 	var rows []ingestRow
 	measure := func(what, url, metrics string, connections ...int) {
-		loadWith(t, url, connections[0], time.Second) // it warms up
+		loadWith(t, url, connections[0], time.Second) // warm up
 		for _, c := range connections {
 			before, mallocs := metric(t, metrics, "process_cpu_seconds_total"), metric(t, metrics, "go_memstats_mallocs_total")
 			row := loadWith(t, url, c, d)
@@ -113,7 +115,8 @@ func dial(at string) error {
 	return err
 }
 
-// loadWith lets wrk post a reaction again and again.
+// loadWith lets wrk send a reaction again and again for d, and returns what wrk
+// measured.
 func loadWith(t *testing.T, url string, connections int, d time.Duration) ingestRow {
 	t.Helper()
 	script := filepath.Join(t.TempDir(), "post.lua")
@@ -158,8 +161,9 @@ func ingestTable(rows []ingestRow) string {
 	return b.String()
 }
 
-// bulkLoad streams reactions, one a line, over four connections, and says how
-// many were acknowledged a second, and what became of the server's memory.
+// bulkLoad sends reactions as streams of lines over four connections. It returns a line
+// of text with the acknowledged reactions a second and with the server's CPU and
+// memory.
 func bulkLoad(t *testing.T, url, metrics string, d time.Duration) string {
 	t.Helper()
 	const streams = 4
@@ -197,7 +201,7 @@ func bulkLoad(t *testing.T, url, metrics string, d time.Duration) string {
 		before/1e6, middle/1e6, metric(t, metrics, "process_resident_memory_bytes")/1e6)
 }
 
-// endless is the same block again and again, until a time.
+// endless is a reader that repeats a block until a time.
 type endless struct {
 	block []byte
 	at    int

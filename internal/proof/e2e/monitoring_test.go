@@ -16,8 +16,9 @@ import (
 	"github.com/goccy/go-yaml"
 )
 
-// What people are told about metrics and log lines is what there is: the operating
-// guide has every one of them, and the alerts and the dashboard ask for no other.
+// Operating guide, alerts, dashboard and program agree: the guide explains every metric
+// and every warning in the log, the dashboard shows every metric, and no page or file
+// names a metric that does not exist.
 func TestMonitoring(t *testing.T) {
 	sideBySide(t)
 	guide := read(t, "../../../docs/operations.md")
@@ -50,7 +51,8 @@ func TestMonitoring(t *testing.T) {
 	}
 }
 
-// Every alert is explained where it says.
+// Every alert names a section of the operating guide as its runbook, and that section
+// exists.
 func TestAlertsAreExplained(t *testing.T) {
 	sideBySide(t)
 	guide := read(t, "../../../docs/operations.md")
@@ -68,7 +70,8 @@ func TestAlertsAreExplained(t *testing.T) {
 	}
 }
 
-// Alerts fire when they should, and are silent when they should be.
+// The tests of the alerts pass in promtool. For every alert there is one in which it
+// fires and one in which it is silent.
 func TestAlerts(t *testing.T) {
 	sideBySide(t)
 	promtool, err := exec.LookPath("promtool")
@@ -92,8 +95,8 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// metricsOfAll are the names of what a whole pipeline measures. Some are there
-// from the first assignment, or the first read, on.
+// metricsOfAll returns the names of all metrics of a running pipeline. Some exist only
+// after the first client was assigned or the first records were read.
 func metricsOfAll(t *testing.T) (names []string) {
 	t.Helper()
 	_, in := up(t, "--ephemeral", "--metrics-listen", free(t))
@@ -146,7 +149,7 @@ func alerts(t *testing.T) (rules []rule) {
 	return rules
 }
 
-// dashboard are the dashboard's queries.
+// dashboard returns the queries of the dashboard, as rules.
 func dashboard(t *testing.T) (rules []rule) {
 	t.Helper()
 	var file struct {
@@ -175,7 +178,7 @@ func expressions(t *testing.T, rules []rule) string {
 	return b.String()
 }
 
-// warnings are the lines that stages log at the level warn or above.
+// warnings returns the messages that stages log at the levels warn and error.
 func warnings(t *testing.T) (lines []string) {
 	t.Helper()
 	logs := regexp.MustCompile(`\.(?:Warn|Error)\("([^"]+)"`)
@@ -197,7 +200,7 @@ func warnings(t *testing.T) (lines []string) {
 	return lines
 }
 
-// unique are the first groups of matches, in order and each once.
+// unique returns the first groups of matches, sorted, each once.
 func unique(matches [][]string) (out []string) {
 	for _, m := range matches {
 		out = append(out, m[1])

@@ -24,10 +24,11 @@ import (
 )
 
 // TestOverload offers a main server more than it can take, and prints what became of
-// it. It asserts nothing. Two things are made to be what is short: the log, whose
-// broker is behind a slow line, so that many times what it takes can be offered; and
-// the processor, where that is not so: to read and refuse a request costs about half
-// of taking it, so that at some multiple there is nothing left for the others.
+// it. It asserts nothing. In the first part the log is the bottleneck: its broker is
+// behind a slow line, so that many times what it takes can be offered. In the second
+// part the processor is. To read and refuse a request costs about half as much as to
+// take it, so at some multiple no processor time is left for the requests that could be
+// taken.
 func TestOverload(t *testing.T) {
 	if *duration <= 0 {
 		t.Skip("a benchmark: make bench-overload")
@@ -47,8 +48,9 @@ func TestOverload(t *testing.T) {
 	})
 }
 
-// overloaded starts a broker, behind a line of so many bytes a second (0: any), and a
-// main server before it, by a command if one is given.
+// overloaded starts a broker and a main server, and returns the server's URL and
+// process id. Between them is a line of so many bytes a second; 0: no limit. by is a
+// command that runs the server, if it is not empty.
 func overloaded(t *testing.T, line int, by []string) (url string, pid int) {
 	t.Helper()
 	addr := free(t)
@@ -65,8 +67,8 @@ func overloaded(t *testing.T, line int, by []string) (url string, pid int) {
 	return in.main[0], p.cmd.Process.Pid
 }
 
-// slowLine passes on what clients say to a broker, so many bytes a second over all
-// connections, and its answers.
+// slowLine is a proxy before a broker. It passes requests on at so many bytes a second,
+// all connections together, and answers at once.
 func slowLine(t *testing.T, broker string, perSecond int) (addr string) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -75,7 +77,7 @@ func slowLine(t *testing.T, broker string, perSecond int) (addr string) {
 	}
 	t.Cleanup(func() { _ = ln.Close() })
 	var mu sync.Mutex
-	var busy time.Time // until when the line is
+	var busy time.Time // until when the line is occupied
 	passed := func(n int) <-chan time.Time {
 		mu.Lock()
 		defer mu.Unlock()
@@ -117,8 +119,8 @@ func slowLine(t *testing.T, broker string, perSecond int) (addr string) {
 	return ln.Addr().String()
 }
 
-// overload looks for the greatest rate that a server takes in, then offers it that
-// and multiples of it.
+// overload measures the greatest rate that a server takes in. It then offers the server
+// 1, 2, 3 and 5 times that rate, for step each, and logs a table.
 func overload(t *testing.T, url string, pid, connections int, step time.Duration) {
 	t.Helper()
 	multiples := []float64{1, 2, 3, 5}
@@ -153,7 +155,7 @@ func overload(t *testing.T, url string, pid, connections int, step time.Duration
 	t.Logf("%d connections, by the clock:\n%s", connections, table.String())
 }
 
-// resident is the memory that a process has now, in MB.
+// resident returns how much memory a process uses now, in MiB; ? if that is not known.
 func resident(pid int) string {
 	b, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(pid), "status"))
 	_, rest, ok := strings.Cut(string(b), "VmRSS:")
@@ -164,7 +166,7 @@ func resident(pid int) string {
 	return fmt.Sprint(kb >> 10)
 }
 
-// served is what became of requests.
+// served counts what became of requests.
 type served struct {
 	mu       sync.Mutex
 	accepted *hdrhistogram.Histogram // microseconds from sending to the answer
@@ -187,8 +189,9 @@ func (s *served) add(more *served) {
 	}
 }
 
-// offer sends reactions for a time at a rate, by the clock and not by the answers, as
-// far as there are connections free; 0: as fast as the answers come.
+// offer sends reactions at a rate for a time, over at most that many connections. Each
+// is sent when it is due, whether earlier ones are answered or not, as long as a
+// connection is free. With rate 0 each connection sends as soon as it has an answer.
 func offer(t *testing.T, url string, connections int, rate float64, over time.Duration) *served {
 	t.Helper()
 	all := newServed()
@@ -234,7 +237,8 @@ func offer(t *testing.T, url string, connections int, rate float64, over time.Du
 	return all
 }
 
-// caller is a connection that sends one reaction after the other, at little cost.
+// caller is a connection that sends one reaction after the other. It uses little
+// processor time, which the server needs.
 type caller struct {
 	addr string
 	conn net.Conn
@@ -248,7 +252,7 @@ func (c *caller) close() {
 	}
 }
 
-// call sends a reaction and returns why it was not taken, or nothing.
+// call sends a reaction. It returns why it was not accepted; empty if it was.
 func (c *caller) call() (reason string) {
 	const tap = `{"user_id":"user_0123456789ab","emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.000Z"}`
 	if c.conn == nil {
@@ -277,7 +281,8 @@ func (c *caller) call() (reason string) {
 	return status + " " + code
 }
 
-// answer reads an answer, without what a client would need to understand any.
+// answer reads an answer. It understands only what a main server sends, not HTTP in
+// general.
 func (c *caller) answer() (status, body string, err error) {
 	length, last := 0, false
 	for {

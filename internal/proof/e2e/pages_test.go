@@ -13,10 +13,11 @@ import (
 	"time"
 )
 
-// The pages that newcomers follow are followed, each from top to bottom in an empty
-// folder: every block of commands is typed as it stands there, and prints what stands
-// there, apart from its numbers. The flag -pages says where the pages are; the emostream that is
-// run is that of PATH. It takes the ports that the pages name.
+// The commands of the README and of the page for newcomers work. Each page is followed
+// from top to bottom in an empty folder. Every command runs as it stands there, and
+// prints what stands there, apart from its numbers. The flag -pages says where the
+// pages are. The emostream on the PATH is run, and it takes the ports that the pages
+// name.
 func TestPages(t *testing.T) {
 	if *pages == "" {
 		t.Skip("takes fixed ports: make test-pages")
@@ -36,14 +37,14 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// command is what a page tells its reader to type, and what it says that is printed.
+// command is a command of a page, with the lines that it prints according to the page.
 type command struct {
 	text   string
 	prints []string
 }
 
-// typed finds the commands of a page: the lines of its blocks of sh, and those after
-// a $ in its blocks of console.
+// typed returns the commands of a page: all lines of its sh blocks, and the lines after
+// a $ in its console blocks.
 func typed(t *testing.T, page string) (all []command) {
 	t.Helper()
 	for _, block := range regexp.MustCompile("(?ms)^```(sh|console)\n(.*?)^```$").FindAllStringSubmatch(page, -1) {
@@ -67,11 +68,11 @@ func typed(t *testing.T, page string) (all []command) {
 	return all
 }
 
-// fromSource begins a command that runs the program in a clone of the repository. Who
-// has the pages without the source has the program with them.
+// fromSource begins commands that run the program in a clone of the repository. If the
+// pages come without the source, as in a release, emostream is run instead.
 const fromSource = "go run ./cmd/emostream"
 
-// inShell is a command as it is typed in a shell that is somewhere else.
+// inShell returns the command line for a shell in another folder.
 func (c command) inShell() string {
 	after, source := strings.CutPrefix(c.text, fromSource)
 	if !source {
@@ -83,11 +84,9 @@ func (c command) inShell() string {
 	return fmt.Sprintf("cd %q && %s", *pages, c.text)
 }
 
-// lasting are the beginnings of the commands beside which others are typed, what the
-// terminal shows when they are under way, how they end, and whether they do so by
-// themselves.
+// lasting are the commands that go on while others are typed.
 var lasting = []way{
-	{fromSource + " up", "ready http://", 1, false}, // the code of go run whenever it is interrupted
+	{fromSource + " up", "ready http://", 1, false}, // go run exits with 1 whenever it is interrupted
 	{"emostream up", "ready http://", 0, false},
 	{"emostream tui", "● live sub", 0, false},
 	{"emostream watch", "watching sub", 0, false},
@@ -96,27 +95,29 @@ var lasting = []way{
 	{"yes ", "", 0, true},
 }
 
-// way is how a command goes on.
+// way describes a command that goes on. begins is how its line begins, shows what the
+// terminal shows once it works, code its exit code. ends says that it ends by itself.
 type way struct {
 	begins, shows string
 	code          int
 	ends          bool
 }
 
-// reader is someone who follows a page, with a home of their own.
+// reader follows a page in a home folder of its own, and keeps the terminals of
+// commands that go on.
 type reader struct {
 	t    *testing.T
 	open []window
 }
 
-// window is a terminal in which a command goes on.
+// window is a terminal with a command that goes on.
 type window struct {
 	command
 	way
 	*terminal
 }
 
-// ended waits until the command has.
+// ended waits until the command has ended with its exit code.
 func (w window) ended() {
 	w.t.Helper()
 	w.terminal.shows(fmt.Sprintf("ended with %d", w.code))
@@ -125,7 +126,8 @@ func (w window) ended() {
 func newReader(t *testing.T) *reader {
 	t.Helper()
 	home := t.TempDir()
-	// In another home Go must find the packages that it has fetched and built.
+	// Go finds its settings and caches below HOME, which is changed here, so their old
+	// places are kept in the environment.
 	for _, name := range []string{"GOENV", "GOCACHE", "GOMODCACHE"} {
 		value, err := exec.CommandContext(t.Context(), "go", "env", name).Output()
 		if err != nil {
@@ -135,7 +137,7 @@ func newReader(t *testing.T) *reader {
 	}
 	for _, v := range os.Environ() {
 		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "EMOSTREAM_") || strings.HasPrefix(name, "XDG_") {
-			t.Setenv(name, "") // which restores it
+			t.Setenv(name, "") // t.Setenv restores the variable when the test ends
 			if err := os.Unsetenv(name); err != nil {
 				t.Fatal(err)
 			}
@@ -146,25 +148,26 @@ func newReader(t *testing.T) *reader {
 	return &reader{t: t}
 }
 
-// follow types all commands, and at the end stops those that go on: by then they
-// have shown what the page says.
+// follow runs all commands. At the end it stops those that go on, which by then have
+// shown what the page says.
 func (r *reader) follow(all []command) {
 	for _, c := range all {
 		if c.text == "make test" {
-			continue // this test is part of it
+			continue // make test runs this test too
 		}
 		r.t.Log("$ ", c.text)
 		if !r.goesOn(c) {
 			r.run(c)
 		}
 	}
-	// up is the first, and what it serves is stopped before it.
+	// The last one is stopped first: up was the first, and the others need it.
 	for _, w := range slices.Backward(r.open) {
 		r.close(w)
 	}
 }
 
-// goesOn types a command in a terminal of its own if others are typed beside it.
+// goesOn runs a command in a terminal of its own if it is one of lasting, and says
+// whether it is.
 func (r *reader) goesOn(c command) bool {
 	r.t.Helper()
 	for _, l := range lasting {
@@ -178,7 +181,8 @@ func (r *reader) goesOn(c command) bool {
 	return false
 }
 
-// run types a command that ends, when those that end by themselves have.
+// run runs a command that ends, and compares what it prints with the page. Before that
+// it waits for the commands in terminals that end by themselves.
 func (r *reader) run(c command) {
 	r.t.Helper()
 	for _, w := range r.open {
@@ -199,8 +203,8 @@ func (r *reader) run(c command) {
 	}
 }
 
-// close waits until a command that goes on has shown what it should, and stops it as
-// a person does.
+// close waits until a command that goes on has shown what the page says, and then stops
+// it with ctrl+c.
 func (r *reader) close(w window) {
 	r.t.Helper()
 	until(r.t, w.text+" shows what the page says", func() error {
@@ -218,9 +222,10 @@ func (r *reader) close(w window) {
 	w.ended()
 }
 
-// like is a pattern of the lines that a page shows. Any number may stand where one
-// above 0 stands, anything for a …, and any lines for a line of it; what a window of
-// watch holds depends on when it ended.
+// like returns a regular expression for the output that a page shows. A number other
+// than 0 stands for any number, … for any text, and a line that is only … for any
+// lines. A line of watch stands for any line of watch, since what a window holds
+// depends on when it ended.
 func like(lines []string, between string) string {
 	var patterns []string
 	for _, line := range lines {

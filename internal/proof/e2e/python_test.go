@@ -8,9 +8,8 @@ import (
 	"testing"
 )
 
-// Clients of the Python system, with the packages that they use, work unchanged.
-// It needs a Python that has them, which `make test-python` sets up and names with
-// the flag -python.
+// Clients of the Python system, with the packages that they use, work unchanged. The
+// flag -python names a Python that has these packages; `make test-python` sets it up.
 func TestPythonClients(t *testing.T) {
 	if *python == "" {
 		t.Skip("needs Python packages: make test-python")

@@ -17,11 +17,10 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// What was recorded can be taken away as tables, which another program reads with
-// the same sums, and sent again a hundred times as fast into another channel, where
-// it is counted as it was. That other program is DuckDB, where `make test-python`
-// names a Python that has it (the flag -python); else the tables' own summary
-// is compared.
+// Recorded reactions can be exported as tables, which hold the same sums. They can be
+// replayed a hundred times as fast into another channel, and are counted there as they
+// were. With the flag -python, which `make test-python` gives, DuckDB reads the tables;
+// without it only the summary of export is compared.
 func TestRecording(t *testing.T) {
 	sideBySide(t)
 	_, in := up(t)
@@ -32,8 +31,8 @@ func TestRecording(t *testing.T) {
 	r.replay(10 * time.Minute)
 }
 
-// The same of a day, with as many millions of reactions as the flag -millions
-// says, of which so many hours are sent again as -hours says.
+// The same holds for a day of reactions. The flag -millions says how many million there
+// are, and -hours how many hours of the day are replayed.
 func TestDay(t *testing.T) {
 	millions, hours := *millions, *hours
 	if millions < 1 {
@@ -60,7 +59,8 @@ func TestDay(t *testing.T) {
 	r.replay(time.Duration(hours) * time.Hour)
 }
 
-// recording is synthetic reactions in emoji-topic, evenly over a time that is past.
+// recording is synthetic reactions in emoji-topic. Their times are spread evenly over
+// length, from begin on.
 type recording struct {
 	*installation
 	reactions int64
@@ -68,7 +68,7 @@ type recording struct {
 	length    time.Duration
 }
 
-// reaction is the i-th one: when, what and where.
+// reaction returns the i-th reaction and its time in milliseconds since 1970.
 func (r *recording) reaction(i int64) (at int64, one wire.Reaction) {
 	at = r.begin.UnixMilli() + i*r.length.Milliseconds()/r.reactions
 	one = wire.Reaction{UserID: fmt.Sprintf("user_%d", i*7919%50_000), Emoji: kinds[i%int64(len(kinds))], Timestamp: wire.Time(at).String()}
@@ -78,8 +78,8 @@ func (r *recording) reaction(i int64) (at int64, one wire.Reaction) {
 	return at, one
 }
 
-// sums are how many reactions there are before a time, by channel and emoji, and of
-// how many users.
+// sums returns how many reactions have a time before end: by "channel emoji", and in
+// all. It also returns how many users sent them.
 func (r *recording) sums(end time.Time) (sums map[string]int64, total, users int64) {
 	sums, seen := map[string]int64{}, map[string]bool{}
 	for i := range r.reactions {
@@ -97,7 +97,7 @@ func (r *recording) sums(end time.Time) (sums map[string]int64, total, users int
 	return sums, total, int64(len(seen))
 }
 
-// write puts the reactions into emoji-topic, the partitions in turn.
+// write writes the reactions to emoji-topic, a thousand to each partition in turn.
 func (r *recording) write() {
 	r.t.Helper()
 	c, err := kafka.Open(kafka.Config{Brokers: r.brokers})
@@ -124,7 +124,7 @@ func (r *recording) write() {
 	r.t.Logf("%d reactions over %v were written in %v", r.reactions, r.length, time.Since(began).Round(time.Millisecond))
 }
 
-// run runs emostream to its end, and returns what it printed.
+// run runs emostream until it ends, and returns what it printed on stdout.
 func (r *recording) run(args ...string) ([]byte, error) {
 	var errs bytes.Buffer
 	cmd := exec.CommandContext(r.t.Context(), binary, args...)
@@ -136,7 +136,8 @@ func (r *recording) run(args ...string) ([]byte, error) {
 	return out, err
 }
 
-// report runs a command on the installation's topics, and reads its JSON.
+// report runs a command on the installation's topics, and decodes its JSON into a
+// value.
 func (r *recording) report(into any, args ...string) {
 	r.t.Helper()
 	began := time.Now()
@@ -150,7 +151,7 @@ func (r *recording) report(into any, args ...string) {
 	r.t.Logf("%s took %v", strings.Join(args, " "), time.Since(began).Round(time.Millisecond))
 }
 
-// verify waits until all is counted.
+// verify waits until consume --verify says that the log and the counts agree.
 func (r *recording) verify(wait string) {
 	r.t.Helper()
 	var said struct{ Verdict string }
@@ -160,7 +161,8 @@ func (r *recording) verify(wait string) {
 	}
 }
 
-// export takes the tables away and has them read.
+// export exports windows and reactions as tables and compares their sums with the
+// recording.
 func (r *recording) export() {
 	r.t.Helper()
 	dir := r.t.TempDir()
@@ -205,8 +207,8 @@ func (r *recording) export() {
 	r.t.Logf("read back by another program: %d rows of windows, %d users, sums as written", read.Rows, read.Users)
 }
 
-// replay sends the first part of the recording a hundred times as fast into another
-// channel, and compares what is counted there.
+// replay replays the first part of the recording into another channel, a hundred times
+// as fast, and compares what is counted there with the recording.
 func (r *recording) replay(part time.Duration) {
 	r.t.Helper()
 	const again = "again"

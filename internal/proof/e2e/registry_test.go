@@ -24,11 +24,12 @@ import (
 // joining is how many clients join in a second.
 const joining = 500
 
-// Clients join six subscriber servers through two copies of serve: they are spread
-// evenly, and the servers' own counts say so at both. Then one server is killed and
-// one is stopped: every client comes back on another one, and none is counted twice.
-// The flag -clients says how many clients there are; then it is also checked how evenly
-// they are spread and how soon they are back.
+// Clients that join through two main servers are spread evenly over six subscriber
+// servers, and both main servers report the same numbers. Then one subscriber server is
+// killed and another is stopped. Every client comes back on another server, and none is
+// counted twice. The flag -clients says how many clients there are. If it is given, the
+// test also has limits for how unevenly they are spread and for how long they take to
+// come back.
 func TestRegistry(t *testing.T) {
 	sideBySide(t)
 	clients, exact := *clients, *clients != 0
@@ -44,7 +45,7 @@ func TestRegistry(t *testing.T) {
 		t.Helper()
 		counts := a.at()
 		t.Logf("%s: all %d clients have a stream after %v; by server %v, which differ by %.1f %%", what, clients, took.Round(time.Millisecond), counts, spread(counts))
-		if n := spread(counts); exact && n >= 5 || n >= 50 { // a herd differs by more
+		if n := spread(counts); exact && n >= 5 || n >= 50 { // few clients that return at once are spread less evenly
 			t.Errorf("%s: servers differ by %.1f %%", what, n)
 		}
 	}
@@ -67,8 +68,8 @@ func TestRegistry(t *testing.T) {
 	t.Logf("why clients were without a stream: %v", a.why())
 }
 
-// subscribers starts a broker, if there is none, two copies of serve and subscriber
-// servers in two clusters, and returns the servers by name.
+// subscribers starts two main servers and n subscriber servers in two clusters, and a
+// broker if the tests have none. It returns the subscriber servers by name.
 func subscribers(t *testing.T, n int) (map[string]*process, *installation) {
 	t.Helper()
 	in := &installation{t: t, servers: map[string]string{}}
@@ -104,8 +105,8 @@ func subscribers(t *testing.T, n int) (map[string]*process, *installation) {
 	return servers, in
 }
 
-// registered is how many clients a main server says the servers have that are
-// alive, and how many it has sent to them that are to come.
+// registered asks a main server for the subscriber servers. It returns how many clients
+// each live server has, and how many clients were assigned that no server reports yet.
 func registered(main string) (clients map[string]int, pending int, err error) {
 	res, err := http.Get(main + "/v1/servers")
 	if err != nil {
@@ -132,17 +133,17 @@ func registered(main string) (clients map[string]int, pending int, err error) {
 	return clients, pending, nil
 }
 
-// audience is clients as `watch` is one, each with its own stream.
+// audience is clients like `watch`, each with a stream of its own.
 type audience struct {
 	t      *testing.T
 	http   *http.Client
-	ctx    context.Context //nolint:containedctx // the test's own, which ends all clients
+	ctx    context.Context //nolint:containedctx // its end stops all clients
 	ending sync.WaitGroup
 
 	mu      sync.Mutex
 	live    map[int]string // the server of each client that has a stream
-	since   time.Time      // when one last got its stream
-	reasons map[string]int // why clients had none
+	since   time.Time      // when the newest stream was opened
+	reasons map[string]int // how often each reason left a client without a stream
 }
 
 func newAudience(t *testing.T) *audience {
@@ -159,7 +160,8 @@ func newAudience(t *testing.T) *audience {
 	return a
 }
 
-// join lets clients come, through the main servers in turn.
+// join starts n clients, joining of them a second. They register at the main servers in
+// turn.
 func (a *audience) join(n int, main []string) {
 	began := time.Now()
 	for i := range n {
@@ -187,7 +189,7 @@ func (a *audience) note(i int, s sse.State, at wire.Assignment) {
 	}
 }
 
-// at is how many clients each server has, as they say themselves.
+// at returns how many clients have a stream at each server, as the clients know it.
 func (a *audience) at() map[string]int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -204,8 +206,8 @@ func (a *audience) why() map[string]int {
 	return maps.Clone(a.reasons)
 }
 
-// settled waits until n clients have streams, of servers that are there, and both
-// main servers say the same of them. It returns when the last client got its own.
+// settled waits until n clients have streams at servers that still run, and both main
+// servers report the same numbers. It returns when the newest stream was opened.
 func (a *audience) settled(in *installation, n int) time.Time {
 	a.t.Helper()
 	until(a.t, "every client has a stream, and is counted once", func() error {
@@ -238,7 +240,8 @@ func sum(counts map[string]int) (n int) {
 	return n
 }
 
-// spread is by how much the emptiest differs from the fullest, in percent.
+// spread returns by how much the emptiest server has fewer clients than the fullest, in
+// percent of the fullest.
 func spread(counts map[string]int) float64 {
 	all := slices.Sorted(maps.Values(counts))
 	return 100 * float64(all[len(all)-1]-all[0]) / float64(all[len(all)-1])

@@ -15,19 +15,19 @@ import (
 	"github.com/emostream/emostream/internal/proof/kafkatest"
 )
 
-// permission is a line of the table in docs/kafka-security.md.
+// permission is a row of the table in docs/kafka-security.md.
 type permission struct {
 	user      string
 	operation string
 	kind      string // topic or group
-	name      string // a * at its end stands for any ending
+	name      string // a * at the end stands for any ending
 }
 
 func (p permission) String() string {
 	return fmt.Sprintf("%s %s %s %s", p.user, p.operation, p.kind, p.name)
 }
 
-// permissions are what the document lists for the stages.
+// permissions returns the rows of that table.
 func permissions(t *testing.T) (all []permission) {
 	t.Helper()
 	doc, err := os.ReadFile("../../../docs/kafka-security.md")
@@ -44,7 +44,8 @@ func permissions(t *testing.T) (all []permission) {
 	return all
 }
 
-// guarded is a Kafka that lets nobody do what no ACL allows, and a pipeline on it.
+// guarded is a pipeline on a Kafka cluster in which everything is forbidden that no ACL
+// allows.
 type guarded struct {
 	*installation
 	cluster *kafkatest.Cluster
@@ -53,7 +54,7 @@ type guarded struct {
 	args    map[string][]string
 }
 
-// password is that of every user.
+// password is the password of every user.
 const password = "n0t-to-be-seen"
 
 func newGuarded(t *testing.T, users ...string) *guarded {
@@ -63,7 +64,7 @@ func newGuarded(t *testing.T, users ...string) *guarded {
 		passwords[u] = password
 	}
 	cluster, err := kafkatest.Start(t.Context(), kafkatest.Options{Brokers: 1, Users: passwords, Properties: map[string]string{
-		"connections.max.reauth.ms": "8000", // so that connections end all the time
+		"connections.max.reauth.ms": "8000", // ms after which a client must log in again: often, in this test
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +84,8 @@ func newGuarded(t *testing.T, users ...string) *guarded {
 	}
 }
 
-// resource is what a permission is called in Kafka, and how names match it.
+// resource returns the type and the name of a permission's resource in Kafka, and
+// whether the name is a prefix.
 func (g *guarded) resource(p permission) (kafkago.ResourceType, string, kafkago.PatternType) {
 	kind, name := kafkago.ResourceTypeTopic, g.names.Prefix+p.name
 	if p.kind == "group" {
@@ -130,13 +132,13 @@ func (g *guarded) forbid(p permission) {
 	}
 }
 
-// as adds to a command who runs it.
+// as adds to a command's arguments the flags of Kafka, with a user to log in as.
 func (g *guarded) as(user string, args ...string) []string {
 	return append(args, "--brokers", strings.Join(g.cluster.SecureAddrs(), ","), "--topic-prefix", g.names.Prefix, "--group-prefix", g.names.Prefix,
 		"--tls", "--tls-ca", g.cluster.CA(), "--sasl-mechanism", "scram-sha-512", "--sasl-user", user)
 }
 
-// run starts a stage, as the user of its name.
+// run starts a stage. Its user has the name of the stage.
 func (g *guarded) run(stage string) *process {
 	g.t.Helper()
 	p := startProgram(g.t, binary, []string{"EMOSTREAM_SASL_PASSWORD=" + password}, g.as(stage, g.args[stage]...)...)
@@ -144,7 +146,7 @@ func (g *guarded) run(stage string) *process {
 	return p
 }
 
-// once runs a command that ends.
+// once runs a command until it ends, and returns its exit code and what it logged.
 func (g *guarded) once(user, password string, args ...string) (code int, said string) {
 	g.t.Helper()
 	p := startProgram(g.t, binary, []string{"EMOSTREAM_SASL_PASSWORD=" + password}, g.as(user, args...)...)
@@ -156,9 +158,9 @@ func (g *guarded) once(user, password string, args ...string) (code int, said st
 	return p.cmd.ProcessState.ExitCode(), p.logs.String()
 }
 
-// Every stage as a user of its own that may do what the document says, on a listener
-// with TLS: what is sent is shown, once. And without any single line of the document
-// the stage says what it misses.
+// A pipeline works over TLS if each stage logs in as a user of its own that has the
+// permissions of docs/kafka-security.md. Each permission is needed: without it the
+// stage names what it misses.
 func TestGuardedKafka(t *testing.T) {
 	if os.Getenv(kafkatest.BrokersVariable) == "" {
 		t.Skip("Apache Kafka is started by make test-kafka")
@@ -191,7 +193,7 @@ func TestGuardedKafka(t *testing.T) {
 	g.ready()
 	began := time.Now()
 	shown := listen(t, g.servers["sub1"])
-	led := g.crowd(t.Context(), 2000, 16, 10*time.Second) // longer than a login lasts
+	led := g.crowd(t.Context(), 2000, 16, 10*time.Second) // longer than a login is valid
 	if led.total != 2000 {
 		t.Fatalf("%d of 2000 were acknowledged, %d in doubt, %v", led.total, led.inDoubt, led.failed)
 	}
@@ -220,7 +222,8 @@ func TestGuardedKafka(t *testing.T) {
 	}
 }
 
-// misses starts a stage without one of its permissions, and waits until it says so.
+// misses starts a stage without one of its permissions, and waits until its log names
+// what is missing. Then it allows it again and starts the stage anew.
 func (g *guarded) misses(t *testing.T, p permission) {
 	t.Helper()
 	g.stages[p.user].stop()

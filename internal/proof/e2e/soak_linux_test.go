@@ -21,10 +21,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Whatever listeners do, and for however long, a subscriber server ends where it
-// began: it holds no goroutine, no descriptor and no memory of those who have
-// left, and who stayed has been told every window. The flag -duration says how
-// long they do it.
+// A subscriber server that many listeners have used, well or badly, holds no more
+// goroutines, descriptors or memory than before. A listener that stayed all the time
+// was shown every window. The flag -duration says how long the load lasts.
 func TestSoak(t *testing.T) {
 	d := *duration
 	if d <= 0 {
@@ -35,7 +34,8 @@ func TestSoak(t *testing.T) {
 	soak := &soak{subscriber: s, metrics: "http://" + at}
 	stays := listen(t, s.url)
 
-	// What is kept of windows, buffers and pools find their sizes.
+	// Fill the history of windows, the buffers and the pools, so that they grow no
+	// more.
 	for range 150 {
 		soak.next()
 	}
@@ -67,7 +67,7 @@ func TestSoak(t *testing.T) {
 	}
 }
 
-// soak is a load that is put on a subscriber server in portions.
+// soak puts a load on a subscriber server.
 type soak struct {
 	*subscriber
 	metrics   string // base URL
@@ -77,13 +77,14 @@ type soak struct {
 	visits int
 }
 
-// holding is what a process holds.
+// holding is how much of each resource a process holds; memory is in bytes.
 type holding struct {
 	clients, goroutines, descriptors, heap, resident float64
 }
 
-// exceed says whether it is more than before. Of the memory a little is chance, and
-// the system gets back late what is not in use.
+// exceed says whether h is more than before. It allows 512 KiB more heap, which varies
+// by chance, and 16 MiB more resident memory, since the system takes back unused memory
+// late.
 func (h holding) exceed(before holding) bool {
 	return h.goroutines > before.goroutines || h.descriptors > before.descriptors ||
 		h.heap > before.heap+512<<10 || h.resident > before.resident+16<<20
@@ -94,11 +95,12 @@ func (h holding) String() string {
 		h.clients, h.goroutines, h.descriptors, h.heap/(1<<20), h.resident/(1<<20))
 }
 
-// heapAlloc is the line of a heap profile in words that says what is in use. It is
-// read right after the collection; the profile itself is garbage later.
+// heapAlloc finds in a heap profile how many bytes of the heap are in use. That number
+// is taken right after the garbage collection, and so does not include what the profile
+// itself allocates.
 var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
 
-// holds asks the server, after a collection of its garbage.
+// holds lets the server collect its garbage, and returns what it holds then.
 func (s *soak) holds() holding {
 	s.t.Helper()
 	res, err := http.Get(s.metrics + "/debug/pprof/heap?gc=1&debug=1")
@@ -126,7 +128,8 @@ func (s *soak) holds() holding {
 	}
 }
 
-// settled is what the server holds when all have left but so many.
+// settled waits until the server counts so many clients, and returns what it holds
+// then.
 func (s *soak) settled(clients float64) (h holding) {
 	s.t.Helper()
 	until(s.t, "all who have left are no longer counted", func() error {
@@ -138,7 +141,7 @@ func (s *soak) settled(clients float64) (h holding) {
 	return h
 }
 
-// run lets listeners visit for a time, while windows are published.
+// run lets 200 visitors at a time come and go for d, while windows are published.
 func (s *soak) run(d time.Duration) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(s.t.Context(), d)
@@ -160,7 +163,8 @@ func (s *soak) run(d time.Duration) {
 	all.Wait()
 }
 
-// manners are what visitors do with a connection over which they have asked.
+// manners are the ways in which a visitor may treat its connection after it has sent
+// its request, by name.
 var manners = map[string]func(ctx context.Context, conn *net.TCPConn){
 	"listens for a while": func(_ context.Context, conn *net.TCPConn) {
 		r := bufio.NewReader(conn)
@@ -187,7 +191,7 @@ var manners = map[string]func(ctx context.Context, conn *net.TCPConn){
 	},
 }
 
-// requests are what they ask for; %d is a number between 0 and 49.
+// requests are what visitors send; %d stands for a number from 0 to 49.
 var requests = []string{
 	"GET /v1/swarm HTTP/1.1\r\nHost: localhost\r\n\r\n",
 	"GET /v1/swarm HTTP/1.1\r\nHost: localhost\r\nLast-Event-ID: %d\r\n\r\n",
@@ -201,7 +205,8 @@ var requests = []string{
 	"",
 }
 
-// visit makes a connection, asks for something, and behaves in some manner.
+// visit opens a connection, sends one of requests, and treats the connection in one of
+// manners.
 func (s *soak) visit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 6*time.Second)
 	defer cancel()
@@ -219,8 +224,8 @@ func (s *soak) visit(ctx context.Context) error {
 	if strings.Contains(request, "%") {
 		request = fmt.Sprintf(request, rand.N(50))
 	}
-	_, _ = io.WriteString(conn, request) // what does not get through is a visit too
-	for _, behave := range manners {     // a map begins anywhere
+	_, _ = io.WriteString(conn, request) // a request that cannot be sent is a visit too
+	for _, behave := range manners {     // one at random, since range over a map begins anywhere
 		behave(ctx, conn.(*net.TCPConn))
 		break
 	}
@@ -230,8 +235,8 @@ func (s *soak) visit(ctx context.Context) error {
 	return nil
 }
 
-// small gives a connection small buffers, so that one that is not read is felt
-// soon: the segments are an old modem's.
+// small gives a connection a small buffer and small segments, so that the server soon
+// notices when a listener does not read.
 func small(_, _ string, c syscall.RawConn) (err error) {
 	failed := c.Control(func(fd uintptr) {
 		err = errors.Join(
@@ -242,7 +247,7 @@ func small(_, _ string, c syscall.RawConn) (err error) {
 	return errors.Join(failed, err)
 }
 
-// next publishes a window of a size that fills small buffers within seconds.
+// next publishes a window that is so large that a few of them fill small buffers.
 func (s *soak) next() {
 	s.t.Helper()
 	s.published++

@@ -15,8 +15,8 @@ import (
 	"github.com/emostream/emostream/internal/proof/parallel"
 )
 
-// stages starts every stage twice, as processes of their own, and returns them
-// by name.
+// stages starts two copies of every stage, each as a process, and returns them by name,
+// such as serve-1. Subscriber servers are called sub1 and sub2.
 func stages(t *testing.T) (map[string]*process, *installation) {
 	t.Helper()
 	in := &installation{t: t, servers: map[string]string{}}
@@ -26,7 +26,7 @@ func stages(t *testing.T) (map[string]*process, *installation) {
 	if brokers == "" {
 		addr := free(t)
 		brokers = "localhost:" + port(addr)
-		// The stages below are started before it, and wait.
+		// The broker starts after the stages, which wait for it.
 		defer func() {
 			all["broker"] = start(t, "broker", "--listen", brokers, "--data-dir", t.TempDir())
 			in.ready()
@@ -51,7 +51,7 @@ func stages(t *testing.T) (map[string]*process, *installation) {
 	return all, in
 }
 
-// free is an address that nobody listens on.
+// free returns an address of this machine on which nobody listens.
 func free(tb testing.TB) string {
 	tb.Helper()
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(parallel.Ports(tb, 1)))
@@ -62,7 +62,7 @@ func port(addr string) string {
 	return p
 }
 
-// ready waits until every server says that it is ready.
+// ready waits until all main servers and subscriber servers say that they are ready.
 func (in *installation) ready() {
 	in.t.Helper()
 	urls := append([]string(nil), in.main...)
@@ -84,9 +84,10 @@ func (in *installation) ready() {
 	}
 }
 
-// Every stage twice: what was acknowledged is counted and shown once, also when
-// copies of stages are killed, and a broker: one of three on Apache Kafka, the
-// only one (which comes back) where it is the embedded one.
+// With two copies of every stage, each acknowledged reaction is counted and shown once,
+// even if a copy of aggregate, a copy of publish and a broker are killed. On Apache
+// Kafka that is one broker of three; the embedded broker is the only one, and is
+// started again.
 func TestStagesTwice(t *testing.T) {
 	sideBySide(t)
 	all, in := stages(t)

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// While its broker hangs, a main server under load answers everybody, most at once
-// since no more than --max-in-flight wait, and says that it is not ready; when the
-// broker goes on, so does the server, and all that was said is true.
+// While its broker hangs, a main server under load answers every request. Most are
+// refused at once, since only --max-in-flight may wait. It also says that it is not
+// ready. When the broker goes on, so does the server. All its answers were true.
 func TestServeWhileTheBrokerHangs(t *testing.T) {
 	sideBySide(t)
 	addr, listen := free(t), free(t)

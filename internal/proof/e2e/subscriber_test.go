@@ -17,19 +17,19 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// subscriber is one subscriber server, sub1, whose topic the test writes to in
-// publish's place.
+// subscriber is a subscriber server, sub1. The test writes the server's topic in place
+// of publish.
 type subscriber struct {
 	t       *testing.T
-	url     string // base
+	url     string // base URL
 	args    []string
 	process *process
 	writer  stream.Writer
 	began   time.Time
 }
 
-// subscribe starts a subscriber server, and a broker where there is none; flags
-// are more flags of it.
+// subscribe starts a subscriber server with more flags, and a broker if the tests have
+// none.
 func subscribe(t *testing.T, flags ...string) *subscriber {
 	t.Helper()
 	names := wire.Topics{Prefix: prefix(t)}
@@ -59,14 +59,13 @@ func (s *subscriber) start() {
 	(&installation{t: s.t, main: []string{s.url}}).ready()
 }
 
-// window is a window of the main channel with as many reactions as its number
-// says.
+// window returns the n-th window of the main channel, which has n reactions.
 func (s *subscriber) window(n int) wire.Swarm {
 	end := s.began.Add(time.Duration(n) * time.Second).UnixMilli()
 	return wire.NewSwarm(wire.MainChannel, wire.Window{Start: end - 1000, End: end}, []wire.EmojiCount{{Emoji: "🔥", Count: int64(n), Scaled: 1}}, 1)
 }
 
-// publish writes windows to the server's topic.
+// publish writes the windows with these numbers to the server's topic.
 func (s *subscriber) publish(numbers ...int) {
 	s.t.Helper()
 	var windows []wire.Swarm
@@ -91,10 +90,10 @@ func (s *subscriber) write(windows ...wire.Swarm) {
 	}
 }
 
-// id is what a listener is told a window is called.
+// id returns the id of the event that shows window n.
 func (s *subscriber) id(n int) string { return fmt.Sprint(s.window(n).Window.End) }
 
-// frame is how a window looks on the wire.
+// frame returns the event that shows window n, as it is sent.
 func (s *subscriber) frame(n int) string {
 	data, err := json.Marshal(s.window(n))
 	if err != nil {
@@ -103,7 +102,8 @@ func (s *subscriber) frame(n int) string {
 	return fmt.Sprintf("id: %s\nevent: swarm\ndata: %s\n\n", s.id(n), data)
 }
 
-// hears reads a body until it has brought text, and fails when it does not.
+// hears reads a body until text has come. It fails if the body ends before, or if it
+// takes longer than patience.
 func hears(t *testing.T, body io.Reader, text string) {
 	t.Helper()
 	heard, found := make(chan string, 1), make(chan error, 1)
@@ -130,12 +130,12 @@ func hears(t *testing.T, body io.Reader, text string) {
 	}
 }
 
-// skipWithout skips a test whose tool is missing, but fails where all tests must
-// run. It returns the tool's path.
+// skipWithout returns the path of a tool. If there is none, it skips the test, but
+// fails it if CI is set. install is the package that has the tool.
 func skipWithout(t *testing.T, tool, install string) string {
 	t.Helper()
 	path, err := exec.LookPath(tool)
-	if err != nil { // where daemons are, which is not in everybody's path
+	if err != nil { // daemons are in a folder that is not in everybody's PATH
 		path, err = exec.LookPath("/usr/sbin/" + tool)
 	}
 	switch {
@@ -148,7 +148,7 @@ func skipWithout(t *testing.T, tool, install string) string {
 	return path
 }
 
-// skipWithoutFlag skips a test of what subscribe has a flag for.
+// skipWithoutFlag skips a test if subscribe does not have the flag that it is about.
 func skipWithoutFlag(t *testing.T, flag string) {
 	t.Helper()
 	help, err := exec.Command(binary, "subscribe", "--help").Output()

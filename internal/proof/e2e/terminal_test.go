@@ -9,21 +9,21 @@ import (
 	"testing"
 )
 
-// terminal is a real one: a session of tmux, on a server of its own.
+// terminal is a real terminal: a session of tmux, with a tmux server of its own.
 type terminal struct {
 	t      *testing.T
 	socket string
 }
 
-// openTerminal runs emostream with args in a terminal, until the test ends. What was
-// there before, and how it ended, stand on its screen.
+// openTerminal runs emostream in a terminal until the test ends. The screen shows "what
+// was there" before it begins, and "ended with" its exit code after it.
 func openTerminal(t *testing.T, width, height int, args ...string) *terminal {
 	t.Helper()
 	return openShell(t, width, height, append([]string{`printf 'what was there\n'; "$0" "$@"; echo "ended with $?"; exec cat`, binary}, args...)...)
 }
 
-// openShell runs a shell's script, with arguments from $0 on, in a terminal, until
-// the test ends.
+// openShell runs a shell script in a terminal until the test ends. The first of script
+// is its text, the others are its arguments from $0 on.
 func openShell(t *testing.T, width, height int, script ...string) *terminal {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
@@ -59,22 +59,22 @@ func (term *terminal) tmux(args ...string) string {
 	return string(out)
 }
 
-// screen is what stands there now.
+// screen returns what the screen shows now.
 func (term *terminal) screen() string { term.t.Helper(); return term.tmux("capture-pane", "-p") }
 
-// all is what stood there since it was opened, with lines as they were printed.
+// all returns all that the terminal has shown, with long lines in one piece.
 func (term *terminal) all() string {
 	term.t.Helper()
 	return term.tmux("capture-pane", "-p", "-J", "-S", "-")
 }
 
-// press presses keys, by tmux's names.
+// press presses keys, which have tmux's names.
 func (term *terminal) press(keys ...string) {
 	term.t.Helper()
 	term.tmux(append([]string{"send-keys", "--"}, keys...)...)
 }
 
-// shows waits until every text stands on the screen at once.
+// shows waits until the screen shows all texts at once.
 func (term *terminal) shows(texts ...string) {
 	term.t.Helper()
 	until(term.t, fmt.Sprintf("the screen shows %q", texts), func() error {

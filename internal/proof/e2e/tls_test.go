@@ -21,8 +21,9 @@ import (
 	"time"
 )
 
-// The examples of proxies under deploy, as they stand there but for addresses and the
-// certificate: a browser's way in by https, to the stream that it is sent to.
+// The examples of nginx and Caddy under deploy work. Only addresses and the certificate
+// are replaced. A client reaches the main server through the proxy by https, is sent to
+// a stream behind the same proxy, and sees its reaction there.
 func TestBehindTLS(t *testing.T) {
 	sideBySide(t)
 	for name, front := range map[string]func(t *testing.T, program, at string, cert certificate, to *strings.Replacer){
@@ -64,7 +65,7 @@ func TestBehindTLS(t *testing.T) {
 	}
 }
 
-// streamOf waits until the main server sends clients somewhere.
+// streamOf waits until the main server assigns clients, and returns the stream's URL.
 func streamOf(t *testing.T, client *http.Client, url string) (stream string) {
 	t.Helper()
 	until(t, "a subscriber server is announced", func() error {
@@ -85,7 +86,8 @@ func streamOf(t *testing.T, client *http.Client, url string) (stream string) {
 	return stream
 }
 
-// postReaction sends one reaction, and wants an answer that begins as told.
+// postReaction sends one reaction. It fails unless the answer is 200 and begins with
+// want.
 func postReaction(t *testing.T, client *http.Client, url, contentType, want string) {
 	t.Helper()
 	res, err := client.Post(url, contentType, strings.NewReader(`{"user_id":"ann","emoji_type":"🔥"}`))
@@ -98,7 +100,7 @@ func postReaction(t *testing.T, client *http.Client, url, contentType, want stri
 	}
 }
 
-// example is a file under deploy.
+// example returns the text of a file under deploy.
 func example(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../../deploy", filepath.FromSlash(name)))
@@ -128,7 +130,7 @@ func frontCaddy(t *testing.T, caddy, at string, cert certificate, to *strings.Re
 	startProgram(t, caddy, []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}, "run", "--config", path, "--adapter", "caddyfile")
 }
 
-// certificate is one for 127.0.0.1, signed by itself, in two files.
+// certificate is a self-signed certificate for 127.0.0.1, in two files.
 type certificate struct {
 	file, key string
 	pool      *x509.CertPool
@@ -163,7 +165,8 @@ func selfSigned(t *testing.T) certificate {
 	return c
 }
 
-// client is one that trusts the certificate, and speaks HTTP/2 as browsers do.
+// client returns a client that trusts the certificate and speaks HTTP/2, as browsers
+// do.
 func (c certificate) client() *http.Client {
 	return &http.Client{Transport: &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: c.pool}, ForceAttemptHTTP2: true, ResponseHeaderTimeout: patience,

@@ -8,13 +8,14 @@ import (
 	"testing"
 )
 
-// tracedReaction is a line of `consume --trace -o json`.
+// tracedReaction is a line of `consume --trace -o json`: a reaction, or the trace as a
+// whole.
 type tracedReaction struct {
 	User  string             `json:"user_id"`
 	Stuck bool               `json:"stuck"`
 	Hops  map[string]float64 `json:"hops_ms"`
 	Total float64            `json:"total_ms"`
-	Trace *struct {          // the last line
+	Trace *struct {          // only in the last line
 		Done        int64 `json:"done"`
 		Stuck       int64 `json:"stuck"`
 		NotFollowed int64 `json:"not_followed"`
@@ -30,11 +31,11 @@ type tracedReaction struct {
 	}
 }
 
-// The hops of the way, in its order.
+// hops are the hops of a reaction, in their order.
 var hops = []string{"accepted", "in_log", "window_end", "counted", "aggregated", "cluster", "first_subscriber", "last_subscriber"}
 
-// Every reaction that is sent is followed through every hop of the running pipeline,
-// and its hops add up to the time from end to end, as do the means of all.
+// consume --trace follows every reaction through every hop of a running pipeline. The
+// hops of each reaction add up to its time from end to end, and so do the means.
 func TestTrace(t *testing.T) {
 	sideBySide(t)
 	_, in := up(t)

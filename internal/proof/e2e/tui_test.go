@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// openTUI opens the interactive client in a terminal, and waits until it is live.
+// openTUI opens the interactive client in a terminal, and waits until its stream is
+// live.
 func openTUI(t *testing.T, server string) *terminal {
 	t.Helper()
 	term := openTerminal(t, 100, 30, "tui", "--server", server)
@@ -16,8 +17,8 @@ func openTUI(t *testing.T, server string) *terminal {
 	return term
 }
 
-// Two people in two terminals: what one taps the other sees, and both leave their
-// terminals as they were.
+// Two people with two interactive clients see each other's taps. Both clients leave
+// their terminals as they were.
 func TestTUI(t *testing.T) {
 	sideBySide(t)
 	_, in := up(t, "--ephemeral", "--window", "4s") // long enough for a burst in one window
@@ -47,7 +48,7 @@ func TestTUI(t *testing.T) {
 	}
 }
 
-// serverOf reads which subscriber server a client is connected to.
+// serverOf returns the subscriber server that a client shows as its own; empty if none.
 func (term *terminal) serverOf() string {
 	found := regexp.MustCompile(`live (sub\d+)`).FindStringSubmatch(term.screen())
 	if found == nil {
@@ -56,8 +57,8 @@ func (term *terminal) serverOf() string {
 	return found[1]
 }
 
-// Subscriber servers and a main server are killed: clients say so, come back by
-// themselves, and lose no tap.
+// When subscriber servers and a main server are killed, interactive clients say so,
+// connect again by themselves, and lose no tap.
 func TestTUISurvives(t *testing.T) {
 	sideBySide(t)
 	all, in := stages(t)
@@ -86,7 +87,7 @@ func TestTUISurvives(t *testing.T) {
 
 	all["serve-1"].kill()
 	ann.press("i")
-	ann.shows("last error: nobody answers at") // before that, a tap is in doubt: it may have been taken
+	ann.shows("last error: nobody answers at") // taps before that may have been taken, and are in doubt
 	ann.press("3")
 	ann.shows("1 pending")
 	again("serve-1")
@@ -100,8 +101,8 @@ func TestTUISurvives(t *testing.T) {
 	})
 }
 
-// Windows that were missed while the only subscriber server was away are shown, and
-// said to be.
+// After the only subscriber server was away, the interactive client says how many of
+// the windows that it missed were replayed.
 func TestTUIReplays(t *testing.T) {
 	sideBySide(t)
 	all, in := stages(t)

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A tap arrives at both kinds of stream.
+// A tap is shown on both kinds of stream: swarms and single emojis.
 func TestTapIsShown(t *testing.T) {
 	sideBySide(t)
 	p, in := up(t)
@@ -68,7 +68,8 @@ func TestTapIsShown(t *testing.T) {
 	}
 }
 
-// Every stage can be watched.
+// The metrics of all stages are there, and their numbers are right after a few
+// reactions.
 func TestMetrics(t *testing.T) {
 	sideBySide(t)
 	p, in := up(t, "--metrics-listen", "127.0.0.1:0", "--ephemeral")
@@ -113,7 +114,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// What many connections send at once is counted and shown, no more and no less.
+// Reactions that many connections send at once are all counted and shown, once.
 func TestTotals(t *testing.T) {
 	sideBySide(t)
 	_, in := up(t)
@@ -131,8 +132,8 @@ func TestTotals(t *testing.T) {
 	}
 }
 
-// Killed in the middle of a window and started again, up has lost nothing that
-// it acknowledged and counts nothing twice.
+// An up that is killed in the middle of a window and started again has lost no
+// acknowledged reaction and counts none twice.
 func TestKilled(t *testing.T) {
 	sideBySide(t)
 	dir := t.TempDir()
@@ -156,7 +157,7 @@ func TestKilled(t *testing.T) {
 		done := make(chan *ledger)
 		go func() { done <- in.crowd(t.Context(), 2000, 16, 3*time.Second) }()
 		if round < 2 {
-			<-time.After(1200 * time.Millisecond) // somewhere in a window, with requests in flight
+			<-time.After(1200 * time.Millisecond) // a moment within a window, with requests in flight
 			p.kill()
 		}
 		led := <-done

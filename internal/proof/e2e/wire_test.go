@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// What goes over the wire is the same for clients of every kind: the newest window
-// at once, then the next.
+// Clients of HTTP/1.1, of HTTP/1.0, and ones that ask for unusual things are all shown
+// the newest window at once.
 func TestPlainClients(t *testing.T) {
 	sideBySide(t)
 	s := subscribe(t)
@@ -43,7 +43,7 @@ func TestPlainClients(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() {
-				_ = conn.Close() // first: closing the body would read it to its end
+				_ = conn.Close() // closed first, since closing the body would read it to its end
 				_ = res.Body.Close()
 			}()
 			checkHead(t, res)
@@ -66,7 +66,7 @@ func checkHead(t *testing.T, res *http.Response) {
 	}
 }
 
-// HEAD tells what GET would, opens no stream, and leaves the connection usable.
+// HEAD has the headers of GET, opens no stream, and leaves the connection usable.
 func TestHeadOfAStream(t *testing.T) {
 	sideBySide(t)
 	s := subscribe(t)
@@ -90,7 +90,7 @@ func TestHeadOfAStream(t *testing.T) {
 	}
 }
 
-// People look at a stream with curl.
+// curl shows a stream, whatever it is asked to negotiate, and resumes after a window.
 func TestCurl(t *testing.T) {
 	sideBySide(t)
 	curl := skipWithout(t, "curl", "curl")
@@ -128,8 +128,8 @@ func TestCurl(t *testing.T) {
 	}
 }
 
-// Through nginx events arrive at once, whether it is set up for that or not: its
-// defaults ask in HTTP/1.0 and hold answers back until a buffer is full.
+// Behind nginx events arrive at once, with the recommended settings and with others. By
+// default nginx asks in HTTP/1.0 and holds answers back until a buffer is full.
 func TestBehindNginx(t *testing.T) {
 	sideBySide(t)
 	nginx := skipWithout(t, "nginx", "nginx")
@@ -159,8 +159,7 @@ func TestBehindNginx(t *testing.T) {
 	}
 }
 
-// proxy runs an nginx in front of a server until the test ends, and returns its
-// URL.
+// proxy runs nginx in front of a server until the test ends, and returns its URL.
 func proxy(t *testing.T, nginx, server, settings string) string {
 	t.Helper()
 	at := free(t)
@@ -179,8 +178,8 @@ func proxy(t *testing.T, nginx, server, settings string) string {
 	return "http://" + at
 }
 
-// runNginx runs an nginx with a site, which stands in its http { }, until the test
-// ends.
+// runNginx runs nginx until the test ends. site is text for the http section of its
+// configuration.
 func runNginx(t *testing.T, nginx, site string) {
 	t.Helper()
 	dir := t.TempDir()
