@@ -5,7 +5,7 @@
 // What happens, in order, and where:
 //
 //   - A client asks for a stream (routes.go). If there is a place for it
-//     (admission.go) it becomes a listener (listener.go) of a channel (channel.go),
+//     (capacity.go) it becomes a listener (listener.go) of a channel (channel.go),
 //     and one shard serves it from then on.
 //   - It is given a cursor into the updates of its channel, and is sent the windows
 //     that it missed (replay.go).
