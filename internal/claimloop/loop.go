@@ -1,8 +1,8 @@
-// Package claimloop is what every stage does with a partition that it has claimed:
-// fetch records, hand them to a state machine, write what is due, and commit.
+// Package claimloop is the work of a stage on a partition that it has claimed: it
+// fetches records, hands them to a state machine, writes what is due, and commits.
 //
-// The order carries the promise of the counting: what the machine emits is
-// acknowledged before the machine is told, and committed only after that.
+// The promise of the counting rests on the order: an emission is confirmed to the
+// machine only after Kafka has acknowledged it, and only then committed.
 package claimloop
 
 import (
@@ -14,63 +14,63 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// Machine is the state machine that the records of one partition go through. E is
-// what it emits at once. It does no I/O and reads no clock: it is given the time,
-// in milliseconds since the Unix epoch.
-type Machine[E any] interface { //nolint:interfacebloat // all that the loop does with it, in one place
-	// Position is the offset of the next record that Add wants.
+// Machine is the state machine of one partition. E is the type of its emissions. It
+// does no I/O and reads no clock: the loop gives it the time, in ms since the Unix
+// epoch.
+type Machine[E any] interface { //nolint:interfacebloat // the loop calls all of these methods
+	// Position returns the offset of the next record to be added.
 	Position() int64
-	// Add takes in a record that was read at now. Its offset is not below
-	// Position; offsets between the two do not exist in the log. When it fails,
-	// the record counts as read all the same. The machine keeps none of the
-	// record's bytes: they are the reader's again at the next fetch.
+	// Add takes in a record that was read at now. Its offset is Position or greater;
+	// the log does not hold the offsets between them. If Add fails, the record counts
+	// as read nevertheless. The machine must not keep the record's bytes: the next
+	// fetch overwrites them.
 	Add(r stream.Record, now int64) error
-	// Advance says that all records of a batch were added, and forgets what is
-	// needed no more.
+	// Advance says that all records of a batch were added. The machine forgets what it
+	// no longer needs.
 	Advance(b stream.Batch)
-	// NextDue returns when Due is to be asked again if no record comes before,
-	// at once if that is not after now. It returns false if only records can make
+	// NextDue returns when to call Due again if no record comes before. If that is not
+	// after now, Due is called at once. It returns false if only records can make
 	// something due.
 	NextDue(now int64) (at int64, ok bool)
-	// Due returns what is to be written at now, and false if that is nothing.
-	// It changes nothing. Nothing may be added between Due and Confirm.
+	// Due returns what is to be written at now, or false if nothing is. It changes
+	// nothing. No record may be added between Due and Confirm.
 	Due(now int64) (e E, ok bool)
-	// Confirm says that an emission is acknowledged in full, and forgets what is
-	// needed no more.
+	// Confirm says that all of an emission was acknowledged. The machine forgets what
+	// it no longer needs.
 	Confirm(e E)
-	// Commit returns what may be committed after Confirm, or when nothing was due.
-	// It changes nothing.
+	// Commit returns what may be committed, after Confirm or when nothing was due. It
+	// changes nothing.
 	Commit() stream.Commit
 }
 
 // Loop is the work of a stage on one claimed partition.
 type Loop[E any] struct {
-	// Name says in errors what failed to write or to commit.
+	// Name is the beginning of errors of Write and of commits.
 	Name    string
 	Claim   stream.Claim
 	Machine Machine[E]
 	Lag     Lag
-	// Write returns when an emission is acknowledged in full.
+	// Write writes an emission, and returns when all of it is acknowledged.
 	Write func(ctx context.Context, e E) error
-	// OnBatch, if set, is called with each batch that the machine has taken in.
+	// OnBatch, if set, is called with each batch after its records were added.
 	OnBatch func(b stream.Batch)
-	// OnRefused, if set, is called with each record for which Add fails, and the
-	// loop goes on; if not, it ends with the error.
+	// OnRefused, if set, is called with each record for which Add fails, and the loop
+	// goes on. If it is not set, the loop ends with the error.
 	OnRefused func(r stream.Record, err error)
-	// OnLost, if set, is called when retention has removed records before they
-	// were read, and the loop goes on at the log's start; if not, it ends with the
-	// error.
+	// OnLost, if set, is called when retention has removed records before they were
+	// read, and the loop goes on at the log's start. If it is not set, the loop ends
+	// with the error.
 	OnLost func(err *stream.OutOfRangeError)
-	// BacklogInterval is the least time between two emissions, and commits, while
-	// the partition was not read to its end; 0: none.
+	// BacklogInterval is the least time between two emissions, and between two commits,
+	// while the partition is not read to its end; 0: no limit.
 	BacklogInterval time.Duration
 }
 
-// idle is how long a fetch waits at most when nothing becomes due by the clock.
+// idle is the longest time that a fetch waits if nothing becomes due before.
 const idle = time.Second
 
-// Run works until ctx ends. It returns an error that trying again cannot mend, or
-// one that wraps stream.ErrFenced when the partition has passed to another copy.
+// Run works until ctx ends. It returns an error if trying again cannot help, and one
+// that wraps stream.ErrFenced if another copy has claimed the partition.
 func (l Loop[E]) Run(ctx context.Context) error {
 	defer l.Lag.forget(l.Claim)
 	var written time.Time
@@ -109,7 +109,7 @@ func (l Loop[E]) Run(ctx context.Context) error {
 	}
 }
 
-// wait is how long a fetch may wait for records.
+// wait returns how long the next fetch may wait for records.
 func (l Loop[E]) wait(now time.Time) time.Duration {
 	at, ok := l.Machine.NextDue(now.UnixMilli())
 	switch {

@@ -26,16 +26,16 @@ import "iter"
 // UnicodeVersion is the version of Unicode's emoji that this package knows.
 const UnicodeVersion = "17.0"
 
-// Emoji is one emoji in its fully qualified form, such as "❤️". Only what
-// Parse, ParseBytes and All return is sure to be one. Two of those are the same
-// emoji if and only if they are the same string.
+// Emoji is one emoji in its fully qualified form, such as "❤️". Only values that Parse,
+// ParseBytes and All return are certain to be emoji. Two of those are the same emoji if
+// and only if they are the same string.
 type Emoji string
 
-// Parse returns the emoji that s is or names: an RGI emoji, a less qualified
-// form of one, or a shortcode between colons, in lower case. If it is one,
-// Parse allocates nothing, and what it returns does not keep s alive.
+// Parse returns the emoji that s is or names: an RGI emoji, a less qualified form of
+// one, or a shortcode between colons, in lower case. If s is an emoji, Parse allocates
+// nothing, and its result does not keep s in memory.
 //
-// All else is refused. The error wraps ErrNotEmoji, says on one line what is
+// Parse refuses everything else. The error wraps ErrNotEmoji, says on one line what is
 // wrong and what to send instead, and repeats at most 32 bytes of s, escaped.
 func Parse(s string) (Emoji, error) {
 	if e, ok := table().byText[s]; ok {
@@ -44,24 +44,24 @@ func Parse(s string) (Emoji, error) {
 	return "", refuse(s)
 }
 
-// ParseBytes is Parse for a piece of a buffer. What it returns does not refer
+// ParseBytes does the same as Parse for a part of a buffer. Its result does not refer
 // to b, so the buffer can be used again.
 func ParseBytes(b []byte) (Emoji, error) {
-	if e, ok := table().byText[string(b)]; ok { // such a conversion copies nothing
+	if e, ok := table().byText[string(b)]; ok { // the compiler copies nothing in this conversion
 		return e.emoji, nil
 	}
 	return "", refuse(string(b))
 }
 
-// Name is the emoji's name in Unicode's data, such as "red heart", and empty
-// for what is not an emoji.
+// Name returns the emoji's name in Unicode's data, such as "red heart". It returns ""
+// if e is not an emoji.
 func (e Emoji) Name() string { return e.entry().name }
 
-// Shortcode is the emoji's preferred shortcode without colons, such as "heart",
-// and empty for what is not an emoji. Every emoji has one, and no two share it.
+// Shortcode returns the emoji's preferred shortcode without colons, such as "heart". It
+// returns "" if e is not an emoji. Every emoji has one, and no two share it.
 func (e Emoji) Shortcode() string { return e.entry().shortcode }
 
-// entry is empty for what is not an emoji, shortcodes included.
+// entry returns an empty entry if e is not an emoji, also if it is a shortcode.
 func (e Emoji) entry() entry {
 	if found, ok := table().byText[string(e)]; ok && e[0] != ':' {
 		return *found

@@ -1,8 +1,8 @@
 package emoji
 
-// Favourites returns nine emojis that crowds use much. They are the ones offered on
-// keys, and the first that load tests send. Each has a single spelling, and every
-// terminal draws it in two columns.
+// Favourites returns nine emojis that crowds use much. Keys offer them, and load tests
+// send them first. Each has a single spelling, and every terminal draws it in two
+// columns.
 func Favourites() []string {
 	return []string{"🔥", "😂", "👍", "🎉", "💯", "😮", "😢", "🚀", "💖"}
 }

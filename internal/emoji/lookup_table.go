@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// emojiTSV is a header that ends with an empty line, then one line for each emoji
-// with three columns: the emoji and its less qualified forms; its shortcodes, the
+// emojiTSV is a header that ends with an empty line, and then a line for each emoji. A
+// line has three columns: the emoji and its less qualified forms; its shortcodes, the
 // preferred one first; its name.
 //
 //go:embed emoji.tsv
@@ -18,14 +18,14 @@ var emojiTSV string
 //nolint:gochecknoglobals // never changes: it is a function of a constant, computed once
 var table = sync.OnceValue(func() *lookupTable { return newLookupTable(emojiTSV) })
 
-// A lookupTable holds what look-ups need. It is not changed after it is built.
+// lookupTable holds what look-ups need. It does not change after it is built.
 type lookupTable struct {
 	list    []entry           // in Unicode's order
 	byText  map[string]*entry // by every form and by every shortcode with its colons
 	longest int               // length of the longest key of byText, in bytes
 }
 
-// An entry is one emoji. Its strings are parts of emojiTSV.
+// entry is one emoji. Its strings are parts of emojiTSV.
 type entry struct {
 	emoji     Emoji
 	shortcode string // the preferred one, without colons
@@ -36,7 +36,7 @@ func newLookupTable(tsv string) *lookupTable {
 	_, lines, _ := strings.Cut(tsv, "\n\n")
 	count := strings.Count(lines, "\n")
 	t := &lookupTable{
-		list:   make([]entry, 0, count), // large enough: byText points into it
+		list:   make([]entry, 0, count), // byText points into list, so it must not be moved
 		byText: make(map[string]*entry, 3*count),
 	}
 	for line := range strings.Lines(lines) {
@@ -52,7 +52,7 @@ func newLookupTable(tsv string) *lookupTable {
 	return t
 }
 
-// add makes e the entry of each of the keys, which are separated by spaces.
+// add adds e to byText under each of the keys, which are separated by spaces.
 func (t *lookupTable) add(keys string, e *entry) {
 	for key := range strings.SplitSeq(keys, " ") {
 		t.byText[key] = e

@@ -14,19 +14,19 @@ var ErrNotEmoji = errors.New("not an emoji")
 
 const (
 	generalAdvice = `send one emoji such as "🔥", or a shortcode such as ":fire:"`
-	maxEcho       = 32 // bytes of the input that an error repeats
+	maxEcho       = 32 // greatest number of bytes of the input in an error
 )
 
-// refuse returns the error that says why s is not an emoji. It takes some
-// microseconds, where a look-up takes nanoseconds. A long s costs little more
-// than a short one: few steps read all of it, and none reads it repeatedly.
+// refuse returns an error that says why s is not an emoji. It takes some microseconds,
+// where a look-up takes nanoseconds. A long s costs little more than a short one: few
+// steps read all of it, and none reads it repeatedly.
 func refuse(s string) error {
 	reason, advice := diagnose(s)
 	return fmt.Errorf("%w: %s; %s", ErrNotEmoji, reason, advice)
 }
 
 // diagnose returns what is wrong with s, which is not an emoji, and what to send
-// instead. Several reasons may apply; the most helpful is checked first.
+// instead. If several reasons apply, it returns the most helpful one.
 func diagnose(s string) (reason, advice string) {
 	if s == "" {
 		return "it is empty", generalAdvice
@@ -62,9 +62,9 @@ func diagnose(s string) (reason, advice string) {
 	return quoted + diagnoseRunes(s), generalAdvice
 }
 
-// diagnoseTail says what is wrong with s if s is an emoji or a shortcode with
-// something after it, and is empty otherwise. It is also empty if what follows
-// modifies the emoji, such as a skin tone: then s is one emoji, but not an RGI one.
+// diagnoseTail returns what is wrong with s if s is an emoji or a shortcode with
+// something after it, else "". It also returns "" if what follows modifies the emoji,
+// such as a skin tone: then s is one emoji, but not an RGI one.
 func diagnoseTail(s string) string {
 	head := emojiPrefix(s)
 	if head == 0 || head == len(s) {
@@ -81,7 +81,7 @@ func diagnoseTail(s string) string {
 	return " is an emoji with something after it"
 }
 
-// diagnoseRunes says what kind of characters s consists of.
+// diagnoseRunes returns what kind of characters s consists of.
 func diagnoseRunes(s string) string {
 	first, size := utf8.DecodeRuneInString(s)
 	single := size == len(s)
@@ -98,8 +98,8 @@ func diagnoseRunes(s string) string {
 	return fmt.Sprintf(" is not one of the %d emoji of Unicode %s", len(table().list), UnicodeVersion)
 }
 
-// emojiPrefix is the length in bytes of the longest emoji or shortcode that s
-// begins with, and 0 if there is none.
+// emojiPrefix returns the length in bytes of the longest emoji or shortcode at the
+// beginning of s, or 0 if there is none.
 func emojiPrefix(s string) int {
 	t := table()
 	if strings.HasPrefix(s, ":") {
@@ -117,9 +117,9 @@ func emojiPrefix(s string) int {
 	return 0
 }
 
-// withoutSelectors is s without its variation selectors, which ask for a character
-// to be shown as text (U+FE0E) or as a coloured picture (U+FE0F). It is empty if s
-// is longer than any emoji with a selector after each code point.
+// withoutSelectors returns s without its variation selectors, which ask for a character
+// to be shown as text (U+FE0E) or as a coloured picture (U+FE0F). It returns "" if s is
+// too long to be an emoji with selectors.
 func withoutSelectors(s string) string {
 	if len(s) > 2*table().longest {
 		return ""
@@ -133,8 +133,8 @@ func isRegional(r rune) bool { return r >= 0x1F1E6 && r <= 0x1F1FF }
 
 func didYouMean(s string) string { return "did you mean " + strconv.Quote(s) + "?" }
 
-// excerpt is s, quoted and escaped so that it cannot harm a terminal or a log. Of a
-// long s it is the first bytes, up to the end of a code point, and "…".
+// excerpt returns s, quoted and escaped so that it cannot harm a terminal or a log. If
+// s is long, it returns the first bytes of it, up to the end of a code point, and "…".
 func excerpt(s string) string {
 	if len(s) <= maxEcho {
 		return strconv.Quote(s)

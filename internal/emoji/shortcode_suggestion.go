@@ -10,8 +10,8 @@ import (
 // are compared with it.
 const maxNeighbours = 32
 
-// sortedShortcodes returns all shortcodes, without colons, in alphabetical order.
-// The first call sorts them.
+// sortedShortcodes returns all shortcodes, without colons, in alphabetical order. The
+// first call sorts them.
 //
 //nolint:gochecknoglobals // never changes: it is a function of a constant, computed once
 var sortedShortcodes = sync.OnceValue(sortShortcodes)
@@ -27,15 +27,15 @@ func sortShortcodes() []string {
 	return sorted
 }
 
-// nearestShortcode returns the shortcode that someone who wrote code most likely
-// meant, both without colons, and false if none is similar.
+// nearestShortcode returns the shortcode that somebody who wrote code most likely
+// meant, and false if none is similar. Both are without colons.
 //
-// Capitals, hyphens and spaces are corrected first. Then code is compared with the
-// shortcodes that have its first letter and are its neighbours in the alphabet, or
-// those of code with its second and third letter swapped. Only so many are
-// compared, so that a client that sends nothing but misspelt shortcodes does not
-// cost much more than one that sends emoji. (Package suggest compares with every
-// candidate, and it does not know abbreviations.)
+// It first corrects capitals, hyphens and spaces. Then it compares code with its
+// neighbours in the alphabet that have the same first letter, and with the neighbours
+// of code with its second and third letter swapped. It compares no others, so that a
+// client that sends nothing but misspelt shortcodes costs little more than one that
+// sends emoji. (Package suggest compares with every candidate, and does not know
+// abbreviations.)
 func nearestShortcode(code string) (string, bool) {
 	code = strings.Map(hyphenToUnderscore, strings.ToLower(code))
 	if isShortcode(code) {
@@ -62,7 +62,7 @@ func swapSecondAndThird(word string) string {
 	return word[:1] + word[2:3] + word[1:2] + word[3:]
 }
 
-// isShortcode reports whether code, which has no colons, is a shortcode.
+// isShortcode says whether code, which has no colons, is a shortcode.
 func isShortcode(code string) bool {
 	_, ok := table().byText[":"+code+":"]
 	return ok
@@ -76,14 +76,14 @@ func hyphenToUnderscore(r rune) rune {
 	return r
 }
 
-// distance is how much two words differ: the length in bytes of what is left of the
-// longer one without the beginning and the end that they share. It is 1 for two
-// neighbouring letters that are swapped.
+// distance returns how much two words differ, and whether that is near. It removes the
+// beginning and the end that both words share. The distance is the length in bytes of
+// what is left of the longer word, or 1 if two neighbouring letters are swapped.
 //
-// The words are near if their distance is at most 2, or 1 for a code of two or three
-// letters. So one letter may be wrong, missing, doubled or swapped. A code of more
-// than two letters is also near if any number of letters is missing in one place, as
-// in abbreviations.
+// Words are near if their distance is at most 2, or at most 1 if code has two or three
+// letters. So one letter may be wrong, missing, doubled or swapped. A code of more than
+// two letters is also near if any number of letters is missing in one place, as in
+// abbreviations.
 func distance(code, candidate string) (d int, near bool) {
 	allowed := min(2, len(code)/2)
 	if len(code) > len(candidate)+allowed {

@@ -8,10 +8,10 @@ import (
 
 // Times of heartbeats.
 const (
-	HeartbeatInterval = time.Second               // between two heartbeats of a server
-	LateAfter         = 5 * HeartbeatInterval / 2 // a server that is silent for so long has missed two, and may be dead
-	Timeout           = 5 * time.Second           // a server that is silent for so long counts as gone
-	Lookback          = 11 * time.Minute          // how far back a reader of the topic begins
+	HeartbeatInterval = time.Second               // the time between two heartbeats of a server
+	LateAfter         = 5 * HeartbeatInterval / 2 // a server that has been silent for this long has missed two, and may be dead
+	Timeout           = 5 * time.Second           // a server that has been silent for this long counts as gone
+	Lookback          = 11 * time.Minute          // how much of the topic a new reader reads first
 )
 
 // Alive says whether the server is not gone at now.
@@ -19,5 +19,5 @@ func (e Entry) Alive(now time.Time) bool {
 	return e.State != wire.StateGone && now.Sub(e.Heard) < Timeout
 }
 
-// Late says whether the server has missed heartbeats at now.
+// Late says whether the server has missed two heartbeats at now.
 func (e Entry) Late(now time.Time) bool { return now.Sub(e.Heard) >= LateAfter }

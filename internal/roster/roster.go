@@ -1,8 +1,8 @@
-// Package roster keeps which subscriber servers there are and when each was last heard
-// of, as their heartbeats in emostream-servers tell.
+// Package roster keeps the list of subscriber servers, and when the last heartbeat of
+// each was heard in emostream-servers.
 //
-// Servers are announced in that topic alone, so that all its readers agree within a
-// heartbeat.
+// Servers are announced in that topic and nowhere else, so all its readers agree within
+// a heartbeat.
 package roster
 
 import (
@@ -18,22 +18,22 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Entry is one server as last heard of.
+// Entry is one server, as its last heartbeat described it.
 type Entry struct {
 	wire.ServerStatus
 	Heard time.Time // when its last heartbeat was heard, by this process's clock
-	Beats uint64    // heartbeats heard of this instance
+	Beats uint64    // how many heartbeats of this instance were heard
 }
 
-// Roster is the servers heard of so far; the zero value is an empty one. It is
-// safe for concurrent use.
+// Roster is the list of all servers whose heartbeats were heard. The zero value is an
+// empty list. It is safe for concurrent use.
 type Roster struct {
 	mu      sync.Mutex
 	entries map[string]Entry
-	rivals  map[string]Entry // of each name the last instance before the one in entries
+	rivals  map[string]Entry // by name: the last instance before the one in entries
 }
 
-// Apply takes in a heartbeat that was heard at a time.
+// Apply takes in a heartbeat that was heard at heard.
 func (r *Roster) Apply(s wire.ServerStatus, heard time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -50,7 +50,7 @@ func (r *Roster) Apply(s wire.ServerStatus, heard time.Time) {
 	r.entries[s.Name] = Entry{ServerStatus: s, Heard: heard, Beats: beats}
 }
 
-// Get returns the server of a name, if it was ever heard of.
+// Get returns the server with a name, if a heartbeat of it was ever heard.
 func (r *Roster) Get(name string) (Entry, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -58,8 +58,8 @@ func (r *Roster) Get(name string) (Entry, bool) {
 	return e, ok
 }
 
-// Rival returns an instance other than the given one that has the same name and is
-// alive at now.
+// Rival returns another instance than the given one that has the same name and is alive
+// at now.
 func (r *Roster) Rival(name, instance string, now time.Time) (Entry, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -71,7 +71,7 @@ func (r *Roster) Rival(name, instance string, now time.Time) (Entry, bool) {
 	return Entry{}, false
 }
 
-// All returns every server heard of, by the number in its name.
+// All returns all servers, in the order of the numbers in their names.
 func (r *Roster) All() []Entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -85,19 +85,19 @@ func (r *Roster) All() []Entry {
 	return out
 }
 
-// Follow keeps the roster up to date from the servers' topic, from offset on,
-// until ctx ends; then it returns nil. It calls ready once it has read all that
-// was in the topic when it began, which ended at end.
+// Follow reads heartbeats from the servers' topic, from offset on, into the roster,
+// until ctx ends; then it returns nil. end is where the topic ended when the caller
+// began. Once Follow has read up to it, it calls ready.
 func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int64, logger *slog.Logger, ready func()) error {
 	caughtUp, answered := false, time.Now() // when the log last answered
 	err := stream.Follow(ctx, log, offset, end, func(b stream.Batch) {
 		now := time.Now()
-		// What came in while the log could not be read is history too.
+		// Records that come after the log could not be read for a while may be old.
 		live := caughtUp && now.Sub(answered) < 2*HeartbeatInterval
 		answered = now
 		for _, rec := range b.Records {
 			if len(rec.Value) == 0 {
-				continue // a tombstone: a record without a value, which removes a key
+				continue // a tombstone: a record without a value, which removes its key
 			}
 			s, err := wire.DecodeServerStatus(rec.Value)
 			if err != nil {
@@ -105,7 +105,7 @@ func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int6
 				continue
 			}
 			if written := time.UnixMilli(rec.Time); !live && written.Before(now) {
-				r.Apply(s, written) // it is as old as it says
+				r.Apply(s, written) // an old heartbeat was heard when it was written
 			} else {
 				r.Apply(s, now)
 			}

@@ -1,4 +1,4 @@
-// Package sleep waits for time to pass, and no longer than a context allows.
+// Package sleep waits for a time, or until a context ends.
 package sleep
 
 import (
@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// For waits for d. The error is that of ctx if ctx ends before, or had ended already.
+// For waits for d. If ctx ends before that, or has already ended, it returns the error
+// of ctx.
 func For(ctx context.Context, d time.Duration) error {
 	if d > 0 {
 		t := time.NewTimer(d)
@@ -19,5 +20,5 @@ func For(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
-// Until waits until the moment t, in the way of For.
+// Until waits until t, as For does.
 func Until(ctx context.Context, t time.Time) error { return For(ctx, time.Until(t)) }

@@ -9,16 +9,15 @@ import (
 // followWait is how long a fetch of Follow waits for a record.
 const followWait = time.Second
 
-// Follow reads a partition from offset on and hands every batch to take, an empty
-// one after each second without records. It ends with ctx, and then returns nil, or
-// with an error of log.
+// Follow reads a partition from offset on and hands every batch to take. After each
+// second without records it hands over an empty batch. It returns nil when ctx ends, or
+// an error of log.
 //
-// Where log does not hold the next offset, since retention was quicker or the log is
-// shorter than it was, Follow goes on with the first record that there is.
+// If the log does not hold the next offset, because retention removed it or the log is
+// shorter than it was, Follow goes on with the first record of the log.
 //
-// It calls caughtUp once, before it fetches on, when all records before end have
-// been handed over or are gone. End is where the partition ended when the caller
-// began. CaughtUp may be nil.
+// It calls caughtUp once, when all records before end were handed over or are gone. end
+// is where the partition ended when the caller began. caughtUp may be nil.
 func Follow(ctx context.Context, log Reader, offset, end int64, take func(Batch), caughtUp func()) error {
 	for ctx.Err() == nil {
 		if caughtUp != nil && offset >= end {
@@ -31,7 +30,7 @@ func Follow(ctx context.Context, log Reader, offset, end int64, take func(Batch)
 			continue
 		}
 		if ctx.Err() != nil && err != nil {
-			return nil //nolint:nilerr // the end of ctx is how following ends
+			return nil //nolint:nilerr // Follow ends without an error when ctx ends
 		}
 		if err != nil {
 			return err

@@ -1,9 +1,9 @@
-// Package stream is a partitioned log as the stages see it: records, what one
-// fetch returned, a commit, and a partition that is claimed for a while.
+// Package stream is a partitioned log as the stages see it: records, batches, commits,
+// and claimed partitions.
 //
-// The stages are written against these few types and know nothing of Kafka.
-// Package kafka implements them on real brokers; tests and simulations
-// implement them on a slice in memory.
+// The stages are written against these few types and know nothing of Kafka. Package
+// kafka implements them on real brokers; tests and simulations implement them on a
+// slice in memory.
 package stream
 
 import (
@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// Record is one entry of a partition.
+// Record is one record of a partition.
 //
-// Time is in milliseconds since the Unix epoch, the log's own resolution.
-// Offset is set by the log and ignored when a record is written.
+// Time is in ms since the Unix epoch, like the log's own times. The log sets Offset;
+// writers ignore it.
 type Record struct {
 	Offset  int64
 	Time    int64
@@ -25,55 +25,54 @@ type Record struct {
 	Headers []Header
 }
 
-// Header is a named value beside a record's own.
+// Header is a name and a value that a record has beside its own value.
 type Header struct {
 	Key   string
 	Value []byte
 }
 
-// Batch is what one fetch returned. Its records, and the bytes they point to,
-// belong to the reader again at its next Fetch: copy what must live longer.
+// Batch is the result of one fetch. The reader uses its records, and the bytes that
+// they point to, again at its next Fetch: copy what must live longer.
 type Batch struct {
 	Records       []Record
-	Next          int64 // the offset to ask for next, never below the one asked for
-	HighWatermark int64 // the offset after the last readable record when the broker answered
+	Next          int64 // the offset to fetch next; never below the one that was asked for
+	HighWatermark int64 // the offset after the last readable record, at the time of the broker's answer
 	SentAt        time.Time
 }
 
-// AtEnd says whether a reader that has taken in the batch has read all that
-// was in the partition when the broker answered.
+// AtEnd says whether the batch ends at the end that the partition had when the broker
+// answered.
 func (b Batch) AtEnd() bool { return b.Next >= b.HighWatermark }
 
 // Reader reads one partition.
 type Reader interface {
-	// Fetch returns the records from offset on, waiting at most wait for the
-	// first one; a batch without records is not an error. Failures that pass
-	// (a broker that is away, a leader that moves) are waited out inside. It
-	// returns an *OutOfRangeError when the log does not hold offset, and the
-	// context's error when that ends.
+	// Fetch returns the records from offset on. It waits at most wait for the first
+	// one; a batch without records is not an error. It waits until failures that pass
+	// are over (a broker that is away, a leader that moves). It returns an
+	// *OutOfRangeError if the log does not hold offset, and the error of ctx when ctx
+	// ends.
 	Fetch(ctx context.Context, offset int64, wait time.Duration) (Batch, error)
 }
 
 // Writer appends to the partitions of one topic.
 type Writer interface {
-	// Write appends records to a partition, in order and together (records of
-	// one call follow each other in the log, unless they are more than one
-	// batch holds), and returns once all replicas in sync have them. It tries
-	// again while failures pass, so that records may be written twice: it is
-	// for snapshots, which merge. It returns the context's error when that
-	// ends, and any other error only when trying again cannot help.
+	// Write appends records to a partition, and returns once all replicas in sync have
+	// them. Records of one call are in order, and follow each other in the log if one
+	// batch can hold them. Write tries again after failures that pass, so that records
+	// may be written twice: it is for snapshots, which merge. It returns the error of
+	// ctx when ctx ends, and any other error only if trying again cannot help.
 	Write(ctx context.Context, partition int, records []Record) error
 }
 
-// Committer stores how far a claimed partition has been worked off.
+// Committer stores how far a claimed partition has been processed.
 type Committer interface {
-	// Commit replaces the partition's commit. It fails with ErrFenced when the
-	// claim belongs to somebody else by now.
+	// Commit replaces the partition's commit. It returns ErrFenced if another member
+	// has claimed the partition since.
 	Commit(ctx context.Context, c Commit) error
 }
 
-// Commit is an offset to go on from, and what must be known there.
-// Offset is None where nothing has been committed yet.
+// Commit is the offset at which the next holder of a partition goes on, and what it
+// must know there. Offset is None if nothing was committed yet.
 type Commit struct {
 	Offset   int64
 	Metadata string
@@ -82,14 +81,14 @@ type Commit struct {
 // None is the offset of a commit that does not exist.
 const None int64 = -1
 
-// Claim is one partition of a topic, held by a member of a consumer group
-// until the context that came with it ends.
+// Claim is one partition of a topic. A member of a consumer group holds it until the
+// context that came with it ends.
 type Claim struct {
 	Topic      string
 	Partition  int
-	Partitions int    // how many the topic has
-	Committed  Commit // where the last holder got to
-	Start, End int64  // the log's first offset, and the one after its last, when claimed
+	Partitions int    // how many partitions the topic has
+	Committed  Commit // the commit of the last holder
+	Start, End int64  // the log's first offset, and the one after its last, at the time of the claim
 	Log        Reader
 	Offsets    Committer
 }
@@ -104,7 +103,7 @@ var (
 	ErrFenced = errors.New("the claim has passed to another group member")
 )
 
-// OutOfRangeError is a fetch of an offset that the log does not hold, because
+// OutOfRangeError says that an offset was fetched that the log does not hold, because
 // retention has removed it or the log is shorter than it was.
 type OutOfRangeError struct {
 	Topic      string

@@ -1,19 +1,19 @@
-// Package suggest finds the word that was probably meant by a misspelt one.
+// Package suggest finds the word that somebody most likely meant by a misspelt one.
 //
-// Two did-you-means are apart from it. Commands are suggested by cobra, which knows more
-// than one spelling of them and names several. Shortcodes of emojis are suggested by
-// internal/emoji, in a bounded part of some thousand words, since servers do it for
-// anybody who asks.
+// Two suggestions are made elsewhere. Cobra suggests commands; it knows several
+// spellings of them and names several. internal/emoji suggests shortcodes; it compares
+// with only a few of some thousand, since servers do that for anybody who asks.
 package suggest
 
 import "iter"
 
-// maxLetters is how many letters a misspelt word may have. It bounds the work.
+// maxLetters is the greatest length of a misspelt word for which a suggestion is made.
+// It bounds the work.
 const maxLetters = 64
 
 // Nearest returns the candidate that was most likely meant by word: the one with the
-// fewest wrong letters, at most half of those of word. The first wins among several. It
-// returns "" if no candidate is near.
+// fewest wrong letters, if these are at most half as many as word has. Of several it
+// returns the first. It returns "" if no candidate is near.
 func Nearest(word string, candidates iter.Seq[string]) string {
 	best, fewest := "", len(word)/2+1
 	for c := range candidates {

@@ -11,10 +11,10 @@ import (
 	"github.com/emostream/emostream/internal/emoji"
 )
 
-// Clean makes foreign text safe to print on one line, to a terminal or a file.
-// Line ends and tabs become spaces. Control characters and marks that change the
-// direction of writing are left out; a byte that is not UTF-8 becomes U+FFFD. Emoji
-// stay whole.
+// Clean makes foreign text safe to print on one line, on a terminal or into a file.
+// Line ends and tabs become spaces. Control characters are left out, and so are
+// characters that change the direction of writing. A byte that is not UTF-8 becomes
+// U+FFFD. Emoji stay whole.
 func Clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -30,15 +30,15 @@ func Clean(s string) string {
 // isC1 says whether r is DEL or a control character from U+0080 to U+009F.
 func isC1(r rune) bool { return r >= 0x7f && r < 0xa0 }
 
-// maxMarks is how many combining marks, such as accents, a character may have. More
-// of them reach into the lines above and below.
+// maxMarks is how many combining marks, such as accents, a character may have.
+// Characters with more of them reach into the lines above and below.
 const maxMarks = 3
 
-// CleanCells makes foreign text safe to draw where columns must line up. It leaves
-// out more than Clean: escape sequences as a whole, and all that is invisible. Every
-// terminal gives the result as many columns as ansi.StringWidth does: an emoji with
-// a skin tone is drawn without it, and a question mark stands for any other
-// character on whose width terminals disagree.
+// CleanCells makes foreign text safe to draw where columns must line up. It leaves out
+// more than Clean: whole escape sequences, and everything invisible. Every terminal
+// gives the result as many columns as ansi.StringWidth does. For that, an emoji loses
+// its skin tone, and any other character on whose width terminals disagree becomes a
+// question mark.
 func CleanCells(s string) string {
 	s = strings.Map(visible, ansi.Strip(s))
 	var b strings.Builder
@@ -47,7 +47,7 @@ func CleanCells(s string) string {
 		s = s[len(c):]
 		first, size := utf8.DecodeRuneInString(c)
 		switch {
-		case unicode.Is(unicode.M, first): // a mark without a character that it belongs to
+		case unicode.Is(unicode.M, first): // a mark that has no character before it
 		case width == ansi.StringWidthWc(c) && utf8.RuneCountInString(c) <= 1+maxMarks:
 			b.WriteString(c)
 		case emoji.Emoji(c[:size]).Name() != "":
@@ -71,8 +71,8 @@ func visible(r rune) rune {
 	return r
 }
 
-// EscapeControls makes a line of JSON safe to print to a terminal. JSON may hold DEL
-// and the control characters from U+0080 on as they are, in strings alone; here they
+// EscapeControls makes a line of JSON safe to print on a terminal. JSON may hold DEL
+// and the control characters from U+0080 on as they are, within strings only. Here they
 // are escaped. Bytes that are not UTF-8 become U+FFFD.
 func EscapeControls(line []byte) []byte {
 	out := make([]byte, 0, len(line))
@@ -86,8 +86,8 @@ func EscapeControls(line []byte) []byte {
 	return out
 }
 
-// Clip cuts s to at most n characters. If it cuts, the last of them is tail, which
-// is one character or empty.
+// Clip cuts s to at most n characters. If it cuts, it replaces the last of them by
+// tail, which is one character or empty.
 func Clip(s string, n int, tail string) string {
 	if utf8.RuneCountInString(s) <= n {
 		return s

@@ -1,4 +1,3 @@
 // Package text prepares text for people: it makes foreign text safe to print, breaks
-// lines, and writes numbers. Its functions change nothing and read nothing but their
-// arguments.
+// lines, and writes numbers. Its functions are pure.
 package text

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Thousands writes a count with commas, as in "1,234,567".
+// Thousands returns a number with commas, as in "1,234,567".
 func Thousands(n int64) string {
 	digits := strconv.FormatInt(n, 10)
 	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
@@ -16,8 +16,8 @@ func Thousands(n int64) string {
 	return digits
 }
 
-// Decimals writes a value with commas and so many decimals. A value that does not
-// fit an int64 is written with four digits and an exponent.
+// Decimals returns a value with commas and with places decimals. A value that does not
+// fit an int64 gets four digits and an exponent.
 func Decimals(v float64, places int) string {
 	digits := strconv.FormatFloat(v, 'f', places, 64)
 	whole, fraction, _ := strings.Cut(digits, ".")
@@ -26,7 +26,7 @@ func Decimals(v float64, places int) string {
 		return strconv.FormatFloat(v, 'g', 4, 64)
 	}
 	whole = strings.TrimPrefix(Thousands(n), "-")
-	if strings.HasPrefix(digits, "-") { // also of -0.1, whose whole part is 0
+	if strings.HasPrefix(digits, "-") { // for example -0.1, whose whole part is 0
 		whole = "-" + whole
 	}
 	if places == 0 {
@@ -35,7 +35,7 @@ func Decimals(v float64, places int) string {
 	return whole + "." + fraction
 }
 
-// Plural writes a count of things, as in "1 record" and "2,000 records".
+// Plural returns a number of things, as in "1 record" and "2,000 records".
 func Plural(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -43,7 +43,7 @@ func Plural(n int64, thing string) string {
 	return Thousands(n) + " " + thing + "s"
 }
 
-// Short writes a count in at most six columns, as in "12,345" and "1,234k".
+// Short returns a number in at most six columns, as in "12,345" and "1,234k".
 func Short(n int64) string {
 	for _, unit := range []string{"", "k", "M", "G", "T"} {
 		if n < 100_000 {
@@ -54,7 +54,7 @@ func Short(n int64) string {
 	return Thousands(n) + "P"
 }
 
-// Rate writes a number a second, as in "0.5/s" and "1,000/s".
+// Rate returns a number per second, as in "0.5/s" and "1,000/s".
 func Rate(v float64) string {
 	if v > 0 && v < 10 && v != math.Trunc(v) {
 		return strconv.FormatFloat(v, 'f', 1, 64) + "/s"
@@ -62,8 +62,8 @@ func Rate(v float64) string {
 	return Thousands(int64(math.Round(v))) + "/s"
 }
 
-// Millis writes milliseconds with three digits, in microseconds, milliseconds or
-// seconds; "-" if they are not above 0.
+// Millis returns a time with three digits, in microseconds, milliseconds or seconds. If
+// ms is not above 0, it returns "-".
 func Millis(ms float64) string {
 	switch {
 	case ms <= 0:
@@ -80,5 +80,5 @@ func Millis(ms float64) string {
 	return strconv.FormatFloat(ms/1000, 'f', 2, 64) + " s"
 }
 
-// Seconds writes a duration without fractions of a second.
+// Seconds returns a duration without fractions of a second.
 func Seconds(d time.Duration) string { return d.Truncate(time.Second).String() }

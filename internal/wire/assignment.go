@@ -2,8 +2,8 @@ package wire
 
 import "net/url"
 
-// Assignment is the answer of /register: the subscriber server that a client is to
-// listen to. The Python system sends no stream of swarms.
+// Assignment is the answer of /register: the subscriber server that a client should
+// listen to. The Python system does not send StreamURL.
 type Assignment struct {
 	ServerURL  string `json:"server_url"` // the stream of single emojis
 	ServerName string `json:"server_name"`
@@ -12,9 +12,9 @@ type Assignment struct {
 	StreamURL  string `json:"stream_url"` // the stream of swarms
 }
 
-// RegisterPath is the path and query of a call of /register. A user without an id
-// is given one. If avoid names a server that failed the client, another one is
-// assigned while one has room.
+// RegisterPath returns the path and query of a call of /register. If userID is empty,
+// the server makes one up. If avoid names a server that failed the client, another
+// server is assigned, as long as one has room.
 func RegisterPath(userID, avoid string) string {
 	q := url.Values{}
 	if userID != "" {
@@ -29,7 +29,7 @@ func RegisterPath(userID, avoid string) string {
 	return "/register?" + q.Encode()
 }
 
-// ChannelURL is the address of the stream of a channel's swarms.
+// ChannelURL returns the address of the stream of a channel's swarms.
 func (a Assignment) ChannelURL(channel string) string {
 	if channel == "" || channel == MainChannel {
 		return a.StreamURL

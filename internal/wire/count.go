@@ -8,7 +8,8 @@ import (
 )
 
 // Count is how often one emoji was sent in one window of one channel: a record of
-// emoji-aggregated. The counts of a window only grow: of two, the greater is true.
+// emoji-aggregated. Counts only grow: of two of the same emoji, window and channel, the
+// greater one is right.
 type Count struct {
 	Window  Window  `json:"window"`
 	Emoji   string  `json:"emoji_type"`
@@ -17,8 +18,8 @@ type Count struct {
 	Channel string  `json:"channel,omitempty"` // left out for the main channel
 }
 
-// DecodeCount reads a record value of emoji-aggregated, checks what its readers rely
-// on, and gives the main channel its name.
+// DecodeCount decodes a record value of emoji-aggregated, and checks what its readers
+// rely on. If it names no channel, Channel is the main channel.
 func DecodeCount(value []byte) (Count, error) {
 	var c Count
 	if err := json.Unmarshal(value, &c); err != nil {
@@ -31,15 +32,15 @@ func DecodeCount(value []byte) (Count, error) {
 	return c, nil
 }
 
-// Headers of records of emoji-aggregated. They let readers send a window sooner and
-// forget it sooner; readers that do not know them still read every count.
+// Headers of records of emoji-aggregated. With them readers can send a window sooner,
+// and forget it sooner. Readers that do not know them can still read every count.
 const (
-	// CompleteHeader stands on the last record that a window of a channel has in
-	// an emission. Its value is the number of emojis that the window has.
+	// CompleteHeader is on the last record of each window and channel in an emission.
+	// Its value is the number of emojis in the window.
 	CompleteHeader = "emostream-complete"
-	// ClosedHeader stands beside it. Its value is "R/N:T": of N partitions of
-	// emoji-partials, the reducer of R writes no more of windows that end at T (ms
-	// since the Unix epoch) or before.
+	// ClosedHeader is on the same records. Its value is "R/N:T": the reducer of
+	// partition R of emoji-partials, which has N partitions, writes no more counts of
+	// windows that end at T (ms since the Unix epoch) or before.
 	ClosedHeader = "emostream-closed"
 )
 

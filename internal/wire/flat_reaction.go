@@ -2,21 +2,21 @@ package wire
 
 import "bytes"
 
-// FlatReaction says where the fields of a reaction are in its JSON text.
+// FlatReaction says where in a JSON text the fields of a reaction are.
 type FlatReaction struct {
 	UserID, Emoji, Timestamp, Channel Piece
-	Count                             int // 1 if the text has none
+	Count                             int // 1 if the text has no count
 }
 
-// Piece is a part of a text: the bytes from one index to before another. The zero
-// Piece is a field that the text does not have.
+// Piece is a part of a text: the bytes from index from up to, and without, index to.
+// The zero Piece stands for a field that the text does not have.
 type Piece struct{ from, to int }
 
-// Exists says whether the text has the field, be it empty.
+// Exists says whether the text has the field. The field may be empty.
 func (p Piece) Exists() bool { return p.to > 0 }
 
-// In returns the piece, which shares the memory of its text; nil if it does not
-// exist.
+// In returns the bytes of text that the piece stands for. They are not copied. It
+// returns nil if the text does not have the field.
 func (p Piece) In(text []byte) []byte {
 	if !p.Exists() {
 		return nil
@@ -24,17 +24,16 @@ func (p Piece) In(text []byte) []byte {
 	return text[p.from:p.to]
 }
 
-// InString returns the piece of its text, given as a string.
+// InString does the same as In for a text that is a string. It returns "" if the text
+// does not have the field.
 func (p Piece) InString(text string) string { return text[p.from:p.to] }
 
-// ScanFlatReaction is the fast reader of reactions. It reads the form in which
-// almost every one is written: a JSON object of strings without escapes, and
-// perhaps a count of one to four digits. Strings under other names are skipped. It
-// allocates nothing.
+// ScanFlatReaction is a fast decoder of reactions. It decodes the form in which almost
+// all are written: a JSON object of strings without escapes, and perhaps a count of one
+// to four digits. It skips strings with other names. It allocates nothing.
 //
-// It returns false for any other text, whether that is JSON or not: encoding/json
-// must decide there. Where it returns true and the text is UTF-8, encoding/json
-// reads the same.
+// It returns false for any other text, be it JSON or not; then encoding/json must
+// decide. If it returns true and the text is UTF-8, encoding/json decodes the same.
 func ScanFlatReaction(text []byte) (r FlatReaction, ok bool) {
 	r.Count = 1
 	i := scanByte(text, 0, '{')
@@ -67,7 +66,7 @@ func ScanFlatReaction(text []byte) (r FlatReaction, ok bool) {
 		case "count":
 		default:
 			if isFieldInAnotherCase(name) {
-				return r, false // encoding/json takes Count for count
+				return r, false // encoding/json would take Count for count
 			}
 		}
 		if end := scanByte(text, i, '}'); end > 0 {
@@ -87,12 +86,13 @@ func isFieldInAnotherCase(name []byte) bool {
 	return false
 }
 
-// The functions below read from index i of b on, after white space, and return the
-// index after what they read; -1 if something else is there.
+// The scan functions and skipSpace begin at index i of b. The scan functions skip white
+// space there, and return -1 as the index if they do not find what they look for. All
+// return the index after what they have read.
 
 func scanByte(b []byte, i int, c byte) (after int) {
 	if i < len(b) && b[i] == c {
-		return i + 1 // as it mostly is
+		return i + 1 // the most frequent case
 	}
 	if i = skipSpace(b, i); i < len(b) && b[i] == c {
 		return i + 1
@@ -100,7 +100,7 @@ func scanByte(b []byte, i int, c byte) (after int) {
 	return -1
 }
 
-// scanString reads a string without escapes. A look-up for each byte is faster
+// scanString reads a string without escapes. Looking each byte up in a table is faster
 // here than three comparisons.
 func scanString(b []byte, i int) (value Piece, after int) {
 	if i = scanByte(b, i, '"'); i < 0 {
@@ -116,8 +116,8 @@ func scanString(b []byte, i int) (value Piece, after int) {
 	return Piece{i, to}, to + 1
 }
 
-// endsString are the bytes that end a string without escapes: a quotation mark,
-// and those that must not stand in one.
+// endsString has the bytes that end a string without escapes: a quotation mark, a
+// backslash, and control characters, which must not be in a string.
 //
 //nolint:gochecknoglobals // never changes: it is a function of constants, computed once
 var endsString = func() (t [256]bool) {

@@ -6,24 +6,24 @@ import (
 	"fmt"
 )
 
-// States of a subscriber server.
+// The states of a subscriber server.
 const (
 	StateServing  = "serving"
-	StateDraining = "draining" // takes no more, is about to leave
-	StateGone     = "gone"     // left in order
+	StateDraining = "draining" // it takes no more clients, and will leave soon
+	StateGone     = "gone"     // it has announced that it leaves
 )
 
-// ServerStatus is a subscriber server's heartbeat, a record of
-// emostream-servers under the server's name.
+// ServerStatus is a heartbeat: a record of emostream-servers whose key is the server's
+// name.
 type ServerStatus struct {
 	Name      string `json:"name"`
-	Instance  string `json:"instance"` // told apart by this when two claim one name
-	URL       string `json:"url"`      // base URL that clients reach it under
+	Instance  string `json:"instance"` // tells two servers apart that have the same name
+	URL       string `json:"url"`      // base URL at which clients reach the server
 	Topic     string `json:"topic"`
 	Cluster   string `json:"cluster"`
 	Clients   int    `json:"clients"`  // connections that are open now
-	Capacity  int    `json:"capacity"` // connections that it takes at most
-	Opened    int64  `json:"opened"`   // connections that it has taken since it started
+	Capacity  int    `json:"capacity"` // greatest number of connections that it takes
+	Opened    int64  `json:"opened"`   // how many connections it has taken since it started
 	State     string `json:"state"`
 	StartedAt string `json:"started_at"`
 	Time      string `json:"time"`
@@ -39,7 +39,7 @@ func (s ServerStatus) Encode() []byte {
 	return b
 }
 
-// DecodeServerStatus reads a heartbeat and checks what its readers rely on.
+// DecodeServerStatus decodes a heartbeat, and checks what its readers rely on.
 func DecodeServerStatus(b []byte) (ServerStatus, error) {
 	var s ServerStatus
 	if err := json.Unmarshal(b, &s); err != nil {

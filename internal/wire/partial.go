@@ -6,13 +6,12 @@ import (
 	"time"
 )
 
-// FormatVersion is the version of partials, marks and commit metadata. Readers take
-// this one and refuse every other.
+// FormatVersion is the version of partials, marks and commit metadata. Readers accept
+// only this version.
 const FormatVersion = 1
 
-// Settings decide which window a record belongs to. They travel with everything
-// that was counted by them, so that copies of aggregate notice when they were
-// started with different ones.
+// Settings decide which window a record belongs to. Everything that was counted carries
+// them, so that copies of aggregate notice if they were started with different ones.
 type Settings struct {
 	WindowMS   int64 `json:"window_ms"`
 	LatenessMS int64 `json:"lateness_ms"`
@@ -23,10 +22,10 @@ func (s Settings) String() string {
 		time.Duration(s.WindowMS)*time.Millisecond, time.Duration(s.LatenessMS)*time.Millisecond)
 }
 
-// Partial is what one partition of emoji-topic holds of one window of one channel:
-// the counts of all such records from offset First on and before offset Next. It
-// only grows: of two partials with the same First the one with the greater Next
-// holds all of the other.
+// Partial is one partition's counts of one window of one channel: of all its records
+// from offset First up to, and without, offset Next. It only grows: of two partials
+// with the same First, the one with the greater Next holds everything that the other
+// holds.
 type Partial struct {
 	Version   int              `json:"v"`
 	Partition int              `json:"partition"`
@@ -37,15 +36,15 @@ type Partial struct {
 	Counts    map[string]int64 `json:"counts"`
 }
 
-// Mark is how far one partition of emoji-topic has been counted. A combiner writes
-// it to every partition of emoji-partials, after the partials that it speaks for.
+// Mark says how far one partition of emoji-topic has been counted. A combiner writes it
+// to every partition of emoji-partials, after the partials that it covers.
 type Mark struct {
 	Version    int   `json:"v"`
 	Partition  int   `json:"partition"`
-	Partitions int   `json:"partitions"` // how many emoji-topic has
+	Partitions int   `json:"partitions"` // how many partitions emoji-topic has
 	Reducers   int   `json:"reducers"`   // how many partitions emoji-partials has
-	Reported   int64 `json:"reported"`   // end of the newest window that had ended when the partition was read to its end, ms
-	Closed     int64 `json:"closed"`     // end of the newest window that can never grow again, ms
+	Reported   int64 `json:"reported"`   // end of the newest window that had ended before the partition was read to its end, ms
+	Closed     int64 `json:"closed"`     // end of the newest window that cannot grow any more, ms
 	Settings
 }
 

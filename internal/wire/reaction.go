@@ -7,10 +7,10 @@ import (
 	"unicode/utf8"
 )
 
-// MainChannel is the channel of a reaction that names none.
+// MainChannel is the channel of a reaction that does not name one.
 const MainChannel = "main"
 
-// Limits of a reaction's fields, in bytes.
+// The greatest lengths of a reaction's fields, in bytes.
 const (
 	MaxUserID    = 128
 	MaxTimestamp = 64
@@ -18,8 +18,8 @@ const (
 	MaxEmoji     = 64 // the longest RGI sequence has 35
 )
 
-// Reaction is one emoji of one person: a record of emoji-topic. The record's own
-// time decides its window; Timestamp is what the client sent, kept unchanged.
+// Reaction is one emoji of one person: a record of emoji-topic. The record's own time
+// decides its window. Timestamp is kept as the client sent it.
 type Reaction struct {
 	UserID    string `json:"user_id"`
 	Emoji     string `json:"emoji_type"`
@@ -27,7 +27,7 @@ type Reaction struct {
 	Channel   string `json:"channel,omitempty"` // left out for the main channel
 }
 
-// AppendReaction appends r's record value to dst.
+// AppendReaction appends the record value of r to dst.
 func AppendReaction(dst []byte, r Reaction) []byte {
 	dst = append(dst, `{"user_id":`...)
 	dst = appendString(dst, r.UserID)
@@ -42,30 +42,29 @@ func AppendReaction(dst []byte, r Reaction) []byte {
 	return append(dst, '}')
 }
 
-// CountedFields is the part of a reaction that is counted. Its slices point into
-// the record's value, or into memory of their own. An empty Channel is the main
-// one.
+// CountedFields are the fields of a reaction that decide where it is counted. Its
+// slices may point into the record's value. An empty Channel is the main channel.
 type CountedFields struct {
 	Emoji   []byte
 	Channel []byte
 }
 
-// ErrNotReaction is the error of a record that no counting can make sense of.
+// ErrNotReaction says that a record cannot be counted.
 var ErrNotReaction = errors.New("not a reaction")
 
-// DecodeCountedFields reads what is counted from a record value of emoji-topic.
-// The form that AppendReaction writes is read without allocation; any other JSON
-// that says the same (other order or spacing, escapes, more fields) is read too.
+// DecodeCountedFields decodes the counted fields of a record value of emoji-topic. It
+// decodes the form that AppendReaction writes without allocation. It also accepts any
+// other JSON with the same meaning (other order or spacing, escapes, more fields).
 //
-// The emoji is not looked up: whoever wrote the record acknowledged it, so that
-// here it is only bounded (1 to 64 bytes of UTF-8 without control characters).
-// The error wraps ErrNotReaction.
+// It does not check whether the emoji is known, since the writer of the record has
+// already acknowledged it. It only checks that it has 1 to 64 bytes of UTF-8 without
+// control characters. Errors wrap ErrNotReaction.
 func DecodeCountedFields(value []byte) (f CountedFields, err error) {
 	if r, ok := ScanFlatReaction(value); ok {
 		f.Emoji, f.Channel = r.Emoji.In(value), r.Channel.In(value)
 	} else {
-		// Only what is counted must be right: a user id that is a number, as
-		// another program's may be, is no reason to lose a reaction.
+		// Only the counted fields must be right. Another program may write a user id as
+		// a number; that is no reason to lose a reaction.
 		var r struct {
 			Emoji   string `json:"emoji_type"`
 			Channel string `json:"channel"`
@@ -81,8 +80,8 @@ func DecodeCountedFields(value []byte) (f CountedFields, err error) {
 	return f, nil
 }
 
-// normalize clears the main channel's name, and fails if the reaction cannot be
-// counted.
+// normalize empties Channel if it is the main channel. It fails if the reaction cannot
+// be counted.
 func (t *CountedFields) normalize() error {
 	if string(t.Channel) == MainChannel {
 		t.Channel = nil
@@ -96,17 +95,17 @@ func (t *CountedFields) normalize() error {
 	return nil
 }
 
-// ReactionFields is all that a record says of a reaction. Its slices point into
-// the record's value, or into memory of their own.
+// ReactionFields are all fields of a reaction. Its slices may point into the record's
+// value.
 type ReactionFields struct {
 	CountedFields
 	UserID    []byte
 	Timestamp []byte
 }
 
-// DecodeReactionFields reads all fields of a record value that DecodeCountedFields
-// can read. A user id or a timestamp that is no string is returned as its JSON:
-// another program may write numbers.
+// DecodeReactionFields decodes all fields of a record value. It fails where
+// DecodeCountedFields does. A user id or timestamp that is not a string is returned as
+// its JSON text: another program may write numbers.
 func DecodeReactionFields(value []byte) (t ReactionFields, err error) {
 	if r, ok := ScanFlatReaction(value); ok {
 		t = ReactionFields{CountedFields{r.Emoji.In(value), r.Channel.In(value)}, r.UserID.In(value), r.Timestamp.In(value)}
@@ -128,7 +127,8 @@ func DecodeReactionFields(value []byte) (t ReactionFields, err error) {
 	return t, nil
 }
 
-// unquoted is a string's content, and any other JSON as it is; null is nothing.
+// unquoted returns the content of a JSON string, nil for null, and any other JSON as it
+// is.
 func unquoted(raw json.RawMessage) []byte {
 	var s *string
 	if err := json.Unmarshal(raw, &s); err != nil {
@@ -168,7 +168,7 @@ func ValidChannel[T string | []byte](s T) bool {
 	return true
 }
 
-// appendString appends s as a JSON string. What is not UTF-8 becomes U+FFFD.
+// appendString appends s as a JSON string. Bytes that are not UTF-8 become U+FFFD.
 func appendString(dst []byte, s string) []byte {
 	plain := utf8.ValidString(s)
 	for i := 0; plain && i < len(s); i++ {

@@ -14,10 +14,10 @@ type EmojiCount struct {
 	Scaled float64 `json:"emoji_count_aggregated"`
 }
 
-// Swarm is all counts of one window of one channel: a record of cluster_N and
-// sub_N, and what a listener receives. Total counts all reactions, also those
-// whose emojis are not listed. Of two swarms of a window the one with the greater
-// total is true.
+// Swarm is all counts of one window of one channel: a record of cluster_N and sub_N,
+// and what a listener receives. Total is the number of all reactions, also of emojis
+// that are not listed. Of two swarms of the same window and channel, the one with the
+// greater total is right.
 type Swarm struct {
 	Channel string       `json:"channel"`
 	Window  Window       `json:"window"`
@@ -28,9 +28,9 @@ type Swarm struct {
 // DefaultTop is how many emojis a swarm lists by default.
 const DefaultTop = 50
 
-// NewSwarm makes a swarm of the counts of a window's emojis, at most one for each
-// emoji. It sorts them in place, most frequent first and ties by code point, and
-// lists the first top of them.
+// NewSwarm returns a swarm of the counts of a window's emojis. counts must have at most
+// one count of each emoji. NewSwarm sorts it in place, the most frequent emoji first
+// and equal ones by code point, and lists the first top of them in the swarm.
 func NewSwarm(channel string, w Window, counts []EmojiCount, top int) Swarm {
 	slices.SortFunc(counts, func(a, b EmojiCount) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Emoji, b.Emoji))
@@ -45,7 +45,7 @@ func NewSwarm(channel string, w Window, counts []EmojiCount, top int) Swarm {
 	return s
 }
 
-// DecodeSwarm reads a swarm and checks what its readers rely on.
+// DecodeSwarm decodes a swarm, and checks what its readers rely on.
 func DecodeSwarm(b []byte) (Swarm, error) {
 	var s Swarm
 	if err := json.Unmarshal(b, &s); err != nil {

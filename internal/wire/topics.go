@@ -7,40 +7,41 @@ import (
 	"strings"
 )
 
-// EmbeddedClusterID is the Kafka cluster id of the embedded broker, which must
-// be treated otherwise than Apache Kafka where it is lost with requests open.
+// EmbeddedClusterID is the Kafka cluster id of the embedded broker. If that broker goes
+// away while requests are open, these must be treated differently than with Apache
+// Kafka.
 const EmbeddedClusterID = "emostream-embedded"
 
-// Topics names the topics of one installation. The zero value has the default
-// names; Prefix keeps two installations on one Kafka cluster apart.
+// Topics names the topics of one installation. The zero value has the default names.
+// Prefix keeps the topics of several installations on one Kafka cluster apart.
 type Topics struct {
 	Prefix string
 }
 
-// Reactions is the topic of single reactions, one record each.
+// Reactions is the name of the topic of single reactions, one record for each.
 func (t Topics) Reactions() string { return t.Prefix + "emoji-topic" }
 
-// Partials is the topic between the two halves of aggregate.
+// Partials is the name of the topic between the two halves of aggregate.
 func (t Topics) Partials() string { return t.Prefix + "emoji-partials" }
 
-// Counts is the topic of window totals, one record for each emoji.
+// Counts is the name of the topic of counts, one record for each emoji of a window.
 func (t Topics) Counts() string { return t.Prefix + "emoji-aggregated" }
 
-// Servers is the compacted topic in which subscriber servers announce
+// Servers is the name of the compacted topic in which subscriber servers announce
 // themselves.
 func (t Topics) Servers() string { return t.Prefix + "emostream-servers" }
 
-// Cluster is the topic of a cluster's swarms; cluster is a name like
+// Cluster is the name of the topic of a cluster's swarms. cluster is for example
 // "cluster_1".
 func (t Topics) Cluster(cluster string) string { return t.Prefix + cluster }
 
-// Server is the topic of one subscriber server's swarms; server is a name like
-// "sub1", its topic is "sub_1".
+// Server is the name of the topic of one subscriber server's swarms. For the server
+// "sub1" it is "sub_1".
 func (t Topics) Server(server string) string {
 	return t.Prefix + "sub_" + strings.TrimPrefix(server, "sub")
 }
 
-// ServerNumber returns the N of the subscriber server name subN.
+// ServerNumber returns the N of a subscriber server's name subN.
 func ServerNumber(name string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimPrefix(name, "sub"))
 	if err != nil || n < 1 || n > 9999 || name != "sub"+strconv.Itoa(n) {
@@ -51,8 +52,8 @@ func ServerNumber(name string) (int, error) {
 
 var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,200}$`)
 
-// CheckTopicName says whether Kafka accepts s as (the prefix of) a topic's or a
-// group's name.
+// CheckTopicName returns an error if Kafka does not accept s as the name of a topic or
+// of a consumer group, or as the beginning of one.
 func CheckTopicName(s string) error {
 	if !topicName.MatchString(s) {
 		return fmt.Errorf("%.40q is not a valid name: 1 to 200 of A-Z a-z 0-9 . _ -", s)

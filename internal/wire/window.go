@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// Window is the time from Start on and before End, both in milliseconds since the
-// Unix epoch. In JSON they are RFC 3339.
+// Window is the time from Start up to, and without, End. Both are in ms since the Unix
+// epoch; in JSON they are RFC 3339.
 type Window struct {
 	Start, End int64
 }
 
-// MarshalJSON writes {"start","end"} in UTC with milliseconds.
+// MarshalJSON returns {"start","end"}, in UTC with milliseconds.
 func (w Window) MarshalJSON() ([]byte, error) {
 	b := append(make([]byte, 0, 80), `{"start":"`...)
 	b = AppendTime(b, w.Start)
@@ -21,8 +21,8 @@ func (w Window) MarshalJSON() ([]byte, error) {
 	return append(b, `"}`...), nil
 }
 
-// UnmarshalJSON reads {"start","end"} with any offset and any precision down to
-// milliseconds, as Spark writes them too.
+// UnmarshalJSON reads {"start","end"} with any UTC offset and any precision, as Spark
+// writes them. It cuts off what is finer than milliseconds.
 func (w *Window) UnmarshalJSON(b []byte) error {
 	var t struct{ Start, End time.Time }
 	if err := json.Unmarshal(b, &t); err != nil {

@@ -22,7 +22,7 @@ func readShortcodes(r io.Reader) (shortcodes, error) {
 	}
 	codes := shortcodes{}
 	for _, o := range objects {
-		if o.Emoji != "" { // GitHub has a few pictures that are not emoji
+		if o.Emoji != "" { // GitHub has a few shortcodes of pictures that are not emoji
 			codes[strings.ReplaceAll(o.Emoji, selector, "")] = o.Aliases
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// selector is U+FE0F. It asks for a character's coloured picture. A less qualified
+// selector is U+FE0F, which asks for a character's coloured picture. A less qualified
 // form of an emoji lacks some of its selectors.
 const selector = "\uFE0F"
 
@@ -21,7 +21,7 @@ type list struct {
 // An entry is one RGI emoji.
 type entry struct {
 	sequence string   // of code points, fully qualified
-	name     string   // Unicode's
+	name     string   // in Unicode's data
 	codes    []string // shortcodes without colons, the preferred one first; see assign
 }
 
@@ -29,8 +29,8 @@ type entry struct {
 //
 //	2764 FE0F ; fully-qualified # ❤️ E0.6 red heart
 //
-// and the comments state the version and, at the end, how often each status occurs.
-// A file whose lines disagree with these counts is an error.
+// The comments state the version and, at the end, how often each status occurs. A file
+// whose lines disagree with these numbers is an error.
 func readList(r io.Reader) (list, error) {
 	var l list
 	found, stated := map[string]int{}, map[string]int{}
@@ -88,16 +88,16 @@ func readEntry(line string) (status string, e entry, err error) {
 		sequence.WriteRune(rune(r))
 	}
 	picture, named, _ := strings.Cut(strings.TrimSpace(comment), " ")
-	_, name, ok := strings.Cut(named, " ") // after the version, as in E0.6
+	_, name, ok := strings.Cut(named, " ") // without the version, such as E0.6
 	if !ok || picture != sequence.String() {
 		return "", entry{}, fmt.Errorf("%q: want code points; status # the same emoji, version and name", line)
 	}
 	return strings.TrimSpace(status), entry{sequence: picture, name: name}, nil
 }
 
-// compareForms verifies that the less qualified forms which the file states are
-// exactly those that lessQualified returns, and that no two emoji differ in
-// selectors alone, so that no form belongs to two of them.
+// compareForms checks that the less qualified forms in the file are exactly those that
+// lessQualified returns. It also checks that no two emoji differ in selectors alone, so
+// that no form belongs to two emoji.
 func (l *list) compareForms(stated map[string]bool) error {
 	bare := map[string]bool{}
 	forms := 0
@@ -120,7 +120,7 @@ func (l *list) compareForms(stated map[string]bool) error {
 	return nil
 }
 
-// lessQualified returns every form of s that lacks one or more of its selectors.
+// lessQualified returns all forms of s that lack one or more of its selectors.
 func lessQualified(s string) []string {
 	forms := []string{""}
 	for i, piece := range strings.Split(s, selector) {
@@ -133,5 +133,5 @@ func lessQualified(s string) []string {
 		}
 		forms = longer
 	}
-	return forms[:len(forms)-1] // the last one has them all
+	return forms[:len(forms)-1] // the last form lacks none
 }
