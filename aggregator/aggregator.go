@@ -1,16 +1,16 @@
-// Package aggregator counts reactions: it turns emoji-topic into
-// emoji-aggregated, each window of each channel as totals by emoji.
+// Package aggregator counts reactions: it turns emoji-topic into emoji-aggregated, the
+// counts of each emoji in each window of each channel.
 //
-// It has two halves that meet in a topic. A combiner counts one partition of
-// emoji-topic into partials; a reducer adds up the partials of one partition of
-// emoji-partials. Both are pure state machines (Combiner, Reducer) that Aggregator
-// runs in a claim loop, and both recover by reading again from their commit: what
-// they emit are snapshots that only grow and merge by maximum, so that emitting
-// twice, by two copies, or out of order does no harm.
+// It has two halves with a topic between them. A combiner counts one partition of
+// emoji-topic into partials. A reducer adds up the partials of one partition of
+// emoji-partials. Both are pure state machines (Combiner, Reducer), and Aggregator runs
+// them in a claim loop. After a restart both read again from their commit. That does no
+// harm, since what they emit are snapshots that only grow and merge by maximum: they
+// may be emitted twice, by two copies, or out of order.
 //
-// What is exact and why: window.go has the rule that gives each record its
-// window, combiner.go what may be committed when, reducer.go which partial wins,
-// and resume.go where both go on after a restart.
+// window_assignment.go has the rule that assigns records to windows, combiner.go what
+// may be committed when, reducer.go which of two partials counts, and resume.go where
+// both go on after a restart.
 package aggregator
 
 import (
@@ -29,35 +29,35 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Config says how to count and where to write. Window, Lateness and Scale must
-// be the same for all copies.
+// Config says how to count and where to write. Window, Lateness and Scale must be the
+// same in all copies.
 type Config struct {
 	// Window is the length of a window, 200 ms to 1 min; default 2 s.
 	Window time.Duration
-	// Lateness is how far behind the newest record of its partition a record
-	// may be and still be counted in the window of its time; default 10 s.
+	// Lateness is how far a record may be behind the newest record of its partition and
+	// still be counted in the window of its own time; default 10 s.
 	Lateness time.Duration
-	// Grace is how long after a window's end its counts are first sent on, for
-	// what is still on its way then; default 100 ms.
+	// Grace is how long after a window's end its counts are first sent, so that records
+	// that are still being written are counted, too; default 100 ms.
 	Grace time.Duration
 	Scale Scale
-	// ResetLost lets a combiner begin at the log's start when it cannot go on
-	// from its commit because records are gone.
+	// ResetLost lets a combiner begin at the log's start if it cannot go on from its
+	// commit because records were removed.
 	ResetLost bool
 
-	Partials          stream.Writer // to emoji-partials
+	Partials          stream.Writer // writes to emoji-partials
 	PartialPartitions int           // of emoji-partials
-	Counts            stream.Writer // to emoji-aggregated
+	Counts            stream.Writer // writes to emoji-aggregated
 	CountPartitions   int           // of emoji-aggregated
 
-	// Claimed, if set, is told of each partition whose counting begins.
+	// Claimed, if set, is called with each partition when its counting begins.
 	Claimed func(topic string, partition int)
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
 }
 
-// Aggregator runs combiners and reducers on the partitions it is given.
+// Aggregator runs combiners and reducers on the partitions that it is given.
 type Aggregator struct {
 	cfg     Config
 	windows Windows
@@ -77,8 +77,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// New returns an aggregator. It fails when the window length or the lateness
-// cannot be.
+// New returns an aggregator. It fails if the window length or the lateness is out of
+// bounds.
 func New(cfg Config) (*Aggregator, error) {
 	cfg = cfg.withDefaults()
 	w, err := NewWindows(cfg.Window, cfg.Lateness)
@@ -88,10 +88,10 @@ func New(cfg Config) (*Aggregator, error) {
 	return &Aggregator{cfg: cfg, windows: w, metrics: newMetrics(cfg.Metrics)}, nil
 }
 
-// Combine counts a partition of emoji-topic into emoji-partials until ctx ends.
-// It returns an error that trying again cannot mend, a *CommitError or a
-// *SettingsError among others, or one that wraps stream.ErrFenced when the
-// partition has passed to another copy.
+// Combine counts a partition of emoji-topic into emoji-partials until ctx ends. It
+// returns an error if trying again cannot help, for example a *CommitError or a
+// *SettingsError. The error wraps stream.ErrFenced if another copy has claimed the
+// partition.
 func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	c, err := NewCombiner(CombinerConfig{
 		Windows: a.windows, Grace: a.cfg.Grace,
@@ -102,7 +102,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	}
 	a.cfg.Claimed(claim.Topic, claim.Partition)
 	a.cfg.Logger.Debug("combining", "partition", claim.Partition, "from", c.Position(), "end", claim.End)
-	var late, skipped int64 // of the batches before, and of the one being read
+	var late, skipped int64 // late: of all batches before; skipped: of the present batch
 	err = claimloop.Loop[PartialsEmission]{
 		Name: fmt.Sprintf("combine partition %d", claim.Partition), Claim: claim, Machine: c, Lag: a.metrics.lag,
 		Write:     a.writePartials,
@@ -133,8 +133,8 @@ func (a *Aggregator) writePartials(ctx context.Context, e PartialsEmission) erro
 	return nil
 }
 
-// Reduce adds up a partition of emoji-partials into emoji-aggregated until ctx
-// ends. Its errors are like Combine's.
+// Reduce adds up a partition of emoji-partials into emoji-aggregated until ctx ends.
+// Its errors are like those of Combine.
 func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 	if o := claim.Committed.Offset; o > claim.End {
 		a.cfg.Logger.Warn("the log is shorter than what was added up of it: beginning at its start",
@@ -152,7 +152,7 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 	}
 	partition := strconv.Itoa(claim.Partition)
 	defer a.metrics.open.DeleteLabelValues(partition)
-	var late int64 // of the batches before
+	var late int64 // of all batches before
 	return claimloop.Loop[CountsEmission]{
 		Name: "reduce partition " + partition, Claim: claim, Machine: r, Lag: a.metrics.lag,
 		Write: a.writeCounts,
@@ -167,8 +167,8 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 	}.Run(ctx)
 }
 
-// writeCounts appends each window's records together, and all of one partition at
-// once.
+// writeCounts writes an emission with one call for each partition. The records of each
+// window stay together.
 func (a *Aggregator) writeCounts(ctx context.Context, e CountsEmission) error {
 	byPartition := make([][]stream.Record, a.cfg.CountPartitions)
 	for _, w := range e.Windows {
@@ -187,7 +187,7 @@ func (a *Aggregator) writeCounts(ctx context.Context, e CountsEmission) error {
 	return nil
 }
 
-// measure notes what was written.
+// measure updates the metrics for an emission that was written.
 func (a *Aggregator) measure(e CountsEmission) {
 	for _, w := range e.Windows {
 		if w.Revision {

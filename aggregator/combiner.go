@@ -12,9 +12,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Combiner counts one partition of emoji-topic: reactions in, partials and marks
-// out. It is a claimloop.Machine. What it emits follows from the log alone; the
-// time decides only when.
+// Combiner counts one partition of emoji-topic: it takes reactions, and emits partials
+// and marks. It is a claimloop.Machine. The log alone decides what it emits; the time
+// decides only when.
 type Combiner struct {
 	windows    Windows
 	grace      int64 // ms
@@ -24,46 +24,46 @@ type Combiner struct {
 
 	position  int64 // offset of the next record
 	watermark int64 // greatest record time before position
-	reported  int64 // end of the newest window reported as read to the end
-	closed    int64 // end of the newest window that is closed; below it nothing is emitted
+	reported  int64 // end of the newest window that was reported, ms
+	closed    int64 // end of the newest window that is closed, ms; reactions of it and of older ones are not counted
 
-	emitted          int64 // offset before which every record has been emitted
+	emitted          int64 // offset before which all records have been emitted
 	emittedWatermark int64 // greatest record time before emitted
 
-	open map[int64]*openWindow // by end; also closed ones whose last emission is not confirmed
-	last *openWindow           // the one the last record went to
+	open map[int64]*openWindow // by end; a closed window stays until its last emission is confirmed
+	last *openWindow           // the window of the last record
 
-	confirmed    wire.Mark // of the last confirmed emission
+	confirmed    wire.Mark // the mark of the last confirmed emission
 	anyConfirmed bool
-	confirmedAt  int64 // when the last confirmed emission was due; Never: there is none
+	confirmedAt  int64 // time of the last confirmed emission, ms; Never: there is none
 
-	late int64 // reactions counted in a later window than their own
+	late int64 // reactions counted in a later window than that of their time
 }
 
-// openWindow is what a partition holds of one window.
+// openWindow is one partition's counts of one window.
 type openWindow struct {
 	end       int64
-	first     int64               // offset of its first record, in whichever channel
-	watermark int64               // before that record
-	dirty     bool                // one of its partials is
-	partials  map[string]*partial // by channel; empty: the main one
-	last      *partial            // the one the last record went to
+	first     int64               // offset of its first record in any channel
+	watermark int64               // the watermark before that record
+	dirty     bool                // one of its partials is dirty
+	partials  map[string]*partial // by channel; empty: the main channel
+	last      *partial            // the partial of the last record
 }
 
-// partial is what a partition holds of one window of one channel.
+// partial is one partition's counts of one window of one channel.
 type partial struct {
-	channel     string // empty: the main one
-	first, next int64  // offset of its first record, and after its last
-	dirty       bool   // grew since the last confirmed emission
+	channel     string // empty: the main channel
+	first, next int64  // offset of its first record, and the one after its last
+	dirty       bool   // it grew since the last confirmed emission
 	counts      map[string]*int64
 }
 
-// CombinerConfig is what a Combiner must know.
+// CombinerConfig says which partition a Combiner counts, and how.
 type CombinerConfig struct {
 	Windows    Windows
-	Grace      time.Duration // how long after a window's end it is emitted
+	Grace      time.Duration // how long after a window's end it is first emitted
 	Partition  int           // of emoji-topic
-	Partitions int           // how many emoji-topic has
+	Partitions int           // how many partitions emoji-topic has
 	Reducers   int           // how many partitions emoji-partials has
 }
 
@@ -84,11 +84,12 @@ func (c *Combiner) Add(r stream.Record, _ int64) error {
 	return err
 }
 
-// count adds a reaction to its window, by the watermark before its record.
+// count adds a reaction to the window that it belongs to under the watermark before its
+// record.
 func (c *Combiner) count(offset, t int64, reaction wire.CountedFields) {
 	end, late := c.windows.Assign(t, c.watermark)
 	if end <= c.closed {
-		return // emitted by whoever committed that it is closed
+		return // already emitted: the commit says that this window is closed
 	}
 	if late {
 		c.late++
@@ -100,8 +101,8 @@ func (c *Combiner) count(offset, t int64, reaction wire.CountedFields) {
 	w.add(reaction, offset)
 }
 
-// window returns the open window that ends at end. It opens the window with the
-// record at offset if need be.
+// window returns the open window that ends at end. If there is none, it opens one,
+// whose first record is at offset.
 func (c *Combiner) window(end, offset int64) *openWindow {
 	w := c.open[end]
 	if w == nil {
@@ -131,8 +132,8 @@ func (w *openWindow) add(reaction wire.CountedFields, offset int64) {
 	p.dirty, w.dirty = true, true
 }
 
-// Advance implements claimloop.Machine. A batch that reaches the partition's end
-// reports the windows that had ended when it was asked for.
+// Advance implements claimloop.Machine. If the batch reaches the partition's end, it
+// reports the windows whose grace was over when the batch was asked for.
 func (c *Combiner) Advance(b stream.Batch) {
 	c.position = max(c.position, b.Next)
 	if b.AtEnd() {
@@ -140,9 +141,10 @@ func (c *Combiner) Advance(b stream.Batch) {
 	}
 }
 
-// NextDue is at once when a window has ended that is not reported yet: one more
-// fetch tells whether the partition was read to its end. Else it is when the next
-// window ends, or when what grew may be emitted again.
+// NextDue implements claimloop.Machine. If a window has ended that is not reported yet,
+// it returns now, since one more fetch shows whether the partition was read to its end.
+// Else it returns when the next window ends, or when a window that grew may be emitted
+// again.
 func (c *Combiner) NextDue(now int64) (at int64, ok bool) {
 	if c.reported < c.windows.Ended(now-c.grace) {
 		return now, true
@@ -154,8 +156,8 @@ func (c *Combiner) NextDue(now int64) (at int64, ok bool) {
 	return at, true
 }
 
-// PartialsEmission is what a combiner emits at once: for each partition of
-// emoji-partials the partials that grew, and the mark after them.
+// PartialsEmission is one emission of a combiner: for each partition of emoji-partials
+// the partials that grew, and the mark after them.
 type PartialsEmission struct {
 	Records  [][]stream.Record // by partition of emoji-partials
 	mark     wire.Mark
@@ -163,8 +165,8 @@ type PartialsEmission struct {
 	partials []*partial
 }
 
-// Due implements claimloop.Machine. A mark that says something new is due at once,
-// and with it every window that is due.
+// Due implements claimloop.Machine. A mark that has changed is due at once. Every
+// window that is due goes with it.
 func (c *Combiner) Due(now int64) (PartialsEmission, bool) {
 	mark := wire.Mark{
 		Version: wire.FormatVersion, Partition: c.partition, Partitions: c.partitions, Reducers: c.reducers,
@@ -193,7 +195,7 @@ func (c *Combiner) Due(now int64) (PartialsEmission, bool) {
 	return e, true
 }
 
-// grown says whether a window that is due holds what was not emitted yet.
+// grown says whether a window that is due has grown since it was last emitted.
 func (c *Combiner) grown(now int64) bool {
 	for _, w := range c.open {
 		if w.dirty && c.isDue(w, now) {
@@ -217,8 +219,8 @@ func (c *Combiner) addPartial(e *PartialsEmission, end int64, p *partial) {
 	e.partials = append(e.partials, p)
 }
 
-// Confirm implements claimloop.Machine. It forgets the windows that the emission
-// has called closed.
+// Confirm implements claimloop.Machine. It forgets the windows that the emission's mark
+// calls closed.
 func (c *Combiner) Confirm(e PartialsEmission) {
 	c.confirmed, c.anyConfirmed, c.confirmedAt = e.mark, true, e.at
 	for _, p := range e.partials {
@@ -241,7 +243,7 @@ func (c *Combiner) Confirm(e PartialsEmission) {
 	}
 }
 
-// dirty says whether any window holds what was not emitted yet.
+// dirty says whether any window has grown since it was last emitted.
 func (c *Combiner) dirty() bool {
 	for _, w := range c.open {
 		if w.dirty {
@@ -251,7 +253,7 @@ func (c *Combiner) dirty() bool {
 	return false
 }
 
-// Commit implements claimloop.Machine. Everything before the commit is in windows
+// Commit implements claimloop.Machine. All records before the commit are in windows
 // that are closed and whose last emission is confirmed.
 func (c *Combiner) Commit() stream.Commit {
 	meta := wire.CombinerCommit{
@@ -272,11 +274,12 @@ func (c *Combiner) Commit() stream.Commit {
 	return stream.Commit{Offset: offset, Metadata: string(b)}
 }
 
-// Watermark is the greatest record time so far, or Never.
+// Watermark returns the greatest record time so far, or Never.
 func (c *Combiner) Watermark() int64 { return c.watermark }
 
-// Late is how many reactions were counted in a later window than their own.
+// Late returns how many reactions were counted in a later window than that of their
+// time.
 func (c *Combiner) Late() int64 { return c.late }
 
-// Open is how many windows are open here.
+// Open returns how many windows the combiner holds.
 func (c *Combiner) Open() int { return len(c.open) }

@@ -2,19 +2,20 @@ package aggregator
 
 import "time"
 
-// minEmission is the least time between two emissions of what grows, and between
-// any two while there is a backlog.
+// minEmission is the least time between two emissions of windows that grow, and, while
+// there is a backlog, between any two.
 const minEmission = 100 * time.Millisecond
 
 func (c *Combiner) isDue(w *openWindow, now int64) bool {
 	return w.end <= c.closed || w.end+c.grace <= now
 }
 
-// reportWait is how long after a window's end a reducer waits for partitions that
-// have not reported it.
+// reportWait is how long after a window's end a reducer waits for partitions that have
+// not reported it yet.
 const reportWait = 500 * time.Millisecond
 
-// dueAt is when a window that has grown is emitted.
+// dueAt returns when a window that has grown is to be emitted, in ms; Never means at
+// once.
 func (r *Reducer) dueAt(k key, t *total) int64 {
 	switch {
 	case k.end <= r.floor:

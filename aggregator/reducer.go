@@ -13,53 +13,54 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Reducer adds up one partition of emoji-partials: partials and marks in, counts
-// out. It is a claimloop.Machine.
+// Reducer adds up one partition of emoji-partials: it takes partials and marks, and
+// emits counts. It is a claimloop.Machine.
 //
-// A window's counts are the sums of its widest partials, one from each partition
-// of emoji-topic. They are emitted as a whole when all partitions have reported
-// the window, or some time after its end; again when they grew; and for the last
-// time when all partitions have closed it.
+// A window's counts are the sums of its widest partials, one from each partition of
+// emoji-topic. They are emitted together when all partitions have reported the window,
+// or reportWait after its end. They are emitted again when they have grown, and for the
+// last time when all partitions have closed the window.
 type Reducer struct {
 	windows    Windows
 	partition  int
-	partitions int // of emoji-partials
+	partitions int // how many partitions emoji-partials has
 	scale      Scale
 
 	position       int64    // offset of the next record
 	sources        []source // by partition of emoji-topic; nil until the first mark
-	floor          int64    // end of the newest window that every partition has closed
-	confirmedFloor int64    // floor as of the last confirmed emission: nothing more comes of windows below it
-	emitted        int64    // offset before which every partial has been emitted
-	lost           bool     // retention took partials that may not have been emitted
+	floor          int64    // end of the newest window that all partitions have closed, ms
+	confirmedFloor int64    // the floor at the last confirmed emission: no more counts of windows up to it are written
+	emitted        int64    // offset before which all partials have been emitted
+	lost           bool     // retention has removed partials that may not have been emitted
 
 	open map[key]*total
-	late int64 // partials of windows below the floor
+	late int64 // partials that were ignored because their window is not after the floor
 }
 
-// source is how far a partition of emoji-topic was counted, by its marks.
+// source is how far a partition of emoji-topic was counted, as its marks say: the ends
+// of the newest windows that are reported and closed, in ms.
 type source struct{ reported, closed int64 }
 
-// key names a window of a channel.
+// key identifies a window of a channel.
 type key struct {
 	end     int64
 	channel string
 }
 
-// total is what is known of one window of one channel.
+// total holds the partials of one window of one channel.
 type total struct {
 	first       int64                 // offset of its first partial
-	parts       map[int]*wire.Partial // the widest, by partition of emoji-topic
-	dirty       bool                  // grew since the last confirmed emission
-	emissions   int                   // how many were confirmed
-	confirmedAt int64                 // when the last confirmed emission was due; Never: there is none
+	parts       map[int]*wire.Partial // the widest partials, by partition of emoji-topic
+	dirty       bool                  // it grew since the last confirmed emission
+	emissions   int                   // how many emissions of it were confirmed
+	confirmedAt int64                 // time of the last of these, ms; Never: there is none
 }
 
 // Position implements claimloop.Machine.
 func (r *Reducer) Position() int64 { return r.position }
 
-// Add takes in a partial or a mark. It fails when the record was written under
-// other settings, or for another number of partitions than the ones before it.
+// Add takes in a partial or a mark. It fails if the record was written with other
+// settings, or for other numbers of partitions than the records before it.
 func (r *Reducer) Add(rec stream.Record, _ int64) error {
 	r.position = rec.Offset + 1
 	p, err := wire.DecodeProgress(rec.Value)
@@ -73,7 +74,8 @@ func (r *Reducer) Add(rec stream.Record, _ int64) error {
 	return nil
 }
 
-// mark takes in how far a partition of emoji-topic was counted.
+// mark takes in a mark, and raises the floor if all partitions have closed newer
+// windows.
 func (r *Reducer) mark(m wire.Mark) error {
 	if m.Settings != r.windows.Settings() {
 		return &SettingsError{"emoji-partials", r.partition, m.Settings, r.windows.Settings()}
@@ -99,7 +101,8 @@ func (r *Reducer) mark(m wire.Mark) error {
 	return nil
 }
 
-// partial keeps p if it is wider than what is known of its partition.
+// partial keeps p if it is wider than the known partial of its partition: if it begins
+// earlier, or at the same offset and ends later.
 func (r *Reducer) partial(offset int64, p *wire.Partial) {
 	if p.End <= r.floor {
 		r.late++
@@ -125,8 +128,8 @@ func (r *Reducer) Advance(b stream.Batch) {
 	r.forget()
 }
 
-// forget drops the windows that are closed and emitted, and notes before which
-// offset everything is emitted.
+// forget drops the windows that are closed and emitted. If all windows are emitted, it
+// notes that everything before position is.
 func (r *Reducer) forget() {
 	dirty := false
 	for k, t := range r.open {
@@ -152,8 +155,8 @@ func (r *Reducer) NextDue(int64) (at int64, ok bool) {
 	return at, ok
 }
 
-// CountsEmission is what a reducer emits at once: the counts of every window that
-// grew, whole.
+// CountsEmission is one emission of a reducer: all counts of each window that has
+// grown.
 type CountsEmission struct {
 	Windows []WindowCounts
 	at      int64
@@ -161,14 +164,14 @@ type CountsEmission struct {
 	totals  []*total
 }
 
-// WindowCounts are the counts of one window of one channel. Its records are to be
-// written together.
+// WindowCounts are the counts of one window of one channel. Its records must be written
+// together.
 type WindowCounts struct {
 	End       int64
 	Channel   string
 	Reactions int64
-	Revision  bool   // it was emitted before
-	Key       string // of the records: the window's start
+	Revision  bool   // the window was emitted before
+	Key       string // key of the records: the window's start
 	Records   []stream.Record
 }
 
@@ -187,8 +190,8 @@ func (r *Reducer) Due(now int64) (CountsEmission, bool) {
 	return e, len(e.Windows) > 0
 }
 
-// counts writes all counts of a window, one record for each emoji. The last one
-// has the headers that say so.
+// counts returns all counts of a window, one record for each emoji. The last record has
+// the headers of the window.
 func (r *Reducer) counts(k key, t *total, now int64) WindowCounts {
 	counts := map[string]int64{}
 	for _, p := range t.parts {
@@ -234,8 +237,8 @@ func (r *Reducer) Confirm(e CountsEmission) {
 	r.forget()
 }
 
-// Commit implements claimloop.Machine. Every record before the commit speaks of
-// windows that are closed and emitted.
+// Commit implements claimloop.Machine. All records before the commit are of windows
+// that are closed and emitted.
 func (r *Reducer) Commit() stream.Commit {
 	offset := r.position
 	first := int64(math.MaxInt64)
@@ -251,12 +254,13 @@ func (r *Reducer) Commit() stream.Commit {
 	return stream.Commit{Offset: offset, Metadata: string(b)}
 }
 
-// Lost says whether retention took partials after the commit that may not have
-// been emitted: aggregate was away for longer than the topic keeps them.
+// Lost says whether retention has removed partials after the commit that may not have
+// been emitted. That happens if aggregate is away for longer than the topic's
+// retention.
 func (r *Reducer) Lost() bool { return r.lost }
 
-// Late is how many partials came for windows that were closed.
+// Late returns how many partials were ignored because their window was closed.
 func (r *Reducer) Late() int64 { return r.late }
 
-// Open is how many windows of channels are open here.
+// Open returns how many windows of channels the reducer holds.
 func (r *Reducer) Open() int { return len(r.open) }

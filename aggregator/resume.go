@@ -8,8 +8,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// CommitError is a commit that a combiner cannot go on from, because reactions are
-// gone. Config.ResetLost lets it begin at the log's start all the same.
+// CommitError says that a combiner cannot go on from its commit, because reactions were
+// removed. With Config.ResetLost it begins at the log's start instead.
 type CommitError struct {
 	Partition int // of emoji-topic
 	Problem   string
@@ -19,7 +19,7 @@ func (e *CommitError) Error() string {
 	return fmt.Sprintf("emoji-topic/%d: %s. Reactions may not be counted, or be counted apart from those already counted in their window", e.Partition, e.Problem)
 }
 
-// SettingsError is a partition that another aggregate has worked on with other
+// SettingsError says that another aggregate has counted a partition with other
 // settings.
 type SettingsError struct {
 	Topic        string // emoji-topic or emoji-partials
@@ -31,11 +31,11 @@ func (e *SettingsError) Error() string {
 	return fmt.Sprintf("%s/%d was counted with %v and this aggregate was started with %v: all copies must use the same", e.Topic, e.Partition, e.Theirs, e.Ours)
 }
 
-// NewCombiner returns a combiner that goes on from a commit of a log that holds
-// the offsets from start on and before end. It fails with a *CommitError when
-// records between the two are gone or the commit is not one of a combiner's, unless
-// reset is given: then it begins at the log's start. It fails with a *SettingsError
-// when the commit was made under other settings.
+// NewCombiner returns a combiner that goes on from a commit. The log holds the offsets
+// from start up to, and without, end. NewCombiner fails with a *CommitError if records
+// between the commit and the log are missing, or if the commit is not a combiner's.
+// With reset it begins at the log's start instead. It fails with a *SettingsError if
+// the commit was made with other settings.
 func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, reset bool) (*Combiner, error) {
 	c := &Combiner{
 		windows:          cfg.Windows,
@@ -83,9 +83,9 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 	case problem == "":
 		c.watermark, c.closed = meta.Watermark, meta.Closed
 	case commit.Offset < start && start <= meta.Emitted && meta.Emitted <= end:
-		// Nobody reacted for longer than the retention, which took the records of
+		// Nobody reacted for longer than the retention, which removed the records of
 		// the windows that were open. All of them had been emitted. They are closed
-		// here as a record of a later time would close them.
+		// here, as a record of a later time would close them.
 		c.position = meta.Emitted
 		c.closed = max(meta.Closed, c.windows.Of(meta.EmittedWatermark))
 		c.watermark = c.closed + c.windows.Lateness
@@ -94,9 +94,9 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 		if meta.Version == 0 {
 			break
 		}
-		// What was counted stays counted. The committed watermark holds from the
-		// log's start on only if all records before the commit are gone: else they
-		// are read again, and it would make them late.
+		// What was counted stays counted. The committed watermark is right at the log's
+		// start only if all records before the commit were removed. Otherwise they are
+		// read again, and under that watermark they would be late.
 		c.closed = meta.Closed
 		if commit.Offset <= start {
 			c.watermark = meta.Watermark
@@ -107,9 +107,9 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 	return nil
 }
 
-// NewReducer returns a reducer that goes on from a commit in a log that holds
-// offsets from start on; partials below start are gone. It fails with a
-// *SettingsError when the commit was made under other settings.
+// NewReducer returns a reducer that goes on from a commit. The log begins at start, and
+// partials before that are gone. NewReducer fails with a *SettingsError if the commit
+// was made with other settings.
 func NewReducer(windows Windows, scale Scale, partition, partitions int, commit stream.Commit, start int64) (*Reducer, error) {
 	r := &Reducer{
 		windows: windows, partition: partition, partitions: partitions, scale: scale,

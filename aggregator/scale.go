@@ -7,23 +7,23 @@ import (
 	"strings"
 )
 
-// Scale turns a count into the number of emojis to show for it, the scaled
-// count. The zero value is the default rule, linear:10:10. It never returns less
-// than 1 for a count of at least 1, and never less for more.
+// Scale turns a count into its scaled count: how many emojis to show for it. The zero
+// value is the default rule, linear:10:10. The scaled count is at least 1 for counts
+// from 1 on, and it never falls when the count grows.
 type Scale struct {
 	log       bool
-	threshold float64 // linear: below it the scaled count is 1
-	divisor   float64 // linear: from the threshold on it is count/divisor
-	base      float64 // log: it is 1 + log(count)/log(base)
-	limit     float64 // cap; 0: none
+	threshold float64 // linear: for counts below it the scaled count is 1
+	divisor   float64 // linear: from the threshold on the scaled count is count/divisor
+	base      float64 // log: the scaled count is 1 + log(count)/log(base)
+	limit     float64 // greatest scaled count; 0: no limit
 }
 
-// ParseScale reads a rule:
+// ParseScale parses a rule:
 //
 //	linear:T:D  1 below T, else count/D (at least 1)
 //	log:B       1 + the logarithm of the count to base B
 //
-// Either may end in ",cap=N", the most that is returned.
+// Both may end in ",cap=N", where N is the greatest scaled count.
 func ParseScale(s string) (Scale, error) {
 	bad := func(why string) (Scale, error) {
 		return Scale{}, fmt.Errorf("scale %.60q: %s; want linear:T:D or log:B, as in linear:10:10, and ,cap=N after it if you like", s, why)
@@ -59,7 +59,7 @@ func ParseScale(s string) (Scale, error) {
 	return out, nil
 }
 
-// Of returns the scaled count; 0 for counts below 1.
+// Of returns the scaled count of a count; 0 for counts below 1.
 func (s Scale) Of(count int64) float64 {
 	if s.divisor == 0 && !s.log {
 		s.threshold, s.divisor = 10, 10

@@ -11,9 +11,10 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Cluster copies the swarms of a cluster's topic to the topics of its subscriber
-// servers until ctx ends. Its errors are like Main's. It commits what all of them
-// have taken, so that whoever goes on from there sends the rest.
+// Cluster copies the swarms in a cluster's topic to the topics of its subscriber
+// servers until ctx ends. Its errors are like those of Main. It commits the offset
+// before which every server's topic has all swarms, so that whoever goes on from there
+// sends the rest.
 func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Claim) error {
 	claim = p.withinLog(claim)
 	ctx, cancel := context.WithCancel(ctx)
@@ -33,15 +34,15 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 	}.Run(ctx)
 }
 
-// copier is the claimloop.Machine of the cluster role: swarms in, and those out that
-// say more than the ones before. What it commits depends on what the servers'
+// copier is the claimloop.Machine of the cluster role: it takes swarms, and emits those
+// whose total is greater than before. What it commits depends on what the servers'
 // queues have written.
 type copier struct {
 	position int64
 	totals   greatestTotals
-	records  []stream.Record // to be copied, with their offsets in the cluster's topic
+	records  []stream.Record // records to be copied, with their offsets in the cluster's topic
 	queues   *serverQueues
-	done     int64 // offset before which everything is written, or given up
+	done     int64 // offset before which every record is written or given up
 	commit   stream.Commit
 }
 
@@ -54,7 +55,7 @@ func newCopier(claim stream.Claim, queues *serverQueues) *copier {
 // Position implements claimloop.Machine.
 func (c *copier) Position() int64 { return c.position }
 
-// Add takes in a swarm. It fails when the record is not one.
+// Add takes in a swarm. It fails if the record is not a swarm.
 func (c *copier) Add(r stream.Record, now int64) error {
 	c.position = r.Offset + 1
 	s, err := wire.DecodeSwarm(r.Value)
@@ -62,7 +63,7 @@ func (c *copier) Add(r stream.Record, now int64) error {
 		return err
 	}
 	if c.totals.grows(s) {
-		// Copied, because a write may go on beyond the next fetch.
+		// The bytes are cloned, since a write may still go on at the next fetch.
 		c.records = append(c.records, stream.Record{Offset: r.Offset, Time: now, Key: bytes.Clone(r.Key), Value: bytes.Clone(r.Value)})
 	}
 	return nil
@@ -82,13 +83,15 @@ func (c *copier) NextDue(int64) (at int64, ok bool) { return 0, false }
 // Due implements claimloop.Machine.
 func (c *copier) Due(int64) ([]stream.Record, bool) { return c.records, len(c.records) > 0 }
 
-// Confirm says that the queues have the records. They may not be written yet.
+// Confirm implements claimloop.Machine. The queues have the records by then, but may
+// not have written them yet.
 func (c *copier) Confirm([]stream.Record) {
 	c.records = nil
 	c.advanceCommit()
 }
 
-// advanceCommit lets the commit follow what the queues have written.
+// advanceCommit moves the commit up to the offset before which the queues have written
+// everything.
 func (c *copier) advanceCommit() {
 	if next := c.queues.written(c.position); next > c.done {
 		c.done, c.commit = next, stream.Commit{Offset: next}
@@ -99,18 +102,18 @@ func (c *copier) advanceCommit() {
 func (c *copier) Commit() stream.Commit { return c.commit }
 
 // greatestTotals keeps the greatest total of the recent windows of each channel, so
-// that only a swarm that says more is copied.
+// that only swarms with a greater one are copied.
 type greatestTotals struct {
 	totals map[key]int64
-	newest int64 // greatest end of a window seen
+	newest int64 // greatest end of a window so far, ms
 }
 
-// totalsKept is how long a window's total is remembered, in ms. A swarm of an older
-// window is always copied: readers merge.
+// totalsKept is how long a window's total is kept, in ms. A swarm of an older window is
+// always copied; its readers merge it.
 const totalsKept = int64(10 * time.Minute / time.Millisecond)
 
-// grows says whether a swarm has more than any before it of its window, and
-// remembers its total.
+// grows says whether a swarm's total is greater than all totals of its window before.
+// If so, it keeps the total.
 func (g *greatestTotals) grows(s wire.Swarm) bool {
 	k := key{s.Window.End, s.Channel}
 	if known, ok := g.totals[k]; ok && s.Total <= known {

@@ -12,55 +12,54 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// never is a time before all times, in milliseconds.
+// never is before all times in ms.
 const never int64 = math.MinInt64
 
 // Merger makes swarms of the counts in one partition of emoji-aggregated. It is a
 // claimloop.Machine.
 //
-// It keeps the greatest count for each window, channel and emoji. A window is
-// sent the moment an emission says that it is complete, or, where nothing says
-// so, some time after its latest record; and again when it grew. A channel without
-// counts in the window after its last one gets one empty swarm for it. What is
-// closed is forgotten, and counts that come for it all the same, from a reader of
-// the past, are ignored.
+// It keeps the greatest count of each window, channel and emoji. It sends a window as
+// soon as an emission says that the window is complete. If none does, it sends the
+// window some time after its latest record. It sends the window again when it has
+// grown. A channel gets one empty swarm when the window after its last one has no
+// counts. Closed windows are forgotten. Counts that come for them nevertheless, from a
+// copy that reads old records again, are ignored.
 //
-// Our own reducers say in headers what is complete and what is closed. The windows
-// of another program, which says neither, are closed by newer ones of its. So one
-// may take over from the other.
+// Our own reducers say in headers which windows are complete and which are closed.
+// Another program says neither; its windows are closed by newer ones. So either may
+// take over from the other.
 type Merger struct {
-	incompleteWait int64 // ms to wait after the latest record of a window that nothing calls complete
-	emptyDelay     int64 // ms after a window's end without counts until the empty swarm
-	horizon        int64 // ms behind newestIncomplete from which on a window is closed
+	incompleteWait int64 // ms from the latest record of a window until it is sent though nothing calls it complete
+	emptyDelay     int64 // ms from the end of a window without counts until the empty swarm
+	horizon        int64 // a window this many ms before newestIncomplete, or older, is closed
 	top            int
 
 	position         int64 // offset of the next record
-	atEnd            bool  // the last batch reached the partition's end
-	newestIncomplete int64 // greatest end of a window sent that nothing called complete, at most the time then
+	atEnd            bool  // the last batch reached the end of the partition
+	newestIncomplete int64 // greatest end of a window that was sent without being called complete, at most the time of sending, ms
 
-	closed   []int64 // by reducer: end of the newest window it has closed; empty if none ever said
+	closed   []int64 // by reducer: end of the newest window that it has closed; empty if no reducer has said so
 	open     map[key]*window
 	channels map[string]*channel
 }
 
-// key names a window of a channel.
+// key identifies a window of a channel.
 type key struct {
 	end     int64
 	channel string
 }
 
-// window is what is known of one window of one channel.
+// window holds the counts of one window of one channel.
 type window struct {
 	bounds   wire.Window
 	first    int64 // offset of its first record
 	counts   map[string]wire.EmojiCount
-	latest   int64 // when its latest record was read
-	complete bool  // all of an emission is here, and nothing after it
-	dirty    bool  // grew since it was sent
+	latest   int64 // when its latest record was read, ms
+	complete bool  // all records of an emission were read, and none since
+	dirty    bool  // it grew since it was sent
 }
 
-// NewMerger returns a merger that goes on from a commit in a log that holds
-// offsets from start on.
+// NewMerger returns a merger that goes on from a commit. The log begins at start.
 func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
 	cfg = cfg.withDefaults()
 	m := &Merger{
@@ -87,7 +86,7 @@ func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
 // Position implements claimloop.Machine.
 func (m *Merger) Position() int64 { return m.position }
 
-// Add takes in a count. It fails when the record is not one.
+// Add takes in a count. It fails if the record is not a count.
 func (m *Merger) Add(r stream.Record, now int64) error {
 	m.position = r.Offset + 1
 	c, err := wire.DecodeCount(r.Value)
@@ -117,7 +116,7 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 	return nil
 }
 
-// begin opens a window with the record at offset.
+// begin opens a window whose first record is at offset.
 func (m *Merger) begin(k key, bounds wire.Window, offset, now int64) *window {
 	w := &window{bounds: bounds, first: offset, counts: map[string]wire.EmojiCount{}}
 	m.open[k] = w
@@ -132,9 +131,8 @@ func (m *Merger) begin(k key, bounds wire.Window, offset, now int64) *window {
 	return w
 }
 
-// headers takes in what a reducer says in the headers of a record. It returns how
-// many emojis the window has by the emission that ends with the record, 0 if the
-// record ends none.
+// headers takes in the headers of a record. If the record is the last of a window's
+// emission, it returns how many emojis the window has in that emission, else 0.
 func (m *Merger) headers(hs []stream.Header) (emojis int) {
 	for _, h := range hs {
 		switch h.Key {
@@ -147,7 +145,7 @@ func (m *Merger) headers(hs []stream.Header) (emojis int) {
 			if !ok || c.Reducers > maxReducers {
 				continue
 			}
-			if len(m.closed) != c.Reducers { // the first one, or their number was changed
+			if len(m.closed) != c.Reducers { // this is the first one, or their number has changed
 				m.closed = slices.Repeat([]int64{never}, c.Reducers)
 			}
 			m.closed[c.Reducer] = max(m.closed[c.Reducer], c.End)
@@ -156,11 +154,11 @@ func (m *Merger) headers(hs []stream.Header) (emojis int) {
 	return emojis
 }
 
-// maxReducers keeps the metadata of a commit within what brokers take (4 KiB).
+// maxReducers keeps the metadata of a commit below what brokers allow (4 KiB).
 const maxReducers = 128
 
-// isClosed says whether nothing more is taken in of a window: its reducer has
-// closed it, or it is far behind the newest window of a program that closes none.
+// isClosed says whether counts of a window are no longer taken in, because its reducer
+// has closed it, or because it is more than the horizon older than newestIncomplete.
 func (m *Merger) isClosed(k key) bool {
 	if n := len(m.closed); n > 0 && k.end <= m.closed[wire.PartitionOf(k.channel, n)] {
 		return true
@@ -175,8 +173,8 @@ func (m *Merger) Advance(b stream.Batch) {
 	m.forget()
 }
 
-// forget drops the windows that are closed and sent and that no empty swarm has to
-// follow any more, and then the channels that have none left.
+// forget drops the windows that are not needed any more, and then the channels that
+// have no windows and have got their empty swarm.
 func (m *Merger) forget() {
 	active := map[string]bool{}
 	for k, w := range m.open {
@@ -193,7 +191,8 @@ func (m *Merger) forget() {
 	}
 }
 
-// isDone says whether a window is needed no more.
+// isDone says whether a window is not needed any more: it is closed and sent, and no
+// empty swarm has to follow it.
 func (m *Merger) isDone(k key, w *window) bool {
 	ch := m.channels[k.channel]
 	return m.isClosed(k) && !w.dirty && (ch.emptySent || k.end < ch.last.End)
@@ -219,13 +218,13 @@ func (m *Merger) NextDue(int64) (at int64, ok bool) {
 	return at, ok
 }
 
-// SwarmsEmission is what a merger emits at once.
+// SwarmsEmission is one emission of a merger.
 type SwarmsEmission struct {
 	Swarms []wire.Swarm // oldest window first
 }
 
-// Due implements claimloop.Machine. No empty swarm is due before the log was read
-// to its end.
+// Due implements claimloop.Machine. Empty swarms are due only after the log was read to
+// its end.
 func (m *Merger) Due(now int64) (SwarmsEmission, bool) {
 	var out []wire.Swarm
 	for k, w := range m.open {
@@ -254,8 +253,8 @@ func (m *Merger) Confirm(e SwarmsEmission) {
 		if w := m.open[key{s.Window.End, s.Channel}]; w != nil {
 			w.dirty = false
 			if !w.complete {
-				// Not beyond the clock: one window of a far future must not
-				// close all of today's.
+				// At most the present time: one window far in the future must not close
+				// all of today's.
 				m.newestIncomplete = max(m.newestIncomplete, min(s.Window.End, w.latest))
 			}
 		}
@@ -266,15 +265,16 @@ func (m *Merger) Confirm(e SwarmsEmission) {
 	m.forget()
 }
 
-// Commit implements claimloop.Machine. Every record before the commit speaks of
-// windows that are done with.
+// Commit implements claimloop.Machine. All records before the commit are of windows
+// that are not needed any more.
 func (m *Merger) Commit() stream.Commit {
 	meta := wire.PublisherCommit{Version: wire.FormatVersion, NewestIncomplete: m.newestIncomplete, Reducers: len(m.closed), Closed: slices.Clone(m.closed)}
 	offset := m.position
 	for k, w := range m.open {
 		offset = min(offset, w.first)
 		if m.isClosed(k) {
-			// It is still needed: whoever goes on from here must take it in again.
+			// This closed window is still needed. The commit must not call it closed,
+			// so that whoever goes on from here takes it in again.
 			meta.NewestIncomplete = min(meta.NewestIncomplete, k.end+m.horizon)
 			if n := len(meta.Closed); n > 0 {
 				r := wire.PartitionOf(k.channel, n)

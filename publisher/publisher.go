@@ -1,10 +1,10 @@
-// Package publisher spreads what was counted. Its main role turns
-// emoji-aggregated into swarms, one for each window and channel, and writes them
-// to the topic of every cluster; its cluster role copies a cluster's swarms to
-// the topic of each subscriber server in it.
+// Package publisher sends counts to subscriber servers. Its main role turns
+// emoji-aggregated into swarms, one for each window and channel, and writes them to the
+// topic of every cluster. Its cluster role copies a cluster's swarms to the topic of
+// each subscriber server of that cluster.
 //
-// Swarms are snapshots that merge by the greatest total, so that both roles may
-// send one twice, and two copies may send at once.
+// Swarms are snapshots of which the greatest total counts. So both roles may send one
+// twice, and two copies of a role may send at the same time.
 package publisher
 
 import (
@@ -25,27 +25,29 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Config says when to send and where to. IncompleteWait and Horizon are for windows
-// without the signals that our own reducers give, as a Spark job's are.
+// Config says when and where to send. IncompleteWait and Horizon are for windows of
+// other programs, such as a Spark job, which do not say what is complete and what is
+// closed.
 type Config struct {
-	// IncompleteWait is how long after its latest record a window is sent that
-	// nothing calls complete; default 300 ms.
+	// IncompleteWait is how long after its latest record a window is sent that nothing
+	// calls complete; default 300 ms.
 	IncompleteWait time.Duration
-	// EmptyDelay is how long after a window's end without counts the channel's
-	// empty swarm is sent; default 1 s.
+	// EmptyDelay is how long after the end of a window without counts a channel's empty
+	// swarm is sent; default 1 s.
 	EmptyDelay time.Duration
-	// Horizon is how far behind the newest window one that nothing closes is
-	// still revised; default 2 min.
+	// Horizon is how much older than the newest window a window may be and still be
+	// revised, if nothing closes it; default 2 min.
 	Horizon time.Duration
-	// Top is how many emojis a swarm lists; default 50.
+	// Top is the greatest number of emojis in a swarm; default 50.
 	Top int
 
-	// Topic returns the writer of a topic, each with one partition.
+	// Topic returns a writer to a topic. Every topic has one partition.
 	Topic func(name string) stream.Writer
 	Names wire.Topics
-	// Clusters are what the main role writes to, by names like cluster_1.
+	// Clusters are the names of the clusters that the main role writes to, such as
+	// cluster_1.
 	Clusters []string
-	// Servers tells the cluster role which subscriber servers there are.
+	// Servers tells the cluster role which subscriber servers exist.
 	Servers *roster.Roster
 
 	Logger  *slog.Logger
@@ -63,7 +65,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Publisher runs both roles on the partitions it is given.
+// Publisher runs both roles on the partitions that it is given.
 type Publisher struct {
 	cfg     Config
 	metrics metrics
@@ -74,9 +76,9 @@ func New(cfg Config) *Publisher {
 	return &Publisher{cfg: cfg.withDefaults(), metrics: newMetrics(cfg.Metrics)}
 }
 
-// Main turns a partition of emoji-aggregated into swarms for every cluster until
-// ctx ends. It returns an error that trying again cannot mend, or one that wraps
-// stream.ErrFenced when the partition has passed to another copy.
+// Main turns a partition of emoji-aggregated into swarms for every cluster until ctx
+// ends. It returns an error if trying again cannot help. The error wraps
+// stream.ErrFenced if another copy has claimed the partition.
 func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 	name := fmt.Sprintf("publish emoji-aggregated/%d", claim.Partition)
 	claim = p.withinLog(claim)
@@ -97,8 +99,9 @@ func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 	}.Run(ctx)
 }
 
-// withinLog returns the claim without its commit if that is beyond the log's end,
-// as it is when the topic was made anew: what is sent again merges.
+// withinLog returns the claim. It removes the commit if that is beyond the log's end,
+// which happens if the topic was made anew. Sending everything again does no harm,
+// since swarms merge.
 func (p *Publisher) withinLog(claim stream.Claim) stream.Claim {
 	if claim.Committed.Offset > claim.End {
 		p.cfg.Logger.Warn("the log is shorter than what was published of it: beginning at its start",
@@ -108,7 +111,7 @@ func (p *Publisher) withinLog(claim stream.Claim) stream.Claim {
 	return claim
 }
 
-// writeSwarms appends swarms to the topic of every cluster.
+// writeSwarms writes swarms to the topic of every cluster.
 func (p *Publisher) writeSwarms(ctx context.Context, e SwarmsEmission) error {
 	now := time.Now().UnixMilli()
 	records := make([]stream.Record, len(e.Swarms))

@@ -11,53 +11,53 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// keepServer is how long after its last heartbeat a subscriber server's topic is
-// still written to, so that a server that returns has no hole in its ring.
+// keepServer is how long after its last heartbeat a subscriber server's topic is still
+// written to, so that a server that returns has all swarms in between.
 const keepServer = 10 * time.Minute
 
-// How much one server's topic that cannot be written to may cost.
+// Bounds of what a server's topic may cost that cannot be written to.
 const (
-	maxHold      = 500 * time.Millisecond // what the others wait for a write to it
-	writeTimeout = 10 * time.Second       // until that is logged, and the write begun anew
-	maxQueued    = 1000                   // records that wait meanwhile
+	maxHold      = 500 * time.Millisecond // how long the other servers wait for a write to it
+	writeTimeout = 10 * time.Second       // after which a write is logged as failed and begun anew
+	maxQueued    = 1000                   // how many records wait for it
 )
 
-// serverQueues write to the topics of a cluster's servers.
+// serverQueues holds the queues of all servers of a cluster.
 type serverQueues struct {
 	p       *Publisher
 	cluster string
 	byTopic map[string]*serverQueue
-	writing sync.WaitGroup // the writes under way
+	writing sync.WaitGroup // the writes in progress
 }
 
 func newServerQueues(p *Publisher, cluster string) *serverQueues {
 	return &serverQueues{p: p, cluster: cluster, byTopic: map[string]*serverQueue{}}
 }
 
-// serverQueue is what is to be written to one server's topic. One write is under way
-// at a time; what comes meanwhile waits, and when too much does the oldest is
-// dropped: a later window is worth more.
+// serverQueue holds the records to be written to one server's topic. One write is in
+// progress at a time; records that come meanwhile wait. If too many wait, the oldest
+// are dropped, since a later window is worth more.
 type serverQueue struct {
 	mu      sync.Mutex
-	busy    bool  // somebody writes
-	writing int64 // offset of the first record under way, or -1
+	busy    bool  // a goroutine writes
+	writing int64 // offset of the first record being written, or -1
 	waiting []stream.Record
 }
 
-// servers are those that are written to now.
+// servers returns the servers whose topics are written to now.
 func (q *serverQueues) servers() []roster.Entry {
 	return slices.DeleteFunc(q.p.cfg.Servers.All(), func(s roster.Entry) bool {
 		return s.Cluster != q.cluster || time.Since(s.Heard) > keepServer
 	})
 }
 
-// keeps says whether a topic is one that is still written to.
+// keeps says whether a topic is still written to.
 func (q *serverQueues) keeps(topic string) bool {
 	return slices.ContainsFunc(q.servers(), func(s roster.Entry) bool { return s.Topic == topic })
 }
 
-// written is the offset before which no record has yet to be written, where all
-// before position were queued.
+// written returns the offset before which all records are written or given up. All
+// records before position must have been queued.
 func (q *serverQueues) written(position int64) int64 {
 	for _, s := range q.servers() {
 		if queue := q.byTopic[s.Topic]; queue != nil {
@@ -67,9 +67,9 @@ func (q *serverQueues) written(position int64) int64 {
 	return position
 }
 
-// write queues records for every server of the cluster and waits until their
-// topics have them. It does not wait longer than maxHold for a server, and not at
-// all for one whose last write is still under way.
+// write queues records for every server of the cluster, and waits until their topics
+// have them. It waits for no server longer than maxHold, and not at all for one whose
+// last write is still in progress.
 func (q *serverQueues) write(ctx context.Context, records []stream.Record) error {
 	var begun []<-chan struct{}
 	for _, s := range q.servers() {
@@ -100,9 +100,9 @@ func (q *serverQueues) write(ctx context.Context, records []stream.Record) error
 	return ctx.Err()
 }
 
-// drain writes what waits for a server, until nothing does. What its topic does
-// not take in time is tried again together with what has come meanwhile, and what
-// it refuses for good is given up.
+// drain writes the records that wait for a server, until none waits. Records that are
+// not written in time are tried again, together with those that have come since.
+// Records that the topic refuses for good are given up.
 func (q *serverQueues) drain(ctx context.Context, server, topic string, queue *serverQueue) {
 	var unwritten []stream.Record
 	for records := queue.take(nil); len(records) > 0; records = queue.take(unwritten) {
@@ -112,7 +112,7 @@ func (q *serverQueues) drain(ctx context.Context, server, topic string, queue *s
 			return q.p.cfg.Topic(topic).Write(ctx, 0, records)
 		}()
 		if ctx.Err() != nil {
-			return // and the queue says that they are not written
+			return // the queue still says that these records are not written
 		}
 		unwritten = nil
 		if err != nil {
@@ -125,7 +125,7 @@ func (q *serverQueues) drain(ctx context.Context, server, topic string, queue *s
 	}
 }
 
-// add queues records, and says whether somebody must begin to write them.
+// add queues records. It says whether the caller must begin to write them.
 func (q *serverQueue) add(records []stream.Record) (begin bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -135,8 +135,8 @@ func (q *serverQueue) add(records []stream.Record) (begin bool) {
 	return begin
 }
 
-// take returns what was taken before and not written, and all that waits after it.
-// If there is nothing, nobody writes from here on.
+// take returns the records that were taken before and not written, and then all that
+// wait. If it returns none, the caller must stop writing.
 func (q *serverQueue) take(unwritten []stream.Record) []stream.Record {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -149,7 +149,7 @@ func (q *serverQueue) take(unwritten []stream.Record) []stream.Record {
 	return records
 }
 
-// oldest is the offset of the first record that is not written yet, or end if
+// oldest returns the offset of the first record that is not written yet, or end if
 // there is none.
 func (q *serverQueue) oldest(end int64) int64 {
 	q.mu.Lock()

@@ -1,5 +1,5 @@
-// Package atomicfile writes files that are there whole or not at all, whenever the
-// process is killed.
+// Package atomicfile writes files that exist whole or not at all, even if the process
+// is killed.
 package atomicfile
 
 import (
@@ -12,14 +12,14 @@ import (
 	"path/filepath"
 )
 
-// Write writes a file that everybody may read. It writes it beside its place, under
-// a name that ends in .tmp, and moves it there once it is whole. When write fails,
-// what was at the place before is there still.
+// Write writes a file that everybody may read. It writes into a file beside it, whose
+// name ends in .tmp, and renames that once it is whole. If write fails, the file that
+// was at path before is still there.
 func Write(path string, write func(io.Writer) error) error {
 	return writeAs(path, 0o644, write)
 }
 
-// WriteBytes writes a file with the given permissions in the way of Write.
+// WriteBytes writes content into a file with the given permissions, as Write does.
 func WriteBytes(path string, content []byte, perm fs.FileMode) error {
 	return writeAs(path, perm, func(w io.Writer) error {
 		_, err := w.Write(content)

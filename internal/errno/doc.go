@@ -1,3 +1,3 @@
-// Package errno has the errors of sockets that the program tells apart, for
-// errors.Is. Windows has numbers of its own for them.
+// Package errno has the errors of sockets that the program distinguishes, for
+// errors.Is. On Windows they have other numbers than in package syscall.
 package errno

@@ -4,12 +4,12 @@ package errno
 
 import "syscall"
 
-// What the system says of sockets.
+// The errors of sockets.
 const (
-	InUse        = syscall.EADDRINUSE    // the address that was to be bound
-	Denied       = syscall.EACCES        // binding it
-	Refused      = syscall.ECONNREFUSED  // nobody listens there
-	Reset        = syscall.ECONNRESET    // the other end broke the connection off
-	NoAddress    = syscall.EADDRNOTAVAIL // no address, or no port, is left to connect from
-	TooManyFiles = syscall.EMFILE        // open in this process
+	InUse        = syscall.EADDRINUSE    // the address is bound already
+	Denied       = syscall.EACCES        // the process may not bind the address
+	Refused      = syscall.ECONNREFUSED  // nobody listens at the address
+	Reset        = syscall.ECONNRESET    // the other end broke the connection
+	NoAddress    = syscall.EADDRNOTAVAIL // no local address or port is left to connect from
+	TooManyFiles = syscall.EMFILE        // this process may not open more files
 )

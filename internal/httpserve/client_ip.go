@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// Proxies are the networks of proxies that are trusted: their X-Forwarded-For
-// headers are believed.
+// Proxies are the networks of trusted proxies. Their X-Forwarded-For headers are
+// believed.
 type Proxies []netip.Prefix
 
-// ParseProxies reads a list of networks, such as 10.0.0.0/8, and single addresses.
+// ParseProxies parses a list of networks, such as 10.0.0.0/8, and single addresses.
 func ParseProxies(list []string) (Proxies, error) {
 	var out Proxies
 	for _, s := range list {
@@ -29,11 +29,11 @@ func ParseProxies(list []string) (Proxies, error) {
 	return out, nil
 }
 
-// ClientIP is the address that a request came from. That is the address of its
-// connection or, if that is a trusted proxy, the last address in X-Forwarded-For
-// that is not a trusted proxy. Addresses before that one are ignored: the client
-// itself may have written them. It returns the zero address if the request has no
-// address.
+// ClientIP returns the address that a request came from. That is the address of its
+// connection. If that belongs to a trusted proxy, it is the last address in
+// X-Forwarded-For that does not. Addresses before that one are ignored, since the
+// client itself may have written them. ClientIP returns the zero address if the request
+// has no address.
 func (p Proxies) ClientIP(r *http.Request) netip.Addr {
 	peer, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -53,7 +53,7 @@ func (p Proxies) ClientIP(r *http.Request) netip.Addr {
 			}
 			addr, ok := parseHop(strings.TrimSpace(hop))
 			if !ok {
-				return client // the proxy that wrote this stands for its client
+				return client // the proxy that wrote this counts as the client
 			}
 			client = addr
 			if !p.contains(client) {
@@ -73,7 +73,7 @@ func (p Proxies) contains(a netip.Addr) bool {
 	return false
 }
 
-// parseHop reads an address, with or without a port.
+// parseHop parses an address, with or without a port.
 func parseHop(s string) (netip.Addr, bool) {
 	if at, err := netip.ParseAddrPort(s); err == nil {
 		return at.Addr().Unmap().WithZone(""), true
@@ -82,8 +82,8 @@ func parseHop(s string) (netip.Addr, bool) {
 	return a.Unmap().WithZone(""), err == nil
 }
 
-// ClientNetwork is the network that counts as one client: an IPv4 address by
-// itself, or the first 64 bits of an IPv6 address, since a client can use any
+// ClientNetwork returns the address that stands for one client in quotas: an IPv4
+// address itself, or the first 64 bits of an IPv6 address, since a client can use any
 // address of such a network.
 func ClientNetwork(a netip.Addr) netip.Addr {
 	if !a.Is6() || a.Is4In6() {
@@ -91,7 +91,7 @@ func ClientNetwork(a netip.Addr) netip.Addr {
 	}
 	network, err := a.Prefix(64)
 	if err != nil {
-		return a // not reached: every IPv6 address has 64 bits
+		return a // cannot happen: every IPv6 address has 64 bits
 	}
 	return network.Addr()
 }

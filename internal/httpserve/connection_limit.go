@@ -11,22 +11,22 @@ const tooManyConnections = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: ap
 	`{"error":"this server has as many connections as it takes: try again after a second, or elsewhere","code":"overloaded"}` + "\n"
 
 const (
-	maxRefusing       = 64          // connections that are refused with an answer at one time
-	refuseTimeout     = time.Second // for all of one refusal
+	maxRefusing       = 64          // connections that are refused with an answer at the same time
+	refuseTimeout     = time.Second // for a whole refusal
 	maxRefusedRead    = 64 << 10    // bytes of a refused request that are read
 	refusedReadBuffer = 4 << 10     // bytes
 )
 
-// Connections is a net.Listener with a limit on the connections that are open at
-// one time. A connection over the limit is accepted all the same, and answered with
-// 503 and Retry-After. If it were left in the system's queue, its client would wait
-// until its own timeout, and no load balancer would learn that this server is full.
+// Connections is a net.Listener that limits how many connections are open at the same
+// time. A connection over the limit is accepted too, and answered with 503 and
+// Retry-After. In the system's queue its client would wait until its own timeout, and
+// no load balancer would learn that this server is full.
 //
-// The answer is sent after the request has begun to arrive, and the connection is
-// closed after the client had time to read the answer: a connection that is closed
-// with unread bytes is reset, and its answer lost. Such a refusal takes a goroutine
-// and 4 KiB for up to a second, so at most 64 run at one time; more connections over
-// the limit are closed without an answer.
+// The answer is sent once the request has begun to arrive, and the connection is closed
+// once the client had time to read the answer: a connection that is closed with unread
+// bytes is reset, and its answer lost. Such a refusal takes a goroutine and 4 KiB for
+// up to a second. So at most 64 run at the same time; further connections over the
+// limit are closed without an answer.
 type Connections struct {
 	net.Listener
 	limit    int64
@@ -35,15 +35,16 @@ type Connections struct {
 	refusing chan struct{}
 }
 
-// LimitConnections returns ln with a limit on its open connections.
+// LimitConnections returns a net.Listener that accepts at most limit connections of ln
+// at the same time.
 func LimitConnections(ln net.Listener, limit int) *Connections {
 	return &Connections{Listener: ln, limit: int64(limit), refusing: make(chan struct{}, maxRefusing)}
 }
 
-// Open is how many connections are open now, those that are being refused aside.
+// Open returns how many connections are open now, without those that are being refused.
 func (l *Connections) Open() int64 { return l.open.Load() }
 
-// Refused is how many connections were over the limit so far.
+// Refused returns how many connections were over the limit so far.
 func (l *Connections) Refused() int64 { return l.refused.Load() }
 
 // Accept returns the next connection within the limit.
@@ -76,7 +77,7 @@ func refuse(c net.Conn) {
 	_ = c.SetDeadline(time.Now().Add(refuseTimeout))
 	b := make([]byte, refusedReadBuffer)
 	if _, err := c.Read(b); err != nil {
-		return // no request came
+		return // the client has sent no request
 	}
 	if _, err := c.Write([]byte(tooManyConnections)); err != nil {
 		return
@@ -93,7 +94,7 @@ func refuse(c net.Conn) {
 	}
 }
 
-// countedConn is a connection that is counted as open until it is closed.
+// countedConn is a connection that counts as open until it is closed.
 type countedConn struct {
 	net.Conn
 	open   *atomic.Int64

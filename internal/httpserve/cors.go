@@ -7,14 +7,14 @@ import (
 	"slices"
 )
 
-// Origins are the web origins whose pages may use a server from a browser. The
-// zero value is none.
+// Origins are the web origins whose pages may use a server from a browser. The zero
+// value allows none.
 type Origins struct {
 	all     bool
 	allowed []string
 }
 
-// ParseOrigins reads a list of origins, such as https://example.com, or * for all.
+// ParseOrigins parses a list of origins, such as https://example.com. * stands for all.
 func ParseOrigins(list []string) (Origins, error) {
 	var o Origins
 	for _, s := range list {
@@ -31,8 +31,8 @@ func ParseOrigins(list []string) (Origins, error) {
 	return o, nil
 }
 
-// defaultPort says whether the URL has the port that browsers leave out: the default
-// of its scheme.
+// defaultPort says whether the URL names the default port of its scheme. Browsers leave
+// that port out.
 func defaultPort(u *url.URL) bool {
 	return u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443"
 }
@@ -46,17 +46,17 @@ func lowerASCII(s string) bool {
 	return true
 }
 
-// CORS lets pages of some origins use next and read its answers. Before a browser
+// CORS lets pages of the given origins use next and read its answers. Before a browser
 // posts JSON from a page of another origin, it asks whether it may (a preflight
-// request), and an answer without CORS headers means no. So without origins there is
-// nothing to do, and CORS returns next itself.
+// request). An answer without CORS headers means no. So if there are no origins, CORS
+// returns next itself.
 func CORS(next http.Handler, o Origins) http.Handler {
 	if !o.all && len(o.allowed) == 0 {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Add("Vary", "Origin") // on every answer, since a cache may keep any of them
+		h.Add("Vary", "Origin") // on every answer, since a cache may keep any
 		origin := r.Header.Get("Origin")
 		if origin == "" || !o.all && !slices.Contains(o.allowed, origin) {
 			next.ServeHTTP(w, r)

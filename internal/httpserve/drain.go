@@ -9,33 +9,33 @@ import (
 	"time"
 )
 
-// ErrDraining is the cause ([context.Cause]) of a request that is cancelled because
-// the server stops, and not because its client left.
+// ErrDraining is the cause ([context.Cause]) of a request that is cancelled because the
+// server stops, and not because its client left.
 var ErrDraining = errors.New("the server is stopping")
 
-// onDrain is the key of a value that Serve puts into the context of every request,
-// for Streaming: a func(f func()) (stop func() bool) that registers f to be called
+// onDrain is the key of a value in the context of every request, which Serve sets and
+// Streaming reads: a func(f func()) (stop func() bool) that registers f to be called
 // when draining begins.
 type onDrain struct{}
 
-// Serve serves srv on ln until ctx is cancelled; then it drains and returns nil. It
+// Serve serves srv on ln until ctx is cancelled. Then it drains, and returns nil. It
 // closes ln.
 //
 // Draining means, in this order:
 //   - No connection is accepted any more.
 //   - The contexts of [Streaming] requests are cancelled.
-//   - The other requests in flight may finish, for the time drain. With zero or less
-//     they have no time.
-//   - The contexts of those that are left are cancelled, and all connections are
+//   - The other requests in flight may go on for the time drain. If drain is zero or
+//     less, they may not.
+//   - The contexts of the remaining requests are cancelled, and all connections are
 //     closed.
 //
-// Serve neither waits for a hijacked connection nor closes it, but the context of
-// its request is cancelled like any other. A handler that ignores its context may
-// outlive Serve.
+// Serve does not wait for hijacked connections and does not close them, but it cancels
+// the contexts of their requests like all others. A handler that ignores its context
+// may outlive Serve.
 //
-// The caller must not use srv any more, other than to stop it. Serve sets its
-// BaseContext, so that requests inherit the values of ctx, and these fields if they
-// are zero: ReadHeaderTimeout to 10 s, IdleTimeout to 2 min, MaxHeaderBytes to 12 KiB
+// The caller must not use srv any more, except to stop it. Serve sets its BaseContext,
+// so that requests inherit the values of ctx. It also sets these fields if they are
+// zero: ReadHeaderTimeout to 10 s, IdleTimeout to 2 min, MaxHeaderBytes to 12 KiB
 // (net/http adds 4). It leaves ReadTimeout and WriteTimeout at zero, since they would
 // cut long uploads and streams.
 func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Duration) error {
@@ -53,8 +53,8 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 	defer endRequests(ErrDraining)
 	streams, endStreams := context.WithCancel(requests)
 	defer endStreams()
-	// Shutdown calls endStreams after it has closed the listener: a client whose
-	// stream ends, and that comes back at once, must not find this server again.
+	// Shutdown calls endStreams after it has closed the net.Listener. A client whose
+	// stream ends may come back at once, and must not find this server again.
 	srv.RegisterOnShutdown(endStreams)
 	requests = context.WithValue(requests, onDrain{}, func(f func()) func() bool {
 		return context.AfterFunc(streams, f)
@@ -82,9 +82,9 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 	return nil
 }
 
-// Streaming wraps a handler whose answers have no end of their own: when [Serve]
-// begins to drain, it cancels the context of its requests, with the cause
-// [ErrDraining]. Requests that another server serves are not affected.
+// Streaming wraps a handler whose answers do not end by themselves. When [Serve] begins
+// to drain, it cancels the contexts of requests to this handler, with the cause
+// [ErrDraining]. Servers that are not run by Serve are not affected.
 func Streaming(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		notify, ok := r.Context().Value(onDrain{}).(func(func()) func() bool)

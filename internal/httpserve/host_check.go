@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// LoopbackHost protects a server on a loopback address from DNS rebinding. There a
-// web page makes its own name resolve to 127.0.0.1, so that the user's browser takes
-// this server for the page's own origin; only the Host header shows the difference.
+// LoopbackHost protects a server on a loopback address from DNS rebinding. In that
+// attack a web page makes its own name resolve to 127.0.0.1, so that the user's browser
+// takes this server for a part of the page's origin. Only the Host header shows the
+// difference.
 //
-// If addr, which the server listens on, is a loopback address, only requests for the
-// host localhost, a name under localhost, or a loopback address are served, on any
-// port. Others are refused with 403, code host_not_allowed. On any other address
-// LoopbackHost returns next itself, since the operator decides which names lead
-// there.
+// If addr, at which the server listens, is a loopback address, LoopbackHost serves only
+// requests whose host is localhost, a name under localhost, or a loopback address, on
+// any port. It refuses all others with 403, code host_not_allowed. If addr is another
+// address, it returns next itself, since the operator decides which names lead there.
 func LoopbackHost(next http.Handler, addr net.Addr) http.Handler {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsLoopback() {
@@ -31,7 +31,8 @@ func LoopbackHost(next http.Handler, addr net.Addr) http.Handler {
 	})
 }
 
-// isLoopbackHost judges a Host header, with or without a port.
+// isLoopbackHost says whether a Host header, with or without a port, is for this
+// machine itself.
 func isLoopbackHost(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name

@@ -1,15 +1,15 @@
-// Package httpserve is what all HTTP servers of Emostream have in common: how they
-// bind a port, bound their connections, refuse requests, and stop.
+// Package httpserve has what all HTTP servers of Emostream share: how they bind a port,
+// limit their connections, refuse requests, and stop.
 //
-// A listener is bound before anything else starts ([Listen]), so that port 0 works
-// and a taken port fails at once. A server stops in the data's order ([Serve]): it
-// accepts nothing new, ends its streams, lets the requests in flight finish, and
-// closes. Requests and streams are told apart, since a reaction on its way into the
-// log must get its answer, while a stream would never end by itself: a handler that
-// streams is wrapped in [Streaming].
+// A port is bound before anything else starts ([Listen]), so that port 0 works and a
+// taken port fails at once. A server stops in this order ([Serve]): it accepts nothing
+// new, ends its streams, lets the requests in flight finish, and closes. Streams are
+// ended and requests are not, since a reaction that is being written must get its
+// answer, while a stream would never end by itself. A handler that streams is wrapped
+// in [Streaming].
 //
-// A server on a loopback address can still be reached by any web page, through the
-// user's own browser. [LoopbackHost] and [CORS] decide which pages are served.
+// Any web page can reach a server on a loopback address through the user's own browser.
+// [LoopbackHost] and [CORS] decide which pages are served.
 package httpserve
 
 import (
@@ -23,8 +23,8 @@ import (
 	"github.com/emostream/emostream/internal/errno"
 )
 
-// Listen binds the TCP address addr at once. ctx bounds the look-up of a name and
-// nothing after it. Every error is a *[ListenError].
+// Listen binds the TCP address addr at once. ctx bounds only the look-up of its name.
+// Every error is a *[ListenError].
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	ln, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if err == nil {
@@ -39,17 +39,18 @@ func Listen(ctx context.Context, addr string) (net.Listener, error) {
 
 // ListenError says why an address could not be bound.
 type ListenError struct {
-	Addr  string // as it was asked for
-	Owner string // the process that holds a taken address: "python3 (pid 4242)"; empty if not known
-	Err   error  // what the system said
+	Addr  string // as the caller gave it
+	Owner string // if the address is taken, who holds it: "python3 (pid 4242)"; empty if not known
+	Err   error  // the system's error
 }
 
-// InUse reports whether another process holds the address.
+// InUse says whether another process holds the address.
 func (e *ListenError) InUse() bool { return errors.Is(e.Err, errno.InUse) }
 
 func (e *ListenError) Error() string { return "address " + e.Addr + " " + e.Reason() }
 
-// Reason is the error without the address, as in "is already in use".
+// Reason returns the text of the error without the address, such as "is already in
+// use".
 func (e *ListenError) Reason() string {
 	denied := errors.Is(e.Err, fs.ErrPermission) || errors.Is(e.Err, errno.Denied)
 	switch {
@@ -64,17 +65,17 @@ func (e *ListenError) Reason() string {
 	}
 	cause := e.Err
 	if op, ok := errors.AsType[*net.OpError](cause); ok {
-		cause = op.Err // without the address, which net repeats
+		cause = op.Err // without the address, which net writes again
 	}
 	return fmt.Sprintf("cannot be listened on: %v", cause)
 }
 
-// Unwrap returns what the system said.
+// Unwrap returns the system's error.
 func (e *ListenError) Unwrap() error { return e.Err }
 
-// refusedAddress is the address that the system refused to bind, with names
-// resolved. It is the zero AddrPort if no name was resolved; its Addr is not valid if
-// all addresses of the machine were meant.
+// refusedAddress returns the address that the system refused to bind, with its name
+// resolved. It returns the zero AddrPort if the name was not resolved. If all addresses
+// of the machine were meant, the Addr in it is not valid.
 func refusedAddress(err error) netip.AddrPort {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		if tcp, ok := op.Addr.(*net.TCPAddr); ok {

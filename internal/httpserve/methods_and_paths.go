@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Methods serves requests with the given methods, and HEAD where GET is one of them.
-// It refuses others with 405 and Allow.
+// Methods serves requests with the given methods. If GET is one of them, it serves
+// HEAD, too. It refuses all others with 405 and an Allow header.
 func Methods(next http.HandlerFunc, methods ...string) http.Handler {
 	allow := strings.Join(methods, ", ")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -21,7 +21,7 @@ func Methods(next http.HandlerFunc, methods ...string) http.Handler {
 	})
 }
 
-// NotFound refuses every path with 404, and names the paths that are served.
+// NotFound refuses every request with 404, and names the paths that are served.
 func NotFound(served ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		Refusalf(http.StatusNotFound, "not_found", "nothing is served at %.64q: there are %s", r.URL.Path, strings.Join(served, ", ")).ServeHTTP(w, r)

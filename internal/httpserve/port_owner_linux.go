@@ -12,16 +12,16 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// portOwner finds the process that listens on addr, or on a wider address that
-// includes it, such as 0.0.0.0. The kernel lists the inodes of listening sockets,
-// and the owner has a file that links to the inode. Files of other users' processes
-// can be read by root only; then the owner stays unknown.
+// portOwner returns the process that listens on addr, or on a wider address that
+// includes it, such as 0.0.0.0. The kernel lists the inodes of listening sockets, and
+// the owner has a file that links to such an inode. Only root can read the files of
+// other users' processes; without root it returns "" for these.
 func portOwner(addr netip.AddrPort) string {
 	sockets := map[string]bool{}
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		text, err := os.ReadFile(table)
 		if err != nil {
-			continue // such as a kernel without IPv6
+			continue // for example, the kernel has no IPv6
 		}
 		for line := range strings.Lines(string(text)) {
 			if inode, ok := listeningInode(line, addr); ok {
@@ -32,9 +32,9 @@ func portOwner(addr netip.AddrPort) string {
 	if len(sockets) == 0 {
 		return ""
 	}
-	files, _ := filepath.Glob("/proc/[0-9]*/fd/*") // its only error is a bad pattern
+	files, _ := filepath.Glob("/proc/[0-9]*/fd/*") // Glob fails only for a malformed pattern
 	for _, file := range files {
-		// A file or process that has ended meanwhile is not the owner.
+		// A file or process that has gone since is not the owner.
 		if target, err := os.Readlink(file); err != nil || !sockets[target] {
 			continue
 		}
@@ -48,7 +48,7 @@ func portOwner(addr netip.AddrPort) string {
 	return ""
 }
 
-// listeningInode reads one line of /proc/net/tcp. If that is a socket in state
+// listeningInode parses one line of /proc/net/tcp. If the line is a socket in state
 // LISTEN whose address conflicts with addr, it returns the socket's inode.
 func listeningInode(line string, addr netip.AddrPort) (inode string, ok bool) {
 	const localAddress, state, inodeColumn = 1, 3, 9

@@ -4,5 +4,5 @@ package httpserve
 
 import "net/netip"
 
-// portOwner is empty: here the owner of a port is not known.
+// portOwner returns "": on this system the owner of a port is not known.
 func portOwner(netip.AddrPort) string { return "" }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Refusal is an answer that takes nothing in: a status, a code for programs, and a
-// message for people that says what to do.
+// Refusal is an answer to a request of which nothing was taken: a status, a code for
+// programs, and a message for people that says what to do.
 type Refusal struct {
 	Status     int
 	Code       string
@@ -18,12 +18,12 @@ type Refusal struct {
 	RetryAfter time.Duration // 0: the answer has no Retry-After
 }
 
-// Refusalf makes a refusal with a formatted message.
+// Refusalf returns a refusal with a formatted message.
 func Refusalf(status int, code, format string, args ...any) *Refusal {
 	return &Refusal{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// ServeHTTP answers with the refusal, as {"error","code","request_id"}.
+// ServeHTTP sends the refusal as {"error","code","request_id"}.
 func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
@@ -35,7 +35,7 @@ func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}{f.Message, f.Code, RequestID(w, r)})
 }
 
-// WriteJSON answers with a status and v as JSON.
+// WriteJSON sends an answer with a status, and v as JSON.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -44,5 +44,5 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(body, '\n')) // a client that left needs no answer
+	_, _ = w.Write(append(body, '\n')) // if the client has left, nobody needs the answer
 }

@@ -11,9 +11,10 @@ const (
 	maxRequestID    = 128 // bytes
 )
 
-// RequestID returns the id of a request for answers and logs: the X-Request-Id that
-// its client or a proxy sent, if that is valid, else a new random id. It sets
-// X-Request-Id of the answer too, so the answer's header must not be sent yet.
+// RequestID returns the id of a request for answers and logs: the X-Request-Id that the
+// client or a proxy sent, if it is valid, else a new random id. It also sets
+// X-Request-Id of the answer, so it must be called before the answer's headers are
+// sent.
 func RequestID(w http.ResponseWriter, r *http.Request) string {
 	h := w.Header()
 	if set := h[requestIDHeader]; len(set) > 0 {
@@ -29,9 +30,9 @@ func RequestID(w http.ResponseWriter, r *http.Request) string {
 	return id[0]
 }
 
-// EchoRequestID sets X-Request-Id on the answer to every request that came with one.
-// A request that came without one gets an id only if it is refused: on a successful
-// answer an id is not worth its cost.
+// EchoRequestID sets X-Request-Id on the answer to every request that has one. A
+// request without one gets an id only if it is refused; for other answers an id is not
+// worth its cost.
 func EchoRequestID(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.Header[requestIDHeader]) > 0 {
@@ -41,8 +42,8 @@ func EchoRequestID(next http.Handler) http.Handler {
 	})
 }
 
-// validRequestID says whether an id is 1 to 128 bytes of visible ASCII, so that it
-// is safe in a header and in a log.
+// validRequestID says whether an id is 1 to 128 bytes of visible ASCII, which is safe
+// in headers and logs.
 func validRequestID(id string) bool {
 	if len(id) == 0 || len(id) > maxRequestID {
 		return false

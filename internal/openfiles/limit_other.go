@@ -1,7 +1,7 @@
 //go:build !unix
 
-// Package openfiles knows how many files this process may have open at once.
+// Package openfiles finds out how many files this process may have open.
 package openfiles
 
-// Limit is not known here.
+// Limit returns 0: on this system the limit is not known.
 func Limit() int64 { return 0 }

@@ -1,12 +1,13 @@
 //go:build unix
 
-// Package openfiles knows how many files this process may have open at once.
+// Package openfiles finds out how many files this process may have open.
 package openfiles
 
 import "syscall"
 
-// Limit is how many files this process may have open, connections included; 0: not
-// known. Go has raised it as far as the system lets every process, the hard limit.
+// Limit returns how many files, connections included, this process may have open, or 0
+// if that is not known. The Go runtime has raised it to the greatest value that the
+// system allows, the hard limit.
 func Limit() int64 {
 	var limit syscall.Rlimit
 	if syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit) != nil {

@@ -1,13 +1,13 @@
-// Package quota is a token bucket for each key, such as a user or an address, in
-// memory of a fixed size.
+// Package quota has a token bucket for each key, such as a user or an address, in a
+// fixed amount of memory.
 //
 // A bucket is one number: the time at which it will be full again (the generic cell
 // rate algorithm). So a key takes 16 bytes, and a key whose bucket is full need not be
-// stored. A [Limiter] is a table with a fixed number of places, eight for each hash.
-// When all eight are taken, a new key replaces the one whose bucket will be full
-// soonest. Most often that bucket is full already, and nothing is lost; else that key
-// has a full bucket too early, in favour of the client. So when there are more keys
-// than places, no key is refused because of it.
+// stored. A [Limiter] is a table with a fixed number of places, eight for each hash. If
+// all eight are taken, a new key replaces the one whose bucket will be full soonest.
+// Mostly that bucket is full already, and nothing is lost; if not, its key gets a full
+// bucket too early, in favour of the client. So no key is refused because there are
+// more keys than places.
 package quota
 
 import (
@@ -20,21 +20,21 @@ import (
 	"time"
 )
 
-// Rate is how many tokens a key gets a second, and how many its bucket holds.
+// Rate is how many tokens per second a key gets, and how many its bucket holds.
 type Rate struct {
 	PerSecond float64
 	Burst     int
 }
 
-// Bounds of rates; within them nothing overflows.
+// Bounds of a rate. Within them nothing overflows.
 const (
 	minPerSecond = 0.001
 	maxPerSecond = 1e6
 	maxBurst     = 1_000_000
 )
 
-// ParseRate reads RATE or RATE:BURST, such as 5, 0.5 or 5:20. Without BURST it is RATE
-// rounded up.
+// ParseRate parses RATE or RATE:BURST, such as 5, 0.5 or 5:20. If BURST is missing, it
+// is RATE rounded up.
 func ParseRate(s string) (Rate, error) {
 	rate, burst, ok := strings.Cut(s, ":")
 	perSecond, err := strconv.ParseFloat(rate, 64)
@@ -50,38 +50,38 @@ func ParseRate(s string) (Rate, error) {
 	return r, nil
 }
 
-// String is what a person is told: "5 a second, 20 at once".
+// String returns a text for people, such as "5 a second, 20 at once".
 func (r Rate) String() string {
 	return strconv.FormatFloat(r.PerSecond, 'f', -1, 64) + " a second, " + strconv.Itoa(r.Burst) + " at once"
 }
 
 const (
-	places    = 8  // for one hash: two cache lines
-	lockCount = 64 // each for a part of the table
+	places    = 8  // for each hash: two cache lines
+	lockCount = 64 // each guards a part of the table
 )
 
-// bucket is a key and when its bucket will be full.
+// bucket is a key, and when its bucket will be full.
 type bucket struct {
 	key  uint64 // 0: an empty place
 	full int64  // in nanoseconds after the limiter's epoch
 }
 
-// Limiter keeps the buckets. It is safe for concurrent use.
+// Limiter holds the buckets of all keys. It is safe for concurrent use.
 type Limiter struct {
 	rate     Rate
 	perToken int64 // nanoseconds in which a bucket gains one token
 	toFill   int64 // nanoseconds in which an empty bucket fills
 	epoch    time.Time
 	seed     maphash.Seed
-	mask     uint64 // of a key, for its index in sets
+	mask     uint64 // the bits of a key that are its index in sets
 	sets     [][places]bucket
 	locks    [lockCount]struct {
 		sync.Mutex
-		_ [56]byte // so that each has a cache line of its own
+		_ [56]byte // gives each lock a cache line of its own
 	}
 }
 
-// New returns a limiter with places for at least so many keys.
+// New returns a limiter with places for at least keys keys.
 func New(r Rate, keys int) *Limiter {
 	sets := 1
 	for sets*places < keys {
@@ -92,18 +92,18 @@ func New(r Rate, keys int) *Limiter {
 	return l
 }
 
-// Rate is what each key gets.
+// Rate returns the rate that each key gets.
 func (l *Limiter) Rate() Rate { return l.rate }
 
-// Key is the number of a key, by which the other methods know it. It is a hash with a
-// random seed: another limiter has another number for the same name.
+// Key returns the number that stands for a name in the other methods. It is a hash with
+// a random seed, so that each limiter has another number for the same name.
 func (l *Limiter) Key(name string) uint64 {
 	return max(1, maphash.String(l.seed, name))
 }
 
 // Take takes n tokens from a key's bucket and returns 0. If there are fewer, it takes
-// none and returns how long it will be until there are n. The caller must not ask for
-// more than the burst, since a bucket never holds more.
+// none and returns how long it takes until there are n. n must not be greater than the
+// burst, since a bucket never holds more.
 func (l *Limiter) Take(key uint64, n int, now time.Time) (wait time.Duration) {
 	at := max(0, int64(now.Sub(l.epoch)))
 	set, mu := l.lock(key)
@@ -121,7 +121,7 @@ func (l *Limiter) Take(key uint64, n int, now time.Time) (wait time.Duration) {
 	return 0
 }
 
-// Refund gives n tokens back that were taken.
+// Refund puts n tokens back that Take has taken.
 func (l *Limiter) Refund(key uint64, n int) {
 	set, mu := l.lock(key)
 	defer mu.Unlock()
@@ -130,7 +130,7 @@ func (l *Limiter) Refund(key uint64, n int) {
 	}
 }
 
-// Delay is how long it will be until the key has a token; 0 if it has one.
+// Delay returns how long it takes until the key has a token; 0 if it has one.
 func (l *Limiter) Delay(key uint64, now time.Time) time.Duration {
 	at := max(0, int64(now.Sub(l.epoch)))
 	set, mu := l.lock(key)
@@ -142,7 +142,7 @@ func (l *Limiter) Delay(key uint64, now time.Time) time.Duration {
 	return time.Duration(max(0, b.full+l.perToken-at-l.toFill))
 }
 
-// lock locks and returns the places for a key.
+// lock locks the places for a key, and returns them with their lock.
 func (l *Limiter) lock(key uint64) (*[places]bucket, *sync.Mutex) {
 	i := key & l.mask
 	m := &l.locks[i%lockCount].Mutex

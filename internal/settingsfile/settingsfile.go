@@ -1,9 +1,8 @@
-// Package settingsfile reads a file of settings, and tells the line and the column of
-// each.
+// Package settingsfile reads a file of settings, with the line and column of each.
 //
 // The file is YAML: sections, which hold settings and further sections. This package
-// does not know which sections and settings there are. Its caller does, and can name the
-// place of everything that is wrong. So the file needs no schema of its own.
+// does not know which sections and settings exist. Its caller knows, and can report the
+// place of everything that is wrong. So the file needs no schema.
 package settingsfile
 
 import (
@@ -20,11 +19,11 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// MaxSize is how many bytes a file may have. It bounds the work of parsing, which grows
-// faster than the depth of nesting.
+// MaxSize is the greatest size of a file in bytes. It bounds the work of parsing, which
+// grows faster than the depth of nesting.
 const MaxSize = 64 << 10
 
-// Position is a place in a file. Lines and columns begin with 1.
+// Position is a place in a file. Lines and columns are counted from 1.
 type Position struct {
 	File         string
 	Line, Column int
@@ -37,7 +36,7 @@ func (p Position) Errorf(format string, args ...any) error {
 	return &Error{p, fmt.Errorf(format, args...)}
 }
 
-// Error is a problem at a place in a file.
+// Error is an error at a place in a file.
 type Error struct {
 	At  Position
 	Err error
@@ -59,14 +58,14 @@ type Setting struct {
 	Name    string
 	At      Position // of the name
 	ValueAt Position
-	Values  []string // as written, without quotes; exactly one unless List
+	Values  []string // as written, without quotes; exactly one if List is false
 	List    bool
 	// Empty says that nothing follows the name: it is a section without settings, or a
 	// setting without a value.
 	Empty bool
 }
 
-// Read reads a file. If there is none, the error is fs.ErrNotExist.
+// Read reads a file. If it does not exist, the error is fs.ErrNotExist.
 func Read(path string) (Section, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -80,7 +79,7 @@ func Read(path string) (Section, error) {
 	return Parse(path, text)
 }
 
-// Parse reads the text of a file. Errors call the file name.
+// Parse parses the text of a file. name is the file's name in errors.
 func Parse(name string, text []byte) (Section, error) {
 	top := Section{At: Position{name, 1, 1}}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
@@ -114,8 +113,7 @@ func Parse(name string, text []byte) (Section, error) {
 	return top, nil
 }
 
-// reader makes sections of the nodes of a parsed file. Its value is the name of the
-// file.
+// reader turns the nodes of a parsed file into sections. Its value is the file's name.
 type reader string
 
 // at returns the position of a token.
@@ -150,7 +148,7 @@ func (r reader) section(s *Section, m *ast.MappingNode) error {
 	return nil
 }
 
-// setting makes a setting of an entry that is not a mapping.
+// setting returns the setting of an entry that is not a section.
 func (r reader) setting(key *token.Token, value ast.Node) (Setting, error) {
 	s := Setting{Name: key.Value, At: r.at(key), ValueAt: r.at(value.GetToken())}
 	switch v := value.(type) {
@@ -173,7 +171,7 @@ func (r reader) setting(key *token.Token, value ast.Node) (Setting, error) {
 	return s, err
 }
 
-// scalar returns a value as it is written. Its type is left to the caller.
+// scalar returns a value as it is written. The caller decides on its type.
 func (r reader) scalar(n ast.Node) (string, error) {
 	switch n := n.(type) {
 	case *ast.StringNode:
