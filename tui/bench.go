@@ -11,15 +11,16 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// maxSeconds is how many seconds of a run are kept, a column of a chart for each.
+// maxSeconds is how many seconds of a run are kept. A chart has one column for each.
 const maxSeconds = 512
 
-// Bench shows a load test while it runs. It is sent loadgen.Snapshot values, and does
-// not affect the run.
+// Bench shows a load test while it runs. It receives loadgen.Snapshot values as
+// messages, and does not affect the run.
 type Bench struct {
 	// Target is the address under load.
 	Target string
-	// Stop ends the run early. It is called at the first ctrl+c and must not block.
+	// Stop ends the run early. It is called when the user first presses ctrl+c or q,
+	// and must not block.
 	Stop func()
 
 	width, height int
@@ -29,8 +30,8 @@ type Bench struct {
 	keys          benchKeys
 	snapshot      loadgen.Snapshot
 	rates, acks   []float64 // one value a second
-	second        int       // the second of the run of the newest value
-	step          int       // the step of a search that the values belong to
+	second        int       // the second of the run to which the newest value belongs
+	step          int       // the step of a search to which the values belong
 	stopping      bool
 	abandoned     bool
 }
@@ -44,7 +45,8 @@ func (k benchKeys) ShortHelp() []key.Binding { return []key.Binding{k.stop} }
 // FullHelp lists the same keys.
 func (k benchKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHelp()} }
 
-// NewBench returns the view of a load test of target. stop ends the run early.
+// NewBench returns the view of a load test of target. It calls stop to end the run
+// early.
 func NewBench(target string, appearance draw.Appearance, stop func()) Bench {
 	b := Bench{Target: target, Stop: stop, width: 80, height: 24, second: -1}
 	b.keys.stop = key.NewBinding(key.WithKeys("ctrl+c", "q"), key.WithHelp("ctrl+c", "end the run and report"))
@@ -89,15 +91,15 @@ func (b Bench) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return b, nil
 }
 
-// showStopping shows that the run was asked to end, and what a second ctrl+c does.
+// showStopping shows that the run was asked to end, and says what a second ctrl+c does.
 func (b Bench) showStopping() Bench {
 	b.stopping = true
 	b.keys.stop.SetHelp("ctrl+c", "leave without a report")
 	return b
 }
 
-// withSnapshot shows a snapshot. The charts grow by a value a second while the run
-// sends, and begin anew with each step of a search.
+// withSnapshot takes over a snapshot. The charts grow by one value a second while the
+// run is sending, and begin anew with each step of a search.
 func (b Bench) withSnapshot(s loadgen.Snapshot) Bench {
 	b.snapshot = s
 	second := int(s.Elapsed.Seconds())
@@ -112,8 +114,8 @@ func (b Bench) withSnapshot(s loadgen.Snapshot) Bench {
 	return b
 }
 
-// appended returns a history with one more value. It copies the history, since an older
-// model, which may still be drawn, shares it.
+// appended returns a history with one more value. It copies the history, because an
+// older model may still be drawn and shares it.
 func appended(history []float64, v float64) []float64 {
 	history = history[max(0, len(history)-maxSeconds+1):]
 	return append(slices.Clip(history), v)
@@ -126,5 +128,5 @@ func (b Bench) View() tea.View {
 	return v
 }
 
-// Abandoned says that the view was left before the run had ended.
+// Abandoned returns whether the user left the view before the run had ended.
 func (b Bench) Abandoned() bool { return b.abandoned }

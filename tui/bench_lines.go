@@ -9,15 +9,16 @@ import (
 	"github.com/emostream/emostream/loadgen"
 )
 
-// BenchLines writes the progress of a load test for logs and pipes. It is not safe for
-// concurrent use.
+// BenchLines writes the progress of a load test as lines, for logs and pipes. It is not
+// safe for concurrent use.
 type BenchLines struct {
 	Out  io.Writer
 	last time.Duration
 	seen loadgen.Phase
 }
 
-// Show writes a line if the phase has changed or a second has passed.
+// Show writes a line if the phase has changed or a second has passed since the last
+// line.
 func (l *BenchLines) Show(s loadgen.Snapshot) {
 	if s.Phase == l.seen && s.Elapsed-l.last < time.Second && s.Elapsed >= l.last {
 		return
@@ -26,7 +27,7 @@ func (l *BenchLines) Show(s loadgen.Snapshot) {
 	_, _ = fmt.Fprintln(l.Out, BenchLine(s))
 }
 
-// BenchLine writes a snapshot on one line.
+// BenchLine returns a snapshot as one line.
 func BenchLine(s loadgen.Snapshot) string {
 	b := Bench{snapshot: s}
 	if s.Phase != loadgen.Sending || s.Elapsed < time.Second {

@@ -13,7 +13,7 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// fakeTerminal keeps what is written to it.
+// fakeTerminal records what is written to it.
 type fakeTerminal struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -35,7 +35,8 @@ func (s *fakeTerminal) terminal() tui.Terminal {
 	return tui.Terminal{Out: s, Environ: []string{"TERM=xterm-256color"}}
 }
 
-// checkRestored checks that the alternate screen was left and the cursor is shown.
+// checkRestored checks that the alternate screen was left and the cursor is visible
+// again.
 func checkRestored(t *testing.T, s *fakeTerminal) {
 	t.Helper()
 	out := s.String()
@@ -62,7 +63,7 @@ func TestShowBench(t *testing.T) {
 	checkRestored(t, s)
 }
 
-// untilDrawn returns a function that waits until something is on the screen.
+// untilDrawn returns a function that waits until the view is drawn for the first time.
 func untilDrawn(s *fakeTerminal) func(context.Context) {
 	return func(ctx context.Context) {
 		tick := time.NewTicker(time.Millisecond)
@@ -86,7 +87,7 @@ func TestShowBenchContextEnds(t *testing.T) {
 		untilDrawn(s)(ctx)
 		cancel()
 		<-ctx.Done()
-		observe(runningSnapshot(2)) // while it settles
+		observe(runningSnapshot(2)) // while the run settles
 		ended = true
 	})
 	if err != nil || !ended {
@@ -112,7 +113,7 @@ func TestShowBenchKeys(t *testing.T) {
 			err := tui.ShowBench(t.Context(), "http://x", terminal, func(ctx context.Context, _ func(loadgen.Snapshot)) {
 				<-ctx.Done()
 				if test.want != nil {
-					<-release // it will not end by itself
+					<-release // the run does not end before the view is left
 				}
 			})
 			close(release)
@@ -123,7 +124,7 @@ func TestShowBenchKeys(t *testing.T) {
 	}
 }
 
-// A panic of the run goes on after the terminal is restored.
+// A panic of the run continues after the terminal is restored.
 func TestShowBenchRestoresTerminalAfterPanic(t *testing.T) {
 	s := new(fakeTerminal)
 	defer func() {
@@ -139,7 +140,7 @@ func TestShowBenchRestoresTerminalAfterPanic(t *testing.T) {
 	t.Error("the panic was lost")
 }
 
-// Without a terminal there is a line each second and one for each phase.
+// Without a terminal, BenchLines writes one line a second, and one for each phase.
 func TestBenchLines(t *testing.T) {
 	var b bytes.Buffer
 	l := &tui.BenchLines{Out: &b}

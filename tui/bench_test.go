@@ -38,7 +38,7 @@ func failingSnapshot(n int) loadgen.Snapshot {
 	return s
 }
 
-// benchAfter returns a Bench after messages.
+// benchAfter returns a Bench that has received messages.
 func benchAfter(t *testing.T, msgs ...tea.Msg) tui.Bench {
 	t.Helper()
 	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", draw.Appearance{}, nil)
@@ -48,7 +48,7 @@ func benchAfter(t *testing.T, msgs ...tea.Msg) tui.Bench {
 	return m.(tui.Bench)
 }
 
-// snapshots returns the messages of n seconds of a run, and more after them.
+// snapshots returns the messages of n seconds of a run, followed by more.
 func snapshots(n int, snapshot func(int) loadgen.Snapshot, more ...tea.Msg) []tea.Msg {
 	var msgs []tea.Msg
 	for i := range n + 1 {
@@ -57,7 +57,7 @@ func snapshots(n int, snapshot func(int) loadgen.Snapshot, more ...tea.Msg) []te
 	return append(msgs, more...)
 }
 
-// Golden files are made anew with `go test ./tui -update`.
+// The command `go test ./tui -update` writes the golden files again.
 func TestBenchView(t *testing.T) {
 	states := map[string][]tea.Msg{
 		"begin":   nil,
@@ -86,7 +86,7 @@ func TestBenchViewAtAnySize(t *testing.T) {
 }
 
 // Hostile text brings no escape sequences to the terminal. The view uses the alternate
-// screen, so that the text before it comes back.
+// screen, so that the text that was there before comes back.
 func TestBenchCleansHostileText(t *testing.T) {
 	v := benchAfter(t, snapshots(5, failingSnapshot)...).View()
 	for _, bad := range []string{"\x1b]", "\a", "\u202e"} {
@@ -111,7 +111,7 @@ func TestBenchTheme(t *testing.T) {
 	}
 }
 
-// In ASCII the view has the same size and shows the same.
+// In ASCII the view has the same size and shows the same information.
 func TestBenchInASCII(t *testing.T) {
 	var m tea.Model = tui.NewBench("http://127.0.0.1:5000", draw.Appearance{ASCII: true}, nil)
 	for _, msg := range snapshots(25, failingSnapshot, sizes[1]) {

@@ -20,7 +20,7 @@ func (b Bench) draw() string {
 		return strings.Join(b.compact(), "\n")
 	}
 	lines := append([]string{b.header()}, b.progress()...)
-	// Two rows of frames share the lines between the progress and the help.
+	// Two rows of frames divide the lines between the progress and the help.
 	room := b.height - len(lines) - 1
 	upper := min(12, max(6, room*2/5))
 	left := b.width / 2
@@ -53,7 +53,7 @@ func (b Bench) phase() string {
 	return b.theme.Muted.Render(phase)
 }
 
-// progress draws the bar, and beside it the elapsed time.
+// progress draws a bar with the elapsed time beside it.
 func (b Bench) progress() []string {
 	label := b.elapsed()
 	share := 0.0
@@ -63,7 +63,7 @@ func (b Bench) progress() []string {
 	return []string{draw.Bar(share, max(1, b.width-ansi.StringWidth(label)-2), b.theme.Main, b.theme.Track) + "  " + label}
 }
 
-// elapsed writes how far the run is.
+// elapsed returns how far the run is, as text.
 func (b Bench) elapsed() string {
 	s := b.snapshot
 	line := text.Seconds(s.Elapsed)
@@ -79,7 +79,7 @@ func (b Bench) elapsed() string {
 	return line
 }
 
-// asked writes the rate that was asked for.
+// asked returns the rate that was asked for, as text.
 func (b Bench) asked() string {
 	switch {
 	case b.snapshot.Phase != loadgen.Sending:
@@ -101,7 +101,7 @@ func (b Bench) rateLines(width, height int) []string {
 	return lines
 }
 
-// waiting writes how many requests are due and not sent yet, because the generator or
+// waiting returns how many reactions are due but not sent yet, because the generator or
 // the target is too slow.
 func (b Bench) waiting() string {
 	if b.snapshot.Waiting == 0 {
@@ -119,8 +119,8 @@ func (b Bench) ackLines(width, height int) []string {
 	return lines
 }
 
-// histogram draws the answers by latency, a line for each bucket. Neighbouring buckets
-// are joined if there are more than lines.
+// histogram draws the answers by latency, one line for each bucket. If there are more
+// buckets than lines, neighbouring buckets are joined.
 func (b Bench) histogram(width, height int) []string {
 	rows := buckets(b.snapshot.Buckets, height)
 	if len(rows) == 0 {
@@ -152,15 +152,15 @@ func percent(n, of int64) string {
 	}
 }
 
-// bucket is a line of the histogram: how many answers took at most as long as its label
-// says, and longer than the bucket before.
+// bucket is a line of the histogram. It counts the answers that took longer than the
+// bucket before it and at most as long as label says.
 type bucket struct {
 	label string
 	count int64
 }
 
-// buckets returns the buckets from the first to the last that is not empty, joined to
-// at most n.
+// buckets returns the buckets from the first to the last that is not empty. If they are
+// more than n, neighbours are joined.
 func buckets(all [loadgen.Buckets]int64, n int) []bucket {
 	first, last := -1, -1
 	for i, c := range all {
@@ -188,7 +188,7 @@ func buckets(all [loadgen.Buckets]int64, n int) []bucket {
 	}
 }
 
-// upTo writes the upper end of bucket i, 2^i microseconds, rounded.
+// upTo returns the upper end of bucket i, 2^i microseconds, rounded.
 func upTo(i int) string {
 	us := int64(1) << i
 	switch {
@@ -219,7 +219,7 @@ func (b Bench) counts(width, height int) []string {
 	return append(lines, b.failures(width, height-len(lines))...)
 }
 
-// alarm writes a count, in the colour of an error if it is not 0.
+// alarm formats a count, in the colour of an error if it is not 0.
 func (b Bench) alarm(n int64) string {
 	if n == 0 {
 		return "0"
@@ -235,8 +235,8 @@ func (b Bench) listeners() string {
 	return count
 }
 
-// failures draws the kinds of failed requests, the most frequent first. The last line
-// tells how many do not fit.
+// failures draws the kinds of failed requests, the most frequent first. If some do not
+// fit, the last line says how many.
 func (b Bench) failures(width, height int) []string {
 	errs := b.snapshot.Errors
 	kinds := slices.SortedFunc(maps.Keys(errs), func(x, y string) int {

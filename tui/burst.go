@@ -8,7 +8,7 @@ const (
 	maxBurstRate = 1_000  // taps a second
 )
 
-// burst is a number of taps of an emoji at a rate. The zero value is no burst.
+// burst is a number of taps of one emoji, sent at a rate. The zero value is no burst.
 type burst struct {
 	emoji      string
 	size, rate int
@@ -23,8 +23,7 @@ func (b burst) stopped() burst {
 	return b
 }
 
-// tapDue queues the taps that are due by now. The burst ends when the queue takes no
-// more.
+// tapDue queues the taps that are due by now. If the queue is full, the burst ends.
 func (b burst) tapDue(o TapQueue, now time.Time) (burst, TapQueue) {
 	if !b.running() {
 		return b, o

@@ -17,8 +17,8 @@ type burstPanel struct {
 	emojis     []string
 	emoji      int
 	size, rate string
-	onRate     bool // digits go to the rate, else to the size
-	editing    bool // digits are added to the field; else the first one replaces it
+	onRate     bool // digits go to the rate; if false, to the size
+	editing    bool // digits are added to the field; if false, the first digit replaces it
 }
 
 func newBurstPanel(c Crowd) burstPanel {
@@ -58,7 +58,7 @@ func (p burstPanel) lines(c Crowd, width, _ int) []string {
 	return append(lines, draw.Fit(t.Muted.Render("enter sends them, for "+text.Millis(took.Seconds()*1000)), width))
 }
 
-// problem says what is wrong with the size or the rate; empty if nothing is.
+// problem returns what is wrong with the size or the rate, or "" if nothing is.
 func (p burstPanel) problem() string {
 	if n := atoiOr0(p.size); n < 1 || n > maxBurstTaps {
 		return fmt.Sprintf("taps: 1 to %s", text.Thousands(maxBurstTaps))

@@ -16,17 +16,17 @@ import (
 type ConnectionChange struct {
 	At     time.Time
 	State  sse.State
-	Server string // the name of the assigned subscriber server; empty if there was none yet
+	Server string // the assigned subscriber server; empty if there was none yet
 }
 
 // Connection is the state of the connection to the stream.
 type Connection struct {
 	ConnectionChange
-	Draining   string    // the name of the assigned server if it is leaving
-	Reconnects int       // how often the connection was live again
+	Draining   string    // the assigned server, if it is leaving; else empty
+	Reconnects int       // how often the connection became live again
 	LiveAt     time.Time // when it last became live; zero if it never was
-	Resumed    bool      // it had been live before LiveAt
-	Replayed   int       // how many windows from before LiveAt were missed then and shown since
+	Resumed    bool      // whether it had been live before LiveAt
+	Replayed   int       // how many windows that were missed before LiveAt were shown later
 }
 
 // Change returns the connection after a change.
@@ -47,11 +47,11 @@ func (n Connection) Change(l ConnectionChange) Connection {
 	return n
 }
 
-// Live says whether events arrive.
+// Live returns whether events arrive.
 func (n Connection) Live() bool { return n.State.Phase == sse.Live }
 
-// WithServers returns the connection after the main server told the states of the
-// subscriber servers: whether the assigned one is leaving.
+// WithServers returns the connection after the main server reported the states of the
+// subscriber servers. It notes whether the assigned one is leaving.
 func (n Connection) WithServers(servers []client.ServerStatus) Connection {
 	for _, s := range servers {
 		if s.Name == n.Server && n.Server != "" && (s.State == wire.StateDraining || s.State == wire.StateGone) && !n.Live() {
@@ -92,7 +92,7 @@ func (n Connection) Headline(now time.Time) string {
 	return what + " now"
 }
 
-// Trouble says why the connection was lost; empty if it was not.
+// Trouble returns why the connection was lost, or "" if it was not.
 func (n Connection) Trouble() string {
 	if n.State.Phase != sse.Reconnecting {
 		return ""
@@ -103,7 +103,8 @@ func (n Connection) Trouble() string {
 	return errorText(n.State.Err)
 }
 
-// resumed says where the connection was resumed, and how many windows were replayed.
+// resumed returns a text that says where the connection was resumed, and how many
+// windows were replayed.
 func (n Connection) resumed() string {
 	replayed := "nothing was missed"
 	switch {

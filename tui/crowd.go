@@ -16,26 +16,26 @@ import (
 
 // Times and bounds of a Crowd.
 const (
-	idleFrameInterval = 100 * time.Millisecond // between two frames while only the countdown moves
-	pollInterval      = 10 * time.Second       // between two requests for the status of the main server
-	noticeTime        = 6 * time.Second        // for which a notice is shown
-	leaveTimeout      = 3 * time.Second        // for which a leaving user waits for taps on their way
-	barEasing         = 400 * time.Millisecond // in which bars move to their new lengths
+	idleFrameInterval = 100 * time.Millisecond // from one frame to the next while only the countdown moves
+	pollInterval      = 10 * time.Second       // from one request for the main server's status to the next
+	noticeTime        = 6 * time.Second        // how long a notice is shown
+	leaveTimeout      = 3 * time.Second        // how long a leaving user waits for taps that are on their way
+	barEasing         = 400 * time.Millisecond // how long bars take to move to their new lengths
 	maxFuture         = time.Minute            // a window that begins later than this from now is ignored
 )
 
 // CrowdConfig is the configuration of a Crowd.
 type CrowdConfig struct {
 	Channel    string   // default main
-	User       string   // the user_id of the taps
+	User       string   // user_id of the taps
 	Palette    []string // emojis on the keys 1 to 9; default emoji.Favourites
 	FPS        int      // frames a second while something moves, 1 to 60; default 30
-	Mouse      bool     // a click on the palette is a tap
+	Mouse      bool     // whether a click on the palette is a tap
 	Appearance draw.Appearance
 	Now        func() time.Time // default time.Now
 
-	// Calls to the servers. Each runs in a goroutine of its own and may block. The
-	// defaults do nothing.
+	// These functions call the servers. Each runs in a goroutine of its own and may
+	// block. By default they do nothing.
 	Send      func([]client.Reaction) ([]client.Result, error)
 	Status    func() (client.Status, error)
 	Reconnect func() // replaces the connection to the stream
@@ -75,8 +75,8 @@ type (
 	Leave struct{}
 )
 
-// Crowd shows the reactions of a channel and lets the user take part. Everything that
-// happens comes to it as a message. Requests are commands, so Update never blocks.
+// Crowd shows the reactions of a channel and lets the user take part. It learns
+// everything through messages. It makes requests in commands, so Update never blocks.
 type Crowd struct {
 	cfg           CrowdConfig
 	width, height int
@@ -84,35 +84,35 @@ type Crowd struct {
 	theme         draw.Theme
 	help          help.Model
 	keys          crowdKeys
-	panel         panel // open over the field of floating emojis; nil if none is
+	panel         panel // the panel that covers the field of floating emojis; nil if none is open
 	instruments   bool
 
 	now           time.Time
-	lastFrame     time.Time // the value of now before the newest frame
+	lastFrame     time.Time // the value of now before the last frame
 	connection    Connection
 	clock         ServerClock
 	history       WindowHistory
 	newestArrived time.Time // when the newest window arrived
-	faded         bool      // the newest window is too old for its emojis to float
-	unmeasured    []int64   // ends of windows that are on the screen from the next frame on
+	faded         bool      // whether the newest window is too old for its emojis to float
+	unmeasured    []int64   // ends of the windows that the next frame will show first
 	floating      Floating
 	taps          TapQueue
 	lastEmoji     string
 	burst         burst
 	notice        notice
 
-	polledAt  time.Time // when the status was last asked for
-	polling   bool      // the answer is awaited
+	polledAt  time.Time // when the status was last requested
+	polling   bool      // whether a request for the status is under way
 	servers   []client.ServerStatus
 	events    int
 	lastError string
 
 	ackLatency, windowLatency, tapLatency LatencySamples
-	leaving                               time.Time // since when the user is leaving; zero if not
-	sidePanels                            []string  // the lines of the panels beside the field, drawn only when they change
+	leaving                               time.Time // when the user began to leave; zero if not leaving
+	sidePanels                            []string  // the panels beside the field, which are drawn only when they change
 }
 
-// panel is what can be open over the field of floating emojis.
+// panel is a panel that covers the field of floating emojis.
 type panel interface {
 	title() string
 	lines(c Crowd, width, height int) []string
@@ -124,7 +124,7 @@ type panel interface {
 type notice struct {
 	text    string
 	bad     bool
-	passing bool // it is about taps that will be sent again, and is removed once taps are accepted
+	passing bool // it is about taps that will be sent again; it is removed once taps are accepted
 	until   time.Time
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// compactScreen draws the screen of a terminal without room for frames.
+// compactScreen draws the screen for a terminal that has no room for frames.
 func (c Crowd) compactScreen() []string {
 	lines := []string{c.compactHeader()}
 	if c.panel != nil {

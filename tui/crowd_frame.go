@@ -18,13 +18,14 @@ func (c Crowd) tick() tea.Cmd {
 	return tea.Tick(d, func(at time.Time) tea.Msg { return Tick{at} })
 }
 
-// isMoving says whether anything but the countdown moves.
+// isMoving returns whether anything except the countdown moves.
 func (c Crowd) isMoving() bool {
 	return c.floating.Moving() || c.burst.running() || c.now.Sub(c.newestArrived) < barEasing
 }
 
-// sidePanelsChange says whether a message may change the panels beside the field. Keys
-// do not; a frame does if their bars move or the time for another window has passed.
+// sidePanelsChange returns whether a message may change the panels beside the field.
+// Keys do not change them. A frame changes them while their bars move, and when another
+// window should have arrived.
 func (c Crowd) sidePanelsChange(msg tea.Msg) bool {
 	switch msg.(type) {
 	case tea.KeyPressMsg:
@@ -38,9 +39,9 @@ func (c Crowd) sidePanelsChange(msg tea.Msg) bool {
 	return true
 }
 
-// frame moves everything on to the time at.
+// frame advances everything to the time at.
 func (c Crowd) frame(at time.Time) (Crowd, tea.Cmd) {
-	gap := at.Round(0).Sub(c.now.Round(0)) // Round leaves the wall clock, which goes on while a machine sleeps.
+	gap := at.Round(0).Sub(c.now.Round(0)) // Round removes the monotonic clock, which stands still while a machine sleeps.
 	c.lastFrame, c.now = c.now, at
 	var woke tea.Cmd
 	if gap > sleepGap {
@@ -68,7 +69,7 @@ func (c Crowd) reconnect() tea.Cmd {
 	return func() tea.Msg { reconnect(); return nil }
 }
 
-// measureShown adds to the latencies those of windows and own taps that the previous
+// measureShown records the latencies of the windows and own taps that the previous
 // frame showed first.
 func (c Crowd) measureShown() Crowd {
 	for _, end := range c.unmeasured {

@@ -49,7 +49,7 @@ func (k crowdKeys) FullHelp() [][]key.Binding {
 	return [][]key.Binding{{k.tap, k.repeat, k.burst, k.find}, {k.instruments, k.connect, k.suspend, k.help, k.quit}}
 }
 
-// press handles a key. An open panel gets every key but ctrl+c.
+// press handles a key. An open panel gets every key except ctrl+c.
 func (c Crowd) press(msg tea.KeyPressMsg) (Crowd, tea.Cmd) {
 	if msg.String() == "ctrl+c" {
 		return c.leave(), nil

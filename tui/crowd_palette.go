@@ -8,10 +8,11 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// roomySlot is the least width of a slot of the palette with room for a count.
+// roomySlot is the least width of a palette slot that has room for a count.
 const roomySlot = 7
 
-// palette draws the emojis on the keys 1 to 9, each with its pending or counted taps.
+// palette draws the emojis on the keys 1 to 9, each with its number of pending or
+// counted taps.
 func (c Crowd) palette(width int) string {
 	t := c.theme
 	slot := width / len(c.cfg.Palette)
@@ -32,7 +33,7 @@ func (c Crowd) palette(width int) string {
 	return draw.Fit(b.String(), width)
 }
 
-// slotCell draws the emoji of a slot. In ASCII it is the name, as much as fits.
+// slotCell draws the emoji of a slot. In ASCII it is the name, cut to the room.
 func (c Crowd) slotCell(e string, slot int) string {
 	if c.theme.ASCII {
 		return draw.EmojiName(e, max(2, slot-6))
@@ -40,7 +41,7 @@ func (c Crowd) slotCell(e string, slot int) string {
 	return c.appearance.Emoji(e)
 }
 
-// emojiInText returns an emoji for a sentence.
+// emojiInText returns an emoji for use in a sentence.
 func (c Crowd) emojiInText(e string) string {
 	const longest = 16
 	if c.theme.ASCII {
@@ -49,7 +50,8 @@ func (c Crowd) emojiInText(e string) string {
 	return c.appearance.Emoji(e)
 }
 
-// slotAt returns the index of the slot at a position on the screen, -1 if none is there.
+// slotAt returns the index of the palette slot at a position on the screen, or -1 if
+// there is none.
 func (c Crowd) slotAt(x, y int) int {
 	row, left, width := c.height-2-youHeight+2, 2, c.width-4
 	if !c.framed() {

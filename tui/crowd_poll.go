@@ -9,7 +9,7 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// nextPollAfter returns the time between two requests for the status.
+// nextPollAfter returns the time from one request for the status to the next.
 func (c Crowd) nextPollAfter() time.Duration {
 	switch {
 	case !c.connection.Live():
@@ -20,7 +20,8 @@ func (c Crowd) nextPollAfter() time.Duration {
 	return pollInterval
 }
 
-// poll asks the main server for its status, at the time that tells most of its clock.
+// poll asks the main server for its status, at the moment at which the answer says most
+// about its clock.
 func (c Crowd) poll() (Crowd, tea.Cmd) {
 	if c.polling {
 		return c, nil
@@ -37,9 +38,9 @@ func (c Crowd) poll() (Crowd, tea.Cmd) {
 	return c, func() tea.Msg { return ask(time.Time{}) }
 }
 
-// takeStatus handles the answer. If the last attempt to connect reached no server, it is
-// repeated at once, since the main server answers. If a server refused it and asked for
-// a pause, the pause is kept.
+// takeStatus handles the answer to poll. It shows that the main server can be reached.
+// So if the last attempt to connect reached no server, the client connects again at
+// once. If a server refused and asked to wait, the wait goes on.
 func (c Crowd) takeStatus(s StatusAnswer) (Crowd, tea.Cmd) {
 	c.polling = false
 	if s.Err != nil {

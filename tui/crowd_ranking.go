@@ -19,7 +19,7 @@ func (c Crowd) windowTitle() string {
 	return "Window until " + time.UnixMilli(newest.Window.End).In(c.now.Location()).Format(time.TimeOnly)
 }
 
-// headline writes the total of the newest window, and its change.
+// headline returns the total of the newest window and its change, as text.
 func (c Crowd) headline() string {
 	t := c.theme
 	newest, ok := c.history.Newest()
@@ -38,8 +38,8 @@ func (c Crowd) headline() string {
 	return t.Title.Render(text.Thousands(newest.Total)) + " " + t.Muted.Render(what) + " " + c.change(newest.Total, func(s wire.Swarm) int64 { return s.Total })
 }
 
-// change writes the difference between a count of the newest window and that of the
-// window before, if that window is known.
+// change formats the difference between a count of the newest window and the same count
+// of the window before. It returns "" if that window is not known.
 func (c Crowd) change(count int64, before func(wire.Swarm) int64) string {
 	newest, _ := c.history.Newest()
 	s, ok := c.history.Ending(newest.Window.Start)
@@ -55,8 +55,8 @@ func (c Crowd) change(count int64, before func(wire.Swarm) int64) string {
 	return c.theme.Muted.Render("=")
 }
 
-// ranking draws the newest window's emojis, the most frequent first. The last line
-// tells how many do not fit.
+// ranking draws the newest window's emojis, the most frequent first. If some do not
+// fit, the last line says how many.
 func (c Crowd) ranking(width, height int) []string {
 	newest, ok := c.history.Newest()
 	lines := []string{draw.Fit(c.headline(), width)}
@@ -74,7 +74,8 @@ func (c Crowd) ranking(width, height int) []string {
 	return lines
 }
 
-// rankingLine draws the line of an emoji. Its bar moves to its length within barEasing.
+// rankingLine draws the line of one emoji. The bar moves to its new length within
+// barEasing.
 func (c Crowd) rankingLine(t wire.EmojiCount, newest, before wire.Swarm, width int) string {
 	const numbers = 8
 	share, was := shareOf(newest, t.Emoji), shareOf(before, t.Emoji)
@@ -90,7 +91,8 @@ func (c Crowd) rankingLine(t wire.EmojiCount, newest, before wire.Swarm, width i
 	return draw.Fit(cell+" "+bar+rest, width)
 }
 
-// extraColumns returns the width of a space, and of what a name is wider than an emoji.
+// extraColumns returns the width of one space, plus the extra width that a name has
+// over an emoji.
 func (c Crowd) extraColumns() int {
 	if c.theme.ASCII {
 		return 8 - 2 + 1

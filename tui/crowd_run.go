@@ -14,8 +14,8 @@ import (
 )
 
 // ShowCrowd runs a Crowd until the user leaves or ctx ends, and returns the taps and
-// their outcomes. c is the client that takes part. The terminal is left as it was
-// found, also after a panic, which goes on. An error is returned if the server does not
+// their outcomes. c is the client that takes part. The terminal is restored, also after
+// a panic, which then continues. ShowCrowd returns an error if the server does not
 // register clients.
 func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal) (TapQueue, error) {
 	// Taps are sent also after ctx has ended; Leave waits for their outcomes.
@@ -29,7 +29,7 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 	cfg.Reconnect = func() {
 		select {
 		case renew <- struct{}{}:
-		default: // it was asked for already
+		default: // a value is waiting already
 		}
 	}
 	cfg.Appearance = t.Appearance
@@ -63,7 +63,7 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 	return end.taps, failed
 }
 
-// watch puts the events of the stream into the buffer.
+// watch puts the events of the stream into buffer.
 func watch(ctx context.Context, c *client.Client, channel string, buffer *streamBuffer) error {
 	return c.Watch(ctx, channel,
 		func(s wire.Swarm, _ []byte) error { buffer.addSwarm(s); return nil },

@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// fakeServer is a main server and a subscriber server in one. It keeps the requests.
+// fakeServer is a main server and a subscriber server in one. It records the requests.
 type fakeServer struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -56,7 +56,7 @@ func (h *fakeServer) requests() string {
 	return strings.Join(h.posted, "\n")
 }
 
-// waitFor waits until a text was written to the terminal.
+// waitFor waits until text was written to the terminal.
 func waitFor(t *testing.T, s *fakeTerminal, text string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -114,7 +114,7 @@ func TestShowCrowd(t *testing.T) {
 	checkRestored(t, s)
 }
 
-// When the context ends, the view closes as it does for q.
+// When the context ends, the view closes as it does when the user presses q.
 func TestShowCrowdContextEnds(t *testing.T) {
 	h, s := newFakeServer(t, oneWindow), new(fakeTerminal)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -141,7 +141,8 @@ func TestShowCrowdWithoutRegistry(t *testing.T) {
 	}
 }
 
-// A panic of the reader of the stream goes on after the terminal is restored.
+// A panic of the goroutine that reads the stream continues after the terminal is
+// restored.
 func TestShowCrowdRestoresTerminalAfterPanic(t *testing.T) {
 	s := new(fakeTerminal)
 	defer func() {

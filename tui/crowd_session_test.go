@@ -23,8 +23,8 @@ import (
 // noon is the time at which every test begins.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// crowdSession is a Crowd with a clock and a server. It runs the commands that the
-// Crowd returns.
+// crowdSession drives a Crowd with a fake clock and a fake server. It runs the commands
+// that the Crowd returns.
 type crowdSession struct {
 	t     testing.TB
 	crowd tui.Crowd
@@ -40,9 +40,9 @@ type crowdSession struct {
 	quit        bool
 }
 
-// withCrowd runs a test with a Crowd on a screen. The clock of the Crowd is its field now.
-// The time of the synctest bubble only serves to recognize commands that wait for a
-// timer.
+// withCrowd runs a test with a Crowd on a screen. The Crowd's clock is
+// crowdSession.now. The time of the synctest bubble only serves to recognise commands
+// that wait for a timer.
 func withCrowd(t *testing.T, cfg tui.CrowdConfig, width, height int, then func(*crowdSession)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -73,7 +73,7 @@ func withCrowd(t *testing.T, cfg tui.CrowdConfig, width, height int, then func(*
 	})
 }
 
-// accept answers as a server that accepts everything.
+// accept answers like a server that accepts everything.
 func (r *crowdSession) accept(batch []client.Reaction) ([]client.Result, error) {
 	outcomes := make([]client.Result, len(batch))
 	for i := range outcomes {

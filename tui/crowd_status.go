@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// status draws the message, and the outcomes of the taps if there is room.
+// status draws the message, and the outcomes of the taps if there is room for them.
 func (c Crowd) status(width int) string {
 	message, taps := c.message(), c.tapSummary()
 	if !c.framed() && ansi.StringWidth(message)+ansi.StringWidth(taps) >= width {
@@ -19,7 +19,7 @@ func (c Crowd) status(width int) string {
 	return draw.Ends(message, taps, width)
 }
 
-// message returns the most important message of the moment.
+// message returns the message that is most important now.
 func (c Crowd) message() string {
 	t := c.theme
 	switch why := c.connection.Trouble(); {
@@ -37,7 +37,7 @@ func (c Crowd) message() string {
 	return c.ownShare()
 }
 
-// tapSummary writes how many taps had which outcome.
+// tapSummary returns how many taps had which outcome, as text.
 func (c Crowd) tapSummary() string {
 	o, t := c.taps, c.theme
 	var parts []string

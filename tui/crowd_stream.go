@@ -51,7 +51,7 @@ func (c Crowd) takeSwarm(s wire.Swarm) Crowd {
 	case known:
 	case missed && c.connection.Resumed:
 		c.connection.Replayed++
-	case !missed && s.Total > 0: // an empty window is sent late on purpose
+	case !missed && s.Total > 0: // an empty window is sent late on purpose and not measured
 		c.unmeasured = append(slices.Clip(c.unmeasured), s.Window.End)
 	}
 	if s.Window.End < before.Window.End {

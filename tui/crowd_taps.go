@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/client"
 )
 
-// tap queues a tap, and lets the emoji rise at once without waiting for the server.
+// tap queues a tap, and lets the emoji rise at once, before the server answers.
 func (c Crowd) tap(emoji string) Crowd {
 	c.now = c.cfg.Now()
 	c.lastEmoji = emoji
@@ -62,7 +62,8 @@ func (c Crowd) takeResult(s SendResult) Crowd {
 	return c
 }
 
-// leave closes the view once the outcomes of all taps are known; the second time at once.
+// leave makes the view close once the outcomes of all taps are known. Called again, it
+// closes the view at once.
 func (c Crowd) leave() Crowd {
 	c.now = c.cfg.Now()
 	c.burst = c.burst.stopped()

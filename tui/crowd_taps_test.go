@@ -13,8 +13,8 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// On the smallest screen with frames the message about taps that were not accepted has
-// room for the cause.
+// Even on the smallest screen with frames, the message about taps that were not
+// accepted shows the cause.
 func TestCrowdShowsWhyTapsAreNotAccepted(t *testing.T) {
 	for name, test := range map[string]struct {
 		code, message, want string
@@ -44,7 +44,7 @@ func TestCrowdShowsWhyTapsAreNotAccepted(t *testing.T) {
 	}
 }
 
-// Keys cause the requests that they should.
+// Each key sends the expected requests.
 func TestCrowdKeysSendReactions(t *testing.T) {
 	for name, test := range map[string]struct {
 		palette []string
@@ -93,7 +93,7 @@ func TestCrowdKeysSendReactions(t *testing.T) {
 	}
 }
 
-// Taps that surely were not written are sent again, and no others.
+// Taps that were certainly not written are sent again, and no other taps.
 func TestCrowdRetriesTapsNotWritten(t *testing.T) {
 	for name, test := range map[string]struct {
 		first []client.Result
@@ -124,8 +124,8 @@ func TestCrowdRetriesTapsNotWritten(t *testing.T) {
 	}
 }
 
-// While a server does not answer, there is one request and taps wait. Taps beyond the
-// bound are refused with a message.
+// While the server does not answer, there is only one request, and further taps wait.
+// Taps beyond the bound are refused with a message.
 func TestCrowdBoundsWaitingTaps(t *testing.T) {
 	withCrowd(t, tui.CrowdConfig{}, 80, 24, func(r *crowdSession) {
 		r.hang()
@@ -145,7 +145,7 @@ func TestCrowdBoundsWaitingTaps(t *testing.T) {
 	})
 }
 
-// Leaving waits for taps that are on their way, up to a timeout.
+// Leaving waits for taps that are on their way, until a timeout.
 func TestCrowdLeaves(t *testing.T) {
 	for name, test := range map[string]struct {
 		do   func(*crowdSession)

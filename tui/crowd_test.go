@@ -19,7 +19,8 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// After what happened the screen shows what it should, and not what it should not.
+// After each sequence of events the screen shows the expected text, and not the
+// unexpected text.
 func TestCrowd(t *testing.T) {
 	refusing := func(err error) func(r *crowdSession) {
 		return func(r *crowdSession) {
@@ -127,7 +128,8 @@ func TestCrowd(t *testing.T) {
 }
 
 // The Crowd connects anew after the machine slept, when the user presses c, and when a
-// server that could not be reached answers again; but not while a server asked to wait.
+// server that could not be reached answers again. It does not while a server asked it
+// to wait.
 func TestCrowdReconnects(t *testing.T) {
 	for name, test := range map[string]struct {
 		do   func(*crowdSession)
@@ -155,7 +157,7 @@ func TestCrowdReconnects(t *testing.T) {
 	}
 }
 
-// The instruments show the latencies and counts of what happened.
+// The instruments show the right latencies and counts.
 func TestCrowdInstruments(t *testing.T) {
 	withCrowd(t, tui.CrowdConfig{}, 120, 40, func(r *crowdSession) {
 		r.status = client.Status{
@@ -234,7 +236,7 @@ func TestCrowdIsAValue(t *testing.T) {
 }
 
 // The memory of a Crowd is bounded: a frame after many windows makes about as many
-// allocations as one after few.
+// allocations as a frame after few.
 func TestCrowdMemoryIsBounded(t *testing.T) {
 	withCrowd(t, tui.CrowdConfig{}, 120, 40, func(r *crowdSession) {
 		r.live("sub1")

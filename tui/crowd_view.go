@@ -60,7 +60,7 @@ func (c Crowd) field() (width, height int) {
 	return c.width, max(1, c.height-5-c.compactRows())
 }
 
-// framedScreen draws the screen in frames.
+// framedScreen draws the screen with frames.
 func (c Crowd) framedScreen() []string {
 	left, body := c.width-c.rightWidth(), c.height-2-youHeight
 	fieldWidth, fieldHeight := c.field()
@@ -132,7 +132,7 @@ func (c Crowd) state() string {
 	return c.theme.Warn.Render("○ " + words)
 }
 
-// countdown draws how long the open window still lasts, by the server's clock.
+// countdown draws how long the current window still lasts, by the server's clock.
 func (c Crowd) countdown(label string, width int) string {
 	newest, ok := c.history.Newest()
 	if !ok {
@@ -153,6 +153,6 @@ func (c Crowd) footer() string {
 	return h.View(c.keys)
 }
 
-// arrivedBy returns the time in ms by which windows must have ended to be expected here
-// by now.
+// arrivedBy returns a time in ms, one second ago. Windows that ended by then should
+// have arrived.
 func (c Crowd) arrivedBy() int64 { return c.serverNow() - time.Second.Milliseconds() }

@@ -47,8 +47,8 @@ func busyMoment(r *crowdSession) {
 	r.pass(450 * time.Millisecond)
 }
 
-// The golden files show one moment on every kind of terminal; those of the dark and the
-// light theme include the colours.
+// The golden files show one moment on every kind of terminal. Those of the dark and the
+// light theme include colours.
 func TestCrowdView(t *testing.T) {
 	for name, test := range map[string]struct {
 		appearance draw.Appearance
@@ -106,7 +106,8 @@ func TestCrowdMoments(t *testing.T) {
 	}
 }
 
-// At every size the view is as large as the terminal. Below the least size it says so.
+// At every size the view is exactly as large as the terminal. Below the least size it
+// says that the terminal is too small.
 func TestCrowdAtAnySize(t *testing.T) {
 	for name, keys := range map[string]string{"field": "", "instruments": "i", "help": "?", "burst": "b", "finder": "/"} {
 		t.Run(name, func(t *testing.T) {

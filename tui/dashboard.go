@@ -7,8 +7,8 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// Dashboard shows a pipeline that runs in this process. It is sent PipelineSnapshot
-// values, and does not affect the pipeline.
+// Dashboard shows a pipeline that runs in this process. It receives PipelineSnapshot
+// values as messages, and does not affect the pipeline.
 type Dashboard struct {
 	// Stop asks the pipeline to stop. It is called once and must not block.
 	Stop func()
@@ -23,8 +23,8 @@ type Dashboard struct {
 	onePanel      bool // only the panel in focus is shown
 	hideLog       bool
 	showHelp      bool
-	firstServer   int // index of the first subscriber server that is shown
-	lastLogLine   int // number of the last line of the log that is shown; 0 if the newest is
+	firstServer   int // index of the first subscriber server shown
+	lastLogLine   int // number of the last log line shown; 0 means the newest
 	stopping      bool
 	abandoned     bool
 }
@@ -41,7 +41,8 @@ const (
 	panels
 )
 
-// NewDashboard returns the view of a pipeline. stop asks the pipeline to stop.
+// NewDashboard returns the view of a pipeline. It calls stop to ask the pipeline to
+// stop.
 func NewDashboard(appearance draw.Appearance, stop func()) Dashboard {
 	d := Dashboard{Stop: stop, width: 80, height: 24, keys: newDashboardKeys()}
 	return d.withAppearance(appearance)
@@ -75,7 +76,8 @@ func (d Dashboard) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	return d, nil
 }
 
-// showStopping shows that the pipeline was asked to stop, and what a second q does.
+// showStopping shows that the pipeline was asked to stop, and says what a second q
+// does.
 func (d Dashboard) showStopping() Dashboard {
 	d.stopping = true
 	d.keys.quit.SetHelp("q/^C", "leave at once")
@@ -89,5 +91,5 @@ func (d Dashboard) View() tea.View {
 	return v
 }
 
-// Abandoned says that the view was left before the pipeline had stopped.
+// Abandoned returns whether the user left the view before the pipeline had stopped.
 func (d Dashboard) Abandoned() bool { return d.abandoned }

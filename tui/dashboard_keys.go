@@ -46,7 +46,7 @@ func (d Dashboard) press(msg tea.KeyPressMsg) (tea.Model, tea.Cmd) {
 			d.Stop()
 		}
 		return d.showStopping(), nil
-	case d.showHelp: // any other key leaves the help
+	case d.showHelp: // any other key closes the help
 		d.showHelp = false
 	case key.Matches(msg, d.keys.help):
 		d.showHelp = true
@@ -77,11 +77,11 @@ func (d Dashboard) moveFocus(by section) Dashboard {
 	return d
 }
 
-// pageLines is how many lines page up and page down scroll.
+// pageLines is how many lines page up and page down move.
 const pageLines = 10
 
-// scroll scrolls the panel in focus by a line or a page. A log that was scrolled stays
-// where it is while lines arrive, until it is scrolled to its end again.
+// scroll moves the panel in focus by a line or a page. After the log was scrolled it
+// stays at its place while new lines arrive, until it is scrolled to its end.
 func (d Dashboard) scroll(key string) Dashboard {
 	by := map[string]int{"up": -1, "k": -1, "pgup": -pageLines, "down": 1, "j": 1, "pgdown": pageLines}[key]
 	switch d.focus {

@@ -34,8 +34,8 @@ func (d Dashboard) stages(width, height int) []string {
 	return d.withDetails(lines, width, height)
 }
 
-// withDetails adds the details of each stage to its line: behind it, or on a line of
-// their own if that has more room, or not at all.
+// withDetails adds the details of each stage: behind its line, or on a line below if
+// there is more room, or not at all.
 func (d Dashboard) withDetails(lines []string, width, height int) []string {
 	const gap, least = 2, 20
 	room, longest := width-ansi.StringWidth(lines[0])-gap, 0
@@ -78,8 +78,8 @@ func (d Dashboard) windowTitle() string {
 	return "Window until " + time.UnixMilli(d.snapshot.Window.Window.End).UTC().Format(time.TimeOnly) + " UTC"
 }
 
-// windows draws the newest window: its total, a chart of the totals of the windows
-// until it, and its emojis by their counts.
+// windows draws the newest window: its total, a chart of the totals up to it, and its
+// emojis with their counts.
 func (d Dashboard) windows(width, height int) []string {
 	t, w := d.theme, d.snapshot.Window
 	if w.Window.End == 0 {
@@ -93,7 +93,7 @@ func (d Dashboard) windows(width, height int) []string {
 	return append(lines, countBars(w, width, height-len(lines), d.appearance, t)...)
 }
 
-// windowNote writes how many other channels are active and how long after its end the
+// windowNote returns how many other channels are active, and how long after its end the
 // window was sent, as far as there is room.
 func (d Dashboard) windowNote(width int) string {
 	var notes []string
@@ -109,7 +109,7 @@ func (d Dashboard) windowNote(width int) string {
 	return strings.Join(notes, ", ")
 }
 
-// countBars draws the emojis of a swarm with their counts as bars, a line for each.
+// countBars draws the emojis of a swarm, one line for each, with a bar for its count.
 func countBars(s wire.Swarm, width, lines int, appearance draw.Appearance, t draw.Theme) []string {
 	const counts = 7
 	var all []string
@@ -142,7 +142,7 @@ func (d Dashboard) servers(width, height int) []string {
 	return lines
 }
 
-// server draws the line of a server: how full it is, or what is wrong with it.
+// server draws the line of a server: how many clients it has, or what is wrong with it.
 func (d Dashboard) server(s Server, width int) string {
 	t := d.theme
 	line := draw.Fit(text.CleanCells(s.Name), 6) + " "
@@ -187,7 +187,7 @@ func (d Dashboard) logTitle() string {
 	return "Log"
 }
 
-// log draws the newest lines, or those that the user has scrolled to.
+// log draws the newest lines, or the lines to which the user has scrolled.
 func (d Dashboard) log(width, height int) []string {
 	if len(d.snapshot.Log) == 0 {
 		return []string{d.theme.Muted.Render("nothing to report")}

@@ -81,10 +81,10 @@ func dashboardAfter(t *testing.T, appearance draw.Appearance, msgs ...tea.Msg) t
 
 var sizes = []tea.WindowSizeMsg{{Width: 40, Height: 12}, {Width: 80, Height: 24}, {Width: 120, Height: 40}}
 
-// columnCounters count the columns of text by each method.
+// columnCounters holds the functions that count columns by each method.
 var columnCounters = map[draw.WidthMethod]func(string) int{draw.WidthByCodePoint: ansi.StringWidthWc, draw.WidthByGrapheme: ansi.StringWidth}
 
-// Golden files are made anew with `go test ./tui -update`.
+// The command `go test ./tui -update` writes the golden files again.
 func TestDashboardView(t *testing.T) {
 	for name, msg := range map[string]tea.Msg{"begin": tui.PipelineSnapshot{}, "fine": healthyPipeline(), "trouble": troubledPipeline()} {
 		for _, size := range sizes {
@@ -121,8 +121,8 @@ func TestDashboardColours(t *testing.T) {
 	}
 }
 
-// At every size the view is as large as the terminal. Where that is too small the view
-// says so.
+// At every size the view is exactly as large as the terminal. If the terminal is too
+// small, the view says so.
 func TestDashboardViewAtAnySize(t *testing.T) {
 	for w := 0; w < 130; w += 5 {
 		for h := 1; h < 45; h += 3 {

@@ -30,7 +30,7 @@ func (d Dashboard) body(height int) []string {
 	case d.onePanel, d.width < framedWidth, d.height < framedHeight:
 		return d.panel(d.focus, d.width, height)
 	}
-	log := 0 // A third of the height, if that leaves six lines for each other panel.
+	log := 0 // A third of the height, if that leaves room for six lines in each other panel.
 	if third := min(height/3, height-2*8); !d.hideLog && third > 2 {
 		log = third
 	}
@@ -67,7 +67,8 @@ func (d Dashboard) panel(p section, width, height int) []string {
 	return draw.Frame(title, content(width-4, height-2), width, height, t)
 }
 
-// minStateWidth is the least width of the state; other text is cut for it.
+// minStateWidth is the width that the state always gets; the text to its left is cut if
+// needed.
 const minStateWidth = 19
 
 // header draws the version, the state and the uptime.
@@ -79,8 +80,8 @@ func (d Dashboard) header() string {
 	return draw.Ends(left, ansi.Truncate(d.state(), max(room, minStateWidth), "…")+up, d.width)
 }
 
-// state writes the state of the pipeline: that of the first stage that is not running,
-// if there is one.
+// state returns the state of the pipeline as text. It is the state of the first stage
+// that is not running, if there is one.
 func (d Dashboard) state() string {
 	for _, s := range d.snapshot.Stages {
 		switch {

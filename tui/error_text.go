@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// errorText returns an error in words for a line of the screen.
+// errorText returns an error as text that fits into one line of the screen.
 func errorText(err error) string {
 	refused := refusalOf(err)
 	stream, ofStream := errors.AsType[*sse.RefusedError](err)

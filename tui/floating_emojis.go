@@ -11,23 +11,23 @@ import (
 
 // Speeds and bounds of floating emojis.
 const (
-	riseTime     = 3500 * time.Millisecond // from the bottom of the field to its top, at the mean speed
-	rateEasing   = 600 * time.Millisecond  // time constant of the change of a rate to a new target
-	minCellsEach = 7                       // cells of the field for each emoji at most density
-	maxFloating  = 400                     // emojis on the field
-	maxKinds     = 24                      // emojis that rise at once, those that fade out not counted
-	maxStep      = 250 * time.Millisecond  // the longest time of one step: a view that was suspended does not catch up
+	riseTime     = 3500 * time.Millisecond // from the bottom of the field to its top, at mean speed
+	rateEasing   = 600 * time.Millisecond  // time constant with which a rate changes to its target
+	minCellsEach = 7                       // cells of the field for each emoji when the field is fullest
+	maxFloating  = 400                     // most emojis on the field
+	maxKinds     = 24                      // most kinds of emojis that rise at once, without those that fade out
+	maxStep      = 250 * time.Millisecond  // longest time of one step: after a suspension the view does not catch up
 )
 
-// RiseRate is how many of an emoji shall rise in a second.
+// RiseRate says how many of an emoji shall rise in a second.
 type RiseRate struct {
 	Emoji     string
 	PerSecond float64
 }
 
-// Floating is the emojis that float up a field, as many as their rates say. Rates
-// change gradually. All are reduced by the same factor if the field would get too
-// full. Positions are shares of the field, so the field may change its size.
+// Floating holds the emojis that float up a field, and the rates at which they rise.
+// Rates change gradually. If the field would get too full, all rates are reduced by the
+// same factor. Positions are shares of the field, so the field may change its size.
 type Floating struct {
 	emojis      []floatingEmoji
 	rates       []emojiRate
@@ -37,7 +37,7 @@ type Floating struct {
 type floatingEmoji struct {
 	emoji string
 	x, y  float64 // shares of the field; y is 0 at the bottom
-	speed float64 // of the height, in a second
+	speed float64 // share of the height, a second
 	top   float64 // the height at which it vanishes
 	sway  float64 // phase of the sideways motion, in radians
 }
@@ -46,11 +46,11 @@ type floatingEmoji struct {
 type emojiRate struct {
 	emoji        string
 	rate, target float64
-	progress     float64 // towards the next one, from 0 to 1
+	progress     float64 // progress towards the next emoji, from 0 to 1
 }
 
-// SetRates sets the target of each rate. The rate of an emoji that is not among them
-// falls to 0. At most maxKinds emojis rise at once.
+// SetRates sets the targets of the rates. The rate of an emoji that is not listed falls
+// to 0. At most maxKinds emojis rise at once.
 func (f Floating) SetRates(rates []RiseRate) Floating {
 	kinds := slices.Clone(f.rates)
 	for i := range kinds {
@@ -63,15 +63,15 @@ func (f Floating) SetRates(rates []RiseRate) Floating {
 		if i := slices.IndexFunc(kinds, func(k emojiRate) bool { return k.emoji == r.Emoji }); i >= 0 {
 			kinds[i].target = r.PerSecond
 		} else if len(kinds) < 2*maxKinds {
-			kinds = append(kinds, emojiRate{emoji: r.Emoji, target: r.PerSecond, progress: 1}) // the first one rises at once
+			kinds = append(kinds, emojiRate{emoji: r.Emoji, target: r.PerSecond, progress: 1}) // the first emoji rises at once
 		}
 	}
 	f.rates = kinds
 	return f
 }
 
-// Launch lets one more emoji rise, at x, a share of the width, or at a random place if x
-// is below 0.
+// Launch lets one more emoji rise. x is its position as a share of the width; below 0
+// it means a random position.
 func (f Floating) Launch(emoji string, x float64) Floating {
 	if x < 0 {
 		x = f.random()
@@ -87,8 +87,8 @@ func (f *Floating) newEmoji(emoji string, x float64) floatingEmoji {
 	return floatingEmoji{emoji: emoji, x: x, speed: speed, top: 1 - 0.45*f.random()*f.random(), sway: 2 * math.Pi * f.random()}
 }
 
-// random returns a number from 0 to 1 of a fixed sequence (splitmix64), so that a view
-// depends on its messages alone.
+// random returns the next number from 0 to 1 of a fixed sequence (splitmix64). So a
+// view depends only on its messages.
 func (f *Floating) random() float64 {
 	f.randomState += 0x9e3779b97f4a7c15
 	z := f.randomState
@@ -97,10 +97,10 @@ func (f *Floating) random() float64 {
 	return float64((z^z>>31)>>11) / (1 << 53)
 }
 
-// Moving says whether emojis float or will rise.
+// Moving returns whether emojis float or will rise.
 func (f Floating) Moving() bool { return len(f.emojis) > 0 || len(f.rates) > 0 }
 
-// Step returns the emojis after a time d, in a field of that many cells.
+// Step advances the emojis by the time d, in a field with that many cells.
 func (f Floating) Step(d time.Duration, cells int) Floating {
 	dt := min(max(0, d), maxStep).Seconds()
 	alive := make([]floatingEmoji, 0, len(f.emojis)+4)
@@ -125,8 +125,8 @@ func (f Floating) Step(d time.Duration, cells int) Floating {
 	return f
 }
 
-// slowdown returns the factor by which rates are reduced, so that of the wanted emojis
-// at most limit float at once.
+// slowdown returns the factor by which all rates are reduced, so that at most limit
+// emojis float at once, where wanted would without it.
 func slowdown(wanted, limit float64) float64 {
 	if wanted <= 0 || limit <= 0 {
 		return 0
@@ -134,7 +134,7 @@ func slowdown(wanted, limit float64) float64 {
 	return limit * (1 - math.Exp(-wanted/limit)) / wanted
 }
 
-// launchDue lets those of an emoji rise that are due within dt seconds.
+// launchDue launches the emojis of one kind that are due within dt seconds.
 func (f *Floating) launchDue(k *emojiRate, dt float64) {
 	for k.progress += k.rate * dt; k.progress >= 1; k.progress-- {
 		if len(f.emojis) < maxFloating {
@@ -143,13 +143,13 @@ func (f *Floating) launchDue(k *emojiRate, dt float64) {
 	}
 }
 
-// Draw returns the field as exactly height lines of exactly width columns. The function
-// cell draws an emoji in size columns. Where two emojis overlap, the older is drawn.
+// Draw returns the field as exactly height lines of exactly width columns. cell draws
+// an emoji in size columns. Where two emojis overlap, the older one is drawn.
 func (f Floating) Draw(width, height, size int, cell func(string) string) []string {
 	if width < size || height < 1 {
 		return draw.Block(nil, width, height)
 	}
-	taken := make([]int16, width*height) // 0 for free, n for the left end of the n-th emoji, -1 for the rest of one
+	taken := make([]int16, width*height) // 0: free; n: left end of the n-th emoji; -1: another part of an emoji
 	for i, o := range f.emojis {
 		row := height - 1 - min(height-1, int(o.y*float64(height)))
 		column := int(math.Round(o.x*float64(width-size) + math.Sin(o.sway+float64(row)/3)))

@@ -10,7 +10,8 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// floatingCounts counts the emojis on a field of 60x20 after 8 s at constant rates.
+// floatingCounts returns how many of each emoji are on a field of 60x20 after 8 s at
+// constant rates.
 func floatingCounts(rates []tui.RiseRate) map[string]int {
 	f := tui.Floating{}.SetRates(rates)
 	for range 8 * 30 {
@@ -57,7 +58,7 @@ func TestFloatingFadesOut(t *testing.T) {
 	}
 }
 
-// A single reaction and a tap are shown at once.
+// A single reaction or tap is shown at once.
 func TestFloatingShowsSingleReaction(t *testing.T) {
 	for name, f := range map[string]tui.Floating{
 		"a rate":     tui.Floating{}.SetRates([]tui.RiseRate{{Emoji: "a", PerSecond: 0.5}}),
@@ -71,7 +72,7 @@ func TestFloatingShowsSingleReaction(t *testing.T) {
 	}
 }
 
-// The field is drawn in its exact size, after any change of size and any step of time.
+// The field always has exactly its size, after any change of size and any step of time.
 func TestFloatingField(t *testing.T) {
 	f := tui.Floating{}.SetRates([]tui.RiseRate{{Emoji: "🔥", PerSecond: 500}})
 	for i, size := range [][2]int{{0, 0}, {1, 1}, {2, 1}, {3, 2}, {60, 20}, {7, 30}, {200, 1}} {

@@ -23,7 +23,7 @@ func (helpPanel) lines(c Crowd, width, _ int) []string {
 }
 
 // longerDescription returns a longer description of a key than the line at the bottom
-// has room for.
+// has.
 func longerDescription(does string) string {
 	switch does {
 	case "tap":

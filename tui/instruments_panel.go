@@ -11,7 +11,8 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// instrumentRows draws the instruments: latencies, counts, the clock, the last error.
+// instrumentRows draws the instruments: latencies, counts, the clock and the last
+// error.
 func (c Crowd) instrumentRows(width int) []string {
 	t := c.theme
 	row := func(name, value string) string { return draw.Ends(t.Muted.Render(name), value, width) }
@@ -41,7 +42,7 @@ func (c Crowd) alarm(n int) string {
 	return c.theme.Warn.Render(text.Thousands(int64(n)))
 }
 
-// clockText writes by how much the server's clock is ahead.
+// clockText returns how far the server's clock is ahead of this machine's, as text.
 func (c Crowd) clockText() string {
 	if !c.clock.Known() {
 		return "-"
@@ -50,7 +51,7 @@ func (c Crowd) clockText() string {
 	return fmt.Sprintf("%+d ± %d ms", ahead.Milliseconds(), within.Milliseconds())
 }
 
-// audience writes how many clients there are, and on how many servers.
+// audience returns how many clients there are, and on how many servers, as text.
 func audience(servers []client.ServerStatus) string {
 	clients, alive := 0, 0
 	for _, s := range servers {

@@ -6,11 +6,11 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// ownShareWindows is for how many windows the user's share of a window is shown.
+// ownShareWindows is in how many recent windows the user's own share is looked for.
 const ownShareWindows = 5
 
-// ownShare says how many of a window's reactions were the user's own, of the emoji that
-// the user tapped most in it.
+// ownShare returns how many of a window's reactions were the user's own, as text. It
+// takes the emoji that the user tapped most in the window.
 func (c Crowd) ownShare() string {
 	newest, ok := c.history.Newest()
 	length := newest.Window.End - newest.Window.Start

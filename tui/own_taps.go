@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// OwnTaps are accepted taps of one emoji and one request.
+// OwnTaps are accepted taps of one emoji from one request.
 type OwnTaps struct {
 	Taps
-	At    int64 // when they were accepted, in ms by the server's clock, which decides their window
-	Shown bool  // their window was shown with their emoji
+	At    int64 // when they were accepted, ms of the server's clock, which decides their window
+	Shown bool  // whether their window was shown with their emoji
 }
 
 func (q TapQueue) accept(t Taps, at time.Time) TapQueue {
@@ -19,7 +19,8 @@ func (q TapQueue) accept(t Taps, at time.Time) TapQueue {
 	return q
 }
 
-// OwnIn returns the accepted taps by emoji of the window from start to end, in ms.
+// OwnIn returns the accepted taps in the window from start to end (ms), added up by
+// emoji.
 func (q TapQueue) OwnIn(start, end int64) []Taps {
 	var list []Taps
 	for _, t := range q.own {
@@ -30,8 +31,8 @@ func (q TapQueue) OwnIn(start, end int64) []Taps {
 	return list
 }
 
-// MarkShown marks the taps of which shown says that their window is on the screen. It
-// returns for each of them the time from the key press until now.
+// MarkShown marks the taps whose window is on the screen; shown tells which these are.
+// For each it returns the time from the key press until now.
 func (q TapQueue) MarkShown(now time.Time, shown func(OwnTaps) bool) (TapQueue, []time.Duration) {
 	var took []time.Duration
 	for i, t := range q.own {

@@ -7,20 +7,20 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// PipelineSnapshot is the state of a running pipeline at one moment: all that a
-// Dashboard shows.
+// PipelineSnapshot is the state of a running pipeline at one moment. A Dashboard shows
+// it.
 type PipelineSnapshot struct {
 	Version  string
 	Uptime   time.Duration
-	Stages   []Stage       // in the order in which data passes them
+	Stages   []Stage       // in the order in which reactions pass through them
 	Servers  []Server      // in the order of their numbers
-	Window   wire.Swarm    // the newest window of the channel that is shown; zero if there was none
-	Totals   []float64     // the totals of the channel's windows until that one
+	Window   wire.Swarm    // the newest window of the channel shown; zero if there was none
+	Totals   []float64     // totals of the channel's windows, up to and including that one
 	Channels int           // how many other channels are active
-	Delay    time.Duration // from the end of a window until the subscriber servers have it; 0 if unknown
+	Delay    time.Duration // from a window's end until the subscriber servers have it; 0 if unknown
 	Facts    []Fact        // addresses, the broker, the log
 	Log      []LogLine     // the newest lines, the oldest first
-	Logged   int           // how many lines there were, those included that are no longer in Log
+	Logged   int           // how many lines there were, including those no longer in Log
 }
 
 // State is the state of a stage.
@@ -41,7 +41,7 @@ type Stage struct {
 	Name   string
 	State  State
 	Rate   float64 // records a second; -1 if they are not counted
-	Lag    int64   // records that it has not read yet; -1 if it reads none
+	Lag    int64   // records that it has not read yet; -1 if it reads no records
 	Detail string  // what it has done so far, in words
 }
 
@@ -51,7 +51,7 @@ type Server struct {
 	State             string // empty if there was no heartbeat
 	Clients, Capacity int
 	Rate              float64       // updates delivered a second
-	Silent            time.Duration // since its last heartbeat, if that is too long ago; else 0
+	Silent            time.Duration // time since its last heartbeat, if that is too long; else 0
 }
 
 // Fact is a name with its value, such as an address.

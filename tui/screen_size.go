@@ -15,7 +15,7 @@ const (
 	minHeight = 12
 )
 
-// The least size for a screen in frames. On a smaller terminal it is in plain lines.
+// The least size for a screen with frames. A smaller terminal gets plain lines.
 const (
 	framedWidth  = 72
 	framedHeight = 20

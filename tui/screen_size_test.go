@@ -7,8 +7,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// checkSize checks that a view is exactly as large as the terminal, by each of the ways
-// to count the columns of a line.
+// checkSize checks that a view is exactly as large as the terminal, with each of the
+// functions that count columns.
 func checkSize(t *testing.T, view string, size tea.WindowSizeMsg, widths ...func(string) int) {
 	t.Helper()
 	lines := strings.Split(view, "\n")

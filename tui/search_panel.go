@@ -19,7 +19,7 @@ const (
 	maxQuery = 40 // bytes
 )
 
-// searchPanel searches for an emoji by its name, its shortcode, or itself.
+// searchPanel searches for an emoji by its name, its shortcode, or the emoji itself.
 type searchPanel struct {
 	query    string
 	found    []emoji.Emoji
@@ -39,10 +39,10 @@ func (f searchPanel) search() searchPanel {
 	return f
 }
 
-// Find returns at most so many emojis for a query, the likeliest first: the emoji
-// itself or that with this shortcode, then those whose shortcode or name begins with
-// the query, then those that have all of its words. Emojis with a skin tone are found
-// only if the query asks for one.
+// Find returns up to most emojis that match a query, the best matches first: the emoji
+// itself or the one with this shortcode; then those whose shortcode or name begins with
+// the query; then those that contain all words of the query. Emojis with a skin tone
+// are found only if the query asks for one.
 func Find(query string, most int) []emoji.Emoji {
 	query = strings.Trim(query, ": ")
 	lower := strings.ToLower(query)

@@ -8,14 +8,16 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// SendResult is the result of a request: an error, or a result for each reaction.
+// SendResult is the result of a request: either an error, or a result for each
+// reaction.
 type SendResult struct {
 	Results         []client.Result
 	Err             error
 	Asked, Answered time.Time
 }
 
-// outcome returns the outcome of the i-th reaction, and why if it was not accepted.
+// outcome returns the outcome of the i-th reaction, and the reason if it was not
+// accepted.
 func (s SendResult) outcome(i int) (client.Outcome, string) {
 	switch {
 	case s.Err != nil:
@@ -26,8 +28,9 @@ func (s SendResult) outcome(i int) (client.Outcome, string) {
 	return s.Results[i].Outcome(), causeIn(text.CleanCells(s.Results[i].Message))
 }
 
-// causeIn returns the cause from a server's message of the form "..., because CAUSE:
-// ADVICE". The view says the rest itself, in less room.
+// causeIn returns CAUSE from a server's message of the form "..., because CAUSE:
+// ADVICE". The view says the rest itself in fewer words. It returns any other message
+// unchanged.
 func causeIn(message string) string {
 	_, cause, ok := strings.Cut(message, ", because ")
 	if !ok {

@@ -6,21 +6,21 @@ import (
 	"github.com/emostream/emostream/internal/client"
 )
 
-// maxDrift is by how many seconds two clocks may move apart in a second. Those of
+// maxDrift is by how many seconds two clocks may move apart in one second. Clocks of
 // computers drift less.
 const maxDrift = 100e-6
 
-// ServerClock estimates by how much the main server's clock, which decides the
-// windows, is ahead of this machine's. Each reading bounds the offset from below and
-// above, and the estimate is the range that all readings allow. The zero value has no
-// reading.
+// ServerClock estimates how far the main server's clock is ahead of this machine's. The
+// main server's clock decides the windows. Each reading gives a lower and an upper
+// bound of the offset; the estimate is the range that all readings allow. The zero
+// value has no reading.
 type ServerClock struct {
-	low, high time.Duration // bounds of the offset, at the time at
+	low, high time.Duration // bounds of the offset at the moment at
 	at        time.Time
 }
 
-// Add returns the estimate after a reading. A reading that contradicts the others
-// replaces them, since one of the clocks was set.
+// Add returns the estimate after a reading. If the reading contradicts the earlier
+// ones, one of the clocks was set, and the reading replaces them.
 func (c ServerClock) Add(r client.ClockReading) ServerClock {
 	if r.Server.IsZero() {
 		return c
@@ -38,33 +38,32 @@ func (c ServerClock) Add(r client.ClockReading) ServerClock {
 	return n
 }
 
-// Known says whether there was a reading.
+// Known returns whether there was a reading.
 func (c ServerClock) Known() bool { return !c.at.IsZero() }
 
-// Offset returns by how much the server's clock is ahead, and the greatest error of
-// that.
+// Offset returns how far the server's clock is ahead, and the greatest error of that.
 func (c ServerClock) Offset() (ahead, within time.Duration) {
 	return c.low + (c.high-c.low)/2, (c.high - c.low) / 2
 }
 
-// maxError is the error of the offset from which on more readings are worth a request.
+// maxError is the greatest error of the offset with which no more readings are needed.
 const maxError = 20 * time.Millisecond
 
-// TooRough says whether more readings are needed.
+// TooRough returns whether more readings are needed.
 func (c ServerClock) TooRough() bool {
 	_, within := c.Offset()
 	return !c.Known() || within > maxError
 }
 
 // NextReading returns the best time for the next reading. The server tells its time in
-// whole seconds, so a reading halves the error if it is taken when the server's
-// second is estimated to end.
+// whole seconds, so a reading halves the error if it is taken when the server's clock
+// is estimated to reach the next second.
 func (c ServerClock) NextReading(now time.Time) time.Time {
 	server := c.ServerTime(now)
 	return now.Add(server.Truncate(time.Second).Add(time.Second).Sub(server))
 }
 
-// ServerTime converts a time of this machine's clock into one of the server's.
+// ServerTime converts a time of this machine's clock to the server's clock.
 func (c ServerClock) ServerTime(at time.Time) time.Time {
 	ahead, _ := c.Offset()
 	return at.Add(ahead)

@@ -8,14 +8,14 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// reading returns a reading, asked at a time after noon, of a clock that is ahead by a
-// duration and shows its time in whole steps.
+// reading returns a reading that is asked for at the time after past noon. The clock is
+// ahead by the given duration, and shows its time in whole steps.
 func reading(after, ahead, step, rtt time.Duration) client.ClockReading {
 	asked := noon.Add(after)
 	return client.ClockReading{Asked: asked, Answered: asked.Add(rtt), Server: asked.Add(rtt / 2).Add(ahead).Truncate(step), Within: step}
 }
 
-// The true offset is within the error, which shrinks with readings.
+// The true offset is always within the error, and readings make the error smaller.
 func TestServerClock(t *testing.T) {
 	for name, ahead := range map[string]time.Duration{"right": 0, "ahead": 350 * time.Millisecond, "behind": -90 * time.Second, "by an hour": time.Hour} {
 		t.Run(name, func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestServerClock(t *testing.T) {
 	}
 }
 
-// After a clock was set, the newest reading counts.
+// After a clock was set, only the newest reading counts.
 func TestServerClockIsSet(t *testing.T) {
 	c := tui.ServerClock{}.Add(reading(0, 0, time.Millisecond, time.Millisecond)).Add(reading(time.Minute, time.Hour, time.Millisecond, time.Millisecond))
 	if got, within := c.Offset(); (got - time.Hour).Abs() > within {
@@ -52,7 +52,7 @@ func TestServerClockIsSet(t *testing.T) {
 	}
 }
 
-// The error grows with time.
+// The error grows with the time since the last reading.
 func TestServerClockDrifts(t *testing.T) {
 	c := tui.ServerClock{}.Add(reading(0, 0, time.Millisecond, time.Millisecond))
 	c = c.Add(reading(time.Hour, 300*time.Millisecond, time.Second, time.Millisecond))

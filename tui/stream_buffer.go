@@ -11,7 +11,7 @@ import (
 
 // Bounds of a streamBuffer.
 const (
-	maxEvents        = 256 // swarms, and as many changes of the connection
+	maxEvents        = 256 // swarms, and the same number of changes of the connection
 	handoverInterval = 30 * time.Millisecond
 )
 
@@ -19,12 +19,12 @@ const (
 type StreamEvents struct {
 	Swarms  []wire.Swarm
 	Changes []ConnectionChange
-	Lost    int // how many swarms there was no room for
+	Lost    int // how many swarms were dropped for lack of room
 }
 
-// streamBuffer collects the events of the stream and hands them to the view all at
-// once, at most as often as a frame is drawn. So a fast stream does not delay keys.
-// When the buffer is full, the oldest event is dropped; dropped swarms are counted.
+// streamBuffer collects the events of the stream and hands them to the view together,
+// at most once in handoverInterval. So a fast stream does not delay keys. When the
+// buffer is full, the oldest event is dropped; dropped swarms are counted.
 type streamBuffer struct {
 	mu     sync.Mutex
 	events StreamEvents
@@ -70,7 +70,7 @@ func (b *streamBuffer) take() StreamEvents {
 	return events
 }
 
-// run hands the events over until ctx ends.
+// run passes the events to handOver until ctx ends.
 func (b *streamBuffer) run(ctx context.Context, handOver func(StreamEvents)) {
 	for {
 		select {

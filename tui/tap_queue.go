@@ -9,41 +9,42 @@ import (
 
 // Bounds of a TapQueue.
 const (
-	requestInterval  = 100 * time.Millisecond // from one request to the next, at least
-	retryDelay       = time.Second            // after an answer by which taps were not written
-	retryTimeout     = 15 * time.Second       // from a tap on, in which it is sent again if it was not written
-	maxReactionCount = 100                    // the most taps that are sent as one reaction with a count
-	maxWaiting       = 10_000                 // the most taps that wait to be sent
-	maxOwn           = 1024                   // the most OwnTaps that are kept
+	requestInterval  = 100 * time.Millisecond // least time from one request to the next
+	retryDelay       = time.Second            // wait after an answer that says that taps were not written
+	retryTimeout     = 15 * time.Second       // how long after a tap it is sent again if it was not written
+	maxReactionCount = 100                    // most taps sent as one reaction with a count
+	maxWaiting       = 10_000                 // most taps that wait to be sent
+	maxOwn           = 1024                   // most OwnTaps kept
 )
 
 // Taps are a number of taps of one emoji.
 type Taps struct {
 	Emoji string
 	Count int
-	First time.Time // the time of the first one
+	First time.Time // the time of the first tap
 }
 
-// TapQueue holds taps until the outcome of each is known. It decides what is sent when,
-// and what is sent again.
+// TapQueue holds taps until the outcome of each is known. It decides when to send which
+// taps, and which to send again.
 //
-// There is one request at a time, and at least requestInterval from one to the next.
-// Taps that come meanwhile wait, added up by emoji. Taps that were surely not written
-// are sent again until they are older than retryTimeout; then they count as not sent,
-// as do taps beyond maxWaiting. Taps that may have been written are not sent again.
+// There is one request at a time, and at least requestInterval between the beginnings
+// of two. Taps that arrive meanwhile wait, added up by emoji. Taps that were certainly
+// not written are sent again until they are older than retryTimeout. Then they count as
+// not sent, as do taps beyond maxWaiting. Taps that may have been written are not sent
+// again.
 type TapQueue struct {
 	waiting, inFlight []Taps
 	nextRequest       time.Time // the earliest time of the next request
 
-	// How many taps had which outcome so far.
+	// How many taps have had each outcome so far.
 	Accepted, Refused, InDoubt, NotSent int
 
 	own             []OwnTaps // the newest maxOwn
 	acceptedByEmoji []Taps
 }
 
-// Tap returns the queue with n more taps of an emoji. It returns false if too many wait
-// already; the taps beyond maxWaiting then count as not sent.
+// Tap returns the queue with n more taps of an emoji. It returns false if not all of
+// them fit; taps beyond maxWaiting count as not sent.
 func (q TapQueue) Tap(emoji string, n int, now time.Time) (TapQueue, bool) {
 	room := maxWaiting - q.Waiting()
 	if n > room {
@@ -56,7 +57,7 @@ func (q TapQueue) Tap(emoji string, n int, now time.Time) (TapQueue, bool) {
 	return q, n <= room
 }
 
-// added returns a list with taps added to those of the same emoji.
+// added returns a copy of list with t added to the taps of the same emoji.
 func added(list []Taps, t Taps) []Taps {
 	list = slices.Clone(list)
 	for i := range list {
@@ -79,13 +80,13 @@ func sum(list []Taps) int {
 	return n
 }
 
-// Waiting returns how many taps are to be sent.
+// Waiting returns how many taps wait to be sent.
 func (q TapQueue) Waiting() int { return sum(q.waiting) }
 
 // Pending returns how many taps have no outcome yet.
 func (q TapQueue) Pending() int { return sum(q.waiting) + sum(q.inFlight) }
 
-// PendingOf is Pending for one emoji.
+// PendingOf returns how many taps of one emoji have no outcome yet.
 func (q TapQueue) PendingOf(emoji string) int {
 	n := 0
 	for _, t := range slices.Concat(q.waiting, q.inFlight) {
@@ -106,8 +107,8 @@ func (q TapQueue) AcceptedOf(emoji string) int {
 	return 0
 }
 
-// NextRequest returns the taps to send now, if there are any. The caller sends them and
-// hands the result to TakeResult.
+// NextRequest returns the taps to send now, or nil if there are none. The caller sends
+// them and passes the result to TakeResult.
 func (q TapQueue) NextRequest(now time.Time) (TapQueue, []Taps) {
 	if len(q.waiting) == 0 || len(q.inFlight) > 0 || now.Before(q.nextRequest) {
 		return q, nil
@@ -123,11 +124,11 @@ func (q TapQueue) NextRequest(now time.Time) (TapQueue, []Taps) {
 	return q, q.inFlight
 }
 
-// notYet begins the message about taps that will be sent again.
+// notYet is the beginning of the message about taps that will be sent again.
 const notYet = "not taken yet: "
 
-// TakeResult returns the queue after the result of a request, and a message about taps
-// that were not accepted, if there are any.
+// TakeResult returns the queue after the result of a request. If some taps were not
+// accepted, it also returns a message about them.
 func (q TapQueue) TakeResult(s SendResult) (TapQueue, string) {
 	sent := q.inFlight
 	q.inFlight = nil

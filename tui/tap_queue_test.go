@@ -11,7 +11,8 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// nextRequest returns the next request at a time after noon, as emojis and counts.
+// nextRequest returns the queue's next request at a time past noon, as emojis and
+// counts.
 func nextRequest(q tui.TapQueue, at time.Duration) (tui.TapQueue, []string) {
 	q, batch := q.NextRequest(noon.Add(at))
 	var got []string
@@ -21,15 +22,15 @@ func nextRequest(q tui.TapQueue, at time.Duration) (tui.TapQueue, []string) {
 	return q, got
 }
 
-// At any time each tap is exactly one of accepted, refused, in doubt, not sent or
-// pending, whatever the server answers.
+// Whatever the server answers, each tap is at any time exactly one of accepted,
+// refused, in doubt, not sent or pending.
 func TestTapQueueCountsEachTapOnce(t *testing.T) {
 	answers := []tui.SendResult{
 		{Err: errDial},
 		{Err: errDial},
 		{Results: []client.Result{{AcceptedAt: noon}, {Code: "not_written"}}},
 		{Results: []client.Result{{Code: "in_doubt"}, {Code: "not_an_emoji"}, {AcceptedAt: noon}}},
-		{Results: nil}, // a result for no reaction
+		{Results: nil}, // no results at all
 		{Err: errors.New("broken off")},
 		{Err: &client.RefusalError{Status: 503, Code: "not_written", RetryAfter: time.Second}},
 		{Err: errDial},
@@ -66,7 +67,8 @@ func TestTapQueueCountsEachTapOnce(t *testing.T) {
 	}
 }
 
-// There is one request at a time and an interval between requests. Retry-After is obeyed.
+// There is one request at a time, with an interval between requests. Retry-After is
+// obeyed.
 func TestTapQueueRequestIntervals(t *testing.T) {
 	var q tui.TapQueue
 	q, _ = q.Tap("🔥", 1, noon)

@@ -11,21 +11,21 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// Terminal is what a view is drawn on and reads keys from.
+// Terminal is the terminal on which a view is drawn and from which keys are read.
 type Terminal struct {
-	// In is where keys come from. If it is nil there are none, and ctrl+c is a signal.
+	// In is the source of keys. If it is nil there are no keys, and ctrl+c is a signal.
 	In  io.Reader
 	Out io.Writer
-	// Environ is the environment, which tells what the terminal can do (TERM) and
-	// whether colours are wanted (NO_COLOR).
+	// Environ is the environment. It says what the terminal can do (TERM) and whether
+	// colours are wanted (NO_COLOR).
 	Environ    []string
 	Appearance draw.Appearance
-	// Width and Height are its size, if Out is not a file that can be asked.
+	// Width and Height are the terminal's size, in case Out cannot be asked for it.
 	Width, Height int
 }
 
-// program returns the program that runs a model on the terminal. It handles no
-// signals; the caller does.
+// program returns the program that runs a model on the terminal. The program handles no
+// signals: that is left to the caller.
 func (t Terminal) program(m tea.Model, more ...tea.ProgramOption) *tea.Program {
 	options := []tea.ProgramOption{
 		tea.WithInput(t.In), tea.WithOutput(t.Out), tea.WithEnvironment(t.Environ), tea.WithoutSignalHandler(),
@@ -39,8 +39,8 @@ func (t Terminal) program(m tea.Model, more ...tea.ProgramOption) *tea.Program {
 	return tea.NewProgram(m, append(options, more...)...)
 }
 
-// noColour says whether NO_COLOR has any value. The renderer would only obey values
-// such as 1 and true.
+// noColour returns whether NO_COLOR has any value. The renderer alone would obey only
+// values such as 1 and true.
 func (t Terminal) noColour() bool {
 	return slices.ContainsFunc(t.Environ, func(v string) bool {
 		value, ok := strings.CutPrefix(v, "NO_COLOR=")

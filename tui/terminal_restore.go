@@ -10,10 +10,10 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// ErrAbandoned says that the user left a view before the work that it shows had ended.
+// ErrAbandoned says that the user left a view before the work shown in it had ended.
 var ErrAbandoned = errors.New("the view was left before the end of what it shows")
 
-// Messages to a view of work in this process.
+// Messages to a view that shows work in this process.
 type (
 	// StopRequested says that the work was asked to end.
 	StopRequested struct{}
@@ -21,16 +21,16 @@ type (
 	Ended struct{}
 )
 
-// show runs a view beside the work that it shows, and returns when both have ended. work
-// gets a context, which ends when ctx does or when the view calls stop, and a function
-// that sends messages to the view. The terminal is left as it was found, also if work
-// panics; then the panic goes on. If the view fails, work goes on to its end.
+// show runs a view and work, which the view shows, and returns when both have ended.
+// work gets a context, which ends with ctx or when the view calls stop, and a function
+// that sends messages to the view. The terminal is restored, even if work panics; the
+// panic then continues. If the view fails, work still runs to its end.
 func (t Terminal) show(ctx context.Context, view func(stop func()) tea.Model, work func(context.Context, func(tea.Msg))) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	p := t.program(view(stop), tea.WithFPS(20))
 	defer context.AfterFunc(ctx, func() { p.Send(StopRequested{}) })()
-	done := make(chan any, 1) // what panicOf(work) returns
+	done := make(chan any, 1) // receives the value of panicOf(work)
 	go func() {
 		var failure any
 		defer func() {
@@ -52,8 +52,9 @@ func (t Terminal) show(ctx context.Context, view func(stop func()) tea.Model, wo
 	return nil
 }
 
-// panicOf runs a function. If the function panics, it returns the panic's value with the
-// stack, which a panic that is raised again elsewhere would not show; else nil.
+// panicOf calls run. If run panics, panicOf returns the panic's value together with the
+// stack, since a panic that is raised again elsewhere would not show that stack.
+// Otherwise it returns nil.
 func panicOf(run func()) (failure any) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -67,7 +68,8 @@ func panicOf(run func()) (failure any) {
 // snapshotInterval is the time between two snapshots.
 const snapshotInterval = time.Second / 3
 
-// showSnapshots is show for a view that is sent a snapshot every snapshotInterval.
+// showSnapshots does what show does, and sends the view a snapshot every
+// snapshotInterval.
 func (t Terminal) showSnapshots(ctx context.Context, view func(stop func()) tea.Model, snapshot func() tea.Msg, run func(context.Context)) error {
 	return t.show(ctx, view, func(ctx context.Context, send func(tea.Msg)) {
 		ended := make(chan struct{})

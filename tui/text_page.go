@@ -12,12 +12,12 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// TextLines returns the lines of a page for a width and a height. The page cuts what
-// does not fit.
+// TextLines returns the lines of a page for a given width and height. The page cuts
+// what does not fit.
 type TextLines func(width, height int) []string
 
-// ShowTextPage shows lines while run does the work that they tell of, and returns when
-// both have ended. lines returns them; it is called every snapshotInterval.
+// ShowTextPage calls run, shows lines about its work, and returns when both have ended.
+// It calls lines every snapshotInterval for the lines to show.
 func ShowTextPage(ctx context.Context, title string, t Terminal, lines func() TextLines, run func(context.Context)) error {
 	view := func(stop func()) tea.Model { return NewTextPage(title, t.Appearance, stop) }
 	return t.showSnapshots(ctx, view, func() tea.Msg { return lines() }, run)
@@ -44,7 +44,7 @@ func (k textPageKeys) ShortHelp() []key.Binding { return []key.Binding{k.stop} }
 // FullHelp lists the same keys.
 func (k textPageKeys) FullHelp() [][]key.Binding { return [][]key.Binding{k.ShortHelp()} }
 
-// NewTextPage returns a page. stop asks the work to end.
+// NewTextPage returns a page. It calls stop to ask the work to end.
 func NewTextPage(title string, appearance draw.Appearance, stop func()) TextPage {
 	p := TextPage{title: title, stop: stop, width: 80, height: 24}
 	p.keys.stop = key.NewBinding(key.WithKeys("q", "esc", "ctrl+c"), key.WithHelp("q", "end and report"))

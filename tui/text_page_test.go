@@ -13,8 +13,8 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// A page is as large as the terminal, whatever its lines are. q, esc and ctrl+c ask the
-// work to end; the page closes when it has ended.
+// A page is exactly as large as the terminal, whatever its lines are. q, esc and ctrl+c
+// ask the work to end; the page closes when the work has ended.
 func TestTextPage(t *testing.T) {
 	stopped := 0
 	var m tea.Model = tui.NewTextPage("a title \x1b[2J", draw.Appearance{}, func() { stopped++ })

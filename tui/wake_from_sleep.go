@@ -9,12 +9,12 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// sleepGap is how long two frames must be apart for the machine to have slept between
-// them.
+// sleepGap is the time between two frames from which on the machine is taken to have
+// slept.
 const sleepGap = 5 * time.Second
 
-// afterSleep connects anew after the machine slept, since connections that were open
-// then may be dead.
+// afterSleep connects anew after the machine slept, since the open connections may be
+// dead.
 func (c Crowd) afterSleep(gap time.Duration) (Crowd, tea.Cmd) {
 	c.clock = ServerClock{}
 	c = c.notify(fmt.Sprintf("this machine slept for %s: connecting anew", text.Seconds(gap)), false)

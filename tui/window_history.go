@@ -9,20 +9,21 @@ import (
 
 // Bounds of a WindowHistory.
 const (
-	maxWindows = 256 // windows that are kept
-	maxMissing = 256 // missing windows whose ends are kept
+	maxWindows = 256 // most windows kept
+	maxMissing = 256 // most ends of missing windows kept
 )
 
-// WindowHistory is the recent windows of a channel, each with the greatest of its
-// swarms, and the windows that should have come and did not.
+// WindowHistory holds the recent windows of a channel, for each the swarm with the
+// greatest total, and the windows that should have come but did not.
 type WindowHistory struct {
-	swarms    []wire.Swarm // in the order of their ends, the oldest first
+	swarms    []wire.Swarm // ordered by window end, the oldest first
 	missing   []int64      // the ends of missing windows
-	forgotten int          // how many more were missing, whose ends are no longer kept
+	forgotten int          // how many more windows were missing whose ends are no longer kept
 }
 
-// Add returns the history with a swarm. It returns false if the swarm changes nothing:
-// it is not greater than the one known of its window, or older than all windows.
+// Add returns the history with a swarm added. It returns false if the swarm changes
+// nothing, because its total is not greater than the known one of its window, or
+// because its window is older than all that are kept.
 func (h WindowHistory) Add(s wire.Swarm) (WindowHistory, bool) {
 	s.Emojis = s.Emojis[:min(len(s.Emojis), wire.DefaultTop)]
 	at, found := slices.BinarySearchFunc(h.swarms, s.Window.End, func(s wire.Swarm, end int64) int { return cmp.Compare(s.Window.End, end) })
@@ -45,9 +46,9 @@ func (h WindowHistory) Add(s wire.Swarm) (WindowHistory, bool) {
 	return h, true
 }
 
-// noteMissing notes the windows between the newest one and w as missing. Every window
-// with reactions is followed by another, which is empty if the channel falls silent.
-// After an empty window none is missing.
+// noteMissing notes the windows between the newest window and w as missing. Every
+// window with reactions is followed by another window, which is empty if the channel
+// falls silent. After an empty window, none is missing.
 func (h WindowHistory) noteMissing(w wire.Window) WindowHistory {
 	last, ok := h.Newest()
 	length := w.End - w.Start
@@ -68,10 +69,10 @@ func (h WindowHistory) noteMissing(w wire.Window) WindowHistory {
 	return h
 }
 
-// Gaps returns how many windows should have come and did not.
+// Gaps returns how many windows should have come but did not.
 func (h WindowHistory) Gaps() int { return h.forgotten + len(h.missing) }
 
-// Newest returns the newest window; false if there is none.
+// Newest returns the newest window, and false if there is none.
 func (h WindowHistory) Newest() (wire.Swarm, bool) {
 	if len(h.swarms) == 0 {
 		return wire.Swarm{}, false
@@ -79,7 +80,7 @@ func (h WindowHistory) Newest() (wire.Swarm, bool) {
 	return h.swarms[len(h.swarms)-1], true
 }
 
-// Ending returns the window that ends at a time in ms; false if it is not known.
+// Ending returns the window that ends at end, in ms, and false if it is not known.
 func (h WindowHistory) Ending(end int64) (wire.Swarm, bool) {
 	at, ok := slices.BinarySearchFunc(h.swarms, end, func(s wire.Swarm, end int64) int { return cmp.Compare(s.Window.End, end) })
 	if !ok {
@@ -88,7 +89,8 @@ func (h WindowHistory) Ending(end int64) (wire.Swarm, bool) {
 	return h.swarms[at], true
 }
 
-// Containing returns the window that contains a time in ms; false if it is not known.
+// Containing returns the window that contains the time at, in ms, and false if it is
+// not known.
 func (h WindowHistory) Containing(at int64) (wire.Swarm, bool) {
 	for _, s := range slices.Backward(h.swarms) {
 		if s.Window.Start <= at && at < s.Window.End {
@@ -101,8 +103,8 @@ func (h WindowHistory) Containing(at int64) (wire.Swarm, bool) {
 	return wire.Swarm{}, false
 }
 
-// Totals returns the totals of n successive windows, of which the last is the newest
-// one that ends at until or before. A window that is not known counts 0.
+// Totals returns the totals of n successive windows. The last one is the newest window,
+// or a later one that has ended by until. A window that is not known counts 0.
 func (h WindowHistory) Totals(until int64, n int) []float64 {
 	newest, ok := h.Newest()
 	if !ok || n < 1 {

@@ -9,7 +9,7 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// Swarms in any order lead to the right windows and gaps.
+// Swarms that arrive in any order lead to the right windows and gaps.
 func TestWindowHistory(t *testing.T) {
 	type came struct {
 		n     int

@@ -9,16 +9,17 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// Appearance decides how a screen looks: by what the user set, and by what the
-// terminal has reported of its background, its colours and how it counts columns.
+// Appearance decides how a screen looks. It depends on what the user set and on what
+// the terminal has reported: its background, its colours, and how it counts columns.
 // The zero value is ready to use. A model passes its messages to Update.
 type Appearance struct {
-	// Theme is auto (also when empty), dark, light, contrast or none. Auto is dark or
-	// light like the terminal; contrast follows the terminal too; none has no colours.
+	// Theme is auto (the default), dark, light, contrast or none. auto is dark or light
+	// like the terminal's background. contrast follows the background too. none has no
+	// colours.
 	Theme string
-	// ASCII restricts drawing to ASCII: names instead of emojis.
+	// ASCII restricts drawing to ASCII: emojis are shown by their names.
 	ASCII bool
-	// WidthMethod is how the terminal counts columns, as far as it has reported that.
+	// WidthMethod is how the terminal counts columns, if it has reported that.
 	WidthMethod WidthMethod
 
 	light   bool // the terminal reported a light background
@@ -53,7 +54,7 @@ func (l Appearance) Update(msg tea.Msg) Appearance {
 	return l
 }
 
-// Dark says whether to draw for a dark background.
+// Dark returns whether to draw for a dark background.
 func (l Appearance) Dark() bool { return l.Theme == "dark" || l.Theme != "light" && !l.light }
 
 // Styles returns the theme to draw with.

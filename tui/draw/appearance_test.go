@@ -16,8 +16,8 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// The theme that the user set and what the terminal reports decide the styles.
-func TestLook(t *testing.T) {
+// The styles follow the theme that the user set and the terminal's reports.
+func TestAppearance(t *testing.T) {
 	var (
 		white   = tea.BackgroundColorMsg{Color: color.White}
 		black   = tea.BackgroundColorMsg{Color: color.Black}
@@ -30,7 +30,7 @@ func TestLook(t *testing.T) {
 		theme string
 		msgs  []tea.Msg
 		width draw.WidthMethod
-		good  string // the colour of what is good
+		good  string // the colour of Theme.Good
 	}{
 		"nothing is known":           {good: "#35b998"},
 		"a dark terminal":            {msgs: []tea.Msg{black}, good: "#35b998"},
@@ -80,10 +80,10 @@ func TestCheckTheme(t *testing.T) {
 	}
 }
 
-// Text has a contrast (as WCAG 2 defines it) of at least 4.5 to the background that its
-// theme is made for, and of at least 7 in the theme called contrast, with any number of
-// colours. The terminal decides the shades of the 16 colours, so only black and white
-// are excluded there.
+// Text has a contrast (as WCAG 2 defines it) of at least 4.5 to the background of its
+// theme, and of at least 7 in the theme called contrast. This holds with any number of
+// colours. With 16 colours the terminal decides the shades, so there the test only
+// forbids black and white.
 func TestContrast(t *testing.T) {
 	for _, theme := range []string{"auto", "contrast"} {
 		for name, background := range map[string]color.Color{"dark": color.Black, "light": color.White} {
@@ -117,7 +117,7 @@ func readable(t *testing.T, part string, ink, background color.Color, least floa
 	}
 }
 
-// luminance is WCAG's relative luminance.
+// luminance returns WCAG's relative luminance of a colour.
 func luminance(c color.Color) float64 {
 	r, g, b, _ := c.RGBA()
 	linear := func(v uint32) float64 {
@@ -129,7 +129,7 @@ func luminance(c color.Color) float64 {
 	return 0.2126*linear(r) + 0.7152*linear(g) + 0.0722*linear(b)
 }
 
-// ForTerminal keeps the size of a screen and what it shows.
+// ForTerminal keeps the size and the content of a screen.
 func TestForTerminal(t *testing.T) {
 	ascii := draw.Appearance{ASCII: true}.Styles()
 	lines := draw.Frame("Rate of a long name", []string{"p99 ≤ 3 µs → 4…", draw.Sparkline([]float64{1, 2, 3, 4, 5, 6, 7, 8}, 8, 1, 0)[0], draw.Bar(0.55, 10, ascii.Main, ascii.Track), "日本 é 🔥"}, 18, 6, ascii)

@@ -6,8 +6,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// ForTerminal returns a screen as it is sent to the terminal. With ASCII set, each
-// character beyond ASCII is replaced by similar ASCII characters of the same width.
+// ForTerminal returns a screen in the form that is sent to the terminal. With ASCII
+// set, it replaces each character beyond ASCII by similar ASCII characters of the same
+// width.
 func (t Theme) ForTerminal(screen string) string {
 	if !t.ASCII {
 		return screen
@@ -27,8 +28,8 @@ func (t Theme) ForTerminal(screen string) string {
 	return b.String()
 }
 
-// asciiLike returns the ASCII character that looks most like r, for the characters
-// that components draw, and 0 for others.
+// asciiLike returns the ASCII character that looks most like r, if r is a character
+// that components draw, and else 0.
 func asciiLike(r rune) byte {
 	const blocks, ramp = "▁▂▃▄▅▆▇█", ".:-=+*%#"
 	switch r {

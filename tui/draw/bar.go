@@ -8,7 +8,7 @@ import (
 )
 
 // Bar draws a share from 0 to 1 as a horizontal bar in steps of an eighth of a cell.
-// The result is exactly width cells long; the style track is that of the empty part.
+// The result is exactly width cells long. track is the style of the empty part.
 func Bar(share float64, width int, fill, track lipgloss.Style) string {
 	if width <= 0 {
 		return ""

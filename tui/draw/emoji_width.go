@@ -14,19 +14,19 @@ import (
 type WidthMethod int
 
 const (
-	// WidthByCodePoint adds up the columns of the code points. It is assumed until a
+	// WidthByCodePoint adds up the columns of all code points. It is assumed until the
 	// terminal reports otherwise.
 	WidthByCodePoint WidthMethod = iota
-	// WidthByGrapheme counts the code points that make one picture as that picture.
+	// WidthByGrapheme counts code points that form one picture as one picture.
 	// Terminals with mode 2027 do so.
 	WidthByGrapheme
 )
 
-// notAnEmoji is drawn instead of text that is not an emoji of package emoji.
+// notAnEmoji is drawn instead of text that package emoji does not know as an emoji.
 const notAnEmoji = "? "
 
-// widthMethodOf returns how a terminal counts, by its report about mode 2027. The
-// renderer of Bubble Tea decides by the same report.
+// widthMethodOf returns how a terminal counts columns, from its report about mode 2027.
+// The renderer of Bubble Tea decides by the same report.
 func widthMethodOf(r tea.ModeReportMsg) WidthMethod {
 	if r.Value == ansi.ModeReset || r.Value == ansi.ModeSet || r.Value == ansi.ModePermanentlySet {
 		return WidthByGrapheme
@@ -35,8 +35,8 @@ func widthMethodOf(r tea.ModeReportMsg) WidthMethod {
 }
 
 // Emoji draws an emoji in exactly two columns. On a terminal that counts code points,
-// an emoji of several code points (a skin tone, a keycap, a family) is shown by the
-// first of them. A flag is shown by the letters of its country, since such terminals
+// an emoji of several code points (a skin tone, a keycap, a family) is shown by its
+// first code point. A flag is shown by the letters of its country, since such terminals
 // disagree about its width. Text that is not an emoji is shown as a question mark.
 func Emoji(e string, w WidthMethod, ascii bool) string {
 	known := emoji.Emoji(e)
@@ -57,17 +57,18 @@ func Emoji(e string, w WidthMethod, ascii bool) string {
 }
 
 // asOnePicture returns an emoji for a terminal that counts by grapheme. The renderer
-// counts one column for some emojis with a skin tone; they are shown without it.
+// counts only one column for some emojis with a skin tone; these are shown without the
+// skin tone.
 func asOnePicture(e string) string {
 	if ansi.StringWidth(e) == 2 {
 		return e
 	}
 	_, size := utf8.DecodeRuneInString(e)
-	return e[:size] + "\ufe0f" // the selector of the coloured picture, two columns wide
+	return e[:size] + "\ufe0f" // the selector of the coloured picture, which is two columns wide
 }
 
-// flagLetter returns the letter that a regional indicator stands for, 0 for other code
-// points. Two regional indicators are a flag.
+// flagLetter returns the letter of a regional indicator, or 0 for other code points.
+// Two regional indicators make a flag.
 func flagLetter(r rune) rune {
 	if r < '🇦' || r > '🇿' {
 		return 0

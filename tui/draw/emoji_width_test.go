@@ -13,8 +13,7 @@ import (
 	"github.com/emostream/emostream/tui/draw"
 )
 
-// methods are the two ways to count columns, with the names that the renderer has for
-// them.
+// methods holds the two ways to count columns, with the renderer's names for them.
 var methods = map[string]struct {
 	width  draw.WidthMethod
 	method ansi.Method
@@ -23,8 +22,8 @@ var methods = map[string]struct {
 	"by grapheme":   {draw.WidthByGrapheme, ansi.GraphemeWidth},
 }
 
-// The renderer draws a row with an emoji between two borders. For every emoji the right
-// border is in the last column, and the text after the emoji begins where it should.
+// The test draws each emoji in a row between two borders. The right border must be in
+// the last column, and the text after the emoji must begin at the right column.
 func TestEmojisLineUp(t *testing.T) {
 	const width = 20
 	for name, m := range methods {
@@ -78,7 +77,7 @@ func TestEmoji(t *testing.T) {
 	}
 }
 
-// The names of all emojis are ASCII and exactly as wide as asked.
+// EmojiName returns ASCII of exactly the requested width for every emoji.
 func TestEmojiName(t *testing.T) {
 	for e := range emoji.All() {
 		for _, width := range []int{-1, 0, 1, 2, 12} {

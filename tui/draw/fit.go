@@ -29,7 +29,7 @@ func Fit(line string, width int) string {
 	return line + strings.Repeat(" ", max(0, width-has))
 }
 
-// AtRight puts spaces before a text, so that it is at least width cells wide.
+// AtRight pads a text with spaces on its left to at least width cells.
 func AtRight(text string, width int) string {
 	return strings.Repeat(" ", max(0, width-ansi.StringWidth(text))) + text
 }

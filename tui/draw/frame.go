@@ -7,12 +7,14 @@ import (
 )
 
 // Frame draws lines in a box with a title. The result is exactly height lines of
-// exactly width cells. What does not fit is left out; too small a box is empty.
+// exactly width cells. Lines and parts of lines that do not fit are left out. If there
+// is no room for a box, the result is blank.
 func Frame(title string, lines []string, width, height int, t Theme) []string {
 	return Box(title, Block(lines, width-4, height-2), width, height, t)
 }
 
-// Box is Frame for lines that fill it exactly: height-2 lines of width-4 cells.
+// Box draws a frame like Frame, around lines that fill it exactly: height-2 lines of
+// width-4 cells.
 func Box(title string, lines []string, width, height int, t Theme) []string {
 	if width < 4 || height < 2 {
 		return Block(nil, width, height)

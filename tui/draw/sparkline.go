@@ -5,13 +5,14 @@ import (
 	"strings"
 )
 
-// blocks fill a cell from below, in steps of an eighth, from empty to full.
+// blocks are characters that fill a cell from below, from empty to full in steps of an
+// eighth.
 const blocks = " ▁▂▃▄▅▆▇█"
 
 // Sparkline draws the newest values as a chart of height lines of exactly width cells.
-// Each value is a column of one cell; the newest is at the right. A value of top fills
-// the whole height; if top is 0, the greatest value drawn does. A value above 0 is
-// drawn at least as the lowest block.
+// Each value is a column of one cell, the newest at the right. A value of top fills the
+// whole height; if top is 0, the greatest drawn value does. A value above 0 is at least
+// one block high.
 func Sparkline(values []float64, width, height int, top float64) []string {
 	if width <= 0 || height <= 0 {
 		return nil

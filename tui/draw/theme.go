@@ -7,8 +7,8 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// Theme is a set of styles. Colour only repeats what the text says, since a terminal
-// may have none.
+// Theme is a set of styles. Colour never carries information that is not in the text
+// too, since a terminal may have no colours.
 type Theme struct {
 	Text, Muted, Title lipgloss.Style
 	Border             lipgloss.Style
@@ -16,7 +16,7 @@ type Theme struct {
 	Main, Second       lipgloss.Style // two colours for charts
 	Track              lipgloss.Style // the empty part of a bar
 	// ASCII restricts drawing to ASCII. Emojis are shown by their names. Components
-	// draw their other characters as always, and ForTerminal replaces them.
+	// still draw other characters beyond ASCII, and ForTerminal replaces these.
 	ASCII bool
 }
 
@@ -28,8 +28,8 @@ func NewTheme(dark bool) Theme {
 	return newTheme("#6f6c66", "#c6c6c6", "#0f7d64", "#a85f05", "#b92e2a", "#1c66c0", "#a85f05", "#dadada")
 }
 
-// basicTheme returns the theme for terminals with 16 colours. Those of them nearest to
-// the shades of NewTheme cannot be told from the background.
+// basicTheme returns the theme for terminals with 16 colours. The basic colours nearest
+// to those of NewTheme cannot be told from the background.
 func basicTheme(dark bool) Theme {
 	if dark {
 		return newTheme("7", "8", "10", "11", "9", "12", "11", "8")
@@ -46,7 +46,8 @@ func contrastTheme(dark bool) Theme {
 	return newTheme("", "#000000", "#005540", "#4a2c00", "#8b0000", "#003f8a", "#4a2c00", "#595959")
 }
 
-// newTheme returns a theme of these colours. An empty one is the terminal's own.
+// newTheme returns a theme with these colours. An empty name means the terminal's own
+// colour.
 func newTheme(muted, border, good, warn, bad, main, second, track string) Theme {
 	return Theme{
 		Title: lipgloss.NewStyle().Bold(true),
