@@ -18,7 +18,7 @@ func TestForbiddenCallsAreReported(t *testing.T) {
 	)
 	tests := []struct {
 		file, body string
-		call       string // that is reported; none if it is allowed
+		call       string // the call that is reported; empty if it is allowed
 	}{
 		{"server/x.go", exit, "os.Exit"},
 		{"cmd/emostream/x.go", exit, "os.Exit"},

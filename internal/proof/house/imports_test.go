@@ -1,6 +1,6 @@
-// Package house_test proves that the lint configuration keeps the house rules: that each import and each call which
-// .golangci.yml forbids is reported, and that what it allows is not. A rule whose path has a typing error forbids
-// nothing and says nothing; here it fails.
+// Package house_test proves that the lint configuration keeps the house rules. Each import and each call that
+// .golangci.yml forbids is reported, and what it allows is not. A rule whose path has a typing error forbids nothing,
+// and nobody would notice; here a test fails.
 package house_test
 
 import (
@@ -12,7 +12,8 @@ import (
 	"testing"
 )
 
-// The table leaves this module's own path away; folders tell what it belongs before.
+// Each import that a rule forbids is reported under that rule. In the table, an import that begins with one of folders
+// is a package of this module.
 func TestForbiddenImportsAreReported(t *testing.T) {
 	folders := []string{"server", "aggregator", "publisher", "tui", "loadgen", "internal"}
 	const module = "github.com/emostream/emostream/"
@@ -20,7 +21,7 @@ func TestForbiddenImportsAreReported(t *testing.T) {
 	tests := []struct {
 		file    string
 		imports []string
-		rule    string // which forbids each of the imports; none if they are allowed
+		rule    string // the rule that forbids each of the imports; empty if they are allowed
 	}{
 		{"internal/wire/x.go", []string{"encoding/json", "time"}, ""},
 		{"internal/wire/x.go", []string{"internal/emoji", "internal/stream", "github.com/google/go-cmp/cmp"}, "leaves"},

@@ -14,13 +14,13 @@ import (
 
 const configFile = "../../../.golangci.yml"
 
-// module is a module of this one's name and configuration in a temporary folder, with nothing in it but what a test
-// adds. All that it imports is an empty package, so it needs no network and is linted in a moment.
+// module is a Go module in a temporary folder. It has this module's name and lint configuration, and the files that a
+// test adds. All packages that it imports are empty, so it needs no network and is linted in a moment.
 type module struct {
 	t    *testing.T
-	path string // with a slash at its end
+	path string // the module's path, with a slash at its end
 	dir  string
-	deps map[string]bool // modules that were made up beside it
+	deps map[string]bool // empty modules that stand for imported ones, by path
 	n    int
 }
 
@@ -39,8 +39,8 @@ func newModule(t *testing.T, path string) *module {
 	return m
 }
 
-// add adds a file with a body after its package clause. Each is put into a package of its own, a folder below the one
-// that was asked for, and its name is returned; only a main.go, which rules know by name, stays where it is.
+// add adds a file and returns its path. body is what follows the package clause. The file gets a package of its own, in
+// a folder below that of file. Only a main.go stays where it is, since rules know it by that name.
 func (m *module) add(file, body string) string {
 	m.t.Helper()
 	m.n++
@@ -54,7 +54,7 @@ func (m *module) add(file, body string) string {
 	return file
 }
 
-// provide makes an empty package for an import that is not the standard library's.
+// provide makes an empty package for an import, unless it is one of the standard library.
 func (m *module) provide(pkg string) {
 	m.t.Helper()
 	if inside, ok := strings.CutPrefix(pkg, m.path); ok {
@@ -64,13 +64,13 @@ func (m *module) provide(pkg string) {
 	if domain, _, _ := strings.Cut(pkg, "/"); !strings.Contains(domain, ".") {
 		return
 	}
-	// A module of its own for each package: what goes below what matters to no rule.
+	// Each package becomes a module of its own. To no rule does it matter which packages form a module.
 	m.deps[pkg] = true
 	m.write(filepath.Join(m.dir, "../deps", pkg, "stub.go"), "package stub\n")
 	m.write(filepath.Join(m.dir, "../deps", pkg, "go.mod"), "module "+pkg+"\n")
 }
 
-// lint runs one linter over the module and returns its reports for each file.
+// lint runs one linter on the module and returns its reports, by file.
 func (m *module) lint(linter string) map[string][]string {
 	m.t.Helper()
 	var mod strings.Builder
@@ -111,7 +111,7 @@ func (m *module) lint(linter string) map[string][]string {
 	return reports
 }
 
-// linterBinary finds golangci-lint where make lint puts it, or on the path.
+// linterBinary returns the path of golangci-lint: where make lint installs it, or on the PATH.
 func linterBinary(t *testing.T) string {
 	t.Helper()
 	own, err := filepath.Abs("../../../.cache/bin/golangci-lint")

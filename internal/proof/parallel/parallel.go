@@ -1,4 +1,4 @@
-// Package parallel is for tests that run side by side: more of them at once, on ports that no other takes.
+// Package parallel helps tests to run side by side: it sets how many run at once, and gives each test ports of its own.
 package parallel
 
 import (
@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// AtLeast lets n tests that call t.Parallel run at once, unless the flag -parallel says how many. go test runs as many as there
-// are processors, which leaves these idle while tests wait for processes, time-outs and sockets. It is called by TestMain,
-// before the tests run.
+// AtLeast lets at least n tests that call t.Parallel run at once, unless the flag -parallel is given. By default go
+// test runs as many as there are processors, which are idle while tests wait for processes, time-outs and sockets.
+// TestMain calls it before the tests run.
 func AtLeast(n int) {
 	const name = "test.parallel"
 	flag.Parse()
@@ -19,6 +19,6 @@ func AtLeast(n int) {
 		return
 	}
 	if err := flag.Set(name, strconv.Itoa(max(n, runtime.GOMAXPROCS(0)))); err != nil {
-		panic(err) // only a test has this flag
+		panic(err) // cannot fail in a test program, which has this flag
 	}
 }

@@ -8,17 +8,18 @@ import (
 	"testing"
 )
 
-// given is how many ports this process has given to tests.
+// given is how many ports have been tried for the tests of this process.
 var given atomic.Int64
 
-// Ports returns the first of n free ports of this machine, one after the other. No other test of the process is given them,
-// and they are below those that systems choose for whoever asks for any port: nobody takes one before the test listens on
-// it, or while what listens there is down.
+// Ports finds n free ports in a row and returns the first. It gives no other test of the process the same ports. They
+// lie below the ports that systems choose when a program asks for any port. So nobody takes them before the test
+// listens on them, or while the test's own server is stopped.
 func Ports(tb testing.TB, n int) (first int) {
 	tb.Helper()
 	const lowest, count = 15_000, 15_000
 	for range 100 {
-		// Test programs that run at the same time begin in different places.
+		// Test programs run at the same time. Each begins its search at a port that depends on its process id, so that
+		// they do not take the same ports.
 		at := (os.Getpid()*127 + int(given.Add(int64(n))) - n) % count
 		if at+n <= count && free(lowest+at, n) {
 			return lowest + at

@@ -8,7 +8,7 @@ import (
 	"github.com/emostream/emostream/internal/proof/parallel"
 )
 
-// Ports are given once, also to tests that do not listen on them yet, and none that somebody listens on.
+// Ports never gives a port twice, even if no test listens on it yet, and gives no port on which somebody listens.
 func TestPorts(t *testing.T) {
 	seen := map[int]bool{}
 	for i := range 200 {

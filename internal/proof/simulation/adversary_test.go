@@ -8,8 +8,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// step is one move of the adversary: perhaps a fault, perhaps reactions, and one step
-// of one request.
+// step is one move of the adversary: perhaps a fault, perhaps a few reactions, and one
+// step of one request.
 func (w *world) step() {
 	synctest.Wait()
 	w.reap()
@@ -33,7 +33,7 @@ func (w *world) step() {
 	w.pass(time.Duration(w.rng.Int64N(int64(w.set.pace))))
 }
 
-// fault may do something bad to a process, or to all.
+// fault does something bad to process p, or to all processes, now and then.
 func (w *world) fault(p *worker) {
 	below := func(limit time.Duration) time.Duration { return time.Duration(w.rng.Int64N(int64(limit))) }
 	switch {
@@ -61,10 +61,10 @@ func (w *world) fault(p *worker) {
 	}
 }
 
-// idleHour is an hour without reactions, after which retention has removed most
-// records. Processes that were taken for dead are stopped before it, and the commits
-// are those of the holders: this is the one case for which it is needed that Kafka
-// fences older generations.
+// idleHour lets an hour pass without reactions, after which retention has removed most
+// records. First it stops the processes that were taken for dead, and discards their
+// commits: one that is too old may point to records that retention removes. This is
+// the only case in which the promise needs Kafka to fence old members of a group.
 func (w *world) idleHour() {
 	w.faults.idleHours++
 	for _, p := range w.workers {
@@ -92,18 +92,18 @@ func (w *world) idleHour() {
 	w.calm = false
 }
 
-// channels are those that reactions of all histories have.
+// channels are the channels that reactions may have.
 var channels = []string{"main", "a", "b"}
 
-// pass lets time go by.
+// pass lets d of the virtual time pass.
 func (w *world) pass(d time.Duration) {
 	if d > 0 {
 		<-time.After(d)
 	}
 }
 
-// react writes the few reactions of one request to a main server. Whether the client
-// hears of it makes no difference to the counting.
+// react appends the reactions of one request to a main server. What the client learns
+// of them makes no difference to the counting, so it is left out.
 func (w *world) react() {
 	if w.active == 0 {
 		return
@@ -125,7 +125,7 @@ func (w *world) react() {
 		records = append(records, r)
 	}
 	if w.rng.IntN(20) == 0 {
-		return // refused
+		return // the server refused it
 	}
 	w.event("%d reactions", len(records))
 	p.append(records...)
@@ -133,7 +133,8 @@ func (w *world) react() {
 	w.written += len(records)
 }
 
-// settle lets all processes work without faults until nothing is written for a while.
+// settle stops the adversary and lets all processes work until nothing was written for
+// three seconds.
 func (w *world) settle() {
 	const quiet = 3 * time.Second
 	w.calm = true
@@ -156,7 +157,7 @@ func (w *world) settle() {
 			if now := time.Now(); r.due(now) && !r.gaveUp() {
 				busy = true
 				w.take(r)
-				synctest.Wait() // one after the other: else the order would depend on the scheduler
+				synctest.Wait() // one at a time, or the order would depend on the scheduler
 			} else if r.until.Before(next) {
 				next = r.until
 			}

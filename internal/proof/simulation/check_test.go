@@ -13,24 +13,25 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// cell is what is counted: one emoji in one window of one channel.
+// cell is an emoji in a window of a channel: what one count is about.
 type cell struct {
 	End            int64
 	Channel, Emoji string
 }
 
-// truth counts a partition of reactions from the log's beginning by the rule of
-// ARCHITECTURE.md: a window is open while the watermark, the greatest time before a
-// record, is below the window's end plus the lateness; a record belongs to the window
-// of its time if that is open, else to the oldest one that is.
+// truth counts a partition of reactions from its first record, by the rule of
+// ARCHITECTURE.md. The watermark is the greatest time of the records before a record. A
+// window is open while the watermark is below the window's end plus the lateness. A
+// record belongs to the window of its time if that is open, otherwise to the oldest
+// open window.
 func (w *world) truth(p *partition) map[cell]int64 {
 	length, lateness := w.set.window.Milliseconds(), w.set.lateness.Milliseconds()
 	out := map[cell]int64{}
 	watermark := int64(math.MinInt64 / 2)
-	oldest := int64(0) // end of the oldest open window, or of one before it
+	oldest := int64(0) // end of the oldest open window, once the loop below has run
 	for _, r := range p.records {
 		for watermark >= oldest+lateness {
-			if watermark-oldest > 1000*length { // after a leap of the clock, not window by window
+			if watermark-oldest > 1000*length { // after a leap of the clock, windows are too many to go through
 				oldest += (watermark - oldest - 500*length) / length * length
 			}
 			oldest += length
@@ -50,7 +51,7 @@ func (w *world) truth(p *partition) map[cell]int64 {
 	return out
 }
 
-// check compares the log with the counts and with the swarms that were made of it.
+// check compares the log with the counts, and with the swarms in all topics.
 func (w *world) check() {
 	want, log := map[cell]int64{}, int64(0)
 	for _, p := range w.reactions().partitions {
@@ -91,7 +92,7 @@ func (w *world) equal(what string, want, got map[cell]int64) {
 	}
 }
 
-// within fails if more of anything is shown than there is.
+// within fails if got has a greater count than want anywhere.
 func (w *world) within(what string, want, got map[cell]int64) {
 	w.t.Helper()
 	for c, n := range got {
@@ -101,7 +102,8 @@ func (w *world) within(what string, want, got map[cell]int64) {
 	}
 }
 
-// checkQuiet fails unless each channel got an empty swarm after its last window.
+// checkQuiet fails unless each channel got an empty swarm for the window after its last
+// one.
 func (w *world) checkQuiet(cluster string, want map[cell]int64) {
 	last := map[string]int64{}
 	for c := range want {
@@ -120,8 +122,9 @@ func (w *world) checkQuiet(cluster string, want map[cell]int64) {
 	}
 }
 
-// checkObservers fails if a publisher that began in the middle shows more than there
-// is, or less of a window whose first count was written after it began.
+// checkObservers checks what publishers show that began in the middle of
+// emoji-aggregated. They may show no count that is too great. Windows whose first count
+// was written after they began they must show whole.
 func (w *world) checkObservers(want map[cell]int64) {
 	got := w.shown(w.topics[observed])
 	w.within(observed, want, got)
@@ -139,11 +142,12 @@ func (w *world) checkObservers(want map[cell]int64) {
 	}
 }
 
-// checkClosed lets reactions of a later time close all windows before them. Then
-// everything before them must be committed: no process holds old windows for ever.
+// checkClosed appends reactions with a later time, which close all windows before them.
+// Then all records before these reactions must be committed, so that no process keeps
+// old windows for ever.
 func (w *world) checkClosed() {
 	last := map[*partition]int64{}
-	for range 2 { // a header calls closed only what was emitted before it
+	for range 2 { // a mark closes only windows that were written before it
 		w.pass(w.set.lateness + 10*time.Second)
 		for _, p := range w.reactions().partitions {
 			last[p] = p.end()
@@ -181,7 +185,7 @@ func merge(into map[cell]int64, c wire.Count) {
 	into[k] = max(into[k], c.Count)
 }
 
-// count reads a record of emoji-aggregated.
+// count decodes a record of emoji-aggregated.
 func (w *world) count(r stream.Record) wire.Count {
 	c, ok := w.decoded.counts[string(r.Value)]
 	if !ok {
@@ -196,7 +200,7 @@ func (w *world) count(r stream.Record) wire.Count {
 	return c
 }
 
-// swarm reads a record of a cluster's or a server's topic.
+// swarm decodes a record of a cluster's or a subscriber server's topic.
 func (w *world) swarm(r stream.Record) wire.Swarm {
 	s, ok := w.decoded.swarms[string(r.Value)]
 	if !ok {
@@ -209,15 +213,15 @@ func (w *world) swarm(r stream.Record) wire.Swarm {
 	return s
 }
 
-// decoded keeps the records that the checks have read, by their values, since the same
-// ones are written again and again.
+// decoded caches what records say, by their values, since the same values are written
+// again and again.
 type decoded struct {
 	counts map[string]wire.Count
 	swarms map[string]wire.Swarm
 }
 
-// shown merges the swarms of a topic as every reader does: of each window it takes the
-// one with the greatest total.
+// shown returns the counts that the swarms of a topic show to any reader: of each
+// window and channel the swarm with the greatest total counts.
 func (w *world) shown(topic *topic) map[cell]int64 {
 	greatest := map[cell]wire.Swarm{}
 	for _, r := range topic.partitions[0].records {

@@ -25,8 +25,8 @@ var (
 	tell      = flag.Bool("tell", false, "tell all that happens")
 )
 
-// In every history of failures the counts and swarms are right in the end. A seed
-// that fails is run again by
+// In every history of failures, counts and swarms are right in the end. To run a seed
+// that failed again:
 //
 //	go test ./internal/proof/simulation -run Histories -histories 1 -from SEED -tell -v
 func TestHistories(t *testing.T) {
@@ -50,7 +50,7 @@ func TestHistories(t *testing.T) {
 	t.Logf("%d histories of %d reactions and %d events: %+v", *histories, reactions.Load(), events.Load(), total)
 }
 
-// The same seed is the same history: else no failure could be looked into.
+// Two runs of a seed are the same history. Otherwise failures could not be looked into.
 func TestHistoriesRepeat(t *testing.T) {
 	for seed := range uint64(10) {
 		if a, b := runHistory(t, seed, false), runHistory(t, seed, false); a.hash != b.hash {
@@ -86,13 +86,13 @@ func runHistory(t *testing.T, seed uint64, trace bool) (w *world) {
 	return w
 }
 
-// event notes that something happens, in the trace and in the hash of the history.
+// event adds something that happens to the hash of the history, and logs it with -tell.
 func (w *world) event(format string, args ...any) {
 	w.events++
 	w.mix(maphash.String(seedOfHashes, format))
 	w.mix(uint64(time.Now().UnixMilli()))
 	for _, arg := range args {
-		switch arg := arg.(type) { // to format the types that are frequent would take most of the time
+		switch arg := arg.(type) { // fmt would take most of the time, so frequent types do without
 		case int:
 			w.mix(uint64(arg))
 		case int64:
@@ -111,11 +111,11 @@ func (w *world) event(format string, args ...any) {
 	}
 }
 
-// mix makes the hash of the history depend on one more value.
+// mix adds a value to the hash of the history.
 func (w *world) mix(value uint64) { w.hash = (w.hash ^ value) * 0x100000001b3 }
 
-// seedOfHashes is one for the whole test run, so that the hashes of two histories
-// can be compared.
+// seedOfHashes is the same for the whole run of the tests, so that the hashes of two
+// histories can be compared.
 var seedOfHashes = maphash.MakeSeed()
 
 func (w *world) run() {
@@ -139,7 +139,7 @@ func (w *world) run() {
 	w.checkClosed()
 }
 
-// end stops all processes and waits for them.
+// end stops all processes and waits until they have ended.
 func (w *world) end() {
 	for _, p := range w.workers {
 		p.stop()
@@ -151,8 +151,8 @@ func (w *world) end() {
 	}
 }
 
-// addObservers adds publishers that begin in the middle of emoji-aggregated, know
-// nothing of what was before, and write to a topic that only the checks read.
+// addObservers adds publishers that begin at the present end of emoji-aggregated and
+// know nothing of the records before. They write to a topic that only the checks read.
 func (w *world) addObservers() {
 	for i, p := range w.counts().partitions {
 		w.roles = append(w.roles, &role{

@@ -11,14 +11,14 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// topic is a topic's partitions.
+// topic is a topic of the model.
 type topic struct {
 	name       string
 	partitions []*partition
 }
 
-// partition is a log. It keeps every record for the checks, but processes get only
-// those from start on.
+// partition is the log of a partition. It keeps all records for the checks; processes
+// get only records whose offset is start or more.
 type partition struct {
 	start   int64
 	records []stream.Record
@@ -33,13 +33,13 @@ func (p *partition) append(records ...stream.Record) {
 	}
 }
 
-// from returns at most n records from offset on.
+// from returns at most n records, beginning at offset.
 func (p *partition) from(offset int64, n int) []stream.Record {
 	rest := p.records[offset:]
 	return rest[:min(n, len(rest))]
 }
 
-// topic returns the topic of a name, and makes it if need be.
+// topic returns the topic with a name. If there is none, it makes one.
 func (w *world) topic(name string, partitions int) *topic {
 	t := w.topics[name]
 	if t == nil {
@@ -52,22 +52,22 @@ func (w *world) topic(name string, partitions int) *topic {
 	return t
 }
 
-// The topics that all histories have, by the names that production gives them.
+// The topics of every history, with the names that production gives them.
 func (w *world) reactions() *topic { return w.topic(wire.Topics{}.Reactions(), w.set.reactions) }
 func (w *world) partials() *topic  { return w.topic(wire.Topics{}.Partials(), w.set.reducers) }
 func (w *world) counts() *topic    { return w.topic(wire.Topics{}.Counts(), w.set.counts) }
 
-// reader reads a partition for a process.
+// reader is the stream.Reader of a process for one partition.
 type reader struct {
 	worker *worker
 	topic  *topic
 	number int
-	arena  [][]byte // what the last answer points to
-	spoilt []byte   // what overwrites that
+	arena  [][]byte // the bytes of the last answer
+	spoilt []byte   // bytes to overwrite them with
 }
 
-// Fetch implements stream.Reader. It overwrites what the last one returned, since
-// those bytes are the reader's again.
+// Fetch implements stream.Reader. It overwrites the bytes of the last answer, which a
+// caller may no longer use.
 func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
 	for _, b := range r.arena {
 		if len(b) > len(r.spoilt) {
@@ -96,7 +96,7 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	return b, err
 }
 
-// answer is the broker's part of a fetch.
+// answer fills b as a broker answers a fetch.
 func (r *reader) answer(b *stream.Batch, p *partition, offset int64) error {
 	w := r.worker.world
 	if offset < p.start || offset > p.end() {
@@ -112,7 +112,7 @@ func (r *reader) answer(b *stream.Batch, p *partition, offset int64) error {
 		b.Next = rec.Offset + 1
 	}
 	b.HighWatermark = p.end()
-	if w.once(w.set.staleAnswers) { // a broker may not know the newest records yet
+	if w.once(w.set.staleAnswers) { // a broker may not yet know the newest records
 		b.HighWatermark = b.Next + w.rng.Int64N(p.end()-b.Next+1)
 	}
 	return nil
@@ -124,14 +124,14 @@ func (r *reader) copy(b []byte) []byte {
 	return c
 }
 
-// writer appends to a topic for a process.
+// writer is the stream.Writer of a process for one topic.
 type writer struct {
 	worker *worker
 	topic  *topic
 }
 
-// Write implements stream.Writer. The records are appended in one piece or in several
-// with anything between them, and each piece perhaps once more later.
+// Write implements stream.Writer. It appends the records in one or more pieces, between
+// which anything may happen. A piece may be appended once more, later.
 func (o writer) Write(ctx context.Context, number int, records []stream.Record) error {
 	w := o.worker.world
 	r := &request{worker: o.worker, what: "write " + o.topic.name + "/" + strconv.Itoa(number), onWay: true}
@@ -140,7 +140,7 @@ func (o writer) Write(ctx context.Context, number int, records []stream.Record) 
 		for _, piece := range w.cut(records) {
 			r.steps = append(r.steps, func() {
 				o.topic.partitions[number].append(piece...)
-				if o.topic != w.partials() { // marks are written for as long as time goes on
+				if o.topic != w.partials() { // marks are written for ever, even when nothing else happens
 					w.lastWrite = time.Now()
 				}
 			})
@@ -150,7 +150,7 @@ func (o writer) Write(ctx context.Context, number int, records []stream.Record) 
 	return r.ask(ctx)
 }
 
-// cut divides records into the batches that they travel in.
+// cut divides records into the batches in which they are appended.
 func (w *world) cut(records []stream.Record) (pieces [][]stream.Record) {
 	for len(records) > 0 {
 		n := len(records)
@@ -163,13 +163,13 @@ func (w *world) cut(records []stream.Record) (pieces [][]stream.Record) {
 	return pieces
 }
 
-// committer stores the commits of a process.
+// committer is the stream.Committer of a process.
 type committer struct {
 	worker *worker
 }
 
-// Commit implements stream.Committer. A process whose claim has passed to another is
-// fenced three times out of four: a late fence must do no harm.
+// Commit implements stream.Committer. If the claim has passed to another process, three
+// of four commits are fenced. The fourth is stored, since that must do no harm.
 func (o committer) Commit(ctx context.Context, c stream.Commit) error {
 	w, role := o.worker.world, o.worker.role
 	var fenced, stored bool

@@ -13,19 +13,19 @@ import (
 
 var mutate = flag.Bool("mutants", false, "let TestMutants break every rule (minutes)")
 
-// mutant is one rule of the design and a change of the production code that breaks
-// it.
+// mutant is a rule of the design, with a change of the production code that breaks it.
 type mutant struct {
 	rule string
 	patch
-	// by is what notices, as arguments of go test; empty: the histories.
+	// by is the test that fails then, as arguments of go test; empty: the histories.
 	by string
-	// equivalent says why nothing that was promised breaks; empty: it does.
+	// equivalent says why the change breaks no promise; empty if it does.
 	equivalent string
 }
 
-// Every rule is needed: when it is broken a history or a test fails, or it is said
-// here why nothing that was promised breaks.
+// Every rule is needed: when it is broken a history or a test fails. Where none can
+// fail, the mutant says why. Without -mutants the test only checks that each change
+// still applies.
 //
 //	go test ./internal/proof/simulation -run Mutants -mutants
 func TestMutants(t *testing.T) {
@@ -74,7 +74,8 @@ func TestMutants(t *testing.T) {
 	}
 }
 
-// run lets tests run with the file at path broken, and says whether one failed.
+// run runs the mutant's tests with the text broken in place of the file at path, and
+// says whether go test failed.
 func (m mutant) run(t *testing.T, root, path, broken string) (output string, noticed bool) {
 	t.Helper()
 	dir := t.TempDir()
@@ -103,8 +104,8 @@ func (m mutant) run(t *testing.T, root, path, broken string) (output string, not
 	return string(out), err != nil
 }
 
-// failedByTest says whether a test failed, or the broken program crashed in one:
-// not that it did not compile, or took too long.
+// failedByTest says whether go test failed because a test failed or the program
+// crashed, and not because it did not compile or took too long.
 func failedByTest(output string) bool {
 	failed := strings.Contains(output, "--- FAIL") || strings.Contains(output, "panic: ") || strings.Contains(output, "fatal error: ")
 	return failed && !strings.Contains(output, "panic: test timed out")
@@ -115,7 +116,7 @@ func firstLines(s string) string {
 	return strings.Join(lines[:min(len(lines), 19)], "\n")
 }
 
-// firstFailure is the first line that says what is wrong.
+// firstFailure returns the first line of go test's output that says what failed.
 func firstFailure(output string) string {
 	for line := range strings.SplitSeq(output, "\n") {
 		if strings.Contains(line, "_test.go:") || strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {

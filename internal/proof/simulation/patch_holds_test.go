@@ -9,8 +9,9 @@ import (
 	"testing"
 )
 
-// A patch holds when what it does not name is renamed, reflowed or moved, and
-// fails when what it names is gone, stands there twice, or makes no program.
+// A patch still applies when names change, lines are broken elsewhere, or code around
+// it moves. It fails if its old code is not there or stands there twice, or if the
+// result does not compile.
 func TestPatchFindsWhatItNames(t *testing.T) {
 	const code = `
 type counter struct{ sum, last int }
@@ -26,7 +27,7 @@ func (c *counter) add(n int) bool {
 	renamed := regexp.MustCompile(`\bn\b`).ReplaceAllString(regexp.MustCompile(`\bc\b`).ReplaceAllString(code, "it"), "value")
 	for name, tt := range map[string]struct {
 		code, in, old, new string
-		want               string // in what comes out; empty: it fails
+		want               string // part of the result; empty if the patch must fail
 	}{
 		"an expression":                   {code, "p.counter.add", "$n > $c.last", "$n >= $c.last", "if n >= c.last {"},
 		"other names":                     {renamed, "p.counter.add", "$n > $c.last", "$n >= $c.last", "if value >= it.last {"},

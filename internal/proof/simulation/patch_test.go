@@ -20,24 +20,25 @@ import (
 
 // patch is a change of one place in one function of the production code.
 //
-// It is found in the syntax tree, so that it holds whatever the file is called,
-// how its lines are broken, and whatever else stands there. The old code is an
-// expression, one or more statements in a row, or a case with its statements.
-// A name with a dollar in it stands for any expression or statement, for the same
-// one wherever it stands twice; in the new code it is what it stood for.
+// The place is found in the syntax tree, so it does not matter what the file is called,
+// how lines are broken, and what else the function holds. The old code is an
+// expression, one or more statements in a row, or a case with its statements. A name
+// that begins with a dollar stands for any expression or statement. Where it stands
+// twice, both must be the same. In the new code it is replaced by what it stood for.
 type patch struct {
-	in       string // the function: folder.Function or folder.Type.Method
-	old, new string // what stands there once, and what replaces it
+	in       string // the function, as folder.Function or folder.Type.Method
+	old, new string // code that stands there once, and the code that replaces it
 }
 
-// source is the production code that patches change.
+// source reads and checks the production code that patches change.
 type source struct {
-	root    string // of the module
+	root    string // folder of the module
 	fset    *token.FileSet
 	imports types.Importer
 }
 
-// newSource reads what the packages in folders import.
+// newSource prepares for patches of the packages in folders: it finds the compiled
+// packages that they import.
 func newSource(root string, folders []string) (*source, error) {
 	args := []string{"list", "-export", "-deps", "-json=ImportPath,Export"}
 	for _, f := range folders {
@@ -49,7 +50,7 @@ func newSource(root string, folders []string) (*source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w", err)
 	}
-	exported := map[string]string{} // files of what packages export, by import path
+	exported := map[string]string{} // files with what compiled packages export, by import path
 	for dec := json.NewDecoder(bytes.NewReader(out)); dec.More(); {
 		var p struct{ ImportPath, Export string }
 		if err := dec.Decode(&p); err != nil {
@@ -62,16 +63,16 @@ func newSource(root string, folders []string) (*source, error) {
 	return &source{root, fset, importer.ForCompiler(fset, "gc", open)}, nil
 }
 
-// place returns the folder that the function is in, and its name there.
+// place splits in into the folder and the Function or Type.Method.
 func (p patch) place() (folder, function string) {
 	slash := strings.LastIndex(p.in, "/") + 1
 	base, function, _ := strings.Cut(p.in[slash:], ".")
 	return p.in[:slash] + base, function
 }
 
-// apply returns the file that holds the patched function and its text with the
-// change made. It fails when the old code does not stand there once, and when
-// what comes out does not compile.
+// apply changes the function. It returns the path of its file and the file's new text.
+// It fails if the old code does not stand there exactly once, or if the result does not
+// compile.
 func (s *source) apply(p patch) (path, text string, err error) {
 	folder, function := p.place()
 	files, err := parseFolder(s.fset, filepath.Join(s.root, filepath.FromSlash(folder)))
@@ -107,14 +108,15 @@ func (s *source) apply(p patch) (path, text string, err error) {
 	return path, text, s.compile(files)
 }
 
-// compile says whether files are a package that compiles.
+// compile returns an error if files are not a package that compiles.
 func (s *source) compile(files map[string]*ast.File) error {
 	cfg := types.Config{Importer: s.imports}
 	_, err := cfg.Check("broken", s.fset, slices.Collect(maps.Values(files)), nil)
 	return err
 }
 
-// parseFolder parses the Go files of a folder that are no tests, by their paths.
+// parseFolder parses the Go files of a folder, without its tests, and returns them by
+// path.
 func parseFolder(fset *token.FileSet, folder string) (map[string]*ast.File, error) {
 	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	files := map[string]*ast.File{}
@@ -131,7 +133,8 @@ func parseFolder(fset *token.FileSet, folder string) (map[string]*ast.File, erro
 	return files, err
 }
 
-// findFunction returns the function or the Type.Method of a name, and its file.
+// findFunction finds a Function or Type.Method, and returns it with its file's path. f
+// is nil if there is none.
 func findFunction(files map[string]*ast.File, name string) (path string, f *ast.FuncDecl) {
 	for path, file := range files {
 		for _, d := range file.Decls {

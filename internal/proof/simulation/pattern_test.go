@@ -10,12 +10,13 @@ import (
 	"strings"
 )
 
-// wild begins the names in a pattern that stand for anything.
+// wild begins the names in a parsed pattern that stand for anything. In its text they
+// begin with a dollar.
 const wild = "wild_"
 
 var dollar = regexp.MustCompile(`\$\w+`)
 
-// parsePattern returns the nodes that stand in a row in what is searched for.
+// parsePattern parses the code of a pattern into the nodes that must stand in a row.
 func parsePattern(code string) ([]ast.Node, error) {
 	code = dollar.ReplaceAllStringFunc(code, func(name string) string { return wild + name[1:] })
 	if e, err := parser.ParseExpr(code); err == nil {
@@ -40,23 +41,23 @@ func parsePattern(code string) ([]ast.Node, error) {
 	return nodes, nil
 }
 
-// match is where a pattern was found, and what its names stand for there.
+// match is a place where a pattern was found, with the code that its names stand for.
 type match struct {
 	from, to token.Pos
 	names    map[string]string
 }
 
-// fill returns the code with what the names stand for.
+// fill replaces the names with a dollar in code by what they stand for.
 func (m match) fill(code string) string {
 	return dollar.ReplaceAllStringFunc(code, func(name string) string { return m.names[name[1:]] })
 }
 
 type matcher struct {
 	text  func(from, to token.Pos) string
-	names map[string]string // of the match that is tried
+	names map[string]string // what names stand for in the match that is being tried
 }
 
-// find returns all places below root where the nodes of a pattern stand in a row.
+// find returns all places below root where the pattern matches.
 func (m *matcher) find(root ast.Node, pattern []ast.Node) (found []match) {
 	try := func(nodes []ast.Node) {
 		m.names = map[string]string{}
@@ -91,7 +92,7 @@ func (m *matcher) find(root ast.Node, pattern []ast.Node) (found []match) {
 	return found
 }
 
-// rows are all runs of n statements that follow each other in a list.
+// rows returns all sequences of n statements that follow each other in list.
 func rows(list []ast.Stmt, n int) (out [][]ast.Node) {
 	for i := range len(list) - n + 1 {
 		var row []ast.Node
@@ -103,8 +104,8 @@ func rows(list []ast.Stmt, n int) (out [][]ast.Node) {
 	return out
 }
 
-// equal says whether two parts of syntax trees are the same but for where they
-// stand, with what the pattern's names may stand for.
+// equal says whether code matches pattern: both are the same apart from their positions
+// and from names in the pattern that stand for anything.
 func (m *matcher) equal(pattern, code reflect.Value) bool {
 	if pattern.Kind() == reflect.Interface {
 		if pattern.IsNil() || code.IsNil() {
@@ -148,7 +149,8 @@ func (m *matcher) equal(pattern, code reflect.Value) bool {
 	}
 }
 
-// wildName returns the name of a node that stands for anything.
+// wildName returns the name of a node in a pattern, without its prefix, if the name
+// stands for anything.
 func wildName(pattern reflect.Value) (string, bool) {
 	n := pattern.Interface()
 	if s, ok := n.(*ast.ExprStmt); ok && s != nil {
@@ -160,8 +162,8 @@ func wildName(pattern reflect.Value) (string, bool) {
 	return "", false
 }
 
-// stands says whether a name can stand for a node: not if it stands for another
-// one already.
+// stands lets a name stand for node n. It returns false if the name stands for another
+// piece of code already.
 func (m *matcher) stands(name string, n ast.Node) bool {
 	text := m.text(n.Pos(), n.End())
 	if _, ok := n.(*ast.BinaryExpr); ok {

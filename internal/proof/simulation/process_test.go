@@ -13,42 +13,43 @@ import (
 	"github.com/emostream/emostream/publisher"
 )
 
-// role is the work on one partition of a topic for one consumer group. One process at
-// a time holds it, as far as the group knows.
+// role is the work of one consumer group on one partition. The group gives it to one
+// process at a time, the holder.
 type role struct {
 	name      string
 	topic     *topic
 	partition int
 	work      func(context.Context, *worker, stream.Claim) error
-	since     int64 // its log begins here, whatever the partition holds before
+	since     int64 // the log begins at this offset for the role
 	commit    stream.Commit
-	holder    *worker   // the process that the group knows; nil: none
-	begins    time.Time // when the next process claims it, if there is no holder
+	holder    *worker   // nil: none
+	begins    time.Time // if there is no holder: when the next one claims the role
 }
 
-// worker is a process that works on a role. It goes on for a while after the group
-// took it for dead.
+// worker is a process with a role. If the group takes it for dead, it is no longer the
+// holder, but goes on for a while.
 type worker struct {
 	world  *world
 	id     int
 	role   *role
 	stop   context.CancelFunc
-	paused time.Time         // until when it does not move
-	ended  chan error        // buffered
-	counts map[written]int64 // the greatest that it has written, by what they count
-	commit stream.Commit     // the last one that was stored
+	paused time.Time         // it does nothing before this time
+	ended  chan error        // why it ended; has room for one value
+	counts map[written]int64 // the last that it wrote of each thing
+	commit stream.Commit     // its last commit that was stored
 }
 
-// written is what a process writes counts of: the same in another swarm, partial or
-// count is never smaller.
+// written names something of which a process writes a number that never gets smaller:
+// an emoji's count, the offset that a partial reaches, or a swarm's total.
 type written struct {
-	topic string // of swarms; empty: the process writes one topic
+	topic string // only of swarms, which a process writes to several topics
 	cell
 }
 
 func (p *worker) String() string { return fmt.Sprintf("%s #%d", p.role.name, p.id) }
 
-// begin lets a new process claim a role. The one that had it before is not told.
+// begin starts a new process that claims a role. A process that held the role before is
+// not told.
 func (w *world) begin(r *role) {
 	ctx, stop := context.WithCancel(context.Background())
 	p := &worker{world: w, id: w.events, role: r, stop: stop, ended: make(chan error, 1), counts: map[written]int64{}, commit: r.commit}
@@ -64,8 +65,9 @@ func (w *world) begin(r *role) {
 	go func() { p.ended <- r.work(ctx, p, claim) }()
 }
 
-// reap removes the processes that have ended, and fails if one ended by itself. Then
-// it lets new ones claim the roles that have no holder.
+// reap removes processes that have ended, and fails if one ended without being stopped
+// or fenced. Then it starts processes for roles that have no holder and are due to be
+// claimed.
 func (w *world) reap() {
 	w.workers = slices.DeleteFunc(w.workers, func(p *worker) bool {
 		select {
@@ -89,7 +91,8 @@ func (w *world) reap() {
 	}
 }
 
-// release frees the role of a process for another one, which claims it soon.
+// release takes the role away from a process, if it is the holder. Another process
+// claims the role within three seconds.
 func (w *world) release(p *worker) {
 	if p.role.holder != p {
 		return
@@ -100,7 +103,7 @@ func (w *world) release(p *worker) {
 	}
 }
 
-// checkGrows fails if a process writes a smaller count of something than it wrote
+// checkGrows fails if a process writes a smaller number than it wrote of the same thing
 // before.
 func (p *worker) checkGrows(t *topic, records []stream.Record) {
 	grow := func(what written, n int64) {
@@ -129,7 +132,8 @@ func (p *worker) checkGrows(t *topic, records []stream.Record) {
 	}
 }
 
-// addRoles adds the roles of the pipeline, in the order of the data.
+// addRoles adds the roles of the pipeline, in the order in which reactions pass through
+// them.
 func (w *world) addRoles() {
 	names := wire.Topics{}
 	w.topic(observed, 1)
@@ -164,7 +168,7 @@ func (w *world) clusters() (names []string) {
 	return names
 }
 
-// aggregator returns the aggregator of a process.
+// aggregator returns a new aggregator that writes for process p.
 func (w *world) aggregator(p *worker) *aggregator.Aggregator {
 	a, err := aggregator.New(aggregator.Config{
 		Window: w.set.window, Lateness: w.set.lateness, Grace: w.set.grace,
@@ -172,12 +176,12 @@ func (w *world) aggregator(p *worker) *aggregator.Aggregator {
 		Counts: writer{p, w.counts()}, CountPartitions: w.set.counts,
 	})
 	if err != nil {
-		panic(err) // the settings that histories draw are valid
+		panic(err) // histories draw valid settings only
 	}
 	return a
 }
 
-// observe is the work of an observer: it publishes to the topic observed.
+// observe is the work of an observer: role main of publish, but to the topic observed.
 func (w *world) observe(ctx context.Context, p *worker, c stream.Claim) error {
 	cfg := w.publisher(p)
 	cfg.Clusters = []string{observed}
@@ -187,7 +191,7 @@ func (w *world) observe(ctx context.Context, p *worker, c stream.Claim) error {
 // observed is the topic that observers write to.
 const observed = "observed"
 
-// publisher returns the configuration of a process that publishes.
+// publisher returns the configuration of a publisher that writes for process p.
 func (w *world) publisher(p *worker) publisher.Config {
 	return publisher.Config{
 		Topic:    func(name string) stream.Writer { return writer{p, w.topics[name]} },
@@ -195,7 +199,7 @@ func (w *world) publisher(p *worker) publisher.Config {
 	}
 }
 
-// announce puts the subscriber servers into the roster, as their heartbeats do.
+// announce puts all subscriber servers into the roster, as their heartbeats would.
 func (w *world) announce() {
 	names := wire.Topics{}
 	for i := range w.set.servers {

@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// request is what a process asks of the log. Its steps are taken one after the other,
-// with anything between them; after the last one the process goes on.
+// request is something that a process asks of the log, such as a fetch. Its steps are
+// taken in order, and anything may happen between them. After the last step the process
+// goes on.
 type request struct {
 	worker *worker
-	gaveUp func() bool   // whether the process waits no more: it was stopped, or this took too long
-	what   string        // for the trace; unique among the requests of a worker that wait at a time
-	until  time.Time     // when it is answered at the latest; zero: at once
-	ready  func() bool   // whether it can be answered before that; nil: yes
+	gaveUp func() bool   // says whether the process no longer waits, since its context has ended
+	what   string        // for the trace; differs from all other waiting requests of the worker
+	until  time.Time     // when the first step may be taken even if it is not ready; zero: at once
+	ready  func() bool   // says whether the first step may be taken before until; nil: yes
 	begin  func()        // called before the first step; may be nil
-	steps  []func()      // what the log does
-	onWay  bool          // whether a step can be in flight: happen after its process was killed, or twice
-	taken  int           // how many steps
-	done   chan struct{} // closed by the last step
+	steps  []func()      // what the log does; the last step tells the process
+	onWay  bool          // a step may happen after the process was stopped, or twice
+	taken  int           // how many steps have been taken
+	done   chan struct{} // closed after the last step
 }
 
 // due says whether the adversary may take a step of the request now.
@@ -28,7 +29,8 @@ func (r *request) due(now time.Time) bool {
 	return r.taken > 0 || r.ready == nil || r.ready() || !now.Before(r.until)
 }
 
-// ask hands a request to the adversary and waits until it is answered or ctx ends.
+// ask hands a request to the adversary. It returns nil after the last step, or an error
+// if ctx ends before.
 func (r *request) ask(ctx context.Context) error {
 	w := r.worker.world
 	r.gaveUp, r.done = func() bool { return ctx.Err() != nil }, make(chan struct{})
@@ -46,16 +48,16 @@ func (r *request) ask(ctx context.Context) error {
 	}
 }
 
-// flight is a step that happens later, whether its process still runs or not.
+// flight is a step that is taken later, whether its process still runs or not.
 type flight struct {
 	request *request
 	step    int
 	at      time.Time
 }
 
-// waiting returns the requests that wait, in an order that does not depend on the
-// scheduling of goroutines. It drops those whose process waits no more: each of
-// their remaining steps may still happen later, or never.
+// waiting returns the requests whose process waits, in an order that does not depend on
+// the scheduling of goroutines. It drops the others. Their remaining steps, if
+// they may be on their way, are scheduled to happen later or are lost, at random.
 func (w *world) waiting() []*request {
 	synctest.Wait()
 	w.mu.Lock()
@@ -81,8 +83,8 @@ func (w *world) waiting() []*request {
 	return slices.Clone(kept)
 }
 
-// fly lets a step happen within the next second, but not before an earlier one of the
-// same process.
+// fly schedules a step of r for a random time within the next second, but never before
+// a step of the same worker that was scheduled earlier.
 func (w *world) fly(r *request, step int) {
 	f := flight{r, step, time.Now().Add(time.Duration(w.rng.Int64N(int64(time.Second))))}
 	for _, o := range w.flying {
@@ -94,7 +96,7 @@ func (w *world) fly(r *request, step int) {
 	slices.SortStableFunc(w.flying, func(a, b flight) int { return a.at.Compare(b.at) })
 }
 
-// land lets the steps happen whose time has come.
+// land takes the scheduled steps whose time has come.
 func (w *world) land() {
 	now := time.Now()
 	for len(w.flying) > 0 && !w.flying[0].at.After(now) {
@@ -105,7 +107,7 @@ func (w *world) land() {
 	}
 }
 
-// take takes the next step of a request, and perhaps more.
+// take takes the next step of a request, and often the steps after it.
 func (w *world) take(r *request) {
 	if r.taken == 0 && r.begin != nil {
 		r.begin()

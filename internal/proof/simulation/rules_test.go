@@ -1,11 +1,12 @@
 package simulation_test
 
-// mutants are the rules, in the data's order.
+// mutants returns a mutant for each rule, in the order in which reactions pass through
+// the code.
 func mutants() []mutant {
 	const producing = "./internal/kafka -run TestProducerHistories$ -histories 4000"
 	const commits = "./aggregator -run Commit|Silence|NewCombiner|ResetLost"
 	return []mutant{
-		// Into the log.
+		// Rules of the producer, which writes reactions to the log.
 		{
 			rule: "a batch without an answer is sent again by the same producer", by: producing,
 			patch: patch{"internal/kafka.Producer.sendUntilResolved", "doubt = true", "doubt, w.sequence.valid = true, false"},
@@ -62,7 +63,7 @@ func mutants() []mutant {
 			},
 		},
 
-		// Which window a record belongs to.
+		// Rules of which window a record belongs to.
 		{
 			rule:  "a record belongs to the oldest open window when its own is closed",
 			patch: patch{"aggregator.Windows.Assign", "$end <= $closed", "false"},
@@ -93,7 +94,7 @@ func mutants() []mutant {
 			patch: patch{"aggregator.Combiner.count", "$c.late++", "$c.late++\nreturn"},
 		},
 
-		// Partials and marks.
+		// Rules of partials and marks.
 		{
 			rule:  "a partial grows until its window is closed",
 			patch: patch{"aggregator.Combiner.Confirm", "$end <= $e.mark.Closed", "$end <= $e.mark.Closed || $end+c.grace <= $e.at"},
@@ -130,7 +131,7 @@ func mutants() []mutant {
 			equivalent: "reported is a hint for latency: what comes later is sent again",
 		},
 
-		// The combiner's commit.
+		// Rules of the combiner's commit.
 		{
 			rule:  "the commit stays before all windows that are open",
 			patch: patch{"aggregator.Combiner.Commit", "$w.first < $first", "$w.first < $first && $w.dirty"},
@@ -184,7 +185,7 @@ func mutants() []mutant {
 			patch: patch{"aggregator.Combiner.Confirm", "!$c.dirty()", "true"},
 		},
 
-		// The reducer.
+		// Rules of the reducer.
 		{
 			rule:  "the wider partial wins",
 			patch: patch{"aggregator.Reducer.partial", "$p.Next <= $known.Next", "$p.Next < 0"},
@@ -236,7 +237,7 @@ func mutants() []mutant {
 			patch: patch{"aggregator.Reducer.counts", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.confirmedFloor}", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.floor}"},
 		},
 
-		// Readers of counts.
+		// Rules of those who read counts.
 		{
 			rule:  "the greatest count wins",
 			patch: patch{"publisher.Merger.Add", "$c.Count > $known.Count", "$c.Count != $known.Count"},

@@ -9,7 +9,7 @@ import (
 	"github.com/emostream/emostream/internal/roster"
 )
 
-// world is a history: the topics, the commits, and the processes that work on them.
+// world is a running history: topics, commits, and processes that work on them.
 type world struct {
 	t   *testing.T
 	rng *rand.Rand
@@ -17,12 +17,12 @@ type world struct {
 
 	topics    map[string]*topic
 	roles     []*role
-	workers   []*worker // that run, also those that were taken for dead
-	flying    []flight  // steps that happen later: of killed processes, and repeated ones
+	workers   []*worker // all that run, with those that were taken for dead
+	flying    []flight  // steps that will be taken later
 	roster    *roster.Roster
-	written   int       // reactions in the log
-	active    int       // partitions of reactions that get some; those after them get none
-	channels  int       // channels that get reactions; those after them get none
+	written   int       // how many reactions are in the log
+	active    int       // how many partitions get reactions: the first ones
+	channels  int       // how many channels get reactions: the first ones
 	lastWrite time.Time // when a reaction, count or swarm was last written
 	faults    faults
 	calm      bool // the adversary has stopped
@@ -32,28 +32,28 @@ type world struct {
 	decoded   decoded
 
 	mu       sync.Mutex
-	requests []*request // that wait for the adversary
+	requests []*request // that wait for their next step
 }
 
-// settings are what is drawn for a history before it begins.
+// settings are drawn at random before a history begins.
 type settings struct {
 	window, lateness, grace             time.Duration
-	reactions, reducers, counts         int // partitions
+	reactions, reducers, counts         int // how many partitions each topic has
 	clusters, servers                   int
 	steps                               int
-	pace                                time.Duration // less than this passes between two events
-	fetch                               int           // fewer records than this are read at once
-	kills, pauses, zombies, leaps       int           // each happens once in so many events; 0: never
+	pace                                time.Duration // less time than this passes between two steps
+	fetch                               int           // a fetch returns fewer records than this
+	kills, pauses, zombies, leaps       int           // each happens once in so many steps; 0: never
 	duplicates, staleAnswers, idleHours int
-	skew                                []time.Duration // of the clocks of the main servers
+	skew                                []time.Duration // how far the clocks of main servers are ahead
 }
 
-// faults counts what the adversary did to a history.
+// faults counts the faults of a history.
 type faults struct{ kills, pauses, zombies, repeats, leaps, idleHours int }
 
-// newSettings draws the settings of a history.
+// newSettings draws the settings of a history at random.
 func newSettings(rng *rand.Rand) settings {
-	rarely := func(n int) int { // in one history of four not at all
+	rarely := func(n int) int { // 0 in one history of four
 		if rng.IntN(4) == 0 {
 			return 0
 		}
@@ -72,8 +72,8 @@ func newSettings(rng *rand.Rand) settings {
 		duplicates: rarely(10), staleAnswers: rarely(6), idleHours: rarely(1500),
 	}
 	for range 1 + rng.IntN(3) {
-		// At most half of the lateness ahead: the topic's
-		// message.timestamp.after.max.ms refuses more.
+		// A clock is ahead by half of the lateness at most: the topic's
+		// message.timestamp.after.max.ms refuses records that are further ahead.
 		ahead := time.Duration(rng.Int64N(int64(s.lateness/2) + 1))
 		if rng.IntN(2) == 0 {
 			ahead = -time.Duration(rng.Int64N(int64(3 * s.lateness)))
@@ -83,5 +83,6 @@ func newSettings(rng *rand.Rand) settings {
 	return s
 }
 
-// once says whether something that happens once in n events happens now.
+// once decides at random whether something happens now that happens once in n times. It
+// says no when the adversary has stopped.
 func (w *world) once(n int) bool { return !w.calm && n > 0 && w.rng.IntN(n) == 0 }
