@@ -12,7 +12,7 @@ var (
 	// ErrStalled is the error of a connection that was given up because the server sent
 	// nothing, not even a keep-alive, for [Client.ReadTimeout].
 	ErrStalled = errors.New("the server is silent")
-	// Run returns ErrEventTooLarge after an event longer than [Client.MaxEventSize].
+	// ErrEventTooLarge is the error of Run after an event longer than [Client.MaxEventSize].
 	ErrEventTooLarge = errors.New("event too large")
 	// ErrRenewed is the error of a connection that a value on [Client.Renew] ended.
 	ErrRenewed = errors.New("another connection was asked for")

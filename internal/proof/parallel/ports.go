@@ -1,41 +1,89 @@
 package parallel
 
 import (
+	"context"
+	"errors"
 	"net"
-	"os"
 	"strconv"
-	"sync/atomic"
+	"sync"
 	"testing"
 )
 
-// given is how many ports have been tried for the tests of this process.
-var given atomic.Int64
-
-// Ports finds n free ports in a row and returns the first. It gives no other test of the process the same ports. They
-// lie below the ports that systems choose when a program asks for any port. So nobody takes them before the test
-// listens on them, or while the test's own server is stopped.
+// Ports returns the first of n free ports of this machine that follow one another. No other test is given them, neither of
+// this process nor of another that asks here. They are below those that systems choose for whoever asks for any port. So
+// nobody takes one before the test listens on it, or while what listens there is down.
 func Ports(tb testing.TB, n int) (first int) {
 	tb.Helper()
-	const lowest, count = 15_000, 15_000
-	for range 100 {
-		// Test programs run at the same time. Each begins its search at a port that depends on its process id, so that
-		// they do not take the same ports.
-		at := (os.Getpid()*127 + int(given.Add(int64(n))) - n) % count
-		if at+n <= count && free(lowest+at, n) {
-			return lowest + at
+	b, err := ownBlock()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b.take(tb, n)
+}
+
+// Ports are given out of blocks, each of which belongs to one process.
+const (
+	lowestPort = 15_000
+	blockSize  = 1_000
+	blocks     = 15
+)
+
+// portBlock is the ports that belong to this process.
+type portBlock struct {
+	first int
+
+	mu   sync.Mutex
+	next int
+}
+
+// ownBlock returns this process's block. It listens on the block's first port, and never stops: that tells other processes
+// that the block is taken.
+//
+//nolint:gochecknoglobals // one block for the whole process, whoever in it asks
+var ownBlock = sync.OnceValues(func() (*portBlock, error) {
+	for i := range blocks {
+		first := lowestPort + i*blockSize
+		if _, err := listen(first); err == nil {
+			return &portBlock{first: first, next: first + 1}, nil
 		}
+	}
+	return nil, errors.New("no block of ports is free")
+})
+
+// take returns the first of n ports. Once all ports of the block were given, it begins anew with those that are free by then.
+func (b *portBlock) take(tb testing.TB, n int) int {
+	tb.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for range 2 * blockSize {
+		if b.next+n > b.first+blockSize {
+			b.next = b.first + 1
+		}
+		port := b.next
+		if used := lastUsed(port, n); used >= 0 {
+			b.next = used + 1
+			continue
+		}
+		b.next += n
+		return port
 	}
 	tb.Fatal("there are no free ports")
 	return 0
 }
 
-func free(first, n int) bool {
-	for port := first; port < first+n; port++ {
-		ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+// lastUsed returns the last port that somebody listens on of the n ports from first on, or -1.
+func lastUsed(first, n int) int {
+	for port := first + n - 1; port >= first; port-- {
+		ln, err := listen(port)
 		if err != nil {
-			return false
+			return port
 		}
 		_ = ln.Close()
 	}
-	return true
+	return -1
+}
+
+func listen(port int) (net.Listener, error) {
+	var lc net.ListenConfig
+	return lc.Listen(context.Background(), "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 }
