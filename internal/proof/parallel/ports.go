@@ -31,6 +31,7 @@ const (
 // portBlock is the ports that belong to this process.
 type portBlock struct {
 	first int
+	held  net.Listener // on first; kept here, since one that is garbage collected is closed
 
 	mu   sync.Mutex
 	next int
@@ -43,8 +44,8 @@ type portBlock struct {
 var ownBlock = sync.OnceValues(func() (*portBlock, error) {
 	for i := range blocks {
 		first := lowestPort + i*blockSize
-		if _, err := listen(first); err == nil {
-			return &portBlock{first: first, next: first + 1}, nil
+		if held, err := listen(first); err == nil {
+			return &portBlock{first: first, held: held, next: first + 1}, nil
 		}
 	}
 	return nil, errors.New("no block of ports is free")
