@@ -87,11 +87,11 @@ func (a *acknowledged) snapshot() (accepted map[cell]int64, inDoubt map[int]int6
 }
 
 // addEndToEnd adds to h the end-to-end latencies of some reactions of the window that
-// ends at end: from when each was due to when listeners were shown it. The reactions of
-// the window are numbered in the order of their due times. The latencies are those of
-// the reactions from number from up to, but not including, number to: a swarm with the
-// total to shows them first, after a swarm with the total from. shownAt says how many
-// listeners were shown them at which moment, in Unix ms.
+// ends at end: from when a reaction was due to when a listener was shown it. The
+// window's reactions are numbered from 0 in the order of their due times. Those with
+// from <= number < to are added: a swarm with the total to contains them, and the swarm
+// before it, with the total from, does not. shownAt is how many listeners were shown
+// them at which moment, in Unix ms.
 func (a *acknowledged) addEndToEnd(h *report.Histogram, end, from, to int64, shownAt map[int64]int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

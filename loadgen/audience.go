@@ -105,7 +105,8 @@ func (a *audience) recordLatency(h *report.Histogram, d time.Duration) {
 	h.Record(d)
 }
 
-// addMissing adds the gaps and the windows behind of a listener that left.
+// addMissing adds what a listener that left was not shown: gaps, and windows in which
+// it was behind.
 func (a *audience) addMissing(gaps, behind int64) {
 	a.gaps.Add(gaps)
 	a.behind.Add(behind)

@@ -135,10 +135,11 @@ func UsersAndEmojis(seed uint64, users, kinds int) (of func(int64) (user, kind i
 	return m.userAndEmoji, m.emojis
 }
 
-// MissingOfLeaver returns how many windows, and how many markers of another service,
-// count as missing for a listener that was shown nothing and leaves. Another listener
-// is shown one window and one marker, late after the window ended and the marker was
-// due. The first listener leaves after that, by the time after.
+// MissingOfLeaver returns how many windows and how many markers of another service a
+// leaving listener counts as missing. The listener is shown nothing. Another listener
+// is shown one window and one marker: late is how long after the window's end and the
+// marker's due time that happens, and after is how long after that the first listener
+// leaves.
 func MissingOfLeaver(late, after time.Duration) (windows, events int64, err error) {
 	m, err := newShownMarkers("", "run")
 	if err != nil {

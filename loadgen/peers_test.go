@@ -25,7 +25,8 @@ import (
 
 var peersFolder = flag.String("peers", "", "a folder with emostream and vegeta, which TestPeers compares; without it TestPeers is skipped")
 
-// handlers returns the HTTP handler of one kind that load generators are compared with.
+// handlers returns the HTTP handler of a kind of server on which load generators are
+// compared.
 func handlers(kind string) http.Handler {
 	began := time.Now()
 	answer := func(w http.ResponseWriter, r *http.Request) {

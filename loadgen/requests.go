@@ -8,11 +8,11 @@ import (
 // requests makes the requests to a target and interprets its answers. All connections
 // use one value concurrently; it holds no state.
 type requests interface {
-	// appendRequest appends the bytes of request n, which is due at due.
+	// appendRequest appends the bytes of request n. due is when the request is due.
 	appendRequest(dst []byte, n int64, due time.Time) []byte
 	// answered adds to out the meaning of the answer to request n.
 	answered(out *requestOutcome, n int64, res response)
-	// unanswered adds to out the meaning of request n getting no answer: its reactions
+	// unanswered adds to out what it means that request n got no answer. Its reactions
 	// are in doubt, unless unreached says that it certainly did not reach the server.
 	unanswered(out *requestOutcome, n int64, unreached bool)
 }

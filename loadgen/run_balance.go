@@ -54,9 +54,9 @@ func (r *run) balanced() bool {
 	return b.lost == 0 && b.doubled == 0 && b.counted > 0 && r.audience.upToDate(r.target.swarms)
 }
 
-// missing counts what a listener was not shown, though another listener was shown it
-// before until. Gaps are windows or markers that it was not shown at all; behind counts
-// windows of which it was shown too small a total.
+// missing counts what a listener was not shown, though another listener had been shown
+// it by the moment until. Gaps are windows or markers that it was not shown at all.
+// behind is how many windows it was shown with too small a total.
 func (r *run) missing(l *listener, until time.Time) (gaps, behind int64) {
 	switch {
 	case l.stalled:

@@ -88,7 +88,7 @@ func (m *shownMarkers) received(v *listenerView, e *event, at time.Time) {
 }
 
 // missing counts the markers that one listener was not shown, though they were due
-// after it had connected, and another listener was shown them until the moment until,
+// after it had connected, and another listener had been shown them by the moment until,
 // in Unix ms.
 func (m *shownMarkers) missing(v *listenerView, until int64) int64 {
 	v.mu.Lock()

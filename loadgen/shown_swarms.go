@@ -162,9 +162,9 @@ func (s *shownSwarms) counted() map[cell]int64 {
 }
 
 // missing counts what one listener was not shown. It considers the windows that ended
-// after it had connected and that another listener was shown until the moment until, in
-// Unix ms. gaps is how many of them it was not shown at all. behind is how many it was
-// shown only with a smaller total than the greatest.
+// after it had connected and that another listener had been shown by the moment until,
+// in Unix ms. gaps is how many of them it was not shown at all. behind is how many it
+// was shown only with a smaller total than the greatest.
 func (s *shownSwarms) missing(v *listenerView, greatest map[int64]*revision, until int64) (gaps, behind int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -125,8 +125,8 @@ func (f Floating) Step(d time.Duration, cells int) Floating {
 	return f
 }
 
-// slowdown returns the factor by which all rates are reduced, so that at most limit
-// emojis float at once, where wanted would without it.
+// slowdown returns the factor by which all rates are reduced. Without it, wanted emojis
+// would float at once; with it, at most limit do.
 func slowdown(wanted, limit float64) float64 {
 	if wanted <= 0 || limit <= 0 {
 		return 0

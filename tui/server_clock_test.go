@@ -8,8 +8,8 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// reading returns a reading that is asked for at the time after past noon. The clock is
-// ahead by the given duration, and shows its time in whole steps.
+// reading returns a reading of a clock that is ahead of this machine's by ahead, and
+// shows its time in whole steps. The reading begins at noon plus after and takes rtt.
 func reading(after, ahead, step, rtt time.Duration) client.ClockReading {
 	asked := noon.Add(after)
 	return client.ClockReading{Asked: asked, Answered: asked.Add(rtt), Server: asked.Add(rtt / 2).Add(ahead).Truncate(step), Within: step}

@@ -23,7 +23,7 @@ type StreamEvents struct {
 }
 
 // streamBuffer collects the events of the stream and hands them to the view together,
-// at most once in handoverInterval. So a fast stream does not delay keys. When the
+// at most once in each handoverInterval. So a fast stream does not delay keys. When the
 // buffer is full, the oldest event is dropped; dropped swarms are counted.
 type streamBuffer struct {
 	mu     sync.Mutex

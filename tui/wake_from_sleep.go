@@ -9,8 +9,8 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// sleepGap is the time between two frames from which on the machine is taken to have
-// slept.
+// sleepGap is the longest time between two frames of a machine that is awake. After a
+// longer time, the machine has slept.
 const sleepGap = 5 * time.Second
 
 // afterSleep connects anew after the machine slept, since the open connections may be

@@ -78,15 +78,15 @@ func fabricateLatencies(random *rand.Rand, l load) map[string]*report.Latency {
 	delay, ack, wait, overhead, whole, connect, first := report.NewHistogram(), report.NewHistogram(), report.NewHistogram(),
 		report.NewHistogram(), report.NewHistogram(), report.NewHistogram(), report.NewHistogram()
 	for second := range l.seconds {
-		mood := 0.9 + 0.2*random.Float64() // a factor that all latencies of one second share
+		shared := 0.9 + 0.2*random.Float64() // a factor that ack and overhead of one second share
 		for range 200 {
 			delay.Record(lognormal(random, 40*time.Microsecond, 0.6))
-			a := time.Duration(mood * float64(lognormal(random, 1800*time.Microsecond, 0.5)))
+			a := time.Duration(shared * float64(lognormal(random, 1800*time.Microsecond, 0.5)))
 			if l.stall && second == l.seconds/2 {
 				a = time.Duration(random.Float64() * float64(time.Second))
 			}
 			w := time.Duration(random.Int64N(int64(2 * time.Second)))
-			o := time.Duration(l.slower * mood * float64(lognormal(random, 105*time.Millisecond, 0.06)))
+			o := time.Duration(l.slower * shared * float64(lognormal(random, 105*time.Millisecond, 0.06)))
 			ack.Record(a)
 			wait.Record(w)
 			overhead.Record(o)

@@ -12,7 +12,8 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// Golden files are made anew with `go test ./loadgen/report -run Text -update`.
+// The command `go test ./loadgen/report -run Text -update` writes the golden files
+// again.
 func TestText(t *testing.T) {
 	for name, r := range reports() {
 		t.Run(name, func(t *testing.T) {
