@@ -48,7 +48,7 @@ func TestAggregatorCountsAWindowWhenItEnds(t *testing.T) {
 	})
 }
 
-// A partition that nobody counts delays a window by half a second, no more.
+// A partition that nobody counts delays a window by half a second and no more.
 func TestAggregatorDoesNotWaitForEverybody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)
@@ -205,7 +205,7 @@ func writePartials(t *testing.T, p pipeline, records ...wire.Progress) {
 func TestReduceGoesOnWhereTheLogBegins(t *testing.T) {
 	for name, tt := range map[string]struct {
 		commit stream.Commit
-		start  int64 // of the log when it was claimed; it is 1 when it is read
+		start  int64 // of the log at the claim; when it is read the start is 1
 	}{
 		"nothing was committed, partials are gone": {stream.Commit{Offset: stream.None}, 1},
 		"partials after the commit are gone":       {stream.Commit{Offset: 0, Metadata: `{"v":1,"floor":0,` + settings}, 1},

@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// While there is a backlog, one emission serves many fetches.
+// In a backlog, one emission is made for many fetches.
 func TestCombineOfABacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)

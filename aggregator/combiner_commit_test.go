@@ -25,7 +25,7 @@ func TestCombinerCommitsTheFirstRecordThatIsOpen(t *testing.T) {
 	c := newCombiner(t, 1)
 	for _, step := range []struct {
 		name  string
-		times []int64 // of the next records; below zero: junk
+		times []int64 // of the next records, ms; below zero: a record that is no reaction
 		want  stream.Commit
 	}{
 		{"nothing read", nil, stream.Commit{Offset: 0, Metadata: metadata(never, never, 0, never)}},
@@ -77,10 +77,10 @@ func TestCombinerPassesOverWhatWasClosed(t *testing.T) {
 	if c.Position() != 10 || c.Watermark() != 3000 {
 		t.Fatalf("begins at %d with watermark %d, want 10 and 3000", c.Position(), c.Watermark())
 	}
-	add(t, c, 10, 3500, value("🔥"))  // of the window that was closed
-	add(t, c, 11, 4000, value("😂"))  // of one that was not
-	add(t, c, 12, 12500, value("😂")) // closes 2000 by the watermark: 4000 is still open there
-	add(t, c, 13, 100, value("👍"))   // late: its window is the one that was closed
+	add(t, c, 10, 3500, value("🔥"))  // belongs to a window that was closed
+	add(t, c, 11, 4000, value("😂"))  // belongs to a window that was not closed
+	add(t, c, 12, 12500, value("😂")) // its watermark closes the window 2000; 4000 is still open
+	add(t, c, 13, 100, value("👍"))   // late: it belongs to the window that the commit calls closed
 	emit(t, c, 6100, "6000 main: from 11 to 12, 😂1", "mark: reported never, closed 4000")
 	if got, want := c.Commit(), (stream.Commit{Offset: 11, Metadata: metadata(3500, 4000, 0, 0)}); got != want {
 		t.Errorf("commit %+v, want %+v", got, want)
@@ -92,7 +92,7 @@ func TestNewCombinerRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		commit     stream.Commit
 		start, end int64
-		lost       bool   // ResetLost mends it
+		lost       bool   // ResetLost helps
 		want       string // in the error; empty: none
 	}{
 		"an empty log, nothing committed":           {stream.Commit{Offset: stream.None}, 0, 0, true, ""},
@@ -139,7 +139,7 @@ func TestResetLostKeepsWhatItCan(t *testing.T) {
 	good := metadata(3000, 2000, 0, 0)
 	for name, tt := range map[string]struct {
 		commit stream.Commit
-		want   string // of three records of 1000, 3000 and 500 after the log's start
+		want   string // partials of three records with the times 1000, 3000 and 500 after the log's start
 	}{
 		"nothing committed":              {stream.Commit{Offset: stream.None}, "2000 main: from 50 to 53, 🔥2 / 4000 main: from 51 to 52, 🔥1"},
 		"a commit without metadata":      {stream.Commit{Offset: 60}, "2000 main: from 50 to 53, 🔥2 / 4000 main: from 51 to 52, 🔥1"},
@@ -169,8 +169,8 @@ func TestResetLostKeepsWhatItCan(t *testing.T) {
 	}
 }
 
-// After a reset the log is another one: an offset of the old one, before which all
-// was emitted, says nothing of it.
+// After a reset the log is a different one. The offset before which all was emitted is
+// of the old log, and must be forgotten.
 func TestResetLostForgetsHowFarAllWasCounted(t *testing.T) {
 	cfg := aggregator.CombinerConfig{Windows: twos(t), Partitions: 4, Reducers: 1}
 	c, err := aggregator.NewCombiner(cfg, stream.Commit{Offset: 90, Metadata: metadata(14500, 2000, 99, 15000)}, 50, 60, true)

@@ -10,8 +10,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// reactions are the values of n records: thirty emojis, four of five in the main
-// channel and the others in three more.
+// reactions returns the values of n records with thirty emojis. Four of five are in the
+// main channel, the others in three more.
 func reactions(n int) [][]byte {
 	emojis := strings.Fields("🔥 😂 👍 🎉 💯 😮 😢 🚀 💖 😀 😃 😄 😁 😆 😅 🤣 😊 😇 🙂 🙃 😉 😌 😍 🥰 😘 😗 😙 😚 😋 😛")
 	values := make([][]byte, n)
@@ -44,8 +44,8 @@ func TestAddAllocatesNothing(t *testing.T) {
 	}
 }
 
-// BenchmarkAdd counts one record. Every window has 10,000 of them, and is emitted
-// and closed in its time.
+// BenchmarkAdd measures Add for one record. Every window has 10,000 of them, and is
+// emitted and closed in time.
 func BenchmarkAdd(b *testing.B) {
 	c, values, offset := newCombiner(b, 1), reactions(10_000), int64(0)
 	b.ReportAllocs()
@@ -61,8 +61,7 @@ func BenchmarkAdd(b *testing.B) {
 	b.ReportMetric(float64(len(values[1])), "B/value")
 }
 
-// A combiner forgets closed windows, so that it needs no more memory after a year
-// than after a minute.
+// A combiner forgets closed windows, so that its memory does not grow.
 func TestCombinerLetsClosedWindowsGo(t *testing.T) {
 	c, values := newCombiner(t, 1), reactions(100)
 	for w := range int64(1000) {

@@ -13,10 +13,10 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// A combiner counts a random log, is killed at random and begun again from its last
-// commit. A reader that keeps the widest partials has in the end exactly what the
-// log holds. On the way, a mark closes only windows whose last partials were written
-// before it, and a commit is at the first record of the windows that are open.
+// A combiner counts a random log. It is killed at random, and a new one goes on from
+// the last commit. A reader that keeps the widest partials ends up with exactly what
+// the log holds. Meanwhile a mark closes only windows whose last partials were written
+// before it, and a commit is at the first record of the open windows.
 func TestCombinerRecovers(t *testing.T) {
 	for seed := range uint64(200) {
 		rng := rand.New(rand.NewPCG(seed, 1))
@@ -37,7 +37,7 @@ func TestCombinerRecovers(t *testing.T) {
 }
 
 // combining is one history: a partition of emoji-topic, and the combiners that count
-// it until they are killed.
+// it, each until it is killed.
 type combining struct {
 	t       *testing.T
 	seed    uint64
@@ -49,10 +49,10 @@ type combining struct {
 	topic   []widest // by partition of emoji-partials
 	commit  stream.Commit
 	now     int64
-	kills   int // that may still come
+	kills   int // how often a combiner may still be killed
 }
 
-// widest is what a partition of emoji-partials holds: the widest partial of each
+// widest is the content of a partition of emoji-partials: the widest partial of each
 // window and channel.
 type widest map[cell]wire.Partial
 
@@ -62,7 +62,7 @@ func (p *combining) run() {
 	for c.Position() < int64(len(p.log)) {
 		if !p.step(c, true) {
 			if p.rng.IntN(2) == 0 {
-				zombie = c // it goes on for a while, but no longer commits
+				zombie = c // a zombie goes on for a while, but no longer commits
 			}
 			c = p.begin()
 		}
@@ -103,7 +103,7 @@ func (p *combining) begin() *aggregator.Combiner {
 	return c
 }
 
-// killed says whether a combiner dies here.
+// killed says whether the combiner is killed at this point.
 func (p *combining) killed() bool {
 	if p.kills == 0 || p.rng.IntN(25) > 0 {
 		return false
@@ -112,15 +112,15 @@ func (p *combining) killed() bool {
 	return true
 }
 
-// step lets a combiner read, emit and commit once. It returns false when the
-// combiner died on the way.
+// step makes a combiner read, emit and commit once. It returns false if the combiner
+// was killed meanwhile.
 func (p *combining) step(c *aggregator.Combiner, commits bool) bool {
 	p.now += p.rng.Int64N(40)
 	sent := p.now - p.rng.Int64N(10)
 	from := c.Position()
 	to := min(from+p.rng.Int64N(6), int64(len(p.log)))
 	for _, r := range p.log[from:to] {
-		_ = c.Add(r, p.now) // some are no reactions
+		_ = c.Add(r, p.now) // some records are no reactions
 	}
 	c.Advance(fetched(to, p.rng.IntN(2) == 0, sent))
 	e, due := c.Due(p.now)
@@ -148,7 +148,7 @@ func (p *combining) step(c *aggregator.Combiner, commits bool) bool {
 	return true
 }
 
-// write appends to a partition of emoji-partials and checks what its marks say.
+// write appends records to a partition of emoji-partials, and checks their marks.
 func (p *combining) write(r int, records []stream.Record) {
 	if p.topic[r] == nil {
 		p.topic[r] = widest{}
@@ -173,7 +173,8 @@ func (p *combining) write(r int, records []stream.Record) {
 	}
 }
 
-// checkClosed fails if windows are called closed that lack something of the log.
+// checkClosed fails the test if a window is called closed and its partials lack
+// reactions.
 func (p *combining) checkClosed(r int, closed int64) {
 	for k, n := range p.totals {
 		if k.end > closed || wire.PartitionOf(k.channel, len(p.topic)) != r {

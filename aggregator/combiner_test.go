@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// value is the value of a record of emoji-topic; a channel may be left out.
+// value returns a record value of emoji-topic. The channel may be left out.
 func value(emoji string, channel ...string) []byte {
 	r := wire.Reaction{UserID: "u", Emoji: emoji, Timestamp: "t"}
 	if len(channel) > 0 {
@@ -25,7 +25,7 @@ func value(emoji string, channel ...string) []byte {
 	return wire.AppendReaction(nil, r)
 }
 
-// newCombiner is the combiner of partition 0 of 4, with nothing committed.
+// newCombiner returns the combiner of partition 0 of 4, without a commit.
 func newCombiner(tb testing.TB, reducers int) *aggregator.Combiner {
 	tb.Helper()
 	cfg := aggregator.CombinerConfig{Windows: twos(tb), Grace: 100 * time.Millisecond, Partitions: 4, Reducers: reducers}
@@ -36,7 +36,7 @@ func newCombiner(tb testing.TB, reducers int) *aggregator.Combiner {
 	return c
 }
 
-// add lets a combiner count the record at offset, of time t.
+// add makes a combiner count a record with this offset and the time t.
 func add(tb testing.TB, c *aggregator.Combiner, offset, t int64, value []byte) {
 	tb.Helper()
 	if err := c.Add(stream.Record{Offset: offset, Time: t, Value: value}, 0); err != nil {
@@ -44,7 +44,8 @@ func add(tb testing.TB, c *aggregator.Combiner, offset, t int64, value []byte) {
 	}
 }
 
-// fetched is a batch, asked for at sentAt, after which the log goes on at next.
+// fetched returns a batch without records that was asked for at sentAt. The next fetch
+// is at next.
 func fetched(next int64, atEnd bool, sentAt int64) stream.Batch {
 	b := stream.Batch{Next: next, HighWatermark: next, SentAt: time.UnixMilli(sentAt)}
 	if !atEnd {
@@ -53,7 +54,7 @@ func fetched(next int64, atEnd bool, sentAt int64) stream.Batch {
 	return b
 }
 
-// lines are the records of an emission in short, by partition of emoji-partials.
+// lines returns a line for each record of an emission, by partition of emoji-partials.
 func lines(t *testing.T, e aggregator.PartialsEmission) [][]string {
 	t.Helper()
 	out := make([][]string, len(e.Records))
@@ -91,7 +92,7 @@ func ms(t int64) string {
 	return fmt.Sprint(t)
 }
 
-// emit confirms what is due at now, which must be these lines, or nothing.
+// emit fails the test unless what is due at now has the lines want. It confirms it.
 func emit(t *testing.T, c *aggregator.Combiner, now int64, want ...string) {
 	t.Helper()
 	e, due := c.Due(now)
@@ -152,7 +153,7 @@ func TestCombinerReportsAWindowItHasEmitted(t *testing.T) {
 	emit(t, c, 2100, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed -10000")
 	c.Advance(fetched(1, true, 2100))
 	emit(t, c, 2101, "mark: reported 2000, closed -10000")
-	c.Advance(fetched(1, true, 2050)) // an older answer changes nothing
+	c.Advance(fetched(1, true, 2050)) // an older fetch changes nothing
 	emit(t, c, 2301)
 	add(t, c, 1, 700, value("🔥"))
 	emit(t, c, 2301, "2000 main: from 0 to 2, 🔥2", "mark: reported 2000, closed -10000")
@@ -208,10 +209,10 @@ func TestCombinerRepeatsWhatWasNotConfirmed(t *testing.T) {
 func TestCombinerCountsLateRecordsInTheOldestOpenWindow(t *testing.T) {
 	c := newCombiner(t, 1)
 	add(t, c, 0, 1000, value("🔥"))
-	add(t, c, 1, 15000, value("🔥")) // closes all windows until 4000
+	add(t, c, 1, 15000, value("🔥")) // closes all windows up to 4000
 	emit(t, c, 1, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed 4000")
 	add(t, c, 2, 1000, value("😂"))
-	add(t, c, 3, 4000, value("👍")) // in time
+	add(t, c, 3, 4000, value("👍")) // not late
 	add(t, c, 4, -7, value("😂"))
 	add(t, c, 5, 3999, value("😂"))
 	if got := c.Late(); got != 3 {
@@ -226,8 +227,8 @@ func TestCombinerPassesOverWhatIsNoReaction(t *testing.T) {
 	if err := c.Add(stream.Record{Offset: 1, Time: 12000, Value: []byte("junk")}, 0); !errors.Is(err, wire.ErrNotReaction) {
 		t.Errorf("Add = %v, want ErrNotReaction", err)
 	}
-	// Its time counts all the same.
-	add(t, c, 7, 500, value("🔥")) // the offsets between do not exist
+	// The record's time raises the watermark all the same.
+	add(t, c, 7, 500, value("🔥")) // the log does not hold the offsets between
 	if c.Position() != 8 || c.Watermark() != 12000 {
 		t.Errorf("position %d, watermark %d; want 8, 12000", c.Position(), c.Watermark())
 	}

@@ -13,9 +13,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// When nobody reacts for longer than the topic's retention, the records of the
-// windows that were open are gone, and so is the committed offset. A restart goes on
-// after them if all of them were emitted, and refuses if one was not.
+// Nobody reacts for longer than the topic's retention. So the records of the windows
+// that were open are gone, and the committed offset, too. A restart goes on after them
+// if all of them were emitted, and fails if one was not.
 func TestSilenceLongerThanRetention(t *testing.T) {
 	windows, err := aggregator.NewWindows(2*time.Second, 10*time.Second)
 	if err != nil {
@@ -26,8 +26,8 @@ func TestSilenceLongerThanRetention(t *testing.T) {
 	const begin = 1_000_000_000
 	for _, tt := range []struct {
 		what    string
-		emitAt  int64 // when the last emission is tried
-		start   int64 // of the log at the restart
+		emitAt  int64 // time of the last attempt to emit
+		start   int64 // the log's start at the restart
 		refused bool
 	}{
 		{"all was emitted, and all is gone", begin + 3000, 3, false},
@@ -63,8 +63,8 @@ func TestSilenceLongerThanRetention(t *testing.T) {
 			if c.Position() != 3 {
 				t.Errorf("it goes on at %d", c.Position())
 			}
-			// A later record is counted in its own window. One that is older than
-			// those that are gone is counted in the window after theirs.
+			// A later record is counted in its own window. A record older than the
+			// removed ones is counted in the window after theirs.
 			add(t, c, 3, begin, value)
 			add(t, c, 4, begin+100_000, value)
 			e, _ := c.Due(begin + 200_000)
@@ -85,9 +85,8 @@ func TestSilenceLongerThanRetention(t *testing.T) {
 	}
 }
 
-// After an hour without reactions, one is counted as fast as ever: no backlog of
-// empty windows has to be worked off, and no partition without records is waited
-// for.
+// After an hour without reactions, one reaction is counted as fast as ever. No backlog
+// of empty windows has to be processed, and no partition without records is waited for.
 func TestOneReactionAfterAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)

@@ -17,15 +17,15 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// topic is a topic in memory: reader, writer and committer of its partitions. A
-// fetch waits for records as it does at a broker.
+// topic is a topic in memory: reader, writer and committer of its partitions. A fetch
+// waits for records, as it does with a broker.
 type topic struct {
 	mu         sync.Mutex
 	partitions [][]stream.Record
-	start      int64 // offsets below it are gone, in every partition
+	start      int64 // offsets below it are gone in every partition
 	more       chan struct{}
 	commits    []stream.Commit
-	fault      error // of every write and commit
+	fault      error // error of every write and commit
 }
 
 func newTopic(partitions int) *topic {
@@ -56,14 +56,14 @@ func (p *topic) Commit(_ context.Context, c stream.Commit) error {
 	return p.fault
 }
 
-// records returns what a partition holds now.
+// records returns the records of a partition.
 func (p *topic) records(partition int) []stream.Record {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.partitions[partition]
 }
 
-// claim is a partition from its last commit on.
+// claim returns a claim of a partition with its last commit.
 func (p *topic) claim(partition int) stream.Claim {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,11 +80,11 @@ func (p *topic) claim(partition int) stream.Claim {
 type reader struct {
 	*topic
 	partition int
-	lent      []stream.Record // by the last fetch
+	lent      []stream.Record // the records that the last fetch returned
 }
 
-// lend returns copies of records, and overwrites those of the fetch before, as a
-// reader may.
+// lend returns copies of records, and overwrites those of the fetch before, as readers
+// may do.
 func (r *reader) lend(records []stream.Record) []stream.Record {
 	for _, old := range r.lent {
 		clear(old.Key)
@@ -139,8 +139,8 @@ func newPipeline(t *testing.T) pipeline {
 	return p
 }
 
-// start runs both halves on all partitions, and returns what stops them and
-// waits for them.
+// start runs both halves on all partitions. stop ends them and waits until they have
+// ended.
 func (p pipeline) start(t *testing.T) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -171,8 +171,8 @@ func (p pipeline) react(t *testing.T, partition int, at int64, emoji string) {
 	}
 }
 
-// countsWritten are the records of emoji-aggregated in short: when each was written,
-// and what it says.
+// countsWritten returns a line for each record of emoji-aggregated, like "at 2100: 2000
+// 🔥1": when it was written, the end of its window, the emoji and the count.
 func (p pipeline) countsWritten(t *testing.T) (lines []string) {
 	t.Helper()
 	for _, r := range p.counts.records(0) {
@@ -182,10 +182,10 @@ func (p pipeline) countsWritten(t *testing.T) (lines []string) {
 	return lines
 }
 
-// zero is when synctest's clock begins: 2000-01-01, in ms.
+// zero is the time at which synctest's clock begins: 2000-01-01, in ms.
 const zero = 946684800000
 
-// until lets the clock go on to at, in ms after zero.
+// until moves the clock on to at, in ms after zero.
 func until(at int64) {
 	<-time.After(time.Until(time.UnixMilli(zero + at)))
 	synctest.Wait()

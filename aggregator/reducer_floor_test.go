@@ -25,11 +25,11 @@ func TestReducerIgnoresPartialsOfClosedWindows(t *testing.T) {
 	counted(t, r, 9999)
 }
 
-// A header calls closed only windows whose last counts were acknowledged before it.
+// A header calls a window closed only after its last counts were acknowledged.
 func TestReducerPromisesOnlyWhatIsConfirmed(t *testing.T) {
 	r := newReducer(t)
 	take(t, r, partial(0, 2000, "main", 0, 5, "🔥", 2), mark(0, 2000, 2000), mark(1, 2000, 2000))
-	e, due := r.Due(2100) // which is never acknowledged
+	e, due := r.Due(2100) // this emission is not acknowledged for now
 	if !due {
 		t.Fatal("nothing is due, want the closed window")
 	}
@@ -37,7 +37,7 @@ func TestReducerPromisesOnlyWhatIsConfirmed(t *testing.T) {
 	counted(t, r, 4100, "2000 main: 🔥2 (complete 1)", "4000 main: 😂1 (complete 1)")
 	take(t, r, partial(0, 6000, "main", 6, 7, "😂", 1), mark(0, 6000, 4000), mark(1, 6000, 4000))
 	counted(t, r, 6100, "6000 main: 😂1 (complete 1) (closed 0/1:2000)")
-	r.Confirm(e) // an older emission changes nothing
+	r.Confirm(e) // confirming an older emission changes nothing
 	take(t, r, partial(1, 6000, "main", 6, 7, "😂", 1))
 	counted(t, r, 6200, "6000 main: 😂2 (complete 1) (closed 0/1:4000) again")
 }
@@ -49,7 +49,7 @@ func TestReducerCommitsTheFirstPartialThatIsOpen(t *testing.T) {
 		records []wire.Progress
 		offset  int64
 		floor   int64
-		emitted int64 // offset before which everything was emitted
+		emitted int64 // offset before which all was emitted
 	}{
 		{"nothing", nil, 0, never, 0},
 		{"marks alone", []wire.Progress{mark(0, 0, never), mark(1, 0, never)}, 2, never, 2},
@@ -97,7 +97,7 @@ func TestReducerGoesOnFromItsFloor(t *testing.T) {
 	if r.Position() != 10 {
 		t.Fatalf("begins at %d, want 10", r.Position())
 	}
-	take(t, r, mark(0, never, 2000), mark(1, never, never)) // of before the commit's floor
+	take(t, r, mark(0, never, 2000), mark(1, never, never)) // these marks are older than the commit's floor, and change nothing
 	take(t, r, partial(0, 4000, "main", 0, 9, "🔥", 9), partial(0, 6000, "main", 9, 11, "🔥", 2))
 	counted(t, r, 6500, "6000 main: 🔥2 (complete 1) (closed 0/1:4000)")
 }

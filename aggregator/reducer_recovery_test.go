@@ -14,8 +14,8 @@ import (
 )
 
 // Combiners write partials twice, late, and from copies that were thought dead. The
-// reducer is killed at random and begun again from its commit. In the end the
-// greatest counts are those of the widest partials. On the way, no window is called
+// reducer is killed at random, and a new one goes on from the commit. In the end the
+// greatest counts are those of the widest partials. Meanwhile no window is called
 // closed before its last counts were written.
 func TestReducerRecovers(t *testing.T) {
 	for seed := range uint64(200) {
@@ -38,7 +38,7 @@ func TestReducerRecovers(t *testing.T) {
 	}
 }
 
-// interleave mixes what several combiners write, and keeps the order of each.
+// interleave mixes the records of several combiners, and keeps the order of each.
 func interleave(rng *rand.Rand, producers [][]wire.Progress) (log []wire.Progress) {
 	for len(producers) > 0 {
 		i := rng.IntN(len(producers))
@@ -53,13 +53,13 @@ func interleave(rng *rand.Rand, producers [][]wire.Progress) (log []wire.Progres
 	return log
 }
 
-// reducing is one history: a partition of emoji-partials, and the reducers that add
-// it up until they are killed.
+// reducing is one history: a partition of emoji-partials, and the reducers that add it
+// up, each until it is killed.
 type reducing struct {
 	t      *testing.T
 	seed   uint64
 	rng    *rand.Rand
-	kills  int // that may still come
+	kills  int // how often a reducer may still be killed
 	log    []wire.Progress
 	want   map[cell]int64 // what the widest partials hold
 	got    map[cell]int64 // the greatest counts
@@ -67,12 +67,12 @@ type reducing struct {
 	now    int64
 }
 
-// source returns what the combiners of one partition of emoji-topic write, and adds
-// its counts to those that are wanted.
+// source returns what the combiners of one partition of emoji-topic write, and adds its
+// counts to p.want.
 func (p *reducing) source(partition, partitions int) []wire.Progress {
 	w := small(50)
 	var (
-		blocks [][]wire.Progress // each one emission: its partials and its mark
+		blocks [][]wire.Progress // one for each emission: its partials and its mark
 		open   []*wire.Partial
 		next   int64
 		newest = w.Length // end of the newest window
@@ -108,9 +108,9 @@ func (p *reducing) source(partition, partitions int) []wire.Progress {
 	return p.interleaved(blocks)
 }
 
-// interleaved returns a source's blocks as they reach the log. Its combiner goes back
-// now and then, as after a restart. Zombies, combiners that were thought dead, go on
-// from where it once was.
+// interleaved returns the blocks of a source in the order in which they reach the log.
+// Its combiner goes back now and then, as after a restart. Zombies, which are combiners
+// that were thought dead, go on from places where it was before.
 func (p *reducing) interleaved(blocks [][]wire.Progress) (log []wire.Progress) {
 	var zombies [][]wire.Progress
 	for at, reached := 0, 0; at < len(blocks); at++ {
@@ -134,7 +134,8 @@ func (p *reducing) interleaved(blocks [][]wire.Progress) (log []wire.Progress) {
 	return log
 }
 
-// find returns the partial of a window and channel, new from next on if need be.
+// find returns the partial of a window and channel. If there is none, it adds one that
+// begins at next.
 func find(open *[]*wire.Partial, end int64, channel string, next int64) *wire.Partial {
 	for _, p := range *open {
 		if p.End == end && p.Channel == channel {
@@ -183,7 +184,7 @@ func (p *reducing) begin() *aggregator.Reducer {
 	return r
 }
 
-// killed says whether a reducer dies here.
+// killed says whether the reducer is killed at this point.
 func (p *reducing) killed() bool {
 	if p.kills == 0 || p.rng.IntN(25) > 0 {
 		return false
@@ -192,8 +193,8 @@ func (p *reducing) killed() bool {
 	return true
 }
 
-// step lets a reducer read, emit and commit once. It returns false when it died
-// on the way.
+// step makes a reducer read, emit and commit once. It returns false if the reducer was
+// killed meanwhile.
 func (p *reducing) step(r *aggregator.Reducer, commits bool) bool {
 	p.now += p.rng.Int64N(60)
 	from := r.Position()
@@ -220,8 +221,8 @@ func (p *reducing) step(r *aggregator.Reducer, commits bool) bool {
 	return true
 }
 
-// write appends windows to emoji-aggregated and checks what their headers say.
-// It returns false when the reducer died on the way.
+// write appends windows to emoji-aggregated, and checks their headers. It returns false
+// if the reducer was killed meanwhile.
 func (p *reducing) write(windows []aggregator.WindowCounts) bool {
 	for _, w := range windows {
 		if p.killed() {

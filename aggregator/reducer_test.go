@@ -13,7 +13,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// newReducer is the reducer of partition 0 of 1, with nothing committed.
+// newReducer returns the reducer of partition 0 of 1, without a commit.
 func newReducer(t *testing.T) *aggregator.Reducer {
 	t.Helper()
 	r, err := aggregator.NewReducer(twos(t), aggregator.Scale{}, 0, 1, stream.Commit{Offset: stream.None}, 0)
@@ -23,8 +23,8 @@ func newReducer(t *testing.T) *aggregator.Reducer {
 	return r
 }
 
-// partial is one of a partition of emoji-topic; counts are pairs of an emoji and a
-// number.
+// partial returns a partial of a partition of emoji-topic. counts are pairs of an emoji
+// and a number.
 func partial(partition int, end int64, channel string, first, next int64, counts ...any) wire.Progress {
 	p := wire.Partial{Version: 1, Partition: partition, End: end, Channel: channel, First: first, Next: next, Counts: map[string]int64{}}
 	for i := 0; i < len(counts); i += 2 {
@@ -33,7 +33,7 @@ func partial(partition int, end int64, channel string, first, next int64, counts
 	return wire.Progress{Partial: &p}
 }
 
-// mark is one of a partition of emoji-topic, which has two.
+// mark returns a mark of a partition of emoji-topic, which has two partitions.
 func mark(partition int, reported, closed int64) wire.Progress {
 	return wire.Progress{Mark: &wire.Mark{
 		Version: 1, Partition: partition, Partitions: 2, Reducers: 1, Reported: reported, Closed: closed,
@@ -41,7 +41,7 @@ func mark(partition int, reported, closed int64) wire.Progress {
 	}}
 }
 
-// take lets a reducer read records, the next ones of its log.
+// take makes a reducer read these records as the next ones of its log.
 func take(t *testing.T, r *aggregator.Reducer, records ...wire.Progress) {
 	t.Helper()
 	for _, p := range records {
@@ -52,7 +52,8 @@ func take(t *testing.T, r *aggregator.Reducer, records ...wire.Progress) {
 	r.Advance(stream.Batch{Next: r.Position()})
 }
 
-// counted confirms what is due at now, which must be these windows, or nothing.
+// counted fails the test unless the windows that are due at now are want. It confirms
+// them.
 func counted(t *testing.T, r *aggregator.Reducer, now int64, want ...string) {
 	t.Helper()
 	e, due := r.Due(now)
@@ -151,7 +152,7 @@ func TestReducerEmitsAtOnceWhatIsClosed(t *testing.T) {
 	take(t, r, partial(0, 4000, "main", 5, 6, "🔥", 1), partial(1, 4000, "main", 5, 6, "🔥", 1))
 	counted(t, r, 4500, "4000 main: 🔥2 (complete 1) (closed 0/1:2000)")
 	take(t, r, partial(0, 4000, "main", 5, 7, "🔥", 2), mark(1, never, 4000))
-	counted(t, r, 4501, "4000 main: 🔥3 (complete 1) (closed 0/1:2000) again") // before the 100 ms are over
+	counted(t, r, 4501, "4000 main: 🔥3 (complete 1) (closed 0/1:2000) again") // the floor has risen, so it need not wait 100 ms
 }
 
 func TestReducerKeepsTheWidestPartial(t *testing.T) {

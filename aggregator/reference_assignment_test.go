@@ -8,24 +8,24 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// The rule of assignment a second time, to hold Windows and the combiner against:
-// word for word as ARCHITECTURE.md has it, record by record from the log's beginning,
-// without arithmetic on windows.
+// This is the rule of assignment a second time, to compare Windows and Combiner with.
+// It follows the words of ARCHITECTURE.md, record by record from the log's beginning,
+// and does no arithmetic on windows.
 
-// cell is what is counted: one emoji in one window of one channel.
+// cell is one emoji in one window of one channel.
 type cell struct {
 	end            int64
 	channel, emoji string
 }
 
-// assigned is what a record of a log counts for.
+// assigned says where a record of a log is counted.
 type assigned struct {
 	cell
-	watermark int64 // before the record
+	watermark int64 // the watermark before the record
 	junk      bool  // the record is no reaction
 }
 
-// reference assigns each record of a partition.
+// reference returns where each record of a partition is counted.
 func reference(w aggregator.Windows, log []stream.Record) []assigned {
 	out := make([]assigned, len(log))
 	watermark := aggregator.Never
@@ -42,7 +42,7 @@ func reference(w aggregator.Windows, log []stream.Record) []assigned {
 			open := func(end int64) bool { return watermark < end+w.Lateness }
 			end := oldest
 			for end <= r.Time {
-				end += w.Length // on to the first window that ends after the record
+				end += w.Length // the next window, up to the first that ends after the record
 			}
 			if !open(end) {
 				end = oldest
@@ -57,7 +57,7 @@ func reference(w aggregator.Windows, log []stream.Record) []assigned {
 	return out
 }
 
-// totals adds up what was assigned.
+// totals returns the counts of all cells.
 func totals(logs ...[]assigned) map[cell]int64 {
 	out := map[cell]int64{}
 	for _, log := range logs {
@@ -70,13 +70,14 @@ func totals(logs ...[]assigned) map[cell]int64 {
 	return out
 }
 
-// small are windows so short that a log of a hundred records has many of them.
+// small returns windows so short that a log of a hundred records has many of them.
 func small(lateness int64) aggregator.Windows {
 	return aggregator.Windows{Length: 20, Lateness: lateness}
 }
 
-// randomLog is a partition of n records. Time goes on in steps and leaps; some
-// records are late, a few of them by several times the lateness, and a few are junk.
+// randomLog returns a partition of n records. Their times advance in small and large
+// steps. Some records are late, a few by several times the lateness, and a few are no
+// reactions.
 func randomLog(rng *rand.Rand, n int, w aggregator.Windows) []stream.Record {
 	log := make([]stream.Record, n)
 	now := int64(1e6)
@@ -94,7 +95,7 @@ func randomLog(rng *rand.Rand, n int, w aggregator.Windows) []stream.Record {
 	return log
 }
 
-// randomRecord is a record that is written at now, and may be late.
+// randomRecord returns a record that is written at now and may be late.
 func randomRecord(rng *rand.Rand, w aggregator.Windows, offset, now int64) stream.Record {
 	at := now
 	switch rng.IntN(8) {

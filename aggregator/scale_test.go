@@ -78,8 +78,8 @@ func TestParseScaleRefuses(t *testing.T) {
 	}
 }
 
-// By any rule a greater count is never scaled to less, a count of at least 1 to at
-// least 1, and JSON can hold the result.
+// With every rule the scaled count never falls when the count grows, is at least 1 for
+// counts from 1 on, and can be written as JSON.
 func TestScaleOnlyGrows(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	rules := []string{"", "linear:10:10", "linear:10:1e6", "linear:1000:1", "linear:0.1:0.3", "linear:1e300:1e-320", "log:10", "log:1.0000001", "log:1e9", "linear:10:10,cap=3", "log:2,cap=1"}

@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// twos are windows of two seconds with a lateness of ten, the default.
+// twos returns windows of two seconds with a lateness of ten, the default.
 func twos(tb testing.TB) aggregator.Windows {
 	tb.Helper()
 	return windows(tb, 2*time.Second, 10*time.Second)
@@ -127,8 +127,8 @@ func TestAssign(t *testing.T) {
 	}
 }
 
-// Assign keeps the rule: the window of a record is open at its offset; it is the one
-// of the record's time if that is open, and the oldest open one if not.
+// Assign keeps the rule. The window that it returns is open at the record. It is the
+// window of the record's time if that is open, else the oldest open one.
 func TestAssignKeepsTheContract(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 20000 {

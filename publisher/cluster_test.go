@@ -25,7 +25,8 @@ type cluster struct {
 	servers roster.Roster
 }
 
-// newCluster returns one that has just heard from these servers of cluster_1.
+// newCluster returns a publisher that has just heard heartbeats of these servers of
+// cluster_1.
 func newCluster(t *testing.T, servers ...string) *cluster {
 	t.Helper()
 	c := &cluster{}
@@ -40,7 +41,7 @@ func (c *cluster) hear(server, cluster, state string) {
 	c.servers.Apply(wire.ServerStatus{Name: server, Cluster: cluster, Topic: wire.Topics{}.Server(server), State: state}, time.Now())
 }
 
-// copies runs the cluster's role until the returned function stops it.
+// copies runs the cluster role until the returned function stops it.
 func (c *cluster) copies(t *testing.T) (stop func()) {
 	t.Helper()
 	return run(t, func(ctx context.Context) error { return c.Cluster(ctx, "cluster_1", c.get("cluster_1").claim()) })
@@ -62,10 +63,10 @@ func TestClusterCopiesToItsServers(t *testing.T) {
 		put(t, c.get("cluster_1"), swarm(2000, "main", 3), swarm(2000, "a", 1))
 		until(100)
 		c.hear("sub4", "cluster_1", wire.StateServing)
-		c.hear("sub1", "cluster_1", wire.StateGone) // it may come back
+		c.hear("sub1", "cluster_1", wire.StateGone) // a server that has left may come back
 		put(t, c.get("cluster_1"), swarm(4000, "main", 2))
 		until(200)
-		c.hear("sub2", "cluster_2", wire.StateServing) // it moved
+		c.hear("sub2", "cluster_2", wire.StateServing) // the server moves to another cluster
 		put(t, c.get("cluster_1"), swarm(6000, "main", 2))
 		until(300)
 		for topic, want := range map[string][]string{
@@ -147,8 +148,8 @@ func TestClusterFails(t *testing.T) {
 	})
 }
 
-// Two servers' topics cannot be written to: one refuses everything, the other does
-// not answer. The other servers get their swarms in time.
+// Two servers' topics cannot be written to: one refuses everything, the other does not
+// answer. The other servers still get their swarms in time.
 func TestClusterLeavesBehindWhoCannotBeWrittenTo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, "sub1", "sub2", "sub3")
@@ -178,8 +179,8 @@ func TestClusterLeavesBehindWhoCannotBeWrittenTo(t *testing.T) {
 	})
 }
 
-// What a server's topic has not taken is not committed: the next holder of the
-// claim sends it again, to all servers.
+// Swarms that a server's topic has not taken are not committed: the next holder of the
+// claim sends them again, to all servers.
 func TestClusterLeavesToTheNextWhatIsNotWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, "sub1", "sub2")
@@ -217,7 +218,7 @@ func TestClusterLeavesToTheNextWhatIsNotWritten(t *testing.T) {
 	})
 }
 
-// A write that takes long is tried again and not given up.
+// A write that takes too long is tried again and not given up.
 func TestClusterGoesOnTrying(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, "sub1")
@@ -236,16 +237,16 @@ func TestClusterGoesOnTrying(t *testing.T) {
 	})
 }
 
-// When too much waits for a topic, the oldest records are given up.
+// If too many records wait for a topic, the oldest are given up.
 func TestClusterGivesUpWhatIsTooOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, "sub1")
 		c.get("sub_1").stuck = make(chan struct{})
 		stop := c.copies(t)
-		put(t, c.get("cluster_1"), swarm(2000, "main", 1)) // its write is begun anew after 10 s
+		put(t, c.get("cluster_1"), swarm(2000, "main", 1)) // this write is begun anew after 10 s
 		until(5000)
 		var many []stream.Record
-		for i := range int64(1500) { // of which 1000 wait
+		for i := range int64(1500) { // 1000 of these wait
 			many = append(many, swarm(4000, "main", i+1))
 		}
 		put(t, c.get("cluster_1"), many...)
@@ -260,11 +261,11 @@ func TestClusterGivesUpWhatIsTooOld(t *testing.T) {
 	})
 }
 
-// Cluster ends at once when it is told to or loses its claim, but not before its
+// Cluster ends at once if its context ends or it loses its claim, but only after its
 // writes have ended.
 func TestClusterStopsWhileAServerHoldsItUp(t *testing.T) {
 	for name, tt := range map[string]struct {
-		fault error // of the commit
+		fault error // error of the commit
 		after time.Duration
 		want  error
 	}{
@@ -276,8 +277,8 @@ func TestClusterStopsWhileAServerHoldsItUp(t *testing.T) {
 				c := newCluster(t, "sub1")
 				stuck := c.get("sub_1")
 				stuck.stuck, stuck.linger = make(chan struct{}), 7*time.Millisecond
-				// The first record is copied nowhere, so that it can be committed
-				// while the write of the second is under way.
+				// The first record is not copied, so that it can be committed while the
+				// second is being written.
 				put(t, c.get("cluster_1"), stream.Record{Value: []byte("junk")}, swarm(2000, "main", 1))
 				c.get("cluster_1").fault = tt.fault
 				ctx, cancel := context.WithCancel(t.Context())

@@ -13,7 +13,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// topics are topics in memory, by name, of one partition each.
+// topics are topics in memory by name, with one partition each.
 type topics struct {
 	mu     sync.Mutex
 	byName map[string]*topic
@@ -33,19 +33,19 @@ func (s *topics) get(name string) *topic {
 
 func (s *topics) writer(name string) stream.Writer { return s.get(name) }
 
-// topic is one partition in memory: its reader, writer and committer. A fetch waits
-// for records as it does at a broker.
+// topic is one partition in memory: its reader, writer and committer. A fetch waits for
+// records, as it does with a broker.
 type topic struct {
 	mu      sync.Mutex
 	records []stream.Record
 	start   int64 // offsets below it are gone
 	more    chan struct{}
-	lent    []stream.Record // by the last fetch
+	lent    []stream.Record // the records that the last fetch returned
 	commits []stream.Commit
-	fault   error         // of every write and commit
-	stuck   chan struct{} // until it is closed, writes wait; nil: they do not
-	linger  time.Duration // how long a write that waits goes on after its context has ended
-	writes  int           // that have ended
+	fault   error         // error of every write and commit
+	stuck   chan struct{} // writes wait until it is closed; nil: they do not wait
+	linger  time.Duration // how long a waiting write goes on after its context has ended
+	writes  int           // how many writes have ended
 }
 
 func (p *topic) Write(ctx context.Context, partition int, records []stream.Record) error {
@@ -89,7 +89,7 @@ func (p *topic) all() []stream.Record {
 	return p.records
 }
 
-// claim is the topic from its last commit on.
+// claim returns a claim of the topic with its last commit.
 func (p *topic) claim() stream.Claim {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,8 +124,8 @@ func (p *topic) Fetch(ctx context.Context, offset int64, wait time.Duration) (st
 	}
 }
 
-// lend returns copies of records, and overwrites those of the fetch before, as a
-// reader may.
+// lend returns copies of records, and overwrites those of the fetch before, as readers
+// may do.
 func (p *topic) lend(records []stream.Record) []stream.Record {
 	for _, r := range p.lent {
 		clear(r.Key)
@@ -138,16 +138,16 @@ func (p *topic) lend(records []stream.Record) []stream.Record {
 	return p.lent
 }
 
-// zero is when synctest's clock begins: 2000-01-01, in ms.
+// zero is the time at which synctest's clock begins: 2000-01-01, in ms.
 const zero = 946684800000
 
-// until lets the clock go on to at, in ms after zero.
+// until moves the clock on to at, in ms after zero.
 func until(at int64) {
 	<-time.After(time.Until(time.UnixMilli(zero + at)))
 	synctest.Wait()
 }
 
-// run begins f and returns what stops it and waits for it.
+// run runs f. stop ends it and waits until it has ended.
 func run(t *testing.T, f func(context.Context) error) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -15,7 +15,7 @@ import (
 	"github.com/emostream/emostream/publisher"
 )
 
-// committed fails unless this is what may be committed now.
+// committed fails the test unless the merger's commit is this one.
 func committed(t *testing.T, m *publisher.Merger, offset, newestIncomplete int64, closed ...int64) {
 	t.Helper()
 	c := m.Commit()
@@ -31,8 +31,8 @@ func committed(t *testing.T, m *publisher.Merger, offset, newestIncomplete int64
 
 const never = math.MinInt64
 
-// A commit is at the first record of the windows that are open, or that an empty
-// swarm has still to follow.
+// A commit is at the first record of the windows that are open, or that an empty swarm
+// still has to follow.
 func TestMergerCommitsWhatIsClosedAndSent(t *testing.T) {
 	m := newMerger(t, publisher.Config{})
 	committed(t, m, 0, never)
@@ -49,12 +49,12 @@ func TestMergerCommitsWhatIsClosedAndSent(t *testing.T) {
 	sent(t, m, 6200, "6000 a 1: 🔥1")
 	committed(t, m, 4, never, 4000)
 	read(t, m, 8100, count(8000, "main", "🔥", 1, "complete=1", "closed=0/1:6000"))
-	committed(t, m, 5, never, 5999) // b is not sent, and a is not followed by silence
+	committed(t, m, 5, never, 5999) // b is not sent yet, and a still gets its empty swarm
 	sent(t, m, 8100, "6000 b 1: 🔥1", "8000 main 1: 🔥1")
 	committed(t, m, 5, 6000, 5999)
 	sent(t, m, 9000, "8000 a 0:")
 	committed(t, m, 5, 6000, 5999)
-	sent(t, m, 9200, "8000 b 0:") // it was not called complete, and is given more time
+	sent(t, m, 9200, "8000 b 0:") // the last window of b was not called complete, so this swarm waits longer
 	committed(t, m, 7, 6000, 6000)
 }
 
@@ -90,8 +90,8 @@ func TestMergerHearsOfClosingFromEveryReducer(t *testing.T) {
 	confirm(m, 4100)
 	committed(t, m, 2, never, 2000, 2000)
 
-	// The number of reducers was changed: what the old ones closed is open again
-	// until the new ones close it.
+	// The number of reducers has changed: windows that the old ones closed are open
+	// again until the new ones close them.
 	read(t, m, 4200, count(4000, first, "🔥", 3, "complete=1", "closed=2/3:2000"))
 	confirm(m, 4200)
 	committed(t, m, 2, never, never, never, 2000)
@@ -106,7 +106,7 @@ func TestMergerIgnoresClosingsOfNobody(t *testing.T) {
 	committed(t, m, 0, never)
 }
 
-// Where no reducer closes windows, one that is far behind the newest is closed.
+// If no reducer closes windows, a window that is far behind the newest one is closed.
 func TestMergerHasAHorizon(t *testing.T) {
 	m := newMerger(t, publisher.Config{Horizon: 10 * time.Second})
 	read(t, m, 20000, count(2000, "main", "🔥", 1), count(12000, "main", "🔥", 1))
@@ -123,7 +123,7 @@ func TestMergerHasAHorizon(t *testing.T) {
 	sent(t, m, 21500, "4000 main 3: 🔥3")
 }
 
-// A window of a far future, by a clock that is wrong, must not close today's.
+// A window far in the future, of a clock that is wrong, does not close today's windows.
 func TestMergerIsNotClosedByTheFuture(t *testing.T) {
 	m := newMerger(t, publisher.Config{Horizon: 10 * time.Second})
 	read(t, m, 20000, count(1e9, "main", "🔥", 1))
@@ -133,8 +133,8 @@ func TestMergerIsNotClosedByTheFuture(t *testing.T) {
 	sent(t, m, 20700, "20000 a 1: 🔥1")
 }
 
-// Another program takes over from our reducers: its newer windows close those that
-// the reducers left open, and its own older ones.
+// Another program takes over from our reducers. Its newer windows close those that the
+// reducers left open, and its own older ones.
 func TestMergerGoesOnWithoutReducers(t *testing.T) {
 	m := newMerger(t, publisher.Config{Horizon: 10 * time.Second})
 	read(t, m, 2100, count(2000, "main", "🔥", 1, "complete=1", "closed=0/1:0"))
@@ -143,11 +143,12 @@ func TestMergerGoesOnWithoutReducers(t *testing.T) {
 		read(t, m, end+100, count(end, "main", "🔥", 1))
 		sent(t, m, end+400, fmt.Sprintf("%d main 1: 🔥1", end))
 	}
-	committed(t, m, 44, 100_000, 0) // the window that ended at 90000
+	committed(t, m, 44, 100_000, 0) // the record at 44 is of the window that ends at 90000
 }
 
-// A window can be closed before it was sent. A commit must let it in again, or a
-// restart would lose it.
+// A window may be closed while its swarm has not been sent. The commit must not call
+// such a window closed, so that its counts are taken in again after a restart.
+// Otherwise the swarm would be lost.
 func TestMergerResumesWhatWasNotSent(t *testing.T) {
 	cfg := publisher.Config{Horizon: 10 * time.Second}
 	m := newMerger(t, cfg)
@@ -166,10 +167,10 @@ func TestMergerResumesWhatWasNotSent(t *testing.T) {
 	sent(t, m, 61_300, "2000 main 1: 🔥1", "50000 main 1: 🔥1")
 }
 
-// What was closed before a restart is closed after it, whether a reducer closed it or
-// it was too old.
+// Windows that were closed before a restart are closed after it, whether a reducer
+// closed them or they were too old.
 func TestMergerResumesWhatWasClosed(t *testing.T) {
-	commit := stream.Commit{Offset: 7, Metadata: `{"v":1,"unsigned":20000,"reducers":2,"closed":[16000,2000]}`} // of main, and of b
+	commit := stream.Commit{Offset: 7, Metadata: `{"v":1,"unsigned":20000,"reducers":2,"closed":[16000,2000]}`} // of main and of b
 	m, err := publisher.NewMerger(publisher.Config{Horizon: 5 * time.Second}, commit, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -180,8 +181,8 @@ func TestMergerResumesWhatWasClosed(t *testing.T) {
 	sent(t, m, 20_300, "16000 b 1: 🔥1", "18000 b 1: 🔥1", "18000 main 1: 🔥1")
 }
 
-// A channel gets its empty swarm even if the publisher dies between the last window
-// and that.
+// A channel gets its empty swarm even if the publisher dies after sending the last
+// window before it.
 func TestMergerResumesASilence(t *testing.T) {
 	m := newMerger(t, publisher.Config{})
 	log := []stream.Record{count(2000, "a", "🔥", 1, "complete=1"), count(4000, "main", "🔥", 1, "complete=1", "closed=0/1:2000")}

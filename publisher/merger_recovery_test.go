@@ -10,16 +10,16 @@ import (
 	"github.com/emostream/emostream/publisher"
 )
 
-// windowKey names a window of a channel.
+// windowKey identifies a window of a channel.
 type windowKey struct {
 	end     int64
 	channel string
 }
 
-// Counts come in random order within the horizon, some with signals and some without.
-// The merger is killed at random and begun again from its commit. In the end the
-// greatest swarms hold the greatest counts, and every channel has an empty one after
-// its last.
+// Counts come in random order within the horizon, some with headers and some without.
+// The merger is killed at random, and a new one goes on from its commit. In the end the
+// greatest swarms hold the greatest counts, and every channel has an empty swarm after
+// its last window.
 func TestMergerRecovers(t *testing.T) {
 	for seed := range uint64(300) {
 		p := &merging{t: t, seed: seed, rng: rand.New(rand.NewPCG(seed, 4)), got: map[windowKey]wire.Swarm{}, commit: stream.Commit{Offset: stream.None}}
@@ -37,13 +37,13 @@ type merging struct {
 	rng    *rand.Rand
 	log    []stream.Record
 	want   map[windowKey]int64
-	got    map[windowKey]wire.Swarm // the greatest
+	got    map[windowKey]wire.Swarm // the greatest swarms
 	commit stream.Commit
 	now    int64
 }
 
-// write makes a log of counts that only grow, some of them repeated later and
-// some complete, in windows that are never further apart than the horizon.
+// write makes a log of counts that only grow. Some are repeated later, and some
+// complete their window. Windows are never further apart than the horizon.
 func (p *merging) write() {
 	counts := map[windowKey]map[string]int64{}
 	newest := int64(20_000)
@@ -115,8 +115,8 @@ func (p *merging) begin(cfg publisher.Config) *publisher.Merger {
 	return m
 }
 
-// step lets a merger read, send and commit once. It returns false when the
-// merger died on the way.
+// step makes a merger read, send and commit once. It returns false if the merger was
+// killed meanwhile.
 func (p *merging) step(m *publisher.Merger, mayDie bool) bool {
 	killed := func() bool { return mayDie && p.rng.IntN(12) == 0 }
 	p.now += p.rng.Int64N(500)

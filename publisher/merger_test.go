@@ -22,8 +22,8 @@ func newMerger(t *testing.T, cfg publisher.Config) *publisher.Merger {
 	return m
 }
 
-// count is a record of emoji-aggregated, of a window of two seconds that ends at end,
-// and scaled to a tenth. Headers are like complete=N and closed=R/N:T.
+// count returns a record of emoji-aggregated, of a window of two seconds that ends at
+// end. The scaled count is a tenth of n. Headers are like complete=N and closed=R/N:T.
 func count(end int64, channel, emoji string, n int64, headers ...string) stream.Record {
 	c := wire.Count{Window: wire.Window{Start: end - 2000, End: end}, Emoji: emoji, Count: n, Scaled: float64(n) / 10}
 	if channel != "main" {
@@ -41,7 +41,7 @@ func count(end int64, channel, emoji string, n int64, headers ...string) stream.
 	return r
 }
 
-// read lets a merger take in records at now, the next ones of its log.
+// read makes a merger read these records at now, as the next ones of its log.
 func read(t *testing.T, m *publisher.Merger, now int64, records ...stream.Record) {
 	t.Helper()
 	for _, r := range records {
@@ -53,18 +53,18 @@ func read(t *testing.T, m *publisher.Merger, now int64, records ...stream.Record
 	readToEnd(m)
 }
 
-// readToEnd says to a merger that it has read all there is.
+// readToEnd tells a merger that it has read to the end of the log.
 func readToEnd(m *publisher.Merger) {
 	m.Advance(stream.Batch{Next: m.Position(), HighWatermark: m.Position()})
 }
 
-// confirm says that what is due at now is sent.
+// confirm confirms what is due at now.
 func confirm(m *publisher.Merger, now int64) {
 	e, _ := m.Due(now)
 	m.Confirm(e)
 }
 
-// sent confirms what is due at now, which must be these swarms.
+// sent fails the test unless the swarms that are due at now are want. It confirms them.
 func sent(t *testing.T, m *publisher.Merger, now int64, want ...string) {
 	t.Helper()
 	e, _ := m.Due(now)
@@ -119,15 +119,15 @@ func TestMergerSendsAgainWhatGrew(t *testing.T) {
 	sent(t, m, 2100, "2000 main 4: 🔥3 😂1")
 
 	read(t, m, 2200, count(2000, "main", "🔥", 3), count(2000, "main", "😂", 1, "complete=2")) // the same again
-	read(t, m, 2200, count(2000, "main", "🔥", 2, "complete=1"))                              // from a reducer that began again further back
+	read(t, m, 2200, count(2000, "main", "🔥", 2, "complete=1"))                              // of a reducer that has started again at an earlier offset
 	sent(t, m, 2999)
 
 	read(t, m, 2999, count(2000, "main", "🔥", 5))
-	sent(t, m, 2999) // half of an emission
+	sent(t, m, 2999) // only half of the emission was read
 	read(t, m, 2999, count(2000, "main", "😂", 1, "complete=2"))
 	sent(t, m, 2999, "2000 main 6: 🔥5 😂1")
 
-	read(t, m, 3000, count(2000, "main", "👍", 1)) // and the rest of the emission never comes
+	read(t, m, 3000, count(2000, "main", "👍", 1)) // the rest of this emission never comes
 	sent(t, m, 3299)
 	sent(t, m, 3300, "2000 main 7: 🔥5 👍1 😂1")
 }
@@ -162,7 +162,7 @@ func TestMergerRepeatsWhatWasNotSent(t *testing.T) {
 	if e, due := m.Due(2100); !due || len(e.Swarms) != 1 {
 		t.Fatalf("%d swarms are due, want 1", len(e.Swarms))
 	}
-	sent(t, m, 2100, "2000 main 3: 🔥3") // the first attempt was not acknowledged
+	sent(t, m, 2100, "2000 main 3: 🔥3") // the merger was not told that the first attempt is acknowledged
 	sent(t, m, 2100)
 }
 
@@ -221,15 +221,15 @@ func TestMergerSaysWhenAChannelFallsSilent(t *testing.T) {
 		t.Errorf("the next is due at %d, want nothing", at)
 	}
 
-	read(t, m, 100100, count(2000, "main", "🔥", 4, "complete=1")) // a revision of the past
+	read(t, m, 100100, count(2000, "main", "🔥", 4, "complete=1")) // a revision of an old window
 	sent(t, m, 100100, "2000 main 4: 🔥4")
 	sent(t, m, 199999)
 	read(t, m, 200100, count(200000, "main", "🔥", 1, "complete=1"))
 	sent(t, m, 203000, "200000 main 1: 🔥1", "202000 main 0:")
 }
 
-// A program that gives no signals may run far behind the clock: its next window is
-// waited for.
+// A program that sends no headers may be far behind the clock. The empty swarm waits
+// for its next window.
 func TestMergerAllowsForALaggard(t *testing.T) {
 	m := newMerger(t, publisher.Config{})
 	read(t, m, 12000, count(2000, "main", "🔥", 3))

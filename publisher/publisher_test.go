@@ -19,8 +19,8 @@ import (
 	"github.com/emostream/emostream/publisher"
 )
 
-// swarms are the records of a topic in short: when each was written, and what it
-// says.
+// swarms returns a line for each record of a topic, with times in ms after zero: "at
+// <time of the record>: <end of the window> <channel> <total>".
 func swarms(t *testing.T, p *topic) (lines []string) {
 	t.Helper()
 	for _, r := range p.all() {
@@ -52,7 +52,7 @@ func TestMainSendsToEveryCluster(t *testing.T) {
 		until(2110)
 		put(t, counts, count(zero+2000, "main", "🔥", 3), count(zero+2000, "main", "😂", 1, "complete=2"))
 		until(2500)
-		put(t, counts, count(zero+2000, "a", "🔥", 5)) // nothing calls it complete
+		put(t, counts, count(zero+2000, "a", "🔥", 5)) // nothing calls this window complete
 		until(2600)
 		put(t, counts, count(zero+2000, "main", "🔥", 4, "complete=1"), stream.Record{Value: []byte("junk")})
 		until(9000)
@@ -89,7 +89,7 @@ func TestMainGoesOnFromItsCommit(t *testing.T) {
 		}
 		want := []string{
 			"at 2100: 2000 main 1",
-			"at 2100: 2000 main 1", "at 4100: 4000 main 1", // the second one begins at the first window, which is open
+			"at 2100: 2000 main 1", "at 4100: 4000 main 1", // the second run goes on from the first window, which is still open
 			"at 4100: 2000 main 1", "at 4100: 4000 main 1", "at 6100: 6000 main 1",
 		}
 		if diff := cmp.Diff(want, swarms(t, all.get("cluster_1"))); diff != "" {
@@ -164,12 +164,13 @@ func TestPublisherMeasures(t *testing.T) {
 	})
 }
 
-// Both roles go on at the log's start when what they would read next is gone.
+// Both roles go on at the log's start if the records that they would read next are
+// gone.
 func TestBothRolesGoOnWhereTheLogBegins(t *testing.T) {
 	const main, cluster = `{"v":1,"unsigned":0}`, ""
 	for name, tt := range map[string]struct {
-		offset int64 // committed
-		start  int64 // of the log when it was claimed; it is 1 when it is read
+		offset int64 // the committed offset
+		start  int64 // of the log at the claim; when it is read the start is 1
 	}{
 		"nothing was committed, records are gone": {stream.None, 1},
 		"records after the commit are gone":       {0, 1},
@@ -213,7 +214,7 @@ func TestBothRolesGoOnWhereTheLogBegins(t *testing.T) {
 	}
 }
 
-// A fetch waits until something is due, at most a second.
+// A fetch waits until something is due, but at most a second.
 func TestMainSleepsWhileNothingHappens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var all topics

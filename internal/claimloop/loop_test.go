@@ -15,16 +15,16 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// calls notes what the loop does, with everything that it works on: a log, a state
-// machine that emits every batch, and where it writes and commits.
+// calls records what the loop does. It is everything that the loop works on: a log, a
+// state machine that emits every batch, and the writer and committer.
 type calls struct {
 	list     []string
-	fetches  []func() (stream.Batch, error) // what each returns; after them the context ends
+	fetches  []func() (stream.Batch, error) // one for each fetch; after the last the context ends
 	cancel   context.CancelFunc
 	position int64
-	next     int64 // when something is due by the clock; 0: nothing is
+	next     int64 // time at which something is due; 0: nothing is
 	records  int
-	refuse   error // of Add
+	refuse   error // error of Add
 	write    error
 	commit   error
 }
@@ -68,7 +68,7 @@ func (c *calls) Confirm(n int) {
 
 func (c *calls) Commit() stream.Commit { return stream.Commit{Offset: c.position} }
 
-// offsets commits.
+// offsets is the Committer that records the loop's commits.
 type offsets struct{ *calls }
 
 func (o offsets) Commit(_ context.Context, next stream.Commit) error {
@@ -76,8 +76,8 @@ func (o offsets) Commit(_ context.Context, next stream.Commit) error {
 	return o.commit
 }
 
-// batch is a fetch of the records from one offset on and before another, of a log of
-// end records. It takes 10 ms.
+// batch returns a fetch that takes 10 ms and returns the records from offset from up
+// to, and without, offset to, of a log with end records.
 func batch(from, to, end int64) func() (stream.Batch, error) {
 	return func() (stream.Batch, error) {
 		<-time.After(10 * time.Millisecond)

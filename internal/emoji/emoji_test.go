@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/internal/emoji"
 )
 
-// What emoji-test.txt 17.0 states at its end. (Unicode's count of 3,953 emoji
+// The numbers at the end of emoji-test.txt 17.0. (Unicode's count of 3,953 emoji
 // includes the nine components, which Parse refuses.)
 const (
 	fullyQualified = 3944
@@ -61,7 +61,7 @@ func withoutSomeSelectors(s string) []string {
 	for _, rest := range append(withoutSomeSelectors(after), after) {
 		forms = append(forms, before+rest, before+selector+rest)
 	}
-	return forms[:len(forms)-1] // the last one is s
+	return forms[:len(forms)-1] // the last form is s itself
 }
 
 func TestEveryEmojiHasItsOwnShortcodeAndName(t *testing.T) {
@@ -248,7 +248,8 @@ func TestFailedLookupDoesNotAllocate(t *testing.T) {
 }
 
 var (
-	// inputs are valid and of all kinds, the longest emoji and shortcode among them.
+	// inputs are valid and of all kinds; the longest emoji and shortcode are among
+	// them.
 	inputs = []string{
 		"🔥", "❤", "🇩🇪", "👩🏿‍❤️‍💋‍👨🏿", ":fire:",
 		":couple_with_heart_woman_woman_medium_light_skin_tone_medium_dark_skin_tone:",
@@ -296,7 +297,8 @@ func BenchmarkShortcode(b *testing.B) {
 	}
 }
 
-// What the first look-up and the first suggestion cost in addition.
+// BenchmarkBuild measures what the first look-up and the first suggestion cost in
+// addition.
 func BenchmarkBuild(b *testing.B) {
 	b.Run("look-up table", func(b *testing.B) {
 		b.ReportAllocs()

@@ -11,8 +11,8 @@ import (
 	"github.com/emostream/emostream/internal/emoji"
 )
 
-// FuzzParse verifies that every input gives an emoji of the list or a well-formed
-// error, and that strings and bytes are treated alike.
+// FuzzParse checks that every input gives an emoji of the list or a well-formed error,
+// and that strings and bytes give the same.
 func FuzzParse(f *testing.F) {
 	for _, s := range []string{
 		"", "🔥", "❤", "❤️", "🔥🔥", "🔥\uFE0F", "1", "1️⃣", "🇩", "🇩🇪", "👍🏽", "🏽", "👩‍🚀", "🏴󠁧󠁢󠁳󠁣󠁴󠁿",
@@ -40,7 +40,7 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// checkRefusal verifies that a refusal is short and can be printed safely.
+// checkRefusal checks that a refusal is short and can be printed safely.
 func checkRefusal(t *testing.T, e emoji.Emoji, err error) {
 	t.Helper()
 	said := err.Error()
@@ -52,8 +52,8 @@ func checkRefusal(t *testing.T, e emoji.Emoji, err error) {
 	}
 }
 
-// FuzzShortcode verifies that a word between colons gives the emoji that has it as a
-// shortcode or an error, and that a shortcode which an error suggests exists.
+// FuzzShortcode checks that a word between colons gives the emoji with that shortcode,
+// or an error, and that a shortcode that an error suggests exists.
 func FuzzShortcode(f *testing.F) {
 	for _, s := range []string{
 		"fire", "frie", "Fire", "thumbs-up", "+1", "-1", "m", "mann_dark_skin_tone", "zzz", "", " ", ":", "fire:fire", "f\xff", "\u00e9t\u00e9",

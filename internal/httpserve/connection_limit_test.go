@@ -15,7 +15,8 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// limited serves on a listener with a limit until the test ends.
+// limited runs an HTTP server until the test ends. Its net.Listener accepts at most
+// limit connections at the same time.
 func limited(t *testing.T, limit int, h http.HandlerFunc) *httpserve.Connections {
 	t.Helper()
 	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
@@ -35,7 +36,7 @@ func limited(t *testing.T, limit int, h http.HandlerFunc) *httpserve.Connections
 	return conns
 }
 
-// client is an HTTP client with connections of its own.
+// client returns an HTTP client that shares no connections with others.
 func client(t *testing.T) *http.Client {
 	t.Helper()
 	transport := &http.Transport{}
@@ -43,8 +44,8 @@ func client(t *testing.T) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// Connections over the limit are answered, however much they post. Those within it are
-// served as ever, and a connection that is closed makes room for another.
+// Connections over the limit get an answer, however much they post. Those within it are
+// served normally, and a connection that is closed makes room for another.
 func TestConnectionsBeyondTheBound(t *testing.T) {
 	conns := limited(t, 2, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
 	url := "http://" + conns.Addr().String()
@@ -82,7 +83,7 @@ func TestConnectionsBeyondTheBound(t *testing.T) {
 		t.Errorf("%d are open, %d were refused", conns.Open(), conns.Refused())
 	}
 	second.CloseIdleConnections()
-	for conns.Open() == 2 { // until the server has seen it
+	for conns.Open() == 2 { // until the server has noticed it
 		second.CloseIdleConnections()
 	}
 	if status, _, _ := post(client(t), "me now"); status != http.StatusOK {
@@ -90,7 +91,7 @@ func TestConnectionsBeyondTheBound(t *testing.T) {
 	}
 }
 
-// Connections over the limit that send nothing are not counted as open, and are closed
+// Connections over the limit that send nothing do not count as open, and are closed
 // soon.
 func TestSilentConnectionsBeyondTheBound(t *testing.T) {
 	conns := limited(t, 1, func(http.ResponseWriter, *http.Request) {})
@@ -107,7 +108,7 @@ func TestSilentConnectionsBeyondTheBound(t *testing.T) {
 		t.Fatalf("the first one: %d", status)
 	}
 	var wg sync.WaitGroup
-	for range 200 { // more than are told so at a time
+	for range 200 { // more than can get an answer at the same time
 		wg.Go(func() {
 			c, err := net.Dial("tcp", conns.Addr().String())
 			if err != nil {
@@ -129,7 +130,7 @@ func TestSilentConnectionsBeyondTheBound(t *testing.T) {
 	}
 }
 
-// The body of the fixed answer is as long as its header says.
+// The body of the refusal is as long as its Content-Length says.
 func TestConnectionsAnswerIsWhole(t *testing.T) {
 	conns := limited(t, 0, nil)
 	c, err := net.Dial("tcp", conns.Addr().String())

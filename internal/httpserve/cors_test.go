@@ -26,9 +26,9 @@ func TestParseOrigins(t *testing.T) {
 		"https://example.com/":        false,
 		"https://example.com/app":     false,
 		"https://example.com?x":       false,
-		"https://example.com:443":     false, // browsers leave it out
+		"https://example.com:443":     false, // browsers leave this port out
 		"http://example.com:80":       false,
-		"https://Example.com":         false, // and write it small
+		"https://Example.com":         false, // browsers write hosts in lower case
 		"https://bücher.ch":           false,
 		"https://*.example.com":       false,
 		"https://ann@example.com":     false,
@@ -50,8 +50,7 @@ func TestParseOrigins(t *testing.T) {
 	}
 }
 
-// Pages of the given origins get all headers that browsers need, and other pages get
-// none.
+// Pages of the given origins get all headers that browsers need. Other pages get none.
 func TestCORS(t *testing.T) {
 	one := []string{"https://example.com", "http://localhost:8080"}
 	preflight := http.Header{"Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"content-type"}}
@@ -60,7 +59,7 @@ func TestCORS(t *testing.T) {
 		method  string
 		origin  string
 		header  http.Header
-		status  int    // of the handler's own: 200, or 405 for OPTIONS
+		status  int    // of the handler's own answer: 200, or 405 for OPTIONS
 		allowed string // Access-Control-Allow-Origin
 	}{
 		"off, from a page":            {nil, "POST", "https://example.com", nil, 200, ""},

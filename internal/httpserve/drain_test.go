@@ -14,11 +14,11 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// ample is a time to drain that no test uses up.
+// ample is a drain time that no test uses up.
 const ample = time.Minute
 
-// start serves handler on a free port. stop begins to drain, and done receives what
-// Serve returned.
+// start serves handler on a free port. stop begins to drain; done receives the error of
+// Serve.
 func start(t *testing.T, handler http.Handler, drain time.Duration) (addr string, stop func(), done <-chan error) {
 	t.Helper()
 	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
@@ -31,7 +31,7 @@ func start(t *testing.T, handler http.Handler, drain time.Duration) (addr string
 	return ln.Addr().String(), cancel, ended
 }
 
-// get fetches a path. An answer that breaks off is an error.
+// get returns the answer to a GET. An answer that is cut off is an error.
 func get(client *http.Client, url string) (string, error) {
 	res, err := client.Get(url)
 	if err != nil {
@@ -46,7 +46,7 @@ func TestServeUntilCancelled(t *testing.T) {
 	addr, stop, done := start(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "hello")
 	}), ample)
-	// The idle connection that this leaves behind must not hold the server up.
+	// This leaves an idle connection, for which the server must not wait.
 	if got, err := get(&http.Client{Transport: &http.Transport{}}, "http://"+addr); got != "hello" || err != nil {
 		t.Fatalf("GET = %q, %v", got, err)
 	}
@@ -86,7 +86,7 @@ func TestServeWithoutListener(t *testing.T) {
 	}
 }
 
-// Draining ends streams, hijacked ones too, and lets other requests finish.
+// Draining ends streams, also hijacked ones, and lets other requests finish.
 func TestServeDrains(t *testing.T) {
 	begun := make(chan struct{})
 	draining := make(chan struct{})
@@ -145,7 +145,8 @@ func TestServeDrains(t *testing.T) {
 	}
 }
 
-// A request that does not finish in time is cancelled, and its connection closed.
+// A request that does not finish within the drain time is cancelled, and its connection
+// is closed.
 func TestServeBoundsDraining(t *testing.T) {
 	for name, drain := range map[string]time.Duration{"a short drain": 20 * time.Millisecond, "none": 0} {
 		t.Run(name, func(t *testing.T) {
@@ -211,8 +212,8 @@ func TestServeFillsInBounds(t *testing.T) {
 	}
 }
 
-// Streaming also works under a server that does not drain, and its context ends when
-// the client leaves.
+// Streaming also works on a server that does not drain. Its context then ends when the
+// client leaves.
 func TestStreamingElsewhere(t *testing.T) {
 	begun := make(chan struct{})
 	cause := make(chan error)

@@ -17,7 +17,7 @@ func TestLoopbackHost(t *testing.T) {
 	for host, allowed := range map[string]bool{
 		"localhost":                 true,
 		"localhost:5000":            true,
-		"localhost:1":               true, // behind a forwarded port
+		"localhost:1":               true, // through a forwarded port
 		"LocalHost.:5000":           true,
 		"emo.localhost:5000":        true,
 		"127.0.0.1":                 true,
@@ -82,7 +82,7 @@ func TestLoopbackHostElsewhere(t *testing.T) {
 	}
 }
 
-// ask sends one request with that Host, to a handler that answers 204.
+// ask sends a request with this Host to a handler that answers 204.
 func ask(host string, ln net.Addr) *httptest.ResponseRecorder {
 	next := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	r := httptest.NewRequest(http.MethodPost, "/send_emoji", nil)

@@ -7,8 +7,8 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// On macOS AirPlay is named as the likely owner of port 5000.
-func TestListenNamesTheUsualSuspect(t *testing.T) {
+// On macOS the error names AirPlay as the likely owner of port 5000.
+func TestListenNamesAirPlay(t *testing.T) {
 	if ln, err := httpserve.Listen(t.Context(), "127.0.0.1:5000"); err == nil {
 		defer func() { _ = ln.Close() }()
 	}

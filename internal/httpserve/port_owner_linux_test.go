@@ -14,7 +14,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// ownerOf tries to bind a taken address, and returns its owner as the error has it.
+// ownerOf tries to bind a taken address, and returns the owner in the error.
 func ownerOf(t *testing.T, host, port string) string {
 	t.Helper()
 	ln, err := httpserve.Listen(t.Context(), net.JoinHostPort(host, port))
@@ -28,7 +28,7 @@ func ownerOf(t *testing.T, host, port string) string {
 	return failed.Owner
 }
 
-// named is how a process of this test's program is written.
+// named returns the text for a process that runs this test's program.
 func named(t *testing.T, pid int) string {
 	t.Helper()
 	comm, err := os.ReadFile("/proc/self/comm")
@@ -38,8 +38,8 @@ func named(t *testing.T, pid int) string {
 	return fmt.Sprintf("%s (pid %d)", strings.TrimSpace(string(comm)), pid)
 }
 
-// On Linux the process that holds a taken port is named, whichever conflicting address
-// it has bound.
+// On Linux the error names the process that holds the port, whichever conflicting
+// address that process has bound.
 func TestListenNamesTheOwner(t *testing.T) {
 	for name, tt := range map[string]struct{ held, wanted string }{
 		"the same address":            {"127.0.0.1", "127.0.0.1"},
@@ -69,7 +69,7 @@ func TestListenNamesTheOwner(t *testing.T) {
 // holdEnv, if set, makes TestHold hold a port.
 const holdEnv = "HTTPSERVE_TEST_HOLD"
 
-// TestHold is the other process of TestListenTellsNeighboursApart: it holds a port
+// TestHold runs in the other process of TestListenTellsNeighboursApart. It holds a port
 // until its input ends.
 func TestHold(t *testing.T) {
 	host := os.Getenv(holdEnv)
@@ -85,7 +85,7 @@ func TestHold(t *testing.T) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// If two processes hold one port on two addresses, the right one is named.
+// If two processes hold the same port on two addresses, the error names the right one.
 func TestListenTellsNeighboursApart(t *testing.T) {
 	other := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestHold$")
 	other.Env = append(os.Environ(), holdEnv+"=127.0.0.2")
@@ -102,7 +102,7 @@ func TestListenTellsNeighboursApart(t *testing.T) {
 	}
 	defer func() {
 		_ = in.Close()
-		_ = other.Process.Kill() // it would take its leave at length
+		_ = other.Process.Kill() // it would take long to end by itself
 		_ = other.Wait()
 	}()
 	port, err := bufio.NewReader(out).ReadString('\n')

@@ -9,7 +9,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// answerOf is what a handler answers to a request with the id r1 and no body.
+// answerOf returns a handler's answer to a request with the id r1 and no body.
 func answerOf(h http.Handler, method, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(method, path, nil)

@@ -41,7 +41,7 @@ func TestRequestID(t *testing.T) {
 				var p struct {
 					ID string `json:"request_id"`
 				}
-				_ = json.Unmarshal(w.Body.Bytes(), &p) // a success has none
+				_ = json.Unmarshal(w.Body.Bytes(), &p) // an accepted request has no body with an id
 				return w.Header()["X-Request-Id"], p.ID
 			}
 			said, inBody := ask(httpserve.Refusalf(418, "teapot", "no"))

@@ -51,7 +51,7 @@ func TestParseRate(t *testing.T) {
 	}
 }
 
-// step is one attempt to take tokens.
+// step is one call of Take.
 type step struct {
 	at   time.Duration
 	n    int
@@ -76,7 +76,7 @@ func TestTake(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			start := time.Now()
 			l := quota.New(tt.rate, 100)
-			start = start.Add(time.Since(start)) // not before the limiter's own
+			start = start.Add(time.Since(start)) // not before the limiter's epoch
 			key, other := l.Key("ann"), l.Key("bob")
 			for i, s := range tt.steps {
 				got := l.Take(key, s.n, start.Add(s.at))
@@ -91,11 +91,11 @@ func TestTake(t *testing.T) {
 	}
 }
 
-// Delay says when there will be a token, and takes none. Refund undoes Take.
+// Delay returns when there will be a token, and takes none. Refund undoes Take.
 func TestDelayAndRefund(t *testing.T) {
 	l := quota.New(quota.Rate{PerSecond: 1, Burst: 2}, 10)
 	now, key := time.Now().Add(time.Second), l.Key("ann")
-	l.Refund(key, 1) // what was never taken
+	l.Refund(key, 1) // refunding what was not taken changes nothing
 	for i, want := range []time.Duration{0, 0, time.Second, time.Second} {
 		if got := l.Delay(key, now); got != want {
 			t.Errorf("before %d: wait %v, want %v", i, got, want)
@@ -111,8 +111,8 @@ func TestDelayAndRefund(t *testing.T) {
 	}
 }
 
-// If there are more keys than places, the keys with the fullest buckets are forgotten,
-// and a client that keeps sending stays limited.
+// If there are more keys than places, those with the fullest buckets are forgotten, and
+// a client that keeps sending stays limited.
 func TestForgetting(t *testing.T) {
 	l := quota.New(quota.Rate{PerSecond: 1, Burst: 100}, 1000)
 	now := time.Now().Add(time.Second)
@@ -126,7 +126,7 @@ func TestForgetting(t *testing.T) {
 	}
 }
 
-// With calls at one time, no key gets more than its rate.
+// No key gets more than its rate, even if many call at the same time.
 func TestConcurrent(t *testing.T) {
 	const perSecond, burst, keys = 1000, 50, 40
 	l := quota.New(quota.Rate{PerSecond: perSecond, Burst: burst}, 10_000)
@@ -150,7 +150,7 @@ func TestConcurrent(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	const most = burst + perSecond // in a second
+	const most = burst + perSecond // within a second
 	for k := range taken {
 		if n := taken[k].Load(); n > most || n < most/2 {
 			t.Errorf("key %d took %d, want at most %d, and not much less", k, n, most)

@@ -139,8 +139,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// Whatever the file holds, reading it ends with sections or with an error on one
-// line.
+// Every text gives sections, or an error of one line.
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
 		"serve:\n  linger: 2ms\nbench:\n  compare: {fail-on: 5%}\n", "a: [1, 'x', \"\\n\"]\nb: |\n  x\n", "a:\n- b\n- c: d\n",

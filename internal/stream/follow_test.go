@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// partition holds records from one offset on and before another. Each fetch returns
-// two of them at most.
+// partition holds records with the offsets from start up to, and without, end. Each
+// fetch returns at most two of them.
 type partition struct {
 	start, end int64
 	err        error
@@ -41,8 +41,9 @@ func (p *partition) Fetch(ctx context.Context, offset int64, wait time.Duration)
 	}
 }
 
-// following is what Follow does until the context ends, as text: offsets, "caught
-// up", and "-" for an empty batch. Meanwhile changes a partition after every batch.
+// following returns what Follow does until the context ends, as text: offsets, "caught
+// up", and "-" for an empty batch. It calls meanwhile after each batch, to change the
+// partition.
 func following(t *testing.T, p *partition, offset, end int64, meanwhile func(batches int)) (string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)

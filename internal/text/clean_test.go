@@ -48,8 +48,8 @@ func TestCleanCells(t *testing.T) {
 	}
 }
 
-// Whatever is cleaned has one width and nothing that a terminal would obey, and
-// cleaning it again changes nothing.
+// Cleaned text has one width and nothing that a terminal would obey. Cleaning it again
+// changes nothing.
 func FuzzCleanCells(f *testing.F) {
 	for _, s := range []string{"plain", "\x1b[31m🇩🇪\x1b]0;x\a", "नमस्ते", "👨‍👩‍👧", "e\u0301\u200b\u202e", "\x9b\xff", "1️⃣\u034f"} {
 		f.Add(s)

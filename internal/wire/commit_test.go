@@ -7,7 +7,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// The metadata of commits outlives the program that wrote it.
+// The metadata of commits must not change: a newer program reads what an older one
+// wrote.
 func TestCommitMetadata(t *testing.T) {
 	s := wire.Settings{WindowMS: 2000, LatenessMS: 10000}
 	for want, meta := range map[string]any{

@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// flat is what ScanFlatReaction reads, as text.
+// flat returns the fields that ScanFlatReaction finds in body, as strings.
 func flat(body string) (r wire.Reaction, count int, ok bool) {
 	f, ok := wire.ScanFlatReaction([]byte(body))
 	r = wire.Reaction{UserID: f.UserID.InString(body), Emoji: f.Emoji.InString(body), Timestamp: f.Timestamp.InString(body), Channel: f.Channel.InString(body)}
@@ -81,7 +81,7 @@ func TestScanFlatReactionLeavesToEncodingJSON(t *testing.T) {
 	}
 }
 
-// A field that is there and empty is told from one that is not there.
+// Exists tells an empty field from one that is missing.
 func TestFlatReactionFieldsExist(t *testing.T) {
 	f, ok := wire.ScanFlatReaction([]byte(`{"user_id":"","emoji_type":"🔥"}`))
 	if !ok || !f.UserID.Exists() || !f.Emoji.Exists() || f.Timestamp.Exists() || f.Channel.Exists() {
@@ -89,8 +89,8 @@ func TestFlatReactionFieldsExist(t *testing.T) {
 	}
 }
 
-// FuzzScanFlatReaction looks for a text that is read otherwise than encoding/json
-// reads it.
+// FuzzScanFlatReaction looks for a text from which ScanFlatReaction reads something
+// else than encoding/json.
 func FuzzScanFlatReaction(f *testing.F) {
 	for _, body := range []string{
 		`{"user_id":"ann","emoji_type":"🔥"}`,

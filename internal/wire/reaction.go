@@ -52,8 +52,8 @@ type CountedFields struct {
 // ErrNotReaction says that a record cannot be counted.
 var ErrNotReaction = errors.New("not a reaction")
 
-// DecodeCountedFields decodes the counted fields of a record value of emoji-topic. It
-// decodes the form that AppendReaction writes without allocation. It also accepts any
+// DecodeCountedFields decodes the counted fields of a record value of emoji-topic.
+// For the form that AppendReaction writes it allocates nothing. It also accepts any
 // other JSON with the same meaning (other order or spacing, escapes, more fields).
 //
 // It does not check whether the emoji is known, since the writer of the record has

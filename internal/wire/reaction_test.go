@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// fields are wire.CountedFields as strings, for tables.
+// fields are the strings of wire.CountedFields, for tables.
 type fields struct{ Emoji, Channel string }
 
 func decodeCounted(value string) (fields, error) {
@@ -132,8 +132,8 @@ func TestAppendReaction(t *testing.T) {
 	}
 }
 
-// A reaction comes back as it was, whoever reads it: encoding/json, or DecodeCountedFields
-// what it counts of it.
+// encoding/json reads a reaction as it was written, and DecodeCountedFields its counted
+// fields.
 func FuzzAppendReaction(f *testing.F) {
 	f.Add("user_1", "🔥", "2026-01-02T03:04:05.678Z", "stage-2")
 	f.Add(`a"b\c`, "❤️", "\x00\x1f\x7f\u2028<&>", "")
@@ -141,7 +141,7 @@ func FuzzAppendReaction(f *testing.F) {
 	f.Fuzz(func(t *testing.T, user, emoji, timestamp, channel string) {
 		want := wire.Reaction{UserID: user, Emoji: emoji, Timestamp: timestamp, Channel: channel}
 		for _, s := range []*string{&want.UserID, &want.Emoji, &want.Timestamp, &want.Channel} {
-			*s = string([]rune(*s)) // what is not UTF-8 becomes U+FFFD
+			*s = string([]rune(*s)) // bytes that are not UTF-8 become U+FFFD
 		}
 		value := wire.AppendReaction(nil, want)
 		if want.Channel == wire.MainChannel {
@@ -160,8 +160,7 @@ func FuzzAppendReaction(f *testing.F) {
 	})
 }
 
-// DecodeCountedFields never panics, and what encoding/json reads in a value decides:
-// whether it is accepted, and as what.
+// DecodeCountedFields never panics, and accepts and returns the same as encoding/json.
 func FuzzDecodeCountedFields(f *testing.F) {
 	for _, value := range []string{
 		`{"user_id":"u1","emoji_type":"🔥","timestamp":"t"}`,

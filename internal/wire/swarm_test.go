@@ -25,7 +25,8 @@ func TestNewSwarm(t *testing.T) {
 			wire.Swarm{Total: 37, Emojis: []wire.EmojiCount{{"🔥", 30, 3}, {"👍", 5, 1}, {"😂", 2, 1}}},
 		},
 		"ties by code point": {
-			// U+1F602, U+1F525, U+2764, U+1F44D: in UTF-16 the third would not be the first.
+			// U+1F602, U+1F525, U+2764, U+1F44D: in the order of UTF-16 the third would
+			// not come first.
 			[]wire.EmojiCount{{"😂", 1, 1}, {"🔥", 1, 1}, {"❤️", 1, 1}, {"👍", 1, 1}},
 			9,
 			wire.Swarm{Total: 4, Emojis: []wire.EmojiCount{{"❤️", 1, 1}, {"👍", 1, 1}, {"🔥", 1, 1}, {"😂", 1, 1}}},
@@ -115,8 +116,8 @@ func TestDecodeSwarmRefuses(t *testing.T) {
 	}
 }
 
-// A swarm that can be read has what its readers rely on, and is read again from
-// what it is written as.
+// A swarm that DecodeSwarm accepts has what its readers rely on. If it is encoded and
+// decoded again, it is the same.
 func FuzzDecodeSwarm(f *testing.F) {
 	f.Add([]byte(`{"channel":"main","window":{"start":"2026-01-02T03:04:03.000Z","end":"2026-01-02T03:04:05.000Z"},"total":25,"emojis":[{"emoji_type":"🔥","emoji_count":25,"emoji_count_aggregated":2.5}]}`))
 	f.Add([]byte(`{"channel":"a","window":{"start":"2026-01-02T08:34:03+05:30","end":"2026-01-02T08:34:05+05:30"},"total":0,"emojis":[],"more":1}`))

@@ -56,8 +56,8 @@ func TestCheckTopicName(t *testing.T) {
 	}
 }
 
-// Copies of every version must send a key the same way: these numbers never
-// change.
+// PartitionOf never changes: copies of all versions must send a key to the same
+// partition.
 func TestPartitionOfIsStable(t *testing.T) {
 	partitions := [6]int{1, 2, 3, 4, 7, 128}
 	for key, want := range map[string][6]int{

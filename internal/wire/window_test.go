@@ -14,7 +14,7 @@ const at = 1767323045000
 func TestAppendTime(t *testing.T) {
 	local := time.Local
 	defer func() { time.Local = local }()
-	time.Local = time.FixedZone("far away", 5*3600+1800) // must make no difference
+	time.Local = time.FixedZone("far away", 5*3600+1800) // the local time zone must make no difference
 	for ms, want := range map[int64]string{
 		0:        "1970-01-01T00:00:00.000Z",
 		-1:       "1969-12-31T23:59:59.999Z",
@@ -80,8 +80,8 @@ func TestWindowJSONRefuses(t *testing.T) {
 	}
 }
 
-// What is read ends after its start, and is read again from what it is written as,
-// but for years that RFC 3339 does not have.
+// A window that can be decoded ends after its start. If it is encoded and decoded
+// again, it is the same, except for years that RFC 3339 does not have.
 func FuzzWindow(f *testing.F) {
 	f.Add([]byte(`{"start":"2026-01-02T03:04:03.000Z","end":"2026-01-02T03:04:05.000Z"}`))
 	f.Add([]byte(`{"start":"2026-01-02T08:34:03.000999+05:30","end":"2026-01-02T08:34:05+05:30"}`))

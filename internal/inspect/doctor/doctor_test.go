@@ -10,8 +10,8 @@ import (
 	"github.com/emostream/emostream/internal/inspect/doctor"
 )
 
-// check wants certain findings besides those that are ok, each as "status check",
-// in all of which together something is said.
+// check fails the test unless these findings, besides those that are ok, are the ones
+// in want, each as "status check". says must be in the text of all of them together.
 func check(t *testing.T, got []doctor.Finding, says string, want ...string) {
 	t.Helper()
 	var have []string

@@ -6,7 +6,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// LastBeats is lastBeats, of heartbeats with the times at which they were written.
+// LastBeats calls lastHeartbeats with heartbeats that were written at the times at.
 func LastBeats(statuses []wire.ServerStatus, at []time.Time, now time.Time) []Server {
 	beats := make([]heartbeat, len(statuses))
 	for i, s := range statuses {

@@ -39,8 +39,8 @@ func TestServers(t *testing.T) {
 	t.Run("none", func(t *testing.T) { check(t, doctor.Servers(nil), "none is announced", "note subscriber servers") })
 }
 
-// What the log of heartbeats says of each server: the last one counts; who left in
-// order is not there; who goes on after another one took over is a rival.
+// The last heartbeat of each server counts. A server that announced that it leaves is
+// left out. An instance that goes on after another one took over is a rival.
 func TestLastBeats(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	type heard struct {

@@ -9,7 +9,7 @@ import (
 	"github.com/emostream/emostream/internal/kafka"
 )
 
-// healthy are an installation's topics on three brokers, as the stages make them.
+// healthy returns an installation's topics on three brokers, as the stages create them.
 func healthy(lateness time.Duration) map[doctor.Role]doctor.Topic {
 	l := kafka.Layout{Lateness: lateness}
 	topics := map[doctor.Role]doctor.Topic{}
@@ -17,7 +17,7 @@ func healthy(lateness time.Duration) map[doctor.Role]doctor.Topic {
 		doctor.Reactions: l.ReactionsTopic(), doctor.Partials: l.PartialsTopic(), doctor.Counts: l.CountsTopic(),
 		doctor.Heartbeats: l.ServersTopic(), doctor.Swarms: l.ServerTopic("sub1"),
 	} {
-		config := map[string]string{ // Kafka's own
+		config := map[string]string{ // Kafka's defaults
 			"cleanup.policy": "delete", "retention.ms": "604800000", "retention.bytes": "-1", "max.message.bytes": "1048588",
 			"message.timestamp.type": "CreateTime", "message.timestamp.before.max.ms": "9223372036854775807",
 			"message.timestamp.after.max.ms": "3600000", "unclean.leader.election.enable": "false", "min.insync.replicas": "2",
@@ -104,7 +104,7 @@ func TestTopics(t *testing.T) {
 	}
 }
 
-// A broker that is away makes one finding, however many topics it holds.
+// A broker that is away gives one finding, however many topics it holds.
 func TestTopicsTellOfReplicasOnce(t *testing.T) {
 	var all []doctor.Topic
 	for _, topic := range healthy(10 * time.Second) {

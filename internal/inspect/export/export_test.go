@@ -56,8 +56,8 @@ func table[R export.Row](t *testing.T, f export.Format, rows []R) []byte {
 	return b.Bytes()
 }
 
-// Parquet is read back as it was written, from several groups of rows too; and its
-// columns are of types that other programs make something of.
+// Parquet is read back as it was written, also from several groups of rows. Its columns
+// have types that other programs understand.
 func TestParquet(t *testing.T) {
 	many := slices.Repeat(windows, 100_000)
 	got := table(t, export.Parquet, many)
@@ -101,7 +101,7 @@ func TestFormatOf(t *testing.T) {
 	}
 }
 
-// install starts a broker with the topics of reactions and counts, both with two
+// install starts a broker with the topics of reactions and counts, each with two
 // partitions.
 func install(t *testing.T) *kafka.Client {
 	t.Helper()
@@ -120,7 +120,8 @@ func write(t *testing.T, c *kafka.Client, topic string, partition int, ms int64,
 	}
 }
 
-// count is a record of emoji-aggregated; a Spark job writes offsets instead of Z.
+// count returns a record of emoji-aggregated. Our own have the zone "Z"; a Spark job
+// writes a UTC offset instead.
 func count(zone string, start int64, emoji string, n int64) string {
 	at := func(ms int64) string { return time.UnixMilli(base+ms).UTC().Format("2006-01-02T15:04:05.000") + zone }
 	return fmt.Sprintf(`{"window":{"start":%q,"end":%q},"emoji_type":%q,"emoji_count":%d,"emoji_count_aggregated":%.1f}`, at(start), at(start+2000), emoji, n, float64(n)/10)
@@ -140,10 +141,10 @@ func TestWindows(t *testing.T) {
 	topic := wire.Topics{}.Counts()
 	write(t, c, topic, 0, 2100, count("Z", 0, "🔥", 2))
 	write(t, c, topic, 0, 4100, count("Z", 2000, "🔥", 5))
-	write(t, c, topic, 0, 4200, count("+00:00", 0, "🔥", 7)) // revised, and by another program
+	write(t, c, topic, 0, 4200, count("+00:00", 0, "🔥", 7)) // a revision by another program
 	write(t, c, topic, 0, 4300, count("+00:00", 0, "❤", 1))
 	write(t, c, topic, 0, 4400, "junk")
-	write(t, c, topic, 1, 9000, count("Z", 2000, "🔥", 4)) // said before by one that knew less
+	write(t, c, topic, 1, 9000, count("Z", 2000, "🔥", 4)) // an older count of the same emoji
 	write(t, c, topic, 1, 9100, count("Z", 4000, "🔥", 1))
 	hearts, err := topicreader.NewFilter(nil, []string{"❤️"})
 	if err != nil {

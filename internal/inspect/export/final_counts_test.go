@@ -11,8 +11,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// counts reads "WINDOW EMOJI COUNT" triples, windows by their start in seconds, as in
-// "0 a 3, 2 a 1, 0 a 4"; an emoji may be in a channel, as in "room/a".
+// counts parses counts like "0 a 3, 2 a 1, 0 room/a 4": the start of the window in
+// seconds, the emoji, perhaps with a channel before it, and the count.
 func counts(t *testing.T, text string) []wire.Count {
 	t.Helper()
 	var all []wire.Count
@@ -37,7 +37,8 @@ func counts(t *testing.T, text string) []wire.Count {
 	return all
 }
 
-// rows are the merger's, in the same words; "|" stands where a record was added.
+// rows returns the rows that Counts hands over, in the same form. "|" stands for each
+// record that was added.
 func rows(t *testing.T, l export.Limits, expected, added []wire.Count) (string, error) {
 	t.Helper()
 	m := export.NewCounts(l)
@@ -90,8 +91,8 @@ func TestMerger(t *testing.T) {
 	}
 }
 
-// However the records are shuffled, the rows are the same.
-func TestMergerOrder(t *testing.T) {
+// The rows do not depend on the order of the records.
+func TestRowsDoNotDependOnTheOrderOfRecords(t *testing.T) {
 	all := counts(t, "0 a 1, 0 a 2, 0 b 4, 0 b 4, 2 a 7, 2 room/a 5, 2 room/a 6, 4 a 1, 6 b 2, 6 b 3, 8 a 1")
 	const want = "0 a 2, 0 b 4, 2 a 7, 2 room/a 6, 4 a 1, 6 b 3, 8 a 1"
 	random := rand.New(rand.NewPCG(1, 2))
@@ -104,16 +105,16 @@ func TestMergerOrder(t *testing.T) {
 	}
 }
 
-// Records that retention took between the two readings leave their windows' others,
-// and what was not expected is not given.
-func TestMergerGaps(t *testing.T) {
+// If retention removes records between the two readings, the remaining records of their
+// windows still make rows. Records that were not expected make none.
+func TestRecordsThatRetentionRemovesMeanwhile(t *testing.T) {
 	got, err := rows(t, export.Limits{}, counts(t, "0 a 1, 0 a 2, 2 a 1"), counts(t, "0 a 2, 4 a 1, 2 a 1"))
 	if want := "|, |, |, 0 a 2, 2 a 1"; err != nil || got != strings.Trim(want, "|, ") {
 		t.Errorf("got %s, want %s (%v)", got, want, err)
 	}
 }
 
-func TestMergerLimits(t *testing.T) {
+func TestCountsLimits(t *testing.T) {
 	for name, test := range map[string]struct {
 		limits export.Limits
 		in     string
@@ -136,8 +137,8 @@ func TestMergerLimits(t *testing.T) {
 	}
 }
 
-// What a row is given to may fail.
-func TestMergerGives(t *testing.T) {
+// An error of the function that takes the rows ends the export.
+func TestAddReturnsTheErrorOfGive(t *testing.T) {
 	full := errors.New("the disk is full")
 	m := export.NewCounts(export.Limits{})
 	c := counts(t, "0 a 1")[0]

@@ -61,7 +61,7 @@ func spelled(r replay.Reaction, err error) string {
 	return fmt.Sprintf("%s %s %s %s x%d @%s", r.UserID, r.Emoji, r.Timestamp, r.Channel, r.Count, at)
 }
 
-// A file that cannot be read on is an error, and not its end.
+// A read error in the middle of a file is returned, and not taken for its end.
 func TestBrokenLines(t *testing.T) {
 	in := io.MultiReader(strings.NewReader(`{"user_id":"a","emoji_type":"🔥"}`+"\n"), iotest.ErrReader(errors.New("disk")))
 	var got []string
@@ -76,7 +76,7 @@ func TestBrokenLines(t *testing.T) {
 	}
 }
 
-// Whatever is read is a reaction within its limits, or an error that names its line.
+// Every line gives a reaction within the limits, or an error that names the line.
 func FuzzLines(f *testing.F) {
 	f.Add([]byte(`{"time":"2026-11-23T14:42:00.250Z","user_id":"ann","emoji_type":"🔥","timestamp":"t","channel":"room-1","count":3}`))
 	f.Add([]byte("{\"value\":{\"emoji_type\":\"a\"},\"time\":null}\n\nnull\n7\n[]"))

@@ -19,9 +19,10 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// server answers as it is told, and remembers what it was sent and when.
+// server is a Sender that answers as answer says, and records what it was sent and
+// when.
 type server struct {
-	// answer says what becomes of a request; default all is accepted.
+	// answer returns the answer to request n. If it is nil, everything is accepted.
 	answer func(n int, sent []client.Reaction) ([]client.Result, error)
 	takes  time.Duration
 
@@ -41,7 +42,7 @@ func (s *server) Send(ctx context.Context, sent []client.Reaction) ([]client.Res
 	n := len(s.log)
 	s.log = append(s.log, fmt.Sprintf("%.2f: %s", time.Since(s.start).Seconds(), strings.Join(said, " ")))
 	s.mu.Unlock()
-	if err := sleep.For(ctx, s.takes); err != nil { // a replay that is interrupted waits for its answers
+	if err := sleep.For(ctx, s.takes); err != nil { // an interrupted replay waits for its answers, so ctx must not end
 		return nil, err
 	}
 	if s.answer != nil {
@@ -56,7 +57,7 @@ func (s *server) said() string {
 	return strings.Join(s.log, "; ")
 }
 
-// recorded are reactions named "EMOJI@MILLISECONDS", or "bad".
+// recorded returns a recording of words like "EMOJI@MILLISECONDS" or "bad".
 func recorded(text string) replay.Recording {
 	return func(yield func(replay.Reaction, error) bool) {
 		for word := range strings.FieldsSeq(text) {
@@ -70,8 +71,8 @@ func recorded(text string) replay.Recording {
 	}
 }
 
-// What is due together is sent together, what is the same counts for both, and the
-// original spacing stays.
+// Reactions that are due together are sent together. Equal ones are sent once, with a
+// count. The distances between them are those of the recording.
 func TestPaceOfARun(t *testing.T) {
 	for name, test := range map[string]struct {
 		speed     float64
@@ -102,8 +103,8 @@ func TestPaceOfARun(t *testing.T) {
 	}
 }
 
-// A server that is slow moves no reaction that it has room for: what waited for a
-// connection goes together, and the report says how late it was.
+// A slow server does not delay reactions for which it has room again. Those that waited
+// for a connection are sent together, and the report says how late they were.
 func TestSlowServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
@@ -118,15 +119,16 @@ func TestSlowServer(t *testing.T) {
 	})
 }
 
-// Only what is certainly not written is sent again; whatever else happens is told.
-func TestFates(t *testing.T) {
+// Only reactions that are certainly not written are sent again. All other outcomes are
+// reported.
+func TestOutcomes(t *testing.T) {
 	refusal := func(status int, code string) error {
 		return &client.RefusalError{Status: status, Code: code, Message: "it said " + code}
 	}
 	unreached := &net.OpError{Op: "dial", Err: errors.New("refused")}
 	outcome := func(code string) client.Result { return client.Result{Code: code, Message: "it said " + code} }
 	for name, test := range map[string]struct {
-		answers []any // by request: an error, or outcomes; afterwards all is accepted
+		answers []any // answer to each request, an error or outcomes; later ones are accepted
 		want    string
 		sent    string
 	}{
@@ -171,7 +173,7 @@ func TestFates(t *testing.T) {
 	}
 }
 
-// told is a report in words.
+// told returns a report in words.
 func told(r replay.Report, err error) string {
 	var parts []string
 	add := func(n int64, what string) {
@@ -207,9 +209,9 @@ func told(r replay.Report, err error) string {
 	return s
 }
 
-// A server that takes nothing for long ends the replay, and what was not sent is
-// known not to be counted.
-func TestPatience(t *testing.T) {
+// If a server takes nothing for longer than RetryFor, the replay ends. Reactions that
+// were not sent are reported as certainly not counted.
+func TestRetryForEndsTheReplay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
 		s.answer = func(int, []client.Reaction) ([]client.Result, error) {
@@ -225,8 +227,7 @@ func TestPatience(t *testing.T) {
 	})
 }
 
-// When it is interrupted, answers under way are waited for, and nothing is missing
-// in the report.
+// An interrupted replay waits for the answers under way, and its report is complete.
 func TestInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -240,8 +241,8 @@ func TestInterrupted(t *testing.T) {
 	})
 }
 
-// A recording that cannot be read on ends the replay; what cannot be read of it is
-// passed over and told of.
+// An entry that cannot be read is passed over and reported. If the recording itself
+// cannot be read on, the replay ends.
 func TestBadRecording(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
@@ -262,7 +263,7 @@ func TestBadRecording(t *testing.T) {
 	})
 }
 
-// What would make a server refuse everything that is sent with it is not sent.
+// A reaction that would make a server refuse the whole batch is not sent.
 func TestTooLarge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
@@ -279,8 +280,8 @@ func TestTooLarge(t *testing.T) {
 	})
 }
 
-// Requests are no larger than they may be, and nothing counts for more than a
-// hundred.
+// A request is never larger than Batch allows, and no reaction in it counts for more
+// than a hundred.
 func TestSizes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
@@ -304,7 +305,7 @@ func TestSizes(t *testing.T) {
 	})
 }
 
-// The channel can be another one, and only some can be wanted.
+// All reactions can be sent to one channel, and a filter can choose some of them.
 func TestChannels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()
@@ -331,7 +332,7 @@ func TestChannels(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if got := strings.Join(channels, ","); got != ",room-2,other" { // the last is of two
+		if got := strings.Join(channels, ","); got != ",room-2,other" { // the last reaction stands for two
 			t.Errorf("sent to %q", got)
 		}
 		if _, err := topicreader.NewFilter(nil, []string{"fire"}); err == nil || !strings.Contains(err.Error(), ":fire:") {
@@ -340,7 +341,7 @@ func TestChannels(t *testing.T) {
 	})
 }
 
-// Progress is told while it lasts.
+// Progress is called every two seconds during the replay.
 func TestProgress(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var told []int64
@@ -352,7 +353,7 @@ func TestProgress(t *testing.T) {
 	})
 }
 
-// While a server does not take what it is sent, the progress says why.
+// While the server does not take what is sent, Progress is told why.
 func TestProgressSaysWhy(t *testing.T) {
 	away := errors.New("kafka is away")
 	for name, answer := range map[string]func(sent []client.Reaction) ([]client.Result, error){
@@ -367,7 +368,7 @@ func TestProgressSaysWhy(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newServer()
 				s.answer = func(n int, sent []client.Reaction) ([]client.Result, error) {
-					if n < 3 { // at 0, 1 and 2 s
+					if n < 3 { // the requests at 0, 1 and 2 s
 						return answer(sent)
 					}
 					return make([]client.Result, len(sent)), nil

@@ -18,14 +18,15 @@ import (
 // base is the beginning of a window.
 var base = time.Date(2026, 11, 23, 14, 42, 0, 0, time.UTC).UnixMilli()
 
-// tap is a reaction written as "USER EMOJI" or "USER EMOJI CHANNEL".
+// tap returns a reaction written as "USER EMOJI" or "USER EMOJI CHANNEL".
 func tap(text string) wire.ReactionFields {
 	f := append(strings.Fields(text), "")
 	return wire.ReactionFields{UserID: []byte(f[0]), CountedFields: wire.CountedFields{Emoji: []byte(f[1]), Channel: []byte(f[2])}}
 }
 
-// tally adds reactions up, written as "MILLISECONDS USER EMOJI", a comma between two.
-func tally(t *testing.T, cfg stats.Config, text string) *stats.Statistics {
+// addUp adds up reactions written as "MILLISECONDS USER EMOJI", with commas between
+// them.
+func addUp(t *testing.T, cfg stats.Config, text string) *stats.Statistics {
 	t.Helper()
 	out := stats.New(cfg)
 	for part := range strings.SplitSeq(text, ", ") {
@@ -43,7 +44,7 @@ func tally(t *testing.T, cfg stats.Config, text string) *stats.Statistics {
 }
 
 func TestReport(t *testing.T) {
-	all := tally(t, stats.Config{}, "0 ann 🔥, 1999 bob 🔥, 2000 ann 🎉, 2001 cid 🔥 room, 2500 cid 🎉 room, 3000 cid 🎉 room, 7000 ann 💖")
+	all := addUp(t, stats.Config{}, "0 ann 🔥, 1999 bob 🔥, 2000 ann 🎉, 2001 cid 🔥 room, 2500 cid 🎉 room, 3000 cid 🎉 room, 7000 ann 💖")
 	all.Skip()
 	report, err := json.MarshalIndent(all.Report(stats.Selection{Top: 2, Points: 3}), "", "  ")
 	if err != nil {
@@ -52,8 +53,8 @@ func TestReport(t *testing.T) {
 	golden.RequireEqual(t, append(report, '\n'))
 }
 
-// What is asked for and what there is decide the span, and with it the mean and the
-// course of the rate.
+// The range is the one asked for, else that of the reactions. It decides the mean rate
+// and the series.
 func TestSpan(t *testing.T) {
 	const reactions = "0 a x, 2000 a x, 2100 a x, 9000 a x"
 	for name, test := range map[string]struct {
@@ -75,7 +76,7 @@ func TestSpan(t *testing.T) {
 		"the wrong way":      {reactions, stats.Selection{From: base + 5000, To: base, Points: 3}, "0s: 0.0/s, none at the peak []"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := tally(t, stats.Config{}, test.in).Report(test.ask)
+			r := addUp(t, stats.Config{}, test.in).Report(test.ask)
 			peak := "none"
 			if r.Peak != nil {
 				peak = fmt.Sprintf("%d from %ds", r.Peak.Reactions, (int64(r.Peak.Start)-base)/1000)
@@ -92,7 +93,7 @@ func TestSpan(t *testing.T) {
 	}
 }
 
-// Whatever comes, what is held is bounded, and nothing is left out of the sums.
+// What is kept in memory is bounded, and the sums still include everything.
 func TestBounds(t *testing.T) {
 	all := stats.New(stats.Config{Windows: 8, Emojis: 3, Channels: 2})
 	for i := range int64(1000) {
@@ -114,15 +115,15 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// The number of users is as near as is said: within three standard errors, for four
-// seeds, and nearly exact for a few.
+// The number of users is within three standard errors, for four seeds. Small numbers
+// are nearly exact.
 func TestUsers(t *testing.T) {
 	for _, n := range []int{1, 10, 1000, 50_000} {
 		for seed := range uint64(4) {
 			random := rand.New(rand.NewPCG(seed, uint64(n)))
 			salt := random.Uint64()
 			all := stats.New(stats.Config{})
-			for i := range n + n/3 { // some tap twice
+			for i := range n + n/3 { // a third of the users tap twice
 				all.Add(base, tap(fmt.Sprintf("user_%x_%d 🔥", salt, i%n)))
 			}
 			r := all.Report(stats.Selection{})

@@ -35,7 +35,8 @@ func newTopic(t *testing.T) *topic {
 	return &topic{t, c}
 }
 
-// write appends records to a partition, named by their seconds after base.
+// write appends a record to a partition for each of seconds, with the time base +
+// seconds.
 func (p *topic) write(partition int, seconds ...int) {
 	p.t.Helper()
 	for _, s := range seconds {
@@ -57,7 +58,7 @@ func (p *topic) open(cfg topicreader.Config) *topicreader.Range {
 	return s
 }
 
-// merged is what Records gives, as text.
+// merged returns the records of Records as text.
 func merged(ctx context.Context, t *testing.T, s *topicreader.Range) string {
 	t.Helper()
 	var all []string
@@ -70,7 +71,7 @@ func merged(ctx context.Context, t *testing.T, s *topicreader.Range) string {
 	return strings.Join(all, " ")
 }
 
-// each is what Each gives, in the order of its times, as text.
+// each returns the records of Each as text, in the order of their times.
 func each(ctx context.Context, t *testing.T, s *topicreader.Range) string {
 	t.Helper()
 	var all []stream.Record
@@ -98,7 +99,7 @@ func at(seconds int) topicreader.Bound {
 func TestRanges(t *testing.T) {
 	p := newTopic(t)
 	p.write(0, 0, 10, 20, 300)
-	p.write(1, 5, 21, 4, 301) // the third was accepted before the first, and written after it
+	p.write(1, 5, 21, 4, 301) // the record of 4 was accepted before that of 5, and written later
 	for name, test := range map[string]struct {
 		from, to topicreader.Bound
 		want     string
@@ -121,7 +122,7 @@ func TestRanges(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := p.open(topicreader.Config{From: test.from, To: test.to})
-			for range 2 { // it begins anew each time
+			for range 2 { // each call reads from the beginning
 				if got := merged(t.Context(), t, s); got != test.want {
 					t.Errorf("merged: got %q, want %q", got, test.want)
 				}
@@ -135,7 +136,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// Of one partition alone, and from the end of what there is.
+// A range can be of one partition only, and can begin at the end of the topic.
 func TestPartition(t *testing.T) {
 	p := newTopic(t)
 	p.write(0, 0, 10)
@@ -153,7 +154,7 @@ func TestPartition(t *testing.T) {
 	}
 }
 
-// A log that is shorter than what was read of it says what to do.
+// If a log is shorter than what was read of it, the error says what to do.
 func TestShorterLog(t *testing.T) {
 	p := newTopic(t)
 	p.write(0, 0, 10)
@@ -165,7 +166,7 @@ func TestShorterLog(t *testing.T) {
 	}
 }
 
-// What is written after a range was opened does not belong to it, unless it follows.
+// Records written after a range was opened do not belong to it, unless it has Follow.
 func TestEnd(t *testing.T) {
 	p := newTopic(t)
 	p.write(0, 1)

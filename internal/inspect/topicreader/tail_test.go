@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// A tail reads all that there is, and each time what has come since.
+// ReadOn first reads the whole topic, and later what was written since.
 func TestTail(t *testing.T) {
 	p := newTopic(t)
 	tail := topicreader.NewTail(p.client, "emoji-topic", 3, 15*time.Second)
@@ -42,7 +42,7 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// A cursor reads to where it is asked to and no further, and goes on from there.
+// A cursor reads up to the given end and no further, and goes on from there.
 func TestCursorReadsExactly(t *testing.T) {
 	p := newTopic(t)
 	p.write(0, 0, 1, 2, 3, 4)

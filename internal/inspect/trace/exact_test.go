@@ -15,8 +15,8 @@ import (
 
 const partitions = 3
 
-// world is a whole pipeline: the stages' own state machines on logs in memory. Whoever
-// reads a log is handed what is appended.
+// world is a whole pipeline: the stages' own state machines on logs in memory. tapped,
+// partial, count and swarm are called with each record that is appended to a log.
 type world struct {
 	t         *testing.T
 	combiners [partitions]*aggregator.Combiner
@@ -24,9 +24,9 @@ type world struct {
 	merger    *publisher.Merger
 	log       [partitions][]stream.Record
 	partials  []stream.Record
-	counts    [][]stream.Record // by emission
-	next      int64             // offset in emoji-aggregated
-	read      int               // emissions that the merger has read
+	counts    [][]stream.Record // records of each emission
+	next      int64             // next offset in emoji-aggregated
+	read      int               // number of emissions that the merger has read
 
 	tapped  func(partition int, r stream.Record)
 	partial func(stream.Record)
@@ -57,7 +57,7 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// tap writes a reaction.
+// tap appends a reaction to emoji-topic.
 func (w *world) tap(partition int, at int64, emoji, channel string) {
 	r := stream.Record{
 		Offset: int64(len(w.log[partition])), Time: at,
@@ -67,7 +67,7 @@ func (w *world) tap(partition int, at int64, emoji, channel string) {
 	w.tapped(partition, r)
 }
 
-// combine lets a combiner read so many records, and emit.
+// combine makes a combiner read n records, and emit what is due.
 func (w *world) combine(partition int, n int64, now int64) {
 	c, log := w.combiners[partition], w.log[partition]
 	for ; n > 0 && c.Position() < int64(len(log)); n-- {
@@ -85,7 +85,7 @@ func (w *world) combine(partition int, n int64, now int64) {
 	}
 }
 
-// reduce lets the reducer read so many records, and emit.
+// reduce makes the reducer read n records, and emit what is due.
 func (w *world) reduce(n, now int64) {
 	for ; n > 0 && w.reducer.Position() < int64(len(w.partials)); n-- {
 		at := w.reducer.Position()
@@ -107,7 +107,7 @@ func (w *world) reduce(n, now int64) {
 	}
 }
 
-// publish lets the publisher read so many emissions, and send.
+// publish makes the merger read n emissions, and send what is due.
 func (w *world) publish(n int64, now int64) {
 	for ; n > 0 && w.read < len(w.counts); n-- {
 		for _, r := range w.counts[w.read] {
@@ -126,16 +126,16 @@ func (w *world) publish(n int64, now int64) {
 	w.merger.Confirm(e)
 }
 
-// What is concluded is what is so. A pipeline is run twice, side by side, with the
-// same delays: in the one many reactions have the same emoji, and are traced; in the
-// other each has one of its own, so that it can be seen what holds it.
+// The tracer's conclusions are true. Two pipelines run with the same delays. In the
+// first, many reactions have the same emoji, and are traced. In the second each
+// reaction has an emoji of its own, so that one can see which record holds it.
 func TestWhatIsConcludedIsSo(t *testing.T) {
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { concluded(t, seed) })
 	}
 }
 
-// place is where a reaction is in the log.
+// place is the place of a reaction in the log.
 type place struct {
 	partition int
 	offset    int64
@@ -186,7 +186,7 @@ func concluded(t *testing.T, seed uint64) {
 		if p := rnd.IntN(partitions); now < end && rnd.IntN(3) > 0 {
 			accepted := now - rnd.Int64N(30)
 			if rnd.IntN(50) == 0 {
-				accepted -= rnd.Int64N(5000) // late
+				accepted -= rnd.Int64N(5000) // the reaction is late
 			}
 			channel := []string{"main", "room"}[rnd.IntN(2)]
 			name := fmt.Sprintf("e%d", len(names))
@@ -227,7 +227,8 @@ func concluded(t *testing.T, seed uint64) {
 	checkSums(t, tracer.Report())
 }
 
-// checkSums wants the means of all hops to add up to the mean from end to end.
+// checkSums fails the test unless the means of all hops add up to the mean from end to
+// end.
 func checkSums(t *testing.T, r trace.Report) {
 	t.Helper()
 	sum := 0.0

@@ -17,7 +17,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// installation is a Kafka that Emostream does not run.
+// installation is the topics of an installation on an embedded broker. No stage runs.
 type installation struct {
 	t      *testing.T
 	client *kafka.Client
@@ -54,7 +54,7 @@ func (in *installation) write(topic string, partition int, at int64, values ...s
 	}
 }
 
-// follow traces until so many are followed to their end, and calls begun when it has
+// follow traces until end reactions are done or stuck. It calls begun after Follow has
 // begun.
 func (in *installation) follow(end int64, note func(string), begun func()) ([]trace.Journey, trace.Report) {
 	in.t.Helper()
@@ -83,13 +83,13 @@ func (in *installation) follow(end int64, note func(string), begun func()) ([]tr
 	return done, report
 }
 
-// It works where a Spark job counts, and finds topics that are made only then.
+// Follow works if a Spark job counts, and finds topics that are created while it runs.
 func TestFollowWithoutPartials(t *testing.T) {
 	in := newInstallation(t, "emoji-topic", "cluster_1", "sub_1")
 	was := `{"user_id":"before","emoji_type":"🔥","timestamp":"2024-11-20T10:00:00.123456"}`
 	in.write("emoji-topic", 0, time.Now().UnixMilli(), was)
 	var said []string
-	end := (time.Now().UnixMilli()/2000 + 30) * 2000 // of a window that has not begun for a while
+	end := (time.Now().UnixMilli()/2000 + 30) * 2000 // end of a window that begins in about a minute
 	done, report := in.follow(2, func(s string) { said = append(said, s) }, func() {
 		in.write("emoji-topic", 0, end-1500, `{"user_id":7,"emoji_type":"🔥","timestamp":"2024-11-20T10:00:00.123456"}`, `{}`)
 		in.write("emoji-topic", 1, end-1500, `{"user_id":"ann","emoji_type":"🔥","timestamp":"`+wire.Time(end-1510).String()+`"}`)
@@ -136,7 +136,8 @@ func TestFollowOfNothing(t *testing.T) {
 	}
 }
 
-// What was said before decides who is waited for, and how counting is followed.
+// The records before the start decide which servers are waited for, and whether there
+// are partials.
 func TestFollowLooksBack(t *testing.T) {
 	in := newInstallation(t, "emoji-topic", "emoji-partials", "emoji-aggregated", "sub_1", "sub_2")
 	now := time.Now().UnixMilli()

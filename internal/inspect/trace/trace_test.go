@@ -13,7 +13,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// script runs a history, a record a line, each with the time it was read in ms:
+// script feeds a tracer with a history: one record a line, after the time at which it
+// was read in ms. The records are:
 //
 //	tap PARTITION/OFFSET TIME EMOJI [CHANNEL] [USER] [TIMESTAMP]   of emoji-topic
 //	mark WINDOW LATENESS                                           of emoji-partials
@@ -104,8 +105,8 @@ func window(end int64) string {
 	return string(b)
 }
 
-// told is where those that are done or stuck were, as in
-// "0/7: accepted 1, in the log 2".
+// told returns a line for each reaction that is done or stuck, with its hops in ms,
+// such as "0/7: accepted 1, in the log 2".
 func told(done []trace.Journey) (lines []string) {
 	for _, j := range done {
 		var hops []string
@@ -310,7 +311,7 @@ func TestTracer(t *testing.T) {
 	}
 }
 
-// Without partials the window is that of the record's time.
+// Without partials a reaction's window is that of its record's time.
 func TestTracerWithoutPartials(t *testing.T) {
 	spark := func(start, end, emoji, n string) string {
 		return fmt.Sprintf(`raw emoji-aggregated {"window":{"start":"1970-01-01T05:30:%s+05:30","end":"1970-01-01T05:30:%s+05:30"},"emoji_type":%q,"emoji_count":%s,"emoji_count_aggregated":0.7}`, start, end, emoji, n)
@@ -362,8 +363,8 @@ func TestTracerWithoutPartials(t *testing.T) {
 	}
 }
 
-// When more come than can be followed at once, those that are are spread evenly; and
-// everything is accounted for.
+// If there are more reactions than can be followed at once, those that are followed are
+// spread evenly, and the report accounts for all.
 func TestTracerFollowsSome(t *testing.T) {
 	s := script{t, trace.New(trace.Config{Partials: true, MaxFollowed: 8, Wants: func(t wire.ReactionFields) bool { return string(t.UserID) != "nobody" }})}
 	for i := range 100 {
@@ -404,8 +405,8 @@ func TestTracerEnds(t *testing.T) {
 	}
 }
 
-// What somebody waits for is not forgotten, however long that takes.
-func TestTracerIsPatient(t *testing.T) {
+// A window in which a reaction is followed is not forgotten, however long that takes.
+func TestTracerKeepsWindowsThatAreFollowed(t *testing.T) {
 	s := script{t, trace.New(trace.Config{Partials: true, StuckAfter: 10 * time.Minute})}
 	s.run(`
 		1001 tap 0/0 1000 🔥
@@ -418,7 +419,7 @@ func TestTracerIsPatient(t *testing.T) {
 	}
 }
 
-// Whatever becomes of reactions, nothing of them stays.
+// The tracer keeps nothing of reactions that are done, stuck or dropped.
 func TestTracerForgets(t *testing.T) {
 	s := script{t, trace.New(trace.Config{Partials: true})}
 	for i := range int64(200) {

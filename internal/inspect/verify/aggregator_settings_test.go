@@ -11,8 +11,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// The settings are what was given, else what the newest mark says, in whichever
-// partition and however far back it is; without either only totals are compared.
+// The settings are those that were given, else those of the newest mark, in any
+// partition and however far back. Without either only totals are compared.
 func TestSettings(t *testing.T) {
 	ones, fives := wire.Settings{WindowMS: 1000, LatenessMS: 3000}, wire.Settings{WindowMS: 5000, LatenessMS: 4000}
 	for name, tt := range map[string]struct {
@@ -95,8 +95,8 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// Settings that are not those of the counting would make every window look
-// wrong.
+// Other settings than those of the aggregator are refused, since every window would
+// seem wrong.
 func TestOtherSettingsAreRefused(t *testing.T) {
 	t.Parallel()
 	in := install(t)
@@ -113,7 +113,7 @@ func TestOtherSettingsAreRefused(t *testing.T) {
 	}
 }
 
-// partials writes a good many of them.
+// partials writes n partials.
 func (in *installation) partials(n int) {
 	in.t.Helper()
 	records := make([]stream.Record, n)

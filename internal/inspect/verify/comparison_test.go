@@ -14,20 +14,22 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// base is when the tables' histories begin: a boundary of windows.
+// base is the time at which the tables' histories begin, in ms. It is a boundary of
+// windows.
 const base = 1_760_000_000_000
 
 var twos = wire.Settings{WindowMS: 2000, LatenessMS: 10000}
 
-// play runs a history through a comparison, a line a step, times in ms after base:
+// play runs a history through a comparison, one step a line. Times are in ms after
+// base.
 //
-//	tap PARTITION TIME EMOJI [CHANNEL]   a reaction in emoji-topic, times of it: 3*EMOJI
-//	junk PARTITION TIME                  a record there that is none
-//	count END EMOJI N AT [CHANNEL]       a count of a window, written at a time
-//	raw JSON                             a record of emoji-aggregated as it is
-//	log gap | counts gap                 records are gone before the next one, in partition 0
-//	owe DUE                              what was read is owed, in windows up to that end
-//	compare APART                        log and counts must be that far apart
+//	tap PARTITION TIME EMOJI [CHANNEL]   a reaction in emoji-topic; three of them: 3*EMOJI
+//	junk PARTITION TIME                  a record in emoji-topic that is no reaction
+//	count END EMOJI N AT [CHANNEL]       a count of the window that ends at END, written at AT
+//	raw JSON                             a record of emoji-aggregated, as it is
+//	log gap | counts gap                 records before the next one of partition 0 were removed
+//	owe DUE                              calls Owe
+//	compare APART                        calls Compare, which must return APART
 func play(t *testing.T, l *verify.Comparison, history string) {
 	t.Helper()
 	for line := range strings.Lines(history) {
@@ -87,10 +89,10 @@ func count(end int64, emoji string, n, at int64, channel string) stream.Record {
 	return stream.Record{Time: at, Value: value}
 }
 
-// window is the two seconds that end at end.
+// window returns the window of two seconds that ends at end.
 func window(end int64) wire.Window { return wire.Window{Start: end - 2000, End: end} }
 
-// sums is a report in a line.
+// sums returns the numbers of a report in one line.
 func sums(r verify.Report) string {
 	return fmt.Sprintf("%s: %d reactions, %d counted, %d lost, %d doubled, %d open, %d left out; windows: %d compared, %d open, %d left out, %d undecided",
 		r.Verdict, r.Reactions, r.Counted, r.Lost, r.Doubled, r.Open, r.LeftOut, r.Windows, r.WindowsOpen, r.WindowsLeftOut, r.WindowsUndecided)
@@ -319,7 +321,7 @@ func TestComparison(t *testing.T) {
 	}
 }
 
-// addsUp checks what a report says of itself.
+// addsUp checks that the numbers of a report add up to its reactions.
 func addsUp(t *testing.T, r verify.Report) {
 	t.Helper()
 	if sum := r.Counted + r.Lost - r.Doubled + r.Open + r.LeftOut; sum != r.Reactions {

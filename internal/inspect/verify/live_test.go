@@ -15,12 +15,11 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// quick are windows that a test need not wait for long.
+// quick has windows so short that a test can wait for them.
 var quick = wire.Settings{WindowMS: 200, LatenessMS: 10000}
 
-// tappers append a reaction now and again to both partitions, and count what they
-// have appended so far, until the function that is returned is called. Of the
-// first window they count by more or less.
+// tappers appends reactions to both partitions, and writes counts of them, until the
+// returned function is called. Its counts of the first window are wrong by by.
 func (in *installation) tappers(by int64) (stop func()) {
 	ctx, cancel := context.WithCancel(in.t.Context())
 	var running sync.WaitGroup
@@ -53,8 +52,8 @@ func (in *installation) tappers(by int64) (stop func()) {
 	}
 }
 
-// While reactions keep coming a good counting is found good, and a fault is found
-// in a window that has ended.
+// While reactions keep coming, Wait finds that correct counts are correct, and finds a
+// fault in a window that has ended.
 func TestWaitUnderTraffic(t *testing.T) {
 	for name, by := range map[string]int64{"all is counted": 0, "one is lost": -1, "one is doubled": 1} {
 		t.Run(name, func(t *testing.T) {
@@ -65,7 +64,7 @@ func TestWaitUnderTraffic(t *testing.T) {
 			defer stop()
 			waited := make(chan struct{})
 			once := sync.OnceFunc(func() { close(waited) })
-			in.until(func() bool { // a few windows
+			in.until(func() bool { // until there are a few windows
 				_, end, err := in.client.Offsets(in.within(), in.names.Counts(), 0)
 				return err == nil && end > 100
 			})
@@ -77,7 +76,7 @@ func TestWaitUnderTraffic(t *testing.T) {
 			}
 			patience := time.Minute
 			if by != 0 {
-				patience = 5 * time.Second // it waits for the fault to go away
+				patience = 5 * time.Second // Wait uses up its time, in case the fault goes away
 			}
 			r, err := verify.Wait(in.within(), cfg, patience)
 			if err != nil {
@@ -96,7 +95,7 @@ func TestWaitUnderTraffic(t *testing.T) {
 	}
 }
 
-// until waits until check says true.
+// until waits until check returns true.
 func (in *installation) until(check func() bool) {
 	in.t.Helper()
 	again := time.NewTicker(10 * time.Millisecond)
@@ -110,11 +109,11 @@ func (in *installation) until(check func() bool) {
 	}
 }
 
-// An audit ends when its context does, whatever it waits for.
+// Wait ends when its context ends, whatever it waits for.
 func TestCancel(t *testing.T) {
 	in := install(t)
 	in.counted()
-	in.write(in.names.Reactions(), 0, tap(base, "💖", "")) // which is never counted
+	in.write(in.names.Reactions(), 0, tap(base, "💖", "")) // a reaction that is never counted
 	for name, when := range map[string]func(verify.Progress) bool{
 		"while it reads":                  func(p verify.Progress) bool { return p.Read > 0 },
 		"while it waits for the counting": func(p verify.Progress) bool { return p.Difference > 0 },
@@ -138,13 +137,13 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// A broker that does not answer ends the audit, in words.
+// If a broker does not answer, verifying ends with an error that says so.
 func TestNobodyAnswers(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close() // it takes connections and says nothing
+	defer ln.Close() // it accepts connections and answers nothing
 	for name, addr := range map[string]string{"nobody": "127.0.0.1:1", "a mute": ln.Addr().String()} {
 		c, err := kafka.Open(kafka.Config{Brokers: []string{addr}})
 		if err != nil {
@@ -157,7 +156,7 @@ func TestNobodyAnswers(t *testing.T) {
 	}
 }
 
-// A broker that ceases to answer does, too.
+// If a broker stops answering, verifying ends with an error, too.
 func TestABrokerThatGoesAway(t *testing.T) {
 	in := install(t)
 	in.counted()
@@ -174,7 +173,8 @@ func TestABrokerThatGoesAway(t *testing.T) {
 	}
 }
 
-// What retention has removed from the brokers is known to be gone.
+// Records that retention has removed from a broker are noticed, and their windows left
+// out.
 func TestRetentionOnABroker(t *testing.T) {
 	in := install(t)
 	layout := kafka.Layout{Names: wire.Topics{Prefix: "short."}, Reactions: 1, Retention: time.Hour}

@@ -11,11 +11,11 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// hundred is as many records as are needed to know when a gap was.
+// hundred repeats a step for as many records as a gap needs as evidence.
 func hundred(step string) string { return strings.Repeat("\n"+step, 100) }
 
-// Windows that may have lost records end at the boundary after the time of what
-// is left and the lateness, or before.
+// Windows are left out up to the first boundary after the times of the remaining
+// records plus the lateness.
 func TestRetention(t *testing.T) {
 	for name, tt := range map[string]struct{ history, want string }{
 		"the log": {
@@ -119,9 +119,8 @@ func TestRetention(t *testing.T) {
 	}
 }
 
-// Wherever a log is cut off, what is left of it agrees with what was counted of
-// all of it, but for windows that are left out; and a fault in any other window is
-// found.
+// Wherever a log is cut off, the rest of it agrees with counts of all of it, except in
+// windows that are left out. A fault in any other window is found.
 func TestWhereverTheLogIsCut(t *testing.T) {
 	s := wire.Settings{WindowMS: 20, LatenessMS: 60}
 	for seed := range uint64(40) {
@@ -163,8 +162,8 @@ func TestWhereverTheLogIsCut(t *testing.T) {
 	}
 }
 
-// cutOff is where a log can be cut, from an offset on: before a record that is
-// not itself later than any lateness.
+// cutOff returns the first offset, from from on, at which the log can be cut: before a
+// record that is not later than the lateness allows.
 func cutOff(log []stream.Record, from int, lateness int64) int {
 	greatest := verify.Never
 	for i, r := range log {

@@ -10,13 +10,13 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// spark is a count as a Spark job writes it, which knows windows of its own.
+// spark returns a step with a count as a Spark job writes it, with windows of its own.
 func spark(end, emoji, n string) string {
 	return `
 		raw {"window":{"start":"2025-10-09T08:53:` + end + `.500+00:00","end":"2025-10-09T08:54:` + end + `.500+00:00"},"emoji_type":"` + emoji + `","emoji_count":` + n + `,"emoji_count_aggregated":1}`
 }
 
-// Without the settings windows cannot be told apart, and only totals are compared.
+// Without settings only totals are compared.
 func TestTotals(t *testing.T) {
 	for name, tt := range map[string]struct {
 		history     string

@@ -11,29 +11,28 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// traffic is a log that grows and a counting that follows it, both of which a
-// comparison reads while they do. What is counted is decided by the aggregator's own
-// rule.
+// traffic is a log that grows, counts that follow it, and a comparison that reads both
+// meanwhile. The aggregator's own rule decides the counts.
 type traffic struct {
 	rng        *rand.Rand
 	windows    aggregator.Windows
 	now        int64
 	logs       [][]stream.Record
-	marks      []int64 // the watermark of each partition's counting
-	counting   []int   // how far it has got
+	marks      []int64 // the watermark up to which each partition was counted
+	counting   []int   // the offset up to which it was
 	totals     map[spot]int64
 	said       map[spot]int64
-	emitted    []stream.Record // emoji-aggregated
+	emitted    []stream.Record // the records of emoji-aggregated
 	read       []int           // how far the comparison has read each log
-	readOn     int             // and the counts
+	readOn     int             // how far it has read the counts
 	comparison *verify.Comparison
-	fault      int  // which reaction is miscounted
-	by         int  // how: 1 more, 1 less, or not at all
-	counted    int  // reactions so far
-	wrong      spot // where the fault is
+	fault      int  // which reaction is counted wrongly
+	by         int  // 1: twice; -1: not at all; 0: correctly
+	counted    int  // reactions counted so far
+	wrong      spot // where the wrong reaction is
 }
 
-// spot is where a reaction is counted.
+// spot is a window, channel and emoji.
 type spot struct {
 	end            int64
 	channel, emoji string
@@ -65,7 +64,7 @@ func (tr *traffic) taps(n int) {
 	}
 }
 
-// count counts on to somewhere in each log, or to the end of all.
+// count counts a random part of the rest of each log, or all of it.
 func (tr *traffic) count(all bool) {
 	for p, log := range tr.logs {
 		to := len(log)
@@ -89,7 +88,8 @@ func (tr *traffic) count(all bool) {
 	}
 }
 
-// emit writes counts that have grown, some or all, and repeats a few.
+// emit writes counts that have grown since they were last written: all of them if all
+// is set, else about a third. It also writes a few of the others again.
 func (tr *traffic) emit(all bool) {
 	for at, n := range tr.totals {
 		if n > tr.said[at] && (all || tr.rng.IntN(3) == 0) || n > 0 && tr.rng.IntN(500) == 0 {
@@ -102,7 +102,7 @@ func (tr *traffic) emit(all bool) {
 	}
 }
 
-// readLog has the comparison read the log to its end.
+// readLog makes the comparison read the log to its end.
 func (tr *traffic) readLog() {
 	for p, log := range tr.logs {
 		for _, r := range log[tr.read[p]:] {
@@ -112,7 +112,7 @@ func (tr *traffic) readLog() {
 	}
 }
 
-// readCounts has it read some of the counts, or all.
+// readCounts makes the comparison read a random part of the new counts, or all.
 func (tr *traffic) readCounts(all bool) {
 	to := len(tr.emitted)
 	if !all {
@@ -124,9 +124,9 @@ func (tr *traffic) readCounts(all bool) {
 	tr.readOn = to
 }
 
-// However the reading, the counting and the taps take turns, nothing is called
-// doubled that is not, and nothing lost that was counted in time; a reaction that
-// was lost or counted twice is found once the taps cease.
+// However reading, counting and tapping take turns, no reaction is falsely called
+// doubled, and none that was counted in time is called lost. A reaction that was lost
+// or counted twice is found once no more taps come.
 func TestUnderTraffic(t *testing.T) {
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 1))
@@ -162,8 +162,8 @@ func TestUnderTraffic(t *testing.T) {
 	}
 }
 
-// noFalseAlarm checks what the comparison says on the way; waited says whether all
-// that is owed was counted by then.
+// noFalseAlarm checks what the comparison reports meanwhile. waited says whether
+// everything that is owed was counted by then.
 func (tr *traffic) noFalseAlarm(t *testing.T, waited bool) {
 	t.Helper()
 	r := tr.comparison.Report()
@@ -179,7 +179,7 @@ func (tr *traffic) noFalseAlarm(t *testing.T, waited bool) {
 	}
 }
 
-// end lets the counting catch up and checks the verdict.
+// end counts everything, and checks the final report.
 func (tr *traffic) end(t *testing.T) {
 	t.Helper()
 	tr.count(true)

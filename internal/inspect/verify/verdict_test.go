@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// The latest window is the one whose final count came the longest after its end;
-// what only repeats a count, or knows less, is not that.
+// Latest is the window whose last count was written the longest time after its end. A
+// count that only repeats another one, or is lower, does not matter.
 func TestLatest(t *testing.T) {
 	for name, tt := range map[string]struct {
 		history string
@@ -48,7 +48,7 @@ func TestLatest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, s := range []wire.Settings{twos, {}} {
 				if s == (wire.Settings{}) && strings.Contains(name, "open") {
-					continue // no window is known to be, then
+					continue // no window is known then
 				}
 				l := verify.NewComparison(s)
 				play(t, l, tt.history)
@@ -60,7 +60,7 @@ func TestLatest(t *testing.T) {
 	}
 }
 
-// Of many differences the first hundred are listed, and the others are counted.
+// A report lists the first hundred differences, and counts the others.
 func TestManyDifferences(t *testing.T) {
 	for _, n := range []int{99, 100, 101, 250} {
 		l := verify.NewComparison(twos)
@@ -78,7 +78,7 @@ func TestManyDifferences(t *testing.T) {
 	}
 }
 
-// What is no count is passed over, and told of.
+// Records that are not counts are passed over, and reported.
 func TestRecordsThatAreNoCounts(t *testing.T) {
 	const window = `{"window":{"start":"2025-10-09T08:53:20Z","end":"2025-10-09T08:53:22Z"},`
 	l := verify.NewComparison(twos)
@@ -99,7 +99,7 @@ func TestRecordsThatAreNoCounts(t *testing.T) {
 	}
 }
 
-// The report's form is relied upon by scripts.
+// Scripts rely on the format of a report.
 func TestTheFormOfAReport(t *testing.T) {
 	l := verify.NewComparison(twos)
 	play(t, l, `

@@ -24,7 +24,7 @@ type installation struct {
 	stop   func() // stops the broker
 }
 
-// install starts a broker and makes the topics, emoji-topic with two partitions.
+// install starts a broker and creates the topics, emoji-topic with two partitions.
 func install(t *testing.T) *installation {
 	t.Helper()
 	b, err := broker.Open(broker.Config{Listen: "127.0.0.1:0", Housekeeping: 10 * time.Millisecond})
@@ -47,7 +47,7 @@ func install(t *testing.T) *installation {
 	}
 	t.Cleanup(c.Close)
 	in := &installation{t, c, wire.Topics{Prefix: "audited."}, stop}
-	const forever = 100 * 365 * 24 * time.Hour // the tables' times are long past
+	const forever = 100 * 365 * 24 * time.Hour // the records' times are years ago
 	layout := kafka.Layout{Names: in.names, Reactions: 2, Counts: 2, Partials: 2, Retention: forever}
 	if _, err := c.EnsureTopics(in.within(), layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic()); err != nil {
 		t.Fatal(err)
@@ -55,7 +55,7 @@ func install(t *testing.T) *installation {
 	return in
 }
 
-// within is a context that ends with the test, or when it takes too long.
+// within returns a context that ends with the test, and after a minute at the latest.
 func (in *installation) within() context.Context {
 	ctx, cancel := context.WithTimeout(in.t.Context(), time.Minute)
 	in.t.Cleanup(cancel)
@@ -69,7 +69,7 @@ func (in *installation) write(topic string, partition int, records ...stream.Rec
 	}
 }
 
-// mark writes to a partition of emoji-partials what a combiner does.
+// mark writes a mark to a partition of emoji-partials.
 func (in *installation) mark(partition int, at int64, s wire.Settings) {
 	in.t.Helper()
 	m := wire.Mark{Version: wire.FormatVersion, Partitions: 2, Reducers: 2, Settings: s}
@@ -126,7 +126,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// Wait waits for a counting that is behind, as long as the patience lasts.
+// Wait waits for counts that are behind, as long as its limit allows.
 func TestWait(t *testing.T) {
 	in := install(t)
 	in.counted()

@@ -35,8 +35,7 @@ func TestAssign(t *testing.T) {
 	}
 }
 
-// The referee and the aggregator have the rule each in their own words, and mean
-// the same.
+// Assign and the aggregator, which each have the rule in their own words, agree.
 func TestTheAggregatorKeepsTheRule(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for range 100000 {
