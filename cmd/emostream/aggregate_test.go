@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// What stops the counting says which flags of aggregate it is about.
+// When the counting stops with an error that a flag mends, the error names the flag.
 func TestAggregateNamesTheFlagsThatHelp(t *testing.T) {
 	ones, twos := wire.Settings{WindowMS: 1000, LatenessMS: 10_000}, wire.Settings{WindowMS: 2000, LatenessMS: 90_500}
 	other := errors.New("other")
@@ -44,7 +44,7 @@ func TestAggregateNamesTheFlagsThatHelp(t *testing.T) {
 	}
 }
 
-// Combine's own errors are those that the flags are added to.
+// The same holds for errors that Combine returns when it reads a real claim.
 func TestAggregateFailsWithTheFlagsThatHelp(t *testing.T) {
 	a, err := aggregator.New(aggregator.Config{PartialPartitions: 1})
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// fabricateReport writes the report of a run of a minute that never took place, as in
-// `report a.json overhead=120 lost=3 host=left`. Other settings are rate and at, how
-// many seconds after other runs it began.
+// fabricateReport writes the report of a run that never took place and lasted a minute,
+// as in `report a.json overhead=120 lost=3 host=left`. Further settings are rate, and
+// at: how many seconds after the other runs this one began.
 func fabricateReport(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: report FILE [NAME=VALUE...]")

@@ -8,7 +8,8 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// The report of a load test decides the exit code; of several reasons the worst does.
+// The report of a load test decides the exit code. If there are several reasons, the
+// worst one decides.
 func TestBenchExit(t *testing.T) {
 	n := func(i int64) *int64 { return &i }
 	missed := []report.ThresholdResult{{Condition: "ack_p99<1ms"}, {Condition: "lost==0", Met: true}}

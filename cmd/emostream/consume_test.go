@@ -39,8 +39,8 @@ func write(ctx context.Context, t *testing.T, c *kafka.Client, partition int, va
 	}
 }
 
-// Consume begins at the end of every partition, goes on until it is stopped, and tells
-// how many records it has printed. Control characters are left out.
+// consume begins at the end of every partition, goes on until it is stopped, and says
+// how many records it has printed. It leaves out control characters.
 func TestConsumeFollows(t *testing.T) {
 	c, addr := withTopics(t)
 	const tapped = `{"user_id":"%s","emoji_type":"🔥","timestamp":"t\u001b[2J"}`
@@ -53,7 +53,7 @@ func TestConsumeFollows(t *testing.T) {
 	errs := &outputWatcher{want: "following emoji-topic, 4 partitions", done: func() {
 		write(ctx, t, c, 0, fmt.Sprintf(tapped, "ann"), "junk \x1b[31m\x9b", fmt.Sprintf(tapped, "bob"))
 		writing.Go(func() {
-			if out.waitFor(ctx, "bob") { // so that the order of lines is known
+			if out.waitFor(ctx, "bob") { // only then, so that the order of the lines is certain
 				write(context.WithoutCancel(ctx), t, c, 3, fmt.Sprintf(tapped, "the last"))
 			}
 		})
@@ -76,8 +76,8 @@ func TestConsumeFollows(t *testing.T) {
 	}
 }
 
-// After a signal, a command that has an end of its own exits as interrupted, and one
-// that has none exits well, even if Kafka has not answered yet.
+// After a signal, a command that would have ended by itself exits as interrupted, and
+// any other exits well. This holds even if Kafka has not answered yet.
 func TestConsumeIsStopped(t *testing.T) {
 	mute, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never answers
 	if err != nil {
@@ -101,7 +101,7 @@ func TestConsumeIsStopped(t *testing.T) {
 	}
 }
 
-// A comparison that is interrupted says what it was doing.
+// consume --verify says what it was doing when it was interrupted.
 func TestVerifyInterrupted(t *testing.T) {
 	t.Parallel()
 	c, addr := withTopics(t)

@@ -20,7 +20,8 @@ import (
 // traceStart is when the reactions of these tests are accepted.
 var traceStart = time.Date(2026, 11, 23, 14, 42, 0, 0, time.UTC).UnixMilli()
 
-// tracedWindow is a trace of many reactions of one window, at several stages.
+// tracedWindow returns a trace of many reactions of one window, which are at different
+// hops.
 func tracedWindow() *trace.Tracer {
 	t := trace.New(trace.Config{Partials: true})
 	t.Cluster("cluster_1")
@@ -56,8 +57,8 @@ func tracedWindow() *trace.Tracer {
 	return t
 }
 
-// The page fits the screen and shows the whole table first, without characters that a
-// terminal would obey.
+// The page of a trace fits the screen and begins with the whole table. It has no
+// characters that a terminal would obey.
 func TestTracePage(t *testing.T) {
 	tracer := tracedWindow()
 	notes := []string{"emoji-partials does not exist: without it reactions belong to the window of their record's time, and nothing tells of them between the log and emoji-aggregated"}

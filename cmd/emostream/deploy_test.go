@@ -27,12 +27,12 @@ type deployed struct {
 	file  string // text of its settings file
 }
 
-// Files under deploy name commands, flags, values, variables and settings that the
-// program has.
+// The command lines of files under deploy are valid: commands, flags, values,
+// environment variables and settings exist.
 func TestDeployedCommandLines(t *testing.T) {
 	for what, tt := range map[string]struct {
 		lines []deployed
-		want  string // the commands that the files run
+		want  string // the commands that the files run, sorted
 	}{
 		"systemd":    {units(t), "aggregate publish serve subscribe up"},
 		"image":      {image(t), "healthcheck"},
@@ -55,7 +55,7 @@ func TestDeployedCommandLines(t *testing.T) {
 	}
 }
 
-// check does all that a command does before it runs.
+// check does what a command does before it runs, and returns what is wrong.
 func (d deployed) check() error {
 	file, err := settingsfile.Parse(d.where, []byte(d.file))
 	if err != nil {
@@ -81,7 +81,8 @@ func (d deployed) check() error {
 	return errors.Join(checkFile(file), s.apply(cmd), cmd.ValidateArgs(cmd.Flags().Args()))
 }
 
-// The test above finds mistakes.
+// check refuses command lines with mistakes. Otherwise the test above would prove
+// nothing.
 func TestDeployedCommandLinesAreRefused(t *testing.T) {
 	for what, d := range map[string]deployed{
 		"a command that there is not":  {args: []string{"listen"}},
@@ -97,7 +98,7 @@ func TestDeployedCommandLinesAreRefused(t *testing.T) {
 	}
 }
 
-// The cask of Homebrew names every manual page, since it takes no patterns.
+// The cask of Homebrew lists every manual page, since it takes no patterns.
 func TestManualPagesOfTheCask(t *testing.T) {
 	var release struct {
 		Casks []struct{ Manpages []string } `yaml:"homebrew_casks"`
@@ -124,7 +125,7 @@ func TestManualPagesOfTheCask(t *testing.T) {
 	}
 }
 
-// read returns a file under deploy.
+// read returns the text of a file under deploy.
 func read(t *testing.T, name string) []byte {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("../../deploy", filepath.FromSlash(name)))
@@ -200,13 +201,13 @@ func compose(t *testing.T) (all []deployed) {
 	for name, s := range file.Services {
 		if strings.Contains(s.Image, "/emostream:") {
 			all = append(all, deployed{where: "compose.yaml: " + name, args: s.Command, env: s.Environment},
-				deployed{where: "compose.yaml: " + name, args: s.Healthcheck.Test[2:]}) // what follows CMD and the program
+				deployed{where: "compose.yaml: " + name, args: s.Healthcheck.Test[2:]}) // without CMD and the name of the program
 		}
 	}
 	return all
 }
 
-// object is what the tests read of a Kubernetes object.
+// object has the parts of a Kubernetes object that the tests use.
 type object struct {
 	Kind     string
 	Metadata struct{ Name string }
@@ -279,7 +280,8 @@ func inComments(t *testing.T, name string) (all []deployed) {
 	return all
 }
 
-// Every selector matches a pod, and every port of a Service is a port of its pods.
+// Every selector selects the pods of a workload, and every port of a Service is a port
+// of its pods.
 func TestKubernetesSelectors(t *testing.T) {
 	all := objects(t)
 	for _, o := range all {
@@ -291,7 +293,7 @@ func TestKubernetesSelectors(t *testing.T) {
 		if labels, ok := wanted["matchLabels"].(map[string]any); ok {
 			wanted = labels
 		}
-		delete(wanted, "statefulset.kubernetes.io/pod-name") // names one pod, which no manifest holds
+		delete(wanted, "statefulset.kubernetes.io/pod-name") // Kubernetes itself sets it on each pod
 		found := slices.ContainsFunc(all, func(w object) bool {
 			labels := w.Spec.Template.Metadata.Labels
 			for name, value := range wanted {

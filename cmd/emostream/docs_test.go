@@ -40,12 +40,12 @@ func pages(t *testing.T) map[string]string {
 	return pages
 }
 
-// Every command on a page, in a block or in a line, is a command that exists, with flags
-// that it has.
+// Every command on a page of the documentation exists, and has the flags that it is
+// given.
 func TestPagesNameCommands(t *testing.T) {
 	block := regexp.MustCompile("(?ms)^ *```(sh|console)\n(.*?)^ *```$")
-	// Up to a comment, a pipe, or another command. An ellipsis stands for a value that
-	// is left out.
+	// command matches up to a comment, a pipe or another command. An ellipsis in it
+	// stands for a value that is left out.
 	const command = `emostream ((?:'[^']*'|"[^"]*"|[^` + "`" + `#|&>;\n'"])*)`
 	entered := regexp.MustCompile(`(?m)(?:^ *(?:\$ )?(?:[A-Z_]+=\S+ |timeout (?:-\S+ \S+ )?\S+ |go run \./cmd/)*|[|;&] *)` + command)
 	within := regexp.MustCompile("`" + command + "`")
@@ -78,7 +78,7 @@ func TestPagesNameCommands(t *testing.T) {
 	}
 }
 
-// words splits a line as a shell does, as far as the pages need it.
+// words splits a line into words as a shell does, without escapes and variables.
 func words(line string) (args []string) {
 	for _, m := range regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`).FindAllStringSubmatch(line, -1) {
 		args = append(args, m[1]+m[2]+m[3])
@@ -86,7 +86,8 @@ func words(line string) (args []string) {
 	return args
 }
 
-// Every make target that a page names is one that there is. CONTRIBUTING.md has them all, in the Makefile's groups and order.
+// Every make target that a page names exists. CONTRIBUTING.md lists all of them, in the
+// groups and in the order of the Makefile.
 func TestPagesNameTargets(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "..", "Makefile"))
 	if err != nil {
@@ -119,8 +120,8 @@ func TestPagesNameTargets(t *testing.T) {
 	}
 }
 
-// Every link within the repository leads somewhere, and the front page links to every
-// page of the documentation.
+// Every link between pages leads to a file and a heading that exist, and README.md
+// links to every page of docs.
 func TestPagesLink(t *testing.T) {
 	all := pages(t)
 	for page := range all {

@@ -27,7 +27,7 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// example is a command line in the help of a command, with lines that end in a backslash
+// example is a command line in the help of a command. Lines that end in a backslash are
 // joined.
 type example struct {
 	command string // as in "topics create"
@@ -35,7 +35,7 @@ type example struct {
 	line    string
 }
 
-// examples returns those of all commands, each once.
+// examples returns the examples of all commands, each once.
 func examples() (all []example) {
 	seen := map[string]bool{}
 	for _, c := range allCommands() {
@@ -57,14 +57,14 @@ func examples() (all []example) {
 
 var exampleTime = flag.Duration("examples", 1500*time.Millisecond, "how long an example of TestExamplesRun may go on before it is stopped")
 
-// What help shows is what works: every example of every command is run as it is
-// written there, on a terminal of 80 columns, beside a pipeline with some traffic.
-// It must end well, or have begun its work and end well by ctrl+c. What it shows is
-// told with -v, and the flag -examples 10m lets those that end by themselves do so.
+// Every example in the help works. It runs on a terminal of 80 columns beside a
+// pipeline with some traffic. It must end well, or begin its work and end well after
+// ctrl+c. With -v the test logs what each example shows. The flag -examples 10m gives
+// examples time to end by themselves.
 //
-// Addresses are the only thing that is not as written: examples use the default
-// ports, and a test takes free ones. So examples run with the addresses in the
-// environment, and those that name an address have it replaced here.
+// Only addresses are changed, since examples use the default ports and the test uses
+// free ones. Examples get the addresses from the environment, and addresses that they
+// name are replaced.
 func TestExamplesRun(t *testing.T) {
 	t.Parallel()
 	exe, err := exec.LookPath("emostream") // this test's program, see TestMain
@@ -86,10 +86,10 @@ func TestExamplesRun(t *testing.T) {
 			t.Run(e.line, func(t *testing.T) {
 				t.Parallel()
 				env := []string{"EMOSTREAM_SERVER=" + at.Ready, "EMOSTREAM_PORT=0", "EMOSTREAM_LISTEN=127.0.0.1:0"}
-				if e.command != "up" && e.command != "" { // up brings its own broker
+				if e.command != "up" && e.command != "" { // up and the bare program run a broker of their own
 					env = append(env, "EMOSTREAM_BROKERS="+broker)
 				}
-				if e.group == runGroup && e.command != "topics retain" { // and must not meet another installation
+				if e.group == runGroup && e.command != "topics retain" { // stages must not share topics with the pipeline
 					env = append(env, fmt.Sprintf("EMOSTREAM_TOPIC_PREFIX=example%d.", i), fmt.Sprintf("EMOSTREAM_GROUP_PREFIX=example%d.", i))
 				}
 				e.line = addresses.Replace(e.line)
@@ -99,8 +99,8 @@ func TestExamplesRun(t *testing.T) {
 	})
 }
 
-// run runs an example in a folder of its own, and stops it when it has worked for a
-// while. How far it comes until then does not matter.
+// run runs an example in a folder of its own, and interrupts it after a while if it has
+// not ended. It fails if the example ends badly or could not begin its work.
 func (e example) run(t *testing.T, env []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -129,7 +129,7 @@ func (e example) run(t *testing.T, env []string) {
 	t.Logf("%s\n%s", line, said)
 	switch {
 	case code == exitOK, interrupted && code == exitInterrupted:
-	case code == exitMissed && strings.Contains(line, "--threshold"): // depends on the machine
+	case code == exitMissed && strings.Contains(line, "--threshold"): // whether it is met depends on the machine
 	default:
 		t.Errorf("exit code %d (interrupted: %v)\n%s", code, interrupted, said)
 	}
@@ -154,10 +154,11 @@ func (e example) end(t *testing.T, cmd *exec.Cmd, terminal io.Writer, begun <-ch
 		case <-enough:
 			interrupted = true
 			if _, err := io.WriteString(terminal, "\x03"); err != nil {
-				t.Log(err) // it is ending just now
+				t.Log(err) // it is about to end
 			}
 		case err := <-ended:
-			// A program of a pipe that ctrl+c ends is as good as one that says 130.
+			// If ctrl+c ends another program of a pipe, that is as good as exit code
+			// 130.
 			how, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
 			if ok && how.Signaled() && how.Signal() == syscall.SIGINT {
 				return exitInterrupted, interrupted
@@ -182,7 +183,8 @@ func (e example) worthWatching(t *testing.T) time.Duration {
 	return *exampleTime
 }
 
-// shell returns the shell that an example is for, bash by default.
+// shell returns the shell that runs an example (bash, unless it is about another one),
+// and the line to run there.
 func (e example) shell(t *testing.T) (shell, line string) {
 	t.Helper()
 	shell, line = "bash", e.line
@@ -205,7 +207,7 @@ func (e example) shell(t *testing.T) (shell, line string) {
 	return shell, line
 }
 
-// provide writes the files that an example reads: reports of load tests, and reactions.
+// provide writes the files that an example reads: reports of load tests, or reactions.
 func (e example) provide(t *testing.T, dir string) {
 	t.Helper()
 	for _, name := range regexp.MustCompile(`[\w-]+\.jsonl?`).FindAllString(e.line, -1) {
@@ -259,8 +261,8 @@ func startPipeline(t *testing.T, exe string) (at addresses) {
 	return at
 }
 
-// echoService is a service that is not ours: what is posted to it comes out again,
-// over Server-Sent Events.
+// echoService is a service other than Emostream. It sends what is posted to it to all
+// its listeners, over Server-Sent Events.
 type echoService struct {
 	mu        sync.Mutex
 	listeners map[chan string]bool
@@ -274,7 +276,7 @@ func (o *echoService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for c := range o.listeners {
 			select {
 			case c <- string(event):
-			default: // the reader is too slow, which bench reports
+			default: // this listener reads too slowly, which bench reports
 			}
 		}
 		return

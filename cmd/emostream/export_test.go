@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// An interrupted export says that the table is not whole.
+// An interrupted export says that its table is not complete.
 func TestExportInterrupted(t *testing.T) {
 	c, addr := withTopics(t)
 	large := strings.Repeat("t", 100_000)
-	for range 30 { // more than one fetch returns
+	for range 30 { // more records than one fetch returns
 		write(t.Context(), t, c, 0, `{"user_id":"u","emoji_type":"🔥","timestamp":"`+large+`"}`)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

@@ -18,14 +18,15 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// pane is a real terminal: a tmux of its own with a shell in it, in a folder of its own.
+// pane is a terminal in which a shell runs: a tmux server of its own, in a folder of
+// its own.
 type pane struct {
 	t   *testing.T
 	dir string
 }
 
-// openPane needs tmux. Its shell finds the commands of TestMain, and says ENDED with
-// the exit code after each command, and whether the terminal has changed.
+// openPane opens a pane, and skips the test if there is no tmux. Its shell finds the
+// commands of TestMain.
 func openPane(t *testing.T, environ ...string) *pane {
 	t.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
@@ -34,7 +35,7 @@ func openPane(t *testing.T, environ ...string) *pane {
 		}
 		t.Skip("tmux is missing")
 	}
-	dir, err := os.MkdirTemp("", "pane") //nolint:usetesting // t.TempDir is too long a name for a socket
+	dir, err := os.MkdirTemp("", "pane") //nolint:usetesting // t.TempDir is too long for the path of a socket
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +58,8 @@ func (p *pane) tmux(args ...string) string {
 	return string(out)
 }
 
-// run types a command.
+// run types a command. After it the shell prints ENDED with the exit code, and
+// UNCHANGED if the terminal's settings are as before.
 func (p *pane) run(command string) {
 	p.t.Helper()
 	p.keys("clear; before=$(stty -g); "+command+"; echo ENDED $?; test $before = $(stty -g) && echo UNCHANGED", "Enter")
@@ -68,7 +70,8 @@ func (p *pane) keys(keys ...string) {
 	p.tmux(append([]string{"send-keys"}, keys...)...)
 }
 
-// until waits for something on the screen, and returns it with its colours.
+// until waits until seen says yes to the screen's text, and returns the screen with
+// colours.
 func (p *pane) until(what string, seen func(screen string) bool) string {
 	p.t.Helper()
 	deadline, tick := time.After(time.Minute), time.NewTicker(50*time.Millisecond)
@@ -91,7 +94,8 @@ func (p *pane) shows(text string) string {
 	return p.until(fmt.Sprintf("%q", text), func(s string) bool { return strings.Contains(s, text) })
 }
 
-// endsWith waits for the end of the command, which must leave the terminal alone.
+// endsWith waits until the command has ended with an exit code and has left the
+// terminal as it was.
 func (p *pane) endsWith(code int) {
 	p.t.Helper()
 	p.shows("ENDED " + fmt.Sprint(code) + "\nUNCHANGED")
@@ -100,9 +104,9 @@ func (p *pane) endsWith(code int) {
 	}
 }
 
-// breakdown is a command with a view in which a goroutine panics that nobody waits
-// for, when there is a file called go, and which is killed when there is one called
-// kill.
+// breakdown is a command with a full screen that breaks down. When a file called go
+// appears, one of its goroutines panics. When a file called kill appears, it kills
+// itself.
 func breakdown() int {
 	std := streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}
 	err := runFullscreen(context.Background(), std, func(ctx context.Context) error {
@@ -134,8 +138,8 @@ func awaitFile(name string) {
 	}
 }
 
-// However the process that has the screen ends, the terminal is as it was, and the
-// cause is told on it.
+// If the process that has the screen panics or is killed, the terminal is restored, and
+// then shows why.
 func TestScreenAfterACrash(t *testing.T) {
 	t.Parallel()
 	for name, said := range map[string]string{"go": "panic: no more coffee", "kill": "ended with signal: killed"} {
@@ -154,8 +158,8 @@ func TestScreenAfterACrash(t *testing.T) {
 	}
 }
 
-// The dashboard as its user has it: all is well, taps are shown, q stops everything in
-// order, a signal does too.
+// The dashboard shows that the pipeline runs, and shows taps. With NO_COLOR it has no
+// colours. The key q stops the pipeline in order.
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	p := openPane(t, "NO_COLOR=please")
@@ -178,8 +182,8 @@ func TestDashboard(t *testing.T) {
 	p.endsWith(exitOK)
 }
 
-// A load test takes the screen by itself where stderr is a terminal, and leaves its
-// report on it; stdout may be a file.
+// If stderr is a terminal, bench uses its full screen and leaves the terminal as it
+// was. Stdout may be a file.
 func TestBenchTakesTheScreen(t *testing.T) {
 	t.Parallel()
 	main := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -196,7 +200,8 @@ func TestBenchTakesTheScreen(t *testing.T) {
 	}
 }
 
-// The process that a user sees hands signals on to the one that has the screen.
+// A signal to the process that the user started also stops the child process, which has
+// the screen.
 func TestDashboardIsInterrupted(t *testing.T) {
 	t.Parallel()
 	p := openPane(t)

@@ -10,7 +10,7 @@ import (
 )
 
 // Help is printed on stdout. It names the commands, their main flags, and the defaults
-// that scripts rely on, none of which may change.
+// on which scripts rely. None of these may change.
 func TestHelp(t *testing.T) {
 	for command, want := range map[string][]string{
 		"": {"up", "serve", "aggregate", "publish", "subscribe", "broker", "topics", "send", "watch", "consume", "version"},
@@ -45,7 +45,7 @@ func TestHelp(t *testing.T) {
 			if code := execute(t.Context(), streams{out: &out, err: &errs}, args); code != exitOK || errs.Len() > 0 {
 				t.Errorf("exit code %d, and on stderr %q", code, errs.String())
 			}
-			said := strings.Join(strings.Fields(out.String()), " ") // lines may be broken anywhere
+			said := strings.Join(strings.Fields(out.String()), " ") // without line breaks, which may be anywhere
 			for _, w := range want {
 				if !strings.Contains(said, w) {
 					t.Errorf("the help does not mention %s:\n%s", w, out.String())
@@ -55,7 +55,7 @@ func TestHelp(t *testing.T) {
 	}
 }
 
-// Every command has a description, a group and an example with its own name.
+// Every command has a description, a group, and an example that names it.
 func TestEveryCommandHasAnExample(t *testing.T) {
 	for _, c := range allCommands() {
 		if c.Short == "" {
@@ -98,8 +98,8 @@ func TestHelpFits(t *testing.T) {
 	}
 }
 
-// No setting has the name of a command beside it, so that each name in a settings file
-// has one meaning.
+// No command has a setting and a subcommand of the same name. So each name in a
+// settings file has one meaning.
 func TestNamesInFilesAreOneThing(t *testing.T) {
 	for _, c := range allCommands() {
 		for _, sub := range c.Commands() {

@@ -11,8 +11,8 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// An address that cannot be bound is told with the flag that sets it and, if it is
-// taken, with a command that works.
+// The error of an address that cannot be bound names the flag that sets the address. If
+// the address is taken, it also names a command that works.
 func TestAddressErrors(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err  addressError

@@ -13,8 +13,8 @@ import (
 	"github.com/emostream/emostream/internal/inspect/replay"
 )
 
-// acceptingServer is a main server that accepts one reaction a request, and calls took
-// when it has.
+// acceptingServer runs a main server that accepts one reaction a request. It calls took
+// after each.
 func acceptingServer(t *testing.T, took func()) string {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -50,8 +50,8 @@ func TestReplayInterrupted(t *testing.T) {
 	}
 }
 
-// A replay prints why the server takes nothing when that changes, and which server it
-// is.
+// While a server takes nothing, replay prints which server that is and why, whenever
+// the reason changes. It also prints when the server takes reactions again.
 func TestReplaySaysWhy(t *testing.T) {
 	var out strings.Builder
 	tell := (&replayFlags{server: "http://h:5000"}).printProgress(&out)

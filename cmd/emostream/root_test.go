@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// A command that has an end of its own exits as interrupted after a signal, whatever it
-// waits for.
+// After a signal, a command that would have ended by itself exits as interrupted,
+// whatever it is waiting for.
 func TestInterrupted(t *testing.T) {
 	for _, tt := range []struct{ what, command string }{
 		{"a server that is not there", "watch -n 1 --server http://127.0.0.1:1"},
@@ -40,13 +40,14 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// outputWatcher keeps what a command prints, and calls done once want is in it.
+// outputWatcher keeps what a command prints. It calls done once the output contains
+// want.
 type outputWatcher struct {
 	mu   sync.Mutex
 	text strings.Builder
 	want string
 	once sync.Once
-	done func() // called when want was written
+	done func() // called once
 }
 
 func (l *outputWatcher) Write(b []byte) (int, error) {
@@ -65,7 +66,7 @@ func (l *outputWatcher) String() string {
 	return l.text.String()
 }
 
-// waitFor returns whether want is written before ctx ends.
+// waitFor waits until the output contains want. It returns false if ctx ends first.
 func (l *outputWatcher) waitFor(ctx context.Context, want string) bool {
 	again := time.NewTicker(5 * time.Millisecond)
 	defer again.Stop()
@@ -79,8 +80,8 @@ func (l *outputWatcher) waitFor(ctx context.Context, want string) bool {
 	return true
 }
 
-// A stage without Kafka says once that it waits, and exits well when it is stopped. So
-// do all commands that run until they are stopped.
+// A stage without Kafka says once that it waits, and exits well when it is stopped.
+// Other commands that run until they are stopped exit well too.
 func TestLongRunningCommandsEndWell(t *testing.T) {
 	for _, tt := range []struct{ command, says string }{
 		{"serve --listen 127.0.0.1:0 --brokers 127.0.0.1:1", "waiting for kafka"},

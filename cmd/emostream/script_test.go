@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(hermetic{m}, map[string]func(){"emostream": func() { os.Exit(run()) }, "breakdown": func() { os.Exit(breakdown()) }})
 }
 
-// hermetic runs tests without the settings file of whoever runs them.
+// hermetic runs the tests without the settings file of the user who runs them.
 type hermetic struct{ *testing.M }
 
 func (h hermetic) Run() int {
@@ -38,11 +38,12 @@ func (h hermetic) Run() int {
 	return h.M.Run()
 }
 
-// raceOptions keep the race detector from holding every command that a test runs at
-// its end for a second.
+// raceOptions lets programs with the race detector end at once. By default the detector
+// makes them wait for a second.
 const raceOptions = "atexit_sleep_ms=20"
 
-// The scripts in testdata/script, each a few lines of a user's terminal.
+// TestScripts runs the scripts in testdata/script, which are what a user types and
+// sees.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -70,18 +71,18 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// ending is the key of the function that stops a script's pipeline.
+// ending is the key of a script's function that stops its pipeline.
 type ending struct{}
 
-// startUp runs `emostream up ARG...` on free ports, in the background, with its
-// log in up.log. It sets $SERVER to the URL of its ready line and, with -o json,
-// $BROKER and $METRICS. At the end of the script, or at down, it is interrupted,
-// and must end well.
+// startUp runs `emostream up ARG...` on free ports, in the background, with its log in
+// up.log. It sets $SERVER to the URL of the main server and, with -o json, $BROKER and
+// $METRICS. At the end of the script, or at down, the pipeline is interrupted and must
+// exit well.
 func startUp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("usage: up [ARG...]")
 	}
-	exe, err := exec.LookPath("emostream") // the test's own: testscript puts it first
+	exe, err := exec.LookPath("emostream") // this test's program, which testscript puts first on the PATH
 	ts.Check(err)
 	cmd := exec.Command(exe, append([]string{"up", "--port", "0"}, args...)...)
 	cmd.Dir = ts.Getenv("WORK")
@@ -116,7 +117,7 @@ func startUp(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("BROKER", strings.Join(at.Brokers, ","))
 }
 
-// stopUp interrupts what up has started, which must end well, and waits for it.
+// stopUp interrupts the pipeline and waits until it has exited well.
 func stopUp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) > 0 {
 		ts.Fatalf("usage: down")
@@ -124,8 +125,8 @@ func stopUp(ts *testscript.TestScript, neg bool, args []string) {
 	(*ts.Value(ending{}).(*func()))()
 }
 
-// exitCode runs a command that must end with a certain code, as in
-// `exit 2 emostream up --port x`.
+// exitCode runs a command that must end with a certain exit code, as in `exit 2
+// emostream up --port x`.
 func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: exit CODE COMMAND [ARG...]")
@@ -142,9 +143,9 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// eventually runs a command again and again until it ends well, as in `eventually
-// emostream bench --find-max`: a load test that finds the machine busy says so, and
-// another one has better luck.
+// eventually runs a command again and again until it exits well, as in `eventually
+// emostream bench --find-max`. It is for load tests that fail while the machine is
+// busy.
 func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) == 0 {
 		ts.Fatalf("usage: eventually COMMAND [ARG...]")
@@ -160,7 +161,7 @@ func eventually(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// hold takes a free port until the script ends and sets $PORT to it.
+// hold occupies a free port until the script ends, and sets $PORT to it.
 func hold(ts *testscript.TestScript, neg bool, _ []string) {
 	if neg {
 		ts.Fatalf("usage: hold")
@@ -173,7 +174,7 @@ func hold(ts *testscript.TestScript, neg bool, _ []string) {
 	ts.Setenv("PORT", port)
 }
 
-// get prints what a URL answers to.
+// get prints the body of the answer to a GET request.
 func get(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: get URL")
@@ -185,8 +186,8 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// jsonLines checks that a file is lines of JSON, all of which have certain keys,
-// as in `lines up.log time level msg`. With ! there is not even one.
+// jsonLines checks that every line of a file is a JSON object with certain keys, as in
+// `lines up.log time level msg`. With ! the file must be empty.
 func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) == 0 {
 		ts.Fatalf("usage: [!] lines FILE [KEY...]")
@@ -208,8 +209,8 @@ func jsonLines(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// records checks how many records a topic of $BROKER holds, as in
-// `records emoji-topic 5`.
+// records checks how many records a topic of $BROKER has, as in `records emoji-topic
+// 5`.
 func records(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: records TOPIC COUNT")
@@ -232,8 +233,8 @@ func records(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// plant writes a file's content into a topic of $BROKER, a record a line, as in
-// `plant emoji-aggregated bogus`.
+// plant appends each line of a file to a topic of $BROKER as a record, as in `plant
+// emoji-aggregated bogus`.
 func plant(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: plant TOPIC FILE")
@@ -249,8 +250,8 @@ func plant(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// interrupted runs a command, interrupts it once it has said something on stderr,
-// and wants a certain exit code, as in `interrupted 130 emostream watch -n 1`.
+// interrupted runs a command, interrupts it after its first output on stderr, and
+// checks its exit code, as in `interrupted 130 emostream watch -n 1`.
 func interrupted(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: interrupted CODE COMMAND [ARG...]")
@@ -267,7 +268,7 @@ func interrupted(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(cmd.Process.Signal(os.Interrupt))
 	_, err = io.Copy(io.Discard, said)
 	ts.Check(err)
-	_ = cmd.Wait() // the code tells
+	_ = cmd.Wait() // its exit code is checked below
 	if code := cmd.ProcessState.ExitCode(); fmt.Sprint(code) != args[0] {
 		ts.Fatalf("%s ended with %d, want %s", strings.Join(args[1:], " "), code, args[0])
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/emostream/emostream/internal/settingsfile"
 )
 
-// settingsOf sets the flags of a command line as a run of it would, and returns some of
-// them with where each comes from.
+// settingsOf sets the flags of a command line as a run of the command would. It returns
+// the values and the origins of some of them.
 func settingsOf(t *testing.T, line string, env map[string]string, file string) (string, error) {
 	t.Helper()
 	parsed, err := settingsfile.Parse("f.yaml", []byte(file))
@@ -41,8 +41,8 @@ func settingsOf(t *testing.T, line string, env map[string]string, file string) (
 	return strings.Join(told, "; "), nil
 }
 
-// Flags win over the environment, the environment over the file, the file over the
-// default; within the file, a command's own section wins over the common one.
+// Flags win over the environment, which wins over the file, which wins over the
+// default. In the file a command's own section wins over the common one.
 func TestSettingsPrecedence(t *testing.T) {
 	const file = "common: {window: 3s, brokers: ['d:4', 'e:5']}\naggregate:\n  window: 4s\ntopics:\n  partitions: 7\n  create:\n    partitions: 8\n"
 	for _, tt := range []struct {
@@ -98,8 +98,8 @@ func TestWrongVariablesAreNamed(t *testing.T) {
 	}
 }
 
-// All that is wrong in a file is reported, by line, column and name, with what is
-// allowed or was probably meant, for whichever command reads the file.
+// All mistakes in a file are reported with line, column and name, and with what is
+// allowed or was probably meant. That does not depend on which command reads the file.
 func TestCheckFile(t *testing.T) {
 	for _, tt := range []struct{ what, file, want string }{
 		{"nothing", "", ""},

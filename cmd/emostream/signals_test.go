@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// The first signal lets up wait for the window that is open. The second one ends it at
-// once.
+// After the first signal, up waits for the window that is open. The second signal ends
+// it at once.
 func TestTheSecondSignalEndsAtOnce(t *testing.T) {
 	t.Parallel()
 	exe, err := exec.LookPath("emostream") // this test's program, see TestMain
@@ -42,7 +42,7 @@ func TestTheSecondSignalEndsAtOnce(t *testing.T) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // the state tells
+		_ = cmd.Wait() // its state is checked below
 	}()
 	again := time.NewTicker(200 * time.Millisecond)
 	defer again.Stop()

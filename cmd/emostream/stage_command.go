@@ -12,8 +12,7 @@ import (
 	"github.com/emostream/emostream/internal/kafka"
 )
 
-// stage is what the constructor of a stage gets: a client of Kafka, a logger, and where
-// to register metrics.
+// stageFlags are the flags that the commands of all stages have.
 type stageFlags struct {
 	kafkaFlags
 	logFlags
@@ -30,8 +29,8 @@ func (s *stageFlags) addMetrics(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&s.metricsListen, "metrics-listen", "", "serve Prometheus metrics and pprof here, host:port, or a port on loopback; empty: nowhere")
 }
 
-// stage is what a stage's constructor gets: where Kafka is, where to log, where
-// to register metrics.
+// stage is what a stage's constructor needs: a client of Kafka, a logger, and where to
+// register metrics.
 type stage struct {
 	*stageFlags
 	client  *kafka.Client
@@ -39,8 +38,8 @@ type stage struct {
 	metrics prometheus.Registerer
 }
 
-// run opens what a stage needs, calls f until ctx ends, and closes it. A stage that ends
-// because ctx has ended has not failed.
+// run opens what a stage needs, calls f, and closes it when f returns. ctx asks f to
+// stop; ending for that reason is no error.
 func (s *stageFlags) run(ctx context.Context, io streams, role string, f func(context.Context, stage) error) error {
 	log := s.logger(io.err)
 	client, err := s.open(role, log)

@@ -15,7 +15,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// statisticsWithPeak are those of some minutes with a peak in the middle.
+// statisticsWithPeak returns statistics of some minutes with a peak in the middle.
 func statisticsWithPeak() *stats.Statistics {
 	t := stats.New(stats.Config{Channels: 3})
 	base := time.Date(2026, 11, 23, 14, 42, 0, 0, time.UTC).UnixMilli()
@@ -67,7 +67,7 @@ func TestStatsOfNothing(t *testing.T) {
 	}
 }
 
-// Live, stats counts what comes, and exits well when it is stopped.
+// With --follow stats counts reactions as they come, and exits well when it is stopped.
 func TestStatsFollows(t *testing.T) {
 	t.Parallel()
 	c, addr := withTopics(t)
@@ -89,8 +89,8 @@ func TestStatsFollows(t *testing.T) {
 	}
 }
 
-// On a terminal stats takes the full screen until q. Other keys do nothing. The last
-// table stays on the terminal.
+// On a terminal stats takes the full screen until q is pressed. Other keys do nothing.
+// The last table stays on the terminal.
 func TestStatsOnScreen(t *testing.T) {
 	t.Parallel()
 	c, addr := withTopics(t)

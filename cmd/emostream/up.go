@@ -31,8 +31,8 @@ runs. It prints the addresses and, when all is ready, the line "ready URL" on st
 	return cmd
 }
 
-// run starts every stage in the data's order and, in the end, stops them in the
-// same order, so that what was accepted is shown.
+// run starts all stages. In the end it stops them in the order in which reactions pass
+// through them, so that what was accepted is shown.
 func (f *upFlags) run(cmd *cobra.Command, io streams) error {
 	asJSON := f.out.json()
 	log := f.dashboard.logger(&f.logFlags, cmd, io)
@@ -63,9 +63,10 @@ func (f *upFlags) run(cmd *cobra.Command, io streams) error {
 	return p.run(cmd.Context(), func() { p.addresses.printReady(io, asJSON) })
 }
 
-// build lays the pipeline out in the data's order, which is the picture of
-// ARCHITECTURE.md from left to right. Every address is bound here; the stages begin
-// with pipeline.run, and each creates the topics that it reads and writes.
+// build builds the pipeline, in the order in which reactions pass through the stages.
+// That is the picture of ARCHITECTURE.md from left to right. Every address is bound
+// here. The stages begin to work with pipeline.run, and each creates the topics that it
+// uses.
 func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err error) {
 	p = &pipeline{log: log, failed: make(chan error, 1), window: f.aggregate.window}
 	defer func() {
@@ -84,7 +85,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 			return p, err
 		}
 	}
-	f.lateness = f.aggregate.lateness // decides a setting of emoji-topic, see kafkaFlags
+	f.lateness = f.aggregate.lateness // emoji-topic has a setting that depends on it, see kafkaFlags
 	client, err := f.open("up", log)
 	if err != nil {
 		return p, err

@@ -15,7 +15,7 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// Rates are those of the last four seconds.
+// The rates of metrics are those of the last four seconds.
 func TestMetricHistory(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	taken := prometheus.NewCounter(prometheus.CounterOpts{Name: "taken_total"})
@@ -92,8 +92,8 @@ func TestActiveChannels(t *testing.T) {
 	}
 }
 
-// Only so many windows of a channel are kept, and no channel that is not active any
-// more.
+// The dashboard keeps a limited number of windows of a channel, and forgets channels
+// that are no longer active.
 func TestActiveChannelsAreBounded(t *testing.T) {
 	c := activeChannels{}
 	for i := range int64(1000) {
@@ -138,7 +138,7 @@ func TestDashboardLog(t *testing.T) {
 	}
 }
 
-// The state of the subscriber servers is the worst of all of them.
+// The state of subscribe is the worst state of all subscriber servers.
 func TestStageStates(t *testing.T) {
 	p := &pipeline{addresses: addresses{Subscribers: []subscriber{{Name: "sub1"}, {Name: "sub2"}}}}
 	for _, name := range []string{"serve", "sub1", "sub2"} {
