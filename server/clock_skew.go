@@ -5,11 +5,12 @@ import (
 	"time"
 )
 
-// MaxSkew is how far the clock of a main server may be from the brokers'.
+// MaxSkew is the greatest difference allowed between the clocks of a main server and of
+// the brokers.
 const MaxSkew = 2 * time.Second
 
-// CheckSkew returns an error if a clock that is so far ahead of the brokers' is too
-// far off. Ahead is negative if it is behind.
+// CheckSkew returns an error if this machine's clock differs from the brokers' by more
+// than MaxSkew. ahead is how far it is ahead of theirs; negative: it is behind.
 func CheckSkew(ahead time.Duration) error {
 	if ahead.Abs() <= MaxSkew {
 		return nil

@@ -28,12 +28,12 @@ type Main struct {
 	// Ready returns why reactions cannot be taken in now, or nil if they can. Default:
 	// they always can.
 	Ready func(context.Context) error
-	// Drain is how long requests in flight may take to finish when the server
-	// stops: a little more than the time in which the log answers. Default 6 s.
+	// Drain is how long requests in flight may take to finish when the server stops. It
+	// should be a little longer than the log takes to answer. Default 6 s.
 	Drain time.Duration
 	// DrainDelay is how long the server goes on serving after it was asked to stop, so
-	// that load balancers notice: meanwhile /readyz refuses, and each connection is
-	// closed after its next answer. Default 0.
+	// that load balancers notice that it stops. Meanwhile /readyz refuses, and each
+	// connection is closed after its next answer. Default 0.
 	DrainDelay time.Duration
 	// MaxConnections is how many may be open at one time; default 10,000.
 	// httpserve.Connections says what happens to the others.
@@ -43,7 +43,7 @@ type Main struct {
 	ReadTimeout time.Duration
 	// IdleTimeout is how long a connection is kept for another request; default 2 min.
 	IdleTimeout time.Duration
-	Origins     httpserve.Origins // whose pages may use the server; default: nobody's
+	Origins     httpserve.Origins // the origins whose pages may use the server; default: none
 	Logger      *slog.Logger      // default: none
 	Metrics     prometheus.Registerer
 }
@@ -59,7 +59,7 @@ func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
 	srv := newServer(m.handler(ctx), ln, m.Origins, m.Logger)
 	srv.ReadHeaderTimeout = read
 	srv.ReadTimeout = read
-	srv.WriteTimeout = read + drain + answerTimeout // begins at the end of the header
+	srv.WriteTimeout = read + drain + answerTimeout // counted from the end of the request's header
 	srv.IdleTimeout = m.IdleTimeout
 	serving, stop := after(ctx, m.DrainDelay)
 	defer stop()
@@ -90,9 +90,9 @@ func (m *Main) register(conns *httpserve.Connections) {
 		func() float64 { return float64(conns.Refused()) })
 }
 
-// handler serves every call. After ctx has ended it closes each connection with its
-// next answer, and says so in the answer: else a client might send one more request,
-// which nobody reads.
+// handler serves every call. After ctx has ended, it closes each connection with the
+// next answer, and says so in the answer. Otherwise a client might send another request
+// on that connection, and nobody would read it.
 func (m *Main) handler(ctx context.Context) http.Handler {
 	ready := m.Ready
 	if ready == nil {

@@ -12,8 +12,9 @@ import (
 // defaultDrain is how long requests in flight may take to finish when a server stops.
 const defaultDrain = 6 * time.Second
 
-// newServer puts what both servers do with every request before a handler: the
-// request's id, the check of the Host header on loopback addresses, and CORS.
+// newServer returns an HTTP server that does what both servers do with every request
+// before h: it echoes the request's id, checks the Host header on loopback addresses,
+// and applies CORS.
 func newServer(h http.Handler, ln net.Listener, o httpserve.Origins, log *slog.Logger) *http.Server {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)

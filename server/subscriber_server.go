@@ -13,13 +13,13 @@ import (
 // Subscriber is a subscriber server.
 type Subscriber struct {
 	Fanout  *fanout.Server
-	Origins httpserve.Origins // whose pages may listen; default: none's
+	Origins httpserve.Origins // the origins whose pages may listen; default: none
 	Logger  *slog.Logger      // default: none
 }
 
 // Serve serves on ln until ctx ends and all streams are closed, which takes a little
-// more than Fanout's DrainSpread. For listeners to be sent any window, Fanout.Run must
-// run meanwhile.
+// more than Fanout's DrainSpread. Fanout.Run must run meanwhile: without it listeners
+// are sent no windows.
 func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
 	s.Fanout.Routes(mux)
@@ -27,6 +27,6 @@ func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
 	srv.ConnContext = fanout.ConnContext
 	srv.RegisterOnShutdown(s.Fanout.Drain) // called when ln is closed
 	err := httpserve.Serve(ctx, ln, srv, defaultDrain)
-	s.Fanout.Drain() // waits for the streams on sockets, as httpserve does not
+	s.Fanout.Drain() // waits for the streams on sockets, of which httpserve knows nothing
 	return err
 }

@@ -12,10 +12,10 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// What is kept of a channel, in rings: when one is full, the oldest entry goes.
+// How much is kept of a channel. When there is more, the oldest is dropped.
 const (
-	maxWindows = 64  // that can be replayed to a listener that comes back
-	maxUpdates = 128 // that a slow listener may be behind before it skips
+	maxWindows = 64  // windows that can be replayed to a listener that comes back
+	maxUpdates = 128 // updates that a slow listener may be behind before it skips
 )
 
 // channel is what is known of one channel. Listeners have no queues: each has a
@@ -39,10 +39,11 @@ type updates struct {
 	latest  []update  // in order; at most maxUpdates
 	count   uint64    // of all updates so far, which is the number of the latest one
 	newest  frame     // of the newest window, for listeners that skip
-	arrived time.Time // when the latest update did
+	arrived time.Time // when the latest update arrived
 }
 
-// update is what one swarm adds to the stream of each kind; an empty frame: nothing.
+// update is what one swarm adds to each of the two kinds of stream. An empty frame adds
+// nothing.
 type update struct {
 	swarm   frame
 	singles frame
@@ -54,11 +55,11 @@ type window struct {
 	total     int64
 	revised   bool // it was sent after a newer window, or more than once
 	frame     frame
-	frameNoID frame          // for where the id would be lower than one that was sent before
+	frameNoID frame          // the same without an id, for listeners that may have been sent a higher one
 	singles   map[string]int // how often each emoji was sent in the stream of single emojis
 }
 
-// publish adds a swarm, which data encodes, as Hub.Publish says. The caller holds
+// publish adds a swarm as Hub.Publish says. data is the swarm in JSON. The caller holds
 // c.mu.
 func (c *channel) publish(s wire.Swarm, data []byte) (news bool) {
 	i, found := slices.BinarySearchFunc(c.windows, s.Window.End, func(w *window, end int64) int { return cmp.Compare(w.end, end) })

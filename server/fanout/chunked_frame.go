@@ -2,9 +2,9 @@ package fanout
 
 import "fmt"
 
-// frame is one or more events or a comment, as a chunk of HTTP/1.1. A frame that is
-// one chunk arrives at once even in clients that pass a stream on chunk by chunk,
-// such as Python's requests. It never changes, and all listeners that are sent it
+// frame is one or more events, or a comment, as one chunk of HTTP/1.1. Some clients
+// pass a stream on chunk by chunk, such as Python's requests; with them too a frame
+// arrives whole and at once. A frame never changes, and all listeners that are sent it
 // share its memory.
 type frame []byte
 
@@ -14,7 +14,7 @@ const chunkHeadSize = len("00000000\r\n")
 // lastChunk ends a stream of chunks.
 const lastChunk = "0\r\n\r\n"
 
-// newFrame makes a frame of what appendTo appends; nil if that is nothing.
+// newFrame returns a frame of what appendTo appends, or nil if that is nothing.
 func newFrame(appendTo func([]byte) []byte) frame {
 	b := appendTo(make([]byte, chunkHeadSize))
 	size := len(b) - chunkHeadSize
@@ -25,7 +25,7 @@ func newFrame(appendTo func([]byte) []byte) frame {
 	return append(b, "\r\n"...)
 }
 
-// bytes is the frame without the chunk around it.
+// bytes returns the frame without the head and the end of its chunk.
 func (f frame) bytes() []byte {
 	if len(f) == 0 {
 		return nil

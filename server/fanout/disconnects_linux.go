@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// disconnects finds the listeners on sockets whose client has left, or sends
-// something. Here epoll tells them, which needs a file descriptor while there are
-// any. A listener on net/http reports by itself that its client has left.
+// disconnects finds the listeners on sockets whose client has left, or sends too much.
+// On Linux epoll reports them; it takes one file descriptor while there are any. A
+// listener on net/http reports by itself that its client has left.
 type disconnects struct {
 	epoll     int // 0: none yet
 	listeners map[int32]*listener
@@ -37,7 +37,7 @@ func (d *disconnects) add(l *listener) error {
 	return nil
 }
 
-// remove ends the watch. The system ends its own when the socket is closed.
+// remove ends the watch. The system's own watch ends when the socket is closed.
 func (d *disconnects) remove(l *listener) {
 	if s, ok := l.transport.(*socket); ok {
 		delete(d.listeners, int32(s.fd))
@@ -51,8 +51,8 @@ func (d *disconnects) close() {
 	}
 }
 
-// among yields the listeners to remove, with the reason. Since epoll tells them all at
-// once, it yields any of the shard's, and not only those of the given part.
+// among yields the listeners that must be removed, with the reason. epoll reports all
+// listeners of the shard at once, so that among has no use for its argument.
 func (d *disconnects) among([]*listener) iter.Seq2[*listener, error] {
 	return func(yield func(*listener, error) bool) {
 		for n := len(d.events); n > 0 && n == len(d.events); {

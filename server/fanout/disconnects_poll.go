@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// disconnects finds the listeners on sockets whose client has left, or sends
-// something. Here poll is asked about many at once. A listener on net/http reports by
+// disconnects finds the listeners on sockets whose client has left, or sends too much.
+// Here poll is asked about many sockets at once. A listener on net/http reports by
 // itself that its client has left.
 type disconnects struct {
 	fds       []unix.PollFd
@@ -20,7 +20,7 @@ func (*disconnects) add(*listener) error { return nil }
 func (*disconnects) remove(*listener)    {}
 func (*disconnects) close()              {}
 
-// among yields those of the given listeners that are to be removed, with the reason.
+// among yields those of the given listeners that must be removed, with the reason.
 func (d *disconnects) among(some []*listener) iter.Seq2[*listener, error] {
 	d.fds, d.listeners = d.fds[:0], d.listeners[:0]
 	for _, l := range some {

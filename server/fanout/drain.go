@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// minDrained is how many listeners a shard lets go in a tick at least when it drains.
+// minDrained is how many listeners a draining shard lets go in a tick at least.
 const minDrained = 32
 
 // Drain closes all streams, spread over DrainSpread, and returns when the last one is
@@ -16,10 +16,10 @@ func (s *Server) Drain() {
 	}
 }
 
-// draining is how a shard drains.
+// draining says how fast a shard drains.
 type draining struct {
 	perTick int           // listeners to let go in a tick
-	until   time.Duration // when even those that are in the middle of a frame are let go
+	until   time.Duration // when a listener is let go even in the middle of a frame; by Server.now
 }
 
 // Drain begins to let all listeners go. The channel that it returns is closed when the
@@ -40,7 +40,8 @@ func (sh *shard) Drain(spread time.Duration) <-chan struct{} {
 	return sh.ended
 }
 
-// letGo closes the streams of some listeners. Each is told when to come back.
+// letGo closes the streams of some listeners, and tells each when to come back. A
+// listener in the middle of a frame is let go later, and is then told nothing.
 func (sh *shard) letGo(now time.Duration) {
 	left := sh.draining.perTick
 	for _, l := range slices.Backward(sh.listeners) {

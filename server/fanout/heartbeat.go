@@ -10,8 +10,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// announce claims the name, and then sends a heartbeat every second until ctx ends.
-// It fails when the name is another server's.
+// announce claims the name, and then sends a heartbeat every second until ctx ends. It
+// returns an error when another live server has the name.
 func (s *Server) announce(ctx context.Context) error {
 	if err := s.claim(ctx); err != nil || ctx.Err() != nil {
 		return err
@@ -21,7 +21,7 @@ func (s *Server) announce(ctx context.Context) error {
 	t := time.NewTicker(roster.HeartbeatInterval)
 	defer t.Stop()
 	var memory memoryRelease
-	failed := false // the last heartbeat
+	failed := false // whether the last heartbeat failed
 	for {
 		err := s.sendHeartbeat(ctx, wire.StateServing)
 		if err != nil && !failed {
@@ -41,7 +41,7 @@ func (s *Server) announce(ctx context.Context) error {
 }
 
 // sendHeartbeat writes one heartbeat. If the log does not take it within a second, it
-// is left out, which is no error: the next one says more.
+// is dropped. That is no error, since the next one says what is true then.
 func (s *Server) sendHeartbeat(ctx context.Context, state string) error {
 	now := time.Now()
 	status := wire.ServerStatus{

@@ -26,9 +26,9 @@ func NewHub(maxRepeats int, lateness time.Duration) *Hub {
 	return &Hub{maxRepeats: maxRepeats, lateness: lateness, channels: map[string]*channel{}}
 }
 
-// Publish adds a swarm to its channel, and returns whether it is news. Of two swarms
-// of one window, the one with the greater total is true, so another one is no news;
-// neither is a window that is older than all that are kept.
+// Publish adds a swarm to its channel, and returns whether it is news. It is no news if
+// the hub has a swarm of the same window with an equal or greater total, or if the
+// channel keeps only newer windows and has no room for an older one.
 func (h *Hub) Publish(s wire.Swarm) (news bool, err error) {
 	data, err := json.Marshal(s)
 	if err != nil {
@@ -55,7 +55,8 @@ func (h *Hub) channel(name string) *channel {
 	return c
 }
 
-// join counts a listener of a channel in; leave must follow.
+// join counts a listener of the named channel in, and returns the channel. leave must
+// follow.
 func (h *Hub) join(name string) *channel {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -64,8 +65,8 @@ func (h *Hub) join(name string) *channel {
 	return c
 }
 
-// leave counts a listener of a channel out. With its last listener, a channel that
-// never had a swarm is deleted, since anybody can ask for any name.
+// leave counts a listener of a channel out. If it was the last listener and the channel
+// never had a swarm, the channel is deleted, since anybody can ask for any name.
 func (h *Hub) leave(c *channel) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

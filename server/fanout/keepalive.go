@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// keepAlive sends a comment to those of some listeners that would otherwise be sent
-// nothing for longer than Config.KeepAlive: each listener is looked at only once in
-// a round, so that the next look would be too late.
+// keepAlive sends the keep-alive to those of the given listeners that would otherwise
+// be sent nothing for longer than Config.KeepAlive. A listener is looked at once in a
+// round, so keepAlive acts if the next round would be too late.
 func (sh *shard) keepAlive(some []*listener, now time.Duration) {
 	for _, l := range slices.Backward(some) {
 		if l != nil && !l.isWaiting() && now+ticksPerRound*tick-l.lastWrite >= sh.server.cfg.KeepAlive { // nil: it has just been removed

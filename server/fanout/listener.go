@@ -30,7 +30,7 @@ type listener struct {
 	index        int           // in the shard's listeners; removed once it has left
 	kind         streamKind
 	live         bool // it is sent windows; false until the server knows the recent ones
-	unchunked    bool // it is sent frames without their chunks: net/http adds some, or the client knows none
+	unchunked    bool // it is sent frames without their chunks: net/http adds its own, and HTTP/1.0 has none
 	slow         bool // it kept a frame waiting for slowAfter
 }
 
@@ -40,7 +40,8 @@ const removed = -1
 // writeCounts count what happened to listeners, for the metrics.
 type writeCounts struct{ delivered, skipped int }
 
-// LogValue is how a log shows a listener. It costs nothing unless it is logged.
+// LogValue returns what a log shows of a listener. It is called only for messages that
+// are logged.
 func (l *listener) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("from", l.transport.remoteAddr()), slog.String("channel", l.channel.name), slog.Bool("singles", l.kind == singleEmojis))
 }
@@ -55,7 +56,7 @@ func (l *listener) goLive() {
 	}
 }
 
-// encoded is a frame as this client is sent it.
+// encoded returns a frame as this client must be sent it.
 func (l *listener) encoded(f frame) []byte {
 	if l.unchunked {
 		return f.bytes()
@@ -63,7 +64,7 @@ func (l *listener) encoded(f frame) []byte {
 	return f
 }
 
-// encodedLast is a frame as this client is sent it at the end of its stream.
+// encodedLast returns a frame as this client must be sent it at the end of its stream.
 func (l *listener) encodedLast(f frame) []byte {
 	if l.unchunked {
 		return f.bytes()

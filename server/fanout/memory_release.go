@@ -16,8 +16,8 @@ const (
 	quietMoves = 100  // streams opened and closed in a second, below which the crowd is over
 )
 
-// afterCrowd is called every second, with how many streams were opened and closed so
-// far.
+// afterCrowd gives memory back if a crowd has come or gone. It must be called every
+// second. moves is how many streams were opened and closed since the start.
 func (m *memoryRelease) afterCrowd(moves int64) {
 	recent := moves - m.lastMoves
 	m.lastMoves = moves

@@ -20,10 +20,10 @@ func (e *NameTakenError) Error() string {
 	return fmt.Sprintf("the name %s belongs to a server that is alive at %s", e.Name, e.URL)
 }
 
-// claim makes sure that no other server has the name. If another instance was heard
-// of lately, it waits whether that one sends a heartbeat more. It need not wait for
-// an instance with this server's own URL: since this server has the port, that one
-// has ended.
+// claim makes sure that no other server has the name. If another instance was heard of
+// lately, claim waits to see whether it sends another heartbeat. It does not wait for
+// an instance with this server's own URL: this server has the port now, so that
+// instance has ended.
 func (s *Server) claim(ctx context.Context) error {
 	other, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now())
 	if !ok || other.URL == s.cfg.URL {
@@ -39,14 +39,14 @@ func (s *Server) claim(ctx context.Context) error {
 	return nil
 }
 
-// nameLost returns an error if this server must give its name up, which it claimed at a
-// time. Of two servers that claimed one name at once, the one that started later
+// nameLost returns an error if this server must give up its name, which it claimed at
+// the time claimed. If two servers claimed one name at once, the one that started later
 // gives it up.
 //
-// The other one must have been heard of since the claim. If it has this server's own
-// URL, that may still be one of its last heartbeats, from before it left the port to
-// this server, which a slow broker has only just taken. So it must also have been
-// sent after the claim: then both are alive, behind one proxy.
+// The other server must have been heard of since the claim. If it has this server's own
+// URL, it may have had the port before, and a slow broker may have taken its last
+// heartbeats only now. So that heartbeat must also have been sent well after the claim:
+// then both servers are alive, behind one proxy.
 func (s *Server) nameLost(claimed time.Time) error {
 	other, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now())
 	alive := ok && other.Heard.After(claimed) && (other.URL != s.cfg.URL || sentAt(other).After(claimed.Add(2*roster.HeartbeatInterval)))
@@ -56,8 +56,8 @@ func (s *Server) nameLost(claimed time.Time) error {
 	return nil
 }
 
-// sentAt is when a heartbeat was sent, by its sender's clock; when it was heard, if
-// it does not say.
+// sentAt returns when a heartbeat was sent, by its sender's clock. If the heartbeat
+// does not say, it returns when it was heard.
 func sentAt(e roster.Entry) time.Time {
 	if t, err := time.Parse(wire.TimeFormat, e.Time); err == nil {
 		return t

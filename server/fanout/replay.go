@@ -5,8 +5,9 @@ import "strconv"
 // nothingSeen is the lastSeen of a listener that has seen no window.
 const nothingSeen = -1
 
-// lastSeen is the end of the last window that a listener saw, as its Last-Event-ID
-// says: the id of a swarm's event is the end of its window, in ms.
+// lastSeen returns the end of the last window that a listener saw, or nothingSeen. It
+// reads it from the Last-Event-ID: the id of a swarm's event is the end of its window,
+// in ms.
 func lastSeen(lastEventID string) int64 {
 	if end, err := strconv.ParseInt(lastEventID, 10, 64); err == nil && end >= 0 {
 		return end
@@ -14,10 +15,10 @@ func lastSeen(lastEventID string) int64 {
 	return nothingSeen
 }
 
-// replay returns the frames with which a listener of swarms begins, and the number
-// of the last update that they include. A new listener begins with the newest window.
-// One that comes back begins with all windows after the last that it saw, and with
-// those that were revised of the time before: up to lateness before it.
+// replay returns the frames with which a listener of swarms begins, and the number of
+// the last update that they include. A new listener begins with the newest window. One
+// that comes back begins with all windows after the last that it saw. Windows that
+// ended up to lateness before that one are sent again if they were revised.
 func (c *channel) replay(lastSeen int64) (frames []frame, count uint64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -77,7 +77,8 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request, l *listener) {
 	t.run(r.Context(), sh, l)
 }
 
-// disconnected is called by the shard when a listener's stream has ended.
+// disconnected frees the place of a listener whose stream has ended. Its shard calls
+// it.
 func (s *Server) disconnected(l *listener, why error) {
 	s.hub.leave(l.channel)
 	s.freePlace()

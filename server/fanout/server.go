@@ -51,8 +51,8 @@ type Config struct {
 
 	// Capacity is how many streams may be open at one time; default 10,000.
 	Capacity int
-	// AcceptRate is how many streams may be opened in a second, and in one moment.
-	// Clients beyond that are asked to come back later. Default 2,000.
+	// AcceptRate is how many streams may be opened in a second, all of them perhaps at
+	// once. Clients beyond that are asked to come back later. Default 2,000.
 	AcceptRate int
 	// Shards is how many goroutines write to listeners; default one for each
 	// processor, and at most 16.
@@ -60,8 +60,8 @@ type Config struct {
 	// StallTimeout is how long a listener may keep a frame waiting before its stream
 	// is closed; default 10 s.
 	StallTimeout time.Duration
-	// KeepAlive is how long a stream may be silent. Up to a second before that it is
-	// sent a comment, the keep-alive. Default 15 s.
+	// KeepAlive is how long a stream may be silent. The keep-alive is sent up to a
+	// second earlier. Default 15 s.
 	KeepAlive time.Duration
 	// Retry is what clients are told to wait before they come back; default 2 s.
 	Retry time.Duration
@@ -127,14 +127,14 @@ type Server struct {
 	started          time.Time
 	hub              *Hub
 	shards           []*shard
-	nextShard        atomic.Uint32 // that gets a listener, modulo their number
+	nextShard        atomic.Uint32 // modulo their number, the shard that got the last listener
 	acceptRate       *rate.Limiter
 	retry            frame // how long to wait before coming back; begins every stream
 	keepAliveComment frame
 	metrics          metrics
 	clients          atomic.Int64  // streams that are open
 	opened           atomic.Int64  // streams since the start
-	moves            atomic.Int64  // streams that were opened and that were closed, since the start
+	moves            atomic.Int64  // how often a stream was opened or closed, since the start
 	filled           chan struct{} // closed when the hub has what was in the topic at the start
 	claimed          atomic.Bool   // the name is this server's
 }
@@ -155,14 +155,14 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// now is the time since the server began. Setting the machine's clock does not
+// now returns the time since the server began. Setting the machine's clock does not
 // change it.
 func (s *Server) now() time.Duration { return time.Since(s.started) }
 
-// URL is the base URL that clients reach the server under.
+// URL returns the base URL that clients reach the server under.
 func (s *Server) URL() string { return s.cfg.URL }
 
-// Clients is how many streams are open now.
+// Clients returns how many streams are open now.
 func (s *Server) Clients() int { return int(s.clients.Load()) }
 
 // Ready returns why the server cannot be used yet; nil when it can.
@@ -238,8 +238,8 @@ func (s *Server) follow(ctx context.Context, offset, end int64) error {
 	return nil
 }
 
-// publish publishes the swarm of a record. Live says that the record is newer than
-// the server.
+// publish publishes the swarm of a record in the hub. live says that the record was
+// written after the server began.
 func (s *Server) publish(r stream.Record, live bool) {
 	swarm, err := wire.DecodeSwarm(r.Value)
 	if err != nil {
@@ -260,7 +260,7 @@ func (s *Server) publish(r stream.Record, live bool) {
 	}
 }
 
-// wakeShards has the shards write what is new.
+// wakeShards tells the shards to write what is new.
 func (s *Server) wakeShards() {
 	for _, sh := range s.shards {
 		sh.Wake()

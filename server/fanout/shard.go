@@ -9,7 +9,7 @@ import (
 
 const (
 	tick          = 100 * time.Millisecond
-	ticksPerRound = 10 // in which every listener is looked at once
+	ticksPerRound = 10 // each listener is looked at in one of them
 )
 
 // Why streams end.
@@ -49,11 +49,11 @@ type shard struct {
 
 func newShard(s *Server) *shard { return &shard{server: s, updated: make(chan struct{}, 1)} }
 
-// Wake has the goroutine write what is new. It does not wait, and needs no lock.
+// Wake tells the goroutine to write what is new. It does not wait, and needs no lock.
 func (sh *shard) Wake() {
 	select {
 	case sh.updated <- struct{}{}:
-	default: // it will look anyway
+	default: // it has been told already
 	}
 }
 
@@ -82,7 +82,7 @@ func (sh *shard) Add(l *listener, head []byte) {
 	sh.afterWrite(l, l.send(first, sh.server.now(), &sh.counts))
 }
 
-// Written goes on with a listener after its transport has written a frame.
+// Written sends a listener what comes next, after its transport has written a frame.
 func (sh *shard) Written(l *listener, t *httpTransport) {
 	sh.mu.Lock()
 	defer sh.unlock()
@@ -120,7 +120,8 @@ func (sh *shard) run(ended chan struct{}) {
 	}
 }
 
-// pass does something to the listeners, and returns whether any are left.
+// pass calls do, lets listeners go if the shard drains, and returns whether any are
+// left. If none are, the goroutine must end.
 func (sh *shard) pass(do func(now time.Duration)) (more bool) {
 	sh.mu.Lock()
 	defer sh.unlock()
@@ -179,7 +180,8 @@ func (sh *shard) someOfRound() []*listener {
 	return sh.listeners[sh.unseen:end]
 }
 
-// afterWrite notes the result of an attempt to write.
+// afterWrite must be called after every attempt to write. It removes the listener if
+// there was an error.
 func (sh *shard) afterWrite(l *listener, err error) {
 	if err != nil {
 		sh.remove(l, err)

@@ -9,9 +9,9 @@ import (
 )
 
 // appendSingles appends what a swarm adds to the Python system's stream, /sub1: an
-// event for each single emoji. Each emoji comes as often as its scaled count says,
-// rounded up and at most maxRepeats times, less those that were sent of the window
-// before.
+// event for each single emoji. An emoji comes as often as its scaled count says,
+// rounded up, and at most maxRepeats times. Those that were already sent for this
+// window are not sent again.
 func (w *window) appendSingles(out []byte, s wire.Swarm, maxRepeats int) []byte {
 	for _, e := range s.Emojis {
 		n := int(min(math.Ceil(max(0, e.Scaled)), float64(maxRepeats)))

@@ -8,9 +8,9 @@ type transport interface {
 	// caller must give the rest again before anything else, and must never change b.
 	// An error means that the client has left.
 	write(b []byte) (n int, err error)
-	// close ends the stream. At once drops what the client has yet to take; else that
-	// is still sent.
+	// close ends the stream. If atOnce, what the client has yet to take is dropped;
+	// else it is still sent.
 	close(atOnce bool)
-	// remoteAddr is the client's address, for the log.
+	// remoteAddr returns the client's address, for the log.
 	remoteAddr() string
 }

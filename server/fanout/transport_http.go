@@ -16,7 +16,7 @@ type httpTransport struct {
 	frames chan []byte // capacity 1; closed when the stream ends
 
 	// Guarded by the lock of the listener's shard.
-	writing bool // a frame was handed over, and write has not reported it yet
+	writing bool // a frame was handed over, and write has not returned its length yet
 	written bool // the goroutine has written that frame
 }
 
@@ -24,8 +24,8 @@ func newHTTPTransport(w http.ResponseWriter, r *http.Request) *httpTransport {
 	return &httpTransport{w: w, rc: http.NewResponseController(w), addr: r.RemoteAddr, frames: make(chan []byte, 1)}
 }
 
-// write hands b over at first and takes nothing. When the goroutine has written b and
-// it is given again, write says that the client has taken it.
+// write hands b to the goroutine of the request, and returns 0. Once the goroutine has
+// written b, the next call, with the same b, returns its length.
 func (t *httpTransport) write(b []byte) (int, error) {
 	if t.written {
 		t.writing, t.written = false, false

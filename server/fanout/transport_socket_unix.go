@@ -29,18 +29,19 @@ type socket struct {
 // connKey is the key of a request's connection in its context.
 type connKey struct{}
 
-// ConnContext is for [http.Server]. Without it all streams go through net/http.
+// ConnContext puts a connection into the context of its requests, for takeSocket. It
+// belongs into an [http.Server]; without it all streams go through net/http.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
-	if _, ok := c.(syscall.Conn); ok { // a TLS connection is none
+	if _, ok := c.(syscall.Conn); ok { // a TLS connection is not one
 		return context.WithValue(ctx, connKey{}, c)
 	}
 	return ctx
 }
 
-// takeSocket takes the connection of a request from net/http, if that is possible. It
-// also returns the head of the answer, which the caller must send: the headers that
-// were set, that the connection ends with the stream, and that the stream comes in
-// chunks, unless unchunked.
+// takeSocket takes the connection of a request from net/http, or returns an error if
+// that is not possible. It also returns the head of the answer, which the caller must
+// send. The head has the headers that were set. It says that the connection ends with
+// the stream and, unless unchunked, that the stream comes in chunks.
 func takeSocket(w http.ResponseWriter, r *http.Request, unchunked bool, stall time.Duration) (t transport, head []byte, err error) {
 	if r.ProtoMajor != 1 || r.Context().Value(connKey{}) == nil {
 		return nil, nil, http.ErrNotSupported
@@ -86,7 +87,7 @@ func (s *socket) write(b []byte) (int, error) {
 	}
 }
 
-// whyLeft is why a client has left, by the error of its socket.
+// whyLeft returns why a client has left. err is the error of its socket.
 func whyLeft(err error) error {
 	if errors.Is(err, unix.ETIMEDOUT) {
 		return errStalled

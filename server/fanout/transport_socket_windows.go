@@ -12,7 +12,7 @@ import (
 // net/http.
 func ConnContext(ctx context.Context, _ net.Conn) context.Context { return ctx }
 
-// takeSocket never takes one.
+// takeSocket always returns an error: no socket is taken from net/http here.
 func takeSocket(http.ResponseWriter, *http.Request, bool, time.Duration) (transport, []byte, error) {
 	return nil, nil, http.ErrNotSupported
 }

@@ -10,10 +10,10 @@ import (
 // maxSuggestedEmojis is how many of the allowed emojis a refusal names.
 const maxSuggestedEmojis = 10
 
-// allowedEmojis are those that the operator has chosen.
+// allowedEmojis holds the emojis that the operator allows.
 type allowedEmojis struct {
 	set       map[string]bool // nil: all
-	suggested string          // the first of them, for people
+	suggested string          // the first of them, which a refusal names
 }
 
 func newAllowedEmojis(list []emoji.Emoji) (a allowedEmojis) {
@@ -30,7 +30,7 @@ func newAllowedEmojis(list []emoji.Emoji) (a allowedEmojis) {
 	return a
 }
 
-// refusal is nil if the emoji is allowed.
+// refusal returns nil if the emoji is allowed, else the refusal.
 func (a allowedEmojis) refusal(e string) *httpserve.Refusal {
 	if a.set == nil || a.set[e] {
 		return nil

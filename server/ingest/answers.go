@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	maxListedErrors = 100              // in the answer to a stream
-	answerTimeout   = 10 * time.Second // in which a client must read the answer to a bulk
+	maxListedErrors = 100              // how many refused lines the answer to a stream lists
+	answerTimeout   = 10 * time.Second // how long a client may take to read the answer to an array or a stream
 )
 
 // refuse answers with a refusal, counts it, and logs it at debug level.
@@ -23,14 +23,15 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, refusal *httpse
 	refusal.ServeHTTP(w, r)
 }
 
-// refuseUnread refuses a request without reading its body. If the body has arrived,
-// as is the rule, the connection can be used again.
+// refuseUnread refuses a request without reading its body. If the body has already
+// arrived, which is usual, the connection can be used for another request.
 func (h *Handler) refuseUnread(w http.ResponseWriter, r *http.Request, refusal *httpserve.Refusal) {
 	limitUnreadBody(w)
 	h.refuse(w, r, refusal)
 }
 
-// answerQueued answers to one reaction, which was accepted at a time in ms.
+// answerQueued answers a request with one reaction. acceptedAt is when that was
+// accepted, in ms since 1970.
 func (b *buffers) answerQueued(w http.ResponseWriter, acceptedAt int64) {
 	b.answer = append(b.answer[:0], `{"status":"Message queued","accepted_at":"`...)
 	b.answer = wire.AppendTime(b.answer, acceptedAt)
@@ -53,7 +54,8 @@ type itemResult struct {
 	Code       string `json:"code,omitempty"`
 }
 
-// record sets the outcome of item i: accepted at a time in ms, or refused.
+// record sets the outcome of item i. If refusal is nil, the item was accepted at
+// acceptedAt, in ms since 1970.
 func (a *arrayAnswer) record(i int, acceptedAt int64, refusal *httpserve.Refusal) {
 	if refusal == nil {
 		a.Accepted++
@@ -86,7 +88,7 @@ type linesAnswer struct {
 	Errors    []lineError `json:"errors"`
 	Error     string      `json:"error,omitempty"`
 	Code      string      `json:"code,omitempty"`
-	RequestID string      `json:"request_id,omitempty"` // if there is an error
+	RequestID string      `json:"request_id,omitempty"` // empty if Error is
 }
 
 // lineError is a refused line of a stream.
@@ -96,7 +98,7 @@ type lineError struct {
 	Code  string `json:"code"`
 }
 
-// record adds the outcome of a line: accepted, or refused.
+// record adds the outcome of a line, which was accepted if refusal is nil.
 func (a *linesAnswer) record(line int, _ int64, refusal *httpserve.Refusal) {
 	if refusal == nil {
 		a.Accepted++
@@ -108,7 +110,8 @@ func (a *linesAnswer) record(line int, _ int64, refusal *httpserve.Refusal) {
 	}
 }
 
-// send sends the answer. Broken is why the stream was not read to its end.
+// send sends the answer. broken says why the stream was not read to its end; nil: it
+// was.
 func (a *linesAnswer) send(w http.ResponseWriter, r *http.Request, broken *httpserve.Refusal) {
 	status := http.StatusOK
 	switch {
@@ -125,8 +128,9 @@ func (a *linesAnswer) send(w http.ResponseWriter, r *http.Request, broken *https
 	httpserve.WriteJSON(w, status, a)
 }
 
-// limitAnswer bounds the time in which a client reads its answer, from now on: the
-// server's own bound may be over by now, since a stream or the log may take long.
+// limitAnswer gives the client answerTimeout from now on to read its answer. The write
+// timeout of the server may have passed by now, since a stream or the log may take
+// long.
 func limitAnswer(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(answerTimeout)) // fails in tests without a network
 }

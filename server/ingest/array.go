@@ -34,14 +34,16 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers) {
 	answer.send(w, r, bulk.logFailure)
 }
 
-// items are the items of a JSON array. At most one more than is allowed is
-// decoded: four megabytes of zeros and commas would take a hundred in memory.
+// items are the items of a JSON array. At most one more than maxArrayItems is decoded:
+// otherwise an array of 4 MB that holds only zeros and commas would take 100 MB of
+// memory.
 type items []json.RawMessage
 
-// UnmarshalJSON splits b, which encoding/json has found to be well formed.
+// UnmarshalJSON splits b, an array, into its items. encoding/json has checked that b is
+// valid JSON.
 func (i *items) UnmarshalJSON(b []byte) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
-	if _, err := dec.Token(); err != nil { // the bracket
+	if _, err := dec.Token(); err != nil { // the opening bracket
 		return err
 	}
 	for dec.More() && len(*i) <= maxArrayItems {

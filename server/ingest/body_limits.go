@@ -15,15 +15,17 @@ import (
 
 // Limits of bodies.
 const (
-	maxReactionBytes = 16 << 10 // of one reaction, and of one line of a stream
+	maxReactionBytes = 16 << 10 // of a body with one reaction, and of one line of a stream
 	maxArrayBytes    = 4 << 20
 	maxArrayItems    = 10_000
 )
 
-// MaxBody is the most bytes of a body that is read whole.
+// MaxBody is how many bytes a body may have that is read whole: every body but a stream
+// of lines.
 const MaxBody = maxArrayBytes
 
-// maxKeptBytes is the most memory that buffers keep for the next request.
+// maxKeptBytes is how much memory buffers may have to be kept for later requests.
+// Larger ones are freed.
 const maxKeptBytes = 64 << 10
 
 // buffers are the memory of one request, used again by later ones.
@@ -34,7 +36,8 @@ type buffers struct {
 	contentType []string // of answers; net/http only reads it
 }
 
-// release gives the buffers back to their pool.
+// release gives the buffers back to their pool, unless they are larger than
+// maxKeptBytes.
 func (b *buffers) release(pool *sync.Pool) {
 	b.batch.reset()
 	if cap(b.body)+cap(b.batch.values) <= maxKeptBytes {
@@ -75,8 +78,9 @@ func (b *buffers) read(w http.ResponseWriter, r *http.Request, limit int64) *htt
 	return nil
 }
 
-// bytesToRead is how many bytes of a request's body will be read at most: none if
-// it declares more than the limit, since that is refused unread.
+// bytesToRead returns how many bytes of a request's body will be read at most. It
+// returns 0 if the declared length exceeds the limit, since such a request is refused
+// unread.
 func bytesToRead(r *http.Request, limit int64) int64 {
 	switch n := r.ContentLength; {
 	case n < 0:
@@ -88,8 +92,8 @@ func bytesToRead(r *http.Request, limit int64) int64 {
 	}
 }
 
-// mediaType is the request's content type without parameters. It is empty if there
-// is none, or if it is malformed or declares another encoding than UTF-8.
+// mediaType returns the request's content type without parameters. It returns "" if
+// there is none, if it is malformed, or if it declares another encoding than UTF-8.
 func mediaType(r *http.Request) string {
 	declared := r.Header.Get("Content-Type")
 	if declared == jsonType {
@@ -102,13 +106,13 @@ func mediaType(r *http.Request) string {
 	return t
 }
 
-// unreadBodyTimeout is how long the rest of a body that was refused may take to
-// arrive. If the connection were closed while it arrives, the client would lose the
+// unreadBodyTimeout is how long the rest of a refused body may take to arrive. If the
+// server closed the connection while that rest arrives, the client would lose the
 // answer.
 const unreadBodyTimeout = 500 * time.Millisecond
 
-// limitUnreadBody bounds the time in which the rest of a body arrives. Net/http
-// reads that rest before it sends an answer, and a client may never end its body.
+// limitUnreadBody gives the rest of a body unreadBodyTimeout to arrive. net/http reads
+// that rest before it sends an answer, and a client may never end its body.
 func limitUnreadBody(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadBodyTimeout))
 }
@@ -117,8 +121,8 @@ func bodyTooLarge(limit int64) *httpserve.Refusal {
 	return httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send less at once, or one reaction a line as application/x-ndjson to /v1/reactions", limit)
 }
 
-// tooSlow refuses a client whose body did not arrive in time. Its connection cannot
-// be used again.
+// tooSlow returns the refusal of a request whose body did not arrive in time. The
+// connection cannot be used again.
 func tooSlow(message string) *httpserve.Refusal {
 	return &httpserve.Refusal{Status: http.StatusRequestTimeout, Code: "too_slow", Message: message}
 }

@@ -101,7 +101,8 @@ func New(cfg Config) *Handler {
 	return h
 }
 
-// LastAccepted is when a reaction was last accepted; zero if none was.
+// LastAccepted returns when a reaction was last accepted. It returns the zero time if
+// none was.
 func (h *Handler) LastAccepted() time.Time {
 	if ms := h.lastAccepted.Load(); ms != 0 {
 		return time.UnixMilli(ms)

@@ -12,24 +12,26 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// Bounds limit what is in flight. A request over one of them is refused at once,
-// before its body is read, with 503, code overloaded and Retry-After; nothing of it
-// was written. So requests that were let in do not become slower when there are too
-// many, and nothing piles up when the log is slow or gone: it is handed no more than
-// is in flight.
+// Bounds limit what is in flight. A request that would exceed one of them is refused at
+// once, before its body is read, with status 503, code overloaded and Retry-After.
+// Nothing of it is written. So the requests that were let in stay fast when too many
+// come. And when the log is slow or cannot be reached, nothing piles up: at most what
+// is in flight waits for it.
 type Bounds struct {
 	// MaxRequests is how many requests other than streams may be in flight; default
 	// 2,048. On HTTP/1.1 a connection has one at a time.
 	MaxRequests int
-	// MaxBytes is how many bytes the bodies of those may have together; default
-	// 64 MiB. A body of no declared length counts as the longest that is allowed.
+	// MaxBytes is how many bytes the bodies of the requests that MaxRequests bounds may
+	// have together; default 64 MiB. A body of unknown length counts as one of the
+	// greatest length allowed.
 	MaxBytes int64
 	// MaxStreams is how many streams of lines may be open; default 256. Each takes up
-	// to a mebibyte of memory.
+	// to 1 MiB of memory.
 	MaxStreams int
 	// StreamIdleTimeout is how long a stream of lines may send nothing; default 2 min.
 	StreamIdleTimeout time.Duration
-	// LogFull says that the log takes nothing more at the moment; nil: never.
+	// LogFull returns whether the log takes nothing more at the moment; nil: it never
+	// does.
 	LogFull func() bool
 }
 
@@ -64,8 +66,9 @@ func (f *inFlight) register(metrics promauto.Factory) {
 	}
 }
 
-// enter counts a request in, of whose body at most so many bytes will be read. If
-// that is over a bound it returns why; else leave must follow.
+// enter counts a request in. bytes is how many bytes of its body will be read at most.
+// If a bound is exceeded, enter counts nothing and returns the refusal. Otherwise the
+// caller must call leave when the request is answered.
 func (f *inFlight) enter(bytes int64) *httpserve.Refusal {
 	switch {
 	case f.requests.Add(1) > int64(f.MaxRequests):
@@ -86,8 +89,8 @@ func (f *inFlight) leave(bytes int64) {
 	f.requests.Add(-1)
 }
 
-// openStream counts a stream in. If that is over a bound it returns why; else
-// closeStream must follow.
+// openStream counts a stream in. If a bound is exceeded, it counts nothing and returns
+// the refusal. Otherwise the caller must call closeStream when the stream ends.
 func (f *inFlight) openStream() *httpserve.Refusal {
 	switch {
 	case f.streams.Add(1) > int64(f.MaxStreams):

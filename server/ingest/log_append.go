@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// A bulk appends a batch when it has reached one of these.
+// A bulk appends its batch to the log when the batch has reached one of these sizes.
 const (
 	batchRecords = 5_000
 	batchBytes   = 512 << 10 // of the records' values
@@ -20,15 +20,16 @@ const (
 // MaxRecords is the most records that are appended to the log at once.
 const MaxRecords = batchRecords + maxCount - 1
 
-// batch is records on their way into the log. Its memory is used again after
-// reset, so that nothing is allocated for a record.
+// batch holds records until they are appended to the log. reset keeps its memory for
+// the next batch, so that a record costs no allocation.
 type batch struct {
 	records []stream.Record
 	bytes   int    // of the records' values
-	values  []byte // what the values point into, or into earlier arrays of it that it has outgrown
+	values  []byte // their bytes; when it grows, earlier values stay in its former array
 }
 
-// add adds the records of a reaction that was accepted at a time in ms.
+// add adds a reaction, as one record for each time that it counts. acceptedAt is when
+// it was accepted, in ms since 1970.
 func (b *batch) add(r reaction, acceptedAt int64) {
 	begin := len(b.values)
 	if r.Timestamp == "" {
@@ -49,9 +50,9 @@ func (b *batch) reset() {
 // bulk takes in the reactions of an array or a stream. It appends them in batches,
 // and records the outcome of each under its number.
 //
-// When the log does not take a batch, no more batches are offered to it: the client
-// would have to wait until all of them have failed. The reactions that follow are
-// refused as not written.
+// If the log does not take a batch, no further batch is offered to it: otherwise the
+// client would have to wait until all of them have failed. The reactions that follow
+// are refused as not written.
 type bulk struct {
 	handler    *Handler
 	from       uint64 // the key of the client's address, for quotas
@@ -117,7 +118,7 @@ func (h *Handler) append(ctx context.Context, records []stream.Record, at time.T
 		return err
 	}
 	h.accepted.Add(float64(len(records)))
-	for ms, last := at.UnixMilli(), h.lastAccepted.Load(); ms > last; last = h.lastAccepted.Load() { // a later append may have ended before
+	for ms, last := at.UnixMilli(), h.lastAccepted.Load(); ms > last; last = h.lastAccepted.Load() { // an append that began later may have ended before this one
 		if h.lastAccepted.CompareAndSwap(last, ms) {
 			break
 		}
@@ -125,7 +126,8 @@ func (h *Handler) append(ctx context.Context, records []stream.Record, at time.T
 	return nil
 }
 
-// logRefusal is what a client is told when the log did not acknowledge.
+// logRefusal returns the refusal of reactions that the log did not acknowledge. err is
+// the log's error.
 func logRefusal(err error) *httpserve.Refusal {
 	if errors.Is(err, stream.ErrNotWritten) {
 		return &httpserve.Refusal{

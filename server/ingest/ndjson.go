@@ -17,15 +17,16 @@ import (
 // lineBuffer is how many bytes of a stream are read at once.
 const lineBuffer = 64 << 10
 
-// ndjson takes in a stream of any length with one reaction a line, of which it never
-// holds more than a batch. It reads until the body ends, the log does not take a
-// batch, or the server stops, and answers for what it has read by then.
+// ndjson takes in a stream with one reaction a line. The stream may have any length: no
+// more than a batch of it is in memory. ndjson reads until the body ends, the log does
+// not take a batch, or the server stops. Then it answers with the outcomes of the lines
+// that it has read.
 //
-// Open ends when the server begins to drain, or when the client has left.
+// The context open ends when the server begins to drain, or when the client has left.
 func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Request) {
 	// Lines that have arrived whole are appended even after open has ended.
 	ctx := context.WithoutCancel(open)
-	// A read that waits for a silent client must end soon after open.
+	// A read that waits for a silent client must end soon after open does.
 	defer context.AfterFunc(open, func() { limitUnreadBody(w) })()
 
 	answer := linesAnswer{Errors: []lineError{}}
@@ -51,7 +52,7 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 			break
 		}
 		if !hasLine(in) {
-			bulk.flush(ctx) // the next read may wait, and what has arrived must not
+			bulk.flush(ctx) // the next read may wait for the client, and what has arrived must not wait with it
 		}
 	}
 	if bulk.logFailure != nil {
@@ -60,13 +61,15 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 	answer.send(w, r, broken)
 }
 
-// serverStops says whether the context of a stream ended because the server stops,
-// and not because the client left. Then the log is given one more batch at most.
+// serverStops says whether the context of a stream ended because the server stops, and
+// not because the client left. If so, at most one more batch is appended.
 func serverStops(open context.Context) bool {
 	return open.Err() != nil && errors.Is(context.Cause(open), httpserve.ErrDraining)
 }
 
-// brokenStream is the refusal of a stream that was not read to its end.
+// brokenStream returns the refusal of a stream that was not read to its end. line is
+// the first line that was not taken. err is the error of the read, if there was
+// stops.
 func brokenStream(open context.Context, line int, err error) *httpserve.Refusal {
 	if serverStops(open) {
 		return &httpserve.Refusal{
@@ -80,9 +83,8 @@ func brokenStream(open context.Context, line int, err error) *httpserve.Refusal 
 	return httpserve.Refusalf(http.StatusBadRequest, "broken_body", "the body ended before its time, in line %d: send that line and those after it again", line)
 }
 
-// readLine returns the next line without white space around it. A line that is too
-// long is skipped. If the error is neither nil nor io.EOF, what is returned is a
-// part of a line.
+// readLine returns the next line without white space around it. It skips a line that is
+// too long. If the error is neither nil nor io.EOF, b is only a part of a line.
 func readLine(in *bufio.Reader) (b []byte, tooLong bool, err error) {
 	b, err = in.ReadSlice('\n')
 	if !errors.Is(err, bufio.ErrBufferFull) {
@@ -101,8 +103,8 @@ func hasLine(in *bufio.Reader) bool {
 	return err == nil && bytes.IndexByte(b, '\n') >= 0
 }
 
-// idleTimeoutReader reads the body of a stream. The body may take any time, but each
-// read ends with an error after the timeout.
+// idleTimeoutReader reads the body of a stream. The whole body may take any time, but
+// each read fails after the timeout.
 type idleTimeoutReader struct {
 	body    io.Reader
 	w       http.ResponseWriter
@@ -113,7 +115,7 @@ type idleTimeoutReader struct {
 func (r *idleTimeoutReader) Read(b []byte) (int, error) {
 	_ = http.NewResponseController(r.w).SetReadDeadline(time.Now().Add(r.timeout)) // fails in tests without a network
 	if r.open.Err() != nil {
-		limitUnreadBody(r.w) // again, since the line above has undone it
+		limitUnreadBody(r.w) // the line above has replaced the short deadline
 	}
 	return r.body.Read(b)
 }

@@ -9,18 +9,19 @@ import (
 	"github.com/emostream/emostream/internal/quota"
 )
 
-// Quotas are what one client may send. A reaction takes as many tokens as it counts
-// for. One that is refused before it is offered to the log takes none; one that the
-// log does not take has taken them.
+// Quotas limit what one client may send. A reaction costs as many tokens as it counts
+// for. A reaction that is refused because it is not valid, its emoji is not allowed or
+// a quota is spent costs none. Any other costs its tokens, even if it is refused
+// because too many channels are active or because the log failed.
 type Quotas struct {
 	User    quota.Rate // for each user_id; zero: no limit
 	Address quota.Rate // for each IPv4 address and each /64 of IPv6; zero: no limit
-	// Proxies are believed about the address of a client.
+	// Proxies are the proxies that are trusted to name the address of a client.
 	Proxies httpserve.Proxies
 }
 
-// maxKeys is how many users, and how many addresses, are told apart, in 2 MiB each.
-// Package quota says what happens if there are more.
+// maxKeys is how many users are told apart, and how many addresses. Each of the two
+// takes 2 MiB. Package quota says what happens if there are more.
 const maxKeys = 1 << 17
 
 // quotas are the token buckets of users and of addresses; nil: no limit.
@@ -39,8 +40,8 @@ func newQuotas(cfg Quotas) quotas {
 	return quotas{users: limiter(cfg.User), addresses: limiter(cfg.Address), proxies: cfg.Proxies}
 }
 
-// from is the key of the address that a request came from. It is 0 if addresses have
-// no limit, or if the address is not known.
+// from returns the key of the address that a request came from. It returns 0 if
+// addresses have no limit, or if the address is not known.
 func (q *quotas) from(r *http.Request) uint64 {
 	if q.addresses == nil {
 		return 0
@@ -53,8 +54,8 @@ func (q *quotas) from(r *http.Request) uint64 {
 	return q.addresses.Key(string(b[:]))
 }
 
-// refusalIfSpent is the refusal of a request, before it is read, whose address has no
-// token left; else nil.
+// refusalIfSpent returns a refusal if the address of a request has no token left, else
+// nil. It is called before the body is read.
 func (q *quotas) refusalIfSpent(r *http.Request) *httpserve.Refusal {
 	from := q.from(r)
 	if from == 0 {

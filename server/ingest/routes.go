@@ -52,8 +52,8 @@ func (h *Handler) singleOrArray(w http.ResponseWriter, r *http.Request, b *buffe
 	}
 }
 
-// readWhole reads a body of at most limit bytes, if there is room for the request
-// and its client has tokens left, and hands it to next.
+// readWhole reads a body of at most limit bytes and hands it to next. It refuses the
+// request unread if there is no room for it, or if its address has no token left.
 func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, limit int64, next func(http.ResponseWriter, *http.Request, *buffers)) {
 	size := bytesToRead(r, limit)
 	if refusal := h.inFlight.enter(size); refusal != nil {

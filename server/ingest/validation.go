@@ -79,8 +79,9 @@ func parseAny(b []byte) (reaction, *httpserve.Refusal) {
 	return out, out.normalize(*in.EmojiType)
 }
 
-// normalize sets the emoji to the one spelling of what the client typed, and refuses
-// fields that are out of bounds.
+// normalize sets the emoji from what the client typed, in the one spelling that the
+// emoji has here. It returns a refusal if typed is no emoji or a field is out of
+// bounds.
 func (r *reaction) normalize(typed string) *httpserve.Refusal {
 	invalid := func(code, format string, args ...any) *httpserve.Refusal {
 		return httpserve.Refusalf(http.StatusUnprocessableEntity, code, format, args...)
@@ -115,7 +116,7 @@ func invalidUTF8() *httpserve.Refusal {
 	return httpserve.Refusalf(http.StatusBadRequest, "invalid_utf8", "the body is not valid UTF-8: encode the JSON text as UTF-8")
 }
 
-// badJSON explains why a body could not be decoded.
+// badJSON returns the refusal of a body that could not be decoded. It says why.
 func badJSON(b []byte, err error) *httpserve.Refusal {
 	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		if typ.Field == "" {
@@ -133,9 +134,9 @@ func badJSON(b []byte, err error) *httpserve.Refusal {
 	return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v", err)
 }
 
-// admit reads a reaction from JSON, and decides whether this server takes it now: by
-// its emoji, by the quotas of its user and of the address that it is from, and by
-// its channel.
+// admit reads a reaction from JSON, and refuses it if this server does not take it now:
+// because of its emoji, the quotas of its user and of its address, or its channel. from
+// is the key of the address.
 func (h *Handler) admit(json []byte, from uint64) (reaction, *httpserve.Refusal) {
 	one, refusal := parse(json)
 	if refusal != nil {

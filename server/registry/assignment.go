@@ -33,14 +33,14 @@ func ParseStrategy(s string) (Strategy, error) {
 	return "", fmt.Errorf("%.40q is not a way to assign: use %s or %s", s, LeastLoaded, TwoChoices)
 }
 
-// pendingClients are those that an assigner has sent to a server and that the
-// server's last heartbeat does not count yet.
+// pendingClients counts the clients that an assigner has sent to one server and that
+// the server's last heartbeat does not include yet.
 type pendingClients struct {
 	instance  string
 	heartbeat uint64 // number of the last heartbeat that was taken into account
 	opened    int64  // streams opened, as that heartbeat said
 	after     int    // clients assigned after that heartbeat
-	before    int    // clients assigned before it that, it seems, had not come by then
+	before    int    // clients assigned before that heartbeat that probably had not come by then
 }
 
 func (p *pendingClients) count() int { return p.after + p.before }
@@ -57,8 +57,8 @@ func (p *pendingClients) count() int { return p.after + p.before }
 // Other copies of `serve` assign clients too, which this one sees only with the next
 // heartbeats. Until then it supposes that they do what it does. For example, if lately
 // it sent one of every two clients that came, it counts each client that it sends as
-// two. It does so only to compare servers. Whether a server is full depends on its own
-// count and on the clients that were sent from here.
+// two. It uses this estimate only to compare servers. Whether a server is full depends
+// on its own count and on the clients that were sent from here.
 //
 // It is safe for concurrent use.
 type Assigner struct {
@@ -66,7 +66,7 @@ type Assigner struct {
 
 	mu         sync.Mutex
 	pending    map[string]*pendingClients // by server name, of which there are 9,999 at most
-	sent, came float64                    // clients assigned here, and streams opened on all servers, lately
+	sent, came float64                    // lately: clients assigned here, and streams opened on all servers
 }
 
 // NewAssigner returns an assigner; an empty strategy is LeastLoaded.
@@ -87,9 +87,9 @@ const (
 	Full              // all servers that are alive and serving have reached their capacity
 )
 
-// Assign chooses one of the servers for a client. A server that may be dead is chosen
-// only if no other one has room: one that missed heartbeats, or that failed the
-// client, whose name is avoid; avoid may be empty.
+// Assign chooses one of the servers for a client. A doubtful server is chosen only if
+// no other one has room. Doubtful are servers that missed heartbeats, and the one that
+// has just failed the client. avoid is the name of that one; it may be empty.
 func (a *Assigner) Assign(servers []roster.Entry, avoid string, now time.Time) (roster.Entry, Verdict) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -124,8 +124,8 @@ func (a *Assigner) Assign(servers []roster.Entry, avoid string, now time.Time) (
 	return best, Assigned
 }
 
-// least returns the server with the smallest share of its capacity in use. If there
-// are several, it draws one. The caller holds a.mu.
+// least returns the server with the smallest share of its capacity in use. If several
+// have it, one of them is drawn at random. The caller holds a.mu.
 func (a *Assigner) least(servers []roster.Entry) roster.Entry {
 	best, least, ties := servers[0], a.share(servers[0]), 1
 	for _, s := range servers[1:] {
@@ -142,24 +142,24 @@ func (a *Assigner) least(servers []roster.Entry) roster.Entry {
 	return best
 }
 
-// used is how many of a server's places are taken, as far as is known here. The
+// used returns how many of a server's places are taken, as far as is known here. The
 // caller holds a.mu.
 func (a *Assigner) used(s roster.Entry) int { return s.Clients + a.pendingOf(s).count() }
 
-// share is the part of a server's capacity that is in use, with the clients that other
-// copies are supposed to have sent. The caller holds a.mu.
+// share returns which part of a server's capacity is in use. It includes the estimate
+// of the clients that other copies have sent. The caller holds a.mu.
 func (a *Assigner) share(s roster.Entry) float64 {
 	return (float64(s.Clients) + float64(a.pendingOf(s).count())*a.clientsPerSent()) / float64(s.Capacity)
 }
 
-// What other copies do is estimated from the last clients that came.
+// What other copies of `serve` do is estimated from the clients that came last.
 const (
-	maxRemembered = 1000 // clients; when there are more, all are weighed less
-	priorClients  = 5    // clients that are supposed to have been sent from here, before any came
+	maxRemembered = 1000 // clients; when more have come, all that is remembered is scaled down
+	priorClients  = 5    // clients with which the estimate begins, as if all had been sent from here
 )
 
-// clientsPerSent is the estimate of how many clients come for each that is sent from
-// here; at least 1. The caller holds a.mu.
+// clientsPerSent estimates how many clients come for each one that is sent from here;
+// at least 1. The caller holds a.mu.
 func (a *Assigner) clientsPerSent() float64 {
 	return max(1, (a.came+priorClients)/(a.sent+priorClients))
 }
@@ -186,14 +186,14 @@ func (a *Assigner) update(p *pendingClients, s roster.Entry) {
 	a.remember(float64(p.after), opened)
 	ours := int(math.Round(opened / a.clientsPerSent()))
 	before := 0
-	if s.Beats == p.heartbeat+1 { // else two heartbeats have passed since all of them were assigned
+	if s.Beats == p.heartbeat+1 { // else at least two heartbeats have passed since all of them were assigned
 		before = max(0, p.after-max(0, ours-p.before))
 	}
 	*p = pendingClients{instance: p.instance, heartbeat: s.Beats, opened: s.Opened, before: before}
 }
 
-// remember adds to the clients that were sent and that came lately. The caller holds
-// a.mu.
+// remember adds to the numbers of clients that were lately sent from here and that
+// lately came. The caller holds a.mu.
 func (a *Assigner) remember(sent, came float64) {
 	a.sent, a.came = a.sent+sent, a.came+came
 	if a.came > maxRemembered {
@@ -201,16 +201,16 @@ func (a *Assigner) remember(sent, came float64) {
 	}
 }
 
-// Pending is how many clients were assigned to a server here and are not counted by
-// it yet.
+// Pending returns how many clients were assigned to a server here and are not in its
+// last heartbeat yet.
 func (a *Assigner) Pending(s roster.Entry) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.pendingOf(s).count()
 }
 
-// Cancel takes back an assignment to a server that its client will not use. If the
-// server has none that is pending, it does nothing.
+// Cancel takes back one assignment to a server, because the client will not come. It
+// does nothing if no assignment to that server is pending.
 func (a *Assigner) Cancel(s roster.Entry) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

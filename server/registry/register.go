@@ -59,11 +59,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, refusal *httpse
 // registration is what a client says when it registers.
 type registration struct {
 	UserID string `json:"user_id"`
-	Avoid  string `json:"avoid"` // the server that has just failed it; ignored if it is not known
+	Avoid  string `json:"avoid"` // name of the server that has just failed the client; an unknown name has no effect
 }
 
-// parseRegistration reads a registration from the query, and what that leaves out
-// from a JSON body. A client without an id is given one.
+// parseRegistration reads a registration from the query. What the query leaves out it
+// reads from a JSON body. A client without an id is given one.
 func parseRegistration(w http.ResponseWriter, r *http.Request) (registration, *httpserve.Refusal) {
 	var c registration
 	if r.Method == http.MethodPost && isJSON(r) {
@@ -87,8 +87,8 @@ func isJSON(r *http.Request) bool {
 	return err == nil && t == "application/json"
 }
 
-// decode reads a small JSON body, such as the example, into v. An empty body leaves v
-// as it is.
+// decode reads a small JSON body into v. An empty body leaves v as it is. example is a
+// body that a refusal shows.
 func decode(w http.ResponseWriter, r *http.Request, v any, example string) *httpserve.Refusal {
 	const limit = 4 << 10
 	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))

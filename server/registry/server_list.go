@@ -13,12 +13,12 @@ import (
 // Server is a subscriber server in the answer to /v1/servers.
 type Server struct {
 	wire.ServerStatus
-	Pending int     `json:"pending"` // assigned to it by this copy of serve, and not counted by it yet
+	Pending int     `json:"pending"` // clients that this copy of serve has assigned to it and that its last heartbeat does not include
 	Alive   bool    `json:"alive"`
 	Age     float64 `json:"heartbeat_age"` // seconds since its last heartbeat
 }
 
-// Cluster is the sum of a cluster's servers that are alive.
+// Cluster sums up those servers of a cluster that are alive.
 type Cluster struct {
 	Name     string `json:"name"`
 	Servers  int    `json:"servers"`
@@ -27,7 +27,8 @@ type Cluster struct {
 	Capacity int    `json:"capacity"`
 }
 
-// list tells all servers that were heard of lately, and sums them up by cluster.
+// list answers with all servers that were heard of within roster.Lookback, and with
+// their sums by cluster.
 func (h *Handler) list(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now()
 	out := struct {
@@ -36,7 +37,7 @@ func (h *Handler) list(w http.ResponseWriter, _ *http.Request) {
 	}{Servers: []Server{}, Clusters: []Cluster{}}
 	for _, e := range h.servers.All() {
 		if now.Sub(e.Heard) > roster.Lookback {
-			continue // as a copy of serve that was started since does not know it either
+			continue // a copy of serve that has started since does not know it either, and all copies answer the same
 		}
 		s := Server{ServerStatus: e.ServerStatus, Pending: h.assigner.Pending(e), Alive: e.Alive(now), Age: max(0, now.Sub(e.Heard).Seconds())}
 		out.Servers = append(out.Servers, s)
