@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/emostream/emostream/loadgen/report"
@@ -36,7 +38,6 @@ func fabricate(l load) report.Report {
 	if l.slower == 0 {
 		l.slower = 1
 	}
-	random := rand.New(rand.NewPCG(l.seed, 1))
 	sent := int64(l.rate) * int64(l.seconds)
 	r := report.Report{
 		Schema: report.Schema, Invalid: l.invalid, Started: start(), DurationMS: float64(l.seconds) * 1000, Seed: l.seed,
@@ -64,9 +65,34 @@ func fabricate(l load) report.Report {
 	if l.invalid {
 		r.Notes = []string{"The generator fell behind its own schedule: a tenth of the requests were sent 48 ms late or more. Give it another machine, or ask for less."}
 	}
-	r.Latency = fabricateLatencies(random, l)
-	r.Series = fabricateSeries(random, l)
+	r.Latency, r.Series = figuresOf(l)
 	return r
+}
+
+// figures are what a fabricated run has measured.
+type figures struct {
+	latency map[string]*report.Latency
+	series  []report.Point
+}
+
+// made are the figures of each load that was asked for before: making them takes longer than most tests.
+var made sync.Map
+
+// figuresOf makes up the figures of a load. They are the caller's own.
+func figuresOf(l load) (map[string]*report.Latency, []report.Point) {
+	before, ok := made.Load(l)
+	if !ok {
+		random := rand.New(rand.NewPCG(l.seed, 1))
+		latency := fabricateLatencies(random, l)
+		before, _ = made.LoadOrStore(l, figures{latency, fabricateSeries(random, l)})
+	}
+	f := before.(figures)
+	latency := map[string]*report.Latency{}
+	for name, figure := range f.latency {
+		own := *figure
+		latency[name] = &own
+	}
+	return latency, slices.Clone(f.series)
 }
 
 // lognormal returns a random duration with the given median and spread.
