@@ -38,6 +38,7 @@ func hangUp(w http.ResponseWriter) {
 
 // The report counts the requests by what became of them, whatever the server answers.
 func TestRunCountsAnswers(t *testing.T) {
+	t.Parallel()
 	type outcome struct {
 		Sent, Accepted, Rejected, InDoubt int64
 		Errors                            map[string]int64
@@ -93,6 +94,7 @@ func TestRunCountsAnswers(t *testing.T) {
 // A stall changes no due time: all requests are sent, and those that were due during
 // the stall have waited.
 func TestRunThroughAStall(t *testing.T) {
+	t.Parallel()
 	var begun sync.Once
 	end := make(chan struct{})
 	url := serve(t, func(int64, http.ResponseWriter, *http.Request) {
@@ -184,6 +186,7 @@ func (h *hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // With another service, each event is followed from its post until it comes out of the
 // stream.
 func TestRunFollowsMarkers(t *testing.T) {
+	t.Parallel()
 	for name, tt := range map[string]struct {
 		hub   *hub
 		body  string
@@ -225,6 +228,7 @@ func TestRunFollowsMarkers(t *testing.T) {
 // Nor is it an error if its streams, including the header, begin only with the first
 // event.
 func TestRunAgainstThePythonSystem(t *testing.T) {
+	t.Parallel()
 	for name, late := range map[string]bool{"its streams begin at once": false, "its streams begin with an event": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -32,6 +32,7 @@ const longTimeout = 5 * time.Minute
 
 // The report shows exactly the faults that the server has.
 func TestRunFindsWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	const sent = 400
 	for name, tt := range map[string]struct {
 		faults faults

@@ -106,6 +106,7 @@ func (c rawConnection) beatUntilRebalance(ctx context.Context, member string, ge
 // A member whose process is killed while it waits to join becomes a member all the same.
 // Its session must end, or nobody ever works on the partitions that it was assigned.
 func TestAMemberThatDiesWhileItJoinsIsNoticed(t *testing.T) {
+	t.Parallel()
 	for i := range 3 { // without joinListener it goes unnoticed every second time
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel() // it takes the time of a session

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/proof/parallel"
 )
 
 // testTimeout is how long a test waits for anything.
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 5 && os.Args[1] == asBroker {
 		os.Exit(runBroker(os.Args[2], os.Args[3], os.Args[4]))
 	}
+	parallel.AtLeast(4) // they wait for processes and sessions
 	os.Exit(m.Run())
 }
 
@@ -65,6 +67,7 @@ type process struct {
 func spawn(t *testing.T, dir, listen string, retention time.Duration) *process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], asBroker, dir, listen, retention.String())
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=20") // or the race detector holds it at its end for a second
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

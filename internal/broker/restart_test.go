@@ -3,6 +3,7 @@ package broker_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"strconv"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/proof/parallel"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -61,6 +63,12 @@ func ensure(t *testing.T, c *kafka.Client, partitions int, config map[string]str
 	}
 }
 
+// address is one that a broker can come back to.
+func address(t *testing.T) string {
+	t.Helper()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(parallel.Ports(t, 1)))
+}
+
 // write appends a record of now for each value.
 func write(ctx context.Context, c *kafka.Client, partition int, values ...string) error {
 	var records []stream.Record
@@ -95,13 +103,13 @@ func read(t *testing.T, c *kafka.Client, partition int) (values map[string]int, 
 // A broker that is killed again and again, while several clients write and one commits,
 // loses nothing that it has acknowledged.
 func TestAKillLosesNothingAcknowledged(t *testing.T) {
-	dir, listen := brokertest.Folder(t), "127.0.0.1:0"
+	t.Parallel()
+	dir, listen := brokertest.Folder(t), address(t)
 	const group, partitions = "g", 3
 	acknowledged := map[string]int{} // the partition, by the value
 	committed := int64(-1)
 	for round := range 4 {
 		p := spawn(t, dir, listen, 0)
-		listen = p.addr
 		c := client(t, p.addr)
 		ensure(t, c, partitions, nil)
 		ctx, cancel := context.WithCancel(t.Context())
@@ -175,6 +183,7 @@ func TestAKillLosesNothingAcknowledged(t *testing.T) {
 // No offset is used twice: where retention has removed all records of a partition, it must
 // not begin at 0 again after a restart, before the offsets that were committed.
 func TestOffsetsGoOnAfterARestart(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		name string
 		end  func(*process)
@@ -183,8 +192,9 @@ func TestOffsetsGoOnAfterARestart(t *testing.T) {
 		{"stopped", (*process).stop},
 	} {
 		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
 			dir := brokertest.Folder(t)
-			p := spawn(t, dir, "127.0.0.1:0", 500*time.Millisecond)
+			p := spawn(t, dir, address(t), 500*time.Millisecond)
 			c := client(t, p.addr)
 			ensure(t, c, 2, nil)
 			if err := write(within(t), c, 1, "a", "b", "c"); err != nil {

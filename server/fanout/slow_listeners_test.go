@@ -118,7 +118,7 @@ func TestSlowListenerOfSinglesSkips(t *testing.T) {
 // A listener that never reads is cut off, and all others are sent everything.
 func TestOneThatNeverReads(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
-		n := w.start(t, newTopic(), fanout.Config{StallTimeout: time.Second})
+		n := w.start(t, newTopic(), fanout.Config{StallTimeout: 3 * time.Second})
 		n.hear(t, "/v1/swarm", "")
 		others := []*ear{n.hear(t, "/v1/swarm", ""), n.hear(t, "/v1/swarm", "")}
 		for i := 1; i <= 60; i++ {

@@ -130,6 +130,7 @@ func (w *world) publish(n int64, now int64) {
 // first, many reactions have the same emoji, and are traced. In the second each
 // reaction has an emoji of its own, so that one can see which record holds it.
 func TestWhatIsConcludedIsSo(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(20) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { concluded(t, seed) })
 	}

@@ -85,6 +85,7 @@ func (in *installation) follow(end int64, note func(string), begun func()) ([]tr
 
 // Follow works if a Spark job counts, and finds topics that are created while it runs.
 func TestFollowWithoutPartials(t *testing.T) {
+	t.Parallel()
 	in := newInstallation(t, "emoji-topic", "cluster_1", "sub_1")
 	was := `{"user_id":"before","emoji_type":"🔥","timestamp":"2024-11-20T10:00:00.123456"}`
 	in.write("emoji-topic", 0, time.Now().UnixMilli(), was)

@@ -55,6 +55,7 @@ func (in *installation) tappers(by int64) (stop func()) {
 // While reactions keep coming, Wait finds that correct counts are correct, and finds a
 // fault in a window that has ended.
 func TestWaitUnderTraffic(t *testing.T) {
+	t.Parallel()
 	for name, by := range map[string]int64{"all is counted": 0, "one is lost": -1, "one is doubled": 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -158,6 +159,7 @@ func TestNobodyAnswers(t *testing.T) {
 
 // If a broker stops answering, verifying ends with an error, too.
 func TestABrokerThatGoesAway(t *testing.T) {
+	t.Parallel()
 	in := install(t)
 	in.counted()
 	cfg := in.config()

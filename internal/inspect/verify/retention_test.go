@@ -122,6 +122,7 @@ func TestRetention(t *testing.T) {
 // Wherever a log is cut off, the rest of it agrees with counts of all of it, except in
 // windows that are left out. A fault in any other window is found.
 func TestWhereverTheLogIsCut(t *testing.T) {
+	t.Parallel()
 	s := wire.Settings{WindowMS: 20, LatenessMS: 60}
 	for seed := range uint64(40) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -128,6 +128,7 @@ func (tr *traffic) readCounts(all bool) {
 // doubled, and none that was counted in time is called lost. A reaction that was lost
 // or counted twice is found once no more taps come.
 func TestUnderTraffic(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(40) {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		tr := newTraffic(rng)

@@ -1,0 +1,12 @@
+package loadgen_test
+
+import (
+	"testing"
+
+	"github.com/emostream/emostream/internal/proof/parallel"
+)
+
+func TestMain(m *testing.M) {
+	parallel.AtLeast(4) // load tests wait for when they are due
+	m.Run()
+}
