@@ -7,6 +7,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	parallel.AtLeast(4) // load tests wait for when they are due
+	parallel.AtLeast(6) // load tests wait for when they are due
 	m.Run()
 }
