@@ -116,7 +116,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 			}
 			late, skipped = c.Late(), 0
 		},
-		BacklogInterval: minEmission, // to write and commit after each fetch would take longer than to count
+		BacklogInterval: minEmission, // writing and committing after each fetch would take longer than counting
 	}.Run(ctx)
 	if lost, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
 		return &CommitError{claim.Partition, fmt.Sprintf("retention has overtaken the counting: %v", lost)}

@@ -35,9 +35,9 @@ type Header struct {
 // they point to, again at its next Fetch: copy what must live longer.
 type Batch struct {
 	Records       []Record
-	Next          int64 // the offset to fetch next; never below the one that was asked for
-	HighWatermark int64 // the offset after the last readable record, at the time of the broker's answer
-	SentAt        time.Time
+	Next          int64     // the offset to fetch next; never below the one that was asked for
+	HighWatermark int64     // the offset after the last readable record, at the time of the broker's answer
+	SentAt        time.Time // when the fetch was sent, by the clock of this process
 }
 
 // AtEnd says whether the batch ends at the end that the partition had when the broker

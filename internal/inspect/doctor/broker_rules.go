@@ -151,9 +151,9 @@ func (l *findings) cluster(c kafka.ClusterState) {
 	}
 }
 
-// look connects to the broker and asks what it understands. If that fails, it notes at
+// probe connects to the broker and asks what it understands. If that fails, it notes at
 // which stage.
-func (b *Broker) look(ctx context.Context, open func(...string) (*kafka.Client, error)) {
+func (b *Broker) probe(ctx context.Context, open func(...string) (*kafka.Client, error)) {
 	host, _, err := net.SplitHostPort(b.Address)
 	if err != nil {
 		b.Stage, b.Err = Resolve, err

@@ -66,11 +66,11 @@ func Examine(ctx context.Context, cfg Config) ([]Finding, error) {
 		ports = wantedPorts(cfg.Host, cfg.Port, cfg.Subscribers)
 	}
 	for i := range ports {
-		waiting.Go(func() { cfg.bounded(ctx, ports[i].look) })
+		waiting.Go(func() { cfg.bounded(ctx, ports[i].probe) })
 	}
 	for i, address := range cfg.Brokers {
 		told[i].Address = address
-		waiting.Go(func() { cfg.bounded(ctx, func(ctx context.Context) { told[i].look(ctx, cfg.Open) }) })
+		waiting.Go(func() { cfg.bounded(ctx, func(ctx context.Context) { told[i].probe(ctx, cfg.Open) }) })
 	}
 	waiting.Wait()
 	cluster := answering(told)
@@ -79,7 +79,7 @@ func Examine(ctx context.Context, cfg Config) ([]Finding, error) {
 			advertised = append(advertised, Broker{Address: n.Address, ID: n.ID})
 		}
 		for i := range advertised {
-			waiting.Go(func() { cfg.bounded(ctx, func(ctx context.Context) { advertised[i].look(ctx, cfg.Open) }) })
+			waiting.Go(func() { cfg.bounded(ctx, func(ctx context.Context) { advertised[i].probe(ctx, cfg.Open) }) })
 		}
 		waiting.Wait()
 	}

@@ -64,9 +64,9 @@ func wantedPorts(host string, first, subscribers int) (ports []Port) {
 	return ports
 }
 
-// look finds out who listens on a port. It first asks for an answer, and tries to bind
+// probe finds out who listens on a port. It first asks for an answer, and tries to bind
 // the port only if no server of Emostream answers.
-func (p *Port) look(ctx context.Context) {
+func (p *Port) probe(ctx context.Context) {
 	if p.Ours, p.Unready = ours(ctx, "http://"+p.Address); p.Ours {
 		return
 	}

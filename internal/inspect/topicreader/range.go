@@ -225,7 +225,7 @@ func (s *Range) cursor(partition int) *Cursor {
 	return c
 }
 
-// belonging returns the records whose time belongs to the range. It reuses their slice.
+// inRange returns the records whose time belongs to the range. It reuses their slice.
 func (s *Range) inRange(records []stream.Record) []stream.Record {
 	kept := records[:0]
 	for _, r := range records {

@@ -6,7 +6,7 @@ import "math"
 // one that is added.
 func (l *Comparison) LogGap(partition int) { l.log.at(partition).gap = &gap{newest: Never} }
 
-// CountsGap says the same of emoji-aggregated.
+// CountsGap does the same for a partition of emoji-aggregated.
 func (l *Comparison) CountsGap(partition int) { l.counts.at(partition).gap = &gap{newest: Never} }
 
 // gap is the state of a partition whose first records were removed: what the first
