@@ -21,8 +21,8 @@ func parseThresholds(texts []string) ([]report.Threshold, error) {
 	return all, nil
 }
 
-// benchExit returns the error that ends a load test, which decides the exit code: the
-// worst of what the report says.
+// benchExit returns the error that ends a load test, which decides the exit code. If
+// several things are wrong, the worst one decides.
 func benchExit(r report.Report) error {
 	switch {
 	case r.Interrupted:

@@ -53,7 +53,8 @@ func (f *brokerFlags) config(listen string) (broker.Config, error) {
 	return broker.Config{Listen: listen, DataDir: dir, Fsync: f.fsync, Retention: f.retention, RetentionBytes: f.retentionBytes}, nil
 }
 
-// stateDir is the folder for data of the user's programs that survives a restart.
+// stateDir returns the default data folder: emostream, in the folder where programs of
+// this user keep their data.
 func stateDir() (string, error) {
 	if d := os.Getenv("XDG_STATE_HOME"); d != "" {
 		return filepath.Join(d, "emostream"), nil
@@ -124,7 +125,7 @@ func openBroker(ctx context.Context, cfg broker.Config, flag, hint string) (*bro
 		return nil, err
 	}
 	cfg.Listener = ln
-	return broker.Open(cfg) //nolint:contextcheck // it is bound already
+	return broker.Open(cfg) //nolint:contextcheck // the address is bound already
 }
 
 func dataName(dir string) string {

@@ -42,8 +42,8 @@ func completeFromKafka(find func(context.Context, *kafka.Client, wire.Topics) []
 	}
 }
 
-// kafkaFlagsOf returns the flags of Kafka that a command line has. A client of the main
-// server has none: for it they are as the settings would have them for consume.
+// kafkaFlagsOf returns the Kafka flags of a command line. A client of the main server
+// has none, so it gets those that consume would have from the settings.
 func kafkaFlagsOf(cmd *cobra.Command) (*kafkaFlags, error) {
 	if cmd.Flags().Lookup("brokers") == nil {
 		consume, _, err := newRoot(streams{}).Find([]string{"consume"})

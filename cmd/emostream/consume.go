@@ -162,8 +162,8 @@ func (f *consumeFlags) readerConfig() (topicreader.Config, error) {
 	return cfg, nil
 }
 
-// signalError is the error that the command ends with after a signal: none if it would
-// have gone on for ever, errInterrupted if it had an end of its own.
+// signalError returns the error of a command that a signal ended: nil if it would have
+// gone on for ever, errInterrupted if it would have ended by itself.
 func (f *consumeFlags) signalError() error {
 	if f.records > 0 || f.to != "" || f.verify.verify {
 		return errInterrupted

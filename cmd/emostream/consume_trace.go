@@ -87,8 +87,9 @@ func (f *consumeFlags) wantsReaction() (func(wire.ReactionFields) bool, error) {
 	}, nil
 }
 
-// followTrace traces until ctx ends or enough reactions were followed. The error is nil
-// then, unless a signal came before the command's own end.
+// followTrace traces until ctx ends or enough reactions were followed. It returns nil
+// then, or errInterrupted if a signal came first and the command would have ended by
+// itself.
 func (f *consumeFlags) followTrace(ctx context.Context, io streams, t *traceRun) error {
 	c, err := f.client(ctx, io, "consume")
 	if err != nil {

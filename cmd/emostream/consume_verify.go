@@ -56,7 +56,8 @@ func (v *verifyFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// minStall is how long a broker may take to answer at least, even with a short --wait.
+// minStall is the least time for which verify waits for an answer of a broker, even if
+// --wait is shorter.
 const minStall = 5 * time.Second
 
 // runVerify compares the log with the counts and reports what it found.

@@ -7,7 +7,7 @@ import (
 
 // Exit codes. They are listed in docs/settings.md and never change their meaning.
 const (
-	exitOK          = 0   // also a long-running command stopped by a signal
+	exitOK          = 0   // also of a long-running command that a signal stopped
 	exitFailed      = 1   // the command failed
 	exitUsage       = 2   // wrong usage or configuration
 	exitMissed      = 3   // a threshold was missed

@@ -125,9 +125,10 @@ func (f *exportFlags) check(stdout io.Writer, asJSON bool) (export.Format, error
 // maxSkew is how far apart the clocks of an installation may be.
 const maxSkew = time.Minute
 
-// widenRange turns a range of windows into the range of records to read. It begins
-// maxSkew earlier, as clocks differ. It ends with the topic, since the record of a
-// window may come any time after the window's end.
+// widenRange sets wanted to the range of cfg, and widens cfg to the records that may
+// belong to windows in that range. They begin maxSkew earlier, since clocks differ.
+// They end with the topic, since a window's record may be written at any time after the
+// window's end.
 func widenRange(cfg *topicreader.Config, wanted *export.WindowsConfig) {
 	if at := cfg.From.Time; !at.IsZero() {
 		wanted.From = at.UnixMilli()
@@ -150,7 +151,7 @@ func (f *exportFlags) writeTo(stdout io.Writer, write func(io.Writer) error) err
 	return atomicfile.Write(f.file, write)
 }
 
-// unfinished says what an interrupted export leaves.
+// unfinished says what is left of an export that was interrupted.
 func (f *exportFlags) unfinished() string {
 	if f.file == "" {
 		return "the table is not whole"

@@ -31,8 +31,8 @@ import (
 // of a setting.
 func settingError(err error) error { return usagef("--%w", err) }
 
-// settingErrors does so for joined errors. Those that are not about a single setting
-// stay as they are.
+// settingErrors does what settingError does for each of several joined errors. Those
+// that are not about a single setting stay as they are.
 func settingErrors(err error) error {
 	joined, ok := errors.AsType[interface {
 		error
@@ -51,8 +51,8 @@ func settingErrors(err error) error {
 	return &exitError{exitUsage, errors.Join(errs...)}
 }
 
-// advised adds to a command's error what to do next, where that is a flag or another
-// command.
+// advised adds to a command's error the flag or the command that helps, if there is
+// one.
 func advised(err error) error {
 	switch {
 	case is[*loadgen.RemoteError](err):
@@ -81,7 +81,7 @@ func is[E error](err error) bool {
 	return ok
 }
 
-// withAdvice adds to errors of the aggregator which flags help.
+// withAdvice returns work with errors that name the flags of aggregate that help.
 func withAdvice(work func(context.Context, stream.Claim) error) func(context.Context, stream.Claim) error {
 	return func(ctx context.Context, claim stream.Claim) error {
 		err := work(ctx, claim)
@@ -96,9 +96,10 @@ func withAdvice(work func(context.Context, stream.Claim) error) func(context.Con
 }
 
 // settingsAdvice says what to do if another copy of aggregate runs with other settings.
-// Windows that were counted with them cannot be counted again with others, so that only
-// a new installation can have others. Partials on their way to be reduced are reduced
-// soon, so that it is enough to start all copies alike.
+// For emoji-topic only a new installation helps: its windows were counted with the old
+// settings and cannot be counted again with others. For emoji-partials it is enough to
+// start all copies with the same settings, since the partials in it will soon have been
+// reduced.
 func settingsAdvice(e *aggregator.SettingsError) error {
 	done, advice := "was counted", "use the same, or begin anew under another --topic-prefix (emostream up: in another --data-dir)"
 	if e.Topic == (wire.Topics{}).Partials() {
@@ -108,7 +109,7 @@ func settingsAdvice(e *aggregator.SettingsError) error {
 		e.Topic, e.Partition, done, countingFlags(e.Theirs), countingFlags(e.Ours), advice)
 }
 
-// countingFlags are the flags of aggregate for these settings.
+// countingFlags returns the flags of aggregate that make these settings.
 func countingFlags(s wire.Settings) string {
 	return fmt.Sprintf("--window %v --lateness %v", milliseconds(s.WindowMS), milliseconds(s.LatenessMS))
 }

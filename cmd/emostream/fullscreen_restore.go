@@ -18,32 +18,31 @@ import (
 )
 
 // A view leaves the terminal as it was, unless its process is killed or a goroutine
-// panics without anybody to recover it. So a command that takes the full screen runs it
-// in a child process, and the parent restores the terminal after the child.
+// panics that nobody recovers. So a command that takes the full screen runs in a child
+// process, and the parent restores the terminal after the child has ended.
 
-// fullscreenVariable is set in the environment of the child process, which has the
-// screen.
+// fullscreenVariable is set in the environment of the child process.
 const fullscreenVariable = "EMOSTREAM_HAS_SCREEN"
 
-// Descriptors of the child process, besides the standard streams.
+// File descriptors of the child process, besides the standard streams.
 const (
-	stopPipe  = 3 // its end of file means stop; it also comes when the parent dies
-	panicPipe = 4 // the runtime writes a panic there
+	stopPipe  = 3 // the child stops when it reads the end of this pipe, also if the parent dies
+	panicPipe = 4 // the Go runtime writes the text of a panic here
 )
 
 // maxPanicText is how many bytes of the text of a panic are kept.
 const maxPanicText = 1 << 20
 
 // runFullscreen calls f, which takes the full screen, and leaves the terminal as it was
-// however f ends. It starts the program again with the same command line as a child
-// process, and f is called there. So before this call a command may only check its
+// however f ends. It starts the program again with the same command line, as a child
+// process, which calls f. So a command may do nothing before this call but check its
 // flags. The first signal asks f to stop, the second one kills the child.
 func runFullscreen(ctx context.Context, std streams, f func(context.Context) error) error {
 	if os.Getenv(fullscreenVariable) != "" {
 		return runAsChild(ctx, f)
 	}
 	tty := std.terminal()
-	if tty == nil || runtime.GOOS == "windows" { // Windows hands no further descriptors to a child
+	if tty == nil || runtime.GOOS == "windows" { // a child process gets no further descriptors on Windows
 		return f(ctx)
 	}
 	before, err := term.GetState(int(tty.Fd()))
@@ -55,7 +54,7 @@ func runFullscreen(ctx context.Context, std streams, f func(context.Context) err
 	switch {
 	case err == nil:
 		return nil
-	case ended && exit.Exited() && panicText == "": // the child has printed why
+	case ended && exit.Exited() && panicText == "": // the child has printed the reason
 		return &exitError{code: exit.ExitCode()}
 	}
 	_ = term.Restore(int(tty.Fd()), before)
@@ -66,8 +65,8 @@ func runFullscreen(ctx context.Context, std streams, f func(context.Context) err
 	return fmt.Errorf("what was on the screen ended with %w%s", err, panicText)
 }
 
-// runChild runs the command line in a child process that has the screen, until that
-// ends. panicText is what the runtime printed of a panic there.
+// runChild runs the command line in a child process and waits until it ends. panicText
+// is the text of a panic in the child, if there was one.
 func runChild(ctx context.Context, std streams) (panicText string, err error) {
 	exe, err := os.Executable()
 	if err != nil {
@@ -82,7 +81,7 @@ func runChild(ctx context.Context, std streams) (panicText string, err error) {
 	cmd.Args, cmd.Env, cmd.ExtraFiles = os.Args, append(os.Environ(), fullscreenVariable+"=1"), []*os.File{stopReader, panicWriter}
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.out, std.err
 	if n, ok := std.err.(*quietWriter); ok {
-		cmd.Stderr = n.Writer // the file itself, so that the child sees a terminal
+		cmd.Stderr = n.Writer // a file, so that the child sees a terminal
 	}
 	if err := cmd.Start(); err != nil {
 		return "", err
@@ -92,7 +91,7 @@ func runChild(ctx context.Context, std streams) (panicText string, err error) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		for range signals {
-			if stop.Close() != nil { // the second signal: closed already
+			if stop.Close() != nil { // this is the second signal: it is closed already
 				_ = cmd.Process.Kill()
 			}
 		}
@@ -121,7 +120,8 @@ func runAsChild(ctx context.Context, f func(context.Context) error) error {
 	return f(ctx)
 }
 
-// resetSequences undo all that a view may have set on a terminal.
+// resetSequences returns the escape sequences that undo all that a view may have set on
+// a terminal.
 func resetSequences() string {
 	return ansi.ResetModeSynchronizedOutput + ansi.ResetModeMouseNormal + ansi.ResetModeMouseButtonEvent + ansi.ResetModeMouseAnyEvent +
 		ansi.ResetModeMouseExtSgr + ansi.ResetModeFocusEvent + ansi.ResetModeBracketedPaste + ansi.ResetModeUnicodeCore +

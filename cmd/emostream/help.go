@@ -78,8 +78,8 @@ func printError(w io.Writer, err error) {
 	_, _ = fmt.Fprintf(styledWriter(w), "%s %v\n", ansi.Style{}.Bold().ForegroundColor(ansi.Red).Styled("emostream:"), err)
 }
 
-// addHelp adds the help command. It refuses names that are no command like any other
-// command does.
+// addHelp adds the help command. Like any other command it refuses names of commands
+// that do not exist.
 func addHelp(root *cobra.Command) {
 	root.SetHelpCommandGroupID(otherGroup)
 	root.InitDefaultHelpCmd()

@@ -5,8 +5,9 @@ import (
 	"io"
 )
 
-// untilDone returns a reader of in that fails once ctx ends. A read of a terminal cannot
-// be interrupted: it goes on in the background until the program ends.
+// untilDone returns a reader that reads from in until ctx ends, and fails then. A read
+// of a terminal cannot be interrupted, so it goes on in the background until the
+// program ends.
 func untilDone(ctx context.Context, in io.Reader) *io.PipeReader {
 	out, from := io.Pipe()
 	go func() {

@@ -18,7 +18,7 @@ type kafkaFlags struct {
 	brokers     []string
 	topicPrefix string
 	groupPrefix string
-	lateness    time.Duration // of aggregate, if it runs in this process; decides a setting of emoji-topic
+	lateness    time.Duration // of aggregate, if it runs in this process; emoji-topic has a setting that depends on it
 }
 
 func (k *kafkaFlags) add(cmd *cobra.Command) {
@@ -26,8 +26,8 @@ func (k *kafkaFlags) add(cmd *cobra.Command) {
 	k.addAllButBrokers(cmd)
 }
 
-// addAllButBrokers adds the flags of up and its like, which have --brokers with another
-// default.
+// addAllButBrokers adds all flags but --brokers, for commands such as up that have
+// another default for it.
 func (k *kafkaFlags) addAllButBrokers(cmd *cobra.Command) {
 	k.kafkaSecurityFlags.add(cmd)
 	cmd.Flags().StringVar(&k.topicPrefix, "topic-prefix", "", "put before the name of every topic, so that two installations can share a cluster")
@@ -47,7 +47,8 @@ func (k *kafkaFlags) check() error {
 	return k.kafkaSecurityFlags.check()
 }
 
-// open returns a client, which connects only when it is used. Role is part of its id.
+// open returns a client, which connects only when it is used. role becomes part of its
+// client id.
 func (k *kafkaFlags) open(role string, log *slog.Logger) (*kafka.Client, error) {
 	if err := k.check(); err != nil {
 		return nil, err
@@ -65,7 +66,7 @@ func (k *kafkaFlags) open(role string, log *slog.Logger) (*kafka.Client, error) 
 	return c, nil
 }
 
-// kafkaFlagNames are the flags of the settings that kafka's errors advise to change.
+// kafkaFlagNames returns the flags that internal/kafka names in its advice.
 func kafkaFlagNames() kafka.SettingNames {
 	return kafka.SettingNames{
 		Brokers: "--brokers", TLS: "--tls", CA: "--tls-ca", ClientCert: "--tls-cert", ServerName: "--tls-server-name",
@@ -73,7 +74,7 @@ func kafkaFlagNames() kafka.SettingNames {
 	}
 }
 
-// openAndPing returns a client of a Kafka that has answered.
+// openAndPing returns a client after Kafka has answered it once.
 func (k *kafkaFlags) openAndPing(ctx context.Context, role string, log *slog.Logger) (*kafka.Client, error) {
 	c, err := k.open(role, log)
 	if err != nil {
@@ -89,8 +90,8 @@ func (k *kafkaFlags) openAndPing(ctx context.Context, role string, log *slog.Log
 	return c, nil
 }
 
-// unreachable adds to the error of a Kafka that does not answer which flag to look at,
-// unless the error itself is clear.
+// unreachable adds to the error of a Kafka that does not answer the flag that says
+// where it is, unless the error names another cause.
 func unreachable(err error) error {
 	if kafka.Permanent(err) {
 		return err

@@ -9,8 +9,8 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// listen binds an address, which flag sets. Hint is a command that works if the
-// address is taken.
+// listen binds addr. If that fails, the error names flag, which sets the address, and
+// if the address is taken also hint, a command that works.
 func listen(ctx context.Context, addr, flag, hint string) (net.Listener, error) {
 	ln, err := httpserve.Listen(ctx, addr)
 	failed, ok := errors.AsType[*httpserve.ListenError](err)
@@ -40,8 +40,8 @@ func (e *addressError) Error() string {
 
 func (e *addressError) Unwrap() error { return e.ListenError }
 
-// checkPorts refuses a port of the main server behind which the ports of the subscriber
-// servers do not fit.
+// checkPorts refuses a port of the main server if the subscriber servers' ports, which
+// follow it, would be too great.
 func checkPorts(port, subscribers int) error {
 	if port < 0 || port+subscribers > 65535 {
 		return usagef("--port %d: want 0, or 1 to %d so that %d subscriber servers fit behind it", port, 65535-subscribers, subscribers)

@@ -21,7 +21,8 @@ func main() {
 	os.Exit(run())
 }
 
-// run is the whole program but for os.Exit. Tests run it as a command.
+// run is the whole program, except that it returns the exit code. Tests run it as a
+// command.
 func run() int {
 	ctx, stop := untilSignal()
 	defer stop()

@@ -15,7 +15,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// newRegistry returns a registry with the metrics of the process and of Go in it.
+// newRegistry returns a registry that holds the metrics of the process and of Go.
 func newRegistry() *prometheus.Registry {
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -28,7 +28,7 @@ func newRegistry() *prometheus.Registry {
 	return reg
 }
 
-// listenMetrics binds host:port, or a port on loopback.
+// listenMetrics binds addr, which is host:port, or a port alone for loopback.
 func listenMetrics(ctx context.Context, addr string) (net.Listener, error) {
 	if !strings.Contains(addr, ":") {
 		addr = "127.0.0.1:" + addr

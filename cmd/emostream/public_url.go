@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// publicURL is the base URL that clients reach the server on ln under: given, which is
-// --public-url, or else the address of ln unless that is open on every address.
+// publicURL returns the base URL under which clients reach the server on ln. That is
+// given, the value of --public-url, or else the address of ln. It fails if given is
+// empty and ln is open on every address.
 func publicURL(given string, ln net.Listener) (string, error) {
 	if given != "" {
 		if !strings.HasPrefix(given, "http://") && !strings.HasPrefix(given, "https://") {
@@ -23,7 +24,7 @@ func publicURL(given string, ln net.Listener) (string, error) {
 	return fmt.Sprintf("http://%v", addr), nil
 }
 
-// publicBase matches a URL without a port, to which up adds one for each server.
+// publicBase matches a URL without a port. up adds the port of each server.
 var publicBase = regexp.MustCompile(`^https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])$`)
 
 // unspecified says whether a host stands for all addresses of the machine.
@@ -43,8 +44,8 @@ func (f *upFlags) checkPublicURL() error {
 	return nil
 }
 
-// urlOf is the base URL that clients reach the server on ln under: that of up's
-// --public-url with the port added, or else the address of ln.
+// urlOf returns the base URL under which clients reach the server on ln: --public-url
+// with the port of ln, or else the address of ln.
 func (f *upFlags) urlOf(ln net.Listener) string {
 	if _, port, err := net.SplitHostPort(ln.Addr().String()); err == nil && f.subscribe.publicURL != "" {
 		return f.subscribe.publicURL + ":" + port

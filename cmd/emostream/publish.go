@@ -88,7 +88,7 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 		for _, cluster := range f.clusters {
 			g.Go(func() error {
 				if err := servers.waitCaughtUp(ctx); err != nil {
-					return nil //nolint:nilerr // ctx has ended
+					return nil //nolint:nilerr // it fails only if ctx has ended
 				}
 				return s.client.Consume(ctx, s.group("publish-"+cluster), names.Cluster(cluster), func(ctx context.Context, claim stream.Claim) error {
 					return p.Cluster(ctx, cluster, claim)

@@ -20,8 +20,9 @@ func (m *quietColorFlags) add(fl *pflag.FlagSet) {
 	fl.Var(newEnumFlag(&m.color, "auto", "auto", "always", "never"), "color", "colours: auto (on a terminal, unless NO_COLOR is set), always or never")
 }
 
-// apply makes stderr quiet and sets the variables that drawing libraries take colours
-// from. So --color wins over those that the user has set.
+// apply applies --quiet to stderr. It turns --color into environment variables, which
+// libraries for drawing read, so that --color wins over what the user's environment
+// says.
 func (m *quietColorFlags) apply(io streams) error {
 	if n, ok := io.err.(*quietWriter); ok {
 		n.quiet = m.quiet
@@ -36,15 +37,15 @@ func (m *quietColorFlags) setColor() error {
 			return err
 		}
 		return os.Setenv("CLICOLOR_FORCE", "1")
-	case m.color == "never" || os.Getenv("NO_COLOR") != "": // some libraries know no other value than 1
+	case m.color == "never" || os.Getenv("NO_COLOR") != "": // some libraries understand only 1
 		return os.Setenv("NO_COLOR", "1")
 	}
 	return nil
 }
 
-// quietWriter is stderr as commands get it. If it is quiet it drops all that is written.
-// Errors are written to the Writer inside it. It looks like a file, so that libraries
-// can ask whether it is a terminal.
+// quietWriter is stderr, as commands get it. With --quiet it drops all that is written
+// to it; errors are written to the Writer inside. It has the methods of a file, so that
+// libraries can find out whether it is a terminal.
 type quietWriter struct {
 	io.Writer
 	quiet bool
@@ -57,7 +58,7 @@ func (n *quietWriter) Write(b []byte) (int, error) {
 	return n.Writer.Write(b)
 }
 
-// Fd is the descriptor of stderr, or an invalid one if that is not a file.
+// Fd returns the descriptor of stderr, or an invalid one if stderr is not a file.
 func (n *quietWriter) Fd() uintptr {
 	if f, ok := n.Writer.(*os.File); ok {
 		return f.Fd()
@@ -65,12 +66,12 @@ func (n *quietWriter) Fd() uintptr {
 	return ^uintptr(0)
 }
 
-// Read and Close belong to what libraries take for a terminal. There is nothing to read,
-// and whoever opened stderr closes it.
+// Libraries want Read and Close from a terminal. There is nothing to read, and whoever
+// opened stderr closes it.
 func (n *quietWriter) Read([]byte) (int, error) { return 0, io.EOF }
 func (n *quietWriter) Close() error             { return nil }
 
-// isTerminal says whether a stream is a terminal. A quiet writer is none.
+// isTerminal says whether a stream is a terminal. With --quiet, stderr counts as none.
 func isTerminal(v any) bool {
 	if n, ok := v.(*quietWriter); ok && n.quiet {
 		return false

@@ -95,7 +95,7 @@ func (f *replayFlags) run(cmd *cobra.Command, io streams, args []string) error {
 	}
 	defer in.Close()
 	r, err := send(replay.Lines(untilDone(ctx, in)), func() int64 { return 0 })
-	if err == nil && r.Skipped > 0 { // in a topic anybody may have written them, in a file they are a mistake
+	if err == nil && r.Skipped > 0 { // anybody may write to a topic, but in a file they are a mistake
 		err = fmt.Errorf("not all lines are reactions: %s", text.Clean(r.SkipNote))
 	}
 	return err

@@ -9,7 +9,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// streams are the standard streams of the program: data goes to out, everything else to err.
+// streams are the standard streams of the program. Data goes to out, everything else to
+// err.
 type streams struct {
 	in  io.Reader
 	out io.Writer

@@ -17,7 +17,7 @@ type rosterFollower struct {
 	topic    string
 	log      *slog.Logger
 	roster   *roster.Roster
-	caughtUp chan struct{} // closed once the heartbeats that were there at the start are read
+	caughtUp chan struct{} // closed once the heartbeats that were there at the start have been read
 }
 
 func newRosterFollower(c *kafka.Client, names wire.Topics, log *slog.Logger) *rosterFollower {

@@ -107,8 +107,8 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 	return nil
 }
 
-// readWords yields the words of in, which white space separates, each as soon as it is
-// read, until ctx ends.
+// readWords yields the words of in, which are separated by white space, until in or ctx
+// ends. It yields each as soon as it is read.
 func readWords(ctx context.Context, in io.Reader) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		out := untilDone(ctx, in)

@@ -71,8 +71,9 @@ func (s *sender) finish() {
 	s.allSent = true
 }
 
-// sendAll sends each emoji as often as --count says, at the rate of --rate. Times are
-// counted from the start, so that a slow answer does not lower the rate.
+// sendAll sends each emoji as often as --count says, at the rate of --rate. Reactions
+// are due at times that are counted from the start, so that a slow answer does not
+// lower the rate.
 func (s *sender) sendAll(ctx context.Context, words iter.Seq2[string, error]) error {
 	start, sent := time.Now(), 0
 	var batch []client.Reaction

@@ -76,8 +76,7 @@ copies can run behind a load balancer.`,
 	return cmd
 }
 
-// mainServer is the main server, with its producer and its view of the subscriber
-// servers.
+// mainServer is the main server with its producer and its roster of subscriber servers.
 type mainServer struct {
 	stage
 	ingest   *ingest.Handler
@@ -138,8 +137,8 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	return m, nil
 }
 
-// run serves on ln until ctx ends, at once, even without Kafka. The producer and the
-// roster go on until the requests in flight are answered.
+// run serves on ln until ctx ends. It begins at once, even without Kafka. In the end
+// the producer and the roster go on until the requests in flight are answered.
 func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))

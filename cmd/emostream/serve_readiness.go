@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/server"
 )
 
-// addGauges registers the gauges of readiness and of the clock.
+// addGauges registers gauges for whether the server is ready, and for its clock.
 func (m *mainServer) addGauges(ctx context.Context) {
 	f := promauto.With(m.metrics)
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_ready", Help: "1 when reactions can be taken in, as /readyz of the main server says, else 0."}, func() float64 {

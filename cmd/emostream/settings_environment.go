@@ -8,8 +8,8 @@ import (
 	"github.com/emostream/emostream/internal/suggest"
 )
 
-// unknownVariables lists the variables that are no setting but look like one, each with
-// the setting that was probably meant.
+// unknownVariables lists environment variables that look like a setting and are none,
+// each with the setting that was probably meant.
 func unknownVariables(environ []string) (problems []string) {
 	known := []string{passwordVariable}
 	for name := range newSchema().owners {
@@ -26,7 +26,7 @@ func unknownVariables(environ []string) (problems []string) {
 	return problems
 }
 
-// variable is the environment variable of a flag.
+// variable returns the environment variable that sets a flag.
 func variable(flag string) string {
 	return "EMOSTREAM_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }

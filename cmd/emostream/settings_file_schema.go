@@ -40,8 +40,8 @@ type owner struct {
 }
 
 // schema says what a file may hold: commands and their flags. It is made of the
-// commands, and there is no other list of settings. Checking a file sets the flags, so a
-// schema is for one file.
+// commands, so that no other list of settings is needed. Checking a file sets the
+// flags, so a schema can check one file only.
 type schema struct {
 	root   *cobra.Command
 	owners map[string][]owner // the commands that have a flag, by the name of the flag

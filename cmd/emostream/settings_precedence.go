@@ -16,8 +16,8 @@ import (
 )
 
 // Every flag is a setting. The command line wins over the environment, which wins over
-// the settings file, which wins over the default. A flag that is added to a command has
-// all of that without further work.
+// the settings file, which wins over the default. This holds for every flag that is
+// added to a command, without further code.
 
 // origin says where the value of a flag comes from.
 type origin struct {
@@ -46,9 +46,9 @@ func originOf(f *pflag.Flag) origin {
 	return origin{Kind: fromDefault}
 }
 
-// given returns a function that says whether a flag stands on the command line. Flags
-// contradict each other only if they both do: the environment or the file may have set
-// one of them for all commands.
+// given returns a function that says whether a flag is on the command line. Flags
+// contradict each other only if both are there: one that the environment or the file
+// sets may be meant for other commands.
 func given(cmd *cobra.Command) func(name string) bool {
 	return func(name string) bool {
 		f := cmd.Flag(name)
@@ -58,7 +58,7 @@ func given(cmd *cobra.Command) func(name string) bool {
 
 // settings are the values from outside the command line.
 type settings struct {
-	lookup func(string) (string, bool) // looks a variable of the environment up
+	lookup func(string) (string, bool) // returns a variable of the environment
 	file   settingsfile.Section
 }
 
@@ -126,10 +126,10 @@ func (s settings) apply(cmd *cobra.Command) error {
 	return errors.Join(errs...)
 }
 
-// resetToDefault undoes the attempt to set a value that a flag does not take. Doctor
-// goes on after it.
+// resetToDefault undoes the attempt to set a value that a flag does not take, since
+// doctor goes on after it.
 func resetToDefault(f *pflag.Flag) {
-	if _, isList := f.Value.(pflag.SliceValue); !isList { // lists take every value
+	if _, isList := f.Value.(pflag.SliceValue); !isList { // a list takes every value
 		_ = f.Value.Set(f.DefValue) // cannot fail: it is the default
 	}
 }
@@ -199,8 +199,8 @@ func assign(f *pflag.Flag, v settingsfile.Setting) error {
 	return nil
 }
 
-// withOrigins adds to an error where the flags that it names were set, unless they stand
-// on the command line.
+// withOrigins adds to an error where the flags that it names were set. It leaves out
+// flags that are on the command line.
 func withOrigins(cmd *cobra.Command, err error) error {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		o := originOf(f)

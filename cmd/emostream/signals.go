@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// untilSignal returns a context that the first interrupt or SIGTERM ends. It asks the
-// command to stop. After it the system's default holds again, so that a second signal
-// ends the process at once.
+// untilSignal returns a context that the first interrupt or SIGTERM ends, which asks
+// the command to stop. A second signal then ends the process at once, as is the
+// system's default.
 func untilSignal() (context.Context, context.CancelFunc) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)

@@ -121,7 +121,7 @@ func (f *statsFlags) check() error {
 // chartPoints is how many columns the chart of the rate has.
 const chartPoints = 72
 
-// query says what a report covers.
+// query returns what a report covers and lists.
 func (f *statsFlags) query(from, to topicreader.Bound, now time.Time) stats.Selection {
 	a := stats.Selection{Top: f.top, Points: chartPoints}
 	if !from.Time.IsZero() {
@@ -136,8 +136,8 @@ func (f *statsFlags) query(from, to topicreader.Bound, now time.Time) stats.Sele
 	return a
 }
 
-// printRepeatedly counts and prints a report every so often until ctx ends, and one more
-// then.
+// printRepeatedly counts, and prints a report at intervals until ctx ends, and a last
+// one then.
 func (f *statsFlags) printRepeatedly(ctx context.Context, c *statsCounter, view *statsView) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	var reading sync.WaitGroup
@@ -163,7 +163,7 @@ func (f *statsFlags) printRepeatedly(ctx context.Context, c *statsCounter, view 
 	}
 }
 
-// newCounter counts what filter wants of a range.
+// newCounter returns a counter of the reactions of a range that filter lets through.
 func (f *statsFlags) newCounter(s *topicreader.Range, filter topicreader.Filter) *statsCounter {
 	return &statsCounter{statistics: stats.New(stats.Config{Window: f.window}), filter: filter, topic: s}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/tui"
 )
 
-// runOnScreen shows reports on the full screen until somebody ends it, and then prints
+// runOnScreen shows reports on the full screen until the user ends it, and then prints
 // the last one.
 func (f *statsFlags) runOnScreen(ctx context.Context, io streams, cfg topicreader.Config, filter topicreader.Filter, view *statsView) error {
 	return runFullscreen(ctx, io, func(ctx context.Context) error {
@@ -33,25 +33,25 @@ func (f *statsFlags) runOnScreen(ctx context.Context, io streams, cfg topicreade
 	})
 }
 
-// statsScreen is the full screen of a view, which it owns.
+// statsScreen shows a statsView on the full screen. It owns the view.
 type statsScreen struct {
 	every time.Duration
 
 	mu    sync.Mutex
-	view  *statsView // has no counter until the topic is read
+	view  *statsView // has a counter only once the topic is read
 	last  stats.Report
 	taken time.Time
 }
 
-// begin shows what c counts.
+// begin makes the screen show what c counts.
 func (p *statsScreen) begin(c *statsCounter) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.view.counter = c
 }
 
-// snapshot returns the lines that the screen shows now. The report is made again every
-// so often only.
+// snapshot returns the lines that the screen shows now. It makes a new report at
+// intervals only.
 func (p *statsScreen) snapshot() tui.TextLines {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -36,7 +36,7 @@ func statsLines(r stats.Report, topic string, live, chart bool) []string {
 	return lines
 }
 
-// emojiTable lists emojis, with a bar for the share of each if there is to be a chart.
+// emojiTable lists emojis. With chart each has a bar as long as its share.
 func emojiTable(emojis []stats.Emoji, chart bool) []string {
 	columns := []column{{title: "EMOJI", width: 32}, {title: "REACTIONS", width: 12, right: true}, {title: "SHARE", width: 9, right: true}, {}}
 	var rows [][]string
@@ -72,8 +72,8 @@ func channelTable(channels []stats.Channel) []string {
 	return tableLines(columns, rows)
 }
 
-// statsLinesWithin draws a report in at most height lines, with shorter lists if need
-// be.
+// statsLinesWithin draws a report in at most height lines. It shortens the lists if
+// needed.
 func statsLinesWithin(r stats.Report, topic string, live, chart bool, height int) []string {
 	for {
 		lines := statsLines(r, topic, live, chart)
@@ -115,8 +115,8 @@ func statsSums(r stats.Report, topic string, live bool) []string {
 // windowLength is the length of the window that had the peak.
 func windowLength(p stats.Peak) time.Duration { return milliseconds(int64(p.End - p.Start)) }
 
-// appendRest adds how many emojis or channels are not listed, and how many reactions
-// were of further ones that were not told apart.
+// appendRest appends how many emojis or channels are not listed, and how many reactions
+// had emojis or channels that were not counted one by one.
 func appendRest(lines []string, more int, thing string, other int64) []string {
 	if more > 0 {
 		lines = append(lines, fmt.Sprintf("and %s more", text.Plural(int64(more), "more "+thing)))
@@ -127,8 +127,8 @@ func appendRest(lines []string, more int, thing string, other int64) []string {
 	return lines
 }
 
-// rateChart draws the rate over time, with its greatest value, its beginning and its
-// end.
+// rateChart draws the rate over time, with its greatest value and the times at which it
+// begins and ends.
 func rateChart(series []stats.Point, end int64) []string {
 	values := make([]float64, len(series))
 	top := 0.0
@@ -147,10 +147,10 @@ func rateChart(series []stats.Point, end int64) []string {
 // timeOfDay writes a time of the day in UTC, like all times of a report.
 func timeOfDay(ms int64) string { return time.UnixMilli(ms).UTC().Format("15:04:05Z") }
 
-// emojiCell is an emoji with its name. On every terminal, and in a file, an emoji of one
-// code point is two columns wide, so of one that has several, such as a family, the
-// first is shown, and the name tells which emoji it is. Text that another program wrote
-// as an emoji and that is none is shown in quotes.
+// emojiCell returns an emoji with its name. An emoji of one code point is two columns
+// wide on every terminal and in files. Of an emoji that has several, such as a family,
+// only the first is shown; the name tells which emoji it is. Text that another program
+// wrote in place of an emoji is shown in quotes.
 func emojiCell(e string) string {
 	name := emoji.Emoji(e).Name()
 	if name == "" {
@@ -167,5 +167,5 @@ func perSecond(v float64) string {
 	return text.Thousands(int64(math.Round(v)))
 }
 
-// percent writes a share.
+// percent writes a share (0 to 1) in percent.
 func percent(share float64) string { return strconv.FormatFloat(100*share, 'f', 1, 64) + " %" }

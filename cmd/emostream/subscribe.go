@@ -84,8 +84,8 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 	return cmd
 }
 
-// newFanout checks the settings and builds a subscriber server for ln. Its /readyz says
-// no until Kafka has answered.
+// newFanout checks the settings and builds a subscriber server for ln. Its /readyz
+// answers that it is not ready until Kafka has answered.
 func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, *rosterFollower, error) {
 	url, err := publicURL(f.publicURL, ln)
 	if err != nil {
@@ -116,7 +116,7 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 // listeners that resume.
 const ringHistory = 5 * time.Minute
 
-// runSubscribe serves on ln until ctx ends, at once, even without Kafka.
+// runSubscribe serves on ln until ctx ends. It begins at once, even without Kafka.
 func runSubscribe(ctx context.Context, s stage, name string, srv *server.Subscriber, servers *rosterFollower, ln net.Listener) error {
 	layout, topic := s.layout(), s.names().Server(name)
 	g, ctx := errgroup.WithContext(ctx)

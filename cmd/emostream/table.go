@@ -16,12 +16,12 @@ type column struct {
 	right bool // aligned to the right
 }
 
-// tableLines draws a table without borders: the titles, and a line for each row. A
-// left-aligned column behind a right-aligned one is set off by two spaces.
+// tableLines draws a table without borders: the titles, and a line for each row. Two
+// spaces separate a left-aligned column from a right-aligned one before it.
 //
-// It is not lipgloss's table, which pads the last column too and counts an emoji as two
-// characters wherever widths follow the contents: neither is how these tables have always
-// been printed.
+// lipgloss's table cannot be used, since output must stay as it was: that table pads
+// the last column too, and takes an emoji for two characters where widths follow the
+// contents.
 func tableLines(columns []column, rows [][]string) []string {
 	titles := make([]string, len(columns))
 	for i, c := range columns {
@@ -54,14 +54,14 @@ func tableLines(columns []column, rows [][]string) []string {
 	return lines
 }
 
-// padded fits text into exactly width columns of the terminal, of which the last stays
-// free. What is too long ends with an ellipsis.
+// padded fits text into width columns of the terminal, of which the last stays empty.
+// Text that is too long ends with an ellipsis.
 func padded(s string, width int) string {
 	s = ansi.Truncate(s, width-1, "…")
 	return s + strings.Repeat(" ", width-ansi.StringWidth(s))
 }
 
-// valueLines are lines of a name, a value and a remark, as reports to a person have them.
+// valueLines are lines of a name, a value and a remark, for reports that people read.
 type valueLines struct {
 	nameWidth int
 	lines     []string

@@ -41,7 +41,7 @@ func (f *topicsFlags) addNames(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.servers, "subscribers", 6, "number of subscriber servers, sub1 and up")
 }
 
-// topics returns the topics in the data's order.
+// topics returns the topics, in the order in which reactions pass through them.
 func (f *topicsFlags) topics() ([]kafka.Topic, error) {
 	if f.servers < 0 || f.servers > 9999 {
 		return nil, usagef("--subscribers %d: want 0 to 9999", f.servers)

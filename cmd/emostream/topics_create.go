@@ -16,14 +16,14 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// createReport is what topics create has done.
+// createReport says what topics create has done.
 type createReport struct {
 	Created     []string     `json:"created"`
 	There       int          `json:"there"`
 	Differences []difference `json:"otherwise"`
 }
 
-// difference is a setting of an existing topic that is not as the flags ask.
+// difference is a setting of an existing topic that differs from the flags.
 type difference struct {
 	Topic string `json:"topic"`
 	What  string `json:"what"` // partitions, replication, or the name of a setting
@@ -42,7 +42,7 @@ func (o difference) String() string {
 	return fmt.Sprintf("%s has %s %s, not %s: it stays as it is", o.Topic, o.What, o.Is, o.Asked)
 }
 
-// These settings of topics have a flag of create.
+// Settings of topics that flags of topics create set.
 const (
 	retentionSetting = "retention.ms"
 	aheadSetting     = "message.timestamp.after.max.ms"
@@ -114,8 +114,8 @@ func (f *topicsFlags) create(ctx context.Context, c *kafka.Client, topics []kafk
 	return made, err
 }
 
-// differences lists in what a topic differs from the flags that were given. Settings
-// that Kafka hides from this client are left out.
+// differences returns how a topic differs from the flags that were given. It leaves out
+// settings that Kafka hides from this client.
 func (f *topicsFlags) differences(asked kafka.Topic, is kafka.TopicState, given func(string) bool) (all []difference) {
 	compare := func(what, is, want string, flags ...string) {
 		if is != "" && is != want && slices.ContainsFunc(flags, given) {
@@ -147,7 +147,7 @@ func (f *topicsFlags) differences(asked kafka.Topic, is kafka.TopicState, given 
 	return all
 }
 
-// print prints the report. Whole says that create has not failed on the way.
+// print prints the report. whole is false if create failed on the way.
 func (m createReport) print(io streams, asJSON, whole bool) error {
 	if asJSON {
 		return json.NewEncoder(io.out).Encode(m)

@@ -52,8 +52,8 @@ aggregate is ever away. The embedded broker's --retention-bytes holds all the sa
 	return cmd
 }
 
-// parseRetentions reads arguments like emoji-topic=72h, and returns them by the full
-// name of the topic.
+// parseRetentions parses arguments like emoji-topic=72h. It returns the retentions by
+// the full names of the topics.
 func (k *kafkaFlags) parseRetentions(args []string) (map[string]time.Duration, error) {
 	all := map[string]time.Duration{}
 	for _, a := range args {
@@ -89,7 +89,7 @@ func (k *kafkaFlags) mustExist(ctx context.Context, c *kafka.Client, names []str
 	return nil
 }
 
-// forever is how a retention that removes nothing is written.
+// forever is the word for a retention that removes nothing.
 const forever = "forever"
 
 // retentionText writes a value of retention.ms for a person.

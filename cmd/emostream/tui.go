@@ -47,7 +47,7 @@ resumes where it was. Press ? in it for its keys, i for its instruments.`,
 	return cmd
 }
 
-// config checks the flags and makes a configuration of them.
+// config checks the flags and returns the configuration of the interactive client.
 func (f *tuiFlags) config() (tui.CrowdConfig, error) {
 	cfg := tui.CrowdConfig{Channel: f.channel, Mouse: f.mouse, FPS: f.fps}
 	if err := f.check(); err != nil {

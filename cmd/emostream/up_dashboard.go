@@ -109,7 +109,8 @@ func (d *dashboard) snapshot() tui.PipelineSnapshot {
 	}
 }
 
-// stages lists the stages in the data's order, with all subscriber servers as one.
+// stages lists the stages in the order in which reactions pass through them. All
+// subscriber servers are one stage.
 func (d *dashboard) stages() []tui.Stage {
 	m := &d.metrics
 	count := func(name string) string { return text.Thousands(int64(m.latest(name))) }
@@ -218,15 +219,15 @@ func (d *dashboard) facts() []tui.Fact {
 	return facts
 }
 
-// follow reads the swarms of the first cluster from now on until ctx ends. All clusters
-// get the same swarms.
+// follow reads the swarms of the first cluster until ctx ends, from the present end of
+// its topic on. All clusters get the same swarms.
 func (d *dashboard) follow(ctx context.Context) {
 	client, topic := d.pipeline.main.client, d.pipeline.main.names().Cluster(d.pipeline.addresses.Subscribers[0].Cluster)
 	_, offset, err := client.Offsets(ctx, topic, 0)
 	if err != nil {
-		return // ctx has ended; Offsets goes on trying otherwise
+		return // ctx has ended; Offsets tries again after any other error
 	}
-	_ = stream.Follow(ctx, client.Reader(topic, 0), offset, offset, func(b stream.Batch) { // the stages report errors of Kafka
+	_ = stream.Follow(ctx, client.Reader(topic, 0), offset, offset, func(b stream.Batch) { // the stages log errors of Kafka
 		for _, r := range b.Records {
 			if s, err := wire.DecodeSwarm(r.Value); err == nil {
 				d.mu.Lock()
@@ -240,7 +241,7 @@ func (d *dashboard) follow(ctx context.Context) {
 // probeInterval is how often probe asks Kafka.
 const probeInterval = 2 * time.Second
 
-// probe asks Kafka now and then, until ctx ends, whether reactions can be taken in and
+// probe asks Kafka at intervals, until ctx ends, whether reactions can be taken in and
 // how large the log is. So snapshot need not wait for Kafka.
 func (d *dashboard) probe(ctx context.Context) {
 	t := time.NewTicker(probeInterval)
@@ -285,5 +286,5 @@ func (d *dashboard) reactions(ctx context.Context) int64 {
 	return n
 }
 
-// mebibytes writes a size.
+// mebibytes writes a number of bytes in MiB.
 func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }

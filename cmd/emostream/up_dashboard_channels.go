@@ -26,7 +26,7 @@ const (
 	maxWindows = 200              // kept of each channel
 )
 
-// add takes in a swarm. If a window comes twice, the greater total is true.
+// add adds a swarm. If a window comes twice, the greater total counts.
 func (c activeChannels) add(s wire.Swarm) {
 	ch := c[s.Channel]
 	if ch == nil {
@@ -49,12 +49,12 @@ func (c activeChannels) add(s wire.Swarm) {
 	}
 }
 
-// choose returns the channel to show and how many others are active. It shows the main
-// channel, unless that is quiet and others are not: then the busiest. It forgets
-// channels that are not active, except the main channel.
+// choose returns the channel to show, and how many others are active. It returns the
+// main channel; if that is quiet and others are active, the busiest of them. It forgets
+// channels that are no longer active, except the main channel.
 func (c activeChannels) choose(now time.Time) (*activeChannel, int) {
 	best, active := &activeChannel{}, 0
-	for _, name := range slices.Sorted(maps.Keys(c)) { // in a fixed order, so that ties are always broken alike
+	for _, name := range slices.Sorted(maps.Keys(c)) { // in a fixed order, so that of equal channels always the same is chosen
 		ch := c[name]
 		switch {
 		case ch.newest.Window.End >= now.Add(-activeFor).UnixMilli():

@@ -51,13 +51,14 @@ func (r *dashboardLog) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// cutField cuts a field without spaces off the front of a line.
+// cutField cuts a field such as time=VALUE off the front of a line; name is its
+// "time=". The value has no spaces.
 func cutField(line, name string) (value, rest string) {
 	value, rest, _ = strings.Cut(strings.TrimPrefix(line, name), " ")
 	return value, rest
 }
 
-// snapshot returns the lines that are kept, and how many there have been in all.
+// snapshot returns the lines that are kept, and how many lines were logged in all.
 func (r *dashboardLog) snapshot() ([]tui.LogLine, int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -7,13 +7,13 @@ import (
 )
 
 // metricSums are the values of metrics at a moment. Under a metric's name is the sum
-// over all its labels, under name/value the sum where a label has that value. A
-// histogram has name_sum and name_count.
+// over all its labels. Under name/value is the sum of those that have this value of a
+// label. A histogram has name_sum and name_count.
 type metricSums map[string]float64
 
 // sumMetrics reads all metrics.
 func sumMetrics(g prometheus.Gatherer) metricSums {
-	families, _ := g.Gather() // the metrics without an error are there
+	families, _ := g.Gather() // metrics that have no error are returned even if others have one
 	t := metricSums{}
 	for _, f := range families {
 		for _, m := range f.GetMetric() {

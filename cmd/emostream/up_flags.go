@@ -45,8 +45,7 @@ func (f *upFlags) add(cmd *cobra.Command) {
 	f.dashboard.add(cmd)
 }
 
-// check says what is wrong with the flags, as far as it can be told before anything is
-// opened.
+// check says what is wrong with the flags, nil if nothing is. It opens nothing.
 func (f *upFlags) check() error {
 	switch {
 	case f.subscribers < 1 || f.subscribers > 999:

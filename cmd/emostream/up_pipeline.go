@@ -15,8 +15,8 @@ import (
 	"github.com/emostream/emostream/internal/broker"
 )
 
-// pipeline is all that up runs. Its stages stand in the data's order. They start
-// together and stop one after the other.
+// pipeline is all that up runs. Its stages are in the order in which reactions pass
+// through them. They start together and stop one after the other.
 type pipeline struct {
 	log       *slog.Logger
 	broker    *broker.Broker // nil with --brokers
@@ -63,8 +63,8 @@ func (p *pipeline) close() {
 	p.atClose = nil
 }
 
-// run starts all stages and calls ready when they are. When ctx ends or a stage fails,
-// it stops them in the data's order.
+// run starts all stages and calls ready when all are ready. When ctx ends or a stage
+// fails, it stops all stages and returns the first failure.
 func (p *pipeline) run(ctx context.Context, ready func()) error {
 	p.start(ctx)
 	if err := p.waitReady(ctx); err == nil {
@@ -133,7 +133,7 @@ func (p *pipeline) partitions(ctx context.Context) int64 {
 	reactions, err1 := p.main.client.Partitions(ctx, names.Reactions())
 	partials, err2 := p.main.client.Partitions(ctx, names.Partials())
 	if errors.Join(err1, err2) != nil {
-		return math.MaxInt64 // more than can be claimed: not ready
+		return math.MaxInt64 // more than can be claimed, so that the pipeline is not ready
 	}
 	return int64(reactions + partials)
 }

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// addresses are those of all that up runs, in the form of -o json.
+// addresses are the addresses of all that up runs, as -o json prints them.
 type addresses struct {
 	Ready       string       `json:"ready"` // URL of the main server
 	Brokers     []string     `json:"brokers"`
@@ -14,7 +14,7 @@ type addresses struct {
 	Metrics     string       `json:"metrics,omitempty"`
 	Subscribers []subscriber `json:"subscribers"`
 
-	embedded bool // the broker is the embedded one, not --brokers
+	embedded bool // the broker is the embedded one
 }
 
 // subscriber is the address of a subscriber server.
@@ -54,8 +54,8 @@ func (a addresses) print(io streams) {
 	p("")
 }
 
-// serverFlag is the flag that clients need to find the main server; empty at the default
-// address.
+// serverFlag returns the flag with which clients find the main server; empty if it is
+// at the default address.
 func (a addresses) serverFlag() string {
 	if a.Ready == defaultServer {
 		return ""

@@ -2,9 +2,10 @@ package main
 
 import "time"
 
-// stop stops the stages in the data's order, each when the one before it has ended, and
-// returns the first failure. After the main server it waits until the window of the last
-// reaction has been sent out.
+// stop stops the stages in the order in which reactions pass through them, each when
+// the one before it has ended. It returns the first failure. After the main server has
+// stopped, it waits until the window of the last reaction was sent to listeners, unless
+// a stage failed.
 func (p *pipeline) stop() error {
 	for _, r := range p.stages {
 		r.stopping.Store(true)
@@ -22,8 +23,8 @@ func (p *pipeline) stop() error {
 	}
 }
 
-// waitForLastWindow waits until the window of the last reaction has been shown, at most
-// the length of a window and a second.
+// waitForLastWindow waits until the window of the last reaction must have been shown: a
+// second after its end. It returns early if a stage fails.
 func (p *pipeline) waitForLastWindow() {
 	last := p.main.ingest.LastAccepted()
 	if last.IsZero() {

@@ -13,8 +13,9 @@ import (
 	"github.com/emostream/emostream/internal/suggest"
 )
 
-// unknownCommand returns an error if there are arguments, which are no subcommand then.
-// It names the commands that were probably meant.
+// unknownCommand returns an error if there are arguments: for a command with
+// subcommands they are the names of commands that do not exist. It suggests those that
+// were probably meant.
 func unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil

@@ -66,7 +66,8 @@ itself and resumes where it was.`,
 	return cmd
 }
 
-// swarmPrinter prints swarms as they come, and on stderr how the connection is.
+// swarmPrinter prints swarms as they come. It prints on stderr when the connection
+// changes.
 type swarmPrinter struct {
 	out, err     io.Writer
 	json         bool
@@ -77,8 +78,8 @@ type swarmPrinter struct {
 // maxShown is how many emojis a line of text lists.
 const maxShown = 10
 
-// swarm prints a swarm. A window that is not newer than all before it is marked as
-// revised.
+// swarm prints a swarm. It marks a window as revised if a window with the same end or a
+// later one was printed before.
 func (p *swarmPrinter) swarm(s wire.Swarm, raw []byte) error {
 	if p.json {
 		_, err := fmt.Fprintf(p.out, "%s\n", raw)
@@ -126,7 +127,8 @@ func (p *swarmPrinter) state(s sse.State, at wire.Assignment) {
 }
 
 // watchUntil prints swarms until ctx ends, or until the window of the last reaction is
-// printed. Last returns when that was accepted, and zero while more is to be sent.
+// printed. last returns when that reaction was accepted, or zero while more are to be
+// sent.
 func watchUntil(ctx context.Context, c *client.Client, channel string, p *swarmPrinter, last func() time.Time) error {
 	err := c.Watch(ctx, channel, func(s wire.Swarm, raw []byte) error {
 		if err := p.swarm(s, raw); err != nil {

@@ -9,9 +9,10 @@ import (
 	"testing"
 )
 
-// Ports returns the first of n free ports of this machine that follow one another. No other test is given them, neither of
-// this process nor of another that asks here. They are below those that systems choose for whoever asks for any port. So
-// nobody takes one before the test listens on it, or while what listens there is down.
+// Ports returns the first of n free ports that follow one another. No other test gets the same ports, neither in this
+// process, until all ports of its block have been given, nor in another process that calls Ports. They lie below the ports
+// that systems choose when a program asks for any port. So nobody takes one before the test listens on it, or while the
+// test's own server is stopped.
 func Ports(tb testing.TB, n int) (first int) {
 	tb.Helper()
 	b, err := ownBlock()
@@ -21,14 +22,14 @@ func Ports(tb testing.TB, n int) (first int) {
 	return b.take(tb, n)
 }
 
-// Ports are given out of blocks, each of which belongs to one process.
+// The ports are divided into blocks, each of which belongs to one process.
 const (
 	lowestPort = 15_000
 	blockSize  = 1_000
 	blocks     = 15
 )
 
-// portBlock is the ports that belong to this process.
+// portBlock is the block of ports that belongs to this process.
 type portBlock struct {
 	first int
 	held  net.Listener // on first; kept here, since one that is garbage collected is closed
@@ -51,7 +52,8 @@ var ownBlock = sync.OnceValues(func() (*portBlock, error) {
 	return nil, errors.New("no block of ports is free")
 })
 
-// take returns the first of n ports. Once all ports of the block were given, it begins anew with those that are free by then.
+// take returns the first of n free ports in a row. When all ports of the block have been given, it begins again at the
+// start, and gives ports that are free by then.
 func (b *portBlock) take(tb testing.TB, n int) int {
 	tb.Helper()
 	b.mu.Lock()
@@ -72,7 +74,7 @@ func (b *portBlock) take(tb testing.TB, n int) int {
 	return 0
 }
 
-// lastUsed returns the last port that somebody listens on of the n ports from first on, or -1.
+// lastUsed returns the greatest of the n ports from first on on which somebody listens; -1 if there is none.
 func lastUsed(first, n int) int {
 	for port := first + n - 1; port >= first; port-- {
 		ln, err := listen(port)

@@ -8,7 +8,8 @@ import (
 	"github.com/emostream/emostream/internal/proof/parallel"
 )
 
-// Ports never gives a port twice, even if no test listens on it yet, and gives no port on which somebody listens.
+// Until all ports of the block have been given, Ports gives none twice, even if no test listens on it yet. It gives no
+// port on which somebody listens.
 func TestPorts(t *testing.T) {
 	seen := map[int]bool{}
 	for i := range 200 {
