@@ -103,8 +103,9 @@ func TestPaceOfARun(t *testing.T) {
 	}
 }
 
-// A slow server does not delay reactions for which it has room again. Those that waited
-// for a connection are sent together, and the report says how late they were.
+// Reactions that become due while all connections wait for a slow server are sent
+// together as soon as one is free. The report says how late they were. Later reactions
+// are sent in time.
 func TestSlowServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newServer()

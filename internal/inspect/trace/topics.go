@@ -149,8 +149,8 @@ func (f *following) noteMissing(counts, partials bool) {
 	}
 }
 
-// recentPart returns a reader for each partition of a topic, which begins at the recent
-// records, and whether there are recent records in any. It returns nil if the topic
+// recentPart returns a reader for each partition of a topic that begins at the recent
+// records, and whether any partition has recent records. It returns nil if the topic
 // does not exist.
 func (f *following) recentPart(ctx context.Context, topics []string, topic string) (all []reader, recent bool, err error) {
 	if !slices.Contains(topics, topic) {

@@ -28,12 +28,12 @@
 // of Wait is for that. Reactions after P need not be counted yet; but once they are
 // counted they can stand in for lost ones of the same window, channel and emoji. So it
 // is not enough that a window's count reaches the number that is owed. It must reach,
-// in one comparison, all that the log holds at that moment. A window that has ended
-// soon gets no more reactions, and reaches it. A window that does not within the time
-// limit is undecided, and the report says so.
+// in one comparison, all that the log holds at that moment. Soon after a window has
+// ended no more reactions of it come, so that its count can reach this. If it does not
+// within the time limit, the window is undecided, and the report says so.
 //
-// Windows that have not ended by P owe nothing. Wait first lets the newest window end
-// that has reactions in the log at the start, and then takes P, so that all these
+// Windows that have not ended by P owe nothing. Wait takes P only after the newest
+// window that had reactions in the log at the start has ended, so that all these
 // reactions are owed. Check does not wait, and leaves the open windows out.
 //
 // A loss and a doubling of the same emoji in the same window and channel cancel out: no
