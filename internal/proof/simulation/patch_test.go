@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"go/ast"
+	"go/build"
 	"go/importer"
 	"go/parser"
 	"go/token"
@@ -115,13 +116,13 @@ func (s *source) compile(files map[string]*ast.File) error {
 	return err
 }
 
-// parseFolder parses the Go files of a folder, without its tests, and returns them by
-// path.
+// parseFolder parses the Go files of a folder that are built on this system, without
+// its tests, and returns them by path.
 func parseFolder(fset *token.FileSet, folder string) (map[string]*ast.File, error) {
 	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	files := map[string]*ast.File{}
 	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
+		if built, err := build.Default.MatchFile(filepath.Split(path)); err != nil || !built || strings.HasSuffix(path, "_test.go") {
 			continue
 		}
 		f, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
