@@ -15,8 +15,9 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// What browsers let any page send without asking first is refused. What they ask about
-// first is allowed only to pages of the given origins.
+// A browser lets any page send simple requests, such as forms and plain text, without
+// asking the server first. The server refuses those. Of other requests the browser asks
+// first: the server allows them only to pages of the given origins.
 func TestPagesAreKeptOut(t *testing.T) {
 	const page = "https://example.com"
 	origins, err := httpserve.ParseOrigins([]string{page})

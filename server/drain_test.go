@@ -187,8 +187,9 @@ func TestSubscriberDrains(t *testing.T) {
 	})
 }
 
-// With a delay, the server is not ready any more at once, but goes on serving old and
-// new connections and closes each with its answer. Then it stops.
+// If the server has a DrainDelay, /readyz refuses as soon as it is asked to stop. It
+// goes on serving old and new connections, and closes each with its answer. After the
+// delay it stops.
 func TestMainDrainsLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := mainServer(func(context.Context, []stream.Record) error {

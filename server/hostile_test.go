@@ -18,15 +18,16 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// posting is a request's header without the length of its body.
+// posting is the header of a request, but for the length of its body.
 const posting = "POST /send_emoji HTTP/1.1\r\nHost: emo\r\nContent-Type: application/json\r\n"
 
-// posted is a whole request.
+// posted returns a whole request with the given body.
 func posted(body string) string {
 	return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", posting, len(body), body)
 }
 
-// statuses reads answers until the connection ends, or is silent for an hour.
+// statuses reads answers until the connection ends or is silent for an hour, and
+// returns their status codes.
 func statuses(t *testing.T, c net.Conn) (got []int, closed bool) {
 	t.Helper()
 	_ = c.SetReadDeadline(time.Now().Add(time.Hour))
@@ -49,8 +50,8 @@ func isTimeout(err error) bool {
 	return ok && n.Timeout()
 }
 
-// Whatever a client sends is served, refused or cut off within bounded time. Nothing
-// is in the log that was not answered with 200, and other clients are served
+// Whatever a client sends, it is served, refused or cut off within a bounded time. The
+// log holds only reactions that were answered with 200. Other clients are served
 // meanwhile.
 func TestHostileRequests(t *testing.T) {
 	const bad = `{"user_id":"ann","emoji_type":"A"}`
@@ -116,14 +117,14 @@ func TestHostileRequests(t *testing.T) {
 				appended := 0
 				s := serve(t, mainServer(func(_ context.Context, records []stream.Record) error { appended += len(records); return nil }))
 				c := s.dial()
-				go func() { _, _ = io.WriteString(c, tt.said) }() // the server may have enough of it
+				go func() { _, _ = io.WriteString(c, tt.said) }() // the server may close the connection before all is sent
 				start := time.Now()
 				got, closed := statuses(t, c)
 				took := time.Since(start)
 				if !slices.Equal(got, tt.want) {
 					t.Errorf("answered %v, want %v", got, tt.want)
 				}
-				if !closed || took > 3*time.Minute { // the longest that a connection may be idle, and some
+				if !closed || took > 3*time.Minute { // longer than a connection may be idle
 					t.Errorf("the connection was closed: %v, after %v", closed, took)
 				}
 				accepted := 0
@@ -143,7 +144,7 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
-// oneByOne is a text in HTTP chunks of one byte.
+// oneByOne returns a text as HTTP chunks of one byte each.
 func oneByOne(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -156,10 +157,10 @@ func oneByOne(s string) string {
 // served meanwhile.
 func TestSlowClients(t *testing.T) {
 	for name, tt := range map[string]struct {
-		first  string        // said at once
-		then   string        // said over and over, a byte a second
-		status []int         // answered in the end
-		within time.Duration // of the beginning, and a little more
+		first  string        // sent at once
+		then   string        // then sent again and again, one byte a second
+		status []int         // of the answers
+		within time.Duration // from the beginning until the connection is closed, which may be up to 2 s later
 	}{
 		"a slow header":       {"POST /send_emoji HTTP/1.1\r\nHost: emo\r\n", "X-Slow-Client: loris-loris\r\n", nil, 15 * time.Second},
 		"a slow request":      {"", "POST", []int{400}, 15 * time.Second},
@@ -229,8 +230,8 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	})
 }
 
-// A request that takes long because of the log is not cut off: an array whose batches
-// take five seconds each, and a stream.
+// A request that takes long because the log is slow is not cut off. The requests are an
+// array and a stream whose batches take five seconds each.
 func TestSlowLog(t *testing.T) {
 	items := strings.Repeat(`,{"user_id":"ann","emoji_type":"🔥","count":100}`, 1000)[1:]
 	for contentType, body := range map[string]string{

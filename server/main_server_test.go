@@ -22,7 +22,7 @@ import (
 	"github.com/emostream/emostream/server/registry"
 )
 
-// logFunc is a log that does what the function does.
+// logFunc is a log whose Append calls the function.
 type logFunc func(ctx context.Context, records []stream.Record) error
 
 func (f logFunc) Append(ctx context.Context, records []stream.Record) error { return f(ctx, records) }
@@ -58,7 +58,7 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 
-// running is a server in one bubble.
+// running is a server in a synctest bubble.
 type running struct {
 	client *http.Client
 	dial   func() net.Conn
@@ -121,7 +121,7 @@ func (r *running) do(method, path, contentType string, body io.Reader) answer {
 	return answer{res.StatusCode, res.Header, string(b), err}
 }
 
-// mainServer takes reactions into a log, and knows one subscriber server.
+// mainServer returns a main server that writes to log and knows one subscriber server.
 func mainServer(log logFunc) *server.Main {
 	servers := &roster.Roster{}
 	servers.Apply(wire.ServerStatus{Name: "sub1", Instance: "i", URL: "http://s", Topic: "sub_1", Capacity: 9, State: wire.StateServing}, time.Now())
@@ -135,7 +135,7 @@ func taken(context.Context, []stream.Record) error { return nil }
 
 const tap = `{"user_id":"ann","emoji_type":"🔥"}`
 
-// Every call of the main server has the path that clients use.
+// The main server serves every call under the path that clients use.
 func TestMainRoutes(t *testing.T) {
 	for name, tt := range map[string]struct {
 		method, path, contentType, body string
@@ -186,8 +186,8 @@ func TestMainIsNotReady(t *testing.T) {
 	})
 }
 
-// Both servers refuse, on every path, a web page whose name was pointed at their
-// loopback address.
+// A web page may have a domain name that leads to a loopback address. Both servers
+// refuse its requests on every path.
 func TestStrangeHosts(t *testing.T) {
 	fan := fanout.New(fanout.Config{Name: "sub1", Servers: &roster.Roster{}})
 	for name, s := range map[string]interface {

@@ -15,8 +15,8 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// A full server sends clients back to register, and takes the next one after one has
-// left.
+// A full server tells clients to register again. When a listener has left, it takes the
+// next client.
 func TestCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{Capacity: 2})
@@ -41,8 +41,8 @@ func TestCapacity(t *testing.T) {
 	})
 }
 
-// Clients that come faster than the accept rate get a stream that ends at once and
-// says when to come back. A browser would not come back after a refusal.
+// Clients that come faster than AcceptRate are sent a stream that says when to come
+// back, and ends at once. A browser would not come back after a refusal.
 func TestPutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{AcceptRate: 5, DrainSpread: 3 * time.Second, Capacity: 13})
@@ -65,7 +65,7 @@ func TestPutOff(t *testing.T) {
 		come(5, 20)
 		pass(400 * time.Millisecond)
 		come(2, 1)
-		pass(time.Hour) // as many at once as in a second, however long nobody came
+		pass(time.Hour) // after any pause, no more may come at once than in a second
 		come(5, 20)
 		if in.Clients() != 12 || in.metric(t, "put_off_total") != 41 || in.metric(t, "connections_total") != 12 || len(waits) < 30 {
 			t.Errorf("%d clients, %v put off, until %d times", in.Clients(), in.metric(t, "put_off_total"), len(waits))

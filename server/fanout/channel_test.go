@@ -9,7 +9,7 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// The stream of swarms, byte by byte.
+// Compares the stream of swarms byte by byte.
 func TestSwarmStreamBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()

@@ -16,8 +16,8 @@ import (
 )
 
 // Listeners come and go while windows are published and revised. Those that stay are
-// sent the greatest total of every window, ids never go back, and when all have left
-// none is counted.
+// sent the greatest total of every window, and ids never decrease. When all have left,
+// no listener is counted.
 func TestChurn(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		const windows, comers, stayers = 24, 24, 6 // 120 updates: nobody needs to skip
@@ -50,7 +50,7 @@ func TestChurn(t *testing.T) {
 			})
 		}
 		var publishing sync.WaitGroup
-		for p := range 4 { // as many replays of the same truth
+		for p := range 4 { // publishers that write the same swarms
 			publishing.Go(func() {
 				for k := 1; k <= windows; k++ {
 					for total := 1; total <= 5; total++ {

@@ -11,7 +11,8 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// A heartbeat every second says how many streams are open and were opened.
+// A heartbeat is sent every second. It says how many streams are open, and how many
+// were opened since the start.
 func TestHeartbeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{Capacity: 7, Cluster: "cluster_2"})
@@ -51,7 +52,7 @@ func TestHeartbeats(t *testing.T) {
 	})
 }
 
-// A heartbeat that cannot be sent in time is left out. The server goes on, and stops
+// A heartbeat that cannot be written in time is dropped. The server goes on, and stops
 // when it is asked to.
 func TestHeartbeatsThatHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

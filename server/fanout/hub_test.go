@@ -32,8 +32,8 @@ func TestQuietChannelsAreForgotten(t *testing.T) {
 	})
 }
 
-// A listener of a channel that does not exist yet is sent its first window, even if
-// other listeners of it have left before.
+// A listener may come to a channel before its first swarm. It is sent that swarm, even
+// if other listeners of the channel have left before.
 func TestChannelThatDoesNotExistYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})

@@ -8,8 +8,8 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// A stream is never silent for longer than KeepAlive, and is sent a comment no earlier
-// than a second before that.
+// A stream is never silent for longer than KeepAlive. The keep-alive is sent no earlier
+// than a second before that time.
 func TestKeepAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{KeepAlive: 15 * time.Second, Retry: 1500 * time.Millisecond})

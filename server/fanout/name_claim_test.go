@@ -17,7 +17,7 @@ func contender(servers *announcements, log *topic, url string) *fanout.Server {
 	return fanout.New(fanout.Config{Name: "sub1", URL: url, Topic: "sub_1", Log: log, Servers: &servers.roster, Heartbeats: servers})
 }
 
-// run runs a contender. It has drained as soon as it is asked to.
+// run runs a contender, which has no listeners to drain.
 func run(ctx context.Context, s *fanout.Server) <-chan error {
 	drained, ran := make(chan struct{}), make(chan error, 1)
 	close(drained)
@@ -39,10 +39,10 @@ func TestClaim(t *testing.T) {
 	never := time.Hour
 	for name, tt := range map[string]struct {
 		url    string        // of the owner
-		state  string        // that he last told
-		ago    time.Duration // when he was last heard of before we start, and 300 ms
-		beats  int           // how often he is heard of afterwards, every second
-		stale  bool          // those beats were sent before we started
+		state  string        // that the owner last announced
+		ago    time.Duration // this long, and 300 ms, before our start the owner was last heard of
+		beats  int           // how many heartbeats of the owner follow, one a second
+		stale  bool          // those heartbeats were sent before we started
 		begins time.Duration // when our own first heartbeat comes
 		fails  time.Duration // when we give up
 	}{
@@ -111,8 +111,8 @@ func TestClaim(t *testing.T) {
 	}
 }
 
-// While the server waits for a sign of the former owner, it is not ready and can be
-// stopped.
+// While the server waits for another heartbeat of the former owner, it is not ready,
+// and can be stopped.
 func TestClaimIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		servers := &announcements{}
@@ -135,8 +135,8 @@ func TestClaimIsCancelled(t *testing.T) {
 	})
 }
 
-// Of two servers that start at once, before either has heard of the other, the later
-// one gives the name up and the earlier one goes on.
+// Two servers of one name start at once, before either has heard of the other. The one
+// that started later gives the name up, and the other goes on.
 func TestTwoStartAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		servers, log := &announcements{delay: 20 * time.Millisecond}, newTopic()

@@ -13,7 +13,7 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// A listener goes on at another server where it was at the first.
+// A listener that comes back to another server goes on where it left the first.
 func TestResumeAtAnotherServer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()
@@ -48,7 +48,7 @@ func TestResume(t *testing.T) {
 		"of another time":          {id(5000), "11=11*"},
 		"the greatest number":      {"9223372036854775807", "11=11*"},
 		"no number":                {"yesterday", "11=11"},
-		"a number and more":        {id(10) + " ", "8=80* 9=90* 10=10* 11=11"}, // white space around a header is not its value
+		"a number and more":        {id(10) + " ", "8=80* 9=90* 10=10* 11=11"}, // white space around a header does not belong to its value
 		"a fraction":               {id(10) + ".5", "11=11"},
 		"below zero":               {"-1", "11=11"},
 		"the smallest number":      {"-9223372036854775808", "11=11"},
@@ -68,8 +68,9 @@ func TestResume(t *testing.T) {
 	}
 }
 
-// A listener that comes before the recent windows are read is sent keep-alives, and
-// then what it missed: neither what it saw before, nor history as if it were new.
+// A listener may come before the recent windows are read. It is sent keep-alives until
+// they are, and then what it missed. It is sent nothing that it saw before, and no old
+// window as if it were new.
 func TestListenersWaitForTheRing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()
@@ -97,8 +98,8 @@ func TestListenersWaitForTheRing(t *testing.T) {
 	})
 }
 
-// A listener that reads nothing until the recent windows are read has missed nothing
-// that came after that.
+// A listener reads nothing until the server has read the recent windows. It is then
+// sent everything that came since.
 func TestListenerThatReadsLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()

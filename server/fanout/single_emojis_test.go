@@ -10,8 +10,8 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// The stream of the Python system, byte by byte: each emoji as JSON, as often as its
-// scaled count says.
+// Compares the stream of single emojis byte by byte: each emoji is a JSON string, and
+// comes as often as its scaled count says.
 func TestSingleEmojiBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})
@@ -34,7 +34,7 @@ func TestSingleEmojiBytes(t *testing.T) {
 	})
 }
 
-// times is an emoji several times, as a listener hears it.
+// times returns an emoji n times, as a listener hears it.
 func times(n int, emoji string) string { return strings.TrimSpace(strings.Repeat(emoji+" ", n)) }
 
 func TestSingleEmojis(t *testing.T) {
@@ -80,8 +80,8 @@ func TestSingleEmojis(t *testing.T) {
 	}
 }
 
-// A listener of single emojis begins with the next window, so that one that comes back
-// is not sent anything twice.
+// A listener of single emojis begins with the next window. So one that comes back is
+// not sent anything twice.
 func TestSingleEmojisBeginWithTheNextWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()

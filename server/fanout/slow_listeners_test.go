@@ -95,7 +95,8 @@ func TestSlowListenerSkips(t *testing.T) {
 	}
 }
 
-// A slow listener of single emojis skips too, and goes on with the next window.
+// A slow listener of /sub1, the stream of single emojis, is not sent the updates that
+// it missed. It goes on with the next window.
 func TestSlowListenerOfSinglesSkips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})
@@ -115,7 +116,7 @@ func TestSlowListenerOfSinglesSkips(t *testing.T) {
 	})
 }
 
-// A listener that never reads is cut off, and all others are sent everything.
+// A listener that never reads is cut off. All others are sent everything.
 func TestOneThatNeverReads(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		n := w.start(t, newTopic(), fanout.Config{StallTimeout: 3 * time.Second})
@@ -138,8 +139,9 @@ func TestOneThatNeverReads(t *testing.T) {
 	})
 }
 
-// A listener that reads again after a while is sent the rest of the frame that it was
-// in, and then the newest window. No frame is cut, and none comes twice.
+// A listener stops reading in the middle of a frame, and reads again after a while. It
+// is sent the rest of that frame, and then the newest window. No frame is cut, and none
+// comes twice.
 func TestOneThatReadsAgain(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		n := w.start(t, newTopic(), fanout.Config{StallTimeout: time.Minute, KeepAlive: 2 * time.Second})

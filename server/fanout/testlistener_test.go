@@ -22,7 +22,7 @@ import (
 // epoch is the start of window 1, ms; windows are two seconds long.
 const epoch = 946684800_000
 
-// swarm is what window n of the main channel says, with some emojis.
+// swarm returns a swarm of window n of the main channel.
 func swarm(n int, total int64, emojis ...wire.EmojiCount) wire.Swarm {
 	end := int64(epoch + 2000*n)
 	if emojis == nil {
@@ -31,7 +31,7 @@ func swarm(n int, total int64, emojis ...wire.EmojiCount) wire.Swarm {
 	return wire.Swarm{Channel: wire.MainChannel, Window: wire.Window{Start: end - 2000, End: end}, Total: total, Emojis: emojis}
 }
 
-// elsewhere puts a swarm into another channel.
+// elsewhere returns a swarm moved to another channel.
 func elsewhere(channel string, s wire.Swarm) wire.Swarm {
 	s.Channel = channel
 	return s
@@ -45,8 +45,9 @@ func encode(s wire.Swarm) []byte {
 	return b
 }
 
-// short writes a frame as the tests do: 3=10 is a total of 10 in window 3, 3=10*
-// the same without an id, 🔥 a single emoji, retry:2000 and : as they are.
+// short returns a frame in the short form of the tests. 3=10 is a swarm of window 3
+// with a total of 10, 3=10* is the same without an id, 🔥 is a single emoji. retry:2000
+// and : stand for themselves.
 func short(frame string) string {
 	var id, event, data string
 	for line := range strings.Lines(frame) {
@@ -84,8 +85,8 @@ type listener struct {
 	ended error // io.EOF when the server ended it
 }
 
-// listen opens a stream after all that was published has been taken in. lastEventID
-// may be empty.
+// listen opens a stream, once all that was published has reached the server.
+// lastEventID may be empty.
 func (in *installation) listen(t *testing.T, path, lastEventID string) *listener {
 	t.Helper()
 	synctest.Wait()
@@ -118,7 +119,7 @@ func (in *installation) listen(t *testing.T, path, lastEventID string) *listener
 	return l
 }
 
-// ask asks for a stream, and reads nothing.
+// ask requests a stream, and reads nothing of the answer.
 func (in *installation) ask(t *testing.T, path string) net.Conn {
 	t.Helper()
 	synctest.Wait()
@@ -133,7 +134,7 @@ func (in *installation) ask(t *testing.T, path string) net.Conn {
 	return c
 }
 
-// body is what follows the head of an answer.
+// body reads the head of an answer, and returns the reader of what follows it.
 func body(t *testing.T, c net.Conn) io.Reader {
 	t.Helper()
 	res, err := http.ReadResponse(bufio.NewReader(c), nil) //nolint:bodyclose // with its connection: it would be read to its end
@@ -143,8 +144,8 @@ func body(t *testing.T, c net.Conn) io.Reader {
 	return res.Body
 }
 
-// open opens a stream of which nothing but the first frame has been read, and
-// returns what follows.
+// open opens a stream and reads its first frame only. It returns the reader of the
+// rest.
 func (in *installation) open(t *testing.T, path string) io.Reader {
 	t.Helper()
 	r := body(t, in.ask(t, path))
@@ -173,7 +174,7 @@ func (l *listener) read(r io.Reader) {
 	}
 }
 
-// heard is what came since it was last called, once nothing more comes.
+// heard waits until nothing more comes, and returns what has come since the last call.
 func (l *listener) heard() string {
 	synctest.Wait()
 	l.mu.Lock()
@@ -183,7 +184,7 @@ func (l *listener) heard() string {
 	return got
 }
 
-// hears fails unless exactly this has come.
+// hears fails unless exactly the wanted frames have come.
 func (l *listener) hears(t *testing.T, want string) {
 	t.Helper()
 	if got := l.heard(); got != want {
@@ -218,7 +219,8 @@ func (in *installation) get(t *testing.T, method, path string) (status int, head
 	return res.StatusCode, res.Header, string(b)
 }
 
-// windowsOf is the windows from one number to another, each with its number as total.
+// windowsOf returns the swarms of the windows from..to. The total of each is its
+// number.
 func windowsOf(from, to int) []wire.Swarm {
 	var out []wire.Swarm
 	for n := from; n <= to; n++ {
@@ -227,7 +229,7 @@ func windowsOf(from, to int) []wire.Swarm {
 	return out
 }
 
-// shorts is what windowsOf looks like to a listener.
+// shorts returns the short form of windowsOf, as a listener hears it.
 func shorts(from, to int) string {
 	var out []string
 	for n := range slices.Values(windowsOf(from, to)) {

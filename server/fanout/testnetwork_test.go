@@ -25,15 +25,15 @@ type network struct {
 	tcp func() (*net.TCPConn, error) // a connection to it
 }
 
-// way is how the bytes of a stream go: which transport, and over what.
+// way is a way for streams to reach clients: a transport, and the protocols below it.
 type way struct {
 	name      string
 	protocols []string // with TLS
-	hidden    bool     // the sockets are
+	hidden    bool     // the connections hide their sockets, so that net/http keeps them
 }
 
-// sockets is plain HTTP/1.1, where streams take the socket from net/http. All other
-// ways leave it there.
+// sockets returns the way of plain HTTP/1.1, on which streams take the socket from
+// net/http. On all other ways net/http keeps it.
 func sockets() way { return way{name: "sockets"} }
 
 // onEach runs a test on every way.
@@ -48,7 +48,7 @@ func onEach(t *testing.T, test func(t *testing.T, w way)) {
 	}
 }
 
-// start starts sub1 and waits until it knows what its topic holds.
+// start starts sub1, and waits until it has read its topic.
 func (w way) start(t *testing.T, log *topic, cfg fanout.Config) *network {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -77,7 +77,7 @@ func (w way) start(t *testing.T, log *topic, cfg fanout.Config) *network {
 	return n
 }
 
-// certificates are the standard library's for tests.
+// certificates returns the certificates of the standard library for tests.
 func certificates() []tls.Certificate {
 	srv := httptest.NewUnstartedServer(nil)
 	srv.StartTLS()
@@ -85,8 +85,8 @@ func certificates() []tls.Certificate {
 	return srv.TLS.Certificates
 }
 
-// buffer is how many bytes systems and libraries keep for a client that does not read;
-// they keep a little more than they are asked to.
+// buffer is how many bytes each system and library is told to keep for a client that
+// does not read. They keep a little more.
 const buffer = 32 << 10
 
 func dialTCP(addr string) (*net.TCPConn, error) {
@@ -130,7 +130,7 @@ func eventually(t *testing.T, what string, come func() bool) {
 	t.Fatalf("in half a minute it did not come about that %s", what)
 }
 
-// ear is a listener on a real network that reads only when it is told to.
+// ear is a listener on a real network. It reads only when a test calls its methods.
 type ear struct {
 	header http.Header
 	proto  string
@@ -167,8 +167,8 @@ func (n *network) hear(t *testing.T, path, lastEventID string) *ear {
 	return e
 }
 
-// next is the next frame, in the short form of the tests. A stream that ends within a
-// frame is an error.
+// next reads the next frame, and returns it in the short form of the tests. A stream
+// that ends within a frame is an error.
 func (e *ear) next() (string, error) {
 	frame := ""
 	for {
@@ -185,7 +185,7 @@ func (e *ear) next() (string, error) {
 	}
 }
 
-// until reads frames up to one, and returns all without the keep-alives.
+// until reads frames up to the given one. It returns all of them but the keep-alives.
 func (e *ear) until(t *testing.T, last string) []string {
 	t.Helper()
 	var got []string
@@ -203,7 +203,7 @@ func (e *ear) until(t *testing.T, last string) []string {
 	}
 }
 
-// hears fails unless exactly these come next, keep-alives aside.
+// hears fails unless exactly these frames come next. It ignores keep-alives.
 func (e *ear) hears(t *testing.T, want ...string) {
 	t.Helper()
 	for _, frame := range want {
@@ -213,8 +213,8 @@ func (e *ear) hears(t *testing.T, want ...string) {
 	}
 }
 
-// large is window n in some 30 KB, so that few of them fill the buffers of a client
-// that does not read.
+// large returns a swarm of window n with some 30 KB, so that a few of them fill the
+// buffers of a client that does not read.
 func large(n int) wire.Swarm {
 	var emojis []wire.EmojiCount
 	for i := range 50 {

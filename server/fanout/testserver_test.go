@@ -26,8 +26,8 @@ type topic struct {
 	start   int64 // offset of the first record
 	records []stream.Record
 	changed chan struct{} // closed at every change
-	held    bool          // nothing is readable for the time being
-	broken  error         // what reading fails with
+	held    bool          // nothing can be read while it is set
+	broken  error         // the error of every read
 }
 
 func newTopic() *topic { return &topic{changed: make(chan struct{})} }
@@ -86,7 +86,7 @@ func (l *topic) Fetch(ctx context.Context, offset int64, wait time.Duration) (st
 	}
 }
 
-// announcements is emostream-servers, with a roster that follows it at once.
+// announcements is the topic emostream-servers, with a roster that follows it at once.
 type announcements struct {
 	roster roster.Roster
 
@@ -94,7 +94,7 @@ type announcements struct {
 	beats []beat
 	hung  bool // nothing can be written
 
-	delay time.Duration // until what is written is heard
+	delay time.Duration // from the write of a heartbeat until the roster has it
 }
 
 type beat struct {
@@ -131,7 +131,7 @@ func (a *announcements) hear(s wire.ServerStatus) {
 	a.beats = append(a.beats, beat{s, time.Now()})
 }
 
-// heard is all heartbeats so far.
+// heard returns all heartbeats so far.
 func (a *announcements) heard() []beat {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -172,7 +172,7 @@ func (p *pipes) Close() error { p.once.Do(func() { close(p.closed) }); return ni
 
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 
-// installation is a subscriber server with what it needs.
+// installation is a subscriber server with all that it needs to run.
 type installation struct {
 	*fanout.Server
 	topic   *topic
@@ -186,7 +186,7 @@ type installation struct {
 	served chan error // what Serve returned
 }
 
-// start starts sub1 in a bubble, on what its topic holds already.
+// start starts sub1 in a synctest bubble. Its topic may hold records already.
 func start(t *testing.T, log *topic, cfg fanout.Config) *installation {
 	t.Helper()
 	net := newPipes()
@@ -204,7 +204,7 @@ func serve(t *testing.T, log *topic, cfg fanout.Config, ln net.Listener) *instal
 	cfg.Name, cfg.URL, cfg.Topic, cfg.Version = "sub1", "http://emo", "sub_1", "v1"
 	cfg.Log, cfg.Heartbeats, cfg.Servers, cfg.Metrics = log, in.servers, &in.servers.roster, in.metrics
 	in.Server = fanout.New(cfg)
-	origins, err := httpserve.ParseOrigins([]string{"*"}) // so that every answer has a header more
+	origins, err := httpserve.ParseOrigins([]string{"*"}) // so that every answer has one more header
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -231,7 +231,7 @@ func serve(t *testing.T, log *topic, cfg fanout.Config, ln net.Listener) *instal
 	return in
 }
 
-// metric is the value of a counter or gauge.
+// metric returns the value of a counter or gauge.
 func (in *installation) metric(t *testing.T, name string) float64 {
 	t.Helper()
 	families, err := in.metrics.Gather()

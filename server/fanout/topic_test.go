@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// Records that retention has removed, and records that are no swarms, are passed over.
+// The server skips records that retention has removed, and records that are not swarms.
 func TestTopicWithHoles(t *testing.T) {
 	for name, first := range map[string]int64{"from the beginning": 0, "after retention": 1000} {
 		t.Run(name, func(t *testing.T) {
@@ -33,8 +33,8 @@ func TestTopicWithHoles(t *testing.T) {
 	}
 }
 
-// If the topic is shorter than it was when the server asked for its end, it has been
-// read when its new end is reached.
+// The topic may have become shorter since the server asked for its end. Then the server
+// has read the recent windows when it reaches the new end.
 func TestShorterTopic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := newTopic()
@@ -54,8 +54,8 @@ func TestShorterTopic(t *testing.T) {
 	})
 }
 
-// A server whose topic cannot be read fails, without waiting to be drained: its caller
-// drains it only because of that error.
+// A server whose topic cannot be read returns an error. It does not wait to be drained,
+// because its caller drains it only after that error.
 func TestTopicFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})

@@ -14,8 +14,8 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// request sends a request as it is, and reads the head of the answer and the first
-// frame.
+// request sends the lines of a request as they are. It reads the head of the answer and
+// the first frame.
 func (n *network) request(t *testing.T, lines string) (c *net.TCPConn, in *bufio.Reader, head string) {
 	t.Helper()
 	c, err := n.tcp()
@@ -45,8 +45,8 @@ func (n *network) request(t *testing.T, lines string) (c *net.TCPConn, in *bufio
 
 const get = "GET /v1/swarm HTTP/1.1\nHost: localhost\n\n"
 
-// The head of the answer says that the connection ends with the stream, and that it
-// comes in chunks if the client knows chunks.
+// The head of the answer says that the connection ends with the stream. It says that
+// the stream comes in chunks, if the client knows chunks.
 func TestHeadOfSockets(t *testing.T) {
 	t.Parallel()
 	n := sockets().start(t, newTopic(), fanout.Config{})
@@ -64,8 +64,8 @@ func TestHeadOfSockets(t *testing.T) {
 	}
 }
 
-// What a client sends after its request is ignored. A client that sends on and on is
-// cut off, and one that closes its side has left.
+// What a client sends after its request is ignored. A client that does not stop sending
+// is cut off. One that closes its side has left.
 func TestWhatClientsSayLater(t *testing.T) {
 	t.Parallel()
 	n := sockets().start(t, newTopic(), fanout.Config{})
@@ -96,8 +96,8 @@ func TestReset(t *testing.T) {
 	eventually(t, "none is left", func() bool { return n.Clients() == 0 })
 }
 
-// Streams on sockets have no goroutine each.
-func TestNoGoroutineEach(t *testing.T) { // and not in parallel: others have some
+// A stream on a socket needs no goroutine of its own.
+func TestNoGoroutineEach(t *testing.T) { // not in parallel: other tests start goroutines
 	n := sockets().start(t, newTopic(), fanout.Config{})
 	n.request(t, get)
 	before := runtime.NumGoroutine()

@@ -11,7 +11,7 @@ import (
 	"github.com/emostream/emostream/server/fanout"
 )
 
-// By every transport, a stream is the same.
+// A stream is the same on every transport.
 func TestEveryWay(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		log := newTopic()

@@ -20,7 +20,7 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// midnight is when the time of every synctest bubble begins.
+// midnight is the time at which every synctest bubble begins.
 const midnight = "2000-01-01T00:00:00.000Z"
 
 func TestSendEmojiAccepts(t *testing.T) {
@@ -87,8 +87,8 @@ func TestSendEmojiContentTypes(t *testing.T) {
 	}
 }
 
-// The record's time is when the reaction was accepted, however long the log takes
-// to acknowledge it, and the answer waits for that.
+// A record's time is when the reaction was accepted, however long the log takes to
+// acknowledge it. The answer waits for the log.
 func TestAcceptedAtIsTheTimeOfTheRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memory{t: t, answer: func(context.Context, int) error {
@@ -110,8 +110,8 @@ func TestAcceptedAtIsTheTimeOfTheRecord(t *testing.T) {
 	})
 }
 
-// If the log answers two reactions in the wrong order, the later reaction is the last
-// one.
+// If the log acknowledges the later of two reactions first, LastAccepted still returns
+// the time of the later one.
 func TestLastAccepted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memory{t: t, answer: func(_ context.Context, n int) error {
@@ -188,7 +188,7 @@ func TestChannelsAreBounded(t *testing.T) {
 		send("b", http.StatusOK)
 		send("c", http.StatusUnprocessableEntity) // a was active a minute ago
 		<-time.After(time.Millisecond)
-		send("c", http.StatusOK) // and is no more
+		send("c", http.StatusOK) // and is not active any more
 		send("a", http.StatusUnprocessableEntity)
 		if n := len(log.values()); n != 6 {
 			t.Errorf("the log has %d records, want 6", n)

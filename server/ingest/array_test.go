@@ -52,10 +52,10 @@ func outcomesIn(t *testing.T, got *httptest.ResponseRecorder) outcomes {
 	return o
 }
 
-// codes are the results in short: ok or the code, and how often in a row.
+// codes returns the results in short: "ok" or a code, and how often it stands in a row.
 func (o outcomes) codes() string {
 	var out []string
-	last, n := "", 0 // of the row
+	last, n := "", 0 // the code of the row, and its length
 	flush := func() {
 		if last == "" {
 			last = "ok"
@@ -75,7 +75,7 @@ func (o outcomes) codes() string {
 	return strings.Join(out, " ")
 }
 
-// numbered is a list of n reactions, each of a user of its own.
+// numbered returns n reactions, each of another user, with the separator between them.
 func numbered(n int, separator string) string {
 	var b strings.Builder
 	for i := range n {
@@ -125,7 +125,8 @@ func TestArrays(t *testing.T) {
 	const good, bad = `{"user_id":"ann","emoji_type":"🔥"}`, `{"user_id":"ann","emoji_type":"A"}`
 	long := strings.Replace(withField("count", "100"), "ann", strings.Repeat(`\u0001`, 128), 1) // 800 bytes each
 	fire := func(n int) string { return strings.Repeat(good+",", n-1) + good }
-	// on answers each append by its number.
+	// on returns a log's answers: outcomes[0] to the first append, outcomes[1] to the
+	// second, and so on.
 	on := func(outcomes ...error) func(context.Context, int) error {
 		return func(_ context.Context, n int) error { return outcomes[n-1] }
 	}
@@ -178,7 +179,8 @@ func TestArrays(t *testing.T) {
 	}
 }
 
-// Users 0 to 6,000 are appended in this order, in however many batches.
+// The reactions of users 0 to 5,999 are appended in this order, in any number of
+// batches.
 func TestArrayKeepsOrder(t *testing.T) {
 	log := &memory{t: t}
 	post(routes(log, ingest.Config{}), "/v1/reactions", asJSON, "["+numbered(6_000, ",")+"]")

@@ -8,7 +8,7 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// BenchmarkLines is a stream of reactions; one operation is one of them.
+// BenchmarkLines sends streams of reactions. One operation is one reaction.
 func BenchmarkLines(b *testing.B) {
 	line := []byte(`{"user_id":"user_123","emoji_type":"🔥","timestamp":"2026-11-24T10:00:00.000Z"}` + "\n")
 	const lines = 100_000

@@ -18,7 +18,7 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// once is a net.Listener with one connection.
+// once is a net.Listener that accepts one connection.
 type once struct {
 	conn   chan net.Conn
 	closed chan struct{}
@@ -56,11 +56,11 @@ func connect(t *testing.T, h http.Handler) net.Conn {
 	return near
 }
 
-// answerTo writes a request, as much of it as the server reads, and reads the answer.
+// answerTo writes as much of a request as the server reads, and reads the answer.
 func answerTo(t *testing.T, c net.Conn, in *bufio.Reader, head, body string) *httptest.ResponseRecorder {
 	t.Helper()
 	go func() {
-		_, _ = io.WriteString(c, head+body) // the server may have enough of it
+		_, _ = io.WriteString(c, head+body) // the server may close the connection before all is sent
 	}()
 	res, err := http.ReadResponse(in, nil)
 	if err != nil {
@@ -79,7 +79,8 @@ func answerTo(t *testing.T, c net.Conn, in *bufio.Reader, head, body string) *ht
 	return got
 }
 
-// chunks is a body in n HTTP chunks, as a body of no declared length is sent.
+// chunks returns a body of n equal HTTP chunks. A body of no declared length is sent
+// so.
 func chunks(piece string, n int) string {
 	return strings.Repeat(fmt.Sprintf("%x\r\n%s\r\n", len(piece), piece), n) + "0\r\n\r\n"
 }
@@ -133,7 +134,7 @@ func TestLargeBodies(t *testing.T) {
 	}
 }
 
-// Of a client that vanishes within its body, nothing is appended.
+// If a client vanishes in the middle of its body, nothing is appended.
 func TestBodyBreaksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &memory{t: t}
@@ -153,7 +154,7 @@ func TestAnswerDoesNotWaitForTheRest(t *testing.T) {
 	const line = `{"user_id":"ann","emoji_type":"🔥"}` + "\n"
 	for name, tt := range map[string]struct {
 		contentType string
-		body        string // and nothing more
+		body        string // what is sent of it
 		status      int
 	}{
 		"the log failed":             {asLines, fmt.Sprintf("%x\r\n%s\r\n", len(line), line), 503},
@@ -197,7 +198,7 @@ func TestRefusalsArrive(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, body := range []func() io.Reader{
 				func() io.Reader { return strings.NewReader(tt.body) },                 // its length is declared
-				func() io.Reader { return io.MultiReader(strings.NewReader(tt.body)) }, // and is not
+				func() io.Reader { return io.MultiReader(strings.NewReader(tt.body)) }, // its length is not declared
 			} {
 				for range 20 {
 					res, err := http.Post(srv.URL+"/v1/reactions", tt.contentType, body())

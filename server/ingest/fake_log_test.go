@@ -12,12 +12,12 @@ import (
 	"github.com/emostream/emostream/server/ingest"
 )
 
-// memory is a log that keeps what is appended, and checks that no append is empty or
-// larger than a batch of Kafka.
+// memory is a log that keeps what is appended. It fails the test if an append is empty
+// or larger than a batch of Kafka.
 type memory struct {
 	t testing.TB
-	// answer, if set, is the outcome of the n-th append, counted from 1; it may
-	// wait. What it refuses is not kept.
+	// answer, if set, returns the outcome of the n-th append, counted from 1. It may
+	// wait. Records that it refuses are not kept.
 	answer func(ctx context.Context, n int) error
 
 	mu      sync.Mutex
@@ -46,18 +46,18 @@ func (m *memory) Append(ctx context.Context, records []stream.Record) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, r := range records { // they are the caller's again afterwards
+	for _, r := range records { // copied, since the caller uses them again afterwards
 		m.records = append(m.records, stream.Record{Time: r.Time, Value: append([]byte(nil), r.Value...)})
 	}
 	return nil
 }
 
-// failing answers every append with an error.
+// failing returns an answer that gives every append the same error.
 func failing(err error) func(context.Context, int) error {
 	return func(context.Context, int) error { return err }
 }
 
-// values are what the log holds, as text.
+// values returns what the log holds, as text.
 func (m *memory) values() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -68,7 +68,7 @@ func (m *memory) values() []string {
 	return out
 }
 
-// times are those of the records, in ms.
+// times returns the times of the records, in ms since 1970.
 func (m *memory) times() []int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -85,7 +85,7 @@ func (m *memory) asked() int {
 	return m.appends
 }
 
-// routes is a handler on a log, with its routes.
+// routes returns the HTTP handler of the ingest calls, with a log.
 func routes(log ingest.Log, cfg ingest.Config) http.Handler {
 	cfg.Log = log
 	mux := http.NewServeMux()

@@ -34,8 +34,8 @@ func checkRecords(t *testing.T, values []string) {
 	}
 }
 
-// FuzzReaction looks for a body that is acknowledged and not in the log, or refused
-// and in it.
+// FuzzReaction looks for a body that is acknowledged but not in the log, or refused but
+// in the log.
 func FuzzReaction(f *testing.F) {
 	for _, body := range []string{
 		"", "null", "[]", "{}", "1", `"🔥"`, "\xff", "[null]", "[[[", `{"user_id":"ann","emoji_type":"🔥"}`,
@@ -65,7 +65,7 @@ func FuzzReaction(f *testing.F) {
 			t.Errorf("%q: answered %d %s", body, got.Code, got.Body)
 		}
 
-		// The other call takes the same, and arrays.
+		// /v1/reactions takes the same bodies, and arrays too.
 		if bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) {
 			fuzzArray(t, body)
 			return
@@ -103,7 +103,7 @@ func fuzzArray(t *testing.T, body []byte) {
 	}
 }
 
-// FuzzLines checks that a stream is answered as its lines are one by one.
+// FuzzLines checks that a stream has the same outcomes as its lines sent one by one.
 func FuzzLines(f *testing.F) {
 	good := `{"user_id":"ann","emoji_type":"🔥"}`
 	for _, body := range []string{
@@ -151,8 +151,8 @@ func FuzzLines(f *testing.F) {
 	})
 }
 
-// FuzzTimestamp checks that a client's timestamp is written unchanged, whatever it is,
-// or refused for its length alone.
+// FuzzTimestamp checks that a client's timestamp is written unchanged, whatever it
+// holds. It may be refused only for its length.
 func FuzzTimestamp(f *testing.F) {
 	for _, s := range []string{
 		"", "2026-01-02T03:04:05.678Z", "2026-02-30T25:61:61+99:99", "1767323045", "now", "<&>\u2028\x00\x1f\x7f", "\\u0041\"", "\u202e\U0001F525",
@@ -190,8 +190,8 @@ func FuzzTimestamp(f *testing.F) {
 	})
 }
 
-// FuzzParse looks for a reaction that the fast reader and encoding/json judge
-// differently.
+// FuzzParse looks for a reaction for which the fast reader and encoding/json give
+// different results.
 func FuzzParse(f *testing.F) {
 	for _, body := range []string{
 		`{"user_id":"ann","emoji_type":"🔥"}`,

@@ -20,7 +20,7 @@ import (
 
 const fire = `{"user_id":"ann","emoji_type":"🔥"}`
 
-// unread is a body that must not be read.
+// unread is a body that fails the test if it is read.
 type unread struct{ t *testing.T }
 
 func (u unread) Read([]byte) (int, error) {
@@ -28,8 +28,8 @@ func (u unread) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// ask hands a request with a body of a declared length (-1: not declared) to the
-// handler.
+// ask hands a request to the handler. length is the declared length of its body; -1:
+// none.
 func ask(h http.Handler, path, contentType string, body io.Reader, length int64) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, path, body)
 	r.Header.Set("Content-Type", contentType)
@@ -39,8 +39,8 @@ func ask(h http.Handler, path, contentType string, body io.Reader, length int64)
 	return w
 }
 
-// A request over a bound is refused at once and unread. The requests before it are
-// served, and then there is room again.
+// A request over a bound is refused at once, and its body is not read. The requests
+// that came before it are served. After that there is room again.
 func TestBounds(t *testing.T) {
 	const mega = 1 << 20
 	type request struct {
@@ -93,7 +93,8 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// While the log is full, nothing is read. After that, everything is as before.
+// While the log is full, no body is read. When it is not full any more, requests are
+// taken again.
 func TestFullLog(t *testing.T) {
 	var full atomic.Bool
 	h := routes(&memory{t: t}, ingest.Config{Bounds: ingest.Bounds{MaxRequests: 1, MaxStreams: 1, LogFull: full.Load}})
@@ -114,7 +115,7 @@ func TestFullLog(t *testing.T) {
 	}
 }
 
-// Whatever the outcome of a request, it is not counted as in flight afterwards.
+// A request does not count as in flight after it was answered, whatever its outcome.
 func TestPlacesAreGivenBack(t *testing.T) {
 	var failure error
 	h := routes(&memory{t: t, answer: func(context.Context, int) error { return failure }}, ingest.Config{Bounds: ingest.Bounds{MaxRequests: 1, MaxStreams: 1, MaxBytes: 4 << 20}})
@@ -174,8 +175,8 @@ func TestRefusedConnectionsGoOn(t *testing.T) {
 	}
 }
 
-// A stream may be slow for hours, but not silent for longer than its timeout. What
-// came before is kept.
+// A stream may be slow for hours, but not silent for longer than its timeout. The lines
+// that came before are in the log.
 func TestSilentStream(t *testing.T) {
 	for name, piece := range map[string]string{"between lines": "", "in a line": fire[:10]} {
 		t.Run(name, func(t *testing.T) {
@@ -213,7 +214,8 @@ func TestSilentStream(t *testing.T) {
 	}
 }
 
-// A refusal costs no more than an acceptance, even with a log that costs nothing.
+// BenchmarkRequest shows that a refusal costs no more than an acceptance, even with a
+// log that costs nothing.
 func BenchmarkRequest(b *testing.B) {
 	for _, bb := range []struct{ name, contentType, body string }{
 		{"accepted", asJSON, `{"user_id":"user_0123456789ab","emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.000Z"}`},

@@ -68,8 +68,8 @@ func serverStops(open context.Context) bool {
 }
 
 // brokenStream returns the refusal of a stream that was not read to its end. line is
-// the first line that was not taken. err is the error of the read, if there was
-// stops.
+// the first line that was not taken. err is the error of the last read, if there was
+// one.
 func brokenStream(open context.Context, line int, err error) *httpserve.Refusal {
 	if serverStops(open) {
 		return &httpserve.Refusal{

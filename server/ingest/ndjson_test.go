@@ -20,7 +20,7 @@ import (
 
 const asLines = "application/x-ndjson"
 
-// lines are the numbers of the lines that were refused, with the codes.
+// lines returns the numbers of the refused lines, with their codes.
 func (o outcomes) lines() string {
 	var out []string
 	for _, e := range o.Errors {
@@ -105,7 +105,7 @@ type upload struct {
 	answered chan *httptest.ResponseRecorder
 }
 
-// newUpload begins a request, in a synctest bubble.
+// newUpload begins an upload in a synctest bubble.
 func newUpload(t *testing.T, log *memory) *upload {
 	t.Helper()
 	r, w := io.Pipe()
@@ -121,9 +121,9 @@ func newUpload(t *testing.T, log *memory) *upload {
 	return u
 }
 
-// send writes a piece and waits until nothing more happens because of it.
+// send writes a piece, and waits until all goroutines wait.
 func (u *upload) send(piece string) {
-	_, _ = io.WriteString(u, piece) // a server that has answered reads no more
+	_, _ = io.WriteString(u, piece) // fails after the server has answered, since it reads no more
 	synctest.Wait()
 }
 
@@ -155,7 +155,7 @@ func TestSlowLinesAreNotKeptWaiting(t *testing.T) {
 		expect(1)
 		u.send(line + "\n" + strings.Repeat("x", 200_000) + "\n" + line + "\n")
 		expect(2)
-		u.send(line) // the end stands for the newline
+		u.send(line) // no newline: the end of the body ends the line
 		expect(0)
 		_ = u.Close()
 		synctest.Wait()
@@ -166,8 +166,8 @@ func TestSlowLinesAreNotKeptWaiting(t *testing.T) {
 	})
 }
 
-// A stream that breaks off is answered, if anybody is left to read it. The lines that
-// arrived whole are in the log, and the part of a line is not.
+// A stream that breaks off is answered, though perhaps nobody reads the answer. The
+// lines that arrived whole are in the log. A part of a line is not.
 func TestLinesBreakOff(t *testing.T) {
 	for name, tail := range map[string]string{
 		"between lines":           "",
@@ -194,8 +194,8 @@ func TestLinesBreakOff(t *testing.T) {
 	}
 }
 
-// When the log fails in the middle of a stream, the stream is ended, and its answer
-// says what was accepted.
+// When the log fails in the middle of a stream, the server stops reading it. Its answer
+// says how many reactions were accepted.
 func TestLogFailsInTheMiddleOfLines(t *testing.T) {
 	for err, code := range map[error]string{stream.ErrNotWritten: "not_written", stream.ErrInDoubt: "in_doubt", errors.New("what?"): "in_doubt"} {
 		t.Run(err.Error(), func(t *testing.T) {

@@ -32,8 +32,8 @@ func (s sender) send(h http.Handler, n int) *httptest.ResponseRecorder {
 	return w
 }
 
-// A user or address that has sent too much is refused, told correctly when to send
-// again, and does not affect others.
+// A user or an address that has sent too much is refused. The refusal says correctly
+// when to send again. Other users and addresses are not affected.
 func TestQuotas(t *testing.T) {
 	proxies, err := httpserve.ParseProxies([]string{"10.0.0.0/8"})
 	if err != nil {
@@ -43,8 +43,8 @@ func TestQuotas(t *testing.T) {
 	address := ingest.Quotas{Address: quota.Rate{PerSecond: 0.5, Burst: 4}, Proxies: proxies}
 	for name, tt := range map[string]struct {
 		quotas       ingest.Quotas
-		first, other sender // other: whom the first is not in the way of
-		same         sender // whom it is
+		first, other sender // first spends its tokens; other is not affected
+		same         sender // shares the tokens of first
 		of           string
 	}{
 		"a user": {
@@ -105,8 +105,8 @@ func TestQuotas(t *testing.T) {
 	}
 }
 
-// A reaction that is refused for its address takes no token of its user. A request of
-// an address without tokens is not read.
+// A reaction that is refused because of its address costs its user no token. The body
+// of a request is not read if its address has no token left.
 func TestQuotasOfBoth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := routes(&memory{t: t}, ingest.Config{Quotas: ingest.Quotas{
@@ -118,10 +118,10 @@ func TestQuotasOfBoth(t *testing.T) {
 			status int
 		}{
 			{sender{"ann", "192.0.2.1:1", ""}, 3, 200},
-			{sender{"bob", "192.0.2.1:1", ""}, 2, 429}, // the address has one
-			{sender{"bob", "192.0.2.2:1", ""}, 3, 200}, // and bob all of his
-			{sender{"ann", "192.0.2.3:1", ""}, 1, 429}, // ann has none
-			{sender{"cid", "192.0.2.1:1", ""}, 1, 200}, // which cost the addresses nothing
+			{sender{"bob", "192.0.2.1:1", ""}, 2, 429}, // the address has one token left
+			{sender{"bob", "192.0.2.2:1", ""}, 3, 200}, // bob has lost none of his tokens
+			{sender{"ann", "192.0.2.3:1", ""}, 1, 429}, // ann has no token left
+			{sender{"cid", "192.0.2.1:1", ""}, 1, 200}, // the refusal before cost the address nothing
 			{sender{"dan", "192.0.2.3:1", ""}, 3, 200},
 		} {
 			if got := step.from.send(h, step.n); got.Code != step.status {
@@ -141,8 +141,8 @@ func TestQuotasOfBoth(t *testing.T) {
 	})
 }
 
-// In a bulk only the items that are too many are refused, and an item that is refused
-// for another reason takes no token.
+// Of an array or a stream, only the items beyond the quota are refused. An item that is
+// not valid costs no token.
 func TestQuotasInBulk(t *testing.T) {
 	bad := `{"user_id":"ann","emoji_type":"A"}`
 	for name, tt := range map[string]struct {
@@ -190,8 +190,8 @@ func TestNoQuotas(t *testing.T) {
 	}
 }
 
-// A reaction that the log does not take is refused because of the log, not because of
-// a quota.
+// A reaction that the log does not take is refused with the code of the log, not with
+// that of a quota.
 func TestQuotasAndTheLog(t *testing.T) {
 	h := routes(&memory{t: t, answer: failing(stream.ErrNotWritten)}, ingest.Config{Quotas: ingest.Quotas{User: quota.Rate{PerSecond: 1, Burst: 1}}})
 	if got := post(h, "/send_emoji", asJSON, fire); got.Code != http.StatusServiceUnavailable || refusalIn(t, got).Code != "not_written" {

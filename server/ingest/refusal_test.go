@@ -23,9 +23,9 @@ type refusal struct {
 	RequestID string `json:"request_id"`
 }
 
-// refusalIn reads a refusal, and checks what holds for every one: it is JSON with an
-// error, a code, the request's id and nothing else, and the error is one short line
-// without control characters.
+// refusalIn reads a refusal, and checks what every refusal must be: JSON with an error,
+// a code, the request's id and nothing else. The error is one short line without
+// control characters.
 func refusalIn(t *testing.T, got *httptest.ResponseRecorder) refusal {
 	t.Helper()
 	if ct := got.Header().Get("Content-Type"); ct != asJSON {
@@ -54,7 +54,7 @@ func checkWords(t *testing.T, message, code string) {
 	}
 }
 
-// withField is a reaction with one field set to a JSON text.
+// withField returns a reaction with one field set to a JSON text.
 func withField(field, value string) string {
 	fields := map[string]json.RawMessage{"user_id": json.RawMessage(`"ann"`), "emoji_type": json.RawMessage(`"🔥"`)}
 	fields[field] = json.RawMessage(value)
@@ -217,8 +217,8 @@ func TestOtherMethodsAreRefused(t *testing.T) {
 	}
 }
 
-// What the log did not acknowledge is never called accepted. Only what is certainly
-// not in the log is called not written.
+// A reaction that the log did not acknowledge is never called accepted. It is called
+// not written only if it is certainly not in the log.
 func TestLogRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err  error

@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/server/registry"
 )
 
-// server is a server of which the first heartbeat has just been heard.
+// server returns a server whose first heartbeat has just been heard.
 func server(name string, clients, capacity int) roster.Entry {
 	return roster.Entry{
 		ServerStatus: wire.ServerStatus{Name: name, Instance: "i", URL: "http://" + name, Clients: clients, Capacity: capacity, State: wire.StateServing},
@@ -61,8 +61,8 @@ func TestLeastLoaded(t *testing.T) {
 	}
 }
 
-// Servers with an equal share are drawn at random. Else every copy of serve would
-// begin with the same one.
+// If servers have an equal share, one of them is drawn at random. Otherwise every copy
+// of serve would begin with the same server.
 func TestTiesAreBrokenAtRandom(t *testing.T) {
 	first := map[string]bool{}
 	for range 200 {
@@ -142,8 +142,8 @@ func TestWhoIsDoubtful(t *testing.T) {
 	}
 }
 
-// A cancelled assignment frees its place, but never one that the server itself has
-// counted.
+// A cancelled assignment frees its place. It never frees a place that the server's own
+// heartbeat counts.
 func TestCancel(t *testing.T) {
 	a := registry.NewAssigner(registry.LeastLoaded)
 	s := server("sub1", 1, 3)
@@ -179,8 +179,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// The less loaded of two drawn servers is chosen: of three, the fullest never and the
-// others both.
+// TwoChoices draws two servers and chooses the less loaded one. So of three servers the
+// fullest is never chosen, and both others are.
 func TestTwoChoices(t *testing.T) {
 	servers := []roster.Entry{server("sub1", 80, 1000), server("sub2", 0, 1000), server("sub3", 40, 1000)}
 	got := map[string]int{}
@@ -188,7 +188,7 @@ func TestTwoChoices(t *testing.T) {
 		s, _ := registry.NewAssigner(registry.TwoChoices).Assign(servers, "", time.Now())
 		got[s.Name]++
 	}
-	// sub2 wins two of three pairs, sub3 one.
+	// sub2 is the less loaded of two of the three pairs, sub3 of one.
 	if got["sub1"] != 0 || got["sub2"] < 300 || got["sub3"] < 100 {
 		t.Errorf("assigned %v, want none, about 400 and about 200", got)
 	}
@@ -210,7 +210,7 @@ func TestParseStrategy(t *testing.T) {
 	}
 }
 
-// If clients register at one time, no place is given twice.
+// If many clients register at the same time, no place is given twice.
 func TestConcurrentAssignment(t *testing.T) {
 	const places = 300
 	a := registry.NewAssigner(registry.LeastLoaded)

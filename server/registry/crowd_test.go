@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/server/registry"
 )
 
-// crowd simulates clients, copies of serve and subscriber servers, in a time of its
-// own with steps of a millisecond.
+// crowd simulates clients, copies of serve and subscriber servers. Its time is
+// simulated too, in steps of a millisecond.
 type crowd struct {
 	t       *testing.T
 	rng     *rand.Rand
@@ -21,10 +21,10 @@ type crowd struct {
 	due     map[time.Time][]func()
 	copies  []*desk
 	servers []*subscriber
-	slow    time.Duration // the longest way from an assignment to the stream
+	slow    time.Duration // the longest time from an assignment to the stream
 
 	outside int // clients that have no stream
-	failed  int // streams that were not to be had
+	failed  int // streams that could not be opened
 }
 
 // desk is one copy of serve.
@@ -48,7 +48,7 @@ func newCrowd(t *testing.T, seed uint64, copies, servers, capacity int, strategy
 	for range servers {
 		c.open(capacity)
 	}
-	c.run(1100 * time.Millisecond) // all were heard of
+	c.run(1100 * time.Millisecond) // until the first heartbeats have come
 	return c
 }
 
@@ -93,8 +93,8 @@ func (c *crowd) beat(s *subscriber) {
 	c.after(roster.HeartbeatInterval, func() { c.beat(s) })
 }
 
-// kill kills a server. Simple clients come back at once. Others pause first, and say
-// which server failed them.
+// kill kills a server. Simple clients come back at once. Other clients pause first, and
+// say which server failed them.
 func (c *crowd) kill(s *subscriber, simple bool) {
 	s.killed = c.now
 	c.outside += s.Clients
@@ -116,7 +116,7 @@ func (c *crowd) join(n int) {
 	}
 }
 
-// register has one client try until it has a stream.
+// register lets one client try until it has a stream.
 func (c *crowd) register(avoid string, simple bool) {
 	d := c.copies[c.rng.IntN(len(c.copies))]
 	e, verdict := d.Assign(d.roster.All(), avoid, c.now)
@@ -143,8 +143,8 @@ func (c *crowd) register(avoid string, simple bool) {
 	})
 }
 
-// spread is by how many percent the emptiest server differs from the fullest, in
-// proportion to their capacity.
+// spread returns the difference between the emptiest and the fullest server in percent.
+// It compares the parts of their capacity that are in use.
 func (c *crowd) spread() float64 {
 	least, most := 1., 0.
 	for _, s := range c.servers {
@@ -166,8 +166,8 @@ func (c *crowd) counts() (n []int) {
 const seeds = 2
 
 // 3,000 clients join six servers at 500 a second, through copies of serve that know
-// nothing of each other. No server gets 5 % more than another. Then an empty server
-// comes, and all copies together fill it no further than the others.
+// nothing of each other. No server gets 5 % more than another. Then an empty server is
+// added. All copies together fill it no further than the others.
 func TestCrowdSpreads(t *testing.T) {
 	for _, strategy := range []registry.Strategy{registry.LeastLoaded, registry.TwoChoices} {
 		for _, copies := range []int{1, 2, 4} {
@@ -198,8 +198,8 @@ func TestCrowdSpreads(t *testing.T) {
 	}
 }
 
-// One server of six is killed. Its clients are spread over the others, and none is
-// sent to it after 5 s.
+// One server of six is killed. Its clients are spread over the others. After 5 s no
+// client is sent to it any more.
 func TestCrowdAfterAKill(t *testing.T) {
 	for name, simple := range map[string]bool{"clients that say what failed them": false, "clients that come at once and say nothing": true} {
 		t.Run(name, func(t *testing.T) {
@@ -221,9 +221,9 @@ func TestCrowdAfterAKill(t *testing.T) {
 	}
 }
 
-// There are more clients than places, servers of all sizes, and slow connections, so
-// that servers refuse some of the clients that were sent to them. In the end all
-// places are taken, and no waiting client keeps others from them.
+// There are more clients than places, servers of different sizes, and slow connections.
+// So servers refuse some of the clients that were sent to them. In the end all places
+// are taken: no client that still waits keeps a place from others.
 func TestCrowdFillsEveryPlace(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(seeds) {

@@ -12,16 +12,16 @@ import (
 	"github.com/emostream/emostream/server/registry"
 )
 
-// history is a random sequence of heartbeats, assignments, cancellations and silence,
-// with what must hold after it however an assigner works.
+// history is a random sequence of heartbeats, assignments, cancellations and silence.
+// It also keeps bounds that must hold after each step, for any way to estimate.
 type history struct {
 	*testing.T
 	rng      *rand.Rand
 	now      time.Time
 	assigner *registry.Assigner
 	servers  []roster.Entry
-	since    map[string]int // assigned since the last heartbeat
-	earlier  map[string]int // and in the heartbeat before
+	since    map[string]int // by server: clients assigned since its last heartbeat
+	earlier  map[string]int // by server: clients assigned between its last two heartbeats
 }
 
 func newHistory(t *testing.T, seed uint64, strategy registry.Strategy) *history {
@@ -38,8 +38,8 @@ func newHistory(t *testing.T, seed uint64, strategy registry.Strategy) *history 
 	return h
 }
 
-// beat is a heartbeat of one server. Its counts need not agree with the assignments:
-// clients leave, never come, or come from elsewhere.
+// beat lets one server send a heartbeat. Its counts need not agree with the
+// assignments: clients leave, never come, or come from elsewhere.
 func (h *history) beat() {
 	s := &h.servers[h.rng.IntN(len(h.servers))]
 	s.Heard, s.Beats = h.now, s.Beats+1
@@ -68,8 +68,8 @@ func (h *history) cancel() {
 	}
 }
 
-// taken is how many places of a server are taken, at least and at most, as far as it
-// can be known here.
+// taken returns how many places of a server are taken at least and at most, as far as
+// this can be known.
 func (h *history) taken(s roster.Entry) (least, most int) {
 	least = s.Clients + h.since[s.Name]
 	return least, least + h.earlier[s.Name]
@@ -136,8 +136,8 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// Between two heartbeats, clients go where the share in use is smallest: when the last
-// client was sent to a server, no other server had a smaller share.
+// Between two heartbeats, a client goes to the server with the smallest share in use.
+// When the last client was sent to a server, no other server had a smaller share.
 func TestNoHerd(t *testing.T) {
 	for seed := range uint64(300) {
 		h := newHistory(t, seed, registry.LeastLoaded)

@@ -13,7 +13,7 @@ import (
 func TestPending(t *testing.T) {
 	type step struct {
 		assign, opened int
-		beats          uint64 // heartbeats, the last of which tells of so many more streams
+		beats          uint64 // heartbeats; the last of them says that so many more streams were opened
 		want           int    // pending then
 	}
 	for name, steps := range map[string][]step{
@@ -59,8 +59,8 @@ func TestPendingBelongsToAHeartbeat(t *testing.T) {
 	}
 }
 
-// among shows an assigner that it is one of so many copies: the servers report so many
-// streams for each client that it sends, and are emptied at once.
+// among teaches an assigner that it is one of a number of copies. For each client that
+// it sends, the servers report that many streams. Then they are emptied.
 func among(t *testing.T, a *registry.Assigner, copies int, servers []roster.Entry) {
 	t.Helper()
 	for range 100 {
@@ -72,13 +72,13 @@ func among(t *testing.T, a *registry.Assigner, copies int, servers []roster.Entr
 	}
 }
 
-// Other copies of serve are supposed to do what this one does: if n clients come for
-// each that it assigns, it leaves the others' part of an empty server to them. If the
-// number of copies changes, so does n.
+// The assigner supposes that other copies of serve do what it does. If n clients come
+// for each one that it assigns, it leaves the others' part of an empty server to them.
+// If the number of copies changes, n changes too.
 func TestOtherCopiesAreReckonedWith(t *testing.T) {
 	for name, tt := range map[string]struct {
 		copies []int // one after the other
-		want   int   // of 100 clients, sent to a server that is emptier by 100
+		want   int   // how many of 100 clients are sent to a server that has 100 fewer
 	}{
 		"nobody knows":         {nil, 100},
 		"one":                  {[]int{1}, 100},
@@ -104,7 +104,7 @@ func TestOtherCopiesAreReckonedWith(t *testing.T) {
 	}
 }
 
-// Of the clients that come to a server, only this copy's share are taken for clients
+// When clients come to a server, only this copy's share of them is taken for clients
 // that it has assigned.
 func TestPendingWhereThereAreCopies(t *testing.T) {
 	a, s := registry.NewAssigner(registry.LeastLoaded), []roster.Entry{server("sub1", 0, 10_000)}
@@ -117,8 +117,8 @@ func TestPendingWhereThereAreCopies(t *testing.T) {
 	}
 }
 
-// A client is not refused because of places that other copies may have assigned. Only
-// those count that a server has counted, or that were assigned here.
+// A client is not refused because of places that other copies may have assigned. Taken
+// places are only those in the server's heartbeat, and those assigned here.
 func TestOtherCopiesTakeNoPlaces(t *testing.T) {
 	a := registry.NewAssigner(registry.LeastLoaded)
 	servers := []roster.Entry{server("sub1", 0, 100)}

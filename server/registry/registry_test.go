@@ -47,7 +47,7 @@ func (c *calls) do(method, path, contentType, body string) *httptest.ResponseRec
 	return w
 }
 
-// answer reads the JSON of an answer, which must have the given status.
+// answer reads the JSON of an answer. The answer must have the given status.
 func answer[T any](t *testing.T, got *httptest.ResponseRecorder, status int) T {
 	t.Helper()
 	var v T
@@ -163,7 +163,7 @@ func TestRefusals(t *testing.T) {
 }
 
 // A place that is given back before its client has come can be assigned again. A place
-// that a server has counted cannot.
+// that the server's heartbeat counts cannot.
 func TestUnregister(t *testing.T) {
 	c := newCalls(server("sub1", 1, 2))
 	register := func(want int) {
@@ -191,7 +191,7 @@ func TestUnregister(t *testing.T) {
 }
 
 // Between two heartbeats, clients are not all sent to the server that was emptiest at
-// the first.
+// the first heartbeat.
 func TestRegisterSpreads(t *testing.T) {
 	c := newCalls(server("sub1", 4, 20), server("sub2", 0, 20), server("sub3", 0, 10))
 	got := map[string]int{}
@@ -203,8 +203,8 @@ func TestRegisterSpreads(t *testing.T) {
 	}
 }
 
-// A client that says which server failed it is sent to another one with room, if there
-// is one. Other clients are not affected.
+// A client that says which server failed it is sent to another server, if one has room.
+// Other clients are not affected.
 func TestRegisterAvoids(t *testing.T) {
 	for name, tt := range map[string]struct {
 		method, path, body string
@@ -230,9 +230,9 @@ func TestRegisterAvoids(t *testing.T) {
 	}
 }
 
-// No client is sent to a silent server, and /v1/servers says for how long it has been
-// silent. Clients that were assigned and have not come yet are shown apart from those
-// that have.
+// No client is sent to a silent server. /v1/servers says how long a server has been
+// silent. It shows clients that were assigned and have not come yet apart from those
+// that have come.
 func TestServers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCalls()
@@ -244,7 +244,7 @@ func TestServers(t *testing.T) {
 			s.Cluster, s.State, s.Topic = cluster, state, "sub_n"
 			c.roster.Apply(s.ServerStatus, time.Now())
 		}
-		hear("sub10", "cluster_2", wire.StateServing, 9) // and never again
+		hear("sub10", "cluster_2", wire.StateServing, 9) // it sends no further heartbeat
 		<-time.After(3 * time.Second)
 		hear("sub4", "cluster_2", wire.StateGone, 0)
 		hear("sub3", "cluster_2", wire.StateDraining, 3)
