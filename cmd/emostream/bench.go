@@ -19,7 +19,7 @@ type benchFlags struct {
 	startAt    string
 	thresholds []string
 	findMax    bool
-	files      []string // to write the report to, besides printing it
+	files      []string // the report is written to these too
 	progress   progressFlag
 	out        outputFlag
 }

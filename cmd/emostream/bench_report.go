@@ -8,13 +8,13 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// addReportFiles adds --out, the files to write a report to.
+// addReportFiles adds --out, which names files to write a report to.
 func addReportFiles(cmd *cobra.Command, files *[]string) {
 	cmd.Flags().StringArrayVar(files, "out", nil, "file to write the report to, too: .json, .html (a page with charts), .hgrm (percentiles, a file for each latency) or .csv (time series); can be repeated")
 }
 
-// checkReportFiles refuses files that a report cannot be written to, before a run
-// begins.
+// checkReportFiles refuses files to which a report cannot be written. It is called before a
+// run begins.
 func checkReportFiles(files []string) error {
 	for _, path := range files {
 		if err := report.CheckFile(path); err != nil {

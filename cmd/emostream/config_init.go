@@ -61,7 +61,7 @@ func writeNew(path, text string, force bool) error {
 	return errors.Join(err, f.Close())
 }
 
-// settingsTemplate is a settings file in which every setting stands at its default,
+// settingsTemplate returns a settings file in which every setting stands at its default,
 // commented out: first those that several commands share, then those of each command.
 func settingsTemplate(s schema) string {
 	var b strings.Builder

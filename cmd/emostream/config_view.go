@@ -40,7 +40,7 @@ with, and with flags behind -- as if they had been given to it.`,
 	return cmd
 }
 
-// settingView is a setting as config view -o json prints it.
+// settingView is a setting in the form that config view -o json prints.
 type settingView struct {
 	Command string `json:"command"`
 	Flag    string `json:"flag"`
@@ -154,7 +154,7 @@ func (f *configViewFlags) print(io streams, all []settingView) error {
 
 func indent(depth int) string { return strings.Repeat("  ", depth) }
 
-// nativeValue is the value of a flag as JSON and YAML have it: a number, a boolean, a
+// nativeValue returns the value of a flag as JSON and YAML have it: a number, a boolean, a
 // list or a string.
 func nativeValue(f *pflag.Flag) any {
 	if list, ok := f.Value.(pflag.SliceValue); ok {

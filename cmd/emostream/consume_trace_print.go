@@ -32,8 +32,8 @@ func traceTable(r trace.Report) []string {
 	}
 	sum, shown := 0.0, 0.0
 	for _, h := range r.Hops {
-		// A hop's mean is shown as what it adds to the rounded sum of the means so far,
-		// so that the means that are shown add up.
+		// What is shown of a hop's mean is how much it adds to the rounded sum of the
+		// means so far. So the means that are shown add up exactly.
 		sum += h.Mean
 		row(h.To.String(), roundTenth(sum)-shown, h)
 		shown = roundTenth(sum)
@@ -43,7 +43,7 @@ func traceTable(r trace.Report) []string {
 	return append(lines, traceRemarks(r)...)
 }
 
-// traceCounts is the first line of a report.
+// traceCounts returns the first line of a report.
 func traceCounts(r trace.Report) string {
 	s := fmt.Sprintf("%s: %s done, %s on the way, %s stuck", text.Plural(r.Wanted, "reaction"), text.Thousands(r.Done), text.Thousands(r.OnTheWay), text.Thousands(r.Stuck))
 	if r.NotFollowed > 0 {
@@ -52,7 +52,7 @@ func traceCounts(r trace.Report) string {
 	return s
 }
 
-// traceRemarks are lines below the table, on what the numbers leave out.
+// traceRemarks returns lines below the table that say what its numbers leave out.
 func traceRemarks(r trace.Report) (lines []string) {
 	for at, n := range r.StuckAt {
 		lines = append(lines, fmt.Sprintf("%s stuck: last seen %s", text.Thousands(n), at))
@@ -87,7 +87,8 @@ func tenths(ms float64) string {
 	return text.Decimals(roundTenth(ms)+0, 1) // adding 0 makes 0 of -0
 }
 
-// tracePage is the table, notes, and some reactions on their way, cut to height lines.
+// tracePage returns the table, notes, and some reactions on their way, in at most height
+// lines.
 func tracePage(r trace.Report, notes []string, now time.Time, width, height int) []string {
 	lines := append([]string{""}, traceTable(r)...)
 	for _, n := range notes {

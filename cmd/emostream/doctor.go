@@ -72,7 +72,7 @@ Exit code 1: something is wrong. Notes do not count.`,
 }
 
 // applySettings gives the flags their values from the environment and the settings file.
-// What is wrong with those becomes a finding.
+// Mistakes in them become findings.
 func (f *doctorFlags) applySettings(cmd *cobra.Command) {
 	if path, _ := configPath(cmd, os.LookupEnv); path != "" {
 		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {

@@ -30,7 +30,7 @@ func printFindings(w io.Writer, r doctor.Report) error {
 	return err
 }
 
-// checkWidth is the width of the column with what was checked.
+// checkWidth is the width of the column that names what was checked.
 const checkWidth = 30
 
 // printFinding prints a finding: in one line if it is fine, else with why it matters and
@@ -64,7 +64,7 @@ func writeIndented(b *strings.Builder, begin string, columnsBefore int, finding 
 	}
 }
 
-// findingsSummary is the last line of a report.
+// findingsSummary returns the last line of a report.
 func findingsSummary(r doctor.Report) string {
 	line := fmt.Sprintf("%d checks: ", r.Checks)
 	var parts []string

@@ -37,7 +37,7 @@ func (f *fromToFlags) addWithDefaults(cmd *cobra.Command, begin, end string) {
 	fl.StringSliceVar(&f.emojis, "emoji", nil, "only this emoji, or its shortcode; several separated by commas")
 }
 
-// bounds are the beginning and the end of the range. Relative times count back from now.
+// bounds returns the beginning and the end of the range. Relative times count back from now.
 func (f *fromToFlags) bounds(now time.Time) (from, to topicreader.Bound, err error) {
 	if f.last < 0 || f.last > 0 && f.from != "" {
 		return from, to, usagef("--last %v: want how long, like 10m, and no --from beside it", f.last)

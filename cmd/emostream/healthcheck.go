@@ -34,7 +34,7 @@ server and of a subscriber server, /metrics of what has no other address.`,
 	}
 }
 
-// checkHealth asks a server once; the error says what it answered if not 200.
+// checkHealth asks a server once. If the answer is not 200, the error has the answer.
 func checkHealth(ctx context.Context, url string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

@@ -105,5 +105,5 @@ func (k *kafkaFlags) layout() kafka.Layout {
 
 func (k *kafkaFlags) names() wire.Topics { return wire.Topics{Prefix: k.topicPrefix} }
 
-// group is the full name of a consumer group.
+// group returns the full name of a consumer group.
 func (k *kafkaFlags) group(role string) string { return k.groupPrefix + role }

@@ -85,7 +85,7 @@ func (f *kafkaSecurityFlags) check() error {
 	return nil
 }
 
-// tlsConfig is the configuration of TLS. The client's certificate is read again for each
+// tlsConfig returns the configuration of TLS. The client's certificate is read again for each
 // connection, so that a renewed one is used without a restart.
 func (f *kafkaSecurityFlags) tlsConfig() (*tls.Config, error) {
 	c := &tls.Config{ServerName: f.serverName, MinVersion: tls.VersionTLS12}

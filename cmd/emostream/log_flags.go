@@ -32,7 +32,7 @@ func (l *logFlags) logger(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewJSONHandler(w, opts))
 }
 
-// minLevel is the lowest level that is logged.
+// minLevel returns the lowest level that is logged.
 func (l *logFlags) minLevel() slog.Level {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(l.level)) // the flag takes no other words

@@ -21,7 +21,7 @@ func main() {
 	os.Exit(run())
 }
 
-// run is the whole program, except that it returns the exit code. Tests run it as a
+// run runs the program and returns its exit code. Tests run it as a
 // command.
 func run() int {
 	ctx, stop := untilSignal()

@@ -4,7 +4,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// outputFlag is -o, whether a command prints text or JSON.
+// outputFlag is -o, which says whether a command prints text or JSON.
 type outputFlag struct{ format string }
 
 func (o *outputFlag) add(cmd *cobra.Command) {

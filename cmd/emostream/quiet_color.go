@@ -66,8 +66,8 @@ func (n *quietWriter) Fd() uintptr {
 	return ^uintptr(0)
 }
 
-// Libraries want Read and Close from a terminal. There is nothing to read, and whoever
-// opened stderr closes it.
+// Read and Close are there because libraries want them from a terminal. There is nothing
+// to read, and whoever opened stderr closes it.
 func (n *quietWriter) Read([]byte) (int, error) { return 0, io.EOF }
 func (n *quietWriter) Close() error             { return nil }
 

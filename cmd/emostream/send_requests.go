@@ -151,7 +151,7 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	return nil
 }
 
-// reactionCount is how many reactions a batch stands for.
+// reactionCount returns how many reactions a batch stands for.
 func reactionCount(batch []client.Reaction) int {
 	n := 0
 	for _, r := range batch {

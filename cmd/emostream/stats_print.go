@@ -112,7 +112,7 @@ func statsSums(r stats.Report, topic string, live bool) []string {
 	return v.lines
 }
 
-// windowLength is the length of the window that had the peak.
+// windowLength returns the length of the window that had the peak.
 func windowLength(p stats.Peak) time.Duration { return milliseconds(int64(p.End - p.Start)) }
 
 // appendRest appends how many emojis or channels are not listed, and how many reactions

@@ -71,7 +71,7 @@ func (f *upFlags) check() error {
 	return errors.Join(f.aggregate.check(), f.kafkaFlags.check())
 }
 
-// checkBroker refuses flags of the embedded broker beside --brokers, which takes its
+// checkBroker refuses flags of the embedded broker together with --brokers, which takes its
 // place.
 func (f *upFlags) checkBroker(given func(string) bool) error {
 	for _, name := range []string{"ephemeral", "data-dir", "broker-listen", "fsync", "retention", "retention-bytes"} {
