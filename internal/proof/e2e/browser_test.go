@@ -104,7 +104,7 @@ func (b *browser) first(kinds ...string) told {
 			b.t.Fatalf("the page tells %+v, want %s", said, strings.Join(kinds, " or "))
 		}
 		return said
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		b.t.Fatalf("the page does not tell %s", strings.Join(kinds, " or "))
 	}
 	return told{}

@@ -128,7 +128,7 @@ func TestWrongClocks(t *testing.T) {
 }
 
 // add adds the numbers of o to l.
-func (l *ledger) add(o *ledger) {
+func (l *outcomeCounts) add(o *outcomeCounts) {
 	for e, n := range o.accepted {
 		l.accepted[e] += n
 	}

@@ -57,7 +57,7 @@ func (w ward) lay(t *testing.T, change func(l kafka.Layout, topics map[string]ka
 	if change != nil {
 		change(l, topics)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
 	for _, topic := range topics {
 		if _, err := w.client.EnsureTopics(ctx, topic); err != nil {
@@ -70,7 +70,7 @@ func (w ward) lay(t *testing.T, change func(l kafka.Layout, topics map[string]ka
 // write appends a record whose time is ago before now.
 func (w ward) write(t *testing.T, topic, key string, value []byte, ago time.Duration) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
 	r := stream.Record{Time: time.Now().Add(-ago).UnixMilli(), Key: []byte(key), Value: value}
 	if err := w.client.Writer(topic).Write(ctx, 0, []stream.Record{r}); err != nil {
@@ -176,7 +176,7 @@ func TestDoctorFindsWhatWaits(t *testing.T) {
 // grow gives a topic more partitions.
 func (w ward) grow(t *testing.T, topic string, partitions int) {
 	t.Helper()
-	c := kafkago.Client{Addr: kafkago.TCP(w.brokers...), Timeout: patience}
+	c := kafkago.Client{Addr: kafkago.TCP(w.brokers...), Timeout: maxWait}
 	res, err := c.CreatePartitions(t.Context(), &kafkago.CreatePartitionsRequest{
 		Topics: []kafkago.TopicPartitionsConfig{{Name: topic, Count: int32(partitions)}},
 	})
@@ -228,7 +228,7 @@ func TestDoctorFindsFaultsOfServers(t *testing.T) {
 				"--topic-prefix", in.names.Prefix, "--group-prefix", in.names.Prefix)
 			defer pub.kill()
 			until(t, "publish has joined", func() error {
-				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 				defer cancel()
 				for _, group := range []string{"publish", "publish-cluster_1"} {
 					g, err := w.client.Group(ctx, in.names.Prefix+group)
@@ -261,7 +261,7 @@ func TestDoctorFindsABrokerAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 		defer cancel()
 		if err := control.Start(ctx, last); err != nil {
 			t.Error(err)

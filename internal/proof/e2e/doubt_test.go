@@ -102,7 +102,7 @@ func TestKilledBetweenWriteAndAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
 	if _, err := c.EnsureTopics(ctx, kafka.Topic{Name: "t", Partitions: 1}); err != nil {
 		t.Fatal(err)

@@ -17,30 +17,30 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// fate is what a client learned of its reaction.
-type fate string
+// outcome is what a client learned of its reaction.
+type outcome string
 
 const (
-	acknowledged fate = "acknowledged"
-	notWritten   fate = "not written"
-	inDoubt      fate = "in doubt"
+	acknowledged outcome = "acknowledged"
+	notWritten   outcome = "not written"
+	inDoubt      outcome = "in doubt"
 )
 
-// fates keeps what clients learned of all reactions. Each reaction has a user of its
+// outcomes keeps what clients learned of all reactions. Each reaction has a user of its
 // own.
-type fates struct {
+type outcomes struct {
 	mu   sync.Mutex
-	told map[string]fate
+	told map[string]outcome
 	odd  []string // answers that no client should get
 }
 
-func (f *fates) tell(user string, what fate) {
+func (f *outcomes) tell(user string, what outcome) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.told[user] = what
 }
 
-func (f *fates) count(what fate) int {
+func (f *outcomes) count(what outcome) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	n := 0
@@ -54,7 +54,7 @@ func (f *fates) count(what fate) int {
 
 // send posts a reaction of a user and notes what became of it. last says that its
 // connection is not used again, gone that there is no server any more.
-func (f *fates) send(client *http.Client, url, user string) (last, gone bool) {
+func (f *outcomes) send(client *http.Client, url, user string) (last, gone bool) {
 	res, err := client.Post(url+"/send_emoji", "application/json", strings.NewReader(fmt.Sprintf(`{"user_id":%q,"emoji_type":"🔥"}`, user)))
 	if err != nil {
 		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
@@ -84,9 +84,9 @@ func (f *fates) send(client *http.Client, url, user string) (last, gone bool) {
 }
 
 // check compares what clients learned with the log.
-func (f *fates) check(t *testing.T, brokers []string) {
+func (f *outcomes) check(t *testing.T, brokers []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), maxWait)
 	defer cancel()
 	c, err := kafka.Open(kafka.Config{Brokers: brokers})
 	if err != nil {
@@ -148,13 +148,13 @@ func TestServeStopsUnderLoad(t *testing.T) {
 			p := start(t, "serve", "--listen", listen, "--brokers", addr, "--drain-delay", delay)
 			in := &installation{t: t, main: []string{"http://" + listen}}
 			in.ready()
-			f := &fates{told: map[string]fate{}}
+			f := &outcomes{told: map[string]outcome{}}
 			var clients sync.WaitGroup
 			for n := range 32 {
 				clients.Go(func() {
 					transport := &http.Transport{MaxConnsPerHost: 1}
 					defer transport.CloseIdleConnections()
-					client := &http.Client{Transport: transport, Timeout: patience}
+					client := &http.Client{Transport: transport, Timeout: maxWait}
 					for i := range 1_000_000 {
 						last, gone := f.send(client, in.main[0], fmt.Sprintf("%d-%d", n, i))
 						if gone || last && delay != "0s" {

@@ -26,8 +26,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// patience is how long a test waits for anything before it fails.
-const patience = 60 * time.Second
+// maxWait is how long a test waits for anything before it fails.
+const maxWait = 60 * time.Second
 
 var binary string
 
@@ -150,7 +150,7 @@ func (p *process) stop() int {
 	}
 	select {
 	case <-p.done:
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		p.t.Errorf("%s did not stop when asked to", p.name)
 		p.kill()
 	}
@@ -168,7 +168,7 @@ func (p *process) line() string {
 		}
 		<-p.done
 		p.t.Fatalf("%s ended with %d:\n%s", p.name, p.cmd.ProcessState.ExitCode(), tail(p.logs.String()))
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		p.t.Fatalf("%s printed nothing:\n%s", p.name, tail(p.logs.String()))
 	}
 	return ""
@@ -235,13 +235,13 @@ func prefix(tb testing.TB) string {
 	return fmt.Sprintf("t%x.%s.", time.Now().UnixNano(), strings.NewReplacer("/", "_", " ", "_").Replace(tb.Name()))
 }
 
-// until calls check again and again until it returns nil. After patience it fails; what
+// until calls check again and again until it returns nil. After maxWait it fails; what
 // names what was waited for.
 func until(tb testing.TB, what string, check func() error) {
 	tb.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	give := time.After(patience)
+	give := time.After(maxWait)
 	for {
 		err := check()
 		if err == nil {
@@ -278,8 +278,8 @@ func post(url, contentType, body string) (answer, error) {
 	return answer{res.StatusCode, said.Code, string(b)}, nil
 }
 
-// ledger counts reactions by what became of them: acknowledged, in doubt or refused.
-type ledger struct {
+// outcomeCounts counts reactions by what became of them: acknowledged, in doubt or refused.
+type outcomeCounts struct {
 	mu       sync.Mutex
 	accepted map[string]int64 // by emoji
 	total    int64
@@ -290,7 +290,7 @@ type ledger struct {
 
 // tap sends one reaction to a main server and counts what became of it. A reaction that
 // was certainly not written is sent again.
-func (l *ledger) tap(ctx context.Context, client *http.Client, server, emoji string) {
+func (l *outcomeCounts) tap(ctx context.Context, client *http.Client, server, emoji string) {
 	body := fmt.Sprintf(`{"user_id":"e2e","emoji_type":%q,"timestamp":"now"}`, emoji)
 	for ctx.Err() == nil {
 		res, err := client.Post(server+"/send_emoji", "application/json", strings.NewReader(body))
@@ -316,7 +316,7 @@ func (l *ledger) tap(ctx context.Context, client *http.Client, server, emoji str
 	}
 }
 
-func (l *ledger) enter(f func()) {
+func (l *outcomeCounts) enter(f func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f()
@@ -327,8 +327,8 @@ var kinds = strings.Fields("🔥 😂 👍 🎉 💯 😮 😢 🚀 💖 😀 �
 
 // crowd sends n reactions over a number of connections, to all main servers in turn. It
 // sends them evenly over a time; 0: as fast as the answers come.
-func (in *installation) crowd(ctx context.Context, n, connections int, over time.Duration) *ledger {
-	l := &ledger{accepted: map[string]int64{}}
+func (in *installation) crowd(ctx context.Context, n, connections int, over time.Duration) *outcomeCounts {
+	l := &outcomeCounts{accepted: map[string]int64{}}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}, Timeout: 20 * time.Second}
 	defer client.CloseIdleConnections()
 	var wg sync.WaitGroup
@@ -352,7 +352,7 @@ func (in *installation) crowd(ctx context.Context, n, connections int, over time
 // each window, channel and emoji it takes the greatest count.
 func (in *installation) counted() (map[string]int64, int64) {
 	in.t.Helper()
-	ctx, cancel := context.WithTimeout(in.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(in.t.Context(), maxWait)
 	defer cancel()
 	c, err := kafka.Open(kafka.Config{Brokers: in.brokers})
 	if err != nil {
@@ -400,7 +400,7 @@ func (in *installation) counted() (map[string]int64, int64) {
 
 // checkCounted waits until every acknowledged reaction is counted. It fails if more
 // reactions are counted than were acknowledged or are in doubt.
-func (in *installation) checkCounted(l *ledger) {
+func (in *installation) checkCounted(l *outcomeCounts) {
 	in.t.Helper()
 	if l.failed != nil {
 		in.t.Fatal(l.failed)
@@ -479,7 +479,7 @@ func listen(t *testing.T, url string) *listener {
 	t.Cleanup(func() { cancel(); wg.Wait() })
 	select {
 	case <-live:
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		t.Fatalf("no stream at %s", url)
 	}
 	return l
@@ -487,7 +487,7 @@ func listen(t *testing.T, url string) *listener {
 
 // checkShown waits until windows that end after a time show as many reactions as were
 // acknowledged. It fails if they show more than were acknowledged or are in doubt.
-func (l *listener) checkShown(t *testing.T, name string, after time.Time, led *ledger) {
+func (l *listener) checkShown(t *testing.T, name string, after time.Time, led *outcomeCounts) {
 	t.Helper()
 	until(t, name+" shows all", func() error {
 		if n := l.total(after); n < led.total {

@@ -91,7 +91,7 @@ func (in *installation) million() {
 func (in *installation) settle(metrics string, n int64) {
 	in.t.Helper()
 	began := time.Now()
-	for time.Since(began) < 10*patience {
+	for time.Since(began) < 10*maxWait {
 		if metric(in.t, metrics, "emostream_aggregate_records_read_total") >= float64(n) && metric(in.t, metrics, "emostream_aggregate_lag_records") == 0 {
 			return
 		}

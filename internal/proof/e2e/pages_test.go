@@ -190,7 +190,7 @@ func (r *reader) run(c command) {
 			w.ended()
 		}
 	}
-	ctx, cancel := context.WithTimeout(r.t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(r.t.Context(), 2*maxWait)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", c.inShell())
 	cmd.WaitDelay = time.Second

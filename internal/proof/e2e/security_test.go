@@ -80,7 +80,7 @@ func newGuarded(t *testing.T, users ...string) *guarded {
 	in.names.Prefix = "guarded."
 	return &guarded{
 		installation: in, cluster: cluster, stages: map[string]*process{}, args: map[string][]string{},
-		admin: &kafkago.Client{Addr: kafkago.TCP(cluster.Addrs()...), Transport: transport, Timeout: patience},
+		admin: &kafkago.Client{Addr: kafkago.TCP(cluster.Addrs()...), Transport: transport, Timeout: maxWait},
 	}
 }
 
@@ -152,7 +152,7 @@ func (g *guarded) once(user, password string, args ...string) (code int, said st
 	p := startProgram(g.t, binary, []string{"EMOSTREAM_SASL_PASSWORD=" + password}, g.as(user, args...)...)
 	select {
 	case <-p.done:
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		g.t.Fatalf("%s does not end", p.name)
 	}
 	return p.cmd.ProcessState.ExitCode(), p.logs.String()
@@ -202,7 +202,7 @@ func TestGuardedKafka(t *testing.T) {
 
 	t.Run("without", func(t *testing.T) {
 		background, stop := context.WithCancel(t.Context())
-		traffic := make(chan *ledger)
+		traffic := make(chan *outcomeCounts)
 		go func() { traffic <- g.crowd(background, 1_000_000, 4, 5*time.Hour) }()
 		for _, p := range all {
 			t.Run(p.String(), func(t *testing.T) { g.misses(t, p) })

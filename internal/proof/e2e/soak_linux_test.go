@@ -163,9 +163,9 @@ func (s *soak) run(d time.Duration) {
 	all.Wait()
 }
 
-// manners are the ways in which a visitor may treat its connection after it has sent
+// behaviours are the ways in which a visitor may treat its connection after it has sent
 // its request, by name.
-var manners = map[string]func(ctx context.Context, conn *net.TCPConn){
+var behaviours = map[string]func(ctx context.Context, conn *net.TCPConn){
 	"listens for a while": func(_ context.Context, conn *net.TCPConn) {
 		r := bufio.NewReader(conn)
 		for range rand.N(100) {
@@ -206,7 +206,7 @@ var requests = []string{
 }
 
 // visit opens a connection, sends one of requests, and treats the connection in one of
-// manners.
+// behaviours.
 func (s *soak) visit(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, 6*time.Second)
 	defer cancel()
@@ -225,7 +225,7 @@ func (s *soak) visit(ctx context.Context) error {
 		request = fmt.Sprintf(request, rand.N(50))
 	}
 	_, _ = io.WriteString(conn, request) // a request that cannot be sent is a visit too
-	for _, behave := range manners {     // one at random, since range over a map begins anywhere
+	for _, behave := range behaviours {  // one at random, since range over a map begins anywhere
 		behave(ctx, conn.(*net.TCPConn))
 		break
 	}

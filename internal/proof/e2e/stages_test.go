@@ -102,7 +102,7 @@ func TestStagesTwice(t *testing.T) {
 		listeners[name] = listen(t, url)
 	}
 	began := time.Now() // after the end of every window so far
-	done := make(chan *ledger)
+	done := make(chan *outcomeCounts)
 	go func() { done <- in.crowd(t.Context(), 4000, 32, 8*time.Second) }()
 	<-time.After(2 * time.Second)
 	all["aggregate-1"].kill()
@@ -113,7 +113,7 @@ func TestStagesTwice(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), maxWait)
 			defer cancel()
 			if err := c.Start(ctx, 2); err != nil {
 				t.Error(err)
@@ -133,6 +133,6 @@ func TestStagesTwice(t *testing.T) {
 	}
 	in.checkCounted(more)
 	for name, l := range listeners {
-		l.checkShown(t, name, began, &ledger{total: more.total - led.total, inDoubt: more.inDoubt})
+		l.checkShown(t, name, began, &outcomeCounts{total: more.total - led.total, inDoubt: more.inDoubt})
 	}
 }

@@ -22,20 +22,20 @@ func TestServeWhileTheBrokerHangs(t *testing.T) {
 	in := &installation{t: t, main: []string{"http://" + listen}}
 	in.ready()
 
-	f := &fates{told: map[string]fate{}}
+	f := &outcomes{told: map[string]outcome{}}
 	var done atomic.Bool
 	var clients sync.WaitGroup
 	for n := range 48 {
 		clients.Go(func() {
 			transport := &http.Transport{MaxConnsPerHost: 1}
 			defer transport.CloseIdleConnections()
-			client := &http.Client{Transport: transport, Timeout: patience}
+			client := &http.Client{Transport: transport, Timeout: maxWait}
 			for i := 0; !done.Load(); i++ {
 				f.send(client, in.main[0], fmt.Sprintf("%d-%d", n, i))
 			}
 		})
 	}
-	more := func(n int, what fate) {
+	more := func(n int, what outcome) {
 		t.Helper()
 		before := f.count(what)
 		until(t, fmt.Sprintf("%d more are %s", n, what), func() error {

@@ -103,7 +103,7 @@ func (s *subscriber) frame(n int) string {
 }
 
 // hears reads a body until text has come. It fails if the body ends before, or if it
-// takes longer than patience.
+// takes longer than maxWait.
 func hears(t *testing.T, body io.Reader, text string) {
 	t.Helper()
 	heard, found := make(chan string, 1), make(chan error, 1)
@@ -125,7 +125,7 @@ func hears(t *testing.T, body io.Reader, text string) {
 		if err != nil {
 			t.Fatalf("heard %q and then %v, want %q", <-heard, err, text)
 		}
-	case <-time.After(patience):
+	case <-time.After(maxWait):
 		t.Fatalf("did not hear %q", text)
 	}
 }

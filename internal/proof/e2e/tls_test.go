@@ -169,6 +169,6 @@ func selfSigned(t *testing.T) certificate {
 // do.
 func (c certificate) client() *http.Client {
 	return &http.Client{Transport: &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: c.pool}, ForceAttemptHTTP2: true, ResponseHeaderTimeout: patience,
+		TLSClientConfig: &tls.Config{RootCAs: c.pool}, ForceAttemptHTTP2: true, ResponseHeaderTimeout: maxWait,
 	}}
 }

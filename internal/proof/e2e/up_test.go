@@ -142,7 +142,7 @@ func TestKilled(t *testing.T) {
 		more = []string{"--data-dir", dir}
 	}
 	var in *installation
-	total := &ledger{accepted: map[string]int64{}}
+	total := &outcomeCounts{accepted: map[string]int64{}}
 	args := []string{}
 	for round := range 3 {
 		var p *process
@@ -154,7 +154,7 @@ func TestKilled(t *testing.T) {
 			in.read(p.line())
 		}
 		args = p.cmd.Args[1:]
-		done := make(chan *ledger)
+		done := make(chan *outcomeCounts)
 		go func() { done <- in.crowd(t.Context(), 2000, 16, 3*time.Second) }()
 		if round < 2 {
 			<-time.After(1200 * time.Millisecond) // a moment within a window, with requests in flight

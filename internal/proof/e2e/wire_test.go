@@ -143,7 +143,7 @@ func TestBehindNginx(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := proxy(t, nginx, s.url, settings)
-			client := http.Client{Transport: &http.Transport{ResponseHeaderTimeout: patience}}
+			client := http.Client{Transport: &http.Transport{ResponseHeaderTimeout: maxWait}}
 			res, err := client.Get(url + "/v1/swarm")
 			if err != nil {
 				t.Fatal(err)
