@@ -1,12 +1,12 @@
-// Package broker is the embedded Kafka broker: what `emostream up` runs on when
-// there is no Kafka, and what `emostream broker` offers alone.
+// Package broker is the embedded Kafka broker. `emostream up` uses it when there is no
+// Kafka, and `emostream broker` runs it alone.
 //
-// It is one process that speaks Kafka's protocol and keeps its log in a folder. What
-// it is not: the log survives a kill of the process, but a power cut only with
-// Config.Fsync; there are no replicas; and on some systems it can keep the log in
-// memory only (CanKeepLog). When it is killed it forgets the sequences of idempotent
-// producers. So producers, which know it by its cluster id (wire.EmbeddedClusterID),
-// never send it again what may have been written.
+// It is one process that speaks Kafka's protocol and keeps its log in a folder. It is
+// less than a Kafka. The log survives a kill of the process, but a power cut only with
+// Config.Fsync. There are no replicas. On some systems it can keep the log in memory
+// only (CanKeepLog). When it is killed it forgets the sequences of idempotent
+// producers. Producers know it by its cluster id (wire.EmbeddedClusterID), and never
+// send it a batch again that may have been written.
 //
 // Only this package knows that the broker is franz-go's kfake.
 package broker
@@ -37,8 +37,8 @@ type Config struct {
 	// Listen is the address to bind; a port of 0 takes a free one.
 	// Default localhost:9092.
 	Listen string
-	// Listener, if set, is served in place of Listen. It belongs to the broker from
-	// Open on, also when Open fails.
+	// Listener, if set, is used in place of Listen. The broker owns it from Open on,
+	// even if Open fails.
 	Listener net.Listener
 	// Advertise is the host:port that clients are told to connect to. Default:
 	// the address that was bound. It must be given when Listen has no host.
@@ -47,18 +47,19 @@ type Config struct {
 	DataDir string
 	// Fsync flushes every write to the disk before it is acknowledged.
 	Fsync bool
-	// Retention is how long records are kept where their topic does not say;
-	// default 24 h.
+	// Retention is how long records are kept in topics that do not set it; default 24
+	// h.
 	Retention time.Duration
-	// RetentionBytes bounds the log where its topic does not say: each
-	// partition may hold an eighth of it; default 1 GiB.
+	// RetentionBytes bounds the log of topics that do not set it. Each partition may
+	// hold an eighth of it. Default 1 GiB.
 	RetentionBytes int64
 	// Housekeeping is the time between two runs of retention and compaction;
 	// default 1 min.
 	Housekeeping time.Duration
-	// Users may log in by SASL, with these passwords, and then nobody else may
-	// connect; default: clients need not log in. It is for tests, as a Listener with
-	// TLS is: together they make a Kafka as companies run it.
+	// Users are the users who may log in by SASL, with their passwords. If there are
+	// any, nobody else may connect. Default: clients need not log in. It is for tests,
+	// and so is a Listener with TLS: with both the broker is like a Kafka that
+	// companies run.
 	Users map[string]string
 	// Logger receives the log of the broker; default: nothing is logged.
 	Logger *slog.Logger
@@ -83,22 +84,24 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// NoHostError says that clients are told no host to connect to: Listen has none, and
-// Advertise is not given.
+// NoHostError says that there is no host that clients could be told to connect to:
+// Listen has none, and Advertise is not given.
 type NoHostError struct{ Listen string }
 
 func (e *NoHostError) Error() string {
 	return fmt.Sprintf("broker address %q has no host that clients could connect to", e.Listen)
 }
 
-// AdvertiseError says that Advertise is no address. Its text begins with the setting.
+// AdvertiseError says that Advertise is not an address. Its text begins with the name
+// of the setting.
 type AdvertiseError struct{ Advertise string }
 
 func (e *AdvertiseError) Error() string {
 	return fmt.Sprintf("advertise %q: want host:port", e.Advertise)
 }
 
-// Check returns an error if the addresses cannot be right.
+// Check returns an error if an address is malformed, or if clients could not be told
+// where to connect to.
 func (c Config) Check() error {
 	c = c.withDefaults()
 	host, _, err := net.SplitHostPort(c.Listen)
@@ -122,9 +125,9 @@ type Broker struct {
 	lock    *flock.Flock // nil when in memory
 }
 
-// Open locks the data folder, loads its log, binds the address and serves. The
-// caller must call Run or Close. It fails with a LockedError for a folder that another
-// process uses, and with a FormatError for one that a newer program made.
+// Open locks the data folder, loads its log, binds the address and serves. The caller
+// must call Run or Close. Open returns a LockedError if another process uses the
+// folder, and a FormatError if a newer program made it.
 func Open(cfg Config) (*Broker, error) {
 	b := &Broker{cfg: cfg.withDefaults()}
 	if err := b.open(); err != nil {
@@ -193,7 +196,7 @@ func (b *Broker) open() error {
 	return nil
 }
 
-// Addr is the address that clients are told to connect to.
+// Addr returns the address that clients are told to connect to.
 func (b *Broker) Addr() string { return b.addr }
 
 // Close flushes the log, ends all connections and unlocks the data folder.
@@ -209,8 +212,8 @@ func (b *Broker) unlock() error {
 	return b.lock.Unlock()
 }
 
-// advertisedListener is a listener that gives another address than its own, which kfake
-// then tells clients.
+// advertisedListener is a net.Listener that reports an address other than its own.
+// kfake tells clients that address.
 type advertisedListener struct {
 	net.Listener
 	addr net.Addr
@@ -223,8 +226,8 @@ type address string
 func (address) Network() string  { return "tcp" }
 func (a address) String() string { return string(a) }
 
-// logger hands on what kfake logs. What kfake logs at info, a line for each request, is
-// logged at debug here.
+// logger passes on what kfake logs. kfake logs a line for each request at level info;
+// here it is logged at level debug.
 type logger struct{ log *slog.Logger }
 
 func (l logger) Logf(level kfake.LogLevel, format string, args ...any) {

@@ -38,8 +38,7 @@ func open(t *testing.T, cfg broker.Config) *broker.Broker {
 	return b
 }
 
-// checkRefused fails the test unless Open refuses a configuration with an error that says
-// all the words.
+// checkRefused fails the test unless Open returns an error that contains all the words.
 func checkRefused(t *testing.T, cfg broker.Config, words ...string) {
 	t.Helper()
 	b, err := broker.Open(cfg)
@@ -55,7 +54,7 @@ func checkRefused(t *testing.T, cfg broker.Config, words ...string) {
 	}
 }
 
-// Size is what the log takes on the disk.
+// Size returns how many bytes the log takes on the disk.
 func TestSize(t *testing.T) {
 	for _, dir := range brokertest.Folders(t) {
 		t.Run(map[bool]string{true: "in memory", false: "on disk"}[dir == ""], func(t *testing.T) {
@@ -114,7 +113,7 @@ func TestAFolderIsLocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range 2 { // a refusal leaves the lock with its holder
+	for range 2 { // after a refusal its holder still has the lock
 		checkRefused(t, cfg, cfg.DataDir, "in use")
 	}
 	if err := b.Close(); err != nil {
@@ -151,7 +150,7 @@ func TestTheFormatOfAFolder(t *testing.T) {
 				return
 			}
 			checkRefused(t, cfg, append(test.refused, dir)...)
-			// A folder that was refused is not left locked.
+			// Open unlocks a folder that it refuses.
 			if err := os.WriteFile(filepath.Join(dir, "format"), []byte("1\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
@@ -167,7 +166,8 @@ func TestAFolderThatCannotBeUsed(t *testing.T) {
 	}
 	checkRefused(t, broker.Config{Listen: "127.0.0.1:0", DataDir: file}, "data folder", file)
 
-	// Open names damage in kfake's files, and keeps neither the lock nor the address.
+	// Open returns an error that names damage in kfake's files. It keeps neither the
+	// lock nor the address.
 	dir := brokertest.Folder(t)
 	if err := os.MkdirAll(filepath.Join(dir, "log"), 0o700); err != nil {
 		t.Fatal(err)
@@ -208,8 +208,8 @@ func TestAddresses(t *testing.T) {
 	checkRefused(t, broker.Config{Listen: b.Addr()}, b.Addr())
 }
 
-// Clients are told the address of Advertise, not the one that was bound: the first may be a
-// port that is forwarded to the second.
+// Clients are told the address of Advertise, and not the one that was bound. Advertise
+// may be a port that is forwarded to the bound one.
 func TestAdvertise(t *testing.T) {
 	ln, err := net.Listen("tcp", "0.0.0.0:0")
 	if err != nil {
@@ -226,7 +226,7 @@ func TestAdvertise(t *testing.T) {
 	}
 	c := client(t, "127.0.0.1:"+port)
 	ensure(t, c, 1, nil)
-	if err := write(within(t), c, 0, "x"); err != nil { // goes to the leader, at the address that was told
+	if err := write(within(t), c, 0, "x"); err != nil { // goes to the leader, at the advertised address
 		t.Error(err)
 	}
 }

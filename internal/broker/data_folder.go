@@ -31,7 +31,7 @@ func (e *LockedError) Error() string {
 	return e.Dir + ": data folder is in use by another emostream"
 }
 
-// FormatError says that this program does not read the format of a data folder.
+// FormatError says that this program cannot read the format of a data folder.
 type FormatError struct {
 	Dir    string
 	Format string // as it stands in the folder
@@ -72,8 +72,8 @@ func (b *Broker) writeOwner() error {
 	return nil
 }
 
-// checkFormat says whether a folder holds the number of its format, and returns a
-// FormatError if this program does not read that.
+// checkFormat returns whether a folder says which format it has. It returns a
+// FormatError if this program cannot read that format.
 func checkFormat(dir string) (known bool, err error) {
 	text, err := os.ReadFile(filepath.Join(dir, formatFile))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -17,12 +17,12 @@ type Folder struct {
 	Locked bool
 	Owner  string // the address of the broker that has locked it; empty: not known
 	Size   int64  // of the log, in bytes
-	// Err is why a broker could not use it, apart from the lock.
+	// Err says why a broker could not use the folder, apart from the lock.
 	Err error
 }
 
-// InspectFolder tells the state of a data folder. It creates no folder, and leaves
-// nothing in one.
+// InspectFolder returns the state of a data folder. It creates no folder, and leaves no
+// file behind.
 func InspectFolder(dir string) Folder {
 	there := dir
 	for {
@@ -54,7 +54,8 @@ func InspectFolder(dir string) Folder {
 	return f
 }
 
-// writable creates a file in a folder and removes it, and returns why that failed.
+// writable creates a file in a folder and removes it. It returns an error if that
+// fails.
 func writable(dir string) error {
 	f, err := os.CreateTemp(dir, ".emostream-*")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/emostream/emostream/internal/broker/brokertest"
 )
 
-// InspectFolder tells the state of a data folder before, while and after a broker has it. It
-// creates nothing and leaves nothing.
+// InspectFolder returns the state of a data folder before, while and after a broker
+// uses it. It creates no folder, and leaves no file behind.
 func TestLook(t *testing.T) {
 	base := brokertest.Folder(t)
 	dir := filepath.Join(base, "state", "emostream")
@@ -46,7 +46,7 @@ func TestLook(t *testing.T) {
 	open(t, broker.Config{DataDir: dir}) // it can still be used
 }
 
-// InspectFolder says why something cannot be a data folder.
+// InspectFolder returns an error that says why a path cannot be a data folder.
 func TestLookFindsFault(t *testing.T) {
 	file := filepath.Join(brokertest.Folder(t), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

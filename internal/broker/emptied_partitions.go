@@ -15,15 +15,15 @@ import (
 	"github.com/emostream/emostream/internal/atomicfile"
 )
 
-// ends are the offsets after the last record of partitions, by the names of
-// their folders.
+// ends maps the names of partitions' folders to the offsets after the partitions' last
+// records.
 //
-// After a restart kfake finds out where a partition ends from the records that it
-// holds. A partition that retention has emptied would begin at offset 0 again, before
-// the offsets that consumers have committed, and they would not read what is written
-// from then on. So saveEnds writes the ends into a file before retention removes
-// anything, and restoreEnds gives an emptied partition its end back before kfake loads
-// it.
+// After a restart kfake concludes from the records in a partition where the partition
+// ends. If retention has removed all records, it would begin at offset 0 again. That is
+// before the offsets that consumers have committed, so they would not read what is
+// written from then on. So saveEnds writes the ends into a file before retention
+// removes anything. restoreEnds gives an emptied partition its end back before kfake
+// loads it.
 type ends map[string]int64
 
 // Names of kfake's folders and files below the data folder.
@@ -86,8 +86,9 @@ func restoreEnds(dir string) error {
 	return nil
 }
 
-// restoreEnd changes the folder of a partition that holds no records to that of one
-// whose records before end were removed: an empty segment, and a snapshot that says so.
+// restoreEnd marks an empty partition as one whose records before end were removed. For
+// that it writes an empty segment and a snapshot into the partition's folder. A
+// partition that holds records keeps its own end.
 func restoreEnd(folder string, end int64) error {
 	files, err := os.ReadDir(folder)
 	if errors.Is(err, fs.ErrNotExist) {

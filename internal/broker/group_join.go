@@ -6,18 +6,19 @@ import (
 	"sync"
 )
 
-// joinListener is a listener whose connections hide from kfake that they broke while a
-// request to join a consumer group waits for its answer.
+// joinListener is a net.Listener. If one of its connections breaks while a request to
+// join a consumer group waits for its answer, it hides that from kfake until the
+// answer.
 //
-// kfake answers such a request when all members have joined. If its connection is gone
+// kfake answers such a request when all members have joined. If the connection is gone
 // by then, kfake makes the sender a member all the same, but about every second time
-// without a session timeout: the group never notices that this member is dead, and
+// without a session timeout. Then the group never notices that this member is dead, and
 // nobody works on its partitions until the group changes for another reason. If the
 // connection seems to be open until the answer is written, the member has a session,
-// and that ends as usual.
+// and the session ends as usual.
 //
-// It works for clients that wait for each answer before they send the next request. All
-// known clients do so while they join.
+// This works for clients that wait for each answer before they send the next request.
+// All known clients do so while they join.
 type joinListener struct{ net.Listener }
 
 func (l joinListener) Accept() (net.Conn, error) {
@@ -28,8 +29,8 @@ func (l joinListener) Accept() (net.Conn, error) {
 	return &joinConn{Conn: c, closed: make(chan struct{})}, nil
 }
 
-// A request of Kafka's begins with its size, which does not count itself, and a number
-// that says of which kind it is.
+// A request of Kafka begins with its size, which does not count the size field itself,
+// and a number that says what kind of request it is.
 const (
 	sizeBytes = 4
 	keyBytes  = 2
@@ -41,7 +42,7 @@ const (
 type joinConn struct {
 	net.Conn
 
-	// Of the request that is being read. They belong to the reading goroutine.
+	// The request that is being read. Only the reading goroutine uses these.
 	header []byte // its first sizeBytes+keyBytes bytes, as far as they have arrived
 	rest   uint32 // how many bytes follow those
 
@@ -94,8 +95,9 @@ func (c *joinConn) findJoin(b []byte) {
 	}
 }
 
-// Write takes what is written for the answer to the request that was read last, since
-// kfake reads the next request of a connection only after it has answered.
+// Write takes whatever is written as the answer to the last request that was read. This
+// holds because kfake reads the next request of a connection only after it has
+// answered.
 func (c *joinConn) Write(b []byte) (int, error) {
 	n, err := c.Conn.Write(b)
 	c.mu.Lock()

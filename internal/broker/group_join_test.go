@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/internal/broker"
 )
 
-// rawConnection is a connection to a broker on which a test sends request by request.
+// rawConnection is a connection to a broker on which a test sends single requests.
 type rawConnection struct {
 	t *testing.T
 	net.Conn
@@ -63,7 +63,8 @@ func (c rawConnection) ask(req kmsg.Request) kmsg.Response {
 	return res
 }
 
-// group is the name of the tests' group; its sessions are the shortest allowed.
+// group is the name of the tests' group. Its sessions are the shortest that the broker
+// allows.
 const group = "counting"
 
 func joinGroup(member string) *kmsg.JoinGroupRequest {
@@ -74,16 +75,16 @@ func joinGroup(member string) *kmsg.JoinGroupRequest {
 	return req
 }
 
-// syncGroup takes part in a generation. If the member leads it, it assigns no partition
-// to anybody.
+// syncGroup returns a request to take part in a generation. If the member leads the
+// group, the request assigns no partition to anybody.
 func syncGroup(member string, generation int32) *kmsg.SyncGroupRequest {
 	req := kmsg.NewPtrSyncGroupRequest()
 	req.Version, req.Group, req.MemberID, req.Generation = 1, group, member, generation
 	return req
 }
 
-// beatUntilRebalance sends heartbeats until the group is rebalanced, and says whether
-// that was before the end of ctx.
+// beatUntilRebalance sends heartbeats until the group is rebalanced or ctx ends. It
+// returns whether the group was rebalanced.
 func (c rawConnection) beatUntilRebalance(ctx context.Context, member string, generation int32) bool {
 	c.t.Helper()
 	req := kmsg.NewPtrHeartbeatRequest()
@@ -103,8 +104,9 @@ func (c rawConnection) beatUntilRebalance(ctx context.Context, member string, ge
 	}
 }
 
-// A member whose process is killed while it waits to join becomes a member all the same.
-// Its session must end, or nobody ever works on the partitions that it was assigned.
+// A member may be killed while it waits to join. The broker makes it a member all the
+// same. Its session must end: otherwise nobody ever works on the partitions that it was
+// assigned.
 func TestAMemberThatDiesWhileItJoinsIsNoticed(t *testing.T) {
 	t.Parallel()
 	for i := range 3 { // without joinListener it goes unnoticed every second time

@@ -18,15 +18,15 @@ import (
 // testTimeout is how long a test waits for anything.
 const testTimeout = time.Minute
 
-// asBroker is the first argument of the test binary when it is to be a broker. Its data
-// folder, its address and its retention follow.
+// asBroker is the first argument of the test binary if it must run as a broker. The
+// data folder, the address and the retention follow.
 const asBroker = "broker"
 
 func TestMain(m *testing.M) {
 	if len(os.Args) == 5 && os.Args[1] == asBroker {
 		os.Exit(runBroker(os.Args[2], os.Args[3], os.Args[4]))
 	}
-	parallel.AtLeast(4) // they wait for processes and sessions
+	parallel.AtLeast(4) // the tests mostly wait for processes and sessions
 	os.Exit(m.Run())
 }
 
@@ -67,7 +67,7 @@ type process struct {
 func spawn(t *testing.T, dir, listen string, retention time.Duration) *process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], asBroker, dir, listen, retention.String())
-	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=20") // or the race detector holds it at its end for a second
+	cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=20") // otherwise the race detector delays its end by a second
 	cmd.Stderr = os.Stderr
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -91,13 +91,13 @@ func spawn(t *testing.T, dir, listen string, retention time.Duration) *process {
 	return p
 }
 
-// kill ends the process as it stands.
+// kill kills the process.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
 }
 
-// stop lets it end in order.
+// stop ends the process in order.
 func (p *process) stop() {
 	p.t.Helper()
 	_ = p.stdin.Close()

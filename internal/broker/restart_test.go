@@ -26,7 +26,7 @@ func client(t *testing.T, addr string) *kafka.Client {
 	return c
 }
 
-// within is a context that bounds what a test waits for.
+// within returns a context that bounds how long a test waits.
 func within(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -53,7 +53,7 @@ func eventually(t *testing.T, check func() error) {
 	}
 }
 
-// topic is the one that every test writes to.
+// topic is the topic that every test writes to.
 const topic = "t"
 
 func ensure(t *testing.T, c *kafka.Client, partitions int, config map[string]string) {
@@ -63,13 +63,13 @@ func ensure(t *testing.T, c *kafka.Client, partitions int, config map[string]str
 	}
 }
 
-// address is one that a broker can come back to.
+// address returns an address on which a broker can be started again.
 func address(t *testing.T) string {
 	t.Helper()
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(parallel.Ports(t, 1)))
 }
 
-// write appends a record of now for each value.
+// write appends a record for each value, with the present time.
 func write(ctx context.Context, c *kafka.Client, partition int, values ...string) error {
 	var records []stream.Record
 	for _, v := range values {
@@ -78,7 +78,8 @@ func write(ctx context.Context, c *kafka.Client, partition int, values ...string
 	return c.Writer(topic).Write(ctx, partition, records)
 }
 
-// read counts the values of a partition, and returns its bounds.
+// read counts each value in a partition, and returns the first offset and the one after
+// the last.
 func read(t *testing.T, c *kafka.Client, partition int) (values map[string]int, start, end int64) {
 	t.Helper()
 	start, end, err := c.Offsets(within(t), topic, partition)
@@ -180,8 +181,9 @@ func TestAKillLosesNothingAcknowledged(t *testing.T) {
 	}
 }
 
-// No offset is used twice: where retention has removed all records of a partition, it must
-// not begin at 0 again after a restart, before the offsets that were committed.
+// No offset is used twice. If retention has removed all records of a partition, the
+// partition must not begin at offset 0 again after a restart: that is before the
+// offsets that were committed.
 func TestOffsetsGoOnAfterARestart(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// retention returns the settings of the broker by which it bounds the log, for topics
-// that do not say otherwise.
+// retention returns the broker's settings that bound the log of topics without settings
+// of their own.
 func (c Config) retention() map[string]string {
 	return map[string]string{
 		"log.retention.ms":    strconv.FormatInt(c.Retention.Milliseconds(), 10),
 		"log.retention.bytes": strconv.FormatInt(max(c.RetentionBytes/8, 1), 10),
-		// Retention removes whole files: with small ones the disk's use stays near the bound.
+		// Retention removes whole files: with small files the log stays near its bound.
 		"log.segment.bytes": strconv.FormatInt(max(c.RetentionBytes/64, 1), 10),
 		// A consumer group that comes back after a month goes on where it was.
 		"offsets.retention.minutes": strconv.Itoa(10 * 365 * 24 * 60),
 	}
 }
 
-// Run applies retention and compaction from time to time until ctx ends, and
-// then closes the broker.
+// Run applies retention and compaction every Config.Housekeeping until ctx ends. Then
+// it closes the broker.
 func (b *Broker) Run(ctx context.Context) error {
 	t := time.NewTicker(b.cfg.Housekeeping)
 	defer t.Stop()
@@ -41,7 +41,7 @@ func (b *Broker) Run(ctx context.Context) error {
 	}
 }
 
-// Size is how many bytes the log takes on the disk; 0 in memory.
+// Size returns how many bytes the log takes on the disk; 0 if it is in memory.
 func (b *Broker) Size() int64 {
 	if b.cfg.DataDir == "" {
 		return 0
@@ -49,7 +49,7 @@ func (b *Broker) Size() int64 {
 	return logSize(b.cfg.DataDir)
 }
 
-// logSize is how many bytes the log in a data folder takes.
+// logSize returns how many bytes the log in a data folder takes.
 func logSize(dir string) int64 {
 	n := int64(0)
 	_ = filepath.WalkDir(filepath.Join(dir, "log"), func(_ string, file fs.DirEntry, err error) error {

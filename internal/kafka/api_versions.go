@@ -10,16 +10,16 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 )
 
-// requestVersions are the versions of a request that this package can send.
+// requestVersions holds the versions of one kind of request that this package can send.
 type requestVersions struct {
 	api      protocol.ApiKey
 	min, max int16
 }
 
 // neededRequests lists the requests that the stages cannot do without. Produce 3 and
-// Fetch 4 are the first versions with message format 2. Kafka-go's consumer groups
-// send fixed versions of the requests about groups; those of all others it agrees on
-// with the broker.
+// Fetch 4 are the first versions with message format 2. kafka-go sends fixed versions
+// of the requests about consumer groups. For all others it agrees on a version with the
+// broker.
 func neededRequests() []requestVersions {
 	list := []requestVersions{
 		{protocol.Produce, 3, protocol.Produce.MaxVersion()},
@@ -38,9 +38,9 @@ func neededRequests() []requestVersions {
 	return list
 }
 
-// UnsupportedRequests asks one broker for its versions, and lists the requests that
-// the stages need and that it supports in no version that they can send, such as
-// "JoinGroup 3-9 (needed: 1-2)".
+// UnsupportedRequests asks one broker which versions it supports. It lists the requests
+// that the stages need and for which the broker supports no version that they can send,
+// such as "JoinGroup 3-9 (needed: 1-2)".
 func (c *Client) UnsupportedRequests(ctx context.Context) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -13,15 +13,15 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// decoder takes record batches apart. The records that it returns are valid until
-// its next use: it does not copy keys and values, which point into the batches or,
-// where these are compressed, into memory that the decoder reuses.
+// decoder decodes record batches. The records that it returns are valid until its next
+// use. It does not copy keys and values: they point into the batches or, if those are
+// compressed, into memory that the decoder reuses.
 type decoder struct {
 	records  []stream.Record
 	inflated bytes.Buffer
 }
 
-// Offsets of bytes in a batch. The first three are those of all message formats.
+// Positions of bytes in a batch. The first three are the same in all message formats.
 const (
 	batchLengthAt = 8  // the length of what follows it
 	batchFrom     = 12 // the first byte that the length counts
@@ -29,22 +29,25 @@ const (
 	batchCRCFrom  = 21 // the first byte that the checksum covers
 )
 
-// errUnreadable says that a batch cannot be read, and could not if it were fetched
-// again.
+// errUnreadable says that a batch cannot be read, and that fetching it again would not
+// help.
 var errUnreadable = errors.New("it cannot be read")
 
-// logAppendTime is the attribute of a batch whose records have the time at which the
-// broker appended it, whatever their producer said.
+// logAppendTime is an attribute of a batch. It says that the time of its records is
+// when the broker appended it, whatever the producer set.
 const logAppendTime = 1 << 3
 
-// decode returns the records from offset on of the batches in an answer to a fetch,
-// and the offset to go on at. The first batch may begin before offset, and the last may
-// be cut off. The offset to go on at is that after the last whole batch, and not after
-// the last record: compaction may have removed a batch's last records, and a control
-// batch has none. Records of transactions are returned whether these were committed or
-// not.
+// decode decodes the batches in the answer to a fetch. It returns their records from
+// offset on, and the offset to go on at. The first batch may begin before offset, and
+// the last may be cut off.
 //
-// It returns an error only if nothing before it could be read.
+// The offset to go on at is the one after the last whole batch. It may be greater than
+// the one after the last record: compaction may have removed a batch's last records,
+// and a control batch has none. Records of transactions are returned whether the
+// transactions were committed or not.
+//
+// If a batch cannot be decoded, decode returns what comes before it. It returns an
+// error only if nothing does.
 func (d *decoder) decode(batches []byte, offset int64) (records []stream.Record, next int64, err error) {
 	d.records, next = d.records[:0], offset
 	if d.inflated.Reset(); d.inflated.Cap() > maxKeptBytes {
@@ -72,8 +75,8 @@ func (d *decoder) decode(batches []byte, offset int64) (records []stream.Record,
 	return nil, offset, err
 }
 
-// decodeBatch appends the records of a batch from offset on, all of them or none, and
-// returns the batch's last offset.
+// decodeBatch appends the records of a batch from offset on to d.records, and returns
+// the batch's last offset. If it fails, it appends none.
 func (d *decoder) decodeBatch(raw []byte, offset int64) (last int64, err error) {
 	if len(raw) <= batchMagicAt {
 		return 0, fmt.Errorf("a batch of %d bytes", len(raw))
@@ -86,8 +89,8 @@ func (d *decoder) decodeBatch(raw []byte, offset int64) (last int64, err error) 
 	return last, err
 }
 
-// appendBatch is decodeBatch, but may have appended a part of the records when it
-// returns an error.
+// appendBatch does the work of decodeBatch. When it fails, it may have appended some of
+// the records.
 func (d *decoder) appendBatch(raw []byte, offset int64) (last int64, err error) {
 	if magic := raw[batchMagicAt]; magic != 2 {
 		return 0, fmt.Errorf("%w: its records are in message format %d, and only 2 is known, in which brokers have kept them since Kafka 0.11", errUnreadable, magic)
@@ -112,7 +115,7 @@ func (d *decoder) appendBatch(raw []byte, offset int64) (last int64, err error) 
 	return last, d.appendRecords(b, offset)
 }
 
-// appendRecords appends the records of a batch from offset on. Those of b are not
+// appendRecords appends the records of a batch from offset on. b.Records must not be
 // compressed.
 func (d *decoder) appendRecords(b kmsg.RecordBatch, offset int64) error {
 	var r kmsg.Record

@@ -25,16 +25,16 @@ const (
 	control       = 1 << 5
 )
 
-// batch is a batch as a broker holds it: the offsets from first to last, without those
-// that compaction has removed (gone).
+// batch describes a batch as a broker holds it: the offsets from first to last, without
+// those in gone, which compaction has removed.
 type batch struct {
 	first, last int64
 	gone        []int64
 	attributes  int16
 }
 
-// encode writes the batch. The value of each record is its offset, and so is its time, in
-// ms.
+// encode encodes the batch. The value of each record is its offset. Its time is its
+// offset too, in ms.
 func (b batch) encode(tb testing.TB) []byte {
 	tb.Helper()
 	raw := kmsg.RecordBatch{
@@ -65,7 +65,7 @@ func (b batch) encode(tb testing.TB) []byte {
 	return sealed(raw.AppendTo(nil))
 }
 
-// sealed gives a batch the length and the checksum that it should say.
+// sealed writes the right length and checksum into a batch.
 func sealed(raw []byte) []byte {
 	binary.BigEndian.PutUint32(raw[8:], uint32(len(raw)-12))
 	binary.BigEndian.PutUint32(raw[17:], crc32.Checksum(raw[21:], crc32.MakeTable(crc32.Castagnoli)))
@@ -131,7 +131,7 @@ func TestDecode(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var d kafka.Decoder
-			if _, _, err := d.Decode(five, 0); err != nil { // as it is used: again and again
+			if _, _, err := d.Decode(five, 0); err != nil { // with the same decoder each time, as a reader does
 				t.Fatal(err)
 			}
 			records, next, err := d.Decode(bytes.Join(tt.answer, nil), tt.offset)
@@ -145,8 +145,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// told writes the values of records that encode has written, with their times where those
-// differ from the offsets.
+// told returns the values of records that encode has encoded. A time is shown only
+// where it differs from the offset.
 func told(records []stream.Record) string {
 	var words []string
 	for _, r := range records {
@@ -162,8 +162,8 @@ func told(records []stream.Record) string {
 	return strings.Join(words, " ")
 }
 
-// Decoding must not allocate memory for each record, which would take longer than counting
-// them.
+// Decoding must not allocate memory for each record: that would take longer than
+// counting the records.
 func TestDecodeAllocatesNothing(t *testing.T) {
 	answer := append(batch{first: 0, last: 999}.encode(t), batch{first: 1000, last: 1999}.encode(t)...)
 	var d kafka.Decoder
@@ -176,8 +176,8 @@ func TestDecodeAllocatesNothing(t *testing.T) {
 	}
 }
 
-// Whatever a broker sends, decoding it ends, and returns no record before the offset that
-// was asked for.
+// FuzzDecode checks that decoding ends whatever a broker sends, and returns no record
+// before the requested offset.
 func FuzzDecode(f *testing.F) {
 	f.Add(batch{first: 0, last: 4, gone: []int64{2}}.encode(f), int64(0))
 	f.Add(batch{first: 0, last: 2, attributes: int16(protocol.Zstd)}.encode(f), int64(1))
@@ -197,7 +197,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		check(raw)
 		if len(raw) > 21 {
-			check(sealed(raw)) // what a checksum would keep out
+			check(sealed(raw)) // with a right checksum, since a wrong one is refused at once
 		}
 	})
 }

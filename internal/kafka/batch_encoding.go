@@ -12,14 +12,14 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// MaxBatchBytes bounds a batch's records, well below the 1 MiB that brokers
-// take by default.
+// MaxBatchBytes is how many bytes the records of a batch may have. It is well below the
+// 1 MiB that brokers take by default.
 const MaxBatchBytes = 900 << 10
 
-// recordOverhead is more than a record adds to its key, value and headers.
+// recordOverhead is more bytes than a record takes besides its key, value and headers.
 const recordOverhead = 40
 
-// recordBytes is how many bytes a record adds to a batch, at most.
+// recordBytes returns how many bytes a record adds to a batch at most.
 func recordBytes(r stream.Record) int {
 	n := recordOverhead + len(r.Key) + len(r.Value)
 	for _, h := range r.Headers {
@@ -28,8 +28,8 @@ func recordBytes(r stream.Record) int {
 	return n
 }
 
-// encodeBatch writes records as one record batch of Kafka's message format 2, after
-// the int32 length that a produce request puts before it. There must be at
+// encodeBatch encodes records as one record batch of Kafka's message format 2. Before
+// the batch stands its length as an int32, as in a produce request. There must be at
 // least one record.
 func encodeBatch(records []stream.Record, pid producerID, sequence int32) []byte {
 	first := records[0].Time
@@ -75,8 +75,8 @@ func rawRecords(raw []byte) protocol.RawRecordSet {
 	return protocol.RawRecordSet{Reader: bytes.NewReader(raw)}
 }
 
-// splitIntoBatches cuts records into runs that fit a batch each. A record too large
-// for any batch is an error.
+// splitIntoBatches cuts records into runs that each fit a batch. It returns an error if
+// a record is too large for any batch.
 func splitIntoBatches(records []stream.Record) ([][]stream.Record, error) {
 	var runs [][]stream.Record
 	start, bytes := 0, 0

@@ -20,7 +20,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// model is a model of brokers in memory: partitions that are replicated, lose their
+// model is a model of brokers in memory. Its partitions are replicated, lose their
 // leaders, and know by producer id and sequence which batches they have written. An
 // adversary decides what happens to each request.
 type model struct {
@@ -31,7 +31,7 @@ type model struct {
 	ids      int64
 	flying   []modelFlight
 	calm     bool
-	faults   int // one request in so many; 0: none
+	faults   int // one request in this many has a fault; 0: none has
 	events   int
 	hash     uint64
 	trace    bool
@@ -40,12 +40,12 @@ type model struct {
 	requests []*modelRequest
 }
 
-// modelLog is a partition: batches, of which those from committed on are not on
-// all replicas yet and may vanish with their leader.
+// modelLog is a partition. The batches from index committed on are not on all replicas
+// yet, and may be lost with their leader.
 type modelLog struct {
 	batches   []modelBatch
 	committed int
-	forgotten int // batches whose sequences nobody remembers
+	forgotten int // how many batches have sequences that no broker remembers
 }
 
 type modelBatch struct {
@@ -54,7 +54,7 @@ type modelBatch struct {
 	values []string
 }
 
-// modelRequest is a batch that waits for what the adversary does with it.
+// modelRequest is a batch that waits for the adversary's decision.
 type modelRequest struct {
 	gaveUp    func() bool // whether nobody waits any more
 	partition int
@@ -62,7 +62,8 @@ type modelRequest struct {
 	answer    chan error // buffered
 }
 
-// modelFlight is a batch that arrives later, when nobody waits for the answer.
+// modelFlight is a batch that arrives later, when its sender does not wait for the
+// answer any more.
 type modelFlight struct {
 	partition int
 	batch     modelBatch
@@ -111,10 +112,10 @@ func decodeBatch(t *testing.T, raw []byte) modelBatch {
 	return out
 }
 
-// write does what a leader does. It writes a batch that follows the one before,
-// acknowledges one of the last five of a producer id without writing it again, and
-// refuses one that leaves a gap. Of a producer id that it does not know it accepts any
-// sequence. The batch is not on all replicas yet.
+// write does what a leader does with a batch. It writes one that follows the one
+// before. It acknowledges one of the last five of a producer id without writing it
+// again. It refuses one that leaves a gap. Of a producer id that it does not know it
+// accepts any sequence. After write the batch is not on all replicas yet.
 func (l *modelLog) write(b modelBatch) error {
 	remembered, next := 0, int32(-1)
 	for _, old := range slices.Backward(l.batches[l.forgotten:]) {
@@ -138,15 +139,15 @@ func (l *modelLog) write(b modelBatch) error {
 	return nil
 }
 
-// fail lets a leader die: batches that not all replicas have may vanish. The
-// embedded broker keeps its log and forgets the sequences.
+// fail kills the leader of a partition. Batches that are not on all replicas may be
+// lost. The embedded broker keeps its log, but forgets the sequences.
 func (m *model) fail(l *modelLog) {
 	if m.embedded {
 		m.event("the broker is killed")
 		for _, l := range m.logs {
 			l.forgotten = len(l.batches)
 		}
-		m.flying = nil // they were on its connections
+		m.flying = nil // they were sent on its connections
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for _, r := range m.requests {
@@ -165,7 +166,7 @@ func (m *model) fail(l *modelLog) {
 	l.committed = kept
 }
 
-// event notes that something happens.
+// event records something that happens.
 func (m *model) event(format string, args ...any) {
 	m.events++
 	h := fnv.New64a()
@@ -176,7 +177,7 @@ func (m *model) event(format string, args ...any) {
 	}
 }
 
-// step does something to one request, if there is one.
+// step lets the adversary decide about one request, if there is one.
 func (m *model) step() {
 	synctest.Wait()
 	now := time.Now()
@@ -198,7 +199,7 @@ func (m *model) step() {
 	m.mu.Unlock()
 	if r != nil {
 		m.decide(r)
-		synctest.Wait() // what comes of it comes before anything else
+		synctest.Wait() // its effects come before any other event
 	}
 	if m.once(40) {
 		m.fail(m.logs[m.rng.IntN(len(m.logs))])
@@ -232,7 +233,7 @@ func (m *model) decide(r *modelRequest) {
 		kafkago.NotLeaderForPartition, kafkago.UnknownTopicOrPartition, kafkago.LeaderNotAvailable, kafkago.BrokerNotAvailable,
 		kafkago.FencedLeaderEpoch, kafkago.UnknownLeaderEpoch,
 	}[m.rng.IntN(6)]
-	appended := func() { _ = l.write(r.batch) } // and not on all replicas yet
+	appended := func() { _ = l.write(r.batch) } // it is not on all replicas yet
 	if m.embedded {
 		appended = func() {} // there is no other leader, and no replica to wait for
 	}
@@ -266,7 +267,7 @@ func (m *model) decide(r *modelRequest) {
 	}
 }
 
-// copies is how often each value is in the logs.
+// copies returns how often each value is in the logs.
 func (m *model) copies() map[string]int {
 	n := map[string]int{}
 	for _, l := range m.logs {

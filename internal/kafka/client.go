@@ -1,11 +1,11 @@
-// Package kafka is the only place that opens clients of segmentio/kafka-go. It
-// turns them into what the stages are written against (package stream): readers
-// of partitions, writers, claims of a consumer group, and the producer that
-// writes each reaction once.
+// Package kafka is the only place that opens clients of segmentio/kafka-go. It turns
+// them into what the stages are written against (package stream): readers of
+// partitions, writers, claims of a consumer group, and the producer that writes each
+// reaction once.
 //
-// A broker that is away is waited for. Every call tries again, with back-off,
-// until it succeeds, its context ends, or trying cannot help (retry.go). The log
-// says once that the broker is away and once that it is back (outage.go).
+// If a broker cannot be reached, every call tries again, with back-off, until it
+// succeeds, its context ends, or trying again cannot help (retry.go). The log says once
+// that the broker is away and once that it is back (outage.go).
 package kafka
 
 import (
@@ -31,9 +31,11 @@ type Config struct {
 	ClientID string
 	// Security of the connections; default: none.
 	Security Security
-	// Names are what a person calls these settings; default: as they are called here.
+	// Names are the names of these settings for people, as errors use them; default:
+	// the names of the fields.
 	Names SettingNames
-	// Logger receives that the cluster is away and back; default: nothing is logged.
+	// Logger receives a message when the cluster is away, and when it is back; default:
+	// nothing is logged.
 	Logger *slog.Logger
 }
 
@@ -62,8 +64,8 @@ type Client struct {
 // requestTimeout bounds a single request that need not wait for anything.
 const requestTimeout = 10 * time.Second
 
-// Open returns a client. It does not connect yet, so it cannot fail for a
-// broker that is away; it fails for addresses and logins that cannot be right.
+// Open returns a client. It does not connect yet, so it does not fail if no broker can
+// be reached. It fails if an address or the login is malformed.
 func Open(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
 	connector := connector{cfg.Security, cfg.Names}
@@ -81,21 +83,21 @@ func Open(cfg Config) (*Client, error) {
 		SASL:        login,
 		ClientID:    cfg.ClientID,
 		IdleTimeout: time.Minute,
-		MetadataTTL: 2 * time.Second, // how long a leader that moved is not noticed, at most
+		MetadataTTL: 2 * time.Second, // at most so long it is not noticed that a leader has moved
 	}}
 	return &Client{
 		cfg:       cfg,
 		transport: t,
-		// kafka-go tells brokers half of what a request's context leaves it, if
-		// this timeout is longer; without one it tells them 500 ms, however slow
-		// the replicas are.
+		// kafka-go tells brokers to answer within half of the time that a request's
+		// context leaves, if this timeout is longer. Without this timeout it tells them
+		// 500 ms, however slow the replicas are.
 		api:    kafka.Client{Addr: kafka.TCP(cfg.Brokers...), Transport: t, Timeout: 24 * time.Hour},
 		outage: outage{log: cfg.Logger, brokers: strings.Join(cfg.Brokers, ",")},
 	}, nil
 }
 
-// checkAddress refuses an address that is none, and one to which the login would
-// send the password as it is.
+// checkAddress returns an error if addr is not host:port, or if the login would send
+// the password unencrypted to another machine.
 func (c connector) checkAddress(addr string) error {
 	host, port, err := net.SplitHostPort(addr)
 	if n, wrong := strconv.Atoi(port); err != nil || wrong != nil || n < 1 || n > 65535 {
@@ -107,7 +109,7 @@ func (c connector) checkAddress(addr string) error {
 	return nil
 }
 
-// transport is kafka-go's, with advice in its errors.
+// transport is kafka-go's Transport. It adds advice to the errors.
 type transport struct {
 	kafka.Transport
 	connector connector
@@ -130,7 +132,8 @@ func (c *Client) Ping(ctx context.Context) (clusterID string, err error) {
 	return s.ID, err
 }
 
-// Embedded waits for the cluster and says whether it is the embedded broker.
+// Embedded waits until the cluster answers, and returns whether it is the embedded
+// broker.
 func (c *Client) Embedded(ctx context.Context) (bool, error) {
 	var id string
 	err := c.retry(ctx, func(ctx context.Context) (err error) {

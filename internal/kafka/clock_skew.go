@@ -9,12 +9,13 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// ClockSkew measures how far this machine's clock is ahead of a broker's (negative:
-// behind), give or take half the time of the request. It writes a record without a
-// value, which compaction removes, to the first partition of a topic on which the
-// broker sets the records' time (message.timestamp.type=LogAppendTime); the answer
-// holds that time. Where the broker does not set it, known is false: so it is on the
-// embedded broker, whose clock is this machine's.
+// ClockSkew measures how far this machine's clock is ahead of a broker's; negative: it
+// is behind. The error of the measurement is at most half the time of the request.
+//
+// It writes a record to the first partition of a topic on which the broker sets the
+// records' time (message.timestamp.type=LogAppendTime). The answer holds that time. The
+// record has no value, so that compaction removes it. If the broker does not set the
+// time, known is false. The embedded broker does not, and its clock is this machine's.
 func (c *Client) ClockSkew(ctx context.Context, topic string) (ahead time.Duration, known bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -14,7 +14,7 @@ import (
 // ClusterState is a cluster as its brokers describe it.
 type ClusterState struct {
 	ID         string
-	Controller string // its address; empty: there is none
+	Controller string // address of the controller; empty: there is none
 	Brokers    []Node
 }
 

@@ -35,8 +35,8 @@ func TestCluster(t *testing.T) {
 	})
 }
 
-// UnsupportedRequests is empty for brokers that are fit, and names the requests of one that
-// is too old or too new.
+// UnsupportedRequests returns nothing for brokers that can be used. For a broker that
+// is too old or too new it returns the requests that do not fit.
 func TestUnspoken(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		if got, err := k.open(t).UnsupportedRequests(within(t)); err != nil || len(got) > 0 {
@@ -66,8 +66,8 @@ func TestUnspoken(t *testing.T) {
 	})
 }
 
-// A group that nobody has joined is dead. One with a member is stable. One that all members
-// have left is empty, and keeps its commits.
+// A group that nobody has joined is Dead. A group with a member is Stable. A group that
+// all members have left is Empty, and keeps its commits.
 func TestGroupStates(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		c, topic, group := k.open(t), k.topic(t, 1, nil), unique(t)

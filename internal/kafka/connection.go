@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/internal/errno"
 )
 
-// dialTimeout bounds connecting, together with the handshake of TLS.
+// dialTimeout is how long connecting may take, with the handshake of TLS.
 const dialTimeout = 3 * time.Second
 
 // connector connects to brokers and logs in.
@@ -21,8 +21,8 @@ type connector struct {
 	names    SettingNames
 }
 
-// dial connects to a broker. Both ways in which kafka-go connects use it: its
-// Transport, and its Dialer, which consumer groups have.
+// dial connects to a broker. kafka-go connects through its Transport and, for consumer
+// groups, through its Dialer. Both call dial.
 func (c connector) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	dialer := &net.Dialer{Timeout: dialTimeout}
 	if c.security.TLS == nil {
@@ -43,15 +43,15 @@ func (c connector) dial(ctx context.Context, network, addr string) (net.Conn, er
 }
 
 // connection is a connection to a broker. It does two things that kafka-go does not.
-// A listener that wants TLS, a certificate or a login just closes a connection that
-// comes without: the error then says which of them is likely. And every read and
-// write has a deadline: kafka-go sets none for a login.
+// First, a broker that wants TLS, a certificate or a login just closes a connection
+// that comes without it; the error of a connection says which of them is likely to be
+// missing. Second, every read and write has a deadline; kafka-go sets none for a login.
 type connection struct {
 	net.Conn
 	connector connector
 	opened    time.Time
-	requests  atomic.Int32 // writes so far, each of a request or a part of one
-	answered  atomic.Int32 // requests when the latest answer arrived
+	requests  atomic.Int32 // how many writes there were; each sends a request or a part of one
+	answered  atomic.Int32 // the value of requests when the last answer arrived
 }
 
 func (c *connection) Write(b []byte) (int, error) {
@@ -68,25 +68,25 @@ func (c *connection) Read(b []byte) (int, error) {
 		c.answered.Store(c.requests.Load())
 	}
 	if isClosed(err) {
-		// It must not be io.EOF. A broker that is stopped closes its connections too,
-		// and kafka-go takes io.EOF in the middle of a login for a wrong password.
+		// The error must not be io.EOF: kafka-go takes io.EOF in the middle of a login for
+		// a wrong password, but a broker that is stopped closes its connections too.
 		err = &closedError{likelyCause: c.likelyCause(), stale: time.Since(c.opened) > time.Second, err: err}
 	}
 	return n, err
 }
 
-// defaultDeadline is how long a broker may take where kafka-go sets no deadline.
+// defaultDeadline is how long a read or write may take if kafka-go sets no deadline.
 const defaultDeadline = 30 * time.Second
 
-// SetDeadline sets the default deadline where kafka-go wants none.
+// SetDeadline sets the default deadline if kafka-go asks for none.
 func (c *connection) SetDeadline(t time.Time) error { return c.Conn.SetDeadline(orDefaultDeadline(t)) }
 
-// SetReadDeadline sets the default deadline where kafka-go wants none.
+// SetReadDeadline sets the default deadline if kafka-go asks for none.
 func (c *connection) SetReadDeadline(t time.Time) error {
 	return c.Conn.SetReadDeadline(orDefaultDeadline(t))
 }
 
-// SetWriteDeadline sets the default deadline where kafka-go wants none.
+// SetWriteDeadline sets the default deadline if kafka-go asks for none.
 func (c *connection) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(orDefaultDeadline(t))
 }
@@ -100,7 +100,7 @@ func orDefaultDeadline(t time.Time) time.Time {
 
 // closedError says that a broker closed a connection.
 type closedError struct {
-	likelyCause string // empty, or what follows in the sentence
+	likelyCause string // the rest of the sentence; may be empty
 	stale       bool   // the connection had been open for more than a second
 	err         error
 }
@@ -114,16 +114,16 @@ func (e *closedError) Unwrap() error {
 	return e.err
 }
 
-// isStale says whether a request met a connection that the broker had closed since
-// it was last used, as it does when a login has expired. A new connection serves the
-// request, or tells more. kafka-go keeps several connections, and each of them can
-// be met once.
+// isStale returns whether a request was sent on a connection that the broker had closed
+// since its last use. Brokers do so when a login has expired. On a new connection the
+// request succeeds, or its error says more. kafka-go keeps several connections, and
+// this can happen once on each.
 func isStale(err error) bool {
 	c, ok := errors.AsType[*closedError](err)
 	return ok && c.stale
 }
 
-// isClosed says whether an error means that the other end has closed the connection.
+// isClosed returns whether an error means that the other end has closed the connection.
 func isClosed(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, errno.Reset)
 }

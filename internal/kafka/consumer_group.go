@@ -13,31 +13,32 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// Timings of consumer groups. The group notices a member that dies after the session
-// timeout, which is the shortest that brokers allow, and one that leaves within a
-// heartbeat interval.
+// Times of consumer groups. If a member dies, the group notices it after the session
+// timeout, which is the shortest that brokers allow. If a member leaves, the others
+// notice it within a heartbeat interval.
 const (
 	sessionTimeout    = 6 * time.Second
 	heartbeatInterval = 500 * time.Millisecond
 	joinDelay         = 200 * time.Millisecond // between two attempts to join
-	leaveTimeout      = 2 * time.Second        // of member.leave, which comes after kafka-go's own attempt to leave (up to 10 s if the brokers hang)
+	leaveTimeout      = 2 * time.Second        // for member.leave; before it, kafka-go itself tries to leave (up to 10 s if the brokers hang)
 )
 
-// watchInterval is the time between two looks at a topic's partitions and at whether
-// the group passes this process over.
+// watchInterval is how often member.watch asks for a topic's partitions, and for the
+// state of a group that gives this process none.
 const watchInterval = 2 * time.Second
 
-// Consume joins a consumer group and calls work for each partition of the topic
-// that is claimed for this process, each in a goroutine of its own, until ctx
-// ends (then it leaves the group and returns nil), work fails, or the topic gets
-// another number of partitions, which is an error.
+// Consume joins a consumer group. For each partition of the topic that this process
+// claims, it calls work in a goroutine of its own. When ctx ends, it leaves the group
+// and returns nil. It returns an error when work fails, or when the topic gets another
+// number of partitions.
 //
-// When the topic is gone, as after the restart of a broker that keeps no log, Consume
-// waits until it is there again and claims its partitions anew.
+// If the topic is gone, as after the restart of a broker that keeps no log, Consume
+// waits until the topic is there again, and claims its partitions anew.
 //
-// The context that work gets ends when the claim does. Where work returns because of
-// that, or with an error that wraps stream.ErrFenced, it is called again when the
-// partition is claimed again. Consume ends with any other error of work.
+// The context of work ends when the claim ends. If work returns because of that, or
+// with an error that wraps stream.ErrFenced, it is called again when this process
+// claims the partition again. Any other return of work ends Consume with the error that
+// work returned.
 func (c *Client) Consume(ctx context.Context, group, topic string, work func(context.Context, stream.Claim) error) error {
 	partitions, err := c.Partitions(ctx, topic)
 	if err != nil {
@@ -51,12 +52,12 @@ func (c *Client) Consume(ctx context.Context, group, topic string, work func(con
 	}
 }
 
-// errPassedOver ends a membership that was assigned no partition though there are
-// enough for all members. That happens when the topic did not exist at the moment of
-// the assignment. Joining again brings about a new one.
+// errPassedOver ends a membership to which the group assigned no partition, although
+// there are enough for all members. That happens when the topic did not exist at the
+// moment of the assignment. Joining again causes a new assignment.
 var errPassedOver = errors.New("no partition was assigned")
 
-// consume is Consume for one membership in the group.
+// consume does the work of Consume for one membership in the group.
 func (c *Client) consume(ctx context.Context, group, topic string, partitions int, work func(context.Context, stream.Claim) error) error {
 	g, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID:                group,
@@ -104,7 +105,7 @@ func (c *Client) groupDialer() *kafka.Dialer {
 	return &kafka.Dialer{ClientID: c.cfg.ClientID, Timeout: dialTimeout, DialFunc: c.transport.connector.dial, SASLMechanism: c.transport.SASL}
 }
 
-// ignoreEnd returns err, or nil if it is that ctx was cancelled.
+// ignoreEnd returns nil if err only says that ctx was cancelled, else err.
 func ignoreEnd(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
@@ -125,9 +126,9 @@ type member struct {
 	idle       atomic.Bool // whether the latest generation assigned no partition to it
 }
 
-// watch ends Consume with an error when the number of the topic's partitions changes,
-// since what counts by their number would be wrong from then on. And it ends a
-// membership that was passed over (errPassedOver).
+// watch ends Consume with an error when the topic's number of partitions changes:
+// counts made with the old number would be wrong. It also ends a membership that was
+// passed over (errPassedOver).
 func (m *member) watch(ctx context.Context) {
 	for passed := 0; pause(ctx, watchInterval) == nil; {
 		n, err := m.client.Partitions(ctx, m.topic)
@@ -142,15 +143,15 @@ func (m *member) watch(ctx context.Context) {
 			passed = 0
 			continue
 		}
-		if passed++; passed == 2 { // once may be chance: a member came or went meanwhile
+		if passed++; passed == 2 { // once can happen when a member has just come or gone
 			m.stop(errPassedOver)
 			return
 		}
 	}
 }
 
-// passedOver says whether this process holds no partition though there are enough for
-// all members.
+// passedOver returns whether this process holds no partition although there are enough
+// for all members.
 func (m *member) passedOver(ctx context.Context) bool {
 	if !m.idle.Load() {
 		return false
@@ -159,9 +160,9 @@ func (m *member) passedOver(ctx context.Context) bool {
 	return err == nil && g.State == "Stable" && g.Members <= m.partitions && m.idle.Load()
 }
 
-// leave takes the member out of the group. kafka-go does not do so when its
-// ConsumerGroup is closed in the middle of a rebalance: then the others would wait for
-// the member until its session ends.
+// leave takes the member out of the group. kafka-go does not do that if its
+// ConsumerGroup is closed in the middle of a rebalance. Without it the others would
+// wait for the member until its session ends.
 func (m *member) leave(ctx context.Context) {
 	if m.id == "" {
 		return
@@ -183,9 +184,9 @@ func (m *member) leave(ctx context.Context) {
 }
 
 // start works on the partitions that a generation of the group assigns to this member,
-// until the generation ends. The function that each claim hands to gen.Start must not
-// return earlier: kafka-go would end the whole generation then, and join the group
-// again even if it is about to be left.
+// until the generation ends. The functions that are handed to gen.Start must not return
+// earlier. If one did, kafka-go would end the whole generation and join the group
+// again, even while this member is about to leave it.
 func (m *member) start(ctx context.Context, gen *kafka.Generation) {
 	assigned := gen.Assignments[m.topic]
 	ids := make([]int, len(assigned))

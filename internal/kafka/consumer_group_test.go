@@ -18,14 +18,14 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// member is a process in a consumer group. Its work does nothing but hold its claims.
+// member is a process in a consumer group. Its work only holds its claims.
 type member struct {
 	stop  func()        // leaves the group
 	ended chan struct{} // closed when Consume has returned
 
 	mu     sync.Mutex
 	holds  map[int]stream.Claim
-	claims chan stream.Claim // as they come
+	claims chan stream.Claim // every claim, when it begins
 }
 
 // join lets a member consume a topic until it is stopped or the test ends.
@@ -63,7 +63,7 @@ func (m *member) work(ctx context.Context, claim stream.Claim) error {
 	return ctx.Err()
 }
 
-// held are the partitions that the member holds now.
+// held returns the partitions that the member holds now.
 func (m *member) held() []int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -76,8 +76,8 @@ func (m *member) claim(partition int) stream.Claim {
 	return m.holds[partition]
 }
 
-// shared waits until the members together hold each partition once, and each member at
-// least one.
+// shared waits until the members together hold each partition once, and each of them
+// holds at least one.
 func shared(t *testing.T, partitions int, members ...*member) {
 	t.Helper()
 	all := make([]int, partitions)
@@ -158,7 +158,7 @@ func TestCommitsComeBack(t *testing.T) {
 				t.Errorf("partition %d: %+v is committed, want %+v", p, got, want)
 			}
 		}
-		// Another group knows nothing of it.
+		// The commit belongs to its group: another group has none.
 		other := join(t, k.open(t), group+"-other", topic)
 		shared(t, 3, other)
 		if got := other.claim(1).Committed; got.Offset != stream.None {

@@ -8,12 +8,12 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 )
 
-// maxInflatedBytes bounds the records of a batch when they are decompressed, so that
-// a small batch cannot fill the memory. It is a hundred times what brokers take by
-// default.
+// maxInflatedBytes is how many bytes the records of one batch may have after
+// decompression. It is a hundred times what brokers take by default. The bound keeps a
+// small batch from filling the memory.
 const maxInflatedBytes = 100 << 20
 
-// maxKeptBytes bounds the memory that a decoder keeps for the next batches.
+// maxKeptBytes is how much memory a decoder keeps for the next batches.
 const maxKeptBytes = 16 << 20
 
 // inflate decompresses a batch's records into d.inflated.

@@ -9,9 +9,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// SettingNames are what the settings of a Config are called where a person sets
-// them, as the flags of a command line. Errors that advise to change a setting call
-// it so.
+// SettingNames are the names of a Config's settings where a person sets them, such as
+// the flags of a command. Errors that advise to change a setting use them.
 type SettingNames struct {
 	Brokers    string // default "Brokers"
 	TLS        string // default "TLS"
@@ -34,7 +33,7 @@ func (n SettingNames) withDefaults() SettingNames {
 	}
 }
 
-// advise adds to an error of a connection what to do about it.
+// advise adds to an error of a connection what can be done about it.
 func (c connector) advise(err error) error {
 	n := c.names
 	switch {
@@ -56,7 +55,7 @@ func (c connector) advise(err error) error {
 	return err
 }
 
-// adviseACL adds to a broker's answer that something is not allowed which ACL would
+// adviseACL adds to an error of a broker that something is not allowed which ACL would
 // allow it.
 func adviseACL(err error, operation, resource string) error {
 	if errors.Is(err, kafka.TopicAuthorizationFailed) || errors.Is(err, kafka.GroupAuthorizationFailed) || errors.Is(err, kafka.ClusterAuthorizationFailed) {
@@ -65,8 +64,8 @@ func adviseACL(err error, operation, resource string) error {
 	return err
 }
 
-// likelyCause says what the broker may have missed that closed the connection, judged
-// by how many requests it answered before. It is the rest of a sentence, or empty.
+// likelyCause returns why the broker has probably closed the connection, judged by how
+// many requests it answered before. The result completes a sentence; it may be empty.
 func (c *connection) likelyCause() string {
 	s, n := c.connector.security, c.connector.names
 	requests, answered := c.requests.Load(), c.answered.Load()

@@ -7,7 +7,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// Waiting is how many Appends wait for a batch.
+// Waiting returns how many calls of Append wait for a batch.
 func (p *Producer) Waiting() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -13,15 +13,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// fetchRequest asks for the records of one partition. kafka-go's Transport finds the
-// leader, connects to it and bounds the time, as for any other request. But the
-// request writes itself to the connection and reads the answer (it is a
-// protocol.RawExchanger), so that the records stay the bytes that arrived. kafka-go
-// would copy them into pages and take each record apart byte by byte, which costs more
-// than counting them.
+// fetchRequest asks for the records of one partition. As for any other request,
+// kafka-go's Transport finds the leader, connects to it and bounds the time. But
+// fetchRequest itself writes the request to the connection and reads the answer (it is
+// a protocol.RawExchanger), so that the records stay the bytes that arrived. kafka-go
+// would copy them into pages and decode each record byte by byte, which costs more than
+// counting them.
 //
 // The exchange goes on after its caller has given up. So buf belongs to the request
-// from RoundTrip on, and to the caller again only when RoundTrip returns an answer.
+// from RoundTrip on. It belongs to the caller again only if RoundTrip returns an
+// answer.
 type fetchRequest struct {
 	clientID string
 	kmsg.FetchRequest
@@ -53,10 +54,10 @@ func (f *fetchRequest) Broker(c protocol.Cluster) (protocol.Broker, error) {
 	return like.Broker(c)
 }
 
-// Prepare is told the version that kafka-go has agreed on with the broker.
+// Prepare sets the version that kafka-go has agreed on with the broker.
 func (f *fetchRequest) Prepare(version int16) { f.Version = version }
 
-// Required says that RawExchange is wanted, whatever the broker.
+// Required tells kafka-go to call RawExchange, whatever the broker supports.
 func (f *fetchRequest) Required(map[protocol.ApiKey]int16) bool { return true }
 
 // RawExchange sends the request and reads the answer. After an error kafka-go
@@ -74,15 +75,15 @@ func (f *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 	return res, nil
 }
 
-// exchange sends a request on a connection and reads the answer, without its header,
+// exchange sends a request on a connection, and reads the answer without its header
 // into buf. The request's version must be one whose headers have no tagged fields.
 func exchange(rw io.ReadWriter, clientID string, req kmsg.Request, buf *bytes.Buffer) error {
-	const correlation = 1 // always the same, since a connection has one request under way at a time
+	const correlation = 1 // can be constant, since a connection has one request in flight at a time
 	request := kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID)).AppendRequest(nil, req, correlation)
 	if _, err := rw.Write(request); err != nil {
 		return err
 	}
-	var header [8]byte // the size of the answer, and what it answers
+	var header [8]byte // the size of the answer, and the correlation of its request
 	if _, err := io.ReadFull(rw, header[:]); err != nil {
 		return cutShort(err)
 	}
@@ -96,8 +97,8 @@ func exchange(rw io.ReadWriter, clientID string, req kmsg.Request, buf *bytes.Bu
 	return nil
 }
 
-// cutShort returns the error of a connection that ended before the end of an answer:
-// io.ErrUnexpectedEOF in place of io.EOF.
+// cutShort returns io.ErrUnexpectedEOF in place of io.EOF, for a connection that ended
+// before the end of an answer. It returns other errors as they are.
 func cutShort(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -105,7 +106,8 @@ func cutShort(err error) error {
 	return err
 }
 
-// partition returns what the answer says of the one partition that was asked for.
+// partition returns the part of the answer about the one partition that was asked for,
+// or the error in it.
 func (f *fetchResponse) partition() (kmsg.FetchResponseTopicPartition, error) {
 	if f.ErrorCode != 0 {
 		return kmsg.FetchResponseTopicPartition{}, kafka.Error(f.ErrorCode)

@@ -49,8 +49,9 @@ func TestCompressedBatchesAreRead(t *testing.T) {
 	})
 }
 
-// Other programs may write transactions. Their records are read whether they were committed
-// or aborted, and the markers of their ends are passed over.
+// Other programs may write transactions. Their records are read whether the
+// transactions were committed or aborted. The markers that end transactions are
+// skipped.
 func TestTransactionsAreReadToTheirEnd(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
@@ -90,8 +91,8 @@ func TestTransactionsAreReadToTheirEnd(t *testing.T) {
 	})
 }
 
-// Where the broker sets the time of records, as in emostream-servers, that time is read.
-// (The embedded broker does not set it.)
+// If the broker sets the time of records, as in emostream-servers, the reader returns
+// that time. (The embedded broker does not set it.)
 func TestTheBrokersStampIsRead(t *testing.T) {
 	k, ok := apache()
 	if !ok {
@@ -149,8 +150,8 @@ func TestAnAnswerThatIsNotWholeIsAskedForAgain(t *testing.T) {
 
 func halve(b *[]byte) { *b = (*b)[:len(*b)/2] }
 
-// The answer to a fetch that was given up may arrive while the records of the next one are
-// in use: they must not change.
+// The answer to a fetch that was given up may arrive while the records of the next
+// fetch are in use. It must not change them.
 func TestALateAnswerDisturbsNobody(t *testing.T) {
 	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
@@ -167,7 +168,7 @@ func TestALateAnswerDisturbsNobody(t *testing.T) {
 		return noFault(req, pass)
 	})
 	r := c.Reader(topic, 0)
-	if _, err := r.Fetch(within(t), 0, time.Second); err != nil { // has a buffer from now on
+	if _, err := r.Fetch(within(t), 0, time.Second); err != nil { // from now on the reader has a buffer
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(within(t))
@@ -191,8 +192,8 @@ func TestALateAnswerDisturbsNobody(t *testing.T) {
 	}
 }
 
-// A batch that another fetch could not make readable is an error, and is not fetched again
-// and again.
+// If fetching a batch again could not make it readable, Fetch returns an error and does
+// not try again.
 func TestABatchThatCannotBeReadIsNamed(t *testing.T) {
 	t.Parallel()
 	f := newProxy(t, embedded(t, broker.Config{}))

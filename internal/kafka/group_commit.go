@@ -10,8 +10,9 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// Committed fetches a group's commit of a partition, offset and metadata in one
-// answer. It is where work on the partition goes on after a restart.
+// Committed fetches a group's commit of a partition: offset and metadata, from one
+// answer. Work on the partition goes on there after a restart. Without a commit the
+// offset is stream.None.
 func (c *Client) Committed(ctx context.Context, group, topic string, partition int) (stream.Commit, error) {
 	commit := stream.Commit{Offset: stream.None}
 	err := c.retry(ctx, func(ctx context.Context) error {
@@ -43,7 +44,7 @@ func (c *Client) Committed(ctx context.Context, group, topic string, partition i
 	return commit, nil
 }
 
-// committer commits one partition in the name of one generation of a group.
+// committer commits the offsets of one partition for one generation of a group.
 type committer struct {
 	member    *member
 	gen       *kafka.Generation
@@ -83,7 +84,8 @@ func (o committer) Commit(ctx context.Context, commit stream.Commit) error {
 	return nil
 }
 
-// fencedError is a broker's answer that a claim is over. It is a stream.ErrFenced.
+// fencedError wraps a broker's answer that a claim is over. errors.Is finds
+// stream.ErrFenced in it.
 type fencedError struct{ error }
 
 func (f fencedError) Is(target error) bool { return target == stream.ErrFenced }

@@ -7,7 +7,7 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 )
 
-// However many members leave at once, even in the middle of a rebalance, the group does not
+// Many members may leave at once, even in the middle of a rebalance. The group does not
 // wait for the session of any of them to end.
 func TestManyLeaveAtOnce(t *testing.T) {
 	t.Parallel()

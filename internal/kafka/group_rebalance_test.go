@@ -41,7 +41,7 @@ func TestMembersShareAndHandOver(t *testing.T) {
 	})
 }
 
-// However many members come and go at once, Consume ends for none that does not leave.
+// Many members may come and go at once. Consume returns only for those that leave.
 func TestMembersComeAndGo(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
@@ -70,7 +70,7 @@ func TestMembersComeAndGo(t *testing.T) {
 	})
 }
 
-// A member that is cut off, or whose process is paused, loses its claims to the others, and
+// A member is cut off, or its process is paused. It loses its claims to the others, and
 // its later commits are refused.
 func TestAMemberThatDiesHandsOver(t *testing.T) {
 	t.Parallel()
@@ -115,8 +115,8 @@ func TestAMemberThatDiesHandsOver(t *testing.T) {
 	})
 }
 
-// When another member joins, claims also pass on from a member that is well. Commits in the
-// name of the old generation are then refused, and those of the new one are not.
+// When another member joins, claims may also move away from a member that is alive.
+// Commits for the old generation are then refused. Commits for the new one are not.
 func TestACommitOfAnOldGenerationIsFenced(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
@@ -140,7 +140,7 @@ func TestACommitOfAnOldGenerationIsFenced(t *testing.T) {
 	})
 }
 
-// Work that is fenced is called again when its partition is claimed again.
+// If work returns ErrFenced, it is called again when its partition is claimed again.
 func TestWorkThatIsFencedIsCalledAgain(t *testing.T) {
 	t.Parallel()
 	k := embedded(t, broker.Config{})
@@ -174,7 +174,7 @@ func TestWorkThatIsFencedIsCalledAgain(t *testing.T) {
 	}
 }
 
-// The coordinator of a group can be a broker that this client does not know yet.
+// The coordinator of a group may be a broker that the client does not know yet.
 func TestAStrangeCoordinatorIsWaitedFor(t *testing.T) {
 	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)

@@ -13,7 +13,8 @@ type GroupState struct {
 	Members int
 }
 
-// Group asks for the state of a consumer group. One that does not exist is Dead.
+// Group returns the state of a consumer group. The state of a group that does not exist
+// is Dead.
 func (c *Client) Group(ctx context.Context, group string) (GroupState, error) {
 	var s GroupState
 	err := c.retry(ctx, func(ctx context.Context) error {

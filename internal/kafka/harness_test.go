@@ -33,8 +33,8 @@ type cluster struct {
 	embedded bool
 }
 
-// onEach runs a test on the embedded broker, in memory and on disk, and on
-// Apache Kafka where the environment names one.
+// onEach runs a test on the embedded broker in memory and on disk. If the environment
+// names an Apache Kafka, it runs it there too.
 func onEach(t *testing.T, test func(*testing.T, cluster)) {
 	t.Helper()
 	t.Run("in memory", func(t *testing.T) { test(t, embedded(t, broker.Config{})) })
@@ -44,7 +44,7 @@ func onEach(t *testing.T, test func(*testing.T, cluster)) {
 	}
 }
 
-// apache is the cluster that the environment names, if it does.
+// apache returns the cluster that the environment names, and whether it names one.
 func apache() (cluster, bool) {
 	addrs := os.Getenv(kafkatest.BrokersVariable)
 	return cluster{brokers: strings.Split(addrs, ",")}, addrs != ""
@@ -96,7 +96,8 @@ func (k cluster) openLogging(t *testing.T, log *slog.Logger) *kafka.Client {
 	return c
 }
 
-// kafkaGoClient returns a client of kafka-go itself, for what ours does not do.
+// kafkaGoClient returns a client of kafka-go itself, for calls that our client does not
+// have.
 func (k cluster) kafkaGoClient(t *testing.T) *kafkago.Client {
 	t.Helper()
 	transport := &kafkago.Transport{}
@@ -104,8 +105,8 @@ func (k cluster) kafkaGoClient(t *testing.T) *kafkago.Client {
 	return &kafkago.Client{Addr: kafkago.TCP(k.brokers...), Transport: transport, Timeout: testTimeout}
 }
 
-// unique returns a name for a topic or a group that no other test has, nor
-// another run of this one.
+// unique returns a name for a topic or a group. No other test, and no other run of this
+// one, has it.
 func unique(t *testing.T) string {
 	t.Helper()
 	clean := strings.Map(func(r rune) rune {
@@ -117,7 +118,7 @@ func unique(t *testing.T) string {
 	return fmt.Sprintf("%.120s-%08x", clean, rand.Uint32())
 }
 
-// topic makes a topic of a name of its own.
+// topic creates a topic with a unique name, and returns the name.
 func (k cluster) topic(t *testing.T, partitions int, config map[string]string) string {
 	t.Helper()
 	name := unique(t)
@@ -153,7 +154,7 @@ func trim(t *testing.T, k cluster, topic string, partition int32, before int64) 
 	}
 }
 
-// within is a context that bounds what a test waits for.
+// within returns a context that bounds how long a test waits.
 func within(t *testing.T) context.Context {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), testTimeout)
@@ -180,7 +181,7 @@ func eventually(t *testing.T, check func() error) {
 	}
 }
 
-// receive returns what comes out of c, in time.
+// receive returns the next value of c. It fails the test if none comes in time.
 func receive[T any](t *testing.T, c <-chan T) T {
 	t.Helper()
 	select {
@@ -192,7 +193,7 @@ func receive[T any](t *testing.T, c <-chan T) T {
 	}
 }
 
-// values makes one record of each value, all of now.
+// values returns one record for each value, with the present time.
 func values(vs ...string) []stream.Record {
 	records := make([]stream.Record, len(vs))
 	for i, v := range vs {
@@ -257,7 +258,7 @@ func (l *logRecorder) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
-// count tells in how many places the log says s.
+// count returns how often s stands in the log.
 func (l *logRecorder) count(s string) int {
 	l.mu.Lock()
 	defer l.mu.Unlock()

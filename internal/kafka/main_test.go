@@ -7,6 +7,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	parallel.AtLeast(6) // they wait for brokers that do not answer
+	parallel.AtLeast(6) // the tests mostly wait for brokers that do not answer
 	m.Run()
 }

@@ -8,7 +8,7 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// Offsets returns a partition's first offset and the one after its last.
+// Offsets returns a partition's first offset, and the offset after its last record.
 func (c *Client) Offsets(ctx context.Context, topic string, partition int) (start, end int64, err error) {
 	p, err := c.listOffsets(ctx, topic, kafka.FirstOffsetOf(partition), kafka.LastOffsetOf(partition))
 	return p.FirstOffset, p.LastOffset, err

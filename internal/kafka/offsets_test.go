@@ -33,7 +33,8 @@ func TestOffsetAt(t *testing.T) {
 		const hour = int64(time.Hour / time.Millisecond)
 		base := time.Now().UnixMilli() - 3*hour
 		at := func(ms int64) stream.Record { return stream.Record{Time: ms, Value: []byte("x")} }
-		// Two batches of two, and one of one that is older than what is before it.
+		// Two batches of two records, and one batch of one record that is older than
+		// the record before it.
 		write(t, c, topic, 1, []stream.Record{at(base), at(base + 1000)})
 		write(t, c, topic, 1, []stream.Record{at(base + 2000), at(base + 3000)})
 		write(t, c, topic, 1, []stream.Record{at(base + 500)})
@@ -62,8 +63,8 @@ func TestOffsetAt(t *testing.T) {
 	})
 }
 
-// A compacted topic has holes, which are offsets without a record: at the start, in the
-// middle of a batch and between batches. A reader reads on behind them.
+// A compacted topic has holes, which are offsets without a record. They are at the
+// start, in the middle of a batch, and between batches. A reader goes on after them.
 func TestHolesAreReadOver(t *testing.T) {
 	t.Parallel() // Apache Kafka takes its time to compact
 	t.Run("embedded", func(t *testing.T) {
@@ -91,7 +92,7 @@ func readOverHoles(t *testing.T, k cluster, config map[string]string) {
 		write(t, c, topic, 0, records)
 		end += int64(len(batch))
 	}
-	// What is left but for the end of the log, which is not compacted.
+	// What is left, except for the end of the log, which is not compacted.
 	left := []struct {
 		offset int64
 		value  string

@@ -13,8 +13,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// outage logs that the cluster has gone away, once, and that it is back, however
-// many calls notice. It is back when a call has gone well and no other call is
+// outage logs once that the cluster is away, and once that it is back, however many
+// calls notice. The cluster is back when a call has succeeded and no other call is
 // trying again. The zero value with a logger is ready to use.
 type outage struct {
 	log     *slog.Logger
@@ -27,21 +27,22 @@ type outage struct {
 	answerWarnedAt time.Time // when the log last said that brokers go on answering with an error
 }
 
-// warnInterval is the time between two warnings of the same lasting trouble.
+// warnInterval is the time between two warnings of the same outage, or of the same
+// errors.
 const warnInterval = 30 * time.Second
 
-// answerWarnDelay is for how long brokers may answer a call with errors that should
-// pass, such as that a leader moves, before the log says so.
+// answerWarnDelay is how long brokers may answer a call with errors before the log says
+// so. Some errors pass by themselves, such as that a leader moves.
 const answerWarnDelay = 10 * time.Second
 
-// retrying is one call that tries again until it goes well.
+// retrying is one call that tries again until it succeeds.
 type retrying struct {
 	outage  *outage
 	began   time.Time // when it first failed
 	waiting bool      // whether it is among outage.waiting
 }
 
-// failed notes a failure after which the call tries again.
+// failed notes an attempt that failed and after which the call tries again.
 func (c *retrying) failed(err error) {
 	o, now := c.outage, time.Now()
 	if c.began.IsZero() {
@@ -71,7 +72,7 @@ func (c *retrying) failed(err error) {
 	o.log.Warn("waiting for kafka", "brokers", o.brokers, "since", o.since.Format(time.TimeOnly), "error", withoutFunctions(err))
 }
 
-// end notes that the call has ended, and whether it went well. Calling it again
+// end notes that the call has ended, and whether it succeeded. A second call of end
 // changes nothing.
 func (c *retrying) end(well bool) {
 	o := c.outage
@@ -88,15 +89,16 @@ func (c *retrying) end(well bool) {
 	o.since = time.Time{}
 }
 
-// unreachable says whether err is about the way to a broker rather than an
-// answer of one.
+// unreachable returns whether an error means that a broker could not be reached or did
+// not answer. It returns false if a broker answered with an error.
 func unreachable(err error) bool {
-	answered := is[kafka.Error](err) // which is a net.Error too
+	answered := is[kafka.Error](err) // a kafka.Error is a net.Error too
 	return !answered && is[net.Error](err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, context.DeadlineExceeded)
 }
 
-// withoutFunctions is the text of an error without the names of kafka-go's functions.
+// withoutFunctions returns the text of an error without the names of kafka-go's
+// functions.
 func withoutFunctions(err error) string {
 	return functions.ReplaceAllString(err.Error(), "")
 }

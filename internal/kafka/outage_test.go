@@ -19,13 +19,14 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// freeAddr is an address that nobody listens on.
+// freeAddr returns an address on which nobody listens.
 func freeAddr(t *testing.T) string {
 	t.Helper()
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(parallel.Ports(t, 1)))
 }
 
-// checkOneOutage checks that a log tells once that Kafka is away and once that it is back.
+// checkOneOutage fails the test unless a log says once that Kafka is away, and once
+// that it is back.
 func checkOneOutage(t *testing.T, log *logRecorder) {
 	t.Helper()
 	if away, back := log.count("waiting for kafka"), log.count("kafka is back"); away != 1 || back != 1 {
@@ -43,7 +44,7 @@ func TestABrokerThatIsNotThereYetIsWaitedFor(t *testing.T) {
 	topic := topicOf(unique(t), 2)
 	ctx := within(t)
 	var waiting sync.WaitGroup
-	for range 5 { // however many wait, it is said once
+	for range 5 { // the log says it once, although many calls wait
 		waiting.Go(func() {
 			if _, err := c.EnsureTopics(ctx, topic); err != nil {
 				t.Errorf("EnsureTopics: %v", err)
@@ -183,7 +184,7 @@ func TestAGroupSurvivesAnOutage(t *testing.T) {
 	}
 }
 
-// Some calls that fail while others go well are one outage too.
+// If some calls fail while others succeed, that is one outage too.
 func TestAPartOfTheClusterIsAway(t *testing.T) {
 	t.Parallel()
 	f := newProxy(t, embedded(t, broker.Config{}))
@@ -222,7 +223,7 @@ func TestAPartOfTheClusterIsAway(t *testing.T) {
 	checkOneOutage(t, log)
 }
 
-// An error that should pass and does not is logged, once, so that people know what is
+// An error should pass but does not. It is logged once, so that people know what is
 // waited for.
 func TestAnAnswerThatStaysIsTold(t *testing.T) {
 	t.Parallel()

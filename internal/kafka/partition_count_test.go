@@ -12,8 +12,9 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// When a topic that is consumed gets more partitions, Consume ends with an error that names
-// it: what counts by the number of partitions would be wrong from then on.
+// If a topic gets more partitions while Consume reads it, Consume returns an error that
+// names the topic. Counts made with the old number of partitions would be wrong from
+// then on.
 func TestAnotherNumberOfPartitionsIsNamed(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
@@ -40,8 +41,8 @@ func TestAnotherNumberOfPartitionsIsNamed(t *testing.T) {
 	})
 }
 
-// A topic that does not exist when partitions are assigned, as after the restart of a broker
-// that keeps no log, is claimed when it is there again.
+// A topic may not exist when partitions are assigned, as after the restart of a broker
+// that keeps no log. It is claimed when it exists again.
 func TestATopicThatIsMadeAnewIsClaimedAgain(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
@@ -64,7 +65,8 @@ func TestATopicThatIsMadeAnewIsClaimedAgain(t *testing.T) {
 		if err != nil || res.Errors[topic] != nil {
 			t.Fatalf("DeleteTopics: %v, %v", err, res)
 		}
-		// One who comes and goes has the partitions shared out while there are none.
+		// A member that comes and goes causes an assignment while there are no
+		// partitions.
 		guest, err := kafkago.NewConsumerGroup(kafkago.ConsumerGroupConfig{ID: group, Brokers: k.brokers, Topics: []string{topic}})
 		if err != nil {
 			t.Fatal(err)
@@ -84,7 +86,7 @@ func TestATopicThatIsMadeAnewIsClaimedAgain(t *testing.T) {
 			}
 			return nil
 		})
-		// By a client of its own: c may remember the topic.
+		// This uses another client, since c may remember the topic.
 		made, err := k.open(t).EnsureTopics(within(t), kafka.Topic{Name: topic, Partitions: partitions})
 		if err != nil || len(made) != 1 {
 			t.Fatalf("EnsureTopics = %q, %v", made, err)

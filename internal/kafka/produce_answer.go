@@ -8,20 +8,21 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 )
 
-// answer is what a broker's answer, or that there is none, says of the batch just sent.
+// answer says what is known about a batch after one attempt to send it: from the
+// broker's answer, or from the fact that there is none.
 type answer int
 
 const (
 	answerWritten         answer = iota
-	answerDuplicate              // its sequence was used before: by this batch if it was sent before, else by another
-	answerRefused                // not written, nor will it be if it is sent again
-	answerRetriable              // not written; it may be if it is sent again
-	answerLeaderMoved            // a cluster may have written it or not, one broker alone has not; it may be if it is sent again
+	answerDuplicate              // the sequence was used before: by this batch if this is not its first attempt, else by another batch
+	answerRefused                // not written, and sending it again would not help
+	answerRetriable              // not written; sending it again may succeed
+	answerLeaderMoved            // a single broker has not written it, a cluster may have; sending it again may succeed
 	answerUnknownSequence        // not written: it does not follow what the broker knows of this producer id
-	answerUnclear                // it may be written or not
+	answerUnclear                // it may have been written or not
 )
 
-// classify tells what the error of sending a batch once says of it.
+// classify returns what the error of one attempt to send a batch says about the batch.
 func classify(err error) answer {
 	k, answered := errors.AsType[kafka.Error](err)
 	switch {
@@ -39,13 +40,13 @@ func classify(err error) answer {
 		return answerDuplicate
 	case kafka.OutOfOrderSequenceNumber, kafka.UnknownProducerId, kafka.InvalidProducerEpoch, kafka.ProducerFenced, kafka.InvalidProducerIDMapping:
 		return answerUnknownSequence
-	case kafka.NotEnoughReplicas: // which is found out before the append alone
+	case kafka.NotEnoughReplicas: // brokers answer this only before they append
 		return answerRetriable
 	case kafka.UnknownTopicOrPartition, kafka.LeaderNotAvailable, kafka.NotLeaderForPartition, kafka.BrokerNotAvailable,
 		kafka.FencedLeaderEpoch, kafka.UnknownLeaderEpoch:
-		// Brokers answer so when they are asked for a partition that they do not
-		// lead, and also when they cease to lead it, or lose it, while they wait for
-		// the replicas of what they have appended.
+		// Brokers answer this when they are asked for a partition that they do not
+		// lead. They also answer it when they stop leading the partition, or lose it,
+		// while they wait until replicas have what they have appended.
 		return answerLeaderMoved
 	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge, kafka.InvalidTimestamp, kafka.InvalidRecord, kafka.InvalidMessage,
 		kafka.TopicAuthorizationFailed, kafka.ClusterAuthorizationFailed, kafka.InvalidTopic, kafka.InvalidRequiredAcks,
@@ -56,13 +57,13 @@ func classify(err error) answer {
 	}
 }
 
-// loginFailed says whether a broker refused the login. Nothing was sent then.
+// loginFailed returns whether a broker refused the login. Then nothing was sent.
 func loginFailed(err error) bool {
 	return errors.Is(err, kafka.SASLAuthenticationFailed) || errors.Is(err, kafka.UnsupportedSASLMechanism) || errors.Is(err, kafka.IllegalSASLState)
 }
 
-// notSent says whether a request certainly never left this process: there was no
-// connection, or no leader of its partition to send it to.
+// notSent returns whether a request certainly never left this process: there was no
+// connection, or its partition had no leader.
 func notSent(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "dial" || is[*handshakeError](err) || is[*protocol.TopicError](err) || is[*protocol.TopicPartitionError](err)

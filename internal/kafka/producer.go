@@ -15,21 +15,20 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// ProducerConfig says how a Producer batches. The zero value is usable but for
-// the topic.
+// ProducerConfig says how a Producer batches. Only Topic must be set.
 type ProducerConfig struct {
 	Topic string
-	// MaxBatch is the most records of one batch; default 10,000. MaxBatchBytes
-	// bounds a batch too.
+	// MaxBatch is how many records a batch may have; default 10,000. Its bytes are
+	// bounded by MaxBatchBytes.
 	MaxBatch int
-	// Linger is how long records wait at most for a batch in flight to return, so
-	// that they go together with all that arrives until then; default 0. They do not
+	// Linger is how long records wait at most for a batch in flight to return. All
+	// records that arrive until then go together in one batch. Default 0. Records never
 	// wait while nothing is in flight.
 	Linger time.Duration
-	// Timeout is the most that Append takes; default 5 s.
+	// Timeout is how long Append takes at most; default 5 s.
 	Timeout time.Duration
-	// MaxPending bounds the bytes of records that wait for a batch. Beyond it
-	// Append refuses at once. Default 64 MiB.
+	// MaxPending is how many bytes of records may wait for a batch. When there are
+	// more, Append returns an error at once. Default 64 MiB.
 	MaxPending int
 	Logger     *slog.Logger
 	Metrics    prometheus.Registerer // nil: none
@@ -51,27 +50,26 @@ func (c ProducerConfig) withDefaults() ProducerConfig {
 	return c
 }
 
-// Producer writes records into a topic, each once. Three things are decided in files
-// of their own:
+// Producer writes each record once into a topic. Three questions have a file each:
 //
-//   - When records go, and with which others (producer_batching.go). What is appended
+//   - When records are sent, and with which others (producer_batching.go). What is appended
 //     while a batch is in flight goes together in the next one (group commit), since a
 //     batch costs the same whether it holds one record or a hundred. Each partition
-//     has one batch in flight at most, and batches go round the partitions, so that no
-//     partition is without records while others have some.
-//   - What becomes of a batch without a good answer (producer_retry.go). It is sent
+//     has at most one batch in flight. Batches go to the partitions in turn, so that none
+//     stays without records while others get some.
+//   - What happens to a batch that is not acknowledged (producer_retry.go). It is sent
 //     again, byte for byte, until its outcome is known or its time is over. The
-//     embedded broker forgets sequences when it is killed; there nothing is sent again
-//     that may have been written.
-//   - By which producer id and sequence brokers recognize a batch that they have
-//     (producer_id.go).
+//     embedded broker forgets sequences when it is killed, so it is never sent a batch
+//     again that it may have written.
+//   - Which producer id and sequence a batch has, by which brokers recognize a batch that
+//     they have written (producer_id.go).
 //
 // The queue of records that wait for a batch is bounded; Append refuses when it is
 // full. Records may wait there for half of Timeout, so that their batch has the other
 // half.
 type Producer struct {
 	cfg     ProducerConfig
-	client  *Client // knows the topic's partitions; nil in tests on a model of brokers
+	client  *Client // asked for the topic's partitions; nil in tests on a model of brokers
 	brokers brokers
 	outage  *outage
 	metrics producerMetrics
@@ -82,7 +80,7 @@ type Producer struct {
 	queue         []*appendRequest   // in the order of their arrival
 	queuedRecords int                // of all requests in queue
 	queuedBytes   int                // of all requests in queue
-	timer         *time.Timer        // goes off when the oldest request has lingered, or waited too long
+	timer         *time.Timer        // fires when the oldest request has lingered, or waited too long
 	idle          []*partitionWriter // those without a batch in flight, longest idle first
 	partitions    []*partitionWriter // all; nil until Run knows how many there are
 	closed        bool
@@ -98,8 +96,7 @@ type producerMetrics struct {
 
 var errStopping = fmt.Errorf("%w: the server is shutting down", stream.ErrNotWritten)
 
-// NewProducer returns a producer; its Run must be running for Append to get
-// anywhere.
+// NewProducer returns a producer. Append writes nothing until Run is running.
 func NewProducer(client *Client, cfg ProducerConfig) *Producer {
 	p := newProducer(client, &client.outage, cfg)
 	p.client = client
@@ -124,11 +121,11 @@ func newProducer(b brokers, o *outage, cfg ProducerConfig) *Producer {
 	}}
 }
 
-// Append puts records into the log, all in one partition if they fit a batch,
-// and returns when they are there. The error wraps stream.ErrNotWritten when
-// none of them is certainly there, and stream.ErrInDoubt when they may or may
-// not be. It takes no longer than Timeout. The records belong to the producer
-// until it returns.
+// Append writes records into the log, and returns when the log has acknowledged them.
+// All of them go into one partition, in one batch; it is an error if they do not fit.
+// The error wraps stream.ErrNotWritten if certainly none of them is in the log, and
+// stream.ErrInDoubt if they may or may not be there. Append takes no longer than
+// Timeout. The records belong to the producer until it returns.
 func (p *Producer) Append(ctx context.Context, records []stream.Record) error {
 	if len(records) == 0 {
 		return nil
@@ -159,8 +156,8 @@ func (p *Producer) Append(ctx context.Context, records []stream.Record) error {
 	}
 }
 
-// Run waits for the topic and sends batches until ctx ends. Then it finishes
-// what is in flight, refuses what waits, and returns nil.
+// Run waits for the topic, and sends batches until ctx ends. Then it finishes the
+// batches in flight, refuses the records that wait, and returns nil.
 func (p *Producer) Run(ctx context.Context) error {
 	n, err := p.client.Partitions(ctx, p.cfg.Topic)
 	if err != nil {
@@ -193,8 +190,8 @@ func (p *Producer) runPartitions(ctx context.Context, n int, embedded bool) {
 	writers.Wait()
 }
 
-// close refuses what waits and what is still to come, and lets the writers of the
-// partitions end once they have written the batches that they have.
+// close refuses the records that wait and all later ones. The writers of the partitions
+// end when they have written the batches that they have been given.
 func (p *Producer) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -209,12 +206,13 @@ func (p *Producer) close() {
 	}
 }
 
-// errMaxAge is for how long Err tells of a batch that failed. A server that gets no
-// more traffic because of that error could not recover otherwise.
+// errMaxAge is how long Err reports a batch that failed. It must end: a server that
+// gets no more traffic because of that error could not recover otherwise.
 const errMaxAge = 5 * time.Second
 
-// Err says why records cannot be written now, judged by the last batch. It is nil if
-// that was written or is some time ago, and if there was none yet.
+// Err returns why records cannot be written now, judged by the last batch. It returns
+// nil if that batch was written, if it was sent a while ago, or if there was none yet.
+// Before the topic's partitions are known, it returns an error.
 func (p *Producer) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

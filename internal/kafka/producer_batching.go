@@ -9,8 +9,9 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// appendRequest is the records of one Append. Whoever takes it out of the queue must
-// send its outcome, and not touch it afterwards: it is its Append's again.
+// appendRequest holds the records of one call of Append. Whoever takes it out of the
+// queue must send its outcome, and must not use it after that: it then belongs to
+// Append again.
 type appendRequest struct {
 	records []stream.Record
 	bytes   int
@@ -39,7 +40,7 @@ func (p *Producer) enqueue(r *appendRequest) error {
 	return nil
 }
 
-// withdraw takes r back if it is not in flight yet.
+// withdraw takes r out of the queue. It returns false if r is in flight already.
 func (p *Producer) withdraw(r *appendRequest) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,12 +70,13 @@ func (p *Producer) refuse(n int, why error) {
 	}
 }
 
-// largeBatchBytes is how many bytes of waiting records go at once, even while other
+// largeBatchBytes is how many bytes of records must wait to be sent even while other
 // batches are in flight.
 const largeBatchBytes = 64 << 10
 
-// batchDue says whether a batch is to go now: something waits, a partition is idle,
-// and nothing is in flight, or what waits is large, full or has lingered. p.mu is held.
+// batchDue returns whether a batch must be sent now. It needs a waiting request and an
+// idle partition. Then a batch is due if nothing is in flight, or if what waits is
+// large, fills a batch, or has lingered. p.mu is held.
 func (p *Producer) batchDue(now time.Time) bool {
 	if len(p.queue) == 0 || len(p.idle) == 0 {
 		return false
@@ -94,8 +96,9 @@ func (p *Producer) dispatch(now time.Time) {
 	p.setTimer(now)
 }
 
-// setTimer lets the timer go off when the oldest request has lingered or, while no
-// partition is idle, when it has waited too long; p.mu is held.
+// setTimer sets the timer to the moment when the oldest request will have waited too
+// long. If a partition is idle, it sets it to the moment when that request will have
+// lingered, if that is earlier. p.mu is held.
 func (p *Producer) setTimer(now time.Time) {
 	if len(p.queue) == 0 {
 		return
@@ -140,8 +143,8 @@ func (p *Producer) takeBatch() []*appendRequest {
 	return batch
 }
 
-// Full says whether the queue may be too full for another Append. A server asks before
-// it reads a request that it could not write.
+// Full returns whether the queue may be too full for another Append. A server asks this
+// before it reads a request that it perhaps could not write.
 func (p *Producer) Full() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -157,7 +160,7 @@ type partitionWriter struct {
 	sequence  sequence
 }
 
-// runPartition writes the batches that w gets, until close.
+// runPartition writes the batches that w is given, until the channel is closed.
 func (p *Producer) runPartition(ctx context.Context, w *partitionWriter, embedded bool) {
 	for batch := range w.batches {
 		p.writeBatch(ctx, w, batch, embedded)

@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// slowBrokers take the same time for every batch, and note when each arrived.
+// slowBrokers take the same time for every batch, and record when each arrived.
 type slowBrokers struct {
 	t     *testing.T
 	began time.Time
@@ -44,7 +44,8 @@ func (s *slowBrokers) Produce(ctx context.Context, partition int, raw []byte) er
 // ProducerID implements kafka.Model.
 func (s *slowBrokers) ProducerID(context.Context) (int64, error) { return 1, nil }
 
-// When batches go, and to which partitions, in virtual time: each batch takes 100 ms.
+// Compares when batches are sent, and to which partitions. The time is simulated; each
+// batch takes 100 ms.
 func TestBatching(t *testing.T) {
 	const ms = time.Millisecond
 	many := func(n int) []stream.Record { return values(make([]string, n)...) }
@@ -121,7 +122,7 @@ func TestBatching(t *testing.T) {
 	}
 }
 
-// Append may wait for a batch for half of its time, and no longer.
+// Append may wait for a batch for half of Timeout, and no longer.
 func TestAppendThatWaitsForTooLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		brokers := &slowBrokers{t: t, began: time.Now(), takes: time.Hour}

@@ -15,7 +15,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// outcomes are the values that were appended, with what Append returned.
+// outcomes holds, for each value that was given to Append, the error that Append
+// returned; nil: it was acknowledged.
 type outcomes struct {
 	mu    sync.Mutex
 	of    map[string]error // nil, or what it wraps: not written, in doubt
@@ -37,9 +38,9 @@ func (o *outcomes) acknowledged() int {
 	return o.acked
 }
 
-// Every broker of a cluster dies and comes back, one after the other, while many
-// append and a group reads: what was acknowledged is in the log once, what was
-// refused is not in it, and nobody misses a record.
+// Every broker of a cluster is killed and comes back, one after the other, while many
+// append and a group reads. What was acknowledged is in the log once. What was refused
+// is not in it. No reader misses a record.
 func TestEveryBrokerDiesOnce(t *testing.T) {
 	k, ok := apache()
 	if control := os.Getenv(kafkatest.ControlVariable); !ok || control == "" || len(k.brokers) < 3 {
@@ -60,7 +61,7 @@ func TestEveryBrokerDiesOnce(t *testing.T) {
 			for i := 0; !enough.Load(); i++ {
 				v := fmt.Sprintf("%d/%d", w, i)
 				all.note(v, p.Append(t.Context(), values(v)))
-				<-time.After(time.Millisecond) // so that the log stays short
+				<-time.After(time.Millisecond) // keeps the log short
 			}
 		})
 	}

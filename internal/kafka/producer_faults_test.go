@@ -17,7 +17,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// fault is a rule for one produce request.
+// fault is a rule that answers one produce request.
 type fault func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (res kmsg.Response, cut bool)
 
 // noFault passes the request on and its answer back.
@@ -70,8 +70,9 @@ func failed(req kmsg.Request, res *kmsg.ProduceResponse, e *kerr.Error) *kmsg.Pr
 	return res
 }
 
-// inject applies a fault to each produce request from now on, in turn, and the last one to
-// all further requests. It returns the batches that arrived at the proxy.
+// inject applies the faults to the produce requests from now on, in turn. The last
+// fault applies to all further requests. It returns a function that returns the batches
+// that have arrived at the proxy.
 func (f *proxy) inject(faults ...fault) (batches func() [][]byte) {
 	var mu sync.Mutex
 	var all [][]byte
@@ -89,7 +90,7 @@ func (f *proxy) inject(faults ...fault) (batches func() [][]byte) {
 	}
 }
 
-// producerOf is the producer id that a batch carries, and its sequence.
+// producerOf returns the producer id and the sequence that a batch carries.
 func producerOf(t *testing.T, raw []byte) (id int64, sequence int32) {
 	t.Helper()
 	var b kmsg.RecordBatch
@@ -99,18 +100,18 @@ func producerOf(t *testing.T, raw []byte) (id int64, sequence int32) {
 	return b.ProducerID, b.FirstSequence
 }
 
-// faultCase is a batch that meets faults, and what must come of it.
+// faultCase is a batch that meets faults, and the result that it must have.
 type faultCase struct {
 	name    string
 	faults  []fault
 	want    error // nil, ErrNotWritten or ErrInDoubt
-	written int   // how often it is in the log then
+	written int   // how often it is in the log afterwards
 	sent    []int // for each time it is sent, which producer id it carries: 0 that of the batch before it, 1 the first new one
 	next    int   // which producer id the batch after it carries
 }
 
-// For brokers that keep their sequences: a batch without an answer is sent again, byte for
-// byte, until its outcome is known.
+// apacheFaults returns cases for brokers that keep their sequences. A batch without an
+// answer is sent again, byte for byte, until its outcome is known.
 func apacheFaults() []faultCase {
 	return []faultCase{
 		{"nothing happens", []fault{noFault}, nil, 1, []int{0}, 0},
@@ -131,8 +132,8 @@ func apacheFaults() []faultCase {
 	}
 }
 
-// For the embedded broker, which forgets its sequences: what may have been written is never
-// sent again.
+// embeddedFaults returns cases for the embedded broker, which forgets its sequences. A
+// batch that may have been written is never sent again.
 func embeddedFaults() []faultCase {
 	return []faultCase{
 		{"nothing happens", []fault{noFault}, nil, 1, []int{0}, 0},
@@ -144,7 +145,8 @@ func embeddedFaults() []faultCase {
 	}
 }
 
-// For every broker: answers that prove that nothing was written.
+// provenFaults returns cases for every broker: answers that prove that nothing was
+// written.
 func provenFaults() []faultCase {
 	return []faultCase{
 		{"out of order", []fault{answerInstead(kerr.OutOfOrderSequenceNumber), noFault}, nil, 1, []int{0, 1}, 1},
@@ -242,8 +244,8 @@ func (test faultCase) run(t *testing.T, f *proxy) {
 	}
 }
 
-// Replicas that are slow for a while must not make a writer write the same records again and
-// again, which would make them slower still.
+// Replicas may be slow for a while. The writer must not write the same records again
+// and again then: that would make them slower still.
 func TestSlowReplicasAreWaitedFor(t *testing.T) {
 	t.Parallel()
 	f := newProxy(t, embedded(t, broker.Config{}))

@@ -24,9 +24,9 @@ var (
 	tell      = flag.Bool("tell", false, "tell all that happens in them")
 )
 
-// Whatever happens to batches and their answers: what was acknowledged is in the log once,
-// what was called not written is not in it, and what is in doubt is in it once at most. A
-// seed that fails is run again by
+// Whatever happens to batches and their answers, an acknowledged record is in the log once.
+// A record that was called not written is not in it. One in doubt is in it at most once. To
+// run a seed again that failed:
 //
 //	go test ./internal/kafka -run ProducerHistories -histories 1 -from SEED -tell -v
 func TestProducerHistories(t *testing.T) {
@@ -50,7 +50,7 @@ func TestProducerHistories(t *testing.T) {
 	}
 }
 
-// The same seed is the same history.
+// The same seed gives the same history.
 func TestProducerHistoriesRepeat(t *testing.T) {
 	for seed := range uint64(10) {
 		if a, b := produceHistory(t, seed, false), produceHistory(t, seed, false); a.hash != b.hash {
@@ -84,7 +84,7 @@ func produceHistory(t *testing.T, seed uint64, trace bool) (out produced) {
 	return out
 }
 
-// run appends through a producer while the adversary is at work, and compares what Append
+// run appends through a producer while the adversary acts. It compares what Append
 // returned with what the logs hold.
 func (m *model) run() (out produced) {
 	p := kafka.NewModelProducer(m, kafka.ProducerConfig{
@@ -121,7 +121,7 @@ func (m *model) run() (out produced) {
 		<-time.After(1 + time.Duration(m.rng.Int64N(int64(100*time.Millisecond))))
 	}
 	m.calm = true
-	for range 300 { // longer than any timeout, and until all has arrived
+	for range 300 { // longer than any timeout, so that all has arrived
 		m.step()
 		<-time.After(100 * time.Millisecond)
 	}

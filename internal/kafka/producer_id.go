@@ -7,26 +7,27 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// producerID is what makes a producer idempotent: the broker writes a batch
-// once, however often it arrives, if its sequence follows the one before.
+// producerID identifies an idempotent producer. A broker writes each of its batches
+// once, however often the batch arrives, and only if its sequence follows the one
+// before.
 type producerID struct {
 	id    int64
 	epoch int16
 }
 
-// noProducerID is for batches that may be written more than once.
+// noProducerID returns the id for batches that may be written more than once.
 func noProducerID() producerID { return producerID{id: -1, epoch: -1} }
 
-// sequence numbers the records of a producer id in one partition. A batch carries the
+// sequence counts the records of a producer id in one partition. A batch carries the
 // number of its first record.
 type sequence struct {
 	producer producerID
 	valid    bool  // false: a new producer id must be taken for the next batch
-	next     int32 // of the next batch
+	next     int32 // number of the next record
 }
 
-// advance counts n records that were written. After 2^31-1 numbers it abandons the
-// producer id.
+// advance counts n records that were written. When the numbers would exceed 2^31-1, it
+// abandons the producer id.
 func (s *sequence) advance(n int) {
 	s.next += int32(n)
 	if s.next < 0 {
@@ -34,12 +35,13 @@ func (s *sequence) advance(n int) {
 	}
 }
 
-// abandon has a new producer id taken for the next batch. It must be called when it is
-// not known whether a batch was written: a broker acknowledges a batch whose sequence
-// it knows already, and does not write it.
+// abandon causes the next batch to be sent under a new producer id. It must be called
+// when it is not known whether a batch was written. Otherwise the next batch could get
+// the same sequence, and a broker acknowledges a batch whose sequence it knows without
+// writing it.
 func (s *sequence) abandon() { s.valid = false }
 
-// producerID takes a new producer id from the cluster.
+// producerID gets a new producer id from the cluster.
 func (c *Client) producerID(ctx context.Context) (pid producerID, err error) {
 	err = c.retry(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)

@@ -13,8 +13,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// Where a partition has no leader, or the topic is gone, the batch was never sent. So it is
-// not in doubt, also on the embedded broker.
+// If a partition has no leader, or the topic is gone, the batch was never sent. So it
+// is not in doubt, on the embedded broker too.
 func TestWhatHasNowhereToGoIsNotWritten(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {

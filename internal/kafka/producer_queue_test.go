@@ -44,7 +44,7 @@ func TestAppendRefusesWhatDoesNotFit(t *testing.T) {
 }
 
 func TestAppendRefusesWhenTheQueueIsFull(t *testing.T) {
-	// Its Run is not called, so that all that is appended waits.
+	// Run is not called, so that everything that is appended waits.
 	p := kafka.NewProducer(cluster{}.open(t), kafka.ProducerConfig{Topic: "t", MaxPending: 1000, Timeout: testTimeout})
 	ctx, cancel := context.WithCancel(t.Context())
 	a, b := appending(ctx, p, values(strings.Repeat("x", 500))), appending(ctx, p, values(strings.Repeat("x", 500)))
@@ -62,7 +62,7 @@ func TestAppendRefusesWhenTheQueueIsFull(t *testing.T) {
 	if err := receive(t, a); !errors.Is(err, stream.ErrNotWritten) || !errors.Is(err, context.Canceled) {
 		t.Errorf("what waits was cancelled and returned %v", err)
 	}
-	// Its place is free again.
+	// The request that was withdrawn has freed its place.
 	ended, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
 	if err := p.Append(ended, values(strings.Repeat("x", 500))); !errors.Is(err, context.DeadlineExceeded) {

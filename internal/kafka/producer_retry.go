@@ -10,23 +10,23 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// brokers are what a producer writes to: a Client, or a model of brokers in tests.
+// brokers is what a producer writes to: a Client, or a model of brokers in tests.
 type brokers interface {
-	// produce sends an encoded batch once. The error is the broker's answer, or
+	// produce sends an encoded batch once. The error is the broker's answer, or says
 	// why there is none.
 	produce(ctx context.Context, topic string, partition int, raw []byte) error
-	// producerID takes a new producer id, and tries until ctx ends.
+	// producerID gets a new producer id. It tries again until ctx ends.
 	producerID(ctx context.Context) (producerID, error)
 }
 
-// writeBatch writes a batch and tells its requests the outcome.
+// writeBatch writes a batch, and sends its requests the outcome.
 func (p *Producer) writeBatch(ctx context.Context, w *partitionWriter, batch []*appendRequest, embedded bool) {
 	w.records = w.records[:0]
 	for _, r := range batch {
 		w.records = append(w.records, r.records...)
 	}
 	records := w.records
-	ctx, cancel := context.WithDeadline(ctx, batch[0].at.Add(p.cfg.Timeout)) // that of the oldest request
+	ctx, cancel := context.WithDeadline(ctx, batch[0].at.Add(p.cfg.Timeout)) // the deadline of the oldest request
 	defer cancel()
 	start := time.Now()
 	err := p.sendUntilResolved(ctx, w, records, embedded)
@@ -39,7 +39,7 @@ func (p *Producer) writeBatch(ctx context.Context, w *partitionWriter, batch []*
 		p.metrics.latency.Observe(now.Sub(start).Seconds())
 		p.metrics.batch.Observe(float64(len(records)))
 	}
-	clear(records) // they are their Append's again
+	clear(records) // the records belong to their Append again
 	p.mu.Lock()
 	p.lastErr, p.lastErrAt = err, now
 	if !p.closed {
@@ -57,7 +57,7 @@ func (p *Producer) writeBatch(ctx context.Context, w *partitionWriter, batch []*
 // (stream.ErrInDoubt).
 func (p *Producer) sendUntilResolved(ctx context.Context, w *partitionWriter, records []stream.Record, embedded bool) error {
 	var raw []byte
-	doubt := false // whether an attempt may have been written without our knowing
+	doubt := false // whether an earlier attempt may have written the batch
 	var last error
 	call := retrying{outage: p.outage}
 	defer call.end(false)
@@ -106,8 +106,8 @@ func (p *Producer) sendUntilResolved(ctx context.Context, w *partitionWriter, re
 }
 
 // sendOnce sends a batch once. It waits for the answer for a third of Timeout, so that
-// there is time to send the batch again; on the embedded broker, where it is never
-// sent again, for as long as the batch may take.
+// there is time to send the batch again. On the embedded broker the batch is never sent
+// again, so it waits for as long as the batch may take.
 func (p *Producer) sendOnce(ctx context.Context, w *partitionWriter, raw []byte, embedded bool) error {
 	if !embedded {
 		var cancel context.CancelFunc

@@ -12,7 +12,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// takeProducerID takes a producer id by kafka-go.
+// takeProducerID gets a producer id through kafka-go.
 func (k cluster) takeProducerID(t *testing.T) (id int64, epoch int16) {
 	t.Helper()
 	c := k.kafkaGoClient(t)
@@ -27,8 +27,9 @@ func (k cluster) takeProducerID(t *testing.T) (id int64, epoch int16) {
 	return id, epoch
 }
 
-// What the producer relies on: a broker writes a batch once, however often it arrives, also
-// one in which the sequences begin again from 0. And it refuses one that leaves a gap.
+// The producer relies on this: a broker writes a batch once, however often it arrives.
+// That holds for a batch in which the sequences begin again from 0, too. The broker
+// refuses a batch that leaves a gap.
 func TestABatchThatComesAgainIsWrittenOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		topic, c := k.topic(t, 1, nil), k.open(t)

@@ -53,7 +53,8 @@ func TestShutdownFinishesWhatIsInFlight(t *testing.T) {
 	}
 }
 
-// Whenever the producer is stopped, every Append returns, and tells the truth.
+// The producer may be stopped at any moment. Every Append returns then, and what it
+// returns is true.
 func TestShutdownAtAnyMoment(t *testing.T) {
 	k := embedded(t, broker.Config{})
 	const partitions, writers = 4, 8

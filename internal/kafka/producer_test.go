@@ -40,7 +40,7 @@ func start(t *testing.T, c *kafka.Client, cfg kafka.ProducerConfig) (p *kafka.Pr
 	return p, stop
 }
 
-// appending appends in a goroutine of its own and sends the outcome.
+// appending calls Append in a goroutine of its own. The channel receives the outcome.
 func appending(ctx context.Context, p *kafka.Producer, records []stream.Record) <-chan error {
 	done := make(chan error, 1)
 	go func() { done <- p.Append(ctx, records) }()
@@ -57,9 +57,9 @@ func noneYet(t *testing.T, done <-chan error, when string) {
 	}
 }
 
-// hold keeps produce requests back, after they have arrived, until release.
+// hold holds produce requests back when they arrive, until release.
 type hold struct {
-	arrived chan int // records of a batch that waits there
+	arrived chan int // receives the number of records of each batch that is held back
 	opened  chan struct{}
 	release func()
 }
@@ -81,7 +81,7 @@ func (f *proxy) holdProduce() *hold {
 	return g
 }
 
-// payload is the batch of a produce request.
+// payload returns the batch of a produce request.
 func payload(req kmsg.Request) []byte {
 	return req.(*kmsg.ProduceRequest).Topics[0].Partitions[0].Records
 }
@@ -208,7 +208,7 @@ func TestOneBatchInFlightForEachPartition(t *testing.T) {
 	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, MaxBatch: 2})
 	var inFlight [partitions]atomic.Int32
 	var now atomic.Int32
-	together := make(chan bool, 1) // that two partitions were written to at once
+	together := make(chan bool, 1) // receives true when two partitions are written to at once
 	f.on(kmsg.Produce, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 		partition := req.(*kmsg.ProduceRequest).Topics[0].Partitions[0].Partition
 		if n := inFlight[partition].Add(1); n > 1 {

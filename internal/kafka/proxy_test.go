@@ -14,25 +14,25 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// proxy stands between clients and the brokers of a cluster. Rules of the test change,
-// delay or lose requests and answers. It tells clients its own addresses instead of
-// the brokers'.
+// proxy stands between clients and the brokers of a cluster. The test's rules change,
+// delay or drop requests and answers. The proxy tells clients its own addresses in
+// place of the brokers'.
 type proxy struct {
 	cluster // as clients see it
 	t       *testing.T
 
 	mu           sync.Mutex
 	addrs        map[string]string // the proxy's own, by the broker's
-	id           string            // told as the cluster's id; empty: the true one
+	id           string            // the cluster id that clients are told; empty: the true one
 	rules        map[kmsg.Key]rule
 	truncateNext bool // the next answer of a rule breaks off, and its connection with it
 	conns        map[net.Conn]bool
 	done         bool
 }
 
-// rule answers requests of one kind. It may let them pass to the broker, at most
-// once. Without an answer (nil) the client is left waiting, unless cut closes its
-// connection.
+// rule answers requests of one kind. It may pass a request on to the broker, at most
+// once. If it returns no answer (nil), the client gets none; if cut is set, its
+// connection is closed.
 type rule func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (res kmsg.Response, cut bool)
 
 func newProxy(t *testing.T, behind cluster) *proxy {
@@ -60,7 +60,7 @@ func (p *proxy) on(key kmsg.Key, r rule) {
 	p.rules[key] = r
 }
 
-// disguiseAs makes the proxy tell another cluster id than the true one.
+// disguiseAs makes the proxy tell clients another cluster id than the true one.
 func (p *proxy) disguiseAs(id string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -68,7 +68,7 @@ func (p *proxy) disguiseAs(id string) {
 	p.embedded = false
 }
 
-// addressBefore returns the address of the proxy's own listener before a broker.
+// addressBefore returns the address on which the proxy listens for a broker.
 func (p *proxy) addressBefore(broker string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,7 +93,8 @@ func (p *proxy) addressBefore(broker string) string {
 	return p.addrs[broker]
 }
 
-// keep has c closed when the proxy is, and says whether the proxy is still open.
+// keep makes sure that c is closed when the proxy is closed. It returns whether the
+// proxy is still open.
 func (p *proxy) keep(c net.Conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -101,8 +102,8 @@ func (p *proxy) keep(c net.Conn) bool {
 	return !p.done
 }
 
-// serve passes the requests of one connection on, one at a time, since clients send the
-// next one only after the answer to the one before.
+// serve passes the requests of one connection on, one at a time. That is enough:
+// clients send a request only after the answer to the one before.
 func (p *proxy) serve(client net.Conn, broker string) {
 	defer client.Close()
 	server, err := net.Dial("tcp", broker)
@@ -185,7 +186,7 @@ func (p *proxy) serve(client net.Conn, broker string) {
 	}
 }
 
-// truncateNextAnswer makes the next answer that passes a rule break off in the middle.
+// truncateNextAnswer makes the next answer of a rule break off in the middle.
 func (p *proxy) truncateNextAnswer() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -227,8 +228,8 @@ func (p *proxy) rewriteAddresses(res kmsg.Response) {
 	}
 }
 
-// emptyFirstBatch takes the n records out of the first batch of a partition, as
-// compaction may: the batch is still there, and empty.
+// emptyFirstBatch removes the n records of the first batch of a partition from answers.
+// Compaction may do that too: the batch is still there, but empty.
 func (p *proxy) emptyFirstBatch(topic string, partition int32, n int) {
 	p.on(kmsg.Fetch, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
 		res := pass(req)
@@ -257,8 +258,8 @@ func (p *proxy) emptyFirstBatch(topic string, partition int32, n int) {
 	})
 }
 
-// refuseFirstCreation answers the first creation of a topic with an error that passes,
-// and lets those of the topics beside it go on.
+// refuseFirstCreation answers the first request to create a topic with an error that
+// passes. Other topics in the same request are created.
 func (p *proxy) refuseFirstCreation(topic string) {
 	const notController = 41
 	refused := false
@@ -300,7 +301,7 @@ func sized(frame []byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(len(frame))), frame...)
 }
 
-// decode takes a request's frame apart: its header as it is, and the request.
+// decode splits the frame of a request into its header, undecoded, and the request.
 func decode(frame []byte) (header []byte, req kmsg.Request, err error) {
 	key := int16(binary.BigEndian.Uint16(frame))
 	if req = kmsg.RequestForKey(key); req == nil {

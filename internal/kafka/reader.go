@@ -13,8 +13,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// fetchBytes is how many bytes of records a fetch asks for at most. More costs more
-// memory, and was not faster.
+// fetchBytes is how many bytes of records a fetch asks for at most. A larger value cost
+// more memory and was not faster.
 const fetchBytes = 1 << 20
 
 // Reader returns a reader of a partition. It must not be used concurrently.
@@ -26,7 +26,7 @@ type reader struct {
 	client    *Client
 	topic     string
 	partition int
-	buf       *bytes.Buffer // holds the last answer, and is reused; nil after a request that was given up, which keeps it
+	buf       *bytes.Buffer // holds the last answer, and is reused; nil after a request that was given up, since that request still uses it
 	decoder   decoder
 }
 
@@ -70,7 +70,7 @@ func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	return b, nil
 }
 
-// request returns a request, which owns r.buf until it is answered.
+// request returns a request for records. The request owns r.buf until it is answered.
 func (r *reader) request(offset int64, wait time.Duration) *fetchRequest {
 	p := kmsg.NewFetchRequestTopicPartition()
 	p.Partition, p.FetchOffset, p.PartitionMaxBytes = int32(r.partition), offset, fetchBytes

@@ -18,7 +18,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// ofAllKinds are records that differ in all that a record may hold.
+// ofAllKinds returns records that differ in everything that a record may hold.
 func ofAllKinds() []stream.Record {
 	now := time.Now().UnixMilli()
 	return []stream.Record{
@@ -33,12 +33,13 @@ func ofAllKinds() []stream.Record {
 	}
 }
 
-// difference compares records without their offsets. Null and empty differ.
+// difference compares records but for their offsets. A null value and an empty one
+// differ.
 func difference(want, got []stream.Record) string {
 	return cmp.Diff(described(want), described(got))
 }
 
-// described is a short line for each record that tells all of it.
+// described returns a short line for each record, with everything that it holds.
 func described(records []stream.Record) []string {
 	part := func(b []byte) string {
 		if b == nil {
@@ -77,8 +78,8 @@ func TestWrittenRecordsAreReadAgain(t *testing.T) {
 	})
 }
 
-// An empty value is not null, which would remove a key from a compacted topic, also if it
-// is the first that a reader reads.
+// An empty value is not null: null would remove a key from a compacted topic. This
+// holds for the first record that a reader reads, too.
 func TestEmptyValuesAreNotNull(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		topic, c := k.topic(t, 1, nil), k.open(t)
@@ -116,8 +117,8 @@ func TestKafkaGoReadsWhatWeEncode(t *testing.T) {
 	})
 }
 
-// A partition holds more than one fetch returns, in batches of all sizes, and an answer of
-// Kafka's may end in the middle of a batch.
+// A partition may hold more than one fetch returns, in batches of all sizes. Kafka's
+// answer may end in the middle of a batch.
 func TestAllOfALongPartitionIsRead(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, k cluster) {
@@ -189,7 +190,7 @@ func TestFetchedRecordsHoldUntilTheNextFetch(t *testing.T) {
 	k := embedded(t, broker.Config{})
 	topic, c := k.topic(t, 1, nil), k.open(t)
 	var want []string
-	for i := range 2000 { // more than the reader's first buffer
+	for i := range 2000 { // more than fits into the reader's first buffer
 		want = append(want, fmt.Sprintf("%d %s", i, strings.Repeat("y", 100)))
 	}
 	write(t, c, topic, 0, values(want...))
@@ -229,7 +230,7 @@ func TestFetchWaits(t *testing.T) {
 			t.Errorf("it says that it was sent at %v, which was not between %v and %v later", b.SentAt, began, took)
 		}
 
-		// It returns as soon as there is something: long before its time is up.
+		// Fetch returns as soon as there is a record, long before the wait is over.
 		fetched := make(chan error, 1)
 		go func() {
 			b, err := r.Fetch(within(t), 0, 10*testTimeout)

@@ -12,8 +12,8 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 )
 
-// retry calls f until it returns nil, an error that trying again cannot mend,
-// or ctx ends; then it returns that error, or the context's.
+// retry calls f until it succeeds or ctx ends, or until it returns an error that trying
+// again cannot mend. It returns nil, the context's error or that error.
 func (c *Client) retry(ctx context.Context, f func(context.Context) error) error {
 	call := retrying{outage: &c.outage}
 	defer call.end(false)
@@ -38,17 +38,18 @@ func (c *Client) retry(ctx context.Context, f func(context.Context) error) error
 	}
 }
 
-// staleConnectionDelay is how soon a request is made again that met a stale
-// connection (see isStale).
+// staleConnectionDelay is how soon a request is sent again if its connection was stale
+// (see isStale).
 const staleConnectionDelay = 10 * time.Millisecond
 
-// pause sleeps for d, give or take a quarter.
+// pause sleeps for d, more or less by up to a quarter, drawn at random.
 func pause(ctx context.Context, d time.Duration) error {
 	return sleep.For(ctx, d*3/4+rand.N(d/2+1))
 }
 
-// transient says whether an error may go away by itself: anything that is not an
-// answer of the broker, and the answers that Kafka calls retriable.
+// transient returns whether an error may go away by itself. That is so for errors that
+// are not a broker's answer, with few exceptions, and for the answers that Kafka calls
+// retriable.
 func transient(err error) bool {
 	if errors.Is(err, stream.ErrFenced) || errors.Is(err, errUnreadable) || identityFailed(err) {
 		return false
@@ -65,11 +66,11 @@ func transient(err error) bool {
 	return k.Temporary()
 }
 
-// Permanent says whether an error stays as long as nobody does something about it,
-// rather than until a broker is back.
+// Permanent returns whether an error stays until somebody does something about it, and
+// does not just pass when a broker is back.
 func Permanent(err error) bool { return !transient(err) }
 
-// is says whether err is, or wraps, an error of a type.
+// is returns whether err is, or wraps, an error of type E.
 func is[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok

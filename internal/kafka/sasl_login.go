@@ -13,11 +13,11 @@ import (
 	"github.com/segmentio/kafka-go/sasl/scram"
 )
 
-// Security says how connections to brokers are secured, and as whom they log in.
-// The zero value is neither TLS nor a login.
+// Security says how connections to brokers are secured, and which user logs in. With
+// the zero value there is neither TLS nor a login.
 type Security struct {
-	// TLS is used for every connection; nil: no TLS. A broker's certificate must be
-	// made out to the host that is connected to, or to TLS.ServerName if that is set.
+	// TLS is used for every connection; nil: no TLS. A broker's certificate must name
+	// the host that is connected to, or TLS.ServerName if that is set.
 	TLS *tls.Config
 	// Mechanism of SASL to log in by; empty: no login.
 	Mechanism Mechanism
@@ -35,7 +35,7 @@ const (
 	ScramSHA512 Mechanism = "scram-sha-512"
 )
 
-// login returns what kafka-go logs in by; nil: there is no login.
+// login returns the SASL mechanism with which kafka-go logs in; nil: there is no login.
 func (c connector) login() (sasl.Mechanism, error) {
 	s := c.security
 	if s.Mechanism == "" {
@@ -65,8 +65,8 @@ func (c connector) login() (sasl.Mechanism, error) {
 	return scramLogin{m}, nil
 }
 
-// plainLogin is the mechanism plain, which sends the password as it is. Without TLS it
-// does so to this machine alone, whatever addresses the brokers advertise.
+// plainLogin is the mechanism plain, which sends the password unencrypted. Without TLS
+// it logs in on this machine only, whatever addresses the brokers advertise.
 type plainLogin struct {
 	saslplain.Mechanism
 	encrypted bool
@@ -79,7 +79,8 @@ func (l plainLogin) Start(ctx context.Context) (sasl.StateMachine, []byte, error
 	return l.Mechanism.Start(ctx)
 }
 
-// errCleartext wraps kafka.SASLAuthenticationFailed so that nothing tries again.
+// errCleartext wraps kafka.SASLAuthenticationFailed, so that the login is not tried
+// again.
 var errCleartext = fmt.Errorf("%w: plain would send the password unencrypted to another machine: use TLS, or a scram mechanism", kafka.SASLAuthenticationFailed)
 
 func loopback(host string) bool {
@@ -87,9 +88,9 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// scramLogin is a scram mechanism. In scram the client checks the broker too, which
-// must know the password: where that check fails the login has failed, as when the
-// broker refuses it, and nothing tries again.
+// scramLogin is a scram mechanism. In scram the client also checks that the broker
+// knows the password. If that check fails, scramLogin returns the same error as when
+// the broker refuses the login, so that the login is not tried again.
 type scramLogin struct{ sasl.Mechanism }
 
 func (l scramLogin) Start(ctx context.Context) (sasl.StateMachine, []byte, error) {

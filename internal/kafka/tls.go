@@ -8,7 +8,7 @@ import (
 	"net"
 )
 
-// handshakeError says that the handshake of TLS with a broker failed.
+// handshakeError says that the TLS handshake with a broker failed.
 type handshakeError struct {
 	addr  string
 	err   error
@@ -25,29 +25,29 @@ func (e *handshakeError) Error() string {
 
 func (e *handshakeError) Unwrap() error { return e.err }
 
-// wantsTLSError says that a broker answered a request that was not encrypted with an
-// alert of TLS.
+// wantsTLSError says that a request was sent without encryption and the broker answered
+// with a TLS alert.
 type wantsTLSError struct{ names SettingNames }
 
 func (e *wantsTLSError) Error() string {
 	return fmt.Sprintf("the broker wants TLS on this port: give %s, or use the port of a listener without", e.names.TLS)
 }
 
-// beginsTLSAlert says whether bytes begin a record of TLS that holds an alert. An
-// answer of Kafka's that begins so would be hundreds of megabytes long.
+// beginsTLSAlert returns whether bytes begin with a TLS alert. An answer of Kafka that
+// begins with these bytes would be hundreds of megabytes long.
 func beginsTLSAlert(b []byte) bool {
 	const alert, majorVersion = 0x15, 0x03
 	return len(b) > 1 && b[0] == alert && b[1] == majorVersion
 }
 
-// identityFailed says whether an error is about who one of the two ends is, by TLS:
-// waiting does not mend it. (That a login is refused is a kafka.Error, and not a
-// temporary one.)
+// identityFailed returns whether TLS failed because one end does not accept the other,
+// or because only one of them uses TLS. Waiting does not mend that. (A refused login is
+// a kafka.Error instead, and not a temporary one.)
 func identityFailed(err error) bool {
 	return is[*tls.CertificateVerificationError](err) || is[tls.RecordHeaderError](err) || is[*wantsTLSError](err) || endedByAlert(err)
 }
 
-// endedByAlert says whether a broker ended TLS with an alert.
+// endedByAlert returns whether a broker ended TLS with an alert.
 func endedByAlert(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "remote error"

@@ -29,7 +29,7 @@ type authority struct {
 	key  *ecdsa.PrivateKey
 }
 
-// newAuthority makes an authority of its own.
+// newAuthority returns a new authority.
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
 	a := &authority{}
@@ -38,8 +38,8 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// issue makes a certificate for this machine, signed by the authority if there is
-// one yet.
+// issue makes a certificate for 127.0.0.1. The authority signs it. The first
+// certificate is the authority's own, and signs itself.
 func (a *authority) issue(t *testing.T, name string) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -85,7 +85,7 @@ func secured(t *testing.T, c *tls.Config, users map[string]string) cluster {
 	return embedded(t, broker.Config{Listener: ln, Users: users})
 }
 
-// flagNames calls settings as a command line may.
+// flagNames returns names of settings as a command line may have them.
 func flagNames() kafka.SettingNames {
 	return kafka.SettingNames{
 		Brokers: "--brokers", TLS: "--tls", CA: "--tls-ca", ClientCert: "--tls-cert", ServerName: "--tls-server-name",
@@ -98,8 +98,8 @@ func showing(c tls.Certificate) func(*tls.CertificateRequestInfo) (*tls.Certific
 	return func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return &c, nil }
 }
 
-// All that a client does works on a secured connection: topics, writers, the producer,
-// readers, and claims of a group, which kafka-go connects in another way.
+// Everything that a client does works on a secured connection: topics, writers, the
+// producer, readers, and claims of a group, for which kafka-go connects in another way.
 func TestSecured(t *testing.T) {
 	ca := newAuthority(t)
 	server := &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "broker")}}
@@ -166,8 +166,8 @@ func TestSecured(t *testing.T) {
 	}
 }
 
-// Errors say what is wrong with a connection, and what to do about it. A call ends at once
-// with an error that waiting does not mend, and waits on any other.
+// Errors say what is wrong with a connection, and what to do about it. A call returns
+// at once if waiting cannot mend the error. Otherwise it goes on waiting.
 func TestNotSecured(t *testing.T) {
 	ca, other := newAuthority(t), newAuthority(t)
 	server := &tls.Config{Certificates: []tls.Certificate{ca.issue(t, "broker")}}
@@ -195,7 +195,7 @@ func TestNotSecured(t *testing.T) {
 		name    string
 		server  *tls.Config
 		users   map[string]string
-		before  func(*proxy) // what happens between client and broker
+		before  func(*proxy) // what the proxy does between client and broker
 		client  kafka.Security
 		lasting bool
 		want    string
@@ -242,7 +242,7 @@ func TestNotSecured(t *testing.T) {
 	}
 }
 
-// eventuallyLogged calls do once a log holds s.
+// eventuallyLogged calls do as soon as a log contains s.
 func eventuallyLogged(ctx context.Context, do func(), log *logRecorder, s string) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -256,8 +256,8 @@ func eventuallyLogged(ctx context.Context, do func(), log *logRecorder, s string
 	do()
 }
 
-// Apache Kafka answers a request that is not TLS with an alert. That is certain, so the call
-// ends at once.
+// Apache Kafka answers a request without TLS with a TLS alert. The cause is certain
+// then, so the call returns at once.
 func TestAlert(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -280,8 +280,7 @@ func TestAlert(t *testing.T) {
 	}
 }
 
-// Logins that cannot be right are refused before anything is sent, and no error
-// shows a password.
+// A malformed login is refused before anything is sent. No error shows a password.
 func TestLogins(t *testing.T) {
 	const password = "hunter2\u0007"
 	for _, test := range []struct {

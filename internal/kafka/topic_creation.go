@@ -22,7 +22,7 @@ type Topic struct {
 	Config      map[string]string // e.g. "retention.ms"
 }
 
-// retention writes a duration as Kafka's retention.ms.
+// retention returns a duration as the value of Kafka's retention.ms.
 func retention(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
 // EnsureTopics creates the topics that do not exist yet and waits until they can be
@@ -50,7 +50,7 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) (created []s
 	}
 	err = c.retry(ctx, func(ctx context.Context) error {
 		names, err := c.create(ctx, missing)
-		created = append(created, names...) // of every attempt: one may succeed in part
+		created = append(created, names...) // every attempt adds its own: one may create only some of the topics
 		return err
 	})
 	slices.Sort(created)
@@ -60,8 +60,8 @@ func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) (created []s
 // RetainForever is a retention that removes nothing.
 const RetainForever = -1 * time.Millisecond
 
-// SetRetention changes for how long existing topics keep their records, by their
-// names. It changes no other setting.
+// SetRetention changes how long existing topics keep their records. topics maps their
+// names to that time. It changes no other setting.
 func (c *Client) SetRetention(ctx context.Context, topics map[string]time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -29,7 +29,7 @@ func TestEnsureTopicsCreatesWhatIsMissing(t *testing.T) {
 		if err != nil || !slices.Equal(created, []string{one}) {
 			t.Fatalf("the first: %q, %v", created, err)
 		}
-		// Usable at once, without a second look.
+		// The topic can be used at once.
 		write(t, c, one, 2, values("x"))
 
 		created, err = c.EnsureTopics(within(t), topicOf(one, 7), topicOf(two, 1))
@@ -62,8 +62,8 @@ func TestEnsureTopicsCreatesWhatIsMissing(t *testing.T) {
 	})
 }
 
-// There are three copies, or as many as there are brokers, and all of them but one must have
-// a record before it is acknowledged.
+// A topic has three copies, or as many as there are brokers if there are fewer. All of
+// them but one must have a record before it is acknowledged.
 func TestEnsureTopicsChoosesReplication(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		c := k.open(t)
@@ -144,7 +144,8 @@ func TestEnsureTopicsThatCannotBe(t *testing.T) {
 	})
 }
 
-// EnsureTopics also returns the topics that an attempt created which failed in part.
+// An attempt to create topics may fail in part. EnsureTopics returns the topics that it
+// created, too.
 func TestEnsureTopicsTriesAgain(t *testing.T) {
 	f := newProxy(t, embedded(t, broker.Config{}))
 	name := unique(t)
@@ -241,8 +242,8 @@ func TestOpenRefusesWhatCannotBeAnAddress(t *testing.T) {
 	}
 }
 
-// SetRetention changes the retention and nothing else. For a topic that does not exist its
-// error names it.
+// SetRetention changes the retention and nothing else. Its error names a topic that
+// does not exist.
 func TestRetain(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		c := k.open(t)
@@ -266,7 +267,7 @@ func TestRetain(t *testing.T) {
 			}
 			return states[0].Config["retention.ms"] == "-1" && states[1].Config["retention.ms"] == "7200000"
 		}
-		for ctx := within(t); !changed(); { // another broker may hear of it later
+		for ctx := within(t); !changed(); { // other brokers may learn of it later
 			select {
 			case <-ctx.Done():
 				t.Fatal("the retention stays as it was")

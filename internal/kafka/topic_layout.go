@@ -11,26 +11,28 @@ import (
 // installation are created. The zero value is the default.
 type Layout struct {
 	Names wire.Topics
-	// Reactions is the number of partitions of emoji-topic, the most combiners
-	// that can share the counting; default 4.
+	// Reactions is the number of partitions of emoji-topic. No more combiners than that
+	// can share the counting. Default 4.
 	Reactions int
-	// Partials is the number of partitions of emoji-partials, the most
-	// reducers; default 1.
+	// Partials is the number of partitions of emoji-partials. No more reducers than
+	// that can share the work. Default 1.
 	Partials int
 	// Counts is the number of partitions of emoji-aggregated; default 1.
 	Counts int
-	// Replication of every topic; default min(3, brokers).
+	// Replication is the number of copies of each partition, in every topic; default
+	// min(3, brokers).
 	Replication int
-	// Retention of reactions, partials and counts; default 24 h. It must be
-	// longer than aggregate is ever away.
+	// Retention is how long reactions, partials and counts are kept; default 24 h. It
+	// must be longer than the longest time for which aggregate is ever stopped.
 	Retention time.Duration
-	// ReactionsRetention and CountsRetention are those of emoji-topic and
+	// ReactionsRetention and CountsRetention replace Retention for emoji-topic and
 	// emoji-aggregated; default Retention.
 	ReactionsRetention, CountsRetention time.Duration
-	// SwarmRetention of the topics of clusters and subscriber servers; default 1 h.
+	// SwarmRetention is how long the topics of clusters and subscriber servers keep
+	// swarms; default 1 h.
 	SwarmRetention time.Duration
-	// Lateness of aggregate; default 10 s. Brokers refuse reactions whose time is
-	// more than half of it ahead of their clock.
+	// Lateness is the lateness of aggregate; default 10 s. Brokers refuse reactions
+	// whose time is ahead of their clock by more than half of it.
 	Lateness time.Duration
 }
 
@@ -58,7 +60,7 @@ func (l Layout) withDefaults() Layout {
 	return l
 }
 
-// ReactionsTopic is emoji-topic.
+// ReactionsTopic returns how emoji-topic is created.
 func (l Layout) ReactionsTopic() Topic {
 	l = l.withDefaults()
 	return Topic{l.Names.Reactions(), l.Reactions, l.Replication, map[string]string{
@@ -71,32 +73,32 @@ func (l Layout) ReactionsTopic() Topic {
 	}}
 }
 
-// PartialsTopic is emoji-partials.
+// PartialsTopic returns how emoji-partials is created.
 func (l Layout) PartialsTopic() Topic {
 	l = l.withDefaults()
 	return Topic{l.Names.Partials(), l.Partials, l.Replication, map[string]string{"retention.ms": retention(l.Retention)}}
 }
 
-// CountsTopic is emoji-aggregated.
+// CountsTopic returns how emoji-aggregated is created.
 func (l Layout) CountsTopic() Topic {
 	l = l.withDefaults()
 	return Topic{l.Names.Counts(), l.Counts, l.Replication, map[string]string{"retention.ms": retention(l.CountsRetention)}}
 }
 
-// ClusterTopic is a cluster's cluster_N.
+// ClusterTopic returns how the topic of a cluster, such as cluster_1, is created.
 func (l Layout) ClusterTopic(cluster string) Topic {
 	l = l.withDefaults()
 	return Topic{l.Names.Cluster(cluster), 1, l.Replication, map[string]string{"retention.ms": retention(l.SwarmRetention)}}
 }
 
-// ServerTopic is a subscriber server's sub_N.
+// ServerTopic returns how the topic of a subscriber server, such as sub_1, is created.
 func (l Layout) ServerTopic(server string) Topic {
 	l = l.withDefaults()
 	return Topic{l.Names.Server(server), 1, l.Replication, map[string]string{"retention.ms": retention(l.SwarmRetention)}}
 }
 
-// ServersTopic is emostream-servers. It is compacted, and brokers set the time of its
-// records, so that its readers can compare clocks.
+// ServersTopic returns how emostream-servers is created. It is compacted. Brokers set
+// the time of its records, so that its readers can compare clocks.
 func (l Layout) ServersTopic() Topic {
 	l = l.withDefaults()
 	return Topic{l.Names.Servers(), 1, l.Replication, map[string]string{

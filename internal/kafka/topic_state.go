@@ -11,8 +11,8 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
-// existing asks, once, how many brokers there are and which topics. A topic is false if
-// the brokers answered for it with an error.
+// existing asks once how many brokers there are, and which topics. The value of a topic
+// is false if the brokers answered for it with an error.
 func (c *Client) existing(ctx context.Context) (brokers int, topics map[string]bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -27,8 +27,8 @@ func (c *Client) existing(ctx context.Context) (brokers int, topics map[string]b
 	return len(m.Brokers), topics, nil
 }
 
-// Topics asks, once, for the names of all topics that this client may see, and sorts
-// them.
+// Topics asks once for the names of all topics that this client may see, and returns
+// them sorted.
 func (c *Client) Topics(ctx context.Context) ([]string, error) {
 	_, have, err := c.existing(ctx)
 	if err != nil {
@@ -37,7 +37,7 @@ func (c *Client) Topics(ctx context.Context) ([]string, error) {
 	return slices.Sorted(maps.Keys(have)), nil
 }
 
-// Partitions returns how many partitions a topic has, waiting until it exists.
+// Partitions waits until a topic exists, and returns how many partitions it has.
 func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
 	n := 0
 	err := c.retry(ctx, func(ctx context.Context) error {
@@ -51,7 +51,7 @@ func (c *Client) Partitions(ctx context.Context, topic string) (int, error) {
 	return n, nil
 }
 
-// topic asks, once, for the metadata of a topic.
+// topic asks once for the metadata of a topic.
 func (c *Client) topic(ctx context.Context, name string) (kafka.Topic, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -82,7 +82,7 @@ type TopicState struct {
 	Config      map[string]string `json:"config"` // empty if this client may not see it
 }
 
-// Forbidden is an error if this client may not see the topic, else nil.
+// Forbidden returns an error if this client may not see the topic, else nil.
 func (t TopicState) Forbidden() error {
 	if !t.Hidden {
 		return nil
@@ -90,7 +90,7 @@ func (t TopicState) Forbidden() error {
 	return fmt.Errorf("topic %s: %w", t.Name, adviseACL(kafka.TopicAuthorizationFailed, "Read, or at least Describe,", "topic "+t.Name))
 }
 
-// Describe asks, once, for the state of topics. One that does not exist is not an error.
+// Describe asks once for the state of topics. It is no error if a topic does not exist.
 func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -11,11 +11,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// missingTopicError says why a list of the cluster's topics lacks one: it does not
-// exist (UnknownTopicOrPartition), or this client may not see it
-// (TopicAuthorizationFailed). Brokers leave topics that a client may not describe out
-// of a list of all, which is what kafka-go always asks for. They tell the two cases
-// apart only when they are asked for the topic by its name.
+// missingTopicError asks why a list of the cluster's topics lacks one. It returns
+// UnknownTopicOrPartition if the topic does not exist, and TopicAuthorizationFailed if
+// this client may not see it. kafka-go always asks for all topics, and brokers leave
+// those out that a client may not describe. They tell the two cases apart only when
+// they are asked for a topic by its name.
 func (c *Client) missingTopicError(ctx context.Context, topic string) error {
 	req := &metadataRequest{clientID: c.cfg.ClientID, MetadataRequest: kmsg.NewMetadataRequest()}
 	t := kmsg.NewMetadataRequestTopic()
@@ -33,8 +33,8 @@ func (c *Client) missingTopicError(ctx context.Context, topic string) error {
 	return kafka.UnknownTopicOrPartition
 }
 
-// orForbidden returns err, unless that says that a topic is unknown and the truth is
-// that this client may not see it: then it returns TopicAuthorizationFailed.
+// orForbidden returns err. But if err says that the topic is unknown, and this client
+// only may not see it, it returns TopicAuthorizationFailed.
 func (c *Client) orForbidden(ctx context.Context, topic string, err error) error {
 	if !is[*protocol.TopicError](err) && !errors.Is(err, kafka.UnknownTopicOrPartition) {
 		return err
@@ -60,10 +60,10 @@ func (r *metadataRequest) ApiKey() protocol.ApiKey { return protocol.Metadata } 
 
 func (r *metadataResponse) ApiKey() protocol.ApiKey { return protocol.Metadata } //nolint:revive // its name in protocol.Message
 
-// Prepare is told the version that kafka-go has agreed on with the broker.
+// Prepare sets the version that kafka-go has agreed on with the broker.
 func (r *metadataRequest) Prepare(version int16) { r.Version = version }
 
-// Required says that RawExchange is wanted, whatever the broker.
+// Required tells kafka-go to call RawExchange, whatever the broker supports.
 func (r *metadataRequest) Required(map[protocol.ApiKey]int16) bool { return true }
 
 // RawExchange sends the request and reads the answer.

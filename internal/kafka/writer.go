@@ -35,8 +35,8 @@ func (w writer) Write(ctx context.Context, partition int, records []stream.Recor
 	return nil
 }
 
-// produce sends an encoded batch once and waits until all replicas in sync have
-// it. The error is the broker's answer, or why there is none.
+// produce sends an encoded batch once, and waits until all replicas in sync have it.
+// The error is the broker's answer, or says why there is none.
 func (c *Client) produce(ctx context.Context, topic string, partition int, raw []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

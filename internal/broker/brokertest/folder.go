@@ -6,8 +6,8 @@ import (
 	"github.com/emostream/emostream/internal/broker"
 )
 
-// Folder is an empty folder for a log. Where the broker keeps none, the test is
-// skipped.
+// Folder returns an empty folder for the log of a broker. It skips the test on systems
+// where the broker keeps its log in memory only.
 func Folder(tb testing.TB) string {
 	tb.Helper()
 	if !broker.CanKeepLog {
@@ -16,8 +16,8 @@ func Folder(tb testing.TB) string {
 	return tb.TempDir()
 }
 
-// Folders are the ways in which the broker keeps its log here: in memory (""), and,
-// where it can, in an empty folder.
+// Folders returns the values of DataDir with which tests run: "", which keeps the log
+// in memory, and an empty folder, where the broker can keep one.
 func Folders(tb testing.TB) []string {
 	tb.Helper()
 	if !broker.CanKeepLog {
