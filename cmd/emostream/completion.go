@@ -94,9 +94,8 @@ func completeWords(words ...string) cobra.CompletionFunc {
 	return cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)
 }
 
-// completeEmojis completes shortcodes and shows the emoji beside each. Skin tones are
-// offered once the word has an underscore. In a list with commas it completes the last
-// word.
+// completeEmojis completes shortcodes and shows the emoji beside each. It offers skin tones
+// only if the word has an underscore. In a list with commas it completes the last word.
 func completeEmojis(_ *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
 	before, code := "", begun
 	if i := strings.LastIndexByte(begun, ','); i >= 0 {

@@ -61,8 +61,8 @@ func writeNew(path, text string, force bool) error {
 	return errors.Join(err, f.Close())
 }
 
-// settingsTemplate returns a settings file in which every setting stands at its default,
-// commented out: first those that several commands share, then those of each command.
+// settingsTemplate returns a settings file that holds every setting with its default, as a
+// comment. The settings that several commands share come first, then those of each command.
 func settingsTemplate(s schema) string {
 	var b strings.Builder
 	b.WriteString(`# Settings of emostream, read by every command (see emostream config --help).

@@ -76,7 +76,7 @@ func (f *consumeFlags) runTrace(ctx context.Context, io streams, asJSON bool) er
 	return f.reportTrace(io, t, asJSON, f.followTrace(ctx, io, t))
 }
 
-// wantsReaction says which reactions are followed.
+// wantsReaction returns a function that says whether a reaction is to be followed.
 func (f *consumeFlags) wantsReaction() (func(wire.ReactionFields) bool, error) {
 	filter, err := f.filter()
 	if err != nil {

@@ -122,9 +122,9 @@ func (w *world) checkQuiet(cluster string, want map[cell]int64) {
 	}
 }
 
-// checkObservers checks what publishers show that began in the middle of
-// emoji-aggregated. They may show no count that is too great. Windows whose first count
-// was written after they began they must show whole.
+// checkObservers checks the observers, which are publishers that began in the middle of
+// emoji-aggregated. They may not show a count that is too great. They must show all of
+// each window whose first count was written after they began.
 func (w *world) checkObservers(want map[cell]int64) {
 	got := w.shown(w.topics[observed])
 	w.within(observed, want, got)
@@ -220,8 +220,8 @@ type decoded struct {
 	swarms map[string]wire.Swarm
 }
 
-// shown returns the counts that the swarms of a topic show to any reader: of each
-// window and channel the swarm with the greatest total counts.
+// shown returns the counts that any reader of a topic shows. Of each window and channel a
+// reader takes the swarm with the greatest total.
 func (w *world) shown(topic *topic) map[cell]int64 {
 	greatest := map[cell]wire.Swarm{}
 	for _, r := range topic.partitions[0].records {
