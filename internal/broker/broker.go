@@ -24,6 +24,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kversion"
+	"golang.org/x/time/rate"
 
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -186,7 +187,8 @@ func (b *Broker) open() error {
 		return err
 	}
 	opts = append(opts, kfake.ListenFn(func(string, string) (net.Listener, error) {
-		return advertisedListener{joinListener{ln}, address(b.addr)}, nil
+		guarded := guardListener{ln, b.cfg.Logger, rate.NewLimiter(rate.Every(time.Second), 1)}
+		return advertisedListener{joinListener{guarded}, address(b.addr)}, nil
 	}))
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {

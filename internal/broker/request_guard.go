@@ -1,0 +1,106 @@
+package broker
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+
+	"github.com/twmb/franz-go/pkg/kbin"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/time/rate"
+)
+
+// maxRequest is how many bytes a request may have. Clients bound theirs to about a
+// megabyte unless they are told otherwise.
+const maxRequest = 32 << 20
+
+// guardListener is a listener whose connections hand kfake whole requests of Kafka's
+// protocol only. kfake takes the size that a request begins with for granted and makes
+// room for it at once, up to 4 GiB, and it panics on a request of a kind that it does
+// not know. Anybody who reaches the port can send either, and so can a web page.
+type guardListener struct {
+	net.Listener
+	log     *slog.Logger
+	logging *rate.Limiter // of all connections together
+}
+
+func (l guardListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &guardConn{Conn: c, listener: l}, nil
+}
+
+// guardConn is a connection of a guardListener. One goroutine reads from it.
+type guardConn struct {
+	net.Conn
+	listener guardListener
+	request  bytes.Buffer // a whole request, as far as it was not read yet
+}
+
+// Read returns bytes of a request once all of it has arrived and is one of Kafka's. It
+// fails on anything else, after which nothing more can be read.
+func (c *guardConn) Read(b []byte) (int, error) {
+	if c.request.Len() == 0 {
+		if err := c.next(); err != nil {
+			if bad, ok := errors.AsType[*requestError](err); ok && c.listener.logging.Allow() {
+				c.listener.log.Warn("closing a connection that does not speak Kafka's protocol", "from", c.RemoteAddr().String(), "error", bad)
+			}
+			return 0, err
+		}
+	}
+	return c.request.Read(b)
+}
+
+// next reads a request. Memory is taken for what has come, not for what is announced.
+func (c *guardConn) next() error {
+	c.request.Reset()
+	if _, err := io.CopyN(&c.request, c.Conn, sizeBytes); err != nil {
+		return err
+	}
+	size := binary.BigEndian.Uint32(c.request.Bytes())
+	if size > maxRequest {
+		return &requestError{fmt.Sprintf("a request of %d bytes was announced: up to %d are allowed", size, maxRequest)}
+	}
+	if _, err := io.CopyN(&c.request, c.Conn, int64(size)); err != nil {
+		return err
+	}
+	return checkRequest(c.request.Bytes()[sizeBytes:])
+}
+
+// requestError says what is wrong with a request.
+type requestError struct{ problem string }
+
+func (e *requestError) Error() string { return e.problem }
+
+// checkRequest reads a request as kfake does, and fails where kfake would not survive.
+func checkRequest(request []byte) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &requestError{fmt.Sprintf("a request cannot be read: %v", p)}
+		}
+	}()
+	r := kbin.Reader{Src: request}
+	kind, version := r.Int16(), r.Int16()
+	_, _ = r.Int32(), r.NullableString() // a number for the answer, and who asks
+	if err := r.Complete(); err != nil {
+		return &requestError{fmt.Sprintf("a request of %d bytes has no header: %v", len(request), err)}
+	}
+	req := kmsg.RequestForKey(kind)
+	if req == nil || version < 0 {
+		return &requestError{fmt.Sprintf("a request of kind %d in version %d is not known", kind, version)}
+	}
+	req.SetVersion(version)
+	if req.IsFlexible() {
+		kmsg.SkipTags(&r)
+	}
+	if err := req.ReadFrom(r.Src); err != nil {
+		return &requestError{fmt.Sprintf("a request of kind %d in version %d cannot be read: %v", kind, version, err)}
+	}
+	return nil
+}
