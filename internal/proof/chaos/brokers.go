@@ -19,19 +19,19 @@ const (
 	Kafka    = "kafka"    // three of Apache Kafka
 )
 
-// victim is what faults can happen to.
+// victim is a process, or a cluster of brokers, to which faults can happen.
 type victim interface {
-	// inject lets a fault happen, and returns when the victim is running again. When
-	// ctx ends it lets it run again at once.
+	// inject causes a fault, and returns when the victim is running again. When ctx
+	// ends, it lets the victim run again at once.
 	inject(ctx context.Context, f Fault) error
 }
 
-// brokers are what a pipeline runs on.
+// brokers are the brokers that a pipeline runs on.
 type brokers struct {
 	addrs        []string
 	target       Target
 	victim       victim
-	startMissing func(context.Context) error // starts those that do not run
+	startMissing func(context.Context) error // starts the brokers that do not run
 	stop         func() error
 }
 
@@ -65,7 +65,7 @@ func startKafka(ctx context.Context, cfg Config) (*brokers, error) {
 	}
 	b := &brokers{
 		addrs: cluster.Addrs(),
-		// A broker that comes back has to catch up before the next may go.
+		// A broker that comes back has to catch up before the next one may be away.
 		target: Target{Kinds: []Kind{Kill, Pause}, Rest: 8 * time.Second},
 		victim: oneBrokerAway{cluster}, startMissing: func(context.Context) error { return nil }, stop: cluster.Stop,
 	}
@@ -75,7 +75,7 @@ func startKafka(ctx context.Context, cfg Config) (*brokers, error) {
 	return b, nil
 }
 
-// oneBrokerAway is a cluster of which one broker at a time may be away.
+// oneBrokerAway is a cluster in which only one broker at a time may be away.
 type oneBrokerAway struct{ *kafkatest.Cluster }
 
 func (c oneBrokerAway) inject(ctx context.Context, f Fault) error {
@@ -94,5 +94,5 @@ func (c oneBrokerAway) inject(ctx context.Context, f Fault) error {
 	return back(context.WithoutCancel(ctx), i)
 }
 
-// isBroker says whether a fault happened to a broker.
+// isBroker returns whether a fault happens to a broker.
 func (b *brokers) isBroker(f Fault) bool { return slices.Contains(b.target.Names, f.Target) }

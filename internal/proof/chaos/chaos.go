@@ -1,19 +1,19 @@
-// Package chaos proves the promise by breaking everything else: what was
-// acknowledged is counted exactly once, whichever process is killed, paused or
-// restarted, whenever.
+// Package chaos proves that what was acknowledged is counted exactly once, whichever
+// process is killed, paused or restarted at any moment.
 //
-// It runs the program as an operator would, every stage twice, on brokers of its own.
-// Clients send reactions while processes and brokers are killed, paused (until others
-// have taken over, so that they go on as zombies) and restarted. A seed decides what
-// happens when.
+// It runs the program as an operator would, with two copies of every stage, on brokers
+// of its own. Clients send reactions while processes and brokers are killed, paused and
+// restarted. Pauses can last until others have taken over, so that the paused process
+// goes on as a zombie. A seed decides what happens when.
 //
-// Every reaction has a user id of its own, and its client notes the outcome. So not sums
-// are compared, but each single reaction: what was acknowledged must be in the log once,
-// what is in doubt at most once, what was refused never. Then package verify compares
-// the log with the counts, window by window. The topics of the subscriber servers, and
-// what two listeners were shown, must be the counts in the end.
+// Every reaction has a user id of its own, and its client notes the outcome. So each
+// single reaction is checked, and not only sums. What was acknowledged must be in the
+// log once, what is in doubt at most once, and what was refused never. Then package
+// verify compares the log with the counts, window by window. In the end, the topics of
+// the subscriber servers, and what two listeners were shown, must agree with the
+// counts.
 //
-// Recover measures on the same pipeline for how long windows are late after each kind of
+// Recover uses the same pipeline. It measures how late windows are after each kind of
 // disturbance.
 package chaos
 
@@ -32,22 +32,22 @@ import (
 type Config struct {
 	// Program is the path of emostream.
 	Program string
-	// Broker is what it runs on: Embedded or Kafka.
+	// Broker is what the pipeline runs on: Embedded or Kafka.
 	Broker string
 	// Dir is a folder for the logs and data of all processes.
 	Dir string
 	// Duration is how long faults happen; default 45 s.
 	Duration time.Duration
-	// Seed says which faults, together with Broker and Duration.
+	// Seed determines, together with Broker and Duration, which faults happen and when.
 	Seed uint64
-	// Rate of the clients in reactions a second; default 400.
+	// Rate is how many reactions the clients send in a second; default 400.
 	Rate int
-	// Connections of the clients; default 32.
+	// Connections is how many connections the clients have; default 32.
 	Connections int
-	// LogLevel of the stages; default info.
+	// LogLevel is the log level of the stages; default info.
 	LogLevel string
-	// Tell is called with what happens, as Printf would be. Several goroutines may call
-	// it at once. Default: nothing is told.
+	// Tell is called with messages about the run, with the arguments of Printf. Several
+	// goroutines may call it at once. Default: there are no messages.
 	Tell func(format string, args ...any)
 }
 
@@ -70,18 +70,19 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// ErrWrong says that something was lost, doubled, or is not what it must be.
+// ErrWrong says that a reaction was lost or counted twice, or that something else is
+// not as it must be.
 var ErrWrong = errors.New("the promise was broken")
 
 // Times of a run, apart from those of its faults.
 const (
-	loadAfterFaults = 3 * time.Second  // for which clients go on after everything runs again
-	verifyTimeout   = 60 * time.Second // after which all that was acknowledged must be counted and shown
+	loadAfterFaults = 3 * time.Second  // how long clients go on sending after everything runs again
+	verifyTimeout   = 60 * time.Second // how long it may take until everything acknowledged is counted and shown
 )
 
-// Run lets faults happen for cfg.Duration and returns the result. The error wraps
-// ErrWrong if the promise was broken, and joins what else went wrong. When ctx ends no
-// more faults happen, and what has happened by then is verified all the same.
+// Run causes faults for cfg.Duration and returns the result. The error wraps ErrWrong
+// if anything is not as it must be, and joins whatever else failed. When ctx ends, no
+// more faults happen, and what has been sent by then is verified all the same.
 func Run(ctx context.Context, cfg Config) (Report, error) {
 	cfg = cfg.withDefaults()
 	r := &run{cfg: cfg, report: Report{Broker: cfg.Broker, Seed: cfg.Seed}}
@@ -109,7 +110,7 @@ type run struct {
 	listeners  []*listener
 
 	mu       sync.Mutex
-	failures []error // what went wrong and was no fault of the plan
+	failures []error // errors that the planned faults do not explain
 	over     bool
 }
 
@@ -160,8 +161,8 @@ func (r *run) run(faults context.Context) (err error) {
 	return r.verify(ctx)
 }
 
-// injectUnderLoad lets faults happen while clients send, and returns when the clients
-// have all their answers.
+// injectUnderLoad causes faults while clients send. It returns when the clients have
+// all their answers.
 func (r *run) injectUnderLoad(ctx, faults context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	senders := clients{servers: r.pipeline.mainServers, rate: r.cfg.Rate, connections: r.cfg.Connections, sent: &r.sent, failed: r.fail}
@@ -183,8 +184,8 @@ func (r *run) injectUnderLoad(ctx, faults context.Context) error {
 	return nil
 }
 
-// waitForListeners returns when every listener has been shown reactions. From then on it
-// must be shown all.
+// waitForListeners returns when every listener has been shown reactions. From then on
+// every listener must be shown all of them.
 func (r *run) waitForListeners(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -198,7 +199,7 @@ func (r *run) waitForListeners(ctx context.Context) error {
 	return nil
 }
 
-// inject lets the faults of the plan happen, and returns when cfg.Duration is over and
+// inject causes the faults of the plan. It returns when cfg.Duration is over and
 // everything is running again.
 func (r *run) inject(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, r.cfg.Duration)
@@ -213,8 +214,8 @@ func (r *run) inject(ctx context.Context) error {
 	return err
 }
 
-// verify compares, and lets the stages write their goroutines into their logs if
-// anything is wrong.
+// verify compares. If anything is wrong, it makes the stages write their goroutines
+// into their logs.
 func (r *run) verify(ctx context.Context) error {
 	r.cfg.Tell("the faults are over: comparing")
 	ctx, cancel := context.WithTimeout(ctx, 2*verifyTimeout)

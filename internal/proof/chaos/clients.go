@@ -24,19 +24,19 @@ const (
 	resendDelay = 100 * time.Millisecond
 )
 
-// clients send reactions at a steady rate, over a number of connections that each
-// have one request under way at most. Every reaction has a user id of its own, and is
-// added to sent with its outcome. A connection that waits for an answer leaves out the
-// reactions that were due meanwhile.
+// clients send reactions at a steady rate, over a number of connections. Each
+// connection has at most one request in flight. Every reaction has a user id of its
+// own, and is added to sent with its outcome. While a connection waits for an answer,
+// it skips the reactions that it should have sent in that time.
 type clients struct {
 	servers     []string // base URLs; connections and retries take turns
 	rate        int      // reactions a second, of all connections
 	connections int
 	sent        *SentReactions
-	failed      func(error) // is told of answers that no fault explains
+	failed      func(error) // called for answers that no fault explains
 }
 
-// run sends until ctx ends, and then waits for the answers under way.
+// run sends until ctx ends, and then waits for the answers that are still to come.
 func (c *clients) run(ctx context.Context) {
 	interval := time.Duration(c.connections) * time.Second / time.Duration(c.rate)
 	var all sync.WaitGroup
@@ -93,7 +93,7 @@ func (c *client) sendOne(ctx context.Context) {
 	}
 }
 
-// nthEmoji is the emoji of a client's nth reaction.
+// nthEmoji returns the emoji of a client's nth reaction.
 func nthEmoji(n int) string {
 	kinds := emoji.Favourites()
 	return kinds[n%len(kinds)]

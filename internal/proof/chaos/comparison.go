@@ -16,7 +16,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// verifier reads at the end of a run what the topics hold, and compares.
+// verifier reads what the topics hold at the end of a run, and compares it.
 type verifier struct {
 	client    *kafka.Client
 	topics    wire.Topics
@@ -49,24 +49,25 @@ type Verdict struct {
 	OutcomeCounts
 	Counted int64    // the sum of the greatest counts
 	Latest  []Late   // the windows that were late the longest; empty if there are none
-	Missed  int      // windows that listeners were not shown fully, as they were away
+	Missed  int      // windows that listeners were not shown completely because they were not connected
 	Wrong   []string // everything that is not as it must be
 }
 
-// Lost is by how much fewer reactions were counted than acknowledged.
+// Lost returns how many fewer reactions were counted than acknowledged; 0 if none.
 func (v Verdict) Lost() int64 { return max(0, v.OutcomeCounts[Acknowledged]-v.Counted) }
 
-// Doubled is by how much more reactions were counted than can be in the log.
+// Doubled returns how many more reactions were counted than can be in the log; 0 if
+// none.
 func (v Verdict) Doubled() int64 {
 	return max(0, v.Counted-v.OutcomeCounts[Acknowledged]-v.OutcomeCounts[InDoubt])
 }
 
-// verify compares until all is as it must be, or timeout is over. Nothing may be sent
-// any more.
+// verify compares until everything is as it must be, or until timeout is over. Nothing
+// may be sent any more.
 func (v *verifier) verify(ctx context.Context, timeout time.Duration) (Verdict, error) {
 	deadline := time.Now().Add(timeout)
-	// verify.Wait waits for counts that are missing. Nothing is written any more, also of
-	// what is in doubt: a producer gives up sooner than a client.
+	// verify.Wait waits for counts that are missing. By now nothing is written any
+	// more, not even a reaction in doubt: a producer gives up sooner than a client.
 	report, err := verify.Wait(ctx, verify.Config{Client: v.client, Topics: v.topics}, timeout)
 	if err != nil {
 		return Verdict{}, fmt.Errorf("compare emoji-topic with emoji-aggregated: %w", err)
@@ -83,7 +84,7 @@ func (v *verifier) verify(ctx context.Context, timeout time.Duration) (Verdict, 
 	}
 }
 
-// read takes in what is new in every topic.
+// read reads what is new in every topic.
 func (v *verifier) read(ctx context.Context) error {
 	errs := []error{
 		v.reactions.read(ctx, func(p int, r stream.Record) error {
@@ -99,7 +100,7 @@ func (v *verifier) read(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// compare compares what was read so far.
+// compare compares what has been read so far.
 func (v *verifier) compare(report verify.Report) Verdict {
 	totals := v.counted.Totals()
 	out := Verdict{Latest: v.counted.Late(0, math.MaxInt64)}
@@ -129,7 +130,7 @@ func (v *verifier) compare(report verify.Report) Verdict {
 	return out
 }
 
-// Compare says in which windows the swarms of a topic differ from the counts.
+// Compare returns the windows in which the swarms of a topic differ from the counts.
 func (s *Swarms) Compare(topic string, counted map[int64]int64) (wrong []string) {
 	ends := maps.Clone(counted)
 	for end := range s.Greatest {

@@ -17,8 +17,8 @@ func (c FaultCounts) String() string {
 	return fmt.Sprintf("%d killed, %d paused, %d restarted", c[Kill], c[Pause], c[Restart])
 }
 
-// injector lets faults happen when they are due. One that is due before its target is
-// back from the last one waits for that, and does not happen if ctx ends first.
+// injector causes faults when they are due. If the target is not back from its last
+// fault then, the new fault waits for that. It does not happen if ctx ends first.
 type injector struct {
 	plan    []Fault
 	victims map[string]victim
@@ -31,8 +31,8 @@ type injector struct {
 	isBroker func(Fault) bool
 }
 
-// run lets all faults of the plan happen, and returns when the last one is over or ctx
-// has ended, and everything is running again.
+// run causes all faults of the plan. It returns when the last one is over or ctx has
+// ended, and everything is running again.
 func (i *injector) run(ctx context.Context) error {
 	i.began = time.Now()
 	var all sync.WaitGroup
@@ -60,7 +60,7 @@ func (i *injector) run(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// injectInto lets the faults of one victim happen.
+// injectInto causes the faults of one victim.
 func (i *injector) injectInto(ctx context.Context, v victim, queue <-chan Fault) error {
 	for f := range queue {
 		if sleep.Until(ctx, i.began.Add(f.At)) != nil {
@@ -75,7 +75,7 @@ func (i *injector) injectInto(ctx context.Context, v victim, queue <-chan Fault)
 	return nil
 }
 
-// note counts a fault, and tells of it.
+// note counts a fault, and reports it.
 func (i *injector) note(f Fault) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -21,7 +21,7 @@ func (k Kind) String() string {
 	return [...]string{"kill", "pause", "restart"}[k]
 }
 
-// Fault is what happens to a process at a time.
+// Fault is something that happens to a process at a given time.
 type Fault struct {
 	At     time.Duration // since the beginning
 	Target string        // the process's name
@@ -40,8 +40,8 @@ func (f Fault) String() string {
 	}
 }
 
-// Target is one process, or several of which only one may be away at a time, as the
-// brokers of a cluster.
+// Target is one process, or several of which only one may be away at a time, such as
+// the brokers of a cluster.
 type Target struct {
 	Names []string
 	Kinds []Kind
@@ -60,9 +60,10 @@ const (
 	rounding = 10 * time.Millisecond // nobody reads microseconds
 )
 
-// Plan returns the faults of a seed, in the order of their times. Targets are dealt like
-// cards: a fault happens to every target before a second one happens to any, except for
-// targets that are still away. So are the kinds of faults of each target.
+// Plan returns the faults of a seed, in the order of their times. Targets are dealt
+// like cards: every target gets a fault before any gets a second one, except for
+// targets that are still away. The kinds of faults of each target are dealt in the same
+// way.
 func Plan(seed uint64, duration time.Duration, targets []Target) []Fault {
 	p := planner{random: rand.New(rand.NewPCG(seed, 0)), targets: targets, free: make([]time.Duration, len(targets))}
 	p.kinds = make([]deck, len(targets))
@@ -99,7 +100,7 @@ type planner struct {
 	kinds   []deck // of each target
 }
 
-// next deals a target to which a fault may happen at a time.
+// next deals a target to which a fault may happen at the time at.
 func (p *planner) next(at time.Duration) (i int, ok bool) {
 	busy := func(i int) bool { return p.free[i] > at }
 	for i := range p.targets {
@@ -113,8 +114,8 @@ func (p *planner) next(at time.Duration) (i int, ok bool) {
 // deck holds the numbers below n that are still to be dealt, in random order.
 type deck []int
 
-// deal takes the first number that is not busy out of the deck. If it has none, it is
-// filled up first.
+// deal takes the first number out of the deck that is not busy. If there is none, it
+// first adds all numbers again.
 func (d *deck) deal(random *rand.Rand, n int, busy func(int) bool) int {
 	for {
 		for at, i := range *d {

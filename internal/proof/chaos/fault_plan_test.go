@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/proof/chaos"
 )
 
-// targets are three stages and a cluster of brokers.
+// targets returns three stages and a cluster of brokers.
 func targets() []chaos.Target {
 	all := []chaos.Kind{chaos.Kill, chaos.Pause, chaos.Restart}
 	return []chaos.Target{
@@ -87,7 +87,7 @@ func TestFaultsAreWhatTheyShouldBe(t *testing.T) {
 	}
 }
 
-// Thirty seconds are enough for every target, whatever the seed.
+// In thirty seconds every target gets a fault, whatever the seed.
 func TestEveryTargetHasItsTurn(t *testing.T) {
 	for seed := range uint64(1000) {
 		hit := map[string]bool{}

@@ -14,8 +14,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// lateness is the default of aggregate and subscribe. A listener that comes back is told
-// of windows that have grown since, as far back as this before the last one that it saw.
+// lateness is the default of aggregate and subscribe. A listener that comes back is
+// sent the windows that have grown since, if they ended no longer than this before the
+// last one that it saw.
 const lateness = 10 * time.Second
 
 // listener listens to a subscriber server, and connects again whenever it is cut off.
@@ -23,7 +24,7 @@ type listener struct {
 	name, url string
 
 	mu          sync.Mutex
-	totals      map[int64]int64 // the greatest that it was shown, by the window's end
+	totals      map[int64]int64 // the greatest total that it was shown of each window, by its end
 	connections []Connection
 	lastID      int64
 }
@@ -31,8 +32,8 @@ type listener struct {
 // Connection is one connection of a listener.
 type Connection struct {
 	Since     time.Time
-	LastID    int64   // with which it began: the end of the newest window seen before; 0: none
-	LastShown []Shown // the last one that it was shown; empty: none
+	LastID    int64   // the Last-Event-ID with which it began: the end of the newest window seen before; 0: none
+	LastShown []Shown // the last window that it was shown; empty: none
 }
 
 // run listens until ctx ends.
@@ -74,7 +75,7 @@ func (l *listener) onEvent(e sse.Event) error {
 	return nil
 }
 
-// hasShown says whether the listener was shown reactions.
+// hasShown returns whether the listener was shown reactions.
 func (l *listener) hasShown() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -86,8 +87,9 @@ func (l *listener) hasShown() bool {
 	return false
 }
 
-// check says what the listener should have been shown and was not, by what its server's
-// topic holds, and in how many windows it may have missed something.
+// check compares what the listener was shown with what its server's topic holds. It
+// returns what the listener should have been shown and was not, and in how many windows
+// it may have missed something.
 func (l *listener) check(topic *Swarms) (wrong []string, missed int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -105,20 +107,21 @@ func (l *listener) check(topic *Swarms) (wrong []string, missed int) {
 	return wrong, missed
 }
 
-// at writes the end of a window.
+// at returns the end of a window as text.
 func at(ms int64) string { return time.UnixMilli(ms).Format(timeLayout) }
 
-// MayMiss says whether a listener may have missed final, the last swarm of a window.
+// MayMiss returns whether a listener may have missed final, the last swarm of a window.
 //
-// A listener that comes back is told of all windows after the last one that it saw, and
-// of those within the lateness before that one that have grown. So it may miss that an
-// older window has grown, if that was while it was not connected: after the last swarm
-// that it was shown before, by their offsets in the topic, and before it was back. There
-// is time to spare on the latter, since the time of a record is when its writer began to
-// write it.
+// A listener that comes back is sent all windows after the last one that it saw, and
+// those of the lateness before that which have grown. So it may miss that an older
+// window has grown, if the window grew while the listener was not connected. The window
+// grew then if its last swarm stands in the topic after the last swarm that the
+// listener was shown before, and was written before the listener was back. The second
+// comparison allows some extra time, since the time of a record is when its writer
+// began to write it.
 func MayMiss(final Swarm, topic *Swarms, connections []Connection) bool {
 	const spare = 10 * time.Second
-	seen := int64(-1) // the offset in the topic up to which it was told of all
+	seen := int64(-1) // the offset in the topic up to which it was sent everything
 	for i, c := range connections {
 		reach := c.LastID - lateness.Milliseconds()
 		if c.LastID == 0 {

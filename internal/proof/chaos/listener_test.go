@@ -14,8 +14,8 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// swarms is a topic that holds swarms of windows, given as end in seconds and total;
-// the record at offset n was written n seconds after the epoch.
+// swarms returns a topic with the given swarms. Each is the end of its window in
+// seconds and its total. The record at offset n was written n seconds after the epoch.
 func swarms(t *testing.T, records ...[2]int64) *chaos.Swarms {
 	t.Helper()
 	var s chaos.Swarms
@@ -62,8 +62,8 @@ func TestSwarmsMustBeWhatWasCounted(t *testing.T) {
 	}
 }
 
-// The topic's swarms are of windows that end every two seconds; the one of the
-// window that ends at 4 grows last, at offset 9.
+// The topic has swarms of windows that end every two seconds. The window that ends at 4
+// grows last, at offset 9.
 func TestAListenerMayMissOnlyWhatGrewFarBackWhileItWasAway(t *testing.T) {
 	topic := swarms(t,
 		[2]int64{2, 1}, [2]int64{4, 1}, [2]int64{6, 1}, [2]int64{8, 1}, [2]int64{10, 1},

@@ -16,14 +16,14 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// readyTimeout is how long the pipeline may take until it can be used, at the beginning
-// and after the last fault.
+// readyTimeout is how long the pipeline may take to become ready, at the beginning and
+// after the last fault.
 const readyTimeout = 90 * time.Second
 
-// pipeline is every stage twice, on brokers of its own.
+// pipeline is two copies of every stage, on brokers of its own.
 type pipeline struct {
 	cfg         Config
-	failed      func(error) // is told when a stage ends by itself
+	failed      func(error) // called when a stage ends by itself
 	brokers     *brokers
 	stages      []*stage
 	mainServers []string          // base URLs of the main servers
@@ -31,8 +31,8 @@ type pipeline struct {
 	topics      wire.Topics
 }
 
-// startPipeline starts the brokers and every stage twice, and returns when all servers
-// are ready. The caller must stop the pipeline, also after an error.
+// startPipeline starts the brokers and two copies of every stage. It returns when all
+// servers are ready. The caller must stop the pipeline, also after an error.
 func startPipeline(ctx context.Context, cfg Config, failed func(error)) (*pipeline, error) {
 	p := &pipeline{cfg: cfg, failed: failed, subscribers: map[string]string{}}
 	var err error
@@ -60,7 +60,7 @@ func startPipeline(ctx context.Context, cfg Config, failed func(error)) (*pipeli
 	return p, p.waitReady(ctx)
 }
 
-// stage describes a process of the program.
+// stage returns a process of the program. It does not start it.
 func (p *pipeline) stage(name string, args ...string) *stage {
 	return &stage{
 		name: name, program: p.cfg.Program, args: append(args, "--log-level", p.cfg.LogLevel),
@@ -84,7 +84,7 @@ func (p *pipeline) startMissing(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// waitReady returns when every server says that it is ready.
+// waitReady waits until every server says that it is ready.
 func (p *pipeline) waitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
@@ -98,7 +98,7 @@ func (p *pipeline) waitReady(ctx context.Context) error {
 	return all.Wait()
 }
 
-// waitServerReady returns when a server says that it is ready.
+// waitServerReady waits until a server says that it is ready.
 func waitServerReady(ctx context.Context, url string) error {
 	const again = 100 * time.Millisecond
 	for {
@@ -128,7 +128,8 @@ func checkReady(ctx context.Context, url string) error {
 	return nil
 }
 
-// victims returns to what faults can happen: as targets for a plan, and by their names.
+// victims returns everything to which faults can happen: as targets for a plan, and by
+// name.
 func (p *pipeline) victims() (targets []Target, byName map[string]victim) {
 	byName = map[string]victim{}
 	for _, s := range p.stages {
@@ -142,7 +143,7 @@ func (p *pipeline) victims() (targets []Target, byName map[string]victim) {
 	return targets, byName
 }
 
-// dump lets every stage write its goroutines into its log and end.
+// dump makes every stage write its goroutines into its log and end.
 func (p *pipeline) dump() {
 	for _, s := range p.stages {
 		if s.process != nil && s.process.Running() {
@@ -151,7 +152,7 @@ func (p *pipeline) dump() {
 	}
 }
 
-// stop ends everything at once.
+// stop kills everything.
 func (p *pipeline) stop() error {
 	var errs []error
 	for _, s := range p.stages {

@@ -13,22 +13,22 @@ import (
 	"github.com/emostream/emostream/internal/sleep"
 )
 
-// disturbance is what happens to the copies of aggregate. Before it and after it there
-// are two of them.
+// disturbance is something that happens to the copies of aggregate. There are two
+// copies before it and after it.
 type disturbance struct {
 	name   string
 	target time.Duration // how late a window may be; 0: no target
-	watch  time.Duration // for how long the windows after it are measured
+	watch  time.Duration // how long the windows after it are measured
 	begin  step
-	// undo brings back two copies after that.
+	// undo makes the copies two again.
 	undo step
 }
 
 // step does something to copies of aggregate.
 type step func(context.Context, *recovery) error
 
-// disturbances are what is measured. Five copies are more than emoji-topic has
-// partitions.
+// disturbances returns what is measured. One of them uses five copies, which are more
+// than emoji-topic has partitions.
 func disturbances() []disturbance {
 	const short, long = 8 * time.Second, 16 * time.Second
 	nothing := func(context.Context, *recovery) error { return nil }
@@ -76,20 +76,20 @@ type recovery struct {
 	repetition int
 }
 
-// Measured is by how much windows were late after each disturbance.
+// Measured says how late windows were after each disturbance.
 type Measured struct {
 	Broker string
 	Rows   []Row
 }
 
-// Row is one disturbance, and how late the latest window was each time.
+// Row is one disturbance, with how late the latest window was in each repetition.
 type Row struct {
 	Name   string
 	Target time.Duration // 0: no target
 	Late   []time.Duration
 }
 
-// String is a table, in Markdown.
+// String returns a table in Markdown.
 func (m Measured) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| aggregate on %s | target | a window was late by at most |\n|---|---|---|\n", m.Broker)
@@ -107,11 +107,11 @@ func (m Measured) String() string {
 	return b.String()
 }
 
-// Recover measures for how long windows are late when copies of aggregate come and go
-// while clients send. Each disturbance begins shortly before a window ends, a little
-// earlier in each repetition: it delays a window the most if a copy stands still when
-// the window ends, and that may be some time after the disturbance begins. Recover also
-// verifies that all was counted.
+// Recover measures how late windows are when copies of aggregate come and go while
+// clients send. A disturbance delays a window the most if a copy stands still when the
+// window ends. That may be some time after the disturbance begins. So each disturbance
+// begins shortly before a window ends, a little earlier in each repetition. Recover
+// also verifies that all reactions were counted.
 func Recover(ctx context.Context, cfg Config, repetitions int) (Measured, error) {
 	cfg = cfg.withDefaults()
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -126,7 +126,7 @@ func Recover(ctx context.Context, cfg Config, repetitions int) (Measured, error)
 	return Measured{}, errors.Join(fmt.Errorf("start the pipeline: %w", err), p.stop())
 }
 
-// phase is when the windows after a disturbance were measured.
+// phase is the time in which the windows after a disturbance were measured.
 type phase struct {
 	row         int
 	began, over time.Time
@@ -170,7 +170,7 @@ func (r *recovery) measure(ctx context.Context, repetitions int) (Measured, erro
 	return m, err
 }
 
-// disturb lets all disturbances happen while clients send.
+// disturb causes all disturbances while clients send.
 func (r *recovery) disturb(ctx context.Context, sent *SentReactions, repetitions int) (phases []phase, err error) {
 	sendCtx, cancel := context.WithCancel(ctx)
 	var failed error
@@ -223,7 +223,7 @@ func (r *recovery) align(ctx context.Context) {
 	_ = sleep.Until(ctx, next.Add(-before))
 }
 
-// all does something to several copies at once.
+// all calls do for several copies at once.
 func (r *recovery) all(which []int, do func(*stage) error) error {
 	errs := make([]error, len(r.copies))
 	var working sync.WaitGroup

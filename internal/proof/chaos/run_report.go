@@ -15,7 +15,7 @@ type Report struct {
 	Verdict
 }
 
-// String is the report in one line.
+// String returns the report in one line.
 func (r Report) String() string {
 	late := time.Duration(0)
 	if len(r.Latest) > 0 {

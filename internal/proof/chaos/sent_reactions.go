@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Outcome is what the client that sent a reaction knows of it.
+// Outcome is what the client that sent a reaction knows about it.
 type Outcome int
 
 // The outcomes of a reaction.
@@ -32,14 +32,14 @@ type SentReaction struct {
 	Server  string // that it was sent to
 	Sent    time.Time
 	Outcome Outcome
-	Answer  string // the server's, or why there is none
+	Answer  string // the server's answer, or why there is none
 }
 
 func (r SentReaction) String() string {
 	return fmt.Sprintf("%s %s (sent at %s to %s, %v: %s)", r.ID, r.Emoji, r.Sent.Format(timeLayout), r.Server, r.Outcome, r.Answer)
 }
 
-// timeLayout writes times of day as they stand in the stages' logs.
+// timeLayout is the layout of times of day in the stages' logs.
 const timeLayout = "15:04:05.000"
 
 // SentReactions are all reactions that were sent, with their outcomes. It is safe for
@@ -72,11 +72,11 @@ func (w Written) String() string {
 	return fmt.Sprintf("%d:%d at %s", w.Partition, w.Offset, time.UnixMilli(w.Time).Format(timeLayout))
 }
 
-// OutcomeCounts is how many reactions had which outcome.
+// OutcomeCounts is how many reactions had each outcome.
 type OutcomeCounts [outcomeCount]int64
 
-// Check compares the reactions with the records of the log, and says for each reaction
-// what is wrong.
+// Check compares the reactions with the records of the log. It returns what is wrong,
+// one text for each reaction.
 func (s *SentReactions) Check(log []Written) (counts OutcomeCounts, wrong []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -98,7 +98,8 @@ func (s *SentReactions) Check(log []Written) (counts OutcomeCounts, wrong []stri
 	return counts, wrong
 }
 
-// check says what is wrong with the records that were found of a reaction.
+// check returns what is wrong with the records that were found of a reaction; empty:
+// nothing.
 func (r SentReaction) check(found []Written) string {
 	minRecords, maxRecords := 0, 1
 	switch r.Outcome {
@@ -119,7 +120,7 @@ func (r SentReaction) check(found []Written) string {
 	return ""
 }
 
-// places writes where records stand in the log.
+// places returns where records stand in the log, as text.
 func places(found []Written) string {
 	var at []string
 	for _, w := range found {

@@ -84,7 +84,7 @@ func TestLostAndDoubledAreBoundsOfTheSums(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			v := chaos.Verdict{Counted: test.counted}
 			v.OutcomeCounts[chaos.Acknowledged], v.OutcomeCounts[chaos.InDoubt] = test.acknowledged, test.inDoubt
-			v.OutcomeCounts[chaos.NotWritten] = 1000 // which says nothing
+			v.OutcomeCounts[chaos.NotWritten] = 1000 // has no effect: such reactions must not be in the log
 			if v.Lost() != test.lost || v.Doubled() != test.doubled {
 				t.Errorf("%d lost and %d doubled, want %d and %d", v.Lost(), v.Doubled(), test.lost, test.doubled)
 			}

@@ -22,10 +22,10 @@ type stage struct {
 	program string
 	args    []string
 	log     string      // path of the file
-	failed  func(error) // is told when it ends by itself; from another goroutine
+	failed  func(error) // called from another goroutine when the process ends by itself
 
 	process  *process.Process
-	stopping chan struct{} // closed before the process is ended from here
+	stopping chan struct{} // closed before the stage ends the process
 }
 
 // start starts the process, unless it is running. It outlives ctx.
@@ -57,7 +57,8 @@ func (s *stage) start(ctx context.Context) error {
 	return nil
 }
 
-// ending is why a process has ended by itself, which is an error even with exit code 0.
+// ending returns why a process has ended by itself. That is an error even with exit
+// code 0.
 func ending(p *process.Process) error {
 	if err := p.Err(); err != nil {
 		return err
@@ -65,7 +66,7 @@ func ending(p *process.Process) error {
 	return fmt.Errorf("exit status 0")
 }
 
-// markStopping notes that the process is about to be ended from here.
+// markStopping notes that the stage is about to end the process.
 func (s *stage) markStopping() {
 	select {
 	case <-s.stopping:
@@ -86,8 +87,8 @@ func (s *stage) kill() error {
 	return nil
 }
 
-// stop asks the process to stop and waits until it has. One that does not stop must
-// write its goroutines into its log.
+// stop asks the process to stop, and waits until it has stopped. If it does not stop,
+// it must write its goroutines into its log.
 func (s *stage) stop() error {
 	if s.process == nil || !s.process.Running() {
 		return nil
@@ -107,7 +108,7 @@ func (s *stage) stop() error {
 	return nil
 }
 
-// dump lets the process write its goroutines into its log and end.
+// dump makes the process write its goroutines into its log and end.
 func (s *stage) dump() error {
 	s.markStopping()
 	if err := s.process.Dump(); err != nil {
@@ -146,7 +147,7 @@ func (s *stage) inject(ctx context.Context, f Fault) error {
 	return s.start(ctx)
 }
 
-// tail is the end of the stage's log.
+// tail returns the end of the stage's log.
 func (s *stage) tail() string {
 	const most = 3000
 	b, err := os.ReadFile(s.log)

@@ -14,17 +14,18 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// topic reads a topic from its beginning, each time on to its end.
+// topic reads a topic from its beginning. Each read goes on where the last one ended,
+// up to the topic's end.
 type topic struct {
 	client *kafka.Client
 	name   string
 	tail   *topicreader.Tail // nil before the first reading
 }
 
-// brokerTimeout is how long the brokers may go without an answer.
+// brokerTimeout is how long a read may go on without an answer of the brokers.
 const brokerTimeout = 15 * time.Second
 
-// read hands over what is new, up to the end of each partition.
+// read calls take for each new record, up to the end of each partition.
 func (t *topic) read(ctx context.Context, take func(partition int, r stream.Record) error) error {
 	if t.tail == nil {
 		n, err := t.client.Partitions(ctx, t.name)
@@ -47,23 +48,23 @@ func (t *topic) read(ctx context.Context, take func(partition int, r stream.Reco
 	return err
 }
 
-// written reads a record of emoji-topic.
+// written decodes a record of emoji-topic.
 func written(p int, r stream.Record) (Written, error) {
 	var reaction wire.Reaction
 	err := json.Unmarshal(r.Value, &reaction)
 	return Written{Partition: p, Offset: r.Offset, Time: r.Time, UserID: reaction.UserID, Emoji: reaction.Emoji}, err
 }
 
-// Counts are the greatest counts in emoji-aggregated, by the end of the window
-// and emoji.
+// Counts is the greatest count in emoji-aggregated of each emoji in each window: by the
+// end of the window in ms, and then by the emoji.
 type Counts map[int64]map[string]count
 
 type count struct {
 	n  int64
-	at int64 // time of the first record that held it, ms
+	at int64 // time of the first record that held this count, in ms since 1970
 }
 
-// Add takes in a record of emoji-aggregated.
+// Add adds a record of emoji-aggregated.
 func (c Counts) Add(r stream.Record) error {
 	var n wire.Count
 	if err := json.Unmarshal(r.Value, &n); err != nil {
@@ -80,7 +81,7 @@ func (c Counts) Add(r stream.Record) error {
 	return nil
 }
 
-// Totals is how many reactions were counted in each window.
+// Totals returns how many reactions were counted in each window, by its end in ms.
 func (c Counts) Totals() map[int64]int64 {
 	totals := map[int64]int64{}
 	for end, emojis := range c {
@@ -101,8 +102,8 @@ func (l Late) String() string {
 	return fmt.Sprintf("the window that ended at %s was complete %.1f s later", at(l.End), l.By.Seconds())
 }
 
-// Late returns how late the windows were that end after one time and not after
-// another, the latest first.
+// Late returns how late the windows were that end after one time and not after another.
+// The latest ones come first.
 func (c Counts) Late(after, until int64) []Late {
 	var out []Late
 	for end, emojis := range c {
@@ -121,23 +122,24 @@ func (c Counts) Late(after, until int64) []Late {
 
 // Swarms is what a subscriber server's topic holds.
 type Swarms struct {
-	// Greatest is the swarm of the greatest total of each window, by its end.
+	// Greatest is the swarm with the greatest total of each window, by the window's
+	// end.
 	Greatest map[int64]Swarm
-	// first is the offset of the first record that says so.
+	// first is the offset of the first record with that window and total.
 	first map[Shown]int64
 }
 
-// Shown is a window and a total of it, as a listener is shown them.
+// Shown is a window and a total of it, as a listener may be shown them.
 type Shown struct{ End, Total int64 }
 
-// Swarm is a record of a swarm.
+// Swarm is a record of a subscriber server's topic.
 type Swarm struct {
 	Shown
 	Offset int64
 	Time   int64 // ms
 }
 
-// Add takes in a record of a subscriber server's topic.
+// Add adds a record of a subscriber server's topic.
 func (s *Swarms) Add(r stream.Record) error {
 	w, err := wire.DecodeSwarm(r.Value)
 	if err != nil {
@@ -156,7 +158,7 @@ func (s *Swarms) Add(r stream.Record) error {
 	return nil
 }
 
-// offset is that of the first record of a window with a total, or -1.
+// offset returns the offset of the first record with that window and total, or -1.
 func (s *Swarms) offset(shown Shown) int64 {
 	if o, ok := s.first[shown]; ok {
 		return o

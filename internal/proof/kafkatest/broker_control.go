@@ -10,16 +10,17 @@ import (
 	"strings"
 )
 
-// What the command sets in the environment of the command that it runs.
+// Variables that the command sets in the environment of the command that it runs.
 const (
-	// BrokersVariable holds the brokers' addresses, host:port, with commas between them.
+	// BrokersVariable holds the brokers' addresses, host:port, separated by commas.
 	BrokersVariable = "EMOSTREAM_TEST_BROKERS"
 	// ControlVariable holds the address at which brokers can be killed and started; see Control.
 	ControlVariable = "EMOSTREAM_TEST_BROKER_CONTROL"
 )
 
-// Handler lets another process kill and start the cluster's brokers: POST /kill?broker=1 and POST /start?broker=1,
-// answered with 204 when Kill or Start has returned.
+// Handler lets another process kill and start the cluster's brokers, with POST
+// /kill?broker=1 and POST /start?broker=1. It answers 204 when Kill or Start has
+// returned.
 func (c *Cluster) Handler() http.Handler {
 	on := func(act func(context.Context, int) error) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {

@@ -28,7 +28,7 @@ type broker struct {
 	process *process.Process // nil before the first launch
 }
 
-// clusterProperties are the lines of server.properties that all brokers share.
+// clusterProperties returns the lines of server.properties that all brokers share.
 func clusterProperties(controllerPorts []int) map[string]string {
 	n := len(controllerPorts)
 	replicas := min(3, n)
@@ -44,13 +44,14 @@ func clusterProperties(controllerPorts []int) map[string]string {
 		"inter.broker.listener.name":     "PLAINTEXT",
 		"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
 		"auto.create.topics.enable":      "false",
-		// A dead broker's partitions get a new leader, and it may register again, only when its session has run
-		// out. The default, nine seconds, makes every kill in a test that long.
+		// When a broker dies, its partitions get a new leader only after its session
+		// has run out, and only then may it register again. The default of nine seconds
+		// would make every kill in a test take that long.
 		"broker.session.timeout.ms":    "4000",
 		"broker.heartbeat.interval.ms": "1000",
-		// Otherwise every test would wait for members that might still join.
+		// Otherwise every test would wait for further members, which might still join.
 		"group.initial.rebalance.delay.ms": "0",
-		// By default half of the small heap.
+		// The default is half of the heap, which is small here.
 		"log.cleaner.dedupe.buffer.size": "8388608",
 	}
 	for key, value := range map[string]int{
@@ -61,7 +62,8 @@ func clusterProperties(controllerPorts []int) map[string]string {
 		"min.insync.replicas":                              inSync,
 		"transaction.state.log.min.isr":                    inSync,
 		"share.coordinator.state.topic.min.isr":            inSync,
-		// There are few partitions, since each costs time at a start, and none of these topics is ever full here.
+		// There are few partitions, since each takes time at the start. None of these
+		// topics ever becomes large here.
 		"offsets.topic.num.partitions":                 6,
 		"transaction.state.log.num.partitions":         3,
 		"share.coordinator.state.topic.num.partitions": 1,
@@ -71,7 +73,8 @@ func clusterProperties(controllerPorts []int) map[string]string {
 	return properties
 }
 
-// format writes the broker's server.properties and prepares its data folder, unless that was used before.
+// format writes the broker's server.properties. It also prepares its data folder,
+// unless the folder has been used before.
 func (b *broker) format(ctx context.Context, clusterID string, shared map[string]string) error {
 	properties := maps.Clone(shared)
 	properties["node.id"] = strconv.Itoa(b.id)
@@ -112,11 +115,12 @@ func (b *broker) launch(ctx context.Context) error {
 	return nil
 }
 
-// running tells whether the process was started and has not ended.
+// running returns whether the process was started and has not ended.
 func (b *broker) running() bool { return b.process != nil && b.process.Running() }
 
-// command is one of Kafka's programs in a Java process that is quick to start and small, since several share a
-// machine with the tests.
+// command returns a command that runs one of Kafka's programs in a Java process. The
+// process is small and starts quickly, since several of them share a machine with the
+// tests.
 func (b *broker) command(ctx context.Context, class string, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, b.java, append([]string{
 		"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
@@ -126,12 +130,12 @@ func (b *broker) command(ctx context.Context, class string, args ...string) *exe
 	}, args...)...)
 }
 
-// file is the path of one of the broker's files beside its data.
+// file returns the path of one of the broker's files beside its data folder.
 func (b *broker) file(extension string) string {
 	return b.dir + extension
 }
 
-// died describes a process that ended by itself.
+// died returns an error about a process that ended by itself, with the end of its log.
 func (b *broker) died() error {
 	const tail = 3000
 	log, err := os.ReadFile(b.file(".log"))

@@ -12,8 +12,9 @@ import (
 	"github.com/emostream/emostream/internal/sleep"
 )
 
-// wait returns when every running broker knows all of them, and every replica that one of them holds is in sync. A
-// broker that ends meanwhile is an error, with the end of its log.
+// wait waits until every running broker knows all running brokers, and every replica on
+// one of them is in sync. It returns an error, with the end of the log, if a broker
+// ends meanwhile.
 func (c *Cluster) wait(ctx context.Context) error {
 	const interval, timeout = 100 * time.Millisecond, 2 * time.Minute
 	ctx, cancel := context.WithTimeout(ctx, timeout)
@@ -36,8 +37,9 @@ func (c *Cluster) wait(ctx context.Context) error {
 	}
 }
 
-// ready asks the broker at an address, and no other, which brokers and replicas it knows; the error says what is
-// missing. It uses a bare connection because a client would answer from its cache.
+// ready asks the broker at an address which brokers and replicas it knows. The error
+// says what is missing. It uses a bare connection, because a client could answer from
+// its cache or ask another broker.
 func ready(ctx context.Context, addr string, running []*broker) error {
 	const timeout = 2 * time.Second
 	dialer := kafka.Dialer{Timeout: timeout}

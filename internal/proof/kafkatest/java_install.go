@@ -14,7 +14,8 @@ import (
 	"github.com/emostream/emostream/internal/proof/process"
 )
 
-// libsVariable names the folder of Kafka's jars, for machines that have them already or share them.
+// libsVariable is the variable that names the folder of Kafka's jars, for machines that
+// have them already.
 const libsVariable = "EMOSTREAM_TEST_KAFKA_LIBS"
 
 // pom tells Maven what to fetch.
@@ -24,7 +25,8 @@ var pom []byte
 
 var javaVersion = regexp.MustCompile(`version "(\d+)`)
 
-// findJava returns the path of a Java that can run Kafka: the one of $JAVA_HOME, else the one on the path.
+// findJava returns the path of a Java that can run Kafka: the one in $JAVA_HOME if that
+// is set, else the one on the path.
 func findJava(ctx context.Context) (string, error) {
 	const minVersion = 17
 	const hint = "Apache Kafka runs on Java 17 or newer (Debian: apt install openjdk-17-jre-headless; " +
@@ -37,7 +39,7 @@ func findJava(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%w: %s", err, hint)
 	}
-	// It must be run, not only found: macOS has a java that only says that there is none.
+	// It must be run: macOS has a java program that only says that there is no Java.
 	out, err := exec.CommandContext(ctx, java, "-version").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("%s -version: %w: %s\n%s", java, err, hint, out)
@@ -52,7 +54,8 @@ func findJava(ctx context.Context) (string, error) {
 	return java, nil
 }
 
-// findLibs returns the folder of Kafka's jars, which it fetches when it is not there yet.
+// findLibs returns the folder of Kafka's jars. It fetches them if they are not there
+// yet.
 func findLibs(ctx context.Context) (string, error) {
 	dir := os.Getenv(libsVariable)
 	if dir == "" {
@@ -71,15 +74,16 @@ func findLibs(ctx context.Context) (string, error) {
 	return dir, nil
 }
 
-// complete tells whether a folder holds this version's jars. A folder gets its name only after Maven has filled it,
-// so one of them speaks for all.
+// complete returns whether a folder holds this version's jars. It looks for one of them
+// only: a folder gets its name after Maven has put all jars into it.
 func complete(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, "kafka_2.13-"+Version+".jar"))
 	return err == nil
 }
 
-// fetch lets Maven copy the jars into a folder beside dir, and then gives it that name. Two processes may do so at
-// once; the second finds the first one's folder.
+// fetch lets Maven copy the jars into a folder beside dir, and then renames that folder
+// to dir. Two processes may do this at once; the second one then uses the folder of the
+// first.
 func fetch(ctx context.Context, dir string) error {
 	mvn, err := exec.LookPath("mvn")
 	if err != nil {
@@ -109,7 +113,8 @@ func fetch(ctx context.Context, dir string) error {
 	return nil
 }
 
-// moduleRoot is the nearest folder above the working directory that holds a go.mod.
+// moduleRoot returns the nearest folder, from the working directory upwards, that holds
+// a go.mod.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

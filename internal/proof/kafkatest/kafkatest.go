@@ -27,24 +27,27 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Version is the version of Apache Kafka that runs; pom.xml names the same.
+// Version is the version of Apache Kafka that runs. pom.xml must name the same one.
 const Version = "4.1.1"
 
 // Options of a cluster. The zero value is a cluster of three brokers in a temporary folder.
 type Options struct {
-	// Brokers is their number; default 3. Each is controller too.
+	// Brokers is the number of brokers; default 3. Each of them is a controller too.
 	Brokers int
-	// Dir receives data and logs (broker-0.log and so on) and is kept. By default a temporary folder is made, and
-	// removed by Stop.
+	// Dir is a folder for data and logs (broker-0.log and so on). It is kept. By
+	// default Start makes a temporary folder, and Stop removes it.
 	Dir string
-	// Properties are further lines of server.properties, and win over those chosen here.
+	// Properties are further lines of server.properties. They replace those that are
+	// chosen here.
 	Properties map[string]string
-	// Users are those who may log in, each with a password. With any, the brokers have a second listener (SecureAddrs)
-	// with TLS (CA), on which they log in by PLAIN or SCRAM and may do what ACLs allow.
+	// Users are the users who may log in, with their passwords. If there are any, the
+	// brokers have a second listener (SecureAddrs) with TLS (CA). On it clients log in
+	// by PLAIN or SCRAM, and may do what ACLs allow.
 	Users map[string]string
 }
 
-// Cluster is a running cluster. Its methods may be called from several goroutines; they take their turns.
+// Cluster is a running cluster. Its methods may be called from several goroutines; each
+// call waits for the one before.
 type Cluster struct {
 	dir     string
 	ownsDir bool
@@ -53,8 +56,9 @@ type Cluster struct {
 	brokers []*broker
 }
 
-// Start starts a cluster and returns when all of its brokers accept requests. The context bounds the start alone: a
-// running cluster ends by Stop, or with this process, whichever comes first.
+// Start starts a cluster, and returns when all of its brokers accept requests. The
+// context bounds the start only. A running cluster ends with Stop or with this process,
+// whichever comes first.
 func Start(ctx context.Context, opts Options) (*Cluster, error) {
 	java, err := findJava(ctx)
 	if err != nil {
@@ -120,8 +124,8 @@ func (c *Cluster) start(ctx context.Context, java, libs string, opts Options) er
 	return c.wait(ctx)
 }
 
-// Addrs returns the brokers' addresses. Broker i, whose id in Kafka's metadata is i too, has the address at i, also
-// while it is dead.
+// Addrs returns the brokers' addresses. The address at index i is that of broker i,
+// which has the id i in Kafka too. It stays the same while the broker is dead.
 func (c *Cluster) Addrs() []string {
 	addrs := make([]string, len(c.brokers))
 	for i, b := range c.brokers {
@@ -130,9 +134,9 @@ func (c *Cluster) Addrs() []string {
 	return addrs
 }
 
-// Kill ends broker i as a crash would (SIGKILL), and returns when it is gone. The others notice when its session
-// with the controller runs out (broker.session.timeout.ms, set to four seconds here); its partitions have no leader
-// until then.
+// Kill kills broker i (SIGKILL), and returns when it is gone. The others notice it when
+// the broker's session with the controller runs out (broker.session.timeout.ms, four
+// seconds here). Until then its partitions have no leader.
 func (c *Cluster) Kill(i int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -149,8 +153,10 @@ func (c *Cluster) Kill(i int) error {
 	return nil
 }
 
-// Pause stops broker i where it is (SIGSTOP), with all its connections open. A pause that outlasts its session makes
-// another broker the leader of its partitions, and it does not know that when it goes on. It fails on Windows.
+// Pause stops broker i where it is (SIGSTOP). All its connections stay open. If the
+// pause outlasts its session, another broker becomes the leader of its partitions, and
+// the paused broker does not know that when it goes on. Pause returns an error on
+// Windows.
 func (c *Cluster) Pause(i int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -167,7 +173,8 @@ func (c *Cluster) Pause(i int) error {
 	return nil
 }
 
-// Resume lets broker i go on after Pause, and returns when it has caught up, as Start does.
+// Resume lets broker i go on after Pause. It returns when the broker has caught up, as
+// Start does.
 func (c *Cluster) Resume(ctx context.Context, i int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,8 +188,9 @@ func (c *Cluster) Resume(ctx context.Context, i int) error {
 	return c.wait(ctx)
 }
 
-// Start starts broker i again, on the port and the data that it had, and returns when it has caught up: when every
-// replica on a running broker is in sync, so that the next one may be killed without stopping writes.
+// Start starts broker i again, with the port and the data that it had. It returns when
+// the broker has caught up: every replica on a running broker is in sync, so that
+// another one may be killed without stopping writes.
 func (c *Cluster) Start(ctx context.Context, i int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -199,7 +207,8 @@ func (c *Cluster) Start(ctx context.Context, i int) error {
 	return c.wait(ctx)
 }
 
-// Stop ends every broker, as a crash would, since the data of a test are not read again.
+// Stop kills every broker. They need not end in order, since the data of a test are not
+// read again.
 func (c *Cluster) Stop() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -223,8 +232,8 @@ func (c *Cluster) broker(i int) (*broker, error) {
 	return c.brokers[i], nil
 }
 
-// clusterID makes an id of the form that Kafka wants: sixteen bytes in base64. It never begins with a dash, which
-// the command line that it is given on would take for a flag.
+// clusterID returns a random id in the form that Kafka wants: sixteen bytes in base64.
+// It never begins with a dash, which Kafka's command line would take for a flag.
 func clusterID() string {
 	var b [16]byte
 	rand.Read(b[:])
@@ -232,8 +241,9 @@ func clusterID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
-// FreePorts finds ports on which nobody listens. They are below those that systems choose for outgoing connections, so
-// that no connection takes the port of a process while that is dead.
+// FreePorts returns n ports on which nobody listens. They are below the ports that
+// systems choose for outgoing connections. So no connection takes the port of a process
+// while that process is dead.
 func FreePorts(ctx context.Context, n int) ([]int, error) {
 	const minPort, maxPort, tries = 20000, 32000, 1000
 	var ports []int
@@ -254,7 +264,7 @@ func FreePorts(ctx context.Context, n int) ([]int, error) {
 	return nil, fmt.Errorf("found only %d of %d free ports from %d to %d", len(ports), n, minPort, maxPort)
 }
 
-// localAddr is the address of a port on this machine.
+// localAddr returns the address of a port on this machine.
 func localAddr(port int) string {
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(port))
 }

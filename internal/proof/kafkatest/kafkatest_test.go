@@ -17,10 +17,11 @@ import (
 	"github.com/emostream/emostream/internal/sleep"
 )
 
-// partitions of the topic that is written.
+// partitions is the number of partitions of the topic that is written.
 const partitions = 3
 
-// TestWritesSurviveAKilledLeader runs under the command, and so tests it too: make test-kafka.
+// TestWritesSurviveAKilledLeader runs under the command, and so tests the command too:
+// make test-kafka.
 func TestWritesSurviveAKilledLeader(t *testing.T) {
 	addrs := strings.Split(os.Getenv(kafkatest.BrokersVariable), ",")
 	if addrs[0] == "" {
@@ -101,7 +102,7 @@ func leader(ctx context.Context, t *testing.T, addrs []string, topic string) int
 	}
 }
 
-// read returns all that the topic's partitions hold.
+// read returns everything that the topic's partitions hold.
 func read(ctx context.Context, t *testing.T, addr, topic string) []string {
 	t.Helper()
 	var values []string
@@ -129,7 +130,8 @@ func read(ctx context.Context, t *testing.T, addr, topic string) []string {
 	return values
 }
 
-// pause waits a little before the next try; when there is no time for one, the test fails with the reason for it.
+// pause waits a little before the next try. If there is no time left, it fails the test
+// with the reason.
 func pause(ctx context.Context, t *testing.T, reason error) {
 	t.Helper()
 	if sleep.For(ctx, 200*time.Millisecond) != nil {

@@ -19,9 +19,9 @@ import (
 	"time"
 )
 
-// secureProperties are the lines of server.properties for a second listener, with TLS, on which clients log in, and
-// for an authorizer that asks for an ACL for everything that they do. Whoever uses the plain listener is nobody
-// (ANONYMOUS) and may do everything.
+// secureProperties returns the lines of server.properties for a second listener with
+// TLS, on which clients log in. They also set an authorizer: whatever such clients do
+// needs an ACL. Clients of the plain listener are ANONYMOUS, and may do everything.
 func (c *Cluster) secureProperties(users map[string]string) map[string]string {
 	plain := []string{"org.apache.kafka.common.security.plain.PlainLoginModule required"}
 	for _, user := range slices.Sorted(maps.Keys(users)) {
@@ -41,7 +41,8 @@ func (c *Cluster) secureProperties(users map[string]string) map[string]string {
 	}
 }
 
-// scramArguments are what makes the users when a broker's data are formatted.
+// scramArguments returns the arguments that create the users when a broker's data
+// folder is formatted.
 func scramArguments(users map[string]string) (args []string) {
 	for _, user := range slices.Sorted(maps.Keys(users)) {
 		for _, mechanism := range []string{"SCRAM-SHA-256", "SCRAM-SHA-512"} {
@@ -51,7 +52,8 @@ func scramArguments(users map[string]string) (args []string) {
 	return args
 }
 
-// checkUsers refuses what would have to be escaped in one of the places where it is written.
+// checkUsers returns an error if a name or a password has a character that would have
+// to be escaped somewhere.
 func checkUsers(users map[string]string) error {
 	for user, password := range users {
 		if user == "" || password == "" || strings.ContainsAny(user+password, "[],=\"\\; \n") {
@@ -70,7 +72,8 @@ func (c *Cluster) SecureAddrs() []string {
 	return addrs
 }
 
-// CA is the file of the authority that signed the brokers' certificate.
+// CA returns the file with the certificate of the authority that signed the brokers'
+// certificate.
 func (c *Cluster) CA() string { return filepath.Join(c.dir, "ca.pem") }
 
 // certify makes an authority, and the certificate and key of the brokers, which are all on this machine.
@@ -98,14 +101,15 @@ func pemBlock(kind string, b []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b})
 }
 
-// certificate is one with its key.
+// certificate is a certificate with its key.
 type certificate struct {
 	*x509.Certificate
 	raw []byte
 	key *ecdsa.PrivateKey
 }
 
-// newCertificate makes a certificate for this machine, signed by an authority; nil: the authority itself.
+// newCertificate makes a certificate for this machine, signed by ca. If ca is nil, it
+// makes an authority's certificate, which signs itself.
 func newCertificate(name string, ca *certificate) (*certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

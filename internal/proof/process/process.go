@@ -1,9 +1,9 @@
 // Package process runs other programs for tests that kill and restart them: the brokers
-// of a cluster, the stages of a pipeline, any command that is run beside them.
+// of a cluster, the stages of a pipeline, or any command beside them.
 //
-// A program that is started here is in a process group of its own, so that Ctrl-C does
-// not reach it. On Linux it dies with this process, however that ends. Elsewhere it goes
-// on when this process is killed.
+// Every program runs in a process group of its own, so that Ctrl-C does not reach it.
+// On Linux it dies with this process, however this process ends. Elsewhere it goes on
+// when this process is killed.
 package process
 
 import (
@@ -19,16 +19,16 @@ import (
 type Process struct {
 	os     *os.Process
 	exited chan struct{}
-	err    error // of its end; written before exited is closed
+	err    error // how it ended; written before exited is closed
 }
 
-// Start starts a command that was made by exec.Command. Its output must go to files,
-// since nothing here copies it from a pipe.
+// Start starts a command that was made by exec.Command. The output of the command must
+// go to files, since nothing here reads from a pipe.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	ownGroup(cmd)
 	started, p := make(chan error), &Process{exited: make(chan struct{})}
 	go func() {
-		// Linux ends the process with the thread that started it, so this goroutine keeps its thread until then.
+		// Linux ends the process with the thread that started it, so this goroutine keeps its thread until the process ends.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -45,13 +45,13 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// ID is the process's number in the system.
+// ID returns the process's number in the system.
 func (p *Process) ID() int { return p.os.Pid }
 
-// Exited is closed when the process has ended.
+// Exited returns a channel that is closed when the process has ended.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
 
-// Running says whether the process runs.
+// Running returns whether the process runs.
 func (p *Process) Running() bool {
 	select {
 	case <-p.exited:
@@ -61,11 +61,11 @@ func (p *Process) Running() bool {
 	}
 }
 
-// Err says how the process ended; nil: with exit code 0. It may be called when the
-// process has ended.
+// Err returns how the process ended; nil: with exit code 0. It must not be called
+// before the process has ended.
 func (p *Process) Err() error { return p.err }
 
-// Kill ends the process as a crash would, paused or not, and waits for its end.
+// Kill kills the process, even if it is paused, and waits until it has ended.
 func (p *Process) Kill() error {
 	if err := p.os.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill: %w", err)
@@ -74,9 +74,10 @@ func (p *Process) Kill() error {
 	return nil
 }
 
-// Run runs a command made by exec.CommandContext, like its own Run, and leaves nothing of it behind. When the context
-// is cancelled the command is interrupted, as by Ctrl-C, together with all that it started; ten seconds later it is
-// killed, and so is, whenever it ends, what it started and left running.
+// Run runs a command made by exec.CommandContext, as the command's own Run does, and
+// leaves nothing of it behind. When the context is cancelled, the command and all that
+// it started are interrupted, as by Ctrl-C. Ten seconds later the command is killed.
+// When it has ended, what it started and left running is killed.
 func Run(cmd *exec.Cmd) error {
 	const killDelay = 10 * time.Second
 	ownGroup(cmd)
@@ -92,8 +93,8 @@ func Run(cmd *exec.Cmd) error {
 	return cmd.Wait()
 }
 
-// Output runs a command to its end, and returns all that it prints. When its
-// context is cancelled it is killed.
+// Output runs a command to its end, and returns everything that it prints. It kills the
+// command when its context is cancelled.
 func Output(cmd *exec.Cmd) ([]byte, error) {
 	ownGroup(cmd)
 	runtime.LockOSThread()

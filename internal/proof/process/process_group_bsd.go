@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// ownGroup gives a process a process group of its own. The process goes on when this one
-// is killed, which only Linux can prevent.
+// ownGroup gives a process a process group of its own. The process goes on when this
+// one is killed: only Linux can prevent that.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 }

@@ -5,8 +5,8 @@ import (
 	"syscall"
 )
 
-// ownGroup gives a process a process group of its own, and lets it die with the thread
-// that starts it.
+// ownGroup gives a process a process group of its own. Linux kills the process when the
+// thread that started it ends.
 func ownGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

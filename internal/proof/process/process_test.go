@@ -18,7 +18,7 @@ import (
 // testTimeout is how long a test waits for anything.
 const testTimeout = 20 * time.Second
 
-// program is a shell script that runs, and the lines that it prints.
+// program is a running shell script, with the lines that it prints.
 type program struct {
 	*process.Process
 	lines chan string // closed when it has closed its output
@@ -61,7 +61,7 @@ func run(t *testing.T, script string) program {
 	return program{p, lines}
 }
 
-// line waits for the next line.
+// line returns the next line.
 func (p program) line(t *testing.T) string {
 	t.Helper()
 	select {
@@ -127,7 +127,7 @@ func TestAPausedProcessStandsStill(t *testing.T) {
 	still := time.After(testTimeout)
 	for silent := false; !silent; {
 		select {
-		case <-p.lines: // what was on its way
+		case <-p.lines: // a line that was printed before the pause
 		case <-time.After(300 * time.Millisecond):
 			silent = true
 		case <-still:
@@ -172,7 +172,7 @@ func TestOutputIsAllThatACommandPrints(t *testing.T) {
 	}
 }
 
-// Run ends what a command has left running.
+// Run kills what a command has left running.
 func TestRunLeavesNothingBehind(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {

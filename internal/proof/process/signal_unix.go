@@ -8,21 +8,22 @@ import (
 	"syscall"
 )
 
-// Pausable says whether processes can be paused here, and asked to stop.
+// Pausable says whether processes can be paused, and asked to stop, on this system.
 const Pausable = true
 
-// Pause stops the process where it is (SIGSTOP). It keeps its connections, and
-// everybody waits for its answers, until Resume.
+// Pause stops the process where it is (SIGSTOP), until Resume. It keeps its
+// connections, but answers nothing.
 func (p *Process) Pause() error { return p.signal("pause", syscall.SIGSTOP) }
 
-// Resume lets a paused process go on (SIGCONT), unaware that time has passed.
+// Resume lets a paused process go on (SIGCONT). It does not notice that time has
+// passed.
 func (p *Process) Resume() error { return p.signal("resume", syscall.SIGCONT) }
 
-// Terminate asks the process to stop in order (SIGTERM), and does not wait.
+// Terminate asks the process to stop in order (SIGTERM). It does not wait until it has.
 func (p *Process) Terminate() error { return p.signal("terminate", syscall.SIGTERM) }
 
-// Dump makes a Go program say on its stderr what each of its goroutines does,
-// and exit (SIGQUIT).
+// Dump makes a Go program write the stacks of its goroutines to stderr and exit
+// (SIGQUIT).
 func (p *Process) Dump() error { return p.signal("dump", syscall.SIGQUIT) }
 
 func (p *Process) signal(what string, s syscall.Signal) error {
@@ -37,7 +38,7 @@ func interrupt(p *os.Process) error {
 	return syscall.Kill(-p.Pid, syscall.SIGINT)
 }
 
-// killGroup ends the processes that are left in the group of one that has ended.
+// killGroup kills the processes that are left in the group of a process that has ended.
 func killGroup(p *os.Process) {
-	_ = syscall.Kill(-p.Pid, syscall.SIGKILL) // it fails if none is left, as usual
+	_ = syscall.Kill(-p.Pid, syscall.SIGKILL) // fails if none is left, which is usual
 }

@@ -6,26 +6,27 @@ import (
 	"os/exec"
 )
 
-// Pausable says whether processes can be paused here, and asked to stop: Windows
-// has no signals for that, and Pause, Resume, Terminate and Dump fail.
+// Pausable says whether processes can be paused, and asked to stop, on this system.
+// Windows has no signals for that: Pause, Resume, Terminate and Dump return an error.
 const Pausable = false
 
-// Pause would stop the process where it is.
+// Pause always returns an error.
 func (p *Process) Pause() error { return errors.ErrUnsupported }
 
-// Resume would let a paused process go on.
+// Resume always returns an error.
 func (p *Process) Resume() error { return errors.ErrUnsupported }
 
-// Terminate would ask the process to stop in order.
+// Terminate always returns an error.
 func (p *Process) Terminate() error { return errors.ErrUnsupported }
 
-// Dump would make a Go program say what each of its goroutines does.
+// Dump always returns an error.
 func (p *Process) Dump() error { return errors.ErrUnsupported }
 
-// ownGroup does nothing: Windows has no process groups, and children outlive parents.
+// ownGroup does nothing: Windows has no process groups. Children go on when their
+// parents end.
 func ownGroup(*exec.Cmd) {}
 
-// interrupt ends a process, since Windows cannot send it a signal.
+// interrupt kills a process, since Windows cannot send it a signal.
 func interrupt(p *os.Process) error {
 	return p.Kill()
 }

@@ -80,14 +80,14 @@ func run(args []string, stdout, stderr io.Writer) int {
 		for _, w := range report.Wrong {
 			fmt.Fprintln(stderr, "WRONG:", w)
 		}
-		if report.Took > 0 { // else it did not come to that
+		if report.Took > 0 { // else it ended before there was a report
 			fmt.Fprintln(stdout, report)
 		}
 		return err
 	})
 }
 
-// errInterrupted is the end of a run that a signal cut short.
+// errInterrupted says that a signal ended the run early.
 var errInterrupted = errors.New("interrupted")
 
 func check(cfg chaos.Config, scenario string, rest []string) error {
@@ -106,7 +106,8 @@ func check(cfg chaos.Config, scenario string, rest []string) error {
 	return nil
 }
 
-// in runs f with a folder, which it removes if it made it and all went well, and returns the code to exit with.
+// in runs f with a folder, and returns the exit code. It removes the folder if it made
+// it and f succeeded.
 func in(cfg chaos.Config, stderr io.Writer, f func(chaos.Config) error) (code int) {
 	temporary := cfg.Dir == ""
 	var err error

@@ -27,7 +27,7 @@ import (
 	"github.com/emostream/emostream/internal/proof/process"
 )
 
-// Exit codes of its own; the command's are passed on.
+// Exit codes of this program itself. The command's exit code is passed on.
 const (
 	failed      = 1
 	usage       = 2
@@ -79,7 +79,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	return code
 }
 
-// around runs the command inside a cluster, and returns the code to exit with.
+// around runs the command beside a cluster, and returns the exit code.
 func around(ctx context.Context, opts kafkatest.Options, command []string, stdout, stderr io.Writer) (code int, err error) {
 	if opts.Dir == "" {
 		if opts.Dir, err = os.MkdirTemp("", "kafkatest-"); err != nil {
@@ -105,7 +105,7 @@ func around(ctx context.Context, opts kafkatest.Options, command []string, stdou
 	}
 	server := &http.Server{Handler: cluster.Handler(), ReadHeaderTimeout: time.Minute}
 	var serving sync.WaitGroup
-	serving.Go(func() { _ = server.Serve(control) }) // until Close, which is its error
+	serving.Go(func() { _ = server.Serve(control) }) // returns an error after Close
 	defer serving.Wait()
 	defer server.Close()
 	fmt.Fprintf(stderr, "kafkatest: Apache Kafka %s, %d brokers, up in %.1f s\n",
@@ -125,7 +125,7 @@ func around(ctx context.Context, opts kafkatest.Options, command []string, stdou
 	return execute(ctx, command, env)
 }
 
-// execute runs the command and translates how it ended.
+// execute runs the command and returns its exit code.
 func execute(ctx context.Context, command, env []string) (int, error) {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), env...)
