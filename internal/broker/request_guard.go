@@ -14,18 +14,19 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// maxRequest is how many bytes a request may have. Clients bound theirs to about a
-// megabyte unless they are told otherwise.
+// maxRequest is how many bytes a request may have. By default clients send no more than
+// about a megabyte.
 const maxRequest = 32 << 20
 
-// guardListener is a listener whose connections hand kfake whole requests of Kafka's
-// protocol only. kfake takes the size that a request begins with for granted and makes
-// room for it at once, up to 4 GiB, and it panics on a request of a kind that it does
-// not know. Anybody who reaches the port can send either, and so can a web page.
+// guardListener is a net.Listener whose connections give kfake only whole requests of
+// Kafka's protocol. kfake needs this protection. It believes the size at the beginning
+// of a request, up to 4 GiB, and allocates that much at once. And it panics on a
+// request of an unknown kind. Anybody who reaches the port can send either, and so can
+// a web page.
 type guardListener struct {
 	net.Listener
 	log     *slog.Logger
-	logging *rate.Limiter // of all connections together
+	logging *rate.Limiter // limits the warnings of all connections together
 }
 
 func (l guardListener) Accept() (net.Conn, error) {
@@ -36,15 +37,16 @@ func (l guardListener) Accept() (net.Conn, error) {
 	return &guardConn{Conn: c, listener: l}, nil
 }
 
-// guardConn is a connection of a guardListener. One goroutine reads from it.
+// guardConn is a connection of a guardListener. Only one goroutine reads from it.
 type guardConn struct {
 	net.Conn
 	listener guardListener
-	request  bytes.Buffer // a whole request, as far as it was not read yet
+	request  bytes.Buffer // a whole request, without what has been read of it
 }
 
-// Read returns bytes of a request once all of it has arrived and is one of Kafka's. It
-// fails on anything else, after which nothing more can be read.
+// Read returns bytes of a request after the whole request has arrived and has been
+// checked. On anything that is not a request of Kafka it returns an error, and nothing
+// more can be read.
 func (c *guardConn) Read(b []byte) (int, error) {
 	if c.request.Len() == 0 {
 		if err := c.next(); err != nil {
@@ -57,7 +59,8 @@ func (c *guardConn) Read(b []byte) (int, error) {
 	return c.request.Read(b)
 }
 
-// next reads a request. Memory is taken for what has come, not for what is announced.
+// next reads a request. It allocates memory for the bytes that have arrived, not for
+// the size that is announced.
 func (c *guardConn) next() error {
 	c.request.Reset()
 	if _, err := io.CopyN(&c.request, c.Conn, sizeBytes); err != nil {
@@ -78,7 +81,8 @@ type requestError struct{ problem string }
 
 func (e *requestError) Error() string { return e.problem }
 
-// checkRequest reads a request as kfake does, and fails where kfake would not survive.
+// checkRequest decodes a request as kfake does. It returns an error if kfake would
+// panic.
 func checkRequest(request []byte) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -87,7 +91,7 @@ func checkRequest(request []byte) (err error) {
 	}()
 	r := kbin.Reader{Src: request}
 	kind, version := r.Int16(), r.Int16()
-	_, _ = r.Int32(), r.NullableString() // a number for the answer, and who asks
+	_, _ = r.Int32(), r.NullableString() // the correlation id, and the client id
 	if err := r.Complete(); err != nil {
 		return &requestError{fmt.Sprintf("a request of %d bytes has no header: %v", len(request), err)}
 	}

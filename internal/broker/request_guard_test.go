@@ -21,8 +21,8 @@ import (
 func request(kind, version int16, body []byte) []byte {
 	b := binary.BigEndian.AppendUint16(make([]byte, 4), uint16(kind))
 	b = binary.BigEndian.AppendUint16(b, uint16(version))
-	b = append(b, 0, 0, 0, 1) // a number for the answer
-	b = append(b, 0xff, 0xff) // nobody says who asks
+	b = append(b, 0, 0, 0, 1) // the correlation id
+	b = append(b, 0xff, 0xff) // no client id
 	if r := kmsg.RequestForKey(kind); r != nil {
 		if r.SetVersion(version); r.IsFlexible() {
 			b = append(b, 0) // no tags
@@ -33,7 +33,8 @@ func request(kind, version int16, body []byte) []byte {
 	return b
 }
 
-// closes sends bytes to a broker, and fails if it does not close the connection.
+// closes sends bytes to a broker. It fails the test if the broker does not close the
+// connection.
 func closes(t *testing.T, addr string, sent []byte) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
@@ -52,7 +53,7 @@ func closes(t *testing.T, addr string, sent []byte) {
 	}
 }
 
-// Bytes that are no request of Kafka's end their connection, and nothing else.
+// Bytes that are not a request of Kafka end their connection. The broker goes on.
 func TestBytesThatAreNoRequest(t *testing.T) {
 	t.Parallel()
 	for name, sent := range map[string][]byte{
@@ -72,12 +73,13 @@ func TestBytesThatAreNoRequest(t *testing.T) {
 			t.Parallel()
 			c, addr := brokertest.Open(t)
 			closes(t, addr, sent)
-			ensure(t, c, 1, nil) // it goes on
+			ensure(t, c, 1, nil) // the broker goes on
 		})
 	}
 }
 
-// A request of the greatest size is read, and its memory is taken only as its bytes come.
+// A request of the greatest size is read. Memory for it is allocated only as its bytes
+// arrive.
 func TestARequestOfTheGreatestSize(t *testing.T) {
 	t.Parallel()
 	_, addr := brokertest.Open(t)
@@ -86,7 +88,8 @@ func TestARequestOfTheGreatestSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	// Metadata of version 0 is read to its end by its number of topics; what follows is ignored.
+	// A Metadata request of version 0 ends after its list of topics. What follows is
+	// ignored.
 	sent := request(3, 0, append([]byte{0, 0, 0, 0}, make([]byte, 32<<20-14)...))
 	if got := binary.BigEndian.Uint32(sent); got != 32<<20 {
 		t.Fatalf("the request has %d bytes", got)
@@ -101,7 +104,7 @@ func TestARequestOfTheGreatestSize(t *testing.T) {
 	}
 }
 
-// Whatever comes to its port, the broker goes on.
+// FuzzRequests checks that the broker goes on, whatever is sent to its port.
 func FuzzRequests(f *testing.F) {
 	b, err := broker.Open(broker.Config{Listen: "127.0.0.1:0"})
 	if err != nil {
@@ -133,9 +136,9 @@ func FuzzRequests(f *testing.F) {
 			t.Fatal(err)
 		}
 		_, _ = c.Read(make([]byte, 1))
-		// It still tells which versions it speaks.
+		// The broker still answers which versions it supports.
 		if _, err := c.Write(request(18, 0, nil)); err != nil {
-			return // it did not like the request
+			return // the broker has closed the connection
 		}
 	})
 }
