@@ -141,8 +141,8 @@ func (e example) run(t *testing.T, env []string) {
 // end waits until an example ends, by itself or after ctrl+c.
 func (e example) end(t *testing.T, cmd *exec.Cmd, terminal io.Writer, begun <-chan struct{}, ended <-chan error) (code int, interrupted bool) {
 	t.Helper()
-	patience := time.NewTimer(2 * time.Minute)
-	defer patience.Stop()
+	deadline := time.NewTimer(2 * time.Minute)
+	defer deadline.Stop()
 	var enough <-chan time.Time
 	for {
 		select {
@@ -167,10 +167,10 @@ func (e example) end(t *testing.T, cmd *exec.Cmd, terminal io.Writer, begun <-ch
 				t.Error(err)
 			}
 			return cmd.ProcessState.ExitCode(), interrupted
-		case <-patience.C:
+		case <-deadline.C:
 			_ = cmd.Process.Kill()
 			t.Error("it does not end")
-			patience.Reset(time.Minute)
+			deadline.Reset(time.Minute)
 		}
 	}
 }

@@ -22,7 +22,7 @@ func TestChurn(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		const windows, comers, stayers = 24, 24, 6 // 120 updates: nobody needs to skip
 		n := w.start(t, newTopic(), fanout.Config{})
-		var staying, coming, ready sync.WaitGroup
+		var staying, joining, ready sync.WaitGroup
 		ready.Add(stayers)
 		for range stayers {
 			staying.Go(func() {
@@ -34,7 +34,7 @@ func TestChurn(t *testing.T) {
 		ready.Wait()
 		stop := make(chan struct{})
 		for i := range comers {
-			coming.Go(func() {
+			joining.Go(func() {
 				for k := 0; ; k++ {
 					select {
 					case <-stop:
@@ -63,7 +63,7 @@ func TestChurn(t *testing.T) {
 		publishing.Wait()
 		staying.Wait()
 		close(stop)
-		coming.Wait()
+		joining.Wait()
 		eventually(t, "none is counted", func() bool { return n.Clients() == 0 })
 	})
 }

@@ -119,13 +119,13 @@ func (l shy) Accept() (net.Conn, error) {
 // eventually waits for a condition, and fails the test after half a minute.
 func eventually(t *testing.T, what string, come func() bool) {
 	t.Helper()
-	look := time.NewTicker(5 * time.Millisecond)
-	defer look.Stop()
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
 	for range 6000 {
 		if come() {
 			return
 		}
-		<-look.C
+		<-poll.C
 	}
 	t.Fatalf("in half a minute it did not come about that %s", what)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-func (s *session) counting(ctx context.Context, patience time.Duration) []Finding {
+func (s *session) counting(ctx context.Context, maxBehind time.Duration) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, 2*s.Timeout)
 	defer cancel()
 	reactions, partials, counts := s.Names.Reactions(), s.Names.Partials(), s.Names.Counts()
@@ -20,7 +20,7 @@ func (s *session) counting(ctx context.Context, patience time.Duration) []Findin
 		}
 	}
 	c := Counting{
-		Reactions: s.states[reactions].Partitions, Partials: s.states[partials].Partitions, MaxBehind: patience,
+		Reactions: s.states[reactions].Partitions, Partials: s.states[partials].Partitions, MaxBehind: maxBehind,
 		Given: wire.Settings{WindowMS: s.Window.Milliseconds(), LatenessMS: s.Lateness.Milliseconds()},
 	}
 	if s.mark.Version > 0 {

@@ -75,11 +75,11 @@ func TestWaitUnderTraffic(t *testing.T) {
 					once()
 				}
 			}
-			patience := time.Minute
+			limit := time.Minute
 			if by != 0 {
-				patience = 5 * time.Second // Wait uses up its time, in case the fault goes away
+				limit = 5 * time.Second // Wait uses up its time, in case the fault goes away
 			}
-			r, err := verify.Wait(in.within(), cfg, patience)
+			r, err := verify.Wait(in.within(), cfg, limit)
 			if err != nil {
 				t.Fatal(err)
 			}
