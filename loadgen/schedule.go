@@ -56,8 +56,8 @@ func Bursts(interval time.Duration, n int64, length time.Duration) Schedule {
 	return Schedule{interval: interval, burst: n, length: length}
 }
 
-// tolerance is a number of events. It is greater than the rounding error of adding
-// rates up, and smaller than any difference that matters.
+// tolerance is how many events a sum of rates may be too great by rounding. Due and By
+// subtract it. It is smaller than any difference that matters.
 const tolerance = 1e-6
 
 // Due returns when event n is due. Events are numbered from 0. ok is false if there is

@@ -87,8 +87,8 @@ func parseFailOn(s string) (*float64, error) {
 	return &v, nil
 }
 
-// compareFiles compares the reports of two lists of files, which are separated by
-// commas.
+// compareFiles reads two lists of report files and compares their reports. In each list
+// the names are separated by commas.
 func compareFiles(base, after string, failOn *float64) (report.Comparison, error) {
 	b, err := readReports(strings.Split(base, ","))
 	if err != nil {

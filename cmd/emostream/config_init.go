@@ -96,9 +96,10 @@ func settingsTemplate(s schema) string {
 	return b.String()
 }
 
-// commonOwner decides whether a setting is described in the common section: if at least
-// three commands have it with the same default. It returns one of them. Commands with
-// another default describe the setting again in their own section.
+// commonOwner says whether a setting belongs in the common section. It does if all
+// commands that have it give it the same type, and at least three of them the same
+// default; then one of those three is returned. A command with another default describes
+// the setting again in its own section.
 func commonOwner(owners []owner) (owner, bool) {
 	for _, o := range owners {
 		same := 0

@@ -60,7 +60,8 @@ const (
 	lockCount = 64 // each guards a part of the table
 )
 
-// bucket is a key, and when its bucket will be full.
+// bucket is one place of the table: a key, and the time at which its tokens will be
+// complete again.
 type bucket struct {
 	key  uint64 // 0: an empty place
 	full int64  // in nanoseconds after the limiter's epoch
@@ -142,7 +143,8 @@ func (l *Limiter) Delay(key uint64, now time.Time) time.Duration {
 	return time.Duration(max(0, b.full+l.perToken-at-l.toFill))
 }
 
-// lock locks the places for a key, and returns them with their lock.
+// lock returns the eight places in which a key's bucket may be, and the mutex that guards
+// them, which is locked: the caller unlocks it.
 func (l *Limiter) lock(key uint64) (*[places]bucket, *sync.Mutex) {
 	i := key & l.mask
 	m := &l.locks[i%lockCount].Mutex

@@ -116,8 +116,9 @@ func scanString(b []byte, i int) (value Piece, after int) {
 	return Piece{i, to}, to + 1
 }
 
-// endsString has the bytes that end a string without escapes: a quotation mark, a
-// backslash, and control characters, which must not be in a string.
+// endsString marks the bytes at which scanString stops. At a quotation mark the string
+// ends. A backslash or a control character makes scanString give up: it reads no escapes,
+// and JSON forbids control characters in strings.
 //
 //nolint:gochecknoglobals // never changes: it is a function of constants, computed once
 var endsString = func() (t [256]bool) {

@@ -78,8 +78,9 @@ func (m *Counts) Add(c wire.Count, give func(Window) error) error {
 	return nil
 }
 
-// Flush calls give for the remaining rows. There are some if fewer records were added
-// than expected, because retention removed them between the two readings.
+// Flush calls give for the windows that Add has not handed over. There are some only if
+// records that were announced with Expect never came to Add, because retention removed
+// them between the first reading and the second.
 func (m *Counts) Flush(give func(Window) error) error {
 	for len(m.order) > 0 {
 		if err := m.giveFirst(give); err != nil {

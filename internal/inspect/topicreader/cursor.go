@@ -42,9 +42,10 @@ func (c *Cursor) Next() int64 { return c.next }
 // MoveTo sets the offset that is read next.
 func (c *Cursor) MoveTo(offset int64) { c.next = offset }
 
-// Ends returns the first offset of the partition and the one after its last. A leader
-// that has just taken over may not know yet how much of its log is safe. It then
-// returns an end before what was already read, and Ends asks again.
+// Ends returns the first offset of the partition and the one after its last record. A
+// leader that has just taken over may not know yet how much of its log is safe, and may
+// name an end that is before the cursor. Then Ends asks again, for as long as the
+// cursor's stall.
 func (c *Cursor) Ends(ctx context.Context) (start, end int64, err error) {
 	bounded, cancel := c.withStall(ctx)
 	defer cancel()

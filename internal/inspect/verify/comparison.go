@@ -162,9 +162,9 @@ func (l *Comparison) markUnequal(g *group) {
 	}
 }
 
-// Owe notes that all reactions read so far whose windows end at due, in ms, or earlier
-// must be counted before Report is called. Where only totals are compared, it is all
-// reactions read so far.
+// Owe says which reactions must be counted before Report is called: of those read so far,
+// the ones whose window ends at due (ms) or earlier. Where only totals are compared,
+// these are all that were read so far.
 func (l *Comparison) Owe(due int64) {
 	if !l.byWindow() {
 		due = math.MaxInt64

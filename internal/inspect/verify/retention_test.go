@@ -14,8 +14,9 @@ import (
 // hundred repeats a step for as many records as a gap needs as evidence.
 func hundred(step string) string { return strings.Repeat("\n"+step, 100) }
 
-// Windows are left out up to the first boundary after the times of the remaining
-// records plus the lateness.
+// If the first records of a partition were removed, the windows that they may have been
+// in are left out: all up to the first window end after t + the lateness, where t is the
+// greatest time of the first 100 records that remain.
 func TestRetention(t *testing.T) {
 	for name, tt := range map[string]struct{ history, want string }{
 		"the log": {

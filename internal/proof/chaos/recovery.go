@@ -214,8 +214,8 @@ func (r *recovery) one(ctx context.Context, d disturbance) (phase, error) {
 	return p, errors.Join(err, d.undo(ctx, r))
 }
 
-// align waits until shortly before the next window ends, earlier in each
-// repetition.
+// align waits until 50 ms before a window ends in the first repetition, and 250 ms
+// earlier in each further one. After five repetitions it begins again with 50 ms.
 func (r *recovery) align(ctx context.Context) {
 	const window, minBefore, step = 2 * time.Second, 50 * time.Millisecond, 250 * time.Millisecond
 	before := minBefore + time.Duration(r.repetition%5)*step

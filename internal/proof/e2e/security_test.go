@@ -27,7 +27,7 @@ func (p permission) String() string {
 	return fmt.Sprintf("%s %s %s %s", p.user, p.operation, p.kind, p.name)
 }
 
-// permissions returns the rows of that table.
+// permissions returns the rows of the table in docs/kafka-security.md.
 func permissions(t *testing.T) (all []permission) {
 	t.Helper()
 	doc, err := os.ReadFile("../../../docs/kafka-security.md")

@@ -16,7 +16,8 @@ const wild = "wild_"
 
 var dollar = regexp.MustCompile(`\$\w+`)
 
-// parsePattern parses the code of a pattern into the nodes that must stand in a row.
+// parsePattern parses the code of a pattern: into one expression, or into the statements
+// or cases that must follow each other directly where the pattern matches.
 func parsePattern(code string) ([]ast.Node, error) {
 	code = dollar.ReplaceAllStringFunc(code, func(name string) string { return wild + name[1:] })
 	if e, err := parser.ParseExpr(code); err == nil {

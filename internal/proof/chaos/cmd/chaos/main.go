@@ -106,8 +106,8 @@ func check(cfg chaos.Config, scenario string, rest []string) error {
 	return nil
 }
 
-// in runs f with a folder, and returns the exit code. It removes the folder if it made
-// it and f succeeded.
+// in runs f with a folder and returns the exit code. If it made the folder itself, it
+// removes it afterwards, unless the run failed or something was wrong.
 func in(cfg chaos.Config, stderr io.Writer, f func(chaos.Config) error) (code int) {
 	temporary := cfg.Dir == ""
 	var err error
