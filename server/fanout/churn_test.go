@@ -72,7 +72,7 @@ func TestChurn(t *testing.T) {
 // windows arrive, lets all listeners go and ends.
 func TestStopAmidChurn(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
-		n := w.start(t, newTopic(), fanout.Config{StallTimeout: 100 * time.Millisecond, DrainSpread: 200 * time.Millisecond, Capacity: 60})
+		n := w.start(t, newTopic(), fanout.Config{StallTimeout: time.Second, DrainSpread: 200 * time.Millisecond, Capacity: 60})
 		for range 10 {
 			n.hear(t, "/v1/swarm", "") // and never reads
 		}
