@@ -271,7 +271,7 @@ func TestAFailureIsForgotten(t *testing.T) {
 	t.Parallel()
 	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)
-	p := kafka.NewProducer(c, kafka.ProducerConfig{Topic: topic, Timeout: 200 * time.Millisecond})
+	p := kafka.NewProducer(c, kafka.ProducerConfig{Topic: topic, Timeout: time.Second})
 	if p.Err() == nil {
 		t.Error("Err = nil before Run has begun")
 	}

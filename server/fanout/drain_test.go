@@ -59,7 +59,7 @@ func TestDrain(t *testing.T) {
 // one that does not read. Then the server ends.
 func TestDrainEveryWay(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
-		n := w.start(t, newTopic(), fanout.Config{DrainSpread: time.Second, Shards: 2, StallTimeout: time.Hour})
+		n := w.start(t, newTopic(), fanout.Config{DrainSpread: time.Second, Shards: 2, StallTimeout: time.Hour, KeepAlive: time.Hour})
 		stuck := n.hear(t, "/v1/swarm", "")
 		for i := range 60 {
 			n.topic.publish(large(i))
