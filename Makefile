@@ -42,8 +42,9 @@ help: # Lists the targets whose line has a text after ##, in the groups that lin
 build: ## builds bin/emostream
 	go build -trimpath -o bin/emostream ./cmd/emostream
 
+# Many tests wait for processes and windows, so that three packages at a time keep two processors busy.
 test: ## all tests that need nothing but Go and a C compiler, under the race detector
-	go test -race -timeout 10m ./...
+	go test -race -timeout 10m -p $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)) ./...
 
 # Of the others some need tools, and some are about processes and terminals as Unix has them.
 test-unit: ## the tests of single packages, which pass on every system
