@@ -66,7 +66,7 @@ func startKafka(ctx context.Context, cfg Config) (*brokers, error) {
 	b := &brokers{
 		addrs: cluster.Addrs(),
 		// A broker that comes back has to catch up before the next one may be away.
-		target: Target{Kinds: []Kind{Kill, Pause}, Rest: 8 * time.Second},
+		target: Target{Kinds: []Kind{Kill, Pause, Move}, Rest: 8 * time.Second},
 		victim: oneBrokerAway{cluster}, startMissing: func(context.Context) error { return nil }, stop: cluster.Stop,
 	}
 	for i := range b.addrs {
@@ -82,6 +82,10 @@ func (c oneBrokerAway) inject(ctx context.Context, f Fault) error {
 	i, err := strconv.Atoi(strings.TrimPrefix(f.Target, kafkaName))
 	if err != nil {
 		return fmt.Errorf("fault of a broker: %w", err)
+	}
+	if f.Kind == Move {
+		_, err := c.MoveLeaders(context.WithoutCancel(ctx), i)
+		return err
 	}
 	away, back := c.Kill, c.Start
 	if f.Kind == Pause {

@@ -3,7 +3,7 @@
 //
 // It runs the program as an operator would, with two copies of every stage, on brokers
 // of its own. Clients send reactions while processes and brokers are killed, paused and
-// restarted. Pauses can last until others have taken over, so that the paused process
+// restarted, and leaders of partitions are moved. Pauses can last until others have taken over, so that the paused process
 // goes on as a zombie. A seed decides what happens when.
 //
 // Every reaction has a user id of its own, and its client notes the outcome. So each

@@ -11,10 +11,14 @@ import (
 )
 
 // FaultCounts is how many faults happened, by kind.
-type FaultCounts [3]int
+type FaultCounts [4]int
 
 func (c FaultCounts) String() string {
-	return fmt.Sprintf("%d killed, %d paused, %d restarted", c[Kill], c[Pause], c[Restart])
+	text := fmt.Sprintf("%d killed, %d paused, %d restarted", c[Kill], c[Pause], c[Restart])
+	if c[Move] > 0 {
+		text += fmt.Sprintf(", %d moved", c[Move])
+	}
+	return text
 }
 
 // injector causes faults when they are due. If the target is not back from its last

@@ -15,10 +15,11 @@ const (
 	Kill    Kind = iota // SIGKILL, and started again after a while
 	Pause               // SIGSTOP, and SIGCONT after a while
 	Restart             // SIGTERM, and started again when it has ended
+	Move                // a broker becomes the leader of all partitions, and all brokers go on running
 )
 
 func (k Kind) String() string {
-	return [...]string{"kill", "pause", "restart"}[k]
+	return [...]string{"kill", "pause", "restart", "move"}[k]
 }
 
 // Fault is something that happens to a process at a given time.
@@ -35,6 +36,8 @@ func (f Fault) String() string {
 		return fmt.Sprintf("kill %s, start it again %v later", f.Target, f.For)
 	case Pause:
 		return fmt.Sprintf("pause %s for %v", f.Target, f.For)
+	case Move:
+		return fmt.Sprintf("move all leaders to %s", f.Target)
 	default:
 		return fmt.Sprintf("restart %s", f.Target)
 	}
@@ -83,7 +86,7 @@ func Plan(seed uint64, duration time.Duration, targets []Target) []Fault {
 			f.For = between(0, maxAway)
 		case Pause:
 			f.For = between(minPause, maxPause)
-		case Restart:
+		case Restart, Move:
 		}
 		p.free[i] = at + f.For + t.Rest
 		plan = append(plan, f)

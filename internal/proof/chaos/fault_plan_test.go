@@ -17,7 +17,7 @@ func targets() []chaos.Target {
 		{Names: []string{"a"}, Kinds: all, Rest: time.Second},
 		{Names: []string{"b"}, Kinds: all, Rest: time.Second},
 		{Names: []string{"c"}, Kinds: all, Rest: time.Second},
-		{Names: []string{"broker-0", "broker-1"}, Kinds: []chaos.Kind{chaos.Kill, chaos.Pause}, Rest: 8 * time.Second},
+		{Names: []string{"broker-0", "broker-1"}, Kinds: []chaos.Kind{chaos.Kill, chaos.Pause, chaos.Move}, Rest: 8 * time.Second},
 	}
 }
 
@@ -67,6 +67,7 @@ func TestFaultsAreWhatTheyShouldBe(t *testing.T) {
 			chaos.Kill:    {0, 3 * time.Second},
 			chaos.Pause:   {500 * time.Millisecond, 8 * time.Second},
 			chaos.Restart: {0, 0},
+			chaos.Move:    {0, 0},
 		} {
 			if low, high := slices.Min(lengths[kind]), slices.Max(lengths[kind]); low < want[0] || high > want[1] {
 				t.Errorf("seed %d: each %v lasts from %v to %v", seed, kind, low, high)

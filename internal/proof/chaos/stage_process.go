@@ -143,6 +143,7 @@ func (s *stage) inject(ctx context.Context, f Fault) error {
 		if err := s.stop(); err != nil {
 			return err
 		}
+	case Move: // happens to brokers of a cluster only
 	}
 	return s.start(ctx)
 }

@@ -18,9 +18,9 @@ const (
 	ControlVariable = "EMOSTREAM_TEST_BROKER_CONTROL"
 )
 
-// Handler lets another process kill and start the cluster's brokers, with POST
-// /kill?broker=1 and POST /start?broker=1. It answers 204 when Kill or Start has
-// returned.
+// Handler lets another process kill and start the cluster's brokers, and make one the
+// leader of all partitions, with POST /kill?broker=1, POST /start?broker=1 and POST
+// /move-leaders?broker=1. It answers 204 when Kill, Start or MoveLeaders has returned.
 func (c *Cluster) Handler() http.Handler {
 	on := func(act func(context.Context, int) error) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -39,6 +39,10 @@ func (c *Cluster) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("POST /kill", on(func(_ context.Context, i int) error { return c.Kill(i) }))
 	mux.Handle("POST /start", on(c.Start))
+	mux.Handle("POST /move-leaders", on(func(ctx context.Context, i int) error {
+		_, err := c.MoveLeaders(ctx, i)
+		return err
+	}))
 	return mux
 }
 
@@ -58,6 +62,11 @@ func (c Control) Kill(ctx context.Context, i int) error { return c.post(ctx, "ki
 
 // Start starts broker i again as Cluster.Start does.
 func (c Control) Start(ctx context.Context, i int) error { return c.post(ctx, "start", i) }
+
+// MoveLeaders makes broker i the leader of all partitions as Cluster.MoveLeaders does.
+func (c Control) MoveLeaders(ctx context.Context, i int) error {
+	return c.post(ctx, "move-leaders", i)
+}
 
 func (c Control) post(ctx context.Context, verb string, broker int) error {
 	url := fmt.Sprintf("%s/%s?broker=%d", c.URL, verb, broker)

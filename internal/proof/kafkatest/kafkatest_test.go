@@ -77,9 +77,17 @@ func TestWritesSurviveAKilledLeader(t *testing.T) {
 		t.Error("a running broker was started again without an error")
 	}
 	write("after it is back")
+	next := (leader(ctx, t, addrs, topic) + 1) % 3
+	if err := control.MoveLeaders(ctx, next); err != nil {
+		t.Fatal(err)
+	}
+	for leader(ctx, t, addrs, topic) != next {
+		pause(ctx, t, fmt.Errorf("broker %d does not lead yet", next))
+	}
+	write("after the leader has moved")
 
 	got := read(ctx, t, addrs[0], topic)
-	for _, want := range []string{"before the kill", "while it is dead", "after it is back"} {
+	for _, want := range []string{"before the kill", "while it is dead", "after it is back", "after the leader has moved"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("the topic does not hold %q; it holds %q", want, got)
 		}
