@@ -35,29 +35,40 @@ type Main struct {
 	// that load balancers notice that it stops. Meanwhile /readyz refuses, and each
 	// connection is closed after its next answer. Default 0.
 	DrainDelay time.Duration
-	// MaxConnections is how many may be open at one time; default 10,000.
-	// httpserve.Connections says what happens to the others.
+	// MaxConnections is how many may be open at one time; default 10,000. One address may
+	// have a quarter of them. httpserve.Connections says what happens to the others.
 	MaxConnections int
 	// ReadTimeout is how long a request, header and body, may take to arrive; default
 	// 15 s. A stream of lines has its own bound.
 	ReadTimeout time.Duration
 	// IdleTimeout is how long a connection is kept for another request; default 2 min.
 	IdleTimeout time.Duration
+	Proxies     httpserve.Proxies // proxies that are trusted to name the address of a client
 	Origins     httpserve.Origins // the origins whose pages may use the server; default: none
 	Logger      *slog.Logger      // default: none
 	Metrics     prometheus.Registerer
 }
+
+// headerTimeout is how long the header of a request may take to arrive, also if
+// ReadTimeout is longer.
+const headerTimeout = 5 * time.Second
+
+// quarter returns which part of a bound one address may have: a quarter, and at least 1.
+func quarter(all int) int { return int(httpserve.Quarter(int64(all))) }
 
 // answerTimeout is how long a client may take to read an answer.
 const answerTimeout = 10 * time.Second
 
 // Serve serves on ln until ctx ends and requests in flight are answered.
 func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
-	conns := httpserve.LimitConnections(ln, cmp.Or(m.MaxConnections, 10_000))
+	maxConns := cmp.Or(m.MaxConnections, 10_000)
+	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: quarter(maxConns), Proxies: m.Proxies})
 	m.register(conns)
 	drain, read := cmp.Or(m.Drain, defaultDrain), cmp.Or(m.ReadTimeout, 15*time.Second)
-	srv := newServer(m.handler(ctx), ln, m.Origins, m.Logger)
-	srv.ReadHeaderTimeout = read
+	log := orDiscard(m.Logger)
+	forwarded := httpserve.NewForwardedCheck(m.Proxies, log)
+	srv := newServer(m.handler(ctx, forwarded), ln, forwarded, m.Origins, log)
+	srv.ReadHeaderTimeout = min(read, headerTimeout)
 	srv.ReadTimeout = read
 	srv.WriteTimeout = read + drain + answerTimeout // counted from the end of the request's header
 	srv.IdleTimeout = m.IdleTimeout
@@ -93,7 +104,7 @@ func (m *Main) register(conns *httpserve.Connections) {
 // handler serves every call. After ctx has ended, it closes each connection with the
 // next answer, and says so in the answer. Otherwise a client might send another request
 // on that connection, and nobody would read it.
-func (m *Main) handler(ctx context.Context) http.Handler {
+func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck) http.Handler {
 	ready := m.Ready
 	if ready == nil {
 		ready = func(context.Context) error { return nil }
@@ -101,9 +112,7 @@ func (m *Main) handler(ctx context.Context) http.Handler {
 	mux := http.NewServeMux()
 	m.Ingest.Routes(mux)
 	m.Registry.Routes(mux)
-	mux.Handle("/healthz", httpserve.Methods(func(w http.ResponseWriter, _ *http.Request) {
-		httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-	}, http.MethodGet))
+	mux.Handle("/healthz", forwarded.Health())
 	mux.Handle("/readyz", httpserve.Methods(func(w http.ResponseWriter, r *http.Request) {
 		err := ready(r.Context()) //nolint:contextcheck // the request's own: ctx is the server's
 		if ctx.Err() != nil {

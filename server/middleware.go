@@ -13,14 +13,19 @@ import (
 const defaultDrain = 6 * time.Second
 
 // newServer returns an HTTP server that does what both servers do with every request
-// before h: it echoes the request's id, checks the Host header on loopback addresses,
-// and applies CORS.
-func newServer(h http.Handler, ln net.Listener, o httpserve.Origins, log *slog.Logger) *http.Server {
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
+// before h: it echoes the request's id, checks the Host header on loopback addresses and
+// X-Forwarded-For, and applies CORS.
+func newServer(h http.Handler, ln net.Listener, f *httpserve.ForwardedCheck, o httpserve.Origins, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler:  httpserve.EchoRequestID(httpserve.LoopbackHost(httpserve.CORS(h, o), ln.Addr())),
+		Handler:  httpserve.EchoRequestID(httpserve.LoopbackHost(f.Handler(httpserve.CORS(h, o)), ln.Addr())),
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+}
+
+// orDiscard returns a logger that drops everything if there is none.
+func orDiscard(log *slog.Logger) *slog.Logger {
+	if log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return log
 }

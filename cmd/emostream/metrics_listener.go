@@ -36,6 +36,10 @@ func listenMetrics(ctx context.Context, addr string) (net.Listener, error) {
 	return listen(ctx, addr, "--metrics-listen", "")
 }
 
+// maxMetricsConnections is how many connections the metrics' server takes. One address
+// may have a quarter of them.
+const maxMetricsConnections = 128
+
 // serveMetrics serves /metrics and /debug/pprof until ctx ends.
 func serveMetrics(ctx context.Context, ln net.Listener, reg *prometheus.Registry) error {
 	mux := http.NewServeMux()
@@ -46,5 +50,6 @@ func serveMetrics(ctx context.Context, ln net.Listener, reg *prometheus.Registry
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	mux.Handle("/", httpserve.NotFound("/metrics", "/debug/pprof/"))
-	return httpserve.Serve(ctx, ln, &http.Server{Handler: httpserve.LoopbackHost(mux, ln.Addr())}, time.Second)
+	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxMetricsConnections, MaxPerAddress: maxMetricsConnections / 4})
+	return httpserve.Serve(ctx, conns, &http.Server{Handler: httpserve.LoopbackHost(mux, ln.Addr())}, time.Second)
 }

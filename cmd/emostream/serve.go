@@ -132,7 +132,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Metrics: s.metrics}),
 		Ready: m.ready, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
-		Origins: origins, Logger: s.log, Metrics: s.metrics,
+		Proxies: quotas.Proxies, Origins: origins, Logger: s.log, Metrics: s.metrics,
 	}
 	return m, nil
 }

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/quota"
 	"github.com/emostream/emostream/server/ingest"
 )
@@ -22,7 +21,7 @@ type limitFlags struct {
 	drainDelay       time.Duration
 	limitUser        string
 	limitAddress     string
-	trustedProxies   []string
+	proxies          proxiesFlag
 	origins          originsFlag
 }
 
@@ -37,7 +36,7 @@ func (f *limitFlags) add(cmd *cobra.Command) {
 	fl.DurationVar(&f.drainDelay, "drain-delay", 0, "how long to go on when told to stop, not ready any more, until load balancers know")
 	fl.StringVar(&f.limitUser, "limit-user", "", "most reactions of one user_id a second, as RATE or RATE:BURST; the others get 429")
 	fl.StringVar(&f.limitAddress, "limit-address", "", "most reactions of one address (IPv6: /64) a second, as RATE or RATE:BURST; the others get 429")
-	fl.StringSliceVar(&f.trustedProxies, "trusted-proxies", nil, "networks whose X-Forwarded-For is believed, as in 10.0.0.0/8")
+	f.proxies.add(cmd)
 	f.origins.add(cmd)
 }
 
@@ -60,10 +59,8 @@ func (f *limitFlags) quotas() (q ingest.Quotas, err error) {
 	if q.Address, err = rate("--limit-address", f.limitAddress); err != nil {
 		return q, err
 	}
-	if q.Proxies, err = httpserve.ParseProxies(f.trustedProxies); err != nil {
-		return q, usagef("--trusted-proxies: %w", err)
-	}
-	return q, nil
+	q.Proxies, err = f.proxies.parse()
+	return q, err
 }
 
 // rate reads a quota such as 10:100, which flag sets.

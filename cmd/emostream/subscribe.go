@@ -25,6 +25,7 @@ type subscribeFlags struct {
 	stall     time.Duration
 	repeats   int
 	lateness  time.Duration // of aggregate; 0: aggregate's default
+	proxies   proxiesFlag
 	origins   originsFlag
 }
 
@@ -75,6 +76,7 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 	}
 	flags.add(cmd)
 	subscribe.add(cmd)
+	subscribe.proxies.add(cmd)
 	subscribe.origins.add(cmd)
 	cmd.Flags().StringVar(&subscribe.name, "name", "sub1", "name of this server, sub1 to sub9999; no two may have the same")
 	cmd.Flags().StringVar(&subscribe.cluster, "cluster", "cluster_1", "cluster that it belongs to")
@@ -101,6 +103,10 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 	if err != nil {
 		return nil, nil, err
 	}
+	proxies, err := f.proxies.parse()
+	if err != nil {
+		return nil, nil, err
+	}
 	topic := s.names().Server(f.name)
 	servers := newRosterFollower(s.client, s.names(), s.log)
 	fan := fanout.New(fanout.Config{
@@ -109,8 +115,14 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 		Log: s.client.Reader(topic, 0), Heartbeats: s.client.Writer(s.names().Servers()), Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics,
 	})
-	return &server.Subscriber{Fanout: fan, Origins: origins, Logger: s.log}, servers, nil
+	return &server.Subscriber{
+		Fanout: fan, Origins: origins, Proxies: proxies, MaxConnections: f.capacity + spareConnections, Logger: s.log, Metrics: s.metrics,
+	}, servers, nil
 }
+
+// spareConnections is how many connections a subscriber server takes beside those of its
+// listeners: of clients that it refuses, and of who asks how it is.
+const spareConnections = 256
 
 // ringHistory is how far back a subscriber server reads swarms when it starts, for
 // listeners that resume.

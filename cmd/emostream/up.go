@@ -130,7 +130,7 @@ func (f *upFlags) addSubscriber(p *pipeline, s stage, name, cluster string, ln n
 	s.metrics = prometheus.WrapRegistererWith(prometheus.Labels{"server": name}, s.metrics)
 	flags := f.subscribe
 	flags.name, flags.cluster, flags.publicURL = name, cluster, f.urlOf(ln)
-	flags.lateness, flags.origins = f.aggregate.lateness, f.serve.limits.origins
+	flags.lateness, flags.origins, flags.proxies = f.aggregate.lateness, f.serve.limits.origins, f.serve.limits.proxies
 	srv, servers, err := newFanout(s, flags, ln)
 	if err != nil {
 		return err

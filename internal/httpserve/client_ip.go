@@ -35,12 +35,8 @@ func ParseProxies(list []string) (Proxies, error) {
 // client itself may have written them. ClientIP returns the zero address if the request
 // has no address.
 func (p Proxies) ClientIP(r *http.Request) netip.Addr {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	client := peer.Addr().Unmap().WithZone("")
-	if !p.contains(client) {
+	client, ok := peerAddr(r)
+	if !ok || !p.contains(client) {
 		return client
 	}
 	for _, line := range slices.Backward(r.Header["X-Forwarded-For"]) {
@@ -62,6 +58,22 @@ func (p Proxies) ClientIP(r *http.Request) netip.Addr {
 		}
 	}
 	return client
+}
+
+// BoundedIP returns the address to which a request counts in [Shares]. That is its
+// ClientIP, or the zero address, which is not bounded, if that is a trusted proxy: a
+// proxy that does not say for whom it asks may ask for many.
+func (p Proxies) BoundedIP(r *http.Request) netip.Addr {
+	if client := p.ClientIP(r); !p.contains(client) {
+		return client
+	}
+	return netip.Addr{}
+}
+
+// peerAddr returns the address of a request's connection, if it has one.
+func peerAddr(r *http.Request) (netip.Addr, bool) {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	return peer.Addr().Unmap().WithZone(""), err == nil
 }
 
 func (p Proxies) contains(a netip.Addr) bool {

@@ -23,8 +23,8 @@ func limited(t *testing.T, limit int, h http.HandlerFunc) *httpserve.Connections
 	if err != nil {
 		t.Fatal(err)
 	}
-	conns := httpserve.LimitConnections(ln, limit)
-	srv := &http.Server{Handler: h}
+	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: limit})
+	srv := &http.Server{Handler: h, ConnState: conns.ConnState}
 	done := make(chan error)
 	go func() { done <- srv.Serve(conns) }()
 	t.Cleanup(func() {

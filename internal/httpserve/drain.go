@@ -35,12 +35,20 @@ type onDrain struct{}
 //
 // The caller must not use srv any more, except to stop it. Serve sets its BaseContext,
 // so that requests inherit the values of ctx. It also sets these fields if they are
-// zero: ReadHeaderTimeout to 10 s, IdleTimeout to 2 min, MaxHeaderBytes to 12 KiB
-// (net/http adds 4). It leaves ReadTimeout and WriteTimeout at zero, since they would
-// cut long uploads and streams.
+// zero: ReadHeaderTimeout to 5 s, WriteTimeout to 10 s (a handler that streams must lift
+// it), IdleTimeout to 2 min, MaxHeaderBytes to 12 KiB (net/http adds 4). If ReadTimeout
+// is zero, it gives each body 5 s to arrive, whether the handler reads it or not. So
+// nothing that a client announces, and nothing that it does not read, holds a request
+// for long.
 func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Duration) error {
 	if srv.ReadHeaderTimeout == 0 {
-		srv.ReadHeaderTimeout = 10 * time.Second
+		srv.ReadHeaderTimeout = 5 * time.Second
+	}
+	if srv.ReadTimeout == 0 {
+		srv.Handler = boundBodies(srv.Handler)
+	}
+	if srv.WriteTimeout == 0 {
+		srv.WriteTimeout = 10 * time.Second
 	}
 	if srv.IdleTimeout == 0 {
 		srv.IdleTimeout = 2 * time.Minute
@@ -61,6 +69,10 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 	})
 	srv.BaseContext = func(net.Listener) context.Context { return requests }
 
+	if l, ok := ln.(*Connections); ok {
+		srv.ConnState = l.ConnState
+	}
+
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
 	select {
@@ -80,6 +92,23 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 		return fmt.Errorf("serve %v: %w", ln.Addr(), err)
 	}
 	return nil
+}
+
+// bodyTimeout is how long a body may take to arrive where a server has no ReadTimeout.
+const bodyTimeout = 5 * time.Second
+
+// boundBodies bounds how long the body of a request may take to arrive. A handler that
+// ignores the body needs that, too: after its answer net/http reads the rest of it.
+//
+// It is not done by ReadTimeout, which would also end the requests without a body that
+// take longer.
+func boundBodies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // Streaming wraps a handler whose answers do not end by themselves. When [Serve] begins

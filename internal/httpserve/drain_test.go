@@ -186,11 +186,11 @@ func TestServeFillsInBounds(t *testing.T) {
 	for name, tt := range map[string]struct{ srv, want *http.Server }{
 		"defaults": {
 			srv:  &http.Server{},
-			want: &http.Server{ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 12 << 10},
+			want: &http.Server{ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 12 << 10},
 		},
 		"what was chosen stays": {
-			srv:  &http.Server{ReadHeaderTimeout: 1, IdleTimeout: 2, MaxHeaderBytes: 3},
-			want: &http.Server{ReadHeaderTimeout: 1, IdleTimeout: 2, MaxHeaderBytes: 3},
+			srv:  &http.Server{ReadHeaderTimeout: 1, IdleTimeout: 2, MaxHeaderBytes: 3, WriteTimeout: 4},
+			want: &http.Server{ReadHeaderTimeout: 1, IdleTimeout: 2, MaxHeaderBytes: 3, WriteTimeout: 4},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestServeFillsInBounds(t *testing.T) {
 				t.Fatal(err)
 			}
 			if tt.srv.ReadHeaderTimeout != tt.want.ReadHeaderTimeout || tt.srv.IdleTimeout != tt.want.IdleTimeout ||
-				tt.srv.MaxHeaderBytes != tt.want.MaxHeaderBytes || tt.srv.ReadTimeout != 0 || tt.srv.WriteTimeout != 0 {
+				tt.srv.MaxHeaderBytes != tt.want.MaxHeaderBytes || tt.srv.ReadTimeout != 0 || tt.srv.WriteTimeout != tt.want.WriteTimeout {
 				t.Errorf("bounds: header %v, idle %v, %d bytes, read %v, write %v", tt.srv.ReadHeaderTimeout,
 					tt.srv.IdleTimeout, tt.srv.MaxHeaderBytes, tt.srv.ReadTimeout, tt.srv.WriteTimeout)
 			}

@@ -8,13 +8,10 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// Routes adds the streams to a mux.
+// Routes adds the streams and /readyz to a mux. /healthz is the caller's.
 func (s *Server) Routes(mux *http.ServeMux) {
 	mux.Handle("/"+s.cfg.Name, s.stream(singleEmojis))
 	mux.Handle("/v1/swarm", s.stream(swarms))
-	mux.Handle("/healthz", httpserve.Methods(func(w http.ResponseWriter, _ *http.Request) {
-		httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ok"})
-	}, http.MethodGet))
 	mux.Handle("/readyz", httpserve.Methods(s.readyz, http.MethodGet))
 	mux.Handle("/", httpserve.NotFound("/"+s.cfg.Name, "/v1/swarm", "/healthz", "/readyz"))
 }

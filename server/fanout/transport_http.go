@@ -21,7 +21,9 @@ type httpTransport struct {
 }
 
 func newHTTPTransport(w http.ResponseWriter, r *http.Request) *httpTransport {
-	return &httpTransport{w: w, rc: http.NewResponseController(w), addr: r.RemoteAddr, frames: make(chan []byte, 1)}
+	rc := http.NewResponseController(w)
+	_ = rc.SetWriteDeadline(time.Time{}) // that of answers, which end; a stream has StallTimeout
+	return &httpTransport{w: w, rc: rc, addr: r.RemoteAddr, frames: make(chan []byte, 1)}
 }
 
 // write hands b to the goroutine of the request, and returns 0. Once the goroutine has
