@@ -23,8 +23,11 @@ MILLIONS    ?= 12
 CLIENTS     ?= 3000
 REPETITIONS ?= 3
 BROKER      ?= embedded kafka
+# The commit that make test-upgrade runs beside this one: the last one before what strangers can send was bounded.
+EARLIER     ?= 68e9d6fe6cbce905c6893d2d07c18a9dcb88fb25
 chaos: DURATION ?= 45s
 fuzz:  DURATION ?= 30s
+hostile: DURATION ?= 20s
 soak:  DURATION ?= 5m
 bench-ingest bench-overload: DURATION ?= 10s
 
@@ -84,7 +87,7 @@ soak: ## listeners come, stall and misbehave for DURATION=5m; nothing of it may 
 
 ##@ Proofs that need more
 
-.PHONY: chaos recovery test-kafka test-kafka-client test-python test-day test-pages
+.PHONY: chaos recovery hostile test-upgrade test-kafka test-kafka-client test-python test-day test-pages
 chaos: build ## kills, pauses, restarts processes for DURATION=45s; BROKER='embedded kafka' (Java 17)
 	go build -o $(TOOLS)/chaos ./internal/proof/chaos/cmd/chaos
 	@set -e; for broker in $(BROKER); do \
@@ -95,6 +98,18 @@ recovery: build ## how late windows are when aggregate comes and goes, REPETITIO
 	go build -o $(TOOLS)/chaos ./internal/proof/chaos/cmd/chaos
 	@set -e; for broker in $(BROKER); do \
 		$(TOOLS)/chaos -program bin/emostream -broker $$broker -scenario recovery -repetitions $(REPETITIONS); \
+	done
+
+# Its own network is one that the command makes for itself; docs/hostile.md says what else it can be told.
+hostile: build ## attacks of one stranger for DURATION=20s each, while 400 others tap and listen (Linux, iproute2)
+	go build -o $(TOOLS)/hostile ./internal/proof/hostile/cmd/hostile
+	$(TOOLS)/hostile -program bin/emostream -duration $(DURATION) $(HOSTILE)
+
+test-upgrade: ## the program of commit EARLIER beside this one, in every mixture of stages; BROKER likewise (Java 17)
+	go build -o $(TOOLS)/kafkatest ./internal/proof/kafkatest/cmd/kafkatest
+	@set -e; for broker in $(BROKER); do \
+		if [ $$broker = kafka ]; then with='$(TOOLS)/kafkatest -brokers 1 --'; else with=; fi; \
+		$$with $(E2E) -timeout 10m -run '^TestUpgrade' -earlier $(EARLIER); \
 	done
 
 test-kafka: ## the end-to-end tests on three Apache Kafka brokers (Java 17; Maven the first time)

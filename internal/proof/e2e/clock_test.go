@@ -134,5 +134,6 @@ func (l *outcomeCounts) add(o *outcomeCounts) {
 	}
 	l.total += o.total
 	l.inDoubt += o.inDoubt
+	l.refused += o.refused
 	l.failed = errors.Join(l.failed, o.failed)
 }

@@ -91,6 +91,8 @@ func TestForbiddenImportsAreReported(t *testing.T) {
 		{"internal/proof/kafkatest/cmd/kafkatest/x.go", []string{"flag", "os/signal"}, ""},
 		{"internal/proof/chaos/x.go", []string{"flag", "os/signal"}, "one-command-line"},
 		{"internal/proof/chaos/cmd/chaos/x.go", []string{"flag", "os/signal"}, ""},
+		{"internal/proof/hostile/x.go", []string{"flag", "os/signal"}, "one-command-line"},
+		{"internal/proof/hostile/cmd/hostile/x.go", []string{"flag", "os/signal"}, ""},
 		{"internal/fanbench/x.go", []string{"flag", "os/signal"}, "one-command-line"},
 		{"internal/fanbench/cmd/fanbench/x.go", []string{"flag", "os/signal"}, ""},
 		{"internal/emoji/gen/x.go", []string{"flag"}, ""},
