@@ -24,7 +24,11 @@ func (c *Cluster) MoveLeaders(ctx context.Context, i int) (moved int, err error)
 		return 0, err
 	}
 	const timeout = 30 * time.Second
-	client := &kafka.Client{Addr: kafka.TCP(c.Addrs()...), Timeout: timeout}
+	// The transport is a new one, since another may remember a broker as dead that has
+	// come back.
+	transport := &kafka.Transport{}
+	defer transport.CloseIdleConnections()
+	client := &kafka.Client{Addr: kafka.TCP(c.Addrs()...), Timeout: timeout, Transport: transport}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	all, err := client.Metadata(ctx, &kafka.MetadataRequest{})
