@@ -167,7 +167,8 @@ func TestSlowClients(t *testing.T) {
 		"nothing":             {"", "", nil, 5 * time.Second},
 		"a slow body":         {posting + "Content-Length: 10000\r\n\r\n", " ", []int{408}, 15 * time.Second},
 		"slow chunks":         {posting + "Transfer-Encoding: chunked\r\n\r\n", "1\r\n \r\n", []int{408}, 15 * time.Second},
-		"a slow array":        {strings.Replace(posting, "/send_emoji", "/v1/reactions", 1) + "Content-Length: 1000000\r\n\r\n[", " ", []int{408}, 15 * time.Second},
+		"a slow array":        {strings.Replace(posting, "/send_emoji", "/v1/reactions", 1) + "Content-Length: 1000000\r\n\r\n[", " ", []int{408}, 5 * time.Second},
+		"an array to come":    {strings.Replace(posting, "/send_emoji", "/v1/reactions", 1) + "Content-Length: 4194304\r\n\r\n", "", []int{408}, 5 * time.Second},
 		"a slow unregister":   {strings.Replace(posting, "/send_emoji", "/unregister", 1) + "Content-Length: 1000\r\n\r\n", " ", []int{400}, 15 * time.Second},
 		"a slow body to none": {"POST /nothing HTTP/1.1\r\nHost: emo\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n", " ", []int{404}, 15 * time.Second},
 	} {
@@ -252,6 +253,76 @@ func TestSlowLog(t *testing.T) {
 				if got := s.do("POST", "/v1/reactions", contentType, strings.NewReader(body)); got.status != http.StatusOK || !strings.Contains(got.body, `"accepted":1000,"rejected":0`) || time.Since(start) < time.Minute {
 					t.Errorf("answered %d %.200s %v after %v", got.status, got.body, got.err, time.Since(start))
 				}
+			})
+		})
+	}
+}
+
+// Bodies that are announced and do not come take nothing from others, however many there
+// are and as often as they are renewed.
+func TestAnnouncedBodies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := serve(t, mainServer(taken))
+		stop := make(chan struct{})
+		var attack sync.WaitGroup
+		for range 100 {
+			attack.Go(func() {
+				for {
+					c := s.dial()
+					_, _ = io.WriteString(c, strings.Replace(posting, "/send_emoji", "/v1/reactions", 1)+"Content-Length: 4194304\r\n\r\n")
+					_, _ = io.Copy(io.Discard, c)
+					select {
+					case <-stop:
+						return
+					default:
+					}
+				}
+			})
+		}
+		array := "[" + strings.Repeat(tap+",", 9_999) + tap + "]"
+		for range 60 {
+			start := time.Now()
+			for _, body := range []string{tap, array} {
+				if got := s.do("POST", "/v1/reactions", "application/json", strings.NewReader(body)); got.status != http.StatusOK || time.Since(start) > 0 {
+					t.Errorf("another client was answered %d %.100s after %v", got.status, got.body, time.Since(start))
+				}
+			}
+			<-time.After(time.Second)
+		}
+		close(stop)
+		attack.Wait()
+	})
+}
+
+// A large body may take long if it keeps up the least pace. Its answer arrives.
+func TestLargeBodyAtTheLeastPace(t *testing.T) {
+	const perSecond = 16 << 10
+	for name, tt := range map[string]struct {
+		perSecond int
+		status    int
+		took      time.Duration
+	}{
+		"just fast enough": {perSecond, 200, 100 * time.Second},
+		"a little slower":  {perSecond - perSecond/16, 408, 64 * time.Second}, // it loses a second in 16, and has 4 to lose
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := serve(t, mainServer(taken))
+				c := s.dial()
+				body := "[" + tap + strings.Repeat(" ", 100*perSecond-len(tap)-2) + "]"
+				start := time.Now()
+				go func() {
+					_, err := fmt.Fprintf(c, "%sContent-Length: %d\r\nConnection: close\r\n\r\n", strings.Replace(posting, "/send_emoji", "/v1/reactions", 1), len(body))
+					for rest := body; rest != "" && err == nil; rest = rest[min(len(rest), tt.perSecond):] {
+						<-time.After(time.Second)
+						_, err = io.WriteString(c, rest[:min(len(rest), tt.perSecond)])
+					}
+				}()
+				got, _ := statuses(t, c)
+				if took := time.Since(start); !slices.Equal(got, []int{tt.status}) || took < tt.took || took > tt.took+2*time.Second {
+					t.Errorf("answered %v after %v, want %d after %v", got, took, tt.status, tt.took)
+				}
+				<-time.After(2 * time.Second) // until the writer has noticed
 			})
 		})
 	}

@@ -22,6 +22,7 @@ type serveFlags struct {
 	linger         time.Duration
 	maxBatch       int
 	produceTimeout time.Duration
+	channels       []string
 	maxChannels    int
 	emojis         []string
 	assign         string
@@ -33,7 +34,8 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fl.DurationVar(&f.linger, "linger", 2*time.Millisecond, "how long reactions wait at most for a batch in flight to return before they go beside it")
 	fl.IntVar(&f.maxBatch, "max-batch", 10_000, "most reactions in one batch")
 	fl.DurationVar(&f.produceTimeout, "produce-timeout", 5*time.Second, "how long a reaction may take to be acknowledged by Kafka before it is refused")
-	fl.IntVar(&f.maxChannels, "max-channels", 1000, "most channels active at once")
+	fl.StringSliceVar(&f.channels, "channels", nil, "channels that may be used, as in main,stage-*; default any")
+	fl.IntVar(&f.maxChannels, "max-channels", 1000, "most channels active at once; one address may bring in a quarter of them")
 	fl.StringSliceVar(&f.emojis, "emojis", nil, "take these emojis only, as in 🔥,:tada:; default all")
 	fl.Var(newEnumFlag(&f.assign, string(registry.LeastLoaded), string(registry.LeastLoaded), string(registry.TwoChoices)), "assign", "how clients are spread over subscriber servers: least-loaded or two-choices")
 	f.limits.add(cmd)
@@ -107,11 +109,19 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		}
 		allowed = append(allowed, e)
 	}
+	channels, err := ingest.ParseChannels(f.channels)
+	if err != nil {
+		return nil, usagef("--channels: %w", err)
+	}
 	bounds, err := f.limits.bounds()
 	if err != nil {
 		return nil, err
 	}
 	quotas, err := f.limits.quotas()
+	if err != nil {
+		return nil, err
+	}
+	proxies, err := f.limits.proxies.parse()
 	if err != nil {
 		return nil, err
 	}
@@ -126,13 +136,14 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	})
 	bounds.LogFull = m.producer.Full
 	m.ingest = ingest.New(ingest.Config{
-		Log: m.producer, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Logger: s.log, Metrics: s.metrics,
+		Log: m.producer, Channels: channels, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Proxies: proxies,
+		Logger: s.log, Metrics: s.metrics,
 	})
 	m.http = server.Main{
 		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Metrics: s.metrics}),
 		Ready: m.ready, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
-		Proxies: quotas.Proxies, Origins: origins, Logger: s.log, Metrics: s.metrics,
+		Proxies: proxies, Origins: origins, Logger: s.log, Metrics: s.metrics,
 	}
 	return m, nil
 }

@@ -40,11 +40,23 @@ func (b *buffers) answerQueued(w http.ResponseWriter, acceptedAt int64) {
 	_, _ = w.Write(b.answer) // a client that left needs no answer
 }
 
-// arrayAnswer is the answer to an array: the outcome of each reaction in it.
+// arrayAnswer is the answer to an array: the outcome of each reaction in it. Errors are
+// given in full until they have as many bytes as the array had, and then by their codes
+// alone, so that the answer is not many times as large as the array.
 type arrayAnswer struct {
 	Accepted int          `json:"accepted"`
 	Rejected int          `json:"rejected"`
 	Results  []itemResult `json:"results"`
+
+	errorBytes int // how many bytes of errors may still be given
+}
+
+// minErrorBytes is how many bytes of errors the answer to any array may have.
+const minErrorBytes = 16 << 10
+
+// newArrayAnswer returns the answer to an array of that many items and bytes.
+func newArrayAnswer(items, bytes int) *arrayAnswer {
+	return &arrayAnswer{Results: make([]itemResult, items), errorBytes: max(bytes, minErrorBytes)}
 }
 
 // itemResult is the outcome of one reaction in an array.
@@ -63,7 +75,10 @@ func (a *arrayAnswer) record(i int, acceptedAt int64, refusal *httpserve.Refusal
 		return
 	}
 	a.Rejected++
-	a.Results[i] = itemResult{Error: refusal.Message, Code: refusal.Code}
+	a.Results[i].Code = refusal.Code
+	if a.errorBytes -= len(refusal.Message); a.errorBytes >= 0 {
+		a.Results[i].Error = refusal.Message
+	}
 }
 
 // send sends the answer. If nothing was accepted and the log failed, the answer is

@@ -9,8 +9,16 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
+// An array of many items that are shorter than any reaction on average is refused
+// whole. A reaction has at least 30 bytes, so most of the items are none. Otherwise an
+// answer with a result for each could be many times as large as the array.
+const (
+	minJudgedItems = 100
+	minItemBytes   = 16
+)
+
 // array takes in a body that is a JSON array of reactions.
-func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers) {
+func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from client) {
 	if !utf8.Valid(b.body) {
 		h.refuse(w, r, invalidUTF8())
 		return
@@ -25,8 +33,13 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers) {
 			"the array has more than the %d reactions that are allowed: send several, or one a line as application/x-ndjson", maxArrayItems))
 		return
 	}
-	answer := arrayAnswer{Results: make([]itemResult, len(all))}
-	bulk := bulk{handler: h, from: h.quotas.from(r), record: answer.record}
+	if len(all) > minJudgedItems && len(b.body) < minItemBytes*len(all) {
+		h.refuse(w, r, httpserve.Refusalf(http.StatusUnprocessableEntity, "no_reactions",
+			"the array has %d items in %d bytes, and no reaction is that short: send objects like {\"user_id\":\"ann\",\"emoji_type\":\"🔥\"}", len(all), len(b.body)))
+		return
+	}
+	answer := newArrayAnswer(len(all), len(b.body))
+	bulk := bulk{handler: h, from: from, record: answer.record}
 	for i, item := range all {
 		bulk.add(r.Context(), i, item)
 	}

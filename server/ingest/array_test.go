@@ -41,8 +41,9 @@ func outcomesIn(t *testing.T, got *httptest.ResponseRecorder) outcomes {
 	if err := json.Unmarshal(got.Body.Bytes(), &o); err != nil || got.Header().Get("Content-Type") != asJSON {
 		t.Fatalf("answered %d %.200s: %v", got.Code, got.Body, err)
 	}
+
 	for _, r := range o.Results {
-		if r.Code != "" {
+		if r.Code != "" && (r.Error != "" || len(o.Results) <= 100) { // of large arrays only the first errors are in full
 			checkWords(t, r.Error, r.Code)
 		}
 	}

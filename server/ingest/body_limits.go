@@ -6,6 +6,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -45,8 +46,9 @@ func (b *buffers) release(pool *sync.Pool) {
 	}
 }
 
-// read reads a JSON body of at most limit bytes into b.body.
-func (b *buffers) read(w http.ResponseWriter, r *http.Request, limit int64) *httpserve.Refusal {
+// read reads a JSON body of at most limit bytes into b.body. What comes above 16 KiB is
+// counted in p before it is read.
+func (b *buffers) read(w http.ResponseWriter, r *http.Request, limit int64, p *place) *httpserve.Refusal {
 	if mediaType(r) != jsonType {
 		limitUnreadBody(w)
 		return httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type",
@@ -57,14 +59,18 @@ func (b *buffers) read(w http.ResponseWriter, r *http.Request, limit int64) *htt
 		return bodyTooLarge(limit)
 	}
 	var err error
-	if n := int(r.ContentLength); n >= 0 {
+	if n := int(r.ContentLength); n >= 0 && n <= maxReactionBytes {
 		if cap(b.body) < n {
 			b.body = make([]byte, n)
 		}
 		b.body = b.body[:n]
 		_, err = io.ReadFull(r.Body, b.body)
 	} else {
-		b.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+		var refusal *httpserve.Refusal
+		if refusal, err = b.readGrowing(w, r, limit, p); refusal != nil {
+			limitUnreadBody(w)
+			return refusal
+		}
 	}
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 		return bodyTooLarge(limit)
@@ -78,17 +84,45 @@ func (b *buffers) read(w http.ResponseWriter, r *http.Request, limit int64) *htt
 	return nil
 }
 
-// bytesToRead returns how many bytes of a request's body will be read at most. It
-// returns 0 if the declared length exceeds the limit, since such a request is refused
-// unread.
-func bytesToRead(r *http.Request, limit int64) int64 {
-	switch n := r.ContentLength; {
-	case n < 0:
-		return limit
-	case n > limit:
-		return 0
-	default:
-		return n
+// A body above 16 KiB must keep up this pace. Its n-th byte must have come within
+// bodyGrace and n/minBodyRate seconds.
+const (
+	bodyGrace   = 5 * time.Second
+	minBodyRate = 16 << 10 // bytes a second
+)
+
+// readGrowing reads a body that may be large. Memory for it is counted and taken as it
+// comes: at most as much again as has come. It returns a refusal if there is no room.
+func (b *buffers) readGrowing(w http.ResponseWriter, r *http.Request, limit int64, p *place) (*httpserve.Refusal, error) {
+	begun, body, end := time.Now(), http.MaxBytesReader(w, r.Body, limit), limit+1 // +1: so that a body that is too long is noticed
+	if r.ContentLength >= 0 {
+		end = r.ContentLength
+	}
+	counted := int64(maxReactionBytes) // how far the body may be read
+	for b.body = b.body[:0]; ; {
+		have := int64(len(b.body))
+		if have == counted {
+			more := min(have, end-have)
+			if refusal := p.grow(more); refusal != nil {
+				return refusal, nil
+			}
+			counted += more
+		}
+		if p.large {
+			deadline := begun.Add(bodyGrace + time.Duration(have)*(time.Second/minBodyRate))
+			_ = http.NewResponseController(w).SetReadDeadline(deadline) // fails in tests without a network
+		}
+		b.body = slices.Grow(b.body, int(counted-have))
+		n, err := body.Read(b.body[have:counted])
+		b.body = b.body[:have+int64(n)]
+		switch {
+		case int64(len(b.body)) == r.ContentLength, errors.Is(err, io.EOF) && r.ContentLength < 0:
+			return nil, nil
+		case errors.Is(err, io.EOF):
+			return nil, io.ErrUnexpectedEOF
+		case err != nil:
+			return nil, err
+		}
 	}
 }
 

@@ -10,7 +10,8 @@
 //	single.go, array.go, ndjson.go
 //	                     one reaction, an array, or a stream of lines
 //	validation.go        what a reaction must be, and whether this server takes it:
-//	                     allowed_emojis.go, quotas.go, active_channels.go
+//	                     allowed_emojis.go, allowed_channels.go, quotas.go,
+//	                     active_channels.go
 //	log_append.go        into the log, in batches
 //	answers.go           what the client is told
 package ingest
@@ -18,6 +19,8 @@ package ingest
 import (
 	"context"
 	"log/slog"
+	"net/http"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,6 +29,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -40,6 +44,8 @@ type Log interface {
 // Config says where reactions go and what is accepted.
 type Config struct {
 	Log Log
+	// Channels are the channels that may be used; zero value: all.
+	Channels Channels
 	// MaxChannels is how many channels may be active at one time; default 1,000. A
 	// channel is active for a minute after its last reaction.
 	MaxChannels int
@@ -47,6 +53,8 @@ type Config struct {
 	Allowed []emoji.Emoji
 	Bounds  Bounds // on what is in flight
 	Quotas  Quotas // for each client
+	// Proxies are the proxies that are trusted to name the address of a client.
+	Proxies httpserve.Proxies
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
@@ -67,8 +75,8 @@ func (c Config) withDefaults() Config {
 type Handler struct {
 	cfg      Config
 	emojis   allowedEmojis
-	channels activeChannels
-	inFlight inFlight
+	channels *activeChannels
+	inFlight *inFlight
 	quotas   quotas
 	accepted prometheus.Counter
 	refused  *prometheus.CounterVec
@@ -85,8 +93,8 @@ func New(cfg Config) *Handler {
 	h := &Handler{
 		cfg:      cfg,
 		emojis:   newAllowedEmojis(cfg.Allowed),
-		channels: activeChannels{limit: cfg.MaxChannels},
-		inFlight: inFlight{Bounds: cfg.Bounds},
+		channels: newActiveChannels(cfg.MaxChannels),
+		inFlight: newInFlight(cfg.Bounds),
 		quotas:   newQuotas(cfg.Quotas),
 		buffers:  sync.Pool{New: func() any { return &buffers{contentType: []string{jsonType}} }},
 		accepted: f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),
@@ -99,6 +107,17 @@ func New(cfg Config) *Handler {
 	}
 	h.inFlight.register(f)
 	return h
+}
+
+// client is who sent a request, as far as limits are concerned.
+type client struct {
+	address netip.Addr // not valid: not known
+	bucket  uint64     // the key of its token bucket; 0: it has no limit
+}
+
+func (h *Handler) client(r *http.Request) client {
+	address := httpserve.ClientNetwork(h.cfg.Proxies.ClientIP(r))
+	return client{address, h.quotas.bucket(address)}
 }
 
 // LastAccepted returns when a reaction was last accepted. It returns the zero time if

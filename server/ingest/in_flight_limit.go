@@ -3,6 +3,7 @@ package ingest
 import (
 	"cmp"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -12,23 +13,29 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
-// Bounds limit what is in flight. A request that would exceed one of them is refused at
-// once, before its body is read, with status 503, code overloaded and Retry-After.
-// Nothing of it is written. So the requests that were let in stay fast when too many
-// come. And when the log is slow or cannot be reached, nothing piles up: at most what
-// is in flight waits for it.
+// Bounds limit what is in flight, for all clients together and for each address: one
+// address may have a quarter of each. A request that would exceed a bound is refused at
+// once with status 503, code overloaded and Retry-After. Nothing of it is written. So
+// the requests that were let in stay fast when too many come. And when the log is slow
+// or cannot be reached, nothing piles up: at most what is in flight waits for it.
+//
+// What counts is what has come. A body counts as it arrives, whatever length was
+// declared for it, and only the part above 16 KiB: small bodies, such as those of single
+// reactions, are bounded by MaxRequests alone. So large bodies cannot use up what is
+// there for single reactions.
 type Bounds struct {
 	// MaxRequests is how many requests other than streams may be in flight; default
-	// 2,048. On HTTP/1.1 a connection has one at a time.
+	// 2,048. Half of them may have bodies above 16 KiB. On HTTP/1.1 a connection has one
+	// request at a time.
 	MaxRequests int
-	// MaxBytes is how many bytes the bodies of the requests that MaxRequests bounds may
-	// have together; default 64 MiB. A body of unknown length counts as one of the
-	// greatest length allowed.
+	// MaxBytes is how many bytes of bodies above 16 KiB may be in memory together;
+	// default 64 MiB.
 	MaxBytes int64
 	// MaxStreams is how many streams of lines may be open; default 256. Each takes up
 	// to 1 MiB of memory.
 	MaxStreams int
-	// StreamIdleTimeout is how long a stream of lines may send nothing; default 2 min.
+	// StreamIdleTimeout is how long a stream of lines may go without a line that is not
+	// blank; default 2 min.
 	StreamIdleTimeout time.Duration
 	// LogFull returns whether the log takes nothing more at the moment; nil: it never
 	// does.
@@ -46,10 +53,53 @@ func (b Bounds) withDefaults() Bounds {
 	return b
 }
 
-// inFlight counts the requests, their bytes and the streams that are being served.
+// inFlight counts the requests, the bytes of large bodies and the streams that are
+// being served.
 type inFlight struct {
 	Bounds
-	requests, bytes, streams atomic.Int64
+	requests, large, bytes, streams bounded
+}
+
+func newInFlight(b Bounds) *inFlight {
+	return &inFlight{
+		Bounds:   b,
+		requests: newBounded("requests in flight", int64(b.MaxRequests), 1),
+		large:    newBounded("requests with large bodies", int64(max(1, b.MaxRequests/2)), 1),
+		bytes:    newBounded("bytes of large bodies", b.MaxBytes, maxArrayBytes),
+		streams:  newBounded("streams of lines", int64(b.MaxStreams), 1),
+	}
+}
+
+// bounded counts something of which there may be a limited number at one time.
+type bounded struct {
+	of     string
+	limit  int64
+	used   atomic.Int64
+	shares *httpserve.Shares
+}
+
+// newBounded returns a count of at most limit. Each client may have a quarter of it, but
+// at least least.
+func newBounded(of string, limit, least int64) bounded {
+	return bounded{of: of, limit: limit, shares: httpserve.NewShares(max(least, httpserve.Quarter(limit)))}
+}
+
+// take counts n more for a client. If there is no room for them, it counts nothing and
+// returns the refusal.
+func (b *bounded) take(client netip.Addr, n int64) *httpserve.Refusal {
+	if !b.shares.Take(client, n) {
+		return overloaded("this address has its share of the " + b.of + " that this server takes")
+	}
+	if b.used.Add(n) > b.limit {
+		b.give(client, n)
+		return overloaded("there are as many " + b.of + " as this server takes")
+	}
+	return nil
+}
+
+func (b *bounded) give(client netip.Addr, n int64) {
+	b.used.Add(-n)
+	b.shares.Give(client, n)
 }
 
 // register adds the counts to the metrics.
@@ -58,52 +108,92 @@ func (f *inFlight) register(metrics promauto.Factory) {
 		n    *atomic.Int64
 		help string
 	}{
-		"requests_in_flight":      {&f.requests, "Requests, streams apart, that are being taken in now."},
-		"request_bytes_in_flight": {&f.bytes, "Bytes that their bodies have, at most."},
-		"streams_open":            {&f.streams, "Streams of lines that are open now."},
+		"requests_in_flight":      {&f.requests.used, "Requests, streams apart, that are being taken in now."},
+		"request_bytes_in_flight": {&f.bytes.used, "Bytes of bodies above 16 KiB that are in memory now, without the first 16 KiB of each."},
+		"streams_open":            {&f.streams.used, "Streams of lines that are open now."},
 	} {
 		metrics.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_" + name, Help: of.help}, func() float64 { return float64(of.n.Load()) })
 	}
 }
 
-// enter counts a request in. bytes is how many bytes of its body will be read at most.
-// If a bound is exceeded, enter counts nothing and returns the refusal. Otherwise the
-// caller must call leave when the request is answered.
-func (f *inFlight) enter(bytes int64) *httpserve.Refusal {
-	switch {
-	case f.requests.Add(1) > int64(f.MaxRequests):
-		f.requests.Add(-1)
-		return overloaded("as many requests are in flight as this server takes")
-	case f.bytes.Add(bytes) > f.MaxBytes:
-		f.leave(bytes)
-		return overloaded("the requests in flight are as large as this server takes")
-	case f.LogFull():
-		f.leave(bytes)
-		return overloaded("as many reactions are waiting for kafka as this server keeps")
+// place is the place of one request in flight.
+type place struct {
+	inFlight *inFlight
+	client   netip.Addr
+	large    bool  // it counts as a request with a large body
+	bytes    int64 // of its body, which are counted
+}
+
+// enter counts a request in. declared is the length of its body; -1: not known. If a
+// bound is exceeded, enter counts nothing and returns the refusal. Otherwise the caller
+// must call leave when the request is answered.
+func (f *inFlight) enter(client netip.Addr, declared int64) (place, *httpserve.Refusal) {
+	p := place{inFlight: f, client: client}
+	if refusal := f.requests.take(client, 1); refusal != nil {
+		return p, refusal
 	}
+	if f.LogFull() {
+		p.leave()
+		return p, logFull()
+	}
+	if declared > maxReactionBytes {
+		// Bytes that are only announced are not counted. But a body that would not fit
+		// now is not read in vain.
+		refusal := p.grow(0)
+		if refusal == nil && f.bytes.used.Load()+declared-maxReactionBytes > f.bytes.limit {
+			refusal = overloaded("the bodies in memory leave no room for one as large as this")
+		}
+		if refusal != nil {
+			p.leave()
+			return p, refusal
+		}
+	}
+	return p, nil
+}
+
+// grow counts n more bytes of a large body. If there is no room for them, it counts
+// nothing and returns the refusal.
+func (p *place) grow(n int64) *httpserve.Refusal {
+	if !p.large {
+		if refusal := p.inFlight.large.take(p.client, 1); refusal != nil {
+			return refusal
+		}
+		p.large = true
+	}
+	if refusal := p.inFlight.bytes.take(p.client, n); refusal != nil {
+		return refusal
+	}
+	p.bytes += n
 	return nil
 }
 
-func (f *inFlight) leave(bytes int64) {
-	f.bytes.Add(-bytes)
-	f.requests.Add(-1)
+// leave counts the request out.
+func (p *place) leave() {
+	if p.large {
+		p.inFlight.large.give(p.client, 1)
+	}
+	p.inFlight.bytes.give(p.client, p.bytes)
+	p.inFlight.requests.give(p.client, 1)
 }
 
 // openStream counts a stream in. If a bound is exceeded, it counts nothing and returns
 // the refusal. Otherwise the caller must call closeStream when the stream ends.
-func (f *inFlight) openStream() *httpserve.Refusal {
-	switch {
-	case f.streams.Add(1) > int64(f.MaxStreams):
-		f.closeStream()
-		return overloaded("as many streams of lines are open as this server takes")
-	case f.LogFull():
-		f.closeStream()
-		return overloaded("as many reactions are waiting for kafka as this server keeps")
+func (f *inFlight) openStream(client netip.Addr) *httpserve.Refusal {
+	if refusal := f.streams.take(client, 1); refusal != nil {
+		return refusal
+	}
+	if f.LogFull() {
+		f.closeStream(client)
+		return logFull()
 	}
 	return nil
 }
 
-func (f *inFlight) closeStream() { f.streams.Add(-1) }
+func (f *inFlight) closeStream(client netip.Addr) { f.streams.give(client, 1) }
+
+func logFull() *httpserve.Refusal {
+	return overloaded("as many reactions are waiting for kafka as this server keeps")
+}
 
 func overloaded(why string) *httpserve.Refusal {
 	return &httpserve.Refusal{

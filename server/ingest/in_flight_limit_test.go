@@ -28,10 +28,16 @@ func (u unread) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
-// ask hands a request to the handler. length is the declared length of its body; -1:
-// none.
+// ask hands a request to the handler, as from loopback. length is the declared length of
+// its body; -1: none.
 func ask(h http.Handler, path, contentType string, body io.Reader, length int64) *httptest.ResponseRecorder {
+	return askFrom(h, "127.0.0.1:1", path, contentType, body, length)
+}
+
+// askFrom does what ask does, from another address.
+func askFrom(h http.Handler, address, path, contentType string, body io.Reader, length int64) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, path, body)
+	r.RemoteAddr = address
 	r.Header.Set("Content-Type", contentType)
 	r.ContentLength = length
 	w := httptest.NewRecorder()
@@ -42,27 +48,30 @@ func ask(h http.Handler, path, contentType string, body io.Reader, length int64)
 // A request over a bound is refused at once, and its body is not read. The requests
 // that came before it are served. After that there is room again.
 func TestBounds(t *testing.T) {
-	const mega = 1 << 20
+	const mega, small = 1 << 20, 16 << 10
 	type request struct {
 		path, contentType, body string
 		length                  int64
 	}
 	one := request{"/send_emoji", asJSON, fire, int64(len(fire))}
+	large := func(length int) request { // an array of that many bytes, in full
+		return request{"/v1/reactions", asJSON, "[" + fire + strings.Repeat(" ", length-len(fire)-2) + "]", int64(length)}
+	}
 	for name, tt := range map[string]struct {
 		bounds ingest.Bounds
 		before []request // those that fit
 		over   request
 		says   string
 	}{
-		"requests":             {ingest.Bounds{MaxRequests: 3}, []request{one, one, one}, one, "as many requests are in flight"},
-		"requests of any kind": {ingest.Bounds{MaxRequests: 2}, []request{one, {"/v1/reactions", asJSON, "[" + fire + "]", int64(len(fire) + 2)}}, request{"/v1/reactions", asJSON, "", 37}, "as many requests are in flight"},
-		"bytes":                {ingest.Bounds{MaxBytes: mega}, []request{one}, request{"/v1/reactions", asJSON, "", mega - int64(len(fire)) + 1}, "are as large as"},
-		"bytes, not declared":  {ingest.Bounds{MaxBytes: 4*mega + int64(len(fire)) - 1}, []request{one}, request{"/v1/reactions", asJSON, "", -1}, "are as large as"},
+		"requests":             {ingest.Bounds{MaxRequests: 3}, []request{one, one, one}, one, "as many requests in flight"},
+		"requests of any kind": {ingest.Bounds{MaxRequests: 2}, []request{one, {"/v1/reactions", asJSON, "[" + fire + "]", int64(len(fire) + 2)}}, request{"/v1/reactions", asJSON, "", 37}, "as many requests in flight"},
+		"bytes":                {ingest.Bounds{MaxBytes: 3 * mega}, []request{one, large(mega), large(mega)}, request{"/v1/reactions", asJSON, "", mega + 3*small + 1}, "no room for one as large"},
+		"large bodies":         {ingest.Bounds{MaxRequests: 5}, []request{large(small + 1), one, large(small + 1), one}, request{"/v1/reactions", asJSON, "", small + 1}, "as many requests with large bodies"},
 		"streams": {
 			ingest.Bounds{MaxStreams: 1, MaxRequests: 1},
 			[]request{{"/v1/reactions", asLines, fire, -1}, one},
 			request{"/v1/reactions", asLines, "", -1},
-			"as many streams of lines are open",
+			"as many streams of lines",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

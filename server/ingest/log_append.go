@@ -55,7 +55,7 @@ func (b *batch) reset() {
 // are refused as not written.
 type bulk struct {
 	handler    *Handler
-	from       uint64 // the key of the client's address, for quotas
+	from       client
 	record     func(number int, acceptedAt int64, refusal *httpserve.Refusal)
 	logFailure *httpserve.Refusal // why the log did not take a batch
 

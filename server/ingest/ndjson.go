@@ -23,16 +23,17 @@ const lineBuffer = 64 << 10
 // that it has read.
 //
 // The context open ends when the server begins to drain, or when the client has left.
-func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Request) {
+func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Request, from client) {
 	// Lines that have arrived whole are appended even after open has ended.
 	ctx := context.WithoutCancel(open)
 	// A read that waits for a silent client must end soon after open does.
 	defer context.AfterFunc(open, func() { limitUnreadBody(w) })()
 
 	answer := linesAnswer{Errors: []lineError{}}
-	bulk := bulk{handler: h, from: h.quotas.from(r), record: answer.record}
+	bulk := bulk{handler: h, from: from, record: answer.record}
 	var broken *httpserve.Refusal
-	in := bufio.NewReaderSize(&idleTimeoutReader{r.Body, w, h.inFlight.StreamIdleTimeout, open}, lineBuffer)
+	body := &idleTimeoutReader{body: r.Body, w: w, timeout: h.inFlight.StreamIdleTimeout, open: open, lineCame: true}
+	in := bufio.NewReaderSize(body, lineBuffer)
 	for line := 1; bulk.logFailure == nil; line++ {
 		b, tooLong, err := readLine(in)
 		blank := len(b) == 0 && !tooLong
@@ -40,6 +41,9 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 			bulk.flush(ctx)
 			broken = brokenStream(open, line, err)
 			break
+		}
+		if !blank {
+			body.lineCame = true
 		}
 		switch {
 		case tooLong:
@@ -104,16 +108,22 @@ func hasLine(in *bufio.Reader) bool {
 }
 
 // idleTimeoutReader reads the body of a stream. The whole body may take any time, but
-// each read fails after the timeout.
+// reads fail when for the length of the timeout no line came to its end. Blank lines and
+// parts of lines do not count: they would hold a stream open at no cost.
 type idleTimeoutReader struct {
-	body    io.Reader
-	w       http.ResponseWriter
-	timeout time.Duration
-	open    context.Context //nolint:containedctx // of one request, as its body
+	body     io.Reader
+	w        http.ResponseWriter
+	timeout  time.Duration
+	open     context.Context //nolint:containedctx // of one request, as its body
+	lineCame bool            // since the deadline was set; set by the caller
+	deadline time.Time
 }
 
 func (r *idleTimeoutReader) Read(b []byte) (int, error) {
-	_ = http.NewResponseController(r.w).SetReadDeadline(time.Now().Add(r.timeout)) // fails in tests without a network
+	if r.lineCame {
+		r.lineCame, r.deadline = false, time.Now().Add(r.timeout)
+	}
+	_ = http.NewResponseController(r.w).SetReadDeadline(r.deadline) // fails in tests without a network
 	if r.open.Err() != nil {
 		limitUnreadBody(r.w) // the line above has replaced the short deadline
 	}

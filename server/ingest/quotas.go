@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/emostream/emostream/internal/httpserve"
@@ -10,15 +11,21 @@ import (
 )
 
 // Quotas limit what one client may send. A reaction costs as many tokens as it counts
-// for. A reaction that is refused because it is not valid, its emoji is not allowed or
-// a quota is spent costs none. Any other costs its tokens, even if it is refused
-// because too many channels are active or because the log failed.
+// for. A reaction that is refused costs none, unless it is refused because the log
+// failed.
 type Quotas struct {
 	User    quota.Rate // for each user_id; zero: no limit
 	Address quota.Rate // for each IPv4 address and each /64 of IPv6; zero: no limit
-	// Proxies are the proxies that are trusted to name the address of a client.
-	Proxies httpserve.Proxies
+	// SpareLoopback says that addresses on loopback have no limit.
+	SpareLoopback bool
 }
+
+// DefaultAddressRate is the limit for each address that serve has by default, except
+// for those on loopback. It is a quarter of the single reactions that a serve with two
+// cores takes, so that no four-digit number of requests a second with the greatest
+// count makes hundreds of thousands of records, and 10,000 people behind one address
+// may react once a second each.
+var DefaultAddressRate = quota.Rate{PerSecond: 10_000, Burst: 20_000}
 
 // maxKeys is how many users are told apart, and how many addresses. Each of the two
 // takes 2 MiB. Package quota says what happens if there are more.
@@ -27,7 +34,7 @@ const maxKeys = 1 << 17
 // quotas are the token buckets of users and of addresses; nil: no limit.
 type quotas struct {
 	users, addresses *quota.Limiter
-	proxies          httpserve.Proxies
+	spareLoopback    bool
 }
 
 func newQuotas(cfg Quotas) quotas {
@@ -37,31 +44,26 @@ func newQuotas(cfg Quotas) quotas {
 		}
 		return quota.New(r, maxKeys)
 	}
-	return quotas{users: limiter(cfg.User), addresses: limiter(cfg.Address), proxies: cfg.Proxies}
+	return quotas{users: limiter(cfg.User), addresses: limiter(cfg.Address), spareLoopback: cfg.SpareLoopback}
 }
 
-// from returns the key of the address that a request came from. It returns 0 if
-// addresses have no limit, or if the address is not known.
-func (q *quotas) from(r *http.Request) uint64 {
-	if q.addresses == nil {
+// bucket returns the key of an address's token bucket. It returns 0 if the address has
+// no limit, or is not known.
+func (q *quotas) bucket(address netip.Addr) uint64 {
+	if q.addresses == nil || !address.IsValid() || q.spareLoopback && address.IsLoopback() {
 		return 0
 	}
-	a := httpserve.ClientNetwork(q.proxies.ClientIP(r))
-	if !a.IsValid() {
-		return 0
-	}
-	b := a.As16()
+	b := address.As16()
 	return q.addresses.Key(string(b[:]))
 }
 
-// refusalIfSpent returns a refusal if the address of a request has no token left, else
-// nil. It is called before the body is read.
-func (q *quotas) refusalIfSpent(r *http.Request) *httpserve.Refusal {
-	from := q.from(r)
-	if from == 0 {
+// refusalIfSpent returns a refusal if a client's address has no token left, else nil. It
+// is called before the body is read.
+func (q *quotas) refusalIfSpent(from client) *httpserve.Refusal {
+	if from.bucket == 0 {
 		return nil
 	}
-	if wait := q.addresses.Delay(from, time.Now()); wait > 0 {
+	if wait := q.addresses.Delay(from.bucket, time.Now()); wait > 0 {
 		return rateLimited("address", q.addresses, wait)
 	}
 	return nil
@@ -69,8 +71,8 @@ func (q *quotas) refusalIfSpent(r *http.Request) *httpserve.Refusal {
 
 // take takes a reaction's tokens from both its user and its address, or refuses the
 // reaction and takes none.
-func (q *quotas) take(one reaction, from uint64) *httpserve.Refusal {
-	if q.users == nil && from == 0 {
+func (q *quotas) take(one reaction, from client) *httpserve.Refusal {
+	if q.users == nil && from.bucket == 0 {
 		return nil
 	}
 	now := time.Now()
@@ -81,14 +83,24 @@ func (q *quotas) take(one reaction, from uint64) *httpserve.Refusal {
 			return refusal
 		}
 	}
-	if from == 0 {
+	if from.bucket == 0 {
 		return nil
 	}
-	refusal := take(q.addresses, from, one.count, "address", now)
+	refusal := take(q.addresses, from.bucket, one.count, "address", now)
 	if refusal != nil && q.users != nil {
 		q.users.Refund(user, one.count)
 	}
 	return refusal
+}
+
+// refund gives a reaction's tokens back, which take has taken.
+func (q *quotas) refund(one reaction, from client) {
+	if q.users != nil {
+		q.users.Refund(q.users.Key(one.UserID), one.count)
+	}
+	if from.bucket != 0 {
+		q.addresses.Refund(from.bucket, one.count)
+	}
 }
 
 func take(l *quota.Limiter, key uint64, n int, of string, now time.Time) *httpserve.Refusal {

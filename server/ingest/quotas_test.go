@@ -21,7 +21,12 @@ type sender struct{ user, address, forwarded string }
 
 // send posts a reaction that counts n times.
 func (s sender) send(h http.Handler, n int) *httptest.ResponseRecorder {
-	r := httptest.NewRequest(http.MethodPost, "/send_emoji", strings.NewReader(fmt.Sprintf(`{"user_id":%q,"emoji_type":"🔥","count":%d}`, s.user, n)))
+	return s.sendIn(h, "main", n)
+}
+
+// sendIn posts a reaction in a channel.
+func (s sender) sendIn(h http.Handler, channel string, n int) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, "/send_emoji", strings.NewReader(fmt.Sprintf(`{"user_id":%q,"emoji_type":"🔥","channel":%q,"count":%d}`, s.user, channel, n)))
 	r.Header.Set("Content-Type", asJSON)
 	r.RemoteAddr = s.address
 	if s.forwarded != "" {
@@ -40,7 +45,7 @@ func TestQuotas(t *testing.T) {
 		t.Fatal(err)
 	}
 	user := ingest.Quotas{User: quota.Rate{PerSecond: 0.5, Burst: 4}}
-	address := ingest.Quotas{Address: quota.Rate{PerSecond: 0.5, Burst: 4}, Proxies: proxies}
+	address := ingest.Quotas{Address: quota.Rate{PerSecond: 0.5, Burst: 4}}
 	for name, tt := range map[string]struct {
 		quotas       ingest.Quotas
 		first, other sender // first spends its tokens; other is not affected
@@ -66,7 +71,7 @@ func TestQuotas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				log := &memory{t: t}
-				h := routes(log, ingest.Config{Quotas: tt.quotas})
+				h := routes(log, ingest.Config{Quotas: tt.quotas, Proxies: proxies})
 				if got := tt.first.send(h, 5); got.Code != http.StatusUnprocessableEntity || refusalIn(t, got).Code != "invalid_count" {
 					t.Errorf("more than can ever be: %d %s", got.Code, got.Body)
 				}

@@ -44,44 +44,54 @@ func (h *Handler) reactions(w http.ResponseWriter, r *http.Request) {
 	h.readWhole(w, r, maxArrayBytes, h.singleOrArray)
 }
 
-func (h *Handler) singleOrArray(w http.ResponseWriter, r *http.Request, b *buffers) {
+func (h *Handler) singleOrArray(w http.ResponseWriter, r *http.Request, b *buffers, from client) {
 	if bytes.HasPrefix(bytes.TrimLeft(b.body, " \t\r\n"), []byte("[")) {
-		h.array(w, r, b)
+		h.array(w, r, b, from)
 	} else {
-		h.single(w, r, b)
+		h.single(w, r, b, from)
 	}
 }
 
 // readWhole reads a body of at most limit bytes and hands it to next. It refuses the
 // request unread if there is no room for it, or if its address has no token left.
-func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, limit int64, next func(http.ResponseWriter, *http.Request, *buffers)) {
-	size := bytesToRead(r, limit)
-	if refusal := h.inFlight.enter(size); refusal != nil {
+func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, limit int64, next func(http.ResponseWriter, *http.Request, *buffers, client)) {
+	from := h.client(r)
+	declared := r.ContentLength
+	if declared > limit {
+		declared = 0 // it is refused unread
+	}
+	place, refusal := h.inFlight.enter(from.address, declared)
+	if refusal != nil {
 		h.refuseUnread(w, r, refusal)
 		return
 	}
-	defer h.inFlight.leave(size)
-	if refusal := h.quotas.refusalIfSpent(r); refusal != nil {
+	defer place.leave()
+	if refusal := h.quotas.refusalIfSpent(from); refusal != nil {
 		h.refuseUnread(w, r, refusal)
 		return
 	}
 	b, _ := h.buffers.Get().(*buffers)
 	defer b.release(&h.buffers)
-	if refusal := b.read(w, r, limit); refusal != nil {
+	refusal = b.read(w, r, limit, &place)
+	if place.large {
+		limitAnswer(w) // reading may have taken longer than the server's write timeout
+	}
+	if refusal != nil {
 		h.refuse(w, r, refusal)
 		return
 	}
-	next(w, r, b)
+	next(w, r, b, from)
 }
 
 // readStream takes in a stream of lines, if there is room for one.
 func (h *Handler) readStream(w http.ResponseWriter, r *http.Request) {
-	if refusal := h.inFlight.openStream(); refusal != nil {
+	from := h.client(r)
+	if refusal := h.inFlight.openStream(from.address); refusal != nil {
 		h.refuseUnread(w, r, refusal)
 		return
 	}
-	defer h.inFlight.closeStream()
+	defer h.inFlight.closeStream(from.address)
 	httpserve.Streaming(http.HandlerFunc(func(w http.ResponseWriter, streaming *http.Request) {
-		h.ndjson(streaming.Context(), w, r)
+		h.ndjson(streaming.Context(), w, r, from)
 	})).ServeHTTP(w, r)
 }

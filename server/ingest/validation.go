@@ -135,9 +135,8 @@ func badJSON(b []byte, err error) *httpserve.Refusal {
 }
 
 // admit reads a reaction from JSON, and refuses it if this server does not take it now:
-// because of its emoji, the quotas of its user and of its address, or its channel. from
-// is the key of the address.
-func (h *Handler) admit(json []byte, from uint64) (reaction, *httpserve.Refusal) {
+// because of its emoji, its channel, or the quotas of its user and of its address.
+func (h *Handler) admit(json []byte, from client) (reaction, *httpserve.Refusal) {
 	one, refusal := parse(json)
 	if refusal != nil {
 		return one, refusal
@@ -145,12 +144,15 @@ func (h *Handler) admit(json []byte, from uint64) (reaction, *httpserve.Refusal)
 	if refusal := h.emojis.refusal(one.Emoji); refusal != nil {
 		return one, refusal
 	}
+	if refusal := h.cfg.Channels.refusal(one.Channel); refusal != nil {
+		return one, refusal
+	}
 	if refusal := h.quotas.take(one, from); refusal != nil {
 		return one, refusal
 	}
-	if !h.channels.admit(one.Channel) {
-		return one, httpserve.Refusalf(http.StatusUnprocessableEntity, "too_many_channels",
-			"channel %q would be one more than the %d that may be active at once: use an active one, or wait a minute", one.Channel, h.channels.limit)
+	refusal = h.channels.admit(one.Channel, from.address)
+	if refusal != nil {
+		h.quotas.refund(one, from)
 	}
-	return one, nil
+	return one, refusal
 }
