@@ -85,15 +85,28 @@ func (c *crowd) tapOn(ctx context.Context, nth int) {
 	client := c.client(nth)
 	defer client.CloseIdleConnections()
 	kinds := emoji.Favourites()
-	body := fmt.Sprintf(`{"user_id":"person-%d","emoji_type":%q}`, nth, kinds[nth%len(kinds)])
 	due := time.Now().Add(tapInterval * time.Duration(nth) / people)
 	for ; sleep.Until(ctx, due) == nil; due = due.Add(tapInterval) {
+		body := fmt.Sprintf(`{"user_id":"person-%d","emoji_type":%q,"channel":%q}`, nth, kinds[nth%len(kinds)], channel(nth, due))
 		_, err := c.post(ctx, client, "/send_emoji", body)
 		if ctx.Err() != nil {
 			return
 		}
 		c.note(&c.taps, observation{at: due, took: time.Since(due), ok: err == nil}, err)
 	}
+}
+
+// channel returns where a person taps at a time: most in the main channel, one of twenty
+// in a smaller one, and one of twenty in one that is new every few seconds.
+func channel(nth int, at time.Time) string {
+	const changes = 5 * time.Second
+	switch nth % 20 {
+	case 0:
+		return fmt.Sprintf("new-%d-%d", nth, at.UnixNano()/int64(changes))
+	case 1:
+		return "stage-2"
+	}
+	return wire.MainChannel
 }
 
 // post sends a request to the main server. An answer other than 200 is an error.

@@ -62,7 +62,7 @@ func install(ctx context.Context, program, kind, dir string, network Network) (*
 	if network.Forwarded {
 		proxies = []string{"--trusted-proxies", network.Server().String()}
 	}
-	const capacity = "8000"
+	const capacity = "4000" // together fewer listeners than an attacker can open connections
 	if kind == Up {
 		err := in.start(ctx, "up", append(proxies, "-o", "json", "--host", network.Server().String(), "--port", "0", "--subscribers", "2", "--clusters", "2",
 			"--broker-listen", in.Broker, "--metrics-listen", in.Metrics[0], "--capacity", capacity, "--data-dir", filepath.Join(dir, "data"))...)

@@ -144,6 +144,9 @@ func (r *Result) judge(c *crowd, began, attacked, over time.Time, slow bool) {
 			r.Wrong = append(r.Wrong, fmt.Sprintf(format, args...))
 		}
 	}
+	for i, s := range r.Sent {
+		wrong(s.Connections == 0 && s.Requests == 0, "the attack %s came to nothing", r.Attacks[i])
+	}
 	wrong(r.Accepted < leastAccepted, "%.1f %% of the taps were accepted", 100*r.Accepted)
 	wrong(r.Joined < leastAccepted, "%.1f %% of the joins were", 100*r.Joined)
 	wrong(r.Shown < leastAccepted, "%.1f %% of the windows were shown in time", 100*r.Shown)
@@ -214,8 +217,8 @@ type Order struct {
 }
 
 // perform performs an attack in a process of its own, which may have as many open files
-// as a host usually has, and gives way to the processes that it attacks, since all share
-// one machine.
+// as a host usually has. It gets the processor time that the others leave (SCHED_IDLE),
+// since a stranger's host would take none from them.
 func (cfg Config) perform(ctx context.Context, a Attack, nth int, target Target) (sent Sent, err error) {
 	order, err := json.Marshal(Order{a.Name, target, cfg.Network.Attacker(nth), cfg.Duration})
 	if err != nil {
@@ -226,7 +229,7 @@ func (cfg Config) perform(ctx context.Context, a Attack, nth int, target Target)
 		return sent, err
 	}
 	defer out.Close()
-	cmd := exec.CommandContext(ctx, "sh", "-c", `ulimit -n `+strconv.Itoa(openFiles)+`; exec nice -n 10 "$0" "$@"`, cfg.Attacker, "-perform", string(order))
+	cmd := exec.CommandContext(ctx, "sh", "-c", `ulimit -n `+strconv.Itoa(openFiles)+`; exec chrt --idle 0 "$0" "$@"`, cfg.Attacker, "-perform", string(order))
 	cmd.Stdout, cmd.Stderr = out, out
 	p, err := process.Start(cmd)
 	if err != nil {
