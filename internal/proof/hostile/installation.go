@@ -184,19 +184,21 @@ func ready(ctx context.Context, server string) error {
 func (in *installation) ended() error {
 	for _, p := range in.parts {
 		if !p.process.Running() {
-			return fmt.Errorf("%s ended by itself (%w): the end of %s:\n%s", p.name, p.process.Err(), p.log, tail(p.log))
+			return fmt.Errorf("%s ended by itself (%w), saying at last: %s", p.name, p.process.Err(), lastLine(p.log))
 		}
 	}
 	return nil
 }
 
-// tail returns the end of a file.
-func tail(path string) []byte {
-	const most = 2000
+// lastLine returns the last line of a file, or the end of it.
+func lastLine(path string) []byte {
+	const most = 500
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return []byte(err.Error())
 	}
+	b = bytes.TrimSpace(b)
+	b = b[bytes.LastIndexByte(b, '\n')+1:]
 	return b[max(0, len(b)-most):]
 }
 

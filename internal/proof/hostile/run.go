@@ -110,10 +110,12 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	all.Wait()
 	r.Largest, r.Peak = in.peak()
 	r.judge(people, began, attacked, over, cfg.Slow)
-	for _, problem := range []error{in.ended(), in.waitReady(ctx), in.verify(ctx)} {
-		if problem != nil {
-			r.Wrong = append(r.Wrong, problem.Error())
-		}
+	problem := in.ended()
+	if problem == nil {
+		problem = errors.Join(in.waitReady(ctx), in.verify(ctx))
+	}
+	if problem != nil {
+		r.Wrong = append(r.Wrong, problem.Error())
 	}
 	return r, ctx.Err()
 }
