@@ -111,7 +111,7 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 	servers := newRosterFollower(s.client, s.names(), s.log)
 	fan := fanout.New(fanout.Config{
 		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
-		Capacity: f.capacity, AcceptRate: f.accepts, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
+		Capacity: f.capacity, AcceptRate: f.accepts, Proxies: proxies, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
 		Log: s.client.Reader(topic, 0), Heartbeats: s.client.Writer(s.names().Servers()), Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics,
 	})

@@ -3,42 +3,69 @@ package fanout
 import (
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/quota"
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// takePlace takes a place for a listener. It returns false if the server is full.
-// Otherwise freePlace must follow.
-func (s *Server) takePlace() bool {
+// acceptKeys is how many addresses are told apart by how fast they come. Package quota
+// says what happens if there are more.
+const acceptKeys = 1 << 14
+
+// addressRate returns how many streams one address may open in a second: a quarter of
+// all, and at least one.
+func addressRate(acceptRate int) quota.Rate {
+	n := int(httpserve.Quarter(int64(acceptRate)))
+	return quota.Rate{PerSecond: float64(n), Burst: n}
+}
+
+// takePlace takes a place for a listener from an address. It returns a refusal if the
+// server is full, or the address has its share of the places: a quarter. Otherwise
+// freePlace must follow.
+func (s *Server) takePlace(from netip.Addr) *httpserve.Refusal {
+	if !s.shares.Take(from, 1) {
+		s.metrics.addressFull.Inc()
+		return full("this address has its share of the listeners that this server takes: register again for another one")
+	}
 	for {
 		n := s.clients.Load()
 		if n >= int64(s.cfg.Capacity) {
-			return false
+			s.shares.Give(from, 1)
+			s.metrics.full.Inc()
+			return full("this server has reached its capacity: register again for another one")
 		}
 		if s.clients.CompareAndSwap(n, n+1) {
 			s.opened.Add(1)
 			s.moves.Add(1)
-			return true
+			return nil
 		}
 	}
 }
 
-func (s *Server) freePlace() {
+func (s *Server) freePlace(from netip.Addr) {
+	s.shares.Give(from, 1)
 	s.clients.Add(-1)
 	s.moves.Add(1)
 }
 
-// refuseFull refuses a client because the server is full. The client must register
-// again, to be sent to another server.
-func (s *Server) refuseFull(w http.ResponseWriter, r *http.Request) {
-	s.metrics.full.Inc()
-	w.Header().Set("Connection", "close") // the client has nothing more to ask of this server
-	(&httpserve.Refusal{
-		Status: http.StatusServiceUnavailable, Code: "full", RetryAfter: time.Second,
-		Message: "this server has reached its capacity: register again for another one",
-	}).ServeHTTP(w, r)
+// accepts says whether another stream may be opened now. One address may open a quarter
+// of those of a second, so that it does not let others wait.
+func (s *Server) accepts(from netip.Addr) bool {
+	if httpserve.Bounded(from) {
+		b := httpserve.ClientNetwork(from).As16()
+		if s.addressRates.Take(s.addressRates.Key(string(b[:])), 1, time.Now()) > 0 {
+			return false
+		}
+	}
+	return s.acceptRate.Allow()
+}
+
+// full refuses a client, which must register again, to be sent to another server.
+func full(message string) *httpserve.Refusal {
+	return &httpserve.Refusal{Status: http.StatusServiceUnavailable, Code: "full", RetryAfter: time.Second, Message: message}
 }
 
 // putOff answers a client when too many come at once. The answer is a stream that says

@@ -2,6 +2,7 @@ package fanout
 
 import (
 	"log/slog"
+	"net/netip"
 	"slices"
 	"time"
 )
@@ -21,8 +22,10 @@ const (
 type listener struct {
 	transport    transport
 	channel      *channel
+	from         netip.Addr    // whose share of the places it takes
 	unsent       []byte        // the rest of the frame that is being written
 	replay       []frame       // to be sent before any update
+	replayUntil  time.Duration // when it skips the rest of replay
 	cursor       uint64        // number of the last update that was sent, skipped or replayed
 	lastSeen     int64         // end of the last window that it saw before it connected, or nothingSeen
 	waitingSince time.Duration // when unsent was first offered; times are by Server.now
@@ -47,8 +50,8 @@ func (l *listener) LogValue() slog.Value {
 }
 
 // goLive sets the cursor and the replay. From then on the listener is sent windows.
-func (l *listener) goLive() {
-	l.live = true
+func (l *listener) goLive(replayUntil time.Duration) {
+	l.live, l.replayUntil = true, replayUntil
 	frames, count := l.channel.replay(l.lastSeen)
 	l.cursor = count
 	if l.kind == swarms {
@@ -95,7 +98,7 @@ func (l *listener) advance(now time.Duration, counts *writeCounts) error {
 			l.slow = l.slow || now-l.waitingSince >= slowAfter
 			l.lastWrite = now
 		}
-		l.unsent, l.waitingSince = l.next(counts), now
+		l.unsent, l.waitingSince = l.next(now, counts), now
 		if !l.isWaiting() {
 			l.unsent = nil // so that the frame's memory can be freed
 			return nil
@@ -105,7 +108,11 @@ func (l *listener) advance(now time.Duration, counts *writeCounts) error {
 
 // next moves the cursor on, and returns the next frame to be sent; empty: there is
 // none.
-func (l *listener) next(counts *writeCounts) []byte {
+func (l *listener) next(now time.Duration, counts *writeCounts) []byte {
+	if len(l.replay) > 0 && (l.slow || now >= l.replayUntil) {
+		l.replay = nil
+		return l.skip(l.channel.updates.Load(), counts)
+	}
 	if len(l.replay) > 0 {
 		b := l.encoded(l.replay[0])
 		if l.replay = l.replay[1:]; len(l.replay) == 0 {

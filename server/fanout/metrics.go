@@ -6,7 +6,7 @@ import (
 )
 
 type metrics struct {
-	connected, full, putOff, delivered, skipped, stalled, swarms prometheus.Counter
+	connected, full, addressFull, putOff, delivered, skipped, stalled, swarms prometheus.Counter
 
 	delay, delivery prometheus.Histogram
 }
@@ -31,13 +31,14 @@ func newMetrics(reg prometheus.Registerer, s *Server) metrics {
 		return f.NewHistogram(prometheus.HistogramOpts{Name: "emostream_subscribe_" + name, Help: help, Buckets: buckets})
 	}
 	return metrics{
-		connected: counter("connections_total", "Streams opened."),
-		full:      counter("full_total", "Clients refused because the server was full."),
-		putOff:    counter("put_off_total", "Clients asked to come back later because too many came at once."),
-		delivered: counter("delivered_total", "Updates written to clients."),
-		skipped:   counter("skipped_total", "Times that a slow client skipped to the newest window."),
-		stalled:   counter("stalled_total", "Streams cut off because the client did not read."),
-		swarms:    counter("swarms_total", "Swarms taken in that told something new, revisions too."),
+		connected:   counter("connections_total", "Streams opened."),
+		full:        counter("full_total", "Clients refused because the server was full."),
+		addressFull: counter("address_full_total", "Clients refused because their address had its share of the places."),
+		putOff:      counter("put_off_total", "Clients asked to come back later because too many came at once."),
+		delivered:   counter("delivered_total", "Updates written to clients."),
+		skipped:     counter("skipped_total", "Times that a slow client skipped to the newest window."),
+		stalled:     counter("stalled_total", "Streams cut off because the client did not read."),
+		swarms:      counter("swarms_total", "Swarms taken in that told something new, revisions too."),
 		delay: histogram("window_delay_seconds", "Time from a window's end to its arrival at this server.",
 			.1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30),
 		delivery: histogram("delivery_seconds", "Time from an update's arrival until a shard has written it to all of its clients that read.",

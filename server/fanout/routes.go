@@ -35,22 +35,26 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, k streamKind) {
 		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_channel", "channel %.32q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", channel, wire.MaxChannel).ServeHTTP(w, r)
 		return
 	}
-	if r.Method != http.MethodHead && !s.takePlace() {
-		s.refuseFull(w, r)
-		return
-	}
 	h := w.Header()
+	from := s.cfg.Proxies.BoundedIP(r)
+	if r.Method != http.MethodHead {
+		if refusal := s.takePlace(from); refusal != nil {
+			h.Set("Connection", "close") // the client has nothing more to ask of this server
+			refusal.ServeHTTP(w, r)
+			return
+		}
+	}
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no") // else nginx holds events back
 	switch {
 	case r.Method == http.MethodHead:
 		w.WriteHeader(http.StatusOK)
-	case !s.acceptRate.Allow():
-		s.freePlace()
+	case !s.accepts(from):
+		s.freePlace(from)
 		s.putOff(w)
 	default:
-		s.connect(w, r, &listener{kind: k, channel: s.hub.join(channel), lastSeen: lastSeen(r.Header.Get("Last-Event-ID"))})
+		s.connect(w, r, &listener{kind: k, from: from, channel: s.hub.join(channel), lastSeen: lastSeen(r.Header.Get("Last-Event-ID"))})
 	}
 }
 
@@ -78,6 +82,6 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request, l *listener) {
 // it.
 func (s *Server) disconnected(l *listener, why error) {
 	s.hub.leave(l.channel)
-	s.freePlace()
+	s.freePlace(l.from)
 	s.cfg.Logger.Debug("client left", "client", l, "because", why)
 }

@@ -35,6 +35,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/quota"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/stream"
@@ -54,6 +56,9 @@ type Config struct {
 	// AcceptRate is how many streams may be opened in a second, all of them perhaps at
 	// once. Clients beyond that are asked to come back later. Default 2,000.
 	AcceptRate int
+	// Proxies are the proxies that are trusted to name the address of a client. One
+	// address may have a quarter of Capacity, and of AcceptRate.
+	Proxies httpserve.Proxies
 	// Shards is how many goroutines write to listeners; default one for each
 	// processor, and at most 16.
 	Shards int
@@ -129,7 +134,9 @@ type Server struct {
 	shards           []*shard
 	nextShard        atomic.Uint32 // modulo their number, the shard that got the last listener
 	acceptRate       *rate.Limiter
-	retry            frame // how long to wait before coming back; begins every stream
+	addressRates     *quota.Limiter    // of single addresses
+	shares           *httpserve.Shares // of the places, for single addresses
+	retry            frame             // how long to wait before coming back; begins every stream
 	keepAliveComment frame
 	metrics          metrics
 	clients          atomic.Int64  // streams that are open
@@ -144,6 +151,8 @@ func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
 		cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness), filled: make(chan struct{}),
+		addressRates:     quota.New(addressRate(cfg.AcceptRate), acceptKeys),
+		shares:           httpserve.NewShares(httpserve.Quarter(int64(cfg.Capacity))),
 		acceptRate:       rate.NewLimiter(rate.Limit(cfg.AcceptRate), cfg.AcceptRate),
 		retry:            newFrame(func(b []byte) []byte { return sse.AppendRetry(b, cfg.Retry) }),
 		keepAliveComment: newFrame(func(b []byte) []byte { return sse.AppendComment(b, "") }),

@@ -74,7 +74,7 @@ func (sh *shard) Add(l *listener, head []byte) {
 	}
 	first := append(head, l.encoded(sh.server.retry)...)
 	if sh.server.isFilled() {
-		l.goLive()
+		l.goLive(sh.server.replayUntil())
 		if len(l.replay) > 0 {
 			first, l.replay = append(first, l.encoded(l.replay[0])...), l.replay[1:] // in the same write
 		}
@@ -143,7 +143,7 @@ func (sh *shard) writeUpdates(now time.Duration) {
 	filled, arrived := sh.server.isFilled(), time.Time{}
 	for _, l := range slices.Backward(sh.listeners) { // backward, since remove moves the last one
 		if !l.live && filled {
-			l.goLive() // even if it is waiting: it must not miss what comes from now on
+			l.goLive(sh.server.replayUntil()) // even if it is waiting: it must not miss what comes from now on
 		}
 		if l.isWaiting() {
 			continue

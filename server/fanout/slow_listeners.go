@@ -11,9 +11,16 @@ import (
 //   - After that, or when the updates that it has yet to be sent are not kept any
 //     more, it skips to the newest window.
 //   - After Config.StallTimeout its stream is closed.
+//
+// A listener that is being sent a replay skips, too: when a frame of it waited for
+// slowAfter, or the whole for StallTimeout. Else many that read slowly would hold many
+// windows in memory that the hub has dropped.
 
 // slowAfter is how long a listener may keep a frame waiting before it skips.
 const slowAfter = time.Second
+
+// replayUntil returns when a replay that begins now must be over.
+func (s *Server) replayUntil() time.Duration { return s.now() + s.cfg.StallTimeout }
 
 // mustSkip says whether a listener that is so many updates behind must skip.
 func mustSkip(behind uint64, u *updates, slow bool) bool {

@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -169,4 +170,55 @@ func TestOneThatReadsAgain(t *testing.T) {
 		n.topic.publish(swarm(newest+1, 1), swarm(newest+2, 2))
 		slow.hears(t, fmt.Sprintf("%d=1", newest+1), fmt.Sprintf("%d=2", newest+2))
 	})
+}
+
+// A listener that comes back reads its replay slowly. When a frame waited for a second,
+// or the whole replay for StallTimeout, it skips to the newest window.
+func TestSlowReplay(t *testing.T) {
+	for name, tt := range map[string]struct {
+		pause time.Duration // before each frame
+		least int           // how many windows it is sent
+		most  int
+	}{
+		"at once":                    {0, 64, 64},
+		"just in time":               {100 * time.Millisecond, 64, 64},
+		"one frame takes too long":   {time.Second, 2, 4},
+		"all together take too long": {400 * time.Millisecond, 10, 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := newTopic()
+				log.publish(windowsOf(1, 64)...)
+				in := start(t, log, fanout.Config{StallTimeout: 10 * time.Second})
+				synctest.Wait()
+				c, err := in.net.dial(t.Context(), "", "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				if _, err := io.WriteString(c, "GET /v1/swarm HTTP/1.1\r\nHost: emo\r\nLast-Event-ID: 0\r\n\r\n"); err != nil {
+					t.Fatal(err)
+				}
+				stream := bufio.NewReader(body(t, c))
+				var got []string
+				for len(got) == 0 || got[len(got)-1] != "64=64" {
+					pass(tt.pause)
+					frame := ""
+					for !strings.HasSuffix(frame, "\n\n") {
+						line, err := stream.ReadString('\n')
+						if err != nil {
+							t.Fatalf("%v after %v", err, got)
+						}
+						frame += line
+					}
+					if f := short(frame); f != "retry:2000" {
+						got = append(got, f)
+					}
+				}
+				if n := len(got); n < tt.least || n > tt.most || !strings.HasPrefix(shorts(1, 64), strings.Join(got[:n-1], " ")) {
+					t.Errorf("read %v, want %d to %d windows in order, and the newest", got, tt.least, tt.most)
+				}
+			})
+		})
+	}
 }

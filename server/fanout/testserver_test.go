@@ -234,7 +234,13 @@ func serve(t *testing.T, log *topic, cfg fanout.Config, ln net.Listener) *instal
 // metric returns the value of a counter or gauge.
 func (in *installation) metric(t *testing.T, name string) float64 {
 	t.Helper()
-	families, err := in.metrics.Gather()
+	return metricIn(t, in.metrics, name)
+}
+
+// metricIn returns the value of a counter or gauge of a registry.
+func metricIn(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
