@@ -43,9 +43,10 @@ type Main struct {
 	ReadTimeout time.Duration
 	// IdleTimeout is how long a connection is kept for another request; default 2 min.
 	IdleTimeout time.Duration
-	Proxies     httpserve.Proxies // proxies that are trusted to name the address of a client
-	Origins     httpserve.Origins // the origins whose pages may use the server; default: none
-	Logger      *slog.Logger      // default: none
+	Proxies     httpserve.Proxies   // proxies that are trusted to name the address of a client
+	Hosts       httpserve.HostCheck // the hosts that requests may be for; its Logger is not used
+	Origins     httpserve.Origins   // the origins whose pages may use the server; default: none
+	Logger      *slog.Logger        // default: none
 	Metrics     prometheus.Registerer
 }
 
@@ -67,7 +68,7 @@ func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
 	drain, read := cmp.Or(m.Drain, defaultDrain), cmp.Or(m.ReadTimeout, 15*time.Second)
 	log := orDiscard(m.Logger)
 	forwarded := httpserve.NewForwardedCheck(m.Proxies, log)
-	srv := newServer(m.handler(ctx, forwarded), ln, forwarded, m.Origins, log)
+	srv := newServer(m.handler(ctx, forwarded), ln, m.Hosts, forwarded, m.Origins, log)
 	srv.ReadHeaderTimeout = min(read, headerTimeout)
 	srv.ReadTimeout = read
 	srv.WriteTimeout = read + drain + answerTimeout // counted from the end of the request's header

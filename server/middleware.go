@@ -13,11 +13,12 @@ import (
 const defaultDrain = 6 * time.Second
 
 // newServer returns an HTTP server that does what both servers do with every request
-// before h: it echoes the request's id, checks the Host header on loopback addresses and
-// X-Forwarded-For, and applies CORS.
-func newServer(h http.Handler, ln net.Listener, f *httpserve.ForwardedCheck, o httpserve.Origins, log *slog.Logger) *http.Server {
+// before h: it echoes the request's id, checks the Host header and X-Forwarded-For, and
+// applies CORS.
+func newServer(h http.Handler, ln net.Listener, hosts httpserve.HostCheck, f *httpserve.ForwardedCheck, o httpserve.Origins, log *slog.Logger) *http.Server {
+	hosts.Logger = log
 	return &http.Server{
-		Handler:  httpserve.EchoRequestID(httpserve.LoopbackHost(f.Handler(httpserve.CORS(h, o)), ln.Addr())),
+		Handler:  httpserve.EchoRequestID(hosts.Wrap(f.Handler(httpserve.CORS(h, o)), ln.Addr())),
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

@@ -17,8 +17,9 @@ import (
 // Subscriber is a subscriber server.
 type Subscriber struct {
 	Fanout  *fanout.Server
-	Origins httpserve.Origins // the origins whose pages may listen; default: none
-	Proxies httpserve.Proxies // proxies that are trusted to name the address of a client
+	Hosts   httpserve.HostCheck // the hosts that requests may be for; its Logger is not used
+	Origins httpserve.Origins   // the origins whose pages may listen; default: none
+	Proxies httpserve.Proxies   // proxies that are trusted to name the address of a client
 	// MaxConnections is how many may be open at one time beside the streams on sockets;
 	// default 10,000. One address may have a quarter of them.
 	MaxConnections int
@@ -40,7 +41,7 @@ func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
 	mux := http.NewServeMux()
 	s.Fanout.Routes(mux)
 	mux.Handle("/healthz", forwarded.Health())
-	srv := newServer(mux, ln, forwarded, s.Origins, log)
+	srv := newServer(mux, ln, s.Hosts, forwarded, s.Origins, log)
 	srv.ConnContext = fanout.ConnContext
 	srv.RegisterOnShutdown(s.Fanout.Drain) // called when ln is closed
 	err := httpserve.Serve(ctx, conns, srv, defaultDrain)

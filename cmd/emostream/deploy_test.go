@@ -215,7 +215,12 @@ type object struct {
 	Spec     struct {
 		Replicas int
 		Selector map[string]any
-		Ports    []struct {
+		Pods     map[string]any `yaml:"podSelector"` // of a NetworkPolicy
+		Ingress  []struct {
+			From  []map[string]any
+			Ports []struct{ Port string }
+		}
+		Ports []struct {
 			TargetPort string `yaml:"targetPort"`
 		}
 		Template struct {
@@ -280,16 +285,26 @@ func inComments(t *testing.T, name string) (all []deployed) {
 	return all
 }
 
-// Every selector selects the pods of a workload, and every port of a Service is a port
-// of its pods.
+// Every selector selects the pods of a workload, and every port of a Service or a
+// NetworkPolicy is a port of its pods.
 func TestKubernetesSelectors(t *testing.T) {
 	all := objects(t)
 	for _, o := range all {
-		if o.Kind != "Service" && o.Kind != "PodDisruptionBudget" {
+		if o.Kind != "Service" && o.Kind != "PodDisruptionBudget" && o.Kind != "NetworkPolicy" {
 			continue
 		}
 		wanted := map[string]any{}
 		maps.Copy(wanted, o.Spec.Selector)
+		maps.Copy(wanted, o.Spec.Pods)
+		var ports []string
+		for _, p := range o.Spec.Ports {
+			ports = append(ports, p.TargetPort)
+		}
+		for _, rule := range o.Spec.Ingress {
+			for _, p := range rule.Ports {
+				ports = append(ports, p.Port)
+			}
+		}
 		if labels, ok := wanted["matchLabels"].(map[string]any); ok {
 			wanted = labels
 		}
@@ -301,15 +316,15 @@ func TestKubernetesSelectors(t *testing.T) {
 					return false
 				}
 			}
-			for _, p := range o.Spec.Ports {
-				if !w.has(p.TargetPort) {
+			for _, p := range ports {
+				if !w.has(p) {
 					return false
 				}
 			}
 			return len(labels) > 0 && len(wanted) > 0
 		})
 		if !found {
-			t.Errorf("%s %s selects nothing: %v", o.Kind, o.Metadata.Name, o.Spec.Selector)
+			t.Errorf("%s %s selects nothing: %v", o.Kind, o.Metadata.Name, wanted)
 		}
 	}
 }
@@ -318,4 +333,45 @@ func (o object) has(port string) bool {
 	return slices.ContainsFunc(o.Spec.Template.Spec.Containers, func(c container) bool {
 		return slices.ContainsFunc(c.Ports, func(p struct{ Name string }) bool { return p.Name == port })
 	})
+}
+
+// Every pod stands under a NetworkPolicy, which lets nobody but Prometheus to its
+// metrics and profiles.
+func TestNetworkPolicy(t *testing.T) {
+	all := objects(t)
+	i := slices.IndexFunc(all, func(o object) bool { return o.Kind == "NetworkPolicy" })
+	if i < 0 {
+		t.Fatal("there is no NetworkPolicy")
+	}
+	wanted, _ := all[i].Spec.Pods["matchLabels"].(map[string]any)
+	workloads := 0
+	for _, o := range all {
+		labels := o.Spec.Template.Metadata.Labels
+		if len(labels) == 0 {
+			continue
+		}
+		workloads++
+		for name, value := range wanted {
+			if labels[name] != value {
+				t.Errorf("%s %s is not under the policy", o.Kind, o.Metadata.Name)
+			}
+		}
+	}
+	if workloads < 4 || len(wanted) == 0 {
+		t.Errorf("%d workloads, selected by %v", workloads, wanted)
+	}
+	open := 0
+	for _, rule := range all[i].Spec.Ingress {
+		for _, p := range rule.Ports {
+			if p.Port == "metrics" {
+				open++
+			}
+		}
+		if len(rule.Ports) == 0 || len(rule.From) == 0 {
+			t.Error("a rule of the policy opens every port, or to everybody")
+		}
+	}
+	if open != 1 {
+		t.Errorf("%d rules open the metrics", open)
+	}
 }

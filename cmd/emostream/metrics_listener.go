@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
-	"net/http/pprof"
 	"strings"
 	"time"
 
@@ -28,28 +28,57 @@ func newRegistry() *prometheus.Registry {
 	return reg
 }
 
-// listenMetrics binds addr, which is host:port, or a port alone for loopback.
-func listenMetrics(ctx context.Context, addr string) (net.Listener, error) {
-	if !strings.Contains(addr, ":") {
-		addr = "127.0.0.1:" + addr
-	}
-	return listen(ctx, addr, "--metrics-listen", "")
+// metricsServer serves /metrics, and /debug/pprof/ if --pprof is given.
+type metricsServer struct {
+	addr  string
+	hosts httpserve.HostCheck
+	mux   *http.ServeMux
 }
 
-// maxMetricsConnections is how many connections the metrics' server takes. One address
-// may have a quarter of them.
-const maxMetricsConnections = 128
+// newMetricsServer returns the server of --metrics-listen, nil if there is to be none.
+func (s *stageFlags) newMetricsServer(reg *prometheus.Registry, log *slog.Logger) (*metricsServer, error) {
+	if s.metricsListen == "" {
+		if s.pprof {
+			return nil, usagef("--pprof: profiles are served where the metrics are: give --metrics-listen, too")
+		}
+		return nil, nil
+	}
+	hosts, err := s.hosts.check()
+	if err != nil {
+		return nil, err
+	}
+	hosts.Logger = log
+	m := &metricsServer{addr: s.metricsListen, hosts: hosts, mux: http.NewServeMux()}
+	if !strings.Contains(m.addr, ":") {
+		m.addr = "127.0.0.1:" + m.addr
+	}
+	paths := []string{"/metrics"}
+	m.mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
+	if s.pprof {
+		paths = append(paths, profilesPath)
+		m.mux.Handle(profilesPath, profiles())
+	}
+	m.mux.Handle("/", httpserve.NotFound(paths...))
+	return m, nil
+}
 
-// serveMetrics serves /metrics and /debug/pprof until ctx ends.
-func serveMetrics(ctx context.Context, ln net.Listener, reg *prometheus.Registry) error {
-	mux := http.NewServeMux()
-	mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	mux.Handle("/", httpserve.NotFound("/metrics", "/debug/pprof/"))
+func (m *metricsServer) listen(ctx context.Context) (net.Listener, error) {
+	return listen(ctx, m.addr, "--metrics-listen", "")
+}
+
+const (
+	maxMetricsConnections = 128 // one address may have a quarter of them
+	metricsReadTimeout    = 10 * time.Second
+	metricsAnswerTimeout  = 15 * time.Second // beside the time that a profile takes
+)
+
+// serve serves on ln until ctx ends.
+func (m *metricsServer) serve(ctx context.Context, ln net.Listener) error {
 	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxMetricsConnections, MaxPerAddress: maxMetricsConnections / 4})
-	return httpserve.Serve(ctx, conns, &http.Server{Handler: httpserve.LoopbackHost(mux, ln.Addr())}, time.Second)
+	return httpserve.Serve(ctx, conns, &http.Server{
+		Handler:      m.hosts.Wrap(m.mux, ln.Addr()),
+		ReadTimeout:  metricsReadTimeout,
+		WriteTimeout: metricsReadTimeout + maxProfile + metricsAnswerTimeout,
+		IdleTimeout:  2 * time.Minute,
+	}, time.Second)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"net"
+	"net/url"
 	"regexp"
 	"strings"
 )
@@ -14,6 +15,9 @@ func publicURL(given string, ln net.Listener) (string, error) {
 	if given != "" {
 		if !strings.HasPrefix(given, "http://") && !strings.HasPrefix(given, "https://") {
 			return "", usagef("--public-url %.60q: it begins with http:// or https://", given)
+		}
+		if u, err := url.Parse(given); err != nil || u.Hostname() == "" || u.User != nil {
+			return "", usagef("--public-url: want http://host or https://host, without a user and password: all clients are told of it")
 		}
 		return strings.TrimSuffix(given, "/"), nil
 	}

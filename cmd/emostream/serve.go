@@ -129,6 +129,10 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	if err != nil {
 		return nil, err
 	}
+	hosts, err := s.hosts.check()
+	if err != nil {
+		return nil, err
+	}
 	m := &mainServer{stage: s, servers: newRosterFollower(s.client, s.names(), s.log)}
 	m.producer = kafka.NewProducer(s.client, kafka.ProducerConfig{
 		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
@@ -143,7 +147,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Metrics: s.metrics}),
 		Ready: m.ready, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
-		Proxies: proxies, Origins: origins, Logger: s.log, Metrics: s.metrics,
+		Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,
 	}
 	return m, nil
 }

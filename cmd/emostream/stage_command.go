@@ -16,17 +16,22 @@ import (
 type stageFlags struct {
 	kafkaFlags
 	logFlags
+	hosts         hostsFlag
 	metricsListen string
+	pprof         bool
 }
 
 func (s *stageFlags) add(cmd *cobra.Command) {
 	s.kafkaFlags.add(cmd)
 	s.logFlags.add(cmd, "info")
-	s.addMetrics(cmd)
+	s.addHTTP(cmd)
 }
 
-func (s *stageFlags) addMetrics(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&s.metricsListen, "metrics-listen", "", "serve Prometheus metrics and pprof here, host:port, or a port on loopback; empty: nowhere")
+// addHTTP adds the flags of what every stage serves over HTTP.
+func (s *stageFlags) addHTTP(cmd *cobra.Command) {
+	s.hosts.add(cmd)
+	cmd.Flags().StringVar(&s.metricsListen, "metrics-listen", "", "serve Prometheus metrics here, host:port, or a port on loopback; empty: nowhere")
+	cmd.Flags().BoolVar(&s.pprof, "pprof", false, "serve profiles for go tool pprof there, too, at /debug/pprof/")
 }
 
 // stage is what a stage's constructor needs: a client of Kafka, a logger, and where to
@@ -50,13 +55,17 @@ func (s *stageFlags) run(ctx context.Context, io streams, role string, f func(co
 	reg := newRegistry()
 	stopped := ctx
 	g, ctx := errgroup.WithContext(ctx)
-	if s.metricsListen != "" {
-		ln, err := listenMetrics(ctx, s.metricsListen)
+	metrics, err := s.newMetricsServer(reg, log)
+	if err != nil {
+		return err
+	}
+	if metrics != nil {
+		ln, err := metrics.listen(ctx)
 		if err != nil {
 			return err
 		}
 		log.Info("metrics", "url", "http://"+ln.Addr().String()+"/metrics")
-		g.Go(func() error { return serveMetrics(ctx, ln, reg) })
+		g.Go(func() error { return metrics.serve(ctx, ln) })
 	}
 	work, cancel := context.WithCancel(ctx)
 	g.Go(func() error {

@@ -64,6 +64,7 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 			if err != nil {
 				return err
 			}
+			flags.hosts.publicURL = subscribe.publicURL
 			return flags.run(cmd.Context(), io, "subscribe-"+subscribe.name, func(ctx context.Context, s stage) error {
 				srv, servers, err := newFanout(s, subscribe, ln)
 				if err != nil {
@@ -103,6 +104,10 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 	if err != nil {
 		return nil, nil, err
 	}
+	hosts, err := s.hosts.check()
+	if err != nil {
+		return nil, nil, err
+	}
 	proxies, err := f.proxies.parse()
 	if err != nil {
 		return nil, nil, err
@@ -116,7 +121,7 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 		Logger: s.log, Metrics: s.metrics,
 	})
 	return &server.Subscriber{
-		Fanout: fan, Origins: origins, Proxies: proxies, MaxConnections: f.capacity + spareConnections, Logger: s.log, Metrics: s.metrics,
+		Fanout: fan, Hosts: hosts, Origins: origins, Proxies: proxies, MaxConnections: f.capacity + spareConnections, Logger: s.log, Metrics: s.metrics,
 	}, servers, nil
 }
 

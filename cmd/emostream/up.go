@@ -86,6 +86,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 		}
 	}
 	f.lateness = f.aggregate.lateness // emoji-topic has a setting that depends on it, see kafkaFlags
+	f.hosts.publicURL = f.subscribe.publicURL
 	client, err := f.open("up", log)
 	if err != nil {
 		return p, err
@@ -142,15 +143,16 @@ func (f *upFlags) addSubscriber(p *pipeline, s stage, name, cluster string, ln n
 
 // addMetricsListener adds the listener of --metrics-listen, if there is to be one.
 func (f *upFlags) addMetricsListener(ctx context.Context, p *pipeline, registry *prometheus.Registry) error {
-	if f.metricsListen == "" {
-		return nil
+	metrics, err := f.newMetricsServer(registry, p.log)
+	if metrics == nil {
+		return err
 	}
-	ln, err := listenMetrics(ctx, f.metricsListen)
+	ln, err := metrics.listen(ctx)
 	if err != nil {
 		return err
 	}
 	p.addresses.Metrics = "http://" + ln.Addr().String() + "/metrics"
-	p.addStage("metrics", func(ctx context.Context) error { return serveMetrics(ctx, ln, registry) })
+	p.addStage("metrics", func(ctx context.Context) error { return metrics.serve(ctx, ln) })
 	return nil
 }
 

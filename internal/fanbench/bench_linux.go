@@ -262,7 +262,7 @@ func (b *bench) profile(ctx context.Context) (err error) {
 	g, both := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.play(both, b.Events, b.Interval) })
 	g.Go(func() error {
-		return o.Profile(both, max(1, int(time.Duration(b.Events)*b.Interval/time.Second)), b.Profile)
+		return o.Profile(both, min(30, max(1, int(time.Duration(b.Events)*b.Interval/time.Second))), b.Profile)
 	})
 	_, err = a.leave(g.Wait())
 	return err

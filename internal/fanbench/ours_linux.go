@@ -40,7 +40,7 @@ func (b *bench) startOurs(ctx context.Context, more ...string) (*ours, error) {
 	addr := func(i int) string { return "127.0.0.1:" + strconv.Itoa(ports[i]) }
 	o := &ours{bench: b, base: "http://" + addr(1), metrics: "http://" + addr(2)}
 	o.args = []string{
-		"subscribe", "--name", "sub1", "--brokers", addr(0), "--listen", addr(1), "--metrics-listen", addr(2),
+		"subscribe", "--name", "sub1", "--brokers", addr(0), "--listen", addr(1), "--metrics-listen", addr(2), "--pprof",
 		"--capacity", strconv.Itoa(b.Many + 1000),
 	}
 	o.args = append(o.args, more...)

@@ -1,47 +1,114 @@
 package httpserve
 
 import (
+	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
+	"sync"
 )
 
-// LoopbackHost protects a server on a loopback address from DNS rebinding. In that
-// attack a web page makes its own name resolve to 127.0.0.1, so that the user's browser
-// takes this server for a part of the page's origin. Only the Host header shows the
-// difference.
+// HostCheck protects a server from DNS rebinding. In that attack a web page makes its
+// own name resolve to the server's address, so that the user's browser takes the server
+// for a part of the page's origin. Only the Host header shows the difference.
 //
-// If addr, at which the server listens, is a loopback address, LoopbackHost serves only
-// requests whose host is localhost, a name under localhost, or a loopback address, on
-// any port. It refuses all others with 403, code host_not_allowed. If addr is another
-// address, it returns next itself, since the operator decides which names lead there.
-func LoopbackHost(next http.Handler, addr net.Addr) http.Handler {
+// These requests are served; all others are refused with 403, code host_not_allowed:
+//   - those for one of Names;
+//   - those for localhost or a name under it, which nobody can make resolve elsewhere;
+//   - those for an IP address, since rebinding needs a name. A server that listens on a
+//     loopback address serves only those for loopback addresses;
+//   - those without a Host, which HTTP/1.0 allows: health checks of load balancers send
+//     such requests, and browsers never do.
+//
+// A host may have any port.
+type HostCheck struct {
+	Names []string // host names, as [ParseHost] returns them
+	All   bool     // serve requests for every host
+	// Advice says what the operator does to have another host served. It ends the
+	// message of a refusal.
+	Advice string
+	Logger *slog.Logger // is told of the first refusal; default: none
+}
+
+// ParseHost returns a host name or an IP address in the form that [HostCheck] compares.
+func ParseHost(s string) (string, error) {
+	h := canonicalHost(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
+	if _, err := netip.ParseAddr(h); err != nil && !isHostName(h) {
+		return "", fmt.Errorf("%.60q is no host: want a name or an IP address without a port, as in emo.example", s)
+	}
+	return h, nil
+}
+
+// isHostName says whether h consists of labels as DNS has them, in lower case.
+func isHostName(h string) bool {
+	for label := range strings.SplitSeq(h, ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+			return false
+		}
+	}
+	return len(h) <= 253
+}
+
+// Wrap returns a handler that passes to next what a server that listens on addr serves.
+func (c HostCheck) Wrap(next http.Handler, addr net.Addr) http.Handler {
 	tcp, ok := addr.(*net.TCPAddr)
-	if !ok || !tcp.IP.IsLoopback() {
+	if !ok || c.All {
 		return next
 	}
+	var first sync.Once
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if isLoopbackHost(r.Host) {
+		if c.serves(r.Host, tcp.IP.IsLoopback()) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		Refusalf(http.StatusForbidden, "host_not_allowed", "host %.64q is not served here: this server listens on a loopback address; "+
-			"use http://%v or localhost, or make it listen on an address that others may reach", r.Host, addr).ServeHTTP(w, r)
+		if c.Logger != nil {
+			first.Do(func() {
+				c.Logger.Warn("a request for a host that is not served was refused", "host", fmt.Sprintf("%.64s", r.Host), "from", r.RemoteAddr)
+			})
+		}
+		use := "localhost or the address of this server"
+		if tcp.IP.IsLoopback() {
+			use = "http://" + addr.String() + " or localhost"
+		}
+		message := fmt.Sprintf("host %.64q is not served here, so that no web page can reach this server under a name of its own: use %s", r.Host, use)
+		if c.Advice != "" {
+			message += ", or " + c.Advice
+		}
+		Refusalf(http.StatusForbidden, "host_not_allowed", "%s", message).ServeHTTP(w, r)
 	})
 }
 
-// isLoopbackHost says whether a Host header, with or without a port, is for this
-// machine itself.
-func isLoopbackHost(host string) bool {
-	if name, _, err := net.SplitHostPort(host); err == nil {
+// serves says whether a request with this Host header is served.
+func (c HostCheck) serves(header string, onLoopback bool) bool {
+	if header == "" {
+		return true
+	}
+	host := hostOf(header)
+	if slices.Contains(c.Names, host) || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && (!onLoopback || ip.IsLoopback())
+}
+
+// hostOf returns the host of a Host header, which may have a port.
+func hostOf(header string) string {
+	host := header
+	if name, _, err := net.SplitHostPort(header); err == nil {
 		host = name
-	} else {
-		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	} else if inner, ok := strings.CutPrefix(header, "["); ok {
+		host = strings.TrimSuffix(inner, "]")
 	}
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.Unmap().IsLoopback()
+	return canonicalHost(host)
+}
+
+// canonicalHost returns the one form in which hosts are compared.
+func canonicalHost(host string) string {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return ip.Unmap().String()
 	}
-	host = strings.ToLower(strings.TrimSuffix(host, "."))
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return strings.ToLower(strings.TrimSuffix(host, "."))
 }

@@ -8,8 +8,8 @@
 // answer, while a stream would never end by itself. A handler that streams is wrapped
 // in [Streaming].
 //
-// Any web page can reach a server on a loopback address through the user's own browser.
-// [LoopbackHost] and [CORS] decide which pages are served.
+// Any web page can reach a server through the browser of a user who can reach it.
+// [HostCheck], [SameSite] and [CORS] decide which pages are served.
 package httpserve
 
 import (

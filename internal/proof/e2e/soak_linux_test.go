@@ -30,7 +30,7 @@ func TestSoak(t *testing.T) {
 		t.Skip("takes minutes: make soak")
 	}
 	at := free(t)
-	s := subscribe(t, "--metrics-listen", at, "--capacity", "80", "--stall-timeout", "2s", "--log-level", "info")
+	s := subscribe(t, "--metrics-listen", at, "--pprof", "--capacity", "80", "--stall-timeout", "2s", "--log-level", "info")
 	soak := &soak{subscriber: s, metrics: "http://" + at}
 	stays := listen(t, s.url)
 
