@@ -144,7 +144,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		Logger: s.log, Metrics: s.metrics,
 	})
 	m.http = server.Main{
-		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Metrics: s.metrics}),
+		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Origins: origins, Metrics: s.metrics}),
 		Ready: m.ready, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
 		Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,

@@ -46,6 +46,11 @@ func lowerASCII(s string) bool {
 	return true
 }
 
+// Invite says whether pages of an origin, as browsers write it, may use the server.
+func (o Origins) Invite(origin string) bool {
+	return origin != "" && (o.all || slices.Contains(o.allowed, origin))
+}
+
 // CORS lets pages of the given origins use next and read its answers. Before a browser
 // posts JSON from a page of another origin, it asks whether it may (a preflight
 // request). An answer without CORS headers means no. So if there are no origins, CORS
@@ -58,7 +63,7 @@ func CORS(next http.Handler, o Origins) http.Handler {
 		h := w.Header()
 		h.Add("Vary", "Origin") // on every answer, since a cache may keep any
 		origin := r.Header.Get("Origin")
-		if origin == "" || !o.all && !slices.Contains(o.allowed, origin) {
+		if !o.Invite(origin) {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -15,15 +15,22 @@ import (
 
 // Config says which servers there are and how to choose among them.
 type Config struct {
-	Servers  *roster.Roster        // kept up to date by the caller
-	Strategy Strategy              // default LeastLoaded
-	Metrics  prometheus.Registerer // nil: none
+	Servers  *roster.Roster // kept up to date by the caller
+	Strategy Strategy       // default LeastLoaded
+	// Proxies are the proxies that are trusted to name the address of a client.
+	Proxies httpserve.Proxies
+	// Origins are the web origins whose pages may register. Those of other sites may not.
+	Origins httpserve.Origins
+	Metrics prometheus.Registerer // nil: none
 }
 
 // Handler serves the calls about subscriber servers.
 type Handler struct {
 	servers  *roster.Roster
 	assigner *Assigner
+	share    addressShare
+	proxies  httpserve.Proxies
+	origins  httpserve.Origins
 	assigned *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 }
@@ -34,6 +41,8 @@ func New(cfg Config) *Handler {
 	h := &Handler{
 		servers:  cfg.Servers,
 		assigner: NewAssigner(cfg.Strategy),
+		proxies:  cfg.Proxies,
+		origins:  cfg.Origins,
 		assigned: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "emostream_assignments_total", Help: "Clients assigned to a subscriber server.",
 		}, []string{"server"}),
@@ -41,7 +50,7 @@ func New(cfg Config) *Handler {
 			Name: "emostream_assignments_refused_total", Help: "Clients that could not be assigned, by the code of the answer.",
 		}, []string{"code"}),
 	}
-	for _, code := range []string{"no_servers", "full"} {
+	for _, code := range []string{"no_servers", "full", "overloaded"} {
 		h.refused.WithLabelValues(code) // so that the first one is seen as an increase
 	}
 	return h

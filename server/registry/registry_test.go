@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server/registry"
@@ -27,18 +28,30 @@ type calls struct {
 	roster *roster.Roster
 }
 
+// invited are the origins whose pages may register.
+var invited, _ = httpserve.ParseOrigins([]string{"https://app.example"})
+
 func newCalls(servers ...roster.Entry) *calls {
 	c := &calls{mux: http.NewServeMux(), roster: &roster.Roster{}}
 	for _, s := range servers {
 		c.roster.Apply(s.ServerStatus, s.Heard)
 	}
-	c.Handler = registry.New(registry.Config{Servers: c.roster})
+	c.Handler = registry.New(registry.Config{Servers: c.roster, Origins: invited})
 	c.Routes(c.mux)
 	return c
 }
 
 func (c *calls) do(method, path, contentType, body string) *httptest.ResponseRecorder {
+	return c.doFrom("127.0.0.1:1", method, path, contentType, body)
+}
+
+// doFrom sends a request from an address, with headers.
+func (c *calls) doFrom(address, method, path, contentType, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.RemoteAddr = address
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	if contentType != "" {
 		r.Header.Set("Content-Type", contentType)
 	}
