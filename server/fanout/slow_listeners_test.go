@@ -202,7 +202,9 @@ func TestSlowReplay(t *testing.T) {
 				stream := bufio.NewReader(body(t, c))
 				var got []string
 				for len(got) == 0 || got[len(got)-1] != "64=64" {
-					pass(tt.pause)
+					if len(got) > 0 { // what came with the head is there already
+						pass(tt.pause)
+					}
 					frame := ""
 					for !strings.HasSuffix(frame, "\n\n") {
 						line, err := stream.ReadString('\n')
