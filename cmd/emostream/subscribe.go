@@ -25,6 +25,7 @@ type subscribeFlags struct {
 	stall     time.Duration
 	repeats   int
 	lateness  time.Duration // of aggregate; 0: aggregate's default
+	windows   int64         // bytes of memory for them; 0: fanout's default
 	proxies   proxiesFlag
 	origins   originsFlag
 }
@@ -116,7 +117,7 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 	servers := newRosterFollower(s.client, s.names(), s.log)
 	fan := fanout.New(fanout.Config{
 		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
-		Capacity: f.capacity, AcceptRate: f.accepts, Proxies: proxies, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
+		Capacity: f.capacity, AcceptRate: f.accepts, Proxies: proxies, WindowBytes: f.windows, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
 		Log: s.client.Reader(topic, 0), Heartbeats: s.client.Writer(s.names().Servers()), Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics,
 	})

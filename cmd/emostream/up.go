@@ -131,6 +131,7 @@ func (f *upFlags) addSubscriber(p *pipeline, s stage, name, cluster string, ln n
 	s.metrics = prometheus.WrapRegistererWith(prometheus.Labels{"server": name}, s.metrics)
 	flags := f.subscribe
 	flags.name, flags.cluster, flags.publicURL = name, cluster, f.urlOf(ln)
+	flags.windows = windowBytes(f.subscribers)
 	flags.lateness, flags.origins, flags.proxies = f.aggregate.lateness, f.serve.limits.origins, f.serve.limits.proxies
 	srv, servers, err := newFanout(s, flags, ln)
 	if err != nil {
@@ -139,6 +140,13 @@ func (f *upFlags) addSubscriber(p *pipeline, s stage, name, cluster string, ln n
 	p.addresses.Subscribers = append(p.addresses.Subscribers, subscriber{name, cluster, srv.Fanout.URL()})
 	p.addStage(name, func(ctx context.Context) error { return runSubscribe(ctx, s, name, srv, servers, ln) })
 	return nil
+}
+
+// windowBytes returns how much memory each subscriber server of up has for windows: a
+// share of 128 MiB, and at most as much as one alone has, 64 MiB. With 4 MiB each it
+// still has 64 windows of some channels, and the newest of hundreds.
+func windowBytes(subscribers int) int64 {
+	return max(4<<20, min(64<<20, 128<<20/int64(subscribers)))
 }
 
 // addMetricsListener adds the listener of --metrics-listen, if there is to be one.

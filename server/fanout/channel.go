@@ -1,7 +1,9 @@
 package fanout
 
 import (
+	"bytes"
 	"cmp"
+	"container/list"
 	"slices"
 	"strconv"
 	"sync"
@@ -24,11 +26,16 @@ type channel struct {
 	name string
 	hub  *Hub
 
-	listeners int       // guarded by hub.mu, so that a channel with listeners is never deleted
-	lastUse   time.Time // when a listener or a swarm last came; guarded by hub.mu
+	// Guarded by hub.mu.
+	listeners int           // a channel with listeners is never deleted
+	lastUse   time.Time     // when a listener or a swarm last came
+	place     *list.Element // in hub.heard or hub.unheard
+	size      int64         // bytes that are counted for it
 
-	mu      sync.Mutex // locked after hub.mu, if both are
-	windows []*window  // by end; at most maxWindows
+	// mu is locked to read windows. They are changed with hub.mu locked, too, before mu.
+	mu      sync.Mutex
+	windows []*window // by end; at most maxWindows
+	dropped int64     // end of the newest window that was dropped; older ones are no news
 
 	updates atomic.Pointer[updates] // replaced with every update; never nil
 }
@@ -51,19 +58,31 @@ type update struct {
 
 // window is the greatest swarm so far of one window, encoded.
 type window struct {
-	end       int64
-	total     int64
-	revised   bool // it was sent after a newer window, or more than once
-	frame     frame
-	frameNoID frame          // the same without an id, for listeners that may have been sent a higher one
-	singles   map[string]int // how often each emoji was sent in the stream of single emojis
+	end     int64
+	total   int64
+	revised bool // it was sent after a newer window, or more than once
+	frame   frame
+	noID    frame          // see withoutID; nil: nobody has asked for it yet
+	singles map[string]int // how often each emoji was sent in the stream of single emojis
+}
+
+// withoutID returns the frame without an id, for listeners that may have been sent a
+// higher one. The caller holds the channel's mu.
+func (w *window) withoutID() frame {
+	if w.noID == nil {
+		_, rest, _ := bytes.Cut(w.frame.bytes(), []byte("\n")) // the id is the first line
+		w.noID = newFrame(func(b []byte) []byte { return append(b, rest...) })
+	}
+	return w.noID
 }
 
 // publish adds a swarm as Hub.Publish says. data is the swarm in JSON. The caller holds
-// c.mu.
+// c.hub.mu.
 func (c *channel) publish(s wire.Swarm, data []byte) (news bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	i, found := slices.BinarySearchFunc(c.windows, s.Window.End, func(w *window, end int64) int { return cmp.Compare(w.end, end) })
-	if found && s.Total <= c.windows[i].total || !found && i == 0 && len(c.windows) == maxWindows {
+	if found && s.Total <= c.windows[i].total || !found && i == 0 && (len(c.windows) == maxWindows || s.Window.End <= c.dropped) {
 		return false
 	}
 	next := &window{end: s.Window.End, total: s.Total, revised: found, singles: map[string]int{}}
@@ -73,27 +92,35 @@ func (c *channel) publish(s wire.Swarm, data []byte) (news bool) {
 	} else {
 		c.windows = slices.Insert(c.windows, i, next)
 		if len(c.windows) > maxWindows {
-			c.windows = slices.Delete(c.windows, 0, 1)
+			c.removeOldest()
 			i--
 		}
 	}
-	event := sse.Event{Name: "swarm", Data: data}
-	next.frameNoID = newFrame(func(b []byte) []byte { return sse.AppendEvent(b, event) })
-	event.ID = strconv.FormatInt(next.end, 10)
+	event := sse.Event{ID: strconv.FormatInt(next.end, 10), Name: "swarm", Data: data}
 	next.frame = newFrame(func(b []byte) []byte { return sse.AppendEvent(b, event) })
 
 	u := update{swarm: next.frame, singles: newFrame(func(b []byte) []byte { return next.appendSingles(b, s, c.hub.maxRepeats) })}
 	if i < len(c.windows)-1 {
-		u.swarm, next.revised = next.frameNoID, true
+		u.swarm, next.revised = next.withoutID(), true
 	}
 	c.addUpdate(u)
 	return true
 }
 
-// addUpdate replaces the updates by a copy with one more; the caller holds c.mu. The
-// old ones stay as they are for the shards that still read them.
+// removeOldest drops the oldest window. The caller holds c.mu.
+func (c *channel) removeOldest() {
+	c.dropped = max(c.dropped, c.windows[0].end)
+	c.windows = slices.Delete(c.windows, 0, 1)
+}
+
+// addUpdate replaces the updates by a copy with one more; the caller holds c.hub.mu. The
+// old ones stay as they are for the shards that still read them. Where nobody listens,
+// updates are counted and not kept.
 func (c *channel) addUpdate(u update) {
 	old := c.updates.Load()
-	latest := slices.Concat(old.latest[max(0, len(old.latest)+1-maxUpdates):], []update{u})
+	var latest []update
+	if c.listeners > 0 {
+		latest = slices.Concat(old.latest[max(0, len(old.latest)+1-maxUpdates):], []update{u})
+	}
 	c.updates.Store(&updates{latest: latest, count: old.count + 1, newest: c.windows[len(c.windows)-1].frame, arrived: time.Now()})
 }

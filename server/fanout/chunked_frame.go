@@ -1,6 +1,9 @@
 package fanout
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // frame is one or more events, or a comment, as one chunk of HTTP/1.1. Some clients
 // pass a stream on chunk by chunk, such as Python's requests; with them too a frame
@@ -22,7 +25,7 @@ func newFrame(appendTo func([]byte) []byte) frame {
 		return nil
 	}
 	copy(b, fmt.Sprintf("%08x\r\n", size))
-	return append(b, "\r\n"...)
+	return bytes.Clone(append(b, "\r\n"...)) // without the room that appending has left
 }
 
 // bytes returns the frame without the head and the end of its chunk.

@@ -1,6 +1,7 @@
 package fanout
 
 import (
+	"container/list"
 	"encoding/json"
 	"fmt"
 	"sync"
@@ -11,19 +12,26 @@ import (
 
 // Hub holds all channels, and in each its recent windows. A swarm is encoded once,
 // and all listeners are sent the same bytes. It is safe for concurrent use.
+//
+// What it holds has a budget in bytes, however many channels there are and whatever
+// they hold (memory_budget.go).
 type Hub struct {
 	maxRepeats int           // of an emoji in a window, in the stream of single emojis
 	lateness   time.Duration // how far back revised windows are replayed
+	budget     int64         // bytes
 
 	mu       sync.Mutex
 	channels map[string]*channel
+	size     int64     // of all channels, bytes
+	unheard  list.List // of *channel, those without listeners; the one that was used longest ago first
+	heard    list.List // of *channel, those with listeners; the one that had its last swarm longest ago first
 }
 
 // NewHub returns a hub. MaxRepeats bounds how often an emoji comes for one window in
 // the stream of single emojis. Lateness is how far back a listener that resumes is
-// sent windows that were revised.
-func NewHub(maxRepeats int, lateness time.Duration) *Hub {
-	return &Hub{maxRepeats: maxRepeats, lateness: lateness, channels: map[string]*channel{}}
+// sent windows that were revised. Budget is how many bytes of windows are kept.
+func NewHub(maxRepeats int, lateness time.Duration, budget int64) *Hub {
+	return &Hub{maxRepeats: maxRepeats, lateness: lateness, budget: budget, channels: map[string]*channel{}}
 }
 
 // Publish adds a swarm to its channel, and returns whether it is news. It is no news if
@@ -35,11 +43,19 @@ func (h *Hub) Publish(s wire.Swarm) (news bool, err error) {
 		return false, fmt.Errorf("encode a swarm: %w", err)
 	}
 	h.mu.Lock()
+	defer h.mu.Unlock()
 	c := h.channel(s.Channel)
-	c.mu.Lock() // before h.mu is unlocked, so that leave cannot delete the channel in between
-	h.mu.Unlock()
-	defer c.mu.Unlock()
-	return c.publish(s, data), nil
+	h.use(c)
+	news = c.publish(s, data)
+	h.keepWithinBudget(c)
+	return news, nil
+}
+
+// Size returns about how many bytes of memory the hub takes.
+func (h *Hub) Size() int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.size
 }
 
 // channel returns the channel of a name, which it creates if there is none. The
@@ -50,9 +66,27 @@ func (h *Hub) channel(name string) *channel {
 		c = &channel{name: name, hub: h}
 		c.updates.Store(&updates{})
 		h.channels[name] = c
+		c.place = h.unheard.PushBack(c)
 	}
-	c.lastUse = time.Now()
 	return c
+}
+
+// use notes that a channel is used now. The caller holds h.mu.
+func (h *Hub) use(c *channel) {
+	c.lastUse = time.Now()
+	if c.listeners > 0 {
+		h.heard.MoveToBack(c.place)
+	} else {
+		h.unheard.MoveToBack(c.place)
+	}
+}
+
+// delete deletes a channel without listeners. The caller holds h.mu.
+func (h *Hub) delete(c *channel) {
+	h.unheard.Remove(c.place)
+	delete(h.channels, c.name)
+	h.size -= c.size
+	c.size = 0
 }
 
 // join counts a listener of the named channel in, and returns the channel. leave must
@@ -61,7 +95,11 @@ func (h *Hub) join(name string) *channel {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.channel(name)
-	c.listeners++
+	if c.listeners++; c.listeners == 1 {
+		h.unheard.Remove(c.place)
+		c.place = h.heard.PushBack(c)
+	}
+	c.lastUse = time.Now()
 	return c
 }
 
@@ -70,11 +108,17 @@ func (h *Hub) join(name string) *channel {
 func (h *Hub) leave(c *channel) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.listeners--; c.listeners == 0 && c.updates.Load().count == 0 {
-		delete(h.channels, c.name)
+	if c.listeners--; c.listeners > 0 {
+		return
 	}
+	h.heard.Remove(c.place)
+	c.place = h.unheard.PushBack(c)
+	if c.updates.Load().count == 0 {
+		h.delete(c)
+		return
+	}
+	c.dropUpdates(0)
+	h.keepWithinBudget(c)
 }
 
 // channelKept is how long a channel without listeners and swarms is kept.
@@ -84,9 +128,16 @@ const channelKept = 10 * time.Minute
 func (h *Hub) Sweep(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for name, c := range h.channels {
-		if c.listeners == 0 && now.Sub(c.lastUse) > channelKept {
-			delete(h.channels, name)
-		}
+	for c := first(&h.unheard); c != nil && now.Sub(c.lastUse) > channelKept; c = first(&h.unheard) {
+		h.delete(c)
 	}
+}
+
+// first returns the first channel of a list, or nil if it is empty.
+func first(l *list.List) *channel {
+	if l.Len() == 0 {
+		return nil
+	}
+	c, _ := l.Front().Value.(*channel)
+	return c
 }

@@ -31,14 +31,14 @@ func (c *channel) replay(lastSeen int64) (frames []frame, count uint64) {
 	case lastSeen == nothingSeen:
 		return []frame{newest.frame}, count
 	case lastSeen > newest.end: // an id of another installation, or made up
-		return []frame{newest.frameNoID}, count
+		return []frame{newest.withoutID()}, count
 	}
 	for _, w := range c.windows {
 		switch {
 		case w.end > lastSeen:
 			frames = append(frames, w.frame)
 		case w.revised && w.end > lastSeen-c.hub.lateness.Milliseconds():
-			frames = append(frames, w.frameNoID)
+			frames = append(frames, w.withoutID())
 		}
 	}
 	return frames, count

@@ -56,6 +56,9 @@ type Config struct {
 	// AcceptRate is how many streams may be opened in a second, all of them perhaps at
 	// once. Clients beyond that are asked to come back later. Default 2,000.
 	AcceptRate int
+	// WindowBytes is how much memory the windows of all channels may take; default
+	// 64 MiB. The oldest windows of channels without listeners go first.
+	WindowBytes int64
 	// Proxies are the proxies that are trusted to name the address of a client. One
 	// address may have a quarter of Capacity, and of AcceptRate.
 	Proxies httpserve.Proxies
@@ -98,6 +101,9 @@ func (c Config) withDefaults() Config {
 	if c.AcceptRate == 0 {
 		c.AcceptRate = 2000
 	}
+	if c.WindowBytes == 0 {
+		c.WindowBytes = 64 << 20
+	}
 	if c.Shards == 0 {
 		c.Shards = min(runtime.GOMAXPROCS(0), 16)
 	}
@@ -139,6 +145,7 @@ type Server struct {
 	retry            frame             // how long to wait before coming back; begins every stream
 	keepAliveComment frame
 	metrics          metrics
+	logPassedOver    rate.Sometimes
 	clients          atomic.Int64  // streams that are open
 	opened           atomic.Int64  // streams since the start
 	moves            atomic.Int64  // how often a stream was opened or closed, since the start
@@ -150,7 +157,8 @@ type Server struct {
 func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
 	s := &Server{
-		cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness), filled: make(chan struct{}),
+		cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness, cfg.WindowBytes), filled: make(chan struct{}),
+		logPassedOver:    rate.Sometimes{Interval: time.Second},
 		addressRates:     quota.New(addressRate(cfg.AcceptRate), acceptKeys),
 		shares:           httpserve.NewShares(httpserve.Quarter(int64(cfg.Capacity))),
 		acceptRate:       rate.NewLimiter(rate.Limit(cfg.AcceptRate), cfg.AcceptRate),
@@ -250,14 +258,14 @@ func (s *Server) follow(ctx context.Context, offset, end int64) error {
 // publish publishes the swarm of a record in the hub. live says that the record was
 // written after the server began.
 func (s *Server) publish(r stream.Record, live bool) {
-	swarm, err := wire.DecodeSwarm(r.Value)
+	swarm, err := decodeSwarm(r.Value)
 	if err != nil {
-		s.cfg.Logger.Warn("a record was passed over", "topic", s.cfg.Topic, "offset", r.Offset, "error", err)
+		s.passOver(r, err)
 		return
 	}
 	news, err := s.hub.Publish(swarm)
 	if err != nil {
-		s.cfg.Logger.Warn("a record was passed over", "topic", s.cfg.Topic, "offset", r.Offset, "error", err)
+		s.passOver(r, err)
 		return
 	}
 	if news {
@@ -267,6 +275,14 @@ func (s *Server) publish(r stream.Record, live bool) {
 		}
 		s.cfg.Logger.Debug("swarm", "channel", swarm.Channel, "end", time.UnixMilli(swarm.Window.End).UTC().Format(wire.TimeFormat), "total", swarm.Total)
 	}
+}
+
+// passOver counts a record that is no swarm, and logs it, but not more than one a second.
+func (s *Server) passOver(r stream.Record, err error) {
+	s.metrics.passedOver.Inc()
+	s.logPassedOver.Do(func() {
+		s.cfg.Logger.Warn("a record was passed over", "topic", s.cfg.Topic, "offset", r.Offset, "error", err)
+	})
 }
 
 // wakeShards tells the shards to write what is new.

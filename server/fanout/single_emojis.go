@@ -15,7 +15,7 @@ import (
 func (w *window) appendSingles(out []byte, s wire.Swarm, maxRepeats int) []byte {
 	for _, e := range s.Emojis {
 		n := int(min(math.Ceil(max(0, e.Scaled)), float64(maxRepeats)))
-		if n <= w.singles[e.Emoji] {
+		if n <= w.singles[e.Emoji] || len(out) > maxSinglesBytes {
 			continue
 		}
 		data, err := json.Marshal(e.Emoji)
