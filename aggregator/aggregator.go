@@ -25,6 +25,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/emostream/emostream/internal/claimloop"
+	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -44,6 +45,9 @@ type Config struct {
 	// ResetLost lets a combiner begin at the log's start if it cannot go on from its
 	// commit because records were removed.
 	ResetLost bool
+	// SkipNewer lets a reducer pass over partials and marks of a newer format, instead
+	// of ending at them.
+	SkipNewer bool
 
 	Partials          stream.Writer // writes to emoji-partials
 	PartialPartitions int           // of emoji-partials
@@ -59,9 +63,10 @@ type Config struct {
 
 // Aggregator runs combiners and reducers on the partitions that it is given.
 type Aggregator struct {
-	cfg     Config
-	windows Windows
-	metrics metrics
+	cfg        Config
+	windows    Windows
+	metrics    metrics
+	passedOver *passedover.Reporter
 }
 
 func (c Config) withDefaults() Config {
@@ -85,7 +90,10 @@ func New(cfg Config) (*Aggregator, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Aggregator{cfg: cfg, windows: w, metrics: newMetrics(cfg.Metrics)}, nil
+	return &Aggregator{
+		cfg: cfg, windows: w, metrics: newMetrics(cfg.Metrics),
+		passedOver: passedover.New("aggregate", cfg.Logger, cfg.Metrics),
+	}, nil
 }
 
 // Combine counts a partition of emoji-topic into emoji-partials until ctx ends. It
@@ -102,19 +110,15 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	}
 	a.cfg.Claimed(claim.Topic, claim.Partition)
 	a.cfg.Logger.Debug("combining", "partition", claim.Partition, "from", c.Position(), "end", claim.End)
-	var late, skipped int64 // late: of all batches before; skipped: of the present batch
+	var late int64 // of all batches before
 	err = claimloop.Loop[PartialsEmission]{
 		Name: fmt.Sprintf("combine partition %d", claim.Partition), Claim: claim, Machine: c, Lag: a.metrics.lag,
-		Write:     a.writePartials,
-		OnRefused: func(stream.Record, error) { skipped++ },
+		Write:      a.writePartials,
+		PassedOver: a.passedOver,
 		OnBatch: func(b stream.Batch) {
 			a.metrics.reactions.Add(float64(len(b.Records)))
 			a.metrics.late.Add(float64(c.Late() - late))
-			a.metrics.skipped.Add(float64(skipped))
-			if skipped > 0 {
-				a.cfg.Logger.Warn("records of emoji-topic are no reactions and were not counted", "partition", claim.Partition, "records", skipped, "before", c.Position())
-			}
-			late, skipped = c.Late(), 0
+			late = c.Late()
 		},
 		BacklogInterval: minEmission, // writing and committing after each fetch would take longer than counting
 	}.Run(ctx)
@@ -155,7 +159,9 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 	var late int64 // of all batches before
 	return claimloop.Loop[CountsEmission]{
 		Name: "reduce partition " + partition, Claim: claim, Machine: r, Lag: a.metrics.lag,
-		Write: a.writeCounts,
+		Write:      a.writeCounts,
+		PassedOver: a.passedOver,
+		Stops:      a.stops,
 		OnBatch: func(stream.Batch) {
 			a.metrics.latePartials.Add(float64(r.Late() - late))
 			a.metrics.open.WithLabelValues(partition).Set(float64(r.Open()))
@@ -165,6 +171,18 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 			a.cfg.Logger.Warn("partials are gone before they were added up", "error", err)
 		},
 	}.Run(ctx)
+}
+
+// stops says whether a reducer must end with an error of Add, because going on would
+// miscount: another copy counts by other settings, for other numbers of partitions, or
+// in a newer format.
+func (a *Aggregator) stops(err error) bool {
+	if _, newer := errors.AsType[*wire.NewerFormatError](err); newer {
+		return !a.cfg.SkipNewer
+	}
+	_, settings := errors.AsType[*SettingsError](err)
+	_, partitions := errors.AsType[*PartitionsError](err)
+	return settings || partitions
 }
 
 // writeCounts writes an emission with one call for each partition. The records of each

@@ -173,7 +173,7 @@ func TestReduceSpreadsWindowsOverThePartitions(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range int64(6) {
-			writePartials(t, p, partial(0, zero-2000*i, "main", i, i+1, "🔥", 1, "😂", 1))
+			writePartials(t, p, partial(0, zero-2000*i, "main", 2*i, 2*i+2, "🔥", 1, "😂", 1))
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()

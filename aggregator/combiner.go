@@ -26,6 +26,7 @@ type Combiner struct {
 	watermark int64 // greatest record time before position
 	reported  int64 // end of the newest window that was reported, ms
 	closed    int64 // end of the newest window that is closed, ms; reactions of it and of older ones are not counted
+	blocked   bool  // a transaction keeps the partition from being read to its end
 
 	emitted          int64 // offset before which all records have been emitted
 	emittedWatermark int64 // greatest record time before emitted
@@ -136,17 +137,19 @@ func (w *openWindow) add(reaction wire.CountedFields, offset int64) {
 // reports the windows whose grace was over when the batch was asked for.
 func (c *Combiner) Advance(b stream.Batch) {
 	c.position = max(c.position, b.Next)
+	c.blocked = b.Blocked()
 	if b.AtEnd() {
 		c.reported = max(c.reported, c.windows.Ended(b.SentAt.UnixMilli()-c.grace))
 	}
 }
 
 // NextDue implements claimloop.Machine. If a window has ended that is not reported yet,
-// it returns now, since one more fetch shows whether the partition was read to its end.
+// it returns now, since one more fetch shows whether the partition was read to its end,
+// unless a transaction keeps it from that.
 // Else it returns when the next window ends, or when a window that grew may be emitted
 // again.
 func (c *Combiner) NextDue(now int64) (at int64, ok bool) {
-	if c.reported < c.windows.Ended(now-c.grace) {
+	if !c.blocked && c.reported < c.windows.Ended(now-c.grace) {
 		return now, true
 	}
 	at = c.windows.Of(now-c.grace) + c.grace

@@ -10,7 +10,6 @@ import (
 type metrics struct {
 	reactions    prometheus.Counter
 	late         prometheus.Counter
-	skipped      prometheus.Counter
 	latePartials prometheus.Counter
 	windows      prometheus.Counter
 	revisions    prometheus.Counter
@@ -27,7 +26,6 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	return metrics{
 		reactions:    counter("records_read_total", "Records read from emoji-topic, those read again after a restart too."),
 		late:         counter("late_records_total", "Reactions counted in a later window than their own, because that was closed."),
-		skipped:      counter("skipped_records_total", "Records of emoji-topic that are no reactions."),
 		latePartials: counter("late_partials_total", "Partials ignored because their window was closed everywhere."),
 		windows:      counter("windows_total", "Windows of channels emitted for the first time."),
 		revisions:    counter("revisions_total", "Windows of channels emitted again because they grew."),

@@ -59,37 +59,51 @@ type total struct {
 // Position implements claimloop.Machine.
 func (r *Reducer) Position() int64 { return r.position }
 
-// Add takes in a partial or a mark. It fails if the record was written with other
-// settings, or for other numbers of partitions than the records before it.
+// Add takes in a partial or a mark. It fails if the record is neither. It fails with a
+// *SettingsError, a *PartitionsError or a *wire.NewerFormatError if the record was
+// written with other settings, for other numbers of partitions than the records before
+// it, or in a newer format: then adding up must not go on.
 func (r *Reducer) Add(rec stream.Record, _ int64) error {
 	r.position = rec.Offset + 1
 	p, err := wire.DecodeProgress(rec.Value)
+	if err == nil && p.Mark != nil {
+		err = r.mark(*p.Mark)
+	} else if err == nil {
+		err = r.partial(rec.Offset, p.Partial)
+	}
 	if err != nil {
-		return fmt.Errorf("emoji-partials/%d at %d: %w", r.partition, rec.Offset, err)
+		return fmt.Errorf("emoji-partials/%d at offset %d: %w", r.partition, rec.Offset, err)
 	}
-	if p.Mark != nil {
-		return r.mark(*p.Mark)
-	}
-	r.partial(rec.Offset, p.Partial)
 	return nil
+}
+
+// PartitionsError says that a partition of emoji-topic was counted for another number
+// of partitions than there are.
+type PartitionsError struct {
+	Topic     string // whose number differs: emoji-topic or emoji-partials
+	Partition int    // of emoji-topic, that was counted
+	Then, Now int
+}
+
+func (e *PartitionsError) Error() string {
+	return fmt.Sprintf("emoji-topic/%d was counted for %d partitions of %s and there are %d: the number may only change after a drain, with aggregate stopped and emoji-partials made anew",
+		e.Partition, e.Then, e.Topic, e.Now)
 }
 
 // mark takes in a mark, and raises the floor if all partitions have closed newer
 // windows.
 func (r *Reducer) mark(m wire.Mark) error {
-	if m.Settings != r.windows.Settings() {
-		return &SettingsError{"emoji-partials", r.partition, m.Settings, r.windows.Settings()}
-	}
-	const change = "the number may only change after a drain, with aggregate stopped and emoji-partials made anew"
 	switch {
-	case m.Partition < 0 || m.Partition >= m.Partitions:
-		return fmt.Errorf("emoji-partials/%d: a mark of partition %d of %d, which cannot be", r.partition, m.Partition, m.Partitions)
+	case m.Settings != r.windows.Settings() && !allowed(m.Settings):
+		return fmt.Errorf("a mark of %v, which no aggregate has", m.Settings)
+	case m.Settings != r.windows.Settings():
+		return &SettingsError{"emoji-partials", r.partition, m.Settings, r.windows.Settings()}
 	case m.Reducers != r.partitions:
-		return fmt.Errorf("emoji-topic/%d was counted for %d partitions of emoji-partials and there are %d: %s", m.Partition, m.Reducers, r.partitions, change)
+		return &PartitionsError{"emoji-partials", m.Partition, m.Reducers, r.partitions}
 	case r.sources == nil:
 		r.sources = slices.Repeat([]source{{Never, Never}}, m.Partitions)
 	case m.Partitions != len(r.sources):
-		return fmt.Errorf("emoji-topic had %d partitions and now partition %d of %d is counted: %s", len(r.sources), m.Partition, m.Partitions, change)
+		return &PartitionsError{"emoji-topic", m.Partition, m.Partitions, len(r.sources)}
 	}
 	s := &r.sources[m.Partition]
 	s.reported, s.closed = max(s.reported, m.Reported), max(s.closed, m.Closed)
@@ -102,11 +116,18 @@ func (r *Reducer) mark(m wire.Mark) error {
 }
 
 // partial keeps p if it is wider than the known partial of its partition: if it begins
-// earlier, or at the same offset and ends later.
-func (r *Reducer) partial(offset int64, p *wire.Partial) {
+// earlier, or at the same offset and ends later. It fails if p is none of ours: of
+// another length of windows, or of a partition that is not there.
+func (r *Reducer) partial(offset int64, p *wire.Partial) error {
+	if r.windows.Ended(p.End) != p.End {
+		return fmt.Errorf("a partial of a window that ends at %d, which none of %v does", p.End, r.windows.Settings())
+	}
+	if r.sources != nil && p.Partition >= len(r.sources) {
+		return fmt.Errorf("a partial of partition %d of emoji-topic, which has %d", p.Partition, len(r.sources))
+	}
 	if p.End <= r.floor {
 		r.late++
-		return
+		return nil
 	}
 	k := key{p.End, p.Channel}
 	t := r.open[k]
@@ -116,10 +137,11 @@ func (r *Reducer) partial(offset int64, p *wire.Partial) {
 	}
 	known := t.parts[p.Partition]
 	if known != nil && (p.First > known.First || p.First == known.First && p.Next <= known.Next) {
-		return
+		return nil
 	}
 	t.parts[p.Partition] = p
 	t.dirty = true
+	return nil
 }
 
 // Advance implements claimloop.Machine.

@@ -1,6 +1,7 @@
 package aggregator_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -126,17 +127,27 @@ func TestReducerRefuses(t *testing.T) {
 	}
 	for name, tt := range map[string]struct {
 		record wire.Progress
+		stops  bool // adding up must not go on
 		want   []string
 	}{
-		"other windows":                     {spoiled(func(m *wire.Mark) { m.WindowMS = 500 }), []string{"window 500ms, lateness 10s", "window 2s, lateness 10s"}},
-		"another lateness":                  {spoiled(func(m *wire.Mark) { m.LatenessMS = 500 }), []string{"window 2s, lateness 500ms", "window 2s, lateness 10s"}},
-		"another number of partitions":      {spoiled(func(m *wire.Mark) { m.Partitions = 4 }), []string{"emoji-topic had 2 partitions", "partition 1 of 4"}},
-		"another number of reducers":        {spoiled(func(m *wire.Mark) { m.Reducers = 3 }), []string{"3 partitions of emoji-partials", "there are 1"}},
-		"a partition beyond the last":       {spoiled(func(m *wire.Mark) { m.Partition = 2 }), []string{"partition 2 of 2"}},
-		"a partition before the first":      {spoiled(func(m *wire.Mark) { m.Partition = -1 }), []string{"partition -1 of 2"}},
-		"fewer than no partitions":          {spoiled(func(m *wire.Mark) { m.Partitions, m.Partition = math.MinInt64, 0 }), []string{"partition 0 of -"}},
-		"a newer version":                   {spoiled(func(m *wire.Mark) { m.Version = 2 }), []string{"at 1", "format version 2"}},
-		"a record that says nothing at all": {wire.Progress{}, []string{"at 1", "neither"}},
+		"other windows":                        {spoiled(func(m *wire.Mark) { m.WindowMS = 500 }), true, []string{"window 500ms, lateness 10s", "window 2s, lateness 10s"}},
+		"another lateness":                     {spoiled(func(m *wire.Mark) { m.LatenessMS = 500 }), true, []string{"window 2s, lateness 500ms", "window 2s, lateness 10s"}},
+		"another number of partitions":         {spoiled(func(m *wire.Mark) { m.Partitions = 4 }), true, []string{"4 partitions of emoji-topic", "there are 2"}},
+		"another number of reducers":           {spoiled(func(m *wire.Mark) { m.Reducers = 3 }), true, []string{"3 partitions of emoji-partials", "there are 1"}},
+		"a newer version":                      {spoiled(func(m *wire.Mark) { m.Version = 2 }), true, []string{"emoji-partials/0 at offset 1", "format version 2"}},
+		"windows that no aggregate has":        {spoiled(func(m *wire.Mark) { m.WindowMS = 199 }), false, []string{"no aggregate has"}},
+		"the longest windows that one has":     {spoiled(func(m *wire.Mark) { m.WindowMS = 60_000 }), true, []string{"window 1m"}},
+		"longer windows than one has":          {spoiled(func(m *wire.Mark) { m.WindowMS = 60_001 }), false, []string{"no aggregate has"}},
+		"a lateness that no aggregate has":     {spoiled(func(m *wire.Mark) { m.LatenessMS = math.MaxInt64 }), false, []string{"no aggregate has"}},
+		"a partition beyond the last":          {spoiled(func(m *wire.Mark) { m.Partition = 2 }), false, []string{"partition 2 of 2"}},
+		"a partition before the first":         {spoiled(func(m *wire.Mark) { m.Partition = -1 }), false, []string{"partition -1 of 2"}},
+		"fewer than no partitions":             {spoiled(func(m *wire.Mark) { m.Partitions, m.Partition = math.MinInt64, 0 }), false, []string{"there are no -"}},
+		"more partitions than can be":          {spoiled(func(m *wire.Mark) { m.Partitions = math.MaxInt64 }), false, []string{"there are no 9"}},
+		"a partial of a partition beyond":      {partial(2, 2000, "main", 0, 1, "🔥", 1), false, []string{"partition 2 of emoji-topic, which has 2"}},
+		"a partial of no window":               {partial(0, 2001, "main", 0, 1, "🔥", 1), false, []string{"ends at 2001"}},
+		"a partial of more than its offsets":   {partial(0, 2000, "main", 5, 7, "🔥", 1, "😂", 2), false, []string{"from 5 to 7"}},
+		"a partial and a mark":               {wire.Progress{Partial: partial(0, 2000, "main", 5, 7, "🔥", 2).Partial, Mark: mark(0, 0, 0).Mark}, false, []string{"neither"}},
+		"a record that says nothing at all":    {wire.Progress{}, false, []string{"emoji-partials/0 at offset 1", "neither"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newReducer(t)
@@ -144,6 +155,12 @@ func TestReducerRefuses(t *testing.T) {
 			err := r.Add(stream.Record{Offset: 1, Value: tt.record.Encode()}, 0)
 			if err == nil {
 				t.Fatal("taken in, want an error")
+			}
+			_, settings := errors.AsType[*aggregator.SettingsError](err)
+			_, partitions := errors.AsType[*aggregator.PartitionsError](err)
+			_, newer := errors.AsType[*wire.NewerFormatError](err)
+			if stops := settings || partitions || newer; stops != tt.stops {
+				t.Errorf("error %q stops it: %v, want %v", err, stops, tt.stops)
 			}
 			for _, want := range tt.want {
 				if !strings.Contains(err.Error(), want) {

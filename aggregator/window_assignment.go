@@ -45,6 +45,12 @@ func NewWindows(length, lateness time.Duration) (Windows, error) {
 	return Windows{Length: length.Milliseconds(), Lateness: lateness.Milliseconds()}, nil
 }
 
+// allowed says whether NewWindows takes these settings.
+func allowed(s wire.Settings) bool {
+	return s.WindowMS >= MinWindow.Milliseconds() && s.WindowMS <= MaxWindow.Milliseconds() &&
+		s.LatenessMS >= MinLateness.Milliseconds() && s.LatenessMS <= MaxLateness.Milliseconds()
+}
+
 // Settings returns both settings as marks and commits hold them.
 func (w Windows) Settings() wire.Settings {
 	return wire.Settings{WindowMS: w.Length, LatenessMS: w.Lateness}

@@ -23,11 +23,8 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 	defer cancel()
 	return claimloop.Loop[[]stream.Record]{
 		Name: "publish " + cluster, Claim: claim, Machine: newCopier(claim, queues), Lag: p.metrics.lag,
-		Write: queues.write,
-		OnRefused: func(r stream.Record, err error) {
-			p.metrics.skipped.Inc()
-			p.cfg.Logger.Warn("a record was passed over", "cluster", cluster, "offset", r.Offset, "error", err)
-		},
+		Write:      queues.write,
+		PassedOver: p.cfg.PassedOver,
 		OnLost: func(err *stream.OutOfRangeError) {
 			p.cfg.Logger.Warn("swarms are gone before they were copied", "cluster", cluster, "error", err)
 		},

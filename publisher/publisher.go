@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/emostream/emostream/internal/claimloop"
+	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -52,6 +53,9 @@ type Config struct {
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
+	// PassedOver is told of records that are not ours; default: it logs to Logger, and
+	// counts in Metrics.
+	PassedOver *passedover.Reporter
 }
 
 func (c Config) withDefaults() Config {
@@ -73,7 +77,11 @@ type Publisher struct {
 
 // New returns a publisher.
 func New(cfg Config) *Publisher {
-	return &Publisher{cfg: cfg.withDefaults(), metrics: newMetrics(cfg.Metrics)}
+	cfg = cfg.withDefaults()
+	if cfg.PassedOver == nil {
+		cfg.PassedOver = passedover.New("publish", cfg.Logger, cfg.Metrics)
+	}
+	return &Publisher{cfg: cfg, metrics: newMetrics(cfg.Metrics)}
 }
 
 // Main turns a partition of emoji-aggregated into swarms for every cluster until ctx
@@ -88,11 +96,8 @@ func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 	}
 	return claimloop.Loop[SwarmsEmission]{
 		Name: name, Claim: claim, Machine: m, Lag: p.metrics.lag,
-		Write: p.writeSwarms,
-		OnRefused: func(_ stream.Record, err error) {
-			p.metrics.skipped.Inc()
-			p.cfg.Logger.Warn("a record was passed over", "error", err)
-		},
+		Write:      p.writeSwarms,
+		PassedOver: p.cfg.PassedOver,
 		OnLost: func(err *stream.OutOfRangeError) {
 			p.cfg.Logger.Warn("counts are gone before they were published", "error", err)
 		},
@@ -138,8 +143,8 @@ func (p *Publisher) writeSwarms(ctx context.Context, e SwarmsEmission) error {
 }
 
 type metrics struct {
-	swarms, skipped, failed prometheus.Counter
-	lag                     claimloop.Lag
+	swarms, failed prometheus.Counter
+	lag            claimloop.Lag
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -148,9 +153,8 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		return f.NewCounter(prometheus.CounterOpts{Name: "emostream_publish_" + name, Help: help})
 	}
 	return metrics{
-		swarms:  counter("swarms_total", "Swarms written to the clusters, revisions too."),
-		skipped: counter("skipped_records_total", "Records that could not be read and were passed over."),
-		failed:  counter("server_writes_failed_total", "Batches that a subscriber server's topic did not take."),
-		lag:     claimloop.NewLag(reg, "emostream_publish_lag_records"),
+		swarms: counter("swarms_total", "Swarms written to the clusters, revisions too."),
+		failed: counter("server_writes_failed_total", "Batches that a subscriber server's topic did not take."),
+		lag:    claimloop.NewLag(reg, "emostream_publish_lag_records"),
 	}
 }

@@ -16,6 +16,7 @@ type aggregateFlags struct {
 	lateness  time.Duration
 	scale     string
 	resetLost bool
+	skipNewer bool
 
 	claimed func(topic string, partition int) // called for each partition that is claimed; may be nil
 }
@@ -37,6 +38,7 @@ func (f *aggregateFlags) add(cmd *cobra.Command) {
 	fl.DurationVar(&f.lateness, "lateness", 10*time.Second, "how far behind the newest reaction one may be and still be counted in the window of its time")
 	fl.StringVar(&f.scale, "scale", "linear:10:10", "how many emojis are shown for a count: linear:T:D (1 below T, else count/D) or log:B; ,cap=N after it is the most")
 	fl.BoolVar(&f.resetLost, "reset-lost", false, "begin at the log's start where the last commit cannot be gone on from, because reactions are gone")
+	fl.BoolVar(&f.skipNewer, "skip-newer", false, "pass over what a newer version of aggregate wrote to emoji-partials, instead of stopping; its counts may be lost")
 }
 
 func newAggregate(io streams) *cobra.Command {
@@ -84,7 +86,7 @@ func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
 		return err
 	}
 	a, err := aggregator.New(aggregator.Config{
-		Window: f.window, Lateness: f.lateness, Scale: scale, ResetLost: f.resetLost,
+		Window: f.window, Lateness: f.lateness, Scale: scale, ResetLost: f.resetLost, SkipNewer: f.skipNewer,
 		Partials: s.client.Writer(names.Partials()), PartialPartitions: partials,
 		Counts: s.client.Writer(names.Counts()), CountPartitions: counts,
 		Claimed: f.claimed, Logger: s.log, Metrics: s.metrics,

@@ -91,6 +91,9 @@ func withAdvice(work func(context.Context, stream.Claim) error) func(context.Con
 		if e, ok := errors.AsType[*aggregator.SettingsError](err); ok {
 			return settingsAdvice(e)
 		}
+		if is[*wire.NewerFormatError](err) {
+			return fmt.Errorf("%w. Use the newer emostream, or pass over what it wrote with --skip-newer, which may lose counts", err)
+		}
 		return err
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/publisher"
@@ -74,10 +75,11 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 	if err := ensureTopics(ctx, s.client, s.log, topics...); err != nil {
 		return err
 	}
-	servers := newRosterFollower(s.client, names, s.log)
+	over := passedover.New("publish", s.log, s.metrics)
+	servers := newRosterFollower(s.client, names, over)
 	p := publisher.New(publisher.Config{
 		Top: f.top, Topic: s.client.Writer, Names: names, Clusters: f.clusters, Servers: servers.roster,
-		Logger: s.log, Metrics: s.metrics,
+		Logger: s.log, Metrics: s.metrics, PassedOver: over,
 	})
 	g, ctx := errgroup.WithContext(ctx)
 	if slices.Contains(f.roles, "main") {

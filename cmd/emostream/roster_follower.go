@@ -3,10 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -15,13 +15,13 @@ import (
 type rosterFollower struct {
 	client   *kafka.Client
 	topic    string
-	log      *slog.Logger
+	over     *passedover.Reporter
 	roster   *roster.Roster
 	caughtUp chan struct{} // closed once the heartbeats that were there at the start have been read
 }
 
-func newRosterFollower(c *kafka.Client, names wire.Topics, log *slog.Logger) *rosterFollower {
-	return &rosterFollower{client: c, topic: names.Servers(), log: log, roster: &roster.Roster{}, caughtUp: make(chan struct{})}
+func newRosterFollower(c *kafka.Client, names wire.Topics, over *passedover.Reporter) *rosterFollower {
+	return &rosterFollower{client: c, topic: names.Servers(), over: over, roster: &roster.Roster{}, caughtUp: make(chan struct{})}
 }
 
 // run follows the heartbeats until ctx ends. Their topic must exist.
@@ -34,7 +34,7 @@ func (f *rosterFollower) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("follow the subscriber servers: %w", err)
 	}
-	return f.roster.Follow(ctx, f.client.Reader(f.topic, 0), from, end, f.log, func() { close(f.caughtUp) })
+	return f.roster.Follow(ctx, f.client.Reader(f.topic, 0), from, end, f.topic, f.over, func() { close(f.caughtUp) })
 }
 
 // waitCaughtUp returns nil once the roster is complete, or an error when ctx ends.

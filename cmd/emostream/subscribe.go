@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server"
 	"github.com/emostream/emostream/server/fanout"
@@ -114,12 +115,13 @@ func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, 
 		return nil, nil, err
 	}
 	topic := s.names().Server(f.name)
-	servers := newRosterFollower(s.client, s.names(), s.log)
+	over := passedover.New("subscribe", s.log, s.metrics)
+	servers := newRosterFollower(s.client, s.names(), over)
 	fan := fanout.New(fanout.Config{
 		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
 		Capacity: f.capacity, AcceptRate: f.accepts, Proxies: proxies, WindowBytes: f.windows, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
 		Log: s.client.Reader(topic, 0), Heartbeats: s.client.Writer(s.names().Servers()), Servers: servers.roster,
-		Logger: s.log, Metrics: s.metrics,
+		Logger: s.log, Metrics: s.metrics, PassedOver: over,
 	})
 	return &server.Subscriber{
 		Fanout: fan, Hosts: hosts, Origins: origins, Proxies: proxies, MaxConnections: f.capacity + spareConnections, Logger: s.log, Metrics: s.metrics,

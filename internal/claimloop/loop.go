@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -54,9 +55,11 @@ type Loop[E any] struct {
 	Write func(ctx context.Context, e E) error
 	// OnBatch, if set, is called with each batch after its records were added.
 	OnBatch func(b stream.Batch)
-	// OnRefused, if set, is called with each record for which Add fails, and the loop
-	// goes on. If it is not set, the loop ends with the error.
-	OnRefused func(r stream.Record, err error)
+	// PassedOver is told of the records for which Add fails, and of batches that cannot
+	// be read. The loop goes on after them.
+	PassedOver *passedover.Reporter
+	// Stops, if set, says that the loop must end with an error of Add.
+	Stops func(err error) bool
 	// OnLost, if set, is called when retention has removed records before they were
 	// read, and the loop goes on at the log's start. If it is not set, the loop ends
 	// with the error.
@@ -73,6 +76,7 @@ const idle = time.Second
 // that wraps stream.ErrFenced if another copy has claimed the partition.
 func (l Loop[E]) Run(ctx context.Context) error {
 	defer l.Lag.forget(l.Claim)
+	defer l.PassedOver.Forget(l.Claim.Topic, l.Claim.Partition)
 	var written time.Time
 	committed := l.Claim.Committed
 	for {
@@ -126,12 +130,13 @@ func (l Loop[E]) wait(now time.Time) time.Duration {
 func (l Loop[E]) add(b stream.Batch, now int64) error {
 	for _, r := range b.Records {
 		if err := l.Machine.Add(r, now); err != nil {
-			if l.OnRefused == nil {
+			if l.Stops != nil && l.Stops(err) {
 				return err
 			}
-			l.OnRefused(r, err)
+			l.PassedOver.Record(l.Claim.Topic, l.Claim.Partition, r.Offset, err)
 		}
 	}
+	l.PassedOver.Batch(l.Claim.Topic, l.Claim.Partition, b)
 	l.Machine.Advance(b)
 	if l.OnBatch != nil {
 		l.OnBatch(b)

@@ -1,9 +1,11 @@
 package claimloop_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -12,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/claimloop"
+	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -31,6 +34,12 @@ type calls struct {
 
 func (c *calls) note(format string, args ...any) {
 	c.list = append(c.list, fmt.Sprintf(format, args...))
+}
+
+// Write notes the end of a line of the log.
+func (c *calls) Write(line []byte) (int, error) {
+	c.note("log %s", strings.TrimSpace(string(line[bytes.Index(line, []byte("offset=")):])))
+	return len(line), nil
 }
 
 func (c *calls) Fetch(_ context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
@@ -128,17 +137,31 @@ func TestLoop(t *testing.T) {
 		},
 		"it ends at a record that is refused": {
 			[]func() (stream.Batch, error){batch(0, 2, 2)},
-			func(c *calls, _ *claimloop.Loop[int]) { c.refuse = broken },
+			func(c *calls, l *claimloop.Loop[int]) {
+				c.refuse = broken
+				l.Stops = func(err error) bool { return errors.Is(err, broken) }
+			},
 			"fetch from 0 for 1s, add 0", "broken",
 		},
 		"it passes over records that are refused": {
 			[]func() (stream.Batch, error){batch(0, 1, 1)},
 			func(c *calls, l *claimloop.Loop[int]) {
 				c.refuse = broken
-				l.OnRefused = func(r stream.Record, err error) { c.note("%d is %v", r.Offset, err) }
+				l.Stops = func(error) bool { return false }
+				l.PassedOver = passedover.New("work", slog.New(slog.NewTextHandler(c, nil)), nil)
 				l.OnBatch = func(b stream.Batch) { c.note("batch until %d", b.Next) }
 			},
-			"fetch from 0 for 1s, add 0, 0 is broken, advance to 1, batch until 1, write 1, confirm 1, commit 1, fetch from 1 for 1s",
+			"fetch from 0 for 1s, add 0, log offset=0 error=broken, advance to 1, batch until 1, write 1, confirm 1, commit 1, fetch from 1 for 1s",
+			"context canceled",
+		},
+		"it goes on after a batch that cannot be read": {
+			[]func() (stream.Batch, error){func() (stream.Batch, error) {
+				return stream.Batch{Skipped: []stream.Skipped{{From: 0, To: 7, Reason: broken}}, Next: 7, HighWatermark: 7}, nil
+			}},
+			func(c *calls, l *claimloop.Loop[int]) {
+				l.PassedOver = passedover.New("work", slog.New(slog.NewTextHandler(c, nil)), nil)
+			},
+			"fetch from 0 for 1s, log offset=0 error=broken, advance to 7, commit 7, fetch from 7 for 1s",
 			"context canceled",
 		},
 		"it ends when records are lost": {

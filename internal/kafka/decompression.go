@@ -2,35 +2,121 @@ package kafka
 
 import (
 	"bytes"
-	"fmt"
+	"encoding/binary"
+	"errors"
 	"io"
+	"slices"
 
-	"github.com/segmentio/kafka-go/protocol"
+	"github.com/klauspost/compress/snappy"
+	"github.com/klauspost/compress/zstd"
+	"github.com/segmentio/kafka-go/compress"
 )
 
-// maxInflatedBytes is how many bytes the records of one batch may have after
-// decompression. It is a hundred times what brokers take by default. The bound keeps a
-// small batch from filling the memory.
-const maxInflatedBytes = 100 << 20
+// inflater decompresses batches. It allocates no more than it is allowed to return,
+// whatever size a batch announces. kafka-go's decoders of snappy and zstd allocate what
+// is announced, up to 4 GiB, and are not used here. Those of gzip and lz4 announce no
+// size, or at most 4 MiB.
+type inflater struct {
+	zstd *zstd.Decoder // nil until it is needed
+}
 
-// maxKeptBytes is how much memory a decoder keeps for the next batches.
-const maxKeptBytes = 16 << 20
-
-// inflate decompresses a batch's records into d.inflated.
-func (d *decoder) inflate(a protocol.Attributes, b []byte) ([]byte, error) {
-	codec := a.Compression().Codec()
-	if codec == nil {
-		return nil, fmt.Errorf("%w: compression %d is not known", errUnreadable, a.Compression())
+// inflate appends to dst what b holds, compressed by codec. It returns errTooLarge if
+// that is more than limit bytes, and a brokenBatchError if b cannot be decompressed.
+func (i *inflater) inflate(codec compress.Compression, b, dst []byte, limit int) (out []byte, err error) {
+	from := len(dst)
+	known := codec.Codec()
+	switch {
+	case codec == compress.Snappy:
+		out, err = appendSnappy(dst, b, limit)
+	case codec == compress.Zstd:
+		out, err = i.appendZstd(dst, b, limit)
+	case known == nil:
+		return dst, brokenf("its compression, %d, is not known", codec)
+	default:
+		r := known.NewReader(bytes.NewReader(b))
+		defer r.Close()
+		out, err = appendAll(dst, io.LimitReader(r, int64(limit)+1))
 	}
-	r := codec.NewReader(bytes.NewReader(b))
-	defer r.Close()
-	from := d.inflated.Len()
-	n, err := d.inflated.ReadFrom(io.LimitReader(r, maxInflatedBytes+1))
+	switch {
+	case errors.Is(err, errTooLarge) || err == nil && len(out)-from > limit:
+		return dst, errTooLarge
+	case err != nil:
+		return dst, brokenf("decompress %s: %v", known.Name(), err)
+	}
+	return out, nil
+}
+
+// appendAll appends all that r yields.
+func appendAll(dst []byte, r io.Reader) ([]byte, error) {
+	for {
+		dst = slices.Grow(dst, 4096)
+		n, err := r.Read(dst[len(dst):cap(dst)])
+		dst = dst[:len(dst)+n]
+		if errors.Is(err, io.EOF) {
+			return dst, nil
+		}
+		if err != nil {
+			return dst, err
+		}
+	}
+}
+
+// appendZstd appends what b holds. It decodes straight into dst, so that the window,
+// whose size b announces, needs no memory of its own. A window of more than
+// maxDecodedBytes is refused, which only the strongest level of zstd announces.
+func (i *inflater) appendZstd(dst, b []byte, limit int) ([]byte, error) {
+	if i.zstd == nil {
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxDecodedBytes))
+		if err != nil {
+			return dst, err
+		}
+		i.zstd = d
+	}
+	out, err := i.zstd.DecodeAll(b, dst)
+	if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
+		return dst, errTooLarge
+	}
+	return out, err
+}
+
+// The framing in which Java's clients write snappy: a header, and then blocks, each
+// after its length.
+const (
+	xerialMagic  = "\x82SNAPPY\x00"
+	xerialHeader = len(xerialMagic) + 8 // two versions follow
+)
+
+// appendSnappy appends what b holds: one block, or several in the framing of Java.
+func appendSnappy(dst, b []byte, limit int) ([]byte, error) {
+	if len(b) < xerialHeader || string(b[:len(xerialMagic)]) != xerialMagic {
+		return appendBlock(dst, b, limit)
+	}
+	from := len(dst)
+	for b = b[xerialHeader:]; len(b) > 0; {
+		if len(b) < 4 || uint64(binary.BigEndian.Uint32(b)) > uint64(len(b)-4) {
+			return dst, io.ErrUnexpectedEOF
+		}
+		end := 4 + int(binary.BigEndian.Uint32(b))
+		var err error
+		if dst, err = appendBlock(dst, b[4:end], limit-(len(dst)-from)); err != nil {
+			return dst, err
+		}
+		b = b[end:]
+	}
+	return dst, nil
+}
+
+// appendBlock appends what a block of snappy holds.
+func appendBlock(dst, block []byte, limit int) ([]byte, error) {
+	n, err := snappy.DecodedLen(block)
 	if err != nil {
-		return nil, fmt.Errorf("decompress %s: %w", codec.Name(), err)
+		return dst, err
 	}
-	if n > maxInflatedBytes {
-		return nil, fmt.Errorf("%w: decompressed it has more than %d bytes", errUnreadable, maxInflatedBytes)
+	if n > limit {
+		return dst, errTooLarge
 	}
-	return d.inflated.Bytes()[from:], nil
+	from := len(dst)
+	dst = append(dst, make([]byte, n)...)
+	_, err = snappy.Decode(dst[from:], block)
+	return dst, err
 }

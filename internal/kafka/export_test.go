@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -50,7 +52,11 @@ func (b modelBrokers) producerID(ctx context.Context) (producerID, error) {
 // Decoder decodes record batches as a reader does.
 type Decoder struct{ d decoder }
 
+// MaxDecodedBytes is how much memory the records of an answer may take.
+const MaxDecodedBytes = maxDecodedBytes
+
 // Decode decodes the batches in an answer to a fetch from offset on.
-func (d *Decoder) Decode(batches []byte, offset int64) (records []stream.Record, next int64, err error) {
-	return d.d.decode(batches, offset)
+func (d *Decoder) Decode(batches []byte, aborted []kmsg.FetchResponseTopicPartitionAbortedTransaction, offset int64) (stream.Batch, error) {
+	out, err := d.d.decode(batches, aborted, offset)
+	return stream.Batch{Records: out.records, Skipped: out.skipped, Next: out.next}, err
 }

@@ -17,6 +17,11 @@ import (
 // more memory and was not faster.
 const fetchBytes = 1 << 20
 
+// readCommitted is the isolation level of fetches. At this level a broker gives only
+// what is before the first record of a transaction that is open, and says which
+// transactions were aborted.
+const readCommitted = 1
+
 // Reader returns a reader of a partition. It must not be used concurrently.
 func (c *Client) Reader(topic string, partition int) stream.Reader {
 	return &reader{client: c, topic: topic, partition: partition}
@@ -32,10 +37,15 @@ type reader struct {
 
 func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
 	var b stream.Batch
+	var damaged *DamagedError
 	err := r.client.retry(ctx, func(ctx context.Context) (err error) {
 		b, err = r.fetch(ctx, offset, wait)
+		damaged, _ = errors.AsType[*DamagedError](err)
 		return err
 	})
+	if err != nil && damaged != nil {
+		return stream.Batch{}, fmt.Errorf("%w: %w", damaged, err)
+	}
 	if errors.Is(err, kafka.OffsetOutOfRange) {
 		e := &stream.OutOfRangeError{Topic: r.topic, Partition: r.partition, Offset: offset}
 		if e.Start, e.End, err = r.client.Offsets(ctx, r.topic, r.partition); err == nil {
@@ -64,10 +74,29 @@ func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (s
 		return b, err
 	}
 	b.HighWatermark = p.HighWatermark
-	if b.Records, b.Next, err = r.decoder.decode(p.RecordBatches, offset); err != nil {
-		return b, fmt.Errorf("decode records from offset %d on: %w", offset, err)
+	if p.LastStableOffset >= 0 { // older brokers than Kafka 0.11 do not say it
+		b.Unstable = max(0, p.HighWatermark-p.LastStableOffset)
 	}
+	d, err := r.decoder.decode(p.RecordBatches, p.AbortedTransactions, offset)
+	if err != nil {
+		return b, &DamagedError{r.topic, r.partition, offset, err}
+	}
+	b.Records, b.Skipped, b.Next = d.records, d.skipped, d.next
 	return b, nil
+}
+
+// DamagedError says that the brokers answer with a batch that has a wrong checksum, or
+// is not whole. The reader asks for it again and again, since it may have been damaged
+// on its way, and another broker may have it whole.
+type DamagedError struct {
+	Topic     string
+	Partition int
+	Offset    int64 // that was asked for
+	Problem   error
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%s/%d is damaged from offset %d on: %v", e.Topic, e.Partition, e.Offset, e.Problem)
 }
 
 // request returns a request for records. The request owns r.buf until it is answered.
@@ -77,10 +106,11 @@ func (r *reader) request(offset int64, wait time.Duration) *fetchRequest {
 	t := kmsg.NewFetchRequestTopic()
 	t.Topic, t.Partitions = r.topic, []kmsg.FetchRequestTopicPartition{p}
 	f := &fetchRequest{clientID: r.client.cfg.ClientID, FetchRequest: kmsg.NewFetchRequest(), buf: r.buf}
+	f.IsolationLevel = readCommitted
 	f.MinBytes, f.MaxBytes, f.MaxWaitMillis = 1, fetchBytes, int32(max(wait.Milliseconds(), 1))
 	f.Topics = []kmsg.FetchRequestTopic{t}
 	r.buf = nil
-	if f.buf == nil {
+	if f.buf == nil || f.buf.Cap() > maxKeptBytes {
 		f.buf = new(bytes.Buffer)
 	}
 	return f

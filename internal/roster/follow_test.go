@@ -5,12 +5,17 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -88,10 +93,11 @@ func (l *topic) Fetch(ctx context.Context, offset int64, wait time.Duration) (st
 // following is a roster that follows a topic in virtual time.
 type following struct {
 	roster.Roster
-	log   bytes.Buffer
-	ready int
-	ended chan error
-	stop  context.CancelFunc
+	log     bytes.Buffer
+	metrics *prometheus.Registry
+	ready   int
+	ended   chan error
+	stop    context.CancelFunc
 }
 
 // follow lets a roster follow a topic from an offset on, and waits until it has read all
@@ -100,8 +106,9 @@ func follow(t *testing.T, l *topic, offset, end int64) *following {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	f := &following{ended: make(chan error, 1), stop: cancel}
-	logger := slog.New(slog.NewTextHandler(&f.log, nil))
-	go func() { f.ended <- f.Follow(ctx, l, offset, end, logger, func() { f.ready++ }) }()
+	f.metrics = prometheus.NewPedanticRegistry()
+	over := passedover.New("serve", slog.New(slog.NewTextHandler(&f.log, nil)), f.metrics)
+	go func() { f.ended <- f.Follow(ctx, l, offset, end, "servers", over, func() { f.ready++ }) }()
 	t.Cleanup(cancel)
 	synctest.Wait()
 	return f
@@ -200,7 +207,8 @@ func TestOffsetsOutOfRange(t *testing.T) {
 	}
 }
 
-// A tombstone is passed over, and a record that is no heartbeat is passed over and logged.
+// A tombstone is passed over, and a record that is no heartbeat is passed over, counted
+// and logged.
 func TestBadRecords(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newTopic()
@@ -218,8 +226,13 @@ func TestBadRecords(t *testing.T) {
 		if all := f.All(); len(all) != 2 || f.ready != 1 {
 			t.Errorf("%d servers, ready %d times", len(all), f.ready)
 		}
-		if n := strings.Count(f.log.String(), "level=WARN"); n != len(bad) || !strings.Contains(f.log.String(), "offset=2 ") {
-			t.Errorf("%d warnings, want %d:\n%s", n, len(bad), f.log.String())
+		if n := strings.Count(f.log.String(), "level=WARN"); n != 1 || !strings.Contains(f.log.String(), "topic=servers partition=0 offset=2 ") {
+			t.Errorf("%d warnings within a second, want one:\n%s", n, f.log.String())
+		}
+		want := "# HELP emostream_serve_skipped_records_total Records that are not ours or cannot be read, and were passed over.\n" +
+			"# TYPE emostream_serve_skipped_records_total counter\nemostream_serve_skipped_records_total " + strconv.Itoa(len(bad)) + "\n"
+		if err := testutil.GatherAndCompare(f.metrics, strings.NewReader(want)); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -9,11 +9,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"log/slog"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -87,21 +87,23 @@ func (r *Roster) All() []Entry {
 
 // Follow reads heartbeats from the servers' topic, from offset on, into the roster,
 // until ctx ends; then it returns nil. end is where the topic ended when the caller
-// began. Once Follow has read up to it, it calls ready.
-func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int64, logger *slog.Logger, ready func()) error {
+// began. Once Follow has read up to it, it calls ready. Records of the topic that are no
+// heartbeats are reported to over.
+func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int64, topic string, over *passedover.Reporter, ready func()) error {
 	caughtUp, answered := false, time.Now() // when the log last answered
 	err := stream.Follow(ctx, log, offset, end, func(b stream.Batch) {
 		now := time.Now()
 		// Records that come after the log could not be read for a while may be old.
 		live := caughtUp && now.Sub(answered) < 2*HeartbeatInterval
 		answered = now
+		over.Batch(topic, 0, b)
 		for _, rec := range b.Records {
 			if len(rec.Value) == 0 {
 				continue // a tombstone: a record without a value, which removes its key
 			}
 			s, err := wire.DecodeServerStatus(rec.Value)
 			if err != nil {
-				logger.Warn("ignoring a heartbeat", "offset", rec.Offset, "error", err)
+				over.Record(topic, 0, rec.Offset, err)
 				continue
 			}
 			if written := time.UnixMilli(rec.Time); !live && written.Before(now) {

@@ -16,8 +16,9 @@ const followWait = time.Second
 // If the log does not hold the next offset, because retention removed it or the log is
 // shorter than it was, Follow goes on with the first record of the log.
 //
-// It calls caughtUp once, when all records before end were handed over or are gone. end
-// is where the partition ended when the caller began. caughtUp may be nil.
+// It calls caughtUp once, when all records before end were handed over or are gone, or
+// when a transaction of another program keeps the rest from being read. end is where the
+// partition ended when the caller began. caughtUp may be nil.
 func Follow(ctx context.Context, log Reader, offset, end int64, take func(Batch), caughtUp func()) error {
 	for ctx.Err() == nil {
 		if caughtUp != nil && offset >= end {
@@ -37,6 +38,9 @@ func Follow(ctx context.Context, log Reader, offset, end int64, take func(Batch)
 		}
 		take(b)
 		offset = b.Next
+		if b.Blocked() {
+			end = min(end, offset)
+		}
 	}
 	return nil
 }

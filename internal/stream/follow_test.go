@@ -16,6 +16,7 @@ import (
 // fetch returns at most two of them.
 type partition struct {
 	start, end int64
+	stable     int64 // if set: a transaction is open from this offset on
 	err        error
 }
 
@@ -27,6 +28,9 @@ func (p *partition) Fetch(ctx context.Context, offset int64, wait time.Duration)
 		return stream.Batch{}, fmt.Errorf("fetch: %w", &stream.OutOfRangeError{Offset: offset, Start: p.start, End: p.end})
 	}
 	b := stream.Batch{Next: min(offset+2, p.end), HighWatermark: p.end}
+	if p.stable > 0 {
+		b.Next, b.Unstable = min(b.Next, p.stable), p.end-p.stable
+	}
 	for o := offset; o < b.Next; o++ {
 		b.Records = append(b.Records, stream.Record{Offset: o})
 	}
@@ -86,6 +90,15 @@ func TestFollow(t *testing.T) {
 		"retention took all":          {log: partition{start: 6, end: 6}, offset: 2, end: 6, want: "caught up - -"},
 		"the log is shorter":          {log: partition{end: 2}, offset: 5, end: 7, want: "0 1 caught up - -"},
 		"the log is made anew, empty": {offset: 5, end: 7, want: "caught up - -"},
+		"behind an open transaction": {
+			log: partition{end: 5, stable: 3}, end: 5,
+			meanwhile: func(p *partition, batches int) {
+				if batches == 3 {
+					p.stable = 0
+				}
+			},
+			want: "0 1 2 caught up - 3 4 -",
+		},
 		"it becomes shorter meanwhile": {
 			log: partition{end: 4}, end: 4,
 			meanwhile: func(p *partition, batches int) {

@@ -33,16 +33,32 @@ type Header struct {
 
 // Batch is the result of one fetch. The reader uses its records, and the bytes that
 // they point to, again at its next Fetch: copy what must live longer.
+//
+// It has no records of transactions that were aborted, and none that lie behind the
+// first record of a transaction that is still open.
 type Batch struct {
 	Records       []Record
+	Skipped       []Skipped // what is before Next and cannot be read, by offset
 	Next          int64     // the offset to fetch next; never below the one that was asked for
-	HighWatermark int64     // the offset after the last readable record, at the time of the broker's answer
+	HighWatermark int64     // the offset after the last record, at the time of the broker's answer
+	Unstable      int64     // how many offsets before HighWatermark cannot be read yet, because a transaction is open
 	SentAt        time.Time // when the fetch was sent, by the clock of this process
 }
 
+// Skipped is the offsets from From up to, and without, To: batches that cannot be read,
+// now or later.
+type Skipped struct {
+	From, To int64
+	Reason   error
+}
+
 // AtEnd says whether the batch ends at the end that the partition had when the broker
-// answered.
-func (b Batch) AtEnd() bool { return b.Next >= b.HighWatermark }
+// answered. It does not if a transaction was open then.
+func (b Batch) AtEnd() bool { return b.Next >= b.HighWatermark && b.Unstable == 0 }
+
+// Blocked says whether everything up to an open transaction was read, and more lies
+// behind that.
+func (b Batch) Blocked() bool { return b.Unstable > 0 && b.Next >= b.HighWatermark-b.Unstable }
 
 // Reader reads one partition.
 type Reader interface {

@@ -18,9 +18,29 @@ func TestBatchAtEnd(t *testing.T) {
 		"all read":              {stream.Batch{Next: 5, HighWatermark: 5}, true},
 		"read past the answer":  {stream.Batch{Next: 6, HighWatermark: 5}, true},
 		"an empty batch at end": {stream.Batch{Next: 5, HighWatermark: 5, Records: nil}, true},
+		"an open transaction":   {stream.Batch{Next: 4, HighWatermark: 5, Unstable: 1}, false},
+		"one at the very end":   {stream.Batch{Next: 5, HighWatermark: 5, Unstable: 1}, false},
 	} {
 		if got := tt.batch.AtEnd(); got != tt.want {
 			t.Errorf("%s: AtEnd = %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+func TestBatchBlocked(t *testing.T) {
+	for name, tt := range map[string]struct {
+		batch stream.Batch
+		want  bool
+	}{
+		"all read":                        {stream.Batch{Next: 9, HighWatermark: 9}, false},
+		"one record short":                {stream.Batch{Next: 8, HighWatermark: 9}, false},
+		"one before an open transaction":  {stream.Batch{Next: 5, HighWatermark: 9, Unstable: 3}, false},
+		"up to an open transaction":       {stream.Batch{Next: 6, HighWatermark: 9, Unstable: 3}, true},
+		"an open transaction of all":      {stream.Batch{HighWatermark: 9, Unstable: 9}, true},
+		"read past where it was yet open": {stream.Batch{Next: 7, HighWatermark: 9, Unstable: 3}, true},
+	} {
+		if got := tt.batch.Blocked(); got != tt.want {
+			t.Errorf("%s: Blocked = %v, want %v", name, got, tt.want)
 		}
 	}
 }

@@ -2,12 +2,14 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
 
-// FormatVersion is the version of partials, marks and commit metadata. Readers accept
-// only this version.
+// FormatVersion is the version of partials, marks and commit metadata. Readers of
+// partials and marks accept this version and all before it. Those of commits accept only
+// this one.
 const FormatVersion = 1
 
 // Settings decide which window a record belongs to. Everything that was counted carries
@@ -63,23 +65,97 @@ func (p Progress) Encode() []byte {
 	return b
 }
 
-// DecodeProgress reads a record of emoji-partials.
+// NewerFormatError says that a partial or a mark has a newer format than this program
+// reads. Passing over it may lose counts.
+type NewerFormatError struct{ Version int }
+
+func (e *NewerFormatError) Error() string {
+	return fmt.Sprintf("format version %d is newer than the %d that this program reads: a newer emostream aggregate wrote it", e.Version, FormatVersion)
+}
+
+// maxPartitions bounds the numbers of partitions that a mark may name. Kafka recommends
+// no more than 4,000 on a broker.
+const maxPartitions = 100_000
+
+// DecodeProgress reads a record of emoji-partials. It fails with a *NewerFormatError if
+// the record has a newer format. It fails with another error if the record is none of
+// ours, or says what cannot be.
 func DecodeProgress(b []byte) (Progress, error) {
 	var p Progress
-	if err := json.Unmarshal(b, &p); err != nil {
+	err := json.Unmarshal(b, &p)
+	if v := p.version(b, err); v > FormatVersion {
+		return Progress{}, &NewerFormatError{v}
+	}
+	switch {
+	case err != nil:
+	case p.Partial != nil && p.Mark == nil:
+		err = p.Partial.check()
+	case p.Mark != nil && p.Partial == nil:
+		err = p.Mark.check()
+	default:
+		err = errors.New("the record is neither")
+	}
+	if err != nil {
 		return Progress{}, fmt.Errorf("partial or mark: %w", err)
 	}
-	var v int
-	switch {
-	case p.Partial != nil && p.Mark == nil:
-		v = p.Partial.Version
-	case p.Mark != nil && p.Partial == nil:
-		v = p.Mark.Version
-	default:
-		return Progress{}, fmt.Errorf("partial or mark: the record is neither")
-	}
-	if v != FormatVersion {
-		return Progress{}, fmt.Errorf("partial or mark: format version %d is not the %d that this program reads: run one version of emostream aggregate", v, FormatVersion)
-	}
 	return p, nil
+}
+
+// version returns the format version of a record that was decoded from b with an error
+// or without; 0 if it has none. Other fields of a newer format may have other types.
+func (p Progress) version(b []byte, err error) int {
+	if err != nil {
+		type versioned struct {
+			V int `json:"v"`
+		}
+		var v struct{ Partial, Mark versioned }
+		if json.Unmarshal(b, &v) != nil {
+			return 0
+		}
+		return max(v.Partial.V, v.Mark.V)
+	}
+	v := 0
+	if p.Partial != nil {
+		v = p.Partial.Version
+	}
+	if p.Mark != nil {
+		v = max(v, p.Mark.Version)
+	}
+	return v
+}
+
+// check returns an error if no combiner could have written the partial.
+func (p *Partial) check() error {
+	switch {
+	case p.Version < 1:
+		return errors.New("it has no format version")
+	case p.Partition < 0 || p.Partition >= maxPartitions:
+		return fmt.Errorf("there is no partition %d", p.Partition)
+	case p.First < 0 || p.Next <= p.First:
+		return fmt.Errorf("it counts the offsets from %d to %d", p.First, p.Next)
+	case !ValidChannel(p.Channel) || len(p.Counts) == 0:
+		return errors.New("it has no channel or no counts")
+	}
+	room := p.Next - p.First // each record is one reaction
+	for emoji, n := range p.Counts {
+		if room -= n; emoji == "" || len(emoji) > MaxEmoji || n < 1 || room < 0 {
+			return fmt.Errorf("it counts %d of %.40q among the offsets from %d to %d", n, emoji, p.First, p.Next)
+		}
+	}
+	return nil
+}
+
+// check returns an error if no combiner could have written the mark.
+func (m *Mark) check() error {
+	switch {
+	case m.Version < 1:
+		return errors.New("it has no format version")
+	case m.Partitions < 1 || m.Partitions > maxPartitions || m.Reducers < 1 || m.Reducers > maxPartitions:
+		return fmt.Errorf("there are no %d and %d partitions", m.Partitions, m.Reducers)
+	case m.Partition < 0 || m.Partition >= m.Partitions:
+		return fmt.Errorf("there is no partition %d of %d", m.Partition, m.Partitions)
+	case m.WindowMS < 1 || m.LatenessMS < 1:
+		return fmt.Errorf("nothing is counted by %v", m.Settings)
+	}
+	return nil
 }

@@ -36,6 +36,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/quota"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/sse"
@@ -89,6 +90,9 @@ type Config struct {
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
+	// PassedOver is told of records that are no swarms; default: it logs to Logger, and
+	// counts in Metrics.
+	PassedOver *passedover.Reporter
 }
 
 func (c Config) withDefaults() Config {
@@ -145,7 +149,6 @@ type Server struct {
 	retry            frame             // how long to wait before coming back; begins every stream
 	keepAliveComment frame
 	metrics          metrics
-	logPassedOver    rate.Sometimes
 	clients          atomic.Int64  // streams that are open
 	opened           atomic.Int64  // streams since the start
 	moves            atomic.Int64  // how often a stream was opened or closed, since the start
@@ -156,9 +159,11 @@ type Server struct {
 // New returns a server.
 func New(cfg Config) *Server {
 	cfg = cfg.withDefaults()
+	if cfg.PassedOver == nil {
+		cfg.PassedOver = passedover.New("subscribe", cfg.Logger, cfg.Metrics)
+	}
 	s := &Server{
 		cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness, cfg.WindowBytes), filled: make(chan struct{}),
-		logPassedOver:    rate.Sometimes{Interval: time.Second},
 		addressRates:     quota.New(addressRate(cfg.AcceptRate), acceptKeys),
 		shares:           httpserve.NewShares(httpserve.Quarter(int64(cfg.Capacity))),
 		acceptRate:       rate.NewLimiter(rate.Limit(cfg.AcceptRate), cfg.AcceptRate),
@@ -234,6 +239,7 @@ func (s *Server) Run(ctx context.Context, offset, end int64, drained <-chan stru
 func (s *Server) follow(ctx context.Context, offset, end int64) error {
 	swept, filled := time.Now(), false
 	err := stream.Follow(ctx, s.cfg.Log, offset, end, func(b stream.Batch) {
+		s.cfg.PassedOver.Batch(s.cfg.Topic, 0, b)
 		for _, r := range b.Records {
 			s.publish(r, filled)
 		}
@@ -259,13 +265,12 @@ func (s *Server) follow(ctx context.Context, offset, end int64) error {
 // written after the server began.
 func (s *Server) publish(r stream.Record, live bool) {
 	swarm, err := decodeSwarm(r.Value)
-	if err != nil {
-		s.passOver(r, err)
-		return
+	news := false
+	if err == nil {
+		news, err = s.hub.Publish(swarm)
 	}
-	news, err := s.hub.Publish(swarm)
 	if err != nil {
-		s.passOver(r, err)
+		s.cfg.PassedOver.Record(s.cfg.Topic, 0, r.Offset, err)
 		return
 	}
 	if news {
@@ -275,14 +280,6 @@ func (s *Server) publish(r stream.Record, live bool) {
 		}
 		s.cfg.Logger.Debug("swarm", "channel", swarm.Channel, "end", time.UnixMilli(swarm.Window.End).UTC().Format(wire.TimeFormat), "total", swarm.Total)
 	}
-}
-
-// passOver counts a record that is no swarm, and logs it, but not more than one a second.
-func (s *Server) passOver(r stream.Record, err error) {
-	s.metrics.passedOver.Inc()
-	s.logPassedOver.Do(func() {
-		s.cfg.Logger.Warn("a record was passed over", "topic", s.cfg.Topic, "offset", r.Offset, "error", err)
-	})
 }
 
 // wakeShards tells the shards to write what is new.

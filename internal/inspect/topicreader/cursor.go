@@ -156,6 +156,9 @@ func (c *Cursor) withStall(ctx context.Context) (context.Context, context.Cancel
 // orStalled returns err, or, if the call took longer than the stall while ctx has not
 // ended, an error that says so.
 func (c *Cursor) orStalled(ctx context.Context, err error) error {
+	if damaged, ok := errors.AsType[*kafka.DamagedError](err); ok && ctx.Err() == nil {
+		return damaged
+	}
 	if err != nil && ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("read %s/%d: no answer from Kafka for %v", c.topic, c.partition, c.stall)
 	}

@@ -1,0 +1,144 @@
+// Package passedover counts and logs what the readers of a topic pass over: records
+// that are not ours, and batches that cannot be read. It also tells where a transaction
+// of another program keeps them from reading on.
+//
+// Anybody who may write to a topic can write such records, as many as he likes. So they
+// are counted one by one, but logged at most once a second.
+package passedover
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
+	"github.com/emostream/emostream/internal/stream"
+)
+
+// Intervals of lines in the log.
+const (
+	logInterval     = time.Second      // between two about what is passed over
+	blockedAfter    = 10 * time.Second // how long a transaction may be open before it is told of
+	blockedInterval = time.Minute      // between two about open transactions
+)
+
+// Reporter counts and logs for all partitions that a stage reads. It is safe for
+// concurrent use. A nil Reporter does nothing.
+type Reporter struct {
+	log      *slog.Logger
+	records  prometheus.Counter
+	unstable *prometheus.GaugeVec
+
+	mu         sync.Mutex
+	loggedAt   time.Time
+	unlogged   int64                   // records passed over since then
+	blocked    map[partition]block // partitions that a transaction keeps from being read
+	blockedLog time.Time           // when the log last told of one
+}
+
+type partition struct {
+	topic  string
+	number int
+}
+
+// block is where a transaction begins that is open, and since when it keeps a partition
+// from being read.
+type block struct {
+	offset int64
+	since  time.Time
+}
+
+// New returns a reporter, and registers its metrics for a stage, such as aggregate. reg
+// may be nil.
+func New(stage string, log *slog.Logger, reg prometheus.Registerer) *Reporter {
+	f := promauto.With(reg)
+	return &Reporter{
+		log: log,
+		records: f.NewCounter(prometheus.CounterOpts{
+			Name: "emostream_" + stage + "_skipped_records_total",
+			Help: "Records that are not ours or cannot be read, and were passed over.",
+		}),
+		unstable: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "emostream_" + stage + "_blocked_records",
+			Help: "Records that cannot be read yet, because another program has a transaction open before them.",
+		}, []string{"topic", "partition"}),
+		blocked: map[partition]block{},
+	}
+}
+
+// Record reports a record that is not ours.
+func (r *Reporter) Record(topic string, partition int, offset int64, why error) {
+	r.passOver(topic, partition, offset, 1, why)
+}
+
+// Batch reports what a fetch shows: batches that cannot be read, and whether a
+// transaction keeps the rest from being read.
+func (r *Reporter) Batch(topic string, number int, b stream.Batch) {
+	if r == nil {
+		return
+	}
+	for _, s := range b.Skipped {
+		r.passOver(topic, number, s.From, s.To-s.From, s.Reason)
+	}
+	r.block(partition{topic, number}, b)
+}
+
+// Forget says that a partition is no longer read here.
+func (r *Reporter) Forget(topic string, number int) {
+	if r == nil {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.blocked, partition{topic, number})
+	r.unstable.DeleteLabelValues(topic, strconv.Itoa(number))
+}
+
+func (r *Reporter) passOver(topic string, partition int, offset, records int64, why error) {
+	if r == nil {
+		return
+	}
+	r.records.Add(float64(records))
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unlogged += records
+	now := time.Now()
+	if now.Sub(r.loggedAt) < logInterval {
+		return
+	}
+	// The reason may quote the record, which is foreign and may be long.
+	r.log.Warn("records were passed over", "records", r.unlogged, "topic", topic, "partition", partition, "offset", offset, "error", fmt.Sprintf("%.300s", why.Error()))
+	r.loggedAt, r.unlogged = now, 0
+}
+
+func (r *Reporter) block(p partition, b stream.Batch) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known, ok := r.blocked[p]
+	if ok && (!b.Blocked() || b.Next != known.offset) {
+		delete(r.blocked, p)
+		r.unstable.DeleteLabelValues(p.topic, strconv.Itoa(p.number))
+		ok = false
+	}
+	if !b.Blocked() {
+		return
+	}
+	now := time.Now()
+	if !ok {
+		known = block{b.Next, now}
+		r.blocked[p] = known
+	}
+	if now.Sub(known.since) < blockedAfter {
+		return // most transactions are short
+	}
+	r.unstable.WithLabelValues(p.topic, strconv.Itoa(p.number)).Set(float64(b.HighWatermark - b.Next))
+	if now.Sub(r.blockedLog) >= blockedInterval {
+		r.blockedLog = now
+		r.log.Warn("another program has a transaction open, and what is behind it cannot be read", "topic", p.topic, "partition", p.number,
+			"offset", b.Next, "records", b.HighWatermark-b.Next, "since", known.since.Format(time.TimeOnly))
+	}
+}
