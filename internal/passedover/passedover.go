@@ -9,7 +9,6 @@ package passedover
 import (
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync"
 	"time"
 
@@ -29,15 +28,15 @@ const (
 // Reporter counts and logs for all partitions that a stage reads. It is safe for
 // concurrent use. A nil Reporter does nothing.
 type Reporter struct {
-	log      *slog.Logger
-	records  prometheus.Counter
-	unstable *prometheus.GaugeVec
+	log     *slog.Logger
+	records prometheus.Counter
+	behind  prometheus.Gauge
 
 	mu         sync.Mutex
 	loggedAt   time.Time
-	unlogged   int64                   // records passed over since then
-	blocked    map[partition]block // partitions that a transaction keeps from being read
-	blockedLog time.Time           // when the log last told of one
+	unlogged   int64                // records passed over since then
+	blocked    map[partition]*block // partitions that a transaction keeps from being read
+	blockedLog time.Time            // when the log last told of one
 }
 
 type partition struct {
@@ -46,10 +45,11 @@ type partition struct {
 }
 
 // block is where a transaction begins that is open, and since when it keeps a partition
-// from being read.
+// from being read. Records is how many lie behind it, as far as the metric has them.
 type block struct {
-	offset int64
-	since  time.Time
+	offset  int64
+	since   time.Time
+	records int64
 }
 
 // New returns a reporter, and registers its metrics for a stage, such as aggregate. reg
@@ -62,11 +62,11 @@ func New(stage string, log *slog.Logger, reg prometheus.Registerer) *Reporter {
 			Name: "emostream_" + stage + "_skipped_records_total",
 			Help: "Records that are not ours or cannot be read, and were passed over.",
 		}),
-		unstable: f.NewGaugeVec(prometheus.GaugeOpts{
+		behind: f.NewGauge(prometheus.GaugeOpts{
 			Name: "emostream_" + stage + "_blocked_records",
-			Help: "Records that cannot be read yet, because another program has a transaction open before them.",
-		}, []string{"topic", "partition"}),
-		blocked: map[partition]block{},
+			Help: "Records that cannot be read, because a transaction before them has been open for 10 s.",
+		}),
+		blocked: map[partition]*block{},
 	}
 }
 
@@ -94,8 +94,7 @@ func (r *Reporter) Forget(topic string, number int) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.blocked, partition{topic, number})
-	r.unstable.DeleteLabelValues(topic, strconv.Itoa(number))
+	r.unblock(partition{topic, number})
 }
 
 func (r *Reporter) passOver(topic string, partition int, offset, records int64, why error) {
@@ -118,27 +117,35 @@ func (r *Reporter) passOver(topic string, partition int, offset, records int64, 
 func (r *Reporter) block(p partition, b stream.Batch) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	known, ok := r.blocked[p]
-	if ok && (!b.Blocked() || b.Next != known.offset) {
-		delete(r.blocked, p)
-		r.unstable.DeleteLabelValues(p.topic, strconv.Itoa(p.number))
-		ok = false
+	if known, ok := r.blocked[p]; ok && (!b.Blocked() || b.Next != known.offset) {
+		r.unblock(p)
 	}
 	if !b.Blocked() {
 		return
 	}
+	known, ok := r.blocked[p]
 	now := time.Now()
 	if !ok {
-		known = block{b.Next, now}
+		known = &block{offset: b.Next, since: now}
 		r.blocked[p] = known
 	}
 	if now.Sub(known.since) < blockedAfter {
 		return // most transactions are short
 	}
-	r.unstable.WithLabelValues(p.topic, strconv.Itoa(p.number)).Set(float64(b.HighWatermark - b.Next))
+	records := b.HighWatermark - b.Next
+	r.behind.Add(float64(records - known.records))
+	known.records = records
 	if now.Sub(r.blockedLog) >= blockedInterval {
 		r.blockedLog = now
-		r.log.Warn("another program has a transaction open, and what is behind it cannot be read", "topic", p.topic, "partition", p.number,
-			"offset", b.Next, "records", b.HighWatermark-b.Next, "since", known.since.Format(time.TimeOnly))
+		r.log.Warn("a transaction is open, and what is behind it cannot be read", "topic", p.topic, "partition", p.number,
+			"offset", b.Next, "records", records, "since", known.since.Format(time.TimeOnly))
+	}
+}
+
+// unblock says that a partition can be read on. The caller holds r.mu.
+func (r *Reporter) unblock(p partition) {
+	if known := r.blocked[p]; known != nil {
+		r.behind.Sub(float64(known.records))
+		delete(r.blocked, p)
 	}
 }

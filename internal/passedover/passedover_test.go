@@ -3,6 +3,7 @@ package passedover_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -70,20 +71,23 @@ func TestAnOpenTransactionIsToldOfWhenItLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newReporter()
 		blocked := stream.Batch{Next: 100, HighWatermark: 150, Unstable: 50}
-		gauges := func(want int) {
+		behind := func(want int) {
 			t.Helper()
-			if n, err := testutil.GatherAndCount(r.metrics, "emostream_aggregate_blocked_records"); n != want || err != nil {
-				t.Errorf("%d partitions are said to be blocked, %v; want %d", n, err, want)
+			text := "# HELP emostream_aggregate_blocked_records Records that cannot be read, because a transaction before them has been open for 10 s.\n" +
+				fmt.Sprintf("# TYPE emostream_aggregate_blocked_records gauge\nemostream_aggregate_blocked_records %d\n", want)
+			if err := testutil.GatherAndCompare(r.metrics, strings.NewReader(text), "emostream_aggregate_blocked_records"); err != nil {
+				t.Error(err)
 			}
 		}
 		r.Batch("emoji-topic", 1, blocked)
 		<-time.After(10*time.Second - time.Nanosecond)
 		r.Batch("emoji-topic", 1, blocked)
-		gauges(0)
+		behind(0)
 		<-time.After(time.Nanosecond)
 		r.Batch("emoji-topic", 1, blocked)
-		gauges(1)
+		behind(50)
 		r.Batch("emoji-topic", 1, blocked)
+		behind(50)
 		if n := strings.Count(r.log.String(), "\n"); n != 1 || !strings.Contains(r.log.String(), "topic=emoji-topic partition=1 offset=100 records=50 ") {
 			t.Errorf("the log says %d times:\n%s", n, r.log.String())
 		}
@@ -93,15 +97,15 @@ func TestAnOpenTransactionIsToldOfWhenItLasts(t *testing.T) {
 			t.Errorf("the log says it %d times after a minute, want 2", n)
 		}
 		r.Batch("emoji-topic", 1, stream.Batch{Next: 120, HighWatermark: 150, Unstable: 30}) // another one, behind it
-		gauges(0)
+		behind(0)
 		r.Batch("emoji-topic", 1, stream.Batch{Next: 150, HighWatermark: 150})
 		r.Batch("emoji-topic", 1, blocked)
-		gauges(0)
+		behind(0)
 		<-time.After(10 * time.Second)
 		r.Batch("emoji-topic", 1, blocked)
-		gauges(1)
+		behind(50)
 		r.Forget("emoji-topic", 1)
-		gauges(0)
+		behind(0)
 	})
 }
 

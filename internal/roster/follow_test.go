@@ -231,7 +231,7 @@ func TestBadRecords(t *testing.T) {
 		}
 		want := "# HELP emostream_serve_skipped_records_total Records that are not ours or cannot be read, and were passed over.\n" +
 			"# TYPE emostream_serve_skipped_records_total counter\nemostream_serve_skipped_records_total " + strconv.Itoa(len(bad)) + "\n"
-		if err := testutil.GatherAndCompare(f.metrics, strings.NewReader(want)); err != nil {
+		if err := testutil.GatherAndCompare(f.metrics, strings.NewReader(want), "emostream_serve_skipped_records_total"); err != nil {
 			t.Error(err)
 		}
 	})
