@@ -27,6 +27,7 @@ import (
 // on what the old ones wrote. Stages go forward and back. Nothing is refused, lost or
 // counted twice, and in every mixture what was accepted is shown.
 func TestUpgradeStages(t *testing.T) {
+	sideBySide(t)
 	earlier := earlierProgram(t)
 	brokers := os.Getenv(kafkatest.BrokersVariable)
 	if brokers != "" {
