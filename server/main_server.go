@@ -25,9 +25,10 @@ import (
 type Main struct {
 	Ingest   *ingest.Handler
 	Registry *registry.Handler
-	// Ready returns why reactions cannot be taken in now, or nil if they can. Default:
+	// Ready returns why reactions cannot be taken in now, or nil if they can. Then away
+	// is what is wrong with a part of the log that takes none, while others do. Default:
 	// they always can.
-	Ready func(context.Context) error
+	Ready func(context.Context) (away []error, err error)
 	// Drain is how long requests in flight may take to finish when the server stops. It
 	// should be a little longer than the log takes to answer. Default 6 s.
 	Drain time.Duration
@@ -108,14 +109,14 @@ func (m *Main) register(conns *httpserve.Connections) {
 func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck) http.Handler {
 	ready := m.Ready
 	if ready == nil {
-		ready = func(context.Context) error { return nil }
+		ready = func(context.Context) ([]error, error) { return nil, nil }
 	}
 	mux := http.NewServeMux()
 	m.Ingest.Routes(mux)
 	m.Registry.Routes(mux)
 	mux.Handle("/healthz", forwarded.Health())
 	mux.Handle("/readyz", httpserve.Methods(func(w http.ResponseWriter, r *http.Request) {
-		err := ready(r.Context()) //nolint:contextcheck // the request's own: ctx is the server's
+		away, err := ready(r.Context()) //nolint:contextcheck // the request's own: ctx is the server's
 		if ctx.Err() != nil {
 			err = errors.New("the server is stopping: use another one")
 		}
@@ -123,7 +124,14 @@ func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck)
 			httpserve.Refusalf(http.StatusServiceUnavailable, "not_ready", "%v", err).ServeHTTP(w, r)
 			return
 		}
-		httpserve.WriteJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+		answer := struct {
+			Status string   `json:"status"`
+			Away   []string `json:"away,omitempty"`
+		}{Status: "ready"}
+		for _, err := range away {
+			answer.Away = append(answer.Away, err.Error())
+		}
+		httpserve.WriteJSON(w, http.StatusOK, answer)
 	}, http.MethodGet))
 	mux.Handle("/", httpserve.NotFound("/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/servers", "/healthz", "/readyz"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -172,7 +172,7 @@ func TestMainRoutes(t *testing.T) {
 func TestMainIsNotReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := mainServer(taken)
-		m.Ready = func(context.Context) error { return errors.New("kafka is away: start it") }
+		m.Ready = func(context.Context) ([]error, error) { return nil, errors.New("kafka is away: start it") }
 		s := serve(t, m)
 		if got := s.do("GET", "/readyz", "", nil); got.status != http.StatusServiceUnavailable || !strings.HasPrefix(got.body, `{"error":"kafka is away: start it","code":"not_ready","request_id":"`) {
 			t.Errorf("/readyz answered %+v", got)
@@ -182,6 +182,18 @@ func TestMainIsNotReady(t *testing.T) {
 		}
 		if got := s.do("GET", "/register", "", nil); got.status != http.StatusOK {
 			t.Errorf("/register answered %+v", got)
+		}
+	})
+}
+
+// While a part of the log takes reactions the server is ready, and says which part does
+// not.
+func TestMainIsReadyInPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mainServer(taken)
+		m.Ready = func(context.Context) ([]error, error) { return []error{errors.New("emoji-topic/2: no leader")}, nil }
+		if got := serve(t, m).do("GET", "/readyz", "", nil); got.status != http.StatusOK || got.body != `{"status":"ready","away":["emoji-topic/2: no leader"]}`+"\n" {
+			t.Errorf("/readyz answered %+v", got)
 		}
 	})
 }

@@ -90,6 +90,7 @@ type mainServer struct {
 	mu         sync.Mutex
 	kafkaAsked time.Time     // when Kafka was last asked whether it takes reactions
 	kafkaErr   error         // what it answered
+	kafkaAway  []error       // what is wrong with the partitions that take no reactions
 	clockAhead time.Duration // how far this machine's clock is ahead of the brokers'; 0 until it is known
 }
 

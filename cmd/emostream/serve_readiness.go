@@ -18,7 +18,7 @@ func (m *mainServer) addGauges(ctx context.Context) {
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_ready", Help: "1 when reactions can be taken in, as /readyz of the main server says, else 0."}, func() float64 {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
-		if m.ready(ctx) != nil {
+		if _, err := m.ready(ctx); err != nil {
 			return 0
 		}
 		return 1
@@ -30,22 +30,23 @@ func (m *mainServer) addGauges(ctx context.Context) {
 	})
 }
 
-// ready returns why reactions cannot be taken in now, nil if they can.
-func (m *mainServer) ready(ctx context.Context) error {
+// ready returns why reactions cannot be taken in now, nil if they can. If they can and
+// some partitions take none, it returns what is wrong with those.
+func (m *mainServer) ready(ctx context.Context) (away []error, err error) {
 	if err := m.producer.Err(); err != nil {
-		return fmt.Errorf("reactions cannot be written: %w", err)
+		return nil, fmt.Errorf("reactions cannot be written: %w", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := server.CheckSkew(m.clockAhead); err != nil {
-		return err
+		return nil, err
 	}
 	// However often this is called, Kafka is asked at most once a second.
 	if time.Since(m.kafkaAsked) > time.Second {
-		m.kafkaErr = m.client.Check(ctx, m.names().Reactions())
+		m.kafkaAway, m.kafkaErr = m.client.Leaders(ctx, m.names().Reactions())
 		m.kafkaAsked = time.Now()
 	}
-	return m.kafkaErr
+	return m.kafkaAway, m.kafkaErr
 }
 
 // clockInterval is how often the clocks are compared.

@@ -249,7 +249,7 @@ func (d *dashboard) probe(ctx context.Context) {
 	for {
 		var ready error
 		if d.pipeline.wasReady.Load() { // before that the state is Starting
-			ready = d.pipeline.main.ready(ctx)
+			_, ready = d.pipeline.main.ready(ctx)
 		}
 		records := d.reactions(ctx)
 		d.mu.Lock()

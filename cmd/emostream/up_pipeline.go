@@ -124,7 +124,8 @@ func (p *pipeline) ready(ctx context.Context) bool {
 			return false
 		}
 	}
-	return p.main.ready(ctx) == nil
+	_, err := p.main.ready(ctx)
+	return err == nil
 }
 
 // partitions returns how many partitions aggregate has to claim.

@@ -39,6 +39,15 @@ func (p *Producer) RunPartitions(ctx context.Context, partitions int, embedded b
 
 type modelBrokers struct{ m Model }
 
+func (b modelBrokers) leaderAnswers(ctx context.Context, _ string, partition int) error {
+	if m, ok := b.m.(interface {
+		LeaderAnswers(ctx context.Context, partition int) error
+	}); ok {
+		return m.LeaderAnswers(ctx, partition)
+	}
+	return nil
+}
+
 func (b modelBrokers) produce(ctx context.Context, _ string, partition int, raw []byte) error {
 	const sizeLen = 4 // before the batch
 	return b.m.Produce(ctx, partition, raw[sizeLen:])

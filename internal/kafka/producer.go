@@ -50,7 +50,7 @@ func (c ProducerConfig) withDefaults() ProducerConfig {
 	return c
 }
 
-// Producer writes each record once into a topic. Three questions have a file each:
+// Producer writes each record once into a topic. Four questions have a file each:
 //
 //   - When records are sent, and with which others (producer_batching.go). What is appended
 //     while a batch is in flight goes together in the next one (group commit), since a
@@ -61,6 +61,8 @@ func (c ProducerConfig) withDefaults() ProducerConfig {
 //     again, byte for byte, until its outcome is known or its time is over. The
 //     embedded broker forgets sequences when it is killed, so it is never sent a batch
 //     again that it may have written.
+//   - Which partitions get batches (partition_rest.go). One that does not take writes gets
+//     none while others take them.
 //   - Which producer id and sequence a batch has, by which brokers recognize a batch that
 //     they have written (producer_id.go).
 //
@@ -82,9 +84,11 @@ type Producer struct {
 	queuedBytes   int                // of all requests in queue
 	timer         *time.Timer        // fires when the oldest request has lingered, or waited too long
 	idle          []*partitionWriter // those without a batch in flight, longest idle first
+	resting       int                // how many get no batches for now
 	partitions    []*partitionWriter // all; nil until Run knows how many there are
 	closed        bool
-	lastErr       error // why the last batch was not written; nil when it was
+	lastWritten   time.Time
+	lastErr       error // why the last batch was not written, if no other was meanwhile; nil when it was
 	lastErrAt     time.Time
 }
 
@@ -211,8 +215,9 @@ func (p *Producer) close() {
 const errMaxAge = 5 * time.Second
 
 // Err returns why records cannot be written now, judged by the last batch. It returns
-// nil if that batch was written, if it was sent a while ago, or if there was none yet.
-// Before the topic's partitions are known, it returns an error.
+// nil if that batch was written, if another one was written while it failed, if it was
+// sent a while ago, or if there was none yet. Before the topic's partitions are known, it
+// returns an error.
 func (p *Producer) Err() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -19,6 +19,10 @@ type appendRequest struct {
 	done    chan error // receives the outcome, once; buffered
 }
 
+// largeRequestBytes is how many bytes a small request may have. Larger ones may fill
+// only half of the queue, so that there is always room for single reactions.
+const largeRequestBytes = 64 << 10
+
 // enqueue puts r into the queue, and sends batches if one is due.
 func (p *Producer) enqueue(r *appendRequest) error {
 	p.mu.Lock()
@@ -28,6 +32,8 @@ func (p *Producer) enqueue(r *appendRequest) error {
 		return errStopping
 	case p.queuedBytes+r.bytes > p.cfg.MaxPending:
 		return fmt.Errorf("%w: %d bytes of reactions are waiting for kafka already", stream.ErrNotWritten, p.queuedBytes)
+	case r.bytes > largeRequestBytes && p.queuedBytes+r.bytes > p.cfg.MaxPending/2:
+		return fmt.Errorf("%w: %d bytes of reactions are waiting for kafka already, and as much again is kept for small requests", stream.ErrNotWritten, p.queuedBytes)
 	}
 	p.queue = append(p.queue, r)
 	p.queuedRecords += len(r.records)
@@ -81,7 +87,7 @@ func (p *Producer) batchDue(now time.Time) bool {
 	if len(p.queue) == 0 || len(p.idle) == 0 {
 		return false
 	}
-	return len(p.idle) == len(p.partitions) ||
+	return len(p.idle)+p.resting == len(p.partitions) ||
 		p.queuedBytes >= largeBatchBytes || p.queuedRecords >= p.cfg.MaxBatch ||
 		now.Sub(p.queue[0].at) >= p.cfg.Linger
 }
@@ -152,17 +158,20 @@ func (p *Producer) Full() bool {
 }
 
 // partitionWriter writes batches to one partition, one at a time. All its fields but
-// batches belong to its goroutine.
+// batches and resting belong to its goroutine.
 type partitionWriter struct {
 	partition int
 	batches   chan []*appendRequest // holds one
 	records   []stream.Record       // of the batch in flight
 	sequence  sequence
+	failures  int  // how many batches in a row were not acknowledged
+	resting   bool // it gets no batches for now; guarded by Producer.mu
 }
 
 // runPartition writes the batches that w is given, until the channel is closed.
 func (p *Producer) runPartition(ctx context.Context, w *partitionWriter, embedded bool) {
 	for batch := range w.batches {
 		p.writeBatch(ctx, w, batch, embedded)
+		p.rest(ctx, w)
 	}
 }

@@ -3,6 +3,7 @@ package kafka_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,4 +79,62 @@ func TestWhatHasNowhereToGoIsNotWritten(t *testing.T) {
 			}
 		})
 	}
+}
+
+// While one partition has no leader, the others take everything, and Leaders names it.
+func TestOnePartitionHasNoLeader(t *testing.T) {
+	t.Parallel()
+	f := newProxy(t, embedded(t, broker.Config{}))
+	topic, c := f.topic(t, 3, nil), f.open(t)
+	p, _ := start(t, c, kafka.ProducerConfig{Topic: topic, Timeout: time.Second})
+	f.on(kmsg.Metadata, func(req kmsg.Request, pass func(kmsg.Request) kmsg.Response) (kmsg.Response, bool) {
+		m, ok := pass(req).(*kmsg.MetadataResponse)
+		if !ok {
+			return nil, true
+		}
+		for _, topic := range m.Topics {
+			for i := range topic.Partitions {
+				if topic.Partitions[i].Partition == 1 {
+					topic.Partitions[i].Leader = -1
+				}
+			}
+		}
+		return m, false
+	})
+	eventually(t, func() error {
+		away, err := c.Leaders(within(t), topic)
+		if err != nil || len(away) != 1 || !strings.Contains(away[0].Error(), topic+"/1: ") {
+			return fmt.Errorf("Leaders = %v, %w", away, err)
+		}
+		return nil
+	})
+	failed := 0
+	for range 60 {
+		if err := p.Append(t.Context(), values("x")); err != nil {
+			failed++
+		}
+	}
+	if failed > 1 {
+		t.Errorf("%d of 60 appends failed, one after the other", failed)
+	}
+	if err := p.Err(); failed == 1 && err != nil {
+		t.Errorf("Err = %v after others were written", err)
+	}
+	f.on(kmsg.Metadata, nil)
+	var before int64
+	eventually(t, func() (err error) {
+		_, before, err = c.Offsets(within(t), topic, 1)
+		return err
+	})
+	eventually(t, func() error {
+		for range 3 {
+			if err := p.Append(t.Context(), values("y")); err != nil {
+				return err
+			}
+		}
+		if _, end, err := c.Offsets(within(t), topic, 1); err != nil || end == before {
+			return fmt.Errorf("partition 1 ends at %d, as before: %w", end, err)
+		}
+		return nil
+	})
 }

@@ -70,6 +70,41 @@ func TestAppendRefusesWhenTheQueueIsFull(t *testing.T) {
 	}
 }
 
+// Large requests fill only half of the queue. Above that there is room for small ones.
+func TestLargeRequestsLeaveRoom(t *testing.T) {
+	const half = 1 << 20
+	p := kafka.NewProducer(cluster{}.open(t), kafka.ProducerConfig{Topic: "t", MaxPending: 2 * half, Timeout: testTimeout})
+	ctx, cancel := context.WithCancel(t.Context())
+	var all []<-chan error
+	waits := func(values []stream.Record) {
+		t.Helper()
+		n := p.Waiting() + 1
+		all = append(all, appending(ctx, p, values))
+		eventually(t, func() error {
+			if p.Waiting() != n {
+				return fmt.Errorf("%d are waiting, want %d", p.Waiting(), n)
+			}
+			return nil
+		})
+	}
+	large := values(strings.Repeat("x", 70<<10))
+	for range half / (72 << 10) {
+		waits(large)
+	}
+	if err := p.Append(ctx, large); !errors.Is(err, stream.ErrNotWritten) || !strings.Contains(err.Error(), "kept for small requests") {
+		t.Errorf("a large request above half: %v", err)
+	}
+	for range half / (50 << 10) {
+		waits(values(strings.Repeat("x", 50<<10)))
+	}
+	cancel()
+	for _, outcome := range all {
+		if err := receive(t, outcome); !errors.Is(err, context.Canceled) {
+			t.Errorf("Append = %v", err)
+		}
+	}
+}
+
 func TestAppendThatIsCancelled(t *testing.T) {
 	f := newProxy(t, embedded(t, broker.Config{}))
 	topic, c := f.topic(t, 1, nil), f.open(t)

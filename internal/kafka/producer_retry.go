@@ -17,6 +17,9 @@ type brokers interface {
 	produce(ctx context.Context, topic string, partition int, raw []byte) error
 	// producerID gets a new producer id. It tries again until ctx ends.
 	producerID(ctx context.Context) (producerID, error)
+	// leaderAnswers asks once whether a partition has a leader that answers. It returns
+	// an error if not.
+	leaderAnswers(ctx context.Context, topic string, partition int) error
 }
 
 // writeBatch writes a batch, and sends its requests the outcome.
@@ -33,17 +36,28 @@ func (p *Producer) writeBatch(ctx context.Context, w *partitionWriter, batch []*
 	now := time.Now()
 	if err != nil {
 		w.sequence.abandon()
+		w.failures++
 		p.cfg.Logger.Warn("reactions were not acknowledged", "partition", w.partition, "records", len(records), "error", err)
 	} else {
 		w.sequence.advance(len(records))
+		w.failures = 0
 		p.metrics.latency.Observe(now.Sub(start).Seconds())
 		p.metrics.batch.Observe(float64(len(records)))
 	}
 	clear(records) // the records belong to their Append again
 	p.mu.Lock()
-	p.lastErr, p.lastErrAt = err, now
-	if !p.closed {
+	if err == nil {
+		p.lastErr, p.lastWritten = nil, now
+	} else if p.lastWritten.Before(start) { // else other partitions took batches meanwhile
+		p.lastErr, p.lastErrAt = err, now
+	}
+	if err != nil && p.othersWork(w) {
+		w.resting = true
+		p.resting++
+	} else if !p.closed {
 		p.idle = append(p.idle, w)
+	}
+	if !p.closed {
 		p.dispatch(now)
 	}
 	p.mu.Unlock()

@@ -184,31 +184,30 @@ func TestPartitionsWaitsForTheTopic(t *testing.T) {
 	})
 }
 
-func TestCheck(t *testing.T) {
+func TestLeaders(t *testing.T) {
 	onEach(t, func(t *testing.T, k cluster) {
 		c, topic := k.open(t), k.topic(t, 3, nil)
-		if err := c.Check(within(t), topic); err != nil {
-			t.Errorf("a topic that is well: %v", err)
+		if away, err := c.Leaders(within(t), topic); err != nil || len(away) > 0 {
+			t.Errorf("a topic that is well: %v, %v", away, err)
 		}
-		if name := unique(t); c.Check(within(t), name) == nil {
-			t.Error("a topic that is not there is well")
-		} else if err := c.Check(within(t), name); !strings.Contains(err.Error(), name) {
-			t.Errorf("%v, which does not name %s", err, name)
+		name := unique(t)
+		if _, err := c.Leaders(within(t), name); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("a topic that is not there: %v, want an error that names %s", err, name)
 		}
 	})
 }
 
-func TestCheckNoticesThatTheBrokerIsGone(t *testing.T) {
+func TestLeadersOfABrokerThatIsGone(t *testing.T) {
 	b, stop := run(t, broker.Config{})
 	k := cluster{brokers: []string{b.Addr()}}
 	topic, c := k.topic(t, 1, nil), k.open(t)
-	if err := c.Check(within(t), topic); err != nil {
+	if _, err := c.Leaders(within(t), topic); err != nil {
 		t.Fatal(err)
 	}
 	stop()
 	began := time.Now()
-	if err := c.Check(within(t), topic); err == nil {
-		t.Error("Check finds nothing wrong with a broker that is gone")
+	if _, err := c.Leaders(within(t), topic); err == nil {
+		t.Error("Leaders finds nothing wrong with a broker that is gone")
 	}
 	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("it took %v to say so", took)

@@ -149,27 +149,60 @@ func (c *Client) Describe(ctx context.Context, names ...string) ([]TopicState, e
 	return out, nil
 }
 
-// Check asks, once, whether every partition of a topic has a leader that answers. It
-// takes two seconds at most.
-func (c *Client) Check(ctx context.Context, topic string) error {
+// Leaders asks, once, which partitions of a topic have a leader that answers. It returns
+// an error if none has, and otherwise what is wrong with those that have none; nil:
+// nothing. It takes two seconds at most.
+func (c *Client) Leaders(ctx context.Context, topic string) (away []error, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	t, err := c.topic(ctx, topic)
 	if err != nil {
-		return fmt.Errorf("%s: %w", topic, err)
+		return nil, fmt.Errorf("%s: %w", topic, err)
 	}
-	ask := make([]kafka.OffsetRequest, len(t.Partitions))
-	for i, p := range t.Partitions {
-		ask[i] = kafka.LastOffsetOf(p.ID)
+	away, err = c.askLeaders(ctx, t, func(int) bool { return true })
+	if err == nil && len(away) == len(t.Partitions) {
+		err = away[0]
 	}
-	res, err := c.api.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: ask}})
 	if err != nil {
-		return fmt.Errorf("%s: %w", topic, err)
+		return nil, err
 	}
-	for _, p := range res.Topics[topic] {
-		if p.Error != nil {
-			return fmt.Errorf("%s/%d: %w", topic, p.Partition, p.Error)
+	return away, nil
+}
+
+// askLeaders asks the leaders of a topic's partitions, as far as they are wanted, for
+// their last offsets. It returns what is wrong with those that do not answer.
+func (c *Client) askLeaders(ctx context.Context, t kafka.Topic, wanted func(partition int) bool) (away []error, err error) {
+	var ask []kafka.OffsetRequest
+	for _, p := range t.Partitions {
+		switch {
+		case !wanted(p.ID):
+		case p.Leader.Host == "":
+			away = append(away, fmt.Errorf("%s/%d: %w", t.Name, p.ID, kafka.LeaderNotAvailable))
+		default:
+			ask = append(ask, kafka.LastOffsetOf(p.ID))
 		}
 	}
-	return nil
+	if len(ask) == 0 {
+		return away, nil
+	}
+	res, err := c.api.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{t.Name: ask}})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.Name, err)
+	}
+	for _, p := range res.Topics[t.Name] {
+		if p.Error != nil {
+			away = append(away, fmt.Errorf("%s/%d: %w", t.Name, p.Partition, p.Error))
+		}
+	}
+	return away, nil
+}
+
+// leaderAnswers asks once whether a partition has a leader that answers.
+func (c *Client) leaderAnswers(ctx context.Context, topic string, partition int) error {
+	t, err := c.topic(ctx, topic)
+	if err != nil {
+		return err
+	}
+	away, err := c.askLeaders(ctx, t, func(p int) bool { return p == partition })
+	return errors.Join(append(away, err)...)
 }
