@@ -64,8 +64,8 @@ type Loop[E any] struct {
 	// read, and the loop goes on at the log's start. If it is not set, the loop ends
 	// with the error.
 	OnLost func(err *stream.OutOfRangeError)
-	// BacklogInterval is the least time between two emissions, and between two commits,
-	// while the partition is not read to its end; 0: no limit.
+	// BacklogInterval is how long the loop only reads and adds, after it has written or
+	// committed, while the partition is not read to its end; 0: not at all.
 	BacklogInterval time.Duration
 }
 
@@ -77,7 +77,7 @@ const idle = time.Second
 func (l Loop[E]) Run(ctx context.Context) error {
 	defer l.Lag.forget(l.Claim)
 	defer l.PassedOver.Forget(l.Claim.Topic, l.Claim.Partition)
-	var written time.Time
+	var done time.Time // when the loop last wrote or committed
 	committed := l.Claim.Committed
 	for {
 		b, err := l.Claim.Log.Fetch(ctx, l.Machine.Position(), l.wait(time.Now()))
@@ -94,7 +94,7 @@ func (l Loop[E]) Run(ctx context.Context) error {
 			return err
 		}
 		l.Lag.set(l.Claim, b.HighWatermark-b.Next)
-		if !b.AtEnd() && time.Since(written) < l.BacklogInterval {
+		if !b.AtEnd() && time.Since(done) < l.BacklogInterval {
 			continue
 		}
 		if e, due := l.Machine.Due(now); due {
@@ -102,13 +102,13 @@ func (l Loop[E]) Run(ctx context.Context) error {
 				return fmt.Errorf("%s: %w", l.Name, err)
 			}
 			l.Machine.Confirm(e)
-			written = time.Now()
+			done = time.Now()
 		}
 		if next := l.Machine.Commit(); next != committed {
 			if err := l.Claim.Offsets.Commit(ctx, next); err != nil {
 				return fmt.Errorf("%s: %w", l.Name, err)
 			}
-			committed = next
+			committed, done = next, time.Now()
 		}
 	}
 }

@@ -30,6 +30,8 @@ type calls struct {
 	refuse   error // error of Add
 	write    error
 	commit   error
+	commits  time.Duration // how long a commit takes
+	idle     bool          // nothing is ever due
 }
 
 func (c *calls) note(format string, args ...any) {
@@ -68,7 +70,7 @@ func (c *calls) Advance(b stream.Batch) {
 
 func (c *calls) NextDue(int64) (at int64, ok bool) { return c.next, c.next != 0 }
 
-func (c *calls) Due(int64) (int, bool) { return c.records, c.records > 0 }
+func (c *calls) Due(int64) (int, bool) { return c.records, c.records > 0 && !c.idle }
 
 func (c *calls) Confirm(n int) {
 	c.note("confirm %d", n)
@@ -82,6 +84,9 @@ type offsets struct{ *calls }
 
 func (o offsets) Commit(_ context.Context, next stream.Commit) error {
 	o.note("commit %d", next.Offset)
+	if o.commits > 0 {
+		<-time.After(o.commits)
+	}
 	return o.commit
 }
 
@@ -181,6 +186,22 @@ func TestLoop(t *testing.T) {
 			func(_ *calls, l *claimloop.Loop[int]) { l.BacklogInterval = 15 * time.Millisecond },
 			"fetch from 0 for 1s, add 0, advance to 1, write 1, confirm 1, commit 1, fetch from 1 for 1s, add 1, advance to 2, " +
 				"fetch from 2 for 1s, add 2, advance to 3, write 2, confirm 2, commit 3, fetch from 3 for 1s, add 3, advance to 4, write 1, confirm 1, commit 4, fetch from 4 for 1s",
+			"context canceled",
+		},
+		"the time of a commit is not part of the time between two in a backlog": {
+			[]func() (stream.Batch, error){batch(0, 1, 9), batch(1, 2, 9), batch(2, 3, 9)},
+			func(c *calls, l *claimloop.Loop[int]) {
+				c.commits, l.BacklogInterval = time.Second, 15*time.Millisecond
+			},
+			"fetch from 0 for 1s, add 0, advance to 1, write 1, confirm 1, commit 1, fetch from 1 for 1s, add 1, advance to 2, " +
+				"fetch from 2 for 1s, add 2, advance to 3, write 2, confirm 2, commit 3, fetch from 3 for 1s",
+			"context canceled",
+		},
+		"it commits seldom in a backlog in which nothing is due": {
+			[]func() (stream.Batch, error){batch(0, 1, 9), batch(1, 2, 9), batch(2, 3, 9)},
+			func(c *calls, l *claimloop.Loop[int]) { c.idle, l.BacklogInterval = true, 15*time.Millisecond },
+			"fetch from 0 for 1s, add 0, advance to 1, commit 1, fetch from 1 for 1s, add 1, advance to 2, " +
+				"fetch from 2 for 1s, add 2, advance to 3, commit 3, fetch from 3 for 1s",
 			"context canceled",
 		},
 	} {

@@ -21,9 +21,10 @@ const (
 // request. code is from the answer's JSON, or from one item of an answer to several
 // reactions. It is empty if there is none, as in the answer of a proxy.
 //
-// The code decides, except for status 429, which always means that nothing was read. An
-// answer without a code leaves the reactions in doubt if its status is 500 or more (a
-// proxy's 502), or below 300 but not 200.
+// The code decides, except for status 429, which always means that nothing was read.
+// Without a code that is known here the reactions are in doubt if the status is 500 or
+// more, since a proxy may answer 504 after the server has taken them, or below 300 but
+// not 200.
 func AnswerOutcome(status int, code string) Outcome {
 	if status == http.StatusTooManyRequests {
 		return NotWritten
@@ -33,13 +34,14 @@ func AnswerOutcome(status int, code string) Outcome {
 		return NotWritten
 	case "in_doubt":
 		return InDoubt
-	case "":
-		switch {
-		case status == http.StatusOK:
-			return Accepted
-		case status < 300, status >= 500:
-			return InDoubt
-		}
+	case "not_ready":
+		return Refused
+	}
+	switch {
+	case status == http.StatusOK && code == "":
+		return Accepted
+	case status >= 500, status < 300 && code == "":
+		return InDoubt
 	}
 	return Refused
 }

@@ -66,6 +66,11 @@ func TestAnswerOutcome(t *testing.T) {
 		{204, "", client.InDoubt},
 		{500, "", client.InDoubt},
 		{504, "", client.InDoubt},
+		{504, "upstream_timeout", client.InDoubt},
+		{500, "upstream_timeout", client.InDoubt},
+		{499, "upstream_timeout", client.Refused},
+		{503, "not_ready", client.Refused},
+		{200, "not_an_emoji", client.Refused}, // one item of several
 	} {
 		if got := client.AnswerOutcome(tt.status, tt.code); got != tt.want {
 			t.Errorf("%d %q: outcome %d, want %d", tt.status, tt.code, got, tt.want)
