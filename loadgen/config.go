@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/loadgen/report"
 )
@@ -180,7 +181,7 @@ func (c Config) options(channel string, length time.Duration) report.Options {
 		target = c.Publish.PostURL
 	}
 	return report.Options{
-		Target: target, Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length),
+		Target: text.HideUserinfo(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length),
 		Connections: c.Connections, Listeners: c.Listeners, Stalled: c.Stalled, Churn: c.Churn,
 		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channel,
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/loadgen"
 	"github.com/emostream/emostream/loadgen/report"
 )
@@ -134,7 +135,7 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 // runAndReport does the load test, prints its report and writes it to files. Its error
 // decides the exit code.
 func (f *benchFlags) runAndReport(ctx context.Context, io streams, cfg loadgen.Config, conditions []report.Threshold, asJSON bool) error {
-	report, err := f.progress.show(ctx, io, cmp.Or(cfg.Server, f.publish.PostURL), func(ctx context.Context, observe func(loadgen.Snapshot)) (report.Report, error) {
+	report, err := f.progress.show(ctx, io, text.HideUserinfo(cmp.Or(cfg.Server, f.publish.PostURL)), func(ctx context.Context, observe func(loadgen.Snapshot)) (report.Report, error) {
 		cfg.Observe = observe
 		return f.measure(ctx, cfg, conditions)
 	})

@@ -10,6 +10,8 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // configViewFlags are the settings of config view.
@@ -76,7 +78,7 @@ func (f *configViewFlags) run(cmd *cobra.Command, io streams, args []string) err
 		_, _ = fmt.Fprintln(io.err, s)
 	}
 	if asJSON {
-		return json.NewEncoder(io.out).Encode(all)
+		return json.NewEncoder(text.JSONWriter(io.out)).Encode(all)
 	}
 	return f.print(io, all)
 }

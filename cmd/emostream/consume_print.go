@@ -123,5 +123,5 @@ func jsonLine(topic string, partition int, r stream.Record) []byte {
 	if err := e.Encode(c); err != nil {
 		panic(err) // strings, integers and valid JSON always encode
 	}
-	return text.EscapeControls(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
+	return text.EscapeJSON(bytes.TrimSuffix(b.Bytes(), []byte("\n")))
 }

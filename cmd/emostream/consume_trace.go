@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/inspect/trace"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
 )
@@ -118,7 +119,7 @@ func (f *consumeFlags) reportTrace(io streams, t *traceRun, asJSON bool, err err
 	case !began:
 		return err
 	case asJSON:
-		return errors.Join(json.NewEncoder(io.out).Encode(map[string]trace.Report{"trace": r}), err)
+		return errors.Join(json.NewEncoder(text.JSONWriter(io.out)).Encode(map[string]trace.Report{"trace": r}), err)
 	}
 	_, failed := fmt.Fprintln(io.out, strings.Join(traceTable(r), "\n"))
 	return errors.Join(failed, err)

@@ -92,7 +92,7 @@ func tenths(ms float64) string {
 func tracePage(r trace.Report, notes []string, now time.Time, width, height int) []string {
 	lines := append([]string{""}, traceTable(r)...)
 	for _, n := range notes {
-		lines = append(lines, text.WrapWords(n, width)...)
+		lines = append(lines, text.WrapWords(text.Clean(n), width)...)
 	}
 	if len(r.Shown) == 0 {
 		return lines
@@ -131,7 +131,7 @@ func (p *journeyPrinter) print(done []trace.Journey) error {
 	for _, j := range done {
 		line := []byte(text.Clean(journeyLine(j)))
 		if p.json {
-			line = text.EscapeControls(journeyJSON(j))
+			line = text.EscapeJSON(journeyJSON(j))
 		}
 		if _, err := p.out.Write(append(line, '\n')); err != nil {
 			return err

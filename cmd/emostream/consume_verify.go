@@ -86,7 +86,7 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) e
 		return fmt.Errorf("verify: %w", err)
 	}
 	if asJSON {
-		err = json.NewEncoder(io.out).Encode(r)
+		err = json.NewEncoder(text.JSONWriter(io.out)).Encode(r)
 	} else {
 		err = printVerify(io.out, f.names(), r)
 	}

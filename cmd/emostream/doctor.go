@@ -13,6 +13,7 @@ import (
 	"github.com/emostream/emostream/internal/inspect/doctor"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/openfiles"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/server"
 )
 
@@ -129,7 +130,7 @@ func (f *doctorFlags) run(cmd *cobra.Command, io streams) error {
 	}
 	r := doctor.NewReport(findings)
 	if asJSON {
-		err = json.NewEncoder(io.out).Encode(r)
+		err = json.NewEncoder(text.JSONWriter(io.out)).Encode(r)
 	} else {
 		err = printFindings(io.out, r)
 	}

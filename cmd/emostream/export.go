@@ -169,7 +169,7 @@ func writeTable[R export.Row](w io.Writer, format export.Format, fill func(func(
 // print prints the summary of an export.
 func (f *exportFlags) print(io streams, sum export.Summary, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(io.out).Encode(sum)
+		return json.NewEncoder(text.JSONWriter(io.out)).Encode(sum)
 	}
 	where := f.file
 	if where == "" {

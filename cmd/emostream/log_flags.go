@@ -5,6 +5,8 @@ import (
 	"log/slog"
 
 	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // logFlags are the flags of every command that logs.
@@ -29,7 +31,7 @@ func (l *logFlags) logger(w io.Writer) *slog.Logger {
 	if l.format == "text" || l.format == "auto" && isTerminal(w) {
 		return slog.New(slog.NewTextHandler(w, opts))
 	}
-	return slog.New(slog.NewJSONHandler(w, opts))
+	return slog.New(slog.NewJSONHandler(text.JSONWriter(w), opts))
 }
 
 // minLevel returns the lowest level that is logged.

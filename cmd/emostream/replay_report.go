@@ -19,7 +19,7 @@ import (
 // print reports what became of the reactions.
 func (f *replayFlags) print(io streams, r replay.Report, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(io.out).Encode(r)
+		return json.NewEncoder(text.JSONWriter(io.out)).Encode(r)
 	}
 	v := valueLines{nameWidth: 12}
 	row := func(n int64, what, about string) { v.add(what, text.Thousands(n), text.Clean(about)) }
@@ -94,9 +94,9 @@ func (f *replayFlags) printProgress(w io.Writer) func(replay.Report) {
 // notTaken says why a server did not take reactions, and which server that is.
 func (f *replayFlags) notTaken(reason string) string {
 	if strings.Contains(reason, f.server) {
-		return "not taken: " + reason
+		return "not taken: " + text.HideUserinfo(reason)
 	}
-	return "not taken by " + f.server + ": " + reason
+	return text.HideUserinfo("not taken by " + f.server + ": " + reason)
 }
 
 // replayProgress says how far a replay is.

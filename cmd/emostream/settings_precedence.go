@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/emostream/emostream/internal/settingsfile"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // Every flag is a setting. The command line wins over the environment, which wins over
@@ -212,9 +213,6 @@ func withOrigins(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// userinfo matches the name and the password in a URL.
-var userinfo = regexp.MustCompile(`(://)[^/@\s]*@`)
-
 // redacted returns a flag's value as it may be printed, with secrets hidden. The path of
 // a file that holds a secret is not secret.
 func redacted(f *pflag.Flag, value string) string {
@@ -223,7 +221,7 @@ func redacted(f *pflag.Flag, value string) string {
 			return "(hidden)"
 		}
 	}
-	return userinfo.ReplaceAllString(value, "$1…@")
+	return text.HideUserinfo(value)
 }
 
 // applySettings sets the flags that do not stand on the command line, from the

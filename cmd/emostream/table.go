@@ -7,6 +7,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // column is a column of a table.
@@ -17,7 +19,8 @@ type column struct {
 }
 
 // tableLines draws a table without borders: the titles, and a line for each row. Two
-// spaces separate a left-aligned column from a right-aligned one before it.
+// spaces separate a left-aligned column from a right-aligned one before it. Cells may be
+// foreign text.
 //
 // lipgloss's table cannot be used, since output must stay as it was: that table pads
 // the last column too, and takes an emoji for two characters where widths follow the
@@ -28,6 +31,12 @@ func tableLines(columns []column, rows [][]string) []string {
 		titles[i] = c.title
 	}
 	rows = append([][]string{titles}, rows...)
+	for n, row := range rows {
+		rows[n] = make([]string, len(columns))
+		for i, cell := range row {
+			rows[n][i] = text.Clean(cell)
+		}
+	}
 	lines := make([]string, len(rows))
 	for i, c := range columns {
 		longest := 0
@@ -67,9 +76,9 @@ type valueLines struct {
 	lines     []string
 }
 
-// add adds a line. The remark may be empty.
+// add adds a line, which may be foreign text. The remark may be empty.
 func (v *valueLines) add(name, value, remark string) {
-	line := fmt.Sprintf("%-*s%12s  %s", v.nameWidth, name, value, remark)
+	line := text.Clean(fmt.Sprintf("%-*s%12s  %s", v.nameWidth, name, value, remark))
 	v.lines = append(v.lines, strings.TrimRight(line, " "))
 }
 

@@ -150,13 +150,13 @@ func (f *topicsFlags) differences(asked kafka.Topic, is kafka.TopicState, given 
 // print prints the report. whole is false if create failed on the way.
 func (m createReport) print(io streams, asJSON, whole bool) error {
 	if asJSON {
-		return json.NewEncoder(io.out).Encode(m)
+		return json.NewEncoder(text.JSONWriter(io.out)).Encode(m)
 	}
 	for _, name := range m.Created {
 		_, _ = fmt.Fprintln(io.out, name)
 	}
 	for _, o := range m.Differences {
-		_, _ = fmt.Fprintln(io.err, o)
+		_, _ = fmt.Fprintln(io.err, text.Clean(fmt.Sprint(o)))
 	}
 	if whole {
 		_, _ = fmt.Fprintf(io.err, "%d topics created, %d were there\n", len(m.Created), m.There)

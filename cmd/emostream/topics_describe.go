@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/text"
 )
 
 func newTopicsDescribe(io streams) *cobra.Command {
@@ -41,7 +42,7 @@ func newTopicsDescribe(io streams) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(io.out).Encode(states)
+				return json.NewEncoder(text.JSONWriter(io.out)).Encode(states)
 			}
 			return printTopics(io, states)
 		},

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // addresses are the addresses of all that up runs, as -o json prints them.
@@ -67,7 +69,7 @@ func (a addresses) serverFlag() string {
 // JSON.
 func (a addresses) printReady(io streams, asJSON bool) {
 	if asJSON {
-		_ = json.NewEncoder(io.out).Encode(a)
+		_ = json.NewEncoder(text.JSONWriter(io.out)).Encode(a)
 		return
 	}
 	_, _ = fmt.Fprintf(io.out, "ready %s\n", a.Ready)

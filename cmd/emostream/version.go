@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/text"
 )
 
 func newVersion(io streams) *cobra.Command {
@@ -21,7 +22,7 @@ func newVersion(io streams) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			asJSON := out.json()
 			if asJSON {
-				return json.NewEncoder(io.out).Encode(map[string]string{
+				return json.NewEncoder(text.JSONWriter(io.out)).Encode(map[string]string{
 					"version": version, "commit": commit, "date": date, "unicode": emoji.UnicodeVersion,
 					"go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
 				})

@@ -82,7 +82,7 @@ const maxShown = 10
 // later one was printed before.
 func (p *swarmPrinter) swarm(s wire.Swarm, raw []byte) error {
 	if p.json {
-		_, err := fmt.Fprintf(p.out, "%s\n", raw)
+		_, err := fmt.Fprintf(p.out, "%s\n", text.EscapeJSON(raw))
 		return err
 	}
 	revised := ""
@@ -115,13 +115,13 @@ func (p *swarmPrinter) state(s sse.State, at wire.Assignment) {
 	switch s.Phase {
 	case sse.Live:
 		p.wasConnected = true
-		_, _ = fmt.Fprintf(p.err, "watching %s at %s\n", at.ServerName, text.Clean(s.URL))
+		_, _ = fmt.Fprintf(p.err, "watching %s at %s\n", text.Clean(at.ServerName), text.Clean(text.HideUserinfo(s.URL)))
 	case sse.Reconnecting:
 		what := "cannot connect"
 		if p.wasConnected {
 			what = "connection lost"
 		}
-		_, _ = fmt.Fprintf(p.err, "%s (%s), trying again in %v\n", what, text.Clean(s.Err.Error()), s.Wait.Round(100*time.Millisecond))
+		_, _ = fmt.Fprintf(p.err, "%s (%s), trying again in %v\n", what, text.Clean(text.HideUserinfo(s.Err.Error())), s.Wait.Round(100*time.Millisecond))
 	case sse.Connecting:
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"time"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -31,10 +32,13 @@ type Client struct {
 func (c *Client) Check() error {
 	u, err := url.Parse(c.Server)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return fmt.Errorf("server %.60q: want a base URL like http://localhost:5000", c.Server)
+		return fmt.Errorf("server %.60q: want a base URL like http://localhost:5000", c.address())
 	}
 	return nil
 }
+
+// address returns Server as it may be shown: without a password.
+func (c *Client) address() string { return text.HideUserinfo(c.Server) }
 
 // Register asks the main server to assign a subscriber server.
 func (c *Client) Register(ctx context.Context) (wire.Assignment, error) { return c.register(ctx, "") }
@@ -45,7 +49,7 @@ func (c *Client) register(ctx context.Context, avoid string) (wire.Assignment, e
 	var a wire.Assignment
 	err := c.do(ctx, http.MethodGet, wire.RegisterPath(c.UserID, avoid), nil, &a)
 	if err == nil && a.StreamURL == "" {
-		err = fmt.Errorf("%s is no Emostream server: its /register gave no stream_url", c.Server)
+		err = fmt.Errorf("%s is no Emostream server: its /register gave no stream_url", c.address())
 	}
 	return a, err
 }

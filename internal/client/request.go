@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // requestTimeout is how long one request to the main server may take. The server itself
@@ -57,7 +58,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body, v any) (htt
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Server, "/")+path, in)
 	if err != nil {
-		return nil, fmt.Errorf("server %.60q: %w", c.Server, err)
+		return nil, fmt.Errorf("server %.60q: %s", c.address(), text.HideUserinfo(err.Error()))
 	}
 	req.Header.Set("Content-Type", "application/json")
 	client := c.HTTP

@@ -34,7 +34,7 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 			a, err := c.register(ctx, at.ServerName) // avoid the server that failed; at first there is none
 			if r, ok := errors.AsType[*RefusalError](err); ok {
 				if r.Status == http.StatusNotFound || r.Status == http.StatusForbidden {
-					stop(fmt.Errorf("%s does not register clients, it should be the main server: %w", c.Server, r))
+					stop(fmt.Errorf("%s does not register clients, it should be the main server: %w", c.address(), r))
 				}
 				return "", &sse.RefusedError{Status: r.Status, Code: r.Code, Message: r.Message, RetryAfter: r.RetryAfter}
 			}

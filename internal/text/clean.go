@@ -2,8 +2,13 @@ package text
 
 import (
 	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/ansi"
@@ -13,22 +18,79 @@ import (
 
 // Clean makes foreign text safe to print on one line, on a terminal or into a file.
 // Line ends and tabs become spaces. Control characters are left out, and so are
-// characters that change the direction of writing. A byte that is not UTF-8 becomes
-// U+FFFD. Emoji stay whole.
+// characters that are invisible or change the direction of writing. A byte that is not
+// UTF-8 becomes U+FFFD. Emoji stay whole.
 func Clean(s string) string {
+	var before rune
 	return strings.Map(func(r rune) rune {
 		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case r < ' ', isC1(r), r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069:
+		case r == '\n', r == '\t', isSeparator(r):
+			r = ' '
+		case r < ' ' || isHidden(before, r):
 			return -1
 		}
+		before = r
 		return r
 	}, s)
 }
 
+// CleanLines does what Clean does, and keeps the line ends.
+func CleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = Clean(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// CleanCell makes foreign text safe in a cell of a CSV file: it cleans it, and puts an
+// apostrophe before what a spreadsheet would take for a formula. Numbers stay as they
+// are.
+func CleanCell(s string) string {
+	s = Clean(s)
+	first, _ := utf8.DecodeRuneInString(strings.TrimLeft(s, " "))
+	if !strings.ContainsRune("=+-@＝＋－＠", first) {
+		return s
+	}
+	if _, err := strconv.ParseFloat(s, 64); err == nil {
+		return s
+	}
+	return "'" + s
+}
+
+// HideUserinfo hides user and password of the URLs in a text.
+func HideUserinfo(s string) string { return userinfo.ReplaceAllString(s, "$1…@") }
+
+// userinfo matches more than a URL may have there, since it is for wrong ones, too.
+var userinfo = regexp.MustCompile(`(://)[^\s"']*@`)
+
+// isHidden says whether r is a character that nobody sees, but that changes how a
+// terminal or a page shows what stands around it. The invisible parts of an emoji are
+// not: the joiner between two and the letters of a flag. before is the character before
+// r.
+func isHidden(before, r rune) bool {
+	switch {
+	case r < 0x7f:
+		return false
+	case isC1(r), isSeparator(r):
+		return true
+	case r == zeroWidthJoiner:
+		return before < 0x203c // the first character that is an emoji and no letter, digit or sign
+	case r >= 0xe0020 && r <= 0xe007f:
+		return before != '🏴' && (before < 0xe0020 || before > 0xe007f)
+	case unicode.Is(unicode.Prepended_Concatenation_Mark, r), r == 0xfe0e, r == 0xfe0f:
+		return false
+	}
+	return unicode.In(r, unicode.Cf, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector)
+}
+
+const zeroWidthJoiner = 0x200d
+
 // isC1 says whether r is DEL or a control character from U+0080 to U+009F.
 func isC1(r rune) bool { return r >= 0x7f && r < 0xa0 }
+
+// isSeparator says whether r separates lines or paragraphs.
+func isSeparator(r rune) bool { return r == 0x2028 || r == 0x2029 }
 
 // maxMarks is how many combining marks, such as accents, a character may have.
 // Characters with more of them reach into the lines above and below.
@@ -71,19 +133,41 @@ func visible(r rune) rune {
 	return r
 }
 
-// EscapeControls makes a line of JSON safe to print on a terminal. JSON may hold DEL
-// and the control characters from U+0080 on as they are, within strings only. Here they
-// are escaped. Bytes that are not UTF-8 become U+FFFD.
-func EscapeControls(line []byte) []byte {
+// EscapeJSON makes JSON safe to print on a terminal. Within strings JSON may hold the
+// characters that Clean leaves out, all but those below U+0020. Here they are escaped,
+// so that the JSON means the same. Bytes that are not UTF-8 become U+FFFD.
+func EscapeJSON(line []byte) []byte {
+	if !slices.ContainsFunc(line, func(b byte) bool { return b >= 0x7f }) {
+		return line
+	}
 	out := make([]byte, 0, len(line))
+	var before rune
 	for _, r := range string(line) {
-		if isC1(r) {
+		switch {
+		case !isHidden(before, r):
+			out = utf8.AppendRune(out, r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
 			out = fmt.Appendf(out, `\u%04x`, r)
-			continue
 		}
-		out = append(out, string(r)...)
+		before = r
 	}
 	return out
+}
+
+// JSONWriter returns a writer that passes on to w what [EscapeJSON] makes of it. Each
+// Write must hold whole characters, as those of encoding/json and log/slog do.
+func JSONWriter(w io.Writer) io.Writer { return jsonWriter{w} }
+
+type jsonWriter struct{ w io.Writer }
+
+func (j jsonWriter) Write(b []byte) (int, error) {
+	if _, err := j.w.Write(EscapeJSON(b)); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // Clip cuts s to at most n characters. If it cuts, it replaces the last of them by

@@ -1,11 +1,14 @@
 package text_test
 
 import (
+	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
 	"github.com/charmbracelet/x/ansi"
 
+	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/text"
 )
 
@@ -76,6 +79,15 @@ func TestClean(t *testing.T) {
 		"bell and delete":              {"a\a\x7fb", "ab"},
 		"direction overrides":          {"a\u202eb\u2066c", "abc"},
 		"bytes that are not UTF-8":     {"a\xffb", "a\ufffdb"},
+		"controls of the C1 set":       {"a\u0080b\u0085c\u009fd", "abcd"},
+		"just beyond C1":               {"a~\u00a0b", "a~\u00a0b"},
+		"separators of lines":          {"a\u2028b\u2029c", "a b c"},
+		"marks of direction":           {"a\u200eb\u200fc\u061cd", "abcd"},
+		"invisible characters":         {"pay\u200bpal\ufeff\u00ad\u2060\u3164", "paypal"},
+		"a joiner between letters":     {"pay\u200dpal", "paypal"},
+		"hidden tags":                  {"a\U000e0061\U000e0062\U000e0001", "a"},
+		"signs before Arabic numbers":  {"\u0600\u0661", "\u0600\u0661"},
+		"one emoji after another":      {"🔥🏳️‍🌈1️⃣🇩🇪", "🔥🏳️‍🌈1️⃣🇩🇪"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := text.Clean(test.text); got != test.want {
@@ -85,8 +97,110 @@ func TestClean(t *testing.T) {
 	}
 }
 
-func TestEscapeControls(t *testing.T) {
-	if got, want := string(text.EscapeControls([]byte("{\"a\":\"\x7f\u009b🔥\xff\"}"))), "{\"a\":\"\\u007f\\u009b🔥\ufffd\"}"; got != want {
+// Every emoji is cleaned to itself, and so is its JSON.
+func TestCleanKeepsEmoji(t *testing.T) {
+	n := 0
+	for e := range emoji.All() {
+		if got := text.Clean(string(e)); got != string(e) {
+			t.Errorf("Clean(%+q) = %+q", e, got)
+		}
+		if got := text.EscapeJSON([]byte(e)); string(got) != string(e) {
+			t.Errorf("EscapeJSON(%+q) = %+q", e, got)
+		}
+		n++
+	}
+	if n < 3000 {
+		t.Errorf("%d emoji", n)
+	}
+}
+
+// What is cleaned has nothing that is hidden, and does not change when it is cleaned
+// again. Escaped JSON has nothing that is hidden, either, and means the same.
+func FuzzClean(f *testing.F) {
+	for _, s := range []string{"plain", "\x1b[31m🇩🇪\x1b]0;x\a", "a\u202eb\u009b\u200d\u2028", "👨‍👩‍👧\u200b", "🏴\U000e0067\U000e007f\U000e0061", "\x9b\xff", "\u061c=1"} {
+		f.Add(s)
+	}
+	hidden := func(s string) bool {
+		return strings.ContainsFunc(s, func(r rune) bool {
+			return r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x2028 && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200b || r == 0x200e || r == 0x200f || r == 0x61c || r == 0xfeff
+		})
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := text.Clean(s)
+		if again := text.Clean(got); hidden(got) || again != got {
+			t.Errorf("%+q is cleaned to %+q, and that to %+q", s, got, again)
+		}
+		b, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var before, after string
+		escaped := text.EscapeJSON(b)
+		if err := errors.Join(json.Unmarshal(b, &before), json.Unmarshal(escaped, &after)); err != nil || before != after || hidden(string(escaped)) {
+			t.Errorf("%+q is escaped to %+q, which means %+q (%v)", b, escaped, after, err)
+		}
+	})
+}
+
+func TestCleanLines(t *testing.T) {
+	if got, want := text.CleanLines("a\x1b[1m\n\u202eb\tc\n"), "a[1m\nb c\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestCleanCell(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                     "",
+		"ann":                  "ann",
+		"🔥":                    "🔥",
+		"#️⃣":                  "#️⃣",
+		"*️⃣":                  "*️⃣",
+		"=1+1":                 "'=1+1",
+		"+cmd":                 "'+cmd",
+		"-cmd":                 "'-cmd",
+		"@SUM(A1)":             "'@SUM(A1)",
+		"\t=1":                 "' =1",
+		"\r=1":                 "'=1",
+		"\n =1":                "'  =1",
+		"\u200b=1":             "'=1",
+		"＝1+1":                 "'＝1+1",
+		"a=1":                  "a=1",
+		"'=1":                  "'=1",
+		"-1.5":                 "-1.5",
+		"+1":                   "+1",
+		"-1+1":                 "'-1+1",
+		"-":                    "'-",
+		"2026-11-25T09:30:00Z": "2026-11-25T09:30:00Z",
+		"a\u202e\x1b[1m":       "a[1m",
+	} {
+		if got := text.CleanCell(in); got != want {
+			t.Errorf("CleanCell(%+q) = %+q, want %+q", in, got, want)
+		}
+	}
+}
+
+func TestHideUserinfo(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://localhost:5000":                     "http://localhost:5000",
+		"reach http://ann:secret@host/x: no":        "reach http://…@host/x: no",
+		`parse "https://ann:se@cret@host"`:          `parse "https://…@host"`,
+		"http://ann:se/cret@host":                   "http://…@host",
+		"http://ann@host and https://bob:x@host2":   "http://…@host and https://…@host2",
+		"mail ann@host":                             "mail ann@host",
+		`{"a":"http://h/x","b":"ann@host"}`:         `{"a":"http://h/x","b":"ann@host"}`,
+		"emoji-topic/0 at kafka1:9092 for ann@host": "emoji-topic/0 at kafka1:9092 for ann@host",
+	} {
+		if got := text.HideUserinfo(in); got != want {
+			t.Errorf("HideUserinfo(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestEscapeJSON(t *testing.T) {
+	if got, want := string(text.EscapeJSON([]byte("{\"a\":\"\u202e\U000e0041\"}"))), `{"a":"\u202e\udb40\udc41"}`; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if got, want := string(text.EscapeJSON([]byte("{\"a\":\"\x7f\u009b🔥\xff\"}"))), "{\"a\":\"\\u007f\\u009b🔥\ufffd\"}"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }

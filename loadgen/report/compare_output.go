@@ -160,7 +160,7 @@ func markdown(s string) string {
 
 // WriteJSON writes the comparison as JSON.
 func (c Comparison) WriteJSON(w io.Writer) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(text.JSONWriter(w))
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	return e.Encode(c)

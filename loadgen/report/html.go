@@ -24,11 +24,17 @@ func WriteHTML(w io.Writer, r Report) error {
 	if err != nil {
 		return fmt.Errorf("write page: %w", err)
 	}
-	return t.Execute(w, p)
+	var b strings.Builder
+	if err := t.Execute(&b, p); err != nil {
+		return fmt.Errorf("write page: %w", err)
+	}
+	_, err = io.WriteString(w, text.CleanLines(b.String()))
+	return err
 }
 
 // page holds what the template shows of a report. Foreign text is in plain strings,
-// which the template escapes for the place where they stand.
+// which the template escapes for the place where they stand; what is hidden in them is
+// left out of the whole page.
 type page struct {
 	Invalid, Interrupted bool
 	Notes                []string

@@ -11,11 +11,13 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // WriteJSON writes the report in the form that schema/report.json describes.
 func WriteJSON(w io.Writer, r Report) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(text.JSONWriter(w))
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(withEmptyLists(r)); err != nil {

@@ -41,7 +41,7 @@ func WriteText(w io.Writer, r Report) error {
 type textWriter struct{ strings.Builder }
 
 func (p *textWriter) line(format string, args ...any) {
-	p.WriteString(strings.TrimRight(fmt.Sprintf(format, args...), " ") + "\n")
+	p.WriteString(strings.TrimRight(text.CleanLines(fmt.Sprintf(format, args...)), " ") + "\n")
 }
 
 func (p *textWriter) section(title string) { p.line("\n%s", title) }

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/parquet-go/parquet-go"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // Format is a file format for tables.
@@ -18,7 +20,9 @@ type Format string
 
 // The formats.
 const (
-	CSV       Format = "csv"     // RFC 4180, with the names of the columns in the first line
+	// RFC 4180, with the names of the columns in the first line. Foreign text is cleaned,
+	// since people open such files in spreadsheets; the other formats have it unchanged.
+	CSV       Format = "csv"
 	JSONLines Format = "jsonl"   // one JSON object in each line
 	Parquet   Format = "parquet" // compressed with zstd; times are timestamps in UTC
 )
@@ -59,14 +63,20 @@ func NewTable[R Row](w io.Writer, f Format) Table[R] {
 			parquet.Compression(&parquet.Zstd), parquet.MaxRowsPerRowGroup(groupRows), parquet.CreatedBy("emostream", "", ""))}
 	}
 	buf := bufio.NewWriter(w)
-	e := json.NewEncoder(buf)
+	e := json.NewEncoder(text.JSONWriter(buf))
 	e.SetEscapeHTML(false)
 	return &jsonTable[R]{buf, e}
 }
 
 type csvTable[R Row] struct{ w *csv.Writer }
 
-func (t *csvTable[R]) Add(row R) error { return t.w.Write(row.values()) }
+func (t *csvTable[R]) Add(row R) error {
+	cells := row.values()
+	for i, cell := range cells {
+		cells[i] = text.CleanCell(cell)
+	}
+	return t.w.Write(cells)
+}
 
 func (t *csvTable[R]) Close() error {
 	t.w.Flush()
