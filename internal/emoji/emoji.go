@@ -26,9 +26,9 @@ import "iter"
 // UnicodeVersion is the version of Unicode's emoji that this package knows.
 const UnicodeVersion = "17.0"
 
-// Emoji is one emoji in its fully qualified form, such as "❤️". Only values that Parse,
-// ParseBytes and All return are certain to be emoji. Two of those are the same emoji if
-// and only if they are the same string.
+// Emoji is one emoji in its fully qualified form, such as "❤️". Only values that Parse
+// and All return are certain to be emoji. Two of those are the same emoji if and only
+// if they are the same string.
 type Emoji string
 
 // Parse returns the emoji that s is or names: an RGI emoji, a less qualified form of
@@ -42,15 +42,6 @@ func Parse(s string) (Emoji, error) {
 		return e.emoji, nil
 	}
 	return "", refuse(s)
-}
-
-// ParseBytes does the same as Parse for a part of a buffer. Its result does not refer
-// to b, so the buffer can be used again.
-func ParseBytes(b []byte) (Emoji, error) {
-	if e, ok := table().byText[string(b)]; ok { // the compiler copies nothing in this conversion
-		return e.emoji, nil
-	}
-	return "", refuse(string(b))
 }
 
 // Name returns the emoji's name in Unicode's data, such as "red heart". It returns ""

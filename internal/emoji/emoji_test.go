@@ -172,9 +172,6 @@ func TestRefusals(t *testing.T) {
 			if diff := cmp.Diff("not an emoji: "+c.want, err.Error()); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
-			if _, other := emoji.ParseBytes([]byte(c.in)); other.Error() != err.Error() {
-				t.Errorf("ParseBytes says %q", other)
-			}
 			if c := emoji.Emoji(c.in); c.Name() != "" || c.Shortcode() != "" {
 				t.Errorf("it has the name %q and the shortcode %q", c.Name(), c.Shortcode())
 			}
@@ -187,15 +184,6 @@ func TestEveryComponentIsRefused(t *testing.T) {
 		if e, err := emoji.Parse(string(c)); err == nil {
 			t.Errorf("Parse(%+q) = %+q", c, e)
 		}
-	}
-}
-
-func TestResultOutlivesItsBuffer(t *testing.T) {
-	b := []byte("❤")
-	e, err := emoji.ParseBytes(b)
-	copy(b, "xxx")
-	if e != "❤️" || err != nil {
-		t.Errorf("got %q, %v", e, err)
 	}
 }
 
@@ -220,11 +208,10 @@ func TestAllCanBeLeft(t *testing.T) {
 
 func TestLookupDoesNotAllocate(t *testing.T) {
 	for _, in := range inputs {
-		b := []byte(in)
 		if n := testing.AllocsPerRun(100, func() {
 			e, err := emoji.Parse(in)
-			if other, _ := emoji.ParseBytes(b); other != e || err != nil {
-				t.Error(e, other, err)
+			if err != nil {
+				t.Error(e, err)
 			}
 			if e.Name() == "" || e.Shortcode() == "" {
 				t.Error(e)
@@ -272,18 +259,6 @@ func BenchmarkParse(b *testing.B) {
 			_, _ = emoji.Parse(string(all[i*7%len(all)]))
 		}
 	})
-}
-
-func BenchmarkParseBytes(b *testing.B) {
-	for _, in := range inputs {
-		b.Run(in, func(b *testing.B) {
-			b.ReportAllocs()
-			bytes := []byte(in)
-			for b.Loop() {
-				_, _ = emoji.ParseBytes(bytes)
-			}
-		})
-	}
 }
 
 func BenchmarkShortcode(b *testing.B) {

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// ErrNotEmoji is wrapped by every error of Parse and ParseBytes.
+// ErrNotEmoji is wrapped by every error of Parse.
 var ErrNotEmoji = errors.New("not an emoji")
 
 const (
