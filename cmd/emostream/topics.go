@@ -24,7 +24,13 @@ type topicsFlags struct {
 	counts      time.Duration
 	swarms      time.Duration
 	lateness    time.Duration
+
+	reactionsBytes int64
 }
+
+// minReactionsBytes is the least that a partition of emoji-topic may keep: half a minute
+// at 20,000 reactions a second.
+const minReactionsBytes = 64 << 20
 
 func newTopics(io streams) *cobra.Command {
 	cmd := &cobra.Command{
@@ -52,7 +58,7 @@ func (f *topicsFlags) topics() ([]kafka.Topic, error) {
 	layout := f.layout()
 	layout.Reactions, layout.Partials, layout.Replication = f.partitions, f.reducers, f.replication
 	layout.Retention, layout.ReactionsRetention, layout.CountsRetention = f.retention, f.reactions, f.counts
-	layout.SwarmRetention, layout.Lateness = f.swarms, f.lateness
+	layout.SwarmRetention, layout.Lateness, layout.ReactionsBytes = f.swarms, f.lateness, f.reactionsBytes
 	topics := []kafka.Topic{layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic(), layout.ServersTopic()}
 	for _, c := range f.clusters {
 		topics = append(topics, layout.ClusterTopic(c))
@@ -67,6 +73,9 @@ func (f *topicsFlags) topics() ([]kafka.Topic, error) {
 func (f *topicsFlags) check() error {
 	if f.partitions < 1 || f.reducers < 1 || f.replication < 0 {
 		return usagef("--partitions and --reducers want at least 1, and --replication at least 0")
+	}
+	if f.reactionsBytes != -1 && f.reactionsBytes < minReactionsBytes {
+		return usagef("--reactions-bytes %d: want at least %d, or -1 for any number", f.reactionsBytes, minReactionsBytes)
 	}
 	for flag, d := range map[string]time.Duration{
 		"retention": f.retention, "swarm-retention": f.swarms,

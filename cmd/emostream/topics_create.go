@@ -45,6 +45,7 @@ func (o difference) String() string {
 // Settings of topics that flags of topics create set.
 const (
 	retentionSetting = "retention.ms"
+	bytesSetting     = "retention.bytes"
 	aheadSetting     = "message.timestamp.after.max.ms"
 )
 
@@ -81,6 +82,7 @@ func newTopicsCreate(io streams) *cobra.Command {
 	fl.IntVar(&f.replication, "replication", 0, "copies of every partition; 0: three, or as many as there are brokers")
 	fl.DurationVar(&f.retention, "retention", 24*time.Hour, "how long reactions and counts are kept; longer than aggregate is ever away")
 	fl.DurationVar(&f.reactions, "reactions-retention", 0, "how long reactions are kept, to be replayed or exported; 0: as --retention")
+	fl.Int64Var(&f.reactionsBytes, "reactions-bytes", kafka.DefaultReactionsBytes, "most bytes that a partition of emoji-topic keeps; more than comes while aggregate is ever away; -1: any number")
 	fl.DurationVar(&f.counts, "counts-retention", 0, "how long counts are kept, to be exported; 0: as --retention")
 	fl.DurationVar(&f.swarms, "swarm-retention", time.Hour, "how long swarms are kept")
 	fl.DurationVar(&f.lateness, "lateness", 10*time.Second, "of aggregate; half of it is how far a reaction's time may be ahead of the brokers' clock")
@@ -140,6 +142,9 @@ func (f *topicsFlags) differences(asked kafka.Topic, is kafka.TopicState, given 
 	}
 	if want, ok := asked.Config[retentionSetting]; ok {
 		compare(retentionSetting, is.Config[retentionSetting], want, keeps...)
+	}
+	if asked.MaxBytes != 0 {
+		compare(bytesSetting, is.Config[bytesSetting], strconv.FormatInt(asked.MaxBytes, 10), "reactions-bytes")
 	}
 	if want, ok := asked.Config[aheadSetting]; ok {
 		compare(aheadSetting, is.Config[aheadSetting], want, "lateness")

@@ -20,6 +20,9 @@ type Topic struct {
 	// many as there are brokers if that is fewer.
 	Replication int
 	Config      map[string]string // e.g. "retention.ms"
+	// MaxBytes bounds how many bytes a partition keeps (retention.bytes); 0: the brokers'
+	// default. It is left out on the embedded broker, which bounds its log as a whole.
+	MaxBytes int64
 }
 
 // retention returns a duration as the value of Kafka's retention.ms.
@@ -30,7 +33,7 @@ func retention(d time.Duration) string { return strconv.FormatInt(d.Milliseconds
 // does not set min.insync.replicas, it is one below the replication and at least 1.
 // EnsureTopics returns the names of the topics that it created.
 func (c *Client) EnsureTopics(ctx context.Context, topics ...Topic) (created []string, err error) {
-	var brokers int
+	var brokers brokerSet
 	var have map[string]bool
 	err = c.retry(ctx, func(ctx context.Context) (err error) {
 		brokers, have, err = c.existing(ctx)
@@ -106,15 +109,19 @@ func (c *Client) create(ctx context.Context, topics []kafka.TopicConfig) (create
 	return created, errors.Join(errs...)
 }
 
-func (t Topic) config(brokers int) kafka.TopicConfig {
+func (t Topic) config(brokers brokerSet) kafka.TopicConfig {
 	n := t.Replication
 	if n == 0 {
-		n = min(3, brokers)
+		n = min(3, brokers.count)
 	}
 	out := kafka.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: n}
 	if _, ok := t.Config["min.insync.replicas"]; !ok {
 		out.ConfigEntries = append(out.ConfigEntries,
 			kafka.ConfigEntry{ConfigName: "min.insync.replicas", ConfigValue: strconv.Itoa(max(1, n-1))})
+	}
+	if t.MaxBytes != 0 && !brokers.embedded {
+		out.ConfigEntries = append(out.ConfigEntries,
+			kafka.ConfigEntry{ConfigName: "retention.bytes", ConfigValue: strconv.FormatInt(t.MaxBytes, 10)})
 	}
 	for _, k := range slices.Sorted(maps.Keys(t.Config)) {
 		out.ConfigEntries = append(out.ConfigEntries, kafka.ConfigEntry{ConfigName: k, ConfigValue: t.Config[k]})

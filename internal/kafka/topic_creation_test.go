@@ -62,6 +62,32 @@ func TestEnsureTopicsCreatesWhatIsMissing(t *testing.T) {
 	})
 }
 
+// A bound on the bytes of a partition is set, but not on the embedded broker, which
+// bounds its log as a whole: there it would replace a smaller bound.
+func TestEnsureTopicsBoundsBytes(t *testing.T) {
+	t.Parallel()
+	for _, embeddedBroker := range []bool{true, false} {
+		f := newProxy(t, embedded(t, broker.Config{RetentionBytes: 1 << 20}))
+		if !embeddedBroker {
+			f.disguiseAs("another")
+		}
+		c, name := f.open(t), unique(t)
+		layout := kafka.Layout{Names: wire.Topics{Prefix: name + "."}}
+		topic := layout.ReactionsTopic()
+		if _, err := c.EnsureTopics(within(t), topic); err != nil {
+			t.Fatal(err)
+		}
+		states, err := c.Describe(within(t), topic.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, want := states[0].Config["retention.bytes"], "17179869184"
+		if embeddedBroker == (got == want) {
+			t.Errorf("embedded %v: retention.bytes = %q", embeddedBroker, got)
+		}
+	}
+}
+
 // A topic has three copies, or as many as there are brokers if there are fewer. All of
 // them but one must have a record before it is acknowledged.
 func TestEnsureTopicsChoosesReplication(t *testing.T) {

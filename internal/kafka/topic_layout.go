@@ -28,6 +28,12 @@ type Layout struct {
 	// ReactionsRetention and CountsRetention replace Retention for emoji-topic and
 	// emoji-aggregated; default Retention.
 	ReactionsRetention, CountsRetention time.Duration
+	// ReactionsBytes is how many bytes each partition of emoji-topic keeps at most, so
+	// that reactions do not fill the brokers' disks; -1: any number. Default 16 GiB,
+	// about 170 million reactions: with four partitions those of 19 hours at 10,000 a
+	// second. What is removed before it was counted is lost, so it must be more than
+	// comes while aggregate is ever stopped.
+	ReactionsBytes int64
 	// SwarmRetention is how long the topics of clusters and subscriber servers keep
 	// swarms; default 1 h.
 	SwarmRetention time.Duration
@@ -35,6 +41,9 @@ type Layout struct {
 	// whose time is ahead of their clock by more than half of it.
 	Lateness time.Duration
 }
+
+// DefaultReactionsBytes is the default of Layout.ReactionsBytes.
+const DefaultReactionsBytes = 16 << 30
 
 func (l Layout) withDefaults() Layout {
 	if l.Reactions == 0 {
@@ -51,6 +60,7 @@ func (l Layout) withDefaults() Layout {
 	}
 	l.ReactionsRetention = cmp.Or(l.ReactionsRetention, l.Retention)
 	l.CountsRetention = cmp.Or(l.CountsRetention, l.Retention)
+	l.ReactionsBytes = cmp.Or(l.ReactionsBytes, DefaultReactionsBytes)
 	if l.SwarmRetention == 0 {
 		l.SwarmRetention = time.Hour
 	}
@@ -63,7 +73,7 @@ func (l Layout) withDefaults() Layout {
 // ReactionsTopic returns how emoji-topic is created.
 func (l Layout) ReactionsTopic() Topic {
 	l = l.withDefaults()
-	return Topic{l.Names.Reactions(), l.Reactions, l.Replication, map[string]string{
+	return Topic{Name: l.Names.Reactions(), Partitions: l.Reactions, Replication: l.Replication, MaxBytes: l.ReactionsBytes, Config: map[string]string{
 		"retention.ms": retention(l.ReactionsRetention),
 		// The time that the main server sets decides the window, whatever the
 		// cluster's default is.
@@ -76,32 +86,32 @@ func (l Layout) ReactionsTopic() Topic {
 // PartialsTopic returns how emoji-partials is created.
 func (l Layout) PartialsTopic() Topic {
 	l = l.withDefaults()
-	return Topic{l.Names.Partials(), l.Partials, l.Replication, map[string]string{"retention.ms": retention(l.Retention)}}
+	return Topic{Name: l.Names.Partials(), Partitions: l.Partials, Replication: l.Replication, Config: map[string]string{"retention.ms": retention(l.Retention)}}
 }
 
 // CountsTopic returns how emoji-aggregated is created.
 func (l Layout) CountsTopic() Topic {
 	l = l.withDefaults()
-	return Topic{l.Names.Counts(), l.Counts, l.Replication, map[string]string{"retention.ms": retention(l.CountsRetention)}}
+	return Topic{Name: l.Names.Counts(), Partitions: l.Counts, Replication: l.Replication, Config: map[string]string{"retention.ms": retention(l.CountsRetention)}}
 }
 
 // ClusterTopic returns how the topic of a cluster, such as cluster_1, is created.
 func (l Layout) ClusterTopic(cluster string) Topic {
 	l = l.withDefaults()
-	return Topic{l.Names.Cluster(cluster), 1, l.Replication, map[string]string{"retention.ms": retention(l.SwarmRetention)}}
+	return Topic{Name: l.Names.Cluster(cluster), Partitions: 1, Replication: l.Replication, Config: map[string]string{"retention.ms": retention(l.SwarmRetention)}}
 }
 
 // ServerTopic returns how the topic of a subscriber server, such as sub_1, is created.
 func (l Layout) ServerTopic(server string) Topic {
 	l = l.withDefaults()
-	return Topic{l.Names.Server(server), 1, l.Replication, map[string]string{"retention.ms": retention(l.SwarmRetention)}}
+	return Topic{Name: l.Names.Server(server), Partitions: 1, Replication: l.Replication, Config: map[string]string{"retention.ms": retention(l.SwarmRetention)}}
 }
 
 // ServersTopic returns how emostream-servers is created. It is compacted. Brokers set
 // the time of its records, so that its readers can compare clocks.
 func (l Layout) ServersTopic() Topic {
 	l = l.withDefaults()
-	return Topic{l.Names.Servers(), 1, l.Replication, map[string]string{
+	return Topic{Name: l.Names.Servers(), Partitions: 1, Replication: l.Replication, Config: map[string]string{
 		"cleanup.policy":            "compact",
 		"segment.ms":                retention(10 * time.Minute),
 		"min.cleanable.dirty.ratio": "0.1",

@@ -9,22 +9,30 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+
+	"github.com/emostream/emostream/internal/wire"
 )
 
-// existing asks once how many brokers there are, and which topics. The value of a topic
-// is false if the brokers answered for it with an error.
-func (c *Client) existing(ctx context.Context) (brokers int, topics map[string]bool, err error) {
+// existing asks once which brokers there are, and which topics. The value of a topic is
+// false if the brokers answered for it with an error.
+func (c *Client) existing(ctx context.Context) (brokers brokerSet, topics map[string]bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	m, err := c.api.Metadata(ctx, &kafka.MetadataRequest{})
 	if err != nil {
-		return 0, nil, err
+		return brokers, nil, err
 	}
 	topics = map[string]bool{}
 	for _, t := range m.Topics {
 		topics[t.Name] = t.Error == nil
 	}
-	return len(m.Brokers), topics, nil
+	return brokerSet{len(m.Brokers), m.ClusterID == wire.EmbeddedClusterID}, topics, nil
+}
+
+// brokerSet is what the creation of topics must know of the brokers.
+type brokerSet struct {
+	count    int
+	embedded bool
 }
 
 // Topics asks once for the names of all topics that this client may see, and returns
