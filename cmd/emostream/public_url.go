@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/emostream/emostream/internal/wire"
 )
 
 // publicURL returns the base URL under which clients reach the server on ln. That is
@@ -18,6 +20,9 @@ func publicURL(given string, ln net.Listener) (string, error) {
 		}
 		if u, err := url.Parse(given); err != nil || u.Hostname() == "" || u.User != nil {
 			return "", usagef("--public-url: want http://host or https://host, without a user and password: all clients are told of it")
+		}
+		if err := wire.CheckServerURL(given); err != nil {
+			return "", usagef("--public-url: %w", err)
 		}
 		return strings.TrimSuffix(given, "/"), nil
 	}

@@ -21,7 +21,7 @@ type rosterFollower struct {
 }
 
 func newRosterFollower(c *kafka.Client, names wire.Topics, over *passedover.Reporter) *rosterFollower {
-	return &rosterFollower{client: c, topic: names.Servers(), over: over, roster: &roster.Roster{}, caughtUp: make(chan struct{})}
+	return &rosterFollower{client: c, topic: names.Servers(), over: over, roster: &roster.Roster{Names: names}, caughtUp: make(chan struct{})}
 }
 
 // run follows the heartbeats until ctx ends. Their topic must exist.

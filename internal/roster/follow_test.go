@@ -3,6 +3,7 @@ package roster_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"strconv"
@@ -42,10 +43,12 @@ func (l *topic) change(f func()) {
 	l.changed = make(chan struct{})
 }
 
-// write appends a value with the time of the topic's clock.
+// write appends a value with the time of the topic's clock, under the name in it.
 func (l *topic) write(value []byte) {
+	var s struct{ Name string }
+	_ = json.Unmarshal(value, &s) // what is no JSON has no name
 	l.change(func() {
-		l.records = append(l.records, stream.Record{Time: time.Now().Add(l.ahead).UnixMilli(), Value: value})
+		l.records = append(l.records, stream.Record{Time: time.Now().Add(l.ahead).UnixMilli(), Key: []byte(s.Name), Value: value})
 	})
 }
 
@@ -207,6 +210,13 @@ func TestOffsetsOutOfRange(t *testing.T) {
 	}
 }
 
+// aimedAt returns a heartbeat that names a topic of its own choice.
+func aimedAt(topic string) []byte {
+	s := beat("sub1", "a", wire.StateServing)
+	s.Topic = topic
+	return s.Encode()
+}
+
 // A tombstone is passed over, and a record that is no heartbeat is passed over, counted
 // and logged.
 func TestBadRecords(t *testing.T) {
@@ -214,7 +224,7 @@ func TestBadRecords(t *testing.T) {
 		l := newTopic()
 		bad := []string{
 			"x", "null", "[]", "{}", `{"name":"sub0","url":"http://a","topic":"t","capacity":1}`, `{"name":"sub1","url":"","topic":"t","capacity":1}`,
-			`{"name":"sub1","url":"http://a","topic":"t","capacity":0}`, `{"name":"sub1","url":"http://a","topic":"t","capacity":1,"clients":-1}`,
+			string(aimedAt("emoji-topic")), string(aimedAt("sub_2")), `{"name":"sub1","url":"http://a","topic":"t","capacity":0}`, `{"name":"sub1","url":"http://a","topic":"t","capacity":1,"clients":-1}`,
 		}
 		l.write(serving("sub1"))
 		l.write(nil)

@@ -25,29 +25,62 @@ type Entry struct {
 	Beats uint64    // how many heartbeats of this instance were heard
 }
 
-// Roster is the list of all servers whose heartbeats were heard. The zero value is an
-// empty list. It is safe for concurrent use.
+// MaxServers is how many servers a roster holds: more than one installation has, and few
+// enough for publish to write to the topics of all of them.
+const MaxServers = 1000
+
+// Roster is the list of the servers whose heartbeats were heard. The zero value is an
+// empty list of servers whose topics have no prefix. It is safe for concurrent use.
 type Roster struct {
+	Names wire.Topics // of the installation; its servers' topics are among these
+
 	mu      sync.Mutex
 	entries map[string]Entry
 	rivals  map[string]Entry // by name: the last instance before the one in entries
 }
 
-// Apply takes in a heartbeat that was heard at heard.
-func (r *Roster) Apply(s wire.ServerStatus, heard time.Time) {
+// Apply takes in a heartbeat that was heard at heard. If there are MaxServers, the one
+// that has been silent for longest makes way for a new one. If all of them are alive,
+// Apply takes nothing in and returns an error.
+func (r *Roster) Apply(s wire.ServerStatus, heard time.Time) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.entries == nil {
 		r.entries, r.rivals = map[string]Entry{}, map[string]Entry{}
 	}
+	old, known := r.entries[s.Name]
+	if !known && len(r.entries) >= MaxServers && !r.forgetOne(heard) {
+		return fmt.Errorf("%s would be one more than the %d subscriber servers that are taken", s.Name, MaxServers)
+	}
 	beats := uint64(1)
-	switch old, ok := r.entries[s.Name]; {
-	case ok && old.Instance == s.Instance:
+	switch rival := r.rivals[s.Name]; {
+	case known && old.Instance == s.Instance:
 		beats = old.Beats + 1
-	case ok:
+	case known:
+		if rival.Instance == s.Instance {
+			beats = rival.Beats + 1 // the two take turns
+		}
 		r.rivals[s.Name] = old
 	}
 	r.entries[s.Name] = Entry{ServerStatus: s, Heard: heard, Beats: beats}
+	return nil
+}
+
+// forgetOne forgets the server that has been silent for longest. It returns false if all
+// are alive at now. The caller holds r.mu.
+func (r *Roster) forgetOne(now time.Time) bool {
+	var silent *Entry
+	for _, e := range r.entries {
+		if !e.Alive(now) && (silent == nil || e.Heard.Before(silent.Heard)) {
+			silent = &e
+		}
+	}
+	if silent == nil {
+		return false
+	}
+	delete(r.entries, silent.Name)
+	delete(r.rivals, silent.Name)
+	return true
 }
 
 // Get returns the server with a name, if a heartbeat of it was ever heard.
@@ -87,8 +120,8 @@ func (r *Roster) All() []Entry {
 
 // Follow reads heartbeats from the servers' topic, from offset on, into the roster,
 // until ctx ends; then it returns nil. end is where the topic ended when the caller
-// began. Once Follow has read up to it, it calls ready. Records of the topic that are no
-// heartbeats are reported to over.
+// began. Once Follow has read up to it, it calls ready. Records of the topic that cannot
+// be heartbeats of this installation's servers are reported to over.
 func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int64, topic string, over *passedover.Reporter, ready func()) error {
 	caughtUp, answered := false, time.Now() // when the log last answered
 	err := stream.Follow(ctx, log, offset, end, func(b stream.Batch) {
@@ -101,15 +134,16 @@ func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int6
 			if len(rec.Value) == 0 {
 				continue // a tombstone: a record without a value, which removes its key
 			}
-			s, err := wire.DecodeServerStatus(rec.Value)
+			s, err := r.Names.DecodeServerStatus(rec.Key, rec.Value)
+			if err == nil {
+				heard := now
+				if written := time.UnixMilli(rec.Time); !live && written.Before(now) {
+					heard = written // an old heartbeat was heard when it was written
+				}
+				err = r.Apply(s, heard)
+			}
 			if err != nil {
 				over.Record(topic, 0, rec.Offset, err)
-				continue
-			}
-			if written := time.UnixMilli(rec.Time); !live && written.Before(now) {
-				r.Apply(s, written) // an old heartbeat was heard when it was written
-			} else {
-				r.Apply(s, now)
 			}
 		}
 	}, func() {

@@ -16,7 +16,7 @@ import (
 // beat is a heartbeat of an instance of a server.
 func beat(name, instance, state string) wire.ServerStatus {
 	return wire.ServerStatus{
-		Name: name, Instance: instance, URL: "http://" + instance, Topic: "sub_1", Cluster: "cluster_1", Capacity: 10, State: state,
+		Name: name, Instance: instance, URL: "http://" + instance, Topic: wire.Topics{}.Server(name), Cluster: "cluster_1", Capacity: 10, State: state,
 	}
 }
 
@@ -59,6 +59,7 @@ func TestNobodyWasHeardOf(t *testing.T) {
 }
 
 // An entry is what the latest heartbeat says, and counts the heartbeats of one instance.
+// The last two instances of a name are told apart while they take turns.
 func TestLatestHeartbeatCounts(t *testing.T) {
 	var r roster.Roster
 	at := time.Now()
@@ -66,7 +67,7 @@ func TestLatestHeartbeatCounts(t *testing.T) {
 		instance string
 		clients  int
 		beats    uint64
-	}{{"a", 1, 1}, {"a", 5, 2}, {"a", 0, 3}, {"b", 2, 1}, {"b", 2, 2}, {"a", 9, 1}} {
+	}{{"a", 1, 1}, {"a", 5, 2}, {"a", 0, 3}, {"b", 2, 1}, {"b", 2, 2}, {"a", 9, 4}, {"c", 9, 1}, {"a", 9, 5}, {"b", 9, 1}} {
 		s := beat("sub1", tt.instance, wire.StateServing)
 		s.Clients = tt.clients
 		heard := at.Add(time.Duration(i) * time.Second)
@@ -154,5 +155,46 @@ func TestConcurrentUse(t *testing.T) {
 	working.Wait()
 	if n := len(r.All()); n != 10 {
 		t.Errorf("%d servers, want 10", n)
+	}
+}
+
+// A roster holds a thousand servers. A further one is taken in the place of the one that
+// has been silent for longest, and not at all while all are alive.
+func TestServersAreBounded(t *testing.T) {
+	var r roster.Roster
+	at := time.Now()
+	name := func(i int) string { return fmt.Sprintf("sub%d", i) }
+	for i := 1; i <= roster.MaxServers; i++ {
+		heard := at.Add(-time.Duration(i) * time.Microsecond)
+		if err := r.Apply(beat(name(i), "a", wire.StateServing), heard); err != nil {
+			t.Fatalf("server %d: %v", i, err)
+		}
+	}
+	refused := func(now time.Time) bool {
+		t.Helper()
+		err := r.Apply(beat(name(9999), "a", wire.StateServing), now)
+		if n := len(r.All()); n != roster.MaxServers {
+			t.Errorf("%d servers are held", n)
+		}
+		return err != nil
+	}
+	if !refused(at) {
+		t.Error("one more was taken while all were alive")
+	}
+	if err := r.Apply(beat(name(5), "b", wire.StateServing), at); err != nil {
+		t.Errorf("a known name was refused: %v", err)
+	}
+	silent := at.Add(roster.Timeout - roster.MaxServers*time.Microsecond)
+	if !refused(silent.Add(-1)) {
+		t.Error("one more was taken while the last one was just alive")
+	}
+	if refused(silent) {
+		t.Error("one more was not taken though one is silent")
+	}
+	if _, ok := r.Get(name(roster.MaxServers)); ok {
+		t.Error("the one that was silent for longest is still there")
+	}
+	if _, ok := r.Get(name(1)); !ok {
+		t.Error("one that is alive has made way")
 	}
 }

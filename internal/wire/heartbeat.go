@@ -4,6 +4,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
 )
 
 // The states of a subscriber server.
@@ -39,17 +43,101 @@ func (s ServerStatus) Encode() []byte {
 	return b
 }
 
-// DecodeServerStatus decodes a heartbeat, and checks what its readers rely on.
-func DecodeServerStatus(b []byte) (ServerStatus, error) {
+// Bounds of a heartbeat. No server that this program runs comes near them.
+const (
+	maxHeartbeat   = 4 << 10 // bytes of the record
+	maxServerURL   = 512     // bytes
+	maxInstance    = 64
+	maxVersionText = 64
+	maxCapacity    = 10_000_000
+)
+
+// DecodeServerStatus decodes the record of a heartbeat. Whoever may write to
+// emostream-servers can write anything into it, so every field is checked: clients are
+// sent to the URL, swarms are written to the topic, and a server gives its name up to an
+// older instance. The topic must be the one of the server's name. What cannot be a
+// heartbeat of this program, of any version, is an error.
+func (t Topics) DecodeServerStatus(key, value []byte) (ServerStatus, error) {
 	var s ServerStatus
-	if err := json.Unmarshal(b, &s); err != nil {
+	if len(value) > maxHeartbeat {
+		return ServerStatus{}, fmt.Errorf("server status: %d bytes, and at most %d are taken", len(value), maxHeartbeat)
+	}
+	if err := json.Unmarshal(value, &s); err != nil {
 		return ServerStatus{}, fmt.Errorf("server status: %w", err)
 	}
-	if _, err := ServerNumber(s.Name); err != nil {
+	if err := t.checkServerStatus(s, string(key)); err != nil {
 		return ServerStatus{}, fmt.Errorf("server status: %w", err)
 	}
-	if s.URL == "" || s.Topic == "" || s.Capacity < 1 || s.Clients < 0 {
-		return ServerStatus{}, errors.New("server status: it lacks a url, a topic or a capacity")
-	}
+	s.Version = cleanVersion(s.Version)
 	return s, nil
+}
+
+func (t Topics) checkServerStatus(s ServerStatus, key string) error {
+	if _, err := ServerNumber(s.Name); err != nil {
+		return err
+	}
+	if err := CheckServerURL(s.URL); err != nil {
+		return fmt.Errorf("url: %w", err) // without the URL, which may hold a password
+	}
+	if err := CheckTopicName(s.Cluster); err != nil {
+		return fmt.Errorf("cluster: %w", err)
+	}
+	switch {
+	case key != s.Name:
+		return fmt.Errorf("it is of %s, and its key is %.40q", s.Name, key)
+	case s.Topic != t.Server(s.Name):
+		return fmt.Errorf("the topic of %s is %s, not %.40q", s.Name, t.Server(s.Name), s.Topic)
+	case !token(s.Instance, maxInstance):
+		return errors.New("instance is not 1 to 64 visible characters of ASCII")
+	case s.State != StateServing && s.State != StateDraining && s.State != StateGone:
+		return fmt.Errorf("state %.20q is not known", s.State)
+	case s.Capacity < 1 || s.Capacity > maxCapacity:
+		return fmt.Errorf("capacity %d: 1 to %d are possible", s.Capacity, maxCapacity)
+	case s.Clients < 0 || s.Clients > s.Capacity:
+		return fmt.Errorf("clients %d: 0 to the capacity are possible", s.Clients)
+	case s.Opened < 0:
+		return errors.New("opened is below zero")
+	case !isTime(s.StartedAt) || !isTime(s.Time):
+		return fmt.Errorf("started_at and time are not both like %s", TimeFormat)
+	}
+	return nil
+}
+
+// CheckServerURL returns an error if s is not the base URL of a server, such as
+// https://emo.example/sub1.
+func CheckServerURL(s string) error {
+	if u, err := url.Parse(s); err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || !validPort(u.Port()) ||
+		u.User != nil || strings.ContainsAny(s, `?#"'<>\`+"`") || !token(s, maxServerURL) {
+		return fmt.Errorf("want the base URL of a server: http:// or https:// and a host, in ASCII, without user, query and fragment, and %d bytes at most", maxServerURL)
+	}
+	return nil
+}
+
+// validPort says whether a URL may have a port; empty: it has none.
+func validPort(port string) bool {
+	n, err := strconv.ParseUint(port, 10, 16)
+	return port == "" || err == nil && n > 0
+}
+
+// token says whether s is 1 to limit bytes of visible ASCII.
+func token(s string, limit int) bool {
+	return len(s) > 0 && len(s) <= limit && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// isTime says whether s is empty or a time as heartbeats have it.
+func isTime(s string) bool {
+	_, err := time.Parse(TimeFormat, s)
+	return s == "" || err == nil
+}
+
+// cleanVersion returns the version of a program without what is not visible ASCII, and
+// cut to a bound.
+func cleanVersion(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return -1
+		}
+		return r
+	}, s)
+	return s[:min(len(s), maxVersionText)]
 }

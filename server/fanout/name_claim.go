@@ -39,6 +39,10 @@ func (s *Server) claim(ctx context.Context) error {
 	return nil
 }
 
+// minRivalBeats is how many heartbeats of another server this one must have heard before
+// it gives up its name.
+const minRivalBeats = 3
+
 // nameLost returns an error if this server must give up its name, which it claimed at
 // the time claimed. If two servers claimed one name at once, the one that started later
 // gives it up.
@@ -49,8 +53,9 @@ func (s *Server) claim(ctx context.Context) error {
 // then both servers are alive, behind one proxy.
 func (s *Server) nameLost(claimed time.Time) error {
 	other, ok := s.cfg.Servers.Rival(s.cfg.Name, s.instance, time.Now())
-	alive := ok && other.Heard.After(claimed) && (other.URL != s.cfg.URL || sentAt(other).After(claimed.Add(2*roster.HeartbeatInterval)))
-	if alive && other.StartedAt+other.Instance < s.startedAt()+s.instance {
+	// One record may be anybody's; a server that is alive sends one each second.
+	alive := ok && other.Beats >= minRivalBeats && other.Heard.After(claimed) && (other.URL != s.cfg.URL || sentAt(other).After(claimed.Add(2*roster.HeartbeatInterval)))
+	if alive && other.StartedAt != "" && other.StartedAt+other.Instance < s.startedAt()+s.instance {
 		return &NameTakenError{Name: s.cfg.Name, URL: other.URL}
 	}
 	return nil

@@ -166,3 +166,41 @@ func TestTwoStartAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// A foreign record that claims the name of a server that runs does not end it: whoever
+// is alive sends a heartbeat each second. After three of them, the one that started
+// earlier has the name.
+func TestForeignClaims(t *testing.T) {
+	for records, ends := range map[int]bool{1: false, 2: false, 3: true} {
+		for name, started := range map[string]string{"an earlier start": "1999-12-31T23:00:00.000Z", "no start": ""} {
+			t.Run(fmt.Sprintf("%d with %s", records, name), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					servers := &announcements{}
+					ctx, cancel := context.WithCancel(t.Context())
+					defer cancel()
+					ran := run(ctx, contender(servers, newTopic(), "http://emo"))
+					pass(10*time.Second + 500*time.Millisecond)
+					for range records {
+						rival := owner("http://evil", wire.StateServing)
+						rival.StartedAt = started
+						servers.hear(rival)
+						pass(time.Second)
+					}
+					pass(10 * time.Second)
+					select {
+					case err := <-ran:
+						if !ends || started == "" || !strings.Contains(fmt.Sprint(err), "http://evil") {
+							t.Errorf("ended with %v", err)
+						}
+					default:
+						if ends && started != "" {
+							t.Error("goes on")
+						}
+						cancel()
+						<-ran
+					}
+				})
+			})
+		}
+	}
+}

@@ -20,8 +20,11 @@ type Port struct {
 	Free    bool
 	Ours    bool   // a server of Emostream answers there
 	Unready string // why that server is not ready; empty: it is
-	Owner   string // the process that holds it, if it is not ours and known
-	Err     string // if nobody holds it: why it cannot be listened on
+	// Forwarded says that the main server ignores an X-Forwarded-For, of a peer that is
+	// not named as a proxy. Subscriber servers are asked at their URLs.
+	Forwarded bool
+	Owner     string // the process that holds it, if it is not ours and known
+	Err       string // if nobody holds it: why it cannot be listened on
 }
 
 // Ports says whether up, or the single stages, could listen. settled says that nothing
@@ -34,6 +37,8 @@ func Ports(ports []Port, settled bool) []Finding {
 		case p.Ours && p.Unready != "" && settled:
 			l.wrong(p.Address, fmt.Sprintf("%s is up and not ready: %s", p.For, p.Unready),
 				"it takes nothing in", "see its log; /readyz says when it is ready")
+		case p.Forwarded:
+			l.forwarded(p.Address)
 		case p.Ours:
 			l.ok(p.Address, "held by a server of Emostream")
 		case p.Free:
@@ -57,7 +62,7 @@ func wantedPorts(host string, first, subscribers int) (ports []Port) {
 	for i := range 1 + subscribers {
 		p := Port{Address: net.JoinHostPort(host, strconv.Itoa(first+i)), For: fmt.Sprintf("sub%d", i)}
 		if i == 0 {
-			p.For = "the main server"
+			p.For = mainServer
 		}
 		ports = append(ports, p)
 	}
@@ -67,7 +72,9 @@ func wantedPorts(host string, first, subscribers int) (ports []Port) {
 // probe finds out who listens on a port. It first asks for an answer, and tries to bind
 // the port only if no server of Emostream answers.
 func (p *Port) probe(ctx context.Context) {
-	if p.Ours, p.Unready = ours(ctx, "http://"+p.Address); p.Ours {
+	var said health
+	if p.Ours, p.Unready, said = ours(ctx, "http://"+p.Address); p.Ours {
+		p.Forwarded = p.For == mainServer && said.forwarded()
 		return
 	}
 	ln, err := httpserve.Listen(ctx, p.Address)
@@ -85,22 +92,32 @@ func (p *Port) probe(ctx context.Context) {
 // maxAnswer is how many bytes of an answer are read.
 const maxAnswer = 4 << 10
 
-// ours says whether a server of Emostream answers at a URL. If that server is not
-// ready, it returns why.
-func ours(ctx context.Context, url string) (yes bool, unready string) {
-	var health struct{ Status, Error string }
-	if code, err := get(ctx, url+"/healthz", &health); err != nil || code != http.StatusOK || health.Status != "ok" {
-		return false, ""
+// mainServer is what Port.For says of the main server.
+const mainServer = "the main server"
+
+// health is what a server answers at /healthz.
+type health struct {
+	Status    string `json:"status"`
+	Forwarded string `json:"x_forwarded_for"`
+}
+
+func (h health) forwarded() bool { return h.Forwarded == "ignored" }
+
+// ours says whether a server of Emostream answers at a URL, and returns what it says at
+// /healthz. If that server is not ready, it returns why.
+func ours(ctx context.Context, url string) (yes bool, unready string, said health) {
+	if code, err := get(ctx, url+"/healthz", &said); err != nil || code != http.StatusOK || said.Status != "ok" {
+		return false, "", said
 	}
-	health.Status = ""
-	code, err := get(ctx, url+"/readyz", &health)
+	var ready struct{ Status, Error string }
+	code, err := get(ctx, url+"/readyz", &ready)
 	switch {
 	case err != nil || code == http.StatusOK:
-		return err == nil && health.Status == "ready", ""
-	case health.Error == "":
-		return false, ""
+		return err == nil && ready.Status == "ready", "", said
+	case ready.Error == "":
+		return false, "", said
 	}
-	return true, health.Error
+	return true, ready.Error, said
 }
 
 // get reads a small JSON object from a URL into v.

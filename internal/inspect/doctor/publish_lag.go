@@ -16,7 +16,7 @@ import (
 // the clusters; of these it takes the one that is least behind, since all are written
 // together, and one may be new. The others go from each cluster to its servers.
 func (s *session) hops(ctx context.Context) ([]Hop, error) {
-	servers, err := s.announced(ctx)
+	servers, _, err := s.announced(ctx)
 	if err != nil {
 		return nil, err
 	}

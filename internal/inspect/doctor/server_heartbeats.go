@@ -10,7 +10,6 @@ import (
 
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
-	"github.com/emostream/emostream/internal/wire"
 )
 
 // servers reads the heartbeats, and asks each server whether it answers. If a server
@@ -23,8 +22,9 @@ func (s *session) servers(ctx context.Context) []Finding {
 		return skipped(areaServers, areaServers, topic+" is not there, or has no leader")
 	}
 	var servers []Server
+	var foreign Foreign
 	err := retry(ctx, func() (done bool, err error) {
-		servers, err = s.announced(ctx)
+		servers, foreign, err = s.announced(ctx)
 		return !slices.ContainsFunc(servers, func(s Server) bool { return s.Age > roster.Timeout && s.Age < 2*roster.Timeout }), err
 	})
 	if err != nil {
@@ -35,35 +35,41 @@ func (s *session) servers(ctx context.Context) []Finding {
 		v := &servers[i]
 		v.Orphan = !s.states[s.Names.Cluster(v.Cluster)].Exists
 		asking.Go(func() {
-			var health struct{ Status string }
-			code, err := get(ctx, strings.TrimSuffix(v.URL, "/")+"/healthz", &health)
-			v.Answers = err == nil && code == http.StatusOK && health.Status == "ok"
+			var said health
+			code, err := get(ctx, strings.TrimSuffix(v.URL, "/")+"/healthz", &said)
+			v.Answers = err == nil && code == http.StatusOK && said.Status == "ok"
+			v.Forwarded = v.Answers && said.forwarded()
 		})
 	}
 	asking.Wait()
-	return Servers(servers)
+	return Servers(servers, foreign)
 }
 
 // announced returns the servers that have sent a heartbeat within roster.Lookback and
-// have not left.
-func (s *session) announced(ctx context.Context) ([]Server, error) {
+// have not left, and what else was written to the topic.
+func (s *session) announced(ctx context.Context) ([]Server, Foreign, error) {
 	topic := s.Names.Servers()
 	if !s.usable(topic) {
-		return nil, nil
+		return nil, Foreign{}, nil
 	}
 	from, err := s.client.OffsetAt(ctx, topic, 0, s.now().Add(-roster.Lookback))
 	if err != nil {
-		return nil, err
+		return nil, Foreign{}, err
 	}
 	_, end, err := s.client.Offsets(ctx, topic, 0)
 	if err != nil {
-		return nil, err
+		return nil, Foreign{}, err
 	}
 	var beats []heartbeat
+	foreign := Foreign{Topic: topic}
 	err = s.read(ctx, topic, 0, from, end, func(r stream.Record) {
-		if status, err := wire.DecodeServerStatus(r.Value); err == nil {
+		switch status, err := s.Names.DecodeServerStatus(r.Key, r.Value); {
+		case err == nil:
 			beats = append(beats, heartbeat{status, time.UnixMilli(r.Time)})
+		case len(r.Value) > 0: // else it removes its key
+			foreign.Records++
+			foreign.Offset, foreign.Reason = r.Offset, err.Error()
 		}
 	})
-	return lastHeartbeats(beats, s.now()), err
+	return lastHeartbeats(beats, s.now()), foreign, err
 }

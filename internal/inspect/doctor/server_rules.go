@@ -17,12 +17,28 @@ type Server struct {
 	Rival   string        // URL of another server with the same name; empty: there is none
 	Answers bool          // it answers at its URL, asked from here
 	Orphan  bool          // its cluster has no topic
+
+	// Forwarded says that it ignores an X-Forwarded-For, of a peer that is not named as
+	// a proxy.
+	Forwarded bool
+}
+
+// Foreign is what was written to emostream-servers and cannot be heartbeats.
+type Foreign struct {
+	Topic   string
+	Records int
+	Offset  int64  // of the last one
+	Reason  string // why it is none
 }
 
 // Servers says whether there are servers that clients can listen to. servers does not
 // hold those that have announced that they leave.
-func Servers(servers []Server) []Finding {
+func Servers(servers []Server, foreign Foreign) []Finding {
 	l := findings{area: areaServers}
+	if foreign.Records > 0 {
+		l.wrong(foreign.Topic, fmt.Sprintf("%s cannot be heartbeats of its servers; the last is at offset %d: %.200s", many(foreign.Records, "record"), foreign.Offset, foreign.Reason),
+			"another program writes there, and who can do that can send clients elsewhere", "let nobody but subscribe and serve write to it (docs/kafka-security.md)")
+	}
 	for _, s := range servers {
 		switch {
 		case s.Rival != "":
@@ -39,6 +55,8 @@ func Servers(servers []Server) []Finding {
 		case s.Orphan:
 			l.wrong(s.Name, fmt.Sprintf("its %s has no topic: nobody publishes to it", s.Cluster), "its listeners see nothing",
 				"name the cluster in publish --clusters, or another one in subscribe --cluster")
+		case s.Forwarded:
+			l.forwarded(s.Name)
 		default:
 			l.ok(s.Name, "%s, %d/%d listeners", s.URL, s.Clients, s.Capacity)
 		}
@@ -47,6 +65,13 @@ func Servers(servers []Server) []Finding {
 		l.note("subscriber servers", "none is announced", "register has nowhere to send clients to", "start emostream subscribe")
 	}
 	return l.all
+}
+
+// forwarded notes that a server ignores X-Forwarded-For.
+func (l *findings) forwarded(server string) {
+	l.note(server, "it ignores X-Forwarded-For, which comes from a peer that is not named as a proxy",
+		"behind that proxy all clients count as one address, which gets a quarter of each bound; or a client has made the header up",
+		"name the proxy in --trusted-proxies of serve and subscribe; the log says which peer it is")
 }
 
 // loopback says whether a URL can be reached only from its own machine.

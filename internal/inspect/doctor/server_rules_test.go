@@ -25,6 +25,7 @@ func TestServers(t *testing.T) {
 		"only for itself":       {func(s *doctor.Server) { s.Answers, s.URL = false, "http://127.0.0.1:5001" }, "--public-url", []string{"wrong sub1"}},
 		"only for itself, IPv6": {func(s *doctor.Server) { s.Answers, s.URL = false, "http://[::1]:5001" }, "", []string{"wrong sub1"}},
 		"localhost":             {func(s *doctor.Server) { s.Answers, s.URL = false, "http://localhost:5001" }, "", []string{"wrong sub1"}},
+		"behind a stranger":     {func(s *doctor.Server) { s.Forwarded = true }, "it ignores X-Forwarded-For", []string{"note sub1"}},
 		"of no cluster":         {func(s *doctor.Server) { s.Orphan = true }, "its cluster_1 has no topic", []string{"wrong sub1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -33,10 +34,17 @@ func TestServers(t *testing.T) {
 				Answers:      true,
 			}
 			tt.change(&s)
-			check(t, doctor.Servers([]doctor.Server{s}), tt.says, tt.want...)
+			check(t, doctor.Servers([]doctor.Server{s}, doctor.Foreign{}), tt.says, tt.want...)
 		})
 	}
-	t.Run("none", func(t *testing.T) { check(t, doctor.Servers(nil), "none is announced", "note subscriber servers") })
+	t.Run("none", func(t *testing.T) {
+		check(t, doctor.Servers(nil, doctor.Foreign{}), "none is announced", "note subscriber servers")
+	})
+	t.Run("foreign records", func(t *testing.T) {
+		foreign := doctor.Foreign{Topic: "emostream-servers", Records: 3, Offset: 17, Reason: "server status: no name"}
+		check(t, doctor.Servers(nil, foreign), "3 records cannot be heartbeats of its servers; the last is at offset 17: server status: no name",
+			"wrong emostream-servers", "note subscriber servers")
+	})
 }
 
 // The last heartbeat of each server counts. A server that announced that it leaves is

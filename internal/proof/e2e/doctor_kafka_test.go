@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -199,8 +200,12 @@ func TestDoctorFindsFaultsOfServers(t *testing.T) {
 	t.Cleanup(answers.Close)
 	beat := func(name, instance, cluster, url string) wire.ServerStatus {
 		return wire.ServerStatus{
-			Name: name, Instance: instance, URL: url, Topic: "sub_1", Cluster: cluster, Capacity: 10, State: wire.StateServing,
+			Name: name, Instance: instance, URL: url, Cluster: cluster, Capacity: 10, State: wire.StateServing,
 		}
+	}
+	aimed := func(s wire.ServerStatus, topic string) wire.ServerStatus {
+		s.Topic = topic
+		return s
 	}
 	for name, tt := range map[string]struct {
 		beats []wire.ServerStatus
@@ -215,7 +220,10 @@ func TestDoctorFindsFaultsOfServers(t *testing.T) {
 		"one that took over": {[]wire.ServerStatus{
 			beat("sub2", "a", "cluster_1", "http://127.0.0.1:1"), beat("sub2", "b", "cluster_1", answers.URL),
 		}, 0, nil},
-		"an address for itself":     {[]wire.ServerStatus{beat("sub3", "a", "cluster_1", "http://"+free(t))}, 0, []string{"servers/sub3"}},
+		"an address for itself": {[]wire.ServerStatus{beat("sub3", "a", "cluster_1", "http://"+free(t))}, 0, []string{"servers/sub3"}},
+		"one aimed at another topic": {[]wire.ServerStatus{
+			beat("sub1", "a", "cluster_1", answers.URL), aimed(beat("sub5", "a", "cluster_1", answers.URL), "emoji-topic"),
+		}, 0, []string{"servers/{topic}"}},
 		"a cluster without a topic": {[]wire.ServerStatus{beat("sub4", "a", "cluster_9", answers.URL)}, 0, []string{"servers/sub4"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -239,9 +247,16 @@ func TestDoctorFindsFaultsOfServers(t *testing.T) {
 				return nil
 			})
 			for _, b := range tt.beats {
+				if b.Topic == "" {
+					b.Topic = in.names.Server(b.Name)
+				}
 				w.write(t, in.names.Servers(), b.Name, b.Encode(), tt.ago)
 			}
-			p.check(t, tt.want...)
+			want := slices.Clone(tt.want)
+			for i, check := range want {
+				want[i] = strings.ReplaceAll(check, "{topic}", in.names.Servers())
+			}
+			p.check(t, want...)
 		})
 	}
 }
