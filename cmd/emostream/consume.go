@@ -124,6 +124,13 @@ func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) erro
 	}
 	p := newRecordPrinter(io.out, cfg.Topic, asJSON)
 	p.reactions, p.maxRecords, p.wants = cfg.Topic == f.names().Reactions(), f.records, wants
+	var told time.Time
+	cfg.Unread = func(u topicreader.Unread) {
+		if now := time.Now(); now.Sub(told) >= time.Second {
+			told = now
+			printUnread(io.err, u)
+		}
+	}
 	err = f.read(ctx, io, "consume", cfg, func(s *topicreader.Range) error {
 		n := s.Partitions()
 		if f.partition >= 0 {

@@ -99,6 +99,8 @@ func (v *verifyFlags) verifyExit(r verify.Report) error {
 	switch {
 	case r.Verdict == verify.Agree:
 		return nil
+	case r.Verdict == verify.Undecided && len(r.Blocked) > 0:
+		return errors.New("not decided: " + blockedText(r.Blocked[0]) + "; verify again when it has ended (kafka-transactions.sh tells whose it is, and can end it)")
 	case r.Lost > 0:
 		return &exitError{exitUnverified, fmt.Errorf("verification failed: %s lost, %s doubled. What aggregate had not counted after --wait %v is taken for lost: see that it runs, or wait longer",
 			text.Plural(r.Lost, "reaction"), text.Thousands(r.Doubled), v.wait)}

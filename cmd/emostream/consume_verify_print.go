@@ -28,6 +28,9 @@ func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	optional("left out", r.LeftOut, fmt.Sprintf("in %s that retention may have taken something of", text.Plural(int64(r.WindowsLeftOut), "window")))
 	optional("skipped", r.Skipped, "records of "+names.Reactions()+" that are no reactions")
 	optional("unread", r.Unreadable, "records of "+names.Counts()+" that are no counts")
+	for _, b := range r.Blocked {
+		number("blocked", b.Records, blockedText(b))
+	}
 	optional("late", r.Late, "in a later window than their own, which was closed")
 	if r.Compared == verify.ByWindow {
 		number("windows", int64(r.Windows), fmt.Sprintf("compared, by %s (%s)", countingFlags(r.Settings), r.Source))
@@ -50,6 +53,11 @@ func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	}
 	_, err := fmt.Fprintln(out, strings.Join(lines, "\n"))
 	return err
+}
+
+// blockedText says where a transaction is open.
+func blockedText(b verify.Blocked) string {
+	return fmt.Sprintf("behind a transaction that is open in %s/%d from offset %d on", b.Topic, b.Partition, b.Offset)
 }
 
 // verifiedText says what was verified, if the log and the counts agree.

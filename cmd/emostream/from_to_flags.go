@@ -95,5 +95,9 @@ func (f *fromToFlags) read(ctx context.Context, io streams, role string, cfg top
 	if err != nil {
 		return err
 	}
-	return do(s)
+	err = do(s)
+	if !cfg.Follow {
+		printUnread(io.err, s.Unread()...)
+	}
+	return err
 }

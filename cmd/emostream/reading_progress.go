@@ -24,6 +24,19 @@ func readingProgress(out io.Writer) func(topicreader.Progress) {
 	}
 }
 
+// printUnread prints what was not read of a topic.
+func printUnread(out io.Writer, unread ...topicreader.Unread) {
+	for _, u := range unread {
+		if u.Open {
+			_, _ = fmt.Fprintf(out, "%s of %s/%d not read, from offset %d on: they are behind a transaction of another program that is open\n",
+				text.Plural(u.To-u.From, "record"), u.Topic, u.Partition, u.From)
+			continue
+		}
+		_, _ = fmt.Fprintf(out, "%s of %s/%d passed over, from offset %d on: %s\n",
+			text.Plural(u.To-u.From, "record"), u.Topic, u.Partition, u.From, text.Clean(u.Reason.Error()))
+	}
+}
+
 // printGone prints how many records retention removed, if any.
 func printGone(out io.Writer, gone int64) {
 	if gone > 0 {

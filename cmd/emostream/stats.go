@@ -176,7 +176,7 @@ type statsCounter struct {
 
 	mu         sync.Mutex // guards what follows, which a live view reads
 	statistics *stats.Statistics
-	gone       int64
+	unread     topicreader.Progress
 }
 
 func (c *statsCounter) run(ctx context.Context) error {
@@ -186,12 +186,12 @@ func (c *statsCounter) run(ctx context.Context) error {
 		for _, r := range records {
 			c.add(r)
 		}
-		c.gone = c.topic.Progress().Gone
+		c.unread = c.topic.Progress()
 		return nil
 	})
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.gone = c.topic.Progress().Gone
+	c.unread = c.topic.Progress()
 	return err
 }
 
@@ -209,7 +209,8 @@ func (c *statsCounter) report(a stats.Selection) stats.Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	r := c.statistics.Report(a)
-	r.Gone = c.gone
+	r.Gone, r.Blocked = c.unread.Gone, c.unread.Blocked
+	r.Skipped += c.unread.Skipped
 	return r
 }
 

@@ -109,6 +109,9 @@ func statsSums(r stats.Report, topic string, live bool) []string {
 	if r.Gone > 0 {
 		v.add("gone", text.Thousands(r.Gone), "records that retention removed before they were read")
 	}
+	if r.Blocked > 0 {
+		v.add("blocked", text.Thousands(r.Blocked), "records behind transactions of other programs that are open")
+	}
 	return v.lines
 }
 

@@ -27,12 +27,20 @@ type Summary struct {
 	Skipped   int64     `json:"skipped"` // records that could not be decoded
 	Note      string    `json:"note,omitempty"`
 	Gone      int64     `json:"gone"` // records that retention removed before they were read
+	// Blocked are records that were not read, because a transaction is open before them.
+	Blocked int64 `json:"blocked,omitempty"`
 }
 
 func (s *Summary) skip(r stream.Record, err error) {
 	if s.Skipped++; s.Note == "" {
 		s.Note = fmt.Sprintf("offset %d: %v", r.Offset, err)
 	}
+}
+
+// add adds what was not read of a range.
+func (s *Summary) add(p topicreader.Progress) {
+	s.Gone, s.Blocked = p.Gone, p.Blocked
+	s.Skipped += p.Skipped
 }
 
 // WindowsConfig says which windows are exported.
@@ -74,7 +82,7 @@ func Windows(ctx context.Context, s *topicreader.Range, cfg WindowsConfig, give 
 	if err := cfg.counts(ctx, s, &sum, func(c wire.Count) error { return m.Add(c, count) }); err != nil {
 		return sum, err
 	}
-	sum.Gone = s.Progress().Gone
+	sum.add(s.Progress())
 	return sum, m.Flush(count)
 }
 
@@ -129,6 +137,6 @@ func Reactions(ctx context.Context, s *topicreader.Range, f topicreader.Filter, 
 			return sum, err
 		}
 	}
-	sum.Gone = s.Progress().Gone
+	sum.add(s.Progress())
 	return sum, nil
 }

@@ -28,6 +28,8 @@ type Report struct {
 	Series        []Point `json:"series"`
 	Skipped       int64   `json:"skipped"` // records that are no reactions
 	Gone          int64   `json:"gone"`    // records that retention removed before they were read
+	// Blocked are records that were not read, because a transaction is open before them.
+	Blocked int64 `json:"blocked,omitempty"`
 }
 
 // Peak is a window, and how many reactions it has.

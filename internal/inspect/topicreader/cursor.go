@@ -15,6 +15,25 @@ import (
 // fetchWait is how long one fetch waits for records.
 const fetchWait = 200 * time.Millisecond
 
+// openWait is how long a transaction may be open before a reading ends in front of it.
+// Most transactions are short.
+const openWait = 2 * time.Second
+
+// Unread is the offsets from From up to, and without, To of a partition, which were not
+// read.
+type Unread struct {
+	Topic     string
+	Partition int
+	From, To  int64
+	// Open says that they lie behind a transaction of another program that is open. They
+	// can be read once it ends.
+	Open   bool
+	Reason error // why they cannot be read; nil if Open
+}
+
+// errBlocked says that a transaction is open in front of the next record.
+var errBlocked = errors.New("a transaction is open")
+
 // Endless is greater than all offsets: reading up to it does not end.
 const Endless = math.MaxInt64
 
@@ -27,6 +46,7 @@ type Cursor struct {
 	stall     time.Duration
 	reader    stream.Reader
 	next      int64
+	unread    func(Unread) // may be nil
 }
 
 // NewCursor returns a cursor at offset 0 of a partition. Its calls fail if the brokers
@@ -34,6 +54,17 @@ type Cursor struct {
 // they wait for ever.
 func NewCursor(c *kafka.Client, topic string, partition int, stall time.Duration) *Cursor {
 	return &Cursor{client: c, topic: topic, partition: partition, stall: stall, reader: c.Reader(topic, partition)}
+}
+
+// OnUnread sets a function that is called with what is not read: batches that cannot be
+// read, and the rest behind a transaction that stays open.
+func (c *Cursor) OnUnread(f func(Unread)) { c.unread = f }
+
+func (c *Cursor) tell(u Unread) {
+	if c.unread != nil {
+		u.Topic, u.Partition = c.topic, c.partition
+		c.unread(u)
+	}
 }
 
 // Next returns the offset that is read next.
@@ -70,9 +101,15 @@ func (c *Cursor) shorterError(end int64) error {
 // batch; they are valid until take returns. If take returns an error, Read ends and
 // returns it. If gap is not nil, it is called with the number of records that retention
 // removed before they could be read.
+//
+// If a transaction stays open before end, Read ends in front of it, except if end is
+// Endless.
 func (c *Cursor) Read(ctx context.Context, end int64, take func([]stream.Record) error, gap func(records int64)) error {
 	for c.next < end {
 		records, gone, err := c.fetch(ctx)
+		if errors.Is(err, errBlocked) {
+			return nil
+		}
 		if err != nil {
 			return err
 		}
@@ -100,10 +137,22 @@ func before(records []stream.Record, end int64) []stream.Record {
 	return records[:n]
 }
 
-// ReadLast reads the last n records that the partition holds at the time of the call,
-// and hands them to take as Read does.
+// StableEnds does what Ends does. But the end is in front of the oldest transaction that
+// is open.
+func (c *Cursor) StableEnds(ctx context.Context) (start, end int64, err error) {
+	if start, end, err = c.Ends(ctx); err != nil {
+		return start, end, err
+	}
+	bounded, cancel := c.withStall(ctx)
+	defer cancel()
+	stable, err := c.client.StableEnd(bounded, c.topic, c.partition)
+	return start, max(start, min(end, stable)), c.orStalled(ctx, err)
+}
+
+// ReadLast reads the last n records that can be read at the time of the call, and hands
+// them to take as Read does.
 func (c *Cursor) ReadLast(ctx context.Context, n int64, take func([]stream.Record) error) error {
-	start, end, err := c.Ends(ctx)
+	start, end, err := c.StableEnds(ctx)
 	if err != nil {
 		return err
 	}
@@ -113,8 +162,11 @@ func (c *Cursor) ReadLast(ctx context.Context, n int64, take func([]stream.Recor
 
 // fetch waits for the next records. If retention has removed records before they could
 // be read, it returns how many in gone, and no records. The records are valid until the
-// next fetch. They may be none, for example where compaction has removed them.
+// next fetch. They may be none, for example where compaction has removed them. It
+// returns errBlocked if a transaction stays open in front of them, unless the cursor
+// waits for ever.
 func (c *Cursor) fetch(ctx context.Context) (records []stream.Record, gone int64, err error) {
+	told := false // of a transaction
 	for began := time.Now(); ; {
 		b, err := c.fetchOnce(ctx)
 		if out, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
@@ -127,9 +179,21 @@ func (c *Cursor) fetch(ctx context.Context) (records []stream.Record, gone int64
 		if err != nil {
 			return nil, 0, err
 		}
+		for _, s := range b.Skipped {
+			c.tell(Unread{From: s.From, To: s.To, Reason: s.Reason})
+		}
 		if b.Next > c.next {
 			c.next = b.Next
 			return b.Records, 0, nil
+		}
+		if b.Blocked() && time.Since(began) > openWait {
+			if !told {
+				told = true
+				c.tell(Unread{From: c.next, To: b.HighWatermark, Open: true})
+			}
+			if c.stall > 0 {
+				return nil, 0, errBlocked
+			}
 		}
 		if c.stall > 0 && time.Since(began) > c.stall {
 			return nil, 0, fmt.Errorf("read %s/%d: the broker gives no records from %d on, though the log is longer", c.topic, c.partition, c.next)

@@ -6,8 +6,9 @@
 //   - A Tail reads a whole topic, and later what was written since.
 //   - A Cursor reads one partition. Range and Tail are made of cursors.
 //
-// All of them report how many records retention removed before they could be read. They
-// fail if a log is shorter than what was already read of it, and give up if brokers do
+// All of them report how many records retention removed before they could be read, which
+// batches they passed over since those cannot be read, and where they ended in front of
+// an open transaction. They fail if a log is shorter than what was already read of it, and give up if brokers do
 // not answer. (Who only wants the newest records uses stream.Follow, which goes on.)
 // They hold no more than one batch of each partition in memory.
 package topicreader
@@ -15,6 +16,7 @@ package topicreader
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"math"
@@ -49,6 +51,8 @@ type Config struct {
 	Follow bool
 	// Stall is how long the brokers may go without an answer; default 15 s.
 	Stall time.Duration
+	// Unread, if set, is called with what is not read, by one goroutine at a time.
+	Unread func(Unread)
 	// Progress, if set, is called after every batch, by one goroutine at a time.
 	Progress func(Progress)
 }
@@ -58,6 +62,9 @@ type Progress struct {
 	Read  int64 // of a Range of times also records with other times
 	Known int64 // that existed when the Range was opened, or when Tail.ReadOn was last called
 	Gone  int64 // that retention removed before they could be read
+	// Skipped are those in batches that cannot be read, and Blocked those behind
+	// transactions that are open.
+	Skipped, Blocked int64
 }
 
 // MissingError says that the topic does not exist.
@@ -82,8 +89,9 @@ type Range struct {
 	offsets  []offsets // by partition
 	from, to int64     // ms; records of other times do not belong to the range
 
-	mu       sync.Mutex // guards progress while Each reads, and lets one call of cfg.Progress or take run at a time
+	mu       sync.Mutex // guards progress and unread while Each reads, and lets one call of cfg.Progress or take run at a time
 	progress Progress
+	unread   unread
 }
 
 // offsets is the offsets from start up to, and without, end.
@@ -177,6 +185,28 @@ func (s *Range) Partitions() int { return len(s.offsets) }
 // Progress returns how far the range was read. It must not be called during a reading.
 func (s *Range) Progress() Progress { return s.progress }
 
+// Unread returns what was not read: the first of the batches that cannot be read, and
+// what lies behind transactions that are open. It must not be called during a reading.
+func (s *Range) Unread() []Unread { return s.unread }
+
+// unread is a list of what was not read.
+type unread []Unread
+
+// maxUnread bounds the list.
+const maxUnread = 100
+
+// add adds to the list, if there is room, and to the progress.
+func (l *unread) add(u Unread, p *Progress) {
+	if u.Open {
+		p.Blocked += u.To - u.From
+	} else {
+		p.Skipped += u.To - u.From
+	}
+	if u.Open || len(*l) < maxUnread {
+		*l = append(*l, u)
+	}
+}
+
 // Each reads all partitions at the same time. It hands their records to take, batch by
 // batch, one batch at a time. It ends at the end of the range, when take returns an
 // error, or when ctx ends.
@@ -204,7 +234,7 @@ func (s *Range) Each(ctx context.Context, take func(partition int, records []str
 }
 
 // rewind resets the progress for a new reading.
-func (s *Range) rewind() { s.progress = Progress{Known: s.progress.Known} }
+func (s *Range) rewind() { s.progress, s.unread = Progress{Known: s.progress.Known}, nil }
 
 // count adds to the progress, and reports it.
 func (s *Range) count(read int, gone int64) {
@@ -221,6 +251,14 @@ func (s *Range) cursor(partition int) *Cursor {
 		stall = 0
 	}
 	c := NewCursor(s.cfg.Client, s.cfg.Topic, partition, stall)
+	c.OnUnread(func(u Unread) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.unread.add(u, &s.progress)
+		if s.cfg.Unread != nil {
+			s.cfg.Unread(u)
+		}
+	})
 	c.MoveTo(s.offsets[partition].start)
 	return c
 }
@@ -279,6 +317,10 @@ func (s *Range) earliest(ctx context.Context, heads []head) (*head, error) {
 		h := &heads[i]
 		for len(h.records) == 0 && h.cursor.next < h.end {
 			records, gone, err := h.cursor.fetch(ctx)
+			if errors.Is(err, errBlocked) {
+				h.end = h.cursor.next
+				break
+			}
 			if err != nil {
 				return nil, err
 			}

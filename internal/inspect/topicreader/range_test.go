@@ -22,17 +22,18 @@ const forever = 100 * 365 * 24 * time.Hour
 
 // topic is a topic of three partitions on an embedded broker.
 type topic struct {
-	t      *testing.T
-	client *kafka.Client
+	t       *testing.T
+	client  *kafka.Client
+	brokers []string
 }
 
 func newTopic(t *testing.T) *topic {
 	t.Helper()
-	c, _ := brokertest.Open(t)
+	c, address := brokertest.Open(t)
 	if _, err := c.EnsureTopics(t.Context(), kafka.Layout{Reactions: 3, Retention: forever}.ReactionsTopic()); err != nil {
 		t.Fatal(err)
 	}
-	return &topic{t, c}
+	return &topic{t, c, []string{address}}
 }
 
 // write appends a record to a partition for each of seconds, with the time base +

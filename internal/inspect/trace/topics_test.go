@@ -146,7 +146,7 @@ func TestFollowLooksBack(t *testing.T) {
 	past := fmt.Sprintf(`{"start":"%s","end":"%s"}`, wire.Time(end-68000), wire.Time(end-66000))
 	in.write("sub_1", 0, now, `{"channel":"main","window":`+past+`,"total":2,"emojis":[]}`)
 	in.write("emoji-aggregated", 0, now, `{"window":`+past+`,"emoji_type":"🔥","emoji_count":2}`)
-	in.write("emoji-partials", 0, now-3_600_000, `{"mark":{"v":1,"window_ms":2000,"lateness_ms":10000}}`)
+	in.write("emoji-partials", 0, now-3_600_000, `{"mark":{"v":1,"partitions":1,"reducers":1,"window_ms":2000,"lateness_ms":10000}}`)
 	var said []string
 	done, _ := in.follow(1, func(s string) { said = append(said, s) }, func() {
 		in.write("emoji-topic", 0, end-1500, `{"user_id":"ann","emoji_type":"🔥"}`)

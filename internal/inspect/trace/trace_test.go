@@ -48,7 +48,7 @@ func (s script) line(at int64, what string, w []string) {
 		r := wire.Reaction{Emoji: w[2], Channel: w[3], UserID: w[4], Timestamp: w[5]}
 		s.Reaction(int(s.number(partition)), stream.Record{Offset: s.number(offset), Time: s.number(w[1]), Value: wire.AppendReaction(nil, r)}, at)
 	case "mark":
-		m := wire.Mark{Version: wire.FormatVersion, Settings: wire.Settings{WindowMS: s.number(w[0]), LatenessMS: s.number(w[1])}}
+		m := wire.Mark{Version: wire.FormatVersion, Partitions: 1, Reducers: 1, Settings: wire.Settings{WindowMS: s.number(w[0]), LatenessMS: s.number(w[1])}}
 		s.Progress(stream.Record{Value: wire.Progress{Mark: &m}.Encode()}, at)
 	case "partial":
 		first, next, _ := strings.Cut(w[2], "-")
@@ -210,11 +210,11 @@ func TestTracer(t *testing.T) {
 			`
 			1 server sub_1
 			1001 tap 0/0 1000 🔥
-			2100 partial 1 2000 5-7 🔥=2,🎉=1
+			2100 partial 1 2000 5-8 🔥=2,🎉=1
 			2101 count 2000 🔥 2
 			2101 count 2000 🎉 1
 			2102 swarm sub_1 2000 3
-			2103 partial 1 2000 6-8 🔥=9
+			2103 partial 1 2000 6-15 🔥=9
 			2103 partial 0 2000 0-1 🔥=1
 			2104 count 2000 🔥 2
 			2105 count 2000 🔥 3

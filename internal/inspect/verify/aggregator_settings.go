@@ -75,7 +75,7 @@ type newestMark struct {
 // searchPartition reads the last hundred records of a partition; if they hold no mark
 // it goes back twice as far, and so on. Nearly always the last record is a mark.
 func (m *newestMark) searchPartition(ctx context.Context, c *topicreader.Cursor) error {
-	start, end, err := c.Ends(ctx)
+	start, end, err := c.StableEnds(ctx)
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ type reader struct {
 	source     string            // where the settings are from, as in Report
 	log        *topicreader.Tail // of emoji-topic
 	counts     *topicreader.Tail // of emoji-aggregated
+	partials   int               // how many partitions emoji-partials has
 	progress   Progress
 }
 
@@ -30,6 +31,7 @@ func open(ctx context.Context, cfg Config) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.partials = partitions[cfg.Topics.Partials()]
 	a.comparison, a.source = NewComparison(settings), source
 	a.log, a.counts = a.tail(cfg.Topics.Reactions(), partitions), a.tail(cfg.Topics.Counts(), partitions)
 	return a, nil
@@ -57,6 +59,44 @@ func (a *reader) partitions(ctx context.Context) (map[string]int, error) {
 		return nil, missing
 	}
 	return out, nil
+}
+
+// addUnread adds to a report what could not be read.
+func (a *reader) addUnread(ctx context.Context, r *Report) error {
+	r.Skipped += a.log.Progress().Skipped
+	r.Unreadable += a.counts.Progress().Skipped
+	r.block(blocked(a.log.Unread()), false)
+	r.block(blocked(a.counts.Unread()), true)
+	if r.Lost == 0 {
+		return nil
+	}
+	for p := range a.partials {
+		var behind Blocked
+		c := topicreader.NewCursor(a.cfg.Client, a.cfg.Topics.Partials(), p, a.cfg.Stall)
+		_, end, err := c.Ends(ctx)
+		if err != nil {
+			return err
+		}
+		_, stable, err := c.StableEnds(ctx)
+		if err != nil {
+			return err
+		}
+		if behind.Records = end - stable; behind.Records > 0 {
+			behind.Topic, behind.Partition, behind.Offset = a.cfg.Topics.Partials(), p, stable
+			r.block([]Blocked{behind}, true)
+		}
+	}
+	return nil
+}
+
+// blocked returns what lies behind open transactions.
+func blocked(unread []topicreader.Unread) (parts []Blocked) {
+	for _, u := range unread {
+		if u.Open {
+			parts = append(parts, Blocked{u.Topic, u.Partition, u.From, u.To - u.From})
+		}
+	}
+	return parts
 }
 
 func (a *reader) tail(topic string, partitions map[string]int) *topicreader.Tail {

@@ -52,6 +52,9 @@ type Report struct {
 	WindowsLeftOut   int `json:"windows_left_out"`
 	WindowsUndecided int `json:"windows_undecided"` // compared, but their reactions never ceased to come
 
+	// Blocked is what lies behind open transactions of other programs.
+	Blocked []Blocked `json:"blocked,omitempty"`
+
 	// Differences are the first hundred, in the order of their windows; More is how
 	// many more there are.
 	Differences []Difference `json:"differences"`
@@ -70,6 +73,15 @@ type Difference struct {
 	Emoji   string      `json:"emoji_type"`
 	Log     int64       `json:"log"` // if too few were counted, how many had to be; else how many the log holds
 	Counted int64       `json:"counted"`
+}
+
+// Blocked is a part of a topic that cannot be read, because a transaction is open in
+// front of it.
+type Blocked struct {
+	Topic     string `json:"topic"`
+	Partition int    `json:"partition"`
+	Offset    int64  `json:"offset"` // where the transaction begins
+	Records   int64  `json:"records"`
 }
 
 // Delay is how long after its end a window got its last count.
@@ -178,6 +190,15 @@ func (r *Report) sort() {
 	})
 	if more := len(r.Differences) - maxDifferences; more > 0 {
 		r.Differences, r.More = slices.Clip(r.Differences[:maxDifferences]), more
+	}
+}
+
+// block adds what lies behind open transactions, and calls undecided what they keep from
+// being decided. counts says that counts may be among it.
+func (r *Report) block(parts []Blocked, counts bool) {
+	r.Blocked = append(r.Blocked, parts...)
+	if len(parts) > 0 && (r.Verdict == Agree || counts && r.Doubled == 0) {
+		r.Verdict = Undecided
 	}
 }
 

@@ -39,6 +39,14 @@
 // A loss and a doubling of the same emoji in the same window and channel cancel out: no
 // comparison of sums can tell them from correct counts.
 //
+// # What cannot be read
+//
+// Reactions and counts are read as the aggregator reads them: without those of
+// transactions that were aborted. What lies behind a transaction that is open is not
+// read. Behind one in the log nothing is counted yet, and nothing is compared. Behind one
+// in emoji-aggregated or emoji-partials there may be the counts of what seems to be
+// lost; then the loss is undecided.
+//
 // # What retention removes
 //
 // If records at the beginning of either topic were removed, the windows that they may
@@ -145,7 +153,8 @@ func run(ctx context.Context, cfg Config, limit time.Duration) (Report, error) {
 	}
 	r := a.comparison.Report()
 	r.Source = a.source
-	return r, nil
+	err = a.addUnread(ctx, &r)
+	return r, err
 }
 
 // windowEnd waits until the newest window of the log should have been counted, reads

@@ -22,6 +22,7 @@ type installation struct {
 	client *kafka.Client
 	names  wire.Topics
 	stop   func() // stops the broker
+	broker string // its address
 }
 
 // install starts a broker and creates the topics, emoji-topic with two partitions.
@@ -46,7 +47,7 @@ func install(t *testing.T) *installation {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	in := &installation{t, c, wire.Topics{Prefix: "audited."}, stop}
+	in := &installation{t, c, wire.Topics{Prefix: "audited."}, stop, b.Addr()}
 	const forever = 100 * 365 * 24 * time.Hour // the records' times are years ago
 	layout := kafka.Layout{Names: in.names, Reactions: 2, Counts: 2, Partials: 2, Retention: forever}
 	if _, err := c.EnsureTopics(in.within(), layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic()); err != nil {
