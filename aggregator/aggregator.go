@@ -43,11 +43,15 @@ type Config struct {
 	Grace time.Duration
 	Scale Scale
 	// ResetLost lets a combiner begin at the log's start if it cannot go on from its
-	// commit because records were removed.
+	// commit because records were removed, and a reducer go on without partials that were
+	// removed.
 	ResetLost bool
 	// SkipNewer lets a reducer pass over partials and marks of a newer format, instead
 	// of ending at them.
 	SkipNewer bool
+	// MaxHeld is how many counts of single emojis a reducer holds at most; default
+	// 2 million (see ReducerConfig).
+	MaxHeld int
 
 	Partials          stream.Writer // writes to emoji-partials
 	PartialPartitions int           // of emoji-partials
@@ -115,6 +119,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 		Name: fmt.Sprintf("combine partition %d", claim.Partition), Claim: claim, Machine: c, Lag: a.metrics.lag,
 		Write:      a.writePartials,
 		PassedOver: a.passedOver,
+		Stops:      a.stops,
 		OnBatch: func(b stream.Batch) {
 			a.metrics.reactions.Add(float64(len(b.Records)))
 			a.metrics.late.Add(float64(c.Late() - late))
@@ -145,15 +150,17 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 			"topic", claim.Topic, "partition", claim.Partition, "committed", o, "end", claim.End)
 		claim.Committed = stream.Commit{Offset: stream.None}
 	}
-	r, err := NewReducer(a.windows, a.cfg.Scale, claim.Partition, claim.Partitions, claim.Committed, claim.Start)
+	if _, ours, err := wire.DecodeCommit[wire.ReducerCommit](claim.Committed.Metadata); err == nil && !ours && claim.Committed.Offset != stream.None {
+		a.cfg.Logger.Warn("another program has reset the consumer group: beginning at the log's start",
+			"topic", claim.Topic, "partition", claim.Partition, "committed", claim.Committed.Offset, "start", claim.Start)
+	}
+	r, err := NewReducer(ReducerConfig{
+		Windows: a.windows, Scale: a.cfg.Scale, Partition: claim.Partition, Partitions: claim.Partitions, MaxHeld: a.cfg.MaxHeld,
+	}, claim.Committed, claim.Start, a.cfg.ResetLost)
 	if err != nil {
 		return err
 	}
 	a.cfg.Claimed(claim.Topic, claim.Partition)
-	if r.Lost() {
-		a.cfg.Logger.Warn("partials are gone that may not have been added up: aggregate was away for longer than the topic's retention",
-			"topic", claim.Topic, "partition", claim.Partition, "committed", claim.Committed.Offset, "start", claim.Start)
-	}
 	partition := strconv.Itoa(claim.Partition)
 	defer a.metrics.open.DeleteLabelValues(partition)
 	var late int64 // of all batches before
@@ -167,22 +174,22 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 			a.metrics.open.WithLabelValues(partition).Set(float64(r.Open()))
 			late = r.Late()
 		},
-		OnLost: func(err *stream.OutOfRangeError) {
-			a.cfg.Logger.Warn("partials are gone before they were added up", "error", err)
-		},
+		OnLost: func(lost *stream.OutOfRangeError) error { return r.Lose(lost.Start) },
 	}.Run(ctx)
 }
 
-// stops says whether a reducer must end with an error of Add, because going on would
-// miscount: another copy counts by other settings, for other numbers of partitions, or
-// in a newer format.
+// stops says whether a combiner or a reducer must end with an error of Add, because going
+// on would miscount: another copy counts by other settings, for other numbers of
+// partitions, or in a newer format, or what is needed to go on was removed.
 func (a *Aggregator) stops(err error) bool {
 	if _, newer := errors.AsType[*wire.NewerFormatError](err); newer {
 		return !a.cfg.SkipNewer
 	}
 	_, settings := errors.AsType[*SettingsError](err)
 	_, partitions := errors.AsType[*PartitionsError](err)
-	return settings || partitions
+	_, commit := errors.AsType[*CommitError](err)
+	_, partials := errors.AsType[*PartialsError](err)
+	return settings || partitions || commit || partials
 }
 
 // writeCounts writes an emission with one call for each partition. The records of each

@@ -142,6 +142,18 @@ func TestCombineStopsWhenRetentionOvertakesIt(t *testing.T) {
 	})
 }
 
+func TestReduceStopsWhenRetentionOvertakesIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPipeline(t)
+		claim := p.partials.claim(0)
+		writePartials(t, p, partial(0, zero-2000, "main", 0, 1, "🔥", 1))
+		p.partials.start = 1
+		if _, ok := errors.AsType[*aggregator.PartialsError](p.Reduce(t.Context(), claim)); !ok {
+			t.Error("want a PartialsError")
+		}
+	})
+}
+
 func TestReduceFails(t *testing.T) {
 	broken := errors.New("no such topic")
 	for name, tt := range map[string]struct {
@@ -208,9 +220,9 @@ func TestReduceGoesOnWhereTheLogBegins(t *testing.T) {
 		start  int64 // of the log at the claim; when it is read the start is 1
 	}{
 		"nothing was committed, partials are gone": {stream.Commit{Offset: stream.None}, 1},
-		"partials after the commit are gone":       {stream.Commit{Offset: 0, Metadata: `{"v":1,"floor":0,` + settings}, 1},
+		"emitted partials are gone":                {stream.Commit{Offset: 0, Metadata: `{"v":1,"floor":0,"reduced":1,` + settings}, 1},
+		"the group was reset":                      {stream.Commit{Offset: 2}, 1},
 		"the log was made anew":                    {stream.Commit{Offset: 9, Metadata: `{"v":1,"floor":0,` + settings}, 1},
-		"partials are gone since it was claimed":   {stream.Commit{Offset: stream.None}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

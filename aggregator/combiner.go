@@ -27,6 +27,7 @@ type Combiner struct {
 	reported  int64 // end of the newest window that was reported, ms
 	closed    int64 // end of the newest window that is closed, ms; reactions of it and of older ones are not counted
 	blocked   bool  // a transaction keeps the partition from being read to its end
+	cut       int64 // end of the newest window whose first reactions retention has removed, ms; Never: there is none
 
 	emitted          int64 // offset before which all records have been emitted
 	emittedWatermark int64 // greatest record time before emitted
@@ -71,12 +72,13 @@ type CombinerConfig struct {
 // Position implements claimloop.Machine.
 func (c *Combiner) Position() int64 { return c.position }
 
-// Add counts a record. It fails when the record is not a reaction.
+// Add counts a record. It fails when the record is not a reaction. It fails with a
+// *CommitError when the record belongs to a window whose first reactions are gone.
 func (c *Combiner) Add(r stream.Record, _ int64) error {
 	c.position = r.Offset + 1
 	reaction, err := wire.DecodeCountedFields(r.Value)
 	if err == nil {
-		c.count(r.Offset, r.Time, reaction)
+		err = c.count(r.Offset, r.Time, reaction)
 	}
 	if r.Time > c.watermark {
 		c.watermark = r.Time
@@ -87,10 +89,13 @@ func (c *Combiner) Add(r stream.Record, _ int64) error {
 
 // count adds a reaction to the window that it belongs to under the watermark before its
 // record.
-func (c *Combiner) count(offset, t int64, reaction wire.CountedFields) {
+func (c *Combiner) count(offset, t int64, reaction wire.CountedFields) error {
 	end, late := c.windows.Assign(t, c.watermark)
+	if end <= c.cut {
+		return c.cutError(offset)
+	}
 	if end <= c.closed {
-		return // already emitted: the commit says that this window is closed
+		return nil // already emitted: the commit says that this window is closed
 	}
 	if late {
 		c.late++
@@ -100,6 +105,7 @@ func (c *Combiner) count(offset, t int64, reaction wire.CountedFields) {
 		w = c.window(end, offset)
 	}
 	w.add(reaction, offset)
+	return nil
 }
 
 // window returns the open window that ends at end. If there is none, it opens one,
@@ -269,6 +275,9 @@ func (c *Combiner) Commit() stream.Commit {
 		if w.first < first {
 			first, offset, meta.Watermark = w.first, w.first, w.watermark
 		}
+	}
+	if c.cut > c.windows.Closed(meta.Watermark) {
+		meta.Cut = c.cut
 	}
 	b, err := json.Marshal(meta)
 	if err != nil {

@@ -102,14 +102,14 @@ func TestNewCombinerRefuses(t *testing.T) {
 		"nothing committed, records gone":           {stream.Commit{Offset: stream.None}, 5, 9, true, "nothing was committed yet and the log starts at 5"},
 		"a commit below the log's start":            {stream.Commit{Offset: 4, Metadata: good}, 5, 9, true, "the commit at 4 is below the log's start at 5"},
 		"a commit beyond the log's end":             {stream.Commit{Offset: 10, Metadata: good}, 5, 9, true, "the commit at 10 is beyond the log's end at 9"},
-		"a commit without metadata":                 {stream.Commit{Offset: 5}, 5, 9, true, "was not made by this version of aggregate"},
+		"a commit without metadata":                 {stream.Commit{Offset: 5}, 5, 9, true, "another program has reset the consumer group"},
 		"metadata of something else":                {stream.Commit{Offset: 5, Metadata: "spark"}, 5, 9, true, `its metadata is "spark"`},
-		"metadata of a newer version":               {stream.Commit{Offset: 5, Metadata: strings.Replace(good, `"v":1`, `"v":2`, 1)}, 5, 9, true, "was not made by this version"},
-		"metadata without a version":                {stream.Commit{Offset: 5, Metadata: "{" + settings}, 5, 9, true, "was not made by this version"},
+		"metadata of a newer version":               {stream.Commit{Offset: 5, Metadata: strings.Replace(good, `"v":1`, `"v":2`, 1)}, 5, 9, true, "made by a newer version of emostream: its format is 2"},
+		"metadata without a version":                {stream.Commit{Offset: 5, Metadata: "{" + settings}, 5, 9, true, "has reset the consumer group"},
 		"other windows":                             {stream.Commit{Offset: 5, Metadata: strings.Replace(good, "2000,", "1000,", 2)}, 5, 9, false, "was counted with window 1s, lateness 10s and this aggregate was started with window 2s, lateness 10s"},
 		"another lateness":                          {stream.Commit{Offset: 5, Metadata: strings.Replace(good, "10000}", "5000}", 1)}, 5, 9, false, "lateness 5s and this aggregate was started with window 2s, lateness 10s"},
 		"another lateness, and records gone too":    {stream.Commit{Offset: 4, Metadata: strings.Replace(good, "10000}", "5000}", 1)}, 5, 9, false, "lateness 5s"},
-		"a metadata in which a number is a word":    {stream.Commit{Offset: 5, Metadata: strings.Replace(good, "3000", `"3000"`, 1)}, 5, 9, true, "was not made by this version"},
+		"a metadata in which a number is a word":    {stream.Commit{Offset: 5, Metadata: strings.Replace(good, "3000", `"3000"`, 1)}, 5, 9, true, "the commit at 5 is not aggregate's"},
 		"a version of ours, and no settings at all": {stream.Commit{Offset: 5, Metadata: `{"v":1,"watermark":5,"closed":2}`}, 5, 9, false, "was counted with window 0s, lateness 0s"},
 	} {
 		t.Run(name, func(t *testing.T) {

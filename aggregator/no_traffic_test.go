@@ -2,6 +2,7 @@ package aggregator_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -63,10 +64,30 @@ func TestSilenceLongerThanRetention(t *testing.T) {
 			if c.Position() != 3 {
 				t.Errorf("it goes on at %d", c.Position())
 			}
-			// A later record is counted in its own window. A record older than the
-			// removed ones is counted in the window after theirs.
-			add(t, c, 3, begin, value)
+			// Of a record of the windows that were open nobody knows whether it was
+			// counted. With the next later record these windows are over.
+			for _, record := range []stream.Record{
+				{Offset: 3, Time: begin, Value: value},         // of their last window
+				{Offset: 3, Time: begin - 2000, Value: value},  // of one before
+				{Offset: 3, Time: begin - 90000, Value: value}, // late
+			} {
+				again, err := aggregator.NewCombiner(cfg, c.Commit(), tt.start, end, false)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, ok := errors.AsType[*aggregator.CommitError](again.Add(record, 0)); !ok {
+					t.Errorf("the record of %d is counted, want a CommitError", record.Time-begin)
+				}
+				reset, err := aggregator.NewCombiner(cfg, c.Commit(), tt.start, end, true)
+				if err != nil {
+					t.Fatal(err)
+				}
+				add(t, reset, 3, record.Time, value)
+				emit(t, reset, begin+5000, "1000004000 main: from 3 to 4, 🔥1", "mark: reported never, closed 1000002000")
+			}
+			add(t, c, 3, begin+2000, value) // the first of the next window
 			add(t, c, 4, begin+100_000, value)
+			add(t, c, 5, begin, value) // late
 			e, _ := c.Due(begin + 200_000)
 			ends := map[int64]int64{}
 			for _, r := range e.Records[0] {
@@ -78,7 +99,7 @@ func TestSilenceLongerThanRetention(t *testing.T) {
 					ends[p.Partial.End-begin] = p.Partial.Counts["🔥"]
 				}
 			}
-			if ends[4000] != 1 || ends[102_000] != 1 || len(ends) != 2 {
+			if ends[4000] != 1 || ends[92_000] != 1 || ends[102_000] != 1 || len(ends) != 3 {
 				t.Errorf("counted by window: %v", ends)
 			}
 		})

@@ -28,13 +28,28 @@ type Reducer struct {
 
 	position       int64    // offset of the next record
 	sources        []source // by partition of emoji-topic; nil until the first mark
-	floor          int64    // end of the newest window that all partitions have closed, ms
+	closed         int64    // end of the newest window that all partitions have closed, ms
+	floor          int64    // end of the newest window that is closed, and of which all partials are held or emitted, ms
 	confirmedFloor int64    // the floor at the last confirmed emission: no more counts of windows up to it are written
 	emitted        int64    // offset before which all partials have been emitted
-	lost           bool     // retention has removed partials that may not have been emitted
 
-	open map[key]*total
-	late int64 // partials that were ignored because their window is not after the floor
+	// How far each partition of emoji-topic was counted by all partials that were read,
+	// by those before its last mark, and by those before emitted and that mark.
+	read, counted, countedEmitted []wire.Counted
+
+	newest int64 // greatest end of a window of which partials were read, ms
+
+	// Retention has removed partials of windows up to lostUntil (Never: of none), when
+	// each partition was counted and emitted up to lostCounted.
+	lostUntil   int64
+	lostCounted []wire.Counted
+
+	open    map[key]*total
+	held    int // weight of the partials in open
+	maxHeld int
+	givenUp givenUp
+	readAt  int64 // when windows that were given up were last read again, ms
+	late    int64 // partials that were ignored because their window is not after the floor
 }
 
 // source is how far a partition of emoji-topic was counted, as its marks say: the ends
@@ -105,19 +120,31 @@ func (r *Reducer) mark(m wire.Mark) error {
 	case m.Partitions != len(r.sources):
 		return &PartitionsError{"emoji-topic", m.Partition, m.Partitions, len(r.sources)}
 	}
+	if m.Partition < len(r.read) {
+		r.counted[m.Partition] = r.read[m.Partition]
+	}
 	s := &r.sources[m.Partition]
 	s.reported, s.closed = max(s.reported, m.Reported), max(s.closed, m.Closed)
 	byAll := s.closed
 	for _, s := range r.sources {
 		byAll = min(byAll, s.closed)
 	}
-	r.floor = max(r.floor, byAll)
+	r.closed = max(r.closed, byAll)
+	r.raiseFloor()
 	return nil
+}
+
+// raiseFloor raises the floor to the newest closed window, but not to one that was given
+// up and has to be read again.
+func (r *Reducer) raiseFloor() {
+	r.floor = max(r.floor, min(r.closed, r.givenUp.unread-r.windows.Length))
 }
 
 // partial keeps p if it is wider than the known partial of its partition: if it begins
 // earlier, or at the same offset and ends later. It fails if p is none of ours: of
-// another length of windows, or of a partition that is not there.
+// another length of windows, or of a partition that is not there. It fails with a
+// *PartialsError if other partials of the window are gone and p holds reactions that were
+// not emitted yet.
 func (r *Reducer) partial(offset int64, p *wire.Partial) error {
 	if r.windows.Ended(p.End) != p.End {
 		return fmt.Errorf("a partial of a window that ends at %d, which none of %v does", p.End, r.windows.Settings())
@@ -129,9 +156,20 @@ func (r *Reducer) partial(offset int64, p *wire.Partial) error {
 		r.late++
 		return nil
 	}
+	r.newest = max(r.newest, p.End)
+	r.note(p)
 	k := key{p.End, p.Channel}
 	t := r.open[k]
 	if t == nil {
+		if p.End <= r.lostUntil {
+			if isCounted(r.lostCounted, p) {
+				return nil
+			}
+			return &PartialsError{r.partition, fmt.Sprintf("the partial at %d is of a window of which retention has removed others", offset)}
+		}
+		if r.givenUp.passOver(p.End, offset, isCounted(r.counted, p)) {
+			return nil
+		}
 		t = &total{first: offset, parts: map[int]*wire.Partial{}, confirmedAt: Never}
 		r.open[k] = t
 	}
@@ -141,34 +179,75 @@ func (r *Reducer) partial(offset int64, p *wire.Partial) error {
 	}
 	t.parts[p.Partition] = p
 	t.dirty = true
+	r.held += weight(p)
+	if known != nil {
+		r.held -= weight(known)
+	}
 	return nil
 }
+
+// note notes how far the partition of p was counted by p and the partials before.
+// A combiner sends all windows that have grown and are due together, and a mark after
+// them. So when the mark is there, all windows up to the newest were counted so far.
+func (r *Reducer) note(p *wire.Partial) {
+	if p.Partition < 0 || p.Partition >= maxCounted {
+		return
+	}
+	for len(r.read) <= p.Partition {
+		r.read, r.counted = append(r.read, wire.Counted{}), append(r.counted, wire.Counted{})
+	}
+	c := &r.read[p.Partition]
+	c.Next, c.Newest = max(c.Next, p.Next), max(c.Newest, p.End)
+}
+
+// isCounted says whether all that p holds was counted.
+func isCounted(counted []wire.Counted, p *wire.Partial) bool {
+	if p.Partition < 0 || p.Partition >= len(counted) {
+		return false
+	}
+	c := counted[p.Partition]
+	return p.Next <= c.Next && p.End <= c.Newest
+}
+
+// weight returns what a partial adds to held: its counts, and as much again for itself
+// as a few of them.
+func weight(p *wire.Partial) int { return len(p.Counts) + 4 }
 
 // Advance implements claimloop.Machine.
 func (r *Reducer) Advance(b stream.Batch) {
 	r.position = max(r.position, b.Next)
+	r.readGivenUp(b.AtEnd(), b.SentAt.UnixMilli())
 	r.forget()
 }
 
-// forget drops the windows that are closed and emitted. If all windows are emitted, it
-// notes that everything before position is.
+// forget drops the windows that are closed and emitted, and gives windows up if it holds
+// too much. If all windows are emitted, it notes that everything before position is.
 func (r *Reducer) forget() {
-	dirty := false
+	dirty := r.givenUp.unread != math.MaxInt64
 	for k, t := range r.open {
 		if k.end <= r.floor && !t.dirty {
-			delete(r.open, k)
+			r.forgetWindow(k)
 		}
 		dirty = dirty || t.dirty
 	}
-	if !dirty {
-		r.emitted = r.position
+	if !dirty && r.position > r.emitted {
+		r.emitted, r.countedEmitted = r.position, slices.Clone(r.counted)
 	}
+	r.giveUp()
+}
+
+// forgetWindow removes a window of a channel from those that are held.
+func (r *Reducer) forgetWindow(k key) {
+	for _, p := range r.open[k].parts {
+		r.held -= weight(p)
+	}
+	delete(r.open, k)
 }
 
 // NextDue implements claimloop.Machine.
 func (r *Reducer) NextDue(int64) (at int64, ok bool) {
 	for k, t := range r.open {
-		if t.dirty {
+		if t.dirty && !r.givenUp.reads(k.end) {
 			if d := r.dueAt(k, t); !ok || d < at {
 				at, ok = d, true
 			}
@@ -201,7 +280,7 @@ type WindowCounts struct {
 func (r *Reducer) Due(now int64) (CountsEmission, bool) {
 	e := CountsEmission{at: now, floor: r.floor}
 	for k, t := range r.open {
-		if t.dirty && now >= r.dueAt(k, t) {
+		if t.dirty && !r.givenUp.reads(k.end) && now >= r.dueAt(k, t) {
 			e.Windows = append(e.Windows, r.counts(k, t, now))
 			e.totals = append(e.totals, t)
 		}
@@ -263,23 +342,75 @@ func (r *Reducer) Confirm(e CountsEmission) {
 // that are closed and emitted.
 func (r *Reducer) Commit() stream.Commit {
 	offset := r.position
-	first := int64(math.MaxInt64)
-	for _, t := range r.open {
-		if t.first < first {
-			first, offset = t.first, t.first
-		}
+	first := r.firstPartials()
+	for _, o := range first {
+		offset = min(offset, o)
 	}
-	b, err := json.Marshal(wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Emitted: r.emitted, Settings: r.windows.Settings()})
+	meta := wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Emitted: r.emitted, Settings: r.windows.Settings()}
+	if r.lostUntil > r.floor {
+		meta.Lost = r.lostUntil
+	}
+	if meta.Open = openWindows(first); len(first) > 0 || meta.Lost != 0 {
+		meta.Counted = r.countedEmitted
+	}
+	b, err := json.Marshal(meta)
 	if err != nil {
 		panic(err) // integers always marshal
 	}
 	return stream.Commit{Offset: offset, Metadata: string(b)}
 }
 
-// Lost says whether retention has removed partials after the commit that may not have
-// been emitted. That happens if aggregate is away for longer than the topic's
-// retention.
-func (r *Reducer) Lost() bool { return r.lost }
+// firstPartials returns the offset of the first partial of each open window, by the
+// window's end.
+func (r *Reducer) firstPartials() map[int64]int64 {
+	first := map[int64]int64{}
+	note := func(end, offset int64) {
+		if known, ok := first[end]; !ok || offset < known {
+			first[end] = offset
+		}
+	}
+	for k, t := range r.open {
+		note(k.end, t.first)
+	}
+	r.givenUp.each(note)
+	return first
+}
+
+// maxOpen is the greatest number of entries of a commit about open windows.
+const maxOpen = 16
+
+// openWindows describes open windows for a commit. first has the offsets of their first
+// partials, by their ends. If there are many, an entry is about several of them, between
+// two of the longest pauses.
+func openWindows(first map[int64]int64) []wire.OpenWindows {
+	var open []wire.OpenWindows
+	newest := Never
+	for _, end := range slices.SortedFunc(maps.Keys(first), func(a, b int64) int { return cmp.Compare(first[a], first[b]) }) {
+		newest = max(newest, end)
+		open = append(open, wire.OpenWindows{From: first[end], Newest: newest})
+	}
+	if len(open) <= maxOpen {
+		return open
+	}
+	pause := func(i int) int64 { return open[i].Newest - open[i-1].Newest } // before entry i
+	begins := make([]int, 0, len(open)-1)
+	for i := 1; i < len(open); i++ {
+		begins = append(begins, i)
+	}
+	slices.SortStableFunc(begins, func(a, b int) int { return cmp.Compare(pause(b), pause(a)) })
+	begins = begins[:maxOpen-1]
+	slices.Sort(begins)
+	joined, from := make([]wire.OpenWindows, 0, maxOpen), 0
+	for _, i := range append(begins, len(open)) {
+		joined = append(joined, wire.OpenWindows{From: open[from].From, Newest: open[i-1].Newest})
+		from = i
+	}
+	return joined
+}
+
+// maxCounted is of how many partitions of emoji-topic a reducer notes how far they were
+// counted. It keeps the metadata of a commit below what brokers allow (4 KiB).
+const maxCounted = 64
 
 // Late returns how many partials were ignored because their window was closed.
 func (r *Reducer) Late() int64 { return r.late }

@@ -50,23 +50,35 @@ func TestReducerCommitsTheFirstPartialThatIsOpen(t *testing.T) {
 		records []wire.Progress
 		offset  int64
 		floor   int64
-		emitted int64 // offset before which all was emitted
+		emitted int64  // offset before which all was emitted
+		open    string // first partials and ends of the windows that are open
+		counted string // how far partition 0 was counted
 	}{
-		{"nothing", nil, 0, never, 0},
-		{"marks alone", []wire.Progress{mark(0, 0, never), mark(1, 0, never)}, 2, never, 2},
-		{"a window", []wire.Progress{partial(0, 2000, "main", 0, 1, "🔥", 1)}, 2, never, 3},
-		{"a wider partial of it, another channel", []wire.Progress{partial(0, 2000, "main", 0, 2, "🔥", 2), partial(0, 2000, "a", 1, 2, "🔥", 1)}, 2, never, 3},
-		{"another window", []wire.Progress{partial(0, 4000, "main", 2, 3, "🔥", 1)}, 2, never, 3},
-		{"the first is closed in one partition", []wire.Progress{mark(0, 0, 2000)}, 2, never, 3},
-		{"and in the other", []wire.Progress{mark(1, 0, 2500)}, 5, 2000, 8},
-		{"a late partial", []wire.Progress{partial(0, 2000, "main", 0, 9, "🔥", 9)}, 5, 2000, 9},
-		{"both are closed", []wire.Progress{mark(0, 0, 6000), mark(1, 0, 4000)}, 11, 4000, 11},
+		{"nothing", nil, 0, never, 0, "", ""},
+		{"marks alone", []wire.Progress{mark(0, 0, never), mark(1, 0, never)}, 2, never, 2, "", ""},
+		{"a window", []wire.Progress{partial(0, 2000, "main", 0, 1, "🔥", 1)}, 2, never, 3, "2:2000", "0:0"},
+		{"a wider partial of it, another channel", []wire.Progress{partial(0, 2000, "main", 0, 2, "🔥", 2), partial(0, 2000, "a", 1, 2, "🔥", 1)}, 2, never, 3, "2:2000", "0:0"},
+		{"another window", []wire.Progress{partial(0, 4000, "main", 2, 3, "🔥", 1)}, 2, never, 3, "2:2000 5:4000", "0:0"},
+		{"the first is closed in one partition", []wire.Progress{mark(0, 0, 2000)}, 2, never, 3, "2:2000 5:4000", "0:0"},
+		{"and in the other", []wire.Progress{mark(1, 0, 2500)}, 5, 2000, 8, "5:4000", "3:4000"},
+		{"a late partial", []wire.Progress{partial(0, 2000, "main", 0, 9, "🔥", 9)}, 5, 2000, 9, "5:4000", "3:4000"},
+		{"both are closed", []wire.Progress{mark(0, 0, 6000), mark(1, 0, 4000)}, 11, 4000, 11, "", ""},
 	} {
 		take(t, r, step.records...)
 		if e, due := r.Due(1e6); due {
 			r.Confirm(e)
 		}
-		want := stream.Commit{Offset: step.offset, Metadata: fmt.Sprintf(`{"v":1,"floor":%d,"reduced":%d,`, step.floor, step.emitted) + settings}
+		open := ""
+		if step.open != "" {
+			var windows []string
+			for window := range strings.FieldsSeq(step.open) {
+				from, newest, _ := strings.Cut(window, ":")
+				windows = append(windows, fmt.Sprintf(`{"from":%s,"newest":%s}`, from, newest))
+			}
+			next, newest, _ := strings.Cut(step.counted, ":")
+			open = fmt.Sprintf(`"open":[%s],"counted":[{"next":%s,"newest":%s}],`, strings.Join(windows, ","), next, newest)
+		}
+		want := stream.Commit{Offset: step.offset, Metadata: fmt.Sprintf(`{"v":1,"floor":%d,"reduced":%d,`, step.floor, step.emitted) + open + settings}
 		if got := r.Commit(); got != want {
 			t.Fatalf("%s: commit %+v, want %+v", step.name, got, want)
 		}
@@ -91,7 +103,7 @@ func TestReducerCommitsOnlyWhatIsConfirmed(t *testing.T) {
 
 func TestReducerGoesOnFromItsFloor(t *testing.T) {
 	commit := stream.Commit{Offset: 10, Metadata: `{"v":1,"floor":4000,` + settings}
-	r, err := aggregator.NewReducer(twos(t), aggregator.Scale{}, 0, 1, commit, 5)
+	r, err := aggregator.NewReducer(aggregator.ReducerConfig{Windows: twos(t), Partitions: 1}, commit, 5, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,9 +122,13 @@ func TestReducerBeginsWhereTheLogDoes(t *testing.T) {
 	}{
 		"nothing committed":                {stream.Commit{Offset: stream.None}, 0, 0},
 		"nothing committed, partials gone": {stream.Commit{Offset: stream.None}, 7, 7},
-		"partials after the commit gone":   {stream.Commit{Offset: 3, Metadata: `{"v":1,"floor":0,` + settings}, 7, 7},
+		"a commit at the log's start":      {stream.Commit{Offset: 7, Metadata: `{"v":1,"floor":0,` + settings}, 7, 7},
+		"emitted partials gone":            {stream.Commit{Offset: 3, Metadata: `{"v":1,"floor":0,"reduced":7,` + settings}, 7, 7},
+		"no metadata":                      {stream.Commit{Offset: 9}, 7, 7},
+		"metadata of another program":      {stream.Commit{Offset: 9, Metadata: "spark"}, 7, 7},
+		"metadata that cannot be read":     {stream.Commit{Offset: 9, Metadata: `{"v":1,"floor":"0",` + settings}, 7, 7},
 	} {
-		r, err := aggregator.NewReducer(twos(t), aggregator.Scale{}, 0, 1, tt.commit, tt.start)
+		r, err := aggregator.NewReducer(aggregator.ReducerConfig{Windows: twos(t), Partitions: 1}, tt.commit, tt.start, false)
 		if err != nil || r.Position() != tt.want {
 			t.Errorf("%s: begins at %d, %v; want %d", name, r.Position(), err, tt.want)
 		}
@@ -179,14 +195,13 @@ func TestReducerRefuses(t *testing.T) {
 
 func TestNewReducerRefuses(t *testing.T) {
 	for name, tt := range map[string]struct{ metadata, want string }{
-		"no metadata":        {"", "was not made by this version of aggregate"},
-		"other metadata":     {"spark", `its metadata is "spark"`},
-		"a newer version":    {`{"v":2,"floor":0,` + settings, "was not made by this version of aggregate"},
-		"other windows":      {`{"v":1,"floor":0,"window_ms":500,"lateness_ms":10000}`, "window 500ms, lateness 10s and this aggregate was started with window 2s, lateness 10s"},
-		"another lateness":   {`{"v":1,"floor":0,"window_ms":2000,"lateness_ms":500}`, "lateness 500ms and this"},
-		"no settings at all": {`{"v":1,"floor":0}`, "window 0s"},
+		"a newer version":       {`{"v":2,"floor":0,` + settings, "a newer version of emostream: its format is 2"},
+		"a version unlike ours": {`{"v":3,"floor":"low"}`, "its format is 3"},
+		"other windows":         {`{"v":1,"floor":0,"window_ms":500,"lateness_ms":10000}`, "window 500ms, lateness 10s and this aggregate was started with window 2s, lateness 10s"},
+		"another lateness":      {`{"v":1,"floor":0,"window_ms":2000,"lateness_ms":500}`, "lateness 500ms and this"},
+		"no settings at all":    {`{"v":1,"floor":0}`, "window 0s"},
 	} {
-		_, err := aggregator.NewReducer(twos(t), aggregator.Scale{}, 3, 4, stream.Commit{Offset: 7, Metadata: tt.metadata}, 0)
+		_, err := aggregator.NewReducer(aggregator.ReducerConfig{Windows: twos(t), Partition: 3, Partitions: 4}, stream.Commit{Offset: 7, Metadata: tt.metadata}, 0, false)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "emoji-partials/3") {
 			t.Errorf("%s: NewReducer = %v, want an error about emoji-partials/3 and %q", name, err, tt.want)
 		}

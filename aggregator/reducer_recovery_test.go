@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -23,7 +24,7 @@ func TestReducerRecovers(t *testing.T) {
 		p := &reducing{
 			t: t, seed: seed, rng: rng, kills: rng.IntN(20),
 			want: map[cell]int64{}, got: map[cell]int64{},
-			commit: stream.Commit{Offset: stream.None},
+			commit: stream.Commit{Offset: stream.None}, maxHeld: rng.IntN(60),
 		}
 		sources := 1 + rng.IntN(3)
 		var producers [][]wire.Progress
@@ -65,6 +66,8 @@ type reducing struct {
 	got    map[cell]int64 // the greatest counts
 	commit stream.Commit
 	now    int64
+
+	maxHeld int // so few that windows are given up; 0: the default
 }
 
 // source returns what the combiners of one partition of emoji-topic write, and adds its
@@ -169,7 +172,14 @@ func (p *reducing) run() {
 		}
 	}
 	p.kills = 0
-	e, _ := r.Due(1e9)
+	for range 1500 { // windows that were given up are read again
+		p.step(r, true)
+	}
+	for range 4 {
+		p.now = 1e9
+		p.step(r, true)
+	}
+	e, _ := r.Due(2e9)
 	p.write(e.Windows)
 	if diff := cmp.Diff(p.want, p.got, cmp.AllowUnexported(cell{})); diff != "" {
 		p.t.Errorf("seed %d: counted (-want +got):\n%s", p.seed, diff)
@@ -177,7 +187,7 @@ func (p *reducing) run() {
 }
 
 func (p *reducing) begin() *aggregator.Reducer {
-	r, err := aggregator.NewReducer(small(50), aggregator.Scale{}, 0, 1, p.commit, 0)
+	r, err := aggregator.NewReducer(aggregator.ReducerConfig{Windows: small(50), Partitions: 1, MaxHeld: p.maxHeld}, p.commit, 0, false)
 	if err != nil {
 		p.t.Fatalf("seed %d: begin at %+v: %v", p.seed, p.commit, err)
 	}
@@ -204,7 +214,7 @@ func (p *reducing) step(r *aggregator.Reducer, commits bool) bool {
 			p.t.Fatalf("seed %d: %v", p.seed, err)
 		}
 	}
-	r.Advance(stream.Batch{Next: to})
+	r.Advance(stream.Batch{Next: to, SentAt: time.UnixMilli(p.now)})
 	if e, due := r.Due(p.now); due {
 		if !p.write(e.Windows) || p.killed() {
 			return false

@@ -16,7 +16,7 @@ import (
 // newReducer returns the reducer of partition 0 of 1, without a commit.
 func newReducer(t *testing.T) *aggregator.Reducer {
 	t.Helper()
-	r, err := aggregator.NewReducer(twos(t), aggregator.Scale{}, 0, 1, stream.Commit{Offset: stream.None}, 0)
+	r, err := aggregator.NewReducer(aggregator.ReducerConfig{Windows: twos(t), Partitions: 1}, stream.Commit{Offset: stream.None}, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func TestReducerKeepsTheWidestPartial(t *testing.T) {
 }
 
 func TestReducerScalesEachCount(t *testing.T) {
-	r, err := aggregator.NewReducer(twos(t), scale(t, "linear:10:5"), 0, 1, stream.Commit{Offset: stream.None}, 0)
+	r, err := aggregator.NewReducer(aggregator.ReducerConfig{Windows: twos(t), Scale: scale(t, "linear:10:5"), Partitions: 1}, stream.Commit{Offset: stream.None}, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,10 @@
 package aggregator
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
+	"math"
+	"slices"
 
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -46,6 +48,7 @@ func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, res
 		watermark:        Never,
 		reported:         Never,
 		closed:           Never,
+		cut:              Never,
 		emittedWatermark: Never,
 		confirmedAt:      Never,
 		open:             map[int64]*openWindow{},
@@ -71,10 +74,15 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 	}
 	var meta wire.CombinerCommit
 	if commit.Offset != stream.None {
-		if err := json.Unmarshal([]byte(commit.Metadata), &meta); err != nil || meta.Version != wire.FormatVersion {
-			problem = fmt.Sprintf("the commit at %d was not made by this version of aggregate (its metadata is %.80q)", commit.Offset, commit.Metadata)
-			meta = wire.CombinerCommit{}
-		} else if meta.Settings != c.windows.Settings() {
+		var ours bool
+		var err error
+		switch meta, ours, err = wire.DecodeCommit[wire.CombinerCommit](commit.Metadata); {
+		case err != nil:
+			problem = fmt.Sprintf("the commit at %d cannot be read: %v", commit.Offset, err)
+		case !ours:
+			problem = fmt.Sprintf("the commit at %d is not aggregate's (its metadata is %.80q): another program has reset the consumer group, as kafka-consumer-groups --reset-offsets does, "+
+				"and what was counted before that offset is not known", commit.Offset, commit.Metadata)
+		case meta.Settings != c.windows.Settings():
 			return &SettingsError{"emoji-topic", c.partition, meta.Settings, c.windows.Settings()}
 		}
 	}
@@ -82,13 +90,19 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 	switch {
 	case problem == "":
 		c.watermark, c.closed = meta.Watermark, meta.Closed
+		if meta.Cut != 0 {
+			c.cutOff(meta.Cut, reset)
+		}
 	case commit.Offset < start && start <= meta.Emitted && meta.Emitted <= end:
 		// Nobody reacted for longer than the retention, which removed the records of
-		// the windows that were open. All of them had been emitted. They are closed
-		// here, as a record of a later time would close them.
-		c.position = meta.Emitted
-		c.closed = max(meta.Closed, c.windows.Of(meta.EmittedWatermark))
-		c.watermark = c.closed + c.windows.Lateness
+		// the windows that were open. All that was removed had been emitted, so these
+		// windows are closed here. If a later record belongs to one of them
+		// nevertheless, nobody knows whether it was counted there: it may have been
+		// emitted after this commit. Then Add fails.
+		c.position, c.watermark, c.closed = meta.Emitted, meta.EmittedWatermark, meta.Closed
+		if c.watermark != Never {
+			c.cutOff(c.windows.Of(c.watermark), reset)
+		}
 	case reset:
 		c.position, c.emitted, c.emittedWatermark = start, 0, Never
 		if meta.Version == 0 {
@@ -107,33 +121,107 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 	return nil
 }
 
-// NewReducer returns a reducer that goes on from a commit. The log begins at start, and
-// partials before that are gone. NewReducer fails with a *SettingsError if the commit
-// was made with other settings.
-func NewReducer(windows Windows, scale Scale, partition, partitions int, commit stream.Commit, start int64) (*Reducer, error) {
-	r := &Reducer{
-		windows: windows, partition: partition, partitions: partitions, scale: scale,
-		position: max(start, commit.Offset, 0), floor: Never, confirmedFloor: Never, open: map[key]*total{},
+// cutOff closes the windows up to that which ends at end: retention has removed their
+// first reactions. With reset, later reactions of these windows are counted in the next
+// one, perhaps for the second time.
+func (c *Combiner) cutOff(end int64, reset bool) {
+	c.closed = max(c.closed, end)
+	if reset {
+		c.watermark = max(c.watermark, end+c.windows.Lateness)
+	} else {
+		c.cut = end
 	}
-	if err := r.resume(commit, start); err != nil {
+}
+
+// cutError says that the record at offset belongs to a window that was cut off.
+func (c *Combiner) cutError(offset int64) error {
+	return &CommitError{c.partition, fmt.Sprintf("retention has removed the first records of a window, and the record at %d belongs to it, so that it is not known whether that was counted", offset)}
+}
+
+// PartialsError says that a reducer cannot go on, because partials were removed that it
+// needs. With Config.ResetLost it goes on without them.
+type PartialsError struct {
+	Partition int // of emoji-partials
+	Problem   string
+}
+
+func (e *PartialsError) Error() string {
+	return fmt.Sprintf("emoji-partials/%d: %s. Reactions that were counted may be missing from emoji-aggregated", e.Partition, e.Problem)
+}
+
+// ReducerConfig says which partition a Reducer adds up, and how.
+type ReducerConfig struct {
+	Windows    Windows
+	Scale      Scale
+	Partition  int // of emoji-partials
+	Partitions int // how many partitions emoji-partials has
+	// MaxHeld is how many counts of single emojis the reducer holds at most, about 100
+	// bytes each; default 2 million. A partial takes as much as four more. Beyond that
+	// the reducer gives windows up, and reads them again when they are closed.
+	MaxHeld int
+}
+
+// NewReducer returns a reducer that goes on from a commit. The log begins at start, and
+// partials before that are gone. If the commit has no metadata of a reducer, because
+// Kafka's tools have reset the consumer group, it begins at the log's start. That is
+// safe, since what it emits are snapshots.
+//
+// NewReducer fails with a *SettingsError if the commit was made with other settings. It
+// fails with a *PartialsError if partials are gone that were not emitted, unless reset
+// is set.
+func NewReducer(cfg ReducerConfig, commit stream.Commit, start int64, reset bool) (*Reducer, error) {
+	r := &Reducer{
+		windows: cfg.Windows, partition: cfg.Partition, partitions: cfg.Partitions, scale: cfg.Scale,
+		maxHeld: cmp.Or(cfg.MaxHeld, 2_000_000), position: max(start, commit.Offset, 0),
+		floor: Never, confirmedFloor: Never, closed: Never, newest: Never, lostUntil: Never, readAt: Never,
+		open: map[key]*total{}, givenUp: givenUp{windows: map[int64]*givenUpWindow{}, unread: math.MaxInt64},
+	}
+	if err := r.resume(commit, start, reset); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
 // resume makes the reducer go on from a commit.
-func (r *Reducer) resume(commit stream.Commit, start int64) error {
+func (r *Reducer) resume(commit stream.Commit, start int64, reset bool) error {
 	if commit.Offset == stream.None {
 		return nil
 	}
-	var meta wire.ReducerCommit
-	if err := json.Unmarshal([]byte(commit.Metadata), &meta); err != nil || meta.Version != wire.FormatVersion {
-		return fmt.Errorf("emoji-partials/%d: the commit at %d was not made by this version of aggregate (its metadata is %.80q)", r.partition, commit.Offset, commit.Metadata)
-	}
-	if meta.Settings != r.windows.Settings() {
+	meta, ours, err := wire.DecodeCommit[wire.ReducerCommit](commit.Metadata)
+	switch {
+	case err != nil:
+		return fmt.Errorf("emoji-partials/%d: the commit at %d cannot be read: %w", r.partition, commit.Offset, err)
+	case !ours:
+		r.position = start
+		return nil
+	case meta.Settings != r.windows.Settings():
 		return &SettingsError{"emoji-partials", r.partition, meta.Settings, r.windows.Settings()}
 	}
-	r.floor, r.confirmedFloor, r.emitted = meta.Floor, meta.Floor, meta.Emitted
-	r.lost = max(commit.Offset, meta.Emitted) < start
+	r.floor, r.confirmedFloor, r.closed, r.emitted, r.countedEmitted = meta.Floor, meta.Floor, meta.Floor, meta.Emitted, meta.Counted
+	r.counted, r.read = slices.Clone(meta.Counted), slices.Clone(meta.Counted)
+	if reset {
+		return nil
+	}
+	if meta.Lost != 0 {
+		r.lostUntil, r.lostCounted = meta.Lost, meta.Counted
+	}
+	if commit.Offset < start {
+		if meta.Emitted < start {
+			return &PartialsError{r.partition, fmt.Sprintf("retention has removed the partials up to %d, and only those before %d were added up", start, meta.Emitted)}
+		}
+		r.lostUntil, r.lostCounted = max(r.lostUntil, newestBefore(meta.Open, start)), meta.Counted
+	}
 	return nil
+}
+
+// newestBefore returns the greatest end of the windows that were open and had a partial
+// before start; Never if there was none.
+func newestBefore(open []wire.OpenWindows, start int64) int64 {
+	newest := Never
+	for _, o := range open {
+		if o.From < start {
+			newest = o.Newest
+		}
+	}
+	return newest
 }

@@ -25,8 +25,9 @@ func (p *Publisher) Cluster(ctx context.Context, cluster string, claim stream.Cl
 		Name: "publish " + cluster, Claim: claim, Machine: newCopier(claim, queues), Lag: p.metrics.lag,
 		Write:      queues.write,
 		PassedOver: p.cfg.PassedOver,
-		OnLost: func(err *stream.OutOfRangeError) {
-			p.cfg.Logger.Warn("swarms are gone before they were copied", "cluster", cluster, "error", err)
+		OnLost: func(lost *stream.OutOfRangeError) error {
+			p.cfg.Logger.Warn("swarms are gone before they were copied", "cluster", cluster, "error", lost)
+			return nil
 		},
 	}.Run(ctx)
 }

@@ -59,7 +59,9 @@ type window struct {
 	dirty    bool  // it grew since it was sent
 }
 
-// NewMerger returns a merger that goes on from a commit. The log begins at start.
+// NewMerger returns a merger that goes on from a commit. The log begins at start. If the
+// commit has no metadata of a merger, because Kafka's tools have reset the consumer
+// group, it begins there. It fails if a newer version of the program made the commit.
 func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
 	cfg = cfg.withDefaults()
 	m := &Merger{
@@ -75,9 +77,13 @@ func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
 	if commit.Offset == stream.None {
 		return m, nil
 	}
-	var meta wire.PublisherCommit
-	if err := json.Unmarshal([]byte(commit.Metadata), &meta); err != nil || meta.Version != wire.FormatVersion || len(meta.Closed) != meta.Reducers {
-		return nil, fmt.Errorf("the commit at %d was not made by this version of publish (its metadata is %.80q)", commit.Offset, commit.Metadata)
+	meta, ours, err := wire.DecodeCommit[wire.PublisherCommit](commit.Metadata)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("the commit at %d cannot be read: %w", commit.Offset, err)
+	case !ours || len(meta.Closed) != meta.Reducers:
+		m.position = start
+		return m, nil
 	}
 	m.newestIncomplete, m.closed = meta.NewestIncomplete, meta.Closed
 	return m, nil

@@ -209,10 +209,10 @@ func TestNewMerger(t *testing.T) {
 		"nothing committed, records gone": {stream.Commit{Offset: stream.None}, 5, 5, ""},
 		"a commit":                        {stream.Commit{Offset: 7, Metadata: good}, 5, 7, ""},
 		"a commit below the log's start":  {stream.Commit{Offset: 3, Metadata: good}, 5, 5, ""},
-		"no metadata":                     {stream.Commit{Offset: 7}, 5, 0, "the commit at 7 was not made by this version of publish"},
-		"other metadata":                  {stream.Commit{Offset: 7, Metadata: "spark"}, 5, 0, `its metadata is "spark"`},
-		"a newer version":                 {stream.Commit{Offset: 7, Metadata: strings.Replace(good, `"v":1`, `"v":2`, 1)}, 5, 0, "not made by this version"},
-		"a reducer too few":               {stream.Commit{Offset: 7, Metadata: strings.Replace(good, `5,6`, `5`, 1)}, 5, 0, "not made by this version"},
+		"no metadata":                     {stream.Commit{Offset: 7}, 5, 5, ""},
+		"other metadata":                  {stream.Commit{Offset: 7, Metadata: "spark"}, 5, 5, ""},
+		"a newer version":                 {stream.Commit{Offset: 7, Metadata: strings.Replace(good, `"v":1`, `"v":2`, 1)}, 5, 0, "the commit at 7 cannot be read: it was made by a newer version of emostream: its format is 2"},
+		"a reducer too few":               {stream.Commit{Offset: 7, Metadata: strings.Replace(good, `5,6`, `5`, 1)}, 5, 5, ""},
 	} {
 		m, err := publisher.NewMerger(publisher.Config{}, tt.commit, tt.start)
 		switch {

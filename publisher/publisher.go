@@ -90,6 +90,10 @@ func New(cfg Config) *Publisher {
 func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 	name := fmt.Sprintf("publish emoji-aggregated/%d", claim.Partition)
 	claim = p.withinLog(claim)
+	if _, ours, err := wire.DecodeCommit[wire.PublisherCommit](claim.Committed.Metadata); err == nil && !ours && claim.Committed.Offset != stream.None {
+		p.cfg.Logger.Warn("another program has reset the consumer group: beginning at the log's start",
+			"topic", claim.Topic, "partition", claim.Partition, "committed", claim.Committed.Offset, "start", claim.Start)
+	}
 	m, err := NewMerger(p.cfg, claim.Committed, claim.Start)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
@@ -98,8 +102,9 @@ func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 		Name: name, Claim: claim, Machine: m, Lag: p.metrics.lag,
 		Write:      p.writeSwarms,
 		PassedOver: p.cfg.PassedOver,
-		OnLost: func(err *stream.OutOfRangeError) {
-			p.cfg.Logger.Warn("counts are gone before they were published", "error", err)
+		OnLost: func(lost *stream.OutOfRangeError) error {
+			p.cfg.Logger.Warn("counts are gone before they were published", "error", lost)
+			return nil
 		},
 	}.Run(ctx)
 }

@@ -105,9 +105,9 @@ func TestMainFails(t *testing.T) {
 		is    error
 		says  string
 	}{
-		"when a cluster cannot be written to": {func(_, cluster *topic) { cluster.fault = broken }, broken, "publish emoji-aggregated/0"},
-		"when the claim has passed on":        {func(counts, _ *topic) { counts.fault = stream.ErrFenced }, stream.ErrFenced, "publish emoji-aggregated/0"},
-		"when the commit is not one of ours":  {func(counts, _ *topic) { counts.commits = []stream.Commit{{Offset: 1}} }, nil, "was not made by this version of publish"},
+		"when a cluster cannot be written to":   {func(_, cluster *topic) { cluster.fault = broken }, broken, "publish emoji-aggregated/0"},
+		"when the claim has passed on":          {func(counts, _ *topic) { counts.fault = stream.ErrFenced }, stream.ErrFenced, "publish emoji-aggregated/0"},
+		"when the commit is of a newer version": {func(counts, _ *topic) { counts.commits = []stream.Commit{{Offset: 1, Metadata: `{"v":2}`}} }, nil, "its format is 2"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

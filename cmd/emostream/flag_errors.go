@@ -88,6 +88,9 @@ func withAdvice(work func(context.Context, stream.Claim) error) func(context.Con
 		if _, ok := errors.AsType[*aggregator.CommitError](err); ok {
 			return fmt.Errorf("%w. If that is acceptable, start aggregate once with --reset-lost to go on from the log's start", err)
 		}
+		if _, ok := errors.AsType[*aggregator.PartialsError](err); ok {
+			return fmt.Errorf("%w. If that is acceptable, start aggregate once with --reset-lost to go on without them", err)
+		}
 		if e, ok := errors.AsType[*aggregator.SettingsError](err); ok {
 			return settingsAdvice(e)
 		}

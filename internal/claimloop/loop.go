@@ -61,9 +61,9 @@ type Loop[E any] struct {
 	// Stops, if set, says that the loop must end with an error of Add.
 	Stops func(err error) bool
 	// OnLost, if set, is called when retention has removed records before they were
-	// read, and the loop goes on at the log's start. If it is not set, the loop ends
-	// with the error.
-	OnLost func(err *stream.OutOfRangeError)
+	// read. If it returns nil, the loop goes on at the log's start. If it is not set, the
+	// loop ends with the error.
+	OnLost func(lost *stream.OutOfRangeError) error
 	// BacklogInterval is how long the loop only reads and adds, after it has written or
 	// committed, while the partition is not read to its end; 0: not at all.
 	BacklogInterval time.Duration
@@ -82,7 +82,9 @@ func (l Loop[E]) Run(ctx context.Context) error {
 	for {
 		b, err := l.Claim.Log.Fetch(ctx, l.Machine.Position(), l.wait(time.Now()))
 		if lost, ok := errors.AsType[*stream.OutOfRangeError](err); ok && l.OnLost != nil && lost.Start > lost.Offset {
-			l.OnLost(lost)
+			if err := l.OnLost(lost); err != nil {
+				return err
+			}
 			l.Machine.Advance(stream.Batch{Next: lost.Start, HighWatermark: lost.End})
 			continue
 		}

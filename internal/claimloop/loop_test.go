@@ -177,9 +177,19 @@ func TestLoop(t *testing.T) {
 		"it goes on at the log's start when records are lost": {
 			[]func() (stream.Batch, error){lost},
 			func(c *calls, l *claimloop.Loop[int]) {
-				l.OnLost = func(err *stream.OutOfRangeError) { c.note("lost until %d", err.Start) }
+				l.OnLost = func(lost *stream.OutOfRangeError) error {
+					c.note("lost until %d", lost.Start)
+					return nil
+				}
 			},
 			"fetch from 0 for 1s, lost until 5, advance to 5, fetch from 5 for 1s", "context canceled",
+		},
+		"it ends when records are lost that are needed": {
+			[]func() (stream.Batch, error){lost},
+			func(_ *calls, l *claimloop.Loop[int]) {
+				l.OnLost = func(*stream.OutOfRangeError) error { return broken }
+			},
+			"fetch from 0 for 1s", "broken",
 		},
 		"it writes and commits seldom while there is a backlog": {
 			[]func() (stream.Batch, error){batch(0, 1, 9), batch(1, 2, 9), batch(2, 3, 9), batch(3, 4, 4)},

@@ -1,5 +1,37 @@
 package wire
 
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// NewerCommitError says that a newer version of the program made a commit.
+type NewerCommitError struct{ Version int }
+
+func (e *NewerCommitError) Error() string {
+	return fmt.Sprintf("it was made by a newer version of emostream: its format is %d, and this program reads up to %d", e.Version, FormatVersion)
+}
+
+// DecodeCommit decodes the metadata of a commit. It returns false if the metadata is
+// none of ours. That is so after Kafka's own tools have reset a consumer group. It fails
+// with a *NewerCommitError if a newer version of the program made the commit.
+func DecodeCommit[M any](metadata string) (meta M, ours bool, err error) {
+	var version struct {
+		V int `json:"v"`
+	}
+	if json.Unmarshal([]byte(metadata), &version) != nil || version.V < 1 {
+		return meta, false, nil
+	}
+	if version.V > FormatVersion {
+		return meta, false, &NewerCommitError{version.V}
+	}
+	var decoded M
+	if json.Unmarshal([]byte(metadata), &decoded) != nil {
+		return meta, false, nil
+	}
+	return decoded, true, nil
+}
+
 // CombinerCommit is the metadata of a commit in emoji-topic.
 type CombinerCommit struct {
 	Version   int   `json:"v"`
@@ -10,6 +42,9 @@ type CombinerCommit struct {
 	// retention removes the committed offset while nobody reacts.
 	Emitted          int64 `json:"counted"`
 	EmittedWatermark int64 `json:"newest"`
+	// Cut is the end of the newest window whose first reactions retention has removed
+	// before they were committed, ms; 0: there is none that is still open.
+	Cut int64 `json:"cut,omitempty"`
 	Settings
 }
 
@@ -18,7 +53,30 @@ type ReducerCommit struct {
 	Version int   `json:"v"`
 	Floor   int64 `json:"floor"`   // end of the newest window that is closed in every partition, ms
 	Emitted int64 `json:"reduced"` // offset before which all partials have been emitted
+	// Open says which windows are open, Counted how far each partition of emoji-topic was
+	// counted in what was emitted. They tell, if retention removes partials of open
+	// windows, whether a partial that comes later holds more than was emitted.
+	Open    []OpenWindows `json:"open,omitempty"`
+	Counted []Counted     `json:"counted,omitempty"`
+	// Lost is the end of the newest window of which retention has removed partials, ms;
+	// 0: there is none that is still open.
+	Lost int64 `json:"lost,omitempty"`
 	Settings
+}
+
+// Counted says that all reactions of a partition of emoji-topic before the offset Next
+// that belong to windows up to the one that ends at Newest, in ms, were counted in them.
+type Counted struct {
+	Next   int64 `json:"next"`
+	Newest int64 `json:"newest"`
+}
+
+// OpenWindows is about one or more open windows. Their first partials are at the offset
+// From or after it, up to the From of the next entry. Newest is the greatest end of these
+// windows and those of the entries before, in ms.
+type OpenWindows struct {
+	From   int64 `json:"from"`
+	Newest int64 `json:"newest"`
 }
 
 // PublisherCommit is the metadata of a commit in emoji-aggregated.

@@ -46,7 +46,7 @@ func newWorld(t *testing.T) *world {
 		}
 	}
 	if err == nil {
-		w.reducer, err = aggregator.NewReducer(windows, aggregator.Scale{}, 0, 1, none, 0)
+		w.reducer, err = aggregator.NewReducer(aggregator.ReducerConfig{Windows: windows, Partitions: 1}, none, 0, false)
 	}
 	if err == nil {
 		w.merger, err = publisher.NewMerger(publisher.Config{Top: 1 << 20}, none, 0)

@@ -55,10 +55,28 @@ func (w *world) fault(p *worker) {
 		w.pass(below(20 * time.Second))
 	case w.once(w.set.idleHours):
 		w.idleHour()
+	case w.once(w.set.resets):
+		w.resetGroup(w.roles[w.rng.IntN(len(w.roles))])
 	case w.once(60):
 		w.active = w.rng.IntN(w.set.reactions + 1)
 		w.channels = 1 + w.rng.IntN(len(channels))
 	}
+}
+
+// resetGroup does to a role that goes on from the log's start what
+// kafka-consumer-groups --reset-offsets does: it stops who works, and leaves a commit
+// without metadata.
+func (w *world) resetGroup(r *role) {
+	log := r.topic.partitions[r.partition]
+	if r.topic != w.partials() && r.topic != w.counts() || r.since > 0 || log.start > 0 {
+		return
+	}
+	w.faults.resets++
+	w.event("%s is reset", r.name)
+	if r.holder != nil {
+		r.holder.stop()
+	}
+	r.commit = stream.Commit{Offset: w.rng.Int64N(log.end() + 1)}
 }
 
 // idleHour lets an hour pass without reactions, after which retention has removed most

@@ -14,8 +14,8 @@
 //   - kill or pause a process, or let the group take it for dead while it goes on beside
 //     its successor,
 //   - lose or repeat a write, delay an answer, or answer with fewer records than there are,
-//   - leave partitions without reactions, set the clocks of main servers apart, and remove
-//     old records.
+//   - leave partitions without reactions, set the clocks of main servers apart, remove old
+//     records, and reset the consumer groups of reducers and publishers.
 //
 // Then the adversary stops, and what was promised must come true.
 //

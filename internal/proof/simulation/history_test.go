@@ -66,6 +66,7 @@ func (f *faults) add(o faults) {
 	f.repeats += o.repeats
 	f.leaps += o.leaps
 	f.idleHours += o.idleHours
+	f.resets += o.resets
 }
 
 func runHistory(t *testing.T, seed uint64, trace bool) (w *world) {

@@ -177,7 +177,7 @@ func (w *world) aggregator(p *worker) *aggregator.Aggregator {
 	a, err := aggregator.New(aggregator.Config{
 		Window: w.set.window, Lateness: w.set.lateness, Grace: w.set.grace,
 		Partials: writer{p, w.partials()}, PartialPartitions: w.set.reducers,
-		Counts: writer{p, w.counts()}, CountPartitions: w.set.counts,
+		Counts: writer{p, w.counts()}, CountPartitions: w.set.counts, MaxHeld: w.set.maxHeld,
 	})
 	if err != nil {
 		panic(err) // histories draw valid settings only

@@ -5,6 +5,7 @@ package simulation_test
 func mutants() []mutant {
 	const producing = "./internal/kafka -run TestProducerHistories$ -histories 4000"
 	const commits = "./aggregator -run Commit|Silence|NewCombiner|ResetLost"
+	const lost = "./aggregator -run Partials|GivesUp"
 	return []mutant{
 		// Rules of the producer, which writes reactions to the log.
 		{
@@ -91,7 +92,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "nothing is dropped for being late",
-			patch: patch{"aggregator.Combiner.count", "$c.late++", "$c.late++\nreturn"},
+			patch: patch{"aggregator.Combiner.count", "$c.late++", "$c.late++\nreturn nil"},
 		},
 
 		// Rules of partials and marks.
@@ -158,7 +159,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "what is called closed takes no part in the assignment",
-			patch: patch{"aggregator.Combiner.count", "if $end <= $c.closed { return }", "if $end <= $c.closed { $end = $c.closed + $c.windows.Length }"},
+			patch: patch{"aggregator.Combiner.count", "if $end <= $c.closed { return nil }", "if $end <= $c.closed { $end = $c.closed + $c.windows.Length }"},
 		},
 		{
 			rule: "a commit below the start of the log is refused", by: commits,
@@ -170,7 +171,7 @@ func mutants() []mutant {
 		},
 		{
 			rule: "a commit needs metadata", by: commits,
-			patch: patch{"aggregator.Combiner.resume", "$err != nil || $version != wire.FormatVersion", "$err != nil && $version != wire.FormatVersion"},
+			patch: patch{"aggregator.Combiner.resume", "!$ours", "!$ours && false"},
 		},
 		{
 			rule: "a commit of other settings is refused", by: commits,
@@ -183,6 +184,14 @@ func mutants() []mutant {
 		{
 			rule: "after a silence it goes on only where all was counted", by: commits,
 			patch: patch{"aggregator.Combiner.Confirm", "!$c.dirty()", "true"},
+		},
+		{
+			rule: "a record of a window whose beginning is gone is not counted", by: commits,
+			patch: patch{"aggregator.Combiner.count", "$end <= $c.cut", "false"},
+		},
+		{
+			rule: "the commit knows of which windows the beginning is gone", by: commits,
+			patch: patch{"aggregator.Combiner.Commit", "$c.cut > $closed", "false"},
 		},
 
 		// Rules of the reducer.
@@ -214,7 +223,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "the reducer commits before the first partials of all open windows",
-			patch: patch{"aggregator.Reducer.Commit", "$t.first < $first", "$t.first < $first && $t.dirty"},
+			patch: patch{"aggregator.Reducer.firstPartials", "$note($k.end, $t.first)", "$note($k.end, map[bool]int64{true: $t.first, false: math.MaxInt64}[$t.dirty])"},
 		},
 		{
 			rule:  "the first partial of a window stays its first",
@@ -229,15 +238,47 @@ func mutants() []mutant {
 		},
 		{
 			rule:       "the floor travels in the metadata",
-			patch:      patch{"aggregator.Reducer.resume", "$r.floor, $r.confirmedFloor, $r.emitted = $meta.Floor, $meta.Floor, $meta.Emitted", "$r.emitted = $meta.Emitted"},
+			patch:      patch{"aggregator.Reducer.resume", "$r.floor, $r.confirmedFloor, $r.closed, $r.emitted, $r.countedEmitted = $meta.Floor, $meta.Floor, $meta.Floor, $meta.Emitted, $meta.Counted", "$r.emitted, $r.countedEmitted = $meta.Emitted, $meta.Counted"},
 			equivalent: "what is counted again of a closed window is smaller, and the greatest wins; the marks bring the floor back",
 		},
 		{
 			rule:  "a reducer promises silence of what it has emitted for the last time",
 			patch: patch{"aggregator.Reducer.counts", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.confirmedFloor}", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.floor}"},
 		},
+		{
+			rule:  "a reducer whose group was reset begins at the log's start",
+			patch: patch{"aggregator.Reducer.resume", "$r.position = $start", "_ = $start"},
+		},
+		{
+			rule: "a partial is not added up alone when others of its window are gone", by: lost,
+			patch: patch{"aggregator.Reducer.partial", "$p.End <= $r.lostUntil", "false"},
+		},
+		{
+			rule: "the commit knows of which windows partials are gone", by: lost,
+			patch: patch{"aggregator.Reducer.Commit", "$meta.Lost = $r.lostUntil", "_ = $r"},
+		},
+		{
+			rule:  "a window that was given up is read again when more has come",
+			patch: patch{"aggregator.givenUp.passOver", "$w.unread, $g.unread = true, $oldest", "$w.unread, $g.unread = false, $g.unread"},
+		},
+		{
+			rule:  "what was given up and not read again is not called closed",
+			patch: patch{"aggregator.Reducer.raiseFloor", "min($r.closed, $unread)", "$r.closed"},
+		},
+		{
+			rule:  "the commit stays before what was given up",
+			patch: patch{"aggregator.Reducer.firstPartials", "$r.givenUp.each($note)", "_ = $r"},
+		},
+		{
+			rule: "only what was emitted is given up", by: lost,
+			patch: patch{"aggregator.Reducer.giveUp", "$again == nil && !$t.dirty && $older", "$again == nil && (!$t.dirty || true) && $older"},
+		},
 
 		// Rules of those who read counts.
+		{
+			rule:  "a publisher whose group was reset begins at the log's start",
+			patch: patch{"publisher.NewMerger", "$m.position = $start", "_ = $start"},
+		},
 		{
 			rule:  "the greatest count wins",
 			patch: patch{"publisher.Merger.Add", "$c.Count > $known.Count", "$c.Count != $known.Count"},

@@ -43,13 +43,15 @@ type settings struct {
 	steps                               int
 	pace                                time.Duration // less time than this passes between two steps
 	fetch                               int           // a fetch returns fewer records than this
+	maxHeld                             int           // how much a reducer holds; 0: all
 	kills, pauses, zombies, leaps       int           // each happens once in so many steps; 0: never
 	duplicates, staleAnswers, idleHours int
+	resets                              int
 	skew                                []time.Duration // how far the clocks of main servers are ahead
 }
 
 // faults counts the faults of a history.
-type faults struct{ kills, pauses, zombies, repeats, leaps, idleHours int }
+type faults struct{ kills, pauses, zombies, repeats, leaps, idleHours, resets int }
 
 // newSettings draws the settings of a history at random.
 func newSettings(rng *rand.Rand) settings {
@@ -70,6 +72,7 @@ func newSettings(rng *rand.Rand) settings {
 		fetch: 2 + rng.IntN(20),
 		kills: rarely(60), pauses: rarely(60), zombies: rarely(60), leaps: rarely(500),
 		duplicates: rarely(10), staleAnswers: rarely(6), idleHours: rarely(1500),
+		resets: rarely(600), maxHeld: rarely(60),
 	}
 	for range 1 + rng.IntN(3) {
 		// A clock is ahead by half of the lateness at most: the topic's
