@@ -29,6 +29,9 @@ type Main struct {
 	// is what is wrong with a part of the log that takes none, while others do. Default:
 	// they always can.
 	Ready func(context.Context) (away []error, err error)
+	// Open is what anybody may do without a limit. /readyz lists it for peers on loopback,
+	// so that doctor finds it. Default: nothing.
+	Open []httpserve.Opening
 	// Drain is how long requests in flight may take to finish when the server stops. It
 	// should be a little longer than the log takes to answer. Default 6 s.
 	Drain time.Duration
@@ -125,9 +128,13 @@ func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck)
 			return
 		}
 		answer := struct {
-			Status string   `json:"status"`
-			Away   []string `json:"away,omitempty"`
+			Status string              `json:"status"`
+			Away   []string            `json:"away,omitempty"`
+			Open   []httpserve.Opening `json:"open,omitempty"`
 		}{Status: "ready"}
+		if httpserve.FromLoopback(r) {
+			answer.Open = m.Open
+		}
 		for _, err := range away {
 			answer.Away = append(answer.Away, err.Error())
 		}

@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -55,6 +56,14 @@ func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	}
 }
 
+// addressed is a connection of a client with an address.
+type addressed struct {
+	net.Conn
+	from net.Addr
+}
+
+func (a *addressed) RemoteAddr() net.Addr { return a.from }
+
 func (p *pipes) Close() error   { p.once.Do(func() { close(p.closed) }); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 
@@ -62,8 +71,10 @@ func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipes"} }
 type running struct {
 	client *http.Client
 	dial   func() net.Conn
-	stop   context.CancelFunc
-	ended  chan error // what Serve returned
+	// dialFrom connects from an address.
+	dialFrom func(ip string) net.Conn
+	stop     context.CancelFunc
+	ended    chan error // what Serve returned
 }
 
 // serve runs one of the servers until the end of the bubble.
@@ -83,6 +94,12 @@ func serve(t *testing.T, s interface {
 		}
 		t.Cleanup(func() { _ = c.Close() })
 		return c
+	}
+	r.dialFrom = func(ip string) net.Conn {
+		near, far := net.Pipe()
+		t.Cleanup(func() { _ = near.Close() })
+		p.conns <- &addressed{far, &net.TCPAddr{IP: net.ParseIP(ip), Port: 1}}
+		return near
 	}
 	gone := make(chan struct{})
 	go func() {
@@ -194,6 +211,26 @@ func TestMainIsReadyInPart(t *testing.T) {
 		m.Ready = func(context.Context) ([]error, error) { return []error{errors.New("emoji-topic/2: no leader")}, nil }
 		if got := serve(t, m).do("GET", "/readyz", "", nil); got.status != http.StatusOK || got.body != `{"status":"ready","away":["emoji-topic/2: no leader"]}`+"\n" {
 			t.Errorf("/readyz answered %+v", got)
+		}
+	})
+}
+
+// What strangers may do without a limit is told on this machine alone.
+func TestOpenings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mainServer(taken)
+		m.Open = []httpserve.Opening{httpserve.AnyChannel, httpserve.NoAddressLimit}
+		s := serve(t, m)
+		for address, want := range map[string]string{
+			"127.0.0.1": `{"status":"ready","open":["any_channel","no_address_limit"]}`, "::1": `{"status":"ready","open":["any_channel","no_address_limit"]}`,
+			"192.0.2.1": `{"status":"ready"}`, "2001:db8::1": `{"status":"ready"}`,
+		} {
+			c := s.dialFrom(address)
+			_, _ = io.WriteString(c, "GET /readyz HTTP/1.1\r\nHost: emo\r\nConnection: close\r\n\r\n")
+			got, err := io.ReadAll(c)
+			if err != nil || !strings.HasSuffix(string(got), "\r\n"+want+"\n") {
+				t.Errorf("%s was answered %s, %v", address, got, err)
+			}
 		}
 	})
 }

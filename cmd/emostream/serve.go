@@ -11,8 +11,10 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/passedover"
+	"github.com/emostream/emostream/internal/quota"
 	"github.com/emostream/emostream/server"
 	"github.com/emostream/emostream/server/ingest"
 	"github.com/emostream/emostream/server/registry"
@@ -86,6 +88,8 @@ type mainServer struct {
 	producer *kafka.Producer
 	servers  *rosterFollower
 	http     server.Main
+	open     []httpserve.Opening // what strangers may do without a limit, if they can reach the server
+	proxied  bool                // requests come through proxies
 
 	mu         sync.Mutex
 	kafkaAsked time.Time     // when Kafka was last asked whether it takes reactions
@@ -145,6 +149,13 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		Log: m.producer, Channels: channels, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Proxies: proxies,
 		Logger: s.log, Metrics: s.metrics,
 	})
+	if channels.Any() {
+		m.open = append(m.open, httpserve.AnyChannel)
+	}
+	if quotas.Address == (quota.Rate{}) {
+		m.open = append(m.open, httpserve.NoAddressLimit)
+	}
+	m.proxied = len(proxies) > 0
 	m.http = server.Main{
 		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Origins: origins, Metrics: s.metrics}),
 		Ready: m.ready, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
@@ -154,12 +165,30 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	return m, nil
 }
 
+// openings returns what strangers may do without a limit, and logs it. If only this
+// machine can reach the server, there are none to do it.
+func (m *mainServer) openings(listen net.Addr) []httpserve.Opening {
+	if tcp, ok := listen.(*net.TCPAddr); ok && tcp.IP.IsLoopback() && !m.proxied {
+		return nil
+	}
+	for _, o := range m.open {
+		switch o {
+		case httpserve.AnyChannel:
+			m.log.Warn("strangers may use any name of a channel: --channels main says which are used")
+		case httpserve.NoAddressLimit:
+			m.log.Warn("one address may send any number of reactions: --limit-address none says so")
+		}
+	}
+	return m.open
+}
+
 // run serves on ln until ctx ends. It begins at once, even without Kafka. In the end
 // the producer and the roster go on until the requests in flight are answered.
 func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	m.addGauges(ctx)
+	m.http.Open = m.openings(ln.Addr())
 	g.Go(func() error {
 		defer stop()
 		return m.http.Serve(ctx, ln)

@@ -76,6 +76,12 @@ func peerAddr(r *http.Request) (netip.Addr, bool) {
 	return peer.Addr().Unmap().WithZone(""), err == nil
 }
 
+// FromLoopback says whether the peer of a request is on this machine.
+func FromLoopback(r *http.Request) bool {
+	peer, ok := peerAddr(r)
+	return ok && peer.IsLoopback()
+}
+
 func (p Proxies) contains(a netip.Addr) bool {
 	for _, network := range p {
 		if network.Contains(a) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/inspect/doctor"
 )
 
@@ -56,6 +57,12 @@ func TestPorts(t *testing.T) {
 	}{
 		"free": {doctor.Port{Free: true}, true, "free for sub1", nil},
 		"ours": {doctor.Port{Ours: true}, true, "held by a server of Emostream", nil},
+		"ours, where strangers may use any channel": {
+			doctor.Port{Ours: true, Open: []httpserve.Opening{httpserve.AnyChannel}}, true, "serve --channels main,stage-*", []string{"note a:1"},
+		},
+		"ours, where strangers have no limits": {
+			doctor.Port{Ours: true, Open: []httpserve.Opening{httpserve.AnyChannel, httpserve.NoAddressLimit, "something newer"}}, false, "leave --limit-address none out", []string{"note a:1", "note a:1"},
+		},
 		"ours, not ready for a reason of its own": {
 			doctor.Port{Ours: true, Unready: "no luck"}, true, "sub1 is up and not ready: no luck", []string{"wrong a:1"},
 		},

@@ -23,8 +23,9 @@ type Port struct {
 	// Forwarded says that the main server ignores an X-Forwarded-For, of a peer that is
 	// not named as a proxy. Subscriber servers are asked at their URLs.
 	Forwarded bool
-	Owner     string // the process that holds it, if it is not ours and known
-	Err       string // if nobody holds it: why it cannot be listened on
+	Open      []httpserve.Opening // what strangers may do there without a limit
+	Owner     string              // the process that holds it, if it is not ours and known
+	Err       string              // if nobody holds it: why it cannot be listened on
 }
 
 // Ports says whether up, or the single stages, could listen. settled says that nothing
@@ -37,8 +38,11 @@ func Ports(ports []Port, settled bool) []Finding {
 		case p.Ours && p.Unready != "" && settled:
 			l.wrong(p.Address, fmt.Sprintf("%s is up and not ready: %s", p.For, p.Unready),
 				"it takes nothing in", "see its log; /readyz says when it is ready")
-		case p.Forwarded:
-			l.forwarded(p.Address)
+		case p.Forwarded, len(p.Open) > 0:
+			if p.Forwarded {
+				l.forwarded(p.Address)
+			}
+			l.open(p)
 		case p.Ours:
 			l.ok(p.Address, "held by a server of Emostream")
 		case p.Free:
@@ -55,6 +59,20 @@ func Ports(ports []Port, settled bool) []Finding {
 		}
 	}
 	return l.all
+}
+
+// open reports what strangers may do at a server without a limit.
+func (l *findings) open(p Port) {
+	for _, o := range p.Open {
+		switch o {
+		case httpserve.AnyChannel:
+			l.note(p.Address, "others can reach it, and any name of a channel may be used", "whoever invents names takes memory in every stage, and places of --max-channels",
+				"name those that are used, as in serve --channels main,stage-*")
+		case httpserve.NoAddressLimit:
+			l.note(p.Address, "others can reach it, and one address may send any number of reactions", "one stranger can fill the log",
+				"leave --limit-address none out, or give a rate")
+		}
+	}
 }
 
 // wantedPorts returns the addresses of the servers of up.
@@ -75,6 +93,7 @@ func (p *Port) probe(ctx context.Context) {
 	var said health
 	if p.Ours, p.Unready, said = ours(ctx, "http://"+p.Address); p.Ours {
 		p.Forwarded = p.For == mainServer && said.forwarded()
+		p.Open = said.Open
 		return
 	}
 	ln, err := httpserve.Listen(ctx, p.Address)
@@ -95,24 +114,29 @@ const maxAnswer = 4 << 10
 // mainServer is what Port.For says of the main server.
 const mainServer = "the main server"
 
-// health is what a server answers at /healthz.
+// health is what a server says of itself, at /healthz unless noted.
 type health struct {
-	Status    string `json:"status"`
-	Forwarded string `json:"x_forwarded_for"`
+	Status    string              `json:"status"`
+	Forwarded string              `json:"x_forwarded_for"`
+	Open      []httpserve.Opening `json:"-"` // as /readyz says
 }
 
 func (h health) forwarded() bool { return h.Forwarded == "ignored" }
 
-// ours says whether a server of Emostream answers at a URL, and returns what it says at
-// /healthz. If that server is not ready, it returns why.
+// ours says whether a server of Emostream answers at a URL, and returns what it says of
+// itself. If that server is not ready, it returns why.
 func ours(ctx context.Context, url string) (yes bool, unready string, said health) {
 	if code, err := get(ctx, url+"/healthz", &said); err != nil || code != http.StatusOK || said.Status != "ok" {
 		return false, "", said
 	}
-	var ready struct{ Status, Error string }
+	var ready struct {
+		Status, Error string
+		Open          []httpserve.Opening
+	}
 	code, err := get(ctx, url+"/readyz", &ready)
 	switch {
 	case err != nil || code == http.StatusOK:
+		said.Open = ready.Open
 		return err == nil && ready.Status == "ready", "", said
 	case ready.Error == "":
 		return false, "", said
