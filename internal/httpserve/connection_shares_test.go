@@ -133,7 +133,7 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 func TestIdleConnectionsMakeWay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := make(chan struct{})
-		p, conns := bounded(t, httpserve.ConnectionLimits{Max: 4}, func(w http.ResponseWriter, r *http.Request) {
+		p, conns := bounded(t, httpserve.ConnectionLimits{Max: 4}, func(_ http.ResponseWriter, r *http.Request) {
 			if r.Header.Get("Wait") != "" {
 				<-answer
 			}
@@ -163,8 +163,8 @@ func TestIdleConnectionsMakeWay(t *testing.T) {
 			}
 		}
 		close(answer)
-		if res, err := http.ReadResponse(bufio.NewReader(busy), nil); err != nil || res.StatusCode != http.StatusOK {
-			t.Errorf("the busy one: %v", err)
+		if line, err := bufio.NewReader(busy).ReadString('\n'); line != "HTTP/1.1 200 OK\r\n" {
+			t.Errorf("the busy one is answered %q, %v", line, err)
 		}
 		if conns.ClosedIdle() != 3 || conns.Refused() != 1 || conns.Open() != 4 {
 			t.Errorf("%d made way, %d were refused, %d are open", conns.ClosedIdle(), conns.Refused(), conns.Open())

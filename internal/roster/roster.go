@@ -41,8 +41,8 @@ type Roster struct {
 
 // Apply takes in a heartbeat that was heard at heard. If there are MaxServers, the one
 // that has been silent for longest makes way for a new one. If all of them are alive,
-// Apply takes nothing in and returns an error.
-func (r *Roster) Apply(s wire.ServerStatus, heard time.Time) error {
+// Apply takes nothing in and returns false.
+func (r *Roster) Apply(s wire.ServerStatus, heard time.Time) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.entries == nil {
@@ -50,7 +50,7 @@ func (r *Roster) Apply(s wire.ServerStatus, heard time.Time) error {
 	}
 	old, known := r.entries[s.Name]
 	if !known && len(r.entries) >= MaxServers && !r.forgetOne(heard) {
-		return fmt.Errorf("%s would be one more than the %d subscriber servers that are taken", s.Name, MaxServers)
+		return false
 	}
 	beats := uint64(1)
 	switch rival := r.rivals[s.Name]; {
@@ -63,7 +63,7 @@ func (r *Roster) Apply(s wire.ServerStatus, heard time.Time) error {
 		r.rivals[s.Name] = old
 	}
 	r.entries[s.Name] = Entry{ServerStatus: s, Heard: heard, Beats: beats}
-	return nil
+	return true
 }
 
 // forgetOne forgets the server that has been silent for longest. It returns false if all
@@ -140,7 +140,9 @@ func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int6
 				if written := time.UnixMilli(rec.Time); !live && written.Before(now) {
 					heard = written // an old heartbeat was heard when it was written
 				}
-				err = r.Apply(s, heard)
+				if !r.Apply(s, heard) {
+					err = fmt.Errorf("%s would be one more than the %d subscriber servers that are taken", s.Name, MaxServers)
+				}
 			}
 			if err != nil {
 				over.Record(topic, 0, rec.Offset, err)

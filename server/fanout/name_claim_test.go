@@ -197,7 +197,9 @@ func TestForeignClaims(t *testing.T) {
 							t.Error("goes on")
 						}
 						cancel()
-						<-ran
+						if err := <-ran; err != nil {
+							t.Errorf("ended with %v when it was stopped", err)
+						}
 					}
 				})
 			})
