@@ -13,12 +13,12 @@ import (
 const defaultDrain = 6 * time.Second
 
 // newServer returns an HTTP server that does what both servers do with every request
-// before h: it echoes the request's id, checks the Host header and X-Forwarded-For, and
-// applies CORS.
+// before h: it echoes the request's id, checks the Host header, X-Forwarded-For and the
+// length of the query, and applies CORS.
 func newServer(h http.Handler, ln net.Listener, hosts httpserve.HostCheck, f *httpserve.ForwardedCheck, o httpserve.Origins, log *slog.Logger) *http.Server {
 	hosts.Logger = log
 	return &http.Server{
-		Handler:  httpserve.EchoRequestID(hosts.Wrap(f.Handler(httpserve.CORS(h, o)), ln.Addr())),
+		Handler:  httpserve.EchoRequestID(hosts.Wrap(f.Handler(httpserve.CORS(httpserve.BoundQuery(h), o)), ln.Addr())),
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }
