@@ -40,6 +40,7 @@ func both(t *testing.T, test func(t *testing.T, s *running, within time.Duration
 // whichever endpoint and method it is sent to. A stream is bounded by --capacity.
 func TestBodiesThatNeverCome(t *testing.T) {
 	both(t, func(t *testing.T, s *running, within time.Duration) {
+		t.Helper()
 		ended := make(chan string)
 		open := 0
 		start := time.Now()
@@ -76,6 +77,7 @@ func TestBodiesThatNeverCome(t *testing.T) {
 // answers at once.
 func TestAnswersThatNobodyReads(t *testing.T) {
 	both(t, func(t *testing.T, s *running, _ time.Duration) {
+		t.Helper()
 		for _, path := range endpoints() {
 			if slices.Contains([]string{"/sub1", "/v1/swarm"}, path) {
 				continue // a stream has StallTimeout
@@ -97,6 +99,7 @@ func TestAnswersThatNobodyReads(t *testing.T) {
 // parsed, on every endpoint.
 func TestLongQueries(t *testing.T) {
 	both(t, func(t *testing.T, s *running, _ time.Duration) {
+		t.Helper()
 		for _, path := range endpoints() {
 			for _, query := range []string{strings.Repeat("&a", 1025), "channel=" + strings.Repeat("%41", 3000), "user_id=" + strings.Repeat("x", 2041)} {
 				if got := s.do("GET", path+"?"+query, "", nil); got.status != http.StatusRequestURITooLong || len(got.body) > 200 {
