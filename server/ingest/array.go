@@ -19,32 +19,43 @@ const (
 
 // array takes in a body that is a JSON array of reactions.
 func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from client) {
-	if !utf8.Valid(b.body) {
-		h.refuse(w, r, invalidUTF8())
-		return
-	}
-	var all items
-	if err := json.Unmarshal(b.body, &all); err != nil {
-		h.refuse(w, r, badJSON(b.body, err))
-		return
-	}
-	if len(all) > maxArrayItems {
-		h.refuse(w, r, httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_many_items",
-			"the array has more than the %d reactions that are allowed: send several, or one a line as application/x-ndjson", maxArrayItems))
-		return
-	}
-	if len(all) > minJudgedItems && len(b.body) < minItemBytes*len(all) {
-		h.refuse(w, r, httpserve.Refusalf(http.StatusUnprocessableEntity, "no_reactions",
-			"the array has %d items in %d bytes, and no reaction is that short: send objects like {\"user_id\":\"ann\",\"emoji_type\":\"🔥\"}", len(all), len(b.body)))
+	bulk := bulk{handler: h, from: from, turn: h.turns.of(from.address)}
+	defer bulk.turn.end()
+	bulk.turn.begin()
+	all, refusal := split(b.body)
+	if refusal != nil {
+		bulk.turn.end()
+		h.refuse(w, r, refusal)
 		return
 	}
 	answer := newArrayAnswer(len(all), len(b.body))
-	bulk := bulk{handler: h, from: from, record: answer.record}
+	bulk.record = answer.record
 	for i, item := range all {
 		bulk.add(r.Context(), i, item)
 	}
 	bulk.flush(r.Context())
+	bulk.turn.end()
 	answer.send(w, r, bulk.logFailure)
+}
+
+// split returns the items of a JSON array.
+func split(body []byte) (items, *httpserve.Refusal) {
+	if !utf8.Valid(body) {
+		return nil, invalidUTF8()
+	}
+	var all items
+	if err := json.Unmarshal(body, &all); err != nil {
+		return nil, badJSON(body, err)
+	}
+	if len(all) > maxArrayItems {
+		return nil, httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_many_items",
+			"the array has more than the %d reactions that are allowed: send several, or one a line as application/x-ndjson", maxArrayItems)
+	}
+	if len(all) > minJudgedItems && len(body) < minItemBytes*len(all) {
+		return nil, httpserve.Refusalf(http.StatusUnprocessableEntity, "no_reactions",
+			"the array has %d items in %d bytes, and no reaction is that short: send objects like {\"user_id\":\"ann\",\"emoji_type\":\"🔥\"}", len(all), len(body))
+	}
+	return all, nil
 }
 
 // items are the items of a JSON array. At most one more than maxArrayItems is decoded:

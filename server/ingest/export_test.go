@@ -1,6 +1,10 @@
 package ingest
 
-import "github.com/emostream/emostream/internal/wire"
+import (
+	"net/netip"
+
+	"github.com/emostream/emostream/internal/wire"
+)
 
 // Parse reads a reaction. If general is set, it uses encoding/json alone. Otherwise it
 // uses the fast reader where that can read the body. It returns the refusal's code and
@@ -15,4 +19,20 @@ func Parse(body string, general bool) (r wire.Reaction, count int, refusal strin
 		return wire.Reaction{}, 0, refused.Code + ": " + refused.Message
 	}
 	return got.Reaction, got.count, ""
+}
+
+// Turns are the turns of arrays and streams.
+type Turns struct{ turns *bulkTurns }
+
+// NewTurns returns turns of which nobody has one.
+func NewTurns() Turns { return Turns{newBulkTurns()} }
+
+// AtOnce is how many turns an address has at the same time.
+func (t Turns) AtOnce() int { return cap(t.turns.slots[0]) }
+
+// Begin waits until it is the client's turn, and returns what ends it.
+func (t Turns) Begin(client netip.Addr) (end func()) {
+	turn := t.turns.of(client)
+	turn.begin()
+	return turn.end
 }

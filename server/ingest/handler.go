@@ -8,7 +8,8 @@
 //	in_flight_limit.go   whether there is room for it now
 //	body_limits.go       reading a body
 //	single.go, array.go, ndjson.go
-//	                     one reaction, an array, or a stream of lines
+//	                     one reaction, an array, or a stream of lines, the latter two
+//	                     when it is their turn (bulk_turns.go)
 //	validation.go        what a reaction must be, and whether this server takes it:
 //	                     allowed_emojis.go, allowed_channels.go, quotas.go,
 //	                     active_channels.go
@@ -78,6 +79,7 @@ type Handler struct {
 	channels *activeChannels
 	inFlight *inFlight
 	quotas   quotas
+	turns    *bulkTurns
 	accepted prometheus.Counter
 	refused  *prometheus.CounterVec
 
@@ -96,6 +98,7 @@ func New(cfg Config) *Handler {
 		channels: newActiveChannels(cfg.MaxChannels),
 		inFlight: newInFlight(cfg.Bounds),
 		quotas:   newQuotas(cfg.Quotas),
+		turns:    newBulkTurns(),
 		buffers:  sync.Pool{New: func() any { return &buffers{contentType: []string{jsonType}} }},
 		accepted: f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{

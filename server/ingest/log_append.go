@@ -56,6 +56,7 @@ func (b *batch) reset() {
 type bulk struct {
 	handler    *Handler
 	from       client
+	turn       turn
 	record     func(number int, acceptedAt int64, refusal *httpserve.Refusal)
 	logFailure *httpserve.Refusal // why the log did not take a batch
 
@@ -98,8 +99,13 @@ func (b *bulk) flush(ctx context.Context) {
 	if len(b.batch.records) == 0 {
 		return
 	}
+	mine := b.turn.mine
+	b.turn.end() // others need not wait for the log, too
 	if err := b.handler.append(ctx, b.batch.records, b.at); err != nil {
 		b.logFailure = logRefusal(err)
+	}
+	if mine {
+		b.turn.begin()
 	}
 	for _, number := range b.numbers {
 		if b.logFailure != nil {

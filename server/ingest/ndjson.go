@@ -30,7 +30,8 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 	defer context.AfterFunc(open, func() { limitUnreadBody(w) })()
 
 	answer := linesAnswer{Errors: []lineError{}}
-	bulk := bulk{handler: h, from: from, record: answer.record}
+	bulk := bulk{handler: h, from: from, record: answer.record, turn: h.turns.of(from.address)}
+	defer bulk.turn.end()
 	var broken *httpserve.Refusal
 	body := &idleTimeoutReader{body: r.Body, w: w, timeout: h.inFlight.StreamIdleTimeout, open: open, lineCame: true}
 	in := bufio.NewReaderSize(body, lineBuffer)
@@ -49,6 +50,7 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 		case tooLong:
 			bulk.refuse(line, httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the line has more than %d bytes: send one reaction a line", maxReactionBytes))
 		case !blank:
+			bulk.turn.begin()
 			bulk.add(ctx, line, b)
 		}
 		if err != nil {
@@ -56,12 +58,14 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 			break
 		}
 		if !hasLine(in) {
+			bulk.turn.end()
 			bulk.flush(ctx) // the next read may wait for the client, and what has arrived must not wait with it
 		}
 	}
 	if bulk.logFailure != nil {
 		broken = bulk.logFailure
 	}
+	bulk.turn.end()
 	answer.send(w, r, broken)
 }
 
