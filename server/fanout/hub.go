@@ -22,9 +22,11 @@ type Hub struct {
 
 	mu       sync.Mutex
 	channels map[string]*channel
-	size     int64     // of all channels, bytes
-	unheard  list.List // of *channel, those without listeners; the one that was used longest ago first
-	heard    list.List // of *channel, those with listeners; the one that had its last swarm longest ago first
+	// listeners is how many all channels have together.
+	listeners int
+	size      int64     // of all channels, bytes
+	unheard   list.List // of *channel, those without listeners; the one that was used longest ago first
+	heard     list.List // of *channel, those with listeners; the one that had its last swarm longest ago first
 }
 
 // NewHub returns a hub. MaxRepeats bounds how often an emoji comes for one window in
@@ -95,6 +97,7 @@ func (h *Hub) join(name string) *channel {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	c := h.channel(name)
+	h.listeners++
 	if c.listeners++; c.listeners == 1 {
 		h.unheard.Remove(c.place)
 		c.place = h.heard.PushBack(c)
@@ -108,6 +111,7 @@ func (h *Hub) join(name string) *channel {
 func (h *Hub) leave(c *channel) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	h.listeners--
 	if c.listeners--; c.listeners > 0 {
 		return
 	}

@@ -11,11 +11,12 @@ import (
 //   - The oldest windows of the channel without listeners that was used longest ago,
 //     until nothing of that channel is left; then those of the next one.
 //   - The oldest windows of the channel with listeners that had its last swarm longest
-//     ago. Each of these keeps its newest window.
+//     ago, first of those that have fewer listeners than the average. Each of these
+//     channels keeps its newest window.
 //   - What slow listeners of those channels have yet to be sent. They skip.
 //
-// So a channel with listeners loses windows only if all others have none left, and an
-// attacker who fills channels that nobody listens to takes nothing from the others.
+// So an attacker who fills channels takes nothing from those that others listen to, and
+// little if he has a listener in each.
 
 // Bounds of what a hub holds beside its budget.
 const (
@@ -52,6 +53,7 @@ func (h *Hub) keepWithinBudget(changed *channel) {
 			h.measure(c)
 		}
 	}
+	h.shrinkHeard(func(c *channel) bool { return c.listeners*h.heard.Len() < h.listeners && c.dropWindow() })
 	h.shrinkHeard((*channel).dropWindow)
 	h.shrinkHeard(func(c *channel) bool { return c.dropUpdates(0) })
 }

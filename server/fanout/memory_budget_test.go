@@ -122,6 +122,31 @@ func TestFloodOfChannelsWithListeners(t *testing.T) {
 	})
 }
 
+// An attacker with a listener in each of his channels takes no windows from a channel
+// that many listen to.
+func TestFloodOfChannelsWithAListenerEach(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := start(t, newTopic(), fanout.Config{WindowBytes: 512 << 10})
+		for range 5 {
+			in.listen(t, "/v1/swarm", "")
+		}
+		for i := range 20 {
+			in.listen(t, "/v1/swarm?channel="+channelName(i), "")
+		}
+		in.topic.publish(windowsOf(1, 64)...)
+		for n := 1; n <= 20; n++ {
+			for i := range 20 {
+				in.topic.publish(fifty(channelName(i), n, 1))
+			}
+			synctest.Wait()
+		}
+		in.listen(t, "/v1/swarm", "0").hears(t, "retry:2000 "+shorts(1, 64))
+		if got := in.metric(t, "window_bytes"); got > 512<<10 {
+			t.Errorf("%v bytes are taken", got)
+		}
+	})
+}
+
 // A server that starts again reads its topic, and keeps within its budget then, too.
 func TestRestartKeepsTheBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
