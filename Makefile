@@ -1,21 +1,27 @@
 # The versions of the tools, which are installed into .cache (git ignores it). A new version here is a new file there.
-GOLANGCI_VERSION   := v2.15.0
-GORELEASER_VERSION := v2.16.0
-VEGETA_VERSION     := v12.13.0
-ACTIONLINT_VERSION := v1.7.12
-COMPOSE_VERSION    := v2.16.2
-KUBE_VERSION       := v0.0.4
+GOLANGCI_VERSION    := v2.15.0
+GORELEASER_VERSION  := v2.16.0
+VEGETA_VERSION      := v12.13.0
+ACTIONLINT_VERSION  := v1.7.12
+COMPOSE_VERSION     := v2.16.2
+KUBE_VERSION        := v0.0.4
+GOVULNCHECK_VERSION := v1.9.0
+CYCLONEDX_VERSION   := v1.10.0
+# Where the live database of vulnerabilities cannot be reached.
+VULNDB_VERSION      := v0.0.0-20261105234957-e22db6528018
 
-TOOLS      := $(CURDIR)/.cache/bin
-GOLANGCI   := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
-GORELEASER := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
-VEGETA     := $(TOOLS)/vegeta-$(VEGETA_VERSION)
-ACTIONLINT := $(TOOLS)/actionlint-$(ACTIONLINT_VERSION)
-COMPOSE    := $(TOOLS)/compose-$(COMPOSE_VERSION)
-KUBE       := $(TOOLS)/kubectl-validate-$(KUBE_VERSION)
-VENV       := $(CURDIR)/.cache/pyvenv
+TOOLS       := $(CURDIR)/.cache/bin
+GOLANGCI    := $(TOOLS)/golangci-lint-$(GOLANGCI_VERSION)
+GORELEASER  := $(TOOLS)/goreleaser-$(GORELEASER_VERSION)
+VEGETA      := $(TOOLS)/vegeta-$(VEGETA_VERSION)
+ACTIONLINT  := $(TOOLS)/actionlint-$(ACTIONLINT_VERSION)
+COMPOSE     := $(TOOLS)/compose-$(COMPOSE_VERSION)
+KUBE        := $(TOOLS)/kubectl-validate-$(KUBE_VERSION)
+GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
+CYCLONEDX   := $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
+VENV        := $(CURDIR)/.cache/pyvenv
 # goreleaser asks git where the project is at home, and dates nothing where it cannot tell.
-ORIGIN     := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/emostream/emostream
+ORIGIN      := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/emostream/emostream
 
 # What may be said on the command line, as in make soak DURATION=20s, and what is taken otherwise.
 HISTORIES   ?= 10000
@@ -152,7 +158,7 @@ bench-loadgen: $(VEGETA) ## the load generator, beside wrk and vegeta (wrk)
 
 ##@ Releases
 
-.PHONY: cross deploy-check snapshot reproducible test-packages picture release release-files
+.PHONY: cross vulncheck deploy-check snapshot reproducible test-sboms test-packages picture release release-files
 # With the flags of a release, which then finds all of it compiled.
 cross: ## builds everything for every system that is released
 	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
@@ -160,14 +166,17 @@ cross: ## builds everything for every system that is released
 		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -o /dev/null ./...; \
 	done; done
 
+vulncheck: $(GOVULNCHECK) ## whether code that the program calls has known vulnerabilities (curl, jq)
+	.ci/vulnerabilities $(VULNDB_VERSION)
+
 deploy-check: $(ACTIONLINT) $(COMPOSE) $(KUBE) $(GORELEASER) ## whether the workflows, deploy/ and the release's settings are valid
 	$(ACTIONLINT)
 	$(COMPOSE) deploy/compose.yaml >/dev/null
 	$(KUBE) deploy/kubernetes
 	$(GORELEASER) check
 
-snapshot: $(GORELEASER) ## everything of a release that needs neither keys nor Docker, into dist
-	$(ORIGIN) HOMEBREW_TAP_TOKEN= $(GORELEASER) release --snapshot --clean --skip=publish,sign,sbom,docker
+snapshot: $(GORELEASER) $(CYCLONEDX) ## everything of a release that needs neither keys nor Docker, into dist
+	$(ORIGIN) HOMEBREW_TAP_TOKEN= PATH="$(TOOLS):$$PATH" $(GORELEASER) release --snapshot --clean --skip=publish,sign,docker
 
 reproducible: snapshot ## a snapshot again, from a clone, which must be the same byte for byte
 	rm -rf .cache/again
@@ -177,6 +186,9 @@ reproducible: snapshot ## a snapshot again, from a clone, which must be the same
 	@wc -l <dist/checksums.txt | xargs printf '%s files are the same\n'
 	rm -rf .cache/again
 
+test-sboms: ## whether the SBOMs of make snapshot tell of what the programs hold, and licences are allowed (jq)
+	.ci/sboms
+
 test-packages: ## installs and runs what make snapshot built (root, dpkg, systemd, rpm, strace, tmux; fixed ports)
 	.ci/packages
 
@@ -184,8 +196,9 @@ picture: build ## docs/tui.svg anew, after a change of how tui looks (tmux, Pyth
 	python3 docs/picture.py bin/emostream docs/tui.svg
 
 # By the workflow of a tag, which has the keys.
-release: $(GORELEASER)
-	$(GORELEASER) release --clean
+release: $(GORELEASER) $(CYCLONEDX)
+	PATH="$(TOOLS):$$PATH" $(GORELEASER) release --clean
+	.ci/sboms
 
 # What a release has beside the program. The release's own hook calls it.
 release-files: RELEASE := CGO_ENABLED=0 go run -trimpath -ldflags '-X main.version=$(VERSION) -X main.commit=$(COMMIT) -X main.date=$(DATE)' ./cmd/emostream
@@ -198,6 +211,7 @@ release-files:
 	$(RELEASE) completion zsh >.cache/release/completions/_emostream
 	$(RELEASE) completion fish >.cache/release/completions/emostream.fish
 	$(RELEASE) completion powershell >.cache/release/completions/emostream.ps1
+	.ci/licenses >.cache/release/THIRD-PARTY-LICENSES
 	$(RELEASE) config init --quiet --config .cache/release/emostream.yaml >/dev/null
 
 $(GOLANGCI): VERSION := $(GOLANGCI_VERSION)
@@ -212,7 +226,11 @@ $(COMPOSE): VERSION := $(COMPOSE_VERSION)
 $(COMPOSE): PACKAGE := github.com/compose-spec/compose-go/v2/cmd
 $(KUBE): VERSION := $(KUBE_VERSION)
 $(KUBE): PACKAGE := sigs.k8s.io/kubectl-validate
-$(GOLANGCI) $(GORELEASER) $(VEGETA) $(ACTIONLINT) $(COMPOSE) $(KUBE):
+$(GOVULNCHECK): VERSION := $(GOVULNCHECK_VERSION)
+$(GOVULNCHECK): PACKAGE := golang.org/x/vuln/cmd/govulncheck
+$(CYCLONEDX): VERSION := $(CYCLONEDX_VERSION)
+$(CYCLONEDX): PACKAGE := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+$(GOLANGCI) $(GORELEASER) $(VEGETA) $(ACTIONLINT) $(COMPOSE) $(KUBE) $(GOVULNCHECK) $(CYCLONEDX):
 	GOBIN=$@.new go install $(PACKAGE)@$(VERSION)
 	mv $@.new/* $@ && rmdir $@.new
 	ln -sf $(@F) $(@:-$(VERSION)=)
