@@ -56,7 +56,7 @@ func printFinding(b *strings.Builder, f doctor.Finding) {
 // writeIndented writes a finding broken into lines. The first begins with begin, the
 // later ones with as many spaces as begin has columns.
 func writeIndented(b *strings.Builder, begin string, columnsBefore int, finding string) {
-	for i, line := range text.WrapWords(text.Clean(text.HideUserinfo(finding)), columns-columnsBefore) {
+	for i, line := range text.WrapWords(text.Clean(finding), columns-columnsBefore) {
 		if i > 0 {
 			begin = strings.Repeat(" ", columnsBefore)
 		}

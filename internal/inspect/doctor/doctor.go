@@ -15,6 +15,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // Status is the result of a check.
@@ -64,7 +66,8 @@ type Report struct {
 // NewReport returns a report of findings.
 func NewReport(findings []Finding) Report {
 	r := Report{Checks: len(findings), Findings: findings}
-	for _, f := range findings {
+	for i, f := range findings {
+		findings[i].Found, findings[i].Do = text.HideUserinfo(f.Found), text.HideUserinfo(f.Do)
 		switch f.Status {
 		case Wrong:
 			r.Wrong++
