@@ -103,22 +103,44 @@ func span(of []Result, figure func(Result) float64, format, unit string) string 
 	return from + " to " + to + unit
 }
 
-// The lines of a page between which the table stands.
+// Summary returns the worst of all results as a sentence of Markdown.
+func Summary(results []Result) string {
+	worst := Result{Accepted: 1, Joined: 1, Shown: 1}
+	slower := 0.0
+	for _, r := range results {
+		worst.Accepted, worst.Joined, worst.Shown = min(worst.Accepted, r.Accepted), min(worst.Joined, r.Joined), min(worst.Shown, r.Shown)
+		slower, worst.Peak, worst.Recovered = max(slower, r.Slower()), max(worst.Peak, r.Peak), max(worst.Recovered, r.Recovered)
+	}
+	return fmt.Sprintf("While one address attacked, of what 400 other clients sent at least %.0f %% of the taps and %.0f %% of the joins were accepted,\n"+
+		"at least %.0f %% of the windows were shown in time, p99 of the taps was at most %.1f times that of before, no process used more\n"+
+		"than %d MiB, and after at most %.0f s all was as before.\n",
+		math.Floor(100*worst.Accepted), math.Floor(100*worst.Joined), math.Floor(100*worst.Shown), slower, worst.Peak>>20, worst.Recovered.Seconds())
+}
+
+// The lines of a page between which the table, or the summary, stands.
 const (
-	begin = "<!-- made by make hostile -->\n"
-	end   = "<!-- end -->\n"
+	tableBegins   = "<!-- made by make hostile: the table -->\n"
+	summaryBegins = "<!-- made by make hostile: a summary -->\n"
+	ends          = "<!-- end -->\n"
 )
 
-// Write puts a table into a page, in place of the one that is there.
-func Write(path, table string) error {
-	page, err := os.ReadFile(path)
+// Write puts the table of results, or their summary, into a page, in place of what is
+// there.
+func Write(path string, results []Result) error {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	before, rest, ok := strings.Cut(string(page), begin)
-	_, after, closed := strings.Cut(rest, end)
-	if !ok || !closed {
-		return fmt.Errorf("%s has no place for the table: want the lines %q and %q", path, strings.TrimSpace(begin), strings.TrimSpace(end))
+	page, found := string(b), false
+	for begins, made := range map[string]string{tableBegins: Table(results), summaryBegins: Summary(results)} {
+		before, rest, ok := strings.Cut(page, begins)
+		_, after, closed := strings.Cut(rest, ends)
+		if ok && closed {
+			page, found = before+begins+"\n"+made+"\n"+ends+after, true
+		}
 	}
-	return os.WriteFile(path, []byte(before+begin+"\n"+table+"\n"+end+after), 0o644)
+	if !found {
+		return fmt.Errorf("%s has no place for results: want the line %q or %q, and then %q", path, strings.TrimSpace(tableBegins), strings.TrimSpace(summaryBegins), strings.TrimSpace(ends))
+	}
+	return os.WriteFile(path, []byte(page), 0o644)
 }

@@ -36,7 +36,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// Write replaces the table of a page, and nothing else of it.
+// Write replaces the table and the summary of a page, and nothing else of it.
 func TestWrite(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.md")
 	write := func(s string) {
@@ -45,9 +45,10 @@ func TestWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("# A page\n\n<!-- made by make hostile -->\n<!-- end -->\n\nIts end.\n")
-	for _, table := range []string{"| one |\n", "| two |\n"} {
-		if err := hostile.Write(page, table); err != nil {
+	write("# A page\n\n<!-- made by make hostile: the table -->\n<!-- end -->\n\n<!-- made by make hostile: a summary -->\n<!-- end -->\n\nIts end.\n")
+	results := []hostile.Result{{Attacks: []string{hostile.Attacks()[0].Name}, Against: hostile.Up, Accepted: 0.979, Peak: 7 << 20}}
+	for _, results := range [][]hostile.Result{nil, results} {
+		if err := hostile.Write(page, results); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -55,11 +56,13 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "# A page\n\n<!-- made by make hostile -->\n\n| two |\n\n<!-- end -->\n\nIts end.\n"; string(got) != want {
+	want := "# A page\n\n<!-- made by make hostile: the table -->\n\n" + hostile.Table(results) + "\n<!-- end -->\n\n" +
+		"<!-- made by make hostile: a summary -->\n\n" + hostile.Summary(results) + "\n<!-- end -->\n\nIts end.\n"
+	if string(got) != want || !strings.Contains(want, "97 %") || !strings.Contains(want, "7 MiB") {
 		t.Errorf("the page is\n%s\nwant\n%s", got, want)
 	}
 	write("# Another page\n")
-	if err := hostile.Write(page, ""); err == nil {
+	if err := hostile.Write(page, nil); err == nil {
 		t.Error("it wrote into a page that has no place for the table")
 	}
 }

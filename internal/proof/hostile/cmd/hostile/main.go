@@ -100,7 +100,7 @@ func parse(args []string, stderr io.Writer) (*settings, int) {
 	flags.IntVar(&s.groups, "groups", 0, "perform the attacks in so many groups, those of a group at once; then how long taps take decides nothing (default: one by one)")
 	flags.StringVar(&s.Dir, "dir", "", "keep logs and data in `folder` (default: a temporary one, kept only after a failure)")
 	flags.StringVar(&s.results, "results", "", "add the results to this `file`, and make the table of all that are in it")
-	flags.StringVar(&s.write, "write", "", "write the table into this `page`")
+	flags.StringVar(&s.write, "write", "", "write the table, or a summary, into these `pages`, separated by commas")
 	flags.BoolVar(&s.isolated, "isolated", false, "for itself: it runs in a network namespace of its own")
 	flags.StringVar(&s.perform, "perform", "", "for itself: perform one attack")
 	list := flags.Bool("list", false, "only say what the attacks are")
@@ -217,8 +217,10 @@ func (s *settings) attackAll(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	if s.write != "" {
-		if err := hostile.Write(s.write, hostile.Table(results)); err != nil {
-			return err
+		for page := range strings.SplitSeq(s.write, ",") {
+			if err := hostile.Write(page, results); err != nil {
+				return err
+			}
 		}
 	}
 	if !held {
