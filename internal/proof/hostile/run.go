@@ -44,8 +44,8 @@ type Config struct {
 	Attacks  []Attack      // all at once, each from an address of its own
 	Duration time.Duration // of the attack, and of the time before it
 	Network  Network
-	// Slow allows taps to take longer than mostSlower: where several attacks at once
-	// need all processors, that says little.
+	// Slow allows taps to take any time, so that there is no time before the attack: where
+	// several attacks at once need all processors, how long taps take says little.
 	Slow bool
 }
 
@@ -95,8 +95,10 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 		return r, err
 	}
 	began := time.Now()
-	if err := sleep.For(ctx, cfg.Duration); err != nil {
-		return r, err
+	if !cfg.Slow {
+		if err := sleep.For(ctx, cfg.Duration); err != nil {
+			return r, err
+		}
 	}
 	attacked := time.Now()
 	if r.Sent, err = cfg.attack(ctx, in.Target); err != nil {
