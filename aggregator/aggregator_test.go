@@ -243,6 +243,50 @@ func TestReduceGoesOnWhereTheLogBegins(t *testing.T) {
 	}
 }
 
+// A reducer ends at what it would miscount, and names topic, partition and offset. It
+// passes over everything else that is none of ours.
+func TestReduceStops(t *testing.T) {
+	other, newer, impossible := mark(0, 0, 0), mark(0, 0, 0), mark(0, 0, 0)
+	other.Mark.WindowMS, newer.Mark.Version, impossible.Mark.Partition = 500, 2, 9
+	for name, tt := range map[string]struct {
+		records   []stream.Record
+		skipNewer bool
+		stops     string // in the error; empty: it goes on
+	}{
+		"other settings":                {[]stream.Record{{Value: other.Encode()}}, false, "emoji-partials/0 was counted with window 500ms"},
+		"other settings, with the flag": {[]stream.Record{{Value: other.Encode()}}, true, "window 500ms"},
+		"a newer format":                {[]stream.Record{{Value: []byte("x")}, {Value: newer.Encode()}}, false, "emoji-partials/0 at offset 1: format version 2"},
+		"a newer format, with the flag": {[]stream.Record{{Value: newer.Encode()}}, true, ""},
+		"what is none of ours":          {[]stream.Record{{}, {Value: []byte("hello")}, {Value: []byte("{}")}, {Value: impossible.Encode()}}, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPipeline(t)
+				a, err := aggregator.New(aggregator.Config{Counts: p.counts, CountPartitions: 1, SkipNewer: tt.skipNewer})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := p.partials.Write(t.Context(), 0, tt.records); err != nil {
+					t.Fatal(err)
+				}
+				writePartials(t, p, partial(0, zero-2000, "main", 0, 1, "🔥", 1))
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				err = a.Reduce(ctx, p.partials.claim(0))
+				if tt.stops != "" {
+					if errors.Is(err, context.DeadlineExceeded) || err == nil || !strings.Contains(err.Error(), tt.stops) {
+						t.Errorf("Reduce = %v, want it to stop with %q", err, tt.stops)
+					}
+					return
+				}
+				if diff := cmp.Diff([]string{"at 0: -2000 🔥1"}, p.countsWritten(t)); diff != "" || !errors.Is(err, context.DeadlineExceeded) {
+					t.Errorf("Reduce = %v, want it to go on; counted (-want +got):\n%s", err, diff)
+				}
+			})
+		})
+	}
+}
+
 func TestAggregatorMeasures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)

@@ -1,6 +1,8 @@
 package simulation_test
 
 import (
+	"maps"
+	"slices"
 	"testing/synctest"
 	"time"
 
@@ -57,6 +59,10 @@ func (w *world) fault(p *worker) {
 		w.idleHour()
 	case w.once(w.set.resets):
 		w.resetGroup(w.roles[w.rng.IntN(len(w.roles))])
+	case w.once(w.set.strangers):
+		w.intrude()
+	case w.once(w.set.transactions):
+		w.transact()
 	case w.once(60):
 		w.active = w.rng.IntN(w.set.reactions + 1)
 		w.channels = 1 + w.rng.IntN(len(channels))
@@ -110,6 +116,63 @@ func (w *world) idleHour() {
 	w.calm = false
 }
 
+// intrude appends records of another program to a partition of any topic: records that
+// are none of ours, tombstones, and batches that cannot be read.
+func (w *world) intrude() {
+	w.faults.strangers++
+	names := slices.Sorted(maps.Keys(w.topics))
+	t := w.topics[names[w.rng.IntN(len(names))]]
+	p := t.partitions[w.rng.IntN(len(t.partitions))]
+	for range 1 + w.rng.IntN(3) {
+		how := unreadable
+		if t != w.reactions() && w.rng.IntN(2) == 0 { // react writes what is no reaction
+			how = foreign
+		}
+		r := stream.Record{Time: time.Now().UnixMilli()}
+		switch w.rng.IntN(4) {
+		case 0: // a tombstone
+		case 1:
+			r.Value = []byte("hello")
+		case 2:
+			r.Value = []byte(`{"mark":{"v":1,"partition":7,"partitions":7,"reducers":1,"window_ms":1,"lateness_ms":1}}`)
+		case 3:
+			r.Value = []byte(`{"partial":{"v":1,"partition":0,"end":200,"channel":"main","first":5,"next":6,"counts":{"🔥":7}}}`)
+		}
+		w.event("%s/%d: a strange record at %d", t.name, slices.Index(t.partitions, p), p.end())
+		p.strange[p.end()] = how
+		p.append(r)
+	}
+}
+
+// transact lets another program begin a transaction of reactions, or end the one that it
+// has open in a partition: it commits it, or takes it back.
+func (w *world) transact() {
+	p := w.reactions().partitions[w.rng.IntN(w.set.reactions)]
+	w.faults.transactions++
+	if len(p.open) > 0 {
+		w.endTransaction(p)
+		return
+	}
+	for range 1 + w.rng.IntN(3) {
+		w.event("a reaction in a transaction at %d", p.end())
+		p.open = append(p.open, p.end())
+		p.append(stream.Record{Time: time.Now().UnixMilli(), Value: wire.AppendReaction(nil, wire.Reaction{UserID: "u", Emoji: "🔥"})})
+	}
+}
+
+// endTransaction ends the transaction that is open in a partition.
+func (w *world) endTransaction(p *partition) {
+	committed := w.rng.IntN(2) == 0
+	w.event("the transaction from %d on ends: %v", p.open[0], committed)
+	if !committed {
+		for _, offset := range p.open {
+			p.strange[offset] = aborted
+		}
+	}
+	p.open = nil
+	w.lastWrite = time.Now()
+}
+
 // channels are the channels that reactions may have.
 var channels = []string{"main", "a", "b"}
 
@@ -157,6 +220,11 @@ func (w *world) settle() {
 	const quiet = 3 * time.Second
 	w.calm = true
 	w.event("calm")
+	for _, p := range w.reactions().partitions {
+		if len(p.open) > 0 {
+			w.endTransaction(p)
+		}
+	}
 	for _, p := range w.workers {
 		p.paused = time.Time{}
 	}

@@ -30,6 +30,9 @@ func (w *world) truth(p *partition) map[cell]int64 {
 	watermark := int64(math.MinInt64 / 2)
 	oldest := int64(0) // end of the oldest open window, once the loop below has run
 	for _, r := range p.records {
+		if p.strange[r.Offset] > foreign {
+			continue // nobody can read it
+		}
 		for watermark >= oldest+lateness {
 			if watermark-oldest > 1000*length { // after a leap of the clock, windows are too many to go through
 				oldest += (watermark - oldest - 500*length) / length * length
@@ -62,7 +65,7 @@ func (w *world) check() {
 	}
 	counted := map[cell]int64{}
 	for _, p := range w.counts().partitions {
-		for _, r := range p.records {
+		for _, r := range p.own(0) {
 			merge(counted, w.count(r))
 		}
 	}
@@ -110,7 +113,7 @@ func (w *world) checkQuiet(cluster string, want map[cell]int64) {
 		last[c.Channel] = max(last[c.Channel], c.End)
 	}
 	quiet := map[cell]bool{}
-	for _, r := range w.topics[cluster].partitions[0].records {
+	for _, r := range w.topics[cluster].partitions[0].own(0) {
 		if s := w.swarm(r); s.Total == 0 {
 			quiet[cell{End: s.Window.Start, Channel: s.Channel}] = true
 		}
@@ -130,7 +133,10 @@ func (w *world) checkObservers(want map[cell]int64) {
 	w.within(observed, want, got)
 	old := map[cell]bool{}
 	for _, r := range w.roles {
-		for _, rec := range r.topic.partitions[r.partition].from(0, int(r.since)) {
+		for _, rec := range r.topic.partitions[r.partition].own(0) {
+			if rec.Offset >= r.since {
+				break
+			}
 			c := w.count(rec)
 			old[cell{End: c.Window.End, Channel: c.Channel}] = true
 		}
@@ -224,7 +230,7 @@ type decoded struct {
 // reader takes the swarm with the greatest total.
 func (w *world) shown(topic *topic) map[cell]int64 {
 	greatest := map[cell]wire.Swarm{}
-	for _, r := range topic.partitions[0].records {
+	for _, r := range topic.partitions[0].own(0) {
 		s := w.swarm(r)
 		k := cell{End: s.Window.End, Channel: s.Channel}
 		if old, ok := greatest[k]; !ok || s.Total > old.Total {

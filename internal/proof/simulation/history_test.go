@@ -67,6 +67,8 @@ func (f *faults) add(o faults) {
 	f.leaps += o.leaps
 	f.idleHours += o.idleHours
 	f.resets += o.resets
+	f.strangers += o.strangers
+	f.transactions += o.transactions
 }
 
 func runHistory(t *testing.T, seed uint64, trace bool) (w *world) {

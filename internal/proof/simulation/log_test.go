@@ -3,6 +3,7 @@ package simulation_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -22,6 +23,35 @@ type topic struct {
 type partition struct {
 	start   int64
 	records []stream.Record
+	strange map[int64]strangeness // by offset; records of other programs that count for nothing
+	open    []int64               // the offsets of a transaction that is open
+}
+
+// strangeness says what becomes of a record of another program.
+type strangeness int
+
+const (
+	foreign    strangeness = 1 + iota // it is read, and is none of ours
+	unreadable                        // it is in a batch that cannot be read
+	aborted                           // it was taken back
+)
+
+// stable returns the offset before which records can be read.
+func (p *partition) stable() int64 {
+	if len(p.open) > 0 {
+		return p.open[0]
+	}
+	return p.end()
+}
+
+// own returns the records from offset on that are not strange.
+func (p *partition) own(offset int64) (own []stream.Record) {
+	for _, r := range p.records[offset:] {
+		if p.strange[r.Offset] == 0 {
+			own = append(own, r)
+		}
+	}
+	return own
 }
 
 func (p *partition) end() int64 { return int64(len(p.records)) }
@@ -45,7 +75,7 @@ func (w *world) topic(name string, partitions int) *topic {
 	if t == nil {
 		t = &topic{name: name}
 		for range partitions {
-			t.partitions = append(t.partitions, &partition{})
+			t.partitions = append(t.partitions, &partition{strange: map[int64]strangeness{}})
 		}
 		w.topics[name] = t
 	}
@@ -82,7 +112,7 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	err := (&request{
 		worker: r.worker, what: "fetch " + r.topic.name + "/" + strconv.Itoa(r.number),
 		until: time.Now().Add(max(wait, time.Millisecond)),
-		ready: func() bool { return offset < p.start || offset < p.end() },
+		ready: func() bool { return offset < p.start || offset < p.stable() },
 		steps: []func(){
 			func() { outOfRange = r.answer(&b, p, offset) },
 			func() {
@@ -96,6 +126,9 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	return b, err
 }
 
+// errUnreadable is why a batch is skipped.
+var errUnreadable = errors.New("unreadable")
+
 // answer fills b as a broker answers a fetch.
 func (r *reader) answer(b *stream.Batch, p *partition, offset int64) error {
 	w := r.worker.world
@@ -107,14 +140,24 @@ func (r *reader) answer(b *stream.Batch, p *partition, offset int64) error {
 		n = w.rng.IntN(w.set.fetch)
 	}
 	for _, rec := range p.from(offset, n) {
+		if rec.Offset >= p.stable() {
+			break
+		}
+		b.Next = rec.Offset + 1
+		if how := p.strange[rec.Offset]; how > foreign {
+			if how == unreadable {
+				b.Skipped = append(b.Skipped, stream.Skipped{From: rec.Offset, To: rec.Offset + 1, Reason: errUnreadable})
+			}
+			continue
+		}
 		rec.Key, rec.Value = r.copy(rec.Key), r.copy(rec.Value)
 		b.Records = append(b.Records, rec)
-		b.Next = rec.Offset + 1
 	}
 	b.HighWatermark = p.end()
 	if w.once(w.set.staleAnswers) { // a broker may not yet know the newest records
 		b.HighWatermark = b.Next + w.rng.Int64N(p.end()-b.Next+1)
 	}
+	b.Unstable = max(0, b.HighWatermark-p.stable())
 	return nil
 }
 

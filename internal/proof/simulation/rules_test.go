@@ -4,6 +4,7 @@ package simulation_test
 // the code.
 func mutants() []mutant {
 	const producing = "./internal/kafka -run TestProducerHistories$ -histories 4000"
+	const reading = "./internal/kafka -run Decode|Aborted|DoesNotFit"
 	const commits = "./aggregator -run Commit|Silence|NewCombiner|ResetLost"
 	const lost = "./aggregator -run Partials|GivesUp"
 	return []mutant{
@@ -62,6 +63,36 @@ func mutants() []mutant {
 				"internal/kafka.Producer.dispatch", "$w := $first\n$p.idle = $rest",
 				"$w := $first\n$p.idle = append($rest, $w)\ngo $p.runPartition(context.Background(), $w, false)",
 			},
+		},
+
+		// Rules of what is read.
+		{
+			rule: "what a transaction took back is not read", by: reading,
+			patch: patch{"internal/kafka.aborts.holds", "$first <= $last", "false"},
+		},
+		{
+			rule: "an abort without a marker ends at a greater epoch", by: reading,
+			patch: patch{"internal/kafka.aborts.holds", "$epoch != noEpoch && $later", "$epoch != noEpoch && false"},
+		},
+		{
+			rule: "a batch with a wrong checksum is not skipped", by: reading,
+			patch: patch{"internal/kafka.checkSum", "fmt.Errorf($text, $sum, $want)", "brokenf($text, $sum, $want)"},
+		},
+		{
+			rule: "a batch is skipped for its size only if it is alone", by: reading,
+			patch: patch{"internal/kafka.decoder.decode", "if out.next > offset { break }", ""},
+		},
+		{
+			rule:  "what cannot be read moves the position to its end",
+			patch: patch{"aggregator.Combiner.Advance", "max($position, $b.Next)", "max($position, $b.Next+int64(len($b.Skipped)))"},
+		},
+		{
+			rule:  "what is none of ours stops nobody",
+			patch: patch{"aggregator.Aggregator.stops", "settings || partitions", "settings || partitions || err != nil"},
+		},
+		{
+			rule: "what was counted by other settings stops", by: "./aggregator -run TestReduceStops",
+			patch: patch{"aggregator.Aggregator.stops", "settings || partitions", "settings && partitions"},
 		},
 
 		// Rules of which window a record belongs to.

@@ -45,13 +45,14 @@ type settings struct {
 	fetch                               int           // a fetch returns fewer records than this
 	maxHeld                             int           // how much a reducer holds; 0: all
 	kills, pauses, zombies, leaps       int           // each happens once in so many steps; 0: never
+	strangers, transactions             int
 	duplicates, staleAnswers, idleHours int
 	resets                              int
 	skew                                []time.Duration // how far the clocks of main servers are ahead
 }
 
 // faults counts the faults of a history.
-type faults struct{ kills, pauses, zombies, repeats, leaps, idleHours, resets int }
+type faults struct{ kills, pauses, zombies, repeats, leaps, idleHours, resets, strangers, transactions int }
 
 // newSettings draws the settings of a history at random.
 func newSettings(rng *rand.Rand) settings {
@@ -67,9 +68,10 @@ func newSettings(rng *rand.Rand) settings {
 		grace:     time.Duration(1+rng.IntN(100)) * time.Millisecond,
 		reactions: 1 + rng.IntN(3), reducers: 1 + rng.IntN(2), counts: 1 + rng.IntN(2),
 		clusters: 1 + rng.IntN(2), servers: 1 + rng.IntN(2),
-		steps: 200 + rng.IntN(1000),
-		pace:  time.Duration(1+rng.IntN(60)) * time.Millisecond,
-		fetch: 2 + rng.IntN(20),
+		steps:     200 + rng.IntN(1000),
+		pace:      time.Duration(1+rng.IntN(60)) * time.Millisecond,
+		fetch:     2 + rng.IntN(20),
+		strangers: rarely(80), transactions: rarely(80),
 		kills: rarely(60), pauses: rarely(60), zombies: rarely(60), leaps: rarely(500),
 		duplicates: rarely(10), staleAnswers: rarely(6), idleHours: rarely(1500),
 		resets: rarely(600), maxHeld: rarely(60),
