@@ -215,6 +215,18 @@ func TestForeignRecords(t *testing.T) {
 	t.Cleanup(func() { checkFiles(t, dir) })
 }
 
+// Lines of the log are escaped in both formats.
+func TestForeignTextInTheLog(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		var log bytes.Buffer
+		l := logFlags{level: "info", format: format}
+		l.logger(&log).Info("a "+foreign, "host", foreign, "error", errors.New(foreign))
+		if c := harmful(log.String()); c != "" || strings.Count(log.String(), "\n") != 1 {
+			t.Errorf("%s has %+q:\n%+q", format, c, log.String())
+		}
+	}
+}
+
 // Every JSON that a command prints goes through text.JSONWriter, whose characters a
 // terminal does not obey.
 func TestJSONIsEscaped(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -177,10 +178,15 @@ func TestRequestWithoutHost(t *testing.T) {
 			t.Fatal(err)
 		}
 		res, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil || res.StatusCode != want {
-			t.Errorf("%q: %v, %v, want %d", request, res, err, want)
+		if err != nil {
+			t.Fatal(err)
 		}
-		_ = c.Close()
+		if res.StatusCode != want {
+			t.Errorf("%q: %d, want %d", request, res.StatusCode, want)
+		}
+		if err := errors.Join(res.Body.Close(), c.Close()); err != nil {
+			t.Error(err)
+		}
 	}
 	cancel()
 	if err := <-ended; err != nil {

@@ -91,6 +91,7 @@ func ReadJSON(b []byte) (Report, error) {
 	if err := checkKeys(b, reflect.TypeFor[Report](), ""); err != nil {
 		return Report{}, err
 	}
+	r.Options.Target = text.HideUserinfo(r.Options.Target) // older versions wrote passwords, too
 	return r, checkLatencies(r)
 }
 
