@@ -8,7 +8,7 @@
 // harm, since what they emit are snapshots that only grow and merge by maximum: they
 // may be emitted twice, by two copies, or out of order.
 //
-// window_assignment.go has the rule that assigns records to windows, combiner.go what
+// internal/windowing has the rule that assigns reactions to windows, combiner.go what
 // may be committed when, reducer.go which of two partials counts, and resume.go where
 // both go on after a restart.
 package aggregator
@@ -27,6 +27,7 @@ import (
 	"github.com/emostream/emostream/internal/claimloop"
 	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -68,7 +69,7 @@ type Config struct {
 // Aggregator runs combiners and reducers on the partitions that it is given.
 type Aggregator struct {
 	cfg        Config
-	windows    Windows
+	windows    windowing.Windows
 	metrics    metrics
 	passedOver *passedover.Reporter
 }
@@ -90,7 +91,7 @@ func (c Config) withDefaults() Config {
 // bounds.
 func New(cfg Config) (*Aggregator, error) {
 	cfg = cfg.withDefaults()
-	w, err := NewWindows(cfg.Window, cfg.Lateness)
+	w, err := windowing.New(cfg.Window, cfg.Lateness)
 	if err != nil {
 		return nil, err
 	}

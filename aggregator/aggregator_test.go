@@ -291,7 +291,9 @@ func TestAggregatorMeasures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)
 		stop := p.start(t)
-		for _, r := range []stream.Record{{Time: zero + 20_000, Value: value("🔥")}, {Time: zero, Value: value("🔥")}, {Time: zero, Value: []byte("junk")}} {
+		for _, r := range []stream.Record{
+			{Time: zero + 20_000, Value: value("🔥")}, {Time: zero + 20_000, Value: value("🔥")}, {Time: zero, Value: value("🔥")}, {Time: zero, Value: []byte("junk")},
+		} {
 			if err := p.reactions.Write(t.Context(), 1, []stream.Record{r}); err != nil {
 				t.Fatal(err)
 			}
@@ -315,7 +317,7 @@ func TestAggregatorMeasures(t *testing.T) {
 			}
 		}
 		want := map[string]float64{
-			"records_read_total": 3, "late_records_total": 1, "skipped_records_total": 1,
+			"records_read_total": 4, "late_records_total": 1, "skipped_records_total": 1,
 			"late_partials_total": 0, "windows_total": 2, "revisions_total": 0,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -16,21 +17,21 @@ import (
 // and marks. It is a claimloop.Machine. The log alone decides what it emits; the time
 // decides only when.
 type Combiner struct {
-	windows    Windows
+	windows    windowing.Windows
 	grace      int64 // ms
 	partition  int
 	partitions int
 	reducers   int
 
-	position  int64 // offset of the next record
-	watermark int64 // greatest record time before position
-	reported  int64 // end of the newest window that was reported, ms
-	closed    int64 // end of the newest window that is closed, ms; reactions of it and of older ones are not counted
-	blocked   bool  // a transaction keeps the partition from being read to its end
-	cut       int64 // end of the newest window whose first reactions retention has removed, ms; Never: there is none
+	position int64           // offset of the next record
+	state    windowing.State // before position
+	pending  int64           // offset of the reaction whose time is pending in state; 0: not known
+	reported int64           // end of the newest window that was reported, ms
+	closed   int64           // end of the newest window that is closed, ms; reactions of it and of older ones are not counted
+	blocked  bool            // a transaction keeps the partition from being read to its end
+	cut      int64           // end of the newest window whose first reactions retention has removed, ms; Never: there is none
 
-	emitted          int64 // offset before which all records have been emitted
-	emittedWatermark int64 // greatest record time before emitted
+	emitted emitted // the newest position at which all records before it had been emitted
 
 	open map[int64]*openWindow // by end; a closed window stays until its last emission is confirmed
 	last *openWindow           // the window of the last record
@@ -42,14 +43,22 @@ type Combiner struct {
 	late int64 // reactions counted in a later window than that of their time
 }
 
+// emitted is a position at which all records before it have been emitted. Watermark is
+// that at the position, spent are the ends of the windows after it that were counted in,
+// and pending is the offset of a reaction whose time was pending; 0: none.
+type emitted struct {
+	position, watermark, pending int64
+	spent                        []int64
+}
+
 // openWindow is one partition's counts of one window.
 type openWindow struct {
-	end       int64
-	first     int64               // offset of its first record in any channel
-	watermark int64               // the watermark before that record
-	dirty     bool                // one of its partials is dirty
-	partials  map[string]*partial // by channel; empty: the main channel
-	last      *partial            // the partial of the last record
+	end      int64
+	first    int64               // offset of its first record in any channel
+	state    windowing.State     // before that record
+	dirty    bool                // one of its partials is dirty
+	partials map[string]*partial // by channel; empty: the main channel
+	last     *partial            // the partial of the last record
 }
 
 // partial is one partition's counts of one window of one channel.
@@ -62,7 +71,7 @@ type partial struct {
 
 // CombinerConfig says which partition a Combiner counts, and how.
 type CombinerConfig struct {
-	Windows    Windows
+	Windows    windowing.Windows
 	Grace      time.Duration // how long after a window's end it is first emitted
 	Partition  int           // of emoji-topic
 	Partitions int           // how many partitions emoji-topic has
@@ -72,25 +81,30 @@ type CombinerConfig struct {
 // Position implements claimloop.Machine.
 func (c *Combiner) Position() int64 { return c.position }
 
-// Add counts a record. It fails when the record is not a reaction. It fails with a
-// *CommitError when the record belongs to a window whose first reactions are gone.
+// Add counts a record. It fails when the record is not a reaction; such a record
+// decides nothing, neither does its time. It fails with a *CommitError when the record
+// belongs to a window whose first reactions are gone.
 func (c *Combiner) Add(r stream.Record, _ int64) error {
 	c.position = r.Offset + 1
 	reaction, err := wire.DecodeCountedFields(r.Value)
-	if err == nil {
-		err = c.count(r.Offset, r.Time, reaction)
+	if err != nil {
+		return err
 	}
-	if r.Time > c.watermark {
-		c.watermark = r.Time
-		c.closed = max(c.closed, c.windows.Closed(r.Time))
+	before := c.state
+	end, late, after := c.windows.Assign(before, r.Time)
+	if c.state = after; after.Pending != before.Pending {
+		c.pending = r.Offset
+	}
+	err = c.count(r.Offset, end, late, before, reaction)
+	if after.Watermark > before.Watermark {
+		c.closed = max(c.closed, c.windows.Closed(after.Watermark))
 	}
 	return err
 }
 
-// count adds a reaction to the window that it belongs to under the watermark before its
+// count adds a reaction to the window that ends at end. before is the state before its
 // record.
-func (c *Combiner) count(offset, t int64, reaction wire.CountedFields) error {
-	end, late := c.windows.Assign(t, c.watermark)
+func (c *Combiner) count(offset, end int64, late bool, before windowing.State, reaction wire.CountedFields) error {
 	if end <= c.cut {
 		return c.cutError(offset)
 	}
@@ -102,7 +116,7 @@ func (c *Combiner) count(offset, t int64, reaction wire.CountedFields) error {
 	}
 	w := c.last
 	if w == nil || w.end != end {
-		w = c.window(end, offset)
+		w = c.window(end, offset, before)
 	}
 	w.add(reaction, offset)
 	return nil
@@ -110,10 +124,10 @@ func (c *Combiner) count(offset, t int64, reaction wire.CountedFields) error {
 
 // window returns the open window that ends at end. If there is none, it opens one,
 // whose first record is at offset.
-func (c *Combiner) window(end, offset int64) *openWindow {
+func (c *Combiner) window(end, offset int64, before windowing.State) *openWindow {
 	w := c.open[end]
 	if w == nil {
-		w = &openWindow{end: end, first: offset, watermark: c.watermark, partials: map[string]*partial{}}
+		w = &openWindow{end: end, first: offset, state: before, partials: map[string]*partial{}}
 		c.open[end] = w
 	}
 	c.last = w
@@ -159,7 +173,7 @@ func (c *Combiner) NextDue(now int64) (at int64, ok bool) {
 		return now, true
 	}
 	at = c.windows.Of(now-c.grace) + c.grace
-	if c.confirmedAt != Never && c.grown(now) {
+	if c.confirmedAt != windowing.Never && c.grown(now) {
 		at = min(at, c.confirmedAt+minEmission.Milliseconds())
 	}
 	return at, true
@@ -182,7 +196,7 @@ func (c *Combiner) Due(now int64) (PartialsEmission, bool) {
 		Reported: c.reported, Closed: c.closed, Settings: c.windows.Settings(),
 	}
 	isNew := !c.anyConfirmed || mark.Reported > c.confirmed.Reported || mark.Closed > c.confirmed.Closed
-	if !isNew && (c.confirmedAt != Never && now < c.confirmedAt+minEmission.Milliseconds() || !c.grown(now)) {
+	if !isNew && (c.confirmedAt != windowing.Never && now < c.confirmedAt+minEmission.Milliseconds() || !c.grown(now)) {
 		return PartialsEmission{}, false
 	}
 	e := PartialsEmission{Records: make([][]stream.Record, c.reducers), mark: mark, at: now}
@@ -229,7 +243,7 @@ func (c *Combiner) addPartial(e *PartialsEmission, end int64, p *partial) {
 }
 
 // Confirm implements claimloop.Machine. It forgets the windows that the emission's mark
-// calls closed.
+// calls closed, and those that are spent.
 func (c *Combiner) Confirm(e PartialsEmission) {
 	c.confirmed, c.anyConfirmed, c.confirmedAt = e.mark, true, e.at
 	for _, p := range e.partials {
@@ -240,7 +254,7 @@ func (c *Combiner) Confirm(e PartialsEmission) {
 		for _, p := range w.partials {
 			w.dirty = w.dirty || p.dirty
 		}
-		if end <= e.mark.Closed {
+		if end <= e.mark.Closed || slices.Contains(c.state.Spent, end) && !w.dirty {
 			delete(c.open, end)
 			if c.last == w {
 				c.last = nil
@@ -248,8 +262,25 @@ func (c *Combiner) Confirm(e PartialsEmission) {
 		}
 	}
 	if !c.dirty() {
-		c.emitted, c.emittedWatermark = c.position, c.watermark
+		c.emitted = emitted{c.position, c.state.Watermark, 0, c.usedAhead()}
+		if c.state.Pending != 0 {
+			c.emitted.pending = c.pending
+		}
 	}
+}
+
+// usedAhead returns the ends of the windows after that of the watermark in which
+// reactions were counted: those of far times, and those that took the place of a spent
+// one. The last is that of a pending time.
+func (c *Combiner) usedAhead() []int64 {
+	ahead := c.windows.Ahead(c.state)
+	var used []int64
+	for _, end := range slices.Sorted(maps.Keys(c.open)) {
+		if (c.state.Watermark == windowing.Never || end > c.windows.Of(c.state.Watermark)) && !slices.Contains(ahead, end) {
+			used = append(used, end)
+		}
+	}
+	return append(used, ahead...)
 }
 
 // dirty says whether any window has grown since it was last emitted.
@@ -263,20 +294,20 @@ func (c *Combiner) dirty() bool {
 }
 
 // Commit implements claimloop.Machine. All records before the commit are in windows
-// that are closed and whose last emission is confirmed.
+// that are closed or spent, and whose last emission is confirmed.
 func (c *Combiner) Commit() stream.Commit {
-	meta := wire.CombinerCommit{
-		Version: wire.FormatVersion, Watermark: c.watermark, Closed: c.closed,
-		Emitted: c.emitted, EmittedWatermark: c.emittedWatermark, Settings: c.windows.Settings(),
-	}
-	offset := c.position
+	offset, state := c.position, c.state
 	first := int64(math.MaxInt64)
 	for _, w := range c.open {
 		if w.first < first {
-			first, offset, meta.Watermark = w.first, w.first, w.watermark
+			first, offset, state = w.first, w.first, w.state
 		}
 	}
-	if c.cut > c.windows.Closed(meta.Watermark) {
+	meta := wire.CombinerCommit{
+		Version: wire.FormatVersion, Watermark: state.Watermark, Pending: state.Pending, Spent: state.Spent, Closed: c.closed,
+		Emitted: c.emitted.position, EmittedWatermark: c.emitted.watermark, EmittedSpent: c.emitted.spent, EmittedPending: c.emitted.pending, Settings: c.windows.Settings(),
+	}
+	if c.cut > c.windows.Closed(state.Watermark) {
 		meta.Cut = c.cut
 	}
 	b, err := json.Marshal(meta)
@@ -286,8 +317,8 @@ func (c *Combiner) Commit() stream.Commit {
 	return stream.Commit{Offset: offset, Metadata: string(b)}
 }
 
-// Watermark returns the greatest record time so far, or Never.
-func (c *Combiner) Watermark() int64 { return c.watermark }
+// Watermark returns the watermark so far, or windowing.Never.
+func (c *Combiner) Watermark() int64 { return c.state.Watermark }
 
 // Late returns how many reactions were counted in a later window than that of their
 // time.

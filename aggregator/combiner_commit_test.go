@@ -34,7 +34,10 @@ func TestCombinerCommitsTheFirstRecordThatIsOpen(t *testing.T) {
 		{"the first is closed", []int64{12000}, stream.Commit{Offset: 2, Metadata: metadata(700, 2000, 5, 12000)}},
 		{"a late record goes to the second", []int64{1}, stream.Commit{Offset: 2, Metadata: metadata(700, 2000, 5, 12000)}},
 		{"the second is closed", []int64{14000}, stream.Commit{Offset: 4, Metadata: metadata(3000, 4000, 7, 14000)}},
-		{"junk closes the rest", []int64{-40000}, stream.Commit{Offset: 8, Metadata: metadata(40000, 30000, 8, 40000)}},
+		{"junk closes nothing", []int64{-40000}, stream.Commit{Offset: 4, Metadata: metadata(3000, 4000, 8, 14000)}},
+		{"a far time closes nothing", []int64{40000}, stream.Commit{Offset: 4, Metadata: `{"v":1,"watermark":3000,"closed":4000,"counted":9,"newest":14000,"counted_ahead":[42000],"counted_pending":8,"window_ms":2000,"lateness_ms":10000}`}},
+		{"the next closes the rest", []int64{40001}, stream.Commit{Offset: 8, Metadata: metadata(14000, 30000, 10, 40001)}},
+		{"a far time is pending", []int64{52000, 52000, 64000, 51000, 80000}, stream.Commit{Offset: 10, Metadata: `{"v":1,"watermark":40001,"closed":42000,"counted":15,"newest":52000,"counted_ahead":[66000,82000],"counted_pending":14,"window_ms":2000,"lateness_ms":10000}`}},
 	} {
 		for _, at := range step.times {
 			if at < 0 {
@@ -56,7 +59,8 @@ func TestCombinerCommitsTheFirstRecordThatIsOpen(t *testing.T) {
 func TestCombinerCommitsOnlyWhatIsConfirmed(t *testing.T) {
 	c := newCombiner(t, 1)
 	add(t, c, 0, 500, value("🔥"))
-	add(t, c, 1, 12000, value("🔥"))
+	add(t, c, 1, 3000, value("🔥"))
+	add(t, c, 2, 12000, value("🔥"))
 	e, _ := c.Due(0)
 	if got := c.Commit().Offset; got != 0 {
 		t.Errorf("committed %d before the emission is confirmed, want 0", got)

@@ -2,7 +2,9 @@ package aggregator_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -24,7 +27,7 @@ func TestCombinerRecovers(t *testing.T) {
 		p := &combining{
 			t: t, seed: seed, rng: rng, windows: w,
 			log:   randomLog(rng, 20+rng.IntN(120), w),
-			kills: rng.IntN(20), topic: make([]widest, 1+rng.IntN(3)),
+			kills: rng.IntN(20), spentBefore: map[*aggregator.Combiner][]int64{}, topic: make([]widest, 1+rng.IntN(3)),
 			commit: stream.Commit{Offset: stream.None},
 		}
 		p.want = reference(w, p.log)
@@ -42,14 +45,18 @@ type combining struct {
 	t       *testing.T
 	seed    uint64
 	rng     *rand.Rand
-	windows aggregator.Windows
+	windows windowing.Windows
 	log     []stream.Record
 	want    []assigned
 	totals  map[cell]int64
-	topic   []widest // by partition of emoji-partials
-	commit  stream.Commit
-	now     int64
-	kills   int // how often a combiner may still be killed
+	// The ends of the windows that were spent at the commit from which a combiner began,
+	// and those at the last commit.
+	spentBefore    map[*aggregator.Combiner][]int64
+	spentCommitted []int64
+	topic          []widest // by partition of emoji-partials
+	commit         stream.Commit
+	now            int64
+	kills          int // how often a combiner may still be killed
 }
 
 // widest is the content of a partition of emoji-partials: the widest partial of each
@@ -100,6 +107,7 @@ func (p *combining) begin() *aggregator.Combiner {
 	if err != nil {
 		p.t.Fatalf("seed %d: begin at %+v: %v", p.seed, p.commit, err)
 	}
+	p.spentBefore[c] = p.spentCommitted
 	return c
 }
 
@@ -138,12 +146,13 @@ func (p *combining) step(c *aggregator.Combiner, commits bool) bool {
 	}
 	c.Confirm(e)
 	commit := c.Commit()
-	p.checkCommit(commit, c.Position())
+	p.checkCommit(c, commit)
 	if p.killed() {
 		return false
 	}
 	if commits {
 		p.commit = commit
+		p.spentCommitted = slices.Concat(p.spentBefore[c], p.want[c.Position()].spent)
 	}
 	return true
 }
@@ -186,34 +195,39 @@ func (p *combining) checkClosed(r int, closed int64) {
 	}
 }
 
-func (p *combining) checkCommit(c stream.Commit, position int64) {
+func (p *combining) checkCommit(by *aggregator.Combiner, c stream.Commit) {
+	position := by.Position()
 	var meta wire.CombinerCommit
 	if err := json.Unmarshal([]byte(c.Metadata), &meta); err != nil {
 		p.t.Fatal(err)
 	}
 	first := position
+	spent := slices.Concat(p.spentBefore[by], p.want[position].spent)
 	for i := position - 1; i >= 0; i-- {
-		if a := p.want[i]; !a.junk && a.end > meta.Closed {
+		if a := p.want[i]; !a.junk && a.end > meta.Closed && !slices.Contains(spent, a.end) {
 			first = i
 		}
 	}
-	watermark := aggregator.Never
-	for _, r := range p.log[:first] {
-		watermark = max(watermark, r.Time)
-	}
-	newest := aggregator.Never
+	ahead := map[int64]bool{}
+	newest := p.want[meta.Emitted].watermark
 	for i, r := range p.log[:meta.Emitted] {
-		newest = max(newest, r.Time)
 		a := p.want[i]
 		if known := p.topic[wire.PartitionOf(a.channel, len(p.topic))][cell{end: a.end, channel: a.channel}]; !a.junk && known.Next <= r.Offset {
 			p.t.Fatalf("seed %d: all before %d is called counted, and record %d of %+v is not", p.seed, meta.Emitted, i, a.cell)
+		}
+		if !a.junk && a.end > meta.Closed && (newest == windowing.Never || a.end > p.windows.Of(newest)) {
+			ahead[a.end] = true
+		}
+	}
+	for end := range ahead {
+		if !slices.Contains(meta.EmittedSpent, end) {
+			p.t.Fatalf("seed %d: all before %d is called counted, and not that %d was counted in, which is ahead of %d: %s", p.seed, meta.Emitted, end, newest, c.Metadata)
 		}
 	}
 	if meta.EmittedWatermark != newest {
 		p.t.Fatalf("seed %d: the newest before %d is called %d, want %d", p.seed, meta.Emitted, meta.EmittedWatermark, newest)
 	}
-	if c.Offset != first || meta.Watermark != watermark {
-		p.t.Fatalf("seed %d: at %d with all closed until %d: commit %d with watermark %d, want %d with %d",
-			p.seed, position, meta.Closed, c.Offset, meta.Watermark, first, watermark)
+	if got, want := (rule{meta.Watermark, meta.Pending, meta.Spent}), p.want[first].rule; c.Offset != first || fmt.Sprint(got) != fmt.Sprint(want) {
+		p.t.Fatalf("seed %d: at %d with all closed until %d: commit %d with %+v, want %d with %+v", p.seed, position, meta.Closed, c.Offset, got, first, want)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -86,7 +87,7 @@ func emojiCounts(counts map[string]int64) string {
 }
 
 func ms(t int64) string {
-	if t == aggregator.Never {
+	if t == windowing.Never {
 		return "never"
 	}
 	return fmt.Sprint(t)
@@ -142,7 +143,7 @@ func TestCombinerReportsWhatItReadToTheEnd(t *testing.T) {
 			c := newCombiner(t, 1)
 			add(t, c, 0, 500, value("🔥"))
 			c.Advance(fetched(1, tt.atEnd, tt.sentAt))
-			emit(t, c, 2099, "mark: reported "+tt.want+", closed -10000")
+			emit(t, c, 2099, "mark: reported "+tt.want+", closed never")
 		})
 	}
 }
@@ -150,9 +151,9 @@ func TestCombinerReportsWhatItReadToTheEnd(t *testing.T) {
 func TestCombinerReportsAWindowItHasEmitted(t *testing.T) {
 	c := newCombiner(t, 1)
 	add(t, c, 0, 500, value("🔥"))
-	emit(t, c, 2100, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed -10000")
+	emit(t, c, 2100, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed never")
 	c.Advance(fetched(1, true, 2100))
-	emit(t, c, 2101, "mark: reported 2000, closed -10000")
+	emit(t, c, 2101, "mark: reported 2000, closed never")
 	c.Advance(fetched(1, true, 2050)) // an older fetch changes nothing
 	emit(t, c, 2301)
 	add(t, c, 1, 700, value("🔥"))
@@ -175,21 +176,22 @@ func TestCombinerEmitsAtOnceWhatTheWatermarkCloses(t *testing.T) {
 func TestCombinerEmitsAgainWhatGrew(t *testing.T) {
 	c := newCombiner(t, 1)
 	add(t, c, 0, 500, value("🔥"))
-	c.Advance(fetched(1, true, 2100))
-	emit(t, c, 2100, "2000 main: from 0 to 1, 🔥1", "mark: reported 2000, closed -10000")
+	add(t, c, 1, 500, value("🔥"))
+	c.Advance(fetched(2, true, 2100))
+	emit(t, c, 2100, "2000 main: from 0 to 2, 🔥2", "mark: reported 2000, closed -10000")
 	if got, ok := c.NextDue(2110); !ok || got != 4100 {
 		t.Errorf("the next is due at %d, want the next window", got)
 	}
-	add(t, c, 1, 1000, value("🔥", "a"))
-	add(t, c, 2, 1000, value("🔥"))
+	add(t, c, 2, 1000, value("🔥", "a"))
+	add(t, c, 3, 1000, value("🔥"))
 	if got, ok := c.NextDue(2110); !ok || got != 2200 {
 		t.Errorf("the next is due at %d, want what grew", got)
 	}
 	emit(t, c, 2199)
-	emit(t, c, 2200, "2000 main: from 0 to 3, 🔥2", "2000 a: from 1 to 2, 🔥1", "mark: reported 2000, closed -10000")
-	add(t, c, 3, 1000, value("😂", "a"))
+	emit(t, c, 2200, "2000 main: from 0 to 4, 🔥3", "2000 a: from 2 to 3, 🔥1", "mark: reported 2000, closed -10000")
+	add(t, c, 4, 1000, value("😂", "a"))
 	emit(t, c, 2299)
-	emit(t, c, 2300, "2000 a: from 1 to 4, 🔥1 😂1", "mark: reported 2000, closed -10000")
+	emit(t, c, 2300, "2000 a: from 2 to 5, 🔥1 😂1", "mark: reported 2000, closed -10000")
 	emit(t, c, 9999)
 }
 
@@ -209,16 +211,17 @@ func TestCombinerRepeatsWhatWasNotConfirmed(t *testing.T) {
 func TestCombinerCountsLateRecordsInTheOldestOpenWindow(t *testing.T) {
 	c := newCombiner(t, 1)
 	add(t, c, 0, 1000, value("🔥"))
-	add(t, c, 1, 15000, value("🔥")) // closes all windows up to 4000
+	add(t, c, 1, 15000, value("🔥"))
+	add(t, c, 2, 15000, value("🔥")) // closes all windows up to 4000
 	emit(t, c, 1, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed 4000")
-	add(t, c, 2, 1000, value("😂"))
-	add(t, c, 3, 4000, value("👍")) // not late
-	add(t, c, 4, -7, value("😂"))
-	add(t, c, 5, 3999, value("😂"))
+	add(t, c, 3, 1000, value("😂"))
+	add(t, c, 4, 4000, value("👍")) // not late
+	add(t, c, 5, 1, value("😂"))
+	add(t, c, 6, 3999, value("😂"))
 	if got := c.Late(); got != 3 {
 		t.Errorf("%d records are late, want 3", got)
 	}
-	emit(t, c, 6100, "6000 main: from 2 to 6, 👍1 😂3", "mark: reported never, closed 4000")
+	emit(t, c, 6100, "6000 main: from 3 to 7, 👍1 😂3", "mark: reported never, closed 4000")
 }
 
 func TestCombinerPassesOverWhatIsNoReaction(t *testing.T) {
@@ -227,13 +230,48 @@ func TestCombinerPassesOverWhatIsNoReaction(t *testing.T) {
 	if err := c.Add(stream.Record{Offset: 1, Time: 12000, Value: []byte("junk")}, 0); !errors.Is(err, wire.ErrNotReaction) {
 		t.Errorf("Add = %v, want ErrNotReaction", err)
 	}
-	// The record's time raises the watermark all the same.
+	// Its time decides nothing.
 	add(t, c, 7, 500, value("🔥")) // the log does not hold the offsets between
-	if c.Position() != 8 || c.Watermark() != 12000 {
-		t.Errorf("position %d, watermark %d; want 8, 12000", c.Position(), c.Watermark())
+	if c.Position() != 8 || c.Watermark() != 500 {
+		t.Errorf("position %d, watermark %d; want 8, 500", c.Position(), c.Watermark())
 	}
-	emit(t, c, 2, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed 2000")
-	emit(t, c, 4100, "4000 main: from 7 to 8, 🔥1", "mark: reported never, closed 2000")
+	emit(t, c, 2, "mark: reported never, closed -10000")
+	emit(t, c, 2100, "2000 main: from 0 to 8, 🔥2", "mark: reported never, closed -10000")
+}
+
+func TestCombinerSendsASpentWindowAtOnce(t *testing.T) {
+	c := newCombiner(t, 1)
+	add(t, c, 0, 500, value("🔥"))
+	add(t, c, 1, 500, value("🔥"))
+	add(t, c, 2, 3_600_500, value("😂")) // an hour ahead
+	emit(t, c, 501, "3602000 main: from 2 to 3, 😂1", "mark: reported never, closed -10000")
+	if got := c.Open(); got != 2 {
+		t.Errorf("%d windows are open, want that of the far time, too, as long as it may be right", got)
+	}
+	add(t, c, 3, 501, value("🔥"))
+	e, _ := c.Due(2100)
+	c.Confirm(e)
+	if got := c.Open(); got != 1 {
+		t.Errorf("%d windows are open, want that of the present", got)
+	}
+	add(t, c, 4, 3_600_500, value("😂"))
+	add(t, c, 5, 502, value("🔥"))
+	emit(t, c, 2199)
+	emit(t, c, 2200, "2000 main: from 0 to 6, 🔥4", "3604000 main: from 4 to 5, 😂1", "mark: reported never, closed -10000")
+}
+
+// After a silence the first reaction is sent when its window is over, though its time is
+// far ahead of the watermark.
+func TestCombinerShowsTheFirstReactionAfterASilence(t *testing.T) {
+	c := newCombiner(t, 1)
+	add(t, c, 0, 500, value("🔥"))
+	add(t, c, 1, 500, value("🔥"))
+	emit(t, c, 2100, "2000 main: from 0 to 2, 🔥2", "mark: reported never, closed -10000")
+	add(t, c, 2, 3_600_500, value("😂"))
+	emit(t, c, 3_602_099)
+	emit(t, c, 3_602_100, "3602000 main: from 2 to 3, 😂1", "mark: reported never, closed -10000")
+	add(t, c, 3, 3_600_501, value("😂"))
+	emit(t, c, 3_602_101, "3602000 main: from 2 to 4, 😂2", "mark: reported never, closed 3590000")
 }
 
 func TestCombinerSpreadsChannelsOverTheReducers(t *testing.T) {
@@ -269,7 +307,7 @@ func TestMarkNamesTheSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := wire.Mark{
-		Version: 1, Partition: 0, Partitions: 4, Reducers: 3, Reported: aggregator.Never, Closed: aggregator.Never,
+		Version: 1, Partition: 0, Partitions: 4, Reducers: 3, Reported: windowing.Never, Closed: windowing.Never,
 		Settings: wire.Settings{WindowMS: 2000, LatenessMS: 10000},
 	}
 	if diff := cmp.Diff(&want, p.Mark); diff != "" {

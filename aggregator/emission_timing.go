@@ -1,13 +1,22 @@
 package aggregator
 
-import "time"
+import (
+	"slices"
+	"time"
+
+	"github.com/emostream/emostream/internal/windowing"
+	"github.com/emostream/emostream/internal/wire"
+)
 
 // minEmission is the least time between two emissions of windows that grow, and, while
 // there is a backlog, between any two.
 const minEmission = 100 * time.Millisecond
 
+// isDue says whether a window may be emitted. One that ends further ahead of the clock
+// than any right one is emitted at once, so that the log need not be kept until its time
+// comes.
 func (c *Combiner) isDue(w *openWindow, now int64) bool {
-	return w.end <= c.closed || w.end+c.grace <= now
+	return w.end <= c.closed || w.end+c.grace <= now || slices.Contains(c.state.Spent, w.end) || w.end > now+c.windows.Lateness+wire.MaxAhead.Milliseconds()
 }
 
 // reportWait is how long after a window's end a reducer waits for partitions that have
@@ -19,11 +28,11 @@ const reportWait = 500 * time.Millisecond
 func (r *Reducer) dueAt(k key, t *total) int64 {
 	switch {
 	case k.end <= r.floor:
-		return Never
-	case t.confirmedAt != Never:
+		return windowing.Never
+	case t.confirmedAt != windowing.Never:
 		return t.confirmedAt + minEmission.Milliseconds()
 	case r.reported(k.end):
-		return Never
+		return windowing.Never
 	default:
 		return k.end + reportWait.Milliseconds()
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -21,7 +22,7 @@ import (
 // or reportWait after its end. They are emitted again when they have grown, and for the
 // last time when all partitions have closed the window.
 type Reducer struct {
-	windows    Windows
+	windows    windowing.Windows
 	partition  int
 	partitions int // how many partitions emoji-partials has
 	scale      Scale
@@ -109,14 +110,14 @@ func (e *PartitionsError) Error() string {
 // windows.
 func (r *Reducer) mark(m wire.Mark) error {
 	switch {
-	case m.Settings != r.windows.Settings() && !allowed(m.Settings):
+	case m.Settings != r.windows.Settings() && !windowing.Allowed(m.Settings):
 		return fmt.Errorf("a mark of %v, which no aggregate has", m.Settings)
 	case m.Settings != r.windows.Settings():
 		return &SettingsError{"emoji-partials", r.partition, m.Settings, r.windows.Settings()}
 	case m.Reducers != r.partitions:
 		return &PartitionsError{"emoji-partials", m.Partition, m.Reducers, r.partitions}
 	case r.sources == nil:
-		r.sources = slices.Repeat([]source{{Never, Never}}, m.Partitions)
+		r.sources = slices.Repeat([]source{{windowing.Never, windowing.Never}}, m.Partitions)
 	case m.Partitions != len(r.sources):
 		return &PartitionsError{"emoji-topic", m.Partition, m.Partitions, len(r.sources)}
 	}
@@ -170,7 +171,7 @@ func (r *Reducer) partial(offset int64, p *wire.Partial) error {
 		if r.givenUp.passOver(p.End, offset, isCounted(r.counted, p)) {
 			return nil
 		}
-		t = &total{first: offset, parts: map[int]*wire.Partial{}, confirmedAt: Never}
+		t = &total{first: offset, parts: map[int]*wire.Partial{}, confirmedAt: windowing.Never}
 		r.open[k] = t
 	}
 	known := t.parts[p.Partition]
@@ -320,7 +321,7 @@ func (r *Reducer) counts(k key, t *total, now int64) WindowCounts {
 		w.Records[n-1].Headers = []stream.Header{
 			{Key: wire.CompleteHeader, Value: strconv.AppendInt(nil, int64(n), 10)},
 		}
-		if r.confirmedFloor != Never {
+		if r.confirmedFloor != windowing.Never {
 			closing := wire.Closing{Reducer: r.partition, Reducers: r.partitions, End: r.confirmedFloor}
 			w.Records[n-1].Headers = append(w.Records[n-1].Headers, stream.Header{Key: wire.ClosedHeader, Value: closing.Encode()})
 		}
@@ -384,7 +385,7 @@ const maxOpen = 16
 // two of the longest pauses.
 func openWindows(first map[int64]int64) []wire.OpenWindows {
 	var open []wire.OpenWindows
-	newest := Never
+	newest := windowing.Never
 	for _, end := range slices.SortedFunc(maps.Keys(first), func(a, b int64) int { return cmp.Compare(first[a], first[b]) }) {
 		newest = max(newest, end)
 		open = append(open, wire.OpenWindows{From: first[end], Newest: newest})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -79,7 +80,7 @@ func (p *reducing) source(partition, partitions int) []wire.Progress {
 		open   []*wire.Partial
 		next   int64
 		newest = w.Length // end of the newest window
-		closed = aggregator.Never
+		closed = windowing.Never
 	)
 	for range 3 + p.rng.IntN(12) {
 		var block []wire.Progress

@@ -1,10 +1,15 @@
 package aggregator_test
 
 import (
+	"cmp"
+	"math"
 	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
 
-	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -21,39 +26,72 @@ type cell struct {
 // assigned says where a record of a log is counted.
 type assigned struct {
 	cell
-	watermark int64 // the watermark before the record
-	junk      bool  // the record is no reaction
+	junk bool // the record is no reaction
+	rule      // before the record
 }
 
-// reference returns where each record of a partition is counted.
-func reference(w aggregator.Windows, log []stream.Record) []assigned {
-	out := make([]assigned, len(log))
-	watermark := aggregator.Never
-	oldest := log[0].Time/w.Length*w.Length - 100*w.Length // end of a window long before the log
-	for i, r := range log {
-		out[i].watermark = watermark
-		if reaction, err := wire.DecodeCountedFields(r.Value); err != nil {
-			out[i].junk = true
-		} else {
-			out[i].emoji, out[i].channel = string(reaction.Emoji), string(reaction.Channel)
-			if out[i].channel == "" {
-				out[i].channel = wire.MainChannel
-			}
-			open := func(end int64) bool { return watermark < end+w.Lateness }
-			end := oldest
-			for end <= r.Time {
-				end += w.Length // the next window, up to the first that ends after the record
-			}
-			if !open(end) {
-				end = oldest
-				for !open(end) {
-					end += w.Length
-				}
-			}
-			out[i].end = end
+// rule is what decides about the next record.
+type rule struct {
+	watermark int64
+	pending   int64 // a far time that is not confirmed; 0: none
+	spent     []int64
+}
+
+// reference returns where each record of a partition is counted, and after the last
+// record the rule at the log's end.
+func reference(w windowing.Windows, log []stream.Record) []assigned {
+	out := make([]assigned, len(log)+1)
+	now := rule{watermark: windowing.Never}
+	first := log[0].Time/w.Length*w.Length - 100*w.Length // end of a window long before the log
+	open := func(end, watermark int64) bool { return watermark < end+w.Lateness }
+	window := func(t int64) int64 {
+		end := first
+		for end <= t {
+			end += w.Length // the next window, up to the first that ends after t
 		}
-		watermark = max(watermark, r.Time)
+		return end
 	}
+	free := func(end int64) int64 {
+		for !open(end, now.watermark) || slices.Contains(now.spent, end) {
+			end += w.Length
+		}
+		return end
+	}
+	for i, r := range log {
+		out[i].rule = rule{now.watermark, now.pending, slices.Clone(now.spent)}
+		reaction, err := wire.DecodeCountedFields(r.Value)
+		if err != nil {
+			out[i].junk = true
+			continue
+		}
+		out[i].emoji, out[i].channel = string(reaction.Emoji), cmp.Or(string(reaction.Channel), wire.MainChannel)
+		if r.Time <= 0 || r.Time > 1e15 {
+			if out[i].end = w.Length; now.watermark != windowing.Never {
+				out[i].end = free(window(now.watermark))
+			}
+			continue
+		}
+		switch p := now.pending; {
+		case p == 0:
+		case open(window(r.Time), p):
+			now.watermark, now.pending = p, 0
+		case open(window(r.Time), now.watermark):
+			now.spent, now.pending = append(now.spent, free(window(p))), 0
+		}
+		if out[i].end = first; open(window(r.Time), now.watermark) {
+			out[i].end = window(r.Time)
+		}
+		out[i].end = free(out[i].end)
+		switch far := now.watermark == windowing.Never || !open(window(now.watermark), r.Time); {
+		case r.Time <= now.watermark:
+		case far && len(now.spent) < 64:
+			now.pending = r.Time
+		default:
+			now.watermark = r.Time
+		}
+		now.spent = slices.DeleteFunc(slices.Clone(now.spent), func(end int64) bool { return !open(end, now.watermark) })
+	}
+	out[len(log)] = assigned{junk: true, rule: now}
 	return out
 }
 
@@ -70,15 +108,25 @@ func totals(logs ...[]assigned) map[cell]int64 {
 	return out
 }
 
+// twos returns windows of two seconds with a lateness of ten, the default.
+func twos(tb testing.TB) windowing.Windows {
+	tb.Helper()
+	w, err := windowing.New(2*time.Second, 10*time.Second)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return w
+}
+
 // small returns windows so short that a log of a hundred records has many of them.
-func small(lateness int64) aggregator.Windows {
-	return aggregator.Windows{Length: 20, Lateness: lateness}
+func small(lateness int64) windowing.Windows {
+	return windowing.Windows{Length: 20, Lateness: lateness}
 }
 
 // randomLog returns a partition of n records. Their times advance in small and large
-// steps. Some records are late, a few by several times the lateness, and a few are no
-// reactions.
-func randomLog(rng *rand.Rand, n int, w aggregator.Windows) []stream.Record {
+// steps. Some records are late, a few by several times the lateness. A few have a time
+// that is far ahead, or none. A few are no reactions.
+func randomLog(rng *rand.Rand, n int, w windowing.Windows) []stream.Record {
 	log := make([]stream.Record, n)
 	now := int64(1e6)
 	for i := range log {
@@ -96,13 +144,21 @@ func randomLog(rng *rand.Rand, n int, w aggregator.Windows) []stream.Record {
 }
 
 // randomRecord returns a record that is written at now and may be late.
-func randomRecord(rng *rand.Rand, w aggregator.Windows, offset, now int64) stream.Record {
+func randomRecord(rng *rand.Rand, w windowing.Windows, offset, now int64) stream.Record {
 	at := now
 	switch rng.IntN(8) {
 	case 0:
 		at -= rng.Int64N(w.Length + w.Lateness)
 	case 1:
 		at -= rng.Int64N(4*w.Length + 3*w.Lateness)
+	case 2:
+		if rng.IntN(3) == 0 && offset > 0 {
+			at += rng.Int64N(1e5)
+		}
+	case 3:
+		if rng.IntN(10) == 0 && offset > 0 {
+			at = []int64{0, -1, math.MinInt64, math.MaxInt64, 1000 * now * now}[rng.IntN(5)]
+		}
 	}
 	r := stream.Record{Offset: offset, Time: at, Value: []byte("junk")}
 	if rng.IntN(20) > 0 {

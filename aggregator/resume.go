@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -40,18 +41,18 @@ func (e *SettingsError) Error() string {
 // the commit was made with other settings.
 func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, reset bool) (*Combiner, error) {
 	c := &Combiner{
-		windows:          cfg.Windows,
-		grace:            cfg.Grace.Milliseconds(),
-		partition:        cfg.Partition,
-		partitions:       cfg.Partitions,
-		reducers:         cfg.Reducers,
-		watermark:        Never,
-		reported:         Never,
-		closed:           Never,
-		cut:              Never,
-		emittedWatermark: Never,
-		confirmedAt:      Never,
-		open:             map[int64]*openWindow{},
+		windows:     cfg.Windows,
+		grace:       cfg.Grace.Milliseconds(),
+		partition:   cfg.Partition,
+		partitions:  cfg.Partitions,
+		reducers:    cfg.Reducers,
+		state:       windowing.Begin(),
+		reported:    windowing.Never,
+		closed:      windowing.Never,
+		cut:         windowing.Never,
+		emitted:     emitted{watermark: windowing.Never},
+		confirmedAt: windowing.Never,
+		open:        map[int64]*openWindow{},
 	}
 	if err := c.resume(commit, start, end, reset); err != nil {
 		return nil, err
@@ -86,10 +87,10 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 			return &SettingsError{"emoji-topic", c.partition, meta.Settings, c.windows.Settings()}
 		}
 	}
-	c.position, c.emitted, c.emittedWatermark = commit.Offset, meta.Emitted, meta.EmittedWatermark
+	c.position, c.emitted = commit.Offset, emitted{meta.Emitted, meta.EmittedWatermark, meta.EmittedPending, meta.EmittedSpent}
 	switch {
 	case problem == "":
-		c.watermark, c.closed = meta.Watermark, meta.Closed
+		c.state, c.closed = windowing.State{Watermark: meta.Watermark, Pending: meta.Pending, Spent: meta.Spent}, meta.Closed
 		if meta.Cut != 0 {
 			c.cutOff(meta.Cut, reset)
 		}
@@ -99,12 +100,15 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 		// windows are closed here. If a later record belongs to one of them
 		// nevertheless, nobody knows whether it was counted there: it may have been
 		// emitted after this commit. Then Add fails.
-		c.position, c.watermark, c.closed = meta.Emitted, meta.EmittedWatermark, meta.Closed
-		if c.watermark != Never {
-			c.cutOff(c.windows.Of(c.watermark), reset)
+		c.position, c.state, c.closed = meta.Emitted, windowing.State{Watermark: meta.EmittedWatermark, Spent: meta.EmittedSpent}, meta.Closed
+		if meta.EmittedPending > 0 && meta.EmittedPending >= start { // it is counted again, in the same window
+			c.position, c.state.Spent = meta.EmittedPending, meta.EmittedSpent[:max(0, len(meta.EmittedSpent)-1)]
+		}
+		if meta.EmittedWatermark != windowing.Never {
+			c.cutOff(c.windows.Of(meta.EmittedWatermark), reset)
 		}
 	case reset:
-		c.position, c.emitted, c.emittedWatermark = start, 0, Never
+		c.position, c.emitted = start, emitted{watermark: windowing.Never}
 		if meta.Version == 0 {
 			break
 		}
@@ -113,7 +117,7 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 		// read again, and under that watermark they would be late.
 		c.closed = meta.Closed
 		if commit.Offset <= start {
-			c.watermark = meta.Watermark
+			c.state.Watermark = meta.Watermark
 		}
 	default:
 		return &CommitError{c.partition, problem}
@@ -127,7 +131,7 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 func (c *Combiner) cutOff(end int64, reset bool) {
 	c.closed = max(c.closed, end)
 	if reset {
-		c.watermark = max(c.watermark, end+c.windows.Lateness)
+		c.state.Watermark = max(c.state.Watermark, end+c.windows.Lateness)
 	} else {
 		c.cut = end
 	}
@@ -151,7 +155,7 @@ func (e *PartialsError) Error() string {
 
 // ReducerConfig says which partition a Reducer adds up, and how.
 type ReducerConfig struct {
-	Windows    Windows
+	Windows    windowing.Windows
 	Scale      Scale
 	Partition  int // of emoji-partials
 	Partitions int // how many partitions emoji-partials has
@@ -173,7 +177,7 @@ func NewReducer(cfg ReducerConfig, commit stream.Commit, start int64, reset bool
 	r := &Reducer{
 		windows: cfg.Windows, partition: cfg.Partition, partitions: cfg.Partitions, scale: cfg.Scale,
 		maxHeld: cmp.Or(cfg.MaxHeld, 2_000_000), position: max(start, commit.Offset, 0),
-		floor: Never, confirmedFloor: Never, closed: Never, newest: Never, lostUntil: Never, readAt: Never,
+		floor: windowing.Never, confirmedFloor: windowing.Never, closed: windowing.Never, newest: windowing.Never, lostUntil: windowing.Never, readAt: windowing.Never,
 		open: map[key]*total{}, givenUp: givenUp{windows: map[int64]*givenUpWindow{}, unread: math.MaxInt64},
 	}
 	if err := r.resume(commit, start, reset); err != nil {
@@ -217,7 +221,7 @@ func (r *Reducer) resume(commit stream.Commit, start int64, reset bool) error {
 // newestBefore returns the greatest end of the windows that were open and had a partial
 // before start; Never if there was none.
 func newestBefore(open []wire.OpenWindows, start int64) int64 {
-	newest := Never
+	newest := windowing.Never
 	for _, o := range open {
 		if o.From < start {
 			newest = o.Newest

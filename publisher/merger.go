@@ -32,11 +32,14 @@ type Merger struct {
 	incompleteWait int64 // ms from the latest record of a window until it is sent though nothing calls it complete
 	emptyDelay     int64 // ms from the end of a window without counts until the empty swarm
 	horizon        int64 // a window this many ms before newestIncomplete, or older, is closed
+	ahead          int64 // counts of windows that end later than this many ms from now are skipped
 	top            int
 
 	position         int64 // offset of the next record
 	atEnd            bool  // the last batch reached the end of the partition
 	newestIncomplete int64 // greatest end of a window that was sent without being called complete, at most the time of sending, ms
+
+	skipped int64 // counts that were skipped because their window ends too far ahead
 
 	closed   []int64 // by reducer: end of the newest window that it has closed; empty if no reducer has said so
 	open     map[key]*window
@@ -68,6 +71,7 @@ func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
 		incompleteWait:   cfg.IncompleteWait.Milliseconds(),
 		emptyDelay:       cfg.EmptyDelay.Milliseconds(),
 		horizon:          cfg.Horizon.Milliseconds(),
+		ahead:            (cfg.Lateness + wire.MaxAhead).Milliseconds(),
 		top:              cfg.Top,
 		position:         max(start, commit.Offset, 0),
 		newestIncomplete: never,
@@ -99,7 +103,11 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 	if err != nil {
 		return fmt.Errorf("emoji-aggregated at %d: %w", r.Offset, err)
 	}
-	emojis := m.headers(r.Headers)
+	emojis := m.headers(r.Headers, now)
+	if c.Window.End > now+m.ahead {
+		m.skipped++
+		return nil
+	}
 	k := key{c.Window.End, c.Channel}
 	w := m.open[k]
 	if w == nil {
@@ -137,9 +145,9 @@ func (m *Merger) begin(k key, bounds wire.Window, offset, now int64) *window {
 	return w
 }
 
-// headers takes in the headers of a record. If the record is the last of a window's
+// headers takes in the headers of a record that was read at now. If the record is the last of a window's
 // emission, it returns how many emojis the window has in that emission, else 0.
-func (m *Merger) headers(hs []stream.Header) (emojis int) {
+func (m *Merger) headers(hs []stream.Header, now int64) (emojis int) {
 	for _, h := range hs {
 		switch h.Key {
 		case wire.CompleteHeader:
@@ -148,7 +156,7 @@ func (m *Merger) headers(hs []stream.Header) (emojis int) {
 			}
 		case wire.ClosedHeader:
 			c, ok := wire.ParseClosing(h.Value)
-			if !ok || c.Reducers > maxReducers {
+			if !ok || c.Reducers > maxReducers || c.End > now+m.ahead {
 				continue
 			}
 			if len(m.closed) != c.Reducers { // this is the first one, or their number has changed
@@ -171,6 +179,10 @@ func (m *Merger) isClosed(k key) bool {
 	}
 	return m.newestIncomplete != never && k.end < m.newestIncomplete-m.horizon
 }
+
+// Skipped returns how many counts were skipped because their window ends further ahead
+// of the clock than any right one.
+func (m *Merger) Skipped() int64 { return m.skipped }
 
 // Advance implements claimloop.Machine.
 func (m *Merger) Advance(b stream.Batch) {

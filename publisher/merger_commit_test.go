@@ -123,14 +123,20 @@ func TestMergerHasAHorizon(t *testing.T) {
 	sent(t, m, 21500, "4000 main 3: 🔥3")
 }
 
-// A window far in the future, of a clock that is wrong, does not close today's windows.
-func TestMergerIsNotClosedByTheFuture(t *testing.T) {
-	m := newMerger(t, publisher.Config{Horizon: 10 * time.Second})
-	read(t, m, 20000, count(1e9, "main", "🔥", 1))
-	sent(t, m, 20300, "1000000000 main 1: 🔥1")
+// A window that ends further ahead of the clock than the lateness and a minute is not
+// sent, and does not close today's windows.
+func TestMergerSkipsTheFuture(t *testing.T) {
+	m := newMerger(t, publisher.Config{Horizon: 10 * time.Second, Lateness: 5 * time.Second})
+	read(t, m, 20000, count(84999, "main", "🔥", 1), count(85000, "main", "🔥", 1), count(85001, "main", "🔥", 1), count(1e9, "main", "🔥", 1, "complete=1", "closed=0/1:85001"))
+	sent(t, m, 20300, "84999 main 1: 🔥1", "85000 main 1: 🔥1")
+	if got := m.Skipped(); got != 2 {
+		t.Errorf("%d counts were skipped, want 2", got)
+	}
 	committed(t, m, 0, 20000)
 	read(t, m, 20400, count(20000, "a", "🔥", 1))
 	sent(t, m, 20700, "20000 a 1: 🔥1")
+	read(t, m, 20700, count(20001, "a", "🔥", 1, "complete=1", "closed=0/1:85000"))
+	sent(t, m, 20700) // this closing is not too far ahead
 }
 
 // Another program takes over from our reducers. Its newer windows close those that the

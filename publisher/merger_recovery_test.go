@@ -76,7 +76,7 @@ func (p *merging) write() {
 
 func (p *merging) run() {
 	cfg := publisher.Config{Horizon: 10 * time.Second}
-	p.now = 20_000
+	p.now = 200_000
 	m := p.begin(cfg)
 	for kills := p.rng.IntN(12); m.Position() < int64(len(p.log)); {
 		if !p.step(m, kills > 0) {

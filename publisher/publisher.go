@@ -39,6 +39,9 @@ type Config struct {
 	// Horizon is how much older than the newest window a window may be and still be
 	// revised, if nothing closes it; default 2 min.
 	Horizon time.Duration
+	// Lateness is that of the aggregator; default 10 s. Windows that end further ahead of
+	// the clock than the lateness and a minute are not sent.
+	Lateness time.Duration
 	// Top is the greatest number of emojis in a swarm; default 50.
 	Top int
 
@@ -62,6 +65,7 @@ func (c Config) withDefaults() Config {
 	c.IncompleteWait = cmp.Or(c.IncompleteWait, 300*time.Millisecond)
 	c.EmptyDelay = cmp.Or(c.EmptyDelay, time.Second)
 	c.Horizon = cmp.Or(c.Horizon, 2*time.Minute)
+	c.Lateness = cmp.Or(c.Lateness, 10*time.Second)
 	c.Top = cmp.Or(c.Top, wire.DefaultTop)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -98,10 +102,18 @@ func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	var ahead int64 // of all batches before
 	return claimloop.Loop[SwarmsEmission]{
 		Name: name, Claim: claim, Machine: m, Lag: p.metrics.lag,
 		Write:      p.writeSwarms,
 		PassedOver: p.cfg.PassedOver,
+		OnBatch: func(b stream.Batch) {
+			if n := m.Skipped() - ahead; n > 0 {
+				p.metrics.ahead.Add(float64(n))
+				p.cfg.Logger.Warn("counts of windows that are far ahead of the clock were not published", "partition", claim.Partition, "records", n, "before", b.Next)
+				ahead = m.Skipped()
+			}
+		},
 		OnLost: func(lost *stream.OutOfRangeError) error {
 			p.cfg.Logger.Warn("counts are gone before they were published", "error", lost)
 			return nil
@@ -148,8 +160,8 @@ func (p *Publisher) writeSwarms(ctx context.Context, e SwarmsEmission) error {
 }
 
 type metrics struct {
-	swarms, failed prometheus.Counter
-	lag            claimloop.Lag
+	swarms, ahead, failed prometheus.Counter
+	lag                   claimloop.Lag
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -159,6 +171,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	}
 	return metrics{
 		swarms: counter("swarms_total", "Swarms written to the clusters, revisions too."),
+		ahead:  counter("future_records_total", "Counts that were not published because their window ends too far ahead of the clock."),
 		failed: counter("server_writes_failed_total", "Batches that a subscriber server's topic did not take."),
 		lag:    claimloop.NewLag(reg, "emostream_publish_lag_records"),
 	}

@@ -157,7 +157,7 @@ func TestPublisherMeasures(t *testing.T) {
 				got[strings.TrimPrefix(f.GetName(), "emostream_publish_")] = c.GetValue()
 			}
 		}
-		want := map[string]float64{"swarms_total": 2, "skipped_records_total": 2, "server_writes_failed_total": 1}
+		want := map[string]float64{"swarms_total": 2, "skipped_records_total": 2, "server_writes_failed_total": 1, "future_records_total": 0}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

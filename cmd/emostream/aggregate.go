@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/emostream/emostream/aggregator"
+	"github.com/emostream/emostream/internal/windowing"
 )
 
 // aggregateFlags are the settings of aggregate.
@@ -26,7 +27,7 @@ func (f *aggregateFlags) check() error {
 	if _, err := aggregator.ParseScale(f.scale); err != nil {
 		return settingError(err)
 	}
-	if _, err := aggregator.NewWindows(f.window, f.lateness); err != nil {
+	if _, err := windowing.New(f.window, f.lateness); err != nil {
 		return usagef("--%w", err)
 	}
 	return nil

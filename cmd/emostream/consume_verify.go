@@ -11,9 +11,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/text"
+	"github.com/emostream/emostream/internal/windowing"
 )
 
 // verifyFlags are the settings of consume --verify.
@@ -49,7 +49,7 @@ func (v *verifyFlags) check(cmd *cobra.Command) error {
 		return usagef("--wait %v: want at least 0", v.wait)
 	}
 	if v.window != 0 || v.lateness != 0 {
-		if _, err := aggregator.NewWindows(cmp.Or(v.window, 2*time.Second), cmp.Or(v.lateness, 10*time.Second)); err != nil {
+		if _, err := windowing.New(cmp.Or(v.window, 2*time.Second), cmp.Or(v.lateness, 10*time.Second)); err != nil {
 			return usagef("--%w", err)
 		}
 	}

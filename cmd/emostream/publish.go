@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -19,6 +20,7 @@ type publishFlags struct {
 	roles    []string
 	clusters []string
 	top      int
+	lateness time.Duration // of aggregate; 0: aggregate's default
 }
 
 // addTop adds --top, which up has too.
@@ -48,6 +50,7 @@ swarms to the topics of its subscriber servers. Any number of copies can run.`,
 	}
 	flags.add(cmd)
 	publish.addTop(cmd)
+	cmd.Flags().DurationVar(&publish.lateness, "lateness", 10*time.Second, "of aggregate: windows that end a minute more than that ahead of the clock are not shown")
 	cmd.Flags().StringSliceVar(&publish.roles, "role", []string{"main", "cluster"}, "main, cluster, or both")
 	cmd.Flags().StringSliceVar(&publish.clusters, "clusters", []string{"cluster_1", "cluster_2"}, "the clusters: for main all there are, for cluster those to copy")
 	return cmd
@@ -78,7 +81,7 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 	over := passedover.New("publish", s.log, s.metrics)
 	servers := newRosterFollower(s.client, names, over)
 	p := publisher.New(publisher.Config{
-		Top: f.top, Topic: s.client.Writer, Names: names, Clusters: f.clusters, Servers: servers.roster,
+		Top: f.top, Lateness: f.lateness, Topic: s.client.Writer, Names: names, Clusters: f.clusters, Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics, PassedOver: over,
 	})
 	g, ctx := errgroup.WithContext(ctx)

@@ -109,7 +109,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 
 	// emoji-aggregated -> main -> cluster_1 ... cluster_N -> cluster -> sub_1 ... sub_N.
 	clusters := numbered("cluster_%d", f.clusters)
-	publish := publishFlags{roles: []string{"main", "cluster"}, clusters: clusters, top: f.publish.top}
+	publish := publishFlags{roles: []string{"main", "cluster"}, clusters: clusters, top: f.publish.top, lateness: f.aggregate.lateness}
 	p.addStage("publish", func(ctx context.Context) error { return runPublish(ctx, s, publish) })
 
 	// sub_1 ... sub_N -> the subscriber servers -> people.

@@ -34,14 +34,23 @@ func DecodeCommit[M any](metadata string) (meta M, ours bool, err error) {
 
 // CombinerCommit is the metadata of a commit in emoji-topic.
 type CombinerCommit struct {
-	Version   int   `json:"v"`
-	Watermark int64 `json:"watermark"` // greatest record time before the committed offset, ms
-	Closed    int64 `json:"closed"`    // end of the newest closed window, ms
+	Version int `json:"v"`
+	// Watermark, Pending and Spent are the state before the committed offset, as
+	// internal/windowing has it, in ms. Programs that do not know the last two take a
+	// far time for right.
+	Watermark int64   `json:"watermark"`
+	Pending   int64   `json:"pending,omitempty"`
+	Spent     []int64 `json:"spent,omitempty"`
+	Closed    int64   `json:"closed"` // end of the newest closed window, ms
 	// Emitted is an offset before which all reactions have been emitted, and
-	// EmittedWatermark the greatest record time before it. Counting goes on there if
-	// retention removes the committed offset while nobody reacts.
-	Emitted          int64 `json:"counted"`
-	EmittedWatermark int64 `json:"newest"`
+	// EmittedWatermark the watermark there. EmittedSpent are the ends of the windows
+	// after that of the watermark in which reactions before it were counted; the last is
+	// that of the reaction at EmittedPending, if its time was pending. Counting goes on
+	// there if retention removes the committed offset while nobody reacts.
+	Emitted          int64   `json:"counted"`
+	EmittedWatermark int64   `json:"newest"`
+	EmittedSpent     []int64 `json:"counted_ahead,omitempty"`
+	EmittedPending   int64   `json:"counted_pending,omitempty"`
 	// Cut is the end of the newest window whose first reactions retention has removed
 	// before they were committed, ms; 0: there is none that is still open.
 	Cut int64 `json:"cut,omitempty"`

@@ -18,6 +18,9 @@ type Count struct {
 	Channel string  `json:"channel,omitempty"` // left out for the main channel
 }
 
+// MaxCount is the greatest count of an emoji. Sums of so great counts do not overflow.
+const MaxCount = 1_000_000_000_000
+
 // DecodeCount decodes a record value of emoji-aggregated, and checks what its readers
 // rely on. If it names no channel, Channel is the main channel.
 func DecodeCount(value []byte) (Count, error) {
@@ -26,7 +29,7 @@ func DecodeCount(value []byte) (Count, error) {
 		return Count{}, fmt.Errorf("count: %w", err)
 	}
 	c.Channel = cmp.Or(c.Channel, MainChannel)
-	if c.Window.End <= c.Window.Start || c.Emoji == "" || len(c.Emoji) > MaxEmoji || c.Count < 0 || !ValidChannel(c.Channel) {
+	if !c.Window.valid() || c.Emoji == "" || len(c.Emoji) > MaxEmoji || c.Count < 0 || c.Count > MaxCount || c.Scaled < 0 || !ValidChannel(c.Channel) {
 		return Count{}, fmt.Errorf("count: it is not one of an emoji in a window")
 	}
 	return c, nil

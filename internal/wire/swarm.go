@@ -25,6 +25,10 @@ type Swarm struct {
 	Emojis  []EmojiCount `json:"emojis"`
 }
 
+// maxTotal is the greatest total of a swarm: of all emojis that there are, each with the
+// greatest count.
+const maxTotal = 10_000 * MaxCount
+
 // DefaultTop is how many emojis a swarm lists by default.
 const DefaultTop = 50
 
@@ -51,13 +55,20 @@ func DecodeSwarm(b []byte) (Swarm, error) {
 	if err := json.Unmarshal(b, &s); err != nil {
 		return Swarm{}, fmt.Errorf("swarm: %w", err)
 	}
+	for _, e := range s.Emojis {
+		if e.Count < 0 || e.Count > MaxCount || e.Scaled < 0 {
+			return Swarm{}, fmt.Errorf("swarm: %.20q is listed with a count that cannot be", e.Emoji)
+		}
+	}
 	switch {
 	case !ValidChannel(s.Channel):
 		return Swarm{}, fmt.Errorf("swarm: channel must be 1 to %d of A-Z a-z 0-9 . _ -", MaxChannel)
-	case s.Window.End <= s.Window.Start:
+	case !s.Window.valid():
 		return Swarm{}, fmt.Errorf("swarm: it has no window")
 	case s.Total < 0:
 		return Swarm{}, fmt.Errorf("swarm: its total is below zero")
+	case s.Total > maxTotal:
+		return Swarm{}, fmt.Errorf("swarm: its total of %d cannot be", s.Total)
 	}
 	return s, nil
 }

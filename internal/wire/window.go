@@ -12,6 +12,10 @@ type Window struct {
 	Start, End int64
 }
 
+// MaxAhead is how much further than the lateness a window may end ahead of the clock. One
+// that ends later is of a wrong clock, and is not shown.
+const MaxAhead = time.Minute
+
 // MarshalJSON returns {"start","end"}, in UTC with milliseconds.
 func (w Window) MarshalJSON() ([]byte, error) {
 	b := append(make([]byte, 0, 80), `{"start":"`...)
@@ -20,6 +24,13 @@ func (w Window) MarshalJSON() ([]byte, error) {
 	b = AppendTime(b, w.End)
 	return append(b, `"}`...), nil
 }
+
+// maxWindow bounds the length of windows, in ms. Ours are a minute at most, those of
+// other programs may be longer.
+const maxWindow = int64(24 * time.Hour / time.Millisecond)
+
+// valid says whether the window has a length that windows can have.
+func (w Window) valid() bool { return w.End > w.Start && w.End-w.Start <= maxWindow }
 
 // UnmarshalJSON reads {"start","end"} with any UTC offset and any precision, as Spark
 // writes them. It cuts off what is finer than milliseconds.

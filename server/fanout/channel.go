@@ -81,6 +81,7 @@ func (w *window) withoutID() frame {
 func (c *channel) publish(s wire.Swarm, data []byte) (news bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.removeFuture()
 	i, found := slices.BinarySearchFunc(c.windows, s.Window.End, func(w *window, end int64) int { return cmp.Compare(w.end, end) })
 	if found && s.Total <= c.windows[i].total || !found && i == 0 && (len(c.windows) == maxWindows || s.Window.End <= c.dropped) {
 		return false
@@ -111,6 +112,19 @@ func (c *channel) publish(s wire.Swarm, data []byte) (news bool) {
 func (c *channel) removeOldest() {
 	c.dropped = max(c.dropped, c.windows[0].end)
 	c.windows = slices.Delete(c.windows, 0, 1)
+}
+
+// removeFuture drops the windows that are ahead of the clock because it was set back
+// since they came. The caller holds c.mu.
+func (c *channel) removeFuture() {
+	latest, n := c.hub.latestEnd(time.Now()), len(c.windows)
+	for n > 0 && c.windows[n-1].end > latest {
+		n--
+	}
+	if n == 0 && len(c.windows) > 0 {
+		c.dropped = 0
+	}
+	c.windows = slices.Delete(c.windows, n, len(c.windows))
 }
 
 // addUpdate replaces the updates by a copy with one more; the caller holds c.hub.mu. The

@@ -26,7 +26,7 @@ func TestSwarmStreamBytes(t *testing.T) {
 			}
 		}
 		want := "retry: 2000\n\n" +
-			"id: 946684802000\nevent: swarm\ndata: {\"channel\":\"main\",\"window\":{\"start\":\"2000-01-01T00:00:00.000Z\",\"end\":\"2000-01-01T00:00:02.000Z\"}," +
+			"id: 946674802000\nevent: swarm\ndata: {\"channel\":\"main\",\"window\":{\"start\":\"1999-12-31T21:13:20.000Z\",\"end\":\"1999-12-31T21:13:22.000Z\"}," +
 			"\"total\":12,\"emojis\":[{\"emoji_type\":\"🔥\",\"emoji_count\":12,\"emoji_count_aggregated\":1.2}]}\n\n"
 		got := make([]byte, len(want))
 		if _, err := io.ReadFull(res.Body, got); err != nil || string(got) != want {

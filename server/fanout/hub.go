@@ -36,6 +36,12 @@ func NewHub(maxRepeats int, lateness time.Duration, budget int64) *Hub {
 	return &Hub{maxRepeats: maxRepeats, lateness: lateness, budget: budget, channels: map[string]*channel{}}
 }
 
+// latestEnd returns the greatest end, in ms, that a window may have at now. A window that
+// ends later is of a wrong clock: it would stay the newest, and hide all that follow.
+func (h *Hub) latestEnd(now time.Time) int64 {
+	return now.Add(h.lateness + wire.MaxAhead).UnixMilli()
+}
+
 // Publish adds a swarm to its channel, and returns whether it is news. It is no news if
 // the hub has a swarm of the same window with an equal or greater total, or if the
 // channel keeps only newer windows and has no room for an older one.

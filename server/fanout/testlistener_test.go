@@ -19,8 +19,9 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// epoch is the start of window 1, ms; windows are two seconds long.
-const epoch = 946684800_000
+// epoch is the start of window 1, ms; windows are two seconds long. It is hours before the
+// time at which tests in synctest begin, so that no window is ahead of the clock.
+const epoch = 946684800_000 - 10_000_000
 
 // swarm returns a swarm of window n of the main channel.
 func swarm(n int, total int64, emojis ...wire.EmojiCount) wire.Swarm {

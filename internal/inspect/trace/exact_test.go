@@ -9,6 +9,7 @@ import (
 	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/inspect/trace"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/publisher"
 )
@@ -37,7 +38,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t}
-	windows, err := aggregator.NewWindows(time.Second, 2*time.Second)
+	windows, err := windowing.New(time.Second, 2*time.Second)
 	none := stream.Commit{Offset: stream.None}
 	for p := range partitions {
 		cfg := aggregator.CombinerConfig{Windows: windows, Grace: 100 * time.Millisecond, Partition: p, Partitions: partitions, Reducers: 1}

@@ -179,14 +179,15 @@ func TestTracer(t *testing.T) {
 		"what is late is in the oldest window that is open": {
 			`
 			20001 tap 0/0 20000 🎉
-			20001 tap 0/1 5000 🔥
+			20001 tap 0/1 20000 🎉
+			20001 tap 0/2 5000 🔥
 			20002 tap 1/0 5000 🔥
 			22100 partial 1 6000 0-1 🔥=1
-			22100 partial 0 12000 1-2 🔥=1
+			22100 partial 0 12000 2-3 🔥=1
 			22101 count 6000 🔥 1
 			22101 count 12000 🔥 1`,
 			[]string{
-				"0/1: in the log 15001, window's end 0, counted 2099, aggregated 1",
+				"0/2: in the log 15001, window's end 0, counted 2099, aggregated 1",
 				"1/0: in the log 15002, window's end 0, counted 2098, aggregated 1",
 			},
 		},

@@ -28,8 +28,8 @@ package trace
 import (
 	"time"
 
-	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -72,10 +72,10 @@ const (
 // epoch. The owner also calls Tick and Finished now and then. A Tracer is not safe for
 // concurrent use.
 type Tracer struct {
-	cfg        Config
-	settings   wire.Settings
-	phase      int64         // ms from the multiples of the windows' length to their beginnings
-	watermarks map[int]int64 // by partition of emoji-topic, ms
+	cfg      Config
+	settings wire.Settings
+	phase    int64                   // ms from the multiples of the windows' length to their beginnings
+	states   map[int]windowing.State // by partition of emoji-topic, after its last reaction
 
 	all        map[*followed]bool
 	sampling   int64                  // one in so many of the wanted reactions is followed
@@ -99,12 +99,12 @@ type source struct {
 // followed is the state of a reaction that is followed.
 type followed struct {
 	Journey
-	n           int64 // its number among the wanted reactions
-	time        int64 // of the record, ms
-	watermark   int64 // of its partition before the record, ms
-	since       int64 // when it reached its present stage, µs
-	need        int64 // the least count that holds it
-	total       int64 // the least total of a swarm that holds it
+	n           int64           // its number among the wanted reactions
+	time        int64           // of the record, ms
+	before      windowing.State // of its partition
+	since       int64           // when it reached its present stage, µs
+	need        int64           // the least count that holds it
+	total       int64           // the least total of a swarm that holds it
 	windowState *windowState
 	over        bool // done, stuck or not followed any more
 }
@@ -119,7 +119,7 @@ func New(cfg Config) *Tracer {
 	}
 	return &Tracer{
 		cfg: cfg, settings: wire.Settings{WindowMS: usualWindow, LatenessMS: usualLateness},
-		watermarks: map[int]int64{}, all: map[*followed]bool{}, sampling: 1, notCounted: map[source][]*followed{},
+		states: map[int]windowing.State{}, all: map[*followed]bool{}, sampling: 1, notCounted: map[source][]*followed{},
 		windows: map[windowKey]*windowState{}, clusters: map[string]bool{}, servers: map[string]bool{}, totals: newTotals(),
 	}
 }
@@ -136,17 +136,17 @@ func (t *Tracer) HasPartials() { t.cfg.Partials = true }
 
 // Reaction takes in a record of a partition of emoji-topic.
 func (t *Tracer) Reaction(partition int, r stream.Record, at int64) {
-	before, known := t.watermarks[partition]
-	if !known {
-		before = verify.Never
-	}
-	t.watermarks[partition] = max(before, r.Time)
 	told, err := wire.DecodeReactionFields(r.Value)
 	if err != nil {
 		t.totals.skipped++
 		return
 	}
-	f := followed{time: r.Time, watermark: before, since: at}
+	before, known := t.states[partition]
+	if !known {
+		before = windowing.Begin()
+	}
+	_, _, t.states[partition] = windowing.Of(t.settings).Assign(before, r.Time)
+	f := followed{time: r.Time, before: before, since: at}
 	f.Journey = Journey{Partition: partition, Offset: r.Offset, Channel: wire.MainChannel}
 	if len(told.Channel) > 0 {
 		f.Channel = string(told.Channel)
@@ -167,8 +167,7 @@ func (t *Tracer) Reaction(partition int, r stream.Record, at int64) {
 // emoji in a window: a count holds the reaction once it reaches the reaction's number.
 // It returns false if the beginning of the window was not read.
 func (t *Tracer) numberInWindow(f *followed, emoji string) bool {
-	end, _ := verify.Assign(t.settings, f.time-t.phase, verify.Never)
-	f.WindowEnd = end + t.phase
+	f.WindowEnd = windowing.Of(t.settings).Of(f.time-t.phase) + t.phase
 	if f.WindowEnd-t.settings.WindowMS < t.cfg.Began {
 		return false
 	}
@@ -209,6 +208,6 @@ func (t *Tracer) countedBefore(f *followed) bool {
 // assignedWindow returns the end, in ms, of the window that aggregate assigns a
 // reaction to.
 func (t *Tracer) assignedWindow(f *followed) int64 {
-	end, _ := verify.Assign(t.settings, f.time, f.watermark)
+	end, _, _ := windowing.Of(t.settings).Assign(f.before, f.time)
 	return end
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -60,34 +61,40 @@ func NewComparison(s wire.Settings) *Comparison {
 	if s.WindowMS <= 0 {
 		s = wire.Settings{}
 	}
-	return &Comparison{settings: s, dueWindow: Never, newest: Never, groups: map[groupKey]*group{}}
+	return &Comparison{settings: s, dueWindow: windowing.Never, newest: windowing.Never, groups: map[groupKey]*group{}}
 }
 
 // byWindow says whether windows are compared, or else only totals.
 func (l *Comparison) byWindow() bool { return l.settings.WindowMS > 0 }
 
 // Newest returns the end of the newest window that has reactions in the log, as far as
-// it was read, or Never.
+// it was read, or windowing.Never.
 func (l *Comparison) Newest() int64 { return l.newest }
 
 // Reaction takes in the next record of a partition of emoji-topic.
 func (l *Comparison) Reaction(partition int, r stream.Record) {
 	p := l.log.at(partition)
-	if tap, err := wire.DecodeCountedFields(r.Value); err != nil {
+	tap, err := wire.DecodeCountedFields(r.Value)
+	if err != nil {
 		l.skipped++
-	} else {
-		l.reactions++
-		l.countReaction(p, r.Time, tap)
+		return
 	}
-	p.pass(r.Time)
+	l.reactions++
+	l.countReaction(p, r.Time, tap)
+	// A far time that was not confirmed says nothing of the removed records.
+	if newest := max(p.state.Watermark, p.state.Pending); p.gap != nil && p.gap.seen < evidenceRecords && newest > 0 {
+		p.gap.seen++
+		p.gap.newest = newest
+	}
 }
 
-// countReaction adds a reaction to the window that Assign returns for it.
+// countReaction adds a reaction to the window that it belongs to.
 func (l *Comparison) countReaction(p *partition, t int64, tap wire.CountedFields) {
 	var window wire.Window
 	if l.byWindow() {
-		end, late := Assign(l.settings, t, p.watermark)
-		if late {
+		var end int64
+		var late bool
+		if end, late, p.state = windowing.Of(l.settings).Assign(p.state, t); late {
 			l.late++
 		}
 		window = wire.Window{Start: end - l.settings.WindowMS, End: end}
@@ -116,7 +123,10 @@ func channelOf(tap wire.CountedFields) string {
 // Count takes in the next record of a partition of emoji-aggregated.
 func (l *Comparison) Count(partition int, r stream.Record) {
 	p := l.counts.at(partition)
-	p.pass(r.Time)
+	if g := p.gap; g != nil && g.seen < evidenceRecords {
+		g.seen++
+		g.newest = max(g.newest, r.Time)
+	}
 	n, err := wire.DecodeCount(r.Value)
 	if err != nil {
 		l.unreadable++
@@ -235,25 +245,15 @@ func (g *group) compared(l *Comparison) bool { return l.byWindow() || g.window =
 type partitions []*partition
 
 type partition struct {
-	watermark int64  // greatest record time so far
-	last      *group // the group of the last reaction
-	gap       *gap   // nil if all was read from the partition's beginning
+	state windowing.State // after the last reaction; of emoji-topic only
+	last  *group          // the group of the last reaction
+	gap   *gap            // nil if all was read from the partition's beginning
 }
 
 // at returns the state of partition i, and makes it if there is none yet.
 func (p *partitions) at(i int) *partition {
 	for len(*p) <= i {
-		*p = append(*p, &partition{watermark: Never})
+		*p = append(*p, &partition{state: windowing.Begin()})
 	}
 	return (*p)[i]
-}
-
-// pass raises the watermark to the time t of a record. If records before it are gone,
-// it notes the time for the gap, too.
-func (p *partition) pass(t int64) {
-	p.watermark = max(p.watermark, t)
-	if g := p.gap; g != nil && g.seen < evidenceRecords {
-		g.seen++
-		g.newest = max(g.newest, t)
-	}
 }

@@ -194,25 +194,38 @@ func TestComparison(t *testing.T) {
 		"late ones are in the oldest open window, by their own partition's time": {
 			`
 			tap 0 0 🔥
-			tap 0 12000 🔥
+			tap 0 12000 2*🔥
 			tap 0 0 🎉
 			tap 1 0 🎉
 			owe 14000
 			count 2000 🔥 1 2100
 			count 2000 🎉 1 2100
 			count 4000 🎉 1 14100
-			count 14000 🔥 1 14100
+			count 14000 🔥 2 14100
 			compare 0`,
-			"agree: 4 reactions, 4 counted, 0 lost, 0 doubled, 0 open, 0 left out; windows: 3 compared, 0 open, 0 left out, 0 undecided", nil,
+			"agree: 5 reactions, 5 counted, 0 lost, 0 doubled, 0 open, 0 left out; windows: 3 compared, 0 open, 0 left out, 0 undecided", nil,
 		},
-		"a record that is no reaction closes windows too": {
+		"a record that is no reaction closes nothing": {
 			`
+			junk 0 12000
 			junk 0 12000
 			tap 0 0 🔥
 			owe 14000
-			count 4000 🔥 1 14100
+			count 2000 🔥 1 14100
 			compare 0`,
 			"agree: 1 reactions, 1 counted, 0 lost, 0 doubled, 0 open, 0 left out; windows: 1 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"a far time that nothing confirms closes nothing": {
+			`
+			tap 0 0 2*🔥
+			tap 0 3600000 🎉
+			tap 0 1 🔥
+			tap 0 3600001 🎉
+			tap 0 2 🔥
+			owe 2000
+			count 2000 🔥 4 2100
+			compare 0`,
+			"agree: 6 reactions, 4 counted, 0 lost, 0 doubled, 2 open, 0 left out; windows: 1 compared, 2 open, 0 left out, 0 undecided", nil,
 		},
 		"a window that is open owes nothing, and may have been counted in part": {
 			`

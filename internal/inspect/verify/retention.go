@@ -1,13 +1,19 @@
 package verify
 
-import "math"
+import (
+	"math"
+
+	"github.com/emostream/emostream/internal/windowing"
+)
 
 // LogGap says that records of a partition of emoji-topic were removed before the next
 // one that is added.
-func (l *Comparison) LogGap(partition int) { l.log.at(partition).gap = &gap{newest: Never} }
+func (l *Comparison) LogGap(partition int) { l.log.at(partition).gap = &gap{newest: windowing.Never} }
 
 // CountsGap does the same for a partition of emoji-aggregated.
-func (l *Comparison) CountsGap(partition int) { l.counts.at(partition).gap = &gap{newest: Never} }
+func (l *Comparison) CountsGap(partition int) {
+	l.counts.at(partition).gap = &gap{newest: windowing.Never}
+}
 
 // gap is the state of a partition whose first records were removed: what the first
 // remaining ones say of the times of the removed.
@@ -22,7 +28,7 @@ const evidenceRecords = 100
 
 // leftOutUntil returns the cut: the end of the newest window that removed records may
 // have been in. Windows that end at the cut or earlier are left out of the comparison.
-// If nothing was removed, it returns Never.
+// If nothing was removed, it returns windowing.Never.
 //
 // Let W be the greatest time among the removed records of a partition, which is not
 // known, and t the greatest time among the first hundred that remain. A record is
@@ -48,7 +54,7 @@ const evidenceRecords = 100
 // If nothing was read after a gap, W is not bounded, and everything is left out. The
 // same holds after any gap if only totals are compared.
 func (l *Comparison) leftOutUntil() int64 {
-	cut := Never
+	cut := windowing.Never
 	for _, topic := range []partitions{l.log, l.counts} {
 		for _, p := range topic {
 			switch {
@@ -56,7 +62,7 @@ func (l *Comparison) leftOutUntil() int64 {
 			case p.gap.seen == 0 || !l.byWindow():
 				return math.MaxInt64
 			default:
-				cut = max(cut, boundaryAfter(l.settings, p.gap.newest+l.settings.LatenessMS))
+				cut = max(cut, windowing.Of(l.settings).Of(p.gap.newest+l.settings.LatenessMS))
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -167,7 +168,7 @@ func TestWhereverTheLogIsCut(t *testing.T) {
 // cutOff returns the first offset, from from on, at which the log can be cut: before a
 // record that is not later than the lateness allows.
 func cutOff(log []stream.Record, from int, lateness int64) int {
-	greatest := verify.Never
+	greatest := windowing.Never
 	for i, r := range log {
 		if i >= from && r.Time >= greatest-lateness {
 			return i

@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -15,11 +15,11 @@ import (
 // meanwhile. The aggregator's own rule decides the counts.
 type traffic struct {
 	rng        *rand.Rand
-	windows    aggregator.Windows
+	windows    windowing.Windows
 	now        int64
 	logs       [][]stream.Record
-	marks      []int64 // the watermark up to which each partition was counted
-	counting   []int   // the offset up to which it was
+	states     []windowing.State // before the next reaction of each partition to be counted
+	counting   []int             // the offset up to which it was
 	totals     map[spot]int64
 	said       map[spot]int64
 	emitted    []stream.Record // the records of emoji-aggregated
@@ -41,8 +41,8 @@ type spot struct {
 func newTraffic(rng *rand.Rand) *traffic {
 	s := wire.Settings{WindowMS: 20, LatenessMS: 1 + rng.Int64N(100)}
 	return &traffic{
-		rng: rng, windows: aggregator.Windows{Length: s.WindowMS, Lateness: s.LatenessMS}, now: base,
-		logs: make([][]stream.Record, 3), marks: []int64{aggregator.Never, aggregator.Never, aggregator.Never},
+		rng: rng, windows: windowing.Windows{Length: s.WindowMS, Lateness: s.LatenessMS}, now: base,
+		logs: make([][]stream.Record, 3), states: []windowing.State{windowing.Begin(), windowing.Begin(), windowing.Begin()},
 		counting: make([]int, 3), read: make([]int, 3), totals: map[spot]int64{}, said: map[spot]int64{}, comparison: verify.NewComparison(s),
 	}
 }
@@ -54,6 +54,9 @@ func (tr *traffic) taps(n int) {
 		at := tr.now
 		if tr.rng.IntN(4) == 0 {
 			at -= tr.rng.Int64N(2 * (tr.windows.Length + tr.windows.Lateness))
+		}
+		if tr.rng.IntN(40) == 0 {
+			at += tr.rng.Int64N(500)
 		}
 		r := tap(at, []string{"🔥", "🎉"}[tr.rng.IntN(2)], []string{"", "room"}[tr.rng.IntN(2)])
 		if tr.rng.IntN(20) == 0 {
@@ -73,7 +76,8 @@ func (tr *traffic) count(all bool) {
 		}
 		for _, r := range log[tr.counting[p]:to] {
 			if tapped, err := wire.DecodeCountedFields(r.Value); err == nil {
-				end, _ := tr.windows.Assign(r.Time, tr.marks[p])
+				end, _, state := tr.windows.Assign(tr.states[p], r.Time)
+				tr.states[p] = state
 				at := spot{end, string(tapped.Channel), string(tapped.Emoji)}
 				tr.totals[at]++
 				if tr.counted == tr.fault {
@@ -82,7 +86,6 @@ func (tr *traffic) count(all bool) {
 				}
 				tr.counted++
 			}
-			tr.marks[p] = max(tr.marks[p], r.Time)
 		}
 		tr.counting[p] = to
 	}
@@ -186,7 +189,7 @@ func (tr *traffic) end(t *testing.T) {
 	tr.count(true)
 	tr.emit(true)
 	tr.readLog()
-	tr.comparison.Owe(tr.now + tr.windows.Length)
+	tr.comparison.Owe(tr.now + 1000) // far times, too
 	tr.readCounts(true)
 	tr.readLog()
 	apart := tr.comparison.Compare()

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -110,7 +111,7 @@ func (l *Comparison) Report() Report {
 	cut, compared := l.leftOutUntil(), 0
 	for _, g := range l.groups {
 		if !g.compared(l) {
-			if cut == Never {
+			if cut == windowing.Never {
 				r.delay(g)
 			}
 			continue
@@ -165,13 +166,13 @@ func (r *Report) leaveOut(g *group) {
 
 // delay keeps the window as Latest, if it got its last count later than all before.
 func (r *Report) delay(g *group) {
-	d := Delay{g.window, g.channel, Never}
+	d := Delay{g.window, g.channel, windowing.Never}
 	for _, c := range g.emojis {
 		if c.counted > 0 {
 			d.MS = max(d.MS, c.at-g.window.End)
 		}
 	}
-	if d.MS != Never && (r.Latest == nil || byDelay(d, *r.Latest) > 0) {
+	if d.MS != windowing.Never && (r.Latest == nil || byDelay(d, *r.Latest) > 0) {
 		r.Latest = &d
 	}
 }

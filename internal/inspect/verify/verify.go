@@ -1,8 +1,8 @@
 // Package verify checks the promise that every reaction in emoji-topic is counted in
-// emoji-aggregated exactly once. It reads both topics and compares them. It shares no
-// code with the aggregator: the rule that assigns reactions to windows is written a
-// second time here (window_rule.go). Of what the aggregator writes about itself, only
-// its settings are used.
+// emoji-aggregated exactly once. It reads both topics and compares them. With the
+// aggregator it shares only the rule that assigns reactions to windows
+// (internal/windowing). Of what the aggregator writes about itself, only its settings
+// are used.
 //
 // # What is compared
 //
@@ -62,6 +62,7 @@ import (
 
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/sleep"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -164,7 +165,7 @@ func (a *reader) windowEnd(ctx context.Context) (int64, error) {
 	s := a.comparison.settings
 	due := min(a.comparison.Newest(), time.Now().UnixMilli()+s.WindowMS+s.LatenessMS)
 	over := time.UnixMilli(due).Add(countingDelay)
-	if due == Never || time.Until(over) <= 0 {
+	if due == windowing.Never || time.Until(over) <= 0 {
 		return due, nil
 	}
 	a.progress.Until = over

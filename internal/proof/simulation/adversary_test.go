@@ -2,6 +2,7 @@ package simulation_test
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"testing/synctest"
 	"time"
@@ -97,6 +98,7 @@ func (w *world) idleHour() {
 		}
 	}
 	w.settle()
+	w.passFarTimes()
 	if w.t.Failed() {
 		return
 	}
@@ -191,12 +193,17 @@ func (w *world) react() {
 	}
 	p := w.reactions().partitions[w.rng.IntN(w.active)]
 	var records []stream.Record
+	far := w.set.far > 0 && w.rng.IntN(w.set.far) == 0
 	for range 1 + w.rng.IntN(3) {
 		at := time.Now().Add(w.set.skew[w.rng.IntN(len(w.set.skew))])
 		if w.rng.IntN(10) == 0 { // it took long to reach the log
 			at = at.Add(-time.Duration(w.rng.Int64N(int64(w.set.window + 3*w.set.lateness))))
 		}
 		r := stream.Record{Time: at.UnixMilli(), Value: []byte("no reaction")}
+		if far && w.rng.IntN(3) > 0 {
+			r.Time = w.wrongTime(p)
+			w.faults.far++
+		}
 		if w.rng.IntN(30) > 0 {
 			r.Value = wire.AppendReaction(nil, wire.Reaction{
 				UserID: "u", Emoji: []string{"🔥", "😂", "👍"}[w.rng.IntN(3)],
@@ -212,6 +219,42 @@ func (w *world) react() {
 	p.append(records...)
 	w.lastWrite = time.Now()
 	w.written += len(records)
+}
+
+// wrongTime returns a time that a wrong clock or a wrong program sets in partition p.
+//
+// After a silence it is a far one. Any other would count in a window of before the
+// silence, of which retention may have removed records.
+func (w *world) wrongTime(p *partition) int64 {
+	now := time.Now().UnixMilli()
+	recent := 0
+	for _, r := range p.from(max(0, p.end()-10), 10) {
+		if at := time.UnixMilli(r.Time); time.Since(at).Abs() < time.Minute {
+			recent++
+		}
+	}
+	if recent < 5 || w.rng.IntN(3) > 0 {
+		at := now + w.rng.Int64N(3*time.Hour.Milliseconds()) // a clock that is ahead
+		if t := time.UnixMilli(at); t.After(w.farthest) {
+			w.farthest = t
+		}
+		return at
+	}
+	return []int64{
+		0, -1, -now, math.MinInt64, math.MaxInt64,
+		1, now / 1000, // seconds
+		now * 1000, now * 1_000_000, // microseconds and nanoseconds
+	}[w.rng.IntN(9)]
+}
+
+// passFarTimes lets the windows of far times end, so that they are counted.
+func (w *world) passFarTimes() {
+	if wait := time.Until(w.farthest) + 2*w.set.window + w.set.lateness + 5*time.Second; !w.farthest.IsZero() && wait > 0 && !w.t.Failed() {
+		w.event("all far times pass")
+		w.pass(wait)
+		w.announce()
+		w.settle()
+	}
 }
 
 // settle stops the adversary and lets all processes work until nothing was written for

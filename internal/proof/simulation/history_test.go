@@ -69,6 +69,7 @@ func (f *faults) add(o faults) {
 	f.resets += o.resets
 	f.strangers += o.strangers
 	f.transactions += o.transactions
+	f.far += o.far
 }
 
 func runHistory(t *testing.T, seed uint64, trace bool) (w *world) {
@@ -138,6 +139,7 @@ func (w *world) run() {
 		w.step()
 	}
 	w.settle()
+	w.passFarTimes()
 	w.check()
 	w.checkClosed()
 }

@@ -199,7 +199,7 @@ const observed = "observed"
 func (w *world) publisher(p *worker) publisher.Config {
 	return publisher.Config{
 		Topic:    func(name string) stream.Writer { return writer{p, w.topics[name]} },
-		Clusters: w.clusters(), Servers: w.roster,
+		Clusters: w.clusters(), Servers: w.roster, Lateness: w.set.lateness,
 	}
 }
 

@@ -98,28 +98,76 @@ func mutants() []mutant {
 		// Rules of which window a record belongs to.
 		{
 			rule:  "a record belongs to the oldest open window when its own is closed",
-			patch: patch{"aggregator.Windows.Assign", "$end <= $closed", "false"},
+			patch: patch{"internal/windowing.Windows.Assign", "$own <= closed", "false"},
 		},
 		{
 			rule:  "a window is closed when the watermark reaches its end and the lateness",
-			patch: patch{"aggregator.Windows.Assign", "$end <= $closed", "$end < $closed"},
+			patch: patch{"internal/windowing.Windows.Assign", "$own <= closed", "$own < closed"},
 		},
 		{
 			rule:  "the oldest open window is the one after the newest closed",
-			patch: patch{"aggregator.Windows.Assign", "$closed + $length", "$closed + 2*$length"},
+			patch: patch{"internal/windowing.Windows.Assign", "$closed + $length", "$closed + 2*$length"},
 		},
 		{
 			rule:  "a window stays open for the lateness",
-			patch: patch{"aggregator.Windows.Closed", "$watermark - $lateness", "$watermark"},
+			patch: patch{"internal/windowing.Windows.Closed", "$watermark - $lateness", "$watermark"},
 		},
 		{
 			rule:  "the watermark is the greatest time",
-			patch: patch{"aggregator.Combiner.Add", "$time > $c.watermark", "true"},
+			patch: patch{"internal/windowing.Windows.Assign", "$t <= $s.Watermark", "false"},
 		},
 		{
-			rule:       "the watermark that decides is that before the record",
-			patch:      patch{"aggregator.Combiner.count", "$assign($time, $c.watermark)", "$assign($time, max($time, $c.watermark))"},
-			equivalent: "a record's own time never closes its own window, which ends after it, and it is not late then",
+			rule:  "what is no reaction does not move the watermark",
+			patch: patch{"aggregator.Combiner.Add", "if $err != nil { return $err }", "if $err != nil { c.state.Watermark = max(c.state.Watermark, r.Time); return $err }"},
+		},
+		{
+			rule:  "a far time does not move the watermark before it is confirmed",
+			patch: patch{"internal/windowing.Windows.Assign", "$w.isFar($s, $t) && $bound", "false"},
+		},
+		{
+			rule:  "a far time is one that closes the window of the watermark",
+			patch: patch{"internal/windowing.Windows.isFar", "$closed >= $own", "$closed > $own"},
+		},
+		{
+			rule:  "the next reaction confirms a far time",
+			patch: patch{"internal/windowing.Windows.resolve", "!w.isLate(t, pending)", "false"},
+		},
+		{
+			rule:  "a reaction that would be late under a far time does not confirm it",
+			patch: patch{"internal/windowing.Windows.resolve", "!w.isLate(t, pending)", "true"},
+		},
+		{
+			rule:  "a late reaction says nothing of a far time",
+			patch: patch{"internal/windowing.Windows.resolve", "!w.isLate(t, s.Watermark)", "true"},
+		},
+		{
+			rule:  "the window of a far time that is not confirmed gets no more reactions",
+			patch: patch{"internal/windowing.Windows.resolve", "$s.Spent, $s.Pending = $w.Ahead($s), 0", "$s.Pending = 0"},
+		},
+		{
+			rule: "a state is bounded", by: "./internal/windowing -run Spent",
+			patch: patch{"internal/windowing.Windows.Assign", "$w.isFar($s, $t) && $bound", "$w.isFar($s, $t)"},
+		},
+		{
+			rule:  "what is no time decides nothing",
+			patch: patch{"internal/windowing.Windows.Assign", "!IsTime($t)", "false"},
+		},
+		{
+			rule:       "a spent window is sent before it is forgotten",
+			patch:      patch{"aggregator.Combiner.Confirm", "slices.Contains($c.state.Spent, $end) && !$w.dirty", "slices.Contains($c.state.Spent, $end)"},
+			equivalent: "it is due at once, so that it is part of every emission",
+		},
+		{
+			rule: "the commit does not wait for the time of a spent window", by: "./aggregator -run Spent",
+			patch: patch{"aggregator.Combiner.Confirm", "slices.Contains($c.state.Spent, $end) && !$w.dirty", "false"},
+		},
+		{
+			rule: "the commit knows the far time that is pending", by: "./aggregator -run CombinerRecovers",
+			patch: patch{"aggregator.Combiner.resume", "windowing.State{Watermark: $w, Pending: $p, Spent: $s}", "windowing.State{Watermark: $w, Spent: $s}"},
+		},
+		{
+			rule: "the commit knows the windows that are spent", by: "./aggregator -run CombinerRecovers",
+			patch: patch{"aggregator.Combiner.resume", "windowing.State{Watermark: $w, Pending: $p, Spent: $s}", "windowing.State{Watermark: $w, Pending: $p}"},
 		},
 		{
 			rule:  "nothing is dropped for being late",
@@ -177,15 +225,15 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "the commit knows the watermark",
-			patch: patch{"aggregator.Combiner.resume", "$c.watermark, $c.closed = $meta.Watermark, $meta.Closed", "$c.closed = $meta.Closed"},
+			patch: patch{"aggregator.Combiner.resume", "$c.state, $c.closed = $state, $meta.Closed", "$c.closed = $meta.Closed"},
 		},
 		{
 			rule:  "the watermark of the commit is that at its offset",
-			patch: patch{"aggregator.Combiner.Commit", "$first, $offset, $meta.Watermark = $w.first, $w.first, $w.watermark", "$first, $offset = $w.first, $w.first"},
+			patch: patch{"aggregator.Combiner.Commit", "$first, $offset, $state = $w.first, $w.first, $w.state", "$first, $offset = $w.first, $w.first"},
 		},
 		{
 			rule:       "what the commit calls closed is not emitted again",
-			patch:      patch{"aggregator.Combiner.resume", "$c.watermark, $c.closed = $meta.Watermark, $meta.Closed", "$c.watermark = $meta.Watermark"},
+			patch:      patch{"aggregator.Combiner.resume", "$c.state, $c.closed = $state, $meta.Closed", "$c.state = $state"},
 			equivalent: "a partial that is built again of a closed window holds part of the one known and ends no later: the reducer ignores it",
 		},
 		{
@@ -210,7 +258,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "after a silence it goes on where all was counted",
-			patch: patch{"aggregator.Combiner.Confirm", "$c.emitted, $c.emittedWatermark = $c.position, $c.watermark", "$c.emitted, $c.emittedWatermark = $c.position-1, $c.watermark"},
+			patch: patch{"aggregator.Combiner.Confirm", "emitted{$c.position, $w, 0, $used}", "emitted{$c.position - 1, $w, 0, $used}"},
 		},
 		{
 			rule: "after a silence it goes on only where all was counted", by: commits,

@@ -24,12 +24,14 @@ type world struct {
 	active    int       // how many partitions get reactions: the first ones
 	channels  int       // how many channels get reactions: the first ones
 	lastWrite time.Time // when a reaction, count or swarm was last written
+	farthest  time.Time // the greatest time of a reaction
 	faults    faults
 	calm      bool // the adversary has stopped
 	events    int
 	trace     bool
 	hash      uint64 // of all events
 	decoded   decoded
+	hidden    map[int64]bool // ends of windows that were counted far ahead of the clock
 
 	mu       sync.Mutex
 	requests []*request // that wait for their next step
@@ -49,10 +51,11 @@ type settings struct {
 	duplicates, staleAnswers, idleHours int
 	resets                              int
 	skew                                []time.Duration // how far the clocks of main servers are ahead
+	far                                 int             // a request in so many has times that no right clock has; 0: none
 }
 
 // faults counts the faults of a history.
-type faults struct{ kills, pauses, zombies, repeats, leaps, idleHours, resets, strangers, transactions int }
+type faults struct{ kills, pauses, zombies, repeats, leaps, idleHours, resets, strangers, transactions, far int }
 
 // newSettings draws the settings of a history at random.
 func newSettings(rng *rand.Rand) settings {
@@ -84,6 +87,9 @@ func newSettings(rng *rand.Rand) settings {
 			ahead = -time.Duration(rng.Int64N(int64(3 * s.lateness)))
 		}
 		s.skew = append(s.skew, ahead)
+	}
+	if rng.IntN(2) == 0 {
+		s.far = 5 + rng.IntN(100)
 	}
 	return s
 }

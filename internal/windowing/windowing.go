@@ -1,4 +1,6 @@
-package aggregator
+// Package windowing decides which window each reaction of a partition belongs to. The
+// aggregator counts by it, and verify and trace check by it.
+package windowing
 
 import (
 	"fmt"
@@ -12,14 +14,9 @@ import (
 // the newest window if there is none.
 const Never int64 = math.MinInt64
 
-// Windows divides time into windows, and decides which one a record belongs to. All
-// times are in ms since the Unix epoch, and a window is identified by its end.
-//
-// The log alone decides. The watermark at an offset is the greatest record time before
-// it. A window is open while the watermark is below the window's end plus Lateness. A
-// record belongs to the window of its own time if that is open, else to the oldest open
-// window. So everybody who reads the same partition decides the same, whenever and
-// however often.
+// Windows divides time into windows. All times are in ms since the Unix epoch, and a
+// window is identified by its end. Assign has the rule that decides which window a
+// reaction belongs to.
 type Windows struct {
 	Length   int64
 	Lateness int64
@@ -33,9 +30,9 @@ const (
 	MaxLateness = time.Hour
 )
 
-// NewWindows returns Windows if the settings are within bounds. Errors begin with the
-// name of the setting that is wrong, window or lateness.
-func NewWindows(length, lateness time.Duration) (Windows, error) {
+// New returns Windows if the settings are within bounds. Errors begin with the name of
+// the setting that is wrong, window or lateness.
+func New(length, lateness time.Duration) (Windows, error) {
 	switch {
 	case length < MinWindow || length > MaxWindow || length%time.Millisecond != 0:
 		return Windows{}, fmt.Errorf("window %v: want whole milliseconds from %v to %v", length, MinWindow, MaxWindow)
@@ -45,8 +42,11 @@ func NewWindows(length, lateness time.Duration) (Windows, error) {
 	return Windows{Length: length.Milliseconds(), Lateness: lateness.Milliseconds()}, nil
 }
 
-// allowed says whether NewWindows takes these settings.
-func allowed(s wire.Settings) bool {
+// Of returns the windows of settings that were read from a mark or a commit.
+func Of(s wire.Settings) Windows { return Windows{Length: s.WindowMS, Lateness: s.LatenessMS} }
+
+// Allowed says whether New takes these settings.
+func Allowed(s wire.Settings) bool {
 	return s.WindowMS >= MinWindow.Milliseconds() && s.WindowMS <= MaxWindow.Milliseconds() &&
 		s.LatenessMS >= MinLateness.Milliseconds() && s.LatenessMS <= MaxLateness.Milliseconds()
 }
@@ -72,17 +72,6 @@ func (w Windows) Closed(watermark int64) int64 {
 		return Never
 	}
 	return w.roundDown(watermark - w.Lateness)
-}
-
-// Assign returns the end of the window that a record belongs to. t is the record's
-// time, watermark the greatest record time before it. If the window of t is open, the
-// record belongs to it; else the record is late, and belongs to the oldest open window.
-func (w Windows) Assign(t, watermark int64) (end int64, late bool) {
-	end = w.Of(t)
-	if closed := w.Closed(watermark); end <= closed {
-		return closed + w.Length, true
-	}
-	return end, false
 }
 
 // roundDown returns the greatest multiple of the length that is not after t. t may be
