@@ -116,6 +116,8 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	a.cfg.Claimed(claim.Topic, claim.Partition)
 	a.cfg.Logger.Debug("combining", "partition", claim.Partition, "from", c.Position(), "end", claim.End)
 	var late int64 // of all batches before
+	ahead := a.newWatermarkWatch(claim.Partition)
+	defer ahead.forget()
 	err = claimloop.Loop[PartialsEmission]{
 		Name: fmt.Sprintf("combine partition %d", claim.Partition), Claim: claim, Machine: c, Lag: a.metrics.lag,
 		Write:      a.writePartials,
@@ -125,6 +127,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 			a.metrics.reactions.Add(float64(len(b.Records)))
 			a.metrics.late.Add(float64(c.Late() - late))
 			late = c.Late()
+			ahead.check(c.Watermark(), time.Now())
 		},
 		BacklogInterval: minEmission, // writing and committing after each fetch would take longer than counting
 	}.Run(ctx)

@@ -16,6 +16,7 @@ type metrics struct {
 	delay        prometheus.Histogram
 	lag          claimloop.Lag
 	open         *prometheus.GaugeVec
+	ahead        *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -34,6 +35,9 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Buckets: []float64{.1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30},
 		}),
 		lag: claimloop.NewLag(reg, "emostream_aggregate_lag_records"),
+		ahead: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "emostream_aggregate_watermark_ahead_seconds", Help: "How far the watermark of a partition of emoji-topic is ahead of the clock; 0: not.",
+		}, []string{"partition"}),
 		open: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "emostream_aggregate_open_windows", Help: "Windows of channels that can still grow.",
 		}, []string{"partition"}),

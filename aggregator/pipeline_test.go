@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"sync"
 	"testing"
@@ -128,10 +129,10 @@ type pipeline struct {
 	metrics                     *prometheus.Registry
 }
 
-func newPipeline(t *testing.T) pipeline {
+func newPipeline(t *testing.T, logger ...*slog.Logger) pipeline {
 	t.Helper()
 	p := pipeline{reactions: newTopic(2), partials: newTopic(1), counts: newTopic(1), metrics: prometheus.NewRegistry()}
-	a, err := aggregator.New(aggregator.Config{Partials: p.partials, PartialPartitions: 1, Counts: p.counts, CountPartitions: 1, Metrics: p.metrics})
+	a, err := aggregator.New(aggregator.Config{Partials: p.partials, PartialPartitions: 1, Counts: p.counts, CountPartitions: 1, Metrics: p.metrics, Logger: append(logger, nil)[0]})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -74,6 +74,16 @@ func (w Windows) Closed(watermark int64) int64 {
 	return w.roundDown(watermark - w.Lateness)
 }
 
+// ShownFrom returns from when on, in ms, the next reactions of a partition are shown,
+// whatever their times. It returns true if that is late because the watermark is further
+// ahead of the clock than the lateness. Right clocks are ahead by half of it at most.
+func (w Windows) ShownFrom(watermark, now int64) (at int64, isAhead bool) {
+	if watermark == Never || watermark-w.Lateness <= now {
+		return now, false
+	}
+	return w.Closed(watermark) + w.Length, true
+}
+
 // roundDown returns the greatest multiple of the length that is not after t. t may be
 // before the Unix epoch.
 func (w Windows) roundDown(t int64) int64 {
