@@ -122,6 +122,20 @@ func (l *Limiter) Take(key uint64, n int, now time.Time) (wait time.Duration) {
 	return 0
 }
 
+// Charge takes n tokens from a key's bucket. If there are fewer, the key owes the rest,
+// but never more than a burst.
+func (l *Limiter) Charge(key uint64, n int, now time.Time) {
+	at := max(0, int64(now.Sub(l.epoch)))
+	set, mu := l.lock(key)
+	defer mu.Unlock()
+	b, found := find(set, key)
+	from := at
+	if found {
+		from = max(at, b.full)
+	}
+	b.key, b.full = key, min(from+int64(n)*l.perToken, at+2*l.toFill)
+}
+
 // Refund puts n tokens back that Take has taken.
 func (l *Limiter) Refund(key uint64, n int) {
 	set, mu := l.lock(key)

@@ -158,6 +158,35 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
+// Charge takes what there is, and the rest is owed, but at most a burst.
+func TestCharge(t *testing.T) {
+	for _, tt := range []struct {
+		charged []int
+		wait    time.Duration // until there is a token again; 0: there is one
+	}{
+		{[]int{9}, 0},
+		{[]int{10}, time.Second},
+		{[]int{11}, 2 * time.Second},
+		{[]int{5, 5, 5}, 6 * time.Second},
+		{[]int{20}, 11 * time.Second},
+		{[]int{21}, 11 * time.Second},
+		{[]int{1_000_000}, 11 * time.Second},
+		{[]int{20, 20}, 11 * time.Second},
+	} {
+		l := quota.New(quota.Rate{PerSecond: 1, Burst: 10}, 8)
+		key, now := l.Key("ann"), time.Now()
+		for _, n := range tt.charged {
+			l.Charge(key, n, now)
+		}
+		if got := l.Delay(key, now); got != tt.wait {
+			t.Errorf("%v: the next token comes after %v, want %v", tt.charged, got, tt.wait)
+		}
+		if wait := l.Take(key, 1, now.Add(tt.wait)); wait != 0 {
+			t.Errorf("%v: after %v there is none for %v", tt.charged, tt.wait, wait)
+		}
+	}
+}
+
 func TestTakeAllocatesNothing(t *testing.T) {
 	l := quota.New(quota.Rate{PerSecond: 5, Burst: 5}, 1000)
 	now := time.Now()

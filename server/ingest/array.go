@@ -17,6 +17,10 @@ const (
 	minItemBytes   = 16
 )
 
+// chargedBytes is for how many bytes of an array that is refused whole its address pays
+// a token: about as many as a reaction has. Reading them costs as much as taking it in.
+const chargedBytes = 100
+
 // array takes in a body that is a JSON array of reactions.
 func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from client) {
 	bulk := bulk{handler: h, from: from, turn: h.turns.of(from.address)}
@@ -25,6 +29,7 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from
 	all, refusal := split(b.body)
 	if refusal != nil {
 		bulk.turn.end()
+		h.quotas.charge(from, max(len(all), len(b.body)/chargedBytes))
 		h.refuse(w, r, refusal)
 		return
 	}
@@ -38,44 +43,51 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from
 	answer.send(w, r, bulk.logFailure)
 }
 
-// split returns the items of a JSON array.
-func split(body []byte) (items, *httpserve.Refusal) {
-	if !utf8.Valid(body) {
+// split returns the items of a JSON array as parts of b. If it refuses the array, the
+// items are those that it has found until then.
+func split(b []byte) (items [][]byte, refusal *httpserve.Refusal) {
+	if !utf8.Valid(b) {
 		return nil, invalidUTF8()
 	}
-	var all items
-	if err := json.Unmarshal(body, &all); err != nil {
-		return nil, badJSON(body, err)
+	if !json.Valid(b) {
+		var whole json.RawMessage
+		return nil, badJSON(b, json.Unmarshal(b, &whole))
 	}
-	if len(all) > maxArrayItems {
-		return nil, httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_many_items",
-			"the array has more than the %d reactions that are allowed: send several, or one a line as application/x-ndjson", maxArrayItems)
-	}
-	if len(all) > minJudgedItems && len(body) < minItemBytes*len(all) {
-		return nil, httpserve.Refusalf(http.StatusUnprocessableEntity, "no_reactions",
-			"the array has %d items in %d bytes, and no reaction is that short: send objects like {\"user_id\":\"ann\",\"emoji_type\":\"🔥\"}", len(all), len(body))
-	}
-	return all, nil
-}
-
-// items are the items of a JSON array. At most one more than maxArrayItems is decoded:
-// otherwise an array of 4 MB that holds only zeros and commas would take 100 MB of
-// memory.
-type items []json.RawMessage
-
-// UnmarshalJSON splits b, an array, into its items. encoding/json has checked that b is
-// valid JSON.
-func (i *items) UnmarshalJSON(b []byte) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	if _, err := dec.Token(); err != nil { // the opening bracket
-		return err
-	}
-	for dec.More() && len(*i) <= maxArrayItems {
-		var raw json.RawMessage
-		if err := dec.Decode(&raw); err != nil {
-			return err
+	depth, start := 0, 0
+	for i := 0; i < len(b); i++ {
+		switch b[i] {
+		case '"':
+			for i++; b[i] != '"'; i++ {
+				if b[i] == '\\' {
+					i++
+				}
+			}
+		case '[', '{':
+			if depth++; depth == 1 {
+				start = i + 1
+			}
+		case ']', '}', ',':
+			if b[i] != ',' {
+				depth--
+			}
+			if depth != 0 && (depth != 1 || b[i] != ',') {
+				continue // inside an item
+			}
+			item := bytes.TrimSpace(b[start:i])
+			start = i + 1
+			if len(item) == 0 {
+				continue // an empty array: other items have bytes, since b is valid
+			}
+			if len(items) == maxArrayItems {
+				return items, httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_many_items",
+					"the array has more than the %d reactions that are allowed: send several, or one a line as application/x-ndjson", maxArrayItems)
+			}
+			items = append(items, item)
 		}
-		*i = append(*i, raw)
 	}
-	return nil
+	if len(items) > minJudgedItems && len(b) < minItemBytes*len(items) {
+		return items, httpserve.Refusalf(http.StatusUnprocessableEntity, "no_reactions",
+			"the array has %d items in %d bytes, and no reaction is that short: send objects like {\"user_id\":\"ann\",\"emoji_type\":\"🔥\"}", len(items), len(b))
+	}
+	return items, nil
 }

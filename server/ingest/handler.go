@@ -116,11 +116,12 @@ func New(cfg Config) *Handler {
 type client struct {
 	address netip.Addr // not valid: not known
 	bucket  uint64     // the key of its token bucket; 0: it has no limit
+	paid    int        // how many tokens the address has paid for each reaction already
 }
 
 func (h *Handler) client(r *http.Request) client {
 	address := httpserve.ClientNetwork(h.cfg.Proxies.ClientIP(r))
-	return client{address, h.quotas.bucket(address)}
+	return client{address: address, bucket: h.quotas.bucket(address)}
 }
 
 // LastAccepted returns when a reaction was last accepted. It returns the zero time if

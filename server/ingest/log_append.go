@@ -60,14 +60,26 @@ type bulk struct {
 	record     func(number int, acceptedAt int64, refusal *httpserve.Refusal)
 	logFailure *httpserve.Refusal // why the log did not take a batch
 
-	numbers []int // of the reactions in the batch
+	spent   *httpserve.Refusal // since the address had no token left; until the next flush
+	unpaid  int                // bytes of the reactions that were refused with it
+	numbers []int              // of the reactions in the batch
 	batch   batch
 	at      time.Time // when the batch was begun
 }
 
 // add takes in one reaction, as JSON.
 func (b *bulk) add(ctx context.Context, number int, json []byte) {
-	one, refusal := b.handler.admit(json, b.from)
+	if b.spent == nil && !b.handler.quotas.takeOne(b.from) {
+		b.spent = b.handler.quotas.spent(b.from) // made once for thousands of reactions
+	}
+	if b.spent != nil {
+		b.unpaid += len(json)
+		b.refuse(number, b.spent)
+		return
+	}
+	from := b.from
+	from.paid = 1
+	one, refusal := b.handler.admit(json, from)
 	if refusal == nil && b.logFailure != nil {
 		refusal = &httpserve.Refusal{
 			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,
@@ -94,8 +106,13 @@ func (b *bulk) refuse(number int, refusal *httpserve.Refusal) {
 	b.record(number, 0, refusal)
 }
 
-// flush appends the batch to the log and records the outcomes.
+// flush appends the batch to the log and records the outcomes. It charges the address
+// for what was refused because it had no token left, since that was read.
 func (b *bulk) flush(ctx context.Context) {
+	if b.spent != nil {
+		b.handler.quotas.charge(b.from, b.unpaid/chargedBytes)
+		b.spent, b.unpaid = nil, 0
+	}
 	if len(b.batch.records) == 0 {
 		return
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/sleep"
 )
 
 // lineBuffer is how many bytes of a stream are read at once.
@@ -60,6 +61,8 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 		if !hasLine(in) {
 			bulk.turn.end()
 			bulk.flush(ctx) // the next read may wait for the client, and what has arrived must not wait with it
+			// A stream whose address has no token left is read no faster than it gets some.
+			_ = sleep.For(open, min(time.Second, h.quotas.delay(from)))
 		}
 	}
 	if bulk.logFailure != nil {

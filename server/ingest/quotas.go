@@ -11,8 +11,9 @@ import (
 )
 
 // Quotas limit what one client may send. A reaction costs as many tokens as it counts
-// for. A reaction that is refused costs none, unless it is refused because the log
-// failed.
+// for. A reaction that is refused costs none, unless the log failed. But in an array or
+// a stream its address pays one token for it all the same: otherwise thousands in one
+// request, none of which is taken, would keep the server busy at no cost.
 type Quotas struct {
 	User    quota.Rate // for each user_id; zero: no limit
 	Address quota.Rate // for each IPv4 address and each /64 of IPv6; zero: no limit
@@ -60,13 +61,37 @@ func (q *quotas) bucket(address netip.Addr) uint64 {
 // refusalIfSpent returns a refusal if a client's address has no token left, else nil. It
 // is called before the body is read.
 func (q *quotas) refusalIfSpent(from client) *httpserve.Refusal {
-	if from.bucket == 0 {
-		return nil
-	}
-	if wait := q.addresses.Delay(from.bucket, time.Now()); wait > 0 {
+	if wait := q.delay(from); wait > 0 {
 		return rateLimited("address", q.addresses, wait)
 	}
 	return nil
+}
+
+// delay returns how long it takes until a client's address has a token; 0 if it has one.
+func (q *quotas) delay(from client) time.Duration {
+	if from.bucket == 0 {
+		return 0
+	}
+	return q.addresses.Delay(from.bucket, time.Now())
+}
+
+// takeOne takes a token of a client's address for a reaction in an array or a stream,
+// before it is looked at. It returns false if there is none.
+func (q *quotas) takeOne(from client) bool {
+	return from.bucket == 0 || q.addresses.Take(from.bucket, 1, time.Now()) == 0
+}
+
+// spent returns the refusal of a reaction for which takeOne had no token.
+func (q *quotas) spent(from client) *httpserve.Refusal {
+	return rateLimited("address", q.addresses, q.delay(from))
+}
+
+// charge takes n tokens of a client's address for a request that is refused whole, more
+// than there are if need be.
+func (q *quotas) charge(from client, n int) {
+	if from.bucket != 0 {
+		q.addresses.Charge(from.bucket, n, time.Now())
+	}
 }
 
 // take takes a reaction's tokens from both its user and its address, or refuses the
@@ -79,14 +104,14 @@ func (q *quotas) take(one reaction, from client) *httpserve.Refusal {
 	var user uint64
 	if q.users != nil {
 		user = q.users.Key(one.UserID)
-		if refusal := take(q.users, user, one.count, "user_id", now); refusal != nil {
+		if refusal := take(q.users, user, one.count, 0, "user_id", now); refusal != nil {
 			return refusal
 		}
 	}
 	if from.bucket == 0 {
 		return nil
 	}
-	refusal := take(q.addresses, from.bucket, one.count, "address", now)
+	refusal := take(q.addresses, from.bucket, one.count, from.paid, "address", now)
 	if refusal != nil && q.users != nil {
 		q.users.Refund(user, one.count)
 	}
@@ -99,15 +124,16 @@ func (q *quotas) refund(one reaction, from client) {
 		q.users.Refund(q.users.Key(one.UserID), one.count)
 	}
 	if from.bucket != 0 {
-		q.addresses.Refund(from.bucket, one.count)
+		q.addresses.Refund(from.bucket, one.count-from.paid)
 	}
 }
 
-func take(l *quota.Limiter, key uint64, n int, of string, now time.Time) *httpserve.Refusal {
+// take takes n tokens, of which some are paid already.
+func take(l *quota.Limiter, key uint64, n, paid int, of string, now time.Time) *httpserve.Refusal {
 	if burst := l.Rate().Burst; n > burst {
 		return httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_count", "count %d: at most %d are allowed at once for each %s", n, burst, of)
 	}
-	if wait := l.Take(key, n, now); wait > 0 {
+	if wait := l.Take(key, n-paid, now); wait > 0 {
 		return rateLimited(of, l, wait)
 	}
 	return nil

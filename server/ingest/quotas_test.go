@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -142,6 +143,80 @@ func TestQuotasOfBoth(t *testing.T) {
 			if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "1" {
 				t.Errorf("%s: %d %s", contentType, w.Code, w.Body)
 			}
+		}
+	})
+}
+
+// What is refused in an array or a stream costs its address what reading it cost: a
+// token for each reaction, or one for each 100 bytes of what is refused whole or because
+// there are no tokens left. It costs no user anything.
+func TestRefusedReactionsAreNotFree(t *testing.T) {
+	bad := `{"user_id":"ann","emoji_type":"A"}`
+	for name, tt := range map[string]struct {
+		body string
+		left int // of 100 tokens of the address; negative: it owes some
+	}{
+		"bad ones":                      {"[" + strings.Repeat(bad+",", 29) + bad + "]", 70},
+		"good ones":                     {"[" + strings.Repeat(fire+",", 29) + fire + "]", 70},
+		"counts":                        {"[" + withField("count", "20") + "," + withField("count", "20") + "," + bad + "]", 59},
+		"no more channels":              {"[" + withField("channel", `"a"`) + "," + withField("channel", `"b"`) + "]", 98},
+		"counts beyond":                 {"[" + withField("count", "90") + "," + withField("count", "90") + "]", 9},
+		"as many as there are":          {"[" + strings.Repeat(bad+",", 99) + bad + "]", 0},
+		"beyond, by a hundred bytes":    {"[" + strings.Repeat(bad+",", 99) + bad + "," + quoted("x", 98) + "]", -1},
+		"beyond, by a byte less":        {"[" + strings.Repeat(bad+",", 99) + bad + "," + quoted("x", 97) + "]", 0},
+		"beyond, by very much":          {"[" + strings.Repeat(bad+",", 9_999) + bad + "]", -100},
+		"no JSON":                       {"[" + strings.Repeat(" ", 2_999), 70},
+		"no JSON of a byte less":        {"[" + strings.Repeat(" ", 2_998), 71},
+		"no UTF-8":                      {"[" + strings.Repeat("\xff", 2_999), 70},
+		"too short to be any":           {"[" + strings.Repeat("0,", 149) + "0]", -50},
+		"more than there may be in one": {"[" + strings.Repeat("0,", 10_000) + "0]", -100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := routes(&memory{t: t}, ingest.Config{MaxChannels: 1, Quotas: ingest.Quotas{
+					User: quota.Rate{PerSecond: 1, Burst: 1000}, Address: quota.Rate{PerSecond: 1, Burst: 100},
+				}})
+				post(h, "/v1/reactions", asJSON, tt.body)
+				one := sender{"ann", "192.0.2.1:1234", ""} // as post
+				left := tt.left
+				if left < 0 {
+					<-time.After(time.Duration(-left)*time.Second - 1)
+					if got := one.send(h, 1); got.Code != http.StatusTooManyRequests {
+						t.Errorf("while it owes: %d", got.Code)
+					}
+					<-time.After(time.Second + 1)
+					left = 1
+				}
+				for range left {
+					if got := one.send(h, 1); got.Code != http.StatusOK {
+						t.Fatalf("%d were left, and not all are there: %d %s", left, got.Code, got.Body)
+					}
+				}
+				if got := one.send(h, 1); got.Code != http.StatusTooManyRequests {
+					t.Errorf("one more: %d", got.Code)
+				}
+			})
+		})
+	}
+}
+
+// A stream whose address has no tokens left is read no faster than it gets some.
+func TestStreamBeyondItsQuotaIsReadSlowly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := routes(&memory{t: t}, ingest.Config{Quotas: ingest.Quotas{Address: quota.Rate{PerSecond: 1000, Burst: 2000}}})
+		body, in := io.Pipe()
+		answered := make(chan *httptest.ResponseRecorder, 1)
+		go func() { answered <- askFrom(h, ann, "/v1/reactions", asLines, body, -1) }()
+		lines, read := []byte(strings.Repeat(fire+"\n", 100)), 0
+		for start := time.Now(); time.Since(start) < 10*time.Second; {
+			n, err := in.Write(lines)
+			if read += n; err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = in.Close()
+		if o := outcomesIn(t, <-answered); o.Accepted < 2000 || o.Accepted > 12_000 || read > 3<<20 {
+			t.Errorf("of %d bytes in 10s %d reactions were accepted, and %d refused", read, o.Accepted, o.Rejected)
 		}
 	})
 }
