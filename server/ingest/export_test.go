@@ -36,3 +36,9 @@ func (t Turns) Begin(client netip.Addr) (end func()) {
 	turn.begin()
 	return turn.end
 }
+
+// Split returns the items of a JSON array, and false if it is refused.
+func Split(body []byte) ([][]byte, bool) {
+	items, refusal := split(body)
+	return items, refusal == nil
+}

@@ -212,3 +212,34 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSplit compares the items of arrays with those that encoding/json finds.
+func FuzzSplit(f *testing.F) {
+	for _, s := range []string{
+		"[]", " [ ] ", "[0]", "[0,1]", `["a]","\"","\\",",",""]`, `[[1,[2]],{"a":[",]"]},"x"]`, "[ 1 , {} ,[ ] ]", "[1,]", "[", "[}", "[\"\xff\"]", `["\u0022,"]`, "[1] ", "[1]x",
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		if !bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("[")) {
+			return // see singleOrArray
+		}
+		got, ok := ingest.Split(body)
+		var want []json.RawMessage
+		err := json.Unmarshal(body, &want)
+		if whole := err == nil && utf8.Valid(body); whole != ok && len(want) <= 100 {
+			t.Fatalf("%q: split %v, and encoding/json says %v", body, ok, err)
+		}
+		if !ok {
+			return
+		}
+		if len(got) != len(want) {
+			t.Fatalf("%q: %d items, want %d", body, len(got), len(want))
+		}
+		for i := range want {
+			if !bytes.Equal(got[i], want[i]) {
+				t.Errorf("%q: item %d is %q, want %q", body, i, got[i], want[i])
+			}
+		}
+	})
+}
