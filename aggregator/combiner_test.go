@@ -55,6 +55,22 @@ func fetched(next int64, atEnd bool, sentAt int64) stream.Batch {
 	return b
 }
 
+// While a transaction keeps a partition from being read to its end, its windows are sent
+// by the clock, and not reported. The combiner does not ask again and again meanwhile.
+func TestCombinerReportsNothingBehindATransaction(t *testing.T) {
+	c := newCombiner(t, 1)
+	add(t, c, 0, 500, value("🔥"))
+	blocked := fetched(1, false, 2500)
+	blocked.Unstable = 1
+	c.Advance(blocked)
+	emit(t, c, 2500, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed -10000")
+	if at, ok := c.NextDue(2500); !ok || at != 4100 {
+		t.Errorf("the next is due at %d, %v; want 4100, after the end of the next window", at, ok)
+	}
+	c.Advance(fetched(2, true, 2600)) // the transaction was aborted
+	emit(t, c, 2600, "mark: reported 2000, closed -10000")
+}
+
 // lines returns a line for each record of an emission, by partition of emoji-partials.
 func lines(t *testing.T, e aggregator.PartialsEmission) [][]string {
 	t.Helper()

@@ -14,7 +14,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/proof/kafkatest/foreign"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -89,6 +91,60 @@ func TestTransactionsAreReadToTheirEnd(t *testing.T) {
 		if b.Next != 4 || !b.AtEnd() {
 			t.Errorf("it says to go on at %d, at the end %v; want 4, true", b.Next, b.AtEnd())
 		}
+	})
+}
+
+// A transaction that is open when the embedded broker ends is aborted without a marker.
+// What the same program writes afterwards is read once it is committed.
+func TestATransactionThatTheBrokerLeftIsNotRead(t *testing.T) {
+	t.Parallel()
+	dir := brokertest.Folder(t)
+	first, stop := run(t, broker.Config{DataDir: dir})
+	k := cluster{brokers: []string{first.Addr()}, embedded: true}
+	topic, id := k.topic(t, 1, nil), unique(t)
+	foreign.Begin(t, k.brokers, id).Write(topic, 0, values("left", "left")...)
+	stop()
+	b, _ := run(t, broker.Config{DataDir: dir, Listen: first.Addr()})
+	k.brokers = []string{b.Addr()}
+	c := k.open(t)
+	theirs := foreign.Begin(t, k.brokers, id)
+	theirs.Write(topic, 0, values("kept")...)
+	theirs.Commit()
+	eventually(t, func() error {
+		b, err := c.Reader(topic, 0).Fetch(within(t), 0, 0)
+		if got := told(b); err != nil || len(b.Records) != 1 || string(b.Records[0].Value) != "kept" || !b.AtEnd() {
+			return fmt.Errorf("read %q, %+v, %w", got, b, err)
+		}
+		return nil
+	})
+}
+
+// While a transaction is open, what is before it is read, and the batch says that the
+// rest is behind it.
+func TestAnOpenTransactionIsReadUpTo(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, k cluster) {
+		topic, c := k.topic(t, 1, nil), k.open(t)
+		write(t, c, topic, 0, values("before"))
+		theirs := foreign.Begin(t, k.brokers, unique(t))
+		theirs.Write(topic, 0, values("theirs")...)
+		write(t, c, topic, 0, values("behind"))
+		r := c.Reader(topic, 0)
+		b, err := r.Fetch(within(t), 0, 0)
+		if err != nil || len(b.Records) != 1 || string(b.Records[0].Value) != "before" || b.Next != 1 || b.HighWatermark != 3 || !b.Blocked() || b.AtEnd() {
+			t.Fatalf("Fetch = %+v, %v; want one record, and two behind", b, err)
+		}
+		if stable, err := c.StableEnd(within(t), topic, 0); stable != 1 || err != nil {
+			t.Errorf("StableEnd = %d, %v; want 1", stable, err)
+		}
+		theirs.Abort()
+		eventually(t, func() error {
+			b, err := r.Fetch(within(t), 1, 0)
+			if err != nil || len(b.Records) != 1 || string(b.Records[0].Value) != "behind" || b.Blocked() {
+				return fmt.Errorf("after the end: %+v, %w", b, err)
+			}
+			return nil
+		})
 	})
 }
 

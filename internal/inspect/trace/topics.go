@@ -234,6 +234,7 @@ func (f *following) start(ctx context.Context, r reader) {
 	f.group.Go(func() error {
 		c := topicreader.NewCursor(f.Client, r.topic, r.partition, 0)
 		c.MoveTo(r.from)
+		c.OnUnread(func(u topicreader.Unread) { f.unread(u) })
 		return c.Read(ctx, topicreader.Endless, func(records []stream.Record) error {
 			return f.take(r, records, time.Now().UnixMicro())
 		}, nil)
@@ -247,6 +248,20 @@ func (f *following) take(r reader, records []stream.Record, at int64) error {
 		r.take(r.partition, record, at)
 	}
 	return f.See(f.tracer)
+}
+
+// unread counts what cannot be read of a topic, and notes where a transaction is open.
+func (f *following) unread(u topicreader.Unread) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case u.Open:
+		f.Note(fmt.Sprintf("a transaction of another program is open in %s/%d from offset %d on: nothing behind it is followed until it ends", u.Topic, u.Partition, u.From))
+	case u.Topic == f.Topics.Reactions():
+		f.tracer.totals.skipped += u.To - u.From
+	default:
+		f.tracer.totals.unreadable += u.To - u.From
+	}
 }
 
 // watch calls Tick and See every stuckInterval, and searches for new topics every
