@@ -10,6 +10,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/broker"
 )
 
 func newUp(io streams) *cobra.Command {
@@ -186,7 +188,7 @@ func (f *upFlags) openBroker(ctx context.Context, p *pipeline) error {
 	if err != nil {
 		return err
 	}
-	cfg.Logger = p.log
+	cfg.Logger, cfg.Consumers = p.log, broker.ConsumersOf(f.names(), f.groupPrefix)
 	p.broker, err = openBroker(ctx, cfg, "--broker-listen", "emostream up --broker-listen localhost:9192")
 	if err != nil {
 		return err

@@ -54,6 +54,12 @@ type Config struct {
 	// RetentionBytes bounds the log of topics that do not set it. Each partition may
 	// hold an eighth of it. Default 1 GiB.
 	RetentionBytes int64
+	// Consumers are the consumer groups that must have committed records before these
+	// are removed; default DefaultConsumers.
+	Consumers []Consumer
+	// MinFree is how many bytes must be free on the disk, or else reactions are refused;
+	// default 64 MiB.
+	MinFree int64
 	// Housekeeping is the time between two runs of retention and compaction;
 	// default 1 min.
 	Housekeeping time.Duration
@@ -75,6 +81,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.RetentionBytes == 0 {
 		c.RetentionBytes = 1 << 30
+	}
+	if c.Consumers == nil {
+		c.Consumers = DefaultConsumers()
+	}
+	if c.MinFree == 0 {
+		c.MinFree = 64 << 20
 	}
 	if c.Housekeeping == 0 {
 		c.Housekeeping = time.Minute
@@ -124,6 +136,8 @@ type Broker struct {
 	addr    string
 	cluster *kfake.Cluster
 	lock    *flock.Flock // nil when in memory
+
+	uncommitted *uncommitted
 }
 
 // Open locks the data folder, loads its log, binds the address and serves. The caller
@@ -195,6 +209,9 @@ func (b *Broker) open() error {
 		return fmt.Errorf("embedded broker: %w", err)
 	}
 	b.cluster = cluster
+	b.uncommitted = newUncommitted(b)
+	b.uncommitted.install()
+	b.uncommitted.watch(time.Now())
 	return nil
 }
 

@@ -41,20 +41,14 @@ func (b *Broker) saveEnds() error {
 	if dir == "" {
 		return nil
 	}
-	folders, err := os.ReadDir(filepath.Join(dir, filepath.FromSlash(partitionsDir)))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("ends of the partitions: %w", err)
+	folders, err := b.partitionFolders()
+	if err != nil {
+		return err
 	}
 	now := ends{}
-	for _, f := range folders {
-		cut := strings.LastIndexByte(f.Name(), '-')
-		topic, err := url.PathUnescape(f.Name()[:max(cut, 0)])
-		n, wrong := strconv.ParseInt(f.Name()[cut+1:], 10, 32)
-		if errors.Join(err, wrong) != nil {
-			continue // not kfake's
-		}
-		if p := b.cluster.PartitionInfo(topic, int32(n)); p != nil && p.HighWatermark > 0 {
-			now[f.Name()] = p.HighWatermark
+	for key, name := range folders {
+		if p := b.cluster.PartitionInfo(key.topic, key.partition); p != nil && p.HighWatermark > 0 {
+			now[name] = p.HighWatermark
 		}
 	}
 	text, err := json.Marshal(now)
@@ -62,6 +56,27 @@ func (b *Broker) saveEnds() error {
 		return fmt.Errorf("ends of the partitions: %w", err)
 	}
 	return atomicfile.WriteBytes(endsPath(dir), text, 0o600)
+}
+
+// partitionFolders returns the names of the folders of partitions.
+func (b *Broker) partitionFolders() (map[partitionKey]string, error) {
+	names := map[partitionKey]string{}
+	if b.cfg.DataDir == "" {
+		return names, nil
+	}
+	folders, err := os.ReadDir(filepath.Join(b.cfg.DataDir, filepath.FromSlash(partitionsDir)))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("ends of the partitions: %w", err)
+	}
+	for _, f := range folders {
+		cut := strings.LastIndexByte(f.Name(), '-')
+		topic, err := url.PathUnescape(f.Name()[:max(cut, 0)])
+		n, wrong := strconv.ParseInt(f.Name()[cut+1:], 10, 32)
+		if errors.Join(err, wrong) == nil { // else it is not kfake's
+			names[partitionKey{topic, int32(n)}] = f.Name()
+		}
+	}
+	return names, nil
 }
 
 // restoreEnds gives emptied partitions their ends back. It must run before kfake

@@ -24,7 +24,12 @@ type rawConnection struct {
 
 func dial(t *testing.T, b *broker.Broker) rawConnection {
 	t.Helper()
-	c, err := net.Dial("tcp", b.Addr())
+	return dialTo(t, b.Addr())
+}
+
+func dialTo(t *testing.T, addr string) rawConnection {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

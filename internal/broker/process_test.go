@@ -37,7 +37,7 @@ func runBroker(dir, listen, retention string) int {
 		fmt.Println(err)
 		return 1
 	}
-	b, err := broker.Open(broker.Config{Listen: listen, DataDir: dir, Retention: d, Housekeeping: 20 * time.Millisecond})
+	b, err := broker.Open(broker.Config{Listen: listen, DataDir: dir, Retention: d, Housekeeping: 20 * time.Millisecond, Consumers: kept})
 	if err != nil {
 		fmt.Println(err)
 		return 1

@@ -3,7 +3,9 @@ package broker
 import (
 	"context"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -18,6 +20,8 @@ func (c Config) retention() map[string]string {
 		"log.segment.bytes": strconv.FormatInt(max(c.RetentionBytes/64, 1), 10),
 		// A consumer group that comes back after a month goes on where it was.
 		"offsets.retention.minutes": strconv.Itoa(10 * 365 * 24 * 60),
+		// kfake must not remove anything by itself: Run does it.
+		"log.cleaner.backoff.ms": strconv.FormatInt((10 * 365 * 24 * time.Hour).Milliseconds(), 10),
 	}
 }
 
@@ -26,19 +30,37 @@ func (c Config) retention() map[string]string {
 func (b *Broker) Run(ctx context.Context) error {
 	t := time.NewTicker(b.cfg.Housekeeping)
 	defer t.Stop()
+	watch := time.NewTicker(min(watchInterval, b.cfg.Housekeeping))
+	defer watch.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return b.Close()
+		case <-watch.C:
+			b.uncommitted.watch(time.Now())
 		case <-t.C:
-			if err := b.saveEnds(); err != nil {
+			if err := b.retain(); err != nil {
 				b.cfg.Logger.Warn("nothing is removed from the log", "error", err)
-				continue
 			}
-			b.cluster.ApplyRetention()
-			b.cluster.Compact()
 		}
 	}
+}
+
+// retain applies retention and compaction.
+func (b *Broker) retain() error {
+	if err := b.saveEnds(); err != nil {
+		return err
+	}
+	folders, err := b.partitionFolders()
+	if err != nil {
+		return err
+	}
+	all := b.uncommitted.written() // in memory there are no folders
+	for key := range folders {
+		all[key] = true
+	}
+	b.uncommitted.retain(time.Now(), slices.Collect(maps.Keys(all)))
+	return nil
 }
 
 // Size returns how many bytes the log takes on the disk; 0 if it is in memory.

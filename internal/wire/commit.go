@@ -19,17 +19,15 @@ func DecodeCommit[M any](metadata string) (meta M, ours bool, err error) {
 	var version struct {
 		V int `json:"v"`
 	}
-	if json.Unmarshal([]byte(metadata), &version) != nil || version.V < 1 {
-		return meta, false, nil
-	}
+	_ = json.Unmarshal([]byte(metadata), &version) // what is not JSON has no version
 	if version.V > FormatVersion {
 		return meta, false, &NewerCommitError{version.V}
 	}
 	var decoded M
-	if json.Unmarshal([]byte(metadata), &decoded) != nil {
-		return meta, false, nil
+	if ours = version.V > 0 && json.Unmarshal([]byte(metadata), &decoded) == nil; ours {
+		meta = decoded
 	}
-	return decoded, true, nil
+	return meta, ours, nil
 }
 
 // CombinerCommit is the metadata of a commit in emoji-topic.

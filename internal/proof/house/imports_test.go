@@ -74,7 +74,7 @@ func TestForbiddenImportsAreReported(t *testing.T) {
 		{"loadgen/x.go", []string{kafkaGo, "github.com/twmb/franz-go/pkg/kmsg"}, "one-kafka"},
 		{"cmd/emostream/x.go", []string{kafkaGo, "github.com/twmb/franz-go/pkg/kmsg"}, "one-kafka"},
 
-		{"internal/broker/x.go", []string{kfake, "github.com/twmb/franz-go/pkg/kversion", "github.com/twmb/franz-go/pkg/kmsg", "github.com/twmb/franz-go/pkg/kbin"}, ""},
+		{"internal/broker/x.go", []string{kfake, "github.com/twmb/franz-go/pkg/kversion", "github.com/twmb/franz-go/pkg/kmsg", "github.com/twmb/franz-go/pkg/kbin", "github.com/twmb/franz-go/pkg/kerr"}, ""},
 		{"internal/broker/x.go", []string{kafkaGo, "github.com/twmb/franz-go/pkg/kgo"}, "broker"},
 		{"internal/broker/x_test.go", []string{kafkaGo}, ""},
 		{"internal/kafka/x.go", []string{kfake}, "one-broker"},
