@@ -39,15 +39,18 @@ func TestAbortedTransactionsAreLeftOut(t *testing.T) {
 		"one before it was committed":        {[][]byte{of(7, 0, 0, transactional), of(7, 1, 1, marker), of(7, 2, 2, transactional), of(7, 3, 3, marker)}, []int64{7, 2}, 0, "0", 4},
 		"without a marker, before a greater epoch": {
 			[][]byte{epoch(4, 7, 0, 1, transactional), epoch(4, 7, 2, 2, transactional), epoch(5, 7, 3, 4, transactional), epoch(5, 7, 5, 5, marker)},
-			[]int64{7, 0}, 0, "3 4", 6,
+			[]int64{7, 0},
+			0, "3 4", 6,
 		},
 		"without a marker, and the next too": {
 			[][]byte{epoch(4, 7, 0, 1, transactional), epoch(5, 7, 2, 2, transactional), epoch(6, 7, 3, 3, transactional)},
-			[]int64{7, 0, 7, 2}, 0, "3", 4,
+			[]int64{7, 0, 7, 2},
+			0, "3", 4,
 		},
 		"its marker has a greater epoch": {
 			[][]byte{epoch(4, 7, 0, 1, transactional), epoch(5, 7, 2, 2, marker), epoch(5, 7, 3, 3, transactional)},
-			[]int64{7, 0}, 0, "3", 4,
+			[]int64{7, 0},
+			0, "3", 4,
 		},
 		"one whose content cannot be read": {[][]byte{sealed(spoilt(of(7, 0, 4, transactional), 60, 9)), of(7, 5, 5, marker)}, []int64{7, 0}, 0, "", 6},
 	} {

@@ -29,7 +29,7 @@ func (i *inflater) inflate(codec compress.Compression, b, dst []byte, limit int)
 	case codec == compress.Snappy:
 		out, err = appendSnappy(dst, b, limit)
 	case codec == compress.Zstd:
-		out, err = i.appendZstd(dst, b, limit)
+		out, err = i.appendZstd(dst, b)
 	case known == nil:
 		return dst, brokenf("its compression, %d, is not known", codec)
 	default:
@@ -64,7 +64,7 @@ func appendAll(dst []byte, r io.Reader) ([]byte, error) {
 // appendZstd appends what b holds. It decodes straight into dst, so that the window,
 // whose size b announces, needs no memory of its own. A window of more than
 // maxDecodedBytes is refused, which only the strongest level of zstd announces.
-func (i *inflater) appendZstd(dst, b []byte, limit int) ([]byte, error) {
+func (i *inflater) appendZstd(dst, b []byte) ([]byte, error) {
 	if i.zstd == nil {
 		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxDecodedBytes))
 		if err != nil {

@@ -58,7 +58,8 @@ func TestOpenTransactionsAreUndecided(t *testing.T) {
 			func(in *installation) { in.write(in.names.Counts(), 1, count(base+2000, "🎉", 1, base+2300, "")) }, verify.Differ,
 		},
 		"in the partials, and what seems lost may be behind it": {
-			func(in *installation) string { return in.names.Partials() }, stream.Record{Time: base, Value: []byte("theirs")},
+			func(in *installation) string { return in.names.Partials() },
+			stream.Record{Time: base, Value: []byte("theirs")},
 			func(in *installation) { in.write(in.names.Reactions(), 1, tap(base+2, "🎉", "")) }, verify.Undecided,
 		},
 	}

@@ -104,7 +104,7 @@ func (w *world) check() {
 	}
 	counted := map[cell]int64{}
 	for _, p := range w.counts().partitions {
-		for _, r := range p.own(0) {
+		for _, r := range p.own() {
 			merge(counted, w.count(r))
 		}
 	}
@@ -150,7 +150,7 @@ func (w *world) within(what string, want, got map[cell]int64) {
 func (w *world) leaveOutFuture(want map[cell]int64) {
 	w.hidden = map[int64]bool{}
 	for _, p := range w.counts().partitions {
-		for _, r := range p.own(0) {
+		for _, r := range p.own() {
 			if end := w.count(r).Window.End; end > r.Time+(w.set.lateness+wire.MaxAhead).Milliseconds() {
 				w.hidden[end] = true
 			}
@@ -167,7 +167,7 @@ func (w *world) checkQuiet(cluster string, want map[cell]int64) {
 		last[c.Channel] = max(last[c.Channel], c.End)
 	}
 	quiet := map[cell]bool{}
-	for _, r := range w.topics[cluster].partitions[0].own(0) {
+	for _, r := range w.topics[cluster].partitions[0].own() {
 		if s := w.swarm(r); s.Total == 0 {
 			quiet[cell{End: s.Window.Start, Channel: s.Channel}] = true
 		}
@@ -187,7 +187,7 @@ func (w *world) checkObservers(want map[cell]int64) {
 	w.within(observed, want, got)
 	old := map[cell]bool{}
 	for _, r := range w.roles {
-		for _, rec := range r.topic.partitions[r.partition].own(0) {
+		for _, rec := range r.topic.partitions[r.partition].own() {
 			if rec.Offset >= r.since {
 				break
 			}
@@ -284,7 +284,7 @@ type decoded struct {
 // reader takes the swarm with the greatest total.
 func (w *world) shown(topic *topic) map[cell]int64 {
 	greatest := map[cell]wire.Swarm{}
-	for _, r := range topic.partitions[0].own(0) {
+	for _, r := range topic.partitions[0].own() {
 		s := w.swarm(r)
 		k := cell{End: s.Window.End, Channel: s.Channel}
 		if old, ok := greatest[k]; !ok || s.Total > old.Total {

@@ -44,9 +44,9 @@ func (p *partition) stable() int64 {
 	return p.end()
 }
 
-// own returns the records from offset on that are not strange.
-func (p *partition) own(offset int64) (own []stream.Record) {
-	for _, r := range p.records[offset:] {
+// own returns the records that are not strange.
+func (p *partition) own() (own []stream.Record) {
+	for _, r := range p.records {
 		if p.strange[r.Offset] == 0 {
 			own = append(own, r)
 		}
