@@ -22,9 +22,9 @@ func (r Result) String() string {
 	if r.Recovered >= 0 {
 		recovered = r.Recovered.String()
 	}
-	return fmt.Sprintf("%-6s %-16s taps %5.1f %%, joins %5.1f %%, shown %5.1f %%, p99 %v to %v (%.1fx), %s %d MiB, recovered after %s; %v; %s",
+	return fmt.Sprintf("%-6s %-16s taps %5.1f %%, joins %5.1f %%, shown %5.1f %%, p99 %v to %v (%.1fx; of all taps %v to %v), %s %d MiB, recovered after %s; %v; %s",
 		r.Against, strings.Join(r.Attacks, "+"), 100*r.Accepted, 100*r.Joined, 100*r.Shown,
-		r.P99Before.Round(100*time.Microsecond), r.P99.Round(100*time.Microsecond), r.Slower(), r.Largest, r.Peak>>20, recovered, r.Sent, held)
+		r.Before, r.During, r.Slower(), r.P99Before.Round(100*time.Microsecond), r.P99.Round(100*time.Microsecond), r.Largest, r.Peak>>20, recovered, r.Sent, held)
 }
 
 // Append adds results to a file, one a line, and returns all that are in it.
@@ -61,7 +61,7 @@ func Append(path string, results []Result) ([]Result, error) {
 // several results of one attack, it has the range of their figures.
 func Table(results []Result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| attack, from one address | against | taps accepted | joins accepted | windows in time | p99 of taps, of before | memory, MiB | as before after |\n|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| attack, from one address | against | taps accepted | joins accepted | windows in time | p99 in a second, of before | p99 of all, of before | memory, MiB | as before after |\n|---|---|---|---|---|---|---|---|---|\n")
 	for _, a := range Attacks() {
 		for _, against := range []string{Up, Stages} {
 			var of []Result
@@ -78,11 +78,12 @@ func Table(results []Result) string {
 			if against == "`"+Stages+"`" {
 				against = "stages"
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", a.What, against,
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", a.What, against,
 				percent(func(r Result) float64 { return math.Floor(100 * r.Accepted) }),
 				percent(func(r Result) float64 { return math.Floor(100 * r.Joined) }),
 				percent(func(r Result) float64 { return math.Floor(100 * r.Shown) }),
 				span(of, Result.Slower, "%.1f", ""),
+				span(of, Result.AllSlower, "%.1f", ""),
 				span(of, func(r Result) float64 { return float64(r.Peak >> 20) }, "%.0f", ""),
 				span(of, func(r Result) float64 { return r.Recovered.Seconds() }, "%.0f", " s"))
 		}
@@ -112,7 +113,7 @@ func Summary(results []Result) string {
 		slower, worst.Peak, worst.Recovered = max(slower, r.Slower()), max(worst.Peak, r.Peak), max(worst.Recovered, r.Recovered)
 	}
 	return fmt.Sprintf("While one address attacked, of what 400 other clients sent at least %.0f %% of the taps and %.0f %% of the joins were accepted,\n"+
-		"at least %.0f %% of the windows were shown in time, p99 of the taps was at most %.1f times that of before, no process used more\n"+
+		"at least %.0f %% of the windows were shown in time, p99 of the taps in a second was at most %.1f times that of before, no process used more\n"+
 		"than %d MiB, and after at most %.0f s all was as before.\n",
 		math.Floor(100*worst.Accepted), math.Floor(100*worst.Joined), math.Floor(100*worst.Shown), slower, worst.Peak>>20, worst.Recovered.Seconds())
 }

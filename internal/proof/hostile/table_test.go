@@ -17,7 +17,7 @@ func TestTable(t *testing.T) {
 	result := func(attack int, against string, accepted float64, p99 time.Duration) hostile.Result {
 		return hostile.Result{
 			Attacks: []string{attacks[attack].Name}, Against: against, Accepted: accepted, Joined: 1, Shown: 0.999,
-			P99Before: 2 * time.Millisecond, P99: p99, Peak: 100 << 20, Recovered: 0,
+			Before: 2 * time.Millisecond, During: p99, P99Before: time.Millisecond, P99: 7 * time.Millisecond, Peak: 100 << 20, Recovered: 0,
 		}
 	}
 	table := hostile.Table([]hostile.Result{
@@ -28,8 +28,8 @@ func TestTable(t *testing.T) {
 	})
 	lines := strings.Split(strings.TrimSpace(table), "\n")
 	want := []string{
-		"| " + attacks[0].What + " | `up` | 97 to 100 % | 100 % | 99 % | 1.0 to 1.5 | 100 | 0 s |",
-		"| " + attacks[1].What + " | stages | 100 % | 100 % | 99 % | 1.0 | 100 | 0 s |",
+		"| " + attacks[0].What + " | `up` | 97 to 100 % | 100 % | 99 % | 1.0 to 1.5 | 7.0 | 100 | 0 s |",
+		"| " + attacks[1].What + " | stages | 100 % | 100 % | 99 % | 1.0 | 7.0 | 100 | 0 s |",
 	}
 	if len(lines) != 4 || lines[2] != want[0] || lines[3] != want[1] {
 		t.Errorf("the table is\n%s\nwant two lines of results:\n%s", table, strings.Join(want, "\n"))

@@ -204,7 +204,7 @@ func (s *settings) attackAll(ctx context.Context, stdout io.Writer) error {
 			fmt.Fprintln(stdout, r)
 			if len(r.Wrong) > 0 {
 				held = false
-				fmt.Fprintf(stdout, "  clients met %v; logs are in %s\n", r.Failures, cfg.Dir)
+				fmt.Fprintf(stdout, "  p99 in each second from the beginning of the attack on: %v; clients met %v; logs are in %s\n", r.Seconds, r.Failures, cfg.Dir)
 			} else if err := os.RemoveAll(cfg.Dir); s.Dir == "" && err != nil {
 				return err
 			}
