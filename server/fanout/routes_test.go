@@ -24,7 +24,7 @@ func TestOtherRequests(t *testing.T) {
 		"something longer":            {"GET", "/sub1/x", 404, "not_found", "there are"},
 		"a channel of a space":        {"GET", "/v1/swarm?channel=a+b", 422, "invalid_channel", "1 to 64 of A-Z"},
 		"a channel of 65":             {"GET", "/sub1?channel=" + strings.Repeat("c", 65), 422, "invalid_channel", "1 to 64"},
-		"a hostile channel":           {"GET", "/sub1?channel=" + strings.Repeat("%1b", 3000), 422, "invalid_channel", `\x1b`},
+		"a hostile channel":           {"GET", "/sub1?channel=" + strings.Repeat("%1b", 600), 422, "invalid_channel", `\x1b`},
 		"an invalid channel's length": {"HEAD", "/v1/swarm?channel=%2f", 422, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
