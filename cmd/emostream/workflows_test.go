@@ -6,6 +6,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
 )
 
 // pinned matches an action that is pinned to a commit, with its version beside it, and a
@@ -49,5 +52,26 @@ func TestActionsArePinned(t *testing.T) {
 		if pinned.MatchString(loose) {
 			t.Errorf("%s is let through", loose)
 		}
+	}
+}
+
+// The image copies just the files that a release hands to Docker, beside the program.
+func TestFilesOfTheImage(t *testing.T) {
+	var release struct {
+		Images []struct {
+			Files []string `yaml:"extra_files"`
+		} `yaml:"dockers_v2"`
+	}
+	if err := yaml.Unmarshal(read(t, "../.goreleaser.yaml"), &release); err != nil {
+		t.Fatal(err)
+	}
+	var copied []string
+	for _, line := range regexp.MustCompile(`(?m)^COPY (.+) \S+$`).FindAllStringSubmatch(string(read(t, "Dockerfile")), -1) {
+		if !strings.HasPrefix(line[1], "$TARGETPLATFORM/") {
+			copied = append(copied, strings.Fields(line[1])...)
+		}
+	}
+	if diff := cmp.Diff(release.Images[0].Files, copied); diff != "" {
+		t.Error(diff)
 	}
 }
