@@ -15,6 +15,10 @@ import (
 // long again. It is longer than an assignment is pending: until the second heartbeat.
 const assignmentsPeriod = 2 * time.Second
 
+// shareRefusalDelay is how long an address that has its share waits for its refusal.
+// Otherwise a few connections that ask again at once would keep the processors busy.
+const shareRefusalDelay = 100 * time.Millisecond
+
 // addressShare bounds how many places one address can have assigned to it within a few
 // seconds: a quarter of those that are free. An assigned place counts as taken until it
 // is known that the client does not come. So one address that registers again and again

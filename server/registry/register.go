@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -28,6 +29,7 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	}
 	servers, now := h.servers.All(), time.Now()
 	if free := freePlaces(servers, now); free > 0 && !h.share.take(h.proxies.ClientIP(r), free, now) {
+		_ = sleep.For(r.Context(), shareRefusalDelay)
 		h.refuse(w, r, &httpserve.Refusal{
 			Status: http.StatusServiceUnavailable, Code: "overloaded", RetryAfter: assignmentsPeriod,
 			Message: "a quarter of the free places of subscriber servers was just given to this address: try again in a moment",
