@@ -60,7 +60,7 @@ func (f *limitFlags) quotas() (q ingest.Quotas, err error) {
 		return q, err
 	}
 	if f.limitAddress == "" {
-		q.Address, q.SpareLoopback = ingest.DefaultAddressRate, true
+		q.Address, q.SpareLoopback = ingest.DefaultAddressRate(), true
 		return q, nil
 	}
 	q.Address, err = rate("--limit-address", f.limitAddress)

@@ -19,7 +19,7 @@ type Channels struct{ list []string }
 func ParseChannels(list []string) (Channels, error) {
 	for _, s := range list {
 		name, isPrefix := strings.CutSuffix(s, "*")
-		if !wire.ValidChannel(name) && !(isPrefix && name == "") {
+		if !wire.ValidChannel(name) && (!isPrefix || name != "") {
 			return Channels{}, fmt.Errorf("%.80q is not a channel: want a name, of 1 to %d of A-Z a-z 0-9 . _ -, or the beginning of one and a star, as in stage-*", s, wire.MaxChannel)
 		}
 	}

@@ -190,13 +190,13 @@ func TestAllowedChannels(t *testing.T) {
 			}
 			log := &memory{t: t}
 			h := routes(log, ingest.Config{Channels: channels, Quotas: ingest.Quotas{User: quota.Rate{PerSecond: 1, Burst: 9}}})
-			for _, channel := range strings.Fields(tt.refused) {
+			for channel := range strings.FieldsSeq(tt.refused) {
 				got := (sender{"ann", ann, ""}).sendIn(h, channel, 9)
 				if p := refusalIn(t, got); got.Code != http.StatusUnprocessableEntity || p.Code != "channel_not_allowed" || !strings.Contains(p.Error, strings.ReplaceAll(tt.list, ",", ", ")) {
 					t.Errorf("%s: %d %+v", channel, got.Code, p)
 				}
 			}
-			for _, channel := range strings.Fields(tt.allowed) {
+			for channel := range strings.FieldsSeq(tt.allowed) {
 				if got := (sender{"ann", ann, ""}).sendIn(h, channel, 1); got.Code != http.StatusOK {
 					t.Errorf("%s: %d %s", channel, got.Code, got.Body)
 				}

@@ -27,7 +27,7 @@ func TestRegistrationsOfOneAddress(t *testing.T) {
 		given := 0
 		for second := range 10 {
 			before := given
-			answers := make(chan *httptest.ResponseRecorder, 10_000)
+			answers := make(chan *httptest.ResponseRecorder, 3_000)
 			for range cap(answers) {
 				go func() { answers <- c.doFrom("192.0.2.1:1", "GET", "/register", "", "") }()
 			}
