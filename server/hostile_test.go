@@ -279,8 +279,8 @@ func TestAnnouncedBodies(t *testing.T) {
 				}
 			})
 		}
-		array := "[" + strings.Repeat(tap+",", 9_999) + tap + "]"
-		for range 60 {
+		array := "[" + strings.Repeat(tap+",", 999) + tap + "]"
+		for range 20 {
 			start := time.Now()
 			for _, body := range []string{tap, array} {
 				if got := s.do("POST", "/v1/reactions", "application/json", strings.NewReader(body)); got.status != http.StatusOK || time.Since(start) > 0 {
