@@ -83,11 +83,12 @@ func foreignRecords(ctx context.Context, a *attacker) error {
 	return nil
 }
 
-// foreign returns records that are none of ours, or ours with a time that is far away.
+// foreign returns records that are none of ours, or ours with a time that is far away. The
+// count is 0: one that is greater cannot be told from ours, and verify would find it.
 func foreign(now time.Time) []stream.Record {
 	at, far := now.UnixMilli(), now.Add(time.Hour).UnixMilli()
 	end := now.Add(time.Hour).Truncate(windowLength)
-	count := fmt.Sprintf(`{"window":{"start":%q,"end":%q},"emoji_type":"🔥","emoji_count":7,"emoji_count_aggregated":1}`,
+	count := fmt.Sprintf(`{"window":{"start":%q,"end":%q},"emoji_type":"🔥","emoji_count":0,"emoji_count_aggregated":0}`,
 		end.Add(-windowLength).UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))
 	swarm := fmt.Sprintf(`{"channel":"main","window":{"start":%q,"end":%q},"total":7,"emojis":[{"emoji_type":"🔥","emoji_count":7,"emoji_count_aggregated":1}]}`,
 		end.Add(-windowLength).UTC().Format(time.RFC3339), end.UTC().Format(time.RFC3339))

@@ -22,9 +22,13 @@ func (r Result) String() string {
 	if r.Recovered >= 0 {
 		recovered = r.Recovered.String()
 	}
-	return fmt.Sprintf("%-6s %-16s taps %5.1f %%, joins %5.1f %%, shown %5.1f %%, p99 %v to %v (%.1fx; of all taps %v to %v), %s %d MiB, recovered after %s; %v; %s",
+	slower := fmt.Sprintf("%v", r.During)
+	if r.Before > 0 {
+		slower = fmt.Sprintf("%v to %v (%.1fx; of all taps %v to %v)", r.Before, r.During, r.Slower(), r.P99Before.Round(100*time.Microsecond), r.P99.Round(100*time.Microsecond))
+	}
+	return fmt.Sprintf("%-6s %-16s taps %5.1f %%, joins %5.1f %%, shown %5.1f %%, p99 %s, %s %d MiB, recovered after %s; %v; %s",
 		r.Against, strings.Join(r.Attacks, "+"), 100*r.Accepted, 100*r.Joined, 100*r.Shown,
-		r.Before, r.During, r.Slower(), r.P99Before.Round(100*time.Microsecond), r.P99.Round(100*time.Microsecond), r.Largest, r.Peak>>20, recovered, r.Sent, held)
+		slower, r.Largest, r.Peak>>20, recovered, r.Sent, held)
 }
 
 // Append adds results to a file, one a line, and returns all that are in it.
@@ -88,6 +92,7 @@ func Table(results []Result) string {
 				span(of, func(r Result) float64 { return r.Recovered.Seconds() }, "%.0f", " s"))
 		}
 	}
+	fmt.Fprintf(&b, "\nEach attack lasted %s.\n", span(results, func(r Result) float64 { return r.Duration.Seconds() }, "%.0f", " s"))
 	return b.String()
 }
 
@@ -112,10 +117,10 @@ func Summary(results []Result) string {
 		worst.Accepted, worst.Joined, worst.Shown = min(worst.Accepted, r.Accepted), min(worst.Joined, r.Joined), min(worst.Shown, r.Shown)
 		slower, worst.Peak, worst.Recovered = max(slower, r.Slower()), max(worst.Peak, r.Peak), max(worst.Recovered, r.Recovered)
 	}
-	return fmt.Sprintf("While one address attacked, of what 400 other clients sent at least %.0f %% of the taps and %.0f %% of the joins were accepted,\n"+
+	return fmt.Sprintf("While one address attacked, %s for each attack, of what 400 other clients sent at least %.0f %% of the taps and %.0f %% of the joins were accepted,\n"+
 		"at least %.0f %% of the windows were shown in time, p99 of the taps in a second was at most %.1f times that of before, no process used more\n"+
 		"than %d MiB, and after at most %.0f s all was as before.\n",
-		math.Floor(100*worst.Accepted), math.Floor(100*worst.Joined), math.Floor(100*worst.Shown), slower, worst.Peak>>20, worst.Recovered.Seconds())
+		span(results, func(r Result) float64 { return r.Duration.Seconds() }, "%.0f", " s"), math.Floor(100*worst.Joined), math.Floor(100*worst.Shown), slower, worst.Peak>>20, worst.Recovered.Seconds())
 }
 
 // The lines of a page between which the table, or the summary, stands.

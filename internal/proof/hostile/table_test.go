@@ -31,7 +31,7 @@ func TestTable(t *testing.T) {
 		"| " + attacks[0].What + " | `up` | 97 to 100 % | 100 % | 99 % | 1.0 to 1.5 | 7.0 | 100 | 0 s |",
 		"| " + attacks[1].What + " | stages | 100 % | 100 % | 99 % | 1.0 | 7.0 | 100 | 0 s |",
 	}
-	if len(lines) != 4 || lines[2] != want[0] || lines[3] != want[1] {
+	if len(lines) != 6 || lines[2] != want[0] || lines[3] != want[1] {
 		t.Errorf("the table is\n%s\nwant two lines of results:\n%s", table, strings.Join(want, "\n"))
 	}
 }
