@@ -82,14 +82,18 @@ func Table(results []Result) string {
 			if against == "`"+Stages+"`" {
 				against = "stages"
 			}
+			slower := span(of, Result.Slower, "%.1f", "")
+			if slices.ContainsFunc(of, func(r Result) bool { return r.Slower() > mostSlower }) {
+				slower = "**" + slower + "**"
+			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", a.What, against,
 				percent(func(r Result) float64 { return math.Floor(100 * r.Accepted) }),
 				percent(func(r Result) float64 { return math.Floor(100 * r.Joined) }),
 				percent(func(r Result) float64 { return math.Floor(100 * r.Shown) }),
-				span(of, Result.Slower, "%.1f", ""),
+				slower,
 				span(of, Result.AllSlower, "%.1f", ""),
 				span(of, func(r Result) float64 { return float64(r.Peak >> 20) }, "%.0f", ""),
-				span(of, func(r Result) float64 { return r.Recovered.Seconds() }, "%.0f", " s"))
+				recovered(of))
 		}
 	}
 	fmt.Fprintf(&b, "\nEach attack lasted %s.\n", span(results, func(r Result) float64 { return r.Duration.Seconds() }, "%.0f", " s"))
@@ -109,18 +113,27 @@ func span(of []Result, figure func(Result) float64, format, unit string) string 
 	return from + " to " + to + unit
 }
 
+// recovered returns after how long all was as before.
+func recovered(of []Result) string {
+	const looked = afterwards - windowLength // for longer nobody looked
+	if slices.ContainsFunc(of, func(r Result) bool { return r.Recovered < 0 }) {
+		return fmt.Sprintf("more than %.0f s", looked.Seconds())
+	}
+	return span(of, func(r Result) float64 { return r.Recovered.Seconds() }, "%.0f", " s")
+}
+
 // Summary returns the worst of all results as a sentence of Markdown.
 func Summary(results []Result) string {
 	worst := Result{Accepted: 1, Joined: 1, Shown: 1}
 	slower := 0.0
 	for _, r := range results {
 		worst.Accepted, worst.Joined, worst.Shown = min(worst.Accepted, r.Accepted), min(worst.Joined, r.Joined), min(worst.Shown, r.Shown)
-		slower, worst.Peak, worst.Recovered = max(slower, r.Slower()), max(worst.Peak, r.Peak), max(worst.Recovered, r.Recovered)
+		slower, worst.Peak = max(slower, r.Slower()), max(worst.Peak, r.Peak)
 	}
 	return fmt.Sprintf("While one address attacked, %s for each attack, of what 400 other clients sent at least %.0f %% of the taps and %.0f %% of the joins were accepted,\n"+
 		"at least %.0f %% of the windows were shown in time, p99 of the taps in a second was at most %.1f times that of before, no process used more\n"+
-		"than %d MiB, and after at most %.0f s all was as before.\n",
-		span(results, func(r Result) float64 { return r.Duration.Seconds() }, "%.0f", " s"), math.Floor(100*worst.Joined), math.Floor(100*worst.Shown), slower, worst.Peak>>20, worst.Recovered.Seconds())
+		"than %d MiB, and all was as before after %s.\n",
+		span(results, func(r Result) float64 { return r.Duration.Seconds() }, "%.0f", " s"), math.Floor(100*worst.Accepted), math.Floor(100*worst.Joined), math.Floor(100*worst.Shown), slower, worst.Peak>>20, recovered(results))
 }
 
 // The lines of a page between which the table, or the summary, stands.
