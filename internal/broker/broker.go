@@ -209,6 +209,7 @@ func (b *Broker) open() error {
 		return fmt.Errorf("embedded broker: %w", err)
 	}
 	b.cluster = cluster
+	addProduceDoor(cluster)
 	b.uncommitted = newUncommitted(b)
 	b.uncommitted.install()
 	b.uncommitted.watch(time.Now())

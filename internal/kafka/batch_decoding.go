@@ -9,6 +9,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/emostream/emostream/internal/inflate"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -19,7 +20,7 @@ type decoder struct {
 	records  []stream.Record
 	inflated []byte
 	size     int // of what was decoded of the present answer, in memory; at most maxDecodedBytes
-	inflater inflater
+	inflater inflate.Inflater
 }
 
 // Positions of bytes in a batch. The first three are the same in all message formats.
@@ -36,7 +37,7 @@ const (
 // decompressed for them. Batches that do not fit are left for the next fetch. One that
 // does not fit alone is skipped. The bound keeps a small batch from filling the memory.
 // It is sixty times what brokers take in a batch by default.
-const maxDecodedBytes = 64 << 20
+const maxDecodedBytes = inflate.MaxBytes
 
 // maxKeptBytes is how much memory a reader keeps for the next answers.
 const maxKeptBytes = 16 << 20
@@ -59,7 +60,7 @@ func brokenf(format string, args ...any) error {
 
 // errTooLarge says that the records of a batch do not fit into maxDecodedBytes beside
 // those that were decoded before.
-var errTooLarge = errors.New("its records do not fit into the memory for them")
+var errTooLarge = inflate.ErrTooLarge
 
 // logAppendTime is an attribute of a batch. It says that the time of its records is
 // when the broker appended it, whatever the producer set.
@@ -179,7 +180,10 @@ func (d *decoder) appendBatch(raw []byte, offset int64, transactions *aborts) (l
 	}
 	if a.Compression() != 0 {
 		from := len(d.inflated)
-		d.inflated, err = d.inflater.inflate(a.Compression(), b.Records, d.inflated, maxDecodedBytes-d.size)
+		d.inflated, err = d.inflater.Inflate(int8(a.Compression()), b.Records, d.inflated, maxDecodedBytes-d.size)
+		if broken, ok := errors.AsType[*inflate.BrokenError](err); ok {
+			err = brokenf("%v", broken)
+		}
 		if err != nil {
 			return last, err
 		}

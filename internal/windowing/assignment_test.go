@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -143,12 +144,7 @@ func TestAssignKeepsTheContract(t *testing.T) {
 				if next.Watermark != at && end+lateness <= next.Watermark { // its own time closes no window before it
 					return false
 				}
-				for _, spent := range next.Spent {
-					if spent == end {
-						return false
-					}
-				}
-				return true
+				return !slices.Contains(next.Spent, end)
 			}
 			switch {
 			case end%length != 0 || !free(end):

@@ -1,9 +1,12 @@
-package kafka
+// Package inflate decompresses the records of batches, in bounded memory. Clients use it
+// for what they read, and the embedded broker for what it is sent.
+package inflate
 
 import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
@@ -12,17 +15,34 @@ import (
 	"github.com/segmentio/kafka-go/compress"
 )
 
-// inflater decompresses batches. It allocates no more than it is allowed to return,
+// MaxBytes is the greatest limit that makes sense: a window of zstd may be no larger.
+const MaxBytes = 64 << 20
+
+// ErrTooLarge says that there is more than is allowed.
+var ErrTooLarge = errors.New("it is too large, decompressed")
+
+// BrokenError says that something is not compressed as it says.
+type BrokenError struct{ problem string }
+
+func (e *BrokenError) Error() string { return e.problem }
+
+func brokenf(format string, args ...any) error {
+	return &BrokenError{fmt.Sprintf(format, args...)}
+}
+
+// Inflater decompresses batches. It allocates no more than it is allowed to return,
 // whatever size a batch announces. kafka-go's decoders of snappy and zstd allocate what
 // is announced, up to 4 GiB, and are not used here. Those of gzip and lz4 announce no
 // size, or at most 4 MiB.
-type inflater struct {
+type Inflater struct {
 	zstd *zstd.Decoder // nil until it is needed
 }
 
-// inflate appends to dst what b holds, compressed by codec. It returns errTooLarge if
-// that is more than limit bytes, and a brokenBatchError if b cannot be decompressed.
-func (i *inflater) inflate(codec compress.Compression, b, dst []byte, limit int) (out []byte, err error) {
+// Inflate appends to dst what b holds, compressed by a codec, by Kafka's number of it.
+// It returns ErrTooLarge if that is more than limit bytes, and a *BrokenError if b
+// cannot be decompressed.
+func (i *Inflater) Inflate(number int8, b, dst []byte, limit int) (out []byte, err error) {
+	codec := compress.Compression(number)
 	from := len(dst)
 	known := codec.Codec()
 	switch {
@@ -38,8 +58,8 @@ func (i *inflater) inflate(codec compress.Compression, b, dst []byte, limit int)
 		out, err = appendAll(dst, io.LimitReader(r, int64(limit)+1))
 	}
 	switch {
-	case errors.Is(err, errTooLarge) || err == nil && len(out)-from > limit:
-		return dst, errTooLarge
+	case errors.Is(err, ErrTooLarge) || err == nil && len(out)-from > limit:
+		return dst, ErrTooLarge
 	case err != nil:
 		return dst, brokenf("decompress %s: %v", known.Name(), err)
 	}
@@ -63,10 +83,10 @@ func appendAll(dst []byte, r io.Reader) ([]byte, error) {
 
 // appendZstd appends what b holds. It decodes straight into dst, so that the window,
 // whose size b announces, needs no memory of its own. A window of more than
-// maxDecodedBytes is refused, which only the strongest level of zstd announces.
-func (i *inflater) appendZstd(dst, b []byte) ([]byte, error) {
+// MaxBytes is refused, which only the strongest level of zstd announces.
+func (i *Inflater) appendZstd(dst, b []byte) ([]byte, error) {
 	if i.zstd == nil {
-		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxDecodedBytes))
+		d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxBytes))
 		if err != nil {
 			return dst, err
 		}
@@ -74,7 +94,7 @@ func (i *inflater) appendZstd(dst, b []byte) ([]byte, error) {
 	}
 	out, err := i.zstd.DecodeAll(b, dst)
 	if errors.Is(err, zstd.ErrDecoderSizeExceeded) {
-		return dst, errTooLarge
+		return dst, ErrTooLarge
 	}
 	return out, err
 }
@@ -113,7 +133,7 @@ func appendBlock(dst, block []byte, limit int) ([]byte, error) {
 		return dst, err
 	}
 	if n > limit {
-		return dst, errTooLarge
+		return dst, ErrTooLarge
 	}
 	from := len(dst)
 	dst = append(dst, make([]byte, n)...)
