@@ -63,12 +63,12 @@ func TestCombinerReportsNothingBehindATransaction(t *testing.T) {
 	blocked := fetched(1, false, 2500)
 	blocked.Unstable = 1
 	c.Advance(blocked)
-	emit(t, c, 2500, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed -10000")
+	emit(t, c, 2500, "2000 main: from 0 to 1, 🔥1", "mark: reported never, closed never")
 	if at, ok := c.NextDue(2500); !ok || at != 4100 {
 		t.Errorf("the next is due at %d, %v; want 4100, after the end of the next window", at, ok)
 	}
 	c.Advance(fetched(2, true, 2600)) // the transaction was aborted
-	emit(t, c, 2600, "mark: reported 2000, closed -10000")
+	emit(t, c, 2600, "mark: reported 2000, closed never")
 }
 
 // lines returns a line for each record of an emission, by partition of emoji-partials.
