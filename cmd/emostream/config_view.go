@@ -10,8 +10,6 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-
-	"github.com/emostream/emostream/internal/text"
 )
 
 // configViewFlags are the settings of config view.
@@ -78,7 +76,7 @@ func (f *configViewFlags) run(cmd *cobra.Command, io streams, args []string) err
 		_, _ = fmt.Fprintln(io.err, s)
 	}
 	if asJSON {
-		return json.NewEncoder(text.JSONWriter(io.out)).Encode(all)
+		return writeJSON(io.out, all)
 	}
 	return f.print(io, all)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/inspect/trace"
-	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
 )
@@ -119,7 +117,7 @@ func (f *consumeFlags) reportTrace(io streams, t *traceRun, asJSON bool, err err
 	case !began:
 		return err
 	case asJSON:
-		return errors.Join(json.NewEncoder(text.JSONWriter(io.out)).Encode(map[string]trace.Report{"trace": r}), err)
+		return errors.Join(writeJSON(io.out, map[string]trace.Report{"trace": r}), err)
 	}
 	_, failed := fmt.Fprintln(io.out, strings.Join(traceTable(r), "\n"))
 	return errors.Join(failed, err)

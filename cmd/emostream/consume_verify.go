@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -86,7 +85,7 @@ func (f *consumeFlags) runVerify(ctx context.Context, io streams, asJSON bool) e
 		return fmt.Errorf("verify: %w", err)
 	}
 	if asJSON {
-		err = json.NewEncoder(text.JSONWriter(io.out)).Encode(r)
+		err = writeJSON(io.out, r)
 	} else {
 		err = printVerify(io.out, f.names(), r)
 	}

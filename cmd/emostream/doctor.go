@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -13,7 +12,6 @@ import (
 	"github.com/emostream/emostream/internal/inspect/doctor"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/openfiles"
-	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/server"
 )
 
@@ -130,7 +128,7 @@ func (f *doctorFlags) run(cmd *cobra.Command, io streams) error {
 	}
 	r := doctor.NewReport(findings)
 	if asJSON {
-		err = json.NewEncoder(text.JSONWriter(io.out)).Encode(r)
+		err = writeJSON(io.out, r)
 	} else {
 		err = printFindings(io.out, r)
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -169,7 +168,7 @@ func writeTable[R export.Row](w io.Writer, format export.Format, fill func(func(
 // print prints the summary of an export.
 func (f *exportFlags) print(io streams, sum export.Summary, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(text.JSONWriter(io.out)).Encode(sum)
+		return writeJSON(io.out, sum)
 	}
 	where := f.file
 	if where == "" {

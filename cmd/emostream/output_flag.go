@@ -1,7 +1,12 @@
 package main
 
 import (
+	"encoding/json"
+	"io"
+
 	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // outputFlag is -o, which says whether a command prints text or JSON.
@@ -13,3 +18,9 @@ func (o *outputFlag) add(cmd *cobra.Command) {
 
 // json says whether to print JSON.
 func (o *outputFlag) json() bool { return o.format == "json" }
+
+// writeJSON writes v as JSON in one line, in which foreign text is harmless to a
+// terminal.
+func writeJSON(out io.Writer, v any) error {
+	return json.NewEncoder(text.JSONWriter(out)).Encode(v)
+}

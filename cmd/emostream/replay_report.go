@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +18,7 @@ import (
 // print reports what became of the reactions.
 func (f *replayFlags) print(io streams, r replay.Report, asJSON bool) error {
 	if asJSON {
-		return json.NewEncoder(text.JSONWriter(io.out)).Encode(r)
+		return writeJSON(io.out, r)
 	}
 	v := valueLines{nameWidth: 12}
 	row := func(n int64, what, about string) { v.add(what, text.Thousands(n), text.Clean(about)) }

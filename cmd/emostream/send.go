@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -92,7 +91,7 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 		watching.Wait()
 	}
 	if asJSON && !f.watch {
-		err = errors.Join(err, json.NewEncoder(text.JSONWriter(io.out)).Encode(s.report))
+		err = errors.Join(err, writeJSON(io.out, s.report))
 	} else {
 		_, _ = fmt.Fprintln(io.err, s.report)
 	}

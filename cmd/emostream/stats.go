@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -15,7 +14,6 @@ import (
 	"github.com/emostream/emostream/internal/inspect/stats"
 	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/stream"
-	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -237,7 +235,7 @@ func (v *statsView) report(now time.Time) stats.Report {
 func (v *statsView) show(now time.Time) error {
 	r := v.report(now)
 	if v.json {
-		return json.NewEncoder(text.JSONWriter(v.out)).Encode(r)
+		return writeJSON(v.out, r)
 	}
 	lines := statsLines(r, v.topic, v.live, v.chart)
 	if v.live {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -155,7 +154,7 @@ func (f *topicsFlags) differences(asked kafka.Topic, is kafka.TopicState, given 
 // print prints the report. whole is false if create failed on the way.
 func (m createReport) print(io streams, asJSON, whole bool) error {
 	if asJSON {
-		return json.NewEncoder(text.JSONWriter(io.out)).Encode(m)
+		return writeJSON(io.out, m)
 	}
 	for _, name := range m.Created {
 		_, _ = fmt.Fprintln(io.out, name)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,7 +9,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/text"
 )
 
 func newTopicsDescribe(io streams) *cobra.Command {
@@ -42,7 +40,7 @@ func newTopicsDescribe(io streams) *cobra.Command {
 				return err
 			}
 			if asJSON {
-				return json.NewEncoder(text.JSONWriter(io.out)).Encode(states)
+				return writeJSON(io.out, states)
 			}
 			return printTopics(io, states)
 		},

@@ -1,11 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
-
-	"github.com/emostream/emostream/internal/text"
 )
 
 // addresses are the addresses of all that up runs, as -o json prints them.
@@ -69,7 +66,7 @@ func (a addresses) serverFlag() string {
 // JSON.
 func (a addresses) printReady(io streams, asJSON bool) {
 	if asJSON {
-		_ = json.NewEncoder(text.JSONWriter(io.out)).Encode(a)
+		_ = writeJSON(io.out, a)
 		return
 	}
 	_, _ = fmt.Fprintf(io.out, "ready %s\n", a.Ready)

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/emoji"
-	"github.com/emostream/emostream/internal/text"
 )
 
 func newVersion(io streams) *cobra.Command {
@@ -22,7 +20,7 @@ func newVersion(io streams) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			asJSON := out.json()
 			if asJSON {
-				return json.NewEncoder(text.JSONWriter(io.out)).Encode(map[string]string{
+				return writeJSON(io.out, map[string]string{
 					"version": version, "commit": commit, "date": date, "unicode": emoji.UnicodeVersion,
 					"go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
 				})
