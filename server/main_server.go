@@ -58,16 +58,13 @@ type Main struct {
 // ReadTimeout is longer.
 const headerTimeout = 5 * time.Second
 
-// quarter returns which part of a bound one address may have: a quarter, and at least 1.
-func quarter(all int) int { return int(httpserve.Quarter(int64(all))) }
-
 // answerTimeout is how long a client may take to read an answer.
 const answerTimeout = 10 * time.Second
 
 // Serve serves on ln until ctx ends and requests in flight are answered.
 func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
 	maxConns := cmp.Or(m.MaxConnections, 10_000)
-	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: quarter(maxConns), Proxies: m.Proxies})
+	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), Proxies: m.Proxies})
 	m.register(conns)
 	drain, read := cmp.Or(m.Drain, defaultDrain), cmp.Or(m.ReadTimeout, 15*time.Second)
 	log := orDiscard(m.Logger)

@@ -74,7 +74,7 @@ const (
 
 // serve serves on ln until ctx ends.
 func (m *metricsServer) serve(ctx context.Context, ln net.Listener) error {
-	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxMetricsConnections, MaxPerAddress: maxMetricsConnections / 4})
+	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxMetricsConnections, MaxPerAddress: httpserve.Quarter(maxMetricsConnections)})
 	return httpserve.Serve(ctx, conns, &http.Server{
 		Handler:      m.hosts.Wrap(m.mux, ln.Addr()),
 		ReadTimeout:  metricsReadTimeout,

@@ -29,7 +29,7 @@ func NewShares(limit int64) *Shares {
 }
 
 // Quarter returns the share of one client: a quarter of all there is, but at least 1.
-func Quarter(all int64) int64 { return max(1, all/4) }
+func Quarter[N int | int64](all N) N { return max(1, all/4) }
 
 // Take counts n more as held by a client, and returns true. If the client would then
 // hold more than its share, Take counts nothing and returns false.

@@ -71,8 +71,12 @@ func (p Proxies) BoundedIP(r *http.Request) netip.Addr {
 }
 
 // peerAddr returns the address of a request's connection, if it has one.
-func peerAddr(r *http.Request) (netip.Addr, bool) {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+func peerAddr(r *http.Request) (netip.Addr, bool) { return parsePeer(r.RemoteAddr) }
+
+// parsePeer returns the address in s, which is an address with a port, without a zone. It
+// returns false if s is none.
+func parsePeer(s string) (netip.Addr, bool) {
+	peer, err := netip.ParseAddrPort(s)
 	return peer.Addr().Unmap().WithZone(""), err == nil
 }
 
@@ -93,8 +97,8 @@ func (p Proxies) contains(a netip.Addr) bool {
 
 // parseHop parses an address, with or without a port.
 func parseHop(s string) (netip.Addr, bool) {
-	if at, err := netip.ParseAddrPort(s); err == nil {
-		return at.Addr().Unmap().WithZone(""), true
+	if at, ok := parsePeer(s); ok {
+		return at, true
 	}
 	a, err := netip.ParseAddr(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
 	return a.Unmap().WithZone(""), err == nil

@@ -149,12 +149,8 @@ func (l *Connections) admit(c net.Conn) (idle net.Conn, ok bool) {
 // bounded returns the address of a connection, or the zero address if it may open as
 // many as it likes.
 func (l *Connections) bounded(c net.Conn) netip.Addr {
-	peer, err := netip.ParseAddrPort(c.RemoteAddr().String())
-	if err != nil {
-		return netip.Addr{}
-	}
-	from := peer.Addr().Unmap().WithZone("")
-	if l.limits.Proxies.contains(from) {
+	from, ok := parsePeer(c.RemoteAddr().String())
+	if !ok || l.limits.Proxies.contains(from) {
 		return netip.Addr{}
 	}
 	return from

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"math"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -102,6 +103,12 @@ func (l *Limiter) Key(name string) uint64 {
 	return max(1, maphash.String(l.seed, name))
 }
 
+// AddressKey returns the number that stands for an address in the other methods.
+func (l *Limiter) AddressKey(a netip.Addr) uint64 {
+	b := a.As16()
+	return l.Key(string(b[:]))
+}
+
 // Take takes n tokens from a key's bucket and returns 0. If there are fewer, it takes
 // none and returns how long it takes until there are n. n must not be greater than the
 // burst, since a bucket never holds more.
@@ -109,12 +116,7 @@ func (l *Limiter) Take(key uint64, n int, now time.Time) (wait time.Duration) {
 	at := max(0, int64(now.Sub(l.epoch)))
 	set, mu := l.lock(key)
 	defer mu.Unlock()
-	b, found := find(set, key)
-	from := at
-	if found {
-		from = max(at, b.full)
-	}
-	full := from + int64(n)*l.perToken
+	b, full := l.fullAfter(set, key, n, at)
 	if over := full - at - l.toFill; over > 0 {
 		return time.Duration(over)
 	}
@@ -128,12 +130,8 @@ func (l *Limiter) Charge(key uint64, n int, now time.Time) {
 	at := max(0, int64(now.Sub(l.epoch)))
 	set, mu := l.lock(key)
 	defer mu.Unlock()
-	b, found := find(set, key)
-	from := at
-	if found {
-		from = max(at, b.full)
-	}
-	b.key, b.full = key, min(from+int64(n)*l.perToken, at+2*l.toFill)
+	b, full := l.fullAfter(set, key, n, at)
+	b.key, b.full = key, min(full, at+2*l.toFill)
 }
 
 // Refund puts n tokens back that Take has taken.
@@ -150,11 +148,19 @@ func (l *Limiter) Delay(key uint64, now time.Time) time.Duration {
 	at := max(0, int64(now.Sub(l.epoch)))
 	set, mu := l.lock(key)
 	defer mu.Unlock()
+	_, full := l.fullAfter(set, key, 1, at)
+	return time.Duration(max(0, full-at-l.toFill))
+}
+
+// fullAfter returns a key's bucket, as find does, and when it will be full again if n
+// tokens are taken from it at the time at.
+func (l *Limiter) fullAfter(set *[places]bucket, key uint64, n int, at int64) (b *bucket, full int64) {
 	b, found := find(set, key)
-	if !found {
-		return 0
+	from := at
+	if found {
+		from = max(at, b.full)
 	}
-	return time.Duration(max(0, b.full+l.perToken-at-l.toFill))
+	return b, from + int64(n)*l.perToken
 }
 
 // lock returns the eight places in which a key's bucket may be, and the mutex that guards

@@ -18,7 +18,7 @@ const acceptKeys = 1 << 14
 // addressRate returns how many streams one address may open in a second: a quarter of
 // all, and at least one.
 func addressRate(acceptRate int) quota.Rate {
-	n := int(httpserve.Quarter(int64(acceptRate)))
+	n := httpserve.Quarter(acceptRate)
 	return quota.Rate{PerSecond: float64(n), Burst: n}
 }
 
@@ -55,8 +55,7 @@ func (s *Server) freePlace(from netip.Addr) {
 // of those of a second, so that it does not let others wait.
 func (s *Server) accepts(from netip.Addr) bool {
 	if httpserve.Bounded(from) {
-		b := httpserve.ClientNetwork(from).As16()
-		if s.addressRates.Take(s.addressRates.Key(string(b[:])), 1, time.Now()) > 0 {
+		if s.addressRates.Take(s.addressRates.AddressKey(httpserve.ClientNetwork(from)), 1, time.Now()) > 0 {
 			return false
 		}
 	}

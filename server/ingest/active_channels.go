@@ -52,7 +52,7 @@ const minChannelShare = 16
 // newActiveChannels returns a bound of limit channels, the main channel included.
 func newActiveChannels(limit int) *activeChannels {
 	return &activeChannels{
-		limit: limit - 1, share: max(minChannelShare, int(httpserve.Quarter(int64(limit)))),
+		limit: limit - 1, share: max(minChannelShare, httpserve.Quarter(limit)),
 		active: map[string]*activeChannel{}, invented: map[netip.Addr]int{},
 	}
 }

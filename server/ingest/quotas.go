@@ -54,8 +54,7 @@ func (q *quotas) bucket(address netip.Addr) uint64 {
 	if q.addresses == nil || !address.IsValid() || q.spareLoopback && address.IsLoopback() {
 		return 0
 	}
-	b := address.As16()
-	return q.addresses.Key(string(b[:]))
+	return q.addresses.AddressKey(address)
 }
 
 // refusalIfSpent returns a refusal if a client's address has no token left, else nil. It
