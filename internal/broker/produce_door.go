@@ -3,7 +3,6 @@ package broker
 import (
 	"encoding/binary"
 	"hash/crc32"
-	"strconv"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -82,10 +81,8 @@ func (d *produceDoor) limitsOf(topic string, now time.Time) timeLimits {
 		return timeLimits{-1, -1, now}
 	}
 	limit := func(setting string) int64 {
-		if text := info.Configs[setting]; text != nil {
-			if ms, err := strconv.ParseInt(*text, 10, 64); err == nil {
-				return ms
-			}
+		if ms, ok := topicNumber(info, setting); ok {
+			return ms
 		}
 		return -1
 	}

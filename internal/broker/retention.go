@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
 )
 
 // retention returns the broker's settings that bound the log of topics without settings
@@ -15,7 +17,7 @@ import (
 func (c Config) retention() map[string]string {
 	return map[string]string{
 		"log.retention.ms":    strconv.FormatInt(c.Retention.Milliseconds(), 10),
-		"log.retention.bytes": strconv.FormatInt(max(c.RetentionBytes/8, 1), 10),
+		"log.retention.bytes": strconv.FormatInt(c.partitionBytes(), 10),
 		// Retention removes whole files: with small files the log stays near its bound.
 		"log.segment.bytes": strconv.FormatInt(max(c.RetentionBytes/64, 1), 10),
 		// A consumer group that comes back after a month goes on where it was.
@@ -23,6 +25,20 @@ func (c Config) retention() map[string]string {
 		// kfake must not remove anything by itself: Run does it.
 		"log.cleaner.backoff.ms": strconv.FormatInt((10 * 365 * 24 * time.Hour).Milliseconds(), 10),
 	}
+}
+
+// partitionBytes is how many bytes a partition keeps, unless its topic sets it.
+func (c Config) partitionBytes() int64 { return max(c.RetentionBytes/8, 1) }
+
+// topicNumber returns a setting of a topic that is a whole number. It returns false if
+// the topic does not set it.
+func topicNumber(topic *kfake.TopicInfo, setting string) (int64, bool) {
+	text := topic.Configs[setting]
+	if text == nil {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(*text, 10, 64)
+	return n, err == nil
 }
 
 // Run applies retention and compaction every Config.Housekeeping until ctx ends. Then

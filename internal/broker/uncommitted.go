@@ -3,7 +3,6 @@ package broker
 import (
 	"encoding/binary"
 	"maps"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -242,25 +241,17 @@ func (u *uncommitted) refuses(key partitionKey, req *kmsg.ProduceRequest) bool {
 // retentionOf returns how long, and how many bytes of a partition, a topic keeps; below
 // 0: no bound.
 func (u *uncommitted) retentionOf(topic string) (age time.Duration, bytes int64, compacted bool) {
-	age, bytes = u.b.cfg.Retention, max(u.b.cfg.RetentionBytes/8, 1)
+	age, bytes = u.b.cfg.Retention, u.b.cfg.partitionBytes()
 	info := u.b.cluster.TopicInfo(topic)
 	if info == nil {
 		return age, bytes, false
 	}
-	number := func(name string) (int64, bool) {
-		v := info.Configs[name]
-		if v == nil {
-			return 0, false
-		}
-		n, err := strconv.ParseInt(*v, 10, 64)
-		return n, err == nil
-	}
-	if ms, ok := number("retention.ms"); ok {
+	if ms, ok := topicNumber(info, "retention.ms"); ok {
 		if age = -1; ms >= 0 {
 			age = time.Duration(min(ms, 1<<43)) * time.Millisecond
 		}
 	}
-	if n, ok := number("retention.bytes"); ok {
+	if n, ok := topicNumber(info, "retention.bytes"); ok {
 		bytes = n
 	}
 	policy := info.Configs["cleanup.policy"]
