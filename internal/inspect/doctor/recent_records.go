@@ -70,14 +70,10 @@ func (s *session) content(ctx context.Context, t Topic) (Content, error) {
 		if err != nil {
 			return c, err
 		}
-		_, end, err := cursor.Ends(ctx)
-		if err != nil {
+		if offset, records, err := cursor.Blocked(ctx); err != nil {
 			return c, err
-		}
-		if _, stable, err := cursor.StableEnds(ctx); err != nil {
-			return c, err
-		} else if stable < end {
-			c.Open = append(c.Open, Opened{p, stable, end - stable})
+		} else if records > 0 {
+			c.Open = append(c.Open, Opened{p, offset, records})
 		}
 	}
 	return c, nil

@@ -143,10 +143,27 @@ func (c *Cursor) StableEnds(ctx context.Context) (start, end int64, err error) {
 	if start, end, err = c.Ends(ctx); err != nil {
 		return start, end, err
 	}
+	stable, err := c.stableEnd(ctx)
+	return start, max(start, min(end, stable)), err
+}
+
+// Blocked returns where the oldest open transaction begins, and how many records lie
+// behind it; 0: none is open.
+func (c *Cursor) Blocked(ctx context.Context) (offset, records int64, err error) {
+	_, end, err := c.Ends(ctx)
+	if err != nil {
+		return 0, 0, err
+	}
+	stable, err := c.stableEnd(ctx)
+	return stable, max(0, end-stable), err
+}
+
+// stableEnd returns the offset in front of the oldest open transaction, or the end.
+func (c *Cursor) stableEnd(ctx context.Context) (int64, error) {
 	bounded, cancel := c.withStall(ctx)
 	defer cancel()
 	stable, err := c.client.StableEnd(bounded, c.topic, c.partition)
-	return start, max(start, min(end, stable)), c.orStalled(ctx, err)
+	return stable, c.orStalled(ctx, err)
 }
 
 // ReadLast reads the last n records that can be read at the time of the call, and hands

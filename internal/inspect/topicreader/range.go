@@ -1,16 +1,16 @@
 // Package topicreader reads topics for the packages that inspect an installation.
 //
 //   - A Range is a part of a topic, from one time or offset to another. It can be read
-//     in
-//     the order of the records' times, or each partition by itself.
+//     in the order of the records' times, or each partition by itself.
 //   - A Tail reads a whole topic, and later what was written since.
 //   - A Cursor reads one partition. Range and Tail are made of cursors.
 //
 // All of them report how many records retention removed before they could be read, which
 // batches they passed over since those cannot be read, and where they ended in front of
-// an open transaction. They fail if a log is shorter than what was already read of it, and give up if brokers do
-// not answer. (Who only wants the newest records uses stream.Follow, which goes on.)
-// They hold no more than one batch of each partition in memory.
+// an open transaction. They fail if a log is shorter than what was already read of it,
+// and give up if brokers do not answer. (Who only wants the newest records uses
+// stream.Follow, which goes on.) They hold no more than one batch of each partition in
+// memory.
 package topicreader
 
 import (

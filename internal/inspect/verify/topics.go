@@ -71,19 +71,12 @@ func (a *reader) addUnread(ctx context.Context, r *Report) error {
 		return nil
 	}
 	for p := range a.partials {
-		var behind Blocked
-		c := topicreader.NewCursor(a.cfg.Client, a.cfg.Topics.Partials(), p, a.cfg.Stall)
-		_, end, err := c.Ends(ctx)
+		offset, records, err := topicreader.NewCursor(a.cfg.Client, a.cfg.Topics.Partials(), p, a.cfg.Stall).Blocked(ctx)
 		if err != nil {
 			return err
 		}
-		_, stable, err := c.StableEnds(ctx)
-		if err != nil {
-			return err
-		}
-		if behind.Records = end - stable; behind.Records > 0 {
-			behind.Topic, behind.Partition, behind.Offset = a.cfg.Topics.Partials(), p, stable
-			r.block([]Blocked{behind}, true)
+		if records > 0 {
+			r.block([]Blocked{{a.cfg.Topics.Partials(), p, offset, records}}, true)
 		}
 	}
 	return nil
