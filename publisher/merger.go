@@ -145,8 +145,9 @@ func (m *Merger) begin(k key, bounds wire.Window, offset, now int64) *window {
 	return w
 }
 
-// headers takes in the headers of a record that was read at now. If the record is the last of a window's
-// emission, it returns how many emojis the window has in that emission, else 0.
+// headers takes in the headers of a record that was read at now. If the record is the
+// last of a window's emission, it returns how many emojis the window has in that
+// emission, else 0.
 func (m *Merger) headers(hs []stream.Header, now int64) (emojis int) {
 	for _, h := range hs {
 		switch h.Key {

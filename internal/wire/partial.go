@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// FormatVersion is the version of partials, marks and commit metadata. Readers of
-// partials and marks accept this version and all before it. Those of commits accept only
-// this one.
+// FormatVersion is the version of partials, marks and commit metadata. Readers accept
+// this version and all before it.
 const FormatVersion = 1
 
 // Settings decide which window a record belongs to. Everything that was counted carries
