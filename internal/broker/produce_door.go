@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"encoding/binary"
 	"hash/crc32"
 	"time"
 
@@ -9,7 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/emostream/emostream/internal/inflate"
+	"github.com/emostream/emostream/internal/recordbatch"
 )
 
 // produceDoor refuses records that Kafka refuses and kfake takes: records with a time
@@ -21,7 +20,7 @@ import (
 type produceDoor struct {
 	cluster  *kfake.Cluster
 	limits   map[string]timeLimits // by topic
-	inflater inflate.Inflater
+	inflater recordbatch.Inflater
 	inflated []byte
 	refused  *kfake.FaultHandle // of the request before
 }
@@ -94,14 +93,8 @@ func (d *produceDoor) limitsOf(topic string, now time.Time) timeLimits {
 	return l
 }
 
-// Attributes of a batch.
-const (
-	compression   = 7
-	logAppendTime = 1 << 3
-)
-
-// crcFrom is the first byte of a batch that its checksum covers.
-const crcFrom = 21
+// compression are the attributes of a batch that say how it is compressed.
+const compression = 7
 
 // check returns why a batch is refused; nil if it is not, or if kfake refuses it by
 // itself.
@@ -112,7 +105,7 @@ func (d *produceDoor) check(raw []byte, limits timeLimits, now int64) *kerr.Erro
 	}
 	records, ok := b.Records, true
 	if codec := int8(b.Attributes & compression); codec != 0 {
-		out, err := d.inflater.Inflate(codec, b.Records, d.inflated[:0], inflate.MaxBytes)
+		out, err := d.inflater.Inflate(codec, b.Records, d.inflated[:0], recordbatch.MaxBytes)
 		records, ok = out, err == nil
 		if d.inflated = out[:0]; cap(d.inflated) > maxKeptBytes {
 			d.inflated = nil
@@ -122,11 +115,11 @@ func (d *produceDoor) check(raw []byte, limits timeLimits, now int64) *kerr.Erro
 	if ok {
 		ok = eachRecord(records, b.NumRecords, func(delta int64) {
 			t := b.FirstTimestamp + delta
-			timely = timely && (b.Attributes&logAppendTime != 0 || limits.allow(t, now))
+			timely = timely && (b.Attributes&recordbatch.LogAppendTime != 0 || limits.allow(t, now))
 		})
 	}
 	switch {
-	case !ok && uint32(b.CRC) == crc32.Checksum(raw[crcFrom:], crc32.MakeTable(crc32.Castagnoli)):
+	case !ok && uint32(b.CRC) == crc32.Checksum(raw[recordbatch.CRCFrom:], crc32.MakeTable(crc32.Castagnoli)):
 		return kerr.InvalidRecord
 	case ok && !timely:
 		return kerr.InvalidTimestamp
@@ -155,16 +148,11 @@ func (l timeLimits) allow(t, now int64) bool {
 func eachRecord(raw []byte, n int32, f func(delta int64)) bool {
 	var r kmsg.Record
 	for i := range n {
-		length, used := binary.Varint(raw)
-		if used <= 0 || length < 0 || length > int64(len(raw)-used) {
-			return false
-		}
-		end := used + int(length)
-		if r.ReadFrom(raw[:end]) != nil || r.OffsetDelta != i {
+		var err error
+		if raw, err = recordbatch.NextRecord(raw, &r); err != nil || r.OffsetDelta != i {
 			return false
 		}
 		f(r.TimestampDelta64)
-		raw = raw[end:]
 	}
 	return n > 0 && len(raw) == 0
 }

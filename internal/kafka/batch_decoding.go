@@ -9,7 +9,7 @@ import (
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
-	"github.com/emostream/emostream/internal/inflate"
+	"github.com/emostream/emostream/internal/recordbatch"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -20,7 +20,7 @@ type decoder struct {
 	records  []stream.Record
 	inflated []byte
 	size     int // of what was decoded of the present answer, in memory; at most maxDecodedBytes
-	inflater inflate.Inflater
+	inflater recordbatch.Inflater
 }
 
 // Positions of bytes in a batch. The first three are the same in all message formats.
@@ -28,7 +28,6 @@ const (
 	batchLengthAt = 8  // the length of what follows it
 	batchFrom     = 12 // the first byte that the length counts
 	batchMagicAt  = 16 // the number of the message format
-	batchCRCFrom  = 21 // the first byte that the checksum covers
 	oldCRCAt      = 12 // the checksum in the formats 0 and 1
 	oldCRCFrom    = 16 // the first byte that it covers
 )
@@ -37,7 +36,7 @@ const (
 // decompressed for them. Batches that do not fit are left for the next fetch. One that
 // does not fit alone is skipped. The bound keeps a small batch from filling the memory.
 // It is sixty times what brokers take in a batch by default.
-const maxDecodedBytes = inflate.MaxBytes
+const maxDecodedBytes = recordbatch.MaxBytes
 
 // maxKeptBytes is how much memory a reader keeps for the next answers.
 const maxKeptBytes = 16 << 20
@@ -60,11 +59,7 @@ func brokenf(format string, args ...any) error {
 
 // errTooLarge says that the records of a batch do not fit into maxDecodedBytes beside
 // those that were decoded before.
-var errTooLarge = inflate.ErrTooLarge
-
-// logAppendTime is an attribute of a batch. It says that the time of its records is
-// when the broker appended it, whatever the producer set.
-const logAppendTime = 1 << 3
+var errTooLarge = recordbatch.ErrTooLarge
 
 // decoded is what an answer to a fetch holds.
 type decoded struct {
@@ -167,7 +162,7 @@ func (d *decoder) appendBatch(raw []byte, offset int64, transactions *aborts) (l
 	if err := b.ReadFrom(raw); err != nil {
 		return 0, err
 	}
-	if err := checkSum(uint32(b.CRC), raw[batchCRCFrom:], crc32.Castagnoli); err != nil {
+	if err := checkSum(uint32(b.CRC), raw[recordbatch.CRCFrom:], crc32.Castagnoli); err != nil {
 		return 0, err
 	}
 	last = b.FirstOffset + int64(max(b.LastOffsetDelta, 0))
@@ -181,7 +176,7 @@ func (d *decoder) appendBatch(raw []byte, offset int64, transactions *aborts) (l
 	if a.Compression() != 0 {
 		from := len(d.inflated)
 		d.inflated, err = d.inflater.Inflate(int8(a.Compression()), b.Records, d.inflated, maxDecodedBytes-d.size)
-		if broken, ok := errors.AsType[*inflate.BrokenError](err); ok {
+		if broken, ok := errors.AsType[*recordbatch.BrokenError](err); ok {
 			err = brokenf("%v", broken)
 		}
 		if err != nil {
@@ -217,15 +212,10 @@ func (d *decoder) appendRecords(b kmsg.RecordBatch, offset int64) error {
 	var r kmsg.Record
 	raw, before := b.Records, int32(-1)
 	for ; b.NumRecords > 0; b.NumRecords-- {
-		length, n := binary.Varint(raw)
-		if n <= 0 || length < 0 || length > int64(len(raw)-n) {
-			return brokenf("a record goes beyond its end")
+		var err error
+		if raw, err = recordbatch.NextRecord(raw, &r); err != nil {
+			return brokenf("%v", err)
 		}
-		end := n + int(length)
-		if err := r.ReadFrom(raw[:end]); err != nil {
-			return brokenf("a record: %v", err)
-		}
-		raw = raw[end:]
 		if r.OffsetDelta <= before || r.OffsetDelta > b.LastOffsetDelta {
 			return brokenf("a record has the offset %d after the batch's first, out of order", r.OffsetDelta)
 		}
@@ -237,7 +227,7 @@ func (d *decoder) appendRecords(b kmsg.RecordBatch, offset int64) error {
 		if d.size += bytesPerRecord + bytesPerHeader*len(r.Headers); d.size > maxDecodedBytes {
 			return errTooLarge
 		}
-		if b.Attributes&logAppendTime != 0 {
+		if b.Attributes&recordbatch.LogAppendTime != 0 {
 			out.Time = b.MaxTimestamp
 		}
 		for _, h := range r.Headers {

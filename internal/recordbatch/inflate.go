@@ -1,6 +1,6 @@
-// Package inflate decompresses the records of batches, in bounded memory. Clients use it
-// for what they read, and the embedded broker for what it is sent.
-package inflate
+// Package recordbatch decompresses and decodes the records of batches, in bounded memory.
+// Clients use it for what they read, and the embedded broker for what it is sent.
+package recordbatch
 
 import (
 	"bytes"
