@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/emostream/emostream/internal/proof/kafkatest"
+	"github.com/emostream/emostream/internal/proof/process"
 	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -102,7 +102,7 @@ func (p *pipeline) waitReady(ctx context.Context) error {
 func waitServerReady(ctx context.Context, url string) error {
 	const again = 100 * time.Millisecond
 	for {
-		err := checkReady(ctx, url)
+		err := process.Ready(ctx, url)
 		if err == nil {
 			return nil
 		}
@@ -110,22 +110,6 @@ func waitServerReady(ctx context.Context, url string) error {
 			return fmt.Errorf("%s is not ready: %w", url, err)
 		}
 	}
-}
-
-func checkReady(ctx context.Context, url string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/readyz", http.NoBody)
-	if err != nil {
-		return err
-	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answers %s", res.Status)
-	}
-	return nil
 }
 
 // victims returns everything to which faults can happen: as targets for a plan, and by

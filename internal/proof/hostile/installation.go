@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -147,7 +146,7 @@ func (in *installation) waitReady(ctx context.Context) error {
 	defer cancel()
 	for _, server := range append([]string{in.Main}, in.Subscribers...) {
 		for {
-			err := ready(ctx, server)
+			err := process.Ready(ctx, "http://"+server)
 			if err == nil {
 				break
 			}
@@ -158,24 +157,6 @@ func (in *installation) waitReady(ctx context.Context) error {
 				return fmt.Errorf("%s is not ready: %w", server, err)
 			}
 		}
-	}
-	return nil
-}
-
-// ready asks a server once whether it is ready.
-func ready(ctx context.Context, server string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+server+"/readyz", http.NoBody)
-	if err != nil {
-		return err
-	}
-	req.Close = true
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close()
-	if res.StatusCode != http.StatusOK {
-		return fmt.Errorf("it answers %s", res.Status)
 	}
 	return nil
 }
