@@ -124,10 +124,10 @@ func (f *consumeFlags) follow(ctx context.Context, io streams, asJSON bool) erro
 	}
 	p := newRecordPrinter(io.out, cfg.Topic, asJSON)
 	p.reactions, p.maxRecords, p.wants = cfg.Topic == f.names().Reactions(), f.records, wants
-	var told time.Time
+	var printed time.Time
 	cfg.Unread = func(u topicreader.Unread) {
-		if now := time.Now(); now.Sub(told) >= time.Second {
-			told = now
+		if now := time.Now(); now.Sub(printed) >= time.Second {
+			printed = now
 			printUnread(io.err, u)
 		}
 	}

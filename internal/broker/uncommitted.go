@@ -53,76 +53,6 @@ type partitionKey struct {
 	partition int32
 }
 
-// partitionLog is what the broker knows of the records in a partition: at some moments,
-// where it ended and how many bytes had been appended. kfake does not tell the offsets
-// of batches.
-type partitionLog struct {
-	rows  []logRow
-	size  int64 // of the partition at the last look, without what was removed after it
-	total int64 // bytes appended so far
-}
-
-type logRow struct {
-	at       time.Time
-	end      int64 // the partition ended here
-	appended int64 // so many bytes had been appended
-}
-
-// maxRows bounds the rows of a partition. The older half is thinned out then.
-const maxRows = 4000
-
-// look notes how large a partition is now.
-func (l *partitionLog) look(now time.Time, start, end, size int64) {
-	if len(l.rows) == 0 {
-		l.rows = []logRow{{now, start, 0}}
-	}
-	l.total += max(0, size-l.size)
-	l.size = size
-	if last := l.rows[len(l.rows)-1]; last.end == end {
-		return
-	}
-	l.rows = append(l.rows, logRow{now, end, l.total})
-	if len(l.rows) > maxRows {
-		kept := l.rows[:0]
-		for i, row := range l.rows {
-			if i == 0 || i%2 == 0 || i > maxRows/2 {
-				kept = append(kept, row)
-			}
-		}
-		l.rows = kept
-	}
-}
-
-// before returns the last row that ends at offset or before, interpolated in the first
-// rows, which are from the start of the broker.
-func (l *partitionLog) before(offset int64) logRow {
-	found := l.rows[0]
-	for i, row := range l.rows {
-		if row.end <= offset {
-			found = row
-			continue
-		}
-		if i == 1 && offset > found.end { // all that was there when the broker began
-			found.appended += (row.appended - found.appended) * (offset - found.end) / (row.end - found.end)
-			found.end = offset
-		}
-		break
-	}
-	return found
-}
-
-// expired returns the offset up to which records are older than maxAge, or more than
-// maxBytes before the end; below 0: no bound.
-func (l *partitionLog) expired(now time.Time, maxAge time.Duration, maxBytes int64) int64 {
-	offset := int64(0)
-	for _, row := range l.rows {
-		if maxAge >= 0 && now.Sub(row.at) >= maxAge || maxBytes >= 0 && l.total-row.appended >= maxBytes {
-			offset = row.end
-		}
-	}
-	return offset
-}
-
 // uncommitted keeps what consumer groups have not committed. Its door refuses writes of
 // reactions when there are too many of these, and holds all writes back for the moment
 // in which kfake removes old records: kfake does not know what is committed.
@@ -134,9 +64,9 @@ type uncommitted struct {
 
 	mu     sync.Mutex
 	seen   map[partitionKey]bool  // partitions that were written to
-	room   map[partitionKey]int64 // bytes that may still be written to a bounded partition, until the next look
+	room   map[partitionKey]int64 // bytes that may still be written to a bounded partition, until the next measure
 	old    map[partitionKey]bool  // the partition has uncommitted records with a time long before they were written
-	full   map[partitionKey]bool  // writes were refused since the last look
+	full   map[partitionKey]bool  // writes were refused since the last measure
 	warned map[partitionKey]bool
 	ages   map[string]time.Duration // how long topics keep records; below 0: for ever
 	shut   bool                     // kfake removes records
@@ -303,7 +233,7 @@ func (u *uncommitted) watch(now time.Time) map[partitionKey]position {
 				u.guard(c, key)
 			}
 			log := u.log(key)
-			log.look(now, p.LogStartOffset, p.HighWatermark, p.NumBytes)
+			log.measure(now, p.LogStartOffset, p.HighWatermark, p.NumBytes)
 			pos, known := at[key]
 			u.mu.Lock()
 			u.ages[c.Topic], u.noDisk = age, noDisk
@@ -360,7 +290,7 @@ func (u *uncommitted) retain(now time.Time, partitions []partitionKey) {
 	}
 	u.b.cluster.ApplyRetention()
 	u.b.cluster.Compact()
-	u.looked(partitions)
+	u.measureAll(partitions)
 }
 
 func (u *uncommitted) setShut(shut bool) {
@@ -403,7 +333,7 @@ func (u *uncommitted) removeCommitted(now time.Time, partitions []partitionKey, 
 			age = -1
 		}
 		log := u.log(key)
-		log.look(now, p.LogStartOffset, p.HighWatermark, p.NumBytes)
+		log.measure(now, p.LogStartOffset, p.HighWatermark, p.NumBytes)
 		target := min(log.expired(now, age, bytes), p.HighWatermark)
 		if pos, ok := at[key]; ok {
 			target = min(target, pos.committed)
@@ -414,15 +344,15 @@ func (u *uncommitted) removeCommitted(now time.Time, partitions []partitionKey, 
 			}
 		}
 	}
-	u.looked(partitions)
+	u.measureAll(partitions)
 }
 
-// looked notes the sizes of all partitions after records were removed.
-func (u *uncommitted) looked(partitions []partitionKey) {
+// measureAll notes the sizes of all partitions after records were removed.
+func (u *uncommitted) measureAll(partitions []partitionKey) {
 	for _, key := range partitions {
 		if p := u.b.cluster.PartitionInfo(key.topic, key.partition); p != nil {
 			log := u.log(key)
-			log.look(time.Now(), p.LogStartOffset, p.HighWatermark, p.NumBytes)
+			log.measure(time.Now(), p.LogStartOffset, p.HighWatermark, p.NumBytes)
 			log.size = p.NumBytes
 		}
 	}

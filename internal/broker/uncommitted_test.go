@@ -78,7 +78,7 @@ func TestUncommittedRecordsStay(t *testing.T) {
 				c := client(t, b.Addr())
 				ensure(t, c, 1, nil)
 				commit(t, b.Addr(), 0, "")
-				write := func(from, to int64) { // and look at the log's start after each record
+				write := func(from, to int64) { // and measure at the log's start after each record
 					for i := from; i < to; i++ {
 						record := stream.Record{Time: time.Now().Add(-tt.age).UnixMilli(), Value: []byte("x")}
 						if err := c.Writer(topic).Write(within(t), 0, []stream.Record{record}); err != nil {

@@ -183,7 +183,7 @@ func (c *Cursor) ReadLast(ctx context.Context, n int64, take func([]stream.Recor
 // returns errBlocked if a transaction stays open in front of them, unless the cursor
 // waits for ever.
 func (c *Cursor) fetch(ctx context.Context) (records []stream.Record, gone int64, err error) {
-	told := false // of a transaction
+	reported := false // the transaction
 	for began := time.Now(); ; {
 		b, err := c.fetchOnce(ctx)
 		if out, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
@@ -204,8 +204,8 @@ func (c *Cursor) fetch(ctx context.Context) (records []stream.Record, gone int64
 			return b.Records, 0, nil
 		}
 		if b.Blocked() && time.Since(began) > openWait {
-			if !told {
-				told = true
+			if !reported {
+				reported = true
 				c.tell(Unread{From: c.next, To: b.HighWatermark, Open: true})
 			}
 			if c.stall > 0 {

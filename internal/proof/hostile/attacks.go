@@ -20,8 +20,8 @@ type Attack struct {
 // openFiles is how many files an attacker may have open.
 const openFiles = 10_000
 
-// mostConnections is how many connections it holds at most, so that some files are left.
-const mostConnections = openFiles - 100
+// maxConnections is how many connections it holds at most, so that some files are left.
+const maxConnections = openFiles - 100
 
 // Attacks returns all attacks.
 func Attacks() []Attack {
@@ -95,7 +95,7 @@ func heldStreams(ctx context.Context, a *attacker) error {
 }
 
 func idle(ctx context.Context, a *attacker) error {
-	a.holdEach(ctx, mostConnections, time.Second, func(int) string { return a.target.Main }, (*connection).wait)
+	a.holdEach(ctx, maxConnections, time.Second, func(int) string { return a.target.Main }, (*connection).wait)
 	return nil
 }
 
@@ -169,7 +169,7 @@ func registerFlood(ctx context.Context, a *attacker) error {
 }
 
 func hoard(ctx context.Context, a *attacker) error {
-	a.holdEach(ctx, mostConnections, time.Second, a.subscriber, func(c *connection) {
+	a.holdEach(ctx, maxConnections, time.Second, a.subscriber, func(c *connection) {
 		c.readNothing()
 		c.request("GET /v1/swarm", "", "")
 		// The status alone is read. So a connection that the server closes is noticed only

@@ -302,7 +302,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "the reducer commits before the first partials of all open windows",
-			patch: patch{"aggregator.Reducer.firstPartials", "$note($k.end, $t.first)", "$note($k.end, map[bool]int64{true: $t.first, false: math.MaxInt64}[$t.dirty])"},
+			patch: patch{"aggregator.Reducer.firstPartials", "$note($k.end, $t.first)", "$note($k.end, map[bool]int64{true: $t.first, false: 1<<63 - 1}[$t.dirty])"},
 		},
 		{
 			rule:  "the first partial of a window stays its first",

@@ -20,8 +20,8 @@ const (
 	people        = 200                    // who tap, and as many who listen
 	tapInterval   = 500 * time.Millisecond // of each of them
 	answerTimeout = 5 * time.Second
-	leastStay     = 4 * time.Second // how long a listener stays before it leaves and joins again
-	longestStay   = 8 * time.Second
+	minStay       = 4 * time.Second // how long a listener stays before it leaves and joins again
+	maxStay       = 8 * time.Second
 	joinAgain     = 500 * time.Millisecond  // after a join that failed
 	showTimeout   = 1500 * time.Millisecond // after a window's end; later it is not shown in time
 	windowLength  = 2 * time.Second
@@ -145,7 +145,7 @@ func (c *crowd) listenOn(ctx context.Context, nth int) {
 	client := c.client(people + nth)
 	defer client.CloseIdleConnections()
 	// Stays differ, so that somebody leaves and joins at all times.
-	stay := leastStay + (longestStay-leastStay)*time.Duration(nth)/people
+	stay := minStay + (maxStay-minStay)*time.Duration(nth)/people
 	for ctx.Err() == nil {
 		began := time.Now()
 		staying, leave := context.WithTimeout(ctx, stay)

@@ -83,7 +83,7 @@ func Table(results []Result) string {
 				against = "stages"
 			}
 			slower := span(of, Result.Slower, "%.1f", "")
-			if slices.ContainsFunc(of, func(r Result) bool { return r.Slower() > mostSlower }) {
+			if slices.ContainsFunc(of, func(r Result) bool { return r.Slower() > maxSlowdown }) {
 				slower = "**" + slower + "**"
 			}
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", a.What, against,

@@ -19,9 +19,9 @@ import (
 
 // The bounds that everybody else must be kept within while an attack lasts.
 const (
-	leastAccepted = 0.95 // of the taps, of the joins, and of the windows that are shown in time
-	mostSlower    = 2.0  // p99 of taps, as a multiple of before
-	recoverTime   = 5 * time.Second
+	minAccepted = 0.95 // of the taps, of the joins, and of the windows that are shown in time
+	maxSlowdown = 2.0  // p99 of taps, as a multiple of before
+	recoverTime = 5 * time.Second
 	// MemoryBound is how much memory a process may use at most, in bytes.
 	MemoryBound = 768 << 20
 )
@@ -147,8 +147,8 @@ func (r *Result) judge(c *crowd, began, attacked, over time.Time, slow bool) {
 	r.Recovered = -1
 	for after := time.Duration(0); after < afterwards-windowLength; after += time.Second {
 		from := over.Add(after)
-		if accepted(within(c.taps, from, end)) >= leastAccepted && accepted(within(c.joins, from, end)) >= leastAccepted && accepted(within(c.shown, from, end)) >= leastAccepted &&
-			(slow || typical(seconds(c.taps, from, end)) <= time.Duration(mostSlower*float64(r.Before))) {
+		if accepted(within(c.taps, from, end)) >= minAccepted && accepted(within(c.joins, from, end)) >= minAccepted && accepted(within(c.shown, from, end)) >= minAccepted &&
+			(slow || typical(seconds(c.taps, from, end)) <= time.Duration(maxSlowdown*float64(r.Before))) {
 			r.Recovered = after
 			break
 		}
@@ -161,10 +161,10 @@ func (r *Result) judge(c *crowd, began, attacked, over time.Time, slow bool) {
 	for i, s := range r.Sent {
 		wrong(s.Connections == 0 && s.Requests == 0, "the attack %s came to nothing", r.Attacks[i])
 	}
-	wrong(r.Accepted < leastAccepted, "%.1f %% of the taps were accepted", 100*r.Accepted)
-	wrong(r.Joined < leastAccepted, "%.1f %% of the joins were", 100*r.Joined)
-	wrong(r.Shown < leastAccepted, "%.1f %% of the windows were shown in time", 100*r.Shown)
-	wrong(!slow && r.Slower() > mostSlower, "p99 of taps was %v in a typical second, %.1f times that of before", r.During, r.Slower())
+	wrong(r.Accepted < minAccepted, "%.1f %% of the taps were accepted", 100*r.Accepted)
+	wrong(r.Joined < minAccepted, "%.1f %% of the joins were", 100*r.Joined)
+	wrong(r.Shown < minAccepted, "%.1f %% of the windows were shown in time", 100*r.Shown)
+	wrong(!slow && r.Slower() > maxSlowdown, "p99 of taps was %v in a typical second, %.1f times that of before", r.During, r.Slower())
 	wrong(r.Peak > MemoryBound, "%s used %d MiB", r.Largest, r.Peak>>20)
 	wrong(r.Recovered < 0 || r.Recovered > recoverTime, "not as before within %v of its end", recoverTime)
 }
