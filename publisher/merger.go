@@ -32,14 +32,12 @@ type Merger struct {
 	incompleteWait int64 // ms from the latest record of a window until it is sent though nothing calls it complete
 	emptyDelay     int64 // ms from the end of a window without counts until the empty swarm
 	horizon        int64 // a window this many ms before newestIncomplete, or older, is closed
-	ahead          int64 // counts of windows that end later than this many ms from now are skipped
+	ahead          int64 // counts of windows that end later than this many ms from now are refused
 	top            int
 
 	position         int64 // offset of the next record
 	atEnd            bool  // the last batch reached the end of the partition
 	newestIncomplete int64 // greatest end of a window that was sent without being called complete, at most the time of sending, ms
-
-	skipped int64 // counts that were skipped because their window ends too far ahead
 
 	closed   []int64 // by reducer: end of the newest window that it has closed; empty if no reducer has said so
 	open     map[key]*window
@@ -96,7 +94,8 @@ func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
 // Position implements claimloop.Machine.
 func (m *Merger) Position() int64 { return m.position }
 
-// Add takes in a count. It fails if the record is not a count.
+// Add takes in a count. It fails if the record is not a count, or if its window ends
+// further ahead of the clock than any right one.
 func (m *Merger) Add(r stream.Record, now int64) error {
 	m.position = r.Offset + 1
 	c, err := wire.DecodeCount(r.Value)
@@ -105,8 +104,7 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 	}
 	emojis := m.headers(r.Headers, now)
 	if c.Window.End > now+m.ahead {
-		m.skipped++
-		return nil
+		return fmt.Errorf("emoji-aggregated at %d: its window ends at %v, far ahead of the clock", r.Offset, wire.Time(c.Window.End))
 	}
 	k := key{c.Window.End, c.Channel}
 	w := m.open[k]
@@ -180,10 +178,6 @@ func (m *Merger) isClosed(k key) bool {
 	}
 	return m.newestIncomplete != never && k.end < m.newestIncomplete-m.horizon
 }
-
-// Skipped returns how many counts were skipped because their window ends further ahead
-// of the clock than any right one.
-func (m *Merger) Skipped() int64 { return m.skipped }
 
 // Advance implements claimloop.Machine.
 func (m *Merger) Advance(b stream.Batch) {

@@ -56,8 +56,8 @@ type Config struct {
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
-	// PassedOver is told of records that are not ours; default: it logs to Logger, and
-	// counts in Metrics.
+	// PassedOver is told of records that are not ours, and of counts of windows far ahead
+	// of the clock; default: it logs to Logger, and counts in Metrics.
 	PassedOver *passedover.Reporter
 }
 
@@ -102,18 +102,10 @@ func (p *Publisher) Main(ctx context.Context, claim stream.Claim) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	var ahead int64 // of all batches before
 	return claimloop.Loop[SwarmsEmission]{
 		Name: name, Claim: claim, Machine: m, Lag: p.metrics.lag,
 		Write:      p.writeSwarms,
 		PassedOver: p.cfg.PassedOver,
-		OnBatch: func(b stream.Batch) {
-			if n := m.Skipped() - ahead; n > 0 {
-				p.metrics.ahead.Add(float64(n))
-				p.cfg.Logger.Warn("counts of windows that are far ahead of the clock were not published", "partition", claim.Partition, "records", n, "before", b.Next)
-				ahead = m.Skipped()
-			}
-		},
 		OnLost: func(lost *stream.OutOfRangeError) error {
 			p.cfg.Logger.Warn("counts are gone before they were published", "error", lost)
 			return nil
@@ -160,8 +152,8 @@ func (p *Publisher) writeSwarms(ctx context.Context, e SwarmsEmission) error {
 }
 
 type metrics struct {
-	swarms, ahead, failed prometheus.Counter
-	lag                   claimloop.Lag
+	swarms, failed prometheus.Counter
+	lag            claimloop.Lag
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -171,7 +163,6 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	}
 	return metrics{
 		swarms: counter("swarms_total", "Swarms written to the clusters, revisions too."),
-		ahead:  counter("future_records_total", "Counts that were not published because their window ends too far ahead of the clock."),
 		failed: counter("server_writes_failed_total", "Batches that a subscriber server's topic did not take."),
 		lag:    claimloop.NewLag(reg, "emostream_publish_lag_records"),
 	}

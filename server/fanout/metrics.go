@@ -6,7 +6,7 @@ import (
 )
 
 type metrics struct {
-	connected, full, addressFull, putOff, delivered, skipped, stalled, swarms, ahead prometheus.Counter
+	connected, full, addressFull, putOff, delivered, skipped, stalled, swarms prometheus.Counter
 
 	delay, delivery prometheus.Histogram
 }
@@ -40,7 +40,6 @@ func newMetrics(reg prometheus.Registerer, s *Server) metrics {
 		skipped:     counter("skipped_total", "Times that a slow client skipped to the newest window."),
 		stalled:     counter("stalled_total", "Streams cut off because the client did not read."),
 		swarms:      counter("swarms_total", "Swarms taken in that told something new, revisions too."),
-		ahead:       counter("future_windows_total", "Swarms that were not shown because their window ends too far ahead of the clock."),
 		delay: histogram("window_delay_seconds", "Time from a window's end to its arrival at this server.",
 			.1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30),
 		delivery: histogram("delivery_seconds", "Time from an update's arrival until a shard has written it to all of its clients that read.",

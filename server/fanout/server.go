@@ -266,7 +266,6 @@ func (s *Server) follow(ctx context.Context, offset, end int64) error {
 func (s *Server) publish(r stream.Record, live bool) {
 	swarm, err := decodeSwarm(r.Value)
 	if err == nil && swarm.Window.End > s.hub.latestEnd(time.Now()) {
-		s.metrics.ahead.Inc()
 		err = fmt.Errorf("its window ends at %v, far ahead of the clock", wire.Time(swarm.Window.End))
 	}
 	news := false
