@@ -56,7 +56,7 @@ func (s *stageFlags) newMetricsServer(reg *prometheus.Registry, log *slog.Logger
 	m.mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
 	if s.pprof {
 		paths = append(paths, profilesPath)
-		m.mux.Handle(profilesPath, profiles())
+		m.mux.Handle(profilesPath, profiles(httpserve.SiteCheck{Names: hosts.Names}))
 	}
 	m.mux.Handle("/", httpserve.NotFound(paths...))
 	return m, nil

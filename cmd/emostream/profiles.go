@@ -17,7 +17,7 @@ const (
 // profiles serves the profiles of net/http/pprof, one request at a time, since each
 // slows the process down. A profile may cover at most maxProfile, and no page of
 // another site may ask for one.
-func profiles() http.Handler {
+func profiles(sites httpserve.SiteCheck) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc(profilesPath, pprof.Index)
 	mux.HandleFunc(profilesPath+"cmdline", pprof.Cmdline)
@@ -25,7 +25,7 @@ func profiles() http.Handler {
 	mux.HandleFunc(profilesPath+"symbol", pprof.Symbol)
 	mux.HandleFunc(profilesPath+"trace", pprof.Trace)
 	turn := make(chan struct{}, 1)
-	return httpserve.SameSite(httpserve.Methods(func(w http.ResponseWriter, r *http.Request) {
+	return sites.Wrap(httpserve.Methods(func(w http.ResponseWriter, r *http.Request) {
 		if asked := r.URL.Query().Get("seconds"); asked != "" {
 			seconds, err := strconv.ParseFloat(asked, 64)
 			if err != nil || !(seconds > 0 && seconds <= maxProfile.Seconds()) {

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/emostream/emostream/internal/httpserve"
 )
 
 // askProfile asks for a profile and returns the answer.
@@ -17,7 +19,7 @@ func askProfile(ctx context.Context, h http.Handler, method, path string) *httpt
 }
 
 func TestProfilesAreBounded(t *testing.T) {
-	h := profiles()
+	h := profiles(httpserve.SiteCheck{})
 	for query, want := range map[string]int{
 		"goroutine?debug=1":        http.StatusOK,
 		"heap?seconds=0":           http.StatusBadRequest,
@@ -46,7 +48,7 @@ func TestProfilesAreBounded(t *testing.T) {
 }
 
 func TestOneProfileAtATime(t *testing.T) {
-	h := profiles()
+	h := profiles(httpserve.SiteCheck{})
 	ctx, cancel := context.WithCancel(t.Context())
 	first := make(chan struct{})
 	go func() {
@@ -76,7 +78,7 @@ func TestProfilesAreForNoOtherSite(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "http://localhost:9100"+profilesPath+"profile?seconds=30", nil)
 	r.Header.Set("Sec-Fetch-Site", "cross-site")
 	w := httptest.NewRecorder()
-	profiles().ServeHTTP(w, r)
+	profiles(httpserve.SiteCheck{}).ServeHTTP(w, r)
 	if w.Code != http.StatusForbidden {
 		t.Errorf("answered %d", w.Code)
 	}

@@ -9,7 +9,7 @@
 // in [Streaming].
 //
 // Any web page can reach a server through the browser of a user who can reach it.
-// [HostCheck], [SameSite] and [CORS] decide which pages are served.
+// [HostCheck], [SiteCheck] and [CORS] decide which pages are served.
 package httpserve
 
 import (

@@ -18,10 +18,6 @@ import (
 
 // register assigns a client to a subscriber server.
 func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
-	if h.ofAnotherSite(r) {
-		httpserve.Refusalf(http.StatusForbidden, "cross_site", "a page of another site asked for this: invite its origin, or register by a program").ServeHTTP(w, r)
-		return
-	}
 	who, refusal := parseRegistration(w, r)
 	if refusal != nil {
 		refusal.ServeHTTP(w, r)
@@ -62,17 +58,6 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 		Message:    "Assigned to " + s.Name,
 		StreamURL:  base + "/v1/swarm",
 	})
-}
-
-// ofAnotherSite says whether a browser sent a request for a page of another origin that
-// is not invited. Any page can make a browser send a GET, and each of its visitors would
-// take a place. A browser says so where the server's address is https or loopback.
-func (h *Handler) ofAnotherSite(r *http.Request) bool {
-	switch r.Header.Get("Sec-Fetch-Site") {
-	case "", "none", "same-origin":
-		return false
-	}
-	return !h.origins.Invite(r.Header.Get("Origin"))
 }
 
 // refuse refuses to assign a client, and counts that.

@@ -19,8 +19,9 @@ type Config struct {
 	Strategy Strategy       // default LeastLoaded
 	// Proxies are the proxies that are trusted to name the address of a client.
 	Proxies httpserve.Proxies
-	// Origins are the web origins whose pages may register. Those of other sites may not.
-	Origins httpserve.Origins
+	// Sites says which web pages may register. Any page can make a browser send a GET, and
+	// each of its visitors would take a place.
+	Sites   httpserve.SiteCheck
 	Metrics prometheus.Registerer // nil: none
 }
 
@@ -30,7 +31,7 @@ type Handler struct {
 	assigner *Assigner
 	share    addressShare
 	proxies  httpserve.Proxies
-	origins  httpserve.Origins
+	sites    httpserve.SiteCheck
 	assigned *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 }
@@ -42,7 +43,7 @@ func New(cfg Config) *Handler {
 		servers:  cfg.Servers,
 		assigner: NewAssigner(cfg.Strategy),
 		proxies:  cfg.Proxies,
-		origins:  cfg.Origins,
+		sites:    cfg.Sites,
 		assigned: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "emostream_assignments_total", Help: "Clients assigned to a subscriber server.",
 		}, []string{"server"}),
@@ -58,7 +59,7 @@ func New(cfg Config) *Handler {
 
 // Routes adds the calls to a mux.
 func (h *Handler) Routes(mux *http.ServeMux) {
-	mux.Handle("/register", httpserve.Methods(h.register, http.MethodGet, http.MethodPost))
+	mux.Handle("/register", httpserve.Methods(h.sites.Wrap(http.HandlerFunc(h.register)).ServeHTTP, http.MethodGet, http.MethodPost))
 	mux.Handle("/unregister", httpserve.Methods(h.unregister, http.MethodPost))
 	mux.Handle("/v1/servers", httpserve.Methods(h.list, http.MethodGet))
 }

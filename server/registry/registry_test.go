@@ -36,7 +36,7 @@ func newCalls(servers ...roster.Entry) *calls {
 	for _, s := range servers {
 		c.roster.Apply(s.ServerStatus, s.Heard)
 	}
-	c.Handler = registry.New(registry.Config{Servers: c.roster, Origins: invited})
+	c.Handler = registry.New(registry.Config{Servers: c.roster, Sites: httpserve.SiteCheck{Names: []string{"emo.example"}, Invited: invited}})
 	c.Routes(c.mux)
 	return c
 }

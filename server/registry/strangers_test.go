@@ -100,6 +100,8 @@ func TestPagesOfOtherSites(t *testing.T) {
 		"a page of another port":           {[]string{"Sec-Fetch-Site", "same-site"}, 403},
 		"a page of an origin not invited":  {[]string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, 403},
 		"a page of an origin like invited": {[]string{"Sec-Fetch-Site", "cross-site", "Origin", "https://app.example.evil"}, 403},
+		"a page, says an older browser":    {[]string{"Referer", "http://evil.example/"}, 403},
+		"our page, in an older browser":    {[]string{"Referer", "http://emo.example/"}, 200},
 		"a page without an origin":         {[]string{"Sec-Fetch-Site", "cross-site", "Origin", "null"}, 403},
 	} {
 		t.Run(name, func(t *testing.T) {
