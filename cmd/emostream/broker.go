@@ -73,6 +73,7 @@ func newBroker(io streams) *cobra.Command {
 	var (
 		flags     brokerFlags
 		logs      logFlags
+		metrics   metricsFlags
 		addr      string
 		advertise string
 	)
@@ -90,7 +91,8 @@ development, demonstrations and small events; for more there is Apache Kafka.`,
 			if err != nil {
 				return err
 			}
-			cfg.Advertise, cfg.Logger = advertise, log
+			reg := newRegistry()
+			cfg.Advertise, cfg.Logger, cfg.Metrics = advertise, log, reg
 			err = cfg.Check()
 			if _, ok := errors.AsType[*broker.AdvertiseError](err); ok {
 				return settingError(err)
@@ -98,20 +100,19 @@ development, demonstrations and small events; for more there is Apache Kafka.`,
 			if err != nil {
 				return usagef("%w", err)
 			}
-			b, err := openBroker(cmd.Context(), cfg, "--listen", "emostream broker --listen localhost:9192")
-			if err != nil {
-				return err
-			}
-			log.Info("broker ready", "address", b.Addr(), "data", dataName(cfg.DataDir))
-			if err := b.Run(cmd.Context()); err != nil && !errors.Is(err, context.Canceled) {
-				return err
-			}
-			log.Info("stopped")
-			return nil
+			return metrics.serveBeside(cmd.Context(), reg, log, func(ctx context.Context) error {
+				b, err := openBroker(ctx, cfg, "--listen", "emostream broker --listen localhost:9192")
+				if err != nil {
+					return err
+				}
+				log.Info("broker ready", "address", b.Addr(), "data", dataName(cfg.DataDir))
+				return b.Run(ctx)
+			})
 		},
 	}
 	flags.add(cmd)
 	logs.add(cmd, "info")
+	metrics.add(cmd)
 	cmd.Flags().StringVar(&addr, "listen", "localhost:9092", "address to serve on, host:port")
 	cmd.Flags().StringVar(&advertise, "advertise", "", "host:port that clients are told to connect to; default the address it listens on")
 	return cmd

@@ -22,7 +22,7 @@ func TestHelp(t *testing.T) {
 		"aggregate":       {"--brokers", "--metrics-listen", "--window", "(default 2s)", "--lateness", "(default 10s)", "--scale", `(default "linear:10:10")`},
 		"publish":         {"--brokers", "--metrics-listen", "--role", "(default [main,cluster])", "--clusters", "(default [cluster_1,cluster_2])", "--top"},
 		"subscribe":       {"--brokers", "--listen", "--metrics-listen", "--name", `(default "sub1")`, "--cluster", `(default "cluster_1")`, "--capacity", "(default 10000)", "--public-url"},
-		"broker":          {"--listen", `(default "localhost:9092")`, "--advertise", "--data-dir", "--fsync", "--retention", "(default 24h0m0s)", "--retention-bytes"},
+		"broker":          {"--listen", `(default "localhost:9092")`, "--advertise", "--metrics-listen", "--data-dir", "--fsync", "--retention", "(default 24h0m0s)", "--retention-bytes"},
 		"topics":          {"create", "describe"},
 		"topics create":   {"--brokers", "--partitions", "(default 4)", "--replication", "--retention", "--topic-prefix"},
 		"topics describe": {"--brokers", "-o, --output"},

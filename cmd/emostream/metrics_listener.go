@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/emostream/emostream/internal/httpserve"
 )
@@ -35,8 +38,50 @@ type metricsServer struct {
 	mux   *http.ServeMux
 }
 
+// metricsFlags say where a process serves its metrics.
+type metricsFlags struct {
+	hosts         hostsFlag
+	metricsListen string
+	pprof         bool
+}
+
+func (s *metricsFlags) add(cmd *cobra.Command) {
+	s.hosts.add(cmd)
+	cmd.Flags().StringVar(&s.metricsListen, "metrics-listen", "", "serve Prometheus metrics here, host:port, or a port on loopback; empty: nowhere")
+	cmd.Flags().BoolVar(&s.pprof, "pprof", false, "serve profiles for go tool pprof there, too, at /debug/pprof/")
+}
+
+// serveBeside serves the metrics until work returns. ctx asks work to stop; ending for
+// that reason is no error.
+func (s *metricsFlags) serveBeside(ctx context.Context, reg *prometheus.Registry, log *slog.Logger, work func(context.Context) error) error {
+	stopped := ctx
+	g, ctx := errgroup.WithContext(ctx)
+	metrics, err := s.newMetricsServer(reg, log)
+	if err != nil {
+		return err
+	}
+	if metrics != nil {
+		ln, err := metrics.listen(ctx)
+		if err != nil {
+			return err
+		}
+		log.Info("metrics", "url", "http://"+ln.Addr().String()+"/metrics")
+		g.Go(func() error { return metrics.serve(ctx, ln) })
+	}
+	working, cancel := context.WithCancel(ctx)
+	g.Go(func() error {
+		defer cancel()
+		return work(working)
+	})
+	if err := g.Wait(); err != nil && (stopped.Err() == nil || !errors.Is(err, context.Canceled)) {
+		return err
+	}
+	log.Info("stopped")
+	return nil
+}
+
 // newMetricsServer returns the server of --metrics-listen, nil if there is to be none.
-func (s *stageFlags) newMetricsServer(reg *prometheus.Registry, log *slog.Logger) (*metricsServer, error) {
+func (s *metricsFlags) newMetricsServer(reg *prometheus.Registry, log *slog.Logger) (*metricsServer, error) {
 	if s.metricsListen == "" {
 		if s.pprof {
 			return nil, usagef("--pprof: profiles are served where the metrics are: give --metrics-listen, too")

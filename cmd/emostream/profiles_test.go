@@ -100,7 +100,7 @@ func TestMetricsServer(t *testing.T) {
 		"a name that is allowed":   {false, "/metrics", "host1:9100", http.StatusOK},
 	} {
 		t.Run(name, func(t *testing.T) {
-			flags := stageFlags{metricsListen: "0", pprof: tt.pprof, hosts: hostsFlag{list: []string{"host1"}}}
+			flags := metricsFlags{metricsListen: "0", pprof: tt.pprof, hosts: hostsFlag{list: []string{"host1"}}}
 			m, err := flags.newMetricsServer(newRegistry(), nil)
 			if err != nil {
 				t.Fatal(err)
@@ -131,7 +131,7 @@ func TestMetricsServer(t *testing.T) {
 			}
 		})
 	}
-	if _, err := (&stageFlags{pprof: true}).newMetricsServer(newRegistry(), nil); err == nil {
+	if _, err := (&metricsFlags{pprof: true}).newMetricsServer(newRegistry(), nil); err == nil {
 		t.Error("--pprof without --metrics-listen is taken")
 	}
 }

@@ -81,9 +81,12 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 		return p, err
 	}
 
+	registry := newRegistry()
+	p.metrics = registry
+
 	// The log: the embedded broker, or the Kafka that --brokers names.
 	if len(f.brokers) == 0 {
-		if err := f.openBroker(ctx, p); err != nil {
+		if err := f.openBroker(ctx, p, registry); err != nil {
 			return p, err
 		}
 	}
@@ -94,8 +97,6 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 		return p, err
 	}
 	p.onClose(client.Close)
-	registry := newRegistry()
-	p.metrics = registry
 	s := stage{&f.stageFlags, client, log, registry}
 	p.addresses.Ready, p.addresses.Brokers = f.urlOf(mainLn), f.brokers
 
@@ -183,12 +184,12 @@ func (f *upFlags) bind(ctx context.Context, p *pipeline) (mainLn net.Listener, s
 }
 
 // openBroker opens the embedded broker, and lets all stages use it.
-func (f *upFlags) openBroker(ctx context.Context, p *pipeline) error {
+func (f *upFlags) openBroker(ctx context.Context, p *pipeline, reg prometheus.Registerer) error {
 	cfg, err := f.broker.config(f.brokerListen)
 	if err != nil {
 		return err
 	}
-	cfg.Logger, cfg.Consumers = p.log, broker.ConsumersOf(f.names(), f.groupPrefix)
+	cfg.Logger, cfg.Metrics, cfg.Consumers = p.log, reg, broker.ConsumersOf(f.names(), f.groupPrefix)
 	p.broker, err = openBroker(ctx, cfg, "--broker-listen", "emostream up --broker-listen localhost:9192")
 	if err != nil {
 		return err

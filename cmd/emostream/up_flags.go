@@ -40,7 +40,7 @@ func (f *upFlags) add(cmd *cobra.Command) {
 	f.publish.addTop(cmd)
 	f.subscribe.add(cmd)
 	f.logFlags.add(cmd, "warn")
-	f.addHTTP(cmd)
+	f.metricsFlags.add(cmd)
 	f.out.add(cmd)
 	f.dashboard.add(cmd)
 }

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/gofrs/flock"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kversion"
 	"golang.org/x/time/rate"
@@ -69,7 +70,8 @@ type Config struct {
 	// companies run.
 	Users map[string]string
 	// Logger receives the log of the broker; default: nothing is logged.
-	Logger *slog.Logger
+	Logger  *slog.Logger
+	Metrics prometheus.Registerer // nil: none
 }
 
 func (c Config) withDefaults() Config {
@@ -212,6 +214,7 @@ func (b *Broker) open() error {
 	addProduceDoor(cluster)
 	b.uncommitted = newUncommitted(b)
 	b.uncommitted.install()
+	b.uncommitted.register(b.cfg.Metrics)
 	b.uncommitted.watch(time.Now())
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -71,6 +73,7 @@ type uncommitted struct {
 	ages   map[string]time.Duration // how long topics keep records; below 0: for ever
 	shut   bool                     // kfake removes records
 	noDisk bool                     // the disk is full
+	used   float64                  // of the fullest bounded partition, at the last measure: the part of its bound that it uses
 }
 
 func newUncommitted(b *Broker) *uncommitted {
@@ -86,6 +89,30 @@ func (u *uncommitted) install() {
 	u.b.cluster.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		u.note(req.(*kmsg.ProduceRequest))
 		return nil, nil, false
+	})
+}
+
+// register registers metrics of how full the bounded partitions are.
+func (u *uncommitted) register(reg prometheus.Registerer) {
+	f := promauto.With(reg)
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "emostream_broker_uncounted_ratio",
+		Help: "Bytes of reactions that are not counted, in parts of what a partition may hold of them; of the fullest partition. At 1 it refuses more.",
+	}, func() float64 {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		return u.used
+	})
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "emostream_broker_refuses",
+		Help: "1 while the embedded broker refuses reactions, because a partition or the disk is full, else 0.",
+	}, func() float64 {
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		if u.noDisk || len(u.full) > 0 || len(u.warned) > 0 {
+			return 1
+		}
+		return 0
 	})
 }
 
@@ -137,7 +164,8 @@ func (u *uncommitted) written() map[partitionKey]bool {
 	return maps.Clone(u.seen)
 }
 
-// newestTime returns the greatest time in a batch of records.
+// newestTime returns the greatest time in a batch of records, as its header says. kfake's
+// retention believes the header, too, whatever times the records have.
 func newestTime(batch []byte) (time.Time, bool) {
 	const at = 35 // where a batch of format 2 has it
 	if len(batch) < at+8 {
@@ -222,7 +250,7 @@ func (u *uncommitted) positions() map[partitionKey]position {
 // watch looks how far the consumers are, and gives the bounded partitions room for what
 // may be written until it looks again.
 func (u *uncommitted) watch(now time.Time) map[partitionKey]position {
-	at := u.positions()
+	at, used := u.positions(), 0.0
 	noDisk := u.b.cfg.DataDir != "" && freeBytes(u.b.cfg.DataDir) < u.b.cfg.MinFree
 	for _, c := range u.b.cfg.Consumers {
 		age, bound, _ := u.retentionOf(c.Topic)
@@ -238,7 +266,8 @@ func (u *uncommitted) watch(now time.Time) map[partitionKey]position {
 			u.mu.Lock()
 			u.ages[c.Topic], u.noDisk = age, noDisk
 			if known && c.Bounded && bound >= 0 {
-				u.room[key] = bound - (log.total - log.before(pos.counted).appended)
+				n := log.total - log.before(pos.counted).appended
+				u.room[key], used = bound-n, max(used, float64(n)/float64(max(bound, 1)))
 			} else {
 				delete(u.room, key)
 			}
@@ -249,6 +278,9 @@ func (u *uncommitted) watch(now time.Time) map[partitionKey]position {
 			u.mu.Unlock()
 		}
 	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.used = used
 	return at
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/emostream/emostream/internal/broker"
@@ -110,14 +111,36 @@ func TestUncommittedRecordsStay(t *testing.T) {
 	}
 }
 
+// batchBytes is how many bytes a batch with one record of 10,000 has.
+const batchBytes = 61 + 10_011
+
+// measures fails the test if a metric does not become want.
+func measures(t *testing.T, reg prometheus.Gatherer, metric string, want float64) {
+	t.Helper()
+	eventually(t, func() error {
+		families, err := reg.Gather()
+		if err != nil {
+			return err
+		}
+		for _, f := range families {
+			if f.GetName() == "emostream_broker_"+metric {
+				if got := f.GetMetric()[0].GetGauge().GetValue(); got != want {
+					return fmt.Errorf("%s is %v, want %v", metric, got, want)
+				}
+				return nil
+			}
+		}
+		return fmt.Errorf("there is no %s", metric)
+	})
+}
+
 // The broker refuses records when as many bytes as a partition may hold are neither
 // committed nor counted. It takes them again when they are.
 func TestFullPartitionRefuses(t *testing.T) {
-	const batch = 61 + 10_011 // bytes of a batch with one record of 10,000
 	for name, tt := range map[string]struct{ bound, accepted int64 }{
-		"one below": {5*batch - 1, 4},
-		"the bound": {5 * batch, 5},
-		"one above": {5*batch + 1, 5},
+		"one below": {5*batchBytes - 1, 4},
+		"the bound": {5 * batchBytes, 5},
+		"one above": {5*batchBytes + 1, 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -130,8 +153,8 @@ func TestFullPartitionRefuses(t *testing.T) {
 
 func testFullPartition(t *testing.T, dir string, bound, accepted int64) {
 	t.Helper()
-	cfg := broker.Config{DataDir: dir}
-	b, stop := run(t, cfg, true)
+	reg := prometheus.NewRegistry()
+	b, stop := run(t, broker.Config{DataDir: dir, Metrics: reg}, true)
 	c := client(t, b.Addr())
 	ensure(t, c, 1, map[string]string{"retention.bytes": fmt.Sprint(bound)})
 	end := func() int64 {
@@ -180,9 +203,14 @@ func testFullPartition(t *testing.T, dir string, bound, accepted int64) {
 	if total += fill(); total != accepted {
 		t.Errorf("%d records are accepted, want %d", total, accepted)
 	}
+	measures(t, reg, "uncounted_ratio", float64(accepted*batchBytes)/float64(bound))
+	if accepted*batchBytes == bound { // else it has a little room
+		measures(t, reg, "refuses", 1)
+	}
 	if dir != "" {
 		stop()
-		b, _ = run(t, cfg, true)
+		reg = prometheus.NewRegistry()
+		b, _ = run(t, broker.Config{DataDir: dir, Metrics: reg}, true)
 		c = client(t, b.Addr())
 		if n := fill(); n != 0 {
 			t.Errorf("%d records are accepted after a restart, want none", n)
@@ -203,6 +231,8 @@ func testFullPartition(t *testing.T, dir string, bound, accepted int64) {
 	}
 	startsBefore(begin)
 	commit(t, b.Addr(), end(), "")
+	measures(t, reg, "uncounted_ratio", 0)
+	measures(t, reg, "refuses", 0)
 	eventually(t, func() error {
 		if fill() == 0 {
 			return errors.New("no record is accepted though all are committed")
@@ -243,7 +273,8 @@ func TestKilledWhileFull(t *testing.T) {
 
 // A disk that is full refuses, whoever reads.
 func TestFullDiskRefuses(t *testing.T) {
-	b, _ := run(t, broker.Config{DataDir: brokertest.Folder(t), MinFree: 1 << 62}, true)
+	reg := prometheus.NewRegistry()
+	b, _ := run(t, broker.Config{DataDir: brokertest.Folder(t), MinFree: 1 << 62, Metrics: reg}, true)
 	c := client(t, b.Addr())
 	ensure(t, c, 1, nil)
 	eventually(t, func() error {
@@ -253,4 +284,5 @@ func TestFullDiskRefuses(t *testing.T) {
 		}
 		return nil
 	})
+	measures(t, reg, "refuses", 1)
 }

@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	kafkago "github.com/segmentio/kafka-go"
 
 	"github.com/emostream/emostream/internal/kafka"
@@ -62,6 +63,22 @@ func (f *failingBrokers) set(leader bool, refuse ...int) {
 	}
 }
 
+// resting returns how many partitions rest, as the metric says.
+func resting(t *testing.T, reg prometheus.Gatherer) int {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "emostream_produce_resting_partitions" {
+			return int(f.GetMetric()[0].GetGauge().GetValue())
+		}
+	}
+	t.Fatal("nothing tells how many partitions rest")
+	return 0
+}
+
 // A partition that takes no writes gets no more than a batch in vain, and the others all
 // that comes. When it takes writes again it is given some.
 func TestPartitionsRest(t *testing.T) {
@@ -70,19 +87,21 @@ func TestPartitionsRest(t *testing.T) {
 		leader bool // whether the partitions that refuse have a leader that answers
 		lost   int  // batches in five minutes, at most
 		ready  bool // all the time but for the first seconds
+		rests  int  // partitions that rest in the end; -1: now and then
 	}{
-		"one has no leader":                {[]int{2}, false, 1, true},
-		"three have no leader":             {[]int{0, 1, 3}, false, 3, true},
-		"one is short of replicas":         {[]int{2}, true, 15, true},
-		"all but one are":                  {[]int{1, 2, 3}, true, 45, true},
-		"none has a leader":                {[]int{0, 1, 2, 3}, false, 0, false},
-		"all are well":                     {nil, true, 0, true},
-		"none has a leader, it is not one": {[]int{0, 1, 2, 3}, true, 0, false},
+		"one has no leader":                {[]int{2}, false, 1, true, 1},
+		"three have no leader":             {[]int{0, 1, 3}, false, 3, true, 3},
+		"one is short of replicas":         {[]int{2}, true, 15, true, -1},
+		"all but one are":                  {[]int{1, 2, 3}, true, 45, true, -1},
+		"none has a leader":                {[]int{0, 1, 2, 3}, false, 0, false, 3},
+		"all are well":                     {nil, true, 0, true, 0},
+		"none has a leader, it is not one": {[]int{0, 1, 2, 3}, true, 0, false, -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := &failingBrokers{attempts: map[int]int{}, given: map[int][]byte{}}
-				p := kafka.NewModelProducer(b, kafka.ProducerConfig{})
+				reg := prometheus.NewRegistry()
+				p := kafka.NewModelProducer(b, kafka.ProducerConfig{Metrics: reg})
 				ctx, stop := context.WithCancel(t.Context())
 				var running, appends sync.WaitGroup
 				running.Go(func() { p.RunPartitions(ctx, 4, false) })
@@ -116,8 +135,14 @@ func TestPartitionsRest(t *testing.T) {
 				if tt.ready && notReady > 0 || !tt.ready && notReady < 2800 {
 					t.Errorf("it was not ready %d times", notReady)
 				}
+				if got := resting(t, reg); tt.rests >= 0 && got != tt.rests {
+					t.Errorf("%d partitions are said to rest, want %d", got, tt.rests)
+				}
 				b.set(true)
 				<-time.After(31 * time.Second)
+				if got := resting(t, reg); got != 0 {
+					t.Errorf("%d partitions are said to rest when all is well", got)
+				}
 				b.mu.Lock()
 				clear(b.attempts)
 				b.mu.Unlock()

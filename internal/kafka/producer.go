@@ -110,7 +110,7 @@ func NewProducer(client *Client, cfg ProducerConfig) *Producer {
 func newProducer(b brokers, o *outage, cfg ProducerConfig) *Producer {
 	f := promauto.With(cfg.Metrics)
 	newRequest := func() any { return &appendRequest{done: make(chan error, 1)} }
-	return &Producer{cfg: cfg.withDefaults(), brokers: b, outage: o, requests: sync.Pool{New: newRequest}, metrics: producerMetrics{
+	p := &Producer{cfg: cfg.withDefaults(), brokers: b, outage: o, requests: sync.Pool{New: newRequest}, metrics: producerMetrics{
 		latency: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "emostream_produce_seconds", Help: "Time from handing a batch of reactions to Kafka to its acknowledgement.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
@@ -123,6 +123,14 @@ func newProducer(b brokers, o *outage, cfg ProducerConfig) *Producer {
 			Name: "emostream_produce_resent_total", Help: "Batches that were sent again because it was not certain that they were written.",
 		}),
 	}}
+	f.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "emostream_produce_resting_partitions", Help: "Partitions of emoji-topic that get no reactions for now, because they did not take their last batch and others take theirs.",
+	}, func() float64 {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return float64(p.resting)
+	})
+	return p
 }
 
 // Append writes records into the log, and returns when the log has acknowledged them.
