@@ -98,6 +98,36 @@ func TestDeployedCommandLinesAreRefused(t *testing.T) {
 	}
 }
 
+// Every main server under deploy says which channels may be used: strangers can reach it.
+func TestDeployedServersNameTheirChannels(t *testing.T) {
+	lines := slices.Concat(units(t), compose(t), pods(t), inComments(t, "nginx/emostream.conf"), inComments(t, "caddy/Caddyfile"))
+	servers := 0
+	for _, d := range lines {
+		if d.args[0] != "serve" && d.args[0] != "up" {
+			continue
+		}
+		servers++
+		file, err := settingsfile.Parse(d.where, []byte(d.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd, rest, err := newRoot(streams{}).Find(d.args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := settings{func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }, file}
+		if err := errors.Join(cmd.ParseFlags(rest), s.apply(cmd)); err != nil {
+			t.Fatal(err)
+		}
+		if got := cmd.Flags().Lookup("channels").Value.String(); got != "[main]" {
+			t.Errorf("%s: %s lets people use the channels %s", d.where, d.args[0], got)
+		}
+	}
+	if servers < 6 {
+		t.Errorf("%d main servers were found", servers)
+	}
+}
+
 // The cask of Homebrew lists every manual page, since it takes no patterns.
 func TestManualPagesOfTheCask(t *testing.T) {
 	var release struct {
