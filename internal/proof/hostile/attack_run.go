@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emostream/emostream/internal/proof/process"
@@ -69,6 +70,11 @@ type Result struct {
 	Largest   string        `json:"largest"`
 	Recovered time.Duration `json:"recovered"` // after the end of the attack; negative: not at all
 	Sent      []Sent        `json:"sent"`
+	// Processors that were busy, on average: those of the servers, all processes together,
+	// before and during the attack, and those of the attackers.
+	ServersBefore float64 `json:"servers_before"`
+	ServersDuring float64 `json:"servers_during"`
+	Attackers     float64 `json:"attackers"`
 	// Wrong is what is not as it must be; none: the attack is held.
 	Wrong []string `json:"wrong"`
 	// Seconds is p99 in each second, from the beginning of the attack on.
@@ -104,17 +110,21 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	if err := sleep.For(ctx, warmUp); err != nil {
 		return r, err
 	}
-	began := time.Now()
+	began, used := time.Now(), in.used()
 	if !cfg.Slow {
 		if err := sleep.For(ctx, cfg.Duration); err != nil {
 			return r, err
 		}
 	}
 	attacked := time.Now()
-	if r.Sent, err = cfg.attack(ctx, in.Target); err != nil {
+	r.ServersBefore = processors(in.used()-used, attacked.Sub(began))
+	used = in.used()
+	var spent time.Duration
+	if r.Sent, spent, err = cfg.attack(ctx, in.Target); err != nil {
 		return r, err
 	}
 	over := time.Now()
+	r.ServersDuring, r.Attackers = processors(in.used()-used, over.Sub(attacked)), processors(spent, over.Sub(attacked))
 	if err := sleep.For(ctx, afterwards); err != nil {
 		return r, err
 	}
@@ -224,20 +234,29 @@ func typical(of []time.Duration) time.Duration {
 	return of[len(of)/2]
 }
 
+// processors returns how many processors were busy on average, if so much of their time
+// was used while so much passed.
+func processors(used, passed time.Duration) float64 {
+	return used.Seconds() / max(passed, time.Millisecond).Seconds()
+}
+
 // attack performs the attacks, each in a process of its own, and returns when all are
-// over.
-func (cfg Config) attack(ctx context.Context, target Target) ([]Sent, error) {
+// over. It also returns how much time of processors they used together.
+func (cfg Config) attack(ctx context.Context, target Target) ([]Sent, time.Duration, error) {
 	sent, errs := make([]Sent, len(cfg.Attacks)), make([]error, len(cfg.Attacks))
+	var used atomic.Int64
 	var all sync.WaitGroup
 	for i, a := range cfg.Attacks {
 		all.Go(func() {
-			if sent[i], errs[i] = cfg.perform(ctx, a, i, target); errs[i] != nil {
+			var its time.Duration
+			if sent[i], its, errs[i] = cfg.perform(ctx, a, i, target); errs[i] != nil {
 				errs[i] = fmt.Errorf("attack %s: %w", a.Name, errs[i])
 			}
+			used.Add(int64(its))
 		})
 	}
 	all.Wait()
-	return sent, errors.Join(errs...)
+	return sent, time.Duration(used.Load()), errors.Join(errs...)
 }
 
 // Order is what an attacker's process is told to do.
@@ -250,36 +269,37 @@ type Order struct {
 
 // perform performs an attack in a process of its own, which may have as many open files
 // as a host usually has. It gets the processor time that the others leave (SCHED_IDLE),
-// since a stranger's host would take none from them.
-func (cfg Config) perform(ctx context.Context, a Attack, nth int, target Target) (sent Sent, err error) {
+// since a stranger's host would take none from them. It also returns how much time of
+// processors that process used.
+func (cfg Config) perform(ctx context.Context, a Attack, nth int, target Target) (sent Sent, used time.Duration, err error) {
 	order, err := json.Marshal(Order{a.Name, target, cfg.Network.Attacker(nth), cfg.Duration})
 	if err != nil {
-		return sent, err
+		return sent, 0, err
 	}
 	out, err := os.Create(filepath.Join(cfg.Dir, "attack-"+a.Name+".out"))
 	if err != nil {
-		return sent, err
+		return sent, 0, err
 	}
 	defer out.Close()
 	cmd := exec.CommandContext(ctx, "sh", "-c", `ulimit -n `+strconv.Itoa(openFiles)+`; exec chrt --idle 0 "$0" "$@"`, cfg.Attacker, "-perform", string(order))
 	cmd.Stdout, cmd.Stderr = out, out
 	p, err := process.Start(cmd)
 	if err != nil {
-		return sent, err
+		return sent, 0, err
 	}
 	select {
 	case <-p.Exited():
 	case <-time.After(cfg.Duration + attackerGrace):
-		return sent, errors.Join(errors.New("it does not end"), p.Kill())
+		return sent, 0, errors.Join(errors.New("it does not end"), p.Kill())
 	case <-ctx.Done():
-		return sent, errors.Join(ctx.Err(), p.Kill())
+		return sent, 0, errors.Join(ctx.Err(), p.Kill())
 	}
 	b, err := os.ReadFile(out.Name())
 	if err == nil {
 		err = json.Unmarshal(b, &sent)
 	}
 	if failed := p.Err(); failed != nil || err != nil {
-		return sent, fmt.Errorf("%w: %s", errors.Join(failed, err), b)
+		return sent, 0, fmt.Errorf("%w: %s", errors.Join(failed, err), b)
 	}
-	return sent, nil
+	return sent, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), nil
 }

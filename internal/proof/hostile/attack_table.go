@@ -26,9 +26,9 @@ func (r Result) String() string {
 	if r.Before > 0 {
 		slower = fmt.Sprintf("%v to %v (%.1fx; of all taps %v to %v)", r.Before, r.During, r.Slower(), r.P99Before.Round(100*time.Microsecond), r.P99.Round(100*time.Microsecond))
 	}
-	return fmt.Sprintf("%-6s %-16s taps %5.1f %%, joins %5.1f %%, shown %5.1f %%, p99 %s, %s %d MiB, recovered after %s; %v; %s",
+	return fmt.Sprintf("%-6s %-16s taps %5.1f %%, joins %5.1f %%, shown %5.1f %%, p99 %s, processors of the servers %.2f to %.2f and of the attackers %.2f, %s %d MiB, recovered after %s; %v; %s",
 		r.Against, strings.Join(r.Attacks, "+"), 100*r.Accepted, 100*r.Joined, 100*r.Shown,
-		slower, r.Largest, r.Peak>>20, recovered, r.Sent, held)
+		slower, r.ServersBefore, r.ServersDuring, r.Attackers, r.Largest, r.Peak>>20, recovered, r.Sent, held)
 }
 
 // Append adds results to a file, one a line, and returns all that are in it.
@@ -65,7 +65,7 @@ func Append(path string, results []Result) ([]Result, error) {
 // several results of one attack, it has the range of their figures.
 func Table(results []Result) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| attack, from one address | against | taps accepted | joins accepted | windows in time | p99 in a second, of before | p99 of all, of before | memory, MiB | as before after |\n|---|---|---|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&b, "| attack, from one address | against | taps accepted | joins accepted | windows in time | p99 in a second, of before | p99 of all, of before | p99 in a second, ms | processors of servers before | during | of the attacker | memory, MiB | as before after |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n")
 	for _, a := range Attacks() {
 		for _, against := range []string{Up, Stages} {
 			var of []Result
@@ -86,12 +86,16 @@ func Table(results []Result) string {
 			if slices.ContainsFunc(of, func(r Result) bool { return r.Slower() > maxSlowdown }) {
 				slower = "**" + slower + "**"
 			}
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", a.What, against,
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s | %s |\n", a.What, against,
 				percent(func(r Result) float64 { return math.Floor(100 * r.Accepted) }),
 				percent(func(r Result) float64 { return math.Floor(100 * r.Joined) }),
 				percent(func(r Result) float64 { return math.Floor(100 * r.Shown) }),
 				slower,
 				span(of, Result.AllSlower, "%.1f", ""),
+				span(of, func(r Result) float64 { return r.During.Seconds() * 1000 }, "%.1f", ""),
+				span(of, func(r Result) float64 { return r.ServersBefore }, "%.1f", ""),
+				span(of, func(r Result) float64 { return r.ServersDuring }, "%.1f", ""),
+				span(of, func(r Result) float64 { return r.Attackers }, "%.1f", ""),
 				span(of, func(r Result) float64 { return float64(r.Peak >> 20) }, "%.0f", ""),
 				recovered(of))
 		}

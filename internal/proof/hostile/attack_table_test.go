@@ -18,7 +18,7 @@ func TestTable(t *testing.T) {
 	result := func(attack int, against string, accepted float64, p99 time.Duration) hostile.Result {
 		return hostile.Result{
 			Attacks: []string{attacks[attack].Name}, Against: against, Accepted: accepted, Joined: 1, Shown: 0.999,
-			Before: 2 * time.Millisecond, During: p99, P99Before: time.Millisecond, P99: 7 * time.Millisecond, Peak: 100 << 20, Recovered: 0,
+			Before: 2 * time.Millisecond, During: p99, P99Before: time.Millisecond, P99: 7 * time.Millisecond, ServersBefore: 0.42, ServersDuring: 0.9, Attackers: 1.04, Peak: 100 << 20, Recovered: 0,
 		}
 	}
 	table := hostile.Table([]hostile.Result{
@@ -31,10 +31,10 @@ func TestTable(t *testing.T) {
 	})
 	lines := strings.Split(strings.TrimSpace(table), "\n")
 	want := []string{
-		"| " + attacks[0].What + " | `up` | 97 to 100 % | 100 % | 99 % | 1.0 to 1.5 | 7.0 | 100 | 0 s |",
-		"| " + attacks[1].What + " | stages | 100 % | 100 % | 99 % | 1.0 | 7.0 | 100 | 0 s |",
-		"| " + attacks[2].What + " | `up` | 100 % | 100 % | 99 % | **2.5** | 7.0 | 100 | 0 s |",
-		"| " + attacks[3].What + " | `up` | 0 % | 0 % | 0 % | 0.0 | 0.0 | 0 | more than 7 s |",
+		"| " + attacks[0].What + " | `up` | 97 to 100 % | 100 % | 99 % | 1.0 to 1.5 | 7.0 | 2.0 to 3.0 | 0.4 | 0.9 | 1.0 | 100 | 0 s |",
+		"| " + attacks[1].What + " | stages | 100 % | 100 % | 99 % | 1.0 | 7.0 | 2.0 | 0.4 | 0.9 | 1.0 | 100 | 0 s |",
+		"| " + attacks[2].What + " | `up` | 100 % | 100 % | 99 % | **2.5** | 7.0 | 5.0 | 0.4 | 0.9 | 1.0 | 100 | 0 s |",
+		"| " + attacks[3].What + " | `up` | 0 % | 0 % | 0 % | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0 | more than 7 s |",
 	}
 	if len(lines) < len(want)+2 || !slices.Equal(lines[2:][:len(want)], want) {
 		t.Errorf("the table is\n%s\nwant these lines of results:\n%s", table, strings.Join(want, "\n"))

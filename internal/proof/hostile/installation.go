@@ -200,6 +200,29 @@ func (in *installation) peak() (name string, most int64) {
 	return name, most
 }
 
+// used returns how much time of processors all processes have used so far. Where the
+// system is not Linux it returns 0.
+func (in *installation) used() time.Duration {
+	const (
+		afterName    = ") "
+		userAt       = 11                    // among the fields after the name
+		tickDuration = 10 * time.Millisecond // of the times in /proc
+	)
+	var sum time.Duration
+	for _, p := range in.parts {
+		b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(p.process.ID()), "stat"))
+		fields := strings.Fields(string(b[bytes.LastIndex(b, []byte(afterName))+1:]))
+		if err != nil || len(fields) <= userAt+1 {
+			continue // it has ended
+		}
+		for _, ticks := range fields[userAt : userAt+2] { // of the program, and of the system for it
+			n, _ := strconv.ParseInt(ticks, 10, 64) // they are numbers
+			sum += time.Duration(n) * tickDuration
+		}
+	}
+	return sum
+}
+
 // verify compares the log with the counts.
 func (in *installation) verify(ctx context.Context) error {
 	out, err := exec.CommandContext(ctx, in.program, "consume", "--verify", "--brokers", in.Broker, "--wait", "20s").CombinedOutput()
