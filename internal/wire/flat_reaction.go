@@ -144,6 +144,29 @@ func scanCount(b []byte, i int) (n, after int) {
 	return n, i
 }
 
+// scanNumber reads a whole number of up to 18 digits.
+func scanNumber(b []byte, i int) (n int64, after int) {
+	i = skipSpace(b, i)
+	minus := i < len(b) && b[i] == '-'
+	if minus {
+		i++
+	}
+	first := i
+	for ; i < len(b) && '0' <= b[i] && b[i] <= '9'; i++ {
+		if i == first+18 {
+			return 0, -1
+		}
+		n = 10*n + int64(b[i]-'0')
+	}
+	if i == first || i > first+1 && b[first] == '0' {
+		return 0, -1
+	}
+	if minus {
+		n = -n
+	}
+	return n, i
+}
+
 func skipSpace(b []byte, i int) (after int) {
 	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
 		i++

@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -118,6 +119,34 @@ func TestForeignHeartbeats(t *testing.T) {
 	}
 }
 
+// The fast decoder reads what Encode writes. What it reads is what encoding/json reads.
+func TestFastDecoderOfHeartbeats(t *testing.T) {
+	if got, ok := wire.ScanServerStatus(status().Encode()); !ok || got != status() {
+		t.Errorf("read %+v, %v; want %+v", got, ok, status())
+	}
+	values := []string{
+		"", "null", "[]", "{", "{}", "{} ", "{}x", `{"name":"a"}`, ` { "name" : "a" , "clients" : 7 } `, `{"name":"a",}`, `{"name":"a" "url":"b"}`,
+		`{"name":1}`, `{"clients":"1"}`, `{"clients":-0}`, `{"clients":-12}`, `{"clients":01}`, `{"clients":1.5}`, `{"clients":1e3}`, `{"clients":-}`, `{"clients":}`,
+		`{"capacity":999999999999999999}`, `{"capacity":1000000000000000000}`, `{"opened":9223372036854775808}`, `{"NAME":"a"}`, `{"name":"a","name":"b"}`,
+		`{"name":null}`, `{"name":"\u0061"}`, "{\"name\":\"\xff\"}", "{\"name\":\"\n\"}", `{"name":"é"}`, `{"other":"x"}`, `{"other":7}`, `{"clients":7`,
+	}
+	fast := 0
+	for _, value := range values {
+		got, ok := wire.ScanServerStatus([]byte(value))
+		if !ok {
+			continue
+		}
+		fast++
+		var want wire.ServerStatus
+		if err := json.Unmarshal([]byte(value), &want); err != nil || got != want {
+			t.Errorf("%s is read as %+v; encoding/json reads %+v, %v", value, got, want, err)
+		}
+	}
+	if fast < 6 {
+		t.Errorf("only %d values were read fast", fast)
+	}
+}
+
 // A record of more than 4 KiB is refused before it is parsed.
 func TestHugeHeartbeats(t *testing.T) {
 	value := status().Encode()
@@ -155,5 +184,19 @@ func TestVersionOfHeartbeats(t *testing.T) {
 		if got, err := decode(s); err != nil || got.Version != want {
 			t.Errorf("version %.40q is read as %q, %v", version, got.Version, err)
 		}
+	}
+}
+
+func BenchmarkDecodeServerStatus(b *testing.B) {
+	right, wrong := status(), status()
+	wrong.Capacity = 1 << 40
+	for name, s := range map[string]wire.ServerStatus{"right": right, "wrong": wrong} {
+		value := s.Encode()
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				_, _ = wire.Topics{}.DecodeServerStatus([]byte("sub1"), value)
+			}
+		})
 	}
 }
