@@ -25,7 +25,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kversion"
-	"golang.org/x/time/rate"
 
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -203,8 +202,7 @@ func (b *Broker) open() error {
 		return err
 	}
 	opts = append(opts, kfake.ListenFn(func(string, string) (net.Listener, error) {
-		guarded := guardListener{ln, b.cfg.Logger, rate.NewLimiter(rate.Every(time.Second), 1)}
-		return advertisedListener{joinListener{guarded}, address(b.addr)}, nil
+		return advertisedListener{joinListener{newGuardListener(ln, b.cfg.Logger)}, address(b.addr)}, nil
 	}))
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {

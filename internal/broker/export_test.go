@@ -1,6 +1,11 @@
 package broker
 
-import "github.com/twmb/franz-go/pkg/kerr"
+import (
+	"log/slog"
+	"net"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
 
 // ProduceDoor is a door that belongs to no broker.
 type ProduceDoor struct{ door produceDoor }
@@ -11,4 +16,10 @@ func NewProduceDoor() *ProduceDoor { return &ProduceDoor{} }
 // Check returns why a batch is refused under limits in ms.
 func (d *ProduceDoor) Check(batch []byte, before, after, now int64) *kerr.Error {
 	return d.door.check(batch, timeLimits{before: before, after: after}, now)
+}
+
+// Guard returns connections as kfake reads them, all of one broker.
+func Guard() func(net.Conn) net.Conn {
+	l := newGuardListener(nil, slog.New(slog.DiscardHandler))
+	return func(c net.Conn) net.Conn { return newGuardConn(c, l) }
 }
