@@ -101,6 +101,7 @@ func (m *Main) register(conns *httpserve.Connections) {
 		func() float64 { return float64(conns.Open()) })
 	f.NewCounterFunc(prometheus.CounterOpts{Name: "emostream_connections_refused_total", Help: "Connections to the main server for which there was no place."},
 		func() float64 { return float64(conns.Refused()) })
+	registerDelays(m.Metrics, "emostream_", conns)
 }
 
 // handler serves every call. After ctx has ended, it closes each connection with the

@@ -6,6 +6,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
@@ -21,6 +24,15 @@ func newServer(h http.Handler, ln net.Listener, hosts httpserve.HostCheck, f *ht
 		Handler:  httpserve.EchoRequestID(hosts.Wrap(f.Handler(httpserve.CORS(httpserve.BoundQuery(h), o)), ln.Addr())),
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+}
+
+// registerDelays adds to the metrics how often addresses that ask too much had to wait.
+func registerDelays(metrics prometheus.Registerer, prefix string, conns *httpserve.Connections) {
+	f := promauto.With(metrics)
+	f.NewCounterFunc(prometheus.CounterOpts{Name: prefix + "connections_delayed_total", Help: "Connections that waited until they were served, since their address opened many."},
+		func() float64 { return float64(conns.Delayed()) })
+	f.NewCounterFunc(prometheus.CounterOpts{Name: prefix + "refusals_delayed_total", Help: "Refusals that were held back, since their address was refused often."},
+		func() float64 { return float64(conns.DelayedRefusals()) })
 }
 
 // orDiscard returns a logger that drops everything if there is none.

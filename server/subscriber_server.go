@@ -33,10 +33,11 @@ type Subscriber struct {
 func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
 	log := orDiscard(s.Logger)
 	maxConns := cmp.Or(s.MaxConnections, 10_000)
-	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), Proxies: s.Proxies})
+	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), MinPerSecond: s.Fanout.AddressRate(), Proxies: s.Proxies})
 	promauto.With(s.Metrics).NewCounterFunc(prometheus.CounterOpts{
 		Name: "emostream_subscribe_connections_refused_total", Help: "Connections to this subscriber server for which there was no place.",
 	}, func() float64 { return float64(conns.Refused()) })
+	registerDelays(s.Metrics, "emostream_subscribe_", conns)
 	forwarded := httpserve.NewForwardedCheck(s.Proxies, log)
 	mux := http.NewServeMux()
 	s.Fanout.Routes(mux)

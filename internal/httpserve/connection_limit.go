@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/emostream/emostream/internal/quota"
 )
 
 // tooManyConnections is the answer on a connection over the limit.
@@ -15,10 +17,12 @@ const tooManyConnections = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: ap
 	`{"error":"this server has as many connections as it takes: try again after a second, or elsewhere","code":"overloaded"}` + "\n"
 
 const (
-	maxRefusing       = 64          // connections that are refused with an answer at the same time
-	refuseTimeout     = time.Second // for a whole refusal
-	maxRefusedRead    = 64 << 10    // bytes of a refused request that are read
-	refusedReadBuffer = 4 << 10     // bytes
+	maxRefusing       = 64                     // connections that are refused with an answer at the same time
+	refuseTimeout     = time.Second            // for a whole refusal
+	shareRefusalDelay = 500 * time.Millisecond // before an address that has its share is refused
+	maxLeaving        = 1024                   // connections that wait for that without an answer to come
+	maxRefusedRead    = 64 << 10               // bytes of a refused request that are read
+	refusedReadBuffer = 4 << 10                // bytes
 )
 
 // idleBeforeClosed is how long a connection must have been idle before it makes way for
@@ -31,8 +35,21 @@ type ConnectionLimits struct {
 	// MaxPerAddress is for one address, as [Shares] tells them apart; 0: as many as Max.
 	// Trusted proxies are not bounded by it, since their connections are those of many.
 	MaxPerAddress int
-	Proxies       Proxies
+	// MinPerSecond is how many connections one address may open in a second at least; see
+	// secondsOfShare.
+	MinPerSecond int
+	Proxies      Proxies
 }
+
+// An address that has its own limit may open that many connections at once, and a fifth
+// of that many in each second. Those that it opens faster wait for their turn, and count
+// as open meanwhile. So an address that opens connections only to end them keeps the
+// server no busier than that, and each of its connections waits for 5 s at most.
+const secondsOfShare = 5
+
+// paceKeys is how many addresses are told apart by how fast they open connections.
+// Package quota says what happens if there are more.
+const paceKeys = 1 << 14
 
 // Connections is a net.Listener that limits how many connections a server has open at
 // the same time, in all and for each address. When it is full, the connection that has
@@ -43,25 +60,41 @@ type ConnectionLimits struct {
 // the system's queue its client would wait until its own timeout, and no load balancer
 // would learn that this server is full.
 //
-// The answer is sent once the request has begun to arrive, and the connection is closed
+// That answer is sent once the request has begun to arrive, and the connection is closed
 // once the client had time to read the answer: a connection that is closed with unread
 // bytes is reset, and its answer lost. Such a refusal takes a goroutine and 4 KiB for
 // up to a second. So at most 64 run at the same time; further connections over the
-// limit are closed without an answer.
+// limit are closed without an answer. If it is the limit of its address, a connection is
+// answered or closed half a second later.
+//
+// A connection of an address that opens them too fast waits until it is served: see
+// secondsOfShare. Meanwhile it takes a timer and no goroutine, and makes way as an idle one
+// does.
 //
 // It must be served by [Serve], or by an [http.Server] that calls ConnState. A
 // connection that a handler has hijacked counts no more: the handler bounds those.
 type Connections struct {
 	net.Listener
 	limits   ConnectionLimits
-	shares   *Shares // of single addresses; nil: not bounded
+	shares   *Shares        // of single addresses; nil: not bounded
+	pace     *quota.Limiter // how fast single addresses open connections; nil: at any pace
 	refused  atomic.Int64
 	closed   atomic.Int64
+	delayed  atomic.Int64
 	refusing chan struct{}
 
-	mu   sync.Mutex
-	open map[net.Conn]*connection
-	idle *list.List // of *connection, those that have been idle for longest first
+	delayedRefusals atomic.Int64
+
+	begin sync.Once
+	ready chan net.Conn // those that Accept returns
+	fails chan error    // of the net.Listener inside
+	end   sync.Once
+	ended chan struct{} // closed by Close
+
+	mu      sync.Mutex
+	leaving map[net.Conn]*time.Timer // refused ones, until they are closed
+	open    map[net.Conn]*connection
+	idle    *list.List // of *connection, those that have been idle for longest first
 }
 
 // connection is an open connection.
@@ -70,13 +103,18 @@ type connection struct {
 	from  netip.Addr    // zero: not bounded by itself
 	place *list.Element // in the list of idle ones; nil: a request is being answered
 	since time.Time     // when it became idle
+	turn  *time.Timer   // until it is served; nil: it does not wait
 }
 
 // LimitConnections returns a net.Listener that accepts connections of ln within limits.
 func LimitConnections(ln net.Listener, limits ConnectionLimits) *Connections {
-	l := &Connections{Listener: ln, limits: limits, refusing: make(chan struct{}, maxRefusing), open: map[net.Conn]*connection{}, idle: list.New()}
-	if limits.MaxPerAddress > 0 && limits.MaxPerAddress < limits.Max {
-		l.shares = NewShares(int64(limits.MaxPerAddress))
+	l := &Connections{
+		Listener: ln, limits: limits, refusing: make(chan struct{}, maxRefusing), open: map[net.Conn]*connection{}, leaving: map[net.Conn]*time.Timer{}, idle: list.New(),
+		ready: make(chan net.Conn), fails: make(chan error), ended: make(chan struct{}),
+	}
+	if n := limits.MaxPerAddress; n > 0 && n < limits.Max {
+		l.shares = NewShares(int64(n))
+		l.pace = quota.New(quota.Rate{PerSecond: max(float64(n)/secondsOfShare, float64(limits.MinPerSecond)), Burst: n}, paceKeys)
 	}
 	return l
 }
@@ -95,55 +133,181 @@ func (l *Connections) Refused() int64 { return l.refused.Load() }
 // others.
 func (l *Connections) ClosedIdle() int64 { return l.closed.Load() }
 
-// Accept returns the next connection within the limits.
+// Delayed returns how many connections had to wait for their turn so far.
+func (l *Connections) Delayed() int64 { return l.delayed.Load() }
+
+// DelayedRefusals returns how many refusals of requests on these connections were held
+// back so far.
+func (l *Connections) DelayedRefusals() int64 { return l.delayedRefusals.Load() }
+
+// Accept returns the next connection within the limits, when it is its turn.
 func (l *Connections) Accept() (net.Conn, error) {
+	l.begin.Do(func() { go l.acceptAll() })
+	select {
+	case c := <-l.ready:
+		return c, nil
+	case err := <-l.fails:
+		return nil, err
+	case <-l.ended:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close closes the net.Listener, and the connections that wait to be served or closed.
+func (l *Connections) Close() error {
+	l.end.Do(func() { close(l.ended) })
+	err := l.Listener.Close()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c, timer := range l.leaving {
+		timer.Stop()
+		delete(l.leaving, c)
+		_ = c.Close()
+	}
+	for c, of := range l.open {
+		if of.turn != nil {
+			l.remove(c)
+			_ = c.Close()
+		}
+	}
+	return err
+}
+
+// serve hands a connection to Accept.
+func (l *Connections) serve(c net.Conn) {
+	select {
+	case l.ready <- c:
+	case <-l.ended:
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.remove(c)
+		_ = c.Close()
+	}
+}
+
+// serveDelayed is serve for a connection that has waited for its turn. One that has made
+// way for another one meanwhile is not served.
+func (l *Connections) serveDelayed(c net.Conn) {
+	l.mu.Lock()
+	of := l.open[c]
+	if of != nil {
+		of.turn = nil
+		l.becomeIdle(of) // only now it can be used
+	}
+	l.mu.Unlock()
+	if of != nil {
+		l.serve(c)
+	}
+}
+
+// acceptAll accepts connections until Close, and hands those within the limits to Accept.
+func (l *Connections) acceptAll() {
 	for {
 		c, err := l.Listener.Accept()
 		if err != nil {
-			return nil, err
+			select {
+			case l.fails <- err: // waits until Accept is called again
+				continue
+			case <-l.ended:
+				return
+			}
 		}
-		idle, ok := l.admit(c)
+		idle, verdict := l.admit(c)
 		if idle != nil {
 			l.closed.Add(1)
 			_ = idle.Close()
 		}
-		if ok {
-			return c, nil
-		}
-		l.refused.Add(1)
-		select {
-		case l.refusing <- struct{}{}:
-			go func() {
-				refuse(c)
-				<-l.refusing
-			}()
-		default:
-			_ = c.Close()
+		switch verdict {
+		case atOnce:
+			l.serve(c)
+		case inTurn:
+		case full, overShare:
+			l.refused.Add(1)
+			l.refuse(c, verdict)
 		}
 	}
 }
 
-// admit counts c as open, if there is room for it. If it returns an idle connection,
-// that one has made way, and the caller must close it.
-func (l *Connections) admit(c net.Conn) (idle net.Conn, ok bool) {
+// verdict says what becomes of a connection.
+type verdict int
+
+const (
+	atOnce    verdict = iota // it is served
+	inTurn                   // it is served when it is its turn
+	full                     // there is no place for it
+	overShare                // its address has its share of the places
+)
+
+// refuse answers on a connection over a limit, if not too many are answered already, and
+// closes it. An address that has its share waits for that, since it may come again at once.
+func (l *Connections) refuse(c net.Conn, why verdict) {
+	var wait time.Duration
+	if why == overShare {
+		wait = shareRefusalDelay
+	}
+	select {
+	case l.refusing <- struct{}{}:
+		go func() {
+			l.answer(c, wait)
+			<-l.refusing
+		}()
+		return
+	default:
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if wait == 0 || len(l.leaving) >= maxLeaving {
+		_ = c.Close()
+		return
+	}
+	l.leaving[c] = time.AfterFunc(wait, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.leaving, c)
+		_ = c.Close()
+	})
+}
+
+// admit counts c as open, if there is room for it. If it returns an idle connection, that
+// one has made way, and the caller must close it.
+func (l *Connections) admit(c net.Conn) (idle net.Conn, what verdict) {
 	from := l.bounded(c)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.shares != nil && !l.shares.Take(from, 1) {
-		return nil, false
+		return nil, overShare
 	}
 	if len(l.open) >= l.limits.Max {
 		if idle = l.longestIdle(); idle == nil {
 			if l.shares != nil {
 				l.shares.Give(from, 1)
 			}
-			return nil, false
+			return nil, full
 		}
 		l.remove(idle)
 	}
-	l.open[c] = &connection{Conn: c, from: from}
-	l.becomeIdle(l.open[c])
-	return idle, true
+	of := &connection{Conn: c, from: from}
+	l.open[c] = of
+	l.becomeIdle(of)
+	wait := l.takeTurn(from)
+	if wait == 0 {
+		return idle, atOnce
+	}
+	l.delayed.Add(1)
+	of.turn = time.AfterFunc(wait, func() { l.serveDelayed(c) })
+	return idle, inTurn
+}
+
+// takeTurn counts a connection that an address opens, and returns how long it must wait
+// for its turn.
+func (l *Connections) takeTurn(from netip.Addr) time.Duration {
+	if l.pace == nil || !Bounded(from) {
+		return 0
+	}
+	key, now := l.pace.AddressKey(ClientNetwork(from)), time.Now()
+	wait := l.pace.Delay(key, now)
+	l.pace.Charge(key, 1, now)
+	return wait
 }
 
 // bounded returns the address of a connection, or the zero address if it may open as
@@ -189,6 +353,9 @@ func (l *Connections) remove(conn net.Conn) {
 		return // it has made way for another one
 	}
 	l.becomeActive(c)
+	if c.turn != nil {
+		c.turn.Stop()
+	}
 	delete(l.open, conn)
 	if l.shares != nil {
 		l.shares.Give(c.from, 1)
@@ -211,10 +378,16 @@ func (l *Connections) ConnState(conn net.Conn, state http.ConnState) {
 	}
 }
 
-// refuse answers on a connection over the limit, and closes it.
-func refuse(c net.Conn) {
+// answer answers on a connection over a limit, at the soonest after a time, and closes it.
+func (l *Connections) answer(c net.Conn, wait time.Duration) {
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(refuseTimeout))
+	_ = c.SetDeadline(time.Now().Add(wait + refuseTimeout))
+	turn := time.NewTimer(wait)
+	defer turn.Stop()
+	select {
+	case <-turn.C:
+	case <-l.ended:
+	}
 	b := make([]byte, refusedReadBuffer)
 	if _, err := c.Read(b); err != nil {
 		return // the client has sent no request

@@ -23,11 +23,15 @@ type onDrain struct{}
 //
 // Draining means, in this order:
 //   - No connection is accepted any more.
-//   - The contexts of [Streaming] requests are cancelled.
+//   - The contexts of [Streaming] requests are cancelled, and refusals that are held back
+//     are sent.
 //   - The other requests in flight may go on for the time drain. If drain is zero or
 //     less, they may not.
 //   - The contexts of the remaining requests are cancelled, and all connections are
 //     closed.
+//
+// If ln is a [*Connections], refusals that an address causes one after the other are held
+// back: see refusalDelay.
 //
 // Serve does not wait for hijacked connections and does not close them, but it cancels
 // the contexts of their requests like all others. A handler that ignores its context
@@ -67,11 +71,11 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 	requests = context.WithValue(requests, onDrain{}, func(f func()) func() bool {
 		return context.AfterFunc(streams, f)
 	})
-	srv.BaseContext = func(net.Listener) context.Context { return requests }
-
 	if l, ok := ln.(*Connections); ok {
 		srv.ConnState = l.ConnState
+		requests = context.WithValue(requests, refusalDelayKey{}, newRefusalDelay(l, streams.Done()))
 	}
+	srv.BaseContext = func(net.Listener) context.Context { return requests }
 
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()

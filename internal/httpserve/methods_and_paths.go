@@ -12,6 +12,9 @@ func Methods(next http.HandlerFunc, methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, m := range methods {
 			if r.Method == m || m == http.MethodGet && r.Method == http.MethodHead {
+				if r.ContentLength != 0 && r.Method != http.MethodPost {
+					holdBack(r) // nobody wants that body, so its connection is of no more use
+				}
 				next(w, r)
 				return
 			}

@@ -23,8 +23,13 @@ func Refusalf(status int, code, format string, args ...any) *Refusal {
 	return &Refusal{Status: status, Code: code, Message: fmt.Sprintf(format, args...)}
 }
 
-// ServeHTTP sends the refusal as {"error","code","request_id"}.
+// ServeHTTP sends the refusal as {"error","code","request_id"}, after a while if the
+// address was refused often: see [MaxRefusalDelay]. Until then the caller should hold
+// nothing that others need.
 func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if !f.ownTrouble() {
+		holdBack(r)
+	}
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
 	}
@@ -33,6 +38,15 @@ func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Code      string `json:"code"`
 		RequestID string `json:"request_id"`
 	}{f.Message, f.Code, RequestID(w, r)})
+}
+
+// ownTrouble says whether the refusal is about the server, and would meet any request.
+func (f *Refusal) ownTrouble() bool {
+	switch f.Code {
+	case "not_written", "in_doubt", "not_ready":
+		return true
+	}
+	return false
 }
 
 // WriteJSON sends an answer with a status, and v as JSON.

@@ -22,6 +22,9 @@ func addressRate(acceptRate int) quota.Rate {
 	return quota.Rate{PerSecond: float64(n), Burst: n}
 }
 
+// AddressRate returns how many streams one address may open in a second.
+func (s *Server) AddressRate() int { return s.addressRates.Rate().Burst }
+
 // takePlace takes a place for a listener from an address. It returns a refusal if the
 // server is full, or the address has its share of the places: a quarter. Otherwise
 // freePlace must follow.

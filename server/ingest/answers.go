@@ -26,18 +26,22 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, refusal *httpse
 // refuseUnread refuses a request without reading its body. If the body has already
 // arrived, which is usual, the connection can be used for another request.
 func (h *Handler) refuseUnread(w http.ResponseWriter, r *http.Request, refusal *httpserve.Refusal) {
-	limitUnreadBody(w)
+	limitRefusedBody(w)
 	h.refuse(w, r, refusal)
 }
 
 // answerQueued answers a request with one reaction. acceptedAt is when that was
 // accepted, in ms since 1970.
 func (b *buffers) answerQueued(w http.ResponseWriter, acceptedAt int64) {
-	b.answer = append(b.answer[:0], `{"status":"Message queued","accepted_at":"`...)
-	b.answer = wire.AppendTime(b.answer, acceptedAt)
-	b.answer = append(b.answer, "\"}\n"...)
+	b.answer = appendQueued(b.answer[:0], acceptedAt)
 	w.Header()["Content-Type"] = b.contentType
 	_, _ = w.Write(b.answer) // a client that left needs no answer
+}
+
+func appendQueued(to []byte, acceptedAt int64) []byte {
+	to = append(to, `{"status":"Message queued","accepted_at":"`...)
+	to = wire.AppendTime(to, acceptedAt)
+	return append(to, "\"}\n"...)
 }
 
 // arrayAnswer is the answer to an array: the outcome of each reaction in it. Errors are

@@ -22,7 +22,7 @@ const (
 const chargedBytes = 100
 
 // array takes in a body that is a JSON array of reactions.
-func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from client) {
+func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from client) *httpserve.Refusal {
 	bulk := bulk{handler: h, from: from, turn: h.turns.of(from.address)}
 	defer bulk.turn.end()
 	bulk.turn.begin()
@@ -30,8 +30,7 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from
 	if refusal != nil {
 		bulk.turn.end()
 		h.quotas.charge(from, max(len(all), len(b.body)/chargedBytes))
-		h.refuse(w, r, refusal)
-		return
+		return refusal
 	}
 	answer := newArrayAnswer(len(all), len(b.body))
 	bulk.record = answer.record
@@ -41,6 +40,7 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from
 	bulk.flush(r.Context())
 	bulk.turn.end()
 	answer.send(w, r, bulk.logFailure)
+	return nil
 }
 
 // split returns the items of a JSON array as parts of b. If it refuses the array, the

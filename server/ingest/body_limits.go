@@ -50,7 +50,7 @@ func (b *buffers) release(pool *sync.Pool) {
 // counted in p before it is read.
 func (b *buffers) read(w http.ResponseWriter, r *http.Request, limit int64, p *place) *httpserve.Refusal {
 	if mediaType(r) != jsonType {
-		limitUnreadBody(w)
+		limitRefusedBody(w)
 		return httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type",
 			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type"))
 	}
@@ -68,7 +68,7 @@ func (b *buffers) read(w http.ResponseWriter, r *http.Request, limit int64, p *p
 	} else {
 		var refusal *httpserve.Refusal
 		if refusal, err = b.readGrowing(w, r, limit, p); refusal != nil {
-			limitUnreadBody(w)
+			limitRefusedBody(w)
 			return refusal
 		}
 	}
@@ -149,6 +149,11 @@ const unreadBodyTimeout = 500 * time.Millisecond
 // that rest before it sends an answer, and a client may never end its body.
 func limitUnreadBody(w http.ResponseWriter) {
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadBodyTimeout))
+}
+
+// limitRefusedBody is limitUnreadBody for a refusal, which may be held back.
+func limitRefusedBody(w http.ResponseWriter) {
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(httpserve.MaxRefusalDelay + unreadBodyTimeout))
 }
 
 func bodyTooLarge(limit int64) *httpserve.Refusal {

@@ -44,17 +44,27 @@ func (h *Handler) reactions(w http.ResponseWriter, r *http.Request) {
 	h.readWhole(w, r, maxArrayBytes, h.singleOrArray)
 }
 
-func (h *Handler) singleOrArray(w http.ResponseWriter, r *http.Request, b *buffers, from client) {
+func (h *Handler) singleOrArray(w http.ResponseWriter, r *http.Request, b *buffers, from client) *httpserve.Refusal {
 	if bytes.HasPrefix(bytes.TrimLeft(b.body, " \t\r\n"), []byte("[")) {
-		h.array(w, r, b, from)
-	} else {
-		h.single(w, r, b, from)
+		return h.array(w, r, b, from)
+	}
+	return h.single(w, r, b, from)
+}
+
+// takeIn answers a request with one body, or returns why it refuses it.
+type takeIn func(http.ResponseWriter, *http.Request, *buffers, client) *httpserve.Refusal
+
+// readWhole reads a body of at most limit bytes and hands it to next. A refusal may be
+// held back for a while, so it is sent when the request is in flight no more.
+func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, limit int64, next takeIn) {
+	if refusal := h.readInFlight(w, r, limit, next); refusal != nil {
+		h.refuse(w, r, refusal)
 	}
 }
 
-// readWhole reads a body of at most limit bytes and hands it to next. It refuses the
-// request unread if there is no room for it, or if its address has no token left.
-func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, limit int64, next func(http.ResponseWriter, *http.Request, *buffers, client)) {
+// readInFlight is readWhole while the request is in flight. It refuses the request unread
+// if there is no room for it, or if its address has no token left.
+func (h *Handler) readInFlight(w http.ResponseWriter, r *http.Request, limit int64, next takeIn) *httpserve.Refusal {
 	from := h.client(r)
 	declared := r.ContentLength
 	if declared > limit {
@@ -62,13 +72,13 @@ func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, limit int64,
 	}
 	place, refusal := h.inFlight.enter(from.address, declared)
 	if refusal != nil {
-		h.refuseUnread(w, r, refusal)
-		return
+		limitRefusedBody(w)
+		return refusal
 	}
 	defer place.leave()
 	if refusal := h.quotas.refusalIfSpent(from); refusal != nil {
-		h.refuseUnread(w, r, refusal)
-		return
+		limitRefusedBody(w)
+		return refusal
 	}
 	b, _ := h.buffers.Get().(*buffers)
 	defer b.release(&h.buffers)
@@ -77,10 +87,9 @@ func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, limit int64,
 		limitAnswer(w) // reading may have taken longer than the server's write timeout
 	}
 	if refusal != nil {
-		h.refuse(w, r, refusal)
-		return
+		return refusal
 	}
-	next(w, r, b, from)
+	return next(w, r, b, from)
 }
 
 // readStream takes in a stream of lines, if there is room for one.

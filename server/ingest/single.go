@@ -3,14 +3,15 @@ package ingest
 import (
 	"net/http"
 	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
 )
 
 // single takes in a body that is one reaction.
-func (h *Handler) single(w http.ResponseWriter, r *http.Request, b *buffers, from client) {
+func (h *Handler) single(w http.ResponseWriter, r *http.Request, b *buffers, from client) *httpserve.Refusal {
 	one, refusal := h.admit(b.body, from)
 	if refusal != nil {
-		h.refuse(w, r, refusal)
-		return
+		return refusal
 	}
 	now := time.Now()
 	b.batch.add(one, now.UnixMilli())
@@ -19,8 +20,8 @@ func (h *Handler) single(w http.ResponseWriter, r *http.Request, b *buffers, fro
 		limitAnswer(w) // see readWhole
 	}
 	if err != nil {
-		h.refuse(w, r, logRefusal(err))
-		return
+		return logRefusal(err)
 	}
-	b.answerQueued(w, now.UnixMilli())
+	h.answer(w, b, from, now.UnixMilli())
+	return nil
 }
