@@ -152,9 +152,8 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 	if o := claim.Committed.Offset; o > claim.End {
 		a.cfg.Logger.Warn("the log is shorter than what was added up of it: beginning at its start",
 			"topic", claim.Topic, "partition", claim.Partition, "committed", o, "end", claim.End)
-		claim.Committed = stream.Commit{Offset: stream.None}
-	}
-	if _, ours, err := wire.DecodeCommit[wire.ReducerCommit](claim.Committed.Metadata); err == nil && !ours && claim.Committed.Offset != stream.None {
+		claim.Committed = stream.Commit{Offset: claim.Start}
+	} else if _, ours, err := wire.DecodeCommit[wire.ReducerCommit](claim.Committed.Metadata); err == nil && !ours && claim.Committed.Offset != stream.None {
 		a.cfg.Logger.Warn("another program has reset the consumer group: beginning at the log's start",
 			"topic", claim.Topic, "partition", claim.Partition, "committed", claim.Committed.Offset, "start", claim.Start)
 	}

@@ -219,10 +219,9 @@ func TestReduceGoesOnWhereTheLogBegins(t *testing.T) {
 		commit stream.Commit
 		start  int64 // of the log at the claim; when it is read the start is 1
 	}{
-		"nothing was committed, partials are gone": {stream.Commit{Offset: stream.None}, 1},
-		"emitted partials are gone":                {stream.Commit{Offset: 0, Metadata: `{"v":1,"floor":0,"reduced":1,` + settings}, 1},
-		"the group was reset":                      {stream.Commit{Offset: 2}, 1},
-		"the log was made anew":                    {stream.Commit{Offset: 9, Metadata: `{"v":1,"floor":0,` + settings}, 1},
+		"emitted partials are gone": {stream.Commit{Offset: 0, Metadata: `{"v":1,"floor":0,"reduced":1,` + settings}, 1},
+		"the group was reset":       {stream.Commit{Offset: 2}, 1},
+		"the log was made anew":     {stream.Commit{Offset: 9, Metadata: `{"v":1,"floor":0,` + settings}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

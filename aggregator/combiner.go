@@ -30,6 +30,7 @@ type Combiner struct {
 	closed   int64           // end of the newest window that is closed, ms; reactions of it and of older ones are not counted
 	blocked  bool            // a transaction keeps the partition from being read to its end
 	cut      int64           // end of the newest window whose first reactions retention has removed, ms; Never: there is none
+	cutAhead []int64         // ends of windows after cut whose first reactions are gone, too
 
 	emitted emitted // the newest position at which all records before it had been emitted
 
@@ -43,12 +44,15 @@ type Combiner struct {
 	late int64 // reactions counted in a later window than that of their time
 }
 
-// emitted is a position at which all records before it have been emitted. Watermark is
-// that at the position, spent are the ends of the windows after it that were counted in,
-// and pending is the offset of a reaction whose time was pending; 0: none.
+// emitted is a position at which all records before it have been emitted. The state is
+// that at the position, and pendingAt is the offset of the reaction whose time was
+// pending; 0: it is not known. Displaced are the ends of the windows after that of the
+// watermark in which reactions were counted because their own were spent.
 type emitted struct {
-	position, watermark, pending int64
-	spent                        []int64
+	position  int64
+	state     windowing.State
+	pendingAt int64
+	displaced []int64
 }
 
 // openWindow is one partition's counts of one window.
@@ -95,18 +99,18 @@ func (c *Combiner) Add(r stream.Record, _ int64) error {
 	if c.state = after; after.Pending != before.Pending {
 		c.pending = r.Offset
 	}
-	err = c.count(r.Offset, end, late, before, reaction)
+	err = c.count(r, end, late, before, reaction)
 	if after.Watermark > before.Watermark {
 		c.closed = max(c.closed, c.windows.Closed(after.Watermark))
 	}
 	return err
 }
 
-// count adds a reaction to the window that ends at end. before is the state before its
-// record.
-func (c *Combiner) count(offset, end int64, late bool, before windowing.State, reaction wire.CountedFields) error {
-	if end <= c.cut {
-		return c.cutError(offset)
+// count adds the reaction of record r to the window that ends at end. before is the state
+// before the record.
+func (c *Combiner) count(r stream.Record, end int64, late bool, before windowing.State, reaction wire.CountedFields) error {
+	if c.isCut(end) {
+		return c.addCut(r)
 	}
 	if end <= c.closed {
 		return nil // already emitted: the commit says that this window is closed
@@ -116,9 +120,9 @@ func (c *Combiner) count(offset, end int64, late bool, before windowing.State, r
 	}
 	w := c.last
 	if w == nil || w.end != end {
-		w = c.window(end, offset, before)
+		w = c.window(end, r.Offset, before)
 	}
-	w.add(reaction, offset)
+	w.add(reaction, r.Offset)
 	return nil
 }
 
@@ -261,26 +265,24 @@ func (c *Combiner) Confirm(e PartialsEmission) {
 			}
 		}
 	}
-	if !c.dirty() {
-		c.emitted = emitted{c.position, c.state.Watermark, 0, c.usedAhead()}
+	if !c.dirty() && c.position >= c.emitted.position {
+		c.emitted = emitted{position: c.position, state: c.state, displaced: c.displaced()}
 		if c.state.Pending != 0 {
-			c.emitted.pending = c.pending
+			c.emitted.pendingAt = c.pending
 		}
 	}
 }
 
-// usedAhead returns the ends of the windows after that of the watermark in which
-// reactions were counted: those of far times, and those that took the place of a spent
-// one. The last is that of a pending time.
-func (c *Combiner) usedAhead() []int64 {
+// displaced returns the ends of the windows after that of the watermark in which
+// reactions were counted because their own were spent.
+func (c *Combiner) displaced() (ends []int64) {
 	ahead := c.windows.Ahead(c.state)
-	var used []int64
 	for _, end := range slices.Sorted(maps.Keys(c.open)) {
 		if (c.state.Watermark == windowing.Never || end > c.windows.Of(c.state.Watermark)) && !slices.Contains(ahead, end) {
-			used = append(used, end)
+			ends = append(ends, end)
 		}
 	}
-	return append(used, ahead...)
+	return ends
 }
 
 // dirty says whether any window has grown since it was last emitted.
@@ -305,10 +307,18 @@ func (c *Combiner) Commit() stream.Commit {
 	}
 	meta := wire.CombinerCommit{
 		Version: wire.FormatVersion, Watermark: state.Watermark, Pending: state.Pending, Spent: state.Spent, Closed: c.closed,
-		Emitted: c.emitted.position, EmittedWatermark: c.emitted.watermark, EmittedSpent: c.emitted.spent, EmittedPending: c.emitted.pending, Settings: c.windows.Settings(),
+		Emitted: c.emitted.position, EmittedWatermark: c.emitted.state.Watermark, EmittedPendingTime: c.emitted.state.Pending, EmittedPending: c.emitted.pendingAt,
+		EmittedDisplaced: c.emitted.displaced, EmittedAhead: slices.Concat(c.emitted.displaced, c.windows.Ahead(c.emitted.state)),
+		Settings: c.windows.Settings(),
 	}
-	if c.cut > c.windows.Closed(state.Watermark) {
+	closed := c.windows.Closed(state.Watermark)
+	if c.cut > closed {
 		meta.Cut = c.cut
+	}
+	for _, end := range c.cutAhead {
+		if end > closed {
+			meta.CutAhead = append(meta.CutAhead, end)
+		}
 	}
 	b, err := json.Marshal(meta)
 	if err != nil {

@@ -220,7 +220,7 @@ func (p *combining) checkCommit(by *aggregator.Combiner, c stream.Commit) {
 		}
 	}
 	for end := range ahead {
-		if !slices.Contains(meta.EmittedSpent, end) {
+		if !slices.Contains(meta.EmittedAhead, end) {
 			p.t.Fatalf("seed %d: all before %d is called counted, and not that %d was counted in, which is ahead of %d: %s", p.seed, meta.Emitted, end, newest, c.Metadata)
 		}
 	}

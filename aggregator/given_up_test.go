@@ -170,6 +170,35 @@ func TestPartialsGoneBeforeTheirWindowIsClosed(t *testing.T) {
 			}
 		})
 	}
+	t.Run("while they are read again after a restart", func(t *testing.T) {
+		r, err := begin(commit, 0, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		take(t, r, partial(0, 2000, "main", 0, 7, "🔥", 7))
+		again, err := begin(r.Commit(), 4, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		newest := partial(0, 4000, "main", 7, 9, "🔥", 2) // 4000 had a partial at 3
+		err = again.Add(stream.Record{Offset: 4, Value: newest.Encode()}, 0)
+		if _, ok := errors.AsType[*aggregator.PartialsError](err); !ok {
+			t.Errorf("%v, want a PartialsError", err)
+		}
+	})
+	t.Run("before anything was committed", func(t *testing.T) {
+		nothing := stream.Commit{Offset: stream.None}
+		if _, err := begin(nothing, 0, false); err != nil {
+			t.Errorf("in a whole log: %v", err)
+		}
+		if _, err := begin(nothing, 1, true); err != nil {
+			t.Errorf("which is accepted: %v", err)
+		}
+		_, err := begin(nothing, 1, false)
+		if _, ok := errors.AsType[*aggregator.PartialsError](err); !ok {
+			t.Errorf("%v, want a PartialsError", err)
+		}
+	})
 	t.Run("until the window is closed", func(t *testing.T) {
 		r, err := begin(commit, 5, false)
 		if err != nil {

@@ -27,12 +27,13 @@ type Reducer struct {
 	partitions int // how many partitions emoji-partials has
 	scale      Scale
 
-	position       int64    // offset of the next record
-	sources        []source // by partition of emoji-topic; nil until the first mark
-	closed         int64    // end of the newest window that all partitions have closed, ms
-	floor          int64    // end of the newest window that is closed, and of which all partials are held or emitted, ms
-	confirmedFloor int64    // the floor at the last confirmed emission: no more counts of windows up to it are written
-	emitted        int64    // offset before which all partials have been emitted
+	position       int64              // offset of the next record
+	sources        []source           // by partition of emoji-topic; nil until the first mark
+	closed         int64              // end of the newest window that all partitions have closed, ms
+	floor          int64              // end of the newest window that is closed, and of which all partials are held or emitted, ms
+	confirmedFloor int64              // the floor at the last confirmed emission: no more counts of windows up to it are written
+	emitted        int64              // offset before which all partials have been emitted
+	openAtEmitted  []wire.OpenWindows // the windows that the commit called open; nil: all before emitted was read again
 
 	// How far each partition of emoji-topic was counted by all partials that were read,
 	// by those before its last mark, and by those before emitted and that mark.
@@ -230,6 +231,9 @@ func (r *Reducer) forget() {
 			r.forgetWindow(k)
 		}
 		dirty = dirty || t.dirty
+	}
+	if r.position >= r.emitted {
+		r.openAtEmitted = nil
 	}
 	if !dirty && r.position > r.emitted {
 		r.emitted, r.countedEmitted = r.position, slices.Clone(r.counted)

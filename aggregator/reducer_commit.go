@@ -3,11 +3,9 @@ package aggregator
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 
 	"github.com/emostream/emostream/internal/stream"
-	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -23,7 +21,7 @@ func (r *Reducer) Commit() stream.Commit {
 	if r.lostUntil > r.floor {
 		meta.Lost = r.lostUntil
 	}
-	if meta.Open = openWindows(first); len(first) > 0 || meta.Lost != 0 {
+	if meta.Open = openWindows(first, r.openAtEmitted); len(meta.Open) > 0 || meta.Lost != 0 {
 		meta.Counted = r.countedEmitted
 	}
 	b, err := json.Marshal(meta)
@@ -53,15 +51,20 @@ func (r *Reducer) firstPartials() map[int64]int64 {
 const maxOpen = 16
 
 // openWindows describes open windows for a commit. first has the offsets of their first
-// partials, by their ends. If there are many, an entry is about several of them, between
-// two of the longest pauses.
-func openWindows(first map[int64]int64) []wire.OpenWindows {
-	var open []wire.OpenWindows
-	newest := windowing.Never
-	for _, end := range slices.SortedFunc(maps.Keys(first), func(a, b int64) int { return cmp.Compare(first[a], first[b]) }) {
-		newest = max(newest, end)
-		open = append(open, wire.OpenWindows{From: first[end], Newest: newest})
+// partials, by their ends, and known describes more of them. If there are many, an entry
+// is about several of them, between two of the longest pauses.
+func openWindows(first map[int64]int64, known []wire.OpenWindows) []wire.OpenWindows {
+	open := slices.Clone(known)
+	for end, from := range first {
+		open = append(open, wire.OpenWindows{From: from, Newest: end})
 	}
+	slices.SortFunc(open, func(a, b wire.OpenWindows) int {
+		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Newest, b.Newest))
+	})
+	for i := 1; i < len(open); i++ {
+		open[i].Newest = max(open[i].Newest, open[i-1].Newest)
+	}
+	open = slices.Compact(open)
 	if len(open) <= maxOpen {
 		return open
 	}

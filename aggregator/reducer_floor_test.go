@@ -120,13 +120,12 @@ func TestReducerBeginsWhereTheLogDoes(t *testing.T) {
 		commit      stream.Commit
 		start, want int64
 	}{
-		"nothing committed":                {stream.Commit{Offset: stream.None}, 0, 0},
-		"nothing committed, partials gone": {stream.Commit{Offset: stream.None}, 7, 7},
-		"a commit at the log's start":      {stream.Commit{Offset: 7, Metadata: `{"v":1,"floor":0,` + settings}, 7, 7},
-		"emitted partials gone":            {stream.Commit{Offset: 3, Metadata: `{"v":1,"floor":0,"reduced":7,` + settings}, 7, 7},
-		"no metadata":                      {stream.Commit{Offset: 9}, 7, 7},
-		"metadata of another program":      {stream.Commit{Offset: 9, Metadata: "spark"}, 7, 7},
-		"metadata that cannot be read":     {stream.Commit{Offset: 9, Metadata: `{"v":1,"floor":"0",` + settings}, 7, 7},
+		"nothing committed":            {stream.Commit{Offset: stream.None}, 0, 0},
+		"a commit at the log's start":  {stream.Commit{Offset: 7, Metadata: `{"v":1,"floor":0,` + settings}, 7, 7},
+		"emitted partials gone":        {stream.Commit{Offset: 3, Metadata: `{"v":1,"floor":0,"reduced":7,` + settings}, 7, 7},
+		"no metadata":                  {stream.Commit{Offset: 9}, 7, 7},
+		"metadata of another program":  {stream.Commit{Offset: 9, Metadata: "spark"}, 7, 7},
+		"metadata that cannot be read": {stream.Commit{Offset: 9, Metadata: `{"v":1,"floor":"0",` + settings}, 7, 7},
 	} {
 		r, err := aggregator.NewReducer(aggregator.ReducerConfig{Windows: twos(t), Partitions: 1}, tt.commit, tt.start, false)
 		if err != nil || r.Position() != tt.want {

@@ -2,6 +2,7 @@ package aggregator
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -50,7 +51,7 @@ func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, res
 		reported:    windowing.Never,
 		closed:      windowing.Never,
 		cut:         windowing.Never,
-		emitted:     emitted{watermark: windowing.Never},
+		emitted:     emitted{state: windowing.Begin()},
 		confirmedAt: windowing.Never,
 		open:        map[int64]*openWindow{},
 	}
@@ -87,28 +88,37 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 			return &SettingsError{"emoji-topic", c.partition, meta.Settings, c.windows.Settings()}
 		}
 	}
-	c.position, c.emitted = commit.Offset, emitted{meta.Emitted, meta.EmittedWatermark, meta.EmittedPending, meta.EmittedSpent}
+	c.position = commit.Offset
+	if meta.Version > 0 && meta.Emitted <= end {
+		c.emitted = emittedOf(meta)
+	}
 	switch {
 	case problem == "":
 		c.state, c.closed = windowing.State{Watermark: meta.Watermark, Pending: meta.Pending, Spent: meta.Spent}, meta.Closed
 		if meta.Cut != 0 {
 			c.cutOff(meta.Cut, reset)
 		}
+		c.cutOffAhead(meta.CutAhead, reset)
 	case commit.Offset < start && start <= meta.Emitted && meta.Emitted <= end:
 		// Nobody reacted for longer than the retention, which removed the records of
 		// the windows that were open. All that was removed had been emitted, so these
 		// windows are closed here. If a later record belongs to one of them
 		// nevertheless, nobody knows whether it was counted there: it may have been
 		// emitted after this commit. Then Add fails.
-		c.position, c.state, c.closed = meta.Emitted, windowing.State{Watermark: meta.EmittedWatermark, Spent: meta.EmittedSpent}, meta.Closed
-		if meta.EmittedPending > 0 && meta.EmittedPending >= start { // it is counted again, in the same window
-			c.position, c.state.Spent = meta.EmittedPending, meta.EmittedSpent[:max(0, len(meta.EmittedSpent)-1)]
+		c.position, c.state, c.closed = c.emitted.position, c.emitted.state, meta.Closed
+		ahead := slices.Concat(meta.CutAhead, c.emitted.displaced)
+		switch at := c.emitted.pendingAt; {
+		case at > 0 && at >= start: // it is counted again, in the same window
+			c.position, c.state.Pending = at, 0
+		case c.state.Pending != 0:
+			ahead = append(ahead, c.windows.Ahead(c.state)[len(c.state.Spent)])
 		}
-		if meta.EmittedWatermark != windowing.Never {
-			c.cutOff(c.windows.Of(meta.EmittedWatermark), reset)
+		if c.state.Watermark != windowing.Never {
+			c.cutOff(c.windows.Of(c.state.Watermark), reset)
 		}
+		c.cutOffAhead(ahead, reset)
 	case reset:
-		c.position, c.emitted = start, emitted{watermark: windowing.Never}
+		c.position, c.emitted = start, emitted{state: windowing.Begin()}
 		if meta.Version == 0 {
 			break
 		}
@@ -137,9 +147,53 @@ func (c *Combiner) cutOff(end int64, reset bool) {
 	}
 }
 
-// cutError says that the record at offset belongs to a window that was cut off.
-func (c *Combiner) cutError(offset int64) error {
-	return &CommitError{c.partition, fmt.Sprintf("retention has removed the first records of a window, and the record at %d belongs to it, so that it is not known whether that was counted", offset)}
+// cutOffAhead is like cutOff, but closes no other windows than those that end at ends.
+func (c *Combiner) cutOffAhead(ends []int64, reset bool) {
+	if reset {
+		c.state.Spent = slices.Concat(c.state.Spent, ends)
+	} else {
+		c.cutAhead = ends
+	}
+}
+
+// isCut says whether the window that ends at end was cut off.
+func (c *Combiner) isCut(end int64) bool { return end <= c.cut || slices.Contains(c.cutAhead, end) }
+
+// emittedOf returns the position that a commit tells, at which all was emitted.
+func emittedOf(meta wire.CombinerCommit) emitted {
+	e := emitted{
+		position: meta.Emitted, pendingAt: meta.EmittedPending, displaced: meta.EmittedDisplaced,
+		state: windowing.State{Watermark: meta.EmittedWatermark, Pending: meta.EmittedPendingTime},
+	}
+	ahead := meta.EmittedAhead
+	if n := len(ahead); n > 0 && e.state.Pending != 0 {
+		ahead = ahead[:n-1]
+	} else if n > 0 && e.pendingAt != 0 { // an older program did not tell the time
+		e.pendingAt, e.displaced = 0, slices.Concat(e.displaced, ahead[n-1:])
+	}
+	for _, end := range ahead {
+		if !slices.Contains(e.displaced, end) {
+			e.state.Spent = append(e.state.Spent, end)
+		}
+	}
+	return e
+}
+
+// errNoTime says why a reaction is passed over that has no time.
+var errNoTime = errors.New("a reaction without a time is not counted after a silence, since it would belong to a window whose first reactions retention has removed")
+
+// addCut takes in a reaction of a window that was cut off. It may have been counted there
+// after the commit, so that it can neither be counted nor left out without a word. A
+// reaction that has no time is none of serve's, and must not stop the counting at every
+// start.
+func (c *Combiner) addCut(r stream.Record) error {
+	switch {
+	case r.Offset < c.emitted.position:
+		return nil // it was counted
+	case !windowing.IsTime(r.Time):
+		return errNoTime
+	}
+	return &CommitError{c.partition, fmt.Sprintf("retention has removed the first records of a window, and the record at %d belongs to it, so that it is not known whether that was counted", r.Offset)}
 }
 
 // PartialsError says that a reducer cannot go on, because partials were removed that it
@@ -171,8 +225,8 @@ type ReducerConfig struct {
 // safe, since what it emits are snapshots.
 //
 // NewReducer fails with a *SettingsError if the commit was made with other settings. It
-// fails with a *PartialsError if partials are gone that were not emitted, unless reset
-// is set.
+// fails with a *PartialsError if partials are gone that were not emitted, or if nothing
+// was committed and partials are gone, unless reset is set.
 func NewReducer(cfg ReducerConfig, commit stream.Commit, start int64, reset bool) (*Reducer, error) {
 	r := &Reducer{
 		windows: cfg.Windows, partition: cfg.Partition, partitions: cfg.Partitions, scale: cfg.Scale,
@@ -189,6 +243,9 @@ func NewReducer(cfg ReducerConfig, commit stream.Commit, start int64, reset bool
 // resume makes the reducer go on from a commit.
 func (r *Reducer) resume(commit stream.Commit, start int64, reset bool) error {
 	if commit.Offset == stream.None {
+		if start > 0 && !reset {
+			return &PartialsError{r.partition, fmt.Sprintf("nothing was committed yet and the log starts at %d, so that partials before it are gone", start)}
+		}
 		return nil
 	}
 	meta, ours, err := wire.DecodeCommit[wire.ReducerCommit](commit.Metadata)
@@ -203,6 +260,7 @@ func (r *Reducer) resume(commit stream.Commit, start int64, reset bool) error {
 	}
 	r.floor, r.confirmedFloor, r.closed, r.emitted, r.countedEmitted = meta.Floor, meta.Floor, meta.Floor, meta.Emitted, meta.Counted
 	r.counted, r.read = slices.Clone(meta.Counted), slices.Clone(meta.Counted)
+	r.openAtEmitted = meta.Open
 	if reset {
 		return nil
 	}

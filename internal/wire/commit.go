@@ -40,18 +40,26 @@ type CombinerCommit struct {
 	Pending   int64   `json:"pending,omitempty"`
 	Spent     []int64 `json:"spent,omitempty"`
 	Closed    int64   `json:"closed"` // end of the newest closed window, ms
-	// Emitted is an offset before which all reactions have been emitted, and
-	// EmittedWatermark the watermark there. EmittedSpent are the ends of the windows
-	// after that of the watermark in which reactions before it were counted; the last is
-	// that of the reaction at EmittedPending, if its time was pending. Counting goes on
+	// Emitted is an offset before which all reactions have been emitted. Counting goes on
 	// there if retention removes the committed offset while nobody reacts.
-	Emitted          int64   `json:"counted"`
-	EmittedWatermark int64   `json:"newest"`
-	EmittedSpent     []int64 `json:"counted_ahead,omitempty"`
-	EmittedPending   int64   `json:"counted_pending,omitempty"`
+	// EmittedWatermark and EmittedPendingTime are of the state there, and EmittedPending is
+	// the offset of the reaction that had the pending time. EmittedAhead are the ends of
+	// the windows after that of the watermark in which reactions before Emitted were
+	// counted; the last is that of the pending time. EmittedDisplaced are those of them in
+	// which reactions were counted because their own windows were spent. The rest is
+	// spent. Programs that know neither EmittedDisplaced nor the pending time take them
+	// all for spent.
+	Emitted            int64   `json:"counted"`
+	EmittedWatermark   int64   `json:"newest"`
+	EmittedAhead       []int64 `json:"counted_ahead,omitempty"`
+	EmittedDisplaced   []int64 `json:"counted_displaced,omitempty"`
+	EmittedPending     int64   `json:"counted_pending,omitempty"`
+	EmittedPendingTime int64   `json:"counted_pending_time,omitempty"`
 	// Cut is the end of the newest window whose first reactions retention has removed
-	// before they were committed, ms; 0: there is none that is still open.
-	Cut int64 `json:"cut,omitempty"`
+	// before they were committed, ms; 0: there is none that is still open. CutAhead are
+	// the ends of such windows after it, between which there are others.
+	Cut      int64   `json:"cut,omitempty"`
+	CutAhead []int64 `json:"cut_ahead,omitempty"`
 	Settings
 }
 

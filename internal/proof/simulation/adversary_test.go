@@ -60,6 +60,8 @@ func (w *world) fault(p *worker) {
 		w.idleHour()
 	case w.once(w.set.resets):
 		w.resetGroup(w.roles[w.rng.IntN(len(w.roles))])
+	case w.once(w.set.removals):
+		w.remove()
 	case w.once(w.set.strangers):
 		w.intrude()
 	case w.once(w.set.transactions):
@@ -99,7 +101,7 @@ func (w *world) idleHour() {
 	}
 	w.settle()
 	w.passFarTimes()
-	if w.t.Failed() {
+	if w.t.Failed() || w.isStopped() {
 		return
 	}
 	for _, r := range w.roles {

@@ -19,6 +19,10 @@
 //
 // Then the adversary stops, and what was promised must come true.
 //
+// In the histories of TestRetention it also removes records at any moment, those that
+// nobody has read, too. Then everything must be counted right nevertheless, or a stage
+// must stop and say what is gone.
+//
 // A test that fails says how to run its seed again. The mutants are the other half of
 // the proof: each breaks one rule of the design in the production code, and the
 // histories must notice.

@@ -25,6 +25,8 @@ type role struct {
 	commit    stream.Commit
 	holder    *worker   // nil: none
 	begins    time.Time // if there is no holder: when the next one claims the role
+	cut       bool      // it is of combine, and went on where its commit was gone
+	stops     int       // how many processes have ended because of what retention removed
 }
 
 // worker is a process with a role. If the group takes it for dead, it is no longer the
@@ -58,6 +60,7 @@ func (w *world) begin(r *role) {
 	r.holder = p
 	w.workers = append(w.workers, p)
 	log := r.topic.partitions[r.partition]
+	r.cut = r.cut || r.topic == w.reactions() && r.commit.Offset < log.start
 	claim := stream.Claim{
 		Topic: r.topic.name, Partition: r.partition, Partitions: len(r.topic.partitions),
 		Committed: r.commit, Start: max(log.start, r.since), End: log.end(),
@@ -74,7 +77,11 @@ func (w *world) reap() {
 		select {
 		case err := <-p.ended:
 			w.event("%s ends: %v", p, err)
-			if !errors.Is(err, context.Canceled) && !errors.Is(err, stream.ErrFenced) {
+			switch {
+			case errors.Is(err, context.Canceled) || errors.Is(err, stream.ErrFenced):
+			case p.saysWhatIsGone(err):
+				p.role.stops++
+			default:
 				w.t.Errorf("%s ended: %v", p, err)
 			}
 			p.stop()
@@ -86,7 +93,7 @@ func (w *world) reap() {
 	})
 	now := time.Now()
 	for _, r := range w.roles {
-		if r.holder == nil && !now.Before(r.begins) && !w.t.Failed() {
+		if r.holder == nil && !now.Before(r.begins) && !r.isStopped() && !w.t.Failed() {
 			w.begin(r)
 		}
 	}
@@ -177,7 +184,7 @@ func (w *world) aggregator(p *worker) *aggregator.Aggregator {
 	a, err := aggregator.New(aggregator.Config{
 		Window: w.set.window, Lateness: w.set.lateness, Grace: w.set.grace,
 		Partials: writer{p, w.partials()}, PartialPartitions: w.set.reducers,
-		Counts: writer{p, w.counts()}, CountPartitions: w.set.counts, MaxHeld: w.set.maxHeld,
+		Counts: writer{p, w.counts()}, CountPartitions: w.set.counts, MaxHeld: w.set.maxHeld, ResetLost: w.reset,
 	})
 	if err != nil {
 		panic(err) // histories draw valid settings only

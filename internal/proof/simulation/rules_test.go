@@ -5,7 +5,7 @@ package simulation_test
 func mutants() []mutant {
 	const producing = "./internal/kafka -run TestProducerHistories$ -histories 4000"
 	const reading = "./internal/kafka -run Decode|Aborted|DoesNotFit"
-	const commits = "./aggregator -run Commit|Silence|NewCombiner|ResetLost"
+	const commits = "./aggregator -run Commit|Silence|NewCombiner|ResetLost|Retention|Tail"
 	const lost = "./aggregator -run Partials|GivesUp"
 	return []mutant{
 		// Rules of the producer, which writes reactions to the log.
@@ -258,7 +258,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "after a silence it goes on where all was counted",
-			patch: patch{"aggregator.Combiner.Confirm", "emitted{$c.position, $w, 0, $used}", "emitted{$c.position - 1, $w, 0, $used}"},
+			patch: patch{"aggregator.Combiner.Confirm", "emitted{position: $c.position, state: $s, displaced: $d}", "emitted{position: $c.position - 1, state: $s, displaced: $d}"},
 		},
 		{
 			rule: "after a silence it goes on only where all was counted", by: commits,
@@ -266,7 +266,39 @@ func mutants() []mutant {
 		},
 		{
 			rule: "a record of a window whose beginning is gone is not counted", by: commits,
-			patch: patch{"aggregator.Combiner.count", "$end <= $c.cut", "false"},
+			patch: patch{"aggregator.Combiner.isCut", "$end <= $c.cut", "false"},
+		},
+		{
+			rule: "nor one of a window ahead whose beginning is gone", by: commits,
+			patch: patch{"aggregator.Combiner.isCut", "slices.Contains($c.cutAhead, $end)", "false"},
+		},
+		{
+			rule: "the commit knows of which windows ahead the beginning is gone", by: commits,
+			patch: patch{"aggregator.Combiner.Commit", "$meta.CutAhead = append($meta.CutAhead, $end)", ""},
+		},
+		{
+			rule: "a window that took the place of a spent one is not called spent", by: commits,
+			patch: patch{"aggregator.emittedOf", "!slices.Contains($e.displaced, $end)", "true"},
+		},
+		{
+			rule: "the time that was pending is known where all was counted", by: commits,
+			patch: patch{"aggregator.emittedOf", "windowing.State{Watermark: $w, Pending: $p}", "windowing.State{Watermark: $w}"},
+		},
+		{
+			rule: "what was counted in a window whose beginning is gone stops nobody", by: commits,
+			patch: patch{"aggregator.Combiner.addCut", "$r.Offset < $c.emitted.position", "false"},
+		},
+		{
+			rule: "where all was counted never goes back", by: commits,
+			patch: patch{"aggregator.Combiner.Confirm", "$c.position >= $c.emitted.position", "true"},
+		},
+		{
+			rule: "what was counted of a tail that is lost is forgotten", by: commits,
+			patch: patch{"aggregator.Combiner.resume", "$meta.Version > 0 && $meta.Emitted <= $end", "$meta.Version > 0"},
+		},
+		{
+			rule: "a reaction without a time stops nobody after a silence", by: commits,
+			patch: patch{"aggregator.Combiner.addCut", "!windowing.IsTime($t)", "false"},
 		},
 		{
 			rule: "the commit knows of which windows the beginning is gone", by: commits,
@@ -335,6 +367,14 @@ func mutants() []mutant {
 		{
 			rule: "the commit knows of which windows partials are gone", by: lost,
 			patch: patch{"aggregator.Reducer.Commit", "$meta.Lost = $r.lostUntil", "_ = $r"},
+		},
+		{
+			rule: "the commit knows which windows were open before they are read again", by: lost,
+			patch: patch{"aggregator.Reducer.Commit", "openWindows($first, $r.openAtEmitted)", "openWindows($first, nil)"},
+		},
+		{
+			rule: "partials that are gone before anything was committed are not left out without a word", by: lost,
+			patch: patch{"aggregator.Reducer.resume", "$start > 0 && !$reset", "false"},
 		},
 		{
 			rule:  "a window that was given up is read again when more has come",

@@ -27,6 +27,8 @@ type world struct {
 	farthest  time.Time // the greatest time of a reaction
 	faults    faults
 	calm      bool // the adversary has stopped
+	reset     bool // aggregate runs with --reset-lost
+	unshown   bool // retention has removed counts that publishers may not have read
 	events    int
 	trace     bool
 	hash      uint64 // of all events
@@ -50,12 +52,17 @@ type settings struct {
 	strangers, transactions             int
 	duplicates, staleAnswers, idleHours int
 	resets                              int
+	removals                            int             // retention removes records once in so many steps; 0: only after a silence
 	skew                                []time.Duration // how far the clocks of main servers are ahead
 	far                                 int             // a request in so many has times that no right clock has; 0: none
 }
 
 // faults counts the faults of a history.
-type faults struct{ kills, pauses, zombies, repeats, leaps, idleHours, resets, strangers, transactions, far int }
+type faults struct {
+	kills, pauses, zombies, repeats, leaps, idleHours, resets, strangers, transactions, far int
+	removals                                                                                int
+	stopped                                                                                 int // histories in which a stage stopped, and said what is gone
+}
 
 // newSettings draws the settings of a history at random.
 func newSettings(rng *rand.Rand) settings {
