@@ -131,7 +131,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 		},
 		BacklogInterval: minEmission, // writing and committing after each fetch would take longer than counting
 	}.Run(ctx)
-	if lost, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
+	if lost, ok := errors.AsType[*stream.OutOfRangeError](err); ok && !lost.Replaced() {
 		return &CommitError{claim.Partition, fmt.Sprintf("retention has overtaken the counting: %v", lost)}
 	}
 	return err

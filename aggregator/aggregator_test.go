@@ -142,6 +142,39 @@ func TestCombineStopsWhenRetentionOvertakesIt(t *testing.T) {
 	})
 }
 
+// replaced is a log that another one has taken the place of.
+type replaced struct{ lost *stream.OutOfRangeError }
+
+func (r replaced) Fetch(context.Context, int64, time.Duration) (stream.Batch, error) {
+	return stream.Batch{}, r.lost
+}
+
+// Combine and Reduce end when the topic is made anew, or the log loses its end, but not
+// with an error that asks for --reset-lost: whoever claims the partition again decides
+// where to begin.
+func TestTheEndOfALogThatIsReplaced(t *testing.T) {
+	for name, lost := range map[string]*stream.OutOfRangeError{
+		"made anew":             {Topic: "topic", Offset: 5, End: 2, Anew: true},
+		"made anew, and longer": {Topic: "topic", Offset: 5, End: 9, Anew: true},
+		"made anew, trimmed":    {Topic: "topic", Offset: 5, Start: 7, End: 9, Anew: true},
+		"shorter":               {Topic: "topic", Offset: 5, End: 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := newPipeline(t)
+				for role, work := range map[string]func(context.Context, stream.Claim) error{"Combine": p.Combine, "Reduce": p.Reduce} {
+					claim := p.reactions.claim(0)
+					claim.Log = replaced{lost}
+					err := work(t.Context(), claim)
+					if got, ok := errors.AsType[*stream.OutOfRangeError](err); !ok || got != lost || !got.Replaced() {
+						t.Errorf("%s = %v, want the log's error", role, err)
+					}
+				}
+			})
+		})
+	}
+}
+
 func TestReduceStopsWhenRetentionOvertakesIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPipeline(t)

@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/emostream/emostream/aggregator"
+	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/windowing"
 )
 
@@ -75,7 +76,8 @@ func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
 	}
 	layout, names := s.layout(), s.names()
 	layout.Lateness = f.lateness
-	if err := ensureTopics(ctx, s.client, s.log, layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic()); err != nil {
+	topics := []kafka.Topic{layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic()}
+	if err := ensureTopics(ctx, s.client, s.log, topics...); err != nil {
 		return err
 	}
 	partials, err := s.client.Partitions(ctx, names.Partials())
@@ -96,9 +98,12 @@ func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return kafka.NewTopicKeeper(s.client, topics...).Run(ctx) })
 	g.Go(func() error {
-		return s.client.Consume(ctx, s.group("combine"), names.Reactions(), withAdvice(a.Combine))
+		return s.client.Consume(ctx, s.group("combine"), names.Reactions(), withAdvice(a.Combine), names.Partials())
 	})
-	g.Go(func() error { return s.client.Consume(ctx, s.group("reduce"), names.Partials(), withAdvice(a.Reduce)) })
+	g.Go(func() error {
+		return s.client.Consume(ctx, s.group("reduce"), names.Partials(), withAdvice(a.Reduce), names.Counts())
+	})
 	return g.Wait()
 }

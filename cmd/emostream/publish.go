@@ -85,8 +85,13 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 		Logger: s.log, Metrics: s.metrics, PassedOver: over,
 	})
 	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return kafka.NewTopicKeeper(s.client, topics...).Run(ctx) })
 	if slices.Contains(f.roles, "main") {
-		g.Go(func() error { return s.client.Consume(ctx, s.group("publish"), names.Counts(), p.Main) })
+		var writes []string
+		for _, cluster := range f.clusters {
+			writes = append(writes, names.Cluster(cluster))
+		}
+		g.Go(func() error { return s.client.Consume(ctx, s.group("publish"), names.Counts(), p.Main, writes...) })
 	}
 	if slices.Contains(f.roles, "cluster") {
 		g.Go(func() error { return servers.run(ctx) })

@@ -197,9 +197,11 @@ func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 	g.Go(func() error { return m.producer.Run(serving) })
 	g.Go(func() error {
 		layout := m.layout()
-		if err := ensureTopics(serving, m.client, m.log, layout.ReactionsTopic(), layout.ServersTopic()); err != nil {
+		topics := []kafka.Topic{layout.ReactionsTopic(), layout.ServersTopic()}
+		if err := ensureTopics(serving, m.client, m.log, topics...); err != nil {
 			return err
 		}
+		g.Go(func() error { return kafka.NewTopicKeeper(m.client, topics...).Run(serving) })
 		g.Go(func() error { return m.compareClocks(serving) })
 		return m.servers.run(serving)
 	})

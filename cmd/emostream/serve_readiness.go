@@ -34,7 +34,7 @@ func (m *mainServer) addGauges(ctx context.Context) {
 // some partitions take none, it returns what is wrong with those.
 func (m *mainServer) ready(ctx context.Context) (away []error, err error) {
 	if err := m.producer.Err(); err != nil {
-		return nil, fmt.Errorf("reactions cannot be written: %w", err)
+		return nil, fmt.Errorf("reactions cannot be written to %s: %w", m.names().Reactions(), err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server"
@@ -68,12 +69,12 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 			}
 			flags.hosts.publicURL = subscribe.publicURL
 			return flags.run(cmd.Context(), io, "subscribe-"+subscribe.name, func(ctx context.Context, s stage) error {
-				srv, servers, err := newFanout(s, subscribe, ln)
+				srv, err := newSubscriber(s, subscribe, ln)
 				if err != nil {
 					return errors.Join(err, ln.Close())
 				}
 				s.log.Info("serving", "name", subscribe.name, "url", "http://"+ln.Addr().String())
-				return runSubscribe(ctx, s, subscribe.name, srv, servers, ln)
+				return srv.run(ctx, ln)
 			})
 		},
 	}
@@ -89,43 +90,56 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 	return cmd
 }
 
-// newFanout checks the settings and builds a subscriber server for ln. Its /readyz
+// subscriberServer is a subscriber server with its topics and its roster.
+type subscriberServer struct {
+	stage
+	topic   string
+	http    server.Subscriber
+	servers *rosterFollower
+	topics  []kafka.Topic
+	keeper  *kafka.TopicKeeper // of topics
+}
+
+// newSubscriber checks the settings and builds a subscriber server for ln. Its /readyz
 // answers that it is not ready until Kafka has answered.
-func newFanout(s stage, f subscribeFlags, ln net.Listener) (*server.Subscriber, *rosterFollower, error) {
+func newSubscriber(s stage, f subscribeFlags, ln net.Listener) (*subscriberServer, error) {
 	url, err := publicURL(f.publicURL, ln)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := checkClusters("--cluster", f.cluster); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if f.capacity < 1 || f.repeats < 1 || f.accepts < 1 || f.stall < time.Second {
-		return nil, nil, usagef("--capacity, --repeats and --accept-rate want at least 1, and --stall-timeout at least 1s")
+		return nil, usagef("--capacity, --repeats and --accept-rate want at least 1, and --stall-timeout at least 1s")
 	}
 	origins, err := f.origins.parse()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	hosts, err := s.hosts.check()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	proxies, err := f.proxies.parse()
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	topic := s.names().Server(f.name)
 	over := passedover.New("subscribe", s.log, s.metrics)
 	servers := newRosterFollower(s.client, s.names(), over)
+	layout := s.layout()
+	topics := []kafka.Topic{layout.ServerTopic(f.name), layout.ServersTopic()}
+	keeper := kafka.NewTopicKeeper(s.client, topics...)
 	fan := fanout.New(fanout.Config{
 		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
 		Capacity: f.capacity, AcceptRate: f.accepts, Proxies: proxies, WindowBytes: f.windows, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
 		Log: s.client.Reader(topic, 0), Heartbeats: s.client.Writer(s.names().Servers()), Servers: servers.roster,
-		Logger: s.log, Metrics: s.metrics, PassedOver: over,
+		TopicsGone: keeper.Err, Logger: s.log, Metrics: s.metrics, PassedOver: over,
 	})
-	return &server.Subscriber{
+	return &subscriberServer{stage: s, topic: topic, servers: servers, topics: topics, keeper: keeper, http: server.Subscriber{
 		Fanout: fan, Hosts: hosts, Origins: origins, Proxies: proxies, MaxConnections: f.capacity + spareConnections, Logger: s.log, Metrics: s.metrics,
-	}, servers, nil
+	}}, nil
 }
 
 // spareConnections is how many connections a subscriber server takes beside those of its
@@ -136,32 +150,32 @@ const spareConnections = 256
 // listeners that resume.
 const ringHistory = 5 * time.Minute
 
-// runSubscribe serves on ln until ctx ends. It begins at once, even without Kafka.
-func runSubscribe(ctx context.Context, s stage, name string, srv *server.Subscriber, servers *rosterFollower, ln net.Listener) error {
-	layout, topic := s.layout(), s.names().Server(name)
+// run serves on ln until ctx ends. It begins at once, even without Kafka.
+func (s *subscriberServer) run(ctx context.Context, ln net.Listener) error {
 	g, ctx := errgroup.WithContext(ctx)
 	drained := make(chan struct{})
 	g.Go(func() error {
 		defer close(drained)
-		return srv.Serve(ctx, ln)
+		return s.http.Serve(ctx, ln)
 	})
 	g.Go(func() error {
-		if err := ensureTopics(ctx, s.client, s.log, layout.ServerTopic(name), layout.ServersTopic()); err != nil {
+		if err := ensureTopics(ctx, s.client, s.log, s.topics...); err != nil {
 			return err
 		}
-		_, end, err := s.client.Offsets(ctx, topic, 0)
+		g.Go(func() error { return s.keeper.Run(ctx) })
+		_, end, err := s.client.Offsets(ctx, s.topic, 0)
 		if err != nil {
 			return err
 		}
-		from, err := s.client.OffsetAt(ctx, topic, 0, time.Now().Add(-ringHistory))
+		from, err := s.client.OffsetAt(ctx, s.topic, 0, time.Now().Add(-ringHistory))
 		if err != nil {
 			return err
 		}
-		g.Go(func() error { return servers.run(ctx) })
-		if err := servers.waitCaughtUp(ctx); err != nil {
+		g.Go(func() error { return s.servers.run(ctx) })
+		if err := s.servers.waitCaughtUp(ctx); err != nil {
 			return err
 		}
-		return srv.Fanout.Run(ctx, from, end, drained)
+		return s.http.Fanout.Run(ctx, from, end, drained)
 	})
 	return g.Wait()
 }

@@ -136,12 +136,12 @@ func (f *upFlags) addSubscriber(p *pipeline, s stage, name, cluster string, ln n
 	flags.name, flags.cluster, flags.publicURL = name, cluster, f.urlOf(ln)
 	flags.windows = windowBytes(f.subscribers)
 	flags.lateness, flags.origins, flags.proxies = f.aggregate.lateness, f.serve.limits.origins, f.serve.limits.proxies
-	srv, servers, err := newFanout(s, flags, ln)
+	srv, err := newSubscriber(s, flags, ln)
 	if err != nil {
 		return err
 	}
-	p.addresses.Subscribers = append(p.addresses.Subscribers, subscriber{name, cluster, srv.Fanout.URL()})
-	p.addStage(name, func(ctx context.Context) error { return runSubscribe(ctx, s, name, srv, servers, ln) })
+	p.addresses.Subscribers = append(p.addresses.Subscribers, subscriber{name, cluster, srv.http.Fanout.URL()})
+	p.addStage(name, func(ctx context.Context) error { return srv.run(ctx, ln) })
 	return nil
 }
 

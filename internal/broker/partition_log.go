@@ -6,9 +6,10 @@ import "time"
 // where it ended and how many bytes had been appended. kfake does not tell the offsets
 // of batches.
 type partitionLog struct {
-	rows  []logRow
-	size  int64 // of the partition at the last measure, without what was removed after that
-	total int64 // bytes appended so far
+	topicID [16]byte // a topic that is made anew has another id, and another log
+	rows    []logRow
+	size    int64 // of the partition at the last measure, without what was removed after that
+	total   int64 // bytes appended so far
 }
 
 type logRow struct {
@@ -45,6 +46,9 @@ func (l *partitionLog) measure(now time.Time, start, end, size int64) {
 // before returns the last row that ends at offset or before, interpolated in the first
 // rows, which are from the start of the broker.
 func (l *partitionLog) before(offset int64) logRow {
+	if len(l.rows) == 0 {
+		return logRow{}
+	}
 	found := l.rows[0]
 	for i, row := range l.rows {
 		if row.end <= offset {

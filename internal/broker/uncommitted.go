@@ -301,9 +301,13 @@ func (u *uncommitted) report(key partitionKey) {
 }
 
 func (u *uncommitted) log(key partitionKey) *partitionLog {
+	var id [16]byte
+	if info := u.b.cluster.TopicInfo(key.topic); info != nil {
+		id = info.TopicID
+	}
 	log := u.logs[key]
-	if log == nil {
-		log = &partitionLog{}
+	if log == nil || log.topicID != id {
+		log = &partitionLog{topicID: id}
 		u.logs[key] = log
 	}
 	return log

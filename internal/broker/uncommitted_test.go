@@ -286,3 +286,56 @@ func TestFullDiskRefuses(t *testing.T) {
 	})
 	measures(t, reg, "refuses", 1)
 }
+
+// What a topic held before it was deleted and made anew takes no room in the new one.
+func TestATopicMadeAnewHasRoom(t *testing.T) {
+	t.Parallel()
+	for _, dir := range brokertest.Folders(t) {
+		b, _ := run(t, broker.Config{DataDir: dir}, true)
+		config := map[string]string{"retention.bytes": "50000"}
+		refused := func(bytes int) bool {
+			p := kafka.NewProducer(client(t, b.Addr()), kafka.ProducerConfig{Topic: topic})
+			ctx, cancel := context.WithCancel(t.Context())
+			var running sync.WaitGroup
+			running.Go(func() { _ = p.Run(ctx) })
+			defer running.Wait()
+			defer cancel()
+			return p.Append(within(t), []stream.Record{{Time: time.Now().UnixMilli(), Value: make([]byte, bytes)}}) != nil
+		}
+		bounded := func() {
+			t.Helper()
+			commit(t, b.Addr(), 0, "")
+			eventually(t, func() error { // the broker notices the group
+				if !refused(200_000) {
+					return errors.New("records are accepted")
+				}
+				return nil
+			})
+		}
+		ensure(t, client(t, b.Addr()), 1, config)
+		for range 4 {
+			if refused(10_000) {
+				t.Fatal("a record is refused though there is room")
+			}
+		}
+		bounded()
+		eventually(t, func() error {
+			if !refused(10_000) {
+				return errors.New("a record is accepted though there is no room")
+			}
+			return nil
+		})
+		req := kmsg.NewPtrDeleteTopicsRequest()
+		req.Version, req.TopicNames = 1, []string{topic}
+		if res := dialTo(t, b.Addr()).ask(req).(*kmsg.DeleteTopicsResponse); res.Topics[0].ErrorCode != 0 {
+			t.Fatalf("the deletion is answered with error %d", res.Topics[0].ErrorCode)
+		}
+		ensure(t, client(t, b.Addr()), 1, config)
+		bounded()
+		for range 4 {
+			if refused(10_000) {
+				t.Error("a record is refused though the topic was made anew")
+			}
+		}
+	}
+}

@@ -81,7 +81,7 @@ func (l Loop[E]) Run(ctx context.Context) error {
 	committed := l.Claim.Committed
 	for {
 		b, err := l.Claim.Log.Fetch(ctx, l.Machine.Position(), l.wait(time.Now()))
-		if lost, ok := errors.AsType[*stream.OutOfRangeError](err); ok && l.OnLost != nil && lost.Start > lost.Offset {
+		if lost, ok := errors.AsType[*stream.OutOfRangeError](err); ok && l.OnLost != nil && !lost.Replaced() {
 			if err := l.OnLost(lost); err != nil {
 				return err
 			}

@@ -15,9 +15,11 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -59,6 +61,10 @@ type Client struct {
 	api       kafka.Client
 	transport *transport
 	outage    outage
+	versions  struct { // see maxVersions
+		mu  sync.Mutex
+		max map[protocol.ApiKey]int // nil: not asked yet
+	}
 }
 
 // requestTimeout bounds a single request that need not wait for anything.

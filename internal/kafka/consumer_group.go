@@ -23,8 +23,8 @@ const (
 	leaveTimeout      = 2 * time.Second        // for member.leave; before it, kafka-go itself tries to leave (up to 10 s if the brokers hang)
 )
 
-// watchInterval is how often member.watch asks for a topic's partitions, and for the
-// state of a group that gives this process none.
+// watchInterval is how often member.watch asks for topics, and for the state of a group
+// that gives this process no partition.
 const watchInterval = 2 * time.Second
 
 // Consume joins a consumer group. For each partition of the topic that this process
@@ -32,24 +32,65 @@ const watchInterval = 2 * time.Second
 // and returns nil. It returns an error when work fails, or when the topic gets another
 // number of partitions.
 //
-// If the topic is gone, as after the restart of a broker that keeps no log, Consume
-// waits until the topic is there again, and claims its partitions anew.
+// writes names the topics that work writes to. When one of them, or the topic itself, is
+// deleted and made anew, Consume does what a restart of the process would do: it ends all
+// claims, waits until all of the topics exist, joins the group again, and calls work for
+// new claims. So it does when the log is shorter than what was read of it. A commit that
+// was made in a topic that is gone counts as none.
 //
 // The context of work ends when the claim ends. If work returns because of that, or
 // with an error that wraps stream.ErrFenced, it is called again when this process
 // claims the partition again. Any other return of work ends Consume with the error that
 // work returned.
-func (c *Client) Consume(ctx context.Context, group, topic string, work func(context.Context, stream.Claim) error) error {
-	partitions, err := c.Partitions(ctx, topic)
-	if err != nil {
-		return ignoreEnd(ctx, err)
-	}
+func (c *Client) Consume(ctx context.Context, group, topic string, work func(context.Context, stream.Claim) error, writes ...string) error {
+	var began map[string]identity
 	for {
-		if err := c.consume(ctx, group, topic, partitions, work); !errors.Is(err, errPassedOver) {
+		topics, err := c.waitIdentities(ctx, append([]string{topic}, writes...))
+		if err != nil {
+			return ignoreEnd(ctx, err)
+		}
+		if began == nil {
+			began = topics
+		}
+		for name, now := range topics {
+			if now.partitions != began[name].partitions && (name == topic || now.id != began[name].id) {
+				return partitionsError(name, began[name].partitions, now.partitions)
+			}
+		}
+		err = c.consume(ctx, group, topic, topics, work)
+		lost, isLost := errors.AsType[*stream.OutOfRangeError](err)
+		switch {
+		case errors.Is(err, errPassedOver):
+			c.cfg.Logger.Info("joining the group again, which has given this process nothing", "group", group, "topic", topic)
+		case is[*anewError](err), isLost && lost.Replaced():
+			c.cfg.Logger.Warn("a topic was made anew, or has lost its end: going on as after a restart", "group", group, "error", err)
+			if err := pause(ctx, joinDelay); err != nil {
+				return ignoreEnd(ctx, err)
+			}
+		default:
 			return err
 		}
-		c.cfg.Logger.Info("joining the group again, which has given this process nothing", "group", group, "topic", topic)
 	}
+}
+
+// waitIdentities waits until topics exist, and returns what they are.
+func (c *Client) waitIdentities(ctx context.Context, topics []string) (map[string]identity, error) {
+	out := map[string]identity{}
+	for _, name := range topics {
+		now, err := c.waitIdentity(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		out[name] = now
+	}
+	return out, nil
+}
+
+// partitionsError says that the number of partitions of a topic has changed. Counts made
+// with the old number would be wrong from then on.
+func partitionsError(topic string, then, now int) error {
+	return fmt.Errorf("%s had %d partitions when this process began and has %d now: stop what writes to it, "+
+		"let what reads it finish, and start everything again", topic, then, now)
 }
 
 // errPassedOver ends a membership to which the group assigned no partition, although
@@ -58,7 +99,7 @@ func (c *Client) Consume(ctx context.Context, group, topic string, work func(con
 var errPassedOver = errors.New("no partition was assigned")
 
 // consume does the work of Consume for one membership in the group.
-func (c *Client) consume(ctx context.Context, group, topic string, partitions int, work func(context.Context, stream.Claim) error) error {
+func (c *Client) consume(ctx context.Context, group, topic string, topics map[string]identity, work func(context.Context, stream.Claim) error) error {
 	g, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID:                group,
 		Brokers:           c.cfg.Brokers,
@@ -72,7 +113,7 @@ func (c *Client) consume(ctx context.Context, group, topic string, partitions in
 	if err != nil {
 		return fmt.Errorf("join group %s: %w", group, err)
 	}
-	m := &member{client: c, group: group, topic: topic, partitions: partitions, work: work}
+	m := &member{client: c, group: group, topic: topic, was: topics[topic], topics: topics, work: work}
 	ctx, m.stop = context.WithCancelCause(ctx)
 	defer m.stop(nil)
 	defer m.running.Wait()
@@ -95,7 +136,7 @@ func (c *Client) consume(ctx context.Context, group, topic string, partitions in
 		if err != nil {
 			return fmt.Errorf("join group %s: %w", group, err)
 		}
-		m.id = gen.MemberID
+		m.memberID = gen.MemberID
 		m.start(ctx, gen)
 	}
 }
@@ -115,39 +156,49 @@ func ignoreEnd(ctx context.Context, err error) error {
 
 // member is this process in a consumer group.
 type member struct {
-	client     *Client
-	group      string
-	topic      string
-	partitions int
-	work       func(context.Context, stream.Claim) error
-	stop       context.CancelCauseFunc
-	running    sync.WaitGroup
-	id         string      // the member's, in the latest generation; empty before the first
-	idle       atomic.Bool // whether the latest generation assigned no partition to it
+	client   *Client
+	group    string
+	topic    string
+	was      identity            // of the topic, when the membership began
+	topics   map[string]identity // likewise of the topic, and of those that work writes to
+	work     func(context.Context, stream.Claim) error
+	stop     context.CancelCauseFunc
+	running  sync.WaitGroup
+	memberID string      // in the latest generation; empty before the first
+	idle     atomic.Bool // whether the latest generation assigned no partition to it
 }
 
-// watch ends Consume with an error when the topic's number of partitions changes:
-// counts made with the old number would be wrong. It also ends a membership that was
-// passed over (errPassedOver).
+// watch ends the membership when the topic's number of partitions changes, when a topic
+// was made anew, and when the group passes it over (errPassedOver).
 func (m *member) watch(ctx context.Context) {
 	for passed := 0; pause(ctx, watchInterval) == nil; {
-		n, err := m.client.Partitions(ctx, m.topic)
-		switch {
-		case err != nil:
-			continue
-		case n != m.partitions:
-			m.stop(fmt.Errorf("%s had %d partitions when this process began and has %d now: stop what writes to it, "+
-				"let what reads it finish, and start everything again", m.topic, m.partitions, n))
+		if err := m.changed(ctx); err != nil {
+			m.stop(err)
 			return
-		case !m.passedOver(ctx):
-			passed = 0
-			continue
 		}
-		if passed++; passed == 2 { // once can happen when a member has just come or gone
+		if !m.passedOver(ctx) {
+			passed = 0
+		} else if passed++; passed == 2 { // once can happen when a member has just come or gone
 			m.stop(errPassedOver)
 			return
 		}
 	}
+}
+
+// changed returns an error if a topic is not what it was when the membership began. A
+// topic that does not exist may come back.
+func (m *member) changed(ctx context.Context) error {
+	for name, then := range m.topics {
+		now, err := m.client.identify(ctx, name)
+		switch {
+		case err != nil:
+		case name == m.topic && now.partitions != then.partitions:
+			return partitionsError(name, then.partitions, now.partitions)
+		case now.id != then.id:
+			return &anewError{name, now}
+		}
+	}
+	return nil
 }
 
 // passedOver returns whether this process holds no partition although there are enough
@@ -157,20 +208,20 @@ func (m *member) passedOver(ctx context.Context) bool {
 		return false
 	}
 	g, err := m.client.Group(ctx, m.group)
-	return err == nil && g.State == "Stable" && g.Members <= m.partitions && m.idle.Load()
+	return err == nil && g.State == "Stable" && g.Members <= m.was.partitions && m.idle.Load()
 }
 
 // leave takes the member out of the group. kafka-go does not do that if its
 // ConsumerGroup is closed in the middle of a rebalance. Without it the others would
 // wait for the member until its session ends.
 func (m *member) leave(ctx context.Context) {
-	if m.id == "" {
+	if m.memberID == "" {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveTimeout)
 	defer cancel()
 	res, err := m.client.api.LeaveGroup(ctx, &kafka.LeaveGroupRequest{
-		GroupID: m.group, Members: []kafka.LeaveGroupRequestMember{{ID: m.id}},
+		GroupID: m.group, Members: []kafka.LeaveGroupRequestMember{{ID: m.memberID}},
 	})
 	if err == nil {
 		err = res.Error
@@ -217,9 +268,14 @@ func (m *member) start(ctx context.Context, gen *kafka.Generation) {
 
 // claim fetches the commit of the partition's last holder and calls work.
 func (m *member) claim(ctx context.Context, gen *kafka.Generation, partition int) error {
-	committed, err := m.client.Committed(ctx, m.group, m.topic, partition)
+	committed, of, err := m.client.committed(ctx, m.group, m.topic, partition)
 	if err != nil {
 		return err
+	}
+	if of != (topicID{}) && of != m.was.id {
+		m.client.cfg.Logger.Info("the commit was made in a topic of the same name that is gone: it counts as none",
+			"group", m.group, "topic", m.topic, "partition", partition, "committed", committed.Offset)
+		committed = stream.Commit{Offset: stream.None}
 	}
 	start, end, err := m.client.Offsets(ctx, m.topic, partition)
 	if err != nil {
@@ -228,11 +284,11 @@ func (m *member) claim(ctx context.Context, gen *kafka.Generation, partition int
 	return m.work(ctx, stream.Claim{
 		Topic:      m.topic,
 		Partition:  partition,
-		Partitions: m.partitions,
+		Partitions: m.was.partitions,
 		Committed:  committed,
 		Start:      start,
 		End:        end,
-		Log:        m.client.Reader(m.topic, partition),
+		Log:        m.client.readerOf(m.was.id, m.topic, partition),
 		Offsets:    committer{m, gen, partition},
 	})
 }

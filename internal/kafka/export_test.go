@@ -69,3 +69,11 @@ func (d *Decoder) Decode(batches []byte, aborted []kmsg.FetchResponseTopicPartit
 	out, err := d.d.decode(batches, aborted, offset)
 	return stream.Batch{Records: out.records, Skipped: out.skipped, Next: out.next}, err
 }
+
+// WithTopicID returns the metadata of a commit in a topic with an id, which must have 16
+// bytes, and what a reader of the commit takes from it.
+func WithTopicID(metadata, id string) (written, read, readID string) {
+	written = addTopicID(metadata, topicID([]byte(id)))
+	read, of := cutTopicID(written)
+	return written, read, string(of[:])
+}

@@ -25,6 +25,7 @@ import (
 // answer.
 type fetchRequest struct {
 	clientID string
+	atLeast  int16 // the version; the brokers must support it
 	kmsg.FetchRequest
 	buf *bytes.Buffer
 }
@@ -54,8 +55,9 @@ func (f *fetchRequest) Broker(c protocol.Cluster) (protocol.Broker, error) {
 	return like.Broker(c)
 }
 
-// Prepare sets the version that kafka-go has agreed on with the broker.
-func (f *fetchRequest) Prepare(version int16) { f.Version = version }
+// Prepare sets the version: the one that kafka-go has agreed on with the broker, or
+// atLeast.
+func (f *fetchRequest) Prepare(version int16) { f.Version = max(version, f.atLeast) }
 
 // Required tells kafka-go to call RawExchange, whatever the broker supports.
 func (f *fetchRequest) Required(map[protocol.ApiKey]int16) bool { return true }
@@ -76,7 +78,7 @@ func (f *fetchRequest) RawExchange(rw io.ReadWriter) (protocol.Message, error) {
 }
 
 // exchange sends a request on a connection, and reads the answer without its header
-// into buf. The request's version must be one whose headers have no tagged fields.
+// into buf.
 func exchange(rw io.ReadWriter, clientID string, req kmsg.Request, buf *bytes.Buffer) error {
 	const correlation = 1 // can be constant, since a connection has one request in flight at a time
 	request := kmsg.NewRequestFormatter(kmsg.FormatterClientID(clientID)).AppendRequest(nil, req, correlation)
@@ -94,7 +96,23 @@ func exchange(rw io.ReadWriter, clientID string, req kmsg.Request, buf *bytes.Bu
 	if _, err := io.CopyN(buf, rw, int64(size)-4); err != nil {
 		return cutShort(err)
 	}
+	if req.IsFlexible() {
+		return skipTags(buf)
+	}
 	return nil
+}
+
+// skipTags reads the tagged fields at the end of an answer's header. None are known.
+func skipTags(buf *bytes.Buffer) error {
+	tags, err := binary.ReadUvarint(buf)
+	for ; err == nil && tags > 0; tags-- {
+		var size uint64
+		if _, err = binary.ReadUvarint(buf); err == nil {
+			size, err = binary.ReadUvarint(buf)
+		}
+		buf.Next(int(min(size, uint64(buf.Len()))))
+	}
+	return cutShort(err)
 }
 
 // cutShort returns io.ErrUnexpectedEOF in place of io.EOF, for a connection that ended

@@ -2,8 +2,11 @@ package kafka
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 
 	"github.com/segmentio/kafka-go"
 
@@ -12,10 +15,25 @@ import (
 
 // Committed fetches a group's commit of a partition: offset and metadata, from one
 // answer. Work on the partition goes on there after a restart. Without a commit the
-// offset is stream.None.
+// offset is stream.None. A commit that was made in a topic of the same name that is gone
+// counts as none.
 func (c *Client) Committed(ctx context.Context, group, topic string, partition int) (stream.Commit, error) {
-	commit := stream.Commit{Offset: stream.None}
-	err := c.retry(ctx, func(ctx context.Context) error {
+	commit, of, err := c.committed(ctx, group, topic, partition)
+	if err != nil || of == (topicID{}) {
+		return commit, err
+	}
+	now, err := c.identify(ctx, topic)
+	if err == nil && now.id != of || errors.Is(err, kafka.UnknownTopicOrPartition) {
+		return stream.Commit{Offset: stream.None}, nil
+	}
+	return commit, err
+}
+
+// committed does the work of Committed. It also returns the id of the topic in which the
+// commit was made; zero: it is not known.
+func (c *Client) committed(ctx context.Context, group, topic string, partition int) (commit stream.Commit, of topicID, err error) {
+	commit = stream.Commit{Offset: stream.None}
+	err = c.retry(ctx, func(ctx context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 		defer cancel()
 		res, err := c.api.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
@@ -33,15 +51,51 @@ func (c *Client) Committed(ctx context.Context, group, topic string, partition i
 				return p.Error
 			}
 			if p.Partition == partition && p.CommittedOffset >= 0 {
-				commit = stream.Commit{Offset: p.CommittedOffset, Metadata: p.Metadata}
+				commit.Offset = p.CommittedOffset
+				commit.Metadata, of = cutTopicID(p.Metadata)
 			}
 		}
 		return nil
 	})
 	if err != nil {
-		return commit, fmt.Errorf("fetch commit of group %s for %s/%d: %w", group, topic, partition, adviseACL(err, "Read", "group "+group))
+		return commit, of, fmt.Errorf("fetch commit of group %s for %s/%d: %w", group, topic, partition, adviseACL(err, "Read", "group "+group))
 	}
-	return commit, nil
+	return commit, of, nil
+}
+
+// The metadata of a commit holds the id of its topic, as the last member of the JSON
+// object that the stages write. A commit is of one log; but brokers know it by the
+// topic's name alone, and take it even when that name belongs to another topic by then.
+
+// topicIDMember matches that member, and the comma or brace before it.
+var topicIDMember = regexp.MustCompile(`[{,]"topic_id":"([\w-]{22})"}$`)
+
+// addTopicID returns metadata with the id of a topic in it. Metadata that is neither empty
+// nor a JSON object stays as it is.
+func addTopicID(metadata string, id topicID) string {
+	object := strings.HasPrefix(metadata, `{"`) && strings.HasSuffix(metadata, "}")
+	if id == (topicID{}) || metadata != "" && !object {
+		return metadata
+	}
+	begin := "{"
+	if object {
+		begin = strings.TrimSuffix(metadata, "}") + ","
+	}
+	return begin + `"topic_id":"` + id.String() + `"}`
+}
+
+// cutTopicID undoes addTopicID. The id is zero if there is none.
+func cutTopicID(metadata string) (string, topicID) {
+	at := topicIDMember.FindStringSubmatchIndex(metadata)
+	if at == nil {
+		return metadata, topicID{}
+	}
+	var id topicID
+	_, _ = base64.RawURLEncoding.Decode(id[:], []byte(metadata[at[2]:at[3]])) // the expression lets only this alphabet pass
+	if at[0] == 0 {
+		return "", id
+	}
+	return metadata[:at[0]] + "}", id
 }
 
 // committer commits the offsets of one partition for one generation of a group.
@@ -61,7 +115,7 @@ func (o committer) Commit(ctx context.Context, commit stream.Commit) error {
 			GenerationID: int(o.gen.ID),
 			MemberID:     o.gen.MemberID,
 			Topics: map[string][]kafka.OffsetCommit{m.topic: {{
-				Partition: o.partition, Offset: commit.Offset, Metadata: commit.Metadata,
+				Partition: o.partition, Offset: commit.Offset, Metadata: addTopicID(commit.Metadata, m.was.id),
 			}}},
 		})
 		if err != nil {

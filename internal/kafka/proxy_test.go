@@ -240,7 +240,7 @@ func (p *proxy) emptyFirstBatch(topic string, partition int32, n int) {
 		for _, t := range fetched.Topics {
 			for i, part := range t.Partitions {
 				var b kmsg.RecordBatch
-				if t.Topic != topic || part.Partition != partition || b.ReadFrom(part.RecordBatches) != nil || b.FirstOffset != 0 {
+				if t.Topic != "" && t.Topic != topic || part.Partition != partition || b.ReadFrom(part.RecordBatches) != nil || b.FirstOffset != 0 {
 					continue
 				}
 				if b.NumRecords != int32(n) {

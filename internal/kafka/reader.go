@@ -27,27 +27,48 @@ func (c *Client) Reader(topic string, partition int) stream.Reader {
 	return &reader{client: c, topic: topic, partition: partition}
 }
 
+// readerOf returns a reader of the topic that has the id.
+func (c *Client) readerOf(id topicID, topic string, partition int) stream.Reader {
+	return &reader{client: c, topic: topic, partition: partition, id: id, identified: true}
+}
+
 type reader struct {
 	client    *Client
 	topic     string
 	partition int
-	buf       *bytes.Buffer // holds the last answer, and is reused; nil after a request that was given up, since that request still uses it
-	decoder   decoder
+
+	// The topic that is read. If another one has its name, Fetch says so.
+	id         topicID
+	identified bool // whether id was asked for
+
+	buf     *bytes.Buffer // holds the last answer, and is reused; nil after a request that was given up, since that request still uses it
+	decoder decoder
 }
 
 func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {
 	var b stream.Batch
 	var damaged *DamagedError
 	err := r.client.retry(ctx, func(ctx context.Context) (err error) {
+		if !r.identified {
+			now, err := r.client.identify(ctx, r.topic)
+			if err != nil {
+				return r.client.orForbidden(ctx, r.topic, err)
+			}
+			r.id, r.identified = now.id, true
+		}
 		b, err = r.fetch(ctx, offset, wait)
 		damaged, _ = errors.AsType[*DamagedError](err)
-		return err
+		return r.orAnew(ctx, err)
 	})
 	if err != nil && damaged != nil {
 		return stream.Batch{}, fmt.Errorf("%w: %w", damaged, err)
 	}
-	if errors.Is(err, kafka.OffsetOutOfRange) {
-		e := &stream.OutOfRangeError{Topic: r.topic, Partition: r.partition, Offset: offset}
+	anew, isAnew := errors.AsType[*anewError](err)
+	if isAnew {
+		r.id = anew.now.id
+	}
+	if isAnew || errors.Is(err, kafka.OffsetOutOfRange) {
+		e := &stream.OutOfRangeError{Topic: r.topic, Partition: r.partition, Offset: offset, Anew: isAnew}
 		if e.Start, e.End, err = r.client.Offsets(ctx, r.topic, r.partition); err == nil {
 			return stream.Batch{}, e
 		}
@@ -85,6 +106,18 @@ func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	return b, nil
 }
 
+// orAnew returns err. But if the topic's name belongs to another topic now, it returns
+// an *anewError.
+func (r *reader) orAnew(ctx context.Context, err error) error {
+	if !mayBeAnew(err) {
+		return err
+	}
+	if now, asked := r.client.identify(ctx, r.topic); asked == nil && now.id != r.id {
+		return &anewError{r.topic, now}
+	}
+	return err
+}
+
 // DamagedError says that the brokers answer with a batch that has a wrong checksum, or
 // is not whole. The reader asks for it again and again, since it may have been damaged
 // on its way, and another broker may have it whole.
@@ -104,8 +137,11 @@ func (r *reader) request(offset int64, wait time.Duration) *fetchRequest {
 	p := kmsg.NewFetchRequestTopicPartition()
 	p.Partition, p.FetchOffset, p.PartitionMaxBytes = int32(r.partition), offset, fetchBytes
 	t := kmsg.NewFetchRequestTopic()
-	t.Topic, t.Partitions = r.topic, []kmsg.FetchRequestTopicPartition{p}
+	t.Topic, t.TopicID, t.Partitions = r.topic, r.id, []kmsg.FetchRequestTopicPartition{p}
 	f := &fetchRequest{clientID: r.client.cfg.ClientID, FetchRequest: kmsg.NewFetchRequest(), buf: r.buf}
+	if r.id != (topicID{}) && r.client.fetchesByID() {
+		f.atLeast = fetchWithID
+	}
 	f.IsolationLevel = readCommitted
 	f.MinBytes, f.MaxBytes, f.MaxWaitMillis = 1, fetchBytes, int32(max(wait.Milliseconds(), 1))
 	f.Topics = []kmsg.FetchRequestTopic{t}

@@ -51,7 +51,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // are not a broker's answer, with few exceptions, and for the answers that Kafka calls
 // retriable.
 func transient(err error) bool {
-	if errors.Is(err, stream.ErrFenced) || identityFailed(err) {
+	if errors.Is(err, stream.ErrFenced) || identityFailed(err) || is[*anewError](err) {
 		return false
 	}
 	k, ok := errors.AsType[kafka.Error](err)

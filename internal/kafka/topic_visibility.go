@@ -50,6 +50,7 @@ func (c *Client) orForbidden(ctx context.Context, topic string, err error) error
 // cache.
 type metadataRequest struct {
 	clientID string
+	atLeast  int16 // the version; the brokers must support it
 	kmsg.MetadataRequest
 }
 
@@ -60,8 +61,9 @@ func (r *metadataRequest) ApiKey() protocol.ApiKey { return protocol.Metadata } 
 
 func (r *metadataResponse) ApiKey() protocol.ApiKey { return protocol.Metadata } //nolint:revive // its name in protocol.Message
 
-// Prepare sets the version that kafka-go has agreed on with the broker.
-func (r *metadataRequest) Prepare(version int16) { r.Version = version }
+// Prepare sets the version: the one that kafka-go has agreed on with the broker, or
+// atLeast.
+func (r *metadataRequest) Prepare(version int16) { r.Version = max(version, r.atLeast) }
 
 // Required tells kafka-go to call RawExchange, whatever the broker supports.
 func (r *metadataRequest) Required(map[protocol.ApiKey]int16) bool { return true }

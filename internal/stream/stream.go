@@ -65,8 +65,8 @@ type Reader interface {
 	// Fetch returns the records from offset on. It waits at most wait for the first
 	// one; a batch without records is not an error. It waits until failures that pass
 	// are over (a broker that is away, a leader that moves). It returns an
-	// *OutOfRangeError if the log does not hold offset, and the error of ctx when ctx
-	// ends.
+	// *OutOfRangeError if the log does not hold offset, or if the topic was deleted and
+	// made anew since the last fetch, and the error of ctx when ctx ends.
 	Fetch(ctx context.Context, offset int64, wait time.Duration) (Batch, error)
 }
 
@@ -120,14 +120,22 @@ var (
 )
 
 // OutOfRangeError says that an offset was fetched that the log does not hold, because
-// retention has removed it or the log is shorter than it was.
+// retention has removed it, the log is shorter than it was, or it is another log.
 type OutOfRangeError struct {
 	Topic      string
 	Partition  int
 	Offset     int64
 	Start, End int64
+	Anew       bool // the topic was deleted and made anew: Offset was one of the old log
 }
 
+// Replaced says whether Offset may mean another record in this log than in the one that
+// was read before: the topic was made anew, or the log has lost its end.
+func (e *OutOfRangeError) Replaced() bool { return e.Anew || e.Offset > e.End }
+
 func (e *OutOfRangeError) Error() string {
+	if e.Anew {
+		return fmt.Sprintf("%s was deleted and made anew, and offset %d of %s/%d was asked for", e.Topic, e.Offset, e.Topic, e.Partition)
+	}
 	return fmt.Sprintf("%s/%d holds offsets %d to %d and %d was asked for", e.Topic, e.Partition, e.Start, e.End, e.Offset)
 }

@@ -87,6 +87,9 @@ type Config struct {
 	Log        stream.Reader  // of its topic
 	Servers    *roster.Roster // kept up to date by the caller
 	Heartbeats stream.Writer  // to emostream-servers
+	// TopicsGone returns an error if the server's topic or emostream-servers is gone;
+	// default: neither ever is.
+	TopicsGone func() error
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
@@ -128,6 +131,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Lateness == 0 {
 		c.Lateness = 10 * time.Second
+	}
+	if c.TopicsGone == nil {
+		c.TopicsGone = func() error { return nil }
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -187,7 +193,7 @@ func (s *Server) URL() string { return s.cfg.URL }
 // Clients returns how many streams are open now.
 func (s *Server) Clients() int { return int(s.clients.Load()) }
 
-// Ready returns why the server cannot be used yet; nil when it can.
+// Ready returns why the server cannot be used now; nil when it can.
 func (s *Server) Ready() error {
 	if !s.isFilled() {
 		return fmt.Errorf("the recent windows of %s are not read yet: wait, and see whether kafka can be reached if it takes long", s.cfg.Topic)
@@ -195,7 +201,7 @@ func (s *Server) Ready() error {
 	if !s.claimed.Load() {
 		return fmt.Errorf("the name %s is not claimed yet: wait until its former owner has been silent for some seconds", s.cfg.Name)
 	}
-	return nil
+	return s.cfg.TopicsGone()
 }
 
 // isFilled says whether the hub has what was in the topic at the start.

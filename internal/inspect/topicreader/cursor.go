@@ -187,7 +187,10 @@ func (c *Cursor) fetch(ctx context.Context) (records []stream.Record, gone int64
 	for began := time.Now(); ; {
 		b, err := c.fetchOnce(ctx)
 		if out, ok := errors.AsType[*stream.OutOfRangeError](err); ok {
-			if out.Start <= c.next {
+			if out.Anew {
+				return nil, 0, fmt.Errorf("%w: begin again", out)
+			}
+			if out.Replaced() {
 				return nil, 0, c.shorterError(out.End)
 			}
 			gone, c.next = out.Start-c.next, out.Start
