@@ -23,6 +23,9 @@ const maxRows = 4000
 
 // measure notes how large a partition is now.
 func (l *partitionLog) measure(now time.Time, start, end, size int64) {
+	if n := len(l.rows); n > 0 && end < l.rows[n-1].end {
+		*l = partitionLog{topicID: l.topicID} // the last measure was of the topic before this one
+	}
 	if len(l.rows) == 0 {
 		l.rows = []logRow{{now, start, 0}}
 	}

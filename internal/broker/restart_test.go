@@ -4,11 +4,16 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/emostream/emostream/internal/broker"
 	"github.com/emostream/emostream/internal/broker/brokertest"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/proof/parallel"
@@ -236,5 +241,60 @@ func TestOffsetsGoOnAfterARestart(t *testing.T) {
 				t.Errorf("after two more restarts the partition goes from %d to %d, want from 4 to 4", start, end)
 			}
 		})
+	}
+}
+
+// The end that a partition had before its topic was deleted is not given to the topic that
+// was made in its place.
+func TestATopicMadeAnewBeginsAtZeroAfterARestart(t *testing.T) {
+	if !broker.CanKeepLog {
+		t.Skip("the log is in memory")
+	}
+	t.Parallel()
+	dir := brokertest.Folder(t)
+	cfg := broker.Config{Listen: "127.0.0.1:0", DataDir: dir, Housekeeping: time.Hour, Consumers: []broker.Consumer{{Topic: topic, Group: "combine"}}}
+	running := func() (addr string, stop func()) {
+		b, err := broker.Open(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- b.Run(ctx) }()
+		return b.Addr(), func() {
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	addr, stop := running()
+	ensure(t, client(t, addr), 1, nil)
+	if err := write(within(t), client(t, addr), 0, "a", "b", "c"); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	ends := filepath.Join(dir, "ends.json")
+	if err := os.WriteFile(ends, []byte(`{"t-0":3}`), 0o600); err != nil { // as retention does before it removes records
+		t.Fatal(err)
+	}
+	addr, stop = running()
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.Version, req.TopicNames = 1, []string{topic}
+	if res := dialTo(t, addr).ask(req).(*kmsg.DeleteTopicsResponse); res.Topics[0].ErrorCode != 0 {
+		t.Fatalf("the deletion is answered with error %d", res.Topics[0].ErrorCode)
+	}
+	ensure(t, client(t, addr), 1, nil)
+	eventually(t, func() error {
+		if text, err := os.ReadFile(ends); err != nil || string(text) != "{}" {
+			return fmt.Errorf("the ends are still %s, %w", text, err)
+		}
+		return nil
+	})
+	stop()
+	addr, stop = running()
+	defer stop()
+	if start, end, err := client(t, addr).Offsets(within(t), topic, 0); start != 0 || end != 0 || err != nil {
+		t.Errorf("the topic that was made anew holds the offsets %d to %d, %v, want none", start, end, err)
 	}
 }

@@ -54,6 +54,11 @@ func (b *Broker) Run(ctx context.Context) error {
 			return b.Close()
 		case <-watch.C:
 			b.uncommitted.watch(time.Now())
+			// A topic that was made anew must not be given the end of the one before.
+			// If it cannot be saved, retain says so.
+			if b.uncommitted.replaced && b.saveEnds() == nil {
+				b.uncommitted.replaced = false
+			}
 		case <-t.C:
 			if err := b.retain(); err != nil {
 				b.cfg.Logger.Warn("nothing is removed from the log", "error", err)

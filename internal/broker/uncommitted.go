@@ -64,6 +64,8 @@ type uncommitted struct {
 
 	guarded map[partitionKey]bool // partitions for which the door is in place
 
+	replaced bool // a topic was deleted, or made anew, since this was last set to false
+
 	mu     sync.Mutex
 	seen   map[partitionKey]bool  // partitions that were written to
 	room   map[partitionKey]int64 // bytes that may still be written to a bounded partition, until the next measure
@@ -307,6 +309,7 @@ func (u *uncommitted) log(key partitionKey) *partitionLog {
 	}
 	log := u.logs[key]
 	if log == nil || log.topicID != id {
+		u.replaced = u.replaced || log != nil
 		log = &partitionLog{topicID: id}
 		u.logs[key] = log
 	}
