@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/url"
 	"sync/atomic"
+
+	"github.com/emostream/emostream/internal/client"
 )
 
 // resolveEndpoint resolves a base URL. Unless allowRemote is set, it refuses a host
@@ -22,7 +24,7 @@ func resolveEndpoint(ctx context.Context, base string, allowRemote bool) (*endpo
 	e := &endpoint{url: u, addr: net.JoinHostPort(u.Hostname(), port), localAddresses: localAddresses{new(atomic.Int32)}}
 	ips, err := net.DefaultResolver.LookupIPAddr(ctx, u.Hostname())
 	if err != nil {
-		return nil, fmt.Errorf("find %s: %w", u.Hostname(), err)
+		return nil, &client.UnreachedError{URL: base, Err: err}
 	}
 	e.local = true
 	for _, ip := range ips {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/errno"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -65,7 +67,7 @@ func (t *target) probe(ctx context.Context, timeout time.Duration) (wire.Assignm
 		return a, nil
 	}
 	if errors.Is(err, errno.Refused) {
-		err = fmt.Errorf("reach %s: %w (is it running? try emostream up)", t.endpoint.url, err)
+		err = &client.UnreachedError{URL: t.endpoint.url.String(), Err: err}
 	} else {
 		err = fmt.Errorf("register at %s: %w", t.endpoint.url, err)
 	}
@@ -83,7 +85,7 @@ func findPublishTarget(ctx context.Context, c Config) (*target, error) {
 	t.ignoreEvents()
 	conn, err := to.dial(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("reach %s: %w", c.Publish.PostURL, err)
+		return nil, fmt.Errorf("%s cannot be reached (%s): is it running?", text.HideUserinfo(c.Publish.PostURL), errno.Cause(err))
 	}
 	if err := conn.Close(); err != nil || c.Publish.StreamURL == "" {
 		t.notes = append(t.notes, "nobody listens, so that there are no books and no latencies behind the answer")

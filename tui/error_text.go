@@ -31,7 +31,7 @@ func errorText(err error) string {
 	case errors.Is(err, io.EOF):
 		return "the server ended the stream"
 	}
-	return text.CleanCells(err.Error())
+	return text.CleanCells(client.Explain(err).Error())
 }
 
 func answerText(message string, status int) string {

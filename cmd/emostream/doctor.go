@@ -3,12 +3,16 @@ package main
 import (
 	"errors"
 	"io/fs"
+	"net/netip"
+	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/inspect/doctor"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/openfiles"
@@ -18,6 +22,7 @@ import (
 // doctorFlags are the settings of doctor.
 type doctorFlags struct {
 	kafkaFlags
+	server      string
 	host        string
 	port        int
 	subscribers int
@@ -59,6 +64,7 @@ Exit code 1: something is wrong. Notes do not count.`,
 	f.add(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.host, "host", "127.0.0.1", "address that servers are to listen on")
+	fl.StringVar(&f.server, "server", defaultServer, "base URL of the main server; if it is on this machine and names a port, --port is that one unless it is given")
 	fl.IntVar(&f.port, "port", 5000, "port of the main server; the subscriber servers take the ones after it; 0: do not look")
 	fl.IntVar(&f.subscribers, "subscribers", 6, "number of subscriber servers on this machine")
 	fl.IntVar(&f.clients, "clients", 10_000, "clients that a process here is to serve at once")
@@ -92,8 +98,24 @@ func (f *doctorFlags) applySettings(cmd *cobra.Command) {
 	}
 }
 
+// followServer takes the port of --server, which clients use, for --port. It does not
+// if the main server is on another machine, or behind a proxy that speaks TLS.
+func (f *doctorFlags) followServer() {
+	u, err := url.Parse(f.server)
+	if err != nil || u.Scheme != "http" {
+		return
+	}
+	port, err := strconv.Atoi(u.Port())
+	if ip, wrong := netip.ParseAddr(u.Hostname()); err == nil && (u.Hostname() == "localhost" || wrong == nil && ip.IsLoopback()) {
+		f.port = port
+	}
+}
+
 // check says what is wrong with the flags themselves.
 func (f *doctorFlags) check() error {
+	if err := (&client.Client{Server: f.server}).Check(); err != nil {
+		return settingError(err)
+	}
 	if err := checkPorts(f.port, f.subscribers); err != nil {
 		return err
 	}
@@ -113,6 +135,9 @@ func (f *doctorFlags) check() error {
 func (f *doctorFlags) run(cmd *cobra.Command, io streams) error {
 	ctx := cmd.Context()
 	asJSON := f.out.json()
+	if !cmd.Flags().Changed("port") {
+		f.followServer()
+	}
 	if err := f.check(); err != nil {
 		return err
 	}

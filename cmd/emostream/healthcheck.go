@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/emostream/emostream/internal/client"
 )
 
 // healthTimeout is how long a server may take to answer.
@@ -42,7 +44,7 @@ func checkHealth(ctx context.Context, url string) error {
 	}
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return err
+		return client.Explain(err)
 	}
 	defer res.Body.Close()
 	if res.StatusCode == http.StatusOK {

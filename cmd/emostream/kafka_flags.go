@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/errno"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -85,16 +88,19 @@ func (k *kafkaFlags) openAndPing(ctx context.Context, role string, log *slog.Log
 		if ctx.Err() != nil {
 			return nil, errInterrupted
 		}
-		return nil, unreachable(err)
+		return nil, k.unreachable(err)
 	}
 	return c, nil
 }
 
 // unreachable adds to the error of a Kafka that does not answer the flag that says
 // where it is, unless the error names another cause.
-func unreachable(err error) error {
+func (k *kafkaFlags) unreachable(err error) error {
 	if kafka.Permanent(err) {
 		return err
+	}
+	if client.Unreached(err) {
+		return fmt.Errorf("no broker can be reached at %s (%s): is Kafka running there? --brokers says where it is", strings.Join(k.brokers, ","), errno.Cause(err))
 	}
 	return fmt.Errorf("%w (is Kafka running there? --brokers says where it is)", err)
 }

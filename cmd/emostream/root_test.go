@@ -90,7 +90,7 @@ func TestLongRunningCommandsEndWell(t *testing.T) {
 		{"subscribe --listen 127.0.0.1:0 --brokers 127.0.0.1:1", "waiting for kafka"},
 		{"up --port 0 --brokers 127.0.0.1:1", "waiting for kafka"},
 		{"broker --ephemeral --listen 127.0.0.1:0", "broker ready"},
-		{"watch --server http://127.0.0.1:1", "cannot connect"},
+		{"watch --server http://127.0.0.1:1", "http://127.0.0.1:1 cannot be reached (connection refused): is it running? try emostream up; trying again in "},
 	} {
 		t.Run(tt.command, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

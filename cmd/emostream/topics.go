@@ -102,7 +102,7 @@ func (k *kafkaFlags) withClient(ctx context.Context, do func(context.Context, *k
 	bounded, cancel := context.WithTimeout(ctx, topicsTimeout)
 	defer cancel()
 	if _, err = c.Ping(bounded); err != nil {
-		err = unreachable(err)
+		err = k.unreachable(err)
 	} else {
 		err = do(bounded, c)
 	}

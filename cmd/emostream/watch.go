@@ -117,11 +117,15 @@ func (p *swarmPrinter) state(s sse.State, at wire.Assignment) {
 		p.wasConnected = true
 		_, _ = fmt.Fprintf(p.err, "watching %s at %s\n", text.Clean(at.ServerName), text.Clean(text.HideUserinfo(s.URL)))
 	case sse.Reconnecting:
-		what := "cannot connect"
-		if p.wasConnected {
-			what = "connection lost"
+		why := text.Clean(text.HideUserinfo(client.Explain(s.Err).Error()))
+		if !client.Unreached(s.Err) {
+			what := "cannot connect"
+			if p.wasConnected {
+				what = "connection lost"
+			}
+			why = fmt.Sprintf("%s (%s)", what, why)
 		}
-		_, _ = fmt.Fprintf(p.err, "%s (%s), trying again in %v\n", what, text.Clean(text.HideUserinfo(s.Err.Error())), s.Wait.Round(100*time.Millisecond))
+		_, _ = fmt.Fprintf(p.err, "%s; trying again in %v\n", why, s.Wait.Round(100*time.Millisecond))
 	case sse.Connecting:
 	}
 }

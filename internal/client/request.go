@@ -67,7 +67,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body, v any) (htt
 	}
 	res, err := client.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("reach the server: %w (is it running? try emostream up)", err)
+		return nil, Explain(err)
 	}
 	defer res.Body.Close()
 	b, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))

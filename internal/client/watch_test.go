@@ -80,7 +80,7 @@ func newNetwork(t *testing.T, hosts map[string]http.HandlerFunc) *network {
 func (n *network) dial(ctx context.Context, _, addr string) (net.Conn, error) {
 	conns, ok := n.hosts[addr]
 	if !ok {
-		return nil, errors.New("connection refused")
+		return nil, &net.OpError{Op: "dial", Err: errors.New("connection refused")} // as net.Dialer says it
 	}
 	near, far := net.Pipe()
 	select {
