@@ -50,14 +50,19 @@ type Config struct {
 	// SkipNewer lets a reducer pass over partials and marks of a newer format, instead
 	// of ending at them.
 	SkipNewer bool
+	// SkipOtherMarks lets a reducer pass over marks of other settings or numbers of
+	// partitions, instead of ending at them. It is right only where no aggregate wrote
+	// them.
+	SkipOtherMarks bool
 	// MaxHeld is how many counts of single emojis a reducer holds at most; default
 	// 2 million (see ReducerConfig).
 	MaxHeld int
 
-	Partials          stream.Writer // writes to emoji-partials
-	PartialPartitions int           // of emoji-partials
-	Counts            stream.Writer // writes to emoji-aggregated
-	CountPartitions   int           // of emoji-aggregated
+	ReactionPartitions int           // of emoji-topic; 0: as the first mark says
+	Partials           stream.Writer // writes to emoji-partials
+	PartialPartitions  int           // of emoji-partials
+	Counts             stream.Writer // writes to emoji-aggregated
+	CountPartitions    int           // of emoji-aggregated
 
 	// Claimed, if set, is called with each partition when its counting begins.
 	Claimed func(topic string, partition int)
@@ -158,7 +163,7 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 			"topic", claim.Topic, "partition", claim.Partition, "committed", claim.Committed.Offset, "start", claim.Start)
 	}
 	r, err := NewReducer(ReducerConfig{
-		Windows: a.windows, Scale: a.cfg.Scale, Partition: claim.Partition, Partitions: claim.Partitions, MaxHeld: a.cfg.MaxHeld,
+		Windows: a.windows, Scale: a.cfg.Scale, Partition: claim.Partition, Partitions: claim.Partitions, Sources: a.cfg.ReactionPartitions, MaxHeld: a.cfg.MaxHeld,
 	}, claim.Committed, claim.Start, a.cfg.ResetLost)
 	if err != nil {
 		return err
@@ -188,11 +193,12 @@ func (a *Aggregator) stops(err error) bool {
 	if _, newer := errors.AsType[*wire.NewerFormatError](err); newer {
 		return !a.cfg.SkipNewer
 	}
-	_, settings := errors.AsType[*SettingsError](err)
-	_, partitions := errors.AsType[*PartitionsError](err)
+	if _, other := errors.AsType[*OtherMarkError](err); other {
+		return !a.cfg.SkipOtherMarks
+	}
 	_, commit := errors.AsType[*CommitError](err)
 	_, partials := errors.AsType[*PartialsError](err)
-	return settings || partitions || commit || partials
+	return commit || partials
 }
 
 // writeCounts writes an emission with one call for each partition. The records of each

@@ -3,6 +3,7 @@ package aggregator_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"github.com/emostream/emostream/aggregator"
@@ -278,23 +280,39 @@ func TestReduceGoesOnWhereTheLogBegins(t *testing.T) {
 // A reducer ends at what it would miscount, and names topic, partition and offset. It
 // passes over everything else that is none of ours.
 func TestReduceStops(t *testing.T) {
-	other, newer, impossible := mark(0, 0, 0), mark(0, 0, 0), mark(0, 0, 0)
-	other.Mark.WindowMS, newer.Mark.Version, impossible.Mark.Partition = 500, 2, 9
+	forged := func(spoil func(*wire.Mark)) stream.Record {
+		m := mark(0, zero+100_000, zero+100_000) // as if all windows were closed
+		spoil(m.Mark)
+		return stream.Record{Value: m.Encode()}
+	}
+	other, newer := forged(func(m *wire.Mark) { m.WindowMS = 500 }), forged(func(m *wire.Mark) { m.Version = 2 })
+	topics, reducers := forged(func(m *wire.Mark) { m.Partitions = 7 }), forged(func(m *wire.Mark) { m.Reducers = 7 })
+	impossible := forged(func(m *wire.Mark) { m.Partition = 9 })
 	for name, tt := range map[string]struct {
 		records   []stream.Record
 		skipNewer bool
+		skipMarks bool
 		stops     string // in the error; empty: it goes on
+		offset    int64  // of the mark at which it stops
 	}{
-		"other settings":                {[]stream.Record{{Value: other.Encode()}}, false, "emoji-partials/0 was counted with window 500ms"},
-		"other settings, with the flag": {[]stream.Record{{Value: other.Encode()}}, true, "window 500ms"},
-		"a newer format":                {[]stream.Record{{Value: []byte("x")}, {Value: newer.Encode()}}, false, "emoji-partials/0 at offset 1: format version 2"},
-		"a newer format, with the flag": {[]stream.Record{{Value: newer.Encode()}}, true, ""},
-		"what is none of ours":          {[]stream.Record{{}, {Value: []byte("hello")}, {Value: []byte("{}")}, {Value: impossible.Encode()}}, false, ""},
+		"other settings":                {[]stream.Record{{}, other}, true, false, "emoji-partials/0 was counted with window 500ms", 1},
+		"other settings, with the flag": {[]stream.Record{other}, false, true, "", 0},
+		"another number of partitions":  {[]stream.Record{topics}, true, false, "emoji-partials/0 at offset 0: emoji-topic/0 was counted for 7 partitions of emoji-topic and there are 2", 0},
+		"that, with the flag":           {[]stream.Record{topics}, false, true, "", 0},
+		"another number of reducers":    {[]stream.Record{{}, {}, reducers}, true, false, "7 partitions of emoji-partials and there are 1", 2},
+		"another number, with the flag": {[]stream.Record{reducers}, false, true, "", 0},
+		"a newer format":                {[]stream.Record{{Value: []byte("x")}, newer}, false, true, "emoji-partials/0 at offset 1: format version 2", -1},
+		"a newer format, with the flag": {[]stream.Record{newer}, true, false, "", 0},
+		"what is none of ours":          {[]stream.Record{{}, {Value: []byte("hello")}, {Value: []byte("{}")}, impossible}, false, false, "", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPipeline(t)
-				a, err := aggregator.New(aggregator.Config{Counts: p.counts, CountPartitions: 1, SkipNewer: tt.skipNewer})
+				reg := prometheus.NewRegistry()
+				a, err := aggregator.New(aggregator.Config{
+					Counts: p.counts, CountPartitions: 1, ReactionPartitions: 2,
+					SkipNewer: tt.skipNewer, SkipOtherMarks: tt.skipMarks, Metrics: reg,
+				})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -309,10 +327,18 @@ func TestReduceStops(t *testing.T) {
 					if errors.Is(err, context.DeadlineExceeded) || err == nil || !strings.Contains(err.Error(), tt.stops) {
 						t.Errorf("Reduce = %v, want it to stop with %q", err, tt.stops)
 					}
+					if e, ok := errors.AsType[*aggregator.OtherMarkError](err); ok != (tt.offset >= 0) || ok && e.Offset != tt.offset {
+						t.Errorf("Reduce = %v, want it to tell the offset %d", err, tt.offset)
+					}
 					return
 				}
 				if diff := cmp.Diff([]string{"at 0: -2000 🔥1"}, p.countsWritten(t)); diff != "" || !errors.Is(err, context.DeadlineExceeded) {
 					t.Errorf("Reduce = %v, want it to go on; counted (-want +got):\n%s", err, diff)
+				}
+				const skipped = "emostream_aggregate_skipped_records_total"
+				want := fmt.Sprintf("# HELP %[1]s Records that are not ours or cannot be read, and were passed over.\n# TYPE %[1]s counter\n%[1]s %[2]d\n", skipped, len(tt.records))
+				if err := testutil.GatherAndCompare(reg, strings.NewReader(want), skipped); err != nil {
+					t.Error(err)
 				}
 			})
 		})

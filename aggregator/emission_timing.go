@@ -45,5 +45,5 @@ func (r *Reducer) reported(end int64) bool {
 			return false
 		}
 	}
-	return r.sources != nil
+	return len(r.sources) > 0
 }

@@ -28,7 +28,7 @@ type Reducer struct {
 	scale      Scale
 
 	position       int64              // offset of the next record
-	sources        []source           // by partition of emoji-topic; nil until the first mark
+	sources        []source           // by partition of emoji-topic; none until the number is known
 	closed         int64              // end of the newest window that all partitions have closed, ms
 	floor          int64              // end of the newest window that is closed, and of which all partials are held or emitted, ms
 	confirmedFloor int64              // the floor at the last confirmed emission: no more counts of windows up to it are written
@@ -58,6 +58,12 @@ type Reducer struct {
 // of the newest windows that are reported and closed, in ms.
 type source struct{ reported, closed int64 }
 
+// newSources returns what is known of partitions before their first marks; nil if there
+// are none.
+func newSources(partitions int) []source {
+	return slices.Repeat([]source{{windowing.Never, windowing.Never}}, partitions)
+}
+
 // key identifies a window of a channel.
 type key struct {
 	end     int64
@@ -76,15 +82,15 @@ type total struct {
 // Position implements claimloop.Machine.
 func (r *Reducer) Position() int64 { return r.position }
 
-// Add takes in a partial or a mark. It fails if the record is neither. It fails with a
-// *SettingsError, a *PartitionsError or a *wire.NewerFormatError if the record was
-// written with other settings, for other numbers of partitions than the records before
-// it, or in a newer format: then adding up must not go on.
+// Add takes in a partial or a mark. It fails if the record is neither. It fails with an
+// *OtherMarkError or a *wire.NewerFormatError if the record is a mark of other settings
+// or numbers of partitions, or has a newer format: then adding up must not go on, unless
+// the user says so.
 func (r *Reducer) Add(rec stream.Record, _ int64) error {
 	r.position = rec.Offset + 1
 	p, err := wire.DecodeProgress(rec.Value)
 	if err == nil && p.Mark != nil {
-		err = r.mark(*p.Mark)
+		err = r.mark(rec.Offset, *p.Mark)
 	} else if err == nil {
 		err = r.partial(rec.Offset, p.Partial)
 	}
@@ -93,6 +99,18 @@ func (r *Reducer) Add(rec stream.Record, _ int64) error {
 	}
 	return nil
 }
+
+// OtherMarkError says that a mark tells of other settings or numbers of partitions: it
+// wraps a *SettingsError or a *PartitionsError.
+type OtherMarkError struct {
+	Offset int64 // of the mark in emoji-partials
+	Err    error
+}
+
+func (e *OtherMarkError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what differs.
+func (e *OtherMarkError) Unwrap() error { return e.Err }
 
 // PartitionsError says that a partition of emoji-topic was counted for another number
 // of partitions than there are.
@@ -109,18 +127,18 @@ func (e *PartitionsError) Error() string {
 
 // mark takes in a mark, and raises the floor if all partitions have closed newer
 // windows.
-func (r *Reducer) mark(m wire.Mark) error {
+func (r *Reducer) mark(offset int64, m wire.Mark) error {
 	switch {
 	case m.Settings != r.windows.Settings() && !windowing.Allowed(m.Settings):
 		return fmt.Errorf("a mark of %v, which no aggregate has", m.Settings)
 	case m.Settings != r.windows.Settings():
-		return &SettingsError{"emoji-partials", r.partition, m.Settings, r.windows.Settings()}
+		return &OtherMarkError{offset, &SettingsError{"emoji-partials", r.partition, m.Settings, r.windows.Settings()}}
 	case m.Reducers != r.partitions:
-		return &PartitionsError{"emoji-partials", m.Partition, m.Reducers, r.partitions}
-	case r.sources == nil:
-		r.sources = slices.Repeat([]source{{windowing.Never, windowing.Never}}, m.Partitions)
+		return &OtherMarkError{offset, &PartitionsError{"emoji-partials", m.Partition, m.Reducers, r.partitions}}
+	case len(r.sources) == 0:
+		r.sources = newSources(m.Partitions)
 	case m.Partitions != len(r.sources):
-		return &PartitionsError{"emoji-topic", m.Partition, m.Partitions, len(r.sources)}
+		return &OtherMarkError{offset, &PartitionsError{"emoji-topic", m.Partition, m.Partitions, len(r.sources)}}
 	}
 	if m.Partition < len(r.read) {
 		r.counted[m.Partition] = r.read[m.Partition]
@@ -151,7 +169,7 @@ func (r *Reducer) partial(offset int64, p *wire.Partial) error {
 	if r.windows.Ended(p.End) != p.End {
 		return fmt.Errorf("a partial of a window that ends at %d, which none of %v does", p.End, r.windows.Settings())
 	}
-	if r.sources != nil && p.Partition >= len(r.sources) {
+	if len(r.sources) > 0 && p.Partition >= len(r.sources) {
 		return fmt.Errorf("a partial of partition %d of emoji-topic, which has %d", p.Partition, len(r.sources))
 	}
 	if p.End <= r.floor {

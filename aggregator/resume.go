@@ -213,6 +213,7 @@ type ReducerConfig struct {
 	Scale      Scale
 	Partition  int // of emoji-partials
 	Partitions int // how many partitions emoji-partials has
+	Sources    int // how many partitions emoji-topic has; 0: as the first mark says
 	// MaxHeld is how many counts of single emojis the reducer holds at most, about 100
 	// bytes each; default 2 million. A partial takes as much as four more. Beyond that
 	// the reducer gives windows up, and reads them again when they are closed.
@@ -229,7 +230,7 @@ type ReducerConfig struct {
 // was committed and partials are gone, unless reset is set.
 func NewReducer(cfg ReducerConfig, commit stream.Commit, start int64, reset bool) (*Reducer, error) {
 	r := &Reducer{
-		windows: cfg.Windows, partition: cfg.Partition, partitions: cfg.Partitions, scale: cfg.Scale,
+		windows: cfg.Windows, partition: cfg.Partition, partitions: cfg.Partitions, sources: newSources(cfg.Sources), scale: cfg.Scale,
 		maxHeld: cmp.Or(cfg.MaxHeld, 2_000_000), position: max(start, commit.Offset, 0),
 		floor: windowing.Never, confirmedFloor: windowing.Never, closed: windowing.Never, newest: windowing.Never, lostUntil: windowing.Never, readAt: windowing.Never,
 		open: map[key]*total{}, givenUp: givenUp{windows: map[int64]*givenUpWindow{}, unread: math.MaxInt64},

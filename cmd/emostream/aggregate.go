@@ -19,6 +19,7 @@ type aggregateFlags struct {
 	scale     string
 	resetLost bool
 	skipNewer bool
+	skipMarks bool
 
 	claimed func(topic string, partition int) // called for each partition that is claimed; may be nil
 }
@@ -41,6 +42,7 @@ func (f *aggregateFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.scale, "scale", "linear:10:10", "how many emojis are shown for a count: linear:T:D (1 below T, else count/D) or log:B; ,cap=N after it is the most")
 	fl.BoolVar(&f.resetLost, "reset-lost", false, "go on where reactions or partials that were not counted are gone, from what is left of the log")
 	fl.BoolVar(&f.skipNewer, "skip-newer", false, "pass over what a newer version of aggregate wrote to emoji-partials, instead of stopping; its counts may be lost")
+	fl.BoolVar(&f.skipMarks, "skip-other-marks", false, "pass over marks in emoji-partials of other settings or numbers of partitions, instead of stopping; only where no aggregate wrote them")
 }
 
 func newAggregate(io streams) *cobra.Command {
@@ -80,6 +82,10 @@ func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
 	if err := ensureTopics(ctx, s.client, s.log, topics...); err != nil {
 		return err
 	}
+	reactions, err := s.client.Partitions(ctx, names.Reactions())
+	if err != nil {
+		return err
+	}
 	partials, err := s.client.Partitions(ctx, names.Partials())
 	if err != nil {
 		return err
@@ -89,8 +95,9 @@ func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
 		return err
 	}
 	a, err := aggregator.New(aggregator.Config{
-		Window: f.window, Lateness: f.lateness, Scale: scale, ResetLost: f.resetLost, SkipNewer: f.skipNewer,
-		Partials: s.client.Writer(names.Partials()), PartialPartitions: partials,
+		Window: f.window, Lateness: f.lateness, Scale: scale, ResetLost: f.resetLost, SkipNewer: f.skipNewer, SkipOtherMarks: f.skipMarks,
+		ReactionPartitions: reactions,
+		Partials:           s.client.Writer(names.Partials()), PartialPartitions: partials,
 		Counts: s.client.Writer(names.Counts()), CountPartitions: counts,
 		Claimed: f.claimed, Logger: s.log, Metrics: s.metrics,
 	})

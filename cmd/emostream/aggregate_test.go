@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -31,6 +32,17 @@ func TestAggregateNamesTheFlagsThatHelp(t *testing.T) {
 		"other settings of a reducer": {
 			&aggregator.SettingsError{Topic: "emoji-partials", Partition: 0, Theirs: twos, Ours: ones},
 			"emoji-partials/0 was written with --window 2s --lateness 1m30.5s and this aggregate was started with --window 1s --lateness 10s: all copies must use the same",
+		},
+		"a mark of other settings": {
+			&aggregator.OtherMarkError{Offset: 7, Err: &aggregator.SettingsError{Topic: "emoji-partials", Partition: 0, Theirs: twos, Ours: ones}},
+			"emoji-partials/0 was written with --window 2s --lateness 1m30.5s and this aggregate was started with --window 1s --lateness 10s: all copies must use the same. " +
+				"If no aggregate wrote the mark at offset 7 that says so, start aggregate with --skip-other-marks to pass over it",
+		},
+		"a mark for other numbers of partitions": {
+			fmt.Errorf("emoji-partials/0 at offset 7: %w", &aggregator.OtherMarkError{Offset: 7, Err: &aggregator.PartitionsError{Topic: "emoji-topic", Partition: 1, Then: 7, Now: 2}}),
+			"emoji-partials/0 at offset 7: emoji-topic/1 was counted for 7 partitions of emoji-topic and there are 2: " +
+				"the number may only change after a drain, with aggregate stopped and emoji-partials made anew. " +
+				"If no aggregate wrote the mark at offset 7 that says so, start aggregate with --skip-other-marks to pass over it",
 		},
 		"anything else": {other, "other"},
 	} {

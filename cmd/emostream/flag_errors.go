@@ -91,8 +91,12 @@ func withAdvice(work func(context.Context, stream.Claim) error) func(context.Con
 		if _, ok := errors.AsType[*aggregator.PartialsError](err); ok {
 			return fmt.Errorf("%w. If that is acceptable, start aggregate once with --reset-lost to go on without them", err)
 		}
+		other, isMark := errors.AsType[*aggregator.OtherMarkError](err)
 		if e, ok := errors.AsType[*aggregator.SettingsError](err); ok {
-			return settingsAdvice(e)
+			err = settingsAdvice(e)
+		}
+		if isMark {
+			return fmt.Errorf("%w. If no aggregate wrote the mark at offset %d that says so, start aggregate with --skip-other-marks to pass over it", err, other.Offset)
 		}
 		if is[*wire.NewerFormatError](err) {
 			return fmt.Errorf("%w. Use the newer emostream, or pass over what it wrote with --skip-newer, which may lose counts", err)

@@ -133,13 +133,25 @@ func (w *world) intrude() {
 			how = foreign
 		}
 		r := stream.Record{Time: time.Now().UnixMilli()}
-		switch w.rng.IntN(4) {
+		switch w.rng.IntN(5) {
 		case 0: // a tombstone
 		case 1:
 			r.Value = []byte("hello")
 		case 2:
 			r.Value = []byte(`{"mark":{"v":1,"partition":7,"partitions":7,"reducers":1,"window_ms":1,"lateness_ms":1}}`)
-		case 3:
+		case 3: // as an aggregate with other settings or for other numbers of partitions writes
+			m := wire.Mark{Version: 1, Partitions: w.set.reactions, Reducers: w.set.reducers, Settings: wire.Settings{WindowMS: w.set.window.Milliseconds(), LatenessMS: w.set.lateness.Milliseconds()}}
+			m.Reported, m.Closed = r.Time, r.Time
+			switch w.rng.IntN(3) {
+			case 0:
+				m.LatenessMS++
+			case 1:
+				m.Partitions++
+			case 2:
+				m.Reducers++
+			}
+			r.Value = wire.Progress{Mark: &m}.Encode()
+		case 4:
 			r.Value = []byte(`{"partial":{"v":1,"partition":0,"end":200,"channel":"main","first":5,"next":6,"counts":{"🔥":7}}}`)
 		}
 		w.event("%s/%d: a strange record at %d", t.name, slices.Index(t.partitions, p), p.end())

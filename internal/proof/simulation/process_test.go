@@ -185,6 +185,7 @@ func (w *world) aggregator(p *worker) *aggregator.Aggregator {
 		Window: w.set.window, Lateness: w.set.lateness, Grace: w.set.grace,
 		Partials: writer{p, w.partials()}, PartialPartitions: w.set.reducers,
 		Counts: writer{p, w.counts()}, CountPartitions: w.set.counts, MaxHeld: w.set.maxHeld, ResetLost: w.reset,
+		ReactionPartitions: w.set.reactions, SkipOtherMarks: true, // the adversary writes such marks
 	})
 	if err != nil {
 		panic(err) // histories draw valid settings only

@@ -88,11 +88,20 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "what is none of ours stops nobody",
-			patch: patch{"aggregator.Aggregator.stops", "settings || partitions", "settings || partitions || err != nil"},
+			patch: patch{"aggregator.Aggregator.stops", "commit || partials", "commit || partials || err != nil"},
 		},
 		{
 			rule: "what was counted by other settings stops", by: "./aggregator -run TestReduceStops",
-			patch: patch{"aggregator.Aggregator.stops", "settings || partitions", "settings && partitions"},
+			patch: patch{"aggregator.Aggregator.stops", "!$a.cfg.SkipOtherMarks", "false"},
+		},
+
+		{
+			rule:  "who says so passes over marks of others",
+			patch: patch{"aggregator.Aggregator.stops", "!$a.cfg.SkipOtherMarks", "true"},
+		},
+		{
+			rule: "the first mark does not decide how many partitions there are", by: "./aggregator -run TestReduceStops",
+			patch: patch{"aggregator.NewReducer", "newSources($cfg.Sources)", "newSources(0)"},
 		},
 
 		// Rules of which window a record belongs to.
