@@ -19,7 +19,7 @@
 //
 // Then the adversary stops, and what was promised must come true.
 //
-// In the histories of TestRetention it also removes records at any moment, those that
+// In those of TestRetentionHistories it also removes records at any moment, those that
 // nobody has read, too. Then everything must be counted right nevertheless, or a stage
 // must stop and say what is gone.
 //

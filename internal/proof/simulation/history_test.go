@@ -28,13 +28,13 @@ var (
 // In every history of failures, counts and swarms are right in the end. To run a seed
 // that failed again:
 //
-//	go test ./internal/proof/simulation -run Histories -histories 1 -from SEED -tell -v
+//	go test ./internal/proof/simulation -run TestHistories$ -histories 1 -from SEED -tell -v
 func TestHistories(t *testing.T) { runHistories(t, false) }
 
 // Retention removes records at any moment, and nobody waits for it. Then everything is
 // counted right nevertheless, or a stage stops and says what is gone. Once it goes on
 // with --reset-lost, later reactions are counted right.
-func TestRetention(t *testing.T) { runHistories(t, true) }
+func TestRetentionHistories(t *testing.T) { runHistories(t, true) }
 
 // runHistories runs histories in which retention removes records at any moment, or only
 // after a silence.
@@ -87,9 +87,9 @@ func (f *faults) add(o faults) {
 
 func runHistory(t *testing.T, seed uint64, removes, trace bool) (w *world) {
 	t.Helper()
-	test := "Histories"
+	test := "TestHistories"
 	if removes {
-		test = "Retention"
+		test = "TestRetentionHistories"
 	}
 	ok := t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

@@ -22,7 +22,8 @@ func (w *world) remove() {
 		Partials  int64 `json:"reduced"`
 	}
 	_ = json.Unmarshal([]byte(r.commit.Metadata), &emitted) // without a commit it is 0
-	from, to := p.start, p.start
+	from := p.start
+	var to int64
 	switch w.rng.IntN(8) {
 	case 0:
 		to = p.stable()
