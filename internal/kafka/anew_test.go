@@ -347,6 +347,25 @@ func TestAProducerGoesOnWhenItsTopicIsMadeAnew(t *testing.T) {
 	})
 }
 
+func TestAProducerNamesAnotherNumberOfPartitions(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, k cluster) {
+		topic := k.topic(t, 2, nil)
+		p := kafka.NewProducer(k.open(t), kafka.ProducerConfig{Topic: topic})
+		done := make(chan error, 1)
+		go func() { done <- p.Run(within(t)) }()
+		eventually(t, p.Err)
+		k.makeAnew(t, topic, 1)
+		want := topic + " had 2 partitions when this process began and has 1 now"
+		if err := receive(t, done); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("Run = %v, want %q", err, want)
+		}
+		if err := p.Append(within(t), values("late")); !errors.Is(err, stream.ErrNotWritten) {
+			t.Errorf("after that Append = %v, want that it is not written", err)
+		}
+	})
+}
+
 // A topic that somebody deletes, and nobody creates, is named, and created again with as
 // many partitions as it had.
 func TestTopicKeeper(t *testing.T) {

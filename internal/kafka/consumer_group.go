@@ -23,7 +23,7 @@ const (
 	leaveTimeout      = 2 * time.Second        // for member.leave; before it, kafka-go itself tries to leave (up to 10 s if the brokers hang)
 )
 
-// watchInterval is how often member.watch asks for topics, and for the state of a group
+// watchInterval is how often a topic is looked at that is in use, and the state of a group
 // that gives this process no partition.
 const watchInterval = 2 * time.Second
 

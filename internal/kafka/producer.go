@@ -169,9 +169,11 @@ func (p *Producer) Append(ctx context.Context, records []stream.Record) error {
 }
 
 // Run waits for the topic, and sends batches until ctx ends. Then it finishes the
-// batches in flight, refuses the records that wait, and returns nil.
+// batches in flight, refuses the records that wait, and returns nil. It also ends when the
+// topic is made anew with another number of partitions, and returns an error that names
+// it.
 func (p *Producer) Run(ctx context.Context) error {
-	n, err := p.client.Partitions(ctx, p.cfg.Topic)
+	began, err := p.client.waitIdentity(ctx, p.cfg.Topic)
 	if err != nil {
 		p.close()
 		return ignoreEnd(ctx, err)
@@ -181,7 +183,28 @@ func (p *Producer) Run(ctx context.Context) error {
 		p.close()
 		return ignoreEnd(ctx, err)
 	}
-	p.runPartitions(ctx, n, embedded)
+	ctx, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	var changed error
+	watching.Go(func() {
+		defer stop()
+		changed = p.watch(ctx, began)
+	})
+	p.runPartitions(ctx, began.partitions, embedded)
+	stop()
+	watching.Wait()
+	return changed
+}
+
+// watch returns an error when the topic was made anew with another number of partitions,
+// and nil when ctx ends.
+func (p *Producer) watch(ctx context.Context, began identity) error {
+	for pause(ctx, watchInterval) == nil {
+		now, err := p.client.identify(ctx, p.cfg.Topic)
+		if err == nil && now.id != began.id && now.partitions != began.partitions {
+			return partitionsError(p.cfg.Topic, began.partitions, now.partitions)
+		}
+	}
 	return nil
 }
 

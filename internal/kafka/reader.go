@@ -66,6 +66,7 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	anew, isAnew := errors.AsType[*anewError](err)
 	if isAnew {
 		r.id = anew.now.id
+		r.client.cfg.Logger.Info("the topic that is read was made anew", "topic", r.topic, "partition", r.partition)
 	}
 	if isAnew || errors.Is(err, kafka.OffsetOutOfRange) {
 		e := &stream.OutOfRangeError{Topic: r.topic, Partition: r.partition, Offset: offset, Anew: isAnew}
