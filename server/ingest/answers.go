@@ -33,15 +33,11 @@ func (h *Handler) refuseUnread(w http.ResponseWriter, r *http.Request, refusal *
 // answerQueued answers a request with one reaction. acceptedAt is when that was
 // accepted, in ms since 1970.
 func (b *buffers) answerQueued(w http.ResponseWriter, acceptedAt int64) {
-	b.answer = appendQueued(b.answer[:0], acceptedAt)
+	b.answer = append(b.answer[:0], `{"status":"Message queued","accepted_at":"`...)
+	b.answer = wire.AppendTime(b.answer, acceptedAt)
+	b.answer = append(b.answer, "\"}\n"...)
 	w.Header()["Content-Type"] = b.contentType
 	_, _ = w.Write(b.answer) // a client that left needs no answer
-}
-
-func appendQueued(to []byte, acceptedAt int64) []byte {
-	to = append(to, `{"status":"Message queued","accepted_at":"`...)
-	to = wire.AppendTime(to, acceptedAt)
-	return append(to, "\"}\n"...)
 }
 
 // arrayAnswer is the answer to an array: the outcome of each reaction in it. Errors are

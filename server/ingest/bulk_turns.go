@@ -4,7 +4,6 @@ import (
 	"hash/maphash"
 	"net/netip"
 	"runtime"
-	"time"
 
 	"github.com/emostream/emostream/internal/httpserve"
 )
@@ -52,26 +51,6 @@ func (t *turn) begin() {
 	if t.slot != nil && !t.mine {
 		t.slot <- struct{}{}
 		t.mine = true
-	}
-}
-
-// beginWithin is begin, but goes on without a turn when it does not come within a time.
-func (t *turn) beginWithin(most time.Duration) {
-	if t.slot == nil || t.mine {
-		return
-	}
-	select {
-	case t.slot <- struct{}{}:
-		t.mine = true
-		return
-	default:
-	}
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case t.slot <- struct{}{}:
-		t.mine = true
-	case <-timer.C:
 	}
 }
 

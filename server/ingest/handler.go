@@ -14,8 +14,7 @@
 //	                     allowed_emojis.go, allowed_channels.go, quotas.go,
 //	                     active_channels.go
 //	log_append.go        into the log, in batches
-//	answers.go           what the client is told, in turn where one address has many
-//	                     requests in flight (answer_turns.go)
+//	answers.go           what the client is told
 package ingest
 
 import (
@@ -80,12 +79,9 @@ type Handler struct {
 	channels *activeChannels
 	inFlight *inFlight
 	quotas   quotas
-	turns    *bulkTurns // of arrays and streams
+	turns    *bulkTurns
 	accepted prometheus.Counter
 	refused  *prometheus.CounterVec
-
-	answerTurns  *bulkTurns // of answers to single reactions
-	queuedLength []string
 
 	buffers sync.Pool // of *buffers
 
@@ -103,8 +99,6 @@ func New(cfg Config) *Handler {
 		inFlight: newInFlight(cfg.Bounds),
 		quotas:   newQuotas(cfg.Quotas),
 		turns:    newBulkTurns(),
-
-		answerTurns: newBulkTurns(), queuedLength: queuedLength(),
 		buffers:  sync.Pool{New: func() any { return &buffers{contentType: []string{jsonType}} }},
 		accepted: f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{

@@ -22,6 +22,6 @@ func (h *Handler) single(w http.ResponseWriter, r *http.Request, b *buffers, fro
 	if err != nil {
 		return logRefusal(err)
 	}
-	h.answer(w, b, from, now.UnixMilli())
+	b.answerQueued(w, now.UnixMilli())
 	return nil
 }

@@ -205,8 +205,10 @@ func (s *settings) attackAll(ctx context.Context, stdout io.Writer) error {
 			if len(r.Wrong) > 0 {
 				held = false
 				fmt.Fprintf(stdout, "  p99 in each second from the beginning of the attack on: %v; clients met %v; logs are in %s\n", r.Seconds, r.Failures, cfg.Dir)
-			} else if err := os.RemoveAll(cfg.Dir); s.Dir == "" && err != nil {
-				return err
+			} else if s.Dir == "" {
+				if err := os.RemoveAll(cfg.Dir); err != nil {
+					return err
+				}
 			}
 			results = append(results, r)
 		}
