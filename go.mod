@@ -2,6 +2,9 @@ module github.com/emostream/emostream
 
 go 1.26.0
 
+// Its library has no known vulnerability that the program calls (make vulncheck); 1.26.8 has twelve.
+toolchain go1.26.10
+
 require (
 	// Terminal views: github.com/charmbracelet/bubbles, bubbletea and lipgloss, whose
 	// maintained releases go by these paths.
