@@ -80,8 +80,8 @@ type Aggregator struct {
 }
 
 func (c Config) withDefaults() Config {
-	c.Window = cmp.Or(c.Window, 2*time.Second)
-	c.Lateness = cmp.Or(c.Lateness, 10*time.Second)
+	c.Window = cmp.Or(c.Window, windowing.DefaultWindow)
+	c.Lateness = cmp.Or(c.Lateness, windowing.DefaultLateness)
 	c.Grace = cmp.Or(c.Grace, 100*time.Millisecond)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

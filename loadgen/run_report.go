@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -92,4 +93,4 @@ func (r *run) addBalance(out *report.Report) {
 }
 
 // assumedWindow is the length of windows in a report if no swarm was shown.
-const assumedWindow = 2 * time.Second
+const assumedWindow = windowing.DefaultWindow

@@ -23,6 +23,7 @@ import (
 	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -65,7 +66,7 @@ func (c Config) withDefaults() Config {
 	c.IncompleteWait = cmp.Or(c.IncompleteWait, 300*time.Millisecond)
 	c.EmptyDelay = cmp.Or(c.EmptyDelay, time.Second)
 	c.Horizon = cmp.Or(c.Horizon, 2*time.Minute)
-	c.Lateness = cmp.Or(c.Lateness, 10*time.Second)
+	c.Lateness = cmp.Or(c.Lateness, windowing.DefaultLateness)
 	c.Top = cmp.Or(c.Top, wire.DefaultTop)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -37,8 +37,8 @@ func (f *aggregateFlags) check() error {
 
 func (f *aggregateFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
-	fl.DurationVar(&f.window, "window", 2*time.Second, "length of a window, 200ms to 1m: how often the crowd's mood is told")
-	fl.DurationVar(&f.lateness, "lateness", 10*time.Second, "how far behind the newest reaction one may be and still be counted in the window of its time")
+	fl.DurationVar(&f.window, "window", windowing.DefaultWindow, "length of a window, 200ms to 1m: how often the crowd's mood is told")
+	fl.DurationVar(&f.lateness, "lateness", windowing.DefaultLateness, "how far behind the newest reaction one may be and still be counted in the window of its time")
 	fl.StringVar(&f.scale, "scale", "linear:10:10", "how many emojis are shown for a count: linear:T:D (1 below T, else count/D) or log:B; ,cap=N after it is the most")
 	fl.BoolVar(&f.resetLost, "reset-lost", false, "go on where reactions or partials that were not counted are gone, from what is left of the log")
 	fl.BoolVar(&f.skipNewer, "skip-newer", false, "pass over what a newer version of aggregate wrote to emoji-partials, instead of stopping; its counts may be lost")

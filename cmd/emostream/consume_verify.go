@@ -48,7 +48,7 @@ func (v *verifyFlags) check(cmd *cobra.Command) error {
 		return usagef("--wait %v: want at least 0", v.wait)
 	}
 	if v.window != 0 || v.lateness != 0 {
-		if _, err := windowing.New(cmp.Or(v.window, 2*time.Second), cmp.Or(v.lateness, 10*time.Second)); err != nil {
+		if _, err := windowing.New(cmp.Or(v.window, windowing.DefaultWindow), cmp.Or(v.lateness, windowing.DefaultLateness)); err != nil {
 			return usagef("--%w", err)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/emostream/emostream/internal/inspect/doctor"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/openfiles"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/server"
 )
 
@@ -69,8 +70,8 @@ Exit code 1: something is wrong. Notes do not count.`,
 	fl.IntVar(&f.subscribers, "subscribers", 6, "number of subscriber servers on this machine")
 	fl.IntVar(&f.clients, "clients", 10_000, "clients that a process here is to serve at once")
 	fl.StringVar(&f.dataDir, "data-dir", "", "folder of the embedded broker's log; default emostream in the user's state folder")
-	fl.DurationVar(&f.window, "window", 2*time.Second, "of aggregate; unless it is given, what is counted by")
-	fl.DurationVar(&f.lateness, "lateness", 10*time.Second, "of aggregate; unless it is given, what is counted by")
+	fl.DurationVar(&f.window, "window", windowing.DefaultWindow, "of aggregate; unless it is given, what is counted by")
+	fl.DurationVar(&f.lateness, "lateness", windowing.DefaultLateness, "of aggregate; unless it is given, what is counted by")
 	fl.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long each question to a server may take")
 	f.out.add(cmd)
 	return cmd

@@ -11,6 +11,7 @@ import (
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/publisher"
 )
@@ -50,7 +51,7 @@ swarms to the topics of its subscriber servers. Any number of copies can run.`,
 	}
 	flags.add(cmd)
 	publish.addTop(cmd)
-	cmd.Flags().DurationVar(&publish.lateness, "lateness", 10*time.Second, "of aggregate: windows that end a minute more than that ahead of the clock are not shown")
+	cmd.Flags().DurationVar(&publish.lateness, "lateness", windowing.DefaultLateness, "of aggregate: windows that end a minute more than that ahead of the clock are not shown")
 	cmd.Flags().StringSliceVar(&publish.roles, "role", []string{"main", "cluster"}, "main, cluster, or both")
 	cmd.Flags().StringSliceVar(&publish.clusters, "clusters", []string{"cluster_1", "cluster_2"}, "the clusters: for main all there are, for cluster those to copy")
 	return cmd

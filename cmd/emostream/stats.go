@@ -14,6 +14,7 @@ import (
 	"github.com/emostream/emostream/internal/inspect/stats"
 	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -50,7 +51,7 @@ thousand. A reaction belongs to the window of its record's own time. Emojis beyo
 	fl := cmd.Flags()
 	fl.BoolVar(&f.follow, "follow", false, "after the span go on as reactions come, until interrupted")
 	fl.DurationVar(&f.every, "every", 2*time.Second, "live: how often to tell")
-	fl.DurationVar(&f.window, "window", 2*time.Second, "length of the windows that the peak is one of")
+	fl.DurationVar(&f.window, "window", windowing.DefaultWindow, "length of the windows that the peak is one of")
 	fl.IntVar(&f.top, "top", 10, "how many emojis and channels to list")
 	fl.BoolVar(&f.chart, "chart", false, "draw the course of the rate, and bars")
 	f.out.add(cmd)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/text"
+	"github.com/emostream/emostream/internal/windowing"
 )
 
 // createReport says what topics create has done.
@@ -84,7 +85,7 @@ func newTopicsCreate(io streams) *cobra.Command {
 	fl.Int64Var(&f.reactionsBytes, "reactions-bytes", kafka.DefaultReactionsBytes, "most bytes that a partition of emoji-topic keeps; more than comes while aggregate is ever away; -1: any number")
 	fl.DurationVar(&f.counts, "counts-retention", 0, "how long counts are kept, to be exported; 0: as --retention")
 	fl.DurationVar(&f.swarms, "swarm-retention", time.Hour, "how long swarms are kept")
-	fl.DurationVar(&f.lateness, "lateness", 10*time.Second, "of aggregate; half of it is how far a reaction's time may be ahead of the brokers' clock")
+	fl.DurationVar(&f.lateness, "lateness", windowing.DefaultLateness, "of aggregate; half of it is how far a reaction's time may be ahead of the brokers' clock")
 	out.add(cmd)
 	return cmd
 }

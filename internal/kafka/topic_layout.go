@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"time"
 
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -65,7 +66,7 @@ func (l Layout) withDefaults() Layout {
 		l.SwarmRetention = time.Hour
 	}
 	if l.Lateness == 0 {
-		l.Lateness = 10 * time.Second
+		l.Lateness = windowing.DefaultLateness
 	}
 	return l
 }

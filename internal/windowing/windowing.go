@@ -22,6 +22,12 @@ type Windows struct {
 	Lateness int64
 }
 
+// The settings of aggregate unless it is told others. All stages and checks assume them.
+const (
+	DefaultWindow   = 2 * time.Second
+	DefaultLateness = 10 * time.Second
+)
+
 // Bounds of the settings.
 const (
 	MinWindow   = 200 * time.Millisecond

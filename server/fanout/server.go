@@ -41,6 +41,7 @@ import (
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -130,7 +131,7 @@ func (c Config) withDefaults() Config {
 		c.Repeats = 100
 	}
 	if c.Lateness == 0 {
-		c.Lateness = 10 * time.Second
+		c.Lateness = windowing.DefaultLateness
 	}
 	if c.TopicsGone == nil {
 		c.TopicsGone = func() error { return nil }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/emostream/emostream/internal/broker"
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -45,12 +46,6 @@ type Config struct {
 
 	Timeout time.Duration // for each question to another process
 }
-
-// The defaults of aggregate. They are assumed if it has not written a mark yet.
-const (
-	defaultWindow   = 2 * time.Second
-	defaultLateness = 10 * time.Second
-)
 
 // Examine checks every area, and returns the findings in the order of the areas. If ctx
 // ends, it returns soon, with the error of ctx.
@@ -179,8 +174,8 @@ func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away boo
 	}
 	need := Need{
 		Brokers: len(cluster.Brokers), Embedded: cluster.ID == wire.EmbeddedClusterID, Away: away, MaxSkew: c.MaxSkew,
-		Window:   cmp.Or(time.Duration(s.mark.WindowMS)*time.Millisecond, c.Window, defaultWindow),
-		Lateness: cmp.Or(time.Duration(s.mark.LatenessMS)*time.Millisecond, c.Lateness, defaultLateness),
+		Window:   cmp.Or(time.Duration(s.mark.WindowMS)*time.Millisecond, c.Window, windowing.DefaultWindow),
+		Lateness: cmp.Or(time.Duration(s.mark.LatenessMS)*time.Millisecond, c.Lateness, windowing.DefaultLateness),
 	}
 	topics[0].Want = kafka.Layout{Names: c.Names, Lateness: need.Lateness}.ReactionsTopic() // the lateness is known only now
 	found := Topics(topics, need)

@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
 // lateness is the default of aggregate and subscribe. A listener that comes back is
 // sent the windows that have grown since, if they ended no longer than this before the
 // last one that it saw.
-const lateness = 10 * time.Second
+const lateness = windowing.DefaultLateness
 
 // listener listens to a subscriber server, and connects again whenever it is cut off.
 type listener struct {
