@@ -3,9 +3,13 @@ package fanout_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -31,6 +35,34 @@ func TestTopicWithHoles(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A swarm whose window ends further ahead of the clock than the lateness and a minute is
+// passed over. It would hide all that follow.
+func TestFarWindowsArePassedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := start(t, newTopic(), fanout.Config{Lateness: 5 * time.Second})
+		end := time.Now().Add(5*time.Second + wire.MaxAhead).UnixMilli()
+		for i, ahead := range []int64{-1, 0, 1} {
+			s := swarm(1, 1)
+			s.Channel, s.Window = fmt.Sprint("c", i), wire.Window{Start: end + ahead - 2000, End: end + ahead}
+			in.topic.publish(s)
+		}
+		synctest.Wait()
+		families, err := in.metrics.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]float64{}
+		for _, f := range families {
+			if name, ok := strings.CutPrefix(f.GetName(), "emostream_subscribe_"); ok && (name == "swarms_total" || name == "skipped_records_total") {
+				got[name] = f.GetMetric()[0].GetCounter().GetValue()
+			}
+		}
+		if diff := cmp.Diff(map[string]float64{"swarms_total": 2, "skipped_records_total": 1}, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }
 
 // The topic may have become shorter since the server asked for its end. Then the server
