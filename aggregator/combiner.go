@@ -92,7 +92,7 @@ func (c *Combiner) Add(r stream.Record, _ int64) error {
 	c.position = r.Offset + 1
 	reaction, err := wire.DecodeCountedFields(r.Value)
 	if err != nil {
-		return err
+		return c.addOther(r, err)
 	}
 	before := c.state
 	end, late, after := c.windows.Assign(before, r.Time)
@@ -104,6 +104,27 @@ func (c *Combiner) Add(r stream.Record, _ int64) error {
 		c.closed = max(c.closed, c.windows.Closed(after.Watermark))
 	}
 	return err
+}
+
+// addOther takes in a record that is no reaction, as err says. It may reset the
+// watermark.
+func (c *Combiner) addOther(r stream.Record, err error) error {
+	reset, ok, invalid := wire.DecodeWatermarkReset(r.Value)
+	switch {
+	case invalid != nil:
+		return invalid
+	case !ok:
+		return err
+	}
+	before := c.state
+	c.state = c.windows.Reset(before, reset, r.Offset)
+	if c.state.Watermark < before.Watermark {
+		c.closed, c.reported = c.windows.Closed(c.state.Watermark), windowing.Never
+		// What retention had cut off is spent now, like all that was counted in.
+		c.state.Spent = c.windows.Join(c.state.Spent, ranges(c.cutAhead))
+		c.cut, c.cutAhead = windowing.Never, nil
+	}
+	return nil
 }
 
 // count adds the reaction of record r to the window that ends at end. before is the state
@@ -197,9 +218,9 @@ type PartialsEmission struct {
 func (c *Combiner) Due(now int64) (PartialsEmission, bool) {
 	mark := wire.Mark{
 		Version: wire.FormatVersion, Partition: c.partition, Partitions: c.partitions, Reducers: c.reducers,
-		Reported: c.reported, Closed: c.closed, Settings: c.windows.Settings(),
+		Reported: c.reported, Closed: c.closed, Reset: c.state.Reset, Settings: c.windows.Settings(),
 	}
-	isNew := !c.anyConfirmed || mark.Reported > c.confirmed.Reported || mark.Closed > c.confirmed.Closed
+	isNew := !c.anyConfirmed || mark.Reset > c.confirmed.Reset || mark.Reported > c.confirmed.Reported || mark.Closed > c.confirmed.Closed
 	if !isNew && (c.confirmedAt != windowing.Never && now < c.confirmedAt+minEmission.Milliseconds() || !c.grown(now)) {
 		return PartialsEmission{}, false
 	}
@@ -258,7 +279,7 @@ func (c *Combiner) Confirm(e PartialsEmission) {
 		for _, p := range w.partials {
 			w.dirty = w.dirty || p.dirty
 		}
-		if end <= e.mark.Closed || slices.Contains(c.state.Spent, end) && !w.dirty {
+		if end <= e.mark.Closed || c.state.IsSpent(end) && !w.dirty {
 			delete(c.open, end)
 			if c.last == w {
 				c.last = nil
@@ -276,9 +297,9 @@ func (c *Combiner) Confirm(e PartialsEmission) {
 // displaced returns the ends of the windows after that of the watermark in which
 // reactions were counted because their own were spent.
 func (c *Combiner) displaced() (ends []int64) {
-	ahead := c.windows.Ahead(c.state)
+	ahead := windowing.State{Spent: c.windows.Ahead(c.state)}
 	for _, end := range slices.Sorted(maps.Keys(c.open)) {
-		if (c.state.Watermark == windowing.Never || end > c.windows.Of(c.state.Watermark)) && !slices.Contains(ahead, end) {
+		if (c.state.Watermark == windowing.Never || end > c.windows.Of(c.state.Watermark)) && !ahead.IsSpent(end) {
 			ends = append(ends, end)
 		}
 	}
@@ -306,10 +327,11 @@ func (c *Combiner) Commit() stream.Commit {
 		}
 	}
 	meta := wire.CombinerCommit{
-		Version: wire.FormatVersion, Watermark: state.Watermark, Pending: state.Pending, Spent: state.Spent, Closed: c.closed,
-		Emitted: c.emitted.position, EmittedWatermark: c.emitted.state.Watermark, EmittedPendingTime: c.emitted.state.Pending, EmittedPending: c.emitted.pendingAt,
-		EmittedDisplaced: c.emitted.displaced, EmittedAhead: slices.Concat(c.emitted.displaced, c.windows.Ahead(c.emitted.state)),
-		Settings: c.windows.Settings(),
+		Version: wire.FormatVersion, Closed: c.closed, Settings: c.windows.Settings(),
+		Watermark: state.Watermark, Pending: state.Pending, Spent: state.Spent, Skipped: state.Skipped, Reset: state.Reset,
+		Emitted: c.emitted.position, EmittedWatermark: c.emitted.state.Watermark, EmittedSpent: c.emitted.state.Spent, EmittedDisplaced: c.emitted.displaced,
+		EmittedPending: c.emitted.state.Pending, EmittedPendingAt: c.emitted.pendingAt,
+		EmittedSkipped: c.emitted.state.Skipped, EmittedReset: c.emitted.state.Reset,
 	}
 	closed := c.windows.Closed(state.Watermark)
 	if c.cut > closed {

@@ -35,9 +35,9 @@ func TestCombinerCommitsTheFirstRecordThatIsOpen(t *testing.T) {
 		{"a late record goes to the second", []int64{1}, stream.Commit{Offset: 2, Metadata: metadata(700, 2000, 5, 12000)}},
 		{"the second is closed", []int64{14000}, stream.Commit{Offset: 4, Metadata: metadata(3000, 4000, 7, 14000)}},
 		{"junk closes nothing", []int64{-40000}, stream.Commit{Offset: 4, Metadata: metadata(3000, 4000, 8, 14000)}},
-		{"a far time closes nothing", []int64{40000}, stream.Commit{Offset: 4, Metadata: `{"v":1,"watermark":3000,"closed":4000,"counted":9,"newest":14000,"counted_ahead":[42000],"counted_pending":8,"counted_pending_time":40000,"window_ms":2000,"lateness_ms":10000}`}},
-		{"the next closes the rest", []int64{40001}, stream.Commit{Offset: 8, Metadata: metadata(14000, 30000, 10, 40001)}},
-		{"a far time is pending", []int64{52000, 52000, 64000, 51000, 80000}, stream.Commit{Offset: 10, Metadata: `{"v":1,"watermark":40001,"closed":42000,"counted":15,"newest":52000,"counted_ahead":[66000,82000],"counted_pending":14,"counted_pending_time":80000,"window_ms":2000,"lateness_ms":10000}`}},
+		{"a far time closes nothing", []int64{40000}, stream.Commit{Offset: 4, Metadata: `{"v":1,"watermark":3000,"closed":4000,"counted":9,"newest":14000,"counted_pending_time":40000,"counted_pending":8,` + settings}},
+		{"the next closes the rest", []int64{40001}, stream.Commit{Offset: 8, Metadata: `{"v":1,"watermark":14000,"closed":30000,"counted":10,"newest":40001,"counted_skipped":[[18000,30000]],` + settings}},
+		{"a far time is pending", []int64{52000, 52000, 64000, 51000, 80000}, stream.Commit{Offset: 10, Metadata: `{"v":1,"watermark":40001,"skipped_windows":[[18000,30000]],"closed":42000,"counted":15,"newest":52000,"counted_spent":[[66000,66000]],"counted_pending_time":80000,"counted_pending":14,"counted_skipped":[[18000,30000]],` + settings}},
 	} {
 		for _, at := range step.times {
 			if at < 0 {

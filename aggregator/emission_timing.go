@@ -1,7 +1,6 @@
 package aggregator
 
 import (
-	"slices"
 	"time"
 
 	"github.com/emostream/emostream/internal/windowing"
@@ -16,7 +15,7 @@ const minEmission = 100 * time.Millisecond
 // than any right one is emitted at once, so that the log need not be kept until its time
 // comes.
 func (c *Combiner) isDue(w *openWindow, now int64) bool {
-	return w.end <= c.closed || w.end+c.grace <= now || slices.Contains(c.state.Spent, w.end) || w.end > now+c.windows.Lateness+wire.MaxAhead.Milliseconds()
+	return w.end <= c.closed || w.end+c.grace <= now || c.state.IsSpent(w.end) || w.end > now+c.windows.Lateness+wire.MaxAhead.Milliseconds()
 }
 
 // reportWait is how long after a window's end a reducer waits for partitions that have

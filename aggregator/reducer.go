@@ -29,6 +29,7 @@ type Reducer struct {
 
 	position       int64              // offset of the next record
 	sources        []source           // by partition of emoji-topic; none until the number is known
+	resets         []int64            // of the sources, if any was reset
 	closed         int64              // end of the newest window that all partitions have closed, ms
 	floor          int64              // end of the newest window that is closed, and of which all partials are held or emitted, ms
 	confirmedFloor int64              // the floor at the last confirmed emission: no more counts of windows up to it are written
@@ -54,14 +55,18 @@ type Reducer struct {
 	late    int64 // partials that were ignored because their window is not after the floor
 }
 
-// source is how far a partition of emoji-topic was counted, as its marks say: the ends
-// of the newest windows that are reported and closed, in ms.
-type source struct{ reported, closed int64 }
+// source is how far a partition of emoji-topic was counted, as its marks since its last
+// reset say: the ends of the newest windows that are reported and closed, in ms.
+type source struct{ reset, reported, closed int64 }
 
-// newSources returns what is known of partitions before their first marks; nil if there
-// are none.
-func newSources(partitions int) []source {
-	return slices.Repeat([]source{{windowing.Never, windowing.Never}}, partitions)
+// newSources returns what is known of partitions before their first marks: their last
+// resets; nil if there are none.
+func newSources(partitions int, resets []int64) []source {
+	all := slices.Repeat([]source{{0, windowing.Never, windowing.Never}}, partitions)
+	for i := range min(partitions, len(resets)) {
+		all[i].reset = resets[i]
+	}
+	return all
 }
 
 // key identifies a window of a channel.
@@ -136,14 +141,21 @@ func (r *Reducer) mark(offset int64, m wire.Mark) error {
 	case m.Reducers != r.partitions:
 		return &OtherMarkError{offset, &PartitionsError{"emoji-partials", m.Partition, m.Reducers, r.partitions}}
 	case len(r.sources) == 0:
-		r.sources = newSources(m.Partitions)
+		r.sources = newSources(m.Partitions, r.resets)
 	case m.Partitions != len(r.sources):
 		return &OtherMarkError{offset, &PartitionsError{"emoji-topic", m.Partition, m.Partitions, len(r.sources)}}
+	}
+	s := &r.sources[m.Partition]
+	switch {
+	case m.Reset < s.reset:
+		return nil // of a copy that has not read the reset yet
+	case m.Reset > s.reset:
+		*s = source{m.Reset, windowing.Never, windowing.Never}
+		r.noteReset(m)
 	}
 	if m.Partition < len(r.read) {
 		r.counted[m.Partition] = r.read[m.Partition]
 	}
-	s := &r.sources[m.Partition]
 	s.reported, s.closed = max(s.reported, m.Reported), max(s.closed, m.Closed)
 	byAll := s.closed
 	for _, s := range r.sources {
@@ -152,6 +164,26 @@ func (r *Reducer) mark(offset int64, m wire.Mark) error {
 	r.closed = max(r.closed, byAll)
 	r.raiseFloor()
 	return nil
+}
+
+// noteReset notes the first mark after a reset. If the mark says that windows are open
+// again, the floor is lowered.
+func (r *Reducer) noteReset(m wire.Mark) {
+	r.resets = r.resets[:0:0]
+	for _, s := range r.sources[:min(len(r.sources), wire.MaxResettable)] {
+		r.resets = append(r.resets, s.reset)
+	}
+	if m.Reopened == 0 {
+		return
+	}
+	r.closed, r.floor = min(r.closed, m.Reopened), min(r.floor, m.Reopened)
+	r.confirmedFloor = min(r.confirmedFloor, r.floor)
+	for _, counted := range [][]wire.Counted{r.read, r.counted, r.countedEmitted, r.lostCounted} {
+		if m.Partition < len(counted) {
+			c := &counted[m.Partition]
+			c.Newest = min(c.Newest, m.Reopened)
+		}
+	}
 }
 
 // raiseFloor raises the floor to the newest closed window, but not to one that was given

@@ -17,7 +17,7 @@ func (r *Reducer) Commit() stream.Commit {
 	for _, o := range first {
 		offset = min(offset, o)
 	}
-	meta := wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Emitted: r.emitted, Settings: r.windows.Settings()}
+	meta := wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Emitted: r.emitted, Resets: r.resets, Settings: r.windows.Settings()}
 	if r.lostUntil > r.floor {
 		meta.Lost = r.lostUntil
 	}
@@ -86,4 +86,4 @@ func openWindows(first map[int64]int64, known []wire.OpenWindows) []wire.OpenWin
 
 // maxCounted is of how many partitions of emoji-topic a reducer notes how far they were
 // counted. It keeps the metadata of a commit below what brokers allow (4 KiB).
-const maxCounted = 64
+const maxCounted = 48

@@ -26,8 +26,9 @@ type cell struct {
 // assigned says where a record of a log is counted.
 type assigned struct {
 	cell
-	junk bool // the record is no reaction
-	rule      // before the record
+	junk  bool // the record is no reaction
+	reset bool // it sets the watermark back
+	rule       // before the record
 }
 
 // rule is what decides about the next record.
@@ -57,13 +58,23 @@ func reference(w windowing.Windows, log []stream.Record) []assigned {
 		}
 		return end
 	}
+	state := windowing.Begin() // what Windows makes of it, for resets alone
 	for i, r := range log {
 		out[i].rule = rule{now.watermark, now.pending, slices.Clone(now.spent)}
+		if reset, ok, _ := wire.DecodeWatermarkReset(r.Value); ok {
+			out[i].junk = true
+			state = w.Reset(state, reset, r.Offset)
+			if state.Watermark != now.watermark {
+				now, out[i].reset = afterReset(w, state, out[:i]), true
+			}
+			continue
+		}
 		reaction, err := wire.DecodeCountedFields(r.Value)
 		if err != nil {
 			out[i].junk = true
 			continue
 		}
+		_, _, state = w.Assign(state, r.Time)
 		out[i].emoji, out[i].channel = string(reaction.Emoji), cmp.Or(string(reaction.Channel), wire.MainChannel)
 		if r.Time <= 0 || r.Time > 1e15 {
 			if out[i].end = w.Length; now.watermark != windowing.Never {
@@ -84,7 +95,7 @@ func reference(w windowing.Windows, log []stream.Record) []assigned {
 		out[i].end = free(out[i].end)
 		switch far := now.watermark == windowing.Never || !open(window(now.watermark), r.Time); {
 		case r.Time <= now.watermark:
-		case far && len(now.spent) < 64:
+		case far && len(spentRanges(w, now.spent)) < 32:
 			now.pending = r.Time
 		default:
 			now.watermark = r.Time
@@ -93,6 +104,32 @@ func reference(w windowing.Windows, log []stream.Record) []assigned {
 	}
 	out[len(log)] = assigned{junk: true, rule: now}
 	return out
+}
+
+// afterReset returns the rule after a reset. It takes it from the state of Windows, which
+// may call windows spent that were not counted in, since it does not remember all. But
+// those of the records before that are still open must be.
+func afterReset(w windowing.Windows, s windowing.State, before []assigned) rule {
+	now := rule{watermark: s.Watermark}
+	for _, r := range s.Spent {
+		for end := r[0]; end <= r[1]; end += w.Length {
+			now.spent = append(now.spent, end)
+		}
+	}
+	for _, a := range before {
+		if !a.junk && s.Watermark < a.end+w.Lateness && !slices.Contains(now.spent, a.end) {
+			panic("a window that was counted in is not spent after a reset")
+		}
+	}
+	return now
+}
+
+// spentRanges returns the windows that end at ends as ranges.
+func spentRanges(w windowing.Windows, ends []int64) (ranges []wire.WindowRange) {
+	for _, end := range ends {
+		ranges = append(ranges, wire.WindowRange{end, end})
+	}
+	return w.Join(ranges)
 }
 
 // totals returns the counts of all cells.
@@ -161,7 +198,11 @@ func randomRecord(rng *rand.Rand, w windowing.Windows, offset, now int64) stream
 		}
 	}
 	r := stream.Record{Offset: offset, Time: at, Value: []byte("junk")}
-	if rng.IntN(20) > 0 {
+	switch rng.IntN(20) {
+	case 0:
+	case 1:
+		r.Value = wire.WatermarkReset{Version: wire.FormatVersion, Watermark: now}.Encode()
+	default:
 		r.Value = value([]string{"🔥", "😂", "👍"}[rng.IntN(3)], []string{"main", "a", "b"}[rng.IntN(3)])
 	}
 	return r

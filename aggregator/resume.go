@@ -94,7 +94,8 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 	}
 	switch {
 	case problem == "":
-		c.state, c.closed = windowing.State{Watermark: meta.Watermark, Pending: meta.Pending, Spent: meta.Spent}, meta.Closed
+		c.closed = meta.Closed
+		c.state = windowing.State{Watermark: meta.Watermark, Pending: meta.Pending, Spent: meta.Spent, Skipped: meta.Skipped, Reset: meta.Reset}
 		if meta.Cut != 0 {
 			c.cutOff(meta.Cut, reset)
 		}
@@ -111,7 +112,7 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 		case at > 0 && at >= start: // it is counted again, in the same window
 			c.position, c.state.Pending = at, 0
 		case c.state.Pending != 0:
-			ahead = append(ahead, c.windows.Ahead(c.state)[len(c.state.Spent)])
+			ahead = append(ahead, c.windows.OfPending(c.state))
 		}
 		if c.state.Watermark != windowing.Never {
 			c.cutOff(c.windows.Of(c.state.Watermark), reset)
@@ -125,7 +126,7 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 		// What was counted stays counted. The committed watermark is right at the log's
 		// start only if all records before the commit were removed. Otherwise they are
 		// read again, and under that watermark they would be late.
-		c.closed = meta.Closed
+		c.closed, c.state.Reset = meta.Closed, meta.Reset
 		if commit.Offset <= start {
 			c.state.Watermark = meta.Watermark
 		}
@@ -150,7 +151,7 @@ func (c *Combiner) cutOff(end int64, reset bool) {
 // cutOffAhead is like cutOff, but closes no other windows than those that end at ends.
 func (c *Combiner) cutOffAhead(ends []int64, reset bool) {
 	if reset {
-		c.state.Spent = slices.Concat(c.state.Spent, ends)
+		c.state.Spent = c.windows.Join(c.state.Spent, ranges(ends))
 	} else {
 		c.cutAhead = ends
 	}
@@ -159,24 +160,24 @@ func (c *Combiner) cutOffAhead(ends []int64, reset bool) {
 // isCut says whether the window that ends at end was cut off.
 func (c *Combiner) isCut(end int64) bool { return end <= c.cut || slices.Contains(c.cutAhead, end) }
 
+// ranges returns the windows that end at ends, each as a range.
+func ranges(ends []int64) []wire.WindowRange {
+	out := make([]wire.WindowRange, len(ends))
+	for i, end := range ends {
+		out[i] = wire.WindowRange{end, end}
+	}
+	return out
+}
+
 // emittedOf returns the position that a commit tells, at which all was emitted.
 func emittedOf(meta wire.CombinerCommit) emitted {
-	e := emitted{
-		position: meta.Emitted, pendingAt: meta.EmittedPending, displaced: meta.EmittedDisplaced,
-		state: windowing.State{Watermark: meta.EmittedWatermark, Pending: meta.EmittedPendingTime},
+	return emitted{
+		position: meta.Emitted, pendingAt: meta.EmittedPendingAt, displaced: meta.EmittedDisplaced,
+		state: windowing.State{
+			Watermark: meta.EmittedWatermark, Pending: meta.EmittedPending, Spent: meta.EmittedSpent,
+			Skipped: meta.EmittedSkipped, Reset: meta.EmittedReset,
+		},
 	}
-	ahead := meta.EmittedAhead
-	if n := len(ahead); n > 0 && e.state.Pending != 0 {
-		ahead = ahead[:n-1]
-	} else if n > 0 && e.pendingAt != 0 { // an older program did not tell the time
-		e.pendingAt, e.displaced = 0, slices.Concat(e.displaced, ahead[n-1:])
-	}
-	for _, end := range ahead {
-		if !slices.Contains(e.displaced, end) {
-			e.state.Spent = append(e.state.Spent, end)
-		}
-	}
-	return e
 }
 
 // errNoTime says why a reaction is passed over that has no time.
@@ -190,7 +191,7 @@ func (c *Combiner) addCut(r stream.Record) error {
 	switch {
 	case r.Offset < c.emitted.position:
 		return nil // it was counted
-	case !windowing.IsTime(r.Time):
+	case !wire.IsTime(r.Time):
 		return errNoTime
 	}
 	return &CommitError{c.partition, fmt.Sprintf("retention has removed the first records of a window, and the record at %d belongs to it, so that it is not known whether that was counted", r.Offset)}
@@ -230,7 +231,7 @@ type ReducerConfig struct {
 // was committed and partials are gone, unless reset is set.
 func NewReducer(cfg ReducerConfig, commit stream.Commit, start int64, reset bool) (*Reducer, error) {
 	r := &Reducer{
-		windows: cfg.Windows, partition: cfg.Partition, partitions: cfg.Partitions, sources: newSources(cfg.Sources), scale: cfg.Scale,
+		windows: cfg.Windows, partition: cfg.Partition, partitions: cfg.Partitions, scale: cfg.Scale,
 		maxHeld: cmp.Or(cfg.MaxHeld, 2_000_000), position: max(start, commit.Offset, 0),
 		floor: windowing.Never, confirmedFloor: windowing.Never, closed: windowing.Never, newest: windowing.Never, lostUntil: windowing.Never, readAt: windowing.Never,
 		open: map[key]*total{}, givenUp: givenUp{windows: map[int64]*givenUpWindow{}, unread: math.MaxInt64},
@@ -238,6 +239,7 @@ func NewReducer(cfg ReducerConfig, commit stream.Commit, start int64, reset bool
 	if err := r.resume(commit, start, reset); err != nil {
 		return nil, err
 	}
+	r.sources = newSources(cfg.Sources, r.resets)
 	return r, nil
 }
 
@@ -260,7 +262,7 @@ func (r *Reducer) resume(commit stream.Commit, start int64, reset bool) error {
 		return &SettingsError{"emoji-partials", r.partition, meta.Settings, r.windows.Settings()}
 	}
 	r.floor, r.confirmedFloor, r.closed, r.emitted, r.countedEmitted = meta.Floor, meta.Floor, meta.Floor, meta.Emitted, meta.Counted
-	r.counted, r.read = slices.Clone(meta.Counted), slices.Clone(meta.Counted)
+	r.counted, r.read, r.resets = slices.Clone(meta.Counted), slices.Clone(meta.Counted), meta.Resets
 	r.openAtEmitted = meta.Open
 	if reset {
 		return nil

@@ -32,7 +32,7 @@ func (w *watermarkWatch) check(watermark int64, now time.Time) {
 	if isAhead && now.Sub(w.warned) >= time.Minute {
 		w.warned = now
 		a.cfg.Logger.Warn("the watermark of a partition is ahead of the clock, and its reactions are not shown before the clock has caught up",
-			"partition", w.partition, "watermark", wire.Time(watermark), "ahead", ahead.Round(time.Second).String(), "until", wire.Time(until))
+			"partition", w.partition, "watermark", wire.Time(watermark), "ahead", ahead.Round(time.Second).String(), "until", wire.Time(until), "reset_with", "emostream topics reset-watermark")
 	}
 }
 

@@ -102,6 +102,7 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 	if err != nil {
 		return fmt.Errorf("emoji-aggregated at %d: %w", r.Offset, err)
 	}
+	m.followClock(now)
 	emojis := m.headers(r.Headers, now)
 	if c.Window.End > now+m.ahead {
 		return fmt.Errorf("emoji-aggregated at %d: its window ends at %v, far ahead of the clock", r.Offset, wire.Time(c.Window.End))
@@ -128,6 +129,18 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 	return nil
 }
 
+// followClock forgets what was closed ahead of the clock, since that was set back.
+func (m *Merger) followClock(now int64) {
+	for i, end := range m.closed {
+		if end > now+m.ahead {
+			m.closed[i] = never
+		}
+	}
+	if m.newestIncomplete > now+m.ahead {
+		m.newestIncomplete = never
+	}
+}
+
 // begin opens a window whose first record is at offset.
 func (m *Merger) begin(k key, bounds wire.Window, offset, now int64) *window {
 	w := &window{bounds: bounds, first: offset, counts: map[string]wire.EmojiCount{}}
@@ -137,7 +150,7 @@ func (m *Merger) begin(k key, bounds wire.Window, offset, now int64) *window {
 		ch = &channel{}
 		m.channels[k.channel] = ch
 	}
-	if k.end > ch.last.End {
+	if k.end > ch.last.End || ch.last.End > now+m.ahead {
 		*ch = channel{last: bounds, lastAt: now}
 	}
 	return w

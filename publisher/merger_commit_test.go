@@ -234,3 +234,17 @@ func TestNewMerger(t *testing.T) {
 		}
 	}
 }
+
+// A clock that was far ahead is set back. Windows that it made closed are taken in again,
+// and the channel gets its empty swarms.
+func TestMergerFollowsAClockThatIsSetBack(t *testing.T) {
+	const far = 1_000_000
+	m := newMerger(t, publisher.Config{})
+	read(t, m, far+100, count(far, "main", "🔥", 1, "complete=1", fmt.Sprintf("closed=0/1:%d", far-10_000)), count(far, "a", "🔥", 1))
+	sent(t, m, far+1000, "1000000 a 1: 🔥1", "1000000 main 1: 🔥1")
+	read(t, m, 4100, count(4000, "main", "😂", 1, "complete=1"), count(4000, "a", "😂", 1, "complete=1", "closed=0/1:2000"))
+	sent(t, m, 4100, "4000 a 1: 😂1", "4000 main 1: 😂1")
+	sent(t, m, 7100, "6000 a 0:", "6000 main 0:")
+	read(t, m, 8100, count(8000, "main", "😂", 1, "complete=1", "closed=0/1:6000"))
+	sent(t, m, 8100, "8000 main 1: 😂1")
+}

@@ -29,6 +29,9 @@ type Main struct {
 	// is what is wrong with a part of the log that takes none, while others do. Default:
 	// they always can.
 	Ready func(context.Context) (away []error, err error)
+	// Ahead returns what /readyz says of partitions whose reactions are counted, and not
+	// shown, because their watermark is ahead of the clock. Default: of none.
+	Ahead func() []string
 	// Open is what anybody may do without a limit. /readyz lists it for peers on loopback,
 	// so that doctor finds it. Default: nothing.
 	Open []httpserve.Opening
@@ -128,10 +131,14 @@ func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck)
 		answer := struct {
 			Status string              `json:"status"`
 			Away   []string            `json:"away,omitempty"`
+			Ahead  []string            `json:"ahead,omitempty"`
 			Open   []httpserve.Opening `json:"open,omitempty"`
 		}{Status: "ready"}
 		if httpserve.FromLoopback(r) {
 			answer.Open = m.Open
+		}
+		if m.Ahead != nil {
+			answer.Ahead = m.Ahead()
 		}
 		for _, err := range away {
 			answer.Away = append(answer.Away, err.Error())

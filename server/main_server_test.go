@@ -215,6 +215,17 @@ func TestMainIsReadyInPart(t *testing.T) {
 	})
 }
 
+// The server is ready while reactions are taken in that are not shown, and says so.
+func TestMainTellsOfWatermarksAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mainServer(taken)
+		m.Ahead = func() []string { return []string{"emoji-topic/2 is ahead"} }
+		if got := serve(t, m).do("GET", "/readyz", "", nil); got.status != http.StatusOK || got.body != `{"status":"ready","ahead":["emoji-topic/2 is ahead"]}`+"\n" {
+			t.Errorf("/readyz answered %+v", got)
+		}
+	})
+}
+
 // What strangers may do without a limit is told on this machine alone.
 func TestOpenings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -44,6 +44,9 @@ func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	if r.Verdict == verify.Agree {
 		lines = append(lines, "", verifiedText(r))
 	}
+	for _, a := range r.Ahead {
+		lines = append(lines, "", a.String())
+	}
 	if len(r.Differences) > 0 {
 		lines = append(lines, "")
 		lines = append(lines, differenceTable(r.Differences)...)

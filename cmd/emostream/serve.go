@@ -95,6 +95,7 @@ type mainServer struct {
 	kafkaAsked time.Time     // when Kafka was last asked whether it takes reactions
 	kafkaErr   error         // what it answered
 	kafkaAway  []error       // what is wrong with the partitions that take no reactions
+	ahead      []string      // what is to be said of partitions whose watermark is ahead
 	clockAhead time.Duration // how far this machine's clock is ahead of the brokers'; 0 until it is known
 }
 
@@ -159,7 +160,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	sites := httpserve.SiteCheck{Names: hosts.Names, Invited: origins, Advice: "let the operator invite its origin with --cors-origin, or register by a program"}
 	m.http = server.Main{
 		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Sites: sites, Metrics: s.metrics}),
-		Ready: m.ready, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
+		Ready: m.ready, Ahead: m.watermarksAhead, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
 		Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,
 	}
@@ -203,6 +204,7 @@ func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 		}
 		g.Go(func() error { return kafka.NewTopicKeeper(m.client, topics...).Run(serving) })
 		g.Go(func() error { return m.compareClocks(serving) })
+		g.Go(func() error { return m.followWatermarks(serving) })
 		return m.servers.run(serving)
 	})
 	return g.Wait()

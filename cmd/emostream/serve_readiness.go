@@ -8,7 +8,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/emostream/emostream/internal/inspect/watermark"
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/server"
 )
 
@@ -49,7 +51,43 @@ func (m *mainServer) ready(ctx context.Context) (away []error, err error) {
 	return m.kafkaAway, m.kafkaErr
 }
 
-// clockInterval is how often the clocks are compared.
+// watermarksAhead returns what is to be said of partitions whose watermark is ahead.
+func (m *mainServer) watermarksAhead() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.ahead
+}
+
+// followWatermarks finds out which watermarks are ahead, as aggregate's commits say, until
+// ctx ends.
+func (m *mainServer) followWatermarks(ctx context.Context) error {
+	names := m.names()
+	logged := false
+	for {
+		var found []watermark.Ahead
+		n, err := m.client.Partitions(ctx, names.Reactions())
+		if err == nil {
+			found, err = watermark.Find(ctx, m.client, m.group("combine"), names.Reactions(), n, time.Now())
+		}
+		if err == nil {
+			ahead := make([]string, len(found))
+			for i, a := range found {
+				ahead[i] = a.String()
+			}
+			m.mu.Lock()
+			m.ahead = ahead
+			m.mu.Unlock()
+		} else if kafka.Permanent(err) && !logged {
+			logged = true
+			m.log.Warn("the watermarks are not compared with the clock", "error", err)
+		}
+		if _ = sleep.For(ctx, clockInterval); ctx.Err() != nil {
+			return nil
+		}
+	}
+}
+
+// clockInterval is how often the clocks are compared, and the watermarks with the clock.
 const clockInterval = 10 * time.Second
 
 // compareClocks measures how far this machine's clock is ahead of the brokers', until

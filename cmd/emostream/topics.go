@@ -35,9 +35,9 @@ const minReactionsBytes = 64 << 20
 func newTopics(io streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "topics",
-		Short: "Create or describe the topics with the right settings",
+		Short: "Create, describe and mend the topics",
 	}
-	cmd.AddCommand(newTopicsCreate(io), newTopicsDescribe(io), newTopicsRetain(io))
+	cmd.AddCommand(newTopicsCreate(io), newTopicsDescribe(io), newTopicsRetain(io), newTopicsResetWatermark(io))
 	return cmd
 }
 

@@ -58,7 +58,7 @@ func (c *Client) committed(ctx context.Context, group, topic string, partition i
 		return nil
 	})
 	if err != nil {
-		return commit, of, fmt.Errorf("fetch commit of group %s for %s/%d: %w", group, topic, partition, adviseACL(err, "Read", "group "+group))
+		return commit, of, fmt.Errorf("fetch commit of group %s for %s/%d: %w", group, topic, partition, adviseACL(err, "Read or Describe", "group "+group))
 	}
 	return commit, of, nil
 }

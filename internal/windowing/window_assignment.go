@@ -1,36 +1,43 @@
 package windowing
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/emostream/emostream/internal/wire"
+)
 
 // State is what decides which window the next reaction of a partition belongs to. It
-// follows from the reactions before it and from nothing else. So everybody who reads
-// the partition decides the same, whenever and however often. The states before a
-// reaction and after it may share memory: nobody changes it.
+// follows from the records before it and from nothing else. So everybody who reads the
+// partition decides the same, whenever and however often. The states before a record and
+// after it may share memory: nobody changes it.
 type State struct {
 	// Watermark is the greatest time of a reaction so far, without far times that were
 	// not confirmed; Never if there is none. A window is open while the watermark is
-	// below the window's end plus the lateness.
+	// below the window's end plus the lateness. A reset sets it back.
 	Watermark int64
 	// Pending is a far time that the partition's next reaction may confirm; 0: none.
 	Pending int64
-	// Spent are the ends of the windows of far times that were not confirmed. No more
-	// reactions are counted in them. There are at most maxSpent, and all are open.
-	Spent []int64
+	// Spent are windows that are open, and in which no more reactions are counted: those
+	// of far times that were not confirmed, and those that were counted in before a
+	// reset. There are at most maxSpent ranges, oldest first, with other windows between.
+	Spent []wire.WindowRange
+	// Skipped are windows in which nothing was counted, since the watermark rose beyond
+	// them to a far time: the newest maxSkipped ranges of them. A reset opens them again.
+	Skipped []wire.WindowRange
+	// Reset is the offset after the record that last reset the watermark; 0: none did.
+	Reset int64
 }
 
 // Begin is the state before the first reaction.
 func Begin() State { return State{Watermark: Never} }
 
-// maxSpent bounds State.Spent. While there are so many, every far time counts as
-// confirmed. A stranger who can write that many can write two in a row as well.
-const maxSpent = 64
-
-// latest is the year 10000, in ms. JSON has no text for times from then on.
-const latest int64 = 253_402_300_800_000
-
-// IsTime says whether the time of a record is one that a window can have. Kafka's -1
-// says that a producer set none. Microseconds in place of milliseconds are none either.
-func IsTime(t int64) bool { return t > 0 && t < latest }
+// Bounds of a state, so that it fits into the metadata of a commit.
+const (
+	// maxSpent bounds State.Spent. While there are so many, every far time counts as
+	// confirmed. A stranger who can write that many can write two in a row as well.
+	maxSpent   = wire.MaxWindowRanges
+	maxSkipped = 16
+)
 
 // Assign returns the end of the window that a reaction belongs to, and the state after
 // it. t is the time of its record, s the state before it.
@@ -47,7 +54,7 @@ func IsTime(t int64) bool { return t > 0 && t < latest }
 // confirmed, and its window is spent: the counting does not have to wait for it. After
 // a silence the first reaction has a far time, and the second confirms it.
 func (w Windows) Assign(s State, t int64) (end int64, late bool, next State) {
-	if !IsTime(t) {
+	if !wire.IsTime(t) {
 		return w.notSpent(s, w.Of(max(s.Watermark, 0))), true, s
 	}
 	if s.Pending != 0 {
@@ -90,35 +97,56 @@ func (w Windows) resolve(s State, t int64) State {
 	return s
 }
 
-// Ahead returns the ends of the windows in which far times were counted that are not
-// confirmed: those that are spent, and after them that of a pending time.
-func (w Windows) Ahead(s State) []int64 {
+// Ahead returns the windows in which far times were counted that are not confirmed:
+// those that are spent, and that of a pending time.
+func (w Windows) Ahead(s State) []wire.WindowRange {
 	if s.Pending == 0 {
 		return s.Spent
 	}
-	return append(slices.Clip(s.Spent), w.notSpent(s, w.Of(s.Pending)))
+	end := w.OfPending(s)
+	return w.Join(s.Spent, []wire.WindowRange{{end, end}})
 }
 
+// OfPending returns the end of the window in which the pending time was counted.
+func (w Windows) OfPending(s State) int64 { return w.notSpent(s, w.Of(s.Pending)) }
+
 // advance returns the state with a greater watermark. It forgets the spent windows that
-// this closes.
+// this closes, and notes those that the watermark skips.
 func (w Windows) advance(s State, watermark int64) State {
+	closed := w.Closed(watermark)
+	first := w.Of(max(s.Watermark, 0)) + w.Length // nothing is counted in it or after it, but for what Spent tells
+	if first <= closed {
+		skipped := append(slices.Clip(s.Skipped), w.without(wire.WindowRange{first, closed}, w.counted(s))...)
+		s.Skipped = skipped[max(0, len(skipped)-maxSkipped):]
+	}
 	s.Watermark = watermark
-	if closed := w.Closed(watermark); slices.ContainsFunc(s.Spent, func(end int64) bool { return end <= closed }) {
-		var open []int64
-		for _, end := range s.Spent {
-			if end > closed {
-				open = append(open, end)
-			}
-		}
-		s.Spent = open
+	if len(s.Spent) > 0 && s.Spent[0][0] <= closed {
+		s.Spent = w.after(s.Spent, closed)
 	}
 	return s
 }
 
+// counted returns the spent windows, each with the next one: a reaction that belongs to a
+// spent window is counted there.
+func (w Windows) counted(s State) []wire.WindowRange {
+	ranges := slices.Clone(s.Spent)
+	for i := range ranges {
+		ranges[i][1] += w.Length
+	}
+	return ranges
+}
+
 // notSpent returns the end of the first window from end on that is not spent.
 func (w Windows) notSpent(s State, end int64) int64 {
-	for slices.Contains(s.Spent, end) {
-		end += w.Length
+	for _, r := range s.Spent {
+		if end >= r[0] && end <= r[1] {
+			end = r[1] + w.Length
+		}
 	}
 	return end
+}
+
+// IsSpent says whether the window that ends at end is spent.
+func (s State) IsSpent(end int64) bool {
+	return slices.ContainsFunc(s.Spent, func(r wire.WindowRange) bool { return end >= r[0] && end <= r[1] })
 }

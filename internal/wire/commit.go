@@ -33,28 +33,30 @@ func DecodeCommit[M any](metadata string) (meta M, ours bool, err error) {
 // CombinerCommit is the metadata of a commit in emoji-topic.
 type CombinerCommit struct {
 	Version int `json:"v"`
-	// Watermark, Pending and Spent are the state before the committed offset, as
-	// internal/windowing has it, in ms. Programs that do not know the last two take a
-	// far time for right.
-	Watermark int64   `json:"watermark"`
-	Pending   int64   `json:"pending,omitempty"`
-	Spent     []int64 `json:"spent,omitempty"`
-	Closed    int64   `json:"closed"` // end of the newest closed window, ms
+	// Watermark, Pending, Spent, Skipped and Reset are the state before the committed
+	// offset, as internal/windowing has it, in ms. Programs that do not know the last four
+	// take a far time for right.
+	Watermark int64         `json:"watermark"`
+	Pending   int64         `json:"pending,omitempty"`
+	Spent     []WindowRange `json:"spent_windows,omitempty"`
+	Skipped   []WindowRange `json:"skipped_windows,omitempty"`
+	Reset     int64         `json:"reset,omitempty"`
+	Closed    int64         `json:"closed"` // end of the newest closed window, ms
 	// Emitted is an offset before which all reactions have been emitted. Counting goes on
 	// there if retention removes the committed offset while nobody reacts.
-	// EmittedWatermark and EmittedPendingTime are of the state there, and EmittedPending is
-	// the offset of the reaction that had the pending time. EmittedAhead are the ends of
-	// the windows after that of the watermark in which reactions before Emitted were
-	// counted; the last is that of the pending time. EmittedDisplaced are those of them in
-	// which reactions were counted because their own windows were spent. The rest is
-	// spent. Programs that know neither EmittedDisplaced nor the pending time take them
-	// all for spent.
-	Emitted            int64   `json:"counted"`
-	EmittedWatermark   int64   `json:"newest"`
-	EmittedAhead       []int64 `json:"counted_ahead,omitempty"`
-	EmittedDisplaced   []int64 `json:"counted_displaced,omitempty"`
-	EmittedPending     int64   `json:"counted_pending,omitempty"`
-	EmittedPendingTime int64   `json:"counted_pending_time,omitempty"`
+	// EmittedWatermark, EmittedSpent, EmittedPending, EmittedSkipped and EmittedReset are
+	// the state there, and EmittedPendingAt is the offset of the reaction that had the
+	// pending time. EmittedDisplaced are the ends of the windows after that of the
+	// watermark in which reactions before Emitted were counted because their own windows
+	// were spent.
+	Emitted          int64         `json:"counted"`
+	EmittedWatermark int64         `json:"newest"`
+	EmittedSpent     []WindowRange `json:"counted_spent,omitempty"`
+	EmittedDisplaced []int64       `json:"counted_displaced,omitempty"`
+	EmittedPending   int64         `json:"counted_pending_time,omitempty"`
+	EmittedPendingAt int64         `json:"counted_pending,omitempty"`
+	EmittedSkipped   []WindowRange `json:"counted_skipped,omitempty"`
+	EmittedReset     int64         `json:"counted_reset,omitempty"`
 	// Cut is the end of the newest window whose first reactions retention has removed
 	// before they were committed, ms; 0: there is none that is still open. CutAhead are
 	// the ends of such windows after it, between which there are others.
@@ -76,6 +78,9 @@ type ReducerCommit struct {
 	// Lost is the end of the newest window of which retention has removed partials, ms;
 	// 0: there is none that is still open.
 	Lost int64 `json:"lost,omitempty"`
+	// Resets are the last resets of watermarks by partition of emoji-topic, as marks tell
+	// them. Marks of before a reset must not raise the floor.
+	Resets []int64 `json:"resets,omitempty"`
 	Settings
 }
 

@@ -46,6 +46,13 @@ type Mark struct {
 	Reducers   int   `json:"reducers"`   // how many partitions emoji-partials has
 	Reported   int64 `json:"reported"`   // end of the newest window that had ended before the partition was read to its end, ms
 	Closed     int64 `json:"closed"`     // end of the newest window that cannot grow any more, ms
+	// Reset is the offset after the record that last reset the partition's watermark; 0:
+	// none did. Marks with a smaller one do not hold any more.
+	Reset int64 `json:"reset,omitempty"`
+	// Reopened is set in the mark with which whoever resets a watermark begins: windows
+	// that end after it, in ms, may grow again. Nothing is closed before the combiner has
+	// read the reset, which has an offset of Reset or greater.
+	Reopened int64 `json:"reopened,omitempty"`
 	Settings
 }
 
@@ -71,6 +78,10 @@ type NewerFormatError struct{ Version int }
 func (e *NewerFormatError) Error() string {
 	return fmt.Sprintf("format version %d is newer than the %d that this program reads: a newer emostream aggregate wrote it", e.Version, FormatVersion)
 }
+
+// MaxResettable is of how many partitions of emoji-topic watermarks can be reset: for so
+// many a reducer's commit tells the last reset.
+const MaxResettable = 48
 
 // maxPartitions bounds the numbers of partitions that a mark may name. Kafka recommends
 // no more than 4,000 on a broker.

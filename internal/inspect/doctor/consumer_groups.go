@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/emostream/emostream/internal/inspect/watermark"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -34,6 +35,9 @@ func (s *session) counting(ctx context.Context, maxBehind time.Duration) []Findi
 			_ = json.Unmarshal([]byte(metadata), &m) // metadata of another program says nothing
 			return m.Emitted
 		})
+	}
+	if err == nil {
+		c.Ahead, err = watermark.Find(ctx, s.client, s.Group("combine"), reactions, c.Reactions, s.now())
 	}
 	if err == nil {
 		c.Reduce, err = s.group(ctx, "reduce", partials, func(metadata string) int64 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/emostream/emostream/internal/inspect/watermark"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -35,6 +36,8 @@ type Counting struct {
 	Mark *wire.Mark
 	// Other says that another program than aggregate counts, such as a Spark job.
 	Other bool
+	// Ahead are the partitions of emoji-topic whose watermark is ahead of the clock.
+	Ahead []watermark.Ahead
 	// Reactions and Partials are the numbers of partitions of these topics.
 	Reactions, Partials int
 	// Given are the window and the lateness that are set on this machine; a zero one is
@@ -55,6 +58,10 @@ func CheckCounting(c Counting) []Finding {
 		l.ok(c.Combine.Name, "counted by another program: there are counts, and no marks of aggregate")
 	case well(l.all):
 		l.aggregate(c)
+	}
+	for _, a := range c.Ahead {
+		l.wrong("watermark", fmt.Sprintf("that of %s/%d is ahead of the clock, and its reactions are not shown before %v", a.Topic, a.Partition, a.Until),
+			"a clock was wrong, or another program writes such times", "set the clock, then "+watermark.Command)
 	}
 	for _, h := range c.Hops {
 		if !well(l.all) {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/inspect/doctor"
+	"github.com/emostream/emostream/internal/inspect/watermark"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -44,6 +45,13 @@ func TestCount(t *testing.T) {
 			func(c *counting) { c.Combine.Gone, c.Combine.GroupState = 5, empty },
 			"5 records of emoji-topic are gone before they were counted",
 			[]string{"wrong g-combine"},
+		},
+		"a watermark is ahead": {
+			func(c *counting) {
+				c.Ahead = []watermark.Ahead{{Topic: "emoji-topic", Partition: 2, Until: 1_767_323_046_000}}
+			},
+			"set the clock, then emostream topics reset-watermark",
+			[]string{"wrong watermark"},
 		},
 		"the log is shorter": {
 			func(c *counting) { c.Combine.Beyond = 5 }, "it has counted 5 records more than emoji-topic holds", []string{"wrong g-combine"},

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/inspect/topicreader"
-	"github.com/emostream/emostream/internal/inspect/verify"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -69,7 +68,7 @@ func (s *session) topics(ctx context.Context) ([]Topic, error) {
 		s.states[states[i].Name] = states[i]
 	}
 	if partials := s.Names.Partials(); s.usable(partials) {
-		s.mark, err = verify.NewestMark(ctx, s.client, partials, s.states[partials].Partitions, s.Timeout)
+		s.mark, err = topicreader.NewestMark(ctx, s.client, partials, s.states[partials].Partitions, s.Timeout)
 	}
 	return all, err
 }

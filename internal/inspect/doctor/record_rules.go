@@ -49,6 +49,9 @@ func checkRecord(role Role, value []byte) (err error) {
 	switch role {
 	case Reactions:
 		_, err = wire.DecodeCountedFields(value)
+		if _, isReset, _ := wire.DecodeWatermarkReset(value); isReset {
+			err = nil
+		}
 	case Partials:
 		_, err = wire.DecodeProgress(value)
 	case Counts:

@@ -136,14 +136,18 @@ func (t *Tracer) HasPartials() { t.cfg.Partials = true }
 
 // Reaction takes in a record of a partition of emoji-topic.
 func (t *Tracer) Reaction(partition int, r stream.Record, at int64) {
-	told, err := wire.DecodeReactionFields(r.Value)
-	if err != nil {
-		t.totals.skipped++
-		return
-	}
 	before, known := t.states[partition]
 	if !known {
 		before = windowing.Begin()
+	}
+	told, err := wire.DecodeReactionFields(r.Value)
+	if err != nil {
+		if reset, ok, _ := wire.DecodeWatermarkReset(r.Value); ok {
+			t.states[partition] = windowing.Of(t.settings).Reset(before, reset, r.Offset)
+		} else {
+			t.totals.skipped++
+		}
+		return
 	}
 	_, _, t.states[partition] = windowing.Of(t.settings).Assign(before, r.Time)
 	f := followed{time: r.Time, before: before, since: at}

@@ -3,6 +3,7 @@ package verify
 import (
 	"math"
 
+	"github.com/emostream/emostream/internal/inspect/watermark"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
@@ -64,6 +65,20 @@ func NewComparison(s wire.Settings) *Comparison {
 	return &Comparison{settings: s, dueWindow: windowing.Never, newest: windowing.Never, groups: map[groupKey]*group{}}
 }
 
+// Ahead returns the partitions of emoji-topic, which has the full name topic, whose
+// watermark is ahead of now after the last record that was read.
+func (l *Comparison) Ahead(topic string, now int64) (all []watermark.Ahead) {
+	if !l.byWindow() {
+		return nil
+	}
+	for i, p := range l.log {
+		if until, ahead := windowing.Of(l.settings).ShownFrom(p.state.Watermark, now); ahead {
+			all = append(all, watermark.Ahead{Topic: topic, Partition: i, Until: wire.Time(until)})
+		}
+	}
+	return all
+}
+
 // byWindow says whether windows are compared, or else only totals.
 func (l *Comparison) byWindow() bool { return l.settings.WindowMS > 0 }
 
@@ -76,7 +91,11 @@ func (l *Comparison) Reaction(partition int, r stream.Record) {
 	p := l.log.at(partition)
 	tap, err := wire.DecodeCountedFields(r.Value)
 	if err != nil {
-		l.skipped++
+		if reset, ok, _ := wire.DecodeWatermarkReset(r.Value); ok {
+			p.state = windowing.Of(l.settings).Reset(p.state, reset, r.Offset)
+		} else {
+			l.skipped++
+		}
 		return
 	}
 	l.reactions++

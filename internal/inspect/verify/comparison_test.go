@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/inspect/verify"
+	"github.com/emostream/emostream/internal/inspect/watermark"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -331,6 +332,36 @@ func TestComparison(t *testing.T) {
 			}
 			addsUp(t, r)
 		})
+	}
+}
+
+// Which partitions are ahead of the clock is told, until a reset.
+func TestComparisonTellsWhatIsAhead(t *testing.T) {
+	l := verify.NewComparison(twos)
+	play(t, l, `
+		tap 0 0 2*🔥
+		tap 1 0 2*🔥
+		tap 1 3600000 2*🔥`)
+	if got := l.Ahead("emoji-topic", base+3_590_000); got != nil {
+		t.Errorf("its time has come, and it is told: %v", got)
+	}
+	want := []watermark.Ahead{{Topic: "emoji-topic", Partition: 1, Until: base + 3_592_000}}
+	if diff := cmp.Diff(want, l.Ahead("emoji-topic", base+3_589_999)); diff != "" {
+		t.Errorf("ahead (-want +got):\n%s", diff)
+	}
+	reset := wire.WatermarkReset{Version: 1, Watermark: base + 20_000}
+	l.Reaction(1, stream.Record{Offset: 4, Time: base + 20_000, Value: reset.Encode()})
+	if got := l.Ahead("emoji-topic", base+20_000); got != nil {
+		t.Errorf("it was reset, and is told: %v", got)
+	}
+	play(t, l, `
+		tap 1 20000 🔥
+		owe 22000
+		count 2000 🔥 4 2100
+		count 22000 🔥 1 22100
+		compare 0`)
+	if r := l.Report(); r.Verdict != verify.Agree || r.Skipped != 0 || r.Late != 0 {
+		t.Errorf("%+v", r)
 	}
 }
 

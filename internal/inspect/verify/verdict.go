@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/emostream/emostream/internal/inspect/watermark"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -55,6 +56,10 @@ type Report struct {
 
 	// Blocked is what lies behind open transactions of other programs.
 	Blocked []Blocked `json:"blocked,omitempty"`
+
+	// Ahead are the partitions of emoji-topic whose watermark is ahead of the clock. Their
+	// reactions are counted in windows that are shown only when their time comes.
+	Ahead []watermark.Ahead `json:"ahead,omitempty"`
 
 	// Differences are the first hundred, in the order of their windows; More is how
 	// many more there are.

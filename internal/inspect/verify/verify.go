@@ -154,6 +154,7 @@ func run(ctx context.Context, cfg Config, limit time.Duration) (Report, error) {
 	}
 	r := a.comparison.Report()
 	r.Source = a.source
+	r.Ahead = a.comparison.Ahead(a.cfg.Topics.Reactions(), time.Now().UnixMilli())
 	err = a.addUnread(ctx, &r)
 	return r, err
 }

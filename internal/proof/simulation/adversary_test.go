@@ -23,6 +23,7 @@ func (w *world) step() {
 	if w.rng.IntN(4) == 0 {
 		w.react()
 	}
+	w.continueReset()
 	var due []*request
 	now := time.Now()
 	for _, r := range w.waiting() {
@@ -62,6 +63,8 @@ func (w *world) fault(p *worker) {
 		w.resetGroup(w.roles[w.rng.IntN(len(w.roles))])
 	case w.once(w.set.removals):
 		w.remove()
+	case w.once(w.set.watermarkResets):
+		w.beginReset()
 	case w.once(w.set.strangers):
 		w.intrude()
 	case w.once(w.set.transactions):
@@ -282,6 +285,7 @@ func (w *world) settle() {
 			w.endTransaction(p)
 		}
 	}
+	w.finishReset()
 	for _, p := range w.workers {
 		p.paused = time.Time{}
 	}

@@ -11,6 +11,7 @@ import (
 	diff "github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -31,6 +32,9 @@ type cell struct {
 // reaction's own window would be open then. If it would not, while it is open now, the
 // window of that time gets no more reactions: the next window gets them. A reaction
 // without a time that can be written has that of the watermark, and decides nothing.
+//
+// What a reset does is taken from internal/windowing, since it remembers a bounded number
+// of windows. But no window that was counted in may get more reactions after it.
 //
 // Truth returns the counts, and how many of them are of reactions without a time.
 func (w *world) truth(p *partition) (out, timeless map[cell]int64) {
@@ -54,6 +58,13 @@ func (w *world) truth(p *partition) (out, timeless map[cell]int64) {
 		}
 		reaction, err := wire.DecodeCountedFields(r.Value)
 		if err != nil {
+			if s := w.state(p, r.Offset+1); s.Reset == r.Offset+1 {
+				full = w.spent(s)
+				if s.Watermark < watermark {
+					watermark, pending, oldest = s.Watermark, none, 0
+					w.checkSpent(s, full, out)
+				}
+			}
 			continue
 		}
 		written := r.Time > 0 && time.UnixMilli(r.Time).UTC().Year() < 10000
@@ -79,14 +90,8 @@ func (w *world) truth(p *partition) (out, timeless map[cell]int64) {
 			c.End = next(own(r.Time))
 		}
 		out[c]++
-		waiting := 0
-		for end := range full {
-			if isOpen(end, watermark) {
-				waiting++
-			}
-		}
 		if written && r.Time > watermark {
-			if far := watermark == none || !isOpen(own(watermark), r.Time); far && waiting < 64 {
+			if far := watermark == none || !isOpen(own(watermark), r.Time); far && w.ranges(full, watermark) < wire.MaxWindowRanges {
 				pending = r.Time
 			} else {
 				watermark = r.Time
@@ -94,6 +99,38 @@ func (w *world) truth(p *partition) (out, timeless map[cell]int64) {
 		}
 	}
 	return out, timeless
+}
+
+// spent returns the ends of the windows that get no more reactions.
+func (w *world) spent(s windowing.State) map[int64]bool {
+	full := map[int64]bool{}
+	for _, r := range s.Spent {
+		for end := r[0]; end <= r[1]; end += w.set.window.Milliseconds() {
+			full[end] = true
+		}
+	}
+	return full
+}
+
+// checkSpent fails if windows that were counted in may get more reactions after a reset.
+func (w *world) checkSpent(s windowing.State, full map[int64]bool, counted map[cell]int64) {
+	for c := range counted {
+		if s.Watermark < c.End+w.set.lateness.Milliseconds() && !full[c.End] {
+			w.t.Errorf("reactions were counted in the window that ends at %d, and may be again after a reset", c.End)
+		}
+	}
+}
+
+// ranges returns how many ranges of windows there are among those that get no more
+// reactions and are open.
+func (w *world) ranges(full map[int64]bool, watermark int64) (n int) {
+	for end := range full {
+		before := end - w.set.window.Milliseconds()
+		if open := watermark < end+w.set.lateness.Milliseconds(); open && (!full[before] || watermark >= before+w.set.lateness.Milliseconds()) {
+			n++
+		}
+	}
+	return n
 }
 
 // check compares the log with the counts, and with the swarms in all topics.

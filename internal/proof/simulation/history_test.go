@@ -78,6 +78,7 @@ func (f *faults) add(o faults) {
 	f.leaps += o.leaps
 	f.idleHours += o.idleHours
 	f.resets += o.resets
+	f.watermarkResets += o.watermarkResets
 	f.strangers += o.strangers
 	f.transactions += o.transactions
 	f.far += o.far
@@ -95,7 +96,7 @@ func runHistory(t *testing.T, seed uint64, removes, trace bool) (w *world) {
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 0))
 			w = &world{
-				t: t, rng: rng, set: newSettings(rng), topics: map[string]*topic{}, roster: &roster.Roster{}, trace: trace,
+				t: t, rng: rng, set: newSettings(rng), topics: map[string]*topic{}, held: map[int]int64{}, roster: &roster.Roster{}, trace: trace,
 				decoded: decoded{map[string]wire.Count{}, map[string]wire.Swarm{}},
 			}
 			if removes {

@@ -101,7 +101,7 @@ func mutants() []mutant {
 		},
 		{
 			rule: "the first mark does not decide how many partitions there are", by: "./aggregator -run TestReduceStops",
-			patch: patch{"aggregator.NewReducer", "newSources($cfg.Sources)", "newSources(0)"},
+			patch: patch{"aggregator.NewReducer", "newSources($cfg.Sources, $resets)", "newSources(0, $resets)"},
 		},
 
 		// Rules of which window a record belongs to.
@@ -127,7 +127,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "what is no reaction does not move the watermark",
-			patch: patch{"aggregator.Combiner.Add", "if $err != nil { return $err }", "if $err != nil { c.state.Watermark = max(c.state.Watermark, r.Time); return $err }"},
+			patch: patch{"aggregator.Combiner.Add", "if $err != nil { return $other }", "if $err != nil { c.state.Watermark = max(c.state.Watermark, r.Time); return $other }"},
 		},
 		{
 			rule:  "a far time does not move the watermark before it is confirmed",
@@ -159,25 +159,76 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "what is no time decides nothing",
-			patch: patch{"internal/windowing.Windows.Assign", "!IsTime($t)", "false"},
+			patch: patch{"internal/windowing.Windows.Assign", "!wire.IsTime($t)", "false"},
 		},
 		{
 			rule:       "a spent window is sent before it is forgotten",
-			patch:      patch{"aggregator.Combiner.Confirm", "slices.Contains($c.state.Spent, $end) && !$w.dirty", "slices.Contains($c.state.Spent, $end)"},
+			patch:      patch{"aggregator.Combiner.Confirm", "$c.state.IsSpent($end) && !$w.dirty", "$c.state.IsSpent($end)"},
 			equivalent: "it is due at once, so that it is part of every emission",
 		},
 		{
 			rule: "the commit does not wait for the time of a spent window", by: "./aggregator -run Spent",
-			patch: patch{"aggregator.Combiner.Confirm", "slices.Contains($c.state.Spent, $end) && !$w.dirty", "false"},
+			patch: patch{"aggregator.Combiner.Confirm", "$c.state.IsSpent($end) && !$w.dirty", "false"},
 		},
 		{
 			rule: "the commit knows the far time that is pending", by: "./aggregator -run CombinerRecovers",
-			patch: patch{"aggregator.Combiner.resume", "windowing.State{Watermark: $w, Pending: $p, Spent: $s}", "windowing.State{Watermark: $w, Spent: $s}"},
+			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.State{Watermark: $w, Pending: $p, Spent: $s, Skipped: $k, Reset: $r}", "$c.state = windowing.State{Watermark: $w, Spent: $s, Skipped: $k, Reset: $r}"},
 		},
 		{
 			rule: "the commit knows the windows that are spent", by: "./aggregator -run CombinerRecovers",
-			patch: patch{"aggregator.Combiner.resume", "windowing.State{Watermark: $w, Pending: $p, Spent: $s}", "windowing.State{Watermark: $w, Pending: $p}"},
+			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.State{Watermark: $w, Pending: $p, Spent: $s, Skipped: $k, Reset: $r}", "$c.state = windowing.State{Watermark: $w, Pending: $p, Skipped: $k, Reset: $r}"},
 		},
+		{
+			rule: "the commit knows the windows that were skipped", by: "./aggregator -run Reset",
+			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.State{Watermark: $w, Pending: $p, Spent: $s, Skipped: $k, Reset: $r}", "$c.state = windowing.State{Watermark: $w, Pending: $p, Spent: $s, Reset: $r}"},
+		},
+
+		// Rules of resets of a watermark.
+		{
+			rule:  "a window that was counted in is not skipped",
+			patch: patch{"internal/windowing.Windows.advance", "w.counted(s)", "nil"},
+		},
+		{
+			rule: "the window after a spent one may have been counted in", by: "./internal/windowing -run Reset|Skipped",
+			patch: patch{"internal/windowing.Windows.counted", "$r[$i][1] += $length", "$r[$i][1] += 0 * $length"},
+		},
+		{
+			rule:  "a reset spares what the partition has counted in",
+			patch: patch{"internal/windowing.Windows.Reset", "w.join($most, others, $own)", "w.join($most, others)"},
+		},
+		{
+			rule: "a reset spares what other partitions have counted in", by: "./internal/windowing -run Reset",
+			patch: patch{"internal/windowing.Windows.Reset", "w.join($most, others, $own)", "w.join($most, $own)"},
+		},
+		{
+			rule:  "when a reset begins, reducers open windows again",
+			patch: patch{"aggregator.Reducer.noteReset", "$r.closed, $r.floor = $closed, $floor", ""},
+		},
+		{
+			rule:  "they close none before the combiner has read the reset",
+			patch: patch{"aggregator.Reducer.mark", "*$s = source{$reset, $reported, $closed}", "$s.reset = $reset"},
+		},
+		{
+			rule:  "marks of before a reset do not hold any more",
+			patch: patch{"aggregator.Reducer.mark", "$m.Reset < $s.reset", "false"},
+		},
+		{
+			rule: "a reducer's commit knows the resets", by: "./aggregator -run FollowsAReset",
+			patch: patch{"aggregator.Reducer.Commit", "$r.resets", "nil"},
+		},
+		{
+			rule:  "the combiner's marks tell the reset",
+			patch: patch{"aggregator.Combiner.Due", "$c.state.Reset", "0"},
+		},
+		{
+			rule:  "what a reset opens again is counted",
+			patch: patch{"aggregator.Combiner.addOther", "$c.closed, $c.reported = $closed, $reported", ""},
+		},
+		{
+			rule: "what was closed by a clock that is set back is open again", by: "./publisher -run SetBack",
+			patch: patch{"publisher.Merger.followClock", "$m.closed[$i] = never", "$m.closed[$i] = end"},
+		},
+
 		{
 			rule:  "nothing is dropped for being late",
 			patch: patch{"aggregator.Combiner.count", "$c.late++", "$c.late++\nreturn nil"},
@@ -234,7 +285,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "the commit knows the watermark",
-			patch: patch{"aggregator.Combiner.resume", "$c.state, $c.closed = $state, $meta.Closed", "$c.closed = $meta.Closed"},
+			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.State{Watermark: $w, Pending: $p, Spent: $s, Skipped: $k, Reset: $r}", ""},
 		},
 		{
 			rule:  "the watermark of the commit is that at its offset",
@@ -242,7 +293,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:       "what the commit calls closed is not emitted again",
-			patch:      patch{"aggregator.Combiner.resume", "$c.state, $c.closed = $state, $meta.Closed", "$c.state = $state"},
+			patch:      patch{"aggregator.Combiner.resume", "$c.closed = $meta.Closed\n$c.state = $state", "$c.state = $state"},
 			equivalent: "a partial that is built again of a closed window holds part of the one known and ends no later: the reducer ignores it",
 		},
 		{
@@ -287,11 +338,11 @@ func mutants() []mutant {
 		},
 		{
 			rule: "a window that took the place of a spent one is not called spent", by: commits,
-			patch: patch{"aggregator.emittedOf", "!slices.Contains($e.displaced, $end)", "true"},
+			patch: patch{"aggregator.Combiner.Confirm", "emitted{position: $c.position, state: $s, displaced: $d}", "emitted{position: $c.position, state: $s}\nfor _, end := range $d { c.emitted.state.Spent = c.windows.Join(c.emitted.state.Spent, []wire.WindowRange{{end, end}}) }"},
 		},
 		{
 			rule: "the time that was pending is known where all was counted", by: commits,
-			patch: patch{"aggregator.emittedOf", "windowing.State{Watermark: $w, Pending: $p}", "windowing.State{Watermark: $w}"},
+			patch: patch{"aggregator.emittedOf", "windowing.State{Watermark: $w, Pending: $p, Spent: $s, Skipped: $k, Reset: $r}", "windowing.State{Watermark: $w, Spent: $s, Skipped: $k, Reset: $r}"},
 		},
 		{
 			rule: "what was counted in a window whose beginning is gone stops nobody", by: commits,
@@ -307,7 +358,7 @@ func mutants() []mutant {
 		},
 		{
 			rule: "a reaction without a time stops nobody after a silence", by: commits,
-			patch: patch{"aggregator.Combiner.addCut", "!windowing.IsTime($t)", "false"},
+			patch: patch{"aggregator.Combiner.addCut", "!wire.IsTime($t)", "false"},
 		},
 		{
 			rule: "the commit knows of which windows the beginning is gone", by: commits,

@@ -26,9 +26,11 @@ type world struct {
 	lastWrite time.Time // when a reaction, count or swarm was last written
 	farthest  time.Time // the greatest time of a reaction
 	faults    faults
-	calm      bool // the adversary has stopped
-	reset     bool // aggregate runs with --reset-lost
-	unshown   bool // retention has removed counts that publishers may not have read
+	calm      bool            // the adversary has stopped
+	watermark *watermarkReset // that runs; nil: none
+	held      map[int]int64   // by partition of emoji-topic: the reset that its last hold waits for
+	reset     bool            // aggregate runs with --reset-lost
+	unshown   bool            // retention has removed counts that publishers may not have read
 	events    int
 	trace     bool
 	hash      uint64 // of all events
@@ -51,7 +53,7 @@ type settings struct {
 	kills, pauses, zombies, leaps       int           // each happens once in so many steps; 0: never
 	strangers, transactions             int
 	duplicates, staleAnswers, idleHours int
-	resets                              int
+	resets, watermarkResets             int
 	removals                            int             // retention removes records once in so many steps; 0: only after a silence
 	skew                                []time.Duration // how far the clocks of main servers are ahead
 	far                                 int             // a request in so many has times that no right clock has; 0: none
@@ -59,9 +61,9 @@ type settings struct {
 
 // faults counts the faults of a history.
 type faults struct {
-	kills, pauses, zombies, repeats, leaps, idleHours, resets, strangers, transactions, far int
-	removals                                                                                int
-	stopped                                                                                 int // histories in which a stage stopped, and said what is gone
+	kills, pauses, zombies, repeats, leaps, idleHours, resets, watermarkResets, strangers, transactions, far int
+	removals                                                                                                 int
+	stopped                                                                                                  int // histories in which a stage stopped, and said what is gone
 }
 
 // newSettings draws the settings of a history at random.
@@ -97,6 +99,7 @@ func newSettings(rng *rand.Rand) settings {
 	}
 	if rng.IntN(2) == 0 {
 		s.far = 5 + rng.IntN(100)
+		s.watermarkResets = rarely(150)
 	}
 	return s
 }

@@ -1,0 +1,264 @@
+package watermark
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/emostream/emostream/internal/inspect/topicreader"
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/windowing"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Config says of which installation watermarks are reset.
+type Config struct {
+	Client          *kafka.Client
+	Names           wire.Topics
+	Combine, Reduce string // the groups of these roles, by their full names
+	// DryRun says to change nothing.
+	DryRun bool
+	// Stall is how long an answer of the brokers may take.
+	Stall time.Duration
+	// Progress, if set, is called with the number of records read and the number that
+	// there are to read.
+	Progress func(read, known int64)
+}
+
+// Report says what was reset.
+type Report struct {
+	// Ahead are the partitions whose watermark was ahead of the clock.
+	Ahead []Partition `json:"ahead"`
+	// Reset says whether they were reset.
+	Reset bool `json:"reset"`
+}
+
+// Partition is a partition whose watermark was ahead of the clock, or of which an earlier
+// reset has begun and did not end.
+type Partition struct {
+	Partition int       `json:"partition"`
+	Watermark wire.Time `json:"watermark"` // what it was
+	// Until is the end of the first window in which reactions of now are counted, after
+	// the reset if there was one.
+	Until wire.Time `json:"until"`
+}
+
+// maxSkew is by how much the clock of whoever resets watermarks may be off.
+const maxSkew = 2 * time.Second
+
+// Reset resets the watermarks that are ahead of the clock, as internal/windowing says. It
+// loses nothing that was counted, also while aggregate runs or is away. Once it has begun
+// to write, the end of ctx does not stop it. If it fails then, it has to be done again.
+func Reset(ctx context.Context, cfg Config) (Report, error) {
+	r := resetter{Config: cfg, report: Report{Ahead: []Partition{}}}
+	if err := r.prepare(ctx); err != nil {
+		return r.report, err
+	}
+	if err := r.readAll(ctx); err != nil {
+		return r.report, err
+	}
+	if err := r.find(ctx); err != nil || len(r.report.Ahead) == 0 || cfg.DryRun {
+		return r.report, err
+	}
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), max(4*cfg.Stall, time.Minute))
+	defer cancel()
+	if err := r.write(bounded); err != nil {
+		return r.report, fmt.Errorf("the reset has begun and is not done: run %s again: %w", Command, err)
+	}
+	r.report.Reset = true
+	return r.report, nil
+}
+
+// resetter is one run.
+type resetter struct {
+	Config
+	mark       wire.Mark // the newest of all
+	windows    windowing.Windows
+	partitions []*partition // of emoji-topic
+	ahead      time.Duration
+	read       int64
+	known      int64
+	report     Report
+}
+
+// partition is what was read of a partition of emoji-topic.
+type partition struct {
+	cursor *topicreader.Cursor
+	state  windowing.State // after the last record that was read
+	end    int64
+}
+
+// now returns the time by the brokers' clock, ms.
+func (r *resetter) now() int64 { return time.Now().Add(-r.ahead).UnixMilli() }
+
+// prepare finds out how the reactions are counted, and where the commits are.
+func (r *resetter) prepare(ctx context.Context) error {
+	reactions, partials := r.Names.Reactions(), r.Names.Partials()
+	n, err := r.Client.Partitions(ctx, reactions)
+	if err != nil {
+		return err
+	}
+	reducers, err := r.Client.Partitions(ctx, partials)
+	if err != nil {
+		return err
+	}
+	if r.mark, err = topicreader.NewestMark(ctx, r.Client, partials, reducers, r.Stall); err != nil {
+		return err
+	}
+	switch {
+	case r.mark.Version == 0:
+		return fmt.Errorf("aggregate has counted nothing yet (there is no mark in %s): no watermark can be ahead", partials)
+	case r.mark.Partitions != n || r.mark.Reducers != reducers:
+		return fmt.Errorf("%s has %d partitions and %s %d, and aggregate counts for %d and %d: emostream doctor says what to do", reactions, n, partials, reducers, r.mark.Partitions, r.mark.Reducers)
+	case n > wire.MaxResettable:
+		return fmt.Errorf("%s has %d partitions, and watermarks of at most %d can be reset", reactions, n, wire.MaxResettable)
+	}
+	r.windows = windowing.Of(r.mark.Settings)
+	ahead, known, err := r.Client.ClockSkew(ctx, r.Names.Servers())
+	if err != nil {
+		return err
+	}
+	if known && ahead.Abs() > maxSkew {
+		return fmt.Errorf("this machine's clock is %v off Kafka's: set it first (chrony, NTP)", ahead.Round(time.Second))
+	}
+	r.ahead = ahead
+	for p := range n {
+		c, err := r.begin(ctx, p)
+		if err != nil {
+			return err
+		}
+		r.partitions = append(r.partitions, c)
+	}
+	return nil
+}
+
+// begin returns a partition as aggregate's commit tells it.
+func (r *resetter) begin(ctx context.Context, p int) (*partition, error) {
+	commit, err := r.Client.Committed(ctx, r.Combine, r.Names.Reactions(), p)
+	if err != nil {
+		return nil, err
+	}
+	start := &partition{cursor: topicreader.NewCursor(r.Client, r.Names.Reactions(), p, r.Stall), state: windowing.Begin()}
+	meta, ours, err := wire.DecodeCommit[wire.CombinerCommit](commit.Metadata)
+	if err != nil {
+		return nil, fmt.Errorf("the commit of %s at %s/%d cannot be read: %w", r.Combine, r.Names.Reactions(), p, err)
+	}
+	if ours {
+		start.state = windowing.State{Watermark: meta.Watermark, Pending: meta.Pending, Spent: meta.Spent, Skipped: meta.Skipped, Reset: meta.Reset}
+		start.cursor.MoveTo(commit.Offset)
+	}
+	return start, nil
+}
+
+// readAll reads all partitions on to their present ends.
+func (r *resetter) readAll(ctx context.Context) error {
+	r.read, r.known = 0, 0
+	for p, c := range r.partitions {
+		start, end, err := c.cursor.Ends(ctx)
+		if err != nil {
+			return err
+		}
+		if c.end = end; c.cursor.Next() < start {
+			if c.cursor.Next() > 0 {
+				return fmt.Errorf("%s/%d: retention has removed reactions that aggregate has not committed, so that it stops: emostream doctor says what to do", r.Names.Reactions(), p)
+			}
+			c.cursor.MoveTo(start) // aggregate has not begun
+		}
+		r.known += end - c.cursor.Next()
+	}
+	for p, c := range r.partitions {
+		if err := c.cursor.Read(ctx, c.end, func(records []stream.Record) error { r.take(c, records); return nil }, nil); err != nil {
+			return err
+		}
+		if c.cursor.Next() < c.end {
+			return fmt.Errorf("%s/%d: a transaction of another program is open at offset %d: end it first, or abort it (kafka-transactions.sh)", r.Names.Reactions(), p, c.cursor.Next())
+		}
+	}
+	return nil
+}
+
+// take follows the watermark of a partition through records.
+func (r *resetter) take(c *partition, records []stream.Record) {
+	for _, rec := range records {
+		if _, err := wire.DecodeCountedFields(rec.Value); err == nil {
+			_, _, c.state = r.windows.Assign(c.state, rec.Time)
+		} else if reset, ok, _ := wire.DecodeWatermarkReset(rec.Value); ok {
+			c.state = r.windows.Reset(c.state, reset, rec.Offset)
+		}
+	}
+	if r.read += int64(len(records)); r.Progress != nil {
+		r.Progress(r.read, r.known)
+	}
+}
+
+// find finds the partitions that are to be reset: those that are ahead of the clock, and
+// those of which an earlier reset began, so that reducers wait for its end.
+func (r *resetter) find(ctx context.Context) error {
+	begun, err := r.begunResets(ctx)
+	if err != nil {
+		return err
+	}
+	for p, c := range r.partitions {
+		until, isAhead := r.windows.ShownFrom(c.state.Watermark, r.now())
+		if isAhead || c.state.Reset < begun[p] {
+			r.report.Ahead = append(r.report.Ahead, Partition{p, wire.Time(c.state.Watermark), wire.Time(until)})
+		}
+	}
+	return nil
+}
+
+// begunResets returns the resets that reducers know of, by partition of emoji-topic.
+func (r *resetter) begunResets(ctx context.Context) ([]int64, error) {
+	begun := make([]int64, len(r.partitions))
+	for p := range r.mark.Reducers {
+		commit, err := r.Client.Committed(ctx, r.Reduce, r.Names.Partials(), p)
+		if err != nil {
+			return nil, err
+		}
+		meta, _, err := wire.DecodeCommit[wire.ReducerCommit](commit.Metadata)
+		if err != nil {
+			return nil, fmt.Errorf("the commit of %s at %s/%d cannot be read: %w", r.Reduce, r.Names.Partials(), p, err)
+		}
+		for i := range min(len(begun), len(meta.Resets)) {
+			begun[i] = max(begun[i], meta.Resets[i])
+		}
+	}
+	return begun, nil
+}
+
+// write resets the partitions that were found.
+func (r *resetter) write(ctx context.Context) error {
+	now := r.now()
+	partials := r.Client.Writer(r.Names.Partials())
+	for _, found := range r.report.Ahead {
+		m := r.mark
+		m.Partition = found.Partition
+		hold := r.windows.HoldAt(now, m, r.partitions[found.Partition].end)
+		for reducer := range r.mark.Reducers {
+			record := stream.Record{Time: now, Value: wire.Progress{Mark: &hold}.Encode()}
+			if err := partials.Write(ctx, reducer, []stream.Record{record}); err != nil {
+				return err
+			}
+		}
+	}
+	if err := r.readAll(ctx); err != nil {
+		return err
+	}
+	states := make([]windowing.State, len(r.partitions))
+	for p, c := range r.partitions {
+		states[p] = c.state
+	}
+	now = r.now()
+	reset := r.windows.ResetAt(now, states)
+	reactions := r.Client.Writer(r.Names.Reactions())
+	for i, found := range r.report.Ahead {
+		c := r.partitions[found.Partition]
+		if err := reactions.Write(ctx, found.Partition, []stream.Record{{Time: now, Value: reset.Encode()}}); err != nil {
+			return err
+		}
+		until, _, _ := r.windows.Assign(r.windows.Reset(c.state, reset, c.end), now)
+		r.report.Ahead[i].Until = wire.Time(until)
+	}
+	return nil
+}

@@ -1,0 +1,48 @@
+// Package watermark finds partitions of emoji-topic whose watermark is ahead of the
+// clock, and resets it. Reactions of such a partition are counted, but in windows whose
+// time has not come.
+package watermark
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/windowing"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// Command is what resets watermarks that are ahead, for messages.
+const Command = "emostream topics reset-watermark"
+
+// Ahead is a partition of emoji-topic whose watermark is ahead of the clock.
+type Ahead struct {
+	Topic     string `json:"topic"`
+	Partition int    `json:"partition"`
+	// Until is the end of the window in which reactions of now are counted: from then on
+	// they are shown.
+	Until wire.Time `json:"until"`
+}
+
+func (a Ahead) String() string {
+	return fmt.Sprintf("reactions of %s/%d are counted in windows from %v on and not shown before, since its watermark is ahead of the clock; %s mends it",
+		a.Topic, a.Partition, a.Until, Command)
+}
+
+// Find returns the partitions of a topic that are ahead at now, as the commits of group
+// say, which is combine by its full name. A partition without such a commit is not.
+func Find(ctx context.Context, c *kafka.Client, group, topic string, partitions int, now time.Time) ([]Ahead, error) {
+	var all []Ahead
+	for p := range partitions {
+		commit, err := c.Committed(ctx, group, topic, p)
+		if err != nil {
+			return nil, err
+		}
+		meta, ours, err := wire.DecodeCommit[wire.CombinerCommit](commit.Metadata)
+		if err == nil && ours && meta.Closed != windowing.Never && meta.Closed > now.UnixMilli() {
+			all = append(all, Ahead{topic, p, wire.Time(meta.Closed + meta.WindowMS)})
+		}
+	}
+	return all, nil
+}
