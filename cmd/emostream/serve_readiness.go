@@ -10,7 +10,6 @@ import (
 
 	"github.com/emostream/emostream/internal/inspect/watermark"
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/server"
 )
 
@@ -58,33 +57,43 @@ func (m *mainServer) watermarksAhead() []string {
 	return m.ahead
 }
 
-// followWatermarks finds out which watermarks are ahead, as aggregate's commits say, until
-// ctx ends.
+// followWatermarks finds out which watermarks are ahead of the clock until ctx ends.
 func (m *mainServer) followWatermarks(ctx context.Context) error {
-	names := m.names()
+	t := time.NewTicker(clockInterval)
+	defer t.Stop()
 	logged := false
 	for {
-		var found []watermark.Ahead
-		n, err := m.client.Partitions(ctx, names.Reactions())
-		if err == nil {
-			found, err = watermark.Find(ctx, m.client, m.group("combine"), names.Reactions(), n, time.Now())
-		}
-		if err == nil {
-			ahead := make([]string, len(found))
-			for i, a := range found {
-				ahead[i] = a.String()
-			}
-			m.mu.Lock()
-			m.ahead = ahead
-			m.mu.Unlock()
-		} else if kafka.Permanent(err) && !logged {
+		if err := m.findAhead(ctx); err != nil && kafka.Permanent(err) && !logged {
 			logged = true
 			m.log.Warn("the watermarks are not compared with the clock", "error", err)
 		}
-		if _ = sleep.For(ctx, clockInterval); ctx.Err() != nil {
+		select {
+		case <-ctx.Done():
 			return nil
+		case <-t.C:
 		}
 	}
+}
+
+// findAhead finds out which watermarks are ahead, as aggregate's commits say.
+func (m *mainServer) findAhead(ctx context.Context) error {
+	topic := m.names().Reactions()
+	partitions, err := m.client.Partitions(ctx, topic)
+	if err != nil {
+		return err
+	}
+	found, err := watermark.Find(ctx, m.client, m.group("combine"), topic, partitions, time.Now())
+	if err != nil {
+		return err
+	}
+	ahead := make([]string, len(found))
+	for i, a := range found {
+		ahead[i] = a.String()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.ahead = ahead
+	return nil
 }
 
 // clockInterval is how often the clocks are compared, and the watermarks with the clock.
