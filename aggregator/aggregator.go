@@ -47,8 +47,8 @@ type Config struct {
 	// commit because records were removed, and a reducer go on without partials that were
 	// removed.
 	ResetLost bool
-	// SkipNewer lets a reducer pass over partials and marks of a newer format, instead
-	// of ending at them.
+	// SkipNewer lets combiners and reducers pass over resets, partials and marks of a newer
+	// format, instead of ending at them.
 	SkipNewer bool
 	// SkipOtherMarks lets a reducer pass over marks of other settings or numbers of
 	// partitions, instead of ending at them. It is right only where no aggregate wrote
@@ -58,6 +58,7 @@ type Config struct {
 	// 2 million (see ReducerConfig).
 	MaxHeld int
 
+	Reactions          string        // full name of emoji-topic
 	ReactionPartitions int           // of emoji-topic; 0: as the first mark says
 	Partials           stream.Writer // writes to emoji-partials
 	PartialPartitions  int           // of emoji-partials
@@ -114,6 +115,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	c, err := NewCombiner(CombinerConfig{
 		Windows: a.windows, Grace: a.cfg.Grace,
 		Partition: claim.Partition, Partitions: claim.Partitions, Reducers: a.cfg.PartialPartitions,
+		TopicID: claim.TopicIDs[claim.Topic],
 	}, claim.Committed, claim.Start, claim.End, a.cfg.ResetLost)
 	if err != nil {
 		return err
@@ -132,7 +134,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 			a.metrics.reactions.Add(float64(len(b.Records)))
 			a.metrics.late.Add(float64(c.Late() - late))
 			late = c.Late()
-			ahead.check(c.Watermark(), time.Now())
+			ahead.check(c.state, time.Now())
 		},
 		BacklogInterval: minEmission, // writing and committing after each fetch would take longer than counting
 	}.Run(ctx)
@@ -163,7 +165,7 @@ func (a *Aggregator) Reduce(ctx context.Context, claim stream.Claim) error {
 			"topic", claim.Topic, "partition", claim.Partition, "committed", claim.Committed.Offset, "start", claim.Start)
 	}
 	r, err := NewReducer(ReducerConfig{
-		Windows: a.windows, Scale: a.cfg.Scale, Partition: claim.Partition, Partitions: claim.Partitions, Sources: a.cfg.ReactionPartitions, MaxHeld: a.cfg.MaxHeld,
+		Windows: a.windows, Scale: a.cfg.Scale, Partition: claim.Partition, Partitions: claim.Partitions, Sources: a.cfg.ReactionPartitions, TopicID: claim.TopicIDs[a.cfg.Reactions], MaxHeld: a.cfg.MaxHeld,
 	}, claim.Committed, claim.Start, a.cfg.ResetLost)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package aggregator
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -22,6 +23,7 @@ type Combiner struct {
 	partition  int
 	partitions int
 	reducers   int
+	topicID    string // of emoji-topic
 
 	position int64           // offset of the next record
 	state    windowing.State // before position
@@ -80,6 +82,7 @@ type CombinerConfig struct {
 	Partition  int           // of emoji-topic
 	Partitions int           // how many partitions emoji-topic has
 	Reducers   int           // how many partitions emoji-partials has
+	TopicID    string        // of emoji-topic; empty: not known
 }
 
 // Position implements claimloop.Machine.
@@ -112,7 +115,7 @@ func (c *Combiner) addOther(r stream.Record, err error) error {
 	reset, ok, invalid := wire.DecodeWatermarkReset(r.Value)
 	switch {
 	case invalid != nil:
-		return invalid
+		return fmt.Errorf("emoji-topic/%d at offset %d: %w", c.partition, r.Offset, invalid)
 	case !ok:
 		return err
 	}
@@ -121,7 +124,7 @@ func (c *Combiner) addOther(r stream.Record, err error) error {
 	if c.state.Watermark < before.Watermark {
 		c.closed, c.reported = c.windows.Closed(c.state.Watermark), windowing.Never
 		// What retention had cut off is spent now, like all that was counted in.
-		c.state.Spent = c.windows.Join(c.state.Spent, ranges(c.cutAhead))
+		c.state.Spent = c.windows.JoinUpTo(wire.MaxWindowRanges, c.state.Spent, ranges(c.cutAhead))
 		c.cut, c.cutAhead = windowing.Never, nil
 	}
 	return nil
@@ -218,7 +221,7 @@ type PartialsEmission struct {
 func (c *Combiner) Due(now int64) (PartialsEmission, bool) {
 	mark := wire.Mark{
 		Version: wire.FormatVersion, Partition: c.partition, Partitions: c.partitions, Reducers: c.reducers,
-		Reported: c.reported, Closed: c.closed, Reset: c.state.Reset, Settings: c.windows.Settings(),
+		Reported: c.reported, Closed: c.closed, Reset: c.state.Reset, TopicID: c.topicID, Settings: c.windows.Settings(),
 	}
 	isNew := !c.anyConfirmed || mark.Reset > c.confirmed.Reset || mark.Reported > c.confirmed.Reported || mark.Closed > c.confirmed.Closed
 	if !isNew && (c.confirmedAt != windowing.Never && now < c.confirmedAt+minEmission.Milliseconds() || !c.grown(now)) {
@@ -297,9 +300,9 @@ func (c *Combiner) Confirm(e PartialsEmission) {
 // displaced returns the ends of the windows after that of the watermark in which
 // reactions were counted because their own were spent.
 func (c *Combiner) displaced() (ends []int64) {
-	ahead := windowing.State{Spent: c.windows.Ahead(c.state)}
+	ahead := c.windows.Ahead(c.state)
 	for _, end := range slices.Sorted(maps.Keys(c.open)) {
-		if (c.state.Watermark == windowing.Never || end > c.windows.Of(c.state.Watermark)) && !ahead.IsSpent(end) {
+		if (c.state.Watermark == windowing.Never || end > c.windows.Of(c.state.Watermark)) && !windowing.Contains(ahead, end) {
 			ends = append(ends, end)
 		}
 	}

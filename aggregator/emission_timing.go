@@ -15,7 +15,12 @@ const minEmission = 100 * time.Millisecond
 // than any right one is emitted at once, so that the log need not be kept until its time
 // comes.
 func (c *Combiner) isDue(w *openWindow, now int64) bool {
-	return w.end <= c.closed || w.end+c.grace <= now || c.state.IsSpent(w.end) || w.end > now+c.windows.Lateness+wire.MaxAhead.Milliseconds()
+	return w.end <= c.closed || w.end+c.grace <= now || c.state.IsSpent(w.end) || isFarAhead(c.windows, w.end, now)
+}
+
+// isFarAhead says whether a window ends further ahead of now than any right one.
+func isFarAhead(w windowing.Windows, end, now int64) bool {
+	return end > now+w.Lateness+wire.MaxAhead.Milliseconds()
 }
 
 // reportWait is how long after a window's end a reducer waits for partitions that have
@@ -23,14 +28,14 @@ func (c *Combiner) isDue(w *openWindow, now int64) bool {
 const reportWait = 500 * time.Millisecond
 
 // dueAt returns when a window that has grown is to be emitted, in ms; Never means at
-// once.
-func (r *Reducer) dueAt(k key, t *total) int64 {
+// once, as for one that is far ahead: until its time comes, its partials may be gone.
+func (r *Reducer) dueAt(k key, t *total, now int64) int64 {
 	switch {
 	case k.end <= r.floor:
 		return windowing.Never
 	case t.confirmedAt != windowing.Never:
 		return t.confirmedAt + minEmission.Milliseconds()
-	case r.reported(k.end):
+	case r.reported(k.end), isFarAhead(r.windows, k.end, now):
 		return windowing.Never
 	default:
 		return k.end + reportWait.Milliseconds()

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	"github.com/emostream/emostream/internal/wire"
 )
 
 // givenUp are the windows of which a reducer does not hold all partials, because it
@@ -162,7 +164,8 @@ func (r *Reducer) Lose(start int64) error {
 			return &PartialsError{r.partition, fmt.Sprintf("retention has removed the partials up to %d, and those from %d on were to be read again, since more has come for their window", start, w.first)}
 		}
 		delete(g.again.windows, end) // all of it was emitted, and stays so
-		r.lostUntil, r.lostCounted = max(r.lostUntil, end), slices.Clone(r.counted)
+		r.lose(wire.WindowRange{end, end})
+		r.lostCounted = slices.Clone(r.counted)
 	}
 	g.findUnread()
 	return nil

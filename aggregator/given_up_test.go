@@ -121,6 +121,33 @@ func TestReducerGivesUpAtItsBound(t *testing.T) {
 	}
 }
 
+// A window far ahead of the clock stays open for long, until retention has removed its
+// partials. After a restart that stops nothing: windows of now are added up.
+func TestPartialsGoneOfAWindowFarAhead(t *testing.T) {
+	const far = 90_000_000
+	before := newReducer(t)
+	take(t, before, partial(0, far, "main", 0, 1, "🔥", 1), partial(0, 2000, "main", 1, 8, "🔥", 7), mark(0, 2000, never), mark(1, 2000, never))
+	counted(t, before, 9000, "2000 main: 🔥7 (complete 1)", "90000000 main: 🔥1 (complete 1)")
+	take(t, before, mark(0, 4000, 2000), mark(1, 4000, 2000))
+	commit := before.Commit()
+	if commit.Offset != 0 {
+		t.Fatalf("committed %d, want the first partial of the window far ahead", commit.Offset)
+	}
+	for range 2 {
+		r, err := aggregator.NewReducer(aggregator.ReducerConfig{Windows: twos(t), Partitions: 1}, commit, 6, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		take(t, r, partial(0, 4000, "main", 8, 9, "🔥", 1), partial(1, 4000, "main", 0, 1, "🔥", 1), partial(0, far, "main", 0, 1, "🔥", 1))
+		counted(t, r, 9000, "4000 main: 🔥2 (complete 1) (closed 0/1:2000)")
+		grown := partial(1, far, "main", 1, 2, "🔥", 1)
+		if _, ok := errors.AsType[*aggregator.PartialsError](r.Add(stream.Record{Offset: r.Position(), Time: 1e6, Value: grown.Encode()}, 0)); !ok {
+			t.Error("a partial of the window far ahead is added up, without those that are gone")
+		}
+		commit = r.Commit()
+	}
+}
+
 // Retention removes partials of a window that one partition has closed and another has
 // not, and then aggregate is started again. The window's counts are complete nowhere any
 // more: what comes of it later must not be added up without a word.

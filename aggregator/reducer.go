@@ -24,7 +24,8 @@ import (
 type Reducer struct {
 	windows    windowing.Windows
 	partition  int
-	partitions int // how many partitions emoji-partials has
+	partitions int    // how many partitions emoji-partials has
+	topicID    string // of emoji-topic
 	scale      Scale
 
 	position       int64              // offset of the next record
@@ -42,9 +43,9 @@ type Reducer struct {
 
 	newest int64 // greatest end of a window of which partials were read, ms
 
-	// Retention has removed partials of windows up to lostUntil (Never: of none), when
-	// each partition was counted and emitted up to lostCounted.
-	lostUntil   int64
+	// Retention has removed partials of the windows in lost, when each partition was
+	// counted and emitted up to lostCounted.
+	lost        []wire.WindowRange
 	lostCounted []wire.Counted
 
 	open    map[key]*total
@@ -134,6 +135,8 @@ func (e *PartitionsError) Error() string {
 // windows.
 func (r *Reducer) mark(offset int64, m wire.Mark) error {
 	switch {
+	case isOther(m.TopicID, r.topicID):
+		return fmt.Errorf("a mark about the emoji-topic with the id %.30q, which is not this one (%s)", m.TopicID, r.topicID)
 	case m.Settings != r.windows.Settings() && !windowing.Allowed(m.Settings):
 		return fmt.Errorf("a mark of %v, which no aggregate has", m.Settings)
 	case m.Settings != r.windows.Settings():
@@ -165,6 +168,9 @@ func (r *Reducer) mark(offset int64, m wire.Mark) error {
 	r.raiseFloor()
 	return nil
 }
+
+// isOther says whether two ids are of two topics.
+func isOther(a, b string) bool { return a != "" && b != "" && a != b }
 
 // noteReset notes the first mark after a reset. If the mark says that windows are open
 // again, the floor is lowered.
@@ -213,7 +219,7 @@ func (r *Reducer) partial(offset int64, p *wire.Partial) error {
 	k := key{p.End, p.Channel}
 	t := r.open[k]
 	if t == nil {
-		if p.End <= r.lostUntil {
+		if windowing.Contains(r.lost, p.End) {
 			if isCounted(r.lostCounted, p) {
 				return nil
 			}
@@ -300,10 +306,10 @@ func (r *Reducer) forgetWindow(k key) {
 }
 
 // NextDue implements claimloop.Machine.
-func (r *Reducer) NextDue(int64) (at int64, ok bool) {
+func (r *Reducer) NextDue(now int64) (at int64, ok bool) {
 	for k, t := range r.open {
 		if t.dirty && !r.givenUp.reads(k.end) {
-			if d := r.dueAt(k, t); !ok || d < at {
+			if d := r.dueAt(k, t, now); !ok || d < at {
 				at, ok = d, true
 			}
 		}
@@ -335,7 +341,7 @@ type WindowCounts struct {
 func (r *Reducer) Due(now int64) (CountsEmission, bool) {
 	e := CountsEmission{at: now, floor: r.floor}
 	for k, t := range r.open {
-		if t.dirty && !r.givenUp.reads(k.end) && now >= r.dueAt(k, t) {
+		if t.dirty && !r.givenUp.reads(k.end) && now >= r.dueAt(k, t, now) {
 			e.Windows = append(e.Windows, r.counts(k, t, now))
 			e.totals = append(e.totals, t)
 		}

@@ -17,11 +17,9 @@ func (r *Reducer) Commit() stream.Commit {
 	for _, o := range first {
 		offset = min(offset, o)
 	}
-	meta := wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Emitted: r.emitted, Resets: r.resets, Settings: r.windows.Settings()}
-	if r.lostUntil > r.floor {
-		meta.Lost = r.lostUntil
-	}
-	if meta.Open = openWindows(first, r.openAtEmitted); len(meta.Open) > 0 || meta.Lost != 0 {
+	meta := wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Emitted: r.emitted, Resets: r.resets, TopicID: r.topicID, Settings: r.windows.Settings()}
+	meta.Lost = r.windows.After(r.lost, r.floor)
+	if meta.Open = openWindows(first, r.openAtEmitted); len(meta.Open) > 0 || len(meta.Lost) > 0 {
 		meta.Counted = r.countedEmitted
 	}
 	b, err := json.Marshal(meta)
@@ -47,43 +45,46 @@ func (r *Reducer) firstPartials() map[int64]int64 {
 	return first
 }
 
-// maxOpen is the greatest number of entries of a commit about open windows.
-const maxOpen = 16
+// Bounds of what a commit tells, so that its metadata stays below what brokers allow
+// (4 KiB).
+const (
+	maxOpen = 8 // entries about open windows
+	maxLost = 8 // ranges of windows of which partials are gone
+	// Partitions of emoji-topic of which a reducer notes how far they were counted.
+	maxCounted = wire.MaxResettable
+)
 
 // openWindows describes open windows for a commit. first has the offsets of their first
 // partials, by their ends, and known describes more of them. If there are many, an entry
-// is about several of them, between two of the longest pauses.
+// is about several of them, between two of the widest gaps.
 func openWindows(first map[int64]int64, known []wire.OpenWindows) []wire.OpenWindows {
 	open := slices.Clone(known)
 	for end, from := range first {
-		open = append(open, wire.OpenWindows{From: from, Newest: end})
+		open = append(open, wire.OpenWindows{From: from, Oldest: end, Newest: end})
 	}
 	slices.SortFunc(open, func(a, b wire.OpenWindows) int {
-		return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.Newest, b.Newest))
+		return cmp.Or(cmp.Compare(a.Oldest, b.Oldest), cmp.Compare(a.Newest, b.Newest), cmp.Compare(a.From, b.From))
 	})
+	gap := func(i int) int64 { return open[i].Oldest - open[i-1].Newest } // before entry i; it may overlap the one before
+	var begins []int
 	for i := 1; i < len(open); i++ {
-		open[i].Newest = max(open[i].Newest, open[i-1].Newest)
+		if gap(i) > 0 {
+			begins = append(begins, i)
+		}
 	}
-	open = slices.Compact(open)
-	if len(open) <= maxOpen {
-		return open
+	if len(begins) >= maxOpen {
+		slices.SortStableFunc(begins, func(a, b int) int { return cmp.Compare(gap(b), gap(a)) })
+		begins = begins[:maxOpen-1]
+		slices.Sort(begins)
 	}
-	pause := func(i int) int64 { return open[i].Newest - open[i-1].Newest } // before entry i
-	begins := make([]int, 0, len(open)-1)
-	for i := 1; i < len(open); i++ {
-		begins = append(begins, i)
-	}
-	slices.SortStableFunc(begins, func(a, b int) int { return cmp.Compare(pause(b), pause(a)) })
-	begins = begins[:maxOpen-1]
-	slices.Sort(begins)
-	joined, from := make([]wire.OpenWindows, 0, maxOpen), 0
-	for _, i := range append(begins, len(open)) {
-		joined = append(joined, wire.OpenWindows{From: open[from].From, Newest: open[i-1].Newest})
-		from = i
+	var joined []wire.OpenWindows
+	for i, o := range open {
+		if i == 0 || slices.Contains(begins, i) {
+			joined = append(joined, o)
+			continue
+		}
+		last := &joined[len(joined)-1]
+		last.From, last.Newest = min(last.From, o.From), max(last.Newest, o.Newest)
 	}
 	return joined
 }
-
-// maxCounted is of how many partitions of emoji-topic a reducer notes how far they were
-// counted. It keeps the metadata of a commit below what brokers allow (4 KiB).
-const maxCounted = 48

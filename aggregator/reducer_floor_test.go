@@ -73,7 +73,7 @@ func TestReducerCommitsTheFirstPartialThatIsOpen(t *testing.T) {
 			var windows []string
 			for window := range strings.FieldsSeq(step.open) {
 				from, newest, _ := strings.Cut(window, ":")
-				windows = append(windows, fmt.Sprintf(`{"from":%s,"newest":%s}`, from, newest))
+				windows = append(windows, fmt.Sprintf(`{"from":%s,"oldest":%s,"newest":%s}`, from, newest, newest))
 			}
 			next, newest, _ := strings.Cut(step.counted, ":")
 			open = fmt.Sprintf(`"open":[%s],"counted":[{"next":%s,"newest":%s}],`, strings.Join(windows, ","), next, newest)
@@ -204,5 +204,51 @@ func TestNewReducerRefuses(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "emoji-partials/3") {
 			t.Errorf("%s: NewReducer = %v, want an error about emoji-partials/3 and %q", name, err, tt.want)
 		}
+	}
+}
+
+// The metadata of a commit has room for 4 KiB in Kafka, whatever the windows.
+func TestCommitsAreSmall(t *testing.T) {
+	const most, year9999 = 4096 - 100, 253_402_300_000_000 // the rest is for the ids of two topics
+	w := twos(t)
+	far := func(i int64) int64 { return year9999 - 1e9*i }
+	log := []int64{1e12, 1e12}
+	for i := range int64(60) {
+		log = append(log, far(i), far(i), 1e12) // the second is counted beside the first, and confirms it if there are too many
+	}
+	c, err := aggregator.NewCombiner(aggregator.CombinerConfig{Windows: w, Partitions: 1, Reducers: 1}, stream.Commit{Offset: stream.None}, 0, 1e15, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, at := range log {
+		add(t, c, c.Position(), at+1000*int64(i%2), value("🔥"))
+		e, _ := c.Due(2e12)
+		c.Confirm(e)
+		if n := len(c.Commit().Metadata); n > most {
+			t.Fatalf("after %d records the metadata has %d bytes: %s", i+1, n, c.Commit().Metadata)
+		}
+	}
+	r := newReducer(t)
+	settings := wire.Settings{WindowMS: 2000, LatenessMS: 10000}
+	for p := range 100 {
+		end := w.Of(far(int64(p)))
+		m := wire.Mark{Version: 1, Partition: p, Partitions: 100, Reducers: 1, Reported: never, Closed: never, Reset: 1e13, Settings: settings}
+		take(t, r, partial(p, end, "main", 1e13, 2e13, "🔥", 1), wire.Progress{Mark: &m})
+		e, _ := r.Due(2e15)
+		r.Confirm(e)
+		if n := len(r.Commit().Metadata); n > most {
+			t.Fatalf("after %d partitions the metadata has %d bytes: %s", p+1, n, r.Commit().Metadata)
+		}
+	}
+	lost, err := aggregator.NewReducer(aggregator.ReducerConfig{Windows: w, Partitions: 1}, r.Commit(), r.Commit().Offset+150, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for p := range 100 {
+		grown := partial(p, w.Of(far(int64(p))), "main", 3e13, 4e13, "🔥", 1)
+		_ = lost.Add(stream.Record{Offset: lost.Position(), Value: grown.Encode()}, 0) // most are refused
+	}
+	if n := len(lost.Commit().Metadata); n > most {
+		t.Fatalf("after retention the metadata has %d bytes: %s", n, lost.Commit().Metadata)
 	}
 }

@@ -95,7 +95,7 @@ func reference(w windowing.Windows, log []stream.Record) []assigned {
 		out[i].end = free(out[i].end)
 		switch far := now.watermark == windowing.Never || !open(window(now.watermark), r.Time); {
 		case r.Time <= now.watermark:
-		case far && len(spentRanges(w, now.spent)) < 32:
+		case far && len(spentRanges(w, now.spent)) < wire.MaxWindowRanges:
 			now.pending = r.Time
 		default:
 			now.watermark = r.Time
@@ -201,7 +201,7 @@ func randomRecord(rng *rand.Rand, w windowing.Windows, offset, now int64) stream
 	switch rng.IntN(20) {
 	case 0:
 	case 1:
-		r.Value = wire.WatermarkReset{Version: wire.FormatVersion, Watermark: now}.Encode()
+		r.Value = wire.WatermarkReset{Version: wire.FormatVersion, Watermark: now, Held: offset}.Encode()
 	default:
 		r.Value = value([]string{"🔥", "😂", "👍"}[rng.IntN(3)], []string{"main", "a", "b"}[rng.IntN(3)])
 	}

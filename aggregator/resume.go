@@ -38,15 +38,16 @@ func (e *SettingsError) Error() string {
 // NewCombiner returns a combiner that goes on from a commit. The log holds the offsets
 // from start up to, and without, end. NewCombiner fails with a *CommitError if records
 // between the commit and the log are missing, or if the commit is not a combiner's.
-// With reset it begins at the log's start instead. It fails with a *SettingsError if
+// With resetLost it begins at the log's start instead. It fails with a *SettingsError if
 // the commit was made with other settings.
-func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, reset bool) (*Combiner, error) {
+func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, resetLost bool) (*Combiner, error) {
 	c := &Combiner{
 		windows:     cfg.Windows,
 		grace:       cfg.Grace.Milliseconds(),
 		partition:   cfg.Partition,
 		partitions:  cfg.Partitions,
 		reducers:    cfg.Reducers,
+		topicID:     cfg.TopicID,
 		state:       windowing.Begin(),
 		reported:    windowing.Never,
 		closed:      windowing.Never,
@@ -55,14 +56,14 @@ func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, res
 		confirmedAt: windowing.Never,
 		open:        map[int64]*openWindow{},
 	}
-	if err := c.resume(commit, start, end, reset); err != nil {
+	if err := c.resume(commit, start, end, resetLost); err != nil {
 		return nil, err
 	}
 	return c, nil
 }
 
 // resume makes the combiner go on from a commit.
-func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) error {
+func (c *Combiner) resume(commit stream.Commit, start, end int64, resetLost bool) error {
 	problem := ""
 	switch {
 	case commit.Offset == stream.None && start == 0:
@@ -95,11 +96,11 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 	switch {
 	case problem == "":
 		c.closed = meta.Closed
-		c.state = windowing.State{Watermark: meta.Watermark, Pending: meta.Pending, Spent: meta.Spent, Skipped: meta.Skipped, Reset: meta.Reset}
+		c.state = windowing.StateOf(meta)
 		if meta.Cut != 0 {
-			c.cutOff(meta.Cut, reset)
+			c.cutOff(meta.Cut, resetLost)
 		}
-		c.cutOffAhead(meta.CutAhead, reset)
+		c.cutOffAhead(meta.CutAhead, resetLost)
 	case commit.Offset < start && start <= meta.Emitted && meta.Emitted <= end:
 		// Nobody reacted for longer than the retention, which removed the records of
 		// the windows that were open. All that was removed had been emitted, so these
@@ -115,10 +116,10 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 			ahead = append(ahead, c.windows.OfPending(c.state))
 		}
 		if c.state.Watermark != windowing.Never {
-			c.cutOff(c.windows.Of(c.state.Watermark), reset)
+			c.cutOff(c.windows.Of(c.state.Watermark), resetLost)
 		}
-		c.cutOffAhead(ahead, reset)
-	case reset:
+		c.cutOffAhead(ahead, resetLost)
+	case resetLost:
 		c.position, c.emitted = start, emitted{state: windowing.Begin()}
 		if meta.Version == 0 {
 			break
@@ -137,11 +138,11 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, reset bool) er
 }
 
 // cutOff closes the windows up to that which ends at end: retention has removed their
-// first reactions. With reset, later reactions of these windows are counted in the next
+// first reactions. With resetLost, later reactions of these windows are counted in the next
 // one, perhaps for the second time.
-func (c *Combiner) cutOff(end int64, reset bool) {
+func (c *Combiner) cutOff(end int64, resetLost bool) {
 	c.closed = max(c.closed, end)
-	if reset {
+	if resetLost {
 		c.state.Watermark = max(c.state.Watermark, end+c.windows.Lateness)
 	} else {
 		c.cut = end
@@ -149,11 +150,12 @@ func (c *Combiner) cutOff(end int64, reset bool) {
 }
 
 // cutOffAhead is like cutOff, but closes no other windows than those that end at ends.
-func (c *Combiner) cutOffAhead(ends []int64, reset bool) {
-	if reset {
-		c.state.Spent = c.windows.Join(c.state.Spent, ranges(ends))
+func (c *Combiner) cutOffAhead(ends []int64, resetLost bool) {
+	if resetLost {
+		c.state.Spent = c.windows.JoinUpTo(wire.MaxWindowRanges, c.state.Spent, ranges(ends))
 	} else {
-		c.cutAhead = ends
+		slices.Sort(ends)
+		c.cutAhead = slices.Compact(ends)
 	}
 }
 
@@ -212,9 +214,10 @@ func (e *PartialsError) Error() string {
 type ReducerConfig struct {
 	Windows    windowing.Windows
 	Scale      Scale
-	Partition  int // of emoji-partials
-	Partitions int // how many partitions emoji-partials has
-	Sources    int // how many partitions emoji-topic has; 0: as the first mark says
+	Partition  int    // of emoji-partials
+	Partitions int    // how many partitions emoji-partials has
+	Sources    int    // how many partitions emoji-topic has; 0: as the first mark says
+	TopicID    string // of emoji-topic; empty: not known
 	// MaxHeld is how many counts of single emojis the reducer holds at most, about 100
 	// bytes each; default 2 million. A partial takes as much as four more. Beyond that
 	// the reducer gives windows up, and reads them again when they are closed.
@@ -228,15 +231,15 @@ type ReducerConfig struct {
 //
 // NewReducer fails with a *SettingsError if the commit was made with other settings. It
 // fails with a *PartialsError if partials are gone that were not emitted, or if nothing
-// was committed and partials are gone, unless reset is set.
-func NewReducer(cfg ReducerConfig, commit stream.Commit, start int64, reset bool) (*Reducer, error) {
+// was committed and partials are gone, unless resetLost is set.
+func NewReducer(cfg ReducerConfig, commit stream.Commit, start int64, resetLost bool) (*Reducer, error) {
 	r := &Reducer{
-		windows: cfg.Windows, partition: cfg.Partition, partitions: cfg.Partitions, scale: cfg.Scale,
+		windows: cfg.Windows, partition: cfg.Partition, partitions: cfg.Partitions, topicID: cfg.TopicID, scale: cfg.Scale,
 		maxHeld: cmp.Or(cfg.MaxHeld, 2_000_000), position: max(start, commit.Offset, 0),
-		floor: windowing.Never, confirmedFloor: windowing.Never, closed: windowing.Never, newest: windowing.Never, lostUntil: windowing.Never, readAt: windowing.Never,
+		floor: windowing.Never, confirmedFloor: windowing.Never, closed: windowing.Never, newest: windowing.Never, readAt: windowing.Never,
 		open: map[key]*total{}, givenUp: givenUp{windows: map[int64]*givenUpWindow{}, unread: math.MaxInt64},
 	}
-	if err := r.resume(commit, start, reset); err != nil {
+	if err := r.resume(commit, start, resetLost); err != nil {
 		return nil, err
 	}
 	r.sources = newSources(cfg.Sources, r.resets)
@@ -244,9 +247,9 @@ func NewReducer(cfg ReducerConfig, commit stream.Commit, start int64, reset bool
 }
 
 // resume makes the reducer go on from a commit.
-func (r *Reducer) resume(commit stream.Commit, start int64, reset bool) error {
+func (r *Reducer) resume(commit stream.Commit, start int64, resetLost bool) error {
 	if commit.Offset == stream.None {
-		if start > 0 && !reset {
+		if start > 0 && !resetLost {
 			return &PartialsError{r.partition, fmt.Sprintf("nothing was committed yet and the log starts at %d, so that partials before it are gone", start)}
 		}
 		return nil
@@ -264,29 +267,27 @@ func (r *Reducer) resume(commit stream.Commit, start int64, reset bool) error {
 	r.floor, r.confirmedFloor, r.closed, r.emitted, r.countedEmitted = meta.Floor, meta.Floor, meta.Floor, meta.Emitted, meta.Counted
 	r.counted, r.read, r.resets = slices.Clone(meta.Counted), slices.Clone(meta.Counted), meta.Resets
 	r.openAtEmitted = meta.Open
-	if reset {
+	if isOther(meta.TopicID, r.topicID) { // offsets and resets of that one say nothing
+		r.counted, r.read, r.countedEmitted, r.resets, meta.Counted = nil, nil, nil, nil, nil
+	}
+	if resetLost {
 		return nil
 	}
-	if meta.Lost != 0 {
-		r.lostUntil, r.lostCounted = meta.Lost, meta.Counted
-	}
+	r.lost, r.lostCounted = meta.Lost, meta.Counted
 	if commit.Offset < start {
 		if meta.Emitted < start {
 			return &PartialsError{r.partition, fmt.Sprintf("retention has removed the partials up to %d, and only those before %d were added up", start, meta.Emitted)}
 		}
-		r.lostUntil, r.lostCounted = max(r.lostUntil, newestBefore(meta.Open, start)), meta.Counted
+		for _, o := range meta.Open {
+			if o.From < start {
+				r.lose(wire.WindowRange{o.Oldest, o.Newest})
+			}
+		}
 	}
 	return nil
 }
 
-// newestBefore returns the greatest end of the windows that were open and had a partial
-// before start; Never if there was none.
-func newestBefore(open []wire.OpenWindows, start int64) int64 {
-	newest := windowing.Never
-	for _, o := range open {
-		if o.From < start {
-			newest = o.Newest
-		}
-	}
-	return newest
+// lose notes windows of which retention has removed partials.
+func (r *Reducer) lose(windows wire.WindowRange) {
+	r.lost = r.windows.JoinUpTo(maxLost, r.lost, []wire.WindowRange{windows})
 }

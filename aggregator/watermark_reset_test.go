@@ -102,6 +102,36 @@ func TestReducerFollowsAReset(t *testing.T) {
 	}
 }
 
+// When emoji-topic is deleted and made anew, resets of the old one do not keep marks of the
+// new one from counting. Marks of the old one do not count any more.
+func TestReducerForgetsResetsOfATopicThatIsGone(t *testing.T) {
+	of := func(id string, m wire.Progress) wire.Progress {
+		m.Mark.TopicID = id
+		return m
+	}
+	cfg := aggregator.ReducerConfig{Windows: twos(t), Partitions: 1, TopicID: "old"}
+	r, err := aggregator.NewReducer(cfg, stream.Commit{Offset: stream.None}, 0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	take(t, r, of("old", hold(0, 2000, 500)), of("old", resetMark(0, 2000, 2000, 500)), of("old", mark(1, 2000, 2000)))
+	cfg.TopicID = "new"
+	again, err := aggregator.NewReducer(cfg, r.Commit(), 0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, old := range []wire.Progress{of("old", resetMark(0, 2000, 90_000, 500)), of("old", mark(1, 2000, 90_000))} {
+		if err := again.Add(stream.Record{Offset: again.Position(), Value: old.Encode()}, 0); err == nil {
+			t.Error("a mark about a topic that is gone is taken in")
+		}
+	}
+	take(t, again, of("new", mark(0, 4000, 4000)), mark(1, 4000, 4000)) // an older program tells no id
+	meta, _, err := wire.DecodeCommit[wire.ReducerCommit](again.Commit().Metadata)
+	if err != nil || meta.Floor != 4000 {
+		t.Errorf("the floor is %d, %v; want 4000", meta.Floor, err)
+	}
+}
+
 // A reset makes a combiner send a mark at once, and count in the windows of the times of
 // reactions again.
 func TestCombinerTellsReducersOfAReset(t *testing.T) {
@@ -111,7 +141,7 @@ func TestCombinerTellsReducersOfAReset(t *testing.T) {
 	}
 	e, _ := c.Due(1e6)
 	c.Confirm(e)
-	reset := wire.WatermarkReset{Version: 1, Watermark: 20_000}
+	reset := wire.WatermarkReset{Version: 1, Watermark: 20_000, Held: 5}
 	if err := c.Add(stream.Record{Offset: c.Position(), Time: 20_000, Value: reset.Encode()}, 0); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +189,7 @@ func TestCombinerKnowsSkippedWindowsAfterARestart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reset := wire.WatermarkReset{Version: 1, Watermark: 20_000}
+	reset := wire.WatermarkReset{Version: 1, Watermark: 20_000, Held: 5}
 	for again.Position() < 6 {
 		add(t, again, again.Position(), 150_000, value("🔥"))
 	}

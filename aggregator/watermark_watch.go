@@ -21,14 +21,14 @@ func (a *Aggregator) newWatermarkWatch(partition int) *watermarkWatch {
 	return &watermarkWatch{aggregator: a, partition: strconv.Itoa(partition)}
 }
 
-// check compares a watermark with the clock. It warns once a minute at most.
-func (w *watermarkWatch) check(watermark int64, now time.Time) {
-	a, ahead := w.aggregator, time.Duration(0)
+// check compares the watermark of a state with the clock. It warns once a minute at most.
+func (w *watermarkWatch) check(state windowing.State, now time.Time) {
+	a, ahead, watermark := w.aggregator, time.Duration(0), state.Watermark
 	if watermark != windowing.Never {
 		ahead = max(0, time.UnixMilli(watermark).Sub(now))
 	}
 	a.metrics.ahead.WithLabelValues(w.partition).Set(ahead.Seconds())
-	until, isAhead := a.windows.ShownFrom(watermark, now.UnixMilli())
+	until, isAhead := a.windows.ShownFrom(state, now.UnixMilli())
 	if isAhead && now.Sub(w.warned) >= time.Minute {
 		w.warned = now
 		a.cfg.Logger.Warn("the watermark of a partition is ahead of the clock, and its reactions are not shown before the clock has caught up",

@@ -21,8 +21,8 @@ func TestWatermarkAheadIsTold(t *testing.T) {
 		warning string
 	}{
 		"as far as right clocks":      {5 * time.Second, "5", ""},
-		"as far as the lateness":      {10 * time.Second, "10", ""},
-		"a millisecond more":          {10*time.Second + time.Millisecond, "10.001", `partition=1 watermark=2000-01-01T00:00:10.001Z ahead=10s until=2000-01-01T00:00:02.000Z`},
+		"its window is not closed":    {12*time.Second - time.Millisecond, "11.999", ""},
+		"its window is closed":        {12 * time.Second, "12", `partition=1 watermark=2000-01-01T00:00:12.000Z ahead=12s until=2000-01-01T00:00:04.000Z`},
 		"a clock that is hours ahead": {3 * time.Hour, "10800", `partition=1 watermark=2000-01-01T03:00:00.000Z ahead=3h0m0s until=2000-01-01T02:59:52.000Z`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -129,14 +129,15 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 	return nil
 }
 
-// followClock forgets what was closed ahead of the clock, since that was set back.
+// followClock forgets what was closed ahead of the clock. Right clocks close no window
+// before it has ended. If one was wrong, and was set right, those windows come again.
 func (m *Merger) followClock(now int64) {
 	for i, end := range m.closed {
-		if end > now+m.ahead {
+		if end > now {
 			m.closed[i] = never
 		}
 	}
-	if m.newestIncomplete > now+m.ahead {
+	if m.newestIncomplete > now {
 		m.newestIncomplete = never
 	}
 }
@@ -168,7 +169,7 @@ func (m *Merger) headers(hs []stream.Header, now int64) (emojis int) {
 			}
 		case wire.ClosedHeader:
 			c, ok := wire.ParseClosing(h.Value)
-			if !ok || c.Reducers > maxReducers || c.End > now+m.ahead {
+			if !ok || c.Reducers > maxReducers || c.End > now {
 				continue
 			}
 			if len(m.closed) != c.Reducers { // this is the first one, or their number has changed

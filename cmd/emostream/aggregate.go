@@ -41,7 +41,7 @@ func (f *aggregateFlags) add(cmd *cobra.Command) {
 	fl.DurationVar(&f.lateness, "lateness", windowing.DefaultLateness, "how far behind the newest reaction one may be and still be counted in the window of its time")
 	fl.StringVar(&f.scale, "scale", "linear:10:10", "how many emojis are shown for a count: linear:T:D (1 below T, else count/D) or log:B; ,cap=N after it is the most")
 	fl.BoolVar(&f.resetLost, "reset-lost", false, "go on where reactions or partials that were not counted are gone, from what is left of the log")
-	fl.BoolVar(&f.skipNewer, "skip-newer", false, "pass over what a newer version of aggregate wrote to emoji-partials, instead of stopping; its counts may be lost")
+	fl.BoolVar(&f.skipNewer, "skip-newer", false, "pass over what a newer version wrote to emoji-topic or emoji-partials, instead of stopping; counts may be wrong")
 	fl.BoolVar(&f.skipMarks, "skip-other-marks", false, "pass over marks in emoji-partials of other settings or numbers of partitions, instead of stopping; only where no aggregate wrote them")
 }
 
@@ -96,8 +96,8 @@ func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
 	}
 	a, err := aggregator.New(aggregator.Config{
 		Window: f.window, Lateness: f.lateness, Scale: scale, ResetLost: f.resetLost, SkipNewer: f.skipNewer, SkipOtherMarks: f.skipMarks,
-		ReactionPartitions: reactions,
-		Partials:           s.client.Writer(names.Partials()), PartialPartitions: partials,
+		Reactions: names.Reactions(), ReactionPartitions: reactions,
+		Partials: s.client.Writer(names.Partials()), PartialPartitions: partials,
 		Counts: s.client.Writer(names.Counts()), CountPartitions: counts,
 		Claimed: f.claimed, Logger: s.log, Metrics: s.metrics,
 	})
@@ -110,7 +110,7 @@ func runAggregate(ctx context.Context, s stage, f aggregateFlags) error {
 		return s.client.Consume(ctx, s.group("combine"), names.Reactions(), withAdvice(a.Combine), names.Partials())
 	})
 	g.Go(func() error {
-		return s.client.Consume(ctx, s.group("reduce"), names.Partials(), withAdvice(a.Reduce), names.Counts())
+		return s.client.Consume(ctx, s.group("reduce"), names.Partials(), withAdvice(a.Reduce), names.Counts(), names.Reactions())
 	})
 	return g.Wait()
 }

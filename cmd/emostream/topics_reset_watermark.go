@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -73,7 +74,7 @@ func (f *resetWatermarkFlags) run(ctx context.Context, io streams) (watermark.Re
 			}
 		},
 	})
-	if ctx.Err() != nil && !r.Reset {
+	if errors.Is(err, context.Canceled) { // before it has begun: later it does not ask
 		return r, errInterrupted
 	}
 	return r, err
@@ -87,7 +88,12 @@ func printReset(io streams, topic string, r watermark.Report) error {
 	}
 	for _, p := range r.Ahead {
 		line := fmt.Sprintf("%s/%d: the watermark is %v, and reactions are shown from %v on: without --dry-run it is reset", topic, p.Partition, p.Watermark, p.Until)
-		if r.Reset {
+		switch {
+		case p.Unfinished && r.Reset:
+			line = fmt.Sprintf("%s/%d: an earlier reset was interrupted, and is finished", topic, p.Partition)
+		case p.Unfinished:
+			line = fmt.Sprintf("%s/%d: an earlier reset was interrupted: without --dry-run it is finished", topic, p.Partition)
+		case r.Reset:
 			line = fmt.Sprintf("%s/%d: the watermark was %v and is reset: reactions of now are counted in the window that ends at %v", topic, p.Partition, p.Watermark, p.Until)
 		}
 		if _, err := fmt.Fprintln(io.out, line); err != nil {

@@ -40,8 +40,8 @@ func paceHeartbeats(pace *rate.Limiter, req kmsg.Request, now time.Time) time.Du
 	return pace.ReserveN(now, min(records, heartbeatPace)).DelayFrom(now)
 }
 
-// recordsIn returns how many records a batch says that it has. kfake refuses one that
-// does not have as many, so it counts as one record.
+// recordsIn returns how many records a batch says that it has. A number below one counts
+// as one: kfake refuses such a batch.
 func recordsIn(batch []byte) int {
 	const at, size = 57, 4
 	if len(batch) < at+size {

@@ -29,8 +29,8 @@ type guardListener struct {
 	net.Listener
 	log     *slog.Logger
 	logging *rate.Limiter // limits the warnings of all connections together
-	// strangers is how many connections that do not speak Kafka's protocol are closed at
-	// once, of all together. The others are closed after strangerDelay.
+	// strangers limits how many connections that do not speak Kafka's protocol are closed
+	// at once, of all together. The others are closed after strangerDelay.
 	strangers *rate.Limiter
 }
 
@@ -73,8 +73,8 @@ func (c *guardConn) Close() error {
 }
 
 // Read returns bytes of a request after the whole request has arrived and has been
-// checked, and when it is its turn: see paceHeartbeats. On anything that is not a request of Kafka it returns an error, and nothing
-// more can be read.
+// checked, and when it is its turn (see paceHeartbeats). On anything that is not a request
+// of Kafka it returns an error, and nothing more can be read.
 func (c *guardConn) Read(b []byte) (int, error) {
 	if c.request.Len() == 0 {
 		if err := c.next(); err != nil {
@@ -133,9 +133,8 @@ type requestError struct{ problem string }
 
 func (e *requestError) Error() string { return e.problem }
 
-// checkRequest decodes a request as kfake does. The request is only of use until the next
-// one is read, and not to be changed. It returns an error if kfake would
-// panic.
+// checkRequest decodes a request as kfake does. It returns an error if kfake would panic.
+// Nobody may change the request that it returns, or use it after the next one is read.
 func checkRequest(request []byte) (req kmsg.Request, err error) {
 	defer func() {
 		if p := recover(); p != nil {

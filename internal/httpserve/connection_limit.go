@@ -60,12 +60,12 @@ const paceKeys = 1 << 14
 // the system's queue its client would wait until its own timeout, and no load balancer
 // would learn that this server is full.
 //
-// That answer is sent once the request has begun to arrive, and the connection is closed
-// once the client had time to read the answer: a connection that is closed with unread
-// bytes is reset, and its answer lost. Such a refusal takes a goroutine and 4 KiB for
-// up to a second. So at most 64 run at the same time; further connections over the
-// limit are closed without an answer. If it is the limit of its address, a connection is
-// answered or closed half a second later.
+// The 503 is sent once the request has begun to arrive, and the connection is closed once
+// the client had time to read the answer: a connection that is closed with unread bytes
+// is reset, and its answer lost. Such a refusal takes a goroutine and 4 KiB for up to a
+// second. So at most 64 run at the same time, and 64 more for addresses that are over
+// their share; further connections over a limit are closed without an answer. A
+// connection over the share of its address is answered or closed half a second later.
 //
 // A connection of an address that opens them too fast waits until it is served: see
 // secondsOfShare. Meanwhile it takes a timer and no goroutine, and makes way as an idle one
@@ -82,6 +82,8 @@ type Connections struct {
 	closed   atomic.Int64
 	delayed  atomic.Int64
 	refusing chan struct{}
+	// refusingShare holds one for each that is answered because its address has its share.
+	refusingShare chan struct{}
 
 	delayedRefusals atomic.Int64
 
@@ -109,7 +111,7 @@ type connection struct {
 // LimitConnections returns a net.Listener that accepts connections of ln within limits.
 func LimitConnections(ln net.Listener, limits ConnectionLimits) *Connections {
 	l := &Connections{
-		Listener: ln, limits: limits, refusing: make(chan struct{}, maxRefusing), open: map[net.Conn]*connection{}, leaving: map[net.Conn]*time.Timer{}, idle: list.New(),
+		Listener: ln, limits: limits, refusing: make(chan struct{}, maxRefusing), refusingShare: make(chan struct{}, maxRefusing), open: map[net.Conn]*connection{}, leaving: map[net.Conn]*time.Timer{}, idle: list.New(),
 		ready: make(chan net.Conn), fails: make(chan error), ended: make(chan struct{}),
 	}
 	if n := limits.MaxPerAddress; n > 0 && n < limits.Max {
@@ -242,14 +244,15 @@ const (
 // closes it. An address that has its share waits for that, since it may come again at once.
 func (l *Connections) refuse(c net.Conn, why verdict) {
 	var wait time.Duration
+	places := l.refusing
 	if why == overShare {
-		wait = shareRefusalDelay
+		wait, places = shareRefusalDelay, l.refusingShare
 	}
 	select {
-	case l.refusing <- struct{}{}:
+	case places <- struct{}{}:
 		go func() {
 			l.answer(c, wait)
-			<-l.refusing
+			<-places
 		}()
 		return
 	default:

@@ -43,7 +43,7 @@ func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // ownTrouble says whether the refusal is about the server, and would meet any request.
 func (f *Refusal) ownTrouble() bool {
 	switch f.Code {
-	case "not_written", "in_doubt", "not_ready":
+	case "not_written", "in_doubt", "not_ready", "overloaded", "no_servers", "full":
 		return true
 	}
 	return false

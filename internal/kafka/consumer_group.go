@@ -168,6 +168,17 @@ type member struct {
 	idle     atomic.Bool // whether the latest generation assigned no partition to it
 }
 
+// topicIDs returns the ids of the topics that the work depends on.
+func (m *member) topicIDs() map[string]string {
+	ids := map[string]string{}
+	for name, is := range m.topics {
+		if is.id != (topicID{}) {
+			ids[name] = is.id.String()
+		}
+	}
+	return ids
+}
+
 // watch ends the membership when the topic's number of partitions changes, when a topic
 // was made anew, and when the group passes it over (errPassedOver).
 func (m *member) watch(ctx context.Context) {
@@ -281,6 +292,13 @@ func (m *member) claim(ctx context.Context, gen *kafka.Generation, partition int
 	if err != nil {
 		return err
 	}
+	now, err := m.client.waitIdentity(ctx, m.topic)
+	if err != nil {
+		return err
+	}
+	if now.id != m.was.id { // the offsets may be of the new log, and the commit of the old one
+		return &anewError{m.topic, now}
+	}
 	return m.work(ctx, stream.Claim{
 		Topic:      m.topic,
 		Partition:  partition,
@@ -290,5 +308,6 @@ func (m *member) claim(ctx context.Context, gen *kafka.Generation, partition int
 		End:        end,
 		Log:        m.client.readerOf(m.was.id, m.topic, partition),
 		Offsets:    committer{m, gen, partition},
+		TopicIDs:   m.topicIDs(),
 	})
 }

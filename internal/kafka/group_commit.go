@@ -22,11 +22,20 @@ func (c *Client) Committed(ctx context.Context, group, topic string, partition i
 	if err != nil || of == (topicID{}) {
 		return commit, err
 	}
-	now, err := c.identify(ctx, topic)
-	if err == nil && now.id != of || errors.Is(err, kafka.UnknownTopicOrPartition) {
+	var now identity
+	err = c.retry(ctx, func(ctx context.Context) (err error) {
+		if now, err = c.identify(ctx, topic); errors.Is(err, kafka.UnknownTopicOrPartition) {
+			now, err = identity{}, nil
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return commit, fmt.Errorf("id of %s, for the commit of group %s: %w", topic, group, adviseACL(err, "Read or Write", "topic "+topic))
+	case now.id != of:
 		return stream.Commit{Offset: stream.None}, nil
 	}
-	return commit, err
+	return commit, nil
 }
 
 // committed does the work of Committed. It also returns the id of the topic in which the

@@ -10,6 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -64,14 +65,10 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 		return stream.Batch{}, fmt.Errorf("%w: %w", damaged, err)
 	}
 	anew, isAnew := errors.AsType[*anewError](err)
-	if isAnew {
-		r.id = anew.now.id
-		r.client.cfg.Logger.Info("the topic that is read was made anew", "topic", r.topic, "partition", r.partition)
-	}
 	if isAnew || errors.Is(err, kafka.OffsetOutOfRange) {
 		e := &stream.OutOfRangeError{Topic: r.topic, Partition: r.partition, Offset: offset, Anew: isAnew}
 		if e.Start, e.End, err = r.client.Offsets(ctx, r.topic, r.partition); err == nil {
-			return stream.Batch{}, e
+			return r.outOfRange(ctx, e, anew)
 		}
 	}
 	if err != nil {
@@ -79,6 +76,25 @@ func (r *reader) Fetch(ctx context.Context, offset int64, wait time.Duration) (s
 	}
 	return b, nil
 }
+
+// outOfRange returns the error of a fetch of an offset that the log does not have. If it
+// has it all the same, another leader has taken over meanwhile: then it returns an empty
+// batch that does not reach the end.
+func (r *reader) outOfRange(ctx context.Context, e *stream.OutOfRangeError, anew *anewError) (stream.Batch, error) {
+	if e.Anew {
+		r.id = anew.now.id
+		r.client.cfg.Logger.Info("the topic that is read was made anew", "topic", r.topic, "partition", r.partition)
+		return stream.Batch{}, e
+	}
+	if e.Offset < e.Start || e.Offset > e.End {
+		return stream.Batch{}, e
+	}
+	err := sleep.For(ctx, retryPause)
+	return stream.Batch{Next: e.Offset, HighWatermark: e.End + 1}, err
+}
+
+// retryPause is how long a reader waits for a leader that has just taken over.
+const retryPause = 100 * time.Millisecond
 
 // fetch makes one attempt of Fetch.
 func (r *reader) fetch(ctx context.Context, offset int64, wait time.Duration) (stream.Batch, error) {

@@ -83,6 +83,16 @@ func (c *Client) waitIdentity(ctx context.Context, topic string) (identity, erro
 	return now, nil
 }
 
+// TopicID returns the id of a topic, which one that is deleted and created again does not
+// have any more; empty: the brokers have no ids.
+func (c *Client) TopicID(ctx context.Context, topic string) (string, error) {
+	now, err := c.waitIdentity(ctx, topic)
+	if err != nil || now.id == (topicID{}) {
+		return "", err
+	}
+	return now.id.String(), nil
+}
+
 // maxVersions returns the greatest version of each request that the brokers support. It
 // asks one of them, once.
 func (c *Client) maxVersions(ctx context.Context) (map[protocol.ApiKey]int, error) {

@@ -81,7 +81,7 @@ func (k *TopicKeeper) look(ctx context.Context, t *Topic) {
 		log.Warn("a topic is gone: it is created again if nobody does so soon", "topic", t.Name, "in", recreateDelay.String())
 	}
 	k.mu.Unlock()
-	if err != nil && g != nil && time.Since(g.since) >= recreateDelay {
+	if errors.Is(err, kafka.UnknownTopicOrPartition) && g != nil && time.Since(g.since) >= recreateDelay {
 		k.create(ctx, *t, g)
 	}
 }

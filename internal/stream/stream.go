@@ -107,6 +107,10 @@ type Claim struct {
 	Start, End int64  // the log's first offset, and the one after its last, at the time of the claim
 	Log        Reader
 	Offsets    Committer
+	// TopicIDs are the ids of Topic and of the other topics that the work depends on, by
+	// their names: a topic that is deleted and created again has another one. Brokers that
+	// have no ids leave them empty.
+	TopicIDs map[string]string
 }
 
 // Errors of appending and committing, for errors.Is.

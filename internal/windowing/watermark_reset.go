@@ -30,7 +30,7 @@ func (w Windows) HoldAt(now int64, m wire.Mark, end int64) wire.Mark {
 func (w Windows) ResetAt(now int64, states []State) wire.WatermarkReset {
 	r := wire.WatermarkReset{Version: wire.FormatVersion, Watermark: now}
 	for _, s := range states {
-		r.Spent = w.join(maxSpent/2, r.Spent, w.countedAfter(s, w.Closed(now)))
+		r.Spent = w.JoinUpTo(maxSpent/2, r.Spent, w.countedAfter(s, w.Closed(now)))
 	}
 	return r
 }
@@ -41,27 +41,32 @@ func (w Windows) ResetAt(now int64, states []State) wire.WatermarkReset {
 // for one that was counted in.
 //
 // A watermark that is not ahead of that of the reset stays as it is. The windows that
-// other partitions have counted in are spent all the same.
+// other partitions have counted in are spent all the same. A reset does nothing if another
+// one was applied since its hold: it may be the same record, written twice, and the
+// reducers close windows again.
 func (w Windows) Reset(s State, r wire.WatermarkReset, offset int64) State {
+	if s.Reset > r.Held {
+		return s
+	}
 	others := slices.Clone(r.Spent)
-	for i, s := range others {
-		others[i] = wire.WindowRange{w.roundDown(s[0]), w.roundDown(s[1] + w.Length - 1)}
+	for i, other := range others {
+		others[i] = wire.WindowRange{w.roundDown(other[0]), w.roundDown(other[1] + w.Length - 1)}
 	}
 	if s.Watermark <= r.Watermark {
-		s.Spent, s.Reset = w.after(w.join(maxSpent/2, s.Spent, others), w.Closed(s.Watermark)), offset+1
+		s.Spent, s.Reset = w.After(w.JoinUpTo(maxSpent/2, s.Spent, others), w.Closed(s.Watermark)), offset+1
 		return s
 	}
 	closed := w.Closed(r.Watermark)
-	spent := w.join(maxSpent/2, others, w.countedAfter(s, closed))
-	return State{Watermark: r.Watermark, Spent: w.after(spent, closed), Reset: offset + 1}
+	spent := w.JoinUpTo(maxSpent/2, others, w.countedAfter(s, closed))
+	return State{Watermark: r.Watermark, Spent: w.After(spent, closed), Reset: offset + 1}
 }
 
 // countedAfter returns the windows after the one that ends at end in which reactions may
 // have been counted.
 func (w Windows) countedAfter(s State, end int64) []wire.WindowRange {
-	counted := w.counted(State{Spent: w.Ahead(s)})
+	counted := w.counted(w.Ahead(s))
 	if newest := w.Of(max(s.Watermark, 0)); newest > end {
 		counted = append(counted, w.without(wire.WindowRange{end + w.Length, newest}, s.Skipped)...)
 	}
-	return w.after(w.join(maxSpent/2, counted), end)
+	return w.After(w.JoinUpTo(maxSpent/2, counted), end)
 }

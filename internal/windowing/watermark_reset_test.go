@@ -1,12 +1,14 @@
 package windowing_test
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	diff "github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
@@ -34,23 +36,69 @@ func TestSkippedWindows(t *testing.T) {
 			for _, at := range tt.times {
 				_, _, s = w.Assign(s, at)
 			}
-			if diff := cmp.Diff(tt.want, s.Skipped); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			if d := diff.Diff(tt.want, s.Skipped); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
 			}
 		})
 	}
 }
 
-// A state remembers the newest sixteen ranges of skipped windows.
+// A state remembers eight ranges of skipped windows, and rather those of a wrong clock than
+// those of silences before and after.
 func TestSkippedWindowsAreBounded(t *testing.T) {
 	w, s := twos(t), windowing.Begin()
-	for i := range int64(17) {
+	now := int64(51000)
+	later := func(by int64) {
+		now += by
 		for range 2 {
-			_, _, s = w.Assign(s, 51000+20_000*i)
+			_, _, s = w.Assign(s, now)
 		}
 	}
-	if n := len(s.Skipped); n != 16 || s.Skipped[0] != (wire.WindowRange{54000, 60000}) {
-		t.Errorf("%d ranges, the first %v; want 16, without that of before the first", n, s.Skipped[0])
+	for i := range int64(30) {
+		later(40_000 + 2000*(i*7%11)) // nights
+	}
+	wrong := wire.WindowRange{w.Of(now) + 2000, w.Of(now) + 1_000_000 - 12_000}
+	later(1_000_000)
+	for i := range int64(30) {
+		later(16_000 + 2000*(i*5%7)) // pauses
+	}
+	if len(s.Skipped) != 8 || !slices.Contains(s.Skipped, wrong) {
+		t.Errorf("%v are remembered, want eight and among them %v", s.Skipped, wrong)
+	}
+	if !slices.IsSortedFunc(s.Skipped, func(a, b wire.WindowRange) int { return cmp.Compare(a[0], b[0]) }) {
+		t.Errorf("they are out of order: %v", s.Skipped)
+	}
+	r := w.ResetAt(wrong[0]+500_000, []windowing.State{s})
+	r.Held = 200
+	s = w.Reset(s, r, 200)
+	if end, _, _ := w.Assign(s, wrong[0]+500_000); end != w.Of(wrong[0]+500_000) {
+		t.Errorf("after a reset a reaction is counted in the window that ends at %d", end)
+	}
+}
+
+// Where windows are spent for long after a reset, the state is ahead of the clock.
+func TestShownFrom(t *testing.T) {
+	w := twos(t)
+	spent := func(until int64) windowing.State {
+		return windowing.State{Watermark: 50_000, Spent: []wire.WindowRange{{52_000, until}}}
+	}
+	for name, tt := range map[string]struct {
+		state windowing.State
+		end   int64
+		ahead bool
+	}{
+		"nothing yet":                   {windowing.Begin(), 52_000, false},
+		"not ahead":                     {state(50_000), 52_000, false},
+		"as far as right clocks":        {state(55_000), 52_000, false},
+		"its window is just not closed": {state(61_999), 52_000, false},
+		"its window is closed":          {state(62_000), 54_000, true},
+		"by an hour":                    {state(3_662_000), 3_654_000, true},
+		"a few windows are spent":       {spent(118_000), 120_000, false},
+		"too many are":                  {spent(120_000), 122_000, true},
+	} {
+		if end, ahead := w.ShownFrom(tt.state, 50_500); end != tt.end || ahead != tt.ahead {
+			t.Errorf("%s: ShownFrom = %d, %v; want %d, %v", name, end, ahead, tt.end, tt.ahead)
+		}
 	}
 }
 
@@ -78,10 +126,13 @@ func TestReset(t *testing.T) {
 	assign(99000, 100000) // a far time
 	assign(99000, 100000) // that is confirmed
 	assign(55000, 90000)  // so this one is late
-	if _, ahead := w.ShownFrom(s.Watermark, 56000); !ahead {
+	if _, ahead := w.ShownFrom(s, 56000); !ahead {
 		t.Error("the watermark is not ahead")
 	}
-	reset(w.ResetAt(56000, []windowing.State{s}), 5)
+	r := w.ResetAt(56000, []windowing.State{s})
+	r.Held = 4
+	reset(r, 5)
+	reset(r, 6) // it was written twice
 	if s.Watermark != 56000 || s.Reset != 6 {
 		t.Errorf("the watermark is %d and the reset %d, want 56000 and 6", s.Watermark, s.Reset)
 	}
@@ -96,16 +147,17 @@ func TestReset(t *testing.T) {
 	assign(92000, 102000)
 	assign(99000, 102000)
 	assign(102000, 104000)
-	reset(wire.WatermarkReset{Version: 1, Watermark: 102000}, 17) // it is not ahead
+	reset(wire.WatermarkReset{Version: 1, Watermark: 102000, Held: 6}, 17) // it is not ahead
 	if s.Watermark != 102000 || s.Reset != 18 {
 		t.Errorf("the watermark is %d and the reset %d, want 102000 and 18", s.Watermark, s.Reset)
 	}
-	reset(wire.WatermarkReset{Version: 1, Watermark: 101999}, 18)
+	reset(wire.WatermarkReset{Version: 1, Watermark: 101999, Held: 17}, 18) // another was applied since its hold
+	reset(wire.WatermarkReset{Version: 1, Watermark: 101999, Held: 18}, 18)
 	if s.Watermark != 101999 || s.Reset != 19 {
 		t.Errorf("the watermark is %d and the reset %d, want 101999 and 19", s.Watermark, s.Reset)
 	}
 	assign(103000, 106000) // nothing that was counted in is counted in again
-	reset(wire.WatermarkReset{Version: 1, Watermark: 200000, Spent: []wire.WindowRange{{107001, 108001}}}, 20)
+	reset(wire.WatermarkReset{Version: 1, Watermark: 200000, Held: 20, Spent: []wire.WindowRange{{107001, 108001}}}, 20)
 	if s.Watermark != 103000 || s.Reset != 21 {
 		t.Errorf("the watermark is %d and the reset %d, want 103000 and 21", s.Watermark, s.Reset)
 	}
@@ -152,7 +204,8 @@ func TestAfterAResetNoWindowIsUsedTwice(t *testing.T) {
 				continue
 			}
 			r := w.ResetAt(now, states)
-			if got, ok, err := wire.DecodeWatermarkReset(r.Encode()); !ok || err != nil || cmp.Diff(r, got) != "" {
+			r.Held = offset
+			if got, ok, err := wire.DecodeWatermarkReset(r.Encode()); !ok || err != nil || diff.Diff(r, got) != "" {
 				t.Fatalf("%+v is read as %+v, %v, %v", r, got, ok, err)
 			}
 			for i, s := range states {
@@ -170,7 +223,7 @@ func TestAfterAResetNoWindowIsUsedTwice(t *testing.T) {
 				}
 			}
 			for _, s := range states {
-				if len(s.Spent) > wire.MaxWindowRanges || len(s.Skipped) > 16 {
+				if len(s.Spent) > wire.MaxWindowRanges || len(s.Skipped) > 8 {
 					t.Fatalf("a state is too large: %+v", s)
 				}
 			}
@@ -203,6 +256,7 @@ func TestAResetOpensSkippedWindows(t *testing.T) {
 				states[i] = s
 			}
 			r := w.ResetAt(now, states)
+			r.Held = 150
 			for i := range states {
 				s := w.Reset(states[i], r, 150)
 				for _, at := range []int64{now, now + 1, now + 1999, now - 1999, now + 5000} {

@@ -22,10 +22,15 @@ type State struct {
 	// reset. There are at most maxSpent ranges, oldest first, with other windows between.
 	Spent []wire.WindowRange
 	// Skipped are windows in which nothing was counted, since the watermark rose beyond
-	// them to a far time: the newest maxSkipped ranges of them. A reset opens them again.
+	// them to a far time: at most maxSkipped ranges. A reset opens them again.
 	Skipped []wire.WindowRange
 	// Reset is the offset after the record that last reset the watermark; 0: none did.
 	Reset int64
+}
+
+// StateOf returns the state that a commit tells.
+func StateOf(c wire.CombinerCommit) State {
+	return State{Watermark: c.Watermark, Pending: c.Pending, Spent: c.Spent, Skipped: c.Skipped, Reset: c.Reset}
 }
 
 // Begin is the state before the first reaction.
@@ -36,7 +41,7 @@ const (
 	// maxSpent bounds State.Spent. While there are so many, every far time counts as
 	// confirmed. A stranger who can write that many can write two in a row as well.
 	maxSpent   = wire.MaxWindowRanges
-	maxSkipped = 16
+	maxSkipped = 8
 )
 
 // Assign returns the end of the window that a reaction belongs to, and the state after
@@ -116,20 +121,37 @@ func (w Windows) advance(s State, watermark int64) State {
 	closed := w.Closed(watermark)
 	first := w.Of(max(s.Watermark, 0)) + w.Length // nothing is counted in it or after it, but for what Spent tells
 	if first <= closed {
-		skipped := append(slices.Clip(s.Skipped), w.without(wire.WindowRange{first, closed}, w.counted(s))...)
-		s.Skipped = skipped[max(0, len(skipped)-maxSkipped):]
+		s.Skipped = newest(append(slices.Clip(s.Skipped), w.without(wire.WindowRange{first, closed}, w.counted(s.Spent))...))
 	}
 	s.Watermark = watermark
 	if len(s.Spent) > 0 && s.Spent[0][0] <= closed {
-		s.Spent = w.after(s.Spent, closed)
+		s.Spent = w.After(s.Spent, closed)
 	}
 	return s
 }
 
+// newest returns at most maxSkipped of the ranges, which are ordered and may be changed. It
+// drops what is shorter than a later range first, the oldest before: each silence adds a
+// short one, and a wrong clock a long one, which a reset needs.
+func newest(ranges []wire.WindowRange) []wire.WindowRange {
+	for len(ranges) > maxSkipped {
+		drop, longest := len(ranges)-1, int64(-1)
+		for i, r := range slices.Backward(ranges) {
+			if length := r[1] - r[0]; length < longest {
+				drop = i
+			} else {
+				longest = length
+			}
+		}
+		ranges = slices.Delete(ranges, drop, drop+1)
+	}
+	return ranges
+}
+
 // counted returns the spent windows, each with the next one: a reaction that belongs to a
 // spent window is counted there.
-func (w Windows) counted(s State) []wire.WindowRange {
-	ranges := slices.Clone(s.Spent)
+func (w Windows) counted(spent []wire.WindowRange) []wire.WindowRange {
+	ranges := slices.Clone(spent)
 	for i := range ranges {
 		ranges[i][1] += w.Length
 	}
@@ -147,6 +169,4 @@ func (w Windows) notSpent(s State, end int64) int64 {
 }
 
 // IsSpent says whether the window that ends at end is spent.
-func (s State) IsSpent(end int64) bool {
-	return slices.ContainsFunc(s.Spent, func(r wire.WindowRange) bool { return end >= r[0] && end <= r[1] })
-}
+func (s State) IsSpent(end int64) bool { return Contains(s.Spent, end) }

@@ -102,7 +102,7 @@ func TestFarTimes(t *testing.T) {
 // A state is bounded whatever times a stranger writes. Once it holds as many spent
 // windows as it may, a far time counts as confirmed.
 func TestSpentWindowsAreBounded(t *testing.T) {
-	const bound = 32
+	const bound = wire.MaxWindowRanges
 	w, s := twos(t), state(51000)
 	far := func(i int64) int64 { return 10_000_000 - 20_000*i } // none confirms the one before
 	for i := range int64(bound) {

@@ -10,12 +10,12 @@ import (
 
 // Join returns the windows of all ranges as few ranges, oldest first.
 func (w Windows) Join(lists ...[]wire.WindowRange) []wire.WindowRange {
-	return w.join(math.MaxInt, lists...)
+	return w.JoinUpTo(math.MaxInt, lists...)
 }
 
-// join returns the windows of all ranges as few ranges, oldest first. If there are more
-// than most, it takes the windows between two of them in, where those are fewest.
-func (w Windows) join(most int, lists ...[]wire.WindowRange) []wire.WindowRange {
+// JoinUpTo does what Join does. But if there are more ranges than most, it takes the
+// windows between two of them in, where those are fewest.
+func (w Windows) JoinUpTo(most int, lists ...[]wire.WindowRange) []wire.WindowRange {
 	ranges := slices.Concat(lists...)
 	slices.SortFunc(ranges, func(a, b wire.WindowRange) int { return cmp.Compare(a[0], b[0]) })
 	var joined []wire.WindowRange
@@ -39,6 +39,11 @@ func (w Windows) join(most int, lists ...[]wire.WindowRange) []wire.WindowRange 
 	return joined
 }
 
+// Contains says whether the window that ends at end is in one of the ranges.
+func Contains(ranges []wire.WindowRange, end int64) bool {
+	return slices.ContainsFunc(ranges, func(r wire.WindowRange) bool { return end >= r[0] && end <= r[1] })
+}
+
 // without returns the windows of all that are in none of the ranges, oldest first. The
 // ranges are ordered.
 func (w Windows) without(all wire.WindowRange, ranges []wire.WindowRange) []wire.WindowRange {
@@ -54,9 +59,9 @@ func (w Windows) without(all wire.WindowRange, ranges []wire.WindowRange) []wire
 	return append(left, all)
 }
 
-// after returns the windows of the ranges that end after end, which is the end of a
+// After returns the windows of the ranges that end after end, which is the end of a
 // window or Never. The ranges are ordered.
-func (w Windows) after(ranges []wire.WindowRange, end int64) []wire.WindowRange {
+func (w Windows) After(ranges []wire.WindowRange, end int64) []wire.WindowRange {
 	i := slices.IndexFunc(ranges, func(r wire.WindowRange) bool { return r[1] > end })
 	if i < 0 {
 		return nil

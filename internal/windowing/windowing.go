@@ -80,14 +80,12 @@ func (w Windows) Closed(watermark int64) int64 {
 	return w.roundDown(watermark - w.Lateness)
 }
 
-// ShownFrom returns from when on, in ms, the next reactions of a partition are shown,
-// whatever their times. It returns true if that is late because the watermark is further
-// ahead of the clock than the lateness. Right clocks are ahead by half of it at most.
-func (w Windows) ShownFrom(watermark, now int64) (at int64, isAhead bool) {
-	if watermark == Never || watermark-w.Lateness <= now {
-		return now, false
-	}
-	return w.Closed(watermark) + w.Length, true
+// ShownFrom returns the end of the window in which a reaction of now, in ms, is counted
+// in the state s. It returns true if that is ahead of the clock, so that reactions are not
+// shown before: the watermark is, or windows are spent up to then.
+func (w Windows) ShownFrom(s State, now int64) (end int64, isAhead bool) {
+	end, _, _ = w.Assign(s, now)
+	return end, w.Closed(s.Watermark) > now || end > now+w.Lateness+wire.MaxAhead.Milliseconds()
 }
 
 // roundDown returns the greatest multiple of the length that is not after t. t may be

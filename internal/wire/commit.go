@@ -75,12 +75,13 @@ type ReducerCommit struct {
 	// windows, whether a partial that comes later holds more than was emitted.
 	Open    []OpenWindows `json:"open,omitempty"`
 	Counted []Counted     `json:"counted,omitempty"`
-	// Lost is the end of the newest window of which retention has removed partials, ms;
-	// 0: there is none that is still open.
-	Lost int64 `json:"lost,omitempty"`
+	// Lost are the windows that are open and of which retention has removed partials.
+	Lost []WindowRange `json:"lost_windows,omitempty"`
 	// Resets are the last resets of watermarks by partition of emoji-topic, as marks tell
 	// them. Marks of before a reset must not raise the floor.
 	Resets []int64 `json:"resets,omitempty"`
+	// TopicID is the id of emoji-topic; empty: not known. Resets and Counted are of that.
+	TopicID string `json:"reactions_id,omitempty"`
 	Settings
 }
 
@@ -91,11 +92,11 @@ type Counted struct {
 	Newest int64 `json:"newest"`
 }
 
-// OpenWindows is about one or more open windows. Their first partials are at the offset
-// From or after it, up to the From of the next entry. Newest is the greatest end of these
-// windows and those of the entries before, in ms.
+// OpenWindows is about the open windows that end from Oldest to Newest, in ms. The first
+// partials of all of them are at the offset From or after it.
 type OpenWindows struct {
 	From   int64 `json:"from"`
+	Oldest int64 `json:"oldest"`
 	Newest int64 `json:"newest"`
 }
 

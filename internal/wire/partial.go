@@ -53,6 +53,9 @@ type Mark struct {
 	// that end after it, in ms, may grow again. Nothing is closed before the combiner has
 	// read the reset, which has an offset of Reset or greater.
 	Reopened int64 `json:"reopened,omitempty"`
+	// TopicID is the id of emoji-topic; empty: not known. Marks about a topic of the same
+	// name that is gone do not hold any more.
+	TopicID string `json:"reactions_id,omitempty"`
 	Settings
 }
 
@@ -76,12 +79,19 @@ func (p Progress) Encode() []byte {
 type NewerFormatError struct{ Version int }
 
 func (e *NewerFormatError) Error() string {
-	return fmt.Sprintf("format version %d is newer than the %d that this program reads: a newer emostream aggregate wrote it", e.Version, FormatVersion)
+	return fmt.Sprintf("format version %d is newer than the %d that this program reads: a newer emostream wrote it", e.Version, FormatVersion)
 }
 
 // MaxResettable is of how many partitions of emoji-topic watermarks can be reset: for so
 // many a reducer's commit tells the last reset.
-const MaxResettable = 48
+const MaxResettable = 40
+
+// Bounds of what partials and marks tell, so that what is noted of them has room in the
+// metadata of a commit.
+const (
+	maxOffset = 1 << 50
+	latestEnd = yearTenThousand + 60_000
+)
 
 // maxPartitions bounds the numbers of partitions that a mark may name. Kafka recommends
 // no more than 4,000 on a broker.
@@ -141,8 +151,8 @@ func (p *Partial) check() error {
 		return errors.New("it has no format version")
 	case p.Partition < 0 || p.Partition >= maxPartitions:
 		return fmt.Errorf("there is no partition %d", p.Partition)
-	case p.First < 0 || p.Next <= p.First:
-		return fmt.Errorf("it counts the offsets from %d to %d", p.First, p.Next)
+	case p.First < 0 || p.Next <= p.First || p.Next > maxOffset || p.End > latestEnd:
+		return fmt.Errorf("it counts the offsets from %d to %d of a window that ends at %d ms", p.First, p.Next, p.End)
 	case !ValidChannel(p.Channel) || len(p.Counts) == 0:
 		return errors.New("it has no channel or no counts")
 	}
@@ -164,6 +174,10 @@ func (m *Mark) check() error {
 		return fmt.Errorf("there are no %d and %d partitions", m.Partitions, m.Reducers)
 	case m.Partition < 0 || m.Partition >= m.Partitions:
 		return fmt.Errorf("there is no partition %d of %d", m.Partition, m.Partitions)
+	case m.Reported > latestEnd || m.Closed > latestEnd:
+		return fmt.Errorf("no windows end at %d and %d ms", m.Reported, m.Closed)
+	case m.Reset < 0 || m.Reset > maxOffset || m.Reopened != 0 && !IsTime(m.Reopened):
+		return fmt.Errorf("no reset has the offset %d or opens the windows after %d ms", m.Reset, m.Reopened)
 	case m.WindowMS < 1 || m.LatenessMS < 1:
 		return fmt.Errorf("nothing is counted by %v", m.Settings)
 	}

@@ -46,7 +46,7 @@ func TestDecodeProgressRefuses(t *testing.T) {
 		"both":                          {`{"partial":{"v":1},"mark":{"v":1}}`, "neither"},
 		"a partial without a version":   {`{"partial":{"partition":0}}`, "it has no format version"},
 		"a partial of a newer version":  {`{"partial":{"v":2,"partition":0}}`, "format version 2 is newer than the 1 that this program reads"},
-		"a mark of a newer version":     {`{"mark":{"v":2,"partition":0}}`, "a newer emostream aggregate wrote it"},
+		"a mark of a newer version":     {`{"mark":{"v":2,"partition":0}}`, "a newer emostream wrote it"},
 		"a newer one of other fields":   {`{"mark":{"v":2,"partition":"first"}}`, "format version 2"},
 		"a newer one among garbage":     {`{"mark":{"v":2,"partition":`, "unexpected end"},
 		"a version that is a word":      {`{"mark":{"v":"two"}}`, "cannot unmarshal"},

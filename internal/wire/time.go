@@ -20,15 +20,6 @@ func (t Time) String() string { return string(AppendTime(nil, int64(t))) }
 // MarshalText returns the time in TimeFormat.
 func (t Time) MarshalText() ([]byte, error) { return AppendTime(nil, int64(t)), nil }
 
-// UnmarshalText reads a time in RFC 3339. It cuts off what is finer than milliseconds.
-func (t *Time) UnmarshalText(text []byte) error {
-	at, err := time.Parse(time.RFC3339, string(text))
-	if err == nil {
-		*t = Time(at.UnixMilli())
-	}
-	return err
-}
-
 // yearTenThousand is when the year 10000 begins, in ms. JSON has no text for times from
 // then on.
 const yearTenThousand int64 = 253_402_300_800_000

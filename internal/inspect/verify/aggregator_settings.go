@@ -4,17 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/emostream/emostream/internal/inspect/topicreader"
+	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
-)
-
-// Defaults of the aggregator. They are used for a setting that was not given, if there
-// is no mark.
-const (
-	defaultWindow   = 2 * time.Second
-	defaultLateness = 10 * time.Second
 )
 
 // settings returns the settings that were given, completed by those of the newest mark
@@ -36,8 +29,8 @@ func (a *reader) settings(ctx context.Context, partitions int) (wire.Settings, s
 	switch {
 	case given != wire.Settings{}:
 		return wire.Settings{
-			WindowMS:   cmp.Or(given.WindowMS, defaultWindow.Milliseconds()),
-			LatenessMS: cmp.Or(given.LatenessMS, defaultLateness.Milliseconds()),
+			WindowMS:   cmp.Or(given.WindowMS, windowing.DefaultWindow.Milliseconds()),
+			LatenessMS: cmp.Or(given.LatenessMS, windowing.DefaultLateness.Milliseconds()),
 		}, "given", nil
 	}
 	return wire.Settings{}, "none", nil

@@ -72,7 +72,7 @@ func (l *Comparison) Ahead(topic string, now int64) (all []watermark.Ahead) {
 		return nil
 	}
 	for i, p := range l.log {
-		if until, ahead := windowing.Of(l.settings).ShownFrom(p.state.Watermark, now); ahead {
+		if until, ahead := windowing.Of(l.settings).ShownFrom(p.state, now); ahead {
 			all = append(all, watermark.Ahead{Topic: topic, Partition: i, Until: wire.Time(until)})
 		}
 	}

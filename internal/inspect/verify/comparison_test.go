@@ -349,7 +349,7 @@ func TestComparisonTellsWhatIsAhead(t *testing.T) {
 	if diff := cmp.Diff(want, l.Ahead("emoji-topic", base+3_589_999)); diff != "" {
 		t.Errorf("ahead (-want +got):\n%s", diff)
 	}
-	reset := wire.WatermarkReset{Version: 1, Watermark: base + 20_000}
+	reset := wire.WatermarkReset{Version: 1, Watermark: base + 20_000, Held: 4}
 	l.Reaction(1, stream.Record{Offset: 4, Time: base + 20_000, Value: reset.Encode()})
 	if got := l.Ahead("emoji-topic", base+20_000); got != nil {
 		t.Errorf("it was reset, and is told: %v", got)

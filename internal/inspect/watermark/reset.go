@@ -2,6 +2,7 @@ package watermark
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,6 +43,8 @@ type Partition struct {
 	// Until is the end of the first window in which reactions of now are counted, after
 	// the reset if there was one.
 	Until wire.Time `json:"until"`
+	// Unfinished says that it is not ahead, and an earlier reset did not end.
+	Unfinished bool `json:"unfinished,omitempty"`
 }
 
 // maxSkew is by how much the clock of whoever resets watermarks may be off.
@@ -73,10 +76,11 @@ func Reset(ctx context.Context, cfg Config) (Report, error) {
 // resetter is one run.
 type resetter struct {
 	Config
-	mark       wire.Mark // the newest of all
-	windows    windowing.Windows
-	partitions []*partition // of emoji-topic
-	ahead      time.Duration
+	windows    windowing.Windows // zero until a commit tells the settings
+	partitions []*partition      // of emoji-topic
+	reducers   int               // how many partitions emoji-partials has
+	topicID    string            // of emoji-topic
+	clockAhead time.Duration     // of this machine, against the brokers'
 	read       int64
 	known      int64
 	report     Report
@@ -87,48 +91,46 @@ type partition struct {
 	cursor *topicreader.Cursor
 	state  windowing.State // after the last record that was read
 	end    int64
+	held   int64 // the end when the hold was written
 }
 
 // now returns the time by the brokers' clock, ms.
-func (r *resetter) now() int64 { return time.Now().Add(-r.ahead).UnixMilli() }
+func (r *resetter) now() int64 { return time.Now().Add(-r.clockAhead).UnixMilli() }
 
-// prepare finds out how the reactions are counted, and where the commits are.
+// prepare finds out how the reactions are counted, and where the commits are. It asks the
+// commits and no marks: anybody who may write to emoji-partials can forge these.
 func (r *resetter) prepare(ctx context.Context) error {
-	reactions, partials := r.Names.Reactions(), r.Names.Partials()
+	reactions := r.Names.Reactions()
 	n, err := r.Client.Partitions(ctx, reactions)
 	if err != nil {
 		return err
 	}
-	reducers, err := r.Client.Partitions(ctx, partials)
-	if err != nil {
+	if r.topicID, err = r.Client.TopicID(ctx, reactions); err != nil {
 		return err
 	}
-	if r.mark, err = topicreader.NewestMark(ctx, r.Client, partials, reducers, r.Stall); err != nil {
+	if r.reducers, err = r.Client.Partitions(ctx, r.Names.Partials()); err != nil {
 		return err
 	}
-	switch {
-	case r.mark.Version == 0:
-		return fmt.Errorf("aggregate has counted nothing yet (there is no mark in %s): no watermark can be ahead", partials)
-	case r.mark.Partitions != n || r.mark.Reducers != reducers:
-		return fmt.Errorf("%s has %d partitions and %s %d, and aggregate counts for %d and %d: emostream doctor says what to do", reactions, n, partials, reducers, r.mark.Partitions, r.mark.Reducers)
-	case n > wire.MaxResettable:
+	if n > wire.MaxResettable {
 		return fmt.Errorf("%s has %d partitions, and watermarks of at most %d can be reset", reactions, n, wire.MaxResettable)
 	}
-	r.windows = windowing.Of(r.mark.Settings)
 	ahead, known, err := r.Client.ClockSkew(ctx, r.Names.Servers())
-	if err != nil {
+	if err != nil && !kafka.Permanent(err) { // it may be not allowed
 		return err
 	}
 	if known && ahead.Abs() > maxSkew {
 		return fmt.Errorf("this machine's clock is %v off Kafka's: set it first (chrony, NTP)", ahead.Round(time.Second))
 	}
-	r.ahead = ahead
+	r.clockAhead = ahead
 	for p := range n {
 		c, err := r.begin(ctx, p)
 		if err != nil {
 			return err
 		}
 		r.partitions = append(r.partitions, c)
+	}
+	if r.windows == (windowing.Windows{}) {
+		return fmt.Errorf("aggregate has counted nothing yet (%s has committed nothing of %s): no watermark can be ahead", r.Combine, reactions)
 	}
 	return nil
 }
@@ -145,7 +147,14 @@ func (r *resetter) begin(ctx context.Context, p int) (*partition, error) {
 		return nil, fmt.Errorf("the commit of %s at %s/%d cannot be read: %w", r.Combine, r.Names.Reactions(), p, err)
 	}
 	if ours {
-		start.state = windowing.State{Watermark: meta.Watermark, Pending: meta.Pending, Spent: meta.Spent, Skipped: meta.Skipped, Reset: meta.Reset}
+		switch windows := windowing.Of(meta.Settings); r.windows {
+		case windowing.Windows{}:
+			r.windows = windows
+		case windows:
+		default:
+			return nil, fmt.Errorf("%s was counted with different settings, in partition %d with %v: emostream doctor says what to do", r.Names.Reactions(), p, meta.Settings)
+		}
+		start.state = windowing.StateOf(meta)
 		start.cursor.MoveTo(commit.Offset)
 	}
 	return start, nil
@@ -168,7 +177,7 @@ func (r *resetter) readAll(ctx context.Context) error {
 		r.known += end - c.cursor.Next()
 	}
 	for p, c := range r.partitions {
-		if err := c.cursor.Read(ctx, c.end, func(records []stream.Record) error { r.take(c, records); return nil }, nil); err != nil {
+		if err := c.cursor.Read(ctx, c.end, func(records []stream.Record) error { return r.take(c, records) }, nil); err != nil {
 			return err
 		}
 		if c.cursor.Next() < c.end {
@@ -179,17 +188,24 @@ func (r *resetter) readAll(ctx context.Context) error {
 }
 
 // take follows the watermark of a partition through records.
-func (r *resetter) take(c *partition, records []stream.Record) {
+func (r *resetter) take(c *partition, records []stream.Record) error {
 	for _, rec := range records {
 		if _, err := wire.DecodeCountedFields(rec.Value); err == nil {
 			_, _, c.state = r.windows.Assign(c.state, rec.Time)
-		} else if reset, ok, _ := wire.DecodeWatermarkReset(rec.Value); ok {
+			continue
+		}
+		reset, ok, err := wire.DecodeWatermarkReset(rec.Value)
+		if _, newer := errors.AsType[*wire.NewerFormatError](err); newer {
+			return err
+		}
+		if ok {
 			c.state = r.windows.Reset(c.state, reset, rec.Offset)
 		}
 	}
 	if r.read += int64(len(records)); r.Progress != nil {
 		r.Progress(r.read, r.known)
 	}
+	return nil
 }
 
 // find finds the partitions that are to be reset: those that are ahead of the clock, and
@@ -200,9 +216,9 @@ func (r *resetter) find(ctx context.Context) error {
 		return err
 	}
 	for p, c := range r.partitions {
-		until, isAhead := r.windows.ShownFrom(c.state.Watermark, r.now())
+		until, isAhead := r.windows.ShownFrom(c.state, r.now())
 		if isAhead || c.state.Reset < begun[p] {
-			r.report.Ahead = append(r.report.Ahead, Partition{p, wire.Time(c.state.Watermark), wire.Time(until)})
+			r.report.Ahead = append(r.report.Ahead, Partition{p, wire.Time(c.state.Watermark), wire.Time(until), !isAhead})
 		}
 	}
 	return nil
@@ -211,7 +227,7 @@ func (r *resetter) find(ctx context.Context) error {
 // begunResets returns the resets that reducers know of, by partition of emoji-topic.
 func (r *resetter) begunResets(ctx context.Context) ([]int64, error) {
 	begun := make([]int64, len(r.partitions))
-	for p := range r.mark.Reducers {
+	for p := range r.reducers {
 		commit, err := r.Client.Committed(ctx, r.Reduce, r.Names.Partials(), p)
 		if err != nil {
 			return nil, err
@@ -232,10 +248,12 @@ func (r *resetter) write(ctx context.Context) error {
 	now := r.now()
 	partials := r.Client.Writer(r.Names.Partials())
 	for _, found := range r.report.Ahead {
-		m := r.mark
-		m.Partition = found.Partition
-		hold := r.windows.HoldAt(now, m, r.partitions[found.Partition].end)
-		for reducer := range r.mark.Reducers {
+		c := r.partitions[found.Partition]
+		c.held = c.end
+		hold := r.windows.HoldAt(now, wire.Mark{
+			Partition: found.Partition, Partitions: len(r.partitions), Reducers: r.reducers, TopicID: r.topicID, Settings: r.windows.Settings(),
+		}, c.end)
+		for reducer := range r.reducers {
 			record := stream.Record{Time: now, Value: wire.Progress{Mark: &hold}.Encode()}
 			if err := partials.Write(ctx, reducer, []stream.Record{record}); err != nil {
 				return err
@@ -249,11 +267,12 @@ func (r *resetter) write(ctx context.Context) error {
 	for p, c := range r.partitions {
 		states[p] = c.state
 	}
-	now = r.now()
+	now = max(now, r.now())
 	reset := r.windows.ResetAt(now, states)
 	reactions := r.Client.Writer(r.Names.Reactions())
 	for i, found := range r.report.Ahead {
 		c := r.partitions[found.Partition]
+		reset.Held = c.held
 		if err := reactions.Write(ctx, found.Partition, []stream.Record{{Time: now, Value: reset.Encode()}}); err != nil {
 			return err
 		}

@@ -40,8 +40,16 @@ func Find(ctx context.Context, c *kafka.Client, group, topic string, partitions 
 			return nil, err
 		}
 		meta, ours, err := wire.DecodeCommit[wire.CombinerCommit](commit.Metadata)
-		if err == nil && ours && meta.Closed != windowing.Never && meta.Closed > now.UnixMilli() {
-			all = append(all, Ahead{topic, p, wire.Time(meta.Closed + meta.WindowMS)})
+		if err != nil || !ours {
+			continue
+		}
+		// The commit's state may be older than what the partition has closed.
+		windows, state := windowing.Of(meta.Settings), windowing.StateOf(meta)
+		if meta.Closed > windows.Closed(state.Watermark) {
+			state.Watermark = meta.Closed + meta.LatenessMS
+		}
+		if end, isAhead := windows.ShownFrom(state, now.UnixMilli()); isAhead {
+			all = append(all, Ahead{topic, p, wire.Time(end)})
 		}
 	}
 	return all, nil

@@ -95,11 +95,14 @@ func TestAlerts(t *testing.T) {
 	}
 }
 
-// metricsOfAll returns the names of all metrics of a running pipeline. Some exist only
-// after the first client was assigned or the first records were read.
+// metricsOfAll returns the names of all metrics of a pipeline on an embedded broker, which
+// has metrics, too. Some exist only after the first client was assigned or the first
+// records were read.
 func metricsOfAll(t *testing.T) (names []string) {
 	t.Helper()
-	_, in := up(t, "--ephemeral", "--metrics-listen", free(t))
+	in := &installation{t: t, servers: map[string]string{}}
+	p := start(t, "up", "--port", "0", "-o", "json", "--ephemeral", "--broker-listen", "localhost:"+port(free(t)), "--metrics-listen", free(t))
+	in.read(p.line())
 	if res := get(t, in.main[0]+"/register"); !strings.Contains(res, "server_url") {
 		t.Fatalf("/register: %s", res)
 	}

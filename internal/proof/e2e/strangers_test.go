@@ -34,8 +34,20 @@ func (w ward) pipeline(t *testing.T) (in *installation, run func() *process) {
 	return in, run
 }
 
+// verified is a report of consume --verify.
+type verified struct {
+	verify.Report
+	Ahead []ahead // in place of that of Report
+}
+
+// ahead is a partition whose watermark is ahead of the clock, as reports tell it.
+type ahead struct {
+	Partition int
+	Until     time.Time
+}
+
 // verified runs consume --verify, and returns its report and exit code.
-func (in *installation) verified(wait time.Duration) (r verify.Report, code int) {
+func (in *installation) verified(wait time.Duration) (r verified, code int) {
 	in.t.Helper()
 	cmd := exec.Command(binary, "consume", "--verify", "-o", "json", "--wait", wait.String(),
 		"--brokers", strings.Join(in.brokers, ","), "--topic-prefix", in.names.Prefix)
@@ -53,7 +65,7 @@ func (in *installation) verified(wait time.Duration) (r verify.Report, code int)
 
 // agrees fails the test unless consume --verify finds so many reactions, each counted
 // once.
-func (in *installation) agrees(reactions int64) verify.Report {
+func (in *installation) agrees(reactions int64) verified {
 	in.t.Helper()
 	r, code := in.verified(maxWait)
 	if code != 0 || r.Verdict != verify.Agree || r.Reactions != reactions || r.Counted != reactions {

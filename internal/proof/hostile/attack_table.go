@@ -121,7 +121,7 @@ func span(of []Result, figure func(Result) float64, format, unit string) string 
 func recovered(of []Result) string {
 	const looked = afterwards - windowLength // for longer nobody looked
 	if slices.ContainsFunc(of, func(r Result) bool { return r.Recovered < 0 }) {
-		return fmt.Sprintf("more than %.0f s", looked.Seconds())
+		return fmt.Sprintf("**more than %.0f s**", looked.Seconds())
 	}
 	return span(of, func(r Result) float64 { return r.Recovered.Seconds() }, "%.0f", " s")
 }

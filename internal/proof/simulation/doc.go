@@ -15,11 +15,12 @@
 //     its successor,
 //   - lose or repeat a write, delay an answer, or answer with fewer records than there are,
 //   - leave partitions without reactions, set the clocks of main servers apart, remove old
-//     records, and reset the consumer groups of reducers and publishers.
+//     records, reset the consumer groups of reducers and publishers,
+//   - set times that are far ahead, and reset watermarks, perhaps only half.
 //
 // Then the adversary stops, and what was promised must come true.
 //
-// In those of TestRetentionHistories it also removes records at any moment, those that
+// In the histories of TestRetentionHistories it also removes records at any moment, those that
 // nobody has read, too. Then everything must be counted right nevertheless, or a stage
 // must stop and say what is gone.
 //

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"hash/maphash"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"sync"
@@ -96,7 +97,7 @@ func runHistory(t *testing.T, seed uint64, removes, trace bool) (w *world) {
 		synctest.Test(t, func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 0))
 			w = &world{
-				t: t, rng: rng, set: newSettings(rng), topics: map[string]*topic{}, held: map[int]int64{}, roster: &roster.Roster{}, trace: trace,
+				t: t, rng: rng, set: newSettings(rng), topics: map[string]*topic{}, held: map[int]int64{}, reopened: math.MaxInt64, roster: &roster.Roster{}, trace: trace,
 				decoded: decoded{map[string]wire.Count{}, map[string]wire.Swarm{}},
 			}
 			if removes {

@@ -172,21 +172,21 @@ func mutants() []mutant {
 		},
 		{
 			rule: "the commit knows the far time that is pending", by: "./aggregator -run CombinerRecovers",
-			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.State{Watermark: $w, Pending: $p, Spent: $s, Skipped: $k, Reset: $r}", "$c.state = windowing.State{Watermark: $w, Spent: $s, Skipped: $k, Reset: $r}"},
+			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.StateOf($m)", "$c.state = windowing.StateOf($m)\nc.state.Pending = 0"},
 		},
 		{
 			rule: "the commit knows the windows that are spent", by: "./aggregator -run CombinerRecovers",
-			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.State{Watermark: $w, Pending: $p, Spent: $s, Skipped: $k, Reset: $r}", "$c.state = windowing.State{Watermark: $w, Pending: $p, Skipped: $k, Reset: $r}"},
+			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.StateOf($m)", "$c.state = windowing.StateOf($m)\nc.state.Spent = nil"},
 		},
 		{
 			rule: "the commit knows the windows that were skipped", by: "./aggregator -run Reset",
-			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.State{Watermark: $w, Pending: $p, Spent: $s, Skipped: $k, Reset: $r}", "$c.state = windowing.State{Watermark: $w, Pending: $p, Spent: $s, Reset: $r}"},
+			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.StateOf($m)", "$c.state = windowing.StateOf($m)\nc.state.Skipped = nil"},
 		},
 
 		// Rules of resets of a watermark.
 		{
 			rule:  "a window that was counted in is not skipped",
-			patch: patch{"internal/windowing.Windows.advance", "w.counted(s)", "nil"},
+			patch: patch{"internal/windowing.Windows.advance", "w.counted($spent)", "nil"},
 		},
 		{
 			rule: "the window after a spent one may have been counted in", by: "./internal/windowing -run Reset|Skipped",
@@ -194,11 +194,11 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "a reset spares what the partition has counted in",
-			patch: patch{"internal/windowing.Windows.Reset", "w.join($most, others, $own)", "w.join($most, others)"},
+			patch: patch{"internal/windowing.Windows.Reset", "w.JoinUpTo($most, others, $own)", "w.JoinUpTo($most, others)"},
 		},
 		{
 			rule: "a reset spares what other partitions have counted in", by: "./internal/windowing -run Reset",
-			patch: patch{"internal/windowing.Windows.Reset", "w.join($most, others, $own)", "w.join($most, $own)"},
+			patch: patch{"internal/windowing.Windows.Reset", "w.JoinUpTo($most, others, $own)", "w.JoinUpTo($most, $own)"},
 		},
 		{
 			rule:  "when a reset begins, reducers open windows again",
@@ -211,6 +211,23 @@ func mutants() []mutant {
 		{
 			rule:  "marks of before a reset do not hold any more",
 			patch: patch{"aggregator.Reducer.mark", "$m.Reset < $s.reset", "false"},
+		},
+		{
+			rule:  "a reset that was written twice is applied once",
+			patch: patch{"internal/windowing.Windows.Reset", "$s.Reset > $r.Held", "false"},
+			by:    "./internal/windowing -run TestReset",
+		},
+		{
+			rule: "a long range of skipped windows is not forgotten for short ones", by: "./internal/windowing -run Bounded",
+			patch: patch{"internal/windowing.newest", "$length < $longest", "false"},
+		},
+		{
+			rule: "marks about a topic that is gone do not hold", by: "./aggregator -run TopicThatIsGone",
+			patch: patch{"aggregator.Reducer.mark", "isOther($m.TopicID, $r.topicID)", "false"},
+		},
+		{
+			rule: "a window that is far ahead is added up at once", by: "./aggregator -run FarAhead",
+			patch: patch{"aggregator.Reducer.dueAt", "isFarAhead($r.windows, $k.end, $now)", "false"},
 		},
 		{
 			rule: "a reducer's commit knows the resets", by: "./aggregator -run FollowsAReset",
@@ -285,7 +302,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "the commit knows the watermark",
-			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.State{Watermark: $w, Pending: $p, Spent: $s, Skipped: $k, Reset: $r}", ""},
+			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.StateOf($m)", ""},
 		},
 		{
 			rule:  "the watermark of the commit is that at its offset",
@@ -422,11 +439,11 @@ func mutants() []mutant {
 		},
 		{
 			rule: "a partial is not added up alone when others of its window are gone", by: lost,
-			patch: patch{"aggregator.Reducer.partial", "$p.End <= $r.lostUntil", "false"},
+			patch: patch{"aggregator.Reducer.partial", "windowing.Contains($r.lost, $p.End)", "false"},
 		},
 		{
 			rule: "the commit knows of which windows partials are gone", by: lost,
-			patch: patch{"aggregator.Reducer.Commit", "$meta.Lost = $r.lostUntil", "_ = $r"},
+			patch: patch{"aggregator.Reducer.Commit", "$meta.Lost = $lost", ""},
 		},
 		{
 			rule: "the commit knows which windows were open before they are read again", by: lost,

@@ -36,7 +36,7 @@ func (w *world) beginReset() {
 			r.steps = append(r.steps, func() {
 				w.event("%s/%d: a reset of partition %d begins at %d", w.partials().name, n, i, reducer.end())
 				reducer.append(stream.Record{Time: now, Value: wire.Progress{Mark: &hold}.Encode()})
-				w.held[i] = hold.Reset
+				w.held[i], w.reopened = hold.Reset, min(w.reopened, hold.Reopened)
 			})
 		}
 	}
@@ -58,13 +58,17 @@ func (w *world) readStates() {
 		states = append(states, w.state(p, p.end()))
 	}
 	now := time.Now().UnixMilli()
-	value := w.windows().ResetAt(now, states).Encode()
+	reset := w.windows().ResetAt(now, states)
 	for _, i := range w.watermark.partitions {
-		w.watermark.steps = append(w.watermark.steps, func() {
-			p := w.reactions().partitions[i]
-			w.event("%s/%d: the watermark is reset at %d", w.reactions().name, i, p.end())
-			p.append(stream.Record{Time: now, Value: value})
-		})
+		reset.Held = w.held[i] - 1
+		value := reset.Encode()
+		for range 1 + w.rng.IntN(2) { // it may be written twice
+			w.watermark.steps = append(w.watermark.steps, func() {
+				p := w.reactions().partitions[i]
+				w.event("%s/%d: the watermark is reset at %d", w.reactions().name, i, p.end())
+				p.append(stream.Record{Time: now, Value: value})
+			})
+		}
 	}
 }
 

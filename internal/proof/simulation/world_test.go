@@ -28,6 +28,7 @@ type world struct {
 	faults    faults
 	calm      bool            // the adversary has stopped
 	watermark *watermarkReset // that runs; nil: none
+	reopened  int64           // resets have opened windows that end after it again
 	held      map[int]int64   // by partition of emoji-topic: the reset that its last hold waits for
 	reset     bool            // aggregate runs with --reset-lost
 	unshown   bool            // retention has removed counts that publishers may not have read
