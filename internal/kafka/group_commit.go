@@ -52,6 +52,9 @@ func (c *Client) committed(ctx context.Context, group, topic string, partition i
 		if err != nil {
 			return err
 		}
+		if errors.Is(res.Error, kafka.GroupIdNotFound) {
+			return nil // it has never committed
+		}
 		if res.Error != nil {
 			return res.Error
 		}

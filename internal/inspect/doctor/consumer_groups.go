@@ -40,6 +40,12 @@ func (s *session) counting(ctx context.Context, maxBehind time.Duration) []Findi
 		c.Ahead, err = watermark.Find(ctx, s.client, s.Group("combine"), reactions, c.Reactions, s.now())
 	}
 	if err == nil {
+		err = retry(ctx, func() (done bool, err error) { // one that runs ends soon
+			c.Unfinished, err = watermark.Unfinished(ctx, s.client, s.Names, s.Group("combine"), s.Group("reduce"), c.Reactions, c.Partials)
+			return len(c.Unfinished) == 0, err
+		})
+	}
+	if err == nil {
 		c.Reduce, err = s.group(ctx, "reduce", partials, func(metadata string) int64 {
 			var m wire.ReducerCommit
 			_ = json.Unmarshal([]byte(metadata), &m)

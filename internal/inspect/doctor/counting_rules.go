@@ -38,6 +38,8 @@ type Counting struct {
 	Other bool
 	// Ahead are the partitions of emoji-topic whose watermark is ahead of the clock.
 	Ahead []watermark.Ahead
+	// Unfinished are those of which a reset was interrupted.
+	Unfinished []int
 	// Reactions and Partials are the numbers of partitions of these topics.
 	Reactions, Partials int
 	// Given are the window and the lateness that are set on this machine; a zero one is
@@ -62,6 +64,10 @@ func CheckCounting(c Counting) []Finding {
 	for _, a := range c.Ahead {
 		l.wrong("watermark", fmt.Sprintf("that of %s/%d is ahead of the clock, and its reactions are not shown before %v", a.Topic, a.Partition, a.Until),
 			"a clock was wrong, or another program writes such times", "set the clock, then "+watermark.Command)
+	}
+	if len(c.Unfinished) > 0 {
+		l.wrong("reset", fmt.Sprintf("a reset of the watermark of %s was interrupted, in the partitions %v", c.Combine.Topic, c.Unfinished),
+			"until it ends, aggregate closes no windows", watermark.Command)
 	}
 	for _, h := range c.Hops {
 		if !well(l.all) {

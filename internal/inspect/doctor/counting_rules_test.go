@@ -53,6 +53,11 @@ func TestCount(t *testing.T) {
 			"set the clock, then emostream topics reset-watermark",
 			[]string{"wrong watermark"},
 		},
+		"a reset was interrupted": {
+			func(c *counting) { c.Unfinished = []int{0, 3} },
+			"a reset of the watermark of emoji-topic was interrupted, in the partitions [0 3]",
+			[]string{"wrong reset"},
+		},
 		"the log is shorter": {
 			func(c *counting) { c.Combine.Beyond = 5 }, "it has counted 5 records more than emoji-topic holds", []string{"wrong g-combine"},
 		},

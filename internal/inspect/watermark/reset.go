@@ -211,7 +211,7 @@ func (r *resetter) take(c *partition, records []stream.Record) error {
 // find finds the partitions that are to be reset: those that are ahead of the clock, and
 // those of which an earlier reset began, so that reducers wait for its end.
 func (r *resetter) find(ctx context.Context) error {
-	begun, err := r.begunResets(ctx)
+	begun, err := begunResets(ctx, r.Client, r.Reduce, r.Names.Partials(), r.reducers)
 	if err != nil {
 		return err
 	}
@@ -222,25 +222,6 @@ func (r *resetter) find(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// begunResets returns the resets that reducers know of, by partition of emoji-topic.
-func (r *resetter) begunResets(ctx context.Context) ([]int64, error) {
-	begun := make([]int64, len(r.partitions))
-	for p := range r.reducers {
-		commit, err := r.Client.Committed(ctx, r.Reduce, r.Names.Partials(), p)
-		if err != nil {
-			return nil, err
-		}
-		meta, _, err := wire.DecodeCommit[wire.ReducerCommit](commit.Metadata)
-		if err != nil {
-			return nil, fmt.Errorf("the commit of %s at %s/%d cannot be read: %w", r.Reduce, r.Names.Partials(), p, err)
-		}
-		for i := range min(len(begun), len(meta.Resets)) {
-			begun[i] = max(begun[i], meta.Resets[i])
-		}
-	}
-	return begun, nil
 }
 
 // write resets the partitions that were found.

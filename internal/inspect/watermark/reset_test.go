@@ -108,6 +108,15 @@ func (in *installation) ahead() int {
 	return len(found)
 }
 
+func (in *installation) unfinished() []int {
+	in.t.Helper()
+	partitions, err := watermark.Unfinished(in.t.Context(), in.client, in.names, "combine", "reduce", 2, 1)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	return partitions
+}
+
 // floor returns the floor that the reducer has committed.
 func (in *installation) floor() int64 {
 	in.t.Helper()
@@ -156,10 +165,11 @@ func TestReset(t *testing.T) {
 	windows := windowing.Windows{Length: windowing.MinWindow.Milliseconds(), Lateness: 1000}
 	hold := windows.HoldAt(time.Now().UnixMilli(), wire.Mark{Partitions: 2, Reducers: 1, Settings: windows.Settings()}, end)
 	in.write(in.names.Partials(), 0, time.Now(), wire.Progress{Mark: &hold}.Encode())
-	in.until("the reducer knows it", func() bool { return len(in.reset(true).Ahead) == 1 })
+	in.until("the reducer knows it", func() bool { return len(in.unfinished()) == 1 })
 	if r := in.reset(false); len(r.Ahead) != 1 || !r.Ahead[0].Unfinished || !r.Reset {
 		t.Errorf("the reset of partition 0 is not finished: %+v", r)
 	}
+	in.until("it is finished", func() bool { in.react(0, 1, 0); return len(in.unfinished()) == 0 })
 	before := in.floor()
 	in.until("windows are closed again", func() bool { in.react(0, 1, 0); in.react(1, 1, 0); return in.floor() > max(before, hold.Reopened) })
 	if r := in.reset(true); len(r.Ahead) != 0 {

@@ -54,3 +54,47 @@ func Find(ctx context.Context, c *kafka.Client, group, topic string, partitions 
 	}
 	return all, nil
 }
+
+// Unfinished returns the partitions of emoji-topic of which a reset has begun and did not
+// end, as the commits of the groups combine and reduce say, by their full names. For a
+// moment that is so with every reset.
+func Unfinished(ctx context.Context, c *kafka.Client, names wire.Topics, combine, reduce string, reactions, reducers int) ([]int, error) {
+	begun, err := begunResets(ctx, c, reduce, names.Partials(), reducers)
+	if err != nil {
+		return nil, err
+	}
+	var unfinished []int
+	for p := range reactions {
+		if begun[p] == 0 {
+			continue
+		}
+		commit, err := c.Committed(ctx, combine, names.Reactions(), p)
+		if err != nil {
+			return nil, err
+		}
+		if meta, ours, err := wire.DecodeCommit[wire.CombinerCommit](commit.Metadata); err == nil && ours && meta.Reset < begun[p] {
+			unfinished = append(unfinished, p)
+		}
+	}
+	return unfinished, nil
+}
+
+// begunResets returns the resets that reducers know of, by partition of emoji-topic; 0:
+// they know of none.
+func begunResets(ctx context.Context, c *kafka.Client, group, topic string, reducers int) (map[int]int64, error) {
+	begun := map[int]int64{}
+	for p := range reducers {
+		commit, err := c.Committed(ctx, group, topic, p)
+		if err != nil {
+			return nil, err
+		}
+		meta, _, err := wire.DecodeCommit[wire.ReducerCommit](commit.Metadata)
+		if err != nil {
+			return nil, fmt.Errorf("the commit of %s at %s/%d cannot be read: %w", group, topic, p, err)
+		}
+		for i, reset := range meta.Resets {
+			begun[i] = max(begun[i], reset)
+		}
+	}
+	return begun, nil
+}

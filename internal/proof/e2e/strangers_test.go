@@ -37,7 +37,7 @@ func (w ward) pipeline(t *testing.T) (in *installation, run func() *process) {
 // verified is a report of consume --verify.
 type verified struct {
 	verify.Report
-	Ahead []ahead // in place of that of Report
+	Ahead []ahead `json:"ahead"` // in place of that of Report
 }
 
 // ahead is a partition whose watermark is ahead of the clock, as reports tell it.

@@ -81,10 +81,13 @@ func TestFarTimes(t *testing.T) {
 	w := newWard(t)
 	in, run := w.pipeline(t)
 	brokers := strings.Join(w.brokers, ",")
-	create := exec.Command(binary, "topics", "create", "--brokers", brokers, "--topic-prefix", in.names.Prefix, "--lateness", "1h", "--clusters", "cluster_1", "--subscribers", "2")
-	if out, err := create.CombinedOutput(); err != nil {
-		t.Fatalf("topics create: %v: %s", err, out)
-	}
+	until(t, "the topics are created", func() error { // the broker has just been started
+		out, err := exec.Command(binary, "topics", "create", "--brokers", brokers, "--topic-prefix", in.names.Prefix, "--lateness", "1h", "--clusters", "cluster_1", "--subscribers", "2").CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+		return nil
+	})
 	p := run()
 	all := &outcomeCounts{accepted: map[string]int64{}}
 	in.shows(t, all)

@@ -169,7 +169,7 @@ func (w *world) check() {
 	}
 	for _, cluster := range w.clusters() {
 		w.equal(cluster, want, w.shown(w.topics[cluster]))
-		w.checkQuiet(cluster, want)
+		w.checkQuiet(cluster)
 	}
 	for i := range w.set.servers {
 		name := wire.Topics{}.Server(fmt.Sprintf("sub%d", i+1))
@@ -211,15 +211,13 @@ func (w *world) leaveOutFuture(want map[cell]int64) {
 
 // checkQuiet fails unless each channel got an empty swarm for the window after its last
 // one.
-func (w *world) checkQuiet(cluster string, want map[cell]int64) {
-	last := map[string]int64{}
-	for c := range want {
-		last[c.Channel] = max(last[c.Channel], c.End)
-	}
-	quiet := map[cell]bool{}
+func (w *world) checkQuiet(cluster string) {
+	last, quiet := map[string]int64{}, map[cell]bool{}
 	for _, r := range w.topics[cluster].partitions[0].own() {
 		if s := w.swarm(r); s.Total == 0 {
 			quiet[cell{End: s.Window.Start, Channel: s.Channel}] = true
+		} else {
+			last[s.Channel] = max(last[s.Channel], s.Window.End)
 		}
 	}
 	for channel, end := range last {

@@ -219,7 +219,7 @@ func mutants() []mutant {
 		},
 		{
 			rule: "a long range of skipped windows is not forgotten for short ones", by: "./internal/windowing -run Bounded",
-			patch: patch{"internal/windowing.newest", "$length < $longest", "false"},
+			patch: patch{"internal/windowing.newest", "$length < $longest", "$length < 0*$longest"},
 		},
 		{
 			rule: "marks about a topic that is gone do not hold", by: "./aggregator -run TopicThatIsGone",
