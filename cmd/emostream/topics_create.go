@@ -56,7 +56,7 @@ func newTopicsCreate(io streams) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "create",
-		Short: "Create the topics that are missing; the others stay as they are",
+		Short: "Create the topics that are missing; others stay as they are",
 		Example: `  emostream topics create --partitions 12
   emostream topics create --retention 72h --counts-retention 8760h`,
 		Args: cobra.NoArgs,

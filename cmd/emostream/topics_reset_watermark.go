@@ -25,7 +25,7 @@ func newTopicsResetWatermark(io streams) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "reset-watermark",
-		Short: "Let reactions be shown again after times that were far ahead of the clock",
+		Short: "Show reactions again after times far ahead of the clock",
 		Long: `Aggregate counts a partition of emoji-topic by the times of its reactions, and never
 asks the clock. If at least two in a row have times that are far ahead, because a clock
 was wrong or another program wrote them, all that follow are counted with them, in
@@ -64,6 +64,9 @@ func (f *resetWatermarkFlags) run(ctx context.Context, io streams) (watermark.Re
 		return watermark.Report{}, err
 	}
 	defer c.Close()
+	if err := f.mustExist(ctx, c, []string{f.names().Reactions(), f.names().Partials()}); err != nil {
+		return watermark.Report{}, err
+	}
 	printAfter := time.Now().Add(progressInterval)
 	r, err := watermark.Reset(ctx, watermark.Config{
 		Client: c, Names: f.names(), Combine: f.group("combine"), Reduce: f.group("reduce"), DryRun: f.dryRun, Stall: topicsTimeout,

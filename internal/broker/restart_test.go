@@ -228,8 +228,9 @@ func TestOffsetsGoOnAfterARestart(t *testing.T) {
 			if err := write(within(t), c, 1, "d"); err != nil {
 				t.Fatal(err)
 			}
-			if got, _, end := read(t, c, 1); end != 4 || got["d"] != 1 {
-				t.Errorf("after that the partition ends at %d with %v, want at 4 with d", end, got)
+			// On a busy machine it may be removed again before anybody reads it.
+			if _, end, err := c.Offsets(within(t), topic, 1); end != 4 || err != nil {
+				t.Errorf("after that the partition ends at %d, %v, want at 4", end, err)
 			}
 			// And again, when there was nothing to remove meanwhile.
 			eventually(t, emptied)

@@ -34,7 +34,7 @@ func TestTable(t *testing.T) {
 		"| " + attacks[0].What + " | `up` | 97 to 100 % | 100 % | 99 % | 1.0 to 1.5 | 7.0 | 2.0 to 3.0 | 0.4 | 0.9 | 1.0 | 100 | 0 s |",
 		"| " + attacks[1].What + " | stages | 100 % | 100 % | 99 % | 1.0 | 7.0 | 2.0 | 0.4 | 0.9 | 1.0 | 100 | 0 s |",
 		"| " + attacks[2].What + " | `up` | 100 % | 100 % | 99 % | **2.5** | 7.0 | 5.0 | 0.4 | 0.9 | 1.0 | 100 | 0 s |",
-		"| " + attacks[3].What + " | `up` | 0 % | 0 % | 0 % | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0 | more than 7 s |",
+		"| " + attacks[3].What + " | `up` | 0 % | 0 % | 0 % | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0.0 | 0 | **more than 7 s** |",
 	}
 	if len(lines) < len(want)+2 || !slices.Equal(lines[2:][:len(want)], want) {
 		t.Errorf("the table is\n%s\nwant these lines of results:\n%s", table, strings.Join(want, "\n"))
