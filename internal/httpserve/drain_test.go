@@ -152,11 +152,14 @@ func TestServeBoundsDraining(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			begun := make(chan struct{})
 			cause := make(chan error, 1)
+			closed := make(chan struct{}) // before that the handler does not return, or there would be an answer
 			addr, stop, done := start(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				close(begun)
 				<-r.Context().Done()
 				cause <- context.Cause(r.Context())
+				<-closed
 			}), drain)
+			defer close(closed)
 			c, err := net.Dial("tcp", addr)
 			if err != nil {
 				t.Fatal(err)
