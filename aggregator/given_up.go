@@ -164,6 +164,11 @@ func (r *Reducer) Lose(start int64) error {
 			return &PartialsError{r.partition, fmt.Sprintf("retention has removed the partials up to %d, and those from %d on were to be read again, since more has come for their window", start, w.first)}
 		}
 		delete(g.again.windows, end) // all of it was emitted, and stays so
+		for k := range r.open {
+			if k.end == end {
+				r.forgetWindow(k) // what was read again of it is not all
+			}
+		}
 		r.lose(wire.WindowRange{end, end})
 		r.lostCounted = slices.Clone(r.counted)
 	}

@@ -31,6 +31,7 @@ type Reducer struct {
 	position       int64              // offset of the next record
 	sources        []source           // by partition of emoji-topic; none until the number is known
 	resets         []int64            // of the sources, if any was reset
+	reopened       int64              // the greatest of the marks, ms; 0: none
 	closed         int64              // end of the newest window that all partitions have closed, ms
 	floor          int64              // end of the newest window that is closed, and of which all partials are held or emitted, ms
 	confirmedFloor int64              // the floor at the last confirmed emission: no more counts of windows up to it are written
@@ -182,6 +183,7 @@ func (r *Reducer) noteReset(m wire.Mark) {
 	if m.Reopened == 0 {
 		return
 	}
+	r.reopened = max(r.reopened, m.Reopened)
 	r.closed, r.floor = min(r.closed, m.Reopened), min(r.floor, m.Reopened)
 	r.confirmedFloor = min(r.confirmedFloor, r.floor)
 	for _, counted := range [][]wire.Counted{r.read, r.counted, r.countedEmitted, r.lostCounted} {
@@ -382,8 +384,12 @@ func (r *Reducer) counts(k key, t *total, now int64) WindowCounts {
 			{Key: wire.CompleteHeader, Value: strconv.AppendInt(nil, int64(n), 10)},
 		}
 		if r.confirmedFloor != windowing.Never {
-			closing := wire.Closing{Reducer: r.partition, Reducers: r.partitions, End: r.confirmedFloor}
-			w.Records[n-1].Headers = append(w.Records[n-1].Headers, stream.Header{Key: wire.ClosedHeader, Value: closing.Encode()})
+			closing := wire.Closing{Reducer: r.partition, Reducers: r.partitions, End: r.confirmedFloor, Reopened: r.reopened}
+			header := stream.Header{Key: wire.ClosedHeader, Value: closing.Encode()}
+			w.Records[n-1].Headers = append(w.Records[n-1].Headers, header)
+			if n > 1 && r.reopened != 0 { // who has called the window closed must know before its first count
+				w.Records[0].Headers = []stream.Header{header}
+			}
 		}
 	}
 	return w

@@ -17,7 +17,7 @@ func (r *Reducer) Commit() stream.Commit {
 	for _, o := range first {
 		offset = min(offset, o)
 	}
-	meta := wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Emitted: r.emitted, Resets: r.resets, TopicID: r.topicID, Settings: r.windows.Settings()}
+	meta := wire.ReducerCommit{Version: wire.FormatVersion, Floor: r.floor, Emitted: r.emitted, Resets: r.resets, TopicID: r.topicID, Reopened: r.reopened, Settings: r.windows.Settings()}
 	meta.Lost = r.windows.After(r.lost, r.floor)
 	if meta.Open = openWindows(first, r.openAtEmitted); len(meta.Open) > 0 || len(meta.Lost) > 0 {
 		meta.Counted = r.countedEmitted

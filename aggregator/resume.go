@@ -266,7 +266,7 @@ func (r *Reducer) resume(commit stream.Commit, start int64, resetLost bool) erro
 	}
 	r.floor, r.confirmedFloor, r.closed, r.emitted, r.countedEmitted = meta.Floor, meta.Floor, meta.Floor, meta.Emitted, meta.Counted
 	r.counted, r.read, r.resets = slices.Clone(meta.Counted), slices.Clone(meta.Counted), meta.Resets
-	r.openAtEmitted = meta.Open
+	r.openAtEmitted, r.reopened = meta.Open, meta.Reopened
 	if isOther(meta.TopicID, r.topicID) { // offsets and resets of that one say nothing
 		r.counted, r.read, r.countedEmitted, r.resets, meta.Counted = nil, nil, nil, nil, nil
 	}

@@ -45,27 +45,27 @@ func TestReducerFollowsAReset(t *testing.T) {
 		"of one partition": {
 			[]wire.Progress{hold(0, 4000, 6), partial(0, 6000, "main", 6, 7, "🔥", 1), resetMark(0, 6000, 4000, 6)},
 			4000,
-			[]string{"6000 main: 🔥1 (complete 1) (closed 0/1:4000)"},
+			[]string{"6000 main: 🔥1 (complete 1) (closed 0/1:4000/4000)"},
 		},
 		"before the combiner has read it": {
 			[]wire.Progress{hold(0, 4000, 6), mark(0, 6000, far), mark(1, 6000, far), partial(0, 6000, "main", 6, 7, "🔥", 1)},
 			4000,
-			[]string{"6000 main: 🔥1 (complete 1) (closed 0/1:4000)"},
+			[]string{"6000 main: 🔥1 (complete 1) (closed 0/1:4000/4000)"},
 		},
 		"of both, and one combiner has read it": {
 			[]wire.Progress{hold(0, 4000, 6), hold(1, 2000, 9), resetMark(0, never, 4000, 7), partial(0, 6000, "main", 6, 7, "🔥", 1)},
 			2000,
-			[]string{"6000 main: 🔥1 (complete 1) (closed 0/1:2000)"},
+			[]string{"6000 main: 🔥1 (complete 1) (closed 0/1:2000/4000)"},
 		},
 		"of both, and both have read it": {
 			[]wire.Progress{hold(0, 4000, 6), hold(1, 2000, 9), resetMark(0, never, 6000, 7), resetMark(1, never, 5000, 9), partial(0, 6000, "main", 6, 7, "🔥", 1)},
 			5000,
-			[]string{"6000 main: 🔥1 (complete 1) (closed 0/1:2000)"},
+			[]string{"6000 main: 🔥1 (complete 1) (closed 0/1:2000/4000)"},
 		},
 		"twice": {
 			[]wire.Progress{hold(0, 4000, 6), hold(0, 6000, 7), resetMark(0, never, 8000, 6), partial(0, 6000, "main", 6, 7, "🔥", 1)},
 			4000,
-			[]string{"6000 main: 🔥1 (complete 1) (closed 0/1:4000)"},
+			[]string{"6000 main: 🔥1 (complete 1) (closed 0/1:4000/6000)"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -40,6 +40,7 @@ type Merger struct {
 	newestIncomplete int64 // greatest end of a window that was sent without being called complete, at most the time of sending, ms
 
 	closed   []int64 // by reducer: end of the newest window that it has closed; empty if no reducer has said so
+	reopened []int64 // by reducer: after which window a reset has opened windows again; 0: none has
 	open     map[key]*window
 	channels map[string]*channel
 }
@@ -83,11 +84,14 @@ func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("the commit at %d cannot be read: %w", commit.Offset, err)
-	case !ours || len(meta.Closed) != meta.Reducers:
+	case !ours || len(meta.Closed) != meta.Reducers || len(meta.Reopened) != 0 && len(meta.Reopened) != meta.Reducers:
 		m.position = start
 		return m, nil
 	}
 	m.newestIncomplete, m.closed = meta.NewestIncomplete, meta.Closed
+	if m.reopened = meta.Reopened; m.reopened == nil {
+		m.reopened = make([]int64, len(m.closed))
+	}
 	return m, nil
 }
 
@@ -173,16 +177,22 @@ func (m *Merger) headers(hs []stream.Header, now int64) (emojis int) {
 				continue
 			}
 			if len(m.closed) != c.Reducers { // this is the first one, or their number has changed
-				m.closed = slices.Repeat([]int64{never}, c.Reducers)
+				m.closed, m.reopened = slices.Repeat([]int64{never}, c.Reducers), make([]int64, c.Reducers)
 			}
-			m.closed[c.Reducer] = max(m.closed[c.Reducer], c.End)
+			switch known := m.reopened[c.Reducer]; {
+			case c.Reopened > known:
+				m.closed[c.Reducer] = max(c.End, min(m.closed[c.Reducer], c.Reopened))
+				m.reopened[c.Reducer] = c.Reopened
+			case c.Reopened == known:
+				m.closed[c.Reducer] = max(m.closed[c.Reducer], c.End)
+			}
 		}
 	}
 	return emojis
 }
 
 // maxReducers keeps the metadata of a commit below what brokers allow (4 KiB).
-const maxReducers = 128
+const maxReducers = 80
 
 // isClosed says whether counts of a window are no longer taken in, because its reducer
 // has closed it, or because it is more than the horizon older than newestIncomplete.
@@ -308,6 +318,9 @@ func (m *Merger) Commit() stream.Commit {
 				meta.Closed[r] = min(meta.Closed[r], k.end-1)
 			}
 		}
+	}
+	if slices.ContainsFunc(m.reopened, func(end int64) bool { return end != 0 }) {
+		meta.Reopened = m.reopened
 	}
 	b, err := json.Marshal(meta)
 	if err != nil {

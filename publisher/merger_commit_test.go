@@ -250,3 +250,25 @@ func TestMergerFollowsAClockThatIsSetBack(t *testing.T) {
 	read(t, m, 8100, count(8000, "main", "😂", 1, "complete=1", "closed=0/1:6000"))
 	sent(t, m, 8100, "8000 main 1: 😂1")
 }
+
+// A reset of watermarks has opened windows again that a reducer had closed: they are shown,
+// also after a restart, and what was closed before does not hold any more.
+func TestMergerFollowsAReset(t *testing.T) {
+	m := newMerger(t, publisher.Config{})
+	read(t, m, 20_000, count(20_000, "main", "🔥", 1, "complete=1", "closed=0/1:18000"))
+	sent(t, m, 20_000, "20000 main 1: 🔥1")
+	read(t, m, 20_100, count(16_000, "main", "🔥", 1, "complete=1", "closed=0/1:18000"))
+	sent(t, m, 20_100)
+	read(t, m, 20_200, count(16_000, "main", "🔥", 1, "closed=0/1:10000/10000"), count(16_000, "main", "😂", 1, "complete=2", "closed=0/1:10000/10000"))
+	sent(t, m, 20_200, "16000 main 2: 🔥1 😂1")
+	again, err := publisher.NewMerger(publisher.Config{}, m.Commit(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []*publisher.Merger{m, again} { // a copy that has not read the reset goes on
+		read(t, m, 20_300, count(14_000, "main", "🔥", 1, "complete=1", "closed=0/1:18000"), count(12_000, "main", "🔥", 1, "complete=1", "closed=0/1:12000/10000"))
+		if e, _ := m.Due(20_300); len(e.Swarms) == 0 || e.Swarms[0].Window.End != 12_000 && e.Swarms[0].Window.End != 14_000 {
+			t.Errorf("sent %+v", e.Swarms)
+		}
+	}
+}

@@ -82,6 +82,8 @@ type ReducerCommit struct {
 	Resets []int64 `json:"resets,omitempty"`
 	// TopicID is the id of emoji-topic; empty: not known. Resets and Counted are of that.
 	TopicID string `json:"reactions_id,omitempty"`
+	// Reopened is the greatest of the marks, as in Closing.
+	Reopened int64 `json:"reopened,omitempty"`
 	Settings
 }
 
@@ -106,4 +108,5 @@ type PublisherCommit struct {
 	NewestIncomplete int64   `json:"unsigned"`           // greatest end of a window that was sent before it was called complete, at most the time of sending, ms
 	Reducers         int     `json:"reducers,omitempty"` // how many reducers there are; 0: none that reports closed windows
 	Closed           []int64 `json:"closed,omitempty"`   // by reducer: end of the newest window that it has closed, ms
+	Reopened         []int64 `json:"reopened,omitempty"` // by reducer, as in Closing; none if no reducer tells one
 }

@@ -52,17 +52,29 @@ type Closing struct {
 	Reducer  int
 	Reducers int
 	End      int64 // of the newest window that is closed, ms
+	// Reopened is the end of the window after which a reset of watermarks has last opened
+	// windows again, ms; 0: none did. What a reducer has closed before that, with a smaller
+	// one, does not hold any more.
+	Reopened int64
 }
 
 // Encode returns the header's value.
 func (c Closing) Encode() []byte {
-	return fmt.Appendf(nil, "%d/%d:%d", c.Reducer, c.Reducers, c.End)
+	b := fmt.Appendf(nil, "%d/%d:%d", c.Reducer, c.Reducers, c.End)
+	if c.Reopened != 0 {
+		b = fmt.Appendf(b, "/%d", c.Reopened)
+	}
+	return b
 }
 
 // ParseClosing reads the value of a ClosedHeader, in the form that Encode writes
 // and in no other.
 func ParseClosing(b []byte) (c Closing, ok bool) {
-	_, err := fmt.Sscanf(string(b), "%d/%d:%d", &c.Reducer, &c.Reducers, &c.End)
+	format, fields := "%d/%d:%d", []any{&c.Reducer, &c.Reducers, &c.End}
+	if bytes.Count(b, []byte("/")) > 1 {
+		format, fields = format+"/%d", append(fields, &c.Reopened)
+	}
+	_, err := fmt.Sscanf(string(b), format, fields...)
 	if err != nil || c.Reducer < 0 || c.Reducer >= c.Reducers || !bytes.Equal(c.Encode(), b) {
 		return Closing{}, false
 	}

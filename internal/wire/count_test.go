@@ -41,6 +41,7 @@ func TestParseClosing(t *testing.T) {
 		"0/1:1767323045000":       {Reducer: 0, Reducers: 1, End: at},
 		"127/128:0":               {Reducer: 127, Reducers: 128},
 		"0/1:-2000":               {Reducer: 0, Reducers: 1, End: -2000},
+		"3/4:-2000/5":             {Reducer: 3, Reducers: 4, End: -2000, Reopened: 5},
 		"1/2:9223372036854775807": {Reducer: 1, Reducers: 2, End: 1<<63 - 1},
 	} {
 		got, ok := wire.ParseClosing([]byte(value))
@@ -53,7 +54,7 @@ func TestParseClosing(t *testing.T) {
 	}
 	for _, value := range []string{
 		"", "0", "0/1", "0/1:", "/1:5", "0/0:5", "1/1:5", "-1/1:5", "0/-1:5", "0/1:5x", "0/1:5 ", " 0/1:5", "+0/1:5", "00/1:5",
-		"0/1:9223372036854775808", "0/1:5.5", "0/1:0x5", "0/1:-0", "0:1/5",
+		"0/1:9223372036854775808", "0/1:5.5", "0/1:0x5", "0/1:-0", "0:1/5", "0/1:5/", "0/1:5/0", "0/1:5/07", "0/1:5/7/7", "0/1/5:7",
 	} {
 		if got, ok := wire.ParseClosing([]byte(value)); ok || got != (wire.Closing{}) {
 			t.Errorf("ParseClosing(%q) = %+v, %v; want nothing", value, got, ok)

@@ -112,7 +112,7 @@ func (w *world) release(p *worker) {
 }
 
 // checkGrows fails if a process writes a smaller number than it wrote of the same thing
-// before. A reducer may have forgotten what it wrote of a window that a reset has opened
+// before. A process may have forgotten what it wrote of a window that a reset has opened
 // again, which does no harm.
 func (p *worker) checkGrows(t *topic, records []stream.Record) {
 	grow := func(what written, n int64) {
@@ -138,8 +138,9 @@ func (p *worker) checkGrows(t *topic, records []stream.Record) {
 		case p.world.topics[observed]:
 		default:
 			if p.role.topic == p.world.counts() {
-				s := p.world.swarm(r)
-				grow(written{t.name, cell{End: s.Window.End, Channel: s.Channel}}, s.Total)
+				if s := p.world.swarm(r); s.Window.End <= p.world.reopened {
+					grow(written{t.name, cell{End: s.Window.End, Channel: s.Channel}}, s.Total)
+				}
 			}
 		}
 	}
