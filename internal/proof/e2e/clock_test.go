@@ -1,7 +1,6 @@
 package e2e_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,31 +10,45 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/emostream/emostream/internal/proof/kafkatest"
 )
 
-// buildWrong builds emostream with a wrong clock: time.Now is off by as many seconds as
-// EMOSTREAM_TEST_CLOCK says. For that it gives the compiler a changed file of the
-// standard library.
+// buildWrong returns an emostream with a wrong clock: time.Now is off by as many seconds
+// as EMOSTREAM_TEST_CLOCK says.
 func buildWrong(t *testing.T) (path string) {
 	t.Helper()
 	if os.Getenv(kafkatest.BrokersVariable) == "" {
 		t.Skip("it builds all of Go anew, which takes minutes: make test-kafka")
 	}
-	root, err := exec.CommandContext(t.Context(), "go", "env", "GOROOT").Output()
+	path, err := wrongProgram()
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("build emostream with a wrong clock: %v", err)
 	}
-	original := filepath.Join(strings.TrimSpace(string(root)), "src", "time", "time.go")
-	text, err := os.ReadFile(original)
+	return path
+}
+
+// wrongProgram builds the program once, with a copy of Go whose standard library is
+// changed.
+var wrongProgram = sync.OnceValues(func() (path string, err error) {
+	root, err := exec.Command("go", "env", "GOROOT").Output()
 	if err != nil {
-		t.Fatal(err)
+		return "", err
+	}
+	changed := filepath.Join(filepath.Dir(binary), "go") // TestMain removes it
+	if err := os.CopyFS(changed, os.DirFS(strings.TrimSpace(string(root)))); err != nil {
+		return "", err
+	}
+	source := filepath.Join(changed, "src", "time", "time.go")
+	text, err := os.ReadFile(source)
+	if err != nil {
+		return "", err
 	}
 	const now = "sec, nsec, mono := runtimeNow()\n"
 	if strings.Count(string(text), now) != 1 {
-		t.Fatalf("time.Now is not what it was: this test must follow it to %s", runtime.Version())
+		return "", fmt.Errorf("time.Now is not what it was: this test must follow it to %s", runtime.Version())
 	}
 	wrong := strings.Replace(string(text), now, now+"\tsec += wrong()\n", 1)
 	wrong = strings.Replace(wrong, "import (\n", "import (\n\t\"syscall\"\n", 1) + `
@@ -54,23 +67,17 @@ func wrong() int64 {
 	return n
 }
 `
-	dir := t.TempDir()
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{original: filepath.Join(dir, "time.go")}})
-	if err != nil {
-		t.Fatal(err)
+	if err := os.WriteFile(source, []byte(wrong), 0o600); err != nil {
+		return "", err
 	}
-	for name, text := range map[string]string{"time.go": wrong, "overlay.json": string(overlay)} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	path = filepath.Join(dir, "emostream")
-	build := exec.CommandContext(t.Context(), "go", "build", "-overlay", filepath.Join(dir, "overlay.json"), "-o", path, "github.com/emostream/emostream/cmd/emostream")
+	path = filepath.Join(filepath.Dir(binary), "emostream-wrong")
+	build := exec.Command(filepath.Join(changed, "bin", "go"), "build", "-o", path, "github.com/emostream/emostream/cmd/emostream")
+	build.Env = append(os.Environ(), "GOROOT="+changed, "GOTOOLCHAIN=local")
 	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build emostream with a wrong clock: %v\n%s", err, out)
+		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	return path
-}
+	return path, nil
+})
 
 // A main server whose clock is 30 s ahead or behind is not ready, and says why. Kafka
 // refuses the reactions of the one that is ahead, and those that the one behind

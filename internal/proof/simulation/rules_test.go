@@ -431,7 +431,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "a reducer promises silence of what it has emitted for the last time",
-			patch: patch{"aggregator.Reducer.counts", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.confirmedFloor}", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.floor}"},
+			patch: patch{"aggregator.Reducer.counts", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.confirmedFloor, Reopened: $o}", "wire.Closing{Reducer: $i, Reducers: $n, End: $r.floor, Reopened: $o}"},
 		},
 		{
 			rule:  "a reducer whose group was reset begins at the log's start",
