@@ -179,7 +179,7 @@ func mutants() []mutant {
 			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.StateOf($m)", "$c.state = windowing.StateOf($m)\nc.state.Spent = nil"},
 		},
 		{
-			rule: "the commit knows the windows that were skipped", by: "./aggregator -run Reset",
+			rule: "the commit knows the windows that were skipped", by: "./aggregator -run SkippedWindows",
 			patch: patch{"aggregator.Combiner.resume", "$c.state = windowing.StateOf($m)", "$c.state = windowing.StateOf($m)\nc.state.Skipped = nil"},
 		},
 
