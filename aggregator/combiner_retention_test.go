@@ -105,7 +105,7 @@ func TestWhatWasCountedIsLeftOutAfterRetention(t *testing.T) {
 	if _, ok := errors.AsType[*aggregator.CommitError](err); !ok {
 		t.Errorf("Add = %v, want a CommitError", err)
 	}
-	emit(t, c, begin+400_000, "1000102000 main: from 2 to 3, 🔥1", "mark: reported never, closed 1000002000")
+	emit(t, c, begin+400_000, "1000102000 main: from 2 to 3, 🔥1", "mark: reported never, closed 999990000")
 }
 
 // With ResetLost a combiner counts what belongs to a window that was cut off in the next

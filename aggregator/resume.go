@@ -137,12 +137,14 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, resetLost bool
 	return nil
 }
 
-// cutOff closes the windows up to that which ends at end: retention has removed their
-// first reactions. With resetLost, later reactions of these windows are counted in the next
-// one, perhaps for the second time.
+// cutOff notes that retention has removed the first reactions of the windows up to that
+// which ends at end. They are not closed before the watermark closes them: another copy,
+// which was taken for dead, may still hold all of them, and send what came since. With
+// resetLost they are closed, and later reactions of them are counted in the next window,
+// perhaps for the second time.
 func (c *Combiner) cutOff(end int64, resetLost bool) {
-	c.closed = max(c.closed, end)
 	if resetLost {
+		c.closed = max(c.closed, end)
 		c.state.Watermark = max(c.state.Watermark, end+c.windows.Lateness)
 	} else {
 		c.cut = end

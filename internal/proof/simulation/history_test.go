@@ -101,7 +101,7 @@ func runHistory(t *testing.T, seed uint64, removes, trace bool) (w *world) {
 				decoded: decoded{map[string]wire.Count{}, map[string]wire.Swarm{}},
 			}
 			if removes {
-				w.set.removals, w.set.resets, w.set.watermarkResets = 10+rng.IntN(300), 0, 0
+				w.set.removals, w.set.resets = 10+rng.IntN(300), 0
 			}
 			w.run()
 		})

@@ -378,6 +378,10 @@ func mutants() []mutant {
 			patch: patch{"aggregator.Combiner.addCut", "!wire.IsTime($t)", "false"},
 		},
 		{
+			rule: "a window whose beginning is gone is not called closed before its time", by: commits,
+			patch: patch{"aggregator.Combiner.cutOff", "$c.cut = $end", "$c.cut = $end\nc.closed = max(c.closed, $end)"},
+		},
+		{
 			rule: "the commit knows of which windows the beginning is gone", by: commits,
 			patch: patch{"aggregator.Combiner.Commit", "$c.cut > $closed", "false"},
 		},
