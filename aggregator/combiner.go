@@ -25,14 +25,14 @@ type Combiner struct {
 	reducers   int
 	topicID    string // of emoji-topic
 
-	position int64           // offset of the next record
-	state    windowing.State // before position
-	pending  int64           // offset of the reaction whose time is pending in state; 0: not known
-	reported int64           // end of the newest window that was reported, ms
-	closed   int64           // end of the newest window that is closed, ms; reactions of it and of older ones are not counted
-	blocked  bool            // a transaction keeps the partition from being read to its end
-	cut      int64           // end of the newest window whose first reactions retention has removed, ms; Never: there is none
-	cutAhead []int64         // ends of windows after cut whose first reactions are gone, too
+	position int64              // offset of the next record
+	state    windowing.State    // before position
+	pending  int64              // offset of the reaction whose time is pending in state; 0: not known
+	reported int64              // end of the newest window that was reported, ms
+	closed   int64              // end of the newest window that is closed, ms; reactions of it and of older ones are not counted
+	blocked  bool               // a transaction keeps the partition from being read to its end
+	cut      int64              // end of the newest window whose first reactions retention has removed, ms; Never: there is none
+	cutAhead []wire.WindowRange // windows after cut whose first reactions are gone, too
 
 	emitted emitted // the newest position at which all records before it had been emitted
 
@@ -48,13 +48,13 @@ type Combiner struct {
 
 // emitted is a position at which all records before it have been emitted. The state is
 // that at the position, and pendingAt is the offset of the reaction whose time was
-// pending; 0: it is not known. Displaced are the ends of the windows after that of the
-// watermark in which reactions were counted because their own were spent.
+// pending; 0: it is not known. Displaced are the windows after that of the watermark in
+// which reactions were counted because their own were spent.
 type emitted struct {
 	position  int64
 	state     windowing.State
 	pendingAt int64
-	displaced []int64
+	displaced []wire.WindowRange
 }
 
 // openWindow is one partition's counts of one window.
@@ -112,19 +112,18 @@ func (c *Combiner) Add(r stream.Record, _ int64) error {
 // addOther takes in a record that is no reaction, as err says. It may reset the
 // watermark.
 func (c *Combiner) addOther(r stream.Record, err error) error {
-	reset, ok, invalid := wire.DecodeWatermarkReset(r.Value)
+	before := c.state
+	after, isReset, invalid := c.windows.ResetBy(before, r.Value, r.Offset)
 	switch {
 	case invalid != nil:
 		return fmt.Errorf("emoji-topic/%d at offset %d: %w", c.partition, r.Offset, invalid)
-	case !ok:
+	case !isReset:
 		return err
 	}
-	before := c.state
-	c.state = c.windows.Reset(before, reset, r.Offset)
-	if c.state.Watermark < before.Watermark {
+	if c.state = after; after.Watermark < before.Watermark {
 		c.closed, c.reported = c.windows.Closed(c.state.Watermark), windowing.Never
 		// What retention had cut off is spent now, like all that was counted in.
-		c.state.Spent = c.windows.JoinUpTo(wire.MaxWindowRanges, c.state.Spent, ranges(c.cutAhead))
+		c.state.Spent = c.windows.JoinUpTo(wire.MaxWindowRanges, c.state.Spent, c.cutAhead)
 		c.cut, c.cutAhead = windowing.Never, nil
 	}
 	return nil
@@ -297,16 +296,17 @@ func (c *Combiner) Confirm(e PartialsEmission) {
 	}
 }
 
-// displaced returns the ends of the windows after that of the watermark in which
-// reactions were counted because their own were spent.
-func (c *Combiner) displaced() (ends []int64) {
+// displaced returns the windows after that of the watermark in which reactions were
+// counted because their own were spent.
+func (c *Combiner) displaced() []wire.WindowRange {
 	ahead := c.windows.Ahead(c.state)
-	for _, end := range slices.Sorted(maps.Keys(c.open)) {
+	var windows []wire.WindowRange
+	for end := range c.open {
 		if (c.state.Watermark == windowing.Never || end > c.windows.Of(c.state.Watermark)) && !windowing.Contains(ahead, end) {
-			ends = append(ends, end)
+			windows = append(windows, wire.WindowRange{end, end})
 		}
 	}
-	return ends
+	return c.windows.Join(windows)
 }
 
 // dirty says whether any window has grown since it was last emitted.
@@ -340,11 +340,7 @@ func (c *Combiner) Commit() stream.Commit {
 	if c.cut > closed {
 		meta.Cut = c.cut
 	}
-	for _, end := range c.cutAhead {
-		if end > closed {
-			meta.CutAhead = append(meta.CutAhead, end)
-		}
-	}
+	meta.CutAhead = c.windows.After(c.cutAhead, closed)
 	b, err := json.Marshal(meta)
 	if err != nil {
 		panic(err) // integers always marshal

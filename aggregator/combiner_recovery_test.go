@@ -228,7 +228,7 @@ func (p *combining) checkCommit(by *aggregator.Combiner, c stream.Commit) {
 	}
 	for end := range ahead {
 		emitted := windowing.State{Pending: meta.EmittedPending, Spent: meta.EmittedSpent}
-		if !windowing.Contains(p.windows.Ahead(emitted), end) && !slices.Contains(meta.EmittedDisplaced, end) {
+		if !windowing.Contains(p.windows.Ahead(emitted), end) && !windowing.Contains(meta.EmittedDisplaced, end) {
 			p.t.Fatalf("seed %d: all before %d is called counted, and not that %d was counted in, which is ahead of %d: %s", p.seed, meta.Emitted, end, newest, c.Metadata)
 		}
 	}

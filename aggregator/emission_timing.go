@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/windowing"
-	"github.com/emostream/emostream/internal/wire"
 )
 
 // minEmission is the least time between two emissions of windows that grow, and, while
@@ -15,12 +14,7 @@ const minEmission = 100 * time.Millisecond
 // than any right one is emitted at once, so that the log need not be kept until its time
 // comes.
 func (c *Combiner) isDue(w *openWindow, now int64) bool {
-	return w.end <= c.closed || w.end+c.grace <= now || c.state.IsSpent(w.end) || isFarAhead(c.windows, w.end, now)
-}
-
-// isFarAhead says whether a window ends further ahead of now than any right one.
-func isFarAhead(w windowing.Windows, end, now int64) bool {
-	return end > now+w.Lateness+wire.MaxAhead.Milliseconds()
+	return w.end <= c.closed || w.end+c.grace <= now || c.state.IsSpent(w.end) || c.windows.IsFarAhead(w.end, now)
 }
 
 // reportWait is how long after a window's end a reducer waits for partitions that have
@@ -35,7 +29,7 @@ func (r *Reducer) dueAt(k key, t *total, now int64) int64 {
 		return windowing.Never
 	case t.confirmedAt != windowing.Never:
 		return t.confirmedAt + minEmission.Milliseconds()
-	case r.reported(k.end), isFarAhead(r.windows, k.end, now):
+	case r.reported(k.end), r.windows.IsFarAhead(k.end, now):
 		return windowing.Never
 	default:
 		return k.end + reportWait.Milliseconds()

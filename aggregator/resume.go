@@ -108,12 +108,13 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, resetLost bool
 		// nevertheless, nobody knows whether it was counted there: it may have been
 		// emitted after this commit. Then Add fails.
 		c.position, c.state, c.closed = c.emitted.position, c.emitted.state, meta.Closed
-		ahead := slices.Concat(meta.CutAhead, c.emitted.displaced)
+		ahead := c.windows.Join(meta.CutAhead, c.emitted.displaced)
 		switch at := c.emitted.pendingAt; {
 		case at > 0 && at >= start: // it is counted again, in the same window
 			c.position, c.state.Pending = at, 0
 		case c.state.Pending != 0:
-			ahead = append(ahead, c.windows.OfPending(c.state))
+			end := c.windows.OfPending(c.state)
+			ahead = c.windows.Join(ahead, []wire.WindowRange{{end, end}})
 		}
 		if c.state.Watermark != windowing.Never {
 			c.cutOff(c.windows.Of(c.state.Watermark), resetLost)
@@ -151,27 +152,17 @@ func (c *Combiner) cutOff(end int64, resetLost bool) {
 	}
 }
 
-// cutOffAhead is like cutOff, but closes no other windows than those that end at ends.
-func (c *Combiner) cutOffAhead(ends []int64, resetLost bool) {
+// cutOffAhead is like cutOff, for these windows and no others.
+func (c *Combiner) cutOffAhead(windows []wire.WindowRange, resetLost bool) {
 	if resetLost {
-		c.state.Spent = c.windows.JoinUpTo(wire.MaxWindowRanges, c.state.Spent, ranges(ends))
+		c.state.Spent = c.windows.JoinUpTo(wire.MaxWindowRanges, c.state.Spent, windows)
 	} else {
-		slices.Sort(ends)
-		c.cutAhead = slices.Compact(ends)
+		c.cutAhead = windows
 	}
 }
 
 // isCut says whether the window that ends at end was cut off.
-func (c *Combiner) isCut(end int64) bool { return end <= c.cut || slices.Contains(c.cutAhead, end) }
-
-// ranges returns the windows that end at ends, each as a range.
-func ranges(ends []int64) []wire.WindowRange {
-	out := make([]wire.WindowRange, len(ends))
-	for i, end := range ends {
-		out[i] = wire.WindowRange{end, end}
-	}
-	return out
-}
+func (c *Combiner) isCut(end int64) bool { return end <= c.cut || windowing.Contains(c.cutAhead, end) }
 
 // emittedOf returns the position that a commit tells, at which all was emitted.
 func emittedOf(meta wire.CombinerCommit) emitted {

@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -32,7 +33,7 @@ type Merger struct {
 	incompleteWait int64 // ms from the latest record of a window until it is sent though nothing calls it complete
 	emptyDelay     int64 // ms from the end of a window without counts until the empty swarm
 	horizon        int64 // a window this many ms before newestIncomplete, or older, is closed
-	ahead          int64 // counts of windows that end later than this many ms from now are refused
+	lateness       time.Duration
 	top            int
 
 	position         int64 // offset of the next record
@@ -70,7 +71,7 @@ func NewMerger(cfg Config, commit stream.Commit, start int64) (*Merger, error) {
 		incompleteWait:   cfg.IncompleteWait.Milliseconds(),
 		emptyDelay:       cfg.EmptyDelay.Milliseconds(),
 		horizon:          cfg.Horizon.Milliseconds(),
-		ahead:            (cfg.Lateness + wire.MaxAhead).Milliseconds(),
+		lateness:         cfg.Lateness,
 		top:              cfg.Top,
 		position:         max(start, commit.Offset, 0),
 		newestIncomplete: never,
@@ -108,7 +109,7 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 	}
 	m.followClock(now)
 	emojis := m.headers(r.Headers, now)
-	if c.Window.End > now+m.ahead {
+	if c.Window.End > wire.LatestEnd(now, m.lateness) {
 		return fmt.Errorf("emoji-aggregated at %d: its window ends at %v, far ahead of the clock", r.Offset, wire.Time(c.Window.End))
 	}
 	k := key{c.Window.End, c.Channel}
@@ -155,7 +156,7 @@ func (m *Merger) begin(k key, bounds wire.Window, offset, now int64) *window {
 		ch = &channel{}
 		m.channels[k.channel] = ch
 	}
-	if k.end > ch.last.End || ch.last.End > now+m.ahead {
+	if k.end > ch.last.End || ch.last.End > wire.LatestEnd(now, m.lateness) {
 		*ch = channel{last: bounds, lastAt: now}
 	}
 	return w

@@ -32,20 +32,20 @@ const watchInterval = 2 * time.Second
 // and returns nil. It returns an error when work fails, or when the topic gets another
 // number of partitions.
 //
-// writes names the topics that work writes to. When one of them, or the topic itself, is
-// deleted and made anew, Consume does what a restart of the process would do: it ends all
-// claims, waits until all of the topics exist, joins the group again, and calls work for
-// new claims. So it does when the log is shorter than what was read of it. A commit that
+// others names the other topics that work depends on. When one of them, or the topic
+// itself, is deleted and made anew, Consume does what a restart of the process would do:
+// it ends all claims, waits until all of the topics exist, joins the group again, and
+// calls work for new claims. So it does when the log is shorter than what was read of it. A commit that
 // was made in a topic that is gone counts as none.
 //
 // The context of work ends when the claim ends. If work returns because of that, or
 // with an error that wraps stream.ErrFenced, it is called again when this process
 // claims the partition again. Any other return of work ends Consume with the error that
 // work returned.
-func (c *Client) Consume(ctx context.Context, group, topic string, work func(context.Context, stream.Claim) error, writes ...string) error {
+func (c *Client) Consume(ctx context.Context, group, topic string, work func(context.Context, stream.Claim) error, others ...string) error {
 	var began map[string]identity
 	for {
-		topics, err := c.waitIdentities(ctx, append([]string{topic}, writes...))
+		topics, err := c.waitIdentities(ctx, append([]string{topic}, others...))
 		if err != nil {
 			return ignoreEnd(ctx, err)
 		}
@@ -160,7 +160,7 @@ type member struct {
 	group    string
 	topic    string
 	was      identity            // of the topic, when the membership began
-	topics   map[string]identity // likewise of the topic, and of those that work writes to
+	topics   map[string]identity // likewise of the topic, and of the others that work depends on
 	work     func(context.Context, stream.Claim) error
 	stop     context.CancelCauseFunc
 	running  sync.WaitGroup

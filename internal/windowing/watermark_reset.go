@@ -61,6 +61,17 @@ func (w Windows) Reset(s State, r wire.WatermarkReset, offset int64) State {
 	return State{Watermark: r.Watermark, Spent: w.After(spent, closed), Reset: offset + 1}
 }
 
+// ResetBy takes in a record that is no reaction: its value and its offset. If the record is
+// a reset, ResetBy returns true and the state after it; else the state as it was, and what
+// is wrong with a reset that cannot be, or has a newer format.
+func (w Windows) ResetBy(s State, value []byte, offset int64) (next State, isReset bool, err error) {
+	r, isReset, err := wire.DecodeWatermarkReset(value)
+	if isReset {
+		s = w.Reset(s, r, offset)
+	}
+	return s, isReset, err
+}
+
 // countedAfter returns the windows after the one that ends at end in which reactions may
 // have been counted.
 func (w Windows) countedAfter(s State, end int64) []wire.WindowRange {

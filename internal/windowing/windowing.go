@@ -85,7 +85,12 @@ func (w Windows) Closed(watermark int64) int64 {
 // shown before: the watermark is, or windows are spent up to then.
 func (w Windows) ShownFrom(s State, now int64) (end int64, isAhead bool) {
 	end, _, _ = w.Assign(s, now)
-	return end, w.Closed(s.Watermark) > now || end > now+w.Lateness+wire.MaxAhead.Milliseconds()
+	return end, w.Closed(s.Watermark) > now || w.IsFarAhead(end, now)
+}
+
+// IsFarAhead says whether a window ends further ahead of now, in ms, than any right one.
+func (w Windows) IsFarAhead(end, now int64) bool {
+	return end > wire.LatestEnd(now, time.Duration(w.Lateness)*time.Millisecond)
 }
 
 // roundDown returns the greatest multiple of the length that is not after t. t may be

@@ -46,22 +46,21 @@ type CombinerCommit struct {
 	// there if retention removes the committed offset while nobody reacts.
 	// EmittedWatermark, EmittedSpent, EmittedPending, EmittedSkipped and EmittedReset are
 	// the state there, and EmittedPendingAt is the offset of the reaction that had the
-	// pending time. EmittedDisplaced are the ends of the windows after that of the
-	// watermark in which reactions before Emitted were counted because their own windows
-	// were spent.
+	// pending time. EmittedDisplaced are the windows after that of the watermark in which
+	// reactions before Emitted were counted because their own were spent.
 	Emitted          int64         `json:"counted"`
 	EmittedWatermark int64         `json:"newest"`
 	EmittedSpent     []WindowRange `json:"counted_spent,omitempty"`
-	EmittedDisplaced []int64       `json:"counted_displaced,omitempty"`
+	EmittedDisplaced []WindowRange `json:"counted_displaced,omitempty"`
 	EmittedPending   int64         `json:"counted_pending_time,omitempty"`
 	EmittedPendingAt int64         `json:"counted_pending,omitempty"`
 	EmittedSkipped   []WindowRange `json:"counted_skipped,omitempty"`
 	EmittedReset     int64         `json:"counted_reset,omitempty"`
 	// Cut is the end of the newest window whose first reactions retention has removed
 	// before they were committed, ms; 0: there is none that is still open. CutAhead are
-	// the ends of such windows after it, between which there are others.
-	Cut      int64   `json:"cut,omitempty"`
-	CutAhead []int64 `json:"cut_ahead,omitempty"`
+	// such windows after it, between which there are others.
+	Cut      int64         `json:"cut,omitempty"`
+	CutAhead []WindowRange `json:"cut_ahead,omitempty"`
 	Settings
 }
 

@@ -16,6 +16,12 @@ type Window struct {
 // that ends later is of a wrong clock, and is not shown.
 const MaxAhead = time.Minute
 
+// LatestEnd returns the greatest end that a window may have at now, in ms, if reactions
+// may be late by lateness.
+func LatestEnd(now int64, lateness time.Duration) int64 {
+	return now + (lateness + MaxAhead).Milliseconds()
+}
+
 // MarshalJSON returns {"start","end"}, in UTC with milliseconds.
 func (w Window) MarshalJSON() ([]byte, error) {
 	b := append(make([]byte, 0, 80), `{"start":"`...)

@@ -39,7 +39,7 @@ func NewHub(maxRepeats int, lateness time.Duration, budget int64) *Hub {
 // latestEnd returns the greatest end, in ms, that a window may have at now. A window that
 // ends later is of a wrong clock: it would stay the newest, and hide all that follow.
 func (h *Hub) latestEnd(now time.Time) int64 {
-	return now.Add(h.lateness + wire.MaxAhead).UnixMilli()
+	return wire.LatestEnd(now.UnixMilli(), h.lateness)
 }
 
 // Publish adds a swarm to its channel, and returns whether it is news. It is no news if

@@ -142,9 +142,8 @@ func (t *Tracer) Reaction(partition int, r stream.Record, at int64) {
 	}
 	told, err := wire.DecodeReactionFields(r.Value)
 	if err != nil {
-		if reset, ok, _ := wire.DecodeWatermarkReset(r.Value); ok {
-			t.states[partition] = windowing.Of(t.settings).Reset(before, reset, r.Offset)
-		} else {
+		var isReset bool
+		if t.states[partition], isReset, _ = windowing.Of(t.settings).ResetBy(before, r.Value, r.Offset); !isReset {
 			t.totals.skipped++
 		}
 		return

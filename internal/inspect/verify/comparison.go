@@ -91,9 +91,8 @@ func (l *Comparison) Reaction(partition int, r stream.Record) {
 	p := l.log.at(partition)
 	tap, err := wire.DecodeCountedFields(r.Value)
 	if err != nil {
-		if reset, ok, _ := wire.DecodeWatermarkReset(r.Value); ok {
-			p.state = windowing.Of(l.settings).Reset(p.state, reset, r.Offset)
-		} else {
+		var isReset bool
+		if p.state, isReset, _ = windowing.Of(l.settings).ResetBy(p.state, r.Value, r.Offset); !isReset {
 			l.skipped++
 		}
 		return

@@ -194,12 +194,10 @@ func (r *resetter) take(c *partition, records []stream.Record) error {
 			_, _, c.state = r.windows.Assign(c.state, rec.Time)
 			continue
 		}
-		reset, ok, err := wire.DecodeWatermarkReset(rec.Value)
+		var err error
+		c.state, _, err = r.windows.ResetBy(c.state, rec.Value, rec.Offset)
 		if _, newer := errors.AsType[*wire.NewerFormatError](err); newer {
 			return err
-		}
-		if ok {
-			c.state = r.windows.Reset(c.state, reset, rec.Offset)
 		}
 	}
 	if r.read += int64(len(records)); r.Progress != nil {

@@ -227,7 +227,7 @@ func mutants() []mutant {
 		},
 		{
 			rule: "a window that is far ahead is added up at once", by: "./aggregator -run FarAhead",
-			patch: patch{"aggregator.Reducer.dueAt", "isFarAhead($r.windows, $k.end, $now)", "false"},
+			patch: patch{"aggregator.Reducer.dueAt", "$r.windows.IsFarAhead($k.end, $now)", "false"},
 		},
 		{
 			rule: "a reducer's commit knows the resets", by: "./aggregator -run FollowsAReset",
@@ -347,15 +347,15 @@ func mutants() []mutant {
 		},
 		{
 			rule: "nor one of a window ahead whose beginning is gone", by: commits,
-			patch: patch{"aggregator.Combiner.isCut", "slices.Contains($c.cutAhead, $end)", "false"},
+			patch: patch{"aggregator.Combiner.isCut", "windowing.Contains($c.cutAhead, $end)", "false"},
 		},
 		{
 			rule: "the commit knows of which windows ahead the beginning is gone", by: commits,
-			patch: patch{"aggregator.Combiner.Commit", "$meta.CutAhead = append($meta.CutAhead, $end)", ""},
+			patch: patch{"aggregator.Combiner.Commit", "$meta.CutAhead = $c.windows.After($c.cutAhead, $closed)", ""},
 		},
 		{
 			rule: "a window that took the place of a spent one is not called spent", by: commits,
-			patch: patch{"aggregator.Combiner.Confirm", "emitted{position: $c.position, state: $s, displaced: $d}", "emitted{position: $c.position, state: $s}\nfor _, end := range $d { c.emitted.state.Spent = c.windows.Join(c.emitted.state.Spent, []wire.WindowRange{{end, end}}) }"},
+			patch: patch{"aggregator.Combiner.Confirm", "emitted{position: $c.position, state: $s, displaced: $d}", "emitted{position: $c.position, state: $s}\nc.emitted.state.Spent = c.windows.Join(c.emitted.state.Spent, $d)"},
 		},
 		{
 			rule: "the time that was pending is known where all was counted", by: commits,

@@ -120,8 +120,8 @@ func (w *world) state(p *partition, offset int64) windowing.State {
 		}
 		if _, err := wire.DecodeCountedFields(r.Value); err == nil {
 			_, _, s = w.windows().Assign(s, r.Time)
-		} else if reset, ok, _ := wire.DecodeWatermarkReset(r.Value); ok {
-			s = w.windows().Reset(s, reset, r.Offset)
+		} else {
+			s, _, _ = w.windows().ResetBy(s, r.Value, r.Offset)
 		}
 	}
 	return s
