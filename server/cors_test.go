@@ -1,8 +1,10 @@
 package server_test
 
 import (
+	"bufio"
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -71,7 +73,7 @@ func TestInvitedListeners(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, &server.Subscriber{Fanout: fanout.New(fanout.Config{Name: "sub1", Servers: &roster.Roster{}}), Origins: origins})
 		status, header, _ := fromPage(t, s, "OPTIONS", "/v1/swarm", "", "https://example.com")
-		if status != http.StatusNoContent || header.Get("Access-Control-Allow-Origin") != "*" || !strings.Contains(header.Get("Access-Control-Allow-Headers"), "Last-Event-ID") {
+		if status != http.StatusNoContent || header.Get("Access-Control-Allow-Origin") != "*" || header.Get("Access-Control-Allow-Headers") != "content-type" {
 			t.Errorf("answered %d %v", status, header)
 		}
 	})
@@ -102,4 +104,94 @@ func fromPage(t *testing.T, s *running, method, path, contentType, origin string
 		t.Fatal(err)
 	}
 	return res.StatusCode, res.Header, string(b)
+}
+
+// A page that is invited may read every refusal, also that of a host that is not served.
+// Another page may read none.
+func TestPagesReadRefusals(t *testing.T) {
+	const page = "https://example.com"
+	origins, err := httpserve.ParseOrigins([]string{page})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := mainServer(func(context.Context, []stream.Record) error { return stream.ErrNotWritten })
+	m.Origins = origins
+	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- m.Serve(ctx, ln) }()
+	const posts = "HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
+	for request, want := range map[string]int{
+		"GET /register HTTP/1.1\r\nHost: evil.example\r\n":                                http.StatusForbidden,
+		"GET /nothing HTTP/1.1\r\nHost: localhost\r\n":                                    http.StatusNotFound,
+		"DELETE /register HTTP/1.1\r\nHost: localhost\r\n":                                http.StatusMethodNotAllowed,
+		"GET /register?" + strings.Repeat("x", 3000) + " HTTP/1.1\r\nHost: localhost\r\n": http.StatusRequestURITooLong,
+		"POST /send_emoji HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n":           http.StatusUnsupportedMediaType,
+		"POST /send_emoji " + posts + "999999999\r\n":                                     http.StatusRequestEntityTooLarge,
+		"POST /send_emoji " + posts + "2\r\n\r\n[]":                                       http.StatusBadRequest,
+		"POST /send_emoji " + posts + "34\r\n\r\n" + `{"user_id":"ann","emoji_type":"A"}`: http.StatusUnprocessableEntity,
+		"POST /send_emoji " + posts + "37\r\n\r\n" + tap:                                  http.StatusServiceUnavailable,
+	} {
+		for origin, allowed := range map[string]string{page: page, "https://evil.example": ""} {
+			head, body, _ := strings.Cut(request, "\r\n\r\n")
+			res := raw(t, ln.Addr().String(), strings.TrimSuffix(head, "\r\n")+"\r\nOrigin: "+origin+"\r\nConnection: close\r\n\r\n"+body)
+			if h := res.Header; res.StatusCode != want || h.Get("Access-Control-Allow-Origin") != allowed || (h.Get("Access-Control-Allow-Credentials") == "true") != (allowed != "") ||
+				strings.Contains(h.Get("Access-Control-Expose-Headers"), "Retry-After") != (allowed != "") {
+				t.Errorf("%.80q of %s: answered %s %v, want %d", request, origin, res.Status, h, want)
+			}
+		}
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// raw sends the bytes of a request, and returns the answer without its body.
+func raw(t *testing.T, addr, request string) *http.Response {
+	t.Helper()
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, request); err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	return res
+}
+
+// navigator.sendBeacon sends what a page has left to say when it goes. The browser asks
+// first, since the body is JSON, and demands that credentials are allowed.
+func TestBeacon(t *testing.T) {
+	const page = "https://example.com"
+	origins, err := httpserve.ParseOrigins([]string{page})
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		appended := 0
+		m := mainServer(func(_ context.Context, records []stream.Record) error { appended += len(records); return nil })
+		m.Origins = origins
+		s := serve(t, m)
+		for _, path := range []string{"/send_emoji", "/v1/reactions"} {
+			for method, want := range map[string]int{"OPTIONS": http.StatusNoContent, "POST": http.StatusOK} {
+				status, header, body := fromPage(t, s, method, path, "application/json", page)
+				if status != want || header.Get("Access-Control-Allow-Origin") != page || header.Get("Access-Control-Allow-Credentials") != "true" {
+					t.Errorf("%s %s: answered %d %v %s", method, path, status, header, body)
+				}
+			}
+		}
+		if appended != 2 {
+			t.Errorf("%d are in the log, want 2", appended)
+		}
+	})
 }

@@ -67,7 +67,7 @@ const answerTimeout = 10 * time.Second
 // Serve serves on ln until ctx ends and requests in flight are answered.
 func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
 	maxConns := cmp.Or(m.MaxConnections, 10_000)
-	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), Proxies: m.Proxies})
+	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), Proxies: m.Proxies, Origins: m.Origins})
 	m.register(conns)
 	drain, read := cmp.Or(m.Drain, defaultDrain), cmp.Or(m.ReadTimeout, 15*time.Second)
 	log := orDiscard(m.Logger)

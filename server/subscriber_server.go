@@ -33,7 +33,7 @@ type Subscriber struct {
 func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
 	log := orDiscard(s.Logger)
 	maxConns := cmp.Or(s.MaxConnections, 10_000)
-	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), MinPerSecond: s.Fanout.AddressRate(), Proxies: s.Proxies})
+	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), MinPerSecond: s.Fanout.AddressRate(), Proxies: s.Proxies, Origins: s.Origins})
 	promauto.With(s.Metrics).NewCounterFunc(prometheus.CounterOpts{
 		Name: "emostream_subscribe_connections_refused_total", Help: "Connections to this subscriber server for which there was no place.",
 	}, func() float64 { return float64(conns.Refused()) })

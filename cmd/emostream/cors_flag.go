@@ -10,7 +10,7 @@ import (
 type originsFlag struct{ list []string }
 
 func (f *originsFlag) add(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVar(&f.list, "cors-origin", nil, "origin whose pages may use the server from a browser, like https://example.com, or *; can be repeated")
+	cmd.Flags().StringArrayVar(&f.list, "cors-origin", nil, "origin whose pages may use the server from a browser, like https://example.com, or *, which a page from a file needs; can be repeated")
 }
 
 func (f *originsFlag) parse() (httpserve.Origins, error) {

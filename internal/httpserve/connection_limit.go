@@ -12,19 +12,6 @@ import (
 	"github.com/emostream/emostream/internal/quota"
 )
 
-// tooManyConnections is the answer on a connection over the limit.
-const tooManyConnections = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 120\r\nRetry-After: 1\r\nConnection: close\r\n\r\n" +
-	`{"error":"this server has as many connections as it takes: try again after a second, or elsewhere","code":"overloaded"}` + "\n"
-
-const (
-	maxRefusing       = 64                     // connections that are refused with an answer at the same time
-	refuseTimeout     = time.Second            // for a whole refusal
-	shareRefusalDelay = 500 * time.Millisecond // before an address that has its share is refused
-	maxLeaving        = 1024                   // connections that wait for that without an answer to come
-	maxRefusedRead    = 64 << 10               // bytes of a refused request that are read
-	refusedReadBuffer = 4 << 10                // bytes
-)
-
 // idleBeforeClosed is how long a connection must have been idle before it makes way for
 // another one. Requests that wait for a busy processor are not closed so.
 const idleBeforeClosed = time.Second
@@ -39,6 +26,7 @@ type ConnectionLimits struct {
 	// secondsOfShare.
 	MinPerSecond int
 	Proxies      Proxies
+	Origins      Origins // whose pages may read that there is no room
 }
 
 // An address that has its own limit may open that many connections at once, and a fifth
@@ -240,37 +228,6 @@ const (
 	overShare                // its address has its share of the places
 )
 
-// refuse answers on a connection over a limit, if not too many are answered already, and
-// closes it. An address that has its share waits for that, since it may come again at once.
-func (l *Connections) refuse(c net.Conn, why verdict) {
-	var wait time.Duration
-	places := l.refusing
-	if why == overShare {
-		wait, places = shareRefusalDelay, l.refusingShare
-	}
-	select {
-	case places <- struct{}{}:
-		go func() {
-			l.answer(c, wait)
-			<-places
-		}()
-		return
-	default:
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if wait == 0 || len(l.leaving) >= maxLeaving {
-		_ = c.Close()
-		return
-	}
-	l.leaving[c] = time.AfterFunc(wait, func() {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.leaving, c)
-		_ = c.Close()
-	})
-}
-
 // admit counts c as open, if there is room for it. If it returns an idle connection, that
 // one has made way, and the caller must close it.
 func (l *Connections) admit(c net.Conn) (idle net.Conn, what verdict) {
@@ -378,34 +335,5 @@ func (l *Connections) ConnState(conn net.Conn, state http.ConnState) {
 		l.becomeIdle(c)
 	case state == http.StateClosed || state == http.StateHijacked:
 		l.remove(conn)
-	}
-}
-
-// answer answers on a connection over a limit, at the soonest after a time, and closes it.
-func (l *Connections) answer(c net.Conn, wait time.Duration) {
-	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(wait + refuseTimeout))
-	turn := time.NewTimer(wait)
-	defer turn.Stop()
-	select {
-	case <-turn.C:
-	case <-l.ended:
-	}
-	b := make([]byte, refusedReadBuffer)
-	if _, err := c.Read(b); err != nil {
-		return // the client has sent no request
-	}
-	if _, err := c.Write([]byte(tooManyConnections)); err != nil {
-		return
-	}
-	if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
-		return
-	}
-	for read := 0; read < maxRefusedRead; {
-		n, err := c.Read(b)
-		if err != nil {
-			return
-		}
-		read += n
 	}
 }

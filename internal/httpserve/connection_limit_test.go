@@ -19,11 +19,17 @@ import (
 // limit connections at the same time.
 func limited(t *testing.T, limit int, h http.HandlerFunc) *httpserve.Connections {
 	t.Helper()
+	return limitedBy(t, httpserve.ConnectionLimits{Max: limit}, h)
+}
+
+// limitedBy is limited, with all limits.
+func limitedBy(t *testing.T, limits httpserve.ConnectionLimits, h http.HandlerFunc) *httpserve.Connections {
+	t.Helper()
 	ln, err := httpserve.Listen(t.Context(), "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: limit})
+	conns := httpserve.LimitConnections(ln, limits)
 	srv := &http.Server{Handler: h, ConnState: conns.ConnState}
 	done := make(chan error)
 	go func() { done <- srv.Serve(conns) }()
@@ -127,6 +133,33 @@ func TestSilentConnectionsBeyondTheBound(t *testing.T) {
 	}
 	if status := get(client(t)); status != http.StatusServiceUnavailable {
 		t.Errorf("one more: %d", status)
+	}
+}
+
+// A page of an origin that is invited may read that there is no room.
+func TestPagesBeyondTheBound(t *testing.T) {
+	origins, err := httpserve.ParseOrigins([]string{"https://example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns := limitedBy(t, httpserve.ConnectionLimits{Origins: origins}, nil)
+	for origin, want := range map[string]string{"https://example.com": "https://example.com", "https://evil.example": "", "": ""} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+conns.Addr().String(), strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if origin != "" {
+			req.Header.Set("Origin", origin)
+		}
+		res, err := client(t).Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if h := res.Header; res.StatusCode != http.StatusServiceUnavailable || h.Get("Access-Control-Allow-Origin") != want ||
+			h.Get("Retry-After") != "1" || strings.Contains(h.Get("Access-Control-Expose-Headers"), "Retry-After") != (want != "") {
+			t.Errorf("a page of %q was answered %s %v", origin, res.Status, h)
+		}
 	}
 }
 

@@ -1,10 +1,12 @@
 package httpserve
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // Origins are the web origins whose pages may use a server from a browser. The zero
@@ -21,6 +23,9 @@ func ParseOrigins(list []string) (Origins, error) {
 		if s == "*" {
 			o.all = true
 			continue
+		}
+		if s == "null" {
+			return Origins{}, errors.New(`"null" is no origin but what browsers send for a page that has none, as one from a file or in a sandbox of any site: give * to let all pages in, or serve the page from an origin, like https://example.com or http://localhost:8080`)
 		}
 		u, err := url.Parse(s)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || s != u.Scheme+"://"+u.Host || defaultPort(u) || !lowerASCII(u.Host) {
@@ -51,10 +56,28 @@ func (o Origins) Invite(origin string) bool {
 	return origin != "" && (o.all || slices.Contains(o.allowed, origin))
 }
 
+// letRead adds to the headers of an answer what a browser needs, so that a page of an
+// invited origin may read it.
+//
+// A page of a named origin may send cookies and the like with its requests, as
+// navigator.sendBeacon always does: a proxy in front may want to see them. Pages of
+// other origins may not, since whoever is logged in at such a proxy has not invited them.
+func (o Origins) letRead(h http.Header, origin string) {
+	if slices.Contains(o.allowed, origin) {
+		h.Set("Access-Control-Allow-Origin", origin)
+		h.Set("Access-Control-Allow-Credentials", "true")
+	} else {
+		h.Set("Access-Control-Allow-Origin", "*")
+	}
+	h.Set("Access-Control-Expose-Headers", "Allow, Retry-After, X-Request-Id")
+}
+
 // CORS lets pages of the given origins use next and read its answers. Before a browser
 // posts JSON from a page of another origin, it asks whether it may (a preflight
 // request). An answer without CORS headers means no. So if there are no origins, CORS
 // returns next itself.
+//
+// What next refuses, it refuses to pages too. They may read why.
 func CORS(next http.Handler, o Origins) http.Handler {
 	if !o.all && len(o.allowed) == 0 {
 		return next
@@ -67,18 +90,23 @@ func CORS(next http.Handler, o Origins) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if o.all {
-			origin = "*"
-		}
-		h.Set("Access-Control-Allow-Origin", origin)
+		o.letRead(h, origin)
 		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
-			h.Set("Access-Control-Allow-Methods", "GET, POST")
-			h.Set("Access-Control-Allow-Headers", "Content-Type, Last-Event-ID, X-Request-Id")
-			h.Set("Access-Control-Max-Age", "600")
+			allowPreflight(h, r.Header.Values("Access-Control-Request-Headers"))
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
-		h.Set("Access-Control-Expose-Headers", "Retry-After, X-Request-Id")
 		next.ServeHTTP(w, r)
 	})
+}
+
+// allowPreflight allows a request with any headers: those that no server here reads may
+// be for a proxy, or come from a library that adds them to every request.
+func allowPreflight(h http.Header, requested []string) {
+	h.Add("Vary", "Access-Control-Request-Headers")
+	h.Set("Access-Control-Allow-Methods", "GET, POST")
+	if len(requested) > 0 {
+		h.Set("Access-Control-Allow-Headers", strings.Join(requested, ", "))
+	}
+	h.Set("Access-Control-Max-Age", "600")
 }

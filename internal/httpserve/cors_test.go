@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,6 +46,9 @@ func TestParseOrigins(t *testing.T) {
 			t.Errorf("ParseOrigins(%q): %v does not say what is allowed", in, err)
 		}
 	}
+	if _, err := httpserve.ParseOrigins([]string{"null"}); err == nil || !strings.Contains(err.Error(), "from a file") || !strings.Contains(err.Error(), "give *") {
+		t.Errorf("null: %v", err)
+	}
 	if _, err := httpserve.ParseOrigins([]string{"https://example.com", "oops"}); err == nil {
 		t.Error("the second of two was not looked at")
 	}
@@ -53,14 +57,16 @@ func TestParseOrigins(t *testing.T) {
 // Pages of the given origins get all headers that browsers need. Other pages get none.
 func TestCORS(t *testing.T) {
 	one := []string{"https://example.com", "http://localhost:8080"}
-	preflight := http.Header{"Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {"content-type"}}
+	const headers = "authorization,cache-control,content-type,traceparent,x-requested-with"
+	preflight := http.Header{"Access-Control-Request-Method": {"POST"}, "Access-Control-Request-Headers": {headers}}
+	both := []string{"*", "https://example.com"}
 	for name, tt := range map[string]struct {
 		origins []string
 		method  string
 		origin  string
 		header  http.Header
 		status  int    // of the handler's own answer: 200, or 405 for OPTIONS
-		allowed string // Access-Control-Allow-Origin
+		allowed string // Access-Control-Allow-Origin; with credentials, unless it is *
 	}{
 		"off, from a page":            {nil, "POST", "https://example.com", nil, 200, ""},
 		"off, a preflight":            {nil, "OPTIONS", "https://example.com", preflight, 405, ""},
@@ -78,6 +84,10 @@ func TestCORS(t *testing.T) {
 		"all, from a page":            {[]string{"*"}, "POST", "https://evil.example", nil, 200, "*"},
 		"all, a preflight":            {[]string{"*"}, "OPTIONS", "https://evil.example", preflight, 204, "*"},
 		"all, from no page":           {[]string{"*"}, "POST", "", nil, 200, ""},
+		"all, from a file":            {[]string{"*"}, "POST", "null", nil, 200, "*"},
+		"all, a file's preflight":     {[]string{"*"}, "OPTIONS", "null", preflight, 204, "*"},
+		"all and one, from its page":  {both, "POST", "https://example.com", nil, 200, "https://example.com"},
+		"all and one, from another's": {both, "POST", "https://evil.example", nil, 200, "*"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := httpserve.ParseOrigins(tt.origins)
@@ -100,15 +110,37 @@ func TestCORS(t *testing.T) {
 				t.Errorf("Vary %q", vary)
 			}
 			if w.Code == http.StatusNoContent && (got.Get("Access-Control-Allow-Methods") != "GET, POST" || got.Get("Access-Control-Max-Age") != "600" ||
-				got.Get("Access-Control-Allow-Headers") != "Content-Type, Last-Event-ID, X-Request-Id") {
+				got.Get("Access-Control-Allow-Headers") != headers || got.Values("Vary")[1] != "Access-Control-Request-Headers") {
 				t.Errorf("the preflight was answered %v", got)
 			}
-			if exposed := got.Get("Access-Control-Expose-Headers"); (exposed == "Retry-After, X-Request-Id") != (tt.allowed != "" && w.Code != http.StatusNoContent) {
+			if exposed := got.Get("Access-Control-Expose-Headers"); (exposed == "Allow, Retry-After, X-Request-Id") != (tt.allowed != "") {
 				t.Errorf("exposes %q", exposed)
 			}
-			if got.Get("Access-Control-Allow-Credentials") != "" {
-				t.Error("credentials are let in")
+			if credentials := got.Get("Access-Control-Allow-Credentials"); (credentials == "true") != strings.HasPrefix(tt.allowed, "http") {
+				t.Errorf("credentials: %q", credentials)
 			}
 		})
+	}
+}
+
+// A preflight is allowed the headers that it asks for, and is not told of any if it asks
+// for none.
+func TestPreflightHeaders(t *testing.T) {
+	o, err := httpserve.ParseOrigins([]string{"https://example.com"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct{ asked, allowed []string }{
+		"none":         {nil, nil},
+		"one":          {[]string{"x-anything"}, []string{"x-anything"}},
+		"in two lines": {[]string{"x-a,x-b", "x-c"}, []string{"x-a,x-b, x-c"}},
+	} {
+		r := httptest.NewRequest(http.MethodOptions, "/", nil)
+		r.Header = http.Header{"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"GET"}, "Access-Control-Request-Headers": tt.asked}
+		w := httptest.NewRecorder()
+		httpserve.CORS(http.NotFoundHandler(), o).ServeHTTP(w, r)
+		if got := w.Header().Values("Access-Control-Allow-Headers"); w.Code != http.StatusNoContent || !slices.Equal(got, tt.allowed) {
+			t.Errorf("%s: answered %d, allowed %q", name, w.Code, got)
+		}
 	}
 }
