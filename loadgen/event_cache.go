@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"bytes"
+	"cmp"
 	"hash/maphash"
 	"strconv"
 	"sync"
@@ -60,9 +61,7 @@ func (c *eventCache) parse(frame []byte, at time.Time) *event {
 		case "event":
 			name = string(value)
 		case "retry":
-			if ms, err := strconv.ParseInt(string(value), 10, 64); err == nil && ms >= 0 {
-				e.retry = min(time.Duration(ms)*time.Millisecond, time.Hour)
-			}
+			e.retry = cmp.Or(parseRetry(value), e.retry)
 		case "data":
 			if e.hasData {
 				data = append(data, '\n')
@@ -74,6 +73,33 @@ func (c *eventCache) parse(frame []byte, at time.Time) *event {
 		c.decode(e, name, data)
 	}
 	return e
+}
+
+// parseRetry returns the time that a retry: asks for, up to an hour; 0: none.
+func parseRetry(value []byte) time.Duration {
+	ms, err := strconv.ParseInt(string(value), 10, 64)
+	if err != nil || ms < 0 {
+		return 0
+	}
+	return time.Duration(min(ms, time.Hour.Milliseconds())) * time.Millisecond
+}
+
+// cutBetween takes the lines off b that stand in front of an event and say nothing of it:
+// comments and retry:. A server sends them when they are due, without an event. So a
+// retry: holds at once, a listener keeps nothing while its stream is quiet, and an event
+// has the same bytes for all listeners. retry is the last that was asked for; 0: none.
+func cutBetween(b []byte) (rest []byte, retry time.Duration) {
+	for len(b) > 0 {
+		line, rest, whole := bytes.Cut(b, []byte("\n"))
+		value, isRetry := bytes.CutPrefix(bytes.TrimSuffix(line, []byte("\r")), []byte("retry:"))
+		if !whole || !isRetry && b[0] != ':' {
+			break
+		}
+		if b = rest; isRetry {
+			retry = cmp.Or(parseRetry(bytes.TrimPrefix(value, []byte(" "))), retry)
+		}
+	}
+	return b, retry
 }
 
 // cutFrame cuts b after its first event. frame holds the lines of the event without the

@@ -149,6 +149,10 @@ func (l *listener) takeEvents(a *audience, buf []byte, held int, at time.Time) e
 		buf = buf[:held+len(out)]
 	}
 	for {
+		var retry time.Duration
+		if buf, retry = cutBetween(buf); retry > 0 {
+			l.retry = retry
+		}
 		frame, rest, ok := cutFrame(buf)
 		if !ok {
 			break

@@ -173,7 +173,7 @@ func TestSubscriberDrains(t *testing.T) {
 		start := time.Now()
 		s.stop()
 		rest, err := io.ReadAll(in)
-		if !strings.HasPrefix(string(rest), "\nretry: ") || err != nil {
+		if !strings.HasPrefix(string(rest), "retry: ") || err != nil {
 			t.Errorf("the stream ended with %q, %v", rest, err)
 		}
 		if err := <-s.ended; err != nil || time.Since(start) > time.Second {

@@ -119,7 +119,7 @@ func (l *listener) listen(ctx context.Context) error {
 				return err
 			}
 			watchdog.Stop()
-			res.Body = &watchedBody{res.Body, watchdog, l.ReadTimeout, stalled}
+			res.Body = &withoutComments{ReadCloser: &watchedBody{res.Body, watchdog, l.ReadTimeout, stalled}}
 			live = true
 			l.refusals = 0
 			l.OnState(State{Phase: Live, URL: l.url})

@@ -31,51 +31,48 @@ type Event struct {
 	// Name is the event's type. Browsers call an event with an empty Name "message".
 	Name string
 	// Data is the payload. When sent, its lines may end in LF, CR or CRLF. When
-	// received, they end in LF, and the slice belongs to the receiver. A frame without
-	// Data sets ID and Retry, but receivers do not deliver it.
+	// received, they end in LF, and the slice belongs to the receiver.
 	Data []byte
-	// Retry asks the listener to wait this long before it reconnects, now and later. It
-	// is sent in whole milliseconds, rounded up, and not sent if it is zero or less. It
-	// is never set on a received event: [Client] obeys it.
-	Retry time.Duration
 }
 
 // AppendEvent appends one frame to dst. It leaves out an ID that contains a line break
 // or NUL, and a Name that contains a line break: no ID is better than a wrong one, and
-// a line break could forge further lines of the stream. It appends nothing for an empty
-// Event.
+// a line break could forge further lines of the stream. It appends nothing for an Event
+// without Data: that is none by the standard, but many libraries deliver it.
 func AppendEvent(dst []byte, e Event) []byte {
-	start := len(dst)
+	if len(e.Data) == 0 {
+		return dst
+	}
 	if e.ID != "" && !strings.ContainsAny(e.ID, "\r\n\x00") {
 		dst = appendField(dst, "id:", e.ID)
 	}
 	if e.Name != "" && !strings.ContainsAny(e.Name, "\r\n") {
 		dst = appendField(dst, "event:", e.Name)
 	}
-	if e.Retry > 0 {
-		ms := (e.Retry-1)/time.Millisecond + 1
-		dst = appendField(dst, "retry:", strconv.FormatInt(int64(ms), 10))
-	}
-	if len(e.Data) > 0 {
-		dst = appendLines(dst, "data:", e.Data)
-	}
-	if len(dst) == start {
+	return append(appendLines(dst, "data:", e.Data), '\n')
+}
+
+// AppendComment appends a comment, which receivers skip. It is used as a keep-alive,
+// which tells the receiver and all proxies on the way that the stream is alive. An empty
+// text makes the shortest comment. Each line of text becomes a line of comment.
+//
+// No blank line follows, so that the comment stands in front of the next event. By the
+// standard that changes nothing. But for a comment with a blank line many libraries
+// deliver an event that is empty.
+func AppendComment(dst []byte, text string) []byte {
+	return appendLines(dst, ":", []byte(text))
+}
+
+// AppendRetry appends a line that asks listeners to wait this long before they
+// reconnect, now and later. The time is sent in whole milliseconds, rounded up, and not
+// sent if it is zero or less. Receivers obey the line at once. As after a comment, no
+// blank line follows.
+func AppendRetry(dst []byte, d time.Duration) []byte {
+	if d <= 0 {
 		return dst
 	}
-	return append(dst, '\n')
-}
-
-// AppendComment appends a frame that receivers skip. It is used as a keep-alive, which
-// tells the receiver and all proxies on the way that the stream is alive. An empty text
-// makes the shortest comment. Each line of text becomes a line of comment.
-func AppendComment(dst []byte, text string) []byte {
-	return append(appendLines(dst, ":", []byte(text)), '\n')
-}
-
-// AppendRetry appends a frame that only sets how long to wait before
-// reconnecting, as [Event.Retry] does.
-func AppendRetry(dst []byte, d time.Duration) []byte {
-	return AppendEvent(dst, Event{Retry: d})
+	ms := (d-1)/time.Millisecond + 1
+	return appendField(dst, "retry:", strconv.FormatInt(int64(ms), 10))
 }
 
 // appendField appends one line. Receivers remove one space before the value, so a value

@@ -18,25 +18,21 @@ func TestAppendEvent(t *testing.T) {
 		event sse.Event
 		want  string
 	}{
-		"nothing":                         {sse.Event{}, ""},
-		"data alone":                      {sse.Event{Data: []byte("🔥")}, "data: 🔥\n\n"},
-		"all fields, in this order":       {sse.Event{ID: "7", Name: "swarm", Data: []byte("{}"), Retry: time.Second}, "id: 7\nevent: swarm\nretry: 1000\ndata: {}\n\n"},
-		"an ID alone moves the cursor":    {sse.Event{ID: "7"}, "id: 7\n\n"},
-		"LF, CR and CRLF end lines":       {sse.Event{Data: []byte("a\nb\rc\r\nd")}, "data: a\ndata: b\ndata: c\ndata: d\n\n"},
-		"LFCR is two line ends":           {sse.Event{Data: []byte("a\n\rb")}, "data: a\ndata:\ndata: b\n\n"},
-		"a last line end is kept":         {sse.Event{Data: []byte("a\n")}, "data: a\ndata:\n\n"},
-		"a line end alone":                {sse.Event{Data: []byte("\n")}, "data:\ndata:\n\n"},
-		"leading spaces are kept":         {sse.Event{ID: " 7", Name: " x", Data: []byte("  a\n b")}, "id:  7\nevent:  x\ndata:   a\ndata:  b\n\n"},
-		"data that looks like fields":     {sse.Event{Data: []byte("id: 9\n:x")}, "data: id: 9\ndata: :x\n\n"},
-		"an ID with LF is left out":       {sse.Event{ID: "1\ndata: x", Data: []byte("a")}, "data: a\n\n"},
-		"an ID with CR is left out":       {sse.Event{ID: "1\r", Data: []byte("a")}, "data: a\n\n"},
-		"an ID with NUL is left out":      {sse.Event{ID: "1\x00", Data: []byte("a")}, "data: a\n\n"},
-		"only an ID, and not a legal one": {sse.Event{ID: "\n"}, ""},
-		"a Name with LF is left out":      {sse.Event{Name: "x\nid: 1", Data: []byte("a")}, "data: a\n\n"},
-		"a retry is rounded up":           {sse.Event{Retry: time.Millisecond + 1}, "retry: 2\n\n"},
-		"the shortest retry":              {sse.Event{Retry: 1}, "retry: 1\n\n"},
-		"the longest retry":               {sse.Event{Retry: math.MaxInt64}, "retry: 9223372036855\n\n"},
-		"a negative retry says nothing":   {sse.Event{Retry: -1}, ""},
+		"nothing":                     {sse.Event{}, ""},
+		"data alone":                  {sse.Event{Data: []byte("🔥")}, "data: 🔥\n\n"},
+		"all fields, in this order":   {sse.Event{ID: "7", Name: "swarm", Data: []byte("{}")}, "id: 7\nevent: swarm\ndata: {}\n\n"},
+		"an ID and no data":           {sse.Event{ID: "7"}, ""},
+		"a Name and no data":          {sse.Event{Name: "swarm", Data: []byte{}}, ""},
+		"LF, CR and CRLF end lines":   {sse.Event{Data: []byte("a\nb\rc\r\nd")}, "data: a\ndata: b\ndata: c\ndata: d\n\n"},
+		"LFCR is two line ends":       {sse.Event{Data: []byte("a\n\rb")}, "data: a\ndata:\ndata: b\n\n"},
+		"a last line end is kept":     {sse.Event{Data: []byte("a\n")}, "data: a\ndata:\n\n"},
+		"a line end alone":            {sse.Event{Data: []byte("\n")}, "data:\ndata:\n\n"},
+		"leading spaces are kept":     {sse.Event{ID: " 7", Name: " x", Data: []byte("  a\n b")}, "id:  7\nevent:  x\ndata:   a\ndata:  b\n\n"},
+		"data that looks like fields": {sse.Event{Data: []byte("id: 9\n:x")}, "data: id: 9\ndata: :x\n\n"},
+		"an ID with LF is left out":   {sse.Event{ID: "1\ndata: x", Data: []byte("a")}, "data: a\n\n"},
+		"an ID with CR is left out":   {sse.Event{ID: "1\r", Data: []byte("a")}, "data: a\n\n"},
+		"an ID with NUL is left out":  {sse.Event{ID: "1\x00", Data: []byte("a")}, "data: a\n\n"},
+		"a Name with LF is left out":  {sse.Event{Name: "x\nid: 1", Data: []byte("a")}, "data: a\n\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := string(sse.AppendEvent([]byte("before"), tt.event))
@@ -49,9 +45,9 @@ func TestAppendEvent(t *testing.T) {
 
 func TestAppendComment(t *testing.T) {
 	for text, want := range map[string]string{
-		"":             ":\n\n",
-		"hb":           ": hb\n\n",
-		"a\r\ndata: b": ": a\n: data: b\n\n",
+		"":             ":\n",
+		"hb":           ": hb\n",
+		"a\r\ndata: b": ": a\n: data: b\n",
 	} {
 		if got := string(sse.AppendComment(nil, text)); got != want {
 			t.Errorf("AppendComment(%q) = %q, want %q", text, got, want)
@@ -60,11 +56,38 @@ func TestAppendComment(t *testing.T) {
 }
 
 func TestAppendRetry(t *testing.T) {
-	if got, want := string(sse.AppendRetry(nil, 1500*time.Millisecond)), "retry: 1500\n\n"; got != want {
-		t.Errorf("AppendRetry = %q, want %q", got, want)
+	for d, want := range map[time.Duration]string{
+		1500 * time.Millisecond: "retry: 1500\n",
+		time.Millisecond + 1:    "retry: 2\n",
+		1:                       "retry: 1\n",
+		math.MaxInt64:           "retry: 9223372036855\n",
+		0:                       "",
+		-1:                      "",
+	} {
+		if got := string(sse.AppendRetry([]byte("before\n"), d)); got != "before\n"+want {
+			t.Errorf("AppendRetry of %v = %q, want %q", d, got, want)
+		}
 	}
-	if got := sse.AppendRetry(nil, 0); len(got) > 0 {
-		t.Errorf("AppendRetry of nothing = %q, want nothing", got)
+}
+
+// A comment and a retry make no event of their own. A program that splits the stream at
+// its blank lines, as many libraries do, finds data in each piece.
+func TestLinesBetweenEvents(t *testing.T) {
+	stream := sse.AppendRetry(nil, time.Second)
+	for range 3 {
+		stream = sse.AppendComment(stream, "")
+		stream = sse.AppendEvent(stream, sse.Event{ID: "1", Name: "swarm", Data: []byte("{}")})
+		stream = sse.AppendComment(sse.AppendComment(stream, ""), "hb")
+	}
+	stream = sse.AppendRetry(stream, time.Second)
+	blocks := strings.Split(string(stream), "\n\n")
+	for _, block := range blocks[:len(blocks)-1] {
+		if !strings.Contains(block, "\ndata: ") {
+			t.Errorf("a block without data: %q", block)
+		}
+	}
+	if got := len(blocks) - 1; got != 3 {
+		t.Errorf("%d blocks, want 3", got)
 	}
 }
 
@@ -75,8 +98,8 @@ func FuzzAppendEvent(f *testing.F) {
 	f.Add("1\x00", "a\nb", []byte("\ufeff"), int64(-1), "\ufeff")
 	f.Add("", "message", bytes.Repeat([]byte("x"), 5000), int64(1), "")
 	f.Fuzz(func(t *testing.T, id, name string, data []byte, retry int64, comment string) {
-		stream := sse.AppendComment(nil, comment)
-		stream = sse.AppendEvent(stream, sse.Event{ID: id, Name: name, Data: data, Retry: time.Duration(retry)})
+		stream := sse.AppendRetry(sse.AppendComment(nil, comment), time.Duration(retry))
+		stream = sse.AppendEvent(stream, sse.Event{ID: id, Name: name, Data: data})
 		stream = sse.AppendComment(stream, comment)
 		stream = sse.AppendEvent(stream, sse.Event{Data: []byte("last")})
 
@@ -90,7 +113,7 @@ func FuzzAppendEvent(f *testing.F) {
 			}
 		}
 
-		if strings.ContainsAny(id, "\r\n\x00") {
+		if strings.ContainsAny(id, "\r\n\x00") || len(data) == 0 {
 			id = ""
 		}
 		if strings.ContainsAny(name, "\r\n") {

@@ -55,8 +55,8 @@ func TestPutOff(t *testing.T) {
 			}
 			for range putOff {
 				status, header, body := in.get(t, http.MethodGet, "/sub1")
-				ms, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(body, "retry: "), "\n\n"))
-				if status != http.StatusOK || header.Get("Content-Type") != "text/event-stream" || err != nil || ms < 1000 || ms > 4000 {
+				ms, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(body, "retry: "), "\n"))
+				if status != http.StatusOK || header.Get("Content-Type") != "text/event-stream; charset=utf-8" || err != nil || ms < 1000 || ms > 4000 {
 					t.Errorf("answered %d %v %q", status, header, body)
 				}
 				waits[body] = true

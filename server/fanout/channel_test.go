@@ -20,12 +20,12 @@ func TestSwarmStreamBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer res.Body.Close()
-		for name, want := range map[string]string{"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"} {
+		for name, want := range map[string]string{"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"} {
 			if got := res.Header.Get(name); got != want {
 				t.Errorf("%s: %q, want %q", name, got, want)
 			}
 		}
-		want := "retry: 2000\n\n" +
+		want := "retry: 2000\n" +
 			"id: 946674802000\nevent: swarm\ndata: {\"channel\":\"main\",\"window\":{\"start\":\"1999-12-31T21:13:20.000Z\",\"end\":\"1999-12-31T21:13:22.000Z\"}," +
 			"\"total\":12,\"emojis\":[{\"emoji_type\":\"🔥\",\"emoji_count\":12,\"emoji_count_aggregated\":1.2}]}\n\n"
 		got := make([]byte, len(want))

@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// frame is one or more events, or a comment, as one chunk of HTTP/1.1. Some clients
-// pass a stream on chunk by chunk, such as Python's requests; with them too a frame
-// arrives whole and at once. A frame never changes, and all listeners that are sent it
-// share its memory.
+// frame is one or more events, or a line that stands in front of the next one (a comment
+// or retry:), as one chunk of HTTP/1.1. Some clients pass a stream on chunk by chunk,
+// such as Python's requests; with them too a frame arrives whole and at once. A frame
+// never changes, and all listeners that are sent it share its memory.
 type frame []byte
 
 // chunkHeadSize is the length of what a chunk begins with: its size and a line end.

@@ -166,8 +166,8 @@ func (n *network) peek(ctx context.Context, path string, k int) error {
 		return err
 	}
 	defer res.Body.Close()
-	hello := make([]byte, len("retry: 2000\n\n")*(k%2))
-	if _, err := io.ReadFull(res.Body, hello); err != nil || !strings.HasPrefix("retry: 2000\n\n", string(hello)) {
+	hello := make([]byte, len("retry: 2000\n")*(k%2))
+	if _, err := io.ReadFull(res.Body, hello); err != nil || !strings.HasPrefix("retry: 2000\n", string(hello)) {
 		return fmt.Errorf("the stream began with %q, %w", hello, err)
 	}
 	return nil

@@ -1,6 +1,8 @@
 package fanout_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,5 +30,27 @@ func TestKeepAlive(t *testing.T) {
 		pass(30 * time.Second)
 		l.hears(t, ": :")
 		quiet.hears(t, "retry:1500 : : : : :")
+	})
+}
+
+// A page cannot see comments, so it may ask for keep-alives as events. They come at the
+// same times, as events of a name of their own and without an id.
+func TestHeartbeatEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in := start(t, newTopic(), fanout.Config{KeepAlive: 15 * time.Second})
+		l, singles, other := in.listen(t, "/v1/swarm?heartbeat=event", ""), in.listen(t, "/sub1?heartbeat=event", ""), in.listen(t, "/v1/swarm?heartbeat=", "")
+		pass(14*time.Second - time.Millisecond)
+		l.hears(t, "retry:2000")
+		pass(time.Second + time.Millisecond)
+		l.hears(t, "heartbeat")
+		in.topic.publish(swarm(1, 0))
+		l.hears(t, "1=0")
+		pass(30 * time.Second)
+		l.hears(t, "heartbeat heartbeat")
+		singles.hears(t, "retry:2000 heartbeat heartbeat heartbeat")
+		other.hears(t, "retry:2000 : 1=0 : :")
+		if status, _, body := in.get(t, http.MethodGet, "/v1/swarm?heartbeat=events"); status != http.StatusUnprocessableEntity || !strings.Contains(body, `"invalid_heartbeat"`) || !strings.Contains(body, "event is allowed") {
+			t.Errorf("answered %d %s", status, body)
+		}
 	})
 }

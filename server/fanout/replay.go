@@ -1,9 +1,21 @@
 package fanout
 
-import "strconv"
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"strconv"
+)
 
 // nothingSeen is the lastSeen of a listener that has seen no window.
 const nothingSeen = -1
+
+// lastEventID returns the Last-Event-ID of a client. One that opens a stream anew, such
+// as a new EventSource, cannot set that header, and says it in the query. When it then
+// reconnects by itself, the header has the newer id.
+func lastEventID(h http.Header, query url.Values) string {
+	return cmp.Or(h.Get("Last-Event-ID"), query.Get("last_event_id"), query.Get("lastEventId"))
+}
 
 // lastSeen returns the end of the last window that a listener saw, or nothingSeen. It
 // reads it from the Last-Event-ID: the id of a swarm's event is the end of its window,

@@ -68,6 +68,38 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// A client that opens a stream anew, and so cannot set a header, says in the query what
+// it has seen. The header, which is newer, wins.
+func TestResumeByQuery(t *testing.T) {
+	id := func(n int) string { return strconv.Itoa(epoch + 2000*n) }
+	for name, tt := range map[string]struct{ path, header, want string }{
+		"last_event_id":             {"/v1/swarm?last_event_id=" + id(3), "", "4=4 5=5"},
+		"lastEventId":               {"/v1/swarm?lastEventId=" + id(3), "", "4=4 5=5"},
+		"with a channel":            {"/v1/swarm?channel=main&last_event_id=" + id(3), "", "4=4 5=5"},
+		"both, the first of them":   {"/v1/swarm?lastEventId=" + id(1) + "&last_event_id=" + id(3), "", "4=4 5=5"},
+		"the header is newer":       {"/v1/swarm?last_event_id=" + id(1), id(4), "5=5"},
+		"the header is no id":       {"/v1/swarm?last_event_id=" + id(3), "x", "5=5"},
+		"the newest":                {"/v1/swarm?last_event_id=" + id(5), "", ""},
+		"zero":                      {"/v1/swarm?last_event_id=0", "", "1=1 2=2 3=3 4=4 5=5"},
+		"empty":                     {"/v1/swarm?last_event_id=", "", "5=5"},
+		"empty, and another":        {"/v1/swarm?last_event_id=&lastEventId=" + id(3), "", "4=4 5=5"},
+		"no number":                 {"/v1/swarm?last_event_id=undefined", "", "5=5"},
+		"below zero":                {"/v1/swarm?last_event_id=-1", "", "5=5"},
+		"beyond all numbers":        {"/v1/swarm?last_event_id=92233720368547758080", "", "5=5"},
+		"of another installation":   {"/v1/swarm?last_event_id=" + id(5000), "", "5=5*"},
+		"of single emojis, no more": {"/sub1?last_event_id=" + id(3), "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				log := newTopic()
+				log.publish(windowsOf(1, 5)...)
+				in := start(t, log, fanout.Config{})
+				in.listen(t, tt.path, tt.header).hears(t, strings.TrimSpace("retry:2000 "+tt.want))
+			})
+		})
+	}
+}
+
 // A listener may come before the recent windows are read. It is sent keep-alives until
 // they are, and then what it missed. It is sent nothing that it saw before, and no old
 // window as if it were new.

@@ -30,9 +30,14 @@ func (s *Server) stream(k streamKind) http.Handler {
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, k streamKind) {
-	channel := cmp.Or(r.URL.Query().Get("channel"), wire.MainChannel)
+	asked := r.URL.Query()
+	channel, heartbeat := cmp.Or(asked.Get("channel"), wire.MainChannel), asked.Get("heartbeat")
 	if !wire.ValidChannel(channel) {
 		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_channel", "channel %.32q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", channel, wire.MaxChannel).ServeHTTP(w, r)
+		return
+	}
+	if heartbeat != "" && heartbeat != "event" {
+		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_heartbeat", "heartbeat %.32q: event is allowed, and without it heartbeats are comments", heartbeat).ServeHTTP(w, r)
 		return
 	}
 	h := w.Header()
@@ -44,9 +49,9 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, k streamKind) {
 			return
 		}
 	}
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
-	h.Set("X-Accel-Buffering", "no") // else nginx holds events back
+	h.Set("Content-Type", "text/event-stream; charset=utf-8") // else requests (Python) takes the byte 0x85 of some emojis for a line end
+	h.Set("Cache-Control", "no-store, no-transform")          // else proxies compress the stream, and hold events back meanwhile
+	h.Set("X-Accel-Buffering", "no")                          // else nginx holds events back
 	switch {
 	case r.Method == http.MethodHead:
 		w.WriteHeader(http.StatusOK)
@@ -54,7 +59,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, k streamKind) {
 		s.freePlace(from)
 		s.putOff(w)
 	default:
-		s.connect(w, r, &listener{kind: k, from: from, channel: s.hub.join(channel), lastSeen: lastSeen(r.Header.Get("Last-Event-ID"))})
+		s.connect(w, r, &listener{kind: k, from: from, channel: s.hub.join(channel), lastSeen: lastSeen(lastEventID(r.Header, asked)), heartbeatEvents: heartbeat == "event"})
 	}
 }
 

@@ -53,7 +53,7 @@ func TestHead(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{Capacity: 1})
 		for _, path := range []string{"/v1/swarm", "/sub1", "/v1/swarm?channel=b"} {
 			status, header, body := in.get(t, http.MethodHead, path)
-			if status != http.StatusOK || header.Get("Content-Type") != "text/event-stream" || body != "" {
+			if status != http.StatusOK || header.Get("Content-Type") != "text/event-stream; charset=utf-8" || body != "" {
 				t.Errorf("%s answered %d %v %q", path, status, header, body)
 			}
 		}

@@ -155,6 +155,7 @@ type Server struct {
 	shares           *httpserve.Shares // of the places, for single addresses
 	retry            frame             // how long to wait before coming back; begins every stream
 	keepAliveComment frame
+	keepAliveEvent   frame // for those who ask for it
 	metrics          metrics
 	clients          atomic.Int64  // streams that are open
 	opened           atomic.Int64  // streams since the start
@@ -176,6 +177,9 @@ func New(cfg Config) *Server {
 		acceptRate:       rate.NewLimiter(rate.Limit(cfg.AcceptRate), cfg.AcceptRate),
 		retry:            newFrame(func(b []byte) []byte { return sse.AppendRetry(b, cfg.Retry) }),
 		keepAliveComment: newFrame(func(b []byte) []byte { return sse.AppendComment(b, "") }),
+		keepAliveEvent: newFrame(func(b []byte) []byte {
+			return sse.AppendEvent(b, sse.Event{Name: "heartbeat", Data: []byte("{}")})
+		}),
 	}
 	s.metrics = newMetrics(cfg.Metrics, s)
 	for range cfg.Shards {

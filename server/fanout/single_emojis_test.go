@@ -20,13 +20,13 @@ func TestSingleEmojiBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer res.Body.Close()
-		if got := res.Header.Get("Content-Type"); got != "text/event-stream" {
+		if got := res.Header.Get("Content-Type"); got != "text/event-stream; charset=utf-8" {
 			t.Errorf("Content-Type: %q", got)
 		}
 		synctest.Wait()
 		in.topic.publish(swarm(1, 20, wire.EmojiCount{Emoji: "🔥", Count: 20, Scaled: 2}, wire.EmojiCount{Emoji: "👨‍👩‍👧‍👦", Count: 1, Scaled: 1}))
 		got := bufio.NewReader(res.Body)
-		for _, want := range []string{"retry: 2000", "", `data: "🔥"`, "", `data: "🔥"`, "", `data: "👨‍👩‍👧‍👦"`, ""} {
+		for _, want := range []string{"retry: 2000", `data: "🔥"`, "", `data: "🔥"`, "", `data: "👨‍👩‍👧‍👦"`, ""} {
 			if line, err := got.ReadString('\n'); err != nil || line != want+"\n" {
 				t.Errorf("sent %q, %v, want %q", line, err, want)
 			}

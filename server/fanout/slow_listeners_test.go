@@ -205,16 +205,12 @@ func TestSlowReplay(t *testing.T) {
 					if len(got) > 0 { // what came with the head is there already
 						pass(tt.pause)
 					}
-					frame := ""
-					for !strings.HasSuffix(frame, "\n\n") {
-						line, err := stream.ReadString('\n')
-						if err != nil {
-							t.Fatalf("%v after %v", err, got)
-						}
-						frame += line
+					frame, err := (&ear{in: stream}).next()
+					if err != nil {
+						t.Fatalf("%v after %v", err, got)
 					}
-					if f := short(frame); f != "retry:2000" {
-						got = append(got, f)
+					if frame != "retry:2000" {
+						got = append(got, frame)
 					}
 				}
 				if n := len(got); n < tt.least || n > tt.most || !strings.HasPrefix(shorts(1, 64), strings.Join(got[:n-1], " ")) {

@@ -46,9 +46,28 @@ func encode(s wire.Swarm) []byte {
 	return b
 }
 
+// frames takes a stream apart, line by line. It returns each event when it has ended, and
+// each line that may stand in front of an event (a comment or retry:) when it has come.
+type frames struct{ unfinished string }
+
+// line takes in a line. It returns the frame that the line completes, in the short form
+// of the tests, or nothing.
+func (f *frames) line(line string) string {
+	if between := strings.HasPrefix(line, ":") || strings.HasPrefix(line, "retry:"); between && f.unfinished == "" && strings.HasSuffix(line, "\n") {
+		return short(line)
+	}
+	f.unfinished += line
+	if line != "\n" {
+		return ""
+	}
+	frame := f.unfinished
+	f.unfinished = ""
+	return short(frame)
+}
+
 // short returns a frame in the short form of the tests. 3=10 is a swarm of window 3
 // with a total of 10, 3=10* is the same without an id, 🔥 is a single emoji. retry:2000
-// and : stand for themselves.
+// and : stand for themselves, heartbeat is that event. An event without data is EMPTY.
 func short(frame string) string {
 	var id, event, data string
 	for line := range strings.Lines(frame) {
@@ -62,6 +81,12 @@ func short(frame string) string {
 		} else if line != "" {
 			return strings.ReplaceAll(line, " ", "")
 		}
+	}
+	if data == "" {
+		return "EMPTY"
+	}
+	if event == "heartbeat" && id == "" && data == "{}" {
+		return event
 	}
 	if event == "" {
 		return strings.Trim(data, `"`)
@@ -150,22 +175,20 @@ func body(t *testing.T, c net.Conn) io.Reader {
 func (in *installation) open(t *testing.T, path string) io.Reader {
 	t.Helper()
 	r := body(t, in.ask(t, path))
-	if _, err := io.ReadFull(r, make([]byte, len("retry: 2000\n\n"))); err != nil {
+	if _, err := io.ReadFull(r, make([]byte, len("retry: 2000\n"))); err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
 func (l *listener) read(r io.Reader) {
-	frame := ""
+	var frames frames
 	in := bufio.NewReader(r)
 	for {
 		line, err := in.ReadString('\n')
-		frame += line
 		l.mu.Lock()
-		if line == "\n" {
-			l.got = append(l.got, short(frame))
-			frame = ""
+		if frame := frames.line(line); frame != "" {
+			l.got = append(l.got, frame)
 		}
 		l.ended = err
 		l.mu.Unlock()

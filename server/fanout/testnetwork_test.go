@@ -170,17 +170,17 @@ func (n *network) hear(t *testing.T, path, lastEventID string) *ear {
 // next reads the next frame, and returns it in the short form of the tests. A stream
 // that ends within a frame is an error.
 func (e *ear) next() (string, error) {
-	frame := ""
+	var frames frames
 	for {
 		line, err := e.in.ReadString('\n')
-		frame += line
+		frame := frames.line(line)
 		switch {
-		case err == io.EOF && frame != "":
-			return "", fmt.Errorf("the stream ended after %q", frame)
+		case err == io.EOF && frames.unfinished != "":
+			return "", fmt.Errorf("the stream ended after %q", frames.unfinished)
 		case err != nil:
 			return "", err
-		case line == "\n":
-			return short(frame), nil
+		case frame != "":
+			return frame, nil
 		}
 	}
 }

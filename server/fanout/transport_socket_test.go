@@ -52,7 +52,7 @@ func TestHeadOfSockets(t *testing.T) {
 	n := sockets().start(t, newTopic(), fanout.Config{})
 	for _, lines := range []string{get, "GET /v1/swarm HTTP/1.0\nHost: localhost\n\n", "GET /v1/swarm HTTP/1.0\nHost: localhost\nConnection: keep-alive\n\n"} {
 		_, _, head := n.request(t, lines)
-		for _, want := range []string{"HTTP/1.1 200 OK\r\n", "\r\nConnection: close\r\n", "\r\nContent-Type: text/event-stream\r\n", "\r\nVary: Origin\r\n"} {
+		for _, want := range []string{"HTTP/1.1 200 OK\r\n", "\r\nConnection: close\r\n", "\r\nContent-Type: text/event-stream; charset=utf-8\r\n", "\r\nVary: Origin\r\n"} {
 			if !strings.Contains(head, want) {
 				t.Errorf("%q was answered with %q, without %q", lines, head, want)
 			}

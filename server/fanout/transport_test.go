@@ -19,7 +19,7 @@ func TestEveryWay(t *testing.T) {
 		n := w.start(t, log, fanout.Config{KeepAlive: 2 * time.Second})
 		fresh, back, python := n.hear(t, "/v1/swarm", ""), n.hear(t, "/v1/swarm", strconv.Itoa(epoch+2000*2)), n.hear(t, "/sub1", "")
 		for name, want := range map[string]string{
-			"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no", "Vary": "Origin",
+			"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no", "Vary": "Origin",
 		} {
 			if got := fresh.header[name]; len(got) != 1 || got[0] != want {
 				t.Errorf("%s: %q, want %q", name, got, want)
@@ -40,15 +40,18 @@ func TestEveryWay(t *testing.T) {
 		fresh.hears(t, "4=40*", "6=6")
 		back.hears(t, "4=40*", "6=6")
 		python.hears(t, "🔥", "🔥")
+		page := n.hear(t, "/v1/swarm?heartbeat=event&last_event_id="+strconv.Itoa(epoch+2000*5), "")
+		page.hears(t, "4=40*", "6=6")
 		for range 2 {
 			fresh.until(t, ":")
 			python.until(t, ":")
+			page.hears(t, "heartbeat")
 		}
 		log.publish(windowsOf(7, 7)...)
 		back.hears(t, "7=7")
 
 		res, err := n.client.Head(n.url + "/v1/swarm")
-		if err != nil || res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" {
+		if err != nil || res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" {
 			t.Errorf("HEAD answered %v, %v", res, err)
 		}
 		_ = res.Body.Close()

@@ -35,11 +35,17 @@ type browser struct {
 // newBrowser serves the page on an address of its own. open starts Chromium.
 func newBrowser(t *testing.T) *browser {
 	t.Helper()
-	b := &browser{t: t, told: make(chan told, 1000)}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+	return newBrowserWith(t, func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, "testdata/eventsource.html")
 	})
+}
+
+// newBrowserWith is newBrowser with another page.
+func newBrowserWith(t *testing.T, page http.HandlerFunc) *browser {
+	t.Helper()
+	b := &browser{t: t, told: make(chan told, 1000)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /", page)
 	mux.HandleFunc("POST /tell", func(_ http.ResponseWriter, r *http.Request) {
 		var said told
 		if err := json.NewDecoder(r.Body).Decode(&said); err != nil {

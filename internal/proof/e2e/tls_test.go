@@ -55,7 +55,7 @@ func TestBehindTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer res.Body.Close()
-			if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" || res.ProtoMajor != 2 {
+			if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" || res.ProtoMajor != 2 {
 				t.Errorf("answered %s %s %v", res.Proto, res.Status, res.Header)
 			}
 			postReaction(t, client, url+"/send_emoji", "application/json", `{"status":"Message queued"`)

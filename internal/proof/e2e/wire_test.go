@@ -58,7 +58,7 @@ func TestPlainClients(t *testing.T) {
 func checkHead(t *testing.T, res *http.Response) {
 	t.Helper()
 	h := res.Header
-	if res.StatusCode != http.StatusOK || h.Get("Content-Type") != "text/event-stream" || h.Get("Cache-Control") != "no-store" || h.Get("X-Accel-Buffering") != "no" {
+	if res.StatusCode != http.StatusOK || h.Get("Content-Type") != "text/event-stream; charset=utf-8" || h.Get("Cache-Control") != "no-store, no-transform" || h.Get("X-Accel-Buffering") != "no" {
 		t.Errorf("answered %s %v", res.Status, h)
 	}
 	if h.Get("Content-Length") != "" {
@@ -123,7 +123,7 @@ func TestCurl(t *testing.T) {
 		})
 	}
 	out, err := exec.Command(curl, "-sSI", s.url+"/v1/swarm").CombinedOutput()
-	if err != nil || !strings.Contains(strings.ToLower(string(out)), "content-type: text/event-stream\r\n") {
+	if err != nil || !strings.Contains(strings.ToLower(string(out)), "content-type: text/event-stream; charset=utf-8\r\n") {
 		t.Errorf("curl -I says %s, %v", out, err)
 	}
 }
@@ -142,21 +142,43 @@ func TestBehindNginx(t *testing.T) {
 		"compressing":          "gzip on; gzip_types *; gzip_min_length 1;",
 	} {
 		t.Run(name, func(t *testing.T) {
-			url := proxy(t, nginx, s.url, settings)
-			client := http.Client{Transport: &http.Transport{ResponseHeaderTimeout: maxWait}}
-			res, err := client.Get(url + "/v1/swarm")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer res.Body.Close()
-			if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream" || res.Header.Get("Cache-Control") != "no-store" {
-				t.Errorf("answered %s %v", res.Status, res.Header)
-			}
 			n++
-			s.publish(n)
-			hears(t, res.Body, s.frame(n))
+			isHeardAt(t, s, proxy(t, nginx, s.url, settings), n)
 		})
 	}
+}
+
+// So do they behind two nginx in a row, of which one has the setting that docs/http.md
+// names.
+func TestBehindTwoNginx(t *testing.T) {
+	sideBySide(t)
+	nginx := skipWithout(t, "nginx", "nginx")
+	s, n := subscribe(t), 0
+	for name, settings := range map[string][2]string{
+		"the first passes on what it is told": {"proxy_pass_header X-Accel-Buffering;", ""},
+		"the second does not buffer":          {"", "proxy_buffering off;"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n++
+			isHeardAt(t, s, proxy(t, nginx, proxy(t, nginx, s.url, settings[0]), settings[1]), n)
+		})
+	}
+}
+
+// isHeardAt publishes window n of a server, and waits until it comes through the proxy at url.
+func isHeardAt(t *testing.T, s *subscriber, url string, n int) {
+	t.Helper()
+	client := http.Client{Transport: &http.Transport{ResponseHeaderTimeout: maxWait}}
+	res, err := client.Get(url + "/v1/swarm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK || res.Header.Get("Content-Type") != "text/event-stream; charset=utf-8" || res.Header.Get("Cache-Control") != "no-store, no-transform" {
+		t.Errorf("answered %s %v", res.Status, res.Header)
+	}
+	s.publish(n)
+	hears(t, res.Body, s.frame(n))
 }
 
 // proxy runs nginx in front of a server until the test ends, and returns its URL.
