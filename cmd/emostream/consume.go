@@ -53,7 +53,8 @@ With --verify it reads emoji-topic and emoji-aggregated from their beginning,
 compares them window by window, and fails with exit code 4 if a reaction was lost
 or counted twice. It may run while reactions come in: it lets the window that is
 open end, and waits for the counting to catch up. What retention has removed is
-left out, and told of.`,
+left out, and told of. Where a Spark job counts, only totals are compared, and
+reactions that are newer than all windows it has written are open, not lost.`,
 		Example: `  emostream consume
   emostream consume --from 10m --emoji :fire:,:tada: --channel main
   emostream consume --topic emoji-aggregated --from-beginning -o json

@@ -106,7 +106,9 @@ func (v *verifyFlags) verifyExit(r verify.Report) error {
 	case r.Verdict == verify.Differ:
 		return &exitError{exitUnverified, fmt.Errorf("verification failed: %s doubled, none lost", text.Plural(r.Doubled, "reaction"))}
 	case r.WindowsUndecided > 0 && r.Compared == verify.ByTotal:
-		return errors.New("not decided: only totals can be compared, and reactions came in all the while; verify again when none do")
+		return errors.New("not decided: only totals can be compared, and reactions came in all the while; verify again when none do, and when the windows of all are written (a job in append mode writes the last ones only after later reactions)")
+	case r.Behind:
+		return fmt.Errorf("not decided: the newest window that was written ended at %v, and of the %s since then some came over a minute later; see that the job runs, and verify again", r.Written, text.Plural(r.Open, "reaction"))
 	case r.WindowsUndecided > 0:
 		return fmt.Errorf("not decided: %s got reactions all the while; verify again, or with more than --wait %v", text.Plural(int64(r.WindowsUndecided), "window"), v.wait)
 	case r.Open > 0:

@@ -24,7 +24,7 @@ func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	number("counted", r.Counted, "in "+names.Counts())
 	number("lost", r.Lost, "")
 	number("doubled", r.Doubled, "")
-	optional("open", r.Open, fmt.Sprintf("too new to be compared, most of them in %s", text.Plural(int64(r.WindowsOpen), "open window")))
+	optional("open", r.Open, openText(names, r))
 	optional("left out", r.LeftOut, fmt.Sprintf("in %s that retention may have taken something of", text.Plural(int64(r.WindowsLeftOut), "window")))
 	optional("skipped", r.Skipped, "records of "+names.Reactions()+" that are no reactions")
 	optional("unread", r.Unreadable, "records of "+names.Counts()+" that are no counts")
@@ -56,6 +56,14 @@ func printVerify(out io.Writer, names wire.Topics, r verify.Report) error {
 	}
 	_, err := fmt.Fprintln(out, strings.Join(lines, "\n"))
 	return err
+}
+
+// openText says why reactions are open.
+func openText(names wire.Topics, r verify.Report) string {
+	if r.Written != 0 {
+		return fmt.Sprintf("too new to be compared, most of them later than the newest window in %s, which ended at %v", names.Counts(), r.Written)
+	}
+	return "too new to be compared, most of them in " + text.Plural(int64(r.WindowsOpen), "open window")
 }
 
 // blockedText says where a transaction is open.

@@ -74,6 +74,18 @@ WINDOW'S END              CHANNEL  EMOJI  IN THE LOG  COUNTED  DIFFERENCE
 and 1,000 more
 `,
 		},
+		"totals beside a Spark job": {
+			verify.Report{Verdict: verify.Agree, Compared: verify.ByTotal, Source: "none", Reactions: 9, Counted: 7, Open: 2, Written: wire.Time(hour.End)}, `
+reactions            9  in a.emoji-topic
+counted              7  in a.emoji-aggregated
+lost                 0
+doubled              0
+open                 2  too new to be compared, most of them later than the newest window in a.emoji-aggregated, which ended at 2025-10-09T08:53:22.000Z
+windows              -  not compared, only totals: no aggregate has said in a.emoji-partials what windows it counts by
+
+verified: every reaction that could be compared was counted once
+`,
+		},
 		"totals": {
 			verify.Report{
 				Verdict: verify.Differ, Compared: verify.ByTotal, Source: "none", Reactions: 2, Counted: 1, Lost: 1,

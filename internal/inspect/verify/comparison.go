@@ -15,7 +15,8 @@ import (
 // Its owner reads three times, in this order: the log to its end, and calls Owe; the
 // counts to their end; the log again, from there to its new end, and calls Compare. It
 // may repeat the second and third until Compare returns zero. The package comment says
-// why the order matters.
+// why the order matters. Where only totals are compared, it reads the counts once more, at
+// first, so that the log needs less memory.
 //
 // Memory is bounded by the number of windows, channels and emojis, and does not depend
 // on the number of records.
@@ -27,6 +28,7 @@ type Comparison struct {
 	unequal []*group // the groups that Compare has to compare
 	newest  int64    // greatest end of a window that has reactions in the log
 	length  int64    // length of the window in the last count that was read, ms
+	totals  unfinished
 
 	log    partitions // of emoji-topic
 	counts partitions // of emoji-aggregated
@@ -54,6 +56,10 @@ type emojiState struct {
 	counted int64 // the greatest count
 	at      int64 // time of the first record with that count, ms
 	proven  int64 // the greatest value of log that counted has reached in a comparison
+
+	// Only where totals are compared:
+	read  int64           // what owed is if no reaction is open
+	spans map[int64]int64 // reactions that may be open, by span of unfinished
 }
 
 // NewComparison returns an empty comparison. s is what the aggregator assigns reactions
@@ -62,7 +68,7 @@ func NewComparison(s wire.Settings) *Comparison {
 	if s.WindowMS <= 0 {
 		s = wire.Settings{}
 	}
-	return &Comparison{settings: s, dueWindow: windowing.Never, newest: windowing.Never, groups: map[groupKey]*group{}}
+	return &Comparison{settings: s, dueWindow: windowing.Never, newest: windowing.Never, totals: newUnfinished(), groups: map[groupKey]*group{}}
 }
 
 // Ahead returns the partitions of emoji-topic, which has the full name topic, whose
@@ -128,6 +134,9 @@ func (l *Comparison) countReaction(p *partition, t int64, tap wire.CountedFields
 		c = g.emoji(string(tap.Emoji))
 	}
 	c.log++
+	if !l.byWindow() {
+		l.totals.reaction(c, t)
+	}
 	l.markUnequal(g)
 }
 
@@ -151,6 +160,7 @@ func (l *Comparison) Count(partition int, r stream.Record) {
 		return
 	}
 	l.length = n.Window.End - n.Window.Start
+	l.totals.window(n.Window)
 	g := l.group(groupKey{n.Window, n.Channel})
 	c := g.emoji(n.Emoji)
 	grown := n.Count - c.counted
@@ -192,7 +202,7 @@ func (l *Comparison) markUnequal(g *group) {
 
 // Owe says which reactions must be counted before Report is called: of those read so far,
 // the ones whose window ends at due (ms) or earlier. Where only totals are compared,
-// these are all that were read so far.
+// these are all that were read so far and are not open.
 func (l *Comparison) Owe(due int64) {
 	if !l.byWindow() {
 		due = math.MaxInt64
@@ -201,7 +211,7 @@ func (l *Comparison) Owe(due int64) {
 	for _, g := range l.unequal { // in all others everything is counted
 		if g.window.End <= due {
 			for _, c := range g.emojis {
-				c.owed = c.log
+				c.owed, c.read = c.log, c.log
 			}
 		}
 	}
@@ -219,6 +229,9 @@ func (l *Comparison) Compare() (apart int64) {
 	cut := l.leftOutUntil()
 	left := l.unequal[:0]
 	for _, g := range l.unequal {
+		if !l.byWindow() {
+			g.oweFinished(&l.totals)
+		}
 		equal, n := g.compare()
 		if g.compared(l) && g.window.End > cut {
 			apart += n
@@ -231,6 +244,19 @@ func (l *Comparison) Compare() (apart int64) {
 	clear(l.unequal[len(left):])
 	l.unequal = left
 	return apart
+}
+
+// oweFinished says which reactions of a group must be counted if only totals are
+// compared. If the count is of all that are not open, all of them are proven to be
+// counted.
+func (g *group) oweFinished(u *unfinished) {
+	for _, c := range g.emojis {
+		finished := c.log - u.open(c)
+		c.owed = min(c.read, finished)
+		if c.counted == finished {
+			c.proven = max(c.proven, finished)
+		}
+	}
 }
 
 // compare compares log and counts of one group. equal says that they are the same;

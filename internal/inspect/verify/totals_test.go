@@ -60,6 +60,104 @@ func TestTotals(t *testing.T) {
 			compare 0`,
 			"agree: 4 reactions, 4 counted, 0 lost, 0 doubled, 0 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
 		},
+		"the last windows are not written": {
+			`
+			tap 0 0 3*🔥
+			tap 0 51000 2*🔥
+			tap 0 51000 🎉
+			owe 0` + spark("10", "🔥", "3") + `
+			compare 0`,
+			"agree: 6 reactions, 3 counted, 0 lost, 0 doubled, 3 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"and one before them was lost": {
+			`
+			tap 0 0 3*🔥
+			tap 0 51000 2*🔥
+			owe 0` + spark("10", "🔥", "2") + `
+			compare 3`,
+			"differ: 5 reactions, 2 counted, 1 lost, 0 doubled, 2 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided",
+			[]verify.Difference{{Channel: "main", Emoji: "🔥", Log: 3, Counted: 2}},
+		},
+		"and more are counted than the log holds": {
+			`
+			tap 0 0 3*🔥
+			tap 0 51000 2*🔥
+			owe 0` + spark("10", "🔥", "6") + `
+			compare 1`,
+			"differ: 5 reactions, 6 counted, 0 lost, 1 doubled, 0 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided",
+			[]verify.Difference{{Channel: "main", Emoji: "🔥", Log: 5, Counted: 6}},
+		},
+		"and some of theirs are counted already": {
+			`
+			tap 0 0 3*🔥
+			tap 0 51000 2*🔥
+			owe 0` + spark("10", "🔥", "4") + `
+			compare 1`,
+			"undecided: 5 reactions, 4 counted, 0 lost, 0 doubled, 1 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 1 undecided", nil,
+		},
+		"and another channel has written none": {
+			`
+			tap 0 0 3*🔥
+			tap 0 0 🔥 room
+			tap 0 51000 🔥 room
+			owe 0` + spark("10", "🔥", "3") + `
+			compare 2`,
+			"differ: 5 reactions, 3 counted, 1 lost, 0 doubled, 1 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided",
+			[]verify.Difference{{Channel: "room", Emoji: "🔥", Log: 1, Counted: 0}},
+		},
+		"they are written while it waits": {
+			`
+			tap 0 0 3*🔥
+			tap 0 51000 2*🔥
+			owe 0` + spark("10", "🔥", "2") + `
+			compare 3` + spark("10", "🔥", "3") + spark("20", "🔥", "1") + `
+			tap 0 60500 7*🔥
+			compare 8` + spark("20", "🔥", "2") + `
+			compare 0`,
+			"agree: 12 reactions, 5 counted, 0 lost, 0 doubled, 7 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"with the windows that are known the end is exact": {
+			spark("10", "🔥", "3") + `
+			tap 0 50499 3*🔥
+			tap 0 50500 2*🔥
+			owe 0
+			compare 0`,
+			"agree: 5 reactions, 3 counted, 0 lost, 0 doubled, 2 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"and the last one before it is owed": {
+			spark("10", "🔥", "2") + `
+			tap 0 50499 3*🔥
+			tap 0 50500 2*🔥
+			owe 0
+			compare 3`,
+			"differ: 5 reactions, 2 counted, 1 lost, 0 doubled, 2 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided",
+			[]verify.Difference{{Channel: "main", Emoji: "🔥", Log: 3, Counted: 2}},
+		},
+		"the job has ended": {
+			`
+			tap 0 0 3*🔥
+			tap 0 51000 2*🔥
+			tap 0 110501 🔥
+			owe 0` + spark("10", "🔥", "3") + `
+			compare 0`,
+			"undecided: 6 reactions, 3 counted, 0 lost, 0 doubled, 3 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"the job has just not ended": {
+			`
+			tap 0 0 3*🔥
+			tap 0 110500 🔥
+			owe 0` + spark("10", "🔥", "3") + `
+			compare 0`,
+			"agree: 4 reactions, 3 counted, 0 lost, 0 doubled, 1 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"no window was ever written": {
+			`
+			tap 0 0 3*🔥
+			owe 0
+			compare 3`,
+			"differ: 3 reactions, 0 counted, 3 lost, 0 doubled, 0 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided",
+			[]verify.Difference{{Channel: "main", Emoji: "🔥", Log: 3, Counted: 0}},
+		},
 		"retention": {
 			`
 			log gap` + hundred("tap 0 0 🔥") + `

@@ -54,6 +54,13 @@ type Report struct {
 	WindowsLeftOut   int `json:"windows_left_out"`
 	WindowsUndecided int `json:"windows_undecided"` // compared, but their reactions never ceased to come
 
+	// Written is the end of the newest window that was counted, where only totals are
+	// compared. Reactions that came later are open.
+	Written wire.Time `json:"written,omitzero"`
+	// Behind says that some of these came so much later that the program that counts may
+	// have ended.
+	Behind bool `json:"behind,omitempty"`
+
 	// Blocked is what lies behind open transactions of other programs.
 	Blocked []Blocked `json:"blocked,omitempty"`
 
@@ -112,6 +119,9 @@ func (l *Comparison) Report() Report {
 		r.Compared = ByWindow
 	} else {
 		r.WindowMS = l.length
+		if l.totals.written != windowing.Never {
+			r.Written = wire.Time(l.totals.written)
+		}
 	}
 	cut, compared := l.leftOutUntil(), 0
 	for _, g := range l.groups {
@@ -136,6 +146,7 @@ func (l *Comparison) Report() Report {
 			r.delay(g)
 		}
 	}
+	r.Behind = r.Open > 0 && r.Compared == ByTotal && l.totals.behind()
 	r.sort()
 	r.judge(compared)
 	return r
@@ -212,7 +223,7 @@ func (r *Report) judge(compared int) {
 	switch {
 	case r.Lost+r.Doubled > 0:
 		r.Verdict = Differ
-	case r.WindowsUndecided > 0, compared == 0 && r.Open+r.LeftOut+int64(r.WindowsLeftOut) > 0:
+	case r.WindowsUndecided > 0, r.Behind, compared == 0 && r.Open+r.LeftOut+int64(r.WindowsLeftOut) > 0:
 		r.Verdict = Undecided
 	default:
 		r.Verdict = Agree

@@ -11,6 +11,8 @@
 // if too many, doubled. Where the settings are not known, as when a Spark job counts
 // and assigns windows in its own way, only the sums over all windows are compared, by
 // channel and emoji. A loss in one window can then hide behind a doubling in another.
+// Reactions that are newer than all windows that were written are open then, since a job
+// may write its last windows only when later reactions come (unfinished.go).
 //
 // # Why it is right while reactions flow
 //
@@ -138,6 +140,11 @@ func run(ctx context.Context, cfg Config, limit time.Duration) (Report, error) {
 	a, err := open(ctx, cfg.withDefaults())
 	if err != nil {
 		return Report{}, err
+	}
+	if !a.comparison.byWindow() {
+		if err := a.readCounts(ctx); err != nil {
+			return Report{}, err
+		}
 	}
 	if err := a.readLog(ctx); err != nil {
 		return Report{}, err

@@ -101,6 +101,31 @@ func (in *installation) counted() {
 	in.write(in.names.Counts(), 1, count(base+4000, "🔥", 1, base+4100, ""))
 }
 
+// Beside a Spark job in append mode, what it has not written yet is open, and what it
+// has lost is lost.
+func TestCheckBesideASparkJob(t *testing.T) {
+	in := install(t)
+	spark := func(start, end, emoji, n string) stream.Record {
+		return stream.Record{Time: base + 20_000, Value: []byte(`{"window":{"start":"2025-10-09 08:53:` + start + `","end":"2025-10-09 08:53:` + end + `"},"emoji_type":"` + emoji + `","emoji_count":` + n + `,"emoji_count_aggregated":"1.0"}`)}
+	}
+	in.write(in.names.Reactions(), 0, tap(base, "🔥", ""), tap(base+1999, "❤", ""), tap(base+2000, "🔥", ""), tap(base+4000, "🔥", ""))
+	in.write(in.names.Reactions(), 1, tap(base+1, "🔥", ""), tap(base+3999, "🔥", ""), tap(base+9000, "❤", ""))
+	in.write(in.names.Counts(), 0, spark("22", "24", "🔥", `"2"`), spark("20", "22", "❤", "1.0"), spark("20", "22", "🔥", "2"))
+	r := in.check()
+	if got, want := sums(r), "agree: 7 reactions, 5 counted, 0 lost, 0 doubled, 2 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if r.Compared != verify.ByTotal || r.Written != wire.Time(base+4000) || r.Behind {
+		t.Errorf("compared %s, written until %v, behind: %v", r.Compared, r.Written, r.Behind)
+	}
+
+	in.write(in.names.Reactions(), 1, tap(base+3000, "🔥", "")) // the job drops what is too late for its watermark
+	r = in.check()
+	if got, want := sums(r), "differ: 8 reactions, 5 counted, 1 lost, 0 doubled, 2 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided"; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
 func TestCheck(t *testing.T) {
 	in := install(t)
 	in.counted()
