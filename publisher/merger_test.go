@@ -137,13 +137,14 @@ func TestMergerCopesWithSpark(t *testing.T) {
 	for _, value := range []string{
 		`{"window":{"start":"1970-01-01T05:30:00.000+05:30","end":"1970-01-01T05:30:02.000+05:30"},"emoji_type":"🔥","emoji_count":25,"emoji_count_aggregated":2}`,
 		`{"window":{"start":"1970-01-01T00:00:00Z","end":"1970-01-01T00:00:02.000000Z"},"emoji_type":"😂","emoji_count":26,"emoji_count_aggregated":2.6,"rate":1}`,
+		`{"window":{"start":"1970-01-01 00:00:00","end":"1970-01-01 00:00:02.0"},"emoji_type":"👍","emoji_count":6.0,"emoji_count_aggregated":"1"}`,
 	} {
 		read(t, m, 2500, stream.Record{Value: []byte(value)})
 	}
 	e, _ := m.Due(2800)
 	want := []wire.Swarm{{
-		Channel: "main", Window: wire.Window{Start: 0, End: 2000}, Total: 51,
-		Emojis: []wire.EmojiCount{{Emoji: "😂", Count: 26, Scaled: 2.6}, {Emoji: "🔥", Count: 25, Scaled: 2}},
+		Channel: "main", Window: wire.Window{Start: 0, End: 2000}, Total: 57,
+		Emojis: []wire.EmojiCount{{Emoji: "😂", Count: 26, Scaled: 2.6}, {Emoji: "🔥", Count: 25, Scaled: 2}, {Emoji: "👍", Count: 6, Scaled: 1}},
 	}}
 	if diff := cmp.Diff(want, e.Swarms); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -180,7 +181,7 @@ func TestMergerPassesOverWhatIsNoCount(t *testing.T) {
 		"an emoji that is too long":        `{` + window + `,"emoji_type":"` + strings.Repeat("x", wire.MaxEmoji+1) + `","emoji_count":1}`,
 		"a count below zero":               `{` + window + `,"emoji_type":"🔥","emoji_count":-1}`,
 		"a count that is a fraction":       `{` + window + `,"emoji_type":"🔥","emoji_count":1.5}`,
-		"a count that is a string":         `{` + window + `,"emoji_type":"🔥","emoji_count":"1"}`,
+		"a count that is text":             `{` + window + `,"emoji_type":"🔥","emoji_count":"one"}`,
 		"a channel that cannot be one":     `{` + window + `,"emoji_type":"🔥","emoji_count":1,"channel":"a b"}`,
 		"a scaled count that is no number": `{` + window + `,"emoji_type":"🔥","emoji_count":1,"emoji_count_aggregated":"x"}`,
 	} {

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
+	"strconv"
 )
 
 // Count is how often one emoji was sent in one window of one channel: a record of
@@ -23,16 +26,54 @@ const MaxCount = 1_000_000_000_000
 
 // DecodeCount decodes a record value of emoji-aggregated, and checks what its readers
 // rely on. If it names no channel, Channel is the main channel.
+//
+// Other programs may write numbers as text, and whole ones with a fraction of zero: "6",
+// 6.0. Window says which times it takes.
 func DecodeCount(value []byte) (Count, error) {
-	var c Count
-	if err := json.Unmarshal(value, &c); err != nil {
+	var r struct {
+		Window  *Window         `json:"window"`
+		Emoji   string          `json:"emoji_type"`
+		Count   json.RawMessage `json:"emoji_count"`
+		Scaled  json.RawMessage `json:"emoji_count_aggregated"`
+		Channel string          `json:"channel"`
+	}
+	if err := json.Unmarshal(value, &r); err != nil {
 		return Count{}, fmt.Errorf("count: %w", err)
 	}
-	c.Channel = cmp.Or(c.Channel, MainChannel)
-	if !c.Window.valid() || c.Emoji == "" || len(c.Emoji) > MaxEmoji || c.Count < 0 || c.Count > MaxCount || c.Scaled < 0 || !ValidChannel(c.Channel) {
-		return Count{}, fmt.Errorf("count: it is not one of an emoji in a window")
+	c := Count{Emoji: r.Emoji, Channel: cmp.Or(r.Channel, MainChannel)}
+	switch {
+	case r.Window == nil || !r.Window.valid():
+		return Count{}, errors.New("count: it has no window of at most a day")
+	case c.Emoji == "" || len(c.Emoji) > MaxEmoji:
+		return Count{}, fmt.Errorf("count: emoji_type must be 1 to %d bytes", MaxEmoji)
+	case !ValidChannel(c.Channel):
+		return Count{}, fmt.Errorf("count: channel must be 1 to %d of A-Z a-z 0-9 . _ -", MaxChannel)
+	}
+	c.Window = *r.Window
+	if len(r.Count) == 0 {
+		return Count{}, errors.New("count: it has no emoji_count")
+	}
+	n, err := number(r.Count)
+	if err != nil || n > MaxCount || n != math.Trunc(n) {
+		return Count{}, fmt.Errorf("count: emoji_count must be a whole number from 0 to %d, and is %.40q", MaxCount, r.Count)
+	}
+	c.Count = int64(n)
+	if len(r.Scaled) > 0 && string(r.Scaled) != "null" {
+		if c.Scaled, err = number(r.Scaled); err != nil {
+			return Count{}, fmt.Errorf("count: emoji_count_aggregated must be a number from 0 on, and is %.40q", r.Scaled)
+		}
 	}
 	return c, nil
+}
+
+// number returns the value of a number that is not below zero, also of one that is
+// written as text.
+func number(raw json.RawMessage) (float64, error) {
+	n, err := strconv.ParseFloat(string(unquoted(raw)), 64)
+	if err == nil && (math.IsNaN(n) || n < 0 || n > math.MaxFloat64) {
+		err = strconv.ErrRange
+	}
+	return n, err
 }
 
 // Headers of records of emoji-aggregated. With them readers can send a window sooner,

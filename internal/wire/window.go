@@ -2,7 +2,11 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -38,16 +42,57 @@ const maxWindow = int64(24 * time.Hour / time.Millisecond)
 // valid says whether the window has a length that windows can have.
 func (w Window) valid() bool { return w.End > w.Start && w.End-w.Start <= maxWindow }
 
-// UnmarshalJSON reads {"start","end"} with any UTC offset and any precision, as Spark
-// writes them. It cuts off what is finer than milliseconds.
+// UnmarshalJSON reads {"start","end"} as this program writes it, and as other programs
+// do; moment has the forms of times.
 func (w *Window) UnmarshalJSON(b []byte) error {
-	var t struct{ Start, End time.Time }
+	var t struct{ Start, End *moment }
 	if err := json.Unmarshal(b, &t); err != nil {
 		return fmt.Errorf("window: %w", err)
 	}
-	*w = Window{Start: t.Start.UnixMilli(), End: t.End.UnixMilli()}
-	if w.End <= w.Start {
-		return fmt.Errorf("window: its end is not after its start")
+	if t.Start == nil || t.End == nil {
+		return errors.New(`window: it must have a "start" and an "end"`)
 	}
+	*w = Window{Start: int64(*t.Start), End: int64(*t.End)}
+	if w.End <= w.Start {
+		return errors.New("window: its end is not after its start")
+	}
+	return nil
+}
+
+// moment is a time in ms since the Unix epoch, as other programs write it in JSON:
+//
+//   - RFC 3339 with any UTC offset and any precision. What is finer than milliseconds is
+//     cut off. A blank may stand for the T, as in the text of Spark's timestamps and in
+//     Python's. A time without an offset is UTC.
+//   - a number, or one as text: of milliseconds since the Unix epoch, or of seconds if that
+//     would be before 1973.
+type moment int64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (m *moment) UnmarshalJSON(b []byte) error {
+	text := string(unquoted(b))
+	if n, err := strconv.ParseFloat(text, 64); err == nil {
+		return m.setNumber(n)
+	}
+	iso := strings.Replace(text, " ", "T", 1)
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, iso); err == nil {
+			*m = moment(t.UnixMilli())
+			return nil
+		}
+	}
+	return fmt.Errorf("%.40q is no time: want it as in 2026-11-29T20:00:00.000Z, or as milliseconds since the Unix epoch", text)
+}
+
+// setNumber sets a time that is written as a number.
+func (m *moment) setNumber(n float64) error {
+	const year1973 = 1e11 // in ms; in seconds it is the year 5138
+	if math.Abs(n) < year1973 {
+		n *= 1000
+	}
+	if math.IsNaN(n) || math.Abs(n) >= float64(yearTenThousand) {
+		return fmt.Errorf("%v is no time: want milliseconds since the Unix epoch", n)
+	}
+	*m = moment(math.Round(n))
 	return nil
 }

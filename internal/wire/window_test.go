@@ -43,6 +43,17 @@ func TestWindowJSON(t *testing.T) {
 		"with an offset of zero":         `{"start":"2026-01-02T03:04:03.000+00:00","end":"2026-01-02T03:04:05.000-00:00"}`,
 		"with two offsets, over a day":   `{"start":"2026-01-01T19:04:03-08:00","end":"2026-01-02T04:04:05+01:00"}`,
 		"with digits below milliseconds": `{"start":"2026-01-02T03:04:03.000999Z","end":"2026-01-02T03:04:05.000000001Z"}`,
+		"Spark's text of timestamps":     `{"start":"2026-01-02 03:04:03","end":"2026-01-02 03:04:05"}`,
+		"the same with fractions":        `{"start":"2026-01-02 03:04:03.0","end":"2026-01-02 03:04:05.0009"}`,
+		"the same with an offset":        `{"start":"2026-01-02 08:34:03+05:30","end":"2026-01-02 03:04:05Z"}`,
+		"no offset":                      `{"start":"2026-01-02T03:04:03","end":"2026-01-02T03:04:05.000"}`,
+		"an offset without a colon":      `{"start":"2026-01-02T08:34:03.000+0530","end":"2026-01-02T04:04:05+01"}`,
+		"milliseconds":                   `{"start":1767323043000,"end":1767323045000}`,
+		"milliseconds with a fraction":   `{"start":1767323043000.0,"end":1.767323045e12}`,
+		"milliseconds as text":           `{"start":"1767323043000","end":"1767323045000"}`,
+		"seconds":                        `{"start":1767323043,"end":1767323045}`,
+		"seconds with a fraction":        `{"start":1767323043.0,"end":1767323045.0004}`,
+		"one of each":                    `{"start":1767323043,"end":"2026-01-02 03:04:05"}`,
 		"more fields, other order":       `{"end":"2026-01-02T03:04:05Z","length":2,"start":"2026-01-02T03:04:03Z"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,9 +76,19 @@ func TestWindowJSONRefuses(t *testing.T) {
 		"an end before it":       `{"start":"2026-01-02T03:04:05Z","end":"2026-01-02T03:04:03Z"}`,
 		"an end at its start":    `{"start":"2026-01-02T03:04:05Z","end":"2026-01-02T03:04:05Z"}`,
 		"less than a ms":         `{"start":"2026-01-02T03:04:05.0001Z","end":"2026-01-02T03:04:05.0009Z"}`,
-		"numbers":                `{"start":1767323043,"end":1767323045}`,
-		"times without a zone":   `{"start":"2026-01-02T03:04:03","end":"2026-01-02T03:04:05"}`,
-		"times with a space":     `{"start":"2026-01-02 03:04:03Z","end":"2026-01-02 03:04:05Z"}`,
+		"microseconds":           `{"start":1767323043000000,"end":1767323045000000}`,
+		"no numbers":             `{"start":"NaN","end":"Inf"}`,
+		"no start":               `{"end":"1970-01-01T00:00:02Z"}`,
+		"a start that is null":   `{"start":null,"end":"1970-01-01T00:00:02Z"}`,
+		"times that are objects": `{"start":{"seconds":1},"end":{"seconds":2}}`,
+		"times that are true":    `{"start":false,"end":true}`,
+		"times that are empty":   `{"start":"","end":""}`,
+		"two blanks":             `{"start":"2026-01-02  03:04:03","end":"2026-01-02  03:04:05"}`,
+		"a blank before":         `{"start":" 2026-01-02 03:04:03","end":" 2026-01-02 03:04:05"}`,
+		"dates":                  `{"start":"2026-01-02","end":"2026-01-03"}`,
+		"a zone with a name":     `{"start":"2026-01-02 03:04:03 UTC","end":"2026-01-02 03:04:05 UTC"}`,
+		"Spark's text of both":   `"{2026-01-02 03:04:03, 2026-01-02 03:04:05}"`,
+		"a list":                 `["2026-01-02T03:04:03Z","2026-01-02T03:04:05Z"]`,
 		"a day that is not":      `{"start":"2026-02-30T03:04:03Z","end":"2026-03-02T03:04:05Z"}`,
 		"a string for an object": `"2026-01-02T03:04:03Z"`,
 	} {
@@ -87,6 +108,7 @@ func FuzzWindow(f *testing.F) {
 	f.Add([]byte(`{"start":"2026-01-02T08:34:03.000999+05:30","end":"2026-01-02T08:34:05+05:30"}`))
 	f.Add([]byte(`{"start":"0001-01-01T00:00:00Z","end":"9999-12-31T23:59:59.999Z"}`))
 	f.Add([]byte(`{"start":"1969-12-31T23:59:59.9999Z","end":"1970-01-01T00:00:00Z"}`))
+	f.Add([]byte(`{"start":1767323043.5,"end":"1767323045"}`))
 	f.Add([]byte(`null`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		var w wire.Window
