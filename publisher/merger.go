@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -19,12 +20,13 @@ const never int64 = math.MinInt64
 // Merger makes swarms of the counts in one partition of emoji-aggregated. It is a
 // claimloop.Machine.
 //
-// It keeps the greatest count of each window, channel and emoji. It sends a window as
-// soon as an emission says that the window is complete. If none does, it sends the
-// window some time after its latest record. It sends the window again when it has
-// grown. A channel gets one empty swarm when the window after its last one has no
-// counts. Closed windows are forgotten. Counts that come for them nevertheless, from a
-// copy that reads old records again, are ignored.
+// It keeps the greatest count of each window, channel and spelling of an emoji, since
+// other programs record emojis as they were sent. A swarm has the sum of an emoji's
+// spellings. It sends a window as soon as an emission says that the window is complete.
+// If none does, it sends the window some time after its latest record. It sends the
+// window again when it has grown. A channel gets one empty swarm when the window after
+// its last one has no counts. Closed windows are forgotten. Counts that come for them
+// nevertheless, from a copy that reads old records again, are ignored.
 //
 // Our own reducers say in headers which windows are complete and which are closed.
 // Another program says neither; its windows are closed by newer ones. So either may
@@ -55,11 +57,11 @@ type key struct {
 // window holds the counts of one window of one channel.
 type window struct {
 	bounds   wire.Window
-	first    int64 // offset of its first record
-	counts   map[string]wire.EmojiCount
-	latest   int64 // when its latest record was read, ms
-	complete bool  // all records of an emission were read, and none since
-	dirty    bool  // it grew since it was sent
+	first    int64                      // offset of its first record
+	counts   map[string]wire.EmojiCount // by spelling
+	latest   int64                      // when its latest record was read, ms
+	complete bool                       // all records of an emission were read, and none since
+	dirty    bool                       // it grew since it was sent
 }
 
 // NewMerger returns a merger that goes on from a commit. The log begins at start. If the
@@ -271,6 +273,7 @@ func (m *Merger) Due(now int64) (SwarmsEmission, bool) {
 			for _, c := range w.counts {
 				counts = append(counts, c)
 			}
+			counts = wire.AddSpellings(counts, emoji.Canonical[string])
 			out = append(out, wire.NewSwarm(k.channel, w.bounds, counts, m.top))
 		}
 	}

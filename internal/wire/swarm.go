@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -47,6 +48,46 @@ func NewSwarm(channel string, w Window, counts []EmojiCount, top int) Swarm {
 		s.Emojis = counts[:min(top, len(counts))]
 	}
 	return s
+}
+
+// AddSpellings adds up the counts of each emoji that is spelled in several ways, in place:
+// of all of which canonical returns the same. counts must have at most one count of each
+// spelling: the greatest, since counts are snapshots.
+//
+// Scaled counts are added, too. The rule that made them is not known here, since another
+// program may have its own. Rules show few reactions as 1, so that 5 and 4 of two
+// spellings come to 2, where 9 of one would be 1. By the rule of the Python system, /sub1
+// repeats the emoji never less often for that, and at most once more for each further
+// spelling. Where a rule is not linear, or has a cap, the sum goes beyond what it says of
+// the sum of the counts.
+func AddSpellings(counts []EmojiCount, canonical func(string) string) []EmojiCount {
+	// In an order of their own, since the sum of fractions depends on it.
+	slices.SortFunc(counts, func(a, b EmojiCount) int { return cmp.Compare(a.Emoji, b.Emoji) })
+	index := make(map[string]int, len(counts))
+	sums := counts[:0]
+	for _, c := range counts {
+		c.Emoji = canonical(c.Emoji)
+		i, ok := index[c.Emoji]
+		if !ok {
+			index[c.Emoji] = len(sums)
+			sums = append(sums, c)
+			continue
+		}
+		sums[i].Count = min(sums[i].Count+c.Count, MaxCount)
+		sums[i].Scaled = addScaled(sums[i].Scaled, c.Scaled)
+	}
+	return sums
+}
+
+// addScaled returns a + b without the error of binary fractions: 70.1 and 29.9 are 100,
+// which is not rounded up to 101. The sum stays a number that JSON has.
+func addScaled(a, b float64) float64 {
+	const digits = 1e6
+	sum := min(a+b, math.MaxFloat64)
+	if sum < 1e9 {
+		return math.Round(sum*digits) / digits
+	}
+	return sum
 }
 
 // DecodeSwarm decodes a swarm, and checks what its readers rely on.

@@ -2,6 +2,9 @@ package wire_test
 
 import (
 	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +56,52 @@ func TestNewSwarm(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// The counts of an emoji's spellings are added up, whatever their order.
+func TestAddSpellings(t *testing.T) {
+	upper := strings.ToUpper // stands for the function that knows emojis
+	for name, tt := range map[string]struct{ counts, want []wire.EmojiCount }{
+		"nothing":                    {nil, nil},
+		"none has two spellings":     {[]wire.EmojiCount{{"B", 2, 1}, {"A", 1, 1}}, []wire.EmojiCount{{"A", 1, 1}, {"B", 2, 1}}},
+		"only the other spelling":    {[]wire.EmojiCount{{"a", 3, 1}}, []wire.EmojiCount{{"A", 3, 1}}},
+		"two":                        {[]wire.EmojiCount{{"a", 30, 3}, {"B", 1, 1}, {"A", 12, 1.2}}, []wire.EmojiCount{{"A", 42, 4.2}, {"B", 1, 1}}},
+		"three":                      {[]wire.EmojiCount{{"ab", 1, 0.1}, {"aB", 2, 0.2}, {"AB", 3, 0.3}}, []wire.EmojiCount{{"AB", 6, 0.6}}},
+		"few of each are shown each": {[]wire.EmojiCount{{"a", 5, 1}, {"A", 4, 1}}, []wire.EmojiCount{{"A", 9, 2}}},
+		"no count is too great":      {[]wire.EmojiCount{{"a", wire.MaxCount, 1e300}, {"A", 1, 1e300}}, []wire.EmojiCount{{"A", wire.MaxCount, 2e300}}},
+		"JSON has every sum":         {[]wire.EmojiCount{{"a", 1, math.MaxFloat64}, {"A", 1, math.MaxFloat64}}, []wire.EmojiCount{{"A", 2, math.MaxFloat64}}},
+	} {
+		for range 10 {
+			rand.Shuffle(len(tt.counts), func(i, j int) { tt.counts[i], tt.counts[j] = tt.counts[j], tt.counts[i] })
+			if diff := cmp.Diff(tt.want, wire.AddSpellings(slices.Clone(tt.counts), upper)); diff != "" {
+				t.Errorf("%s: of %v (-want +got):\n%s", name, tt.counts, diff)
+			}
+		}
+	}
+}
+
+// By the scaling rule of the Python system, two spellings are rounded up to no less than
+// one would be, and to one more at most.
+func TestAddSpellingsRoundsUp(t *testing.T) {
+	scale := func(n int) float64 {
+		if n < 10 {
+			return 1
+		}
+		return float64(n) / 10
+	}
+	for a := 1; a < 1100; a++ {
+		for b := 1; b <= a; b++ {
+			if a > 50 && (a+b)%10 != 0 { // the sums that fractions can push over a whole number
+				continue
+			}
+			counts := []wire.EmojiCount{{"a", int64(a), scale(a)}, {"A", int64(b), scale(b)}}
+			sum := math.Ceil(wire.AddSpellings(counts, strings.ToUpper)[0].Scaled)
+			one := math.Ceil(scale(a + b))
+			if sum < one || sum > one+1 || a >= 10 && b >= 10 && sum != one {
+				t.Fatalf("%d and %d are rounded up to %v, %d would be to %v", a, b, sum, a+b, one)
+			}
+		}
 	}
 }
 

@@ -157,7 +157,7 @@ func TestWindows(t *testing.T) {
 	}{
 		"all": {
 			export.WindowsConfig{},
-			"0 ❤ 1, 0 🔥 7, 2000 🔥 5, 4000 🔥 1",
+			"0 ❤️ 1, 0 🔥 7, 2000 🔥 5, 4000 🔥 1",
 			export.Summary{Rows: 4, Reactions: 14, Windows: 3, First: wire.Time(base), Last: wire.Time(base + 6000)},
 		},
 		"of a span": {
@@ -167,7 +167,7 @@ func TestWindows(t *testing.T) {
 		},
 		"of an emoji": {
 			export.WindowsConfig{Filter: hearts},
-			"0 ❤ 1",
+			"0 ❤️ 1",
 			export.Summary{Rows: 1, Reactions: 1, Windows: 1, First: wire.Time(base), Last: wire.Time(base + 2000)},
 		},
 		"of another channel": {export.WindowsConfig{Filter: topicreader.Filter{Channels: []string{"room"}}}, "", export.Summary{}},

@@ -4,13 +4,16 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
+	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/wire"
 )
 
 // Counts makes one row of all records that count the same emoji in the same window and
-// channel. The row has the greatest count. It does no I/O.
+// channel. The row has the greatest count of each spelling of the emoji, added up. It
+// does no I/O.
 //
 // Its owner reads the records twice. The first time it calls Expect for each, the
 // second time Add. So Add knows which record of a window is the last, however late it
@@ -31,6 +34,7 @@ type Limits struct {
 	Counts  int // of windows that are begun and not handed over yet; default 2,000,000
 }
 
+// key identifies a count in a window; the emoji as it was spelled.
 type key struct{ channel, emoji string }
 
 type value struct {
@@ -122,17 +126,17 @@ func (m *Counts) giveFirst(give func(Window) error) error {
 	m.order = m.order[1:]
 	delete(m.open, w)
 	m.held -= len(counts)
-	keys := make([]key, 0, len(counts))
-	for k := range counts {
-		keys = append(keys, k)
+	channels := map[string][]wire.EmojiCount{}
+	for k, v := range counts {
+		channels[k.channel] = append(channels[k.channel], wire.EmojiCount{Emoji: k.emoji, Count: v.count, Scaled: v.scaled})
 	}
-	slices.SortFunc(keys, func(a, b key) int {
-		return cmp.Or(cmp.Compare(a.channel, b.channel), cmp.Compare(a.emoji, b.emoji))
-	})
-	for _, k := range keys {
-		t := counts[k]
-		if err := give(Window{wire.Time(w.Start), wire.Time(w.End), k.channel, k.emoji, t.count, t.scaled}); err != nil {
-			return err
+	for _, channel := range slices.Sorted(maps.Keys(channels)) {
+		rows := wire.AddSpellings(channels[channel], emoji.Canonical[string])
+		slices.SortFunc(rows, func(a, b wire.EmojiCount) int { return cmp.Compare(a.Emoji, b.Emoji) })
+		for _, c := range rows {
+			if err := give(Window{wire.Time(w.Start), wire.Time(w.End), channel, c.Emoji, c.Count, c.Scaled}); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -78,6 +78,7 @@ func TestMerger(t *testing.T) {
 		"revised after a later":   {"0 a 3, 2 a 1, 0 a 4", "|, |, 0 a 4, 2 a 1"},
 		"windows out of order":    {"4 a 1, 0 a 1, 2 a 1", "|, 0 a 1, |, 2 a 1, 4 a 1"},
 		"a count of nothing":      {"0 a 0", "0 a 0"},
+		"spellings added up":      {"0 ❤\ufe0f 7, 0 ❤ 5, 0 🔥 1, 0 ❤ 4, 0 room/❤ 2, 0 :heart: 1", "|, |, |, |, |, 0 ❤\ufe0f 13, 0 🔥 1, 0 room/❤\ufe0f 2"},
 		"each channel by itself":  {"0 a 1, 0 room/a 2, 0 a 3", "|, |, 0 a 3, 0 room/a 2"},
 		"revised long afterwards": {"0 a 1, 2 a 1, 4 a 1, 6 a 1, 0 a 2", "|, |, |, |, 0 a 2, 2 a 1, 4 a 1, 6 a 1"},
 	} {

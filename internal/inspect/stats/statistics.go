@@ -13,6 +13,7 @@ import (
 
 	"github.com/axiomhq/hyperloglog"
 
+	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -48,7 +49,7 @@ const channelEmojis = 200
 
 // Statistics adds up reactions. It does no I/O and reads no clock. A reaction belongs
 // to the window of its record's time, even if it was late and the aggregator counted it
-// in another.
+// in another. All spellings of an emoji are one.
 type Statistics struct {
 	cfg           Config
 	all           *counts
@@ -79,9 +80,10 @@ func (t *Statistics) Add(at int64, r wire.ReactionFields) {
 	t.first, t.last = min(t.first, at), max(t.last, at)
 	t.windows[floor(at, t.windowLength)]++
 	t.limitWindows()
-	t.all.add(r)
+	name := emoji.Canonical(r.Emoji)
+	t.all.add(name, r.UserID)
 	if c := t.channel(r.Channel); c != nil {
-		c.add(r)
+		c.add(name, r.UserID)
 	} else {
 		t.otherChannels++
 	}
@@ -113,17 +115,17 @@ func newCounts(emojis int) *counts {
 	return &counts{emojis: map[string]*int64{}, maxEmojis: emojis, users: hyperloglog.New14()}
 }
 
-func (g *counts) add(r wire.ReactionFields) {
+func (g *counts) add(name string, user []byte) {
 	g.total++
-	g.users.Insert(r.UserID)
-	n := g.emojis[string(r.Emoji)]
+	g.users.Insert(user)
+	n := g.emojis[name]
 	if n == nil {
 		if len(g.emojis) == g.maxEmojis {
 			g.otherEmojis++
 			return
 		}
 		n = new(int64)
-		g.emojis[string(r.Emoji)] = n
+		g.emojis[name] = n
 	}
 	*n++
 }

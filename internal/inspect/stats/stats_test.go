@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/charmbracelet/x/exp/golden"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/inspect/stats"
 	"github.com/emostream/emostream/internal/wire"
@@ -51,6 +52,19 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden.RequireEqual(t, append(report, '\n'))
+}
+
+// All spellings of an emoji are one, also for the limits.
+func TestSpellings(t *testing.T) {
+	all := addUp(t, stats.Config{Emojis: 2}, "0 ann ❤, 1 bob ❤\ufe0f, 2 cid :heart:, 3 ann 🔥, 4 bob ❤ room, 5 bob 👍, 6 bob x")
+	r := all.Report(stats.Selection{Top: 5})
+	want := []stats.Emoji{{Emoji: "❤\ufe0f", Reactions: 4, Share: 4.0 / 7}, {Emoji: "🔥", Reactions: 1, Share: 1.0 / 7}}
+	if diff := cmp.Diff(want, r.Emojis); diff != "" || r.EmojisSeen != 2 || r.EmojisOther != 2 || r.Reactions != 7 {
+		t.Errorf("%d emojis and %d reactions of others (-want +got):\n%s", r.EmojisSeen, r.EmojisOther, diff)
+	}
+	if c := r.Channels; len(c) != 2 || c[1].Top != "❤\ufe0f" {
+		t.Errorf("the channels are %+v", c)
+	}
 }
 
 // The range is the one asked for, else that of the reactions. It decides the mean rate

@@ -35,11 +35,7 @@ func (f Filter) Wants(channel, typed string) bool {
 	if len(f.Channels) > 0 && !slices.Contains(f.Channels, channel) {
 		return false
 	}
-	if len(f.Emojis) == 0 || slices.Contains(f.Emojis, typed) {
-		return true
-	}
-	known, err := emoji.Parse(typed)
-	return err == nil && slices.Contains(f.Emojis, string(known))
+	return len(f.Emojis) == 0 || slices.Contains(f.Emojis, emoji.Canonical(typed))
 }
 
 // WantsAll says whether every reaction is wanted.
