@@ -25,8 +25,9 @@ const never int64 = math.MinInt64
 // spellings. It sends a window as soon as an emission says that the window is complete.
 // If none does, it sends the window some time after its latest record. It sends the
 // window again when it has grown. A channel gets one empty swarm when the window after
-// its last one has no counts. Closed windows are forgotten. Counts that come for them
-// nevertheless, from a copy that reads old records again, are ignored.
+// its last one has no counts; silent_channel.go says when. Closed windows are forgotten.
+// Counts that come for them nevertheless, from a copy that reads old records again, are
+// ignored.
 //
 // Our own reducers say in headers which windows are complete and which are closed.
 // Another program says neither; its windows are closed by newer ones. So either may
@@ -41,6 +42,7 @@ type Merger struct {
 	position         int64 // offset of the next record
 	atEnd            bool  // the last batch reached the end of the partition
 	newestIncomplete int64 // greatest end of a window that was sent without being called complete, at most the time of sending, ms
+	pauses           pauses
 
 	closed   []int64 // by reducer: end of the newest window that it has closed; empty if no reducer has said so
 	reopened []int64 // by reducer: after which window a reset has opened windows again; 0: none has
@@ -58,6 +60,7 @@ type key struct {
 type window struct {
 	bounds   wire.Window
 	first    int64                      // offset of its first record
+	began    int64                      // time of its first record, ms
 	counts   map[string]wire.EmojiCount // by spelling
 	latest   int64                      // when its latest record was read, ms
 	complete bool                       // all records of an emission were read, and none since
@@ -120,7 +123,7 @@ func (m *Merger) Add(r stream.Record, now int64) error {
 		if m.isClosed(k) {
 			return nil
 		}
-		w = m.begin(k, c.Window, r.Offset, now)
+		w = m.begin(k, c.Window, r, now)
 	}
 	w.latest = now
 	if known, ok := w.counts[c.Emoji]; !ok || c.Count > known.Count {
@@ -149,9 +152,12 @@ func (m *Merger) followClock(now int64) {
 	}
 }
 
-// begin opens a window whose first record is at offset.
-func (m *Merger) begin(k key, bounds wire.Window, offset, now int64) *window {
-	w := &window{bounds: bounds, first: offset, counts: map[string]wire.EmojiCount{}}
+// begin opens a window whose first record is r.
+func (m *Merger) begin(k key, bounds wire.Window, r stream.Record, now int64) *window {
+	w := &window{bounds: bounds, first: r.Offset, began: r.Time, counts: map[string]wire.EmojiCount{}}
+	if before := m.open[key{bounds.Start, k.channel}]; before != nil && !before.complete {
+		m.pauses.add(w.began-before.began, now)
+	}
 	m.open[k] = w
 	ch := m.channels[k.channel]
 	if ch == nil {
@@ -252,7 +258,7 @@ func (m *Merger) NextDue(int64) (at int64, ok bool) {
 	}
 	for _, ch := range m.channels {
 		if !ch.emptySent {
-			earlier(ch.emptyAt(m.emptyDelay))
+			earlier(m.emptyAt(ch))
 		}
 	}
 	return at, ok
@@ -278,7 +284,7 @@ func (m *Merger) Due(now int64) (SwarmsEmission, bool) {
 		}
 	}
 	for name, ch := range m.channels {
-		if m.atEnd && !ch.emptySent && now >= ch.emptyAt(m.emptyDelay) {
+		if m.atEnd && !ch.emptySent && now >= m.emptyAt(ch) {
 			out = append(out, wire.NewSwarm(name, ch.next(), nil, m.top))
 		}
 	}

@@ -34,7 +34,7 @@ const never = math.MinInt64
 // A commit is at the first record of the windows that are open, or that an empty swarm
 // still has to follow.
 func TestMergerCommitsWhatIsClosedAndSent(t *testing.T) {
-	m := newMerger(t, publisher.Config{})
+	m := newMerger(t, publisher.Config{Horizon: 2 * time.Second})
 	committed(t, m, 0, never)
 	read(t, m, 2100, count(2000, "main", "🔥", 1), count(2000, "main", "😂", 1, "complete=2"))
 	sent(t, m, 2100, "2000 main 2: 🔥1 😂1")

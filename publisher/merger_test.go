@@ -46,6 +46,9 @@ func read(t *testing.T, m *publisher.Merger, now int64, records ...stream.Record
 	t.Helper()
 	for _, r := range records {
 		r.Offset = m.Position()
+		if r.Time == 0 {
+			r.Time = now
+		}
 		if err := m.Add(r, now); err != nil {
 			t.Fatal(err)
 		}
@@ -238,10 +241,10 @@ func TestMergerAllowsForALaggard(t *testing.T) {
 	sent(t, m, 14000)
 	read(t, m, 14000, count(4000, "main", "🔥", 1))
 	sent(t, m, 14300, "4000 main 1: 🔥1")
-	if at, ok := m.NextDue(0); !ok || at != 17000 {
-		t.Errorf("the next is due at %d, %v; want 3 s after the last window began to come", at, ok)
+	if at, ok := m.NextDue(0); !ok || at != 21000 {
+		t.Errorf("the next is due at %d, %v; want it after twice the 2 s between the windows, a window and a second", at, ok)
 	}
-	sent(t, m, 16999)
-	sent(t, m, 17000, "6000 main 0:")
+	sent(t, m, 20999)
+	sent(t, m, 21000, "6000 main 0:")
 	sent(t, m, 99999)
 }

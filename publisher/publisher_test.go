@@ -46,7 +46,7 @@ func put(t *testing.T, p *topic, records ...stream.Record) {
 func TestMainSendsToEveryCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var all topics
-		p := publisher.New(publisher.Config{Topic: all.writer, Names: wire.Topics{Prefix: "demo."}, Clusters: []string{"cluster_1", "cluster_2"}})
+		p := publisher.New(publisher.Config{Topic: all.writer, Names: wire.Topics{Prefix: "demo."}, Clusters: []string{"cluster_1", "cluster_2"}, Horizon: 2 * time.Second})
 		counts := all.get("counts")
 		stop := run(t, func(ctx context.Context) error { return p.Main(ctx, counts.claim()) })
 		until(2110)

@@ -508,6 +508,14 @@ func mutants() []mutant {
 			patch: patch{"publisher.Merger.Add", "$w.dirty, $w.complete = true, false", "$w.dirty, $w.complete = $w.dirty || !ok, false"},
 		},
 		{
+			rule: "a channel is not called silent between two batches of another program", by: "./publisher -run Batches",
+			patch: patch{"publisher.Merger.emptyAt", "$m.pauses.patience($length, $horizon)", "$length"},
+		},
+		{
+			rule: "the windows of our reducers tell nothing of the pauses of another program", by: "./publisher -run Silences",
+			patch: patch{"publisher.Merger.begin", "!$before.complete", "true"},
+		},
+		{
 			rule:       "a swarm of a smaller total is not passed on",
 			patch:      patch{"publisher.greatestTotals.grows", "$s.Total <= $known", "$s.Total < min($known, 0)"},
 			equivalent: "readers take the greatest total: what is passed on twice is a waste",
