@@ -22,6 +22,7 @@ type exportFlags struct {
 	what   string
 	format string
 	file   string
+	bom    bool
 	out    outputFlag
 }
 
@@ -40,7 +41,8 @@ A file is there whole or not at all. The summary goes to stderr, and to stdout w
 --output json.`,
 		Example: `  emostream export > windows.jsonl
   emostream export --out today.parquet --from 2026-11-23
-  emostream export --what reactions --last 1h --out reactions.jsonl`,
+  emostream export --what reactions --last 1h --out reactions.jsonl
+  emostream export --out for-excel.csv --bom`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io) },
 	}
@@ -49,6 +51,7 @@ A file is there whole or not at all. The summary goes to stderr, and to stdout w
 	fl.Var(newEnumFlag(&f.what, "windows", "windows", "reactions"), "what", "windows or reactions")
 	fl.Var(newEnumFlag(&f.format, "auto", "auto", "csv", "jsonl", "parquet"), "format", "csv, jsonl, parquet, or auto: by the file's ending, and jsonl on stdout")
 	fl.StringVar(&f.file, "out", "", "file to write; default stdout")
+	fl.BoolVar(&f.bom, "bom", false, "put a byte order mark before CSV: without it Excel takes emojis for other characters")
 	f.out.add(cmd)
 	return cmd
 }
@@ -90,6 +93,11 @@ func (f *exportFlags) run(ctx context.Context, io streams) error {
 // exportRange writes the rows of a range of a topic.
 func (f *exportFlags) exportRange(ctx context.Context, stdout io.Writer, format export.Format, s *topicreader.Range, wanted export.WindowsConfig) (sum export.Summary, err error) {
 	err = f.writeTo(stdout, func(w io.Writer) (err error) {
+		if f.bom {
+			if _, err := io.WriteString(w, text.ByteOrderMark); err != nil {
+				return err
+			}
+		}
 		if f.what == "windows" {
 			sum, err = writeTable(w, format, func(give func(export.Window) error) (export.Summary, error) {
 				return export.Windows(ctx, s, wanted, give)
@@ -113,6 +121,8 @@ func (f *exportFlags) check(stdout io.Writer, asJSON bool) (export.Format, error
 	switch {
 	case err != nil:
 		return "", usagef("--out %w", err)
+	case f.bom && format != export.CSV:
+		return "", usagef("--bom is for CSV alone: what reads %s knows its encoding", format)
 	case f.file == "" && asJSON:
 		return "", usagef("--output json prints the summary where the table goes: give --out a file, and --format for its form")
 	case f.file == "" && format == export.Parquet && isTerminal(stdout):

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // passwordVariable is the environment variable with the password of --sasl-user. There
@@ -90,7 +91,7 @@ func (f *kafkaSecurityFlags) check() error {
 func (f *kafkaSecurityFlags) tlsConfig() (*tls.Config, error) {
 	c := &tls.Config{ServerName: f.serverName, MinVersion: tls.VersionTLS12}
 	if f.ca != "" {
-		pem, err := os.ReadFile(f.ca)
+		pem, err := readText(f.ca)
 		if err != nil {
 			return nil, usagef("--tls-ca: %w", err)
 		}
@@ -102,7 +103,15 @@ func (f *kafkaSecurityFlags) tlsConfig() (*tls.Config, error) {
 	if f.cert != "" {
 		cert, key := f.cert, f.key
 		read := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			pair, err := tls.LoadX509KeyPair(cert, key)
+			certPEM, err := readText(cert)
+			if err != nil {
+				return nil, err
+			}
+			keyPEM, err := readText(key)
+			if err != nil {
+				return nil, err
+			}
+			pair, err := tls.X509KeyPair(certPEM, keyPEM)
 			return &pair, err
 		}
 		if _, err := read(nil); err != nil {
@@ -135,20 +144,32 @@ func (f *kafkaSecurityFlags) password() (string, error) {
 		return "", usagef("--sasl-password-file: %w", err)
 	}
 	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxPassword+1))
-	text = bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("\n")), []byte("\r"))
+	password, err := io.ReadAll(io.LimitReader(text.SkipMark(file), maxPassword+1))
+	password = bytes.TrimSuffix(bytes.TrimSuffix(password, []byte("\n")), []byte("\r"))
 	switch {
 	case err != nil:
-		return "", usagef("--sasl-password-file: %w", err)
-	case len(text) == 0:
+		return "", usagef("--sasl-password-file %s: %w", f.passwordFile, err)
+	case len(password) == 0:
 		err = errors.New("it is empty")
-	case len(text) > maxPassword:
+	case len(password) > maxPassword:
 		err = fmt.Errorf("it is longer than %d bytes", maxPassword)
-	case bytes.ContainsAny(text, "\r\n"):
+	case bytes.ContainsAny(password, "\r\n"):
 		err = errors.New("it has more than one line")
 	}
 	if err != nil {
 		return "", usagef("--sasl-password-file %s: %w: want a file that holds the password and nothing else", f.passwordFile, err)
 	}
-	return string(text), nil
+	return string(password), nil
+}
+
+// readText reads a file of text without the byte order mark before it.
+func readText(path string) ([]byte, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if b, err = text.TrimMark(b); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return b, nil
 }

@@ -35,9 +35,9 @@ func newReplay(io streams) *cobra.Command {
 		Short: "Send recorded reactions again, at their own or another speed",
 		Long: `Replay sends recorded reactions to a main server, with the time between them that
 there was, or at another speed. It reads a span of emoji-topic or, when a file is
-named, JSON lines: what "emostream export --what reactions" writes, and any lines
-of {"user_id","emoji_type"} with an optional "channel", "count" and "time"; - is
-stdin.
+named, JSON lines or CSV: what "emostream export --what reactions" writes, and any
+lines of {"user_id","emoji_type"} with an optional "channel", "count" and "time", or
+columns of these names; - is stdin.
 
 It is truthful: every reaction that was read is reported as accepted, refused (by
 the server's code), in doubt (an answer is missing) or not sent. Only what was

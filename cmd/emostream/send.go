@@ -107,12 +107,13 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 }
 
 // readWords yields the words of in, which are separated by white space, until in or ctx
-// ends. It yields each as soon as it is read.
+// ends. It yields each as soon as it is read. A byte order mark before them is no part
+// of the first.
 func readWords(ctx context.Context, in io.Reader) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		out := untilDone(ctx, in)
 		defer out.Close()
-		s := bufio.NewScanner(out)
+		s := bufio.NewScanner(text.SkipMark(out))
 		s.Split(bufio.ScanWords)
 		for s.Scan() {
 			if !yield(s.Text(), nil) {

@@ -6,7 +6,6 @@
 package settingsfile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,8 @@ import (
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // MaxSize is the greatest size of a file in bytes. It bounds the work of parsing, which
@@ -72,24 +73,26 @@ func Read(path string) (Section, error) {
 		return Section{}, err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	b, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		return Section{}, err
 	}
-	return Parse(path, text)
+	return Parse(path, b)
 }
 
 // Parse parses the text of a file. name is the file's name in errors.
-func Parse(name string, text []byte) (Section, error) {
+func Parse(name string, b []byte) (Section, error) {
 	top := Section{At: Position{name, 1, 1}}
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	b, err := text.TrimMark(b)
 	switch {
-	case len(text) > MaxSize:
+	case err != nil:
+		return top, fmt.Errorf("%s: %w", name, err)
+	case len(b) > MaxSize:
 		return top, fmt.Errorf("%s is larger than %d bytes", name, MaxSize)
-	case !utf8.Valid(text):
+	case !utf8.Valid(b):
 		return top, fmt.Errorf("%s is not UTF-8", name)
 	}
-	file, err := parser.ParseBytes(text, 0)
+	file, err := parser.ParseBytes(b, 0)
 	if wrong, ok := errors.AsType[yaml.Error](err); ok {
 		return top, reader(name).at(wrong.GetToken()).Errorf("%s", wrong.GetMessage())
 	}
@@ -158,16 +161,16 @@ func (r reader) setting(key *token.Token, value ast.Node) (Setting, error) {
 	case *ast.SequenceNode:
 		s.List = true
 		for _, item := range v.Values {
-			text, err := r.scalar(item)
+			value, err := r.scalar(item)
 			if err != nil {
 				return s, err
 			}
-			s.Values = append(s.Values, text)
+			s.Values = append(s.Values, value)
 		}
 		return s, nil
 	}
-	text, err := r.scalar(value)
-	s.Values = []string{text}
+	written, err := r.scalar(value)
+	s.Values = []string{written}
 	return s, err
 }
 

@@ -108,6 +108,7 @@ func TestParseRefuses(t *testing.T) {
 		{"a merge", "a: {b: 1}\nc:\n  <<: 2\n", "f.yaml:3:3: <<: merging is not supported"},
 		{"two documents", "a: 1\n---\nb: 2\n", "f.yaml:3:2: a second document"},
 		{"other bytes", "a: \xff\n", "f.yaml is not UTF-8"},
+		{"UTF-16", "\xff\xfea\x00:\x00", "f.yaml: it is UTF-16, and UTF-8 is wanted"},
 		{"too much", "a: " + strings.Repeat("x", settingsfile.MaxSize), "f.yaml is larger than 65536 bytes"},
 	} {
 		t.Run(tt.what, func(t *testing.T) {

@@ -58,6 +58,15 @@ func CleanCell(s string) string {
 	return "'" + s
 }
 
+// OriginalCell returns a cell of a CSV file without the apostrophe that CleanCell has put
+// before it.
+func OriginalCell(s string) string {
+	if rest, ok := strings.CutPrefix(s, "'"); ok && CleanCell(rest) == s {
+		return rest
+	}
+	return s
+}
+
 // HideUserinfo hides user and password of the URLs in a text.
 func HideUserinfo(s string) string { return userinfo.ReplaceAllString(s, "$1…@") }
 

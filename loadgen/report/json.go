@@ -70,6 +70,10 @@ func ReadFile(path string) (Report, error) {
 // a key that is missing or unknown, or a histogram that contradicts its count. It is
 // strict, since a comparison with a damaged report would mislead.
 func ReadJSON(b []byte) (Report, error) {
+	b, err := text.TrimMark(b)
+	if err != nil {
+		return Report{}, err
+	}
 	var of struct {
 		Schema string `json:"schema"`
 	}

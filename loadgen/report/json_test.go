@@ -47,6 +47,18 @@ func validate(s *jsonschema.Schema, b []byte) error {
 	return s.Validate(v)
 }
 
+// A report that an editor has put a byte order mark before is read, and one in UTF-16
+// is refused by that name.
+func TestJSONOfAnotherEditor(t *testing.T) {
+	b := encoded(t, fabricate(load{seed: 1}))
+	if _, err := report.ReadJSON(append([]byte("\ufeff"), b...)); err != nil {
+		t.Error(err)
+	}
+	if _, err := report.ReadJSON([]byte("\xff\xfe{\x00}\x00")); err == nil || !strings.Contains(err.Error(), "it is UTF-16") {
+		t.Errorf("UTF-16: %v", err)
+	}
+}
+
 // A report that is written fits the schema, and reading it gives the same report.
 func TestJSON(t *testing.T) {
 	s := schema(t)

@@ -10,6 +10,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -19,18 +20,31 @@ const maxLine = 64 << 10
 // Lines reads a recording of JSON lines: reactions as people send them to a main
 // server, each with the "time" at which it was accepted. A line without "time" has the
 // time of its timestamp; a line without either has the time of the line before. Lines
-// also reads what `emostream consume -o json` prints of emoji-topic.
+// also reads what `emostream consume -o json` prints of emoji-topic, and the CSV of
+// `emostream export --what reactions`. After an error that says that a file is of
+// another form nothing follows.
 func Lines(in io.Reader) Recording {
 	return func(yield func(Reaction, error) bool) {
-		buf := bufio.NewReaderSize(in, maxLine)
+		buf := bufio.NewReaderSize(text.SkipMark(in), maxLine)
 		last := int64(math.MinInt64)
+		var parse parser // nil until the first line that is not empty
 		for n := 1; ; n++ {
 			line, tooLong, err := readLine(buf)
+			header := false
+			if parse == nil && len(line) > 0 {
+				var other error
+				if parse, header, other = parserOf(line); other != nil {
+					err = other
+				}
+			}
 			if err != nil && !errors.Is(err, io.EOF) {
 				yield(Reaction{}, fmt.Errorf("line %d: %w", n, err))
 				return
 			}
-			switch r, bad := parseLine(line, last); {
+			if header {
+				line = nil
+			}
+			switch r, bad := parseNonEmpty(parse, line, last); {
 			case tooLong:
 				bad = fmt.Errorf("it has more than %d bytes: want one reaction a line", maxLine)
 				fallthrough
@@ -73,12 +87,18 @@ type written struct {
 	Value json.RawMessage `json:"value"`
 }
 
-// parseLine returns the reaction of a line. An empty line gives a zero reaction and no
-// error. The server checks user and emoji, not parseLine.
-func parseLine(line []byte, last int64) (Reaction, error) {
+// parseNonEmpty returns the reaction of a line. An empty line gives a zero reaction and
+// no error.
+func parseNonEmpty(parse parser, line []byte, last int64) (Reaction, error) {
 	if len(line) == 0 {
 		return Reaction{}, nil
 	}
+	return parse(line, last)
+}
+
+// parseLine is the parser of JSON lines. The server checks user and emoji, not
+// parseLine.
+func parseLine(line []byte, last int64) (Reaction, error) {
 	var w written
 	if err := json.Unmarshal(line, &w); err != nil {
 		return Reaction{}, fmt.Errorf("%w: %w", wire.ErrNotReaction, err)

@@ -27,6 +27,16 @@ func TestLines(t *testing.T) {
 		"no user":            {`{"emoji_type":"🔥"}`, " 🔥   x1 @?"},
 		"white space":        {"\n \t{ \"user_id\" : \"a\", \"emoji_type\":\"🔥\" } \r\n\n", "a 🔥   x1 @?"},
 		"nothing":            {"", ""},
+		"a byte order mark":  {"\ufeff" + `{"user_id":"a","emoji_type":"🔥"}`, "a 🔥   x1 @?"},
+		"UTF-16":             {"\xff\xfe{\x00}\x00", "bad: line 1: it is UTF-16, and UTF-8 is wanted: PowerShell writes that by Out-File -Encoding utf8, and iconv -f UTF-16 -t UTF-8 makes it"},
+		"CSV":                {"time,user_id,emoji_type,timestamp,channel\r\n2026-11-23T14:42:00.250Z,\"a,\"\"b\"\"\",🔥,,main\r\n2026-11-23T14:42:01Z,'=b,:tada:,t,room-1\n", `a,"b" 🔥   x1 @14:42:00.25; =b :tada: t room-1 x1 @14:42:01`},
+		"CSV of Excel":       {"\ufeffuser_id;emoji_type;count;note\r\nann;🔥;3;hm\r\n\r\nbob;🎉;;\r\n", "ann 🔥   x3 @?; bob 🎉   x1 @?"},
+		"tabs":               {"emoji_type\tuser_id\n🔥\tann\n", "ann 🔥   x1 @?"},
+		"CSV that is wrong":  {"user_id,emoji_type,count\nann,🔥\nann,🔥,x\nann,\"🔥,\nann,🔥,101\nbob,🔥,1\n", `bad: line 2: not a reaction: it has 2 cells, and there are names of 3; bad: line 3: its count is "x": want a number; bad: line 4: not a reaction: extraneous or missing " in quoted-field; bad: line 5: its count is 101: 1 to 100 are allowed; bob 🔥   x1 @?`},
+		"a table of windows": {"window_start,window_end,channel,emoji_type,emoji_count,emoji_count_aggregated\nx\n", "bad: line 1: it is a table of windows, and they hold no single reactions: want what emostream export --what reactions writes"},
+		"Parquet":            {"PAR1\x15\x04\n\n", "bad: line 1: it is a Parquet file: want JSON lines or CSV, as emostream export --what reactions --out reactions.jsonl writes"},
+		"gzip":               {"\x1f\x8b\x08\x00\n", "bad: line 1: it is compressed by gzip: gunzip -c FILE | emostream replay - sends what is in it"},
+		"an array":           {"\n[\n{}", "bad: line 2: it begins a JSON array: want a reaction in each line, as jq -c '.[]' FILE | emostream replay - sends them"},
 		"no object":          {"7", "bad: line 1: not a reaction: json: cannot unmarshal number into Go value of type replay.written"},
 		"null":               {"null", "bad: line 1: not a reaction: emoji_type must be 1 to 64 bytes of printable UTF-8"},
 		"no emoji":           {`{"user_id":"a"}`, "bad: line 1: not a reaction: emoji_type must be 1 to 64 bytes of printable UTF-8"},
@@ -80,6 +90,7 @@ func TestBrokenLines(t *testing.T) {
 func FuzzLines(f *testing.F) {
 	f.Add([]byte(`{"time":"2026-11-23T14:42:00.250Z","user_id":"ann","emoji_type":"🔥","timestamp":"t","channel":"room-1","count":3}`))
 	f.Add([]byte("{\"value\":{\"emoji_type\":\"a\"},\"time\":null}\n\nnull\n7\n[]"))
+	f.Add([]byte("time,user_id,emoji_type,timestamp,channel,count\n2026-11-23T14:42:00.250Z,ann,🔥,t,main,7\n\"\n"))
 	f.Add([]byte(`{"emoji_type":"🔥","timestamp":"9999-12-31T23:59:59.999999"}`))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		n := 0
