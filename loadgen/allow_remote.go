@@ -12,6 +12,7 @@ import (
 
 // resolveEndpoint resolves a base URL. Unless allowRemote is set, it refuses a host
 // that is not this machine: a typing error must not put load on somebody else's server.
+// All addresses that this machine has are its own, not only those of loopback.
 func resolveEndpoint(ctx context.Context, base string, allowRemote bool) (*endpoint, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
@@ -26,9 +27,10 @@ func resolveEndpoint(ctx context.Context, base string, allowRemote bool) (*endpo
 	if err != nil {
 		return nil, &client.UnreachedError{URL: base, Err: err}
 	}
-	e.local = true
+	e.local, e.loopback = true, true
 	for _, ip := range ips {
-		e.local = e.local && ip.IP.IsLoopback()
+		e.local = e.local && client.IsThisMachine(ip.IP)
+		e.loopback = e.loopback && ip.IP.IsLoopback()
 	}
 	if !e.local && !allowRemote {
 		return nil, &RemoteError{Host: u.Hostname()}
@@ -38,8 +40,16 @@ func resolveEndpoint(ctx context.Context, base string, allowRemote bool) (*endpo
 
 // RemoteError says that the target is on another machine and Config.AllowRemote is not
 // set.
-type RemoteError struct{ Host string }
+type RemoteError struct {
+	Host string
+	// Assigned says that it is not the host of the target, but one to which the target
+	// sends its listeners.
+	Assigned bool
+}
 
 func (e *RemoteError) Error() string {
+	if e.Assigned {
+		return fmt.Sprintf("the main server sends listeners to %s, which is not this machine: a load test there needs to be allowed", e.Host)
+	}
 	return fmt.Sprintf("%s is not this machine: a load test there needs to be allowed", e.Host)
 }

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -42,6 +43,8 @@ type audience struct {
 	rng        *rand.Rand
 	connect    *report.Histogram
 	firstEvent *report.Histogram
+
+	lastFailure error // why a listener could not connect, of the last that could not; nil: none yet
 }
 
 // Limits of an audience.
@@ -97,6 +100,16 @@ func (a *audience) join(n int, stalled bool) {
 		a.listeners[l] = true
 		a.queue <- l
 	}
+}
+
+// whyNotConnected returns why listeners are not connected.
+func (a *audience) whyNotConnected() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.lastFailure == nil {
+		return errors.New("the stream does not answer")
+	}
+	return a.lastFailure
 }
 
 func (a *audience) recordLatency(h *report.Histogram, d time.Duration) {

@@ -58,7 +58,7 @@ func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress
 	requestedAt := time.Now()
 	conn, err := to.endpoint.dial(ctx)
 	if err != nil {
-		return err
+		return to.endpoint.explain(err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	live, err := l.requestStream(conn, to, requestedAt.Add(a.timeout))
@@ -86,6 +86,9 @@ func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress
 // connectFailed puts a listener that could not connect into the queue again, unless it
 // is leaving.
 func (a *audience) connectFailed(ctx context.Context, l *listener, err error) {
+	a.mu.Lock()
+	a.lastFailure = err
+	a.mu.Unlock()
 	if _, refused := errors.AsType[*sse.RefusedError](err); refused {
 		a.refused.Add(1)
 	} else {

@@ -3,20 +3,26 @@ package loadgen
 import (
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"net"
 	"net/url"
 	"strings"
 	"sync/atomic"
+	"time"
 
+	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/errno"
+	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // endpoint is a base URL that connections are made to.
 type endpoint struct {
-	url   *url.URL
-	addr  string // host:port
-	local bool   // all addresses of the host are loopback addresses
+	url      *url.URL
+	addr     string // host:port
+	local    bool   // all addresses of the host are of this machine
+	loopback bool   // they are loopback addresses
 	localAddresses
 }
 
@@ -37,7 +43,7 @@ func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
 			d.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(n+1))}
 		}
 		conn, err := d.DialContext(ctx, "tcp", e.addr)
-		if err != nil && e.local && n < maxLocalAddresses && errors.Is(err, errno.NoAddress) {
+		if err != nil && e.loopback && n < maxLocalAddresses && errors.Is(err, errno.NoAddress) {
 			e.last.CompareAndSwap(n, n+1) // this address has no free port
 			continue
 		}
@@ -50,6 +56,37 @@ func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
 		}
 		return secure, nil
 	}
+}
+
+// explain returns an error of a connection to the endpoint as people read it.
+func (e *endpoint) explain(err error) error {
+	return client.ExplainAt(e.url.Scheme+"://"+e.url.Host, err)
+}
+
+// redirected returns an error if the answer to a request for a path sends elsewhere. A
+// load test does not follow it: it measures the server that it is told of.
+func (e *endpoint) redirected(path string, status int, location string) error {
+	from, err := e.url.Parse(path)
+	if err != nil {
+		return nil //nolint:nilerr // the path is one of ours
+	}
+	return client.Redirection(from, status, location)
+}
+
+// refusal returns the error of an answer that is not what was asked for.
+func (e *endpoint) refusal(path string, status int, location string, retryAfter time.Duration, body []byte) error {
+	if err := e.redirected(path, status, location); err != nil {
+		return err
+	}
+	refused := &sse.RefusedError{Status: status, RetryAfter: retryAfter}
+	if client.WantsTLS(status, body) {
+		return &client.SchemeError{URL: e.url.Scheme + "://" + e.url.Host, Err: refused}
+	}
+	var said struct{ Error, Code string }
+	if json.Unmarshal(body, &said) == nil {
+		refused.Message, refused.Code = text.Clip(text.Clean(said.Error), 200, ""), text.Clip(text.Clean(said.Code), 200, "")
+	}
+	return refused
 }
 
 // path returns the path of a call, below the path of the base URL.

@@ -2,17 +2,34 @@ package loadgen
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"syscall"
 
+	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/errno"
 )
 
 // errorKind returns the name under which a report counts an error of a connection.
 func errorKind(err error) string {
 	network, ok := errors.AsType[net.Error](err)
+	_, elsewhere := errors.AsType[*client.RedirectError](err)
+	_, wrongScheme := errors.AsType[*client.SchemeError](err)
+	_, remote := errors.AsType[*RemoteError](err)
+	_, noName := errors.AsType[*net.DNSError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
 	switch {
+	case elsewhere:
+		return "redirected"
+	case wrongScheme || client.WrongScheme(err):
+		return "http and https confused"
+	case remote:
+		return "another machine"
+	case noName:
+		return "unknown host"
+	case untrusted:
+		return "untrusted certificate"
 	case errors.Is(err, errMalformed):
 		return "malformed answer"
 	case ok && network.Timeout(), errors.Is(err, context.DeadlineExceeded):

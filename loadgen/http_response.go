@@ -39,6 +39,7 @@ type response struct {
 	body       []byte // valid until the next response is read
 	keepAlive  bool   // another request may follow
 	retryAfter time.Duration
+	location   string
 }
 
 // responseHead holds the parts of a status line and header that matter here.
@@ -49,6 +50,7 @@ type responseHead struct {
 	chunked     bool
 	eventStream bool // its content type is text/event-stream
 	retryAfter  time.Duration
+	location    string
 }
 
 // next reads a response. It skips informational responses (1xx, except 101).
@@ -60,7 +62,7 @@ func (r *responseReader) next() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	res := response{status: h.status, keepAlive: h.keepAlive, retryAfter: h.retryAfter}
+	res := response{status: h.status, keepAlive: h.keepAlive, retryAfter: h.retryAfter, location: h.location}
 	r.body = r.body[:0]
 	switch {
 	case h.status == 204 || h.status == 304:
@@ -217,9 +219,13 @@ func parseHead(b []byte) (responseHead, error) {
 	return h, nil
 }
 
-// field processes one header line. Only five names matter.
+// field processes one header line. Only six names matter.
 func (h *responseHead) field(name, value []byte) error {
 	switch len(name) { // comparing lengths is cheaper than comparing each line with each name
+	case len("Location"):
+		if bytes.EqualFold(name, []byte("Location")) {
+			h.location = string(value)
+		}
 	case len("Connection"):
 		if bytes.EqualFold(name, []byte("Connection")) {
 			h.keepAlive = h.keepAlive && !bytes.EqualFold(value, []byte("close")) || bytes.EqualFold(value, []byte("keep-alive"))

@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
-
-	"github.com/emostream/emostream/internal/sse"
 )
 
 // listener is one client of an event stream. A run has thousands of them. Between two
@@ -76,7 +74,7 @@ func (l *listener) requestStream(conn net.Conn, at *streamAddress, deadline time
 	}
 	live = time.Now()
 	if h.status != http.StatusOK || !h.eventStream {
-		return live, &sse.RefusedError{Status: h.status, RetryAfter: h.retryAfter}
+		return live, at.endpoint.refusal(at.path, h.status, h.location, h.retryAfter, r.buf[r.r:r.w])
 	}
 	_ = conn.SetWriteDeadline(time.Time{}) // nothing more is written
 	l.isChunked, l.early = h.chunked, r.buf[r.r:r.w]

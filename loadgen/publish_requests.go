@@ -76,7 +76,7 @@ func (p *publishRequests) answered(out *requestOutcome, n int64, res response) {
 		out.acknowledged = append(out.acknowledged, acknowledgement{at: n + 1})
 		return
 	}
-	out.errorKind = strconv.Itoa(res.status)
+	out.errorKind = statusKind(res)
 	p.unanswered(out, n, client.AnswerOutcome(res.status, "") != client.InDoubt)
 }
 

@@ -111,7 +111,7 @@ func (r *reactionRequests) refused(out *requestOutcome, n int64, res response) {
 	var answer struct {
 		Code string `json:"code"`
 	}
-	out.errorKind = strconv.Itoa(res.status)
+	out.errorKind = statusKind(res)
 	if json.Unmarshal(res.body, &answer) == nil && answer.Code != "" {
 		out.errorKind += " " + answer.Code
 	}

@@ -3,13 +3,13 @@ package loadgen
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
 
-	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -60,7 +60,7 @@ func (r registrar) register(ctx context.Context, avoid string) (wire.Assignment,
 		return a, err
 	}
 	if res.status != http.StatusOK {
-		return a, &sse.RefusedError{Status: res.status, RetryAfter: res.retryAfter}
+		return a, r.main.refusal(path, res.status, res.location, res.retryAfter, res.body)
 	}
 	if err := json.Unmarshal(res.body, &a); err != nil || a.ServerURL == "" && a.StreamURL == "" {
 		return a, fmt.Errorf("%s is no Emostream server: its /register assigns no server", r.main.url)
@@ -77,6 +77,11 @@ func (r registrar) assign(ctx context.Context, avoid string) (streamAddress, err
 	if err != nil {
 		return streamAddress{}, err
 	}
+	return r.addressOf(ctx, a)
+}
+
+// addressOf returns the address of the stream of an assignment.
+func (r registrar) addressOf(ctx context.Context, a wire.Assignment) (streamAddress, error) {
 	address := a.ServerURL
 	if a.StreamURL != "" {
 		address = a.ChannelURL(r.channel)
@@ -86,6 +91,9 @@ func (r registrar) assign(ctx context.Context, avoid string) (streamAddress, err
 		return streamAddress{}, fmt.Errorf("the stream %.60q: %w", address, err)
 	}
 	to, err := r.endpoints.get(ctx, u.Scheme+"://"+u.Host, r.allowRemote)
+	if remote, ok := errors.AsType[*RemoteError](err); ok {
+		remote.Assigned = true
+	}
 	if err != nil {
 		return streamAddress{}, err
 	}

@@ -96,17 +96,3 @@ func (s *requestStats) collect() {
 		}
 	}
 }
-
-// commonestError returns the most frequent kind of error, or a text that says that
-// there was no answer.
-func (s *requestStats) commonestError() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	commonest, most := "it does not answer", int64(0)
-	for kind, n := range s.errors {
-		if n > most || n == most && kind < commonest {
-			commonest, most = kind, n
-		}
-	}
-	return commonest
-}

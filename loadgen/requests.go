@@ -2,7 +2,11 @@ package loadgen
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // requests makes the requests to a target and interprets its answers. All connections
@@ -23,6 +27,17 @@ type requestOutcome struct {
 	errorKind                   string // the name under which the report counts the request; empty: no error
 	acknowledged                []acknowledgement
 	inDoubtEmojis               []int // the emoji of each reaction in doubt
+}
+
+// statusKind returns the name under which the report counts an answer that accepts
+// nothing. A redirection is counted by where it leads, without the query.
+func statusKind(res response) string {
+	kind := strconv.Itoa(res.status)
+	if res.status < 300 || res.status > 399 || res.location == "" {
+		return kind
+	}
+	to, _, _ := strings.Cut(res.location, "?")
+	return kind + " to " + text.Clip(text.Clean(text.HideUserinfo(to)), 80, "…")
 }
 
 // reset empties the outcome, but keeps its memory.

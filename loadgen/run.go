@@ -120,11 +120,11 @@ func (r *run) awaitStart(ctx context.Context) error {
 		waitUntil(ctx, timeout, func() bool { return int(r.audience.connected.Load()) >= r.wanted })
 		switch n := r.audience.connected.Load(); {
 		case n == 0 && ctx.Err() == nil && r.target.swarms == nil:
-			r.notes = append(r.notes, fmt.Sprintf("no stream had begun when sending did, %v after it was asked for: either the target begins one with its first event, or none can be had", timeout))
+			r.notes = append(r.notes, fmt.Sprintf("no stream had begun when sending did, %v after it was asked for: either the target begins one with its first event, or none can be had (%v)", timeout, r.audience.whyNotConnected()))
 		case n == 0 && ctx.Err() == nil:
-			return fmt.Errorf("no listener could connect within %v: %s", timeout, r.stats.commonestError())
+			return fmt.Errorf("no listener could connect within %v: %w", timeout, r.audience.whyNotConnected())
 		case int(n) < r.wanted && ctx.Err() == nil:
-			r.notes = append(r.notes, fmt.Sprintf("only %d of %d listeners were connected when sending began: %s", n, r.wanted, r.stats.commonestError()))
+			r.notes = append(r.notes, fmt.Sprintf("only %d of %d listeners were connected when sending began: %v", n, r.wanted, r.audience.whyNotConnected()))
 		}
 	}
 	if d := time.Until(r.cfg.StartAt); d > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/emostream/emostream/internal/client"
@@ -63,15 +64,24 @@ func (t *target) probe(ctx context.Context, timeout time.Duration) (wire.Assignm
 	defer r.close()
 	a, err := r.register(ctx, "")
 	if err == nil {
-		r.unregister(ctx, a.ServerName)
-		return a, nil
+		defer r.unregister(ctx, a.ServerName)
+		_, err = r.addressOf(ctx, a) // a stream that may not be asked for is said before anything is sent
+		return a, err
 	}
-	if errors.Is(err, errno.Refused) {
-		err = &client.UnreachedError{URL: t.endpoint.url.String(), Err: err}
-	} else {
-		err = fmt.Errorf("register at %s: %w", t.endpoint.url, err)
+	return a, t.explain(err)
+}
+
+// explain returns why a server did not register, as people read it.
+func (t *target) explain(err error) error {
+	_, redirected := errors.AsType[*client.RedirectError](err)
+	_, wrongScheme := errors.AsType[*client.SchemeError](err)
+	switch {
+	case redirected || wrongScheme:
+		return err
+	case client.Unreached(err), client.WrongScheme(err):
+		return t.endpoint.explain(err)
 	}
-	return a, err
+	return fmt.Errorf("register at %s: %w", text.HideUserinfo(t.endpoint.url.String()), err)
 }
 
 // findPublishTarget does for another service what findTarget does for a main server.
@@ -83,13 +93,18 @@ func findPublishTarget(ctx context.Context, c Config) (*target, error) {
 	requests := newPublishRequests(to, c.Publish, newRunID())
 	t := &target{endpoint: to, requests: requests}
 	t.ignoreEvents()
-	conn, err := to.dial(ctx)
-	if err != nil {
+	dialing, cancel := context.WithTimeout(ctx, c.Timeout)
+	defer cancel()
+	conn, err := to.dial(dialing)
+	if _, none := errors.AsType[*net.OpError](err); none && client.Unreached(err) {
 		return nil, fmt.Errorf("%s cannot be reached (%s): is it running?", text.HideUserinfo(c.Publish.PostURL), errno.Cause(err))
+	}
+	if err != nil {
+		return nil, to.explain(err)
 	}
 	if err := conn.Close(); err != nil || c.Publish.StreamURL == "" {
 		t.notes = append(t.notes, "nobody listens, so that there are no books and no latencies behind the answer")
-		return t, nil //nolint:nilerr // it could be reached
+		return t, nil
 	}
 	return t, t.listenForMarkers(ctx, c, requests)
 }

@@ -21,7 +21,8 @@ type Client struct {
 	// UserID is the user's id. If it is empty, the server chooses one when it is
 	// registered.
 	UserID string
-	// HTTP makes the requests; default http.DefaultClient.
+	// HTTP makes the requests; default http.DefaultClient. Redirections are followed as
+	// FollowRedirects says, whatever its CheckRedirect is.
 	HTTP *http.Client
 	// Renew, if set, makes a Watch register and connect anew at once with each value
 	// received. The stream resumes after the last event.

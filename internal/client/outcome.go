@@ -1,6 +1,7 @@
 package client
 
 import (
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -60,11 +61,20 @@ func OutcomeOf(err error) Outcome {
 	if refusal, ok := errors.AsType[*RefusalError](err); ok {
 		return AnswerOutcome(refusal.Status, refusal.Code)
 	}
+	if _, ok := errors.AsType[*SchemeError](err); ok {
+		return Refused
+	}
+	if elsewhere, ok := errors.AsType[*RedirectError](err); ok {
+		return AnswerOutcome(elsewhere.Status, "")
+	}
 	return InDoubt
 }
 
-// Unreached returns whether err proves that no connection to the server was made.
+// Unreached returns whether err proves that no connection to the server was made, with
+// TLS if that was asked for, so that the server was sent nothing.
 func Unreached(err error) bool {
 	dial, ok := errors.AsType[*net.OpError](err)
-	return ok && dial.Op == "dial"
+	_, noTLS := errors.AsType[tls.RecordHeaderError](err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return ok && dial.Op == "dial" || noTLS || untrusted || errors.Is(err, http.ErrSchemeMismatch)
 }

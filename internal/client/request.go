@@ -27,13 +27,20 @@ type RefusalError struct {
 	Code       string
 	Message    string
 	RetryAfter time.Duration // 0: not said
+	// AnsweredBy is the base URL of the server that answered, if the request was
+	// redirected to another than the one that was asked.
+	AnsweredBy string
 }
 
 func (r *RefusalError) Error() string {
-	if r.Message == "" {
-		return fmt.Sprintf("the server answered %d %s", r.Status, http.StatusText(r.Status))
+	s := r.Message
+	if s == "" {
+		s = fmt.Sprintf("the server answered %d %s", r.Status, http.StatusText(r.Status))
 	}
-	return r.Message
+	if r.AnsweredBy != "" {
+		s += fmt.Sprintf(" (the request was redirected to %s)", r.AnsweredBy)
+	}
+	return s
 }
 
 // do calls ask and drops the answer's header.
@@ -61,11 +68,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body, v any) (htt
 		return nil, fmt.Errorf("server %.60q: %s", c.address(), text.HideUserinfo(err.Error()))
 	}
 	req.Header.Set("Content-Type", "application/json")
-	client := c.HTTP
-	if client == nil {
-		client = http.DefaultClient
-	}
-	res, err := client.Do(req)
+	res, err := FollowRedirects(c.HTTP).Do(req)
 	if err != nil {
 		return nil, Explain(err)
 	}
@@ -77,10 +80,18 @@ func (c *Client) ask(ctx context.Context, method, path string, body, v any) (htt
 	if v != nil {
 		err = json.Unmarshal(b, v)
 	}
-	if res.StatusCode != http.StatusOK {
-		return nil, refusal(res, b)
+	refused := refusal(res, b)
+	if res.Request != req {
+		refused.AnsweredBy = redirection(req.URL, res.StatusCode, res.Request.URL).To
 	}
-	if err != nil {
+	switch {
+	case WantsTLS(res.StatusCode, b):
+		return nil, &SchemeError{baseURL(res.Request.URL.String()), refused}
+	case res.StatusCode != http.StatusOK:
+		return nil, refused
+	case err != nil && refused.AnsweredBy != "":
+		return nil, fmt.Errorf("the answer of %s, to which the request was redirected, is not the JSON of an Emostream server: %w", refused.AnsweredBy, err)
+	case err != nil:
 		return nil, fmt.Errorf("the server's answer is not the JSON of an Emostream server: %w", err)
 	}
 	return res.Header, nil

@@ -1,16 +1,18 @@
 package client
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 
 	"github.com/emostream/emostream/internal/errno"
 	"github.com/emostream/emostream/internal/text"
 )
 
-// UnreachedError says that no connection to a server was made.
+// UnreachedError says that a server was sent nothing, since no connection was made.
 type UnreachedError struct {
 	URL string // base URL of the server
 	Err error
@@ -18,8 +20,15 @@ type UnreachedError struct {
 
 func (e *UnreachedError) Error() string {
 	advice := "is it running? try emostream up"
-	if _, ok := errors.AsType[*net.DNSError](e.Err); ok {
+	_, noName := errors.AsType[*net.DNSError](e.Err)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](e.Err)
+	switch u, err := url.Parse(e.URL); {
+	case noName:
 		advice = "is its name right?"
+	case untrusted:
+		advice = "is it the name that the certificate is for, and does this machine trust who signed it?"
+	case err == nil && errors.Is(e.Err, errno.Refused) && isOwnAddress(net.ParseIP(u.Hostname())):
+		advice = "is it running? On this address of this machine it listens only if it is told so, as in emostream up --host 0.0.0.0"
 	}
 	return fmt.Sprintf("%s cannot be reached (%s): %s", text.HideUserinfo(e.URL), errno.Cause(e.Err), advice)
 }
@@ -33,16 +42,40 @@ func Explain(err error) error {
 	if known, ok := errors.AsType[*UnreachedError](err); ok {
 		return known
 	}
+	if known, ok := errors.AsType[*SchemeError](err); ok {
+		return known
+	}
+	if elsewhere, ok := errors.AsType[*RedirectError](err); ok {
+		return elsewhere
+	}
 	request, ok := errors.AsType[*url.Error](err)
 	if !ok {
 		return err
 	}
-	server := request.URL
-	if u, err := url.Parse(request.URL); err == nil {
-		server = u.Scheme + "://" + u.Host
-	}
-	if Unreached(err) {
+	return ExplainAt(baseURL(request.URL), request.Err)
+}
+
+// ExplainAt does what Explain does with an error of a connection to a server, which has
+// the base URL server.
+func ExplainAt(server string, err error) error {
+	switch {
+	case WrongScheme(err):
+		return &SchemeError{text.HideUserinfo(server), err}
+	case Unreached(err):
 		return &UnreachedError{server, err}
 	}
-	return fmt.Errorf("%s did not answer: %w", text.HideUserinfo(server), request.Err)
+	return fmt.Errorf("%s did not answer: %w", text.HideUserinfo(server), err)
+}
+
+// IsThisMachine says whether an address is one of this machine.
+func IsThisMachine(ip net.IP) bool { return ip.IsLoopback() || isOwnAddress(ip) }
+
+// isOwnAddress says whether one of this machine's networks has given it this address.
+// Loopback addresses are none.
+func isOwnAddress(ip net.IP) bool {
+	own, err := net.InterfaceAddrs()
+	return err == nil && !ip.IsLoopback() && slices.ContainsFunc(own, func(a net.Addr) bool {
+		of, ok := a.(*net.IPNet)
+		return ok && of.IP.Equal(ip)
+	})
 }

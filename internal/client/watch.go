@@ -28,7 +28,7 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	stream := sse.Client{
-		HTTP:  c.HTTP,
+		HTTP:  FollowRedirects(c.HTTP),
 		Renew: c.Renew,
 		Locate: func(ctx context.Context) (string, error) {
 			a, err := c.register(ctx, at.ServerName) // avoid the server that failed; at first there is none

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/httpserve"
 )
 
@@ -150,8 +151,7 @@ func get(ctx context.Context, url string, v any) (status int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	res, err := client.Do(req)
+	res, err := client.FollowRedirects(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
 	if err != nil {
 		return 0, err
 	}
