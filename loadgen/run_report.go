@@ -65,15 +65,20 @@ func (r *run) addListeners(out *report.Report) {
 // addBalance adds to the report the balance of what was acknowledged and what was
 // shown.
 func (r *run) addBalance(out *report.Report) {
-	if m := r.target.markers; m != nil {
-		counted, lost, doubled := m.balance()
-		shifted := int64(0)
-		out.Counted, out.Lost, out.Doubled, out.Shifted = &counted, &lost, &doubled, &shifted
-		out.SetLatency(report.EndToEnd, m.e2e)
+	s, m := r.target.swarms, r.target.markers
+	switch {
+	case s == nil && m == nil:
 		return
+	case r.audience.maxConnected.Load() == 0:
+		r.notes = append(r.notes, "no listener was ever connected, so that there are no books and no latencies behind the answer")
+		return
+	case out.Accepted == 0:
+		r.notes = append(r.notes, "nothing was accepted, so that nothing could be lost: there are no books")
 	}
-	s := r.target.swarms
-	if s == nil {
+	if m != nil {
+		counted, lost, doubled := m.balance()
+		out.SetBooks(counted, lost, doubled, 0)
+		out.SetLatency(report.EndToEnd, m.e2e)
 		return
 	}
 	if s.windowLength.Load() == 0 { // no listener was shown anything
@@ -85,7 +90,7 @@ func (r *run) addBalance(out *report.Report) {
 	accepted, inDoubt := r.acknowledged.snapshot()
 	counted := s.counted()
 	b := balanceOf(accepted, counted, inDoubt)
-	out.Counted, out.Lost, out.Doubled, out.Shifted = &b.counted, &b.lost, &b.doubled, &b.shifted
+	out.SetBooks(b.counted, b.lost, b.doubled, b.shifted)
 	out.Windows = b.windows(accepted, counted, r.target.emojis)
 	out.SetLatency(report.WindowWait, r.acknowledged.windowWait)
 	out.SetLatency(report.Overhead, s.overhead)

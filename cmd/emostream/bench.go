@@ -22,6 +22,7 @@ type benchFlags struct {
 	findMax    bool
 	files      []string // the report is written to these too
 	progress   progressFlag
+	validity   validityFlag
 	out        outputFlag
 }
 
@@ -82,6 +83,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	fl.BoolVar(&f.findMax, "find-max", false, "look for the greatest rate at which the thresholds hold, beginning with --rate; a run of --duration for each step")
 	addReportFiles(cmd, &f.files)
 	f.progress.add(cmd)
+	f.validity.add(cmd)
 	f.out.add(cmd)
 }
 
@@ -145,7 +147,7 @@ func (f *benchFlags) runAndReport(ctx context.Context, io streams, cfg loadgen.C
 	if err := writeReport(io, report, asJSON, f.files); err != nil {
 		return err
 	}
-	return benchExit(report)
+	return f.validity.exit(report)
 }
 
 // measure does one run or, with --find-max, the runs of a search.

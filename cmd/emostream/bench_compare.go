@@ -25,7 +25,7 @@ is told from it.
 
 With --fail-on, a figure that is worse by more than that, and by more than noise,
 ends compare with exit code 3. So does anything lost or doubled that was not
-before. Runs of different loads or on different machines are shown beside each
+before, and a figure that the new runs have not measured. Runs of different loads or on different machines are shown beside each
 other too, and compare says that they should not be compared; with --fail-on they
 end with code 3, since they prove nothing.`,
 		Example: `  emostream bench compare before.json after.json
@@ -66,8 +66,12 @@ func compareExit(c report.Comparison) error {
 	if c.FailOn != nil && !c.Comparable {
 		failed = append(failed, "the runs cannot be compared, so that --fail-on has nothing to go by: "+c.Incomparable())
 	}
-	if len(c.Regressions) > 0 {
-		failed = append(failed, "worse than before: "+strings.Join(c.Regressions, ", "))
+	worse, unmeasured := c.Failed()
+	if len(worse) > 0 {
+		failed = append(failed, "worse than before: "+strings.Join(worse, ", "))
+	}
+	if len(unmeasured) > 0 {
+		failed = append(failed, "not measured any more: "+strings.Join(unmeasured, ", "))
 	}
 	if len(failed) == 0 {
 		return nil

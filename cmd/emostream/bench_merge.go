@@ -8,8 +8,9 @@ import (
 
 func newBenchMerge(io streams) *cobra.Command {
 	var (
-		out   outputFlag
-		files []string
+		out      outputFlag
+		files    []string
+		validity validityFlag
 	)
 	cmd := &cobra.Command{
 		Use:   "merge REPORT.json REPORT.json...",
@@ -21,7 +22,7 @@ listeners, users, seed and channel; what else differs is refused, and so are run
 that did not overlap. Start them together with --start-at.
 
 Thresholds of the runs are held against the whole, with the exit codes of bench: 3
-when one is missed, 4 when something was lost or doubled.`,
+when one is missed or a run is INVALID, 4 when something was lost or doubled.`,
 		Example: `  emostream bench merge one.json two.json
   emostream bench merge one.json two.json three.json --out all.json`,
 		Args: cobra.MinimumNArgs(2),
@@ -42,10 +43,11 @@ when one is missed, 4 when something was lost or doubled.`,
 				return err
 			}
 			r.Interrupted = false // a run was interrupted, but not this merge
-			return benchExit(r)
+			return validity.exit(r)
 		},
 	}
 	addReportFiles(cmd, &files)
+	validity.add(cmd)
 	out.add(cmd)
 	return cmd
 }

@@ -29,10 +29,12 @@ func TestBenchExit(t *testing.T) {
 			report.Report{Search: []report.Step{{Rate: 1}, {Rate: 0.5, Missed: []string{"the generator could not keep up"}}}},
 			exitMissed, "no rate held, not even 0.5 a second: missed: the generator could not keep up",
 		},
-		"interrupted": {report.Report{Interrupted: true, Thresholds: missed}, exitInterrupted, ""},
+		"an invalid run":                 {report.Report{Invalid: true, Thresholds: missed[1:]}, exitMissed, "missed: a valid run (the generator could not keep up; --allow-invalid"},
+		"an invalid run that may be one": {report.Report{Invalid: true, Notes: []string{"allowed"}}, exitOK, ""},
+		"interrupted":                    {report.Report{Interrupted: true, Thresholds: missed}, exitInterrupted, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := benchExit(tt.report)
+			err := (&validityFlag{allowInvalid: len(tt.report.Notes) > 0}).exit(tt.report)
 			code := exitOK
 			if e, ok := errors.AsType[*exitError](err); ok {
 				code = e.code

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -21,9 +23,16 @@ func parseThresholds(texts []string) ([]report.Threshold, error) {
 	return all, nil
 }
 
-// benchExit returns the error that ends a load test, which decides the exit code. If
-// several things are wrong, the worst one decides.
-func benchExit(r report.Report) error {
+// validityFlag is --allow-invalid.
+type validityFlag struct{ allowInvalid bool }
+
+func (f *validityFlag) add(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.allowInvalid, "allow-invalid", false, "let a run that is INVALID, since the generator could not keep up, end with code 0")
+}
+
+// exit returns the error that ends a load test, which decides the exit code. If several
+// things are wrong, the worst one decides.
+func (f *validityFlag) exit(r report.Report) error {
 	switch {
 	case r.Interrupted:
 		return errInterrupted
@@ -31,6 +40,9 @@ func benchExit(r report.Report) error {
 		return &exitError{exitUnverified, fmt.Errorf("the books do not balance: %d lost, %d doubled", *r.Lost, *r.Doubled)}
 	}
 	var missed []string
+	if r.Invalid && !f.allowInvalid && len(r.Search) == 0 {
+		missed = append(missed, "a valid run (the generator could not keep up; --allow-invalid passes over that)")
+	}
 	for _, t := range r.Thresholds {
 		if !t.Met {
 			missed = append(missed, t.Condition)

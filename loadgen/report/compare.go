@@ -35,10 +35,10 @@ type Comparison struct {
 	NewRuns     int          `json:"new_runs"`
 	Comparable  bool         `json:"comparable"` // the same load, in the same environment, by valid runs
 	Differences []Difference `json:"differences"`
-	Warnings    []string     `json:"warnings"` // about runs that are invalid or interrupted
+	Warnings    []string     `json:"warnings"` // about runs that are invalid or interrupted, or had nothing accepted
 	Changes     []Change     `json:"changes"`
 	FailOn      *float64     `json:"fail_on"`     // percent; null: nothing fails
-	Regressions []string     `json:"regressions"` // names of figures that got worse by more than FailOn
+	Regressions []string     `json:"regressions"` // names of figures that got worse by more than FailOn, or are not measured any more
 }
 
 // Difference is an option, or a property of the environment, that is not the same in
@@ -75,8 +75,9 @@ type Change struct {
 }
 
 // Compare compares the runs of two sides, at least one each. A figure is a regression
-// if it got worse by more than failOn percent and more than noise. If failOn is nil,
-// there are no regressions.
+// if it got worse by more than failOn percent and more than noise, or if the base has it
+// and the new runs have not: what was not measured may be as bad as can be. If failOn is
+// nil, there are no regressions.
 func Compare(base, after []Report, failOn *float64) (Comparison, error) {
 	if len(base) == 0 || len(after) == 0 {
 		return Comparison{}, fmt.Errorf("compare: %d runs with %d: each side needs one", len(base), len(after))
@@ -98,7 +99,9 @@ func Compare(base, after []Report, failOn *float64) (Comparison, error) {
 			change.Verdict = Context // the rate that was reached depends on the rate that was asked for
 		}
 		c.Changes = append(c.Changes, change)
-		if failOn != nil && change.Verdict == Worse && (change.Percent == nil || math.Abs(*change.Percent) > *failOn) {
+		worse := change.Verdict == Worse && (change.Percent == nil || failOn != nil && math.Abs(*change.Percent) > *failOn)
+		missing := f.better != 0 && change.Base != nil && change.New == nil
+		if failOn != nil && (worse || missing) {
 			c.Regressions = append(c.Regressions, change.Name)
 		}
 	}

@@ -85,6 +85,21 @@ func (c Comparison) regressed(change Change) bool {
 	return slices.Contains(c.Regressions, change.Name)
 }
 
+// Failed returns the names of the regressions: the figures that are worse, and those that
+// are not measured any more.
+func (c Comparison) Failed() (worse, unmeasured []string) {
+	for _, change := range c.Changes {
+		switch {
+		case !c.regressed(change):
+		case change.New == nil:
+			unmeasured = append(unmeasured, change.Name)
+		default:
+			worse = append(worse, change.Name)
+		}
+	}
+	return worse, unmeasured
+}
+
 // Summary returns the comparison in one sentence.
 func (c Comparison) Summary() string {
 	better, worse := 0, 0
@@ -99,7 +114,15 @@ func (c Comparison) Summary() string {
 	}
 	switch {
 	case len(c.Regressions) > 0:
-		return fmt.Sprintf("%s worse by more than %s %% and than noise: %s.", figures(len(c.Regressions)), short(*c.FailOn), strings.Join(c.Regressions, ", "))
+		more, missing := c.Failed()
+		var parts []string
+		if len(more) > 0 {
+			parts = append(parts, fmt.Sprintf("%s worse by more than %s %% and than noise: %s.", figures(len(more)), short(*c.FailOn), strings.Join(more, ", ")))
+		}
+		if len(missing) > 0 {
+			parts = append(parts, fmt.Sprintf("%s not measured any more: %s.", figures(len(missing)), strings.Join(missing, ", ")))
+		}
+		return strings.Join(parts, " ")
 	case better+worse == 0:
 		return "Nothing changed by more than noise."
 	case worse == 0:

@@ -121,6 +121,31 @@ func TestCompareBooks(t *testing.T) {
 	}
 }
 
+// A gate is not green because the new runs measured nothing: a figure that only the base
+// has is a regression, and runs that had nothing accepted cannot be compared.
+func TestCompareUnmeasured(t *testing.T) {
+	base, after := fabricate(load{seed: 1}), fabricate(load{seed: 2})
+	after.Counted, after.Lost, after.Doubled, after.Shifted = nil, nil, nil, nil
+	after.Latency[report.EndToEnd] = nil
+	c := compare(t, []report.Report{base}, []report.Report{after}, 5)
+	want := []string{"lost", "doubled", "e2e_p50", "e2e_p90", "e2e_p99", "e2e_p99.9"}
+	worse, unmeasured := c.Failed()
+	if !slices.Equal(unmeasured, want) || len(worse) > 0 || !slices.Equal(c.Regressions, want) || !c.Comparable {
+		t.Errorf("worse %v, not measured %v, comparable %t", worse, unmeasured, c.Comparable)
+	}
+	if got := c.Summary(); got != "6 figures are not measured any more: lost, doubled, e2e_p50, e2e_p90, e2e_p99, e2e_p99.9." {
+		t.Errorf("summary: %s", got)
+	}
+	if c = compare(t, []report.Report{after}, []report.Report{base}, 5); len(c.Regressions) > 0 {
+		t.Errorf("what only the new runs have is a regression: %v", c.Regressions)
+	}
+	refused := load{seed: 3, failures: 60_000}
+	c = compare(t, []report.Report{fabricate(refused)}, []report.Report{fabricate(refused)}, 5)
+	if c.Comparable || !strings.Contains(c.Incomparable(), "new had nothing accepted") {
+		t.Errorf("runs in which everything was refused are comparable: %q", c.Incomparable())
+	}
+}
+
 // The rate that was reached is judged only if both sides were asked for the same rate.
 func TestCompareRates(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -72,7 +72,7 @@ func quantileMetric(key string, of, better, floorPercent float64) comparedMetric
 		name = key + "_max"
 	}
 	return comparedMetric{
-		metric: metric{name, millis, func(r Report) *float64 { return latencyValue(r.Latency[key], of) }},
+		metric: latencyMetric(name, key, of),
 		better: better, floorPercent: floorPercent, floor: floor,
 		noise: func(r Report) (*[2]float64, error) { return quantileNoise(r.Latency[key], of, r.DurationMS/1000) },
 	}

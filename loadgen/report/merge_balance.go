@@ -14,7 +14,7 @@ const maxWindows = 100
 type balanceFigures struct{ counted, lost, doubled, shifted *int64 }
 
 // mergeBalances adds the balances of all channels. If a figure is unknown for one
-// channel, the sum is unknown.
+// channel, the sum is unknown. But where nothing was accepted, nothing was lost.
 func mergeBalances(m *Report, reports []Report) {
 	sum := balanceFigures{new(int64(0)), new(int64(0)), new(int64(0)), new(int64(0))}
 	for _, channel := range channels(reports) {
@@ -26,10 +26,16 @@ func mergeBalances(m *Report, reports []Report) {
 			}
 		} else {
 			m.Windows = append(m.Windows, channel[0].Windows...)
+			if b.counted != nil && b.lost == nil && channel[0].Accepted == 0 {
+				b.lost, b.doubled, b.shifted = new(int64(0)), new(int64(0)), new(int64(0))
+			}
 		}
 		sum = balanceFigures{plus(sum.counted, b.counted), plus(sum.lost, b.lost), plus(sum.doubled, b.doubled), plus(sum.shifted, b.shifted)}
 	}
 	m.Counted, m.Lost, m.Doubled, m.Shifted = sum.counted, sum.lost, sum.doubled, sum.shifted
+	if m.Accepted == 0 && m.Lost != nil && *m.Lost+*m.Doubled == 0 {
+		m.Lost, m.Doubled, m.Shifted = nil, nil, nil
+	}
 	slices.SortStableFunc(m.Windows, func(a, b WindowBalance) int {
 		return cmp.Or(a.End.Compare(b.End), cmp.Compare(a.Emoji, b.Emoji))
 	})

@@ -151,6 +151,36 @@ func TestMergeSharedChannel(t *testing.T) {
 	}
 }
 
+// Generators that had nothing accepted have no books. Beside another that has, they lost
+// nothing.
+func TestMergeOfRefusals(t *testing.T) {
+	refused := func(seed uint64) report.Report {
+		r := fabricate(load{seed: seed, failures: 60_000})
+		r.Lost, r.Doubled, r.Shifted = nil, nil, nil
+		r.SetBooks(0, 0, 0, 0)
+		r.Thresholds = report.Evaluate(conditions("lost==0", "gaps==0", "ack_p99<1s"), r)
+		return r
+	}
+	m := merge(t, refused(1), refused(2))
+	if m.Lost != nil || m.Doubled != nil {
+		t.Errorf("%d lost, %d doubled, and nothing was accepted", *m.Lost, *m.Doubled)
+	}
+	for _, r := range m.Thresholds {
+		if r.Met {
+			t.Errorf("%s is met", r.Condition)
+		}
+	}
+	m = merge(t, refused(1), fabricate(load{seed: 2, lost: 3}))
+	if m.Lost == nil || *m.Lost != 3 {
+		t.Errorf("3 are lost, and the sum is %v", m.Lost)
+	}
+	a, b := refused(1), refused(2)
+	a.Options.Channel, b.Options.Channel = "shared", "shared"
+	if m = merge(t, a, b); m.Lost != nil {
+		t.Errorf("%d lost in a shared channel, and nothing was accepted", *m.Lost)
+	}
+}
+
 // If one report is invalid or interrupted, so is the merged one. The conditions of all
 // reports are evaluated on the merged report.
 func TestMergeTaints(t *testing.T) {

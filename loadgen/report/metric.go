@@ -26,11 +26,22 @@ type metric struct {
 	value func(Report) *float64
 }
 
-// counters returns the metrics that are not latencies.
+// counters returns the metrics that are not latencies. A count of faults that nobody
+// could have noticed is not 0 but not measured, so that no condition on it is met.
 func counters() []metric {
-	count := func(name string, value func(Report) int64) metric {
-		return metric{name, plain, func(r Report) *float64 { return new(float64(value(r))) }}
+	countIf := func(measured func(Report) bool, name string, value func(Report) int64) metric {
+		return metric{name, plain, func(r Report) *float64 {
+			if !measured(r) {
+				return nil
+			}
+			return new(float64(value(r)))
+		}}
 	}
+	always := func(Report) bool { return true }
+	sent := func(r Report) bool { return r.Sent > 0 }
+	listened := func(r Report) bool { return r.Listeners.Connected > 0 }
+	asked := func(r Report) bool { return r.Listeners.Connected+r.Listeners.Wanted > 0 || r.Listeners.Refused > 0 }
+	shown := func(r Report) bool { return listened(r) && r.Counted != nil && *r.Counted > 0 }
 	maybe := func(name string, value func(Report) *int64) metric {
 		return metric{name, plain, func(r Report) *float64 {
 			if v := value(r); v != nil {
@@ -40,27 +51,27 @@ func counters() []metric {
 		}}
 	}
 	return []metric{
-		count("sent", func(r Report) int64 { return r.Sent }),
-		count("accepted", func(r Report) int64 { return r.Accepted }),
-		count("rejected", func(r Report) int64 { return r.Rejected }),
-		count("in_doubt", func(r Report) int64 { return r.InDoubt }),
-		count("requests", func(r Report) int64 { return r.Requests }),
-		count("errors", func(r Report) int64 { return failures(r) }),
+		countIf(always, "sent", func(r Report) int64 { return r.Sent }),
+		countIf(always, "accepted", func(r Report) int64 { return r.Accepted }),
+		countIf(sent, "rejected", func(r Report) int64 { return r.Rejected }),
+		countIf(sent, "in_doubt", func(r Report) int64 { return r.InDoubt }),
+		countIf(always, "requests", func(r Report) int64 { return r.Requests }),
+		countIf(sent, "errors", func(r Report) int64 { return failures(r) }),
 		{"error_rate", percent, errorRate},
 		{"rate", plain, acceptedRate},
 		maybe("counted", func(r Report) *int64 { return r.Counted }),
 		maybe("lost", func(r Report) *int64 { return r.Lost }),
 		maybe("doubled", func(r Report) *int64 { return r.Doubled }),
 		maybe("shifted", func(r Report) *int64 { return r.Shifted }),
-		count("connected", func(r Report) int64 { return int64(r.Listeners.Connected) }),
-		count("events", func(r Report) int64 { return r.Listeners.Events }),
-		count("gaps", func(r Report) int64 { return r.Listeners.Gaps }),
-		count("behind", func(r Report) int64 { return r.Listeners.Behind }),
-		count("repeats", func(r Report) int64 { return r.Listeners.Repeats }),
-		count("out_of_order", func(r Report) int64 { return r.Listeners.OutOfOrder }),
-		count("reconnects", func(r Report) int64 { return r.Listeners.Reconnects }),
-		count("resumes", func(r Report) int64 { return r.Listeners.Resumes }),
-		count("refused", func(r Report) int64 { return r.Listeners.Refused }),
+		countIf(always, "connected", func(r Report) int64 { return int64(r.Listeners.Connected) }),
+		countIf(listened, "events", func(r Report) int64 { return r.Listeners.Events }),
+		countIf(shown, "gaps", func(r Report) int64 { return r.Listeners.Gaps }),
+		countIf(shown, "behind", func(r Report) int64 { return r.Listeners.Behind }),
+		countIf(shown, "repeats", func(r Report) int64 { return r.Listeners.Repeats }),
+		countIf(shown, "out_of_order", func(r Report) int64 { return r.Listeners.OutOfOrder }),
+		countIf(listened, "reconnects", func(r Report) int64 { return r.Listeners.Reconnects }),
+		countIf(listened, "resumes", func(r Report) int64 { return r.Listeners.Resumes }),
+		countIf(asked, "refused", func(r Report) int64 { return r.Listeners.Refused }),
 	}
 }
 
@@ -102,12 +113,23 @@ func findMetric(name string) (metric, error) {
 			continue
 		}
 		if of, ok := percentile(part); ok {
-			return metric{name, millis, func(r Report) *float64 { return latencyValue(r.Latency[l.key], of) }}, nil
+			return latencyMetric(name, l.key, of), nil
 		}
 		return metric{}, fmt.Errorf("%.40q has no %.20q: a latency has p50, p90, p99, p99.9 or any other percentile, mean and max", l.key, part)
 	}
 	return metric{}, fmt.Errorf("there is no %.40q%s: there are the latencies %s (each with _p50, _p99.9, _mean, _max ...) and the counters %s",
 		name, didYouMean(name), strings.Join(latencyKeys(), ", "), strings.Join(metricNames(all), ", "))
+}
+
+// latencyMetric returns the metric of a percentile, the mean or the maximum of a
+// latency. How fast everything was refused is no ack.
+func latencyMetric(name, key string, of float64) metric {
+	return metric{name, millis, func(r Report) *float64 {
+		if key == Ack && r.Accepted == 0 {
+			return nil
+		}
+		return latencyValue(r.Latency[key], of)
+	}}
 }
 
 func latencyKeys() []string {

@@ -34,7 +34,7 @@ type Report struct {
 	Errors   map[string]int64 `json:"errors"` // number of requests, by kind of error: "timeout", "503 not_written"
 
 	Counted *int64 `json:"counted"` // sum over all windows of the greatest total shown
-	Lost    *int64 `json:"lost"`    // accepted - counted, if positive
+	Lost    *int64 `json:"lost"`    // accepted - counted, if positive; nil, as Doubled and Shifted, if nothing was accepted
 	Doubled *int64 `json:"doubled"` // counted - accepted - in doubt, if positive
 	Shifted *int64 `json:"shifted"` // counted in a later window than that of their accepted_at
 	// Windows holds the first hundred windows that do not balance.
@@ -52,6 +52,16 @@ type Report struct {
 func (r *Report) SetLatency(name string, h *Histogram) {
 	if l := h.Latency(); l != nil {
 		r.Latency[name] = l
+	}
+}
+
+// SetBooks sets what listeners were shown of what was accepted. If nothing was accepted,
+// nothing could be lost: then it is not known, unless something was shown that was never
+// sent.
+func (r *Report) SetBooks(counted, lost, doubled, shifted int64) {
+	r.Counted = &counted
+	if r.Accepted > 0 || lost+doubled > 0 {
+		r.Lost, r.Doubled, r.Shifted = &lost, &doubled, &shifted
 	}
 }
 

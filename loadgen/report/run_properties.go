@@ -84,7 +84,7 @@ func distinctValues(a runProperty, runs []Report) []string {
 	return values
 }
 
-// warnings names the runs that are invalid or interrupted.
+// warnings names the runs that are invalid or interrupted, or had nothing accepted.
 func warnings(base, after []Report) []string {
 	all := []string{}
 	for _, side := range []struct {
@@ -98,6 +98,9 @@ func warnings(base, after []Report) []string {
 			}
 			if r.Invalid {
 				all = append(all, name+" is invalid: its figures speak of the generator, not of the target")
+			}
+			if r.Accepted == 0 {
+				all = append(all, name+" had nothing accepted: it measured nothing of the target")
 			}
 			if r.Interrupted {
 				all = append(all, name+" was interrupted: its figures are of a part of the load")
