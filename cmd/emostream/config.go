@@ -47,8 +47,11 @@ func newConfigPath(io streams) *cobra.Command {
 				return errors.New("no settings file is read: give --config")
 			}
 			_, _ = fmt.Fprintln(io.out, path)
-			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			switch _, err := os.Lstat(path); {
+			case errors.Is(err, fs.ErrNotExist):
 				_, _ = fmt.Fprintln(io.err, "It is not there; emostream config init writes one.")
+			case err != nil:
+				_, _ = fmt.Fprintf(io.err, "It cannot be looked for (%v), so that no settings are taken from it.\n", err)
 			}
 			return nil
 		},

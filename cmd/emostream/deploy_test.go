@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -36,7 +34,7 @@ func TestDeployedCommandLines(t *testing.T) {
 	}{
 		"systemd":    {units(t), "aggregate publish serve subscribe up"},
 		"image":      {image(t), "healthcheck"},
-		"compose":    {compose(t), "aggregate healthcheck healthcheck healthcheck healthcheck healthcheck publish serve subscribe subscribe"},
+		"compose":    {compose(t), "aggregate publish serve subscribe subscribe"},
 		"kubernetes": {pods(t), "aggregate publish serve subscribe"},
 		"nginx":      {inComments(t, "nginx/emostream.conf"), "serve subscribe subscribe"},
 		"caddy":      {inComments(t, "caddy/Caddyfile"), "serve subscribe subscribe"},
@@ -90,7 +88,7 @@ func TestDeployedCommandLinesAreRefused(t *testing.T) {
 		"a value that is not allowed":  {args: []string{"serve"}, env: map[string]string{"EMOSTREAM_LINGER": "soon"}},
 		"a variable that sets nothing": {args: []string{"serve"}, env: map[string]string{"EMOSTREAM_NAME": "sub1"}},
 		"a setting that there is not":  {args: []string{"serve"}, file: "publish: {linger: 2ms}\n"},
-		"an argument that is missing":  {args: []string{"healthcheck"}},
+		"an argument that is missing":  {args: []string{"bench", "compare"}},
 	} {
 		if d.check() == nil {
 			t.Errorf("%s is let through", what)
@@ -222,7 +220,6 @@ func compose(t *testing.T) (all []deployed) {
 			Image       string
 			Command     []string
 			Environment map[string]string
-			Healthcheck struct{ Test []string }
 		}
 	}
 	if err := yaml.Unmarshal(read(t, "compose.yaml"), &file); err != nil {
@@ -230,77 +227,7 @@ func compose(t *testing.T) (all []deployed) {
 	}
 	for name, s := range file.Services {
 		if strings.Contains(s.Image, "/emostream:") {
-			all = append(all, deployed{where: "compose.yaml: " + name, args: s.Command, env: s.Environment},
-				deployed{where: "compose.yaml: " + name, args: s.Healthcheck.Test[2:]}) // without CMD and the name of the program
-		}
-	}
-	return all
-}
-
-// object has the parts of a Kubernetes object that the tests use.
-type object struct {
-	Kind     string
-	Metadata struct{ Name string }
-	Data     map[string]string
-	Spec     struct {
-		Replicas int
-		Selector map[string]any
-		Pods     map[string]any `yaml:"podSelector"` // of a NetworkPolicy
-		Ingress  []struct {
-			From  []map[string]any
-			Ports []struct{ Port string }
-		}
-		Ports []struct {
-			TargetPort string `yaml:"targetPort"`
-		}
-		Template struct {
-			Metadata struct{ Labels map[string]string }
-			Spec     struct{ Containers []container }
-		}
-	}
-}
-
-type container struct {
-	Args  []string
-	Env   []struct{ Name, Value string }
-	Ports []struct{ Name string }
-}
-
-func objects(t *testing.T) (all []object) {
-	t.Helper()
-	for _, name := range list(t, "kubernetes/*.yaml") {
-		dec := yaml.NewDecoder(bytes.NewReader(read(t, name)))
-		for {
-			var o object
-			err := dec.Decode(&o)
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			all = append(all, o)
-		}
-	}
-	return all
-}
-
-func pods(t *testing.T) (all []deployed) {
-	t.Helper()
-	file := ""
-	for _, o := range objects(t) {
-		file += o.Data["emostream.yaml"]
-	}
-	for _, o := range objects(t) {
-		for _, c := range o.Spec.Template.Spec.Containers {
-			d := deployed{where: o.Metadata.Name, env: map[string]string{}, file: file}
-			for _, arg := range c.Args {
-				d.args = append(d.args, strings.ReplaceAll(arg, "$(INDEX)", "1"))
-			}
-			for _, v := range c.Env {
-				d.env[v.Name] = v.Value
-			}
-			all = append(all, d)
+			all = append(all, deployed{where: "compose.yaml: " + name, args: s.Command, env: s.Environment})
 		}
 	}
 	return all
@@ -313,95 +240,4 @@ func inComments(t *testing.T, name string) (all []deployed) {
 		all = append(all, deployed{where: name, args: strings.Fields(line[1])})
 	}
 	return all
-}
-
-// Every selector selects the pods of a workload, and every port of a Service or a
-// NetworkPolicy is a port of its pods.
-func TestKubernetesSelectors(t *testing.T) {
-	all := objects(t)
-	for _, o := range all {
-		if o.Kind != "Service" && o.Kind != "PodDisruptionBudget" && o.Kind != "NetworkPolicy" {
-			continue
-		}
-		wanted := map[string]any{}
-		maps.Copy(wanted, o.Spec.Selector)
-		maps.Copy(wanted, o.Spec.Pods)
-		var ports []string
-		for _, p := range o.Spec.Ports {
-			ports = append(ports, p.TargetPort)
-		}
-		for _, rule := range o.Spec.Ingress {
-			for _, p := range rule.Ports {
-				ports = append(ports, p.Port)
-			}
-		}
-		if labels, ok := wanted["matchLabels"].(map[string]any); ok {
-			wanted = labels
-		}
-		delete(wanted, "statefulset.kubernetes.io/pod-name") // Kubernetes itself sets it on each pod
-		found := slices.ContainsFunc(all, func(w object) bool {
-			labels := w.Spec.Template.Metadata.Labels
-			for name, value := range wanted {
-				if labels[name] != value {
-					return false
-				}
-			}
-			for _, p := range ports {
-				if !w.has(p) {
-					return false
-				}
-			}
-			return len(labels) > 0 && len(wanted) > 0
-		})
-		if !found {
-			t.Errorf("%s %s selects nothing: %v", o.Kind, o.Metadata.Name, wanted)
-		}
-	}
-}
-
-func (o object) has(port string) bool {
-	return slices.ContainsFunc(o.Spec.Template.Spec.Containers, func(c container) bool {
-		return slices.ContainsFunc(c.Ports, func(p struct{ Name string }) bool { return p.Name == port })
-	})
-}
-
-// Every pod stands under a NetworkPolicy, which lets nobody but Prometheus to its
-// metrics and profiles.
-func TestNetworkPolicy(t *testing.T) {
-	all := objects(t)
-	i := slices.IndexFunc(all, func(o object) bool { return o.Kind == "NetworkPolicy" })
-	if i < 0 {
-		t.Fatal("there is no NetworkPolicy")
-	}
-	wanted, _ := all[i].Spec.Pods["matchLabels"].(map[string]any)
-	workloads := 0
-	for _, o := range all {
-		labels := o.Spec.Template.Metadata.Labels
-		if len(labels) == 0 {
-			continue
-		}
-		workloads++
-		for name, value := range wanted {
-			if labels[name] != value {
-				t.Errorf("%s %s is not under the policy", o.Kind, o.Metadata.Name)
-			}
-		}
-	}
-	if workloads < 4 || len(wanted) == 0 {
-		t.Errorf("%d workloads, selected by %v", workloads, wanted)
-	}
-	open := 0
-	for _, rule := range all[i].Spec.Ingress {
-		for _, p := range rule.Ports {
-			if p.Port == "metrics" {
-				open++
-			}
-		}
-		if len(rule.Ports) == 0 || len(rule.From) == 0 {
-			t.Error("a rule of the policy opens every port, or to everybody")
-		}
-	}
-	if open != 1 {
-		t.Errorf("%d rules open the metrics", open)
-	}
 }

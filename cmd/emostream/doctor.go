@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"io/fs"
 	"net/netip"
 	"net/url"
 	"os"
@@ -80,10 +79,8 @@ Exit code 1: something is wrong. Notes do not count.`,
 // applySettings gives the flags their values from the environment and the settings file.
 // Mistakes in them become findings.
 func (f *doctorFlags) applySettings(cmd *cobra.Command) {
-	if path, _ := configPath(cmd, os.LookupEnv); path != "" {
-		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-			f.file = path
-		}
+	if path, _ := configPath(cmd, os.LookupEnv); path != "" && isThere(path) {
+		f.file = path
 	}
 	s, wrong := loadSettings(cmd, os.LookupEnv)
 	if err := s.apply(cmd); wrong == nil {
@@ -117,7 +114,8 @@ func (f *doctorFlags) check() error {
 	if err := (&client.Client{Server: f.server}).Check(); err != nil {
 		return settingError(err)
 	}
-	if err := checkPorts(f.port, f.subscribers); err != nil {
+	f.host = bareHost(f.host)
+	if err := errors.Join(checkHost(f.host), checkPorts(f.port, f.subscribers)); err != nil {
 		return err
 	}
 	switch {

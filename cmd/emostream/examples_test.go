@@ -86,6 +86,9 @@ func TestExamplesRun(t *testing.T) {
 			t.Run(e.line, func(t *testing.T) {
 				t.Parallel()
 				env := []string{"EMOSTREAM_SERVER=" + at.Ready, "EMOSTREAM_PORT=0", "EMOSTREAM_LISTEN=127.0.0.1:0"}
+				if e.command == "healthcheck" {
+					env = []string{"EMOSTREAM_LISTEN=" + strings.TrimPrefix(at.Ready, "http://")}
+				}
 				if e.command != "up" && e.command != "" { // up and the bare program run a broker of their own
 					env = append(env, "EMOSTREAM_BROKERS="+broker)
 				}

@@ -63,6 +63,8 @@ func advised(err error) error {
 		return fmt.Errorf("%w: give --advertise host:port", err)
 	case is[*broker.LockedError](err):
 		return fmt.Errorf("%w: stop that one, or give another --data-dir", err)
+	case is[*broker.FolderError](err):
+		return fmt.Errorf("%w: give another --data-dir, or --ephemeral", err)
 	case is[*broker.FormatError](err):
 		return fmt.Errorf("%w: use the newer emostream, or give another --data-dir", err)
 	case is[*fanout.NameTakenError](err):

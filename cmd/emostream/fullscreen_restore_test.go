@@ -193,7 +193,7 @@ func TestBenchTakesTheScreen(t *testing.T) {
 	for name, to := range map[string]string{"both on the terminal": "", "a report into a file": " >report"} {
 		t.Run(name, func(t *testing.T) {
 			p := openPane(t)
-			p.run("emostream bench --post-url " + main.URL + " --rate 50 --duration 3s" + to)
+			p.run("emostream bench --post-url " + main.URL + " --rate 50 --duration 3s --allow-invalid" + to)
 			p.shows("╭─")
 			p.endsWith(exitOK)
 		})

@@ -65,7 +65,7 @@ func (s *metricsFlags) serveBeside(ctx context.Context, reg *prometheus.Registry
 		if err != nil {
 			return err
 		}
-		log.Info("metrics", "url", "http://"+ln.Addr().String()+"/metrics")
+		log.Info("metrics", "url", urlAt(ln.Addr().String())+"/metrics")
 		g.Go(func() error { return metrics.serve(ctx, ln) })
 	}
 	working, cancel := context.WithCancel(ctx)
@@ -93,10 +93,7 @@ func (s *metricsFlags) newMetricsServer(reg *prometheus.Registry, log *slog.Logg
 		return nil, err
 	}
 	hosts.Logger = log
-	m := &metricsServer{addr: s.metricsListen, hosts: hosts, mux: http.NewServeMux()}
-	if !strings.Contains(m.addr, ":") {
-		m.addr = "127.0.0.1:" + m.addr
-	}
+	m := &metricsServer{addr: metricsAddress(s.metricsListen), hosts: hosts, mux: http.NewServeMux()}
 	paths := []string{"/metrics"}
 	m.mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
 	if s.pprof {
@@ -105,6 +102,14 @@ func (s *metricsFlags) newMetricsServer(reg *prometheus.Registry, log *slog.Logg
 	}
 	m.mux.Handle("/", httpserve.NotFound(paths...))
 	return m, nil
+}
+
+// metricsAddress returns the address that --metrics-listen means.
+func metricsAddress(given string) string {
+	if strings.Contains(given, ":") {
+		return given
+	}
+	return "127.0.0.1:" + given
 }
 
 func (m *metricsServer) listen(ctx context.Context) (net.Listener, error) {

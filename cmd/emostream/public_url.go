@@ -1,12 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"strings"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -15,11 +16,8 @@ import (
 // empty and ln is open on every address.
 func publicURL(given string, ln net.Listener) (string, error) {
 	if given != "" {
-		if !strings.HasPrefix(given, "http://") && !strings.HasPrefix(given, "https://") {
-			return "", usagef("--public-url %.60q: it begins with http:// or https://", given)
-		}
-		if u, err := url.Parse(given); err != nil || u.Hostname() == "" || u.User != nil {
-			return "", usagef("--public-url: want http://host or https://host, without a user and password: all clients are told of it")
+		if wrong := wrongBase(given); wrong != "" {
+			return "", usagef("--public-url %.60q %s: want it like http://host:5001 or https://sub1.emo.example, to which clients add /v1/swarm", text.HideUserinfo(given), wrong)
 		}
 		if err := wire.CheckServerURL(given); err != nil {
 			return "", usagef("--public-url: %w", err)
@@ -30,11 +28,52 @@ func publicURL(given string, ln net.Listener) (string, error) {
 	if !ok || addr.IP.IsUnspecified() {
 		return "", usagef("--listen %v is open on every address: give --public-url, the base URL that clients reach this server under", ln.Addr())
 	}
-	return fmt.Sprintf("http://%v", addr), nil
+	return urlAt(addr.String()), nil
 }
+
+// wrongBase says what is wrong with a URL that others are told and add paths to; empty if
+// nothing is.
+func wrongBase(given string) string {
+	u, err := url.Parse(given)
+	switch {
+	case !strings.HasPrefix(given, "http://") && !strings.HasPrefix(given, "https://"):
+		return "does not begin with http:// or https://"
+	case err != nil:
+		return "is no URL"
+	case u.Hostname() == "":
+		return "names no host"
+	case u.User != nil:
+		return "has a user, and all clients are told of it"
+	case u.RawQuery != "" || u.ForceQuery:
+		return "has a query"
+	case strings.Contains(given, "#"):
+		return "has a fragment"
+	}
+	return ""
+}
+
+// urlAt returns the base URL of the server at an address, host:port. A zone of IPv6 is
+// written as URLs have it.
+func urlAt(addr string) string { return (&url.URL{Scheme: "http", Host: addr}).String() }
 
 // publicBase matches a URL without a port. up adds the port of each server.
 var publicBase = regexp.MustCompile(`^https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])$`)
+
+// bareHost returns a host without the brackets that IPv6 has in URLs.
+func bareHost(host string) string {
+	if inner, ok := strings.CutPrefix(host, "["); ok && strings.HasSuffix(inner, "]") {
+		return strings.TrimSuffix(inner, "]")
+	}
+	return host
+}
+
+// checkHost refuses a --host that is not a host alone.
+func checkHost(host string) error {
+	if _, err := netip.ParseAddr(host); err != nil && strings.ContainsAny(host, ":/[] ") {
+		return usagef("--host %.60q: want a name or an IP address like 127.0.0.1 or ::, and the port as --port", host)
+	}
+	return nil
+}
 
 // unspecified says whether a host stands for all addresses of the machine.
 func unspecified(host string) bool {
@@ -44,13 +83,18 @@ func unspecified(host string) bool {
 
 // checkPublicURL says what is wrong with --public-url of up, or with its absence.
 func (f *upFlags) checkPublicURL() error {
+	given := f.subscribe.publicURL
 	switch {
-	case f.subscribe.publicURL == "" && unspecified(f.host):
+	case given == "" && unspecified(f.host):
 		return usagef("--host %s is open on every address: give --public-url, like http://host, which clients reach this machine under", f.host)
-	case f.subscribe.publicURL != "" && !publicBase.MatchString(f.subscribe.publicURL):
-		return usagef("--public-url %.60q: want http://host or https://host, without a port", f.subscribe.publicURL)
+	case given == "" || publicBase.MatchString(given):
+		return nil
 	}
-	return nil
+	wrong := wrongBase(given)
+	if wrong == "" {
+		wrong = "has more than a host"
+	}
+	return usagef("--public-url %.60q %s: want http://host or https://host, without a port", text.HideUserinfo(given), wrong)
 }
 
 // urlOf returns the base URL under which clients reach the server on ln: --public-url
@@ -59,5 +103,5 @@ func (f *upFlags) urlOf(ln net.Listener) string {
 	if _, port, err := net.SplitHostPort(ln.Addr().String()); err == nil && f.subscribe.publicURL != "" {
 		return f.subscribe.publicURL + ":" + port
 	}
-	return "http://" + ln.Addr().String()
+	return urlAt(ln.Addr().String())
 }

@@ -70,7 +70,7 @@ copies can run behind a load balancer.`,
 				if err != nil {
 					return errors.Join(err, ln.Close())
 				}
-				s.log.Info("serving", "url", "http://"+ln.Addr().String())
+				s.log.Info("serving", "url", urlAt(ln.Addr().String()))
 				return m.run(ctx, ln)
 			})
 		},

@@ -92,7 +92,7 @@ const maxProblems = 10
 // checkFile reports all that is wrong in a file, even in sections of other commands.
 func checkFile(file settingsfile.Section) error {
 	s := newSchema()
-	errs := s.checkSection(s.root, "the file", file)
+	errs := s.checkSection(s.root, wholeFile, file)
 	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(lineOf(a), lineOf(b)) })
 	if more := len(errs) - maxProblems; more > 0 {
 		errs = append(errs[:maxProblems], fmt.Errorf("and %d more", more))
@@ -198,6 +198,9 @@ func (s schema) flag(cmd *cobra.Command, name string) *pflag.Flag {
 // unknownName reports a name that a section does not have, with what was probably meant:
 // a name that it has, or a command that has it.
 func (s schema) unknownName(section, name string, allowed []string, at settingsfile.Position) error {
+	if hint := s.misplaced(section, name); hint != "" {
+		return at.Errorf("%s has no %.40q: %s", section, name, hint)
+	}
 	hint := "it has " + strings.Join(allowed, ", ")
 	if near := suggest.Nearest(name, slices.Values(allowed)); near != "" {
 		hint = "did you mean " + near + "?"
@@ -205,6 +208,35 @@ func (s schema) unknownName(section, name string, allowed []string, at settingsf
 		hint = fmt.Sprintf("it is a setting of %s: put it into such a section, or into %s", commands(owners), commonSection)
 	}
 	return at.Errorf("%s has no %.40q: %s", section, name, hint)
+}
+
+// wholeFile is what errors call the file itself, outside of all sections.
+const wholeFile = "the file"
+
+// misplaced says where a setting belongs that stands outside of all sections, or whose
+// name is a path like serve.linger; empty if name is neither.
+func (s schema) misplaced(section, name string) string {
+	first, rest, dotted := strings.Cut(name, ".")
+	owners := s.owners[name]
+	switch {
+	case dotted && (first == commonSection || s.child(s.root, first) != nil) && section == wholeFile:
+		return fmt.Sprintf("write %s:, and %s: below it, indented", first, strings.ReplaceAll(rest, ".", ":, and below that "))
+	case section != wholeFile || len(owners) == 0:
+		return ""
+	case len(owners) == 1:
+		return fmt.Sprintf("it is a setting of %s: put it, indented, below %s:", commands(owners), sectionOf(owners[0]))
+	}
+	of := "many commands"
+	if len(owners) < 4 {
+		of = commands(owners)
+	}
+	return fmt.Sprintf("it is a setting of %s: put it, indented, below %s:, for all of them, or below one alone, like %s:", of, commonSection, sectionOf(owners[0]))
+}
+
+// sectionOf returns the section of an owner, as it is written in the file.
+func sectionOf(o owner) string {
+	_, path, _ := strings.Cut(o.cmd.CommandPath(), " ")
+	return strings.ReplaceAll(path, " ", ":, and below that ")
 }
 
 // allowed lists the names that the section of a command may have.

@@ -67,13 +67,11 @@ type settings struct {
 func loadSettings(cmd *cobra.Command, lookup func(string) (string, bool)) (settings, error) {
 	s := settings{lookup: lookup}
 	path, named := configPath(cmd, lookup)
-	if path == "" {
+	if path == "" || !named && !isThere(path) {
 		return s, nil
 	}
 	file, err := settingsfile.Read(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && !named:
-		return s, nil
 	case errors.Is(err, fs.ErrNotExist):
 		return s, usagef("--config %s: there is no such file; emostream config init writes one", path)
 	case err != nil:
@@ -81,6 +79,14 @@ func loadSettings(cmd *cobra.Command, lookup func(string) (string, bool)) (setti
 	}
 	s.file = file
 	return s, checkFile(file)
+}
+
+// isThere says whether a settings file is seen. It may not exist, or its folder cannot be
+// looked into, as by a service that may not see the homes of people: then nobody has put
+// it there for this process. A file that is seen and cannot be read is an error.
+func isThere(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
 }
 
 // configPath returns the path of the settings file, empty if there is none, and whether

@@ -57,14 +57,11 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
     --listen 0.0.0.0:5007 --public-url http://host:5007`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			n, err := wire.ServerNumber(subscribe.name)
+			at, err := subscribeAddress(addr, subscribe.name)
 			if err != nil {
-				return usagef("--name: %w", err)
+				return err
 			}
-			if addr == "" {
-				addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(5000+n))
-			}
-			ln, err := listen(cmd.Context(), addr, "--listen", "emostream subscribe --listen 127.0.0.1:0")
+			ln, err := listen(cmd.Context(), at, "--listen", "emostream subscribe --listen 127.0.0.1:0")
 			if err != nil {
 				return err
 			}
@@ -74,7 +71,7 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 				if err != nil {
 					return errors.Join(err, ln.Close())
 				}
-				s.log.Info("serving", "name", subscribe.name, "url", "http://"+ln.Addr().String())
+				s.log.Info("serving", "name", subscribe.name, "url", urlAt(ln.Addr().String()))
 				return srv.run(ctx, ln)
 			})
 		},
@@ -89,6 +86,19 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 	cmd.Flags().DurationVar(&subscribe.lateness, "lateness", windowing.DefaultLateness, "of aggregate: how far back a listener that resumes is told of windows that have grown")
 	cmd.Flags().StringVar(&subscribe.publicURL, "public-url", "", "base URL that clients reach this server under; default the address it listens on")
 	return cmd
+}
+
+// subscribeAddress returns the address that a subscriber server listens on: the one that
+// is given, or the default of its name.
+func subscribeAddress(given, name string) (string, error) {
+	n, err := wire.ServerNumber(name)
+	if err != nil {
+		return "", usagef("--name: %w", err)
+	}
+	if given != "" {
+		return given, nil
+	}
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(5000+n)), nil
 }
 
 // subscriberServer is a subscriber server with its topics and its roster.

@@ -162,7 +162,7 @@ func (f *upFlags) addMetricsListener(ctx context.Context, p *pipeline, registry 
 	if err != nil {
 		return err
 	}
-	p.addresses.Metrics = "http://" + ln.Addr().String() + "/metrics"
+	p.addresses.Metrics = urlAt(ln.Addr().String()) + "/metrics"
 	p.addStage("metrics", func(ctx context.Context) error { return metrics.serve(ctx, ln) })
 	return nil
 }

@@ -53,7 +53,8 @@ func (f *upFlags) check() error {
 	case f.clusters < 1 || f.clusters > f.subscribers:
 		return usagef("--clusters %d: want 1 to the number of subscriber servers, %d", f.clusters, f.subscribers)
 	}
-	if err := f.checkPublicURL(); err != nil {
+	f.host = bareHost(f.host)
+	if err := errors.Join(checkHost(f.host), f.checkPublicURL()); err != nil {
 		return err
 	}
 	if err := checkPorts(f.port, f.subscribers); err != nil {

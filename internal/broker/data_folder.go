@@ -41,15 +41,21 @@ func (e *FormatError) Error() string {
 	return fmt.Sprintf("%s has format %.20q and this emostream reads up to %d", e.Dir, e.Format, format)
 }
 
+// FolderError says that a data folder cannot be made or used.
+type FolderError struct{ Err error }
+
+func (e *FolderError) Error() string { return fmt.Sprintf("data folder: %v", e.Err) }
+func (e *FolderError) Unwrap() error { return e.Err }
+
 // lockFolder makes and locks a data folder, and checks its format.
 func (b *Broker) lockFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("data folder: %w", err)
+		return &FolderError{err}
 	}
 	b.lock = flock.New(filepath.Join(dir, lockFile))
 	ok, err := b.lock.TryLock()
 	if err != nil {
-		return fmt.Errorf("data folder: %w", err)
+		return &FolderError{err}
 	}
 	if !ok {
 		return &LockedError{dir}
