@@ -4,6 +4,7 @@ import (
 	_ "embed" // for emoji.tsv
 	"strings"
 	"sync"
+	"unicode/utf8"
 )
 
 // emojiTSV is a header that ends with an empty line, and then a line for each emoji. A
@@ -58,4 +59,30 @@ func (t *lookupTable) add(keys string, e *entry) {
 		t.byText[key] = e
 		t.longest = max(t.longest, len(key))
 	}
+}
+
+// selector is U+FE0F, which asks for a character's coloured picture.
+const selector = "\uFE0F"
+
+// maxSelected is how many bytes an emoji may have with superfluous selectors. The longest
+// emoji has 35 without any.
+const maxSelected = 128
+
+// withoutSelectors looks s up without its selectors. Every emoji has such a form, and no
+// two share one (gen makes sure). It returns false if s has none.
+func (t *lookupTable) withoutSelectors(s string) (*entry, bool) {
+	if len(s) > maxSelected || !utf8.ValidString(s) {
+		return nil, false
+	}
+	bare := make([]byte, 0, maxSelected)
+	for rest, found := s, true; found; {
+		var before string
+		before, rest, found = strings.Cut(rest, selector)
+		bare = append(bare, before...)
+	}
+	if len(bare) == len(s) {
+		return nil, false
+	}
+	e, ok := t.byText[string(bare)]
+	return e, ok
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/emostream/emostream/internal/text/quote"
 )
 
 // ErrNotEmoji is wrapped by every error of Parse.
@@ -31,7 +33,7 @@ func diagnose(s string) (reason, advice string) {
 	if s == "" {
 		return "it is empty", generalAdvice
 	}
-	quoted := excerpt(s)
+	quoted := quote.Text(s, maxEcho)
 	if !utf8.ValidString(s) {
 		return quoted + " is not valid UTF-8", generalAdvice
 	}
@@ -41,8 +43,8 @@ func diagnose(s string) (reason, advice string) {
 	case trimmed != s:
 		return quoted + " begins or ends with white space", "send the emoji alone"
 	}
-	if e, ok := table().byText[withoutSelectors(s)]; ok {
-		return quoted + " has a variation selector that does not belong there", didYouMean(string(e.emoji))
+	if r, ok := invisibleIn(s); ok {
+		return fmt.Sprintf("%s has U+%04X, which is invisible and not a part of the emoji", quoted, r), "leave it out"
 	}
 	if reason := diagnoseTail(s); reason != "" {
 		return quoted + reason, "send one emoji at a time"
@@ -70,7 +72,7 @@ func diagnoseTail(s string) string {
 	if head == 0 || head == len(s) {
 		return ""
 	}
-	tail := strings.TrimSpace(s[head:])
+	tail := strings.TrimSpace(strings.TrimLeft(s[head:], selector))
 	first, _ := utf8.DecodeRuneInString(tail)
 	switch {
 	case emojiPrefix(tail) > 0:
@@ -117,31 +119,36 @@ func emojiPrefix(s string) int {
 	return 0
 }
 
-// withoutSelectors returns s without its variation selectors, which ask for a character
-// to be shown as text (U+FE0E) or as a coloured picture (U+FE0F). It returns "" if s is
-// too long to be an emoji with selectors.
-func withoutSelectors(s string) string {
+// invisibleIn returns an invisible character of s if s is an emoji without such
+// characters, else false. The most frequent one is U+FE0E, which asks for text and not
+// for a coloured picture.
+func invisibleIn(s string) (found rune, ok bool) {
 	if len(s) > 2*table().longest {
-		return ""
+		return 0, false
 	}
-	return strings.ReplaceAll(strings.ReplaceAll(s, "\uFE0E", ""), "\uFE0F", "")
+	bare := strings.Map(func(r rune) rune {
+		switch {
+		case r == zeroWidthJoiner, r >= firstTag && r <= lastTag:
+			return r // parts of emoji
+		case !quote.Invisible(r):
+			return r
+		}
+		if string(r) != selector {
+			found = r
+		}
+		return -1
+	}, s)
+	_, ok = table().byText[bare]
+	return found, ok && found != 0
 }
+
+const (
+	zeroWidthJoiner   = 0x200D
+	firstTag, lastTag = 0xE0020, 0xE007F // the letters of a flag such as Scotland's
+)
 
 func isTone(r rune) bool     { return r >= 0x1F3FB && r <= 0x1F3FF }
 func isHair(r rune) bool     { return r >= 0x1F9B0 && r <= 0x1F9B3 }
 func isRegional(r rune) bool { return r >= 0x1F1E6 && r <= 0x1F1FF }
 
 func didYouMean(s string) string { return "did you mean " + strconv.Quote(s) + "?" }
-
-// excerpt returns s, quoted and escaped so that it cannot harm a terminal or a log. If
-// s is long, it returns the first bytes of it, up to the end of a code point, and "…".
-func excerpt(s string) string {
-	if len(s) <= maxEcho {
-		return strconv.Quote(s)
-	}
-	end := maxEcho
-	for end > maxEcho-utf8.UTFMax && !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return strconv.Quote(s[:end]) + "…"
-}

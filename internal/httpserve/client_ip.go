@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
+	"github.com/emostream/emostream/internal/text/quote"
 )
 
 // Proxies are the networks of trusted proxies. Their X-Forwarded-For headers are
@@ -22,7 +24,7 @@ func ParseProxies(list []string) (Proxies, error) {
 			p, err = netip.PrefixFrom(addr, addr.BitLen()), nil
 		}
 		if err != nil || p.Addr().Is4In6() {
-			return nil, fmt.Errorf("%.60q is not a network: want one like 10.0.0.0/8 or fd00::/8, or an address", s)
+			return nil, fmt.Errorf("%s is not a network: want one like 10.0.0.0/8 or fd00::/8, or an address", quote.Text(s, 60))
 		}
 		out = append(out, p)
 	}

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/emostream/emostream/internal/text/quote"
 )
 
 // HostCheck protects a server from DNS rebinding. In that attack a web page makes its
@@ -37,7 +39,7 @@ type HostCheck struct {
 func ParseHost(s string) (string, error) {
 	h := canonicalHost(strings.TrimSuffix(strings.TrimPrefix(s, "["), "]"))
 	if _, err := netip.ParseAddr(h); err != nil && !isHostName(h) {
-		return "", fmt.Errorf("%.60q is no host: want a name or an IP address without a port, as in emo.example", s)
+		return "", fmt.Errorf("%s is no host: want a name or an IP address without a port, as in emo.example", quote.Text(s, 60))
 	}
 	return h, nil
 }
@@ -73,7 +75,7 @@ func (c HostCheck) Wrap(next http.Handler, addr net.Addr) http.Handler {
 		if tcp.IP.IsLoopback() {
 			use = "http://" + addr.String() + " or localhost"
 		}
-		message := fmt.Sprintf("host %.64q is not served here, so that no web page can reach this server under a name of its own: use %s", r.Host, use)
+		message := fmt.Sprintf("host %s is not served here, so that no web page can reach this server under a name of its own: use %s", quote.Text(r.Host, 64), use)
 		if c.Advice != "" {
 			message += ", or " + c.Advice
 		}

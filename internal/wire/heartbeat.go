@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/emostream/emostream/internal/text/quote"
 )
 
 // The states of a subscriber server.
@@ -167,13 +169,13 @@ func (t Topics) checkServerStatus(s ServerStatus, key string) error {
 	}
 	switch {
 	case key != s.Name:
-		return fmt.Errorf("it is of %s, and its key is %.40q", s.Name, key)
+		return fmt.Errorf("it is of %s, and its key is %s", s.Name, quote.Text(key, 40))
 	case s.Topic != t.Server(s.Name):
-		return fmt.Errorf("the topic of %s is %s, not %.40q", s.Name, t.Server(s.Name), s.Topic)
+		return fmt.Errorf("the topic of %s is %s, not %s", s.Name, t.Server(s.Name), quote.Text(s.Topic, 40))
 	case !token(s.Instance, maxInstance):
 		return errors.New("instance is not 1 to 64 visible characters of ASCII")
 	case s.State != StateServing && s.State != StateDraining && s.State != StateGone:
-		return fmt.Errorf("state %.20q is not known", s.State)
+		return fmt.Errorf("state %s is not known", quote.Text(s.State, 20))
 	case s.Capacity < 1 || s.Capacity > maxCapacity:
 		return fmt.Errorf("capacity %d: 1 to %d are possible", s.Capacity, maxCapacity)
 	case s.Clients < 0 || s.Clients > s.Capacity:

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/emostream/emostream/internal/text/quote"
 )
 
 // FormatVersion is the version of partials, marks and commit metadata. Readers accept
@@ -159,7 +161,7 @@ func (p *Partial) check() error {
 	room := p.Next - p.First // each record is one reaction
 	for emoji, n := range p.Counts {
 		if room -= n; emoji == "" || len(emoji) > MaxEmoji || n < 1 || room < 0 {
-			return fmt.Errorf("it counts %d of %.40q among the offsets from %d to %d", n, emoji, p.First, p.Next)
+			return fmt.Errorf("it counts %d of %s among the offsets from %d to %d", n, quote.Text(emoji, 40), p.First, p.Next)
 		}
 	}
 	return nil

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/emostream/emostream/internal/text/quote"
 )
 
 // EmojiCount is how often one emoji was sent in a swarm's window.
@@ -98,7 +100,7 @@ func DecodeSwarm(b []byte) (Swarm, error) {
 	}
 	for _, e := range s.Emojis {
 		if e.Count < 0 || e.Count > MaxCount || e.Scaled < 0 {
-			return Swarm{}, fmt.Errorf("swarm: %.20q is listed with a count that cannot be", e.Emoji)
+			return Swarm{}, fmt.Errorf("swarm: %s is listed with a count that cannot be", quote.Text(e.Emoji, 20))
 		}
 	}
 	switch {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/emostream/emostream/internal/text/quote"
 )
 
 // EmbeddedClusterID is the Kafka cluster id of the embedded broker. If that broker goes
@@ -44,7 +46,7 @@ func (t Topics) Server(server string) string {
 func ServerNumber(name string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimPrefix(name, "sub"))
 	if err != nil || n < 1 || n > 9999 || name != "sub"+strconv.Itoa(n) {
-		return 0, fmt.Errorf("%.40q is not a subscriber server's name: use sub1 to sub9999", name)
+		return 0, fmt.Errorf("%s is not a subscriber server's name: use sub1 to sub9999", quote.Text(name, 40))
 	}
 	return n, nil
 }
@@ -60,7 +62,7 @@ func inTopicName(r rune) bool {
 // of a consumer group, or as the beginning of one.
 func CheckTopicName(s string) error {
 	if len(s) == 0 || len(s) > maxTopicName || strings.ContainsFunc(s, func(r rune) bool { return !inTopicName(r) }) {
-		return fmt.Errorf("%.40q is not a valid name: 1 to 200 of A-Z a-z 0-9 . _ -", s)
+		return fmt.Errorf("%s is not a valid name: 1 to 200 of A-Z a-z 0-9 . _ -", quote.Text(s, 40))
 	}
 	return nil
 }

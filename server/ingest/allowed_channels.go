@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -20,7 +21,7 @@ func ParseChannels(list []string) (Channels, error) {
 	for _, s := range list {
 		name, isPrefix := strings.CutSuffix(s, "*")
 		if !wire.ValidChannel(name) && (!isPrefix || name != "") {
-			return Channels{}, fmt.Errorf("%.80q is not a channel: want a name, of 1 to %d of A-Z a-z 0-9 . _ -, or the beginning of one and a star, as in stage-*", s, wire.MaxChannel)
+			return Channels{}, fmt.Errorf("%s is not a channel: want a name, of 1 to %d of A-Z a-z 0-9 . _ -, or the beginning of one and a star, as in stage-*", quote.Text(s, 80), wire.MaxChannel)
 		}
 	}
 	return Channels{list}, nil
