@@ -16,13 +16,13 @@ import (
 const defaultDrain = 6 * time.Second
 
 // newServer returns an HTTP server that does what both servers do with every request
-// before h: it echoes the request's id, applies CORS, and checks the Host header,
-// X-Forwarded-For and the length of the query. CORS goes first, so that pages that are
-// invited may read what the others refuse.
+// before h: it echoes the request's id, applies CORS, checks the Host header,
+// X-Forwarded-For and the length of the query, and makes the path plain. CORS goes first,
+// so that pages that are invited may read what the others refuse.
 func newServer(h http.Handler, ln net.Listener, hosts httpserve.HostCheck, f *httpserve.ForwardedCheck, o httpserve.Origins, log *slog.Logger) *http.Server {
 	hosts.Logger = log
 	return &http.Server{
-		Handler:  httpserve.EchoRequestID(httpserve.CORS(hosts.Wrap(f.Handler(httpserve.BoundQuery(h)), ln.Addr()), o)),
+		Handler:  httpserve.EchoRequestID(httpserve.CORS(hosts.Wrap(f.Handler(httpserve.BoundQuery(httpserve.PlainPaths(h))), ln.Addr()), o)),
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
 }

@@ -126,7 +126,7 @@ const (
 func (m *metricsServer) serve(ctx context.Context, ln net.Listener) error {
 	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxMetricsConnections, MaxPerAddress: httpserve.Quarter(maxMetricsConnections)})
 	return httpserve.Serve(ctx, conns, &http.Server{
-		Handler:      m.hosts.Wrap(m.mux, ln.Addr()),
+		Handler:      m.hosts.Wrap(httpserve.PlainPaths(m.mux), ln.Addr()),
 		ReadTimeout:  metricsReadTimeout,
 		WriteTimeout: metricsReadTimeout + maxProfile + metricsAnswerTimeout,
 		IdleTimeout:  2 * time.Minute,

@@ -98,6 +98,10 @@ func TestMetricsServer(t *testing.T) {
 		"another name":             {false, "/metrics", "evil.example", http.StatusForbidden},
 		"profiles by another name": {true, profilesPath + "cmdline", "evil.example", http.StatusForbidden},
 		"a name that is allowed":   {false, "/metrics", "host1:9100", http.StatusOK},
+		"two slashes":              {false, "//metrics", "localhost", http.StatusOK},
+		"a slash at the end":       {false, "/metrics/", "localhost", http.StatusNotFound},
+		"profiles, two slashes":    {true, "/" + profilesPath + "/cmdline", "localhost", http.StatusOK},
+		"the list of profiles":     {true, profilesPath, "localhost", http.StatusOK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			flags := metricsFlags{metricsListen: "0", pprof: tt.pprof, hosts: hostsFlag{list: []string{"host1"}}}
@@ -117,7 +121,7 @@ func TestMetricsServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.Host = tt.host
-			res, err := http.DefaultClient.Do(r)
+			res, err := http.DefaultTransport.RoundTrip(r) // without following a redirect
 			if err != nil {
 				t.Fatal(err)
 			}
