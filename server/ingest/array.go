@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"unicode/utf8"
 
 	"github.com/emostream/emostream/internal/httpserve"
 )
@@ -46,8 +45,8 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from
 // split returns the items of a JSON array as parts of b. If it refuses the array, the
 // items are those that it has found until then.
 func split(b []byte) (items [][]byte, refusal *httpserve.Refusal) {
-	if !utf8.Valid(b) {
-		return nil, invalidUTF8()
+	if refusal := httpserve.RefuseOtherThanUTF8(b); refusal != nil {
+		return nil, refusal
 	}
 	if !json.Valid(b) {
 		var whole json.RawMessage

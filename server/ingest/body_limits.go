@@ -3,11 +3,9 @@ package ingest
 import (
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -46,14 +44,9 @@ func (b *buffers) release(pool *sync.Pool) {
 	}
 }
 
-// read reads a JSON body of at most limit bytes into b.body. What comes above 16 KiB is
+// read reads a body of at most limit bytes into b.body. What comes above 16 KiB is
 // counted in p before it is read.
 func (b *buffers) read(w http.ResponseWriter, r *http.Request, limit int64, p *place) *httpserve.Refusal {
-	if mediaType(r) != jsonType {
-		limitRefusedBody(w)
-		return httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type",
-			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type"))
-	}
 	if r.ContentLength > limit {
 		w.Header().Set("Connection", "close")
 		return bodyTooLarge(limit)
@@ -126,20 +119,6 @@ func (b *buffers) readGrowing(w http.ResponseWriter, r *http.Request, limit int6
 	}
 }
 
-// mediaType returns the request's content type without parameters. It returns "" if
-// there is none, if it is malformed, or if it declares another encoding than UTF-8.
-func mediaType(r *http.Request) string {
-	declared := r.Header.Get("Content-Type")
-	if declared == jsonType {
-		return jsonType
-	}
-	t, parameters, err := mime.ParseMediaType(declared)
-	if charset := parameters["charset"]; err != nil || charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return ""
-	}
-	return t
-}
-
 // unreadBodyTimeout is how long the rest of a refused body may take to arrive. If the
 // server closed the connection while that rest arrives, the client would lose the
 // answer.
@@ -157,7 +136,7 @@ func limitRefusedBody(w http.ResponseWriter) {
 }
 
 func bodyTooLarge(limit int64) *httpserve.Refusal {
-	return httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send less at once, or one reaction a line as application/x-ndjson to /v1/reactions", limit)
+	return httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the body has more than %d bytes: send less at once, or as application/x-ndjson to /v1/reactions: %s", limit, oneALine)
 }
 
 // tooSlow returns the refusal of a request whose body did not arrive in time. The

@@ -10,9 +10,9 @@
 //	single.go, array.go, ndjson.go
 //	                     one reaction, an array, or a stream of lines, the latter two
 //	                     when it is their turn (bulk_turns.go)
-//	validation.go        what a reaction must be, and whether this server takes it:
-//	                     allowed_emojis.go, allowed_channels.go, quotas.go,
-//	                     active_channels.go
+//	validation.go        what a reaction must be (bad_json.go says what is wrong), and
+//	                     whether this server takes it: allowed_emojis.go,
+//	                     allowed_channels.go, quotas.go, active_channels.go
 //	log_append.go        into the log, in batches
 //	answers.go           what the client is told
 package ingest
@@ -99,7 +99,7 @@ func New(cfg Config) *Handler {
 		inFlight: newInFlight(cfg.Bounds),
 		quotas:   newQuotas(cfg.Quotas),
 		turns:    newBulkTurns(),
-		buffers:  sync.Pool{New: func() any { return &buffers{contentType: []string{jsonType}} }},
+		buffers:  sync.Pool{New: func() any { return &buffers{contentType: []string{"application/json"}} }},
 		accepted: f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),
 		refused: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "emostream_reactions_refused_total", Help: "Requests, or items of one, that were refused, by the code of the answer.",

@@ -228,12 +228,13 @@ func TestSilentStream(t *testing.T) {
 func BenchmarkRequest(b *testing.B) {
 	for _, bb := range []struct{ name, contentType, body string }{
 		{"accepted", asJSON, `{"user_id":"user_0123456789ab","emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.000Z"}`},
+		{"accepted numbers", asJSON, `{"user_id":42,"emoji_type":"🔥","timestamp":1732000000.25}`},
 		{"no emoji", asJSON, withField("emoji_type", `"A"`)},
 		{"two emojis", asJSON, withField("emoji_type", `"🔥🔥"`)},
 		{"unknown shortcode", asJSON, withField("emoji_type", `":mann_dark_skin_tone:"`)},
 		{"too long an emoji", asJSON, withField("emoji_type", quoted("x", 9_000))},
 		{"no JSON", asJSON, "user_id=ann"},
-		{"wrong type", asJSON, withField("user_id", "7")},
+		{"wrong type", asJSON, withField("user_id", "[7]")},
 		{"missing field", asJSON, `{"user_id":"ann"}`},
 		{"invalid count", asJSON, withField("count", "101")},
 		{"content type", "text/plain", fire},

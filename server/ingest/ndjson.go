@@ -13,6 +13,7 @@ import (
 
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/sleep"
+	"github.com/emostream/emostream/internal/wire"
 )
 
 // lineBuffer is how many bytes of a stream are read at once.
@@ -47,9 +48,14 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 		if !blank {
 			body.lineCame = true
 		}
+		if line == 1 {
+			if broken = httpserve.RefuseUTF16(b); broken != nil {
+				break
+			}
+		}
 		switch {
 		case tooLong:
-			bulk.refuse(line, httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the line has more than %d bytes: send one reaction a line", maxReactionBytes))
+			bulk.refuse(line, httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the line has more than %d bytes: %s", maxReactionBytes, oneALine))
 		case !blank:
 			bulk.turn.begin()
 			bulk.add(ctx, line, b)
@@ -94,12 +100,17 @@ func brokenStream(open context.Context, line int, err error) *httpserve.Refusal 
 	return httpserve.Refusalf(http.StatusBadRequest, "broken_body", "the body ended before its time, in line %d: send that line and those after it again", line)
 }
 
-// readLine returns the next line without white space around it. It skips a line that is
-// too long. If the error is neither nil nor io.EOF, b is only a part of a line.
+// readLine returns the next line without white space around it, and without a byte order
+// mark before it: where files are sent one after the other, any line may begin with one.
+// It skips a line that is too long. If the error is neither nil nor io.EOF, b is only a
+// part of a line.
 func readLine(in *bufio.Reader) (b []byte, tooLong bool, err error) {
 	b, err = in.ReadSlice('\n')
 	if !errors.Is(err, bufio.ErrBufferFull) {
 		b = bytes.TrimSpace(b)
+		if bare := wire.WithoutMark(b); len(bare) < len(b) {
+			b = bytes.TrimSpace(bare)
+		}
 		return b, len(b) > maxReactionBytes, err
 	}
 	for errors.Is(err, bufio.ErrBufferFull) {

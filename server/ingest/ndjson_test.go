@@ -50,6 +50,11 @@ func TestLines(t *testing.T) {
 		"carriage returns":              {body: good + "\r\n" + bad + "\r\n" + good + "\r\n", status: 200, accepted: 2, rejected: 1, errors: "2:not_an_emoji"},
 		"blank lines are counted":       {body: "\n\n" + bad + "\n\n" + good + "\n" + bad, status: 200, accepted: 1, rejected: 2, errors: "3:not_an_emoji 6:not_an_emoji"},
 		"all bad":                       {body: bad + "\n[]\n" + bad + "\n", status: 422, rejected: 3, errors: "1:not_an_emoji 2:not_an_object 3:not_an_emoji"},
+		"a byte order mark":             {body: "\uFEFF" + good + "\n" + good + "\n", status: 200, accepted: 2},
+		"a mark before each file":       {body: "\uFEFF" + good + "\n\uFEFF" + good + "\n\uFEFF \uFEFF" + bad, status: 200, accepted: 2, rejected: 1, errors: "3:invalid_json"},
+		"a mark on a line of its own":   {body: "\uFEFF\r\n" + good, status: 200, accepted: 1},
+		"the longest line after a mark": {body: "\uFEFF" + padded(16<<10) + "\n", status: 200, accepted: 1},
+		"numbers among what is wrong":   {body: withField("user_id", "42") + "\n" + withField("user_id", "true") + "\n" + withField("timestamp", "1.5e9"), status: 200, accepted: 2, rejected: 1, errors: "2:wrong_type"},
 		"broken JSON":                   {body: good + "\n{\n" + good + "\n", status: 200, accepted: 2, rejected: 1, errors: "2:invalid_json"},
 		"no UTF-8":                      {body: "\xff\n" + good + "\n", status: 200, accepted: 1, rejected: 1, errors: "1:invalid_utf8"},
 		"an array in a line":            {body: "[" + good + "]\n" + good, status: 200, accepted: 1, rejected: 1, errors: "1:not_an_object"},
@@ -84,6 +89,38 @@ func TestLines(t *testing.T) {
 				t.Errorf("the log has %d records, want %d", n, want)
 			}
 		})
+	}
+}
+
+// A file whose line breaks are gone, as curl -d sends it, is refused with what to do.
+func TestLinesThatRunTogether(t *testing.T) {
+	for name, body := range map[string]string{"a few": strings.Repeat(fire, 3), "many": strings.Repeat(fire, 500), "very many": strings.Repeat(fire, 5000), "ends of lines as on an old Mac": fire + "\r" + fire} {
+		got := post(routes(&memory{t: t}, ingest.Config{}), "/v1/reactions", asLines, body)
+		o := outcomesIn(t, got)
+		if got.Code != http.StatusUnprocessableEntity || len(o.Errors) != 1 || !strings.Contains(o.Errors[0].Error, "curl keeps line breaks with --data-binary") {
+			t.Errorf("%s: answered %d %s", name, got.Code, got.Body)
+		}
+	}
+}
+
+// All lines of a stream in UTF-16 are wrong for the same reason, so it is refused whole.
+func TestLinesInUTF16(t *testing.T) {
+	for name, body := range map[string]string{"with a mark": "\xff\xfe" + utf16LE(fire+"\r\n"+fire+"\r\n"), "without": utf16LE(fire + "\n" + fire + "\n")} {
+		log := &memory{t: t}
+		got := post(routes(log, ingest.Config{}), "/v1/reactions", asLines, body)
+		o := outcomesIn(t, got)
+		if got.Code != http.StatusBadRequest || o.Code != "invalid_utf8" || !strings.Contains(o.Error, "the body is UTF-16") || o.Accepted+o.Rejected+len(o.Errors) != 0 || log.asked() != 0 {
+			t.Errorf("%s: answered %d %s", name, got.Code, got.Body)
+		}
+	}
+}
+
+func TestNamesOfLines(t *testing.T) {
+	for _, contentType := range []string{"application/x-ndjson", "application/ndjson", "application/jsonl", "application/jsonl; charset=utf8"} {
+		got := post(routes(&memory{t: t}, ingest.Config{}), "/v1/reactions", contentType, fire+"\n"+fire)
+		if o := outcomesIn(t, got); got.Code != http.StatusOK || o.Accepted != 2 {
+			t.Errorf("%s: answered %d %s", contentType, got.Code, got.Body)
+		}
 	}
 }
 

@@ -2,46 +2,33 @@ package ingest
 
 import (
 	"bytes"
+	"cmp"
 	"net/http"
-	"strings"
 
 	"github.com/emostream/emostream/internal/httpserve"
-)
-
-const (
-	jsonType   = "application/json"
-	ndjsonType = "application/x-ndjson"
+	"github.com/emostream/emostream/internal/wire"
 )
 
 // Routes adds the calls to a mux.
 func (h *Handler) Routes(mux *http.ServeMux) {
-	mux.Handle("/send_emoji", httpserve.Methods(h.uncompressed(h.sendEmoji), http.MethodPost))
-	mux.Handle("/v1/reactions", httpserve.Methods(h.uncompressed(h.reactions), http.MethodPost))
-}
-
-// uncompressed refuses bodies with a Content-Encoding.
-func (h *Handler) uncompressed(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if e := r.Header.Get("Content-Encoding"); e != "" && !strings.EqualFold(e, "identity") {
-			h.refuseUnread(w, r, httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type", "content encoding %.64q is not taken: send it as it is", e))
-			return
-		}
-		next(w, r)
-	}
+	mux.Handle("/send_emoji", httpserve.Methods(h.sendEmoji, http.MethodPost))
+	mux.Handle("/v1/reactions", httpserve.Methods(h.reactions, http.MethodPost))
 }
 
 // sendEmoji takes one reaction in, as the Python system did.
 func (h *Handler) sendEmoji(w http.ResponseWriter, r *http.Request) {
-	h.readWhole(w, r, maxReactionBytes, h.single)
+	_, wrongType := httpserve.TypeOfBody(r, httpserve.JSON)
+	h.readWhole(w, r, wrongType, maxReactionBytes, h.single)
 }
 
 // reactions takes in one reaction, an array of them, or a stream of lines.
 func (h *Handler) reactions(w http.ResponseWriter, r *http.Request) {
-	if mediaType(r) == ndjsonType {
+	body, wrongType := httpserve.TypeOfBody(r, httpserve.JSON, httpserve.JSONLines)
+	if body == httpserve.JSONLines && wrongType == nil {
 		h.readStream(w, r)
 		return
 	}
-	h.readWhole(w, r, maxArrayBytes, h.singleOrArray)
+	h.readWhole(w, r, wrongType, maxArrayBytes, h.singleOrArray)
 }
 
 func (h *Handler) singleOrArray(w http.ResponseWriter, r *http.Request, b *buffers, from client) *httpserve.Refusal {
@@ -54,17 +41,18 @@ func (h *Handler) singleOrArray(w http.ResponseWriter, r *http.Request, b *buffe
 // takeIn answers a request with one body, or returns why it refuses it.
 type takeIn func(http.ResponseWriter, *http.Request, *buffers, client) *httpserve.Refusal
 
-// readWhole reads a body of at most limit bytes and hands it to next. A refusal may be
-// held back for a while, so it is sent when the request is in flight no more.
-func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, limit int64, next takeIn) {
-	if refusal := h.readInFlight(w, r, limit, next); refusal != nil {
+// readWhole reads a body of at most limit bytes and hands it to next, unless wrongType is
+// the refusal of its type. A refusal may be held back for a while, so it is sent when the
+// request is in flight no more.
+func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, wrongType *httpserve.Refusal, limit int64, next takeIn) {
+	if refusal := h.readInFlight(w, r, wrongType, limit, next); refusal != nil {
 		h.refuse(w, r, refusal)
 	}
 }
 
 // readInFlight is readWhole while the request is in flight. It refuses the request unread
-// if there is no room for it, or if its address has no token left.
-func (h *Handler) readInFlight(w http.ResponseWriter, r *http.Request, limit int64, next takeIn) *httpserve.Refusal {
+// if there is no room for it, if its address has no token left, or for its type.
+func (h *Handler) readInFlight(w http.ResponseWriter, r *http.Request, wrongType *httpserve.Refusal, limit int64, next takeIn) *httpserve.Refusal {
 	from := h.client(r)
 	declared := r.ContentLength
 	if declared > limit {
@@ -76,7 +64,7 @@ func (h *Handler) readInFlight(w http.ResponseWriter, r *http.Request, limit int
 		return refusal
 	}
 	defer place.leave()
-	if refusal := h.quotas.refusalIfSpent(from); refusal != nil {
+	if refusal := cmp.Or(h.quotas.refusalIfSpent(from), wrongType); refusal != nil {
 		limitRefusedBody(w)
 		return refusal
 	}
@@ -89,6 +77,7 @@ func (h *Handler) readInFlight(w http.ResponseWriter, r *http.Request, limit int
 	if refusal != nil {
 		return refusal
 	}
+	b.body = wire.WithoutMark(b.body)
 	return next(w, r, b, from)
 }
 

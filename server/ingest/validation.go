@@ -3,13 +3,12 @@ package ingest
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
 	"unicode/utf8"
 
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -25,18 +24,18 @@ type reaction struct {
 // reactionBody is a reaction as clients write it. Missing fields are nil, and unknown
 // fields are ignored.
 type reactionBody struct {
-	UserID    *string `json:"user_id"`
-	EmojiType *string `json:"emoji_type"`
-	Timestamp *string `json:"timestamp"`
-	Channel   *string `json:"channel"`
-	Count     *int    `json:"count"`
+	UserID    *wire.Text `json:"user_id"`
+	EmojiType *string    `json:"emoji_type"`
+	Timestamp *wire.Text `json:"timestamp"`
+	Channel   *string    `json:"channel"`
+	Count     *int       `json:"count"`
 }
 
 // parse reads one reaction. The refusal says which field is wrong and what is
 // allowed. A missing timestamp is left empty.
 func parse(b []byte) (reaction, *httpserve.Refusal) {
 	if !utf8.Valid(b) {
-		return reaction{}, invalidUTF8()
+		return reaction{}, httpserve.RefuseOtherThanUTF8(b)
 	}
 	if f, ok := wire.ScanFlatReaction(b); ok && f.UserID.Exists() && f.Emoji.Exists() {
 		text := string(b)
@@ -66,9 +65,9 @@ func parseAny(b []byte) (reaction, *httpserve.Refusal) {
 	case in.EmojiType == nil:
 		return reaction{}, missing("emoji_type")
 	}
-	out := reaction{Reaction: wire.Reaction{UserID: *in.UserID, Channel: wire.MainChannel}, count: 1}
+	out := reaction{Reaction: wire.Reaction{UserID: string(*in.UserID), Channel: wire.MainChannel}, count: 1}
 	if in.Timestamp != nil {
-		out.Timestamp = *in.Timestamp
+		out.Timestamp = string(*in.Timestamp)
 	}
 	if in.Channel != nil {
 		out.Channel = *in.Channel
@@ -92,7 +91,7 @@ func (r *reaction) normalize(typed string) *httpserve.Refusal {
 	case len(r.Timestamp) > wire.MaxTimestamp:
 		return invalid("invalid_timestamp", "timestamp has %d bytes: up to %d are allowed", len(r.Timestamp), wire.MaxTimestamp)
 	case !wire.ValidChannel(r.Channel):
-		return invalid("invalid_channel", "channel %.32q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", r.Channel, wire.MaxChannel)
+		return invalid("invalid_channel", "channel %s: 1 to %d of A-Z a-z 0-9 . _ - are allowed", quote.Text(r.Channel, 32), wire.MaxChannel)
 	case r.count < 1 || r.count > maxCount:
 		return invalid("invalid_count", "count %d: 1 to %d are allowed", r.count, maxCount)
 	}
@@ -110,28 +109,6 @@ func missing(field string) *httpserve.Refusal {
 
 func notAnObject(kind string) *httpserve.Refusal {
 	return httpserve.Refusalf(http.StatusBadRequest, "not_an_object", `the body is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}`, kind)
-}
-
-func invalidUTF8() *httpserve.Refusal {
-	return httpserve.Refusalf(http.StatusBadRequest, "invalid_utf8", "the body is not valid UTF-8: encode the JSON text as UTF-8")
-}
-
-// badJSON returns the refusal of a body that could not be decoded. It says why.
-func badJSON(b []byte, err error) *httpserve.Refusal {
-	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		if typ.Field == "" {
-			return notAnObject(typ.Value)
-		}
-		want := "a string"
-		if typ.Field == "count" {
-			want = fmt.Sprintf("a whole number from 1 to %d", maxCount)
-		}
-		return httpserve.Refusalf(http.StatusBadRequest, "wrong_type", "the field %.32s is a JSON %.20s: send %s", typ.Field, typ.Value, want)
-	}
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v, at byte %d of %d", syntax, syntax.Offset, len(b))
-	}
-	return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v", err)
 }
 
 // admit reads a reaction from JSON, and refuses it if this server does not take it now:

@@ -6,13 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/sleep"
+	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -54,7 +54,7 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	httpserve.WriteJSON(w, http.StatusOK, wire.Assignment{
 		ServerURL:  base + "/" + s.Name,
 		ServerName: s.Name,
-		UserID:     who.UserID,
+		UserID:     string(who.UserID),
 		Message:    "Assigned to " + s.Name,
 		StreamURL:  base + "/v1/swarm",
 	})
@@ -68,33 +68,32 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, refusal *httpse
 
 // registration is what a client says when it registers.
 type registration struct {
-	UserID string `json:"user_id"`
-	Avoid  string `json:"avoid"` // name of the server that has just failed the client; an unknown name has no effect
+	UserID wire.Text `json:"user_id"`
+	Avoid  string    `json:"avoid"` // name of the server that has just failed the client; an unknown name has no effect
 }
 
 // parseRegistration reads a registration from the query. What the query leaves out it
 // reads from a JSON body. A client without an id is given one.
 func parseRegistration(w http.ResponseWriter, r *http.Request) (registration, *httpserve.Refusal) {
 	var c registration
-	if r.Method == http.MethodPost && isJSON(r) {
-		if refusal := decode(w, r, &c, `{"user_id":"ann"}`); refusal != nil {
+	if r.Method == http.MethodPost {
+		body, refusal := httpserve.TypeOfBody(r, httpserve.JSON, httpserve.JSONLines, httpserve.NotJSON)
+		if refusal == nil && body == httpserve.JSON {
+			refusal = decode(w, r, &c, `{"user_id":"ann"}`)
+		}
+		if refusal != nil {
 			return c, refusal
 		}
 	}
 	q := r.URL.Query()
-	c.UserID, c.Avoid = cmp.Or(q.Get("user_id"), c.UserID), cmp.Or(q.Get("avoid"), c.Avoid)
+	c.UserID, c.Avoid = cmp.Or(wire.Text(q.Get("user_id")), c.UserID), cmp.Or(q.Get("avoid"), c.Avoid)
 	if c.UserID == "" {
-		c.UserID = "user_" + strings.ToLower(rand.Text()[:12])
+		c.UserID = wire.Text("user_" + strings.ToLower(rand.Text()[:12]))
 	}
 	if len(c.UserID) > wire.MaxUserID {
 		return c, httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_user_id", "user_id has %d bytes: 1 to %d are allowed", len(c.UserID), wire.MaxUserID)
 	}
 	return c, nil
-}
-
-func isJSON(r *http.Request) bool {
-	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && t == "application/json"
 }
 
 // decode reads a small JSON body into v. An empty body leaves v as it is. example is a
@@ -108,6 +107,10 @@ func decode(w http.ResponseWriter, r *http.Request, v any, example string) *http
 	if err != nil {
 		return httpserve.Refusalf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
 	}
+	b = wire.WithoutMark(b)
+	if refusal := httpserve.RefuseOtherThanUTF8(b); refusal != nil {
+		return refusal
+	}
 	if len(b) > 0 && json.Unmarshal(b, v) != nil {
 		return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "the body is not what is wanted here: send a JSON object like %s", example)
 	}
@@ -116,9 +119,8 @@ func decode(w http.ResponseWriter, r *http.Request, v any, example string) *http
 
 // unregister takes a client's assignment back.
 func (h *Handler) unregister(w http.ResponseWriter, r *http.Request) {
-	if !isJSON(r) {
-		httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type",
-			"content type %.64q is not taken: send JSON with Content-Type: application/json", r.Header.Get("Content-Type")).ServeHTTP(w, r)
+	if _, refusal := httpserve.TypeOfBody(r, httpserve.JSON); refusal != nil {
+		refusal.ServeHTTP(w, r)
 		return
 	}
 	var in struct {
@@ -134,7 +136,7 @@ func (h *Handler) unregister(w http.ResponseWriter, r *http.Request) {
 	}
 	s, ok := h.servers.Get(in.Server)
 	if !ok {
-		httpserve.Refusalf(http.StatusBadRequest, "unknown_server", "no server %.40q is known: send the server_name that /register answered", in.Server).ServeHTTP(w, r)
+		httpserve.Refusalf(http.StatusBadRequest, "unknown_server", "no server %s is known: send the server_name that /register answered", quote.Text(in.Server, 40)).ServeHTTP(w, r)
 		return
 	}
 	h.assigner.Cancel(s)

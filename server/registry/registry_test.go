@@ -83,6 +83,10 @@ func TestRegister(t *testing.T) {
 		"POST with a query":             {method: "POST", path: "/register?user_id=ann", user: "ann"},
 		"POST with JSON":                {method: "POST", path: "/register", contentType: asJSON, body: `{"user_id":"bob","x":1}`, user: "bob"},
 		"POST with JSON and a charset":  {method: "POST", path: "/register", contentType: asJSON + "; charset=utf-8", body: `{"user_id":"bob"}`, user: "bob"},
+		"POST with a byte order mark":   {method: "POST", path: "/register", contentType: asJSON, body: "\uFEFF" + `{"user_id":"bob"}`, user: "bob"},
+		"POST with a charset of Java's": {method: "POST", path: "/register", contentType: asJSON + "; charset=UTF8", body: `{"user_id":"bob"}`, user: "bob"},
+		"POST with a type of JSON:API":  {method: "POST", path: "/register", contentType: "application/vnd.api+json", body: `{"user_id":"bob"}`, user: "bob"},
+		"POST with a number":            {method: "POST", path: "/register", contentType: asJSON, body: `{"user_id":42}`, user: "42"},
 		"POST with both":                {method: "POST", path: "/register?user_id=ann", contentType: asJSON, body: `{"user_id":"bob"}`, user: "ann"},
 		"POST with an empty object":     {method: "POST", path: "/register", contentType: asJSON, body: `{}`},
 		"POST with null":                {method: "POST", path: "/register", contentType: asJSON, body: `{"user_id":null}`},
@@ -139,7 +143,13 @@ func TestRefusals(t *testing.T) {
 		"all full":                    {full, "GET", "/register", "", "", 503, "full", "reached their capacity: try again later", "5"},
 		"too long a user":             {free, "GET", "/register?user_id=" + strings.Repeat("u", 129), "", "", 422, "invalid_user_id", "129 bytes: 1 to 128", ""},
 		"too long a user in JSON":     {free, "POST", "/register", asJSON, `{"user_id":"` + strings.Repeat("u", 129) + `"}`, 422, "invalid_user_id", "129 bytes", ""},
-		"a user of a number":          {free, "POST", "/register", asJSON, `{"user_id":5}`, 400, "invalid_json", `send a JSON object like {"user_id":"ann"}`, ""},
+		"a user of true":              {free, "POST", "/register", asJSON, `{"user_id":true}`, 400, "invalid_json", `send a JSON object like {"user_id":"ann"}`, ""},
+		"registering in UTF-16":       {free, "POST", "/register", asJSON, "{\x00}\x00", 400, "invalid_utf8", "the body is UTF-16", ""},
+		"registering in Latin 1":      {free, "POST", "/register", asJSON + "; charset=latin1", `{}`, 415, "unsupported_media_type", `charset "latin1" is not taken`, ""},
+		"unregistering in UTF-16":     {free, "POST", "/unregister", asJSON, "\xfe\xff\x00{\x00}", 400, "invalid_utf8", "the body is UTF-16", ""},
+		"unregistering in Latin 1":    {free, "POST", "/unregister", asJSON + "; charset=iso-8859-1", `{"server":"sub1"}`, 415, "unsupported_media_type", `charset "iso-8859-1" is not taken`, ""},
+		"unregistering lines":         {free, "POST", "/unregister", "application/x-ndjson", `{"server":"sub1"}`, 415, "unsupported_media_type", "Content-Type: application/json", ""},
+		"unregistering an invisible":  {free, "POST", "/unregister", asJSON, `{"server":"sub1` + "\uFE0F" + `"}`, 400, "unknown_server", `"sub1U+FE0F" is known`, ""},
 		"registering with an array":   {free, "POST", "/register", asJSON, `[]`, 400, "invalid_json", "send a JSON object like", ""},
 		"registering with half":       {free, "POST", "/register", asJSON, `{"user_id":`, 400, "invalid_json", "send a JSON object like", ""},
 		"registering with very much":  {free, "POST", "/register", asJSON, strings.Repeat(" ", 5000), 413, "too_large", "more than 4096 bytes", ""},
@@ -201,6 +211,24 @@ func TestUnregister(t *testing.T) {
 	c.roster.Apply(s.ServerStatus, time.Now())
 	unregister()
 	register(http.StatusServiceUnavailable)
+}
+
+// What is taken of a body's type and encoding is the same as where reactions are sent.
+func TestUnregisterTakesAnyJSON(t *testing.T) {
+	for contentType, body := range map[string]string{
+		"application/json; charset=utf8":     `{"server":"sub1"}`,
+		"application/json; charset=UTF_8":    `{"server":"sub1"}`,
+		"application/json; charset=us-ascii": `{"server":"sub1"}`,
+		`application/json;charset="utf-8"`:   `{"server":"sub1"}`,
+		"application/json; charset=":         `{"server":"sub1"}`,
+		"application/json;":                  "\uFEFF" + `{"server":"sub1"}`,
+		"application/hal+json":               "\uFEFF\r\n" + `{"server":"sub1"}`,
+	} {
+		got := newCalls(server("sub1", 1, 2)).do("POST", "/unregister", contentType, body)
+		if a := answer[map[string]string](t, got, http.StatusOK); a["message"] != "Unregistered from sub1" {
+			t.Errorf("%s: answered %v", contentType, a)
+		}
+	}
 }
 
 // Between two heartbeats, clients are not all sent to the server that was emptiest at
