@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/text/quote"
 )
 
 const (
@@ -29,7 +30,7 @@ func profiles(sites httpserve.SiteCheck) http.Handler {
 		if asked := r.URL.Query().Get("seconds"); asked != "" {
 			seconds, err := strconv.ParseFloat(asked, 64)
 			if err != nil || !(seconds > 0 && seconds <= maxProfile.Seconds()) {
-				httpserve.Refusalf(http.StatusBadRequest, "invalid_seconds", "seconds is %.20q: want more than 0, and at most %v", asked, maxProfile.Seconds()).ServeHTTP(w, r)
+				httpserve.Refusalf(http.StatusBadRequest, "invalid_seconds", "seconds is %s: want more than 0, and at most %v", quote.Text(asked, 20), maxProfile.Seconds()).ServeHTTP(w, r)
 				return
 			}
 		}

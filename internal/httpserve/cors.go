@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/emostream/emostream/internal/text/quote"
 )
 
 // Origins are the web origins whose pages may use a server from a browser. The zero
@@ -29,7 +31,7 @@ func ParseOrigins(list []string) (Origins, error) {
 		}
 		u, err := url.Parse(s)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || s != u.Scheme+"://"+u.Host || defaultPort(u) || !lowerASCII(u.Host) {
-			return Origins{}, fmt.Errorf("%.60q is not an origin: want * or one as browsers write it, like https://example.com or http://localhost:8080, without a path, in lower case, and without the port that goes without saying", s)
+			return Origins{}, fmt.Errorf("%s is not an origin: want * or one as browsers write it, like https://example.com or http://localhost:8080, without a path, in lower case, and without the port that goes without saying", quote.Text(s, 60))
 		}
 		o.allowed = append(o.allowed, s)
 	}

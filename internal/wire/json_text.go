@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"encoding/json"
 	"reflect"
 )
@@ -9,7 +8,7 @@ import (
 // WithoutMark returns a text without the byte order marks of UTF-8 at its beginning,
 // which editors and PowerShell put there. It does not copy the text.
 func WithoutMark(text []byte) []byte {
-	for bytes.HasPrefix(text, []byte(mark)) {
+	for len(text) >= len(mark) && string(text[:len(mark)]) == mark { // faster than bytes.HasPrefix
 		text = text[len(mark):]
 	}
 	return text

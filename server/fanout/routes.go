@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -33,11 +34,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, k streamKind) {
 	asked := r.URL.Query()
 	channel, heartbeat := cmp.Or(asked.Get("channel"), wire.MainChannel), asked.Get("heartbeat")
 	if !wire.ValidChannel(channel) {
-		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_channel", "channel %.32q: 1 to %d of A-Z a-z 0-9 . _ - are allowed", channel, wire.MaxChannel).ServeHTTP(w, r)
+		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_channel", "channel %s: 1 to %d of A-Z a-z 0-9 . _ - are allowed", quote.Text(channel, 32), wire.MaxChannel).ServeHTTP(w, r)
 		return
 	}
 	if heartbeat != "" && heartbeat != "event" {
-		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_heartbeat", "heartbeat %.32q: event is allowed, and without it heartbeats are comments", heartbeat).ServeHTTP(w, r)
+		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_heartbeat", "heartbeat %s: event is allowed, and without it heartbeats are comments", quote.Text(heartbeat, 32)).ServeHTTP(w, r)
 		return
 	}
 	h := w.Header()
