@@ -98,10 +98,16 @@ func (f *upFlags) checkPublicURL() error {
 }
 
 // urlOf returns the base URL under which clients reach the server on ln: --public-url
-// with the port of ln, or else the address of ln.
+// with the port of ln, or else the address of ln. A zone of IPv6 is taken from --host,
+// since the system does not say it again.
 func (f *upFlags) urlOf(ln net.Listener) string {
-	if _, port, err := net.SplitHostPort(ln.Addr().String()); err == nil && f.subscribe.publicURL != "" {
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	switch {
+	case err != nil:
+	case f.subscribe.publicURL != "":
 		return f.subscribe.publicURL + ":" + port
+	case strings.Contains(f.host, "%"):
+		return urlAt(net.JoinHostPort(f.host, port))
 	}
 	return urlAt(ln.Addr().String())
 }
