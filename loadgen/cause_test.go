@@ -101,14 +101,22 @@ func TestRunOnAnAddressOfThisMachine(t *testing.T) {
 	t.Skip("this machine has no address beside those of loopback")
 }
 
-// Answers that send elsewhere are counted by where they lead.
+// Answers that send elsewhere are counted by where they lead, and those of a server that
+// speaks TLS as such.
 func TestRunCountsRedirections(t *testing.T) {
 	t.Parallel()
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	plain := strings.Replace(secure.URL, "https://", "http://", 1)
+	r, err := loadgen.Run(t.Context(), loadgen.Config{Publish: &loadgen.Publish{PostURL: plain}, Rate: 100, Duration: 100 * time.Millisecond, Connections: 2})
+	if err != nil || r.Errors["400, it speaks TLS"] != 10 {
+		t.Errorf("errors %v, %v", r.Errors, err)
+	}
 	url := serve(t, func(n int64, w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Location", fmt.Sprintf("https://emo.example/pub?n=%d", n))
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	})
-	r, err := loadgen.Run(t.Context(), loadgen.Config{Publish: &loadgen.Publish{PostURL: url}, Rate: 100, Duration: 100 * time.Millisecond, Connections: 2})
+	r, err = loadgen.Run(t.Context(), loadgen.Config{Publish: &loadgen.Publish{PostURL: url}, Rate: 100, Duration: 100 * time.Millisecond, Connections: 2})
 	if err != nil || r.Rejected != 10 || r.Errors["307 to https://emo.example/pub"] != 10 {
 		t.Errorf("rejected %d, errors %v, %v", r.Rejected, r.Errors, err)
 	}

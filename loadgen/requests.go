@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/text"
 )
 
@@ -33,6 +34,9 @@ type requestOutcome struct {
 // nothing. A redirection is counted by where it leads, without the query.
 func statusKind(res response) string {
 	kind := strconv.Itoa(res.status)
+	if client.WantsTLS(res.status, res.body) {
+		return kind + ", it speaks TLS"
+	}
 	if res.status < 300 || res.status > 399 || res.location == "" {
 		return kind
 	}
