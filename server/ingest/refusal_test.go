@@ -121,7 +121,7 @@ func TestSendEmojiRefuses(t *testing.T) {
 		"a string":                  {`"🔥"`, 400, "not_an_object", "the body is a JSON string: send an object"},
 		"a number":                  {`42`, 400, "not_an_object", "the body is a JSON number: send an object"},
 		"true":                      {`true`, 400, "not_an_object", "the body is a JSON bool: send an object"},
-		"an array":                  {`[{"user_id":"ann","emoji_type":"🔥"}]`, 400, "not_an_object", "the body is a JSON array: send an object"},
+		"an array":                  {`[{"user_id":"ann","emoji_type":"🔥"}]`, 400, "not_an_object", `the body is a JSON array: send an object like {"user_id":"ann","emoji_type":"🔥"}; an array goes to /v1/reactions as application/json`},
 		"nothing":                   {``, 400, "empty_body", "send a JSON object like"},
 		"white space alone":         {" \r\n\t", 400, "empty_body", "send a JSON object like"},
 		"half an object":            {`{"user_id":"ann","emoji_type":"🔥"`, 400, "invalid_json", "unexpected end of JSON input, at byte 36 of 36"},

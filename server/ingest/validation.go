@@ -108,7 +108,11 @@ func missing(field string) *httpserve.Refusal {
 }
 
 func notAnObject(kind string) *httpserve.Refusal {
-	return httpserve.Refusalf(http.StatusBadRequest, "not_an_object", `the body is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}`, kind)
+	arrays := ""
+	if kind == "array" {
+		arrays = "; an array goes to /v1/reactions as application/json"
+	}
+	return httpserve.Refusalf(http.StatusBadRequest, "not_an_object", `the body is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}%s`, kind, arrays)
 }
 
 // admit reads a reaction from JSON, and refuses it if this server does not take it now:
