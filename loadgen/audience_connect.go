@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // connectQueued runs one connector: it connects listeners from the queue until ctx
@@ -92,7 +93,7 @@ func (a *audience) connectFailed(ctx context.Context, l *listener, err error) {
 	if _, refused := errors.AsType[*sse.RefusedError](err); refused {
 		a.refused.Add(1)
 	} else {
-		a.onFailure("stream " + errorKind(err))
+		a.onFailure(report.StreamError + errorKind(err))
 	}
 	if l.leaving.Load() {
 		a.depart(ctx, l)
@@ -119,7 +120,7 @@ func (a *audience) follow(ctx context.Context, l *listener) {
 		a.depart(ctx, l)
 		return
 	}
-	a.onFailure("stream " + errorKind(err))
+	a.onFailure(report.StreamError + errorKind(err))
 	a.reconnects.Add(1)
 	a.requeue(l, err)
 }

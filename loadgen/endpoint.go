@@ -43,8 +43,9 @@ func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
 			d.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(n+1))}
 		}
 		conn, err := d.DialContext(ctx, "tcp", e.addr)
-		if err != nil && e.loopback && n < maxLocalAddresses && errors.Is(err, errno.NoAddress) {
-			e.last.CompareAndSwap(n, n+1) // this address has no free port
+		noPort := errors.Is(err, errno.NoAddress) || n > 0 && errors.Is(err, errno.InUse) // the latter is what binding to an address says
+		if noPort && e.loopback && n < maxLocalAddresses {
+			e.last.CompareAndSwap(n, n+1)
 			continue
 		}
 		if err != nil || e.url.Scheme == "http" {

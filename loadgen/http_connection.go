@@ -17,9 +17,10 @@ import (
 // for each request. Instead expireConnections checks all connections 20 times a second.
 type connection struct {
 	endpoint *endpoint
-	timeout  time.Duration
 	reader   responseReader
-	lastUsed time.Time // when it was dialled, or when the last request began
+	lastUsed time.Time     // when it was dialled, or when the last request began
+	maxRest  time.Duration // how long it may rest before it is used again
+	waiting  waiting       // what the server has sent since the last answer
 
 	mu   sync.Mutex // guards conn against expire
 	conn net.Conn
@@ -29,21 +30,29 @@ type connection struct {
 
 const expired = -1
 
-// maxIdle is how long an idle connection may be used again. Servers close idle
-// connections, and a request that is sent while the server closes would be in doubt
-// needlessly.
+// maxIdle is how long a connection may rest, unless the server allows less. A request
+// that is sent while the server closes the connection would be in doubt needlessly.
 const maxIdle = 4 * time.Second
 
-// ensureOpen dials, unless there is a connection that was used within maxIdle before
-// at.
-func (c *connection) ensureOpen(ctx context.Context, at time.Time) error {
-	if c.conn != nil {
-		if at.Sub(c.lastUsed) < maxIdle {
-			return nil
-		}
-		c.close()
+// isUsable returns whether there is a connection, and it will not have rested too long
+// at the moment at.
+func (c *connection) isUsable(at time.Time) bool {
+	return c.conn != nil && at.Sub(c.lastUsed) < c.maxRest
+}
+
+// ensureOpen dials unless there is a connection over which a request can be sent now. It
+// gives up at the deadline.
+func (c *connection) ensureOpen(ctx context.Context, now, deadline time.Time) error {
+	if c.isUsable(now) && !c.isSpoilt() {
+		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.timeout)
+	return c.dial(ctx, now, deadline)
+}
+
+// dial makes a new connection and closes the one before it. It gives up at the deadline.
+func (c *connection) dial(ctx context.Context, now, deadline time.Time) error {
+	c.close()
+	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	conn, err := c.endpoint.dial(ctx)
 	if err != nil {
@@ -53,14 +62,21 @@ func (c *connection) ensureOpen(ctx context.Context, at time.Time) error {
 	c.conn = conn
 	c.mu.Unlock()
 	c.reader.from, c.reader.r, c.reader.w = conn, 0, 0
-	c.lastUsed = at
-	return nil
+	c.lastUsed, c.maxRest = now, maxIdle
+	return c.waiting.watch(conn)
+}
+
+// isSpoilt returns whether the server has closed the connection or has sent something
+// that nobody asked for, such as the 408 with which some servers end a connection that
+// rests. What was sent would be taken for the answer to the next request.
+func (c *connection) isSpoilt() bool {
+	return c.reader.r != c.reader.w || c.waiting.spoils()
 }
 
 // roundTrip sends a request and reads the response. The connection must be open. now is
 // the current time.
-func (c *connection) roundTrip(request []byte, now time.Time) (response, error) {
-	c.deadline.Store(now.Add(c.timeout).UnixNano())
+func (c *connection) roundTrip(request []byte, now, deadline time.Time) (response, error) {
+	c.deadline.Store(deadline.UnixNano())
 	var res response
 	_, err := c.conn.Write(request)
 	if err == nil {
@@ -74,6 +90,9 @@ func (c *connection) roundTrip(request []byte, now time.Time) (response, error) 
 		err = errors.Join(os.ErrDeadlineExceeded, err)
 	}
 	c.lastUsed = now // not the time of the answer: this saves reading the clock
+	if res.mayRest > 0 {
+		c.maxRest = min(maxIdle, res.mayRest*3/4)
+	}
 	return res, err
 }
 

@@ -36,8 +36,9 @@ type responseReader struct {
 // response holds the parts of a response that matter here.
 type response struct {
 	status     int
-	body       []byte // valid until the next response is read
-	keepAlive  bool   // another request may follow
+	body       []byte        // valid until the next response is read
+	keepAlive  bool          // another request may follow
+	mayRest    time.Duration // how long the server keeps the connection without a request; 0: it does not say
 	retryAfter time.Duration
 	location   string
 }
@@ -46,7 +47,9 @@ type response struct {
 type responseHead struct {
 	status      int
 	keepAlive   bool
-	length      int64 // Content-Length; -1: there is none
+	closes      bool          // it has Connection: close
+	mayRest     time.Duration // see response
+	length      int64         // Content-Length; -1: there is none
 	chunked     bool
 	eventStream bool // its content type is text/event-stream
 	retryAfter  time.Duration
@@ -62,7 +65,7 @@ func (r *responseReader) next() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	res := response{status: h.status, keepAlive: h.keepAlive, retryAfter: h.retryAfter, location: h.location}
+	res := response{status: h.status, keepAlive: h.keepAlive, mayRest: h.mayRest, retryAfter: h.retryAfter, location: h.location}
 	r.body = r.body[:0]
 	switch {
 	case h.status == 204 || h.status == 304:
@@ -219,16 +222,19 @@ func parseHead(b []byte) (responseHead, error) {
 	return h, nil
 }
 
-// field processes one header line. Only six names matter.
+// field processes one header line. Only seven names matter.
 func (h *responseHead) field(name, value []byte) error {
 	switch len(name) { // comparing lengths is cheaper than comparing each line with each name
 	case len("Location"):
 		if bytes.EqualFold(name, []byte("Location")) {
 			h.location = string(value)
 		}
-	case len("Connection"):
-		if bytes.EqualFold(name, []byte("Connection")) {
-			h.keepAlive = h.keepAlive && !bytes.EqualFold(value, []byte("close")) || bytes.EqualFold(value, []byte("keep-alive"))
+	case len("Connection"): // and of Keep-Alive
+		switch {
+		case bytes.EqualFold(name, []byte("Connection")):
+			h.connection(value)
+		case bytes.EqualFold(name, []byte("Keep-Alive")):
+			h.mayRest = keepAliveTimeout(value)
 		}
 	case len("Retry-After"):
 		if bytes.EqualFold(name, []byte("Retry-After")) {
@@ -255,6 +261,32 @@ func (h *responseHead) field(name, value []byte) error {
 		}
 	}
 	return nil
+}
+
+// connection processes the options of a Connection line (RFC 9110, section 7.6.1).
+func (h *responseHead) connection(options []byte) {
+	for option := range bytes.SplitSeq(options, []byte(",")) {
+		option = bytes.Trim(option, " \t")
+		switch {
+		case bytes.EqualFold(option, []byte("close")):
+			h.keepAlive, h.closes = false, true
+		case bytes.EqualFold(option, []byte("keep-alive")):
+			h.keepAlive = !h.closes
+		}
+	}
+}
+
+// keepAliveTimeout returns the timeout of a Keep-Alive line such as "timeout=5, max=100",
+// or 0 if it has none.
+func keepAliveTimeout(parameters []byte) time.Duration {
+	for p := range bytes.SplitSeq(parameters, []byte(",")) {
+		name, value, _ := bytes.Cut(p, []byte("="))
+		seconds, ok := parseDigits(bytes.Trim(value, " \t\""), 10)
+		if ok && bytes.EqualFold(bytes.Trim(name, " \t"), []byte("timeout")) {
+			return time.Duration(min(seconds, 3600)) * time.Second
+		}
+	}
+	return 0
 }
 
 // parseDigits parses a number of 1 to 15 digits without a sign.

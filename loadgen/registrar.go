@@ -45,7 +45,7 @@ type registrar struct {
 }
 
 func (s streamSource) newRegistrar() registrar {
-	return registrar{s, &connection{endpoint: s.main, timeout: s.timeout}}
+	return registrar{s, &connection{endpoint: s.main}}
 }
 
 func (r registrar) close() { r.conn.close() }
@@ -131,14 +131,15 @@ func (r registrar) unregister(ctx context.Context, server string) {
 // that ctx allows.
 func (r registrar) roundTrip(ctx context.Context, request []byte) (response, error) {
 	now := time.Now()
-	if err := r.conn.ensureOpen(ctx, now); err != nil {
+	timeout := now.Add(r.timeout)
+	if err := r.conn.ensureOpen(ctx, now, timeout); err != nil {
 		return response{}, err
 	}
 	conn := r.conn.conn
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline) // if it fails, the round trip fails too
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	res, err := r.conn.roundTrip(request, now)
+	res, err := r.conn.roundTrip(request, now, timeout)
 	if !stop() {
 		r.conn.close()
 	}

@@ -18,47 +18,96 @@ type requestStats struct {
 	shards                            []shard
 
 	mu      sync.Mutex // guards the fields below
-	ack     *report.Histogram
-	delay   *report.Histogram
+	total   requestLatencies
 	buckets [Buckets]int64
 	errors  map[string]int64
-	recent  *report.Histogram // acknowledgement latencies of the last whole second
+	recent  *report.Histogram // latencies of the requests that ended in the last whole second
+}
+
+// requestLatencies are latencies of requests, from when they were due, by what became of
+// them. delay is how late they were sent.
+type requestLatencies struct {
+	delay, accepted, refused, failed *report.Histogram
+}
+
+func newRequestLatencies() requestLatencies {
+	return requestLatencies{report.NewHistogram(), report.NewHistogram(), report.NewHistogram(), report.NewHistogram()}
+}
+
+// moveTo adds all latencies to those of another, and to all, and forgets them.
+func (l requestLatencies) moveTo(to requestLatencies, all *report.Histogram) {
+	to.delay.Merge(l.delay)
+	l.delay.Reset()
+	for _, h := range [][2]*report.Histogram{{l.accepted, to.accepted}, {l.refused, to.refused}, {l.failed, to.failed}} {
+		all.Merge(h[0])
+		h[1].Merge(h[0])
+		h[0].Reset()
+	}
+}
+
+// all returns the latencies of all requests.
+func (l requestLatencies) all() *report.Histogram {
+	sum := report.NewHistogram()
+	for _, h := range []*report.Histogram{l.accepted, l.refused, l.failed} {
+		sum.Merge(h)
+	}
+	return sum
 }
 
 // shard holds the latencies that some connections have recorded since the last collect.
 type shard struct {
-	mu         sync.Mutex
-	ack, delay *report.Histogram
-	_          [64]byte // keeps two shards out of one cache line
+	mu sync.Mutex
+	requestLatencies
+	lastSent time.Time
+	_        [64]byte // keeps two shards out of one cache line
 }
 
 func newRequestStats() *requestStats {
-	s := &requestStats{shards: make([]shard, 4), ack: report.NewHistogram(), delay: report.NewHistogram(), recent: report.NewHistogram(), errors: map[string]int64{}}
+	s := &requestStats{shards: make([]shard, 4), total: newRequestLatencies(), recent: report.NewHistogram(), errors: map[string]int64{}}
 	for i := range s.shards {
-		s.shards[i].ack, s.shards[i].delay = report.NewHistogram(), report.NewHistogram()
+		s.shards[i].requestLatencies = newRequestLatencies()
 	}
 	return s
 }
 
-// record adds one request: when it was due, when a connection was free for it, when it
-// was sent, and when its answer came. answered is zero if there was no answer.
-func (s *requestStats) record(worker int, due, free, sent, answered time.Time, out *requestOutcome) {
+// record adds one request. An answer that did not come counts as one that took as long
+// as was waited for it, and at least the timeout.
+func (s *requestStats) record(worker int, at requestTimes, timeout time.Duration, out *requestOutcome) {
 	s.accepted.Add(out.accepted)
 	s.rejected.Add(out.rejected)
 	s.inDoubt.Add(out.inDoubt)
 	if out.errorKind != "" {
 		s.addError(out.errorKind)
 	}
-	if free.After(due) {
+	if at.free.After(at.due) {
 		s.waited.Add(1)
 	}
+	took := at.ended.Sub(at.due)
 	sh := &s.shards[worker%len(s.shards)]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.delay.Record(sent.Sub(later(due, free)))
-	if !answered.IsZero() {
-		sh.ack.Record(answered.Sub(due))
+	sh.lastSent = later(sh.lastSent, at.sent)
+	sh.delay.Record(at.sent.Sub(at.ready))
+	switch {
+	case !at.answered:
+		sh.failed.Record(max(took, timeout))
+	case out.accepted > 0:
+		sh.accepted.Record(took)
+	default:
+		sh.refused.Record(took)
 	}
+}
+
+// lastSent returns when the last request was sent; zero if none was.
+func (s *requestStats) lastSent() time.Time {
+	var last time.Time
+	for i := range s.shards {
+		sh := &s.shards[i]
+		sh.mu.Lock()
+		last = later(last, sh.lastSent)
+		sh.mu.Unlock()
+	}
+	return last
 }
 
 func (s *requestStats) addError(kind string) {
@@ -74,6 +123,13 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}
+
 // collect moves the latencies of the shards into recent and adds them to the totals. It
 // is called once a second.
 func (s *requestStats) collect() {
@@ -83,13 +139,9 @@ func (s *requestStats) collect() {
 	for i := range s.shards {
 		sh := &s.shards[i]
 		sh.mu.Lock()
-		s.recent.Merge(sh.ack)
-		s.delay.Merge(sh.delay)
-		sh.ack.Reset()
-		sh.delay.Reset()
+		sh.moveTo(s.total, s.recent)
 		sh.mu.Unlock()
 	}
-	s.ack.Merge(s.recent)
 	for _, bar := range s.recent.HDR().Distribution() {
 		if bar.Count > 0 {
 			s.buckets[min(bits.Len64(uint64(bar.To)), Buckets-1)] += bar.Count

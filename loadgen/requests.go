@@ -62,16 +62,22 @@ func postHead(to *endpoint, path, contentType string) []byte {
 }
 
 // appendPost appends a POST request: head, made by postHead, and the body that
-// appendBody appends. The length has a fixed number of digits, so that it can be filled
-// in after the body is written.
+// appendBody appends. The length is written after the body, which then moves up to it.
 func appendPost(dst, head []byte, appendBody func([]byte) []byte) []byte {
 	dst = append(dst, head...)
 	at := len(dst)
-	dst = append(dst, "00000000\r\n\r\n"...)
+	var room [maxLengthDigits]byte
+	dst = append(dst, room[:]...)
+	dst = append(dst, headEnd...)
 	start := len(dst)
 	dst = appendBody(dst)
-	for i, n := at+7, len(dst)-start; n > 0; i, n = i-1, n/10 {
-		dst[i] = byte('0' + n%10)
-	}
-	return dst
+	body := dst[start:]
+	dst = strconv.AppendInt(dst[:at], int64(len(body)), 10)
+	dst = append(dst, headEnd...)
+	return append(dst, body...)
 }
+
+const (
+	maxLengthDigits = 10
+	headEnd         = "\r\n\r\n"
+)

@@ -30,7 +30,7 @@ type run struct {
 
 	mu     sync.Mutex // guards the fields below
 	start  time.Time
-	ended  time.Time // end of sending
+	ended  time.Time // end of sending, without the time in which only answers were awaited
 	series []report.Point
 	before totals // totals at the end of the last whole second
 }
@@ -154,18 +154,19 @@ func waitUntil(ctx context.Context, timeout time.Duration, holds func() bool) {
 	}
 }
 
-// connectLead is how long before the first request connections begin to be made.
-const connectLead = 100 * time.Millisecond
-
 // send sends the whole schedule, while listeners leave and join.
 func (r *run) send(ctx context.Context) {
-	start := time.Now().Add(connectLead)
+	start := time.Now().Add(dialLead)
 	r.mu.Lock()
 	r.start = start
 	r.before.at = start
 	r.mu.Unlock()
 	r.phase.Store(Sending)
 	r.sending.Store(true)
+	end := start.Add(r.schedule.Length())
+	var interrupted atomic.Int64 // Unix ns; 0: it is not
+	stop := context.AfterFunc(ctx, func() { interrupted.Store(time.Now().UnixNano()) })
+	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
 	beside.Go(func() { r.measureClockLag(ctx) })
@@ -175,13 +176,16 @@ func (r *run) send(ctx context.Context) {
 	r.sender.run(ctx, start)
 	if ctx.Err() == nil {
 		// A schedule may end with a stage in which nothing is sent.
-		_ = sleep.Until(ctx, start.Add(r.schedule.Length()))
+		_ = sleep.Until(ctx, end)
 	}
 	cancel()
 	beside.Wait()
 	r.sending.Store(false)
+	if at := interrupted.Load(); at != 0 {
+		end = earlier(end, time.Unix(0, at))
+	}
 	r.mu.Lock()
-	r.ended = time.Now()
+	r.ended = later(later(start, end), r.stats.lastSent())
 	r.mu.Unlock()
 }
 

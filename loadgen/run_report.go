@@ -29,11 +29,19 @@ func (r *run) report(interrupted bool) report.Report {
 	r.judgeGenerator(&out)
 	r.addListeners(&out)
 	r.addBalance(&out)
-	for name, h := range map[string]*report.Histogram{report.SendDelay: m.delay, report.Ack: m.ack} {
-		out.SetLatency(name, h)
-	}
+	m.addLatencies(&out)
 	out.Notes = append([]string{}, r.notes...)
 	return out
+}
+
+// addLatencies adds the latencies of requests to the report.
+func (s *requestStats) addLatencies(out *report.Report) {
+	for name, h := range map[string]*report.Histogram{
+		report.SendDelay: s.total.delay, report.Ack: s.total.all(),
+		report.AckAccepted: s.total.accepted, report.AckRefused: s.total.refused, report.AckFailed: s.total.failed,
+	} {
+		out.SetLatency(name, h)
+	}
 }
 
 // addListeners adds to the report what the listeners saw.

@@ -40,7 +40,7 @@ func (s *sender) run(ctx context.Context, start time.Time) {
 	s.start = start
 	connections := make([]*connection, s.connections)
 	for i := range connections {
-		connections[i] = &connection{endpoint: s.endpoint, timeout: s.timeout}
+		connections[i] = &connection{endpoint: s.endpoint}
 	}
 	ctx, cancel := context.WithDeadline(ctx, start.Add(s.schedule.Length()+s.drain))
 	defer cancel()
@@ -58,21 +58,13 @@ func (s *sender) run(ctx context.Context, start time.Time) {
 	expiring.Wait()
 }
 
-// unsent returns how many requests of the schedule no connection has taken.
-func (s *sender) unsent() int64 {
-	if s.closed {
-		return 0
-	}
-	return max(0, s.schedule.Total()-s.next.Load())
-}
-
-// overdue returns how many requests that were due within elapsed after the start no
-// connection has taken.
+// overdue returns how many requests that were due within elapsed after the start were
+// not sent.
 func (s *sender) overdue(elapsed time.Duration) int64 {
 	if s.closed {
 		return 0
 	}
-	return max(0, s.schedule.By(elapsed)-s.next.Load())
+	return max(0, s.schedule.By(elapsed)-s.stats.requests.Load())
 }
 
 // due returns when to send request n. ok is false if there is no such request.
@@ -82,6 +74,16 @@ func (s *sender) due(n int64, now time.Time) (time.Time, bool) {
 	}
 	at, ok := s.schedule.Due(n)
 	return s.start.Add(at), ok
+}
+
+// requestTimes says when what happened to a request.
+type requestTimes struct {
+	due      time.Time
+	free     time.Time // when a connection had nothing else to do
+	ready    time.Time // from when on the generator alone delayed it: due and free, and dialled if that took until after due
+	sent     time.Time
+	ended    time.Time // when the answer came, or when it was clear that none would
+	answered bool
 }
 
 // worker is one connection of a sender.
@@ -112,54 +114,77 @@ func (w *worker) run(ctx context.Context) {
 			return
 		}
 		w.request = w.requests.appendRequest(w.request[:0], n, due)
-		// The connection is made before the request is due, so that dialling does not
-		// delay the request.
-		err := w.conn.ensureOpen(ctx, later(due, free))
+		at := requestTimes{due: due, free: free, ready: later(due, free)}
+		err := w.dialAhead(ctx, timer, &at)
 		if !waitWithTimer(ctx, timer, time.Until(due)) {
-			w.next.Add(-1) // this makes it count as unsent
 			return
 		}
-		w.send(n, due, free, err)
-		if err != nil && w.closed && !waitWithTimer(ctx, timer, redialDelay) {
+		if !w.send(ctx, n, at, err) && w.closed && !waitWithTimer(ctx, timer, redialDelay) {
 			return
 		}
 	}
 }
 
-// send sends request n and records what became of it. err says why there is no
-// connection; nil means that there is one.
-func (w *worker) send(n int64, due, free time.Time, err error) {
+// dialLead is how long before a request is due its connection is made. A connection
+// that is made much earlier might be closed before the request is sent.
+const dialLead = 100 * time.Millisecond
+
+// dialAhead dials shortly before the request is due, so that dialling does not delay
+// the request. An error that comes before then is no error yet, because send dials
+// again.
+func (w *worker) dialAhead(ctx context.Context, timer *time.Timer, at *requestTimes) error {
+	if !at.due.After(at.free) || w.conn.isUsable(at.due) || !waitWithTimer(ctx, timer, time.Until(at.due)-dialLead) {
+		return nil
+	}
+	err := w.conn.dial(ctx, time.Now(), at.due.Add(w.timeout))
+	if ended := time.Now(); ended.After(at.due) {
+		at.ready = ended
+		return err
+	}
+	return nil
+}
+
+// send sends request n and records what became of it. err says why there can be no
+// connection; nil means that there can. It returns false if there was none. If that is
+// because ctx has ended, nothing is recorded.
+func (w *worker) send(ctx context.Context, n int64, at requestTimes, err error) (reached bool) {
+	at.sent = time.Now()
+	deadline := at.sent.Add(w.timeout)
+	if err == nil {
+		err = w.conn.ensureOpen(ctx, at.sent, deadline)
+	}
+	at.ended = time.Now()
+	if err != nil && ctx.Err() != nil {
+		return false
+	}
 	w.stats.sent.Add(w.batch)
 	w.stats.requests.Add(1)
 	w.outcome.reset()
-	sent := time.Now()
-	if w.closed {
-		due = sent
-	}
 	if err != nil {
 		w.requests.unanswered(&w.outcome, n, true)
 		w.outcome.errorKind = errorKind(err)
-		w.record(due, free, sent, time.Time{})
-		return
+		w.record(at)
+		return false
 	}
-	res, err := w.conn.roundTrip(w.request, sent)
-	answered := time.Now()
+	res, err := w.conn.roundTrip(w.request, at.sent, deadline)
+	at.ended, at.answered = time.Now(), err == nil
 	if err != nil {
 		w.requests.unanswered(&w.outcome, n, false)
-		w.outcome.errorKind, answered = errorKind(err), time.Time{}
+		w.outcome.errorKind = errorKind(err)
 	} else {
 		w.requests.answered(&w.outcome, n, res)
 	}
-	w.record(due, free, sent, answered)
+	w.record(at)
+	return true
 }
 
-func (w *worker) record(due, free, sent, answered time.Time) {
-	w.stats.record(w.id, due, free, sent, answered, &w.outcome)
+func (w *worker) record(at requestTimes) {
+	w.stats.record(w.id, at, w.timeout, &w.outcome)
 	if len(w.outcome.inDoubtEmojis) > 0 {
 		w.onInDoubt(w.outcome.inDoubtEmojis)
 	}
 	for _, ack := range w.outcome.acknowledged {
-		ack.due = due.UnixMicro()
+		ack.due = at.due.UnixMicro()
 		w.pending = append(w.pending, ack)
 	}
 	if len(w.pending) >= ackBatch {

@@ -18,7 +18,7 @@ func (r *run) judgeGenerator(out *report.Report) {
 	if r.stats.requests.Load() == 0 {
 		return
 	}
-	delay, lag := r.stats.delay.Quantile(0.99), r.clockLag.Quantile(0.99)
+	delay, lag := r.stats.total.delay.Quantile(0.99), r.clockLag.Quantile(0.99)
 	if delay > maxSendDelay || lag > maxSendDelay {
 		out.Invalid = true
 		note("the generator could not keep up: it sent up to %v late though connections were free, and its own clocks went off up to %v late (p99 each, %v are allowed): give it more processor time, or ask for less",
@@ -30,11 +30,25 @@ func (r *run) judgeGenerator(out *report.Report) {
 	if r.cfg.closedLoop() {
 		note("closed loop: whenever the server stalls, so does the generator, and its latencies do not show it")
 	}
-	if left := r.sender.unsent() * int64(r.cfg.Batch); left > 0 && !out.Interrupted {
-		out.Errors["not sent"] += r.sender.unsent()
-		note("%d reactions were never sent: the server answered too slowly for %d connections, and what was due was given up %v after the end of the schedule", left, r.cfg.Connections, r.sender.drain)
-	}
+	r.judgeUnsent(out, note)
 	if n, waited := r.stats.requests.Load(), r.stats.waited.Load(); !r.cfg.closedLoop() && waited*100 > n {
 		note("%d %% of the requests found all %d connections busy and waited for one, which counts as the server's latency", waited*100/n, r.cfg.Connections)
 	}
+}
+
+// judgeUnsent says how much was due and not sent, and why.
+func (r *run) judgeUnsent(out *report.Report, note func(string, ...any)) {
+	unsent := r.sender.overdue(r.ended.Sub(r.start))
+	if unsent == 0 {
+		return
+	}
+	out.Unsent = unsent * int64(r.cfg.Batch)
+	out.Errors["not sent"] += unsent
+	if out.Interrupted {
+		out.UnsentBecause = "interrupted while connections were busy"
+		note("%d reactions were due and not yet sent when the run was interrupted", out.Unsent)
+		return
+	}
+	out.UnsentBecause = fmt.Sprintf("too slow for %d connections", r.cfg.Connections)
+	note("%d reactions were never sent: the server answered too slowly for %d connections, and what was due was given up %v after the end of the schedule", out.Unsent, r.cfg.Connections, r.sender.drain)
 }

@@ -73,7 +73,7 @@ func newPage(r Report) (*page, error) {
 	p := &page{
 		Invalid: r.Invalid, Interrupted: r.Interrupted, Notes: r.Notes, Target: clip(r.Options.Target, 120), Asked: asked(r.Options),
 		When:  r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + spell(r.DurationMS) + " on " + r.Environment.Host,
-		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r.Latency), Balance: balanceRows(r),
+		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r), Balance: balanceRows(r),
 		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r.Listeners), Run: runRows(r),
 	}
 	for _, w := range r.Windows[:min(len(r.Windows), shownWindows)] {
@@ -126,10 +126,10 @@ func errorBars(errs map[string]int64) []errorBar {
 	return all
 }
 
-func latencyRows(all map[string]*Latency) [][]string {
+func latencyRows(r Report) [][]string {
 	var rows [][]string
-	for _, n := range latencyNames() {
-		l, ok := all[n.key]
+	for _, n := range shownLatencies(r) {
+		l, ok := r.Latency[n.key]
 		switch {
 		case !ok:
 		case l == nil:
@@ -149,6 +149,7 @@ func balanceRows(r Report) []labelled {
 		{"accepted", text.Thousands(r.Accepted)},
 		{"rejected", text.Thousands(r.Rejected)},
 		{"in doubt", text.Thousands(r.InDoubt)},
+		{"not sent", text.Thousands(r.Unsent)},
 		{"counted", count(r.Counted)},
 		{"lost", count(r.Lost)},
 		{"doubled", count(r.Doubled)},

@@ -43,12 +43,14 @@ func Merge(reports []Report) (Report, error) {
 		m.Accepted += r.Accepted
 		m.Rejected += r.Rejected
 		m.InDoubt += r.InDoubt
+		m.Unsent += r.Unsent
 		m.Requests += r.Requests
 		for k, n := range r.Errors {
 			m.Errors[k] += n
 		}
 		addListeners(&m.Listeners, r.Listeners)
 	}
+	m.UnsentBecause = joinValues(reports, func(r Report) string { return r.UnsentBecause })
 	mergeBalances(&m, reports)
 	var err error
 	if m.Latency, err = mergeLatencies(reports); err != nil {

@@ -55,6 +55,7 @@ func counters() []metric {
 		countIf(always, "accepted", func(r Report) int64 { return r.Accepted }),
 		countIf(sent, "rejected", func(r Report) int64 { return r.Rejected }),
 		countIf(sent, "in_doubt", func(r Report) int64 { return r.InDoubt }),
+		countIf(always, "unsent", func(r Report) int64 { return r.Unsent }),
 		countIf(always, "requests", func(r Report) int64 { return r.Requests }),
 		countIf(sent, "errors", func(r Report) int64 { return failures(r) }),
 		{"error_rate", percent, errorRate},
@@ -84,12 +85,22 @@ func failures(r Report) int64 {
 	return n
 }
 
-// errorRate returns the share of requests that failed, in percent.
+// StreamError is how the kinds of errors begin that are of streams.
+const StreamError = "stream "
+
+// errorRate returns the share of requests that failed, in percent. A stream that ended
+// is no request.
 func errorRate(r Report) *float64 {
 	if r.Requests == 0 {
 		return nil
 	}
-	return new(100 * float64(failures(r)) / float64(r.Requests))
+	n := failures(r)
+	for kind, count := range r.Errors {
+		if strings.HasPrefix(kind, StreamError) {
+			n -= count
+		}
+	}
+	return new(100 * float64(n) / float64(r.Requests))
 }
 
 // acceptedRate returns how many reactions were accepted for each second of sending.
@@ -107,7 +118,7 @@ func findMetric(name string) (metric, error) {
 	if i := slices.IndexFunc(all, func(m metric) bool { return m.name == name }); i >= 0 {
 		return all[i], nil
 	}
-	for _, l := range latencyNames() {
+	for _, l := range slices.Backward(latencyNames()) { // ack_accepted before ack
 		part, ok := strings.CutPrefix(name, l.key+"_")
 		if !ok {
 			continue

@@ -21,17 +21,20 @@ type Report struct {
 	Notes       []string `json:"notes"`
 
 	Started     time.Time   `json:"started"`
-	DurationMS  float64     `json:"duration_ms"` // how long the run was sending
+	DurationMS  float64     `json:"duration_ms"` // how long something was due or was sent; rates are over this time
 	Seed        uint64      `json:"seed"`
 	Options     Options     `json:"options"`
 	Environment Environment `json:"environment"`
 
-	Sent     int64            `json:"sent"`
-	Accepted int64            `json:"accepted"`
-	Rejected int64            `json:"rejected"` // certainly not in the log
-	InDoubt  int64            `json:"in_doubt"` // no answer, or an answer that leaves it in doubt
-	Requests int64            `json:"requests"`
-	Errors   map[string]int64 `json:"errors"` // number of requests, by kind of error: "timeout", "503 not_written"
+	Sent     int64 `json:"sent"`
+	Accepted int64 `json:"accepted"`
+	Rejected int64 `json:"rejected"`         // certainly not in the log
+	InDoubt  int64 `json:"in_doubt"`         // no answer, or an answer that leaves it in doubt
+	Unsent   int64 `json:"unsent,omitempty"` // due, and not sent; what was due is Sent + Unsent
+	// UnsentBecause says why, in a few words.
+	UnsentBecause string           `json:"unsent_because,omitempty"`
+	Requests      int64            `json:"requests"`
+	Errors        map[string]int64 `json:"errors"` // number of requests, by kind of error: "timeout", "503 not_written"
 
 	Counted *int64 `json:"counted"` // sum over all windows of the greatest total shown
 	Lost    *int64 `json:"lost"`    // accepted - counted, if positive; nil, as Doubled and Shifted, if nothing was accepted
@@ -40,7 +43,7 @@ type Report struct {
 	// Windows holds the first hundred windows that do not balance.
 	Windows []WindowBalance `json:"windows"`
 
-	Latency   map[string]*Latency `json:"latency"` // keys: SendDelay, Ack, ...
+	Latency   map[string]*Latency `json:"latency"` // keys: SendDelay, Ack, ...; an answer that never came counts in Ack with the time that was waited for it
 	Listeners Listeners           `json:"listeners"`
 	Series    []Point             `json:"series"` // one point a second
 

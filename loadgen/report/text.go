@@ -128,6 +128,9 @@ func (p *textWriter) reactions(r Report) {
 	p.row("accepted", text.Thousands(r.Accepted), perSecond(r.Accepted))
 	p.row("rejected", text.Thousands(r.Rejected), "")
 	p.row("in doubt", text.Thousands(r.InDoubt), "")
+	if r.Unsent > 0 {
+		p.row("not sent", text.Thousands(r.Unsent), fmt.Sprintf("of %s due: %s", text.Thousands(r.Sent+r.Unsent), r.UnsentBecause))
+	}
 }
 
 func (p *textWriter) balance(r Report) {
@@ -183,7 +186,7 @@ func (p *textWriter) latencies(r Report) {
 		return
 	}
 	p.line("\n%-16s%10s%10s%10s%10s%11s%11s", "Latency in ms", "p50", "p90", "p99", "p99.9", "max", "count")
-	for _, name := range latencyNames() {
+	for _, name := range shownLatencies(r) {
 		l, ok := r.Latency[name.key]
 		switch {
 		case !ok:
