@@ -112,7 +112,7 @@ func (a *audience) follow(ctx context.Context, l *listener) {
 	_ = l.conn.Close()
 	l.conn = nil
 	a.mu.Unlock()
-	l.chunks, l.unfinished = chunkDecoder{}, nil
+	l.chunks, l.begun, l.unfinished = chunkDecoder{}, false, nil
 	if ctx.Err() != nil {
 		return
 	}

@@ -126,6 +126,9 @@ func (c Config) Check() error {
 	if c.Publish != nil && c.Batch > 1 {
 		errs = append(errs, errors.New("another service knows no batches"))
 	}
+	if p := c.Publish; p != nil && p.StreamURL != "" && p.Body != "" && !strings.Contains(p.Body, markerField) {
+		errs = append(errs, fmt.Errorf("the body holds no %s, by which an event would be recognised in the stream", markerField))
+	}
 	if c.Stages != "" && c.Burst != "" || c.Rate != 0 && c.Stages+c.Burst != "" {
 		errs = append(errs, errors.New("want one of a rate, stages and bursts"))
 	}

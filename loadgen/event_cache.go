@@ -51,13 +51,19 @@ func (c *eventCache) parse(frame []byte, at time.Time) *event {
 	var name string
 	var data []byte
 	for len(frame) > 0 {
-		var line []byte
-		line, frame, _ = bytes.Cut(frame, []byte("\n"))
-		field, value, _ := bytes.Cut(bytes.TrimSuffix(line, []byte("\r")), []byte(":"))
+		line := frame
+		if end := lineEnd(frame); end >= 0 {
+			line, frame = frame[:end], frame[end+1:] // what is left of CRLF is an empty line, and says nothing
+		} else {
+			frame = nil
+		}
+		field, value, _ := bytes.Cut(line, []byte(":"))
 		value = bytes.TrimPrefix(value, []byte(" "))
 		switch string(field) {
 		case "id":
-			e.id, e.hasID = string(value), true
+			if bytes.IndexByte(value, 0) < 0 {
+				e.id, e.hasID = string(value), true
+			}
 		case "event":
 			name = string(value)
 		case "retry":
@@ -103,21 +109,35 @@ func cutBetween(b []byte) (rest []byte, retry time.Duration) {
 }
 
 // cutFrame cuts b after its first event. frame holds the lines of the event without the
-// last line end; rest begins after the empty line. ok is false if b does not hold a
-// whole event.
+// last line end; rest begins after the empty lines that follow. ok is false if b does
+// not hold a whole event.
 func cutFrame(b []byte) (frame, rest []byte, ok bool) {
+	b = bytes.TrimLeft(b, "\r\n") // what of the empty lines came later
 	for from := 0; ; {
-		i := bytes.IndexByte(b[from:], '\n')
-		if i < 0 {
+		end := lineEnd(b[from:])
+		if end < 0 {
 			return nil, b, false
 		}
-		end := from + i
-		switch rest := b[end+1:]; {
-		case len(rest) > 0 && rest[0] == '\n':
-			return b[:end], rest[1:], true
-		case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
-			return b[:end], rest[2:], true
-		}
+		end += from
 		from = end + 1
+		if b[end] == '\r' && from < len(b) && b[from] == '\n' {
+			from++
+		}
+		if from < len(b) && (b[from] == '\n' || b[from] == '\r') {
+			return b[:end], bytes.TrimLeft(b[from:], "\r\n"), true
+		}
 	}
+}
+
+// lineEnd returns where the first line of b ends: at LF, or at CR, which LF may follow.
+// It returns -1 if there is no end.
+func lineEnd(b []byte) int {
+	lf := bytes.IndexByte(b, '\n')
+	if lf >= 0 {
+		b = b[:lf]
+	}
+	if cr := bytes.IndexByte(b, '\r'); cr >= 0 {
+		return cr
+	}
+	return lf
 }

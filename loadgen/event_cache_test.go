@@ -15,8 +15,9 @@ func TestCutFrames(t *testing.T) {
 		"data: x\n":                       {"data: x\n"},
 		"data: x\n\n":                     {"data: x", ""},
 		"id: 1\ndata: x\n\n: hb\n\ndata:": {"id: 1\ndata: x", ": hb", "data:"},
-		"id: 1\r\ndata: x\r\n\r\ndata: y": {"id: 1\r\ndata: x\r", "data: y"},
-		"\n\ndata: x\n\n":                 {"", "data: x", ""},
+		"id: 1\r\ndata: x\r\n\r\ndata: y": {"id: 1\r\ndata: x", "data: y"},
+		"\n\ndata: x\n\n\r\n":             {"data: x", ""},
+		"id: 1\rdata: x\r\rdata: y\r":     {"id: 1\rdata: x", "data: y\r"},
 	} {
 		frames, rest := loadgen.CutFrames(stream)
 		if diff := cmp.Diff(want, append(frames, rest)); diff != "" {

@@ -24,6 +24,7 @@ type listener struct {
 	chunks     chunkDecoder
 	isChunked  bool   // the body comes in chunks
 	early      []byte // the part of the body that was read together with the header
+	begun      bool   // something of the body was processed
 	unfinished []byte // the beginning of an event, without chunk framing
 	lastID     string
 
@@ -146,6 +147,13 @@ func (l *listener) takeEvents(a *audience, buf []byte, held int, at time.Time) e
 		}
 		buf = buf[:held+len(out)]
 	}
+	if !l.begun {
+		if len(buf) < len(byteOrderMark) && bytes.HasPrefix(byteOrderMark, buf) {
+			l.unfinished = bytes.Clone(buf)
+			return l.ended()
+		}
+		buf, l.begun = bytes.TrimPrefix(buf, byteOrderMark), true
+	}
 	for {
 		var retry time.Duration
 		if buf, retry = cutBetween(buf); retry > 0 {
@@ -165,6 +173,14 @@ func (l *listener) takeEvents(a *audience, buf []byte, held int, at time.Time) e
 	if len(buf) > 0 {
 		l.unfinished = bytes.Clone(buf)
 	}
+	return l.ended()
+}
+
+// byteOrderMark may stand at the beginning of a stream, and is skipped.
+var byteOrderMark = []byte("\ufeff")
+
+// ended returns an error if the body has ended.
+func (l *listener) ended() error {
 	if l.chunks.done {
 		return errClosed
 	}

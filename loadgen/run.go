@@ -30,7 +30,8 @@ type run struct {
 
 	mu     sync.Mutex // guards the fields below
 	start  time.Time
-	ended  time.Time // end of sending, without the time in which only answers were awaited
+	ended  time.Time     // end of sending
+	lasted time.Duration // how long something was due or was sent
 	series []report.Point
 	before totals // totals at the end of the last whole second
 }
@@ -185,7 +186,8 @@ func (r *run) send(ctx context.Context) {
 		end = earlier(end, time.Unix(0, at))
 	}
 	r.mu.Lock()
-	r.ended = later(later(start, end), r.stats.lastSent())
+	r.ended = time.Now()
+	r.lasted = max(0, later(end, r.stats.lastSent()).Sub(start))
 	r.mu.Unlock()
 }
 

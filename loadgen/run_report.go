@@ -23,9 +23,7 @@ func (r *run) report(interrupted bool) report.Report {
 	if r.series == nil {
 		out.Series = []report.Point{}
 	}
-	if !r.ended.IsZero() {
-		out.DurationMS = report.InMS(r.ended.Sub(r.start))
-	}
+	out.DurationMS = report.InMS(r.lasted)
 	r.judgeGenerator(&out)
 	r.addListeners(&out)
 	r.addBalance(&out)

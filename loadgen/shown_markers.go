@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,7 +120,8 @@ func (m *shownMarkers) balance() (counted, lost, doubled int64) {
 	return counted, lost, m.twice.len()
 }
 
-// decode finds the markers in an event's data.
+// decode finds the markers in an event's data. A marker that stands in it twice is shown
+// once.
 func (m *shownMarkers) decode(e *event, _ string, data []byte) {
 	for _, groups := range m.match.FindAllSubmatch(data, -1) {
 		marker := groups[0]
@@ -128,7 +130,7 @@ func (m *shownMarkers) decode(e *event, _ string, data []byte) {
 		}
 		digits, ok := bytes.CutPrefix(marker, []byte(m.runID))
 		n, err := strconv.ParseInt(string(bytes.TrimSuffix(digits, []byte(markerEnd))), 10, 64)
-		if ok && err == nil {
+		if ok && err == nil && !slices.Contains(e.markers, n) {
 			e.markers = append(e.markers, n)
 		}
 	}

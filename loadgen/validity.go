@@ -38,7 +38,7 @@ func (r *run) judgeGenerator(out *report.Report) {
 
 // judgeUnsent says how much was due and not sent, and why.
 func (r *run) judgeUnsent(out *report.Report, note func(string, ...any)) {
-	unsent := r.sender.overdue(r.ended.Sub(r.start))
+	unsent := r.sender.overdue(r.lasted)
 	if unsent == 0 {
 		return
 	}
