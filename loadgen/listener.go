@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -148,11 +149,11 @@ func (l *listener) takeEvents(a *audience, buf []byte, held int, at time.Time) e
 		buf = buf[:held+len(out)]
 	}
 	if !l.begun {
-		if len(buf) < len(byteOrderMark) && bytes.HasPrefix(byteOrderMark, buf) {
+		if len(buf) < len(byteOrderMark) && strings.HasPrefix(byteOrderMark, string(buf)) {
 			l.unfinished = bytes.Clone(buf)
 			return l.ended()
 		}
-		buf, l.begun = bytes.TrimPrefix(buf, byteOrderMark), true
+		buf, l.begun = bytes.TrimPrefix(buf, []byte(byteOrderMark)), true
 	}
 	for {
 		var retry time.Duration
@@ -177,7 +178,7 @@ func (l *listener) takeEvents(a *audience, buf []byte, held int, at time.Time) e
 }
 
 // byteOrderMark may stand at the beginning of a stream, and is skipped.
-var byteOrderMark = []byte("\ufeff")
+const byteOrderMark = "\ufeff"
 
 // ended returns an error if the body has ended.
 func (l *listener) ended() error {
