@@ -6,6 +6,7 @@ import (
 	"hash/maphash"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -22,26 +23,47 @@ type event struct {
 	markers  []int64   // numbers of the requests whose markers are in an event of another service
 }
 
-// eventCache maps the hash of an event's bytes to the decoded event. It is safe for
-// concurrent use.
+// eventCache maps the hash of an event's bytes to the decoded event. It keeps the events
+// of two generations, so that its memory does not grow with the length of a run: a
+// listener that is further behind than a generation decodes its events again. It is safe
+// for concurrent use.
 type eventCache struct {
-	seed   maphash.Seed
-	byHash sync.Map                                 // maps uint64 to *event
-	decode func(e *event, name string, data []byte) // fills in revision or markers
+	seed       maphash.Seed
+	young, old atomic.Pointer[generation]
+	decode     func(e *event, name string, data []byte) // fills in revision or markers
 }
 
+// generation holds up to generationSize events.
+type generation struct {
+	byHash sync.Map // maps uint64 to *event
+	size   atomic.Int64
+}
+
+const generationSize = 1 << 14
+
 func newEventCache(decode func(e *event, name string, data []byte)) *eventCache {
-	return &eventCache{seed: maphash.MakeSeed(), decode: decode}
+	c := &eventCache{seed: maphash.MakeSeed(), decode: decode}
+	c.young.Store(&generation{})
+	c.old.Store(&generation{})
+	return c
 }
 
 // get returns the event whose lines are frame, as cutFrame returns it. at is when it
 // was read.
 func (c *eventCache) get(frame []byte, at time.Time) *event {
 	hash := maphash.Bytes(c.seed, frame)
-	if known, ok := c.byHash.Load(hash); ok {
+	young := c.young.Load()
+	if known, ok := young.byHash.Load(hash); ok {
 		return known.(*event)
 	}
-	known, _ := c.byHash.LoadOrStore(hash, c.parse(frame, at))
+	if known, ok := c.old.Load().byHash.Load(hash); ok {
+		return known.(*event)
+	}
+	known, had := young.byHash.LoadOrStore(hash, c.parse(frame, at))
+	if !had && young.size.Add(1) == generationSize {
+		c.old.Store(young)
+		c.young.Store(&generation{})
+	}
 	return known.(*event)
 }
 

@@ -1,6 +1,8 @@
 package loadgen_test
 
 import (
+	"strconv"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -23,5 +25,30 @@ func TestCutFrames(t *testing.T) {
 		if diff := cmp.Diff(want, append(frames, rest)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", stream, diff)
 		}
+	}
+}
+
+// However many events a run shows, few are kept, and whoever keeps up gets one and the
+// same event.
+func TestEventCacheForgets(t *testing.T) {
+	t.Parallel()
+	const events = 100_000
+	c := loadgen.NewEventCache()
+	for i := range events {
+		if !c.IsKept("data: " + strconv.Itoa(i)) {
+			t.Fatalf("event %d is not kept", i)
+		}
+	}
+	var listeners sync.WaitGroup
+	for range 4 {
+		listeners.Go(func() {
+			for i := range events {
+				c.IsKept("id: " + strconv.Itoa(i))
+			}
+		})
+	}
+	listeners.Wait()
+	if n := c.Len(); n > 2*loadgen.GenerationSize {
+		t.Errorf("%d events are kept", n)
 	}
 }

@@ -167,3 +167,26 @@ func MissingOfLeaver(late, after time.Duration) (windows, events int64, err erro
 	windows, _ = s.missing(leaves, s.greatest(), until)
 	return windows, m.missing(leaves, until), nil
 }
+
+// EventCache is a cache of events that decodes nothing.
+type EventCache struct{ *eventCache }
+
+// NewEventCache returns an empty cache.
+func NewEventCache() EventCache { return EventCache{newEventCache(func(*event, string, []byte) {})} }
+
+// IsKept gets an event, and returns whether getting it again returns the same.
+func (c EventCache) IsKept(frame string) bool {
+	return c.get([]byte(frame), time.Now()) == c.get([]byte(frame), time.Now())
+}
+
+// Len returns the number of events in the cache.
+func (c EventCache) Len() int {
+	n := 0
+	for _, g := range []*generation{c.young.Load(), c.old.Load()} {
+		g.byHash.Range(func(any, any) bool { n++; return true })
+	}
+	return n
+}
+
+// GenerationSize is how many events a cache keeps at least.
+const GenerationSize = generationSize

@@ -28,8 +28,12 @@ func (v *listenerView) connected(at time.Time) {
 	}
 }
 
+// maxSlots is how many windows a view may hold: those of 24 days, at 2 s each.
+const maxSlots = 1 << 20
+
 // makeSlot returns the index in greatest of the window that ends at end, and makes room
-// for it. It returns -1 if end does not fit windows of the given length.
+// for it. It returns -1 if end does not fit windows of the given length, or is too far
+// from the others: a server that shows a window of another year must not end the run.
 func (v *listenerView) makeSlot(end, length int64) int {
 	if len(v.greatest) == 0 {
 		v.base = end
@@ -37,7 +41,11 @@ func (v *listenerView) makeSlot(end, length int64) int {
 	if (end-v.base)%length != 0 {
 		return -1
 	}
-	i := int((end - v.base) / length)
+	far := (end - v.base) / length
+	if far >= maxSlots || far < int64(len(v.greatest))-maxSlots {
+		return -1
+	}
+	i := int(far)
 	if i < 0 {
 		v.greatest = slices.Insert(v.greatest, 0, make([]*revision, -i)...)
 		v.base, i = end, 0
