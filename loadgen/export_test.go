@@ -190,3 +190,17 @@ func (c EventCache) Len() int {
 
 // GenerationSize is how many events a cache keeps at least.
 const GenerationSize = generationSize
+
+// Slots returns the places that a listener's view has for windows of a length that end
+// at ends, after each of them was made.
+func Slots(length int64, ends ...int64) []int {
+	var v listenerView
+	var slots []int
+	for _, end := range ends {
+		slots = append(slots, v.makeSlot(end, length))
+	}
+	return slots
+}
+
+// MaxSlots is how many windows a listener's view may hold.
+const MaxSlots = maxSlots
