@@ -176,7 +176,8 @@ func NewEventCache() EventCache { return EventCache{newEventCache(func(*event, s
 
 // IsKept gets an event, and returns whether getting it again returns the same.
 func (c EventCache) IsKept(frame string) bool {
-	return c.get([]byte(frame), time.Now()) == c.get([]byte(frame), time.Now())
+	first := c.get([]byte(frame), time.Now())
+	return c.get([]byte(frame), time.Now()) == first
 }
 
 // Len returns the number of events in the cache.
