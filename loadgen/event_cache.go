@@ -117,24 +117,27 @@ func parseRetry(value []byte) time.Duration {
 // retry: holds at once, a listener keeps nothing while its stream is quiet, and an event
 // has the same bytes for all listeners. retry is the last that was asked for; 0: none.
 func cutBetween(b []byte) (rest []byte, retry time.Duration) {
-	for len(b) > 0 {
-		line, rest, whole := bytes.Cut(b, []byte("\n"))
-		value, isRetry := bytes.CutPrefix(bytes.TrimSuffix(line, []byte("\r")), []byte("retry:"))
-		if !whole || !isRetry && b[0] != ':' {
-			break
+	for {
+		b = bytes.TrimLeft(b, "\r\n") // empty lines, and what of them came later
+		end := lineEnd(b)
+		if end < 0 {
+			return b, retry
 		}
-		if b = rest; isRetry {
+		value, isRetry := bytes.CutPrefix(b[:end], []byte("retry:"))
+		if !isRetry && b[0] != ':' {
+			return b, retry
+		}
+		if b = b[end:]; isRetry {
 			retry = cmp.Or(parseRetry(bytes.TrimPrefix(value, []byte(" "))), retry)
 		}
 	}
-	return b, retry
 }
 
 // cutFrame cuts b after its first event. frame holds the lines of the event without the
 // last line end; rest begins after the empty lines that follow. ok is false if b does
 // not hold a whole event.
 func cutFrame(b []byte) (frame, rest []byte, ok bool) {
-	b = bytes.TrimLeft(b, "\r\n") // what of the empty lines came later
+	b = bytes.TrimLeft(b, "\r\n")
 	for from := 0; ; {
 		end := lineEnd(b[from:])
 		if end < 0 {

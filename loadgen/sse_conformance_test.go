@@ -70,6 +70,7 @@ func TestParsersAgree(t *testing.T) {
 		"a byte order mark":           {"\ufeffdata: a\n\n", read{events{{"", "a"}}, "", second}, nil},
 		"events that end in CR":       {"data: a\r\rdata: b\r\r", read{events{{"", "a"}, {"", "b"}}, "", second}, nil},
 		"CR and LF by turns":          {"data: a\n\rdata: b\r\n\rdata: c\r\r\n", read{events{{"", "a"}, {"", "b"}, {"", "c"}}, "", second}, nil},
+		"comments that end in CR":     {": hb\rretry: 4000\rdata: a\r\r: hb\rdata: b\n\n", read{events{{"", "a"}, {"", "b"}}, "", 4 * second}, nil},
 		"a byte order mark later":     {"data: a\n\n\ufeffdata: b\n\n", read{events{{"", "a"}}, "", second}, nil},
 		"half a byte order mark":      {"\xef\xbbdata: a\n\ndata: b\n\n", read{events{{"", "b"}}, "", second}, nil},
 		"an empty id after another":   {"id: 1\ndata: a\n\nid\ndata: b\n\n", read{events{{"", "a"}, {"", "b"}}, "1", second}, &read{events{{"", "a"}, {"", "b"}}, "", second}},
