@@ -42,6 +42,7 @@ func counters() []metric {
 	listened := func(r Report) bool { return r.Listeners.Connected > 0 }
 	asked := func(r Report) bool { return r.Listeners.Connected+r.Listeners.Wanted > 0 || r.Listeners.Refused > 0 }
 	shown := func(r Report) bool { return listened(r) && r.Counted != nil && *r.Counted > 0 }
+	due := func(r Report) bool { return r.Sent+r.Unsent > 0 }
 	maybe := func(name string, value func(Report) *int64) metric {
 		return metric{name, plain, func(r Report) *float64 {
 			if v := value(r); v != nil {
@@ -55,7 +56,7 @@ func counters() []metric {
 		countIf(always, "accepted", func(r Report) int64 { return r.Accepted }),
 		countIf(sent, "rejected", func(r Report) int64 { return r.Rejected }),
 		countIf(sent, "in_doubt", func(r Report) int64 { return r.InDoubt }),
-		countIf(always, "unsent", func(r Report) int64 { return r.Unsent }),
+		countIf(due, "unsent", func(r Report) int64 { return r.Unsent }),
 		countIf(always, "requests", func(r Report) int64 { return r.Requests }),
 		countIf(sent, "errors", func(r Report) int64 { return failures(r) }),
 		{"error_rate", percent, errorRate},
