@@ -40,13 +40,13 @@ func (f *validityFlag) exit(r report.Report) error {
 		return &exitError{exitUnverified, fmt.Errorf("the books do not balance: %d lost, %d doubled", *r.Lost, *r.Doubled)}
 	}
 	var missed []string
-	if r.Invalid && !f.allowInvalid && len(r.Search) == 0 {
-		missed = append(missed, "a valid run (the generator could not keep up; --allow-invalid passes over that)")
-	}
 	for _, t := range r.Thresholds {
 		if !t.Met {
 			missed = append(missed, t.Condition)
 		}
+	}
+	if r.Invalid && !f.allowInvalid && len(r.Search) == 0 {
+		missed = append(missed, "a valid run (the generator could not keep up; --allow-invalid passes over that)")
 	}
 	if len(missed) > 0 {
 		return &exitError{exitMissed, fmt.Errorf("missed: %s", strings.Join(missed, ", "))}
