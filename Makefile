@@ -20,6 +20,7 @@ KUBE        := $(TOOLS)/kubectl-validate-$(KUBE_VERSION)
 GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
 CYCLONEDX   := $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
 VENV        := $(CURDIR)/.cache/pyvenv
+LIBS        := $(CURDIR)/.cache/clients
 # goreleaser asks git where the project is at home, and dates nothing where it cannot tell.
 ORIGIN      := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/emostream/emostream
 
@@ -93,7 +94,7 @@ soak: ## listeners come, stall and misbehave for DURATION=5m; nothing of it may 
 
 ##@ Proofs that need more
 
-.PHONY: chaos recovery hostile test-upgrade test-kafka test-kafka-client test-python test-day test-pages
+.PHONY: chaos recovery hostile test-upgrade test-kafka test-kafka-client test-python test-clients test-day test-pages
 chaos: build ## kills, pauses, restarts processes for DURATION=45s; BROKER='embedded kafka' (Java 17)
 	go build -o $(TOOLS)/chaos ./internal/proof/chaos/cmd/chaos
 	@set -e; for broker in $(BROKER); do \
@@ -128,6 +129,11 @@ test-kafka-client: ## the tests of internal/kafka on three Apache Kafka brokers 
 
 test-python: $(VENV)/requirements.txt ## clients of the Python system, and tables read by DuckDB (Python 3)
 	$(E2E) -timeout 5m -run 'Python|Recording' -python $(VENV)/bin/python
+
+test-clients: $(LIBS)/python/requirements.txt $(LIBS)/node/package-lock.json $(LIBS)/java/pom.xml ## thirty client libraries and five proxies (Python 3, Node, a JDK, Maven, Chromium, nginx, Caddy, HAProxy)
+	cd internal/proof/clients/testdata/go && go build -o $(LIBS)/go/ ./...
+	javac -d $(LIBS)/java/classes -cp '$(LIBS)/java/libs/*' internal/proof/clients/testdata/java/*.java
+	go test -count=1 -timeout 10m -v ./internal/proof/clients -tools $(LIBS) $(CROWD)
 
 test-day: $(VENV)/requirements.txt ## ten million reactions of a day exported, read, and an hour of them replayed (Python 3)
 	$(E2E) -timeout 60m -run '^TestDay$$' -millions 10 -hours 1 -python $(VENV)/bin/python
@@ -238,4 +244,23 @@ $(GOLANGCI) $(GORELEASER) $(VEGETA) $(ACTIONLINT) $(COMPOSE) $(KUBE) $(GOVULNCHE
 $(VENV)/requirements.txt: internal/proof/e2e/testdata/python/requirements.txt
 	python3 -m venv --clear $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	cp $< $@
+
+$(LIBS)/python/requirements.txt: internal/proof/clients/testdata/python/requirements.txt internal/proof/clients/testdata/python/sseclient.txt
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D)/sseclient --requirement $(word 2,$^)
+	cp $< $@
+
+$(LIBS)/node/package-lock.json: internal/proof/clients/testdata/node/package-lock.json
+	mkdir -p $(@D)
+	cp $(<D)/package.json $(@D)
+	cp $< $(@D)
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+$(LIBS)/java/pom.xml: internal/proof/clients/testdata/java/pom.xml
+	rm -rf $(@D)
+	mkdir -p $(@D)
+	mvn --batch-mode --quiet --no-transfer-progress --file $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(@D)/libs
 	cp $< $@
