@@ -20,6 +20,11 @@ const (
 
 const jsonType = "application/json"
 
+// maxContentType is how many bytes a content type may have. Those of programs have less
+// than 100. It is parsed before anything bounds how many requests are in work, so a
+// longer one is not looked at.
+const maxContentType = 256
+
 // TypeOfBody returns the type of a request's body. It refuses types other than those
 // taken with 415, and also JSON that is compressed, or encoded otherwise than as UTF-8.
 //
@@ -30,6 +35,9 @@ const jsonType = "application/json"
 // matter how that is written.
 func TypeOfBody(r *http.Request, taken ...BodyType) (BodyType, *Refusal) {
 	declared := r.Header.Get("Content-Type")
+	if n := len(declared); n > maxContentType {
+		return NotJSON, Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type", "the content type has %d bytes: at most %d are allowed; send JSON with Content-Type: "+jsonType, n, maxContentType)
+	}
 	body, charset := JSON, ""
 	if declared != jsonType { // which is the most frequent one
 		body, charset = parseContentType(declared)
@@ -51,9 +59,9 @@ func unsupportedType(format, given string) *Refusal {
 	return Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type", format, quote.Text(given, 64))
 }
 
-// parseContentType returns the type of the bodies with a content type, and the charset of
-// its parameters, if that is neither UTF-8 nor ASCII. A parameter may be empty, but a
-// value must have a name.
+// parseContentType returns the type of the bodies with a content type, and the first
+// charset of its parameters that is neither UTF-8 nor ASCII. A parameter may be empty, but
+// a value must have a name.
 func parseContentType(declared string) (body BodyType, otherCharset string) {
 	mediaType, parameters, _ := strings.Cut(declared, ";")
 	for parameter := range strings.SplitSeq(parameters, ";") {
@@ -64,6 +72,7 @@ func parseContentType(declared string) (body BodyType, otherCharset string) {
 		}
 		if strings.EqualFold(name, "charset") && !isUTF8(value) {
 			otherCharset = value
+			break
 		}
 	}
 	return typeOf(strings.ToLower(strings.TrimSpace(mediaType))), otherCharset
@@ -94,9 +103,17 @@ func isUTF8(charset string) bool {
 	if strings.EqualFold(charset, "utf-8") {
 		return true // nearly always
 	}
-	switch strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(charset)) {
+	switch strings.ToLower(strings.Map(withoutSeparators, charset)) {
 	case "", "utf8", "csutf8", "utf8mb4", "utf8sig", "ascii", "usascii":
 		return true
 	}
 	return false
+}
+
+// withoutSeparators drops what some spellings of a charset have between its parts.
+func withoutSeparators(r rune) rune {
+	if r == '-' || r == '_' || r == ' ' {
+		return -1
+	}
+	return r
 }

@@ -91,17 +91,18 @@ func TestTypeOfBody(t *testing.T) {
 
 func TestOtherCharsetsAndEncodingsAreNamed(t *testing.T) {
 	for contentType, name := range map[string]string{
-		"application/json; charset=utf-16":                       `"utf-16"`,
-		"application/json; charset=UTF-16LE":                     `"UTF-16LE"`,
-		"application/json; charset=latin1":                       `"latin1"`,
-		"application/json; charset=iso-8859-1":                   `"iso-8859-1"`,
-		`application/json; charset="windows-1252"`:               `"windows-1252"`,
-		"application/x-ndjson; charset=utf-32":                   `"utf-32"`,
-		"application/vnd.api+json; x=y; Charset=utf-7":           `"utf-7"`,
-		"application/json; charset=utf-8; charset=utf-16":        `"utf-16"`,
-		"application/json; charset=utf-16; charset=utf-8":        `"utf-16"`,
-		"application/json; charset=a\u200b":                      `"aU+200B"`,
-		"application/json; charset=" + strings.Repeat("x", 5000): `"` + strings.Repeat("x", 64) + `"…`,
+		"application/json; charset=utf-16":                      `"utf-16"`,
+		"application/json; charset=UTF-16LE":                    `"UTF-16LE"`,
+		"application/json; charset=latin1":                      `"latin1"`,
+		"application/json; charset=iso-8859-1":                  `"iso-8859-1"`,
+		`application/json; charset="windows-1252"`:              `"windows-1252"`,
+		"application/x-ndjson; charset=utf-32":                  `"utf-32"`,
+		"application/vnd.api+json; x=y; Charset=utf-7":          `"utf-7"`,
+		"application/json; charset=utf-8; charset=utf-16":       `"utf-16"`,
+		"application/json; charset=utf-16; charset=utf-8":       `"utf-16"`,
+		"application/json; charset=utf-16; charset=utf-7":       `"utf-16"`,
+		"application/json; charset=a\u200b":                     `"aU+200B"`,
+		"application/json; charset=" + strings.Repeat("x", 230): `"` + strings.Repeat("x", 64) + `"…`,
 	} {
 		r := httptest.NewRequest(http.MethodPost, "/", nil)
 		r.Header.Set("Content-Type", contentType)
@@ -117,6 +118,25 @@ func TestOtherCharsetsAndEncodingsAreNamed(t *testing.T) {
 		_, refusal := httpserve.TypeOfBody(r, httpserve.JSON)
 		if (refusal == nil) != (want == "") || refusal != nil && refusal.Message != want {
 			t.Errorf("%q: %+v", encoding, refusal)
+		}
+	}
+}
+
+// A content type may be as long as a whole header. The work for it is bounded.
+func TestLongContentTypes(t *testing.T) {
+	taken := []httpserve.BodyType{httpserve.NotJSON, httpserve.JSON, httpserve.JSONLines}
+	for _, charset := range []string{"a", "utf_8"} {
+		long := "application/json" + strings.Repeat(";charset="+charset, 1400)
+		for _, contentType := range []string{long, long[:256]} {
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.Header.Set("Content-Type", contentType)
+			if n := testing.AllocsPerRun(100, func() { _, _ = httpserve.TypeOfBody(r, taken...) }); n > 25 {
+				t.Errorf("%s in %d bytes: %v allocations", charset, len(contentType), n)
+			}
+			_, refusal := httpserve.TypeOfBody(r, taken...)
+			if tooLong := refusal != nil && strings.Contains(refusal.Message, "bytes: at most 256 are allowed"); tooLong != (len(contentType) > 256) || tooLong && refusal.Status != http.StatusUnsupportedMediaType {
+				t.Errorf("%s in %d bytes: %+v", charset, len(contentType), refusal)
+			}
 		}
 	}
 }

@@ -102,13 +102,17 @@ func CORS(next http.Handler, o Origins) http.Handler {
 	})
 }
 
+// maxRequestedHeaders is how many bytes the headers' names of a preflight may have.
+const maxRequestedHeaders = 2 << 10
+
 // allowPreflight allows a request with any headers: those that no server here reads may
-// be for a proxy, or come from a library that adds them to every request.
+// be for a proxy, or come from a library that adds them to every request. It does not
+// send names back that are longer than those of any page.
 func allowPreflight(h http.Header, requested []string) {
 	h.Add("Vary", "Access-Control-Request-Headers")
 	h.Set("Access-Control-Allow-Methods", "GET, POST")
-	if len(requested) > 0 {
-		h.Set("Access-Control-Allow-Headers", strings.Join(requested, ", "))
+	if all := strings.Join(requested, ", "); all != "" && len(all) <= maxRequestedHeaders {
+		h.Set("Access-Control-Allow-Headers", all)
 	}
 	h.Set("Access-Control-Max-Age", "600")
 }

@@ -134,6 +134,8 @@ func TestPreflightHeaders(t *testing.T) {
 		"none":         {nil, nil},
 		"one":          {[]string{"x-anything"}, []string{"x-anything"}},
 		"in two lines": {[]string{"x-a,x-b", "x-c"}, []string{"x-a,x-b, x-c"}},
+		"very long":    {[]string{strings.Repeat("x", 2048)}, []string{strings.Repeat("x", 2048)}},
+		"too long":     {[]string{strings.Repeat("x", 2049)}, nil},
 	} {
 		r := httptest.NewRequest(http.MethodOptions, "/", nil)
 		r.Header = http.Header{"Origin": {"https://example.com"}, "Access-Control-Request-Method": {"GET"}, "Access-Control-Request-Headers": tt.asked}
