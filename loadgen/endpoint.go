@@ -92,5 +92,5 @@ func (e *endpoint) refusal(path string, status int, location string, retryAfter 
 
 // path returns the path of a call, below the path of the base URL.
 func (e *endpoint) path(call string) string {
-	return strings.TrimSuffix(e.url.EscapedPath(), "/") + call
+	return strings.TrimRight(e.url.EscapedPath(), "/") + call
 }

@@ -22,7 +22,7 @@ func publicURL(given string, ln net.Listener) (string, error) {
 		if err := wire.CheckServerURL(given); err != nil {
 			return "", usagef("--public-url: %w", err)
 		}
-		return strings.TrimSuffix(given, "/"), nil
+		return strings.TrimRight(given, "/"), nil
 	}
 	addr, ok := ln.Addr().(*net.TCPAddr)
 	if !ok || addr.IP.IsUnspecified() {

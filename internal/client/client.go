@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/text"
@@ -32,7 +33,7 @@ type Client struct {
 // Check returns an error if Server cannot be a base URL.
 func (c *Client) Check() error {
 	u, err := url.Parse(c.Server)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.ForceQuery || strings.Contains(c.Server, "#") {
 		return fmt.Errorf("server %.60q: want a base URL like http://localhost:5000", c.address())
 	}
 	return nil

@@ -40,13 +40,13 @@ func mainServer(t *testing.T, status int, body string) (*client.Client, *[]strin
 		_, _ = io.WriteString(w, body)
 	}))
 	t.Cleanup(srv.Close)
-	return &client.Client{Server: srv.URL + "/"}, &asked
+	return &client.Client{Server: srv.URL + "//"}, &asked
 }
 
 func TestCheck(t *testing.T) {
 	for server, ok := range map[string]bool{
 		"http://localhost:5000": true, "https://emo.example/base/": true, "http://[::1]:5000": true,
-		"": false, "localhost:5000": false, "ftp://localhost": false, "http://": false, "http://a b": false, "http://\x7f": false,
+		"": false, "localhost:5000": false, "ftp://localhost": false, "http://": false, "http://a b": false, "http://emo.example/?a=b": false, "http://emo.example?": false, "http://emo.example/#a": false, "http://\x7f": false,
 	} {
 		err := (&client.Client{Server: server}).Check()
 		if (err == nil) != ok {

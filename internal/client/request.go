@@ -63,7 +63,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body, v any) (htt
 		}
 		in = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(c.Server, "/")+path, in)
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.Server, "/")+path, in)
 	if err != nil {
 		return nil, fmt.Errorf("server %.60q: %s", c.address(), text.HideUserinfo(err.Error()))
 	}

@@ -14,7 +14,7 @@ import (
 // If one end speaks TLS and the other does not, the error says which address it may be.
 func TestWrongScheme(t *testing.T) {
 	there, _ := mainServer(t, 200, oneAccepted)
-	plain := strings.TrimPrefix(strings.TrimSuffix(there.Server, "/"), "http://")
+	plain := strings.TrimPrefix(strings.TrimRight(there.Server, "/"), "http://")
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()
 	private := strings.TrimPrefix(secure.URL, "https://")
