@@ -71,7 +71,8 @@ func OutcomeOf(err error) Outcome {
 }
 
 // Unreached returns whether err proves that no connection to the server was made, with
-// TLS if that was asked for, so that the server was sent nothing.
+// TLS if that was asked for, so that the server was sent nothing. err is of a dial, a
+// handshake, or a request of a client that FollowRedirects returned.
 func Unreached(err error) bool {
 	dial, ok := errors.AsType[*net.OpError](err)
 	_, noTLS := errors.AsType[tls.RecordHeaderError](err)

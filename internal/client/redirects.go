@@ -22,13 +22,15 @@ const maxRedirects = 5
 //   - From https it never goes to http.
 //   - Another host is not told the password of the first, nor its address.
 //
-// What is not followed is a *RedirectError, which names the address to use.
+// What is not followed is a *RedirectError, which names the address to use. Of the
+// client's errors Unreached and WrongScheme tell the truth.
 func FollowRedirects(c *http.Client) *http.Client {
 	if c == nil {
 		c = http.DefaultClient
 	}
 	following := *c
 	following.CheckRedirect = follow
+	following.Transport = connectionNoter{c.Transport}
 	return &following
 }
 

@@ -85,7 +85,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body, v any) (htt
 		refused.AnsweredBy = redirection(req.URL, res.StatusCode, res.Request.URL).To
 	}
 	switch {
-	case WantsTLS(res.StatusCode, b):
+	case res.TLS == nil && WantsTLS(res.StatusCode, b):
 		return nil, &SchemeError{baseURL(res.Request.URL.String()), refused}
 	case res.StatusCode != http.StatusOK:
 		return nil, refused

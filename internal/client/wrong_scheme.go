@@ -26,7 +26,7 @@ func (e *SchemeError) Error() string {
 func (e *SchemeError) Unwrap() error { return e.Err }
 
 // WrongScheme says whether err, of a request or of a handshake, shows that the server
-// speaks the other one of http and https.
+// speaks the other one of http and https. Requests are those of FollowRedirects.
 func WrongScheme(err error) bool {
 	if errors.Is(err, http.ErrSchemeMismatch) {
 		return true
@@ -34,7 +34,8 @@ func WrongScheme(err error) bool {
 	if _, noTLS := errors.AsType[tls.RecordHeaderError](err); noTLS {
 		return true
 	}
-	return err != nil && strings.Contains(err.Error(), tlsAlert)
+	_, connected := errors.AsType[*connectedError](err)
+	return err != nil && !connected && strings.Contains(err.Error(), tlsAlert)
 }
 
 // tlsAlert is how the first bytes of a TLS alert stand in an error. A server that speaks
