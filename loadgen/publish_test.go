@@ -62,6 +62,11 @@ func TestRunCountsAnswers(t *testing.T) {
 				w.WriteHeader(http.StatusInternalServerError)
 			}
 		}, outcome{200, 180, 0, 20, map[string]int64{"500": 20}}, longTimeout},
+		"a tenth is seen elsewhere": {func(n int64, w http.ResponseWriter, _ *http.Request) {
+			if n%10 == 0 {
+				w.WriteHeader(http.StatusSeeOther)
+			}
+		}, outcome{200, 180, 0, 20, map[string]int64{"303": 20}}, longTimeout},
 		"a tenth is hung up on": {func(n int64, w http.ResponseWriter, _ *http.Request) {
 			if n%10 == 0 {
 				hangUp(w)

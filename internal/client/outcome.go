@@ -24,8 +24,8 @@ const (
 //
 // The code decides, except for status 429, which always means that nothing was read.
 // Without a code that is known here the reactions are in doubt if the status is 500 or
-// more, since a proxy may answer 504 after the server has taken them, or below 300 but
-// not 200.
+// more, since a proxy may answer 504 after the server has taken them, below 300 but not
+// 200, or 303, which says that the request was handled.
 func AnswerOutcome(status int, code string) Outcome {
 	if status == http.StatusTooManyRequests {
 		return NotWritten
@@ -41,7 +41,7 @@ func AnswerOutcome(status int, code string) Outcome {
 	switch {
 	case status == http.StatusOK && code == "":
 		return Accepted
-	case status >= 500, status < 300 && code == "":
+	case status >= 500, status == http.StatusSeeOther, status < 300 && code == "":
 		return InDoubt
 	}
 	return Refused

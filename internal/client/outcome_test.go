@@ -63,6 +63,8 @@ func TestAnswerOutcome(t *testing.T) {
 		{408, "too_slow", client.Refused},
 		{404, "", client.Refused},
 		{307, "", client.Refused},
+		{303, "", client.InDoubt},
+		{303, "not_an_emoji", client.InDoubt},
 		{204, "", client.InDoubt},
 		{500, "", client.InDoubt},
 		{504, "", client.InDoubt},
