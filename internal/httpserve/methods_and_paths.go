@@ -2,22 +2,28 @@ package httpserve
 
 import (
 	"net/http"
-	"path"
 	"strings"
 
 	"github.com/emostream/emostream/internal/text/quote"
 )
 
-// PlainPaths serves requests as if they had asked for the plain form of their path: with
-// one slash between segments, without dots as segments, and with nothing escaped. Clients
-// that put a base URL and a path together ask for //send_emoji. For such a path
-// http.ServeMux answers with an empty redirect, which most clients do not follow with a
-// POST.
+// PlainPaths serves requests as if they had asked for a path with one slash between
+// segments. Clients that put a base URL and a path together ask for //send_emoji. For such
+// a path http.ServeMux answers with an empty redirect, which most clients do not follow
+// with a POST.
+//
+// It refuses other ways to write a path with 404: dots as segments, and escapes of what
+// needs none, such as slashes. A proxy that forbids a path as it is written, and does not
+// know that another one means the same, would let these pass.
 func PlainPaths(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if plain := plainPath(r.URL.Path); plain != r.URL.Path || r.URL.RawPath != "" {
+		if r.URL.RawPath != "" || hasDots(r.URL.Path) { // RawPath is set if there are such escapes
+			Refusalf(http.StatusNotFound, "not_found", "nothing is served at %s: write the path without dots as segments and without escapes", quote.Text(r.URL.EscapedPath(), 64)).ServeHTTP(w, r)
+			return
+		}
+		if plain := plainPath(r.URL.Path); plain != r.URL.Path {
 			again, u := *r, *r.URL
-			u.Path, u.RawPath = plain, ""
+			u.Path = plain
 			again.URL = &u
 			r = &again
 		}
@@ -25,15 +31,27 @@ func PlainPaths(next http.Handler) http.Handler {
 	})
 }
 
+// hasDots says whether a path has dots as a segment.
+func hasDots(p string) bool {
+	if !strings.Contains(p, "/.") {
+		return false
+	}
+	for segment := range strings.SplitSeq(p, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
+}
+
 func plainPath(p string) string {
 	if !strings.HasPrefix(p, "/") {
 		p = "/" + p
 	}
-	plain := path.Clean(p)
-	if strings.HasSuffix(p, "/") && plain != "/" {
-		return plain + "/"
+	for strings.Contains(p, "//") {
+		p = strings.ReplaceAll(p, "//", "/")
 	}
-	return plain
+	return p
 }
 
 // Methods serves requests with the given methods. If GET is one of them, it serves
