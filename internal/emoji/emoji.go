@@ -39,14 +39,23 @@ type Emoji string
 // Parse refuses everything else. The error wraps ErrNotEmoji, says on one line what is
 // wrong and what to send instead, and repeats at most 32 bytes of s, escaped.
 func Parse(s string) (Emoji, error) {
-	t := table()
-	if e, ok := t.byText[s]; ok {
-		return e.emoji, nil
-	}
-	if e, ok := t.withoutSelectors(s); ok {
-		return e.emoji, nil
+	if e, ok := lookUp(s); ok {
+		return e, nil
 	}
 	return "", refuse(s)
+}
+
+// lookUp returns what Parse does, without an error that says what is wrong.
+func lookUp(s string) (Emoji, bool) {
+	t := table()
+	e, ok := t.byText[s]
+	if !ok {
+		e, ok = t.withoutSelectors(s)
+	}
+	if !ok {
+		return "", false
+	}
+	return e.emoji, true
 }
 
 // Name returns the emoji's name in Unicode's data, such as "red heart". It returns ""

@@ -7,7 +7,7 @@ package emoji
 // this one ❤️. The topics and the counts in them keep the bytes as they came; whoever
 // shows counts to people adds up those of one emoji.
 func Canonical[T string | []byte](s T) string {
-	if e, err := Parse(string(s)); err == nil {
+	if e, ok := lookUp(string(s)); ok {
 		return string(e)
 	}
 	return string(s)

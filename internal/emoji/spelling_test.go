@@ -42,3 +42,22 @@ func TestCanonicalAgreesWithParse(t *testing.T) {
 		}
 	}
 }
+
+// Counts may be of any text, so that a look-up of what is no emoji must not cost more.
+func TestCanonicalDoesNotAllocate(t *testing.T) {
+	for _, in := range append([]string{"❤", "❤\ufe0f\ufe0f"}, notEmoji...) {
+		if n := testing.AllocsPerRun(100, func() { emoji.Canonical(in) }); n != 0 {
+			t.Errorf("%q: %v allocations", in, n)
+		}
+	}
+}
+
+func BenchmarkCanonical(b *testing.B) {
+	for name, in := range map[string]string{"emoji": "🔥", "selector": "⚽\ufe0f", "text": "invented text 12345", "unknown": "🔥x"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				emoji.Canonical(in)
+			}
+		})
+	}
+}
