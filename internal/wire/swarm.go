@@ -82,12 +82,13 @@ func AddSpellings(counts []EmojiCount, canonical func(string) string) []EmojiCou
 }
 
 // addScaled returns a + b without the error of binary fractions: 70.1 and 29.9 are 100,
-// which is not rounded up to 101. The sum stays a number that JSON has.
+// which is not rounded up to 101. The sum is not less than a or b, and stays a number that
+// JSON has.
 func addScaled(a, b float64) float64 {
 	const digits = 1e6
 	sum := min(a+b, math.MaxFloat64)
 	if sum < 1e9 {
-		return math.Round(sum*digits) / digits
+		return max(math.Round(sum*digits)/digits, a, b)
 	}
 	return sum
 }

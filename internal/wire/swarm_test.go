@@ -70,6 +70,8 @@ func TestAddSpellings(t *testing.T) {
 		"three":                      {[]wire.EmojiCount{{"ab", 1, 0.1}, {"aB", 2, 0.2}, {"AB", 3, 0.3}}, []wire.EmojiCount{{"AB", 6, 0.6}}},
 		"few of each are shown each": {[]wire.EmojiCount{{"a", 5, 1}, {"A", 4, 1}}, []wire.EmojiCount{{"A", 9, 2}}},
 		"no count is too great":      {[]wire.EmojiCount{{"a", wire.MaxCount, 1e300}, {"A", 1, 1e300}}, []wire.EmojiCount{{"A", wire.MaxCount, 2e300}}},
+		"tiny ones are not lost":     {[]wire.EmojiCount{{"a", 1, 1e-7}, {"A", 1, 1e-7}}, []wire.EmojiCount{{"A", 2, 1e-7}}},
+		"nor is one of two":          {[]wire.EmojiCount{{"a", 0, 0}, {"A", 1, 1.0000004}}, []wire.EmojiCount{{"A", 1, 1.0000004}}},
 		"JSON has every sum":         {[]wire.EmojiCount{{"a", 1, math.MaxFloat64}, {"A", 1, math.MaxFloat64}}, []wire.EmojiCount{{"A", 2, math.MaxFloat64}}},
 	} {
 		for range 10 {
