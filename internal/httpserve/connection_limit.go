@@ -46,10 +46,11 @@ const paceKeys = 1 << 14
 //
 // A connection over the limit is accepted too, and answered with 503 and Retry-After. In
 // the system's queue its client would wait until its own timeout, and no load balancer
-// would learn that this server is full.
+// would learn that this server is full. A page's preflight is allowed, so that the page
+// may read the 503 to the request that follows.
 //
-// The 503 is sent once the request has begun to arrive, and the connection is closed once
-// the client had time to read the answer: a connection that is closed with unread bytes
+// The answer is sent once the request's header has arrived, or as much of it as fits into
+// 4 KiB or comes within a quarter of a second, and the connection is closed once the client had time to read the answer: a connection that is closed with unread bytes
 // is reset, and its answer lost. Such a refusal takes a goroutine and 4 KiB for up to a
 // second. So at most 64 run at the same time, and 64 more for addresses that are over
 // their share; further connections over a limit are closed without an answer. A

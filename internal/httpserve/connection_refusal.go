@@ -3,13 +3,17 @@ package httpserve
 import (
 	"bufio"
 	"bytes"
+	"io"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 )
 
-// The answer on a connection over the limit. CORS headers may stand between the two.
+// The answers on a connection over the limit. CORS headers may stand after the first line.
 const (
+	preflightStatus    = "HTTP/1.1 204 No Content\r\n"
+	preflightEnd       = "Connection: close\r\n\r\n"
 	tooManyStatus      = "HTTP/1.1 503 Service Unavailable\r\n"
 	tooManyConnections = "Content-Type: application/json\r\nContent-Length: 120\r\nRetry-After: 1\r\nConnection: close\r\n\r\n" +
 		`{"error":"this server has as many connections as it takes: try again after a second, or elsewhere","code":"overloaded"}` + "\n"
@@ -18,10 +22,11 @@ const (
 const (
 	maxRefusing       = 64                     // connections that are refused with an answer at the same time
 	refuseTimeout     = time.Second            // for a whole refusal
+	refusedHeadTime   = 250 * time.Millisecond // for the rest of a header that has begun to arrive
 	shareRefusalDelay = 500 * time.Millisecond // before an address that has its share is refused
 	maxLeaving        = 1024                   // connections that wait for that without an answer to come
 	maxRefusedRead    = 64 << 10               // bytes of a refused request that are read
-	refusedReadBuffer = 4 << 10                // bytes
+	refusedReadBuffer = 4 << 10                // bytes; of a longer header these are read
 )
 
 // refuse answers on a connection over a limit, if not too many are answered already, and
@@ -58,7 +63,8 @@ func (l *Connections) refuse(c net.Conn, why verdict) {
 // answer answers on a connection over a limit, at the soonest after a time, and closes it.
 func (l *Connections) answer(c net.Conn, wait time.Duration) {
 	defer func() { _ = c.Close() }()
-	_ = c.SetDeadline(time.Now().Add(wait + refuseTimeout))
+	end := time.Now().Add(wait + refuseTimeout)
+	_ = c.SetDeadline(end)
 	turn := time.NewTimer(wait)
 	defer turn.Stop()
 	select {
@@ -66,11 +72,11 @@ func (l *Connections) answer(c net.Conn, wait time.Duration) {
 	case <-l.ended:
 	}
 	b := make([]byte, refusedReadBuffer)
-	n, err := c.Read(b)
-	if err != nil {
+	head := readHead(c, b, end)
+	if len(head) == 0 {
 		return // the client has sent no request
 	}
-	if _, err := c.Write(l.tooMany(b[:n])); err != nil {
+	if _, err := c.Write(l.tooMany(head)); err != nil {
 		return
 	}
 	if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
@@ -85,16 +91,52 @@ func (l *Connections) answer(c net.Conn, wait time.Duration) {
 	}
 }
 
-// tooMany returns the answer to a request, of which the beginning is given.
-func (l *Connections) tooMany(request []byte) []byte {
+// readHead reads the header of a request into b: up to its end, or as much as fits into b
+// or comes in time. Reads after it may take until end.
+func readHead(c net.Conn, b []byte, end time.Time) []byte {
+	n, err := c.Read(b)
+	if rest := time.Now().Add(refusedHeadTime); rest.Before(end) {
+		_ = c.SetReadDeadline(rest)
+		defer func() { _ = c.SetReadDeadline(end) }()
+	}
+	for err == nil && n < len(b) && !bytes.Contains(b[:n], []byte("\r\n\r\n")) {
+		var more int
+		more, err = c.Read(b[n:])
+		n += more
+	}
+	return b[:n]
+}
+
+// tooMany returns the answer to a request, of which the beginning is given. Browsers want
+// a preflight to succeed, else a page may not read why its request is refused. So that is
+// allowed here, too.
+func (l *Connections) tooMany(head []byte) []byte {
 	out := bytes.NewBufferString(tooManyStatus)
-	if r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(request))); err == nil {
+	if r := requestOf(head); r != nil {
 		if origin := r.Header.Get("Origin"); l.limits.Origins.Invite(origin) {
 			h := http.Header{}
 			l.limits.Origins.letRead(h, origin)
+			if isPreflight(r) {
+				allowPreflight(h, r.Header.Values("Access-Control-Request-Headers"))
+				out = bytes.NewBufferString(preflightStatus)
+				_ = h.Write(out)
+				out.WriteString(preflightEnd)
+				return out.Bytes()
+			}
 			_ = h.Write(out)
 		}
 	}
 	out.WriteString(tooManyConnections)
 	return out.Bytes()
+}
+
+// requestOf returns the request that begins with head, with those lines of its header that
+// are there as a whole. It returns nil if that is no request.
+func requestOf(head []byte) *http.Request {
+	whole := head[:bytes.LastIndexByte(head, '\n')+1]
+	r, err := http.ReadRequest(bufio.NewReader(io.MultiReader(bytes.NewReader(whole), strings.NewReader("\r\n"))))
+	if err != nil {
+		return nil
+	}
+	return r
 }

@@ -93,13 +93,18 @@ func CORS(next http.Handler, o Origins) http.Handler {
 			return
 		}
 		o.letRead(h, origin)
-		if r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != "" {
+		if isPreflight(r) {
 			allowPreflight(h, r.Header.Values("Access-Control-Request-Headers"))
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isPreflight says whether a browser asks by a request whether it may send another one.
+func isPreflight(r *http.Request) bool {
+	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
 // maxRequestedHeaders is how many bytes the headers' names of a preflight may have.
