@@ -154,7 +154,7 @@ func (m *Merger) followClock(now int64) {
 
 // begin opens a window whose first record is r.
 func (m *Merger) begin(k key, bounds wire.Window, r stream.Record, now int64) *window {
-	w := &window{bounds: bounds, first: r.Offset, began: r.Time, counts: map[string]wire.EmojiCount{}}
+	w := &window{bounds: bounds, first: r.Offset, began: recordTime(r.Time, now), counts: map[string]wire.EmojiCount{}}
 	if before := m.open[key{bounds.Start, k.channel}]; before != nil && !before.complete {
 		m.pauses.add(w.began-before.began, now)
 	}

@@ -54,7 +54,10 @@ func TestMergerCommitsWhatIsClosedAndSent(t *testing.T) {
 	committed(t, m, 5, 6000, 5999)
 	sent(t, m, 9000, "8000 a 0:")
 	committed(t, m, 5, 6000, 5999)
-	sent(t, m, 9200, "8000 b 0:") // the last window of b was not called complete, so this swarm waits longer
+	sent(t, m, 11_000, "10000 main 0:")
+	committed(t, m, 5, 6000, 5999)
+	sent(t, m, 11_199)
+	sent(t, m, 11_200, "8000 b 0:") // the last window of b was not called complete, so this swarm waits longer
 	committed(t, m, 7, 6000, 6000)
 }
 

@@ -241,10 +241,10 @@ func TestMergerAllowsForALaggard(t *testing.T) {
 	sent(t, m, 14000)
 	read(t, m, 14000, count(4000, "main", "🔥", 1))
 	sent(t, m, 14300, "4000 main 1: 🔥1")
-	if at, ok := m.NextDue(0); !ok || at != 21000 {
-		t.Errorf("the next is due at %d, %v; want it after twice the 2 s between the windows, a window and a second", at, ok)
+	if at, ok := m.NextDue(0); !ok || at != 45000 {
+		t.Errorf("the next is due at %d, %v; want it after the least patience and a second", at, ok)
 	}
-	sent(t, m, 20999)
-	sent(t, m, 21000, "6000 main 0:")
+	sent(t, m, 44999)
+	sent(t, m, 45000, "6000 main 0:")
 	sent(t, m, 99999)
 }

@@ -58,7 +58,7 @@ func TestMainSendsToEveryCluster(t *testing.T) {
 		until(9000)
 		want := []string{
 			"at 2110: 2000 main 4", "at 2600: 2000 main 5", "at 2800: 2000 a 5",
-			"at 5000: 4000 main 0", "at 5500: 4000 a 0",
+			"at 5000: 4000 main 0", "at 7500: 4000 a 0",
 		}
 		for _, name := range []string{"demo.cluster_1", "demo.cluster_2"} {
 			if diff := cmp.Diff(want, swarms(t, all.get(name))); diff != "" {

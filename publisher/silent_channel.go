@@ -25,7 +25,8 @@ func (ch *channel) next() wire.Window {
 // once and then none for a while, and may be far behind the clock. So the clock does not
 // say whether the next window has no counts or is still to come. What says it is the
 // program's own rhythm: the wait begins when the channel's last window began to come in,
-// and lasts a window and twice the longest pause that the program has made lately.
+// and lasts a window and twice the longest pause that the program has made lately, but at
+// least leastPatience: a batch may take far longer than those before.
 func (m *Merger) emptyAt(ch *channel) int64 {
 	next := ch.next()
 	return max(next.End, ch.lastAt+m.pauses.patience(next.End-next.Start, m.horizon)) + m.emptyDelay
@@ -42,6 +43,9 @@ type pauses struct {
 // pausesKept is how long at least a pause is remembered, in ms.
 const pausesKept = int64(5 * time.Minute / time.Millisecond)
 
+// leastPatience is how long at least the next window may take, in ms.
+const leastPatience = int64(30 * time.Second / time.Millisecond)
+
 // add notes a pause that was over at now.
 func (p *pauses) add(pause, now int64) {
 	if age := now - p.since; age < 0 || age >= pausesKept {
@@ -50,13 +54,24 @@ func (p *pauses) add(pause, now int64) {
 	p.longest = max(p.longest, pause)
 }
 
-// patience returns how long the next window of the given length may take, in ms, at most
-// the horizon. Pauses shorter than half a window are those between windows that were
-// written at once. As long as only such are known, it returns the horizon.
+// patience returns how long the next window of the given length may take, in ms: at most
+// the horizon, but always two windows, since a program that writes each when it has ended
+// pauses for one. Pauses shorter than half a window are those between windows that were
+// written at once. As long as only such are known, it returns the most.
 func (p *pauses) patience(length, horizon int64) int64 {
-	longest := max(p.longest, p.longestBefore)
+	most := max(horizon, 2*length)
+	longest := min(max(p.longest, p.longestBefore), most)
 	if longest < length/2 {
-		return horizon
+		return most
 	}
-	return min(length+2*longest, horizon)
+	return min(max(length+2*longest, leastPatience), most)
+}
+
+// recordTime returns the time of a record that was read at now. Where another program's
+// record has none, or one ahead of the clock, it is now.
+func recordTime(t, now int64) int64 {
+	if !wire.IsTime(t) {
+		return now
+	}
+	return min(t, now)
 }

@@ -1,12 +1,16 @@
 package publisher_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/publisher"
 )
 
@@ -85,8 +89,12 @@ func TestNoSilenceBetweenBatches(t *testing.T) {
 		"every 10 s":         {10_000},
 		"every 30 s":         {30_000},
 		"in turn 5 and 10 s": {5000, 10_000},
-		"at last a slow one": {5000, 5000, 5000, 5000, 5000, 9500},
+		"a slow one":         {2000, 2000, 2000, 2000, 2000, 2000, 9000},
+		"a very slow one":    {2000, 2000, 2000, 2000, 2000, 2000, 2000, 2000, 25_000},
 	} {
+		// A window and twice the longest pause, or else the least patience; then the delay
+		// of an empty swarm. A batch takes up to a second longer than planned here.
+		silentAfter := max(2000+2*(slices.Max(pauses)+1000), 30_000) + 1000
 		for seed := range uint64(4) {
 			t.Run(fmt.Sprintf("%s, seed %d", name, seed), func(t *testing.T) {
 				j := &sparkJob{t: t, rng: rand.New(rand.NewPCG(seed, 1)), merger: newMerger(t, publisher.Config{}), windows: 45, now: crowdBegins + int64(seed*100), silent: map[string]int64{}}
@@ -108,8 +116,8 @@ func TestNoSilenceBetweenBatches(t *testing.T) {
 				j.wait(120_000)
 				for _, channel := range []string{"main", "a"} {
 					at, ok := j.silent[channel]
-					if !ok || at-ended > 2*31_000+3000 {
-						t.Errorf("%s is called silent %d ms after the last pause: %v", channel, at-ended, ok)
+					if !ok || at-ended > silentAfter {
+						t.Errorf("%s is called silent %d ms after the last pause, want %d at most: %v", channel, at-ended, silentAfter, ok)
 					}
 				}
 			})
@@ -153,8 +161,57 @@ func TestMergerForgetsPauses(t *testing.T) {
 	for at := int64(200_000); at <= 1_000_000; at += 2000 {
 		write(m, at, at-20_000)
 	}
-	if at := silentAfter(m); at != 1_000_000+4000+2000+1000 {
-		t.Errorf("called silent at %d, want twice 2 s, a window and a second after the last window", at)
+	if at := silentAfter(m); at != 1_000_000+30_000+1000 {
+		t.Errorf("called silent at %d, want the least patience and a second after the last window", at)
+	}
+}
+
+// A program that writes each long window some time after its end has pauses longer than
+// the horizon.
+func TestNoSilenceBetweenLongWindows(t *testing.T) {
+	for _, length := range []time.Duration{30 * time.Second, 90 * time.Second, 5 * time.Minute, time.Hour} {
+		m, ms := newMerger(t, publisher.Config{}), length.Milliseconds()
+		for i := int64(1); i <= 6; i++ {
+			value, err := json.Marshal(wire.Count{Window: wire.Window{Start: (i - 1) * ms, End: i * ms}, Emoji: "🔥", Count: 1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			written := i*ms + 20_000
+			if at, ok := m.NextDue(0); ok && at < written {
+				t.Errorf("windows of %v: called silent at %d, and the next window is written at %d", length, at, written)
+			}
+			read(t, m, written, stream.Record{Value: value})
+			confirm(m, written+300)
+		}
+		if at, _ := m.NextDue(0); at > 6*ms+20_000+max(120_000, 2*ms)+1000 {
+			t.Errorf("windows of %v: called silent at %d, long after the last one", length, at)
+		}
+	}
+}
+
+// The time of another program's record may be any. It says nothing of pauses where it
+// cannot be, and else makes the patience no longer than the horizon.
+func TestNoSilenceAfterForeignTimes(t *testing.T) {
+	const began = int64(1_000_000_000)
+	for name, tt := range map[string]struct{ time, silentAt int64 }{
+		"before all times": {-6_900_000_000_000_000_000, began + 46_000 + 31_000},
+		"after all times":  {math.MaxInt64, began + 46_000 + 31_000},
+		"none":             {-1, began + 46_000 + 31_000},
+		"an hour ahead":    {began + 3_600_000, began + 46_000 + 31_000},
+		"long ago":         {1, began + 46_000 + 121_000},
+	} {
+		m := newMerger(t, publisher.Config{})
+		for i := range int64(5) {
+			at, r := began+34_000+3000*i, count(began+20_000+2000*i, "main", "🔥", 1)
+			if i == 2 {
+				r.Time = tt.time
+			}
+			read(t, m, at, r)
+			confirm(m, at+300)
+		}
+		if at, _ := m.NextDue(0); at != tt.silentAt {
+			t.Errorf("%s: called silent at %d, want at %d", name, at, tt.silentAt)
+		}
 	}
 }
 

@@ -512,6 +512,18 @@ func mutants() []mutant {
 			patch: patch{"publisher.Merger.emptyAt", "$m.pauses.patience($length, $horizon)", "$length"},
 		},
 		{
+			rule: "a slow batch of another program is no silence", by: "./publisher -run Batches",
+			patch: patch{"publisher.pauses.patience", "max($pauses, leastPatience)", "$pauses"},
+		},
+		{
+			rule: "long windows of another program are waited for", by: "./publisher -run LongWindows",
+			patch: patch{"publisher.pauses.patience", "max($horizon, 2*$length)", "$horizon"},
+		},
+		{
+			rule: "pauses are told by times that can be", by: "./publisher -run ForeignTimes",
+			patch: patch{"publisher.Merger.begin", "recordTime($r.Time, $now)", "$r.Time"},
+		},
+		{
 			rule: "the windows of our reducers tell nothing of the pauses of another program", by: "./publisher -run Silences",
 			patch: patch{"publisher.Merger.begin", "!$before.complete", "true"},
 		},
