@@ -6,27 +6,28 @@ import (
 )
 
 // RefuseUTF16 refuses a JSON text that is encoded as UTF-16 or UTF-32, with a byte order
-// mark or without. It returns nil for any other text.
-func RefuseUTF16(text []byte) *Refusal {
+// mark or without. It returns nil for any other text. The refusal calls it by the part
+// of a request that it is, such as body.
+func RefuseUTF16(part string, text []byte) *Refusal {
 	if name := utf16Or32(text); name != "" {
-		return notUTF8(name)
+		return notUTF8(part, name)
 	}
 	return nil
 }
 
 // RefuseOtherThanUTF8 refuses a JSON text that is not UTF-8. It returns nil if it is.
-func RefuseOtherThanUTF8(text []byte) *Refusal {
-	if refusal := RefuseUTF16(text); refusal != nil {
+func RefuseOtherThanUTF8(part string, text []byte) *Refusal {
+	if refusal := RefuseUTF16(part, text); refusal != nil {
 		return refusal
 	}
 	if !utf8.Valid(text) {
-		return notUTF8("not valid UTF-8")
+		return notUTF8(part, "not valid UTF-8")
 	}
 	return nil
 }
 
-func notUTF8(what string) *Refusal {
-	return Refusalf(http.StatusBadRequest, "invalid_utf8", "the body is %s: encode the JSON text as UTF-8", what)
+func notUTF8(part, what string) *Refusal {
+	return Refusalf(http.StatusBadRequest, "invalid_utf8", "the %s is %s: encode the JSON text as UTF-8", part, what)
 }
 
 // utf16Or32 returns the name of a text's encoding if it is UTF-16 or UTF-32, else "". A

@@ -34,11 +34,11 @@ func TestOtherEncodingsAreNamed(t *testing.T) {
 			for bits, name := range map[int]string{16: "UTF-16", 32: "UTF-32"} {
 				for _, marked := range []bool{true, false} {
 					b := in(order, bits, marked, text)
-					refusal := httpserve.RefuseOtherThanUTF8(b)
+					refusal := httpserve.RefuseOtherThanUTF8("body", b)
 					if refusal == nil || refusal.Status != http.StatusBadRequest || refusal.Code != "invalid_utf8" || refusal.Message != "the body is "+name+": encode the JSON text as UTF-8" {
 						t.Errorf("%q as %s, %v, marked %v: %+v", text, name, order, marked, refusal)
 					}
-					if alone := httpserve.RefuseUTF16(b); alone == nil || *alone != *refusal {
+					if alone := httpserve.RefuseUTF16("body", b); alone == nil || *alone != *refusal {
 						t.Errorf("%q as %s, %v, marked %v: %+v", text, name, order, marked, alone)
 					}
 				}
@@ -49,10 +49,10 @@ func TestOtherEncodingsAreNamed(t *testing.T) {
 		"": true, "4": true, "{}": true, `{"a":"\u0000"}`: true, "\uFEFF{}": true, "ÿþ": true, "\x00\x00": true, "\x00\x00\x00\x00{": true,
 		"\xff": false, "{\xff}": false, "M\xfcnchen": false, strings.Repeat("a", 100) + "\xfe": false,
 	} {
-		if refusal := httpserve.RefuseUTF16([]byte(text)); refusal != nil {
+		if refusal := httpserve.RefuseUTF16("body", []byte(text)); refusal != nil {
 			t.Errorf("%q: %+v", text, refusal)
 		}
-		refusal := httpserve.RefuseOtherThanUTF8([]byte(text))
+		refusal := httpserve.RefuseOtherThanUTF8("body", []byte(text))
 		if (refusal == nil) != valid || !valid && !strings.Contains(refusal.Message, "not valid UTF-8") {
 			t.Errorf("%q: %+v", text, refusal)
 		}

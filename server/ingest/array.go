@@ -22,7 +22,7 @@ const chargedBytes = 100
 
 // array takes in a body that is a JSON array of reactions.
 func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from client) *httpserve.Refusal {
-	bulk := bulk{handler: h, from: from, turn: h.turns.of(from.address)}
+	bulk := bulk{handler: h, part: arrayItem, from: from, turn: h.turns.of(from.address)}
 	defer bulk.turn.end()
 	bulk.turn.begin()
 	all, refusal := split(b.body)
@@ -45,12 +45,12 @@ func (h *Handler) array(w http.ResponseWriter, r *http.Request, b *buffers, from
 // split returns the items of a JSON array as parts of b. If it refuses the array, the
 // items are those that it has found until then.
 func split(b []byte) (items [][]byte, refusal *httpserve.Refusal) {
-	if refusal := httpserve.RefuseOtherThanUTF8(b); refusal != nil {
+	if refusal := httpserve.RefuseOtherThanUTF8(string(wholeBody), b); refusal != nil {
 		return nil, refusal
 	}
 	if !json.Valid(b) {
 		var whole json.RawMessage
-		return nil, badJSON(b, json.Unmarshal(b, &whole))
+		return nil, badJSON(wholeBody, b, json.Unmarshal(b, &whole))
 	}
 	depth, start := 0, 0
 	for i := 0; i < len(b); i++ {

@@ -18,33 +18,34 @@ import (
 // often sent by curl -d, which leaves line breaks out.
 const oneALine = "send one reaction a line (curl keeps line breaks with --data-binary, and not with -d)"
 
-// badJSON returns the refusal of a body that could not be decoded. It says why.
-func badJSON(b []byte, err error) *httpserve.Refusal {
+// badJSON returns the refusal of a part of a request that could not be decoded. It says
+// why.
+func badJSON(p part, b []byte, err error) *httpserve.Refusal {
 	if typ, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return badType(typ)
+		return badType(p, typ)
 	}
-	if refusal := httpserve.RefuseUTF16(b); refusal != nil {
+	if refusal := httpserve.RefuseUTF16(string(p), b); refusal != nil {
 		return refusal
 	}
 	syntax, ok := errors.AsType[*json.SyntaxError](err)
 	if !ok {
-		return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "the body is not JSON: %v", err)
+		return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "the %s is not JSON: %v", p, err)
 	}
 	at := min(max(0, int(syntax.Offset)-1), len(b)) // the offset is that after the wrong character
 	said := complaint(syntax, b[at:])
-	message := fmt.Sprintf("the body is not JSON: %s, at byte %d of %d", said, syntax.Offset, len(b))
-	if advice := adviceFor(b, at, said); advice != "" {
+	message := fmt.Sprintf("the %s is not JSON: %s, at byte %d of %d", p, said, syntax.Offset, len(b))
+	if advice := adviceFor(p, b, at, said); advice != "" {
 		message += ": " + advice
 	}
 	return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "%s", message)
 }
 
 // badType returns the refusal of a field, or of the whole, that is of another type.
-func badType(typ *json.UnmarshalTypeError) *httpserve.Refusal {
+func badType(p part, typ *json.UnmarshalTypeError) *httpserve.Refusal {
 	want := "a string"
 	switch typ.Field {
 	case "":
-		return notAnObject(typ.Value)
+		return notAnObject(p, typ.Value)
 	case "user_id", "timestamp":
 		want = "a string or a number"
 	case "count":
@@ -68,9 +69,9 @@ func complaint(syntax *json.SyntaxError, rest []byte) string {
 	return "invalid character " + quote.Text(string(rest[:size]), size) + " " + after
 }
 
-// adviceFor returns what to do about a body that is not JSON from index at on, "" if
+// adviceFor returns what to do about a part of a request that is not JSON from index at on, "" if
 // there is nothing special to say. said is what is wrong there.
-func adviceFor(b []byte, at int, said string) string {
+func adviceFor(p part, b []byte, at int, said string) string {
 	const object = `objects like {"user_id":"ann","emoji_type":"🔥"}`
 	begin, rest := bytes.TrimSpace(b[:min(len(b), 200)]), b[at:]
 	if len(begin) == 0 || len(rest) == 0 {
@@ -78,6 +79,9 @@ func adviceFor(b []byte, at int, said string) string {
 	}
 	switch first, _ := utf8.DecodeRune(rest); {
 	case strings.HasSuffix(said, "after top-level value") && (first == '{' || first == '['):
+		if p == oneLine {
+			return oneALine
+		}
 		return "several reactions are sent as an array, or as application/x-ndjson to /v1/reactions: " + oneALine
 	case first == '\'' || begin[0] == '\'', unicode.IsLetter(first) && strings.HasSuffix(said, "object key string"):
 		return "names and strings stand in double quotes, as Python's json.dumps writes them; some shells take these away"

@@ -14,7 +14,7 @@ func Parse(body string, general bool) (r wire.Reaction, count int, refusal strin
 	if general {
 		judge = parseAny
 	}
-	got, refused := judge([]byte(body))
+	got, refused := judge(wholeBody, []byte(body))
 	if refused != nil {
 		return wire.Reaction{}, 0, refused.Code + ": " + refused.Message
 	}

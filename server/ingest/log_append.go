@@ -55,6 +55,7 @@ func (b *batch) reset() {
 // are refused as not written.
 type bulk struct {
 	handler    *Handler
+	part       part // what each of its reactions is of the request
 	from       client
 	turn       turn
 	record     func(number int, acceptedAt int64, refusal *httpserve.Refusal)
@@ -79,7 +80,7 @@ func (b *bulk) add(ctx context.Context, number int, json []byte) {
 	}
 	from := b.from
 	from.paid = 1
-	one, refusal := b.handler.admit(json, from)
+	one, refusal := b.handler.admit(b.part, json, from)
 	if refusal == nil && b.logFailure != nil {
 		refusal = &httpserve.Refusal{
 			Status: http.StatusServiceUnavailable, Code: "not_written", RetryAfter: time.Second,

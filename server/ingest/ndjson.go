@@ -32,7 +32,7 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 	defer context.AfterFunc(open, func() { limitUnreadBody(w) })()
 
 	answer := linesAnswer{Errors: []lineError{}}
-	bulk := bulk{handler: h, from: from, record: answer.record, turn: h.turns.of(from.address)}
+	bulk := bulk{handler: h, part: oneLine, from: from, record: answer.record, turn: h.turns.of(from.address)}
 	defer bulk.turn.end()
 	var broken *httpserve.Refusal
 	body := &idleTimeoutReader{body: r.Body, w: w, timeout: h.inFlight.StreamIdleTimeout, open: open, lineCame: true}
@@ -49,7 +49,7 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 			body.lineCame = true
 		}
 		if line == 1 {
-			if broken = httpserve.RefuseUTF16(b); broken != nil {
+			if broken = httpserve.RefuseUTF16(string(wholeBody), b); broken != nil {
 				break
 			}
 		}

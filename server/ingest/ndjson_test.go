@@ -97,8 +97,30 @@ func TestLinesThatRunTogether(t *testing.T) {
 	for name, body := range map[string]string{"a few": strings.Repeat(fire, 3), "many": strings.Repeat(fire, 500), "very many": strings.Repeat(fire, 5000), "ends of lines as on an old Mac": fire + "\r" + fire} {
 		got := post(routes(&memory{t: t}, ingest.Config{}), "/v1/reactions", asLines, body)
 		o := outcomesIn(t, got)
-		if got.Code != http.StatusUnprocessableEntity || len(o.Errors) != 1 || !strings.Contains(o.Errors[0].Error, "curl keeps line breaks with --data-binary") {
+		want := fmt.Sprintf("the line is not JSON: invalid character '{' after top-level value, at byte %d of %d: send one reaction a line (curl keeps line breaks with --data-binary, and not with -d)", strings.Index(body[1:], "{")+2, len(body))
+		if len(body) > 16<<10 {
+			want = "the line has more than 16384 bytes: send one reaction a line (curl keeps line breaks with --data-binary"
+		}
+		if got.Code != http.StatusUnprocessableEntity || len(o.Errors) != 1 || !strings.HasPrefix(o.Errors[0].Error, want) {
 			t.Errorf("%s: answered %d %s", name, got.Code, got.Body)
+		}
+	}
+}
+
+// A refusal says what is wrong: the body, an item or a line.
+func TestRefusalsNameThePart(t *testing.T) {
+	for _, tt := range []struct{ contentType, body, says string }{
+		{asJSON, `"🔥"`, "the body is a JSON string"},
+		{asJSON, "[]]", "the body is not JSON"},
+		{asJSON, "[1]", "the item is a JSON number"},
+		{asJSON, "[[]]", `the item is a JSON array: send an object like {\"user_id\":\"ann\",\"emoji_type\":\"🔥\"}"`},
+		{asLines, "1", "the line is a JSON number"},
+		{asLines, "[]", `the line is a JSON array: send an object like {\"user_id\":\"ann\",\"emoji_type\":\"🔥\"}; an array goes to /v1/reactions as application/json`},
+		{asLines, "{", "the line is not JSON"},
+		{asLines, fire + "\n\xff", "the line is not valid UTF-8"},
+	} {
+		if got := post(routes(&memory{t: t}, ingest.Config{}), "/v1/reactions", tt.contentType, tt.body).Body.String(); !strings.Contains(got, tt.says) {
+			t.Errorf("%s of %q: answered %s, want %s", tt.contentType, tt.body, got, tt.says)
 		}
 	}
 }

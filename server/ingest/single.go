@@ -9,7 +9,7 @@ import (
 
 // single takes in a body that is one reaction.
 func (h *Handler) single(w http.ResponseWriter, r *http.Request, b *buffers, from client) *httpserve.Refusal {
-	one, refusal := h.admit(b.body, from)
+	one, refusal := h.admit(wholeBody, b.body, from)
 	if refusal != nil {
 		return refusal
 	}

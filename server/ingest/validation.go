@@ -31,11 +31,21 @@ type reactionBody struct {
 	Count     *int       `json:"count"`
 }
 
-// parse reads one reaction. The refusal says which field is wrong and what is
+// part is the part of a request that holds one reaction, as refusals call it.
+type part string
+
+// The parts.
+const (
+	wholeBody part = "body"
+	arrayItem part = "item"
+	oneLine   part = "line"
+)
+
+// parse reads one reaction from a part. The refusal says which field is wrong and what is
 // allowed. A missing timestamp is left empty.
-func parse(b []byte) (reaction, *httpserve.Refusal) {
+func parse(p part, b []byte) (reaction, *httpserve.Refusal) {
 	if !utf8.Valid(b) {
-		return reaction{}, httpserve.RefuseOtherThanUTF8(b)
+		return reaction{}, httpserve.RefuseOtherThanUTF8(string(p), b)
 	}
 	if f, ok := wire.ScanFlatReaction(b); ok && f.UserID.Exists() && f.Emoji.Exists() {
 		text := string(b)
@@ -45,21 +55,21 @@ func parse(b []byte) (reaction, *httpserve.Refusal) {
 		}
 		return out, out.normalize(f.Emoji.InString(text))
 	}
-	return parseAny(b)
+	return parseAny(p, b)
 }
 
 // parseAny reads one reaction with encoding/json, however it is written.
-func parseAny(b []byte) (reaction, *httpserve.Refusal) {
+func parseAny(p part, b []byte) (reaction, *httpserve.Refusal) {
 	if len(bytes.TrimSpace(b)) == 0 {
-		return reaction{}, httpserve.Refusalf(http.StatusBadRequest, "empty_body", `the body is empty: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`)
+		return reaction{}, httpserve.Refusalf(http.StatusBadRequest, "empty_body", `the %s is empty: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`, p)
 	}
 	var in *reactionBody
 	if err := json.Unmarshal(b, &in); err != nil {
-		return reaction{}, badJSON(b, err)
+		return reaction{}, badJSON(p, b, err)
 	}
 	switch {
 	case in == nil:
-		return reaction{}, notAnObject("null")
+		return reaction{}, notAnObject(p, "null")
 	case in.UserID == nil:
 		return reaction{}, missing("user_id")
 	case in.EmojiType == nil:
@@ -107,18 +117,18 @@ func missing(field string) *httpserve.Refusal {
 	return httpserve.Refusalf(http.StatusBadRequest, "missing_field", `the field %s is missing: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`, field)
 }
 
-func notAnObject(kind string) *httpserve.Refusal {
+func notAnObject(p part, kind string) *httpserve.Refusal {
 	arrays := ""
-	if kind == "array" {
+	if kind == "array" && p != arrayItem {
 		arrays = "; an array goes to /v1/reactions as application/json"
 	}
-	return httpserve.Refusalf(http.StatusBadRequest, "not_an_object", `the body is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}%s`, kind, arrays)
+	return httpserve.Refusalf(http.StatusBadRequest, "not_an_object", `the %s is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}%s`, p, kind, arrays)
 }
 
-// admit reads a reaction from JSON, and refuses it if this server does not take it now:
+// admit reads a reaction from JSON, which is a part of a request, and refuses it if this server does not take it now:
 // because of its emoji, its channel, or the quotas of its user and of its address.
-func (h *Handler) admit(json []byte, from client) (reaction, *httpserve.Refusal) {
-	one, refusal := parse(json)
+func (h *Handler) admit(p part, json []byte, from client) (reaction, *httpserve.Refusal) {
+	one, refusal := parse(p, json)
 	if refusal != nil {
 		return one, refusal
 	}

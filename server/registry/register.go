@@ -108,7 +108,7 @@ func decode(w http.ResponseWriter, r *http.Request, v any, example string) *http
 		return httpserve.Refusalf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
 	}
 	b = wire.WithoutMark(b)
-	if refusal := httpserve.RefuseOtherThanUTF8(b); refusal != nil {
+	if refusal := httpserve.RefuseOtherThanUTF8("body", b); refusal != nil {
 		return refusal
 	}
 	if len(b) > 0 && json.Unmarshal(b, v) != nil {
