@@ -54,14 +54,13 @@ var ErrNotReaction = errors.New("not a reaction")
 
 // DecodeCountedFields decodes the counted fields of a record value of emoji-topic.
 // For the form that AppendReaction writes it allocates nothing. It also accepts any
-// other JSON with the same meaning (other order or spacing, escapes, more fields, a byte
-// order mark).
+// other JSON with the same meaning (other order or spacing, escapes, more fields), but no
+// byte order mark before it: such records were never counted.
 //
 // It does not check whether the emoji is known, since the writer of the record has
 // already acknowledged it. It only checks that it has 1 to 64 bytes of UTF-8 without
 // control characters. Errors wrap ErrNotReaction.
 func DecodeCountedFields(value []byte) (f CountedFields, err error) {
-	value = WithoutMark(value)
 	if r, ok := ScanFlatReaction(value); ok {
 		f.Emoji, f.Channel = r.Emoji.In(value), r.Channel.In(value)
 	} else {
@@ -109,7 +108,6 @@ type ReactionFields struct {
 // DecodeCountedFields does. A user id or timestamp that is not a string is returned as
 // its JSON text: another program may write numbers.
 func DecodeReactionFields(value []byte) (t ReactionFields, err error) {
-	value = WithoutMark(value)
 	if r, ok := ScanFlatReaction(value); ok {
 		t = ReactionFields{CountedFields{r.Emoji.In(value), r.Channel.In(value)}, r.UserID.In(value), r.Timestamp.In(value)}
 	} else {
