@@ -24,6 +24,8 @@ type audience struct {
 	eventCache *eventCache
 	sink       eventSink
 	timeout    time.Duration
+	silence    time.Duration     // how long a stream may send nothing, not even a comment
+	lastSent   func() time.Time  // when the last request was sent
 	onFailure  func(kind string) // called with the kind of error of each connection that failed
 	onDeparted func(l *listener) // called with each listener that has left
 
@@ -57,7 +59,7 @@ const (
 
 func newAudience(s streamSource, cache *eventCache, sink eventSink, seed uint64) *audience {
 	return &audience{
-		source: s, eventCache: cache, sink: sink, timeout: 10 * time.Second,
+		source: s, eventCache: cache, sink: sink, timeout: 10 * time.Second, silence: 30 * time.Second, lastSent: time.Now,
 		onFailure: func(string) {}, onDeparted: func(*listener) {},
 		queue:     make(chan *listener, queueSize),
 		buffers:   sync.Pool{New: func() any { b := make([]byte, 0, readBufferSize); return &b }},

@@ -52,6 +52,9 @@ type Config struct {
 	// BalanceTimeout is how long a run waits, after its last request, until what was
 	// acknowledged has been shown; default 15 s.
 	BalanceTimeout time.Duration
+	// Silence is how long a stream may send nothing, not even a comment, while requests
+	// are sent; then a listener leaves it and comes back. Default 30 s.
+	Silence time.Duration
 	// StartAt is when sending begins, so that several generators can begin together.
 	// Zero, or a time that has passed, means at once.
 	StartAt time.Time
@@ -89,6 +92,7 @@ func (c Config) withDefaults() Config {
 	c.Seed = cmp.Or(c.Seed, 1)
 	c.Duration = cmp.Or(c.Duration, 10*time.Second)
 	c.Timeout = cmp.Or(c.Timeout, 10*time.Second)
+	c.Silence = cmp.Or(c.Silence, 30*time.Second)
 	c.BalanceTimeout = cmp.Or(c.BalanceTimeout, 15*time.Second)
 	if c.Observe == nil {
 		c.Observe = func(Snapshot) {}
@@ -140,6 +144,7 @@ func (c Config) Check() error {
 	length("duration", c.Duration)
 	length("timeout", c.Timeout)
 	length("drain", c.Drain)
+	length("silence", c.Silence)
 	length("patience", c.BalanceTimeout)
 	number("connections", float64(c.Connections), 1, 100_000)
 	number("batch", float64(c.Batch), 1, 10_000)

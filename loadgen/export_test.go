@@ -74,10 +74,11 @@ func ReadStream(conn net.Conn) (events []ReadEvent, lastID string, retry time.Du
 		sink:       c,
 		eventCache: newEventCache(func(e *event, name string, data []byte) { c.decoded[e] = ReadEvent{name, string(data)} }),
 		buffers:    sync.Pool{New: func() any { return new([]byte) }},
+		silence:    time.Minute, lastSent: time.Now,
 	}
 	l := &listener{conn: conn, retry: defaultRetry}
 	at := &streamAddress{endpoint: &endpoint{url: &url.URL{Host: "emo"}}, path: "/"}
-	if _, err := l.requestStream(conn, at, time.Now().Add(readTimeout)); err != nil {
+	if _, err := l.requestStream(conn, at, time.Now().Add(time.Minute)); err != nil {
 		return nil, "", 0, err
 	}
 	if err := l.listen(a); !errors.Is(err, errClosed) {

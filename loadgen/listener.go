@@ -2,9 +2,11 @@ package loadgen
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -48,9 +50,6 @@ type eventSink interface {
 	received(v *listenerView, e *event, at time.Time)
 }
 
-// readTimeout is how long a stream may send nothing, not even a keep-alive.
-const readTimeout = 30 * time.Second
-
 // Sizes in bytes.
 const (
 	maxFrame       = 1 << 20  // greatest size of one event
@@ -89,21 +88,21 @@ func (l *listener) requestStream(conn net.Conn, at *streamAddress, deadline time
 // listen reads events until the connection ends, and returns why it ended.
 func (l *listener) listen(a *audience) error {
 	early := l.early
-	l.early = nil
+	l.early, l.deadline = nil, time.Time{} // that of the request
 	if err := l.readMore(a, early, false, time.Now()); err != nil {
 		return err
 	}
 	for {
 		now := time.Now()
-		if l.deadline.Sub(now) < readTimeout*2/3 { // not before every read, because setting it costs a timer
-			l.deadline = now.Add(readTimeout)
+		if l.deadline.Sub(now) < a.silence*2/3 { // not before every read, because setting it costs a timer
+			l.deadline = now.Add(a.silence)
 			_ = l.conn.SetReadDeadline(l.deadline) // if it fails, the read fails too
 		}
 		n, err := l.conn.Read(l.wakeBuffer[:])
 		if n > 0 {
 			err = l.readMore(a, l.wakeBuffer[:n], n == len(l.wakeBuffer), time.Now())
 		}
-		if err != nil {
+		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && a.lastSent().Before(now)) { // where nothing was sent, a stream may be silent
 			return closedError(err)
 		}
 	}

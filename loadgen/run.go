@@ -74,7 +74,7 @@ func (r *run) prepare() {
 	r.wanted = max(1, r.cfg.Listeners)
 	r.audience = newAudience(*r.target.source, r.target.eventCache, r.target.sink, r.cfg.Seed)
 	r.audience.onFailure = r.stats.addError
-	r.audience.timeout = r.cfg.Timeout
+	r.audience.timeout, r.audience.silence, r.audience.lastSent = r.cfg.Timeout, r.cfg.Silence, r.stats.lastSent
 	r.audience.onDeparted = func(l *listener) { r.audience.addMissing(r.missing(l, time.Now().Add(-deliveryAllowance))) }
 }
 

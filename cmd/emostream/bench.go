@@ -72,6 +72,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	fl.IntVar(&f.Listeners, "listeners", 1, "clients that listen")
 	fl.IntVar(&f.Stalled, "stalled", 0, "clients that connect and never read, on top")
 	fl.Float64Var(&f.Churn, "churn", 0, "listeners that leave and are replaced, a second")
+	fl.DurationVar(&f.Silence, "silence", 30*time.Second, "how long a stream may send nothing while something is sent, before its listener leaves it")
 	fl.DurationVar(&f.BalanceTimeout, "patience", 15*time.Second, "how long the books may take to balance after the last request")
 	fl.StringVar(&f.startAt, "start-at", "", "when to begin sending (RFC 3339), so that several generators begin together")
 	fl.StringVar(&f.publish.PostURL, "post-url", "", "publish here instead: any service that takes events in over HTTP")
