@@ -22,7 +22,8 @@ listeners, users, seed and channel; what else differs is refused, and so are run
 that did not overlap. Start them together with --start-at.
 
 Thresholds of the runs are held against the whole, with the exit codes of bench: 3
-when one is missed or a run is INVALID, 4 when something was lost or doubled.`,
+when one is missed, a run is INVALID or nothing was accepted, 4 when something was
+lost or doubled.`,
 		Example: `  emostream bench merge one.json two.json
   emostream bench merge one.json two.json three.json --out all.json`,
 		Args: cobra.MinimumNArgs(2),

@@ -31,6 +31,9 @@ func TestBenchExit(t *testing.T) {
 		},
 		"an invalid run":                 {report.Report{Invalid: true, Thresholds: missed[1:]}, exitMissed, "missed: a valid run (the generator could not keep up; --allow-invalid"},
 		"an invalid run that may be one": {report.Report{Invalid: true, Notes: []string{"allowed"}}, exitOK, ""},
+		"nothing was accepted":           {report.Report{Sent: 9, Thresholds: missed[1:]}, exitMissed, "missed: anything accepted (nothing was measured)"},
+		"nothing could be sent":          {report.Report{Unsent: 9}, exitMissed, "missed: anything accepted"},
+		"something was accepted":         {report.Report{Sent: 9, Accepted: 1}, exitOK, ""},
 		"interrupted":                    {report.Report{Interrupted: true, Thresholds: missed}, exitInterrupted, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

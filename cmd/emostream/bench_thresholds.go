@@ -45,6 +45,9 @@ func (f *validityFlag) exit(r report.Report) error {
 			missed = append(missed, t.Condition)
 		}
 	}
+	if r.Sent+r.Unsent > 0 && r.Accepted == 0 && len(r.Search) == 0 {
+		missed = append(missed, "anything accepted (nothing was measured)")
+	}
 	if r.Invalid && !f.allowInvalid && len(r.Search) == 0 {
 		missed = append(missed, "a valid run (the generator could not keep up; --allow-invalid passes over that)")
 	}
