@@ -59,6 +59,14 @@ func (w *Window) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// ParseMoment returns the time, in ms since the Unix epoch, that other programs write as
+// a JSON value or as text; moment has its forms.
+func ParseMoment(text []byte) (int64, error) {
+	var m moment
+	err := m.UnmarshalJSON(text)
+	return int64(m), err
+}
+
 // moment is a time in ms since the Unix epoch, as other programs write it in JSON:
 //
 //   - RFC 3339 with any UTC offset and any precision. What is finer than milliseconds is

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"time"
 
 	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
@@ -125,16 +124,15 @@ func parseLine(line []byte, last int64) (Reaction, error) {
 // timestamp, else last, the time of the line before.
 func (w *written) at(timestamp string, last int64) (int64, error) {
 	if len(w.Time) > 0 && string(w.Time) != "null" {
-		var t time.Time
-		if err := json.Unmarshal(w.Time, &t); err != nil {
+		at, err := wire.ParseMoment(w.Time)
+		if err != nil {
 			return 0, fmt.Errorf("its time is %.40s: want one like %q", w.Time, wire.TimeFormat)
 		}
-		return t.UnixMilli(), nil
+		return at, nil
 	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05"} { // the second is what Python writes
-		if t, err := time.Parse(layout, timestamp); err == nil {
-			return t.UnixMilli(), nil
-		}
+	const year1973 = 1e11 // numbers that count something else than time are below
+	if at, err := wire.ParseMoment([]byte(timestamp)); err == nil && at >= year1973 {
+		return at, nil
 	}
 	return last, nil
 }
