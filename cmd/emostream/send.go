@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -107,8 +108,8 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 }
 
 // readWords yields the words of in, which are separated by white space, until in or ctx
-// ends. It yields each as soon as it is read. A byte order mark before them is no part
-// of the first.
+// ends. It yields each as soon as it is read. A byte order mark before one is no part of
+// it: files that are joined have one in front of each.
 func readWords(ctx context.Context, in io.Reader) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		out := untilDone(ctx, in)
@@ -116,7 +117,8 @@ func readWords(ctx context.Context, in io.Reader) iter.Seq2[string, error] {
 		s := bufio.NewScanner(text.SkipMark(out))
 		s.Split(bufio.ScanWords)
 		for s.Scan() {
-			if !yield(s.Text(), nil) {
+			word := strings.TrimPrefix(s.Text(), text.ByteOrderMark)
+			if word != "" && !yield(word, nil) {
 				return
 			}
 		}

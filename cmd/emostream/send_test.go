@@ -10,10 +10,11 @@ import (
 // first, and UTF-16 is refused by that name.
 func TestReadWords(t *testing.T) {
 	for in, want := range map[string]string{
-		"🔥 :tada:\r\n\t💖":          "[🔥 :tada: 💖]",
-		"\ufeff🔥\r\n🎉\r\n":         "[🔥 🎉]",
-		"\ufeff":                   "[]",
-		"\xff\xfe=\xd8%\xdd\r\x00": "[read stdin: it is UTF-16, and UTF-8 is wanted: PowerShell writes that by Out-File -Encoding utf8, and iconv -f UTF-16 -t UTF-8 makes it]",
+		"🔥 :tada:\r\n\t💖":            "[🔥 :tada: 💖]",
+		"\ufeff🔥\r\n🎉\r\n":           "[🔥 🎉]",
+		"\ufeff":                     "[]",
+		"\ufeff🔥\n\ufeff🎉\n\ufeff\n": "[🔥 🎉]",
+		"\xff\xfe=\xd8%\xdd\r\x00":   "[read stdin: it is UTF-16, and UTF-8 is wanted: PowerShell writes that by Out-File -Encoding utf8, and iconv -f UTF-16 -t UTF-8 makes it]",
 	} {
 		got := []string{}
 		for word, err := range readWords(t.Context(), strings.NewReader(in)) {

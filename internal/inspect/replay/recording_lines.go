@@ -3,6 +3,7 @@ package replay
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,24 +27,17 @@ func Lines(in io.Reader) Recording {
 	return func(yield func(Reaction, error) bool) {
 		buf := bufio.NewReaderSize(text.SkipMark(in), maxLine)
 		last := int64(math.MinInt64)
-		var parse parser // nil until the first line that is not empty
+		var f format
 		for n := 1; ; n++ {
 			line, tooLong, err := readLine(buf)
-			header := false
-			if parse == nil && len(line) > 0 {
-				var other error
-				if parse, header, other = parserOf(line); other != nil {
-					err = other
-				}
+			if f.parse == nil && len(line) > 0 {
+				err = cmp.Or(f.learn(line), err)
 			}
 			if err != nil && !errors.Is(err, io.EOF) {
 				yield(Reaction{}, fmt.Errorf("line %d: %w", n, err))
 				return
 			}
-			if header {
-				line = nil
-			}
-			switch r, bad := parseNonEmpty(parse, line, last); {
+			switch r, bad := f.read(line, last); {
 			case tooLong:
 				bad = fmt.Errorf("it has more than %d bytes: want one reaction a line", maxLine)
 				fallthrough
@@ -51,7 +45,7 @@ func Lines(in io.Reader) Recording {
 				if !yield(Reaction{}, &BadError{fmt.Errorf("line %d: %w", n, bad)}) {
 					return
 				}
-			case len(line) > 0:
+			case r.Emoji != "":
 				last = r.At
 				if !yield(r, nil) {
 					return
@@ -64,8 +58,9 @@ func Lines(in io.Reader) Recording {
 	}
 }
 
-// readLine returns the next line without the white space around it. It returns nothing
-// of a line that is too long.
+// readLine returns the next line without the blanks around it, and without a byte order
+// mark before it: files that are joined have one in front of each. Tabs may separate
+// cells that are empty. It returns nothing of a line that is too long, or that is blank.
 func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 	line, err = in.ReadSlice('\n')
 	for errors.Is(err, bufio.ErrBufferFull) {
@@ -75,7 +70,11 @@ func readLine(in *bufio.Reader) (line []byte, tooLong bool, err error) {
 	if tooLong {
 		return nil, true, err
 	}
-	return bytes.TrimSpace(line), false, err
+	line = bytes.TrimPrefix(line, []byte(text.ByteOrderMark))
+	if len(bytes.TrimSpace(line)) == 0 {
+		return nil, false, err
+	}
+	return bytes.Trim(line, " \r\n"), false, err
 }
 
 // written is what a line may hold beside the reaction itself. Value is set in lines of
@@ -84,15 +83,6 @@ type written struct {
 	Time  json.RawMessage `json:"time"`
 	Count *int            `json:"count"`
 	Value json.RawMessage `json:"value"`
-}
-
-// parseNonEmpty returns the reaction of a line. An empty line gives a zero reaction and
-// no error.
-func parseNonEmpty(parse parser, line []byte, last int64) (Reaction, error) {
-	if len(line) == 0 {
-		return Reaction{}, nil
-	}
-	return parse(line, last)
 }
 
 // parseLine is the parser of JSON lines. The server checks user and emoji, not
