@@ -7,7 +7,7 @@ import (
 
 // keepAlive returns the keep-alive of a listener.
 func (s *Server) keepAlive(l *listener) frame {
-	if l.heartbeatEvents {
+	if l.signals {
 		return s.keepAliveEvent
 	}
 	return s.keepAliveComment

@@ -38,7 +38,7 @@ func TestKeepAlive(t *testing.T) {
 func TestHeartbeatEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{KeepAlive: 15 * time.Second})
-		l, singles, other := in.listen(t, "/v1/swarm?heartbeat=event", ""), in.listen(t, "/sub1?heartbeat=event", ""), in.listen(t, "/v1/swarm?heartbeat=", "")
+		l, singles, other := in.listen(t, "/v1/swarm?signals=1", ""), in.listen(t, "/sub1?signals=1", ""), in.listen(t, "/v1/swarm?signals=", "")
 		pass(14*time.Second - time.Millisecond)
 		l.hears(t, "retry:2000")
 		pass(time.Second + time.Millisecond)
@@ -49,7 +49,7 @@ func TestHeartbeatEvents(t *testing.T) {
 		l.hears(t, "heartbeat heartbeat")
 		singles.hears(t, "retry:2000 heartbeat heartbeat heartbeat")
 		other.hears(t, "retry:2000 : 1=0 : :")
-		if status, _, body := in.get(t, http.MethodGet, "/v1/swarm?heartbeat=events"); status != http.StatusUnprocessableEntity || !strings.Contains(body, `"invalid_heartbeat"`) || !strings.Contains(body, "event is allowed") {
+		if status, _, body := in.get(t, http.MethodGet, "/v1/swarm?signals=2"); status != http.StatusUnprocessableEntity || !strings.Contains(body, `"invalid_signals"`) || !strings.Contains(body, "1 is allowed") {
 			t.Errorf("answered %d %s", status, body)
 		}
 	})

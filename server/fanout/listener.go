@@ -20,22 +20,22 @@ const (
 // memory that all listeners share. There are many listeners, so each is small. The
 // lock of its shard guards it.
 type listener struct {
-	transport       transport
-	channel         *channel
-	from            netip.Addr    // whose share of the places it takes
-	unsent          []byte        // the rest of the frame that is being written
-	replay          []frame       // to be sent before any update
-	replayUntil     time.Duration // when it skips the rest of replay
-	cursor          uint64        // number of the last update that was sent, skipped or replayed
-	lastSeen        int64         // end of the last window that it saw before it connected, or nothingSeen
-	waitingSince    time.Duration // when unsent was first offered; times are by Server.now
-	lastWrite       time.Duration // when the client had last taken a whole frame
-	index           int           // in the shard's listeners; removed once it has left
-	kind            streamKind
-	live            bool // it is sent windows; false until the server knows the recent ones
-	unchunked       bool // it is sent frames without their chunks: net/http adds its own, and HTTP/1.0 has none
-	slow            bool // it kept a frame waiting for slowAfter
-	heartbeatEvents bool // its keep-alive is an event, since a page cannot see comments
+	transport    transport
+	channel      *channel
+	from         netip.Addr    // whose share of the places it takes
+	unsent       []byte        // the rest of the frame that is being written
+	replay       []frame       // to be sent before any update
+	replayUntil  time.Duration // when it skips the rest of replay
+	cursor       uint64        // number of the last update that was sent, skipped or replayed
+	lastSeen     int64         // end of the last window that it saw before it connected, or nothingSeen
+	waitingSince time.Duration // when unsent was first offered; times are by Server.now
+	lastWrite    time.Duration // when the client had last taken a whole frame
+	index        int           // in the shard's listeners; removed once it has left
+	kind         streamKind
+	live         bool // it is sent windows; false until the server knows the recent ones
+	unchunked    bool // it is sent frames without their chunks: net/http adds its own, and HTTP/1.0 has none
+	slow         bool // it kept a frame waiting for slowAfter
+	signals      bool // its keep-alive is an event, since a page cannot see comments
 }
 
 // removed is the index of a listener that has left its shard.

@@ -32,13 +32,13 @@ func (s *Server) stream(k streamKind) http.Handler {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, k streamKind) {
 	asked := r.URL.Query()
-	channel, heartbeat := cmp.Or(asked.Get("channel"), wire.MainChannel), asked.Get("heartbeat")
+	channel, signals := cmp.Or(asked.Get("channel"), wire.MainChannel), asked.Get("signals")
 	if !wire.ValidChannel(channel) {
 		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_channel", "channel %s: 1 to %d of A-Z a-z 0-9 . _ - are allowed", quote.Text(channel, 32), wire.MaxChannel).ServeHTTP(w, r)
 		return
 	}
-	if heartbeat != "" && heartbeat != "event" {
-		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_heartbeat", "heartbeat %s: event is allowed, and without it heartbeats are comments", quote.Text(heartbeat, 32)).ServeHTTP(w, r)
+	if signals != "" && signals != "1" {
+		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_signals", "signals %s: 1 is allowed, and without it heartbeats are comments", quote.Text(signals, 32)).ServeHTTP(w, r)
 		return
 	}
 	h := w.Header()
@@ -60,7 +60,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, k streamKind) {
 		s.freePlace(from)
 		s.putOff(w)
 	default:
-		s.connect(w, r, &listener{kind: k, from: from, channel: s.hub.join(channel), lastSeen: lastSeen(lastEventID(r.Header, asked)), heartbeatEvents: heartbeat == "event"})
+		s.connect(w, r, &listener{kind: k, from: from, channel: s.hub.join(channel), lastSeen: lastSeen(lastEventID(r.Header, asked)), signals: signals == "1"})
 	}
 }
 

@@ -40,7 +40,7 @@ func TestEveryWay(t *testing.T) {
 		fresh.hears(t, "4=40*", "6=6")
 		back.hears(t, "4=40*", "6=6")
 		python.hears(t, "🔥", "🔥")
-		page := n.hear(t, "/v1/swarm?heartbeat=event&last_event_id="+strconv.Itoa(epoch+2000*5), "")
+		page := n.hear(t, "/v1/swarm?signals=1&last_event_id="+strconv.Itoa(epoch+2000*5), "")
 		page.hears(t, "4=40*", "6=6")
 		for range 2 {
 			fresh.until(t, ":")
