@@ -9,8 +9,8 @@
 // may be emitted twice, by two copies, or out of order.
 //
 // internal/windowing has the rule that assigns reactions to windows, combiner.go what
-// may be committed when, reducer.go which of two partials counts, and resume.go where
-// both go on after a restart.
+// may be committed when, reducer.go which of two partials counts, reducer_marks.go when a
+// window is closed, and resume.go where both go on after a restart.
 package aggregator
 
 import (

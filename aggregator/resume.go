@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -83,8 +84,8 @@ func (c *Combiner) resume(commit stream.Commit, start, end int64, resetLost bool
 		case err != nil:
 			problem = fmt.Sprintf("the commit at %d cannot be read: %v", commit.Offset, err)
 		case !ours:
-			problem = fmt.Sprintf("the commit at %d is not aggregate's (its metadata is %.80q): another program has reset the consumer group, as kafka-consumer-groups --reset-offsets does, "+
-				"and what was counted before that offset is not known", commit.Offset, commit.Metadata)
+			problem = fmt.Sprintf("the commit at %d is not aggregate's (its metadata is %s): another program has reset the consumer group, as kafka-consumer-groups --reset-offsets does, "+
+				"and what was counted before that offset is not known", commit.Offset, quote.Text(commit.Metadata, 80))
 		case meta.Settings != c.windows.Settings():
 			return &SettingsError{"emoji-topic", c.partition, meta.Settings, c.windows.Settings()}
 		}

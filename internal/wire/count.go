@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+
+	"github.com/emostream/emostream/internal/text/quote"
 )
 
 // Count is how often one emoji was sent in one window of one channel: a record of
@@ -55,12 +57,12 @@ func DecodeCount(value []byte) (Count, error) {
 	}
 	n, err := number(r.Count)
 	if err != nil || n > MaxCount || n != math.Trunc(n) {
-		return Count{}, fmt.Errorf("count: emoji_count must be a whole number from 0 to %d, and is %.40q", MaxCount, r.Count)
+		return Count{}, fmt.Errorf("count: emoji_count must be a whole number from 0 to %d, and is %s", MaxCount, quote.Text(string(r.Count), 40))
 	}
 	c.Count = int64(n)
 	if len(r.Scaled) > 0 && string(r.Scaled) != "null" {
 		if c.Scaled, err = number(r.Scaled); err != nil {
-			return Count{}, fmt.Errorf("count: emoji_count_aggregated must be a number from 0 on, and is %.40q", r.Scaled)
+			return Count{}, fmt.Errorf("count: emoji_count_aggregated must be a number from 0 on, and is %s", quote.Text(string(r.Scaled), 40))
 		}
 	}
 	return c, nil

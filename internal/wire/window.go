@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/emostream/emostream/internal/text/quote"
 )
 
 // Window is the time from Start up to, and without, End. Both are in ms since the Unix
@@ -89,7 +91,7 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%.40q is no time: want it as in 2026-11-29T20:00:00.000Z, or as milliseconds since the Unix epoch", text)
+	return fmt.Errorf("%s is no time: want it as in 2026-11-29T20:00:00.000Z, or as milliseconds since the Unix epoch", quote.Text(text, 40))
 }
 
 // setNumber sets a time that is written as a number.
