@@ -58,8 +58,8 @@ type emojiState struct {
 	proven  int64 // the greatest value of log that counted has reached in a comparison
 
 	// Only where totals are compared:
-	read  int64           // what owed is if no reaction is open
-	spans map[int64]int64 // reactions that may be open, by span of unfinished
+	read  int64          // what owed is if no reaction is open
+	spans map[int64]span // reactions that may be open, by number of the span in unfinished
 }
 
 // NewComparison returns an empty comparison. s is what the aggregator assigns reactions
@@ -85,6 +85,9 @@ func (l *Comparison) Ahead(topic string, now int64) (all []watermark.Ahead) {
 	return all
 }
 
+// Clock tells the comparison the time, in ms. Its owner calls it before it reads on.
+func (l *Comparison) Clock(now int64) { l.totals.now = now }
+
 // byWindow says whether windows are compared, or else only totals.
 func (l *Comparison) byWindow() bool { return l.settings.WindowMS > 0 }
 
@@ -104,7 +107,7 @@ func (l *Comparison) Reaction(partition int, r stream.Record) {
 		return
 	}
 	l.reactions++
-	l.countReaction(p, r.Time, tap)
+	l.countReaction(p, r, tap)
 	// A far time that was not confirmed says nothing of the removed records.
 	if newest := max(p.state.Watermark, p.state.Pending); p.gap != nil && p.gap.seen < evidenceRecords && newest > 0 {
 		p.gap.seen++
@@ -113,12 +116,12 @@ func (l *Comparison) Reaction(partition int, r stream.Record) {
 }
 
 // countReaction adds a reaction to the window that it belongs to.
-func (l *Comparison) countReaction(p *partition, t int64, tap wire.CountedFields) {
+func (l *Comparison) countReaction(p *partition, r stream.Record, tap wire.CountedFields) {
 	var window wire.Window
 	if l.byWindow() {
 		var end int64
 		var late bool
-		if end, late, p.state = windowing.Of(l.settings).Assign(p.state, t); late {
+		if end, late, p.state = windowing.Of(l.settings).Assign(p.state, r.Time); late {
 			l.late++
 		}
 		window = wire.Window{Start: end - l.settings.WindowMS, End: end}
@@ -135,7 +138,7 @@ func (l *Comparison) countReaction(p *partition, t int64, tap wire.CountedFields
 	}
 	c.log++
 	if !l.byWindow() {
-		l.totals.reaction(c, t)
+		l.totals.reaction(c, r)
 	}
 	l.markUnequal(g)
 }
@@ -248,12 +251,13 @@ func (l *Comparison) Compare() (apart int64) {
 
 // oweFinished says which reactions of a group must be counted if only totals are
 // compared. If the count is of all that are not open, all of them are proven to be
-// counted.
+// counted, unless open ones may be among it.
 func (g *group) oweFinished(u *unfinished) {
 	for _, c := range g.emojis {
-		finished := c.log - u.open(c)
+		open, mixed := u.open(c)
+		finished := c.log - open
 		c.owed = min(c.read, finished)
-		if c.counted == finished {
+		if c.counted == finished && !mixed {
 			c.proven = max(c.proven, finished)
 		}
 	}

@@ -47,6 +47,11 @@ func play(t *testing.T, l *verify.Comparison, history string) {
 			for range n {
 				l.Reaction(int(number(t, f[1])), tap(base+number(t, f[2]), emoji, strings.Join(f[4:], "")))
 			}
+		case "timed": // a reaction with a time that the client gave it
+			value := wire.AppendReaction(nil, wire.Reaction{UserID: "u", Emoji: f[4], Timestamp: f[3], Channel: strings.Join(f[5:], "")})
+			l.Reaction(int(number(t, f[1])), stream.Record{Time: base + number(t, f[2]), Value: value})
+		case "clock":
+			l.Clock(base + number(t, f[1]))
 		case "junk":
 			l.Reaction(int(number(t, f[1])), stream.Record{Time: base + number(t, f[2]), Value: []byte("junk")})
 		case "count":

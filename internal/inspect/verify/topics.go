@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"time"
 
 	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/stream"
@@ -108,6 +109,7 @@ func (a *reader) readCounts(ctx context.Context) error {
 
 func (a *reader) read(ctx context.Context, topic *topicreader.Tail, take func(int, stream.Record), gap func(int)) error {
 	return topic.ReadOn(ctx, func(partition int, records []stream.Record) error {
+		a.comparison.Clock(time.Now().UnixMilli())
 		for _, r := range records {
 			take(partition, r)
 		}

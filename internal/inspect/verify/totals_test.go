@@ -16,6 +16,10 @@ func spark(end, emoji, n string) string {
 		raw {"window":{"start":"2025-10-09T08:53:` + end + `.500+00:00","end":"2025-10-09T08:54:` + end + `.500+00:00"},"emoji_type":"` + emoji + `","emoji_count":` + n + `,"emoji_count_aggregated":1}`
 }
 
+// far is a step with a count of a window a day ahead.
+const far = `
+			raw {"window":{"start":"2025-10-10T08:53:20Z","end":"2025-10-10T08:54:20Z"},"emoji_type":"🎉","emoji_count":0}`
+
 // Without settings only totals are compared.
 func TestTotals(t *testing.T) {
 	for name, tt := range map[string]struct {
@@ -104,6 +108,106 @@ func TestTotals(t *testing.T) {
 			compare 2`,
 			"differ: 5 reactions, 3 counted, 1 lost, 0 doubled, 1 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided",
 			[]verify.Difference{{Channel: "room", Emoji: "🔥", Log: 1, Counted: 0}},
+		},
+		"and a phone is slow, whose reaction may be counted": {
+			`
+			tap 0 0 3*🔥
+			timed 0 51000 2025-10-09T08:54:10.400Z 🔥
+			owe 0` + spark("10", "🔥", "3") + `
+			compare 1`,
+			"undecided: 4 reactions, 3 counted, 0 lost, 0 doubled, 1 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 1 undecided", nil,
+		},
+		"and its clock is as Python's time.time()": {
+			`
+			tap 0 0 3*🔥
+			timed 0 51000 1760000050.4 🔥
+			owe 0` + spark("10", "🔥", "3") + `
+			compare 1`,
+			"undecided: 4 reactions, 3 counted, 0 lost, 0 doubled, 1 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 1 undecided", nil,
+		},
+		"and more are lost than a slow phone can hide": {
+			`
+			tap 0 0 3*🔥
+			timed 0 51000 2025-10-09T08:54:10.400Z 🔥
+			owe 0` + spark("10", "🔥", "2") + `
+			compare 2`,
+			"differ: 4 reactions, 2 counted, 1 lost, 0 doubled, 1 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided",
+			[]verify.Difference{{Channel: "main", Emoji: "🔥", Log: 3, Counted: 2}},
+		},
+		"and the phone was not slow": {
+			`
+			tap 0 0 3*🔥
+			timed 0 51000 2025-10-09T08:54:10.500Z 🔥
+			timed 0 51000 yesterday 🔥
+			owe 0` + spark("10", "🔥", "3") + `
+			compare 0`,
+			"agree: 5 reactions, 3 counted, 0 lost, 0 doubled, 2 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"and a slow phone sent what was never owed": {
+			`
+			tap 0 0 3*🔥
+			timed 0 51000 2025-10-09T08:54:10.400Z 🎉
+			owe 0` + spark("10", "🔥", "3") + `
+			compare 0`,
+			"agree: 4 reactions, 3 counted, 0 lost, 0 doubled, 1 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"and its window is written while it waits": {
+			`
+			tap 0 0 3*🔥
+			timed 0 51000 2025-10-09T08:54:10.400Z 🔥
+			owe 0` + spark("10", "🔥", "3") + `
+			compare 1` + spark("20", "🔥", "1") + `
+			compare 0`,
+			"agree: 4 reactions, 4 counted, 0 lost, 0 doubled, 0 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"a window that is far ahead of the clock": {
+			`
+			clock 60000
+			tap 0 0 3*🔥
+			tap 0 51000 2*🔥
+			owe 0` + spark("10", "🔥", "3") + far + `
+			compare 0`,
+			"agree: 5 reactions, 3 counted, 0 lost, 0 doubled, 2 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"a far window that was read first": {
+			`
+			clock 60000` + far + spark("10", "🔥", "3") + `
+			tap 0 50499 3*🔥
+			tap 0 51000 2*🔥
+			owe 0
+			compare 0`,
+			"agree: 5 reactions, 3 counted, 0 lost, 0 doubled, 2 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"a long window that has not ended": {
+			`
+			clock 10000
+			raw {"window":{"start":"2025-10-09T08:48:00Z","end":"2025-10-09T08:53:00Z"},"emoji_type":"🎉","emoji_count":0}
+			raw {"window":{"start":"2025-10-09T08:53:00Z","end":"2025-10-09T08:58:00Z"},"emoji_type":"🔥","emoji_count":2}
+			tap 0 0 3*🔥
+			owe 0
+			compare 1`,
+			"differ: 3 reactions, 2 counted, 1 lost, 0 doubled, 0 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided",
+			[]verify.Difference{{Channel: "main", Emoji: "🔥", Log: 3, Counted: 2}},
+		},
+		"reactions with times that cannot be": {
+			`
+			clock 60000
+			tap 0 7463372036854775807 🔥
+			tap 0 3600000 🔥
+			tap 0 0 3*🔥
+			tap 0 -6900000000000000000 🔥
+			owe 0` + spark("10", "🔥", "4") + `
+			compare 0`,
+			"agree: 6 reactions, 4 counted, 0 lost, 0 doubled, 2 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+		},
+		"only reactions with times that cannot be": {
+			`
+			clock 60000
+			tap 0 3600000 🔥
+			tap 0 9223370276854775807 🔥
+			owe 0` + spark("10", "🔥", "0") + `
+			compare 0`,
+			"agree: 2 reactions, 0 counted, 0 lost, 0 doubled, 2 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
 		},
 		"they are written while it waits": {
 			`

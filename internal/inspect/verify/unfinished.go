@@ -1,8 +1,10 @@
 package verify
 
 import (
+	"math"
 	"time"
 
+	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -17,14 +19,26 @@ import (
 // owed. Later reactions are open.
 //
 // The time of a reaction's record decides here. If the job goes by the clients' own times
-// instead, some of the later reactions are counted already. Then their numbers cannot be
-// told from those of reactions that were lost, and the verdict is undecided.
+// instead, an open reaction whose own time is before that end may be counted already, in
+// the place of one that was lost. As long as there is one, it is not decided whether all
+// owed reactions of its emoji were counted.
+//
+// Windows and reactions that are further ahead of the clock than any right ones say
+// nothing of how far the job has got.
 type unfinished struct {
+	now     int64 // what Clock has said, ms; before, nothing is ahead of it
 	written int64 // end of the newest window that was written, ms, or windowing.Never
-	newest  int64 // greatest time of a reaction, ms
+	newest  int64 // greatest time of a reaction, ms, or windowing.Never
 	// Reactions from origin on are counted in spans of length, in ms. Both are those of
-	// the windows that were known when the first reaction was read.
+	// the windows that were known when the first reaction was read; begun says that it was.
 	origin, length int64
+	begun          bool
+}
+
+// span holds the reactions of one emoji that may be open, from one time to another.
+type span struct {
+	reactions int64
+	earliest  int64 // the least of the clients' own times, ms; math.MaxInt64 if none is known
 }
 
 // maxUnfinished is how much newer than all written windows a reaction may be. If one is
@@ -33,47 +47,80 @@ type unfinished struct {
 const maxUnfinished = time.Minute
 
 func newUnfinished() unfinished {
-	return unfinished{written: windowing.Never, newest: windowing.Never}
+	return unfinished{now: math.MaxInt64 / 2, written: windowing.Never, newest: windowing.Never}
 }
 
-// window notes a window that was written.
+// isFar says whether t, in ms, is further ahead of the clock than any right time.
+func (u *unfinished) isFar(t int64) bool {
+	return t > wire.LatestEnd(u.now, windowing.DefaultLateness)
+}
+
+// window notes a window that was written. It may end far ahead of the clock, if it is long
+// and the program writes windows that have not ended.
 func (u *unfinished) window(w wire.Window) {
-	if u.newest == windowing.Never && w.End > u.written {
+	if u.isFar(w.Start) {
+		return
+	}
+	if !u.begun && w.End > u.written {
 		u.origin, u.length = w.End, w.End-w.Start
 	}
 	u.written = max(u.written, w.End)
 }
 
 // reaction notes a reaction, which may be open.
-func (u *unfinished) reaction(c *emojiState, t int64) {
+func (u *unfinished) reaction(c *emojiState, r stream.Record) {
+	u.begun = true
 	if u.length == 0 { // no window is known yet
 		u.length = time.Second.Milliseconds()
 	}
-	u.newest = max(u.newest, t)
-	if t < u.origin {
+	if !u.isFar(r.Time) {
+		u.newest = max(u.newest, r.Time)
+	}
+	if r.Time < u.origin {
 		return
 	}
 	if c.spans == nil {
-		c.spans = map[int64]int64{}
+		c.spans = map[int64]span{}
 	}
-	c.spans[(t-u.origin)/u.length]++
+	i := (r.Time - u.origin) / u.length
+	s, ok := c.spans[i]
+	if !ok {
+		s.earliest = math.MaxInt64
+	}
+	s.reactions++
+	s.earliest = min(s.earliest, ownTime(r.Value))
+	c.spans[i] = s
 }
 
-// open returns how many of an emoji's reactions are open.
-func (u *unfinished) open(c *emojiState) (n int64) {
-	if u.written == windowing.Never {
-		return 0 // a program that has never written anything is not about to finish a window
-	}
-	for span, reactions := range c.spans {
-		if u.origin+(span+1)*u.length > u.written {
-			n += reactions
+// ownTime returns the time that a client gave its reaction, in ms, or math.MaxInt64 if it
+// gave none that can be read.
+func ownTime(value []byte) int64 {
+	if r, err := wire.DecodeReactionFields(value); err == nil {
+		if t, ok := wire.ParseMoment(r.Timestamp); ok {
+			return t
 		}
 	}
-	return n
+	return math.MaxInt64
+}
+
+// open returns how many of an emoji's reactions are open. mixed says that by the clients'
+// own times some of them are not.
+func (u *unfinished) open(c *emojiState) (n int64, mixed bool) {
+	if u.written == windowing.Never {
+		return 0, false // a program that has never written anything is not about to finish a window
+	}
+	first := (u.written - u.origin) / u.length // the first span that ends after written
+	for i, s := range c.spans {
+		if i >= first {
+			n += s.reactions
+			mixed = mixed || s.earliest < u.written
+		}
+	}
+	return n, mixed
 }
 
 // behind says whether reactions are so much newer than the written windows that these
 // are not just unfinished.
 func (u *unfinished) behind() bool {
-	return u.written != windowing.Never && u.newest-u.written > maxUnfinished.Milliseconds()
+	return u.written != windowing.Never && u.newest != windowing.Never && u.newest-u.written > maxUnfinished.Milliseconds()
 }

@@ -12,7 +12,8 @@
 // and assigns windows in its own way, only the sums over all windows are compared, by
 // channel and emoji. A loss in one window can then hide behind a doubling in another.
 // Reactions that are newer than all windows that were written are open then, since a job
-// may write its last windows only when later reactions come (unfinished.go).
+// may write its last windows only when later reactions come; unfinished.go says when that
+// leaves it undecided whether all others were counted.
 //
 // # Why it is right while reactions flow
 //
