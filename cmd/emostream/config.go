@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -47,11 +46,11 @@ func newConfigPath(io streams) *cobra.Command {
 				return errors.New("no settings file is read: give --config")
 			}
 			_, _ = fmt.Fprintln(io.out, path)
-			switch _, err := os.Lstat(path); {
-			case errors.Is(err, fs.ErrNotExist):
-				_, _ = fmt.Fprintln(io.err, "It is not there; emostream config init writes one.")
+			switch there, err := lookFor(path); {
 			case err != nil:
 				_, _ = fmt.Fprintf(io.err, "It cannot be looked for (%v), so that no settings are taken from it.\n", err)
+			case !there:
+				_, _ = fmt.Fprintln(io.err, "It is not there; emostream config init writes one.")
 			}
 			return nil
 		},

@@ -72,6 +72,9 @@ func (f *configViewFlags) run(cmd *cobra.Command, io streams, args []string) err
 	if len(args) == 0 && !f.all {
 		all = slices.DeleteFunc(all, func(v settingView) bool { return v.Kind == fromDefault })
 	}
+	if warning := unseenFile(cmd, os.LookupEnv); warning != "" {
+		_, _ = fmt.Fprintln(io.err, warning)
+	}
 	for _, s := range unknownVariables(os.Environ()) {
 		_, _ = fmt.Fprintln(io.err, s)
 	}

@@ -79,8 +79,12 @@ Exit code 1: something is wrong. Notes do not count.`,
 // applySettings gives the flags their values from the environment and the settings file.
 // Mistakes in them become findings.
 func (f *doctorFlags) applySettings(cmd *cobra.Command) {
-	if path, _ := configPath(cmd, os.LookupEnv); path != "" && isThere(path) {
+	path, _ := configPath(cmd, os.LookupEnv)
+	if there, _ := lookFor(path); there {
 		f.file = path
+	}
+	if warning := unseenFile(cmd, os.LookupEnv); warning != "" {
+		f.problems = append(f.problems, doctor.Setting{Found: warning, Harmless: true})
 	}
 	s, wrong := loadSettings(cmd, os.LookupEnv)
 	if err := s.apply(cmd); wrong == nil {

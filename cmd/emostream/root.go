@@ -78,7 +78,11 @@ missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 			if err := applySettings(cmd); err != nil {
 				return err
 			}
-			return quietColor.apply(io)
+			if err := quietColor.apply(io); err != nil {
+				return err
+			}
+			warnOfUnseenFile(cmd, io.err)
+			return nil
 		},
 	}
 	root.Version = version

@@ -3,11 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -67,7 +69,10 @@ type settings struct {
 func loadSettings(cmd *cobra.Command, lookup func(string) (string, bool)) (settings, error) {
 	s := settings{lookup: lookup}
 	path, named := configPath(cmd, lookup)
-	if path == "" || !named && !isThere(path) {
+	if path == "" {
+		return s, nil
+	}
+	if there, _ := lookFor(path); !there && !named {
 		return s, nil
 	}
 	file, err := settingsfile.Read(path)
@@ -81,12 +86,44 @@ func loadSettings(cmd *cobra.Command, lookup func(string) (string, bool)) (setti
 	return s, checkFile(file)
 }
 
-// isThere says whether a settings file is seen. It may not exist, or its folder cannot be
-// looked into, as by a service that may not see the homes of people: then nobody has put
-// it there for this process. A file that is seen and cannot be read is an error.
-func isThere(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
+// lookFor says whether a settings file is there, and why it cannot be looked for, if so:
+// a service may not see the homes of people. A link that leads nowhere is no file. A file
+// that is there may still be one that cannot be read.
+func lookFor(path string) (there bool, err error) {
+	_, err = os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	_, err = os.Stat(path)
+	return !errors.Is(err, fs.ErrNotExist), nil
+}
+
+// unseenFile returns a warning if the settings file is not named and cannot be looked
+// for. Commands go on without it, since perhaps there is none, or none is needed.
+// Nothing is below a home that is no folder, as /dev/null is.
+func unseenFile(cmd *cobra.Command, lookup func(string) (string, bool)) string {
+	path, named := configPath(cmd, lookup)
+	if path == "" || named {
+		return ""
+	}
+	_, err := lookFor(path)
+	if err == nil || errors.Is(err, syscall.ENOTDIR) {
+		return ""
+	}
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		err = of.Err
+	}
+	return fmt.Sprintf("settings file %s cannot be looked for (%v), so that no settings are taken from it; --config '' says that there is none", path, err)
+}
+
+// warnOfUnseenFile writes the warning of a command that reads the settings file.
+func warnOfUnseenFile(cmd *cobra.Command, w io.Writer) {
+	if warning := unseenFile(cmd, os.LookupEnv); warning != "" && hasSection(cmd) {
+		_, _ = fmt.Fprintln(w, "emostream: "+warning)
+	}
 }
 
 // configPath returns the path of the settings file, empty if there is none, and whether
