@@ -10,17 +10,22 @@ import (
 )
 
 // argsOf returns the arguments of emostream in a command line as Linux shows it, nil if
-// that runs another program. Before emostream there may be an init that runs it.
+// that runs another program. Before emostream there may be an init that runs it, with a
+// user or a folder of that name. A command follows only where it is the program.
 func argsOf(cmdline []byte) []string {
 	var words []string
 	for word := range bytes.SplitSeq(bytes.TrimSuffix(cmdline, []byte{0}), []byte{0}) {
 		words = append(words, string(word))
 	}
-	i := slices.IndexFunc(words, func(word string) bool { return filepath.Base(word) == "emostream" })
-	if i < 0 || i+1 == len(words) {
-		return nil
+	for i, word := range words {
+		if filepath.Base(word) != "emostream" {
+			continue
+		}
+		if cmd, _, err := newRoot(streams{}).Find(words[i+1:]); err == nil && cmd.HasParent() {
+			return words[i+1:]
+		}
 	}
-	return words[i+1:]
+	return nil
 }
 
 // healthURLs returns where the server can be asked that runs with args. If args is nil,
