@@ -125,6 +125,14 @@ func TestTotals(t *testing.T) {
 			compare 1`,
 			"undecided: 4 reactions, 3 counted, 0 lost, 0 doubled, 1 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 1 undecided", nil,
 		},
+		"and its time is of some time zone": {
+			`
+			tap 0 0 3*🔥
+			timed 0 51000 2025-10-09T14:24:10.400 🔥
+			owe 0` + spark("10", "🔥", "3") + `
+			compare 1`,
+			"undecided: 4 reactions, 3 counted, 0 lost, 0 doubled, 1 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 1 undecided", nil,
+		},
 		"and more are lost than a slow phone can hide": {
 			`
 			tap 0 0 3*🔥
@@ -138,10 +146,11 @@ func TestTotals(t *testing.T) {
 			`
 			tap 0 0 3*🔥
 			timed 0 51000 2025-10-09T08:54:10.500Z 🔥
+			timed 0 51000 2025-10-09T04:54:10.600 🔥
 			timed 0 51000 yesterday 🔥
 			owe 0` + spark("10", "🔥", "3") + `
 			compare 0`,
-			"agree: 5 reactions, 3 counted, 0 lost, 0 doubled, 2 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
+			"agree: 6 reactions, 3 counted, 0 lost, 0 doubled, 3 open, 0 left out; windows: 0 compared, 0 open, 0 left out, 0 undecided", nil,
 		},
 		"and a slow phone sent what was never owed": {
 			`

@@ -2,6 +2,7 @@ package verify
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/emostream/emostream/internal/stream"
@@ -88,19 +89,28 @@ func (u *unfinished) reaction(c *emojiState, r stream.Record) {
 		s.earliest = math.MaxInt64
 	}
 	s.reactions++
-	s.earliest = min(s.earliest, ownTime(r.Value))
+	s.earliest = min(s.earliest, ownTime(r))
 	c.spans[i] = s
 }
 
 // ownTime returns the time that a client gave its reaction, in ms, or math.MaxInt64 if it
-// gave none that can be read.
-func ownTime(value []byte) int64 {
-	if r, err := wire.DecodeReactionFields(value); err == nil {
-		if t, ok := wire.ParseMoment(r.Timestamp); ok {
-			return t
-		}
+// gave none that can be read. One without an offset may be of any time zone: of these it
+// takes the one in which it is closest to the record's time.
+func ownTime(r stream.Record) int64 {
+	f, err := wire.DecodeReactionFields(r.Value)
+	if err != nil {
+		return math.MaxInt64
 	}
-	return math.MaxInt64
+	t, err := wire.ParseMoment(f.Timestamp)
+	if err != nil {
+		return math.MaxInt64
+	}
+	const most = int64(14 * time.Hour / time.Millisecond) // between UTC and a time zone
+	apart := r.Time - t
+	if _, err := wire.ParseMoment(append(slices.Clip(f.Timestamp), 'Z')); err == nil && -most <= apart && apart <= most {
+		t += (time.Duration(apart) * time.Millisecond).Round(15 * time.Minute).Milliseconds()
+	}
+	return t
 }
 
 // open returns how many of an emoji's reactions are open. mixed says that by the clients'
