@@ -21,39 +21,61 @@ func (e *EncodingError) Error() string {
 	return fmt.Sprintf("it is %s, and UTF-8 is wanted: PowerShell writes that by Out-File -Encoding utf8, and iconv -f %s -t UTF-8 makes it", e.Name, e.Name)
 }
 
-// TrimMark returns a text without the byte order mark before it. If the text begins as
-// UTF-16 or UTF-32 does, with a mark or without, the error is an *EncodingError.
+// TrimMark returns a text without the byte order marks before it. If it is UTF-16 or
+// UTF-32, as WideEncoding tells them, the error is an *EncodingError.
 func TrimMark(b []byte) ([]byte, error) {
-	if name := wideEncoding(b); name != "" {
+	b = WithoutMarks(b)
+	if name := WideEncoding(b); name != "" {
 		return nil, &EncodingError{name}
 	}
-	return bytes.TrimPrefix(b, []byte(ByteOrderMark)), nil
+	return b, nil
 }
 
-// wideEncoding returns the encoding of a text whose characters have two or four bytes
-// each, "" if it is another one. A text that begins with an ASCII character and has no
-// mark shows it by the bytes that are 0.
-func wideEncoding(b []byte) string {
-	at := func(i int) byte {
-		if i < len(b) {
-			return b[i]
-		}
-		return 1 // neither 0 nor a part of a mark
+// WithoutMarks returns a text without the byte order marks before it: there are several
+// where a program has put one before a text that had one. It does not copy the text.
+func WithoutMarks(b []byte) []byte {
+	for len(b) >= len(ByteOrderMark) && string(b[:len(ByteOrderMark)]) == ByteOrderMark { // faster than bytes.HasPrefix
+		b = b[len(ByteOrderMark):]
 	}
-	switch {
-	case at(0) == 0 && at(1) == 0, at(0) > 0 && at(1) == 0 && at(2) == 0, isMark(b, 0xff, 0xfe) && at(2) == 0 && at(3) == 0:
-		return "UTF-32"
-	case at(0) == 0, at(1) == 0, isMark(b, 0xff, 0xfe), isMark(b, 0xfe, 0xff):
-		return "UTF-16"
+	return b
+}
+
+// WideEncoding returns "UTF-16" or "UTF-32" if a text is in that encoding, else "". A text
+// without a byte order mark of that encoding is recognized by the zero bytes around its
+// first character, if that is ASCII, as in every JSON text.
+func WideEncoding(b []byte) string {
+	for _, start := range []struct{ encoding, bytes string }{
+		{"UTF-32", "\xFF\xFE\x00\x00"},
+		{"UTF-32", "\x00\x00\xFE\xFF"},
+		{"UTF-32", "?\x00\x00\x00"},
+		{"UTF-32", "\x00\x00\x00?"},
+		{"UTF-16", "\xFF\xFE"},
+		{"UTF-16", "\xFE\xFF"},
+		{"UTF-16", "?\x00"},
+		{"UTF-16", "\x00?"},
+	} {
+		if beginsWith(b, start.bytes) {
+			return start.encoding
+		}
 	}
 	return ""
 }
 
-func isMark(b []byte, first, second byte) bool {
-	return len(b) > 1 && b[0] == first && b[1] == second
+// beginsWith says whether a text begins as in a pattern, where a question mark stands for
+// any byte but zero.
+func beginsWith(b []byte, pattern string) bool {
+	if len(b) < len(pattern) {
+		return false
+	}
+	for i := range len(pattern) {
+		if b[i] != pattern[i] && (pattern[i] != '?' || b[i] == 0) {
+			return false
+		}
+	}
+	return true
 }
 
-// SkipMark returns a reader of in without the byte order mark before its text. If the
+// SkipMark returns a reader of in without the byte order marks before its text. If the
 // text is not UTF-8, its reads fail with an *EncodingError. What is typed is read at
 // once: after a character of ASCII it waits for no more. So UTF-16 without a mark is
 // told only if the first bytes come together, as those of a file do.
@@ -86,10 +108,10 @@ func (r *markSkipper) Read(p []byte) (int, error) {
 func (r *markSkipper) begin() {
 	var first [4]byte
 	n := 0
-	for r.err == nil && n < len(first) && (n == 0 || undecided(first[:n])) {
+	for r.err == nil && undecided(first[:n]) {
 		var more int
 		more, r.err = r.in.Read(first[n:])
-		n += more
+		n = copy(first[:], WithoutMarks(first[:n+more]))
 	}
 	head, err := TrimMark(first[:n])
 	if err != nil {
@@ -98,8 +120,14 @@ func (r *markSkipper) begin() {
 	r.head = bytes.Clone(head)
 }
 
-// undecided says whether more bytes are needed to tell the encoding of a text that
-// begins with b.
+// undecided says whether more bytes are needed to tell whether a text that begins with b,
+// which has four bytes at most, has a mark, and what encoding.
 func undecided(b []byte) bool {
-	return len(b) < len(ByteOrderMark) && bytes.HasPrefix([]byte(ByteOrderMark), b) || b[0] == 0xfe || b[0] == 0xff || b[0] == 0
+	switch {
+	case len(b) == 0:
+		return true
+	case len(b) < len(ByteOrderMark) && ByteOrderMark[:len(b)] == string(b):
+		return true
+	}
+	return len(b) < 4 && (b[0] == 0xfe || b[0] == 0xff || b[0] == 0)
 }

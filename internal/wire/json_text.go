@@ -5,17 +5,6 @@ import (
 	"reflect"
 )
 
-// WithoutMark returns a text without the byte order marks of UTF-8 at its beginning,
-// which editors and PowerShell put there. It does not copy the text.
-func WithoutMark(text []byte) []byte {
-	for len(text) >= len(mark) && string(text[:len(mark)]) == mark { // faster than bytes.HasPrefix
-		text = text[len(mark):]
-	}
-	return text
-}
-
-const mark = "\uFEFF"
-
 // Text is the content of a JSON string, or a JSON number as it is written: programs in
 // Python send time.time() as a timestamp, and numbers of their own as user ids.
 type Text string

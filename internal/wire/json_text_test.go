@@ -10,16 +10,6 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-func TestWithoutMark(t *testing.T) {
-	for in, want := range map[string]string{
-		"": "", "{}": "{}", "\uFEFF": "", "\uFEFF{}": "{}", "\uFEFF\uFEFF{}": "{}", " \uFEFF{}": " \uFEFF{}", "{}\uFEFF": "{}\uFEFF", "\xEF\xBB": "\xEF\xBB",
-	} {
-		if got := wire.WithoutMark([]byte(in)); string(got) != want {
-			t.Errorf("%q without a mark is %q, want %q", in, got, want)
-		}
-	}
-}
-
 // The text of a number is what stands there, character by character.
 func TestTextOfJSON(t *testing.T) {
 	for in, want := range map[string]string{

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server/ingest"
 )
@@ -67,8 +68,8 @@ func FuzzReaction(f *testing.F) {
 		}
 
 		// /v1/reactions takes the same bodies, and arrays too.
-		if bytes.HasPrefix(bytes.TrimLeft(wire.WithoutMark(body), " \t\r\n"), []byte("[")) {
-			fuzzArray(t, wire.WithoutMark(body))
+		if bytes.HasPrefix(bytes.TrimLeft(text.WithoutMarks(body), " \t\r\n"), []byte("[")) {
+			fuzzArray(t, text.WithoutMarks(body))
 			return
 		}
 		other := post(routes(&memory{t: t}, ingest.Config{}), "/v1/reactions", asJSON, string(body))
@@ -120,7 +121,7 @@ func FuzzLines(f *testing.F) {
 		accepted, lines, refused := 0, 0, []int{}
 		for i, line := range bytes.Split(body, []byte("\n")) {
 			tooLong := len(line) >= 64<<10 // even if it is mostly white space
-			if line = bytes.TrimSpace(wire.WithoutMark(bytes.TrimSpace(line))); len(line) == 0 && !tooLong {
+			if line = bytes.TrimSpace(text.WithoutMarks(bytes.TrimSpace(line))); len(line) == 0 && !tooLong {
 				continue
 			}
 			lines++

@@ -13,7 +13,7 @@ import (
 
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/sleep"
-	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // lineBuffer is how many bytes of a stream are read at once.
@@ -108,7 +108,7 @@ func readLine(in *bufio.Reader) (b []byte, tooLong bool, err error) {
 	b, err = in.ReadSlice('\n')
 	if !errors.Is(err, bufio.ErrBufferFull) {
 		b = bytes.TrimSpace(b)
-		if bare := wire.WithoutMark(b); len(bare) < len(b) {
+		if bare := text.WithoutMarks(b); len(bare) < len(b) {
 			b = bytes.TrimSpace(bare)
 		}
 		return b, len(b) > maxReactionBytes, err

@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"github.com/emostream/emostream/internal/httpserve"
-	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // Routes adds the calls to a mux.
@@ -77,7 +77,7 @@ func (h *Handler) readInFlight(w http.ResponseWriter, r *http.Request, wrongType
 	if refusal != nil {
 		return refusal
 	}
-	b.body = wire.WithoutMark(b.body)
+	b.body = text.WithoutMarks(b.body)
 	return next(w, r, b, from)
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/sleep"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -107,7 +108,7 @@ func decode(w http.ResponseWriter, r *http.Request, v any, example string) *http
 	if err != nil {
 		return httpserve.Refusalf(http.StatusBadRequest, "broken_body", "the body ended before its time: send it again whole (%v)", err)
 	}
-	b = wire.WithoutMark(b)
+	b = text.WithoutMarks(b)
 	if refusal := httpserve.RefuseOtherThanUTF8("body", b); refusal != nil {
 		return refusal
 	}
