@@ -121,3 +121,27 @@ func TestRunCountsRedirections(t *testing.T) {
 		t.Errorf("rejected %d, errors %v, %v", r.Rejected, r.Errors, err)
 	}
 }
+
+// What a target says may differ with each answer. It still makes few kinds of errors.
+func TestRunBoundsTheKindsOfErrors(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(n int64, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", fmt.Sprintf("/login/%d/%d?n=%d", n, n, n))
+		w.WriteHeader(http.StatusFound)
+	})
+	publish := func(url string) loadgen.Config {
+		return loadgen.Config{Publish: &loadgen.Publish{PostURL: url}, Rate: 1000, Duration: 200 * time.Millisecond, Connections: 2, Drain: longTimeout}
+	}
+	r, err := loadgen.Run(t.Context(), publish(url))
+	if err != nil || r.Errors["302 to "+url+"/login"] != 200 {
+		t.Errorf("errors %v, %v", r.Errors, err)
+	}
+	url = serve(t, func(n int64, w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", fmt.Sprintf("/%d", n))
+		w.WriteHeader(http.StatusFound)
+	})
+	r, err = loadgen.Run(t.Context(), publish(url))
+	if err != nil || len(r.Errors) != 51 || r.Errors["other errors"] != 150 {
+		t.Errorf("%d kinds, %d others, %v", len(r.Errors), r.Errors["other errors"], err)
+	}
+}

@@ -12,6 +12,7 @@ import (
 // publishRequests publishes events to another service. Each body contains a marker, by
 // which the event is recognised in the service's stream.
 type publishRequests struct {
+	to     *endpoint
 	head   []byte   // see postHead
 	pieces []string // of the body: text and placeholders by turns
 	runID  string   // this run's markers begin with it
@@ -35,7 +36,7 @@ func newPublishRequests(to *endpoint, p *Publish, runID string) *publishRequests
 	if contentType == "" {
 		contentType = "application/json"
 	}
-	out := &publishRequests{head: postHead(to, to.url.RequestURI(), contentType), runID: runID, expect: func(int64, time.Time) {}}
+	out := &publishRequests{to: to, head: postHead(to, to.url.RequestURI(), contentType), runID: runID, expect: func(int64, time.Time) {}}
 	for body != "" {
 		at, field := len(body), ""
 		for _, f := range []string{markerField, timeField, seqField} {
@@ -76,7 +77,7 @@ func (p *publishRequests) answered(out *requestOutcome, n int64, res response) {
 		out.acknowledged = append(out.acknowledged, acknowledgement{at: n + 1})
 		return
 	}
-	out.errorKind = statusKind(res)
+	out.errorKind = statusKind(p.to, p.to.url.RequestURI(), res)
 	p.unanswered(out, n, client.AnswerOutcome(res.status, "") != client.InDoubt)
 }
 

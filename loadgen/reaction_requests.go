@@ -16,6 +16,7 @@ import (
 // the Python system has too, or batches to /v1/reactions.
 type reactionRequests struct {
 	reactionMix
+	to         *endpoint
 	batch      int64
 	channel    string
 	singleHead []byte // see postHead
@@ -24,11 +25,16 @@ type reactionRequests struct {
 
 var _ requests = (*reactionRequests)(nil)
 
+const (
+	singleCall = "/send_emoji"
+	arrayCall  = "/v1/reactions"
+)
+
 func newReactionRequests(to *endpoint, m reactionMix, batch int, channel string) *reactionRequests {
 	return &reactionRequests{
-		reactionMix: m, batch: int64(batch), channel: channel,
-		singleHead: postHead(to, to.path("/send_emoji"), "application/json"),
-		arrayHead:  postHead(to, to.path("/v1/reactions"), "application/json"),
+		reactionMix: m, to: to, batch: int64(batch), channel: channel,
+		singleHead: postHead(to, to.path(singleCall), "application/json"),
+		arrayHead:  postHead(to, to.path(arrayCall), "application/json"),
 	}
 }
 
@@ -111,12 +117,20 @@ func (r *reactionRequests) refused(out *requestOutcome, n int64, res response) {
 	var answer struct {
 		Code string `json:"code"`
 	}
-	out.errorKind = statusKind(res)
+	out.errorKind = statusKind(r.to, r.to.path(r.call()), res)
 	if json.Unmarshal(res.body, &answer) == nil && answer.Code != "" {
 		out.errorKind += " " + answer.Code
 	}
 	outcome := client.AnswerOutcome(res.status, answer.Code)
 	r.notAccepted(out, n, outcome == client.Refused || outcome == client.NotWritten)
+}
+
+// call returns the call that the requests make.
+func (r *reactionRequests) call() string {
+	if r.batch == 1 {
+		return singleCall
+	}
+	return arrayCall
 }
 
 func (r *reactionRequests) unanswered(out *requestOutcome, n int64, unreached bool) {

@@ -2,10 +2,12 @@ package loadgen
 
 import (
 	"math/bits"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -110,9 +112,20 @@ func (s *requestStats) lastSent() time.Time {
 	return last
 }
 
+// maxErrorKinds bounds the kinds of errors, since a target chooses what its answers say.
+// Requests with any further kind are counted as otherErrors. Those of streams are few.
+const (
+	maxErrorKinds = 50
+	otherErrors   = "other errors"
+)
+
 func (s *requestStats) addError(kind string) {
+	kind = text.Clip(kind, 200, "…")
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if _, known := s.errors[kind]; !known && len(s.errors) >= maxErrorKinds && !strings.HasPrefix(kind, report.StreamError) {
+		kind = otherErrors
+	}
 	s.errors[kind]++
 }
 

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -31,17 +32,19 @@ type requestOutcome struct {
 }
 
 // statusKind returns the name under which the report counts an answer that accepts
-// nothing. A redirection is counted by where it leads, without the query.
-func statusKind(res response) string {
+// nothing. path is that of the request. A redirection is counted by the base URL to which
+// it leads, with the first part of its path at most: what follows may differ each time.
+func statusKind(to *endpoint, path string, res response) string {
 	kind := strconv.Itoa(res.status)
 	if client.WantsTLS(res.status, res.body) {
 		return kind + ", it speaks TLS"
 	}
-	if res.status < 300 || res.status > 399 || res.location == "" {
+	elsewhere, ok := errors.AsType[*client.RedirectError](to.redirected(path, res.status, res.location))
+	if !ok {
 		return kind
 	}
-	to, _, _ := strings.Cut(res.location, "?")
-	return kind + " to " + text.Clip(text.Clean(text.HideUserinfo(to)), 80, "…")
+	parts := strings.SplitN(elsewhere.To, "/", 5) // https:, nothing, host, the first part of the path, the rest
+	return kind + " to " + text.Clip(strings.Join(parts[:min(len(parts), 4)], "/"), 80, "…")
 }
 
 // reset empties the outcome, but keeps its memory.
