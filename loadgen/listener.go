@@ -102,7 +102,7 @@ func (l *listener) listen(a *audience) error {
 		if n > 0 {
 			err = l.readMore(a, l.wakeBuffer[:n], n == len(l.wakeBuffer), time.Now())
 		}
-		if err != nil && !(errors.Is(err, os.ErrDeadlineExceeded) && a.lastSent().Before(now)) { // where nothing was sent, a stream may be silent
+		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || !a.lastSent().Before(now)) { // where nothing was sent, a stream may be silent
 			return closedError(err)
 		}
 	}
