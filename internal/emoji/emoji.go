@@ -10,7 +10,8 @@
 // skin tone (👍🏽) or several joined into one picture (👩‍🚀). Keyboards often leave
 // out U+FE0F, the selector that asks for the coloured picture; such a less qualified
 // form (❤ for ❤️) is understood. Phones also send U+FE0F where it is superfluous, as
-// after ⚽; it is dropped. So is a shortcode (:fire:) understood, as GitHub writes
+// after ⚽, and web pages have U+FE0E, the selector that asks for a picture in the style of
+// text; both are dropped. So is a shortcode (:fire:) understood, as GitHub writes
 // them; an emoji without a shortcode at GitHub has one made of its Unicode name.
 // Skin tones and hair by themselves are parts of emoji, not emoji.
 //
@@ -32,9 +33,9 @@ const UnicodeVersion = "17.0"
 // if they are the same string.
 type Emoji string
 
-// Parse returns the emoji that s is or names: an RGI emoji, one with selectors U+FE0F
-// missing or superfluous, or a shortcode between colons, in lower case. If s is an emoji,
-// Parse allocates nothing, and its result does not keep s in memory.
+// Parse returns the emoji that s is or names: an RGI emoji, one with selectors
+// missing, superfluous or of text, or a shortcode between colons, in lower case. If s is
+// an emoji, Parse allocates nothing, and its result does not keep s in memory.
 //
 // Parse refuses everything else. The error wraps ErrNotEmoji, says on one line what is
 // wrong and what to send instead, and repeats at most 32 bytes of s, escaped.

@@ -64,16 +64,23 @@ func withoutSomeSelectors(s string) []string {
 	return forms[:len(forms)-1] // the last form is s itself
 }
 
-// Phones send U+FE0F after emoji that are in colour without it. Unicode standardizes such
-// sequences, and others are sent, too.
+// Phones send U+FE0F after emoji that are in colour without it, and web pages have U+FE0E,
+// which asks for the style of text. Unicode standardizes such sequences, and others are
+// sent, too.
 func TestSuperfluousSelectorsAreDropped(t *testing.T) {
+	const text = "\uFE0E"
 	for e := range emoji.All() {
-		var everywhere strings.Builder
-		for _, r := range string(e) {
-			everywhere.WriteString(string(r) + selector)
+		inTextStyle := strings.ReplaceAll(string(e), selector, text)
+		forms := []string{inTextStyle, inTextStyle + text, string(e) + selector + text}
+		for _, superfluous := range []string{selector, text} {
+			var everywhere strings.Builder
+			for _, r := range string(e) {
+				everywhere.WriteString(string(r) + superfluous)
+			}
+			forms = append(forms, string(e)+superfluous, everywhere.String(), string(e)+superfluous+superfluous)
 		}
-		for _, s := range []string{string(e) + selector, everywhere.String(), string(e) + selector + selector} {
-			if got, err := emoji.Parse(s); got != e || err != nil {
+		for _, s := range forms {
+			if got, err := emoji.Parse(s); got != e || err != nil || emoji.Canonical(s) != string(e) {
 				t.Errorf("Parse(%+q) = %+q, %v; want %+q", s, got, err, e)
 			}
 		}
@@ -177,8 +184,10 @@ func TestRefusals(t *testing.T) {
 		"tone on what takes none":   {"🔥🏽", `"🔥🏽"` + none + send},
 		"family nobody draws":       {"👶‍👶", `"👶U+200D👶"` + none + send},
 		"symbol":                    {"☆", `"☆"` + none + send},
-		"text selector":             {"❤\uFE0E", `"❤U+FE0E" has U+FE0E` + invisible},
-		"text selector in excess":   {"⚽\uFE0E\uFE0F", `"⚽U+FE0EU+FE0F" has U+FE0E` + invisible},
+		"text selector alone":       {"\uFE0E", `"U+FE0E"` + none + send},
+		"text selector on a digit":  {"1\uFE0E", `"1U+FE0E" is text` + send},
+		"two in the style of text":  {"❤\uFE0E⚽\uFE0E", `"❤U+FE0E⚽U+FE0E" is more than one emoji` + single},
+		"text selector, and more":   {"❤\uFE0E\u200B", `"❤U+FE0EU+200B" has U+200B` + invisible},
 		"piece of a selector":       {"❤‍🔥\xEF\xB8", `"❤U+200D🔥\xef\xb8" is not valid UTF-8` + send},
 		"selector in a code point":  {"\xE2\x9D\uFE0F\xA4", `"\xe2\x9dU+FE0F\xa4" is not valid UTF-8` + send},
 		"selector alone":            {"\uFE0F", `"U+FE0F"` + none + send},

@@ -61,8 +61,10 @@ func (t *lookupTable) add(keys string, e *entry) {
 	}
 }
 
-// selector is U+FE0F, which asks for a character's coloured picture.
-const selector = "\uFE0F"
+// isSelector says whether r asks for the coloured picture of the character before it, as
+// U+FE0F does, or for one in the style of text, as U+FE0E does. Unicode allows both after
+// the same characters.
+func isSelector(r rune) bool { return r == 0xFE0F || r == 0xFE0E }
 
 // maxSelected is how many bytes an emoji may have with superfluous selectors. The longest
 // emoji has 35 without any.
@@ -75,10 +77,10 @@ func (t *lookupTable) withoutSelectors(s string) (*entry, bool) {
 		return nil, false
 	}
 	bare := make([]byte, 0, maxSelected)
-	for rest, found := s, true; found; {
-		var before string
-		before, rest, found = strings.Cut(rest, selector)
-		bare = append(bare, before...)
+	for _, r := range s {
+		if !isSelector(r) {
+			bare = utf8.AppendRune(bare, r)
+		}
 	}
 	if len(bare) == len(s) {
 		return nil, false

@@ -72,7 +72,7 @@ func diagnoseTail(s string) string {
 	if head == 0 || head == len(s) {
 		return ""
 	}
-	tail := strings.TrimSpace(strings.TrimLeft(s[head:], selector))
+	tail := strings.TrimSpace(strings.TrimLeftFunc(s[head:], isSelector))
 	first, _ := utf8.DecodeRuneInString(tail)
 	switch {
 	case emojiPrefix(tail) > 0:
@@ -120,8 +120,7 @@ func emojiPrefix(s string) int {
 }
 
 // invisibleIn returns an invisible character of s if s is an emoji without such
-// characters, else false. The most frequent one is U+FE0E, which asks for text and not
-// for a coloured picture.
+// characters, else false. Selectors are none of them.
 func invisibleIn(s string) (found rune, ok bool) {
 	if len(s) > 2*table().longest {
 		return 0, false
@@ -133,7 +132,7 @@ func invisibleIn(s string) (found rune, ok bool) {
 		case !quote.Invisible(r):
 			return r
 		}
-		if string(r) != selector {
+		if !isSelector(r) {
 			found = r
 		}
 		return -1

@@ -11,6 +11,7 @@ func TestCanonical(t *testing.T) {
 		"🔥":          "🔥",
 		"❤\ufe0f":    "❤\ufe0f",
 		"❤":          "❤\ufe0f",
+		"❤\ufe0e":    "❤\ufe0f", // the style of text
 		":heart:":    "❤\ufe0f",
 		"👁‍🗨":        "👁️‍🗨️", // each of its parts without a selector
 		"👍":          "👍",
@@ -45,7 +46,7 @@ func TestCanonicalAgreesWithParse(t *testing.T) {
 
 // Counts may be of any text, so that a look-up of what is no emoji must not cost more.
 func TestCanonicalDoesNotAllocate(t *testing.T) {
-	for _, in := range append([]string{"❤", "❤\ufe0f\ufe0f"}, notEmoji...) {
+	for _, in := range append([]string{"❤", "❤\ufe0f\ufe0f", "❤\ufe0e"}, notEmoji...) {
 		if n := testing.AllocsPerRun(100, func() { emoji.Canonical(in) }); n != 0 {
 			t.Errorf("%q: %v allocations", in, n)
 		}

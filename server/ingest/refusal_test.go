@@ -106,7 +106,7 @@ func TestSendEmojiRefuses(t *testing.T) {
 		"too long a number":         {withField("user_id", strings.Repeat("9", 129)), 422, "invalid_user_id", "129 bytes: 1 to 128"},
 		"a channel as number":       {withField("channel", "7"), 400, "wrong_type", "channel is a JSON number: send a string"},
 		"an emoji as number":        {withField("emoji_type", "7"), 400, "wrong_type", "emoji_type is a JSON number: send a string"},
-		"a selector of text":        {withField("emoji_type", `"❤`+"\uFE0E"+`"`), 422, "not_an_emoji", `"❤U+FE0E" has U+FE0E`},
+		"a digit in text style":     {withField("emoji_type", `"1`+"\uFE0E"+`"`), 422, "not_an_emoji", `"1U+FE0E" is text`},
 		"an invisible channel":      {withField("channel", `"main`+"\uFE0F"+`"`), 422, "invalid_channel", `"mainU+FE0F"`},
 		"an emoji as array":         {withField("emoji_type", `["🔥"]`), 400, "wrong_type", "emoji_type is a JSON array: send a string"},
 		"a channel as object":       {withField("channel", "{}"), 400, "wrong_type", "channel is a JSON object: send a string"},
