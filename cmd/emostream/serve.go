@@ -38,7 +38,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fl.IntVar(&f.maxBatch, "max-batch", 10_000, "most reactions in one batch")
 	fl.DurationVar(&f.produceTimeout, "produce-timeout", 5*time.Second, "how long a reaction may take to be acknowledged by Kafka before it is refused")
 	fl.StringSliceVar(&f.channels, "channels", nil, "channels that may be used, as in main,stage-*; default any")
-	fl.IntVar(&f.maxChannels, "max-channels", 1000, "most channels active at once; one address may bring in a quarter of them")
+	fl.IntVar(&f.maxChannels, "max-channels", 1000, "most channels active at once; one address may bring in a quarter of them, or 16 if that is more")
 	fl.StringSliceVar(&f.emojis, "emojis", nil, "take these emojis only, as in 🔥,:tada:; default all")
 	fl.Var(newEnumFlag(&f.assign, string(registry.LeastLoaded), string(registry.LeastLoaded), string(registry.TwoChoices)), "assign", "how clients are spread over subscriber servers: least-loaded or two-choices")
 	f.limits.add(cmd)

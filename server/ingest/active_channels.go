@@ -17,7 +17,8 @@ const channelActiveFor = time.Minute
 // memory in every stage. Channels exist by being used, so whoever invents names must not
 // keep others from theirs:
 //
-//   - An address may have invented a quarter of the active channels, or 16. It is refused
+//   - An address may have invented a quarter of the active channels, or 16 if that is
+//     more. It is refused
 //     more.
 //   - When all places are taken, an address that has invented none or few gets the place
 //     of a channel of the address that has invented the most: the one with the fewest
