@@ -30,9 +30,9 @@ func TestPathsOfClients(t *testing.T) {
 		{"POST", "//unregister", `{"server":"sub1"}`, 200, "Unregistered from sub1"},
 		{"GET", "//register?user_id=ann", "", 200, `"user_id":"ann"`},
 		{"GET", "//readyz", "", 200, "ready"},
-		{"POST", "/send_emoji/", tap, 404, `nothing is served at \"/send_emoji/\": there are /register`},
+		{"POST", "/send_emoji/", tap, 404, `nothing is served at \"/send_emoji/\": leave out the slash at the end`},
 		{"POST", "//send_emoji//", tap, 404, nothing},
-		{"POST", "//nothing", tap, 404, nothing},
+		{"POST", "//nothing", tap, 404, `there are /register`},
 		{"POST", "/send_emoji%2f", tap, 404, nothing},
 		{"GET", "/..", "", 404, nothing},
 		{"DELETE", "//send_emoji", "", 405, `"code":"method_not_allowed"`},
@@ -58,6 +58,7 @@ func TestPathsOfListeners(t *testing.T) {
 		{"HEAD", "/./sub1", 404, "application/json"},
 		{"GET", "//healthz", 200, "application/json"},
 		{"GET", "/sub1/", 404, "application/json"},
+		{"GET", "/v1/swarm/", 404, "application/json"},
 		{"GET", "//nothing", 404, "application/json"},
 	} {
 		synctest.Test(t, func(t *testing.T) {

@@ -107,6 +107,16 @@ func isPreflight(r *http.Request) bool {
 	return r.Method == http.MethodOptions && r.Header.Get("Access-Control-Request-Method") != ""
 }
 
+// uninvited returns what the refusal of a method adds if a browser asks for a page that is
+// not invited, else "". CORS answers for the pages that are.
+func uninvited(r *http.Request) string {
+	origin := r.Header.Get("Origin")
+	if origin == "" || !isPreflight(r) {
+		return ""
+	}
+	return "; pages of " + quote.Text(origin, 64) + " are not invited: let the operator invite the origin with --cors-origin"
+}
+
 // maxRequestedHeaders is how many bytes the headers' names of a preflight may have.
 const maxRequestedHeaders = 2 << 10
 

@@ -103,6 +103,10 @@ func TestCORS(t *testing.T) {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, r)
 			got := w.Header()
+			word := "; pages of \\\"" + tt.origin + "\\\" are not invited: let the operator invite the origin with --cors-origin\""
+			if says := strings.Contains(w.Body.String(), word); says != (w.Code == http.StatusMethodNotAllowed && tt.header != nil) {
+				t.Errorf("answered %d %s", w.Code, w.Body)
+			}
 			if w.Code != tt.status || got.Get("Access-Control-Allow-Origin") != tt.allowed {
 				t.Errorf("answered %d %v, want %d, allowed %q", w.Code, got, tt.status, tt.allowed)
 			}

@@ -2,6 +2,7 @@ package httpserve
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/emostream/emostream/internal/text/quote"
@@ -69,13 +70,18 @@ func Methods(next http.HandlerFunc, methods ...string) http.Handler {
 			}
 		}
 		w.Header().Set("Allow", allow)
-		Refusalf(http.StatusMethodNotAllowed, "method_not_allowed", "%.16q is not served at %s: use %s", r.Method, quote.Text(r.URL.Path, 64), allow).ServeHTTP(w, r)
+		Refusalf(http.StatusMethodNotAllowed, "method_not_allowed", "%.16q is not served at %s: use %s%s", r.Method, quote.Text(r.URL.Path, 64), allow, uninvited(r)).ServeHTTP(w, r)
 	})
 }
 
-// NotFound refuses every request with 404, and names the paths that are served.
+// NotFound refuses every request with 404, and names the paths that are served. If one of
+// them was asked for with a slash at the end, it says so.
 func NotFound(served ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if plain, ok := strings.CutSuffix(r.URL.Path, "/"); ok && slices.Contains(served, plain) {
+			Refusalf(http.StatusNotFound, "not_found", "nothing is served at %s: leave out the slash at the end", quote.Text(r.URL.Path, 64)).ServeHTTP(w, r)
+			return
+		}
 		Refusalf(http.StatusNotFound, "not_found", "nothing is served at %s: there are %s", quote.Text(r.URL.Path, 64), strings.Join(served, ", ")).ServeHTTP(w, r)
 	})
 }
