@@ -18,8 +18,7 @@ const channelActiveFor = time.Minute
 // keep others from theirs:
 //
 //   - An address may have invented a quarter of the active channels, or 16 if that is
-//     more. It is refused
-//     more.
+//     more. It is refused beyond.
 //   - When all places are taken, an address that has invented none or few gets the place
 //     of a channel of the address that has invented the most: the one with the fewest
 //     reactions. If that channel is in use, its next reaction brings it back in the same

@@ -3,7 +3,9 @@ package ingest
 import (
 	"bytes"
 	"encoding/json"
+	"math"
 	"net/http"
+	"strconv"
 	"unicode/utf8"
 
 	"github.com/emostream/emostream/internal/emoji"
@@ -28,7 +30,20 @@ type reactionBody struct {
 	EmojiType *string    `json:"emoji_type"`
 	Timestamp *wire.Text `json:"timestamp"`
 	Channel   *string    `json:"channel"`
-	Count     *int       `json:"count"`
+	Count     *count     `json:"count"`
+}
+
+// count is a whole JSON number, however it is written: floats of Python come as 5.0.
+type count int
+
+// UnmarshalJSON fails with a *json.UnmarshalTypeError if b is no whole number.
+func (c *count) UnmarshalJSON(b []byte) error {
+	err := json.Unmarshal(b, (*int)(c))
+	if f, failed := strconv.ParseFloat(string(b), 64); err != nil && failed == nil && math.Abs(f) <= math.MaxInt32 && f == math.Trunc(f) {
+		*c = count(f)
+		return nil
+	}
+	return err
 }
 
 // part is the part of a request that holds one reaction, as refusals call it.
@@ -83,7 +98,7 @@ func parseAny(p part, b []byte) (reaction, *httpserve.Refusal) {
 		out.Channel = *in.Channel
 	}
 	if in.Count != nil {
-		out.count = *in.Count
+		out.count = int(*in.Count)
 	}
 	return out, out.normalize(*in.EmojiType)
 }
