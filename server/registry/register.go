@@ -74,13 +74,19 @@ type registration struct {
 }
 
 // parseRegistration reads a registration from the query. What the query leaves out it
-// reads from a JSON body. A client without an id is given one.
+// reads from a JSON body. A client without an id is given one. A body of another type is
+// refused: who sends a form means his id to be taken.
 func parseRegistration(w http.ResponseWriter, r *http.Request) (registration, *httpserve.Refusal) {
 	var c registration
 	if r.Method == http.MethodPost {
 		body, refusal := httpserve.TypeOfBody(r, httpserve.JSON, httpserve.JSONLines, httpserve.NotJSON)
-		if refusal == nil && body == httpserve.JSON {
+		switch {
+		case refusal != nil:
+		case body == httpserve.JSON:
 			refusal = decode(w, r, &c, `{"user_id":"ann"}`)
+		case hasBody(r):
+			refusal = httpserve.Refusalf(http.StatusUnsupportedMediaType, "unsupported_media_type",
+				`a body of content type %s is not taken: send user_id and avoid in the query, or {"user_id":"ann"} with Content-Type: application/json`, quote.Text(r.Header.Get("Content-Type"), 64))
 		}
 		if refusal != nil {
 			return c, refusal
@@ -95,6 +101,16 @@ func parseRegistration(w http.ResponseWriter, r *http.Request) (registration, *h
 		return c, httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_user_id", "user_id has %d bytes: 1 to %d are allowed", len(c.UserID), wire.MaxUserID)
 	}
 	return c, nil
+}
+
+// hasBody says whether a request has a body of at least a byte. It reads that byte if no
+// length was announced.
+func hasBody(r *http.Request) bool {
+	if r.ContentLength >= 0 {
+		return r.ContentLength > 0
+	}
+	n, _ := io.ReadFull(r.Body, make([]byte, 1))
+	return n > 0
 }
 
 // decode reads a small JSON body into v. An empty body leaves v as it is. example is a

@@ -93,7 +93,8 @@ func TestRegister(t *testing.T) {
 		"POST whose body is overruled":  {method: "POST", path: "/register?user_id=ann", contentType: asJSON, body: `{"avoid":"sub1"}`, user: "ann"},
 		"POST with nothing":             {method: "POST", path: "/register", contentType: asJSON},
 		"POST without a body at all":    {method: "POST", path: "/register"},
-		"POST of a form, which is left": {method: "POST", path: "/register", contentType: "application/x-www-form-urlencoded", body: "user_id=bob"},
+		"POST of a form of nothing":     {method: "POST", path: "/register?user_id=ann", contentType: "application/x-www-form-urlencoded", user: "ann"},
+		"POST of lines of nothing":      {method: "POST", path: "/register", contentType: "application/x-ndjson"},
 		"the longest user":              {method: "GET", path: "/register?user_id=" + long, user: long},
 		"a hostile user":                {method: "GET", path: "/register?user_id=%3Cb%3E%22%0a", user: "<b>\"\n"},
 	} {
@@ -119,6 +120,19 @@ func TestRegister(t *testing.T) {
 				t.Error("the answer may be kept and given to others")
 			}
 		})
+	}
+}
+
+// A body whose length is not announced may turn out to be empty.
+func TestRegisterWithoutAnAnnouncedLength(t *testing.T) {
+	for body, want := range map[string]int{"": http.StatusOK, "user_id=ann": http.StatusUnsupportedMediaType} {
+		r := httptest.NewRequest(http.MethodPost, "/register", strings.NewReader(body))
+		r.ContentLength = -1
+		w := httptest.NewRecorder()
+		newCalls(server("sub1", 0, 10)).mux.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%q: answered %d %s, want %d", body, w.Code, w.Body, want)
+		}
 	}
 }
 
@@ -154,6 +168,10 @@ func TestRefusals(t *testing.T) {
 		"registering with half":       {free, "POST", "/register", asJSON, `{"user_id":`, 400, "invalid_json", "send a JSON object like", ""},
 		"registering with very much":  {free, "POST", "/register", asJSON, strings.Repeat(" ", 5000), 413, "too_large", "more than 4096 bytes", ""},
 		"avoiding a number":           {free, "POST", "/register", asJSON, `{"avoid":1}`, 400, "invalid_json", "send a JSON object like", ""},
+		"registering by a form":       {free, "POST", "/register", "application/x-www-form-urlencoded", "user_id=ann", 415, "unsupported_media_type", `"application/x-www-form-urlencoded" is not taken: send user_id and avoid in the query, or {"user_id":"ann"} with Content-Type: application/json`, ""},
+		"registering by both":         {free, "POST", "/register?user_id=ann", "text/plain", "user_id=ann", 415, "unsupported_media_type", `"text/plain" is not taken`, ""},
+		"registering undeclared":      {free, "POST", "/register", "", `{"user_id":"ann"}`, 415, "unsupported_media_type", `content type "" is not taken`, ""},
+		"registering by lines":        {free, "POST", "/register", "application/x-ndjson", `{"user_id":"ann"}`, 415, "unsupported_media_type", "is not taken", ""},
 		"registering by PUT":          {free, "PUT", "/register", "", "", 405, "method_not_allowed", "use GET, POST", ""},
 		"unregistering by GET":        {free, "GET", "/unregister", "", "", 405, "method_not_allowed", "use POST", ""},
 		"listing by POST":             {free, "POST", "/v1/servers", "", "", 405, "method_not_allowed", "use GET", ""},
