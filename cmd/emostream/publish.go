@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
@@ -79,7 +78,7 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 	if err := ensureTopics(ctx, s.client, s.log, topics...); err != nil {
 		return err
 	}
-	over := passedover.New("publish", s.log, s.metrics)
+	over := s.passedOver.Reporter("publish", s.metrics)
 	servers := newRosterFollower(s.client, names, over)
 	p := publisher.New(publisher.Config{
 		Top: f.top, Lateness: f.lateness, Topic: s.client.Writer, Names: names, Clusters: f.clusters, Servers: servers.roster,

@@ -13,7 +13,6 @@ import (
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/quota"
 	"github.com/emostream/emostream/server"
 	"github.com/emostream/emostream/server/ingest"
@@ -140,7 +139,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &mainServer{stage: s, servers: newRosterFollower(s.client, s.names(), passedover.New("serve", s.log, s.metrics))}
+	m := &mainServer{stage: s, servers: newRosterFollower(s.client, s.names(), s.passedOver.Reporter("serve", s.metrics))}
 	m.producer = kafka.NewProducer(s.client, kafka.ProducerConfig{
 		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
 		Logger: s.log, Metrics: s.metrics,

@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/emostream/emostream/internal/kafka"
-	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server"
@@ -137,7 +136,7 @@ func newSubscriber(s stage, f subscribeFlags, ln net.Listener) (*subscriberServe
 		return nil, err
 	}
 	topic := s.names().Server(f.name)
-	over := passedover.New("subscribe", s.log, s.metrics)
+	over := s.passedOver.Reporter("subscribe", s.metrics)
 	servers := newRosterFollower(s.client, s.names(), over)
 	layout := s.layout()
 	topics := []kafka.Topic{layout.ServerTopic(f.name), layout.ServersTopic()}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/passedover"
 )
 
 func newUp(io streams) *cobra.Command {
@@ -97,7 +98,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 		return p, err
 	}
 	p.onClose(client.Close)
-	s := stage{&f.stageFlags, client, log, registry}
+	s := stage{&f.stageFlags, client, log, registry, passedover.NewLog(log)}
 	p.addresses.Ready, p.addresses.Brokers = f.urlOf(mainLn), f.brokers
 
 	// People -> serve -> emoji-topic.

@@ -3,11 +3,10 @@
 // of another program keeps them from reading on.
 //
 // Anybody who may write to a topic can write such records, as many as he likes. So they
-// are counted one by one, but logged at most once a second.
+// are counted one by one, but logged at most once a second for each topic (log.go).
 package passedover
 
 import (
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -20,7 +19,6 @@ import (
 
 // Intervals of lines in the log.
 const (
-	logInterval     = time.Second      // between two about what is passed over
 	blockedAfter    = 10 * time.Second // how long a transaction may be open before it is told of
 	blockedInterval = time.Minute      // between two about open transactions
 )
@@ -28,13 +26,11 @@ const (
 // Reporter counts and logs for all partitions that a stage reads. It is safe for
 // concurrent use. A nil Reporter does nothing.
 type Reporter struct {
-	log     *slog.Logger
+	log     *Log
 	records prometheus.Counter
 	behind  prometheus.Gauge
 
 	mu         sync.Mutex
-	loggedAt   time.Time
-	unlogged   int64                // records passed over since then
 	blocked    map[partition]*block // partitions that a transaction keeps from being read
 	blockedLog time.Time            // when the log last told of one
 }
@@ -52,12 +48,18 @@ type block struct {
 	records int64
 }
 
-// New returns a reporter, and registers its metrics for a stage, such as aggregate. reg
-// may be nil.
+// New returns a reporter with a log of its own, and registers its metrics for a stage, such
+// as aggregate. reg may be nil.
 func New(stage string, log *slog.Logger, reg prometheus.Registerer) *Reporter {
+	return NewLog(log).Reporter(stage, reg)
+}
+
+// Reporter returns a reporter that writes to the log, as others may, and registers its
+// metrics for a stage. reg may be nil.
+func (l *Log) Reporter(stage string, reg prometheus.Registerer) *Reporter {
 	f := promauto.With(reg)
 	return &Reporter{
-		log: log,
+		log: l,
 		records: f.NewCounter(prometheus.CounterOpts{
 			Name: "emostream_" + stage + "_skipped_records_total",
 			Help: "Records that are not ours or cannot be read, and were passed over.",
@@ -76,7 +78,9 @@ func (r *Reporter) Record(topic string, partition int, offset int64, why error) 
 }
 
 // Batch reports what a fetch shows: batches that cannot be read, and whether a
-// transaction keeps the rest from being read.
+// transaction keeps the rest from being read. Readers call it after each fetch, also after
+// one that brings nothing, which they make at least once a second: what the log has held
+// back is written then.
 func (r *Reporter) Batch(topic string, number int, b stream.Batch) {
 	if r == nil {
 		return
@@ -84,6 +88,7 @@ func (r *Reporter) Batch(topic string, number int, b stream.Batch) {
 	for _, s := range b.Skipped {
 		r.passOver(topic, number, s.From, s.To-s.From, s.Reason)
 	}
+	r.log.writeDue()
 	r.block(partition{topic, number}, b)
 }
 
@@ -102,16 +107,7 @@ func (r *Reporter) passOver(topic string, partition int, offset, records int64, 
 		return
 	}
 	r.records.Add(float64(records))
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.unlogged += records
-	now := time.Now()
-	if now.Sub(r.loggedAt) < logInterval {
-		return
-	}
-	// The reason may quote the record, which is foreign and may be long.
-	r.log.Warn("records were passed over", "records", r.unlogged, "topic", topic, "partition", partition, "offset", offset, "error", fmt.Sprintf("%.300s", why.Error()))
-	r.loggedAt, r.unlogged = now, 0
+	r.log.add(r, topic, partition, offset, records, why)
 }
 
 func (r *Reporter) block(p partition, b stream.Batch) {
@@ -137,7 +133,7 @@ func (r *Reporter) block(p partition, b stream.Batch) {
 	known.records = records
 	if now.Sub(r.blockedLog) >= blockedInterval {
 		r.blockedLog = now
-		r.log.Warn("a transaction is open, and what is behind it cannot be read", "topic", p.topic, "partition", p.number,
+		r.log.to.Warn("a transaction is open, and what is behind it cannot be read", "topic", p.topic, "partition", p.number,
 			"offset", b.Next, "records", records, "since", known.since.Format(time.TimeOnly))
 	}
 }

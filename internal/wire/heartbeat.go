@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -62,20 +63,35 @@ const (
 // heartbeat of this program, of any version, is an error.
 func (t Topics) DecodeServerStatus(key, value []byte) (ServerStatus, error) {
 	if len(value) > maxHeartbeat {
-		return ServerStatus{}, fmt.Errorf("server status: %d bytes, and at most %d are taken", len(value), maxHeartbeat)
+		return ServerStatus{}, fmt.Errorf("heartbeat: %d bytes, and at most %d are taken", len(value), maxHeartbeat)
 	}
 	s, ok := scanServerStatus(value)
 	if !ok {
 		s = ServerStatus{}
 		if err := json.Unmarshal(value, &s); err != nil {
-			return ServerStatus{}, fmt.Errorf("server status: %w", err)
+			return ServerStatus{}, fmt.Errorf("heartbeat: %w", inWords(err))
 		}
 	}
 	if err := t.checkServerStatus(s, string(key)); err != nil {
-		return ServerStatus{}, fmt.Errorf("server status: %w", err)
+		return ServerStatus{}, fmt.Errorf("heartbeat: %w", err)
 	}
 	s.Version = cleanVersion(s.Version)
 	return s, nil
+}
+
+// inWords returns what is wrong with a heartbeat that encoding/json cannot decode, without
+// names of this program's own.
+func inWords(err error) error {
+	typ, ok := errors.AsType[*json.UnmarshalTypeError](err)
+	switch {
+	case !ok:
+		return fmt.Errorf("it is not JSON: %w", err)
+	case typ.Field == "":
+		return fmt.Errorf("it is a JSON %.40s, and must be an object", typ.Value)
+	case typ.Type.Kind() == reflect.String:
+		return fmt.Errorf("%s is a JSON %.40s, and must be a string", typ.Field, typ.Value)
+	}
+	return fmt.Errorf("%s is a JSON %.40s, and must be a whole number", typ.Field, typ.Value)
 }
 
 // scanServerStatus is a fast decoder of heartbeats, so that whoever writes thousands a

@@ -51,6 +51,25 @@ func TestHeartbeats(t *testing.T) {
 	}
 }
 
+// What is wrong with a heartbeat is said in words, with the field and what it must be.
+func TestForeignHeartbeatsAreToldInWords(t *testing.T) {
+	for value, want := range map[string]string{
+		`{"clients":1e30}`:         "heartbeat: clients is a JSON number 1e30, and must be a whole number",
+		`{"opened":"1"}`:           "heartbeat: opened is a JSON string, and must be a whole number",
+		`{"capacity":1.5}`:         "heartbeat: capacity is a JSON number 1.5, and must be a whole number",
+		`{"url":7}`:                "heartbeat: url is a JSON number, and must be a string",
+		`[]`:                       "heartbeat: it is a JSON array, and must be an object",
+		`hello`:                    "heartbeat: it is not JSON: invalid character 'h' looking for beginning of value",
+		strings.Repeat(" ", 4<<10): "heartbeat: it is not JSON: unexpected end of JSON input",
+		strings.Repeat(" ", 4097):  "heartbeat: 4097 bytes, and at most 4096 are taken",
+		`{"clients":1` + strings.Repeat("0", 100) + `}`: "heartbeat: clients is a JSON number 1" + strings.Repeat("0", 32) + ", and must be a whole number",
+	} {
+		if _, err := (wire.Topics{}).DecodeServerStatus([]byte("sub1"), []byte(value)); err == nil || err.Error() != want {
+			t.Errorf("%.50s: %v, want %s", value, err, want)
+		}
+	}
+}
+
 // A record that cannot be a heartbeat of a server is refused, whatever field is wrong.
 func TestForeignHeartbeats(t *testing.T) {
 	for name, spoil := range map[string]func(*wire.ServerStatus){

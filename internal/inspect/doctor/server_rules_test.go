@@ -41,8 +41,8 @@ func TestServers(t *testing.T) {
 		check(t, doctor.Servers(nil, doctor.Foreign{}), "none is announced", "note subscriber servers")
 	})
 	t.Run("foreign records", func(t *testing.T) {
-		foreign := doctor.Foreign{Topic: "emostream-servers", Records: 3, Offset: 17, Reason: "server status: no name"}
-		check(t, doctor.Servers(nil, foreign), "3 records cannot be heartbeats of its servers; the last is at offset 17: server status: no name",
+		foreign := doctor.Foreign{Topic: "emostream-servers", Records: 3, Offset: 17, Reason: "heartbeat: no name"}
+		check(t, doctor.Servers(nil, foreign), "3 records cannot be heartbeats of its servers; the last is at offset 17: heartbeat: no name",
 			"wrong emostream-servers", "note subscriber servers")
 	})
 }
