@@ -42,6 +42,9 @@ func (f *upFlags) run(cmd *cobra.Command, io streams) error {
 	if err := errors.Join(f.checkBroker(given(cmd)), f.check(), f.dashboard.check(io, asJSON)); err != nil {
 		return err
 	}
+	if note := f.brokersNote(cmd); note != "" {
+		_, _ = fmt.Fprintln(io.err, "emostream: "+note)
+	}
 	if f.port == 0 && !cmd.Flags().Changed("broker-listen") {
 		f.brokerListen = "localhost:0"
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net"
 
 	"github.com/spf13/cobra"
@@ -81,4 +82,14 @@ func (f *upFlags) checkBroker(given func(string) bool) error {
 		}
 	}
 	return nil
+}
+
+// brokersNote says that up builds no broker in, and why, if that is not on the command
+// line: a variable or a file may have been meant for other commands.
+func (f *upFlags) brokersNote(cmd *cobra.Command) string {
+	from := originOf(cmd.Flag("brokers")).Where
+	if len(f.brokers) == 0 || from == "" {
+		return ""
+	}
+	return fmt.Sprintf("--brokers (from %s) is set: no broker is built in here; unset it for one", from)
 }
