@@ -50,7 +50,7 @@ A file is there whole or not at all. The summary goes to stderr, and to stdout w
 	fl := cmd.Flags()
 	fl.Var(newEnumFlag(&f.what, "windows", "windows", "reactions"), "what", "windows or reactions")
 	fl.Var(newEnumFlag(&f.format, "auto", "auto", "csv", "jsonl", "parquet"), "format", "csv, jsonl, parquet, or auto: by the file's ending, and jsonl on stdout")
-	fl.StringVar(&f.file, "out", "", "file to write; default stdout")
+	fl.StringVar(&f.file, "out", "", "file to write; default stdout, as -")
 	fl.BoolVar(&f.bom, "bom", false, "put a byte order mark before CSV: without it Excel takes emojis for other characters")
 	f.out.add(cmd)
 	return cmd
@@ -59,6 +59,9 @@ A file is there whole or not at all. The summary goes to stderr, and to stdout w
 // run exports what the flags ask for and prints a summary.
 func (f *exportFlags) run(ctx context.Context, io streams) error {
 	asJSON := f.out.json()
+	if f.file == "-" {
+		f.file = ""
+	}
 	format, err := f.check(io.out, asJSON)
 	if err != nil {
 		return err

@@ -37,6 +37,12 @@ func writeAs(path string, perm fs.FileMode, write func(io.Writer) error) (err er
 		perm = before.Mode().Perm()
 	}
 	f, err := create(path, perm)
+	if of, ok := errors.AsType[*fs.PathError](err); ok {
+		err = of.Err // without the name of the file beside it
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("the folder %s is missing (%w)", filepath.Dir(path), err)
+	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/emostream/emostream/internal/atomicfile"
@@ -43,8 +44,15 @@ func TestWrite(t *testing.T) {
 			}
 		})
 	}
-	if err := atomicfile.Write(filepath.Join(dir, "none", "report"), nil); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("without a folder: %v", err)
+	nowhere, below := filepath.Join(dir, "none", "report"), filepath.Join(path, "report")
+	for at, want := range map[string]string{
+		nowhere: "write " + nowhere + ": the folder " + filepath.Dir(nowhere) + " is missing (",
+		below:   "write " + below + ": ",
+	} {
+		err := atomicfile.Write(at, nil)
+		if err == nil || !strings.HasPrefix(err.Error(), want) || strings.Contains(err.Error(), ".tmp") || at == nowhere && !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }
 
