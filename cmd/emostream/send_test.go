@@ -14,7 +14,7 @@ func TestReadWords(t *testing.T) {
 		"\ufeff🔥\r\n🎉\r\n":           "[🔥 🎉]",
 		"\ufeff":                     "[]",
 		"\ufeff🔥\n\ufeff🎉\n\ufeff\n": "[🔥 🎉]",
-		"\xff\xfe=\xd8%\xdd\r\x00":   "[read stdin: it is UTF-16, and UTF-8 is wanted: PowerShell writes that by Out-File -Encoding utf8, and iconv -f UTF-16 -t UTF-8 makes it]",
+		"\xff\xfe=\xd8%\xdd\r\x00":   "[read stdin: it is UTF-16, and UTF-8 is wanted: PowerShell's > and Excel's \"Unicode Text\" write UTF-16, Out-File -Encoding utf8 and Excel's \"CSV UTF-8\" write UTF-8, and iconv -f UTF-16 -t UTF-8 makes it]",
 	} {
 		got := []string{}
 		for word, err := range readWords(t.Context(), strings.NewReader(in)) {

@@ -18,7 +18,7 @@ type EncodingError struct {
 }
 
 func (e *EncodingError) Error() string {
-	return fmt.Sprintf("it is %s, and UTF-8 is wanted: PowerShell writes that by Out-File -Encoding utf8, and iconv -f %s -t UTF-8 makes it", e.Name, e.Name)
+	return fmt.Sprintf("it is %s, and UTF-8 is wanted: PowerShell's > and Excel's \"Unicode Text\" write UTF-16, Out-File -Encoding utf8 and Excel's \"CSV UTF-8\" write UTF-8, and iconv -f %s -t UTF-8 makes it", e.Name, e.Name)
 }
 
 // TrimMark returns a text without the byte order marks before it. If it is UTF-16 or

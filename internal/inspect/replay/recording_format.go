@@ -55,13 +55,19 @@ func (f *format) learn(first []byte) error {
 	for _, separator := range ",;\t" { // spreadsheets write all of them
 		t := table{separator: separator}
 		names, err := t.cells(first)
+		var known []string
 		for i := range names {
 			names[i] = strings.ToLower(strings.TrimSpace(names[i]))
+			if isColumn(names[i]) {
+				known = append(known, names[i])
+			}
 		}
 		switch {
-		case err != nil || !slices.Contains(names, "emoji_type"):
+		case err != nil || len(known) == 0:
 		case slices.Contains(names, "emoji_count"):
-			return errors.New("it is a table of windows, and they hold no single reactions: want what emostream export --what reactions writes")
+			return errWindows
+		case !slices.Contains(names, "emoji_type"):
+			return fmt.Errorf("it names columns, like %s, and none is emoji_type: give this name to the one that holds the emojis", strings.Join(known, " and "))
 		default:
 			t.names = names
 			f.parse, f.header = t.parse, bytes.Clone(first)
@@ -69,7 +75,18 @@ func (f *format) learn(first []byte) error {
 		}
 	}
 	f.parse = parseLine
+	if _, err := parseLine(first, 0); errors.Is(err, errWindows) {
+		return errWindows
+	}
 	return nil
+}
+
+// errWindows says that a file or a line holds counts.
+var errWindows = errors.New("it is a table of windows, and they hold no single reactions: want what emostream export --what reactions writes")
+
+// isColumn says whether a column of this name is read.
+func isColumn(name string) bool {
+	return slices.Contains([]string{"time", "user_id", "emoji_type", "timestamp", "channel", "count"}, name)
 }
 
 // table is a file of CSV, with the columns that export writes, in any order and case.
@@ -109,7 +126,7 @@ func (t table) parse(line []byte, last int64) (Reaction, error) {
 				return Reaction{}, fmt.Errorf("its count is %.20q: want a number", cells[i])
 			}
 			fields[name] = n
-		case slices.Contains([]string{"time", "user_id", "emoji_type", "timestamp", "channel"}, name):
+		case isColumn(name):
 			fields[name] = text.OriginalCell(cells[i])
 		}
 	}

@@ -85,15 +85,36 @@ type written struct {
 	Value json.RawMessage `json:"value"`
 }
 
+// isCounted says whether an object holds counts of a window: of one emoji, as export and
+// the aggregator write them, or of all, as people are sent them.
+func isCounted(object []byte) bool {
+	var c struct {
+		UserID json.RawMessage `json:"user_id"`
+		Count  json.RawMessage `json:"emoji_count"`
+		Emojis json.RawMessage `json:"emojis"`
+	}
+	err := json.Unmarshal(object, &c)
+	return err == nil && c.UserID == nil && (c.Count != nil || c.Emojis != nil)
+}
+
+// errNoColumns says that a line looks like one of CSV, in a file that is read as JSON.
+var errNoColumns = errors.New("it is no JSON object, and the first line does not name the columns of CSV: put one like time,user_id,emoji_type before all others")
+
 // parseLine is the parser of JSON lines. The server checks user and emoji, not
 // parseLine.
 func parseLine(line []byte, last int64) (Reaction, error) {
+	if bytes.TrimSpace(line)[0] != '{' && bytes.ContainsAny(line, ",;\t") {
+		return Reaction{}, fmt.Errorf("%w: %w", wire.ErrNotReaction, errNoColumns)
+	}
 	var w written
 	if err := json.Unmarshal(line, &w); err != nil {
 		return Reaction{}, fmt.Errorf("%w: %w", wire.ErrNotReaction, err)
 	}
 	if w.Value != nil {
 		line = w.Value
+	}
+	if bytes.Contains(line, []byte(`"emoji_count"`)) && isCounted(line) {
+		return Reaction{}, errWindows
 	}
 	told, err := wire.DecodeReactionFields(line)
 	if err != nil {

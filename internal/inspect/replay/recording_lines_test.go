@@ -16,6 +16,7 @@ import (
 
 func TestLines(t *testing.T) {
 	const long = 64 << 10
+	const windows = "it is a table of windows, and they hold no single reactions: want what emostream export --what reactions writes"
 	for name, test := range map[string]struct{ in, want string }{
 		"as export writes":   {`{"time":"2026-11-23T14:42:00.250Z","user_id":"ann","emoji_type":"🔥","timestamp":"t","channel":"room-1"}`, "ann 🔥 t room-1 x1 @14:42:00.25"},
 		"as a client sends":  {`{"user_id":"ann","emoji_type":":fire:","count":100}`, "ann :fire:   x100 @?"},
@@ -31,7 +32,7 @@ func TestLines(t *testing.T) {
 		"white space":        {"\n \t{ \"user_id\" : \"a\", \"emoji_type\":\"🔥\" } \r\n\n", "a 🔥   x1 @?"},
 		"nothing":            {"", ""},
 		"a byte order mark":  {"\ufeff" + `{"user_id":"a","emoji_type":"🔥"}`, "a 🔥   x1 @?"},
-		"UTF-16":             {"\xff\xfe{\x00}\x00", "bad: line 1: it is UTF-16, and UTF-8 is wanted: PowerShell writes that by Out-File -Encoding utf8, and iconv -f UTF-16 -t UTF-8 makes it"},
+		"UTF-16":             {"\xff\xfe{\x00}\x00", "bad: line 1: it is UTF-16, and UTF-8 is wanted: PowerShell's > and Excel's \"Unicode Text\" write UTF-16, Out-File -Encoding utf8 and Excel's \"CSV UTF-8\" write UTF-8, and iconv -f UTF-16 -t UTF-8 makes it"},
 		"CSV":                {"time,user_id,emoji_type,timestamp,channel\r\n2026-11-23T14:42:00.250Z,\"a,\"\"b\"\"\",🔥,,main\r\n2026-11-23T14:42:01Z,'=b,:tada:,t,room-1\n", `a,"b" 🔥   x1 @14:42:00.25; =b :tada: t room-1 x1 @14:42:01`},
 		"CSV of Excel":       {"\ufeffuser_id;emoji_type;count;note\r\nann;🔥;3;hm\r\n\r\nbob;🎉;;\r\n", "ann 🔥   x3 @?; bob 🎉   x1 @?"},
 		"joined files":       {"\ufeff{\"user_id\":\"a\",\"emoji_type\":\"🔥\"}\n\ufeff{\"user_id\":\"b\",\"emoji_type\":\"🔥\"}\n", "a 🔥   x1 @?; b 🔥   x1 @?"},
@@ -43,6 +44,13 @@ func TestLines(t *testing.T) {
 		"tabs":               {"emoji_type\tuser_id\n🔥\tann\n", "ann 🔥   x1 @?"},
 		"CSV that is wrong":  {"user_id,emoji_type,count\nann,🔥\nann,🔥,x\nann,\"🔥,\nann,🔥,101\nbob,🔥,1\n", `bad: line 2: not a reaction: it has 2 cells, and there are names of 3; bad: line 3: its count is "x": want a number; bad: line 4: not a reaction: extraneous or missing " in quoted-field; bad: line 5: its count is 101: 1 to 100 are allowed; bob 🔥   x1 @?`},
 		"a table of windows": {"window_start,window_end,channel,emoji_type,emoji_count,emoji_count_aggregated\nx\n", "bad: line 1: it is a table of windows, and they hold no single reactions: want what emostream export --what reactions writes"},
+		"lines of windows":   {`{"window_start":"2026-11-23T14:42:00Z","window_end":"2026-11-23T14:42:02Z","channel":"main","emoji_type":"🔥","emoji_count":3,"emoji_count_aggregated":3}` + "\nx\n", "bad: line 1: " + windows},
+		"counts of a topic":  {`{"topic":"emoji-aggregated","time":"2026-11-23T14:42:00Z","value":{"window":{},"emoji_type":"🔥","emoji_count":3}}`, "bad: line 1: " + windows},
+		"what watch prints":  {`{"channel":"main","window":{},"total":3,"emojis":[{"emoji_type":"🔥","emoji_count":3}]}`, "bad: line 1: " + windows},
+		"windows after taps": {`{"user_id":"a","emoji_type":"🔥"}` + "\n" + `{"emoji_type":"🔥","emoji_count":3}`, "a 🔥   x1 @?; bad: line 2: " + windows},
+		"blanks in a header": {"Time ,USER_ID, Emoji_Type \n,ann,🔥\n", "ann 🔥   x1 @?"},
+		"no column of them":  {"Time ,USER_ID,Emoji\n,ann,🔥\n", "bad: line 1: it names columns, like time and user_id, and none is emoji_type: give this name to the one that holds the emojis"},
+		"no header":          {"2026-11-23T14:42:00Z;ann;🔥\n", "bad: line 1: not a reaction: it is no JSON object, and the first line does not name the columns of CSV: put one like time,user_id,emoji_type before all others"},
 		"Parquet":            {"PAR1\x15\x04\n\n", "bad: line 1: it is a Parquet file: want JSON lines or CSV, as emostream export --what reactions --out reactions.jsonl writes"},
 		"gzip":               {"\x1f\x8b\x08\x00\n", "bad: line 1: it is compressed by gzip: gunzip -c FILE | emostream replay - sends what is in it"},
 		"an array":           {"\n[\n{}", "bad: line 2: it begins a JSON array: want a reaction in each line, as jq -c '.[]' FILE | emostream replay - sends them"},
