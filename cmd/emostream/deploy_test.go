@@ -76,7 +76,7 @@ func (d deployed) check() error {
 		}
 	}
 	s := settings{func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }, file}
-	return errors.Join(checkFile(file), s.apply(cmd), cmd.ValidateArgs(cmd.Flags().Args()))
+	return errors.Join(checkFile(newRoot(streams{}), file), s.apply(cmd), cmd.ValidateArgs(cmd.Flags().Args()))
 }
 
 // check refuses command lines with mistakes. Otherwise the test above would prove

@@ -45,10 +45,11 @@ type owner struct {
 type schema struct {
 	root   *cobra.Command
 	owners map[string][]owner // the commands that have a flag, by the name of the flag
+	runs   string             // the path of the command that runs
 }
 
 func newSchema() schema {
-	s := schema{newRoot(streams{}), map[string][]owner{}}
+	s := schema{root: newRoot(streams{}), owners: map[string][]owner{}}
 	var add func(*cobra.Command)
 	add = func(cmd *cobra.Command) {
 		for _, c := range cmd.Commands() {
@@ -89,9 +90,11 @@ func flagsOf(cmd *cobra.Command) []*pflag.Flag {
 // maxProblems is how many problems of a file are reported at once.
 const maxProblems = 10
 
-// checkFile reports all that is wrong in a file, even in sections of other commands.
-func checkFile(file settingsfile.Section) error {
+// checkFile reports all that is wrong in the file of the command that runs, even in
+// sections of other commands.
+func checkFile(cmd *cobra.Command, file settingsfile.Section) error {
 	s := newSchema()
+	s.runs = cmd.CommandPath()
 	errs := s.checkSection(s.root, wholeFile, file)
 	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(lineOf(a), lineOf(b)) })
 	if more := len(errs) - maxProblems; more > 0 {
@@ -199,13 +202,16 @@ func (s schema) flag(cmd *cobra.Command, name string) *pflag.Flag {
 // a name that it has, or a command that has it.
 func (s schema) unknownName(section, name string, allowed []string, at settingsfile.Position) error {
 	if hint := s.misplaced(section, name); hint != "" {
-		return at.Errorf("%s has no %.40q: %s", section, name, hint)
+		return at.Errorf("%s", hint)
 	}
 	hint := "it has " + strings.Join(allowed, ", ")
 	if near := suggest.Nearest(name, slices.Values(allowed)); near != "" {
 		hint = "did you mean " + near + "?"
 	} else if owners := s.owners[name]; len(owners) > 0 {
 		hint = fmt.Sprintf("it is a setting of %s: put it into such a section, or into %s", commands(owners), commonSection)
+	}
+	if section == wholeFile {
+		return at.Errorf("there is no section or setting %.40q here: %s", name, hint)
 	}
 	return at.Errorf("%s has no %.40q: %s", section, name, hint)
 }
@@ -220,17 +226,21 @@ func (s schema) misplaced(section, name string) string {
 	owners := s.owners[name]
 	switch {
 	case dotted && (first == commonSection || s.child(s.root, first) != nil) && section == wholeFile:
-		return fmt.Sprintf("write %s:, and %s: below it, indented", first, strings.ReplaceAll(rest, ".", ":, and below that "))
+		return fmt.Sprintf("%.40q is a path: write %s:, and %s: below it, indented", name, first, strings.ReplaceAll(rest, ".", ":, and below that "))
 	case section != wholeFile || len(owners) == 0:
 		return ""
 	case len(owners) == 1:
-		return fmt.Sprintf("it is a setting of %s: put it, indented, below %s:", commands(owners), sectionOf(owners[0]))
+		return fmt.Sprintf("%s stands outside of all sections, and is a setting of %s: put it, indented, below %s:", name, commands(owners), sectionOf(owners[0]))
+	}
+	one := owners[0]
+	if i := slices.IndexFunc(owners, func(o owner) bool { return o.cmd.CommandPath() == s.runs }); i >= 0 {
+		one = owners[i]
 	}
 	of := "many commands"
 	if len(owners) < 4 {
 		of = commands(owners)
 	}
-	return fmt.Sprintf("it is a setting of %s: put it, indented, below %s:, for all of them, or below one alone, like %s:", of, commonSection, sectionOf(owners[0]))
+	return fmt.Sprintf("%s stands outside of all sections, and is a setting of %s: put it, indented, below %s:, for all of them, or below one alone, like %s:", name, of, commonSection, sectionOf(one))
 }
 
 // sectionOf returns the section of an owner, as it is written in the file.

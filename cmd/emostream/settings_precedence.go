@@ -76,14 +76,17 @@ func loadSettings(cmd *cobra.Command, lookup func(string) (string, bool)) (setti
 		return s, nil
 	}
 	file, err := settingsfile.Read(path)
+	of, ok := errors.AsType[*fs.PathError](err)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return s, usagef("--config %s: there is no such file; emostream config init writes one", path)
+	case ok && named:
+		return s, usagef("--config %s: %w: name a settings file that can be read", path, of.Err)
 	case err != nil:
 		return s, usagef("%w", err)
 	}
 	s.file = file
-	return s, checkFile(file)
+	return s, checkFile(cmd, file)
 }
 
 // lookFor says whether a settings file is there, and why it cannot be looked for, if so:

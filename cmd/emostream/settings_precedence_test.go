@@ -107,13 +107,13 @@ func TestCheckFile(t *testing.T) {
 		{"all kinds of values", "up: {port: 5050, ephemeral: true, window: 1s, scale: 'log:10', emojis: [🔥]}\nbench: {rate: 1.5, seed: 7}\n", ""},
 		{"what every command has", "serve: {color: never, quiet: true}\n", ""},
 		{"a slip in a name", "serve:\n  lingr: 2ms\n", `f.yaml:2:3: serve has no "lingr": did you mean linger?`},
-		{"a slip in the name of a command", "srve: {linger: 2ms}\n", `f.yaml:1:1: the file has no "srve": did you mean serve?`},
+		{"a slip in the name of a command", "srve: {linger: 2ms}\n", `f.yaml:1:1: there is no section or setting "srve" here: did you mean serve?`},
 		{"a slip below a command", "topics:\n  craete: {partitions: 1}\n", `f.yaml:2:3: topics has no "craete": did you mean create?`},
 		{"a slip in the common section", "common: {topic-prefx: x}\n", `f.yaml:1:10: common has no "topic-prefx": did you mean topic-prefix?`},
 		{"another command's", "aggregate:\n  linger: 2ms\n", `f.yaml:2:3: aggregate has no "linger": it is a setting of serve and up: put it into such a section, or into common`},
-		{"no section around it", "linger: 2ms\n", `f.yaml:1:1: the file has no "linger": it is a setting of serve and up`},
+		{"no section around it", "linger: 2ms\n", `f.yaml:1:1: linger stands outside of all sections, and is a setting of serve and up`},
 		{"nothing like it", "watch: {frobnicate: 1}\n", `f.yaml:1:9: watch has no "frobnicate": it has channel, color, output, quiet, server, windows`},
-		{"a command of the program itself", "version: {output: json}\n", `f.yaml:1:1: the file has no "version"`},
+		{"a command of the program itself", "version: {output: json}\n", `f.yaml:1:1: there is no section or setting "version" here: `},
 		{"the file itself", "common: {config: x}\n", `f.yaml:1:10: common has no "config"`},
 		{"a value of another kind", "serve:\n  linger: soon\n", `f.yaml:2:11: linger: "soon": want a duration like 500ms, 2s or 1m30s`},
 		{"a number that is none", "up: {port: http}\n", `f.yaml:1:12: port: "http": want a whole number`},
@@ -134,7 +134,7 @@ func TestCheckFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			err = checkFile(file)
+			err = checkFile(newRoot(streams{}), file)
 			usage, ok := errors.AsType[*exitError](err)
 			switch {
 			case tt.want == "" && err != nil:
@@ -156,7 +156,7 @@ func TestCheckFileReportsAll(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(checkFile(file).Error(), "\n")
+	lines := strings.Split(checkFile(newRoot(streams{}), file).Error(), "\n")
 	if len(lines) != maxProblems+1 || lines[maxProblems] != "and 7 more" {
 		t.Errorf("%d lines:\n%s", len(lines), strings.Join(lines, "\n"))
 	}
@@ -172,8 +172,8 @@ func TestCheckFileReportsAll(t *testing.T) {
 func TestTemplateIsTheDefaults(t *testing.T) {
 	text := settingsTemplate(newSchema())
 	empty, err := settingsfile.Parse("f.yaml", []byte(text))
-	if err != nil || checkFile(empty) != nil {
-		t.Fatal(err, checkFile(empty))
+	if err != nil || checkFile(newRoot(streams{}), empty) != nil {
+		t.Fatal(err, checkFile(newRoot(streams{}), empty))
 	}
 	var set strings.Builder
 	for line := range strings.Lines(text) {
@@ -190,7 +190,7 @@ func TestTemplateIsTheDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, set.String())
 	}
-	if err := checkFile(full); err != nil {
+	if err := checkFile(newRoot(streams{}), full); err != nil {
 		t.Fatal(err)
 	}
 	none := func(string) (string, bool) { return "", false }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml"
@@ -94,7 +95,7 @@ func Parse(name string, b []byte) (Section, error) {
 	}
 	file, err := parser.ParseBytes(b, 0)
 	if wrong, ok := errors.AsType[yaml.Error](err); ok {
-		return top, reader(name).at(wrong.GetToken()).Errorf("%s", wrong.GetMessage())
+		return top, reader(name).at(wrong.GetToken()).Errorf("%s", inWords(wrong.GetMessage()))
 	}
 	if err != nil {
 		return top, fmt.Errorf("%s: %w", name, err)
@@ -114,6 +115,14 @@ func Parse(name string, b []byte) (Section, error) {
 		}
 	}
 	return top, nil
+}
+
+// inWords returns the message of the parser, or a plainer one.
+func inWords(message string) string {
+	if strings.Contains(message, "'\t' that cannot start any token") {
+		return "a tab: YAML indents with spaces"
+	}
+	return message
 }
 
 // reader turns the nodes of a parsed file into sections. Its value is the file's name.

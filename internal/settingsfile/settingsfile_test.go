@@ -96,7 +96,7 @@ func TestParse(t *testing.T) {
 func TestParseRefuses(t *testing.T) {
 	for _, tt := range []struct{ what, text, want string }{
 		{"a name that is there twice", "a:\n  b: 1\n  b: 2\n", `f.yaml:3:3: mapping key "b" already defined at [2:3]`},
-		{"a tab", "a:\n\tb: 1\n", "f.yaml:2:"},
+		{"a tab", "a:\n\tb: 1\n", "f.yaml:2:1: a tab: YAML indents with spaces"},
 		{"a list that does not end", "a: [1\n", "f.yaml:1:4: sequence end token ']' not found"},
 		{"a list of all", "- a\n", `f.yaml:1:1: want sections of settings, like "serve:"`},
 		{"text", "serve\n", "f.yaml:1:1: want sections of settings"},
