@@ -170,7 +170,21 @@ func (s settings) apply(cmd *cobra.Command) error {
 			}
 		}
 	})
+	cmd.Flags().VisitAll(trimList)
 	return errors.Join(errs...)
+}
+
+// trimList takes the blanks off the values of a list that is separated by commas.
+func trimList(f *pflag.Flag) {
+	list, isList := f.Value.(pflag.SliceValue)
+	if !isList || f.Value.Type() != "stringSlice" {
+		return
+	}
+	values := list.GetSlice()
+	for i := range values {
+		values[i] = strings.TrimSpace(values[i])
+	}
+	_ = list.Replace(values) // cannot fail: a list of strings takes every value
 }
 
 // resetToDefault undoes the attempt to set a value that a flag does not take, since

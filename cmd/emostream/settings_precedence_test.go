@@ -55,6 +55,8 @@ func TestSettingsPrecedence(t *testing.T) {
 		{"the file", "aggregate", nil, file, "4s file f.yaml:3:11; [d:4,e:5] file f.yaml:1:31"},
 		{"the common part of the file", "up", nil, file, "3s file f.yaml:1:18; [d:4,e:5] file f.yaml:1:31"},
 		{"the environment and the file", "aggregate", map[string]string{"EMOSTREAM_WINDOW": "1s"}, file, "1s environment EMOSTREAM_WINDOW; [d:4,e:5] file f.yaml:1:31"},
+		{"blanks in lists", "aggregate", map[string]string{"EMOSTREAM_BROKERS": " a:1, b:2 "}, "", "2s default; [a:1,b:2] environment EMOSTREAM_BROKERS"},
+		{"blanks in a list of the file", "aggregate", nil, "common: {brokers: ['d:4', ' e:5']}\n", "2s default; [d:4,e:5] file f.yaml:1:19"},
 		{"all of them", "aggregate --window 500ms --brokers c:3", map[string]string{"EMOSTREAM_WINDOW": "1s", "EMOSTREAM_BROKERS": "a:1"}, file, "500ms flag; [c:3] flag"},
 		{"a flag that says the default", "aggregate --window 2s", map[string]string{"EMOSTREAM_WINDOW": "1s"}, file, "2s flag; [d:4,e:5] file f.yaml:1:31"},
 		{"a list that is empty", "up", nil, "up: {brokers: []}\n", "2s default; [] file f.yaml:1:15"},
