@@ -50,7 +50,7 @@ func (f *brokerFlags) config(listen string) (broker.Config, error) {
 		}
 		dir = state
 	}
-	return broker.Config{Listen: listen, DataDir: dir, Fsync: f.fsync, Retention: f.retention, RetentionBytes: f.retentionBytes}, nil
+	return broker.Config{Listen: onLoopback(listen), DataDir: dir, Fsync: f.fsync, Retention: f.retention, RetentionBytes: f.retentionBytes}, nil
 }
 
 // stateDir returns the default data folder: emostream, in the folder where programs of
@@ -113,7 +113,7 @@ development, demonstrations and small events; for more there is Apache Kafka.`,
 	flags.add(cmd)
 	logs.add(cmd, "info")
 	metrics.add(cmd)
-	cmd.Flags().StringVar(&addr, "listen", "localhost:9092", "address to serve on, host:port")
+	cmd.Flags().StringVar(&addr, "listen", "localhost:9092", "address to serve on, host:port, or a port on loopback")
 	cmd.Flags().StringVar(&advertise, "advertise", "", "host:port that clients are told to connect to; default the address it listens on")
 	return cmd
 }

@@ -86,17 +86,14 @@ func healthURL(args []string, lookup func(string) (string, bool)) (url string, i
 	case "subscribe":
 		addr, err = subscribeAddress(value("listen"), value("name"))
 	default:
-		addr, path = metricsAddress(value("metrics-listen")), "/metrics"
+		addr, path = value("metrics-listen"), "/metrics"
 	}
 	if err != nil {
 		return "", false, err
 	}
-	host, port, err := net.SplitHostPort(addr)
+	host, port, err := net.SplitHostPort(onLoopback(addr))
 	if err != nil || port == "" || port == "0" {
 		return "", false, usagef("%s cannot be asked at %q: give the URL, as in emostream healthcheck http://localhost:5000/readyz%s", cmd.CommandPath(), addr, metricsHint(cmd))
-	}
-	if unspecified(host) {
-		host = "127.0.0.1"
 	}
 	return urlAt(net.JoinHostPort(host, port)) + path, isSet, nil
 }

@@ -34,11 +34,12 @@ func TestHealthURLs(t *testing.T) {
 		"behind a user of that name":   {"runuser -u emostream -- emostream serve --listen :6000", nil, "http://127.0.0.1:6000/readyz"},
 		"behind sudo in a folder":      {"sudo -u emostream -D /srv/emostream /usr/bin/emostream --color never serve --listen :6000", nil, "http://127.0.0.1:6000/readyz"},
 		"of a user of that name":       {"runuser -u emostream -- /sbin/init", nil, "http://127.0.0.1:5000/readyz"},
+		"serve by its port alone":      {"emostream serve --listen 8000", nil, "http://127.0.0.1:8000/readyz"},
 		"subscribe":                    {"emostream subscribe --name sub7", nil, "http://127.0.0.1:5007/readyz"},
 		"subscribe by its environment": {"emostream subscribe", map[string]string{"EMOSTREAM_LISTEN": "10.0.0.1:8000"}, "http://10.0.0.1:8000/readyz"},
 		"aggregate":                    {"emostream aggregate", map[string]string{"EMOSTREAM_METRICS_LISTEN": "9100"}, "http://127.0.0.1:9100/metrics"},
 		"publish by its file":          {"emostream publish", map[string]string{"EMOSTREAM_CONFIG": file}, "http://127.0.0.1:9100/metrics"},
-		"aggregate without an address": {"emostream aggregate", nil, `emostream aggregate cannot be asked at "127.0.0.1:": give the URL, as in emostream healthcheck http://localhost:5000/readyz, or the command --metrics-listen`},
+		"aggregate without an address": {"emostream aggregate", nil, `emostream aggregate cannot be asked at "": give the URL, as in emostream healthcheck http://localhost:5000/readyz, or the command --metrics-listen`},
 		"a free port":                  {"emostream up --port 0", nil, `emostream up cannot be asked at "127.0.0.1:0": give the URL`},
 		"a wrong setting":              {"emostream up", map[string]string{"EMOSTREAM_PORT": "http"}, `EMOSTREAM_PORT="http": want a whole number`},
 	} {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"strconv"
+	"strings"
 
 	"github.com/emostream/emostream/internal/httpserve"
 )
@@ -12,15 +15,26 @@ import (
 // listen binds addr. If that fails, the error names flag, which sets the address, and
 // if the address is taken also hint, a command that works.
 func listen(ctx context.Context, addr, flag, hint string) (net.Listener, error) {
-	ln, err := httpserve.Listen(ctx, addr)
+	ln, err := httpserve.Listen(ctx, onLoopback(addr))
 	failed, ok := errors.AsType[*httpserve.ListenError](err)
 	if !ok {
 		return ln, err
 	}
 	if failed.InUse() {
+		if strings.HasSuffix(failed.Owner, fmt.Sprintf("(pid %d)", os.Getpid())) {
+			failed.Owner = "this process itself, so that the ports of its settings overlap"
+		}
 		return nil, &exitError{exitFailed, &addressError{failed, flag, hint}}
 	}
 	return nil, &exitError{exitUsage, &addressError{failed, flag, ""}}
+}
+
+// onLoopback returns the address that a flag means: host:port, or a port on loopback.
+func onLoopback(given string) string {
+	if _, err := strconv.ParseUint(given, 10, 16); err != nil {
+		return given
+	}
+	return "127.0.0.1:" + given
 }
 
 // addressError is the error of an address that cannot be bound, with the flag that

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -50,7 +51,26 @@ func TestTakenAddress(t *testing.T) {
 	if before != fmt.Sprintf("address %s (--port)", addr) || !strings.HasSuffix(after, "; choose another with --port, for example: emostream up --port 5050") {
 		t.Errorf("error: %v", err)
 	}
+	if runtime.GOOS == "linux" && !strings.HasPrefix(after, " by this process itself, so that the ports of its settings overlap;") {
+		t.Errorf("error: %v", err)
+	}
 	if exit, ok := errors.AsType[*exitError](err); !ok || exit.code != exitFailed {
 		t.Errorf("error %v, want one with code %d", err, exitFailed)
+	}
+}
+
+// A port alone is one on loopback.
+func TestListenOnPort(t *testing.T) {
+	ln, err := listen(t.Context(), "0", "--listen", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = ln.Close() }()
+	if addr := ln.Addr().String(); !strings.HasPrefix(addr, "127.0.0.1:") {
+		t.Errorf("it listens on %s", addr)
+	}
+	_, err = listen(t.Context(), "localhost", "--listen", "")
+	if err == nil || !strings.HasPrefix(err.Error(), "address localhost (--listen) cannot be listened on: ") {
+		t.Errorf("without a port: %v", err)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -93,7 +92,7 @@ func (s *metricsFlags) newMetricsServer(reg *prometheus.Registry, log *slog.Logg
 		return nil, err
 	}
 	hosts.Logger = log
-	m := &metricsServer{addr: metricsAddress(s.metricsListen), hosts: hosts, mux: http.NewServeMux()}
+	m := &metricsServer{addr: s.metricsListen, hosts: hosts, mux: http.NewServeMux()}
 	paths := []string{"/metrics"}
 	m.mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
 	if s.pprof {
@@ -102,14 +101,6 @@ func (s *metricsFlags) newMetricsServer(reg *prometheus.Registry, log *slog.Logg
 	}
 	m.mux.Handle("/", httpserve.NotFound(paths...))
 	return m, nil
-}
-
-// metricsAddress returns the address that --metrics-listen means.
-func metricsAddress(given string) string {
-	if strings.Contains(given, ":") {
-		return given
-	}
-	return "127.0.0.1:" + given
 }
 
 func (m *metricsServer) listen(ctx context.Context) (net.Listener, error) {

@@ -26,7 +26,8 @@ func publicURL(given string, ln net.Listener) (string, error) {
 	}
 	addr, ok := ln.Addr().(*net.TCPAddr)
 	if !ok || addr.IP.IsUnspecified() {
-		return "", usagef("--listen %v is open on every address: give --public-url, the base URL that clients reach this server under", ln.Addr())
+		_, port, _ := net.SplitHostPort(ln.Addr().String())
+		return "", usagef("--listen :%s is open on every address: give --public-url, the base URL that clients reach this server under", port)
 	}
 	return urlAt(addr.String()), nil
 }
@@ -53,8 +54,14 @@ func wrongBase(given string) string {
 }
 
 // urlAt returns the base URL of the server at an address, host:port. A zone of IPv6 is
-// written as URLs have it.
-func urlAt(addr string) string { return (&url.URL{Scheme: "http", Host: addr}).String() }
+// written as URLs have it. A server that is open on every address is at that of loopback,
+// too, which can be opened.
+func urlAt(addr string) string {
+	if host, port, err := net.SplitHostPort(addr); err == nil && unspecified(host) {
+		addr = net.JoinHostPort("127.0.0.1", port)
+	}
+	return (&url.URL{Scheme: "http", Host: addr}).String()
+}
 
 // publicBase matches a URL without a port. up adds the port of each server.
 var publicBase = regexp.MustCompile(`^https?://([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])$`)

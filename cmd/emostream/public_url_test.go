@@ -53,3 +53,18 @@ func TestURLOf(t *testing.T) {
 		}
 	}
 }
+
+// The URL of a server that is open on every address can be opened.
+func TestURLAt(t *testing.T) {
+	for addr, want := range map[string]string{
+		"[::]:23999":    "http://127.0.0.1:23999",
+		"0.0.0.0:23999": "http://127.0.0.1:23999",
+		":23999":        "http://127.0.0.1:23999",
+		"[::1]:5000":    "http://[::1]:5000",
+		"emo:5000":      "http://emo:5000",
+	} {
+		if got := urlAt(addr); got != want {
+			t.Errorf("%s: %s, want %s", addr, got, want)
+		}
+	}
+}

@@ -76,7 +76,7 @@ copies can run behind a load balancer.`,
 	}
 	flags.add(cmd)
 	serve.add(cmd)
-	cmd.Flags().StringVar(&addr, "listen", "127.0.0.1:5000", "address to serve on, host:port")
+	cmd.Flags().StringVar(&addr, "listen", "127.0.0.1:5000", "address to serve on, host:port, or a port on loopback")
 	return cmd
 }
 

@@ -81,7 +81,7 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 	subscribe.origins.add(cmd)
 	cmd.Flags().StringVar(&subscribe.name, "name", "sub1", "name of this server, sub1 to sub9999; no two may have the same")
 	cmd.Flags().StringVar(&subscribe.cluster, "cluster", "cluster_1", "cluster that it belongs to")
-	cmd.Flags().StringVar(&addr, "listen", "", "address to serve on, host:port; default 127.0.0.1 and the port 5000 + the number in the name")
+	cmd.Flags().StringVar(&addr, "listen", "", "address to serve on, host:port, or a port on loopback; default 127.0.0.1 and the port 5000 + the number in the name")
 	cmd.Flags().DurationVar(&subscribe.lateness, "lateness", windowing.DefaultLateness, "of aggregate: how far back a listener that resumes is told of windows that have grown")
 	cmd.Flags().StringVar(&subscribe.publicURL, "public-url", "", "base URL that clients reach this server under; default the address it listens on")
 	return cmd
