@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/emostream/emostream/internal/text"
@@ -40,6 +41,11 @@ func follow(next *http.Request, before []*http.Request) error {
 	first, last := before[0], before[len(before)-1]
 	refused := redirection(last.URL, next.Response.StatusCode, next.URL)
 	switch {
+	case refused.Wrong == notHTTP:
+		return refused
+	case len(before) > maxRedirects && slices.ContainsFunc(before, func(r *http.Request) bool { return sameAddress(r.URL, next.URL) }):
+		refused.Wrong = circle
+		return refused
 	case len(before) > maxRedirects:
 		refused.Why = fmt.Sprintf("that is the end of %d redirections", maxRedirects)
 		return refused
@@ -78,16 +84,32 @@ func sameHost(from, to *url.URL) bool {
 	return from.Hostname() == to.Hostname() && (from.Scheme == to.Scheme && from.Port() == to.Port() || upgraded)
 }
 
+// sameAddress says whether two URLs ask the same server for the same.
+func sameAddress(a, b *url.URL) bool {
+	return a.Scheme == b.Scheme && a.Host == b.Host && a.RequestURI() == b.RequestURI()
+}
+
 // RedirectError says that a server sends its clients to another address, to which the
 // request was not sent.
 type RedirectError struct {
 	Status   int
 	From, To string // base URLs of the servers
 	Why      string // why it was not followed, if there is more to say
+	Wrong    string // why To is no address to use; empty if it may be one
 }
 
+// Why an address is not to be used.
+const (
+	notHTTP = "that is no address of a server, which begins with http:// or https://"
+	circle  = "that is a circle, which has no end: mend it in the server, or give the address behind it"
+)
+
 func (e *RedirectError) Error() string {
-	s := fmt.Sprintf("%s answers %d and sends its clients to %s: use that address", e.From, e.Status, e.To)
+	s := fmt.Sprintf("%s answers %d and sends its clients to %s: ", e.From, e.Status, e.To)
+	if e.Wrong != "" {
+		return s + e.Wrong
+	}
+	s += "use that address"
 	if e.Why != "" {
 		s += ", if it is right (" + e.Why + ")"
 	}
@@ -98,13 +120,19 @@ func (e *RedirectError) Error() string {
 // elsewhere, and else nil. location is the Location of its header.
 func Redirection(from *url.URL, status int, location string) error {
 	to, err := from.Parse(location)
-	switch status {
-	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		if err == nil && location != "" {
-			return redirection(from, status, to)
-		}
+	if err == nil && location != "" && redirects(status) {
+		return redirection(from, status, to)
 	}
 	return nil
+}
+
+// redirects says whether an answer with this status sends elsewhere.
+func redirects(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return true
+	}
+	return false
 }
 
 // redirection returns the error of a redirection from one URL of a request to another.
@@ -117,5 +145,12 @@ func redirection(from *url.URL, status int, to *url.URL) *RedirectError {
 	base := func(u *url.URL, path []string) string {
 		return text.Clip(text.Clean(u.Scheme+"://"+u.Host+strings.Join(path, "/")), 200, "…")
 	}
-	return &RedirectError{Status: status, From: base(from, a), To: base(to, b)}
+	e := &RedirectError{Status: status, From: base(from, a), To: base(to, b)}
+	switch {
+	case to.Scheme != "http" && to.Scheme != "https":
+		e.Wrong = notHTTP
+	case sameAddress(from, to):
+		e.Wrong = circle
+	}
+	return e
 }

@@ -71,7 +71,7 @@ func TestRedirectsThatAreNotFollowed(t *testing.T) {
 		t.Errorf("six redirections: %v", err)
 	}
 	c.Server = moved(t, 307, "")
-	if _, err := c.Register(t.Context()); err == nil || !strings.Contains(err.Error(), "that is the end of 5 redirections") {
+	if _, err := c.Register(t.Context()); err == nil || err.Error() != c.Server+" answers 307 and sends its clients to "+c.Server+": that is a circle, which has no end: mend it in the server, or give the address behind it" {
 		t.Errorf("a circle: %v", err)
 	}
 	private := httptest.NewTLSServer(http.RedirectHandler(strings.TrimRight(there.Server, "/")+"/v1/reactions", http.StatusPermanentRedirect))
@@ -160,7 +160,10 @@ func TestRedirection(t *testing.T) {
 		"/v1/reactions?token=secret":         "https://emo.example:8443/base answers 301 and sends its clients to https://emo.example:8443: use that address",
 		"https://ann:secret@other/login?a=b": "https://emo.example:8443/base/v1/reactions answers 301 and sends its clients to https://other/login: use that address",
 		"":                                   "<nil>",
-		"http://%":                           "<nil>",
+		"https://emo.example:8443/base/v1/reactions?x=1": "https://emo.example:8443 answers 301 and sends its clients to https://emo.example:8443: that is a circle, which has no end: mend it in the server, or give the address behind it",
+		"?x=1":               "https://emo.example:8443 answers 301 and sends its clients to https://emo.example:8443: that is a circle, which has no end: mend it in the server, or give the address behind it",
+		"file:///etc/passwd": "https://emo.example:8443/base/v1/reactions answers 301 and sends its clients to file:///etc/passwd: that is no address of a server, which begins with http:// or https://",
+		"http://%":           "<nil>",
 	} {
 		if got := fmt.Sprint(client.Redirection(from, 301, location)); got != want {
 			t.Errorf("%q: got %s, want %s", location, got, want)
@@ -168,5 +171,26 @@ func TestRedirection(t *testing.T) {
 	}
 	if err := client.Redirection(from, 304, "http://other"); err != nil {
 		t.Errorf("304 sends nowhere: %v", err)
+	}
+}
+
+// A redirection that leads to no server was refused: nothing is in doubt.
+func TestRedirectsToNowhere(t *testing.T) {
+	for to, want := range map[string]string{
+		"file:///etc": "S answers 302 and sends its clients to file:///etc: that is no address of a server, which begins with http:// or https://",
+		"":            "S answers 302 and sends its clients elsewhere, but its Location, which would say where, is missing",
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if to != "" {
+				w.Header().Set("Location", to+r.URL.Path)
+			}
+			w.WriteHeader(http.StatusFound)
+		}))
+		defer srv.Close()
+		c := client.Client{Server: srv.URL}
+		_, err := c.Send(t.Context(), []client.Reaction{{UserID: "ann", Emoji: "🔥"}})
+		if got := strings.ReplaceAll(fmt.Sprint(err), srv.URL, "S"); got != want || client.OutcomeOf(err) != client.Refused {
+			t.Errorf("%q: outcome %v, %s, want %s", to, client.OutcomeOf(err), got, want)
+		}
 	}
 }

@@ -103,5 +103,8 @@ func refusal(res *http.Response, body []byte) *RefusalError {
 	if json.Unmarshal(body, &said) == nil {
 		r.Message, r.Code = said.Error, said.Code
 	}
+	if r.Message == "" && redirects(r.Status) && res.Header.Get("Location") == "" {
+		r.Message = fmt.Sprintf("%s answers %d and sends its clients elsewhere, but its Location, which would say where, is missing", baseURL(res.Request.URL.String()), r.Status)
+	}
 	return r
 }
