@@ -274,6 +274,21 @@ func (w *world) passFarTimes() {
 	}
 }
 
+// passCutWindows lets time pass until channels are called silent whose last window nobody
+// called complete: retention has removed records of its emission, or has stopped the
+// reducer half-way. Publishers take it for that of another program, and wait for the
+// next one.
+func (w *world) passCutWindows() {
+	waits := func(cluster string) bool { return len(w.notQuiet(cluster)) > 0 }
+	if w.t.Failed() || !w.unshown && !w.isStopped() || !slices.ContainsFunc(w.clusters(), waits) {
+		return
+	}
+	w.event("the longest pause of another program passes")
+	w.pass(2*time.Minute + 2*w.set.window) // the horizon of publishers
+	w.announce()
+	w.settle()
+}
+
 // settle stops the adversary and lets all processes work until nothing was written for
 // three seconds.
 func (w *world) settle() {

@@ -212,6 +212,14 @@ func (w *world) leaveOutFuture(want map[cell]int64) {
 // checkQuiet fails unless each channel got an empty swarm for the window after its last
 // one.
 func (w *world) checkQuiet(cluster string) {
+	for channel, end := range w.notQuiet(cluster) {
+		w.t.Errorf("%s: no empty swarm tells that %s is silent after %d", cluster, channel, end)
+	}
+}
+
+// notQuiet returns the channels that got no empty swarm for the window after their last
+// one, and where that one ended.
+func (w *world) notQuiet(cluster string) map[string]int64 {
 	last, quiet := map[string]int64{}, map[cell]bool{}
 	for _, r := range w.topics[cluster].partitions[0].own() {
 		if s := w.swarm(r); s.Total == 0 {
@@ -220,11 +228,8 @@ func (w *world) checkQuiet(cluster string) {
 			last[s.Channel] = max(last[s.Channel], s.Window.End)
 		}
 	}
-	for channel, end := range last {
-		if !quiet[cell{End: end, Channel: channel}] {
-			w.t.Errorf("%s: no empty swarm tells that %s is silent after %d", cluster, channel, end)
-		}
-	}
+	maps.DeleteFunc(last, func(channel string, end int64) bool { return quiet[cell{End: end, Channel: channel}] })
+	return last
 }
 
 // checkObservers checks the observers, which are publishers that began in the middle of

@@ -166,6 +166,7 @@ func (w *world) run() {
 	}
 	w.settle()
 	w.passFarTimes()
+	w.passCutWindows()
 	w.check()
 	if w.isStopped() {
 		w.resetLost()
