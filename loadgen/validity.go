@@ -21,7 +21,7 @@ func (r *run) judgeGenerator(out *report.Report) {
 	delay, lag := r.stats.total.delay.Quantile(0.99), r.clockLag.Quantile(0.99)
 	if delay > maxSendDelay || lag > maxSendDelay {
 		out.Invalid = true
-		note("the generator could not keep up: it sent up to %v late though connections were free, and its own clocks went off up to %v late (p99 each, %v are allowed): give it more processor time, or ask for less",
+		note(report.NotKeptUp+": it sent up to %v late though connections were free, and its own clocks went off up to %v late (p99 each, %v are allowed): give it more processor time, or ask for less",
 			delay.Round(10*time.Microsecond), lag.Round(10*time.Microsecond), maxSendDelay)
 	}
 	if !r.target.endpoint.local && r.target.swarms != nil {

@@ -122,7 +122,7 @@ func windowLength(p stats.Peak) time.Duration { return milliseconds(int64(p.End 
 // had emojis or channels that were not counted one by one.
 func appendRest(lines []string, more int, thing string, other int64) []string {
 	if more > 0 {
-		lines = append(lines, fmt.Sprintf("and %s more", text.Plural(int64(more), "more "+thing)))
+		lines = append(lines, "and "+text.Plural(int64(more), "more "+thing))
 	}
 	if other > 0 {
 		lines = append(lines, fmt.Sprintf("and %s of %ss beyond those told apart", text.Plural(other, "reaction"), thing))

@@ -14,7 +14,7 @@ import (
 func (c Comparison) WriteText(w io.Writer) error {
 	p := &textWriter{}
 	if !c.Comparable {
-		p.line("NOT COMPARABLE: the runs differ in more than the target, as listed below.\n")
+		p.line("NOT COMPARABLE: %s, as listed below.\n", c.why())
 	}
 	p.line("base: %s, new: %s%s", runs(c.BaseRuns), runs(c.NewRuns), choose(c.alone(), "; with one run a side only large changes show", ""))
 	for _, warning := range c.Warnings {
@@ -36,6 +36,14 @@ func (c Comparison) WriteText(w io.Writer) error {
 	}
 	_, err := io.WriteString(w, p.String())
 	return err
+}
+
+// why says in general why the runs cannot be compared.
+func (c Comparison) why() string {
+	if slices.ContainsFunc(c.Differences, func(d Difference) bool { return d.Matters }) {
+		return "the runs differ in more than the target"
+	}
+	return "not every run tells what the target can do"
 }
 
 // alone returns whether a side has only one run.
@@ -145,7 +153,7 @@ func (c Comparison) WriteMarkdown(w io.Writer) error {
 	p := &textWriter{}
 	p.line("### Load test: %s\n", markdown(c.Summary()))
 	if !c.Comparable {
-		p.line("**Not comparable:** the runs differ in more than the target.\n")
+		p.line("**Not comparable:** %s.\n", c.why())
 	}
 	for _, warning := range c.Warnings {
 		p.line("- %s", markdown(warning))

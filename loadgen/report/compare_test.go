@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -143,6 +144,10 @@ func TestCompareUnmeasured(t *testing.T) {
 	c = compare(t, []report.Report{fabricate(refused)}, []report.Report{fabricate(refused)}, 5)
 	if c.Comparable || !strings.Contains(c.Incomparable(), "new had nothing accepted") {
 		t.Errorf("runs in which everything was refused are comparable: %q", c.Incomparable())
+	}
+	var said strings.Builder
+	if err := errors.Join(c.WriteText(&said), c.WriteMarkdown(&said)); err != nil || strings.Count(said.String(), "not every run tells what the target can do") != 2 || strings.Contains(said.String(), "differ in more") {
+		t.Errorf("%v, said %s", err, &said)
 	}
 }
 

@@ -37,7 +37,7 @@ func WriteHTML(w io.Writer, r Report) error {
 // left out of the whole page.
 type page struct {
 	Invalid, Interrupted bool
-	Notes                []string
+	Reasons, Notes       []string
 	Target, Asked, When  string
 
 	Tiles      []tile
@@ -70,8 +70,9 @@ type metRow struct {
 }
 
 func newPage(r Report) (*page, error) {
+	reasons, notes := r.reasons()
 	p := &page{
-		Invalid: r.Invalid, Interrupted: r.Interrupted, Notes: r.Notes, Target: clip(r.Options.Target, 120), Asked: asked(r.Options),
+		Invalid: r.Invalid, Interrupted: r.Interrupted, Reasons: reasons, Notes: notes, Target: clip(r.Options.Target, 120), Asked: asked(r.Options),
 		When:  r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + spell(r.DurationMS) + " on " + r.Environment.Host,
 		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r), Balance: balanceRows(r),
 		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r.Listeners), Run: runRows(r),
@@ -178,7 +179,7 @@ func listenerRows(l Listeners) []labelled {
 		return nil
 	}
 	return []labelled{
-		{"connected", text.Thousands(int64(l.Connected)) + " of " + text.Thousands(int64(l.Wanted))},
+		{"connected", text.Thousands(int64(l.Connected)) + " " + l.wanted()},
 		{"events", text.Thousands(l.Events)},
 		{"received", amount(l.Bytes)},
 		{"gaps", text.Thousands(l.Gaps)},

@@ -30,9 +30,8 @@ func WriteText(w io.Writer, r Report) error {
 	p.errors(r.Errors)
 	p.thresholds(r.Thresholds)
 	p.search(r.Search)
-	if !r.Invalid {
-		p.notes("Notes", r.Notes)
-	}
+	_, notes := r.reasons()
+	p.notes("Notes", notes)
 	_, err := io.WriteString(w, p.String())
 	return err
 }
@@ -61,7 +60,8 @@ func (p *textWriter) paragraph(s string) {
 func (p *textWriter) banner(r Report) {
 	if r.Invalid {
 		p.line("INVALID: the figures below speak of the generator, not of the target.")
-		for _, n := range r.Notes {
+		reasons, _ := r.reasons()
+		for _, n := range reasons {
 			p.paragraph(n)
 		}
 		p.line("")
@@ -69,6 +69,25 @@ func (p *textWriter) banner(r Report) {
 	if r.Interrupted {
 		p.line("INTERRUPTED: what follows is what was done until then.\n")
 	}
+}
+
+// NotKeptUp is what a note says that is the reason why a run is invalid.
+const NotKeptUp = "the generator could not keep up"
+
+// reasons returns the notes that say why a run is invalid, and the other ones. If an
+// invalid run has no note that is known to say why, any may.
+func (r Report) reasons() (reasons, others []string) {
+	for _, n := range r.Notes {
+		if r.Invalid && strings.Contains(n, NotKeptUp) {
+			reasons = append(reasons, n)
+		} else {
+			others = append(others, n)
+		}
+	}
+	if r.Invalid && len(reasons) == 0 {
+		return others, nil
+	}
+	return reasons, others
 }
 
 func (p *textWriter) head(r Report) {
@@ -104,9 +123,9 @@ func asked(o Options) string {
 			parts = append(parts, fmt.Sprintf(format, args...))
 		}
 	}
-	add(true, "%s connections", text.Thousands(int64(o.Connections)))
+	add(true, "%s", text.Plural(int64(o.Connections), "connection"))
 	add(o.Batch > 1, "%s in a request", text.Thousands(int64(o.Batch)))
-	add(o.Listeners > 0, "%s listeners", text.Thousands(int64(o.Listeners)))
+	add(o.Listeners > 0, "%s", text.Plural(int64(o.Listeners), "listener"))
 	add(o.Stalled > 0, "%s that do not read", text.Thousands(int64(o.Stalled)))
 	add(o.Churn > 0, "%s/s come and go", short(o.Churn))
 	return strings.Join(parts, ", ")
@@ -199,13 +218,21 @@ func (p *textWriter) latencies(r Report) {
 	}
 }
 
+// wanted returns how many listeners there were to be. Without any a run has one of its own.
+func (l Listeners) wanted() string {
+	if l.Wanted == 0 {
+		return "for the books alone"
+	}
+	return "of " + text.Thousands(int64(l.Wanted))
+}
+
 func (p *textWriter) listeners(r Report) {
 	l := r.Listeners
 	if l.Wanted == 0 && l.Connected == 0 {
 		return
 	}
 	p.section("Listeners")
-	p.row("connected", text.Thousands(int64(l.Connected)), "of "+text.Thousands(int64(l.Wanted)))
+	p.row("connected", text.Thousands(int64(l.Connected)), l.wanted())
 	p.row("events", text.Thousands(l.Events), amount(l.Bytes))
 	for _, row := range []struct {
 		name   string

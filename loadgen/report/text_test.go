@@ -32,6 +32,32 @@ func TestText(t *testing.T) {
 	}
 }
 
+// What makes a run invalid stands before it, and other notes behind. Where no listeners
+// were asked for, the one that a run has of its own is told as such.
+func TestReasonsAndNotes(t *testing.T) {
+	r := fabricate(load{seed: 2, seconds: 4, invalid: true})
+	r.Notes = []string{"nobody listens", report.NotKeptUp + ": 48 ms"}
+	r.Options.Listeners, r.Options.Connections = 1, 1
+	r.Listeners.Wanted, r.Listeners.Connected = 0, 1
+	var b strings.Builder
+	if err := report.WriteText(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	banner, rest, _ := strings.Cut(b.String(), "\n\n")
+	if !strings.Contains(banner, report.NotKeptUp) || strings.Contains(banner, "nobody") || !strings.HasSuffix(rest, "\nNotes\n  nobody listens\n") {
+		t.Errorf("the reason and the note:\n%s", b.String())
+	}
+	for _, want := range []string{" 1 connection, 1 listener\n", "1  for the books alone\n"} {
+		if !strings.Contains(rest, want) {
+			t.Errorf("it lacks %q:\n%s", want, rest)
+		}
+	}
+	html := page(t, r)
+	if alert, after, _ := strings.Cut(html, "</div>"); strings.Contains(alert, "nobody listens") || !strings.Contains(after, "<h2>Notes</h2><p>nobody listens</p>") {
+		t.Error("the page has the note among the reasons")
+	}
+}
+
 // reports returns fabricated reports of every kind.
 func reports() map[string]report.Report {
 	hostile := fabricate(load{seed: 7, seconds: 4})
