@@ -136,7 +136,7 @@ func (c Config) folder(cluster *kafka.ClusterState, told, advertised []Broker) [
 	if cluster != nil && cluster.ID != wire.EmbeddedClusterID && !c.DataWanted {
 		return skipped(areaData, "data folder", "the log is kept by Kafka")
 	}
-	d := Data{Dir: c.DataDir, Folder: broker.InspectFolder(c.DataDir), Free: freeBelow(c.DataDir)}
+	d := Data{Dir: c.DataDir, Wanted: c.DataWanted, Folder: broker.InspectFolder(c.DataDir), Free: freeBelow(c.DataDir)}
 	for _, b := range slices.Concat(told, advertised) {
 		if b.Err == nil || b.Stage == Answer {
 			d.Brokers = append(d.Brokers, b.Address)

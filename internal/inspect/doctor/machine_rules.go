@@ -53,7 +53,8 @@ func Files(limit int64, clients int) []Finding {
 type Data struct {
 	Dir string
 	broker.Folder
-	Free int64 // free bytes of its disk; negative: not known
+	Wanted bool  // the caller named the folder
+	Free   int64 // free bytes of its disk; negative: not known
 	// Brokers are the addresses of the examined brokers at which a process listens.
 	Brokers []string
 }
@@ -76,7 +77,11 @@ func Folder(d Data) []Finding {
 		}
 		l.wrong("data folder", says, "up and broker cannot keep their log there", "mend it, or "+other)
 	case d.Locked && d.Owner != "" && !slices.ContainsFunc(d.Brokers, func(b string) bool { return same(b, d.Owner) }):
-		l.wrong("data folder", fmt.Sprintf("%s is in use by the emostream that serves %s", d.Dir, d.Owner),
+		say := l.wrong
+		if len(d.Brokers) > 0 && !d.Wanted {
+			say = l.note // the broker looked at has its log elsewhere
+		}
+		say("data folder", fmt.Sprintf("%s is in use by the emostream that serves %s", d.Dir, d.Owner),
 			"up and broker cannot use it, and the log in it is not the one looked at here", fmt.Sprintf("look at that one (--brokers %s), stop it, or %s", d.Owner, other))
 	case d.Locked && len(d.Brokers) == 0:
 		l.wrong("data folder", d.Dir+" is in use by another process", "up and broker cannot use it", "stop that one, or "+other)

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"errors"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -38,6 +40,8 @@ func (s *session) servers(ctx context.Context) []Finding {
 			var said health
 			code, err := get(ctx, strings.TrimSuffix(v.URL, "/")+"/healthz", &said)
 			v.Answers = err == nil && code == http.StatusOK && said.Status == "ok"
+			unknown, ok := errors.AsType[*net.DNSError](err)
+			v.NoHost = ok && unknown.IsNotFound
 			v.Forwarded = v.Answers && said.forwarded()
 		})
 	}

@@ -16,6 +16,7 @@ type Server struct {
 	Age     time.Duration // of the last heartbeat
 	Rival   string        // URL of another server with the same name; empty: there is none
 	Answers bool          // it answers at its URL, asked from here
+	NoHost  bool          // the host of its URL cannot be looked up from here
 	Orphan  bool          // its cluster has no topic
 
 	// Forwarded says that it ignores an X-Forwarded-For, of a peer that is not named as
@@ -50,6 +51,9 @@ func Servers(servers []Server, foreign Foreign) []Finding {
 		case !s.Answers && loopback(s.URL):
 			l.wrong(s.Name, fmt.Sprintf("it tells clients to come to %s, which does not answer here", s.URL),
 				"that address is only for its own machine", "start it with --public-url, the URL that clients reach it under")
+		case s.NoHost:
+			l.wrong(s.Name, fmt.Sprintf("it tells clients to come to %s, and the name of that host cannot be looked up", s.URL),
+				"clients are sent there in vain, unless they are told the name elsewhere", "start it with a --public-url that clients reach it under")
 		case !s.Answers:
 			l.note(s.Name, s.URL+" does not answer from here", "clients are sent there", "see that they reach it; --public-url is what they are told")
 		case s.Orphan:

@@ -22,6 +22,7 @@ func TestServers(t *testing.T) {
 		"silent and gone":       {func(s *doctor.Server) { s.Age, s.Answers = 43*time.Second, false }, "", []string{"wrong sub1"}},
 		"two of a name":         {func(s *doctor.Server) { s.Rival = "http://10.0.0.8:5001" }, "at http://10.0.0.7:5001 and http://10.0.0.8:5001", []string{"wrong sub1"}},
 		"out of reach":          {func(s *doctor.Server) { s.Answers = false }, "does not answer from here", []string{"note sub1"}},
+		"of an unknown host":    {func(s *doctor.Server) { s.Answers, s.NoHost = false, true }, "the name of that host cannot be looked up", []string{"wrong sub1"}},
 		"only for itself":       {func(s *doctor.Server) { s.Answers, s.URL = false, "http://127.0.0.1:5001" }, "--public-url", []string{"wrong sub1"}},
 		"only for itself, IPv6": {func(s *doctor.Server) { s.Answers, s.URL = false, "http://[::1]:5001" }, "", []string{"wrong sub1"}},
 		"localhost":             {func(s *doctor.Server) { s.Answers, s.URL = false, "http://localhost:5001" }, "", []string{"wrong sub1"}},
