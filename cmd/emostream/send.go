@@ -10,6 +10,7 @@ import (
 	"iter"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,7 +35,10 @@ func newSend(io streams) *cobra.Command {
 		Short: "Send emojis from the command line, or from stdin",
 		Long: `Send sends reactions and reports how many were accepted. Emojis are given as
 arguments, or without any read from stdin, separated by white space. A shortcode
-(:fire:) is an emoji too.`,
+(:fire:) is an emoji too.
+
+It ends when the server cannot be reached, and says how much was not sent; replay
+sends again for --patience what was certainly not written.`,
 		Example: `  emostream send 🔥
   emostream send :tada: 💖 --count 20
   yes 🎉 | head -1000 | emostream send --rate 200 --watch`,
@@ -64,6 +68,8 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 			return &exitError{exitUsage, err}
 		}
 	}
+	reading, stopReading := context.WithCancel(ctx)
+	defer stopReading()
 	words := func(yield func(string, error) bool) {
 		for _, a := range args {
 			if !yield(a, nil) {
@@ -72,7 +78,7 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 		}
 	}
 	if len(args) == 0 {
-		words = readWords(ctx, io.in)
+		words = readWords(reading, io.in)
 	}
 	s := &sender{flags: f, client: c}
 	var watching sync.WaitGroup
@@ -83,7 +89,12 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 			_ = watchUntil(ctx, c, f.channel, &swarmPrinter{out: io.out, err: io.err, json: asJSON}, s.lastAccepted)
 		})
 	}
-	err = s.sendAll(ctx, words)
+	next, stop := iter.Pull2(words)
+	defer stop()
+	if err = s.sendAll(ctx, next); err != nil {
+		defer time.AfterFunc(countFor, stopReading).Stop()
+		s.countRest(next, len(args) == 0)
+	}
 	s.finish()
 	if err == nil && s.report == (sendReport{}) {
 		return usagef("nothing to send: give emojis as arguments, or on stdin")
@@ -106,6 +117,10 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 	}
 	return nil
 }
+
+// countFor is how long send goes on reading stdin after it has given up, to say how much
+// was not sent. A terminal or a program may not end it at all.
+const countFor = time.Second
 
 // readWords yields the words of in, which are separated by white space, until in or ctx
 // ends. It yields each as soon as it is read. A byte order mark before one is no part of

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"iter"
 	"sync"
 	"time"
 
@@ -17,8 +16,10 @@ type sendReport struct {
 	Accepted int    `json:"accepted"`
 	Rejected int    `json:"rejected"`
 	InDoubt  int    `json:"in_doubt"`
-	Unsent   int    `json:"unsent"`           // never reached the server
-	Reason   string `json:"reason,omitempty"` // why the first one was not accepted
+	Unsent   int    `json:"unsent"`             // never reached the server
+	Unread   int    `json:"unread,omitempty"`   // were on stdin behind the first that was not sent
+	AndMore  bool   `json:"and_more,omitempty"` // on stdin there may be more than Unread
+	Reason   string `json:"reason,omitempty"`   // why the first one was not accepted
 }
 
 func (r sendReport) String() string {
@@ -31,6 +32,12 @@ func (r sendReport) String() string {
 	}
 	if r.Unsent > 0 {
 		s += fmt.Sprintf(", %d not sent", r.Unsent)
+	}
+	switch {
+	case r.AndMore && r.Unread > 0:
+		s += fmt.Sprintf(", at least %d not read", r.Unread)
+	case r.Unread > 0:
+		s += fmt.Sprintf(", %d not read", r.Unread)
 	}
 	if r.Reason != "" {
 		s += ": " + text.Clean(r.Reason)
@@ -73,13 +80,18 @@ func (s *sender) finish() {
 
 // sendAll sends each emoji as often as --count says, at the rate of --rate. Reactions
 // are due at times that are counted from the start, so that a slow answer does not
-// lower the rate.
-func (s *sender) sendAll(ctx context.Context, words iter.Seq2[string, error]) error {
+// lower the rate. All that a word stands for is counted, also if sending fails before.
+func (s *sender) sendAll(ctx context.Context, next func() (string, error, bool)) error {
 	start, sent := time.Now(), 0
 	var batch []client.Reaction
-	for word, err := range words {
+	for {
+		word, err, more := next()
 		if err != nil {
+			s.report.Unsent += reactionCount(batch)
 			return err
+		}
+		if !more {
+			return s.send(ctx, batch)
 		}
 		for left := s.flags.count; left > 0; {
 			n := min(left, maxCount)
@@ -87,6 +99,7 @@ func (s *sender) sendAll(ctx context.Context, words iter.Seq2[string, error]) er
 				n = 1
 				due := start.Add(time.Duration(float64(sent) / s.flags.rate * float64(time.Second)))
 				if err := sleep.Until(ctx, due); err != nil {
+					s.report.Unsent += left
 					return err
 				}
 			}
@@ -94,13 +107,30 @@ func (s *sender) sendAll(ctx context.Context, words iter.Seq2[string, error]) er
 			left, sent = left-n, sent+n
 			if len(batch) == maxItems || s.flags.rate > 0 {
 				if err := s.send(ctx, batch); err != nil {
+					s.report.Unsent += left
 					return err
 				}
 				batch = batch[:0]
 			}
 		}
 	}
-	return s.send(ctx, batch)
+}
+
+// countRest counts the words that are left after sending failed. Those of stdin were not
+// read before.
+func (s *sender) countRest(next func() (string, error, bool), stdin bool) {
+	rest := &s.report.Unsent
+	if stdin {
+		rest = &s.report.Unread
+	}
+	for {
+		_, err, more := next()
+		if err != nil || !more {
+			s.report.AndMore = err != nil
+			return
+		}
+		*rest += s.flags.count
+	}
 }
 
 // retryFor is how long reactions that were certainly not written are sent again.
@@ -114,6 +144,7 @@ func (s *sender) send(ctx context.Context, batch []client.Reaction) error {
 	outcomes, err := s.client.Send(ctx, batch)
 	for give := time.Now().Add(retryFor); client.OutcomeOf(err) == client.NotWritten && !client.Unreached(err) && time.Now().Before(give); {
 		if err := sleep.For(ctx, time.Second); err != nil {
+			s.report.Unsent += reactionCount(batch)
 			return err
 		}
 		outcomes, err = s.client.Send(ctx, batch)
