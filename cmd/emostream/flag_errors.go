@@ -68,7 +68,7 @@ func advised(err error) error {
 	case is[*broker.FormatError](err):
 		return fmt.Errorf("%w: use the newer emostream, or give another --data-dir", err)
 	case is[*fanout.NameTakenError](err):
-		return fmt.Errorf("%w: stop that one, or choose another with --name", err)
+		return fmt.Errorf("%w: stop that one, choose another with --name of subscribe, or run an installation of its own with --topic-prefix and --group-prefix", err)
 	case is[*report.OverlapError](err):
 		return fmt.Errorf("%w: start all generators together with --start-at", err)
 	case is[*report.LoopError](err):

@@ -15,7 +15,7 @@ func TestErrorsAreToldWithTheirFlags(t *testing.T) {
 	}{
 		{
 			fmt.Errorf("subscribe: %w", &fanout.NameTakenError{Name: "sub1", URL: "http://other"}),
-			"subscribe: the name sub1 belongs to a server that is alive at http://other: stop that one, or choose another with --name",
+			"subscribe: the name sub1 belongs to a server that is alive at http://other: stop that one, choose another with --name of subscribe, or run an installation of its own with --topic-prefix and --group-prefix",
 		},
 		{
 			&broker.NoHostError{Listen: ":9092"},
