@@ -2,6 +2,7 @@ package kafkatest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -110,32 +111,41 @@ func leader(ctx context.Context, t *testing.T, addrs []string, topic string) int
 	}
 }
 
-// read returns everything that the topic's partitions hold.
+// read returns everything that the topic's partitions hold. It tries each again while it
+// has no leader.
 func read(ctx context.Context, t *testing.T, addr, topic string) []string {
 	t.Helper()
 	var values []string
 	for partition := range partitions {
-		conn, err := kafka.DialLeader(ctx, "tcp", addr, topic, partition)
-		if err != nil {
-			t.Fatalf("reach the leader of partition %d: %v", partition, err)
-		}
-		defer conn.Close()
-		if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-			t.Fatal(err)
-		}
-		next, end, err := conn.ReadOffsets()
-		if err != nil {
-			t.Fatalf("offsets of partition %d: %v", partition, err)
-		}
-		for ; next < end; next++ {
-			m, err := conn.ReadMessage(1 << 20)
-			if err != nil {
-				t.Fatalf("read partition %d: %v", partition, err)
+		for {
+			got, err := readPartition(ctx, addr, topic, partition)
+			if err == nil {
+				values = append(values, got...)
+				break
 			}
-			values = append(values, string(m.Value))
+			pause(ctx, t, fmt.Errorf("read partition %d: %w", partition, err))
 		}
 	}
 	return values
+}
+
+func readPartition(ctx context.Context, addr, topic string, partition int) (values []string, err error) {
+	conn, err := kafka.DialLeader(ctx, "tcp", addr, topic, partition)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return nil, err
+	}
+	next, end, err := conn.ReadOffsets()
+	for ; err == nil && next < end; next++ {
+		var m kafka.Message
+		if m, err = conn.ReadMessage(1 << 20); err == nil {
+			values = append(values, string(m.Value))
+		}
+	}
+	return values, err
 }
 
 // pause waits a little before the next try. If there is no time left, it fails the test
