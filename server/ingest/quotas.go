@@ -22,11 +22,10 @@ type Quotas struct {
 }
 
 // DefaultAddressRate returns the limit for each address that serve has by default, except
-// for those on loopback. It is a quarter of the single reactions that a serve with two
-// cores takes, so that no four-digit number of requests a second with the greatest
-// count makes hundreds of thousands of records, and 10,000 people behind one address
-// may react once a second each.
-func DefaultAddressRate() quota.Rate { return quota.Rate{PerSecond: 10_000, Burst: 20_000} }
+// for those on loopback. It is a quarter of the single reactions that two cores carry
+// through the whole pipeline, and 5,000 people behind one address may react once a second
+// each. The burst lets the longest array through.
+func DefaultAddressRate() quota.Rate { return quota.Rate{PerSecond: 5000, Burst: 10_000} }
 
 // maxKeys is how many users are told apart, and how many addresses. Each of the two
 // takes 2 MiB. Package quota says what happens if there are more.
