@@ -1,9 +1,9 @@
 package loadgen
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"net"
 	"net/url"
@@ -14,7 +14,6 @@ import (
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/errno"
 	"github.com/emostream/emostream/internal/sse"
-	"github.com/emostream/emostream/internal/text"
 )
 
 // endpoint is a base URL that connections are made to.
@@ -61,8 +60,11 @@ func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
 
 // explain returns an error of a connection to the endpoint as people read it.
 func (e *endpoint) explain(err error) error {
-	return client.ExplainAt(e.url.Scheme+"://"+e.url.Host, err)
+	return client.ExplainAt(e.base(), err)
 }
+
+// base returns the URL of the server itself.
+func (e *endpoint) base() string { return e.url.Scheme + "://" + e.url.Host }
 
 // redirected returns an error if the answer to a request for a path sends elsewhere. A
 // load test does not follow it: it measures the server that it is told of.
@@ -79,13 +81,9 @@ func (e *endpoint) refusal(path string, status int, location string, retryAfter 
 	if err := e.redirected(path, status, location); err != nil {
 		return err
 	}
-	refused := &sse.RefusedError{Status: status, RetryAfter: retryAfter}
+	refused := sse.Refused(status, retryAfter, bytes.NewReader(body))
 	if client.WantsTLS(status, body) {
-		return &client.SchemeError{URL: e.url.Scheme + "://" + e.url.Host, Err: refused}
-	}
-	var said struct{ Error, Code string }
-	if json.Unmarshal(body, &said) == nil {
-		refused.Message, refused.Code = text.Clip(text.Clean(said.Error), 200, ""), text.Clip(text.Clean(said.Code), 200, "")
+		return &client.SchemeError{URL: e.base(), Err: refused}
 	}
 	return refused
 }

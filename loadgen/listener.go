@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // listener is one client of an event stream. A run has thousands of them. Between two
@@ -147,12 +149,12 @@ func (l *listener) takeEvents(a *audience, buf []byte, held int, at time.Time) e
 		}
 		buf = buf[:held+len(out)]
 	}
-	if !l.begun {
-		if len(buf) < len(byteOrderMark) && strings.HasPrefix(byteOrderMark, string(buf)) {
+	if !l.begun { // one byte order mark may stand before the stream
+		if len(buf) < len(text.ByteOrderMark) && strings.HasPrefix(text.ByteOrderMark, string(buf)) {
 			l.unfinished = bytes.Clone(buf)
 			return l.ended()
 		}
-		buf, l.begun = bytes.TrimPrefix(buf, []byte(byteOrderMark)), true
+		buf, l.begun = bytes.TrimPrefix(buf, []byte(text.ByteOrderMark)), true
 	}
 	for {
 		var retry time.Duration
@@ -175,9 +177,6 @@ func (l *listener) takeEvents(a *audience, buf []byte, held int, at time.Time) e
 	}
 	return l.ended()
 }
-
-// byteOrderMark may stand at the beginning of a stream, and is skipped.
-const byteOrderMark = "\ufeff"
 
 // ended returns an error if the body has ended.
 func (l *listener) ended() error {

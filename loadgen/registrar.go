@@ -131,15 +131,15 @@ func (r registrar) unregister(ctx context.Context, server string) {
 // that ctx allows.
 func (r registrar) roundTrip(ctx context.Context, request []byte) (response, error) {
 	now := time.Now()
-	timeout := now.Add(r.timeout)
-	if err := r.conn.ensureOpen(ctx, now, timeout); err != nil {
+	end := now.Add(r.timeout)
+	if err := r.conn.ensureOpen(ctx, now, end); err != nil {
 		return response{}, err
 	}
 	conn := r.conn.conn
 	deadline, _ := ctx.Deadline()
 	_ = conn.SetDeadline(deadline) // if it fails, the round trip fails too
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	res, err := r.conn.roundTrip(request, now, timeout)
+	res, err := r.conn.roundTrip(request, now, end)
 	if !stop() {
 		r.conn.close()
 	}

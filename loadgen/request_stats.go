@@ -40,17 +40,22 @@ func newRequestLatencies() requestLatencies {
 func (l requestLatencies) moveTo(to requestLatencies, all *report.Histogram) {
 	to.delay.Merge(l.delay)
 	l.delay.Reset()
-	for _, h := range [][2]*report.Histogram{{l.accepted, to.accepted}, {l.refused, to.refused}, {l.failed, to.failed}} {
-		all.Merge(h[0])
-		h[1].Merge(h[0])
-		h[0].Reset()
+	for i, h := range l.byOutcome() {
+		all.Merge(h)
+		to.byOutcome()[i].Merge(h)
+		h.Reset()
 	}
+}
+
+// byOutcome returns the latencies that together are those of all requests.
+func (l requestLatencies) byOutcome() [3]*report.Histogram {
+	return [...]*report.Histogram{l.accepted, l.refused, l.failed}
 }
 
 // all returns the latencies of all requests.
 func (l requestLatencies) all() *report.Histogram {
 	sum := report.NewHistogram()
-	for _, h := range []*report.Histogram{l.accepted, l.refused, l.failed} {
+	for _, h := range l.byOutcome() {
 		sum.Merge(h)
 	}
 	return sum

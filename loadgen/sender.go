@@ -153,7 +153,6 @@ func (w *worker) send(ctx context.Context, n int64, at requestTimes, err error) 
 	if err == nil {
 		err = w.conn.ensureOpen(ctx, at.sent, deadline)
 	}
-	at.ended = time.Now()
 	if err != nil && ctx.Err() != nil {
 		return false
 	}
@@ -161,6 +160,7 @@ func (w *worker) send(ctx context.Context, n int64, at requestTimes, err error) 
 	w.stats.requests.Add(1)
 	w.outcome.reset()
 	if err != nil {
+		at.ended = time.Now()
 		w.requests.unanswered(&w.outcome, n, true)
 		w.outcome.errorKind = errorKind(err)
 		w.record(at)

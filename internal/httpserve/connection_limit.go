@@ -50,7 +50,8 @@ const paceKeys = 1 << 14
 // may read the 503 to the request that follows.
 //
 // The answer is sent once the request's header has arrived, or as much of it as fits into
-// 4 KiB or comes within a quarter of a second, and the connection is closed once the client had time to read the answer: a connection that is closed with unread bytes
+// 4 KiB or comes within a quarter of a second, and the connection is closed once the
+// client had time to read the answer: a connection that is closed with unread bytes
 // is reset, and its answer lost. Such a refusal takes a goroutine and 4 KiB for up to a
 // second. So at most 64 run at the same time, and 64 more for addresses that are over
 // their share; further connections over a limit are closed without an answer. A

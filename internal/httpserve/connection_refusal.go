@@ -111,22 +111,13 @@ func readHead(c net.Conn, b []byte, end time.Time) []byte {
 // a preflight to succeed, else a page may not read why its request is refused. So that is
 // allowed here, too.
 func (l *Connections) tooMany(head []byte) []byte {
-	out := bytes.NewBufferString(tooManyStatus)
-	if r := requestOf(head); r != nil {
-		if origin := r.Header.Get("Origin"); l.limits.Origins.Invite(origin) {
-			h := http.Header{}
-			l.limits.Origins.letRead(h, origin)
-			if isPreflight(r) {
-				allowPreflight(h, r.Header.Values("Access-Control-Request-Headers"))
-				out = bytes.NewBufferString(preflightStatus)
-				_ = h.Write(out)
-				out.WriteString(preflightEnd)
-				return out.Bytes()
-			}
-			_ = h.Write(out)
-		}
+	status, rest, h := tooManyStatus, tooManyConnections, http.Header{}
+	if r := requestOf(head); r != nil && l.limits.Origins.Invite(r.Header.Get("Origin")) && l.limits.Origins.answer(h, r) {
+		status, rest = preflightStatus, preflightEnd
 	}
-	out.WriteString(tooManyConnections)
+	out := bytes.NewBufferString(status)
+	_ = h.Write(out)
+	out.WriteString(rest)
 	return out.Bytes()
 }
 

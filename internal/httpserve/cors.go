@@ -58,6 +58,16 @@ func (o Origins) Invite(origin string) bool {
 	return origin != "" && (o.all || slices.Contains(o.allowed, origin))
 }
 
+// answer adds to the headers of an answer what a browser needs to know of an invited
+// origin, and says whether the request was a preflight, which that answers.
+func (o Origins) answer(h http.Header, r *http.Request) (preflight bool) {
+	o.letRead(h, r.Header.Get("Origin"))
+	if preflight = isPreflight(r); preflight {
+		allowPreflight(h, r.Header.Values("Access-Control-Request-Headers"))
+	}
+	return preflight
+}
+
 // letRead adds to the headers of an answer what a browser needs, so that a page of an
 // invited origin may read it.
 //
@@ -87,14 +97,7 @@ func CORS(next http.Handler, o Origins) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Add("Vary", "Origin") // on every answer, since a cache may keep any
-		origin := r.Header.Get("Origin")
-		if !o.Invite(origin) {
-			next.ServeHTTP(w, r)
-			return
-		}
-		o.letRead(h, origin)
-		if isPreflight(r) {
-			allowPreflight(h, r.Header.Values("Access-Control-Request-Headers"))
+		if o.Invite(r.Header.Get("Origin")) && o.answer(h, r) {
 			w.WriteHeader(http.StatusNoContent)
 			return
 		}

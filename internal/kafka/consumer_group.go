@@ -35,8 +35,8 @@ const watchInterval = 2 * time.Second
 // others names the other topics that work depends on. When one of them, or the topic
 // itself, is deleted and made anew, Consume does what a restart of the process would do:
 // it ends all claims, waits until all of the topics exist, joins the group again, and
-// calls work for new claims. So it does when the log is shorter than what was read of it. A commit that
-// was made in a topic that is gone counts as none.
+// calls work for new claims. So it does when the log is shorter than what was read of
+// it. A commit that was made in a topic that is gone counts as none.
 //
 // The context of work ends when the claim ends. If work returns because of that, or
 // with an error that wraps stream.ErrFenced, it is called again when this process

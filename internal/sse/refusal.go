@@ -41,12 +41,17 @@ func refusal(res *http.Response) error {
 		}
 		return nil
 	}
-	refused := &RefusedError{Status: res.StatusCode, RetryAfter: RetryAfter(res.Header.Get("Retry-After"))}
+	return Refused(res.StatusCode, RetryAfter(res.Header.Get("Retry-After")), io.LimitReader(res.Body, 4096))
+}
+
+// Refused returns the error of an answer with this status, Retry-After and body.
+func Refused(status int, retryAfter time.Duration, body io.Reader) *RefusedError {
+	refused := &RefusedError{Status: status, RetryAfter: retryAfter}
 	var said struct {
 		Code  string `json:"code"`
 		Error string `json:"error"`
 	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, 4096)).Decode(&said); err == nil {
+	if err := json.NewDecoder(body).Decode(&said); err == nil {
 		refused.Code, refused.Message = printable(said.Code), printable(said.Error)
 	}
 	return refused

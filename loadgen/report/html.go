@@ -111,8 +111,8 @@ func tiles(r Report) []tile {
 		}
 	}
 	if rate := errorRate(r); rate != nil {
-		t := tile{Name: "Failed requests", Value: short(*rate), Unit: " %", Note: text.Thousands(failures(r)) + " of " + text.Thousands(r.Requests)}
-		t.Class = choose(failures(r) > 0, "bad", "")
+		t := tile{Name: "Failed requests", Value: short(*rate), Unit: " %", Note: text.Thousands(failedRequests(r)) + " of " + text.Thousands(r.Requests)}
+		t.Class = choose(failedRequests(r) > 0, "bad", "")
 		all = append(all, t)
 	}
 	return all

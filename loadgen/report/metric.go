@@ -89,19 +89,23 @@ func failures(r Report) int64 {
 // StreamError is how the kinds of errors begin that are of streams.
 const StreamError = "stream "
 
-// errorRate returns the share of requests that failed, in percent. A stream that ended
-// is no request.
+// failedRequests returns how many requests failed. A stream that ended is no request.
+func failedRequests(r Report) int64 {
+	n := int64(0)
+	for kind, count := range r.Errors {
+		if !strings.HasPrefix(kind, StreamError) {
+			n += count
+		}
+	}
+	return n
+}
+
+// errorRate returns the share of requests that failed, in percent.
 func errorRate(r Report) *float64 {
 	if r.Requests == 0 {
 		return nil
 	}
-	n := failures(r)
-	for kind, count := range r.Errors {
-		if strings.HasPrefix(kind, StreamError) {
-			n -= count
-		}
-	}
-	return new(100 * float64(n) / float64(r.Requests))
+	return new(100 * float64(failedRequests(r)) / float64(r.Requests))
 }
 
 // acceptedRate returns how many reactions were accepted for each second of sending.

@@ -69,8 +69,8 @@ func complaint(syntax *json.SyntaxError, rest []byte) string {
 	return "invalid character " + quote.Text(string(rest[:size]), size) + " " + after
 }
 
-// adviceFor returns what to do about a part of a request that is not JSON from index at on, "" if
-// there is nothing special to say. said is what is wrong there.
+// adviceFor returns what to do about a part of a request that is not JSON from index at
+// on, "" if there is nothing special to say. said is what is wrong there.
 func adviceFor(p part, b []byte, at int, said string) string {
 	const object = `objects like {"user_id":"ann","emoji_type":"🔥"}`
 	begin, rest := bytes.TrimSpace(b[:min(len(b), 200)]), b[at:]

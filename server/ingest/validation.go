@@ -140,8 +140,9 @@ func notAnObject(p part, kind string) *httpserve.Refusal {
 	return httpserve.Refusalf(http.StatusBadRequest, "not_an_object", `the %s is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}%s`, p, kind, arrays)
 }
 
-// admit reads a reaction from JSON, which is a part of a request, and refuses it if this server does not take it now:
-// because of its emoji, its channel, or the quotas of its user and of its address.
+// admit reads a reaction from JSON, which is a part of a request, and refuses it if this
+// server does not take it now: because of its emoji, its channel, or the quotas of its
+// user and of its address.
 func (h *Handler) admit(p part, json []byte, from client) (reaction, *httpserve.Refusal) {
 	one, refusal := parse(p, json)
 	if refusal != nil {
