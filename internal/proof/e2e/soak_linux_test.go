@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -104,7 +103,7 @@ var heapAlloc = regexp.MustCompile(`(?m)^# HeapAlloc = (\d+)$`)
 // holds lets the server collect its garbage, and returns what it holds then.
 func (s *soak) holds() holding {
 	s.t.Helper()
-	res, err := http.Get(s.metrics + "/debug/pprof/heap?gc=1&debug=1")
+	res, err := scraper.Get(s.metrics + "/debug/pprof/heap?gc=1&debug=1")
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -214,8 +213,8 @@ func (s *soak) visit(ctx context.Context) error {
 	dialer := net.Dialer{Control: small}
 	conn, err := dialer.DialContext(ctx, "tcp", strings.TrimPrefix(s.url, "http://"))
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil
+		if end, _ := ctx.Deadline(); !time.Now().Before(end) {
+			return nil // the dialer looks at the deadline itself, and may be earlier than ctx
 		}
 		return err
 	}
