@@ -54,40 +54,6 @@ With --post-url the target is any service that takes events in over HTTP, and wi
 	return cmd
 }
 
-func (f *benchFlags) add(cmd *cobra.Command) {
-	fl := cmd.Flags()
-	fl.StringVar(&f.Server, "server", defaultServer, "base URL of the main server")
-	fl.BoolVar(&f.AllowRemote, "allow-remote", false, "let the target be another machine")
-	fl.Float64Var(&f.Rate, "rate", 100, "reactions a second; 0: closed loop, as fast as the answers come")
-	fl.StringVar(&f.Stages, "stages", "", "rates in turn, each held for its time, as in 10s:100,30s:5000,10s:0")
-	fl.StringVar(&f.Burst, "burst", "", "reactions at once, every so often, as in 500ms:2000")
-	fl.DurationVar(&f.Duration, "duration", 10*time.Second, "how long to send, unless stages say it")
-	fl.IntVar(&f.Connections, "connections", 64, "connections that send")
-	fl.IntVar(&f.Batch, "batch", 1, "reactions in a request, up to 10000")
-	fl.IntVar(&f.Kinds, "kinds", 9, "kinds of emojis, up to 50")
-	fl.IntVar(&f.Users, "users", 1000, "users who send")
-	fl.Uint64Var(&f.Seed, "seed", 1, "decides who sends what; the same seed makes the same run")
-	fl.DurationVar(&f.Timeout, "timeout", 10*time.Second, "how long a request may take")
-	fl.DurationVar(&f.Drain, "drain", 0, "how long after the end what is due may still be sent, when the server is behind (default: as long as the run, at least 30s)")
-	fl.IntVar(&f.Listeners, "listeners", 1, "clients that listen")
-	fl.IntVar(&f.Stalled, "stalled", 0, "clients that connect and never read, on top")
-	fl.Float64Var(&f.Churn, "churn", 0, "listeners that leave and are replaced, a second")
-	fl.DurationVar(&f.Silence, "silence", 30*time.Second, "how long a stream may send nothing while something is sent, before its listener leaves it")
-	fl.DurationVar(&f.BalanceTimeout, "patience", 15*time.Second, "how long the books may take to balance after the last request")
-	fl.StringVar(&f.startAt, "start-at", "", "when to begin sending (RFC 3339), so that several generators begin together")
-	fl.StringVar(&f.publish.PostURL, "post-url", "", "publish here instead: any service that takes events in over HTTP")
-	fl.StringVar(&f.publish.Body, "post-body", "", `what to post there, with {{marker}}, {{time}} and {{seq}} (default {"marker":"{{marker}}"})`)
-	fl.StringVar(&f.publish.ContentType, "post-type", "application/json", "content type of --post-body")
-	fl.StringVar(&f.publish.StreamURL, "stream-url", "", "where what was published comes out, over Server-Sent Events")
-	fl.StringVar(&f.publish.Match, "match", "", "regular expression whose first group is the marker in an event (default: the marker itself)")
-	fl.StringArrayVar(&f.thresholds, "threshold", nil, "condition that must be met, as in overhead_p99<300ms, ack_p99.9<=50ms, lost==0 or error_rate<1%; can be repeated")
-	fl.BoolVar(&f.findMax, "find-max", false, "look for the greatest rate at which the thresholds hold, beginning with --rate; a run of --duration for each step")
-	addReportFiles(cmd, &f.files)
-	f.progress.add(cmd)
-	f.validity.add(cmd)
-	f.out.add(cmd)
-}
-
 // config turns the flags into the configuration of a load test.
 func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 	cfg := f.Config
