@@ -168,7 +168,8 @@ func (c Config) schedule() (Schedule, error) {
 			return Schedule{}, err
 		}
 		for i := range stages {
-			stages[i].Rate /= batch
+			stages[i].From /= batch
+			stages[i].To /= batch
 		}
 		return Staged(stages), nil
 	case c.Burst != "":

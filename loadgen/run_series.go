@@ -64,7 +64,7 @@ func (r *run) closeSecond(now time.Time, last bool) {
 		t.at = now
 	}
 	b := r.before
-	_, asked := r.schedule.At(b.at.Sub(r.start))
+	asked := r.schedule.MeanRate(b.at.Sub(r.start), t.at.Sub(r.start))
 	p := report.Point{
 		AtMS: report.InMS(t.at.Sub(r.start)), Asked: asked * float64(r.cfg.Batch),
 		Sent: t.sent - b.sent, Accepted: t.accepted - b.accepted, Failed: t.failed - b.failed,

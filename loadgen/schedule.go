@@ -1,19 +1,9 @@
 package loadgen
 
 import (
-	"fmt"
 	"math"
-	"strconv"
-	"strings"
 	"time"
 )
-
-// Stage is a part of a schedule with one constant rate. What is measured in a stage
-// thus belongs to one rate.
-type Stage struct {
-	For  time.Duration
-	Rate float64 // a second; 0: nothing is due
-}
 
 // Schedule says when each event of a run is due, counted from its start. It is
 // absolute: an event that is late delays no other. The number of events due by a moment
@@ -30,13 +20,13 @@ type Schedule struct {
 // placedStage is a stage together with what precedes it.
 type placedStage struct {
 	Stage
-	start time.Duration
-	first float64 // how many events are due before the stage, not rounded
+	start       time.Duration
+	first, last float64 // how many events are due before the stage and until its end, not rounded
 }
 
 // ConstantRate returns a schedule with one rate.
 func ConstantRate(rate float64, length time.Duration) Schedule {
-	return Staged([]Stage{{For: length, Rate: rate}})
+	return Staged([]Stage{{For: length, From: rate, To: rate}})
 }
 
 // Staged returns a schedule of stages, one after the other.
@@ -44,9 +34,13 @@ func Staged(stages []Stage) Schedule {
 	var s Schedule
 	due := 0.0
 	for _, st := range stages {
-		s.stages = append(s.stages, placedStage{Stage: st, start: s.length, first: due})
+		placed := placedStage{Stage: st, start: s.length, first: due, last: due}
+		if st.For > 0 {
+			placed.last += st.by(st.For)
+		}
+		s.stages = append(s.stages, placed)
 		s.length += st.For
-		due += st.Rate * st.For.Seconds()
+		due = placed.last
 	}
 	return s
 }
@@ -68,10 +62,8 @@ func (s Schedule) Due(n int64) (at time.Duration, ok bool) {
 		return at, at < s.length
 	}
 	for _, st := range s.stages {
-		last := st.first + st.Rate*st.For.Seconds()
-		if float64(n) < last-tolerance {
-			ahead := max(0, float64(n)-st.first)
-			return st.start + time.Duration(ahead/st.Rate*float64(time.Second)), true
+		if float64(n) < st.last-tolerance {
+			return st.start + st.at(max(0, float64(n)-st.first)), true
 		}
 	}
 	return 0, false
@@ -80,7 +72,8 @@ func (s Schedule) Due(n int64) (at time.Duration, ok bool) {
 // Total returns the number of events.
 func (s Schedule) Total() int64 { return s.By(s.length) }
 
-// By returns how many events are due before a moment.
+// By returns how many events are due before a moment: exactly those that Due places
+// there.
 func (s Schedule) By(at time.Duration) int64 {
 	at = min(at, s.length)
 	if at <= 0 {
@@ -92,17 +85,29 @@ func (s Schedule) By(at time.Duration) int64 {
 	due := 0.0
 	for _, st := range s.stages {
 		if at > st.start {
-			due = st.first + st.Rate*min(at-st.start, st.For).Seconds()
+			due = st.first + st.by(min(at-st.start, st.For))
 		}
 	}
-	return int64(math.Ceil(due - tolerance))
+	n := int64(math.Ceil(due - tolerance))
+	before := func(n int64) bool {
+		d, ok := s.Due(n)
+		return ok && d < at
+	}
+	// Where a ramp ends with 0, the tolerance is a long time.
+	for n > 0 && !before(n-1) {
+		n--
+	}
+	for before(n) {
+		n++
+	}
+	return n
 }
 
 // Length returns the time from the start of the schedule to its end.
 func (s Schedule) Length() time.Duration { return s.length }
 
-// At returns the stage at a moment, counted from 0, and its rate. For bursts the rate
-// is the mean.
+// At returns the stage at a moment, counted from 0, and its rate then. For bursts the
+// rate is the mean.
 func (s Schedule) At(at time.Duration) (stage int, rate float64) {
 	if at < 0 || at >= s.length {
 		return max(0, len(s.stages)-1), 0
@@ -112,57 +117,31 @@ func (s Schedule) At(at time.Duration) (stage int, rate float64) {
 	}
 	for i, st := range s.stages {
 		if at >= st.start {
-			stage, rate = i, st.Rate
+			stage, rate = i, st.rate(at-st.start)
 		}
 	}
 	return stage, rate
 }
 
-// ParseStages parses stages like "10s:100,30s:5000,10s:0": durations, and rates a
-// second.
-func ParseStages(text string) ([]Stage, error) {
-	var stages []Stage
-	for part := range strings.SplitSeq(text, ",") {
-		d, rate, err := parsePair(part)
-		if err != nil {
-			return nil, fmt.Errorf("stage %.40q: %w: write DURATION:RATE,... as in 10s:100,30s:5000,10s:0", part, err)
+// MeanRate returns the mean rate between two moments. Before and after the schedule the
+// rate is 0.
+func (s Schedule) MeanRate(from, to time.Duration) float64 {
+	part := func(start, end time.Duration) (middle time.Duration, share float64) {
+		start, end = max(from, start), min(to, end)
+		return start + (end-start)/2, max(0, float64(end-start)/float64(to-from))
+	}
+	if to <= from {
+		return 0
+	}
+	if s.interval > 0 {
+		_, share := part(0, s.length)
+		return share * float64(s.burst) / s.interval.Seconds()
+	}
+	mean := 0.0
+	for _, st := range s.stages {
+		if middle, share := part(st.start, st.start+st.For); share > 0 {
+			mean += share * st.rate(middle-st.start)
 		}
-		stages = append(stages, Stage{For: d, Rate: rate})
 	}
-	return stages, nil
-}
-
-// ParseBurst parses bursts like "500ms:2000": every 500 ms, 2000 at once.
-func ParseBurst(text string) (every time.Duration, n int64, err error) {
-	every, size, err := parsePair(text)
-	if err == nil && (size < 1 || size != math.Trunc(size)) {
-		err = fmt.Errorf("%v at once, want a whole number of at least 1", size)
-	}
-	if err != nil {
-		return 0, 0, fmt.Errorf("burst %.40q: %w: write INTERVAL:COUNT as in 500ms:2000", text, err)
-	}
-	return every, int64(size), nil
-}
-
-// maxRate is the greatest rate. It keeps counts exact as float64.
-const maxRate = 1e7
-
-// parsePair parses a duration and a number, with a colon between them.
-func parsePair(text string) (time.Duration, float64, error) {
-	length, number, found := strings.Cut(strings.TrimSpace(text), ":")
-	if !found {
-		return 0, 0, fmt.Errorf("it has no colon")
-	}
-	d, err := time.ParseDuration(length)
-	if err != nil {
-		return 0, 0, fmt.Errorf("%.20q is no duration", length)
-	}
-	if d <= 0 || d > 1000*time.Hour {
-		return 0, 0, fmt.Errorf("a duration of %v", d)
-	}
-	n, err := strconv.ParseFloat(number, 64)
-	if err != nil || !(n >= 0 && n <= maxRate) {
-		return 0, 0, fmt.Errorf("%.20q is no number from 0 to %d", number, int(maxRate))
-	}
-	return d, n, nil
+	return mean
 }

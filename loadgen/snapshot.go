@@ -33,8 +33,9 @@ type Snapshot struct {
 	Step    int     // step of a search, from 1; 0: no search
 	Rate    float64 // rate of that step
 
-	Asked   float64 // reactions a second that are due now
-	Reached float64 // reactions sent in the last whole second
+	ClosedLoop bool    // as fast as the answers come
+	Asked      float64 // reactions a second that are due now
+	Reached    float64 // reactions sent in the last whole second
 
 	Sent, Accepted, Rejected, InDoubt int64
 	Waiting                           int64            // due, but not sent yet
@@ -55,7 +56,7 @@ type Snapshot struct {
 // snapshot returns how far the run is.
 func (r *run) snapshot(now time.Time) Snapshot {
 	s := Snapshot{
-		Phase: r.phase.Load().(Phase), Planned: r.schedule.Length(), Stages: max(1, len(r.schedule.stages)), Wanted: r.wanted,
+		Phase: r.phase.Load().(Phase), Planned: r.schedule.Length(), Stages: max(1, len(r.schedule.stages)), Wanted: r.wanted, ClosedLoop: r.cfg.closedLoop(),
 		Sent: r.stats.sent.Load(), Accepted: r.stats.accepted.Load(), Rejected: r.stats.rejected.Load(), InDoubt: r.stats.inDoubt.Load(),
 	}
 	if r.audience != nil {

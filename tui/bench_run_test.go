@@ -151,7 +151,7 @@ func TestBenchLines(t *testing.T) {
 		s.Elapsed = time.Duration(i) * 100 * time.Millisecond
 		l.Show(s)
 	}
-	closed := loadgen.Snapshot{Phase: loadgen.Sending, Elapsed: 3 * time.Second, Stages: 1, Reached: 31234.4}
+	closed := loadgen.Snapshot{Phase: loadgen.Sending, Elapsed: 3 * time.Second, Stages: 1, ClosedLoop: true, Reached: 31234.4}
 	l.Show(closed)
 	l.Show(loadgen.Snapshot{Phase: loadgen.Settling, Elapsed: 3 * time.Second, Listeners: 9, Wanted: 9})
 	want := `registering: 7 of 1000 listeners

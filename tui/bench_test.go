@@ -137,20 +137,21 @@ func TestBenchUpdate(t *testing.T) {
 		shows     []string
 		hides     []string
 	}{
-		"nothing yet":            {shows: []string{"registering", "no answers yet", "0 of 0", "end the run and report"}},
-		"a snapshot":             {msgs: snapshots(25, runningSnapshot), shows: []string{"sending", "25s of 40s, stage 2 of 2", "of 2,000/s asked", "1,000 of 1,000", "49,719"}, hides: []string{"due", "stopping"}},
-		"trouble":                {msgs: snapshots(2, failingSnapshot), shows: []string{"1,234 due", "962 of 1,000", "503 not_written"}},
-		"another key":            {msgs: []tea.Msg{tea.KeyPressMsg{Code: 'x', Text: "x"}}},
-		"ctrl+c":                 {msgs: append(snapshots(2, runningSnapshot), ctrlC), stops: 1, shows: []string{"stopping: sending", "leave without a report"}},
-		"q":                      {msgs: []tea.Msg{tea.KeyPressMsg{Code: 'q', Text: "q"}}, stops: 1, shows: []string{"stopping"}},
-		"ctrl+c twice":           {msgs: []tea.Msg{ctrlC, ctrlC}, stops: 1, quits: true, abandoned: true},
-		"stopped from elsewhere": {msgs: []tea.Msg{tui.StopRequested{}}, shows: []string{"stopping"}},
-		"ctrl+c after a signal":  {msgs: []tea.Msg{tui.StopRequested{}, ctrlC}, quits: true, abandoned: true},
-		"the end":                {msgs: []tea.Msg{tui.Ended{}}, quits: true},
-		"a step of a search":     {msgs: []tea.Msg{search}, shows: []string{"step 2 at 4,000/s"}},
-		"the closed loop":        {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1}}, shows: []string{"as fast as answers come"}},
-		"all was due":            {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1, Planned: 15 * time.Second, Elapsed: 15 * time.Second}}, shows: []string{"of what is left"}},
-		"settling":               {msgs: snapshots(3, func(n int) loadgen.Snapshot { s := runningSnapshot(n); s.Phase = loadgen.Settling; return s }), shows: []string{"settling"}, hides: []string{"▁"}},
+		"nothing yet":             {shows: []string{"registering", "no answers yet", "0 of 0", "end the run and report"}},
+		"a snapshot":              {msgs: snapshots(25, runningSnapshot), shows: []string{"sending", "25s of 40s, stage 2 of 2", "of 2,000/s asked", "1,000 of 1,000", "49,719"}, hides: []string{"due", "stopping"}},
+		"trouble":                 {msgs: snapshots(2, failingSnapshot), shows: []string{"1,234 due", "962 of 1,000", "503 not_written"}},
+		"another key":             {msgs: []tea.Msg{tea.KeyPressMsg{Code: 'x', Text: "x"}}},
+		"ctrl+c":                  {msgs: append(snapshots(2, runningSnapshot), ctrlC), stops: 1, shows: []string{"stopping: sending", "leave without a report"}},
+		"q":                       {msgs: []tea.Msg{tea.KeyPressMsg{Code: 'q', Text: "q"}}, stops: 1, shows: []string{"stopping"}},
+		"ctrl+c twice":            {msgs: []tea.Msg{ctrlC, ctrlC}, stops: 1, quits: true, abandoned: true},
+		"stopped from elsewhere":  {msgs: []tea.Msg{tui.StopRequested{}}, shows: []string{"stopping"}},
+		"ctrl+c after a signal":   {msgs: []tea.Msg{tui.StopRequested{}, ctrlC}, quits: true, abandoned: true},
+		"the end":                 {msgs: []tea.Msg{tui.Ended{}}, quits: true},
+		"a step of a search":      {msgs: []tea.Msg{search}, shows: []string{"step 2 at 4,000/s"}},
+		"the closed loop":         {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1, ClosedLoop: true}}, shows: []string{"as fast as answers come"}},
+		"a ramp that begins at 0": {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1}}, shows: []string{"of 0/s asked"}},
+		"all was due":             {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1, Planned: 15 * time.Second, Elapsed: 15 * time.Second}}, shows: []string{"of what is left"}},
+		"settling":                {msgs: snapshots(3, func(n int) loadgen.Snapshot { s := runningSnapshot(n); s.Phase = loadgen.Settling; return s }), shows: []string{"settling"}, hides: []string{"▁"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			stops, quits := 0, false

@@ -86,7 +86,7 @@ func (b Bench) asked() string {
 		return ""
 	case b.snapshot.Planned > 0 && b.snapshot.Elapsed >= b.snapshot.Planned:
 		return "of what is left"
-	case b.snapshot.Asked <= 0 && b.snapshot.Stages <= 1:
+	case b.snapshot.ClosedLoop:
 		return "as fast as answers come"
 	}
 	return "of " + text.Rate(b.snapshot.Asked) + " asked"

@@ -39,7 +39,7 @@ reaction should have been sent.
 With --post-url the target is any service that takes events in over HTTP, and with
 --stream-url one that gives them out over Server-Sent Events.`,
 		Example: `  emostream bench --rate 2000 --listeners 1000 --duration 30s
-  emostream bench --stages 10s:100,30s:5000,10s:0
+  emostream bench --stages 10s:100..5000,30s:5000,10s:0
   emostream bench --threshold 'overhead_p99<300ms' --threshold 'lost==0'
   emostream bench --rate 2000 --out before.json --out before.html
   emostream bench --rate 500 --duration 5s --find-max --threshold 'ack_p99<20ms'

@@ -34,7 +34,7 @@ func (f *benchFlags) addTarget(fl *pflag.FlagSet) {
 // addLoad adds the flags that say how much is sent when.
 func (f *benchFlags) addLoad(fl *pflag.FlagSet) {
 	fl.Float64Var(&f.Rate, "rate", 100, "reactions a second; 0: closed loop, as fast as the answers come")
-	fl.StringVar(&f.Stages, "stages", "", "rates in turn, each held for its time, as in 10s:100,30s:5000,10s:0")
+	fl.StringVar(&f.Stages, "stages", "", "rates in turn, each for its time, and ramps between two, as in 10s:100..5000,30s:5000,10s:0")
 	fl.StringVar(&f.Burst, "burst", "", "reactions at once, every so often, as in 500ms:2000")
 	fl.DurationVar(&f.Duration, "duration", 10*time.Second, "how long to send, unless stages say it")
 	fl.IntVar(&f.Connections, "connections", 64, "connections that send")
