@@ -139,7 +139,9 @@ func searchReport(best, last report.Report, steps []report.Step) report.Report {
 	out := best
 	if out.Schema == "" {
 		out = last
-		out.Notes = append(slices.Clone(out.Notes), "no rate that was tried held")
+		if len(steps) > 0 {
+			out.Notes = append(slices.Clone(out.Notes), "no rate that was tried held")
+		}
 	}
 	out.Interrupted = last.Interrupted
 	out.Search = steps

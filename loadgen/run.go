@@ -48,6 +48,9 @@ func Run(ctx context.Context, cfg Config) (report.Report, error) {
 	r.phase.Store(Registering)
 	var err error
 	if r.target, err = findTarget(ctx, r.cfg, r.acknowledged); err != nil {
+		if ctx.Err() != nil {
+			return r.interruptedBefore(), nil
+		}
 		return report.Report{}, err
 	}
 	r.notes = append(r.notes, r.target.notes...)
@@ -120,17 +123,22 @@ func (r *run) awaitStart(ctx context.Context) error {
 		}
 		waitUntil(ctx, timeout, func() bool { return int(r.audience.connected.Load()) >= r.wanted })
 		switch n := r.audience.connected.Load(); {
-		case n == 0 && ctx.Err() == nil && r.target.swarms == nil:
+		case ctx.Err() != nil:
+			r.noteInterrupted(fmt.Sprintf("%d of %d listeners were connected", n, r.wanted))
+			return nil
+		case n == 0 && r.target.swarms == nil:
 			r.notes = append(r.notes, fmt.Sprintf("no stream had begun when sending did, %v after it was asked for: either the target begins one with its first event, or none can be had (%v)", timeout, r.audience.whyNotConnected()))
-		case n == 0 && ctx.Err() == nil:
+		case n == 0:
 			return fmt.Errorf("no listener could connect within %v: %w", timeout, r.audience.whyNotConnected())
-		case int(n) < r.wanted && ctx.Err() == nil:
+		case int(n) < r.wanted:
 			r.notes = append(r.notes, fmt.Sprintf("only %d of %d listeners were connected when sending began: %v", n, r.wanted, r.audience.whyNotConnected()))
 		}
 	}
 	if d := time.Until(r.cfg.StartAt); d > 0 {
 		r.phase.Store(Waiting)
-		_ = sleep.For(ctx, d)
+		if sleep.For(ctx, d) != nil {
+			r.noteInterrupted("it waited for its start at " + r.cfg.StartAt.UTC().Format(time.RFC3339))
+		}
 	}
 	return nil
 }
