@@ -18,6 +18,7 @@ type cell struct {
 // shown.
 type balance struct {
 	counted, lost, doubled, shifted int64
+	lostAtMost, doubledAtMost       int64
 	unbalanced                      []cell // the cells whose counts differ, in order
 }
 
@@ -26,6 +27,10 @@ type balance struct {
 // reactions are: they are shifted. Those that are missing in the end are lost.
 // Reactions that are counted beyond that are doubled, minus as many as are in doubt,
 // since those may be counted in any window or in none.
+//
+// For the same reason both are least numbers. If all that are in doubt were counted, as
+// many more of their emoji may have been lost, and if none was, the whole surplus is
+// doubled.
 func balanceOf(accepted, counted map[cell]int64, inDoubt map[int]int64) balance {
 	var b balance
 	cells := map[cell]bool{}
@@ -59,11 +64,17 @@ func balanceOf(accepted, counted map[cell]int64, inDoubt map[int]int64) balance 
 		b.shifted += moved
 		surplus[c.emoji] += more - moved
 	}
-	for _, n := range missing {
-		b.lost += n
+	sum := map[int]int64{}
+	for c, n := range accepted {
+		sum[c.emoji] += n
+	}
+	for emoji, n := range sum {
+		b.lost += missing[emoji]
+		b.lostAtMost += min(n, missing[emoji]+inDoubt[emoji])
 	}
 	for emoji, n := range surplus {
 		b.doubled += max(0, n-inDoubt[emoji])
+		b.doubledAtMost += n
 	}
 	return b
 }

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"cmp"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strconv"
@@ -189,11 +190,25 @@ func (c Config) options(channel string, length time.Duration) report.Options {
 	if c.Publish != nil {
 		target = c.Publish.PostURL
 	}
-	return report.Options{
+	o := report.Options{
 		Target: text.HideUserinfo(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length),
 		Connections: c.Connections, Listeners: c.Listeners, Stalled: c.Stalled, Churn: c.Churn,
 		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channel,
+		TimeoutMS: report.InMS(c.Timeout), DrainMS: report.InMS(c.drain(length)), SilenceMS: report.InMS(c.Silence), PatienceMS: report.InMS(c.BalanceTimeout),
 	}
+	if p := c.Publish; p != nil {
+		o.PostType, o.Match = p.ContentType, p.Match
+		if p.Body != "" {
+			sum := sha256.Sum256([]byte(p.Body))
+			o.PostBody = fmt.Sprintf("%s, %x", text.Plural(int64(len(p.Body)), "byte"), sum[:4])
+		}
+	}
+	return o
+}
+
+// drain returns how long after the end of a schedule of some length requests are sent.
+func (c Config) drain(length time.Duration) time.Duration {
+	return cmp.Or(c.Drain, max(30*time.Second, length))
 }
 
 // newChannel returns the name of a channel that nobody else uses.

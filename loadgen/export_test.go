@@ -106,7 +106,7 @@ type Cell struct {
 }
 
 // Balance compares what was accepted with what was counted.
-func Balance(accepted, counted map[Cell]int64, inDoubt map[int]int64) (lost, doubled, shifted int64, off int) {
+func Balance(accepted, counted map[Cell]int64, inDoubt map[int]int64) (lost, doubled, shifted, lostAtMost, doubledAtMost int64, off int) {
 	cells := func(m map[Cell]int64) map[cell]int64 {
 		out := map[cell]int64{}
 		for c, n := range m {
@@ -115,7 +115,7 @@ func Balance(accepted, counted map[Cell]int64, inDoubt map[int]int64) (lost, dou
 		return out
 	}
 	b := balanceOf(cells(accepted), cells(counted), inDoubt)
-	return b.lost, b.doubled, b.shifted, len(b.unbalanced)
+	return b.lost, b.doubled, b.shifted, b.lostAtMost, b.doubledAtMost, len(b.unbalanced)
 }
 
 // SearchRates searches for the greatest rate that holds, and returns all rates that it

@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -62,7 +61,7 @@ func Run(ctx context.Context, cfg Config) (report.Report, error) {
 func (r *run) prepare() {
 	r.sender = &sender{
 		requests: r.target.requests, batch: int64(r.cfg.Batch), endpoint: r.target.endpoint, timeout: r.cfg.Timeout, connections: r.cfg.Connections,
-		schedule: r.schedule, closed: r.cfg.closedLoop(), drain: cmp.Or(r.cfg.Drain, max(30*time.Second, r.schedule.Length())), stats: r.stats,
+		schedule: r.schedule, closed: r.cfg.closedLoop(), drain: r.cfg.drain(r.schedule.Length()), stats: r.stats,
 		onAcknowledged: r.acknowledged.add, onInDoubt: r.acknowledged.addInDoubt,
 	}
 	if r.target.swarms == nil {

@@ -1,8 +1,10 @@
 package loadgen
 
 import (
+	"crypto/rand"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/windowing"
@@ -15,7 +17,7 @@ func (r *run) report(interrupted bool) report.Report {
 	defer r.mu.Unlock()
 	m := r.stats
 	out := report.Report{
-		Schema: report.Schema, Interrupted: interrupted, Started: r.start.UTC(), Seed: r.cfg.Seed,
+		Schema: report.Schema, ID: newReportID(), Interrupted: interrupted, Started: r.start.UTC(), Seed: r.cfg.Seed,
 		Options: r.cfg.options(r.target.channel, r.schedule.Length()), Environment: environment(r.cfg.Version),
 		Sent: m.sent.Load(), Accepted: m.accepted.Load(), Rejected: m.rejected.Load(), InDoubt: m.inDoubt.Load(), Requests: m.requests.Load(),
 		Errors: maps.Clone(m.errors), Windows: []report.WindowBalance{}, Latency: map[string]*report.Latency{}, Series: r.series, Thresholds: []report.ThresholdResult{},
@@ -31,6 +33,9 @@ func (r *run) report(interrupted bool) report.Report {
 	out.Notes = append([]string{}, r.notes...)
 	return out
 }
+
+// newReportID returns the id of a run.
+func newReportID() string { return strings.ToLower(rand.Text()[:20]) }
 
 // addLatencies adds the latencies of requests to the report.
 func (s *requestStats) addLatencies(out *report.Report) {
@@ -97,6 +102,7 @@ func (r *run) addBalance(out *report.Report) {
 	counted := s.counted()
 	b := balanceOf(accepted, counted, inDoubt)
 	out.SetBooks(b.counted, b.lost, b.doubled, b.shifted)
+	out.SetAtMost(b.lostAtMost, b.doubledAtMost)
 	out.Windows = b.windows(accepted, counted, r.target.emojis)
 	out.SetLatency(report.WindowWait, r.acknowledged.windowWait)
 	out.SetLatency(report.Overhead, s.overhead)

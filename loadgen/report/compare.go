@@ -19,7 +19,8 @@ const CompareSchema = "emostream-bench-compare/1"
 // greater the fewer runs there are. The ranges of unchanged figures lie apart by chance
 // in a third of all cases with two runs a side, and in a tenth with three, so a rank
 // test could never be significant. With the distances of rangesApart, fewer than one
-// unchanged figure in twenty looks changed, with any number of runs.
+// unchanged figure in twenty looks changed, with any number of runs. Less than 0.1 ms, or
+// one count, is no change, however far apart the ranges lie.
 //
 // With one run a side, the noise between runs is not known. A figure has changed if the
 // confidence intervals of its quantile lie apart (99 %, Wilson's, by order statistics
@@ -145,8 +146,23 @@ func (f comparedMetric) compare(base, after []Report) (Change, error) {
 	} else if *b.value == 0 {
 		c.Percent = new(0.0)
 	}
-	c.Verdict = f.judge(c, len(base), len(after))
+	c.Verdict = f.withCounts(base, after).judge(c, len(base), len(after))
 	return c, nil
+}
+
+// withCounts raises the floors to what one count changes in a run.
+func (f comparedMetric) withCounts(base, after []Report) comparedMetric {
+	if f.one == nil {
+		return f
+	}
+	for _, side := range [][]Report{base, after} {
+		for _, r := range side {
+			// What follows from a division may differ from it by rounding.
+			one := f.one(r) * (1 + 1e-9)
+			f.floor, f.leastChange = max(f.floor, one), max(f.leastChange, one)
+		}
+	}
+	return f
 }
 
 func (f comparedMetric) unitName() string {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/charmbracelet/x/exp/golden"
@@ -181,24 +182,38 @@ func TestCompareRates(t *testing.T) {
 // says that they differ.
 func TestCompareIncomparable(t *testing.T) {
 	base := fabricate(load{seed: 1})
+	base.ID = "one"
 	for name, test := range map[string]struct {
 		change     func(*report.Report)
 		comparable bool
 		want       string // difference or warning
 	}{
-		"rate":        {func(r *report.Report) { r.Options.Rate = 5000 }, false, "rate 2,000/s 5,000/s"},
-		"duration":    {func(r *report.Report) { r.Options.DurationMS = 1000 }, false, "duration 30s 1s"},
-		"stages":      {func(r *report.Report) { r.Options.Stages = "1s:5" }, false, "stages none 1s:5"},
-		"listeners":   {func(r *report.Report) { r.Options.Listeners = 5 }, false, "listeners 1000 5"},
-		"CPUs":        {func(r *report.Report) { r.Environment.CPUs = 64 }, false, "CPUs 2 64"},
-		"version":     {func(r *report.Report) { r.Environment.Version = "1.5.0" }, true, "version 1.4.0 1.5.0"},
-		"target":      {func(r *report.Report) { r.Options.Target = "http://x" }, true, "target http://127.0.0.1:5000 http://x"},
+		"rate":      {func(r *report.Report) { r.Options.Rate = 5000 }, false, "rate 2,000/s 5,000/s"},
+		"duration":  {func(r *report.Report) { r.Options.DurationMS = 1000 }, false, "duration 30s 1s"},
+		"stages":    {func(r *report.Report) { r.Options.Stages = "1s:5" }, false, "stages none 1s:5"},
+		"listeners": {func(r *report.Report) { r.Options.Listeners = 5 }, false, "listeners 1000 5"},
+		"CPUs":      {func(r *report.Report) { r.Environment.CPUs = 64 }, false, "CPUs 2 64"},
+		"version":   {func(r *report.Report) { r.Environment.Version = "1.5.0" }, true, "version 1.4.0 1.5.0"},
+		"target":    {func(r *report.Report) { r.Options.Target = "http://x" }, true, "target http://127.0.0.1:5000 http://x"},
+		"timeout":   {func(r *report.Report) { r.Options.TimeoutMS = 1000 }, false, "timeout 10s 1s"},
+		"drain":     {func(r *report.Report) { r.Options.DrainMS = 1000 }, false, "drain 30s 1s"},
+		"silence":   {func(r *report.Report) { r.Options.SilenceMS = 1000 }, false, "silence 30s 1s"},
+		"patience":  {func(r *report.Report) { r.Options.PatienceMS = 1000 }, false, "patience 15s 1s"},
+		"type":      {func(r *report.Report) { r.Options.PostType = "text/plain" }, false, "post type application/json text/plain"},
+		"body":      {func(r *report.Report) { r.Options.PostBody = "9 bytes, 01020304" }, false, "post body none 9 bytes, 01020304"},
+		"match":     {func(r *report.Report) { r.Options.Match = "x(.*)" }, false, "match none x(.*)"},
+		"the same":  {func(r *report.Report) { r.ID = "one" }, false, "base and new are the same run"},
+		"defaults": {func(r *report.Report) {
+			o := &r.Options
+			o.TimeoutMS, o.DrainMS, o.SilenceMS, o.PatienceMS, o.PostType = 10_000, 30_000, 30_000, 15_000, "application/json"
+		}, true, ""},
 		"seed":        {func(r *report.Report) { r.Seed, r.Options.Channel = 9, "c" }, true, ""},
 		"invalid":     {func(r *report.Report) { r.Invalid = true }, false, "new is invalid"},
 		"interrupted": {func(r *report.Report) { r.Interrupted = true }, false, "new was interrupted"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			after := base
+			after.ID = "another"
 			test.change(&after)
 			c := compare(t, []report.Report{base}, []report.Report{after}, 5)
 			said := strings.Join(c.Warnings, " ")
@@ -245,5 +260,39 @@ func TestCompareTells(t *testing.T) {
 func TestCompareNothing(t *testing.T) {
 	if _, err := report.Compare(nil, fabricateRuns(1, load{}), nil); err == nil {
 		t.Error("a side without runs was compared")
+	}
+}
+
+// However clear the runs of two sides lie apart, less than a tenth of a millisecond or one
+// count is no change.
+func TestCompareHasFloorsWithSeveralRuns(t *testing.T) {
+	side := func(ack time.Duration, accepted, failed int64) []report.Report {
+		h := report.NewHistogram()
+		h.RecordN(ack, 1000)
+		r := report.Report{
+			Schema: report.Schema, DurationMS: 10_000, Sent: accepted + failed, Requests: accepted + failed, Accepted: accepted, Rejected: failed,
+			Errors: map[string]int64{"503": failed}, Latency: map[string]*report.Latency{report.Ack: h.Latency()},
+		}
+		return []report.Report{r, r, r}
+	}
+	const ms = time.Millisecond
+	for name, test := range map[string]struct {
+		base, after []report.Report
+		want        []string
+	}{
+		"a latency by 0.08 ms":   {side(ms/5, 1000, 0), side(ms/5+ms*8/100, 1000, 0), nil},
+		"a latency by 0.2 ms":    {side(ms/5, 1000, 0), side(ms*2/5, 1000, 0), []string{"ack_p50", "ack_p90", "ack_p99", "ack_p99.9"}},
+		"one more fails of 20":   {side(ms, 20, 0), side(ms, 19, 1), nil},
+		"two more fail of 20":    {side(ms, 20, 0), side(ms, 18, 2), []string{"rate", "error_rate"}},
+		"one more fails of 5000": {side(ms, 5000, 0), side(ms, 4999, 1), nil},
+		"0.1 % fail":             {side(ms, 10_000, 0), side(ms, 9990, 10), nil},
+		"0.2 % fail":             {side(ms, 10_000, 0), side(ms, 9980, 20), []string{"error_rate"}},
+	} {
+		for runs := range 2 {
+			c := compare(t, test.base[:2+runs], test.after[:2+runs], 1)
+			if !slices.Equal(c.Regressions, test.want) {
+				t.Errorf("%s, %d runs a side: worse %v, want %v", name, 2+runs, c.Regressions, test.want)
+			}
+		}
 	}
 }

@@ -13,6 +13,11 @@ type comparedMetric struct {
 	simultaneous bool    // all its values arise at the same moment, so one run does not show its noise
 	// With one run a side, the metric has changed only if it changed by more than both.
 	floorPercent, floor float64
+	// With several, it has changed only if it changed by more than leastChange.
+	leastChange float64
+	// one, if set, returns by how much a single count changes the metric in a run. Less
+	// than that is no change.
+	one func(Report) float64
 	// noise returns the confidence interval of the metric's value in one run. It is nil
 	// if there is none.
 	noise func(Report) (*[2]float64, error)
@@ -31,9 +36,10 @@ func comparedMetrics() []comparedMetric {
 		exact  bool
 		rel    float64
 		abs    float64
+		one    func(Report) float64
 	}{
-		{name: rateMetric, better: 1, rel: 5},
-		{name: "error_rate", better: -1, rel: 10, abs: 0.1},
+		{name: rateMetric, better: 1, rel: 5, one: func(r Report) float64 { return 1000 / r.DurationMS }},
+		{name: "error_rate", better: -1, rel: 10, abs: 0.1, one: func(r Report) float64 { return 100 / float64(r.Requests) }},
 		{name: "lost", better: -1, exact: true},
 		{name: "doubled", better: -1, exact: true},
 		{name: "shifted"},
@@ -43,7 +49,7 @@ func comparedMetrics() []comparedMetric {
 	} {
 		m, err := findMetric(c.name)
 		if err == nil { // an error means a wrong name above, which every test would show
-			all = append(all, comparedMetric{metric: m, better: c.better, exact: c.exact, floorPercent: c.rel, floor: c.abs})
+			all = append(all, comparedMetric{metric: m, better: c.better, exact: c.exact, floorPercent: c.rel, floor: c.abs, leastChange: c.abs, one: c.one})
 		}
 	}
 	for _, l := range latencyNames() {
@@ -66,14 +72,17 @@ func comparedMetrics() []comparedMetric {
 // quantileMetric returns the metric of a percentile of a latency. floorPercent is by
 // how much it must change with one run a side.
 func quantileMetric(key string, of, better, floorPercent float64) comparedMetric {
-	const floor = 0.5 // ms
+	const (
+		floor = 0.5 // ms
+		least = 0.1 // ms, about what timers and the scheduler add
+	)
 	name := fmt.Sprintf("%s_p%v", key, of)
 	if of == ofMax {
 		name = key + "_max"
 	}
 	return comparedMetric{
 		metric: latencyMetric(name, key, of),
-		better: better, floorPercent: floorPercent, floor: floor,
+		better: better, floorPercent: floorPercent, floor: floor, leastChange: least,
 		noise: func(r Report) (*[2]float64, error) { return quantileNoise(r.Latency[key], of, r.DurationMS/1000) },
 	}
 }

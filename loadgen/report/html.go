@@ -83,7 +83,7 @@ func newPage(r Report) (*page, error) {
 		})
 	}
 	p.More = len(r.Windows) - len(p.Windows)
-	if s := thin(sendingSeconds(r.Series), maxPoints); len(s) > 1 {
+	if s := thin(sendingSeconds(r.Series), maxPoints); len(s) > 0 {
 		p.Charts = append(p.Charts, rateChart(s), ackChart(s))
 	}
 	c, err := distributionChart(r.Latency)
@@ -100,6 +100,9 @@ func tiles(r Report) []tile {
 	}
 	if r.Lost != nil && r.Doubled != nil {
 		t := tile{Name: "Books", Value: "balance", Note: count(r.Counted) + " counted", Class: "good"}
+		if r.LostAtMost != nil || r.DoubledAtMost != nil {
+			t.Note, t.Class = text.Thousands(r.InDoubt)+" in doubt may hide lost ones", ""
+		}
 		if *r.Lost+*r.Doubled > 0 {
 			t = tile{Name: "Books", Value: text.Thousands(*r.Lost), Unit: " lost", Note: text.Thousands(*r.Doubled) + " doubled", Class: "bad"}
 		}
@@ -144,6 +147,14 @@ func latencyRows(r Report) [][]string {
 	return rows
 }
 
+// withMost returns a count, and the greatest number that it may be, if it is not exact.
+func withMost(n, most *int64) string {
+	if most == nil {
+		return count(n)
+	}
+	return count(n) + ", at most " + count(most)
+}
+
 func balanceRows(r Report) []labelled {
 	return []labelled{
 		{"sent", text.Thousands(r.Sent)},
@@ -152,8 +163,8 @@ func balanceRows(r Report) []labelled {
 		{"in doubt", text.Thousands(r.InDoubt)},
 		{"not sent", text.Thousands(r.Unsent)},
 		{"counted", count(r.Counted)},
-		{"lost", count(r.Lost)},
-		{"doubled", count(r.Doubled)},
+		{"lost", withMost(r.Lost, r.LostAtMost)},
+		{"doubled", withMost(r.Doubled, r.DoubledAtMost)},
 		{"shifted", count(r.Shifted)},
 	}
 }
@@ -206,6 +217,7 @@ func runRows(r Report) []labelled {
 		{"reactions in a request", text.Thousands(int64(o.Batch))},
 		{"kinds of emojis", text.Thousands(int64(o.Kinds))},
 		{"users", text.Thousands(int64(o.Users))},
+		{"timeout", choose(o.TimeoutMS == 0, "", spell(o.TimeoutMS))},
 		{"emostream", e.Version},
 		{"system", fmt.Sprintf("%s/%s, %d CPUs, %s", e.OS, e.Arch, e.CPUs, e.Go)},
 		{"open files", choose(e.OpenFiles == 0, "", text.Thousands(e.OpenFiles))},

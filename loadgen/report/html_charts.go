@@ -48,13 +48,13 @@ func thin(series []Point, n int) []Point {
 	return out
 }
 
-// across returns the positions of the points of a series, from 0 at the left to 1 at
+// across returns the positions of the points of a series that is not empty, from 0 at the left to 1 at
 // the right, and the time at the right end in ms.
 func across(s []Point) (x func(int) float64, ms float64) {
-	if len(s) < 2 {
-		return func(int) float64 { return 0.5 }, 0
-	}
 	last := s[len(s)-1].AtMS
+	if len(s) == 1 { // a lone second is shown in the middle of its time
+		return func(int) float64 { return 0.5 }, last
+	}
 	if last <= s[0].AtMS {
 		return func(i int) float64 { return float64(i) / float64(len(s)-1) }, 0
 	}
@@ -78,12 +78,10 @@ func rateChart(s []Point) chart {
 	accepted := y(func(p Point) float64 { return float64(p.Accepted) })
 	c := chart{Title: "Rate", Note: "reactions a second", X: timeTicks(ms)}
 	c.Y, c.Grid = labels(a, tickLabel)
-	c.Lines = []line{
-		{"", "area teal", area(len(s), x, accepted)},
-		{"asked", "dashed muted", path(len(s), x, askedFor, nil)},
-		{"sent", "blue", path(len(s), x, sent, nil)},
-		{"accepted", "teal", path(len(s), x, accepted, nil)},
-	}
+	c.Lines = []line{{"", "area teal", area(len(s), x, accepted)}}
+	c.draw("asked", "dashed muted", len(s), x, askedFor, nil)
+	c.draw("sent", "blue", len(s), x, sent, nil)
+	c.draw("accepted", "teal", len(s), x, accepted, nil)
 	if failed {
 		c.Lines = append(c.Lines, line{"failed", "bars red", bars(len(s), x, y(func(p Point) float64 { return float64(p.Failed) }))})
 	}
@@ -113,10 +111,8 @@ func ackChart(s []Point) chart {
 	p99 := func(i int) float64 { return a.at(s[i].AckP99) }
 	c := chart{Title: "Ack", Note: note, X: timeTicks(ms)}
 	c.Y, c.Grid = labels(a, timeLabel)
-	c.Lines = []line{
-		{"p50", "blue", path(len(s), x, p50, func(i int) bool { return s[i].AckP50 <= 0 })},
-		{"p99", "amber", path(len(s), x, p99, func(i int) bool { return s[i].AckP99 <= 0 })},
-	}
+	c.draw("p50", "blue", len(s), x, p50, func(i int) bool { return s[i].AckP50 <= 0 })
+	c.draw("p99", "amber", len(s), x, p99, func(i int) bool { return s[i].AckP99 <= 0 })
 	c.Hover = overPoints(s, x, func(p Point) string {
 		return fmt.Sprintf("%s: p50 %s, p99 %s", spell(p.AtMS), timeLabel(p.AckP50), timeLabel(p.AckP99))
 	})
@@ -176,7 +172,7 @@ func distributionChart(all map[string]*Latency) (chart, error) {
 		ends := math.Log10(float64(d.h.Count())) // further percentiles are all the maximum
 		at := func(i int) float64 { return float64(i) / steps }
 		value := func(i int) float64 { return a.at(InMS(d.h.Quantile(quantileAt(at(i) * nines)))) }
-		c.Lines = append(c.Lines, line{d.words, d.class, path(steps+1, at, value, func(i int) bool { return at(i)*nines > ends+0.001 })})
+		c.draw(d.words, d.class, steps+1, at, value, func(i int) bool { return at(i)*nines > ends+0.001 })
 	}
 	const slices = 40
 	for i := range slices {

@@ -52,12 +52,31 @@ func path(n int, x, y func(int) float64, skip func(int) bool) string {
 			continue
 		}
 		b.WriteString(choose(down, "L", "M") + coordinate(x(i)) + " " + coordinate(1-y(i)))
-		if !down && (i+1 == n || skip != nil && skip(i+1)) {
-			b.WriteString("h0.01") // a single point; a round cap makes it a dot
-		}
 		down = true
 	}
 	return b.String()
+}
+
+// dots returns a dot for each point of a line that has no neighbour, where a path shows
+// nothing.
+func dots(n int, x, y func(int) float64, skip func(int) bool) string {
+	var b strings.Builder
+	there := func(i int) bool { return i >= 0 && i < n && (skip == nil || !skip(i)) }
+	for i := range n {
+		if there(i) && !there(i-1) && !there(i+1) {
+			b.WriteString("M" + coordinate(x(i)) + " " + coordinate(1-y(i)) + "h0.01") // its round cap is the dot
+		}
+	}
+	return b.String()
+}
+
+// draw adds a line through n points to the chart, and a dot where a point has no
+// neighbour. It leaves out points for which skip returns true.
+func (c *chart) draw(name, class string, n int, x, y func(int) float64, skip func(int) bool) {
+	c.Lines = append(c.Lines, line{name, class, path(n, x, y, skip)})
+	if lone := dots(n, x, y, skip); lone != "" {
+		c.Lines = append(c.Lines, line{"", "dot " + class, lone})
+	}
 }
 
 // area returns the area below a line.

@@ -97,3 +97,31 @@ func TestPageOfALongRunIsLight(t *testing.T) {
 		t.Errorf("%d bytes", n)
 	}
 }
+
+// A second that has no neighbour is drawn as a dot, in a run of one second and between
+// seconds without answers.
+func TestPageShowsALoneSecond(t *testing.T) {
+	point := func(second, ack float64) report.Point {
+		return report.Point{AtMS: 1000 * second, Asked: 50, Sent: 50, Accepted: 50, AckP50: ack, AckP99: ack}
+	}
+	for name, tt := range map[string]struct {
+		series []report.Point
+		dots   int
+	}{
+		"a run of a second":  {[]report.Point{point(1, 5)}, 3 + 2},
+		"between gaps":       {[]report.Point{point(1, 0), point(2, 5), point(3, 0), point(4, 6), point(5, 7)}, 2},
+		"at the beginning":   {[]report.Point{point(1, 5), point(2, 0)}, 2},
+		"at the end":         {[]report.Point{point(1, 0), point(2, 0), point(3, 5)}, 2},
+		"nothing stands out": {[]report.Point{point(1, 5), point(2, 6)}, 0},
+	} {
+		r := fabricate(load{seed: 1, seconds: 2})
+		r.Series = tt.series
+		got := page(t, r)
+		if n := len(regexp.MustCompile(`class="dot [a-z ]+" d="(M\S+ \S+h0.01)+"`).FindAllString(got, -1)); n != tt.dots {
+			t.Errorf("%s: %d dots, want %d", name, n, tt.dots)
+		}
+		if !strings.Contains(got, "p50 5 ms") || strings.Contains(got, "NaN") {
+			t.Errorf("%s: the page does not tell 5 ms", name)
+		}
+	}
+}

@@ -29,7 +29,7 @@ func Merge(reports []Report) (Report, error) {
 	if err := checkJoinable(reports); err != nil {
 		return Report{}, fmt.Errorf("merge: %w", err)
 	}
-	m := Report{Schema: Schema, Errors: map[string]int64{}}
+	m := Report{Schema: Schema, Parts: partsOf(reports), Errors: map[string]int64{}}
 	m.Started, m.DurationMS = period(reports)
 	m.Seed = reports[0].Seed
 	m.Options, m.Environment = mergeOptions(reports), mergeEnvironment(reports)
@@ -71,6 +71,9 @@ func checkJoinable(reports []Report) error {
 			return fmt.Errorf("report %d is a search for the greatest rate: searches of several generators do not meet", i+1)
 		}
 		for j, earlier := range reports[:i] {
+			if err := checkApart(j+1, earlier, i+1, r); err != nil {
+				return err
+			}
 			if r.Started.Equal(earlier.Started) && r.Environment.Host == earlier.Environment.Host && r.Seed == earlier.Seed &&
 				r.Options.Channel == earlier.Options.Channel && r.Sent == earlier.Sent {
 				return fmt.Errorf("reports %d and %d are the same run", j+1, i+1)

@@ -11,14 +11,25 @@ import (
 const maxWindows = 100
 
 // balanceFigures holds the figures of a balance; nil means unknown.
-type balanceFigures struct{ counted, lost, doubled, shifted *int64 }
+type balanceFigures struct{ counted, lost, doubled, shifted, lostAtMost, doubledAtMost *int64 }
+
+// balanceOf returns the figures of one report.
+func balanceOf(r Report) balanceFigures {
+	return balanceFigures{r.Counted, r.Lost, r.Doubled, r.Shifted, cmp.Or(r.LostAtMost, r.Lost), cmp.Or(r.DoubledAtMost, r.Doubled)}
+}
+
+// balanceOfNothing returns the figures where nothing was accepted.
+func balanceOfNothing(counted *int64) balanceFigures {
+	zero := func() *int64 { return new(int64(0)) }
+	return balanceFigures{counted, zero(), zero(), zero(), zero(), zero()}
+}
 
 // mergeBalances adds the balances of all channels. If a figure is unknown for one
 // channel, the sum is unknown. But where nothing was accepted, nothing was lost.
 func mergeBalances(m *Report, reports []Report) {
-	sum := balanceFigures{new(int64(0)), new(int64(0)), new(int64(0)), new(int64(0))}
+	sum := balanceOfNothing(new(int64(0)))
 	for _, channel := range channels(reports) {
-		b := balanceFigures{channel[0].Counted, channel[0].Lost, channel[0].Doubled, channel[0].Shifted}
+		b := balanceOf(channel[0])
 		if len(channel) > 1 {
 			var note string
 			if b, note = sharedBalance(channel); note != "" {
@@ -27,14 +38,20 @@ func mergeBalances(m *Report, reports []Report) {
 		} else {
 			m.Windows = append(m.Windows, channel[0].Windows...)
 			if b.counted != nil && b.lost == nil && channel[0].Accepted == 0 {
-				b.lost, b.doubled, b.shifted = new(int64(0)), new(int64(0)), new(int64(0))
+				b = balanceOfNothing(b.counted)
 			}
 		}
-		sum = balanceFigures{plus(sum.counted, b.counted), plus(sum.lost, b.lost), plus(sum.doubled, b.doubled), plus(sum.shifted, b.shifted)}
+		sum = balanceFigures{
+			plus(sum.counted, b.counted), plus(sum.lost, b.lost), plus(sum.doubled, b.doubled), plus(sum.shifted, b.shifted),
+			plus(sum.lostAtMost, b.lostAtMost), plus(sum.doubledAtMost, b.doubledAtMost),
+		}
 	}
 	m.Counted, m.Lost, m.Doubled, m.Shifted = sum.counted, sum.lost, sum.doubled, sum.shifted
 	if m.Accepted == 0 && m.Lost != nil && *m.Lost+*m.Doubled == 0 {
 		m.Lost, m.Doubled, m.Shifted = nil, nil, nil
+	}
+	if sum.lostAtMost != nil && sum.doubledAtMost != nil {
+		m.SetAtMost(*sum.lostAtMost, *sum.doubledAtMost)
 	}
 	slices.SortStableFunc(m.Windows, func(a, b WindowBalance) int {
 		return cmp.Or(a.End.Compare(b.End), cmp.Compare(a.Emoji, b.Emoji))
@@ -94,6 +111,10 @@ func sharedBalance(reports []Report) (balanceFigures, string) {
 	if counted == nil {
 		return balanceFigures{}, fmt.Sprintf("The books of the shared channel %s are not available: no generator listened from the first start to the last end. Start all with --start-at, or give each a channel of its own.", name)
 	}
-	return balanceFigures{counted: counted, lost: new(max(0, accepted-*counted)), doubled: new(max(0, *counted-accepted-inDoubt))},
+	missing, surplus := max(0, accepted-*counted), max(0, *counted-accepted)
+	return balanceFigures{
+			counted: counted, lost: &missing, doubled: new(max(0, surplus-inDoubt)),
+			lostAtMost: new(min(accepted, missing+inDoubt)), doubledAtMost: &surplus,
+		},
 		fmt.Sprintf("%d generators shared the channel %s: whether reactions were shifted, and in which windows, cannot be told from their reports.", len(reports), name)
 }

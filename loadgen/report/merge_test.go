@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -233,5 +234,62 @@ func TestMergeRefuses(t *testing.T) {
 	}
 	if _, err := report.Merge([]report.Report{{}}); err == nil {
 		t.Error("one report was joined")
+	}
+}
+
+// A run counts once in a merged report, also when generators are merged in steps.
+func TestMergeRefusesAPartBesideItsWhole(t *testing.T) {
+	run := func(seed uint64) report.Report {
+		r := fabricate(load{seed: seed})
+		r.ID = fmt.Sprint("id", seed)
+		return r
+	}
+	a, b, c, d := run(1), run(2), run(3), run(4)
+	moved := a
+	moved.Environment.Host, moved.Sent = "elsewhere", 1
+	ab := merge(t, a, b)
+	abc := merge(t, ab, c)
+	for name, tt := range map[string]struct {
+		of   []report.Report
+		says string // empty: they can be merged
+	}{
+		"the same run":               {[]report.Report{a, moved}, "reports 1 and 2 are the same run"},
+		"a whole and its part":       {[]report.Report{ab, b}, "report 2 is a part of report 1"},
+		"a part and its whole":       {[]report.Report{c, a, ab}, "report 2 is a part of report 3"},
+		"a part of a part":           {[]report.Report{d, abc, a}, "report 3 is a part of report 2"},
+		"wholes that share a part":   {[]report.Report{ab, merge(t, b, c)}, "reports 1 and 2 were merged before and have a part in common"},
+		"a whole and a whole of it":  {[]report.Report{abc, ab}, "have a part in common"},
+		"merged in steps":            {[]report.Report{abc, d}, ""},
+		"wholes that share nothing":  {[]report.Report{ab, merge(t, c, d)}, ""},
+		"reports of older versions":  {[]report.Report{fabricate(load{seed: 5}), fabricate(load{seed: 6})}, ""},
+		"one of an older version, 2": {[]report.Report{merge(t, fabricate(load{seed: 5}), a), a}, "report 2 is a part of report 1"},
+	} {
+		m, err := report.Merge(tt.of)
+		if tt.says != "" && (err == nil || !strings.Contains(err.Error(), tt.says)) || tt.says == "" && err != nil {
+			t.Errorf("%s: %v, want %q", name, err, tt.says)
+		}
+		if err == nil && m.ID != "" {
+			t.Errorf("%s: it has the id %s of a run", name, m.ID)
+		}
+	}
+	if parts := merge(t, abc, d).Parts; !slices.Equal(parts, []string{"id1", "id2", "id3", "id4"}) {
+		t.Errorf("parts %v", parts)
+	}
+}
+
+// What reactions in doubt may hide is added, also where one of the reports is exact.
+func TestMergeAddsWhatDoubtMayHide(t *testing.T) {
+	a, b := fabricate(load{seed: 1, lost: 2}), fabricate(load{seed: 2, doubled: 1})
+	a.InDoubt, a.LostAtMost = 3, new(int64(5))
+	m := merge(t, a, b)
+	if *m.Lost != 2 || *m.Doubled != 1 || m.LostAtMost == nil || *m.LostAtMost != 5 || m.DoubledAtMost != nil {
+		t.Errorf("lost %d, at most %v; doubled %d, at most %v", *m.Lost, m.LostAtMost, *m.Doubled, m.DoubledAtMost)
+	}
+	b.Options.Channel = a.Options.Channel
+	a.InDoubt, b.InDoubt = 4, 3
+	a.Counted = new(a.Accepted + b.Accepted + 5)
+	m = merge(t, a, b)
+	if *m.Lost != 0 || *m.LostAtMost != 7 || *m.Doubled != 0 || *m.DoubledAtMost != 5 {
+		t.Errorf("in a shared channel: lost %d, at most %d; doubled %d, at most %d", *m.Lost, *m.LostAtMost, *m.Doubled, *m.DoubledAtMost)
 	}
 }

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -64,6 +65,8 @@ func counters() []metric {
 		maybe("counted", func(r Report) *int64 { return r.Counted }),
 		maybe("lost", func(r Report) *int64 { return r.Lost }),
 		maybe("doubled", func(r Report) *int64 { return r.Doubled }),
+		maybe("lost_at_most", func(r Report) *int64 { return cmp.Or(r.LostAtMost, r.Lost) }),
+		maybe("doubled_at_most", func(r Report) *int64 { return cmp.Or(r.DoubledAtMost, r.Doubled) }),
 		maybe("shifted", func(r Report) *int64 { return r.Shifted }),
 		countIf(always, "connected", func(r Report) int64 { return int64(r.Listeners.Connected) }),
 		countIf(listened, "events", func(r Report) int64 { return r.Listeners.Events }),

@@ -20,6 +20,11 @@ type Report struct {
 	Interrupted bool     `json:"interrupted"`
 	Notes       []string `json:"notes"`
 
+	// ID is unique to a run, and Parts are those of the runs that a merged report is made
+	// of. Reports of older versions have neither.
+	ID    string   `json:"id,omitempty"`
+	Parts []string `json:"parts,omitempty"`
+
 	Started     time.Time   `json:"started"`
 	DurationMS  float64     `json:"duration_ms"` // how long something was due or was sent; rates are over this time
 	Seed        uint64      `json:"seed"`
@@ -39,7 +44,12 @@ type Report struct {
 	Counted *int64 `json:"counted"` // sum over all windows of the greatest total shown
 	Lost    *int64 `json:"lost"`    // accepted - counted, if positive; nil, as Doubled and Shifted, if nothing was accepted
 	Doubled *int64 `json:"doubled"` // counted - accepted - in doubt, if positive
-	Shifted *int64 `json:"shifted"` // counted in a later window than that of their accepted_at
+	// Reactions in doubt may have been counted or not. If all were counted, they hide so
+	// many that were lost; if none was, what seems to be one of them was doubled. So at
+	// least Lost and at most LostAtMost were lost. Nil: Lost and Doubled are exact.
+	LostAtMost    *int64 `json:"lost_at_most,omitempty"`
+	DoubledAtMost *int64 `json:"doubled_at_most,omitempty"`
+	Shifted       *int64 `json:"shifted"` // counted in a later window than that of their accepted_at
 	// Windows holds the first hundred windows that do not balance.
 	Windows []WindowBalance `json:"windows"`
 
@@ -66,6 +76,20 @@ func (r *Report) SetBooks(counted, lost, doubled, shifted int64) {
 	if r.Accepted > 0 || lost+doubled > 0 {
 		r.Lost, r.Doubled, r.Shifted = &lost, &doubled, &shifted
 	}
+}
+
+// SetAtMost sets how many reactions may have been lost and doubled. It is called after
+// SetBooks.
+func (r *Report) SetAtMost(lost, doubled int64) {
+	r.LostAtMost, r.DoubledAtMost = beyond(r.Lost, lost), beyond(r.Doubled, doubled)
+}
+
+// beyond returns a greatest number if it is known and more than the least one.
+func beyond(least *int64, most int64) *int64 {
+	if least == nil || most <= *least {
+		return nil
+	}
+	return &most
 }
 
 // Latency is a distribution, in milliseconds. Histogram holds the whole distribution,
@@ -97,6 +121,16 @@ type Options struct {
 	Kinds       int     `json:"kinds"` // different emojis
 	Users       int     `json:"users"`
 	Channel     string  `json:"channel"`
+
+	// The following were added later. A report without them is of a run with the
+	// defaults.
+	TimeoutMS  float64 `json:"timeout_ms,omitempty"`  // how long a request may take
+	DrainMS    float64 `json:"drain_ms,omitempty"`    // how long after the schedule's end to send
+	SilenceMS  float64 `json:"silence_ms,omitempty"`  // how long a stream may send nothing
+	PatienceMS float64 `json:"patience_ms,omitempty"` // how long the balance was waited for
+	PostType   string  `json:"post_type,omitempty"`
+	PostBody   string  `json:"post_body,omitempty"` // the length and the beginning of the hash of the body, which may hold secrets
+	Match      string  `json:"match,omitempty"`
 }
 
 // Environment describes the machine and the program that made the load.

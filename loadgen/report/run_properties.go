@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -42,6 +43,13 @@ func loadProperties() []runProperty {
 		{"batch", true, func(r Report) string { return fmt.Sprint(r.Options.Batch) }},
 		{"kinds", true, func(r Report) string { return fmt.Sprint(r.Options.Kinds) }},
 		{"users", true, func(r Report) string { return fmt.Sprint(r.Options.Users) }},
+		{"timeout", true, func(r Report) string { return spell(cmp.Or(r.Options.TimeoutMS, 10_000)) }},
+		{"drain", true, func(r Report) string { return spell(cmp.Or(r.Options.DrainMS, max(30_000, r.Options.DurationMS))) }},
+		{"silence", true, func(r Report) string { return spell(cmp.Or(r.Options.SilenceMS, 30_000)) }},
+		{"patience", true, func(r Report) string { return spell(cmp.Or(r.Options.PatienceMS, 15_000)) }},
+		{"post type", true, func(r Report) string { return cmp.Or(r.Options.PostType, "application/json") }},
+		{"post body", true, func(r Report) string { return r.Options.PostBody }},
+		{"match", true, func(r Report) string { return r.Options.Match }},
 	}
 }
 
@@ -84,28 +92,46 @@ func distinctValues(a runProperty, runs []Report) []string {
 	return values
 }
 
-// warnings names the runs that are invalid or interrupted, or had nothing accepted.
+// warnings names the runs that are invalid or interrupted, had nothing accepted, or are
+// there twice.
 func warnings(base, after []Report) []string {
 	all := []string{}
-	for _, side := range []struct {
-		name string
-		runs []Report
-	}{{"base", base}, {"new", after}} {
-		for i, r := range side.runs {
-			name := side.name
-			if len(side.runs) > 1 {
-				name = fmt.Sprintf("%s run %d", side.name, i+1)
-			}
-			if r.Invalid {
-				all = append(all, name+" is invalid: its figures speak of the generator, not of the target")
-			}
-			if r.Accepted == 0 {
-				all = append(all, name+" had nothing accepted: it measured nothing of the target")
-			}
-			if r.Interrupted {
-				all = append(all, name+" was interrupted: its figures are of a part of the load")
+	runs := append(namedRuns("base", base), namedRuns("new", after)...)
+	for _, r := range runs {
+		if r.Invalid {
+			all = append(all, r.name+" is invalid: its figures speak of the generator, not of the target")
+		}
+		if r.Accepted == 0 {
+			all = append(all, r.name+" had nothing accepted: it measured nothing of the target")
+		}
+		if r.Interrupted {
+			all = append(all, r.name+" was interrupted: its figures are of a part of the load")
+		}
+	}
+	for i, r := range runs {
+		for _, earlier := range runs[:i] {
+			if share(earlier.Report, r.Report) { // it says nothing of noise or of a change
+				all = append(all, fmt.Sprintf("%s and %s are the same run", earlier.name, r.name))
 			}
 		}
+	}
+	return all
+}
+
+// namedRun is a run of one side of a comparison, by its name there.
+type namedRun struct {
+	Report
+	name string
+}
+
+func namedRuns(side string, runs []Report) []namedRun {
+	var all []namedRun
+	for i, r := range runs {
+		name := side
+		if len(runs) > 1 {
+			name = fmt.Sprintf("%s run %d", side, i+1)
+		}
+		all = append(all, namedRun{r, name})
 	}
 	return all
 }

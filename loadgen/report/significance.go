@@ -24,7 +24,7 @@ func (f comparedMetric) changed(c Change, base, after int) bool {
 		return delta > 0
 	case base > 1 && after > 1:
 		const relevant = 2 // percent; a smaller change is not reported
-		return rangesApart(*c.BaseNoise, *c.NewNoise, base+after) && (c.Percent == nil || math.Abs(*c.Percent) > relevant)
+		return rangesApart(*c.BaseNoise, *c.NewNoise, base+after) && delta > f.leastChange && (c.Percent == nil || math.Abs(*c.Percent) > relevant)
 	}
 	return distance(*c.BaseNoise, *c.NewNoise) > 0 && delta > f.floor && (c.Percent == nil || math.Abs(*c.Percent) > f.floorPercent)
 }

@@ -159,8 +159,8 @@ func (p *textWriter) balance(r Report) {
 		return
 	}
 	p.row("counted", count(r.Counted), "")
-	p.row("lost", count(r.Lost), remark(r.Lost, "acknowledged, and shown to nobody"))
-	p.row("doubled", count(r.Doubled), remark(r.Doubled, "shown more often than it was sent"))
+	p.row("lost", count(r.Lost), orAtMost(remark(r.Lost, "acknowledged, and shown to nobody"), r.LostAtMost))
+	p.row("doubled", count(r.Doubled), orAtMost(remark(r.Doubled, "shown more often than it was sent"), r.DoubledAtMost))
 	p.row("shifted", count(r.Shifted), remark(r.Shifted, "counted in another window"))
 	p.windows(r.Windows)
 }
@@ -171,6 +171,15 @@ func remark(n *int64, text string) string {
 		return ""
 	}
 	return text
+}
+
+// orAtMost returns a remark on a count. If reactions in doubt make it inexact, the remark
+// is the greatest number that they allow.
+func orAtMost(remark string, most *int64) string {
+	if most == nil {
+		return remark
+	}
+	return "at most " + text.Thousands(*most) + ": reactions in doubt may hide it"
 }
 
 func (p *textWriter) windows(ws []WindowBalance) {

@@ -112,3 +112,35 @@ func conditions(texts ...string) []report.Threshold {
 	}
 	return all
 }
+
+// Where reactions in doubt may hide lost ones, text and page say how many, and the page
+// is not green.
+func TestDoubtIsTold(t *testing.T) {
+	r := fabricate(load{seed: 2, seconds: 4})
+	if got := page(t, r); !strings.Contains(got, `class="tile good"><dt>Books`) {
+		t.Error("books that balance are not green")
+	}
+	r.InDoubt, r.LostAtMost = 1200, new(int64(1200))
+	var b strings.Builder
+	if err := report.WriteText(&b, r); err != nil {
+		t.Fatal(err)
+	}
+	if want := "lost                       0  at most 1,200: reactions in doubt may hide it\n"; !strings.Contains(b.String(), want) {
+		t.Errorf("it lacks %q:\n%s", want, b.String())
+	}
+	for _, want := range []string{"<dt>lost</dt><dd>0, at most 1,200</dd>", "1,200 in doubt may hide lost ones", `class="tile "><dt>Books`} {
+		if got := page(t, r); !strings.Contains(got, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	check := func(condition string, met bool) {
+		t.Helper()
+		if got := report.Evaluate(conditions(condition), r)[0].Met; got != met {
+			t.Errorf("%s is met: %t", condition, got)
+		}
+	}
+	check("lost==0", true)
+	check("lost_at_most==0", false)
+	check("lost_at_most<=1200", true)
+	check("doubled_at_most==0", true)
+}
