@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/url"
@@ -10,10 +11,19 @@ import (
 	"github.com/emostream/emostream/internal/client"
 )
 
-// resolveEndpoint resolves a base URL. Unless allowRemote is set, it refuses a host
-// that is not this machine: a typing error must not put load on somebody else's server.
-// All addresses that this machine has are its own, not only those of loopback.
-func resolveEndpoint(ctx context.Context, base string, allowRemote bool) (*endpoint, error) {
+// reach says which endpoints may be reached, and how.
+type reach struct {
+	remote bool        // also other machines
+	tls    *tls.Config // for https; nil: that of a zero Config
+}
+
+// reach returns how the run reaches its endpoints.
+func (c Config) reach() reach { return reach{remote: c.AllowRemote, tls: c.TLS} }
+
+// resolveEndpoint resolves a base URL. Unless other machines may be reached, it refuses
+// a host that is not this machine: a typing error must not put load on somebody else's
+// server. All addresses that this machine has are its own, not only those of loopback.
+func resolveEndpoint(ctx context.Context, base string, how reach) (*endpoint, error) {
 	u, err := url.Parse(base)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return nil, fmt.Errorf("%.60q: want a URL like http://localhost:5000", base)
@@ -23,6 +33,7 @@ func resolveEndpoint(ctx context.Context, base string, allowRemote bool) (*endpo
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
 	e := &endpoint{url: u, addr: net.JoinHostPort(u.Hostname(), port), localAddresses: localAddresses{new(atomic.Int32)}}
+	e.tls = how.tlsFor(e)
 	ips, err := net.DefaultResolver.LookupIPAddr(ctx, u.Hostname())
 	if err != nil {
 		return nil, &client.UnreachedError{URL: base, Err: err}
@@ -32,7 +43,7 @@ func resolveEndpoint(ctx context.Context, base string, allowRemote bool) (*endpo
 		e.local = e.local && client.IsThisMachine(ip.IP)
 		e.loopback = e.loopback && ip.IP.IsLoopback()
 	}
-	if !e.local && !allowRemote {
+	if !e.local && !how.remote {
 		return nil, &RemoteError{Host: u.Hostname()}
 	}
 	return e, nil

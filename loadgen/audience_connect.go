@@ -67,7 +67,7 @@ func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress
 		err = ctx.Err()
 	}
 	if err != nil {
-		return errors.Join(err, conn.Close())
+		return errors.Join(to.endpoint.tlsError(err), conn.Close())
 	}
 	a.recordLatency(a.connect, live.Sub(requestedAt))
 	l.address, l.requestedAt, l.refusals = to, requestedAt, 0

@@ -53,7 +53,7 @@ func TestRunNamesTheCause(t *testing.T) {
 		"http to a TLS port":      {loadgen.Config{Server: "http://" + host(secure.URL)}, "http://" + host(secure.URL) + " speaks TLS: is it https://" + host(secure.URL) + "?"},
 		"https to a silent port":  {loadgen.Config{Server: "https://" + silent.Addr().String(), Timeout: short}, "deadline exceeded"},
 		"the server refuses":      {loadgen.Config{Server: refusing.URL}, "the server answered 401 Unauthorized: a token is missing"},
-		"an untrusted server":     {loadgen.Config{Server: secure.URL}, "is it the name that the certificate is for, and does this machine trust who signed it?"},
+		"an untrusted server":     {loadgen.Config{Server: secure.URL}, secure.URL + " shows a certificate that was signed by an authority which this machine does not know ("},
 		"a stream elsewhere":      {loadgen.Config{Server: assigning(t, "http://192.0.2.1:5001/v1/swarm")}, "the main server sends listeners to 192.0.2.1, which is not this machine: a load test there needs to be allowed"},
 		"a stream that refuses":   {loadgen.Config{Server: assigning(t, refusing.URL+"/v1/swarm"), Timeout: short}, "no listener could connect within 500ms: the server answered 401 Unauthorized: a token is missing"},
 		"a stream that moved":     {loadgen.Config{Server: assigning(t, moved.URL+"/register"), Timeout: short}, "no listener could connect within 500ms: " + moved.URL + " answers 301 and sends its clients to https://emo.example: use that address"},

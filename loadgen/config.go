@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"strconv"
@@ -23,6 +24,9 @@ type Config struct {
 	Publish *Publish
 	// AllowRemote permits a target on another machine.
 	AllowRemote bool
+	// TLS says which certificates are trusted and shown, for https. Nil: those that the
+	// system trusts, and none.
+	TLS *tls.Config
 
 	// Rate is how many reactions are due a second. 0 means a closed loop, in which each
 	// connection sends as soon as it has an answer. Instead of Rate there may be Stages
@@ -194,7 +198,7 @@ func (c Config) options(channel string, length time.Duration) report.Options {
 		Target: text.HideUserinfo(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length),
 		Connections: c.Connections, Listeners: c.Listeners, Stalled: c.Stalled, Churn: c.Churn,
 		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channel,
-		TimeoutMS: report.InMS(c.Timeout), DrainMS: report.InMS(c.drain(length)), SilenceMS: report.InMS(c.Silence), PatienceMS: report.InMS(c.BalanceTimeout),
+		TimeoutMS: report.InMS(c.Timeout), DrainMS: report.InMS(c.drain(length)), SilenceMS: report.InMS(c.Silence), PatienceMS: report.InMS(c.BalanceTimeout), Insecure: c.insecure(),
 	}
 	if p := c.Publish; p != nil {
 		o.PostType, o.Match = p.ContentType, p.Match
@@ -210,6 +214,9 @@ func (c Config) options(channel string, length time.Duration) report.Options {
 func (c Config) drain(length time.Duration) time.Duration {
 	return cmp.Or(c.Drain, max(30*time.Second, length))
 }
+
+// insecure returns whether the target's certificates are not checked.
+func (c Config) insecure() bool { return c.TLS != nil && c.TLS.InsecureSkipVerify }
 
 // newChannel returns the name of a channel that nobody else uses.
 func newChannel() string {

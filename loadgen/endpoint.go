@@ -3,7 +3,6 @@ package loadgen
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/url"
@@ -22,6 +21,7 @@ type endpoint struct {
 	addr     string // host:port
 	local    bool   // all addresses of the host are of this machine
 	loopback bool   // they are loopback addresses
+	tls      *tlsClient
 	localAddresses
 }
 
@@ -50,16 +50,25 @@ func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
 		if err != nil || e.url.Scheme == "http" {
 			return conn, err
 		}
-		secure := tls.Client(conn, &tls.Config{ServerName: e.url.Hostname(), MinVersion: tls.VersionTLS12})
-		if err := secure.HandshakeContext(ctx); err != nil {
-			return nil, errors.Join(err, conn.Close())
-		}
-		return secure, nil
+		return e.handshake(ctx, conn)
 	}
+}
+
+// tryConnecting makes a connection, to find out whether the server takes one.
+func (e *endpoint) tryConnecting(ctx context.Context) error {
+	conn, err := e.dial(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return e.awaitRefusal(conn)
 }
 
 // explain returns an error of a connection to the endpoint as people read it.
 func (e *endpoint) explain(err error) error {
+	if disagreed, ok := errors.AsType[*TLSError](err); ok {
+		return disagreed
+	}
 	return client.ExplainAt(e.base(), err)
 }
 

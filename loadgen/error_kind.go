@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"syscall"
@@ -18,7 +17,7 @@ func errorKind(err error) string {
 	_, wrongScheme := errors.AsType[*client.SchemeError](err)
 	_, remote := errors.AsType[*RemoteError](err)
 	_, noName := errors.AsType[*net.DNSError](err)
-	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	disagreed, noTLS := errors.AsType[*TLSError](err)
 	switch {
 	case elsewhere:
 		return "redirected"
@@ -28,8 +27,8 @@ func errorKind(err error) string {
 		return "another machine"
 	case noName:
 		return "unknown host"
-	case untrusted:
-		return "untrusted certificate"
+	case noTLS:
+		return string(disagreed.Problem)
 	case errors.Is(err, errMalformed):
 		return "malformed answer"
 	case ok && network.Timeout(), errors.Is(err, context.DeadlineExceeded):

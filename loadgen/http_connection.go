@@ -86,6 +86,9 @@ func (c *connection) roundTrip(request []byte, now, deadline time.Time) (respons
 	if err != nil || late || !res.keepAlive {
 		c.close()
 	}
+	if err != nil {
+		err = c.endpoint.tlsError(err)
+	}
 	if err != nil && late {
 		err = errors.Join(os.ErrDeadlineExceeded, err)
 	}

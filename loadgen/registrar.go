@@ -16,12 +16,12 @@ import (
 // streamSource says which streams listeners listen to: a main server assigns them, or
 // all listeners use one fixed stream.
 type streamSource struct {
-	main        *endpoint
-	channel     string
-	fixed       *streamAddress // nil: a main server assigns the streams
-	allowRemote bool
-	timeout     time.Duration
-	endpoints   *endpointCache
+	main      *endpoint
+	channel   string
+	fixed     *streamAddress // nil: a main server assigns the streams
+	reach     reach
+	timeout   time.Duration
+	endpoints *endpointCache
 }
 
 // streamAddress is the address of an event stream.
@@ -90,7 +90,7 @@ func (r registrar) addressOf(ctx context.Context, a wire.Assignment) (streamAddr
 	if err != nil {
 		return streamAddress{}, fmt.Errorf("the stream %.60q: %w", address, err)
 	}
-	to, err := r.endpoints.get(ctx, u.Scheme+"://"+u.Host, r.allowRemote)
+	to, err := r.endpoints.get(ctx, u.Scheme+"://"+u.Host, r.reach)
 	if remote, ok := errors.AsType[*RemoteError](err); ok {
 		remote.Assigned = true
 	}
@@ -100,13 +100,13 @@ func (r registrar) addressOf(ctx context.Context, a wire.Assignment) (streamAddr
 	return streamAddress{endpoint: to, path: u.RequestURI(), server: a.ServerName}, nil
 }
 
-func (c *endpointCache) get(ctx context.Context, base string, allowRemote bool) (*endpoint, error) {
+func (c *endpointCache) get(ctx context.Context, base string, how reach) (*endpoint, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known := c.byURL[base]; known != nil {
 		return known, nil
 	}
-	to, err := resolveEndpoint(ctx, base, allowRemote)
+	to, err := resolveEndpoint(ctx, base, how)
 	if err == nil {
 		c.byURL[base] = to
 	}

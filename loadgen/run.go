@@ -53,6 +53,9 @@ func Run(ctx context.Context, cfg Config) (report.Report, error) {
 		return report.Report{}, err
 	}
 	r.notes = append(r.notes, r.target.notes...)
+	if r.cfg.insecure() {
+		r.notes = append(r.notes, "the target's certificates were not checked: it may have been another server that answered")
+	}
 	r.prepare()
 	return r.execute(ctx)
 }

@@ -169,7 +169,7 @@ func (w *worker) send(ctx context.Context, n int64, at requestTimes, err error) 
 	res, err := w.conn.roundTrip(w.request, at.sent, deadline)
 	at.ended, at.answered = time.Now(), err == nil
 	if err != nil {
-		w.requests.unanswered(&w.outcome, n, false)
+		w.requests.unanswered(&w.outcome, n, unread(err))
 		w.outcome.errorKind = errorKind(err)
 	} else {
 		w.requests.answered(&w.outcome, n, res)

@@ -34,14 +34,14 @@ func findTarget(ctx context.Context, c Config, acks *acknowledged) (*target, err
 	if c.Publish != nil {
 		return findPublishTarget(ctx, c)
 	}
-	to, err := resolveEndpoint(ctx, c.Server, c.AllowRemote)
+	to, err := resolveEndpoint(ctx, c.Server, c.reach())
 	if err != nil {
 		return nil, err
 	}
 	m := newReactionMix(c.Seed, c.Users, c.Kinds)
 	t := &target{endpoint: to, channel: newChannel(), emojis: m.emojis}
 	t.requests = newReactionRequests(to, m, c.Batch, t.channel)
-	t.source = &streamSource{main: to, channel: t.channel, allowRemote: c.AllowRemote, timeout: c.Timeout, endpoints: &endpointCache{byURL: map[string]*endpoint{}}}
+	t.source = &streamSource{main: to, channel: t.channel, reach: c.reach(), timeout: c.Timeout, endpoints: &endpointCache{byURL: map[string]*endpoint{}}}
 	a, err := t.probe(ctx, c.Timeout)
 	if err != nil {
 		return nil, err
@@ -60,6 +60,11 @@ func findTarget(ctx context.Context, c Config, acks *acknowledged) (*target, err
 func (t *target) probe(ctx context.Context, timeout time.Duration) (wire.Assignment, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	if t.endpoint.url.Scheme == "https" {
+		if err := t.endpoint.tryConnecting(ctx); err != nil {
+			return wire.Assignment{}, t.explain(err)
+		}
+	}
 	r := t.source.newRegistrar()
 	defer r.close()
 	a, err := r.register(ctx, "")
@@ -75,9 +80,12 @@ func (t *target) probe(ctx context.Context, timeout time.Duration) (wire.Assignm
 func (t *target) explain(err error) error {
 	_, redirected := errors.AsType[*client.RedirectError](err)
 	_, wrongScheme := errors.AsType[*client.SchemeError](err)
+	_, noTLS := errors.AsType[*TLSError](err)
 	switch {
 	case redirected || wrongScheme:
 		return err
+	case noTLS:
+		return t.endpoint.explain(err)
 	case client.Unreached(err), client.WrongScheme(err):
 		return t.endpoint.explain(err)
 	}
@@ -86,7 +94,7 @@ func (t *target) explain(err error) error {
 
 // findPublishTarget does for another service what findTarget does for a main server.
 func findPublishTarget(ctx context.Context, c Config) (*target, error) {
-	to, err := resolveEndpoint(ctx, c.Publish.PostURL, c.AllowRemote)
+	to, err := resolveEndpoint(ctx, c.Publish.PostURL, c.reach())
 	if err != nil {
 		return nil, err
 	}
@@ -95,14 +103,14 @@ func findPublishTarget(ctx context.Context, c Config) (*target, error) {
 	t.ignoreEvents()
 	dialing, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	conn, err := to.dial(dialing)
+	err = to.tryConnecting(dialing)
 	if _, none := errors.AsType[*net.OpError](err); none && client.Unreached(err) {
 		return nil, fmt.Errorf("%s cannot be reached (%s): is it running?", text.HideUserinfo(c.Publish.PostURL), errno.Cause(err))
 	}
 	if err != nil {
 		return nil, to.explain(err)
 	}
-	if err := conn.Close(); err != nil || c.Publish.StreamURL == "" {
+	if c.Publish.StreamURL == "" {
 		t.notes = append(t.notes, "nobody listens, so that there are no books and no latencies behind the answer")
 		return t, nil
 	}
@@ -110,7 +118,7 @@ func findPublishTarget(ctx context.Context, c Config) (*target, error) {
 }
 
 func (t *target) listenForMarkers(ctx context.Context, c Config, requests *publishRequests) error {
-	to, err := resolveEndpoint(ctx, c.Publish.StreamURL, c.AllowRemote)
+	to, err := resolveEndpoint(ctx, c.Publish.StreamURL, c.reach())
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 type benchFlags struct {
 	loadgen.Config
 	publish    loadgen.Publish
+	tls        benchTLSFlags
 	startAt    string
 	thresholds []string
 	findMax    bool
@@ -79,6 +80,9 @@ func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 	if f.findMax && cfg.Rate == 0 {
 		return cfg, usagef("--find-max begins with a --rate above 0, and without --stages and --burst")
 	}
+	if err := f.tls.apply(&cfg); err != nil {
+		return cfg, err
+	}
 	if err := cfg.Check(); err != nil {
 		return cfg, settingErrors(err)
 	}
@@ -104,7 +108,8 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 // runAndReport does the load test, prints its report and writes it to files. Its error
 // decides the exit code.
 func (f *benchFlags) runAndReport(ctx context.Context, io streams, cfg loadgen.Config, conditions []report.Threshold, asJSON bool) error {
-	report, err := f.progress.show(ctx, io, text.HideUserinfo(cmp.Or(cfg.Server, f.publish.PostURL)), func(ctx context.Context, observe func(loadgen.Snapshot)) (report.Report, error) {
+	target := text.HideUserinfo(cmp.Or(cfg.Server, f.publish.PostURL)) + f.tls.remark()
+	report, err := f.progress.show(ctx, io, target, func(ctx context.Context, observe func(loadgen.Snapshot)) (report.Report, error) {
 		cfg.Observe = observe
 		return f.measure(ctx, cfg, conditions)
 	})

@@ -10,6 +10,7 @@ import (
 func (f *benchFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	f.addTarget(fl)
+	f.tls.add(fl)
 	f.addLoad(fl)
 	f.addAudience(fl)
 	f.addVerdict(fl)

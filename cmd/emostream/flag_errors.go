@@ -54,6 +54,9 @@ func settingErrors(err error) error {
 // advised adds to a command's error the flag or the command that helps, if there is
 // one.
 func advised(err error) error {
+	if disagreed, ok := errors.AsType[*loadgen.TLSError](err); ok {
+		return fmt.Errorf("%w: %s", err, tlsAdvice(disagreed.Problem))
+	}
 	switch {
 	case is[*loadgen.RemoteError](err):
 		return usagef("%w: --allow-remote", err)
@@ -75,6 +78,23 @@ func advised(err error) error {
 		return fmt.Errorf("%w: --rate 0 waits for answers and cannot be added to a rate", err)
 	}
 	return err
+}
+
+// tlsAdvice returns what helps when a target and bench do not agree on a TLS connection.
+func tlsAdvice(problem loadgen.TLSProblem) string {
+	switch problem {
+	case loadgen.UnknownAuthority:
+		return "give the authority's certificate with --cacert, or check none with --insecure"
+	case loadgen.CertificateExpired, loadgen.CertificateTooNew, loadgen.Untrusted:
+		return "renew it, or check none with --insecure"
+	case loadgen.OtherName:
+		return "use a name that it is for, or check none with --insecure"
+	case loadgen.NoCertificate:
+		return "give one with --cert and --key"
+	case loadgen.RefusedCertificate:
+		return "give another one with --cert and --key"
+	}
+	return string(problem)
 }
 
 // is says whether an error of type E is in the chain of err.

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -90,34 +89,18 @@ func (f *kafkaSecurityFlags) check() error {
 // connection, so that a renewed one is used without a restart.
 func (f *kafkaSecurityFlags) tlsConfig() (*tls.Config, error) {
 	c := &tls.Config{ServerName: f.serverName, MinVersion: tls.VersionTLS12}
+	var err error
 	if f.ca != "" {
-		pem, err := readText(f.ca)
-		if err != nil {
-			return nil, usagef("--tls-ca: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, usagef("--tls-ca %s: there is no certificate in it: want a PEM file, with lines like -----BEGIN CERTIFICATE-----", f.ca)
+		if c.RootCAs, err = readAuthorities(certificateFile{"--tls-ca", f.ca}); err != nil {
+			return nil, err
 		}
 	}
 	if f.cert != "" {
-		cert, key := f.cert, f.key
-		read := func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			certPEM, err := readText(cert)
-			if err != nil {
-				return nil, err
-			}
-			keyPEM, err := readText(key)
-			if err != nil {
-				return nil, err
-			}
-			pair, err := tls.X509KeyPair(certPEM, keyPEM)
-			return &pair, err
+		cert, key := certificateFile{"--tls-cert", f.cert}, certificateFile{"--tls-key", f.key}
+		if _, err := readKeyPair(cert, key); err != nil {
+			return nil, err
 		}
-		if _, err := read(nil); err != nil {
-			return nil, usagef("--tls-cert and --tls-key: %w", err)
-		}
-		c.GetClientCertificate = read
+		c.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return readKeyPair(cert, key) }
 	}
 	return c, nil
 }
@@ -160,16 +143,4 @@ func (f *kafkaSecurityFlags) password() (string, error) {
 		return "", usagef("--sasl-password-file %s: %w: want a file that holds the password and nothing else", f.passwordFile, err)
 	}
 	return string(password), nil
-}
-
-// readText reads a file of text without the byte order mark before it.
-func readText(path string) ([]byte, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	if b, err = text.TrimMark(b); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return b, nil
 }

@@ -163,6 +163,7 @@ func mergeOptions(reports []Report) Options {
 		o.Stalled += r.Options.Stalled
 		o.Churn += r.Options.Churn
 		o.Users += r.Options.Users
+		o.Insecure = o.Insecure || r.Options.Insecure
 	}
 	o.Channel = joinValues(reports, func(r Report) string { return r.Options.Channel })
 	each := fmt.Sprintf(" (each of %d generators)", len(reports))

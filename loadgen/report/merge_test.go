@@ -36,6 +36,7 @@ func TestMergeIsExact(t *testing.T) {
 	a.Latency[report.Ack], b.Latency[report.Ack] = half.Latency(), other.Latency()
 	a.Latency[report.Overhead], b.Latency[report.Overhead] = nil, half.Latency()
 	a.Latency[report.EndToEnd], b.Latency[report.EndToEnd] = nil, nil
+	b.Options.Insecure = true
 	m := merge(t, a, b)
 	if got, want := *m.Latency[report.Ack], *all.Latency(); got != want {
 		t.Errorf("ack is %+v, want %+v", got, want)
@@ -66,6 +67,9 @@ func TestMergeIsExact(t *testing.T) {
 	}
 	if m.Options.Channel != "bench-0001, bench-0002" {
 		t.Errorf("the channel is %q", m.Options.Channel)
+	}
+	if !m.Options.Insecure {
+		t.Error("it is not said that a generator checked no certificates")
 	}
 	if _, err := report.ReadJSON(encoded(t, m)); err != nil {
 		t.Errorf("the joined report cannot be read: %v", err)

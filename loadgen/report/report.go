@@ -131,6 +131,7 @@ type Options struct {
 	PostType   string  `json:"post_type,omitempty"`
 	PostBody   string  `json:"post_body,omitempty"` // the length and the beginning of the hash of the body, which may hold secrets
 	Match      string  `json:"match,omitempty"`
+	Insecure   bool    `json:"insecure,omitempty"` // the target's certificates were not checked
 }
 
 // Environment describes the machine and the program that made the load.

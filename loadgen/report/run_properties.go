@@ -21,6 +21,7 @@ type runProperty struct {
 func runProperties() []runProperty {
 	return append(loadProperties(),
 		runProperty{"target", false, func(r Report) string { return r.Options.Target }},
+		runProperty{"certificates", false, func(r Report) string { return certificateCheck(r.Options) }},
 		runProperty{"version", false, func(r Report) string { return r.Environment.Version }},
 		runProperty{"Go", false, func(r Report) string { return r.Environment.Go }},
 		runProperty{"host", false, func(r Report) string { return r.Environment.Host }},
@@ -51,6 +52,14 @@ func loadProperties() []runProperty {
 		{"post body", true, func(r Report) string { return r.Options.PostBody }},
 		{"match", true, func(r Report) string { return r.Options.Match }},
 	}
+}
+
+// certificateCheck returns whether the target's certificates were checked.
+func certificateCheck(o Options) string {
+	if o.Insecure {
+		return "not checked"
+	}
+	return "checked"
 }
 
 // rateOf returns the rate in words, or "" if there are stages or bursts instead.

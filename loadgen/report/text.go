@@ -128,6 +128,7 @@ func asked(o Options) string {
 	add(o.Listeners > 0, "%s", text.Plural(int64(o.Listeners), "listener"))
 	add(o.Stalled > 0, "%s that do not read", text.Thousands(int64(o.Stalled)))
 	add(o.Churn > 0, "%s/s come and go", short(o.Churn))
+	add(o.Insecure, "certificates not checked")
 	return strings.Join(parts, ", ")
 }
 

@@ -1,0 +1,70 @@
+package loadgen
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// tlsClient makes TLS connections to one endpoint.
+type tlsClient struct {
+	config *tls.Config
+	// askedFor says that the server has asked for a certificate of its client, which it
+	// may do without needing one. It learns so, and refuses, only after the client's
+	// part of the handshake.
+	askedFor atomic.Bool
+	shows    bool // a certificate, when asked for one
+}
+
+// tlsFor returns how TLS connections to e are made.
+func (how reach) tlsFor(e *endpoint) *tlsClient {
+	c := &tlsClient{config: &tls.Config{MinVersion: tls.VersionTLS12}}
+	if how.tls != nil {
+		c.config = how.tls.Clone()
+	}
+	c.config.ServerName = e.url.Hostname()
+	c.config.NextProtos = []string{"http/1.1"}
+	shown := new(tls.Certificate) // none
+	if len(c.config.Certificates) > 0 {
+		shown, c.shows = &c.config.Certificates[0], true
+	}
+	c.config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		c.askedFor.Store(true)
+		return shown, nil // also if its authority is none of those that the server names: the server says so better
+	}
+	return c
+}
+
+// handshake makes a TLS connection of conn, or closes it.
+func (e *endpoint) handshake(ctx context.Context, conn net.Conn) (net.Conn, error) {
+	secure := tls.Client(conn, e.tls.config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(e.tlsError(err), conn.Close())
+	}
+	return secure, nil
+}
+
+// refusalWait is how long a connection waits for the server to refuse the client's
+// certificate.
+const refusalWait = 500 * time.Millisecond
+
+// awaitRefusal waits until a server that has asked for a certificate has had time to
+// refuse it, and returns why it did. A request that is sent meanwhile would be answered
+// by the end of the connection alone.
+func (e *endpoint) awaitRefusal(conn net.Conn) error {
+	if !e.tls.askedFor.Load() {
+		return nil
+	}
+	if err := conn.SetReadDeadline(time.Now().Add(refusalWait)); err != nil {
+		return err
+	}
+	_, err := conn.Read(make([]byte, 1))
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return nil
+	}
+	return e.tlsError(err)
+}
