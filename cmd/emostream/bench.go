@@ -109,17 +109,17 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 // decides the exit code.
 func (f *benchFlags) runAndReport(ctx context.Context, io streams, cfg loadgen.Config, conditions []report.Threshold, asJSON bool) error {
 	target := text.HideUserinfo(cmp.Or(cfg.Server, f.publish.PostURL)) + f.tls.remark()
-	report, err := f.progress.show(ctx, io, target, func(ctx context.Context, observe func(loadgen.Snapshot)) (report.Report, error) {
+	r, err := f.progress.show(ctx, io, target, func(ctx context.Context, observe func(loadgen.Snapshot)) (report.Report, error) {
 		cfg.Observe = observe
 		return f.measure(ctx, cfg, conditions)
 	})
 	if err != nil {
 		return err
 	}
-	if err := writeReport(io, report, asJSON, f.files); err != nil {
+	if err := writeReport(io, r, report.Checks(r, f.validity.allowInvalid), asJSON, f.files); err != nil {
 		return err
 	}
-	return f.validity.exit(report)
+	return f.validity.exit(r)
 }
 
 // measure does one run or, with --find-max, the runs of a search.

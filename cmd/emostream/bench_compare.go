@@ -12,7 +12,10 @@ import (
 )
 
 func newBenchCompare(io streams) *cobra.Command {
-	var failOn, format string
+	var (
+		failOn, format string
+		files          []string
+	)
 	cmd := &cobra.Command{
 		Use:   "compare BASE.json[,...] NEW.json[,...]",
 		Short: "What changed between load tests, and whether it is more than noise",
@@ -30,13 +33,18 @@ other too, and compare says that they should not be compared; with --fail-on the
 end with code 3, since they prove nothing.`,
 		Example: `  emostream bench compare before.json after.json
   emostream bench compare old1.json,old2.json new1.json,new2.json --fail-on 5%
-  emostream bench compare main.json branch.json -o markdown \
-    >> "$GITHUB_STEP_SUMMARY"`,
+  emostream bench compare main.json branch.json --out change.xml \
+    --out change.md`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			limit, err := parseFailOn(failOn)
 			if err != nil {
 				return err
+			}
+			for _, path := range files {
+				if err := report.CheckComparisonFile(path); err != nil {
+					return usagef("--out %w", err)
+				}
 			}
 			write := map[string]func(report.Comparison) error{
 				"text":     func(c report.Comparison) error { return c.WriteText(io.out) },
@@ -50,10 +58,21 @@ end with code 3, since they prove nothing.`,
 			if err := write(c); err != nil {
 				return err
 			}
+			summary := c.WriteMarkdown
+			if format == "markdown" { // it is appended to the summary by who runs this
+				summary = nil
+			}
+			tellJob(io, c.Checks(), summary)
+			for _, path := range files {
+				if err := c.WriteFile(path); err != nil {
+					return err
+				}
+			}
 			return compareExit(c)
 		},
 	}
 	cmd.Flags().StringVar(&failOn, "fail-on", "", "how much worse a figure may be before it fails, as in 5%")
+	cmd.Flags().StringArrayVar(&files, "out", nil, "file to write the comparison to, too: .json, .xml (JUnit) or .md (Markdown); can be repeated")
 	cmd.Flags().VarP(newEnumFlag(&format, "text", "text", "markdown", "json"), "output", "o", "text, markdown or json")
 	return cmd
 }

@@ -25,7 +25,8 @@ Thresholds of the runs are held against the whole, with the exit codes of bench:
 when one is missed, a run is INVALID or nothing was accepted, 4 when something was
 lost or doubled.`,
 		Example: `  emostream bench merge one.json two.json
-  emostream bench merge one.json two.json three.json --out all.json`,
+  emostream bench merge one.json two.json three.json --out all.json
+  emostream bench merge one.json two.json --out all.xml --out all.md`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if err := checkReportFiles(files); err != nil {
@@ -40,11 +41,12 @@ lost or doubled.`,
 			if err != nil {
 				return err
 			}
-			if err := writeReport(io, r, asJSON, files); err != nil {
+			judged := r
+			judged.Interrupted = false // a run was interrupted, but not this merge
+			if err := writeReport(io, r, report.Checks(judged, validity.allowInvalid), asJSON, files); err != nil {
 				return err
 			}
-			r.Interrupted = false // a run was interrupted, but not this merge
-			return validity.exit(r)
+			return validity.exit(judged)
 		},
 	}
 	addReportFiles(cmd, &files)

@@ -28,7 +28,7 @@ func fabricateReport(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		n[name] = v
 	}
-	ts.Check(report.WriteFile(ts.MkAbs(args[0]), fabricated(host, n)))
+	ts.Check(report.WriteFile(ts.MkAbs(args[0]), fabricated(host, n), nil))
 }
 
 func fabricated(host string, n map[string]int) report.Report {

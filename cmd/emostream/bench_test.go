@@ -37,7 +37,11 @@ func TestBenchExit(t *testing.T) {
 		"interrupted":                    {report.Report{Interrupted: true, Thresholds: missed}, exitInterrupted, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := (&validityFlag{allowInvalid: len(tt.report.Notes) > 0}).exit(tt.report)
+			allowed := len(tt.report.Notes) > 0
+			err := (&validityFlag{allowInvalid: allowed}).exit(tt.report)
+			if missed := report.Misses(report.Checks(tt.report, allowed)); (len(missed) > 0) != (err != nil) {
+				t.Errorf("a file for CI says that %v is missed", missed)
+			}
 			code := exitOK
 			if e, ok := errors.AsType[*exitError](err); ok {
 				code = e.code
@@ -47,6 +51,21 @@ func TestBenchExit(t *testing.T) {
 			}
 			if code != tt.code || tt.says != "" && !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("it ends with %d, %v; want %d and %q", code, err, tt.code, tt.says)
+			}
+		})
+	}
+}
+
+// A line of GitHub's commands ends neither its title nor itself early, whatever it says.
+func TestAnnotation(t *testing.T) {
+	for name, tt := range map[string]struct{ title, message, want string }{
+		"a condition":  {"Load test: ack_p99<5ms", "measured 7.00 ms", "::error title=Load test%3A ack_p99<5ms::measured 7.00 ms\n"},
+		"a share":      {"error_rate<1%", "measured 2 %", "::error title=error_rate<1%25::measured 2 %25\n"},
+		"foreign text": {"a,file=x::b", "c\r\n::stop-commands::d\x1b[31m\u202e", "::error title=a%2Cfile=x%3A%3Ab::c ::stop-commands::d[31m\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := annotation(tt.title, tt.message); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})
 	}

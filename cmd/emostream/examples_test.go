@@ -223,7 +223,7 @@ func (e example) provide(t *testing.T, dir string) {
 		if strings.HasSuffix(name, ".jsonl") {
 			err = os.WriteFile(path, []byte(`{"user_id":"ann","emoji_type":"🔥","timestamp":"2026-11-25T09:30:00.000Z"}`+"\n"), 0o600)
 		} else if !strings.Contains(e.line, "--out "+name) {
-			err = report.WriteFile(path, fabricated(host, map[string]int{"overhead": 110, "rate": 10}))
+			err = report.WriteFile(path, fabricated(host, map[string]int{"overhead": 110, "rate": 10}), nil)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -177,18 +177,6 @@ func (c Comparison) WriteMarkdown(w io.Writer) error {
 	return err
 }
 
-// markdown escapes foreign text, so that a Markdown renderer shows it unchanged.
-func markdown(s string) string {
-	var b strings.Builder
-	for _, r := range text.Clean(s) {
-		if strings.ContainsRune("\\`*_{}[]()<>#+!|~&@", r) {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
 // WriteJSON writes the comparison as JSON.
 func (c Comparison) WriteJSON(w io.Writer) error {
 	e := json.NewEncoder(text.JSONWriter(w))

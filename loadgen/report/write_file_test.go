@@ -22,6 +22,8 @@ func TestWriteFile(t *testing.T) {
 		"a.json": {"a.json": "{\n  \"schema\": \"emostream-bench/1\""},
 		"a.html": {"a.html": "<!doctype html>"},
 		"a.csv":  {"a.csv": "at_ms,asked,sent,"},
+		"a.xml":  {"a.xml": "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites tests=\"4\""},
+		"a.md":   {"a.md": "### Load test: passed"},
 		"a.b.hgrm": {
 			"a.b.ack.hgrm": " Value", "a.b.e2e.hgrm": " Value", "a.b.first_event.hgrm": "", "a.b.send_delay.hgrm": "",
 			"a.b.sse_connect.hgrm": "", "a.b.window_wait.hgrm": "",
@@ -30,7 +32,7 @@ func TestWriteFile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			for range 2 { // the second time it replaces the first file
-				if err := report.WriteFile(filepath.Join(dir, name), r); err != nil {
+				if err := report.WriteFile(filepath.Join(dir, name), r, report.Checks(r, false)); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -59,7 +61,7 @@ func TestWriteFileThatCannotBe(t *testing.T) {
 		r    report.Report
 		want string
 	}{
-		{"report.pdf", report.Report{}, `report.pdf: a report is written to a file that ends in .json, .html, .hgrm (percentiles) or .csv (time series), and this ends in ".pdf"`},
+		{"report.pdf", report.Report{}, `report.pdf: a report is written to a file that ends in .json, .html, .xml (JUnit), .md (Markdown), .hgrm (percentiles) or .csv (time series), and this ends in ".pdf"`},
 		{"report", report.Report{}, `and this ends in ""`},
 		{"nowhere/report.json", report.Report{}, "its folder cannot be used"},
 		{"file/report.json", report.Report{}, "file is no folder"},
@@ -67,7 +69,7 @@ func TestWriteFileThatCannotBe(t *testing.T) {
 		{"report.hgrm", broken, "report.ack.hgrm: histogram:"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			err := report.WriteFile(filepath.Join(dir, test.name), test.r)
+			err := report.WriteFile(filepath.Join(dir, test.name), test.r, nil)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
