@@ -20,23 +20,20 @@ type reach struct {
 // reach returns how the run reaches its endpoints.
 func (c Config) reach() reach { return reach{remote: c.AllowRemote, tls: c.TLS} }
 
-// resolveEndpoint resolves a base URL. Unless other machines may be reached, it refuses
+// resolveEndpoint resolves a URL. Unless other machines may be reached, it refuses
 // a host that is not this machine: a typing error must not put load on somebody else's
 // server. All addresses that this machine has are its own, not only those of loopback.
-func resolveEndpoint(ctx context.Context, base string, how reach) (*endpoint, error) {
-	u, err := url.Parse(base)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
-		return nil, fmt.Errorf("%.60q: want a URL like http://localhost:5000", base)
-	}
+func resolveEndpoint(ctx context.Context, u *url.URL, how reach) (*endpoint, error) {
 	port := u.Port()
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	e := &endpoint{url: u, addr: net.JoinHostPort(u.Hostname(), port), localAddresses: localAddresses{new(atomic.Int32)}}
+	e := &endpoint{addr: net.JoinHostPort(u.Hostname(), port), localAddresses: localAddresses{new(atomic.Int32)}}
+	e.url, e.authorization = withoutUser(u)
 	e.tls = how.tlsFor(e)
 	ips, err := net.DefaultResolver.LookupIPAddr(ctx, u.Hostname())
 	if err != nil {
-		return nil, &client.UnreachedError{URL: base, Err: err}
+		return nil, &client.UnreachedError{URL: e.base(), Err: err}
 	}
 	e.local, e.loopback = true, true
 	for _, ip := range ips {

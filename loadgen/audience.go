@@ -41,6 +41,7 @@ type audience struct {
 
 	mu         sync.Mutex // guards the fields below and the conn of each listener
 	listeners  map[*listener]bool
+	numbered   int64                     // listeners so far
 	timers     map[*listener]*time.Timer // of listeners that wait before they connect again
 	rng        *rand.Rand
 	connect    *report.Histogram
@@ -98,7 +99,8 @@ func (a *audience) join(n int, stalled bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for range n {
-		l := &listener{retry: defaultRetry, stalled: stalled}
+		l := &listener{number: a.numbered, retry: defaultRetry, stalled: stalled}
+		a.numbered++
 		a.listeners[l] = true
 		a.queue <- l
 	}

@@ -49,7 +49,7 @@ func (a *audience) reconnect(ctx context.Context, r registrar, l *listener) erro
 		err = a.connectTo(ctx, l, &to)
 		return err == nil, err
 	}
-	return sse.Reconnect(before, connect, func() (streamAddress, error) { return r.assign(ctx, l.avoid) })
+	return sse.Reconnect(before, connect, func() (streamAddress, error) { return r.assign(ctx, l.number, l.avoid) })
 }
 
 // connectTo connects a listener to the stream at to. If that fails, the listener's
@@ -62,7 +62,7 @@ func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress
 		return to.endpoint.explain(err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	live, err := l.requestStream(conn, to, requestedAt.Add(a.timeout))
+	live, err := l.requestStream(conn, a.source.streamRequest(l.number, to), to, requestedAt.Add(a.timeout))
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}

@@ -76,7 +76,7 @@ func (a *audience) unregisterAll(ctx context.Context, listeners []*listener) {
 					return
 				}
 				if address := listeners[i].address; address != nil {
-					r.unregister(ctx, address.server)
+					r.unregister(ctx, listeners[i].number, address.server)
 				}
 			}
 		})

@@ -27,6 +27,18 @@ type Config struct {
 	// TLS says which certificates are trusted and shown, for https. Nil: those that the
 	// system trusts, and none.
 	TLS *tls.Config
+	// Headers are lines like "Name: value" that are sent with every request, also with
+	// those of listeners; each replaces the one of its name that would be sent.
+	//
+	// Values, bodies, and the paths and queries of URLs may hold placeholders: {{marker}}
+	// is replaced by a text that is unique in the run, {{time}} by the time when the
+	// request is due, {{seq}} by its number, {{user}} by the user who sends, and {{emoji}}
+	// by the emoji that is sent. In requests of listeners, the marker and the number are
+	// those of the listener, and the users have one after the other.
+	Headers []string
+	// Variable returns what ${NAME} stands for in headers and URLs, and, called with
+	// "@FILE", what is in a file that a header names so. Nothing prints what it returns.
+	Variable func(name string) (string, error)
 
 	// Rate is how many reactions are due a second. 0 means a closed loop, in which each
 	// connection sends as soon as it has an answer. Instead of Rate there may be Stages
@@ -75,11 +87,10 @@ type Config struct {
 // Server-Sent Events.
 type Publish struct {
 	// Events are posted to PostURL, and StreamURL is the stream that they come out of.
-	// If StreamURL is empty, the run has no listeners.
+	// If StreamURL is empty, the run has no listeners. Both may hold placeholders in path
+	// and query.
 	PostURL, StreamURL string
-	// Body is the body of each post. {{marker}} is replaced by a text that is unique in
-	// the run, {{time}} by the time when the event is due, and {{seq}} by its number.
-	// Default: {"marker":"{{marker}}"}
+	// Body is the body of each post, with placeholders. Default: {"marker":"{{marker}}"}
 	Body string
 	// ContentType of the body; default application/json.
 	ContentType string
@@ -129,14 +140,13 @@ func (c Config) Check() error {
 			errs = append(errs, &BoundsError{name, d, "nothing below 0 is allowed"})
 		}
 	}
-	if (c.Server == "") == (c.Publish == nil) {
-		errs = append(errs, errors.New("want either a server or another service to publish to"))
-	}
 	if c.Publish != nil && c.Batch > 1 {
 		errs = append(errs, errors.New("another service knows no batches"))
 	}
-	if p := c.Publish; p != nil && p.StreamURL != "" && p.Body != "" && !strings.Contains(p.Body, markerField) {
-		errs = append(errs, fmt.Errorf("the body holds no %s, by which an event would be recognised in the stream", markerField))
+	if (c.Server == "") == (c.Publish == nil) {
+		errs = append(errs, errors.New("want either a server or another service to publish to"))
+	} else if _, err := c.templates(); err != nil {
+		errs = append(errs, err)
 	}
 	if c.Stages != "" && c.Burst != "" || c.Rate != 0 && c.Stages+c.Burst != "" {
 		errs = append(errs, errors.New("want one of a rate, stages and bursts"))
@@ -197,7 +207,7 @@ func (c Config) options(channel string, length time.Duration) report.Options {
 	o := report.Options{
 		Target: text.HideUserinfo(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length),
 		Connections: c.Connections, Listeners: c.Listeners, Stalled: c.Stalled, Churn: c.Churn,
-		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channel,
+		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channel, Requests: c.requestOptions(),
 		TimeoutMS: report.InMS(c.Timeout), DrainMS: report.InMS(c.drain(length)), SilenceMS: report.InMS(c.Silence), PatienceMS: report.InMS(c.BalanceTimeout), Insecure: c.insecure(),
 	}
 	if p := c.Publish; p != nil {

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"net"
 	"net/url"
@@ -17,11 +18,12 @@ import (
 
 // endpoint is a base URL that connections are made to.
 type endpoint struct {
-	url      *url.URL
-	addr     string // host:port
-	local    bool   // all addresses of the host are of this machine
-	loopback bool   // they are loopback addresses
-	tls      *tlsClient
+	url           *url.URL // without user and password
+	authorization string   // what they become in a header; empty: there are none
+	addr          string   // host:port
+	local         bool     // all addresses of the host are of this machine
+	loopback      bool     // they are loopback addresses
+	tls           *tlsClient
 	localAddresses
 }
 
@@ -62,6 +64,18 @@ func (e *endpoint) tryConnecting(ctx context.Context) error {
 	}
 	defer conn.Close()
 	return e.awaitRefusal(conn)
+}
+
+// withoutUser returns a URL without its user and password, and the value of the header
+// Authorization that tells a server of them.
+func withoutUser(u *url.URL) (bare *url.URL, authorization string) {
+	if u.User == nil {
+		return u, ""
+	}
+	password, _ := u.User.Password()
+	b := *u
+	b.User = nil
+	return &b, "Basic " + base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password))
 }
 
 // explain returns an error of a connection to the endpoint as people read it.

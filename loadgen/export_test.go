@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -78,7 +79,7 @@ func ReadStream(conn net.Conn) (events []ReadEvent, lastID string, retry time.Du
 	}
 	l := &listener{conn: conn, retry: defaultRetry}
 	at := &streamAddress{endpoint: &endpoint{url: &url.URL{Host: "emo"}}, path: "/"}
-	if _, err := l.requestStream(conn, at, time.Now().Add(time.Minute)); err != nil {
+	if _, err := l.requestStream(conn, streamSource{}.streamRequest(0, at), at, time.Now().Add(time.Minute)); err != nil {
 		return nil, "", 0, err
 	}
 	if err := l.listen(a); !errors.Is(err, errClosed) {
@@ -206,3 +207,56 @@ func Slots(length int64, ends ...int64) []int {
 
 // MaxSlots is how many windows a listener's view may hold.
 const MaxSlots = maxSlots
+
+// RequestBytes returns request n of a run whose id is "run".
+func RequestBytes(ctx context.Context, c Config, n int64, due time.Time) (string, error) {
+	r, _, err := requestsOf(ctx, c)
+	if err != nil {
+		return "", err
+	}
+	return string(r.appendRequest(nil, n, due)), nil
+}
+
+// ListenerBytes returns what a listener sends, in a run whose id is "run", to register and
+// to ask for its stream. Of another service there is no registration.
+func ListenerBytes(ctx context.Context, c Config, listener int64) (register, stream string, err error) {
+	_, s, err := requestsOf(ctx, c)
+	if err != nil {
+		return "", "", err
+	}
+	at := streamAddress{endpoint: s.main, path: "/sub"}
+	if s.fixed != nil {
+		at, err = registrar{s, nil}.assign(ctx, listener, "")
+	} else {
+		register = string(s.headers.register("/register", s.main).append(nil, s.values(listener)))
+	}
+	return register, string(s.streamRequest(listener, &at)), err
+}
+
+// requestsOf returns what makes the requests of a run, without connecting to its target.
+func requestsOf(ctx context.Context, c Config) (requests, streamSource, error) {
+	if err := c.Check(); err != nil {
+		return nil, streamSource{}, err
+	}
+	c = c.withDefaults()
+	asked, err := c.templates()
+	if err != nil {
+		return nil, streamSource{}, err
+	}
+	run := c.runValues()
+	run.id = "run"
+	if c.Publish == nil {
+		to, err := resolveEndpoint(ctx, asked.server, reach{remote: true})
+		return newReactionRequests(to, run, asked.headers, "c"), streamSource{main: to, headers: asked.headers, run: run}, err
+	}
+	to, err := resolveEndpoint(ctx, asked.postURL, reach{remote: true})
+	if err != nil || asked.streamURL == nil {
+		return newPublishRequests(to, run, asked), streamSource{}, err
+	}
+	t := &target{}
+	p := newPublishRequests(to, run, asked)
+	if err := t.listenForMarkers(ctx, c, asked, p); err != nil {
+		return nil, streamSource{}, err
+	}
+	return p, *t.source, nil
+}

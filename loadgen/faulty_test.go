@@ -25,6 +25,7 @@ type faults struct {
 	cut                 bool          // connections of streams end after each event
 	full                int           // how many requests for a stream are refused at first
 	away                int           // how many listeners are told to register again a second later
+	login               string        // what every request must have in its Authorization; empty: nothing
 	dies                bool          // listeners are assigned to sub1 first, which is killed after an event
 }
 
@@ -69,8 +70,8 @@ func startFaulty(t *testing.T, f faults) *faulty {
 	mux.HandleFunc("/send_emoji", s.one)
 	mux.HandleFunc("/v1/reactions", s.many)
 	mux.HandleFunc("/v1/swarm", s.stream)
-	srv := httptest.NewServer(mux)
-	s.url, s.sub1 = srv.URL, httptest.NewServer(http.HandlerFunc(s.stream))
+	srv := httptest.NewServer(s.guard(mux))
+	s.url, s.sub1 = srv.URL, httptest.NewServer(s.guard(http.HandlerFunc(s.stream)))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -83,6 +84,17 @@ func startFaulty(t *testing.T, f faults) *faulty {
 		srv.Close()
 	})
 	return s
+}
+
+// guard answers 401 to what lacks the login.
+func (s *faulty) guard(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.login != "" && r.Header.Get("Authorization") != s.login {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 func (s *faulty) register(w http.ResponseWriter, r *http.Request) {

@@ -25,6 +25,7 @@ import (
 // sse_conformance_test.go checks both parsers with the same streams, and says what this
 // one does not support.
 type listener struct {
+	number     int64 // listeners are numbered from 0
 	conn       net.Conn
 	chunks     chunkDecoder
 	isChunked  bool   // the body comes in chunks
@@ -59,11 +60,11 @@ const (
 )
 
 // requestStream asks for a stream over a new connection, and returns when the server
-// answered. Any part of the body that came with the header is kept for listen.
-func (l *listener) requestStream(conn net.Conn, at *streamAddress, deadline time.Time) (live time.Time, err error) {
+// answered. request is what streamRequest returns. Any part of the body that came with the
+// header is kept for listen.
+func (l *listener) requestStream(conn net.Conn, request []byte, at *streamAddress, deadline time.Time) (live time.Time, err error) {
 	l.deadline = deadline
 	_ = conn.SetDeadline(deadline) // if it fails, the request fails too
-	request := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nAccept: text/event-stream\r\nCache-Control: no-store\r\n", at.path, at.endpoint.url.Host)
 	if l.lastID != "" {
 		request = fmt.Appendf(request, "Last-Event-ID: %s\r\n", l.lastID)
 	}

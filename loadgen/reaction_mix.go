@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"sort"
+	"strconv"
 
 	"github.com/emostream/emostream/internal/emoji"
 )
@@ -59,6 +60,11 @@ func (m reactionMix) userAndEmoji(i int64) (user, kind int) {
 	share := float64(b>>11) / (1 << 53)
 	kind = sort.Search(len(m.shares)-1, func(k int) bool { return share < m.shares[k] })
 	return user, kind
+}
+
+// appendUser appends the id of a user.
+func (m reactionMix) appendUser(b []byte, user int) []byte {
+	return strconv.AppendInt(append(b, "bench-"...), int64(user), 10)
 }
 
 // splitMix64 maps x to a pseudo-random number, by the algorithm of that name.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/emostream/emostream/internal/client"
@@ -19,8 +18,9 @@ type reactionRequests struct {
 	to         *endpoint
 	batch      int64
 	channel    string
-	singleHead []byte // see postHead
-	arrayHead  []byte
+	run        *runValues
+	singleHead template // see headers.post
+	arrayHead  template
 }
 
 var _ requests = (*reactionRequests)(nil)
@@ -28,21 +28,23 @@ var _ requests = (*reactionRequests)(nil)
 const (
 	singleCall = "/send_emoji"
 	arrayCall  = "/v1/reactions"
+	jsonType   = "application/json"
 )
 
-func newReactionRequests(to *endpoint, m reactionMix, batch int, channel string) *reactionRequests {
+func newReactionRequests(to *endpoint, run *runValues, h headers, channel string) *reactionRequests {
 	return &reactionRequests{
-		reactionMix: m, to: to, batch: int64(batch), channel: channel,
-		singleHead: postHead(to, to.path(singleCall), "application/json"),
-		arrayHead:  postHead(to, to.path(arrayCall), "application/json"),
+		reactionMix: run.mix, to: to, batch: run.batch, channel: channel, run: run,
+		singleHead: h.post(template{}.text(to.path(singleCall)), to, jsonType),
+		arrayHead:  h.post(template{}.text(to.path(arrayCall)), to, jsonType),
 	}
 }
 
 func (r *reactionRequests) appendRequest(dst []byte, n int64, due time.Time) []byte {
+	v := values{runValues: r.run, number: n, at: due}
 	if r.batch == 1 {
-		return appendPost(dst, r.singleHead, func(b []byte) []byte { return r.appendReaction(b, n, due) })
+		return appendPost(dst, r.singleHead, &v, func(b []byte) []byte { return r.appendReaction(b, n, due) })
 	}
-	return appendPost(dst, r.arrayHead, func(b []byte) []byte {
+	return appendPost(dst, r.arrayHead, &v, func(b []byte) []byte {
 		b = append(b, '[')
 		for i := range r.batch {
 			if i > 0 {
@@ -57,8 +59,8 @@ func (r *reactionRequests) appendRequest(dst []byte, n int64, due time.Time) []b
 // appendReaction appends reaction i of the run as JSON.
 func (r *reactionRequests) appendReaction(b []byte, i int64, due time.Time) []byte {
 	user, emoji := r.userAndEmoji(i)
-	b = append(b, `{"user_id":"bench-`...)
-	b = strconv.AppendInt(b, int64(user), 10)
+	b = append(b, `{"user_id":"`...)
+	b = r.appendUser(b, user)
 	b = append(b, `","emoji_type":"`...)
 	b = append(b, r.emojis[emoji]...)
 	b = append(b, `","timestamp":"`...)

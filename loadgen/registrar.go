@@ -22,6 +22,9 @@ type streamSource struct {
 	reach     reach
 	timeout   time.Duration
 	endpoints *endpointCache
+	headers   headers
+	run       *runValues
+	fixedPath template // of the fixed stream
 }
 
 // streamAddress is the address of an event stream.
@@ -48,14 +51,25 @@ func (s streamSource) newRegistrar() registrar {
 	return registrar{s, &connection{endpoint: s.main}}
 }
 
+// values returns what placeholders stand for in a request of a listener.
+func (s streamSource) values(listener int64) *values {
+	return &values{runValues: s.run, number: listener, listener: true, at: time.Now()}
+}
+
+// streamRequest returns the request for a stream, without the lines that are the
+// listener's own and the empty line at its end.
+func (s streamSource) streamRequest(listener int64, at *streamAddress) []byte {
+	return s.headers.stream(at.path, at.endpoint).append(nil, s.values(listener))
+}
+
 func (r registrar) close() { r.conn.close() }
 
 // register asks for a subscriber server other than avoid, the one that failed. avoid
 // may be empty.
-func (r registrar) register(ctx context.Context, avoid string) (wire.Assignment, error) {
+func (r registrar) register(ctx context.Context, listener int64, avoid string) (wire.Assignment, error) {
 	var a wire.Assignment
 	path := r.main.path(wire.RegisterPath("", avoid))
-	res, err := r.roundTrip(ctx, fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\n\r\n", path, r.main.url.Host))
+	res, err := r.roundTrip(ctx, r.headers.register(path, r.main).append(nil, r.values(listener)))
 	if err != nil {
 		return a, err
 	}
@@ -69,11 +83,15 @@ func (r registrar) register(ctx context.Context, avoid string) (wire.Assignment,
 }
 
 // assign returns the address of the stream that a listener shall listen to.
-func (r registrar) assign(ctx context.Context, avoid string) (streamAddress, error) {
+func (r registrar) assign(ctx context.Context, listener int64, avoid string) (streamAddress, error) {
 	if r.fixed != nil {
-		return *r.fixed, nil
+		at := *r.fixed
+		if at.path == "" { // there are placeholders in it
+			at.path = string(r.fixedPath.append(nil, r.values(listener)))
+		}
+		return at, nil
 	}
-	a, err := r.register(ctx, avoid)
+	a, err := r.register(ctx, listener, avoid)
 	if err != nil {
 		return streamAddress{}, err
 	}
@@ -90,7 +108,7 @@ func (r registrar) addressOf(ctx context.Context, a wire.Assignment) (streamAddr
 	if err != nil {
 		return streamAddress{}, fmt.Errorf("the stream %.60q: %w", address, err)
 	}
-	to, err := r.endpoints.get(ctx, u.Scheme+"://"+u.Host, r.reach)
+	to, err := r.endpoints.get(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host}, r.reach, r.main)
 	if remote, ok := errors.AsType[*RemoteError](err); ok {
 		remote.Assigned = true
 	}
@@ -100,22 +118,28 @@ func (r registrar) addressOf(ctx context.Context, a wire.Assignment) (streamAddr
 	return streamAddress{endpoint: to, path: u.RequestURI(), server: a.ServerName}, nil
 }
 
-func (c *endpointCache) get(ctx context.Context, base string, how reach) (*endpoint, error) {
+// get returns the endpoint of a base URL. It has user and password of the main server if
+// it is at the same host and port.
+func (c *endpointCache) get(ctx context.Context, base *url.URL, how reach, main *endpoint) (*endpoint, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if known := c.byURL[base]; known != nil {
+	key := base.String()
+	if known := c.byURL[key]; known != nil {
 		return known, nil
 	}
 	to, err := resolveEndpoint(ctx, base, how)
 	if err == nil {
-		c.byURL[base] = to
+		if to.base() == main.base() {
+			to.authorization = main.authorization
+		}
+		c.byURL[key] = to
 	}
 	return to, err
 }
 
 // unregister tells the main server that a listener has left a subscriber server. Errors
 // are ignored: the main server notices it by itself later.
-func (r registrar) unregister(ctx context.Context, server string) {
+func (r registrar) unregister(ctx context.Context, listener int64, server string) {
 	if server == "" {
 		return
 	}
@@ -123,8 +147,8 @@ func (r registrar) unregister(ctx context.Context, server string) {
 	if err != nil {
 		return
 	}
-	head := postHead(r.main, r.main.path("/unregister"), "application/json")
-	_, _ = r.roundTrip(ctx, appendPost(nil, head, func(b []byte) []byte { return append(b, body...) }))
+	head := r.headers.without("Content-Type").post(template{}.text(r.main.path("/unregister")), r.main, jsonType)
+	_, _ = r.roundTrip(ctx, appendPost(nil, head, r.values(listener), func(b []byte) []byte { return append(b, body...) }))
 }
 
 // roundTrip sends a request to the main server and reads the answer, within the time

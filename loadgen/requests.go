@@ -2,7 +2,6 @@ package loadgen
 
 import (
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -59,15 +58,10 @@ type acknowledgement struct {
 	emoji int   // index into the emojis of the run
 }
 
-// postHead returns the head of a POST up to the length of its body.
-func postHead(to *endpoint, path, contentType string) []byte {
-	return fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: %s\r\nContent-Length: ", path, to.url.Host, contentType)
-}
-
-// appendPost appends a POST request: head, made by postHead, and the body that
+// appendPost appends a POST request: head, made by headers.post, and the body that
 // appendBody appends. The length is written after the body, which then moves up to it.
-func appendPost(dst, head []byte, appendBody func([]byte) []byte) []byte {
-	dst = append(dst, head...)
+func appendPost(dst []byte, head template, v *values, appendBody func([]byte) []byte) []byte {
+	dst = head.append(dst, v)
 	at := len(dst)
 	var room [maxLengthDigits]byte
 	dst = append(dst, room[:]...)

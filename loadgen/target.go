@@ -31,17 +31,21 @@ type target struct {
 // findTarget finds out what kind of server answers at the configured address, and what
 // can be measured there.
 func findTarget(ctx context.Context, c Config, acks *acknowledged) (*target, error) {
-	if c.Publish != nil {
-		return findPublishTarget(ctx, c)
-	}
-	to, err := resolveEndpoint(ctx, c.Server, c.reach())
+	asked, err := c.templates()
 	if err != nil {
 		return nil, err
 	}
-	m := newReactionMix(c.Seed, c.Users, c.Kinds)
-	t := &target{endpoint: to, channel: newChannel(), emojis: m.emojis}
-	t.requests = newReactionRequests(to, m, c.Batch, t.channel)
-	t.source = &streamSource{main: to, channel: t.channel, reach: c.reach(), timeout: c.Timeout, endpoints: &endpointCache{byURL: map[string]*endpoint{}}}
+	if c.Publish != nil {
+		return findPublishTarget(ctx, c, asked)
+	}
+	to, err := resolveEndpoint(ctx, asked.server, c.reach())
+	if err != nil {
+		return nil, err
+	}
+	run := c.runValues()
+	t := &target{endpoint: to, channel: newChannel(), emojis: run.mix.emojis}
+	t.requests = newReactionRequests(to, run, asked.headers, t.channel)
+	t.source = &streamSource{main: to, channel: t.channel, reach: c.reach(), timeout: c.Timeout, endpoints: &endpointCache{byURL: map[string]*endpoint{}}, headers: asked.headers, run: run}
 	a, err := t.probe(ctx, c.Timeout)
 	if err != nil {
 		return nil, err
@@ -67,9 +71,9 @@ func (t *target) probe(ctx context.Context, timeout time.Duration) (wire.Assignm
 	}
 	r := t.source.newRegistrar()
 	defer r.close()
-	a, err := r.register(ctx, "")
+	a, err := r.register(ctx, 0, "")
 	if err == nil {
-		defer r.unregister(ctx, a.ServerName)
+		defer r.unregister(ctx, 0, a.ServerName)
 		_, err = r.addressOf(ctx, a) // a stream that may not be asked for is said before anything is sent
 		return a, err
 	}
@@ -89,16 +93,16 @@ func (t *target) explain(err error) error {
 	case client.Unreached(err), client.WrongScheme(err):
 		return t.endpoint.explain(err)
 	}
-	return fmt.Errorf("register at %s: %w", text.HideUserinfo(t.endpoint.url.String()), err)
+	return fmt.Errorf("register at %s: %w", t.endpoint.url, err)
 }
 
 // findPublishTarget does for another service what findTarget does for a main server.
-func findPublishTarget(ctx context.Context, c Config) (*target, error) {
-	to, err := resolveEndpoint(ctx, c.Publish.PostURL, c.reach())
+func findPublishTarget(ctx context.Context, c Config, asked templates) (*target, error) {
+	to, err := resolveEndpoint(ctx, asked.postURL, c.reach())
 	if err != nil {
 		return nil, err
 	}
-	requests := newPublishRequests(to, c.Publish, newRunID())
+	requests := newPublishRequests(to, c.runValues(), asked)
 	t := &target{endpoint: to, requests: requests}
 	t.ignoreEvents()
 	dialing, cancel := context.WithTimeout(ctx, c.Timeout)
@@ -114,19 +118,23 @@ func findPublishTarget(ctx context.Context, c Config) (*target, error) {
 		t.notes = append(t.notes, "nobody listens, so that there are no books and no latencies behind the answer")
 		return t, nil
 	}
-	return t, t.listenForMarkers(ctx, c, requests)
+	return t, t.listenForMarkers(ctx, c, asked, requests)
 }
 
-func (t *target) listenForMarkers(ctx context.Context, c Config, requests *publishRequests) error {
-	to, err := resolveEndpoint(ctx, c.Publish.StreamURL, c.reach())
+func (t *target) listenForMarkers(ctx context.Context, c Config, asked templates, requests *publishRequests) error {
+	to, err := resolveEndpoint(ctx, asked.streamURL, c.reach())
 	if err != nil {
 		return err
 	}
-	if t.markers, err = newShownMarkers(c.Publish.Match, requests.runID); err != nil {
+	if t.markers, err = newShownMarkers(c.Publish.Match, requests.run.id); err != nil {
 		return err
 	}
 	requests.expect = t.markers.expect
-	t.source = &streamSource{main: to, fixed: &streamAddress{endpoint: to, path: to.url.RequestURI()}, timeout: c.Timeout}
+	fixed := &streamAddress{endpoint: to}
+	if len(asked.streamPath) == 1 && asked.streamPath[0].field == literal {
+		fixed.path = asked.streamPath[0].text // all listeners share it
+	}
+	t.source = &streamSource{main: to, fixed: fixed, fixedPath: asked.streamPath, timeout: c.Timeout, headers: asked.headers, run: requests.run}
 	t.eventCache, t.sink = newEventCache(t.markers.decode), t.markers
 	return nil
 }

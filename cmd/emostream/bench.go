@@ -16,6 +16,7 @@ import (
 // benchFlags are the settings of bench.
 type benchFlags struct {
 	loadgen.Config
+	benchRequestFlags
 	publish    loadgen.Publish
 	tls        benchTLSFlags
 	startAt    string
@@ -69,6 +70,9 @@ func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 		cfg.Server, cfg.Publish = "", &f.publish
 	} else if f.publish.StreamURL != "" {
 		return cfg, usagef("--stream-url needs --post-url")
+	}
+	if err := f.setRequests(&cfg); err != nil {
+		return cfg, err
 	}
 	if f.startAt != "" {
 		at, err := time.Parse(time.RFC3339, f.startAt)

@@ -59,8 +59,12 @@ func (f *configViewFlags) run(cmd *cobra.Command, io streams, args []string) err
 		args, given = args[:at], args[at:]
 	}
 	var all []settingView
-	for _, c := range commandsBelow(newRoot(streams{}), args) {
-		part, err := s.view(c, given)
+	for i, c := range commandsBelow(newRoot(streams{}), args) {
+		flags := given
+		if i > 0 && len(args) > 0 { // they are those of the command that is named, and not of those below it
+			flags = nil
+		}
+		part, err := s.view(c, flags)
 		if err != nil {
 			return err
 		}

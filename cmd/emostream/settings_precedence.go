@@ -276,6 +276,9 @@ func withOrigins(cmd *cobra.Command, err error) error {
 // redacted returns a flag's value as it may be printed, with secrets hidden. The path of
 // a file that holds a secret is not secret.
 func redacted(f *pflag.Flag, value string) string {
+	if f.Name == "header" {
+		return redactedHeader(value)
+	}
 	for _, word := range []string{"password", "secret", "token"} {
 		if strings.Contains(f.Name, word) && !strings.HasSuffix(f.Name, "-file") && value != "" {
 			return "(hidden)"

@@ -132,6 +132,8 @@ type Options struct {
 	PostBody   string  `json:"post_body,omitempty"` // the length and the beginning of the hash of the body, which may hold secrets
 	Match      string  `json:"match,omitempty"`
 	Insecure   bool    `json:"insecure,omitempty"` // the target's certificates were not checked
+	// Requests is what a run was asked to put into its requests; nil: nothing.
+	Requests *RequestOptions `json:"requests,omitempty"`
 }
 
 // Environment describes the machine and the program that made the load.

@@ -32,7 +32,7 @@ func runProperties() []runProperty {
 
 // loadProperties returns the properties that determine the load.
 func loadProperties() []runProperty {
-	return []runProperty{
+	return append(requestProperties(), []runProperty{
 		{rateMetric, true, func(r Report) string { return rateOf(r.Options) }},
 		{"stages", true, func(r Report) string { return r.Options.Stages }},
 		{"burst", true, func(r Report) string { return r.Options.Burst }},
@@ -51,7 +51,7 @@ func loadProperties() []runProperty {
 		{"post type", true, func(r Report) string { return cmp.Or(r.Options.PostType, "application/json") }},
 		{"post body", true, func(r Report) string { return r.Options.PostBody }},
 		{"match", true, func(r Report) string { return r.Options.Match }},
-	}
+	}...)
 }
 
 // certificateCheck returns whether the target's certificates were checked.

@@ -129,6 +129,7 @@ func asked(o Options) string {
 	add(o.Stalled > 0, "%s that do not read", text.Thousands(int64(o.Stalled)))
 	add(o.Churn > 0, "%s/s come and go", short(o.Churn))
 	add(o.Insecure, "certificates not checked")
+	parts = append(parts, o.requests().asked()...)
 	return strings.Join(parts, ", ")
 }
 

@@ -1,0 +1,67 @@
+package loadgen
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/emostream/emostream/loadgen/report"
+)
+
+// templates is what a Config says about requests, parsed.
+type templates struct {
+	headers headers
+	server  *url.URL // nil: the target is another service
+
+	postURL, streamURL   *url.URL // of another service; streamURL may be nil
+	postPath, streamPath template
+	body                 template
+	contentType          string
+}
+
+// templates parses everything in which placeholders may stand.
+func (c Config) templates() (t templates, err error) {
+	if t.headers, err = parseHeaders(c.Headers, c.Variable); err != nil {
+		return t, err
+	}
+	if c.Publish == nil {
+		var path template
+		if t.server, path, err = parseURL(c.Server, c.Variable); err == nil && strings.Contains(t.server.Path, "…") || len(path) > 1 {
+			err = fmt.Errorf("%.60q: placeholders stand in no path of a server", hideSecrets(c.Server))
+		}
+		return t, err
+	}
+	p := c.Publish
+	t.contentType = cmp.Or(p.ContentType, jsonType)
+	if t.postURL, t.postPath, err = parseURL(p.PostURL, c.Variable); err != nil {
+		return t, err
+	}
+	if p.StreamURL != "" {
+		if t.streamURL, t.streamPath, err = parseURL(p.StreamURL, c.Variable); err != nil {
+			return t, err
+		}
+	}
+	if t.body, err = parseTemplate(cmp.Or(p.Body, `{"marker":"{{marker}}"}`), nil); err != nil {
+		return t, fmt.Errorf("the body: %w", err)
+	}
+	if p.StreamURL != "" && !t.body.has(markerField) {
+		return t, errors.New("the body holds no {{marker}}, by which an event would be recognised in the stream")
+	}
+	return t, nil
+}
+
+// runValues returns what the placeholders of a run have in common.
+func (c Config) runValues() *runValues {
+	return &runValues{id: newRunID(), mix: newReactionMix(c.Seed, c.Users, c.Kinds), batch: int64(c.Batch)}
+}
+
+// requestOptions returns what a report tells of requests; nil: nothing.
+func (c Config) requestOptions() *report.RequestOptions {
+	t, _ := c.templates() // Check has parsed it without an error
+	if len(t.headers) == 0 {
+		return nil
+	}
+	return &report.RequestOptions{Headers: t.headers.names()}
+}
