@@ -76,6 +76,11 @@ type Config struct {
 	// Zero, or a time that has passed, means at once.
 	StartAt time.Time
 
+	// WatchPIDs and WatchCommands name processes of the target on this machine; see
+	// usage.Selection. The report says what they and their descendants spent.
+	WatchPIDs     []int
+	WatchCommands []string
+
 	// Version is the version of the program, for the report.
 	Version string
 	// Observe, if set, is called about ten times a second, never by two goroutines at
@@ -152,6 +157,9 @@ func (c Config) Check() error {
 		errs = append(errs, errors.New("want one of a rate, stages and bursts"))
 	}
 	if _, err := c.schedule(); err != nil {
+		errs = append(errs, err)
+	}
+	if err := c.checkWatch(); err != nil {
 		errs = append(errs, err)
 	}
 	number("rate", c.Rate, 0, maxRate)

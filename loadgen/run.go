@@ -21,6 +21,7 @@ type run struct {
 	sender       *sender
 	audience     *audience // nil: nobody can listen
 	wanted       int       // how many listeners shall read
+	usage        *targetUsage
 	notes        []string
 
 	phase    atomic.Value // Phase
@@ -46,6 +47,9 @@ func Run(ctx context.Context, cfg Config) (report.Report, error) {
 	r.schedule, _ = r.cfg.schedule() // Check has parsed it without an error
 	r.phase.Store(Registering)
 	var err error
+	if r.usage, err = newTargetUsage(r.cfg); err != nil {
+		return report.Report{}, err
+	}
 	if r.target, err = findTarget(ctx, r.cfg, r.acknowledged); err != nil {
 		if ctx.Err() != nil {
 			return r.interruptedBefore(), nil
@@ -73,6 +77,9 @@ func (r *run) prepare() {
 	if r.target.markers != nil {
 		r.sender.onAcknowledged = r.target.markers.accept
 	}
+	if r.usage != nil {
+		r.usage.counts = r.finished
+	}
 	if r.target.source == nil {
 		return
 	}
@@ -81,6 +88,15 @@ func (r *run) prepare() {
 	r.audience.onFailure = r.stats.addError
 	r.audience.timeout, r.audience.silence, r.audience.lastSent = r.cfg.Timeout, r.cfg.Silence, r.stats.lastSent
 	r.audience.onDeparted = func(l *listener) { r.audience.addMissing(r.missing(l, time.Now().Add(-deliveryAllowance))) }
+}
+
+// finished returns how many requests have ended, and how many events listeners were
+// shown.
+func (r *run) finished() (requests, deliveries int64) {
+	if r.audience != nil {
+		deliveries = r.audience.events.Load()
+	}
+	return r.stats.requests.Load(), deliveries
 }
 
 // deliveryAllowance is how long a delivery may take. A listener that leaves counts
@@ -100,6 +116,7 @@ func (r *run) execute(ctx context.Context) (report.Report, error) {
 	defer stopObserving()
 	var observer sync.WaitGroup
 	observer.Go(func() { r.observe(observing) })
+	observer.Go(func() { r.usage.run(observing) })
 
 	err := r.awaitStart(ctx)
 	if err == nil {
@@ -174,6 +191,7 @@ func (r *run) send(ctx context.Context) {
 	r.mu.Unlock()
 	r.phase.Store(Sending)
 	r.sending.Store(true)
+	r.usage.begin()
 	end := start.Add(r.schedule.Length())
 	var interrupted atomic.Int64 // Unix ns; 0: it is not
 	stop := context.AfterFunc(ctx, func() { interrupted.Store(time.Now().UnixNano()) })
@@ -189,6 +207,7 @@ func (r *run) send(ctx context.Context) {
 		// A schedule may end with a stage in which nothing is sent.
 		_ = sleep.Until(ctx, end)
 	}
+	r.usage.end()
 	cancel()
 	beside.Wait()
 	r.sending.Store(false)

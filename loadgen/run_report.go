@@ -30,6 +30,7 @@ func (r *run) report(interrupted bool) report.Report {
 	r.addListeners(&out)
 	r.addBalance(&out)
 	m.addLatencies(&out)
+	r.notes = append(r.notes, r.usage.add(&out)...)
 	out.Notes = append([]string{}, r.notes...)
 	return out
 }

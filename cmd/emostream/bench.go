@@ -105,6 +105,9 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 	if err := errors.Join(checkReportFiles(f.files), f.progress.check(io)); err != nil {
 		return err
 	}
+	if err := checkWatched(io, cfg); err != nil {
+		return err
+	}
 	asJSON := f.out.json()
 	return f.progress.run(ctx, io, func(ctx context.Context) error { return f.runAndReport(ctx, io, cfg, conditions, asJSON) })
 }

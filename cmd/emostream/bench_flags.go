@@ -14,6 +14,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	f.addRequests(fl)
 	f.addLoad(fl)
 	f.addAudience(fl)
+	f.addWatch(fl)
 	f.addVerdict(fl)
 	addReportFiles(cmd, &f.files)
 	f.progress.add(cmd)

@@ -66,7 +66,7 @@ const (
 // Change is one figure on both sides. Base and New are the medians of the runs.
 type Change struct {
 	Name      string      `json:"name"`
-	Unit      string      `json:"unit"` // ms, /s, % or none
+	Unit      string      `json:"unit"` // ms, µs, B, /s, % or none
 	Base      *float64    `json:"base"`
 	New       *float64    `json:"new"`
 	Percent   *float64    `json:"percent"` // percent of base; null if base is 0 and new is not
@@ -171,6 +171,10 @@ func (f comparedMetric) unitName() string {
 		return "ms"
 	case f.unit == percent:
 		return "%"
+	case f.unit == micros:
+		return "µs"
+	case f.unit == octets:
+		return "B"
 	case f.name == rateMetric:
 		return "/s"
 	}

@@ -60,8 +60,13 @@ func (c Change) text(v *float64) string {
 	if v == nil {
 		return "n/a"
 	}
-	if c.Unit == "ms" {
+	switch c.Unit {
+	case "ms":
 		return text.Decimals(*v, 2) + " ms"
+	case "µs":
+		return micro(*v)
+	case "B":
+		return amount(int64(*v))
 	}
 	return strings.TrimSpace(short(*v) + choose(c.Unit == "%", " ", "") + c.Unit)
 }

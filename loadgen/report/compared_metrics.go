@@ -46,6 +46,11 @@ func comparedMetrics() []comparedMetric {
 		{name: "gaps"},
 		{name: "behind"},
 		{name: "reconnects"},
+		{name: "cpu_per_request", better: -1, rel: 10, abs: 1},
+		{name: "cpu_per_delivery", better: -1, rel: 10, abs: 0.5},
+		{name: "memory_max", better: -1, rel: 10, abs: 5e6},
+		{name: "memory_per_listener", better: -1, rel: 10, abs: 500},
+		{name: "descriptors_max"},
 	} {
 		m, err := findMetric(c.name)
 		if err == nil { // an error means a wrong name above, which every test would show

@@ -50,6 +50,7 @@ type page struct {
 	Thresholds []metRow
 	Search     []metRow
 	Listeners  []labelled
+	Usage      []labelled
 	Run        []labelled
 }
 
@@ -75,7 +76,7 @@ func newPage(r Report) (*page, error) {
 		Invalid: r.Invalid, Interrupted: r.Interrupted, Reasons: reasons, Notes: notes, Target: clip(r.Options.Target, 120), Asked: asked(r.Options),
 		When:  r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + spell(r.DurationMS) + " on " + r.Environment.Host,
 		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r), Balance: balanceRows(r),
-		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r.Listeners), Run: runRows(r),
+		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r.Listeners), Usage: htmlUsage(r), Run: runRows(r),
 	}
 	for _, w := range r.Windows[:min(len(r.Windows), shownWindows)] {
 		p.Windows = append(p.Windows, []string{
@@ -202,6 +203,18 @@ func listenerRows(l Listeners) []labelled {
 		{"refused", text.Thousands(l.Refused)},
 		{"joined, left", text.Thousands(l.Joined) + ", " + text.Thousands(l.Left)},
 	}
+}
+
+func htmlUsage(r Report) []labelled {
+	var rows []labelled
+	for _, row := range r.usageRows() {
+		value := row.value
+		if row.remark != "" {
+			value += " (" + clip(row.remark, 200) + ")"
+		}
+		rows = append(rows, labelled{row.name, value})
+	}
+	return rows
 }
 
 func runRows(r Report) []labelled {

@@ -53,6 +53,9 @@ func Merge(reports []Report) (Report, error) {
 	m.UnsentBecause = joinValues(reports, func(r Report) string { return r.UnsentBecause })
 	mergeBalances(&m, reports)
 	var err error
+	if m.TargetUsage, err = mergeUsage(reports); err != nil {
+		return Report{}, fmt.Errorf("merge: %w", err)
+	}
 	if m.Latency, err = mergeLatencies(reports); err != nil {
 		return Report{}, fmt.Errorf("merge: %w", err)
 	}

@@ -17,6 +17,8 @@ const (
 	plain   unit = iota // a count, or a count a second
 	millis              // a time, in milliseconds
 	percent             // a share, in percent
+	micros              // processor time, in microseconds
+	octets              // memory, in bytes
 )
 
 // metric is a named figure of a report: a quantile of a latency, or a counter. value
@@ -52,7 +54,7 @@ func counters() []metric {
 			return nil
 		}}
 	}
-	return []metric{
+	return append([]metric{
 		countIf(always, "sent", func(r Report) int64 { return r.Sent }),
 		countIf(always, "accepted", func(r Report) int64 { return r.Accepted }),
 		countIf(sent, "rejected", func(r Report) int64 { return r.Rejected }),
@@ -77,7 +79,7 @@ func counters() []metric {
 		countIf(listened, "reconnects", func(r Report) int64 { return r.Listeners.Reconnects }),
 		countIf(listened, "resumes", func(r Report) int64 { return r.Listeners.Resumes }),
 		countIf(asked, "refused", func(r Report) int64 { return r.Listeners.Refused }),
-	}
+	}, usageMetrics()...)
 }
 
 // failures returns how many requests failed, of all kinds.

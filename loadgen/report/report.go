@@ -57,6 +57,8 @@ type Report struct {
 	Listeners Listeners           `json:"listeners"`
 	Series    []Point             `json:"series"` // one point a second
 
+	TargetUsage *TargetUsage `json:"target_usage,omitempty"` // nil: no process of the target was measured
+
 	Thresholds []ThresholdResult `json:"thresholds"`
 	Search     []Step            `json:"search,omitempty"` // set by FindMax
 }

@@ -22,6 +22,7 @@ func runProperties() []runProperty {
 	return append(loadProperties(),
 		runProperty{"target", false, func(r Report) string { return r.Options.Target }},
 		runProperty{"certificates", false, func(r Report) string { return certificateCheck(r.Options) }},
+		runProperty{"measured", false, func(r Report) string { return r.TargetUsage.commands() }},
 		runProperty{"version", false, func(r Report) string { return r.Environment.Version }},
 		runProperty{"Go", false, func(r Report) string { return r.Environment.Go }},
 		runProperty{"host", false, func(r Report) string { return r.Environment.Host }},

@@ -27,6 +27,7 @@ func WriteText(w io.Writer, r Report) error {
 	p.balance(r)
 	p.latencies(r)
 	p.listeners(r)
+	p.usage(r)
 	p.errors(r.Errors)
 	p.thresholds(r.Thresholds)
 	p.search(r.Search)
@@ -265,6 +266,17 @@ func (p *textWriter) listeners(r Report) {
 	}
 }
 
+func (p *textWriter) usage(r Report) {
+	rows := r.usageRows()
+	if len(rows) == 0 {
+		return
+	}
+	p.section("What the target spent")
+	for _, row := range rows {
+		p.row(row.name, row.value, row.remark)
+	}
+}
+
 // byCount returns the keys of counts, the key with the greatest count first.
 func byCount(counts map[string]int64) []string {
 	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
@@ -309,6 +321,10 @@ func actual(t ThresholdResult) string {
 		return text.Decimals(*t.Actual, 2) + " ms"
 	case err == nil && parsed.metric.unit == percent:
 		return short(*t.Actual) + " %"
+	case err == nil && parsed.metric.unit == micros:
+		return micro(*t.Actual)
+	case err == nil && parsed.metric.unit == octets:
+		return amount(int64(*t.Actual))
 	}
 	return short(*t.Actual)
 }

@@ -20,7 +20,7 @@ func (t Threshold) String() string { return t.text }
 
 // ParseThreshold parses a condition such as overhead_p99<300ms, lost==0,
 // ack_p99.9<=50ms, accepted>=1000 or error_rate<1%. A time needs a unit (us, ms or s),
-// a share needs %, and a count has no unit. The metric rate is the number of reactions
+// a share needs %, memory B, KB, MB, GB, KiB, MiB or GiB, and a count has no unit. The metric rate is the number of reactions
 // accepted a second.
 func ParseThreshold(s string) (Threshold, error) {
 	text := strings.Join(strings.Fields(s), "")
@@ -48,7 +48,7 @@ func ParseThreshold(s string) (Threshold, error) {
 
 // parseBound parses the value that a metric with unit u is compared with.
 func parseBound(s string, u unit) (float64, error) {
-	digits := strings.TrimRight(s, "µusm%")
+	digits := strings.TrimRight(s, "µusm%KMGiB")
 	suffix := s[len(digits):]
 	v, err := strconv.ParseFloat(digits, 64)
 	if err != nil || strings.Trim(digits, "0123456789.") != "" {
@@ -57,6 +57,10 @@ func parseBound(s string, u unit) (float64, error) {
 	switch u {
 	case millis:
 		return bounded(v, suffix, map[string]float64{"us": 0.001, "µs": 0.001, "ms": 1, "s": 1000}, "a time wants a unit: us, ms or s")
+	case micros:
+		return bounded(v, suffix, map[string]float64{"us": 1, "µs": 1, "ms": 1e3, "s": 1e6}, "a time wants a unit: us, ms or s")
+	case octets:
+		return bounded(v, suffix, map[string]float64{"B": 1, "KB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}, "memory wants a unit: B, KB, MB, GB, KiB, MiB or GiB")
 	case percent:
 		return bounded(v, suffix, map[string]float64{"%": 1}, "a share wants %, as in 1%")
 	}
@@ -72,8 +76,8 @@ func bounded(v float64, suffix string, factors map[string]float64, wants string)
 }
 
 // Evaluate returns which conditions a report meets. A condition on a metric that the
-// report does not contain is not met. Actual is in milliseconds for a time and in
-// percent for a share.
+// report does not contain is not met. Actual is in milliseconds for a latency, in
+// microseconds for processor time, in percent for a share and in bytes for memory.
 func Evaluate(conds []Threshold, r Report) []ThresholdResult {
 	results := make([]ThresholdResult, 0, len(conds))
 	for _, t := range conds {
