@@ -49,7 +49,11 @@ func (a *audience) reconnect(ctx context.Context, r registrar, l *listener) erro
 		err = a.connectTo(ctx, l, &to)
 		return err == nil, err
 	}
-	return sse.Reconnect(before, connect, func() (streamAddress, error) { return r.assign(ctx, l.number, l.avoid) })
+	return sse.Reconnect(before, connect, func() (streamAddress, error) {
+		r.conn.cookies = l.cookies
+		defer func() { l.cookies, r.conn.cookies = r.conn.cookies, cookies{} }()
+		return r.assign(ctx, l.number, l.avoid)
+	})
 }
 
 // connectTo connects a listener to the stream at to. If that fails, the listener's

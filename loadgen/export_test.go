@@ -260,3 +260,14 @@ func requestsOf(ctx context.Context, c Config) (requests, streamSource, error) {
 	}
 	return p, *t.source, nil
 }
+
+// Cookies are those of one client.
+type Cookies struct{ of cookies }
+
+// Answered keeps the Set-Cookie lines of the answer to a request over http.
+func (c *Cookies) Answered(request string, lines ...string) {
+	c.of.keep("http", []byte(request), lines)
+}
+
+// AddTo returns a request with its cookies.
+func (c *Cookies) AddTo(request string) string { return string(c.of.addTo("http", []byte(request))) }

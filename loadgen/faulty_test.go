@@ -25,6 +25,7 @@ type faults struct {
 	cut                 bool          // connections of streams end after each event
 	full                int           // how many requests for a stream are refused at first
 	away                int           // how many listeners are told to register again a second later
+	cookie              string        // what /register sets, to a new value, unless it is sent; streams and /unregister must have it
 	login               string        // what every request must have in its Authorization; empty: nothing
 	dies                bool          // listeners are assigned to sub1 first, which is killed after an event
 }
@@ -49,6 +50,7 @@ type faulty struct {
 	cameBack     []time.Time // when that listener registered again
 	avoided      int         // number of registrations that avoid sub1
 	unregistered int
+	sessions     map[string]bool
 	open         int
 	asked        []string // Last-Event-ID of each request for a stream
 	injected     map[string]int64
@@ -58,7 +60,7 @@ const window = 200
 
 func startFaulty(t *testing.T, f faults) *faulty {
 	t.Helper()
-	s := &faulty{faults: f, counts: map[int64]map[string]int64{}, news: make(chan struct{}), injected: map[string]int64{}}
+	s := &faulty{faults: f, counts: map[int64]map[string]int64{}, news: make(chan struct{}), injected: map[string]int64{}, sessions: map[string]bool{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/register", s.register)
 	mux.HandleFunc("/unregister", func(w http.ResponseWriter, _ *http.Request) {
@@ -86,10 +88,29 @@ func startFaulty(t *testing.T, f faults) *faulty {
 	return s
 }
 
-// guard answers 401 to what lacks the login.
+// hasSession says whether a request has the cookie of a session, or needs none. /register
+// begins a session where there is none.
+func (s *faulty) hasSession(w http.ResponseWriter, r *http.Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cookie, err := r.Cookie(s.cookie)
+	known := err == nil && s.sessions[cookie.Value]
+	if r.URL.Path == "/register" && !known {
+		id := strconv.Itoa(len(s.sessions))
+		s.sessions[id] = true
+		http.SetCookie(w, &http.Cookie{Name: s.cookie, Value: id, Path: "/"})
+	}
+	return known || r.URL.Path == "/register" || r.URL.Path == "/send_emoji"
+}
+
+// guard answers 401 to what lacks the login or the session.
 func (s *faulty) guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.login != "" && r.Header.Get("Authorization") != s.login {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if s.cookie != "" && !s.hasSession(w, r) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}

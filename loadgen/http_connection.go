@@ -21,6 +21,7 @@ type connection struct {
 	lastUsed time.Time     // when it was dialled, or when the last request began
 	maxRest  time.Duration // how long it may rest before it is used again
 	waiting  waiting       // what the server has sent since the last answer
+	cookies  cookies
 
 	mu   sync.Mutex // guards conn against expire
 	conn net.Conn
@@ -78,6 +79,7 @@ func (c *connection) isSpoilt() bool {
 func (c *connection) roundTrip(request []byte, now, deadline time.Time) (response, error) {
 	c.deadline.Store(deadline.UnixNano())
 	var res response
+	request = c.cookies.addTo(c.endpoint.url.Scheme, request)
 	_, err := c.conn.Write(request)
 	if err == nil {
 		res, err = c.reader.next()
@@ -93,6 +95,9 @@ func (c *connection) roundTrip(request []byte, now, deadline time.Time) (respons
 		err = errors.Join(os.ErrDeadlineExceeded, err)
 	}
 	c.lastUsed = now // not the time of the answer: this saves reading the clock
+	if res.cookies != nil {
+		c.cookies.keep(c.endpoint.url.Scheme, request, res.cookies)
+	}
 	if res.mayRest > 0 {
 		c.maxRest = min(maxIdle, res.mayRest*3/4)
 	}

@@ -41,6 +41,7 @@ type response struct {
 	mayRest    time.Duration // how long the server keeps the connection without a request; 0: it does not say
 	retryAfter time.Duration
 	location   string
+	cookies    []string // values of Set-Cookie
 }
 
 // responseHead holds the parts of a status line and header that matter here.
@@ -54,6 +55,7 @@ type responseHead struct {
 	eventStream bool // its content type is text/event-stream
 	retryAfter  time.Duration
 	location    string
+	cookies     []string // values of Set-Cookie
 }
 
 // next reads a response. It skips informational responses (1xx, except 101).
@@ -65,7 +67,7 @@ func (r *responseReader) next() (response, error) {
 	if err != nil {
 		return response{}, err
 	}
-	res := response{status: h.status, keepAlive: h.keepAlive, mayRest: h.mayRest, retryAfter: h.retryAfter, location: h.location}
+	res := response{status: h.status, keepAlive: h.keepAlive, mayRest: h.mayRest, retryAfter: h.retryAfter, location: h.location, cookies: h.cookies}
 	r.body = r.body[:0]
 	switch {
 	case h.status == 204 || h.status == 304:
@@ -222,19 +224,21 @@ func parseHead(b []byte) (responseHead, error) {
 	return h, nil
 }
 
-// field processes one header line. Only seven names matter.
+// field processes one header line. Only eight names matter.
 func (h *responseHead) field(name, value []byte) error {
 	switch len(name) { // comparing lengths is cheaper than comparing each line with each name
 	case len("Location"):
 		if bytes.EqualFold(name, []byte("Location")) {
 			h.location = string(value)
 		}
-	case len("Connection"): // and of Keep-Alive
+	case len("Connection"): // and of Keep-Alive and Set-Cookie
 		switch {
 		case bytes.EqualFold(name, []byte("Connection")):
 			h.connection(value)
 		case bytes.EqualFold(name, []byte("Keep-Alive")):
 			h.mayRest = keepAliveTimeout(value)
+		case bytes.EqualFold(name, []byte("Set-Cookie")):
+			h.cookies = append(h.cookies, string(value))
 		}
 	case len("Retry-After"):
 		if bytes.EqualFold(name, []byte("Retry-After")) {

@@ -33,6 +33,7 @@ type listener struct {
 	begun      bool   // something of the body was processed
 	unfinished []byte // the beginning of an event, without chunk framing
 	lastID     string
+	cookies    cookies
 
 	address     *streamAddress // where it listens; nil: it must register first
 	avoid       string         // the subscriber server that it tried last
@@ -68,7 +69,8 @@ func (l *listener) requestStream(conn net.Conn, request []byte, at *streamAddres
 	if l.lastID != "" {
 		request = fmt.Appendf(request, "Last-Event-ID: %s\r\n", l.lastID)
 	}
-	if _, err := conn.Write(append(request, '\r', '\n')); err != nil {
+	request = l.cookies.addTo(at.endpoint.url.Scheme, append(request, '\r', '\n'))
+	if _, err := conn.Write(request); err != nil {
 		return time.Time{}, err
 	}
 	r := responseReader{from: conn, buf: make([]byte, 1024)}
@@ -77,6 +79,7 @@ func (l *listener) requestStream(conn net.Conn, request []byte, at *streamAddres
 		return time.Time{}, err
 	}
 	live = time.Now()
+	l.cookies.keep(at.endpoint.url.Scheme, request, h.cookies)
 	if h.status != http.StatusOK || !h.eventStream {
 		return live, at.endpoint.refusal(at.path, h.status, h.location, h.retryAfter, r.buf[r.r:r.w])
 	}
