@@ -23,6 +23,8 @@ type benchFlags struct {
 	thresholds []string
 	findMax    bool
 	files      []string // the report is written to these too
+	scenario   scenarioFlags
+	kept       report.Scenario // what the report keeps of the settings
 	progress   progressFlag
 	validity   validityFlag
 	out        outputFlag
@@ -38,6 +40,9 @@ as an audience does, and balances the books: what was acknowledged against what
 listeners were shown, in a channel of its own. Latencies count from when a
 reaction should have been sent.
 
+Its flags can stand in a scenario, which emostream bench init writes; a report keeps
+them, and --again repeats its run.
+
 With --post-url the target is any service that takes events in over HTTP, and with
 --stream-url one that gives them out over Server-Sent Events.`,
 		Example: `  emostream bench --rate 2000 --listeners 1000 --duration 30s
@@ -46,13 +51,15 @@ With --post-url the target is any service that takes events in over HTTP, and wi
   emostream bench --rate 2000 --out before.json --out before.html
   emostream bench --rate 500 --duration 5s --find-max --threshold 'ack_p99<20ms'
   emostream bench --rate 0 --connections 16 --batch 100
+  emostream bench --scenario load.yaml --rate 500
+  emostream bench --again before.json
   emostream bench --rate 50 --post-url http://localhost:8080/pub \
     --stream-url http://localhost:8080/sub`,
 		Args: unknownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io, cmd) },
 	}
 	f.add(cmd)
-	cmd.AddCommand(newBenchCompare(io), newBenchMerge(io))
+	cmd.AddCommand(newBenchCompare(io), newBenchMerge(io), newBenchInit(io))
 	return cmd
 }
 
@@ -102,6 +109,9 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 	if err != nil {
 		return err
 	}
+	if f.kept, err = scenarioOf(cmd); err != nil {
+		return err
+	}
 	if err := errors.Join(checkReportFiles(f.files), f.progress.check(io)); err != nil {
 		return err
 	}
@@ -123,6 +133,7 @@ func (f *benchFlags) runAndReport(ctx context.Context, io streams, cfg loadgen.C
 	if err != nil {
 		return err
 	}
+	r.Scenario = f.kept
 	if err := writeReport(io, r, report.Checks(r, f.validity.allowInvalid), asJSON, f.files); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	f.addAudience(fl)
 	f.addWatch(fl)
 	f.addVerdict(fl)
+	f.scenario.add(fl)
 	addReportFiles(cmd, &f.files)
 	f.progress.add(cmd)
 	f.validity.add(cmd)

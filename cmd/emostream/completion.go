@@ -68,6 +68,10 @@ func valuesOf(f *pflag.Flag) cobra.CompletionFunc {
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault
 		}
+	case "scenario":
+		return completeFiles("yaml", "yml")
+	case "again":
+		return completeFiles("json")
 	case "data-dir":
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveFilterDirs
@@ -88,6 +92,11 @@ func valuesOf(f *pflag.Flag) cobra.CompletionFunc {
 		return completeWords("linear:10:10\t1 below 10, else count/10", "log:10\tits logarithm", "linear:10:10,cap=50\tat most 50")
 	}
 	return cobra.NoFileCompletions
+}
+
+// completeFiles completes the names of files with certain endings.
+func completeFiles(endings ...string) cobra.CompletionFunc {
+	return cobra.FixedCompletions(endings, cobra.ShellCompDirectiveFilterFileExt)
 }
 
 func completeWords(words ...string) cobra.CompletionFunc {

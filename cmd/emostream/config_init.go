@@ -46,14 +46,22 @@ func writeNew(path, text string, force bool) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	flags := os.O_WRONLY | os.O_CREATE | os.O_TRUNC
-	if !force {
-		flags |= os.O_EXCL
+	if force {
+		return writeText(path, text, os.O_TRUNC)
 	}
-	f, err := os.OpenFile(path, flags, 0o600)
+	err := createFile(path, text)
 	if errors.Is(err, fs.ErrExist) {
 		return usagef("%s is there already: --force replaces it, --config writes another one", path)
 	}
+	return err
+}
+
+// createFile writes a file that only its owner can read. If it is there already, the error
+// is fs.ErrExist.
+func createFile(path, text string) error { return writeText(path, text, os.O_EXCL) }
+
+func writeText(path, text string, flag int) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|flag, 0o600)
 	if err != nil {
 		return err
 	}

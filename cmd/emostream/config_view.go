@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -118,7 +119,7 @@ func (s settings) view(path, flags []string) ([]settingView, error) {
 	if err := cmd.ParseFlags(flags); err != nil {
 		return nil, flagError(cmd, err)
 	}
-	if err := s.apply(cmd); err != nil {
+	if err := errors.Join(s.apply(cmd), applyScenario(cmd)); err != nil {
 		return nil, err
 	}
 	all := []settingView{}

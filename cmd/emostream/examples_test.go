@@ -107,7 +107,7 @@ func TestExamplesRun(t *testing.T) {
 func (e example) run(t *testing.T, env []string) {
 	t.Helper()
 	dir := t.TempDir()
-	e.provide(t, dir)
+	e.provide(t, dir, env)
 	shell, line := e.shell(t)
 	cmd := exec.Command(shell, "-c", line)
 	cmd.Dir = dir
@@ -210,9 +210,15 @@ func (e example) shell(t *testing.T) (shell, line string) {
 	return shell, line
 }
 
-// provide writes the files that an example reads: reports of load tests, or reactions.
-func (e example) provide(t *testing.T, dir string) {
+// provide writes the files that an example reads: reports of load tests, a scenario, or
+// reactions. The run of a report was against the server in env.
+func (e example) provide(t *testing.T, dir string, env []string) {
 	t.Helper()
+	if strings.Contains(e.line, "--scenario load.yaml") {
+		if err := os.WriteFile(filepath.Join(dir, "load.yaml"), []byte("listeners: 10\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, name := range regexp.MustCompile(`[\w-]+\.jsonl?`).FindAllString(e.line, -1) {
 		path := filepath.Join(dir, name)
 		host := strings.TrimSuffix(name, ".json")
@@ -223,7 +229,10 @@ func (e example) provide(t *testing.T, dir string) {
 		if strings.HasSuffix(name, ".jsonl") {
 			err = os.WriteFile(path, []byte(`{"user_id":"ann","emoji_type":"🔥","timestamp":"2026-11-25T09:30:00.000Z"}`+"\n"), 0o600)
 		} else if !strings.Contains(e.line, "--out "+name) {
-			err = report.WriteFile(path, fabricated(host, map[string]int{"overhead": 110, "rate": 10}), nil)
+			r := fabricated(host, map[string]int{"overhead": 110, "rate": 10})
+			r.Scenario = report.Scenario{}
+			server, _ := strings.CutPrefix(env[0], "EMOSTREAM_SERVER=")
+			err = errors.Join(r.Scenario.Set("server", server), report.WriteFile(path, r, nil))
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -95,7 +95,12 @@ const maxProblems = 10
 func checkFile(cmd *cobra.Command, file settingsfile.Section) error {
 	s := newSchema()
 	s.runs = cmd.CommandPath()
-	errs := s.checkSection(s.root, wholeFile, file)
+	return firstProblems(s.checkSection(s.root, wholeFile, file))
+}
+
+// firstProblems returns an error of usage with the problems of a file in the order of its
+// lines, nil if there are none.
+func firstProblems(errs []error) error {
 	slices.SortStableFunc(errs, func(a, b error) int { return cmp.Compare(lineOf(a), lineOf(b)) })
 	if more := len(errs) - maxProblems; more > 0 {
 		errs = append(errs[:maxProblems], fmt.Errorf("and %d more", more))
@@ -108,8 +113,10 @@ func checkFile(cmd *cobra.Command, file settingsfile.Section) error {
 
 // lineOf returns the line of the file that an error is about.
 func lineOf(err error) int {
-	at, _ := errors.AsType[*settingsfile.Error](err)
-	return at.At.Line
+	if at, ok := errors.AsType[*settingsfile.Error](err); ok {
+		return at.At.Line
+	}
+	return 0
 }
 
 // checkSection checks the section of a command, which errors call name.

@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/emostream/emostream/internal/settingsfile"
-	"github.com/emostream/emostream/internal/text"
 )
 
 // Every flag is a setting. The command line wins over the environment, which wins over
@@ -24,12 +23,13 @@ import (
 
 // origin says where the value of a flag comes from.
 type origin struct {
-	Kind  string `json:"origin"`          // flag, environment, file or default
+	Kind  string `json:"origin"`          // flag, scenario, environment, file or default
 	Where string `json:"where,omitempty"` // the variable, or the place in the file
 }
 
 const (
 	fromFlag        = "flag"
+	fromScenario    = "scenario"
 	fromEnvironment = "environment"
 	fromFile        = "file"
 	fromDefault     = "default"
@@ -49,13 +49,13 @@ func originOf(f *pflag.Flag) origin {
 	return origin{Kind: fromDefault}
 }
 
-// given returns a function that says whether a flag is on the command line. Flags
-// contradict each other only if both are there: one that the environment or the file
-// sets may be meant for other commands.
+// given returns a function that says whether a flag is on the command line, or in a
+// scenario of bench. Flags contradict each other only if both are there: one that the
+// environment or the file sets may be meant for other commands.
 func given(cmd *cobra.Command) func(name string) bool {
 	return func(name string) bool {
 		f := cmd.Flag(name)
-		return f != nil && originOf(f).Kind == fromFlag
+		return f != nil && (originOf(f).Kind == fromFlag || originOf(f).Kind == fromScenario)
 	}
 }
 
@@ -273,22 +273,8 @@ func withOrigins(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// redacted returns a flag's value as it may be printed, with secrets hidden. The path of
-// a file that holds a secret is not secret.
-func redacted(f *pflag.Flag, value string) string {
-	if f.Name == "header" {
-		return redactedHeader(value)
-	}
-	for _, word := range []string{"password", "secret", "token"} {
-		if strings.Contains(f.Name, word) && !strings.HasSuffix(f.Name, "-file") && value != "" {
-			return "(hidden)"
-		}
-	}
-	return text.HideUserinfo(value)
-}
-
 // applySettings sets the flags that do not stand on the command line, from the
-// environment and the settings file.
+// environment, the settings file and, for bench, a scenario.
 func applySettings(cmd *cobra.Command) error {
 	if !hasSection(cmd) { // commands about the program itself read no file
 		return settings{lookup: os.LookupEnv}.apply(cmd)
@@ -297,5 +283,8 @@ func applySettings(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	return s.apply(cmd)
+	if err := s.apply(cmd); err != nil {
+		return err
+	}
+	return applyScenario(cmd)
 }

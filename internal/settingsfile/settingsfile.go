@@ -74,12 +74,20 @@ func Read(path string) (Section, error) {
 		return Section{}, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
+	return ReadFrom(path, f)
+}
+
+// ReadFrom reads what in gives. name is the file's name in errors.
+func ReadFrom(name string, in io.Reader) (Section, error) {
+	b, err := io.ReadAll(io.LimitReader(in, MaxSize+1))
 	if err != nil {
 		return Section{}, err
 	}
-	return Parse(path, b)
+	return Parse(name, b)
 }
+
+// ErrNoSections says that a file is a list or a text, and holds no settings.
+var ErrNoSections = errors.New("want sections of settings, like \"serve:\" and indented below it \"linger: 2ms\"")
 
 // Parse parses the text of a file. name is the file's name in errors.
 func Parse(name string, b []byte) (Section, error) {
@@ -111,7 +119,7 @@ func Parse(name string, b []byte) (Section, error) {
 				return top, err
 			}
 		default:
-			return top, reader(name).at(body.GetToken()).Errorf("want sections of settings, like \"serve:\" and indented below it \"linger: 2ms\"")
+			return top, reader(name).at(body.GetToken()).Errorf("%w", ErrNoSections)
 		}
 	}
 	return top, nil

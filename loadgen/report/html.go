@@ -52,6 +52,7 @@ type page struct {
 	Listeners  []labelled
 	Usage      []labelled
 	Run        []labelled
+	Scenario   []labelled
 }
 
 // tile is one of the figures at the top of the page.
@@ -77,6 +78,7 @@ func newPage(r Report) (*page, error) {
 		When:  r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + spell(r.DurationMS) + " on " + r.Environment.Host,
 		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r), Balance: balanceRows(r),
 		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r.Listeners), Usage: htmlUsage(r), Run: runRows(r),
+		Scenario: scenarioRows(r.Scenario),
 	}
 	for _, w := range r.Windows[:min(len(r.Windows), shownWindows)] {
 		p.Windows = append(p.Windows, []string{

@@ -96,7 +96,7 @@ func ReadJSON(b []byte) (Report, error) {
 		return Report{}, err
 	}
 	r.Options.Target = text.HideUserinfo(r.Options.Target) // older versions wrote passwords, too
-	return r, checkLatencies(r)
+	return r, errors.Join(checkLatencies(r), r.Scenario.check())
 }
 
 // jsonError returns an error that names the line in which JSON is wrong, and how it is
@@ -142,7 +142,7 @@ func kindOf(t reflect.Type) string {
 
 // checkKeys checks that an object and all objects in it have all keys of their types.
 func checkKeys(b []byte, t reflect.Type, path string) error {
-	if string(b) == "null" {
+	if string(b) == "null" || t == reflect.TypeFor[json.RawMessage]() {
 		return nil
 	}
 	switch t.Kind() {
@@ -189,7 +189,7 @@ func checkObjectKeys(b []byte, t reflect.Type, path string) error {
 			if err := checkKeys(value, field.Type, path+"."+key); err != nil {
 				return err
 			}
-		case option != "omitempty":
+		case option != "omitempty" && option != "omitzero":
 			return fmt.Errorf("%s is missing", strings.TrimPrefix(path+"."+key, "."))
 		}
 	}

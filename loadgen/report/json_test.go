@@ -150,6 +150,9 @@ func TestJSONThatIsDamaged(t *testing.T) {
 		"fraction":            {replace(`"sent": 4000`, `"sent": 4000.5`), "sent is number 4000.5 and should be a whole number", false},
 		"unknown latency":     {replace(`"ack": {`, `"hack": {`), "latency.hack is not known: there are send_delay, ack", false},
 		"other histogram":     {replace(`"count": 400`, `"count": 401`), "its histogram holds 400 values and its count says 401", true},
+		"other setting":       {replace(`"seed":`, `"scenario": {"rate": 5, "users": {}}, "seed":`), "scenario.users should be a string, a number, true, false or an array of strings", false},
+		"list of numbers":     {replace(`"seed":`, `"scenario": {"threshold": [1]}, "seed":`), "scenario.threshold should be", false},
+		"nothing as setting":  {replace(`"seed":`, `"scenario": {"rate": null}, "seed":`), "scenario.rate should be", false},
 		"broken histogram":    {replace(`"histogram": "HIST`, `"histogram": "TSIH`), "histogram: ", true},
 	} {
 		t.Run(name, func(t *testing.T) {

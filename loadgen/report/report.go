@@ -61,6 +61,8 @@ type Report struct {
 
 	Thresholds []ThresholdResult `json:"thresholds"`
 	Search     []Step            `json:"search,omitempty"` // set by FindMax
+
+	Scenario Scenario `json:"scenario,omitzero"`
 }
 
 // SetLatency adds a latency if it has any values.

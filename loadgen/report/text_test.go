@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -65,6 +66,8 @@ func reports() map[string]report.Report {
 	hostile.Errors = map[string]int64{"</svg><img src=x onerror=alert(1)>\x1b]0;title\x07\u202e": 3, strings.Repeat("wide ", 40): 1}
 	hostile.Notes = []string{"\"';}</style><script>alert(2)</script>"}
 
+	hostile.Scenario = report.Scenario{"post-body": json.RawMessage(`"</dl><script>alert(3)</script>\u001b[31m"`)}
+
 	missed := fabricate(load{seed: 3, lost: 2, doubled: 1, failures: 31, stall: true})
 	missed.Thresholds = report.Evaluate(conditions("overhead_p99<300ms", "ack_p99.9<=50ms", "lost==0", "error_rate<1%", "rate>=1000"), missed)
 	missed.Interrupted = true
@@ -83,6 +86,7 @@ func reports() map[string]report.Report {
 	foreign.Notes = []string{"The target does not tell when it accepted a reaction, so that neither the wait for the window's end nor the overhead can be had."}
 
 	closed := fabricate(load{seed: 6, seconds: 10})
+	closed.Scenario = report.Scenario{} // all at the defaults
 	closed.Options.Rate, closed.Options.Listeners, closed.Listeners = 0, 0, report.Listeners{}
 	closed.Options.Batch, closed.Options.Churn, closed.Options.Stalled = 100, 2.5, 10
 
@@ -94,8 +98,13 @@ func reports() map[string]report.Report {
 		many.Windows = append(many.Windows, report.WindowBalance{End: start(), Emoji: "💖", Accepted: int64(i), Counted: int64(2 * i)})
 		many.Errors[fmt.Sprintf("kind %02d", i)] = 1
 	}
+	good := fabricate(load{seed: 1})
+	good.Scenario = report.Scenario{
+		"rate": json.RawMessage("2000"), "find-max": json.RawMessage("true"), "seed": json.RawMessage("18446744073709551615"),
+		"threshold": json.RawMessage(`["lost==0","ack_p99<50ms"]`), "stages": json.RawMessage(`"10s:100,5s:0"`),
+	}
 	return map[string]report.Report{
-		"good": fabricate(load{seed: 1}), "missed": missed, "search": search, "foreign": foreign, "closed loop": closed, "bursts": bursts,
+		"good": good, "missed": missed, "search": search, "foreign": foreign, "closed loop": closed, "bursts": bursts,
 		"hostile": hostile, "invalid": many, "empty": {Schema: report.Schema},
 	}
 }
