@@ -60,7 +60,7 @@ func anyValue(t *testing.T, f *pflag.Flag, rng *rand.Rand) string {
 	candidates := map[string][]string{
 		"bool": {"true", "false"}, "int": {"0", "1", "64", "-3", "1000000"}, "uint64": {"0", "7", "18446744073709551615", "0x10"},
 		"float64": {"0", "0.1", "2000", "1e6", "1e-7", "+Inf"}, "duration": {"0s", "1ms", "90s", "1h0m0.5s", "-1s"},
-		"string": words, "stringArray": words, "stringSlice": words,
+		"intSlice": {"7", "1000000"}, "string": words, "stringArray": words, "stringSlice": {"a", " b c ", "x,y", "🔥"},
 	}[f.Value.Type()]
 	if f.Name == "header" { // what says where a secret is
 		candidates = []string{"Authorization: Bearer ${TOKEN}", "X-A: @a.txt", "X-B: Token @b"}
