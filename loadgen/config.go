@@ -86,6 +86,10 @@ type Config struct {
 	// Observe, if set, is called about ten times a second, never by two goroutines at
 	// once. It should return quickly. It does not influence the results.
 	Observe func(Snapshot)
+	// Live, if set, is called when a run begins, before it sends, with a function that
+	// returns what is known of the run. That may be called at any time, by any
+	// goroutine, also when the run is over. FindMax calls Live once for each of its runs.
+	Live func(func() Live)
 }
 
 // Publish describes a service that takes in events over HTTP and gives them out over
@@ -117,6 +121,9 @@ func (c Config) withDefaults() Config {
 	c.BalanceTimeout = cmp.Or(c.BalanceTimeout, 15*time.Second)
 	if c.Observe == nil {
 		c.Observe = func(Snapshot) {}
+	}
+	if c.Live == nil {
+		c.Live = func(func() Live) {}
 	}
 	return c
 }

@@ -84,7 +84,7 @@ func FindMax(ctx context.Context, cfg Config, s Search) (report.Report, error) {
 	s = s.withDefaults()
 	var best, last report.Report
 	var steps []report.Step
-	observe := cfg.withDefaults().Observe
+	observe, tell := cfg.withDefaults().Observe, cfg.withDefaults().Live
 	search := newRateSearch(cfg.Rate, s.Max, s.Precision)
 	for search.rate > 0 && len(steps) < maxSearchSteps {
 		at := len(steps) + 1
@@ -92,6 +92,14 @@ func FindMax(ctx context.Context, cfg Config, s Search) (report.Report, error) {
 		cfg.Observe = func(snap Snapshot) {
 			snap.Step, snap.Rate = at, cfg.Rate
 			observe(snap)
+		}
+		rate := cfg.Rate
+		cfg.Live = func(live func() Live) {
+			tell(func() Live {
+				l := live()
+				l.Step, l.Rate = at, rate
+				return l
+			})
 		}
 		r, err := Run(ctx, cfg)
 		if err != nil {

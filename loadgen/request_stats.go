@@ -118,10 +118,10 @@ func (s *requestStats) lastSent() time.Time {
 }
 
 // maxErrorKinds bounds the kinds of errors, since a target chooses what its answers say.
-// Requests with any further kind are counted as otherErrors. Those of streams are few.
+// Requests with any further kind are counted as OtherErrors. Those of streams are few.
 const (
 	maxErrorKinds = 50
-	otherErrors   = "other errors"
+	OtherErrors   = "other errors"
 )
 
 func (s *requestStats) addError(kind string) {
@@ -129,7 +129,7 @@ func (s *requestStats) addError(kind string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, known := s.errors[kind]; !known && len(s.errors) >= maxErrorKinds && !strings.HasPrefix(kind, report.StreamError) {
-		kind = otherErrors
+		kind = OtherErrors
 	}
 	s.errors[kind]++
 }

@@ -61,6 +61,7 @@ func Run(ctx context.Context, cfg Config) (report.Report, error) {
 		r.notes = append(r.notes, "the target's certificates were not checked: it may have been another server that answered")
 	}
 	r.prepare()
+	r.cfg.Live(r.live)
 	return r.execute(ctx)
 }
 

@@ -25,6 +25,7 @@ type benchFlags struct {
 	files      []string // the report is written to these too
 	scenario   scenarioFlags
 	kept       report.Scenario // what the report keeps of the settings
+	metrics    metricsFlags
 	progress   progressFlag
 	validity   validityFlag
 	out        outputFlag
@@ -119,7 +120,9 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 		return err
 	}
 	asJSON := f.out.json()
-	return f.progress.run(ctx, io, func(ctx context.Context) error { return f.runAndReport(ctx, io, cfg, conditions, asJSON) })
+	return f.progress.run(ctx, io, func(ctx context.Context) error {
+		return f.serveFigures(ctx, io, &cfg, conditions, func(ctx context.Context) error { return f.runAndReport(ctx, io, cfg, conditions, asJSON) })
+	})
 }
 
 // runAndReport does the load test, prints its report and writes it to files. Its error

@@ -18,6 +18,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	f.addVerdict(fl)
 	f.scenario.add(fl)
 	addReportFiles(cmd, &f.files)
+	f.metrics.add(cmd)
 	f.progress.add(cmd)
 	f.validity.add(cmd)
 	f.out.add(cmd)

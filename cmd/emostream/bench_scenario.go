@@ -40,7 +40,7 @@ func inScenario(f *pflag.Flag) bool {
 // inReport says whether a report keeps a flag of bench: not if the flag only says how a
 // run is shown here, and where its report goes.
 func inReport(f *pflag.Flag) bool {
-	here := []string{"out", "output", "progress", "theme", "ascii", "quiet", "color", "metrics-listen"}
+	here := []string{"out", "output", "progress", "theme", "ascii", "quiet", "color", "metrics-listen", "pprof", "allowed-host"}
 	return inScenario(f) && !slices.Contains(here, f.Name)
 }
 

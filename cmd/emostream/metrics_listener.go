@@ -18,9 +18,12 @@ import (
 )
 
 // newRegistry returns a registry that holds the metrics of the process and of Go.
-func newRegistry() *prometheus.Registry {
+func newRegistry() *prometheus.Registry { return newRegistryWith(collectors.NewGoCollector()) }
+
+// newRegistryWith returns one with the given metrics of Go.
+func newRegistryWith(goMetrics prometheus.Collector) *prometheus.Registry {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	reg.MustRegister(goMetrics, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "emostream_build_info", Help: "Always 1; the labels tell the build.",
 		ConstLabels: prometheus.Labels{"version": version, "commit": commit},
@@ -42,6 +45,7 @@ type metricsFlags struct {
 	hosts         hostsFlag
 	metricsListen string
 	pprof         bool
+	openMetrics   bool // who asks for OpenMetrics gets it; set by the command
 }
 
 func (s *metricsFlags) add(cmd *cobra.Command) {
@@ -50,24 +54,35 @@ func (s *metricsFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&s.pprof, "pprof", false, "serve profiles for go tool pprof there, too, at /debug/pprof/")
 }
 
-// serveBeside serves the metrics until work returns. ctx asks work to stop; ending for
-// that reason is no error.
+// serveBeside serves the metrics until work returns, and logs where. ctx asks work to
+// stop; ending for that reason is no error.
 func (s *metricsFlags) serveBeside(ctx context.Context, reg *prometheus.Registry, log *slog.Logger, work func(context.Context) error) error {
+	err := s.beside(ctx, reg, log, func(url string) { log.Info("metrics", "url", url) }, work)
+	if err == nil {
+		log.Info("stopped")
+	}
+	return err
+}
+
+// beside serves the metrics until work returns, and calls announce with their URL. ctx
+// asks work to stop; ending for that reason is no error.
+func (s *metricsFlags) beside(ctx context.Context, reg *prometheus.Registry, log *slog.Logger, announce func(url string), work func(context.Context) error) error {
 	stopped := ctx
-	g, ctx := errgroup.WithContext(ctx)
 	metrics, err := s.newMetricsServer(reg, log)
 	if err != nil {
 		return err
 	}
+	g, ctx := errgroup.WithContext(ctx)
+	working, cancel := context.WithCancel(ctx)
+	defer cancel()
 	if metrics != nil {
 		ln, err := metrics.listen(ctx)
 		if err != nil {
 			return err
 		}
-		log.Info("metrics", "url", urlAt(ln.Addr().String())+"/metrics")
-		g.Go(func() error { return metrics.serve(ctx, ln) })
+		announce(urlAt(ln.Addr().String()) + "/metrics")
+		g.Go(func() error { return metrics.serve(working, ln) })
 	}
-	working, cancel := context.WithCancel(ctx)
 	g.Go(func() error {
 		defer cancel()
 		return work(working)
@@ -75,7 +90,6 @@ func (s *metricsFlags) serveBeside(ctx context.Context, reg *prometheus.Registry
 	if err := g.Wait(); err != nil && (stopped.Err() == nil || !errors.Is(err, context.Canceled)) {
 		return err
 	}
-	log.Info("stopped")
 	return nil
 }
 
@@ -94,7 +108,7 @@ func (s *metricsFlags) newMetricsServer(reg *prometheus.Registry, log *slog.Logg
 	hosts.Logger = log
 	m := &metricsServer{addr: s.metricsListen, hosts: hosts, mux: http.NewServeMux()}
 	paths := []string{"/metrics"}
-	m.mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg}))
+	m.mux.Handle("/metrics", promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg, EnableOpenMetrics: s.openMetrics}))
 	if s.pprof {
 		paths = append(paths, profilesPath)
 		m.mux.Handle(profilesPath, profiles(httpserve.SiteCheck{Names: hosts.Names}))

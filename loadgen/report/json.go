@@ -200,8 +200,8 @@ func checkObjectKeys(b []byte, t reflect.Type, path string) error {
 // hold as many values as they say.
 func checkLatencies(r Report) error {
 	for _, key := range slices.Sorted(maps.Keys(r.Latency)) {
-		if !slices.Contains(latencyKeys(), key) {
-			return fmt.Errorf("latency.%.40s is not known: there are %s", key, strings.Join(latencyKeys(), ", "))
+		if !slices.Contains(LatencyKeys(), key) {
+			return fmt.Errorf("latency.%.40s is not known: there are %s", key, strings.Join(LatencyKeys(), ", "))
 		}
 		l := r.Latency[key]
 		if l == nil {

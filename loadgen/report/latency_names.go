@@ -46,3 +46,13 @@ func shownLatencies(r Report) []latencyName {
 	}
 	return names
 }
+
+// LatencyKeys returns the keys of Report.Latency, in the order in which latencies occur on
+// a reaction's way.
+func LatencyKeys() []string {
+	var keys []string
+	for _, l := range latencyNames() {
+		keys = append(keys, l.key)
+	}
+	return keys
+}

@@ -139,7 +139,7 @@ func findMetric(name string) (metric, error) {
 		return metric{}, fmt.Errorf("%.40q has no %.20q: a latency has p50, p90, p99, p99.9 or any other percentile, mean and max", l.key, part)
 	}
 	return metric{}, fmt.Errorf("there is no %.40q%s: there are the latencies %s (each with _p50, _p99.9, _mean, _max ...) and the counters %s",
-		name, didYouMean(name), strings.Join(latencyKeys(), ", "), strings.Join(metricNames(all), ", "))
+		name, didYouMean(name), strings.Join(LatencyKeys(), ", "), strings.Join(metricNames(all), ", "))
 }
 
 // latencyMetric returns the metric of a percentile, the mean or the maximum of a
@@ -151,14 +151,6 @@ func latencyMetric(name, key string, of float64) metric {
 		}
 		return latencyValue(r.Latency[key], of)
 	}}
-}
-
-func latencyKeys() []string {
-	var keys []string
-	for _, l := range latencyNames() {
-		keys = append(keys, l.key)
-	}
-	return keys
 }
 
 func metricNames(ms []metric) []string {

@@ -96,8 +96,8 @@ func TestAlerts(t *testing.T) {
 }
 
 // metricsOfAll returns the names of all metrics of a pipeline on an embedded broker, which
-// has metrics, too. Some exist only after the first client was assigned or the first
-// records were read.
+// has metrics, too, and of a load test of it. Some exist only after the first client was
+// assigned or the first records were read.
 func metricsOfAll(t *testing.T) (names []string) {
 	t.Helper()
 	in := &installation{t: t, servers: map[string]string{}}
@@ -107,13 +107,31 @@ func metricsOfAll(t *testing.T) (names []string) {
 		t.Fatalf("/register: %s", res)
 	}
 	until(t, "publish measures how far it is behind", func() error {
-		names = unique(regexp.MustCompile(`(?m)^# HELP (emostream_\S+)`).FindAllStringSubmatch(get(t, in.metrics), -1))
+		names = helped(get(t, in.metrics))
 		if !slices.Contains(names, "emostream_publish_lag_records") {
 			return errors.New("it does not yet")
 		}
 		return nil
 	})
-	return names
+	at := free(t)
+	start(t, "bench", "--server", in.main[0], "--rate", "1", "--duration", "1h", "--threshold", "lost==0", "--metrics-listen", at)
+	until(t, "bench serves its metrics", func() error {
+		res, err := http.Get("http://" + at + "/metrics")
+		if err != nil {
+			return err
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		names = append(names, helped(string(text))...)
+		return err
+	})
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// helped returns the names of our metrics in an answer of /metrics.
+func helped(text string) []string {
+	return unique(regexp.MustCompile(`(?m)^# HELP (emostream_\S+)`).FindAllStringSubmatch(text, -1))
 }
 
 func get(t *testing.T, url string) string {

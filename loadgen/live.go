@@ -1,0 +1,77 @@
+package loadgen
+
+import (
+	"maps"
+	"time"
+
+	"github.com/emostream/emostream/loadgen/report"
+)
+
+// Live is what is known of a run while it lasts. It shares no memory with the run.
+type Live struct {
+	Snapshot
+	Requests int64
+	Audience report.Listeners // without what they missed, which only the end tells
+	// Latencies has the keys of Report.Latency, where the target lets them be measured.
+	// Those of requests are as old as the last whole second; the wait for a window's
+	// end, and the whole way in swarms, are only known in the end.
+	Latencies map[string]*report.Histogram
+}
+
+// live returns what is known of the run now.
+func (r *run) live() Live {
+	l := Live{Snapshot: r.snapshot(time.Now()), Requests: r.stats.requests.Load(), Latencies: r.latencies()}
+	if a := r.audience; a != nil {
+		l.Audience = report.Listeners{
+			Wanted: r.cfg.Listeners, Connected: int(a.maxConnected.Load()), Events: a.events.Load(), Bytes: a.bytes.Load(),
+			Reconnects: a.reconnects.Load(), Resumes: a.resumes.Load(), Refused: a.refused.Load(), Joined: a.joined.Load(), Left: a.left.Load(),
+		}
+	}
+	return l
+}
+
+// Report returns the part of a report that conditions can be held against before the
+// run ends. There are no books in it.
+func (l Live) Report() report.Report {
+	out := report.Report{
+		Schema: report.Schema, Sent: l.Sent, Accepted: l.Accepted, Rejected: l.Rejected, InDoubt: l.InDoubt, Requests: l.Requests,
+		Errors: maps.Clone(l.Errors), DurationMS: report.InMS(l.Elapsed), Listeners: l.Audience, Latency: map[string]*report.Latency{},
+	}
+	for name, h := range l.Latencies {
+		out.SetLatency(name, h)
+	}
+	return out
+}
+
+// latencies returns copies of the latencies that are known so far.
+func (r *run) latencies() map[string]*report.Histogram {
+	all := map[string]*report.Histogram{}
+	add := func(name string, h *report.Histogram) {
+		all[name] = report.NewHistogram()
+		all[name].Merge(h)
+	}
+	r.stats.mu.Lock()
+	add(report.SendDelay, r.stats.total.delay)
+	all[report.Ack] = r.stats.total.all()
+	add(report.AckAccepted, r.stats.total.accepted)
+	add(report.AckRefused, r.stats.total.refused)
+	add(report.AckFailed, r.stats.total.failed)
+	r.stats.mu.Unlock()
+	if a := r.audience; a != nil {
+		a.mu.Lock()
+		add(report.Connect, a.connect)
+		add(report.FirstEvent, a.firstEvent)
+		a.mu.Unlock()
+	}
+	if s := r.target.swarms; s != nil {
+		s.mu.Lock()
+		add(report.Overhead, s.overhead)
+		s.mu.Unlock()
+	}
+	if m := r.target.markers; m != nil {
+		m.mu.Lock()
+		add(report.EndToEnd, m.e2e)
+		m.mu.Unlock()
+	}
+	return all
+}
