@@ -91,6 +91,7 @@ func (r *run) addBalance(out *report.Report) {
 		counted, lost, doubled := m.balance()
 		out.SetBooks(counted, lost, doubled, 0)
 		out.SetLatency(report.EndToEnd, m.e2e)
+		out.SetLatency(report.Spread, m.spread())
 		return
 	}
 	if s.windowLength.Load() == 0 { // no listener was shown anything
@@ -108,6 +109,7 @@ func (r *run) addBalance(out *report.Report) {
 	out.SetLatency(report.WindowWait, r.acknowledged.windowWait)
 	out.SetLatency(report.Overhead, s.overhead)
 	out.SetLatency(report.EndToEnd, s.endToEnd(r.acknowledged))
+	out.SetLatency(report.Spread, s.spread())
 }
 
 // assumedWindow is the length of windows in a report if no swarm was shown.

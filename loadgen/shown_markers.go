@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/rand"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -21,8 +22,9 @@ type shownMarkers struct {
 	runID string
 
 	mu       sync.Mutex
-	due      []int64 // when each request is due, by its number, Unix µs
-	first    []int64 // when a listener was first shown it, by number, Unix µs; 0: none was
+	due      []int64  // when each request is due, by its number, Unix µs
+	first    []int64  // when a listener was first shown it, by number, Unix µs; 0: none was
+	after    []uint32 // how long after that the last one was that had been connected when it was due, by number, µs; 0: there is one listener
 	accepted numberSet
 	twice    numberSet // numbers that one listener was shown more than once
 	e2e      *report.Histogram
@@ -55,6 +57,7 @@ func (m *shownMarkers) expect(n int64, due time.Time) {
 	if missing := int(n) + 1 - len(m.due); missing > 0 {
 		m.due = append(m.due, make([]int64, missing)...)
 		m.first = append(m.first, make([]int64, missing)...)
+		m.after = append(m.after, make([]uint32, missing)...)
 	}
 	m.due[n] = due.UnixMicro()
 }
@@ -77,16 +80,42 @@ func (m *shownMarkers) received(v *listenerView, e *event, at time.Time) {
 		if n < 0 || n >= int64(len(m.due)) || m.due[n] == 0 {
 			continue // a marker of another run
 		}
-		if m.first[n] == 0 {
-			m.first[n] = at.UnixMicro()
-		}
+		m.addFirst(n, at.UnixMicro())
 		if !v.markers.add(n) {
 			m.twice.add(n)
 			continue
 		}
+		if m.due[n] > v.liveSince*1000 {
+			m.after[n] = max(m.after[n], micros(at.UnixMicro()-m.first[n]))
+		}
 		m.e2e.Record(at.Sub(time.UnixMicro(m.due[n])))
 	}
 }
+
+// spread returns how far apart the listeners were shown the same event.
+func (m *shownMarkers) spread() *report.Histogram {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	h := report.NewHistogram()
+	for _, after := range m.after {
+		if after > 0 {
+			h.Record(time.Duration(after) * time.Microsecond)
+		}
+	}
+	return h
+}
+
+// addFirst notes that a listener was shown event n at a moment, in Unix µs.
+func (m *shownMarkers) addFirst(n, at int64) {
+	if first := m.first[n]; first == 0 {
+		m.first[n] = at
+	} else if at < first { // another listener noted its own, later moment before
+		m.first[n], m.after[n] = at, m.after[n]+micros(first-at)
+	}
+}
+
+// micros returns a number of microseconds in 32 bits, of which each event needs some.
+func micros(n int64) uint32 { return uint32(min(max(0, n), math.MaxUint32)) }
 
 // missing counts the markers that one listener was not shown, though they were due
 // after it had connected, and another listener had been shown them by the moment until,

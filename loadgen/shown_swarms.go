@@ -36,6 +36,9 @@ type revision struct {
 	firstShown int64 // when the first listener was shown it, Unix ms
 
 	mu sync.Mutex
+	// firstAt and lastAt are when the first and the last listener were shown the revision
+	// that were connected when its window ended, Unix µs; 0: none, and no second one.
+	firstAt, lastAt int64
 	// arrivals[before][at] is how many listeners were shown the revision at the moment
 	// at, in Unix ms, after they had been shown the same window with the total before
 	// (0: not at all).
@@ -117,7 +120,7 @@ func (s *shownSwarms) received(v *listenerView, e *event, at time.Time) {
 	}
 	v.greatest[i] = r
 	if r.end >= v.liveSince {
-		r.addArrival(before, at.UnixMilli())
+		r.addArrival(before, at)
 	}
 }
 
@@ -127,15 +130,35 @@ func (s *shownSwarms) recordOverhead(d time.Duration) {
 	s.overhead.Record(d)
 }
 
-func (r *revision) addArrival(before, at int64) {
+func (r *revision) addArrival(before int64, at time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if us := at.UnixMicro(); r.firstAt == 0 {
+		r.firstAt = us
+	} else {
+		r.firstAt, r.lastAt = min(r.firstAt, us), max(r.lastAt, r.firstAt, us)
+	}
 	m := r.arrivals[before]
 	if m == nil {
 		m = map[int64]int64{}
 		r.arrivals[before] = m
 	}
-	m[at]++
+	m[at.UnixMilli()]++
+}
+
+// spread returns how far apart the listeners were shown the same revision.
+func (s *shownSwarms) spread() *report.Histogram {
+	h := report.NewHistogram()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range s.revisions {
+		r.mu.Lock()
+		if r.lastAt > 0 {
+			h.Record(time.Duration(r.lastAt-r.firstAt) * time.Microsecond)
+		}
+		r.mu.Unlock()
+	}
+	return h
 }
 
 // greatest returns the revision with the greatest total of each window that has any

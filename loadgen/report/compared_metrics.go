@@ -62,6 +62,8 @@ func comparedMetrics() []comparedMetric {
 		case Ack, Overhead, EndToEnd:
 			all = append(all, quantileMetric(l.key, 50, -1, 10), quantileMetric(l.key, 90, -1, 10),
 				quantileMetric(l.key, 99, -1, 20), quantileMetric(l.key, 99.9, -1, 30), quantileMetric(l.key, ofMax, 0, 0))
+		case Spread:
+			all = append(all, quantileMetric(l.key, 50, -1, 20), quantileMetric(l.key, 99, 0, 0))
 		case Connect, FirstEvent:
 			for _, f := range []comparedMetric{quantileMetric(l.key, 50, -1, 10), quantileMetric(l.key, 99, -1, 20)} {
 				f.simultaneous = true // all listeners connect together, and wait for the same window

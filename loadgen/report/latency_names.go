@@ -12,6 +12,7 @@ const (
 	WindowWait  = "window_wait"  // from acceptance to the end of the window; nothing can be faster
 	Overhead    = "overhead"     // from a window's end to when a listener gets it; the pipeline causes this delay
 	EndToEnd    = "e2e"          // from when a request was due to when a listener was shown it
+	Spread      = "spread"       // of each event: from the first listener that was shown it to the last
 	Connect     = "sse_connect"  // from a listener's request to the server's answer
 	FirstEvent  = "first_event"  // from a listener's request to its first event
 )
@@ -28,6 +29,7 @@ func latencyNames() []latencyName {
 		{WindowWait, "window wait"},
 		{Overhead, "overhead"},
 		{EndToEnd, "end to end"},
+		{Spread, "spread"},
 		{Connect, "SSE connect"},
 		{FirstEvent, "first event"},
 	}
