@@ -39,6 +39,9 @@ type Config struct {
 	// Variable returns what ${NAME} stands for in headers and URLs, and, called with
 	// "@FILE", what is in a file that a header names so. Nothing prints what it returns.
 	Variable func(name string) (string, error)
+	// OK is a condition that an answer meets if it accepts what was sent, as in status==200
+	// && !body.error. An answer that does not is refused. Default: the status tells.
+	OK string
 
 	// Rate is how many reactions are due a second. 0 means a closed loop, in which each
 	// connection sends as soon as it has an answer. Instead of Rate there may be Stages

@@ -271,3 +271,12 @@ func (c *Cookies) Answered(request string, lines ...string) {
 
 // AddTo returns a request with its cookies.
 func (c *Cookies) AddTo(request string) string { return string(c.of.addTo("http", []byte(request))) }
+
+// Accepts returns whether a condition accepts an answer.
+func Accepts(condition string, status int, body string) (bool, error) {
+	c, err := parseOK(condition)
+	if err != nil {
+		return false, err
+	}
+	return c.accepts(response{status: status, body: []byte(body)})
+}

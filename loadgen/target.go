@@ -44,7 +44,7 @@ func findTarget(ctx context.Context, c Config, acks *acknowledged) (*target, err
 	}
 	run := c.runValues()
 	t := &target{endpoint: to, channel: newChannel(), emojis: run.mix.emojis}
-	t.requests = newReactionRequests(to, run, asked.headers, t.channel)
+	t.requests = asked.judged(newReactionRequests(to, run, asked.headers, t.channel))
 	t.source = &streamSource{main: to, channel: t.channel, reach: c.reach(), timeout: c.Timeout, endpoints: &endpointCache{byURL: map[string]*endpoint{}}, headers: asked.headers, run: run}
 	a, err := t.probe(ctx, c.Timeout)
 	if err != nil {
@@ -103,7 +103,7 @@ func findPublishTarget(ctx context.Context, c Config, asked templates) (*target,
 		return nil, err
 	}
 	requests := newPublishRequests(to, c.runValues(), asked)
-	t := &target{endpoint: to, requests: requests}
+	t := &target{endpoint: to, requests: asked.judged(requests)}
 	t.ignoreEvents()
 	dialing, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()

@@ -19,12 +19,18 @@ type templates struct {
 	postPath, streamPath template
 	body                 template
 	contentType          string
+	ok                   *okCondition // nil: the status tells
 }
 
 // templates parses everything in which placeholders may stand.
 func (c Config) templates() (t templates, err error) {
 	if t.headers, err = parseHeaders(c.Headers, c.Variable); err != nil {
 		return t, err
+	}
+	if c.OK != "" {
+		if t.ok, err = parseOK(c.OK); err != nil {
+			return t, err
+		}
 	}
 	if c.Publish == nil {
 		var path template
@@ -52,6 +58,14 @@ func (c Config) templates() (t templates, err error) {
 	return t, nil
 }
 
+// judged returns requests whose answers the condition judges, if there is one.
+func (t templates) judged(r requests) requests {
+	if t.ok == nil {
+		return r
+	}
+	return conditionalRequests{r, t.ok}
+}
+
 // runValues returns what the placeholders of a run have in common.
 func (c Config) runValues() *runValues {
 	return &runValues{id: newRunID(), mix: newReactionMix(c.Seed, c.Users, c.Kinds), batch: int64(c.Batch)}
@@ -60,8 +74,9 @@ func (c Config) runValues() *runValues {
 // requestOptions returns what a report tells of requests; nil: nothing.
 func (c Config) requestOptions() *report.RequestOptions {
 	t, _ := c.templates() // Check has parsed it without an error
-	if len(t.headers) == 0 {
+	o := report.RequestOptions{Headers: t.headers.names(), OK: c.OK}
+	if o.IsZero() {
 		return nil
 	}
-	return &report.RequestOptions{Headers: t.headers.names()}
+	return &o
 }

@@ -18,15 +18,17 @@ import (
 // benchRequestFlags say what stands in the requests of a load test.
 type benchRequestFlags struct {
 	headers []string
+	ok      string
 }
 
 func (f *benchRequestFlags) addRequests(fl *pflag.FlagSet) {
 	fl.StringArrayVar(&f.headers, "header", nil, "line like 'Authorization: Bearer ${TOKEN}' to send with every request, also of listeners; ${NAME} is a variable of the environment, @FILE at the end is what is in a file, and neither is ever shown; can be repeated")
+	fl.StringVar(&f.ok, "ok", "", "condition of an answer that accepts, of its status and its body, as in 'status==200 && !body.error' (default: the status tells)")
 }
 
 // setRequests sets the part of a configuration that these flags make.
 func (f *benchRequestFlags) setRequests(cfg *loadgen.Config) error {
-	cfg.Headers, cfg.Variable = f.headers, readOnce(readVariable)
+	cfg.Headers, cfg.Variable, cfg.OK = f.headers, readOnce(readVariable), f.ok
 	if p := cfg.Publish; p != nil && strings.HasPrefix(p.Body, "@") {
 		body, err := readText(p.Body[1:])
 		if err != nil {

@@ -6,7 +6,11 @@ import "strings"
 // that may be secret.
 type RequestOptions struct {
 	Headers []string `json:"headers,omitempty"` // names
+	OK      string   `json:"ok,omitempty"`      // condition of an answer that accepts
 }
+
+// IsZero returns whether nothing was asked.
+func (o RequestOptions) IsZero() bool { return len(o.Headers) == 0 && o.OK == "" }
 
 // requests returns what was asked of the requests of a run.
 func (o Options) requests() RequestOptions {
@@ -22,6 +26,9 @@ func (o RequestOptions) asked() []string {
 	if len(o.Headers) > 0 {
 		parts = append(parts, "with "+strings.Join(o.Headers, ", "))
 	}
+	if o.OK != "" {
+		parts = append(parts, "ok is "+o.OK)
+	}
 	return parts
 }
 
@@ -29,5 +36,6 @@ func (o RequestOptions) asked() []string {
 func requestProperties() []runProperty {
 	return []runProperty{
 		{"headers", true, func(r Report) string { return strings.Join(r.Options.requests().Headers, ", ") }},
+		{"ok", true, func(r Report) string { return r.Options.requests().OK }},
 	}
 }
