@@ -137,6 +137,18 @@ func TestLongRamps(t *testing.T) {
 	}
 }
 
+// Where a ramp falls to 0, the last event is one event before the end: where the rest of
+// the triangle has the area 1.
+func TestTheLastEventOfARampTo0(t *testing.T) {
+	const length, rate = 1000 * time.Hour, 1e7
+	s := loadgen.Staged([]loadgen.Stage{{For: length, From: rate}})
+	at, ok := s.Due(s.Total() - 1)
+	left := time.Duration(math.Sqrt(2*length.Seconds()/rate) * float64(time.Second))
+	if off := s.Length() - at - left; !ok || off.Abs() > time.Microsecond {
+		t.Errorf("the last is due %v before the end, want %v", s.Length()-at, left)
+	}
+}
+
 func TestParseStages(t *testing.T) {
 	got, err := loadgen.ParseStages("10s:100, 1m:0.5,500ms:0,10s:100..5000,1s:2.5..0")
 	want := []loadgen.Stage{{10 * time.Second, 100, 100}, {time.Minute, 0.5, 0.5}, {500 * ms, 0, 0}, {10 * time.Second, 100, 5000}, {time.Second, 2.5, 0}}
