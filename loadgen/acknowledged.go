@@ -18,13 +18,14 @@ type acknowledged struct {
 	pending      []acknowledgement
 	counts       map[cell]int64
 	inDoubt      map[int]int64             // by emoji
-	dues         map[int64]map[int64]int64 // number of reactions, by window end and by due time in units of dueResolution
+	dues         map[int64]map[int64]int64 // number of reactions, by window end and by due time: after measuredFrom, in units of dueResolution
 	windowWait   *report.Histogram         // from acceptance to the window's end
+	measuredFrom int64                     // Unix µs; latencies of what was due before are left out
 }
 
-// dueResolution is the precision in ms of the due times that are kept for end-to-end
+// dueResolution is the precision in µs of the due times that are kept for end-to-end
 // latencies.
-const dueResolution = 5
+const dueResolution = 5000
 
 func newAcknowledged() *acknowledged {
 	return &acknowledged{counts: map[cell]int64{}, inDoubt: map[int]int64{}, dues: map[int64]map[int64]int64{}, windowWait: report.NewHistogram()}
@@ -52,8 +53,21 @@ func (a *acknowledged) count(ack acknowledgement) {
 		due = map[int64]int64{}
 		a.dues[end] = due
 	}
-	due[ack.due/(1000*dueResolution)]++
+	after := ack.due - a.measuredFrom
+	if after < 0 { // unmeasured, whenever exactly
+		due[-1]++
+		return
+	}
+	due[after/dueResolution]++
 	a.windowWait.Record(time.Duration(end-ack.at) * time.Millisecond)
+}
+
+// measureFrom leaves the latencies of reactions out that are due before a moment. It is
+// called before any is added.
+func (a *acknowledged) measureFrom(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.measuredFrom = at.UnixMicro()
 }
 
 // addInDoubt adds one reaction in doubt for each element of emojis.
@@ -91,7 +105,7 @@ func (a *acknowledged) snapshot() (accepted map[cell]int64, inDoubt map[int]int6
 // window's reactions are numbered from 0 in the order of their due times. Those with
 // from <= number < to are added: a swarm with the total to contains them, and the swarm
 // before it, with the total from, does not. shownAt is how many listeners were shown
-// them at which moment, in Unix ms.
+// them at which moment, in Unix ms. Reactions that are not measured are left out.
 func (a *acknowledged) addEndToEnd(h *report.Histogram, end, from, to int64, shownAt map[int64]int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -100,11 +114,12 @@ func (a *acknowledged) addEndToEnd(h *report.Histogram, end, from, to int64, sho
 		n := a.dues[end][due]
 		among := max(0, min(number+n, to)-max(number, from))
 		number += n
-		if among == 0 {
+		if among == 0 || due < 0 {
 			continue
 		}
+		dueAt := a.measuredFrom + due*dueResolution + dueResolution/2
 		for at, listeners := range shownAt {
-			h.RecordN(time.Duration(at-due*dueResolution-dueResolution/2)*time.Millisecond, among*listeners)
+			h.RecordN(time.Duration(at*1000-dueAt)*time.Microsecond, among*listeners)
 		}
 	}
 }

@@ -75,6 +75,9 @@ type Config struct {
 	// Silence is how long a stream may send nothing, not even a comment, while requests
 	// are sent; then a listener leaves it and comes back. Default 30 s.
 	Silence time.Duration
+	// WarmUp is how long after its begin the load is not measured: what is due until then
+	// is sent and must be shown to listeners, but is in no latency and no rate.
+	WarmUp time.Duration
 	// StartAt is when sending begins, so that several generators can begin together.
 	// Zero, or a time that has passed, means at once.
 	StartAt time.Time
@@ -166,8 +169,10 @@ func (c Config) Check() error {
 	if c.Stages != "" && c.Burst != "" || c.Rate != 0 && c.Stages+c.Burst != "" {
 		errs = append(errs, errors.New("want one of a rate, stages and bursts"))
 	}
-	if _, err := c.schedule(); err != nil {
+	if s, err := c.schedule(); err != nil {
 		errs = append(errs, err)
+	} else if c.WarmUp > 0 && c.WarmUp >= s.Length() {
+		errs = append(errs, &BoundsError{"warm-up", c.WarmUp, fmt.Sprintf("less than %v is allowed, for which there is load", s.Length())})
 	}
 	if err := c.checkWatch(); err != nil {
 		errs = append(errs, err)
@@ -178,6 +183,7 @@ func (c Config) Check() error {
 	length("timeout", c.Timeout)
 	length("drain", c.Drain)
 	length("silence", c.Silence)
+	length("warm-up", c.WarmUp)
 	length("patience", c.BalanceTimeout)
 	number("connections", float64(c.Connections), 1, 100_000)
 	number("batch", float64(c.Batch), 1, 10_000)
@@ -223,7 +229,7 @@ func (c Config) options(channel string, length time.Duration) report.Options {
 		target = c.Publish.PostURL
 	}
 	o := report.Options{
-		Target: text.HideUserinfo(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length),
+		Target: text.HideUserinfo(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length), WarmUpMS: report.InMS(c.WarmUp),
 		Connections: c.Connections, Listeners: c.Listeners, Stalled: c.Stalled, Churn: c.Churn,
 		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channel, Requests: c.requestOptions(),
 		TimeoutMS: report.InMS(c.Timeout), DrainMS: report.InMS(c.drain(length)), SilenceMS: report.InMS(c.Silence), PatienceMS: report.InMS(c.BalanceTimeout), Insecure: c.insecure(),

@@ -16,11 +16,19 @@ type Live struct {
 	// Those of requests are as old as the last whole second; the wait for a window's
 	// end, and the whole way in swarms, are only known in the end.
 	Latencies map[string]*report.Histogram
+	// WarmUp and Stages are those of Report, as old as the last whole second. Nothing of
+	// them is unsent yet.
+	WarmUp   *report.Part
+	Stages   []report.Stage
+	warmUpMS float64
 }
 
 // live returns what is known of the run now.
 func (r *run) live() Live {
-	l := Live{Snapshot: r.snapshot(time.Now()), Requests: r.stats.requests.Load(), Latencies: r.latencies()}
+	l := Live{Snapshot: r.snapshot(time.Now()), Requests: r.stats.requests.Load(), Latencies: r.latencies(), warmUpMS: report.InMS(r.cfg.WarmUp)}
+	r.mu.Lock()
+	l.WarmUp, l.Stages = r.partFigures(l.Elapsed, 0)
+	r.mu.Unlock()
 	if a := r.audience; a != nil {
 		l.Audience = report.Listeners{
 			Wanted: r.cfg.Listeners, Connected: int(a.maxConnected.Load()), Events: a.events.Load(), Bytes: a.bytes.Load(),
@@ -36,6 +44,7 @@ func (l Live) Report() report.Report {
 	out := report.Report{
 		Schema: report.Schema, Sent: l.Sent, Accepted: l.Accepted, Rejected: l.Rejected, InDoubt: l.InDoubt, Requests: l.Requests,
 		Errors: maps.Clone(l.Errors), DurationMS: report.InMS(l.Elapsed), Listeners: l.Audience, Latency: map[string]*report.Latency{},
+		Options: report.Options{WarmUpMS: l.warmUpMS}, WarmUp: l.WarmUp, Stages: l.Stages,
 	}
 	for name, h := range l.Latencies {
 		out.SetLatency(name, h)
@@ -48,15 +57,17 @@ func (r *run) latencies() map[string]*report.Histogram {
 	all := map[string]*report.Histogram{}
 	add := func(name string, h *report.Histogram) {
 		all[name] = report.NewHistogram()
-		all[name].Merge(h)
+		if h != nil {
+			all[name].Merge(h)
+		}
 	}
-	r.stats.mu.Lock()
-	add(report.SendDelay, r.stats.total.delay)
-	all[report.Ack] = r.stats.total.all()
-	add(report.AckAccepted, r.stats.total.accepted)
-	add(report.AckRefused, r.stats.total.refused)
-	add(report.AckFailed, r.stats.total.failed)
-	r.stats.mu.Unlock()
+	sent := r.stats.measured()
+	add(report.SendDelay, sent.delay)
+	all[report.Ack] = report.NewHistogram()
+	sent.addAcks(all[report.Ack])
+	add(report.AckAccepted, sent.ackAccepted)
+	add(report.AckRefused, sent.ackRefused)
+	add(report.AckFailed, sent.ackFailed)
 	if a := r.audience; a != nil {
 		a.mu.Lock()
 		add(report.Connect, a.connect)

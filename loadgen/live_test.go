@@ -20,7 +20,7 @@ func TestLive(t *testing.T) {
 	var live func() loadgen.Live
 	var before loadgen.Live
 	r, err := loadgen.Run(t.Context(), loadgen.Config{
-		Publish: &loadgen.Publish{PostURL: target.URL}, Rate: 100, Duration: 200 * time.Millisecond, Connections: 2,
+		Publish: &loadgen.Publish{PostURL: target.URL}, Rate: 100, Duration: 200 * time.Millisecond, WarmUp: 50 * time.Millisecond, Connections: 2,
 		Live: func(l func() loadgen.Live) { live, before = l, l() },
 	})
 	if err != nil {
@@ -30,6 +30,9 @@ func TestLive(t *testing.T) {
 		t.Errorf("before the run: %+v", before.Snapshot)
 	}
 	after := live()
+	if w := r.WarmUp; w == nil || w.Sent != 5 || after.WarmUp == nil || after.WarmUp.Sent != 5 || after.Report().Load().Sent != 15 {
+		t.Errorf("warm-up %+v, live %+v", w, after.WarmUp)
+	}
 	counts := func(r report.Report) []int64 {
 		return []int64{r.Sent, r.Accepted, r.Rejected, r.InDoubt, r.Requests, r.Latency[report.Ack].Count, r.Latency[report.SendDelay].Count}
 	}

@@ -123,8 +123,8 @@ func FindMax(ctx context.Context, cfg Config, s Search) (report.Report, error) {
 // judgeStep returns whether a run held its rate, and why not.
 func judgeStep(r report.Report) report.Step {
 	s := report.Step{Rate: r.Options.Rate, Missed: []string{}}
-	if r.DurationMS > 0 {
-		s.Reached = float64(r.Accepted) / r.DurationMS * 1000
+	if rate := r.Load().AcceptedRate(); rate != nil {
+		s.Reached = *rate
 	}
 	for _, t := range r.Thresholds {
 		if !t.Met {

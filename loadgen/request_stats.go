@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"math/bits"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,67 +20,64 @@ type requestStats struct {
 	waited                            atomic.Int64 // requests that were due when no connection was free
 	shards                            []shard
 
-	mu      sync.Mutex // guards the fields below
-	total   requestLatencies
+	mu      sync.Mutex  // guards the fields below
+	parts   []partStats // of loadParts
 	buckets [Buckets]int64
 	errors  map[string]int64
 	recent  *report.Histogram // latencies of the requests that ended in the last whole second
 }
 
-// requestLatencies are latencies of requests, from when they were due, by what became of
-// them. delay is how late they were sent.
-type requestLatencies struct {
-	delay, accepted, refused, failed *report.Histogram
-}
-
-func newRequestLatencies() requestLatencies {
-	return requestLatencies{report.NewHistogram(), report.NewHistogram(), report.NewHistogram(), report.NewHistogram()}
-}
-
-// moveTo adds all latencies to those of another, and to all, and forgets them.
-func (l requestLatencies) moveTo(to requestLatencies, all *report.Histogram) {
-	to.delay.Merge(l.delay)
-	l.delay.Reset()
-	for i, h := range l.byOutcome() {
-		all.Merge(h)
-		to.byOutcome()[i].Merge(h)
-		h.Reset()
-	}
-}
-
-// byOutcome returns the latencies that together are those of all requests.
-func (l requestLatencies) byOutcome() [3]*report.Histogram {
-	return [...]*report.Histogram{l.accepted, l.refused, l.failed}
-}
-
-// all returns the latencies of all requests.
-func (l requestLatencies) all() *report.Histogram {
-	sum := report.NewHistogram()
-	for _, h := range l.byOutcome() {
-		sum.Merge(h)
-	}
-	return sum
-}
-
-// shard holds the latencies that some connections have recorded since the last collect.
+// shard holds what some connections have recorded since the last collect.
 type shard struct {
-	mu sync.Mutex
-	requestLatencies
+	mu       sync.Mutex
+	parts    []*partStats // by part; nil: nothing recorded
+	free     []*partStats // empty
 	lastSent time.Time
 	_        [64]byte // keeps two shards out of one cache line
 }
 
-func newRequestStats() *requestStats {
-	s := &requestStats{shards: make([]shard, 4), total: newRequestLatencies(), recent: report.NewHistogram(), errors: map[string]int64{}}
+// part returns what was recorded of a part.
+func (sh *shard) part(i int) *partStats {
+	if p := sh.parts[i]; p != nil {
+		return p
+	}
+	p := &partStats{}
+	if n := len(sh.free); n > 0 {
+		p, sh.free = sh.free[n-1], sh.free[:n-1]
+	}
+	sh.parts[i] = p
+	return p
+}
+
+// take returns what was recorded, and begins anew.
+func (sh *shard) take() []*partStats {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	taken := slices.Clone(sh.parts)
+	clear(sh.parts)
+	return taken
+}
+
+// giveBack takes back memory that take has handed out.
+func (sh *shard) giveBack(p *partStats) {
+	p.reset()
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.free = append(sh.free, p)
+}
+
+// newRequestStats returns empty stats of a load with that many parts.
+func newRequestStats(parts int) *requestStats {
+	s := &requestStats{shards: make([]shard, 4), parts: make([]partStats, parts), recent: report.NewHistogram(), errors: map[string]int64{}}
 	for i := range s.shards {
-		s.shards[i].requestLatencies = newRequestLatencies()
+		s.shards[i].parts = make([]*partStats, parts)
 	}
 	return s
 }
 
-// record adds one request. An answer that did not come counts as one that took as long
-// as was waited for it, and at least the timeout.
-func (s *requestStats) record(worker int, at requestTimes, timeout time.Duration, out *requestOutcome) {
+// record adds one request of a part. An answer that did not come counts as one that took
+// as long as was waited for it, and at least the timeout.
+func (s *requestStats) record(worker, part int, at requestTimes, timeout time.Duration, out *requestOutcome) {
 	s.accepted.Add(out.accepted)
 	s.rejected.Add(out.rejected)
 	s.inDoubt.Add(out.inDoubt)
@@ -89,20 +87,23 @@ func (s *requestStats) record(worker int, at requestTimes, timeout time.Duration
 	if at.free.After(at.due) {
 		s.waited.Add(1)
 	}
-	took := at.ended.Sub(at.due)
 	sh := &s.shards[worker%len(s.shards)]
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.lastSent = later(sh.lastSent, at.sent)
-	sh.delay.Record(at.sent.Sub(at.ready))
-	switch {
-	case !at.answered:
-		sh.failed.Record(max(took, timeout))
-	case out.accepted > 0:
-		sh.accepted.Record(took)
-	default:
-		sh.refused.Record(took)
+	sh.part(part).add(at, timeout, out)
+}
+
+// measured returns what became of the requests that were not due in the warm-up, as far
+// as it was collected.
+func (s *requestStats) measured() *partStats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	sum := &partStats{}
+	for i := range s.parts[1:] {
+		sum.merge(&s.parts[i+1])
 	}
+	return sum
 }
 
 // lastSent returns when the last request was sent; zero if none was.
@@ -148,17 +149,21 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// collect moves the latencies of the shards into recent and adds them to the totals. It
-// is called once a second.
+// collect moves the latencies of the shards into recent, and all that they hold into the
+// parts. It is called once a second.
 func (s *requestStats) collect() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.recent.Reset()
 	for i := range s.shards {
 		sh := &s.shards[i]
-		sh.mu.Lock()
-		sh.moveTo(s.total, s.recent)
-		sh.mu.Unlock()
+		for part, p := range sh.take() {
+			if p != nil {
+				p.addAcks(s.recent)
+				s.parts[part].merge(p)
+				sh.giveBack(p)
+			}
+		}
 	}
 	for _, bar := range s.recent.HDR().Distribution() {
 		if bar.Count > 0 {

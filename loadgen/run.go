@@ -15,7 +15,8 @@ import (
 type run struct {
 	cfg          Config
 	target       *target
-	schedule     Schedule // when requests are due
+	schedule     Schedule  // when requests are due
+	parts        loadParts // of the schedule
 	acknowledged *acknowledged
 	stats        *requestStats
 	sender       *sender
@@ -31,6 +32,7 @@ type run struct {
 	mu     sync.Mutex // guards the fields below
 	start  time.Time
 	ended  time.Time     // end of sending
+	due    time.Duration // how long something was due
 	lasted time.Duration // how long something was due or was sent
 	series []report.Point
 	before totals // totals at the end of the last whole second
@@ -43,8 +45,10 @@ func Run(ctx context.Context, cfg Config) (report.Report, error) {
 	if err := cfg.Check(); err != nil {
 		return report.Report{}, err
 	}
-	r := &run{cfg: cfg.withDefaults(), acknowledged: newAcknowledged(), stats: newRequestStats(), clockLag: report.NewHistogram()}
+	r := &run{cfg: cfg.withDefaults(), acknowledged: newAcknowledged(), clockLag: report.NewHistogram()}
 	r.schedule, _ = r.cfg.schedule() // Check has parsed it without an error
+	r.parts = newLoadParts(r.schedule, r.cfg.WarmUp, r.hasStageFigures())
+	r.stats = newRequestStats(len(r.parts.ends))
 	r.phase.Store(Registering)
 	var err error
 	if r.usage, err = newTargetUsage(r.cfg); err != nil {
@@ -69,7 +73,7 @@ func Run(ctx context.Context, cfg Config) (report.Report, error) {
 func (r *run) prepare() {
 	r.sender = &sender{
 		requests: r.target.requests, batch: int64(r.cfg.Batch), endpoint: r.target.endpoint, timeout: r.cfg.Timeout, connections: r.cfg.Connections,
-		schedule: r.schedule, closed: r.cfg.closedLoop(), drain: r.cfg.drain(r.schedule.Length()), stats: r.stats,
+		schedule: r.schedule, parts: r.parts, closed: r.cfg.closedLoop(), drain: r.cfg.drain(r.schedule.Length()), stats: r.stats,
 		onAcknowledged: r.acknowledged.add, onInDoubt: r.acknowledged.addInDoubt,
 	}
 	if r.target.swarms == nil {
@@ -190,6 +194,7 @@ func (r *run) send(ctx context.Context) {
 	r.start = start
 	r.before.at = start
 	r.mu.Unlock()
+	r.measureFrom(start.Add(r.cfg.WarmUp))
 	r.phase.Store(Sending)
 	r.sending.Store(true)
 	r.usage.begin()
@@ -199,7 +204,7 @@ func (r *run) send(ctx context.Context) {
 	defer stop()
 	ctx, cancel := context.WithCancel(ctx)
 	var beside sync.WaitGroup
-	beside.Go(func() { r.measureClockLag(ctx) })
+	beside.Go(func() { r.measureClockLag(ctx, start.Add(r.cfg.WarmUp)) })
 	if r.audience != nil && r.cfg.Churn > 0 {
 		beside.Go(func() { r.audience.churn(ctx, start, ConstantRate(r.cfg.Churn, r.schedule.Length())) })
 	}
@@ -217,14 +222,16 @@ func (r *run) send(ctx context.Context) {
 	}
 	r.mu.Lock()
 	r.ended = time.Now()
+	r.due = max(0, end.Sub(start))
 	r.lasted = max(0, later(end, r.stats.lastSent()).Sub(start))
 	r.mu.Unlock()
 }
 
-// measureClockLag measures how late the generator's own timers fire. The target has no
-// influence on that.
-func (r *run) measureClockLag(ctx context.Context) {
+// measureClockLag measures how late the generator's own timers fire, from a moment on.
+// The target has no influence on that.
+func (r *run) measureClockLag(ctx context.Context, from time.Time) {
 	const every = 10 * time.Millisecond
+	_ = sleep.Until(ctx, from)
 	for next := time.Now().Add(every); sleep.Until(ctx, next) == nil; next = time.Now().Add(every) {
 		r.clockLag.Record(time.Since(next))
 	}

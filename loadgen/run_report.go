@@ -26,10 +26,12 @@ func (r *run) report(interrupted bool) report.Report {
 		out.Series = []report.Point{}
 	}
 	out.DurationMS = report.InMS(r.lasted)
-	r.judgeGenerator(&out)
+	measured := m.measured()
+	r.judgeGenerator(&out, measured.delay)
 	r.addListeners(&out)
 	r.addBalance(&out)
-	m.addLatencies(&out)
+	maps.Copy(out.Latency, measured.inReport())
+	r.addParts(&out)
 	r.notes = append(r.notes, r.usage.add(&out)...)
 	out.Notes = append([]string{}, r.notes...)
 	return out
@@ -37,16 +39,6 @@ func (r *run) report(interrupted bool) report.Report {
 
 // newReportID returns the id of a run.
 func newReportID() string { return strings.ToLower(rand.Text()[:20]) }
-
-// addLatencies adds the latencies of requests to the report.
-func (s *requestStats) addLatencies(out *report.Report) {
-	for name, h := range map[string]*report.Histogram{
-		report.SendDelay: s.total.delay, report.Ack: s.total.all(),
-		report.AckAccepted: s.total.accepted, report.AckRefused: s.total.refused, report.AckFailed: s.total.failed,
-	} {
-		out.SetLatency(name, h)
-	}
-}
 
 // addListeners adds to the report what the listeners saw.
 func (r *run) addListeners(out *report.Report) {

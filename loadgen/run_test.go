@@ -259,6 +259,8 @@ func TestRunRefuses(t *testing.T) {
 		"less than none":    {loadgen.Config{Server: "http://localhost", Rate: -1, Churn: 2e5, Drain: -1}, "rate -1: 0 to 10000000 are allowed\nchurn 200000: 0 to 100000 are allowed\ndrain -1ns: nothing below 0 is allowed"},
 		"two schedules":     {loadgen.Config{Server: "http://localhost", Burst: "1s:5", Rate: 5}, "one of a rate, stages and bursts"},
 		"a wrong stage":     {loadgen.Config{Server: "http://localhost", Stages: "x"}, `stage "x"`},
+		"a long warm-up":    {loadgen.Config{Server: "http://localhost", Stages: "1s:1,1s:2..0", WarmUp: 2 * time.Second}, "warm-up 2s: less than 2s is allowed"},
+		"no warm-up":        {loadgen.Config{Server: "http://localhost", WarmUp: -1}, "warm-up -1ns: nothing below 0 is allowed"},
 		"no URL":            {loadgen.Config{Server: "localhost:5000"}, "want a URL like"},
 		"a batch elsewhere": {loadgen.Config{Publish: &loadgen.Publish{PostURL: "http://localhost"}, Batch: 2}, "no batches"},
 	} {

@@ -24,6 +24,7 @@ type sender struct {
 	timeout        time.Duration
 	connections    int
 	schedule       Schedule      // when requests are due
+	parts          loadParts     // of the schedule
 	closed         bool          // closed loop
 	drain          time.Duration // how long after the end of the schedule to send
 	stats          *requestStats
@@ -179,7 +180,7 @@ func (w *worker) send(ctx context.Context, n int64, at requestTimes, err error) 
 }
 
 func (w *worker) record(at requestTimes) {
-	w.stats.record(w.id, at, w.timeout, &w.outcome)
+	w.stats.record(w.id, w.parts.of(at.due.Sub(w.start)), at, w.timeout, &w.outcome)
 	if len(w.outcome.inDoubtEmojis) > 0 {
 		w.onInDoubt(w.outcome.inDoubtEmojis)
 	}

@@ -21,13 +21,14 @@ type shownMarkers struct {
 	match *regexp.Regexp
 	runID string
 
-	mu       sync.Mutex
-	due      []int64  // when each request is due, by its number, Unix µs
-	first    []int64  // when a listener was first shown it, by number, Unix µs; 0: none was
-	after    []uint32 // how long after that the last one was that had been connected when it was due, by number, µs; 0: there is one listener
-	accepted numberSet
-	twice    numberSet // numbers that one listener was shown more than once
-	e2e      *report.Histogram
+	mu           sync.Mutex
+	due          []int64  // when each request is due, by its number, Unix µs
+	first        []int64  // when a listener was first shown it, by number, Unix µs; 0: none was
+	after        []uint32 // how long after that the last one was that had been connected when it was due, by number, µs; 0: there is one listener
+	accepted     numberSet
+	twice        numberSet // numbers that one listener was shown more than once
+	e2e          *report.Histogram
+	measuredFrom int64 // Unix µs; what is due before is in no latency
 }
 
 // A marker consists of the run's id, the number of the request, and markerEnd.
@@ -62,6 +63,13 @@ func (m *shownMarkers) expect(n int64, due time.Time) {
 	m.due[n] = due.UnixMicro()
 }
 
+// measureFrom leaves events out of the latencies that are due before a moment.
+func (m *shownMarkers) measureFrom(at time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.measuredFrom = at.UnixMicro()
+}
+
 // accept notes events that the service accepted.
 func (m *shownMarkers) accept(as []acknowledgement) {
 	m.mu.Lock()
@@ -88,7 +96,9 @@ func (m *shownMarkers) received(v *listenerView, e *event, at time.Time) {
 		if m.due[n] > v.liveSince*1000 {
 			m.after[n] = max(m.after[n], micros(at.UnixMicro()-m.first[n]))
 		}
-		m.e2e.Record(at.Sub(time.UnixMicro(m.due[n])))
+		if m.due[n] >= m.measuredFrom {
+			m.e2e.Record(at.Sub(time.UnixMicro(m.due[n])))
+		}
 	}
 }
 
@@ -97,8 +107,8 @@ func (m *shownMarkers) spread() *report.Histogram {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	h := report.NewHistogram()
-	for _, after := range m.after {
-		if after > 0 {
+	for n, after := range m.after {
+		if after > 0 && m.due[n] >= m.measuredFrom {
 			h.Record(time.Duration(after) * time.Microsecond)
 		}
 	}

@@ -21,10 +21,11 @@ type shownSwarms struct {
 	repeats, outOfOrder atomic.Int64
 	windowLength        atomic.Int64 // ms; 0: not known
 
-	mu        sync.Mutex
-	windows   map[int64]*revision // the revision with the greatest total, by the window's end
-	revisions []*revision         // all that were shown
-	overhead  *report.Histogram
+	mu           sync.Mutex
+	windows      map[int64]*revision // the revision with the greatest total, by the window's end
+	revisions    []*revision         // all that were shown
+	overhead     *report.Histogram   // of windows that end after measuredFrom
+	measuredFrom time.Time
 }
 
 // revision is one swarm that listeners were shown: a window with a certain total. If
@@ -107,7 +108,7 @@ func (s *shownSwarms) received(v *listenerView, e *event, at time.Time) {
 			s.outOfOrder.Add(1)
 		}
 		if r.end >= v.liveSince && r.total > 0 {
-			s.recordOverhead(at.Sub(time.UnixMilli(r.end)))
+			s.recordOverhead(time.UnixMilli(r.end), at)
 		}
 	case old.total == r.total:
 		s.repeats.Add(1)
@@ -124,10 +125,20 @@ func (s *shownSwarms) received(v *listenerView, e *event, at time.Time) {
 	}
 }
 
-func (s *shownSwarms) recordOverhead(d time.Duration) {
+// recordOverhead records when a listener was shown a window that ended at end.
+func (s *shownSwarms) recordOverhead(end, at time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.overhead.Record(d)
+	if end.After(s.measuredFrom) {
+		s.overhead.Record(at.Sub(end))
+	}
+}
+
+// measureFrom leaves windows out of the overhead that have ended by a moment.
+func (s *shownSwarms) measureFrom(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.measuredFrom = at
 }
 
 func (r *revision) addArrival(before int64, at time.Time) {
@@ -153,7 +164,7 @@ func (s *shownSwarms) spread() *report.Histogram {
 	defer s.mu.Unlock()
 	for _, r := range s.revisions {
 		r.mu.Lock()
-		if r.lastAt > 0 {
+		if r.lastAt > 0 && r.end*1000 > s.measuredFrom.UnixMicro() {
 			h.Record(time.Duration(r.lastAt-r.firstAt) * time.Microsecond)
 		}
 		r.mu.Unlock()

@@ -34,6 +34,7 @@ type Snapshot struct {
 	Rate    float64 // rate of that step
 
 	ClosedLoop bool    // as fast as the answers come
+	WarmingUp  bool    // what is due now is not measured
 	Asked      float64 // reactions a second that are due now
 	Reached    float64 // reactions sent in the last whole second
 
@@ -83,6 +84,7 @@ func (r *run) snapshot(now time.Time) Snapshot {
 		var rate float64
 		s.Stage, rate = r.schedule.At(s.Elapsed)
 		s.Asked = rate * float64(r.cfg.Batch)
+		s.WarmingUp = s.Elapsed < r.cfg.WarmUp
 		if r.sending.Load() {
 			s.Waiting = r.sender.overdue(s.Elapsed) * int64(r.cfg.Batch)
 		}

@@ -13,12 +13,15 @@ const maxSendDelay = 10 * time.Millisecond
 
 // judgeGenerator sets Invalid if the generator could not keep to its schedule, and adds
 // notes on what limits the results.
-func (r *run) judgeGenerator(out *report.Report) {
+func (r *run) judgeGenerator(out *report.Report, sendDelay *report.Histogram) {
 	note := func(format string, args ...any) { r.notes = append(r.notes, fmt.Sprintf(format, args...)) }
 	if r.stats.requests.Load() == 0 {
 		return
 	}
-	delay, lag := r.stats.total.delay.Quantile(0.99), r.clockLag.Quantile(0.99)
+	delay, lag := time.Duration(0), r.clockLag.Quantile(0.99)
+	if sendDelay != nil { // nil: the run ended in its warm-up
+		delay = sendDelay.Quantile(0.99)
+	}
 	if delay > maxSendDelay || lag > maxSendDelay {
 		out.Invalid = true
 		note(report.NotKeptUp+": it sent up to %v late though connections were free, and its own clocks went off up to %v late (p99 each, %v are allowed): give it more processor time, or ask for less",

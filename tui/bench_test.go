@@ -150,6 +150,7 @@ func TestBenchUpdate(t *testing.T) {
 		"a step of a search":      {msgs: []tea.Msg{search}, shows: []string{"step 2 at 4,000/s"}},
 		"the closed loop":         {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1, ClosedLoop: true}}, shows: []string{"as fast as answers come"}},
 		"a ramp that begins at 0": {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1}}, shows: []string{"of 0/s asked"}},
+		"a warm-up":               {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1, WarmingUp: true, Planned: 15 * time.Second, Elapsed: 5 * time.Second}}, shows: []string{"5s of 15s, warm-up"}},
 		"all was due":             {msgs: []tea.Msg{loadgen.Snapshot{Phase: loadgen.Sending, Stages: 1, Planned: 15 * time.Second, Elapsed: 15 * time.Second}}, shows: []string{"of what is left"}},
 		"settling":                {msgs: snapshots(3, func(n int) loadgen.Snapshot { s := runningSnapshot(n); s.Phase = loadgen.Settling; return s }), shows: []string{"settling"}, hides: []string{"▁"}},
 	} {

@@ -73,6 +73,9 @@ func (b Bench) elapsed() string {
 	if s.Stages > 1 {
 		line += fmt.Sprintf(", stage %d of %d", min(s.Stage+1, s.Stages), s.Stages)
 	}
+	if s.WarmingUp {
+		line += ", warm-up"
+	}
 	if s.Step > 0 {
 		line += fmt.Sprintf(", step %d at %s", s.Step, text.Rate(s.Rate))
 	}

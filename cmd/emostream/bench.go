@@ -113,7 +113,7 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 	if f.kept, err = scenarioOf(cmd); err != nil {
 		return err
 	}
-	if err := errors.Join(checkReportFiles(f.files), f.progress.check(io)); err != nil {
+	if err := errors.Join(checkStages(conditions, cfg), checkReportFiles(f.files), f.progress.check(io)); err != nil {
 		return err
 	}
 	if err := checkWatched(io, cfg); err != nil {

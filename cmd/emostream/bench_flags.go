@@ -42,6 +42,7 @@ func (f *benchFlags) addLoad(fl *pflag.FlagSet) {
 	fl.StringVar(&f.Stages, "stages", "", "rates in turn, each for its time, and ramps between two, as in 10s:100..5000,30s:5000,10s:0")
 	fl.StringVar(&f.Burst, "burst", "", "reactions at once, every so often, as in 500ms:2000")
 	fl.DurationVar(&f.Duration, "duration", 10*time.Second, "how long to send, unless stages say it")
+	fl.DurationVar(&f.WarmUp, "warm-up", 0, "how long the load is not measured at first: what is sent then is in the books, and in no latency, no rate and no condition on them")
 	fl.IntVar(&f.Connections, "connections", 64, "connections that send")
 	fl.IntVar(&f.Batch, "batch", 1, "reactions in a request, up to 10000")
 	fl.IntVar(&f.Kinds, "kinds", 9, "kinds of emojis, up to 50")

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/loadgen"
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -21,6 +22,39 @@ func parseThresholds(texts []string) ([]report.Threshold, error) {
 		all = append(all, t)
 	}
 	return all, nil
+}
+
+// checkStages refuses conditions on stages that the load does not have.
+func checkStages(conditions []report.Threshold, cfg loadgen.Config) error {
+	var stages []string
+	if cfg.Stages != "" {
+		stages = strings.Split(cfg.Stages, ",")
+	}
+	for _, c := range conditions {
+		switch n := c.Stage(); {
+		case n == 0:
+		case len(stages) == 0:
+			return usagef("--threshold %.60q: there are no stages: give them with --stages", c)
+		case len(stages) > loadgen.MaxStageFigures:
+			return usagef("--threshold %.60q: figures by stage are of at most %d stages, and there are %d", c, loadgen.MaxStageFigures, len(stages))
+		case n > len(stages):
+			return usagef("--threshold %.60q: there is no stage%d: there are %s", c, n, stageNames(stages))
+		}
+	}
+	return nil
+}
+
+// stageNames returns the names of stages, with what they are.
+func stageNames(stages []string) string {
+	const shown = 8
+	var names []string
+	for i, s := range stages[:min(len(stages), shown)] {
+		names = append(names, fmt.Sprintf("stage%d (%s)", i+1, strings.TrimSpace(s)))
+	}
+	if more := len(stages) - shown; more > 0 {
+		names = append(names, fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 // validityFlag is --allow-invalid.
@@ -45,7 +79,7 @@ func (f *validityFlag) exit(r report.Report) error {
 			missed = append(missed, t.Condition)
 		}
 	}
-	if r.Sent+r.Unsent > 0 && r.Accepted == 0 && len(r.Search) == 0 {
+	if load := r.Load(); load.Sent+load.Unsent > 0 && load.Accepted == 0 && len(r.Search) == 0 {
 		missed = append(missed, "anything accepted (nothing was measured)")
 	}
 	if r.Invalid && !f.allowInvalid && len(r.Search) == 0 {

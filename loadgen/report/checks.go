@@ -80,9 +80,10 @@ func checkBooks(r Report) Check {
 
 func checkAccepted(r Report) Check {
 	c := Check{Name: "anything accepted", Outcome: NotChecked, Says: "nothing was due"}
-	if due := r.Sent + r.Unsent; due > 0 {
-		c.Outcome = metIf(r.Accepted > 0)
-		c.Says = fmt.Sprintf("%s of %s", count(&r.Accepted), count(&due))
+	load := r.Load()
+	if due := load.Sent + load.Unsent; due > 0 {
+		c.Outcome = metIf(load.Accepted > 0)
+		c.Says = fmt.Sprintf("%s of %s", count(&load.Accepted), count(&due))
 	}
 	return c
 }

@@ -38,8 +38,8 @@ func comparedMetrics() []comparedMetric {
 		abs    float64
 		one    func(Report) float64
 	}{
-		{name: rateMetric, better: 1, rel: 5, one: func(r Report) float64 { return 1000 / r.DurationMS }},
-		{name: "error_rate", better: -1, rel: 10, abs: 0.1, one: func(r Report) float64 { return 100 / float64(r.Requests) }},
+		{name: rateMetric, better: 1, rel: 5, one: func(r Report) float64 { return 1000 / r.Load().DurationMS }},
+		{name: "error_rate", better: -1, rel: 10, abs: 0.1, one: func(r Report) float64 { return 100 / float64(r.Load().Requests) }},
 		{name: "lost", better: -1, exact: true},
 		{name: "doubled", better: -1, exact: true},
 		{name: "shifted"},
@@ -90,7 +90,9 @@ func quantileMetric(key string, of, better, floorPercent float64) comparedMetric
 	return comparedMetric{
 		metric: latencyMetric(name, key, of),
 		better: better, floorPercent: floorPercent, floor: floor, leastChange: least,
-		noise: func(r Report) (*[2]float64, error) { return quantileNoise(r.Latency[key], of, r.DurationMS/1000) },
+		noise: func(r Report) (*[2]float64, error) {
+			return quantileNoise(r.Latency[key], of, r.Load().DurationMS/1000)
+		},
 	}
 }
 

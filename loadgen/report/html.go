@@ -44,6 +44,7 @@ type page struct {
 	Charts     []chart
 	Errors     []errorBar
 	Latencies  [][]string
+	Parts      partTable
 	Balance    []labelled
 	Windows    [][]string
 	More       int // number of windows that are not listed
@@ -76,7 +77,7 @@ func newPage(r Report) (*page, error) {
 	p := &page{
 		Invalid: r.Invalid, Interrupted: r.Interrupted, Reasons: reasons, Notes: notes, Target: clip(r.Options.Target, 120), Asked: asked(r.Options),
 		When:  r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + spell(r.DurationMS) + " on " + r.Environment.Host,
-		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r), Balance: balanceRows(r),
+		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r), Parts: newPartTable(r), Balance: balanceRows(r),
 		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r.Listeners), Usage: htmlUsage(r), Run: runRows(r),
 		Scenario: scenarioRows(r.Scenario),
 	}
@@ -98,7 +99,7 @@ func newPage(r Report) (*page, error) {
 
 func tiles(r Report) []tile {
 	all := []tile{{Name: "Accepted", Value: text.Thousands(r.Accepted), Note: "of " + text.Thousands(r.Sent) + " sent"}}
-	if rate := acceptedRate(r); rate != nil {
+	if rate := r.Load().AcceptedRate(); rate != nil {
 		all = []tile{{Name: "Accepted", Value: short(*rate), Unit: "/s", Note: text.Thousands(r.Accepted) + " of " + text.Thousands(r.Sent)}}
 	}
 	if r.Lost != nil && r.Doubled != nil {
@@ -116,9 +117,9 @@ func tiles(r Report) []tile {
 			all = append(all, tile{Name: l.words + " p99", Value: short(v.P99), Unit: " ms", Note: "median " + short(v.P50) + " ms"})
 		}
 	}
-	if rate := errorRate(r); rate != nil {
-		t := tile{Name: "Failed requests", Value: short(*rate), Unit: " %", Note: text.Thousands(failedRequests(r)) + " of " + text.Thousands(r.Requests)}
-		t.Class = choose(failedRequests(r) > 0, "bad", "")
+	if load := r.Load(); load.Requests > 0 {
+		t := tile{Name: "Failed requests", Value: short(*load.errorRate()), Unit: " %", Note: text.Thousands(load.Errors) + " of " + text.Thousands(load.Requests)}
+		t.Class = choose(load.Errors > 0, "bad", "")
 		all = append(all, t)
 	}
 	return all
@@ -227,6 +228,7 @@ func runRows(r Report) []labelled {
 		{"rate", rateOf(o)},
 		{"stages", o.Stages},
 		{"bursts", o.Burst},
+		{"warm-up", warmUp(o)},
 		{"duration", spell(o.DurationMS)},
 		{"connections", text.Thousands(int64(o.Connections))},
 		{"reactions in a request", text.Thousands(int64(o.Batch))},

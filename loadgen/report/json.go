@@ -96,7 +96,7 @@ func ReadJSON(b []byte) (Report, error) {
 		return Report{}, err
 	}
 	r.Options.Target = text.HideUserinfo(r.Options.Target) // older versions wrote passwords, too
-	return r, errors.Join(checkLatencies(r), r.Scenario.check())
+	return r, errors.Join(checkAllLatencies(r), r.Scenario.check())
 }
 
 // jsonError returns an error that names the line in which JSON is wrong, and how it is
@@ -185,6 +185,10 @@ func checkObjectKeys(b []byte, t reflect.Type, path string) error {
 		key, option, _ := strings.Cut(field.Tag.Get("json"), ",")
 		value, there := keys[key]
 		switch {
+		case field.Anonymous: // its fields are in the same object
+			if err := checkObjectKeys(b, field.Type, path); err != nil {
+				return err
+			}
 		case there:
 			if err := checkKeys(value, field.Type, path+"."+key); err != nil {
 				return err
@@ -196,23 +200,41 @@ func checkObjectKeys(b []byte, t reflect.Type, path string) error {
 	return nil
 }
 
+// checkAllLatencies checks the latencies of the whole load and of its parts.
+func checkAllLatencies(r Report) error {
+	if err := checkLatencies("latency", r.Latency); err != nil {
+		return err
+	}
+	if r.WarmUp != nil {
+		if err := checkLatencies("warm_up.latency", r.WarmUp.Latency); err != nil {
+			return err
+		}
+	}
+	for i, s := range r.Stages {
+		if err := checkLatencies(fmt.Sprintf("stages[%d].latency", i), s.Latency); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkLatencies checks that the keys of latencies are known and that their histograms
 // hold as many values as they say.
-func checkLatencies(r Report) error {
-	for _, key := range slices.Sorted(maps.Keys(r.Latency)) {
+func checkLatencies(path string, latency map[string]*Latency) error {
+	for _, key := range slices.Sorted(maps.Keys(latency)) {
 		if !slices.Contains(LatencyKeys(), key) {
-			return fmt.Errorf("latency.%.40s is not known: there are %s", key, strings.Join(LatencyKeys(), ", "))
+			return fmt.Errorf("%s.%.40s is not known: there are %s", path, key, strings.Join(LatencyKeys(), ", "))
 		}
-		l := r.Latency[key]
+		l := latency[key]
 		if l == nil {
 			continue
 		}
 		h, err := l.Decode()
 		if err != nil {
-			return fmt.Errorf("latency.%s: %w", key, err)
+			return fmt.Errorf("%s.%s: %w", path, key, err)
 		}
 		if h.Count() != l.Count {
-			return fmt.Errorf("latency.%s: its histogram holds %d values and its count says %d", key, h.Count(), l.Count)
+			return fmt.Errorf("%s.%s: its histogram holds %d values and its count says %d", path, key, h.Count(), l.Count)
 		}
 	}
 	return nil

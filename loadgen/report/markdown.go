@@ -24,6 +24,7 @@ func WriteMarkdown(w io.Writer, r Report, checks []Check) error {
 	p.line("%s: %s\n", markdownCode(r.Options.Target), markdown(asked(r.Options)))
 	p.markdownChecks(checks)
 	p.markdownReactions(r)
+	p.markdownParts(r)
 	p.markdownLatencies(r)
 	p.markdownErrors(r.Errors)
 	_, notes := r.reasons()
@@ -47,11 +48,14 @@ func (p *textWriter) markdownChecks(checks []Check) {
 
 func (p *textWriter) markdownReactions(r Report) {
 	rate := ""
-	if v := acceptedRate(r); v != nil {
+	if v := r.Load().AcceptedRate(); v != nil {
 		rate = ", " + text.Decimals(*v, 1) + "/s"
 	}
 	p.line("\n| reactions | |\n|---|--:|")
 	p.line("| sent | %s |", text.Thousands(r.Sent))
+	if r.WarmUp != nil {
+		p.line("| of it warm-up, in no latency and no rate | %s |", text.Thousands(r.WarmUp.Sent))
+	}
 	p.line("| accepted | %s%s |", text.Thousands(r.Accepted), rate)
 	p.line("| rejected | %s |", text.Thousands(r.Rejected))
 	p.line("| in doubt | %s |", text.Thousands(r.InDoubt))

@@ -56,7 +56,14 @@ func Merge(reports []Report) (Report, error) {
 	if m.TargetUsage, err = mergeUsage(reports); err != nil {
 		return Report{}, fmt.Errorf("merge: %w", err)
 	}
-	if m.Latency, err = mergeLatencies(reports); err != nil {
+	var latencies []map[string]*Latency
+	for _, r := range reports {
+		latencies = append(latencies, r.Latency)
+	}
+	if m.Latency, err = mergeLatencies(latencies); err != nil {
+		return Report{}, fmt.Errorf("merge: %w", err)
+	}
+	if err := mergeStages(&m, reports); err != nil {
 		return Report{}, fmt.Errorf("merge: %w", err)
 	}
 	m.Series = mergeSeries(m.Started, reports)
@@ -227,16 +234,16 @@ func addListeners(to *Listeners, l Listeners) {
 	to.Left += l.Left
 }
 
-// mergeLatencies adds the histograms of each latency that any report has.
-func mergeLatencies(reports []Report) (map[string]*Latency, error) {
+// mergeLatencies adds the histograms of each latency that any generator has.
+func mergeLatencies(generators []map[string]*Latency) (map[string]*Latency, error) {
 	sums := map[string]*Histogram{}
 	merged := map[string]*Latency{}
-	for i, r := range reports {
-		for _, key := range slices.Sorted(maps.Keys(r.Latency)) {
+	for i, latency := range generators {
+		for _, key := range slices.Sorted(maps.Keys(latency)) {
 			if _, ok := merged[key]; !ok {
 				merged[key], sums[key] = nil, NewHistogram()
 			}
-			l := r.Latency[key]
+			l := latency[key]
 			if l == nil {
 				continue
 			}

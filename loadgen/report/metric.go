@@ -27,13 +27,14 @@ type metric struct {
 	name  string
 	unit  unit
 	value func(Report) *float64
+	stage int // it is of this stage, counted from 1; 0: of the whole load
 }
 
 // counters returns the metrics that are not latencies. A count of faults that nobody
 // could have noticed is not 0 but not measured, so that no condition on it is met.
 func counters() []metric {
 	countIf := func(measured func(Report) bool, name string, value func(Report) int64) metric {
-		return metric{name, plain, func(r Report) *float64 {
+		return metric{name: name, unit: plain, value: func(r Report) *float64 {
 			if !measured(r) {
 				return nil
 			}
@@ -41,29 +42,27 @@ func counters() []metric {
 		}}
 	}
 	always := func(Report) bool { return true }
-	sent := func(r Report) bool { return r.Sent > 0 }
+	sent := func(r Report) bool { return r.Load().Sent > 0 }
 	listened := func(r Report) bool { return r.Listeners.Connected > 0 }
 	asked := func(r Report) bool { return r.Listeners.Connected+r.Listeners.Wanted > 0 || r.Listeners.Refused > 0 }
 	shown := func(r Report) bool { return listened(r) && r.Counted != nil && *r.Counted > 0 }
-	due := func(r Report) bool { return r.Sent+r.Unsent > 0 }
 	maybe := func(name string, value func(Report) *int64) metric {
-		return metric{name, plain, func(r Report) *float64 {
+		return metric{name: name, unit: plain, value: func(r Report) *float64 {
 			if v := value(r); v != nil {
 				return new(float64(*v))
 			}
 			return nil
 		}}
 	}
-	return append([]metric{
-		countIf(always, "sent", func(r Report) int64 { return r.Sent }),
-		countIf(always, "accepted", func(r Report) int64 { return r.Accepted }),
-		countIf(sent, "rejected", func(r Report) int64 { return r.Rejected }),
-		countIf(sent, "in_doubt", func(r Report) int64 { return r.InDoubt }),
-		countIf(due, "unsent", func(r Report) int64 { return r.Unsent }),
-		countIf(always, "requests", func(r Report) int64 { return r.Requests }),
-		countIf(sent, "errors", func(r Report) int64 { return failures(r) }),
-		{"error_rate", percent, errorRate},
-		{"rate", plain, acceptedRate},
+	load := func(m loadMetric) metric {
+		return metric{name: m.name, unit: m.unit, value: func(r Report) *float64 { return m.value(r.Load()) }}
+	}
+	var all []metric
+	for _, m := range loadMetrics() {
+		all = append(all, load(m))
+	}
+	all = append(all,
+		countIf(sent, "errors", func(r Report) int64 { return r.Load().Errors + failures(r) - failedRequests(r) }),
 		maybe("counted", func(r Report) *int64 { return r.Counted }),
 		maybe("lost", func(r Report) *int64 { return r.Lost }),
 		maybe("doubled", func(r Report) *int64 { return r.Doubled }),
@@ -79,7 +78,8 @@ func counters() []metric {
 		countIf(listened, "reconnects", func(r Report) int64 { return r.Listeners.Reconnects }),
 		countIf(listened, "resumes", func(r Report) int64 { return r.Listeners.Resumes }),
 		countIf(asked, "refused", func(r Report) int64 { return r.Listeners.Refused }),
-	}, usageMetrics()...)
+	)
+	return append(all, usageMetrics()...)
 }
 
 // failures returns how many requests failed, of all kinds.
@@ -105,25 +105,12 @@ func failedRequests(r Report) int64 {
 	return n
 }
 
-// errorRate returns the share of requests that failed, in percent.
-func errorRate(r Report) *float64 {
-	if r.Requests == 0 {
-		return nil
-	}
-	return new(100 * float64(failedRequests(r)) / float64(r.Requests))
-}
-
-// acceptedRate returns how many reactions were accepted for each second of sending.
-func acceptedRate(r Report) *float64 {
-	if r.DurationMS <= 0 {
-		return nil
-	}
-	return new(float64(r.Accepted) / r.DurationMS * 1000)
-}
-
 // findMetric returns the metric with the given name, or an error that lists the known
 // ones.
 func findMetric(name string) (metric, error) {
+	if stage, of, ok := cutStage(name); ok {
+		return findStageMetric(stage, of)
+	}
 	all := counters()
 	if i := slices.IndexFunc(all, func(m metric) bool { return m.name == name }); i >= 0 {
 		return all[i], nil
@@ -138,15 +125,15 @@ func findMetric(name string) (metric, error) {
 		}
 		return metric{}, fmt.Errorf("%.40q has no %.20q: a latency has p50, p90, p99, p99.9 or any other percentile, mean and max", l.key, part)
 	}
-	return metric{}, fmt.Errorf("there is no %.40q%s: there are the latencies %s (each with _p50, _p99.9, _mean, _max ...) and the counters %s",
+	return metric{}, fmt.Errorf("there is no %.40q%s: there are the latencies %s (each with _p50, _p99.9, _mean, _max ...) and the counters %s, of one stage as in stage2.ack_p99",
 		name, didYouMean(name), strings.Join(LatencyKeys(), ", "), strings.Join(metricNames(all), ", "))
 }
 
 // latencyMetric returns the metric of a percentile, the mean or the maximum of a
 // latency. How fast everything was refused is no ack.
 func latencyMetric(name, key string, of float64) metric {
-	return metric{name, millis, func(r Report) *float64 {
-		if key == Ack && r.Accepted == 0 {
+	return metric{name: name, unit: millis, value: func(r Report) *float64 {
+		if key == Ack && r.Load().Accepted == 0 {
 			return nil
 		}
 		return latencyValue(r.Latency[key], of)

@@ -53,9 +53,14 @@ type Report struct {
 	// Windows holds the first hundred windows that do not balance.
 	Windows []WindowBalance `json:"windows"`
 
-	Latency   map[string]*Latency `json:"latency"` // keys: SendDelay, Ack, ...; an answer that never came counts in Ack with the time that was waited for it
-	Listeners Listeners           `json:"listeners"`
-	Series    []Point             `json:"series"` // one point a second
+	Latency map[string]*Latency `json:"latency"` // keys: SendDelay, Ack, ...; an answer that never came counts in Ack with the time that was waited for it
+	// WarmUp is what of all counts belongs to the warm-up; nil if there was none. It is in
+	// no latency of the report and in no rate, nor in conditions on what a Part has. Books
+	// and listeners are those of the whole run.
+	WarmUp    *Part     `json:"warm_up,omitempty"`
+	Stages    []Stage   `json:"stages,omitempty"`
+	Listeners Listeners `json:"listeners"`
+	Series    []Point   `json:"series"` // one point a second
 
 	TargetUsage *TargetUsage `json:"target_usage,omitempty"` // nil: no process of the target was measured
 
@@ -116,6 +121,7 @@ type Options struct {
 	Rate        float64 `json:"rate"` // reactions a second; 0: closed loop
 	Stages      string  `json:"stages,omitempty"`
 	Burst       string  `json:"burst,omitempty"`
+	WarmUpMS    float64 `json:"warm_up_ms,omitempty"`
 	DurationMS  float64 `json:"duration_ms"`
 	Connections int     `json:"connections"`
 	Listeners   int     `json:"listeners"`

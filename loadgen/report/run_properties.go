@@ -37,6 +37,7 @@ func loadProperties() []runProperty {
 		{rateMetric, true, func(r Report) string { return rateOf(r.Options) }},
 		{"stages", true, func(r Report) string { return r.Options.Stages }},
 		{"burst", true, func(r Report) string { return r.Options.Burst }},
+		{"warm-up", true, func(r Report) string { return warmUp(r.Options) }},
 		{"duration", true, func(r Report) string { return spell(r.Options.DurationMS) }},
 		{"connections", true, func(r Report) string { return fmt.Sprint(r.Options.Connections) }},
 		{"listeners", true, func(r Report) string { return fmt.Sprint(r.Options.Listeners) }},
@@ -72,6 +73,14 @@ func rateOf(o Options) string {
 		return ""
 	}
 	return "closed loop"
+}
+
+// warmUp returns how long the load was not measured, or "" if all of it was.
+func warmUp(o Options) string {
+	if o.WarmUpMS == 0 {
+		return ""
+	}
+	return spell(o.WarmUpMS)
 }
 
 // differences returns the properties that do not have the same value in all runs.
@@ -111,7 +120,7 @@ func warnings(base, after []Report) []string {
 		if r.Invalid {
 			all = append(all, r.name+" is invalid: its figures speak of the generator, not of the target")
 		}
-		if r.Accepted == 0 {
+		if r.Load().Accepted == 0 {
 			all = append(all, r.name+" had nothing accepted: it measured nothing of the target")
 		}
 		if r.Interrupted {

@@ -46,7 +46,7 @@ const MaxProcesses = 100
 // all that the target did, divided by requests, or by deliveries.
 func usageMetrics() []metric {
 	figure := func(name string, u unit, value func(Report, TargetUsage) *float64) metric {
-		return metric{name, u, func(r Report) *float64 {
+		return metric{name: name, unit: u, value: func(r Report) *float64 {
 			if r.TargetUsage == nil {
 				return nil
 			}

@@ -25,6 +25,7 @@ func WriteText(w io.Writer, r Report) error {
 	p.head(r)
 	p.reactions(r)
 	p.balance(r)
+	p.parts(r)
 	p.latencies(r)
 	p.listeners(r)
 	p.usage(r)
@@ -124,6 +125,7 @@ func asked(o Options) string {
 			parts = append(parts, fmt.Sprintf(format, args...))
 		}
 	}
+	add(o.WarmUpMS > 0, "the first %s of it warm-up", spell(o.WarmUpMS))
 	add(true, "%s", text.Plural(int64(o.Connections), "connection"))
 	add(o.Batch > 1, "%s in a request", text.Thousands(int64(o.Batch)))
 	add(o.Listeners > 0, "%s", text.Plural(int64(o.Listeners), "listener"))
@@ -135,19 +137,23 @@ func asked(o Options) string {
 }
 
 func (p *textWriter) reactions(r Report) {
+	load := r.Load()
 	perSecond := func(n int64) string {
-		if r.DurationMS <= 0 {
+		if load.DurationMS <= 0 {
 			return ""
 		}
-		return text.Decimals(float64(n)/r.DurationMS*1000, 1) + "/s"
+		return text.Decimals(float64(n)/load.DurationMS*1000, 1) + "/s"
 	}
 	p.section("Reactions")
 	requests := "requests"
 	if r.Requests == 1 {
 		requests = "request"
 	}
-	p.row("sent", text.Thousands(r.Sent), strings.TrimSpace(fmt.Sprintf("%s in %s %s", perSecond(r.Sent), text.Thousands(r.Requests), requests)))
-	p.row("accepted", text.Thousands(r.Accepted), perSecond(r.Accepted))
+	p.row("sent", text.Thousands(r.Sent), strings.TrimSpace(fmt.Sprintf("%s in %s %s", perSecond(load.Sent), text.Thousands(r.Requests), requests)))
+	if r.WarmUp != nil {
+		p.row("of it warm-up", text.Thousands(r.WarmUp.Sent), "in no latency and no rate")
+	}
+	p.row("accepted", text.Thousands(r.Accepted), perSecond(load.Accepted))
 	p.row("rejected", text.Thousands(r.Rejected), "")
 	p.row("in doubt", text.Thousands(r.InDoubt), "")
 	if r.Unsent > 0 {

@@ -103,7 +103,11 @@ func reports() map[string]report.Report {
 		"rate": json.RawMessage("2000"), "find-max": json.RawMessage("true"), "seed": json.RawMessage("18446744073709551615"),
 		"threshold": json.RawMessage(`["lost==0","ack_p99<50ms"]`), "stages": json.RawMessage(`"10s:100,5s:0"`),
 	}
+	warmed := fabricate(load{seed: 10, seconds: 4})
+	warmed.Options.WarmUpMS, warmed.WarmUp = 1000, new(fabricatePart(1000, 2000, 0))
+
 	return map[string]report.Report{
+		"stages": fabricateStages(1), "warm-up": warmed,
 		"good": good, "missed": missed, "search": search, "foreign": foreign, "closed loop": closed, "bursts": bursts,
 		"hostile": hostile, "invalid": many, "empty": {Schema: report.Schema},
 	}
