@@ -222,10 +222,7 @@ func scenarioOf(cmd *cobra.Command) (report.Scenario, error) {
 }
 
 // differs says whether a flag is not at its default.
-func differs(f *pflag.Flag) bool {
-	list, isList := f.Value.(pflag.SliceValue)
-	return f.Value.String() != f.DefValue || isList && len(list.GetSlice()) > 0
-}
+func differs(f *pflag.Flag) bool { return f.Value.String() != f.DefValue }
 
 // keepable hides texts that JSON cannot hold, since they are not UTF-8.
 func keepable(value any) any {

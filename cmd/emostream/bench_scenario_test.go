@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -154,6 +155,17 @@ func TestAgainIsTheSame(t *testing.T) {
 		}
 		if diff := cmp.Diff(values(cmd), values(again)); diff != "" {
 			t.Fatalf("seed %d: -was +is\n%s", seed, diff)
+		}
+		text, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file = settingsfile.Section{}
+		if again, err = parsedBench([]string{"--scenario", "-"}, nil, file, string(text)); err != nil {
+			t.Fatalf("as a scenario file: %v\n%s", err, text)
+		}
+		if diff := cmp.Diff(values(cmd), values(again)); diff != "" {
+			t.Fatalf("seed %d: as a scenario file: -was +is\n%s", seed, diff)
 		}
 		twice, err := scenarioOf(again)
 		if err != nil {
