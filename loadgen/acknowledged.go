@@ -9,7 +9,7 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// acknowledged counts the reactions that were accepted, by window and emoji. The
+// acknowledged counts the reactions that were accepted, by window, channel and emoji. The
 // target's swarms tell how long a window is; until the first swarm arrives,
 // acknowledgements are kept in pending. It is safe for concurrent use.
 type acknowledged struct {
@@ -17,10 +17,16 @@ type acknowledged struct {
 	windowLength int64 // ms; 0: not known yet
 	pending      []acknowledgement
 	counts       map[cell]int64
-	inDoubt      map[int]int64             // by emoji
-	dues         map[int64]map[int64]int64 // number of reactions, by window end and by due time: after measuredFrom, in units of dueResolution
-	windowWait   *report.Histogram         // from acceptance to the window's end
-	measuredFrom int64                     // Unix µs; latencies of what was due before are left out
+	inDoubt      map[reactionKind]int64
+	dues         map[channelWindow]map[int64]int64 // number of reactions, by due time: after measuredFrom, in units of dueResolution
+	windowWait   *report.Histogram                 // from acceptance to the window's end
+	measuredFrom int64                             // Unix µs; latencies of what was due before are left out
+}
+
+// channelWindow is one window of one channel.
+type channelWindow struct {
+	channel int   // index into the channels of the run
+	end     int64 // Unix ms
 }
 
 // dueResolution is the precision in µs of the due times that are kept for end-to-end
@@ -28,7 +34,7 @@ type acknowledged struct {
 const dueResolution = 5000
 
 func newAcknowledged() *acknowledged {
-	return &acknowledged{counts: map[cell]int64{}, inDoubt: map[int]int64{}, dues: map[int64]map[int64]int64{}, windowWait: report.NewHistogram()}
+	return &acknowledged{counts: map[cell]int64{}, inDoubt: map[reactionKind]int64{}, dues: map[channelWindow]map[int64]int64{}, windowWait: report.NewHistogram()}
 }
 
 func (a *acknowledged) add(acks []acknowledgement) {
@@ -47,11 +53,12 @@ func (a *acknowledged) add(acks []acknowledgement) {
 
 func (a *acknowledged) count(ack acknowledgement) {
 	end := ack.at - ack.at%a.windowLength + a.windowLength
-	a.counts[cell{end, ack.emoji}]++
-	due := a.dues[end]
+	a.counts[cell{end, ack.reactionKind}]++
+	window := channelWindow{ack.channel, end}
+	due := a.dues[window]
 	if due == nil {
 		due = map[int64]int64{}
-		a.dues[end] = due
+		a.dues[window] = due
 	}
 	after := ack.due - a.measuredFrom
 	if after < 0 { // unmeasured, whenever exactly
@@ -70,12 +77,12 @@ func (a *acknowledged) measureFrom(at time.Time) {
 	a.measuredFrom = at.UnixMicro()
 }
 
-// addInDoubt adds one reaction in doubt for each element of emojis.
-func (a *acknowledged) addInDoubt(emojis []int) {
+// addInDoubt adds one reaction in doubt for each element of kinds.
+func (a *acknowledged) addInDoubt(kinds []reactionKind) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, emoji := range emojis {
-		a.inDoubt[emoji]++
+	for _, kind := range kinds {
+		a.inDoubt[kind]++
 	}
 }
 
@@ -94,24 +101,23 @@ func (a *acknowledged) setWindowLength(length int64) {
 }
 
 // snapshot copies the counts that a balance needs.
-func (a *acknowledged) snapshot() (accepted map[cell]int64, inDoubt map[int]int64) {
+func (a *acknowledged) snapshot() (accepted map[cell]int64, inDoubt map[reactionKind]int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return maps.Clone(a.counts), maps.Clone(a.inDoubt)
 }
 
-// addEndToEnd adds to h the end-to-end latencies of some reactions of the window that
-// ends at end: from when a reaction was due to when a listener was shown it. The
+// addEndToEnd adds to h the end-to-end latencies of some reactions of a window: from when a reaction was due to when a listener was shown it. The
 // window's reactions are numbered from 0 in the order of their due times. Those with
 // from <= number < to are added: a swarm with the total to contains them, and the swarm
 // before it, with the total from, does not. shownAt is how many listeners were shown
 // them at which moment, in Unix ms. Reactions that are not measured are left out.
-func (a *acknowledged) addEndToEnd(h *report.Histogram, end, from, to int64, shownAt map[int64]int64) {
+func (a *acknowledged) addEndToEnd(h *report.Histogram, window channelWindow, from, to int64, shownAt map[int64]int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	number := int64(0)
-	for _, due := range slices.Sorted(maps.Keys(a.dues[end])) {
-		n := a.dues[end][due]
+	for _, due := range slices.Sorted(maps.Keys(a.dues[window])) {
+		n := a.dues[window][due]
 		among := max(0, min(number+n, to)-max(number, from))
 		number += n
 		if among == 0 || due < 0 {

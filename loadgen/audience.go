@@ -16,6 +16,8 @@ import (
 // that the server asked for, prolonged at random. When their server does not take them
 // back, they register again.
 //
+// Beside those, which are attentive, there may be listeners of other manners (manner.go).
+//
 // A few connectors register and connect the listeners, since connecting needs more
 // memory than listening. A listener is at most once in their queue, and the queue has
 // room for all listeners, so that putting one in does not block.
@@ -28,6 +30,7 @@ type audience struct {
 	lastSent   func() time.Time  // when the last request was sent
 	onFailure  func(kind string) // called with the kind of error of each connection that failed
 	onDeparted func(l *listener) // called with each listener that has left
+	pace       int               // bytes a second that a slow listener reads
 
 	queue   chan *listener
 	running sync.WaitGroup // connectors and listeners
@@ -43,12 +46,22 @@ type audience struct {
 	listeners  map[*listener]bool
 	numbered   int64                     // listeners so far
 	timers     map[*listener]*time.Timer // of listeners that wait before they connect again
+	turns      [manners]int              // how many listeners of each manner have joined
+	attended   []attendance              // of each part of the source
+	borne      [manners]report.Borne
+	settled    bool // settle was called
 	rng        *rand.Rand
 	connect    *report.Histogram
 	firstEvent *report.Histogram
 
 	lastFailure error // why a listener could not connect, of the last that could not; nil: none yet
+
+	dawdling sync.WaitGroup // listeners that are not attentive and have a connection
+	settling chan struct{}  // closed by settle
 }
+
+// attendance says how many attentive listeners one part of the source has.
+type attendance struct{ connected, most int }
 
 // Limits of an audience.
 const (
@@ -65,6 +78,7 @@ func newAudience(s streamSource, cache *eventCache, sink eventSink, seed uint64)
 		queue:     make(chan *listener, queueSize),
 		buffers:   sync.Pool{New: func() any { b := make([]byte, 0, readBufferSize); return &b }},
 		listeners: map[*listener]bool{}, timers: map[*listener]*time.Timer{},
+		attended: make([]attendance, s.parts()), settling: make(chan struct{}),
 		rng:     rand.New(rand.NewPCG(seed, seed)),
 		connect: report.NewHistogram(), firstEvent: report.NewHistogram(),
 	}
@@ -94,16 +108,45 @@ func (a *audience) run(ctx context.Context) {
 	a.unregisterAll(context.WithoutCancel(ctx), rest)
 }
 
-// join adds n listeners. Stalled listeners connect and never read.
-func (a *audience) join(n int, stalled bool) {
+// join adds n listeners, which are spread over the parts of the source in turn.
+func (a *audience) join(n int, m manner) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for range n {
-		l := &listener{number: a.numbered, retry: defaultRetry, stalled: stalled}
-		a.numbered++
-		a.listeners[l] = true
-		a.queue <- l
+		a.joinPart(a.turns[m]%a.source.parts(), m)
+		a.turns[m]++
 	}
+}
+
+// joinPart adds a listener to a part of the source. The caller holds a.mu.
+func (a *audience) joinPart(part int, m manner) {
+	l := &listener{number: a.numbered, retry: defaultRetry, manner: m}
+	a.numbered++
+	l.view.part = part
+	a.listeners[l] = true
+	a.queue <- l
+}
+
+// attend counts a listener that has connected (by is 1) or whose connection has ended (by
+// is -1). The caller holds a.mu.
+func (a *audience) attend(l *listener, by int) {
+	p := &a.attended[l.view.part]
+	p.connected += by
+	p.most = max(p.most, p.connected)
+	a.maxConnected.Store(max(a.maxConnected.Load(), a.connected.Add(int64(by))))
+}
+
+// attendedParts returns the parts of the source that any listener was ever connected to.
+func (a *audience) attendedParts() []int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var all []int
+	for i, p := range a.attended {
+		if p.most > 0 {
+			all = append(all, i)
+		}
+	}
+	return all
 }
 
 // whyNotConnected returns why listeners are not connected.
@@ -141,12 +184,12 @@ func (a *audience) all() []*listener {
 	return out
 }
 
-// upToDate returns whether every listener that reads was shown the greatest total of
+// upToDate returns whether every attentive listener was shown the greatest total of
 // each window that ended while it was connected.
 func (a *audience) upToDate(s *shownSwarms) bool {
 	greatest := s.greatest()
 	for _, l := range a.all() {
-		if gaps, behind := s.missing(&l.view, greatest, 1<<62); !l.stalled && gaps+behind > 0 {
+		if gaps, behind := s.missing(&l.view, greatest, 1<<62); l.manner == attentive && gaps+behind > 0 {
 			return false
 		}
 	}

@@ -25,7 +25,7 @@ func (a *audience) connectQueued(ctx context.Context) {
 				return
 			case err != nil:
 				a.connectFailed(ctx, l, err)
-			case l.stalled:
+			case l.manner != attentive:
 			default:
 				a.running.Go(func() { a.follow(ctx, l) })
 			}
@@ -52,7 +52,7 @@ func (a *audience) reconnect(ctx context.Context, r registrar, l *listener) erro
 	return sse.Reconnect(before, connect, func() (streamAddress, error) {
 		r.conn.cookies = l.cookies
 		defer func() { l.cookies, r.conn.cookies = r.conn.cookies, cookies{} }()
-		return r.assign(ctx, l.number, l.avoid)
+		return r.assign(ctx, l)
 	})
 }
 
@@ -66,24 +66,31 @@ func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress
 		return to.endpoint.explain(err)
 	}
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	live, err := l.requestStream(conn, a.source.streamRequest(l.number, to), to, requestedAt.Add(a.timeout))
+	live := time.Now()
+	if l.manner != mute {
+		live, err = l.requestStream(conn, a.source.streamRequest(l.number, to), to, requestedAt.Add(a.timeout))
+	}
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
 		return errors.Join(to.endpoint.tlsError(err), conn.Close())
 	}
-	a.recordLatency(a.connect, live.Sub(requestedAt))
+	if l.manner != mute {
+		a.recordLatency(a.connect, live.Sub(requestedAt))
+	}
 	l.address, l.requestedAt, l.refusals = to, requestedAt, 0
-	l.view.connected(live)
+	l.view.connected(requestedAt, live)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	l.conn = conn
 	if l.leaving.Load() { // leaving was set while the connection was made
 		_ = conn.Close()
 	}
-	if !l.stalled {
-		a.maxConnected.Store(max(a.maxConnected.Load(), a.connected.Add(1)))
+	if l.manner == attentive {
+		a.attend(l, 1)
+	} else {
+		a.beginDawdling(l)
 	}
 	return nil
 }
@@ -111,8 +118,8 @@ func (a *audience) connectFailed(ctx context.Context, l *listener, err error) {
 // into the queue again, unless the listener is leaving.
 func (a *audience) follow(ctx context.Context, l *listener) {
 	err := l.listen(a)
-	a.connected.Add(-1)
 	a.mu.Lock()
+	a.attend(l, -1)
 	_ = l.conn.Close()
 	l.conn = nil
 	a.mu.Unlock()

@@ -8,10 +8,14 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// cell is one emoji in one window.
+// reactionKind is what counts are kept by in each window: an emoji in a channel, both as
+// indices into those of the run.
+type reactionKind struct{ channel, emoji int }
+
+// cell is one kind of reaction in one window.
 type cell struct {
-	end   int64 // of the window, Unix ms
-	emoji int   // index into the emojis of the run
+	end int64 // of the window, Unix ms
+	reactionKind
 }
 
 // balance is the result of comparing what was acknowledged with what listeners were
@@ -22,16 +26,17 @@ type balance struct {
 	unbalanced                      []cell // the cells whose counts differ, in order
 }
 
-// balanceOf compares the counts of each emoji separately, window by window in order.
+// balanceOf compares the counts of each emoji in each channel separately, window by
+// window in order.
 // Reactions that are missing in a window may be counted in a later one, as late
 // reactions are: they are shifted. Those that are missing in the end are lost.
 // Reactions that are counted beyond that are doubled, minus as many as are in doubt,
 // since those may be counted in any window or in none.
 //
 // For the same reason both are least numbers. If all that are in doubt were counted, as
-// many more of their emoji may have been lost, and if none was, the whole surplus is
+// many more of their kind may have been lost, and if none was, the whole surplus is
 // doubled.
-func balanceOf(accepted, counted map[cell]int64, inDoubt map[int]int64) balance {
+func balanceOf(accepted, counted map[cell]int64, inDoubt map[reactionKind]int64) balance {
 	var b balance
 	cells := map[cell]bool{}
 	for c := range accepted {
@@ -46,9 +51,9 @@ func balanceOf(accepted, counted map[cell]int64, inDoubt map[int]int64) balance 
 		order = append(order, c)
 	}
 	slices.SortFunc(order, func(x, y cell) int {
-		return cmp.Or(cmp.Compare(x.end, y.end), cmp.Compare(x.emoji, y.emoji))
+		return cmp.Or(cmp.Compare(x.end, y.end), cmp.Compare(x.channel, y.channel), cmp.Compare(x.emoji, y.emoji))
 	})
-	missing, surplus := map[int]int64{}, map[int]int64{}
+	missing, surplus := map[reactionKind]int64{}, map[reactionKind]int64{}
 	for _, c := range order {
 		more := counted[c] - accepted[c]
 		if more == 0 {
@@ -56,24 +61,24 @@ func balanceOf(accepted, counted map[cell]int64, inDoubt map[int]int64) balance 
 		}
 		b.unbalanced = append(b.unbalanced, c)
 		if more < 0 {
-			missing[c.emoji] -= more
+			missing[c.reactionKind] -= more
 			continue
 		}
-		moved := min(more, missing[c.emoji])
-		missing[c.emoji] -= moved
+		moved := min(more, missing[c.reactionKind])
+		missing[c.reactionKind] -= moved
 		b.shifted += moved
-		surplus[c.emoji] += more - moved
+		surplus[c.reactionKind] += more - moved
 	}
-	sum := map[int]int64{}
+	sum := map[reactionKind]int64{}
 	for c, n := range accepted {
-		sum[c.emoji] += n
+		sum[c.reactionKind] += n
 	}
-	for emoji, n := range sum {
-		b.lost += missing[emoji]
-		b.lostAtMost += min(n, missing[emoji]+inDoubt[emoji])
+	for kind, n := range sum {
+		b.lost += missing[kind]
+		b.lostAtMost += min(n, missing[kind]+inDoubt[kind])
 	}
-	for emoji, n := range surplus {
-		b.doubled += max(0, n-inDoubt[emoji])
+	for kind, n := range surplus {
+		b.doubled += max(0, n-inDoubt[kind])
 		b.doubledAtMost += n
 	}
 	return b
@@ -83,15 +88,19 @@ func balanceOf(accepted, counted map[cell]int64, inDoubt map[int]int64) balance 
 const maxWindows = 100
 
 // windows returns the first maxWindows windows and emojis that do not balance, for a
-// report.
-func (b balance) windows(accepted, counted map[cell]int64, emojis []string) []report.WindowBalance {
+// report. A run with one channel does not name it.
+func (b balance) windows(accepted, counted map[cell]int64, channels, emojis []string) []report.WindowBalance {
 	out := []report.WindowBalance{}
 	for _, c := range b.unbalanced[:min(len(b.unbalanced), maxWindows)] {
 		name := "?"
 		if c.emoji < len(emojis) {
 			name = emojis[c.emoji]
 		}
-		out = append(out, report.WindowBalance{End: time.UnixMilli(c.end).UTC(), Emoji: name, Accepted: accepted[c], Counted: counted[c]})
+		w := report.WindowBalance{End: time.UnixMilli(c.end).UTC(), Emoji: name, Accepted: accepted[c], Counted: counted[c]}
+		if len(channels) > 1 {
+			w.Channel = channels[c.channel]
+		}
+		out = append(out, w)
 	}
 	return out
 }

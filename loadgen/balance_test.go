@@ -18,21 +18,23 @@ func TestBalance(t *testing.T) {
 		moreLost, moreDoubled  int64 // how many more reactions in doubt may hide
 	}{
 		"nothing":                              {},
-		"all of it":                            {accepted: counts{{1, 0}: 5, {2, 1}: 3}, counted: counts{{1, 0}: 5, {2, 1}: 3}},
-		"one lost":                             {accepted: counts{{1, 0}: 5}, counted: counts{{1, 0}: 4}, lost: 1, off: 1},
-		"a window lost":                        {accepted: counts{{1, 0}: 5, {2, 0}: 1}, counted: counts{{2, 0}: 1}, lost: 5, off: 1},
-		"one doubled":                          {accepted: counts{{1, 0}: 5}, counted: counts{{1, 0}: 6}, doubled: 1, off: 1},
-		"never sent":                           {counted: counts{{1, 7}: 2}, doubled: 2, off: 1},
-		"one counted later":                    {accepted: counts{{1, 0}: 5, {2, 0}: 5}, counted: counts{{1, 0}: 4, {2, 0}: 6}, shifted: 1, off: 2},
-		"one counted before":                   {accepted: counts{{1, 0}: 5, {2, 0}: 5}, counted: counts{{1, 0}: 6, {2, 0}: 4}, lost: 1, doubled: 1, off: 2},
-		"two shifted, one lost":                {accepted: counts{{1, 0}: 5}, counted: counts{{1, 0}: 2, {3, 0}: 2}, shifted: 2, lost: 1, off: 2},
-		"another emoji is none":                {accepted: counts{{1, 0}: 1}, counted: counts{{1, 1}: 1}, lost: 1, doubled: 1, off: 2},
-		"one in doubt counted":                 {accepted: counts{{1, 0}: 5}, counted: counts{{1, 0}: 6}, inDoubt: map[int]int64{0: 1}, off: 1, moreLost: 1, moreDoubled: 1},
-		"more than is in doubt":                {accepted: counts{{1, 0}: 5}, counted: counts{{1, 0}: 8}, inDoubt: map[int]int64{0: 1}, doubled: 2, off: 1, moreLost: 1, moreDoubled: 1},
-		"another's doubt":                      {accepted: counts{{1, 0}: 5}, counted: counts{{1, 0}: 6}, inDoubt: map[int]int64{1: 9}, doubled: 1, off: 1},
-		"one lost behind a doubt, and one not": {accepted: counts{{1, 0}: 5}, counted: counts{{1, 0}: 4}, inDoubt: map[int]int64{0: 1}, lost: 1, off: 1, moreLost: 1},
-		"doubt of what was never accepted":     {accepted: counts{{1, 0}: 5}, counted: counts{{1, 0}: 5}, inDoubt: map[int]int64{3: 7}},
-		"more doubt than was accepted":         {accepted: counts{{1, 0}: 5}, counted: counts{{1, 0}: 5}, inDoubt: map[int]int64{0: 7}, moreLost: 5},
+		"all of it":                            {accepted: counts{{1, 0, 0}: 5, {2, 1, 0}: 3}, counted: counts{{1, 0, 0}: 5, {2, 1, 0}: 3}},
+		"one lost":                             {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 4}, lost: 1, off: 1},
+		"a window lost":                        {accepted: counts{{1, 0, 0}: 5, {2, 0, 0}: 1}, counted: counts{{2, 0, 0}: 1}, lost: 5, off: 1},
+		"one doubled":                          {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 6}, doubled: 1, off: 1},
+		"never sent":                           {counted: counts{{1, 7, 0}: 2}, doubled: 2, off: 1},
+		"one counted later":                    {accepted: counts{{1, 0, 0}: 5, {2, 0, 0}: 5}, counted: counts{{1, 0, 0}: 4, {2, 0, 0}: 6}, shifted: 1, off: 2},
+		"one counted before":                   {accepted: counts{{1, 0, 0}: 5, {2, 0, 0}: 5}, counted: counts{{1, 0, 0}: 6, {2, 0, 0}: 4}, lost: 1, doubled: 1, off: 2},
+		"two shifted, one lost":                {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 2, {3, 0, 0}: 2}, shifted: 2, lost: 1, off: 2},
+		"another emoji is none":                {accepted: counts{{1, 0, 0}: 1}, counted: counts{{1, 1, 0}: 1}, lost: 1, doubled: 1, off: 2},
+		"another channel's":                    {accepted: counts{{1, 0, 0}: 1}, counted: counts{{1, 0, 1}: 1}, lost: 1, doubled: 1, off: 2},
+		"another channel's doubt":              {accepted: counts{{1, 0, 1}: 5}, counted: counts{{1, 0, 1}: 6}, inDoubt: map[int]int64{0: 9}, doubled: 1, off: 1},
+		"one in doubt counted":                 {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 6}, inDoubt: map[int]int64{0: 1}, off: 1, moreLost: 1, moreDoubled: 1},
+		"more than is in doubt":                {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 8}, inDoubt: map[int]int64{0: 1}, doubled: 2, off: 1, moreLost: 1, moreDoubled: 1},
+		"another's doubt":                      {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 6}, inDoubt: map[int]int64{1: 9}, doubled: 1, off: 1},
+		"one lost behind a doubt, and one not": {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 4}, inDoubt: map[int]int64{0: 1}, lost: 1, off: 1, moreLost: 1},
+		"doubt of what was never accepted":     {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 5}, inDoubt: map[int]int64{3: 7}},
+		"more doubt than was accepted":         {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 5}, inDoubt: map[int]int64{0: 7}, moreLost: 5},
 	} {
 		lost, doubled, shifted, lostAtMost, doubledAtMost, off := loadgen.Balance(tt.accepted, tt.counted, tt.inDoubt)
 		if lost != tt.lost || doubled != tt.doubled || shifted != tt.shifted || off != tt.off {
@@ -78,7 +80,7 @@ func TestBalanceFindsWhatWasDone(t *testing.T) {
 	for range 500 {
 		accepted := map[loadgen.Cell]int64{}
 		for range 1 + rng.IntN(30) {
-			accepted[loadgen.Cell{End: rng.Int64N(5), Kind: rng.IntN(6)}] += 1 + rng.Int64N(20)
+			accepted[loadgen.Cell{End: rng.Int64N(5), Kind: rng.IntN(6), Channel: rng.IntN(3)}] += 1 + rng.Int64N(20)
 		}
 		counted := maps.Clone(accepted)
 		var lost, doubled, shifted int64
@@ -93,7 +95,7 @@ func TestBalanceFindsWhatWasDone(t *testing.T) {
 				doubled += k
 			default:
 				counted[c] -= k
-				counted[loadgen.Cell{End: 10 + rng.Int64N(3), Kind: c.Kind}] += k
+				counted[loadgen.Cell{End: 10 + rng.Int64N(3), Kind: c.Kind, Channel: c.Channel}] += k
 				shifted += k
 			}
 		}

@@ -17,23 +17,30 @@ func (a *audience) churn(ctx context.Context, start time.Time, s Schedule) {
 		if !ok || sleep.Until(ctx, start.Add(at)) != nil {
 			return
 		}
-		if a.removeOne() {
+		if a.replaceOne() {
 			a.left.Add(1)
 			a.joined.Add(1)
-			a.join(1, false)
 		}
 	}
 }
 
-// removeOne makes a random listener leave that is connected and not stalled. It returns
-// whether there is one.
-func (a *audience) removeOne() bool {
+// replaceOne makes a random listener leave that is connected and attentive, and another
+// one join the same part of the source. The last one of a part stays: what was shown
+// before another came would seem to be lost. It returns whether there is one to leave.
+func (a *audience) replaceOne() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	there := make([]int, a.source.parts())
+	mayLeave := func(l *listener) bool { return l.manner == attentive && !l.leaving.Load() && l.conn != nil }
+	for l := range a.listeners {
+		if mayLeave(l) {
+			there[l.view.part]++
+		}
+	}
 	var chosen *listener
 	n := 0
 	for l := range a.listeners {
-		if l.stalled || l.leaving.Load() || l.conn == nil {
+		if !mayLeave(l) || there[l.view.part] < 2 {
 			continue
 		}
 		if n++; a.rng.IntN(n) == 0 {
@@ -45,6 +52,7 @@ func (a *audience) removeOne() bool {
 	}
 	chosen.leaving.Store(true)
 	_ = chosen.conn.Close()
+	a.joinPart(chosen.view.part, attentive)
 	return true
 }
 

@@ -2,17 +2,14 @@ package loadgen
 
 import (
 	"cmp"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/text"
-	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -66,9 +63,21 @@ type Config struct {
 	// s.
 	Drain time.Duration
 
-	Listeners int     // listeners that read; at least one if the target has a stream
-	Stalled   int     // additional listeners that never read
-	Churn     float64 // how many listeners leave and are replaced, a second
+	// Channels is over how many channels the run's reactions and listeners are spread;
+	// default 1.
+	Channels  int
+	Listeners int // listeners that read; at least one for each channel, and for each of StreamURLs
+	// Arrive is the time over which the listeners join evenly, while requests are sent.
+	// One for each channel or stream is there before. Default: all join before sending
+	// begins.
+	Arrive time.Duration
+	Churn  float64 // how many listeners leave and are replaced, a second
+	// Further listeners, which have no share in the books: those that read slowly, in the
+	// form that ParseSlow reads, those that never read, and those that connect and never
+	// ask for a stream.
+	Slow    string
+	Stalled int
+	Mute    int
 	// BalanceTimeout is how long a run waits, after its last request, until what was
 	// acknowledged has been shown; default 15 s.
 	BalanceTimeout time.Duration
@@ -101,10 +110,11 @@ type Config struct {
 // Publish describes a service that takes in events over HTTP and gives them out over
 // Server-Sent Events.
 type Publish struct {
-	// Events are posted to PostURL, and StreamURL is the stream that they come out of.
-	// If StreamURL is empty, the run has no listeners. Both may hold placeholders in path
-	// and query.
-	PostURL, StreamURL string
+	// Events are posted to PostURL, and each comes out of all streams at StreamURLs.
+	// Without streams the run has no listeners. All may hold placeholders in path and
+	// query.
+	PostURL    string
+	StreamURLs []string
 	// Body is the body of each post, with placeholders. Default: {"marker":"{{marker}}"}
 	Body string
 	// ContentType of the body; default application/json.
@@ -118,6 +128,13 @@ type Publish struct {
 func (c Config) withDefaults() Config {
 	c.Connections = cmp.Or(c.Connections, 64)
 	c.Batch = cmp.Or(c.Batch, 1)
+	c.Channels = cmp.Or(c.Channels, 1)
+	if c.Listeners > 0 { // each channel and each stream has one
+		c.Listeners = max(c.Listeners, c.Channels)
+		if c.Publish != nil {
+			c.Listeners = max(c.Listeners, len(c.Publish.StreamURLs))
+		}
+	}
 	c.Kinds = cmp.Or(c.Kinds, 9)
 	c.Users = cmp.Or(c.Users, 1000)
 	c.Seed = cmp.Or(c.Seed, 1)
@@ -166,13 +183,24 @@ func (c Config) Check() error {
 	} else if _, err := c.templates(); err != nil {
 		errs = append(errs, err)
 	}
+	if c.Publish != nil && c.Channels > 1 {
+		errs = append(errs, errors.New("another service knows no channels"))
+	}
+	if p := c.Publish; p != nil && len(p.StreamURLs) > maxStreams {
+		errs = append(errs, fmt.Errorf("%d streams: up to %d are allowed", len(p.StreamURLs), maxStreams))
+	}
 	if c.Stages != "" && c.Burst != "" || c.Rate != 0 && c.Stages+c.Burst != "" {
 		errs = append(errs, errors.New("want one of a rate, stages and bursts"))
 	}
 	if s, err := c.schedule(); err != nil {
 		errs = append(errs, err)
-	} else if c.WarmUp > 0 && c.WarmUp >= s.Length() {
-		errs = append(errs, &BoundsError{"warm-up", c.WarmUp, fmt.Sprintf("less than %v is allowed, for which there is load", s.Length())})
+	} else {
+		if c.WarmUp > 0 && c.WarmUp >= s.Length() {
+			errs = append(errs, &BoundsError{"warm-up", c.WarmUp, fmt.Sprintf("less than %v is allowed, for which there is load", s.Length())})
+		}
+		if c.Arrive > s.Length() {
+			errs = append(errs, &BoundsError{"arrive", c.Arrive, fmt.Sprintf("up to %v is allowed, for which there is load", s.Length())})
+		}
 	}
 	if err := c.checkWatch(); err != nil {
 		errs = append(errs, err)
@@ -189,8 +217,14 @@ func (c Config) Check() error {
 	number("batch", float64(c.Batch), 1, 10_000)
 	number("kinds", float64(c.Kinds), 1, MaxKinds)
 	number("users", float64(c.Users), 1, 1e9)
+	number("channels", float64(c.Channels), 1, MaxChannels)
 	number("listeners", float64(c.Listeners), 0, 1e5)
-	number("stalled", float64(c.Stalled), 0, 1e4)
+	number("stalled", float64(c.Stalled), 0, maxDawdlers)
+	number("mute", float64(c.Mute), 0, maxDawdlers)
+	length("arrive", c.Arrive)
+	if _, _, err := ParseSlow(c.Slow); err != nil {
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
 }
 
@@ -223,7 +257,7 @@ func (c Config) schedule() (Schedule, error) {
 }
 
 // options returns the part of the configuration that a report shows.
-func (c Config) options(channel string, length time.Duration) report.Options {
+func (c Config) options(channels []string, length time.Duration) report.Options {
 	target := c.Server
 	if c.Publish != nil {
 		target = c.Publish.PostURL
@@ -231,10 +265,18 @@ func (c Config) options(channel string, length time.Duration) report.Options {
 	o := report.Options{
 		Target: text.HideUserinfo(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length), WarmUpMS: report.InMS(c.WarmUp),
 		Connections: c.Connections, Listeners: c.Listeners, Stalled: c.Stalled, Churn: c.Churn,
-		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channel, Requests: c.requestOptions(),
+		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channelsInWords(channels), Requests: c.requestOptions(),
 		TimeoutMS: report.InMS(c.Timeout), DrainMS: report.InMS(c.drain(length)), SilenceMS: report.InMS(c.Silence), PatienceMS: report.InMS(c.BalanceTimeout), Insecure: c.insecure(),
 	}
+	o.Mute, o.ArriveMS = c.Mute, report.InMS(c.Arrive)
+	o.Slow, o.SlowPace, _ = ParseSlow(c.Slow)
+	if len(channels) > 1 {
+		o.Channels = len(channels)
+	}
 	if p := c.Publish; p != nil {
+		if len(p.StreamURLs) > 1 {
+			o.Streams = len(p.StreamURLs)
+		}
 		o.PostType, o.Match = p.ContentType, p.Match
 		if p.Body != "" {
 			sum := sha256.Sum256([]byte(p.Body))
@@ -251,8 +293,3 @@ func (c Config) drain(length time.Duration) time.Duration {
 
 // insecure returns whether the target's certificates are not checked.
 func (c Config) insecure() bool { return c.TLS != nil && c.TLS.InsecureSkipVerify }
-
-// newChannel returns the name of a channel that nobody else uses.
-func newChannel() string {
-	return "bench-" + strings.ToLower(rand.Text()[:min(16, wire.MaxChannel)])
-}

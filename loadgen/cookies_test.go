@@ -68,7 +68,7 @@ func TestRunKeepsCookies(t *testing.T) {
 	}))
 	defer srv.Close()
 	r, err := loadgen.Run(t.Context(), loadgen.Config{
-		Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURL: srv.URL + "/sub"},
+		Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURLs: []string{srv.URL + "/sub"}},
 		Rate:    200, Duration: time.Second, Connections: 3, Listeners: 2, Timeout: longTimeout, Drain: longTimeout, BalanceTimeout: longTimeout,
 	})
 	if err != nil {

@@ -14,11 +14,11 @@ type Showing struct{ Connected, Shown time.Duration }
 
 // Spreads returns the spread of one event, as a window and as an event of another service.
 func Spreads(showings []Showing) (ofWindow, ofEvent *report.Histogram, err error) {
-	m, err := newShownMarkers("", "run")
+	m, err := newShownMarkers("", "run", 1)
 	if err != nil {
 		return nil, nil, err
 	}
-	s := newShownSwarms("c", nil, func(int64) {})
+	s := newShownSwarms([]string{"c"}, nil, func(int64) {})
 	end := time.Unix(1_000_000, 0)
 	data, err := json.Marshal(wire.Swarm{Channel: "c", Window: wire.Window{Start: end.Add(-time.Second).UnixMilli(), End: end.UnixMilli()}, Total: 1})
 	if err != nil {
@@ -30,7 +30,7 @@ func Spreads(showings []Showing) (ofWindow, ofEvent *report.Histogram, err error
 	for _, showing := range showings {
 		for _, sink := range []eventSink{s, m} {
 			v := &listenerView{}
-			v.connected(end.Add(showing.Connected))
+			v.connected(end.Add(showing.Connected), end.Add(showing.Connected))
 			sink.received(v, e, end.Add(showing.Shown))
 		}
 	}

@@ -100,10 +100,10 @@ func CutFrames(stream string) (frames []string, rest string) {
 	}
 }
 
-// Cell is one emoji in one window.
+// Cell is one emoji of a channel in one window.
 type Cell struct {
-	End  int64
-	Kind int
+	End           int64
+	Kind, Channel int
 }
 
 // Balance compares what was accepted with what was counted.
@@ -111,11 +111,15 @@ func Balance(accepted, counted map[Cell]int64, inDoubt map[int]int64) (lost, dou
 	cells := func(m map[Cell]int64) map[cell]int64 {
 		out := map[cell]int64{}
 		for c, n := range m {
-			out[cell{c.End, c.Kind}] = n
+			out[cell{c.End, reactionKind{c.Channel, c.Kind}}] = n
 		}
 		return out
 	}
-	b := balanceOf(cells(accepted), cells(counted), inDoubt)
+	doubt := map[reactionKind]int64{}
+	for emoji, n := range inDoubt {
+		doubt[reactionKind{0, emoji}] = n
+	}
+	b := balanceOf(cells(accepted), cells(counted), doubt)
 	return b.lost, b.doubled, b.shifted, b.lostAtMost, b.doubledAtMost, len(b.unbalanced)
 }
 
@@ -143,15 +147,15 @@ func UsersAndEmojis(seed uint64, users, kinds int) (of func(int64) (user, kind i
 // marker's due time that happens, and after is how long after that the first listener
 // leaves.
 func MissingOfLeaver(late, after time.Duration) (windows, events int64, err error) {
-	m, err := newShownMarkers("", "run")
+	m, err := newShownMarkers("", "run", 1)
 	if err != nil {
 		return 0, 0, err
 	}
-	s := newShownSwarms("c", nil, func(int64) {})
+	s := newShownSwarms([]string{"c"}, nil, func(int64) {})
 	began := time.Unix(1_000_000, 0)
 	view := func() *listenerView {
 		v := &listenerView{}
-		v.connected(began)
+		v.connected(began, began)
 		return v
 	}
 	stays, leaves := view(), view()
@@ -219,18 +223,18 @@ func RequestBytes(ctx context.Context, c Config, n int64, due time.Time) (string
 
 // ListenerBytes returns what a listener sends, in a run whose id is "run", to register and
 // to ask for its stream. Of another service there is no registration.
-func ListenerBytes(ctx context.Context, c Config, listener int64) (register, stream string, err error) {
+func ListenerBytes(ctx context.Context, c Config, number int64) (register, stream string, err error) {
 	_, s, err := requestsOf(ctx, c)
 	if err != nil {
 		return "", "", err
 	}
 	at := streamAddress{endpoint: s.main, path: "/sub"}
 	if s.fixed != nil {
-		at, err = registrar{s, nil}.assign(ctx, listener, "")
+		at, err = registrar{s, nil}.assign(ctx, &listener{number: number})
 	} else {
-		register = string(s.headers.register("/register", s.main).append(nil, s.values(listener)))
+		register = string(s.headers.register("/register", s.main).append(nil, s.values(number)))
 	}
-	return register, string(s.streamRequest(listener, &at)), err
+	return register, string(s.streamRequest(number, &at)), err
 }
 
 // requestsOf returns what makes the requests of a run, without connecting to its target.
@@ -247,10 +251,10 @@ func requestsOf(ctx context.Context, c Config) (requests, streamSource, error) {
 	run.id = "run"
 	if c.Publish == nil {
 		to, err := resolveEndpoint(ctx, asked.server, reach{remote: true})
-		return newReactionRequests(to, run, asked.headers, "c"), streamSource{main: to, headers: asked.headers, run: run}, err
+		return newReactionRequests(to, run, asked.headers, []string{"c"}), streamSource{main: to, headers: asked.headers, run: run}, err
 	}
 	to, err := resolveEndpoint(ctx, asked.postURL, reach{remote: true})
-	if err != nil || asked.streamURL == nil {
+	if err != nil || len(asked.streams) == 0 {
 		return newPublishRequests(to, run, asked), streamSource{}, err
 	}
 	t := &target{}

@@ -40,9 +40,8 @@ type faulty struct {
 
 	mu           sync.Mutex
 	reactions    int64
-	counts       map[int64]map[string]int64
-	channel      string
-	frames       [][]byte // all events sent
+	counts       map[faultyWindow]map[string]int64
+	frames       []faultyFrame // all events sent
 	news         chan struct{}
 	listeners    int
 	registered   int
@@ -54,13 +53,26 @@ type faulty struct {
 	open         int
 	asked        []string // Last-Event-ID of each request for a stream
 	injected     map[string]int64
+	sentTo       map[string]int64 // reactions by channel
+}
+
+// faultyWindow is a window of a channel.
+type faultyWindow struct {
+	channel string
+	end     int64
+}
+
+// faultyFrame is an event of a channel.
+type faultyFrame struct {
+	channel string
+	bytes   []byte
 }
 
 const window = 200
 
 func startFaulty(t *testing.T, f faults) *faulty {
 	t.Helper()
-	s := &faulty{faults: f, counts: map[int64]map[string]int64{}, news: make(chan struct{}), injected: map[string]int64{}, sessions: map[string]bool{}}
+	s := &faulty{faults: f, counts: map[faultyWindow]map[string]int64{}, news: make(chan struct{}), injected: map[string]int64{}, sentTo: map[string]int64{}, sessions: map[string]bool{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/register", s.register)
 	mux.HandleFunc("/unregister", func(w http.ResponseWriter, _ *http.Request) {
@@ -151,14 +163,15 @@ func (s *faulty) take(r wire.Reaction) (at int64, code string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.reactions++
+	s.sentTo[r.Channel]++
 	hits := func(each int64, name string) bool {
 		if each == 0 || s.reactions%each != 0 {
 			return false
 		}
 		s.injected[name]++
+		s.injected[name+" of "+r.Channel]++
 		return true
 	}
-	s.channel = r.Channel
 	at = time.Now().UnixMilli()
 	end, n := at-at%window+window, int64(1)
 	switch {
@@ -173,10 +186,11 @@ func (s *faulty) take(r wire.Reaction) (at int64, code string) {
 	case hits(s.doubt, "in doubt"):
 		code = "in_doubt"
 	}
-	if s.counts[end] == nil {
-		s.counts[end] = map[string]int64{}
+	of := faultyWindow{r.Channel, end}
+	if s.counts[of] == nil {
+		s.counts[of] = map[string]int64{}
 	}
-	s.counts[end][r.Emoji] += n
+	s.counts[of][r.Emoji] += n
 	return at, code
 }
 
@@ -230,7 +244,8 @@ func (s *faulty) count(ctx context.Context) {
 func (s *faulty) emit(now int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for end, counts := range s.counts {
+	for of, counts := range s.counts {
+		end := of.end
 		if end > now {
 			continue
 		}
@@ -240,10 +255,10 @@ func (s *faulty) emit(now int64) {
 				tallies = append(tallies, wire.EmojiCount{Emoji: e, Count: n})
 			}
 		}
-		swarm := wire.NewSwarm(s.channel, wire.Window{Start: end - window, End: end}, tallies, wire.DefaultTop)
+		swarm := wire.NewSwarm(of.channel, wire.Window{Start: end - window, End: end}, tallies, wire.DefaultTop)
 		data, _ := json.Marshal(swarm) // it cannot fail
-		s.frames = append(s.frames, sse.AppendEvent(nil, sse.Event{ID: strconv.Itoa(len(s.frames) + 1), Name: "swarm", Data: data}))
-		delete(s.counts, end)
+		s.frames = append(s.frames, faultyFrame{of.channel, sse.AppendEvent(nil, sse.Event{ID: strconv.Itoa(len(s.frames) + 1), Name: "swarm", Data: data})})
+		delete(s.counts, of)
 		close(s.news)
 		s.news = make(chan struct{})
 		if s.dies && len(s.frames) == 2 { // the first one has arrived
@@ -283,17 +298,22 @@ func (s *faulty) stream(w http.ResponseWriter, r *http.Request) {
 		frames, news := s.frames[next:], s.news
 		next = len(s.frames)
 		s.mu.Unlock()
+		written := false
 		if first && s.delay > 0 && len(frames) > 0 {
 			<-time.After(s.delay)
 		}
 		for _, f := range frames {
+			if f.channel != r.URL.Query().Get("channel") {
+				continue
+			}
 			if first && gap > 0 {
 				gap--
 				continue
 			}
-			_, _ = w.Write(f)
+			_, _ = w.Write(f.bytes)
+			written = true
 		}
-		if s.cut && len(frames) > 0 {
+		if s.cut && written {
 			return
 		}
 		if len(frames) > 0 {

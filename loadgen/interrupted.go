@@ -13,7 +13,7 @@ import (
 func (r *run) interruptedBefore() report.Report {
 	return report.Report{
 		Schema: report.Schema, ID: newReportID(), Interrupted: true, Started: time.Now().UTC(), Seed: r.cfg.Seed,
-		Options: r.cfg.options("", r.schedule.Length()), Environment: environment(r.cfg.Version),
+		Options: r.cfg.options(nil, r.schedule.Length()), Environment: environment(r.cfg.Version),
 		Errors: map[string]int64{}, Latency: map[string]*report.Latency{},
 		Notes: []string{fmt.Sprintf("interrupted while %s was asked for: nothing was sent", text.HideUserinfo(r.cfg.firstAsked()))},
 	}

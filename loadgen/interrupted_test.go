@@ -48,7 +48,7 @@ func TestRunInterruptedBeforeItSends(t *testing.T) {
 		"while it registers":      {func(url string) loadgen.Config { return loadgen.Config{Server: url + "/silent"} }, "/silent to register was asked for: nothing was sent"},
 		"while listeners connect": {func(url string) loadgen.Config { return loadgen.Config{Server: url, Listeners: 3} }, "while 0 of 3 listeners were connected: nothing was sent"},
 		"while a stream is awaited": {func(url string) loadgen.Config {
-			return loadgen.Config{Publish: &loadgen.Publish{PostURL: url, StreamURL: url + "/stream"}}
+			return loadgen.Config{Publish: &loadgen.Publish{PostURL: url, StreamURLs: []string{url + "/stream"}}}
 		}, "while 0 of 1 listeners were connected: nothing was sent"},
 		"while it waits for its start": {func(url string) loadgen.Config {
 			return loadgen.Config{Publish: &loadgen.Publish{PostURL: url}, StartAt: time.Now().Add(time.Hour)}

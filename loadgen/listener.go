@@ -42,7 +42,7 @@ type listener struct {
 	requestedAt time.Time      // when it asked for the stream; zero after the first event
 	deadline    time.Time      // read deadline
 
-	stalled    bool        // it never reads
+	manner     manner      // how it behaves
 	leaving    atomic.Bool // it must not come back
 	view       listenerView
 	wakeBuffer [256]byte // the buffer that each read begins with

@@ -9,7 +9,10 @@ import (
 // listenerView records what one listener was shown: the revision with the greatest
 // total of each window, or the markers of another service.
 type listenerView struct {
+	part int // the channel or the stream that the listener listens to: an index into those of the run
+
 	mu        sync.Mutex
+	asked     int64       // when the listener first asked for a stream that it got, Unix µs
 	since     int64       // when the listener first connected, Unix ms; 0: never
 	liveSince int64       // when the listener last connected, Unix ms
 	base      int64       // the end of the first window in greatest
@@ -18,13 +21,13 @@ type listenerView struct {
 	markers numberSet
 }
 
-// connected notes that the listener connected at a moment.
-func (v *listenerView) connected(at time.Time) {
+// connected notes when the listener asked for a stream, and when it was connected.
+func (v *listenerView) connected(asked, at time.Time) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.liveSince = at.UnixMilli()
 	if v.since == 0 {
-		v.since = v.liveSince
+		v.asked, v.since = asked.UnixMicro(), v.liveSince
 	}
 }
 

@@ -80,9 +80,7 @@ func (r *run) latencies() map[string]*report.Histogram {
 		s.mu.Unlock()
 	}
 	if m := r.target.markers; m != nil {
-		m.mu.Lock()
-		add(report.EndToEnd, m.e2e)
-		m.mu.Unlock()
+		_, all[report.EndToEnd] = m.endToEnd()
 	}
 	return all
 }

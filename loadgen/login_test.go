@@ -75,7 +75,7 @@ func TestRunWithLoginsOfAnotherService(t *testing.T) {
 	defer srv.Close()
 	host := strings.TrimPrefix(srv.URL, "http://")
 	r, err := loadgen.Run(t.Context(), loadgen.Config{
-		Publish: &loadgen.Publish{PostURL: "http://ann:${TOKEN}@" + host + "/pub", StreamURL: "http://bob:p%40ss@" + host + "/sub"},
+		Publish: &loadgen.Publish{PostURL: "http://ann:${TOKEN}@" + host + "/pub", StreamURLs: []string{"http://bob:p%40ss@" + host + "/sub"}},
 		Headers: []string{"X-Room: 7"}, Variable: variables,
 		Rate: 100, Duration: time.Second, Connections: 2, Listeners: 2, Timeout: longTimeout, Drain: longTimeout, BalanceTimeout: longTimeout,
 	})

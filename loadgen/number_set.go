@@ -16,6 +16,16 @@ func (s *numberSet) add(n int64) bool {
 	return !had
 }
 
+// addAll adds all numbers of another set.
+func (s *numberSet) addAll(o numberSet) {
+	if missing := len(o) - len(*s); missing > 0 {
+		*s = append(*s, make([]uint64, missing)...)
+	}
+	for i, word := range o {
+		(*s)[i] |= word
+	}
+}
+
 func (s numberSet) has(n int64) bool {
 	i := int(n / 64)
 	return i < len(s) && s[i]&(1<<(n%64)) != 0

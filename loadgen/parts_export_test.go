@@ -25,7 +25,7 @@ func PartCounts(s Schedule, warmUp time.Duration, byStage bool) (counts, bySum [
 // OverheadsFrom returns how many overheads are recorded of windows that ended at ends, if
 // what was due before from is not measured.
 func OverheadsFrom(from time.Time, ends ...time.Time) int64 {
-	s := newShownSwarms("c", nil, func(int64) {})
+	s := newShownSwarms([]string{"c"}, nil, func(int64) {})
 	s.measureFrom(from)
 	for _, end := range ends {
 		s.recordOverhead(end, end.Add(time.Second))

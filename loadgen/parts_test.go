@@ -191,7 +191,7 @@ func TestWarmUpIsInTheBooks(t *testing.T) {
 		srv := httptest.NewServer(&hub{news: make(chan struct{})})
 		defer srv.Close()
 		r, err := loadgen.Run(t.Context(), loadgen.Config{
-			Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURL: srv.URL + "/sub"}, Rate: 400, Duration: 500 * ms, WarmUp: 200 * ms,
+			Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURLs: []string{srv.URL + "/sub"}}, Rate: 400, Duration: 500 * ms, WarmUp: 200 * ms,
 			Connections: 4, Listeners: 3, Timeout: longTimeout, Drain: longTimeout, BalanceTimeout: 2 * time.Second,
 		})
 		if err != nil {

@@ -209,7 +209,7 @@ func TestRunFollowsMarkers(t *testing.T) {
 			srv := httptest.NewServer(h)
 			defer srv.Close()
 			r, err := loadgen.Run(t.Context(), loadgen.Config{
-				Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURL: srv.URL + "/sub?x=y", Body: tt.body, ContentType: "text/x", Match: tt.match},
+				Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURLs: []string{srv.URL + "/sub?x=y"}, Body: tt.body, ContentType: "text/x", Match: tt.match},
 				Rate:    400, Duration: 500 * time.Millisecond, Connections: 4, Listeners: 3, BalanceTimeout: 2 * time.Second, Timeout: longTimeout, Drain: longTimeout,
 			})
 			if err != nil {

@@ -17,7 +17,7 @@ type reactionRequests struct {
 	reactionMix
 	to         *endpoint
 	batch      int64
-	channel    string
+	channels   []string // reaction i goes to channel i modulo their number
 	run        *runValues
 	singleHead template // see headers.post
 	arrayHead  template
@@ -31,9 +31,9 @@ const (
 	jsonType   = "application/json"
 )
 
-func newReactionRequests(to *endpoint, run *runValues, h headers, channel string) *reactionRequests {
+func newReactionRequests(to *endpoint, run *runValues, h headers, channels []string) *reactionRequests {
 	return &reactionRequests{
-		reactionMix: run.mix, to: to, batch: run.batch, channel: channel, run: run,
+		reactionMix: run.mix, to: to, batch: run.batch, channels: channels, run: run,
 		singleHead: h.post(template{}.text(to.path(singleCall)), to, jsonType),
 		arrayHead:  h.post(template{}.text(to.path(arrayCall)), to, jsonType),
 	}
@@ -66,8 +66,14 @@ func (r *reactionRequests) appendReaction(b []byte, i int64, due time.Time) []by
 	b = append(b, `","timestamp":"`...)
 	b = wire.AppendTime(b, due.UnixMilli())
 	b = append(b, `","channel":"`...)
-	b = append(b, r.channel...)
+	b = append(b, r.channels[i%int64(len(r.channels))]...)
 	return append(b, `"}`...)
+}
+
+// kindOf returns the kind of reaction i of the run.
+func (r *reactionRequests) kindOf(i int64) reactionKind {
+	_, emoji := r.userAndEmoji(i)
+	return reactionKind{int(i % int64(len(r.channels))), emoji}
 }
 
 func (r *reactionRequests) answered(out *requestOutcome, n int64, res response) {
@@ -76,9 +82,8 @@ func (r *reactionRequests) answered(out *requestOutcome, n int64, res response) 
 		return
 	}
 	if res.status == http.StatusOK {
-		_, emoji := r.userAndEmoji(n)
 		out.accepted = 1
-		out.acknowledged = append(out.acknowledged, acknowledgement{at: acceptedAt(res.body), emoji: emoji})
+		out.acknowledged = append(out.acknowledged, acknowledgement{at: acceptedAt(res.body), reactionKind: r.kindOf(n)})
 		return
 	}
 	r.refused(out, n, res)
@@ -97,15 +102,15 @@ func (r *reactionRequests) answeredArray(out *requestOutcome, n int64, res respo
 		return
 	}
 	for i, result := range answer.Results {
-		_, emoji := r.userAndEmoji(n*r.batch + int64(i))
+		kind := r.kindOf(n*r.batch + int64(i))
 		switch client.AnswerOutcome(http.StatusOK, result.Code) {
 		case client.Accepted:
 			out.accepted++
-			out.acknowledged = append(out.acknowledged, acknowledgement{at: result.AcceptedAt.UnixMilli(), emoji: emoji})
+			out.acknowledged = append(out.acknowledged, acknowledgement{at: result.AcceptedAt.UnixMilli(), reactionKind: kind})
 			continue
 		case client.InDoubt:
 			out.inDoubt++
-			out.inDoubtEmojis = append(out.inDoubtEmojis, emoji)
+			out.inDoubtKinds = append(out.inDoubtKinds, kind)
 		case client.Refused, client.NotWritten:
 			out.rejected++
 		}
@@ -147,8 +152,7 @@ func (r *reactionRequests) notAccepted(out *requestOutcome, n int64, rejected bo
 	}
 	out.inDoubt = r.batch
 	for i := range r.batch {
-		_, emoji := r.userAndEmoji(n*r.batch + i)
-		out.inDoubtEmojis = append(out.inDoubtEmojis, emoji)
+		out.inDoubtKinds = append(out.inDoubtKinds, r.kindOf(n*r.batch+i))
 	}
 }
 

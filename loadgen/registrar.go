@@ -13,18 +13,24 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// streamSource says which streams listeners listen to: a main server assigns them, or
-// all listeners use one fixed stream.
+// streamSource says which streams listeners listen to: those of channels, on the servers
+// that a main server assigns, or fixed ones. A channel or a fixed stream is a part of the
+// source, and each listener listens to one part.
 type streamSource struct {
 	main      *endpoint
-	channel   string
-	fixed     *streamAddress // nil: a main server assigns the streams
+	channels  []string
+	fixed     []fixedStream // empty: a main server assigns the streams
 	reach     reach
 	timeout   time.Duration
 	endpoints *endpointCache
 	headers   headers
 	run       *runValues
-	fixedPath template // of the fixed stream
+}
+
+// fixedStream is a stream that no server assigns.
+type fixedStream struct {
+	streamAddress          // without a path if there are placeholders in it
+	template      template // of the path
 }
 
 // streamAddress is the address of an event stream.
@@ -82,27 +88,30 @@ func (r registrar) register(ctx context.Context, listener int64, avoid string) (
 	return a, nil
 }
 
+// parts returns how many parts the source has.
+func (s streamSource) parts() int { return max(1, len(s.channels), len(s.fixed)) }
+
 // assign returns the address of the stream that a listener shall listen to.
-func (r registrar) assign(ctx context.Context, listener int64, avoid string) (streamAddress, error) {
-	if r.fixed != nil {
-		at := *r.fixed
+func (r registrar) assign(ctx context.Context, l *listener) (streamAddress, error) {
+	if len(r.fixed) > 0 {
+		at := r.fixed[l.view.part]
 		if at.path == "" { // there are placeholders in it
-			at.path = string(r.fixedPath.append(nil, r.values(listener)))
+			at.path = string(at.template.append(nil, r.values(l.number)))
 		}
-		return at, nil
+		return at.streamAddress, nil
 	}
-	a, err := r.register(ctx, listener, avoid)
+	a, err := r.register(ctx, l.number, l.avoid)
 	if err != nil {
 		return streamAddress{}, err
 	}
-	return r.addressOf(ctx, a)
+	return r.addressOf(ctx, l.view.part, a)
 }
 
-// addressOf returns the address of the stream of an assignment.
-func (r registrar) addressOf(ctx context.Context, a wire.Assignment) (streamAddress, error) {
+// addressOf returns the address of the stream of a channel at an assignment.
+func (r registrar) addressOf(ctx context.Context, channel int, a wire.Assignment) (streamAddress, error) {
 	address := a.ServerURL
 	if a.StreamURL != "" {
-		address = a.ChannelURL(r.channel)
+		address = a.ChannelURL(r.channels[channel])
 	}
 	u, err := url.Parse(address)
 	if err != nil {

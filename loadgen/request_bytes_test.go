@@ -100,7 +100,7 @@ func TestRequestBytesOfEmostream(t *testing.T) {
 		t.Errorf("got %q\nwant %q", stream, want)
 	}
 	_, stream, err = loadgen.ListenerBytes(t.Context(), loadgen.Config{Publish: &loadgen.Publish{
-		PostURL: "http://127.0.0.1:1", StreamURL: "http://bob:y@127.0.0.1:2/sub?user={{user}}&n={{seq}}",
+		PostURL: "http://127.0.0.1:1", StreamURLs: []string{"http://bob:y@127.0.0.1:2/sub?user={{user}}&n={{seq}}"},
 	}}, 3)
 	if want := "GET /sub?user=bench-3&n=3 HTTP/1.1\r\nHost: 127.0.0.1:2\r\nAccept: text/event-stream\r\nCache-Control: no-store\r\nAuthorization: Basic Ym9iOnk=\r\n"; stream != want || err != nil {
 		t.Errorf("got %q, %v\nwant %q", stream, err, want)
@@ -142,7 +142,10 @@ func TestRequestsThatAreRefused(t *testing.T) {
 				if tt.post == "" {
 					tt.post = "http://127.0.0.1:1"
 				}
-				cfg.Publish = &loadgen.Publish{PostURL: tt.post, StreamURL: tt.stream, Body: tt.body}
+				cfg.Publish = &loadgen.Publish{PostURL: tt.post, Body: tt.body}
+				if tt.stream != "" {
+					cfg.Publish.StreamURLs = []string{tt.stream}
+				}
 			}
 			err := cfg.Check()
 			if err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "s3cret") {

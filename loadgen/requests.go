@@ -27,7 +27,7 @@ type requestOutcome struct {
 	accepted, rejected, inDoubt int64
 	errorKind                   string // the name under which the report counts the request; empty: no error
 	acknowledged                []acknowledgement
-	inDoubtEmojis               []int // the emoji of each reaction in doubt
+	inDoubtKinds                []reactionKind // the kind of each reaction in doubt
 }
 
 // statusKind returns the name under which the report counts an answer that accepts
@@ -48,14 +48,14 @@ func statusKind(to *endpoint, path string, res response) string {
 
 // reset empties the outcome, but keeps its memory.
 func (o *requestOutcome) reset() {
-	*o = requestOutcome{acknowledged: o.acknowledged[:0], inDoubtEmojis: o.inDoubtEmojis[:0]}
+	*o = requestOutcome{acknowledged: o.acknowledged[:0], inDoubtKinds: o.inDoubtKinds[:0]}
 }
 
 // acknowledgement is a reaction that was accepted.
 type acknowledgement struct {
-	at    int64 // accepted_at, Unix ms; 0: the target did not say. With publishRequests: the number of the request + 1
-	due   int64 // Unix µs
-	emoji int   // index into the emojis of the run
+	at  int64 // accepted_at, Unix ms; 0: the target did not say. With publishRequests: the number of the request + 1
+	due int64 // Unix µs
+	reactionKind
 }
 
 // appendPost appends a POST request: head, made by headers.post, and the body that

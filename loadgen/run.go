@@ -77,7 +77,7 @@ func (r *run) prepare() {
 		onAcknowledged: r.acknowledged.add, onInDoubt: r.acknowledged.addInDoubt,
 	}
 	if r.target.swarms == nil {
-		r.sender.onAcknowledged, r.sender.onInDoubt = func([]acknowledgement) {}, func([]int) {}
+		r.sender.onAcknowledged, r.sender.onInDoubt = func([]acknowledgement) {}, func([]reactionKind) {}
 	}
 	if r.target.markers != nil {
 		r.sender.onAcknowledged = r.target.markers.accept
@@ -88,10 +88,11 @@ func (r *run) prepare() {
 	if r.target.source == nil {
 		return
 	}
-	r.wanted = max(1, r.cfg.Listeners)
+	r.wanted = max(r.target.source.parts(), r.cfg.Listeners)
 	r.audience = newAudience(*r.target.source, r.target.eventCache, r.target.sink, r.cfg.Seed)
 	r.audience.onFailure = r.stats.addError
 	r.audience.timeout, r.audience.silence, r.audience.lastSent = r.cfg.Timeout, r.cfg.Silence, r.stats.lastSent
+	_, r.audience.pace, _ = ParseSlow(r.cfg.Slow) // Check has parsed it without an error
 	r.audience.onDeparted = func(l *listener) { r.audience.addMissing(r.missing(l, time.Now().Add(-deliveryAllowance))) }
 }
 
@@ -136,26 +137,30 @@ func (r *run) execute(ctx context.Context) (report.Report, error) {
 	return report, err
 }
 
-// awaitStart connects the listeners, and then waits until Config.StartAt.
+// awaitStart connects the listeners that do not arrive later, and then waits until
+// Config.StartAt.
 func (r *run) awaitStart(ctx context.Context) error {
 	if r.audience != nil {
-		r.audience.join(r.wanted, false)
-		r.audience.join(r.cfg.Stalled, true)
-		timeout := max(r.cfg.Timeout, time.Duration(r.wanted)*2*time.Millisecond)
+		first := r.wanted
+		if r.cfg.Arrive > 0 {
+			first = r.target.source.parts()
+		}
+		r.joinFirst(first)
+		timeout := max(r.cfg.Timeout, time.Duration(first)*2*time.Millisecond)
 		if r.target.swarms == nil {
 			timeout = min(timeout, foreignStreamTimeout)
 		}
-		waitUntil(ctx, timeout, func() bool { return int(r.audience.connected.Load()) >= r.wanted })
+		waitUntil(ctx, timeout, func() bool { return int(r.audience.connected.Load()) >= first })
 		switch n := r.audience.connected.Load(); {
 		case ctx.Err() != nil:
-			r.noteInterrupted(fmt.Sprintf("%d of %d listeners were connected", n, r.wanted))
+			r.noteInterrupted(fmt.Sprintf("%d of %d listeners were connected", n, first))
 			return nil
 		case n == 0 && r.target.swarms == nil:
 			r.notes = append(r.notes, fmt.Sprintf("no stream had begun when sending did, %v after it was asked for: either the target begins one with its first event, or none can be had (%v)", timeout, r.audience.whyNotConnected()))
 		case n == 0:
 			return fmt.Errorf("no listener could connect within %v: %w", timeout, r.audience.whyNotConnected())
-		case int(n) < r.wanted:
-			r.notes = append(r.notes, fmt.Sprintf("only %d of %d listeners were connected when sending began: %v", n, r.wanted, r.audience.whyNotConnected()))
+		case int(n) < first:
+			r.notes = append(r.notes, fmt.Sprintf("only %d of %d listeners were connected when sending began: %v", n, first, r.audience.whyNotConnected()))
 		}
 	}
 	if d := time.Until(r.cfg.StartAt); d > 0 {
@@ -207,6 +212,9 @@ func (r *run) send(ctx context.Context) {
 	beside.Go(func() { r.measureClockLag(ctx, start.Add(r.cfg.WarmUp)) })
 	if r.audience != nil && r.cfg.Churn > 0 {
 		beside.Go(func() { r.audience.churn(ctx, start, ConstantRate(r.cfg.Churn, r.schedule.Length())) })
+	}
+	if r.audience != nil && r.cfg.Arrive > 0 {
+		beside.Go(func() { r.audience.arrive(ctx, start, r.cfg.Arrive, r.wanted-r.target.source.parts()) })
 	}
 	r.sender.run(ctx, start)
 	if ctx.Err() == nil {

@@ -46,8 +46,9 @@ func (r *run) awaitBalance(ctx context.Context) {
 // balanced returns whether listeners were shown everything that was acknowledged.
 func (r *run) balanced() bool {
 	if m := r.target.markers; m != nil {
-		_, lost, _ := m.balance()
-		return lost == 0
+		streams := r.audience.attendedParts()
+		_, lost, _ := m.balance(streams...)
+		return len(streams) > 0 && lost == 0
 	}
 	accepted, inDoubt := r.acknowledged.snapshot()
 	b := balanceOf(accepted, r.target.swarms.counted(), inDoubt)
@@ -59,7 +60,7 @@ func (r *run) balanced() bool {
 // behind is how many windows it was shown with too small a total.
 func (r *run) missing(l *listener, until time.Time) (gaps, behind int64) {
 	switch {
-	case l.stalled:
+	case l.manner != attentive:
 		return 0, 0
 	case r.target.swarms != nil:
 		return r.target.swarms.missing(&l.view, r.target.swarms.greatest(), until.UnixMilli())

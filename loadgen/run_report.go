@@ -18,7 +18,7 @@ func (r *run) report(interrupted bool) report.Report {
 	m := r.stats
 	out := report.Report{
 		Schema: report.Schema, ID: newReportID(), Interrupted: interrupted, Started: r.start.UTC(), Seed: r.cfg.Seed,
-		Options: r.cfg.options(r.target.channel, r.schedule.Length()), Environment: environment(r.cfg.Version),
+		Options: r.cfg.options(r.target.channels, r.schedule.Length()), Environment: environment(r.cfg.Version),
 		Sent: m.sent.Load(), Accepted: m.accepted.Load(), Rejected: m.rejected.Load(), InDoubt: m.inDoubt.Load(), Requests: m.requests.Load(),
 		Errors: maps.Clone(m.errors), Windows: []report.WindowBalance{}, Latency: map[string]*report.Latency{}, Series: r.series, Thresholds: []report.ThresholdResult{},
 	}
@@ -47,6 +47,9 @@ func (r *run) addListeners(out *report.Report) {
 		return
 	}
 	l := &out.Listeners
+	slows, _, _ := ParseSlow(r.cfg.Slow)
+	borne := a.settle()
+	l.Slow, l.Stalled, l.Mute = borneOf(borne[slow], slows), borneOf(borne[stalled], r.cfg.Stalled), borneOf(borne[mute], r.cfg.Mute)
 	l.Wanted, l.Connected = r.cfg.Listeners, int(a.maxConnected.Load())
 	l.Events, l.Bytes = a.events.Load(), a.bytes.Load()
 	l.Reconnects, l.Resumes, l.Refused = a.reconnects.Load(), a.resumes.Load(), a.refused.Load()
@@ -80,9 +83,7 @@ func (r *run) addBalance(out *report.Report) {
 		r.notes = append(r.notes, "nothing was accepted, so that nothing could be lost: there are no books")
 	}
 	if m != nil {
-		counted, lost, doubled := m.balance()
-		out.SetBooks(counted, lost, doubled, 0)
-		out.SetLatency(report.EndToEnd, m.e2e)
+		r.addMarkers(out)
 		out.SetLatency(report.Spread, m.spread())
 		return
 	}
@@ -97,7 +98,7 @@ func (r *run) addBalance(out *report.Report) {
 	b := balanceOf(accepted, counted, inDoubt)
 	out.SetBooks(b.counted, b.lost, b.doubled, b.shifted)
 	out.SetAtMost(b.lostAtMost, b.doubledAtMost)
-	out.Windows = b.windows(accepted, counted, r.target.emojis)
+	out.Windows = b.windows(accepted, counted, r.target.channels, r.target.emojis)
 	out.SetLatency(report.WindowWait, r.acknowledged.windowWait)
 	out.SetLatency(report.Overhead, s.overhead)
 	out.SetLatency(report.EndToEnd, s.endToEnd(r.acknowledged))

@@ -68,6 +68,18 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 		"batches of which some are in doubt, and counted": {cfg: loadgen.Config{Batch: 20}, faults: faults{doubt: 70}, want: func(i map[string]int64) balance {
 			return balance{Sent: sent, Accepted: sent - i["in doubt"], InDoubt: i["in doubt"], Counted: sent}
 		}},
+		"channels": {cfg: loadgen.Config{Channels: 3, Listeners: 2}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
+		}},
+		"channels of which some are dropped": {cfg: loadgen.Config{Channels: 3, Batch: 20, Listeners: 6}, faults: faults{drop: 100}, want: func(i map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent - i["dropped"], Lost: i["dropped"]}
+		}},
+		"channels of which some are in doubt, and counted": {cfg: loadgen.Config{Channels: 3}, faults: faults{doubt: 70}, want: func(i map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent - i["in doubt"], InDoubt: i["in doubt"], Counted: sent}
+		}},
+		"channels whose streams break all the time": {cfg: loadgen.Config{Channels: 2, Churn: 10, Listeners: 6}, faults: faults{cut: true}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
+		}},
 		"one listener misses two windows": {faults: faults{gap: 2}, want: func(map[string]int64) balance {
 			return balance{Sent: sent, Accepted: sent, Counted: sent, Gaps: 2}
 		}},

@@ -29,7 +29,7 @@ type sender struct {
 	drain          time.Duration // how long after the end of the schedule to send
 	stats          *requestStats
 	onAcknowledged func([]acknowledgement)
-	onInDoubt      func([]int)
+	onInDoubt      func([]reactionKind)
 
 	start time.Time
 	next  atomic.Int64 // the first request not yet taken by a connection
@@ -181,8 +181,8 @@ func (w *worker) send(ctx context.Context, n int64, at requestTimes, err error) 
 
 func (w *worker) record(at requestTimes) {
 	w.stats.record(w.id, w.parts.of(at.due.Sub(w.start)), at, w.timeout, &w.outcome)
-	if len(w.outcome.inDoubtEmojis) > 0 {
-		w.onInDoubt(w.outcome.inDoubtEmojis)
+	if len(w.outcome.inDoubtKinds) > 0 {
+		w.onInDoubt(w.outcome.inDoubtKinds)
 	}
 	for _, ack := range w.outcome.acknowledged {
 		ack.due = at.due.UnixMicro()

@@ -16,7 +16,8 @@ import (
 )
 
 // shownMarkers records which events of another service its listeners were shown, by the
-// markers in the events. It is safe for concurrent use.
+// markers in the events. Each event is expected on every stream. It is safe for concurrent
+// use.
 type shownMarkers struct {
 	match *regexp.Regexp
 	runID string
@@ -26,9 +27,15 @@ type shownMarkers struct {
 	first        []int64  // when a listener was first shown it, by number, Unix µs; 0: none was
 	after        []uint32 // how long after that the last one was that had been connected when it was due, by number, µs; 0: there is one listener
 	accepted     numberSet
-	twice        numberSet // numbers that one listener was shown more than once
-	e2e          *report.Histogram
+	streams      []shownOnStream
 	measuredFrom int64 // Unix µs; what is due before is in no latency
+}
+
+// shownOnStream says which events the listeners of one stream were shown, by number.
+type shownOnStream struct {
+	shown numberSet
+	twice numberSet // one listener was shown them more than once
+	e2e   *report.Histogram
 }
 
 // A marker consists of the run's id, the number of the request, and markerEnd.
@@ -37,8 +44,11 @@ const markerEnd = "z"
 
 func newRunID() string { return "emo" + strings.ToLower(rand.Text()[:10]) + "x" }
 
-func newShownMarkers(expression, runID string) (*shownMarkers, error) {
-	m := &shownMarkers{runID: runID, e2e: report.NewHistogram()}
+func newShownMarkers(expression, runID string, streams int) (*shownMarkers, error) {
+	m := &shownMarkers{runID: runID}
+	for range streams {
+		m.streams = append(m.streams, shownOnStream{e2e: report.NewHistogram()})
+	}
 	if expression == "" {
 		expression = regexp.QuoteMeta(runID) + `\d+` + markerEnd
 	}
@@ -84,20 +94,22 @@ func (m *shownMarkers) received(v *listenerView, e *event, at time.Time) {
 	defer v.mu.Unlock()
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	s := &m.streams[v.part]
 	for _, n := range e.markers {
 		if n < 0 || n >= int64(len(m.due)) || m.due[n] == 0 {
 			continue // a marker of another run
 		}
 		m.addFirst(n, at.UnixMicro())
+		s.shown.add(n)
 		if !v.markers.add(n) {
-			m.twice.add(n)
+			s.twice.add(n)
 			continue
 		}
 		if m.due[n] > v.liveSince*1000 {
 			m.after[n] = max(m.after[n], micros(at.UnixMicro()-m.first[n]))
 		}
-		if m.due[n] >= m.measuredFrom {
-			m.e2e.Record(at.Sub(time.UnixMicro(m.due[n])))
+		if m.due[n] >= max(m.measuredFrom, v.asked) { // some services show older events to who comes later
+			s.e2e.Record(at.Sub(time.UnixMicro(m.due[n])))
 		}
 	}
 }
@@ -144,19 +156,42 @@ func (m *shownMarkers) missing(v *listenerView, until int64) int64 {
 	return n
 }
 
-// balance compares the accepted events with those that were shown.
-func (m *shownMarkers) balance() (counted, lost, doubled int64) {
+// balance compares the accepted events with those that were shown, on the given streams
+// together: an event counts if each of them showed it.
+func (m *shownMarkers) balance(streams ...int) (counted, lost, doubled int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for n, first := range m.first {
+	onEach := func(n int64) bool {
+		return !slices.ContainsFunc(streams, func(i int) bool { return !m.streams[i].shown.has(n) })
+	}
+	for n := range int64(len(m.due)) {
 		switch {
-		case first > 0:
+		case onEach(n):
 			counted++
-		case m.accepted.has(int64(n)):
+		case m.accepted.has(n):
 			lost++
 		}
 	}
-	return counted, lost, m.twice.len()
+	var twice numberSet
+	for _, i := range streams {
+		twice.addAll(m.streams[i].twice)
+	}
+	return counted, lost, twice.len()
+}
+
+// endToEnd returns, for each stream and for all, the latencies from when each event was due
+// to when each listener was shown it.
+func (m *shownMarkers) endToEnd() (each []*report.Histogram, all *report.Histogram) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all = report.NewHistogram()
+	for _, s := range m.streams {
+		h := report.NewHistogram()
+		h.Merge(s.e2e)
+		each = append(each, h)
+		all.Merge(h)
+	}
+	return each, all
 }
 
 // decode finds the markers in an event's data. A marker that stands in it twice is shown

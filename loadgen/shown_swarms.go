@@ -11,10 +11,10 @@ import (
 	"github.com/emostream/emostream/loadgen/report"
 )
 
-// shownSwarms records the swarms of a channel that listeners were shown. What a single
+// shownSwarms records the swarms of a run's channels that listeners were shown. What a single
 // listener was shown is in its listenerView. It is safe for concurrent use.
 type shownSwarms struct {
-	channel        string
+	channels       map[string]int // index of each channel of the run
 	emojis         map[string]int // index of each emoji of the run; all other emojis have the index len(emojis)
 	onWindowLength func(length int64)
 
@@ -22,16 +22,16 @@ type shownSwarms struct {
 	windowLength        atomic.Int64 // ms; 0: not known
 
 	mu           sync.Mutex
-	windows      map[int64]*revision // the revision with the greatest total, by the window's end
-	revisions    []*revision         // all that were shown
-	overhead     *report.Histogram   // of windows that end after measuredFrom
+	windows      []map[int64]*revision // of each channel, the revision with the greatest total by the window's end
+	revisions    []*revision           // all that were shown
+	overhead     *report.Histogram     // of windows that end after measuredFrom
 	measuredFrom time.Time
 }
 
 // revision is one swarm that listeners were shown: a window with a certain total. If
 // the window grows, it is sent again as another revision.
 type revision struct {
-	end        int64 // of the window, Unix ms
+	channelWindow
 	total      int64
 	counts     map[int]int64
 	firstShown int64 // when the first listener was shown it, Unix ms
@@ -46,8 +46,12 @@ type revision struct {
 	arrivals map[int64]map[int64]int64
 }
 
-func newShownSwarms(channel string, emojis []string, onWindowLength func(int64)) *shownSwarms {
-	s := &shownSwarms{channel: channel, emojis: map[string]int{}, onWindowLength: onWindowLength, windows: map[int64]*revision{}, overhead: report.NewHistogram()}
+func newShownSwarms(channels, emojis []string, onWindowLength func(int64)) *shownSwarms {
+	s := &shownSwarms{channels: map[string]int{}, emojis: map[string]int{}, onWindowLength: onWindowLength, overhead: report.NewHistogram()}
+	for i, c := range channels {
+		s.channels[c] = i
+		s.windows = append(s.windows, map[int64]*revision{})
+	}
 	for i, e := range emojis {
 		s.emojis[e] = i
 	}
@@ -57,10 +61,11 @@ func newShownSwarms(channel string, emojis []string, onWindowLength func(int64))
 // decode decodes the swarm in an event's data.
 func (s *shownSwarms) decode(e *event, name string, data []byte) {
 	swarm, err := wire.DecodeSwarm(data)
-	if name != "swarm" || err != nil || swarm.Channel != s.channel {
+	channel, own := s.channels[swarm.Channel]
+	if name != "swarm" || err != nil || !own {
 		return
 	}
-	r := &revision{end: swarm.Window.End, total: swarm.Total, counts: map[int]int64{}, firstShown: e.firstSeen.UnixMilli(), arrivals: map[int64]map[int64]int64{}}
+	r := &revision{channelWindow: channelWindow{channel, swarm.Window.End}, total: swarm.Total, counts: map[int]int64{}, firstShown: e.firstSeen.UnixMilli(), arrivals: map[int64]map[int64]int64{}}
 	others := len(s.emojis)
 	rest := swarm.Total
 	for _, c := range swarm.Emojis {
@@ -78,8 +83,8 @@ func (s *shownSwarms) decode(e *event, name string, data []byte) {
 	s.windowLength.CompareAndSwap(0, length)
 	e.revision = r
 	s.mu.Lock()
-	if greatest := s.windows[r.end]; greatest == nil || greatest.total < r.total {
-		s.windows[r.end] = r
+	if greatest := s.windows[channel][r.end]; greatest == nil || greatest.total < r.total {
+		s.windows[channel][r.end] = r
 	} else if greatest.total == r.total {
 		e.revision = greatest // the same swarm with other bytes, with or without an id
 	}
@@ -92,7 +97,7 @@ func (s *shownSwarms) decode(e *event, name string, data []byte) {
 
 func (s *shownSwarms) received(v *listenerView, e *event, at time.Time) {
 	r := e.revision
-	if r == nil {
+	if r == nil || r.channel != v.part {
 		return
 	}
 	v.mu.Lock()
@@ -172,40 +177,46 @@ func (s *shownSwarms) spread() *report.Histogram {
 	return h
 }
 
-// greatest returns the revision with the greatest total of each window that has any
-// reactions.
-func (s *shownSwarms) greatest() map[int64]*revision {
+// greatest returns, for each channel, the revision with the greatest total of each window
+// that has any reactions.
+func (s *shownSwarms) greatest() []map[int64]*revision {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := maps.Clone(s.windows)
-	maps.DeleteFunc(out, func(_ int64, r *revision) bool { return r.total == 0 })
+	var out []map[int64]*revision
+	for _, windows := range s.windows {
+		shown := maps.Clone(windows)
+		maps.DeleteFunc(shown, func(_ int64, r *revision) bool { return r.total == 0 })
+		out = append(out, shown)
+	}
 	return out
 }
 
-// counted returns the counts that listeners were shown, by window and emoji.
+// counted returns the counts that listeners were shown.
 func (s *shownSwarms) counted() map[cell]int64 {
 	out := map[cell]int64{}
-	for end, r := range s.greatest() {
-		for emoji, n := range r.counts {
-			if n != 0 {
-				out[cell{end, emoji}] = n
+	for channel, windows := range s.greatest() {
+		for end, r := range windows {
+			for emoji, n := range r.counts {
+				if n != 0 {
+					out[cell{end, reactionKind{channel, emoji}}] = n
+				}
 			}
 		}
 	}
 	return out
 }
 
-// missing counts what one listener was not shown. It considers the windows that ended
+// missing counts what one listener was not shown. It considers the windows of its channel that ended
 // after it had connected and that another listener had been shown by the moment until,
 // in Unix ms. gaps is how many of them it was not shown at all. behind is how many it
 // was shown only with a smaller total than the greatest.
-func (s *shownSwarms) missing(v *listenerView, greatest map[int64]*revision, until int64) (gaps, behind int64) {
+func (s *shownSwarms) missing(v *listenerView, greatest []map[int64]*revision, until int64) (gaps, behind int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.since == 0 {
 		return 0, 0
 	}
-	for end, r := range greatest {
+	for end, r := range greatest[v.part] {
 		if end <= v.since || r.firstShown > until {
 			continue
 		}
@@ -229,7 +240,7 @@ func (s *shownSwarms) endToEnd(acks *acknowledged) *report.Histogram {
 	for _, r := range all {
 		r.mu.Lock()
 		for before, shownAt := range r.arrivals {
-			acks.addEndToEnd(h, r.end, before, r.total, shownAt)
+			acks.addEndToEnd(h, r.channelWindow, before, r.total, shownAt)
 		}
 		r.mu.Unlock()
 	}

@@ -37,7 +37,7 @@ func TestSilentStreams(t *testing.T) {
 			srv := httptest.NewServer(target)
 			defer srv.Close()
 			r, err := loadgen.Run(t.Context(), loadgen.Config{
-				Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURL: srv.URL + "/sub"}, Stages: tt.stages,
+				Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURLs: []string{srv.URL + "/sub"}}, Stages: tt.stages,
 				Silence: 400 * time.Millisecond, BalanceTimeout: time.Millisecond,
 			})
 			if err != nil {

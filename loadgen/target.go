@@ -18,7 +18,7 @@ import (
 type target struct {
 	endpoint   *endpoint
 	requests   requests
-	channel    string
+	channels   []string
 	emojis     []string
 	source     *streamSource // nil: nobody can listen
 	eventCache *eventCache
@@ -43,19 +43,22 @@ func findTarget(ctx context.Context, c Config, acks *acknowledged) (*target, err
 		return nil, err
 	}
 	run := c.runValues()
-	t := &target{endpoint: to, channel: newChannel(), emojis: run.mix.emojis}
-	t.requests = asked.judged(newReactionRequests(to, run, asked.headers, t.channel))
-	t.source = &streamSource{main: to, channel: t.channel, reach: c.reach(), timeout: c.Timeout, endpoints: &endpointCache{byURL: map[string]*endpoint{}}, headers: asked.headers, run: run}
+	t := &target{endpoint: to, channels: newChannels(c.Channels), emojis: run.mix.emojis}
+	t.requests = asked.judged(newReactionRequests(to, run, asked.headers, t.channels))
+	t.source = &streamSource{main: to, channels: t.channels, reach: c.reach(), timeout: c.Timeout, endpoints: &endpointCache{byURL: map[string]*endpoint{}}, headers: asked.headers, run: run}
 	a, err := t.probe(ctx, c.Timeout)
 	if err != nil {
 		return nil, err
 	}
 	if a.StreamURL == "" {
+		if c.Channels > 1 {
+			return nil, errors.New("the target is a Python system, which has no channels")
+		}
 		t.notes = append(t.notes, "the target is a Python system: it does not tell when it accepted a reaction and streams no swarms, so that there are no books and no latencies behind the answer")
 		t.ignoreEvents()
 		return t, nil
 	}
-	t.swarms = newShownSwarms(t.channel, t.emojis, acks.setWindowLength)
+	t.swarms = newShownSwarms(t.channels, t.emojis, acks.setWindowLength)
 	t.eventCache, t.sink = newEventCache(t.swarms.decode), t.swarms
 	return t, nil
 }
@@ -74,7 +77,7 @@ func (t *target) probe(ctx context.Context, timeout time.Duration) (wire.Assignm
 	a, err := r.register(ctx, 0, "")
 	if err == nil {
 		defer r.unregister(ctx, 0, a.ServerName)
-		_, err = r.addressOf(ctx, a) // a stream that may not be asked for is said before anything is sent
+		_, err = r.addressOf(ctx, 0, a) // a stream that may not be asked for is said before anything is sent
 		return a, err
 	}
 	return a, t.explain(err)
@@ -114,7 +117,7 @@ func findPublishTarget(ctx context.Context, c Config, asked templates) (*target,
 	if err != nil {
 		return nil, to.explain(err)
 	}
-	if c.Publish.StreamURL == "" {
+	if len(c.Publish.StreamURLs) == 0 {
 		t.notes = append(t.notes, "nobody listens, so that there are no books and no latencies behind the answer")
 		return t, nil
 	}
@@ -122,19 +125,23 @@ func findPublishTarget(ctx context.Context, c Config, asked templates) (*target,
 }
 
 func (t *target) listenForMarkers(ctx context.Context, c Config, asked templates, requests *publishRequests) error {
-	to, err := resolveEndpoint(ctx, asked.streamURL, c.reach())
-	if err != nil {
-		return err
+	t.source = &streamSource{main: requests.to, timeout: c.Timeout, headers: asked.headers, run: requests.run}
+	for _, s := range asked.streams {
+		to, err := resolveEndpoint(ctx, s.url, c.reach())
+		if err != nil {
+			return err
+		}
+		fixed := fixedStream{streamAddress{endpoint: to}, s.path}
+		if len(s.path) == 1 && s.path[0].field == literal {
+			fixed.path = s.path[0].text // all listeners share it
+		}
+		t.source.fixed = append(t.source.fixed, fixed)
 	}
-	if t.markers, err = newShownMarkers(c.Publish.Match, requests.run.id); err != nil {
+	var err error
+	if t.markers, err = newShownMarkers(c.Publish.Match, requests.run.id, len(asked.streams)); err != nil {
 		return err
 	}
 	requests.expect = t.markers.expect
-	fixed := &streamAddress{endpoint: to}
-	if len(asked.streamPath) == 1 && asked.streamPath[0].field == literal {
-		fixed.path = asked.streamPath[0].text // all listeners share it
-	}
-	t.source = &streamSource{main: to, fixed: fixed, fixedPath: asked.streamPath, timeout: c.Timeout, headers: asked.headers, run: requests.run}
 	t.eventCache, t.sink = newEventCache(t.markers.decode), t.markers
 	return nil
 }

@@ -58,7 +58,7 @@ func TestRunMeasuresTheTarget(t *testing.T) {
 		}
 	}
 	r, err := loadgen.Run(t.Context(), loadgen.Config{
-		Publish: &loadgen.Publish{PostURL: serve(t, posts), StreamURL: serve(t, stream)}, Rate: 40, Duration: time.Second, Listeners: 1,
+		Publish: &loadgen.Publish{PostURL: serve(t, posts), StreamURLs: []string{serve(t, stream)}}, Rate: 40, Duration: time.Second, Listeners: 1,
 		BalanceTimeout: time.Millisecond, WatchPIDs: []int{stays, ends},
 	})
 	if err != nil {

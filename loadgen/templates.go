@@ -15,11 +15,18 @@ type templates struct {
 	headers headers
 	server  *url.URL // nil: the target is another service
 
-	postURL, streamURL   *url.URL // of another service; streamURL may be nil
-	postPath, streamPath template
-	body                 template
-	contentType          string
-	ok                   *okCondition // nil: the status tells
+	postURL     *url.URL // of another service
+	postPath    template
+	streams     []streamTemplate
+	body        template
+	contentType string
+	ok          *okCondition // nil: the status tells
+}
+
+// streamTemplate is where a stream of another service is.
+type streamTemplate struct {
+	url  *url.URL
+	path template
 }
 
 // templates parses everything in which placeholders may stand.
@@ -44,15 +51,17 @@ func (c Config) templates() (t templates, err error) {
 	if t.postURL, t.postPath, err = parseURL(p.PostURL, c.Variable); err != nil {
 		return t, err
 	}
-	if p.StreamURL != "" {
-		if t.streamURL, t.streamPath, err = parseURL(p.StreamURL, c.Variable); err != nil {
+	for _, of := range p.StreamURLs {
+		var s streamTemplate
+		if s.url, s.path, err = parseURL(of, c.Variable); err != nil {
 			return t, err
 		}
+		t.streams = append(t.streams, s)
 	}
 	if t.body, err = parseTemplate(cmp.Or(p.Body, `{"marker":"{{marker}}"}`), nil); err != nil {
 		return t, fmt.Errorf("the body: %w", err)
 	}
-	if p.StreamURL != "" && !t.body.has(markerField) {
+	if len(p.StreamURLs) > 0 && !t.body.has(markerField) {
 		return t, errors.New("the body holds no {{marker}}, by which an event would be recognised in the stream")
 	}
 	return t, nil

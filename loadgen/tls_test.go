@@ -214,7 +214,7 @@ func TestHandshakesCountWhereTheyAreWaitedFor(t *testing.T) {
 		}
 	}))
 	cfg := tenPosts(url, &tls.Config{RootCAs: a.pool()})
-	cfg.Publish.StreamURL, cfg.BalanceTimeout = url, time.Millisecond
+	cfg.Publish.StreamURLs, cfg.BalanceTimeout = []string{url}, time.Millisecond
 	r, err := loadgen.Run(t.Context(), cfg)
 	if err != nil || r.Accepted != 10 {
 		t.Fatalf("%d accepted, %v", r.Accepted, err)

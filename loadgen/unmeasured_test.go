@@ -30,7 +30,7 @@ func TestRunMissesWhatItDidNotMeasure(t *testing.T) {
 		mux.Handle("/sub", stream)
 		srv := httptest.NewServer(mux)
 		t.Cleanup(srv.Close)
-		return &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURL: srv.URL + "/sub"}
+		return &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURLs: []string{srv.URL + "/sub"}}
 	}
 	const books, listeners = "lost==0 doubled==0 shifted==0 gaps==0 behind==0 e2e_p99<1s overhead_p99<1s", " reconnects==0 repeats==0 sse_connect_p99<10s first_event_max<10s"
 	for name, tt := range map[string]struct {
@@ -72,7 +72,7 @@ func TestRunMissesWhatItDidNotMeasure(t *testing.T) {
 	t.Run("there is no stream", func(t *testing.T) {
 		t.Parallel()
 		p := start(t, accepting, unauthorized)
-		p.StreamURL = ""
+		p.StreamURLs = nil
 		r, err := loadgen.Run(t.Context(), loadgen.Config{Publish: p, Rate: 100, Duration: 100 * time.Millisecond, Connections: 2})
 		if err != nil {
 			t.Fatal(err)

@@ -76,7 +76,7 @@ func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 			return cfg, usagef("--server and --post-url are two targets: give one")
 		}
 		cfg.Server, cfg.Publish = "", &f.publish
-	} else if f.publish.StreamURL != "" {
+	} else if len(f.publish.StreamURLs) > 0 {
 		return cfg, usagef("--stream-url needs --post-url")
 	}
 	if err := f.setRequests(&cfg); err != nil {

@@ -32,7 +32,7 @@ func (f *benchFlags) addTarget(fl *pflag.FlagSet) {
 	fl.StringVar(&f.publish.PostURL, "post-url", "", "publish here instead: any service that takes events in over HTTP")
 	fl.StringVar(&f.publish.Body, "post-body", "", `what to post there, with placeholders; @FILE is in a file (default {"marker":"{{marker}}"})`)
 	fl.StringVar(&f.publish.ContentType, "post-type", "application/json", "content type of --post-body")
-	fl.StringVar(&f.publish.StreamURL, "stream-url", "", "where what was published comes out, over Server-Sent Events")
+	fl.StringArrayVar(&f.publish.StreamURLs, "stream-url", nil, "where what was published comes out, over Server-Sent Events; can be repeated: each event is expected on every stream")
 	fl.StringVar(&f.publish.Match, "match", "", "regular expression whose first group is the marker in an event (default: the marker itself)")
 }
 
@@ -55,7 +55,11 @@ func (f *benchFlags) addLoad(fl *pflag.FlagSet) {
 // addAudience adds the flags that say who listens, and how.
 func (f *benchFlags) addAudience(fl *pflag.FlagSet) {
 	fl.IntVar(&f.Listeners, "listeners", 1, "clients that listen")
-	fl.IntVar(&f.Stalled, "stalled", 0, "clients that connect and never read, on top")
+	fl.IntVar(&f.Channels, "channels", 1, "channels of the run's own over which reactions and listeners are spread, up to 1000")
+	fl.DurationVar(&f.Arrive, "arrive", 0, "how long the listeners take to arrive, evenly, from when sending begins (default: all are there before)")
+	fl.StringVar(&f.Slow, "slow", "", "clients that read slowly, on top, and how many bytes a second each, as in 100:1000")
+	fl.IntVar(&f.Stalled, "stalled", 0, "clients that ask for the stream and never read, on top")
+	fl.IntVar(&f.Mute, "mute", 0, "clients that connect and never ask for anything, on top")
 	fl.Float64Var(&f.Churn, "churn", 0, "listeners that leave and are replaced, a second")
 	fl.DurationVar(&f.Silence, "silence", 30*time.Second, "how long a stream may send nothing while something is sent, before its listener leaves it")
 	fl.DurationVar(&f.BalanceTimeout, "patience", 15*time.Second, "how long the books may take to balance after the last request")

@@ -78,12 +78,12 @@ func newPage(r Report) (*page, error) {
 		Invalid: r.Invalid, Interrupted: r.Interrupted, Reasons: reasons, Notes: notes, Target: clip(r.Options.Target, 120), Asked: asked(r.Options),
 		When:  r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + spell(r.DurationMS) + " on " + r.Environment.Host,
 		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r), Parts: newPartTable(r), Balance: balanceRows(r),
-		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r.Listeners), Usage: htmlUsage(r), Run: runRows(r),
+		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r), Usage: htmlUsage(r), Run: runRows(r),
 		Scenario: scenarioRows(r.Scenario),
 	}
 	for _, w := range r.Windows[:min(len(r.Windows), shownWindows)] {
 		p.Windows = append(p.Windows, []string{
-			text.Clean(w.Emoji), w.End.UTC().Format("15:04:05.0"), text.Thousands(w.Accepted), text.Thousands(w.Counted), signed(w.Counted - w.Accepted),
+			text.Clean(strings.TrimSpace(w.Emoji + " " + w.Channel)), w.End.UTC().Format("15:04:05.0"), text.Thousands(w.Accepted), text.Thousands(w.Counted), signed(w.Counted - w.Accepted),
 		})
 	}
 	p.More = len(r.Windows) - len(p.Windows)
@@ -189,11 +189,12 @@ func searchRows(steps []Step) []metRow {
 	return rows
 }
 
-func listenerRows(l Listeners) []labelled {
+func listenerRows(r Report) []labelled {
+	l := r.Listeners
 	if l.Wanted == 0 && l.Connected == 0 {
 		return nil
 	}
-	return []labelled{
+	rows := []labelled{
 		{"connected", text.Thousands(int64(l.Connected)) + " " + l.wanted()},
 		{"events", text.Thousands(l.Events)},
 		{"received", amount(l.Bytes)},
@@ -206,6 +207,15 @@ func listenerRows(l Listeners) []labelled {
 		{"refused", text.Thousands(l.Refused)},
 		{"joined, left", text.Thousands(l.Joined) + ", " + text.Thousands(l.Left)},
 	}
+	for _, kind := range borneKinds(l) {
+		if b := kind.borne; b != nil {
+			rows = append(rows, labelled{fmt.Sprintf("%s that %s", text.Thousands(int64(b.Wanted)), kind.what), b.inWords()})
+		}
+	}
+	for _, s := range r.Streams {
+		rows = append(rows, labelled{clip(s.URL, 60), s.inWords()})
+	}
+	return rows
 }
 
 func htmlUsage(r Report) []labelled {

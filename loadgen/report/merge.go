@@ -14,7 +14,7 @@ import (
 // time. The result is the report that a single, stronger generator would have made.
 // Counters and histograms are added, which is exact. Merge refuses searches, the same
 // run twice, runs that did not overlap, and runs whose options differ in more than
-// rate, connections, listeners, stalled, churn, users, seed and channel.
+// rate, connections, listeners, slow, stalled, mute, churn, users, seed and channels.
 //
 // The balances of generators with separate channels are added. If generators shared a
 // channel, each was shown what all of them sent; see sharedBalance.
@@ -64,6 +64,9 @@ func Merge(reports []Report) (Report, error) {
 		return Report{}, fmt.Errorf("merge: %w", err)
 	}
 	if err := mergeStages(&m, reports); err != nil {
+		return Report{}, fmt.Errorf("merge: %w", err)
+	}
+	if m.Streams, err = mergeStreams(reports); err != nil {
 		return Report{}, fmt.Errorf("merge: %w", err)
 	}
 	m.Series = mergeSeries(m.Started, reports)
@@ -123,7 +126,7 @@ func (e *OverlapError) Error() string {
 // mustAgree returns the properties that must be the same for all generators of one
 // load.
 func mustAgree() []runProperty {
-	differ := []string{"rate", "connections", "listeners", "stalled", "churn", "users"}
+	differ := []string{"rate", "connections", "listeners", "slow", "stalled", "mute", "churn", "users", "channels"}
 	all := slices.DeleteFunc(loadProperties(), func(a runProperty) bool { return slices.Contains(differ, a.name) })
 	return append(all, runProperty{"target", true, func(r Report) string { return r.Options.Target }})
 }
@@ -171,12 +174,18 @@ func mergeOptions(reports []Report) Options {
 		o.Connections += r.Options.Connections
 		o.Listeners += r.Options.Listeners
 		o.Stalled += r.Options.Stalled
+		o.Slow += r.Options.Slow
+		o.Mute += r.Options.Mute
+		o.Channels = max(1, o.Channels) + max(1, r.Options.Channels)
 		o.Churn += r.Options.Churn
 		o.Users += r.Options.Users
 		o.Insecure = o.Insecure || r.Options.Insecure
 	}
 	o.Channel = joinValues(reports, func(r Report) string { return r.Options.Channel })
 	each := fmt.Sprintf(" (each of %d generators)", len(reports))
+	if !slices.ContainsFunc(reports, func(r Report) bool { return r.Options.Channels > 1 }) {
+		o.Channels = 0
+	}
 	if o.Stages != "" {
 		o.Stages += each
 	}
@@ -232,6 +241,9 @@ func addListeners(to *Listeners, l Listeners) {
 	to.Refused += l.Refused
 	to.Joined += l.Joined
 	to.Left += l.Left
+	addBorne(&to.Slow, l.Slow)
+	addBorne(&to.Stalled, l.Stalled)
+	addBorne(&to.Mute, l.Mute)
 }
 
 // mergeLatencies adds the histograms of each latency that any generator has.

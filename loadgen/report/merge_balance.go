@@ -54,7 +54,7 @@ func mergeBalances(m *Report, reports []Report) {
 		m.SetAtMost(*sum.lostAtMost, *sum.doubledAtMost)
 	}
 	slices.SortStableFunc(m.Windows, func(a, b WindowBalance) int {
-		return cmp.Or(a.End.Compare(b.End), cmp.Compare(a.Emoji, b.Emoji))
+		return cmp.Or(a.End.Compare(b.End), cmp.Compare(a.Channel, b.Channel), cmp.Compare(a.Emoji, b.Emoji))
 	})
 	m.Windows = m.Windows[:min(len(m.Windows), maxWindows)]
 }

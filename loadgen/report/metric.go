@@ -79,7 +79,7 @@ func counters() []metric {
 		countIf(listened, "resumes", func(r Report) int64 { return r.Listeners.Resumes }),
 		countIf(asked, "refused", func(r Report) int64 { return r.Listeners.Refused }),
 	)
-	return append(all, usageMetrics()...)
+	return slices.Concat(all, borneMetrics(), usageMetrics())
 }
 
 // failures returns how many requests failed, of all kinds.

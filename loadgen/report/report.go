@@ -52,6 +52,8 @@ type Report struct {
 	Shifted       *int64 `json:"shifted"` // counted in a later window than that of their accepted_at
 	// Windows holds the first hundred windows that do not balance.
 	Windows []WindowBalance `json:"windows"`
+	// Streams holds what each stream of another service showed, if it has several.
+	Streams []Stream `json:"streams,omitempty"`
 
 	Latency map[string]*Latency `json:"latency"` // keys: SendDelay, Ack, ...; an answer that never came counts in Ack with the time that was waited for it
 	// WarmUp is what of all counts belongs to the warm-up; nil if there was none. It is in
@@ -125,12 +127,18 @@ type Options struct {
 	DurationMS  float64 `json:"duration_ms"`
 	Connections int     `json:"connections"`
 	Listeners   int     `json:"listeners"`
+	ArriveMS    float64 `json:"arrive_ms,omitempty"` // listeners arrived over that time
+	Slow        int     `json:"slow,omitempty"`      // listeners that read slowly
+	SlowPace    int     `json:"slow_pace,omitempty"` // bytes a second that each of them reads
 	Stalled     int     `json:"stalled"`
-	Churn       float64 `json:"churn"` // listeners that leave and are replaced, a second
-	Batch       int     `json:"batch"` // reactions per request
-	Kinds       int     `json:"kinds"` // different emojis
+	Mute        int     `json:"mute,omitempty"` // clients that connect and ask for nothing
+	Churn       float64 `json:"churn"`          // listeners that leave and are replaced, a second
+	Batch       int     `json:"batch"`          // reactions per request
+	Kinds       int     `json:"kinds"`          // different emojis
 	Users       int     `json:"users"`
 	Channel     string  `json:"channel"`
+	Channels    int     `json:"channels,omitempty"` // set if there are several
+	Streams     int     `json:"streams,omitempty"`  // of another service; set if there are several
 
 	// The following were added later. A report without them is of a run with the
 	// defaults.
@@ -172,11 +180,18 @@ type Listeners struct {
 	Refused    int64 `json:"refused"`
 	Joined     int64 `json:"joined"` // joined because of churn
 	Left       int64 `json:"left"`
+
+	// What the target did to listeners that have no share in the figures above; nil: there
+	// were to be none.
+	Slow    *Borne `json:"slow,omitempty"`
+	Stalled *Borne `json:"stalled,omitempty"`
+	Mute    *Borne `json:"mute,omitempty"`
 }
 
 // WindowBalance is an emoji of a window that does not balance: reactions were lost,
 // doubled or shifted.
 type WindowBalance struct {
+	Channel  string    `json:"channel,omitempty"` // set if the run had several
 	End      time.Time `json:"end"`
 	Emoji    string    `json:"emoji_type"`
 	Accepted int64     `json:"accepted"` // reactions whose accepted_at is in the window

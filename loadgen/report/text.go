@@ -28,6 +28,7 @@ func WriteText(w io.Writer, r Report) error {
 	p.parts(r)
 	p.latencies(r)
 	p.listeners(r)
+	p.streams(r.Streams)
 	p.usage(r)
 	p.errors(r.Errors)
 	p.thresholds(r.Thresholds)
@@ -129,7 +130,12 @@ func asked(o Options) string {
 	add(true, "%s", text.Plural(int64(o.Connections), "connection"))
 	add(o.Batch > 1, "%s in a request", text.Thousands(int64(o.Batch)))
 	add(o.Listeners > 0, "%s", text.Plural(int64(o.Listeners), "listener"))
+	add(o.ArriveMS > 0, "arriving over %s", spell(o.ArriveMS))
+	add(o.Channels > 1, "%s channels", text.Thousands(int64(o.Channels)))
+	add(o.Streams > 1, "%s streams", text.Thousands(int64(o.Streams)))
+	add(o.Slow > 0, "%s that read %s bytes/s", text.Thousands(int64(o.Slow)), text.Thousands(int64(o.SlowPace)))
 	add(o.Stalled > 0, "%s that do not read", text.Thousands(int64(o.Stalled)))
+	add(o.Mute > 0, "%s that ask for nothing", text.Thousands(int64(o.Mute)))
 	add(o.Churn > 0, "%s/s come and go", short(o.Churn))
 	add(o.Insecure, "certificates not checked")
 	parts = append(parts, o.requests().asked()...)
@@ -168,7 +174,7 @@ func (p *textWriter) balance(r Report) {
 		return
 	}
 	p.row("counted", count(r.Counted), "")
-	p.row("lost", count(r.Lost), orAtMost(remark(r.Lost, "acknowledged, and shown to nobody"), r.LostAtMost))
+	p.row("lost", count(r.Lost), orAtMost(remark(r.Lost, choose(len(r.Streams) > 1, "acknowledged, and missing on a stream", "acknowledged, and shown to nobody")), r.LostAtMost))
 	p.row("doubled", count(r.Doubled), orAtMost(remark(r.Doubled, "shown more often than it was sent"), r.DoubledAtMost))
 	p.row("shifted", count(r.Shifted), remark(r.Shifted, "counted in another window"))
 	p.windows(r.Windows)
@@ -197,7 +203,14 @@ func (p *textWriter) windows(ws []WindowBalance) {
 	}
 	p.section("Windows that do not balance")
 	p.line("  %-24s%12s%12s%12s  %s", "end (UTC)", "accepted", "counted", "difference", "emoji")
+	ws = slices.Clone(ws)
+	slices.SortStableFunc(ws, func(a, b WindowBalance) int { return cmp.Compare(a.Channel, b.Channel) })
+	channel := ""
 	for _, w := range ws[:min(len(ws), shownWindows)] {
+		if w.Channel != channel {
+			channel = w.Channel
+			p.line("  in %s", clip(channel, width-5))
+		}
 		p.line("  %-24s%12s%12s%12s  %s", w.End.UTC().Format("2006-01-02 15:04:05.0"),
 			text.Thousands(w.Accepted), text.Thousands(w.Counted), signed(w.Counted-w.Accepted), clip(w.Emoji, 12))
 	}
@@ -268,6 +281,11 @@ func (p *textWriter) listeners(r Report) {
 	} {
 		if row.n > 0 {
 			p.row(row.name, text.Thousands(row.n), row.remark)
+		}
+	}
+	for _, kind := range borneKinds(l) {
+		if b := kind.borne; b != nil {
+			p.row(kind.name, text.Thousands(int64(b.Wanted)), kind.what+": "+b.inWords())
 		}
 	}
 }

@@ -105,11 +105,25 @@ func reports() map[string]report.Report {
 	}
 	warmed := fabricate(load{seed: 10, seconds: 4})
 	warmed.Options.WarmUpMS, warmed.WarmUp = 1000, new(fabricatePart(1000, 2000, 0))
+	channels := fabricate(load{seed: 10, seconds: 4, lost: 2, doubled: 1})
+	channels.Options.Channel, channels.Options.Channels, channels.Options.ArriveMS = "bench-000a-1..12", 12, 3000
+	channels.Windows[0].Channel, channels.Windows[1].Channel = "bench-000a-12", "bench-000a-3"
+	channels.Options.Slow, channels.Options.SlowPace, channels.Options.Stalled, channels.Options.Mute = 100, 1000, 20, 3
+	channels.Listeners.Slow = &report.Borne{Wanted: 100, Kept: 88, Ended: 12}
+	channels.Listeners.Stalled = &report.Borne{Wanted: 20, Ended: 19}
+	channels.Listeners.Mute = &report.Borne{Wanted: 3, Kept: 3}
+
+	streams := fabricate(load{seed: 11, seconds: 4, lost: 2})
+	streams.Windows, streams.Options.Channel, streams.Options.Streams = nil, "", 2
+	streams.Streams = []report.Stream{
+		{URL: "http://one.example:8080/sub", Connected: 500, Counted: 8000, EndToEnd: streams.Latency[report.EndToEnd]},
+		{URL: "http://two.example:8080/sub/" + strings.Repeat("long", 20), Connected: 500, Counted: 7998, Lost: 2, Gaps: 1000},
+	}
 
 	return map[string]report.Report{
 		"stages": fabricateStages(1), "warm-up": warmed,
 		"good": good, "missed": missed, "search": search, "foreign": foreign, "closed loop": closed, "bursts": bursts,
-		"hostile": hostile, "invalid": many, "empty": {Schema: report.Schema},
+		"channels": channels, "streams": streams, "hostile": hostile, "invalid": many, "empty": {Schema: report.Schema},
 	}
 }
 

@@ -1,0 +1,47 @@
+package loadgen_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emostream/emostream/loadgen"
+)
+
+// A run spreads reactions evenly over its channels, each of which has a listener, and
+// names the channel of a window that does not balance.
+func TestChannels(t *testing.T) {
+	t.Parallel()
+	s := startFaulty(t, faults{drop: 7})
+	r, err := loadgen.Run(t.Context(), loadgen.Config{
+		Server: s.url, Rate: 300, Duration: time.Second, Connections: 4, Channels: 3, Listeners: 1,
+		BalanceTimeout: 2 * time.Second, Drain: longTimeout, Timeout: longTimeout,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := balanceOf(t, r); b.Counted != 300-s.injected["dropped"] || b.Lost != s.injected["dropped"] || r.Listeners.Wanted != 3 || r.Listeners.Connected != 3 {
+		t.Errorf("%+v, %+v", b, r.Listeners)
+	}
+	name, last, ok := strings.Cut(r.Options.Channel, "..")
+	name, first := strings.TrimSuffix(name, "1"), name[max(0, len(name)-1):]
+	if !ok || first != "1" || last != "3" || r.Options.Channels != 3 {
+		t.Errorf("the channels are %q, and %d", r.Options.Channel, r.Options.Channels)
+	}
+	lost := map[string]int64{}
+	for _, w := range r.Windows {
+		lost[w.Channel] += w.Accepted - w.Counted
+	}
+	sum := int64(0)
+	for i := range 3 {
+		channel := fmt.Sprint(name, i+1)
+		sum += lost[channel]
+		if n := s.sentTo[channel]; n != 100 || lost[channel] == 0 || lost[channel] != s.injected["dropped of "+channel] {
+			t.Errorf("channel %s: %d sent, %d lost", channel, n, lost[channel])
+		}
+	}
+	if sum != s.injected["dropped"] || len(lost) != 3 {
+		t.Errorf("windows name %v", lost)
+	}
+}
