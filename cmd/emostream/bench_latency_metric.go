@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,27 +24,27 @@ const nativeSchema = 3
 // newLatencyMetric returns the metric of a histogram, which may be nil. Its buckets are as
 // exact as the histogram, which keeps three digits.
 func newLatencyMetric(desc *prometheus.Desc, h *report.Histogram, of string) prometheus.Metric {
-	classic := map[float64]uint64{}
+	bounds := latencyBounds()
+	within := make([]uint64, len(bounds)+1) // how many are above the bound before, and not above this one
 	native := map[int]int64{}
 	count, sum := uint64(0), 0.0
-	for _, bound := range latencyBounds() {
-		classic[bound] = 0
-	}
 	if h != nil && h.Count() > 0 {
 		for _, bar := range h.HDR().Distribution() {
 			if bar.Count == 0 {
 				continue
 			}
 			seconds := float64(bar.To) / 1e6
-			count += uint64(bar.Count)
+			i, _ := slices.BinarySearch(bounds, seconds)
+			within[i] += uint64(bar.Count)
 			native[int(math.Ceil(math.Log2(seconds)*(1<<nativeSchema)))] += bar.Count
-			for bound := range classic {
-				if seconds <= bound {
-					classic[bound] += uint64(bar.Count)
-				}
-			}
+			count += uint64(bar.Count)
+			sum += float64(bar.From+bar.To) / 2e6 * float64(bar.Count)
 		}
-		sum = h.HDR().Mean() / 1e6 * float64(count)
+	}
+	classic, upTo := map[float64]uint64{}, uint64(0)
+	for i, bound := range bounds {
+		upTo += within[i]
+		classic[bound] = upTo
 	}
 	m, err := prometheus.NewConstNativeHistogram(desc, count, sum, native, nil, 0, nativeSchema, prometheus.DefNativeHistogramZeroThreshold, time.Time{}, of)
 	if err != nil {

@@ -22,6 +22,11 @@ func TestActionsArePinned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	actions, err := filepath.Glob("../../.github/actions/*/action.yml")
+	if err != nil || len(actions) == 0 {
+		t.Fatalf("%v, %v", actions, err)
+	}
+	paths = append(paths, actions...)
 	found := 0
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
