@@ -56,7 +56,7 @@ With --post-url the target is any service that takes events in over HTTP, and wi
   emostream bench --again before.json
   emostream bench --rate 50 --post-url http://localhost:8080/pub \
     --stream-url http://localhost:8080/sub`,
-		Args: unknownCommand,
+		Args: benchArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io, cmd) },
 	}
 	f.add(cmd)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path/filepath"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -30,6 +31,19 @@ type scenarioFlags struct{ file, again string }
 func (f *scenarioFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.file, "scenario", "", "YAML file with these flags as settings, which emostream bench init writes; -: stdin")
 	fl.StringVar(&f.again, "again", "", "report (.json) whose run is repeated; further flags change it")
+}
+
+// benchArguments refuses arguments. A file was meant as one of scenarioFlags.
+func benchArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		switch filepath.Ext(args[0]) {
+		case ".yaml", ".yml":
+			return usagef("bench takes no files: run the scenario with --scenario %s", args[0])
+		case ".json":
+			return usagef("bench takes no files: repeat the run of the report with --again %s", args[0])
+		}
+	}
+	return unknownCommand(cmd, args)
 }
 
 // inScenario says whether a flag of bench may stand in a scenario.

@@ -35,7 +35,7 @@ with, and with flags behind -- as if they had been given to it.`,
 		Args: cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, io, args) },
 	}
-	cmd.Flags().BoolVar(&f.origins, "origins", false, "tell where each value comes from: flag, environment, file or default")
+	cmd.Flags().BoolVar(&f.origins, "origins", false, "tell where each value comes from: flag, scenario (of bench), environment, file or default")
 	cmd.Flags().BoolVar(&f.all, "all", false, "show every setting of every command, also those at their default")
 	f.out.add(cmd)
 	return cmd
