@@ -15,10 +15,11 @@ import (
 type reach struct {
 	remote bool        // also other machines
 	tls    *tls.Config // for https; nil: that of a zero Config
+	http2  bool        // HTTP/2 is spoken
 }
 
 // reach returns how the run reaches its endpoints.
-func (c Config) reach() reach { return reach{remote: c.AllowRemote, tls: c.TLS} }
+func (c Config) reach() reach { return reach{remote: c.AllowRemote, tls: c.TLS, http2: c.HTTP2} }
 
 // resolveEndpoint resolves a URL. Unless other machines may be reached, it refuses
 // a host that is not this machine: a typing error must not put load on somebody else's
@@ -31,6 +32,9 @@ func resolveEndpoint(ctx context.Context, u *url.URL, how reach) (*endpoint, err
 	e := &endpoint{addr: net.JoinHostPort(u.Hostname(), port), localAddresses: localAddresses{new(atomic.Int32)}}
 	e.url, e.authorization = withoutUser(u)
 	e.tls = how.tlsFor(e)
+	if how.http2 {
+		e.http2 = e.http2Transport()
+	}
 	ips, err := net.DefaultResolver.LookupIPAddr(ctx, u.Hostname())
 	if err != nil {
 		return nil, &client.UnreachedError{URL: e.base(), Err: err}

@@ -50,8 +50,8 @@ func (a *audience) reconnect(ctx context.Context, r registrar, l *listener) erro
 		return err == nil, err
 	}
 	return sse.Reconnect(before, connect, func() (streamAddress, error) {
-		r.conn.cookies = l.cookies
-		defer func() { l.cookies, r.conn.cookies = r.conn.cookies, cookies{} }()
+		*r.conn.ofClient() = l.cookies
+		defer func() { l.cookies, *r.conn.ofClient() = *r.conn.ofClient(), cookies{} }()
 		return r.assign(ctx, l)
 	})
 }
@@ -61,7 +61,7 @@ func (a *audience) reconnect(ctx context.Context, r registrar, l *listener) erro
 func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress) error {
 	l.address, l.avoid = nil, to.server
 	requestedAt := time.Now()
-	conn, err := to.endpoint.dial(ctx)
+	conn, err := to.endpoint.dialStream(ctx)
 	if err != nil {
 		return to.endpoint.explain(err)
 	}
@@ -74,7 +74,7 @@ func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress
 		err = ctx.Err()
 	}
 	if err != nil {
-		return errors.Join(to.endpoint.tlsError(err), conn.Close())
+		return errors.Join(to.endpoint.disagreement(err), conn.Close())
 	}
 	if l.manner != mute {
 		a.recordLatency(a.connect, live.Sub(requestedAt))

@@ -84,7 +84,7 @@ func (a *audience) unregisterAll(ctx context.Context, listeners []*listener) {
 					return
 				}
 				if address := listeners[i].address; address != nil {
-					r.conn.cookies = listeners[i].cookies
+					*r.conn.ofClient() = listeners[i].cookies
 					r.unregister(ctx, listeners[i].number, address.server)
 				}
 			}

@@ -39,6 +39,9 @@ type Config struct {
 	// OK is a condition that an answer meets if it accepts what was sent, as in status==200
 	// && !body.error. An answer that does not is refused. Default: the status tells.
 	OK string
+	// HTTP2 makes the run speak HTTP/2: agreed upon by TLS (ALPN) for https, and with
+	// prior knowledge for http.
+	HTTP2 bool
 
 	// Rate is how many reactions are due a second. 0 means a closed loop, in which each
 	// connection sends as soon as it has an answer. Instead of Rate there may be Stages
@@ -266,8 +269,9 @@ func (c Config) options(channels []string, length time.Duration) report.Options 
 		Target: text.HideUserinfo(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length), WarmUpMS: report.InMS(c.WarmUp),
 		Connections: c.Connections, Listeners: c.Listeners, Stalled: c.Stalled, Churn: c.Churn,
 		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channelsInWords(channels), Requests: c.requestOptions(),
-		TimeoutMS: report.InMS(c.Timeout), DrainMS: report.InMS(c.drain(length)), SilenceMS: report.InMS(c.Silence), PatienceMS: report.InMS(c.BalanceTimeout), Insecure: c.insecure(),
+		TimeoutMS: report.InMS(c.Timeout), DrainMS: report.InMS(c.drain(length)), SilenceMS: report.InMS(c.Silence), PatienceMS: report.InMS(c.BalanceTimeout),
 	}
+	o.Insecure, o.HTTP = c.insecure(), c.httpVersion()
 	o.Mute, o.ArriveMS = c.Mute, report.InMS(c.Arrive)
 	o.Slow, o.SlowPace, _ = ParseSlow(c.Slow)
 	if len(channels) > 1 {
@@ -290,6 +294,3 @@ func (c Config) options(channels []string, length time.Duration) report.Options 
 func (c Config) drain(length time.Duration) time.Duration {
 	return cmp.Or(c.Drain, max(30*time.Second, length))
 }
-
-// insecure returns whether the target's certificates are not checked.
-func (c Config) insecure() bool { return c.TLS != nil && c.TLS.InsecureSkipVerify }

@@ -2,7 +2,6 @@ package loadgen_test
 
 import (
 	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"time"
@@ -49,10 +48,20 @@ func TestCookies(t *testing.T) {
 // connection is closed after its answer.
 func TestRunKeepsCookies(t *testing.T) {
 	t.Parallel()
+	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			runKeepsCookies(t, http2)
+		})
+	}
+}
+
+func runKeepsCookies(t *testing.T, http2 bool) {
+	t.Helper()
 	h := &hub{news: make(chan struct{})}
 	var mu sync.Mutex
 	without, with := map[string]int{}, map[string]int{}
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	srv := serveBothVersions(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		mu.Lock()
 		if cookie, err := r.Cookie("server"); err == nil && cookie.Value == r.URL.Path {
 			with[r.URL.Path]++
@@ -68,8 +77,8 @@ func TestRunKeepsCookies(t *testing.T) {
 	}))
 	defer srv.Close()
 	r, err := loadgen.Run(t.Context(), loadgen.Config{
-		Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURLs: []string{srv.URL + "/sub"}},
-		Rate:    200, Duration: time.Second, Connections: 3, Listeners: 2, Timeout: longTimeout, Drain: longTimeout, BalanceTimeout: longTimeout,
+		Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURLs: []string{srv.URL + "/sub"}}, HTTP2: http2,
+		Rate: 200, Duration: time.Second, Connections: 3, Listeners: 2, Timeout: longTimeout, Drain: longTimeout, BalanceTimeout: longTimeout,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -85,9 +94,19 @@ func TestRunKeepsCookies(t *testing.T) {
 // of a stream when the listener comes back.
 func TestListenersKeepCookies(t *testing.T) {
 	t.Parallel()
+	for name, http2 := range map[string]bool{"HTTP/1.1": false, "HTTP/2": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listenersKeepCookies(t, http2)
+		})
+	}
+}
+
+func listenersKeepCookies(t *testing.T, http2 bool) {
+	t.Helper()
 	s := startFaulty(t, faults{cookie: "session", cut: true})
 	r, err := loadgen.Run(t.Context(), loadgen.Config{
-		Server: s.url, Rate: 200, Duration: time.Second, Connections: 2, Listeners: 3, Timeout: longTimeout, Drain: longTimeout, BalanceTimeout: longTimeout,
+		Server: s.url, HTTP2: http2, Rate: 200, Duration: time.Second, Connections: 2, Listeners: 3, Timeout: longTimeout, Drain: longTimeout, BalanceTimeout: longTimeout,
 	})
 	if err != nil {
 		t.Fatal(err)

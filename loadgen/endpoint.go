@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type endpoint struct {
 	local         bool     // all addresses of the host are of this machine
 	loopback      bool     // they are loopback addresses
 	tls           *tlsClient
+	http2         *http.Transport // nil: HTTP/1.1 is spoken
 	localAddresses
 }
 
@@ -63,6 +65,12 @@ func (e *endpoint) tryConnecting(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
+	switch {
+	case e.http2 != nil:
+		return e.awaitHTTP2(ctx, conn)
+	case e.speaksOnlyHTTP2(ctx, conn):
+		return e.otherVersion()
+	}
 	return e.awaitRefusal(conn)
 }
 
@@ -82,6 +90,9 @@ func withoutUser(u *url.URL) (bare *url.URL, authorization string) {
 func (e *endpoint) explain(err error) error {
 	if disagreed, ok := errors.AsType[*TLSError](err); ok {
 		return disagreed
+	}
+	if other, ok := errors.AsType[*VersionError](err); ok {
+		return other
 	}
 	return client.ExplainAt(e.base(), err)
 }

@@ -18,7 +18,16 @@ func errorKind(err error) string {
 	_, remote := errors.AsType[*RemoteError](err)
 	_, noName := errors.AsType[*net.DNSError](err)
 	disagreed, noTLS := errors.AsType[*TLSError](err)
+	other, otherVersion := errors.AsType[*VersionError](err)
 	switch {
+	case otherVersion:
+		return "it does not speak " + other.Lacked
+	case errors.Is(err, errStreamRefused):
+		return "stream refused"
+	case errors.Is(err, errGoingAway):
+		return "going away"
+	case errors.Is(err, errStreamReset):
+		return "stream reset"
 	case elsewhere:
 		return "redirected"
 	case wrongScheme || client.WrongScheme(err):

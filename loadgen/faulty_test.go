@@ -84,8 +84,8 @@ func startFaulty(t *testing.T, f faults) *faulty {
 	mux.HandleFunc("/send_emoji", s.one)
 	mux.HandleFunc("/v1/reactions", s.many)
 	mux.HandleFunc("/v1/swarm", s.stream)
-	srv := httptest.NewServer(s.guard(mux))
-	s.url, s.sub1 = srv.URL, httptest.NewServer(s.guard(http.HandlerFunc(s.stream)))
+	srv := serveBothVersions(s.guard(mux))
+	s.url, s.sub1 = srv.URL, serveBothVersions(s.guard(http.HandlerFunc(s.stream)))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -128,6 +128,16 @@ func (s *faulty) guard(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// serveBothVersions starts a server that speaks HTTP/1.1, and HTTP/2 without TLS.
+func serveBothVersions(h http.Handler) *httptest.Server {
+	srv := httptest.NewUnstartedServer(h)
+	srv.Config.Protocols = new(http.Protocols)
+	srv.Config.Protocols.SetHTTP1(true)
+	srv.Config.Protocols.SetUnencryptedHTTP2(true)
+	srv.Start()
+	return srv
 }
 
 func (s *faulty) register(w http.ResponseWriter, r *http.Request) {

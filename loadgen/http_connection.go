@@ -11,11 +11,43 @@ import (
 )
 
 // connection carries one request after the other to a server, and is dialled anew after
-// it ended. It belongs to one goroutine, except that others may call expire.
+// it ended. It belongs to one goroutine, except that others may call expire and
+// interrupt.
+type connection interface {
+	// isUsable returns whether there is a connection, and it will not have rested too
+	// long at the moment at.
+	isUsable(at time.Time) bool
+	// ensureOpen dials unless there is a connection over which a request can be sent
+	// now. It gives up at the deadline.
+	ensureOpen(ctx context.Context, now, deadline time.Time) error
+	// dial makes a new connection and closes the one before it. It gives up at the
+	// deadline.
+	dial(ctx context.Context, now, deadline time.Time) error
+	// roundTrip sends a request, given as HTTP/1.1, and reads the response. The
+	// connection must be open. now is the current time.
+	roundTrip(request []byte, now, deadline time.Time) (response, error)
+	// expire ends a round trip whose deadline has passed.
+	expire(now time.Time)
+	// interrupt ends the round trip under way.
+	interrupt()
+	close()
+	// ofClient returns the cookies that are sent, which may be replaced.
+	ofClient() *cookies
+}
+
+// newConnection returns a connection to the endpoint that is not dialled yet.
+func (e *endpoint) newConnection() connection {
+	if e.http2 != nil {
+		return &http2Connection{endpoint: e}
+	}
+	return &http1Connection{endpoint: e}
+}
+
+// http1Connection is a connection that speaks HTTP/1.1.
 //
 // Round trips have a timeout, but no deadline of the net.Conn, which would set a timer
 // for each request. Instead expireConnections checks all connections 20 times a second.
-type connection struct {
+type http1Connection struct {
 	endpoint *endpoint
 	reader   responseReader
 	lastUsed time.Time     // when it was dialled, or when the last request began
@@ -35,23 +67,20 @@ const expired = -1
 // that is sent while the server closes the connection would be in doubt needlessly.
 const maxIdle = 4 * time.Second
 
-// isUsable returns whether there is a connection, and it will not have rested too long
-// at the moment at.
-func (c *connection) isUsable(at time.Time) bool {
+func (c *http1Connection) ofClient() *cookies { return &c.cookies }
+
+func (c *http1Connection) isUsable(at time.Time) bool {
 	return c.conn != nil && at.Sub(c.lastUsed) < c.maxRest
 }
 
-// ensureOpen dials unless there is a connection over which a request can be sent now. It
-// gives up at the deadline.
-func (c *connection) ensureOpen(ctx context.Context, now, deadline time.Time) error {
+func (c *http1Connection) ensureOpen(ctx context.Context, now, deadline time.Time) error {
 	if c.isUsable(now) && !c.isSpoilt() {
 		return nil
 	}
 	return c.dial(ctx, now, deadline)
 }
 
-// dial makes a new connection and closes the one before it. It gives up at the deadline.
-func (c *connection) dial(ctx context.Context, now, deadline time.Time) error {
+func (c *http1Connection) dial(ctx context.Context, now, deadline time.Time) error {
 	c.close()
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
@@ -70,13 +99,11 @@ func (c *connection) dial(ctx context.Context, now, deadline time.Time) error {
 // isSpoilt returns whether the server has closed the connection or has sent something
 // that nobody asked for, such as the 408 with which some servers end a connection that
 // rests. What was sent would be taken for the answer to the next request.
-func (c *connection) isSpoilt() bool {
+func (c *http1Connection) isSpoilt() bool {
 	return c.reader.r != c.reader.w || c.waiting.spoils()
 }
 
-// roundTrip sends a request and reads the response. The connection must be open. now is
-// the current time.
-func (c *connection) roundTrip(request []byte, now, deadline time.Time) (response, error) {
+func (c *http1Connection) roundTrip(request []byte, now, deadline time.Time) (response, error) {
 	c.deadline.Store(deadline.UnixNano())
 	var res response
 	request = c.cookies.addTo(c.endpoint.url.Scheme, request)
@@ -89,7 +116,7 @@ func (c *connection) roundTrip(request []byte, now, deadline time.Time) (respons
 		c.close()
 	}
 	if err != nil {
-		err = c.endpoint.tlsError(err)
+		err = c.endpoint.disagreement(err)
 	}
 	if err != nil && late {
 		err = errors.Join(os.ErrDeadlineExceeded, err)
@@ -104,8 +131,7 @@ func (c *connection) roundTrip(request []byte, now, deadline time.Time) (respons
 	return res, err
 }
 
-// expire ends a round trip whose deadline has passed.
-func (c *connection) expire(now time.Time) {
+func (c *http1Connection) expire(now time.Time) {
 	due := c.deadline.Load()
 	if due <= 0 || now.UnixNano() < due {
 		return
@@ -117,7 +143,15 @@ func (c *connection) expire(now time.Time) {
 	}
 }
 
-func (c *connection) close() {
+func (c *http1Connection) interrupt() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.conn != nil {
+		_ = c.conn.SetDeadline(time.Unix(1, 0)) // it fails if the connection is closed already
+	}
+}
+
+func (c *http1Connection) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.conn != nil {
@@ -131,7 +165,7 @@ const interruptedTimeout = time.Second
 
 // expireConnections ends round trips whose deadline has passed, until done is closed.
 // When ctx has ended and interruptedTimeout has passed, it ends all round trips.
-func expireConnections(ctx context.Context, done <-chan struct{}, connections []*connection) {
+func expireConnections(ctx context.Context, done <-chan struct{}, connections []connection) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	var end time.Time

@@ -95,6 +95,9 @@ func (r *responseReader) head() (responseHead, error) {
 			return h, err
 		}
 		scanned = r.w - r.r
+		if isHTTP2(r.buf[r.r:r.w]) {
+			return responseHead{}, errHTTP2
+		}
 		if scanned > maxHeader {
 			return responseHead{}, fmt.Errorf("%w: its header has more than %d bytes", errMalformed, maxHeader)
 		}

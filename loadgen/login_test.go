@@ -19,15 +19,17 @@ func TestRunWithALogin(t *testing.T) {
 		login  string
 		server func(url string) string
 		header []string
+		http2  bool
 	}{
-		"by a header": {"Bearer s3cret", func(url string) string { return url }, []string{"Authorization: Bearer ${TOKEN}"}},
-		"by the URL":  {"Basic YW5uOnMzY3JldA==", func(url string) string { return strings.Replace(url, "://", "://ann:s3cret@", 1) }, nil},
+		"by a header":             {"Bearer s3cret", func(url string) string { return url }, []string{"Authorization: Bearer ${TOKEN}"}, false},
+		"by the URL":              {"Basic YW5uOnMzY3JldA==", func(url string) string { return strings.Replace(url, "://", "://ann:s3cret@", 1) }, nil, false},
+		"by the URL, over HTTP/2": {"Basic YW5uOnMzY3JldA==", func(url string) string { return strings.Replace(url, "://", "://ann:s3cret@", 1) }, nil, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := startFaulty(t, faults{login: tt.login, cut: true})
 			cfg := loadgen.Config{
-				Server: tt.server(s.url), Headers: tt.header, Variable: variables, Rate: 400, Duration: time.Second, Connections: 4,
+				Server: tt.server(s.url), HTTP2: tt.http2, Headers: tt.header, Variable: variables, Rate: 400, Duration: time.Second, Connections: 4,
 				Listeners: 3, Timeout: longTimeout, Drain: longTimeout, BalanceTimeout: longTimeout,
 			}
 			var seen []byte

@@ -36,13 +36,15 @@ func hangUp(w http.ResponseWriter) {
 	}
 }
 
+// outcome is what became of the requests of a run.
+type outcome struct {
+	Sent, Accepted, Rejected, InDoubt int64
+	Errors                            map[string]int64
+}
+
 // The report counts the requests by what became of them, whatever the server answers.
 func TestRunCountsAnswers(t *testing.T) {
 	t.Parallel()
-	type outcome struct {
-		Sent, Accepted, Rejected, InDoubt int64
-		Errors                            map[string]int64
-	}
 	for name, tt := range map[string]struct {
 		handle  func(n int64, w http.ResponseWriter, r *http.Request)
 		want    outcome

@@ -50,11 +50,11 @@ type endpointCache struct {
 // registrar registers listeners at the main server, over a connection of its own.
 type registrar struct {
 	streamSource
-	conn *connection
+	conn connection
 }
 
 func (s streamSource) newRegistrar() registrar {
-	return registrar{s, &connection{endpoint: s.main}}
+	return registrar{s, s.main.newConnection()}
 }
 
 // values returns what placeholders stand for in a request of a listener.
@@ -168,10 +168,7 @@ func (r registrar) roundTrip(ctx context.Context, request []byte) (response, err
 	if err := r.conn.ensureOpen(ctx, now, end); err != nil {
 		return response{}, err
 	}
-	conn := r.conn.conn
-	deadline, _ := ctx.Deadline()
-	_ = conn.SetDeadline(deadline) // if it fails, the round trip fails too
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
+	stop := context.AfterFunc(ctx, r.conn.interrupt)
 	res, err := r.conn.roundTrip(request, now, end)
 	if !stop() {
 		r.conn.close()

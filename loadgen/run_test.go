@@ -101,6 +101,31 @@ func TestRunFindsWhatIsWrong(t *testing.T) {
 		"listeners come and go, and some never read": {cfg: loadgen.Config{Churn: 10, Stalled: 2, Listeners: 10}, want: func(map[string]int64) balance {
 			return balance{Sent: sent, Accepted: sent, Counted: sent}
 		}},
+		"nothing, over HTTP/2": {cfg: loadgen.Config{HTTP2: true}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
+		}},
+		"one in 50 is refused, over HTTP/2": {cfg: loadgen.Config{HTTP2: true}, faults: faults{refuse: 50}, want: func(i map[string]int64) balance {
+			n := i["refused"]
+			return balance{Sent: sent, Accepted: sent - n, Rejected: n, Counted: sent - n}
+		}},
+		"batches of which some are dropped, over HTTP/2": {cfg: loadgen.Config{HTTP2: true, Batch: 20}, faults: faults{drop: 100}, want: func(i map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent - i["dropped"], Lost: i["dropped"]}
+		}},
+		"streams over HTTP/2 break all the time": {cfg: loadgen.Config{HTTP2: true}, faults: faults{cut: true}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
+		}},
+		"streams over HTTP/2 are refused at first": {cfg: loadgen.Config{HTTP2: true}, faults: faults{full: 3}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
+		}},
+		"listeners are told over HTTP/2 to come back later": {cfg: loadgen.Config{HTTP2: true}, faults: faults{away: 3}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
+		}},
+		"the server that they listen to over HTTP/2 is killed": {cfg: loadgen.Config{HTTP2: true}, faults: faults{dies: true}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
+		}},
+		"listeners over HTTP/2 come and go, and some never read": {cfg: loadgen.Config{HTTP2: true, Churn: 10, Stalled: 2, Listeners: 10}, want: func(map[string]int64) balance {
+			return balance{Sent: sent, Accepted: sent, Counted: sent}
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -39,9 +39,9 @@ type sender struct {
 // passed.
 func (s *sender) run(ctx context.Context, start time.Time) {
 	s.start = start
-	connections := make([]*connection, s.connections)
+	connections := make([]connection, s.connections)
 	for i := range connections {
-		connections[i] = &connection{endpoint: s.endpoint}
+		connections[i] = s.endpoint.newConnection()
 	}
 	ctx, cancel := context.WithDeadline(ctx, start.Add(s.schedule.Length()+s.drain))
 	defer cancel()
@@ -91,7 +91,7 @@ type requestTimes struct {
 type worker struct {
 	*sender
 	id      int
-	conn    *connection
+	conn    connection
 	request []byte
 	outcome requestOutcome
 	pending []acknowledgement // for onAcknowledged
@@ -170,7 +170,7 @@ func (w *worker) send(ctx context.Context, n int64, at requestTimes, err error) 
 	res, err := w.conn.roundTrip(w.request, at.sent, deadline)
 	at.ended, at.answered = time.Now(), err == nil
 	if err != nil {
-		w.requests.unanswered(&w.outcome, n, unread(err))
+		w.requests.unanswered(&w.outcome, n, isUnprocessed(err))
 		w.outcome.errorKind = errorKind(err)
 	} else {
 		w.requests.answered(&w.outcome, n, res)

@@ -67,7 +67,7 @@ func findTarget(ctx context.Context, c Config, acks *acknowledged) (*target, err
 func (t *target) probe(ctx context.Context, timeout time.Duration) (wire.Assignment, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if t.endpoint.url.Scheme == "https" {
+	if t.endpoint.url.Scheme == "https" || t.endpoint.http2 != nil {
 		if err := t.endpoint.tryConnecting(ctx); err != nil {
 			return wire.Assignment{}, t.explain(err)
 		}
@@ -88,10 +88,11 @@ func (t *target) explain(err error) error {
 	_, redirected := errors.AsType[*client.RedirectError](err)
 	_, wrongScheme := errors.AsType[*client.SchemeError](err)
 	_, noTLS := errors.AsType[*TLSError](err)
+	_, otherVersion := errors.AsType[*VersionError](err)
 	switch {
 	case redirected || wrongScheme:
 		return err
-	case noTLS:
+	case noTLS || otherVersion:
 		return t.endpoint.explain(err)
 	case client.Unreached(err), client.WrongScheme(err):
 		return t.endpoint.explain(err)

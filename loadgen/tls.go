@@ -10,6 +10,17 @@ import (
 	"time"
 )
 
+// insecure returns whether the target's certificates are not checked.
+func (c Config) insecure() bool { return c.TLS != nil && c.TLS.InsecureSkipVerify }
+
+// httpVersion returns the version of HTTP that is spoken.
+func (c Config) httpVersion() string {
+	if c.HTTP2 {
+		return "2"
+	}
+	return "1.1"
+}
+
 // tlsClient makes TLS connections to one endpoint.
 type tlsClient struct {
 	config *tls.Config
@@ -28,6 +39,9 @@ func (how reach) tlsFor(e *endpoint) *tlsClient {
 	}
 	c.config.ServerName = e.url.Hostname()
 	c.config.NextProtos = []string{"http/1.1"}
+	if how.http2 {
+		c.config.NextProtos = []string{"h2"}
+	}
 	shown := new(tls.Certificate) // none
 	if len(c.config.Certificates) > 0 {
 		shown, c.shows = &c.config.Certificates[0], true
@@ -43,7 +57,10 @@ func (how reach) tlsFor(e *endpoint) *tlsClient {
 func (e *endpoint) handshake(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	secure := tls.Client(conn, e.tls.config)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(e.tlsError(err), conn.Close())
+		return nil, errors.Join(e.disagreement(err), conn.Close())
+	}
+	if spoken := secure.ConnectionState().NegotiatedProtocol; e.http2 != nil && spoken != "h2" {
+		return nil, errors.Join(e.otherVersion(), conn.Close())
 	}
 	return secure, nil
 }
@@ -66,5 +83,24 @@ func (e *endpoint) awaitRefusal(conn net.Conn) error {
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return nil
 	}
-	return e.tlsError(err)
+	return e.disagreement(err)
+}
+
+// speaksOnlyHTTP2 returns whether a server that did not agree on HTTP/1.1 over conn
+// agrees on HTTP/2. Some take any client that asks for HTTP/1.1, and close the connection
+// when it speaks.
+func (e *endpoint) speaksOnlyHTTP2(ctx context.Context, conn net.Conn) bool {
+	secure, ok := conn.(*tls.Conn)
+	if !ok || secure.ConnectionState().NegotiatedProtocol != "" {
+		return false
+	}
+	other := *e
+	other.tls = &tlsClient{config: e.tls.config.Clone()}
+	other.tls.config.NextProtos = []string{"h2"}
+	conn, err := other.dial(ctx)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	return conn.(*tls.Conn).ConnectionState().NegotiatedProtocol == "h2" //nolint:forcetypeassert // dial makes one for https
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"time"
 )
@@ -89,9 +90,13 @@ func names(c *x509.Certificate) string {
 	return strings.Join(all[:min(len(all), 5)], ", ")
 }
 
-// tlsError returns a *TLSError if err, of a handshake or of a connection after it, says
-// that there can be no TLS connection; else it returns err.
-func (e *endpoint) tlsError(err error) error {
+// disagreement returns a *TLSError if err, of a handshake or of a connection after it, says
+// that there can be no TLS connection, and a *VersionError if it says that the server
+// speaks the other version of HTTP; else it returns err.
+func (e *endpoint) disagreement(err error) error {
+	if errors.Is(err, errHTTP2) || isAlert(err, "no application protocol") {
+		return e.otherVersion()
+	}
 	if problem := e.tlsProblem(err); problem != "" {
 		return &TLSError{URL: e.base(), Problem: problem, Err: err}
 	}
@@ -102,24 +107,22 @@ func (e *endpoint) tlsProblem(err error) TLSProblem {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return certificateProblem(err)
 	}
-	alert, ok := errors.AsType[*net.OpError](err)
-	if !ok || alert.Op != "remote error" {
+	// Servers say many things to a client whose certificate they miss.
+	refused := isAlert(err, "certificate required", "bad certificate", "handshake failure", "unsupported certificate", "revoked certificate",
+		"expired certificate", "unknown certificate", "unknown certificate authority", "access denied")
+	switch {
+	case !refused || !e.tls.askedFor.Load():
 		return ""
+	case e.tls.shows:
+		return RefusedCertificate
 	}
-	switch said := strings.TrimPrefix(alert.Err.Error(), "tls: "); said {
-	case "certificate required":
-		return NoCertificate
-	case "bad certificate", "handshake failure", "unsupported certificate", "revoked certificate", "expired certificate",
-		"unknown certificate", "unknown certificate authority", "access denied":
-		// Servers say many things to a client whose certificate they miss.
-		switch {
-		case e.tls.askedFor.Load() && e.tls.shows:
-			return RefusedCertificate
-		case e.tls.askedFor.Load():
-			return NoCertificate
-		}
-	}
-	return ""
+	return NoCertificate
+}
+
+// isAlert returns whether err is one of these alerts of the server.
+func isAlert(err error, alerts ...string) bool {
+	remote, ok := errors.AsType[*net.OpError](err)
+	return ok && remote.Op == "remote error" && slices.Contains(alerts, strings.TrimPrefix(remote.Err.Error(), "tls: "))
 }
 
 // certificateProblem returns what is wrong with the certificate that a server showed.
@@ -138,11 +141,4 @@ func certificateProblem(err error) TLSProblem {
 		return CertificateExpired
 	}
 	return Untrusted
-}
-
-// unread returns whether err, of a round trip, proves that the server did nothing with
-// the request.
-func unread(err error) bool {
-	_, noTLS := errors.AsType[*TLSError](err)
-	return noTLS
 }

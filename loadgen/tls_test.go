@@ -87,12 +87,15 @@ func unchanged(*x509.Certificate) {}
 func serveTLS(t *testing.T, c *tls.Config, h http.Handler) string {
 	t.Helper()
 	srv := httptest.NewUnstartedServer(h)
-	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.Config.ErrorLog = quiet
 	srv.TLS = c
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
 	return srv.URL
 }
+
+// quiet is the log of servers whose complaints are wanted.
+var quiet = log.New(io.Discard, "", 0)
 
 func ok(http.ResponseWriter, *http.Request) {}
 
@@ -127,7 +130,9 @@ func TestRunNamesWhatIsWrongWithCertificates(t *testing.T) {
 			c.NotAfter = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 			c.NotBefore = c.NotAfter.Add(-1)
 		}), trusting(), loadgen.CertificateExpired, "expired at 2026-01-02T03:04:05Z"},
-		"not valid yet":                       {with(func(c *x509.Certificate) { c.NotBefore = time.Now().Add(time.Minute) }), trusting(), loadgen.CertificateTooNew, "is valid only from 20"},
+		"not valid yet": {with(func(c *x509.Certificate) {
+			c.NotBefore, c.NotAfter = time.Now().Add(time.Hour), time.Now().Add(2*time.Hour)
+		}), trusting(), loadgen.CertificateTooNew, "is valid only from 20"},
 		"another name":                        {with(func(c *x509.Certificate) { c.IPAddresses, c.DNSNames = nil, []string{"a.example", "b.example"} }), trusting(), loadgen.OtherName, "is for a.example, b.example"},
 		"a certificate is wanted":             {wanting(tls.VersionTLS13), trusting(), loadgen.NoCertificate, "wants a certificate of its clients (certificate required)"},
 		"a certificate is wanted, TLS 1.2":    {wanting(tls.VersionTLS12), trusting(), loadgen.NoCertificate, "wants a certificate of its clients (handshake failure)"},

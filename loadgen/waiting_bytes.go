@@ -36,6 +36,13 @@ func (w *waiting) watch(conn net.Conn) error {
 	return err
 }
 
+// unread returns whether bytes, or the end of the connection, wait to be read. Unlike
+// spoils it may be called while the connection is read.
+func (w *waiting) unread() (any bool, err error) {
+	err = w.raw.Control(func(socket uintptr) { any = hasWaiting(socket) })
+	return any, err
+}
+
 // ticketWait is how long a read waits for more than a session ticket.
 const ticketWait = 200 * time.Microsecond
 

@@ -13,12 +13,14 @@ import (
 type benchTLSFlags struct {
 	ca, cert, key string
 	insecure      bool
+	http2         bool
 }
 
 func (f *benchTLSFlags) add(fl *pflag.FlagSet) {
 	fl.StringVar(&f.ca, "cacert", "", "trust the certificates of this PEM file, for https (default: those that the system trusts)")
 	fl.StringVar(&f.cert, "cert", "", "PEM file of the certificate that this client shows, for https")
 	fl.StringVar(&f.key, "key", "", "PEM file of the key of --cert (default: the file of --cert)")
+	fl.BoolVar(&f.http2, "http2", false, "speak HTTP/2, over http with prior knowledge (default: HTTP/1.1)")
 	fl.BoolVar(&f.insecure, "insecure", false, "do not check the target's certificate; the report says so")
 }
 
@@ -44,7 +46,7 @@ func (f *benchTLSFlags) apply(cfg *loadgen.Config) error {
 		}
 		c.Certificates = []tls.Certificate{*pair}
 	}
-	cfg.TLS = c
+	cfg.TLS, cfg.HTTP2 = c, f.http2
 	return nil
 }
 

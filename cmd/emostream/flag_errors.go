@@ -57,6 +57,12 @@ func advised(err error) error {
 	if disagreed, ok := errors.AsType[*loadgen.TLSError](err); ok {
 		return fmt.Errorf("%w: %s", err, tlsAdvice(disagreed.Problem))
 	}
+	if other, ok := errors.AsType[*loadgen.VersionError](err); ok {
+		if other.Lacked == loadgen.HTTP1 {
+			return fmt.Errorf("%w: give --http2", err)
+		}
+		return fmt.Errorf("%w: leave out --http2", err)
+	}
 	switch {
 	case is[*loadgen.RemoteError](err):
 		return usagef("%w: --allow-remote", err)

@@ -207,6 +207,8 @@ func TestCompareIncomparable(t *testing.T) {
 			o := &r.Options
 			o.TimeoutMS, o.DrainMS, o.SilenceMS, o.PatienceMS, o.PostType = 10_000, 30_000, 30_000, 15_000, "application/json"
 		}, true, ""},
+		"HTTP/2":      {func(r *report.Report) { r.Options.HTTP = "2" }, false, "HTTP 1.1 2"},
+		"HTTP/1.1":    {func(r *report.Report) { r.Options.HTTP = "1.1" }, true, ""},
 		"insecure":    {func(r *report.Report) { r.Options.Insecure = true }, true, "certificates checked not checked"},
 		"seed":        {func(r *report.Report) { r.Seed, r.Options.Channel = 9, "c" }, true, ""},
 		"invalid":     {func(r *report.Report) { r.Invalid = true }, false, "new is invalid"},

@@ -152,6 +152,7 @@ type Options struct {
 	Insecure   bool    `json:"insecure,omitempty"` // the target's certificates were not checked
 	// Requests is what a run was asked to put into its requests; nil: nothing.
 	Requests *RequestOptions `json:"requests,omitempty"`
+	HTTP     string          `json:"http,omitempty"` // the version that was spoken: 1.1 or 2
 }
 
 // Environment describes the machine and the program that made the load.

@@ -51,6 +51,7 @@ func loadProperties() []runProperty {
 		{"churn", true, func(r Report) string { return short(r.Options.Churn) }},
 		{"batch", true, func(r Report) string { return fmt.Sprint(r.Options.Batch) }},
 		{"kinds", true, func(r Report) string { return fmt.Sprint(r.Options.Kinds) }},
+		{"HTTP", true, func(r Report) string { return cmp.Or(r.Options.HTTP, "1.1") }},
 		{"users", true, func(r Report) string { return fmt.Sprint(r.Options.Users) }},
 		{"timeout", true, func(r Report) string { return spell(cmp.Or(r.Options.TimeoutMS, 10_000)) }},
 		{"drain", true, func(r Report) string { return spell(cmp.Or(r.Options.DrainMS, max(30_000, r.Options.DurationMS))) }},

@@ -137,6 +137,7 @@ func asked(o Options) string {
 	add(o.Stalled > 0, "%s that do not read", text.Thousands(int64(o.Stalled)))
 	add(o.Mute > 0, "%s that ask for nothing", text.Thousands(int64(o.Mute)))
 	add(o.Churn > 0, "%s/s come and go", short(o.Churn))
+	add(o.HTTP == "2", "over HTTP/2")
 	add(o.Insecure, "certificates not checked")
 	parts = append(parts, o.requests().asked()...)
 	return strings.Join(parts, ", ")
