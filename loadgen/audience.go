@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -182,6 +183,21 @@ func (a *audience) all() []*listener {
 		out = append(out, l)
 	}
 	return out
+}
+
+// hasAll returns whether every attentive listener was shown all that any listener was
+// shown while it was connected.
+func (a *audience) hasAll(m *shownMarkers) bool {
+	shown := m.shown()
+	for _, l := range a.all() {
+		if l.manner != attentive || m.shownTo(&l.view) >= shown { // the latter is quickly told, and usual
+			continue
+		}
+		if m.missing(&l.view, math.MaxInt64/1000) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // upToDate returns whether every attentive listener was shown the greatest total of

@@ -45,7 +45,7 @@ func (e *endpoint) dial(ctx context.Context) (net.Conn, error) {
 		if n > 0 {
 			d.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(n+1))}
 		}
-		conn, err := d.DialContext(ctx, "tcp", e.addr)
+		conn, err := dialTCP(ctx, &d, e.addr)
 		noPort := errors.Is(err, errno.NoAddress) || n > 0 && errors.Is(err, errno.InUse) // the latter is what binding to an address says
 		if noPort && e.loopback && n < maxLocalAddresses {
 			e.last.CompareAndSwap(n, n+1)

@@ -16,6 +16,11 @@ import (
 
 // This file exports internals for tests.
 
+// WithDialer returns a context in which a run makes its connections by dial.
+func WithDialer(ctx context.Context, dial func(ctx context.Context, network, address string) (net.Conn, error)) context.Context {
+	return context.WithValue(ctx, dialerKey{}, dialFunc(dial))
+}
+
 // ReadResponses reads responses from a connection until an error.
 func ReadResponses(from io.Reader) (status []int, bodies []string, keep []bool, err error) {
 	r := responseReader{from: from}

@@ -48,7 +48,7 @@ func (r *run) balanced() bool {
 	if m := r.target.markers; m != nil {
 		streams := r.audience.attendedParts()
 		_, lost, _ := m.balance(streams...)
-		return len(streams) > 0 && lost == 0
+		return len(streams) > 0 && lost == 0 && r.audience.hasAll(m)
 	}
 	accepted, inDoubt := r.acknowledged.snapshot()
 	b := balanceOf(accepted, r.target.swarms.counted(), inDoubt)

@@ -156,6 +156,26 @@ func (m *shownMarkers) missing(v *listenerView, until int64) int64 {
 	return n
 }
 
+// shown returns how many events any listener was shown.
+func (m *shownMarkers) shown() int64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := int64(0)
+	for _, first := range m.first {
+		if first > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// shownTo returns how many events one listener was shown.
+func (m *shownMarkers) shownTo(v *listenerView) int64 {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.markers.len()
+}
+
 // balance compares the accepted events with those that were shown, on the given streams
 // together: an event counts if each of them showed it.
 func (m *shownMarkers) balance(streams ...int) (counted, lost, doubled int64) {

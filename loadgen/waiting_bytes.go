@@ -26,7 +26,7 @@ func (w *waiting) watch(conn net.Conn) error {
 		conn = secure.NetConn()
 	}
 	var err error
-	w.raw, err = conn.(*net.TCPConn).SyscallConn()
+	w.raw, err = conn.(syscall.Conn).SyscallConn()
 	if w.look == nil {
 		w.look = func(socket uintptr) bool {
 			w.any = hasWaiting(socket)
