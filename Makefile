@@ -21,6 +21,7 @@ GOVULNCHECK := $(TOOLS)/govulncheck-$(GOVULNCHECK_VERSION)
 CYCLONEDX   := $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
 VENV        := $(CURDIR)/.cache/pyvenv
 LIBS        := $(CURDIR)/.cache/clients
+SERVERS     := $(CURDIR)/.cache/targets
 # goreleaser asks git where the project is at home, and dates nothing where it cannot tell.
 ORIGIN      := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/emostream/emostream
 
@@ -94,7 +95,7 @@ soak: ## listeners come, stall and misbehave for DURATION=5m; nothing of it may 
 
 ##@ Proofs that need more
 
-.PHONY: chaos recovery hostile test-upgrade test-kafka test-kafka-client test-python test-clients test-day test-pages
+.PHONY: chaos recovery hostile test-upgrade test-kafka test-kafka-client test-python test-clients test-targets test-day test-pages
 chaos: build ## kills, pauses, restarts processes for DURATION=45s; BROKER='embedded kafka' (Java 17)
 	go build -o $(TOOLS)/chaos ./internal/proof/chaos/cmd/chaos
 	@set -e; for broker in $(BROKER); do \
@@ -134,6 +135,10 @@ test-clients: $(LIBS)/python/requirements.txt $(LIBS)/node/package-lock.json $(L
 	cd internal/proof/clients/testdata/go && go build -o $(LIBS)/go/ ./...
 	javac -d $(LIBS)/java/classes -cp '$(LIBS)/java/libs/*' internal/proof/clients/testdata/java/*.java
 	go test -count=1 -timeout 10m -v ./internal/proof/clients -tools $(LIBS) $(CROWD)
+
+test-targets: $(SERVERS)/python/requirements.txt $(SERVERS)/node/package-lock.json ## bench against eight servers of others (Python 3, Node, nginx with nchan, Caddy, HAProxy)
+	cd internal/proof/targets/testdata/go && go build -o $(SERVERS)/go/ ./mercure github.com/centrifugal/centrifugo/v6
+	go test -count=1 -timeout 20m -parallel 10 -v ./internal/proof/targets -tools $(SERVERS) $(TARGETS)
 
 test-day: $(VENV)/requirements.txt ## ten million reactions of a day exported, read, and an hour of them replayed (Python 3)
 	$(E2E) -timeout 60m -run '^TestDay$$' -millions 10 -hours 1 -python $(VENV)/bin/python
@@ -251,6 +256,18 @@ $(LIBS)/python/requirements.txt: internal/proof/clients/testdata/python/requirem
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --target $(@D)/sseclient --requirement $(word 2,$^)
 	cp $< $@
+
+$(SERVERS)/python/requirements.txt: internal/proof/targets/testdata/python/requirements.txt
+	python3 -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	cp $< $@
+
+$(SERVERS)/node/package-lock.json: internal/proof/targets/testdata/node/package-lock.json internal/proof/targets/testdata/node/express.mjs
+	mkdir -p $(@D)
+	cp $(<D)/package.json $(<D)/express.mjs $(@D)
+	cp $< $@
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
 
 $(LIBS)/node/package-lock.json: internal/proof/clients/testdata/node/package-lock.json
 	mkdir -p $(@D)

@@ -129,20 +129,20 @@ func TestFiguresAreTheTruth(t *testing.T) {
 		does deeds
 		cfg  loadgen.Config
 	}{
-		"constant":                        {does: always(ok(20 * ms))},
-		"constant, more than it carries":  {does: always(ok(95 * ms)), cfg: loadgen.Config{Connections: 4, Rate: 50, Drain: time.Minute}},
-		"given up in the end":             {does: always(ok(95 * ms)), cfg: loadgen.Config{Connections: 1, Rate: 100, Duration: 10 * time.Second, Drain: 5 * time.Second}},
-		"slower than the timer of a test": {does: always(ok(ms / 2)), cfg: loadgen.Config{Rate: 1000}},
-		"bimodal":                         {does: each(7, ok(400*ms), ok(10*ms))},
-		"slower and slower":               {does: func(n int64, _ time.Duration) deed { return ok(time.Duration(n) * ms / 10) }},
-		"freezes 1 s in every 2 s":        {does: func(_ int64, at time.Duration) deed { return ok(max(ms, time.Second-at%(2*time.Second))) }, cfg: loadgen.Config{Rate: 200, Connections: 3}},
-		"freezes, with many connections":  {does: func(_ int64, at time.Duration) deed { return ok(max(ms, time.Second-at%(2*time.Second))) }, cfg: loadgen.Config{Rate: 50, Connections: 100}},
-		"never answers 1 of 20":           {does: each(20, deed{never: true}, ok(10*ms)), cfg: loadgen.Config{Connections: 64}},
-		"never answers, few connections":  {does: each(20, deed{never: true}, ok(10*ms)), cfg: loadgen.Config{Connections: 2, Rate: 2}},
-		"never answers at all":            {does: always(deed{never: true}), cfg: loadgen.Config{Connections: 600, Rate: 50, Duration: 10 * time.Second}},
-		"hangs up on 1 of 20":             {does: each(20, deed{after: 30 * ms}, ok(10*ms))},
-		"hangs up at once":                {does: always(deed{})},
-		"ends each connection":            {does: always(deed{after: 15 * ms, status: http.StatusOK, closes: true})},
+		"constant":                       {does: always(ok(20 * ms))},
+		"constant, more than it carries": {does: always(ok(95 * ms)), cfg: loadgen.Config{Connections: 4, Rate: 50, Drain: time.Minute}},
+		"given up in the end":            {does: always(ok(95 * ms)), cfg: loadgen.Config{Connections: 1, Rate: 100, Drain: 5 * time.Second}},
+		"half a millisecond":             {does: always(ok(ms / 2)), cfg: loadgen.Config{Rate: 1000}},
+		"bimodal":                        {does: each(7, ok(400*ms), ok(10*ms))},
+		"slower and slower":              {does: func(n int64, _ time.Duration) deed { return ok(time.Duration(n) * ms / 10) }},
+		"freezes 1 s in every 2 s":       {does: func(_ int64, at time.Duration) deed { return ok(max(ms, time.Second-at%(2*time.Second))) }, cfg: loadgen.Config{Rate: 200, Connections: 3}},
+		"freezes, with many connections": {does: func(_ int64, at time.Duration) deed { return ok(max(ms, time.Second-at%(2*time.Second))) }, cfg: loadgen.Config{Rate: 50}},
+		"never answers 1 of 20":          {does: each(20, deed{never: true}, ok(10*ms))},
+		"never answers, few connections": {does: each(20, deed{never: true}, ok(10*ms)), cfg: loadgen.Config{Connections: 2, Rate: 2}},
+		"never answers at all":           {does: always(deed{never: true}), cfg: loadgen.Config{Rate: 10}},
+		"hangs up on 1 of 20":            {does: each(20, deed{after: 30 * ms}, ok(10*ms))},
+		"hangs up at once":               {does: always(deed{})},
+		"ends each connection":           {does: always(deed{after: 15 * ms, status: http.StatusOK, closes: true})},
 		"refuses by all kinds": {does: func(n int64, _ time.Duration) deed {
 			return deed{after: time.Duration(5+n%11) * ms, status: kinds[n%11]}
 		}},
@@ -157,15 +157,15 @@ func TestFiguresAreTheTruth(t *testing.T) {
 			}
 			return deed{after: time.Duration(n%100) * ms, status: kinds[n%11], closes: n%5 == 0}
 		}},
-		"a closed loop": {does: always(ok(20 * ms)), cfg: loadgen.Config{Rate: -1, Connections: 4, Duration: 10 * time.Second}},
+		"a closed loop": {does: always(ok(20 * ms)), cfg: loadgen.Config{Rate: -1, Connections: 4}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
 				cfg := tt.cfg
 				cfg.Rate = max(0, cmp.Or(cfg.Rate, 100))
-				cfg.Duration = cmp.Or(cfg.Duration, 20*time.Second)
-				cfg.Connections = cmp.Or(cfg.Connections, 300)
+				cfg.Duration = cmp.Or(cfg.Duration, 10*time.Second)
+				cfg.Connections = cmp.Or(cfg.Connections, 60)
 				cfg.Timeout, cfg.Drain = 5*time.Second, cmp.Or(cfg.Drain, 2*time.Minute)
 				r := (&trueServer{does: tt.does}).run(t, t.Context(), cfg)
 				work(cfg, tt.does).check(t, r)
@@ -217,7 +217,7 @@ func TestWhatStreamsShowIsTheTruth(t *testing.T) {
 					}
 					return deed{after: 10 * ms, status: http.StatusOK}
 				}
-				cfg := loadgen.Config{Rate: 100, Duration: 20 * time.Second, Connections: 50, Listeners: listeners, Timeout: 5 * time.Second, Drain: time.Minute, BalanceTimeout: 5 * time.Second}
+				cfg := loadgen.Config{Rate: 100, Duration: 10 * time.Second, Connections: 20, Listeners: listeners, Timeout: 5 * time.Second, Drain: time.Minute, BalanceTimeout: 5 * time.Second}
 				r := (&trueServer{does: does, shows: shows, connecting: connecting}).run(t, t.Context(), cfg)
 				want := work(cfg, does)
 				want.check(t, r)
@@ -270,7 +270,7 @@ func TestFindMaxIsTheTruth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		does := func(int64, time.Duration) deed { return deed{after: 150 * time.Millisecond, status: http.StatusOK} }
-		r := (&trueServer{does: does}).search(t, t.Context(), loadgen.Config{Rate: 50, Duration: 20 * time.Second, Connections: 64, Timeout: 5 * time.Second})
+		r := (&trueServer{does: does}).search(t, t.Context(), loadgen.Config{Rate: 50, Duration: 5 * time.Second, Connections: 64, Timeout: 5 * time.Second})
 		const carried = 64 / 0.150
 		if best := r.Options.Rate; best < carried*0.9 || best > carried*1.05 {
 			t.Errorf("%v/s is the greatest, want %v: %+v", best, carried, r.Search)

@@ -64,7 +64,7 @@ func (s *trueServer) load(t *testing.T, ctx context.Context, cfg loadgen.Config,
 	go func() { _ = srv.Serve(listener) }()
 	cfg.Publish = &loadgen.Publish{PostURL: "http://127.0.0.1/pub", Body: "{{seq}} {{marker}}"}
 	if s.shows != nil {
-		cfg.Publish.StreamURL = "http://127.0.0.1/sub"
+		cfg.Publish.StreamURLs = []string{"http://127.0.0.1/sub"}
 	}
 	r, err := run(loadgen.WithDialer(ctx, network.dial), cfg)
 	if err != nil {
