@@ -43,7 +43,7 @@ func targets() []target {
 		{"`emostream up`", "counts in windows", "", []string{"PROGRAM", "up", "--ephemeral", "--port", "PORT", "--broker-listen", "127.0.0.1:0"}, "", []string{"--server", "http://127.0.0.1:PORT"}},
 		{"nchan", "takes 10 requests on a connection", "nginx.conf", []string{"nginx", "-p", "DIR", "-c", "CONFIG"}, "", plain},
 		{"Flask", "ends each connection after its answer", "", []string{"PYTHON", "-m", "flask", "--app", "app", "run", "--port", "PORT"}, "", plain},
-		{"gunicorn, gthread", "ends connections that rest for 2 s", "", []string{"PYTHON", "-m", "gunicorn", "--worker-class", "gthread", "--threads", "100", "--keep-alive", "2", "--graceful-timeout", "1", "--bind", "127.0.0.1:PORT", "app:app"}, "", plain},
+		{"gunicorn", "`gthread`; ends connections that rest for 2 s", "", []string{"PYTHON", "-m", "gunicorn", "--worker-class", "gthread", "--threads", "100", "--keep-alive", "2", "--graceful-timeout", "1", "--bind", "127.0.0.1:PORT", "app:app"}, "", plain},
 		{"Express", "ends connections that rest for 5 s, and says so", "", []string{"node", "NODE/express.mjs", "PORT"}, "", plain},
 		{"HAProxy, Express behind", "answers 408 on connections that rest for 0.5 s", "haproxy.cfg", []string{"haproxy", "-db", "-f", "CONFIG"}, "Express", plain},
 		{"Caddy, Express behind", "TLS; offers HTTP/2", "Caddyfile", []string{"caddy", "run", "--adapter", "caddyfile", "--config", "CONFIG"}, "Express", []string{
