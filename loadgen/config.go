@@ -42,6 +42,15 @@ type Config struct {
 	// HTTP2 makes the run speak HTTP/2: agreed upon by TLS (ALPN) for https, and with
 	// prior knowledge for http.
 	HTTP2 bool
+	// Lines are lines of data, which {{line}} stands for: each request has the next one,
+	// and after the last the first. If another service is sent no Body, each is a body.
+	Lines []string
+	// Replay, if set, is reactions that are sent again, with their users and emojis instead
+	// of Users and Kinds, one after the other and from the beginning again. With AsRecorded
+	// they are sent once and with the time between them that there was, instead of Rate,
+	// Stages, Burst and Duration.
+	Replay     *Recording
+	AsRecorded bool
 
 	// Rate is how many reactions are due a second. 0 means a closed loop, in which each
 	// connection sends as soon as it has an answer. Instead of Rate there may be Stages
@@ -192,6 +201,9 @@ func (c Config) Check() error {
 	if p := c.Publish; p != nil && len(p.StreamURLs) > maxStreams {
 		errs = append(errs, fmt.Errorf("%d streams: up to %d are allowed", len(p.StreamURLs), maxStreams))
 	}
+	if c.asRecorded() && (c.Rate != 0 || c.Stages+c.Burst != "" || c.Batch > 1) {
+		errs = append(errs, errors.New("what is sent as it was recorded has no rate, stages, bursts or batches"))
+	}
 	if c.Stages != "" && c.Burst != "" || c.Rate != 0 && c.Stages+c.Burst != "" {
 		errs = append(errs, errors.New("want one of a rate, stages and bursts"))
 	}
@@ -232,12 +244,19 @@ func (c Config) Check() error {
 }
 
 // closedLoop returns whether a request is due whenever a connection is free.
-func (c Config) closedLoop() bool { return c.Rate == 0 && c.Stages == "" && c.Burst == "" }
+func (c Config) closedLoop() bool {
+	return c.Rate == 0 && c.Stages == "" && c.Burst == "" && !c.asRecorded()
+}
+
+// asRecorded returns whether reactions are due as they were recorded.
+func (c Config) asRecorded() bool { return c.Replay != nil && c.AsRecorded }
 
 // schedule returns when requests are due.
 func (c Config) schedule() (Schedule, error) {
 	batch := float64(c.Batch)
 	switch {
+	case c.asRecorded():
+		return c.Replay.schedule(), nil
 	case c.Stages != "":
 		stages, err := ParseStages(c.Stages)
 		if err != nil {
@@ -268,9 +287,11 @@ func (c Config) options(channels []string, length time.Duration) report.Options 
 	o := report.Options{
 		Target: text.HideUserinfo(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length), WarmUpMS: report.InMS(c.WarmUp),
 		Connections: c.Connections, Listeners: c.Listeners, Stalled: c.Stalled, Churn: c.Churn,
-		Batch: c.Batch, Kinds: c.Kinds, Users: c.Users, Channel: channelsInWords(channels), Requests: c.requestOptions(),
+		Batch: c.Batch, Channel: channelsInWords(channels), Requests: c.requestOptions(),
 		TimeoutMS: report.InMS(c.Timeout), DrainMS: report.InMS(c.drain(length)), SilenceMS: report.InMS(c.Silence), PatienceMS: report.InMS(c.BalanceTimeout),
 	}
+	m := c.reactionMix()
+	o.Kinds, o.Users = len(m.emojis), m.users
 	o.Insecure, o.HTTP = c.insecure(), c.httpVersion()
 	o.Mute, o.ArriveMS = c.Mute, report.InMS(c.Arrive)
 	o.Slow, o.SlowPace, _ = ParseSlow(c.Slow)

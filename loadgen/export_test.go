@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"iter"
 	"net"
 	"net/url"
 	"slices"
@@ -289,3 +290,9 @@ func Accepts(condition string, status int, body string) (bool, error) {
 	}
 	return c.accepts(response{status: status, body: []byte(body)})
 }
+
+// RecordedSchedule returns when the reactions of a recording are due.
+func RecordedSchedule(r *Recording) Schedule { return r.schedule() }
+
+// Emojis yields n different emojis.
+func Emojis(n int) iter.Seq[string] { return slices.Values(firstEmojis(n)) }

@@ -65,12 +65,15 @@ func parseHeader(line string, variable lookup) (header, error) {
 		return h, fmt.Errorf("%s: %w", h.name, err)
 	}
 	for _, p := range h.value {
-		if strings.ContainsFunc(p.text, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		if strings.ContainsFunc(p.text, isControl) {
 			return h, fmt.Errorf("%s: its value holds a line break or another control character", h.name)
 		}
 	}
 	return h, nil
 }
+
+// isControl says whether a character cannot stand in the value of a header.
+func isControl(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }
 
 // isNoNameCharacter says whether a character cannot stand in the name of a header (RFC
 // 9110, section 5.6.2).

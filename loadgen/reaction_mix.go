@@ -19,6 +19,8 @@ type reactionMix struct {
 	users  int
 	emojis []string
 	shares []float64 // cumulative, the last one is 1
+
+	recorded *Recording // decides instead; nil: there is none
 }
 
 func newReactionMix(seed uint64, users, kinds int) reactionMix {
@@ -54,6 +56,9 @@ func firstEmojis(kinds int) []string {
 
 // userAndEmoji returns the user of reaction i and the index of its emoji.
 func (m reactionMix) userAndEmoji(i int64) (user, kind int) {
+	if m.recorded != nil {
+		return m.recorded.of(i)
+	}
 	a := splitMix64(m.seed + 2*uint64(i))
 	b := splitMix64(m.seed + 2*uint64(i) + 1)
 	user = int(a % uint64(m.users))
@@ -64,7 +69,18 @@ func (m reactionMix) userAndEmoji(i int64) (user, kind int) {
 
 // appendUser appends the id of a user.
 func (m reactionMix) appendUser(b []byte, user int) []byte {
+	if m.recorded != nil {
+		return append(b, m.recorded.users[user]...)
+	}
 	return strconv.AppendInt(append(b, "bench-"...), int64(user), 10)
+}
+
+// appendUserInJSON appends the id of a user as it stands between the quotes of JSON.
+func (m reactionMix) appendUserInJSON(b []byte, user int) []byte {
+	if m.recorded != nil {
+		return append(b, m.recorded.quoted[user]...)
+	}
+	return m.appendUser(b, user)
 }
 
 // splitMix64 maps x to a pseudo-random number, by the algorithm of that name.

@@ -60,7 +60,7 @@ func (r *reactionRequests) appendRequest(dst []byte, n int64, due time.Time) []b
 func (r *reactionRequests) appendReaction(b []byte, i int64, due time.Time) []byte {
 	user, emoji := r.userAndEmoji(i)
 	b = append(b, `{"user_id":"`...)
-	b = r.appendUser(b, user)
+	b = r.appendUserInJSON(b, user)
 	b = append(b, `","emoji_type":"`...)
 	b = append(b, r.emojis[emoji]...)
 	b = append(b, `","timestamp":"`...)

@@ -15,6 +15,8 @@ type Schedule struct {
 
 	interval time.Duration // between bursts; 0: there are none
 	burst    int64
+
+	recorded []time.Duration // when each event is due, in order; nil: it is not of a recording
 }
 
 // placedStage is a stage together with what precedes it.
@@ -57,6 +59,12 @@ const tolerance = 1e-6
 // Due returns when event n is due. Events are numbered from 0. ok is false if there is
 // no such event.
 func (s Schedule) Due(n int64) (at time.Duration, ok bool) {
+	if s.recorded != nil {
+		if n >= int64(len(s.recorded)) {
+			return 0, false
+		}
+		return s.recorded[n], true
+	}
 	if s.interval > 0 {
 		at = time.Duration(n/s.burst) * s.interval
 		return at, at < s.length
@@ -78,6 +86,9 @@ func (s Schedule) By(at time.Duration) int64 {
 	at = min(at, s.length)
 	if at <= 0 {
 		return 0
+	}
+	if s.recorded != nil {
+		return s.dueBefore(at)
 	}
 	if s.interval > 0 {
 		return s.burst * int64((at-1)/s.interval+1)
@@ -106,11 +117,14 @@ func (s Schedule) By(at time.Duration) int64 {
 // Length returns the time from the start of the schedule to its end.
 func (s Schedule) Length() time.Duration { return s.length }
 
-// At returns the stage at a moment, counted from 0, and its rate then. For bursts the
-// rate is the mean.
+// At returns the stage at a moment, counted from 0, and its rate then. For bursts and
+// recordings the rate is the mean.
 func (s Schedule) At(at time.Duration) (stage int, rate float64) {
 	if at < 0 || at >= s.length {
 		return max(0, len(s.stages)-1), 0
+	}
+	if s.recorded != nil {
+		return 0, float64(len(s.recorded)) / s.length.Seconds()
 	}
 	if s.interval > 0 {
 		return 0, float64(s.burst) / s.interval.Seconds()
@@ -132,6 +146,9 @@ func (s Schedule) MeanRate(from, to time.Duration) float64 {
 	}
 	if to <= from {
 		return 0
+	}
+	if s.recorded != nil {
+		return float64(s.dueBefore(to)-s.dueBefore(from)) / (to - from).Seconds()
 	}
 	if s.interval > 0 {
 		_, share := part(0, s.length)

@@ -2,11 +2,14 @@ package loadgen
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -44,10 +47,17 @@ func (c Config) templates() (t templates, err error) {
 		if t.server, path, err = parseURL(c.Server, c.Variable); err == nil && strings.Contains(t.server.Path, "…") || len(path) > 1 {
 			err = fmt.Errorf("%.60q: placeholders stand in no path of a server", hideSecrets(c.Server))
 		}
+		if err == nil {
+			err = t.checkLines(c.Lines)
+		}
 		return t, err
 	}
 	p := c.Publish
 	t.contentType = cmp.Or(p.ContentType, jsonType)
+	body := `{"marker":"{{marker}}"}`
+	if len(c.Lines) > 0 {
+		body = "{{line}}"
+	}
 	if t.postURL, t.postPath, err = parseURL(p.PostURL, c.Variable); err != nil {
 		return t, err
 	}
@@ -58,13 +68,13 @@ func (c Config) templates() (t templates, err error) {
 		}
 		t.streams = append(t.streams, s)
 	}
-	if t.body, err = parseTemplate(cmp.Or(p.Body, `{"marker":"{{marker}}"}`), nil); err != nil {
+	if t.body, err = parseTemplate(cmp.Or(p.Body, body), nil); err != nil {
 		return t, fmt.Errorf("the body: %w", err)
 	}
 	if len(p.StreamURLs) > 0 && !t.body.has(markerField) {
 		return t, errors.New("the body holds no {{marker}}, by which an event would be recognised in the stream")
 	}
-	return t, nil
+	return t, t.checkLines(c.Lines)
 }
 
 // judged returns requests whose answers the condition judges, if there is one.
@@ -77,13 +87,51 @@ func (t templates) judged(r requests) requests {
 
 // runValues returns what the placeholders of a run have in common.
 func (c Config) runValues() *runValues {
-	return &runValues{id: newRunID(), mix: newReactionMix(c.Seed, c.Users, c.Kinds), batch: int64(c.Batch)}
+	return &runValues{id: newRunID(), mix: c.reactionMix(), batch: int64(c.Batch), lines: c.Lines}
+}
+
+// reactionMix returns who sends what.
+func (c Config) reactionMix() reactionMix {
+	if r := c.Replay; r != nil {
+		return reactionMix{users: len(r.users), emojis: r.emojis, recorded: r}
+	}
+	return newReactionMix(c.Seed, c.Users, c.Kinds)
+}
+
+// checkLines returns what is wrong with the lines of data and with where they stand.
+func (t templates) checkLines(lines []string) error {
+	used := t.postPath.has(lineField) || t.body.has(lineField) || slices.ContainsFunc(t.streams, func(s streamTemplate) bool { return s.path.has(lineField) })
+	for _, h := range t.headers {
+		if !h.value.has(lineField) {
+			continue
+		}
+		used = true
+		for i, line := range lines {
+			if strings.ContainsFunc(line, isControl) {
+				return fmt.Errorf("line %d of the data: it holds a control character, which stands in no header", i+1)
+			}
+		}
+	}
+	switch {
+	case used && len(lines) == 0:
+		return errors.New("there are no lines of data for {{line}}")
+	case !used && len(lines) > 0:
+		return errors.New("the lines of data stand nowhere: put {{line}} into the body, a header or a URL")
+	}
+	return nil
 }
 
 // requestOptions returns what a report tells of requests; nil: nothing.
 func (c Config) requestOptions() *report.RequestOptions {
 	t, _ := c.templates() // Check has parsed it without an error
-	o := report.RequestOptions{Headers: t.headers.names(), OK: c.OK}
+	o := report.RequestOptions{Headers: t.headers.names(), OK: c.OK, AsRecorded: c.asRecorded()}
+	if c.Replay != nil {
+		o.Replay = c.Replay.String()
+	}
+	if len(c.Lines) > 0 {
+		sum := sha256.Sum256([]byte(strings.Join(c.Lines, "\n")))
+		o.Data = fmt.Sprintf("%s, %x", text.Plural(int64(len(c.Lines)), "line"), sum[:4])
+	}
 	if o.IsZero() {
 		return nil
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/emostream/emostream/internal/inspect/replay"
 	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/loadgen"
 )
@@ -19,11 +20,15 @@ import (
 type benchRequestFlags struct {
 	headers []string
 	ok      string
+	data    string
+	replay  string
 }
 
 func (f *benchRequestFlags) addRequests(fl *pflag.FlagSet) {
 	fl.StringArrayVar(&f.headers, "header", nil, "line like 'Authorization: Bearer ${TOKEN}' to send with every request, also of listeners; ${NAME} is a variable of the environment, @FILE at the end is what is in a file, and neither is ever shown; can be repeated")
 	fl.StringVar(&f.ok, "ok", "", "condition of an answer that accepts, of its status and its body, as in 'status==200 && !body.error' (default: the status tells)")
+	fl.StringVar(&f.data, "data", "", "file of lines that {{line}} stands for in turn, in --post-body, headers and URLs (default: each is a body)")
+	fl.StringVar(&f.replay, "replay", "", "file of reactions to send, JSON lines or CSV as emostream replay reads them, as they were recorded, or by --stages, --burst or a --rate that is given, over and over")
 }
 
 // setRequests sets the part of a configuration that these flags make.
@@ -36,6 +41,35 @@ func (f *benchRequestFlags) setRequests(cfg *loadgen.Config) error {
 		}
 		read := *p
 		read.Body, cfg.Publish = body, &read
+	}
+	if f.data != "" {
+		data, err := readText(f.data)
+		if err != nil {
+			return usagef("--data: %w", err)
+		}
+		for line := range strings.Lines(data) {
+			if line = strings.TrimRight(line, "\r\n"); strings.TrimSpace(line) != "" {
+				cfg.Lines = append(cfg.Lines, line)
+			}
+		}
+	}
+	if f.replay == "" {
+		return nil
+	}
+	in, err := os.Open(f.replay)
+	if err != nil {
+		return usagef("--replay: %w", err)
+	}
+	defer in.Close()
+	cfg.Replay, err = loadgen.NewRecording(func(yield func(loadgen.Reaction, error) bool) {
+		for r, err := range replay.Lines(in) {
+			if !yield(loadgen.Reaction{User: r.UserID, Emoji: r.Emoji, Count: r.Count, At: r.At}, err) {
+				return
+			}
+		}
+	})
+	if err != nil {
+		return usagef("--replay %s: %w", f.replay, err)
 	}
 	return nil
 }

@@ -8,7 +8,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -68,5 +70,63 @@ func TestBenchHidesSecrets(t *testing.T) {
 	}
 	if want := `"X-A: ${TEST_TOKEN}","X-B: Bearer @`; !strings.Contains(said.String(), want) || !strings.Contains(said.String(), `"X-C: (hidden)"`) {
 		t.Error("config view does not say where secrets are")
+	}
+}
+
+// Bodies, lines of data and recordings come from files, with or without a byte order mark.
+func TestBenchReadsFiles(t *testing.T) {
+	t.Setenv("EMOSTREAM_CONFIG", "")
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	body, data := file("body.json", "\ufeff{\"n\":{{seq}}}\n"), file("data.ndjson", "\ufeff{\"a\":1}\r\n\n{\"a\":2}\n")
+	taps := file("taps.csv", "\ufefftime,user_id,emoji_type\n2026-11-30T16:00:00.100Z,bob,:fire:\n2026-11-30T16:00:00Z,ann,🎉\n")
+	for _, tt := range []struct {
+		args []string
+		code int
+		want string // what the server got, or what is said
+	}{
+		{[]string{"--post-body", "@" + body}, exitOK, "{\"n\":0}\n, {\"n\":1}\n, {\"n\":2}\n, {\"n\":3}\n"},
+		{[]string{"--data", data}, exitOK, `{"a":1}, {"a":1}, {"a":2}, {"a":2}`},
+		{[]string{"--data", data, "--post-body", "<{{line}}>"}, exitOK, `<{"a":1}>, <{"a":1}>, <{"a":2}>, <{"a":2}>`},
+		{[]string{"--replay", taps, "--post-body", "{{user}} {{emoji}}"}, exitOK, `ann 🎉, bob 🔥`},
+		{[]string{"--replay", taps, "--rate", "20", "--post-body", "{{user}} {{emoji}}"}, exitOK, `ann 🎉, ann 🎉, bob 🔥, bob 🔥`},
+		{[]string{"--replay", taps, "--stages", "200ms:20", "--post-body", "{{user}}"}, exitOK, `ann, ann, bob, bob`},
+		{[]string{"--replay", taps, "--find-max"}, exitUsage, "--find-max begins with a --rate above 0"},
+		{[]string{"--post-body", "@" + dir + "/none"}, exitUsage, "--post-body: open "},
+		{[]string{"--data", file("empty", "\ufeff\n")}, exitUsage, "empty: it is empty"},
+		{[]string{"--data", dir + "/none"}, exitUsage, "--data: open "},
+		{[]string{"--replay", dir + "/none"}, exitUsage, "--replay: open "},
+		{[]string{"--replay", file("windows.csv", "window_start,emoji_type,emoji_count\n")}, exitUsage, "line 1: it is a table of windows"},
+		{[]string{"--replay", file("wrong.jsonl", `{"user_id":"a","emoji_type":"x"}`)}, exitUsage, "wrong.jsonl: reaction 1: "},
+	} {
+		var mu sync.Mutex
+		var got []string
+		srv := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			b, _ := io.ReadAll(r.Body)
+			mu.Lock()
+			defer mu.Unlock()
+			got = append(got, string(b))
+		}))
+		var said bytes.Buffer
+		args := append([]string{"bench", "--post-url", srv.URL, "--duration", "200ms", "--allow-invalid", "--progress", "none"}, tt.args...)
+		if !slices.Contains(args, "--rate") && !slices.Contains(args, "--replay") {
+			args = append(args, "--rate", "20")
+		}
+		code := execute(t.Context(), streams{in: strings.NewReader(""), out: &said, err: &said}, args)
+		srv.Close()
+		slices.Sort(got)
+		if tt.code == exitOK {
+			said.Reset()
+			said.WriteString(strings.Join(got, ", "))
+		}
+		if code != tt.code || tt.code == exitOK && said.String() != tt.want || !strings.Contains(said.String(), tt.want) {
+			t.Errorf("%q: it ends with %d and %q, want %d and %q", tt.args, code, said.String(), tt.code, tt.want)
+		}
 	}
 }

@@ -76,6 +76,8 @@ func rateOf(o Options) string {
 	switch {
 	case o.Rate > 0:
 		return short(o.Rate) + "/s"
+	case o.requests().AsRecorded:
+		return "as recorded"
 	case o.Stages+o.Burst != "":
 		return ""
 	}
