@@ -203,6 +203,9 @@ func TestWarmUpIsInTheBooks(t *testing.T) {
 		if l := r.Latency[report.EndToEnd]; l.Count != 3*120 {
 			t.Errorf("%d latencies, want %d", l.Count, 3*120)
 		}
+		if l := r.Latency[report.Spread]; l == nil || l.Count > 120 {
+			t.Errorf("the spread is %+v, want that of 120 events", l)
+		}
 	})
 }
 

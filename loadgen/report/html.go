@@ -90,6 +90,11 @@ func newPage(r Report) (*page, error) {
 	if s := thin(sendingSeconds(r.Series), maxPoints); len(s) > 0 {
 		p.Charts = append(p.Charts, rateChart(s), ackChart(s))
 	}
+	for i := range p.Charts {
+		if r.WarmUp != nil {
+			p.Charts[i].Note += "; the first " + spell(r.Options.WarmUpMS) + " are warm-up"
+		}
+	}
 	c, err := distributionChart(r.Latency)
 	if len(c.Lines) > 0 {
 		p.Charts = append(p.Charts, c)

@@ -7,7 +7,7 @@ import (
 )
 
 // Part says what became of the requests that were due in a part of the load, whenever
-// they were sent. Counts are as in a Report.
+// they were sent and answered. Counts are as in a Report.
 type Part struct {
 	DurationMS float64             `json:"duration_ms"` // how long something of it was due or was sent; rates are over this time
 	Sent       int64               `json:"sent"`

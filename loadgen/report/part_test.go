@@ -161,6 +161,23 @@ func TestMergeStages(t *testing.T) {
 	}
 }
 
+// The page has the table of the parts, and tells in the charts over time where the
+// warm-up ends.
+func TestPageOfParts(t *testing.T) {
+	html := page(t, fabricateStages(1))
+	for _, want := range []string{
+		"<h2>By stage<small>", "<th scope=\"row\">warm-up</th><td>1s</td><td></td><td>1,025</td><td>1,025</td><td>300</td>",
+		"<th scope=\"row\">stage2</th><td>1s</td><td>3,000</td><td>2,273</td><td>2,500</td><td>200</td>", "reactions a second; the first 1s are warm-up",
+	} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if strings.Contains(page(t, fabricate(load{seed: 1})), "By stage") {
+		t.Error("a run without stages has a table of them")
+	}
+}
+
 // Damage in the figures of a part is named.
 func TestJSONOfDamagedParts(t *testing.T) {
 	good := string(encoded(t, fabricateStages(1)))

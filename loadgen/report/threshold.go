@@ -20,8 +20,9 @@ func (t Threshold) String() string { return t.text }
 
 // ParseThreshold parses a condition such as overhead_p99<300ms, lost==0,
 // ack_p99.9<=50ms, accepted>=1000 or error_rate<1%. A time needs a unit (us, ms or s),
-// a share needs %, memory B, KB, MB, GB, KiB, MiB or GiB, and a count has no unit. The metric rate is the number of reactions
-// accepted a second.
+// a share needs %, memory B, KB, MB, GB, KiB, MiB or GiB, and a count has no unit. The
+// metric rate is the number of reactions accepted a second. A metric of one stage begins
+// with the stage, as in stage2.ack_p99.
 func ParseThreshold(s string) (Threshold, error) {
 	text := strings.Join(strings.Fields(s), "")
 	at := strings.IndexAny(text, "<>=!")
