@@ -47,9 +47,9 @@ end with code 3, since they prove nothing.`,
 				}
 			}
 			write := map[string]func(report.Comparison) error{
-				"text":     func(c report.Comparison) error { return c.WriteText(io.out) },
+				"text":     func(c report.Comparison) error { return c.WriteText(forJob(io.out, false)) },
 				"markdown": func(c report.Comparison) error { return c.WriteMarkdown(io.out) },
-				"json":     func(c report.Comparison) error { return c.WriteJSON(io.out) },
+				"json":     func(c report.Comparison) error { return c.WriteJSON(forJob(io.out, true)) },
 			}[format]
 			c, err := compareFiles(args[0], args[1], limit)
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/emostream/emostream/internal/text"
@@ -34,6 +35,33 @@ func tellJob(to streams, checks []report.Check, summary func(io.Writer) error) {
 	if err := appendTo(path, summary); err != nil {
 		_, _ = fmt.Fprintf(stderr, "emostream: the summary of the job was not written: %s\n", text.Clean(err.Error()))
 	}
+}
+
+// forJob returns where to print a report. In a job of GitHub Actions foreign text in it
+// must not look like a command to GitHub: a line that begins with :: or holds ##[. JSON
+// stays the same JSON.
+func forJob(out io.Writer, asJSON bool) io.Writer {
+	switch {
+	case os.Getenv("GITHUB_ACTIONS") != "true":
+		return out
+	case asJSON:
+		return &commandless{out, regexp.MustCompile(`#(#\[)`), `\u0023$1`}
+	}
+	return &commandless{out, regexp.MustCompile(`(?m)(^[ \t]*:)(:)|(#)(#\[)`), "$1$3 $2$4"}
+}
+
+// commandless changes what looks like a command. Each Write must hold whole lines.
+type commandless struct {
+	io.Writer
+	command *regexp.Regexp
+	by      string
+}
+
+func (c *commandless) Write(b []byte) (int, error) {
+	if _, err := c.Writer.Write(c.command.ReplaceAll(b, []byte(c.by))); err != nil {
+		return 0, err
+	}
+	return len(b), nil
 }
 
 // appendTo appends what write writes to a file.

@@ -33,7 +33,7 @@ func writeReport(io streams, r report.Report, checks []report.Check, asJSON bool
 	if asJSON {
 		write = report.WriteJSON
 	}
-	if err := write(io.out, r); err != nil {
+	if err := write(forJob(io.out, asJSON), r); err != nil {
 		return fmt.Errorf("print the report: %w", err)
 	}
 	tellJob(io, checks, summaryOf(r, checks))

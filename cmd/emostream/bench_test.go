@@ -1,7 +1,10 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"io"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -66,6 +69,38 @@ func TestAnnotation(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			if got := annotation(tt.title, tt.message); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// What a target says is no command to GitHub, whose jobs read stdout. In JSON it is still
+// what the target has said.
+func TestForeignCommands(t *testing.T) {
+	const said = "503 ##[error]all is well"
+	r := report.Report{Errors: map[string]int64{said: 1}, Notes: []string{"::stop-commands::x ##[add-mask]1"}}
+	for name, tt := range map[string]struct {
+		actions string
+		write   func(io.Writer) error
+		asJSON  bool
+		holds   bool
+	}{
+		"text elsewhere": {"", func(w io.Writer) error { return report.WriteText(w, r) }, false, true},
+		"text in a job":  {"true", func(w io.Writer) error { return report.WriteText(w, r) }, false, false},
+		"JSON in a job":  {"true", func(w io.Writer) error { return report.WriteJSON(w, r) }, true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("GITHUB_ACTIONS", tt.actions)
+			var b strings.Builder
+			if err := tt.write(forJob(&b, tt.asJSON)); err != nil {
+				t.Fatal(err)
+			}
+			if got := regexp.MustCompile(`(?m)^\s*::|##\[`).MatchString(b.String()); got != tt.holds {
+				t.Errorf("it holds a command: %t, want %t\n%s", got, tt.holds, b.String())
+			}
+			var read struct{ Errors map[string]int64 }
+			if tt.asJSON && (json.Unmarshal([]byte(b.String()), &read) != nil || read.Errors[said] != 1) {
+				t.Errorf("it is other JSON:\n%s", b.String())
 			}
 		})
 	}

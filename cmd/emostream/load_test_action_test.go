@@ -108,7 +108,7 @@ func newRunner(t *testing.T) *runner {
 // program puts a script on the PATH.
 func (r *runner) program(name, script string) {
 	r.t.Helper()
-	if err := os.WriteFile(filepath.Join(r.dir, "bin", name), []byte("#!/usr/bin/env bash\n"+script), 0o700); err != nil { //nolint:gosec // it is a program
+	if err := os.WriteFile(filepath.Join(r.dir, "bin", name), []byte("#!/usr/bin/env bash\n"+script), 0o700); err != nil {
 		r.t.Fatal(err)
 	}
 }

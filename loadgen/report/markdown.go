@@ -26,6 +26,8 @@ func WriteMarkdown(w io.Writer, r Report, checks []Check) error {
 	p.markdownReactions(r)
 	p.markdownParts(r)
 	p.markdownLatencies(r)
+	p.markdownStreams(r.Streams)
+	p.markdownUsage(r)
 	p.markdownErrors(r.Errors)
 	_, notes := r.reasons()
 	for i, n := range notes {
@@ -89,6 +91,40 @@ func (p *textWriter) markdownLatencies(r Report) {
 	}
 }
 
+func (p *textWriter) markdownStreams(all []Stream) {
+	if len(all) == 0 {
+		return
+	}
+	p.line("\n| stream | listeners | counted | lost | doubled | gaps | e2e p99 in ms |\n|---|--:|--:|--:|--:|--:|--:|")
+	for _, s := range all[:min(len(all), shownStreams)] {
+		p99 := ""
+		if s.EndToEnd != nil {
+			p99 = text.Decimals(s.EndToEnd.P99, 1)
+		}
+		p.line("| %s | %s | %s | %s | %s | %s | %s |", markdownCell(s.URL), text.Thousands(int64(s.Connected)), text.Thousands(s.Counted),
+			text.Thousands(s.Lost), text.Thousands(s.Doubled), text.Thousands(s.Gaps), p99)
+	}
+	p.markdownMore(len(all)-shownStreams, "streams", 6)
+}
+
+func (p *textWriter) markdownUsage(r Report) {
+	rows := r.usageRows()
+	if len(rows) == 0 {
+		return
+	}
+	p.line("\n| what the target spent | | |\n|---|--:|---|")
+	for _, row := range rows {
+		p.line("| %s | %s | %s |", markdown(row.name), markdown(row.value), markdown(row.remark))
+	}
+}
+
+// markdownMore ends a table of a few columns more that does not show all.
+func (p *textWriter) markdownMore(more int, what string, columns int) {
+	if more > 0 {
+		p.line("| and %d more %s %s|", more, what, strings.Repeat("| ", columns))
+	}
+}
+
 func (p *textWriter) markdownErrors(errs map[string]int64) {
 	if len(errs) == 0 {
 		return
@@ -98,9 +134,7 @@ func (p *textWriter) markdownErrors(errs map[string]int64) {
 	for _, k := range kinds[:min(len(kinds), shownErrors)] {
 		p.line("| %s | %s |", markdownCell(text.Clip(k, 200, "…")), text.Thousands(errs[k]))
 	}
-	if more := len(kinds) - shownErrors; more > 0 {
-		p.line("| and %d more kinds | |", more)
-	}
+	p.markdownMore(len(kinds)-shownErrors, "kinds", 1)
 }
 
 // markdownCode returns foreign text as a code span, in which a Markdown renderer finds

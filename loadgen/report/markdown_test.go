@@ -41,6 +41,7 @@ func FuzzMarkdown(f *testing.F) {
 			r := report.Report{
 				Notes: []string{s}, Errors: map[string]int64{s: 1}, Unsent: 1, UnsentBecause: s, Options: report.Options{Target: s, Stages: s},
 				Thresholds: []report.ThresholdResult{{Condition: s}}, Search: []report.Step{{Missed: []string{s}}},
+				Streams: []report.Stream{{URL: s}},
 			}
 			return strings.Split(writtenMarkdown(t, r), "\n")
 		}
