@@ -60,7 +60,8 @@ func inReport(f *pflag.Flag) bool {
 
 // alternatives lists flags of bench of which a run has one. One that is set by something
 // stronger takes the place of the others: --stages on the command line that of a rate in
-// the scenario.
+// the scenario. Outside of the command line and a scenario, where they may be meant for
+// several commands, the first gives way to the others.
 func alternatives() [][]string {
 	return [][]string{{"scenario", "again"}, {"rate", "stages", "burst"}, {"server", "post-url"}}
 }
@@ -87,15 +88,18 @@ func applyScenario(cmd *cobra.Command) error {
 	return err
 }
 
-// giveWay resets the flags whose alternatives are set by something stronger.
+// giveWay resets the flags in whose place an alternative is taken.
 func giveWay(cmd *cobra.Command) {
-	strength := func(name string) int {
-		return slices.Index([]string{fromFile, fromEnvironment, fromScenario, fromFlag}, originOf(cmd.Flag(name)).Kind)
-	}
+	kinds := []string{fromDefault, fromFile, fromEnvironment, fromScenario, fromFlag} // from the weakest
 	for _, names := range alternatives() {
-		strongest := strength(slices.MaxFunc(names, func(a, b string) int { return cmp.Compare(strength(a), strength(b)) }))
+		var strengths []int
 		for _, name := range names {
-			if strength(name) < strongest {
+			strengths = append(strengths, slices.Index(kinds, originOf(cmd.Flag(name)).Kind))
+		}
+		strongest := slices.Max(strengths)
+		firstYields := strongest < slices.Index(kinds, fromScenario) && slices.Contains(strengths[1:], strongest)
+		for i, name := range names {
+			if strengths[i] < strongest || i == 0 && firstYields {
 				unset(cmd.Flag(name))
 			}
 		}
