@@ -295,8 +295,8 @@ func (c Config) options(channels []string, length time.Duration) report.Options 
 	o.Insecure, o.HTTP = c.insecure(), c.httpVersion()
 	o.Mute, o.ArriveMS = c.Mute, report.InMS(c.Arrive)
 	o.Slow, o.SlowPace, _ = ParseSlow(c.Slow)
-	if len(channels) > 1 {
-		o.Channels = len(channels)
+	if c.Channels > 1 {
+		o.Channels = c.Channels
 	}
 	if p := c.Publish; p != nil {
 		if len(p.StreamURLs) > 1 {

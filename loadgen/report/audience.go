@@ -132,7 +132,9 @@ func (p *textWriter) streams(all []Stream) {
 	p.section("Streams")
 	for _, s := range all[:min(len(all), shownStreams)] {
 		p.line("  %s", clip(s.URL, width-2))
-		p.line("    %s", s.inWords())
+		for _, l := range wrap(s.inWords(), width-4) {
+			p.line("    %s", l)
+		}
 	}
 	p.more(len(all), shownStreams, "in the JSON report")
 }
@@ -142,7 +144,7 @@ func (s Stream) inWords() string {
 	said := fmt.Sprintf("%s, counted %s, lost %s, doubled %s, gaps %s", text.Plural(int64(s.Connected), "listener"),
 		text.Thousands(s.Counted), text.Thousands(s.Lost), text.Thousands(s.Doubled), text.Thousands(s.Gaps))
 	if s.EndToEnd != nil {
-		said += ", p99 " + text.Decimals(s.EndToEnd.P99, 1) + " ms"
+		said += ", e2e p99 " + text.Decimals(s.EndToEnd.P99, 1) + " ms"
 	}
 	return said
 }

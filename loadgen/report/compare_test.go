@@ -202,6 +202,12 @@ func TestCompareIncomparable(t *testing.T) {
 		"type":      {func(r *report.Report) { r.Options.PostType = "text/plain" }, false, "post type application/json text/plain"},
 		"body":      {func(r *report.Report) { r.Options.PostBody = "9 bytes, 01020304" }, false, "post body none 9 bytes, 01020304"},
 		"match":     {func(r *report.Report) { r.Options.Match = "x(.*)" }, false, "match none x(.*)"},
+		"arrive":    {func(r *report.Report) { r.Options.ArriveMS = 2000 }, false, "arrive 0s 2s"},
+		"channels":  {func(r *report.Report) { r.Options.Channels = 4 }, false, "channels 1 4"},
+		"streams":   {func(r *report.Report) { r.Options.Streams = 2 }, false, "streams 1 2"},
+		"slow":      {func(r *report.Report) { r.Options.Slow = 9 }, false, "slow 0 9"},
+		"pace":      {func(r *report.Report) { r.Options.SlowPace = 9 }, false, "pace of slow 0 9"},
+		"mute":      {func(r *report.Report) { r.Options.Mute = 9 }, false, "mute 0 9"},
 		"the same":  {func(r *report.Report) { r.ID = "one" }, false, "base and new are the same run"},
 		"defaults": {func(r *report.Report) {
 			o := &r.Options

@@ -75,6 +75,14 @@ func (p *textWriter) markdownReactions(r Report) {
 	if l := r.Listeners; l.Connected > 0 || l.Wanted > 0 {
 		p.line("| listeners | %s %s |", text.Thousands(int64(l.Connected)), l.wanted())
 		p.line("| gaps, behind | %s, %s |", text.Thousands(l.Gaps), text.Thousands(l.Behind))
+		for _, kind := range borneKinds(l) {
+			if b := kind.borne; b != nil {
+				p.line("| %s | %s |", kind.name, b.inWords())
+			}
+		}
+	}
+	for _, s := range r.Streams {
+		p.line("| %s | %s |", markdown(clip(s.URL, 60)), s.inWords())
 	}
 }
 
