@@ -45,3 +45,22 @@ func TestChannels(t *testing.T) {
 		t.Errorf("windows name %v", lost)
 	}
 }
+
+// The last listener of a channel does not leave, since nobody else would be shown what is
+// lost then.
+func TestTheLastListenerStays(t *testing.T) {
+	t.Parallel()
+	for listeners, leave := range map[int]bool{2: false, 4: true} {
+		s := startFaulty(t, faults{})
+		r, err := loadgen.Run(t.Context(), loadgen.Config{
+			Server: s.url, Rate: 200, Duration: time.Second, Connections: 4, Channels: 2, Listeners: listeners, Churn: 20,
+			BalanceTimeout: longTimeout, Drain: longTimeout, Timeout: longTimeout,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b := balanceOf(t, r); b.Counted != 200 || b.Lost > 0 || (r.Listeners.Left > 0) != leave {
+			t.Errorf("%d listeners: %+v, %d left", listeners, b, r.Listeners.Left)
+		}
+	}
+}

@@ -296,3 +296,10 @@ func RecordedSchedule(r *Recording) Schedule { return r.schedule() }
 
 // Emojis yields n different emojis.
 func Emojis(n int) iter.Seq[string] { return slices.Values(firstEmojis(n)) }
+
+// ReadAtPace lets a slow listener read from conn for a time.
+func ReadAtPace(conn net.Conn, pace int, long time.Duration) error {
+	settling := make(chan struct{})
+	time.AfterFunc(long, func() { close(settling) })
+	return (&listener{conn: conn}).readAtPace(pace, settling)
+}

@@ -86,26 +86,25 @@ func (l *listener) dawdle(pace int, settling <-chan struct{}) (ended bool) {
 	return l.readRest() != nil
 }
 
-// paceInterval is how often a slow listener reads, unless its pace is below one byte in
-// that time.
-const paceInterval = 250 * time.Millisecond
+// readsPerSecond is how often a slow listener reads, unless its pace is slower.
+const readsPerSecond = 4
 
 // readAtPace reads so many bytes a second until settling is closed or the stream ends.
 func (l *listener) readAtPace(pace int, settling <-chan struct{}) error {
-	every := max(paceInterval, time.Second/time.Duration(pace))
+	const every = time.Second / readsPerSecond
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	for {
+	for n := 0; ; n++ {
 		select {
 		case <-settling:
 			return nil
 		case <-tick.C:
 		}
 		_ = l.conn.SetReadDeadline(time.Now().Add(every)) // if it fails, the read fails too
-		for left := int(time.Duration(pace) * every / time.Second); left > 0; {
-			n, err := l.conn.Read(l.wakeBuffer[:min(left, len(l.wakeBuffer))])
-			left -= n
-			if ended := l.take(l.wakeBuffer[:n]); ended != nil {
+		for left := pace*(n+1)/readsPerSecond - pace*n/readsPerSecond; left > 0; {
+			got, err := l.conn.Read(l.wakeBuffer[:min(left, len(l.wakeBuffer))])
+			left -= got
+			if ended := l.take(l.wakeBuffer[:got]); ended != nil {
 				return ended
 			}
 			if errors.Is(err, os.ErrDeadlineExceeded) {

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -140,5 +142,43 @@ func TestParseSlow(t *testing.T) {
 		if listeners != want.listeners || pace != want.pace || (err == nil) != (want.says == "") || err != nil && !strings.Contains(err.Error(), want.says) {
 			t.Errorf("%q: %d, %d, %v; want %+v", text, listeners, pace, err, want)
 		}
+	}
+}
+
+// counted counts the bytes that are read from a connection.
+type counted struct {
+	net.Conn
+	read atomic.Int64
+}
+
+func (c *counted) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	c.read.Add(int64(n))
+	return n, err
+}
+
+// A slow listener reads as many bytes a second as it should, however many there are.
+func TestSlowListenersKeepTheirPace(t *testing.T) {
+	for _, pace := range []int{1, 3, 100, 999, 100_000} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := net.Pipe()
+			defer near.Close()
+			go func() {
+				defer far.Close()
+				for b := make([]byte, 1<<20); ; {
+					if _, err := far.Write(b); err != nil {
+						return
+					}
+				}
+			}()
+			c := &counted{Conn: near}
+			const long = 20*time.Second + time.Millisecond
+			if err := loadgen.ReadAtPace(c, pace, long); err != nil {
+				t.Error(err)
+			}
+			if n := c.read.Load(); n < int64(pace)*19 || n > int64(pace)*20 {
+				t.Errorf("%d bytes in 20 s, want %d a second", n, pace)
+			}
+		})
 	}
 }
