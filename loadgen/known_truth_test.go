@@ -167,8 +167,9 @@ func TestFiguresAreTheTruth(t *testing.T) {
 				cfg.Duration = cmp.Or(cfg.Duration, 10*time.Second)
 				cfg.Connections = cmp.Or(cfg.Connections, 60)
 				cfg.Timeout, cfg.Drain = 5*time.Second, cmp.Or(cfg.Drain, 2*time.Minute)
-				r := (&trueServer{does: tt.does}).run(t, t.Context(), cfg)
-				work(cfg, tt.does).check(t, r)
+				r := (&trueServer{does: tt.does}).run(t.Context(), t, cfg)
+				want := work(cfg, tt.does)
+				want.check(t, r)
 			})
 		})
 	}
@@ -218,7 +219,7 @@ func TestWhatStreamsShowIsTheTruth(t *testing.T) {
 					return deed{after: 10 * ms, status: http.StatusOK}
 				}
 				cfg := loadgen.Config{Rate: 100, Duration: 10 * time.Second, Connections: 20, Listeners: listeners, Timeout: 5 * time.Second, Drain: time.Minute, BalanceTimeout: 5 * time.Second}
-				r := (&trueServer{does: does, shows: shows, connecting: connecting}).run(t, t.Context(), cfg)
+				r := (&trueServer{does: does, shows: shows, connecting: connecting}).run(t.Context(), t, cfg)
 				want := work(cfg, does)
 				want.check(t, r)
 				var e2e, connect []time.Duration
@@ -227,7 +228,7 @@ func TestWhatStreamsShowIsTheTruth(t *testing.T) {
 					if does(int64(n), at).status != http.StatusOK {
 						continue
 					}
-					any, twice := false, false
+					shown, twice := false, false
 					var missed int64
 					for l := range listeners {
 						times, after := shows(int64(n), l)
@@ -235,11 +236,11 @@ func TestWhatStreamsShowIsTheTruth(t *testing.T) {
 							missed++
 							continue
 						}
-						any, twice = true, twice || times > 1
+						shown, twice = true, twice || times > 1
 						e2e = append(e2e, at-want.dues[n]+after)
 					}
 					switch {
-					case !any:
+					case !shown:
 						is.Lost++
 						continue
 					case twice:
@@ -270,7 +271,7 @@ func TestFindMaxIsTheTruth(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		does := func(int64, time.Duration) deed { return deed{after: 150 * time.Millisecond, status: http.StatusOK} }
-		r := (&trueServer{does: does}).search(t, t.Context(), loadgen.Config{Rate: 50, Duration: 5 * time.Second, Connections: 64, Timeout: 5 * time.Second})
+		r := (&trueServer{does: does}).search(t.Context(), t, loadgen.Config{Rate: 50, Duration: 5 * time.Second, Connections: 64, Timeout: 5 * time.Second})
 		const carried = 64 / 0.150
 		if best := r.Options.Rate; best < carried*0.9 || best > carried*1.05 {
 			t.Errorf("%v/s is the greatest, want %v: %+v", best, carried, r.Search)

@@ -56,7 +56,7 @@ func Run(ctx context.Context, cfg Config) (report.Report, error) {
 	}
 	if r.target, err = findTarget(ctx, r.cfg, r.acknowledged); err != nil {
 		if ctx.Err() != nil {
-			return r.interruptedBefore(), nil
+			return r.interruptedBefore(), nil //nolint:nilerr // the report says that it was interrupted
 		}
 		return report.Report{}, err
 	}
@@ -154,7 +154,7 @@ func (r *run) awaitStart(ctx context.Context) error {
 		switch n := r.audience.connected.Load(); {
 		case ctx.Err() != nil:
 			r.noteInterrupted(fmt.Sprintf("%d of %d listeners were connected", n, first))
-			return nil
+			return nil //nolint:nilerr // the report says that it was interrupted
 		case n == 0 && r.target.swarms == nil:
 			r.notes = append(r.notes, fmt.Sprintf("no stream had begun when sending did, %v after it was asked for: either the target begins one with its first event, or none can be had (%v)", timeout, r.audience.whyNotConnected()))
 		case n == 0:

@@ -71,26 +71,26 @@ func work(cfg loadgen.Config, does deeds) truth {
 }
 
 // add adds a request that ended some time after it was due.
-func (t *truth) add(d deed, took, timeout time.Duration) {
+func (want *truth) add(d deed, took, timeout time.Duration) {
 	kind := report.AckRefused
 	switch {
 	case d.never || d.status == 0:
 		kind, took = report.AckFailed, max(took, timeout)
-		t.inDoubt++
-		t.errors[map[bool]string{true: "timeout", false: "closed"}[d.never]]++
+		want.inDoubt++
+		want.errors[map[bool]string{true: "timeout", false: "closed"}[d.never]]++
 	case d.status < 300:
 		kind = report.AckAccepted
-		t.accepted++
+		want.accepted++
 	default:
 		if d.status == http.StatusSeeOther || d.status >= 500 { // see client.AnswerOutcome
-			t.inDoubt++
+			want.inDoubt++
 		} else {
-			t.rejected++
+			want.rejected++
 		}
-		t.errors[strconv.Itoa(d.status)]++
+		want.errors[strconv.Itoa(d.status)]++
 	}
-	t.ack[kind] = append(t.ack[kind], took)
-	t.ack[report.Ack] = append(t.ack[report.Ack], took)
+	want.ack[kind] = append(want.ack[kind], took)
+	want.ack[report.Ack] = append(want.ack[report.Ack], took)
 }
 
 // near is how far a figure may be from the truth, as a share of it.
@@ -134,7 +134,7 @@ func checkLatency(t *testing.T, name string, got *report.Latency, want []time.Du
 }
 
 // check checks every figure and count of a report of requests.
-func (want truth) check(t *testing.T, r report.Report) {
+func (want *truth) check(t *testing.T, r report.Report) {
 	t.Helper()
 	type counts struct{ sent, accepted, rejected, inDoubt, unsent, requests int64 }
 	if got, is := (counts{r.Sent, r.Accepted, r.Rejected, r.InDoubt, r.Unsent, r.Requests}), (counts{want.sent, want.accepted, want.rejected, want.inDoubt, want.unsent, want.sent}); got != is {

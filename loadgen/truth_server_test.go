@@ -35,26 +35,26 @@ type trueServer struct {
 }
 
 // run runs a load test in the time of a test.
-func (s *trueServer) run(t *testing.T, ctx context.Context, cfg loadgen.Config) report.Report {
+func (s *trueServer) run(ctx context.Context, t *testing.T, cfg loadgen.Config) report.Report {
 	t.Helper()
-	return s.load(t, ctx, cfg, loadgen.Run)
+	return s.load(ctx, t, cfg, loadgen.Run)
 }
 
 // search searches for the greatest rate in the time of a test, within 500 ms of latency.
-func (s *trueServer) search(t *testing.T, ctx context.Context, cfg loadgen.Config) report.Report {
+func (s *trueServer) search(ctx context.Context, t *testing.T, cfg loadgen.Config) report.Report {
 	t.Helper()
 	fast, err := report.ParseThreshold("ack_p99<500ms")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.load(t, ctx, cfg, func(ctx context.Context, cfg loadgen.Config) (report.Report, error) {
+	return s.load(ctx, t, cfg, func(ctx context.Context, cfg loadgen.Config) (report.Report, error) {
 		return loadgen.FindMax(ctx, cfg, loadgen.Search{Evaluate: func(r report.Report) []report.ThresholdResult {
 			return report.Evaluate([]report.Threshold{fast}, r)
 		}})
 	})
 }
 
-func (s *trueServer) load(t *testing.T, ctx context.Context, cfg loadgen.Config, run func(context.Context, loadgen.Config) (report.Report, error)) report.Report {
+func (s *trueServer) load(ctx context.Context, t *testing.T, cfg loadgen.Config, run func(context.Context, loadgen.Config) (report.Report, error)) report.Report {
 	t.Helper()
 	network := &memoryNetwork{}
 	ended, end := context.WithCancel(ctx)

@@ -39,16 +39,18 @@ func token(claims string) string {
 // targets are all servers that bench loads.
 func targets() []target {
 	plain := []string{"--post-url", "http://127.0.0.1:PORT/pub", "--stream-url", "http://127.0.0.1:PORT/sub"}
+	secure := []string{"--post-url", "https://localhost:PORT/pub", "--stream-url", "https://localhost:PORT/sub", "--cacert", "DIR/pki/authorities/local/root.crt"}
+	caddy := []string{"caddy", "run", "--adapter", "caddyfile", "--config", "CONFIG"}
 	return []target{
 		{"`emostream up`", "counts in windows", "", []string{"PROGRAM", "up", "--ephemeral", "--port", "PORT", "--broker-listen", "127.0.0.1:0"}, "", []string{"--server", "http://127.0.0.1:PORT"}},
 		{"nchan", "takes 10 requests on a connection", "nginx.conf", []string{"nginx", "-p", "DIR", "-c", "CONFIG"}, "", plain},
+		{"nchan, HTTP/2", "`--http2`; sends GOAWAY after 10 requests", "nginx-http2.conf", []string{"nginx", "-p", "DIR", "-c", "CONFIG"}, "", append([]string{"--http2"}, plain...)},
 		{"Flask", "ends each connection after its answer", "", []string{"PYTHON", "-m", "flask", "--app", "app", "run", "--port", "PORT"}, "", plain},
 		{"gunicorn", "`gthread`; ends connections that rest for 2 s", "", []string{"PYTHON", "-m", "gunicorn", "--worker-class", "gthread", "--threads", "100", "--keep-alive", "2", "--graceful-timeout", "1", "--bind", "127.0.0.1:PORT", "app:app"}, "", plain},
 		{"Express", "ends connections that rest for 5 s, and says so", "", []string{"node", "NODE/express.mjs", "PORT"}, "", plain},
 		{"HAProxy, Express behind", "answers 408 on connections that rest for 0.5 s", "haproxy.cfg", []string{"haproxy", "-db", "-f", "CONFIG"}, "Express", plain},
-		{"Caddy, Express behind", "TLS; offers HTTP/2", "Caddyfile", []string{"caddy", "run", "--adapter", "caddyfile", "--config", "CONFIG"}, "Express", []string{
-			"--post-url", "https://localhost:PORT/pub", "--stream-url", "https://localhost:PORT/sub", "--cacert", "DIR/pki/authorities/local/root.crt",
-		}},
+		{"Caddy, Express behind", "TLS", "Caddyfile", caddy, "Express", secure},
+		{"Caddy, Express behind, HTTP/2", "`--http2`, TLS", "Caddyfile", caddy, "Express", append([]string{"--http2"}, secure...)},
 		{"Mercure", "wants a token to publish and to listen", "", []string{"TOOLS/mercure", "127.0.0.1:PORT"}, "", []string{
 			"--post-url", "http://127.0.0.1:PORT/.well-known/mercure", "--post-type", "application/x-www-form-urlencoded", "--post-body", "topic=reactions&data={{marker}}",
 			"--stream-url", "http://127.0.0.1:PORT/.well-known/mercure?topic=reactions", "--header", "Authorization: Bearer ${TOKEN}",
