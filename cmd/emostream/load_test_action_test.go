@@ -148,7 +148,6 @@ func TestLoadTestActionRuns(t *testing.T) {
 		"a quote that is not ended": {"--match it's\n--users 5", []string{"--match=it's", "--users=5"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			r := newRunner(t)
 			r.program("emostream", `printf '%s\0' "$@" >"$TEST/args"; exit 3`)
 			out, err := r.run("run.sh", "FLAGS="+test.flags, "REPORTS=my reports/$(touch pwned)")
@@ -184,7 +183,6 @@ func TestLoadTestActionRefuses(t *testing.T) {
 		"a flag of another kind": {"FLAGS=-q", "REPORTS=r"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			r := newRunner(t)
 			r.program("emostream", `touch "$TEST/ran"`)
 			out, err := r.run("run.sh", env...)
@@ -215,7 +213,6 @@ func TestLoadTestActionInstalls(t *testing.T) {
 		"nothing":              {"", right, "version: want"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			r := newRunner(t)
 			if err := os.WriteFile(filepath.Join(r.dir, archive), packed, 0o600); err != nil {
 				t.Fatal(err)
