@@ -70,11 +70,11 @@ func (p *textWriter) parts(r Report) {
 	p.section(t.Title + ", " + t.Note)
 	widths := []int{8, 10, 15, 10, 11, 8, 8, 8}
 	for _, cells := range append([][]string{t.Columns}, t.Rows...) {
-		line := fmt.Sprintf("  %-*s", widths[0], clip(cells[0], widths[0]))
+		line := []string{fmt.Sprintf("  %-*s", widths[0], clip(cells[0], widths[0]))}
 		for i, c := range cells[1:] {
-			line += fmt.Sprintf("%*s", widths[i+1], clip(c, widths[i+1]-1))
+			line = append(line, fmt.Sprintf("%*s", widths[i+1], clip(c, widths[i+1]-1)))
 		}
-		p.line("%s", line)
+		p.line("%s", strings.Join(line, ""))
 	}
 	for _, row := range partRows(r) {
 		if row.Unsent > 0 {
