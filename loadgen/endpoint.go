@@ -116,6 +116,9 @@ func (e *endpoint) refusal(path string, status int, location string, retryAfter 
 		return err
 	}
 	refused := sse.Refused(status, retryAfter, bytes.NewReader(body))
+	if wantsCertificate(status, body) {
+		return &TLSError{URL: e.base(), Problem: NoCertificate, Err: refused}
+	}
 	if client.WantsTLS(status, body) {
 		return &client.SchemeError{URL: e.base(), Err: refused}
 	}

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/sse"
 )
 
@@ -103,7 +104,7 @@ func (c *http2Connection) hasEnded() bool {
 		case !unread:
 			return false
 		}
-		time.Sleep(unreadStep)
+		_ = sleep.For(context.Background(), unreadStep) // it has no error without an end of the context
 	}
 	return true
 }

@@ -73,12 +73,19 @@ func (e streamError) Error() string { return fmt.Sprintf("code %d", e.Code) }
 // section 8.7).
 const refusedStream = 7
 
-// How net/http's errors begin after which the server did nothing with a request: it had
-// sent a GOAWAY, or sent one that leaves this request out.
-var goneBefore = []string{
-	"http2: client conn not usable",
-	"http2: Transport received Server's graceful shutdown GOAWAY",
-	"http2: Transport received GOAWAY from server ErrCode",
+// leavesOut returns whether an error of net/http says that the server did nothing with
+// the request: it had sent a GOAWAY, or sent one that leaves the request out.
+func leavesOut(err error) bool {
+	for _, text := range []string{
+		"http2: client conn not usable",
+		"http2: Transport received Server's graceful shutdown GOAWAY",
+		"http2: Transport received GOAWAY from server ErrCode",
+	} {
+		if strings.HasPrefix(err.Error(), text) {
+			return true
+		}
+	}
+	return false
 }
 
 // http2Error returns what an error of net/http's HTTP/2 means.
@@ -89,12 +96,9 @@ func (e *endpoint) http2Error(err error) error {
 		}
 		return fmt.Errorf("%w (%w)", errStreamReset, reset)
 	}
-	for _, text := range goneBefore {
-		if strings.HasPrefix(err.Error(), text) {
-			return &unprocessedError{errGoingAway}
-		}
-	}
 	switch {
+	case leavesOut(err):
+		return &unprocessedError{errGoingAway}
 	case strings.Contains(err.Error(), "looked like an HTTP/1.1 header"):
 		return e.otherVersion()
 	case strings.HasPrefix(err.Error(), "http2: server sent GOAWAY and closed"):

@@ -13,7 +13,7 @@ import (
 // connection carries one request after the other to a server, and is dialled anew after
 // it ended. It belongs to one goroutine, except that others may call expire and
 // interrupt.
-type connection interface {
+type connection interface { //nolint:interfacebloat // all of it is needed of a connection that is dialled anew
 	// isUsable returns whether there is a connection, and it will not have rested too
 	// long at the moment at.
 	isUsable(at time.Time) bool

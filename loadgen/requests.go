@@ -38,6 +38,9 @@ func statusKind(to *endpoint, path string, res response) string {
 	if client.WantsTLS(res.status, res.body) {
 		return kind + ", it speaks TLS"
 	}
+	if wantsCertificate(res.status, res.body) {
+		return kind + ", " + string(NoCertificate)
+	}
 	elsewhere, ok := errors.AsType[*client.RedirectError](to.redirected(path, res.status, res.location))
 	if !ok {
 		return kind

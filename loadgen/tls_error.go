@@ -1,11 +1,13 @@
 package loadgen
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -141,4 +143,10 @@ func certificateProblem(err error) TLSProblem {
 		return CertificateExpired
 	}
 	return Untrusted
+}
+
+// wantsCertificate returns whether an answer is that of a server which misses a
+// certificate of its client, and says so by HTTP, as nginx does.
+func wantsCertificate(status int, body []byte) bool {
+	return status == http.StatusBadRequest && bytes.Contains(body, []byte("No required SSL certificate was sent"))
 }

@@ -234,3 +234,19 @@ func TestHandshakesCountWhereTheyAreWaitedFor(t *testing.T) {
 		t.Errorf("the generator itself is said to be %v ms late", late)
 	}
 }
+
+// Some servers say by HTTP that they miss a certificate.
+func TestCertificateWantedByAnswer(t *testing.T) {
+	t.Parallel()
+	url := serve(t, func(_ int64, w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "<center><h1>400 Bad Request</h1></center>\n<center>No required SSL certificate was sent</center>", http.StatusBadRequest)
+	})
+	r, err := loadgen.Run(t.Context(), tenPosts(url, nil))
+	if err != nil || r.Rejected != 10 || r.Errors["400, client certificate wanted"] != 10 {
+		t.Errorf("rejected %d, %v, %v", r.Rejected, r.Errors, err)
+	}
+	_, err = loadgen.Run(t.Context(), loadgen.Config{Server: url, Rate: 10, Duration: 100 * time.Millisecond})
+	if wanted, ok := errors.AsType[*loadgen.TLSError](err); !ok || wanted.Problem != loadgen.NoCertificate {
+		t.Errorf("a main server: %v", err)
+	}
+}

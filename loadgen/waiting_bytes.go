@@ -38,9 +38,10 @@ func (w *waiting) watch(conn net.Conn) error {
 
 // unread returns whether bytes, or the end of the connection, wait to be read. Unlike
 // spoils it may be called while the connection is read.
-func (w *waiting) unread() (any bool, err error) {
-	err = w.raw.Control(func(socket uintptr) { any = hasWaiting(socket) })
-	return any, err
+func (w *waiting) unread() (bool, error) {
+	unread := false
+	err := w.raw.Control(func(socket uintptr) { unread = hasWaiting(socket) })
+	return unread, err
 }
 
 // ticketWait is how long a read waits for more than a session ticket.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/emostream/emostream/internal/errno"
@@ -65,10 +66,8 @@ func (f certificateFile) certificates() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range blocks(text) {
-		if kind == "CERTIFICATE" {
-			return text, nil
-		}
+	if slices.Contains(blocks(text), "CERTIFICATE") {
+		return text, nil
 	}
 	if holdsKey(text) {
 		return nil, f.wrong("there is a key in it and no certificate: give the file of the certificate here")
@@ -82,10 +81,8 @@ func (f certificateFile) key() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range blocks(text) {
-		if kind == encryptedKey {
-			return nil, f.wrong("its key is behind a password: write it without one, with openssl pkey -in %s -out FILE", f.path)
-		}
+	if slices.Contains(blocks(text), encryptedKey) {
+		return nil, f.wrong("its key is behind a password: write it without one, with openssl pkey -in %s -out FILE", f.path)
 	}
 	if !holdsKey(text) {
 		return nil, f.wrong("there is no key in it: want a PEM file, with a line like -----BEGIN PRIVATE KEY-----")
