@@ -104,6 +104,9 @@ func giveWay(cmd *cobra.Command) {
 			}
 		}
 	}
+	if originOf(cmd.Flag("replay")).Kind != fromDefault && !given(cmd)("rate") {
+		unset(cmd.Flag("rate")) // what is replayed keeps its own, unless a rate is meant for it
+	}
 }
 
 // unset takes a flag back to its default. The lists of bench are empty by default.
@@ -222,12 +225,12 @@ func checkScenario(in settingsfile.Section) (errs []error) {
 	return errs
 }
 
-// scenarioOf returns the settings of bench that are not at their defaults, as its report
-// keeps them: without secrets.
+// scenarioOf returns the settings of bench that are not at their defaults, or are given, as
+// its report keeps them: without secrets. A rate that is given counts also at its default.
 func scenarioOf(cmd *cobra.Command) (report.Scenario, error) {
 	s := report.Scenario{}
 	for _, f := range flagsOf(cmd) {
-		if !inReport(f) || !differs(f) {
+		if !inReport(f) || !differs(f) && !given(cmd)(f.Name) {
 			continue
 		}
 		if err := s.Set(f.Name, keepable(nativeValue(f))); err != nil { // a number that JSON has no word for

@@ -11,10 +11,9 @@ import (
 	"github.com/emostream/emostream/internal/text"
 )
 
-// Scenario holds the settings of a run that differ from their defaults, by the names of
-// bench's flags, so that the run can be repeated. The caller of a run fills it in, without
-// secrets. It is nil if the settings are not known, and empty if all were at their
-// defaults.
+// Scenario holds the settings of a run that were given, or differ from their defaults, by
+// the names of bench's flags, so that the run can be repeated. The caller of a run fills it
+// in, without secrets. It is nil if the settings are not known, and empty if there are none.
 type Scenario map[string]json.RawMessage
 
 // Set sets a setting to a value: a string, a number, true or false, or a list of strings.
