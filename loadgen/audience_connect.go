@@ -61,7 +61,11 @@ func (a *audience) reconnect(ctx context.Context, r registrar, l *listener) erro
 func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress) error {
 	l.address, l.avoid = nil, to.server
 	requestedAt := time.Now()
-	conn, err := to.endpoint.dialStream(ctx)
+	dial := to.endpoint.dialStream
+	if l.manner == mute { // HTTP/2 would greet the server
+		dial = to.endpoint.dial
+	}
+	conn, err := dial(ctx)
 	if err != nil {
 		return to.endpoint.explain(err)
 	}

@@ -24,6 +24,7 @@ type bearing struct {
 	write  time.Duration // for a write to a stream
 	ask    time.Duration // for the head of a request
 	stream time.Duration // for a stream, whose connection it keeps
+	http2  bool
 }
 
 // flooding is the response of a stream, with 16 KB of comments beside each event.
@@ -64,6 +65,9 @@ func (b bearing) start(t *testing.T) loadgen.Config {
 		h.ServeHTTP(w, r.WithContext(ctx))
 	}))
 	srv.Config.ReadHeaderTimeout = b.ask
+	srv.Config.Protocols = new(http.Protocols)
+	srv.Config.Protocols.SetHTTP1(!b.http2)
+	srv.Config.Protocols.SetUnencryptedHTTP2(b.http2)
 	srv.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		_ = c.(*net.TCPConn).SetWriteBuffer(4 << 10)
 		return ctx
@@ -74,7 +78,7 @@ func (b bearing) start(t *testing.T) loadgen.Config {
 		srv.Close()
 	})
 	return loadgen.Config{
-		Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURLs: []string{srv.URL + "/sub"}}, Rate: 100, Duration: 1500 * time.Millisecond,
+		Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURLs: []string{srv.URL + "/sub"}}, Rate: 100, Duration: 1500 * time.Millisecond, HTTP2: b.http2,
 		Connections: 2, Listeners: 2, Timeout: longTimeout, Drain: longTimeout, BalanceTimeout: longTimeout,
 	}
 }
@@ -95,6 +99,7 @@ func TestManners(t *testing.T) {
 		"it ends what is not taken":    {bearing{write: 700 * time.Millisecond}, "2:1000", borne{ended(2), ended(3), kept(4)}},
 		"they read as fast as it goes": {bearing{write: longTimeout}, "2:100000000", borne{kept(2), kept(3), kept(4)}},
 		"it ends who does not ask":     {bearing{ask: 300 * time.Millisecond}, "2:1000", borne{kept(2), kept(3), ended(4)}},
+		"by HTTP/2, too":               {bearing{ask: 300 * time.Millisecond, http2: true}, "2:1000", borne{kept(2), kept(3), ended(4)}},
 		"it ends streams":              {bearing{stream: 10 * time.Millisecond}, "2:1000", borne{ended(2), ended(3), kept(4)}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -69,10 +69,18 @@ func TestStreams(t *testing.T) {
 	}{
 		"all is well":                  {[]http.Handler{hubOf(0, 0), hubOf(0, 0)}, 5, balance{Sent: 100, Accepted: 100, Counted: 100}, []shown{{3, 100, 0, 0, 0, 300}, {2, 100, 0, 0, 0, 200}}},
 		"fewer listeners than streams": {[]http.Handler{hubOf(0, 0), hubOf(0, 0)}, 1, balance{Sent: 100, Accepted: 100, Counted: 100}, []shown{{1, 100, 0, 0, 0, 100}, {1, 100, 0, 0, 0, 100}}},
-		"one loses some": {[]http.Handler{hubOf(0, 0), hubOf(20, 0), hubOf(0, 0)}, 6, balance{Sent: 100, Accepted: 100, Counted: 95, Lost: 5, Gaps: 10},
-			[]shown{{2, 100, 0, 0, 0, 200}, {2, 95, 5, 0, 10, 190}, {2, 100, 0, 0, 0, 200}}},
-		"two lose others, and one doubles": {[]http.Handler{hubOf(20, 0), hubOf(0, 25)}, 2, balance{Sent: 100, Accepted: 100, Counted: 95, Lost: 5, Doubled: 4, Gaps: 5},
-			[]shown{{1, 95, 5, 0, 5, 95}, {1, 100, 0, 4, 0, 100}}},
+		"one loses some": {
+			[]http.Handler{hubOf(0, 0), hubOf(20, 0), hubOf(0, 0)},
+			6,
+			balance{Sent: 100, Accepted: 100, Counted: 95, Lost: 5, Gaps: 10},
+			[]shown{{2, 100, 0, 0, 0, 200}, {2, 95, 5, 0, 10, 190}, {2, 100, 0, 0, 0, 200}},
+		},
+		"two lose others, and one doubles": {
+			[]http.Handler{hubOf(20, 0), hubOf(0, 25)},
+			2,
+			balance{Sent: 100, Accepted: 100, Counted: 95, Lost: 5, Doubled: 4, Gaps: 5},
+			[]shown{{1, 95, 5, 0, 5, 95}, {1, 100, 0, 4, 0, 100}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

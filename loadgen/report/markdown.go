@@ -81,9 +81,6 @@ func (p *textWriter) markdownReactions(r Report) {
 			}
 		}
 	}
-	for _, s := range r.Streams {
-		p.line("| %s | %s |", markdown(clip(s.URL, 60)), s.inWords())
-	}
 }
 
 func (p *textWriter) markdownLatencies(r Report) {
