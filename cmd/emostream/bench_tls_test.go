@@ -112,6 +112,7 @@ func TestBenchOverTLS(t *testing.T) {
 		"":                     {exitFailed, "give the authority's certificate with --cacert, or check none with --insecure", false},
 		"--cacert " + trusted:  {exitOK, "accepted 10", false},
 		"--insecure":           {exitOK, unchecked, true},
+		"--insecure --http2":   {exitFailed, "does not speak HTTP/2: leave out --http2", false},
 		"--insecure -o json":   {exitOK, `"insecure": true`, false},
 		"--insecure --rate 20": {exitOK, "certificates were not checked", true},
 	} {
