@@ -29,6 +29,7 @@ ORIGIN      := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_
 HISTORIES   ?= 10000
 MILLIONS    ?= 12
 CLIENTS     ?= 3000
+LISTENERS   ?= 8000
 REPETITIONS ?= 3
 BROKER      ?= embedded kafka
 # The commit that make test-upgrade runs beside this one: the last one before what strangers can send was bounded.
@@ -59,7 +60,7 @@ test: ## all tests that need nothing but Go and a C compiler, under the race det
 
 # Of the others some need tools, and some are about processes and terminals as Unix has them.
 test-unit: ## the tests of single packages, which pass on every system
-	go test -timeout 10m $$(go list ./... | grep -vE '/(cmd|chaos|e2e|fanbench|house|kafkatest|process)(/|$$)')
+	go test -timeout 10m $$(go list ./... | grep -vE '/(cmd|chaos|e2e|house|kafkatest|process)(/|$$)')
 
 lint: $(GOLANGCI) ## the linters, the format, and the tests of the lint rules
 	$(GOLANGCI) run ./...
@@ -159,9 +160,8 @@ bench-ingest: ## taking reactions in, beside a bare HTTP server, for DURATION=10
 bench-overload: ## a main server asked for one to five times what it takes, for DURATION=10s each (Linux)
 	$(E2E) -timeout 20m -run '^TestOverload$$' -duration $(DURATION)
 
-bench-fanout: build ## thousands of listeners, beside nchan; FANBENCH='-quick' (Linux, nginx with nchan)
-	go build -o $(TOOLS)/fanbench ./internal/fanbench/cmd/fanbench
-	$(TOOLS)/fanbench -program bin/emostream $(FANBENCH)
+bench-fanout: ## LISTENERS=8000 of a subscriber server, beside nchan, measured by bench (Linux, nginx with nchan)
+	$(E2E) -timeout 30m -run '^TestFanout$$' -listeners $(LISTENERS)
 
 bench-loadgen: $(VEGETA) ## the load generator, beside wrk and vegeta (wrk)
 	go build -o $(TOOLS)/emostream ./cmd/emostream

@@ -27,8 +27,6 @@ func TestForbiddenCallsAreReported(t *testing.T) {
 		{"internal/proof/kafkatest/cmd/kafkatest/main.go", exit, ""},
 		{"internal/proof/chaos/x.go", exit, "os.Exit"},
 		{"internal/proof/chaos/cmd/chaos/main.go", exit, ""},
-		{"internal/fanbench/x.go", exit, "os.Exit"},
-		{"internal/fanbench/cmd/fanbench/main.go", exit, ""},
 		{"internal/emoji/gen/main.go", exit, ""},
 		{"internal/proof/e2e/x_test.go", exit, ""},
 
@@ -37,8 +35,6 @@ func TestForbiddenCallsAreReported(t *testing.T) {
 		{"internal/proof/kafkatest/x.go", env, ""},
 		{"internal/proof/chaos/x.go", env, "os.Getenv"},
 		{"internal/proof/chaos/cmd/chaos/x.go", env, ""},
-		{"internal/fanbench/x.go", env, "os.Getenv"},
-		{"internal/fanbench/cmd/fanbench/x.go", env, ""},
 		{"internal/proof/e2e/x_test.go", env, ""},
 
 		{"tui/x.go", stdout, "os.Stdout"},

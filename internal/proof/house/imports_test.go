@@ -94,8 +94,6 @@ func TestForbiddenImportsAreReported(t *testing.T) {
 		{"internal/proof/chaos/cmd/chaos/x.go", []string{"flag", "os/signal"}, ""},
 		{"internal/proof/hostile/x.go", []string{"flag", "os/signal"}, "one-command-line"},
 		{"internal/proof/hostile/cmd/hostile/x.go", []string{"flag", "os/signal"}, ""},
-		{"internal/fanbench/x.go", []string{"flag", "os/signal"}, "one-command-line"},
-		{"internal/fanbench/cmd/fanbench/x.go", []string{"flag", "os/signal"}, ""},
 		{"internal/emoji/gen/x.go", []string{"flag"}, ""},
 		{"tui/x_test.go", []string{"flag"}, ""},
 
