@@ -186,8 +186,20 @@ func TestAgainIsTheSameRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	values := [][2]string{
-		{"rate", "5"}, {"rate", "0"}, {"rate", "100"}, {"stages", "1s:5"}, {"burst", "1s:5"}, {"server", "http://127.0.0.1:1"},
-		{"server", defaultServer}, {"post-url", "http://127.0.0.1:2"}, {"stream-url", "http://127.0.0.1:3"}, {"find-max", "true"}, {"users", "7"}, {"replay", recorded}, {"warm-up", "1s"}, {"channels", "2"},
+		{"rate", "5"},
+		{"rate", "0"},
+		{"rate", "100"},
+		{"stages", "1s:5"},
+		{"burst", "1s:5"},
+		{"server", "http://127.0.0.1:1"},
+		{"server", defaultServer},
+		{"post-url", "http://127.0.0.1:2"},
+		{"stream-url", "http://127.0.0.1:3"},
+		{"find-max", "true"},
+		{"users", "7"},
+		{"replay", recorded},
+		{"warm-up", "1s"},
+		{"channels", "2"},
 	}
 	runs := 0
 	for seed := range uint64(600) {
