@@ -80,7 +80,7 @@ func (c *http2Connection) isUsable(at time.Time) bool {
 }
 
 func (c *http2Connection) ensureOpen(ctx context.Context, now, deadline time.Time) error {
-	if c.isUsable(now) && !c.hasEnded() {
+	if c.isUsable(now) && !c.hasEnded(ctx) {
 		return nil
 	}
 	return c.dial(ctx, now, deadline)
@@ -94,8 +94,9 @@ const (
 )
 
 // hasEnded returns whether the connection is closed or takes no more requests, because
-// the server has sent a GOAWAY. Either may wait to be read.
-func (c *http2Connection) hasEnded() bool {
+// the server has sent a GOAWAY. Either may wait to be read. It also returns true if ctx
+// ends while it waits.
+func (c *http2Connection) hasEnded(ctx context.Context) bool {
 	for wait := unreadWait; wait > 0; wait -= unreadStep {
 		unread, err := c.waiting.unread()
 		switch {
@@ -104,7 +105,9 @@ func (c *http2Connection) hasEnded() bool {
 		case !unread:
 			return false
 		}
-		_ = sleep.For(context.Background(), unreadStep) // it has no error without an end of the context
+		if sleep.For(ctx, unreadStep) != nil {
+			return true
+		}
 	}
 	return true
 }
