@@ -144,7 +144,7 @@ test-targets: $(SERVERS)/python/requirements.txt $(SERVERS)/node/package-lock.js
 test-day: $(VENV)/requirements.txt ## ten million reactions of a day exported, read, and an hour of them replayed (Python 3)
 	$(E2E) -timeout 60m -run '^TestDay$$' -millions 10 -hours 1 -python $(VENV)/bin/python
 
-test-pages: build ## types every command of README.md and docs/getting-started.md (tmux, curl; fixed ports)
+test-pages: build ## types every command of README.md and of the pages for newcomers (tmux, curl; fixed ports)
 	PATH="$(CURDIR)/bin:$$PATH" $(E2E) -timeout 10m -run '^TestPages$$' -pages $(CURDIR)
 
 ##@ Benchmarks

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// The commands of the README and of the page for newcomers work. Each page is followed
+// The commands of the README and of the pages for newcomers work. Each page is followed
 // from top to bottom in an empty folder. Every command runs as it stands there, and
 // prints what stands there, apart from its numbers. The flag -pages says where the
 // pages are. The emostream on the PATH is run, and it takes the ports that the pages
@@ -22,7 +22,7 @@ func TestPages(t *testing.T) {
 	if *pages == "" {
 		t.Skip("takes fixed ports: make test-pages")
 	}
-	for _, name := range []string{"README.md", "docs/getting-started.md"} {
+	for _, name := range []string{"README.md", "docs/getting-started.md", "docs/load-tests.md"} {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join(*pages, name))
 			if err != nil {

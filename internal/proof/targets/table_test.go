@@ -11,7 +11,7 @@ import (
 
 // The page with the table, and the lines between which it stands.
 const (
-	page   = "../../../docs/load-tests.md"
+	page   = "../../../docs/bench.md"
 	begins = "<!-- made by make test-targets -->\n"
 	ends   = "<!-- end -->\n"
 )

@@ -11,7 +11,7 @@ import (
 
 var (
 	tools  = flag.String("tools", "", "folder of the servers (make test-targets installs them); empty: no server is started")
-	update = flag.Bool("update", false, "write the table of docs/load-tests.md anew")
+	update = flag.Bool("update", false, "write the table of docs/bench.md anew")
 )
 
 // target is a server of others that takes events in and gives them out.
