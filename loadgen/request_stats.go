@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"maps"
 	"math/bits"
 	"slices"
 	"strings"
@@ -133,6 +134,13 @@ func (s *requestStats) addError(kind string) {
 		kind = OtherErrors
 	}
 	s.errors[kind]++
+}
+
+// errorCounts returns how many requests there were of each kind of error so far.
+func (s *requestStats) errorCounts() map[string]int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return maps.Clone(s.errors)
 }
 
 func later(a, b time.Time) time.Time {

@@ -20,7 +20,7 @@ func (r *run) report(interrupted bool) report.Report {
 		Schema: report.Schema, ID: newReportID(), Interrupted: interrupted, Started: r.start.UTC(), Seed: r.cfg.Seed,
 		Options: r.cfg.options(r.target.channels, r.schedule.Length()), Environment: environment(r.cfg.Version),
 		Sent: m.sent.Load(), Accepted: m.accepted.Load(), Rejected: m.rejected.Load(), InDoubt: m.inDoubt.Load(), Requests: m.requests.Load(),
-		Errors: maps.Clone(m.errors), Windows: []report.WindowBalance{}, Latency: map[string]*report.Latency{}, Series: r.series, Thresholds: []report.ThresholdResult{},
+		Errors: m.errorCounts(), Windows: []report.WindowBalance{}, Latency: map[string]*report.Latency{}, Series: r.series, Thresholds: []report.ThresholdResult{},
 	}
 	if r.series == nil {
 		out.Series = []report.Point{}
@@ -99,8 +99,12 @@ func (r *run) addBalance(out *report.Report) {
 	out.SetBooks(b.counted, b.lost, b.doubled, b.shifted)
 	out.SetAtMost(b.lostAtMost, b.doubledAtMost)
 	out.Windows = b.windows(accepted, counted, r.target.channels, r.target.emojis)
+	r.acknowledged.mu.Lock()
 	out.SetLatency(report.WindowWait, r.acknowledged.windowWait)
+	r.acknowledged.mu.Unlock()
+	s.mu.Lock() // listeners still listen
 	out.SetLatency(report.Overhead, s.overhead)
+	s.mu.Unlock()
 	out.SetLatency(report.EndToEnd, s.endToEnd(r.acknowledged))
 	out.SetLatency(report.Spread, s.spread())
 }
