@@ -59,13 +59,15 @@ func mergeBalances(m *Report, reports []Report) {
 	m.Windows = m.Windows[:min(len(m.Windows), maxWindows)]
 }
 
-// channels groups reports by channel, in their order.
+// channels groups reports by channel, in their order. Runs of another service have no
+// channel, and listeners are shown the events of their own run alone, which its markers
+// tell from others: each is a group of its own.
 func channels(reports []Report) [][]Report {
 	var all [][]Report
 	at := map[string]int{}
 	for _, r := range reports {
 		i, ok := at[r.Options.Channel]
-		if !ok {
+		if !ok || r.Options.Channel == "" {
 			i = len(all)
 			at[r.Options.Channel] = i
 			all = append(all, nil)

@@ -297,3 +297,27 @@ func TestMergeAddsWhatDoubtMayHide(t *testing.T) {
 		t.Errorf("in a shared channel: lost %d, at most %d; doubled %d, at most %d", *m.Lost, *m.LostAtMost, *m.Doubled, *m.DoubledAtMost)
 	}
 }
+
+// Two runs of another service have no channel, and are not of one channel for that.
+func TestMergeOfAnotherService(t *testing.T) {
+	t.Parallel()
+	runOf := func(seed uint64, lost int64) report.Report {
+		r := fabricate(load{seed: seed, lost: lost})
+		r.Options.Channel = ""
+		return r
+	}
+	a, b := runOf(1, 0), runOf(2, 3)
+	m, err := report.Merge([]report.Report{a, b})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Counted == nil || *m.Counted != *a.Counted+*b.Counted {
+		t.Errorf("counted %v, want %d", m.Counted, *a.Counted+*b.Counted)
+	}
+	if m.Lost == nil || m.Doubled == nil || *m.Lost != 3 || *m.Doubled != 0 {
+		t.Errorf("lost %v, doubled %v, want 3 and 0", m.Lost, m.Doubled)
+	}
+	if len(m.Notes) > 0 {
+		t.Errorf("notes: %q", m.Notes)
+	}
+}
