@@ -41,12 +41,11 @@ lost or doubled.`,
 			if err != nil {
 				return err
 			}
-			judged := r
-			judged.Interrupted = false // a run was interrupted, but not this merge
-			if err := writeReport(io, r, report.Checks(judged, validity.allowInvalid), asJSON, files); err != nil {
+			if err := writeReport(io, r, report.MergedChecks(r, validity.allowInvalid), asJSON, files); err != nil {
 				return err
 			}
-			return validity.exit(judged)
+			r.Interrupted = false // a run was interrupted, but not this merge
+			return validity.exit(r)
 		},
 	}
 	addReportFiles(cmd, &files)

@@ -42,6 +42,18 @@ func Checks(r Report, allowInvalid bool) []Check {
 	return all
 }
 
+// MergedChecks returns what Checks does, of a merged report. That a run of it was
+// interrupted is told, and does not count: the merge itself came to its end.
+func MergedChecks(r Report, allowInvalid bool) []Check {
+	interrupted := r.Interrupted
+	r.Interrupted = false
+	all := Checks(r, allowInvalid)
+	if interrupted {
+		all[0].Outcome, all[0].Says = NotChecked, "a run of the merged ones was interrupted"
+	}
+	return all
+}
+
 // Misses returns the checks that are missed.
 func Misses(checks []Check) []Check {
 	return slices.DeleteFunc(slices.Clone(checks), func(c Check) bool { return c.Outcome != Missed })

@@ -53,6 +53,24 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+// A merge comes to its end also where a run of it did not: that is told, and not passed
+// off as met.
+func TestMergedChecks(t *testing.T) {
+	r := fabricate(load{seed: 1, seconds: 2})
+	r.Interrupted = true
+	checks := report.MergedChecks(r, false)
+	if missed := report.Misses(checks); len(missed) > 0 {
+		t.Errorf("missed: %v", missed)
+	}
+	if checks[0].Outcome != report.NotChecked || !strings.Contains(checks[0].Says, "interrupted") {
+		t.Errorf("the end: %+v", checks[0])
+	}
+	r.Interrupted = false
+	if end := report.MergedChecks(r, false)[0]; end.Outcome != report.Met {
+		t.Errorf("the end of whole runs: %+v", end)
+	}
+}
+
 // A figure counts in a comparison if there is a limit and it is judged.
 func TestChecksOfAComparison(t *testing.T) {
 	base, slow := fabricate(load{seed: 1}), fabricate(load{seed: 2, slower: 2})

@@ -82,11 +82,16 @@ func ratio(a, b float64) *float64 {
 	return new(a / b)
 }
 
-// memoryPerListener returns by how much the memory grew for each listener, those that do
-// not read among them. What processes share counts once, if that is known. It is nil if
+// memoryPerListener returns by how much the memory grew for each listener, those among
+// them that do not read as others do and were kept. What processes share counts once, if that is known. It is nil if
 // fewer than minListeners came: then it would be the memory of something else.
 func (r Report) memoryPerListener(u TargetUsage) *float64 {
-	listeners := r.Listeners.Connected + r.Options.Stalled
+	listeners := r.Listeners.Connected
+	for _, kind := range borneKinds(r.Listeners) {
+		if kind.borne != nil {
+			listeners += kind.borne.Kept
+		}
+	}
 	if listeners < minListeners {
 		return nil
 	}

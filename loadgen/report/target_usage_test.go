@@ -131,3 +131,16 @@ func TestUsageIsCompared(t *testing.T) {
 		}
 	}
 }
+
+// Those that do not read as others do have their share of the memory, as far as they came.
+func TestMemoryOfListenersThatDoNotRead(t *testing.T) {
+	r := measured() // 5 MB for 1,000 listeners
+	r.Options.Slow, r.Options.Stalled, r.Options.Mute = 1000, 5000, 100
+	r.Listeners.Slow = &report.Borne{Wanted: 1000, Kept: 1000}
+	r.Listeners.Stalled = &report.Borne{Wanted: 5000, Kept: 400, Ended: 600}
+	r.Listeners.Mute = &report.Borne{Wanted: 100, Kept: 100}
+	result := report.Evaluate(conditions("memory_per_listener==2KB"), r)[0]
+	if !result.Met {
+		t.Errorf("memory of a listener: %v, want 5 MB for 2,500", *result.Actual)
+	}
+}
