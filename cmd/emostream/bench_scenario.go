@@ -92,6 +92,10 @@ func applyScenario(cmd *cobra.Command) error {
 func giveWay(cmd *cobra.Command) {
 	kinds := []string{fromDefault, fromFile, fromEnvironment, fromScenario, fromFlag} // from the weakest
 	for _, names := range alternatives() {
+		names = slices.DeleteFunc(names, func(name string) bool { return cmd.Flag(name).Value.String() == "" }) // stages: "" is none
+		if len(names) == 0 {
+			continue
+		}
 		var strengths []int
 		for _, name := range names {
 			strengths = append(strengths, slices.Index(kinds, originOf(cmd.Flag(name)).Kind))
@@ -104,7 +108,7 @@ func giveWay(cmd *cobra.Command) {
 			}
 		}
 	}
-	if originOf(cmd.Flag("replay")).Kind != fromDefault && !given(cmd)("rate") {
+	if cmd.Flag("replay").Value.String() != "" && !given(cmd)("rate") {
 		unset(cmd.Flag("rate")) // what is replayed keeps its own, unless a rate is meant for it
 	}
 }
