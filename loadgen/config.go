@@ -213,7 +213,7 @@ func (c Config) Check() error {
 		if c.WarmUp > 0 && c.WarmUp >= s.Length() {
 			errs = append(errs, &BoundsError{"warm-up", c.WarmUp, fmt.Sprintf("less than %v is allowed, for which there is load", s.Length())})
 		}
-		if c.Arrive > s.Length() {
+		if c.Arrive > max(0, s.Length()) {
 			errs = append(errs, &BoundsError{"arrive", c.Arrive, fmt.Sprintf("up to %v is allowed, for which there is load", s.Length())})
 		}
 	}
@@ -286,7 +286,7 @@ func (c Config) options(channels []string, length time.Duration) report.Options 
 	}
 	o := report.Options{
 		Target: text.HideUserinfo(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length), WarmUpMS: report.InMS(c.WarmUp),
-		Connections: c.Connections, Listeners: c.Listeners, Stalled: c.Stalled, Churn: c.Churn,
+		Connections: c.Connections, Listeners: c.listeners(), Stalled: c.Stalled, Churn: c.Churn,
 		Batch: c.Batch, Channel: channelsInWords(channels), Requests: c.requestOptions(),
 		TimeoutMS: report.InMS(c.Timeout), DrainMS: report.InMS(c.drain(length)), SilenceMS: report.InMS(c.Silence), PatienceMS: report.InMS(c.BalanceTimeout),
 	}
@@ -309,6 +309,14 @@ func (c Config) options(channels []string, length time.Duration) report.Options 
 		}
 	}
 	return o
+}
+
+// listeners returns how many listeners there are to be: without a stream there are none.
+func (c Config) listeners() int {
+	if c.Publish != nil && len(c.Publish.StreamURLs) == 0 {
+		return 0
+	}
+	return c.Listeners
 }
 
 // drain returns how long after the end of a schedule of some length requests are sent.

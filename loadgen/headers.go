@@ -31,7 +31,7 @@ func parseHeaders(lines []string, variable lookup) (headers, error) {
 		}
 		once := slices.Contains([]string{"Host", "Content-Type", "Authorization", "Cookie"}, h.name)
 		if once && all.has(h.name) {
-			return nil, fmt.Errorf("header %d: there is a %s already", i+1, h.name)
+			return nil, fmt.Errorf("header %d: %s was given before", i+1, h.name)
 		}
 		all = append(all, h)
 	}

@@ -49,9 +49,17 @@ func (r *run) judgeUnsent(out *report.Report, note func(string, ...any)) {
 	out.Errors["not sent"] += unsent
 	if out.Interrupted {
 		out.UnsentBecause = "interrupted while connections were busy"
-		note("%d reactions were due and not yet sent when the run was interrupted", out.Unsent)
+		note("%s due and not yet sent when the run was interrupted", reactionsWere(out.Unsent))
 		return
 	}
 	out.UnsentBecause = fmt.Sprintf("too slow for %d connections", r.cfg.Connections)
-	note("%d reactions were never sent: the server answered too slowly for %d connections, and what was due was given up %v after the end of the schedule", out.Unsent, r.cfg.Connections, r.sender.drain)
+	note("%s never sent: the server answered too slowly for %d connections, and what was due was given up %v after the end of the schedule", reactionsWere(out.Unsent), r.cfg.Connections, r.sender.drain)
+}
+
+// reactionsWere begins a sentence on n reactions.
+func reactionsWere(n int64) string {
+	if n == 1 {
+		return "1 reaction was"
+	}
+	return fmt.Sprintf("%d reactions were", n)
 }

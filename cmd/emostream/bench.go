@@ -68,17 +68,15 @@ With --post-url the target is any service that takes events in over HTTP, and wi
 func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 	cfg := f.Config
 	cfg.Version = version
+	if err := f.checkCombinations(given); err != nil {
+		return cfg, err
+	}
 	if f.Stages+f.Burst+f.replay != "" && !given("rate") {
 		cfg.Rate = 0
 	}
 	cfg.AsRecorded = f.replay != "" && f.Stages+f.Burst == "" && !given("rate")
 	if f.publish.PostURL != "" {
-		if given("server") {
-			return cfg, usagef("--server and --post-url are two targets: give one")
-		}
 		cfg.Server, cfg.Publish = "", &f.publish
-	} else if len(f.publish.StreamURLs) > 0 {
-		return cfg, usagef("--stream-url needs --post-url")
 	}
 	if err := f.setRequests(&cfg); err != nil {
 		return cfg, err

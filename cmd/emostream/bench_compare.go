@@ -28,9 +28,10 @@ is told from it.
 
 With --fail-on, a figure that is worse by more than that, and by more than noise,
 ends compare with exit code 3. So does anything lost or doubled that was not
-before, and a figure that the new runs have not measured. Runs of different loads or on different machines are shown beside each
-other too, and compare says that they should not be compared; with --fail-on they
-end with code 3, since they prove nothing.`,
+before, and a figure that the new runs have not measured. Runs of different loads
+or on different machines are shown beside each other too, and compare says that
+they should not be compared; with --fail-on they end with code 3, since they prove
+nothing.`,
 		Example: `  emostream bench compare before.json after.json
   emostream bench compare old1.json,old2.json new1.json,new2.json --fail-on 5%
   emostream bench compare main.json branch.json --out change.xml \

@@ -305,3 +305,19 @@ func TestCompareHasFloorsWithSeveralRuns(t *testing.T) {
 		}
 	}
 }
+
+// Older versions wrote that a listener was asked for where there was nothing to listen to.
+func TestCompareRunsWithoutListeners(t *testing.T) {
+	t.Parallel()
+	older := fabricate(load{seed: 1, seconds: 2})
+	older.Options.Channel, older.Options.Listeners, older.Listeners = "", 1, report.Listeners{}
+	newer := older
+	newer.Options.Listeners = 0
+	c, err := report.Compare([]report.Report{older}, []report.Report{newer}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Differences) > 0 {
+		t.Errorf("differences: %+v", c.Differences)
+	}
+}

@@ -40,7 +40,7 @@ func loadProperties() []runProperty {
 		{"warm-up", true, func(r Report) string { return warmUp(r.Options) }},
 		{"duration", true, func(r Report) string { return spell(r.Options.DurationMS) }},
 		{"connections", true, func(r Report) string { return fmt.Sprint(r.Options.Connections) }},
-		{"listeners", true, func(r Report) string { return fmt.Sprint(r.Options.Listeners) }},
+		{"listeners", true, func(r Report) string { return fmt.Sprint(listenersAsked(r)) }},
 		{"arrive", true, func(r Report) string { return spell(r.Options.ArriveMS) }},
 		{"channels", true, func(r Report) string { return fmt.Sprint(max(1, r.Options.Channels)) }},
 		{"streams", true, func(r Report) string { return fmt.Sprint(max(1, r.Options.Streams)) }},
@@ -61,6 +61,15 @@ func loadProperties() []runProperty {
 		{"post body", true, func(r Report) string { return r.Options.PostBody }},
 		{"match", true, func(r Report) string { return r.Options.Match }},
 	}...)
+}
+
+// listenersAsked returns how many listeners a run was asked for. Older versions wrote their
+// default where there was no stream to listen to.
+func listenersAsked(r Report) int {
+	if r.Listeners.Wanted == 0 && r.Options.Channel == "" {
+		return 0
+	}
+	return r.Options.Listeners
 }
 
 // certificateCheck returns whether the target's certificates were checked.
