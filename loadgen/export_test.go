@@ -303,3 +303,11 @@ func ReadAtPace(conn net.Conn, pace int, long time.Duration) error {
 	time.AfterFunc(long, func() { close(settling) })
 	return (&listener{conn: conn}).readAtPace(pace, settling)
 }
+
+// WatchWaiting returns how a connection for HTTP/2, and one for HTTP/1.1, learn that
+// something waits to be read.
+func WatchWaiting(conn net.Conn) (unread func() (bool, error), spoils func() bool, err error) {
+	w := &waiting{}
+	err = w.watch(conn)
+	return w.unread, w.spoils, err
+}

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 )
 
 // The types of frames of HTTP/2 (RFC 9113, section 6), and a flag.
@@ -85,9 +86,21 @@ func (p *http2Peer) goAway(last, code uint32) { p.frame(goAwayFrame, 0, 0, codes
 // each connection, which ends when serve returns.
 func serveHTTP2(t *testing.T, serve func(*http2Peer)) string {
 	t.Helper()
-	return serveConnections(t, func(conn net.Conn) {
-		if p := (&http2Peer{Conn: conn}); p.begin() {
-			serve(p)
+	return serveConnections(t, asHTTP2(serve))
+}
+
+// asHTTP2 returns what serves a connection by HTTP/2. What the client still sends while
+// the connection ends is read, because a connection that ends before might be reset, and
+// the client might miss what it was told last.
+func asHTTP2(serve func(*http2Peer)) func(net.Conn) {
+	return func(conn net.Conn) {
+		p := &http2Peer{Conn: conn}
+		if !p.begin() {
+			return
 		}
-	})
+		serve(p)
+		if tcp, ok := conn.(*net.TCPConn); ok && tcp.CloseWrite() == nil && tcp.SetReadDeadline(time.Time{}) == nil {
+			_, _ = io.Copy(io.Discard, tcp) // an error is an end, too
+		}
+	}
 }

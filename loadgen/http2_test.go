@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -155,50 +156,50 @@ func TestRunNamesTheOtherVersionOfHTTP(t *testing.T) {
 func TestDoubtOverHTTP2(t *testing.T) {
 	t.Parallel()
 	const sent = 100
-	// Each tenth request is dealt with by serve, which returns whether it was processed,
-	// and whether the connection goes on.
-	type deal func(p *http2Peer) (processed, goesOn bool)
+	// Each tenth request is dealt with by deal, which returns whether the connection goes
+	// on.
 	for name, tt := range map[string]struct {
-		deal deal
-		want outcome
+		deal      func(p *http2Peer) (goesOn bool)
+		processed bool
+		want      outcome
 	}{
-		"the connection ends by a GOAWAY after an answer": {func(p *http2Peer) (bool, bool) {
+		"the connection ends by a GOAWAY after an answer": {func(p *http2Peer) bool {
 			p.accept()
 			p.goAway(p.last, 0)
-			return true, false
-		}, outcome{sent, sent, 0, 0, map[string]int64{}}},
-		"a GOAWAY leaves the request out": {func(p *http2Peer) (bool, bool) {
+			return false
+		}, true, outcome{sent, sent, 0, 0, map[string]int64{}}},
+		"a GOAWAY leaves the request out": {func(p *http2Peer) bool {
 			p.goAway(p.last-2, 0)
-			return false, false
-		}, outcome{sent, sent, 0, 0, map[string]int64{}}},
-		"a GOAWAY with an error leaves it out": {func(p *http2Peer) (bool, bool) {
+			return false
+		}, false, outcome{sent, sent, 0, 0, map[string]int64{}}},
+		"a GOAWAY with an error leaves it out": {func(p *http2Peer) bool {
 			p.goAway(p.last-2, internalError)
-			return false, false
-		}, outcome{sent, sent, 0, 0, map[string]int64{}}},
-		"a GOAWAY comes before the answer": {func(p *http2Peer) (bool, bool) {
+			return false
+		}, false, outcome{sent, sent, 0, 0, map[string]int64{}}},
+		"a GOAWAY comes before the answer": {func(p *http2Peer) bool {
 			p.goAway(p.last, 0)
 			p.accept()
-			return true, p.next()
-		}, outcome{sent, sent, 0, 0, map[string]int64{}}},
-		"a GOAWAY without the answer that it promises": {func(p *http2Peer) (bool, bool) {
+			return p.next()
+		}, true, outcome{sent, sent, 0, 0, map[string]int64{}}},
+		"a GOAWAY without the answer that it promises": {func(p *http2Peer) bool {
 			p.goAway(p.last, 0)
-			return true, false
-		}, outcome{sent, sent * 9 / 10, 0, sent / 10, map[string]int64{"closed": sent / 10}}},
-		"the connection ends without a word": {func(*http2Peer) (bool, bool) {
-			return true, false
-		}, outcome{sent, sent * 9 / 10, 0, sent / 10, map[string]int64{"closed": sent / 10}}},
-		"the stream is refused": {func(p *http2Peer) (bool, bool) {
+			return false
+		}, true, outcome{sent, sent * 9 / 10, 0, sent / 10, map[string]int64{"closed": sent / 10}}},
+		"the connection ends without a word": {func(*http2Peer) bool {
+			return false
+		}, true, outcome{sent, sent * 9 / 10, 0, sent / 10, map[string]int64{"closed": sent / 10}}},
+		"the stream is refused": {func(p *http2Peer) bool {
 			p.frame(resetFrame, 0, p.last, codes(refusedStream))
-			return false, true
-		}, outcome{sent, sent * 9 / 10, sent / 10, 0, map[string]int64{"stream refused": sent / 10}}},
-		"the stream is reset": {func(p *http2Peer) (bool, bool) {
+			return true
+		}, false, outcome{sent, sent * 9 / 10, sent / 10, 0, map[string]int64{"stream refused": sent / 10}}},
+		"the stream is reset": {func(p *http2Peer) bool {
 			p.frame(resetFrame, 0, p.last, codes(internalError))
-			return true, true
-		}, outcome{sent, sent * 9 / 10, 0, sent / 10, map[string]int64{"stream reset": sent / 10}}},
-		"what is no frame": {func(p *http2Peer) (bool, bool) {
+			return true
+		}, true, outcome{sent, sent * 9 / 10, 0, sent / 10, map[string]int64{"stream reset": sent / 10}}},
+		"what is no frame": {func(p *http2Peer) bool {
 			p.frame(dataFrame, 0, 0, nil)
-			return true, p.next()
-		}, outcome{sent, sent * 9 / 10, 0, sent / 10, map[string]int64{"malformed answer": sent / 10}}},
+			return p.next()
+		}, true, outcome{sent, sent * 9 / 10, 0, sent / 10, map[string]int64{"malformed answer": sent / 10}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -209,19 +210,13 @@ func TestDoubtOverHTTP2(t *testing.T) {
 					mu.Lock()
 					asked++
 					dealt := asked%10 == 0
+					if tt.processed || !dealt {
+						processed++ // before the answer, with which the run may end
+					}
 					mu.Unlock()
-					done, goesOn := true, true
-					if dealt {
-						done, goesOn = tt.deal(p)
-					} else {
+					if !dealt {
 						p.accept()
-					}
-					if done {
-						mu.Lock()
-						processed++
-						mu.Unlock()
-					}
-					if !goesOn {
+					} else if !tt.deal(p) {
 						return
 					}
 				}
@@ -267,31 +262,31 @@ func TestServerThatAlwaysGoesAway(t *testing.T) {
 func TestHTTP2ConnectionsThatRest(t *testing.T) {
 	t.Parallel()
 	const rest = 300 * time.Millisecond // see TestConnectionsThatRest
-	withIdleTimeout := func() string {
-		srv := httptest.NewUnstartedServer(http.HandlerFunc(ok))
-		srv.Config.Protocols, srv.Config.IdleTimeout = versions(false, false, true), rest
-		srv.Start()
-		t.Cleanup(srv.Close)
-		return srv.URL
-	}()
-	withoutAWord := serveHTTP2(t, func(p *http2Peer) {
-		for p.SetReadDeadline(time.Now().Add(rest)) == nil && p.next() {
-			p.accept()
-		}
-	})
-	for name, url := range map[string]string{"with a GOAWAY": withIdleTimeout, "without a word": withoutAWord} {
+	for name, serve := range map[string]func(*testing.T, net.Listener){
+		"with a GOAWAY": func(t *testing.T, l net.Listener) {
+			t.Helper()
+			srv := &http.Server{Handler: http.HandlerFunc(ok), Protocols: versions(false, false, true), IdleTimeout: rest}
+			t.Cleanup(func() { _ = srv.Close() })
+			go func() { _ = srv.Serve(l) }()
+		},
+		"without a word": func(t *testing.T, l net.Listener) {
+			t.Helper()
+			serveConnectionsOf(t, l, asHTTP2(func(p *http2Peer) {
+				for p.SetReadDeadline(time.Now().Add(rest)) == nil && p.next() {
+					p.accept()
+				}
+			}))
+		},
+	} {
 		for _, stages := range []string{"3s:20", "2s:2", "300ms:100,1s:0,300ms:100"} {
 			t.Run(name+", "+stages, func(t *testing.T) {
 				t.Parallel()
-				r, err := loadgen.Run(t.Context(), loadgen.Config{
-					Publish: &loadgen.Publish{PostURL: url}, HTTP2: true, Stages: stages, Connections: 20, Timeout: longTimeout, Drain: longTimeout,
+				synctest.Test(t, func(t *testing.T) {
+					r := runInMemory(t, func(l net.Listener) { serve(t, l) }, loadgen.Config{HTTP2: true, Stages: stages, Connections: 20})
+					if r.Sent == 0 || r.Accepted != r.Sent {
+						t.Errorf("%d of %d accepted, %d in doubt: %v", r.Accepted, r.Sent, r.InDoubt, r.Errors)
+					}
 				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if r.Sent == 0 || r.Accepted != r.Sent {
-					t.Errorf("%d of %d accepted, %d in doubt: %v", r.Accepted, r.Sent, r.InDoubt, r.Errors)
-				}
 			})
 		}
 	}

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/emostream/emostream/loadgen"
+	"github.com/emostream/emostream/loadgen/report"
 )
 
 // serveConnections starts a server that calls serve for each connection, which ends when
@@ -21,6 +23,13 @@ func serveConnections(t *testing.T, serve func(net.Conn)) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveConnectionsOf(t, l, serve)
+	return "http://" + l.Addr().String()
+}
+
+// serveConnectionsOf calls serve for each connection of a listener.
+func serveConnectionsOf(t *testing.T, l net.Listener, serve func(net.Conn)) {
+	t.Helper()
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
@@ -34,7 +43,19 @@ func serveConnections(t *testing.T, serve func(net.Conn)) string {
 			}()
 		}
 	}()
-	return "http://" + l.Addr().String()
+}
+
+// runInMemory makes a run against a server in memory. It is called in the time of a test.
+func runInMemory(t *testing.T, serve func(net.Listener), cfg loadgen.Config) report.Report {
+	t.Helper()
+	network := &memoryNetwork{}
+	serve(network.listen("127.0.0.1:80"))
+	cfg.Publish = &loadgen.Publish{PostURL: "http://127.0.0.1/"}
+	r, err := loadgen.Run(loadgen.WithDialer(t.Context(), network.dial), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
 }
 
 // readRequest reads one request. It returns false if none came in time.
@@ -53,7 +74,8 @@ const (
 	stale408 = "HTTP/1.1 408 Request Time-out\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 )
 
-// However servers end connections that rest, no request is in doubt because of it.
+// However servers end connections that rest, no request is in doubt because of it. Nothing
+// is sent while a server ends a connection, which only the time of a test can promise.
 func TestConnectionsThatRest(t *testing.T) {
 	t.Parallel()
 	const rest = 300 * time.Millisecond // some way from the time between two requests on a connection, and from that between dialling and a request
@@ -91,15 +113,12 @@ func TestConnectionsThatRest(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, err := loadgen.Run(t.Context(), loadgen.Config{
-				Publish: &loadgen.Publish{PostURL: serveConnections(t, tt.serve)}, Stages: tt.stages, Connections: 20, Timeout: longTimeout, Drain: longTimeout,
+			synctest.Test(t, func(t *testing.T) {
+				r := runInMemory(t, func(l net.Listener) { serveConnectionsOf(t, l, tt.serve) }, loadgen.Config{Stages: tt.stages, Connections: 20})
+				if r.Sent == 0 || r.Accepted != r.Sent {
+					t.Errorf("%d of %d accepted, %d in doubt: %v", r.Accepted, r.Sent, r.InDoubt, r.Errors)
+				}
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r.Sent == 0 || r.Accepted != r.Sent {
-				t.Errorf("%d of %d accepted, %d in doubt: %v", r.Accepted, r.Sent, r.InDoubt, r.Errors)
-			}
 		})
 	}
 }
