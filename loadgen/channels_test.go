@@ -46,6 +46,26 @@ func TestChannels(t *testing.T) {
 	}
 }
 
+// A channel that nobody can listen to is no proof that anything was lost in it.
+func TestAChannelThatRefuses(t *testing.T) {
+	t.Parallel()
+	s := startFaulty(t, faults{closed: "-2"})
+	r, err := loadgen.Run(t.Context(), loadgen.Config{
+		Server: s.url, Rate: 300, Duration: time.Second, Connections: 4, Channels: 3, Listeners: 3,
+		BalanceTimeout: longTimeout, Drain: longTimeout, Timeout: 3 * time.Second,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := balanceOf(t, r); b.Accepted != 300 || b.Counted != 200 || b.Lost != 0 || len(r.Windows) > 0 {
+		t.Errorf("%+v, %v", b, r.Windows)
+	}
+	want := "no listener was connected to 1 of 3 channels when sending began, so that the books are without them"
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, want) {
+		t.Errorf("notes %q, want %q", notes, want)
+	}
+}
+
 // The last listener of a channel does not leave, since nobody else would be shown what is
 // lost then.
 func TestTheLastListenerStays(t *testing.T) {

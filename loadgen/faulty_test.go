@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type faults struct {
 	gap                 int           // how many windows the first listener is not sent
 	cut                 bool          // connections of streams end after each event
 	full                int           // how many requests for a stream are refused at first
+	closed              string        // the end of the name of a channel whose stream is refused; empty: none is
 	away                int           // how many listeners are told to register again a second later
 	cookie              string        // what /register sets, to a new value, unless it is sent; streams and /unregister must have it
 	login               string        // what every request must have in its Authorization; empty: nothing
@@ -278,6 +280,10 @@ func (s *faulty) emit(now int64) {
 }
 
 func (s *faulty) stream(w http.ResponseWriter, r *http.Request) {
+	if s.closed != "" && strings.HasSuffix(r.URL.Query().Get("channel"), s.closed) {
+		w.WriteHeader(http.StatusForbidden)
+		return
+	}
 	s.mu.Lock()
 	first := s.listeners == 0
 	s.listeners++

@@ -22,6 +22,7 @@ type run struct {
 	sender       *sender
 	audience     *audience // nil: nobody can listen
 	wanted       int       // how many listeners shall read
+	heard        []int     // the channels or streams that had a listener when sending began
 	usage        *targetUsage
 	notes        []string
 
@@ -194,6 +195,9 @@ func waitUntil(ctx context.Context, timeout time.Duration, holds func() bool) {
 
 // send sends the whole schedule, while listeners leave and join.
 func (r *run) send(ctx context.Context) {
+	if r.audience != nil {
+		r.heard = r.audience.attendedParts()
+	}
 	start := time.Now().Add(dialLead)
 	r.mu.Lock()
 	r.start = start

@@ -2,6 +2,8 @@ package loadgen
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -50,9 +52,25 @@ func (r *run) balanced() bool {
 		_, lost, _ := m.balance(streams...)
 		return len(streams) > 0 && lost == 0 && r.audience.hasAll(m)
 	}
-	accepted, inDoubt := r.acknowledged.snapshot()
-	b := balanceOf(accepted, r.target.swarms.counted(), inDoubt)
+	b := balanceOf(r.books())
 	return b.lost == 0 && b.doubled == 0 && b.counted > 0 && r.audience.upToDate(r.target.swarms)
+}
+
+// books returns what was accepted, what listeners were shown and what is in doubt, of the
+// channels that had a listener when sending began. In another channel what nobody listened
+// for would seem to be lost.
+func (r *run) books() (accepted, counted map[cell]int64, inDoubt map[reactionKind]int64) {
+	accepted, inDoubt = r.acknowledged.snapshot()
+	counted = r.target.swarms.counted()
+	if len(r.heard) == len(r.target.channels) {
+		return accepted, counted, inDoubt
+	}
+	unheard := func(channel int) bool { return !slices.Contains(r.heard, channel) }
+	of := func(c cell, _ int64) bool { return unheard(c.channel) }
+	maps.DeleteFunc(accepted, of)
+	maps.DeleteFunc(counted, of)
+	maps.DeleteFunc(inDoubt, func(k reactionKind, _ int64) bool { return unheard(k.channel) })
+	return accepted, counted, inDoubt
 }
 
 // missing counts what a listener was not shown, though another listener had been shown

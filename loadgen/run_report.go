@@ -93,8 +93,10 @@ func (r *run) addBalance(out *report.Report) {
 			r.notes = append(r.notes, fmt.Sprintf("no swarm came, so that the length of a window is unknown: windows of %v are named", assumedWindow))
 		}
 	}
-	accepted, inDoubt := r.acknowledged.snapshot()
-	counted := s.counted()
+	if all, heard := len(r.target.channels), len(r.heard); heard < all {
+		r.notes = append(r.notes, fmt.Sprintf("no listener was connected to %d of %d channels when sending began, so that the books are without them", all-heard, all))
+	}
+	accepted, counted, inDoubt := r.books()
 	b := balanceOf(accepted, counted, inDoubt)
 	out.SetBooks(b.counted, b.lost, b.doubled, b.shifted)
 	out.SetAtMost(b.lostAtMost, b.doubledAtMost)
