@@ -44,7 +44,7 @@ func (c *cookies) addTo(scheme string, request []byte) []byte {
 	var line []byte
 	for _, cookie := range c.jar.Cookies(u) {
 		line = append(line, "; "...)
-		line = append(line, cookie.Name+"="+cookie.Value...)
+		line = append(line, cookie.String()...) // with the quotes that it came with
 	}
 	if line == nil {
 		return request

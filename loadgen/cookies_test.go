@@ -18,6 +18,7 @@ func TestCookies(t *testing.T) {
 	}{
 		"none":                 {nil, first + "Host: h\r\n\r\nx", first + "Host: h\r\n\r\nx"},
 		"two":                  {[]string{"a=1; Path=/", "b=2; HttpOnly"}, first + "Host: h:5\r\n\r\nx", first + "Host: h:5\r\nCookie: b=2; a=1\r\n\r\nx"},
+		"in quotes":            {[]string{`a="1 2"; Path=/`}, first + "Host: h\r\n\r\n", first + "Host: h\r\nCookie: a=\"1 2\"\r\n\r\n"},
 		"beside one given":     {[]string{"a=1"}, first + "Host: h\r\nCookie: own=0\r\nX: y\r\n\r\nCookie: z", first + "Host: h\r\nCookie: own=0; a=1\r\nX: y\r\n\r\nCookie: z"},
 		"of another path":      {[]string{"a=1; Path=/b", "b=2; Path=/a"}, first + "Host: h\r\n\r\n", first + "Host: h\r\nCookie: b=2\r\n\r\n"},
 		"of another host":      {[]string{"a=1"}, first + "Host: other\r\n\r\n", first + "Host: other\r\n\r\n"},

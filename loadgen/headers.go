@@ -29,7 +29,7 @@ func parseHeaders(lines []string, variable lookup) (headers, error) {
 		if err != nil {
 			return nil, fmt.Errorf("header %d: %w", i+1, err)
 		}
-		once := slices.Contains([]string{"Host", "Content-Type", "Authorization", "Cookie"}, h.name)
+		once := slices.Contains([]string{"Host", "Content-Type", "Authorization", "Cookie", "Cache-Control"}, h.name)
 		if once && all.has(h.name) {
 			return nil, fmt.Errorf("header %d: %s was given before", i+1, h.name)
 		}

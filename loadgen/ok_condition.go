@@ -88,6 +88,8 @@ func truth(v any) bool {
 		return v
 	case float64:
 		return v != 0
+	case int: // of the condition itself, as in body.count ?? 0
+		return v != 0
 	case string:
 		return v != ""
 	}

@@ -33,6 +33,8 @@ func TestOKConditions(t *testing.T) {
 		{"body.ok", 200, `{"ok":true}`, true},
 		{"body.ok", 200, `{"ok":"yes"}`, true},
 		{"body.ok", 200, `{}`, false},
+		{"body.count ?? 0", 200, `{}`, false},
+		{"body.count ?? 1", 200, `{}`, true},
 		{"body.results[0].accepted == 1", 200, `{"results":[{"accepted":1}]}`, true},
 		{"body.ok ? status==200 : status==202", 202, `{}`, true},
 		{`body == "queued"`, 200, "queued\n", true},

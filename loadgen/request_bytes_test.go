@@ -111,6 +111,7 @@ func TestRequestBytesOfEmostream(t *testing.T) {
 func TestRequestsThatAreRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		server, post, stream, body string
+		contentType                string
 		headers                    []string
 		want                       string
 	}{
@@ -119,6 +120,10 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"one in a URL":                     {post: "http://127.0.0.1:1/{{usr}}", want: "there is no {{usr}}"},
 		"one in the URL of a stream":       {stream: "http://127.0.0.1:1/?{{usr}}", want: "there is no {{usr}}"},
 		"one in a host":                    {post: "http://{{user}}.example/", want: "placeholders stand in the path and in the query of a URL, and in no host"},
+		"one in a user":                    {post: "http://{{user}}:s3cret@127.0.0.1:1/", want: "and in no host, user or password"},
+		"one in a password":                {stream: "http://a:s3cret{{user}}@127.0.0.1:1/", want: "and in no host, user or password"},
+		"a line break in the body's type":  {contentType: "text/plain\r\nX-A: s3cret", want: "the type of the body holds a line break"},
+		"two of what we send ourselves":    {headers: []string{"Cache-Control: no-cache", "Cache-Control: s3cret"}, want: "header 2: Cache-Control was given before"},
 		"one in a server":                  {server: "http://127.0.0.1/{{user}}", want: "placeholders stand in no path of a server"},
 		"a body without a marker":          {stream: "http://127.0.0.1:1", body: "{{seq}}", want: "the body holds no {{marker}}"},
 		"no URL":                           {post: "ftp://ann:s3cret@x", want: `"ftp://…@x": want a URL`},
@@ -134,7 +139,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 		"a transfer encoding":              {headers: []string{"Transfer-Encoding: chunked"}, want: "Transfer-Encoding cannot be given"},
 		"an encoding":                      {headers: []string{"Accept-Encoding: gzip"}, want: "Accept-Encoding cannot be given"},
 		"an upgrade":                       {headers: []string{"Connection: Upgrade"}, want: "Connection cannot be given: close alone"},
-		"two hosts":                        {headers: []string{"Host: a", "host: b"}, want: "header 2: there is a Host already"},
+		"two hosts":                        {headers: []string{"Host: a", "host: b"}, want: "header 2: Host was given before"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := loadgen.Config{Server: tt.server, Headers: tt.headers, Variable: variables}
@@ -142,7 +147,7 @@ func TestRequestsThatAreRefused(t *testing.T) {
 				if tt.post == "" {
 					tt.post = "http://127.0.0.1:1"
 				}
-				cfg.Publish = &loadgen.Publish{PostURL: tt.post, Body: tt.body}
+				cfg.Publish = &loadgen.Publish{PostURL: tt.post, Body: tt.body, ContentType: tt.contentType}
 				if tt.stream != "" {
 					cfg.Publish.StreamURLs = []string{tt.stream}
 				}

@@ -209,6 +209,11 @@ func parseURL(s string, variable lookup) (u *url.URL, path template, err error) 
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" {
 		return nil, nil, bad
 	}
+	for i, p := range t {
+		if inUser := u.User != nil && strings.Contains(u.User.String(), word(i)); strings.Contains(u.Host, word(i)) || inUser && p.field != literal {
+			return nil, nil, fmt.Errorf("%.60q: placeholders stand in the path and in the query of a URL, and in no host, user or password", hideSecrets(s))
+		}
+	}
 	fill := func(s string, with func(piece) string) string {
 		for i, p := range t {
 			s = strings.ReplaceAll(s, word(i), with(p))
@@ -228,9 +233,6 @@ func parseURL(s string, variable lookup) (u *url.URL, path template, err error) 
 	for i, p := range t {
 		if p.field == literal && !p.secret {
 			continue
-		}
-		if strings.Contains(u.Host, word(i)) {
-			return nil, nil, fmt.Errorf("%.60q: placeholders stand in the path and in the query of a URL, and in no host", hideSecrets(s))
 		}
 		path = path.replace(word(i), p)
 	}

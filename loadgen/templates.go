@@ -53,7 +53,9 @@ func (c Config) templates() (t templates, err error) {
 		return t, err
 	}
 	p := c.Publish
-	t.contentType = cmp.Or(p.ContentType, jsonType)
+	if t.contentType = cmp.Or(p.ContentType, jsonType); strings.ContainsFunc(t.contentType, isControl) {
+		return t, errors.New("the type of the body holds a line break or another control character")
+	}
 	body := `{"marker":"{{marker}}"}`
 	if len(c.Lines) > 0 {
 		body = "{{line}}"
