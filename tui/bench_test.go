@@ -195,3 +195,11 @@ func TestBenchIsAValue(t *testing.T) {
 		t.Error("the model has changed")
 	}
 }
+
+// A stream is no request: what a line says of requests agrees with the error rate.
+func TestBenchLineTellsStreamsFromRequests(t *testing.T) {
+	line := tui.BenchLine(loadgen.Snapshot{Phase: loadgen.Sending, Elapsed: time.Second, Errors: map[string]int64{"timeout": 2, "503": 3, "stream ended": 4}})
+	if want := ", 5 requests failed, 4 streams failed"; !strings.HasSuffix(line, want) {
+		t.Errorf("%q does not end with %q", line, want)
+	}
+}

@@ -265,9 +265,10 @@ func (b Bench) footer() string {
 // lines come first; those that do not fit are left out.
 func (b Bench) compact() []string {
 	s, t := b.snapshot, b.theme
-	failed := int64(0)
-	for _, n := range s.Errors {
-		failed += n
+	requests, streams := failedOf(s)
+	failed := "failed requests"
+	if streams > 0 {
+		failed += " and streams"
 	}
 	spark := func(values []float64) string {
 		return strings.Join(draw.Sparkline(values, max(0, b.width-5), 1, 0), "")
@@ -281,7 +282,7 @@ func (b Bench) compact() []string {
 		draw.Fit("     "+t.Second.Render(spark(b.acks)), b.width),
 		draw.Ends(t.Muted.Render("accepted"), text.Thousands(s.Accepted)+" of "+text.Thousands(s.Sent), b.width),
 		draw.Ends(t.Muted.Render("listeners"), b.listeners(), b.width),
-		draw.Ends(t.Muted.Render("failed requests"), b.alarm(failed), b.width),
+		draw.Ends(t.Muted.Render(failed), b.alarm(requests+streams), b.width),
 	}
 	if b.height < 2 {
 		return draw.Block(lines, b.width, b.height)

@@ -75,7 +75,10 @@ func measured(t ThresholdResult) string {
 }
 
 func checkEnd(r Report) Check {
-	if r.Interrupted {
+	switch {
+	case r.Interrupted && len(r.Search) > 0: // the report is that of its best run, which was whole
+		return Check{Name: "a run to its end", Outcome: Missed, Says: "the search was interrupted"}
+	case r.Interrupted:
 		return Check{Name: "a run to its end", Outcome: Missed, Says: "it was interrupted after " + spell(r.DurationMS)}
 	}
 	return Check{Name: "a run to its end", Outcome: Met, Says: spell(r.DurationMS)}
@@ -85,7 +88,10 @@ func checkBooks(r Report) Check {
 	c := Check{Name: "balanced books", Outcome: NotChecked, Says: "there are no books"}
 	if r.Lost != nil && r.Doubled != nil {
 		c.Outcome = metIf(*r.Lost+*r.Doubled <= 0)
-		c.Says = fmt.Sprintf("%s lost, %s doubled", count(r.Lost), count(r.Doubled))
+		c.Says = fmt.Sprintf("%s lost, %s doubled", withMost(r.Lost, r.LostAtMost), withMost(r.Doubled, r.DoubledAtMost))
+		if r.LostAtMost != nil || r.DoubledAtMost != nil {
+			c.Says += ": reactions in doubt may hide it"
+		}
 	}
 	return c
 }

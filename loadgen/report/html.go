@@ -43,6 +43,7 @@ type page struct {
 	Tiles      []tile
 	Charts     []chart
 	Errors     []errorBar
+	Failed     string
 	Latencies  [][]string
 	Parts      partTable
 	Balance    []labelled
@@ -77,7 +78,7 @@ func newPage(r Report) (*page, error) {
 	p := &page{
 		Invalid: r.Invalid, Interrupted: r.Interrupted, Reasons: reasons, Notes: notes, Target: clip(r.Options.Target, 120), Asked: asked(r.Options),
 		When:  r.Started.UTC().Format("2006-01-02 15:04:05 UTC") + ", " + spell(r.DurationMS) + " on " + r.Environment.Host,
-		Tiles: tiles(r), Errors: errorBars(r.Errors), Latencies: latencyRows(r), Parts: newPartTable(r), Balance: balanceRows(r),
+		Tiles: tiles(r), Errors: errorBars(r.Errors), Failed: failedOf(r.Errors), Latencies: latencyRows(r), Parts: newPartTable(r), Balance: balanceRows(r),
 		Thresholds: thresholdRows(r.Thresholds), Search: searchRows(r.Search), Listeners: listenerRows(r), Usage: htmlUsage(r), Run: runRows(r),
 		Scenario: scenarioRows(r.Scenario),
 	}
@@ -161,7 +162,7 @@ func withMost(n, most *int64) string {
 	if most == nil {
 		return count(n)
 	}
-	return count(n) + ", at most " + count(most)
+	return fmt.Sprintf("%s (at most %s)", count(n), count(most))
 }
 
 func balanceRows(r Report) []labelled {

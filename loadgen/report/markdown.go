@@ -65,11 +65,11 @@ func (p *textWriter) markdownReactions(r Report) {
 		p.line("| not sent: %s | %s |", markdown(r.UnsentBecause), text.Thousands(r.Unsent))
 	}
 	for _, row := range []struct {
-		name string
-		n    *int64
-	}{{"counted", r.Counted}, {"lost", r.Lost}, {"doubled", r.Doubled}, {"shifted", r.Shifted}} {
+		name    string
+		n, most *int64
+	}{{"counted", r.Counted, nil}, {"lost", r.Lost, r.LostAtMost}, {"doubled", r.Doubled, r.DoubledAtMost}, {"shifted", r.Shifted, nil}} {
 		if row.n != nil {
-			p.line("| %s | %s |", row.name, text.Thousands(*row.n))
+			p.line("| %s | %s |", row.name, withMost(row.n, row.most))
 		}
 	}
 	if l := r.Listeners; l.Connected > 0 || l.Wanted > 0 {
@@ -134,7 +134,7 @@ func (p *textWriter) markdownErrors(errs map[string]int64) {
 	if len(errs) == 0 {
 		return
 	}
-	p.line("\n| requests that failed | |\n|---|--:|")
+	p.line("\n| %s | |\n|---|--:|", strings.ToLower(failedOf(errs)))
 	kinds := byCount(errs)
 	for _, k := range kinds[:min(len(kinds), shownErrors)] {
 		p.line("| %s | %s |", markdownCell(text.Clip(k, 200, "…")), text.Thousands(errs[k]))

@@ -105,6 +105,16 @@ func failedRequests(r Report) int64 {
 	return n
 }
 
+// failedOf says of what a table of errors is.
+func failedOf(errs map[string]int64) string {
+	for kind := range errs {
+		if strings.HasPrefix(kind, StreamError) {
+			return "Requests and streams that failed"
+		}
+	}
+	return "Requests that failed"
+}
+
 // findMetric returns the metric with the given name, or an error that lists the known
 // ones.
 func findMetric(name string) (metric, error) {

@@ -313,7 +313,7 @@ func (p *textWriter) errors(errs map[string]int64) {
 	if len(errs) == 0 {
 		return
 	}
-	p.section("Requests that failed")
+	p.section(failedOf(errs))
 	kinds := byCount(errs)
 	for _, k := range kinds[:min(len(kinds), shownErrors)] {
 		p.line("  %14s  %s", text.Thousands(errs[k]), clip(k, width-18))

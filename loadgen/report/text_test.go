@@ -3,6 +3,7 @@ package report_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -140,8 +141,8 @@ func conditions(texts ...string) []report.Threshold {
 	return all
 }
 
-// Where reactions in doubt may hide lost ones, text and page say how many, and the page
-// is not green.
+// Where reactions in doubt may hide lost ones, text, page, Markdown and JUnit say how many,
+// and the page is not green.
 func TestDoubtIsTold(t *testing.T) {
 	r := fabricate(load{seed: 2, seconds: 4})
 	if got := page(t, r); !strings.Contains(got, `class="tile good"><dt>Books`) {
@@ -155,10 +156,22 @@ func TestDoubtIsTold(t *testing.T) {
 	if want := "lost                       0  at most 1,200: reactions in doubt may hide it\n"; !strings.Contains(b.String(), want) {
 		t.Errorf("it lacks %q:\n%s", want, b.String())
 	}
-	for _, want := range []string{"<dt>lost</dt><dd>0, at most 1,200</dd>", "1,200 in doubt may hide lost ones", `class="tile "><dt>Books`} {
+	for _, want := range []string{"<dt>lost</dt><dd>0 (at most 1,200)</dd>", "1,200 in doubt may hide lost ones", `class="tile "><dt>Books`} {
 		if got := page(t, r); !strings.Contains(got, want) {
 			t.Errorf("the page lacks %q", want)
 		}
+	}
+	var summary, suite strings.Builder
+	if err := errors.Join(report.WriteMarkdown(&summary, r, report.Checks(r, false)), report.WriteJUnit(&suite, r, report.Checks(r, false))); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"| lost | 0 (at most 1,200) |", `0 \(at most 1,200\) lost, 0 doubled: reactions in doubt may hide it`} {
+		if !strings.Contains(summary.String(), want) {
+			t.Errorf("the Markdown lacks %q", want)
+		}
+	}
+	if want := "0 (at most 1,200) lost, 0 doubled: reactions in doubt may hide it"; !strings.Contains(suite.String(), want) {
+		t.Errorf("the JUnit file lacks %q", want)
 	}
 	check := func(condition string, met bool) {
 		t.Helper()
