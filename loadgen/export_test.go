@@ -271,6 +271,31 @@ func requestsOf(ctx context.Context, c Config) (requests, streamSource, error) {
 	return p, *t.source, nil
 }
 
+// InterruptedRoundTrip sends a request over a connection that was interrupted after it was
+// made. It returns an error if that could not be done, or if there is an answer.
+func InterruptedRoundTrip(ctx context.Context, base string, http2 bool) error {
+	u, err := url.Parse(base)
+	if err != nil {
+		return err
+	}
+	to, err := resolveEndpoint(ctx, u, reach{http2: http2})
+	if err != nil {
+		return err
+	}
+	c := to.newConnection()
+	defer c.close()
+	now := time.Now()
+	deadline := now.Add(time.Hour)
+	if err := c.ensureOpen(ctx, now, deadline); err != nil {
+		return err
+	}
+	c.interrupt()
+	if _, err = c.roundTrip([]byte("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), now, deadline); err == nil {
+		return errors.New("there is an answer")
+	}
+	return nil
+}
+
 // Cookies are those of one client.
 type Cookies struct{ of cookies }
 

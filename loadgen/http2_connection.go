@@ -28,9 +28,10 @@ type http2Connection struct {
 	cookies  cookies
 	waiting  waiting // what the server has sent and nobody has read
 
-	mu     sync.Mutex // guards the fields below against expire and interrupt
-	conn   *http.ClientConn
-	cancel context.CancelFunc // ends the round trip under way
+	mu          sync.Mutex // guards the fields below against expire and interrupt
+	conn        *http.ClientConn
+	cancel      context.CancelFunc // ends the round trip under way
+	interrupted bool               // interrupt was called for conn
 
 	deadline atomic.Int64 // see http1Connection
 }
@@ -141,6 +142,9 @@ func (c *http2Connection) roundTrip(request []byte, now, deadline time.Time) (re
 	defer cancel()
 	c.mu.Lock()
 	c.cancel = cancel
+	if c.interrupted {
+		cancel()
+	}
 	c.mu.Unlock()
 	c.deadline.Store(deadline.UnixNano())
 	res, err := c.exchange(ctx, r)
@@ -155,7 +159,7 @@ func (c *http2Connection) roundTrip(request []byte, now, deadline time.Time) (re
 	if res.cookies != nil {
 		c.cookies.keep(c.endpoint.url.Scheme, request, res.cookies)
 	}
-	if err != nil && !errors.Is(err, errStreamRefused) && !errors.Is(err, errStreamReset) {
+	if late || err != nil && !errors.Is(err, errStreamRefused) && !errors.Is(err, errStreamReset) {
 		c.close() // after a timeout nobody knows whether the server is still there
 	}
 	if err != nil && late {
@@ -215,14 +219,25 @@ func (e *endpoint) http2Request(b []byte) (*http.Request, error) {
 
 func (c *http2Connection) expire(now time.Time) {
 	due := c.deadline.Load()
-	if due > 0 && now.UnixNano() >= due && c.deadline.CompareAndSwap(due, expired) {
-		c.interrupt()
+	if due <= 0 || now.UnixNano() < due {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deadline.CompareAndSwap(due, expired) {
+		c.end()
 	}
 }
 
 func (c *http2Connection) interrupt() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.end()
+}
+
+// end ends the round trip under way. The caller holds mu.
+func (c *http2Connection) end() {
+	c.interrupted = c.conn != nil // also if its round trip is only about to begin
 	if c.cancel != nil {
 		c.cancel()
 	}
@@ -235,4 +250,5 @@ func (c *http2Connection) close() {
 		_ = c.conn.Close()
 		c.conn = nil
 	}
+	c.interrupted = false
 }

@@ -320,3 +320,17 @@ func TestTimeoutsOverHTTP2(t *testing.T) {
 		t.Errorf("without an answer: %+v", failed)
 	}
 }
+
+// A connection that is interrupted just before its request waits for no answer.
+func TestInterruptedBeforeItsRequest(t *testing.T) {
+	t.Parallel()
+	for _, http2 := range []bool{false, true} {
+		srv := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
+		srv.Config.Protocols = versions(true, false, true)
+		srv.Start()
+		if err := loadgen.InterruptedRoundTrip(t.Context(), srv.URL, http2); err != nil {
+			t.Errorf("HTTP/2 %v: %v", http2, err)
+		}
+		srv.Close()
+	}
+}
