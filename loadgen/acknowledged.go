@@ -107,11 +107,12 @@ func (a *acknowledged) snapshot() (accepted map[cell]int64, inDoubt map[reaction
 	return maps.Clone(a.counts), maps.Clone(a.inDoubt)
 }
 
-// addEndToEnd adds to h the end-to-end latencies of some reactions of a window: from when a reaction was due to when a listener was shown it. The
-// window's reactions are numbered from 0 in the order of their due times. Those with
-// from <= number < to are added: a swarm with the total to contains them, and the swarm
-// before it, with the total from, does not. shownAt is how many listeners were shown
-// them at which moment, in Unix ms. Reactions that are not measured are left out.
+// addEndToEnd adds to h the end-to-end latencies of some reactions of a window: from when
+// a reaction was due to when a listener was shown it. The window's reactions are numbered
+// from 0 in the order of their due times. Those with from <= number < to are added: a
+// swarm with the total to contains them, and the swarm before it, with the total from,
+// does not. shownAt is how many listeners were shown them at which moment, in Unix ms.
+// Reactions that are not measured are left out.
 func (a *acknowledged) addEndToEnd(h *report.Histogram, window channelWindow, from, to int64, shownAt map[int64]int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -27,8 +27,7 @@ type balance struct {
 }
 
 // balanceOf compares the counts of each emoji in each channel separately, window by
-// window in order.
-// Reactions that are missing in a window may be counted in a later one, as late
+// window in order. Reactions that are missing in a window may be counted in a later one, as late
 // reactions are: they are shifted. Those that are missing in the end are lost.
 // Reactions that are counted beyond that are doubled, minus as many as are in doubt,
 // since those may be counted in any window or in none.

@@ -2,7 +2,10 @@ package loadgen
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/emostream/emostream/loadgen/report"
@@ -20,6 +23,30 @@ const (
 	stalled                 // it asks for a stream and never reads
 	mute                    // it connects and never asks for anything
 	manners                 // how many there are
+)
+
+// ParseSlow reads how many listeners read slowly, and how many bytes a second each, as in
+// 100:1000. If s is empty, there are none.
+func ParseSlow(s string) (listeners, pace int, err error) {
+	if s == "" {
+		return 0, 0, nil
+	}
+	n, bytes, _ := strings.Cut(s, ":")
+	listeners, errN := strconv.Atoi(strings.TrimSpace(n))
+	pace, errB := strconv.Atoi(strings.TrimSpace(bytes))
+	switch {
+	case errN != nil || errB != nil || listeners < 0 || pace < 1:
+		return 0, 0, fmt.Errorf("slow %.40q: want a number of listeners and how many bytes a second each reads, at least 1, as in 100:1000", s)
+	case listeners > maxDawdlers || pace > maxPace:
+		return 0, 0, fmt.Errorf("slow %.40q: up to %d listeners and %d bytes a second are allowed", s, maxDawdlers, maxPace)
+	}
+	return listeners, pace, nil
+}
+
+// Limits of listeners that are not attentive.
+const (
+	maxDawdlers = 10_000
+	maxPace     = 1 << 30
 )
 
 // beginDawdling lets a listener that is not attentive hold its connection until settle is
@@ -56,6 +83,15 @@ func (a *audience) settle() [manners]report.Borne {
 	a.mu.Unlock()
 	a.dawdling.Wait()
 	return a.borne
+}
+
+// borneOf returns what became of listeners of one manner; nil: there were to be none.
+func borneOf(b report.Borne, wanted int) *report.Borne {
+	if wanted == 0 {
+		return nil
+	}
+	b.Wanted = wanted
+	return &b
 }
 
 // dawdle holds the connection in the listener's manner until settling is closed. It

@@ -206,10 +206,10 @@ func (s *shownSwarms) counted() map[cell]int64 {
 	return out
 }
 
-// missing counts what one listener was not shown. It considers the windows of its channel that ended
-// after it had connected and that another listener had been shown by the moment until,
-// in Unix ms. gaps is how many of them it was not shown at all. behind is how many it
-// was shown only with a smaller total than the greatest.
+// missing counts what one listener was not shown. It considers the windows of its channel
+// that ended after it had connected and that another listener had been shown by the
+// moment until, in Unix ms. gaps is how many of them it was not shown at all. behind is
+// how many it was shown only with a smaller total than the greatest.
 func (s *shownSwarms) missing(v *listenerView, greatest []map[int64]*revision, until int64) (gaps, behind int64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -49,12 +49,3 @@ func (r *run) stream(part int, url string, e2e *report.Histogram) report.Stream 
 	s.Connected = r.audience.attended[part].most
 	return s
 }
-
-// borneOf returns what became of listeners of one manner; nil: there were to be none.
-func borneOf(b report.Borne, wanted int) *report.Borne {
-	if wanted == 0 {
-		return nil
-	}
-	b.Wanted = wanted
-	return &b
-}
