@@ -3,7 +3,6 @@ package loadgen_test
 import (
 	"crypto/tls"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -282,7 +281,7 @@ func TestHTTP2ConnectionsThatRest(t *testing.T) {
 			t.Run(name+", "+stages, func(t *testing.T) {
 				t.Parallel()
 				synctest.Test(t, func(t *testing.T) {
-					r := runInMemory(t, func(l net.Listener) { serve(t, l) }, loadgen.Config{HTTP2: true, Stages: stages, Connections: 20})
+					r := runInMemory(t.Context(), t, func(l net.Listener) { serve(t, l) }, loadgen.Config{HTTP2: true, Stages: stages, Connections: 20})
 					if r.Sent == 0 || r.Accepted != r.Sent {
 						t.Errorf("%d of %d accepted, %d in doubt: %v", r.Accepted, r.Sent, r.InDoubt, r.Errors)
 					}
@@ -292,32 +291,31 @@ func TestHTTP2ConnectionsThatRest(t *testing.T) {
 	}
 }
 
-// An answer that does not come over HTTP/2 ends with the timeout, and leaves the request
-// in doubt.
-func TestTimeoutsOverHTTP2(t *testing.T) {
+// An answer that does not come ends with the timeout, and leaves the request in doubt.
+func TestTimeouts(t *testing.T) {
 	t.Parallel()
-	var n atomic.Int64
-	srv := serveBothVersions(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(io.Discard, r.Body)
-		switch n.Add(1) % 10 {
-		case 0: // not even a header
-			<-r.Context().Done()
-		case 5: // no end of the body
-			_ = http.NewResponseController(w).Flush()
-			<-r.Context().Done()
-		}
-	}))
-	defer srv.Close()
-	const timeout = 2 * time.Second
-	r, err := loadgen.Run(t.Context(), loadgen.Config{Publish: &loadgen.Publish{PostURL: srv.URL}, HTTP2: true, Rate: 200, Duration: 500 * time.Millisecond, Connections: 32, Timeout: timeout})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(outcome{100, 80, 0, 20, map[string]int64{"timeout": 20}}, outcome{r.Sent, r.Accepted, r.Rejected, r.InDoubt, r.Errors}); diff != "" {
-		t.Errorf("outcome (-want +got):\n%s", diff)
-	}
-	if failed := r.Latency[report.AckFailed]; failed == nil || failed.P50 < report.InMS(timeout)*0.99 {
-		t.Errorf("without an answer: %+v", failed)
+	for version, http2 := range map[string]bool{loadgen.HTTP1: false, loadgen.HTTP2: true} {
+		t.Run(version, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				const timeout = 2 * time.Second
+				r := runInMemory(t.Context(), t, serving(t, counting(func(n int64, w http.ResponseWriter, r *http.Request) {
+					switch n % 10 {
+					case 0: // not even a header
+						<-r.Context().Done()
+					case 5: // no end of the body
+						_ = http.NewResponseController(w).Flush()
+						<-r.Context().Done()
+					}
+				})), loadgen.Config{HTTP2: http2, Rate: 200, Duration: 500 * time.Millisecond, Connections: 32, Timeout: timeout})
+				if diff := cmp.Diff(outcome{100, 80, 0, 20, map[string]int64{"timeout": 20}}, outcome{r.Sent, r.Accepted, r.Rejected, r.InDoubt, r.Errors}); diff != "" {
+					t.Errorf("outcome (-want +got):\n%s", diff)
+				}
+				if failed := r.Latency[report.AckFailed]; failed == nil || failed.P50 < report.InMS(timeout)*0.99 {
+					t.Errorf("without an answer: %+v", failed)
+				}
+			})
+		})
 	}
 }
 

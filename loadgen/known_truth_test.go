@@ -33,24 +33,21 @@ func TestMissingAnswersAreInTheLatencies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r, err := loadgen.Run(t.Context(), loadgen.Config{
-				Publish: &loadgen.Publish{PostURL: serve(t, handle)}, Rate: 200, Duration: time.Second, Connections: 64, Timeout: timeout,
+			synctest.Test(t, func(t *testing.T) {
+				r := runInMemory(t.Context(), t, serving(t, counting(handle)), loadgen.Config{Rate: 200, Duration: time.Second, Connections: 64, Timeout: timeout})
+				ack, accepted, failed := r.Latency[report.Ack], r.Latency[report.AckAccepted], r.Latency[report.AckFailed]
+				if ack == nil || accepted == nil || failed == nil {
+					t.Fatalf("latencies: %v", r.Latency)
+				}
+				if ack.Count != 200 || accepted.Count != 180 || failed.Count != 20 || r.Latency[report.AckRefused] != nil {
+					t.Errorf("%d in all, %d accepted, %d without an answer", ack.Count, accepted.Count, failed.Count)
+				}
+				const resolution = 0.99 // of a histogram
+				atLeast := timeout.Seconds() * 1000 * resolution
+				if ack.P99 < atLeast || failed.P50 < atLeast || ack.P50 >= atLeast {
+					t.Errorf("ack: median %v, p99 %v; without an answer: median %v", ack.P50, ack.P99, failed.P50)
+				}
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			ack, accepted, failed := r.Latency[report.Ack], r.Latency[report.AckAccepted], r.Latency[report.AckFailed]
-			if ack == nil || accepted == nil || failed == nil {
-				t.Fatalf("latencies: %v", r.Latency)
-			}
-			if ack.Count != 200 || accepted.Count != 180 || failed.Count != 20 || r.Latency[report.AckRefused] != nil {
-				t.Errorf("%d in all, %d accepted, %d without an answer", ack.Count, accepted.Count, failed.Count)
-			}
-			const resolution = 0.99 // of a histogram
-			atLeast := timeout.Seconds() * 1000 * resolution
-			if ack.P99 < atLeast || failed.P50 < atLeast || ack.P50 >= atLeast {
-				t.Errorf("ack: median %v, p99 %v; without an answer: median %v", ack.P50, ack.P99, failed.P50)
-			}
 		})
 	}
 }
@@ -67,30 +64,26 @@ func TestWhatWasNotSentIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			url := serve(t, func(n int64, _ http.ResponseWriter, r *http.Request) {
-				if n < 10 {
-					return
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				r := runInMemory(ctx, t, serving(t, counting(func(n int64, _ http.ResponseWriter, r *http.Request) {
+					if n < 10 {
+						return
+					}
+					if tt.interrupted && n == 10 {
+						time.AfterFunc(500*time.Millisecond, cancel)
+					}
+					<-r.Context().Done()
+				})), loadgen.Config{Rate: 1000, Duration: time.Second, Connections: 2, Timeout: longTimeout, Drain: 100 * time.Millisecond})
+				due := r.Sent + r.Unsent
+				if r.Unsent == 0 || r.UnsentBecause != tt.because || r.Errors["not sent"] != r.Unsent {
+					t.Errorf("sent %d, not sent %d because %q: %v", r.Sent, r.Unsent, r.UnsentBecause, r.Errors)
 				}
-				if tt.interrupted && n == 10 {
-					time.AfterFunc(500*time.Millisecond, cancel)
+				if tt.interrupted && due >= 1000 || !tt.interrupted && due != 1000 || r.Requests != r.Sent {
+					t.Errorf("due %d, sent %d in %d requests", due, r.Sent, r.Requests)
 				}
-				<-r.Context().Done()
 			})
-			r, err := loadgen.Run(ctx, loadgen.Config{
-				Publish: &loadgen.Publish{PostURL: url}, Rate: 1000, Duration: time.Second, Connections: 2, Timeout: longTimeout, Drain: 100 * time.Millisecond,
-			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			due := r.Sent + r.Unsent
-			if r.Unsent == 0 || r.UnsentBecause != tt.because || r.Errors["not sent"] != r.Unsent {
-				t.Errorf("sent %d, not sent %d because %q: %v", r.Sent, r.Unsent, r.UnsentBecause, r.Errors)
-			}
-			if tt.interrupted && due >= 1000 || !tt.interrupted && due != 1000 || r.Requests != r.Sent {
-				t.Errorf("due %d, sent %d in %d requests", due, r.Sent, r.Requests)
-			}
 		})
 	}
 }
@@ -99,14 +92,14 @@ func TestWhatWasNotSentIsTold(t *testing.T) {
 // which the last answers were awaited.
 func TestRatesDoNotCountTheLastAnswers(t *testing.T) {
 	t.Parallel()
-	url := serve(t, func(int64, http.ResponseWriter, *http.Request) { <-time.After(300 * time.Millisecond) })
-	r, err := loadgen.Run(t.Context(), loadgen.Config{Publish: &loadgen.Publish{PostURL: url}, Rate: 50, Duration: time.Second, Connections: 64})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Accepted != 50 || r.DurationMS < 1000 || r.DurationMS > 1200 {
-		t.Errorf("%d accepted in %v ms, want 50 in about 1000", r.Accepted, r.DurationMS)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		r := runInMemory(t.Context(), t, serving(t, counting(func(int64, http.ResponseWriter, *http.Request) {
+			<-time.After(300 * time.Millisecond)
+		})), loadgen.Config{Rate: 50, Duration: time.Second, Connections: 64})
+		if r.Accepted != 50 || r.DurationMS != 1000 {
+			t.Errorf("%d accepted in %v ms, want 50 in 1000", r.Accepted, r.DurationMS)
+		}
+	})
 }
 
 // Every figure and count of a run is what arithmetic says, whatever the server does. The

@@ -2,6 +2,7 @@ package loadgen_test
 
 import (
 	"bufio"
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -45,17 +46,31 @@ func serveConnectionsOf(t *testing.T, l net.Listener, serve func(net.Conn)) {
 	}()
 }
 
-// runInMemory makes a run against a server in memory. It is called in the time of a test.
-func runInMemory(t *testing.T, serve func(net.Listener), cfg loadgen.Config) report.Report {
+// runInMemory makes a run against a server in memory, http://127.0.0.1. It is called in
+// the time of a test.
+func runInMemory(ctx context.Context, t *testing.T, serve func(net.Listener), cfg loadgen.Config) report.Report {
 	t.Helper()
 	network := &memoryNetwork{}
 	serve(network.listen("127.0.0.1:80"))
-	cfg.Publish = &loadgen.Publish{PostURL: "http://127.0.0.1/"}
-	r, err := loadgen.Run(loadgen.WithDialer(t.Context(), network.dial), cfg)
+	if cfg.Publish == nil {
+		cfg.Publish = &loadgen.Publish{PostURL: "http://127.0.0.1/"}
+	}
+	r, err := loadgen.Run(loadgen.WithDialer(ctx, network.dial), cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+// serving returns what serves a listener with a handler, by HTTP/1.1 and HTTP/2, until the
+// test ends.
+func serving(t *testing.T, h http.Handler) func(net.Listener) {
+	t.Helper()
+	return func(l net.Listener) {
+		srv := &http.Server{Handler: h, Protocols: versions(true, false, true)}
+		t.Cleanup(func() { _ = srv.Close() })
+		go func() { _ = srv.Serve(l) }()
+	}
 }
 
 // readRequest reads one request. It returns false if none came in time.
@@ -114,7 +129,7 @@ func TestConnectionsThatRest(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				r := runInMemory(t, func(l net.Listener) { serveConnectionsOf(t, l, tt.serve) }, loadgen.Config{Stages: tt.stages, Connections: 20})
+				r := runInMemory(t.Context(), t, func(l net.Listener) { serveConnectionsOf(t, l, tt.serve) }, loadgen.Config{Stages: tt.stages, Connections: 20})
 				if r.Sent == 0 || r.Accepted != r.Sent {
 					t.Errorf("%d of %d accepted, %d in doubt: %v", r.Accepted, r.Sent, r.InDoubt, r.Errors)
 				}
