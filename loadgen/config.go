@@ -94,7 +94,8 @@ type Config struct {
 	// acknowledged has been shown; default 15 s.
 	BalanceTimeout time.Duration
 	// Silence is how long a stream may send nothing, not even a comment, while requests
-	// are sent; then a listener leaves it and comes back. Default 30 s.
+	// are sent; then, after twice as long at most, a listener leaves it and comes back.
+	// Default 30 s.
 	Silence time.Duration
 	// WarmUp is how long after its begin the load is not measured: what is due until then
 	// is sent and must be shown to listeners, but is in no latency and no rate.

@@ -98,6 +98,7 @@ func (l *listener) listen(a *audience) error {
 	if err := l.readMore(a, early, false, time.Now()); err != nil {
 		return err
 	}
+	due := false // something was sent before the silence that is waited for
 	for {
 		now := time.Now()
 		if l.deadline.Sub(now) < a.silence*2/3 { // not before every read, because setting it costs a timer
@@ -106,9 +107,13 @@ func (l *listener) listen(a *audience) error {
 		}
 		n, err := l.conn.Read(l.wakeBuffer[:])
 		if n > 0 {
+			due = false
 			err = l.readMore(a, l.wakeBuffer[:n], n == len(l.wakeBuffer), time.Now())
 		}
-		if err != nil && (!errors.Is(err, os.ErrDeadlineExceeded) || !a.lastSent().Before(now)) { // where nothing was sent, a stream may be silent
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && !due:
+			due = a.lastSent().After(now) // perhaps just now: the stream has as long again to show it
+		case err != nil:
 			return closedError(err)
 		}
 	}

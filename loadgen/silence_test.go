@@ -1,10 +1,12 @@
 package loadgen_test
 
 import (
+	"bytes"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/emostream/emostream/loadgen"
@@ -13,39 +15,41 @@ import (
 // A listener leaves a stream that stays silent while something is sent, and no other.
 func TestSilentStreams(t *testing.T) {
 	t.Parallel()
+	const silence = 400 * time.Millisecond
 	for name, tt := range map[string]struct {
-		shown  bool // what is posted comes out of the stream
+		shown  bool          // what is posted comes out of the stream
+		after  time.Duration // how long after
 		stages string
 		leaves bool
 	}{
-		"nothing is sent for a while": {true, "200ms:50,1500ms:0,200ms:50", false},
-		"nothing comes out":           {false, "1500ms:50", true},
+		"nothing is sent for a while":  {true, 0, "200ms:50,1500ms:0,200ms:50", false},
+		"what was sent comes out late": {true, silence - 10*time.Millisecond, "200ms:50,1500ms:0,600ms:50", false},
+		"nothing comes out":            {false, 0, "1500ms:50", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			h := &hub{news: make(chan struct{})}
-			target := http.Handler(h)
-			if !tt.shown {
-				target = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					if r.URL.Path == "/pub" {
-						_, _ = io.Copy(io.Discard, r.Body)
+			synctest.Test(t, func(t *testing.T) {
+				h := &hub{news: make(chan struct{})}
+				target := func(w http.ResponseWriter, r *http.Request) {
+					if r.URL.Path != "/pub" {
+						h.ServeHTTP(w, r)
 						return
 					}
-					h.ServeHTTP(w, r)
+					b, _ := io.ReadAll(r.Body)
+					if tt.shown {
+						time.AfterFunc(tt.after, func() {
+							h.ServeHTTP(nil, httptest.NewRequest(http.MethodPost, "/pub", bytes.NewReader(b)))
+						})
+					}
+				}
+				r := runInMemory(t.Context(), t, serving(t, http.HandlerFunc(target)), loadgen.Config{
+					Publish: &loadgen.Publish{PostURL: "http://127.0.0.1/pub", StreamURLs: []string{"http://127.0.0.1/sub"}}, Stages: tt.stages,
+					Silence: silence, BalanceTimeout: time.Millisecond,
 				})
-			}
-			srv := httptest.NewServer(target)
-			defer srv.Close()
-			r, err := loadgen.Run(t.Context(), loadgen.Config{
-				Publish: &loadgen.Publish{PostURL: srv.URL + "/pub", StreamURLs: []string{srv.URL + "/sub"}}, Stages: tt.stages,
-				Silence: 400 * time.Millisecond, BalanceTimeout: time.Millisecond,
+				if left := r.Listeners.Reconnects > 0; left != tt.leaves || left != (r.Errors["stream timeout"] > 0) {
+					t.Errorf("the listener came back %d times: %v", r.Listeners.Reconnects, r.Errors)
+				}
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if left := r.Listeners.Reconnects > 0; left != tt.leaves || left != (r.Errors["stream timeout"] > 0) {
-				t.Errorf("the listener came back %d times: %v", r.Listeners.Reconnects, r.Errors)
-			}
 		})
 	}
 }
