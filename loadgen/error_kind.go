@@ -23,11 +23,11 @@ func errorKind(err error) string {
 	case otherVersion:
 		return "it does not speak " + other.Lacked
 	case errors.Is(err, errStreamRefused):
-		return "stream refused"
+		return "HTTP/2 stream refused"
 	case errors.Is(err, errGoingAway):
 		return "going away"
 	case errors.Is(err, errStreamReset):
-		return "stream reset"
+		return "HTTP/2 stream reset"
 	case elsewhere:
 		return "redirected"
 	case wrongScheme || client.WrongScheme(err):

@@ -190,11 +190,11 @@ func TestDoubtOverHTTP2(t *testing.T) {
 		"the stream is refused": {func(p *http2Peer) bool {
 			p.frame(resetFrame, 0, p.last, codes(refusedStream))
 			return true
-		}, false, outcome{sent, sent * 9 / 10, sent / 10, 0, map[string]int64{"stream refused": sent / 10}}},
+		}, false, outcome{sent, sent * 9 / 10, sent / 10, 0, map[string]int64{"HTTP/2 stream refused": sent / 10}}},
 		"the stream is reset": {func(p *http2Peer) bool {
 			p.frame(resetFrame, 0, p.last, codes(internalError))
 			return true
-		}, true, outcome{sent, sent * 9 / 10, 0, sent / 10, map[string]int64{"stream reset": sent / 10}}},
+		}, true, outcome{sent, sent * 9 / 10, 0, sent / 10, map[string]int64{"HTTP/2 stream reset": sent / 10}}},
 		"what is no frame": {func(p *http2Peer) bool {
 			p.frame(dataFrame, 0, 0, nil)
 			return p.next()
@@ -228,6 +228,9 @@ func TestDoubtOverHTTP2(t *testing.T) {
 			}
 			if diff := cmp.Diff(tt.want, outcome{r.Sent, r.Accepted, r.Rejected, r.InDoubt, r.Errors}); diff != "" {
 				t.Errorf("outcome (-want +got):\n%s", diff)
+			}
+			if failed := r.Load().Errors; failed != r.Rejected+r.InDoubt {
+				t.Errorf("%d requests failed, %d rejected and %d in doubt", failed, r.Rejected, r.InDoubt)
 			}
 			mu.Lock()
 			defer mu.Unlock()

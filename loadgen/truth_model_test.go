@@ -155,7 +155,7 @@ func (want *truth) check(t *testing.T, r report.Report) {
 	}
 	isNear(t, "duration", r.DurationMS, report.InMS(want.lasted))
 	for metric, want := range map[string]float64{
-		"rate": float64(want.accepted) / want.lasted.Seconds(), "error_rate": 100 * float64(failed) / float64(want.sent), "unsent": float64(want.unsent),
+		"rate": float64(want.accepted) / want.lasted.Seconds(), "error_rate": 100 * float64(failed) / float64(want.sent+want.unsent), "unsent": float64(want.unsent),
 		"errors": float64(failed), "in_doubt": float64(want.inDoubt),
 	} {
 		of, err := report.ParseThreshold(metric + ">=0" + map[bool]string{true: "%"}[metric == "error_rate"])

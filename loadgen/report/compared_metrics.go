@@ -39,7 +39,7 @@ func comparedMetrics() []comparedMetric {
 		one    func(Report) float64
 	}{
 		{name: rateMetric, better: 1, rel: 5, one: func(r Report) float64 { return 1000 / r.Load().DurationMS }},
-		{name: "error_rate", better: -1, rel: 10, abs: 0.1, one: func(r Report) float64 { return 100 / float64(r.Load().Requests) }},
+		{name: "error_rate", better: -1, rel: 10, abs: 0.1, one: func(r Report) float64 { return 100 / float64(r.Load().due()) }},
 		{name: "lost", better: -1, exact: true},
 		{name: "doubled", better: -1, exact: true},
 		{name: "shifted"},

@@ -123,8 +123,9 @@ func tiles(r Report) []tile {
 			all = append(all, tile{Name: l.words + " p99", Value: short(v.P99), Unit: " ms", Note: "median " + short(v.P50) + " ms"})
 		}
 	}
-	if load := r.Load(); load.Requests > 0 {
-		t := tile{Name: "Failed requests", Value: short(*load.errorRate()), Unit: " %", Note: text.Thousands(load.Errors) + " of " + text.Thousands(load.Requests)}
+	load := r.Load()
+	if rate := load.errorRate(); rate != nil {
+		t := tile{Name: "Failed requests", Value: short(*rate), Unit: " %", Note: text.Thousands(load.Errors) + " of " + text.Thousands(load.due())}
 		t.Class = choose(load.Errors > 0, "bad", "")
 		all = append(all, t)
 	}

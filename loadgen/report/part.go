@@ -56,12 +56,22 @@ func (p Part) AcceptedRate() *float64 {
 	return new(float64(p.Accepted) / p.DurationMS * 1000)
 }
 
-// errorRate returns the share of requests that failed, in percent.
+// due returns how many requests were due, sent or not. Each holds as many reactions.
+func (p Part) due() int64 {
+	if p.Sent == 0 {
+		return p.Errors // none was sent, so that each that was due is an error
+	}
+	return p.Requests + p.Unsent*p.Requests/p.Sent
+}
+
+// errorRate returns the share of the requests that were due which failed or were not
+// sent, in percent.
 func (p Part) errorRate() *float64 {
-	if p.Requests == 0 {
+	due := p.due()
+	if due == 0 {
 		return nil
 	}
-	return new(100 * float64(p.Errors) / float64(p.Requests))
+	return new(100 * float64(p.Errors) / float64(due))
 }
 
 // failed returns how many reactions were sent and not accepted.

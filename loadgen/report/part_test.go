@@ -50,10 +50,10 @@ func TestConditionsOnParts(t *testing.T) {
 	r := fabricateStages(1)
 	const missing = -1
 	for name, want := range map[string]float64{
-		"sent": 6475, "accepted": 6275, "rejected": 200, "unsent": 300, "requests": 6475, "errors": 500 + 7, "rate": 6275. / 3, "error_rate": 100 * 500. / 6475,
+		"sent": 6475, "accepted": 6275, "rejected": 200, "unsent": 300, "requests": 6475, "errors": 500 + 7, "rate": 6275. / 3, "error_rate": 100 * 500. / 6775,
 		"counted": float64(*r.Counted), "lost": 0,
 		"stage1.sent": 3775, "stage1.rate": 3775, "stage1.rejected": 0, "stage1.error_rate": 0, "stage1.ack_max": 3.775,
-		"stage2.accepted": 2500, "stage2.rate": 2500 / 1.1, "stage2.errors": 500, "stage2.unsent": 300, "stage2.error_rate": 100 * 500. / 2700, "stage2.in_doubt": 0,
+		"stage2.accepted": 2500, "stage2.rate": 2500 / 1.1, "stage2.errors": 500, "stage2.unsent": 300, "stage2.error_rate": 100 * 500. / 3000, "stage2.in_doubt": 0,
 		"stage2.ack_p50": 1.35, "stage2.ack_p99": 2.673, "stage2.ack_p75": 2.025, "stage2.ack_mean": 1.35, "stage2.ack_refused_p99": missing,
 		"stage3.sent": missing, "stage3.accepted": missing, "stage3.rate": missing, "stage3.unsent": missing, "stage3.error_rate": missing, "stage3.ack_p99": missing,
 		"stage4.sent": missing,
@@ -204,5 +204,42 @@ func TestCompareTellsTheWarmUp(t *testing.T) {
 	c, err := report.Compare([]report.Report{a}, []report.Report{b}, nil)
 	if err != nil || c.Comparable || !strings.Contains(c.Incomparable(), "warm-up none against 5s") {
 		t.Errorf("%v, comparable %t: %s", err, c.Comparable, c.Incomparable())
+	}
+}
+
+// What was not sent is among what was due, so that the error rate is 100 % at most, also
+// where a request holds several reactions, and where none was sent.
+func TestErrorRateIsOfWhatWasDue(t *testing.T) {
+	for name, tt := range map[string]struct {
+		r      report.Report
+		errors string
+		want   float64
+	}{
+		"most was not sent": {report.Report{Sent: 16, Accepted: 15, Rejected: 1, Requests: 16, Unsent: 44, Errors: map[string]int64{"not sent": 44, "503": 1}}, "45 of 60", 75},
+		"batches":           {report.Report{Sent: 1000, Rejected: 1000, Requests: 10, Unsent: 3000, Errors: map[string]int64{"not sent": 30, "503": 10}}, "40 of 40", 100},
+		"none was sent":     {report.Report{Unsent: 600, Errors: map[string]int64{"not sent": 6, report.StreamError + "ended": 2}}, "6 of 6", 100},
+	} {
+		t.Run(name, func(t *testing.T) {
+			of, err := report.ParseThreshold("error_rate>=0%")
+			if err != nil {
+				t.Fatal(err)
+			}
+			tt.r.DurationMS = 1000
+			other := tt.r
+			other.Seed = 1 // it is another run
+			merged, err := report.Merge([]report.Report{tt.r, other})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range []report.Report{tt.r, merged} {
+				if got := report.Evaluate([]report.Threshold{of}, r)[0].Actual; got == nil || *got != tt.want {
+					t.Errorf("%v, want %v", got, tt.want)
+				}
+			}
+			var page strings.Builder
+			if err := report.WriteHTML(&page, tt.r); err != nil || !strings.Contains(page.String(), tt.errors) {
+				t.Errorf("the page lacks %q, %v", tt.errors, err)
+			}
+		})
 	}
 }
