@@ -257,6 +257,9 @@ func (c Config) schedule() (Schedule, error) {
 	batch := float64(c.Batch)
 	switch {
 	case c.asRecorded():
+		if c.Replay.span() > maxLength.Milliseconds() {
+			return Schedule{}, fmt.Errorf("the reactions were recorded over more than %v, and cannot be sent as they were: give a rate, stages or bursts", maxLength)
+		}
 		return c.Replay.schedule(), nil
 	case c.Stages != "":
 		stages, err := ParseStages(c.Stages)

@@ -101,6 +101,15 @@ func (r *Recording) of(i int64) (user, emoji int) {
 	return int(reaction.user), int(reaction.emoji)
 }
 
+// span returns how many ms lie between the first and the last time of the reactions.
+func (r *Recording) span() int64 {
+	first := slices.IndexFunc(r.reactions, func(of recordedReaction) bool { return of.at > math.MinInt64 })
+	if first < 0 {
+		return 0
+	}
+	return r.reactions[len(r.reactions)-1].at - r.reactions[first].at
+}
+
 // schedule returns when the reactions are due if they are sent as they were recorded.
 func (r *Recording) schedule() Schedule {
 	s := Schedule{recorded: make([]time.Duration, len(r.reactions))}

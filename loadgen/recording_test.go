@@ -173,3 +173,20 @@ func TestLinesOfData(t *testing.T) {
 		})
 	}
 }
+
+// What was recorded over years is not sent with the time between that there was.
+func TestARecordingOfYears(t *testing.T) {
+	year := (365 * 24 * time.Hour).Milliseconds()
+	for apart, refused := range map[int64]bool{time.Hour.Milliseconds(): false, year: true, 7900 * year: true} {
+		r, err := loadgen.NewRecording(func(yield func(loadgen.Reaction, error) bool) {
+			_ = yield(loadgen.Reaction{User: "a", Emoji: "🔥", Count: 1, At: 0}, nil) && yield(loadgen.Reaction{User: "a", Emoji: "🔥", Count: 1, At: apart}, nil)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = loadgen.Config{Server: "http://127.0.0.1:1", Replay: r, AsRecorded: true}.Check()
+		if refused != (err != nil && strings.Contains(err.Error(), "recorded over more than 1000h")) {
+			t.Errorf("%d ms: %v", apart, err)
+		}
+	}
+}

@@ -107,6 +107,10 @@ func ParseBurst(text string) (every time.Duration, n int64, err error) {
 // maxRate is the greatest rate. It keeps counts exact as float64.
 const maxRate = 1e7
 
+// maxLength is how long a stage, the time between bursts, or what is sent as it was
+// recorded may last.
+const maxLength = 1000 * time.Hour
+
 // parseLength parses a duration with a colon behind it, and returns what follows, too.
 func parseLength(text string) (d time.Duration, rest string, err error) {
 	length, rest, found := strings.Cut(strings.TrimSpace(text), ":")
@@ -116,7 +120,7 @@ func parseLength(text string) (d time.Duration, rest string, err error) {
 	if d, err = time.ParseDuration(length); err != nil {
 		return 0, "", fmt.Errorf("%.20q is no duration", length)
 	}
-	if d <= 0 || d > 1000*time.Hour {
+	if d <= 0 || d > maxLength {
 		return 0, "", fmt.Errorf("a duration of %v", d)
 	}
 	return d, rest, nil
