@@ -61,9 +61,10 @@ func TestAChannelThatRefuses(t *testing.T) {
 		t.Errorf("%+v, %v", b, r.Windows)
 	}
 	want := "no listener was connected to 1 of 3 channels when sending began, so that the books are without them"
-	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, want) {
-		t.Errorf("notes %q, want %q", notes, want)
+	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, want) || r.UnbalancedBecause != "no listener was connected to 1 of 3 channels when sending began" {
+		t.Errorf("the books are not whole because %q, notes %q, want %q", r.UnbalancedBecause, notes, want)
 	}
+	check(t, r, "lost==0 gaps==0 behind==0", false)
 }
 
 // The last listener of a channel does not leave, since nobody else would be shown what is

@@ -134,6 +134,9 @@ func judgeStep(r report.Report) report.Step {
 	if s.Reached < minReached*s.Rate {
 		s.Missed = append(s.Missed, fmt.Sprintf("the rate (reached %.0f)", s.Reached))
 	}
+	if r.UnbalancedBecause != "" {
+		s.Missed = append(s.Missed, "balanced books ("+r.UnbalancedBecause+")")
+	}
 	if r.Invalid {
 		s.Missed = append(s.Missed, "the generator could not keep up")
 	}

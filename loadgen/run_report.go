@@ -77,6 +77,9 @@ func (r *run) addBalance(out *report.Report) {
 	case s == nil && m == nil:
 		return
 	case r.audience.maxConnected.Load() == 0:
+		if out.Sent > 0 {
+			out.UnbalancedBecause = fmt.Sprintf("no listener was ever connected: %v", r.audience.whyNotConnected())
+		}
 		r.notes = append(r.notes, "no listener was ever connected, so that there are no books and no latencies behind the answer")
 		return
 	case out.Accepted == 0:
@@ -94,7 +97,9 @@ func (r *run) addBalance(out *report.Report) {
 		}
 	}
 	if all, heard := len(r.target.channels), len(r.heard); heard < all {
-		r.notes = append(r.notes, fmt.Sprintf("no listener was connected to %d of %d channels when sending began, so that the books are without them", all-heard, all))
+		why := fmt.Sprintf("no listener was connected to %d of %d channels when sending began", all-heard, all)
+		out.UnbalancedBecause = why
+		r.notes = append(r.notes, why+", so that the books are without them")
 	}
 	accepted, counted, inDoubt := r.books()
 	b := balanceOf(accepted, counted, inDoubt)

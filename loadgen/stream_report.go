@@ -2,8 +2,10 @@ package loadgen
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -15,37 +17,49 @@ const maxStreams = 100
 // connected is left out of the balance.
 func (r *run) addMarkers(out *report.Report) {
 	m := r.target.markers
-	attended := r.audience.attendedParts()
-	counted, lost, doubled := m.balance(attended...)
-	out.SetBooks(counted, lost, doubled, 0)
+	if n := r.audience.events.Load(); n > 0 && m.shown() == 0 && out.Accepted > 0 {
+		out.UnbalancedBecause = fmt.Sprintf("%s came, and none held a marker: see --match", text.Plural(n, "event"))
+		r.notes = append(r.notes, out.UnbalancedBecause)
+	} else {
+		counted, lost, doubled := m.balance(r.audience.attendedParts()...)
+		out.SetBooks(counted, lost, doubled, 0)
+	}
 	each, all := m.endToEnd()
 	out.SetLatency(report.EndToEnd, all)
 	urls := r.cfg.Publish.StreamURLs
 	if len(urls) == 1 {
 		return
 	}
+	var dead []string
 	for i, url := range urls {
-		out.Streams = append(out.Streams, r.stream(i, hideSecrets(url), each[i]))
-	}
-	for _, s := range out.Streams {
+		s := r.stream(i, hideSecrets(url), each[i], out.Counted != nil)
 		if s.Connected == 0 {
+			dead = append(dead, s.URL)
 			r.notes = append(r.notes, fmt.Sprintf("no listener was ever connected to %s, so that the books are without it", s.URL))
 		}
+		out.Streams = append(out.Streams, s)
+	}
+	if len(dead) > 0 && out.Sent > 0 && out.UnbalancedBecause == "" {
+		out.UnbalancedBecause = "no listener was ever connected to " + strings.Join(dead, ", ")
 	}
 }
 
-// stream returns what one of several streams showed.
-func (r *run) stream(part int, url string, e2e *report.Histogram) report.Stream {
-	s := report.Stream{URL: url, EndToEnd: e2e.Latency()}
-	s.Counted, s.Lost, s.Doubled = r.target.markers.balance(part)
+// stream returns what one of several streams showed. balanced says whether there are books.
+func (r *run) stream(part int, url string, e2e *report.Histogram, balanced bool) report.Stream {
+	r.audience.mu.Lock()
+	s := report.Stream{URL: url, Connected: r.audience.attended[part].most, EndToEnd: e2e.Latency()}
+	r.audience.mu.Unlock()
+	if s.Connected == 0 || !balanced {
+		return s
+	}
+	counted, lost, doubled := r.target.markers.balance(part)
+	gaps := int64(0)
 	for _, l := range r.audience.all() {
 		if l.view.part == part {
-			gaps, _ := r.missing(l, time.Now())
-			s.Gaps += gaps
+			missing, _ := r.missing(l, time.Now())
+			gaps += missing
 		}
 	}
-	r.audience.mu.Lock()
-	defer r.audience.mu.Unlock()
-	s.Connected = r.audience.attended[part].most
+	s.Counted, s.Lost, s.Doubled, s.Gaps = &counted, &lost, &doubled, &gaps
 	return s
 }

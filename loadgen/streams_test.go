@@ -94,7 +94,7 @@ func TestStreams(t *testing.T) {
 			var by []shown
 			all := int64(0)
 			for _, s := range r.Streams {
-				by = append(by, shown{s.Connected, s.Counted, s.Lost, s.Doubled, s.Gaps, s.EndToEnd.Count})
+				by = append(by, shown{s.Connected, *s.Counted, *s.Lost, *s.Doubled, *s.Gaps, s.EndToEnd.Count})
 				all += s.EndToEnd.Count
 			}
 			if diff := cmp.Diff(tt.by, by); diff != "" {
@@ -107,7 +107,8 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// A stream to which nobody can connect is no proof that anything was lost.
+// A stream to which nobody can connect is no proof that anything was lost, nor that nothing
+// was.
 func TestAStreamThatRefuses(t *testing.T) {
 	t.Parallel()
 	refusing := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
@@ -123,6 +124,38 @@ func TestAStreamThatRefuses(t *testing.T) {
 	if notes := strings.Join(r.Notes, "\n"); !strings.Contains(notes, want) || !strings.Contains(notes, "403 Forbidden") {
 		t.Errorf("notes %q, want %q", notes, want)
 	}
+	if got, want := r.UnbalancedBecause, "no listener was ever connected to "+n[1].URL+"/sub"; got != want {
+		t.Errorf("the books are not whole because %q, want %q", got, want)
+	}
+	if s := r.Streams[1]; s.Counted != nil || s.Lost != nil || s.Doubled != nil || s.Gaps != nil {
+		t.Errorf("of a stream that refuses is known %+v", s)
+	}
+	check(t, r, "lost==0 doubled==0 lost_at_most==0 doubled_at_most==0 shifted==0 counted>0 gaps==0 behind==0", false)
+	check(t, r, "rejected==0 connected==1", true)
+	if missed := report.Misses(report.Checks(r, true)); len(missed) != 1 || missed[0].Says != "0 lost, 0 doubled; "+r.UnbalancedBecause {
+		t.Errorf("missed %v", missed)
+	}
+	searched, err := loadgen.FindMax(t.Context(), n.config(2), loadgen.Search{Max: 200})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if step := searched.Search[0]; step.Met || !strings.Contains(strings.Join(step.Missed, ", "), "balanced books (no listener was ever connected to ") {
+		t.Errorf("the first step of a search: %+v", step)
+	}
+}
+
+// What a stream loses that has listeners is told also beside one that has none.
+func TestAStreamThatRefusesBesideOneThatLoses(t *testing.T) {
+	t.Parallel()
+	n := startNodes(t, &hub{drop: 20, news: make(chan struct{})}, http.NotFoundHandler())
+	r, err := loadgen.Run(t.Context(), n.config(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b := balanceOf(t, r); b.Lost != 5 || r.UnbalancedBecause == "" {
+		t.Errorf("%+v, %q", b, r.UnbalancedBecause)
+	}
+	check(t, r, "lost==0 lost<10", false)
 }
 
 // The listeners of a run arrive evenly while it sends, and miss nothing of what is due

@@ -54,6 +54,9 @@ func TestRunMissesWhatItDidNotMeasure(t *testing.T) {
 			}
 			check(t, r, tt.missed, false)
 			check(t, r, tt.met, true)
+			if dead := strings.HasPrefix(tt.missed, books+listeners); dead != strings.HasPrefix(r.UnbalancedBecause, "no listener was ever connected: the server answered 401 Unauthorized") {
+				t.Errorf("the books are not whole because %q", r.UnbalancedBecause)
+			}
 			if r.Accepted == 0 && r.Lost != nil {
 				t.Errorf("nothing was accepted, and %d are lost", *r.Lost)
 			}

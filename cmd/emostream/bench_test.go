@@ -27,6 +27,9 @@ func TestBenchExit(t *testing.T) {
 		"something was lost":           {report.Report{Lost: n(3), Doubled: n(0)}, exitUnverified, "3 lost, 0 doubled"},
 		"something was doubled":        {report.Report{Lost: n(0), Doubled: n(2)}, exitUnverified, "0 lost, 2 doubled"},
 		"lost, and a threshold missed": {report.Report{Lost: n(1), Doubled: n(0), Thresholds: missed}, exitUnverified, "1 lost"},
+		"books that are not whole":     {report.Report{Lost: n(0), Doubled: n(0), UnbalancedBecause: "why"}, exitMissed, "missed: balanced books (why)"},
+		"no books, and why":            {report.Report{UnbalancedBecause: "why"}, exitMissed, "missed: balanced books (why)"},
+		"lost, and not whole":          {report.Report{Lost: n(1), Doubled: n(0), UnbalancedBecause: "why"}, exitUnverified, "1 lost"},
 		"a search that found a rate":   {report.Report{Search: []report.Step{{Rate: 8, Met: true}, {Rate: 16, Missed: []string{"x"}}}}, exitOK, ""},
 		"one that found none": {
 			report.Report{Search: []report.Step{{Rate: 1}, {Rate: 0.5, Missed: []string{"the generator could not keep up"}}}},

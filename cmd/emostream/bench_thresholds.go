@@ -82,6 +82,9 @@ func (f *validityFlag) exit(r report.Report) error {
 	if load := r.Load(); load.Sent+load.Unsent > 0 && load.Accepted == 0 && len(r.Search) == 0 {
 		missed = append(missed, "anything accepted (nothing was measured)")
 	}
+	if r.UnbalancedBecause != "" && len(r.Search) == 0 {
+		missed = append(missed, "balanced books ("+r.UnbalancedBecause+")")
+	}
 	if r.Invalid && !f.allowInvalid && len(r.Search) == 0 {
 		missed = append(missed, "a valid run (the generator could not keep up; --allow-invalid passes over that)")
 	}

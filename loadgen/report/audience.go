@@ -20,10 +20,10 @@ type Borne struct {
 type Stream struct {
 	URL       string   `json:"url"`
 	Connected int      `json:"connected"` // the greatest number of listeners at one time
-	Counted   int64    `json:"counted"`
-	Lost      int64    `json:"lost"`
-	Doubled   int64    `json:"doubled"`
-	Gaps      int64    `json:"gaps"` // events that another listener was shown, by the listeners that did not leave
+	Counted   *int64   `json:"counted"`   // nil, as the following, if nobody was connected, or no event held a marker
+	Lost      *int64   `json:"lost"`
+	Doubled   *int64   `json:"doubled"`
+	Gaps      *int64   `json:"gaps"` // events that another listener was shown, by the listeners that did not leave
 	EndToEnd  *Latency `json:"e2e"`
 }
 
@@ -92,10 +92,7 @@ func mergeStreams(reports []Report) ([]Stream, error) {
 			}
 			sum := &all[i]
 			sum.Connected += s.Connected
-			sum.Counted += s.Counted
-			sum.Lost += s.Lost
-			sum.Doubled += s.Doubled
-			sum.Gaps += s.Gaps
+			sum.Counted, sum.Lost, sum.Doubled, sum.Gaps = plus(sum.Counted, s.Counted), plus(sum.Lost, s.Lost), plus(sum.Doubled, s.Doubled), plus(sum.Gaps, s.Gaps)
 			var err error
 			if sum.EndToEnd, err = addLatencies(sum.EndToEnd, s.EndToEnd); err != nil {
 				return nil, err
@@ -139,10 +136,18 @@ func (p *textWriter) streams(all []Stream) {
 	p.more(len(all), shownStreams, "in the JSON report")
 }
 
+// known formats a count of a stream, which may not be known.
+func known(n *int64) string {
+	if n == nil {
+		return "n/a"
+	}
+	return text.Thousands(*n)
+}
+
 // inWords returns what a stream showed.
 func (s Stream) inWords() string {
 	said := fmt.Sprintf("%s, counted %s, lost %s, doubled %s, gaps %s", text.Plural(int64(s.Connected), "listener"),
-		text.Thousands(s.Counted), text.Thousands(s.Lost), text.Thousands(s.Doubled), text.Thousands(s.Gaps))
+		known(s.Counted), known(s.Lost), known(s.Doubled), known(s.Gaps))
 	if s.EndToEnd != nil {
 		said += ", e2e p99 " + text.Decimals(s.EndToEnd.P99, 1) + " ms"
 	}

@@ -93,6 +93,9 @@ func checkBooks(r Report) Check {
 			c.Says += ": reactions in doubt may hide it"
 		}
 	}
+	if r.UnbalancedBecause != "" {
+		c.Outcome, c.Says = Missed, strings.TrimPrefix(c.Says+"; ", "there are no books; ")+r.UnbalancedBecause
+	}
 	return c
 }
 

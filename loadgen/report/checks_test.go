@@ -35,6 +35,7 @@ func TestChecks(t *testing.T) {
 		"lost":                 {change(func(r *report.Report) { r.Lost = new(int64(2)) }), false, "balanced books"},
 		"doubled":              {change(func(r *report.Report) { r.Doubled = new(int64(2)) }), false, "balanced books"},
 		"no books":             {change(func(r *report.Report) { r.Lost, r.Doubled = nil, nil }), false, ""},
+		"books of a part":      {change(func(r *report.Report) { r.UnbalancedBecause = "why" }), false, "balanced books"},
 		"nothing accepted":     {change(func(r *report.Report) { r.Accepted = 0 }), false, "anything accepted"},
 		"nothing due":          {change(func(r *report.Report) { r.Accepted, r.Sent = 0, 0 }), false, ""},
 		"invalid":              {change(func(r *report.Report) { r.Invalid = true }), false, "a valid run"},

@@ -108,12 +108,15 @@ func tiles(r Report) []tile {
 	if rate := r.Load().AcceptedRate(); rate != nil {
 		all = []tile{{Name: "Accepted", Value: short(*rate), Unit: "/s", Note: text.Thousands(r.Accepted) + " of " + text.Thousands(r.Sent)}}
 	}
-	if r.Lost != nil && r.Doubled != nil {
+	if known := r.Lost != nil && r.Doubled != nil; known || r.UnbalancedBecause != "" {
 		t := tile{Name: "Books", Value: "balance", Note: count(r.Counted) + " counted", Class: "good"}
 		if r.LostAtMost != nil || r.DoubledAtMost != nil {
 			t.Note, t.Class = text.Thousands(r.InDoubt)+" in doubt may hide lost ones", ""
 		}
-		if *r.Lost+*r.Doubled > 0 {
+		if r.UnbalancedBecause != "" {
+			t = tile{Name: "Books", Value: "not whole", Note: clip(r.UnbalancedBecause, 200), Class: "bad"}
+		}
+		if known && *r.Lost+*r.Doubled > 0 {
 			t = tile{Name: "Books", Value: text.Thousands(*r.Lost), Unit: " lost", Note: text.Thousands(*r.Doubled) + " doubled", Class: "bad"}
 		}
 		all = append(all, t)

@@ -106,8 +106,8 @@ func (p *textWriter) markdownStreams(all []Stream) {
 		if s.EndToEnd != nil {
 			p99 = text.Decimals(s.EndToEnd.P99, 1)
 		}
-		p.line("| %s | %s | %s | %s | %s | %s | %s |", markdownCell(s.URL), text.Thousands(int64(s.Connected)), text.Thousands(s.Counted),
-			text.Thousands(s.Lost), text.Thousands(s.Doubled), text.Thousands(s.Gaps), p99)
+		p.line("| %s | %s | %s | %s | %s | %s | %s |", markdownCell(s.URL), text.Thousands(int64(s.Connected)), known(s.Counted),
+			known(s.Lost), known(s.Doubled), known(s.Gaps), p99)
 	}
 	p.markdownMore(len(all)-shownStreams, "streams", 6)
 }

@@ -28,6 +28,7 @@ func balanceOfNothing(counted *int64) balanceFigures {
 // channel, the sum is unknown. But where nothing was accepted, nothing was lost.
 func mergeBalances(m *Report, reports []Report) {
 	sum := balanceOfNothing(new(int64(0)))
+	var balanced []Report // whose own books tell whether the sum is whole
 	for _, channel := range channels(reports) {
 		b := balanceOf(channel[0])
 		if len(channel) > 1 {
@@ -35,7 +36,11 @@ func mergeBalances(m *Report, reports []Report) {
 			if b, note = sharedBalance(channel); note != "" {
 				m.Notes = append(m.Notes, note)
 			}
+			if b.counted == nil {
+				balanced = append(balanced, channel...)
+			}
 		} else {
+			balanced = append(balanced, channel[0])
 			m.Windows = append(m.Windows, channel[0].Windows...)
 			if b.counted != nil && b.lost == nil && channel[0].Accepted == 0 {
 				b = balanceOfNothing(b.counted)
@@ -46,6 +51,7 @@ func mergeBalances(m *Report, reports []Report) {
 			plus(sum.lostAtMost, b.lostAtMost), plus(sum.doubledAtMost, b.doubledAtMost),
 		}
 	}
+	m.UnbalancedBecause = joinValues(balanced, func(r Report) string { return r.UnbalancedBecause })
 	m.Counted, m.Lost, m.Doubled, m.Shifted = sum.counted, sum.lost, sum.doubled, sum.shifted
 	if m.Accepted == 0 && m.Lost != nil && *m.Lost+*m.Doubled == 0 {
 		m.Lost, m.Doubled, m.Shifted = nil, nil, nil
@@ -103,7 +109,7 @@ func sharedBalance(reports []Report) (balanceFigures, string) {
 	for _, r := range reports {
 		accepted += r.Accepted
 		inDoubt += r.InDoubt
-		if r.Counted != nil && r.Started.Sub(start) <= shortestWindow && !ended(r).Before(end.Add(-time.Millisecond)) {
+		if r.Counted != nil && r.UnbalancedBecause == "" && r.Started.Sub(start) <= shortestWindow && !ended(r).Before(end.Add(-time.Millisecond)) {
 			if counted == nil || *r.Counted > *counted {
 				counted = r.Counted
 			}

@@ -186,6 +186,32 @@ func TestMergeOfRefusals(t *testing.T) {
 	}
 }
 
+// Books that are not whole make the sum so, unless another generator listened for the same
+// channel.
+func TestMergeOfBooksThatAreNotWhole(t *testing.T) {
+	part := func(seed uint64, channel string) report.Report {
+		r := fabricate(load{seed: seed})
+		r.Options.Channel = channel
+		r.Thresholds = report.Evaluate(conditions("lost==0", "gaps==0"), r)
+		return r
+	}
+	a, b := part(1, ""), part(2, "")
+	a.UnbalancedBecause = "nobody was connected to one"
+	m := merge(t, a, b)
+	if m.UnbalancedBecause != a.UnbalancedBecause || m.Thresholds[0].Met || m.Thresholds[1].Met {
+		t.Errorf("%q, %v", m.UnbalancedBecause, m.Thresholds)
+	}
+	a.Options.Channel, b.Options.Channel = "shared", "shared"
+	*b.Counted = a.Accepted + b.Accepted
+	if m = merge(t, a, b); m.UnbalancedBecause != "" || !m.Thresholds[0].Met {
+		t.Errorf("of a shared channel: %q, %v", m.UnbalancedBecause, m.Thresholds)
+	}
+	b.UnbalancedBecause = "nor to another"
+	if m = merge(t, a, b); m.UnbalancedBecause != "nobody was connected to one, nor to another" || m.Thresholds[0].Met {
+		t.Errorf("of a shared channel that nobody listened to: %q, %v", m.UnbalancedBecause, m.Thresholds)
+	}
+}
+
 // If one report is invalid or interrupted, so is the merged one. The conditions of all
 // reports are evaluated on the merged report.
 func TestMergeTaints(t *testing.T) {

@@ -46,9 +46,10 @@ func counters() []metric {
 	listened := func(r Report) bool { return r.Listeners.Connected > 0 }
 	asked := func(r Report) bool { return r.Listeners.Connected+r.Listeners.Wanted > 0 || r.Listeners.Refused > 0 }
 	shown := func(r Report) bool { return listened(r) && r.Counted != nil && *r.Counted > 0 }
-	maybe := func(name string, value func(Report) *int64) metric {
+	balanced := func(r Report) bool { return shown(r) && r.UnbalancedBecause == "" }
+	book := func(name string, value func(Report) *int64) metric {
 		return metric{name: name, unit: plain, value: func(r Report) *float64 {
-			if v := value(r); v != nil {
+			if v := value(r); v != nil && r.UnbalancedBecause == "" {
 				return new(float64(*v))
 			}
 			return nil
@@ -63,16 +64,16 @@ func counters() []metric {
 	}
 	all = append(all,
 		countIf(sent, "errors", func(r Report) int64 { return r.Load().Errors + failures(r) - failedRequests(r) }),
-		maybe("counted", func(r Report) *int64 { return r.Counted }),
-		maybe("lost", func(r Report) *int64 { return r.Lost }),
-		maybe("doubled", func(r Report) *int64 { return r.Doubled }),
-		maybe("lost_at_most", func(r Report) *int64 { return cmp.Or(r.LostAtMost, r.Lost) }),
-		maybe("doubled_at_most", func(r Report) *int64 { return cmp.Or(r.DoubledAtMost, r.Doubled) }),
-		maybe("shifted", func(r Report) *int64 { return r.Shifted }),
+		book("counted", func(r Report) *int64 { return r.Counted }),
+		book("lost", func(r Report) *int64 { return r.Lost }),
+		book("doubled", func(r Report) *int64 { return r.Doubled }),
+		book("lost_at_most", func(r Report) *int64 { return cmp.Or(r.LostAtMost, r.Lost) }),
+		book("doubled_at_most", func(r Report) *int64 { return cmp.Or(r.DoubledAtMost, r.Doubled) }),
+		book("shifted", func(r Report) *int64 { return r.Shifted }),
 		countIf(always, "connected", func(r Report) int64 { return int64(r.Listeners.Connected) }),
 		countIf(listened, "events", func(r Report) int64 { return r.Listeners.Events }),
-		countIf(shown, "gaps", func(r Report) int64 { return r.Listeners.Gaps }),
-		countIf(shown, "behind", func(r Report) int64 { return r.Listeners.Behind }),
+		countIf(balanced, "gaps", func(r Report) int64 { return r.Listeners.Gaps }),
+		countIf(balanced, "behind", func(r Report) int64 { return r.Listeners.Behind }),
 		countIf(shown, "repeats", func(r Report) int64 { return r.Listeners.Repeats }),
 		countIf(shown, "out_of_order", func(r Report) int64 { return r.Listeners.OutOfOrder }),
 		countIf(listened, "reconnects", func(r Report) int64 { return r.Listeners.Reconnects }),

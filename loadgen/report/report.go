@@ -50,6 +50,10 @@ type Report struct {
 	LostAtMost    *int64 `json:"lost_at_most,omitempty"`
 	DoubledAtMost *int64 `json:"doubled_at_most,omitempty"`
 	Shifted       *int64 `json:"shifted"` // counted in a later window than that of their accepted_at
+	// UnbalancedBecause says why the books are not whole, though there were to be some: what
+	// went to a stream or a channel that nobody was connected to is not in the figures above.
+	// Then the run has not passed, and no condition on the books, on gaps or on behind is met.
+	UnbalancedBecause string `json:"unbalanced_because,omitempty"`
 	// Windows holds the first hundred windows that do not balance.
 	Windows []WindowBalance `json:"windows"`
 	// Streams holds what each stream of another service showed, if it has several.

@@ -172,13 +172,22 @@ func (p *textWriter) balance(r Report) {
 	p.section("Books")
 	if r.Counted == nil && r.Lost == nil && r.Doubled == nil && r.Shifted == nil {
 		p.line("  not available")
+		p.notWhole(r)
 		return
 	}
 	p.row("counted", count(r.Counted), "")
 	p.row("lost", count(r.Lost), orAtMost(remark(r.Lost, choose(len(r.Streams) > 1, "acknowledged, and missing on a stream", "acknowledged, and shown to nobody")), r.LostAtMost))
 	p.row("doubled", count(r.Doubled), orAtMost(remark(r.Doubled, "shown more often than it was sent"), r.DoubledAtMost))
 	p.row("shifted", count(r.Shifted), remark(r.Shifted, "counted in another window"))
+	p.notWhole(r)
 	p.windows(r.Windows)
+}
+
+// notWhole says why the books are not whole, if they are not.
+func (p *textWriter) notWhole(r Report) {
+	if r.UnbalancedBecause != "" {
+		p.paragraph("NOT WHOLE: " + r.UnbalancedBecause)
+	}
 }
 
 // remark returns text if the count is known and not 0, and else "".
@@ -271,7 +280,7 @@ func (p *textWriter) listeners(r Report) {
 		n      int64
 		remark string
 	}{
-		{"gaps", l.Gaps, "windows that another listener saw"},
+		{"gaps", l.Gaps, choose(r.Options.Channel == "", "events", "windows") + " that another listener saw"}, // another service has no channel
 		{"behind", l.Behind, "windows of which another listener saw more"},
 		{"repeats", l.Repeats, "legal: readers merge"},
 		{"out of order", l.OutOfOrder, ""},

@@ -116,13 +116,20 @@ func reports() map[string]report.Report {
 
 	streams := fabricate(load{seed: 11, seconds: 4, lost: 2})
 	streams.Windows, streams.Options.Channel, streams.Options.Streams = nil, "", 2
+	n := func(i int64) *int64 { return &i }
 	streams.Streams = []report.Stream{
-		{URL: "http://one.example:8080/sub", Connected: 500, Counted: 8000, EndToEnd: streams.Latency[report.EndToEnd]},
-		{URL: "http://two.example:8080/sub/" + strings.Repeat("long", 20), Connected: 500, Counted: 7998, Lost: 2, Gaps: 1000},
+		{URL: "http://one.example:8080/sub", Connected: 500, Counted: n(8000), Lost: n(0), Doubled: n(0), Gaps: n(0), EndToEnd: streams.Latency[report.EndToEnd]},
+		{URL: "http://two.example:8080/sub/" + strings.Repeat("long", 20), Connected: 500, Counted: n(7998), Lost: n(2), Doubled: n(0), Gaps: n(1000)},
 	}
 
+	dead := fabricate(load{seed: 12, seconds: 4})
+	dead.Options.Channel, dead.Options.Streams, dead.Listeners.Gaps = "", 2, 3
+	dead.UnbalancedBecause = "no listener was ever connected to http://two.example:8080/sub"
+	dead.Streams = []report.Stream{streams.Streams[0], {URL: "http://two.example:8080/sub"}}
+
 	return map[string]report.Report{
-		"stages": fabricateStages(1), "warm-up": warmed,
+		"dead stream": dead,
+		"stages":      fabricateStages(1), "warm-up": warmed,
 		"good": good, "missed": missed, "search": search, "foreign": foreign, "closed loop": closed, "bursts": bursts,
 		"channels": channels, "streams": streams, "hostile": hostile, "invalid": many, "empty": {Schema: report.Schema},
 	}
