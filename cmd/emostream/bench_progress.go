@@ -48,7 +48,7 @@ func (p *progressFlag) run(ctx context.Context, io streams, f func(context.Conte
 // show runs a load test and shows its progress, which does not influence the results.
 func (p *progressFlag) show(ctx context.Context, io streams, target string, test func(context.Context, func(loadgen.Snapshot)) (report.Report, error)) (report.Report, error) {
 	switch {
-	case p.mode == "none":
+	case p.mode == "none" || ctx.Err() != nil: // with nothing to show of what was interrupted before
 		return test(ctx, nil)
 	case !p.takesScreen(io):
 		lines := &tui.BenchLines{Out: io.err}

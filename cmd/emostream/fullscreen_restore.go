@@ -30,13 +30,17 @@ const (
 	panicPipe = 4 // the Go runtime writes the text of a panic here
 )
 
+// childBegan is what the child writes into the panic pipe before it calls its function.
+const childBegan = "began\n"
+
 // maxPanicText is how many bytes of the text of a panic are kept.
 const maxPanicText = 1 << 20
 
 // runFullscreen calls f, which takes the full screen, and leaves the terminal as it was
 // however f ends. It starts the program again with the same command line, as a child
 // process, which calls f. So a command may do nothing before this call but check its
-// flags. The first signal asks f to stop, the second one kills the child.
+// flags. The first signal asks f to stop, the second one kills the child. f is also called
+// if the first signal comes before the child can call it: then its context has ended.
 func runFullscreen(ctx context.Context, std streams, f func(context.Context) error) error {
 	if os.Getenv(fullscreenVariable) != "" {
 		return runAsChild(ctx, f)
@@ -49,33 +53,55 @@ func runFullscreen(ctx context.Context, std streams, f func(context.Context) err
 	if err != nil {
 		return f(ctx)
 	}
-	panicText, err := runChild(ctx, std)
+	child, err := runChild(ctx, std)
 	exit, ended := errors.AsType[*exec.ExitError](err)
 	switch {
 	case err == nil:
 		return nil
-	case ended && exit.Exited() && panicText == "": // the child has printed the reason
+	case ended && exit.Exited() && child.panicText == "": // the child has printed the reason
 		return &exitError{code: exit.ExitCode()}
 	}
 	_ = term.Restore(int(tty.Fd()), before)
 	_, _ = io.WriteString(tty, resetSequences())
+	switch {
+	case ended && !exit.Exited() && child.signals > 1:
+		return errInterrupted
+	case ended && !child.began && interrupts(exit): // it did not handle signals yet, and a terminal sends them to it, too
+		stopped, cancel := context.WithCancel(ctx)
+		cancel()
+		return f(stopped)
+	}
+	panicText := child.panicText
 	if panicText != "" {
 		panicText = ":\n" + panicText
 	}
 	return fmt.Errorf("what was on the screen ended with %w%s", err, panicText)
 }
 
-// runChild runs the command line in a child process and waits until it ends. panicText
-// is the text of a panic in the child, if there was one.
-func runChild(ctx context.Context, std streams) (panicText string, err error) {
+// interrupts says whether a process was ended by a signal that asks it to stop.
+func interrupts(e *exec.ExitError) bool {
+	how, ok := e.Sys().(syscall.WaitStatus)
+	return ok && how.Signaled() && (how.Signal() == syscall.SIGINT || how.Signal() == syscall.SIGTERM)
+}
+
+// childRun says what became of a child process.
+type childRun struct {
+	began     bool   // it called its function
+	panicText string // the text of a panic in it, if there was one
+	signals   int    // how many signals this process got until the child had ended
+}
+
+// runChild runs the command line in a child process and waits until it ends. The child is
+// asked to stop by the first signal, and when ctx ends.
+func runChild(ctx context.Context, std streams) (childRun, error) {
 	exe, err := os.Executable()
 	if err != nil {
-		return "", err
+		return childRun{}, err
 	}
 	stopReader, stop, err1 := os.Pipe()
 	panicReader, panicWriter, err2 := os.Pipe()
 	if err := errors.Join(err1, err2); err != nil {
-		return "", err
+		return childRun{}, err
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), exe)
 	cmd.Args, cmd.Env, cmd.ExtraFiles = os.Args, append(os.Environ(), fullscreenVariable+"=1"), []*os.File{stopReader, panicWriter}
@@ -83,15 +109,26 @@ func runChild(ctx context.Context, std streams) (panicText string, err error) {
 	if n, ok := std.err.(*quietWriter); ok {
 		cmd.Stderr = n.Writer // a file, so that the child sees a terminal
 	}
-	if err := cmd.Start(); err != nil {
-		return "", err
-	}
-	_, _ = stopReader.Close(), panicWriter.Close()
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	run := childRun{}
+	if ctx.Err() != nil { // the first signal came before
+		run.signals = 1
+	}
+	if err := cmd.Start(); err != nil {
+		signal.Stop(signals)
+		return childRun{}, err
+	}
+	_, _ = stopReader.Close(), panicWriter.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	context.AfterFunc(ctx, func() { _ = stop.Close() })
+	counted := make(chan struct{})
 	go func() {
+		defer close(counted)
 		for range signals {
-			if stop.Close() != nil { // this is the second signal: it is closed already
+			cancel()
+			if run.signals++; run.signals > 1 {
 				_ = cmd.Process.Kill()
 			}
 		}
@@ -101,8 +138,11 @@ func runChild(ctx context.Context, std streams) (panicText string, err error) {
 	err = cmd.Wait()
 	signal.Stop(signals)
 	close(signals)
-	_, _ = stop.Close(), panicReader.Close()
-	return strings.TrimSpace(string(text)), err
+	<-counted
+	_ = panicReader.Close()
+	run.panicText, run.began = strings.CutPrefix(string(text), childBegan)
+	run.panicText = strings.TrimSpace(run.panicText)
+	return run, err
 }
 
 // runAsChild calls f in the child process. The context ends when the parent closes the
@@ -114,7 +154,9 @@ func runAsChild(ctx context.Context, f func(context.Context) error) error {
 		_, _ = io.Copy(io.Discard, os.NewFile(stopPipe, "stop"))
 		cancel()
 	}()
-	if err := debug.SetCrashOutput(os.NewFile(panicPipe, "panic"), debug.CrashOptions{}); err != nil {
+	pipe := os.NewFile(panicPipe, "panic")
+	_, err := io.WriteString(pipe, childBegan)
+	if err := errors.Join(err, debug.SetCrashOutput(pipe, debug.CrashOptions{})); err != nil {
 		return err
 	}
 	return f(ctx)

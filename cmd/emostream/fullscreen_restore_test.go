@@ -212,3 +212,47 @@ func TestDashboardIsInterrupted(t *testing.T) {
 	p.tmux("run-shell", "kill -INT $(cat "+filepath.Join(p.dir, "pid")+")")
 	p.endsWith(exitOK)
 }
+
+// lateChild is emostream, whose child process with the screen does not come to handle
+// signals. It makes a file called late.
+func lateChild() int {
+	if os.Getenv(fullscreenVariable) != "" {
+		_ = os.WriteFile("late", nil, 0o600)
+		time.Sleep(time.Minute)
+	}
+	return run()
+}
+
+// interruptedAtFirst is emostream, which is interrupted before it starts the child process.
+func interruptedAtFirst() int {
+	if os.Getenv(fullscreenVariable) != "" {
+		return run()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	return execute(ctx, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args[1:])
+}
+
+// Who interrupts bench before its screen is up gets a report that says so.
+func TestBenchIsInterruptedBeforeItsScreen(t *testing.T) {
+	t.Parallel()
+	main := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(main.Close)
+	for _, program := range []string{"latechild", "interrupted"} {
+		t.Run(program, func(t *testing.T) {
+			p := openPane(t)
+			p.run(program + " bench --post-url " + main.URL + " --rate 50 --duration 3s >report")
+			if program == "latechild" {
+				p.until("the child process", func(string) bool {
+					_, err := os.Stat(filepath.Join(p.dir, "late"))
+					return err == nil
+				})
+				p.keys("C-c")
+			}
+			p.endsWith(exitInterrupted)
+			if b, err := os.ReadFile(filepath.Join(p.dir, "report")); err != nil || !strings.Contains(string(b), "nothing was sent") {
+				t.Errorf("the report: %v: %s", err, b)
+			}
+		})
+	}
+}

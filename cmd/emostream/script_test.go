@@ -25,7 +25,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(hermetic{m}, map[string]func(){"emostream": func() { os.Exit(run()) }, "breakdown": func() { os.Exit(breakdown()) }})
+	testscript.Main(hermetic{m}, map[string]func(){
+		"emostream": func() { os.Exit(run()) }, "breakdown": func() { os.Exit(breakdown()) },
+		"latechild": func() { os.Exit(lateChild()) }, "interrupted": func() { os.Exit(interruptedAtFirst()) },
+	})
 }
 
 // hermetic runs the tests without the settings file of the user who runs them.
