@@ -125,6 +125,7 @@ func TestFiguresAreTheTruth(t *testing.T) {
 		"constant":                       {does: always(ok(20 * ms))},
 		"constant, more than it carries": {does: always(ok(95 * ms)), cfg: loadgen.Config{Connections: 4, Rate: 50, Drain: time.Minute}},
 		"given up in the end":            {does: always(ok(95 * ms)), cfg: loadgen.Config{Connections: 1, Rate: 100, Drain: 5 * time.Second}},
+		"given up within the timeout":    {does: always(ok(900 * ms)), cfg: loadgen.Config{Connections: 2, Rate: 20, Drain: time.Second}},
 		"half a millisecond":             {does: always(ok(ms / 2)), cfg: loadgen.Config{Rate: 1000}},
 		"bimodal":                        {does: each(7, ok(400*ms), ok(10*ms))},
 		"slower and slower":              {does: func(n int64, _ time.Duration) deed { return ok(time.Duration(n) * ms / 10) }},

@@ -10,8 +10,8 @@ import (
 // empty.
 type partStats struct {
 	requests, errors            int64
-	accepted, rejected, inDoubt int64 // reactions
-	lastSent                    time.Time
+	accepted, rejected, inDoubt int64     // reactions
+	busyUntil                   time.Time // when the last of them was sent, or given up
 	requestLatencies
 }
 
@@ -51,7 +51,7 @@ func (l *requestLatencies) inReport() map[string]*report.Latency {
 }
 
 // add counts one request.
-func (p *partStats) add(at requestTimes, timeout time.Duration, out *requestOutcome) {
+func (p *partStats) add(at requestTimes, least time.Duration, out *requestOutcome) {
 	p.requests++
 	p.accepted += out.accepted
 	p.rejected += out.rejected
@@ -59,12 +59,12 @@ func (p *partStats) add(at requestTimes, timeout time.Duration, out *requestOutc
 	if out.errorKind != "" {
 		p.errors++
 	}
-	p.lastSent = later(p.lastSent, at.sent)
+	p.busyUntil = later(p.busyUntil, at.sent)
 	took := at.ended.Sub(at.due)
 	record(&p.delay, at.sent.Sub(at.ready))
 	switch {
 	case !at.answered:
-		record(&p.ackFailed, max(took, timeout))
+		record(&p.ackFailed, max(took, least))
 	case out.accepted > 0:
 		record(&p.ackAccepted, took)
 	default:
@@ -79,7 +79,7 @@ func (p *partStats) merge(other *partStats) {
 	p.accepted += other.accepted
 	p.rejected += other.rejected
 	p.inDoubt += other.inDoubt
-	p.lastSent = later(p.lastSent, other.lastSent)
+	p.busyUntil = later(p.busyUntil, other.busyUntil)
 	for i, h := range p.all() {
 		merge(h, *other.all()[i])
 	}
@@ -96,11 +96,14 @@ func (p *partStats) reset() {
 }
 
 // record counts a duration in a histogram, which it makes if there is none.
-func record(in **report.Histogram, d time.Duration) {
+func record(in **report.Histogram, d time.Duration) { recordN(in, d, 1) }
+
+// recordN counts a duration n times.
+func recordN(in **report.Histogram, d time.Duration, n int64) {
 	if *in == nil {
 		*in = report.NewHistogram()
 	}
-	(*in).Record(d)
+	(*in).RecordN(d, n)
 }
 
 // merge adds a histogram to another one, which it makes if there is none.

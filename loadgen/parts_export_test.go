@@ -32,3 +32,8 @@ func OverheadsFrom(from time.Time, ends ...time.Time) int64 {
 	}
 	return s.overhead.Count()
 }
+
+// PartOf returns the part of the load to which an event belongs that is due at a moment.
+func PartOf(s Schedule, warmUp, due time.Duration) int {
+	return newLoadParts(s, warmUp, true).of(due)
+}

@@ -77,8 +77,8 @@ func newRequestStats(parts int) *requestStats {
 }
 
 // record adds one request of a part. An answer that did not come counts as one that took
-// as long as was waited for it, and at least the timeout.
-func (s *requestStats) record(worker, part int, at requestTimes, timeout time.Duration, out *requestOutcome) {
+// as long as was waited for it, and at least least.
+func (s *requestStats) record(worker, part int, at requestTimes, least time.Duration, out *requestOutcome) {
 	s.accepted.Add(out.accepted)
 	s.rejected.Add(out.rejected)
 	s.inDoubt.Add(out.inDoubt)
@@ -92,7 +92,17 @@ func (s *requestStats) record(worker, part int, at requestTimes, timeout time.Du
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	sh.lastSent = later(sh.lastSent, at.sent)
-	sh.part(part).add(at, timeout, out)
+	sh.part(part).add(at, least, out)
+}
+
+// giveUp adds n requests of a part that were given up at a moment, after they had waited.
+func (s *requestStats) giveUp(part int, waited time.Duration, n int64, at time.Time) {
+	sh := &s.shards[0]
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	p := sh.part(part)
+	p.busyUntil = later(p.busyUntil, at)
+	recordN(&p.ackFailed, waited, n)
 }
 
 // measured returns what became of the requests that were not due in the warm-up, as far

@@ -34,7 +34,7 @@ type run struct {
 	start  time.Time
 	ended  time.Time     // end of sending
 	due    time.Duration // how long something was due
-	lasted time.Duration // how long something was due or was sent
+	lasted time.Duration // how long something was due, was sent or was given up
 	series []report.Point
 	before totals // totals at the end of the last whole second
 }
@@ -235,7 +235,7 @@ func (r *run) send(ctx context.Context) {
 	r.mu.Lock()
 	r.ended = time.Now()
 	r.due = max(0, end.Sub(start))
-	r.lasted = max(0, later(end, r.stats.lastSent()).Sub(start))
+	r.lasted = max(0, later(later(end, r.stats.lastSent()), r.sender.gaveUp).Sub(start))
 	r.mu.Unlock()
 }
 

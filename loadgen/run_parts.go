@@ -33,7 +33,7 @@ func (r *run) addParts(out *report.Report) {
 }
 
 // partFigures returns the figures of the warm-up and of each stage; nil if there is none.
-// Until due something was due, until lasted something was due or was sent.
+// Until due something was due, until lasted something was due, was sent or was given up.
 func (r *run) partFigures(due, lasted time.Duration) (warmUp *report.Part, stages []report.Stage) {
 	r.stats.mu.Lock()
 	defer r.stats.mu.Unlock()
@@ -60,8 +60,8 @@ func (r *run) part(i int, due, lasted time.Duration) report.Part {
 		unsent = max(0, r.schedule.By(min(end, lasted))-r.schedule.By(min(start, lasted))-p.requests)
 	}
 	took := min(end, due) - start
-	if !p.lastSent.IsZero() {
-		took = max(took, p.lastSent.Sub(r.start)-start)
+	if !p.busyUntil.IsZero() {
+		took = max(took, p.busyUntil.Sub(r.start)-start)
 	}
 	return report.Part{
 		DurationMS: report.InMS(max(0, took)), Sent: p.requests * batch, Accepted: p.accepted, Rejected: p.rejected, InDoubt: p.inDoubt,

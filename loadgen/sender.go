@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -33,6 +34,11 @@ type sender struct {
 
 	start time.Time
 	next  atomic.Int64 // the first request not yet taken by a connection
+
+	gaveUp time.Time // when requests were given up that were due; zero: none was
+
+	mu     sync.Mutex
+	unsent []int64 // requests that a connection had taken when sending ended
 }
 
 // run sends until all requests of the schedule are answered, ctx ends, or drain has
@@ -57,6 +63,9 @@ func (s *sender) run(ctx context.Context, start time.Time) {
 	sending.Wait()
 	close(done)
 	expiring.Wait()
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		s.giveUp()
+	}
 }
 
 // overdue returns how many requests that were due within elapsed after the start were
@@ -118,6 +127,7 @@ func (w *worker) run(ctx context.Context) {
 		at := requestTimes{due: due, free: free, ready: later(due, free)}
 		err := w.dialAhead(ctx, timer, &at)
 		if !waitWithTimer(ctx, timer, time.Until(due)) {
+			w.untaken(n)
 			return
 		}
 		if !w.send(ctx, n, at, err) && w.closed && !waitWithTimer(ctx, timer, redialDelay) {
@@ -147,7 +157,7 @@ func (w *worker) dialAhead(ctx context.Context, timer *time.Timer, at *requestTi
 
 // send sends request n and records what became of it. err says why there can be no
 // connection; nil means that there can. It returns false if there was none. If that is
-// because ctx has ended, nothing is recorded.
+// because ctx has ended, the request counts as not sent.
 func (w *worker) send(ctx context.Context, n int64, at requestTimes, err error) (reached bool) {
 	at.sent = time.Now()
 	deadline := at.sent.Add(w.timeout)
@@ -155,6 +165,7 @@ func (w *worker) send(ctx context.Context, n int64, at requestTimes, err error) 
 		err = w.conn.ensureOpen(ctx, at.sent, deadline)
 	}
 	if err != nil && ctx.Err() != nil {
+		w.untaken(n)
 		return false
 	}
 	w.stats.sent.Add(w.batch)
@@ -164,23 +175,26 @@ func (w *worker) send(ctx context.Context, n int64, at requestTimes, err error) 
 		at.ended = time.Now()
 		w.requests.unanswered(&w.outcome, n, true)
 		w.outcome.errorKind = errorKind(err)
-		w.record(at)
+		w.record(at, w.timeout)
 		return false
 	}
 	res, err := w.conn.roundTrip(w.request, at.sent, deadline)
 	at.ended, at.answered = time.Now(), err == nil
+	least := w.timeout
 	if err != nil {
 		w.requests.unanswered(&w.outcome, n, isUnprocessed(err))
-		w.outcome.errorKind = errorKind(err)
+		w.outcome.errorKind, least = w.failure(ctx, err, at.ended, deadline)
 	} else {
 		w.requests.answered(&w.outcome, n, res)
 	}
-	w.record(at)
+	w.record(at, least)
 	return true
 }
 
-func (w *worker) record(at requestTimes) {
-	w.stats.record(w.id, w.parts.of(at.due.Sub(w.start)), at, w.timeout, &w.outcome)
+// record records what became of a request. Without an answer it counts with least in the
+// latencies, if it took less.
+func (w *worker) record(at requestTimes, least time.Duration) {
+	w.stats.record(w.id, w.parts.of(at.due.Sub(w.start)), at, least, &w.outcome)
 	if len(w.outcome.inDoubtKinds) > 0 {
 		w.onInDoubt(w.outcome.inDoubtKinds)
 	}

@@ -56,6 +56,8 @@ func work(cfg loadgen.Config, does deeds) truth {
 		if at >= cfg.Duration+cfg.Drain {
 			t.unsent++
 			t.errors["not sent"]++
+			t.lasted = cfg.Duration + cfg.Drain // it was given up then
+			t.add(report.AckFailed, max(t.lasted-due, cfg.Timeout))
 			continue
 		}
 		t.sent++
@@ -66,12 +68,12 @@ func work(cfg loadgen.Config, does deeds) truth {
 		if d.never {
 			free[c] = at + cfg.Timeout
 		}
-		t.add(d, free[c]-due, cfg.Timeout)
+		t.end(d, free[c]-due, cfg.Timeout)
 	}
 }
 
-// add adds a request that ended some time after it was due.
-func (want *truth) add(d deed, took, timeout time.Duration) {
+// end adds a request that ended some time after it was due.
+func (want *truth) end(d deed, took, timeout time.Duration) {
 	kind := report.AckRefused
 	switch {
 	case d.never || d.status == 0:
@@ -89,6 +91,11 @@ func (want *truth) add(d deed, took, timeout time.Duration) {
 		}
 		want.errors[strconv.Itoa(d.status)]++
 	}
+	want.add(kind, took)
+}
+
+// add adds a latency.
+func (want *truth) add(kind string, took time.Duration) {
 	want.ack[kind] = append(want.ack[kind], took)
 	want.ack[report.Ack] = append(want.ack[report.Ack], took)
 }

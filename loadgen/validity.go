@@ -47,7 +47,7 @@ func (r *run) judgeUnsent(out *report.Report, note func(string, ...any)) {
 	}
 	out.Unsent = unsent * int64(r.cfg.Batch)
 	out.Errors["not sent"] += unsent
-	if out.Interrupted {
+	if r.sender.gaveUp.IsZero() {
 		out.UnsentBecause = "interrupted while connections were busy"
 		note("%s due and not yet sent when the run was interrupted", reactionsWere(out.Unsent))
 		return

@@ -9,7 +9,7 @@ import (
 // Part says what became of the requests that were due in a part of the load, whenever
 // they were sent and answered. Counts are as in a Report.
 type Part struct {
-	DurationMS float64             `json:"duration_ms"` // how long something of it was due or was sent; rates are over this time
+	DurationMS float64             `json:"duration_ms"` // how long something of it was due, was sent or was given up; rates are over this time
 	Sent       int64               `json:"sent"`
 	Accepted   int64               `json:"accepted"`
 	Rejected   int64               `json:"rejected"`

@@ -26,7 +26,7 @@ type Report struct {
 	Parts []string `json:"parts,omitempty"`
 
 	Started     time.Time   `json:"started"`
-	DurationMS  float64     `json:"duration_ms"` // how long something was due or was sent; rates are over this time
+	DurationMS  float64     `json:"duration_ms"` // how long something was due, was sent or was given up; rates are over this time
 	Seed        uint64      `json:"seed"`
 	Options     Options     `json:"options"`
 	Environment Environment `json:"environment"`
