@@ -80,7 +80,7 @@ func (a *audience) connectTo(ctx context.Context, l *listener, to *streamAddress
 	if err != nil {
 		return errors.Join(to.endpoint.disagreement(err), conn.Close())
 	}
-	if l.manner != mute {
+	if l.manner == attentive {
 		a.recordLatency(a.connect, live.Sub(requestedAt))
 	}
 	l.address, l.requestedAt, l.refusals = to, requestedAt, 0

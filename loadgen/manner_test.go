@@ -120,6 +120,9 @@ func TestManners(t *testing.T) {
 			if n := r.Latency[report.EndToEnd].Count; tt.server.stream == 0 && (n != 300 || l.Gaps > 0) { // where streams end, listeners miss something
 				t.Errorf("%d latencies and %d gaps, want those of two listeners", n, l.Gaps)
 			}
+			if n := r.Latency[report.Connect].Count; tt.server.stream == 0 && n != 2 {
+				t.Errorf("%d streams are in sse_connect, want those of two listeners", n)
+			}
 			check(t, r, "slow_kept>=0 stalled_ended<4 mute_kept<5", true)
 			check(t, r, "slow_ended>2 stalled_kept>3 mute_ended>4", false)
 		})

@@ -82,10 +82,20 @@ func ratio(a, b float64) *float64 {
 	return new(a / b)
 }
 
-// memoryPerListener returns by how much the memory grew for each listener, those among
-// them that do not read as others do and were kept. What processes share counts once, if that is known. It is nil if
-// fewer than minListeners came: then it would be the memory of something else.
+// memoryPerListener returns by how much the memory grew for each listener. It is nil if
+// fewer than minListeners came, or if the memory did not grow: then it would be the memory
+// of something else.
 func (r Report) memoryPerListener(u TargetUsage) *float64 {
+	if v := r.memoryAdded(u); v != nil && *v > 0 {
+		return v
+	}
+	return nil
+}
+
+// memoryAdded returns the growth of memory, which may be below 0, divided by listeners,
+// those among them that do not read as others do and were kept. What processes share counts
+// once, if that is known. It is nil if fewer than minListeners came.
+func (r Report) memoryAdded(u TargetUsage) *float64 {
 	listeners := r.Listeners.Connected
 	for _, kind := range borneKinds(r.Listeners) {
 		if kind.borne != nil {
@@ -157,6 +167,8 @@ func (r Report) usageRows() []usageRow {
 	add("memory, most", value("memory_max"), size, strings.Join(times, ", "))
 	if v := value("memory_per_listener"); v != nil {
 		add("by listener", v, size, choose(u.PSSEnd != nil, "what was added, shared memory counted once", "what was added"))
+	} else if r.memoryAdded(*u) != nil {
+		rows = append(rows, usageRow{"by listener", "not measured", "memory did not grow: the target gave back some of before"})
 	}
 	add("descriptors", value("descriptors_max"), short, "at most")
 	return rows

@@ -40,10 +40,14 @@ func TestUsageThresholds(t *testing.T) {
 	few.Listeners.Connected = 3
 	unshared := measured()
 	unshared.TargetUsage.PSSEnd, unshared.TargetUsage.MemoryMax = nil, nil
+	shrunk, same := measured(), measured()
+	shrunk.TargetUsage.PSSEnd, same.TargetUsage.PSSEnd = new(int64(9e6)), same.TargetUsage.PSSBegin
 	for name, tt := range map[string]struct {
 		report report.Report
 		text   string
 	}{
+		"memory that became less":              {shrunk, "memory_per_listener<1B"},
+		"memory that stayed the same":          {same, "memory_per_listener==0B"},
 		"no process was measured":              {fabricate(load{seed: 1}), "cpu_per_request<1s"},
 		"too few listeners to tell their part": {few, "memory_per_listener<1GB"},
 		"memory that could not be read":        {unshared, "memory_max<1GB"},
@@ -54,6 +58,10 @@ func TestUsageThresholds(t *testing.T) {
 	}
 	if ok, actual := met(unshared, "memory_per_listener==30KB"); !ok {
 		t.Errorf("without PSS it is %v, want that of what is resident", *actual)
+	}
+	var b strings.Builder
+	if err := report.WriteText(&b, shrunk); err != nil || !strings.Contains(b.String(), "memory did not grow") || strings.Contains(b.String(), "-1,000 B") {
+		t.Errorf("%v: it is not said that memory did not grow:\n%s", err, b.String())
 	}
 	for _, text := range []string{"memory_max<60", "memory_max<60ms", "cpu_per_request<5", "cpu_per_request<5MB", "descriptors_max<5KB"} {
 		if _, err := report.ParseThreshold(text); err == nil {
