@@ -13,13 +13,16 @@ import (
 
 // reach says which endpoints may be reached, and how.
 type reach struct {
-	remote bool        // also other machines
-	tls    *tls.Config // for https; nil: that of a zero Config
-	http2  bool        // HTTP/2 is spoken
+	remote  bool        // also other machines
+	tls     *tls.Config // for https; nil: that of a zero Config
+	http2   bool        // HTTP/2 is spoken
+	foreign bool        // they are of another service
 }
 
 // reach returns how the run reaches its endpoints.
-func (c Config) reach() reach { return reach{remote: c.AllowRemote, tls: c.TLS, http2: c.HTTP2} }
+func (c Config) reach() reach {
+	return reach{remote: c.AllowRemote, tls: c.TLS, http2: c.HTTP2, foreign: c.Publish != nil}
+}
 
 // resolveEndpoint resolves a URL. Unless other machines may be reached, it refuses
 // a host that is not this machine: a typing error must not put load on somebody else's
@@ -29,7 +32,7 @@ func resolveEndpoint(ctx context.Context, u *url.URL, how reach) (*endpoint, err
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	e := &endpoint{addr: net.JoinHostPort(u.Hostname(), port), localAddresses: localAddresses{new(atomic.Int32)}}
+	e := &endpoint{addr: net.JoinHostPort(u.Hostname(), port), foreign: how.foreign, localAddresses: localAddresses{new(atomic.Int32)}}
 	e.url, e.authorization = withoutUser(u)
 	e.tls = how.tlsFor(e)
 	if how.http2 {
@@ -37,7 +40,7 @@ func resolveEndpoint(ctx context.Context, u *url.URL, how reach) (*endpoint, err
 	}
 	ips, err := net.DefaultResolver.LookupIPAddr(ctx, u.Hostname())
 	if err != nil {
-		return nil, &client.UnreachedError{URL: e.base(), Err: err}
+		return nil, &client.UnreachedError{URL: e.base(), Err: err, Foreign: e.foreign}
 	}
 	e.local, e.loopback = true, true
 	for _, ip := range ips {

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -195,6 +196,11 @@ func (c Config) Check() error {
 		errs = append(errs, errors.New("want either a server or another service to publish to"))
 	} else if _, err := c.templates(); err != nil {
 		errs = append(errs, err)
+	}
+	if c.Publish != nil {
+		if _, err := regexp.Compile(c.Publish.Match); err != nil {
+			errs = append(errs, matchError(c.Publish.Match, err))
+		}
 	}
 	if c.Publish != nil && c.Channels > 1 {
 		errs = append(errs, errors.New("another service knows no channels"))

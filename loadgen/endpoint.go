@@ -26,6 +26,7 @@ type endpoint struct {
 	loopback      bool     // they are loopback addresses
 	tls           *tlsClient
 	http2         *http.Transport // nil: HTTP/1.1 is spoken
+	foreign       bool            // it is of another service
 	localAddresses
 }
 
@@ -94,7 +95,11 @@ func (e *endpoint) explain(err error) error {
 	if other, ok := errors.AsType[*VersionError](err); ok {
 		return other
 	}
-	return client.ExplainAt(e.base(), err)
+	err = client.ExplainAt(e.base(), err)
+	if unreached, ok := errors.AsType[*client.UnreachedError](err); ok {
+		unreached.Foreign = e.foreign
+	}
+	return err
 }
 
 // base returns the URL of the server itself.

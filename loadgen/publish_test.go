@@ -98,6 +98,36 @@ func TestRunCountsAnswers(t *testing.T) {
 	}
 }
 
+// Where events come and none holds a marker, it is not the target that has lost them.
+func TestEventsWithoutMarkers(t *testing.T) {
+	t.Parallel()
+	for match, want := range map[string]string{"marker": "100 events came, and none held a marker: see --match", `\w{13}x\d+z`: "", `(emo\w+)"`: ""} {
+		for _, streams := range []int{1, 2} {
+			t.Run(fmt.Sprintf("%s on %d", match, streams), func(t *testing.T) {
+				t.Parallel()
+				var hubs []http.Handler
+				for range streams {
+					hubs = append(hubs, &hub{news: make(chan struct{})})
+				}
+				cfg := startNodes(t, hubs...).config(streams)
+				cfg.Publish.Match, cfg.Publish.Body = match, `{"marker":"{{marker}}"}`
+				r, err := loadgen.Run(t.Context(), cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				says := strings.Replace(want, "100", fmt.Sprint(streams*100), 1)
+				if r.UnbalancedBecause != says || !strings.Contains(strings.Join(r.Notes, "\n"), says) {
+					t.Errorf("the books are not whole because %q, notes %q, want %q", r.UnbalancedBecause, r.Notes, says)
+				}
+				if known := want == ""; (r.Lost != nil) != known || (r.Counted != nil) != known || streams > 1 && (r.Streams[1].Lost != nil) != known {
+					t.Errorf("lost %v, counted %v, streams %v", r.Lost, r.Counted, r.Streams)
+				}
+				check(t, r, "lost==0 doubled==0 gaps==0", want == "")
+			})
+		}
+	}
+}
+
 // A stall changes no due time: all requests are sent, and those that were due during
 // the stall have waited.
 func TestRunThroughAStall(t *testing.T) {

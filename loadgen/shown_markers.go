@@ -3,9 +3,11 @@ package loadgen
 import (
 	"bytes"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"math"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,9 +57,18 @@ func newShownMarkers(expression, runID string, streams int) (*shownMarkers, erro
 	var err error
 	m.match, err = regexp.Compile(expression)
 	if err != nil {
-		return nil, fmt.Errorf("match %.60q: %w", expression, err)
+		return nil, matchError(expression, err)
 	}
 	return m, nil
+}
+
+// matchError returns why Publish.Match is no regular expression.
+func matchError(expression string, err error) error {
+	why := err.Error()
+	if wrong, ok := errors.AsType[*syntax.Error](err); ok {
+		why = fmt.Sprintf("%v in %q", wrong.Code, wrong.Expr)
+	}
+	return &BoundsError{"match", fmt.Sprintf("%.60q", expression), "it is no regular expression: " + why}
 }
 
 // expect notes when the event of request n is due. It is called before the request is

@@ -135,13 +135,30 @@ func TestAStreamThatRefuses(t *testing.T) {
 	if missed := report.Misses(report.Checks(r, true)); len(missed) != 1 || missed[0].Says != "0 lost, 0 doubled; "+r.UnbalancedBecause {
 		t.Errorf("missed %v", missed)
 	}
-	searched, err := loadgen.FindMax(t.Context(), n.config(2), loadgen.Search{Max: 200})
+	cfg := n.config(2)
+	cfg.Rate = 0.9 // the search tries nothing less
+	searched, err := loadgen.FindMax(t.Context(), cfg, loadgen.Search{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if step := searched.Search[0]; step.Met || !strings.Contains(strings.Join(step.Missed, ", "), "balanced books (no listener was ever connected to ") {
 		t.Errorf("the first step of a search: %+v", step)
 	}
+}
+
+// A stream of another service that cannot be reached is not one that emostream up starts.
+func TestAStreamThatIsDead(t *testing.T) {
+	t.Parallel()
+	cfg := startNodes(t, &hub{news: make(chan struct{})}).config(2)
+	cfg.Publish.StreamURLs = append(cfg.Publish.StreamURLs, "http://127.0.0.1:1/none")
+	r, err := loadgen.Run(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if notes := strings.Join(r.Notes, "\n"); strings.Contains(notes, "emostream up") || !strings.Contains(notes, "http://127.0.0.1:1 cannot be reached (connection refused): is it running?") {
+		t.Errorf("notes %q", notes)
+	}
+	check(t, r, "lost==0", false)
 }
 
 // What a stream loses that has listeners is told also beside one that has none.

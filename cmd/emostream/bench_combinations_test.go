@@ -22,14 +22,15 @@ func TestBenchCombinations(t *testing.T) {
 		"--post-type text/plain":          "--post-type goes with --post-url",
 		"--match x":                       "--match goes with --post-url",
 		service + "--match x":             "--match goes with --stream-url",
-		service + "--stalled 5":           "--stalled goes with --stream-url",
-		service + "--slow 5:100":          "--slow goes with --stream-url",
-		service + "--mute 5":              "--mute goes with --stream-url",
-		service + "--churn 5":             "--churn goes with --stream-url",
-		service + "--arrive 1s":           "--arrive goes with --stream-url",
-		service + "--batch 2":             "--batch is for a server of Emostream: leave it out",
-		service + "--channels 2":          "--channels is for a server of Emostream: leave it out",
-		"--duration -1s":                  "--duration -1s: nothing below 0 is allowed\nSee",
+		service + "--stream-url http://127.0.0.1:1/sub --match a(": `--match "a(": it is no regular expression: missing closing ) in "a("`,
+		service + "--stalled 5":  "--stalled goes with --stream-url",
+		service + "--slow 5:100": "--slow goes with --stream-url",
+		service + "--mute 5":     "--mute goes with --stream-url",
+		service + "--churn 5":    "--churn goes with --stream-url",
+		service + "--arrive 1s":  "--arrive goes with --stream-url",
+		service + "--batch 2":    "--batch is for a server of Emostream: leave it out",
+		service + "--channels 2": "--channels is for a server of Emostream: leave it out",
+		"--duration -1s":         "--duration -1s: nothing below 0 is allowed\nSee",
 	} {
 		t.Run(args, func(t *testing.T) {
 			var out bytes.Buffer

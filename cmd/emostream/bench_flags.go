@@ -33,7 +33,7 @@ func (f *benchFlags) addTarget(fl *pflag.FlagSet) {
 	fl.StringVar(&f.publish.Body, "post-body", "", `what to post there, with placeholders; @FILE is in a file (default {"marker":"{{marker}}"})`)
 	fl.StringVar(&f.publish.ContentType, "post-type", "application/json", "content type of --post-body")
 	fl.StringArrayVar(&f.publish.StreamURLs, "stream-url", nil, "where what was published comes out, over Server-Sent Events; can be repeated: each event is expected on every stream")
-	fl.StringVar(&f.publish.Match, "match", "", "regular expression whose first group is the marker in an event (default: the marker itself)")
+	fl.StringVar(&f.publish.Match, "match", "", "regular expression whose first group, or without one the whole match, is the marker in an event (default: the marker itself)")
 }
 
 // addLoad adds the flags that say how much is sent when.

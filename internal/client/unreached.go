@@ -16,6 +16,9 @@ import (
 type UnreachedError struct {
 	URL string // base URL of the server
 	Err error
+	// Foreign says that it is no server of Emostream, so that nothing is advised which
+	// starts one.
+	Foreign bool
 }
 
 func (e *UnreachedError) Error() string {
@@ -27,6 +30,8 @@ func (e *UnreachedError) Error() string {
 		advice = "is its name right?"
 	case untrusted:
 		advice = "is it the name that the certificate is for, and does this machine trust who signed it?"
+	case e.Foreign:
+		advice = "is it running?"
 	case err == nil && errors.Is(e.Err, errno.Refused) && isOwnAddress(net.ParseIP(u.Hostname())):
 		advice = "is it running? On this address of this machine it listens only if it is told so, as in emostream up --host 0.0.0.0"
 	}
@@ -62,7 +67,7 @@ func ExplainAt(server string, err error) error {
 	case WrongScheme(err):
 		return &SchemeError{text.HideUserinfo(server), err}
 	case Unreached(err):
-		return &UnreachedError{server, err}
+		return &UnreachedError{URL: server, Err: err}
 	}
 	return fmt.Errorf("%s did not answer: %w", text.HideUserinfo(server), err)
 }
