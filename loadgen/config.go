@@ -295,7 +295,7 @@ func (c Config) options(channels []string, length time.Duration) report.Options 
 		target = c.Publish.PostURL
 	}
 	o := report.Options{
-		Target: text.HideUserinfo(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length), WarmUpMS: report.InMS(c.WarmUp),
+		Target: text.ShownURL(target), Rate: c.Rate, Stages: c.Stages, Burst: c.Burst, DurationMS: report.InMS(length), WarmUpMS: report.InMS(c.WarmUp),
 		Connections: c.Connections, Listeners: c.listeners(), Stalled: c.Stalled, Churn: c.Churn,
 		Batch: c.Batch, Channel: channelsInWords(channels), Requests: c.requestOptions(),
 		TimeoutMS: report.InMS(c.Timeout), DrainMS: report.InMS(c.drain(length)), SilenceMS: report.InMS(c.Silence), PatienceMS: report.InMS(c.BalanceTimeout),

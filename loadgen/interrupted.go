@@ -15,7 +15,7 @@ func (r *run) interruptedBefore() report.Report {
 		Schema: report.Schema, ID: newReportID(), Interrupted: true, Started: time.Now().UTC(), Seed: r.cfg.Seed,
 		Options: r.cfg.options(nil, r.schedule.Length()), Environment: environment(r.cfg.Version),
 		Errors: map[string]int64{}, Latency: map[string]*report.Latency{},
-		Notes: []string{fmt.Sprintf("interrupted while %s was asked for: nothing was sent", text.HideUserinfo(r.cfg.firstAsked()))},
+		Notes: []string{fmt.Sprintf("interrupted while %s was asked for: nothing was sent", text.ShownURL(r.cfg.firstAsked()))},
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -115,7 +116,7 @@ func (r registrar) addressOf(ctx context.Context, channel int, a wire.Assignment
 	}
 	u, err := url.Parse(address)
 	if err != nil {
-		return streamAddress{}, fmt.Errorf("the stream %.60q: %w", address, err)
+		return streamAddress{}, fmt.Errorf("the stream %.60q: it is no URL", text.ShownURL(address))
 	}
 	to, err := r.endpoints.get(ctx, &url.URL{Scheme: u.Scheme, Host: u.Host}, r.reach, r.main)
 	if remote, ok := errors.AsType[*RemoteError](err); ok {

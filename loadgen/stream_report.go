@@ -32,7 +32,7 @@ func (r *run) addMarkers(out *report.Report) {
 	}
 	var dead []string
 	for i, url := range urls {
-		s := r.stream(i, hideSecrets(url), each[i], out.Counted != nil)
+		s := r.stream(i, text.ShownURL(url), each[i], out.Counted != nil)
 		if s.Connected == 0 {
 			dead = append(dead, s.URL)
 			r.notes = append(r.notes, fmt.Sprintf("no listener was ever connected to %s, so that the books are without it", s.URL))

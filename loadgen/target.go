@@ -113,7 +113,7 @@ func findPublishTarget(ctx context.Context, c Config, asked templates) (*target,
 	defer cancel()
 	err = to.tryConnecting(dialing)
 	if _, none := errors.AsType[*net.OpError](err); none && client.Unreached(err) {
-		return nil, fmt.Errorf("%s cannot be reached (%s): is it running?", text.HideUserinfo(c.Publish.PostURL), errno.Cause(err))
+		return nil, fmt.Errorf("%s cannot be reached (%s): is it running?", text.ShownURL(c.Publish.PostURL), errno.Cause(err))
 	}
 	if err != nil {
 		return nil, to.explain(err)

@@ -187,13 +187,13 @@ func knownFields() string {
 // connection: its placeholders stand in it as they were written, and so do variables,
 // but for those of its user and password.
 func parseURL(s string, variable lookup) (u *url.URL, path template, err error) {
-	bad := fmt.Errorf("%.60q: want a URL like http://localhost:5000", hideSecrets(s))
+	bad := fmt.Errorf("%.60q: want a URL like http://localhost:5000", text.ShownURL(s))
 	if variable == nil {
 		variable = noVariables
 	}
 	t, err := parseTemplate(s, variable)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%.60q: %w", hideSecrets(s), err)
+		return nil, nil, fmt.Errorf("%.60q: %w", text.ShownURL(s), err)
 	}
 	// Each placeholder is held by a word while the URL is parsed and escaped.
 	word := func(i int) string { return fmt.Sprintf("emoplaceholder%dz", i) }
@@ -211,7 +211,7 @@ func parseURL(s string, variable lookup) (u *url.URL, path template, err error) 
 	}
 	for i, p := range t {
 		if inUser := u.User != nil && strings.Contains(u.User.String(), word(i)); strings.Contains(u.Host, word(i)) || inUser && p.field != literal {
-			return nil, nil, fmt.Errorf("%.60q: placeholders stand in the path and in the query of a URL, and in no host, user or password", hideSecrets(s))
+			return nil, nil, fmt.Errorf("%.60q: placeholders stand in the path and in the query of a URL, and in no host, user or password", text.ShownURL(s))
 		}
 	}
 	fill := func(s string, with func(piece) string) string {
@@ -239,14 +239,6 @@ func parseURL(s string, variable lookup) (u *url.URL, path template, err error) 
 	shown := func(piece) string { return "…" }
 	u.Path, u.RawPath, u.RawQuery, u.Fragment = fill(u.Path, shown), "", fill(u.RawQuery, shown), ""
 	return u, path, nil
-}
-
-// hideSecrets hides user and password of a URL, also of one whose scheme is missing.
-func hideSecrets(s string) string {
-	if at := strings.LastIndex(s, "@"); at >= 0 && !strings.Contains(s, "://") {
-		return "…" + s[at:]
-	}
-	return text.HideUserinfo(s)
 }
 
 // replace puts a placeholder, or the text of a variable, in the place of a word.

@@ -45,7 +45,7 @@ func (c Config) templates() (t templates, err error) {
 	if c.Publish == nil {
 		var path template
 		if t.server, path, err = parseURL(c.Server, c.Variable); err == nil && strings.Contains(t.server.Path, "…") || len(path) > 1 {
-			err = fmt.Errorf("%.60q: placeholders stand in no path of a server", hideSecrets(c.Server))
+			err = fmt.Errorf("%.60q: placeholders stand in no path of a server", text.ShownURL(c.Server))
 		}
 		if err == nil {
 			err = t.checkLines(c.Lines)

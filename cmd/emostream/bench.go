@@ -127,7 +127,7 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 // runAndReport does the load test, prints its report and writes it to files. Its error
 // decides the exit code.
 func (f *benchFlags) runAndReport(ctx context.Context, io streams, cfg loadgen.Config, conditions []report.Threshold, asJSON bool) error {
-	target := text.HideUserinfo(cmp.Or(cfg.Server, f.publish.PostURL)) + f.tls.remark()
+	target := text.ShownURL(cmp.Or(cfg.Server, f.publish.PostURL)) + f.tls.remark()
 	r, err := f.progress.show(ctx, io, target, func(ctx context.Context, observe func(loadgen.Snapshot)) (report.Report, error) {
 		cfg.Observe = observe
 		return f.measure(ctx, cfg, conditions)

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/text"
 )
 
 // hostsFlag is --allowed-host: the host names under which a process answers over HTTP.
@@ -37,11 +38,11 @@ func (f *hostsFlag) check() (httpserve.HostCheck, error) {
 	}
 	u, err := url.Parse(f.publicURL)
 	if err != nil {
-		return c, usagef("--public-url %.60q: it is no URL", f.publicURL)
+		return c, usagef("--public-url %.60q: it is no URL", text.ShownURL(f.publicURL))
 	}
 	name, err := httpserve.ParseHost(u.Hostname())
 	if err != nil {
-		return c, usagef("--public-url %.60q: %w", f.publicURL, err)
+		return c, usagef("--public-url %.60q: %w", text.ShownURL(f.publicURL), err)
 	}
 	c.Names = append(c.Names, name)
 	return c, nil

@@ -17,7 +17,7 @@ import (
 func publicURL(given string, ln net.Listener) (string, error) {
 	if given != "" {
 		if wrong := wrongBase(given); wrong != "" {
-			return "", usagef("--public-url %.60q %s: want it like http://host:5001 or https://sub1.emo.example, to which clients add /v1/swarm", text.HideUserinfo(given), wrong)
+			return "", usagef("--public-url %.60q %s: want it like http://host:5001 or https://sub1.emo.example, to which clients add /v1/swarm", text.ShownURL(given), wrong)
 		}
 		if err := wire.CheckServerURL(given); err != nil {
 			return "", usagef("--public-url: %w", err)
@@ -101,7 +101,7 @@ func (f *upFlags) checkPublicURL() error {
 	if wrong == "" {
 		wrong = "has more than a host"
 	}
-	return usagef("--public-url %.60q %s: want http://host or https://host, without a port", text.HideUserinfo(given), wrong)
+	return usagef("--public-url %.60q %s: want http://host or https://host, without a port", text.ShownURL(given), wrong)
 }
 
 // urlOf returns the base URL under which clients reach the server on ln: --public-url

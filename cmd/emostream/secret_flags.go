@@ -40,6 +40,8 @@ func redacted(f *pflag.Flag, value string) string {
 		return hiddenValue
 	case isPlainURL(value):
 		return value
+	case f.Name == "server", strings.HasSuffix(f.Name, "-url"), strings.HasPrefix(value, "http://"), strings.HasPrefix(value, "https://"):
+		return text.ShownURL(value)
 	}
 	return text.HideUserinfo(value)
 }

@@ -40,7 +40,7 @@ func (c *Client) Check() error {
 }
 
 // address returns Server as it may be shown: without a password.
-func (c *Client) address() string { return text.HideUserinfo(c.Server) }
+func (c *Client) address() string { return text.ShownURL(c.Server) }
 
 // Register asks the main server to assign a subscriber server.
 func (c *Client) Register(ctx context.Context) (wire.Assignment, error) { return c.register(ctx, "") }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/sse"
-	"github.com/emostream/emostream/internal/text"
 )
 
 // requestTimeout is how long one request to the main server may take. The server itself
@@ -65,7 +64,7 @@ func (c *Client) ask(ctx context.Context, method, path string, body, v any) (htt
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.Server, "/")+path, in)
 	if err != nil {
-		return nil, fmt.Errorf("server %.60q: %s", c.address(), text.HideUserinfo(err.Error()))
+		return nil, fmt.Errorf("server %.60q: want a base URL like http://localhost:5000", c.address())
 	}
 	req.Header.Set("Content-Type", "application/json")
 	res, err := FollowRedirects(c.HTTP).Do(req)

@@ -35,7 +35,7 @@ func (e *UnreachedError) Error() string {
 	case err == nil && errors.Is(e.Err, errno.Refused) && isOwnAddress(net.ParseIP(u.Hostname())):
 		advice = "is it running? On this address of this machine it listens only if it is told so, as in emostream up --host 0.0.0.0"
 	}
-	return fmt.Sprintf("%s cannot be reached (%s): %s", text.HideUserinfo(e.URL), errno.Cause(e.Err), advice)
+	return fmt.Sprintf("%s cannot be reached (%s): %s", text.ShownURL(e.URL), errno.Cause(e.Err), advice)
 }
 
 func (e *UnreachedError) Unwrap() error { return e.Err }
@@ -65,11 +65,11 @@ func Explain(err error) error {
 func ExplainAt(server string, err error) error {
 	switch {
 	case WrongScheme(err):
-		return &SchemeError{text.HideUserinfo(server), err}
+		return &SchemeError{text.ShownURL(server), err}
 	case Unreached(err):
 		return &UnreachedError{URL: server, Err: err}
 	}
-	return fmt.Errorf("%s did not answer: %w", text.HideUserinfo(server), err)
+	return fmt.Errorf("%s did not answer: %w", text.ShownURL(server), err)
 }
 
 // IsThisMachine says whether an address is one of this machine.

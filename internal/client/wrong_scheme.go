@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+
+	"github.com/emostream/emostream/internal/text"
 )
 
 // SchemeError says that a server speaks http where https was asked for, or the reverse.
@@ -55,7 +57,7 @@ var wantsTLS = regexp.MustCompile(`HTTP request (was sent )?to (an )?HTTPS|speak
 func baseURL(request string) string {
 	u, err := url.Parse(request)
 	if err != nil {
-		return request
+		return text.ShownURL(request)
 	}
 	return u.Scheme + "://" + u.Host
 }

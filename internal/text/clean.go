@@ -70,6 +70,19 @@ func OriginalCell(s string) string {
 // HideUserinfo hides user and password of the URLs in a text.
 func HideUserinfo(s string) string { return userinfo.ReplaceAllString(s, "$1…@") }
 
+// ShownURL returns a URL without its user and password. Unlike HideUserinfo it takes the
+// whole text for one URL, which may be wrong in any way: whatever stands before the last @
+// is hidden, but for the scheme.
+func ShownURL(s string) string {
+	at := strings.LastIndex(s, "@")
+	if at <= 0 {
+		return s
+	}
+	return scheme.FindString(s) + "…" + s[at:]
+}
+
+var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
+
 // userinfo matches more than a URL may have there, since it is for wrong ones, too.
 var userinfo = regexp.MustCompile(`(://)[^\s"']*@`)
 
