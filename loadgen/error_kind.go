@@ -43,7 +43,7 @@ func errorKind(err error) string {
 	case ok && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return "timeout"
 	case errors.Is(err, errno.Refused):
-		return "refused"
+		return "connection refused"
 	case errors.Is(err, errno.Reset), errors.Is(err, syscall.EPIPE):
 		return "reset"
 	case errors.Is(err, errClosed):

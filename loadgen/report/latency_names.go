@@ -7,8 +7,8 @@ const (
 	SendDelay   = "send_delay"   // from when a request was due to when it was sent; the generator causes this delay
 	Ack         = "ack"          // from when a request was due to its answer, or until none was expected any more
 	AckAccepted = "ack_accepted" // of Ack: at least one reaction was accepted
-	AckRefused  = "ack_refused"  // of Ack: the answer accepted nothing
-	AckFailed   = "ack_failed"   // of Ack: no answer came; at least the timeout
+	AckRefused  = "ack_refused"  // of Ack: an answer came that accepted nothing; it may leave in doubt what became of the reactions
+	AckFailed   = "ack_failed"   // of Ack: no answer came, also because the request was given up unsent; mostly at least the timeout
 	WindowWait  = "window_wait"  // from acceptance to the end of the window; nothing can be faster
 	Overhead    = "overhead"     // from a window's end to when a listener gets it; the pipeline causes this delay
 	EndToEnd    = "e2e"          // from when a request was due to when a listener was shown it
@@ -25,7 +25,7 @@ func latencyNames() []latencyName {
 		{Ack, "ack"},
 		{AckAccepted, "ack: accepted"},
 		{AckRefused, "ack: refused"},
-		{AckFailed, "ack: none"},
+		{AckFailed, "ack: no answer"},
 		{WindowWait, "window wait"},
 		{Overhead, "overhead"},
 		{EndToEnd, "end to end"},
