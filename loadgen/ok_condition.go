@@ -105,14 +105,18 @@ func (c *okCondition) accepts(res response) (bool, error) {
 	v, err := expr.Run(c.program, of)
 	if _, noJSON := of.Body.(string); err != nil && noJSON {
 		err = errNoJSON
-	} else if wrong, ok := errors.AsType[*file.Error](err); ok {
-		err = errors.New(wrong.Message)
+	} else if err != nil {
+		err = errUnjudged
 	}
 	return truth(v), err
 }
 
 // errNoJSON says that a condition speaks of what only JSON holds.
 var errNoJSON = errors.New("the body is no JSON")
+
+// errUnjudged says that a condition fails on a body. What expr says of it may hold what is
+// in the body, and that may be a secret.
+var errUnjudged = errors.New("--ok fails on this body")
 
 // bodyOf returns what a body holds.
 func bodyOf(b []byte) any {
@@ -143,7 +147,7 @@ func (r conditionalRequests) answered(out *requestOutcome, n int64, res response
 		r.unanswered(out, n, true)
 		out.errorKind = strconv.Itoa(res.status) + " not ok"
 		if err != nil {
-			out.errorKind += ": " + err.Error()
+			out.errorKind += " (" + err.Error() + ")"
 		}
 		return
 	}

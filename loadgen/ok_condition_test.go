@@ -102,8 +102,21 @@ func TestRunJudgesAnswers(t *testing.T) {
 	if got, want := [4]int64{r.Sent, r.Accepted, r.Rejected, r.InDoubt}, [4]int64{200, 120, 60, 20}; got != want {
 		t.Errorf("sent, accepted, rejected, in doubt: got %v, want %v", got, want)
 	}
-	want := map[string]int64{"200 not ok": 20, "200 not ok: the body is no JSON": 20, "429": 20, "500": 20}
+	want := map[string]int64{"200 not ok": 20, "200 not ok (the body is no JSON)": 20, "429": 20, "500": 20}
 	if diff := cmp.Diff(want, r.Errors); diff != "" {
 		t.Errorf("errors (-want +got):\n%s", diff)
+	}
+}
+
+// What a body holds is never in the reason why a condition fails on it.
+func TestOKFailuresTellNoBody(t *testing.T) {
+	for _, condition := range []string{"int(body.auth) == 1", "body.auth > 3", "body.auth[0].x", "body.missing.deep", "fromJSON(body.auth).ok", "date(body.auth).Year() == 2000", "body.auth matches body.pattern", "body.list[7]"} {
+		_, err := loadgen.Accepts(condition, 200, `{"auth":"Bearer s3cr3t","pattern":"s3cr3t(","list":[]}`)
+		if err != nil && err.Error() != "--ok fails on this body" {
+			t.Errorf("%s: %v", condition, err)
+		}
+	}
+	if _, err := loadgen.Accepts("int(body.auth) == 1", 200, `{"auth":"Bearer s3cr3t"}`); err == nil {
+		t.Error("int of a text is taken")
 	}
 }
