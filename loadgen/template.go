@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
@@ -144,15 +145,23 @@ type lookup func(name string) (string, error)
 func parseTemplate(s string, variable lookup) (template, error) {
 	var t template
 	placeholder := regexp.MustCompile(`\{\{\s*([A-Za-z_][A-Za-z0-9_.-]*)\s*\}\}|\$\{([^{}]*)\}`)
+	whole := s
 	for s != "" {
 		at := placeholder.FindStringSubmatchIndex(s)
+		before := s
+		if at != nil {
+			before = s[:at[0]]
+		}
+		if open := strings.Index(before, "${"); open >= 0 && variable != nil {
+			return nil, fmt.Errorf("character %d: ${ without its }: want ${NAME}", utf8.RuneCountInString(whole[:len(whole)-len(s)+open])+1)
+		}
 		if at == nil {
 			return append(t, piece{text: s}), nil
 		}
 		if at[0] > 0 {
 			t = append(t, piece{text: s[:at[0]]})
 		}
-		switch whole := s[at[0]:at[1]]; {
+		switch all := s[at[0]:at[1]]; {
 		case at[2] >= 0:
 			f := slices.Index(fieldNames(), s[at[2]:at[3]])
 			if f < 0 {
@@ -160,11 +169,11 @@ func parseTemplate(s string, variable lookup) (template, error) {
 			}
 			t = append(t, piece{field: field(f)})
 		case variable == nil:
-			t = append(t, piece{text: whole})
+			t = append(t, piece{text: all})
 		default:
 			value, err := variable(s[at[4]:at[5]])
 			if err != nil {
-				return nil, fmt.Errorf("%.60s: %w", whole, err)
+				return nil, fmt.Errorf("%.60s: %w", all, err)
 			}
 			t = append(t, piece{text: value, secret: true})
 		}

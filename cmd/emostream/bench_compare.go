@@ -56,18 +56,14 @@ nothing.`,
 			if err != nil {
 				return err
 			}
-			if err := write(c); err != nil {
-				return err
-			}
+			failed := writeFiles(files, c.WriteFile)
 			summary := c.WriteMarkdown
 			if format == "markdown" { // it is appended to the summary by who runs this
 				summary = nil
 			}
 			tellJob(io, c.Checks(), summary)
-			for _, path := range files {
-				if err := c.WriteFile(path); err != nil {
-					return err
-				}
+			if err := errors.Join(failed, write(c)); err != nil {
+				return err
 			}
 			return compareExit(c)
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -25,24 +26,30 @@ func checkReportFiles(files []string) error {
 	return nil
 }
 
-// writeReport prints a report, and then writes it to files, and to the job of CI that runs
-// it. It prints first, so that a full disk does not lose the results of a long run. checks
-// are what decides whether the run passes.
+// writeReport writes a report to files and to the job of CI that runs it, and prints it.
+// Files come first, since a stdout that nobody reads any more ends the program. A file
+// that cannot be written does not keep the report from being printed. checks are what
+// decides whether the run passes.
 func writeReport(io streams, r report.Report, checks []report.Check, asJSON bool, files []string) error {
 	write := report.WriteText
 	if asJSON {
 		write = report.WriteJSON
 	}
-	if err := write(forJob(io.out, asJSON), r); err != nil {
-		return fmt.Errorf("print the report: %w", err)
-	}
+	err := writeFiles(files, func(path string) error { return report.WriteFile(path, r, checks) })
 	tellJob(io, checks, summaryOf(r, checks))
-	for _, path := range files {
-		if err := report.WriteFile(path, r, checks); err != nil {
-			return err
-		}
+	if failed := write(forJob(io.out, asJSON), r); failed != nil {
+		return errors.Join(err, fmt.Errorf("print the report: %w", failed))
 	}
-	return nil
+	return err
+}
+
+// writeFiles writes each file, also after one that cannot be written.
+func writeFiles(paths []string, write func(path string) error) error {
+	var errs []error
+	for _, path := range paths {
+		errs = append(errs, write(path))
+	}
+	return errors.Join(errs...)
 }
 
 // summaryOf returns a function that writes the report as Markdown.

@@ -157,6 +157,9 @@ func readScenario(cmd *cobra.Command, path string) (settingsfile.Section, error)
 		in, err = settingsfile.ReadFrom("stdin", stdin(cmd))
 	} else {
 		in, err = settingsfile.Read(path)
+		if _, noReport := report.ReadFile(path); err != nil && noReport == nil {
+			return in, usagef("--scenario %s: it is a report: repeat its run with --again %s", path, path)
+		}
 	}
 	wrong, placed := errors.AsType[*settingsfile.Error](err)
 	of, unread := errors.AsType[*fs.PathError](err)
