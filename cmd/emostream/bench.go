@@ -65,10 +65,10 @@ With --post-url the target is any service that takes events in over HTTP, and wi
 }
 
 // config turns the flags into the configuration of a load test.
-func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
+func (f *benchFlags) config(given, told func(string) bool) (loadgen.Config, error) {
 	cfg := f.Config
 	cfg.Version = version
-	if err := f.checkCombinations(given); err != nil {
+	if err := f.checkCombinations(given, told); err != nil {
 		return cfg, err
 	}
 	if f.Stages+f.Burst+f.replay != "" && !given("rate") {
@@ -86,6 +86,9 @@ func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 		if err != nil {
 			return cfg, usagef("--start-at %.40q: want a time like 2026-01-02T03:04:05Z", f.startAt)
 		}
+		if past := time.Since(at); past > time.Second && told("start-at") {
+			return cfg, usagef("--start-at %s has passed, %v ago: generators would not begin together", f.startAt, past.Round(time.Second))
+		}
 		cfg.StartAt = at
 	}
 	if f.findMax && cfg.Rate == 0 {
@@ -101,7 +104,7 @@ func (f *benchFlags) config(given func(string) bool) (loadgen.Config, error) {
 }
 
 func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) error {
-	cfg, err := f.config(given(cmd))
+	cfg, err := f.config(given(cmd), toldHere(cmd))
 	if err != nil {
 		return err
 	}
@@ -112,7 +115,7 @@ func (f *benchFlags) run(ctx context.Context, io streams, cmd *cobra.Command) er
 	if f.kept, err = scenarioOf(cmd); err != nil {
 		return err
 	}
-	if err := errors.Join(checkStages(conditions, cfg), checkReportFiles(f.files), f.progress.check(io)); err != nil {
+	if err := errors.Join(checkStages(conditions, cfg), checkMeasurable(conditions, cfg), checkReportFiles(f.files), f.progress.check(io)); err != nil {
 		return err
 	}
 	if err := checkWatched(io, cfg); err != nil {

@@ -172,7 +172,7 @@ func configOf(args []string, env map[string]string, file settingsfile.Section, s
 	if err := errors.Join(cmd.ParseFlags(args), s.apply(cmd), applyScenario(cmd)); err != nil {
 		return loadgen.Config{}, nil, err
 	}
-	cfg, err := f.config(given(cmd))
+	cfg, err := f.config(given(cmd), toldHere(cmd))
 	cfg.Variable, cfg.TLS = nil, nil // cannot be compared
 	return cfg, cmd, err
 }

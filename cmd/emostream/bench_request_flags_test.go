@@ -114,9 +114,12 @@ func TestBenchReadsFiles(t *testing.T) {
 			got = append(got, string(b))
 		}))
 		var said bytes.Buffer
-		args := append([]string{"bench", "--post-url", srv.URL, "--duration", "200ms", "--allow-invalid", "--progress", "none"}, tt.args...)
+		args := append([]string{"bench", "--post-url", srv.URL, "--allow-invalid", "--progress", "none"}, tt.args...)
 		if !slices.Contains(args, "--rate") && !slices.Contains(args, "--replay") {
 			args = append(args, "--rate", "20")
+		}
+		if slices.Contains(args, "--rate") {
+			args = append(args, "--duration", "200ms")
 		}
 		code := execute(t.Context(), streams{in: strings.NewReader(""), out: &said, err: &said}, args)
 		srv.Close()

@@ -80,6 +80,38 @@ func TestScenarioContradicts(t *testing.T) {
 	}
 }
 
+// What says nothing beside the others is refused on the command line and in a scenario, but
+// not if it is meant for other runs: in the environment, or in a scenario whose rate the
+// command line replaces.
+func TestFlagsOfOtherRuns(t *testing.T) {
+	for _, tt := range []struct {
+		args, environ, scenario string
+		refused                 bool
+	}{
+		{"--stages 1s:5 --duration 9s", "", "", true},
+		{"--duration 9s", "", "stages: 1s:5\n", true},
+		{"", "", "stages: 1s:5\nduration: 9s\n", true},
+		{"--stages 1s:5", "", "rate: 5\nduration: 9s\n", false},
+		{"--stages 1s:5", "EMOSTREAM_DURATION=9s", "rate: 5\n", false},
+		{"--post-url http://127.0.0.1:1", "EMOSTREAM_LISTENERS=9", "", false},
+		{"", "", "post-url: http://127.0.0.1:1\nlisteners: 9\n", true},
+		{"--start-at 2020-01-01T00:00:00Z", "", "", true},
+		{"", "EMOSTREAM_START_AT=2020-01-01T00:00:00Z", "", false},
+	} {
+		var args []string
+		if tt.scenario != "" {
+			args = []string{"--scenario", "-"}
+		}
+		environ := map[string]string{}
+		if name, value, ok := strings.Cut(tt.environ, "="); ok {
+			environ[name] = value
+		}
+		if _, _, err := configOf(append(args, strings.Fields(tt.args)...), environ, settingsfile.Section{}, tt.scenario); (err != nil) != tt.refused {
+			t.Errorf("%+v: %v", tt, err)
+		}
+	}
+}
+
 // A scenario of another editor is read, or its encoding is named.
 func TestScenarioOfAnotherEditor(t *testing.T) {
 	cmd, err := parsedBench([]string{"--scenario", "-"}, nil, settingsfile.Section{}, "\ufeffrate: 5\r\nusers: 7\r\n")

@@ -44,6 +44,42 @@ func checkStages(conditions []report.Threshold, cfg loadgen.Config) error {
 	return nil
 }
 
+// checkMeasurable refuses conditions on what the run cannot measure, of which that is known
+// before it.
+func checkMeasurable(conditions []report.Threshold, cfg loadgen.Config) error {
+	slow, _, _ := loadgen.ParseSlow(cfg.Slow) // was checked before
+	dawdlers := map[string]int{"slow": slow, "stalled": cfg.Stalled, "mute": cfg.Mute}
+	listeners := max(cfg.Listeners, cfg.Channels) + slow + cfg.Stalled + cfg.Mute
+	listens := cfg.Publish == nil || len(cfg.Publish.StreamURLs) > 0
+	ofUsage := []string{"cpu_cores", "cpu_per_request", "cpu_per_delivery", "memory_max", "memory_end", "memory_per_listener", "descriptors_max"}
+	for _, c := range conditions {
+		name := c.Metric()
+		of, what, _ := strings.Cut(name, "_")
+		n, isDawdler := dawdlers[of]
+		switch {
+		case slices.Contains(ofUsage, name) && len(cfg.WatchPIDs)+len(cfg.WatchCommands) == 0:
+			return usagef("--threshold %.60q: no process of the target is measured: name one with --watch-pid or --watch-command", c)
+		case !listens && needsStream(name):
+			return usagef("--threshold %.60q: nobody listens: give --stream-url, where what was sent comes out", c)
+		case name == "memory_per_listener" && listeners < report.MinListeners:
+			return usagef("--threshold %.60q: it is not measured with fewer than %d listeners: give --listeners %d or more", c, report.MinListeners, report.MinListeners)
+		case isDawdler && (what == "kept" || what == "ended") && n == 0:
+			return usagef("--threshold %.60q: there are no such clients: give --%s", c, of)
+		}
+	}
+	return nil
+}
+
+// needsStream says whether a metric is of what listeners were shown.
+func needsStream(name string) bool {
+	counters := []string{
+		"counted", "lost", "doubled", "lost_at_most", "doubled_at_most", "shifted", "events", "gaps", "behind", "repeats", "out_of_order",
+		"reconnects", "resumes", "refused", "cpu_per_delivery", "memory_per_listener",
+	}
+	latencies := []string{report.Overhead, report.EndToEnd, report.Spread, report.Connect, report.FirstEvent}
+	return slices.Contains(counters, name) || slices.ContainsFunc(latencies, func(l string) bool { return strings.HasPrefix(name, l+"_") })
+}
+
 // stageNames returns the names of stages, with what they are.
 func stageNames(stages []string) string {
 	const shown = 8

@@ -101,3 +101,6 @@ func stageValue(name string) (loadMetric, error) {
 
 // Stage returns the stage that the condition is on, from 1, or 0 if it is on the whole.
 func (t Threshold) Stage() int { return t.metric.stage }
+
+// Metric returns the name of what the condition is on, as in ack_p99 or stage2.sent.
+func (t Threshold) Metric() string { return t.metric.name }

@@ -83,7 +83,7 @@ func ratio(a, b float64) *float64 {
 }
 
 // memoryPerListener returns by how much the memory grew for each listener. It is nil if
-// fewer than minListeners came, or if the memory did not grow: then it would be the memory
+// fewer than MinListeners came, or if the memory did not grow: then it would be the memory
 // of something else.
 func (r Report) memoryPerListener(u TargetUsage) *float64 {
 	if v := r.memoryAdded(u); v != nil && *v > 0 {
@@ -94,7 +94,7 @@ func (r Report) memoryPerListener(u TargetUsage) *float64 {
 
 // memoryAdded returns the growth of memory, which may be below 0, divided by listeners,
 // those among them that do not read as others do and were kept. What processes share counts
-// once, if that is known. It is nil if fewer than minListeners came.
+// once, if that is known. It is nil if fewer than MinListeners came.
 func (r Report) memoryAdded(u TargetUsage) *float64 {
 	listeners := r.Listeners.Connected
 	for _, kind := range borneKinds(r.Listeners) {
@@ -102,7 +102,7 @@ func (r Report) memoryAdded(u TargetUsage) *float64 {
 			listeners += kind.borne.Kept
 		}
 	}
-	if listeners < minListeners {
+	if listeners < MinListeners {
 		return nil
 	}
 	begin, end := u.PSSBegin, u.PSSEnd
@@ -115,7 +115,8 @@ func (r Report) memoryAdded(u TargetUsage) *float64 {
 	return new(float64(*end-*begin) / float64(listeners))
 }
 
-const minListeners = 100
+// MinListeners is how many listeners there are at least where memory_per_listener is said.
+const MinListeners = 100
 
 // usageRow is a line of what the target spent: a name, a value and a remark.
 type usageRow struct{ name, value, remark string }
