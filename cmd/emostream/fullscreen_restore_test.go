@@ -238,7 +238,7 @@ func TestBenchIsInterruptedBeforeItsScreen(t *testing.T) {
 	t.Parallel()
 	main := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(main.Close)
-	for _, program := range []string{"latechild", "interrupted"} {
+	for _, program := range []string{"latechild", "stoppedfirst"} {
 		t.Run(program, func(t *testing.T) {
 			p := openPane(t)
 			p.run(program + " bench --post-url " + main.URL + " --rate 50 --duration 3s >report")

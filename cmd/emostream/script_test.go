@@ -27,7 +27,7 @@ import (
 func TestMain(m *testing.M) {
 	testscript.Main(hermetic{m}, map[string]func(){
 		"emostream": func() { os.Exit(run()) }, "breakdown": func() { os.Exit(breakdown()) },
-		"latechild": func() { os.Exit(lateChild()) }, "interrupted": func() { os.Exit(interruptedAtFirst()) },
+		"latechild": func() { os.Exit(lateChild()) }, "stoppedfirst": func() { os.Exit(interruptedAtFirst()) },
 	})
 }
 
