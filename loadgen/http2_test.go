@@ -72,8 +72,9 @@ func TestRunOverHTTP2(t *testing.T) {
 			if e2e := r.Latency[report.EndToEnd]; e2e == nil || e2e.Count != 200*listeners {
 				t.Errorf("end to end: %+v, want one for each listener and marker", e2e)
 			}
-			if n := opened.Load(); n != connections+listeners+trial || older.Load() != 0 {
-				t.Errorf("%d connections, %d requests over HTTP/1.1, want %d and none", n, older.Load(), connections+listeners+trial)
+			// On a machine that stalls, connections rest too long, and are made once more.
+			if n, want := opened.Load(), int64(connections+listeners+trial); n < want || n >= 2*want || older.Load() != 0 {
+				t.Errorf("%d connections, %d requests over HTTP/1.1, want %d and none", n, older.Load(), want)
 			}
 			if r.Options.HTTP != "2" || !strings.HasPrefix(h.bodies[0], `text/x {"marker":"emo`) {
 				t.Errorf("HTTP %q, posted %q", r.Options.HTTP, h.bodies[0])
