@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/emostream/emostream/internal/settingsfile"
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -57,6 +58,18 @@ func TestReportAsScenario(t *testing.T) {
 	code := execute(t.Context(), streams{in: strings.NewReader(""), out: &out, err: &out}, []string{"bench", "--scenario", path})
 	if code != 2 || !strings.Contains(out.String(), "it is a report: repeat its run with --again "+path) {
 		t.Errorf("exit code %d, %s", code, out.String())
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Replace(string(whole), `"notes": [`, `"notes": ["`+strings.Repeat("x", 2*settingsfile.MaxSize)+`"`, 1)
+	for _, text := range []string{string(whole), long} {
+		out.Reset()
+		code := execute(t.Context(), streams{in: strings.NewReader(text), out: &out, err: &out}, []string{"bench", "--scenario", "-"})
+		if code != 2 || !strings.Contains(out.String(), "it is a report: repeat its run with --again -") {
+			t.Errorf("from stdin: exit code %d, %s", code, out.String())
+		}
 	}
 }
 

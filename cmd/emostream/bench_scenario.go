@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -149,33 +150,46 @@ func applyScenarioFile(cmd *cobra.Command, path string) error {
 }
 
 func readScenario(cmd *cobra.Command, path string) (settingsfile.Section, error) {
-	var (
-		in  settingsfile.Section
-		err error
-	)
-	if path == "-" {
-		in, err = settingsfile.ReadFrom("stdin", stdin(cmd))
-	} else {
-		in, err = settingsfile.Read(path)
-		if _, noReport := report.ReadFile(path); err != nil && noReport == nil {
-			return in, usagef("--scenario %s: it is a report: repeat its run with --again %s", path, path)
-		}
-	}
-	wrong, placed := errors.AsType[*settingsfile.Error](err)
+	name, begins, err := readBeginning(cmd, path)
 	of, unread := errors.AsType[*fs.PathError](err)
 	switch {
 	case errors.Is(err, context.Canceled):
-		return in, errInterrupted
+		return settingsfile.Section{}, errInterrupted
 	case errors.Is(err, fs.ErrNotExist):
-		return in, usagef("--scenario %s: there is no such file; emostream bench init %s writes one", path, path)
+		return settingsfile.Section{}, usagef("--scenario %s: there is no such file; emostream bench init %s writes one", path, path)
 	case unread:
-		return in, usagef("--scenario %s: %w: name a file that can be read", path, of.Err)
+		return settingsfile.Section{}, usagef("--scenario %s: %w: name a file that can be read", path, of.Err)
+	case err != nil:
+		return settingsfile.Section{}, usagef("%w", err)
+	}
+	in, err := settingsfile.Parse(name, begins)
+	wrong, placed := errors.AsType[*settingsfile.Error](err)
+	switch {
+	case err == nil:
+		return in, nil
+	case report.IsReport(begins):
+		return in, usagef("--scenario %s: it is a report: repeat its run with --again %s", path, path)
 	case placed && errors.Is(err, settingsfile.ErrNoSections):
 		return in, usagef("%w", wrong.At.Errorf("want settings, like \"rate: 2000\""))
-	case err != nil:
-		return in, usagef("%w", err)
 	}
-	return in, nil
+	return in, usagef("%w", err)
+}
+
+// readBeginning reads a file, or stdin, once: all of it, or what shows that it is larger
+// than a scenario may be. name is what messages call it.
+func readBeginning(cmd *cobra.Command, path string) (name string, begins []byte, err error) {
+	in := stdin(cmd)
+	name = "stdin"
+	if path != "-" {
+		f, err := os.Open(path)
+		if err != nil {
+			return path, nil, err
+		}
+		defer f.Close()
+		in, name = f, path
+	}
+	begins, err = io.ReadAll(io.LimitReader(in, settingsfile.MaxSize+1))
+	return name, begins, err
 }
 
 // stdin returns a command's stdin, of which reads end when the command is interrupted.

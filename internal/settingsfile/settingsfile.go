@@ -74,16 +74,11 @@ func Read(path string) (Section, error) {
 		return Section{}, err
 	}
 	defer f.Close()
-	return ReadFrom(path, f)
-}
-
-// ReadFrom reads what in gives. name is the file's name in errors.
-func ReadFrom(name string, in io.Reader) (Section, error) {
-	b, err := io.ReadAll(io.LimitReader(in, MaxSize+1))
+	b, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		return Section{}, err
 	}
-	return Parse(name, b)
+	return Parse(path, b)
 }
 
 // ErrNoSections says that a file is a list or a text, and holds no settings.

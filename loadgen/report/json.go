@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -64,6 +65,12 @@ func ReadFile(path string) (Report, error) {
 		return Report{}, fmt.Errorf("%s: %w", path, err)
 	}
 	return r, nil
+}
+
+// IsReport says whether b, which may be the beginning of a file alone, is a report of any
+// version.
+func IsReport(b []byte) bool {
+	return regexp.MustCompile(`"schema"\s*:\s*"emostream-bench/`).Match(b)
 }
 
 // ReadJSON reads a report. It returns an error that says what is wrong: another schema,
