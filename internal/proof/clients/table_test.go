@@ -7,20 +7,20 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/emostream/emostream/internal/proof/madepart"
 )
 
-// The page with the table, and the lines between which it stands.
+// The page with the table, and the line after which it stands.
 const (
 	page   = "../../../docs/http.md"
-	begins = "<!-- made by make test-clients -->\n"
-	ends   = "<!-- end -->\n"
+	begins = "<!-- made by make test-clients -->"
 )
 
 // The table of the page names the clients and proxies that are tried here, and their
 // versions.
 func TestTable(t *testing.T) {
-	text := read(t, page)
-	if _, is, _ := cut(t, text); is != table(t) {
+	if _, is, _ := cut(t); is != table(t) {
 		t.Errorf("the table of %s is not that of the clients. make test-clients CROWD=-update makes it anew:\n%s", page, table(t))
 	}
 }
@@ -28,21 +28,20 @@ func TestTable(t *testing.T) {
 // writeTable puts the table into the page.
 func writeTable(t *testing.T) {
 	t.Helper()
-	before, _, after := cut(t, read(t, page))
+	before, _, after := cut(t)
 	if err := os.WriteFile(page, []byte(before+table(t)+after), 0o600); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// cut cuts a page at its table.
-func cut(t *testing.T, text string) (before, made, after string) {
+// cut cuts the page at its table.
+func cut(t *testing.T) (before, made, after string) {
 	t.Helper()
-	before, rest, ok := strings.Cut(text, begins)
-	made, after, closed := strings.Cut(rest, ends)
-	if !ok || !closed {
-		t.Fatalf("%s has no place for the table: want the lines %q and %q", page, begins, ends)
+	before, made, after, err := madepart.Cut(read(t, page), begins)
+	if err != nil {
+		t.Fatalf("%s: %v", page, err)
 	}
-	return before + begins, made, ends + after
+	return before, made, after
 }
 
 func read(t *testing.T, path string) string {

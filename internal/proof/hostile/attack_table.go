@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/emostream/emostream/internal/proof/madepart"
 )
 
 // String returns a result as one line.
@@ -140,11 +142,10 @@ func Summary(results []Result) string {
 		span(results, func(r Result) float64 { return r.Duration.Seconds() }, "%.0f", " s"), math.Floor(100*worst.Accepted), math.Floor(100*worst.Joined), math.Floor(100*worst.Shown), slower, worst.Peak>>20, recovered(results))
 }
 
-// The lines of a page between which the table, or the summary, stands.
+// The lines of a page after which the table, or the summary, stands.
 const (
-	tableBegins   = "<!-- made by make hostile: the table -->\n"
-	summaryBegins = "<!-- made by make hostile: a summary -->\n"
-	ends          = "<!-- end -->\n"
+	tableBegins   = "<!-- made by make hostile: the table -->"
+	summaryBegins = "<!-- made by make hostile: a summary -->"
 )
 
 // Write puts the table of results, or their summary, into a page, in place of what is
@@ -156,14 +157,12 @@ func Write(path string, results []Result) error {
 	}
 	page, found := string(b), false
 	for begins, made := range map[string]string{tableBegins: Table(results), summaryBegins: Summary(results)} {
-		before, rest, ok := strings.Cut(page, begins)
-		_, after, closed := strings.Cut(rest, ends)
-		if ok && closed {
-			page, found = before+begins+"\n"+made+"\n"+ends+after, true
+		if before, _, after, err := madepart.Cut(page, begins); err == nil {
+			page, found = before+"\n"+made+"\n"+after, true
 		}
 	}
 	if !found {
-		return fmt.Errorf("%s has no place for results: want the line %q or %q, and then %q", path, strings.TrimSpace(tableBegins), strings.TrimSpace(summaryBegins), strings.TrimSpace(ends))
+		return fmt.Errorf("%s has no place for results: want the line %q or %q, and then <!-- end -->", path, tableBegins, summaryBegins)
 	}
 	return os.WriteFile(path, []byte(page), 0o644)
 }

@@ -7,13 +7,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/emostream/emostream/internal/proof/madepart"
 )
 
-// The page with the table, and the lines between which it stands.
+// The page with the table, and the line after which it stands.
 const (
 	page   = "../../../docs/bench.md"
-	begins = "<!-- made by make test-targets -->\n"
-	ends   = "<!-- end -->\n"
+	begins = "<!-- made by make test-targets -->"
 )
 
 // The table of the page names the servers that are loaded here, and their versions.
@@ -38,12 +39,11 @@ func writeTable(t *testing.T) {
 // cut cuts the page at its table.
 func cut(t *testing.T) (before, made, after string) {
 	t.Helper()
-	before, rest, ok := strings.Cut(read(t, page), begins)
-	made, after, closed := strings.Cut(rest, ends)
-	if !ok || !closed {
-		t.Fatalf("%s has no place for the table: want the lines %q and %q", page, begins, ends)
+	before, made, after, err := madepart.Cut(read(t, page), begins)
+	if err != nil {
+		t.Fatalf("%s: %v", page, err)
 	}
-	return before + begins, made, ends + after
+	return before, made, after
 }
 
 func read(t *testing.T, path string) string {
