@@ -51,13 +51,12 @@ func checkMeasurable(conditions []report.Threshold, cfg loadgen.Config) error {
 	dawdlers := map[string]int{"slow": slow, "stalled": cfg.Stalled, "mute": cfg.Mute}
 	listeners := max(cfg.Listeners, cfg.Channels) + slow + cfg.Stalled + cfg.Mute
 	listens := cfg.Publish == nil || len(cfg.Publish.StreamURLs) > 0
-	ofUsage := []string{"cpu_cores", "cpu_per_request", "cpu_per_delivery", "memory_max", "memory_end", "memory_per_listener", "descriptors_max"}
 	for _, c := range conditions {
 		name := c.Metric()
 		of, what, _ := strings.Cut(name, "_")
 		n, isDawdler := dawdlers[of]
 		switch {
-		case slices.Contains(ofUsage, name) && len(cfg.WatchPIDs)+len(cfg.WatchCommands) == 0:
+		case c.OfTargetUsage() && len(cfg.WatchPIDs)+len(cfg.WatchCommands) == 0:
 			return usagef("--threshold %.60q: no process of the target is measured: name one with --watch-pid or --watch-command", c)
 		case !listens && needsStream(name):
 			return usagef("--threshold %.60q: nobody listens: give --stream-url, where what was sent comes out", c)

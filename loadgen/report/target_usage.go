@@ -72,6 +72,11 @@ func usageMetrics() []metric {
 	}
 }
 
+// OfTargetUsage says whether the condition is on what the target spent.
+func (t Threshold) OfTargetUsage() bool {
+	return slices.ContainsFunc(usageMetrics(), func(m metric) bool { return m.name == t.metric.name })
+}
+
 func (u TargetUsage) cpuMS() float64 { return u.CPUUserMS + u.CPUSystemMS }
 
 // ratio returns a/b, or nil if b is 0.
