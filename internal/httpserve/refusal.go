@@ -16,6 +16,7 @@ type Refusal struct {
 	Code       string
 	Message    string
 	RetryAfter time.Duration // 0: the answer has no Retry-After
+	Challenge  string        // of the header WWW-Authenticate; empty: the answer has none
 }
 
 // Refusalf returns a refusal with a formatted message.
@@ -32,6 +33,9 @@ func (f *Refusal) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds()))))
+	}
+	if f.Challenge != "" {
+		w.Header().Set("WWW-Authenticate", f.Challenge)
 	}
 	WriteJSON(w, f.Status, struct {
 		Error     string `json:"error"`
