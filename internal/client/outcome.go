@@ -31,7 +31,7 @@ func AnswerOutcome(status int, code string) Outcome {
 		return NotWritten
 	}
 	switch code {
-	case "not_written", "overloaded", "rate_limited":
+	case "not_written", "overloaded", "rate_limited", "keys_unavailable":
 		return NotWritten
 	case "in_doubt":
 		return InDoubt

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/access"
 )
 
 // Parse reads a reaction. If general is set, it uses encoding/json alone. Otherwise it
@@ -14,7 +15,8 @@ func Parse(body string, general bool) (r wire.Reaction, count int, refusal strin
 	if general {
 		judge = parseAny
 	}
-	got, refused := judge(wholeBody, []byte(body))
+	everybody, _ := (*access.Gate)(nil).Caller(nil)
+	got, refused := judge(wholeBody, []byte(body), everybody)
 	if refused != nil {
 		return wire.Reaction{}, 0, refused.Code + ": " + refused.Message
 	}

@@ -5,13 +5,15 @@
 // A request goes through the files in one direction:
 //
 //	routes.go            which kind of body it has
+//	client.go            who sent it, and whether that one may send at all
 //	in_flight_limit.go   whether there is room for it now
 //	body_limits.go       reading a body
 //	single.go, array.go, ndjson.go
 //	                     one reaction, an array, or a stream of lines, the latter two
 //	                     when it is their turn (bulk_turns.go)
-//	validation.go        what a reaction must be (bad_json.go says what is wrong), and
-//	                     whether this server takes it: allowed_emojis.go,
+//	validation.go        what a reaction must be (bad_json.go says what is wrong), whether
+//	                     its client may send it, and whether this server takes it:
+//	                     allowed_emojis.go,
 //	                     allowed_channels.go, quotas.go, active_channels.go
 //	log_append.go        into the log, in batches
 //	answers.go           what the client is told
@@ -20,8 +22,6 @@ package ingest
 import (
 	"context"
 	"log/slog"
-	"net/http"
-	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -32,6 +32,7 @@ import (
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/server/access"
 )
 
 // Log is where reactions go.
@@ -56,6 +57,8 @@ type Config struct {
 	Quotas  Quotas // for each client
 	// Proxies are the proxies that are trusted to name the address of a client.
 	Proxies httpserve.Proxies
+	// Gate says who may send; nil: everybody.
+	Gate *access.Gate
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none
@@ -79,6 +82,7 @@ type Handler struct {
 	channels *activeChannels
 	inFlight *inFlight
 	quotas   quotas
+	people   people
 	turns    *bulkTurns
 	accepted prometheus.Counter
 	refused  *prometheus.CounterVec
@@ -98,6 +102,7 @@ func New(cfg Config) *Handler {
 		channels: newActiveChannels(cfg.MaxChannels),
 		inFlight: newInFlight(cfg.Bounds),
 		quotas:   newQuotas(cfg.Quotas),
+		people:   newPeople(),
 		turns:    newBulkTurns(),
 		buffers:  sync.Pool{New: func() any { return &buffers{contentType: []string{"application/json"}} }},
 		accepted: f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),
@@ -110,18 +115,6 @@ func New(cfg Config) *Handler {
 	}
 	h.inFlight.register(f)
 	return h
-}
-
-// client is who sent a request, as far as limits are concerned.
-type client struct {
-	address netip.Addr // not valid: not known
-	bucket  uint64     // the key of its token bucket; 0: it has no limit
-	paid    int        // how many tokens the address has paid for each reaction already
-}
-
-func (h *Handler) client(r *http.Request) client {
-	address := httpserve.ClientNetwork(h.cfg.Proxies.ClientIP(r))
-	return client{address: address, bucket: h.quotas.bucket(address)}
 }
 
 // LastAccepted returns when a reaction was last accepted. It returns the zero time if

@@ -101,7 +101,7 @@ func (q *quotas) take(one reaction, from client) *httpserve.Refusal {
 	now := time.Now()
 	var user uint64
 	if q.users != nil {
-		user = q.users.Key(one.UserID)
+		user = q.user(one, from)
 		if refusal := take(q.users, user, one.count, 0, "user_id", now); refusal != nil {
 			return refusal
 		}
@@ -116,10 +116,20 @@ func (q *quotas) take(one reaction, from client) *httpserve.Refusal {
 	return refusal
 }
 
+// user returns the key of the bucket of a reaction's user. One whom a token has proven has
+// another bucket than the one of that name whom anybody can claim to be.
+func (q *quotas) user(one reaction, from client) uint64 {
+	key := q.users.Key(one.UserID)
+	if from.caller.Subject != "" {
+		return max(1, ^key)
+	}
+	return key
+}
+
 // refund gives a reaction's tokens back, which take has taken.
 func (q *quotas) refund(one reaction, from client) {
 	if q.users != nil {
-		q.users.Refund(q.users.Key(one.UserID), one.count)
+		q.users.Refund(q.user(one, from), one.count)
 	}
 	if from.bucket != 0 {
 		q.addresses.Refund(from.bucket, one.count-from.paid)

@@ -41,19 +41,23 @@ func (h *Handler) singleOrArray(w http.ResponseWriter, r *http.Request, b *buffe
 // takeIn answers a request with one body, or returns why it refuses it.
 type takeIn func(http.ResponseWriter, *http.Request, *buffers, client) *httpserve.Refusal
 
-// readWhole reads a body of at most limit bytes and hands it to next, unless wrongType is
-// the refusal of its type. A refusal may be held back for a while, so it is sent when the
+// readWhole reads a body of at most limit bytes and hands it to next, unless its client may
+// not send, or wrongType is the refusal of its type. A refusal may be held back for a while, so it is sent when the
 // request is in flight no more.
 func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, wrongType *httpserve.Refusal, limit int64, next takeIn) {
-	if refusal := h.readInFlight(w, r, wrongType, limit, next); refusal != nil {
+	from, refusal := h.client(r)
+	if refusal != nil {
+		h.refuseUnread(w, r, refusal)
+		return
+	}
+	if refusal := h.readInFlight(w, r, from, wrongType, limit, next); refusal != nil {
 		h.refuse(w, r, refusal)
 	}
 }
 
 // readInFlight is readWhole while the request is in flight. It refuses the request unread
 // if there is no room for it, if its address has no token left, or for its type.
-func (h *Handler) readInFlight(w http.ResponseWriter, r *http.Request, wrongType *httpserve.Refusal, limit int64, next takeIn) *httpserve.Refusal {
-	from := h.client(r)
+func (h *Handler) readInFlight(w http.ResponseWriter, r *http.Request, from client, wrongType *httpserve.Refusal, limit int64, next takeIn) *httpserve.Refusal {
 	declared := r.ContentLength
 	if declared > limit {
 		declared = 0 // it is refused unread
@@ -83,7 +87,11 @@ func (h *Handler) readInFlight(w http.ResponseWriter, r *http.Request, wrongType
 
 // readStream takes in a stream of lines, if there is room for one.
 func (h *Handler) readStream(w http.ResponseWriter, r *http.Request) {
-	from := h.client(r)
+	from, refusal := h.client(r)
+	if refusal != nil {
+		h.refuseUnread(w, r, refusal)
+		return
+	}
 	if refusal := h.inFlight.openStream(from.address); refusal != nil {
 		h.refuseUnread(w, r, refusal)
 		return

@@ -12,6 +12,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/access"
 )
 
 // maxCount is the most that one reaction may count for.
@@ -56,25 +57,26 @@ const (
 	oneLine   part = "line"
 )
 
-// parse reads one reaction from a part. The refusal says which field is wrong and what is
-// allowed. A missing timestamp is left empty.
-func parse(p part, b []byte) (reaction, *httpserve.Refusal) {
+// parse reads one reaction of a caller from a part. The refusal says which field is wrong
+// and what is allowed. A missing timestamp is left empty. A user_id that the caller has
+// proven by its token may be missing, and no other is taken from it.
+func parse(p part, b []byte, caller *access.Caller) (reaction, *httpserve.Refusal) {
 	if !utf8.Valid(b) {
 		return reaction{}, httpserve.RefuseOtherThanUTF8(string(p), b)
 	}
-	if f, ok := wire.ScanFlatReaction(b); ok && f.UserID.Exists() && f.Emoji.Exists() {
+	if f, ok := wire.ScanFlatReaction(b); ok && (f.UserID.Exists() || caller.Subject != "") && f.Emoji.Exists() {
 		text := string(b)
 		out := reaction{Reaction: wire.Reaction{UserID: f.UserID.InString(text), Timestamp: f.Timestamp.InString(text), Channel: wire.MainChannel}, count: f.Count}
 		if f.Channel.Exists() {
 			out.Channel = f.Channel.InString(text)
 		}
-		return out, out.normalize(f.Emoji.InString(text))
+		return out, out.normalize(f.Emoji.InString(text), caller)
 	}
-	return parseAny(p, b)
+	return parseAny(p, b, caller)
 }
 
 // parseAny reads one reaction with encoding/json, however it is written.
-func parseAny(p part, b []byte) (reaction, *httpserve.Refusal) {
+func parseAny(p part, b []byte, caller *access.Caller) (reaction, *httpserve.Refusal) {
 	if len(bytes.TrimSpace(b)) == 0 {
 		return reaction{}, httpserve.Refusalf(http.StatusBadRequest, "empty_body", `the %s is empty: send a JSON object like {"user_id":"ann","emoji_type":"🔥"}`, p)
 	}
@@ -85,12 +87,15 @@ func parseAny(p part, b []byte) (reaction, *httpserve.Refusal) {
 	switch {
 	case in == nil:
 		return reaction{}, notAnObject(p, "null")
-	case in.UserID == nil:
+	case in.UserID == nil && caller.Subject == "":
 		return reaction{}, missing("user_id")
 	case in.EmojiType == nil:
 		return reaction{}, missing("emoji_type")
 	}
-	out := reaction{Reaction: wire.Reaction{UserID: string(*in.UserID), Channel: wire.MainChannel}, count: 1}
+	out := reaction{Reaction: wire.Reaction{Channel: wire.MainChannel}, count: 1}
+	if in.UserID != nil {
+		out.UserID = string(*in.UserID)
+	}
 	if in.Timestamp != nil {
 		out.Timestamp = string(*in.Timestamp)
 	}
@@ -100,13 +105,16 @@ func parseAny(p part, b []byte) (reaction, *httpserve.Refusal) {
 	if in.Count != nil {
 		out.count = int(*in.Count)
 	}
-	return out, out.normalize(*in.EmojiType)
+	return out, out.normalize(*in.EmojiType, caller)
 }
 
 // normalize sets the emoji from what the client typed, in the one spelling that the
-// emoji has here. It returns a refusal if typed is no emoji or a field is out of
-// bounds.
-func (r *reaction) normalize(typed string) *httpserve.Refusal {
+// emoji has here, and the user as whom the caller sends. It returns a refusal if typed is
+// no emoji, the caller may not send as that user, or a field is out of bounds.
+func (r *reaction) normalize(typed string, caller *access.Caller) (refusal *httpserve.Refusal) {
+	if r.UserID, refusal = caller.SendsAs(r.UserID); refusal != nil {
+		return refusal
+	}
 	invalid := func(code, format string, args ...any) *httpserve.Refusal {
 		return httpserve.Refusalf(http.StatusUnprocessableEntity, code, format, args...)
 	}
@@ -140,12 +148,15 @@ func notAnObject(p part, kind string) *httpserve.Refusal {
 	return httpserve.Refusalf(http.StatusBadRequest, "not_an_object", `the %s is a JSON %.20s: send an object like {"user_id":"ann","emoji_type":"🔥"}%s`, p, kind, arrays)
 }
 
-// admit reads a reaction from JSON, which is a part of a request, and refuses it if this
-// server does not take it now: because of its emoji, its channel, or the quotas of its
-// user and of its address.
+// admit reads a reaction from JSON, which is a part of a request, and refuses it if its
+// client may not send it, or this server does not take it now: because of its emoji, its
+// channel, or the quotas of its user and of its address.
 func (h *Handler) admit(p part, json []byte, from client) (reaction, *httpserve.Refusal) {
-	one, refusal := parse(p, json)
+	one, refusal := parse(p, json, from.caller)
 	if refusal != nil {
+		return one, refusal
+	}
+	if refusal := from.caller.May(access.Send, one.Channel); refusal != nil {
 		return one, refusal
 	}
 	if refusal := h.emojis.refusal(one.Emoji); refusal != nil {
@@ -153,6 +164,9 @@ func (h *Handler) admit(p part, json []byte, from client) (reaction, *httpserve.
 	}
 	if refusal := h.cfg.Channels.refusal(one.Channel); refusal != nil {
 		return one, refusal
+	}
+	if from.caller.SendsForOthers() {
+		from.bucket, from.paid = h.quotas.bucket(h.people.address(one.UserID)), 0
 	}
 	if refusal := h.quotas.take(one, from); refusal != nil {
 		return one, refusal

@@ -1,0 +1,60 @@
+package ingest
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"net/http"
+	"net/netip"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/server/access"
+)
+
+// client is who sent a request: what it may do, and whose limits it uses up.
+//
+// Limits go by address. But who has proven who he is has limits of his own, wherever he
+// sends from: many people may have one address. An address stands for him that no client
+// can have, see [people]. Who may send for others has no limits himself; those for whom he
+// sends do, each as if he sent himself.
+type client struct {
+	caller  *access.Caller
+	address netip.Addr // not valid: not known, or of somebody who sends for others
+	bucket  uint64     // the key of its token bucket; 0: it has no limit
+	paid    int        // how many tokens the address has paid for each reaction already
+}
+
+// client returns who sent a request. It refuses the request if its token is not taken, or
+// if its sender may not send in any channel.
+func (h *Handler) client(r *http.Request) (client, *httpserve.Refusal) {
+	caller, refusal := h.cfg.Gate.Caller(r)
+	if refusal == nil {
+		refusal = caller.MayAnywhere(access.Send)
+	}
+	if refusal != nil {
+		return client{}, refusal
+	}
+	from := client{caller: caller}
+	switch {
+	case caller.SendsForOthers():
+	case caller.Subject != "":
+		userID, _ := caller.SendsAs("")
+		from.address = h.people.address(userID)
+	default:
+		from.address = httpserve.ClientNetwork(h.cfg.Proxies.ClientIP(r))
+	}
+	from.bucket = h.quotas.bucket(from.address)
+	return from, nil
+}
+
+// people gives each user who has a token an address, by which limits tell users apart.
+type people struct{ seed maphash.Seed }
+
+func newPeople() people { return people{maphash.MakeSeed()} }
+
+// address returns the address that stands for a user. No client has it: an IPv6 address of
+// a client ends with 64 zero bits, as [httpserve.ClientNetwork] returns it.
+func (p people) address(userID string) netip.Addr {
+	a := [16]byte{15: 1}
+	binary.BigEndian.PutUint64(a[:], maphash.String(p.seed, userID))
+	return netip.AddrFrom16(a)
+}
