@@ -32,7 +32,7 @@ func recordKindOf(topic string) recordKind {
 		return recordKind{hasChannel: true, decode: fieldsOfCount}
 	case topic == names.Partials():
 		return recordKind{hasChannel: true, decode: fieldsOfPartial}
-	case topic == names.Servers():
+	case topic == names.Servers(), topic == names.Clock():
 		return recordKind{}
 	case strings.HasPrefix(topic, "cluster_"), strings.HasPrefix(topic, names.Server("sub")):
 		return recordKind{hasChannel: true, decode: fieldsOfSwarm}

@@ -47,7 +47,7 @@ the terminal and the settings. Each finding says what was found, why it matters 
 what to do; of several that follow from each other it tells the first.
 
 It changes nothing. To be told the brokers' time it writes a record without a value to
-emostream-servers where that exists, as every main server does.
+emostream-clock where that exists, as every main server does.
 
 Exit code 1: something is wrong. Notes do not count.`,
 		Example: `  emostream doctor

@@ -100,13 +100,21 @@ func (m *mainServer) findAhead(ctx context.Context) error {
 const clockInterval = 10 * time.Second
 
 // compareClocks measures how far this machine's clock is ahead of the brokers', until
-// ctx ends. This machine's clock decides in which window a reaction is counted.
+// ctx ends. This machine's clock decides in which window a reaction is counted. Without
+// the topic in which brokers tell the time, as an older installation may be, the server
+// goes on, and a wrong clock is not noticed.
 func (m *mainServer) compareClocks(ctx context.Context) error {
 	t := time.NewTicker(clockInterval)
 	defer t.Stop()
 	logged := false
+	topic := m.layout().ClockTopic()
 	for {
-		ahead, known, err := m.client.ClockSkew(ctx, m.names().Servers())
+		var ahead time.Duration
+		var known bool
+		err := ensureTopics(ctx, m.client, m.log, topic) // somebody may have deleted it
+		if err == nil {
+			ahead, known, err = m.client.ClockSkew(ctx, topic.Name)
+		}
 		if err != nil && kafka.Permanent(err) && !logged {
 			logged = true
 			m.log.Warn("this machine's clock is not compared with kafka's", "error", err)

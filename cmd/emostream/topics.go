@@ -59,7 +59,7 @@ func (f *topicsFlags) topics() ([]kafka.Topic, error) {
 	layout.Reactions, layout.Partials, layout.Replication = f.partitions, f.reducers, f.replication
 	layout.Retention, layout.ReactionsRetention, layout.CountsRetention = f.retention, f.reactions, f.counts
 	layout.SwarmRetention, layout.Lateness, layout.ReactionsBytes = f.swarms, f.lateness, f.reactionsBytes
-	topics := []kafka.Topic{layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic(), layout.ServersTopic()}
+	topics := []kafka.Topic{layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic(), layout.ServersTopic(), layout.ClockTopic()}
 	for _, c := range f.clusters {
 		topics = append(topics, layout.ClusterTopic(c))
 	}

@@ -13,9 +13,9 @@ import (
 // is behind. The error of the measurement is at most half the time of the request.
 //
 // It writes a record to the first partition of a topic on which the broker sets the
-// records' time (message.timestamp.type=LogAppendTime). The answer holds that time. The
-// record has no value, so that compaction removes it. If the broker does not set the
-// time, known is false. The embedded broker does not, and its clock is this machine's.
+// records' time (message.timestamp.type=LogAppendTime). The answer holds that time. If the
+// broker does not set the time, known is false. The embedded broker does not, and its
+// clock is this machine's.
 func (c *Client) ClockSkew(ctx context.Context, topic string) (ahead time.Duration, known bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -30,7 +30,7 @@ func (c *Client) ClockSkew(ctx context.Context, topic string) (ahead time.Durati
 		err = res.Error
 	}
 	if err != nil || res.LogAppendTime.UnixMilli() <= 0 {
-		return 0, false, adviseACL(err, "Write", "topic "+topic)
+		return 0, false, adviseACL(c.orForbidden(ctx, topic, err), "Write", "topic "+topic)
 	}
 	took := time.Since(before)
 	return before.Add(took / 2).Sub(res.LogAppendTime), true, nil

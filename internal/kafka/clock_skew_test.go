@@ -3,6 +3,8 @@ package kafka_test
 import (
 	"testing"
 	"time"
+
+	"github.com/emostream/emostream/internal/kafka"
 )
 
 func TestSkew(t *testing.T) {
@@ -23,6 +25,9 @@ func TestSkew(t *testing.T) {
 		}
 		if _, known := skew(nil); known {
 			t.Error("a topic that the broker does not stamp tells the time")
+		}
+		if _, _, err := c.ClockSkew(within(t), unique(t)); !kafka.NoTopic(err) {
+			t.Errorf("without the topic the error is %v", err)
 		}
 	})
 }

@@ -109,7 +109,7 @@ func (l Layout) ServerTopic(server string) Topic {
 }
 
 // ServersTopic returns how emostream-servers is created. It is compacted. Brokers set
-// the time of its records, so that its readers can compare clocks.
+// the time of its records, so that its readers know how old a heartbeat is.
 func (l Layout) ServersTopic() Topic {
 	l = l.withDefaults()
 	return Topic{Name: l.Names.Servers(), Partitions: 1, Replication: l.Replication, Config: map[string]string{
@@ -117,5 +117,15 @@ func (l Layout) ServersTopic() Topic {
 		"segment.ms":                retention(10 * time.Minute),
 		"min.cleanable.dirty.ratio": "0.1",
 		"message.timestamp.type":    "LogAppendTime",
+	}}
+}
+
+// ClockTopic returns how emostream-clock is created. Brokers set the time of its records.
+// Nobody reads them: the answer to whoever writes one holds the time.
+func (l Layout) ClockTopic() Topic {
+	l = l.withDefaults()
+	return Topic{Name: l.Names.Clock(), Partitions: 1, Replication: l.Replication, Config: map[string]string{
+		"retention.ms":           retention(time.Hour),
+		"message.timestamp.type": "LogAppendTime",
 	}}
 }

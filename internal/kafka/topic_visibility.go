@@ -36,13 +36,18 @@ func (c *Client) missingTopicError(ctx context.Context, topic string) error {
 // orForbidden returns err. But if err says that the topic is unknown, and this client
 // only may not see it, it returns TopicAuthorizationFailed.
 func (c *Client) orForbidden(ctx context.Context, topic string, err error) error {
-	if !is[*protocol.TopicError](err) && !errors.Is(err, kafka.UnknownTopicOrPartition) {
+	if !NoTopic(err) {
 		return err
 	}
 	if why := c.missingTopicError(ctx, topic); errors.Is(why, kafka.TopicAuthorizationFailed) {
 		return why
 	}
 	return err
+}
+
+// NoTopic returns whether an error says that a topic does not exist.
+func NoTopic(err error) bool {
+	return errors.Is(err, kafka.UnknownTopicOrPartition) || is[*protocol.TopicError](err)
 }
 
 // metadataRequest asks for the metadata of topics by their names. It exchanges bytes

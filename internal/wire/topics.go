@@ -32,6 +32,10 @@ func (t Topics) Counts() string { return t.Prefix + "emoji-aggregated" }
 // themselves.
 func (t Topics) Servers() string { return t.Prefix + "emostream-servers" }
 
+// Clock is the name of the topic in which brokers tell the time to whoever compares the
+// clocks.
+func (t Topics) Clock() string { return t.Prefix + "emostream-clock" }
+
 // Cluster is the name of the topic of a cluster's swarms. cluster is for example
 // "cluster_1".
 func (t Topics) Cluster(cluster string) string { return t.Prefix + cluster }

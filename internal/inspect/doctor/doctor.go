@@ -8,7 +8,7 @@
 // that is reported has mended everything.
 //
 // Doctor changes one thing only: to get the brokers' time, it writes a record without a
-// value to emostream-servers, as every main server does.
+// value to emostream-clock, as every main server does.
 package doctor
 
 import (

@@ -37,6 +37,7 @@ func (s *session) topics(ctx context.Context) ([]Topic, error) {
 		{Role: Partials, Want: layout.PartialsTopic()},
 		{Role: Counts, Want: layout.CountsTopic()},
 		{Role: Heartbeats, Want: layout.ServersTopic()},
+		{Role: Times, Want: layout.ClockTopic()},
 	}
 	there, err := s.client.Topics(ctx)
 	if err != nil {
@@ -83,7 +84,7 @@ func (s *session) usable(topic string) bool {
 func (s *session) clock(ctx context.Context) []Finding {
 	ctx, cancel := context.WithTimeout(ctx, s.Timeout)
 	defer cancel()
-	topic := s.Names.Servers()
+	topic := s.Names.Clock()
 	if s.cluster.ID == wire.EmbeddedClusterID {
 		l := findings{area: areaClock}
 		l.ok("clock", "the embedded broker has its machine's")

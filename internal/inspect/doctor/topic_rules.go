@@ -20,6 +20,7 @@ const (
 	Partials   Role = "partials"
 	Counts     Role = "counts"
 	Heartbeats Role = "heartbeats"
+	Times      Role = "times"
 	Swarms     Role = "swarms"
 )
 
@@ -196,8 +197,11 @@ func (l *findings) stamps(t Topic, need Need) {
 	const kind, after, before = "message.timestamp.type", "message.timestamp.after.max.ms", "message.timestamp.before.max.ms"
 	if want, have := t.wanted(kind, ""), t.Config[kind]; want != "" && have != want {
 		why := "the brokers' time decides the window, not when the main server took a reaction in"
-		if t.Role == Heartbeats {
-			why = "nobody can tell whether a clock is wrong, or how old a heartbeat is"
+		switch t.Role {
+		case Heartbeats:
+			why = "nobody can tell how old a heartbeat is"
+		case Times:
+			why = "nobody can tell whether a clock is wrong"
 		}
 		l.wrong(t.Name+" "+kind, have, why, t.alter(kind, want))
 	}
@@ -244,7 +248,7 @@ const (
 )
 
 func (l *findings) retention(t Topic, need Need) {
-	if t.Role == Heartbeats {
+	if t.Role == Heartbeats || t.Role == Times {
 		return
 	}
 	const setting, bytes = "retention.ms", "retention.bytes"

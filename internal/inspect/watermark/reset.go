@@ -114,8 +114,8 @@ func (r *resetter) prepare(ctx context.Context) error {
 	if n > wire.MaxResettable {
 		return fmt.Errorf("%s has %d partitions, and watermarks of at most %d can be reset", reactions, n, wire.MaxResettable)
 	}
-	ahead, known, err := r.Client.ClockSkew(ctx, r.Names.Servers())
-	if err != nil && !kafka.Permanent(err) { // it may be not allowed
+	ahead, known, err := r.Client.ClockSkew(ctx, r.Names.Clock())
+	if err != nil && !kafka.Permanent(err) && !kafka.NoTopic(err) { // it may be not allowed
 		return err
 	}
 	if known && ahead.Abs() > maxSkew {

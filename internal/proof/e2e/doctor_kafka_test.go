@@ -53,7 +53,7 @@ func (w ward) lay(t *testing.T, change func(l kafka.Layout, topics map[string]ka
 	l := kafka.Layout{Names: in.names}
 	topics := map[string]kafka.Topic{
 		"reactions": l.ReactionsTopic(), "partials": l.PartialsTopic(), "counts": l.CountsTopic(),
-		"servers": l.ServersTopic(), "cluster": l.ClusterTopic("cluster_1"), "sub": l.ServerTopic("sub1"),
+		"servers": l.ServersTopic(), "clock": l.ClockTopic(), "cluster": l.ClusterTopic("cluster_1"), "sub": l.ServerTopic("sub1"),
 	}
 	if change != nil {
 		change(l, topics)
