@@ -11,6 +11,7 @@ import (
 
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/server/access"
 )
 
 // Config says which servers there are and how to choose among them.
@@ -21,7 +22,9 @@ type Config struct {
 	Proxies httpserve.Proxies
 	// Sites says which web pages may register. Any page can make a browser send a GET, and
 	// each of its visitors would take a place.
-	Sites   httpserve.SiteCheck
+	Sites httpserve.SiteCheck
+	// Gate says who may see the servers; nil: everybody.
+	Gate    *access.Gate
 	Metrics prometheus.Registerer // nil: none
 }
 
@@ -32,6 +35,7 @@ type Handler struct {
 	share    addressShare
 	proxies  httpserve.Proxies
 	sites    httpserve.SiteCheck
+	gate     *access.Gate
 	assigned *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 }
@@ -44,6 +48,7 @@ func New(cfg Config) *Handler {
 		assigner: NewAssigner(cfg.Strategy),
 		proxies:  cfg.Proxies,
 		sites:    cfg.Sites,
+		gate:     cfg.Gate,
 		assigned: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "emostream_assignments_total", Help: "Clients assigned to a subscriber server.",
 		}, []string{"server"}),

@@ -8,6 +8,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/access"
 )
 
 // Server is a subscriber server in the answer to /v1/servers.
@@ -28,8 +29,12 @@ type Cluster struct {
 }
 
 // list answers with all servers that were heard of within roster.Lookback, and with
-// their sums by cluster.
-func (h *Handler) list(w http.ResponseWriter, _ *http.Request) {
+// their sums by cluster. Where there are keys only managers may see them.
+func (h *Handler) list(w http.ResponseWriter, r *http.Request) {
+	if refusal := h.mayNotManage(r); refusal != nil {
+		refusal.ServeHTTP(w, r)
+		return
+	}
 	now := time.Now()
 	out := struct {
 		Servers  []Server  `json:"servers"`
@@ -54,4 +59,17 @@ func (h *Handler) list(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	httpserve.WriteJSON(w, http.StatusOK, out)
+}
+
+// mayNotManage returns why who sent a request may not manage, or nil if that one may, or if
+// there are no keys.
+func (h *Handler) mayNotManage(r *http.Request) *httpserve.Refusal {
+	if h.gate == nil {
+		return nil
+	}
+	caller, refusal := h.gate.Caller(r)
+	if refusal != nil {
+		return refusal
+	}
+	return caller.May(access.Manage, "")
 }
