@@ -7,6 +7,7 @@ import (
 
 	"github.com/emostream/emostream/aggregator"
 	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/inspect/topicreader"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -62,6 +63,9 @@ func advised(err error) error {
 			return fmt.Errorf("%w: give --http2", err)
 		}
 		return fmt.Errorf("%w: leave out --http2", err)
+	}
+	if refused, ok := errors.AsType[*client.RefusalError](err); ok && refused.Code == "token_missing" {
+		return fmt.Errorf("%w: give --token-file, or set %s", err, tokenVariable)
 	}
 	switch {
 	case is[*loadgen.RemoteError](err):

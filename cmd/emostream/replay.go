@@ -20,6 +20,7 @@ import (
 // replayFlags are the settings of replay.
 type replayFlags struct {
 	fromToFlags
+	token       tokenFlags
 	server      string
 	speed       string
 	toChannel   string
@@ -41,7 +42,10 @@ columns of these names; - is stdin.
 
 It is truthful: every reaction that was read is reported as accepted, refused (by
 the server's code), in doubt (an answer is missing) or not sent. Only what was
-certainly not written is sent again, for --patience; then the replay ends.`,
+certainly not written is sent again, for --patience; then the replay ends.
+
+Reactions keep their users. Where the main server wants a token, the one of a replay
+needs the scope emostream:as.`,
 		Example: `  emostream replay --last 10m --to-channel again
   emostream replay --from 2026-11-23 --to 2026-11-24 --speed 100
   emostream replay reactions.jsonl --speed max`,
@@ -51,6 +55,7 @@ certainly not written is sent again, for --patience; then the replay ends.`,
 	f.add(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.server, "server", defaultServer, "base URL of the main server to send to")
+	f.token.add(cmd)
 	fl.StringVar(&f.speed, "speed", "1", "how many times as fast as it was recorded, as in 100 or 0.5; max: as fast as the server takes them")
 	fl.StringVar(&f.toChannel, "to-channel", "", "channel to send all of them to; default each to its own")
 	fl.IntVar(&f.connections, "connections", 4, "requests under way at once, at most")
@@ -106,6 +111,10 @@ func (f *replayFlags) config() (replay.Config, error) {
 	c := &client.Client{Server: f.server}
 	if err := c.Check(); err != nil {
 		return replay.Config{}, settingError(err)
+	}
+	var err error
+	if c.Token, err = f.token.source(f.server); err != nil {
+		return replay.Config{}, err
 	}
 	if f.toChannel != "" {
 		if err := checkChannel("--to-channel", f.toChannel); err != nil {

@@ -46,7 +46,7 @@ sends again for --patience what was certainly not written.`,
 		RunE:              func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), io, args) },
 	}
 	f.add(cmd)
-	cmd.Flags().StringVar(&f.user, "user", "emostream-send", "user id to send as")
+	cmd.Flags().StringVar(&f.user, "user", "", "user id to send as; default that of the token, or emostream-send")
 	cmd.Flags().IntVar(&f.count, "count", 1, "how many of each emoji")
 	cmd.Flags().Float64Var(&f.rate, "rate", 0, "reactions a second; 0: as fast as the server takes them")
 	cmd.Flags().BoolVar(&f.watch, "watch", false, "follow the stream too, until what was sent has been shown")
@@ -55,7 +55,7 @@ sends again for --patience what was certainly not written.`,
 }
 
 func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
-	c, err := f.client(f.user)
+	c, err := f.client(f.user, "emostream-send")
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func (s *sender) sendAll(ctx context.Context, next func() (string, error, bool))
 					return err
 				}
 			}
-			batch = append(batch, client.Reaction{UserID: s.flags.user, Emoji: word, Channel: s.flags.channel, Count: n})
+			batch = append(batch, client.Reaction{UserID: s.client.UserID, Emoji: word, Channel: s.flags.channel, Count: n})
 			left, sent = left-n, sent+n
 			if len(batch) == maxItems || s.flags.rate > 0 {
 				if err := s.send(ctx, batch); err != nil {

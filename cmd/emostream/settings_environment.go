@@ -11,7 +11,7 @@ import (
 // unknownVariables lists environment variables that look like a setting and are none,
 // each with the setting that was probably meant.
 func unknownVariables(environ []string) (problems []string) {
-	known := []string{passwordVariable}
+	known := []string{passwordVariable, tokenVariable}
 	for name := range newSchema().owners {
 		known = append(known, variable(name))
 	}

@@ -40,7 +40,7 @@ resumes where it was. Press ? in it for its keys, i for its instruments.`,
 	f.clientFlags.add(cmd)
 	f.themeFlags.add(cmd)
 	fl := cmd.Flags()
-	fl.StringVar(&f.user, "user", "", "user id to tap as; default a new one")
+	fl.StringVar(&f.user, "user", "", "user id to tap as; default that of the token, or a new one")
 	fl.StringVar(&f.palette, "palette", strings.Join(emoji.Favourites(), " "), "emojis or shortcodes on the keys 1 to 9")
 	fl.BoolVar(&f.mouse, "mouse", false, "a click on the palette is a tap")
 	fl.IntVar(&f.fps, "fps", 30, "frames a second, 1 to 60")
@@ -73,11 +73,7 @@ func (f *tuiFlags) config() (tui.CrowdConfig, error) {
 }
 
 func (f *tuiFlags) run(ctx context.Context, io streams) error {
-	user := f.user
-	if user == "" {
-		user = "user_" + strings.ToLower(rand.Text()[:12])
-	}
-	c, err := f.client(user)
+	c, err := f.client(f.user, "user_"+strings.ToLower(rand.Text()[:12]))
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ itself and resumes where it was.`,
   emostream watch -o json | jq -r '.emojis[0].emoji_type'`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := f.client("")
+			c, err := f.client("", "")
 			if err != nil {
 				return err
 			}

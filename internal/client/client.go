@@ -25,6 +25,11 @@ type Client struct {
 	// HTTP makes the requests; default http.DefaultClient. Redirections are followed as
 	// FollowRedirects says, whatever its CheckRedirect is.
 	HTTP *http.Client
+	// Token, if set, returns the token to show to the main server. It is called for each
+	// request, and once more when the server has refused the token, so that one that was
+	// renewed meanwhile is shown. It is not shown to subscriber servers, which are told
+	// by a ticket who listens.
+	Token func() string
 	// Renew, if set, makes a Watch register and connect anew at once with each value
 	// received. The stream resumes after the last event.
 	Renew <-chan struct{}
@@ -49,7 +54,11 @@ func (c *Client) Register(ctx context.Context) (wire.Assignment, error) { return
 // may be empty.
 func (c *Client) register(ctx context.Context, avoid string) (wire.Assignment, error) {
 	var a wire.Assignment
-	err := c.do(ctx, http.MethodGet, wire.RegisterPath(c.UserID, avoid), nil, &a)
+	user := c.UserID
+	if c.Token != nil {
+		user = "" // the token says it, and what stands in a query is logged by proxies
+	}
+	err := c.do(ctx, http.MethodGet, wire.RegisterPath(user, avoid), nil, &a)
 	if err == nil && a.StreamURL == "" {
 		err = fmt.Errorf("%s is no Emostream server: its /register gave no stream_url", c.address())
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,23 +51,41 @@ func (c *Client) do(ctx context.Context, method, path string, body, v any) error
 
 // ask makes a request, reads the JSON of the answer into v unless v is nil, and returns
 // the answer's header. If the status is not 200, it returns a *RefusalError; the JSON
-// is read into v even then.
+// is read into v even then. When the server refuses the token, and there is another one
+// by then, it asks once more: nothing was taken before the token.
 func (c *Client) ask(ctx context.Context, method, path string, body, v any) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	var in io.Reader
+	var b []byte
 	if body != nil {
-		b, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if b, err = json.Marshal(body); err != nil {
 			return nil, fmt.Errorf("encode the request: %w", err)
 		}
-		in = bytes.NewReader(b)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.Server, "/")+path, in)
+	if c.Token == nil {
+		return c.askWith(ctx, "", method, path, b, v)
+	}
+	token := c.Token()
+	header, err := c.askWith(ctx, token, method, path, b, v)
+	if refused, ok := errors.AsType[*RefusalError](err); ok && refused.Status == http.StatusUnauthorized {
+		if renewed := c.Token(); renewed != token {
+			return c.askWith(ctx, renewed, method, path, b, v)
+		}
+	}
+	return header, err
+}
+
+// askWith does what ask does, once and with this token. It is empty if there is none.
+func (c *Client) askWith(ctx context.Context, token, method, path string, body []byte, v any) (http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.Server, "/")+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, fmt.Errorf("server %.60q: want a base URL like http://localhost:5000", c.address())
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	res, err := FollowRedirects(c.HTTP).Do(req)
 	if err != nil {
 		return nil, Explain(err)

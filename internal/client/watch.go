@@ -15,7 +15,7 @@ import (
 const unregisterTimeout = time.Second
 
 // Watch follows a channel's swarms until ctx ends, onSwarm returns an error, or the
-// server turns out not to be a main server. It registers first, and again when its
+// server turns out not to be a main server, or says who may not watch. It registers first, and again when its
 // subscriber server refuses it. It reconnects by itself and resumes after the last
 // event.
 //
@@ -33,7 +33,10 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 		Locate: func(ctx context.Context) (string, error) {
 			a, err := c.register(ctx, at.ServerName) // avoid the server that failed; at first there is none
 			if r, ok := errors.AsType[*RefusalError](err); ok {
-				if r.Status == http.StatusNotFound || r.Status == http.StatusForbidden {
+				switch {
+				case r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden && r.Code != "":
+					stop(r) // it would be refused again
+				case r.Status == http.StatusNotFound, r.Status == http.StatusForbidden:
 					stop(fmt.Errorf("%s does not register clients, it should be the main server: %w", c.address(), r))
 				}
 				return "", &sse.RefusedError{Status: r.Status, Code: r.Code, Message: r.Message, RetryAfter: r.RetryAfter}
