@@ -145,7 +145,7 @@ func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck)
 		}
 		httpserve.WriteJSON(w, http.StatusOK, answer)
 	}, http.MethodGet))
-	mux.Handle("/", httpserve.NotFound("/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/servers", "/healthz", "/readyz"))
+	mux.Handle("/", httpserve.NotFound("/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/config", "/v1/servers", "/healthz", "/readyz"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ctx.Err() != nil {
 			w.Header().Set("Connection", "close")

@@ -18,7 +18,7 @@ import (
 
 // endpoints are the paths of both servers, and one that is served by none.
 func endpoints() []string {
-	return []string{"/", "/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/servers", "/healthz", "/readyz", "/sub1", "/v1/swarm"}
+	return []string{"/", "/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/config", "/v1/servers", "/healthz", "/readyz", "/sub1", "/v1/swarm"}
 }
 
 // both runs a test on each of the two servers. within is how long a body may take that

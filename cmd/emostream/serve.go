@@ -96,6 +96,7 @@ type mainServer struct {
 	kafkaAway  []error       // what is wrong with the partitions that take no reactions
 	ahead      []string      // what is to be said of partitions whose watermark is ahead
 	clockAhead time.Duration // how far this machine's clock is ahead of the brokers'; 0 until it is known
+	window     time.Duration // how long a window is, as aggregate says; 0 until it is known
 }
 
 // newMain checks the settings and builds the main server. It does not connect to Kafka.
@@ -146,7 +147,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	})
 	bounds.LogFull = m.producer.Full
 	m.ingest = ingest.New(ingest.Config{
-		Log: m.producer, Channels: channels, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Proxies: proxies,
+		Log: m.producer, Channels: channels, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Proxies: proxies, Window: m.windowLength,
 		Logger: s.log, Metrics: s.metrics,
 	})
 	if channels.Any() {

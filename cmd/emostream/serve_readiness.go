@@ -10,6 +10,7 @@ import (
 
 	"github.com/emostream/emostream/internal/inspect/watermark"
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server"
 )
 
@@ -86,6 +87,9 @@ func (m *mainServer) findAhead(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := m.findWindow(ctx, partitions); err != nil {
+		return err
+	}
 	ahead := make([]string, len(found))
 	for i, a := range found {
 		ahead[i] = a.String()
@@ -94,6 +98,29 @@ func (m *mainServer) findAhead(ctx context.Context) error {
 	defer m.mu.Unlock()
 	m.ahead = ahead
 	return nil
+}
+
+// findWindow finds out how long a window is, unless that is known, as the first of
+// aggregate's commits says that there is.
+func (m *mainServer) findWindow(ctx context.Context, partitions int) error {
+	for p := 0; p < partitions && m.windowLength() == 0; p++ {
+		commit, err := m.client.Committed(ctx, m.group("combine"), m.names().Reactions(), p)
+		if err != nil {
+			return err
+		}
+		if meta, ours, err := wire.DecodeCommit[wire.CombinerCommit](commit.Metadata); err == nil && ours {
+			m.mu.Lock()
+			m.window = time.Duration(meta.WindowMS) * time.Millisecond
+			m.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+func (m *mainServer) windowLength() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.window
 }
 
 // clockInterval is how often the clocks are compared, and the watermarks with the clock.

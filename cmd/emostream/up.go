@@ -108,6 +108,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 	if p.main, err = newMain(s, f.serve); err != nil {
 		return p, err
 	}
+	p.main.window = f.aggregate.window
 	p.addStage("serve", func(ctx context.Context) error { return p.main.run(ctx, mainLn) })
 
 	// emoji-topic -> combine -> emoji-partials -> reduce -> emoji-aggregated.

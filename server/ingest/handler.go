@@ -17,6 +17,8 @@
 //	                     allowed_channels.go, quotas.go, active_channels.go
 //	log_append.go        into the log, in batches
 //	answers.go           what the client is told
+//
+// config_call.go tells pages how this server is set.
 package ingest
 
 import (
@@ -29,6 +31,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/emostream/emostream/internal/controls"
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/stream"
@@ -59,6 +62,11 @@ type Config struct {
 	Proxies httpserve.Proxies
 	// Gate says who may send; nil: everybody.
 	Gate *access.Gate
+	// Controls are what managers have set while an event runs; nil: nothing.
+	Controls *controls.Table
+	// Window returns how long a window is, for those who ask for the settings; 0: it is not
+	// known yet. Nil: it never is.
+	Window func() time.Duration
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none

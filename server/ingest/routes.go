@@ -13,6 +13,7 @@ import (
 func (h *Handler) Routes(mux *http.ServeMux) {
 	mux.Handle("/send_emoji", httpserve.Methods(h.sendEmoji, http.MethodPost))
 	mux.Handle("/v1/reactions", httpserve.Methods(h.reactions, http.MethodPost))
+	mux.Handle("/v1/config", httpserve.Methods(h.config, http.MethodGet))
 }
 
 // sendEmoji takes one reaction in, as the Python system did.

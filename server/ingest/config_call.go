@@ -1,0 +1,111 @@
+package ingest
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/emostream/emostream/internal/controls"
+	"github.com/emostream/emostream/internal/emoji"
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/quota"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/access"
+)
+
+// settings is the answer to /v1/config: what a page must know before it can be used. It
+// holds nothing that not everybody may know.
+type settings struct {
+	Channels []string `json:"channels"`            // names, and beginnings with a star; * is any
+	Palette  []string `json:"palette"`             // emojis to offer, without those that are hidden
+	AnyEmoji bool     `json:"any_emoji"`           // others are taken, too
+	WindowMS int64    `json:"window_ms,omitempty"` // 0: not known yet
+	Limits   limits   `json:"limits"`
+	Token    struct {
+		Send  bool `json:"send"`
+		Watch bool `json:"watch"`
+	} `json:"token_needed"`
+	Paused map[string]inForce `json:"paused"` // by channel: reactions are not taken
+	Slowed map[string]inForce `json:"slowed"` // by channel: each user may send per_user
+}
+
+// limits are what one request may hold, and one client may send.
+type limits struct {
+	Count   int   `json:"count"` // of one reaction
+	Items   int   `json:"items"` // of one array
+	User    *rate `json:"user,omitempty"`
+	Address *rate `json:"address,omitempty"` // of each user, where a token proves who that is
+}
+
+// rate is how often something may be done.
+type rate struct {
+	PerSecond float64 `json:"per_second"`
+	AtOnce    int     `json:"at_once"`
+}
+
+// inForce is what managers have set for a channel.
+type inForce struct {
+	State   controls.State `json:"state"`
+	PerUser *rate          `json:"per_user,omitempty"`
+	Until   string         `json:"until,omitempty"` // "": it does not end by itself
+	Reason  string         `json:"reason,omitempty"`
+}
+
+// config answers with the settings that a page must know.
+func (h *Handler) config(w http.ResponseWriter, _ *http.Request) {
+	now := time.Now()
+	s := settings{
+		Channels: h.cfg.Channels.list, Palette: []string{}, AnyEmoji: len(h.cfg.Allowed) == 0,
+		Limits: limits{Count: maxCount, Items: maxArrayItems, User: rateOf(h.cfg.Quotas.User), Address: rateOf(h.cfg.Quotas.Address)},
+		Paused: map[string]inForce{}, Slowed: map[string]inForce{},
+	}
+	if h.cfg.Channels.Any() {
+		s.Channels = []string{"*"}
+	}
+	if h.cfg.Window != nil {
+		s.WindowMS = h.cfg.Window().Milliseconds()
+	}
+	s.Token.Send, s.Token.Watch = h.cfg.Gate.NeedsToken(access.Send), h.cfg.Gate.NeedsToken(access.Watch)
+	for _, e := range h.palette() {
+		if _, hidden := h.cfg.Controls.Get(controls.Emoji, string(e), now); !hidden && !slices.Contains(s.Palette, string(e)) {
+			s.Palette = append(s.Palette, string(e))
+		}
+	}
+	for _, c := range h.cfg.Controls.All(now) {
+		if c.Kind != controls.Channel {
+			continue
+		}
+		says := inForce{State: c.State, Reason: c.Reason}
+		if !c.Until.IsZero() {
+			says.Until = string(wire.AppendTime(nil, c.Until.UnixMilli()))
+		}
+		if c.State == controls.Slowed {
+			says.PerUser = rateOf(c.PerUser)
+			s.Slowed[c.Name] = says
+		} else {
+			s.Paused[c.Name] = says
+		}
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	httpserve.WriteJSON(w, http.StatusOK, s)
+}
+
+// palette returns the emojis that pages offer.
+func (h *Handler) palette() []emoji.Emoji {
+	if len(h.cfg.Allowed) > 0 {
+		return h.cfg.Allowed
+	}
+	var all []emoji.Emoji
+	for _, e := range emoji.Favourites() {
+		all = append(all, emoji.Emoji(e))
+	}
+	return all
+}
+
+// rateOf returns a rate as it is told, or nil if there is no limit.
+func rateOf(r quota.Rate) *rate {
+	if r == (quota.Rate{}) {
+		return nil
+	}
+	return &rate{r.PerSecond, r.Burst}
+}
