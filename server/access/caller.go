@@ -2,11 +2,12 @@ package access
 
 import (
 	"net/http"
-	"strings"
+	"slices"
 	"time"
 
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/text/quote"
+	"github.com/emostream/emostream/internal/token"
 )
 
 // Action is what a scope allows.
@@ -19,7 +20,7 @@ const (
 	Manage Action = "manage" // see the servers, and set controls
 )
 
-// Caller is who sent a request, as far as a token has proven it.
+// Caller is who sent a request, as far as a token has proven it. It does not change.
 type Caller struct {
 	// Subject is the sub of the token; empty: the request came without a token, or there
 	// are no keys.
@@ -27,56 +28,50 @@ type Caller struct {
 	// Expires is when the token ends; zero: it never does.
 	Expires time.Time
 
-	everything bool   // there are no keys: everybody may do everything but manage
-	scopes     scopes // what it may do
-	as         bool   // it may send for other users
+	everything bool         // there are no keys: everybody may do everything but manage
+	scopes     token.Scopes // what the token allows
+	anonymous  []Action     // what nobody needs a token for
+	pseudonyms *Pseudonyms  // under which people are recorded
 }
 
 // everybody is the caller of every request where there are no keys.
-var everybody = &Caller{everything: true}
+var everybody = &Caller{everything: true} //nolint:gochecknoglobals // it never changes
 
 // May returns why the caller may not do something in a channel, or nil if it may. For
 // Manage the channel is empty.
 func (c *Caller) May(do Action, channel string) *httpserve.Refusal {
-	if c.everything && do != Manage || c.scopes.allow(do, channel) {
-		return nil
-	}
-	if c.everything {
+	switch {
+	case c.everything && do == Manage:
 		return httpserve.Refusalf(http.StatusForbidden, "not_allowed", "this server has no keys, so that nobody can prove that they may do this: start it with --auth-keys, or use the command line with --brokers")
+	case c.everything, slices.Contains(c.anonymous, do), c.scopes.Allow(string(do), channel):
+		return nil
+	case c.Subject == "":
+		return tokenMissing("this needs a token: send it as Authorization: Bearer TOKEN")
 	}
 	needed := "emostream:" + string(do)
+	or := ""
 	if do != Manage {
-		needed += " (or " + needed + ":" + quote.Text(channel, 32) + ")"
+		or = " (or " + needed + ":" + quote.Text(channel, 32) + ")"
 	}
-	return httpserve.Refusalf(http.StatusForbidden, "not_allowed", "this needs the scope %s: ask for a token that has it", needed)
+	refusal := httpserve.Refusalf(http.StatusForbidden, "not_allowed", "this needs the scope %s%s, which the token does not have: ask for one that has it", needed, or)
+	refusal.Challenge = challenge + `, error="insufficient_scope", scope="` + needed + `"`
+	return refusal
 }
+
+// MaySendAs says whether the caller may send for other users, as a backend does that
+// posts for its people. Then limits and bans go by user_id.
+func (c *Caller) MaySendAs() bool { return c.scopes.Allow("as", "") }
 
 // SendsAs returns the user_id with which a reaction of the caller is recorded that names
 // userID, which may be empty. A caller with a token sends as its subject, unless it may
 // send for others.
 func (c *Caller) SendsAs(userID string) (string, *httpserve.Refusal) {
 	switch {
-	case c.Subject == "" || c.as && userID != "":
-		return userID, nil
+	case c.Subject == "" || userID != "" && c.MaySendAs():
 	case userID == "" || userID == c.Subject:
-		return c.Subject, nil
+		userID = c.Subject
+	default:
+		return "", httpserve.Refusalf(http.StatusForbidden, "user_mismatch", "user_id %s is not the sub of the token: leave it out, or ask for a token with the scope emostream:as", quote.Text(userID, 40))
 	}
-	return "", httpserve.Refusalf(http.StatusForbidden, "user_mismatch", "user_id %s is not the sub of the token: leave it out, or ask for a token with the scope emostream:as", quote.Text(userID, 40))
-}
-
-// scopes are the scopes of this program in a token, such as send:stage-*.
-type scopes []string
-
-// allow says whether one of the scopes covers an action in a channel.
-func (s scopes) allow(do Action, channel string) bool {
-	for _, scope := range s {
-		action, limit, limited := strings.Cut(scope, ":")
-		prefix, isPrefix := strings.CutSuffix(limit, "*")
-		switch {
-		case Action(action) != do:
-		case !limited, limit == channel, isPrefix && strings.HasPrefix(channel, prefix):
-			return true
-		}
-	}
-	return false
+	return c.pseudonyms.Of(userID), nil
 }

@@ -1,0 +1,260 @@
+package access
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/emostream/emostream/internal/sleep"
+	"github.com/emostream/emostream/internal/token"
+)
+
+// How often keys are read.
+const (
+	fileInterval  = 2 * time.Second
+	fetchInterval = 2 * time.Minute
+	// fetchPause lies between two questions to an address at least.
+	fetchPause = 10 * time.Second
+)
+
+// Bounds of the kids that are remembered because they were not known.
+const (
+	maxAsked = 1000
+	askedFor = 5 * time.Minute
+)
+
+// ErrIssuerMissing says that a JWKS is given without an issuer.
+var ErrIssuerMissing = errors.New("a provider that has a JWKS makes tokens for other programs, too: the issuer must be given")
+
+// keySet is what was read of the keys at one time. It does not change.
+type keySet struct {
+	all   token.Keys
+	rings []*ringKey // of the keys, in the same order
+	began time.Time  // when reading them began
+}
+
+// keys returns none if nothing was read yet.
+func (s *keySet) keys() token.Keys {
+	if s == nil {
+		return nil
+	}
+	return s.all
+}
+
+func (s *keySet) member(key *token.Key) *ringKey { return s.rings[slices.Index(s.all, key)] }
+
+// keyring has the keys as they were last read, and reads them again.
+type keyring struct {
+	source   string // for people
+	file     bool
+	issuer   string
+	interval time.Duration // between two readings
+	pause    time.Duration // between two readings, when one is asked for or has failed
+	read     func(context.Context) ([]byte, error)
+	log      *slog.Logger
+	metrics  metrics
+
+	now  atomic.Pointer[keySet] // nil: nothing was read yet
+	wake chan struct{}          // a reading is asked for
+
+	// Of run alone.
+	held, seen [sha256.Size]byte // the content that is held, and the one that was last seen
+
+	mu    sync.Mutex
+	begun time.Time            // when the last reading began
+	err   error                // why it failed
+	asked map[string]time.Time // when a kid that is not known was first asked for
+}
+
+func newKeyring(c Config, m metrics) (*keyring, error) {
+	k := &keyring{
+		source: c.Keys, file: true, issuer: c.Issuer, interval: fileInterval, pause: fileInterval,
+		read: func(context.Context) ([]byte, error) { return os.ReadFile(c.Keys) },
+		log:  c.Logger, metrics: m, wake: make(chan struct{}, 1), asked: map[string]time.Time{},
+	}
+	if !isURL(c.Keys) {
+		return k, k.readOnce(context.Background(), time.Now())
+	}
+	if c.Issuer == "" {
+		return nil, ErrIssuerMissing
+	}
+	address, err := newAddress(c.Keys, c.Transport)
+	if err != nil {
+		return nil, err
+	}
+	k.source, k.read, k.file, k.interval, k.pause = address.name, address.fetch, false, fetchInterval, fetchPause
+	return k, nil
+}
+
+// ask asks for the keys to be read again, since set lacks one with a kid, and returns how
+// long that takes. It returns 0 if they were read after the kid was first asked for: then
+// there is no such key.
+func (k *keyring) ask(kid string, set *keySet, now time.Time) time.Duration {
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	first, known := k.asked[kid]
+	if known && set != nil && set.began.After(first) {
+		return 0
+	}
+	if !known && len(k.asked) < maxAsked {
+		k.asked[kid] = now
+	}
+	return max(time.Second, k.begun.Add(k.pause).Sub(now))
+}
+
+// run reads the keys again and again until ctx ends.
+func (k *keyring) run(ctx context.Context) error {
+	for {
+		select {
+		case <-k.wake: // what was asked for before is answered by the reading that begins now
+		default:
+		}
+		began := time.Now()
+		wait := k.interval
+		if err := k.readOnce(ctx, began); err != nil {
+			wait = k.pause
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		case <-k.wake:
+			if sleep.For(ctx, time.Until(began.Add(k.pause))) != nil {
+				return nil
+			}
+		}
+	}
+}
+
+// readOnce reads the keys, and holds on to the old ones if that fails.
+func (k *keyring) readOnce(ctx context.Context, began time.Time) error {
+	k.mu.Lock()
+	k.begun = began
+	k.mu.Unlock()
+	content, err := k.read(ctx)
+	if err == nil {
+		err = k.take(content, began)
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	k.mu.Lock()
+	before := k.err
+	k.err = err
+	k.mu.Unlock()
+	switch {
+	case err == nil:
+		k.metrics.fetched.Inc()
+		if before != nil {
+			k.log.Info("keys of tokens are read again", "keys", k.source)
+		}
+		return nil
+	case before == nil || before.Error() != err.Error():
+		k.log.Warn("keys of tokens are not read: those read before hold", "keys", k.source, "error", err)
+	}
+	k.metrics.failed.Inc()
+	return fmt.Errorf("the keys of tokens in %s: %w", k.source, err)
+}
+
+// take puts what was read in the place of the keys that are held.
+func (k *keyring) take(content []byte, began time.Time) error {
+	hash := sha256.Sum256(content)
+	last := k.now.Load()
+	halfWritten := k.file && last != nil && hash != k.seen // perhaps: it is read twice
+	k.seen = hash
+	switch {
+	case last != nil && hash == k.held:
+		k.hold(&keySet{all: last.all, rings: last.rings, began: began})
+		return nil
+	case halfWritten:
+		return nil
+	case token.IsJWKS(content) && k.issuer == "":
+		return ErrIssuerMissing
+	}
+	keys, passedOver, err := k.parse(content)
+	if err != nil {
+		return err
+	}
+	for _, err := range passedOver {
+		k.log.Info("a key of a JWKS is passed over", "keys", k.source, "reason", err)
+	}
+	k.held = hash
+	k.replace(last, keys, began)
+	return nil
+}
+
+func (k *keyring) parse(content []byte) (token.Keys, []error, error) {
+	if k.file {
+		return token.ReadKeys(content)
+	}
+	return token.ReadJWKS(content)
+}
+
+// replace holds keys in the place of those of last. A key that was there before stays the
+// same, so that tokens which it has verified stay remembered. Those of others are forgotten.
+func (k *keyring) replace(last *keySet, keys token.Keys, began time.Time) {
+	next := &keySet{began: began}
+	gone := map[*ringKey]bool{}
+	if last != nil {
+		for _, ring := range last.rings {
+			gone[ring] = true
+		}
+	}
+	added := 0
+	for _, key := range keys {
+		ring := &ringKey{}
+		if i := slices.IndexFunc(last.keys(), key.Equal); i >= 0 {
+			ring = last.rings[i]
+			delete(gone, ring)
+		} else {
+			added++
+		}
+		next.all, next.rings = append(next.all, key), append(next.rings, ring)
+	}
+	k.hold(next)
+	for ring := range gone {
+		ring.removed.Store(true)
+	}
+	if len(keys) == 0 {
+		k.log.Warn("there are no keys any more that tokens may be signed with", "keys", k.source)
+		return
+	}
+	k.log.Info("keys of tokens are read", "keys", k.source, "count", len(keys), "added", added, "removed", len(gone))
+}
+
+// hold makes set the one that holds, and forgets whom it need not wait for any more.
+func (k *keyring) hold(set *keySet) {
+	k.now.Store(set)
+	k.metrics.keys.Set(float64(len(set.all)))
+	k.metrics.fetchedAt.Set(float64(set.began.Unix()))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	full := len(k.asked) == maxAsked
+	for kid, first := range k.asked {
+		if full || set.began.Sub(first) > askedFor || slices.ContainsFunc(set.all, func(key *token.Key) bool { return key.ID == kid }) {
+			delete(k.asked, kid)
+		}
+	}
+}
+
+func (k *keyring) status() Status {
+	s := Status{Source: k.source}
+	if set := k.now.Load(); set != nil {
+		s.Keys, s.Read = len(set.all), set.began
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s.Err = k.err
+	return s
+}
