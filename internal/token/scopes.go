@@ -2,6 +2,7 @@ package token
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/emostream/emostream/internal/wire"
@@ -61,6 +62,14 @@ func (s Scopes) Allow(action, channel string) bool {
 		}
 	}
 	return false
+}
+
+// AllowSomewhere says whether one of the scopes covers an action in some channel.
+func (s Scopes) AllowSomewhere(action string) bool {
+	return slices.ContainsFunc(s, func(scope string) bool {
+		scoped, _, _ := strings.Cut(scope, ":")
+		return scoped == action
+	})
 }
 
 // String returns the scopes as they stand in a token.

@@ -28,6 +28,7 @@ type Caller struct {
 	// Expires is when the token ends; zero: it never does.
 	Expires time.Time
 
+	recordedAs string       // the subject, or its pseudonym
 	everything bool         // there are no keys: everybody may do everything but manage
 	scopes     token.Scopes // what the token allows
 	anonymous  []Action     // what nobody needs a token for
@@ -40,17 +41,28 @@ var everybody = &Caller{everything: true} //nolint:gochecknoglobals // it never 
 // May returns why the caller may not do something in a channel, or nil if it may. For
 // Manage the channel is empty.
 func (c *Caller) May(do Action, channel string) *httpserve.Refusal {
+	return c.refusalUnless(c.scopes.Allow(string(do), channel), do, channel)
+}
+
+// MayAnywhere returns why the caller may do something in no channel at all, or nil if it
+// may in some. What is asked before a request is read is asked so, since the channels of
+// reactions stand in its body.
+func (c *Caller) MayAnywhere(do Action) *httpserve.Refusal {
+	return c.refusalUnless(c.scopes.AllowSomewhere(string(do)), do, "")
+}
+
+func (c *Caller) refusalUnless(scoped bool, do Action, channel string) *httpserve.Refusal {
 	switch {
 	case c.everything && do == Manage:
 		return httpserve.Refusalf(http.StatusForbidden, "not_allowed", "this server has no keys, so that nobody can prove that they may do this: start it with --auth-keys, or use the command line with --brokers")
-	case c.everything, slices.Contains(c.anonymous, do), c.scopes.Allow(string(do), channel):
+	case c.everything, scoped, slices.Contains(c.anonymous, do):
 		return nil
 	case c.Subject == "":
 		return tokenMissing("this needs a token: send it as Authorization: Bearer TOKEN")
 	}
 	needed := "emostream:" + string(do)
 	or := ""
-	if do != Manage {
+	if channel != "" {
 		or = " (or " + needed + ":" + quote.Text(channel, 32) + ")"
 	}
 	refusal := httpserve.Refusalf(http.StatusForbidden, "not_allowed", "this needs the scope %s%s, which the token does not have: ask for one that has it", needed, or)
@@ -58,20 +70,19 @@ func (c *Caller) May(do Action, channel string) *httpserve.Refusal {
 	return refusal
 }
 
-// MaySendAs says whether the caller may send for other users, as a backend does that
+// SendsForOthers says whether the caller may send for other users, as a backend does that
 // posts for its people. Then limits and bans go by user_id.
-func (c *Caller) MaySendAs() bool { return c.scopes.Allow("as", "") }
+func (c *Caller) SendsForOthers() bool { return c.scopes.Allow("as", "") }
 
 // SendsAs returns the user_id with which a reaction of the caller is recorded that names
 // userID, which may be empty. A caller with a token sends as its subject, unless it may
 // send for others.
 func (c *Caller) SendsAs(userID string) (string, *httpserve.Refusal) {
 	switch {
-	case c.Subject == "" || userID != "" && c.MaySendAs():
+	case c.Subject == "" || userID != "" && c.SendsForOthers():
+		return c.pseudonyms.Of(userID), nil
 	case userID == "" || userID == c.Subject:
-		userID = c.Subject
-	default:
-		return "", httpserve.Refusalf(http.StatusForbidden, "user_mismatch", "user_id %s is not the sub of the token: leave it out, or ask for a token with the scope emostream:as", quote.Text(userID, 40))
+		return c.recordedAs, nil
 	}
-	return c.pseudonyms.Of(userID), nil
+	return "", httpserve.Refusalf(http.StatusForbidden, "user_mismatch", "user_id %s is not the sub of the token: leave it out, or ask for a token with the scope emostream:as", quote.Text(userID, 40))
 }

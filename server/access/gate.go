@@ -144,7 +144,7 @@ func (g *Gate) Check(raw string) (*Caller, *httpserve.Refusal) {
 		return nil, g.refusal(err, set, now)
 	}
 	g.metrics.verified.Inc()
-	caller := &Caller{Subject: claims.Subject, Expires: claims.Expires, scopes: claims.Scopes, pseudonyms: g.pseudonyms}
+	caller := &Caller{Subject: claims.Subject, Expires: claims.Expires, recordedAs: g.pseudonyms.Of(claims.Subject), scopes: claims.Scopes, pseudonyms: g.pseudonyms}
 	if g.anonymous != nil {
 		caller.anonymous = g.anonymous.anonymous
 	}
