@@ -1,13 +1,22 @@
 // Package controls is what people who run an event have set while it runs: channels that
 // are paused, closed or slowed, users who are banned, and emojis that are hidden. It is
 // kept in the compacted topic emostream-controls, one record for each kind and name.
+//
+// A Table follows the topic (follow.go), and an Editor changes it (editor.go).
 package controls
 
 import (
-	"sync"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
+	"unicode/utf8"
 
+	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/quota"
+	"github.com/emostream/emostream/internal/text/quote"
+	"github.com/emostream/emostream/internal/wire"
 )
 
 // Kind is what a control is about.
@@ -19,6 +28,17 @@ const (
 	User    Kind = "user"
 	Emoji   Kind = "emoji"
 )
+
+// kinds returns all of them, in the order of lists.
+func kinds() []Kind { return []Kind{Channel, User, Emoji} }
+
+// ParseKind returns the kind that s names.
+func ParseKind(s string) (Kind, error) {
+	if slices.Contains(kinds(), Kind(s)) {
+		return Kind(s), nil
+	}
+	return "", fmt.Errorf("%s is not a kind of control: use channel, user or emoji", quote.Text(s, 40))
+}
 
 // State is what a control says of its channel, user or emoji.
 type State string
@@ -32,6 +52,19 @@ const (
 	Hidden State = "hidden"
 )
 
+// states returns the states that a control of a kind can have.
+func (k Kind) states() []State {
+	switch k {
+	case Channel:
+		return []State{Paused, Closed, Slowed}
+	case User:
+		return []State{Banned}
+	case Emoji:
+		return []State{Hidden}
+	}
+	return nil
+}
+
 // Control is one thing that is in force.
 type Control struct {
 	Kind    Kind
@@ -40,30 +73,126 @@ type Control struct {
 	PerUser quota.Rate // of Slowed
 	Until   time.Time  // when it ends by itself; zero: it does not
 	Reason  string     // what people are told; may be empty
+
+	SetBy string    // who set it: the subject of a token, or a program's name; may be empty
+	SetAt time.Time // by the clock of whoever set it; zero: not known
 }
 
-// Table is all that is in force. The zero value is empty, and a nil one stays so. It is
-// safe for concurrent use.
-type Table struct {
-	mu      sync.Mutex
-	all     map[Kind]map[string]Control
-	changed chan struct{}
-}
-
-// Get returns what is in force at now for one channel, user or emoji.
-func (t *Table) Get(kind Kind, name string, now time.Time) (Control, bool) {
-	if t == nil {
-		return Control{}, false
+// Clean returns a control as it is kept, or why there can be none like it: its name in
+// the one spelling that it has here, and its times in milliseconds. A user and an emoji
+// need no State. It does not look at the clock.
+func Clean(c Control) (Control, error) {
+	name, err := CleanName(c.Kind, c.Name)
+	if err != nil {
+		return Control{}, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	c, ok := t.all[kind][name]
-	return c, ok && (c.Until.IsZero() || now.Before(c.Until))
+	c.Name = name
+	possible := c.Kind.states()
+	if len(possible) == 1 {
+		c.State = cmp.Or(c.State, possible[0])
+	}
+	switch {
+	case !slices.Contains(possible, c.State):
+		return Control{}, fmt.Errorf("%s is not a state of a %s: use %s", quote.Text(string(c.State), 20), c.Kind, list(possible))
+	case (c.State == Slowed) != (c.PerUser != quota.Rate{}):
+		return Control{}, errors.New("a channel that is slowed has a rate for each user, and no other control has one")
+	case !c.Until.IsZero() && (c.Until.Year() < 1970 || c.Until.Year() > 9999):
+		return Control{}, errors.New("until is not in the years 1970 to 9999")
+	case len(c.SetBy) > wire.MaxUserID:
+		return Control{}, fmt.Errorf("the name of who sets it has %d bytes: up to %d are allowed", len(c.SetBy), wire.MaxUserID)
+	}
+	if err := wire.CheckControlReason(c.Reason); err != nil {
+		return Control{}, err
+	}
+	c.Until, c.SetAt = inMilliseconds(c.Until), inMilliseconds(c.SetAt)
+	return c, nil
 }
 
-// All returns what is in force at now, in the order of kinds and names.
-func (t *Table) All(now time.Time) []Control { return nil }
+// CleanName returns the name of a channel, user or emoji in the one spelling that it has
+// here, or why it is none. An emoji may be a shortcode or have another spelling.
+func CleanName(kind Kind, name string) (string, error) {
+	switch kind {
+	case Channel:
+		if !wire.ValidChannel(name) {
+			return "", fmt.Errorf("channel %s: 1 to %d of A-Z a-z 0-9 . _ - are possible", quote.Text(name, 32), wire.MaxChannel)
+		}
+	case User:
+		if len(name) == 0 || len(name) > wire.MaxUserID || !utf8.ValidString(name) {
+			return "", fmt.Errorf("user %s: 1 to %d bytes of UTF-8 are possible", quote.Text(name, 32), wire.MaxUserID)
+		}
+	case Emoji:
+		e, err := emoji.Parse(name)
+		return string(e), err
+	default:
+		_, err := ParseKind(string(kind))
+		return "", err
+	}
+	return name, nil
+}
 
-// Changed returns a channel that is closed when something comes into force next, or
-// ceases to be, also because its time is over.
-func (t *Table) Changed() <-chan struct{} { return nil }
+func inMilliseconds(t time.Time) time.Time {
+	if t.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMilli(t.UnixMilli()).UTC()
+}
+
+func list(states []State) string {
+	text := ""
+	for i, s := range states {
+		switch {
+		case i > 0 && i == len(states)-1:
+			text += " or "
+		case i > 0:
+			text += ", "
+		}
+		text += string(s)
+	}
+	return text
+}
+
+// Over says whether the control's time is over at now.
+func (c Control) Over(now time.Time) bool { return !c.Until.IsZero() && !now.Before(c.Until) }
+
+// Wire returns the control as it travels, and as people see it.
+func (c Control) Wire() wire.Control {
+	perUser := ""
+	if c.State == Slowed {
+		perUser = c.PerUser.Text()
+	}
+	return wire.Control{
+		Kind: string(c.Kind), Name: c.Name, State: string(c.State), PerUser: perUser, Until: wire.ControlTime(c.Until), Reason: c.Reason,
+		SetBy: c.SetBy, SetAt: wire.ControlTime(c.SetAt),
+	}
+}
+
+// decode returns the control of a record.
+func decode(key, value []byte) (Control, error) {
+	w, err := wire.DecodeControl(key, value)
+	if err != nil {
+		return Control{}, err
+	}
+	c := Control{Kind: Kind(w.Kind), Name: w.Name, State: State(w.State), Reason: w.Reason, SetBy: w.SetBy, Until: parseTime(w.Until), SetAt: parseTime(w.SetAt)}
+	if w.PerUser != "" {
+		if c.PerUser, err = quota.ParseRate(w.PerUser); err != nil {
+			return Control{}, fmt.Errorf("control: per_user: %w", err)
+		}
+	}
+	clean, err := Clean(c)
+	switch {
+	case err != nil:
+		return Control{}, fmt.Errorf("control: %w", err)
+	case clean.Name != c.Name:
+		return Control{}, fmt.Errorf("control: %s is another spelling of %s", quote.Text(c.Name, 40), clean.Name)
+	}
+	return clean, nil
+}
+
+// parseTime returns a time of a record, which DecodeControl has checked.
+func parseTime(s string) time.Time {
+	t, err := time.Parse(wire.TimeFormat, s)
+	if err != nil {
+		return time.Time{}
+	}
+	return t
+}

@@ -129,3 +129,13 @@ func (l Layout) ClockTopic() Topic {
 		"message.timestamp.type": "LogAppendTime",
 	}}
 }
+
+// ControlsTopic returns how emostream-controls is created. It is compacted: what is in
+// force stays, however old it is.
+func (l Layout) ControlsTopic() Topic {
+	l = l.withDefaults()
+	return Topic{Name: l.Names.Controls(), Partitions: 1, Replication: l.Replication, Config: map[string]string{
+		"cleanup.policy":            "compact",
+		"min.cleanable.dirty.ratio": "0.1",
+	}}
+}

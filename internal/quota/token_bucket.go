@@ -34,21 +34,49 @@ const (
 	maxBurst     = 1_000_000
 )
 
-// ParseRate parses RATE or RATE:BURST, such as 5, 0.5 or 5:20. If BURST is missing, it
-// is RATE rounded up.
+// ParseRate parses RATE or RATE:BURST, such as 5, 0.5 or 5:20. RATE is a number a second,
+// or of another unit of time when that stands behind it: 5/s, 30/m or 100/h. If BURST is
+// missing, it is the number a second rounded up.
 func ParseRate(s string) (Rate, error) {
-	rate, burst, ok := strings.Cut(s, ":")
-	perSecond, err := strconv.ParseFloat(rate, 64)
-	if err != nil || !(perSecond >= minPerSecond && perSecond <= maxPerSecond) {
-		return Rate{}, fmt.Errorf("%.40q: want RATE or RATE:BURST, as in 5 or 5:20, with %v to %d a second", s, minPerSecond, int(maxPerSecond))
+	rate, burst, hasBurst := strings.Cut(s, ":")
+	number, unit, hasUnit := strings.Cut(rate, "/")
+	perSecond, err := strconv.ParseFloat(number, 64)
+	if seconds, known := units()[unit]; known {
+		perSecond /= seconds
+	} else if hasUnit {
+		return Rate{}, fmt.Errorf("%.40q: want a rate a second, minute or hour, as in 5/s, 30/m or 100/h", s)
 	}
-	r := Rate{PerSecond: perSecond, Burst: int(math.Ceil(perSecond))}
-	if ok {
+	if err != nil || !(perSecond >= minPerSecond && perSecond <= maxPerSecond) {
+		return Rate{}, fmt.Errorf("%.40q: want RATE or RATE:BURST, as in 5, 30/m or 5:20, with %v to %d a second", s, minPerSecond, int(maxPerSecond))
+	}
+	r := Rate{PerSecond: perSecond, Burst: defaultBurst(perSecond)}
+	if hasBurst {
 		if r.Burst, err = strconv.Atoi(burst); err != nil || r.Burst < 1 || r.Burst > maxBurst {
 			return Rate{}, fmt.Errorf("%.40q: want RATE:BURST, as in 5:20, with a burst of 1 to %d", s, maxBurst)
 		}
 	}
 	return r, nil
+}
+
+// units are the seconds of the units of time that a rate can have.
+func units() map[string]float64 { return map[string]float64{"s": 1, "m": 60, "h": 3600} }
+
+func defaultBurst(perSecond float64) int { return int(math.Ceil(perSecond)) }
+
+// Text returns the rate as ParseRate reads it, such as 5/s, 30/m or 5/s:20.
+func (r Rate) Text() string {
+	text := strconv.FormatFloat(r.PerSecond, 'f', -1, 64) + "/s"
+	for _, unit := range []string{"s", "m", "h"} {
+		seconds := units()[unit]
+		if n := math.Round(r.PerSecond * seconds); n/seconds == r.PerSecond {
+			text = strconv.FormatFloat(n, 'f', -1, 64) + "/" + unit
+			break
+		}
+	}
+	if r.Burst != defaultBurst(r.PerSecond) {
+		text += ":" + strconv.Itoa(r.Burst)
+	}
+	return text
 }
 
 // String returns a text for people, such as "5 a second, 20 at once".

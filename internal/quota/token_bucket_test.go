@@ -33,7 +33,16 @@ func TestParseRate(t *testing.T) {
 		"5:1.5":        {},
 		"5:1000001":    {},
 		"5:20:30":      {},
-		"5/s":          {},
+		"5/s":          {5, 5},
+		"30/m":         {0.5, 1},
+		"90/m:4":       {1.5, 4},
+		"36/h":         {0.01, 1},
+		"1/h":          {},
+		"1e6/s":        {1e6, 1_000_000},
+		"5/d":          {},
+		"5/":           {},
+		"5/m/s":        {},
+		"/s":           {},
 		"five":         {},
 		"0.0001":       {},
 		"5:2147483648": {},
@@ -48,6 +57,22 @@ func TestParseRate(t *testing.T) {
 	}
 	if got := (quota.Rate{PerSecond: 2.5, Burst: 10}).String(); got != "2.5 a second, 10 at once" {
 		t.Errorf("a rate is called %q", got)
+	}
+}
+
+// The text of a rate is read as the same rate.
+func TestTextOfRates(t *testing.T) {
+	for in, want := range map[string]string{
+		"5": "5/s", "5:20": "5/s:20", "0.5": "30/m", "0.01": "36/h", "1.5": "90/m", "20/m": "20/m", "100/h": "100/h", "0.3": "18/m", "0.123456789": "0.123456789/s",
+	} {
+		r, err := quota.ParseRate(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := quota.ParseRate(r.Text())
+		if r.Text() != want || again != r || err != nil {
+			t.Errorf("the text of %q is %q, want %q, and it is read as %v, %v", in, r.Text(), want, again, err)
+		}
 	}
 }
 
@@ -211,6 +236,9 @@ func FuzzParseRate(f *testing.F) {
 		now := time.Now().Add(time.Hour)
 		if wait := l.Take(1, r.Burst, now); wait != 0 {
 			t.Errorf("%q: the burst waits %v", s, wait)
+		}
+		if again, err := quota.ParseRate(r.Text()); again != r || err != nil {
+			t.Errorf("%q: its text %q is read as %v, %v", s, r.Text(), again, err)
 		}
 		one := l.Take(1, 1, now)
 		if want := 1e9 / r.PerSecond; math.Abs(float64(one)-want) > 1 {

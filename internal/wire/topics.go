@@ -36,6 +36,9 @@ func (t Topics) Servers() string { return t.Prefix + "emostream-servers" }
 // clocks.
 func (t Topics) Clock() string { return t.Prefix + "emostream-clock" }
 
+// Controls is the name of the compacted topic of what is in force while an event runs.
+func (t Topics) Controls() string { return t.Prefix + "emostream-controls" }
+
 // Cluster is the name of the topic of a cluster's swarms. cluster is for example
 // "cluster_1".
 func (t Topics) Cluster(cluster string) string { return t.Prefix + cluster }

@@ -14,11 +14,11 @@ func TestTopics(t *testing.T) {
 		prefix string
 		want   []string
 	}{
-		{"", []string{"emoji-topic", "emoji-partials", "emoji-aggregated", "emostream-servers", "emostream-clock", "cluster_1", "sub_12"}},
-		{"demo.", []string{"demo.emoji-topic", "demo.emoji-partials", "demo.emoji-aggregated", "demo.emostream-servers", "demo.emostream-clock", "demo.cluster_1", "demo.sub_12"}},
+		{"", []string{"emoji-topic", "emoji-partials", "emoji-aggregated", "emostream-servers", "emostream-clock", "emostream-controls", "cluster_1", "sub_12"}},
+		{"demo.", []string{"demo.emoji-topic", "demo.emoji-partials", "demo.emoji-aggregated", "demo.emostream-servers", "demo.emostream-clock", "demo.emostream-controls", "demo.cluster_1", "demo.sub_12"}},
 	} {
 		n := wire.Topics{Prefix: tt.prefix}
-		got := []string{n.Reactions(), n.Partials(), n.Counts(), n.Servers(), n.Clock(), n.Cluster("cluster_1"), n.Server("sub12")}
+		got := []string{n.Reactions(), n.Partials(), n.Counts(), n.Servers(), n.Clock(), n.Controls(), n.Cluster("cluster_1"), n.Server("sub12")}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("prefix %q (-want +got):\n%s", tt.prefix, diff)
 		}
