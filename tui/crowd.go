@@ -90,6 +90,7 @@ type Crowd struct {
 	now           time.Time
 	lastFrame     time.Time // the value of now before the last frame
 	connection    Connection
+	channel       wire.ChannelState // as the stream last told it
 	clock         ServerClock
 	history       WindowHistory
 	newestArrived time.Time // when the newest window arrived
@@ -192,7 +193,7 @@ func (c Crowd) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	c, send := c.sendDue()
 	cmds = append(cmds, send)
 	if c.framed() && (c.sidePanelsChange(msg) || c.instruments != instruments) {
-		c.sidePanels = c.drawSidePanels(c.rightWidth(), c.height-2-youHeight)
+		c.sidePanels = c.drawSidePanels(c.rightWidth(), c.bodyHeight())
 	}
 	if !c.leaving.IsZero() && (c.taps.Pending() == 0 || c.now.Sub(c.leaving) > leaveTimeout) {
 		return c, tea.Quit

@@ -8,9 +8,10 @@ import (
 
 // compactScreen draws the screen for a terminal that has no room for frames.
 func (c Crowd) compactScreen() []string {
-	lines := []string{c.compactHeader()}
+	lines := append([]string{c.compactHeader()}, c.restriction(c.width)...)
 	if c.panel != nil {
-		lines = append(lines, draw.Block(c.panel.lines(c, c.width, c.height-3), c.width, c.height-3)...)
+		height := c.height - 2 - len(lines)
+		lines = append(lines, draw.Block(c.panel.lines(c, c.width, height), c.width, height)...)
 		return draw.Block(append(lines, c.status(c.width), c.footer()), c.width, c.height)
 	}
 	width, height := c.field()

@@ -22,7 +22,8 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 	sending, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	renew := make(chan struct{}, 1)
-	c.Renew = renew
+	buffer := newStreamBuffer()
+	c.Renew, c.OnChannel = renew, buffer.setChannel
 	cfg.User = c.UserID
 	cfg.Send = func(r []client.Reaction) ([]client.Result, error) { return c.Send(sending, r) }
 	cfg.Status = func() (client.Status, error) { return c.Status(sending) }
@@ -39,7 +40,6 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 	var failed error
 	var failure any
 	var work sync.WaitGroup
-	buffer := newStreamBuffer()
 	watching, unwatch := context.WithCancel(ctx)
 	work.Go(func() {
 		failure = panicOf(func() { failed = watch(watching, &c, model.cfg.Channel, buffer) })

@@ -19,6 +19,9 @@ func (c Crowd) takeStream(events StreamEvents) (Crowd, tea.Cmd) {
 			c.lastError = why
 		}
 	}
+	if events.Channel != nil {
+		c.channel = *events.Channel
+	}
 	replayed := c.connection.Replayed
 	c.events += len(events.Swarms) + events.Lost
 	for _, s := range events.Swarms {
@@ -40,12 +43,15 @@ func (c Crowd) takeSwarm(s wire.Swarm) Crowd {
 		return c
 	}
 	before, _ := c.history.Newest()
-	_, known := c.history.Ending(s.Window.End)
+	earlier, known := c.history.Ending(s.Window.End)
 	history, added := c.history.Add(s)
 	if !added {
 		return c
 	}
 	c.history = history
+	if known && earlier.Total == s.Total {
+		c = c.dropHidden(earlier, s)
+	}
 	missed := s.Window.End <= c.clock.ServerTime(c.connection.LiveAt).UnixMilli()
 	switch {
 	case known:
@@ -61,6 +67,17 @@ func (c Crowd) takeSwarm(s wire.Swarm) Crowd {
 		c.newestArrived, c.faded = c.now, false
 	}
 	c.floating = c.floating.SetRates(riseRates(s))
+	return c
+}
+
+// dropHidden removes the emojis from the field that an earlier swarm of a window had and
+// the later one lacks, though their totals are equal: those are hidden now.
+func (c Crowd) dropHidden(earlier, later wire.Swarm) Crowd {
+	for _, e := range earlier.Emojis {
+		if !slices.ContainsFunc(later.Emojis, func(l wire.EmojiCount) bool { return l.Emoji == e.Emoji }) {
+			c.floating = c.floating.Without(e.Emoji)
+		}
+	}
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 	"charm.land/bubbles/v2/key"
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/tui/draw"
 )
@@ -52,23 +53,35 @@ func (c Crowd) draw() []string {
 // rightWidth returns the width of the panels beside the field.
 func (c Crowd) rightWidth() int { return min(46, max(34, c.width*2/5)) }
 
+// bodyHeight returns the height of the field and the panels with their frames.
+func (c Crowd) bodyHeight() int { return c.height - 2 - youHeight - len(c.restriction(c.width)) }
+
+// restriction returns a line that says that the channel takes fewer reactions than usual,
+// and why; none if it is open.
+func (c Crowd) restriction(width int) []string {
+	if is := client.ChannelText(c.channel, c.now); is != "" {
+		return []string{draw.Fit(c.theme.Warn.Render("the channel is "+is), width)}
+	}
+	return nil
+}
+
 // field returns the size of the field of floating emojis.
 func (c Crowd) field() (width, height int) {
 	if c.framed() {
-		return c.width - c.rightWidth() - 4, c.height - 2 - youHeight - 2
+		return c.width - c.rightWidth() - 4, c.bodyHeight() - 2
 	}
-	return c.width, max(1, c.height-5-c.compactRows())
+	return c.width, max(1, c.height-5-c.compactRows()-len(c.restriction(c.width)))
 }
 
 // framedScreen draws the screen with frames.
 func (c Crowd) framedScreen() []string {
-	left, body := c.width-c.rightWidth(), c.height-2-youHeight
+	left, body := c.width-c.rightWidth(), c.bodyHeight()
 	fieldWidth, fieldHeight := c.field()
 	field := draw.Box("The crowd", c.floatingField(fieldWidth, fieldHeight), left, body, c.theme)
 	if c.panel != nil {
 		field = draw.Frame(c.panel.title(), c.panel.lines(c, fieldWidth, fieldHeight), left, body, c.theme)
 	}
-	lines := []string{c.header()}
+	lines := append([]string{c.header()}, c.restriction(c.width)...)
 	lines = append(lines, draw.Beside(field, c.sidePanels)...)
 	lines = append(lines, draw.Frame("You", []string{c.palette(c.width - 4), c.status(c.width - 4)}, c.width, youHeight, c.theme)...)
 	lines = append(lines, c.footer())

@@ -88,6 +88,10 @@ func TestCrowdMoments(t *testing.T) {
 			r.setConnection(sse.Reconnecting, "", 5*time.Second, &sse.RefusedError{Status: 503, Code: "full", Message: "all subscriber servers have reached their capacity: try again later"})
 		},
 		"instruments": func(r *crowdSession) { busyMoment(r); r.press("i") },
+		"paused": func(r *crowdSession) {
+			busyMoment(r)
+			r.send(tui.StreamEvents{Channel: &wire.ChannelState{State: "paused", Until: "2026-11-23T12:15:00.000Z", Reason: "the second half begins soon, get yourself a drink"}})
+		},
 		"help":        func(r *crowdSession) { busyMoment(r); r.press("?") },
 		"burst":       func(r *crowdSession) { busyMoment(r); r.press("b", "7") },
 		"wrong burst": func(r *crowdSession) { busyMoment(r); r.press("b", "0") },

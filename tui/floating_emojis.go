@@ -82,6 +82,13 @@ func (f Floating) Launch(emoji string, x float64) Floating {
 	return f
 }
 
+// Without returns the field without one kind of emoji.
+func (f Floating) Without(emoji string) Floating {
+	f.emojis = slices.DeleteFunc(slices.Clone(f.emojis), func(o floatingEmoji) bool { return o.emoji == emoji })
+	f.rates = slices.DeleteFunc(slices.Clone(f.rates), func(k emojiRate) bool { return k.emoji == emoji })
+	return f
+}
+
 func (f *Floating) newEmoji(emoji string, x float64) floatingEmoji {
 	speed := (0.75 + 0.5*f.random()) / riseTime.Seconds()
 	return floatingEmoji{emoji: emoji, x: x, speed: speed, top: 1 - 0.45*f.random()*f.random(), sway: 2 * math.Pi * f.random()}

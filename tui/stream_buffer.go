@@ -19,7 +19,8 @@ const (
 type StreamEvents struct {
 	Swarms  []wire.Swarm
 	Changes []ConnectionChange
-	Lost    int // how many swarms were dropped for lack of room
+	Channel *wire.ChannelState // the last that was told; nil: none was
+	Lost    int                // how many swarms were dropped for lack of room
 }
 
 // streamBuffer collects the events of the stream and hands them to the view together,
@@ -50,6 +51,10 @@ func (b *streamBuffer) addChange(c ConnectionChange) {
 		}
 		events.Changes = append(events.Changes, c)
 	})
+}
+
+func (b *streamBuffer) setChannel(s wire.ChannelState) {
+	b.add(func(events *StreamEvents) { events.Channel = &s })
 }
 
 func (b *streamBuffer) add(change func(*StreamEvents)) {

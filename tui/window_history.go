@@ -14,7 +14,7 @@ const (
 )
 
 // WindowHistory holds the recent windows of a channel, for each the swarm with the
-// greatest total, and the windows that should have come but did not.
+// greatest total, the later one of equals, and the windows that should have come but did not.
 type WindowHistory struct {
 	swarms    []wire.Swarm // ordered by window end, the oldest first
 	missing   []int64      // the ends of missing windows
@@ -22,13 +22,14 @@ type WindowHistory struct {
 }
 
 // Add returns the history with a swarm added. It returns false if the swarm changes
-// nothing, because its total is not greater than the known one of its window, or
-// because its window is older than all that are kept.
+// nothing, because a greater total is known of its window or the swarm itself is, or
+// because its window is older than all that are kept. Of equal totals the later swarm
+// counts: an emoji is hidden in it, or is hidden no more.
 func (h WindowHistory) Add(s wire.Swarm) (WindowHistory, bool) {
 	s.Emojis = s.Emojis[:min(len(s.Emojis), wire.DefaultTop)]
 	at, found := slices.BinarySearchFunc(h.swarms, s.Window.End, func(s wire.Swarm, end int64) int { return cmp.Compare(s.Window.End, end) })
 	switch {
-	case found && s.Total <= h.swarms[at].Total:
+	case found && (s.Total < h.swarms[at].Total || s.Total == h.swarms[at].Total && slices.Equal(s.Emojis, h.swarms[at].Emojis)):
 		return h, false
 	case found:
 		h.swarms = slices.Clone(h.swarms)

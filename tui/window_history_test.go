@@ -51,6 +51,26 @@ func TestWindowHistory(t *testing.T) {
 	}
 }
 
+// Of equal totals the later swarm counts, since an emoji is hidden in it.
+func TestWindowHistoryWithoutHiddenEmojis(t *testing.T) {
+	whole := swarm(1, emojiCount("🔥", 3), emojiCount("💩", 2))
+	hidden := whole
+	hidden.Emojis = whole.Emojis[:1]
+	var h tui.WindowHistory
+	for i, step := range []struct {
+		came  wire.Swarm
+		added bool
+	}{{whole, true}, {whole, false}, {hidden, true}, {hidden, false}, {swarm(1, emojiCount("🔥", 4)), false}, {whole, true}} {
+		var added bool
+		if h, added = h.Add(step.came); added != step.added {
+			t.Errorf("step %d: added %v", i, added)
+		}
+		if newest, _ := h.Newest(); added && len(newest.Emojis) != len(step.came.Emojis) {
+			t.Errorf("step %d: %v", i, newest)
+		}
+	}
+}
+
 // A history is bounded and keeps the newest windows.
 func TestWindowHistoryKeepsNewest(t *testing.T) {
 	var h tui.WindowHistory

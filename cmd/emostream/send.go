@@ -85,8 +85,10 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 	if f.watch {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
+		p := &swarmPrinter{out: io.out, err: io.err, json: asJSON}
+		c.OnChannel = p.channel
 		watching.Go(func() {
-			_ = watchUntil(ctx, c, f.channel, &swarmPrinter{out: io.out, err: io.err, json: asJSON}, s.lastAccepted)
+			_ = watchUntil(ctx, c, f.channel, p, s.lastAccepted)
 		})
 	}
 	next, stop := iter.Pull2(words)

@@ -41,6 +41,7 @@ itself and resumes where it was.`,
 				return usagef("--windows %d: want at least 0", windows)
 			}
 			p := &swarmPrinter{out: io.out, err: io.err, json: asJSON}
+			c.OnChannel = p.channel
 			seen := 0
 			err = c.Watch(cmd.Context(), f.channel, func(s wire.Swarm, raw []byte) error {
 				if err := p.swarm(s, raw); err != nil {
@@ -73,6 +74,7 @@ type swarmPrinter struct {
 	json         bool
 	newest       int64
 	wasConnected bool
+	restricted   bool // the channel is not open
 }
 
 // maxShown is how many emojis a line of text lists.
@@ -128,6 +130,18 @@ func (p *swarmPrinter) state(s sse.State, at wire.Assignment) {
 		_, _ = fmt.Fprintf(p.err, "%s; trying again in %v\n", why, s.Wait.Round(100*time.Millisecond))
 	case sse.Connecting:
 	}
+}
+
+// channel prints that a channel is not open any more, or open again.
+func (p *swarmPrinter) channel(s wire.ChannelState) {
+	is := client.ChannelText(s, time.Now())
+	switch {
+	case is != "":
+		_, _ = fmt.Fprintf(p.err, "the channel is %s\n", is)
+	case p.restricted:
+		_, _ = fmt.Fprintln(p.err, "the channel is open again")
+	}
+	p.restricted = is != ""
 }
 
 // watchUntil prints swarms until ctx ends, or until the window of the last reaction is

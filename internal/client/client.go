@@ -33,6 +33,9 @@ type Client struct {
 	// Renew, if set, makes a Watch register and connect anew at once with each value
 	// received. The stream resumes after the last event.
 	Renew <-chan struct{}
+	// OnChannel, if set, is called by a Watch with the state of its channel, when it begins
+	// to listen and whenever that changes. The goroutine that called Watch calls it.
+	OnChannel func(wire.ChannelState)
 }
 
 // Check returns an error if Server cannot be a base URL.

@@ -2,9 +2,11 @@ package client
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/emostream/emostream/internal/sse"
@@ -20,11 +22,11 @@ const unregisterTimeout = time.Second
 // event.
 //
 // onSwarm is called with a swarm and its JSON, unless an earlier swarm of the same
-// window had at least the same total. onState, which may be nil, is called with every
+// window had a greater total, or the last one was the same. onState, which may be nil, is called with every
 // change of the connection. The goroutine that called Watch calls both.
 func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.Swarm, raw []byte) error, onState func(sse.State, wire.Assignment)) error {
 	var at wire.Assignment
-	totals := windowTotals{}
+	shown := shownWindows{}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	stream := sse.Client{
@@ -45,17 +47,23 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 				return "", err
 			}
 			at = a
+			if c.OnChannel != nil {
+				return withSignals(a.ChannelURL(channel))
+			}
 			return a.ChannelURL(channel), nil
 		},
 		OnEvent: func(e sse.Event) error {
-			if e.Name != "swarm" {
-				return nil
+			switch e.Name {
+			case "state":
+				if s, err := wire.DecodeChannelState(e.Data); err == nil && c.OnChannel != nil {
+					c.OnChannel(s)
+				}
+			case "swarm":
+				if s, err := wire.DecodeSwarm(e.Data); err == nil && shown.isNews(s, e.Data) { // an error: perhaps one of a newer server
+					return onSwarm(s, e.Data)
+				}
 			}
-			s, err := wire.DecodeSwarm(e.Data)
-			if err != nil || !totals.raise(s) {
-				return nil //nolint:nilerr // not a swarm of this version, perhaps one of a newer server
-			}
-			return onSwarm(s, e.Data)
+			return nil
 		},
 		OnState: func(s sse.State) {
 			if onState != nil {
@@ -79,20 +87,39 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 	return nil
 }
 
-// windowTotals maps the ends of the last windows to the greatest total seen of each.
-type windowTotals map[int64]int64
+// withSignals returns the address of a stream that tells the state of its channel, too.
+func withSignals(stream string) (string, error) {
+	u, err := url.Parse(stream)
+	if err != nil {
+		return "", fmt.Errorf("the address of the stream: %w", err)
+	}
+	q := u.Query()
+	q.Set("signals", "1")
+	u.RawQuery = q.Encode()
+	return u.String(), nil
+}
 
-// maxWindowTotals is how many windows are remembered.
-const maxWindowTotals = 1000
+// shownWindows maps the ends of the last windows to what was seen of each.
+type shownWindows map[int64]shownWindow
 
-// raise notes the total of s, and returns whether it is greater than the known total of
-// its window.
-func (w windowTotals) raise(s wire.Swarm) bool {
-	if total, ok := w[s.Window.End]; ok && s.Total <= total {
+type shownWindow struct {
+	total  int64
+	digest [sha256.Size]byte // of the swarm in JSON
+}
+
+// maxShownWindows is how many windows are remembered.
+const maxShownWindows = 1000
+
+// isNews notes a swarm, and returns whether it is to be shown. It is not if a greater
+// total is known of its window. Of equal totals the later swarm is to be shown: an emoji
+// is hidden in it, or is hidden no more.
+func (w shownWindows) isNews(s wire.Swarm, data []byte) bool {
+	next := shownWindow{s.Total, sha256.Sum256(data)}
+	if known, ok := w[s.Window.End]; ok && (s.Total < known.total || next == known) {
 		return false
 	}
-	w[s.Window.End] = s.Total
-	if len(w) > maxWindowTotals {
+	w[s.Window.End] = next
+	if len(w) > maxShownWindows {
 		oldest := s.Window.End
 		for end := range w {
 			oldest = min(oldest, end)

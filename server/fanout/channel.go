@@ -38,6 +38,7 @@ type channel struct {
 	dropped int64     // end of the newest window that was dropped; older ones are no news
 
 	updates atomic.Pointer[updates] // replaced with every update; never nil
+	state   atomic.Pointer[channelState]
 }
 
 // updates are the latest updates of a channel at one moment. They never change, so
@@ -52,6 +53,7 @@ type updates struct {
 // update is what one swarm adds to each of the two kinds of stream. An empty frame adds
 // nothing.
 type update struct {
+	end     int64 // of the swarm's window
 	swarm   frame
 	singles frame
 }
@@ -63,6 +65,7 @@ type window struct {
 	revised bool // it was sent after a newer window, or more than once
 	frame   frame
 	noID    frame          // see withoutID; nil: nobody has asked for it yet
+	whole   []byte         // the swarm in JSON with the emojis that are hidden; nil: frame has all
 	singles map[string]int // how often each emoji was sent in the stream of single emojis
 }
 
@@ -76,9 +79,16 @@ func (w *window) withoutID() frame {
 	return w.noID
 }
 
-// publish adds a swarm as Hub.Publish says. data is the swarm in JSON. The caller holds
-// c.hub.mu.
-func (c *channel) publish(s wire.Swarm, data []byte) (news bool) {
+// encode makes the frame of a swarm in JSON. The caller holds the channel's mu.
+func (w *window) encode(data []byte) {
+	event := sse.Event{ID: strconv.FormatInt(w.end, 10), Name: "swarm", Data: data}
+	w.frame, w.noID = newFrame(func(b []byte) []byte { return sse.AppendEvent(b, event) }), nil
+}
+
+// publish adds a swarm as Hub.Publish says. shown is the swarm in JSON without the emojis
+// that are hidden, and whole the swarm with them, or nil if there are none. The caller
+// holds c.hub.mu.
+func (c *channel) publish(s wire.Swarm, shown, whole []byte) (news bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.removeFuture()
@@ -86,7 +96,7 @@ func (c *channel) publish(s wire.Swarm, data []byte) (news bool) {
 	if found && s.Total <= c.windows[i].total || !found && i == 0 && (len(c.windows) == maxWindows || s.Window.End <= c.dropped) {
 		return false
 	}
-	next := &window{end: s.Window.End, total: s.Total, revised: found, singles: map[string]int{}}
+	next := &window{end: s.Window.End, total: s.Total, revised: found, whole: whole, singles: map[string]int{}}
 	if found {
 		next.singles = c.windows[i].singles
 		c.windows[i] = next
@@ -97,10 +107,9 @@ func (c *channel) publish(s wire.Swarm, data []byte) (news bool) {
 			i--
 		}
 	}
-	event := sse.Event{ID: strconv.FormatInt(next.end, 10), Name: "swarm", Data: data}
-	next.frame = newFrame(func(b []byte) []byte { return sse.AppendEvent(b, event) })
+	next.encode(shown)
 
-	u := update{swarm: next.frame, singles: newFrame(func(b []byte) []byte { return next.appendSingles(b, s, c.hub.maxRepeats) })}
+	u := update{end: next.end, swarm: next.frame, singles: newFrame(func(b []byte) []byte { return next.appendSingles(b, s, c.hub.maxRepeats) })}
 	if i < len(c.windows)-1 {
 		u.swarm, next.revised = next.withoutID(), true
 	}

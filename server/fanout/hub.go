@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/emostream/emostream/internal/wire"
@@ -19,9 +20,13 @@ type Hub struct {
 	maxRepeats int           // of an emoji in a window, in the stream of single emojis
 	lateness   time.Duration // how far back revised windows are replayed
 	budget     int64         // bytes
+	// encodings is how often the windows were encoded anew since other emojis are hidden.
+	encodings atomic.Int64
 
 	mu       sync.Mutex
 	channels map[string]*channel
+	hidden   map[string]bool          // emojis; replaced when others are hidden
+	states   map[string]*channelState // of channels that are not open
 	// listeners is how many all channels have together.
 	listeners int
 	size      int64     // of all channels, bytes
@@ -52,9 +57,16 @@ func (h *Hub) Publish(s wire.Swarm) (news bool, err error) {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	var whole []byte
+	if shown, leftOut := visible(s, h.hidden); leftOut {
+		s, whole = shown, data
+		if data, err = json.Marshal(shown); err != nil {
+			return false, fmt.Errorf("encode a swarm: %w", err)
+		}
+	}
 	c := h.channel(s.Channel)
 	h.use(c)
-	news = c.publish(s, data)
+	news = c.publish(s, data, whole)
 	h.keepWithinBudget(c)
 	return news, nil
 }
@@ -73,6 +85,7 @@ func (h *Hub) channel(name string) *channel {
 	if c == nil {
 		c = &channel{name: name, hub: h}
 		c.updates.Store(&updates{})
+		c.state.Store(h.state(name))
 		h.channels[name] = c
 		c.place = h.unheard.PushBack(c)
 	}

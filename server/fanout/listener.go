@@ -26,6 +26,7 @@ type listener struct {
 	unsent       []byte        // the rest of the frame that is being written
 	replay       []frame       // to be sent before any update
 	replayUntil  time.Duration // when it skips the rest of replay
+	state        *channelState // the last that it was told, if it asked for signals; nil: none yet
 	cursor       uint64        // number of the last update that was sent, skipped or replayed
 	lastSeen     int64         // end of the last window that it saw before it connected, or nothingSeen
 	waitingSince time.Duration // when unsent was first offered; times are by Server.now
@@ -35,7 +36,7 @@ type listener struct {
 	live         bool // it is sent windows; false until the server knows the recent ones
 	unchunked    bool // it is sent frames without their chunks: net/http adds its own, and HTTP/1.0 has none
 	slow         bool // it kept a frame waiting for slowAfter
-	signals      bool // its keep-alive is an event, since a page cannot see comments
+	signals      bool // it is told the state of its channel, and its keep-alive is an event, since a page cannot see comments
 }
 
 // removed is the index of a listener that has left its shard.
@@ -123,6 +124,10 @@ func (l *listener) next(now time.Duration, counts *writeCounts) []byte {
 	}
 	if !l.live {
 		return nil
+	}
+	if state := l.channel.state.Load(); l.signals && state != l.state {
+		l.state = state
+		return l.encoded(state.event)
 	}
 	u := l.channel.updates.Load()
 	behind := u.count - l.cursor

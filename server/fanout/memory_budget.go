@@ -84,7 +84,7 @@ func (h *Hub) measure(c *channel) {
 func (c *channel) bytes() int64 {
 	n := channelCost
 	for i, w := range c.windows {
-		n += windowCost + cap(w.frame) + emojiCost*len(w.singles)
+		n += windowCost + cap(w.frame) + cap(w.whole) + emojiCost*len(w.singles)
 		if w.revised || i == len(c.windows)-1 {
 			n += cap(w.frame) // it is, or may soon be, there without an id, too
 		}

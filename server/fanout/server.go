@@ -35,6 +35,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
 
+	"github.com/emostream/emostream/internal/controls"
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/quota"
@@ -85,9 +86,10 @@ type Config struct {
 	// revised; default 10 s, which is aggregate's default too.
 	Lateness time.Duration
 
-	Log        stream.Reader  // of its topic
-	Servers    *roster.Roster // kept up to date by the caller
-	Heartbeats stream.Writer  // to emostream-servers
+	Log        stream.Reader   // of its topic
+	Servers    *roster.Roster  // kept up to date by the caller
+	Heartbeats stream.Writer   // to emostream-servers
+	Controls   *controls.Table // kept up to date by the caller; nil: nothing is ever in force
 	// TopicsGone returns an error if the server's topic or emostream-servers is gone;
 	// default: neither ever is.
 	TopicsGone func() error
@@ -230,6 +232,8 @@ func (s *Server) isFilled() bool {
 // Run may be called once.
 func (s *Server) Run(ctx context.Context, offset, end int64, drained <-chan struct{}) error {
 	g, both := errgroup.WithContext(ctx)
+	s.applyControls(time.Now()) // before anything is sent
+	g.Go(func() error { s.obey(both); return nil })
 	g.Go(func() error { return s.follow(both, offset, end) })
 	g.Go(func() error {
 		if err := s.announce(both); err != nil || !s.claimed.Load() {

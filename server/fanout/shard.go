@@ -40,6 +40,7 @@ type shard struct {
 	mu          sync.Mutex
 	listeners   []*listener
 	anyWaiting  bool          // some listener may be waiting
+	encodings   int64         // Hub.encodings, when the listeners' replays were taken from it
 	unseen      int           // how many listeners of this round have yet to be looked at: those before this index
 	draining    *draining     // nil: the server goes on
 	ended       chan struct{} // closed when the goroutine has ended; nil while there is none
@@ -141,9 +142,14 @@ func (sh *shard) pass(do func(now time.Duration)) (more bool) {
 // an earlier frame.
 func (sh *shard) writeUpdates(now time.Duration) {
 	filled, arrived := sh.server.isFilled(), time.Time{}
+	encodings := sh.server.hub.encodings.Load()
+	encodedAnew := encodings != sh.encodings
+	sh.encodings = encodings
 	for _, l := range slices.Backward(sh.listeners) { // backward, since remove moves the last one
 		if !l.live && filled {
 			l.goLive(sh.server.replayUntil()) // even if it is waiting: it must not miss what comes from now on
+		} else if encodedAnew && len(l.replay) > 0 {
+			l.goLive(l.replayUntil)
 		}
 		if l.isWaiting() {
 			continue
