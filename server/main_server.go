@@ -50,10 +50,11 @@ type Main struct {
 	ReadTimeout time.Duration
 	// IdleTimeout is how long a connection is kept for another request; default 2 min.
 	IdleTimeout time.Duration
-	Proxies     httpserve.Proxies   // proxies that are trusted to name the address of a client
-	Hosts       httpserve.HostCheck // the hosts that requests may be for; its Logger is not used
-	Origins     httpserve.Origins   // the origins whose pages may use the server; default: none
-	Logger      *slog.Logger        // default: none
+	Certificate *httpserve.Certificate // what the server shows over HTTPS; nil: it speaks HTTP
+	Proxies     httpserve.Proxies      // proxies that are trusted to name the address of a client
+	Hosts       httpserve.HostCheck    // the hosts that requests may be for; its Logger is not used
+	Origins     httpserve.Origins      // the origins whose pages may use the server; default: none
+	Logger      *slog.Logger           // default: none
 	Metrics     prometheus.Registerer
 }
 
@@ -67,12 +68,12 @@ const answerTimeout = 10 * time.Second
 // Serve serves on ln until ctx ends and requests in flight are answered.
 func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
 	maxConns := cmp.Or(m.MaxConnections, 10_000)
-	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), Proxies: m.Proxies, Origins: m.Origins})
-	m.register(conns)
-	drain, read := cmp.Or(m.Drain, defaultDrain), cmp.Or(m.ReadTimeout, 15*time.Second)
 	log := orDiscard(m.Logger)
 	forwarded := httpserve.NewForwardedCheck(m.Proxies, log)
 	srv := newServer(m.handler(ctx, forwarded), ln, m.Hosts, forwarded, m.Origins, log)
+	conns := limit(ln, srv, m.Certificate, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), Proxies: m.Proxies, Origins: m.Origins})
+	m.register(conns)
+	drain, read := cmp.Or(m.Drain, defaultDrain), cmp.Or(m.ReadTimeout, 15*time.Second)
 	srv.ReadHeaderTimeout = min(read, headerTimeout)
 	srv.ReadTimeout = read
 	srv.WriteTimeout = read + drain + answerTimeout // counted from the end of the request's header

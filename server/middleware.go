@@ -27,6 +27,16 @@ func newServer(h http.Handler, ln net.Listener, hosts httpserve.HostCheck, f *ht
 	}
 }
 
+// limit returns the connections of ln within limits, for srv. With a certificate they
+// speak TLS.
+func limit(ln net.Listener, srv *http.Server, certificate *httpserve.Certificate, limits httpserve.ConnectionLimits) *httpserve.Connections {
+	if certificate != nil {
+		srv.TLSConfig = certificate.TLSConfig()
+		ln = httpserve.HTTPS(ln, srv.TLSConfig)
+	}
+	return httpserve.LimitConnections(ln, limits)
+}
+
 // registerDelays adds to the metrics how often addresses that ask too much had to wait.
 func registerDelays(metrics prometheus.Registerer, prefix string, conns *httpserve.Connections) {
 	f := promauto.With(metrics)

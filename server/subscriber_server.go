@@ -20,6 +20,8 @@ type Subscriber struct {
 	Hosts   httpserve.HostCheck // the hosts that requests may be for; its Logger is not used
 	Origins httpserve.Origins   // the origins whose pages may listen; default: none
 	Proxies httpserve.Proxies   // proxies that are trusted to name the address of a client
+	// Certificate is what the server shows over HTTPS; nil: it speaks HTTP.
+	Certificate *httpserve.Certificate
 	// MaxConnections is how many may be open at one time beside the streams on sockets;
 	// default 10,000. One address may have a quarter of them.
 	MaxConnections int
@@ -33,18 +35,18 @@ type Subscriber struct {
 func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
 	log := orDiscard(s.Logger)
 	maxConns := cmp.Or(s.MaxConnections, 10_000)
-	conns := httpserve.LimitConnections(ln, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), MinPerSecond: s.Fanout.AddressRate(), Proxies: s.Proxies, Origins: s.Origins})
+	forwarded := httpserve.NewForwardedCheck(s.Proxies, log)
+	mux := http.NewServeMux()
+	srv := newServer(mux, ln, s.Hosts, forwarded, s.Origins, log)
+	srv.ConnContext = fanout.ConnContext
+	srv.RegisterOnShutdown(s.Fanout.Drain) // called when ln is closed
+	conns := limit(ln, srv, s.Certificate, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), MinPerSecond: s.Fanout.AddressRate(), Proxies: s.Proxies, Origins: s.Origins})
 	promauto.With(s.Metrics).NewCounterFunc(prometheus.CounterOpts{
 		Name: "emostream_subscribe_connections_refused_total", Help: "Connections to this subscriber server for which there was no place.",
 	}, func() float64 { return float64(conns.Refused()) })
 	registerDelays(s.Metrics, "emostream_subscribe_", conns)
-	forwarded := httpserve.NewForwardedCheck(s.Proxies, log)
-	mux := http.NewServeMux()
 	s.Fanout.Routes(mux)
 	mux.Handle("/healthz", forwarded.Health())
-	srv := newServer(mux, ln, s.Hosts, forwarded, s.Origins, log)
-	srv.ConnContext = fanout.ConnContext
-	srv.RegisterOnShutdown(s.Fanout.Drain) // called when ln is closed
 	err := httpserve.Serve(ctx, conns, srv, defaultDrain)
 	s.Fanout.Drain() // waits for the streams on sockets, of which httpserve knows nothing
 	return err

@@ -52,18 +52,7 @@ func (f *benchTLSFlags) apply(cfg *loadgen.Config) error {
 
 // pair returns the certificate that this client shows, with its key.
 func (f *benchTLSFlags) pair() (*tls.Certificate, error) {
-	cert := certificateFile{"--cert", f.cert}
-	if f.key != "" {
-		return readKeyPair(cert, certificateFile{"--key", f.key})
-	}
-	text, err := cert.certificates()
-	if err != nil {
-		return nil, err
-	}
-	if !holdsKey(text) {
-		return nil, usagef("--cert goes with --key, the file of the certificate's key, which is not given (and %s holds no key)", f.cert)
-	}
-	return readKeyPair(cert, cert)
+	return keyPair(certificateFile{"--cert", f.cert}, certificateFile{"--key", f.key})
 }
 
 // remark returns what the live view says beside the target.

@@ -122,3 +122,19 @@ func readKeyPair(cert, key certificateFile) (*tls.Certificate, error) {
 	}
 	return nil, key.wrong("it does not go with %s %s (%s): give the two that were made together", cert.flag, cert.path, strings.TrimPrefix(err.Error(), "tls: "))
 }
+
+// keyPair returns the certificate of a file with its key. That is in the same file if the
+// other has no path.
+func keyPair(cert, key certificateFile) (*tls.Certificate, error) {
+	if key.path != "" {
+		return readKeyPair(cert, key)
+	}
+	text, err := cert.certificates()
+	if err != nil {
+		return nil, err
+	}
+	if !holdsKey(text) {
+		return nil, usagef("%s goes with %s, the file of the certificate's key, which is not given (and %s holds no key)", cert.flag, key.flag, cert.path)
+	}
+	return readKeyPair(cert, cert)
+}

@@ -14,13 +14,16 @@ import (
 // publicURL returns the base URL under which clients reach the server on ln. That is
 // given, the value of --public-url, or else the address of ln. It fails if given is
 // empty and ln is open on every address.
-func publicURL(given string, ln net.Listener) (string, error) {
+func publicURL(given string, ln net.Listener, https httpsFlags) (string, error) {
 	if given != "" {
 		if wrong := wrongBase(given); wrong != "" {
 			return "", usagef("--public-url %.60q %s: want it like http://host:5001 or https://sub1.emo.example, to which clients add /v1/swarm", text.ShownURL(given), wrong)
 		}
 		if err := wire.CheckServerURL(given); err != nil {
 			return "", usagef("--public-url: %w", err)
+		}
+		if err := https.checkPublicURL(given); err != nil {
+			return "", err
 		}
 		return strings.TrimRight(given, "/"), nil
 	}
@@ -29,7 +32,7 @@ func publicURL(given string, ln net.Listener) (string, error) {
 		_, port, _ := net.SplitHostPort(ln.Addr().String())
 		return "", usagef("--listen :%s is open on every address: give --public-url, the base URL that clients reach this server under", port)
 	}
-	return urlAt(addr.String()), nil
+	return https.urlAt(addr.String()), nil
 }
 
 // wrongBase says what is wrong with a URL that others are told and add paths to; empty if
@@ -95,7 +98,7 @@ func (f *upFlags) checkPublicURL() error {
 	case given == "" && unspecified(f.host):
 		return usagef("--host %s is open on every address: give --public-url, like http://host, which clients reach this machine under", f.host)
 	case given == "" || publicBase.MatchString(given):
-		return nil
+		return f.https.checkPublicURL(given)
 	}
 	wrong := wrongBase(given)
 	if wrong == "" {
@@ -114,7 +117,7 @@ func (f *upFlags) urlOf(ln net.Listener) string {
 	case f.subscribe.publicURL != "":
 		return f.subscribe.publicURL + ":" + port
 	case strings.Contains(f.host, "%"):
-		return urlAt(net.JoinHostPort(f.host, port))
+		return f.https.urlAt(net.JoinHostPort(f.host, port))
 	}
-	return urlAt(ln.Addr().String())
+	return f.https.urlAt(ln.Addr().String())
 }

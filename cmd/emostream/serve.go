@@ -29,6 +29,7 @@ type serveFlags struct {
 	emojis         []string
 	assign         string
 	limits         limitFlags
+	https          httpsFlags
 }
 
 func (f *serveFlags) add(cmd *cobra.Command) {
@@ -65,17 +66,21 @@ copies can run behind a load balancer.`,
 				return err
 			}
 			return flags.run(cmd.Context(), io, "serve", func(ctx context.Context, s stage) error {
+				if err := serve.https.open(s.log, s.metrics); err != nil {
+					return errors.Join(err, ln.Close())
+				}
 				m, err := newMain(s, serve)
 				if err != nil {
 					return errors.Join(err, ln.Close())
 				}
-				s.log.Info("serving", "url", urlAt(ln.Addr().String()))
+				s.log.Info("serving", "url", serve.https.urlAt(ln.Addr().String()))
 				return m.run(ctx, ln)
 			})
 		},
 	}
 	flags.add(cmd)
 	serve.add(cmd)
+	serve.https.add(cmd)
 	cmd.Flags().StringVar(&addr, "listen", "127.0.0.1:5000", "address to serve on, host:port, or a port on loopback")
 	return cmd
 }
@@ -162,7 +167,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Sites: sites, Metrics: s.metrics}),
 		Ready: m.ready, Ahead: m.watermarksAhead, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
-		Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,
+		Certificate: f.https.certificate, Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,
 	}
 	return m, nil
 }

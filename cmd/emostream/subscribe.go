@@ -30,6 +30,7 @@ type subscribeFlags struct {
 	windows   int64         // bytes of memory for them; 0: fanout's default
 	proxies   proxiesFlag
 	origins   originsFlag
+	https     httpsFlags
 }
 
 func (f *subscribeFlags) add(cmd *cobra.Command) {
@@ -66,11 +67,14 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 			}
 			flags.hosts.publicURL = subscribe.publicURL
 			return flags.run(cmd.Context(), io, "subscribe-"+subscribe.name, func(ctx context.Context, s stage) error {
+				if err := subscribe.https.open(s.log, s.metrics); err != nil {
+					return errors.Join(err, ln.Close())
+				}
 				srv, err := newSubscriber(s, subscribe, ln)
 				if err != nil {
 					return errors.Join(err, ln.Close())
 				}
-				s.log.Info("serving", "name", subscribe.name, "url", urlAt(ln.Addr().String()))
+				s.log.Info("serving", "name", subscribe.name, "url", subscribe.https.urlAt(ln.Addr().String()))
 				return srv.run(ctx, ln)
 			})
 		},
@@ -79,6 +83,7 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 	subscribe.add(cmd)
 	subscribe.proxies.add(cmd)
 	subscribe.origins.add(cmd)
+	subscribe.https.add(cmd)
 	cmd.Flags().StringVar(&subscribe.name, "name", "sub1", "name of this server, sub1 to sub9999; no two may have the same")
 	cmd.Flags().StringVar(&subscribe.cluster, "cluster", "cluster_1", "cluster that it belongs to")
 	cmd.Flags().StringVar(&addr, "listen", "", "address to serve on, host:port, or a port on loopback; default 127.0.0.1 and the port 5000 + the number in the name")
@@ -113,7 +118,7 @@ type subscriberServer struct {
 // newSubscriber checks the settings and builds a subscriber server for ln. Its /readyz
 // answers that it is not ready until Kafka has answered.
 func newSubscriber(s stage, f subscribeFlags, ln net.Listener) (*subscriberServer, error) {
-	url, err := publicURL(f.publicURL, ln)
+	url, err := publicURL(f.publicURL, ln, f.https)
 	if err != nil {
 		return nil, err
 	}
@@ -148,7 +153,7 @@ func newSubscriber(s stage, f subscribeFlags, ln net.Listener) (*subscriberServe
 		TopicsGone: keeper.Err, Logger: s.log, Metrics: s.metrics, PassedOver: over,
 	})
 	return &subscriberServer{stage: s, topic: topic, servers: servers, topics: topics, keeper: keeper, http: server.Subscriber{
-		Fanout: fan, Hosts: hosts, Origins: origins, Proxies: proxies, MaxConnections: f.capacity + spareConnections, Logger: s.log, Metrics: s.metrics,
+		Fanout: fan, Hosts: hosts, Origins: origins, Proxies: proxies, Certificate: f.https.certificate, MaxConnections: f.capacity + spareConnections, Logger: s.log, Metrics: s.metrics,
 	}}, nil
 }
 

@@ -87,6 +87,10 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 
 	registry := newRegistry()
 	p.metrics = registry
+	if err := f.https.open(log, registry); err != nil {
+		return p, err
+	}
+	f.serve.https, f.subscribe.https = f.https, f.https
 
 	// The log: the embedded broker, or the Kafka that --brokers names.
 	if len(f.brokers) == 0 {

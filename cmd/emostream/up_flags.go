@@ -17,6 +17,7 @@ type upFlags struct {
 	aggregate    aggregateFlags
 	publish      publishFlags
 	subscribe    subscribeFlags
+	https        httpsFlags
 	out          outputFlag
 	dashboard    dashboardFlags
 	host         string
@@ -40,6 +41,7 @@ func (f *upFlags) add(cmd *cobra.Command) {
 	f.aggregate.add(cmd)
 	f.publish.addTop(cmd)
 	f.subscribe.add(cmd)
+	f.https.add(cmd)
 	f.logFlags.add(cmd, "warn")
 	f.metricsFlags.add(cmd)
 	f.out.add(cmd)

@@ -25,6 +25,7 @@ func TestWrongScheme(t *testing.T) {
 		"https to a plain port": {"https://" + plain, "https://" + plain + " speaks no TLS there: is it http://" + plain + "?", client.NotWritten},
 		"http to Go's TLS":      {"http://" + private, "http://" + private + " speaks TLS: is it https://" + private + "?", client.Refused},
 		"http to nginx's TLS":   {"http://" + answering(t, "HTTP/1.1 400 Bad Request\r\nContent-Length: 61\r\n\r\n<center>The plain HTTP request was sent to HTTPS port</center>"), "speaks TLS: is it https://", client.Refused},
+		"http to our TLS":       {"http://" + answering(t, "HTTP/1.1 400 Bad Request\r\nContent-Length: 95\r\n\r\n{\"error\":\"an HTTP request was sent to an HTTPS server: use https://a\",\"code\":\"https_required\"}\n"), "speaks TLS: is it https://", client.Refused},
 		"http to a TLS alert":   {"http://" + answering(t, "\x15\x03\x01\x00\x02\x02\x16"), "speaks TLS: is it https://", client.Refused},
 		"https to no HTTP":      {"https://" + answering(t, "SSH-2.0-OpenSSH_9.6\r\n"), "speaks no TLS there: is it http://", client.NotWritten},
 		"an untrusted name":     {secure.URL, "certificate", client.NotWritten},

@@ -154,12 +154,12 @@ func (l *Connections) Close() error {
 	for c, timer := range l.leaving {
 		timer.Stop()
 		delete(l.leaving, c)
-		_ = c.Close()
+		closeAtOnce(c)
 	}
 	for c, of := range l.open {
 		if of.turn != nil {
 			l.remove(c)
-			_ = c.Close()
+			closeAtOnce(c)
 		}
 	}
 	return err
@@ -173,7 +173,7 @@ func (l *Connections) serve(c net.Conn) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.remove(c)
-		_ = c.Close()
+		closeAtOnce(c)
 	}
 }
 
@@ -207,7 +207,7 @@ func (l *Connections) acceptAll() {
 		idle, verdict := l.admit(c)
 		if idle != nil {
 			l.closed.Add(1)
-			_ = idle.Close()
+			closeAtOnce(idle)
 		}
 		switch verdict {
 		case atOnce:

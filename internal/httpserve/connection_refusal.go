@@ -49,20 +49,20 @@ func (l *Connections) refuse(c net.Conn, why verdict) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if wait == 0 || len(l.leaving) >= maxLeaving {
-		_ = c.Close()
+		closeAtOnce(c)
 		return
 	}
 	l.leaving[c] = time.AfterFunc(wait, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		delete(l.leaving, c)
-		_ = c.Close()
+		closeAtOnce(c)
 	})
 }
 
 // answer answers on a connection over a limit, at the soonest after a time, and closes it.
 func (l *Connections) answer(c net.Conn, wait time.Duration) {
-	defer func() { _ = c.Close() }()
+	defer closeAtOnce(c)
 	end := time.Now().Add(wait + refuseTimeout)
 	_ = c.SetDeadline(end)
 	turn := time.NewTimer(wait)
@@ -79,6 +79,12 @@ func (l *Connections) answer(c net.Conn, wait time.Duration) {
 	if _, err := c.Write(l.tooMany(head)); err != nil {
 		return
 	}
+	letRead(c, b)
+}
+
+// letRead gives the client of a connection that is to be closed time to read the answer:
+// until it closes its side, or until the deadline. It reads into b what the client sends.
+func letRead(c net.Conn, b []byte) {
 	if half, ok := c.(interface{ CloseWrite() error }); ok && half.CloseWrite() != nil {
 		return
 	}

@@ -73,7 +73,7 @@ func (c HostCheck) Wrap(next http.Handler, addr net.Addr) http.Handler {
 		}
 		use := "localhost or the address of this server"
 		if tcp.IP.IsLoopback() {
-			use = "http://" + addr.String() + " or localhost"
+			use = scheme(r) + "://" + addr.String() + " or localhost"
 		}
 		message := fmt.Sprintf("host %s is not served here, so that no web page can reach this server under a name of its own: use %s", quote.Text(r.Host, 64), use)
 		if c.Advice != "" {
@@ -81,6 +81,14 @@ func (c HostCheck) Wrap(next http.Handler, addr net.Addr) http.Handler {
 		}
 		Refusalf(http.StatusForbidden, "host_not_allowed", "%s", message).ServeHTTP(w, r)
 	})
+}
+
+// scheme returns the scheme of the URL that a request was for.
+func scheme(r *http.Request) string {
+	if r.TLS != nil {
+		return "https"
+	}
+	return "http"
 }
 
 // serves says whether a request with this Host header is served.
