@@ -169,6 +169,9 @@ func readPublicBlock(block *pem.Block) (any, error) {
 // ReadSecret returns the secret that a file holds: all its bytes, but for the end of the
 // line. What is no secret to anybody is refused.
 func ReadSecret(file []byte) ([]byte, error) {
+	if isPEM(file) || IsJWKS(file) {
+		return nil, errors.New("a key in PEM or JSON, which is not a secret: `openssl rand -base64 48` prints one")
+	}
 	secret := bytes.TrimRight(text.WithoutMarks(file), "\r\n")
 	if name := text.WideEncoding(file); name != "" {
 		return nil, &text.EncodingError{Name: name}

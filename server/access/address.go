@@ -39,7 +39,7 @@ func newAddress(raw string, transport http.RoundTripper) (*address, error) {
 	name := *u
 	name.RawQuery, name.Fragment = "", ""
 	return &address{url: u, name: name.String(), client: &http.Client{
-		Transport: cmp.Or(transport, http.DefaultTransport), Timeout: fetchTimeout,
+		Transport: cmp.Or(transport, http.DefaultTransport),
 		CheckRedirect: func(r *http.Request, via []*http.Request) error {
 			if len(via) > maxRedirects {
 				return fmt.Errorf("it redirects more than %d times", maxRedirects)
@@ -65,6 +65,16 @@ func checkURL(u *url.URL) error {
 
 // fetch returns what is at the address.
 func (a *address) fetch(ctx context.Context) ([]byte, error) {
+	ctx, stop := context.WithTimeoutCause(ctx, fetchTimeout, fmt.Errorf("it does not answer within %v", fetchTimeout))
+	defer stop()
+	body, err := a.get(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return body, err
+}
+
+func (a *address) get(ctx context.Context) ([]byte, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url.String(), nil)
 	if err != nil {
 		return nil, errors.New("the URL of the keys cannot be read")

@@ -35,9 +35,15 @@ var ErrIssuerMissing = errors.New("a provider that has a JWKS makes tokens for o
 
 // keySet is what was read of the keys at one time. It does not change.
 type keySet struct {
-	all   token.Keys
-	rings []*ringKey // of the keys, in the same order
-	began time.Time  // when reading them began
+	all     token.Keys
+	rings   []*ringKey // of the keys, in the same order
+	reading            // in which they were read
+}
+
+// reading is one time that the keys are read.
+type reading struct {
+	number int
+	began  time.Time
 }
 
 // keys returns none if nothing was read yet.
@@ -49,6 +55,12 @@ func (s *keySet) keys() token.Keys {
 }
 
 func (s *keySet) member(key *token.Key) *ringKey { return s.rings[slices.Index(s.all, key)] }
+
+// asking is when a kid was first asked for.
+type asking struct {
+	after int // the number of the reading that had begun last
+	at    time.Time
+}
 
 // keyring has the keys as they were last read, and reads them again.
 type keyring struct {
@@ -68,16 +80,16 @@ type keyring struct {
 	held, seen [sha256.Size]byte // the content that is held, and the one that was last seen
 
 	mu    sync.Mutex
-	begun time.Time            // when the last reading began
-	err   error                // why it failed
-	asked map[string]time.Time // when a kid that is not known was first asked for
+	last  reading           // the last one that began
+	err   error             // why it failed
+	asked map[string]asking // the kids that were asked for and are not known
 }
 
 func newKeyring(c Config, m metrics) (*keyring, error) {
 	k := &keyring{
 		source: c.Keys, file: true, issuer: c.Issuer, interval: fileInterval, pause: fileInterval,
 		read: func(context.Context) ([]byte, error) { return os.ReadFile(c.Keys) },
-		log:  c.Logger, metrics: m, wake: make(chan struct{}, 1), asked: map[string]time.Time{},
+		log:  c.Logger, metrics: m, wake: make(chan struct{}, 1), asked: map[string]asking{},
 	}
 	if !isURL(c.Keys) {
 		return k, k.readOnce(context.Background(), time.Now())
@@ -97,20 +109,21 @@ func newKeyring(c Config, m metrics) (*keyring, error) {
 // long that takes. It returns 0 if they were read after the kid was first asked for: then
 // there is no such key.
 func (k *keyring) ask(kid string, set *keySet, now time.Time) time.Duration {
+	k.mu.Lock()
+	first, known := k.asked[kid]
+	if !known && len(k.asked) < maxAsked {
+		k.asked[kid] = asking{k.last.number, now}
+	}
+	wait := max(time.Second, k.last.began.Add(k.pause).Sub(now))
+	k.mu.Unlock()
 	select {
-	case k.wake <- struct{}{}:
+	case k.wake <- struct{}{}: // after it was noted which reading is not enough
 	default:
 	}
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	first, known := k.asked[kid]
-	if known && set != nil && set.began.After(first) {
+	if known && set != nil && set.number > first.after {
 		return 0
 	}
-	if !known && len(k.asked) < maxAsked {
-		k.asked[kid] = now
-	}
-	return max(time.Second, k.begun.Add(k.pause).Sub(now))
+	return wait
 }
 
 // run reads the keys again and again until ctx ends.
@@ -140,11 +153,12 @@ func (k *keyring) run(ctx context.Context) error {
 // readOnce reads the keys, and holds on to the old ones if that fails.
 func (k *keyring) readOnce(ctx context.Context, began time.Time) error {
 	k.mu.Lock()
-	k.begun = began
+	k.last = reading{k.last.number + 1, began}
+	this := k.last
 	k.mu.Unlock()
 	content, err := k.read(ctx)
 	if err == nil {
-		err = k.take(content, began)
+		err = k.take(content, this)
 	}
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -168,14 +182,14 @@ func (k *keyring) readOnce(ctx context.Context, began time.Time) error {
 }
 
 // take puts what was read in the place of the keys that are held.
-func (k *keyring) take(content []byte, began time.Time) error {
+func (k *keyring) take(content []byte, this reading) error {
 	hash := sha256.Sum256(content)
 	last := k.now.Load()
 	halfWritten := k.file && last != nil && hash != k.seen // perhaps: it is read twice
 	k.seen = hash
 	switch {
 	case last != nil && hash == k.held:
-		k.hold(&keySet{all: last.all, rings: last.rings, began: began})
+		k.hold(&keySet{last.all, last.rings, this})
 		return nil
 	case halfWritten:
 		return nil
@@ -190,7 +204,7 @@ func (k *keyring) take(content []byte, began time.Time) error {
 		k.log.Info("a key of a JWKS is passed over", "keys", k.source, "reason", err)
 	}
 	k.held = hash
-	k.replace(last, keys, began)
+	k.replace(last, keys, this)
 	return nil
 }
 
@@ -203,8 +217,8 @@ func (k *keyring) parse(content []byte) (token.Keys, []error, error) {
 
 // replace holds keys in the place of those of last. A key that was there before stays the
 // same, so that tokens which it has verified stay remembered. Those of others are forgotten.
-func (k *keyring) replace(last *keySet, keys token.Keys, began time.Time) {
-	next := &keySet{began: began}
+func (k *keyring) replace(last *keySet, keys token.Keys, this reading) {
+	next := &keySet{reading: this}
 	gone := map[*ringKey]bool{}
 	if last != nil {
 		for _, ring := range last.rings {
@@ -242,7 +256,7 @@ func (k *keyring) hold(set *keySet) {
 	defer k.mu.Unlock()
 	full := len(k.asked) == maxAsked
 	for kid, first := range k.asked {
-		if full || set.began.Sub(first) > askedFor || slices.ContainsFunc(set.all, func(key *token.Key) bool { return key.ID == kid }) {
+		if full || set.began.Sub(first.at) > askedFor || slices.ContainsFunc(set.all, func(key *token.Key) bool { return key.ID == kid }) {
 			delete(k.asked, kid)
 		}
 	}
