@@ -73,9 +73,9 @@ func (r registrar) close() { r.conn.close() }
 
 // register asks for a subscriber server other than avoid, the one that failed. avoid
 // may be empty.
-func (r registrar) register(ctx context.Context, listener int64, avoid string) (wire.Assignment, error) {
+func (r registrar) register(ctx context.Context, listener int64, avoid, channel string) (wire.Assignment, error) {
 	var a wire.Assignment
-	path := r.main.path(wire.RegisterPath("", avoid))
+	path := r.main.path(wire.RegisterPath("", avoid, channel))
 	res, err := r.roundTrip(ctx, r.headers.register(path, r.main).append(nil, r.values(listener)))
 	if err != nil {
 		return a, err
@@ -101,7 +101,7 @@ func (r registrar) assign(ctx context.Context, l *listener) (streamAddress, erro
 		}
 		return at.streamAddress, nil
 	}
-	a, err := r.register(ctx, l.number, l.avoid)
+	a, err := r.register(ctx, l.number, l.avoid, r.channels[l.view.part])
 	if err != nil {
 		return streamAddress{}, err
 	}

@@ -74,7 +74,7 @@ func (t *target) probe(ctx context.Context, timeout time.Duration) (wire.Assignm
 	}
 	r := t.source.newRegistrar()
 	defer r.close()
-	a, err := r.register(ctx, 0, "")
+	a, err := r.register(ctx, 0, "", t.channels[0])
 	if err == nil {
 		defer r.unregister(ctx, 0, a.ServerName)
 		_, err = r.addressOf(ctx, 0, a) // a stream that may not be asked for is said before anything is sent

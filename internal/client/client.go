@@ -50,18 +50,20 @@ func (c *Client) Check() error {
 // address returns Server as it may be shown: without a password.
 func (c *Client) address() string { return text.ShownURL(c.Server) }
 
-// Register asks the main server to assign a subscriber server.
-func (c *Client) Register(ctx context.Context) (wire.Assignment, error) { return c.register(ctx, "") }
+// Register asks the main server to assign a subscriber server, for the main channel.
+func (c *Client) Register(ctx context.Context) (wire.Assignment, error) {
+	return c.register(ctx, "", wire.MainChannel)
+}
 
 // register asks for a subscriber server other than avoid, the one that failed. avoid
 // may be empty.
-func (c *Client) register(ctx context.Context, avoid string) (wire.Assignment, error) {
+func (c *Client) register(ctx context.Context, avoid, channel string) (wire.Assignment, error) {
 	var a wire.Assignment
 	user := c.UserID
 	if c.Token != nil {
 		user = "" // the token says it, and what stands in a query is logged by proxies
 	}
-	err := c.do(ctx, http.MethodGet, wire.RegisterPath(user, avoid), nil, &a)
+	err := c.do(ctx, http.MethodGet, wire.RegisterPath(user, avoid, channel), nil, &a)
 	if err == nil && a.StreamURL == "" {
 		err = fmt.Errorf("%s is no Emostream server: its /register gave no stream_url", c.address())
 	}

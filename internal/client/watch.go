@@ -33,7 +33,7 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 		HTTP:  FollowRedirects(c.HTTP),
 		Renew: c.Renew,
 		Locate: func(ctx context.Context) (string, error) {
-			a, err := c.register(ctx, at.ServerName) // avoid the server that failed; at first there is none
+			a, err := c.register(ctx, at.ServerName, channel) // avoid the server that failed; at first there is none
 			if r, ok := errors.AsType[*RefusalError](err); ok {
 				switch {
 				case r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden && r.Code != "":

@@ -213,9 +213,9 @@ func TestWatchRegistersAgain(t *testing.T) {
 			t.Errorf("saw (-want +got):\n%s", diff)
 		}
 		want := []string{
-			"main/register", "sub1/v1/swarm?channel=b", "sub1/v1/swarm?channel=b 2000",
-			"main/register?avoid=sub1", "main/register?avoid=sub1", "sub2/v1/swarm?channel=b 2000", "main/register?avoid=sub2",
-			"main/register?avoid=sub3", "sub4/v1/swarm?channel=b 2000", "main/unregister",
+			"main/register?channel=b", "sub1/v1/swarm?channel=b", "sub1/v1/swarm?channel=b 2000",
+			"main/register?avoid=sub1&channel=b", "main/register?avoid=sub1&channel=b", "sub2/v1/swarm?channel=b 2000", "main/register?avoid=sub2&channel=b",
+			"main/register?avoid=sub3&channel=b", "sub4/v1/swarm?channel=b 2000", "main/unregister",
 		}
 		if diff := cmp.Diff(want, n.requests()); diff != "" {
 			t.Errorf("asked (-want +got):\n%s", diff)

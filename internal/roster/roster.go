@@ -15,6 +15,7 @@ import (
 
 	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/ticket"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -23,7 +24,13 @@ type Entry struct {
 	wire.ServerStatus
 	Heard time.Time // when its last heartbeat was heard, by this process's clock
 	Beats uint64    // how many heartbeats of this instance were heard
+	// Signed says that the heartbeat was signed with a key of this installation.
+	Signed bool
 }
+
+// ChecksTickets says whether the server proves that it lets in only who has a ticket or a
+// token.
+func (e Entry) ChecksTickets() bool { return e.Tickets && e.Signed }
 
 // MaxServers is how many servers a roster holds: more than one installation has, and few
 // enough for publish to write to the topics of all of them.
@@ -32,38 +39,64 @@ const MaxServers = 1000
 // Roster is the list of the servers whose heartbeats were heard. The zero value is an
 // empty list of servers whose topics have no prefix. It is safe for concurrent use.
 type Roster struct {
-	Names wire.Topics // of the installation; its servers' topics are among these
+	Names wire.Topics  // of the installation; its servers' topics are among these
+	Keys  *ticket.Keys // with which the heartbeats that Follow reads are signed; nil: there are none
 
 	mu      sync.Mutex
 	entries map[string]Entry
 	rivals  map[string]Entry // by name: the last instance before the one in entries
 }
 
-// Apply takes in a heartbeat that was heard at heard. If there are MaxServers, the one
-// that has been silent for longest makes way for a new one. If all of them are alive,
-// Apply takes nothing in and returns false.
+// Apply takes in a heartbeat without a signature that was heard at heard. If there are
+// MaxServers, the one that has been silent for longest makes way for a new one. If all of
+// them are alive, Apply takes nothing in and returns false.
 func (r *Roster) Apply(s wire.ServerStatus, heard time.Time) bool {
+	return r.apply(Entry{ServerStatus: s, Heard: heard}) == nil
+}
+
+// ApplySigned does the same for a heartbeat whose signature is that of its value.
+func (r *Roster) ApplySigned(s wire.ServerStatus, heard time.Time) bool {
+	return r.apply(Entry{ServerStatus: s, Heard: heard, Signed: true}) == nil
+}
+
+// apply takes in a heartbeat, or returns why it does not.
+//
+// Whoever may write to the topic can write heartbeats without a signature, and those that
+// were signed once again. So while a server that signs is alive, only a later heartbeat that
+// is signed replaces the one that is known. None that is not later brings it back to life.
+func (r *Roster) apply(e Entry) error {
+	s, heard := e.ServerStatus, e.Heard
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.entries == nil {
 		r.entries, r.rivals = map[string]Entry{}, map[string]Entry{}
 	}
 	old, known := r.entries[s.Name]
-	if !known && len(r.entries) >= MaxServers && !r.forgetOne(heard) {
-		return false
+	again := known && old.Instance == s.Instance
+	if known && old.Signed {
+		switch {
+		case e.Signed && s.Time <= old.Time && (again || old.Alive(heard)):
+			return fmt.Errorf("it is of %s, and not later than the one that is known", s.Name)
+		case !e.Signed && old.Alive(heard):
+			return fmt.Errorf("it is of %s, which signs its heartbeats, and has no valid signature", s.Name)
+		}
 	}
-	beats := uint64(1)
+	if !known && len(r.entries) >= MaxServers && !r.forgetOne(heard) {
+		return fmt.Errorf("%s would be one more than the %d subscriber servers that are taken", s.Name, MaxServers)
+	}
+	e.Beats = 1
 	switch rival := r.rivals[s.Name]; {
-	case known && old.Instance == s.Instance:
-		beats = old.Beats + 1
+	case again:
+		e.Beats = old.Beats + 1
+	case known && e.Signed && !old.Signed: // it was never a rival
 	case known:
 		if rival.Instance == s.Instance {
-			beats = rival.Beats + 1 // the two take turns
+			e.Beats = rival.Beats + 1 // the two take turns
 		}
 		r.rivals[s.Name] = old
 	}
-	r.entries[s.Name] = Entry{ServerStatus: s, Heard: heard, Beats: beats}
-	return true
+	r.entries[s.Name] = e
+	return nil
 }
 
 // forgetOne forgets the server that has been silent for longest. It returns false if all
@@ -140,9 +173,7 @@ func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int6
 				if written := time.UnixMilli(rec.Time); !live && written.Before(now) {
 					heard = written // an old heartbeat was heard when it was written
 				}
-				if !r.Apply(s, heard) {
-					err = fmt.Errorf("%s would be one more than the %d subscriber servers that are taken", s.Name, MaxServers)
-				}
+				err = r.apply(Entry{ServerStatus: s, Heard: heard, Signed: r.Keys.Signed(rec.Value, signature(rec))})
 			}
 			if err != nil {
 				over.Record(topic, 0, rec.Offset, err)
@@ -154,6 +185,16 @@ func (r *Roster) Follow(ctx context.Context, log stream.Reader, offset, end int6
 	})
 	if err != nil {
 		return fmt.Errorf("follow the servers: %w", err)
+	}
+	return nil
+}
+
+// signature returns the signature in the header of a heartbeat's record, or nil.
+func signature(rec stream.Record) []byte {
+	for _, h := range rec.Headers {
+		if h.Key == wire.SignatureHeader {
+			return h.Value
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,7 +37,13 @@ type ServerStatus struct {
 	StartedAt string `json:"started_at"`
 	Time      string `json:"time"`
 	Version   string `json:"version"` // of the program
+	// Tickets says that the server lets in only who has a ticket or a token.
+	Tickets bool `json:"tickets,omitempty"`
 }
+
+// SignatureHeader is the name of the header of a heartbeat's record that holds the signature
+// of the value, where servers have ticket keys.
+const SignatureHeader = "emostream-signature"
 
 // Encode returns the record value.
 func (s ServerStatus) Encode() []byte {
@@ -88,6 +95,8 @@ func inWords(err error) error {
 		return fmt.Errorf("it is not JSON: %w", err)
 	case typ.Field == "":
 		return fmt.Errorf("it is a JSON %.40s, and must be an object", typ.Value)
+	case typ.Type.Kind() == reflect.Bool:
+		return fmt.Errorf("%s is a JSON %.40s, and must be true or false", typ.Field, typ.Value)
 	case typ.Type.Kind() == reflect.String:
 		return fmt.Errorf("%s is a JSON %.40s, and must be a string", typ.Field, typ.Value)
 	}
@@ -118,6 +127,8 @@ func scanServerStatus(value []byte) (s ServerStatus, ok bool) {
 		if to := s.text(name); to != nil {
 			field, i = scanString(value, i)
 			*to = field.InString(text)
+		} else if name == "tickets" {
+			s.Tickets, i = true, scanTrue(value, i)
 		} else {
 			n, i = scanNumber(value, i)
 			ok = s.setNumber(name, n)
@@ -131,6 +142,16 @@ func scanServerStatus(value []byte) (s ServerStatus, ok bool) {
 		i = scanByte(value, i, ',')
 	}
 	return s, false
+}
+
+// scanTrue returns where a JSON true that is at i ends, or a negative number.
+func scanTrue(value []byte, i int) (after int) {
+	const word = "true"
+	i = skipSpace(value, i)
+	if !bytes.HasPrefix(value[i:], []byte(word)) {
+		return -1
+	}
+	return i + len(word)
 }
 
 // text returns the field of a name, if it is one with text.

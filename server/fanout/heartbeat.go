@@ -44,14 +44,19 @@ func (s *Server) announce(ctx context.Context) error {
 // is dropped. That is no error, since the next one says what is true then.
 func (s *Server) sendHeartbeat(ctx context.Context, state string) error {
 	now := time.Now()
+	s.lastBeat = max(now.UnixMilli(), s.lastBeat+1) // readers take a signed heartbeat that is not later for a repetition
 	status := wire.ServerStatus{
 		Name: s.cfg.Name, Instance: s.instance, URL: s.cfg.URL, Topic: s.cfg.Topic, Cluster: s.cfg.Cluster,
 		Clients: s.Clients(), Capacity: s.cfg.Capacity, Opened: s.opened.Load(), State: state,
-		StartedAt: s.startedAt(), Time: now.UTC().Format(wire.TimeFormat), Version: s.cfg.Version,
+		StartedAt: s.startedAt(), Time: wire.Time(s.lastBeat).String(), Version: s.cfg.Version, Tickets: s.cfg.Tickets != nil,
 	}
 	ctx, cancel := context.WithTimeout(ctx, roster.HeartbeatInterval)
 	defer cancel()
-	err := s.cfg.Heartbeats.Write(ctx, 0, []stream.Record{{Time: now.UnixMilli(), Key: []byte(status.Name), Value: status.Encode()}})
+	record := stream.Record{Time: now.UnixMilli(), Key: []byte(status.Name), Value: status.Encode()}
+	if s.cfg.Tickets != nil {
+		record.Headers = []stream.Header{{Key: wire.SignatureHeader, Value: s.cfg.Tickets.Sign(record.Value)}}
+	}
+	err := s.cfg.Heartbeats.Write(ctx, 0, []stream.Record{record})
 	switch {
 	case err == nil, errors.Is(err, context.Canceled):
 	case errors.Is(err, context.DeadlineExceeded):

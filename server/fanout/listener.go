@@ -31,6 +31,7 @@ type listener struct {
 	lastSeen     int64         // end of the last window that it saw before it connected, or nothingSeen
 	waitingSince time.Duration // when unsent was first offered; times are by Server.now
 	lastWrite    time.Duration // when the client had last taken a whole frame
+	until        time.Duration // when its ticket or token runs out; 0: never
 	index        int           // in the shard's listeners; removed once it has left
 	kind         streamKind
 	live         bool // it is sent windows; false until the server knows the recent ones

@@ -6,7 +6,7 @@ import (
 )
 
 type metrics struct {
-	connected, full, addressFull, putOff, delivered, skipped, stalled, swarms prometheus.Counter
+	connected, full, addressFull, putOff, delivered, skipped, stalled, expired, swarms prometheus.Counter
 
 	delay, delivery prometheus.Histogram
 }
@@ -40,6 +40,7 @@ func newMetrics(reg prometheus.Registerer, s *Server) metrics {
 		delivered:   counter("delivered_total", "Updates written to clients."),
 		skipped:     counter("skipped_total", "Times that a slow client skipped to the newest window."),
 		stalled:     counter("stalled_total", "Streams cut off because the client did not read."),
+		expired:     counter("expired_total", "Streams that ended because their ticket or token had run out."),
 		swarms:      counter("swarms_total", "Swarms taken in that told something new, revisions too."),
 		delay: histogram("window_delay_seconds", "Time from a window's end to its arrival at this server.",
 			.1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30),

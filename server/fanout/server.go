@@ -4,8 +4,8 @@
 //
 // What happens, in order, and where:
 //
-//   - A client asks for a stream (routes.go). If there is a place for it
-//     (capacity.go) it becomes a listener (listener.go) of a channel (channel.go),
+//   - A client asks for a stream (routes.go). If it may listen (admission.go) and
+//     there is a place for it (capacity.go), it becomes a listener (listener.go) of a channel (channel.go),
 //     and one shard serves it from then on.
 //   - It is given a cursor into the updates of its channel, and is sent the windows
 //     that it missed (replay.go).
@@ -42,8 +42,10 @@ import (
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/ticket"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/access"
 )
 
 // Config says who the server is and how it treats its clients.
@@ -90,6 +92,10 @@ type Config struct {
 	Servers    *roster.Roster  // kept up to date by the caller
 	Heartbeats stream.Writer   // to emostream-servers
 	Controls   *controls.Table // kept up to date by the caller; nil: nothing is ever in force
+	// Tickets check the tickets of listeners and sign heartbeats, and Gate checks tokens.
+	// With either only who has a ticket or a token may listen.
+	Tickets *ticket.Keys
+	Gate    *access.Gate
 	// TopicsGone returns an error if the server's topic or emostream-servers is gone;
 	// default: neither ever is.
 	TopicsGone func() error
@@ -164,6 +170,7 @@ type Server struct {
 	moves            atomic.Int64  // how often a stream was opened or closed, since the start
 	filled           chan struct{} // closed when the hub has what was in the topic at the start
 	claimed          atomic.Bool   // the name is this server's
+	lastBeat         int64         // time of the last heartbeat, ms
 }
 
 // New returns a server.

@@ -18,16 +18,18 @@ var (
 	errStalled = errors.New("it did not read")
 	errTalks   = errors.New("it sends what nobody asked for")
 	errDrained = errors.New("the server is stopping")
+	errExpired = errors.New("its ticket or token has run out")
 )
 
 // shard serves a share of the listeners. One goroutine writes to all of them and
 // waits for none. It writes when there are updates, and with every tick it
 //   - offers again what clients did not take (slow_listeners.go),
 //   - finds listeners that have left (disconnects_*.go),
+//   - ends streams whose ticket or token has run out (admission.go),
 //   - keeps quiet streams alive (keepalive.go),
 //   - and lets listeners go when the server drains (drain.go).
 //
-// For the second and third a tick looks at a tenth of the listeners, so that the work
+// For the second to fourth a tick looks at a tenth of the listeners, so that the work
 // is spread over time.
 //
 // The goroutine runs while there are listeners.
@@ -172,6 +174,7 @@ func (sh *shard) onTick(now time.Duration) {
 	for l, why := range sh.disconnects.among(some) {
 		sh.remove(l, why)
 	}
+	sh.endExpired(some, now)
 	sh.keepAlive(some, now)
 }
 
@@ -208,7 +211,7 @@ func (sh *shard) remove(l *listener, why error) {
 		sh.server.metrics.stalled.Inc()
 	}
 	sh.server.disconnected(l, why)
-	l.transport.close(l.isWaiting() || !errors.Is(why, errDrained))
+	l.transport.close(l.isWaiting() || !errors.Is(why, errDrained) && !errors.Is(why, errExpired))
 	if len(sh.listeners) == 0 {
 		sh.Wake() // so that the goroutine ends
 	}

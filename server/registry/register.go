@@ -2,7 +2,6 @@ package registry
 
 import (
 	"cmp"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"io"
@@ -17,14 +16,22 @@ import (
 	"github.com/emostream/emostream/internal/wire"
 )
 
-// register assigns a client to a subscriber server.
+// register assigns a client to a subscriber server. Where there are keys, it first asks who
+// the client is, and whether that one may listen.
 func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
-	who, refusal := parseRegistration(w, r)
+	caller, refusal := h.gate.Caller(r)
+	var who registration
+	if refusal == nil {
+		who, refusal = parseRegistration(w, r)
+	}
+	if refusal == nil {
+		refusal = h.admit(caller, &who)
+	}
 	if refusal != nil {
 		refusal.ServeHTTP(w, r)
 		return
 	}
-	servers, now := h.servers.All(), time.Now()
+	servers, now := h.usable(), time.Now()
 	if free := freePlaces(servers, now); free > 0 && !h.share.take(h.proxies.ClientIP(r), free, now) {
 		_ = sleep.For(r.Context(), shareRefusalDelay)
 		h.refuse(w, r, &httpserve.Refusal{
@@ -50,14 +57,14 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	h.assigned.WithLabelValues(s.Name).Inc()
-	base := strings.TrimSuffix(s.URL, "/")
+	base, query := strings.TrimSuffix(s.URL, "/"), h.streamQuery(caller, who, now)
 	w.Header().Set("Cache-Control", "no-store")
 	httpserve.WriteJSON(w, http.StatusOK, wire.Assignment{
-		ServerURL:  base + "/" + s.Name,
+		ServerURL:  base + "/" + s.Name + query,
 		ServerName: s.Name,
 		UserID:     string(who.UserID),
 		Message:    "Assigned to " + s.Name,
-		StreamURL:  base + "/v1/swarm",
+		StreamURL:  base + "/v1/swarm" + query,
 	})
 }
 
@@ -71,11 +78,17 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, refusal *httpse
 type registration struct {
 	UserID wire.Text `json:"user_id"`
 	Avoid  string    `json:"avoid"` // name of the server that has just failed the client; an unknown name has no effect
+	// Channel is the one to which the client will listen. If it is empty, the addresses of
+	// streams do not name one, and a ticket is for the main channel.
+	Channel string `json:"channel"`
+	// LastEventID is the last event that the client was sent. The addresses of streams carry
+	// it, for clients that cannot send a header.
+	LastEventID wire.Text `json:"last_event_id"`
 }
 
 // parseRegistration reads a registration from the query. What the query leaves out it
-// reads from a JSON body. A client without an id is given one. A body of another type is
-// refused: who sends a form means his id to be taken.
+// reads from a JSON body. A body of another type is refused: who sends a form means his id
+// to be taken.
 func parseRegistration(w http.ResponseWriter, r *http.Request) (registration, *httpserve.Refusal) {
 	var c registration
 	if r.Method == http.MethodPost {
@@ -94,8 +107,9 @@ func parseRegistration(w http.ResponseWriter, r *http.Request) (registration, *h
 	}
 	q := r.URL.Query()
 	c.UserID, c.Avoid = cmp.Or(wire.Text(q.Get("user_id")), c.UserID), cmp.Or(q.Get("avoid"), c.Avoid)
-	if c.UserID == "" {
-		c.UserID = wire.Text("user_" + strings.ToLower(rand.Text()[:12]))
+	c.Channel, c.LastEventID = cmp.Or(q.Get("channel"), c.Channel), cmp.Or(wire.Text(q.Get("last_event_id")), c.LastEventID)
+	if c.Channel != "" && !wire.ValidChannel(c.Channel) {
+		return c, httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_channel", "channel %s: 1 to %d of A-Z a-z 0-9 . _ - are allowed", quote.Text(c.Channel, 32), wire.MaxChannel)
 	}
 	if len(c.UserID) > wire.MaxUserID {
 		return c, httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_user_id", "user_id has %d bytes: 1 to %d are allowed", len(c.UserID), wire.MaxUserID)

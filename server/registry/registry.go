@@ -11,6 +11,7 @@ import (
 
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/ticket"
 	"github.com/emostream/emostream/server/access"
 )
 
@@ -23,8 +24,11 @@ type Config struct {
 	// Sites says which web pages may register. Any page can make a browser send a GET, and
 	// each of its visitors would take a place.
 	Sites httpserve.SiteCheck
-	// Gate says who may see the servers; nil: everybody.
-	Gate    *access.Gate
+	// Gate says who may listen, and see the servers; nil: everybody.
+	Gate *access.Gate
+	// Tickets sign what lets clients listen; nil: they need none. With them and Gate, clients
+	// are sent only to servers that check tickets.
+	Tickets *ticket.Keys
 	Metrics prometheus.Registerer // nil: none
 }
 
@@ -36,6 +40,7 @@ type Handler struct {
 	proxies  httpserve.Proxies
 	sites    httpserve.SiteCheck
 	gate     *access.Gate
+	tickets  *ticket.Keys
 	assigned *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 }
@@ -49,6 +54,7 @@ func New(cfg Config) *Handler {
 		proxies:  cfg.Proxies,
 		sites:    cfg.Sites,
 		gate:     cfg.Gate,
+		tickets:  cfg.Tickets,
 		assigned: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "emostream_assignments_total", Help: "Clients assigned to a subscriber server.",
 		}, []string{"server"}),

@@ -1,0 +1,67 @@
+package registry
+
+import (
+	"cmp"
+	"crypto/rand"
+	mathrand "math/rand/v2"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/ticket"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/access"
+)
+
+// admit returns why a client may not listen to the channel for which it registers, or nil
+// if it may. It fills in the id of the user: that of the token, the one that was given, or
+// one that is made up.
+func (h *Handler) admit(caller *access.Caller, who *registration) *httpserve.Refusal {
+	if refusal := caller.May(access.Watch, cmp.Or(who.Channel, wire.MainChannel)); refusal != nil {
+		return refusal
+	}
+	if _, refusal := caller.SendsAs(string(who.UserID)); refusal != nil {
+		return refusal
+	}
+	who.UserID = cmp.Or(who.UserID, wire.Text(caller.Subject))
+	if who.UserID == "" {
+		who.UserID = wire.Text("user_" + strings.ToLower(rand.Text()[:12]))
+	}
+	return nil
+}
+
+// usable returns the servers to which clients may be sent: where there are keys, those that
+// check tickets.
+func (h *Handler) usable() []roster.Entry {
+	servers := h.servers.All()
+	if h.gate == nil || h.tickets == nil {
+		return servers
+	}
+	return slices.DeleteFunc(servers, func(s roster.Entry) bool { return !s.ChecksTickets() })
+}
+
+// streamQuery returns the query of the addresses of a client's streams, with its question
+// mark, or nothing if there is nothing to say: the channel and the last event, if the client
+// named them, and its ticket.
+func (h *Handler) streamQuery(caller *access.Caller, who registration, now time.Time) string {
+	q := url.Values{}
+	if who.Channel != "" {
+		q.Set("channel", who.Channel)
+	}
+	if id, err := strconv.ParseInt(string(who.LastEventID), 10, 64); err == nil && id >= 0 { // else it is no id of an event
+		q.Set("last_event_id", string(who.LastEventID))
+	}
+	if h.tickets != nil {
+		q.Set("ticket", h.tickets.Seal(ticket.Ticket{
+			Channel: cmp.Or(who.Channel, wire.MainChannel), Subject: caller.Subject, Expires: ticket.Expiry(now, caller.Expires, mathrand.Int64N),
+		}))
+	}
+	if len(q) == 0 {
+		return ""
+	}
+	return "?" + q.Encode()
+}
