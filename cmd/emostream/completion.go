@@ -64,7 +64,7 @@ func valuesOf(f *pflag.Flag) cobra.CompletionFunc {
 		return completeWords(c.allowed...)
 	}
 	switch f.Name {
-	case "config", "out", "tls-ca", "tls-cert", "tls-key", "sasl-password-file":
+	case "config", "out", "tls-ca", "tls-cert", "tls-key", "sasl-password-file", "auth-keys", "pseudonyms-file":
 		return func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return nil, cobra.ShellCompDirectiveDefault
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/quota"
 	"github.com/emostream/emostream/server"
+	"github.com/emostream/emostream/server/access"
 	"github.com/emostream/emostream/server/ingest"
 	"github.com/emostream/emostream/server/registry"
 )
@@ -30,6 +31,7 @@ type serveFlags struct {
 	assign         string
 	limits         limitFlags
 	https          httpsFlags
+	access         accessFlags
 }
 
 func (f *serveFlags) add(cmd *cobra.Command) {
@@ -42,6 +44,8 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fl.StringSliceVar(&f.emojis, "emojis", nil, "take these emojis only, as in 🔥,:tada:; default all")
 	fl.Var(newEnumFlag(&f.assign, string(registry.LeastLoaded), string(registry.LeastLoaded), string(registry.TwoChoices)), "assign", "how clients are spread over subscriber servers: least-loaded or two-choices")
 	f.limits.add(cmd)
+	f.access.add(cmd)
+	f.access.addPseudonyms(cmd)
 }
 
 func newServe(io streams) *cobra.Command {
@@ -89,6 +93,7 @@ copies can run behind a load balancer.`,
 type mainServer struct {
 	stage
 	ingest   *ingest.Handler
+	gate     *access.Gate // nil: there are no keys
 	producer *kafka.Producer
 	servers  *rosterFollower
 	http     server.Main
@@ -145,26 +150,31 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &mainServer{stage: s, servers: newRosterFollower(s.client, s.names(), s.passedOver.Reporter("serve", s.metrics))}
+	gate, err := f.access.gate(s)
+	if err != nil {
+		return nil, err
+	}
+	m := &mainServer{stage: s, gate: gate, servers: newRosterFollower(s.client, s.names(), s.passedOver.Reporter("serve", s.metrics))}
 	m.producer = kafka.NewProducer(s.client, kafka.ProducerConfig{
 		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
 		Logger: s.log, Metrics: s.metrics,
 	})
 	bounds.LogFull = m.producer.Full
 	m.ingest = ingest.New(ingest.Config{
-		Log: m.producer, Channels: channels, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Proxies: proxies, Window: m.windowLength,
+		Log: m.producer, Channels: channels, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Proxies: proxies, Gate: gate, Window: m.windowLength,
 		Logger: s.log, Metrics: s.metrics,
 	})
-	if channels.Any() {
+	anybody := !gate.NeedsToken(access.Send)
+	if anybody && channels.Any() {
 		m.open = append(m.open, httpserve.AnyChannel)
 	}
-	if quotas.Address == (quota.Rate{}) {
+	if anybody && quotas.Address == (quota.Rate{}) {
 		m.open = append(m.open, httpserve.NoAddressLimit)
 	}
 	m.proxied = len(proxies) > 0
 	sites := httpserve.SiteCheck{Names: hosts.Names, Invited: origins, Advice: "let the operator invite its origin with --cors-origin, or register by a program"}
 	m.http = server.Main{
-		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Sites: sites, Metrics: s.metrics}),
+		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Sites: sites, Gate: gate, Metrics: s.metrics}),
 		Ready: m.ready, Ahead: m.watermarksAhead, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
 		Certificate: f.https.certificate, Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,
@@ -201,6 +211,7 @@ func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 		return m.http.Serve(ctx, ln)
 	})
 	g.Go(func() error { return m.producer.Run(serving) })
+	g.Go(func() error { return m.gate.Run(serving) })
 	g.Go(func() error {
 		layout := m.layout()
 		topics := []kafka.Topic{layout.ReactionsTopic(), layout.ServersTopic()}

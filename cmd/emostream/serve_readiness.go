@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server"
+	"github.com/emostream/emostream/server/access"
 )
 
 // addGauges registers gauges for whether the server is ready, and for its clock.
@@ -37,6 +40,9 @@ func (m *mainServer) addGauges(ctx context.Context) {
 func (m *mainServer) ready(ctx context.Context) (away []error, err error) {
 	if err := m.producer.Err(); err != nil {
 		return nil, fmt.Errorf("reactions cannot be written to %s: %w", m.names().Reactions(), err)
+	}
+	if keys := m.gate.Status(); keys.Keys == 0 && m.gate.NeedsToken(access.Send) {
+		return nil, fmt.Errorf("no token can be checked, because the keys at %s have not been read yet: %w", keys.Source, cmp.Or(keys.Err, errors.New("they are being fetched")))
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -88,7 +88,7 @@ func (c *activeChannels) makeRoom(name string, from netip.Addr, now time.Time) *
 	}
 	switch {
 	case hasShare():
-		return tooManyChannels("channel %q would be one more than the %d of %d that one address may bring in: use an active one, or wait a minute", name, c.share, c.limit+1)
+		return tooManyChannels("channel %q would be one more than the %d of %d that one %s may bring in: use an active one, or wait a minute", name, c.share, c.limit+1, holder(from))
 	case len(c.active) >= c.limit && !c.replaceOne(from, now):
 		return tooManyChannels("channel %q would be one more than the %d that may be active at once: use an active one, or wait a minute", name, c.limit+1)
 	}

@@ -36,14 +36,21 @@ func (h *Handler) client(r *http.Request) (client, *httpserve.Refusal) {
 	from := client{caller: caller}
 	switch {
 	case caller.SendsForOthers():
+		return from, nil
 	case caller.Subject != "":
 		userID, _ := caller.SendsAs("")
-		from.address = h.people.address(userID)
-	default:
-		from.address = httpserve.ClientNetwork(h.cfg.Proxies.ClientIP(r))
+		return h.as(from, userID), nil
 	}
+	from.address = httpserve.ClientNetwork(h.cfg.Proxies.ClientIP(r))
 	from.bucket = h.quotas.bucket(from.address)
 	return from, nil
+}
+
+// as returns a client whose limits are those of a user.
+func (h *Handler) as(from client, userID string) client {
+	from.address, from.paid = h.people.address(userID), 0
+	from.bucket = h.quotas.bucket(from.address)
+	return from
 }
 
 // people gives each user who has a token an address, by which limits tell users apart.
@@ -54,7 +61,18 @@ func newPeople() people { return people{maphash.MakeSeed()} }
 // address returns the address that stands for a user. No client has it: an IPv6 address of
 // a client ends with 64 zero bits, as [httpserve.ClientNetwork] returns it.
 func (p people) address(userID string) netip.Addr {
-	a := [16]byte{15: 1}
+	a := [16]byte{15: userMark}
 	binary.BigEndian.PutUint64(a[:], maphash.String(p.seed, userID))
 	return netip.AddrFrom16(a)
+}
+
+// userMark is the last byte of every address that stands for a user.
+const userMark = 1
+
+// holder says whose limits those of an address are, for refusals.
+func holder(address netip.Addr) string {
+	if address.Is6() && address.As16()[15] == userMark {
+		return "user"
+	}
+	return "address"
 }

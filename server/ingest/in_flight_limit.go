@@ -88,7 +88,7 @@ func newBounded(of string, limit, least int64) bounded {
 // returns the refusal.
 func (b *bounded) take(client netip.Addr, n int64) *httpserve.Refusal {
 	if !b.shares.Take(client, n) {
-		return overloaded("this address has its share of the " + b.of + " that this server takes")
+		return overloaded("this " + holder(client) + " has its share of the " + b.of + " that this server takes")
 	}
 	if b.used.Add(n) > b.limit {
 		b.give(client, n)

@@ -166,7 +166,7 @@ func (h *Handler) admit(p part, json []byte, from client) (reaction, *httpserve.
 		return one, refusal
 	}
 	if from.caller.SendsForOthers() {
-		from.bucket, from.paid = h.quotas.bucket(h.people.address(one.UserID)), 0
+		from = h.as(from, one.UserID)
 	}
 	if refusal := h.quotas.take(one, from); refusal != nil {
 		return one, refusal
