@@ -24,6 +24,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/creack/pty"
 
+	"github.com/emostream/emostream/internal/token"
 	"github.com/emostream/emostream/loadgen/report"
 )
 
@@ -211,12 +212,25 @@ func (e example) shell(t *testing.T) (shell, line string) {
 	return shell, line
 }
 
-// provide writes the files that an example reads: reports of load tests, a scenario, or
-// reactions. The run of a report was against the server in env.
+// provide writes the files that an example reads: reports of load tests, a scenario,
+// reactions, or a key and a token. The run of a report was against the server in env.
 func (e example) provide(t *testing.T, dir string, env []string) {
 	t.Helper()
 	if strings.Contains(e.line, "--scenario load.yaml") {
 		if err := os.WriteFile(filepath.Join(dir, "load.yaml"), []byte("listeners: 10\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if (strings.HasPrefix(e.command, "token") || strings.Contains(e.line, "ann.token")) && !strings.Contains(e.line, "keygen") {
+		key := filepath.Join(dir, tokenKeyName)
+		if err := generateKey(streams{out: io.Discard}, token.Ed25519, key, false); err != nil {
+			t.Fatal(err)
+		}
+		var ann bytes.Buffer
+		if code := execute(t.Context(), streams{out: &ann, err: t.Output()}, []string{"token", "new", "--subject", "ann", "--token-key-file", key + ".pem"}); code != exitOK {
+			t.Fatalf("exit code %d", code)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "ann.token"), ann.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -17,7 +17,7 @@ const hiddenValue = "(hidden)"
 // that holds a secret is not. A new flag that takes a secret on the command line is named
 // here, and nowhere else.
 func isSecret(f *pflag.Flag) bool {
-	if strings.HasSuffix(f.Name, "-file") {
+	if strings.HasSuffix(f.Name, "-file") || strings.HasPrefix(f.Name, "token-") { // the latter say how tokens are made
 		return false
 	}
 	for _, word := range []string{"password", "secret", "token"} {
