@@ -26,20 +26,27 @@ func pemOf(kind string, der []byte) string {
 // certificateAndKey returns a certificate that signs itself, and its key, as PEM.
 func certificateAndKey(t *testing.T) (cert, key string) {
 	t.Helper()
+	cert, key, err := newCertificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert, key
+}
+
+// newCertificate returns a certificate for this machine that signs itself, and its key, as
+// PEM.
+func newCertificate() (cert, key string, err error) {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatal(err)
+		return "", "", err
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().AddDate(0, 0, 30), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
 	if err != nil {
-		t.Fatal(err)
+		return "", "", err
 	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pemOf("CERTIFICATE", der), pemOf("PRIVATE KEY", keyDER)
+	return pemOf("CERTIFICATE", der), pemOf("PRIVATE KEY", keyDER), err
 }
 
 // An error about a file for TLS names the flag, the file and what to do.

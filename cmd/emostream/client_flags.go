@@ -13,6 +13,7 @@ const defaultServer = "http://127.0.0.1:5000"
 // clientFlags are the flags of commands that are clients: send, watch and tui.
 type clientFlags struct {
 	tokenFlags
+	trust   trustFlag
 	server  string
 	channel string
 }
@@ -20,6 +21,7 @@ type clientFlags struct {
 func (f *clientFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.server, "server", defaultServer, "base URL of the main server")
 	f.tokenFlags.add(cmd)
+	f.trust.add(cmd)
 	cmd.Flags().StringVar(&f.channel, "channel", wire.MainChannel, "channel of the reactions")
 }
 
@@ -32,6 +34,9 @@ func (f *clientFlags) client(user, otherwise string) (*client.Client, error) {
 	}
 	var err error
 	if c.Token, err = f.source(f.server); err != nil {
+		return nil, err
+	}
+	if c.HTTP, err = f.trust.client(); err != nil {
 		return nil, err
 	}
 	c.UserID = userOf(c.Token, user, otherwise)

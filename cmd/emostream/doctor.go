@@ -23,6 +23,7 @@ import (
 type doctorFlags struct {
 	kafkaFlags
 	server      string
+	trust       trustFlag
 	host        string
 	port        int
 	subscribers int
@@ -65,6 +66,7 @@ Exit code 1: something is wrong. Notes do not count.`,
 	fl := cmd.Flags()
 	fl.StringVar(&f.host, "host", "127.0.0.1", "address that servers are to listen on")
 	fl.StringVar(&f.server, "server", defaultServer, "base URL of the main server; if it is on this machine and names a port, --port is that one unless it is given")
+	f.trust.add(cmd)
 	fl.IntVar(&f.port, "port", 5000, "port of the main server; the subscriber servers take the ones after it; 0: do not look")
 	fl.IntVar(&f.subscribers, "subscribers", 6, "number of subscriber servers on this machine")
 	fl.IntVar(&f.clients, "clients", 10_000, "clients that a process here is to serve at once")
@@ -100,11 +102,11 @@ func (f *doctorFlags) applySettings(cmd *cobra.Command) {
 	}
 }
 
-// followServer takes the port of --server, which clients use, for --port. It does not
-// if the main server is on another machine, or behind a proxy that speaks TLS.
+// followServer takes the port of --server, which clients use, for --port. It does not if
+// the main server is on another machine, or no port is named, as where a proxy is in front.
 func (f *doctorFlags) followServer() {
 	u, err := url.Parse(f.server)
-	if err != nil || u.Scheme != "http" {
+	if err != nil {
 		return
 	}
 	port, err := strconv.Atoi(u.Port())
@@ -147,7 +149,12 @@ func (f *doctorFlags) run(cmd *cobra.Command, io streams) error {
 	if _, err := f.open("doctor", nil); err != nil { // checks addresses and logins, connects to nothing
 		return err
 	}
-	findings, err := doctor.Examine(ctx, f.config(cmd, io))
+	cfg := f.config(cmd, io)
+	var err error
+	if cfg.TLS, err = f.trust.config(); err != nil {
+		return err
+	}
+	findings, err := doctor.Examine(ctx, cfg)
 	if ctx.Err() != nil {
 		return errInterrupted
 	}

@@ -9,7 +9,8 @@ func TestDoctorFollowsServer(t *testing.T) {
 		"http://localhost:5050/":   5050,
 		"http://[::1]:5050":        5050,
 		"http://localhost":         5000, // a proxy's
-		"https://localhost:5050":   5000,
+		"https://localhost:5050":   5050,
+		"https://localhost":        5000,
 		"http://192.0.2.1:5050":    5000,
 		"http://emo.example:5050":  5000,
 		"http://localhost.ch:5050": 5000,

@@ -95,7 +95,11 @@ func healthURL(args []string, lookup func(string) (string, bool)) (url string, i
 	if err != nil || port == "" || port == "0" {
 		return "", false, usagef("%s cannot be asked at %q: give the URL, as in emostream healthcheck http://localhost:5000/readyz%s", cmd.CommandPath(), addr, metricsHint(cmd))
 	}
-	return urlAt(net.JoinHostPort(host, port)) + path, isSet, nil
+	at := httpsFlags{}
+	if path == "/readyz" { // metrics are served without TLS
+		at.cert = value("https-cert")
+	}
+	return at.urlAt(net.JoinHostPort(host, port)) + path, isSet, nil
 }
 
 // metricsHint says how a stage that has no address gets one.

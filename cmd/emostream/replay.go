@@ -21,6 +21,7 @@ import (
 type replayFlags struct {
 	fromToFlags
 	token       tokenFlags
+	trust       trustFlag
 	server      string
 	speed       string
 	toChannel   string
@@ -56,6 +57,7 @@ needs the scope emostream:as.`,
 	fl := cmd.Flags()
 	fl.StringVar(&f.server, "server", defaultServer, "base URL of the main server to send to")
 	f.token.add(cmd)
+	f.trust.add(cmd)
 	fl.StringVar(&f.speed, "speed", "1", "how many times as fast as it was recorded, as in 100 or 0.5; max: as fast as the server takes them")
 	fl.StringVar(&f.toChannel, "to-channel", "", "channel to send all of them to; default each to its own")
 	fl.IntVar(&f.connections, "connections", 4, "requests under way at once, at most")
@@ -131,7 +133,11 @@ func (f *replayFlags) config() (replay.Config, error) {
 	case err != nil || !(speed >= 0.001 && speed <= 1e6):
 		return replay.Config{}, usagef("--speed %.20q: want 0.001 to 1000000, as in 1 or 100, or max", f.speed)
 	}
-	c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: f.connections, Proxy: http.ProxyFromEnvironment}}
+	trusts, err := f.trust.config()
+	if err != nil {
+		return replay.Config{}, err
+	}
+	c.HTTP = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: f.connections, Proxy: http.ProxyFromEnvironment, TLSClientConfig: trusts}}
 	return replay.Config{Server: c, Speed: speed, Channel: f.toChannel, Connections: f.connections, RetryFor: f.retryFor}, nil
 }
 

@@ -63,6 +63,7 @@ func TestScripts(t *testing.T) {
 			"records":     records,
 			"plant":       plant,
 			"report":      fabricateReport,
+			"certificate": writeCertificate,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
@@ -175,6 +176,18 @@ func hold(ts *testscript.TestScript, neg bool, _ []string) {
 	_, port, err := net.SplitHostPort(ln.Addr().String())
 	ts.Check(err)
 	ts.Setenv("PORT", port)
+}
+
+// writeCertificate writes a certificate for this machine that signs itself, and its key, as
+// in `certificate cert.pem key.pem`.
+func writeCertificate(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: certificate CERT KEY")
+	}
+	cert, key, err := newCertificate()
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(cert), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(key), 0o600))
 }
 
 // get prints the body of the answer to a GET request.

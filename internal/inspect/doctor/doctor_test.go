@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -70,6 +71,13 @@ func TestPorts(t *testing.T) {
 		"somebody's":                            {doctor.Port{}, true, "held, which is not a server of Emostream", []string{"wrong a:1"}},
 		"a known process's": {
 			doctor.Port{Owner: "nginx (pid 4)"}, true, "held by nginx (pid 4), which is not", []string{"wrong a:1"},
+		},
+		"ours, with a certificate": {doctor.Port{Ours: true, CertificateEnds: 49 * time.Hour}, true, "held by a server of Emostream", nil},
+		"ours, with a certificate that ends": {
+			doctor.Port{Ours: true, CertificateEnds: 3 * time.Hour}, true, "the certificate of sub1 expires in 3h0m0s", []string{"note a:1"},
+		},
+		"ours, with a certificate that has ended": {
+			doctor.Port{Ours: true, CertificateEnds: -3 * time.Hour, Forwarded: true}, true, "the certificate of sub1 expired 3h0m0s ago", []string{"wrong a:1"},
 		},
 		"forbidden": {doctor.Port{Err: "it is not permitted"}, true, "it is not permitted", []string{"wrong a:1"}},
 	} {

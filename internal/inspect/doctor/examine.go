@@ -3,6 +3,7 @@ package doctor
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -44,6 +45,7 @@ type Config struct {
 	SettingsFile string
 	Settings     []Setting
 
+	TLS     *tls.Config   // whose certificates clients trust; nil: what the system trusts
 	Timeout time.Duration // for each question to another process
 }
 

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"time"
 
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/httpserve"
@@ -25,8 +27,11 @@ type Port struct {
 	// not named as a proxy. Subscriber servers are asked at their URLs.
 	Forwarded bool
 	Open      []httpserve.Opening // what strangers may do there without a limit
-	Owner     string              // the process that holds it, if it is not ours and known
-	Err       string              // if nobody holds it: why it cannot be listened on
+	// CertificateEnds is how long the certificate is valid that the server shows over
+	// HTTPS; 0: it speaks HTTP, or is not ours.
+	CertificateEnds time.Duration
+	Owner           string // the process that holds it, if it is not ours and known
+	Err             string // if nobody holds it: why it cannot be listened on
 }
 
 // Ports says whether up, or the single stages, could listen. settled says that nothing
@@ -39,11 +44,15 @@ func Ports(ports []Port, settled bool) []Finding {
 		case p.Ours && p.Unready != "" && settled:
 			l.wrong(p.Address, fmt.Sprintf("%s is up and not ready: %s", p.For, p.Unready),
 				"it takes nothing in", "see its log; /readyz says when it is ready")
+		case p.CertificateEnds < 0:
+			l.wrong(p.Address, fmt.Sprintf("the certificate of %s expired %s ago", p.For, about(-p.CertificateEnds)), "no client trusts it", renewIt)
 		case p.Forwarded, len(p.Open) > 0:
 			if p.Forwarded {
 				l.forwarded(p.Address)
 			}
 			l.open(p)
+		case p.CertificateEnds > 0 && p.CertificateEnds < certificateEndsSoon:
+			l.note(p.Address, fmt.Sprintf("the certificate of %s expires in %s", p.For, about(p.CertificateEnds)), "then no client trusts it", renewIt)
 		case p.Ours:
 			l.ok(p.Address, "held by a server of Emostream")
 		case p.Free:
@@ -61,6 +70,12 @@ func Ports(ports []Port, settled bool) []Finding {
 	}
 	return l.all
 }
+
+// certificateEndsSoon is how long before a certificate expires that is said, as the alert
+// does.
+const certificateEndsSoon = 48 * time.Hour
+
+const renewIt = "renew the files of --https-cert and --https-key: the server reads them again by itself"
 
 // open reports what strangers may do at a server without a limit.
 func (l *findings) open(p Port) {
@@ -91,11 +106,16 @@ func wantedPorts(host string, first, subscribers int) (ports []Port) {
 // probe finds out who listens on a port. It first asks for an answer, and tries to bind
 // the port only if no server of Emostream answers.
 func (p *Port) probe(ctx context.Context) {
-	var said health
-	if p.Ours, p.Unready, said = ours(ctx, "http://"+p.Address); p.Ours {
-		p.Forwarded = p.For == mainServer && said.forwarded()
-		p.Open = said.Open
-		return
+	// Here nobody is told anything, so that any certificate is taken: it need not be made
+	// out to this address.
+	by := client.FollowRedirects(&http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}) //nolint:gosec // see above
+	for _, scheme := range []string{"http://", "https://"} {
+		var said health
+		if p.Ours, p.Unready, said = ours(ctx, by, scheme+p.Address); p.Ours {
+			p.Forwarded = p.For == mainServer && said.forwarded()
+			p.Open, p.CertificateEnds = said.Open, said.certificateEnds
+			return
+		}
 	}
 	ln, err := httpserve.Listen(ctx, p.Address)
 	if err == nil {
@@ -120,21 +140,23 @@ type health struct {
 	Status    string              `json:"status"`
 	Forwarded string              `json:"x_forwarded_for"`
 	Open      []httpserve.Opening `json:"-"` // as /readyz says
+
+	certificateEnds time.Duration // see Port
 }
 
 func (h health) forwarded() bool { return h.Forwarded == "ignored" }
 
 // ours says whether a server of Emostream answers at a URL, and returns what it says of
 // itself. If that server is not ready, it returns why.
-func ours(ctx context.Context, url string) (yes bool, unready string, said health) {
-	if code, err := get(ctx, url+"/healthz", &said); err != nil || code != http.StatusOK || said.Status != "ok" {
+func ours(ctx context.Context, by *http.Client, url string) (yes bool, unready string, said health) {
+	if code, err := get(ctx, by, url+"/healthz", &said); err != nil || code != http.StatusOK || said.Status != "ok" {
 		return false, "", said
 	}
 	var ready struct {
 		Status, Error string
 		Open          []httpserve.Opening
 	}
-	code, err := get(ctx, url+"/readyz", &ready)
+	code, err := get(ctx, by, url+"/readyz", &ready)
 	switch {
 	case err != nil || code == http.StatusOK:
 		said.Open = ready.Open
@@ -146,15 +168,18 @@ func ours(ctx context.Context, url string) (yes bool, unready string, said healt
 }
 
 // get reads a small JSON object from a URL into v.
-func get(ctx context.Context, url string, v any) (status int, err error) {
+func get(ctx context.Context, by *http.Client, url string, v any) (status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, err
 	}
-	res, err := client.FollowRedirects(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	res, err := by.Do(req)
 	if err != nil {
 		return 0, err
 	}
 	defer res.Body.Close()
+	if said, ok := v.(*health); ok && res.TLS != nil {
+		said.certificateEnds = time.Until(res.TLS.PeerCertificates[0].NotAfter)
+	}
 	return res.StatusCode, json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(v)
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 )
@@ -32,16 +34,20 @@ func (s *session) servers(ctx context.Context) []Finding {
 	if err != nil {
 		return failed(areaServers, err)
 	}
+	by := client.FollowRedirects(&http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: s.TLS}})
 	var asking sync.WaitGroup
 	for i := range servers {
 		v := &servers[i]
 		v.Orphan = !s.states[s.Names.Cluster(v.Cluster)].Exists
 		asking.Go(func() {
 			var said health
-			code, err := get(ctx, strings.TrimSuffix(v.URL, "/")+"/healthz", &said)
+			code, err := get(ctx, by, strings.TrimSuffix(v.URL, "/")+"/healthz", &said)
 			v.Answers = err == nil && code == http.StatusOK && said.Status == "ok"
 			unknown, ok := errors.AsType[*net.DNSError](err)
 			v.NoHost = ok && unknown.IsNotFound
+			if wrong, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+				v.Untrusted = wrong.Err
+			}
 			v.Forwarded = v.Answers && said.forwarded()
 		})
 	}

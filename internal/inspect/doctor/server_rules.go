@@ -1,9 +1,12 @@
 package doctor
 
 import (
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/roster"
@@ -18,6 +21,8 @@ type Server struct {
 	Answers bool          // it answers at its URL, asked from here
 	NoHost  bool          // the host of its URL cannot be looked up from here
 	Orphan  bool          // its cluster has no topic
+	// Untrusted says why its certificate is not trusted here; nil: it is, or it shows none.
+	Untrusted error
 
 	// Forwarded says that it ignores an X-Forwarded-For, of a peer that is not named as
 	// a proxy.
@@ -48,6 +53,8 @@ func Servers(servers []Server, foreign Foreign) []Finding {
 		case s.Age > roster.Timeout:
 			l.wrong(s.Name, fmt.Sprintf("silent for %s; it was at %s", about(s.Age), s.URL),
 				"it died, or cannot reach Kafka; clients are sent elsewhere", "start it again, or let it be: it is forgotten after "+roster.Lookback.String())
+		case s.Untrusted != nil:
+			l.untrusted(s)
 		case !s.Answers && loopback(s.URL):
 			l.wrong(s.Name, fmt.Sprintf("it tells clients to come to %s, which does not answer here", s.URL),
 				"that address is only for its own machine", "start it with --public-url, the URL that clients reach it under")
@@ -69,6 +76,18 @@ func Servers(servers []Server, foreign Foreign) []Finding {
 		l.note("subscriber servers", "none is announced", "register has nowhere to send clients to", "start emostream subscribe")
 	}
 	return l.all
+}
+
+// untrusted reports a server whose certificate is not trusted.
+func (l *findings) untrusted(s Server) {
+	found := fmt.Sprintf("its certificate is not to be trusted at %s: %s", s.URL, strings.TrimPrefix(s.Untrusted.Error(), "x509: "))
+	if _, unknown := errors.AsType[x509.UnknownAuthorityError](s.Untrusted); unknown {
+		l.note(s.Name, found, "clients that trust it no more than this machine does cannot listen",
+			"if an authority of your own signed it, name its file, as in doctor --cacert ca.pem, and to clients; otherwise give --https-cert a certificate with its chain")
+		return
+	}
+	l.wrong(s.Name, found, "clients are sent there, and cannot listen",
+		"give --https-cert a certificate that is valid for the host of --public-url: the server reads it again by itself")
 }
 
 // forwarded notes that a server ignores X-Forwarded-For.

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"crypto/x509"
 	"testing"
 	"time"
 
@@ -27,7 +28,14 @@ func TestServers(t *testing.T) {
 		"only for itself, IPv6": {func(s *doctor.Server) { s.Answers, s.URL = false, "http://[::1]:5001" }, "", []string{"wrong sub1"}},
 		"localhost":             {func(s *doctor.Server) { s.Answers, s.URL = false, "http://localhost:5001" }, "", []string{"wrong sub1"}},
 		"behind a stranger":     {func(s *doctor.Server) { s.Forwarded = true }, "it ignores X-Forwarded-For", []string{"note sub1"}},
-		"of no cluster":         {func(s *doctor.Server) { s.Orphan = true }, "its cluster_1 has no topic", []string{"wrong sub1"}},
+		"of another name": {func(s *doctor.Server) {
+			s.Answers, s.Untrusted = false, x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{"a.example"}}, Host: "b.example"}
+		}, "certificate is not to be trusted at http://10.0.0.7:5001: certificate is valid for a.example, not b.example", []string{"wrong sub1"}},
+		"expired": {func(s *doctor.Server) {
+			s.Answers, s.Untrusted = false, x509.CertificateInvalidError{Cert: &x509.Certificate{}, Reason: x509.Expired}
+		}, "certificate has expired", []string{"wrong sub1"}},
+		"of one's own":  {func(s *doctor.Server) { s.Answers, s.Untrusted = false, x509.UnknownAuthorityError{} }, "signed by unknown authority", []string{"note sub1"}},
+		"of no cluster": {func(s *doctor.Server) { s.Orphan = true }, "its cluster_1 has no topic", []string{"wrong sub1"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := doctor.Server{
