@@ -21,9 +21,6 @@ func newChannelState(s wire.ChannelState) *channelState {
 	return &channelState{s, newFrame(func(b []byte) []byte { return sse.AppendEvent(b, sse.Event{Name: "state", Data: data}) })}
 }
 
-// open is the state of the channels of which nothing else is said.
-var open = newChannelState(wire.ChannelState{State: wire.Open})
-
 // SetStates sets the states of the named channels; all others are open. Listeners that
 // asked for signals are told when that is another state than before.
 func (h *Hub) SetStates(states map[string]wire.ChannelState) {
@@ -48,5 +45,5 @@ func (h *Hub) state(channel string) *channelState {
 	if s := h.states[channel]; s != nil {
 		return s
 	}
-	return open
+	return h.open
 }

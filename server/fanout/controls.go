@@ -49,10 +49,10 @@ func (s *Server) applyControls(now time.Time) {
 func stateOf(c controls.Control) wire.ChannelState {
 	s := wire.ChannelState{State: string(c.State), Reason: c.Reason}
 	if c.State == controls.Slowed {
-		s.PerUser = c.PerUser.String()
+		s.PerUser = c.PerUser.Text()
 	}
 	if !c.Until.IsZero() {
-		s.Until = c.Until.UTC().Format(wire.TimeFormat)
+		s.Until = wire.ControlTime(c.Until)
 	}
 	return s
 }

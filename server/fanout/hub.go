@@ -27,6 +27,7 @@ type Hub struct {
 	channels map[string]*channel
 	hidden   map[string]bool          // emojis; replaced when others are hidden
 	states   map[string]*channelState // of channels that are not open
+	open     *channelState            // of all others; never changes
 	// listeners is how many all channels have together.
 	listeners int
 	size      int64     // of all channels, bytes
@@ -38,7 +39,7 @@ type Hub struct {
 // the stream of single emojis. Lateness is how far back a listener that resumes is
 // sent windows that were revised. Budget is how many bytes of windows are kept.
 func NewHub(maxRepeats int, lateness time.Duration, budget int64) *Hub {
-	return &Hub{maxRepeats: maxRepeats, lateness: lateness, budget: budget, channels: map[string]*channel{}}
+	return &Hub{maxRepeats: maxRepeats, lateness: lateness, budget: budget, channels: map[string]*channel{}, open: newChannelState(wire.ChannelState{State: wire.Open})}
 }
 
 // latestEnd returns the greatest end, in ms, that a window may have at now. A window that
