@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/server/access"
 )
 
@@ -35,14 +36,14 @@ func (f *accessFlags) addPseudonyms(cmd *cobra.Command) {
 
 // gate returns who lets callers in, or nil if there are no keys. It is kept up to date by
 // its Run.
-func (f *accessFlags) gate(s stage) (*access.Gate, error) {
+func (f *accessFlags) gate(s stage, proxies httpserve.Proxies) (*access.Gate, error) {
 	if f.keys == "" {
 		if f.issuer != "" || len(f.anonymous) > 0 || f.pseudonyms != "" {
 			return nil, usagef("--auth-issuer, --anonymous and --pseudonyms-file are about who has a token, and there are no keys to check one: give --auth-keys, too")
 		}
 		return nil, nil //nolint:nilnil // a nil gate lets everybody in
 	}
-	cfg := access.Config{Keys: f.keys, Issuer: f.issuer, Audience: f.audience, Logger: s.log, Metrics: s.metrics}
+	cfg := access.Config{Keys: f.keys, Issuer: f.issuer, Audience: f.audience, Proxies: proxies, Logger: s.log, Metrics: s.metrics}
 	var err error
 	if cfg.Anonymous, err = parseAnonymous(f.anonymous); err != nil {
 		return nil, err

@@ -150,7 +150,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	gate, err := f.access.gate(s)
+	gate, err := f.access.gate(s, proxies)
 	if err != nil {
 		return nil, err
 	}

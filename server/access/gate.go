@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +35,8 @@ type Config struct {
 	Anonymous []Action
 	// Pseudonyms are those under which people are recorded; default: their own names.
 	Pseudonyms *Pseudonyms
+	// Proxies are the proxies that are trusted to name the address of a client.
+	Proxies httpserve.Proxies
 	// Transport asks for a JWKS; default: as net/http does.
 	Transport http.RoundTripper
 	Logger    *slog.Logger // default: none
@@ -51,6 +54,7 @@ type Gate struct {
 	pseudonyms *Pseudonyms
 	keys       *keyring
 	verified   *remembered
+	wrong      wrongTokens
 	metrics    metrics
 }
 
@@ -73,7 +77,7 @@ func New(c Config) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &Gate{want: token.Wanted{Issuer: c.Issuer, Audience: c.Audience}, pseudonyms: c.Pseudonyms, keys: keys, verified: newRemembered(), metrics: m}
+	g := &Gate{want: token.Wanted{Issuer: c.Issuer, Audience: c.Audience}, pseudonyms: c.Pseudonyms, keys: keys, verified: newRemembered(), wrong: newWrongTokens(c.Proxies), metrics: m}
 	if len(c.Anonymous) > 0 {
 		g.anonymous = &Caller{anonymous: slices.Clone(c.Anonymous), pseudonyms: c.Pseudonyms}
 	}
@@ -118,7 +122,7 @@ func (g *Gate) Caller(r *http.Request) (*Caller, *httpserve.Refusal) {
 		g.metrics.invalid.Inc()
 		return nil, refusal
 	case raw != "":
-		return g.Check(raw)
+		return g.check(raw, g.wrong.from(r))
 	case g.anonymous != nil:
 		return g.anonymous, nil
 	}
@@ -128,6 +132,12 @@ func (g *Gate) Caller(r *http.Request) (*Caller, *httpserve.Refusal) {
 
 // Check returns who holds a token, or why it is not taken. The gate must not be nil.
 func (g *Gate) Check(raw string) (*Caller, *httpserve.Refusal) {
+	return g.check(raw, netip.Addr{})
+}
+
+// check is Check for a token that was shown from an address; not valid: one without a
+// limit.
+func (g *Gate) check(raw string, from netip.Addr) (*Caller, *httpserve.Refusal) {
 	if len(raw) > token.MaxBytes {
 		g.metrics.invalid.Inc()
 		return nil, tokenInvalid(fmt.Sprintf("the token has %d bytes: at most %d are taken", len(raw), token.MaxBytes))
@@ -139,10 +149,16 @@ func (g *Gate) Check(raw string) (*Caller, *httpserve.Refusal) {
 		g.metrics.remembered.Inc()
 		return caller, nil
 	}
+	if refusal := g.wrong.refusalIfSpent(from, now); refusal != nil {
+		g.metrics.limited.Inc()
+		return nil, refusal
+	}
 	set := g.keys.now.Load()
 	claims, key, err := token.Verify(raw, set.keys(), g.want, now)
 	if err != nil {
-		return nil, g.refusal(err, set, now)
+		refusal := g.refusal(err, set, now)
+		g.wrong.charge(from, refusal.Code, now)
+		return nil, refusal
 	}
 	g.metrics.verified.Inc()
 	caller := &Caller{Subject: claims.Subject, Expires: claims.Expires, recordedAs: g.pseudonyms.Of(claims.Subject), scopes: claims.Scopes, pseudonyms: g.pseudonyms}
