@@ -99,8 +99,7 @@ type bucket struct {
 // Limiter holds the buckets of all keys. It is safe for concurrent use.
 type Limiter struct {
 	rate     Rate
-	perToken int64 // nanoseconds in which a bucket gains one token
-	toFill   int64 // nanoseconds in which an empty bucket fills
+	at       pace
 	epoch    time.Time
 	seed     maphash.Seed
 	mask     uint64 // the bits of a key that are its index in sets
@@ -111,15 +110,24 @@ type Limiter struct {
 	}
 }
 
+// pace is a rate as the arithmetic has it.
+type pace struct {
+	perToken int64 // nanoseconds in which a bucket gains one token
+	toFill   int64 // nanoseconds in which an empty bucket fills
+}
+
+func (r Rate) pace() pace {
+	perToken := int64(1e9 / r.PerSecond)
+	return pace{perToken, perToken * int64(r.Burst)}
+}
+
 // New returns a limiter with places for at least keys keys.
 func New(r Rate, keys int) *Limiter {
 	sets := 1
 	for sets*places < keys {
 		sets *= 2
 	}
-	l := &Limiter{rate: r, perToken: int64(1e9 / r.PerSecond), epoch: time.Now(), seed: maphash.MakeSeed(), mask: uint64(sets - 1), sets: make([][places]bucket, sets)}
-	l.toFill = l.perToken * int64(r.Burst)
-	return l
+	return &Limiter{rate: r, at: r.pace(), epoch: time.Now(), seed: maphash.MakeSeed(), mask: uint64(sets - 1), sets: make([][places]bucket, sets)}
 }
 
 // Rate returns the rate that each key gets.
@@ -129,6 +137,16 @@ func (l *Limiter) Rate() Rate { return l.rate }
 // a random seed, so that each limiter has another number for the same name.
 func (l *Limiter) Key(name string) uint64 {
 	return max(1, maphash.String(l.seed, name))
+}
+
+// PairKey returns the number that stands for two names together in the other methods.
+func (l *Limiter) PairKey(a, b string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(l.seed)
+	_, _ = h.WriteString(a)
+	_ = h.WriteByte(0)
+	_, _ = h.WriteString(b)
+	return max(1, h.Sum64())
 }
 
 // AddressKey returns the number that stands for an address in the other methods.
@@ -141,11 +159,21 @@ func (l *Limiter) AddressKey(a netip.Addr) uint64 {
 // none and returns how long it takes until there are n. n must not be greater than the
 // burst, since a bucket never holds more.
 func (l *Limiter) Take(key uint64, n int, now time.Time) (wait time.Duration) {
+	return l.take(l.at, key, n, now)
+}
+
+// TakeAt is Take for a key with a rate of its own. A key has one rate at a time; when it
+// gets another one, its bucket keeps the time at which it is full.
+func (l *Limiter) TakeAt(r Rate, key uint64, n int, now time.Time) (wait time.Duration) {
+	return l.take(r.pace(), key, n, now)
+}
+
+func (l *Limiter) take(p pace, key uint64, n int, now time.Time) (wait time.Duration) {
 	at := max(0, int64(now.Sub(l.epoch)))
 	set, mu := l.lock(key)
 	defer mu.Unlock()
-	b, full := l.fullAfter(set, key, n, at)
-	if over := full - at - l.toFill; over > 0 {
+	b, full := p.fullAfter(set, key, n, at)
+	if over := full - at - p.toFill; over > 0 {
 		return time.Duration(over)
 	}
 	b.key, b.full = key, full
@@ -158,16 +186,21 @@ func (l *Limiter) Charge(key uint64, n int, now time.Time) {
 	at := max(0, int64(now.Sub(l.epoch)))
 	set, mu := l.lock(key)
 	defer mu.Unlock()
-	b, full := l.fullAfter(set, key, n, at)
-	b.key, b.full = key, min(full, at+2*l.toFill)
+	b, full := l.at.fullAfter(set, key, n, at)
+	b.key, b.full = key, min(full, at+2*l.at.toFill)
 }
 
 // Refund puts n tokens back that Take has taken.
-func (l *Limiter) Refund(key uint64, n int) {
+func (l *Limiter) Refund(key uint64, n int) { l.refund(l.at, key, n) }
+
+// RefundAt puts n tokens back that TakeAt has taken at the same rate.
+func (l *Limiter) RefundAt(r Rate, key uint64, n int) { l.refund(r.pace(), key, n) }
+
+func (l *Limiter) refund(p pace, key uint64, n int) {
 	set, mu := l.lock(key)
 	defer mu.Unlock()
 	if b, found := find(set, key); found {
-		b.full -= int64(n) * l.perToken
+		b.full -= int64(n) * p.perToken
 	}
 }
 
@@ -176,19 +209,19 @@ func (l *Limiter) Delay(key uint64, now time.Time) time.Duration {
 	at := max(0, int64(now.Sub(l.epoch)))
 	set, mu := l.lock(key)
 	defer mu.Unlock()
-	_, full := l.fullAfter(set, key, 1, at)
-	return time.Duration(max(0, full-at-l.toFill))
+	_, full := l.at.fullAfter(set, key, 1, at)
+	return time.Duration(max(0, full-at-l.at.toFill))
 }
 
 // fullAfter returns a key's bucket, as find does, and when it will be full again if n
 // tokens are taken from it at the time at.
-func (l *Limiter) fullAfter(set *[places]bucket, key uint64, n int, at int64) (b *bucket, full int64) {
+func (p pace) fullAfter(set *[places]bucket, key uint64, n int, at int64) (b *bucket, full int64) {
 	b, found := find(set, key)
 	from := at
 	if found {
 		from = max(at, b.full)
 	}
-	return b, from + int64(n)*l.perToken
+	return b, from + int64(n)*p.perToken
 }
 
 // lock returns the eight places in which a key's bucket may be, and the mutex that guards

@@ -264,3 +264,38 @@ func BenchmarkTake(b *testing.B) {
 		})
 	}
 }
+
+// Keys of one limiter can have rates of their own. A key whose rate changes waits until
+// its bucket would have been full at the old one.
+func TestRatesOfTheirOwn(t *testing.T) {
+	l := quota.New(quota.Rate{PerSecond: 1, Burst: 1}, 100)
+	now := time.Now().Add(time.Hour)
+	slow, fast := quota.Rate{PerSecond: 0.5, Burst: 1}, quota.Rate{PerSecond: 100, Burst: 10}
+	ann, bob := l.PairKey("main", "ann"), l.PairKey("main", "bob")
+	for i, tt := range []struct {
+		rate quota.Rate
+		key  uint64
+		n    int
+		at   time.Duration
+		wait time.Duration
+	}{
+		{slow, ann, 1, 0, 0},
+		{slow, ann, 1, 0, 2 * time.Second},
+		{fast, bob, 10, 0, 0},
+		{fast, bob, 1, 0, 10 * time.Millisecond},
+		{fast, ann, 1, 0, 1910 * time.Millisecond},
+		{fast, ann, 10, 2 * time.Second, 0},
+		{slow, bob, 1, time.Second, 0},
+	} {
+		if wait := l.TakeAt(tt.rate, tt.key, tt.n, now.Add(tt.at)); wait != tt.wait {
+			t.Errorf("step %d waits %v, want %v", i, wait, tt.wait)
+		}
+	}
+	l.RefundAt(slow, bob, 1)
+	if wait := l.TakeAt(slow, bob, 1, now.Add(time.Second)); wait != 0 {
+		t.Errorf("what was given back waits %v", wait)
+	}
+	if l.PairKey("a", "bc") == l.PairKey("ab", "c") || l.PairKey("a", "b") == l.PairKey("b", "a") {
+		t.Error("two pairs have one key")
+	}
+}

@@ -13,8 +13,8 @@
 //	                     when it is their turn (bulk_turns.go)
 //	validation.go        what a reaction must be (bad_json.go says what is wrong), whether
 //	                     its client may send it, and whether this server takes it:
-//	                     allowed_emojis.go,
-//	                     allowed_channels.go, quotas.go, active_channels.go
+//	                     allowed_emojis.go, allowed_channels.go, controls.go, quotas.go,
+//	                     active_channels.go
 //	log_append.go        into the log, in batches
 //	answers.go           what the client is told
 //
@@ -91,6 +91,7 @@ type Handler struct {
 	inFlight *inFlight
 	quotas   quotas
 	people   people
+	managed  managed
 	turns    *bulkTurns
 	accepted prometheus.Counter
 	refused  *prometheus.CounterVec
@@ -111,6 +112,7 @@ func New(cfg Config) *Handler {
 		inFlight: newInFlight(cfg.Bounds),
 		quotas:   newQuotas(cfg.Quotas),
 		people:   newPeople(),
+		managed:  managed{table: cfg.Controls},
 		turns:    newBulkTurns(),
 		buffers:  sync.Pool{New: func() any { return &buffers{contentType: []string{"application/json"}} }},
 		accepted: f.NewCounter(prometheus.CounterOpts{Name: "emostream_reactions_accepted_total", Help: "Reactions that the log has acknowledged."}),

@@ -116,14 +116,19 @@ func (q *quotas) take(one reaction, from client) *httpserve.Refusal {
 	return refusal
 }
 
-// user returns the key of the bucket of a reaction's user. One whom a token has proven has
-// another bucket than the one of that name whom anybody can claim to be.
+// user returns the key of the bucket of a reaction's user.
 func (q *quotas) user(one reaction, from client) uint64 {
-	key := q.users.Key(one.UserID)
-	if from.caller.Subject != "" {
-		return max(1, ^key)
+	return from.userKey(q.users.Key(one.UserID))
+}
+
+// userKey returns the key of the bucket of a user of a client's reactions, of whose name
+// the key is given. One whom a token has proven has another bucket than the one of that
+// name whom anybody can claim to be.
+func (c client) userKey(ofName uint64) uint64 {
+	if c.caller.Subject != "" {
+		return max(1, ^ofName)
 	}
-	return key
+	return ofName
 }
 
 // refund gives a reaction's tokens back, which take has taken.

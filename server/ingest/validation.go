@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"time"
 	"unicode/utf8"
 
 	"github.com/emostream/emostream/internal/emoji"
@@ -150,7 +151,7 @@ func notAnObject(p part, kind string) *httpserve.Refusal {
 
 // admit reads a reaction from JSON, which is a part of a request, and refuses it if its
 // client may not send it, or this server does not take it now: because of its emoji, its
-// channel, or the quotas of its user and of its address.
+// channel, what managers have set, or the quotas of its user and of its address.
 func (h *Handler) admit(p part, json []byte, from client) (reaction, *httpserve.Refusal) {
 	one, refusal := parse(p, json, from.caller)
 	if refusal != nil {
@@ -165,13 +166,22 @@ func (h *Handler) admit(p part, json []byte, from client) (reaction, *httpserve.
 	if refusal := h.cfg.Channels.refusal(one.Channel); refusal != nil {
 		return one, refusal
 	}
+	now := time.Now()
+	if refusal := h.managed.refusal(one, now); refusal != nil {
+		return one, refusal
+	}
 	if from.caller.SendsForOthers() {
 		from = h.as(from, one.UserID)
 	}
 	if refusal := h.quotas.take(one, from); refusal != nil {
 		return one, refusal
 	}
-	refusal = h.channels.admit(one.Channel, from.address)
+	refundSlowed, refusal := h.managed.take(one, from, now)
+	if refusal == nil {
+		if refusal = h.channels.admit(one.Channel, from.address); refusal != nil {
+			refundSlowed()
+		}
+	}
 	if refusal != nil {
 		h.quotas.refund(one, from)
 	}
