@@ -99,7 +99,7 @@ missed, 4 something acknowledged was lost or doubled, 130 interrupted.`,
 		}
 	}
 	add(runGroup, newUp(io), newServe(io), newAggregate(io), newPublish(io), newSubscribe(io), newBroker(io), newTopics(io))
-	add(useGroup, newTUI(io), newSend(io), newWatch(io), newReplay(io), newToken(io))
+	add(useGroup, newTUI(io), newSend(io), newWatch(io), newReplay(io), newToken(io), newControl(io))
 	add(measureGroup, newBench(io))
 	add(inspectGroup, newConsume(io), newStats(io), newExport(io), newDoctor(io, &quietColor))
 	add(otherGroup, newConfig(io), newCompletion(io), newMan(io), newHealthcheck(), newVersion(io))

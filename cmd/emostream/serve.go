@@ -96,6 +96,7 @@ type mainServer struct {
 	gate     *access.Gate // nil: there are no keys
 	producer *kafka.Producer
 	servers  *rosterFollower
+	controls *controlsFollower
 	http     server.Main
 	open     []httpserve.Opening // what strangers may do without a limit, if they can reach the server
 	proxied  bool                // requests come through proxies
@@ -154,14 +155,16 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &mainServer{stage: s, gate: gate, servers: newRosterFollower(s.client, s.names(), s.passedOver.Reporter("serve", s.metrics))}
+	over := s.passedOver.Reporter("serve", s.metrics)
+	m := &mainServer{stage: s, gate: gate, servers: newRosterFollower(s.client, s.names(), over), controls: newControlsFollower(s, "serve", over)}
+	m.controls.table.Logger = s.log
 	m.producer = kafka.NewProducer(s.client, kafka.ProducerConfig{
 		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
 		Logger: s.log, Metrics: s.metrics,
 	})
 	bounds.LogFull = m.producer.Full
 	m.ingest = ingest.New(ingest.Config{
-		Log: m.producer, Channels: channels, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Proxies: proxies, Gate: gate, Window: m.windowLength,
+		Log: m.producer, Channels: channels, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Proxies: proxies, Gate: gate, Controls: m.controls.table, Window: m.windowLength,
 		Logger: s.log, Metrics: s.metrics,
 	})
 	anybody := !gate.NeedsToken(access.Send)
@@ -221,6 +224,8 @@ func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 		g.Go(func() error { return kafka.NewTopicKeeper(m.client, topics...).Run(serving) })
 		g.Go(func() error { return m.compareClocks(serving) })
 		g.Go(func() error { return m.followWatermarks(serving) })
+		g.Go(func() error { return m.controls.run(serving) })
+		g.Go(func() error { return m.controls.sweep(serving, m.clock) })
 		return m.servers.run(serving)
 	})
 	return g.Wait()

@@ -29,9 +29,7 @@ func (m *mainServer) addGauges(ctx context.Context) {
 		return 1
 	})
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "emostream_clock_ahead_seconds", Help: "How far the main server's clock is ahead of Kafka's; 0 until it is known."}, func() float64 {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		return m.clockAhead.Seconds()
+		return m.clock().Seconds()
 	})
 }
 
@@ -43,6 +41,9 @@ func (m *mainServer) ready(ctx context.Context) (away []error, err error) {
 	}
 	if keys := m.gate.Status(); keys.Keys == 0 && m.gate.NeedsToken(access.Send) {
 		return nil, fmt.Errorf("no token can be checked, because the keys at %s have not been read yet: %w", keys.Source, cmp.Or(keys.Err, errors.New("they are being fetched")))
+	}
+	if err := m.controls.unread(); err != nil {
+		return nil, err
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -127,6 +128,13 @@ func (m *mainServer) windowLength() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.window
+}
+
+// clock returns how far this machine's clock is ahead of Kafka's; 0 until it is known.
+func (m *mainServer) clock() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.clockAhead
 }
 
 // clockInterval is how often the clocks are compared, and the watermarks with the clock.

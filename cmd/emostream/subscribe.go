@@ -108,11 +108,12 @@ func subscribeAddress(given, name string) (string, error) {
 // subscriberServer is a subscriber server with its topics and its roster.
 type subscriberServer struct {
 	stage
-	topic   string
-	http    server.Subscriber
-	servers *rosterFollower
-	topics  []kafka.Topic
-	keeper  *kafka.TopicKeeper // of topics
+	topic    string
+	http     server.Subscriber
+	servers  *rosterFollower
+	controls *controlsFollower
+	topics   []kafka.Topic
+	keeper   *kafka.TopicKeeper // of topics
 }
 
 // newSubscriber checks the settings and builds a subscriber server for ln. Its /readyz
@@ -142,17 +143,17 @@ func newSubscriber(s stage, f subscribeFlags, ln net.Listener) (*subscriberServe
 	}
 	topic := s.names().Server(f.name)
 	over := s.passedOver.Reporter("subscribe", s.metrics)
-	servers := newRosterFollower(s.client, s.names(), over)
+	servers, set := newRosterFollower(s.client, s.names(), over), newControlsFollower(s, "subscribe", over)
 	layout := s.layout()
 	topics := []kafka.Topic{layout.ServerTopic(f.name), layout.ServersTopic()}
 	keeper := kafka.NewTopicKeeper(s.client, topics...)
 	fan := fanout.New(fanout.Config{
 		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
 		Capacity: f.capacity, AcceptRate: f.accepts, Proxies: proxies, WindowBytes: f.windows, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
-		Log: s.client.Reader(topic, 0), Heartbeats: s.client.Writer(s.names().Servers()), Servers: servers.roster,
+		Log: s.client.Reader(topic, 0), Heartbeats: s.client.Writer(s.names().Servers()), Servers: servers.roster, Controls: set.table,
 		TopicsGone: keeper.Err, Logger: s.log, Metrics: s.metrics, PassedOver: over,
 	})
-	return &subscriberServer{stage: s, topic: topic, servers: servers, topics: topics, keeper: keeper, http: server.Subscriber{
+	return &subscriberServer{stage: s, topic: topic, servers: servers, controls: set, topics: topics, keeper: keeper, http: server.Subscriber{
 		Fanout: fan, Hosts: hosts, Origins: origins, Proxies: proxies, Certificate: f.https.certificate, MaxConnections: f.capacity + spareConnections, Logger: s.log, Metrics: s.metrics,
 	}}, nil
 }
@@ -186,8 +187,9 @@ func (s *subscriberServer) run(ctx context.Context, ln net.Listener) error {
 		if err != nil {
 			return err
 		}
+		g.Go(func() error { return s.controls.run(ctx) })
 		g.Go(func() error { return s.servers.run(ctx) })
-		if err := s.servers.waitCaughtUp(ctx); err != nil {
+		if err := errors.Join(s.servers.waitCaughtUp(ctx), s.controls.waitRead(ctx)); err != nil {
 			return err
 		}
 		return s.http.Fanout.Run(ctx, from, end, drained)

@@ -59,7 +59,7 @@ func (f *topicsFlags) topics() ([]kafka.Topic, error) {
 	layout.Reactions, layout.Partials, layout.Replication = f.partitions, f.reducers, f.replication
 	layout.Retention, layout.ReactionsRetention, layout.CountsRetention = f.retention, f.reactions, f.counts
 	layout.SwarmRetention, layout.Lateness, layout.ReactionsBytes = f.swarms, f.lateness, f.reactionsBytes
-	topics := []kafka.Topic{layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic(), layout.ServersTopic(), layout.ClockTopic()}
+	topics := []kafka.Topic{layout.ReactionsTopic(), layout.PartialsTopic(), layout.CountsTopic(), layout.ServersTopic(), layout.ClockTopic(), layout.ControlsTopic()}
 	for _, c := range f.clusters {
 		topics = append(topics, layout.ClusterTopic(c))
 	}
@@ -92,9 +92,9 @@ func (f *topicsFlags) check() error {
 const topicsTimeout = 15 * time.Second
 
 // withClient calls do with a client of a Kafka that has answered. All of it may take
-// topicsTimeout at most.
-func (k *kafkaFlags) withClient(ctx context.Context, do func(context.Context, *kafka.Client) error) error {
-	c, err := k.open("topics", nil)
+// topicsTimeout at most. role becomes part of the client's id.
+func (k *kafkaFlags) withClient(ctx context.Context, role string, do func(context.Context, *kafka.Client) error) error {
+	c, err := k.open(role, nil)
 	if err != nil {
 		return err
 	}

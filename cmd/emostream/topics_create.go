@@ -69,7 +69,7 @@ func newTopicsCreate(io streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return f.withClient(cmd.Context(), func(ctx context.Context, c *kafka.Client) error {
+			return f.withClient(cmd.Context(), "topics", func(ctx context.Context, c *kafka.Client) error {
 				made, err := f.create(ctx, c, topics, given(cmd))
 				return errors.Join(made.print(io, asJSON, err == nil), err)
 			})

@@ -28,7 +28,7 @@ func newTopicsDescribe(io streams) *cobra.Command {
 				return err
 			}
 			var states []kafka.TopicState
-			err = f.withClient(cmd.Context(), func(ctx context.Context, c *kafka.Client) (err error) {
+			err = f.withClient(cmd.Context(), "topics", func(ctx context.Context, c *kafka.Client) (err error) {
 				names := make([]string, len(topics))
 				for i, t := range topics {
 					names[i] = t.Name

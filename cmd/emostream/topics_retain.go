@@ -36,7 +36,7 @@ aggregate is ever away. The embedded broker's --retention-bytes holds all the sa
 			if err != nil {
 				return err
 			}
-			return f.withClient(cmd.Context(), func(ctx context.Context, c *kafka.Client) error {
+			return f.withClient(cmd.Context(), "topics", func(ctx context.Context, c *kafka.Client) error {
 				if err := f.mustExist(ctx, c, slices.Sorted(maps.Keys(topics))); err != nil {
 					return err
 				}

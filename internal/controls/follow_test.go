@@ -65,7 +65,7 @@ func TestFollow(t *testing.T) {
 
 func TestNoTable(t *testing.T) {
 	var none *controls.Table
-	if c, ok := none.Get(controls.Channel, "main", time.Now()); ok || none.All(time.Now()) != nil || none.Changed() != nil || none.Any(controls.User) {
+	if c, ok := none.Get(controls.Channel, "main", time.Now()); ok || none.All(time.Now()) != nil || none.Changed() != nil || none.Size(controls.User) != 0 {
 		t.Errorf("no table has %v", c)
 	}
 }

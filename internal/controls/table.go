@@ -47,7 +47,7 @@ func (k Kind) index() int { return slices.Index(kinds(), k) }
 
 // Get returns what is in force at now for one channel, user or emoji.
 func (t *Table) Get(kind Kind, name string, now time.Time) (Control, bool) {
-	if t == nil || t.sizes[kind.index()].Load() == 0 {
+	if t.Size(kind) == 0 {
 		return Control{}, false
 	}
 	t.mu.RLock()
@@ -59,8 +59,13 @@ func (t *Table) Get(kind Kind, name string, now time.Time) (Control, bool) {
 	return e.Control, true
 }
 
-// Any says whether the table has anything of a kind, be it over or not. It is cheap.
-func (t *Table) Any(kind Kind) bool { return t != nil && t.sizes[kind.index()].Load() > 0 }
+// Size returns how much the table has of a kind, be it over or not. It is cheap.
+func (t *Table) Size(kind Kind) int {
+	if t == nil {
+		return 0
+	}
+	return int(t.sizes[kind.index()].Load())
+}
 
 // All returns what is in force at now, in the order of kinds and names.
 func (t *Table) All(now time.Time) []Control {

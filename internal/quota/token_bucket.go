@@ -98,13 +98,13 @@ type bucket struct {
 
 // Limiter holds the buckets of all keys. It is safe for concurrent use.
 type Limiter struct {
-	rate     Rate
-	at       pace
-	epoch    time.Time
-	seed     maphash.Seed
-	mask     uint64 // the bits of a key that are its index in sets
-	sets     [][places]bucket
-	locks    [lockCount]struct {
+	rate  Rate
+	at    pace
+	epoch time.Time
+	seed  maphash.Seed
+	mask  uint64 // the bits of a key that are its index in sets
+	sets  [][places]bucket
+	locks [lockCount]struct {
 		sync.Mutex
 		_ [56]byte // gives each lock a cache line of its own
 	}

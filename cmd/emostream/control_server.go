@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/controls"
+	"github.com/emostream/emostream/internal/wire"
+)
+
+// serverControls changes what is in force by a main server.
+type serverControls struct{ client *client.Client }
+
+// atServer calls do with a main server.
+func (f *controlFlags) atServer(ctx context.Context, do func(context.Context, controlPlace) error) error {
+	c := &client.Client{Server: f.server}
+	if err := c.Check(); err != nil {
+		return settingError(err)
+	}
+	var err error
+	if c.Token, err = f.source(f.server); err != nil {
+		return err
+	}
+	err = do(ctx, serverControls{c})
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
+func (s serverControls) set(ctx context.Context, c controls.Control, howLong time.Duration) (changed controlChange, err error) {
+	w := c.Wire()
+	lasts := ""
+	if howLong > 0 {
+		lasts = howLong.String()
+	}
+	changed.Control, changed.Before, err = s.client.SetControl(ctx, w, lasts)
+	return changed, err
+}
+
+func (s serverControls) end(ctx context.Context, kind controls.Kind, name string) (changed controlChange, err error) {
+	changed.Before, err = s.client.EndControl(ctx, string(kind), name)
+	return changed, err
+}
+
+func (s serverControls) list(ctx context.Context) ([]wire.Control, error) {
+	return s.client.Controls(ctx)
+}
