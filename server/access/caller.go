@@ -8,6 +8,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/token"
+	"github.com/emostream/emostream/internal/wire"
 )
 
 // Action is what a scope allows.
@@ -62,8 +63,8 @@ func (c *Caller) refusalUnless(scoped bool, do Action, channel string) *httpserv
 	}
 	needed := "emostream:" + string(do)
 	or := ""
-	if channel != "" {
-		or = " (or " + needed + ":" + quote.Text(channel, 32) + ")"
+	if wire.ValidChannel(channel) {
+		or = " (or " + needed + ":" + channel + ")"
 	}
 	refusal := httpserve.Refusalf(http.StatusForbidden, "not_allowed", "this needs the scope %s%s, which the token does not have: ask for one that has it", needed, or)
 	refusal.Challenge = challenge + `, error="insufficient_scope", scope="` + needed + `"`

@@ -268,12 +268,13 @@ func TestRemembered(t *testing.T) {
 			t.Fatalf("when it has run out: %s", got)
 		}
 		const want = `
-# HELP emostream_tokens_total Requests whose token was looked at, by outcome: remembered, verified, missing, invalid, expired, or keys_unavailable.
+# HELP emostream_tokens_total Requests whose token was looked at, by outcome: remembered, verified, missing, invalid, expired, keys_unavailable, or rate_limited.
 # TYPE emostream_tokens_total counter
 emostream_tokens_total{outcome="expired"} 1
 emostream_tokens_total{outcome="invalid"} 0
 emostream_tokens_total{outcome="keys_unavailable"} 0
 emostream_tokens_total{outcome="missing"} 0
+emostream_tokens_total{outcome="rate_limited"} 0
 emostream_tokens_total{outcome="remembered"} 4
 emostream_tokens_total{outcome="verified"} 1
 `
