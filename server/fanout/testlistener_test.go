@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -125,6 +126,7 @@ func (in *installation) listen(t *testing.T, path, lastEventID string) *listener
 	if err != nil {
 		t.Fatal(err)
 	}
+	maps.Copy(req.Header, in.header)
 	if lastEventID != "" {
 		req.Header.Set("Last-Event-ID", lastEventID)
 	}

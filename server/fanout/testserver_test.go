@@ -92,7 +92,8 @@ type announcements struct {
 
 	mu    sync.Mutex
 	beats []beat
-	hung  bool // nothing can be written
+	all   []stream.Record // as they were written
+	hung  bool            // nothing can be written
 
 	delay time.Duration // from the write of a heartbeat until the roster has it
 }
@@ -111,6 +112,9 @@ func (a *announcements) Write(ctx context.Context, partition int, records []stre
 		return ctx.Err()
 	}
 	for _, r := range records {
+		a.mu.Lock()
+		a.all = append(a.all, r)
+		a.mu.Unlock()
 		s, err := wire.Topics{}.DecodeServerStatus(r.Key, r.Value)
 		if err != nil || partition != 0 || string(r.Key) != s.Name || r.Time != time.Now().UnixMilli() {
 			return errors.Join(errors.New("no heartbeat"), err)
@@ -122,6 +126,13 @@ func (a *announcements) Write(ctx context.Context, partition int, records []stre
 		a.hear(s)
 	}
 	return nil
+}
+
+// written returns the records of all heartbeats so far.
+func (a *announcements) written() []stream.Record {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.all)
 }
 
 func (a *announcements) hear(s wire.ServerStatus) {
@@ -179,6 +190,7 @@ type installation struct {
 	servers *announcements
 	net     *pipes // in a bubble
 	client  *http.Client
+	header  http.Header // of requests for streams
 	metrics *prometheus.Registry
 
 	stop   func()     // asks it to stop

@@ -36,12 +36,11 @@ func (h *Handler) admit(caller *access.Caller, who *registration) *httpserve.Ref
 
 // usable returns the servers to which clients may be sent: where there are keys, those that
 // check tickets.
-func (h *Handler) usable() []roster.Entry {
-	servers := h.servers.All()
+func (h *Handler) usable(all []roster.Entry) []roster.Entry {
 	if h.gate == nil || h.tickets == nil {
-		return servers
+		return all
 	}
-	return slices.DeleteFunc(servers, func(s roster.Entry) bool { return !s.ChecksTickets() })
+	return slices.DeleteFunc(slices.Clone(all), func(s roster.Entry) bool { return !s.ChecksTickets() })
 }
 
 // streamQuery returns the query of the addresses of a client's streams, with its question

@@ -31,7 +31,8 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 		refusal.ServeHTTP(w, r)
 		return
 	}
-	servers, now := h.usable(), time.Now()
+	all, now := h.servers.All(), time.Now()
+	servers := h.usable(all)
 	if free := freePlaces(servers, now); free > 0 && !h.share.take(h.proxies.ClientIP(r), free, now) {
 		_ = sleep.For(r.Context(), shareRefusalDelay)
 		h.refuse(w, r, &httpserve.Refusal{
@@ -44,10 +45,11 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	switch verdict {
 	case Assigned:
 	case NoServers:
-		h.refuse(w, r, &httpserve.Refusal{
-			Status: http.StatusServiceUnavailable, Code: "no_servers", RetryAfter: 2 * time.Second,
-			Message: "no subscriber server is there: start one with emostream subscribe, or try again in a moment",
-		})
+		message := "no subscriber server is there: start one with emostream subscribe, or try again in a moment"
+		if len(servers) < len(all) {
+			message = "no subscriber server is there that checks tickets by a key of this server: start one with emostream subscribe --ticket-key-file and the same file, or try again in a moment"
+		}
+		h.refuse(w, r, &httpserve.Refusal{Status: http.StatusServiceUnavailable, Code: "no_servers", RetryAfter: 2 * time.Second, Message: message})
 		return
 	case Full:
 		h.refuse(w, r, &httpserve.Refusal{

@@ -1,0 +1,158 @@
+package registry_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/ticket"
+	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/access"
+	"github.com/emostream/emostream/server/access/accesstest"
+	"github.com/emostream/emostream/server/registry"
+)
+
+func ticketKeys(t *testing.T) *ticket.Keys {
+	t.Helper()
+	k, err := ticket.New([]byte("a key of tickets that exists in tests only"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+// guarded returns a registry with keys, and a server that checks tickets and says so with a
+// signature.
+func guarded(t *testing.T, keys *ticket.Keys, anonymous ...access.Action) *calls {
+	t.Helper()
+	c := &calls{mux: http.NewServeMux(), roster: &roster.Roster{}}
+	s := server("sub1", 0, 10).ServerStatus
+	s.Tickets = true
+	c.roster.ApplySigned(s, time.Now())
+	c.Handler = registry.New(registry.Config{Servers: c.roster, Gate: accesstest.Gate(t, anonymous...), Tickets: keys})
+	c.Routes(c.mux)
+	return c
+}
+
+// The addresses of streams say what the client has asked for, and nothing else.
+func TestAddressesOfStreams(t *testing.T) {
+	for asked, want := range map[string]string{
+		"":                                     "",
+		"?user_id=ann&avoid=sub9":              "",
+		"?channel=main":                        "?channel=main",
+		"?channel=b&last_event_id=1700":        "?channel=b&last_event_id=1700",
+		"?last_event_id=0":                     "?last_event_id=0",
+		"?last_event_id=-1":                    "",
+		"?last_event_id=1%26ticket%3Dx":        "",
+		"?last_event_id=99999999999999999999":  "",
+		"?ticket=x&signals=1&token=a&channel=": "",
+	} {
+		s := server("sub1", 0, 10)
+		s.URL = "http://s"
+		a := answer[wire.Assignment](t, newCalls(s).do("GET", "/register"+asked, "", ""), http.StatusOK)
+		if a.StreamURL != "http://s/v1/swarm"+want || a.ServerURL != "http://s/sub1"+want {
+			t.Errorf("%s: %s, %s", asked, a.StreamURL, a.ServerURL)
+		}
+	}
+	s := server("sub1", 0, 10)
+	s.URL = "http://s"
+	a := answer[wire.Assignment](t, newCalls(s).do("POST", "/register", asJSON, `{"channel":"b","last_event_id":1700}`), http.StatusOK)
+	if a.StreamURL != "http://s/v1/swarm?channel=b&last_event_id=1700" {
+		t.Error(a.StreamURL)
+	}
+	if p := answer[problem](t, newCalls(s).do("GET", "/register?channel=a/b", "", ""), http.StatusUnprocessableEntity); p.Code != "invalid_channel" {
+		t.Error(p)
+	}
+}
+
+// A ticket is for the channel and the subject, and not good for longer than the token.
+func TestTickets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := ticketKeys(t)
+		for name, tt := range map[string]struct {
+			query, token, channel, subject string
+			longest                        time.Duration
+		}{
+			"a token":        {"", accesstest.Token(t, "ann", "emostream:watch", time.Hour), "main", "ann", ticket.Lifetime},
+			"a short token":  {"?channel=b", accesstest.Token(t, "ann", "emostream:watch:b", 30*time.Second), "b", "ann", 30 * time.Second},
+			"its own user":   {"?user_id=ann", accesstest.Token(t, "ann", "emostream:watch", time.Hour), "main", "ann", ticket.Lifetime},
+			"another's user": {"?user_id=bob", accesstest.Token(t, "ann", "emostream:watch emostream:as", time.Hour), "main", "ann", ticket.Lifetime},
+			"no token":       {"?channel=main", "", "main", "", ticket.Lifetime},
+		} {
+			c := guarded(t, keys, access.Watch)
+			var headers []string
+			if tt.token != "" {
+				headers = []string{"Authorization", "Bearer " + tt.token}
+			}
+			a := answer[wire.Assignment](t, c.doFrom("127.0.0.1:1", "GET", "/register"+tt.query, "", "", headers...), http.StatusOK)
+			for _, address := range []string{a.StreamURL, a.ServerURL} {
+				u, err := url.Parse(address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o, err := keys.Open(u.Query().Get("ticket"), time.Now())
+				left := time.Until(o.Expires)
+				if err != nil || o.Channel != tt.channel || !o.IsFor(tt.subject) || left > tt.longest || left < tt.longest*4/5-time.Millisecond {
+					t.Errorf("%s: %s has a ticket for %+v of another %v, %v", name, address, o, left, err)
+				}
+			}
+		}
+	})
+}
+
+// Who may not listen is told why, and takes no place.
+func TestWhoMayRegister(t *testing.T) {
+	token := func(scope string) string { return accesstest.Token(t, "ann", scope, time.Hour) }
+	for name, tt := range map[string]struct {
+		query, token string
+		status       int
+		code         string
+	}{
+		"no token":             {"", "", 401, "token_missing"},
+		"a wrong token":        {"", token("emostream:watch") + "x", 401, "token_invalid"},
+		"a token in the query": {"?token=" + token("emostream:watch"), "", 401, "token_invalid"},
+		"may send only":        {"", token("emostream:send"), 403, "not_allowed"},
+		"another channel":      {"?channel=c", token("emostream:watch:b"), 403, "not_allowed"},
+		"no channel":           {"", token("emostream:watch:b"), 403, "not_allowed"},
+		"another user":         {"?user_id=bob", token("emostream:watch"), 403, "user_mismatch"},
+	} {
+		c := guarded(t, ticketKeys(t))
+		var headers []string
+		if tt.token != "" {
+			headers = []string{"Authorization", "Bearer " + tt.token}
+		}
+		got := c.doFrom("127.0.0.1:1", "GET", "/register"+tt.query, "", "", headers...)
+		if p := answer[problem](t, got, tt.status); p.Code != tt.code {
+			t.Errorf("%s: %+v", name, p)
+		}
+		all := c.doFrom("127.0.0.1:1", "GET", "/v1/servers", "", "", "Authorization", "Bearer "+token("emostream:manage"))
+		if list := answer[struct{ Servers []registry.Server }](t, all, http.StatusOK); len(list.Servers) != 1 || list.Servers[0].Pending != 0 {
+			t.Errorf("%s: it took a place: %+v", name, list)
+		}
+	}
+}
+
+// Where there are keys, nobody is sent to a server that does not prove that it checks
+// tickets.
+func TestServersThatDoNotCheckTickets(t *testing.T) {
+	keys := ticketKeys(t)
+	c := guarded(t, keys)
+	gone := server("sub1", 0, 10).ServerStatus
+	gone.Instance, gone.State, gone.Time = "other", wire.StateGone, "2099-01-01T00:00:00.000Z"
+	c.roster.ApplySigned(gone, time.Now())
+	unsigned, unchecking := server("sub2", 0, 10).ServerStatus, server("sub3", 0, 10).ServerStatus
+	unsigned.Tickets = true
+	c.roster.Apply(unsigned, time.Now())
+	c.roster.ApplySigned(unchecking, time.Now())
+	register := func() problem {
+		got := c.doFrom("127.0.0.1:1", "GET", "/register", "", "", "Authorization", "Bearer "+accesstest.Token(t, "ann", "emostream:watch", time.Hour))
+		return answer[problem](t, got, http.StatusServiceUnavailable)
+	}
+	if p := register(); p.Code != "no_servers" || !strings.Contains(p.Error, "checks tickets") {
+		t.Error(p)
+	}
+}
