@@ -79,7 +79,7 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 		return err
 	}
 	over := s.passedOver.Reporter("publish", s.metrics)
-	servers := newRosterFollower(s.client, names, over)
+	servers := newRosterFollower(s.client, names, nil, over)
 	p := publisher.New(publisher.Config{
 		Top: f.top, Lateness: f.lateness, Topic: s.client.Writer, Names: names, Clusters: f.clusters, Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics, PassedOver: over,

@@ -8,6 +8,7 @@ import (
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/ticket"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -20,8 +21,10 @@ type rosterFollower struct {
 	caughtUp chan struct{} // closed once the heartbeats that were there at the start have been read
 }
 
-func newRosterFollower(c *kafka.Client, names wire.Topics, over *passedover.Reporter) *rosterFollower {
-	return &rosterFollower{client: c, topic: names.Servers(), over: over, roster: &roster.Roster{Names: names}, caughtUp: make(chan struct{})}
+// newRosterFollower returns a follower that knows the heartbeats that one of the keys has
+// signed; nil: none.
+func newRosterFollower(c *kafka.Client, names wire.Topics, tickets *ticket.Keys, over *passedover.Reporter) *rosterFollower {
+	return &rosterFollower{client: c, topic: names.Servers(), over: over, roster: &roster.Roster{Names: names, Keys: tickets}, caughtUp: make(chan struct{})}
 }
 
 // run follows the heartbeats until ctx ends. Their topic must exist.

@@ -32,6 +32,8 @@ type serveFlags struct {
 	limits         limitFlags
 	https          httpsFlags
 	access         accessFlags
+	tickets        ticketFlag
+	ownTickets     bool // a key of tickets is made up if none is given
 }
 
 func (f *serveFlags) add(cmd *cobra.Command) {
@@ -46,6 +48,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	f.limits.add(cmd)
 	f.access.add(cmd)
 	f.access.addPseudonyms(cmd)
+	f.tickets.add(cmd)
 }
 
 func newServe(io streams) *cobra.Command {
@@ -92,8 +95,8 @@ copies can run behind a load balancer.`,
 // mainServer is the main server with its producer and its roster of subscriber servers.
 type mainServer struct {
 	stage
-	ingest   *ingest.Handler
-	gate     *access.Gate // nil: there are no keys
+	ingest *ingest.Handler
+	doors
 	producer *kafka.Producer
 	servers  *rosterFollower
 	controls *controlsFollower
@@ -155,8 +158,12 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	if err != nil {
 		return nil, err
 	}
+	tickets, err := f.tickets.ticketsFor(gate, f.ownTickets)
+	if err != nil {
+		return nil, err
+	}
 	over := s.passedOver.Reporter("serve", s.metrics)
-	m := &mainServer{stage: s, gate: gate, servers: newRosterFollower(s.client, s.names(), over), controls: newControlsFollower(s, "serve", over)}
+	m := &mainServer{stage: s, doors: doors{gate, tickets}, servers: newRosterFollower(s.client, s.names(), tickets, over), controls: newControlsFollower(s, "serve", over)}
 	m.controls.table.Logger = s.log
 	m.producer = kafka.NewProducer(s.client, kafka.ProducerConfig{
 		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
@@ -177,7 +184,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	m.proxied = len(proxies) > 0
 	sites := httpserve.SiteCheck{Names: hosts.Names, Invited: origins, Advice: "let the operator invite its origin with --cors-origin, or register by a program"}
 	m.http = server.Main{
-		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Sites: sites, Gate: gate, Metrics: s.metrics}),
+		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Sites: sites, Gate: gate, Tickets: tickets, Metrics: s.metrics}),
 		Ready: m.ready, Ahead: m.watermarksAhead, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
 		Certificate: f.https.certificate, Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,
@@ -214,7 +221,7 @@ func (m *mainServer) run(ctx context.Context, ln net.Listener) error {
 		return m.http.Serve(ctx, ln)
 	})
 	g.Go(func() error { return m.producer.Run(serving) })
-	g.Go(func() error { return m.gate.Run(serving) })
+	g.Go(func() error { return m.keepKeys(serving, m.stage) })
 	g.Go(func() error {
 		layout := m.layout()
 		topics := []kafka.Topic{layout.ReactionsTopic(), layout.ServersTopic()}

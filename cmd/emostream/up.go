@@ -109,6 +109,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 	p.addresses.Ready, p.addresses.Brokers = f.urlOf(mainLn), f.brokers
 
 	// People -> serve -> emoji-topic.
+	f.serve.ownTickets = true
 	if p.main, err = newMain(s, f.serve); err != nil {
 		return p, err
 	}
@@ -145,7 +146,7 @@ func (f *upFlags) addSubscriber(p *pipeline, s stage, name, cluster string, ln n
 	flags.name, flags.cluster, flags.publicURL = name, cluster, f.urlOf(ln)
 	flags.windows = windowBytes(f.subscribers)
 	flags.lateness, flags.origins, flags.proxies = f.aggregate.lateness, f.serve.limits.origins, f.serve.limits.proxies
-	srv, err := newSubscriber(s, flags, ln)
+	srv, err := newSubscriber(s, flags, p.main.doors, ln)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -66,6 +67,13 @@ func New(secret []byte) (*Keys, error) {
 	k := &Keys{}
 	k.current.Store(&all)
 	return k, nil
+}
+
+// Generate returns a new key that nobody else has.
+func Generate() *Keys {
+	k := &Keys{}
+	k.current.Store(&[]*key{{[]byte(rand.Text() + rand.Text())}})
+	return k
 }
 
 func parse(secret []byte) ([]*key, error) {

@@ -79,15 +79,17 @@ func unauthorized(code, message string) *httpserve.Refusal {
 	return &httpserve.Refusal{Status: http.StatusUnauthorized, Code: code, Message: message, Challenge: "Bearer"}
 }
 
-// endExpired ends the streams of the given listeners whose ticket or token has run out. A
-// listener in the middle of a frame is told nothing.
+// endExpired ends the streams of the given listeners whose ticket or token has run out. The
+// stream of a listener in the middle of a frame ends later, and before long.
 func (sh *shard) endExpired(some []*listener, now time.Duration) {
 	for _, l := range slices.Backward(some) {
-		if l == nil || l.until == 0 || now < l.until { // nil: it has just been removed
+		switch {
+		case l == nil || l.until == 0 || now < l.until: // nil: it has just been removed
 			continue
-		}
-		if !l.isWaiting() {
+		case !l.isWaiting():
 			_, _ = l.transport.write(l.encodedLast(sh.server.retry))
+		case now < l.until+sh.server.cfg.StallTimeout:
+			continue
 		}
 		sh.server.metrics.expired.Inc()
 		sh.remove(l, errExpired)

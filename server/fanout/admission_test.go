@@ -155,21 +155,17 @@ func TestStreamsEndWithTheirTokens(t *testing.T) {
 func TestEveryWayEnds(t *testing.T) {
 	onEach(t, func(t *testing.T, w way) {
 		k := ticketKeys(t, "")
-		n := w.start(t, newTopic(), fanout.Config{Tickets: k})
-		query := ticketFor(k, "main", "ann", time.Second)
-		reads := n.hear(t, "/v1/swarm"+query, "")
-		n.hear(t, "/v1/swarm"+query, "") // reads nothing more
+		n := w.start(t, newTopic(), fanout.Config{Tickets: k, StallTimeout: time.Second})
+		reads := n.hear(t, "/v1/swarm"+ticketFor(k, "main", "ann", 2*time.Second), "")
+		n.hear(t, "/v1/swarm"+ticketFor(k, "b", "ann", 2*time.Second), "") // reads nothing more
 		for i := range 20 {
-			n.topic.publish(large(i))
+			n.topic.publish(elsewhere("b", large(i)))
 		}
-		for {
-			frame, err := reads.next()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				t.Fatalf("%v after %s", err, frame)
-			}
+		if frame, err := reads.next(); err != nil || frame != "retry:2000" {
+			t.Errorf("%s, %v", frame, err)
+		}
+		if frame, err := reads.next(); err != io.EOF {
+			t.Errorf("%s, %v, want the end", frame, err)
 		}
 		eventually(t, "none is left", func() bool { return n.Clients() == 0 })
 	})

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/emostream/emostream/internal/ticket"
+	"github.com/emostream/emostream/server/access"
+)
+
+// ticketFlag is --ticket-key-file: the keys that serve and subscribe share.
+type ticketFlag struct{ path string }
+
+func (f *ticketFlag) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.path, "ticket-key-file", "", "file of the keys that sign the tickets of streams and heartbeats, one a line, of at least 32 bytes; the same file for every serve and subscribe; the first key signs, all verify")
+}
+
+// read returns the keys, or nil if there are none.
+func (f *ticketFlag) read() (*ticket.Keys, error) {
+	if f.path == "" {
+		return nil, nil //nolint:nilnil // nil keys are no keys
+	}
+	keys, err := ticket.Read(f.path)
+	if err != nil {
+		return nil, usagef("--ticket-key-file %s: %w", f.path, err)
+	}
+	return keys, nil
+}
+
+// ticketsFor returns the keys of tickets of a main server that has a gate. If makeUp is set
+// and the flag is not, they are made up where tickets are needed: for servers of one process.
+func (f *ticketFlag) ticketsFor(gate *access.Gate, makeUp bool) (*ticket.Keys, error) {
+	switch needed := gate.NeedsToken(access.Watch); {
+	case f.path != "" || !needed:
+		return f.read()
+	case makeUp:
+		return ticket.Generate(), nil
+	}
+	return nil, usagef("--auth-keys says who may watch, and --ticket-key-file is missing, with which subscriber servers let them in: give it to serve and subscribe, or let everybody watch with --anonymous watch")
+}
+
+// doors are what a server lets in by: tokens, tickets or, where both are nil, nothing.
+type doors struct {
+	gate    *access.Gate
+	tickets *ticket.Keys
+}
+
+// keepKeys keeps the keys up to date until ctx ends.
+func (d doors) keepKeys(ctx context.Context, s stage) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return d.gate.Run(ctx) })
+	g.Go(func() error { return d.tickets.Run(ctx, s.log) })
+	return g.Wait()
+}
