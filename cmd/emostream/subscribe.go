@@ -105,7 +105,11 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 
 // doors returns what the server lets listeners in by.
 func (f *subscribeFlags) doors(s stage) (d doors, err error) {
-	if d.gate, err = f.access.gate(s); err == nil {
+	proxies, err := f.proxies.parse()
+	if err == nil {
+		d.gate, err = f.access.gate(s, proxies)
+	}
+	if err == nil {
 		d.tickets, err = f.tickets.read()
 	}
 	return d, err
