@@ -14,6 +14,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"errors"
@@ -125,7 +126,7 @@ func isPEM(file []byte) bool { return bytes.Contains(file, []byte("-----BEGIN"))
 
 func readPublicPEM(file []byte) (Keys, error) {
 	var keys Keys
-	for rest := file; ; {
+	for rest := text.WithoutMarks(file); ; {
 		var block *pem.Block
 		if block, rest = pem.Decode(rest); block == nil {
 			if isPEM(rest) {
@@ -160,37 +161,61 @@ func readPublicBlock(block *pem.Block) (any, error) {
 			return nil, err
 		}
 		return certificate.PublicKey, nil
-	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "ENCRYPTED PRIVATE KEY":
+	case "PRIVATE KEY", "RSA PRIVATE KEY", "EC PRIVATE KEY", "EC PARAMETERS", "ENCRYPTED PRIVATE KEY":
 		return nil, errors.New("a private key, which only the one who makes tokens should have: give the public key, which `openssl pkey -in FILE -pubout` prints")
 	}
 	return nil, fmt.Errorf("%s is no public key", quote.Text(block.Type, 32))
 }
 
 // ReadSecret returns the secret that a file holds: all its bytes, but for the end of the
-// line. What is no secret to anybody is refused.
+// line. What others know too is refused: a public key, however it is written, or a token.
 func ReadSecret(file []byte) ([]byte, error) {
-	if isPEM(file) || IsJWKS(file) {
-		return nil, errors.New("a key in PEM or JSON, which is not a secret: `openssl rand -base64 48` prints one")
-	}
-	secret := bytes.TrimRight(text.WithoutMarks(file), "\r\n")
 	if name := text.WideEncoding(file); name != "" {
 		return nil, &text.EncodingError{Name: name}
 	}
-	if _, err := x509.ParsePKIXPublicKey(file); err == nil {
-		return nil, errors.New("a public key in DER, which is not a secret: write it as PEM")
-	}
-	if _, err := x509.ParseCertificate(file); err == nil {
-		return nil, errors.New("a certificate in DER, which is not a secret: write it as PEM")
-	}
-	for _, public := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "http://", "https://"} {
-		if bytes.HasPrefix(secret, []byte(public)) {
-			return nil, fmt.Errorf("it begins with %s, and is not a secret: give public keys as PEM, or a secret that `openssl rand -base64 48` prints", public)
-		}
+	secret := bytes.TrimRight(text.WithoutMarks(file), "\r\n")
+	if what := knownToOthers(secret); what != "" {
+		return nil, fmt.Errorf("it is no secret, but %s: public keys are given as PEM, and `openssl rand -base64 48` prints a good secret", what)
 	}
 	if n := len(secret); n < MinSecret || n > maxSecret {
 		return nil, fmt.Errorf("a secret of %d bytes: %d to %d are taken; `openssl rand -base64 48` prints a good one", n, MinSecret, maxSecret)
 	}
 	return secret, nil
+}
+
+// knownToOthers returns what a text is that is no secret, or "" if it may be one.
+func knownToOthers(secret []byte) string {
+	switch {
+	case isPEM(secret):
+		return "PEM"
+	case IsJWKS(secret):
+		return "JSON"
+	case isPublicDER(secret):
+		return "a public key or a certificate in DER"
+	}
+	if _, _, err := Read(string(secret)); err == nil {
+		return "a token"
+	}
+	for _, start := range []string{"ssh-", "ecdsa-sha2-", "sk-ssh-", "sk-ecdsa-", "http://", "https://"} {
+		if bytes.HasPrefix(secret, []byte(start)) {
+			return "something that begins with " + start
+		}
+	}
+	// Some logins show their public key without the lines of PEM around it.
+	joined := string(bytes.Join(bytes.Fields(secret), nil))
+	for _, encoding := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+		if der, err := encoding.DecodeString(joined); err == nil && isPublicDER(der) {
+			return "a public key or a certificate in base64, without -----BEGIN PUBLIC KEY----- or -----BEGIN CERTIFICATE----- before it and the like behind it"
+		}
+	}
+	return ""
+}
+
+func isPublicDER(der []byte) bool {
+	_, pkix := x509.ParsePKIXPublicKey(der)
+	_, pkcs1 := x509.ParsePKCS1PublicKey(der)
+	_, certificate := x509.ParseCertificate(der)
+	return pkix == nil || pkcs1 == nil || certificate == nil
 }
 
 // jwks is a JSON Web Key Set (RFC 7517).

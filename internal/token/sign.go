@@ -16,6 +16,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/text/quote"
 )
 
@@ -38,7 +39,10 @@ func ReadSigner(file []byte) (*Signer, error) {
 		}
 		return newSigner(secret, secret)
 	}
-	block, _ := pem.Decode(file)
+	block, rest := pem.Decode(text.WithoutMarks(file))
+	if block != nil && block.Type == "EC PARAMETERS" {
+		block, _ = pem.Decode(rest) // openssl writes the name of the curve before the key
+	}
 	if block == nil {
 		return nil, errors.New("no PEM: it may be cut off")
 	}
