@@ -21,11 +21,11 @@ import (
 	"github.com/emostream/emostream/internal/token"
 )
 
-func generate(t testing.TB, kind token.Kind) (private, public []byte) {
-	t.Helper()
+func generate(tb testing.TB, kind token.Kind) (private, public []byte) {
+	tb.Helper()
 	private, public, err := token.Generate(kind)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return private, public
 }

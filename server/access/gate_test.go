@@ -30,15 +30,15 @@ type login struct {
 	*token.Signer
 }
 
-func newLogin(t testing.TB, kind token.Kind) login {
-	t.Helper()
+func newLogin(tb testing.TB, kind token.Kind) login {
+	tb.Helper()
 	private, public, err := token.Generate(kind)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	signer, err := token.ReadSigner(private)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return login{private, public, signer}
 }
@@ -55,29 +55,29 @@ func claims(others map[string]any) map[string]any {
 	return c
 }
 
-func (l login) token(t testing.TB, others map[string]any) string {
-	t.Helper()
+func (l login) token(tb testing.TB, others map[string]any) string {
+	tb.Helper()
 	raw, err := l.Sign(token.Claims{}, claims(others))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return raw
 }
 
-func fileOf(t testing.TB, content []byte) string {
-	t.Helper()
-	name := filepath.Join(t.TempDir(), "keys")
+func fileOf(tb testing.TB, content []byte) string {
+	tb.Helper()
+	name := filepath.Join(tb.TempDir(), "keys")
 	if err := os.WriteFile(name, content, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return name
 }
 
-func newGate(t testing.TB, c access.Config) *access.Gate {
-	t.Helper()
+func newGate(tb testing.TB, c access.Config) *access.Gate {
+	tb.Helper()
 	g, err := access.New(c)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return g
 }

@@ -134,10 +134,7 @@ func (k *keyring) run(ctx context.Context) error {
 		default:
 		}
 		began := time.Now()
-		wait := k.interval
-		if err := k.readOnce(ctx, began); err != nil {
-			wait = k.pause
-		}
+		wait := k.waitAfter(k.readOnce(ctx, began))
 		select {
 		case <-ctx.Done():
 			return nil
@@ -148,6 +145,14 @@ func (k *keyring) run(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// waitAfter returns how long after a reading with that end the next one begins.
+func (k *keyring) waitAfter(err error) time.Duration {
+	if err != nil {
+		return k.pause
+	}
+	return k.interval
 }
 
 // readOnce reads the keys, and holds on to the old ones if that fails.

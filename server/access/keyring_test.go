@@ -31,25 +31,45 @@ import (
 	"github.com/emostream/emostream/server/access"
 )
 
-// provider has a JWKS, and counts how often it is asked for it.
+// provider has a JWKS, and notes when it is asked for it.
 type provider struct {
 	mu     sync.Mutex
-	answer func(*http.Request) (*http.Response, error)
+	answer answer
 	asked  []time.Time
+}
+
+// answer is what a provider answers.
+type answer struct {
+	status   int
+	body     string
+	location string
+	err      error
+	never    bool
+	when     <-chan struct{} // nil: at once, or never
 }
 
 func (p *provider) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	p.asked = append(p.asked, time.Now())
-	answer := p.answer
+	a := p.answer
 	p.mu.Unlock()
-	return answer(r)
+	if a.when != nil || a.never {
+		select {
+		case <-a.when:
+		case <-r.Context().Done():
+			return nil, r.Context().Err()
+		}
+	}
+	if a.err != nil {
+		return nil, a.err
+	}
+	return &http.Response{StatusCode: a.status, Header: http.Header{"Location": {a.location}}, Body: io.NopCloser(strings.NewReader(a.body)), Request: r}, nil
 }
 
-func (p *provider) set(answer func(*http.Request) (*http.Response, error)) {
+func (p *provider) set(a answer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.answer = answer
+	p.answer = a
 }
 
 func (p *provider) questions() []time.Time {
@@ -60,17 +80,15 @@ func (p *provider) questions() []time.Time {
 
 // publish makes p answer with a set of keys.
 func (p *provider) publish(keys ...map[string]any) {
+	p.set(answer{status: http.StatusOK, body: setOf(keys...)})
+}
+
+func setOf(keys ...map[string]any) string {
 	b, err := json.Marshal(map[string]any{"keys": append([]map[string]any{}, keys...)})
 	if err != nil {
 		panic(err)
 	}
-	p.set(answering(http.StatusOK, string(b)))
-}
-
-func answering(status int, body string) func(*http.Request) (*http.Response, error) {
-	return func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
-	}
+	return string(b)
 }
 
 // jwk returns the public key of a login under a kid, as a JWKS has it.
@@ -150,12 +168,7 @@ func TestJWKS(t *testing.T) {
 			keys = append(keys, l.jwk(string(kind)))
 		}
 		answers := make(chan struct{})
-		p.publish(keys...)
-		answer := p.answer
-		p.set(func(r *http.Request) (*http.Response, error) {
-			<-answers
-			return answer(r)
-		})
+		p.set(answer{status: http.StatusOK, body: setOf(keys...), when: answers})
 		g := run(t, &p, io.Discard)
 		synctest.Wait()
 		for kind, l := range logins {
@@ -365,24 +378,24 @@ func TestFloodOfUnknownKids(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	l, other := newLogin(t, token.EC).under("a"), newLogin(t, token.EC).under("b")
 	for name, tt := range map[string]struct {
-		answer func(*http.Request) (*http.Response, error)
+		answer answer
 		says   string
 	}{
-		"no connection":       {func(*http.Request) (*http.Response, error) { return nil, errors.New("connection refused") }, "connection refused"},
-		"no answer":           {func(r *http.Request) (*http.Response, error) { <-r.Context().Done(); return nil, r.Context().Err() }, "it does not answer within 5s"},
-		"an error":            {answering(http.StatusInternalServerError, `{"keys":[]}`), "it answers 500"},
-		"nothing there":       {answering(http.StatusNotFound, ""), "it answers 404"},
-		"an empty answer":     {answering(http.StatusOK, ""), "no JSON Web Key Set"},
-		"a page":              {answering(http.StatusOK, "<html>log in</html>"), "no JSON Web Key Set"},
-		"another object":      {answering(http.StatusOK, `{"issuer":"x"}`), "no JSON Web Key Set"},
-		"keys that are null":  {answering(http.StatusOK, `{"keys":null}`), "no JSON Web Key Set"},
-		"half an answer":      {answering(http.StatusOK, `{"keys":[`), "no JSON Web Key Set"},
-		"a PEM":               {answering(http.StatusOK, string(other.public)), "no JSON Web Key Set"},
-		"a secret":            {answering(http.StatusOK, strings.Repeat("x", 48)), "no JSON Web Key Set"},
-		"an endless answer":   {answering(http.StatusOK, `{"keys":[`+strings.Repeat(" ", 1<<20)+"]}"), "more than 1048576 bytes"},
-		"sent on in the open": {redirecting("http://login.example/keys"), "by https, not by http"},
-		"sent on for ever":    {redirecting(address), "redirects more than"},
-		"sent on to a file":   {redirecting("file:///etc/passwd"), "has no host"},
+		"no connection":       {answer{err: errors.New("connection refused")}, "connection refused"},
+		"no answer":           {answer{never: true}, "it does not answer within 5s"},
+		"an error":            {answer{status: http.StatusInternalServerError, body: `{"keys":[]}`}, "it answers 500"},
+		"nothing there":       {answer{status: http.StatusNotFound, body: ""}, "it answers 404"},
+		"an empty answer":     {answer{status: http.StatusOK, body: ""}, "no JSON Web Key Set"},
+		"a page":              {answer{status: http.StatusOK, body: "<html>log in</html>"}, "no JSON Web Key Set"},
+		"another object":      {answer{status: http.StatusOK, body: `{"issuer":"x"}`}, "no JSON Web Key Set"},
+		"keys that are null":  {answer{status: http.StatusOK, body: `{"keys":null}`}, "no JSON Web Key Set"},
+		"half an answer":      {answer{status: http.StatusOK, body: `{"keys":[`}, "no JSON Web Key Set"},
+		"a PEM":               {answer{status: http.StatusOK, body: string(other.public)}, "no JSON Web Key Set"},
+		"a secret":            {answer{status: http.StatusOK, body: strings.Repeat("x", 48)}, "no JSON Web Key Set"},
+		"an endless answer":   {answer{status: http.StatusOK, body: `{"keys":[` + strings.Repeat(" ", 1<<20) + "]}"}, "more than 1048576 bytes"},
+		"sent on in the open": {answer{status: http.StatusFound, location: "http://login.example/keys"}, "by https, not by http"},
+		"sent on for ever":    {answer{status: http.StatusFound, location: address}, "redirects more than"},
+		"sent on to a file":   {answer{status: http.StatusFound, location: "file:///etc/passwd"}, "has no host"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -391,14 +404,14 @@ func TestUnreachable(t *testing.T) {
 				p.publish(l.jwk("a"))
 				g := run(t, &p, &log)
 				synctest.Wait()
-				remembered, fresh := l.token(t, nil), ""
+				remembered := l.token(t, nil)
 				if got := outcome(g, remembered); got != "ok" {
 					t.Fatal(got)
 				}
 				p.set(tt.answer)
 				for i := range 30 {
 					time.Sleep(time.Minute)
-					fresh = l.token(t, map[string]any{"sub": fmt.Sprint(i)})
+					fresh := l.token(t, map[string]any{"sub": fmt.Sprint(i)})
 					before := time.Now()
 					for _, raw := range []string{remembered, fresh} {
 						if got := outcome(g, raw); got != "ok" {
@@ -436,12 +449,6 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
-func redirecting(to string) func(*http.Request) (*http.Response, error) {
-	return func(r *http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: http.StatusFound, Header: http.Header{"Location": {to}}, Body: http.NoBody, Request: r}, nil
-	}
-}
-
 // Keys of a JWKS that do not verify tokens are passed over, and named in the log. A set
 // without keys says that none holds any more.
 func TestKeysThatAreNone(t *testing.T) {
@@ -463,7 +470,10 @@ func TestKeysThatAreNone(t *testing.T) {
 			{"kty": "oct", "kid": "secret", "k": base64.RawURLEncoding.EncodeToString(secret), "alg": "HS256"},
 			with("use", "enc"), with("key_ops", []string{"encrypt"}), with("alg", "ES256"), with("alg", "RSA-OAEP"), with("kty", "DH"), with("kty", 7),
 			with("n", "AQAB"), with("n", "!!"), with("e", "AQ"), with("e", "Ag"), with("e", strings.Repeat("A", 20)+"Q"), with("kid", strings.Repeat("k", 300)),
-			ec, okp, {"kty": "EC", "crv": "secp256k1", "kid": "coin", "x": "AA", "y": "AA"}, {}, nil,
+			ec, okp,
+			{"kty": "EC", "crv": "secp256k1", "kid": "coin", "x": "AA", "y": "AA"},
+			{},
+			nil,
 		}
 		p.publish(append(bad, good.jwk("good"))...)
 		g := run(t, &p, &log)
