@@ -108,9 +108,9 @@ func parseHop(s string) (netip.Addr, bool) {
 
 // ClientNetwork returns the address that stands for one client in quotas: an IPv4
 // address itself, or the first 64 bits of an IPv6 address, since a client can use any
-// address of such a network.
+// address of such a network. An address on loopback stays one.
 func ClientNetwork(a netip.Addr) netip.Addr {
-	if !a.Is6() || a.Is4In6() {
+	if !a.Is6() || a.Is4In6() || a.IsLoopback() {
 		return a
 	}
 	network, err := a.Prefix(64)

@@ -70,7 +70,7 @@ func TestClientIP(t *testing.T) {
 
 func TestClientNetwork(t *testing.T) {
 	for in, want := range map[string]string{
-		"203.0.113.5": "203.0.113.5", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::", "2001:db8:1:2::9": "2001:db8:1:2::", "::1": "::",
+		"203.0.113.5": "203.0.113.5", "2001:db8:1:2:3:4:5:6": "2001:db8:1:2::", "2001:db8:1:2::9": "2001:db8:1:2::", "::1": "::1",
 	} {
 		if got := httpserve.ClientNetwork(netip.MustParseAddr(in)); got.String() != want {
 			t.Errorf("ClientNetwork(%s) = %v, want %s", in, got, want)

@@ -59,15 +59,16 @@ type people struct{ seed maphash.Seed }
 func newPeople() people { return people{maphash.MakeSeed()} }
 
 // address returns the address that stands for a user. No client has it: an IPv6 address of
-// a client ends with 64 zero bits, as [httpserve.ClientNetwork] returns it.
+// a client, as [httpserve.ClientNetwork] returns it, is ::1 or ends with 64 zero bits.
 func (p people) address(userID string) netip.Addr {
 	a := [16]byte{15: userMark}
 	binary.BigEndian.PutUint64(a[:], maphash.String(p.seed, userID))
 	return netip.AddrFrom16(a)
 }
 
-// userMark is the last byte of every address that stands for a user.
-const userMark = 1
+// userMark is the last byte of every address that stands for a user. That of a client is
+// 0, or 1 on loopback.
+const userMark = 2
 
 // holder says whose limits those of an address are, for refusals.
 func holder(address netip.Addr) string {

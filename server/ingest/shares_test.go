@@ -72,7 +72,7 @@ func TestSharesInFlight(t *testing.T) {
 						send(ann, tt.fits)
 						waiting++
 					}
-					for _, address := range []string{"127.0.0.1:1", "[::1]:1", "127.0.0.1:2"} {
+					for _, address := range []string{"127.0.0.1:1", "[::1]:1", "[::1]:2", "[::1]:3"} {
 						send(address, tt.more)
 						waiting++
 					}
