@@ -34,6 +34,13 @@ func TestBalance(t *testing.T) {
 		"another's doubt":                      {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 6}, inDoubt: map[int]int64{1: 9}, doubled: 1, off: 1},
 		"one lost behind a doubt, and one not": {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 4}, inDoubt: map[int]int64{0: 1}, lost: 1, off: 1, moreLost: 1},
 		"doubt of what was never accepted":     {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 5}, inDoubt: map[int]int64{3: 7}},
+		"an emoji is hidden":                   {accepted: counts{{1, 0, 0}: 5, {1, 1, 0}: 3}, counted: counts{{1, 0, 0}: 5, {1, -1, 0}: 3}, off: 1},
+		"two are, and of another window":       {accepted: counts{{1, 0, 0}: 5, {1, 1, 0}: 3}, counted: counts{{2, -1, 0}: 8}, off: 2},
+		"hidden and lost":                      {accepted: counts{{1, 0, 0}: 5, {1, 1, 0}: 3}, counted: counts{{1, 0, 0}: 5, {1, -1, 0}: 2}, lost: 1, off: 1},
+		"hidden and doubled":                   {accepted: counts{{1, 0, 0}: 5, {1, 1, 0}: 3}, counted: counts{{1, 0, 0}: 5, {1, -1, 0}: 5}, doubled: 2, off: 1},
+		"hidden and in doubt":                  {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, -1, 0}: 7}, inDoubt: map[int]int64{0: 1, 1: 1}, off: 1, moreDoubled: 2},
+		"hidden, and lost behind a doubt":      {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, -1, 0}: 5}, inDoubt: map[int]int64{0: 1}, off: 1, moreLost: 1},
+		"hidden in another channel":            {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, -1, 1}: 5}, lost: 5, doubled: 5, off: 1},
 		"more doubt than was accepted":         {accepted: counts{{1, 0, 0}: 5}, counted: counts{{1, 0, 0}: 5}, inDoubt: map[int]int64{0: 7}, moreLost: 5},
 	} {
 		lost, doubled, shifted, lostAtMost, doubledAtMost, off := loadgen.Balance(tt.accepted, tt.counted, tt.inDoubt)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/loadgen/report"
 )
@@ -105,6 +106,9 @@ func (r *run) addBalance(out *report.Report) {
 	b := balanceOf(accepted, counted, inDoubt)
 	out.SetBooks(b.counted, b.lost, b.doubled, b.shifted)
 	out.SetAtMost(b.lostAtMost, b.doubledAtMost)
+	if b.unlisted > 0 {
+		r.notes = append(r.notes, text.Plural(b.unlisted, "reaction")+" in totals alone, without their emojis, as those of hidden emojis are: the books take them for whichever of the channel are missing")
+	}
 	out.Windows = b.windows(accepted, counted, r.target.channels, r.target.emojis)
 	r.acknowledged.mu.Lock()
 	out.SetLatency(report.WindowWait, r.acknowledged.windowWait)

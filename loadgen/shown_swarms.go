@@ -76,7 +76,9 @@ func (s *shownSwarms) decode(e *event, name string, data []byte) {
 		r.counts[emoji] += c.Count
 		rest -= c.Count
 	}
-	if rest != 0 { // the total is not the sum of the emojis
+	if rest > 0 {
+		r.counts[unlisted] = rest
+	} else if rest < 0 { // more than the total
 		r.counts[others] += rest
 	}
 	length := swarm.Window.End - swarm.Window.Start

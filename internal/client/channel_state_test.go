@@ -68,7 +68,7 @@ func TestWatchTellsTheStateOfItsChannel(t *testing.T) {
 		if diff := cmp.Diff(want, told); diff != "" {
 			t.Errorf("told (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{"main/register", "sub1/v1/swarm?channel=b&signals=1", "main/unregister"}, n.requests()); diff != "" {
+		if diff := cmp.Diff([]string{"main/register?channel=b", "sub1/v1/swarm?channel=b&signals=1", "main/unregister"}, n.requests()); diff != "" {
 			t.Errorf("asked (-want +got):\n%s", diff)
 		}
 	})
