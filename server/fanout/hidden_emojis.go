@@ -34,13 +34,6 @@ func (h *Hub) Hide(emojis map[string]bool) {
 	h.encodings.Add(1)
 }
 
-// hiddenEmojis returns how many emojis are hidden.
-func (h *Hub) hiddenEmojis() int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return len(h.hidden)
-}
-
 // encodeAnew encodes the windows of a channel again in which other emojis are hidden now.
 func (h *Hub) encodeAnew(name string) {
 	h.mu.Lock()

@@ -25,7 +25,6 @@ func newMetrics(reg prometheus.Registerer, s *Server) metrics {
 		return 1
 	})
 	gauge("window_bytes", "Memory that the recent windows take, about.", func() float64 { return float64(s.hub.Size()) })
-	gauge("hidden_emojis", "Emojis that are hidden now.", func() float64 { return float64(s.hub.hiddenEmojis()) })
 	counter := func(name, help string) prometheus.Counter {
 		return f.NewCounter(prometheus.CounterOpts{Name: "emostream_subscribe_" + name, Help: help})
 	}
