@@ -75,7 +75,7 @@ func reflow(help string) string {
 
 // printError prints the error that a command ends with.
 func printError(w io.Writer, err error) {
-	_, _ = fmt.Fprintf(styledWriter(w), "%s %v\n", ansi.Style{}.Bold().ForegroundColor(ansi.Red).Styled("emostream:"), text.CleanLines(text.HideUserinfo(err.Error())))
+	_, _ = fmt.Fprintf(styledWriter(w), "%s %v\n", ansi.Style{}.Bold().ForegroundColor(ansi.Red).Styled("emostream:"), text.CleanLines(text.HideSecrets(err.Error())))
 }
 
 // addHelp adds the help command. Like any other command it refuses names of commands

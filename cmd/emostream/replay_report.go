@@ -93,9 +93,9 @@ func (f *replayFlags) printProgress(w io.Writer) func(replay.Report) {
 // notTaken says why a server did not take reactions, and which server that is.
 func (f *replayFlags) notTaken(reason string) string {
 	if strings.Contains(reason, f.server) {
-		return "not taken: " + text.HideUserinfo(reason)
+		return "not taken: " + text.HideSecrets(reason)
 	}
-	return text.HideUserinfo("not taken by " + f.server + ": " + reason)
+	return text.HideSecrets("not taken by " + f.server + ": " + reason)
 }
 
 // replayProgress says how far a replay is.

@@ -43,7 +43,7 @@ func redacted(f *pflag.Flag, value string) string {
 	case f.Name == "server", strings.HasSuffix(f.Name, "-url"), strings.HasPrefix(value, "http://"), strings.HasPrefix(value, "https://"):
 		return text.ShownURL(value)
 	}
-	return text.HideUserinfo(value)
+	return text.HideSecrets(value)
 }
 
 // isPlainURL says whether a value is a URL without a secret user or password. It may have

@@ -117,9 +117,10 @@ func (p *swarmPrinter) state(s sse.State, at wire.Assignment) {
 	switch s.Phase {
 	case sse.Live:
 		p.wasConnected = true
-		_, _ = fmt.Fprintf(p.err, "watching %s at %s\n", text.Clean(at.ServerName), text.Clean(text.HideUserinfo(s.URL)))
+		stream, _, _ := strings.Cut(s.URL, "?")
+		_, _ = fmt.Fprintf(p.err, "watching %s at %s\n", text.Clean(at.ServerName), text.Clean(text.HideSecrets(stream)))
 	case sse.Reconnecting:
-		why := text.Clean(text.HideUserinfo(client.Explain(s.Err).Error()))
+		why := text.Clean(text.HideSecrets(client.Explain(s.Err).Error()))
 		if !client.Unreached(s.Err) {
 			what := "cannot connect"
 			if p.wasConnected {

@@ -67,10 +67,13 @@ func OriginalCell(s string) string {
 	return s
 }
 
-// HideUserinfo hides user and password of the URLs in a text.
-func HideUserinfo(s string) string { return userinfo.ReplaceAllString(s, "$1…@") }
+// HideSecrets hides what lets in whoever knows it: the user and password of the URLs in a
+// text, and the tickets of streams.
+func HideSecrets(s string) string {
+	return ticket.ReplaceAllString(userinfo.ReplaceAllString(s, "$1…@"), "$1…")
+}
 
-// ShownURL returns a URL without its user and password. Unlike HideUserinfo it takes the
+// ShownURL returns a URL without its user and password. Unlike HideSecrets it takes the
 // whole text for one URL, which may be wrong in any way: whatever stands before the last @
 // is hidden, but for the scheme.
 func ShownURL(s string) string {
@@ -85,6 +88,8 @@ var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
 
 // userinfo matches more than a URL may have there, since it is for wrong ones, too.
 var userinfo = regexp.MustCompile(`(://)[^\s"']*@`)
+
+var ticket = regexp.MustCompile(`([?&]ticket=)[^&#\s"']*`)
 
 // isHidden says whether r is a character that nobody sees, but that changes how a
 // terminal or a page shows what stands around it. The invisible parts of an emoji are

@@ -179,19 +179,21 @@ func TestCleanCell(t *testing.T) {
 	}
 }
 
-func TestHideUserinfo(t *testing.T) {
+func TestHideSecrets(t *testing.T) {
 	for in, want := range map[string]string{
-		"http://localhost:5000":                     "http://localhost:5000",
-		"reach http://ann:secret@host/x: no":        "reach http://…@host/x: no",
-		`parse "https://ann:se@cret@host"`:          `parse "https://…@host"`,
-		"http://ann:se/cret@host":                   "http://…@host",
-		"http://ann@host and https://bob:x@host2":   "http://…@host and https://…@host2",
-		"mail ann@host":                             "mail ann@host",
-		`{"a":"http://h/x","b":"ann@host"}`:         `{"a":"http://h/x","b":"ann@host"}`,
-		"emoji-topic/0 at kafka1:9092 for ann@host": "emoji-topic/0 at kafka1:9092 for ann@host",
+		"http://localhost:5000":                                        "http://localhost:5000",
+		"reach http://ann:secret@host/x: no":                           "reach http://…@host/x: no",
+		`parse "https://ann:se@cret@host"`:                             `parse "https://…@host"`,
+		"http://ann:se/cret@host":                                      "http://…@host",
+		"http://ann@host and https://bob:x@host2":                      "http://…@host and https://…@host2",
+		"mail ann@host":                                                "mail ann@host",
+		`{"a":"http://h/x","b":"ann@host"}`:                            `{"a":"http://h/x","b":"ann@host"}`,
+		"emoji-topic/0 at kafka1:9092 for ann@host":                    "emoji-topic/0 at kafka1:9092 for ann@host",
+		`Get "http://h/v1/swarm?channel=b&ticket=abc.DEF-_1&x=1": EOF`: `Get "http://h/v1/swarm?channel=b&ticket=…&x=1": EOF`,
+		"at /v1/swarm?ticket=abc and ticket=abc":                       "at /v1/swarm?ticket=… and ticket=abc",
 	} {
-		if got := text.HideUserinfo(in); got != want {
-			t.Errorf("HideUserinfo(%q) = %q, want %q", in, got, want)
+		if got := text.HideSecrets(in); got != want {
+			t.Errorf("HideSecrets(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -102,7 +102,7 @@ func ReadJSON(b []byte) (Report, error) {
 	if err := checkKeys(b, reflect.TypeFor[Report](), ""); err != nil {
 		return Report{}, err
 	}
-	r.Options.Target = text.HideUserinfo(r.Options.Target) // older versions wrote passwords, too
+	r.Options.Target = text.HideSecrets(r.Options.Target) // older versions wrote passwords, too
 	return r, errors.Join(checkAllLatencies(r), r.Scenario.check())
 }
 

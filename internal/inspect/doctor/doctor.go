@@ -67,7 +67,7 @@ type Report struct {
 func NewReport(findings []Finding) Report {
 	r := Report{Checks: len(findings), Findings: findings}
 	for i, f := range findings {
-		findings[i].Found, findings[i].Do = text.HideUserinfo(f.Found), text.HideUserinfo(f.Do)
+		findings[i].Found, findings[i].Do = text.HideSecrets(f.Found), text.HideSecrets(f.Do)
 		switch f.Status {
 		case Wrong:
 			r.Wrong++
