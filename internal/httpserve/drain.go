@@ -31,7 +31,7 @@ type onDrain struct{}
 //     closed.
 //
 // If ln is a [*Connections], refusals that an address causes one after the other are held
-// back: see refusalDelay.
+// back: see refusalDelay; and requests over HTTP/2 are bounded as its connections are.
 //
 // Serve does not wait for hijacked connections and does not close them, but it cancels
 // the contexts of their requests like all others. A handler that ignores its context
@@ -40,7 +40,7 @@ type onDrain struct{}
 // The caller must not use srv any more, except to stop it. Serve sets its BaseContext,
 // so that requests inherit the values of ctx. It also sets these fields if they are
 // zero: ReadHeaderTimeout to 5 s, WriteTimeout to 10 s (a handler that streams must lift
-// it), IdleTimeout to 2 min, MaxHeaderBytes to 12 KiB (net/http adds 4). If ReadTimeout
+// it), IdleTimeout to 2 min, MaxHeaderBytes to 12 KiB (net/http adds 4), HTTP2. If ReadTimeout
 // is zero, it gives each body 5 s to arrive, whether the handler reads it or not. So
 // nothing that a client announces, and nothing that it does not read, holds a request
 // for long.
@@ -60,6 +60,9 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 	if srv.MaxHeaderBytes == 0 {
 		srv.MaxHeaderBytes = 12 << 10
 	}
+	if srv.HTTP2 == nil {
+		srv.HTTP2 = http2Config()
+	}
 
 	requests, endRequests := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer endRequests(ErrDraining)
@@ -72,6 +75,9 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 		return context.AfterFunc(streams, f)
 	})
 	if l, ok := ln.(*Connections); ok {
+		if srv.TLSConfig != nil {
+			srv.Handler = newRequestLimit(l).Wrap(srv.Handler)
+		}
 		srv.ConnState = l.ConnState
 		requests = context.WithValue(requests, refusalDelayKey{}, newRefusalDelay(l, streams.Done()))
 	}

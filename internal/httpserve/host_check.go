@@ -17,7 +17,8 @@ import (
 // own name resolve to the server's address, so that the user's browser takes the server
 // for a part of the page's origin. Only the Host header shows the difference.
 //
-// These requests are served; all others are refused with 403, code host_not_allowed:
+// These requests are served; all others are refused with 403 (over HTTP/2 with 421), code
+// host_not_allowed:
 //   - those for one of Names;
 //   - those for localhost or a name under it, which nobody can make resolve elsewhere;
 //   - those for an IP address, since rebinding needs a name. A server that listens on a
@@ -79,7 +80,11 @@ func (c HostCheck) Wrap(next http.Handler, addr net.Addr) http.Handler {
 		if c.Advice != "" {
 			message += ", or " + c.Advice
 		}
-		Refusalf(http.StatusForbidden, "host_not_allowed", "%s", message).ServeHTTP(w, r)
+		status := http.StatusForbidden
+		if r.ProtoMajor >= 2 {
+			status = http.StatusMisdirectedRequest // a browser then asks the right server, which has the same certificate
+		}
+		Refusalf(status, "host_not_allowed", "%s", message).ServeHTTP(w, r)
 	})
 }
 

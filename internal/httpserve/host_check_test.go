@@ -94,6 +94,18 @@ func TestHostCheckOff(t *testing.T) {
 	}
 }
 
+// Over HTTP/2 a browser may ask a server by the name of another one with the same
+// certificate. It is told to ask that one.
+func TestHostCheckOverHTTP2(t *testing.T) {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Host, r.ProtoMajor = "sub1.emo.example", 2
+	w := httptest.NewRecorder()
+	httpserve.HostCheck{Names: []string{"emo.example"}}.Wrap(http.NotFoundHandler(), onAll).ServeHTTP(w, r)
+	if w.Code != http.StatusMisdirectedRequest || !strings.Contains(w.Body.String(), "host_not_allowed") {
+		t.Errorf("answered %d %s", w.Code, w.Body)
+	}
+}
+
 func TestHostCheckSaysWhatToDo(t *testing.T) {
 	for addr, where := range map[net.Addr]string{onLoopback: "http://127.0.0.1:5000", onAll: "localhost or the address of this server"} {
 		var log bytes.Buffer

@@ -3,9 +3,11 @@ package httpserve
 import (
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -33,6 +35,14 @@ func (l *httpsListener) Accept() (net.Conn, error) {
 type tlsOnly struct {
 	net.Conn
 	begun bool // something was read
+}
+
+// SyscallConn returns the connection's own.
+func (c *tlsOnly) SyscallConn() (syscall.RawConn, error) {
+	if of, ok := c.Conn.(syscall.Conn); ok {
+		return of.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
 }
 
 // Read reads for TLS. It is never called by two at once.

@@ -82,6 +82,7 @@ func (s *Server) connect(w http.ResponseWriter, r *http.Request, l *listener) {
 		sh.Add(l, head)
 		return
 	}
+	boundSocket(r, s.cfg.StallTimeout)
 	t := newHTTPTransport(w, r)
 	l.transport, l.unchunked = t, true
 	s.cfg.Logger.Debug("client connected", "client", l)

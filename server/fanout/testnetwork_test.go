@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server/fanout"
 )
@@ -28,8 +29,9 @@ type network struct {
 // way is a way for streams to reach clients: a transport, and the protocols below it.
 type way struct {
 	name      string
-	protocols []string // with TLS
-	hidden    bool     // the connections hide their sockets, so that net/http keeps them
+	protocols []string            // with TLS
+	hidden    bool                // the connections hide their sockets, so that net/http keeps them
+	accepted  chan<- *net.TCPConn // is told of the first one; may be nil
 }
 
 // sockets returns the way of plain HTTP/1.1, on which streams take the socket from
@@ -56,12 +58,12 @@ func (w way) start(t *testing.T, log *topic, cfg fanout.Config) *network {
 		t.Fatal(err)
 	}
 	addr, scheme := ln.Addr().String(), "http"
-	ln = tight{ln}
+	ln = tight{ln, w.accepted}
 	if w.hidden {
 		ln = shy{ln}
 	}
 	if w.protocols != nil {
-		ln, scheme = tls.NewListener(ln, &tls.Config{Certificates: certificates(), NextProtos: w.protocols}), "https"
+		ln, scheme = httpserve.HTTPS(ln, &tls.Config{Certificates: certificates(), NextProtos: w.protocols}), "https"
 	}
 	transport := &http.Transport{
 		DialContext:       func(context.Context, string, string) (net.Conn, error) { return dialTCP(addr) },
@@ -98,12 +100,19 @@ func dialTCP(addr string) (*net.TCPConn, error) {
 }
 
 // tight is a net.Listener whose connections have small buffers.
-type tight struct{ net.Listener }
+type tight struct {
+	net.Listener
+	accepted chan<- *net.TCPConn
+}
 
 func (l tight) Accept() (net.Conn, error) {
 	c, err := l.Listener.Accept()
 	if err != nil {
 		return nil, err
+	}
+	select {
+	case l.accepted <- c.(*net.TCPConn):
+	default:
 	}
 	return c, c.(*net.TCPConn).SetWriteBuffer(buffer)
 }

@@ -29,13 +29,35 @@ type socket struct {
 // connKey is the key of a request's connection in its context.
 type connKey struct{}
 
-// ConnContext puts a connection into the context of its requests, for takeSocket. It
-// belongs into an [http.Server]; without it all streams go through net/http.
+// ConnContext puts a connection into the context of its requests, for takeSocket and
+// boundSocket. It belongs into an [http.Server]; without it all streams go through
+// net/http.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
-	if _, ok := c.(syscall.Conn); ok { // a TLS connection is not one
+	if below, ok := c.(interface{ NetConn() net.Conn }); ok { // of TLS
+		c = below.NetConn()
+	}
+	if _, ok := c.(syscall.Conn); ok {
 		return context.WithValue(ctx, connKey{}, c)
 	}
 	return ctx
+}
+
+// boundSocket bounds what the system keeps for a client of a request, and for how long,
+// where net/http keeps the socket. Over HTTP/2 that holds for all streams of the client's
+// connection.
+func boundSocket(r *http.Request, stall time.Duration) {
+	c, ok := r.Context().Value(connKey{}).(syscall.Conn)
+	if !ok {
+		return
+	}
+	if raw, err := c.SyscallConn(); err == nil {
+		_ = raw.Control(func(fd uintptr) { limitSocket(int(fd), stall) }) // it fails if the client has left
+	}
+}
+
+func limitSocket(fd int, stall time.Duration) {
+	_ = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
+	setUserTimeout(fd, stall)
 }
 
 // takeSocket takes the connection of a request from net/http, or returns an error if
@@ -43,7 +65,7 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 // send. The head has the headers that were set. It says that the connection ends with
 // the stream and, unless unchunked, that the stream comes in chunks.
 func takeSocket(w http.ResponseWriter, r *http.Request, unchunked bool, stall time.Duration) (t transport, head []byte, err error) {
-	if r.ProtoMajor != 1 || r.Context().Value(connKey{}) == nil {
+	if r.ProtoMajor != 1 || r.TLS != nil || r.Context().Value(connKey{}) == nil {
 		return nil, nil, http.ErrNotSupported
 	}
 	h := w.Header().Clone()
@@ -68,8 +90,7 @@ func takeSocket(w http.ResponseWriter, r *http.Request, unchunked bool, stall ti
 		_ = c.Close()
 		return nil, nil, err
 	}
-	_ = unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_SNDBUF, sendBuffer)
-	setUserTimeout(s.fd, stall)
+	limitSocket(s.fd, stall)
 	return s, out.Bytes(), nil
 }
 

@@ -12,6 +12,9 @@ import (
 // net/http.
 func ConnContext(ctx context.Context, _ net.Conn) context.Context { return ctx }
 
+// boundSocket does nothing: here the system's own bounds hold.
+func boundSocket(*http.Request, time.Duration) {}
+
 // takeSocket always returns an error: no socket is taken from net/http here.
 func takeSocket(http.ResponseWriter, *http.Request, bool, time.Duration) (transport, []byte, error) {
 	return nil, nil, http.ErrNotSupported
