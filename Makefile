@@ -22,6 +22,7 @@ CYCLONEDX   := $(TOOLS)/cyclonedx-gomod-$(CYCLONEDX_VERSION)
 VENV        := $(CURDIR)/.cache/pyvenv
 LIBS        := $(CURDIR)/.cache/clients
 SERVERS     := $(CURDIR)/.cache/targets
+LOGIN       := $(CURDIR)/.cache/login
 # goreleaser asks git where the project is at home, and dates nothing where it cannot tell.
 ORIGIN      := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/emostream/emostream
 
@@ -96,7 +97,7 @@ soak: ## listeners come, stall and misbehave for DURATION=5m; nothing of it may 
 
 ##@ Proofs that need more
 
-.PHONY: chaos recovery hostile test-upgrade test-kafka test-kafka-client test-python test-clients test-targets test-day test-pages
+.PHONY: chaos recovery hostile test-upgrade test-kafka test-kafka-client test-python test-clients test-targets test-login test-day test-pages
 chaos: build ## kills, pauses, restarts processes for DURATION=45s; BROKER='embedded kafka' (Java 17)
 	go build -o $(TOOLS)/chaos ./internal/proof/chaos/cmd/chaos
 	@set -e; for broker in $(BROKER); do \
@@ -140,6 +141,9 @@ test-clients: $(LIBS)/python/requirements.txt $(LIBS)/node/package-lock.json $(L
 test-targets: $(SERVERS)/python/requirements.txt $(SERVERS)/node/package-lock.json ## bench against eight servers of others (Python 3, Node, nginx with nchan, Caddy, HAProxy)
 	cd internal/proof/targets/testdata/go && go build -o $(SERVERS)/go/ ./mercure github.com/centrifugal/centrifugo/v6
 	go test -count=1 -timeout 20m -parallel 10 -v ./internal/proof/targets -tools $(SERVERS) $(TARGETS)
+
+test-login: $(LOGIN)/package-lock.json ## an OpenID Connect provider issues the tokens, and changes its keys (Node 20)
+	$(E2E) -timeout 5m -run '^TestLogin$$' -login $(LOGIN)
 
 test-day: $(VENV)/requirements.txt ## ten million reactions of a day exported, read, and an hour of them replayed (Python 3)
 	$(E2E) -timeout 60m -run '^TestDay$$' -millions 10 -hours 1 -python $(VENV)/bin/python
@@ -266,6 +270,13 @@ $(SERVERS)/node/package-lock.json: internal/proof/targets/testdata/node/package-
 	mkdir -p $(@D)
 	cp $(<D)/package.json $(<D)/express.mjs $(@D)
 	cp $< $@
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+$(LOGIN)/package-lock.json: internal/proof/e2e/testdata/login/package-lock.json
+	mkdir -p $(@D)
+	cp $(<D)/package.json $(@D)
+	cp $< $(@D)
 	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 

@@ -43,7 +43,7 @@ func pages(t *testing.T) map[string]string {
 // Every command on a page of the documentation exists, and has the flags that it is
 // given.
 func TestPagesNameCommands(t *testing.T) {
-	block := regexp.MustCompile("(?ms)^ *```(sh|console)\n(.*?)^ *```$")
+	block := regexp.MustCompile("(?ms)^ *```(sh|console|bash)\n(.*?)^ *```$")
 	// command matches up to a comment, a pipe or another command. An ellipsis in it
 	// stands for a value that is left out.
 	const command = `emostream ((?:'[^']*'|"[^"]*"|[^` + "`" + `#|&>;\n'"])*)`

@@ -21,7 +21,7 @@ func newTokenKeygen(io streams) *cobra.Command {
 		Short: "Make a key that signs tokens, and one that checks them",
 		Long: `Keygen writes NAME.pem, the private key, which signs tokens and must stay secret, and
 NAME.pub.pem, the public key, for --auth-keys of servers. A secret is one file,
-NAME.secret, for both: then everybody who can check a token can make one. It
+NAME.secret, for both: then whoever can check tokens can also make them. It
 replaces no file. NAME is token-key unless it is given.`,
 		Example: `  emostream token keygen
   emostream token keygen --kind secret login`,

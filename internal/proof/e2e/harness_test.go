@@ -101,8 +101,16 @@ func start(tb testing.TB, args ...string) *process {
 // environment.
 func startProgram(tb testing.TB, path string, env []string, args ...string) *process {
 	tb.Helper()
-	p := &process{t: tb, name: strings.Join(args[:1], " "), cmd: exec.Command(path, args...), done: make(chan struct{}), out: make(chan string, 100)}
-	p.cmd.Env = append(os.Environ(), env...)
+	cmd := exec.Command(path, args...)
+	cmd.Env = append(os.Environ(), env...)
+	return startCommand(tb, cmd)
+}
+
+// startCommand runs a command until the test ends. Its output is taken.
+func startCommand(tb testing.TB, cmd *exec.Cmd) *process {
+	tb.Helper()
+	args := cmd.Args[1:]
+	p := &process{t: tb, name: strings.Join(args[:1], " "), cmd: cmd, done: make(chan struct{}), out: make(chan string, 100)}
 	p.cmd.Stderr = &p.logs
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {

@@ -17,12 +17,13 @@ import (
 // from top to bottom in an empty folder. Every command runs as it stands there, and
 // prints what stands there, apart from its numbers. The flag -pages says where the
 // pages are. The emostream on the PATH is run, and it takes the ports that the pages
-// name.
+// name. The sections of docs/access.md are followed one by one, each in a folder of its
+// own: each sets up an installation.
 func TestPages(t *testing.T) {
 	if *pages == "" {
 		t.Skip("takes fixed ports: make test-pages")
 	}
-	for _, name := range []string{"README.md", "docs/getting-started.md", "docs/load-tests.md"} {
+	for _, name := range []string{"README.md", "docs/getting-started.md", "docs/load-tests.md", "docs/access.md"} {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			text, err := os.ReadFile(filepath.Join(*pages, name))
 			if err != nil {
@@ -37,7 +38,15 @@ func TestPages(t *testing.T) {
 					all[i].text = strings.Replace(all[i].text, fromSource, "emostream", 1)
 				}
 			}
-			newReader(t).follow(all)
+			if name != "docs/access.md" {
+				newReader(t).follow(all)
+				return
+			}
+			for section := range strings.SplitSeq(string(text), "\n## ") {
+				if all := typed(t, section); len(all) > 0 {
+					newReader(t).follow(all)
+				}
+			}
 		})
 	}
 }
