@@ -128,7 +128,7 @@ func (k *keyring) ask(kid string, set *keySet, now time.Time) time.Duration {
 
 // run reads the keys again and again until ctx ends.
 func (k *keyring) run(ctx context.Context) error {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case <-k.wake: // what was asked for before is answered by the reading that begins now
 		default:
@@ -137,14 +137,12 @@ func (k *keyring) run(ctx context.Context) error {
 		wait := k.waitAfter(k.readOnce(ctx, began))
 		select {
 		case <-ctx.Done():
-			return nil
 		case <-time.After(wait):
 		case <-k.wake:
-			if sleep.For(ctx, time.Until(began.Add(k.pause))) != nil {
-				return nil
-			}
+			_ = sleep.For(ctx, time.Until(began.Add(k.pause)))
 		}
 	}
+	return nil
 }
 
 // waitAfter returns how long after a reading with that end the next one begins.

@@ -101,7 +101,12 @@ func TestAlerts(t *testing.T) {
 func metricsOfAll(t *testing.T) (names []string) {
 	t.Helper()
 	in := &installation{t: t, servers: map[string]string{}}
-	p := start(t, "up", "--port", "0", "-o", "json", "--ephemeral", "--broker-listen", "localhost:"+port(free(t)), "--metrics-listen", free(t))
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte(strings.Repeat("secret ", 8)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, "up", "--port", "0", "-o", "json", "--ephemeral", "--broker-listen", "localhost:"+port(free(t)), "--metrics-listen", free(t),
+		"--auth-keys", secret, "--anonymous", "watch,send")
 	in.read(p.line())
 	if res := get(t, in.main[0]+"/register"); !strings.Contains(res, "server_url") {
 		t.Fatalf("/register: %s", res)
