@@ -52,29 +52,43 @@ func setByManager(code string, c controls.Control, what, then string) *httpserve
 	return httpserve.Refusalf(http.StatusForbidden, code, "%s: %s", what, then)
 }
 
+// slowTokens are those that a reaction took because its channel is slowed. The zero value
+// is none.
+type slowTokens struct {
+	bucket *quota.Limiter
+	rate   quota.Rate
+	key    uint64
+	count  int
+}
+
+// refund gives the tokens back.
+func (t slowTokens) refund() {
+	if t.bucket != nil {
+		t.bucket.RefundAt(t.rate, t.key, t.count)
+	}
+}
+
 // take takes a reaction's tokens from the bucket of its user in its channel, if the
-// channel is slowed. Otherwise it refuses the reaction and takes none. given gives the
-// tokens back.
-func (m *managed) take(one reaction, from client, now time.Time) (given func(), refusal *httpserve.Refusal) {
-	given = func() {}
+// channel is slowed. If there are too few it refuses the reaction and takes none.
+func (m *managed) take(one reaction, from client, now time.Time) (slowTokens, *httpserve.Refusal) {
 	c, ok := m.table.Get(controls.Channel, one.Channel, now)
 	if !ok || c.State != controls.Slowed {
-		return given, nil
+		return slowTokens{}, nil
 	}
 	m.once.Do(func() { m.bucket = quota.New(c.PerUser, maxKeys) })
 	key := from.userKey(m.bucket.PairKey(one.Channel, one.UserID))
 	if one.count > c.PerUser.Burst {
-		return given, httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_count", "count %d: at most %d are allowed at once for each user_id while channel %q is slowed", one.count, c.PerUser.Burst, c.Name)
+		return slowTokens{}, httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_count", "count %d: at most %d are allowed at once for each user_id while channel %q is slowed", one.count, c.PerUser.Burst, c.Name)
 	}
 	if wait := m.bucket.TakeAt(c.PerUser, key, one.count, now); wait > 0 {
 		why := ""
 		if c.Reason != "" {
 			why = " (" + c.Reason + ")"
 		}
-		return given, &httpserve.Refusal{
+		return slowTokens{}, &httpserve.Refusal{
 			Status: http.StatusTooManyRequests, Code: "rate_limited", RetryAfter: wait,
 			Message: fmt.Sprintf("channel %q is slowed%s, each user_id may send %s: send it again after %v", c.Name, why, c.PerUser.Text(), max(time.Millisecond, wait.Round(time.Millisecond))),
 		}
 	}
-	return func() { m.bucket.RefundAt(c.PerUser, key, one.count) }, nil
+	return slowTokens{m.bucket, c.PerUser, key, one.count}, nil
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/server/access"
 	"github.com/emostream/emostream/server/ingest"
 )
 
@@ -224,7 +225,7 @@ func TestSilentStream(t *testing.T) {
 }
 
 // BenchmarkRequest shows that a refusal costs no more than an acceptance, even with a
-// log that costs nothing.
+// log that costs nothing, and what a token costs.
 func BenchmarkRequest(b *testing.B) {
 	for _, bb := range []struct{ name, contentType, body string }{
 		{"accepted", asJSON, `{"user_id":"user_0123456789ab","emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.000Z"}`},
@@ -246,6 +247,20 @@ func BenchmarkRequest(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				post(h, "/send_emoji", bb.contentType, bb.body)
+			}
+		})
+	}
+	l := newLogin(b)
+	for name, q := range map[string]request{
+		"with a token":                    {l.token(b, "user_0123456789ab", "emostream:send", nil), "192.0.2.1:1", asJSON, `{"emoji_type":"🔥","timestamp":"2026-01-02T03:04:05.000Z"}`},
+		"with a token that is wrong":      {newLogin(b).token(b, "user_0123456789ab", "emostream:send", nil), "192.0.2.1:1", asJSON, fire},
+		"without the token that it needs": {"", "192.0.2.1:1", asJSON, fire},
+	} {
+		b.Run(name, func(b *testing.B) {
+			h := routes(nothing{}, ingest.Config{Gate: l.gate(b, access.Config{})})
+			b.ReportAllocs()
+			for b.Loop() {
+				q.send(h)
 			}
 		})
 	}

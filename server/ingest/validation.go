@@ -176,10 +176,10 @@ func (h *Handler) admit(p part, json []byte, from client) (reaction, *httpserve.
 	if refusal := h.quotas.take(one, from); refusal != nil {
 		return one, refusal
 	}
-	refundSlowed, refusal := h.managed.take(one, from, now)
+	slowed, refusal := h.managed.take(one, from, now)
 	if refusal == nil {
 		if refusal = h.channels.admit(one.Channel, from.address); refusal != nil {
-			refundSlowed()
+			slowed.refund()
 		}
 	}
 	if refusal != nil {
