@@ -17,6 +17,7 @@ import (
 
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/sleep"
+	"github.com/emostream/emostream/server/control"
 	"github.com/emostream/emostream/server/ingest"
 	"github.com/emostream/emostream/server/registry"
 )
@@ -25,6 +26,7 @@ import (
 type Main struct {
 	Ingest   *ingest.Handler
 	Registry *registry.Handler
+	Control  *control.Handler // default: nobody can change what is in force over HTTP
 	// Ready returns why reactions cannot be taken in now, or nil if they can. Then away
 	// is what is wrong with a part of the log that takes none, while others do. Default:
 	// they always can.
@@ -119,6 +121,9 @@ func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck)
 	mux := http.NewServeMux()
 	m.Ingest.Routes(mux)
 	m.Registry.Routes(mux)
+	if m.Control != nil {
+		m.Control.Routes(mux)
+	}
 	mux.Handle("/healthz", forwarded.Health())
 	mux.Handle("/readyz", httpserve.Methods(func(w http.ResponseWriter, r *http.Request) {
 		away, err := ready(r.Context()) //nolint:contextcheck // the request's own: ctx is the server's
@@ -146,7 +151,7 @@ func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck)
 		}
 		httpserve.WriteJSON(w, http.StatusOK, answer)
 	}, http.MethodGet))
-	mux.Handle("/", httpserve.NotFound("/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/config", "/v1/servers", "/healthz", "/readyz"))
+	mux.Handle("/", httpserve.NotFound("/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/config", "/v1/servers", "/v1/controls", "/healthz", "/readyz"))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ctx.Err() != nil {
 			w.Header().Set("Connection", "close")

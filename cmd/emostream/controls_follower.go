@@ -66,6 +66,14 @@ func (f *controlsFollower) unread() error {
 	}
 }
 
+// unfollowed returns why it is not known what is in force; nil: it is.
+func (f *controlsFollower) unfollowed() error {
+	if f.followed.Load() {
+		return nil
+	}
+	return fmt.Errorf("%s cannot be read now, the log of this server says why", f.topic.Name)
+}
+
 // waitRead returns nil once it is known what is in force, or cannot be known, or an error
 // when ctx ends.
 func (f *controlsFollower) waitRead(ctx context.Context) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/emostream/emostream/internal/quota"
 	"github.com/emostream/emostream/server"
 	"github.com/emostream/emostream/server/access"
+	"github.com/emostream/emostream/server/control"
 	"github.com/emostream/emostream/server/ingest"
 	"github.com/emostream/emostream/server/registry"
 )
@@ -185,7 +186,8 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	sites := httpserve.SiteCheck{Names: hosts.Names, Invited: origins, Advice: "let the operator invite its origin with --cors-origin, or register by a program"}
 	m.http = server.Main{
 		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Sites: sites, Gate: gate, Tickets: tickets, Metrics: s.metrics}),
-		Ready: m.ready, Ahead: m.watermarksAhead, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
+		Control: control.New(control.Config{Gate: gate, Editor: m.controls.editor, Unfollowed: m.controls.unfollowed, Logger: s.log}),
+		Ready:   m.ready, Ahead: m.watermarksAhead, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
 		Certificate: f.https.certificate, Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,
 	}

@@ -47,6 +47,7 @@ func (c *Client) EndControl(ctx context.Context, kind, name string) (before *wir
 	return out.Before, err
 }
 
+// controlPath names a control in the query, since servers do not take every name in a path.
 func controlPath(kind, name string) string {
-	return "/v1/controls/" + url.PathEscape(kind) + "/" + url.PathEscape(name)
+	return "/v1/controls/" + url.PathEscape(kind) + "?name=" + url.QueryEscape(name)
 }

@@ -4,7 +4,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -33,12 +32,12 @@ func (l *changeLog) flush(now time.Time) {
 	if l.to == nil || l.untold == 0 || now.Sub(l.written) < time.Second {
 		return
 	}
-	line := []any{"kind", string(l.last.Kind), "name", quote.Text(l.last.Name, wire.MaxUserID), "is", l.now}
+	line := []any{"kind", string(l.last.Kind), "name", l.last.Name, "is", l.now}
 	if c := l.last; l.now == string(c.State) {
 		if !c.Until.IsZero() {
 			line = append(line, "until", wire.ControlTime(c.Until))
 		}
-		line = append(line, "reason", c.Reason, "set_by", quote.Text(c.SetBy, wire.MaxUserID))
+		line = append(line, "reason", c.Reason, "set_by", c.SetBy)
 	}
 	l.to.Info("what is in force has changed", append(line, "changes", l.untold)...)
 	l.written, l.untold = now, 0

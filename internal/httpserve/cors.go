@@ -63,7 +63,7 @@ func (o Origins) Invite(origin string) bool {
 func (o Origins) answer(h http.Header, r *http.Request) (preflight bool) {
 	o.letRead(h, r.Header.Get("Origin"))
 	if preflight = isPreflight(r); preflight {
-		allowPreflight(h, r.Header.Values("Access-Control-Request-Headers"))
+		allowPreflight(h, r.URL.Path, r.Header.Values("Access-Control-Request-Headers"))
 	}
 	return preflight
 }
@@ -126,9 +126,13 @@ const maxRequestedHeaders = 2 << 10
 // allowPreflight allows a request with any headers: those that no server here reads may
 // be for a proxy, or come from a library that adds them to every request. It does not
 // send names back that are longer than those of any page.
-func allowPreflight(h http.Header, requested []string) {
+func allowPreflight(h http.Header, path string, requested []string) {
 	h.Add("Vary", "Access-Control-Request-Headers")
-	h.Set("Access-Control-Allow-Methods", "GET, POST")
+	methods := "GET, POST"
+	if strings.HasPrefix(path, "/v1/controls/") {
+		methods = "GET, PUT, DELETE"
+	}
+	h.Set("Access-Control-Allow-Methods", methods)
 	if all := strings.Join(requested, ", "); all != "" && len(all) <= maxRequestedHeaders {
 		h.Set("Access-Control-Allow-Headers", all)
 	}

@@ -62,7 +62,7 @@ func Methods(next http.HandlerFunc, methods ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, m := range methods {
 			if r.Method == m || m == http.MethodGet && r.Method == http.MethodHead {
-				if r.ContentLength != 0 && r.Method != http.MethodPost {
+				if r.ContentLength != 0 && r.Method != http.MethodPost && r.Method != http.MethodPut {
 					holdBack(r) // nobody wants that body, so its connection is of no more use
 				}
 				next(w, r)
