@@ -171,7 +171,7 @@ func TestMainRoutes(t *testing.T) {
 		"readyz":             {"GET", "/readyz", "", "", 200, `{"status":"ready"}`},
 		"posting to healthz": {"POST", "/healthz", "", "", 405, `"code":"method_not_allowed"`},
 		"posting to readyz":  {"POST", "/readyz", "", "", 405, `"code":"method_not_allowed"`},
-		"nothing":            {"GET", "/", "", "", 404, "there are /register, /unregister, /send_emoji, /v1/reactions, /v1/config, /v1/servers, /healthz, /readyz"},
+		"nothing":            {"GET", "/", "", "", 404, "there are /register, /unregister, /send_emoji, /v1/reactions, /v1/config, /v1/servers, /v1/controls, /healthz, /readyz"},
 		"something longer":   {"POST", "/send_emoji/", "application/json", tap, 404, `"code":"not_found"`},
 		"metrics are not":    {"GET", "/metrics", "", "", 404, `"code":"not_found"`},
 		"pprof is not":       {"GET", "/debug/pprof/", "", "", 404, `"code":"not_found"`},
