@@ -187,6 +187,7 @@ vulncheck: $(GOVULNCHECK) ## whether code that the program calls has known vulne
 deploy-check: $(ACTIONLINT) $(COMPOSE) $(KUBE) $(GORELEASER) ## whether the workflows, deploy/ and the release's settings are valid
 	$(ACTIONLINT)
 	$(COMPOSE) deploy/compose.yaml >/dev/null
+	$(COMPOSE) deploy/compose.yaml deploy/compose.access.yaml >/dev/null
 	$(KUBE) deploy/kubernetes
 	$(GORELEASER) check
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -35,6 +36,7 @@ func TestDeployedCommandLines(t *testing.T) {
 		"systemd":    {units(t), "aggregate publish serve subscribe up"},
 		"image":      {image(t), "healthcheck"},
 		"compose":    {compose(t), "aggregate publish serve subscribe subscribe"},
+		"with keys":  {composeWithKeys(t), "aggregate publish serve subscribe subscribe"},
 		"kubernetes": {pods(t), "aggregate publish serve subscribe"},
 		"nginx":      {inComments(t, "nginx/emostream.conf"), "serve subscribe subscribe"},
 		"caddy":      {inComments(t, "caddy/Caddyfile"), "serve subscribe subscribe"},
@@ -213,22 +215,45 @@ func image(t *testing.T) (all []deployed) {
 	return all
 }
 
-func compose(t *testing.T) (all []deployed) {
+// composeService has the parts of a service that the tests use.
+type composeService struct {
+	Image       string
+	Command     []string
+	Environment map[string]string
+}
+
+func services(t *testing.T, name string) map[string]composeService {
 	t.Helper()
-	var file struct {
-		Services map[string]struct {
-			Image       string
-			Command     []string
-			Environment map[string]string
-		}
-	}
-	if err := yaml.Unmarshal(read(t, "compose.yaml"), &file); err != nil {
+	var file struct{ Services map[string]composeService }
+	if err := yaml.Unmarshal(read(t, name), &file); err != nil {
 		t.Fatal(err)
 	}
-	for name, s := range file.Services {
+	return file.Services
+}
+
+func compose(t *testing.T) (all []deployed) {
+	t.Helper()
+	for name, s := range services(t, "compose.yaml") {
 		if strings.Contains(s.Image, "/emostream:") {
 			all = append(all, deployed{where: "compose.yaml: " + name, args: s.Command, env: s.Environment})
 		}
+	}
+	return all
+}
+
+// composeWithKeys returns what compose.yaml runs once compose.access.yaml is laid over it.
+func composeWithKeys(t *testing.T) (all []deployed) {
+	t.Helper()
+	over := services(t, "compose.access.yaml")
+	all = compose(t)
+	for i := range all {
+		name := strings.TrimPrefix(all[i].where, "compose.yaml: ")
+		all[i].env = maps.Clone(all[i].env)
+		maps.Copy(all[i].env, over[name].Environment)
+		delete(over, name)
+	}
+	if len(over) > 0 {
+		t.Errorf("compose.access.yaml changes services that are not in compose.yaml: %v", over)
 	}
 	return all
 }
