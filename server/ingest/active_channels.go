@@ -8,6 +8,7 @@ import (
 
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/access"
 )
 
 // channelActiveFor is how long a channel counts as active after a reaction.
@@ -88,7 +89,7 @@ func (c *activeChannels) makeRoom(name string, from netip.Addr, now time.Time) *
 	}
 	switch {
 	case hasShare():
-		return tooManyChannels("channel %q would be one more than the %d of %d that one %s may bring in: use an active one, or wait a minute", name, c.share, c.limit+1, holder(from))
+		return tooManyChannels("channel %q would be one more than the %d of %d that one %s may bring in: use an active one, or wait a minute", name, c.share, c.limit+1, access.Holder(from))
 	case len(c.active) >= c.limit && !c.replaceOne(from, now):
 		return tooManyChannels("channel %q would be one more than the %d that may be active at once: use an active one, or wait a minute", name, c.limit+1)
 	}

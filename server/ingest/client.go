@@ -1,8 +1,6 @@
 package ingest
 
 import (
-	"encoding/binary"
-	"hash/maphash"
 	"net/http"
 	"net/netip"
 
@@ -14,7 +12,7 @@ import (
 //
 // Limits go by address. But who has proven who he is has limits of his own, wherever he
 // sends from: many people may have one address. An address stands for him that no client
-// can have, see [people]. Who may send for others has no limits himself; those for whom he
+// can have, see [access.People]. Who may send for others has no limits himself; those for whom he
 // sends do, each as if he sent himself.
 type client struct {
 	caller  *access.Caller
@@ -48,32 +46,7 @@ func (h *Handler) client(r *http.Request) (client, *httpserve.Refusal) {
 
 // as returns a client whose limits are those of a user.
 func (h *Handler) as(from client, userID string) client {
-	from.address, from.paid = h.people.address(userID), 0
+	from.address, from.paid = h.people.Address(userID), 0
 	from.bucket = h.quotas.bucket(from.address)
 	return from
-}
-
-// people gives each user who has a token an address, by which limits tell users apart.
-type people struct{ seed maphash.Seed }
-
-func newPeople() people { return people{maphash.MakeSeed()} }
-
-// address returns the address that stands for a user. No client has it: an IPv6 address of
-// a client, as [httpserve.ClientNetwork] returns it, is ::1 or ends with 64 zero bits.
-func (p people) address(userID string) netip.Addr {
-	a := [16]byte{15: userMark}
-	binary.BigEndian.PutUint64(a[:], maphash.String(p.seed, userID))
-	return netip.AddrFrom16(a)
-}
-
-// userMark is the last byte of every address that stands for a user. That of a client is
-// 0, or 1 on loopback.
-const userMark = 2
-
-// holder says whose limits those of an address are, for refusals.
-func holder(address netip.Addr) string {
-	if address.Is6() && address.As16()[15] == userMark {
-		return "user"
-	}
-	return "address"
 }

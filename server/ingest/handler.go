@@ -90,7 +90,7 @@ type Handler struct {
 	channels *activeChannels
 	inFlight *inFlight
 	quotas   quotas
-	people   people
+	people   access.People
 	managed  managed
 	turns    *bulkTurns
 	accepted prometheus.Counter
@@ -111,7 +111,7 @@ func New(cfg Config) *Handler {
 		channels: newActiveChannels(cfg.MaxChannels),
 		inFlight: newInFlight(cfg.Bounds),
 		quotas:   newQuotas(cfg.Quotas),
-		people:   newPeople(),
+		people:   access.NewPeople(),
 		managed:  managed{table: cfg.Controls},
 		turns:    newBulkTurns(),
 		buffers:  sync.Pool{New: func() any { return &buffers{contentType: []string{"application/json"}} }},

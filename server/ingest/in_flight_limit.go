@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/server/access"
 )
 
 // Bounds limit what is in flight, for all clients together and for each address: one
@@ -88,7 +89,7 @@ func newBounded(of string, limit, least int64) bounded {
 // returns the refusal.
 func (b *bounded) take(client netip.Addr, n int64) *httpserve.Refusal {
 	if !b.shares.Take(client, n) {
-		return overloaded("this " + holder(client) + " has its share of the " + b.of + " that this server takes")
+		return overloaded("this " + access.Holder(client) + " has its share of the " + b.of + " that this server takes")
 	}
 	if b.used.Add(n) > b.limit {
 		b.give(client, n)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/quota"
+	"github.com/emostream/emostream/server/access"
 )
 
 // Quotas limit what one client may send. A reaction costs as many tokens as it counts
@@ -60,7 +61,7 @@ func (q *quotas) bucket(address netip.Addr) uint64 {
 // is called before the body is read.
 func (q *quotas) refusalIfSpent(from client) *httpserve.Refusal {
 	if wait := q.delay(from); wait > 0 {
-		return rateLimited(holder(from.address), q.addresses, wait)
+		return rateLimited(access.Holder(from.address), q.addresses, wait)
 	}
 	return nil
 }
@@ -81,7 +82,7 @@ func (q *quotas) takeOne(from client) bool {
 
 // spent returns the refusal of a reaction for which takeOne had no token.
 func (q *quotas) spent(from client) *httpserve.Refusal {
-	return rateLimited(holder(from.address), q.addresses, q.delay(from))
+	return rateLimited(access.Holder(from.address), q.addresses, q.delay(from))
 }
 
 // charge takes n tokens of a client's address for a request that is refused whole, more
@@ -109,7 +110,7 @@ func (q *quotas) take(one reaction, from client) *httpserve.Refusal {
 	if from.bucket == 0 {
 		return nil
 	}
-	refusal := take(q.addresses, from.bucket, one.count, from.paid, holder(from.address), now)
+	refusal := take(q.addresses, from.bucket, one.count, from.paid, access.Holder(from.address), now)
 	if refusal != nil && q.users != nil {
 		q.users.Refund(user, one.count)
 	}

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -154,5 +155,40 @@ func TestServersThatDoNotCheckTickets(t *testing.T) {
 	}
 	if p := register(); p.Code != "no_servers" || !strings.Contains(p.Error, "checks tickets") {
 		t.Error(p)
+	}
+}
+
+// Who is proven by a token has a share of the free places of his own, wherever he asks from.
+func TestSharesOfUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := guarded(t, ticketKeys(t)) // with 10 free places
+		ask := func(user, address string) *httptest.ResponseRecorder {
+			return c.doFrom(address, "GET", "/register", "", "", "Authorization", "Bearer "+accesstest.Token(t, user, "emostream:watch", time.Hour))
+		}
+		for _, address := range []string{"192.0.2.1:1", "127.0.0.1:1"} {
+			if got := ask("ann", address); got.Code != http.StatusOK {
+				t.Fatalf("the first: %d %s", got.Code, got.Body)
+			}
+		}
+		if p := answer[problem](t, ask("ann", "192.0.2.2:1"), http.StatusServiceUnavailable); p.Code != "overloaded" || !strings.Contains(p.Error, "to this user") {
+			t.Errorf("more than the share: %+v", p)
+		}
+		if got := ask("bob", "192.0.2.1:1"); got.Code != http.StatusOK {
+			t.Errorf("another at the same address: %d %s", got.Code, got.Body)
+		}
+	})
+}
+
+// Who may not watch cannot give back the places of those who may.
+func TestWhoMayUnregister(t *testing.T) {
+	for scope, want := range map[string]int{"": 401, "emostream:send": 403, "emostream:watch:b": 200} {
+		c := guarded(t, ticketKeys(t))
+		var headers []string
+		if scope != "" {
+			headers = []string{"Authorization", "Bearer " + accesstest.Token(t, "ann", scope, time.Hour)}
+		}
+		if got := c.doFrom("192.0.2.1:1", "POST", "/unregister", asJSON, `{"server":"sub1"}`, headers...); got.Code != want {
+			t.Errorf("%q: answered %d %s, want %d", scope, got.Code, got.Body, want)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/wire"
+	"github.com/emostream/emostream/server/access"
 )
 
 // register assigns a client to a subscriber server. Where there are keys, it first asks who
@@ -33,11 +35,11 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	}
 	all, now := h.servers.All(), time.Now()
 	servers := h.usable(all)
-	if free := freePlaces(servers, now); free > 0 && !h.share.take(h.proxies.ClientIP(r), free, now) {
+	if free := freePlaces(servers, now); free > 0 && !h.share.take(h.client(r, caller), free, now) {
 		_ = sleep.For(r.Context(), shareRefusalDelay)
 		h.refuse(w, r, &httpserve.Refusal{
 			Status: http.StatusServiceUnavailable, Code: "overloaded", RetryAfter: assignmentsPeriod,
-			Message: "a quarter of the free places of subscriber servers was just given to this address: try again in a moment",
+			Message: "a quarter of the free places of subscriber servers was just given to this " + access.Holder(h.client(r, caller)) + ": try again in a moment",
 		})
 		return
 	}
@@ -68,6 +70,15 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 		Message:    "Assigned to " + s.Name,
 		StreamURL:  base + "/v1/swarm" + query,
 	})
+}
+
+// client returns the address to which a client's places count, or the one that stands for
+// the user whom a token has proven.
+func (h *Handler) client(r *http.Request, caller *access.Caller) netip.Addr {
+	if caller.Subject != "" {
+		return h.people.Address(caller.Subject)
+	}
+	return h.proxies.ClientIP(r)
 }
 
 // refuse refuses to assign a client, and counts that.
@@ -150,8 +161,16 @@ func decode(w http.ResponseWriter, r *http.Request, v any, example string) *http
 	return nil
 }
 
-// unregister takes a client's assignment back.
+// unregister takes a client's assignment back. Who may not watch was given none.
 func (h *Handler) unregister(w http.ResponseWriter, r *http.Request) {
+	caller, refusal := h.gate.Caller(r)
+	if refusal == nil {
+		refusal = caller.MayAnywhere(access.Watch)
+	}
+	if refusal != nil {
+		refusal.ServeHTTP(w, r)
+		return
+	}
 	if _, refusal := httpserve.TypeOfBody(r, httpserve.JSON); refusal != nil {
 		refusal.ServeHTTP(w, r)
 		return

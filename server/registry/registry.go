@@ -37,6 +37,7 @@ type Handler struct {
 	servers  *roster.Roster
 	assigner *Assigner
 	share    addressShare
+	people   access.People
 	proxies  httpserve.Proxies
 	sites    httpserve.SiteCheck
 	gate     *access.Gate
@@ -51,6 +52,7 @@ func New(cfg Config) *Handler {
 	h := &Handler{
 		servers:  cfg.Servers,
 		assigner: NewAssigner(cfg.Strategy),
+		people:   access.NewPeople(),
 		proxies:  cfg.Proxies,
 		sites:    cfg.Sites,
 		gate:     cfg.Gate,
