@@ -37,6 +37,11 @@ type Config struct {
 	// Variable returns what ${NAME} stands for in headers and URLs, and, called with
 	// "@FILE", what is in a file that a header names so. Nothing prints what it returns.
 	Variable func(name string) (string, error)
+	// Token, if set, returns the token that a user shows to Server with a request at some
+	// moment, and until when it is valid. It is called by several goroutines, once for each
+	// user, and again before the token ends; then all reactions of a request are those of
+	// one user. Listeners show the tokens of the users in turn when they register.
+	Token func(user string, at time.Time) (token string, until time.Time)
 	// OK is a condition that an answer meets if it accepts what was sent, as in status==200
 	// && !body.error. An answer that does not is refused. Default: the status tells.
 	OK string
@@ -238,7 +243,11 @@ func (c Config) Check() error {
 	number("connections", float64(c.Connections), 1, 100_000)
 	number("batch", float64(c.Batch), 1, 10_000)
 	number("kinds", float64(c.Kinds), 1, MaxKinds)
-	number("users", float64(c.Users), 1, 1e9)
+	if c.Token == nil {
+		number("users", float64(c.Users), 1, 1e9)
+	} else {
+		number("users", float64(c.Users), 1, maxTokenUsers)
+	}
 	number("channels", float64(c.Channels), 1, MaxChannels)
 	number("listeners", float64(c.Listeners), 0, 1e5)
 	number("stalled", float64(c.Stalled), 0, maxDawdlers)

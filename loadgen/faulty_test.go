@@ -29,6 +29,7 @@ type faults struct {
 	away                int           // how many listeners are told to register again a second later
 	cookie              string        // what /register sets, to a new value, unless it is sent; streams and /unregister must have it
 	login               string        // what every request must have in its Authorization; empty: nothing
+	tokens              bool          // requests must show the token of their user
 	dies                bool          // listeners are assigned to sub1 first, which is killed after an event
 }
 
@@ -120,7 +121,7 @@ func (s *faulty) hasSession(w http.ResponseWriter, r *http.Request) bool {
 // guard answers 401 to what lacks the login or the session.
 func (s *faulty) guard(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.login != "" && r.Header.Get("Authorization") != s.login {
+		if s.login != "" && r.Header.Get("Authorization") != s.login || s.tokens && !hasToken(r) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}

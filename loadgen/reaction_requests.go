@@ -32,6 +32,7 @@ const (
 )
 
 func newReactionRequests(to *endpoint, run *runValues, h headers, channels []string) *reactionRequests {
+	h = h.withToken(run.tokens)
 	return &reactionRequests{
 		reactionMix: run.mix, to: to, batch: run.batch, channels: channels, run: run,
 		singleHead: h.post(template{}.text(to.path(singleCall)), to, jsonType),
@@ -59,6 +60,9 @@ func (r *reactionRequests) appendRequest(dst []byte, n int64, due time.Time) []b
 // appendReaction appends reaction i of the run as JSON.
 func (r *reactionRequests) appendReaction(b []byte, i int64, due time.Time) []byte {
 	user, emoji := r.userAndEmoji(i)
+	if r.run.tokens != nil { // then a request is that of one user
+		user, _ = r.userAndEmoji(i - i%r.batch)
+	}
 	b = append(b, `{"user_id":"`...)
 	b = r.appendUserInJSON(b, user)
 	b = append(b, `","emoji_type":"`...)

@@ -76,7 +76,7 @@ func (r registrar) close() { r.conn.close() }
 func (r registrar) register(ctx context.Context, listener int64, avoid, channel string) (wire.Assignment, error) {
 	var a wire.Assignment
 	path := r.main.path(wire.RegisterPath("", avoid, channel))
-	res, err := r.roundTrip(ctx, r.headers.register(path, r.main).append(nil, r.values(listener)))
+	res, err := r.roundTrip(ctx, r.headers.withToken(r.run.tokens).register(path, r.main).append(nil, r.values(listener)))
 	if err != nil {
 		return a, err
 	}
@@ -157,7 +157,7 @@ func (r registrar) unregister(ctx context.Context, listener int64, server string
 	if err != nil {
 		return
 	}
-	head := r.headers.without("Content-Type").post(template{}.text(r.main.path("/unregister")), r.main, jsonType)
+	head := r.headers.withToken(r.run.tokens).without("Content-Type").post(template{}.text(r.main.path("/unregister")), r.main, jsonType)
 	_, _ = r.roundTrip(ctx, appendPost(nil, head, r.values(listener), func(b []byte) []byte { return append(b, body...) }))
 }
 

@@ -38,6 +38,7 @@ const (
 	userField
 	emojiField
 	lineField
+	tokenField // of the user; it has no name, and stands in no text that is given
 )
 
 // fieldNames returns the names of the placeholders, by field.
@@ -51,6 +52,8 @@ type runValues struct {
 	mix   reactionMix
 	batch int64
 	lines []string // what {{line}} stands for, in turn
+
+	tokens *tokens // nil: none are shown
 }
 
 // values is what the placeholders of one request stand for.
@@ -88,6 +91,9 @@ func (t template) append(dst []byte, v *values) []byte {
 			dst = append(dst, v.mix.emojis[emoji]...)
 		case lineField:
 			dst = append(dst, v.lines[v.number%int64(len(v.lines))]...)
+		case tokenField:
+			user, _ := v.userAndEmoji()
+			dst = append(dst, v.tokens.of(user, v.at)...)
 		}
 		if p.escaped {
 			dst = append(dst[:start], escapeInURL(string(dst[start:]))...)

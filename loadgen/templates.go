@@ -50,6 +50,12 @@ func (c Config) templates() (t templates, err error) {
 		if err == nil {
 			err = t.checkLines(c.Lines)
 		}
+		if err == nil {
+			err = c.checkTokens(t.headers, t.server)
+		}
+		return t, err
+	}
+	if err := c.checkTokens(t.headers, nil); err != nil {
 		return t, err
 	}
 	p := c.Publish
@@ -89,7 +95,8 @@ func (t templates) judged(r requests) requests {
 
 // runValues returns what the placeholders of a run have in common.
 func (c Config) runValues() *runValues {
-	return &runValues{id: newRunID(), mix: c.reactionMix(), batch: int64(c.Batch), lines: c.Lines}
+	mix := c.reactionMix()
+	return &runValues{id: newRunID(), mix: mix, batch: int64(c.Batch), lines: c.Lines, tokens: c.newTokens(mix)}
 }
 
 // reactionMix returns who sends what.
@@ -127,6 +134,9 @@ func (t templates) checkLines(lines []string) error {
 func (c Config) requestOptions() *report.RequestOptions {
 	t, _ := c.templates() // Check has parsed it without an error
 	o := report.RequestOptions{Headers: t.headers.names(), OK: c.OK, AsRecorded: c.asRecorded()}
+	if c.Token != nil {
+		o.Headers = append(o.Headers, "Authorization")
+	}
 	if c.Replay != nil {
 		o.Replay = c.Replay.String()
 	}

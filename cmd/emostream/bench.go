@@ -19,6 +19,7 @@ type benchFlags struct {
 	benchRequestFlags
 	publish    loadgen.Publish
 	tls        benchTLSFlags
+	tokens     benchTokenFlags
 	startAt    string
 	thresholds []string
 	findMax    bool
@@ -94,7 +95,7 @@ func (f *benchFlags) config(given, told func(string) bool) (loadgen.Config, erro
 	if f.findMax && cfg.Rate == 0 {
 		return cfg, usagef("--find-max begins with a --rate above 0, and without --stages and --burst")
 	}
-	if err := f.tls.apply(&cfg); err != nil {
+	if err := errors.Join(f.tls.apply(&cfg), f.tokens.apply(&cfg)); err != nil {
 		return cfg, err
 	}
 	if err := cfg.Check(); err != nil {

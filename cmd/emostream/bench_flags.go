@@ -11,6 +11,7 @@ func (f *benchFlags) add(cmd *cobra.Command) {
 	fl := cmd.Flags()
 	f.addTarget(fl)
 	f.tls.add(fl)
+	f.tokens.add(fl)
 	f.addRequests(fl)
 	f.addLoad(fl)
 	f.addAudience(fl)

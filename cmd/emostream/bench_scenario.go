@@ -64,7 +64,7 @@ func inReport(f *pflag.Flag) bool {
 // the scenario. Outside of the command line and a scenario, where they may be meant for
 // several commands, the first gives way to the others.
 func alternatives() [][]string {
-	return [][]string{{"scenario", "again"}, {"rate", "stages", "burst"}, {"server", "post-url"}}
+	return [][]string{{"scenario", "again"}, {"rate", "stages", "burst"}, {"server", "post-url"}, {"token-file", "token-key-file"}}
 }
 
 // applyScenario sets the flags of bench that do not stand on the command line from its

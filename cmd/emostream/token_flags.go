@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/emostream/emostream/internal/client"
 )
@@ -22,7 +23,11 @@ type tokenFlags struct {
 }
 
 func (f *tokenFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.tokenFile, "token-file", "", "file that holds the token to show to the main server, read again when it changes; default the environment, "+tokenVariable)
+	f.addTo(cmd.Flags(), "file that holds the token to show to the main server, read again when it changes; default the environment, "+tokenVariable)
+}
+
+func (f *tokenFlags) addTo(fl *pflag.FlagSet, usage string) {
+	fl.StringVar(&f.tokenFile, "token-file", "", usage)
 }
 
 // source returns a function that returns the token, as client.Client wants it; nil if

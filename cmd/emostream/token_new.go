@@ -87,7 +87,7 @@ func (f *tokenNewFlags) run(io streams) error {
 
 // said returns what the token is to say.
 func (f *tokenNewFlags) said(now time.Time) (claims token.Claims, others map[string]any, err error) {
-	if others, err = parseClaims(f.claims); err != nil {
+	if others, err = parseClaims("--claim", f.claims); err != nil {
 		return claims, nil, err
 	}
 	_, subject := others["sub"]
@@ -128,13 +128,13 @@ func parseScopes(given []string) (token.Scopes, error) {
 	return known, nil
 }
 
-// parseClaims reads claims like NAME=VALUE.
-func parseClaims(given []string) (map[string]any, error) {
+// parseClaims reads claims like NAME=VALUE, which a flag gives.
+func parseClaims(flag string, given []string) (map[string]any, error) {
 	claims := map[string]any{}
 	for _, claim := range given {
 		name, value, found := strings.Cut(claim, "=")
 		if !found || name == "" {
-			return nil, usagef("--claim %.60q: want NAME=VALUE, as in nbf=1767225600 or roles=[\"x\"]", claim)
+			return nil, usagef("%s %.60q: want NAME=VALUE, as in nbf=1767225600 or roles=[\"x\"]", flag, claim)
 		}
 		var v any
 		if json.Unmarshal([]byte(value), &v) != nil {
