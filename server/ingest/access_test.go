@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -304,4 +306,37 @@ func TestSharesOfUsers(t *testing.T) {
 	if got := (request{himself, ann, "", in(16)}).send(h); got.Code != 200 {
 		t.Errorf("of another at the same address: answered %d %s", got.Code, got.Body)
 	}
+}
+
+// A stream of lines ends when its token does. What came before is taken.
+func TestStreamsEndWithTheirToken(t *testing.T) {
+	l := newLogin(t)
+	gate := l.gate(t, access.Config{})
+	synctest.Test(t, func(t *testing.T) {
+		log := &memory{t: t}
+		h := routes(log, ingest.Config{Gate: gate})
+		body, in := io.Pipe()
+		r := httptest.NewRequest(http.MethodPost, "/v1/reactions", body)
+		r.Header.Set("Content-Type", asLines)
+		r.Header.Set("Authorization", l.token(t, "ann", "emostream:send", map[string]any{"exp": time.Now().Add(time.Minute).Unix()}))
+		got := httptest.NewRecorder()
+		var sending sync.WaitGroup
+		sending.Go(func() {
+			for n := range 4 {
+				_, _ = io.WriteString(in, mine+"\n\n")
+				<-time.After(time.Duration(19+n) * time.Second) // 0, 19, 39 and 60 s
+			}
+			_ = in.Close()
+		})
+		h.ServeHTTP(got, r)
+		o := outcomesIn(t, got)
+		if got.Code != 401 || o.Code != "token_expired" || o.Accepted != 3 || !strings.Contains(o.Error, "line 7 and those after it were not taken") || got.Header().Get("WWW-Authenticate") == "" {
+			t.Errorf("answered %d %v %+v", got.Code, got.Header(), o)
+		}
+		if n := len(log.values()); n != 3 {
+			t.Errorf("%d are in the log", n)
+		}
+		_ = body.Close()
+		sending.Wait()
+	})
 }

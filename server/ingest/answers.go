@@ -136,6 +136,9 @@ func (a *linesAnswer) send(w http.ResponseWriter, r *http.Request, broken *https
 		if broken.RetryAfter > 0 {
 			w.Header().Set("Retry-After", "1")
 		}
+		if broken.Challenge != "" {
+			w.Header().Set("WWW-Authenticate", broken.Challenge)
+		}
 	case a.Accepted == 0 && a.Rejected > 0:
 		status = http.StatusUnprocessableEntity
 	}

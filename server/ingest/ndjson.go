@@ -22,7 +22,7 @@ const lineBuffer = 64 << 10
 // ndjson takes in a stream with one reaction a line. The stream may have any length: no
 // more than a batch of it is in memory. ndjson reads until the body ends, the log does
 // not take a batch, or the server stops. Then it answers with the outcomes of the lines
-// that it has read.
+// that it has read. It stops, too, when the client's token has run out.
 //
 // The context open ends when the server begins to drain, or when the client has left.
 func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Request, from client) {
@@ -53,6 +53,12 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 				break
 			}
 		}
+		if !blank {
+			if broken = h.mayNotAnyMore(r, &bulk.from, line); broken != nil {
+				bulk.flush(ctx)
+				break
+			}
+		}
 		switch {
 		case tooLong:
 			bulk.refuse(line, httpserve.Refusalf(http.StatusRequestEntityTooLarge, "too_large", "the line has more than %d bytes: %s", maxReactionBytes, oneALine))
@@ -68,7 +74,7 @@ func (h *Handler) ndjson(open context.Context, w http.ResponseWriter, r *http.Re
 			bulk.turn.end()
 			bulk.flush(ctx) // the next read may wait for the client, and what has arrived must not wait with it
 			// A stream whose address has no token left is read no faster than it gets some.
-			_ = sleep.For(open, min(time.Second, h.quotas.delay(from)))
+			_ = sleep.For(open, min(time.Second, h.quotas.delay(bulk.from)))
 		}
 	}
 	if bulk.logFailure != nil {
