@@ -69,6 +69,8 @@ type window struct {
 	singles map[string]int // how often each emoji was sent in the stream of single emojis
 }
 
+func (w *window) compareEnd(end int64) int { return cmp.Compare(w.end, end) }
+
 // withoutID returns the frame without an id, for listeners that may have been sent a
 // higher one. The caller holds the channel's mu.
 func (w *window) withoutID() frame {
@@ -92,7 +94,7 @@ func (c *channel) publish(s wire.Swarm, shown, whole []byte) (news bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.removeFuture()
-	i, found := slices.BinarySearchFunc(c.windows, s.Window.End, func(w *window, end int64) int { return cmp.Compare(w.end, end) })
+	i, found := slices.BinarySearchFunc(c.windows, s.Window.End, (*window).compareEnd)
 	if found && s.Total <= c.windows[i].total || !found && i == 0 && (len(c.windows) == maxWindows || s.Window.End <= c.dropped) {
 		return false
 	}

@@ -41,8 +41,8 @@ func (s *Server) applyControls(now time.Time) {
 		}
 	}
 	s.hub.SetStates(states)
-	s.hub.Hide(hidden)
 	s.wakeShards()
+	s.hub.Hide(hidden, s.wakeShards)
 }
 
 // stateOf returns what listeners are told of a control of their channel.

@@ -17,9 +17,10 @@ import (
 //
 // A client that has taken a part of a frame is sent the rest of it as it was.
 
-// Hide leaves these emojis out, and no others. The names are as publish spells them. What
-// it is given must not be changed afterwards.
-func (h *Hub) Hide(emojis map[string]bool) {
+// Hide leaves these emojis out, and no others. The names are as publish spells them. The
+// map must not be changed afterwards. Hide calls changed when there is something for the
+// listeners: first the newest windows, since all of them may take a second.
+func (h *Hub) Hide(emojis map[string]bool, changed func()) {
 	h.mu.Lock()
 	if maps.Equal(emojis, h.hidden) {
 		h.mu.Unlock()
@@ -28,18 +29,22 @@ func (h *Hub) Hide(emojis map[string]bool) {
 	h.hidden = emojis
 	names := slices.Collect(maps.Keys(h.channels))
 	h.mu.Unlock()
-	for _, name := range names { // one at a time, so that nobody waits for all of them
-		h.encodeAnew(name)
+	for _, windows := range []int{1, maxWindows} {
+		for _, name := range names { // one at a time, so that nobody waits for all of them
+			h.encodeAnew(name, windows)
+		}
+		h.encodings.Add(1)
+		changed()
 	}
-	h.encodings.Add(1)
 }
 
-// encodeAnew encodes the windows of a channel again in which other emojis are hidden now.
-func (h *Hub) encodeAnew(name string) {
+// encodeAnew encodes those of the newest windows of a channel again in which other emojis
+// are hidden now.
+func (h *Hub) encodeAnew(name string, newest int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if c := h.channels[name]; c != nil {
-		c.encodeAnew()
+		c.encodeAnew(newest)
 		h.keepWithinBudget(c)
 	}
 }
@@ -55,31 +60,46 @@ func visible(s wire.Swarm, hidden map[string]bool) (wire.Swarm, bool) {
 	return s, true
 }
 
-// encodeAnew must be called when other emojis are hidden. The caller holds c.hub.mu.
-func (c *channel) encodeAnew() {
+// encodeAnew does what Hub.encodeAnew says. The caller holds c.hub.mu.
+func (c *channel) encodeAnew(newest int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.windows) == 0 {
 		return
 	}
-	changed := map[int64]*window{}
-	var newest wire.Swarm
-	for _, w := range c.windows {
+	changed := map[int64]bool{}
+	var shown wire.Swarm // of the last that has changed
+	for _, w := range c.windows[max(0, len(c.windows)-newest):] {
 		if s, other := w.encodeAnew(c.hub.hidden); other {
 			w.revised = true
-			changed[w.end], newest = w, s
+			changed[w.end], shown = true, s
 		}
 	}
 	old := c.updates.Load()
 	latest := slices.Clone(old.latest)
-	for i := range latest {
-		latest[i] = latest[i].without(c.hub.hidden, changed)
+	for i, u := range latest {
+		if latest[i].singles = withoutSingles(u.singles, c.hub.hidden); changed[u.end] || mentions(u.swarm, c.hub.hidden) {
+			latest[i].swarm = c.again(u)
+		}
 	}
 	last := c.windows[len(c.windows)-1]
 	c.updates.Store(&updates{latest: latest, count: old.count, newest: last.frame, arrived: old.arrived})
-	if changed[last.end] != nil {
-		c.addUpdate(update{end: last.end, swarm: last.frame, singles: newFrame(func(b []byte) []byte { return last.appendSingles(b, newest, c.hub.maxRepeats) })})
+	if changed[last.end] {
+		c.addUpdate(update{end: last.end, swarm: last.frame, singles: newFrame(func(b []byte) []byte { return last.appendSingles(b, shown, c.hub.maxRepeats) })})
 	}
+}
+
+// again returns the frame of an update's window as it is now; nil: it is not kept any more.
+// The caller holds c.mu.
+func (c *channel) again(u update) frame {
+	i, found := slices.BinarySearchFunc(c.windows, u.end, (*window).compareEnd)
+	switch {
+	case !found || len(u.swarm) == 0:
+		return nil
+	case bytes.HasPrefix(u.swarm.bytes(), []byte("id:")):
+		return c.windows[i].frame
+	}
+	return c.windows[i].withoutID()
 }
 
 // encodeAnew encodes a window again if other emojis are hidden in it now. It returns the
@@ -143,20 +163,4 @@ func withoutSingles(f frame, hidden map[string]bool) frame {
 		}
 	}
 	return newFrame(func(b []byte) []byte { return append(b, left...) })
-}
-
-// without returns an update as those are sent it who have yet to be. changed are the
-// windows that were encoded anew, by their ends.
-func (u update) without(hidden map[string]bool, changed map[int64]*window) update {
-	switch w := changed[u.end]; {
-	case w == nil && mentions(u.swarm, hidden): // the window is not kept any more
-		u.swarm = nil
-	case w == nil || len(u.swarm) == 0:
-	case bytes.HasPrefix(u.swarm.bytes(), []byte("id:")):
-		u.swarm = w.frame
-	default:
-		u.swarm = w.withoutID()
-	}
-	u.singles = withoutSingles(u.singles, hidden)
-	return u
 }

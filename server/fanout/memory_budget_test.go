@@ -221,3 +221,33 @@ func (l *listener) heardLast(t *testing.T, want string) {
 		t.Errorf("heard %q, want %q at last", got, want)
 	}
 }
+
+// What is kept so that hidden emojis can be shown again counts, too.
+func TestBudgetWithHiddenEmojis(t *testing.T) {
+	hidden := map[string]bool{string(rune(0x1f600)): true}
+	fill := func(budget int64) *fanout.Hub {
+		h := fanout.NewHub(100, 10*time.Second, budget)
+		for n := range 8 {
+			if _, err := h.Publish(fifty("a", n, 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return h
+	}
+	h := fill(1 << 30)
+	before := h.Size()
+	h.Hide(hidden, func() {})
+	whole := h.Size()
+	if whole < before*4/3 {
+		t.Errorf("%d bytes, and %d with one emoji hidden", before, whole)
+	}
+	h.Hide(nil, func() {})
+	if again := h.Size(); again > whole*4/5 {
+		t.Errorf("%d bytes with one emoji hidden, and %d after it was shown again", whole, again)
+	}
+	h = fill(before)
+	h.Hide(hidden, func() {})
+	if size := h.Size(); size > before || size < before/2 {
+		t.Errorf("%d bytes are kept of %d, and %d are allowed", size, whole, before)
+	}
+}
