@@ -49,7 +49,10 @@ func (a *audience) reconnect(ctx context.Context, r registrar, l *listener) erro
 		err = a.connectTo(ctx, l, &to)
 		return err == nil, err
 	}
-	return sse.Reconnect(before, connect, func() (streamAddress, error) {
+	return sse.Reconnect(before, connect, func(refused error) (streamAddress, error) {
+		if !sse.HasFailed(refused) {
+			l.avoid = ""
+		}
 		*r.conn.ofClient() = l.cookies
 		defer func() { l.cookies, *r.conn.ofClient() = *r.conn.ofClient(), cookies{} }()
 		return r.assign(ctx, l)

@@ -32,8 +32,12 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 	stream := sse.Client{
 		HTTP:  FollowRedirects(c.HTTP),
 		Renew: c.Renew,
-		Locate: func(ctx context.Context) (string, error) {
-			a, err := c.register(ctx, at.ServerName, channel) // avoid the server that failed; at first there is none
+		Locate: func(ctx context.Context, refused error) (string, error) {
+			avoid := at.ServerName // at first there is none
+			if !sse.HasFailed(refused) {
+				avoid = ""
+			}
+			a, err := c.register(ctx, avoid, channel)
 			if r, ok := errors.AsType[*RefusalError](err); ok {
 				switch {
 				case r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden && r.Code != "":

@@ -196,3 +196,14 @@ func parseTime(s string) time.Time {
 	}
 	return t
 }
+
+// Describe adds to what is said of a control until when it holds, and why.
+func (c Control) Describe(what string) string {
+	if !c.Until.IsZero() {
+		what += " until " + wire.ControlTime(c.Until)
+	}
+	if c.Reason != "" {
+		what += " (" + c.Reason + ")"
+	}
+	return what
+}

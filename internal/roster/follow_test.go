@@ -107,8 +107,14 @@ type following struct {
 // records.
 func follow(t *testing.T, l *topic, offset, end int64) *following {
 	t.Helper()
+	return followWith(t, &following{}, l, offset, end)
+}
+
+// followWith does it with a roster that has been set up.
+func followWith(t *testing.T, f *following, l *topic, offset, end int64) *following {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	f := &following{ended: make(chan error, 1), stop: cancel}
+	f.ended, f.stop = make(chan error, 1), cancel
 	f.metrics = prometheus.NewPedanticRegistry()
 	over := passedover.New("serve", slog.New(slog.NewTextHandler(&f.log, nil)), f.metrics)
 	go func() { f.ended <- f.Follow(ctx, l, offset, end, "servers", over, func() { f.ready++ }) }()

@@ -28,9 +28,9 @@ type Client struct {
 	// first connection and after each refusal, so that a listener can register anew.
 	// After a live connection breaks, the same address is tried first. If it does not
 	// take the listener back, Locate is called at once, unless a refusal said
-	// Retry-After. An error of Locate counts as a refusal; if it is a *[RefusedError],
+	// Retry-After; refused says why it did not, and is nil otherwise. An error of Locate counts as a refusal; if it is a *[RefusedError],
 	// its RetryAfter is waited for. Run sets no time limit for Locate.
-	Locate func(ctx context.Context) (string, error)
+	Locate func(ctx context.Context, refused error) (string, error)
 	// Renew, if set, ends the connection, or the wait for the next one, with each value
 	// received. Locate is then called at once. It is for a caller who knows before the
 	// client that the connection is dead, as after the machine slept.
@@ -72,7 +72,7 @@ func (c Client) withDefaults() Client {
 	c.HTTP = &endless
 	if c.Locate == nil {
 		url := c.URL
-		c.Locate = func(context.Context) (string, error) { return url, nil }
+		c.Locate = func(context.Context, error) (string, error) { return url, nil }
 	}
 	if c.OnEvent == nil {
 		c.OnEvent = func(Event) error { return nil }

@@ -145,7 +145,7 @@ func TestClientBacksOffWhileRefused(t *testing.T) {
 					stream(w, "data: done\n\n")
 				}
 			}),
-			Locate: func(context.Context) (string, error) {
+			Locate: func(context.Context, error) (string, error) {
 				asked = append(asked, fmt.Sprint(len(requested)))
 				if refusals++; refusals == 1 {
 					return "", &sse.RefusedError{Status: 503, RetryAfter: 5 * time.Second}
@@ -308,10 +308,10 @@ func TestClientEndsWhenCancelled(t *testing.T) {
 	hang := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 	for name, tt := range map[string]struct {
 		handler http.HandlerFunc
-		locate  func(context.Context) (string, error)
+		locate  func(context.Context, error) (string, error)
 		event   func(context.Context) error
 	}{
-		"while it finds the address": {locate: func(ctx context.Context) (string, error) {
+		"while it finds the address": {locate: func(ctx context.Context, _ error) (string, error) {
 			<-ctx.Done()
 			return "", ctx.Err()
 		}},

@@ -70,8 +70,8 @@ func (l *listener) reconnect(ctx context.Context) error {
 		err = l.listen(ctx)
 		return l.url != "", err
 	}
-	return Reconnect(l.url, listen, func() (string, error) {
-		url, err := l.Locate(ctx)
+	return Reconnect(l.url, listen, func(refused error) (string, error) {
+		url, err := l.Locate(ctx, refused)
 		if err != nil {
 			return "", fmt.Errorf("find the stream: %w", err)
 		}

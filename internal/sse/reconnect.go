@@ -2,6 +2,7 @@ package sse
 
 import (
 	"errors"
+	"net/http"
 	"strconv"
 	"time"
 )
@@ -15,12 +16,13 @@ const maxRetry = time.Hour
 
 // Reconnect connects a listener once. It tries before first, the place where the
 // listener was connected last; the zero value means that there is none. If that server
-// does not take it back, Reconnect at once tries the place that locate returns. But if
-// the server refused with Retry-After, it does not try another place.
+// does not take it back, Reconnect at once tries the place that locate returns, which it
+// tells why; nil: nothing was tried. But if the server refused with Retry-After, it does
+// not try another place.
 //
 // connect returns whether the server took the listener, and why the connection ended or
 // was not made. Reconnect returns the error of the last call of connect or locate.
-func Reconnect[Place comparable](before Place, connect func(Place) (taken bool, err error), locate func() (Place, error)) error {
+func Reconnect[Place comparable](before Place, connect func(Place) (taken bool, err error), locate func(refused error) (Place, error)) error {
 	var nowhere Place
 	var refused error
 	if before != nowhere {
@@ -30,7 +32,7 @@ func Reconnect[Place comparable](before Place, connect func(Place) (taken bool, 
 		}
 		refused = err
 	}
-	place, err := locate()
+	place, err := locate(refused)
 	if err != nil {
 		return err
 	}
@@ -39,6 +41,13 @@ func Reconnect[Place comparable](before Place, connect func(Place) (taken bool, 
 	}
 	_, err = connect(place)
 	return err
+}
+
+// HasFailed says whether a server that did not take a listener, and why, should be avoided.
+// One that does not know the listener has not failed: its ticket has run out.
+func HasFailed(why error) bool {
+	refused, ok := errors.AsType[*RefusedError](why)
+	return !ok || refused.Status != http.StatusUnauthorized && refused.Status != http.StatusForbidden
 }
 
 // Backoff returns how long a listener waits before it connects again after a connection

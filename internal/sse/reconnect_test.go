@@ -53,7 +53,7 @@ func TestClientMovesAtOnce(t *testing.T) {
 							tt.old(w)
 						}
 					}),
-					Locate: func(context.Context) (string, error) {
+					Locate: func(context.Context, error) (string, error) {
 						path := located[0]
 						located = located[1:]
 						return "http://emo" + path, nil

@@ -49,7 +49,7 @@ func TestClientRenews(t *testing.T) {
 				began, connected := time.Now(), time.Duration(0)
 				c := &sse.Client{
 					HTTP: client, Renew: renew,
-					Locate: func(context.Context) (string, error) {
+					Locate: func(context.Context, error) (string, error) {
 						asked++
 						return "http://x/" + string(rune('a'+asked-1)), nil
 					},

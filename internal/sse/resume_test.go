@@ -73,7 +73,7 @@ func TestClientResumesElsewhere(t *testing.T) {
 					stream(w, "retry: 2000\n", "data: done\n\n")
 				}
 			}),
-			Locate: func(context.Context) (string, error) {
+			Locate: func(context.Context, error) (string, error) {
 				located++
 				return fmt.Sprintf("http://emo/sub%d", located), nil
 			},

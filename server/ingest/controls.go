@@ -10,7 +10,6 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/quota"
 	"github.com/emostream/emostream/internal/text/quote"
-	"github.com/emostream/emostream/internal/wire"
 )
 
 // managed refuses what managers have set not to be taken while an event runs.
@@ -43,13 +42,7 @@ func (m *managed) refusal(one reaction, now time.Time) *httpserve.Refusal {
 
 // setByManager returns the refusal of what a control forbids. It says until when, and why.
 func setByManager(code string, c controls.Control, what, then string) *httpserve.Refusal {
-	if !c.Until.IsZero() {
-		what += " until " + wire.ControlTime(c.Until)
-	}
-	if c.Reason != "" {
-		what += " (" + c.Reason + ")"
-	}
-	return httpserve.Refusalf(http.StatusForbidden, code, "%s: %s", what, then)
+	return httpserve.Refusalf(http.StatusForbidden, code, "%s: %s", c.Describe(what), then)
 }
 
 // slowTokens are those that a reaction took because its channel is slowed. The zero value

@@ -4,28 +4,35 @@ import (
 	"cmp"
 	"crypto/rand"
 	mathrand "math/rand/v2"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/emostream/emostream/internal/controls"
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/roster"
+	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/ticket"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server/access"
 )
 
 // admit returns why a client may not listen to the channel for which it registers, or nil
-// if it may. It fills in the id of the user: that of the token, the one that was given, or
+// if it may. A banned user may not. It fills in the id of the user: that of the token, the one that was given, or
 // one that is made up.
-func (h *Handler) admit(caller *access.Caller, who *registration) *httpserve.Refusal {
+func (h *Handler) admit(caller *access.Caller, who *registration, now time.Time) *httpserve.Refusal {
 	if refusal := caller.May(access.Watch, cmp.Or(who.Channel, wire.MainChannel)); refusal != nil {
 		return refusal
 	}
-	if _, refusal := caller.SendsAs(string(who.UserID)); refusal != nil {
+	recorded, refusal := caller.SendsAs(string(who.UserID))
+	if refusal != nil {
 		return refusal
+	}
+	if c, banned := h.controls.Get(controls.User, recorded, now); banned {
+		return httpserve.Refusalf(http.StatusForbidden, "banned", "%s: it may not listen, and a stream that it has ends with its ticket", c.Describe("user_id "+quote.Text(c.Name, 40)+" is banned"))
 	}
 	who.UserID = cmp.Or(who.UserID, wire.Text(caller.Subject))
 	if who.UserID == "" {

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/emostream/emostream/internal/controls"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/ticket"
 	"github.com/emostream/emostream/internal/wire"
@@ -191,4 +192,22 @@ func TestWhoMayUnregister(t *testing.T) {
 			t.Errorf("%q: answered %d %s, want %d", scope, got.Code, got.Body, want)
 		}
 	}
+}
+
+// A banned user is sent nowhere, and told until when and why.
+func TestBannedUsers(t *testing.T) {
+	table := &controls.Table{}
+	until := time.Now().Add(time.Hour)
+	if err := table.Set(controls.Control{Kind: controls.User, Name: "ann", State: controls.Banned, Until: until, Reason: "spam"}); err != nil {
+		t.Fatal(err)
+	}
+	c := newCalls(server("sub1", 0, 10))
+	c.Handler, c.mux = registry.New(registry.Config{Servers: c.roster, Controls: table}), http.NewServeMux()
+	c.Routes(c.mux)
+	p := answer[problem](t, c.do("GET", "/register?user_id=ann", "", ""), http.StatusForbidden)
+	if p.Code != "banned" || !strings.Contains(p.Error, `user_id "ann" is banned until `+wire.ControlTime(until)+" (spam)") {
+		t.Error(p)
+	}
+	answer[wire.Assignment](t, c.do("GET", "/register?user_id=bob", "", ""), http.StatusOK)
+	answer[wire.Assignment](t, c.do("GET", "/register", "", ""), http.StatusOK)
 }

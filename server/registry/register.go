@@ -27,7 +27,7 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 		who, refusal = parseRegistration(w, r)
 	}
 	if refusal == nil {
-		refusal = h.admit(caller, &who)
+		refusal = h.admit(caller, &who, time.Now())
 	}
 	if refusal != nil {
 		refusal.ServeHTTP(w, r)

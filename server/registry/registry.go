@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 
+	"github.com/emostream/emostream/internal/controls"
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/ticket"
@@ -29,7 +30,9 @@ type Config struct {
 	// Tickets sign what lets clients listen; nil: they need none. With them and Gate, clients
 	// are sent only to servers that check tickets.
 	Tickets *ticket.Keys
-	Metrics prometheus.Registerer // nil: none
+	// Controls say which users are banned; nil: none.
+	Controls *controls.Table
+	Metrics  prometheus.Registerer // nil: none
 }
 
 // Handler serves the calls about subscriber servers.
@@ -42,6 +45,7 @@ type Handler struct {
 	sites    httpserve.SiteCheck
 	gate     *access.Gate
 	tickets  *ticket.Keys
+	controls *controls.Table
 	assigned *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 }
@@ -57,6 +61,7 @@ func New(cfg Config) *Handler {
 		sites:    cfg.Sites,
 		gate:     cfg.Gate,
 		tickets:  cfg.Tickets,
+		controls: cfg.Controls,
 		assigned: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "emostream_assignments_total", Help: "Clients assigned to a subscriber server.",
 		}, []string{"server"}),

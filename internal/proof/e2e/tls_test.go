@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -26,7 +27,7 @@ import (
 // a stream behind the same proxy, and sees its reaction there.
 func TestBehindTLS(t *testing.T) {
 	sideBySide(t)
-	for name, front := range map[string]func(t *testing.T, program, at string, cert certificate, to *strings.Replacer){
+	for name, front := range map[string]func(t *testing.T, program, at string, cert certificate, to *strings.Replacer) (logged func() string){
 		"nginx": frontNginx, "caddy": frontCaddy,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -34,20 +35,23 @@ func TestBehindTLS(t *testing.T) {
 			at, mainAt, subAt := free(t), free(t), free(t)
 			cert := selfSigned(t)
 			url := "https://" + at
-			brokers := "localhost:" + port(free(t))
+			brokers, keys := "localhost:"+port(free(t)), filepath.Join(t.TempDir(), "tickets")
+			if err := os.WriteFile(keys, []byte(strings.Repeat("k", 40)), 0o600); err != nil {
+				t.Fatal(err)
+			}
 			for _, stage := range [][]string{
 				{"broker", "--ephemeral", "--listen", brokers},
-				{"serve", "--listen", mainAt, "--trusted-proxies", "127.0.0.1", "--brokers", brokers},
+				{"serve", "--listen", mainAt, "--trusted-proxies", "127.0.0.1", "--ticket-key-file", keys, "--brokers", brokers},
 				{"aggregate", "--brokers", brokers},
 				{"publish", "--clusters", "cluster_1", "--brokers", brokers},
-				{"subscribe", "--name", "sub1", "--listen", subAt, "--public-url", url + "/sub1", "--brokers", brokers},
+				{"subscribe", "--name", "sub1", "--listen", subAt, "--public-url", url + "/sub1", "--ticket-key-file", keys, "--brokers", brokers},
 			} {
 				start(t, stage...)
 			}
-			front(t, program, at, cert, strings.NewReplacer("127.0.0.1:5000", mainAt, "127.0.0.1:5001", subAt))
+			logged := front(t, program, at, cert, strings.NewReplacer("127.0.0.1:5000", mainAt, "127.0.0.1:5001", subAt, "127.0.0.1:5002", free(t)))
 			client := cert.client()
 			stream := streamOf(t, client, url)
-			if want := url + "/sub1/v1/swarm"; stream != want {
+			if want := url + "/sub1/v1/swarm?ticket="; !strings.HasPrefix(stream, want) {
 				t.Fatalf("clients are sent to %s, want %s", stream, want)
 			}
 			res, err := client.Get(stream)
@@ -61,6 +65,22 @@ func TestBehindTLS(t *testing.T) {
 			postReaction(t, client, url+"/send_emoji", "application/json", `{"status":"Message queued"`)
 			hears(t, res.Body, `"total":1,"emojis":[{"emoji_type":"🔥"`)
 			postReaction(t, client, url+"/v1/reactions", "application/x-ndjson", `{"accepted":1,"rejected":0`)
+			_ = res.Body.Close()
+			if again, err := client.Get(strings.Replace(stream, "/sub1/", "/sub2/", 1)); err != nil || again.StatusCode != http.StatusBadGateway {
+				t.Errorf("a server that is not there: %v, %v", again, err)
+			} else {
+				_ = again.Body.Close()
+			}
+			until(t, "what was asked for is logged", func() error {
+				log := logged()
+				if ticket := stream[strings.Index(stream, "ticket=")+len("ticket="):]; strings.Contains(log, ticket) {
+					t.Fatalf("the ticket %s stands in the log:\n%s", ticket, log)
+				}
+				if !strings.Contains(log, "/sub2/v1/swarm") {
+					return errors.New(log)
+				}
+				return nil
+			})
 		})
 	}
 }
@@ -110,24 +130,34 @@ func example(t *testing.T, name string) string {
 	return string(text)
 }
 
-func frontNginx(t *testing.T, nginx, at string, cert certificate, to *strings.Replacer) {
+func frontNginx(t *testing.T, nginx, at string, cert certificate, to *strings.Replacer) (logged func() string) {
 	t.Helper()
+	logs := t.TempDir()
 	site := to.Replace(strings.NewReplacer("listen 443 ", "listen "+at+" ",
-		"/etc/ssl/emostream.crt", cert.file, "/etc/ssl/emostream.key", cert.key).Replace(example(t, "nginx/emostream.conf")))
+		"/etc/ssl/emostream.crt", cert.file, "/etc/ssl/emostream.key", cert.key, "/var/log/nginx", logs).Replace(example(t, "nginx/emostream.conf")))
 	runNginx(t, nginx, site)
+	return func() string {
+		access, _ := os.ReadFile(filepath.Join(logs, "emostream.log"))
+		failures, _ := os.ReadFile(filepath.Join(logs, "error.log"))
+		return string(access) + string(failures)
+	}
 }
 
-func frontCaddy(t *testing.T, caddy, at string, cert certificate, to *strings.Replacer) {
+func frontCaddy(t *testing.T, caddy, at string, cert certificate, to *strings.Replacer) (logged func() string) {
 	t.Helper()
 	dir := t.TempDir()
-	site := to.Replace(strings.NewReplacer("emo.example {", fmt.Sprintf("https://%s {\n\ttls %s %s", at, cert.file, cert.key)).
+	logs := filepath.Join(dir, "log")
+	site := to.Replace(strings.NewReplacer("\n{\n", "\n{\n\tadmin off\n\tauto_https disable_redirects\n", "\tlog {\n", "\tlog {\n\t\toutput file "+logs+"\n", "emo.example {", fmt.Sprintf("https://%s {\n\ttls %s %s", at, cert.file, cert.key)).
 		Replace(example(t, "caddy/Caddyfile")))
 	path := filepath.Join(dir, "Caddyfile")
-	const alone = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"
-	if err := os.WriteFile(path, []byte(alone+site), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(site), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	startProgram(t, caddy, []string{"HOME=" + dir, "XDG_DATA_HOME=" + dir, "XDG_CONFIG_HOME=" + dir}, "run", "--config", path, "--adapter", "caddyfile")
+	return func() string {
+		text, _ := os.ReadFile(logs)
+		return string(text)
+	}
 }
 
 // certificate is a self-signed certificate for 127.0.0.1, in two files.
