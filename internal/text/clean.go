@@ -73,15 +73,14 @@ func HideSecrets(s string) string {
 	return ticket.ReplaceAllString(userinfo.ReplaceAllString(s, "$1…@"), "$1…")
 }
 
-// ShownURL returns a URL without its user and password. Unlike HideSecrets it takes the
+// ShownURL returns a URL without its user, password and ticket. Unlike HideSecrets it takes the
 // whole text for one URL, which may be wrong in any way: whatever stands before the last @
 // is hidden, but for the scheme.
 func ShownURL(s string) string {
-	at := strings.LastIndex(s, "@")
-	if at <= 0 {
-		return s
+	if at := strings.LastIndex(s, "@"); at > 0 {
+		s = scheme.FindString(s) + "…" + s[at:]
 	}
-	return scheme.FindString(s) + "…" + s[at:]
+	return ticket.ReplaceAllString(s, "$1…")
 }
 
 var scheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
