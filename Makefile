@@ -30,7 +30,6 @@ ORIGIN      := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_
 HISTORIES   ?= 10000
 MILLIONS    ?= 12
 CLIENTS     ?= 3000
-LISTENERS   ?= 8000
 REPETITIONS ?= 3
 BROKER      ?= embedded kafka
 # The commit that make test-upgrade runs beside this one: the last one before what strangers can send was bounded.
@@ -40,6 +39,8 @@ fuzz:  DURATION ?= 30s
 hostile: DURATION ?= 20s
 soak:  DURATION ?= 5m
 bench-ingest bench-overload: DURATION ?= 10s
+bench-fanout: LISTENERS ?= 8000
+bench-fanout-https: LISTENERS ?= 5000
 
 # Flags of a package's tests stand behind the package; internal/proof/e2e/flags_test.go says what each does.
 E2E := go test -count=1 -v ./internal/proof/e2e
@@ -153,7 +154,7 @@ test-pages: build ## types every command of README.md and of the pages for newco
 
 ##@ Benchmarks
 
-.PHONY: bench bench-ingest bench-overload bench-fanout bench-loadgen
+.PHONY: bench bench-ingest bench-overload bench-fanout bench-fanout-https bench-loadgen
 bench: ## every Go benchmark
 	go test -run xxx -bench . -benchmem ./...
 
@@ -166,6 +167,9 @@ bench-overload: ## a main server asked for one to five times what it takes, for 
 
 bench-fanout: ## LISTENERS=8000 of a subscriber server, beside nchan, measured by bench (Linux, nginx with nchan)
 	$(E2E) -timeout 30m -run '^TestFanout$$' -listeners $(LISTENERS)
+
+bench-fanout-https: ## LISTENERS=5000 of a subscriber server over HTTPS, beside HTTP, measured by bench (Linux)
+	$(E2E) -timeout 30m -run '^TestFanoutHTTPS$$' -listeners $(LISTENERS)
 
 bench-loadgen: $(VEGETA) ## the load generator, beside wrk and vegeta (wrk)
 	go build -o $(TOOLS)/emostream ./cmd/emostream

@@ -44,17 +44,17 @@ func TestFanout(t *testing.T) {
 		t.Run("nchan", func(t *testing.T) { theirs = append(theirs, benchNchan(t, *listeners, seconds)) })
 	}
 	if len(ours)+len(theirs) == 2*rounds {
-		t.Logf("%d listeners, an event a second for %v, the median of %d rounds:\n%s", *listeners, seconds, rounds, beside(ours, theirs))
+		t.Logf("%d listeners, an event a second for %v, the median of %d rounds:\n%s", *listeners, seconds, rounds, beside("nchan", ours, theirs))
 	}
 	t.Run("some never read", func(t *testing.T) {
 		s := startFanout(t)
 		r := s.bench(*listeners, seconds, "--stalled", "100")
-		t.Logf("among 100 that never read:\n%s", beside([]report.Report{r}, nil))
+		t.Logf("among 100 that never read:\n%s", beside("", []report.Report{r}, nil))
 	})
 	t.Run("some come and leave", func(t *testing.T) {
 		s := startFanout(t)
 		r := s.bench(*listeners*15/8, 3*seconds, "--churn", fmt.Sprint(*listeners/16))
-		t.Logf("%d listeners, %d a second come and leave; %d left:\n%s", *listeners*15/8, *listeners/16, r.Listeners.Left, beside([]report.Report{r}, nil))
+		t.Logf("%d listeners, %d a second come and leave; %d left:\n%s", *listeners*15/8, *listeners/16, r.Listeners.Left, beside("", []report.Report{r}, nil))
 	})
 	t.Run("all are cut off", func(t *testing.T) {
 		s := startFanout(t)
@@ -77,6 +77,34 @@ func TestFanout(t *testing.T) {
 	})
 }
 
+// TestFanoutHTTPS loads a subscriber server over HTTPS, by each version of HTTP, beside one
+// over HTTP, by turns. Like TestFanout it asserts nothing about speed.
+func TestFanoutHTTPS(t *testing.T) {
+	if *listeners == 0 {
+		t.Skip("a benchmark: make bench-fanout-https")
+	}
+	seconds := *duration
+	if seconds <= 0 {
+		seconds = 10 * time.Second
+	}
+	cert := selfSigned(t)
+	var plain []report.Report
+	t.Run("HTTP", func(t *testing.T) {
+		s := startFanout(t)
+		plain = append(plain, s.bench(*listeners, seconds))
+	})
+	for name, more := range map[string][]string{"HTTPS": nil, "HTTPS with HTTP/2": {"--http2"}} {
+		t.Run(name, func(t *testing.T) {
+			s := startFanoutHTTPS(t, cert)
+			s.begins = startAt(6 * *listeners) // a handshake takes longer
+			r := s.bench(*listeners, seconds, append(more, "--cacert", cert.file)...)
+			if len(plain) > 0 {
+				t.Logf("%d listeners, an event a second for %v, over %s:\n%s", *listeners, seconds, name, beside("over HTTP", []report.Report{r}, plain))
+			}
+		})
+	}
+}
+
 // fanout is a pipeline with one subscriber server, each stage in a process of its own.
 type fanout struct {
 	t         *testing.T
@@ -89,21 +117,36 @@ type fanout struct {
 // startFanout starts a pipeline with windows of one second.
 func startFanout(t *testing.T) *fanout {
 	t.Helper()
-	broker, main, sub := free(t), free(t), free(t)
-	start(t, "broker", "--listen", broker, "--ephemeral")
-	start(t, "serve", "--listen", main, "--brokers", broker)
-	start(t, "aggregate", "--window", "1s", "--brokers", broker)
-	start(t, "publish", "--brokers", broker)
-	s := &fanout{t: t, main: "http://" + main}
-	s.args = []string{"subscribe", "--name", "sub1", "--listen", sub, "--brokers", broker, "--capacity", fmt.Sprint(*listeners*2 + 1000)}
-	s.subscribe = start(t, s.args...)
-	(&installation{t: t, main: []string{s.main, "http://" + sub}}).ready()
+	s := startStages(t, "http://")
+	(&installation{t: t, main: []string{s.main, "http://" + s.args[4]}}).ready()
 	until(t, "the main server knows the subscriber server", func() error {
 		if counts, _, err := registered(s.main); err != nil || len(counts) < 1 {
 			return fmt.Errorf("%v, %w", counts, err)
 		}
 		return nil
 	})
+	return s
+}
+
+// startFanoutHTTPS is startFanout over HTTPS.
+func startFanoutHTTPS(t *testing.T, cert certificate) *fanout {
+	t.Helper()
+	s := startStages(t, "https://", "--https-cert", cert.file, "--https-key", cert.key)
+	streamOf(t, cert.client(), s.main)
+	return s
+}
+
+// startStages starts the stages of such a pipeline. Both servers are given more flags.
+func startStages(t *testing.T, scheme string, more ...string) *fanout {
+	t.Helper()
+	broker, main, sub := free(t), free(t), free(t)
+	start(t, "broker", "--listen", broker, "--ephemeral")
+	start(t, append([]string{"serve", "--listen", main, "--brokers", broker}, more...)...)
+	start(t, "aggregate", "--window", "1s", "--brokers", broker)
+	start(t, "publish", "--brokers", broker)
+	s := &fanout{t: t, main: scheme + main}
+	s.args = append([]string{"subscribe", "--name", "sub1", "--listen", sub, "--brokers", broker, "--capacity", fmt.Sprint(*listeners*2 + 1000)}, more...)
+	s.subscribe = start(t, s.args...)
 	return s
 }
 
@@ -236,11 +279,11 @@ func benchNchan(t *testing.T, listeners int, over time.Duration) report.Report {
 
 // beside returns a table of what two servers were measured to be, and their ratio, or of
 // one if there is no other.
-func beside(ours, theirs []report.Report) string {
+func beside(other string, ours, theirs []report.Report) string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 4, 2, ' ', tabwriter.AlignRight)
 	if len(theirs) > 0 {
-		_, _ = fmt.Fprint(w, "\tsubscribe\tnchan\tratio\t\n")
+		_, _ = fmt.Fprintf(w, "\tsubscribe\t%s\tratio\t\n", other)
 	}
 	row := func(name, unit string, of func(report.Report) float64) {
 		a := middle(ours, of)
