@@ -229,6 +229,7 @@ func newControlList(io streams) *cobra.Command {
 type controlFlags struct {
 	kafkaFlags
 	tokenFlags
+	trust  trustFlag
 	server string
 	out    outputFlag
 }
@@ -237,6 +238,7 @@ func (f *controlFlags) add(cmd *cobra.Command) {
 	f.kafkaFlags.add(cmd)
 	cmd.Flags().StringVar(&f.server, "server", "", "base URL of a main server that has keys, to be asked in place of Kafka")
 	f.tokenFlags.add(cmd)
+	f.trust.add(cmd)
 	f.out.add(cmd)
 }
 

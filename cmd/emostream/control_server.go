@@ -22,6 +22,9 @@ func (f *controlFlags) atServer(ctx context.Context, do func(context.Context, co
 	if c.Token, err = f.source(f.server); err != nil {
 		return err
 	}
+	if c.HTTP, err = f.trust.client(); err != nil {
+		return err
+	}
 	err = do(ctx, serverControls{c})
 	if ctx.Err() != nil {
 		return errInterrupted
