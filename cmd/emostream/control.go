@@ -140,15 +140,14 @@ func withoutTones(e string) string {
 // newControlSet returns a command that sets something.
 func newControlSet(io streams, c controlCommand) *cobra.Command {
 	var (
-		f            controlFlags
-		allTones     bool
-		until        string
-		howLong      time.Duration
-		perUser      string
-		set          = c.set
-		cmd, perHelp = (*cobra.Command)(nil), "how much each user may send, as in 1/s, 30/m or 2/s:10, which lets 10 through at once"
+		f        controlFlags
+		allTones bool
+		until    string
+		howLong  time.Duration
+		perUser  string
+		set      = c.set
 	)
-	cmd = c.command(&f, &allTones, func(cmd *cobra.Command, names []string) error {
+	cmd := c.command(&f, &allTones, func(cmd *cobra.Command, names []string) error {
 		now := time.Now()
 		switch {
 		case howLong < 0 || howLong > 0 && until != "":
@@ -183,7 +182,7 @@ func newControlSet(io streams, c controlCommand) *cobra.Command {
 	fl.DurationVar(&howLong, "for", 0, "after how long it ends by itself, as in 10m; default never")
 	fl.StringVar(&set.Reason, "reason", "", "what people are told, at most 200 bytes")
 	if set.State == controls.Slowed {
-		fl.StringVar(&perUser, "per-user", "1/s", perHelp)
+		fl.StringVar(&perUser, "per-user", "1/s", "how much each user may send, as in 1/s, 30/m or 2/s:10, which lets 10 through at once")
 	}
 	return cmd
 }

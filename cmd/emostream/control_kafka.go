@@ -35,7 +35,10 @@ func (f *controlFlags) atKafka(ctx context.Context, do func(context.Context, con
 		go func() {
 			ended <- k.editor.Table.Follow(following, c.Reader(topic.Name, 0), start, end, topic.Name, nil, func() { close(ready) })
 		}()
-		defer func() { stop(); <-ended }()
+		defer func() {
+			stop()
+			_ = <-ended // it was stopped
+		}()
 		select {
 		case <-ready:
 		case err := <-ended:

@@ -98,7 +98,7 @@ func (f *controlsFollower) run(ctx context.Context) error {
 		err := f.follow(ctx, !warned.IsZero())
 		f.followed.Store(false)
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // it was stopped
 		}
 		f.once.Do(func() { close(f.known) })
 		if time.Since(warned) >= controlsWarn {
@@ -106,7 +106,7 @@ func (f *controlsFollower) run(ctx context.Context) error {
 			f.log.Warn("what is set by emostream control is not followed", "topic", f.topic.Name, "error", err)
 		}
 		if sleep.For(ctx, controlsRetry) != nil {
-			return nil
+			return nil //nolint:nilerr // it was stopped
 		}
 	}
 }
@@ -122,8 +122,11 @@ func (f *controlsFollower) follow(ctx context.Context, missed bool) error {
 		return err
 	}
 	following, stop := context.WithCancel(ctx)
-	kept := make(chan error, 1)
-	go func() { kept <- kafka.NewTopicKeeper(f.client, f.topic).Run(following) }()
+	kept := make(chan struct{})
+	go func() {
+		defer close(kept)
+		_ = kafka.NewTopicKeeper(f.client, f.topic).Run(following) // it ends only when it is stopped
+	}()
 	defer func() { stop(); <-kept }()
 	return f.table.Follow(ctx, f.client.Reader(f.topic.Name, 0), start, end, f.topic.Name, f.over, func() {
 		if missed {

@@ -93,6 +93,9 @@ func TestExamplesRun(t *testing.T) {
 				if e.command != "up" && e.command != "" { // up and the bare program run a broker of their own
 					env = append(env, "EMOSTREAM_BROKERS="+broker)
 				}
+				if strings.HasPrefix(e.command, "control ") { // what is paused here must not be so for others
+					env = append(env, fmt.Sprintf("EMOSTREAM_TOPIC_PREFIX=example%d.", i))
+				}
 				if e.group == runGroup && e.command != "topics retain" && e.command != "topics reset-watermark" { // stages must not share topics with the pipeline
 					env = append(env, fmt.Sprintf("EMOSTREAM_TOPIC_PREFIX=example%d.", i), fmt.Sprintf("EMOSTREAM_GROUP_PREFIX=example%d.", i))
 				}

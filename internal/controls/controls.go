@@ -10,11 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/quota"
+	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/wire"
 )
@@ -137,18 +139,17 @@ func inMilliseconds(t time.Time) time.Time {
 	return time.UnixMilli(t.UnixMilli()).UTC()
 }
 
+// list returns states for people: "paused, closed or slowed".
 func list(states []State) string {
-	text := ""
-	for i, s := range states {
-		switch {
-		case i > 0 && i == len(states)-1:
-			text += " or "
-		case i > 0:
-			text += ", "
-		}
-		text += string(s)
+	var words []string
+	for _, s := range states {
+		words = append(words, string(s))
 	}
-	return text
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 // Over says whether the control's time is over at now.
@@ -166,9 +167,17 @@ func (c Control) Wire() wire.Control {
 	}
 }
 
-// decode returns the control of a record.
-func decode(key, value []byte) (Control, error) {
-	w, err := wire.DecodeControl(key, value)
+// decode returns the control of a record. If the record ends it, that has no more than a
+// kind and a name.
+func decode(rec stream.Record) (Control, error) {
+	if len(rec.Value) == 0 {
+		kind, name, err := wire.ControlOfKey(rec.Key)
+		if err == nil {
+			_, err = ParseKind(kind)
+		}
+		return Control{Kind: Kind(kind), Name: name}, err
+	}
+	w, err := wire.DecodeControl(rec.Key, rec.Value)
 	if err != nil {
 		return Control{}, err
 	}

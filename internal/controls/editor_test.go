@@ -79,7 +79,9 @@ func TestWritesThatFail(t *testing.T) {
 		f.has(t, controls.Channel, "main", "")
 		l.broken = nil
 		f.stop() // nobody reads what is written
-		<-f.ended
+		if err := <-f.ended; err != nil {
+			t.Error(err)
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if _, err := f.editor.Set(ctx, paused("main")); !errors.Is(err, context.DeadlineExceeded) {

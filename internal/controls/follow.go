@@ -87,22 +87,21 @@ func (r resetting) Fetch(ctx context.Context, offset int64, wait time.Duration) 
 	return b, err
 }
 
+// CheckRecord returns why a record is neither one of a control nor the end of one, or nil.
+func CheckRecord(rec stream.Record) error {
+	_, err := decode(rec)
+	return err
+}
+
 // apply takes a record in. It returns an error if it cannot be one of a control.
 func (t *Table) apply(rec stream.Record, now time.Time) error {
-	if len(rec.Value) == 0 {
-		kind, name, err := wire.ControlOfKey(rec.Key)
-		if err == nil {
-			_, err = ParseKind(kind)
-		}
-		if err != nil {
-			return err
-		}
-		t.end(key{Kind(kind), name}, rec, now)
-		return nil
-	}
-	c, err := decode(rec.Key, rec.Value)
+	c, err := decode(rec)
 	if err != nil {
 		return err
+	}
+	if len(rec.Value) == 0 {
+		t.end(key{c.Kind, c.Name}, rec, now)
+		return nil
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -46,7 +46,7 @@ func New(cfg Config) *Handler {
 }
 
 // Routes adds the calls to a mux. A name that a path cannot hold as it is, such as a user
-// with a slash, stands in the query: /v1/controls/user?name=…
+// with a slash, stands in the query: /v1/controls/user?name=NAME.
 func (h *Handler) Routes(mux *http.ServeMux) {
 	mux.Handle("/v1/controls", httpserve.Methods(h.list, http.MethodGet))
 	one := httpserve.Methods(h.one, http.MethodGet, http.MethodPut, http.MethodDelete)

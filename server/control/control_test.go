@@ -97,7 +97,12 @@ func newServer(t *testing.T) *server {
 	ended := make(chan error, 1)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { ended <- s.table.Follow(ctx, s.topic, 0, 0, "controls", nil, nil) }()
-	t.Cleanup(func() { cancel(); <-ended })
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
 	return s
 }
 
@@ -198,7 +203,7 @@ func TestRefusals(t *testing.T) {
 		"for no time":             {"PUT", "/v1/controls/channel/main", `{"state":"paused","for":"-1m"}`, 422, "invalid_control"},
 		"for and until":           {"PUT", "/v1/controls/channel/main", `{"state":"paused","for":"1m","until":"2999-01-01T00:00:00Z"}`, 422, "invalid_control"},
 		"a reason of two lines":   {"PUT", "/v1/controls/user/bob", `{"reason":"a\nb"}`, 422, "invalid_control"},
-		"a field mistyped":        {"PUT", "/v1/controls/user/bob", `{"untill":"2999-01-01T00:00:00Z"}`, 400, "invalid_json"},
+		"a field mistyped":        {"PUT", "/v1/controls/user/bob", `{"til":"2999-01-01T00:00:00Z"}`, 400, "invalid_json"},
 		"no JSON":                 {"PUT", "/v1/controls/user/bob", `{`, 400, "invalid_json"},
 		"an array":                {"PUT", "/v1/controls/user/bob", `[]`, 400, "invalid_json"},
 		"two objects":             {"PUT", "/v1/controls/user/bob", `{}{}`, 400, "invalid_json"},

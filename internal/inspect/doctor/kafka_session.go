@@ -38,6 +38,7 @@ func (s *session) topics(ctx context.Context) ([]Topic, error) {
 		{Role: Counts, Want: layout.CountsTopic()},
 		{Role: Heartbeats, Want: layout.ServersTopic()},
 		{Role: Times, Want: layout.ClockTopic()},
+		{Role: Controls, Want: layout.ControlsTopic()},
 	}
 	there, err := s.client.Topics(ctx)
 	if err != nil {

@@ -61,7 +61,7 @@ func (s *session) content(ctx context.Context, t Topic) (Content, error) {
 		err := cursor.ReadLast(ctx, tail, func(records []stream.Record) error {
 			c.Records += len(records)
 			for _, r := range records {
-				if err := checkRecord(t.Role, r.Value); err != nil {
+				if err := checkRecord(t.Role, r); err != nil {
 					foreign(p, r.Offset, 1, err)
 				}
 			}

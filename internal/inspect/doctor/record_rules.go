@@ -3,6 +3,8 @@ package doctor
 import (
 	"fmt"
 
+	"github.com/emostream/emostream/internal/controls"
+	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -45,19 +47,21 @@ func Contents(topics []Content) []Finding {
 }
 
 // checkRecord returns why a record is not what a topic of a role is for, or nil.
-func checkRecord(role Role, value []byte) (err error) {
+func checkRecord(role Role, r stream.Record) (err error) {
 	switch role {
 	case Reactions:
-		_, err = wire.DecodeCountedFields(value)
-		if _, isReset, _ := wire.DecodeWatermarkReset(value); isReset {
+		_, err = wire.DecodeCountedFields(r.Value)
+		if _, isReset, _ := wire.DecodeWatermarkReset(r.Value); isReset {
 			err = nil
 		}
 	case Partials:
-		_, err = wire.DecodeProgress(value)
+		_, err = wire.DecodeProgress(r.Value)
 	case Counts:
-		_, err = wire.DecodeCount(value)
+		_, err = wire.DecodeCount(r.Value)
 	case Swarms:
-		_, err = wire.DecodeSwarm(value)
+		_, err = wire.DecodeSwarm(r.Value)
+	case Controls:
+		err = controls.CheckRecord(r)
 	case Heartbeats: // the servers' own check looks at all of them
 	}
 	return err

@@ -21,6 +21,7 @@ const (
 	Counts     Role = "counts"
 	Heartbeats Role = "heartbeats"
 	Times      Role = "times"
+	Controls   Role = "controls"
 	Swarms     Role = "swarms"
 )
 
@@ -188,6 +189,8 @@ func (l *findings) policy(t Topic) {
 		l.wrong(t.Name+" "+setting, have, "reactions have no key: Kafka refuses them, or throws all but one away", t.alter(setting, want))
 	case want == "delete" && compacts:
 		l.wrong(t.Name+" "+setting, have, "all but the last record of a key are thrown away", t.alter(setting, want))
+	case t.Role == Controls && have != want:
+		l.wrong(t.Name+" "+setting, have, "what emostream control has set is forgotten when it is old", t.alter(setting, want))
 	case want == "compact" && !compacts:
 		l.wrong(t.Name+" "+setting, have, "heartbeats pile up, one a second for each server", t.alter(setting, want))
 	}
@@ -248,7 +251,7 @@ const (
 )
 
 func (l *findings) retention(t Topic, need Need) {
-	if t.Role == Heartbeats || t.Role == Times {
+	if t.Role == Heartbeats || t.Role == Times || t.Role == Controls {
 		return
 	}
 	const setting, bytes = "retention.ms", "retention.bytes"

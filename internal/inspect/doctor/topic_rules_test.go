@@ -15,7 +15,7 @@ func healthy(lateness time.Duration) map[doctor.Role]doctor.Topic {
 	topics := map[doctor.Role]doctor.Topic{}
 	for role, want := range map[doctor.Role]kafka.Topic{
 		doctor.Reactions: l.ReactionsTopic(), doctor.Partials: l.PartialsTopic(), doctor.Counts: l.CountsTopic(),
-		doctor.Heartbeats: l.ServersTopic(), doctor.Times: l.ClockTopic(), doctor.Swarms: l.ServerTopic("sub1"),
+		doctor.Heartbeats: l.ServersTopic(), doctor.Times: l.ClockTopic(), doctor.Controls: l.ControlsTopic(), doctor.Swarms: l.ServerTopic("sub1"),
 	} {
 		config := map[string]string{ // Kafka's defaults
 			"cleanup.policy": "delete", "retention.ms": "604800000", "retention.bytes": "-1", "max.message.bytes": "1048588",
@@ -66,6 +66,8 @@ func TestTopics(t *testing.T) {
 		"the brokers' time":     {doctor.Reactions, set("message.timestamp.type", "LogAppendTime"), nil, "--add-config message.timestamp.type=CreateTime", []string{"wrong emoji-topic message.timestamp.type"}},
 		"heartbeats' own time":  {doctor.Heartbeats, set("message.timestamp.type", "CreateTime"), nil, "nobody can tell how old a heartbeat is", []string{"wrong emostream-servers message.timestamp.type"}},
 		"a clock's own time":    {doctor.Times, set("message.timestamp.type", "CreateTime"), nil, "nobody can tell whether a clock is wrong", []string{"wrong emostream-clock message.timestamp.type"}},
+		"controls deleted":      {doctor.Controls, set("cleanup.policy", "delete"), nil, "is forgotten when it is old", []string{"wrong emostream-controls cleanup.policy"}},
+		"both for controls":     {doctor.Controls, set("cleanup.policy", "compact,delete"), nil, "--add-config cleanup.policy=compact", []string{"wrong emostream-controls cleanup.policy"}},
 		"times kept a little":   {doctor.Times, set("retention.ms", "1"), nil, "", nil},
 		"swarms' time":          {doctor.Swarms, set("message.timestamp.type", "LogAppendTime"), nil, "", nil},
 		"ahead: half":           {doctor.Reactions, set(after, "5000"), nil, "", nil},
@@ -114,5 +116,5 @@ func TestTopicsTellOfReplicasOnce(t *testing.T) {
 		all = append(all, topic)
 	}
 	check(t, doctor.Topics(all, doctor.Need{Brokers: 3, Window: time.Second, Lateness: 10 * time.Second, MaxSkew: time.Second}),
-		"and of 3 more topics", "wrong replicas")
+		"and of 4 more topics", "wrong replicas")
 }

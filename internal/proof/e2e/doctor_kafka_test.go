@@ -53,7 +53,7 @@ func (w ward) lay(t *testing.T, change func(l kafka.Layout, topics map[string]ka
 	l := kafka.Layout{Names: in.names}
 	topics := map[string]kafka.Topic{
 		"reactions": l.ReactionsTopic(), "partials": l.PartialsTopic(), "counts": l.CountsTopic(),
-		"servers": l.ServersTopic(), "clock": l.ClockTopic(), "cluster": l.ClusterTopic("cluster_1"), "sub": l.ServerTopic("sub1"),
+		"servers": l.ServersTopic(), "clock": l.ClockTopic(), "controls": l.ControlsTopic(), "cluster": l.ClusterTopic("cluster_1"), "sub": l.ServerTopic("sub1"),
 	}
 	if change != nil {
 		change(l, topics)
@@ -92,6 +92,7 @@ func TestDoctorFindsTopicsSetWrongly(t *testing.T) {
 		"compaction of reactions":              {"reactions", "cleanup.policy", "compact", ""},
 		"compaction of counts":                 {"counts", "cleanup.policy", "compact,delete", ""},
 		"heartbeats that are never compacted":  {"servers", "cleanup.policy", "delete", ""},
+		"controls that are forgotten":          {"controls", "cleanup.policy", "delete", ""},
 		"the time of the brokers on reactions": {"reactions", "message.timestamp.type", "LogAppendTime", ""},
 		"a time of the sender on heartbeats":   {"servers", "message.timestamp.type", "CreateTime", ""},
 		"the time of any clock":                {"reactions", "message.timestamp.after.max.ms", "9223372036854775807", ""},
