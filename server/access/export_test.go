@@ -30,3 +30,10 @@ func (g *Gate) Forget() {
 		s.size = 0
 	}
 }
+
+// Asked returns how many kids are remembered that are not known.
+func (g *Gate) Asked() int {
+	g.keys.mu.Lock()
+	defer g.keys.mu.Unlock()
+	return len(g.keys.asked)
+}

@@ -257,9 +257,8 @@ func (k *keyring) hold(set *keySet) {
 	k.metrics.fetchedAt.Set(float64(set.began.Unix()))
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	full := len(k.asked) == maxAsked
 	for kid, first := range k.asked {
-		if full || set.began.Sub(first.at) > askedFor || slices.ContainsFunc(set.all, func(key *token.Key) bool { return key.ID == kid }) {
+		if set.began.Sub(first.at) > askedFor || slices.ContainsFunc(set.all, func(key *token.Key) bool { return key.ID == kid }) {
 			delete(k.asked, kid)
 		}
 	}

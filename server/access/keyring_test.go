@@ -316,6 +316,11 @@ func TestUnknownKid(t *testing.T) {
 				t.Errorf("after the keys were read: %s", got)
 			}
 		}
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if got := outcome(g, raw); got != "keys_unavailable" || g.Asked() != 1 {
+			t.Errorf("long after: %s, and %d kids are remembered", got, g.Asked())
+		}
 		p.publish(known.jwk("known"), unknown.jwk("unknown"))
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
@@ -338,7 +343,7 @@ func TestFloodOfUnknownKids(t *testing.T) {
 		forged := strings.SplitN(evil.token(t, nil), ".", 2)[1]
 		sent := 0
 		for range 60 {
-			for range 100 {
+			for range 300 {
 				sent++
 				raw := part(map[string]any{"alg": "ES256", "kid": fmt.Sprintf("kid-%d", sent)}) + "." + forged
 				if got := outcome(g, raw); got != "keys_unavailable" {
@@ -347,6 +352,9 @@ func TestFloodOfUnknownKids(t *testing.T) {
 			}
 			if got := outcome(g, good); got != "ok" {
 				t.Fatalf("a good token: %s", got)
+			}
+			if n := g.Asked(); n > 1000 {
+				t.Fatalf("%d kids that are not known are remembered", n)
 			}
 			time.Sleep(time.Second)
 			synctest.Wait()
@@ -484,7 +492,7 @@ func TestKeysThatAreNone(t *testing.T) {
 		if s := g.Status(); s.Keys != 1 || s.Err != nil {
 			t.Errorf("%+v", s)
 		}
-		if n := strings.Count(log.String(), "passed over"); n != len(bad) {
+		if n := strings.Count(log.String(), "passed over"); n != len(bad) || !strings.Contains(log.String(), "a secret, which is none where anybody can read it") {
 			t.Errorf("%d keys are passed over, of %d: %s", n, len(bad), &log)
 		}
 		if got := outcome(g, hs256(secret, map[string]any{"alg": "HS256", "kid": "secret"}, claims(nil))); got != "keys_unavailable" {
@@ -600,7 +608,7 @@ func TestFileThatChanges(t *testing.T) {
 		write(append(bytes.Clone(old.public), next.public...))
 		expect("with both keys", "ok", "ok")
 		write(next.public)
-		time.Sleep(time.Second)
+		time.Sleep(3 * time.Second)
 		write(append(bytes.Clone(old.public), next.public...)) // it was half written
 		expect("with both keys again", "ok", "ok")
 		for what, content := range map[string][]byte{"half a key": next.public[:60], "nothing": nil, "a private key": next.private, "a short secret": []byte("secret")} {
@@ -622,6 +630,45 @@ func TestFileThatChanges(t *testing.T) {
 		if strings.Contains(log.String(), "PRIVATE") {
 			t.Error("the log holds a key")
 		}
+	})
+}
+
+// While keys come and go, every request is answered by one set of them or the other.
+func TestRotationUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p provider
+		a, b := newLogin(t, token.EC).under("a"), newLogin(t, token.EC).under("b")
+		p.publish(a.jwk("a"))
+		g := run(t, &p, io.Discard)
+		synctest.Wait()
+		var people sync.WaitGroup
+		for i := range 8 {
+			raws := []string{a.token(t, map[string]any{"sub": fmt.Sprint(i)}), b.token(t, map[string]any{"sub": fmt.Sprint(i)})}
+			people.Go(func() {
+				for n := range 300 {
+					for of, raw := range raws {
+						c, refusal := g.Caller(requestWith("Bearer " + raw))
+						switch code(refusal) {
+						case "ok":
+							if c.Subject != fmt.Sprint(i) {
+								t.Errorf("%d is taken for %s", i, c.Subject)
+							}
+						case "keys_unavailable", "token_invalid":
+						default:
+							t.Errorf("%d, with key %d: %+v", n, of, refusal)
+						}
+					}
+					time.Sleep(time.Second)
+				}
+			})
+		}
+		for range 10 {
+			time.Sleep(15 * time.Second)
+			p.publish(a.jwk("a"), b.jwk("b"))
+			time.Sleep(15 * time.Second)
+			p.publish(b.jwk("b"))
+		}
+		people.Wait()
 	})
 }
 
