@@ -321,6 +321,10 @@ func TestUnknownKid(t *testing.T) {
 		if got := outcome(g, raw); got != "keys_unavailable" || g.Asked() != 1 {
 			t.Errorf("long after: %s, and %d kids are remembered", got, g.Asked())
 		}
+		synctest.Wait()
+		if got := outcome(g, raw); got != "token_invalid" {
+			t.Errorf("after the keys were read: %s", got)
+		}
 		p.publish(known.jwk("known"), unknown.jwk("unknown"))
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
@@ -609,6 +613,9 @@ func TestFileThatChanges(t *testing.T) {
 		expect("with both keys", "ok", "ok")
 		write(next.public)
 		time.Sleep(3 * time.Second)
+		if got := outcome(g, oldToken); got != "ok" {
+			t.Errorf("while the file is half written: %s", got)
+		}
 		write(append(bytes.Clone(old.public), next.public...)) // it was half written
 		expect("with both keys again", "ok", "ok")
 		for what, content := range map[string][]byte{"half a key": next.public[:60], "nothing": nil, "a private key": next.private, "a short secret": []byte("secret")} {
