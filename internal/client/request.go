@@ -50,8 +50,8 @@ func (c *Client) do(ctx context.Context, method, path string, body, v any) error
 }
 
 // ask makes a request, reads the JSON of the answer into v unless v is nil, and returns
-// the answer's header. If the status is not 200, it returns a *RefusalError; the JSON
-// is read into v even then. When the server refuses the token, and there is another one
+// the answer's header. If the status is not 200, it returns a *RefusalError, too; the
+// JSON is read into v even then. When the server refuses the token, and there is another one
 // by then, it asks once more: nothing was taken before the token.
 func (c *Client) ask(ctx context.Context, method, path string, body, v any) (http.Header, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -106,7 +106,7 @@ func (c *Client) askWith(ctx context.Context, token, method, path string, body [
 	case res.TLS == nil && WantsTLS(res.StatusCode, b):
 		return nil, &SchemeError{baseURL(res.Request.URL.String()), refused}
 	case res.StatusCode != http.StatusOK:
-		return nil, refused
+		return res.Header, refused
 	case err != nil && refused.AnsweredBy != "":
 		return nil, fmt.Errorf("the answer of %s, to which the request was redirected, is not the JSON of an Emostream server: %w", refused.AnsweredBy, err)
 	case err != nil:

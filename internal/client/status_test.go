@@ -37,3 +37,14 @@ func TestStatusRefused(t *testing.T) {
 		t.Errorf("Status = %v", err)
 	}
 }
+
+// Where only managers may see the servers, the answer still tells what time it is.
+func TestStatusOfAServerWithKeys(t *testing.T) {
+	for _, status := range []int{401, 403} {
+		c, _ := mainServer(t, status, `{"error":"this needs the scope emostream:manage","code":"not_allowed"}`)
+		s, err := c.Status(t.Context())
+		if err != nil || s.Servers != nil || s.Clock.Server.IsZero() || s.Clock.Answered.IsZero() {
+			t.Errorf("%d: %+v, %v", status, s, err)
+		}
+	}
+}
