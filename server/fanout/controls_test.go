@@ -268,23 +268,23 @@ func TestStateOfTheChannel(t *testing.T) {
 			do       func()
 			l, other string
 		}{
-			{"at the start", func() {}, "retry:2000 1=1 open", "retry:2000 open"},
+			{"at the start", func() {}, "retry:2000 open 1=1", "retry:2000 open"},
 			{"paused", func() { set(t, table, pause) }, "paused", "paused"},
 			{"paused once more", func() { set(t, table, pause) }, "", ""},
 			{"for another reason", func() { pause.Reason = "rain"; set(t, table, pause) }, "paused", "paused"},
 			{"an emoji is hidden", func() { hide(t, table, "🔥") }, "", ""},
 			{"open again", func() { table.Remove(controls.Channel, "main") }, "open", "open"},
-			{"with a window", func() { set(t, table, pause); log.publish(swarm(2, 2)) }, "2=2 paused", "paused"},
+			{"with a window", func() { set(t, table, pause); log.publish(swarm(2, 2)) }, "paused 2=2", "paused"},
 		} {
 			step.do()
 			pass(200 * time.Millisecond)
-			if got, other := l.heard(), singles.heard(); strings.Replace(got, "paused 2=2", "2=2 paused", 1) != step.l || other != step.other {
+			if got, other := l.heard(), singles.heard(); strings.Replace(got, "2=2 paused", "paused 2=2", 1) != step.l || other != step.other {
 				t.Errorf("%s: heard %q and %q, want %q and %q", step.name, got, other, step.l, step.other)
 			}
 		}
 		b.hears(t, "retry:2000 closed")
 		plain.hears(t, "retry:2000 1=1 2=2")
-		in.listen(t, "/v1/swarm?signals=1", "").hears(t, "retry:2000 2=2 paused")
+		in.listen(t, "/v1/swarm?signals=1", "").hears(t, "retry:2000 paused 2=2")
 	})
 }
 

@@ -109,9 +109,26 @@ func (l *listener) advance(now time.Duration, counts *writeCounts) error {
 	}
 }
 
+// stateEvent returns the event that tells the state of the channel; empty: the listener
+// knows it, or did not ask for it.
+func (l *listener) stateEvent() []byte {
+	if !l.signals || !l.live {
+		return nil
+	}
+	state := l.channel.state.Load()
+	if state == l.state {
+		return nil
+	}
+	l.state = state
+	return l.encoded(state.event)
+}
+
 // next moves the cursor on, and returns the next frame to be sent; empty: there is
 // none.
 func (l *listener) next(now time.Duration, counts *writeCounts) []byte {
+	if b := l.stateEvent(); len(b) > 0 {
+		return b
+	}
 	if len(l.replay) > 0 && (l.slow || now >= l.replayUntil) {
 		l.replay = nil
 		return l.skip(l.channel.updates.Load(), counts)
@@ -125,10 +142,6 @@ func (l *listener) next(now time.Duration, counts *writeCounts) []byte {
 	}
 	if !l.live {
 		return nil
-	}
-	if state := l.channel.state.Load(); l.signals && state != l.state {
-		l.state = state
-		return l.encoded(state.event)
 	}
 	u := l.channel.updates.Load()
 	behind := u.count - l.cursor

@@ -78,6 +78,7 @@ func (sh *shard) Add(l *listener, head []byte) {
 	first := append(head, l.encoded(sh.server.retry)...)
 	if sh.server.isFilled() {
 		l.goLive(sh.server.replayUntil())
+		first = append(first, l.stateEvent()...)
 		if len(l.replay) > 0 {
 			first, l.replay = append(first, l.encoded(l.replay[0])...), l.replay[1:] // in the same write
 		}

@@ -41,7 +41,7 @@ func TestEveryWay(t *testing.T) {
 		back.hears(t, "4=40*", "6=6")
 		python.hears(t, "🔥", "🔥")
 		page := n.hear(t, "/v1/swarm?signals=1&last_event_id="+strconv.Itoa(epoch+2000*5), "")
-		page.hears(t, "4=40*", "6=6", "open")
+		page.hears(t, "open", "4=40*", "6=6")
 		for range 2 {
 			fresh.until(t, ":")
 			python.until(t, ":")
