@@ -6,8 +6,8 @@ import "flag"
 // package: go test ./internal/proof/e2e -run '^TestSoak$' -duration 5m. A test that
 // needs a flag is skipped without it.
 var (
-	duration  = flag.Duration("duration", 0, "how long TestSoak takes, and each step of TestOverload, TestIngestBench and TestFanout; 0 skips them, but for TestFanout, where it stands for 20 s")
-	listeners = flag.Int("listeners", 0, "how many listeners TestFanout has; 0 skips it")
+	duration  = flag.Duration("duration", 0, "how long TestSoak takes, and each step of TestOverload, TestIngestBench, TestFanout and TestFanoutHTTPS; 0 skips them, but for the last two, where it stands for 20 s and 10 s")
+	listeners = flag.Int("listeners", 0, "how many listeners TestFanout and TestFanoutHTTPS have; 0 skips them")
 	millions  = flag.Int("millions", 0, "how many million reactions TestLongHistory and TestDay write; 0 skips them")
 	hours     = flag.Int("hours", 1, "how many hours of its day TestDay sends again, 1 to 24")
 	clients   = flag.Int("clients", 0, "how many clients TestRegistry has, 6 to 10000, and that it checks how evenly they are spread and how soon they are back; 0: 600, without these checks")
