@@ -18,6 +18,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server"
+	"github.com/emostream/emostream/server/access/accesstest"
 	"github.com/emostream/emostream/server/fanout"
 	"github.com/emostream/emostream/server/ingest"
 	"github.com/emostream/emostream/server/registry"
@@ -121,13 +122,17 @@ type answer struct {
 	err    error
 }
 
-func (r *running) do(method, path, contentType string, body io.Reader) answer {
+// do sends a request with headers, of which there are names and values by turns.
+func (r *running) do(method, path, contentType string, body io.Reader, headers ...string) answer {
 	req, err := http.NewRequest(method, "http://emo"+path, body)
 	if err != nil {
 		return answer{err: err}
 	}
 	if contentType != "" {
 		req.Header.Set("Content-Type", contentType)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
 	}
 	res, err := r.client.Do(req)
 	if err != nil {
@@ -299,5 +304,55 @@ func TestCheckSkew(t *testing.T) {
 		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
 			t.Errorf("%v: %v, want %q", ahead, err, says)
 		}
+	}
+}
+
+// Where there are keys each call wants a token that allows it, but those by which machines
+// and pages find out how the server is. A browser may ask first whether a page is invited.
+func TestMainWithKeys(t *testing.T) {
+	for name, tt := range map[string]struct {
+		method, path, contentType, body string
+		scope                           string // that is needed; empty: none
+	}{
+		"register":           {"GET", "/register", "", "", "emostream:watch"},
+		"register by POST":   {"POST", "/register", "", "", "emostream:watch"},
+		"unregister":         {"POST", "/unregister", "application/json", `{"server":"sub1"}`, "emostream:watch"},
+		"send_emoji":         {"POST", "/send_emoji", "application/json", tap, "emostream:send"},
+		"reactions":          {"POST", "/v1/reactions", "application/json", "[" + tap + "]", "emostream:send"},
+		"reactions as lines": {"POST", "/v1/reactions", "application/x-ndjson", tap + "\n" + tap, "emostream:send"},
+		"needless slashes":   {"POST", "//send_emoji", "application/json", tap, "emostream:send"},
+		"servers":            {"GET", "/v1/servers", "", "", "emostream:manage"},
+		"config":             {"GET", "/v1/config", "", "", ""},
+		"healthz":            {"GET", "/healthz", "", "", ""},
+		"readyz":             {"GET", "/readyz", "", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			gate := accesstest.Gate(t)
+			all := []string{"emostream:send", "emostream:watch", "emostream:manage"}
+			synctest.Test(t, func(t *testing.T) {
+				servers := &roster.Roster{}
+				servers.Apply(wire.ServerStatus{Name: "sub1", Instance: "i", URL: "http://s", Topic: "sub_1", Capacity: 9, State: wire.StateServing}, time.Now())
+				s := serve(t, &server.Main{
+					Ingest:   ingest.New(ingest.Config{Log: logFunc(taken), Gate: gate}),
+					Registry: registry.New(registry.Config{Servers: servers, Gate: gate}),
+				})
+				for _, scope := range append(all, "") {
+					want := http.StatusForbidden
+					switch {
+					case tt.scope == "" || tt.scope == scope:
+						want = http.StatusOK
+					case scope == "":
+						want = http.StatusUnauthorized
+					}
+					var headers []string
+					if scope != "" {
+						headers = []string{"Authorization", "Bearer " + accesstest.Token(t, "ann", scope, time.Hour)}
+					}
+					if got := s.do(tt.method, tt.path, tt.contentType, strings.NewReader(tt.body), headers...); got.status != want || (got.header.Get("WWW-Authenticate") == "") != (want == http.StatusOK) {
+						t.Errorf("with %q: answered %+v, want %d", scope, got, want)
+					}
+				}
+			})
+		})
 	}
 }

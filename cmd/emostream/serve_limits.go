@@ -35,7 +35,7 @@ func (f *limitFlags) add(cmd *cobra.Command) {
 	fl.DurationVar(&f.idleTimeout, "idle-timeout", 2*time.Minute, "how long a connection is kept for the next request, and a stream of reactions for the next line")
 	fl.DurationVar(&f.drainDelay, "drain-delay", 0, "how long to go on when told to stop, not ready any more, until load balancers know")
 	fl.StringVar(&f.limitUser, "limit-user", "", "most reactions of one user_id a second, as RATE or RATE:BURST; the others get 429")
-	fl.StringVar(&f.limitAddress, "limit-address", "", "most reactions of one address (IPv6: /64) a second, as RATE or RATE:BURST, or none; the others get 429; default 5000:10000, and none for addresses on loopback")
+	fl.StringVar(&f.limitAddress, "limit-address", "", "most reactions of one address (IPv6: /64), or of one user who has a token, a second, as RATE or RATE:BURST, or none; the others get 429; default 5000:10000, and none for addresses on loopback")
 	f.proxies.add(cmd)
 	f.origins.add(cmd)
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/emostream/emostream/server/access"
 )
 
-// Bounds limit what is in flight, for all clients together and for each address: one
-// address may have a quarter of each. A request that would exceed a bound is refused at
+// Bounds limit what is in flight, for all clients together and for each address, or each
+// user who has a token: one may have a quarter of each. A request that would exceed a bound is refused at
 // once with status 503, code overloaded and Retry-After. Nothing of it is written. So
 // the requests that were let in stay fast when too many come. And when the log is slow
 // or cannot be reached, nothing piles up: at most what is in flight waits for it.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/server/access"
+	"github.com/emostream/emostream/server/access/accesstest"
 	"github.com/emostream/emostream/server/ingest"
 )
 
@@ -150,6 +151,7 @@ func TestPlacesAreGivenBack(t *testing.T) {
 // arriving.
 func TestRefusedConnectionsGoOn(t *testing.T) {
 	whole := fmt.Sprintf("Content-Length: %d\r\n\r\n%s", len(fire), fire)
+	gate, authorization := accesstest.Gate(t), "Authorization: Bearer "+accesstest.Token(t, "ann", "emostream:send", time.Hour)+"\r\n"
 	for name, tt := range map[string]struct {
 		rest string // of the request, after its header
 		ends bool
@@ -159,29 +161,31 @@ func TestRefusedConnectionsGoOn(t *testing.T) {
 		"half of it is":            {fmt.Sprintf("Content-Length: %d\r\n\r\n%s", 2*len(fire), fire), true},
 		"a megabyte is on its way": {"Content-Length: 1048576\r\n\r\n" + fire, true},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				full := true
-				c := connect(t, routes(&memory{t: t}, ingest.Config{Bounds: ingest.Bounds{LogFull: func() bool { return full }}}))
-				in := bufio.NewReader(c)
-				const head = "POST /send_emoji HTTP/1.1\r\nHost: emo\r\nContent-Type: application/json\r\n"
-				start := time.Now()
-				got := answerTo(t, c, in, head, tt.rest)
-				if p := refusalIn(t, got); p.Code != "overloaded" || time.Since(start) > time.Second {
-					t.Errorf("answered %d %+v after %v", got.Code, p, time.Since(start))
-				}
-				if tt.ends {
-					if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
-						t.Errorf("after the answer: %v, want the end", err)
+		for code, guard := range map[string]*access.Gate{"overloaded": nil, "token_missing": gate} {
+			t.Run(name+", "+code, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					full := guard == nil
+					c := connect(t, routes(&memory{t: t}, ingest.Config{Gate: guard, Bounds: ingest.Bounds{LogFull: func() bool { return full }}}))
+					in := bufio.NewReader(c)
+					const head = "POST /send_emoji HTTP/1.1\r\nHost: emo\r\nContent-Type: application/json\r\n"
+					start := time.Now()
+					got := answerTo(t, c, in, head, tt.rest)
+					if p := refusalIn(t, got); p.Code != code || time.Since(start) > time.Second {
+						t.Errorf("answered %d %+v after %v", got.Code, p, time.Since(start))
 					}
-					return
-				}
-				full = false
-				if again := answerTo(t, c, in, head, whole); again.Code != http.StatusOK {
-					t.Errorf("the next request was answered %d %s", again.Code, again.Body)
-				}
+					if tt.ends {
+						if _, err := in.ReadByte(); !errors.Is(err, io.EOF) {
+							t.Errorf("after the answer: %v, want the end", err)
+						}
+						return
+					}
+					full = false
+					if again := answerTo(t, c, in, head+authorization, whole); again.Code != http.StatusOK {
+						t.Errorf("the next request was answered %d %s", again.Code, again.Body)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 

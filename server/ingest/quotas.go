@@ -17,8 +17,9 @@ import (
 // request, none of which is taken, would keep the server busy at no cost.
 type Quotas struct {
 	User    quota.Rate // for each user_id; zero: no limit
-	Address quota.Rate // for each IPv4 address and each /64 of IPv6; zero: no limit
-	// SpareLoopback says that addresses on loopback have no limit.
+	Address quota.Rate // for each IPv4 address, each /64 of IPv6, and each user who has a token; zero: no limit
+	// SpareLoopback says that addresses on loopback have no limit. Users who have a token
+	// have one there, too.
 	SpareLoopback bool
 }
 
