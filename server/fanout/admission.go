@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"time"
@@ -14,24 +15,32 @@ import (
 	"github.com/emostream/emostream/server/access"
 )
 
-// admit returns when the stream of a client must end that asks for a channel, by Server.now
-// (0: never), or why the client may not listen. A server with ticket keys or a gate lets in
-// who has a ticket for the channel, or a token. Other servers let everybody in.
-func (s *Server) admit(r *http.Request, asked url.Values, channel string) (until time.Duration, refusal *httpserve.Refusal) {
+// admission is what a client may do that is let in.
+type admission struct {
+	until time.Duration // when its stream ends, by Server.now; 0: it may go on for ever
+	// from is whose share of the places it takes: that of its address, or of the user of its
+	// ticket or token, who has an address in place of that of the machine.
+	from netip.Addr
+}
+
+// admit returns what a client may do that asks for a channel, or why it may not listen. A
+// server with ticket keys or a gate lets in who has a ticket for the channel, or a token.
+// Other servers let everybody in.
+func (s *Server) admit(r *http.Request, asked url.Values, channel string) (admission, *httpserve.Refusal) {
 	switch now := time.Now(); {
 	case s.cfg.Tickets == nil && s.cfg.Gate == nil:
-		return 0, nil
+		return admission{from: s.cfg.Proxies.BoundedIP(r)}, nil
 	case s.cfg.Tickets != nil && asked.Has("ticket"):
 		return s.admitTicket(r, asked["ticket"], channel, now)
 	case s.cfg.Gate != nil:
 		return s.admitToken(r, channel, now)
 	}
-	return 0, unauthorized("ticket_missing", "this server lets in who has a ticket: register at the main server, and listen to the stream_url that it answers")
+	return admission{}, unauthorized("ticket_missing", "this server lets in who has a ticket: register at the main server, and listen to the stream_url that it answers")
 }
 
 // admitTicket admits a client by its ticket. If it shows a token, too, both must be of one
 // user.
-func (s *Server) admitTicket(r *http.Request, tickets []string, channel string, now time.Time) (until time.Duration, refusal *httpserve.Refusal) {
+func (s *Server) admitTicket(r *http.Request, tickets []string, channel string, now time.Time) (admission, *httpserve.Refusal) {
 	var shown ticket.Opened
 	err := ticket.ErrInvalid
 	if len(tickets) == 1 {
@@ -39,39 +48,47 @@ func (s *Server) admitTicket(r *http.Request, tickets []string, channel string, 
 	}
 	switch {
 	case errors.Is(err, ticket.ErrExpired):
-		return 0, unauthorized("ticket_expired", "the ticket has run out: register again, with last_event_id to go on where the stream ended")
+		return admission{}, unauthorized("ticket_expired", "the ticket has run out: register again, with last_event_id to go on where the stream ended")
 	case err != nil:
-		return 0, unauthorized("ticket_invalid", "this ticket was not made by the main server of this installation: register again, and listen to the stream_url as it is")
+		return admission{}, unauthorized("ticket_invalid", "this ticket was not made by the main server of this installation: register again, and listen to the stream_url as it is")
 	case shown.Channel != channel:
-		return 0, httpserve.Refusalf(http.StatusForbidden, "not_allowed", "the ticket is for the channel %s: register again, with channel=%s", quote.Text(shown.Channel, 64), quote.Text(channel, 64))
+		return admission{}, httpserve.Refusalf(http.StatusForbidden, "not_allowed", "the ticket is for the channel %s: register again, with channel=%s", quote.Text(shown.Channel, 64), quote.Text(channel, 64))
 	}
 	if s.cfg.Gate != nil && r.Header.Get("Authorization") != "" {
 		caller, refusal := s.cfg.Gate.Caller(r)
 		if refusal != nil {
-			return 0, refusal
+			return admission{}, refusal
 		}
 		if !shown.IsFor(caller.Subject) {
-			return 0, httpserve.Refusalf(http.StatusForbidden, "user_mismatch", "the ticket is of another user than the token beside it: register again, with that token")
+			return admission{}, httpserve.Refusalf(http.StatusForbidden, "user_mismatch", "the ticket is of another user than the token beside it: register again, with that token")
 		}
 	}
-	return s.now() + min(shown.Expires.Sub(now), ticket.Lifetime), nil // not longer, even if the clock of the main server is ahead
+	a := admission{
+		until: s.now() + min(shown.Expires.Sub(now), ticket.Lifetime), // not longer, even if the clock of the main server is ahead
+		from:  s.people.Address(string(shown.Holder[:])),
+	}
+	if shown.IsFor("") {
+		a.from = s.cfg.Proxies.BoundedIP(r)
+	}
+	return a, nil
 }
 
 // admitToken admits a client by its token, or without one, if anybody may listen. The stream
 // of a token ends as that of a ticket does, so that no stream goes on for long whose token is
 // not taken any more.
-func (s *Server) admitToken(r *http.Request, channel string, now time.Time) (until time.Duration, refusal *httpserve.Refusal) {
+func (s *Server) admitToken(r *http.Request, channel string, now time.Time) (admission, *httpserve.Refusal) {
 	caller, refusal := s.cfg.Gate.Caller(r)
 	if refusal == nil {
 		refusal = caller.May(access.Watch, channel)
 	}
 	switch {
 	case refusal != nil:
-		return 0, refusal
+		return admission{}, refusal
 	case caller.Subject == "":
-		return 0, nil
+		return admission{from: s.cfg.Proxies.BoundedIP(r)}, nil
 	}
-	return s.now() + ticket.Expiry(now, caller.Expires, rand.Int64N).Sub(now), nil
+	until := ticket.Expiry(now, caller.Expires, rand.Int64N)
+	return admission{until: s.now() + until.Sub(now), from: s.people.Address(caller.Subject)}, nil
 }
 
 // unauthorized refuses a client that does not prove that it may listen.

@@ -199,3 +199,19 @@ func TestHeartbeatsAreSigned(t *testing.T) {
 		}
 	})
 }
+
+// Who is proven by a ticket or a token has a share of the places of his own. Others at his
+// address have theirs.
+func TestSharesOfUsers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		k := ticketKeys(t, "")
+		in := start(t, newTopic(), fanout.Config{Tickets: k, Capacity: 4})
+		in.listen(t, "/v1/swarm"+ticketFor(k, "main", "ann", time.Minute), "")
+		if status, _, body := in.get(t, http.MethodGet, "/v1/swarm"+ticketFor(k, "b", "ann", time.Minute)); status != http.StatusServiceUnavailable || !strings.Contains(body, "this user has its share") {
+			t.Errorf("more than the share: %d %s", status, body)
+		}
+		in.listen(t, "/v1/swarm"+ticketFor(k, "main", "bob", time.Minute), "")
+		in.listen(t, "/v1/swarm"+ticketFor(k, "main", "", time.Minute), "")
+		in.listen(t, "/v1/swarm"+ticketFor(k, "main", "", time.Minute), "")
+	})
+}

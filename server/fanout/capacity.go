@@ -9,6 +9,7 @@ import (
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/quota"
 	"github.com/emostream/emostream/internal/sse"
+	"github.com/emostream/emostream/server/access"
 )
 
 // acceptKeys is how many addresses are told apart by how fast they come. Package quota
@@ -31,7 +32,7 @@ func (s *Server) AddressRate() int { return s.addressRates.Rate().Burst }
 func (s *Server) takePlace(from netip.Addr) *httpserve.Refusal {
 	if !s.shares.Take(from, 1) {
 		s.metrics.addressFull.Inc()
-		return full("this address has its share of the listeners that this server takes: register again for another one")
+		return full("this " + access.Holder(from) + " has its share of the listeners that this server takes: register again for another one")
 	}
 	for {
 		n := s.clients.Load()

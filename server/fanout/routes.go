@@ -41,13 +41,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, k streamKind) {
 		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_signals", "signals %s: 1 is allowed, and without it heartbeats are comments", quote.Text(signals, 32)).ServeHTTP(w, r)
 		return
 	}
-	until, refusal := s.admit(r, asked, channel)
+	admitted, refusal := s.admit(r, asked, channel)
 	if refusal != nil {
 		refusal.ServeHTTP(w, r)
 		return
 	}
 	h := w.Header()
-	from := s.cfg.Proxies.BoundedIP(r)
+	from := admitted.from
 	if r.Method != http.MethodHead {
 		if refusal := s.takePlace(from); refusal != nil {
 			h.Set("Connection", "close") // the client has nothing more to ask of this server
@@ -65,7 +65,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, k streamKind) {
 		s.freePlace(from)
 		s.putOff(w)
 	default:
-		s.connect(w, r, &listener{kind: k, from: from, channel: s.hub.join(channel), lastSeen: lastSeen(lastEventID(r.Header, asked)), until: until, signals: signals == "1"})
+		s.connect(w, r, &listener{kind: k, from: from, channel: s.hub.join(channel), lastSeen: lastSeen(lastEventID(r.Header, asked)), until: admitted.until, signals: signals == "1"})
 	}
 }
 

@@ -161,6 +161,7 @@ type Server struct {
 	acceptRate       *rate.Limiter
 	addressRates     *quota.Limiter    // of single addresses
 	shares           *httpserve.Shares // of the places, for single addresses
+	people           access.People     // whose shares are their own
 	retry            frame             // how long to wait before coming back; begins every stream
 	keepAliveComment frame
 	keepAliveEvent   frame // for those who ask for it
@@ -182,6 +183,7 @@ func New(cfg Config) *Server {
 	s := &Server{
 		cfg: cfg, instance: rand.Text(), started: time.Now(), hub: NewHub(cfg.Repeats, cfg.Lateness, cfg.WindowBytes), filled: make(chan struct{}),
 		addressRates:     quota.New(addressRate(cfg.AcceptRate), acceptKeys),
+		people:           access.NewPeople(),
 		shares:           httpserve.NewShares(httpserve.Quarter(int64(cfg.Capacity))),
 		acceptRate:       rate.NewLimiter(rate.Limit(cfg.AcceptRate), cfg.AcceptRate),
 		retry:            newFrame(func(b []byte) []byte { return sse.AppendRetry(b, cfg.Retry) }),
