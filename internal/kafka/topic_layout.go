@@ -130,12 +130,15 @@ func (l Layout) ClockTopic() Topic {
 	}}
 }
 
-// ControlsTopic returns how emostream-controls is created. It is compacted: what is in
-// force stays, however old it is.
+// ControlsTopic returns how emostream-controls is created. It is compacted, and what is in
+// force stays, however old it is. The embedded broker has a retention of its own for
+// compacted topics, too, unless they set it.
 func (l Layout) ControlsTopic() Topic {
 	l = l.withDefaults()
 	return Topic{Name: l.Names.Controls(), Partitions: 1, Replication: l.Replication, Config: map[string]string{
 		"cleanup.policy":            "compact",
 		"min.cleanable.dirty.ratio": "0.1",
+		"retention.ms":              retention(RetainForever),
+		"retention.bytes":           "-1",
 	}}
 }
