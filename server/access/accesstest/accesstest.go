@@ -14,29 +14,29 @@ import (
 const secret = "the secret of a login that exists in tests only"
 
 // Gate returns a gate that takes the tokens of Token.
-func Gate(t testing.TB, anonymous ...access.Action) *access.Gate {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "secret")
+func Gate(tb testing.TB, anonymous ...access.Action) *access.Gate {
+	tb.Helper()
+	file := filepath.Join(tb.TempDir(), "secret")
 	if err := os.WriteFile(file, []byte(secret), 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	g, err := access.New(access.Config{Keys: file, Anonymous: anonymous})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return g
 }
 
 // Token returns a token of a user that is good for a while.
-func Token(t testing.TB, subject, scope string, good time.Duration) string {
-	t.Helper()
+func Token(tb testing.TB, subject, scope string, good time.Duration) string {
+	tb.Helper()
 	signer, err := token.ReadSigner([]byte(secret))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	raw, err := signer.Sign(token.Claims{}, map[string]any{"sub": subject, "scope": scope, "aud": access.DefaultAudience, "exp": time.Now().Add(good).Unix()})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return raw
 }
