@@ -34,6 +34,9 @@ type Main struct {
 	// Ahead returns what /readyz says of partitions whose reactions are counted, and not
 	// shown, because their watermark is ahead of the clock. Default: of none.
 	Ahead func() []string
+	// Keys returns why the keys of tokens cannot be read, or nil. /readyz tells peers on
+	// loopback, so that doctor finds it. Default: they can.
+	Keys func() error
 	// Open is what anybody may do without a limit. /readyz lists it for peers on loopback,
 	// so that doctor finds it. Default: nothing.
 	Open []httpserve.Opening
@@ -139,9 +142,15 @@ func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck)
 			Away   []string            `json:"away,omitempty"`
 			Ahead  []string            `json:"ahead,omitempty"`
 			Open   []httpserve.Opening `json:"open,omitempty"`
+			Keys   string              `json:"keys,omitempty"`
 		}{Status: "ready"}
 		if httpserve.FromLoopback(r) {
 			answer.Open = m.Open
+			if m.Keys != nil {
+				if err := m.Keys(); err != nil {
+					answer.Keys = err.Error()
+				}
+			}
 		}
 		if m.Ahead != nil {
 			answer.Ahead = m.Ahead()

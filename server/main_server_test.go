@@ -232,6 +232,22 @@ func TestMainTellsOfWatermarksAhead(t *testing.T) {
 	})
 }
 
+// Why keys cannot be read is told on this machine alone.
+func TestKeysThatCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := mainServer(taken)
+		m.Keys = func() error { return errors.New("it answers 404") }
+		s := serve(t, m)
+		for address, want := range map[string]string{"127.0.0.1": `{"status":"ready","keys":"it answers 404"}`, "192.0.2.1": `{"status":"ready"}`} {
+			c := s.dialFrom(address)
+			_, _ = io.WriteString(c, "GET /readyz HTTP/1.1\r\nHost: emo\r\nConnection: close\r\n\r\n")
+			if got, err := io.ReadAll(c); err != nil || !strings.HasSuffix(string(got), "\r\n"+want+"\n") {
+				t.Errorf("%s was answered %s, %v", address, got, err)
+			}
+		}
+	})
+}
+
 // What strangers may do without a limit is told on this machine alone.
 func TestOpenings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -187,7 +187,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	m.http = server.Main{
 		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Sites: sites, Gate: gate, Tickets: tickets, Controls: m.controls.table, Metrics: s.metrics}),
 		Control: control.New(control.Config{Gate: gate, Editor: m.controls.editor, Unfollowed: m.controls.unfollowed, Logger: s.log}),
-		Ready:   m.ready, Ahead: m.watermarksAhead, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
+		Ready:   m.ready, Ahead: m.watermarksAhead, Keys: func() error { return gate.Status().Err }, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
 		Certificate: f.https.certificate, Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,
 	}

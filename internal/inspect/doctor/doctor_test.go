@@ -64,6 +64,9 @@ func TestPorts(t *testing.T) {
 		"ours, where strangers have no limits": {
 			doctor.Port{Ours: true, Open: []httpserve.Opening{httpserve.AnyChannel, httpserve.NoAddressLimit, "something newer"}}, false, "leave --limit-address none out", []string{"note a:1", "note a:1"},
 		},
+		"ours, where keys cannot be read": {
+			doctor.Port{Ours: true, Keys: "it answers 404", Open: []httpserve.Opening{httpserve.AnyChannel}}, false, "the keys of tokens cannot be read: it answers 404", []string{"wrong a:1", "note a:1"},
+		},
 		"ours, not ready for a reason of its own": {
 			doctor.Port{Ours: true, Unready: "no luck"}, true, "sub1 is up and not ready: no luck", []string{"wrong a:1"},
 		},

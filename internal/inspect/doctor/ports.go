@@ -27,6 +27,7 @@ type Port struct {
 	// not named as a proxy. Subscriber servers are asked at their URLs.
 	Forwarded bool
 	Open      []httpserve.Opening // what strangers may do there without a limit
+	Keys      string              // why the keys of tokens cannot be read there; empty: they can
 	// CertificateEnds is how long the certificate is valid that the server shows over
 	// HTTPS; 0: it speaks HTTP, or is not ours.
 	CertificateEnds time.Duration
@@ -46,7 +47,11 @@ func Ports(ports []Port, settled bool) []Finding {
 				"it takes nothing in", "see its log; /readyz says when it is ready")
 		case p.CertificateEnds < 0:
 			l.wrong(p.Address, fmt.Sprintf("the certificate of %s expired %s ago", p.For, about(-p.CertificateEnds)), "no client trusts it", renewIt)
-		case p.Forwarded, len(p.Open) > 0:
+		case p.Forwarded, p.Keys != "", len(p.Open) > 0:
+			if p.Keys != "" {
+				l.wrong(p.Address, "the keys of tokens cannot be read: "+p.Keys, "new keys are not known there, and removed ones hold",
+					"see that --auth-keys names a file or an address that is right, and can be reached from there")
+			}
 			if p.Forwarded {
 				l.forwarded(p.Address)
 			}
@@ -113,7 +118,7 @@ func (p *Port) probe(ctx context.Context) {
 		var said health
 		if p.Ours, p.Unready, said = ours(ctx, by, scheme+p.Address); p.Ours {
 			p.Forwarded = p.For == mainServer && said.forwarded()
-			p.Open, p.CertificateEnds = said.Open, said.certificateEnds
+			p.Open, p.Keys, p.CertificateEnds = said.Open, said.Keys, said.certificateEnds
 			return
 		}
 	}
@@ -140,6 +145,7 @@ type health struct {
 	Status    string              `json:"status"`
 	Forwarded string              `json:"x_forwarded_for"`
 	Open      []httpserve.Opening `json:"-"` // as /readyz says
+	Keys      string              `json:"-"` // as /readyz says
 
 	certificateEnds time.Duration // see Port
 }
@@ -153,13 +159,13 @@ func ours(ctx context.Context, by *http.Client, url string) (yes bool, unready s
 		return false, "", said
 	}
 	var ready struct {
-		Status, Error string
-		Open          []httpserve.Opening
+		Status, Error, Keys string
+		Open                []httpserve.Opening
 	}
 	code, err := get(ctx, by, url+"/readyz", &ready)
 	switch {
 	case err != nil || code == http.StatusOK:
-		said.Open = ready.Open
+		said.Open, said.Keys = ready.Open, ready.Keys
 		return err == nil && ready.Status == "ready", "", said
 	case ready.Error == "":
 		return false, "", said
