@@ -10,7 +10,7 @@ import (
 func LastBeats(statuses []wire.ServerStatus, at []time.Time, now time.Time) []Server {
 	beats := make([]heartbeat, len(statuses))
 	for i, s := range statuses {
-		beats[i] = heartbeat{s, at[i]}
+		beats[i] = heartbeat{ServerStatus: s, at: at[i]}
 	}
 	return lastHeartbeats(beats, now)
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/ticket"
+	"github.com/emostream/emostream/internal/wire"
 )
 
 // servers reads the heartbeats, and asks each server whether it answers. If a server
@@ -55,6 +57,16 @@ func (s *session) servers(ctx context.Context) []Finding {
 	return Servers(servers, foreign)
 }
 
+// ticketKey tells which key has signed a heartbeat; empty: none.
+func ticketKey(r stream.Record) string {
+	for _, h := range r.Headers {
+		if h.Key == wire.SignatureHeader {
+			return ticket.Fingerprint(h.Value)
+		}
+	}
+	return ""
+}
+
 // announced returns the servers that have sent a heartbeat within roster.Lookback and
 // have not left, and what else was written to the topic.
 func (s *session) announced(ctx context.Context) ([]Server, Foreign, error) {
@@ -75,7 +87,7 @@ func (s *session) announced(ctx context.Context) ([]Server, Foreign, error) {
 	err = s.read(ctx, topic, 0, from, end, func(r stream.Record) {
 		switch status, err := s.Names.DecodeServerStatus(r.Key, r.Value); {
 		case err == nil:
-			beats = append(beats, heartbeat{status, time.UnixMilli(r.Time)})
+			beats = append(beats, heartbeat{status, time.UnixMilli(r.Time), ticketKey(r)})
 		case len(r.Value) > 0: // else it removes its key
 			foreign.Records++
 			foreign.Offset, foreign.Reason = r.Offset, err.Error()

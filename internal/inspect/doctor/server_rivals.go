@@ -12,7 +12,8 @@ import (
 // heartbeat is one record of emostream-servers, and when it was written.
 type heartbeat struct {
 	wire.ServerStatus
-	at time.Time
+	at        time.Time
+	ticketKey string // which key has signed it; empty: none
 }
 
 // serverPresence is the last heartbeat of an instance, and the positions of its first
@@ -43,7 +44,7 @@ func lastHeartbeats(beats []heartbeat, now time.Time) (servers []Server) {
 		if own.State == wire.StateGone {
 			continue
 		}
-		s := Server{ServerStatus: own.ServerStatus, Age: now.Sub(own.at)}
+		s := Server{ServerStatus: own.ServerStatus, Age: now.Sub(own.at), TicketKey: own.ticketKey}
 		for _, other := range seen[name] {
 			// An instance whose last heartbeat is before the first of this one was
 			// replaced by it, and is no rival.

@@ -21,6 +21,9 @@ type Server struct {
 	Answers bool          // it answers at its URL, asked from here
 	NoHost  bool          // the host of its URL cannot be looked up from here
 	Orphan  bool          // its cluster has no topic
+	// TicketKey tells which key has signed its last heartbeat, and is the same for the same
+	// key; empty: none has.
+	TicketKey string
 	// Untrusted says why its certificate is not trusted here; nil: it is, or it shows none.
 	Untrusted error
 
@@ -45,6 +48,7 @@ func Servers(servers []Server, foreign Foreign) []Finding {
 		l.wrong(foreign.Topic, fmt.Sprintf("%s cannot be heartbeats of its servers; the last is at offset %d: %.200s", many(foreign.Records, "record"), foreign.Offset, foreign.Reason),
 			"another program writes there, and who can do that can send clients elsewhere", "let nobody but subscribe and serve write to it (docs/kafka-security.md)")
 	}
+	checker := ticketChecker(servers)
 	for _, s := range servers {
 		switch {
 		case s.Rival != "":
@@ -66,6 +70,7 @@ func Servers(servers []Server, foreign Foreign) []Finding {
 		case s.Orphan:
 			l.wrong(s.Name, fmt.Sprintf("its %s has no topic: nobody publishes to it", s.Cluster), "its listeners see nothing",
 				"name the cluster in publish --clusters, or another one in subscribe --cluster")
+		case !l.sameTickets(s, checker):
 		case s.Forwarded:
 			l.forwarded(s.Name)
 		default:
@@ -76,6 +81,38 @@ func Servers(servers []Server, foreign Foreign) []Finding {
 		l.note("subscriber servers", "none is announced", "register has nowhere to send clients to", "start emostream subscribe")
 	}
 	return l.all
+}
+
+// ticketChecker returns the first server that is alive, checks tickets and signs; nil: none
+// does.
+func ticketChecker(servers []Server) *Server {
+	for i, s := range servers {
+		if s.Tickets && s.TicketKey != "" && s.Age <= roster.Timeout {
+			return &servers[i]
+		}
+	}
+	return nil
+}
+
+// sameTickets reports a server that lets in others than checker, and returns whether it does
+// as that one.
+func (l *findings) sameTickets(s Server, checker *Server) bool {
+	const nobody = "main servers with keys send nobody there"
+	switch {
+	case s.Tickets && s.TicketKey == "":
+		l.wrong(s.Name, "it says that it checks tickets, and its heartbeat is not signed", nobody, "see who writes that heartbeat: a subscribe with --ticket-key-file signs its own")
+	case checker == nil:
+		return true
+	case s.Tickets && s.TicketKey != checker.TicketKey:
+		l.wrong(s.Name, fmt.Sprintf("its heartbeats are signed with another key than those of %s", checker.Name),
+			"a main server may have the key of only one of them, and then sends nobody to the other",
+			"give all servers the same --ticket-key-file; while keys are replaced, wait until all have read the new file")
+	case !s.Tickets:
+		l.note(s.Name, fmt.Sprintf("it lets in who has no ticket, and %s does not", checker.Name), nobody, "give it the --ticket-key-file of the others")
+	default:
+		return true
+	}
+	return false
 }
 
 // untrusted reports a server whose certificate is not trusted.

@@ -46,6 +46,27 @@ func TestServers(t *testing.T) {
 			check(t, doctor.Servers([]doctor.Server{s}, doctor.Foreign{}), tt.says, tt.want...)
 		})
 	}
+	for name, tt := range map[string]struct {
+		tickets1, tickets2 bool
+		key1, key2         string
+		age1               time.Duration
+		says               string
+		want               []string
+	}{
+		"one key":                   {true, true, "a", "a", 0, "", nil},
+		"no tickets":                {false, false, "", "", 0, "", nil},
+		"two keys":                  {true, true, "a", "b", 0, "signed with another key than those of sub1", []string{"wrong sub2"}},
+		"one says it, and no key":   {true, true, "a", "", 0, "it says that it checks tickets, and its heartbeat is not signed", []string{"wrong sub2"}},
+		"one lets everybody in":     {true, false, "a", "", 0, "it lets in who has no ticket, and sub1 does not", []string{"note sub2"}},
+		"one signs, and checks not": {true, false, "a", "a", 0, "", []string{"note sub2"}},
+		"one with another key died": {true, true, "a", "b", time.Minute, "", []string{"wrong sub1"}},
+	} {
+		t.Run("tickets: "+name, func(t *testing.T) {
+			one := doctor.Server{ServerStatus: wire.ServerStatus{Name: "sub1", Tickets: tt.tickets1}, TicketKey: tt.key1, Answers: true, Age: tt.age1}
+			two := doctor.Server{ServerStatus: wire.ServerStatus{Name: "sub2", Tickets: tt.tickets2}, TicketKey: tt.key2, Answers: true}
+			check(t, doctor.Servers([]doctor.Server{one, two}, doctor.Foreign{}), tt.says, tt.want...)
+		})
+	}
 	t.Run("none", func(t *testing.T) {
 		check(t, doctor.Servers(nil, doctor.Foreign{}), "none is announced", "note subscriber servers")
 	})
