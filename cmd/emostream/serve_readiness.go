@@ -36,11 +36,11 @@ func (m *mainServer) addGauges(ctx context.Context) {
 // ready returns why reactions cannot be taken in now, nil if they can. If they can and
 // some partitions take none, it returns what is wrong with those.
 func (m *mainServer) ready(ctx context.Context) (away []error, err error) {
-	if err := m.producer.Err(); err != nil {
-		return nil, fmt.Errorf("reactions cannot be written to %s: %w", m.names().Reactions(), err)
-	}
 	if keys := m.gate.Status(); keys.Keys == 0 && m.gate.NeedsToken(access.Send) {
 		return nil, fmt.Errorf("no token can be checked, because the keys at %s have not been read yet: %w", keys.Source, cmp.Or(keys.Err, errors.New("they are being fetched")))
+	}
+	if err := m.producer.Err(); err != nil {
+		return nil, fmt.Errorf("reactions cannot be written to %s: %w", m.names().Reactions(), err)
 	}
 	if err := m.controls.unread(); err != nil {
 		return nil, err
