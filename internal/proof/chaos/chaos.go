@@ -173,12 +173,22 @@ func (r *run) injectUnderLoad(ctx, faults context.Context) error {
 	if err := r.waitForListeners(faults); err != nil {
 		return err
 	}
+	m := manager{program: r.cfg.Program, brokers: r.pipeline.brokers.addrs, mainServers: r.pipeline.mainServers}
+	managing, stop := context.WithCancel(faults)
+	var changing sync.WaitGroup
+	changing.Go(func() { m.run(managing) })
 	if err := r.inject(faults); err != nil {
 		r.fail(err)
 	}
+	stop()
+	changing.Wait()
+	r.report.Changes = m.made
 	if err := errors.Join(r.pipeline.startMissing(ctx), r.pipeline.waitReady(ctx)); err != nil {
 		r.fail(fmt.Errorf("the pipeline does not come back: %w", err))
 		return nil
+	}
+	if err := m.finish(ctx); err != nil {
+		r.fail(fmt.Errorf("what a manager sets is not in force: %w", err))
 	}
 	_ = sleep.For(ctx, loadAfterFaults)
 	return nil

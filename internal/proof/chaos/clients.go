@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -125,6 +126,8 @@ func (c *client) send(ctx context.Context, r *SentReaction) {
 	case res.StatusCode == http.StatusOK:
 		r.Outcome = Acknowledged
 	case res.StatusCode == http.StatusServiceUnavailable && (problem.Code == "not_written" || problem.Code == "overloaded"):
+		r.Outcome = NotWritten
+	case res.StatusCode == http.StatusForbidden && slices.Contains([]string{"paused", "banned", "hidden_emoji"}, problem.Code):
 		r.Outcome = NotWritten
 	case res.StatusCode == http.StatusServiceUnavailable && problem.Code == "in_doubt", err != nil:
 		r.Outcome = InDoubt
