@@ -89,7 +89,7 @@ func TestCertificateIsReadAgain(t *testing.T) {
 
 		on.pair, on.err = nil, errors.New("the key is of another certificate")
 		time.Sleep(10 * time.Second)
-		if shown() != renewed || c.Err() != on.err || warnings() != 0 {
+		if shown() != renewed || !errors.Is(c.Err(), on.err) || warnings() != 0 {
 			t.Errorf("with files that do not go together: %v is wrong; the log has %s", c.Err(), &log)
 		}
 		for range 3 {
@@ -127,7 +127,7 @@ func TestExpiredCertificate(t *testing.T) {
 		}
 	}
 	missing := errors.New("there is no such file")
-	if _, err := httpserve.OpenCertificate((&files{err: missing}).get, slog.New(slog.DiscardHandler)); err != missing {
+	if _, err := httpserve.OpenCertificate((&files{err: missing}).get, slog.New(slog.DiscardHandler)); !errors.Is(err, missing) {
 		t.Errorf("without a file: %v", err)
 	}
 }

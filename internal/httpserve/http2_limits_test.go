@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -118,12 +119,15 @@ func (c *http2Client) listen() {
 }
 
 // gauge counts those that are in a handler at the same time.
-type gauge struct{ now, most atomic.Int64 }
+type gauge struct {
+	now, most atomic.Int64
+	mu        sync.Mutex // held while one enters
+}
 
 func (g *gauge) enter() (leave func()) {
-	n := g.now.Add(1)
-	for most := g.most.Load(); n > most && !g.most.CompareAndSwap(most, n); most = g.most.Load() {
-	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.most.Store(max(g.most.Load(), g.now.Add(1)))
 	return func() { g.now.Add(-1) }
 }
 
