@@ -2,7 +2,9 @@ package main
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"log/slog"
+	"net/url"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -65,13 +67,36 @@ func (f *httpsFlags) pair() (*tls.Certificate, error) {
 	return keyPair(certificateFile{"--https-cert", f.cert}, certificateFile{"--https-key", f.key})
 }
 
+// untrusted returns the file of the certificate if this machine does not trust it for a
+// URL; empty: it does, or HTTPS is not spoken.
+func (f *httpsFlags) untrusted(of string) string {
+	u, err := url.Parse(of)
+	if !f.on() || err != nil {
+		return ""
+	}
+	pair, err := f.pair()
+	if err != nil {
+		return "" // it is being renewed
+	}
+	chain := x509.NewCertPool()
+	for _, der := range pair.Certificate[1:] {
+		if c, err := x509.ParseCertificate(der); err == nil {
+			chain.AddCert(c)
+		}
+	}
+	if _, err := pair.Leaf.Verify(x509.VerifyOptions{DNSName: u.Hostname(), Intermediates: chain}); err != nil {
+		return f.cert
+	}
+	return ""
+}
+
 // urlAt returns the base URL of the server at an address, host:port.
 func (f *httpsFlags) urlAt(addr string) string {
-	url := urlAt(addr)
+	at := urlAt(addr)
 	if f.on() {
-		url = "https" + strings.TrimPrefix(url, "http")
+		at = "https" + strings.TrimPrefix(at, "http")
 	}
-	return url
+	return at
 }
 
 // checkPublicURL refuses a URL of plain HTTP for a server that speaks HTTPS: whoever

@@ -107,6 +107,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 	p.onClose(client.Close)
 	s := stage{&f.stageFlags, client, log, registry, passedover.NewLog(log)}
 	p.addresses.Ready, p.addresses.Brokers = f.urlOf(mainLn), f.brokers
+	p.addresses.caCert = f.https.untrusted(p.addresses.Ready)
 
 	// People -> serve -> emoji-topic.
 	f.serve.ownTickets = true

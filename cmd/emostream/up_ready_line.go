@@ -13,7 +13,8 @@ type addresses struct {
 	Metrics     string       `json:"metrics,omitempty"`
 	Subscribers []subscriber `json:"subscribers"`
 
-	embedded bool // the broker is the embedded one
+	embedded bool   // the broker is the embedded one
+	caCert   string // file of the certificate, if this machine does not trust it otherwise; empty: it does, or there is none
 }
 
 // subscriber is the address of a subscriber server.
@@ -48,18 +49,27 @@ func (a addresses) print(io streams) {
 	p("Send from a third:           emostream send 🔥 🎉%s", server)
 	p("or with curl:")
 	p("")
-	p(`  curl -X POST %s/send_emoji \`, a.Ready)
+	p(`  curl%s -X POST %s/send_emoji \`, a.caCertFlag(), a.Ready)
 	p(`    -H 'Content-Type: application/json' -d '{"user_id":"ann","emoji_type":"🔥"}'`)
 	p("")
 }
 
-// serverFlag returns the flag with which clients find the main server; empty if it is
-// at the default address.
+// serverFlag returns the flags with which clients find the main server, and trust it; empty
+// if it is at the default address.
 func (a addresses) serverFlag() string {
 	if a.Ready == defaultServer {
 		return ""
 	}
-	return " --server " + a.Ready
+	return " --server " + a.Ready + a.caCertFlag()
+}
+
+// caCertFlag returns the flag with which our clients and curl trust the servers; empty if
+// they do without.
+func (a addresses) caCertFlag() string {
+	if a.caCert == "" {
+		return ""
+	}
+	return " --cacert " + a.caCert
 }
 
 // printReady says on stdout that everything is ready: "ready URL", or all addresses as
