@@ -57,8 +57,8 @@ func readJWK(raw []byte) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.Algorithm == "Ed25519" {
-		in.Algorithm = "EdDSA" // RFC 9864 has a new name for it
+	if in.Algorithm == newNameOfEdDSA {
+		in.Algorithm = "EdDSA"
 	}
 	if in.Algorithm != "" {
 		if !slices.Contains(key.algorithms, in.Algorithm) {

@@ -316,6 +316,16 @@ func TestKindsOfKeys(t *testing.T) {
 			t.Errorf("a token of %s with three keys: %+v", of, refusal)
 		}
 	}
+	for of, l := range logins {
+		g := newGate(t, access.Config{Keys: fileOf(t, l.public)})
+		raw := withHeader(t, l, map[string]any{"alg": "Ed25519"}) // as newer libraries call EdDSA
+		if _, refusal := g.Caller(requestWith("Bearer " + raw)); (refusal == nil) != (of == "ed25519") {
+			t.Errorf("a token of %s that says it is of Ed25519: %+v", of, refusal)
+		}
+		if _, refusal := g.Caller(requestWith("Bearer " + raw[:len(raw)-1] + "!")); code(refusal) != "token_invalid" {
+			t.Errorf("with a broken signature: %+v", refusal)
+		}
+	}
 	for curve, algorithm := range map[elliptic.Curve]string{elliptic.P384(): "ES384", elliptic.P521(): "ES512"} {
 		key, err := ecdsa.GenerateKey(curve, rand.Reader)
 		if err != nil {
