@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"net/netip"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"github.com/emostream/emostream/internal/openfiles"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/server"
+	"github.com/emostream/emostream/server/access"
 )
 
 // doctorFlags are the settings of doctor.
@@ -29,6 +31,8 @@ type doctorFlags struct {
 	subscribers int
 	clients     int
 	dataDir     string
+	authKeys    string
+	authIssuer  string
 	window      time.Duration
 	timeout     time.Duration
 	out         outputFlag
@@ -42,7 +46,7 @@ func newDoctor(io streams, quietColor *quietColorFlags) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Tell what is wrong here, and what to do about it",
-		Long: `Doctor looks at ports, brokers, topics and their settings, the counting, clocks,
+		Long: `Doctor looks at the keys of tokens, ports, brokers, topics and their settings, the counting, clocks,
 subscriber servers, the limit of open files, the data folder of the embedded broker,
 the terminal and the settings. Each finding says what was found, why it matters and
 what to do; of several that follow from each other it tells the first.
@@ -71,6 +75,8 @@ Exit code 1: something is wrong. Notes do not count.`,
 	fl.IntVar(&f.subscribers, "subscribers", 6, "number of subscriber servers on this machine")
 	fl.IntVar(&f.clients, "clients", 10_000, "clients that a process here is to serve at once")
 	fl.StringVar(&f.dataDir, "data-dir", "", "folder of the embedded broker's log; default emostream in the user's state folder")
+	fl.StringVar(&f.authKeys, "auth-keys", "", "of serve and subscribe: keys of tokens, which are read as they do")
+	fl.StringVar(&f.authIssuer, "auth-issuer", "", "of serve and subscribe; needed with a JWKS")
 	fl.DurationVar(&f.window, "window", windowing.DefaultWindow, "of aggregate; unless it is given, what is counted by")
 	fl.DurationVar(&f.lateness, "lateness", windowing.DefaultLateness, "of aggregate; unless it is given, what is counted by")
 	fl.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long each question to a server may take")
@@ -190,6 +196,9 @@ func (f *doctorFlags) config(cmd *cobra.Command, io streams) doctor.Config {
 	if cfg.DataDir == "" {
 		cfg.DataDir, _ = stateDir() // stays empty if there is no home folder
 	}
+	if f.authKeys != "" {
+		cfg.Keys = f.readKeys
+	}
 	if cmd.Flags().Changed("window") {
 		cfg.Window = f.window
 	}
@@ -197,4 +206,10 @@ func (f *doctorFlags) config(cmd *cobra.Command, io streams) doctor.Config {
 		cfg.Lateness = f.lateness
 	}
 	return cfg
+}
+
+// readKeys reads the keys of tokens as a server does.
+func (f *doctorFlags) readKeys(ctx context.Context) doctor.TokenKeys {
+	keys, passedOver, err := access.ReadKeys(ctx, access.Config{Keys: f.authKeys, Issuer: f.authIssuer})
+	return doctor.TokenKeys{Source: f.authKeys, Keys: len(keys), PassedOver: passedOver, Err: err}
 }

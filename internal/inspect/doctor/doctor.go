@@ -43,6 +43,7 @@ type Finding struct {
 // The areas, in the order of a report.
 const (
 	areaSettings = "settings"
+	areaKeys     = "keys"
 	areaPorts    = "ports"
 	areaBrokers  = "brokers"
 	areaTopics   = "topics"

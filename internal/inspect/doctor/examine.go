@@ -45,6 +45,9 @@ type Config struct {
 	SettingsFile string
 	Settings     []Setting
 
+	// Keys reads the keys of tokens; nil: there are none.
+	Keys func(context.Context) TokenKeys
+
 	TLS     *tls.Config   // whose certificates clients trust; nil: what the system trusts
 	Timeout time.Duration // for each question to another process
 }
@@ -58,7 +61,11 @@ func Examine(ctx context.Context, cfg Config) ([]Finding, error) {
 		told        = make([]Broker, len(cfg.Brokers))
 		advertised  []Broker
 		portResults []Finding
+		keys        TokenKeys
 	)
+	if cfg.Keys != nil {
+		waiting.Go(func() { cfg.bounded(ctx, func(ctx context.Context) { keys = cfg.Keys(ctx) }) })
+	}
 	if cfg.Port > 0 {
 		ports = wantedPorts(cfg.Host, cfg.Port, cfg.Subscribers)
 	}
@@ -95,7 +102,7 @@ func Examine(ctx context.Context, cfg Config) ([]Finding, error) {
 		portResults = skipped(areaPorts, "ports", "--port 0 takes free ones")
 	}
 	return slices.Concat(
-		Settings(cfg.SettingsFile, cfg.Settings), portResults, brokers, inside,
+		Settings(cfg.SettingsFile, cfg.Settings), KeysOfTokens(keys), portResults, brokers, inside,
 		Files(cfg.OpenFiles, cfg.Clients), cfg.folder(cluster, told, advertised), Terminal(cfg.Screen),
 	), ctx.Err()
 }
