@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/sse"
@@ -47,6 +48,10 @@ func (a *audience) reconnect(ctx context.Context, r registrar, l *listener) erro
 	}
 	connect := func(to streamAddress) (taken bool, err error) {
 		err = a.connectTo(ctx, l, &to)
+		if l.unjudged != "" && sse.HasFailed(err) {
+			a.onFailure(l.unjudged)
+		}
+		l.unjudged = "" // else its ticket had run out, which is how streams with tickets end
 		return err == nil, err
 	}
 	return sse.Reconnect(before, connect, func(refused error) (streamAddress, error) {
@@ -138,7 +143,11 @@ func (a *audience) follow(ctx context.Context, l *listener) {
 		a.depart(ctx, l)
 		return
 	}
-	a.onFailure(report.StreamError + errorKind(err))
+	if kind := report.StreamError + errorKind(err); errors.Is(err, errClosed) && strings.Contains(l.address.path, "ticket=") {
+		l.unjudged = kind
+	} else {
+		a.onFailure(kind)
+	}
 	a.reconnects.Add(1)
 	a.requeue(l, err)
 }

@@ -27,6 +27,7 @@ type faults struct {
 	full                int           // how many requests for a stream are refused at first
 	closed              string        // the end of the name of a channel whose stream is refused; empty: none is
 	away                int           // how many listeners are told to register again a second later
+	tickets             bool          // a stream needs a ticket, and takes each once
 	cookie              string        // what /register sets, to a new value, unless it is sent; streams and /unregister must have it
 	login               string        // what every request must have in its Authorization; empty: nothing
 	tokens              bool          // requests must show the token of their user
@@ -162,7 +163,25 @@ func (s *faulty) register(w http.ResponseWriter, r *http.Request) {
 	} else if s.dies {
 		name, at = "sub1", s.sub1.URL
 	}
-	_, _ = fmt.Fprintf(w, `{"server_url":"%[1]s/%[2]s","server_name":%[2]q,"user_id":"u","message":"m","stream_url":"%[1]s/v1/swarm"}`, at, name)
+	_, _ = fmt.Fprintf(w, `{"server_url":"%[1]s/%[2]s","server_name":%[2]q,"user_id":"u","message":"m","stream_url":"%[1]s/v1/swarm%[3]s"}`, at, name, s.ticket())
+}
+
+// ticket returns the query of a stream. The caller holds s.mu.
+func (s *faulty) ticket() string {
+	if !s.tickets {
+		return ""
+	}
+	return "?ticket=" + strconv.Itoa(s.registered)
+}
+
+// hasRunOut says whether a stream was opened with the ticket of a request before.
+func (s *faulty) hasRunOut(r *http.Request) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := "ticket " + r.URL.Query().Get("ticket")
+	again := s.tickets && s.sessions[id]
+	s.sessions[id] = true
+	return again
 }
 
 // kill closes sub1's listener and connections, as if it were killed.
@@ -281,6 +300,10 @@ func (s *faulty) emit(now int64) {
 }
 
 func (s *faulty) stream(w http.ResponseWriter, r *http.Request) {
+	if s.hasRunOut(r) {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
 	if s.closed != "" && strings.HasSuffix(r.URL.Query().Get("channel"), s.closed) {
 		w.WriteHeader(http.StatusForbidden)
 		return

@@ -39,6 +39,7 @@ type listener struct {
 	avoid       string         // the subscriber server that it tried last
 	retry       time.Duration  // how long it waits before it reconnects
 	refusals    int            // in a row
+	unjudged    string         // the kind of failure of its last stream, if that had a ticket: it is none if the ticket has run out
 	requestedAt time.Time      // when it asked for the stream; zero after the first event
 	deadline    time.Time      // read deadline
 

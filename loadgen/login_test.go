@@ -62,6 +62,31 @@ func TestRunWithALogin(t *testing.T) {
 	}
 }
 
+// A stream that ends because its ticket has run out has not failed. Its listener registers
+// again, does not avoid its server, and misses nothing.
+func TestRunWithTickets(t *testing.T) {
+	t.Parallel()
+	for _, http2 := range []bool{false, true} {
+		s := startFaulty(t, faults{tickets: true, cut: true})
+		r, err := loadgen.Run(t.Context(), loadgen.Config{
+			Server: s.url, HTTP2: http2, Rate: 400, Duration: time.Second, Connections: 4,
+			Listeners: 3, Timeout: longTimeout, Drain: longTimeout, BalanceTimeout: longTimeout,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, want := balanceOf(t, r), (balance{Sent: 400, Accepted: 400, Counted: 400}); got != want {
+			t.Errorf("got %+v, want %+v", got, want)
+		}
+		s.mu.Lock()
+		registered, avoided := s.registered, s.avoided
+		s.mu.Unlock()
+		if r.Listeners.Reconnects == 0 || r.Listeners.Refused > 0 || len(r.Errors) > 0 || registered < 1+2*3 || avoided > 0 {
+			t.Errorf("listeners %+v, errors %v, registered %d times, avoiding the server %d times", r.Listeners, r.Errors, registered, avoided)
+		}
+	}
+}
+
 // Another service gets a login of its own for posts and for the stream.
 func TestRunWithLoginsOfAnotherService(t *testing.T) {
 	t.Parallel()
