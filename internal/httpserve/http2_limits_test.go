@@ -245,3 +245,22 @@ func TestDeafOverHTTP2(t *testing.T) {
 		}
 	})
 }
+
+// A connection that makes way is closed without waiting for its client, which would be told
+// of the end over TLS, and does not read.
+func TestDeafMakesWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, conns := boundedHTTPS(t, httpserve.ConnectionLimits{Max: 1}, func(http.ResponseWriter, *http.Request) {})
+		for _, address := range []string{"192.0.2.1", "198.51.100.7", "198.51.100.8"} {
+			before := time.Now()
+			c := tls.Client(p.dial(t, address), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}) //nolint:gosec // it is our own
+			if status := statusOn(t, c); status != http.StatusOK || time.Since(before) != 0 {
+				t.Errorf("%s is answered %d after %v", address, status, time.Since(before))
+			}
+			time.Sleep(2 * time.Second) // and reads no more
+		}
+		if conns.ClosedIdle() != 2 {
+			t.Errorf("%d have made way", conns.ClosedIdle())
+		}
+	})
+}
