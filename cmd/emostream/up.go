@@ -13,6 +13,7 @@ import (
 
 	"github.com/emostream/emostream/internal/broker"
 	"github.com/emostream/emostream/internal/passedover"
+	"github.com/emostream/emostream/server/access"
 )
 
 func newUp(io streams) *cobra.Command {
@@ -114,6 +115,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 	if p.main, err = newMain(s, f.serve); err != nil {
 		return p, err
 	}
+	p.addresses.tokens = p.main.gate.NeedsToken(access.Send)
 	p.main.window = f.aggregate.window
 	p.addStage("serve", func(ctx context.Context) error { return p.main.run(ctx, mainLn) })
 

@@ -15,6 +15,7 @@ type addresses struct {
 
 	embedded bool   // the broker is the embedded one
 	caCert   string // file of the certificate, if this machine does not trust it otherwise; empty: it does, or there is none
+	tokens   bool   // who sends must show a token
 }
 
 // subscriber is the address of a subscriber server.
@@ -45,6 +46,13 @@ func (a addresses) print(io streams) {
 	}
 	server := a.serverFlag()
 	p("")
+	if a.tokens {
+		p("Who sends needs a token; in development emostream token new makes one:")
+		p("")
+		p("  emostream send 🔥 🎉%s --token-file FILE", server)
+		p("")
+		return
+	}
 	p("Watch in another terminal:   emostream watch%s", server)
 	p("Send from a third:           emostream send 🔥 🎉%s", server)
 	p("or with curl:")
