@@ -139,7 +139,7 @@ func follow(t *testing.T, l *topic) *following {
 		}
 		return a
 	}}))
-	f.Table.Logger = log
+	f.Logger = log
 	f.editor = controls.Editor{Table: &f.Table, Topic: l}
 	over := passedover.New("serve", log, f.metrics)
 	go func() {
