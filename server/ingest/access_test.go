@@ -29,41 +29,41 @@ type login struct {
 	keys string // the file of its public key
 }
 
-func newLogin(t testing.TB) login {
-	t.Helper()
+func newLogin(tb testing.TB) login {
+	tb.Helper()
 	private, public, err := token.Generate(token.Ed25519)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	signer, err := token.ReadSigner(private)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	l := login{signer, filepath.Join(t.TempDir(), "keys.pem")}
+	l := login{signer, filepath.Join(tb.TempDir(), "keys.pem")}
 	if err := os.WriteFile(l.keys, public, 0o600); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return l
 }
 
 // token returns what stands in Authorization for a user with scopes.
-func (l login) token(t testing.TB, user, scope string, others map[string]any) string {
-	t.Helper()
+func (l login) token(tb testing.TB, user, scope string, others map[string]any) string {
+	tb.Helper()
 	claims := map[string]any{"sub": user, "aud": "emostream", "scope": scope, "exp": time.Now().Add(time.Hour).Unix()}
 	maps.Copy(claims, others)
 	raw, err := l.Sign(token.Claims{}, claims)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return "Bearer " + raw
 }
 
-func (l login) gate(t testing.TB, cfg access.Config) *access.Gate {
-	t.Helper()
+func (l login) gate(tb testing.TB, cfg access.Config) *access.Gate {
+	tb.Helper()
 	cfg.Keys = l.keys
 	g, err := access.New(cfg)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return g
 }
