@@ -92,7 +92,9 @@ func newKeyring(c Config, m metrics) (*keyring, error) {
 		log:  c.Logger, metrics: m, wake: make(chan struct{}, 1), asked: map[string]asking{},
 	}
 	if !isURL(c.Keys) {
-		return k, k.readOnce(context.Background(), time.Now())
+		this := k.begin(time.Now())
+		content, err := os.ReadFile(c.Keys)
+		return k, k.end(this, content, err)
 	}
 	if c.Issuer == "" {
 		return nil, ErrIssuerMissing
@@ -155,16 +157,26 @@ func (k *keyring) waitAfter(err error) time.Duration {
 
 // readOnce reads the keys, and holds on to the old ones if that fails.
 func (k *keyring) readOnce(ctx context.Context, began time.Time) error {
-	k.mu.Lock()
-	k.last = reading{k.last.number + 1, began}
-	this := k.last
-	k.mu.Unlock()
+	this := k.begin(began)
 	content, err := k.read(ctx)
-	if err == nil {
-		err = k.take(content, this)
-	}
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	return k.end(this, content, err)
+}
+
+// begin counts a reading that begins.
+func (k *keyring) begin(began time.Time) reading {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.last = reading{k.last.number + 1, began}
+	return k.last
+}
+
+// end takes what a reading found, or notes why it failed.
+func (k *keyring) end(this reading, content []byte, err error) error {
+	if err == nil {
+		err = k.take(content, this)
 	}
 	k.mu.Lock()
 	before := k.err

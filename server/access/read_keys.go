@@ -12,7 +12,7 @@ import (
 // verify tokens.
 func ReadKeys(ctx context.Context, c Config) (keys token.Keys, passedOver []error, err error) {
 	c.Logger = slog.New(slog.DiscardHandler)
-	k, err := newKeyring(c, newMetrics(nil)) //nolint:contextcheck // it reads a file at most
+	k, err := newKeyring(c, newMetrics(nil))
 	if err != nil {
 		return nil, nil, err
 	}
