@@ -114,7 +114,7 @@ func TestCheckFile(t *testing.T) {
 		{"a slip in the common section", "common: {topic-prefx: x}\n", `f.yaml:1:10: common has no "topic-prefx": did you mean topic-prefix?`},
 		{"another command's", "aggregate:\n  linger: 2ms\n", `f.yaml:2:3: aggregate has no "linger": it is a setting of serve and up: put it into such a section, or into common`},
 		{"no section around it", "linger: 2ms\n", `f.yaml:1:1: linger stands outside of all sections, and is a setting of serve and up`},
-		{"nothing like it", "watch: {frobnicate: 1}\n", `f.yaml:1:9: watch has no "frobnicate": it has channel, color, output, quiet, server, windows`},
+		{"nothing like it", "watch: {frobnicate: 1}\n", `f.yaml:1:9: watch has no "frobnicate": it has cacert, channel, color, output, quiet, server, token-file, windows`},
 		{"a command of the program itself", "version: {output: json}\n", `f.yaml:1:1: there is no section or setting "version" here: `},
 		{"the file itself", "common: {config: x}\n", `f.yaml:1:10: common has no "config"`},
 		{"a value of another kind", "serve:\n  linger: soon\n", `f.yaml:2:11: linger: "soon": want a duration like 500ms, 2s or 1m30s`},
