@@ -23,11 +23,11 @@ const (
 	second = "second-key-of-a-test-with-32-bytes"
 )
 
-func keys(t testing.TB, lines ...string) *ticket.Keys {
-	t.Helper()
+func keys(tb testing.TB, lines ...string) *ticket.Keys {
+	tb.Helper()
 	k, err := ticket.New([]byte(strings.Join(lines, "\n")))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return k
 }

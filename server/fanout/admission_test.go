@@ -1,6 +1,7 @@
 package fanout_test
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -25,6 +26,9 @@ func ticketKeys(t *testing.T, secret string) *ticket.Keys {
 	}
 	return k
 }
+
+// ended says whether the server ended a stream.
+func ended(l *listener) bool { return errors.Is(l.end(), io.EOF) }
 
 // ticketFor returns the query of a stream with a ticket that is good for a while.
 func ticketFor(k *ticket.Keys, channel, subject string, good time.Duration) string {
@@ -117,7 +121,7 @@ func TestStreamsEndWithTheirTickets(t *testing.T) {
 		}
 		pass(time.Second + time.Millisecond)
 		short.hears(t, "retry:2000")
-		if short.end() != io.EOF || singles.end() != io.EOF || late.end() != nil || in.Clients() != 3 || in.metric(t, "expired_total") != 2 {
+		if !ended(short) || !ended(singles) || late.end() != nil || in.Clients() != 3 || in.metric(t, "expired_total") != 2 {
 			t.Errorf("ended with %v and %v, others with %v, %d clients are left", short.end(), singles.end(), late.end(), in.Clients())
 		}
 		if status, _, body := in.get(t, http.MethodGet, "/v1/swarm"+query); status != http.StatusUnauthorized || !strings.Contains(body, "ticket_expired") {
@@ -126,7 +130,7 @@ func TestStreamsEndWithTheirTickets(t *testing.T) {
 		again := in.listen(t, "/v1/swarm"+ticketFor(k, "main", "ann", time.Minute)+"&last_event_id="+strconv.Itoa(epoch), "")
 		again.hears(t, "retry:2000 1=1")
 		pass(ticket.Lifetime - 11*time.Second + 2*time.Second)
-		if long.end() != io.EOF || open.end() != nil || in.Clients() != 1 {
+		if !ended(long) || open.end() != nil || in.Clients() != 1 {
 			t.Errorf("a ticket of an hour: %v; without a ticket: %v; %d clients", long.end(), open.end(), in.Clients())
 		}
 	})
@@ -144,7 +148,7 @@ func TestStreamsEndWithTheirTokens(t *testing.T) {
 				t.Error("ended too early")
 			}
 			pass(most/5 + 2*time.Second)
-			if l.end() != io.EOF || in.Clients() != 0 {
+			if !ended(l) || in.Clients() != 0 {
 				t.Errorf("ended with %v, %d clients", l.end(), in.Clients())
 			}
 		})
@@ -164,7 +168,7 @@ func TestEveryWayEnds(t *testing.T) {
 		if frame, err := reads.next(); err != nil || frame != "retry:2000" {
 			t.Errorf("%s, %v", frame, err)
 		}
-		if frame, err := reads.next(); err != io.EOF {
+		if frame, err := reads.next(); !errors.Is(err, io.EOF) {
 			t.Errorf("%s, %v, want the end", frame, err)
 		}
 		eventually(t, "none is left", func() bool { return n.Clients() == 0 })
