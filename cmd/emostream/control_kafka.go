@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"os/user"
@@ -31,22 +32,17 @@ func (f *controlFlags) atKafka(ctx context.Context, do func(context.Context, con
 		}
 		k := kafkaControls{&controls.Editor{Table: &controls.Table{}, Topic: c.Writer(topic.Name)}, brokerClock(ctx, c, f.names()), manager()}
 		following, stop := context.WithCancel(ctx)
-		ready, ended := make(chan struct{}), make(chan error, 1)
+		var followErr error
+		ready, followed := make(chan struct{}), make(chan struct{})
 		go func() {
-			ended <- k.editor.Table.Follow(following, c.Reader(topic.Name, 0), start, end, topic.Name, nil, func() { close(ready) })
+			defer close(followed)
+			followErr = k.editor.Table.Follow(following, c.Reader(topic.Name, 0), start, end, topic.Name, nil, func() { close(ready) })
 		}()
-		defer func() {
-			stop()
-			_ = <-ended // it was stopped
-		}()
+		defer func() { stop(); <-followed }()
 		select {
 		case <-ready:
-		case err := <-ended:
-			ended <- err
-			if err == nil {
-				err = ctx.Err()
-			}
-			return err
+		case <-followed:
+			return cmp.Or(followErr, ctx.Err())
 		}
 		return do(ctx, k)
 	})
