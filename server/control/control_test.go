@@ -234,7 +234,7 @@ func TestRefusals(t *testing.T) {
 // may. No request is read, and nothing is told, before that is known.
 func TestWhoMayManage(t *testing.T) {
 	s := newServer(t)
-	if _, err := (&controls.Editor{Table: &s.table, Topic: s.topic}).Set(t.Context(), controls.Control{Kind: controls.User, Name: "bob"}); err != nil {
+	if _, err := (&controls.Editor{Table: &s.table, Topic: s.topic}).Set(t.Context(), controls.Control{Kind: controls.User, Name: "a_user"}); err != nil {
 		t.Fatal(err)
 	}
 	without := s.routes(nil)
@@ -250,9 +250,9 @@ func TestWhoMayManage(t *testing.T) {
 		"another token":              {s, "a.b.c", 401, "token_invalid"},
 		"a sender":                   {s, s.token(t, "emostream:send emostream:watch emostream:as"), 403, "not_allowed"},
 	} {
-		for method, path := range map[string]string{"GET": "/v1/controls", "PUT": "/v1/controls/user/eve", "DELETE": "/v1/controls/user/bob", "HEAD": "/v1/controls/user/bob"} {
+		for method, path := range map[string]string{"GET": "/v1/controls", "PUT": "/v1/controls/user/eve", "DELETE": "/v1/controls/user/a_user", "HEAD": "/v1/controls/user/a_user"} {
 			answer := ask(tt.handler, tt.token, method, path, "")
-			if answer.Code != tt.status || !strings.Contains(answer.Body.String(), `"code":"`+tt.code+`"`) || strings.Contains(answer.Body.String(), "bob") {
+			if answer.Code != tt.status || !strings.Contains(answer.Body.String(), `"code":"`+tt.code+`"`) || strings.Contains(answer.Body.String(), "a_user") {
 				t.Errorf("%s, %s: answered %d %s", name, method, answer.Code, answer.Body)
 			}
 		}
