@@ -165,6 +165,15 @@ func (l *Connections) Close() error {
 	return err
 }
 
+// closeOpen closes all open connections at once.
+func (l *Connections) closeOpen() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.open {
+		closeAtOnce(c)
+	}
+}
+
 // serve hands a connection to Accept.
 func (l *Connections) serve(c net.Conn) {
 	select {

@@ -94,6 +94,14 @@ func Serve(ctx context.Context, ln net.Listener, srv *http.Server, drain time.Du
 
 	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), drain)
 	defer cancel()
+	if l, ok := ln.(*Connections); ok {
+		// Over TLS, Shutdown tells one client after the other that it closes idle connections,
+		// and waits for those that do not read.
+		defer context.AfterFunc(bounded, func() {
+			endRequests(ErrDraining)
+			l.closeOpen()
+		})()
+	}
 	if err := srv.Shutdown(bounded); err != nil {
 		endRequests(ErrDraining)
 		_ = srv.Close()

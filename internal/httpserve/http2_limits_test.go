@@ -20,24 +20,32 @@ import (
 // boundedHTTPS is bounded, for clients over HTTPS.
 func boundedHTTPS(t *testing.T, limits httpserve.ConnectionLimits, h http.HandlerFunc) (*pipes, *httpserve.Connections) {
 	t.Helper()
+	p, conns, stop := untilStopped(t, limits, h)
+	t.Cleanup(stop)
+	return p, conns
+}
+
+// untilStopped is boundedHTTPS for a test that stops the server itself.
+func untilStopped(t *testing.T, limits httpserve.ConnectionLimits, h http.HandlerFunc) (p *pipes, conns *httpserve.Connections, stop func()) {
+	t.Helper()
 	pair := certificate(t, time.Now(), time.Now().Add(time.Hour))
 	c, err := httpserve.OpenCertificate((&files{pair: pair}).get, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
+	p = &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 	srv := &http.Server{Handler: h, TLSConfig: c.TLSConfig(), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, 0)}
-	conns := httpserve.LimitConnections(httpserve.HTTPS(p, srv.TLSConfig), limits)
-	ctx, stop := context.WithCancel(t.Context())
+	conns = httpserve.LimitConnections(httpserve.HTTPS(p, srv.TLSConfig), limits)
+	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- httpserve.Serve(ctx, conns, srv, 0) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-done; err != nil {
-			t.Errorf("server: %v", err)
+	return p, conns, func() {
+		before := time.Now()
+		cancel()
+		if err := <-done; err != nil || time.Since(before) != 0 {
+			t.Errorf("server: %v, after %v", err, time.Since(before))
 		}
-	})
-	return p, conns
+	}
 }
 
 // http2Frame is a frame of HTTP/2.
@@ -262,5 +270,20 @@ func TestDeafMakesWay(t *testing.T) {
 		if conns.ClosedIdle() != 2 {
 			t.Errorf("%d have made way", conns.ClosedIdle())
 		}
+	})
+}
+
+// A server that stops does not wait for idle clients who do not read.
+func TestStopBesideDeaf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _, stop := untilStopped(t, httpserve.ConnectionLimits{Max: 10}, func(http.ResponseWriter, *http.Request) {})
+		for range 3 {
+			c := tls.Client(p.dial(t, "192.0.2.1"), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}) //nolint:gosec // it is our own
+			if status := statusOn(t, c); status != http.StatusOK {
+				t.Errorf("answered %d", status)
+			}
+		}
+		synctest.Wait()
+		stop()
 	})
 }
