@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/emostream/emostream/internal/controls"
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/ticket"
@@ -81,6 +82,9 @@ func (s *Server) admitToken(r *http.Request, channel string, now time.Time) (adm
 	if refusal == nil {
 		refusal = caller.May(access.Watch, channel)
 	}
+	if refusal == nil {
+		refusal = s.refusalIfBanned(caller, now)
+	}
 	switch {
 	case refusal != nil:
 		return admission{}, refusal
@@ -89,6 +93,17 @@ func (s *Server) admitToken(r *http.Request, channel string, now time.Time) (adm
 	}
 	until := ticket.Expiry(now, caller.Expires, rand.Int64N)
 	return admission{until: s.now() + until.Sub(now), from: s.people.Address(caller.Subject)}, nil
+}
+
+// refusalIfBanned returns why a user may not listen who is banned, or nil. Else whom the main
+// server gives no ticket any more would go on with the token.
+func (s *Server) refusalIfBanned(caller *access.Caller, now time.Time) *httpserve.Refusal {
+	recorded, _ := caller.SendsAs("") // nobody is refused as himself
+	c, banned := s.cfg.Controls.Get(controls.User, recorded, now)
+	if !banned {
+		return nil
+	}
+	return httpserve.Refusalf(http.StatusForbidden, "banned", "%s: it may not listen, and a stream that it has ends with its ticket or token", c.Describe("user_id "+quote.Text(c.Name, 40)+" is banned"))
 }
 
 // unauthorized refuses a client that does not prove that it may listen.

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/emostream/emostream/internal/controls"
 	"github.com/emostream/emostream/internal/ticket"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server/access"
@@ -42,6 +43,11 @@ func TestWhoMayListen(t *testing.T) {
 		token := func(subject, scope string) string {
 			return "Bearer " + accesstest.Token(t, subject, scope, time.Hour)
 		}
+		bans := &controls.Table{}
+		if err := bans.Set(controls.Control{Kind: controls.User, Name: "bob", State: controls.Banned, Until: time.Now().Add(time.Hour), Reason: "spam"}); err != nil {
+			t.Fatal(err)
+		}
+		banning := fanout.Config{Tickets: k, Gate: gate, Controls: bans}
 		tickets, both, tokens, open := fanout.Config{Tickets: k}, fanout.Config{Tickets: k, Gate: gate}, fanout.Config{Gate: gate}, fanout.Config{Tickets: k, Gate: everybody}
 		good, ann := ticketFor(k, "b", "ann", time.Minute), token("ann", "emostream:watch:b")
 		for name, tt := range map[string]struct {
@@ -74,6 +80,9 @@ func TestWhoMayListen(t *testing.T) {
 			"nothing, where tokens are":              {both, "?channel=b", "", 401, "token_missing"},
 			"anybody, where everybody may watch":     {open, "?channel=b", "", 200, ""},
 			"a bad ticket, where everybody may":      {open, "?channel=b&ticket=x", "", 401, "ticket_invalid"},
+			"a token of who is banned":               {banning, "?channel=b", token("bob", "emostream:watch"), 403, "banned until "},
+			"a ticket of who is banned":              {banning, ticketFor(k, "b", "bob", time.Minute), "", 200, ""},
+			"a token of another than who is banned":  {banning, "?channel=b", ann, 200, ""},
 			"a ticket of nobody beside a token":      {both, ticketFor(k, "b", "", time.Minute), ann, 403, "user_mismatch"},
 		} {
 			tt.cfg.Name = "sub1"
