@@ -1,11 +1,13 @@
 package registry_test
 
 import (
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
+	"testing/iotest"
 	"testing/synctest"
 	"time"
 
@@ -135,6 +137,18 @@ func TestWhoMayRegister(t *testing.T) {
 		if list := answer[struct{ Servers []registry.Server }](t, all, http.StatusOK); len(list.Servers) != 1 || list.Servers[0].Pending != 0 {
 			t.Errorf("%s: it took a place: %+v", name, list)
 		}
+	}
+}
+
+// Of who may watch nothing at all no body is read.
+func TestBodyOfWhoMayNotWatch(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/register", iotest.ErrReader(errors.New("it was read")))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+accesstest.Token(t, "ann", "emostream:send", time.Hour))
+	w := httptest.NewRecorder()
+	guarded(t, ticketKeys(t)).mux.ServeHTTP(w, r)
+	if p := answer[problem](t, w, http.StatusForbidden); p.Code != "not_allowed" {
+		t.Error(p)
 	}
 }
 

@@ -22,6 +22,9 @@ import (
 // the client is, and whether that one may listen.
 func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	caller, refusal := h.gate.Caller(r)
+	if refusal == nil {
+		refusal = caller.MayAnywhere(access.Watch) // before anything is read
+	}
 	var who registration
 	if refusal == nil {
 		who, refusal = parseRegistration(w, r)
