@@ -13,8 +13,8 @@ import (
 // wrongTokens bounds how much of the processors one address can use up with tokens that
 // are not taken: to look at a signature takes longer than all else that is done for a
 // request. An address may show a few hundred wrong ones a second, a few thousand at once,
-// and four times as many that were right once: those of all people behind one address may
-// run out in the same moment. Beyond that only tokens are taken from there that were
+// and four times as many that were right once, or whose key is not known yet: those of all
+// people behind one address may run out, or be of a new key, in the same moment. Beyond that only tokens are taken from there that were
 // verified before, and others are told to come again. Addresses on loopback and trusted
 // proxies have no limit.
 type wrongTokens struct {
@@ -61,7 +61,7 @@ func (w *wrongTokens) refusalIfSpent(from netip.Addr, now time.Time) *httpserve.
 
 // charge counts a token that was refused.
 func (w *wrongTokens) charge(from netip.Addr, code string, now time.Time) {
-	cost := map[string]int{"token_invalid": wrongTokenCost, "token_expired": 1}[code]
+	cost := map[string]int{"token_invalid": wrongTokenCost, "token_expired": 1, "keys_unavailable": 1}[code]
 	if from.IsValid() && cost > 0 {
 		w.pace.Charge(w.pace.AddressKey(from), cost, now)
 	}

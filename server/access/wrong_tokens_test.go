@@ -1,6 +1,7 @@
 package access_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -21,22 +22,30 @@ func TestManyWrongTokens(t *testing.T) {
 	l := newLogin(t, token.Secret)
 	keys := fileOf(t, l.public)
 	wrong := newLogin(t, token.Secret)
+	provider := newLogin(t, token.EC).under("a")
+	set, err := json.Marshal(map[string]any{"keys": []any{provider.jwk("a")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	providers := fileOf(t, set)
 	for name, tt := range map[string]struct {
 		address, forwarded string
-		login              login
+		login, good        login
+		keys               string
 		claims             map[string]any
 		taken              int // how many are looked at; 0: all
 	}{
-		"signed by another":               {"192.0.2.1:1", "", wrong, nil, 2000},
-		"signed by another, over IPv6":    {"[2001:db8::1]:1", "", wrong, nil, 2000},
-		"signed by another, over a proxy": {"10.0.0.1:1", "192.0.2.1", wrong, nil, 2000},
-		"run out":                         {"192.0.2.1:1", "", l, map[string]any{"exp": int64(946684000)}, 8000},
-		"on loopback":                     {"127.0.0.1:1", "", wrong, nil, 0},
-		"a proxy's own":                   {"10.0.0.1:1", "", wrong, nil, 0},
+		"signed by another":               {"192.0.2.1:1", "", wrong, l, keys, nil, 2000},
+		"signed by another, over IPv6":    {"[2001:db8::1]:1", "", wrong, l, keys, nil, 2000},
+		"signed by another, over a proxy": {"10.0.0.1:1", "192.0.2.1", wrong, l, keys, nil, 2000},
+		"run out":                         {"192.0.2.1:1", "", l, l, keys, map[string]any{"exp": int64(946684000)}, 8000},
+		"of a key that is not known":      {"192.0.2.1:1", "", newLogin(t, token.EC).under("b"), provider, providers, nil, 8000},
+		"on loopback":                     {"127.0.0.1:1", "", wrong, l, keys, nil, 0},
+		"a proxy's own":                   {"10.0.0.1:1", "", wrong, l, keys, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				g := newGate(t, access.Config{Keys: keys, Proxies: proxies})
+				g := newGate(t, access.Config{Keys: tt.keys, Issuer: issuer, Proxies: proxies})
 				ask := func(raw, address, forwarded string) string {
 					r := requestWith("Bearer " + raw)
 					r.RemoteAddr = address
@@ -49,7 +58,7 @@ func TestManyWrongTokens(t *testing.T) {
 					}
 					return code(refusal)
 				}
-				known, fresh := l.token(t, map[string]any{"sub": "known"}), l.token(t, map[string]any{"sub": "fresh"})
+				known, fresh := tt.good.token(t, map[string]any{"sub": "known"}), tt.good.token(t, map[string]any{"sub": "fresh"})
 				if got := ask(known, tt.address, tt.forwarded); got != "ok" {
 					t.Fatalf("a good one: %s", got)
 				}
@@ -58,7 +67,7 @@ func TestManyWrongTokens(t *testing.T) {
 					many = 3000
 				}
 				for n := range many {
-					if got := ask(bad, tt.address, tt.forwarded); got != "token_invalid" && got != "token_expired" {
+					if got := ask(bad, tt.address, tt.forwarded); got != "token_invalid" && got != "token_expired" && got != "keys_unavailable" {
 						t.Fatalf("wrong token %d: %s", n+1, got)
 					}
 				}
@@ -74,7 +83,7 @@ func TestManyWrongTokens(t *testing.T) {
 					t.Errorf("from elsewhere: %s", got)
 				}
 				<-time.After(time.Second)
-				if got := ask(l.token(t, map[string]any{"sub": "fresher"}), tt.address, tt.forwarded); got != "ok" {
+				if got := ask(tt.good.token(t, map[string]any{"sub": "fresher"}), tt.address, tt.forwarded); got != "ok" {
 					t.Errorf("a second later: %s", got)
 				}
 			})
