@@ -207,6 +207,12 @@ func tokenInvalid(message string) *httpserve.Refusal {
 	return unauthorized("token_invalid", "invalid_token", message)
 }
 
+// ShowsToken says whether a request shows a token, be it a good one or not.
+func ShowsToken(r *http.Request) bool {
+	raw, refusal := tokenOf(r)
+	return raw != "" || refusal != nil
+}
+
 // tokenOf returns the token of a request, which is empty if there is none. More than one
 // is refused, since a proxy may have looked at another one; so is one in the query, since
 // it would stand in logs.

@@ -55,7 +55,7 @@ func (s *Server) admitTicket(r *http.Request, tickets []string, channel string, 
 	case shown.Channel != channel:
 		return admission{}, httpserve.Refusalf(http.StatusForbidden, "not_allowed", "the ticket is for the channel %s: register again, with channel=%s", quote.Text(shown.Channel, 64), quote.Text(channel, 64))
 	}
-	if s.cfg.Gate != nil && r.Header.Get("Authorization") != "" {
+	if s.cfg.Gate != nil && access.ShowsToken(r) {
 		caller, refusal := s.cfg.Gate.Caller(r)
 		if refusal != nil {
 			return admission{}, refusal
