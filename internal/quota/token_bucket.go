@@ -162,8 +162,9 @@ func (l *Limiter) Take(key uint64, n int, now time.Time) (wait time.Duration) {
 	return l.take(l.at, key, n, now)
 }
 
-// TakeAt is Take for a key with a rate of its own. A key has one rate at a time; when it
-// gets another one, its bucket keeps the time at which it is full.
+// TakeAt is Take for a key with a rate of its own. A key has one rate at a time. When it
+// gets another one, its bucket keeps the time at which it is full, but owes no more than a
+// burst of the new rate.
 func (l *Limiter) TakeAt(r Rate, key uint64, n int, now time.Time) (wait time.Duration) {
 	return l.take(r.pace(), key, n, now)
 }
@@ -219,7 +220,7 @@ func (p pace) fullAfter(set *[places]bucket, key uint64, n int, at int64) (b *bu
 	b, found := find(set, key)
 	from := at
 	if found {
-		from = max(at, b.full)
+		from = min(max(at, b.full), at+2*p.toFill)
 	}
 	return b, from + int64(n)*p.perToken
 }
