@@ -161,7 +161,9 @@ func (t *Table) forgetOver(kind Kind, now time.Time) bool {
 			forgotten = true
 		}
 	}
-	t.sizes[kind.index()].Store(int64(len(t.all[kind])))
+	if forgotten {
+		t.tell(kind) // that may not have been told yet
+	}
 	return forgotten
 }
 
