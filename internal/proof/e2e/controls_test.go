@@ -83,7 +83,7 @@ func TestControlsOfTwoServers(t *testing.T) {
 	}
 	control("resume")
 	soon("ann", "")
-	control("ban", "ann", "--for", "2s")
+	control("ban", "ann", "--for", "10s") // longer than it takes a busy machine to see it
 	soon("ann", "banned")
 	soon("ann", "")
 	answered("mallory", "banned")
