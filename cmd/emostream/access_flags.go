@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -62,9 +63,17 @@ func (f *accessFlags) gate(s stage, proxies httpserve.Proxies) (*access.Gate, er
 		return nil, usagef("--auth-keys is a JWKS, and --auth-issuer is missing: %w", err)
 	}
 	if err != nil {
-		return nil, usagef("--auth-keys: %w", err)
+		return nil, wrongKeys(f.keys, err)
 	}
 	return gate, nil
+}
+
+// wrongKeys says why the keys of tokens that --auth-keys names cannot be used.
+func wrongKeys(keys string, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return usagef("--auth-keys %s: there is no such file; emostream token keygen makes keys", keys)
+	}
+	return usagef("--auth-keys: %w", err)
 }
 
 // parseAnonymous returns what a request without a token may do.

@@ -150,8 +150,10 @@ func newControlSet(io streams, c controlCommand) *cobra.Command {
 	cmd := c.command(&f, &allTones, func(cmd *cobra.Command, names []string) error {
 		now := time.Now()
 		switch {
-		case howLong < 0 || howLong > 0 && until != "":
-			return usagef("--for %v: want how long, like 10m, and no --until beside it", howLong)
+		case howLong < 0:
+			return usagef("--for %v: want how long from now, like 10m", howLong)
+		case howLong > 0 && until != "":
+			return usagef("--for and --until both say when it ends: give one of them")
 		case until != "":
 			t, err := time.Parse(time.RFC3339, until)
 			if err != nil {

@@ -127,7 +127,7 @@ func (f *tokenShowFlags) judge(ctx context.Context, s *shownToken, raw string, n
 		return usagef("--auth-issuer must be given with a JWKS: a provider makes tokens for other programs, too")
 	}
 	if err != nil {
-		return usagef("--auth-keys: %w", err)
+		return wrongKeys(f.keys, err)
 	}
 	_, _, err = token.Verify(raw, keys, token.Wanted{Issuer: f.issuer, Audience: f.audience}, now)
 	taken := err == nil

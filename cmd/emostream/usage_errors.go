@@ -74,7 +74,13 @@ func commandNames(cmd *cobra.Command) []string {
 }
 
 // flagError says what is wrong with a flag on the command line and what would be right.
+// Behind the name of a command that does not exist it is the name that is wrong.
 func flagError(cmd *cobra.Command, err error) error {
+	if cmd.HasSubCommands() {
+		if err := unknownCommand(cmd, cmd.Flags().Args()); err != nil { // those before the flag
+			return err
+		}
+	}
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		if near := suggest.Nearest(unknown.GetSpecifiedName(), flagNames(cmd)); near != "" && unknown.GetSpecifiedShortnames() == "" {
 			err = fmt.Errorf("%w; did you mean --%s?", err, near)

@@ -29,7 +29,7 @@ func (e *UnreachedError) Error() string {
 	case noName:
 		advice = "is its name right?"
 	case untrusted:
-		advice = "is it the name that the certificate is for, and does this machine trust who signed it?"
+		advice = "is it the name that the certificate is for, and does this machine trust who signed it? If not, give --cacert the certificate of who did"
 	case e.Foreign:
 		advice = "is it running?"
 	case err == nil && errors.Is(e.Err, errno.Refused) && isOwnAddress(net.ParseIP(u.Hostname())):

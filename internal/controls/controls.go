@@ -96,8 +96,10 @@ func Clean(c Control) (Control, error) {
 	switch {
 	case !slices.Contains(possible, c.State):
 		return Control{}, fmt.Errorf("%s is not a state of a %s: use %s", quote.Text(string(c.State), 20), c.Kind, list(possible))
-	case (c.State == Slowed) != (c.PerUser != quota.Rate{}):
-		return Control{}, errors.New("a channel that is slowed has a rate for each user, and no other control has one")
+	case c.State == Slowed && c.PerUser == quota.Rate{}:
+		return Control{}, errors.New("slowed needs per_user, as in 1/s: how often each user may send")
+	case c.State != Slowed && c.PerUser != quota.Rate{}:
+		return Control{}, fmt.Errorf("per_user goes with slowed, and this is %s: leave it out", c.State)
 	case !c.Until.IsZero() && (c.Until.Year() < 1970 || c.Until.Year() > 9999):
 		return Control{}, errors.New("until is not in the years 1970 to 9999")
 	case len(c.SetBy) > wire.MaxUserID:

@@ -173,6 +173,8 @@ func check(said jwt.MapClaims, want Wanted, now time.Time) (*Claims, error) {
 		return nil, &Error{kind: ErrExpired, text: "the token has run out at " + out.Expires.UTC().Format(time.RFC3339) + ": get a new one"}
 	case now.Add(clockLeeway).Before(out.NotBefore):
 		return nil, invalid("the token is not valid before %s: one of the clocks is wrong, or it is too early", out.NotBefore.UTC().Format(time.RFC3339))
+	case want.Issuer != "" && out.Issuer == "":
+		return nil, invalid("the token has no iss: it must be %s", quote.Text(want.Issuer, 100))
 	case want.Issuer != "" && out.Issuer != want.Issuer:
 		return nil, invalid("the iss of the token is %s, and not %s", quote.Text(out.Issuer, 100), quote.Text(want.Issuer, 100))
 	case want.Audience != "" && !slices.Contains(out.Audience, want.Audience):

@@ -169,7 +169,7 @@ func TestAttacks(t *testing.T) {
 		"valid since a clock ahead":           {rsa.token(t, map[string]any{"nbf": now + 20}), "ok", ""},
 		"a beginning that is a text":          {rsa.token(t, map[string]any{"nbf": "now"}), "token_invalid", "nbf"},
 		"another issuer":                      {rsa.token(t, map[string]any{"iss": "https://login.example/"}), "token_invalid", "iss"},
-		"no issuer":                           {rsa.token(t, map[string]any{"iss": nil}), "token_invalid", "iss"},
+		"no issuer":                           {rsa.token(t, map[string]any{"iss": nil}), "token_invalid", "no iss: it must be \"https://login.example\""},
 		"an issuer that is a list":            {rsa.token(t, map[string]any{"iss": []string{"https://login.example"}}), "token_invalid", "iss"},
 		"another audience":                    {rsa.token(t, map[string]any{"aud": "billing"}), "token_invalid", "aud"},
 		"an audience that begins alike":       {rsa.token(t, map[string]any{"aud": "emostream2"}), "token_invalid", "aud"},

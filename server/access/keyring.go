@@ -189,6 +189,7 @@ func (k *keyring) end(this reading, content []byte, err error) error {
 			k.log.Info("keys of tokens are read again", "keys", k.source)
 		}
 		return nil
+	case k.file && k.now.Load() == nil: // no server starts, and its error says why
 	case before == nil || before.Error() != err.Error():
 		k.log.Warn("keys of tokens are not read: those read before hold", "keys", k.source, "error", err)
 	}

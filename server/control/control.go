@@ -228,8 +228,11 @@ func (in body) apply(c *controls.Control, now time.Time) *httpserve.Refusal {
 	}
 	if in.For != "" {
 		howLong, err := time.ParseDuration(in.For)
-		if err != nil || howLong <= 0 || in.Until != nil {
-			return invalid(errors.New("for is how long, as in 10m, and no until stands beside it"))
+		switch {
+		case err != nil || howLong <= 0:
+			return invalid(fmt.Errorf("for is %s: it says how long, as in 10m", quote.Text(in.For, 20)))
+		case in.Until != nil:
+			return invalid(errors.New("for and until both say when it ends: send one of them"))
 		}
 		c.Until = now.Add(howLong)
 	}

@@ -230,6 +230,24 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A control that cannot be is refused with what is wrong about it, and what would be right.
+func TestWhatIsWrong(t *testing.T) {
+	s := newServer(t)
+	manager := s.token(t, "emostream:manage")
+	for body, says := range map[string]string{
+		`{"state":"pause"}`:                                            `\"pause\" is not a state of a channel: use paused, closed or slowed`,
+		`{"state":"slowed"}`:                                           `slowed needs per_user, as in 1/s`,
+		`{"state":"closed","per_user":"1/s"}`:                          `per_user goes with slowed, and this is closed`,
+		`{"state":"paused","for":"10"}`:                                `for is \"10\": it says how long, as in 10m`,
+		`{"state":"paused","for":"-1m"}`:                               `for is \"-1m\": it says how long`,
+		`{"for":"1m","until":"2999-01-01T00:00:00Z","state":"paused"}`: `for and until both say when it ends: send one of them`,
+	} {
+		if answer := ask(s, manager, http.MethodPut, "/v1/controls/channel/main", body); !strings.Contains(answer.Body.String(), says) {
+			t.Errorf("%s is answered %s, want %s", body, answer.Body, says)
+		}
+	}
+}
+
 // Only who has the scope emostream:manage may see and change anything; without keys nobody
 // may. No request is read, and nothing is told, before that is known.
 func TestWhoMayManage(t *testing.T) {

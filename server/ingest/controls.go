@@ -24,7 +24,11 @@ type managed struct {
 // is paused or closed, or its emoji is hidden; nil: it may be.
 func (m *managed) refusal(one reaction, now time.Time) *httpserve.Refusal {
 	if c, banned := m.table.Get(controls.User, one.UserID, now); banned {
-		return setByManager("banned", c, "user_id "+quote.Text(c.Name, 40)+" is banned", "nothing is taken from it until then")
+		then := "nothing is taken from it"
+		if !c.Until.IsZero() {
+			then += " until then"
+		}
+		return setByManager("banned", c, "user_id "+quote.Text(c.Name, 40)+" is banned", then)
 	}
 	if c, ok := m.table.Get(controls.Channel, one.Channel, now); ok {
 		switch c.State {

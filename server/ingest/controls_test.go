@@ -37,6 +37,7 @@ func TestControls(t *testing.T) {
 			controls.Control{Kind: controls.Channel, Name: "stage", State: controls.Paused, Until: until, Reason: "a short break"},
 			controls.Control{Kind: controls.Channel, Name: "old", State: controls.Closed},
 			controls.Control{Kind: controls.User, Name: "bob", Reason: "spam"},
+			controls.Control{Kind: controls.User, Name: "eve", Until: until},
 			controls.Control{Kind: controls.Emoji, Name: "❤", Until: until},
 		)
 		log := &memory{t: t}
@@ -47,7 +48,8 @@ func TestControls(t *testing.T) {
 		for name, tt := range map[string]struct{ body, code, says string }{
 			"paused":                   {reaction("a", "🔥", "stage"), "paused", `channel "stage" is paused until 2000-01-01T00:10:00.000Z (a short break): send again when it goes on`},
 			"closed":                   {reaction("a", "🔥", "old"), "closed", `channel "old" is closed: it takes no more reactions`},
-			"banned":                   {reaction("bob", "🔥", "main"), "banned", `user_id "bob" is banned (spam)`},
+			"banned":                   {reaction("bob", "🔥", "main"), "banned", `user_id "bob" is banned (spam): nothing is taken from it`},
+			"banned for a while":       {reaction("eve", "🔥", "main"), "banned", `user_id "eve" is banned until 2000-01-01T00:10:00.000Z: nothing is taken from it until then`},
 			"banned in paused channel": {reaction("bob", "🔥", "stage"), "banned", "is banned"},
 			"hidden":                   {reaction("a", "❤️", "main"), "hidden_emoji", "❤️ is not taken until 2000-01-01T00:10:00.000Z: send another emoji"},
 			"hidden, spelled shorter":  {reaction("a", "❤", "main"), "hidden_emoji", ""},
@@ -66,6 +68,9 @@ func TestControls(t *testing.T) {
 			if answer.Code != want || refused.Code != tt.code || !strings.Contains(refused.Error, tt.says) {
 				t.Errorf("%s: answered %d %s", name, answer.Code, answer.Body)
 			}
+		}
+		if answer := post(h, "/send_emoji", asJSON, reaction("bob", "🔥", "main")); strings.Contains(answer.Body.String(), "until") {
+			t.Errorf("a ban without an end is answered %s", answer.Body)
 		}
 		// What is refused costs no token, and an item of an array or a line is refused by itself.
 		answer := post(h, "/v1/reactions", asJSON, "["+reaction("a", "🔥", "stage")+","+reaction("a", "🔥", "main")+"]")
