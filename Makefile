@@ -41,6 +41,7 @@ soak:  DURATION ?= 5m
 bench-ingest bench-overload: DURATION ?= 10s
 bench-fanout: LISTENERS ?= 8000
 bench-fanout-https: LISTENERS ?= 5000
+bench-fanout-tickets: LISTENERS ?= 8000
 
 # Flags of a package's tests stand behind the package; internal/proof/e2e/flags_test.go says what each does.
 E2E := go test -count=1 -v ./internal/proof/e2e
@@ -48,7 +49,7 @@ E2E := go test -count=1 -v ./internal/proof/e2e
 .DEFAULT_GOAL := help
 .PHONY: help
 help: # Lists the targets whose line has a text after ##, in the groups that lines with ##@ begin.
-	@awk -F ':.*## ' '/^##@ / { printf "%s%s\n", again, substr($$0, 5); again = "\n" } /^[a-z0-9-]+:.*## / { printf "  make %-17s  %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^##@ / { printf "%s%s\n", again, substr($$0, 5); again = "\n" } /^[a-z0-9-]+:.*## / { printf "  make %-20s  %s\n", $$1, $$2 }' Makefile
 
 ##@ Daily
 
@@ -154,7 +155,7 @@ test-pages: build ## types every command of README.md and of the pages for newco
 
 ##@ Benchmarks
 
-.PHONY: bench bench-ingest bench-overload bench-fanout bench-fanout-https bench-loadgen
+.PHONY: bench bench-ingest bench-overload bench-fanout bench-fanout-https bench-fanout-tickets bench-loadgen
 bench: ## every Go benchmark
 	go test -run xxx -bench . -benchmem ./...
 
@@ -170,6 +171,9 @@ bench-fanout: ## LISTENERS=8000 of a subscriber server, beside nchan, measured b
 
 bench-fanout-https: ## LISTENERS=5000 of a subscriber server over HTTPS, beside HTTP, measured by bench (Linux)
 	$(E2E) -timeout 30m -run '^TestFanoutHTTPS$$' -listeners $(LISTENERS)
+
+bench-fanout-tickets: ## LISTENERS=8000 of a subscriber server with tickets, beside one without, measured by bench (Linux)
+	$(E2E) -timeout 30m -run '^TestFanoutTickets$$' -listeners $(LISTENERS)
 
 bench-loadgen: $(VEGETA) ## the load generator, beside wrk and vegeta (wrk)
 	go build -o $(TOOLS)/emostream ./cmd/emostream

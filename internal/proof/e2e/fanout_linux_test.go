@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"bytes"
 	"cmp"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -105,6 +106,37 @@ func TestFanoutHTTPS(t *testing.T) {
 	}
 }
 
+// TestFanoutTickets loads a subscriber server whose listeners have tickets, beside one
+// without, by turns. Like TestFanout it asserts nothing about speed.
+func TestFanoutTickets(t *testing.T) {
+	if *listeners == 0 {
+		t.Skip("a benchmark: make bench-fanout-tickets")
+	}
+	const rounds = 3
+	seconds := *duration
+	if seconds <= 0 {
+		seconds = 20 * time.Second
+	}
+	key := filepath.Join(t.TempDir(), "ticket.secret")
+	if err := os.WriteFile(key, []byte(rand.Text()+rand.Text()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var with, without []report.Report
+	for range rounds {
+		t.Run("without tickets", func(t *testing.T) {
+			s := startFanout(t)
+			without = append(without, s.bench(*listeners, seconds))
+		})
+		t.Run("with tickets", func(t *testing.T) {
+			s := startFanout(t, "--ticket-key-file", key)
+			with = append(with, s.bench(*listeners, seconds))
+		})
+	}
+	if len(with)+len(without) == 2*rounds {
+		t.Logf("%d listeners with tickets, an event a second for %v, the median of %d rounds:\n%s", *listeners, seconds, rounds, beside("without", with, without))
+	}
+}
+
 // fanout is a pipeline with one subscriber server, each stage in a process of its own.
 type fanout struct {
 	t         *testing.T
@@ -114,10 +146,11 @@ type fanout struct {
 	begins    time.Time // when the next bench shall begin to send
 }
 
-// startFanout starts a pipeline with windows of one second.
-func startFanout(t *testing.T) *fanout {
+// startFanout starts a pipeline with windows of one second. Both servers are given more
+// flags.
+func startFanout(t *testing.T, more ...string) *fanout {
 	t.Helper()
-	s := startStages(t, "http://")
+	s := startStages(t, "http://", more...)
 	(&installation{t: t, main: []string{s.main, "http://" + s.args[4]}}).ready()
 	until(t, "the main server knows the subscriber server", func() error {
 		if counts, _, err := registered(s.main); err != nil || len(counts) < 1 {
