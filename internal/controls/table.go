@@ -67,20 +67,24 @@ func (t *Table) Size(kind Kind) int {
 	return int(t.sizes[kind.index()].Load())
 }
 
-// All returns what is in force at now, in the order of kinds and names.
-func (t *Table) All(now time.Time) []Control {
+// All returns what is in force at now, in the order of kinds and names. If kinds are given,
+// it is only what is in force of these, and costs nothing for others: users may be many.
+func (t *Table) All(now time.Time, of ...Kind) []Control {
 	if t == nil {
 		return nil
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
-	return t.inForce(now)
+	return t.inForce(now, of...)
 }
 
 // inForce is All while t.mu is held.
-func (t *Table) inForce(now time.Time) []Control {
+func (t *Table) inForce(now time.Time, only ...Kind) []Control {
 	var all []Control
 	for _, kind := range kinds() {
+		if len(only) > 0 && !slices.Contains(only, kind) {
+			continue
+		}
 		of := len(all)
 		for _, e := range t.all[kind] {
 			if !e.Over(now) {

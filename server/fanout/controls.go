@@ -31,14 +31,11 @@ func (s *Server) obey(ctx context.Context) {
 // applyControls does what the controls that are in force at now say.
 func (s *Server) applyControls(now time.Time) {
 	hidden, states := map[string]bool{}, map[string]wire.ChannelState{}
-	for _, c := range s.cfg.Controls.All(now) {
-		switch c.Kind {
-		case controls.Emoji:
-			hidden[c.Name] = true
-		case controls.Channel:
-			states[c.Name] = stateOf(c)
-		case controls.User: // a stream ends with its ticket
-		}
+	for _, c := range s.cfg.Controls.All(now, controls.Emoji) {
+		hidden[c.Name] = true
+	}
+	for _, c := range s.cfg.Controls.All(now, controls.Channel) {
+		states[c.Name] = stateOf(c)
 	}
 	s.hub.SetStates(states)
 	s.wakeShards()

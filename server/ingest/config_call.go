@@ -71,10 +71,7 @@ func (h *Handler) config(w http.ResponseWriter, _ *http.Request) {
 			s.Palette = append(s.Palette, string(e))
 		}
 	}
-	for _, c := range h.cfg.Controls.All(now) {
-		if c.Kind != controls.Channel {
-			continue
-		}
+	for _, c := range h.cfg.Controls.All(now, controls.Channel) {
 		says := inForce{State: c.State, Reason: c.Reason}
 		if !c.Until.IsZero() {
 			says.Until = string(wire.AppendTime(nil, c.Until.UnixMilli()))

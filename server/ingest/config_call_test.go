@@ -2,9 +2,11 @@ package ingest_test
 
 import (
 	"net/http/httptest"
+	"strconv"
 	"testing"
 	"time"
 
+	"github.com/emostream/emostream/internal/controls"
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/quota"
 	"github.com/emostream/emostream/server/ingest"
@@ -33,5 +35,22 @@ func TestConfigCall(t *testing.T) {
 				t.Errorf("answered %d %v %s, want %s", w.Code, w.Header(), got, tt.want)
 			}
 		})
+	}
+}
+
+// Anybody may ask for the settings, so that asking costs no more where many users are banned.
+func TestConfigCallWithManyBans(t *testing.T) {
+	cost := func(table *controls.Table) float64 {
+		h := routes(&memory{t: t}, ingest.Config{Controls: table})
+		return testing.AllocsPerRun(100, func() {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/v1/config", nil))
+		})
+	}
+	var banned controls.Table
+	for i := range controls.MaxOfKind {
+		set(t, &banned, controls.Control{Kind: controls.User, Name: strconv.Itoa(i)})
+	}
+	if without, with := cost(&controls.Table{}), cost(&banned); with > without+5 {
+		t.Errorf("%v allocations, and %v where users are banned", without, with)
 	}
 }
