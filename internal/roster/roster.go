@@ -81,7 +81,7 @@ func (r *Roster) apply(e Entry) error {
 			return fmt.Errorf("it is of %s, which signs its heartbeats, and has no valid signature", s.Name)
 		}
 	}
-	if !known && len(r.entries) >= MaxServers && !r.forgetOne(heard) {
+	if !known && len(r.entries) >= MaxServers && !r.forgetOne(heard, e.Signed) {
 		return fmt.Errorf("%s would be one more than the %d subscriber servers that are taken", s.Name, MaxServers)
 	}
 	e.Beats = 1
@@ -100,11 +100,12 @@ func (r *Roster) apply(e Entry) error {
 }
 
 // forgetOne forgets the server that has been silent for longest. It returns false if all
-// are alive at now. The caller holds r.mu.
-func (r *Roster) forgetOne(now time.Time) bool {
+// are alive at now. For one that signs its heartbeats, those that do not make way even then:
+// whoever may write to the topic can make up any number of them. The caller holds r.mu.
+func (r *Roster) forgetOne(now time.Time, signs bool) bool {
 	var silent *Entry
 	for _, e := range r.entries {
-		if !e.Alive(now) && (silent == nil || e.Heard.Before(silent.Heard)) {
+		if (!e.Alive(now) || signs && !e.Signed) && (silent == nil || e.Heard.Before(silent.Heard)) {
 			silent = &e
 		}
 	}

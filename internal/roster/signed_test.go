@@ -1,6 +1,7 @@
 package roster_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -115,4 +116,43 @@ func TestFollowChecksSignatures(t *testing.T) {
 			t.Errorf("sub1 is %s, and the log says\n%s", e.Instance, f.log.String())
 		}
 	})
+}
+
+// However many servers are made up without a signature, there is room for those that sign
+// their heartbeats, and they stay.
+func TestMadeUpServersMakeWay(t *testing.T) {
+	var r roster.Roster
+	now := time.Now()
+	flood := func() {
+		for i := range roster.MaxServers {
+			r.Apply(beat("sub"+strconv.Itoa(1000+i), "forged", wire.StateServing), now)
+		}
+	}
+	flood()
+	for i := range 10 {
+		s := beat("sub"+strconv.Itoa(1+i), "a", wire.StateServing)
+		if !r.ApplySigned(s, now) {
+			t.Errorf("there was no room for %s", s.Name)
+		}
+	}
+	flood()
+	for i := range 10 {
+		if e, ok := r.Get("sub" + strconv.Itoa(1+i)); !ok || !e.Signed {
+			t.Errorf("sub%d is gone", 1+i)
+		}
+	}
+	if n := len(r.All()); n != roster.MaxServers {
+		t.Errorf("there are %d servers", n)
+	}
+}
+
+// If all servers sign and are alive, there is no room for one more that does.
+func TestRoomForSignedServers(t *testing.T) {
+	var r roster.Roster
+	now := time.Now()
+	for i := range roster.MaxServers + 1 {
+		if r.ApplySigned(beat("sub"+strconv.Itoa(1+i), "a", wire.StateServing), now) != (i < roster.MaxServers) {
+			t.Fatalf("server %d of %d", i+1, roster.MaxServers)
+		}
+	}
 }
