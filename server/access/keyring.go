@@ -190,7 +190,10 @@ func (k *keyring) end(this reading, content []byte, err error) error {
 		}
 		return nil
 	case k.file && k.now.Load() == nil: // no server starts, and its error says why
-	case before == nil || before.Error() != err.Error():
+	case before != nil && before.Error() == err.Error(): // it was said
+	case k.now.Load() == nil:
+		k.log.Warn("no keys of tokens are read yet: nobody who shows a token is let in until they are", "keys", k.source, "error", err)
+	default:
 		k.log.Warn("keys of tokens are not read: those read before hold", "keys", k.source, "error", err)
 	}
 	k.metrics.failed.Inc()

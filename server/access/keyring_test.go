@@ -461,6 +461,32 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+// Until keys are read for the first time the log does not say that any hold.
+func TestNoKeysYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p provider
+		var log bytes.Buffer
+		p.set(answer{err: errors.New("connection refused")})
+		l := newLogin(t, token.EC).under("a")
+		g := run(t, &p, &log)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if got := outcome(g, l.token(t, nil)); got != "keys_unavailable" {
+			t.Error(got)
+		}
+		text := log.String()
+		if strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, "no keys of tokens are read yet") || strings.Contains(text, "hold") {
+			t.Errorf("the log says %s", text)
+		}
+		p.publish(l.jwk("a"))
+		time.Sleep(15 * time.Second) // a question may be on its way
+		synctest.Wait()
+		if got := outcome(g, l.token(t, nil)); got != "ok" {
+			t.Error(got)
+		}
+	})
+}
+
 // Keys of a JWKS that do not verify tokens are passed over, and named in the log. A set
 // without keys says that none holds any more.
 func TestKeysThatAreNone(t *testing.T) {

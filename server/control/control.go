@@ -199,6 +199,9 @@ func read(w http.ResponseWriter, r *http.Request, into *controls.Control) *https
 		strict := json.NewDecoder(bytes.NewReader(b))
 		strict.DisallowUnknownFields()
 		if err := strict.Decode(&in); err != nil || strict.More() {
+			if notTime, ok := errors.AsType[*time.ParseError](err); ok {
+				return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", "until is %s: it says when, as in 2026-11-23T20:00:00Z", quote.Text(notTime.Value, 40))
+			}
 			return httpserve.Refusalf(http.StatusBadRequest, "invalid_json", `the body is not a JSON object like {"state":"paused","for":"10m","reason":"back at eight"}, with state, per_user, until, for and reason as strings: %s`, wrong(err))
 		}
 	}

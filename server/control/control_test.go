@@ -239,6 +239,7 @@ func TestWhatIsWrong(t *testing.T) {
 		`{"state":"slowed"}`:                                           `slowed needs per_user, as in 1/s`,
 		`{"state":"closed","per_user":"1/s"}`:                          `per_user goes with slowed, and this is closed`,
 		`{"state":"paused","for":"10"}`:                                `for is \"10\": it says how long, as in 10m`,
+		`{"state":"paused","until":"8 pm"}`:                            `until is \"8 pm\": it says when, as in 2026-11-23T20:00:00Z`,
 		`{"state":"paused","for":"-1m"}`:                               `for is \"-1m\": it says how long`,
 		`{"for":"1m","until":"2999-01-01T00:00:00Z","state":"paused"}`: `for and until both say when it ends: send one of them`,
 	} {
