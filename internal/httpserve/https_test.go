@@ -82,23 +82,43 @@ func eventually(t *testing.T, what string, come func() bool) {
 }
 
 // The limit on connections holds over HTTPS, by either version of HTTP: those over it are
-// told so, and one that has ended, or that has been idle, makes room.
+// told so, and one that has ended makes room.
 func TestConnectionsBeyondTheBoundByHTTPS(t *testing.T) {
 	for _, http2 := range []bool{false, true} {
-		conns, newClient := secured(t, httpserve.ConnectionLimits{Max: 2}, hello)
+		refused := make(chan struct{})
+		conns, newClient := secured(t, httpserve.ConnectionLimits{Max: 2}, func(w http.ResponseWriter, r *http.Request) {
+			hello(w, r)
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-refused: // until then the connection is not idle, so that it does not make way
+			case <-r.Context().Done():
+			}
+		})
 		url := "https://" + conns.Addr().String()
 		want := map[bool]string{false: "hello by HTTP/1.1", true: "hello by HTTP/2.0"}[http2]
 		first, second := newClient(http2), newClient(http2)
+		var within []*http.Response
 		for _, c := range []*http.Client{first, second} {
-			if status, body := fetch(t, c, url); status != http.StatusOK || body != want {
-				t.Errorf("within the bound: %d %s", status, body)
+			res, err := c.Get(url)
+			if err != nil {
+				t.Fatal(err)
 			}
+			defer res.Body.Close()
+			within = append(within, res)
 		}
 		if status, body := fetch(t, newClient(false), url); status != http.StatusServiceUnavailable || !strings.Contains(body, "overloaded") {
 			t.Errorf("beyond the bound: %d %s", status, body)
 		}
-		first.CloseIdleConnections()
-		eventually(t, "the connection that has ended counts no more", func() bool { return conns.Open() == 1 })
+		close(refused)
+		for _, res := range within {
+			if body, err := io.ReadAll(res.Body); res.StatusCode != http.StatusOK || string(body) != want || err != nil {
+				t.Errorf("within the bound: %d %s, %v", res.StatusCode, body, err)
+			}
+		}
+		eventually(t, "the connection that has ended counts no more", func() bool {
+			first.CloseIdleConnections() // over HTTP/2 it is idle some time after the answer
+			return conns.Open() == 1
+		})
 		if status, body := fetch(t, newClient(http2), url); status != http.StatusOK || body != want {
 			t.Errorf("with room again: %d %s", status, body)
 		}
