@@ -100,7 +100,7 @@ func Clean(c Control) (Control, error) {
 		return Control{}, errors.New("slowed needs per_user, as in 1/s: how often each user may send")
 	case c.State != Slowed && c.PerUser != quota.Rate{}:
 		return Control{}, fmt.Errorf("per_user goes with slowed, and this is %s: leave it out", c.State)
-	case !c.Until.IsZero() && (c.Until.Year() < 1970 || c.Until.Year() > 9999):
+	case !c.Until.IsZero() && (c.Until.UTC().Year() < 1970 || c.Until.UTC().Year() > 9999):
 		return Control{}, errors.New("until is not in the years 1970 to 9999")
 	case len(c.SetBy) > wire.MaxUserID:
 		return Control{}, fmt.Errorf("the name of who sets it has %d bytes: up to %d are allowed", len(c.SetBy), wire.MaxUserID)

@@ -51,6 +51,7 @@ func TestWhatIsNoControl(t *testing.T) {
 		"slowed without a rate":      {controls.Control{Kind: controls.Channel, Name: "main", State: controls.Slowed}, "slowed needs per_user"},
 		"paused with a rate":         {controls.Control{Kind: controls.Channel, Name: "main", State: controls.Paused, PerUser: slow}, "per_user goes with slowed, and this is paused"},
 		"the year 10000":             {controls.Control{Kind: controls.User, Name: "ann", Until: time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)}, "1970 to 9999"},
+		"the year 10000 in UTC":      {controls.Control{Kind: controls.User, Name: "ann", Until: time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -3600))}, "1970 to 9999"},
 		"a reason of two lines":      {controls.Control{Kind: controls.User, Name: "ann", Reason: "a\nb"}, "one line"},
 		"a reason that is too long":  {controls.Control{Kind: controls.User, Name: "ann", Reason: strings.Repeat("x", 201)}, "up to 200"},
 		"set by a name too long":     {controls.Control{Kind: controls.User, Name: "ann", SetBy: strings.Repeat("x", 129)}, "up to 128"},
