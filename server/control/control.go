@@ -111,7 +111,9 @@ func answer(w http.ResponseWriter, v any) {
 // one answers a request about one channel, user or emoji.
 func (h *Handler) one(w http.ResponseWriter, r *http.Request) {
 	caller, refusal := h.manager(r)
-	if refusal == nil {
+	if refusal != nil {
+		httpserve.LimitRefusedBody(w)
+	} else {
 		refusal = h.ask(w, r, caller)
 	}
 	if refusal != nil {

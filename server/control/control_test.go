@@ -20,6 +20,7 @@ import (
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/token"
 	"github.com/emostream/emostream/server/access"
+	"github.com/emostream/emostream/server/access/accesstest"
 	"github.com/emostream/emostream/server/control"
 )
 
@@ -341,4 +342,11 @@ func TestManagersAtOnce(t *testing.T) {
 	if c, ok := s.table.Get(controls.Channel, "main", time.Now()); ok {
 		t.Errorf("in force is %v", c)
 	}
+}
+
+// Who may not manage is told so, even if his body never ends.
+func TestEndlessBodyOfWhoMayNotManage(t *testing.T) {
+	srv := httptest.NewServer(newServer(t))
+	t.Cleanup(srv.Close)
+	accesstest.AnswersBeforeTheBody(t, srv.URL, http.MethodPut, "/v1/controls/user/ann")
 }

@@ -26,7 +26,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, refusal *httpse
 // refuseUnread refuses a request without reading its body. If the body has already
 // arrived, which is usual, the connection can be used for another request.
 func (h *Handler) refuseUnread(w http.ResponseWriter, r *http.Request, refusal *httpserve.Refusal) {
-	limitRefusedBody(w)
+	httpserve.LimitRefusedBody(w)
 	h.refuse(w, r, refusal)
 }
 

@@ -61,7 +61,7 @@ func (b *buffers) read(w http.ResponseWriter, r *http.Request, limit int64, p *p
 	} else {
 		var refusal *httpserve.Refusal
 		if refusal, err = b.readGrowing(w, r, limit, p); refusal != nil {
-			limitRefusedBody(w)
+			httpserve.LimitRefusedBody(w)
 			return refusal
 		}
 	}
@@ -119,20 +119,10 @@ func (b *buffers) readGrowing(w http.ResponseWriter, r *http.Request, limit int6
 	}
 }
 
-// unreadBodyTimeout is how long the rest of a refused body may take to arrive. If the
-// server closed the connection while that rest arrives, the client would lose the
-// answer.
-const unreadBodyTimeout = 500 * time.Millisecond
-
-// limitUnreadBody gives the rest of a body unreadBodyTimeout to arrive. net/http reads
-// that rest before it sends an answer, and a client may never end its body.
+// limitUnreadBody gives the rest of a body [httpserve.UnreadBodyTimeout] to arrive. net/http
+// reads that rest before it sends an answer, and a client may never end its body.
 func limitUnreadBody(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(unreadBodyTimeout))
-}
-
-// limitRefusedBody is limitUnreadBody for a refusal, which may be held back.
-func limitRefusedBody(w http.ResponseWriter) {
-	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(httpserve.MaxRefusalDelay + unreadBodyTimeout))
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(httpserve.UnreadBodyTimeout))
 }
 
 func bodyTooLarge(limit int64) *httpserve.Refusal {

@@ -65,12 +65,12 @@ func (h *Handler) readInFlight(w http.ResponseWriter, r *http.Request, from clie
 	}
 	place, refusal := h.inFlight.enter(from.address, declared)
 	if refusal != nil {
-		limitRefusedBody(w)
+		httpserve.LimitRefusedBody(w)
 		return refusal
 	}
 	defer place.leave()
 	if refusal := cmp.Or(h.quotas.refusalIfSpent(from), wrongType); refusal != nil {
-		limitRefusedBody(w)
+		httpserve.LimitRefusedBody(w)
 		return refusal
 	}
 	b, _ := h.buffers.Get().(*buffers)

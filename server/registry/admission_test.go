@@ -152,6 +152,15 @@ func TestBodyOfWhoMayNotWatch(t *testing.T) {
 	}
 }
 
+// Who may not watch is told so, even if his body never ends.
+func TestEndlessBodyOfWhoMayNotWatch(t *testing.T) {
+	srv := httptest.NewServer(guarded(t, ticketKeys(t)).mux)
+	t.Cleanup(srv.Close)
+	for _, path := range []string{"/register", "/unregister"} {
+		accesstest.AnswersBeforeTheBody(t, srv.URL, http.MethodPost, path)
+	}
+}
+
 // Where there are keys, nobody is sent to a server that does not prove that it checks
 // tickets.
 func TestServersThatDoNotCheckTickets(t *testing.T) {

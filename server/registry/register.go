@@ -25,10 +25,12 @@ func (h *Handler) register(w http.ResponseWriter, r *http.Request) {
 	if refusal == nil {
 		refusal = caller.MayAnywhere(access.Watch) // before anything is read
 	}
-	var who registration
-	if refusal == nil {
-		who, refusal = parseRegistration(w, r)
+	if refusal != nil {
+		httpserve.LimitRefusedBody(w)
+		refusal.ServeHTTP(w, r)
+		return
 	}
+	who, refusal := parseRegistration(w, r)
 	if refusal == nil {
 		refusal = h.admit(caller, &who, time.Now())
 	}
@@ -171,6 +173,7 @@ func (h *Handler) unregister(w http.ResponseWriter, r *http.Request) {
 		refusal = caller.MayAnywhere(access.Watch)
 	}
 	if refusal != nil {
+		httpserve.LimitRefusedBody(w)
 		refusal.ServeHTTP(w, r)
 		return
 	}
