@@ -14,7 +14,8 @@ const (
 )
 
 // WindowHistory holds the recent windows of a channel, for each the swarm with the
-// greatest total, the later one of equals, and the windows that should have come but did not.
+// greatest total, the later one of equals, and the windows that should have come but did
+// not.
 type WindowHistory struct {
 	swarms    []wire.Swarm // ordered by window end, the oldest first
 	missing   []int64      // the ends of missing windows

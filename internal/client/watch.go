@@ -16,14 +16,14 @@ import (
 // unregisterTimeout is how long Watch waits at its end for the answer to Unregister.
 const unregisterTimeout = time.Second
 
-// Watch follows a channel's swarms until ctx ends, onSwarm returns an error, or the
-// server turns out not to be a main server, or says who may not watch. It registers first, and again when its
-// subscriber server refuses it. It reconnects by itself and resumes after the last
-// event.
+// Watch follows a channel's swarms until ctx ends, onSwarm returns an error, or the server
+// turns out not to be a main server, or says that the client may not watch. It registers
+// first, and again when its subscriber server refuses it. It reconnects by itself and
+// resumes after the last event.
 //
-// onSwarm is called with a swarm and its JSON, unless an earlier swarm of the same
-// window had a greater total, or the last one was the same. onState, which may be nil, is called with every
-// change of the connection. The goroutine that called Watch calls both.
+// onSwarm is called with a swarm and its JSON, unless an earlier swarm of the same window
+// had a greater total, or the last one was the same. onState, which may be nil, is called
+// with every change of the connection. The goroutine that called Watch calls both.
 func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.Swarm, raw []byte) error, onState func(sse.State, wire.Assignment)) error {
 	var at wire.Assignment
 	shown := shownWindows{}

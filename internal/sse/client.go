@@ -27,9 +27,10 @@ type Client struct {
 	// Locate, if set, returns the address, and URL is not used. It is called before the
 	// first connection and after each refusal, so that a listener can register anew.
 	// After a live connection breaks, the same address is tried first. If it does not
-	// take the listener back, Locate is called at once, unless a refusal said
-	// Retry-After; refused says why it did not, and is nil otherwise. An error of Locate counts as a refusal; if it is a *[RefusedError],
-	// its RetryAfter is waited for. Run sets no time limit for Locate.
+	// take the listener back, Locate is called at once, unless a refusal said Retry-After.
+	// refused says why the server did not take it back; nil: none was asked. An error of
+	// Locate counts as a refusal; if it is a *[RefusedError], its RetryAfter is waited for.
+	// Run sets no time limit for Locate.
 	Locate func(ctx context.Context, refused error) (string, error)
 	// Renew, if set, ends the connection, or the wait for the next one, with each value
 	// received. Locate is then called at once. It is for a caller who knows before the

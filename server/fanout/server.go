@@ -5,8 +5,8 @@
 // What happens, in order, and where:
 //
 //   - A client asks for a stream (routes.go). If it may listen (admission.go) and
-//     there is a place for it (capacity.go), it becomes a listener (listener.go) of a channel (channel.go),
-//     and one shard serves it from then on.
+//     there is a place for it (capacity.go), it becomes a listener (listener.go) of a
+//     channel (channel.go), and one shard serves it from then on.
 //   - It is given a cursor into the updates of its channel, and is sent the windows
 //     that it missed (replay.go).
 //   - A swarm arrives (server.go). The hub (hub.go) finds its channel, which encodes

@@ -15,10 +15,11 @@ import (
 )
 
 // Bounds limit what is in flight, for all clients together and for each address, or each
-// user who has a token: one may have a quarter of each. A request that would exceed a bound is refused at
-// once with status 503, code overloaded and Retry-After. Nothing of it is written. So
-// the requests that were let in stay fast when too many come. And when the log is slow
-// or cannot be reached, nothing piles up: at most what is in flight waits for it.
+// user who has a token: one may have a quarter of each. A request that would exceed a
+// bound is refused at once with status 503, code overloaded and Retry-After. Nothing of it
+// is written. So the requests that were let in stay fast when too many come. And when the
+// log is slow or cannot be reached, nothing piles up: at most what is in flight waits for
+// it.
 //
 // What counts is what has come. A body counts as it arrives, whatever length was
 // declared for it, and only the part above 16 KiB: small bodies, such as those of single

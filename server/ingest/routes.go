@@ -43,8 +43,8 @@ func (h *Handler) singleOrArray(w http.ResponseWriter, r *http.Request, b *buffe
 type takeIn func(http.ResponseWriter, *http.Request, *buffers, client) *httpserve.Refusal
 
 // readWhole reads a body of at most limit bytes and hands it to next, unless its client may
-// not send, or wrongType is the refusal of its type. A refusal may be held back for a while, so it is sent when the
-// request is in flight no more.
+// not send, or wrongType is the refusal of its type. A refusal may be held back for a
+// while, so it is sent when the request is in flight no more.
 func (h *Handler) readWhole(w http.ResponseWriter, r *http.Request, wrongType *httpserve.Refusal, limit int64, next takeIn) {
 	from, refusal := h.client(r)
 	if refusal != nil {

@@ -21,8 +21,8 @@ import (
 )
 
 // admit returns why a client may not listen to the channel for which it registers, or nil
-// if it may. A banned user may not. It fills in the id of the user: that of the token, the one that was given, or
-// one that is made up.
+// if it may. A banned user may not. It fills in the id of the user: the one that was given,
+// that of the token, or one that is made up.
 func (h *Handler) admit(caller *access.Caller, who *registration, now time.Time) *httpserve.Refusal {
 	if refusal := caller.May(access.Watch, cmp.Or(who.Channel, wire.MainChannel)); refusal != nil {
 		return refusal
