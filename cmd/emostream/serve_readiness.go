@@ -36,7 +36,11 @@ func (m *mainServer) addGauges(ctx context.Context) {
 // ready returns why reactions cannot be taken in now, nil if they can. If they can and
 // some partitions take none, it returns what is wrong with those.
 func (m *mainServer) ready(ctx context.Context) (away []error, err error) {
-	if keys := m.gate.Status(); keys.Keys == 0 && m.gate.NeedsToken(access.Send) {
+	switch keys := m.gate.Status(); {
+	case keys.Keys > 0 || !m.gate.NeedsToken(access.Send):
+	case !keys.Read.IsZero():
+		return nil, fmt.Errorf("no token can be checked, because there are no keys for that at %s", keys.Source)
+	default:
 		return nil, fmt.Errorf("no token can be checked, because the keys at %s have not been read yet: %w", keys.Source, cmp.Or(keys.Err, errors.New("they are being fetched")))
 	}
 	if err := m.producer.Err(); err != nil {
