@@ -12,7 +12,7 @@ var (
 	hours     = flag.Int("hours", 1, "how many hours of its day TestDay sends again, 1 to 24")
 	clients   = flag.Int("clients", 0, "how many clients TestRegistry has, 6 to 10000, and that it checks how evenly they are spread and how soon they are back; 0: 600, without these checks")
 	python    = flag.String("python", "", "a Python that has testdata/python/requirements.txt: TestPythonClients needs it, TestRecording and TestDay let it read their tables")
-	earlier   = flag.String("earlier", "", "a commit whose program TestUpgradeStages and TestUpgradeUp run beside this version's; without it they are skipped")
+	earlier   = flag.String("earlier", "", "a commit whose program TestUpgradeStages, TestUpgradeAccess and TestUpgradeUp run beside this version's; without it they are skipped")
 	login     = flag.String("login", "", "a folder with the packages of testdata/login: TestLogin runs its identity provider from there; without it TestLogin is skipped")
 	pages     = flag.String("pages", "", "a folder with README.md and docs, whose commands TestPages types; without it TestPages is skipped")
 )

@@ -339,7 +339,7 @@ func (s *secrets) check() {
 			}
 		}
 	}
-	s.t.Logf("%d pieces of secrets are in none of %d texts of %d bytes", len(s.pieces), len(s.texts), size)
+	s.t.Logf("%d pieces of secrets are looked for in %d texts of %d bytes", len(s.pieces), len(s.texts), size)
 }
 
 // ask sends a request, and returns the answer. what is the method, and the body after a

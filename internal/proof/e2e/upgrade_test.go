@@ -146,7 +146,8 @@ type upgrade struct {
 	main          atomic.Pointer[string] // base URL of the main server that people use
 	taps          *outcomeCounts
 	listener      *listener
-	brokerWasAway bool // so that taps may be refused or in doubt
+	brokerWasAway bool   // so that taps may be refused or in doubt
+	token         string // that people who tap show; empty: none
 	stopTaps      func()
 }
 
@@ -222,7 +223,7 @@ func (u *upgrade) tap() {
 	const people, each = 10, 100 * time.Millisecond
 	ctx, cancel := context.WithCancel(context.Background())
 	var all sync.WaitGroup
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: people}, Timeout: 20 * time.Second}
+	client := &http.Client{Transport: withToken{&http.Transport{MaxIdleConnsPerHost: people}, u.token}, Timeout: 20 * time.Second}
 	for i := range people {
 		all.Go(func() {
 			for n := i; sleep.For(ctx, each) == nil; n++ {
