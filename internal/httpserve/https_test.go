@@ -67,6 +67,20 @@ func fetch(t *testing.T, c *http.Client, url string) (int, string) {
 	return res.StatusCode, string(body)
 }
 
+// begun returns the body of an answer that has begun.
+func begun(t *testing.T, c *http.Client, url string) io.Reader {
+	t.Helper()
+	res, err := c.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = res.Body.Close() })
+	if res.StatusCode != http.StatusOK {
+		t.Errorf("within the bound: %d", res.StatusCode)
+	}
+	return res.Body
+}
+
 // eventually waits for a condition, and fails the test after half a minute.
 func eventually(t *testing.T, what string, come func() bool) {
 	t.Helper()
@@ -97,22 +111,14 @@ func TestConnectionsBeyondTheBoundByHTTPS(t *testing.T) {
 		url := "https://" + conns.Addr().String()
 		want := map[bool]string{false: "hello by HTTP/1.1", true: "hello by HTTP/2.0"}[http2]
 		first, second := newClient(http2), newClient(http2)
-		var within []*http.Response
-		for _, c := range []*http.Client{first, second} {
-			res, err := c.Get(url)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer res.Body.Close()
-			within = append(within, res)
-		}
+		within := []io.Reader{begun(t, first, url), begun(t, second, url)}
 		if status, body := fetch(t, newClient(false), url); status != http.StatusServiceUnavailable || !strings.Contains(body, "overloaded") {
 			t.Errorf("beyond the bound: %d %s", status, body)
 		}
 		close(refused)
-		for _, res := range within {
-			if body, err := io.ReadAll(res.Body); res.StatusCode != http.StatusOK || string(body) != want || err != nil {
-				t.Errorf("within the bound: %d %s, %v", res.StatusCode, body, err)
+		for _, body := range within {
+			if b, err := io.ReadAll(body); string(b) != want || err != nil {
+				t.Errorf("within the bound: %s, %v", b, err)
 			}
 		}
 		eventually(t, "the connection that has ended counts no more", func() bool {
