@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -50,9 +51,7 @@ func TestSecretsAreNotTold(t *testing.T) {
 	}
 	mint := func(what string, others map[string]any) string {
 		claims := map[string]any{"sub": "ann", "aud": "emostream", "scope": "emostream:send emostream:watch emostream:as emostream:manage", "exp": time.Now().Add(time.Hour).Unix()}
-		for name, value := range others {
-			claims[name] = value
-		}
+		maps.Copy(claims, others)
 		raw, err := signer.Sign(token.Claims{}, claims)
 		if err != nil {
 			t.Fatal(err)
