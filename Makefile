@@ -100,10 +100,13 @@ soak: ## listeners come, stall and misbehave for DURATION=5m; nothing of it may 
 ##@ Proofs that need more
 
 .PHONY: chaos recovery hostile test-upgrade test-kafka test-kafka-client test-python test-clients test-targets test-login test-day test-pages
+# The servers want tokens and tickets on the brokers of KEYS.
+chaos: KEYS ?= embedded
 chaos: build ## kills, pauses, restarts processes for DURATION=45s; BROKER='embedded kafka' (Java 17)
 	go build -o $(TOOLS)/chaos ./internal/proof/chaos/cmd/chaos
 	@set -e; for broker in $(BROKER); do \
-		$(TOOLS)/chaos -program bin/emostream -broker $$broker -duration $(DURATION) $(if $(SEED),-seed $(SEED)); \
+		case ' $(KEYS) ' in *" $$broker "*) keys=true ;; *) keys=false ;; esac; \
+		$(TOOLS)/chaos -program bin/emostream -broker $$broker -keys=$$keys -duration $(DURATION) $(if $(SEED),-seed $(SEED)); \
 	done
 
 recovery: build ## how late windows are when aggregate comes and goes, REPETITIONS=3; BROKER likewise (Java 17)

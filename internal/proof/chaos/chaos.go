@@ -44,6 +44,9 @@ type Config struct {
 	Rate int
 	// Connections is how many connections the clients have; default 32.
 	Connections int
+	// Keys says that the servers want tokens and tickets, whose keys are rotated while
+	// faults happen.
+	Keys bool
 	// LogLevel is the log level of the stages; default info.
 	LogLevel string
 	// Tell is called with messages about the run, with the arguments of Printf. Several
@@ -134,7 +137,13 @@ func (r *run) failed() bool {
 
 func (r *run) run(faults context.Context) (err error) {
 	began := time.Now()
-	r.pipeline, err = startPipeline(faults, r.cfg, r.fail)
+	var k *keys
+	if r.cfg.Keys {
+		if k, err = newKeys(r.cfg.Dir); err != nil {
+			return err
+		}
+	}
+	r.pipeline, err = startPipeline(faults, r.cfg, k, r.fail)
 	defer func() { err = errors.Join(err, r.pipeline.stop()) }()
 	if err != nil {
 		return fmt.Errorf("start the pipeline: %w", err)
@@ -147,7 +156,7 @@ func (r *run) run(faults context.Context) (err error) {
 	defer listening.Wait()
 	defer cancel()
 	for name, url := range r.pipeline.subscribers {
-		s := &listener{name: name, url: url}
+		s := &listener{name: name, url: url, keys: k}
 		r.listeners = append(r.listeners, s)
 		listening.Go(func() {
 			if err := s.run(ctx); err != nil {
@@ -165,7 +174,7 @@ func (r *run) run(faults context.Context) (err error) {
 // all their answers.
 func (r *run) injectUnderLoad(ctx, faults context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	senders := clients{servers: r.pipeline.mainServers, rate: r.cfg.Rate, connections: r.cfg.Connections, sent: &r.sent, failed: r.fail}
+	senders := clients{servers: r.pipeline.mainServers, rate: r.cfg.Rate, connections: r.cfg.Connections, sent: &r.sent, failed: r.fail, keys: r.pipeline.keys}
 	var sending sync.WaitGroup
 	sending.Go(func() { senders.run(ctx) })
 	defer sending.Wait()
@@ -177,6 +186,13 @@ func (r *run) injectUnderLoad(ctx, faults context.Context) error {
 	managing, stop := context.WithCancel(faults)
 	var changing sync.WaitGroup
 	changing.Go(func() { m.run(managing) })
+	if r.pipeline.keys != nil {
+		changing.Go(func() {
+			if err := r.pipeline.keys.run(managing); err != nil {
+				r.fail(fmt.Errorf("rotate the keys: %w", err))
+			}
+		})
+	}
 	if err := r.inject(faults); err != nil {
 		r.fail(err)
 	}
@@ -189,6 +205,12 @@ func (r *run) injectUnderLoad(ctx, faults context.Context) error {
 	}
 	if err := m.finish(ctx); err != nil {
 		r.fail(fmt.Errorf("what a manager sets is not in force: %w", err))
+	}
+	if k := r.pipeline.keys; k != nil {
+		r.report.Rotations = k.rotations
+		if err := k.finish(ctx, r.pipeline.mainServers); err != nil {
+			r.fail(err)
+		}
 	}
 	_ = sleep.For(ctx, loadAfterFaults)
 	return nil

@@ -35,6 +35,7 @@ type clients struct {
 	connections int
 	sent        *SentReactions
 	failed      func(error) // called for answers that no fault explains
+	keys        *keys       // nil: clients show no tokens
 }
 
 // run sends until ctx ends, and then waits for the answers that are still to come.
@@ -109,6 +110,14 @@ func (c *client) send(ctx context.Context, r *SentReaction) {
 		return
 	}
 	req.Header.Set("Content-Type", "application/json")
+	if c.keys != nil {
+		bearer, err := c.keys.bearer()
+		if err != nil {
+			c.failed(err)
+			return
+		}
+		req.Header.Set("Authorization", "Bearer "+bearer)
+	}
 	res, err := c.http.Do(req)
 	if err != nil {
 		r.Outcome, r.Answer = InDoubt, err.Error()
@@ -127,6 +136,8 @@ func (c *client) send(ctx context.Context, r *SentReaction) {
 		r.Outcome = Acknowledged
 	case res.StatusCode == http.StatusServiceUnavailable && (problem.Code == "not_written" || problem.Code == "overloaded"):
 		r.Outcome = NotWritten
+	case c.keys != nil && (res.StatusCode == http.StatusUnauthorized || problem.Code == "keys_unavailable"):
+		r.Outcome = NotWritten // a server that was paused has not read the new key yet, or the token ran out on the way
 	case res.StatusCode == http.StatusForbidden && slices.Contains([]string{"paused", "banned", "hidden_emoji"}, problem.Code):
 		r.Outcome = NotWritten
 	case res.StatusCode == http.StatusServiceUnavailable && problem.Code == "in_doubt", err != nil:

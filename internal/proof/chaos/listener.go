@@ -23,6 +23,7 @@ const lateness = windowing.DefaultLateness
 // listener listens to a subscriber server, and connects again whenever it is cut off.
 type listener struct {
 	name, url string
+	keys      *keys // nil: streams need no tickets
 
 	mu          sync.Mutex
 	totals      map[int64]int64 // the greatest total that it was shown of each window, by its end
@@ -40,7 +41,7 @@ type Connection struct {
 // run listens until ctx ends.
 func (l *listener) run(ctx context.Context) error {
 	c := sse.Client{
-		URL:        l.url + "/v1/swarm",
+		Locate:     func(context.Context, error) (string, error) { return l.keys.streamURL(l.url + "/v1/swarm"), nil },
 		Reconnect:  100 * time.Millisecond,
 		MaxBackoff: time.Second,
 		OnState: func(state sse.State) {

@@ -24,6 +24,7 @@ const readyTimeout = 90 * time.Second
 type pipeline struct {
 	cfg         Config
 	failed      func(error) // called when a stage ends by itself
+	keys        *keys       // nil: there are none
 	brokers     *brokers
 	stages      []*stage
 	mainServers []string          // base URLs of the main servers
@@ -33,8 +34,8 @@ type pipeline struct {
 
 // startPipeline starts the brokers and two copies of every stage. It returns when all
 // servers are ready. The caller must stop the pipeline, also after an error.
-func startPipeline(ctx context.Context, cfg Config, failed func(error)) (*pipeline, error) {
-	p := &pipeline{cfg: cfg, failed: failed, subscribers: map[string]string{}}
+func startPipeline(ctx context.Context, cfg Config, k *keys, failed func(error)) (*pipeline, error) {
+	p := &pipeline{cfg: cfg, failed: failed, keys: k, subscribers: map[string]string{}}
 	var err error
 	if p.brokers, err = startBrokers(ctx, cfg, p.stage); err != nil {
 		return p, err
@@ -70,7 +71,8 @@ func (p *pipeline) stage(name string, args ...string) *stage {
 
 // add adds a stage, which startMissing starts.
 func (p *pipeline) add(name string, args ...string) *stage {
-	s := p.stage(name, append(args, "--brokers", strings.Join(p.brokers.addrs, ","))...)
+	args = append(append(args, "--brokers", strings.Join(p.brokers.addrs, ",")), p.keys.flags(args[0])...)
+	s := p.stage(name, args...)
 	p.stages = append(p.stages, s)
 	return s
 }

@@ -116,7 +116,7 @@ func Recover(ctx context.Context, cfg Config, repetitions int) (Measured, error)
 	cfg = cfg.withDefaults()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	p, err := startPipeline(ctx, cfg, func(err error) { cancel(err) })
+	p, err := startPipeline(ctx, cfg, nil, func(err error) { cancel(err) })
 	if err == nil {
 		r := &recovery{cfg: cfg, pipeline: p}
 		var m Measured

@@ -16,7 +16,7 @@ type Outcome int
 const (
 	Acknowledged Outcome = iota // 200: it must be in the log once
 	InDoubt                     // 503 in_doubt, or no answer: it may be there, once
-	NotWritten                  // 503 not_written or overloaded, or a manager forbids it: it must not be there
+	NotWritten                  // 503 not_written or overloaded, or a manager or the lack of a good token forbids it: it must not be there
 	NeverSent                   // no connection: it must not be there
 	outcomeCount                // how many outcomes there are
 )

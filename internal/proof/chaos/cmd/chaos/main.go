@@ -45,6 +45,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	flags.Uint64Var(&cfg.Seed, "seed", uint64(time.Now().UnixMilli()), "which faults happen (default: by the time)")
 	flags.IntVar(&cfg.Rate, "rate", 400, "taps a second")
 	flags.IntVar(&cfg.Connections, "connections", 32, "connections that tap")
+	flags.BoolVar(&cfg.Keys, "keys", false, "the servers want tokens and tickets, whose keys are rotated")
 	flags.StringVar(&cfg.LogLevel, "log-level", "info", "of the stages, whose logs are in the folder")
 	scenario := flags.String("scenario", "chaos", "chaos, or recovery: a table of how long windows are late after each kind of disturbance")
 	repetitions := flags.Int("repetitions", 3, "of each line of that table")
