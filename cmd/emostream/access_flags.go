@@ -28,11 +28,7 @@ func (f *accessFlags) add(cmd *cobra.Command) {
 	fl.StringVar(&f.issuer, "auth-issuer", "", "what tokens must have as iss; needed with a JWKS; default any")
 	fl.StringVar(&f.audience, "auth-audience", access.DefaultAudience, "what tokens must have in aud")
 	fl.StringSliceVar(&f.anonymous, "anonymous", nil, "what a request without a token may do where there are keys: none, watch, or watch,send; default none")
-}
-
-// addPseudonyms adds the flag of who records reactions.
-func (f *accessFlags) addPseudonyms(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.pseudonyms, "pseudonyms-file", "", "record users under pseudonyms, which the secret in this file makes of their names; the same file for every serve")
+	fl.StringVar(&f.pseudonyms, "pseudonyms-file", "", "record users under pseudonyms, which the secret in this file makes of their names; the same file for every serve and subscribe")
 }
 
 // gate returns who lets callers in, or nil if there are no keys. It is kept up to date by
@@ -81,7 +77,7 @@ func parseAnonymous(list []string) (all []access.Action, err error) {
 	for _, word := range list {
 		switch word = strings.TrimSpace(word); {
 		case word == "none" && len(list) == 1:
-		case word == string(access.Watch) || word == string(access.Send):
+		case word == string(access.Watch), word == string(access.Send) && len(list) > 1:
 			if !slices.Contains(all, access.Action(word)) {
 				all = append(all, access.Action(word))
 			}

@@ -48,7 +48,6 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fl.Var(newEnumFlag(&f.assign, string(registry.LeastLoaded), string(registry.LeastLoaded), string(registry.TwoChoices)), "assign", "how clients are spread over subscriber servers: least-loaded or two-choices")
 	f.limits.add(cmd)
 	f.access.add(cmd)
-	f.access.addPseudonyms(cmd)
 	f.tickets.add(cmd)
 }
 
