@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -113,6 +114,50 @@ func TestWatchEndsWhenItMayNot(t *testing.T) {
 				}
 				if asked := n.requests(); len(asked) != 1 {
 					t.Errorf("asked %q", asked)
+				}
+			})
+		})
+	}
+}
+
+// A token that was taken and has run out may be renewed a little later. Then Watch goes on;
+// else it ends.
+func TestWatchWaitsForARenewedToken(t *testing.T) {
+	for after, goesOn := range map[time.Duration]bool{20 * time.Second: true, 5 * time.Minute: false} {
+		t.Run(after.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				n := newNetwork(t, map[string]http.HandlerFunc{
+					"main": func(w http.ResponseWriter, r *http.Request) {
+						if since := time.Since(began); since > 0 && since < after {
+							w.WriteHeader(http.StatusUnauthorized)
+							_, _ = io.WriteString(w, `{"error":"the token has run out","code":"token_expired"}`)
+							return
+						}
+						_, _ = io.WriteString(w, `{"server_name":"sub1","stream_url":"http://sub1/v1/swarm"}`)
+					},
+					"sub1": func(w http.ResponseWriter, _ *http.Request) {
+						if since := time.Since(began); since > 0 && since < after {
+							w.WriteHeader(http.StatusUnauthorized) // the ticket has run out, too
+							return
+						}
+						w.Header().Set("Content-Type", "text/event-stream")
+						_, _ = io.WriteString(w, window(int(time.Since(began)/time.Second)+1, 1))
+					},
+				})
+				seen := 0
+				err := n.client().Watch(t.Context(), "", func(wire.Swarm, []byte) error {
+					if seen++; seen == 2 {
+						return errEnough
+					}
+					return nil
+				}, nil)
+				refused, _ := errors.AsType[*client.RefusalError](err)
+				if goesOn && !errors.Is(err, errEnough) || !goesOn && (refused == nil || refused.Code != "token_expired") {
+					t.Errorf("after %v it ended with %v", time.Since(began), err)
+				}
+				if time.Since(began) > 2*time.Minute {
+					t.Errorf("it ended after %v", time.Since(began))
 				}
 			})
 		})

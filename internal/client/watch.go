@@ -16,16 +16,22 @@ import (
 // unregisterTimeout is how long Watch waits at its end for the answer to Unregister.
 const unregisterTimeout = time.Second
 
+// renewalTimeout is how long Watch waits for another token when its own has run out, after
+// it was taken before: whoever renews it may be a little late.
+const renewalTimeout = 30 * time.Second
+
 // Watch follows a channel's swarms until ctx ends, onSwarm returns an error, or the server
 // turns out not to be a main server, or says that the client may not watch. It registers
 // first, and again when its subscriber server refuses it. It reconnects by itself and
-// resumes after the last event.
+// resumes after the last event. A token that has run out may be renewed within half a
+// minute.
 //
 // onSwarm is called with a swarm and its JSON, unless an earlier swarm of the same window
 // had a greater total, or the last one was the same. onState, which may be nil, is called
 // with every change of the connection. The goroutine that called Watch calls both.
 func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.Swarm, raw []byte) error, onState func(sse.State, wire.Assignment)) error {
 	var at wire.Assignment
+	var expired time.Time // when the token was first refused because it has run out; zero: it is taken
 	shown := shownWindows{}
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -40,6 +46,10 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 			a, err := c.register(ctx, avoid, channel)
 			if r, ok := errors.AsType[*RefusalError](err); ok {
 				switch {
+				case r.Code == "token_expired" && at.ServerName != "" && (expired.IsZero() || time.Since(expired) < renewalTimeout):
+					if expired.IsZero() {
+						expired = time.Now()
+					}
 				case r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden && r.Code != "":
 					stop(r) // it would be refused again
 				case r.Status == http.StatusNotFound, r.Status == http.StatusForbidden:
@@ -50,7 +60,7 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 			if err != nil {
 				return "", err
 			}
-			at = a
+			at, expired = a, time.Time{}
 			if c.OnChannel != nil {
 				return withSignals(a.ChannelURL(channel))
 			}
