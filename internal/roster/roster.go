@@ -126,12 +126,13 @@ func (r *Roster) Get(name string) (Entry, bool) {
 }
 
 // Rival returns another instance than the given one that has the same name and is alive
-// at now.
+// at now. Where there are keys, it is one that signs its heartbeats: anybody can make up
+// others, so that a server with a key must not give its name up to them.
 func (r *Roster) Rival(name, instance string, now time.Time) (Entry, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, e := range []Entry{r.entries[name], r.rivals[name]} {
-		if e.Name == name && e.Instance != instance && e.Alive(now) {
+		if e.Name == name && e.Instance != instance && e.Alive(now) && (r.Keys == nil || e.Signed) {
 			return e, true
 		}
 	}

@@ -118,6 +118,29 @@ func TestFollowChecksSignatures(t *testing.T) {
 	})
 }
 
+// A server that has a key gives its name up only to one that signs its heartbeats. Without a
+// key it does to any.
+func TestMadeUpRival(t *testing.T) {
+	for name, tt := range map[string]struct {
+		keys         *ticket.Keys
+		signed, want bool
+	}{
+		"no keys":             {nil, false, true},
+		"keys, not signed":    {ticketKeys(t, "k"), false, false},
+		"keys, and it signed": {ticketKeys(t, "k"), true, true},
+	} {
+		r := roster.Roster{Keys: tt.keys}
+		apply := r.Apply
+		if tt.signed {
+			apply = r.ApplySigned
+		}
+		apply(signedBeat("other"), time.Now())
+		if _, ok := r.Rival("sub1", "own", time.Now()); ok != tt.want {
+			t.Errorf("%s: there is a rival: %v", name, ok)
+		}
+	}
+}
+
 // However many servers are made up without a signature, there is room for those that sign
 // their heartbeats, and they stay.
 func TestMadeUpServersMakeWay(t *testing.T) {
