@@ -128,7 +128,7 @@ func TestWatchWaitsForARenewedToken(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				began := time.Now()
 				n := newNetwork(t, map[string]http.HandlerFunc{
-					"main": func(w http.ResponseWriter, r *http.Request) {
+					"main": func(w http.ResponseWriter, _ *http.Request) {
 						if since := time.Since(began); since > 0 && since < after {
 							w.WriteHeader(http.StatusUnauthorized)
 							_, _ = io.WriteString(w, `{"error":"the token has run out","code":"token_expired"}`)

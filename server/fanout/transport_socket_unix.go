@@ -44,14 +44,15 @@ func ConnContext(ctx context.Context, c net.Conn) context.Context {
 
 // boundSocket bounds what the system keeps for a client of a request, and for how long,
 // where net/http keeps the socket. Over HTTP/2 that holds for all streams of the client's
-// connection.
+// connection. The system waits twice as long as the shard: else it would mostly be the
+// first to cut off a client that does not read, and net/http does not tell why one left.
 func boundSocket(r *http.Request, stall time.Duration) {
 	c, ok := r.Context().Value(connKey{}).(syscall.Conn)
 	if !ok {
 		return
 	}
 	if raw, err := c.SyscallConn(); err == nil {
-		_ = raw.Control(func(fd uintptr) { limitSocket(int(fd), stall) }) // it fails if the client has left
+		_ = raw.Control(func(fd uintptr) { limitSocket(int(fd), 2*stall) }) // it fails if the client has left
 	}
 }
 

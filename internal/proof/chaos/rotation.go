@@ -98,7 +98,7 @@ func (k *keys) run(ctx context.Context) error {
 			return err
 		}
 		if sleep.For(ctx, readAgain) != nil {
-			return nil
+			return nil //nolint:nilerr // the end of ctx is how run ends
 		}
 		k.mu.Lock()
 		k.signer, k.tickets, k.renewAt = signer, tickets, time.Time{}
@@ -107,7 +107,7 @@ func (k *keys) run(ctx context.Context) error {
 			return err
 		}
 		if sleep.For(ctx, max(readAgain, tokenLife, ticketLife)) != nil {
-			return nil
+			return nil //nolint:nilerr // the end of ctx is how run ends
 		}
 		if err := k.write(k.public, k.secret); err != nil {
 			return err
