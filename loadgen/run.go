@@ -198,6 +198,7 @@ func (r *run) send(ctx context.Context) {
 	if r.audience != nil {
 		r.heard = r.audience.attendedParts()
 	}
+	r.usage.begin() // first: on a busy machine it takes long
 	start := time.Now().Add(dialLead)
 	r.mu.Lock()
 	r.start = start
@@ -206,7 +207,6 @@ func (r *run) send(ctx context.Context) {
 	r.measureFrom(start.Add(r.cfg.WarmUp))
 	r.phase.Store(Sending)
 	r.sending.Store(true)
-	r.usage.begin()
 	end := start.Add(r.schedule.Length())
 	var interrupted atomic.Int64 // Unix ns; 0: it is not
 	stop := context.AfterFunc(ctx, func() { interrupted.Store(time.Now().UnixNano()) })
