@@ -174,7 +174,7 @@ func newControlSet(io streams, c controlCommand) *cobra.Command {
 		if err := wire.CheckControlReason(set.Reason); err != nil {
 			return usagef("--reason: %w", err)
 		}
-		return f.change(cmd, io, c.set.Kind, names, func(ctx context.Context, to controlPlace, name string) (controlChange, error) {
+		return f.change(cmd, io, c.set.Kind, names, func(ctx context.Context, to controlPlace, name string) (wire.ControlChange, error) {
 			set.Name = name
 			return to.set(ctx, set, howLong)
 		})
@@ -196,7 +196,7 @@ func newControlEnd(io streams, c controlCommand) *cobra.Command {
 		allTones bool
 	)
 	return c.command(&f, &allTones, func(cmd *cobra.Command, names []string) error {
-		return f.change(cmd, io, c.set.Kind, names, func(ctx context.Context, to controlPlace, name string) (controlChange, error) {
+		return f.change(cmd, io, c.set.Kind, names, func(ctx context.Context, to controlPlace, name string) (wire.ControlChange, error) {
 			return to.end(ctx, c.set.Kind, name)
 		})
 	})
@@ -246,15 +246,9 @@ func (f *controlFlags) add(cmd *cobra.Command) {
 // controlPlace is where what is in force is changed: Kafka or a main server.
 type controlPlace interface {
 	// set sets something. It ends by itself after howLong, if that is not 0.
-	set(ctx context.Context, c controls.Control, howLong time.Duration) (controlChange, error)
-	end(ctx context.Context, kind controls.Kind, name string) (controlChange, error)
+	set(ctx context.Context, c controls.Control, howLong time.Duration) (wire.ControlChange, error)
+	end(ctx context.Context, kind controls.Kind, name string) (wire.ControlChange, error)
 	list(ctx context.Context) ([]wire.Control, error)
-}
-
-// controlChange is what is in force now for a name, and what was before. Nil: nothing.
-type controlChange struct {
-	Control *wire.Control `json:"control"`
-	Before  *wire.Control `json:"before"`
 }
 
 // controlList is all that is in force.
@@ -275,7 +269,7 @@ func (f *controlFlags) with(cmd *cobra.Command, do func(context.Context, control
 }
 
 // change changes what is in force for each of the names, and prints what has changed.
-func (f *controlFlags) change(cmd *cobra.Command, io streams, kind controls.Kind, names []string, one func(context.Context, controlPlace, string) (controlChange, error)) error {
+func (f *controlFlags) change(cmd *cobra.Command, io streams, kind controls.Kind, names []string, one func(context.Context, controlPlace, string) (wire.ControlChange, error)) error {
 	return f.with(cmd, func(ctx context.Context, to controlPlace) error {
 		for i, name := range names {
 			changed, err := one(ctx, to, name)

@@ -73,7 +73,7 @@ func manager() string {
 	return name[:min(len(name), wire.MaxUserID)]
 }
 
-func (k kafkaControls) set(ctx context.Context, c controls.Control, howLong time.Duration) (controlChange, error) {
+func (k kafkaControls) set(ctx context.Context, c controls.Control, howLong time.Duration) (wire.ControlChange, error) {
 	now := time.Now().Add(-k.ahead)
 	if howLong > 0 {
 		c.Until = now.Add(howLong)
@@ -81,15 +81,15 @@ func (k kafkaControls) set(ctx context.Context, c controls.Control, howLong time
 	c.SetBy, c.SetAt = k.by, now
 	c, err := controls.Clean(c)
 	if err != nil {
-		return controlChange{}, err
+		return wire.ControlChange{}, err
 	}
 	before, err := k.editor.Set(ctx, c)
-	return controlChange{toWire(c), toWire(before)}, err
+	return controls.Change(c, before), err
 }
 
-func (k kafkaControls) end(ctx context.Context, kind controls.Kind, name string) (controlChange, error) {
+func (k kafkaControls) end(ctx context.Context, kind controls.Kind, name string) (wire.ControlChange, error) {
 	before, err := k.editor.Remove(ctx, kind, name)
-	return controlChange{nil, toWire(before)}, err
+	return controls.Change(controls.Control{}, before), err
 }
 
 func (k kafkaControls) list(context.Context) ([]wire.Control, error) {
@@ -98,13 +98,4 @@ func (k kafkaControls) list(context.Context) ([]wire.Control, error) {
 		all = append(all, c.Wire())
 	}
 	return all, nil
-}
-
-// toWire returns a control as it is printed; nil if it is none.
-func toWire(c controls.Control) *wire.Control {
-	if c.Kind == "" {
-		return nil
-	}
-	w := c.Wire()
-	return &w
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // printChange prints what has changed for a name.
-func printChange(io streams, kind controls.Kind, name string, c controlChange) error {
+func printChange(io streams, kind controls.Kind, name string, c wire.ControlChange) error {
 	line := fmt.Sprintf("nothing was set for %s %s", kind, shownName(name))
 	switch {
 	case c.Control != nil && c.Before != nil && c.Before.State != c.Control.State:

@@ -32,19 +32,16 @@ func (f *controlFlags) atServer(ctx context.Context, do func(context.Context, co
 	return err
 }
 
-func (s serverControls) set(ctx context.Context, c controls.Control, howLong time.Duration) (changed controlChange, err error) {
-	w := c.Wire()
+func (s serverControls) set(ctx context.Context, c controls.Control, howLong time.Duration) (wire.ControlChange, error) {
 	lasts := ""
 	if howLong > 0 {
 		lasts = howLong.String()
 	}
-	changed.Control, changed.Before, err = s.client.SetControl(ctx, w, lasts)
-	return changed, err
+	return s.client.SetControl(ctx, c.Wire(), lasts)
 }
 
-func (s serverControls) end(ctx context.Context, kind controls.Kind, name string) (changed controlChange, err error) {
-	changed.Before, err = s.client.EndControl(ctx, string(kind), name)
-	return changed, err
+func (s serverControls) end(ctx context.Context, kind controls.Kind, name string) (wire.ControlChange, error) {
+	return s.client.EndControl(ctx, string(kind), name)
 }
 
 func (s serverControls) list(ctx context.Context) ([]wire.Control, error) {

@@ -17,16 +17,10 @@ func (c *Client) Controls(ctx context.Context) ([]wire.Control, error) {
 	return out.Controls, err
 }
 
-// controlChange is the answer to a change: what is in force now, and what was before.
-type controlChange struct {
-	Control *wire.Control `json:"control"`
-	Before  *wire.Control `json:"before"`
-}
-
 // SetControl sets what is in force for a channel, user or emoji. It ends by itself at its
 // Until, or after a duration such as 10m, by the server's clock. It returns what is in
-// force now, and what was before; nil: nothing was.
-func (c *Client) SetControl(ctx context.Context, w wire.Control, lasts string) (now, before *wire.Control, err error) {
+// force now, and what was before.
+func (c *Client) SetControl(ctx context.Context, w wire.Control, lasts string) (out wire.ControlChange, err error) {
 	body := struct {
 		State   string `json:"state"`
 		PerUser string `json:"per_user,omitempty"`
@@ -34,17 +28,15 @@ func (c *Client) SetControl(ctx context.Context, w wire.Control, lasts string) (
 		For     string `json:"for,omitempty"`
 		Reason  string `json:"reason,omitempty"`
 	}{w.State, w.PerUser, w.Until, lasts, w.Reason}
-	var out controlChange
 	err = c.do(ctx, http.MethodPut, controlPath(w.Kind, w.Name), body, &out)
-	return out.Control, out.Before, err
+	return out, err
 }
 
 // EndControl ends what is in force for a channel, user or emoji. It returns what was in
-// force; nil: nothing was.
-func (c *Client) EndControl(ctx context.Context, kind, name string) (before *wire.Control, err error) {
-	var out controlChange
+// force before.
+func (c *Client) EndControl(ctx context.Context, kind, name string) (out wire.ControlChange, err error) {
 	err = c.do(ctx, http.MethodDelete, controlPath(kind, name), nil, &out)
-	return out.Before, err
+	return out, err
 }
 
 // controlPath names a control in the query, since servers do not take every name in a path.

@@ -169,6 +169,18 @@ func (c Control) Wire() wire.Control {
 	}
 }
 
+// Change returns what has changed as it travels. A control without a kind is none.
+func Change(now, before Control) wire.ControlChange {
+	orNil := func(c Control) *wire.Control {
+		if c.Kind == "" {
+			return nil
+		}
+		w := c.Wire()
+		return &w
+	}
+	return wire.ControlChange{Control: orNil(now), Before: orNil(before)}
+}
+
 // decode returns the control of a record. If the record ends it, that has no more than a
 // kind and a name.
 func decode(rec stream.Record) (Control, error) {

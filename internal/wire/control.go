@@ -25,6 +25,13 @@ type Control struct {
 	SetAt   string `json:"set_at,omitempty"`   // by that program's clock
 }
 
+// ControlChange is what is in force now for a channel, user or emoji, and what was before;
+// nil: nothing. It is the answer to a change.
+type ControlChange struct {
+	Control *Control `json:"control"`
+	Before  *Control `json:"before"`
+}
+
 // Bounds of a control, in bytes.
 const (
 	MaxControlReason = 200

@@ -60,13 +60,6 @@ const changeTimeout = 5 * time.Second
 // maxBody is how many bytes a body may have: more than any control has.
 const maxBody = 4 << 10
 
-// change is the answer to a change: what is in force now, and what was before. Nil:
-// nothing.
-type change struct {
-	Control *wire.Control `json:"control"`
-	Before  *wire.Control `json:"before"`
-}
-
 // manager returns who sent a request, if that one may manage and it is known what is in
 // force.
 func (h *Handler) manager(r *http.Request) (*access.Caller, *httpserve.Refusal) {
@@ -262,8 +255,7 @@ func (h *Handler) set(w http.ResponseWriter, r *http.Request, c controls.Control
 	}
 	h.cfg.Logger.Info("a manager has set a control", "kind", string(c.Kind), "name", c.Name, "state", string(c.State), "until", wire.ControlTime(c.Until), "reason", c.Reason,
 		"by", c.SetBy, "request_id", httpserve.RequestID(w, r))
-	now := c.Wire()
-	answer(w, change{&now, toWire(before)})
+	answer(w, controls.Change(c, before))
 	return nil
 }
 
@@ -276,7 +268,7 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, c controls.Control
 		return failed(err)
 	}
 	h.cfg.Logger.Info("a manager has ended a control", "kind", string(c.Kind), "name", c.Name, "state", string(before.State), "by", bounded(caller.Subject), "request_id", httpserve.RequestID(w, r))
-	answer(w, change{nil, toWire(before)})
+	answer(w, controls.Change(controls.Control{}, before))
 	return nil
 }
 
@@ -292,13 +284,4 @@ func failed(err error) *httpserve.Refusal {
 		}
 	}
 	return unavailable(err)
-}
-
-// toWire returns a control as it is answered; nil if it is none.
-func toWire(c controls.Control) *wire.Control {
-	if c.Kind == "" {
-		return nil
-	}
-	w := c.Wire()
-	return &w
 }
