@@ -20,6 +20,7 @@ import (
 	"github.com/emostream/emostream/server/control"
 	"github.com/emostream/emostream/server/ingest"
 	"github.com/emostream/emostream/server/registry"
+	"github.com/emostream/emostream/server/web"
 )
 
 // Main is the main server.
@@ -27,6 +28,7 @@ type Main struct {
 	Ingest   *ingest.Handler
 	Registry *registry.Handler
 	Control  *control.Handler // default: nobody can change what is in force over HTTP
+	Web      *web.Handler     // default: nothing is served to browsers
 	// Ready returns why reactions cannot be taken in now, or nil if they can. Then away
 	// is what is wrong with a part of the log that takes none, while others do. Default:
 	// they always can.
@@ -126,6 +128,9 @@ func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck)
 	m.Registry.Routes(mux)
 	if m.Control != nil {
 		m.Control.Routes(mux)
+	}
+	if m.Web != nil {
+		m.Web.Routes(mux)
 	}
 	mux.Handle("/healthz", forwarded.Health())
 	mux.Handle("/readyz", httpserve.Methods(func(w http.ResponseWriter, r *http.Request) {

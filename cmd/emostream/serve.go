@@ -19,6 +19,7 @@ import (
 	"github.com/emostream/emostream/server/control"
 	"github.com/emostream/emostream/server/ingest"
 	"github.com/emostream/emostream/server/registry"
+	"github.com/emostream/emostream/server/web"
 )
 
 // serveFlags are the settings of serve.
@@ -34,6 +35,7 @@ type serveFlags struct {
 	https          httpsFlags
 	access         accessFlags
 	tickets        ticketFlag
+	web            bool // pages for browsers are served
 	ownTickets     bool // a key of tickets is made up if none is given
 }
 
@@ -46,6 +48,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fl.IntVar(&f.maxChannels, "max-channels", 1000, "most channels active at once; one address may bring in a quarter of them, or 16 if that is more")
 	fl.StringSliceVar(&f.emojis, "emojis", nil, "take these emojis only, as in 🔥,:tada:; default all")
 	fl.Var(newEnumFlag(&f.assign, string(registry.LeastLoaded), string(registry.LeastLoaded), string(registry.TwoChoices)), "assign", "how clients are spread over subscriber servers: least-loaded or two-choices")
+	fl.BoolVar(&f.web, "web", f.web, "serve a page to tap on at /, an overlay for OBS at /overlay, and the module for pages of others at /emostream.js")
 	f.limits.add(cmd)
 	f.access.add(cmd)
 	f.tickets.add(cmd)
@@ -189,6 +192,9 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		Ready:   m.ready, Ahead: m.watermarksAhead, Keys: func() error { return gate.Status().Err }, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
 		Certificate: f.https.certificate, Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,
+	}
+	if f.web {
+		m.http.Web = &web.Handler{}
 	}
 	return m, nil
 }
