@@ -101,9 +101,10 @@ func (d *dashboard) snapshot() tui.PipelineSnapshot {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	shown, others := d.channels.choose(now)
+	window, _ := shown.newest.Without(d.pipeline.main.controls.table.Hidden(now))
 	return tui.PipelineSnapshot{
 		Version: version, Uptime: now.Sub(d.started), Stages: d.stages(), Servers: d.servers(now),
-		Window: shown.newest, Totals: shown.values(), Channels: others,
+		Window: window, Totals: shown.values(), Channels: others,
 		Delay: d.metrics.mean("emostream_subscribe_window_delay_seconds"),
 		Facts: d.facts(), Log: lines, Logged: logged,
 	}

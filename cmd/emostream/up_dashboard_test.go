@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/emostream/emostream/internal/controls"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui"
 )
@@ -105,6 +106,36 @@ func TestActiveChannelsAreBounded(t *testing.T) {
 	if len(c) > 8 || len(c[wire.MainChannel].totals) != maxWindows {
 		t.Errorf("%d channels, %d windows", len(c), len(c[wire.MainChannel].totals))
 	}
+}
+
+// An emoji that a manager has hidden leaves the dashboard at once, and comes back when it is
+// shown again. The total of the window stays.
+func TestDashboardHidesEmojis(t *testing.T) {
+	table := &controls.Table{}
+	p := &pipeline{metrics: prometheus.NewRegistry(), main: &mainServer{controls: &controlsFollower{table: table}}}
+	d := newDashboard(p, &dashboardLog{})
+	end := time.Now().UnixMilli()
+	d.channels.add(wire.Swarm{
+		Channel: wire.MainChannel, Window: wire.Window{Start: end - 2000, End: end}, Total: 9,
+		Emojis: []wire.EmojiCount{{Emoji: "💩", Count: 5}, {Emoji: "🔥", Count: 4}},
+	})
+	shows := func(when, want string) {
+		t.Helper()
+		window, got := d.snapshot().Window, ""
+		for _, e := range window.Emojis {
+			got += e.Emoji
+		}
+		if got != want || window.Total != 9 {
+			t.Errorf("%s: it shows %s of %d, want %s of 9", when, got, window.Total, want)
+		}
+	}
+	shows("at the start", "💩🔥")
+	if err := table.Set(controls.Control{Kind: controls.Emoji, Name: "💩", State: controls.Hidden}); err != nil {
+		t.Fatal(err)
+	}
+	shows("when one is hidden", "🔥")
+	table.Remove(controls.Emoji, "💩")
+	shows("when it is shown again", "💩🔥")
 }
 
 func TestDashboardLog(t *testing.T) {

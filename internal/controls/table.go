@@ -78,6 +78,15 @@ func (t *Table) All(now time.Time, of ...Kind) []Control {
 	return t.inForce(now, of...)
 }
 
+// Hidden returns the emojis that are hidden at now.
+func (t *Table) Hidden(now time.Time) map[string]bool {
+	hidden := map[string]bool{}
+	for _, c := range t.All(now, Emoji) {
+		hidden[c.Name] = true
+	}
+	return hidden
+}
+
 // inForce is All while t.mu is held.
 func (t *Table) inForce(now time.Time, only ...Kind) []Control {
 	var all []Control

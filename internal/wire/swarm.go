@@ -93,6 +93,17 @@ func addScaled(a, b float64) float64 {
 	return sum
 }
 
+// Without returns a swarm without the emojis that are hidden, and whether that is another
+// swarm. The total stays.
+func (s Swarm) Without(hidden map[string]bool) (Swarm, bool) {
+	isHidden := func(e EmojiCount) bool { return hidden[e.Emoji] }
+	if len(hidden) == 0 || !slices.ContainsFunc(s.Emojis, isHidden) {
+		return s, false
+	}
+	s.Emojis = slices.DeleteFunc(slices.Clone(s.Emojis), isHidden)
+	return s, true
+}
+
 // DecodeSwarm decodes a swarm, and checks what its readers rely on.
 func DecodeSwarm(b []byte) (Swarm, error) {
 	var s Swarm

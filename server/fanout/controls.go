@@ -30,16 +30,13 @@ func (s *Server) obey(ctx context.Context) {
 
 // applyControls does what the controls that are in force at now say.
 func (s *Server) applyControls(now time.Time) {
-	hidden, states := map[string]bool{}, map[string]wire.ChannelState{}
-	for _, c := range s.cfg.Controls.All(now, controls.Emoji) {
-		hidden[c.Name] = true
-	}
+	states := map[string]wire.ChannelState{}
 	for _, c := range s.cfg.Controls.All(now, controls.Channel) {
 		states[c.Name] = stateOf(c)
 	}
 	s.hub.SetStates(states)
 	s.wakeShards()
-	s.hub.Hide(hidden, s.wakeShards)
+	s.hub.Hide(s.cfg.Controls.Hidden(now), s.wakeShards)
 }
 
 // stateOf returns what listeners are told of a control of their channel.

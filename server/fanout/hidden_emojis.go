@@ -49,17 +49,6 @@ func (h *Hub) encodeAnew(name string, newest int) {
 	}
 }
 
-// visible returns a swarm without the emojis that are hidden, and whether that is another
-// swarm.
-func visible(s wire.Swarm, hidden map[string]bool) (wire.Swarm, bool) {
-	isHidden := func(e wire.EmojiCount) bool { return hidden[e.Emoji] }
-	if len(hidden) == 0 || !slices.ContainsFunc(s.Emojis, isHidden) {
-		return s, false
-	}
-	s.Emojis = slices.DeleteFunc(slices.Clone(s.Emojis), isHidden)
-	return s, true
-}
-
 // encodeAnew does what Hub.encodeAnew says. The caller holds c.hub.mu.
 func (c *channel) encodeAnew(newest int) {
 	c.mu.Lock()
@@ -117,7 +106,7 @@ func (w *window) encodeAnew(hidden map[string]bool) (shown wire.Swarm, other boo
 	if err != nil {
 		return wire.Swarm{}, false // it was encoded from a swarm
 	}
-	shown, leftOut := visible(s, hidden)
+	shown, leftOut := s.Without(hidden)
 	data, err := json.Marshal(shown)
 	if err != nil || bytes.Equal(data, is) {
 		return wire.Swarm{}, false

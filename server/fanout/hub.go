@@ -59,7 +59,7 @@ func (h *Hub) Publish(s wire.Swarm) (news bool, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	var whole []byte
-	if shown, leftOut := visible(s, h.hidden); leftOut {
+	if shown, leftOut := s.Without(h.hidden); leftOut {
 		s, whole = shown, data
 		if data, err = json.Marshal(shown); err != nil {
 			return false, fmt.Errorf("encode a swarm: %w", err)
