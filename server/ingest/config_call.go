@@ -16,17 +16,19 @@ import (
 // settings is the answer to /v1/config: what a page must know before it can be used. It
 // holds nothing that not everybody may know.
 type settings struct {
-	Channels []string `json:"channels"`            // names, and beginnings with a star; * is any
-	Palette  []string `json:"palette"`             // emojis to offer, without those that are hidden
-	AnyEmoji bool     `json:"any_emoji"`           // others are taken, too
-	WindowMS int64    `json:"window_ms,omitempty"` // 0: not known yet
-	Limits   limits   `json:"limits"`
+	Channels []string          `json:"channels"`            // names, and beginnings with a star; * is any
+	Palette  []string          `json:"palette"`             // emojis to offer, without those that are hidden
+	Names    map[string]string `json:"names"`               // of the palette's emojis, as Unicode has them
+	AnyEmoji bool              `json:"any_emoji"`           // others are taken, too
+	WindowMS int64             `json:"window_ms,omitempty"` // 0: not known yet
+	Limits   limits            `json:"limits"`
 	Token    struct {
 		Send  bool `json:"send"`
 		Watch bool `json:"watch"`
 	} `json:"token_needed"`
-	Paused map[string]inForce `json:"paused"` // by channel: reactions are not taken
-	Slowed map[string]inForce `json:"slowed"` // by channel: each user may send per_user
+	Paused   map[string]inForce `json:"paused"`              // by channel: reactions are not taken
+	Slowed   map[string]inForce `json:"slowed"`              // by channel: each user may send per_user
+	LoginURL string             `json:"login_url,omitempty"` // where people get a token
 }
 
 // limits are what one request may hold, and one client may send.
@@ -55,9 +57,10 @@ type inForce struct {
 func (h *Handler) config(w http.ResponseWriter, _ *http.Request) {
 	now := time.Now()
 	s := settings{
-		Channels: h.cfg.Channels.list, Palette: []string{}, AnyEmoji: len(h.cfg.Allowed) == 0,
+		Channels: h.cfg.Channels.list, Palette: []string{}, Names: map[string]string{}, AnyEmoji: len(h.cfg.Allowed) == 0,
 		Limits: limits{Count: maxCount, Items: maxArrayItems, User: rateOf(h.cfg.Quotas.User), Address: rateOf(h.cfg.Quotas.Address)},
 		Paused: map[string]inForce{}, Slowed: map[string]inForce{},
+		LoginURL: h.cfg.LoginURL,
 	}
 	if h.cfg.Channels.Any() {
 		s.Channels = []string{"*"}
@@ -69,6 +72,7 @@ func (h *Handler) config(w http.ResponseWriter, _ *http.Request) {
 	for _, e := range h.palette() {
 		if _, hidden := h.cfg.Controls.Get(controls.Emoji, string(e), now); !hidden && !slices.Contains(s.Palette, string(e)) {
 			s.Palette = append(s.Palette, string(e))
+			s.Names[string(e)] = e.Name()
 		}
 	}
 	for _, c := range h.cfg.Controls.All(now, controls.Channel) {

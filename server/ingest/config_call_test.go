@@ -22,11 +22,11 @@ func TestConfigCall(t *testing.T) {
 		cfg  ingest.Config
 		want string
 	}{
-		"nothing set": {ingest.Config{}, `{"channels":["*"],"palette":["🔥","😂","👍","🎉","💯","😮","😢","🚀","💖"],"any_emoji":true,"limits":{"count":100,"items":10000},"token_needed":{"send":false,"watch":false},"paused":{},"slowed":{}}`},
+		"nothing set": {ingest.Config{}, `{"channels":["*"],"palette":["🔥","😂","👍","🎉","💯","😮","😢","🚀","💖"],"names":{"🎉":"party popper","👍":"thumbs up","💖":"sparkling heart","💯":"hundred points","🔥":"fire","😂":"face with tears of joy","😢":"crying face","😮":"face with open mouth","🚀":"rocket"},"any_emoji":true,"limits":{"count":100,"items":10000},"token_needed":{"send":false,"watch":false},"paused":{},"slowed":{}}`},
 		"much set": {ingest.Config{
-			Channels: channels, Allowed: []emoji.Emoji{"🎉", "❤️", "🎉"}, Window: func() time.Duration { return 2 * time.Second },
+			Channels: channels, Allowed: []emoji.Emoji{"🎉", "❤️", "🎉"}, Window: func() time.Duration { return 2 * time.Second }, LoginURL: "https://login.example/",
 			Quotas: ingest.Quotas{User: quota.Rate{PerSecond: 0.5, Burst: 1}, Address: quota.Rate{PerSecond: 5000, Burst: 10_000}},
-		}, `{"channels":["main","stage-*"],"palette":["🎉","❤️"],"any_emoji":false,"window_ms":2000,"limits":{"count":100,"items":10000,"user":{"per_second":0.5,"at_once":1},"address":{"per_second":5000,"at_once":10000}},"token_needed":{"send":false,"watch":false},"paused":{},"slowed":{}}`},
+		}, `{"channels":["main","stage-*"],"palette":["🎉","❤️"],"names":{"❤️":"red heart","🎉":"party popper"},"any_emoji":false,"window_ms":2000,"limits":{"count":100,"items":10000,"user":{"per_second":0.5,"at_once":1},"address":{"per_second":5000,"at_once":10000}},"token_needed":{"send":false,"watch":false},"paused":{},"slowed":{},"login_url":"https://login.example/"}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := httptest.NewRecorder()

@@ -67,6 +67,8 @@ type Config struct {
 	// Window returns how long a window is, for those who ask for the settings; 0: it is not
 	// known yet. Nil: it never is.
 	Window func() time.Duration
+	// LoginURL is where people get a token, for those who ask for the settings; "": nowhere.
+	LoginURL string
 
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // nil: none

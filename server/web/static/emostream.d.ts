@@ -98,6 +98,8 @@ export interface Config {
   readonly token_needed: { readonly send: boolean; readonly watch: boolean };
   readonly paused: Readonly<Record<string, Control>>;
   readonly slowed: Readonly<Record<string, Control>>;
+  /** Where people get a token. */
+  readonly login_url?: string;
 }
 export interface Rate { readonly per_second: number; readonly at_once: number }
 export interface Control { readonly state: string; readonly per_user?: Rate; readonly until?: string; readonly reason?: string }
