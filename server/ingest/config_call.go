@@ -9,6 +9,7 @@ import (
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/quota"
+	"github.com/emostream/emostream/internal/text/quote"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server/access"
 )
@@ -20,6 +21,7 @@ type settings struct {
 	Palette  []string          `json:"palette"`             // emojis to offer, without those that are hidden
 	Names    map[string]string `json:"names"`               // of the palette's emojis, as Unicode has them
 	AnyEmoji bool              `json:"any_emoji"`           // others are taken, too
+	Hidden   []string          `json:"hidden"`              // emojis that are not taken now; null: more than maxListed
 	WindowMS int64             `json:"window_ms,omitempty"` // 0: not known yet
 	Limits   limits            `json:"limits"`
 	Token    struct {
@@ -28,6 +30,7 @@ type settings struct {
 	} `json:"token_needed"`
 	Paused   map[string]inForce `json:"paused"`              // by channel: reactions are not taken
 	Slowed   map[string]inForce `json:"slowed"`              // by channel: each user may send per_user
+	More     bool               `json:"more_channels"`       // what is set for other channels is left out
 	LoginURL string             `json:"login_url,omitempty"` // where people get a token
 }
 
@@ -53,9 +56,17 @@ type inForce struct {
 	Reason  string         `json:"reason,omitempty"`
 }
 
+// maxListed is how many controls of a kind the settings list at most. Managers may set many
+// more, and anybody may ask.
+const maxListed = 100
+
 // config answers with the settings that a page must know.
-func (h *Handler) config(w http.ResponseWriter, _ *http.Request) {
-	now := time.Now()
+func (h *Handler) config(w http.ResponseWriter, r *http.Request) {
+	now, channel := time.Now(), r.URL.Query().Get("channel")
+	if channel != "" && !wire.ValidChannel(channel) {
+		httpserve.Refusalf(http.StatusUnprocessableEntity, "invalid_channel", "channel %s: 1 to %d of A-Z a-z 0-9 . _ - are allowed", quote.Text(channel, 32), wire.MaxChannel).ServeHTTP(w, r)
+		return
+	}
 	s := settings{
 		Channels: h.cfg.Channels.list, Palette: []string{}, Names: map[string]string{}, AnyEmoji: len(h.cfg.Allowed) == 0,
 		Limits: limits{Count: maxCount, Items: maxArrayItems, User: rateOf(h.cfg.Quotas.User), Address: rateOf(h.cfg.Quotas.Address)},
@@ -75,7 +86,15 @@ func (h *Handler) config(w http.ResponseWriter, _ *http.Request) {
 			s.Names[string(e)] = e.Name()
 		}
 	}
-	for _, c := range h.cfg.Controls.All(now, controls.Channel) {
+	if h.cfg.Controls.Size(controls.Emoji) <= maxListed {
+		s.Hidden = []string{}
+		for _, c := range h.cfg.Controls.All(now, controls.Emoji) {
+			s.Hidden = append(s.Hidden, c.Name)
+		}
+	}
+	var set []controls.Control
+	set, s.More = h.channelsToTell(channel, now)
+	for _, c := range set {
 		says := inForce{State: c.State, Reason: c.Reason}
 		if !c.Until.IsZero() {
 			says.Until = string(wire.AppendTime(nil, c.Until.UnixMilli()))
@@ -89,6 +108,21 @@ func (h *Handler) config(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	httpserve.WriteJSON(w, http.StatusOK, s)
+}
+
+// channelsToTell returns what is set for the channel that is asked for, or for all if none
+// is. If that would be too much to list, it is that of the main channel, and more is true.
+func (h *Handler) channelsToTell(asked string, now time.Time) (set []controls.Control, more bool) {
+	if asked == "" {
+		if h.cfg.Controls.Size(controls.Channel) <= maxListed {
+			return h.cfg.Controls.All(now, controls.Channel), false
+		}
+		asked, more = wire.MainChannel, true
+	}
+	if c, ok := h.cfg.Controls.Get(controls.Channel, asked, now); ok {
+		set = append(set, c)
+	}
+	return set, more
 }
 
 // palette returns the emojis that pages offer.

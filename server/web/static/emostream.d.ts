@@ -93,11 +93,15 @@ export interface Config {
   readonly palette: readonly string[];
   readonly names: Readonly<Record<string, string>>;
   readonly any_emoji: boolean;
+  /** Emojis that are not taken now. Null: more than a hundred. */
+  readonly hidden: readonly string[] | null;
   readonly window_ms?: number;
   readonly limits: { readonly count: number; readonly items: number; readonly user?: Rate; readonly address?: Rate };
   readonly token_needed: { readonly send: boolean; readonly watch: boolean };
   readonly paused: Readonly<Record<string, Control>>;
   readonly slowed: Readonly<Record<string, Control>>;
+  /** What is set for other channels than main was left out; ?channel=NAME asks for one. */
+  readonly more_channels: boolean;
   /** Where people get a token. */
   readonly login_url?: string;
 }
