@@ -129,8 +129,10 @@ func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck)
 	if m.Control != nil {
 		m.Control.Routes(mux)
 	}
+	served := []string{"/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/config", "/v1/servers", "/v1/controls", "/healthz", "/readyz"}
 	if m.Web != nil {
 		m.Web.Routes(mux)
+		served = append(web.Paths(), served...)
 	}
 	mux.Handle("/healthz", forwarded.Health())
 	mux.Handle("/readyz", httpserve.Methods(func(w http.ResponseWriter, r *http.Request) {
@@ -165,7 +167,7 @@ func (m *Main) handler(ctx context.Context, forwarded *httpserve.ForwardedCheck)
 		}
 		httpserve.WriteJSON(w, http.StatusOK, answer)
 	}, http.MethodGet))
-	mux.Handle("/", httpserve.NotFound("/register", "/unregister", "/send_emoji", "/v1/reactions", "/v1/config", "/v1/servers", "/v1/controls", "/healthz", "/readyz"))
+	mux.Handle("/", httpserve.NotFound(served...))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if ctx.Err() != nil {
 			w.Header().Set("Connection", "close")
