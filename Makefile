@@ -73,8 +73,16 @@ lint: $(GOLANGCI) ## the linters, the format, and the tests of the lint rules
 ##@ Proofs that need only Go
 
 .PHONY: simulate mutants fuzz test-long test-registry soak
+# In a history one goroutine runs at a time. So a process for each processor, with a collector that comes rarely, needs half
+# of the time that one process for all of them needs.
 simulate: ## HISTORIES=10000 histories of failures of the counting, and of the way into the log
-	go test -count=1 -timeout 60m -run 'Histories$$' ./internal/proof/simulation ./internal/kafka -histories $(HISTORIES)
+	@set -e; processes=$$(getconf _NPROCESSORS_ONLN); each=$$((($(HISTORIES) + processes - 1) / processes)); \
+	for package in internal/proof/simulation internal/kafka; do \
+		go test -c -o $(TOOLS)/histories ./$$package; \
+		echo "$$package: $$processes processes, $$each histories of each kind in each"; \
+		seq 1 $$each $(HISTORIES) | GOMAXPROCS=1 GOGC=800 xargs -P $$processes -I FROM \
+			$(TOOLS)/histories -test.timeout 60m -test.run 'Histories$$' -histories $$each -from FROM; \
+	done
 
 mutants: ## breaks every rule of the promise, one at a time; a history or a test must notice
 	go test -count=1 -timeout 60m -run TestMutants ./internal/proof/simulation -mutants
