@@ -23,6 +23,7 @@ VENV        := $(CURDIR)/.cache/pyvenv
 LIBS        := $(CURDIR)/.cache/clients
 SERVERS     := $(CURDIR)/.cache/targets
 LOGIN       := $(CURDIR)/.cache/login
+BROWSER     := $(CURDIR)/.cache/browser
 # goreleaser asks git where the project is at home, and dates nothing where it cannot tell.
 ORIGIN      := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/emostream/emostream
 
@@ -57,13 +58,14 @@ help: # Lists the targets whose line has a text after ##, in the groups that lin
 build: ## builds bin/emostream
 	go build -trimpath -o bin/emostream ./cmd/emostream
 
-# Many tests wait for processes and windows, so that three packages at a time keep two processors busy.
+# Many tests wait for processes and windows, so that three packages at a time keep two processors busy. Browsers keep them
+# busy by themselves, and have make test-browser.
 test: ## all tests that need nothing but Go and a C compiler, under the race detector
-	go test -race -timeout 10m -p $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)) ./...
+	go test -race -timeout 10m -p $$(($$(getconf _NPROCESSORS_ONLN) * 3 / 2)) $$(go list ./... | grep -v '/proof/browser$$')
 
 # Of the others some need tools, and some are about processes and terminals as Unix has them.
 test-unit: ## the tests of single packages, which pass on every system
-	go test -timeout 10m $$(go list ./... | grep -vE '/(cmd|chaos|e2e|house|kafkatest|process)(/|$$)')
+	go test -timeout 10m $$(go list ./... | grep -vE '/(browser|cmd|chaos|e2e|house|kafkatest|process)(/|$$)')
 
 lint: $(GOLANGCI) ## the linters, the format, and the tests of the lint rules
 	$(GOLANGCI) run ./...
@@ -107,7 +109,7 @@ soak: ## listeners come, stall and misbehave for DURATION=5m; nothing of it may 
 
 ##@ Proofs that need more
 
-.PHONY: chaos recovery hostile test-upgrade test-kafka test-kafka-client test-python test-clients test-targets test-login test-day test-pages
+.PHONY: chaos recovery hostile test-upgrade test-kafka test-kafka-client test-python test-browser test-clients test-targets test-login test-day test-pages
 # The servers want tokens and tickets on the brokers of KEYS.
 chaos: KEYS ?= embedded
 chaos: build ## kills, pauses, restarts processes for DURATION=45s; BROKER='embedded kafka' (Java 17)
@@ -145,6 +147,9 @@ test-kafka-client: ## the tests of internal/kafka on three Apache Kafka brokers 
 
 test-python: $(VENV)/requirements.txt ## clients of the Python system, and tables read by DuckDB (Python 3)
 	$(E2E) -timeout 5m -run 'Python|Recording' -python $(VENV)/bin/python
+
+test-browser: $(BROWSER)/package-lock.json ## the pages and the module in Chromium and Firefox, also by the rules of axe-core (Node 20)
+	go test -count=1 -timeout 5m ./internal/proof/browser
 
 test-clients: $(LIBS)/python/requirements.txt $(LIBS)/node/package-lock.json $(LIBS)/java/pom.xml ## thirty client libraries and five proxies (Python 3, Node, a JDK, Maven, Chromium, nginx, Caddy, HAProxy)
 	cd internal/proof/clients/testdata/go && go build -o $(LIBS)/go/ ./...
@@ -294,6 +299,13 @@ $(SERVERS)/node/package-lock.json: internal/proof/targets/testdata/node/package-
 	touch $@
 
 $(LOGIN)/package-lock.json: internal/proof/e2e/testdata/login/package-lock.json
+	mkdir -p $(@D)
+	cp $(<D)/package.json $(@D)
+	cp $< $(@D)
+	cd $(@D) && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
+$(BROWSER)/package-lock.json: internal/proof/browser/testdata/node/package-lock.json
 	mkdir -p $(@D)
 	cp $(<D)/package.json $(@D)
 	cp $< $(@D)

@@ -116,3 +116,18 @@ func TestEmulation(t *testing.T) {
 		t.Errorf("the heap has %d bytes", n)
 	}
 }
+
+// Axe finds what a screen reader cannot name.
+func TestAxeFinds(t *testing.T) {
+	t.Parallel()
+	tab := browser.Open(t, browser.Laptop)
+	tab.Go(serve(t, `<!doctype html><html lang=en><title>A page</title><link rel=icon href="data:,"><main><h1>A page</h1><button>Yes</button></main>`))
+	tab.Axe()
+	tab.Run(`document.querySelector("button").textContent = ""`)
+	if found := tab.AxeFinds(); len(found) != 1 || !strings.HasPrefix(found[0], "button-name (critical): button:") {
+		t.Errorf("it finds %q", found)
+	}
+	if found := tab.AxeFinds("button-name"); len(found) != 0 {
+		t.Errorf("without the rule it finds %q", found)
+	}
+}
