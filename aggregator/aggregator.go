@@ -39,8 +39,8 @@ type Config struct {
 	// Lateness is how far a record may be behind the newest record of its partition and
 	// still be counted in the window of its own time; default 10 s.
 	Lateness time.Duration
-	// Grace is how long after a window's end its counts are first sent, so that records
-	// that are still being written are counted, too; default 100 ms.
+	// Grace is how long after a window's end its counts are first sent at most, so that
+	// records that are still being written are counted, too; default 100 ms.
 	Grace time.Duration
 	Scale Scale
 	// ResetLost lets a combiner begin at the log's start if it cannot go on from its
@@ -125,6 +125,8 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 	var late int64 // of all batches before
 	ahead := a.newWatermarkWatch(claim.Partition)
 	defer ahead.forget()
+	partition := strconv.Itoa(claim.Partition)
+	defer a.metrics.grace.DeleteLabelValues(partition)
 	err = claimloop.Loop[PartialsEmission]{
 		Name: fmt.Sprintf("combine partition %d", claim.Partition), Claim: claim, Machine: c, Lag: a.metrics.lag,
 		Write:      a.writePartials,
@@ -134,6 +136,7 @@ func (a *Aggregator) Combine(ctx context.Context, claim stream.Claim) error {
 			a.metrics.reactions.Add(float64(len(b.Records)))
 			a.metrics.late.Add(float64(c.Late() - late))
 			late = c.Late()
+			a.metrics.grace.WithLabelValues(partition).Set(c.Grace().Seconds())
 			ahead.check(c.state, time.Now())
 		},
 		BacklogInterval: minEmission, // writing and committing after each fetch would take longer than counting

@@ -19,7 +19,7 @@ import (
 // decides only when.
 type Combiner struct {
 	windows    windowing.Windows
-	grace      int64 // ms
+	grace      grace
 	partition  int
 	partitions int
 	reducers   int
@@ -78,7 +78,7 @@ type partial struct {
 // CombinerConfig says which partition a Combiner counts, and how.
 type CombinerConfig struct {
 	Windows    windowing.Windows
-	Grace      time.Duration // how long after a window's end it is first emitted
+	Grace      time.Duration // how long after a window's end it is first emitted, at most
 	Partition  int           // of emoji-topic
 	Partitions int           // how many partitions emoji-topic has
 	Reducers   int           // how many partitions emoji-partials has
@@ -91,7 +91,7 @@ func (c *Combiner) Position() int64 { return c.position }
 // Add counts a record. It fails when the record is not a reaction; such a record
 // decides nothing, neither does its time. It fails with a *CommitError when the record
 // belongs to a window whose first reactions are gone.
-func (c *Combiner) Add(r stream.Record, _ int64) error {
+func (c *Combiner) Add(r stream.Record, now int64) error {
 	c.position = r.Offset + 1
 	reaction, err := wire.DecodeCountedFields(r.Value)
 	if err != nil {
@@ -101,6 +101,9 @@ func (c *Combiner) Add(r stream.Record, _ int64) error {
 	end, late, after := c.windows.Assign(before, r.Time)
 	if c.state = after; after.Pending != before.Pending {
 		c.pending = r.Offset
+	}
+	if !late {
+		c.grace.add(end, now, end <= c.reported)
 	}
 	err = c.count(r, end, late, before, reaction)
 	if after.Watermark > before.Watermark {
@@ -185,8 +188,10 @@ func (w *openWindow) add(reaction wire.CountedFields, offset int64) {
 func (c *Combiner) Advance(b stream.Batch) {
 	c.position = max(c.position, b.Next)
 	c.blocked = b.Blocked()
+	sent := b.SentAt.UnixMilli()
+	c.grace.advance(b.AtEnd(), sent)
 	if b.AtEnd() {
-		c.reported = max(c.reported, c.windows.Ended(b.SentAt.UnixMilli()-c.grace))
+		c.reported = max(c.reported, c.windows.Ended(sent-c.grace.now))
 	}
 }
 
@@ -196,10 +201,10 @@ func (c *Combiner) Advance(b stream.Batch) {
 // Else it returns when the next window ends, or when a window that grew may be emitted
 // again.
 func (c *Combiner) NextDue(now int64) (at int64, ok bool) {
-	if !c.blocked && c.reported < c.windows.Ended(now-c.grace) {
+	if !c.blocked && c.reported < c.windows.Ended(now-c.grace.now) {
 		return now, true
 	}
-	at = c.windows.Of(now-c.grace) + c.grace
+	at = c.windows.Of(now-c.grace.now) + c.grace.now
 	if c.confirmedAt != windowing.Never && c.grown(now) {
 		at = min(at, c.confirmedAt+minEmission.Milliseconds())
 	}
@@ -354,6 +359,10 @@ func (c *Combiner) Watermark() int64 { return c.state.Watermark }
 // Late returns how many reactions were counted in a later window than that of their
 // time.
 func (c *Combiner) Late() int64 { return c.late }
+
+// Grace returns how long after a window's end it is first emitted, by what the partition
+// has needed lately.
+func (c *Combiner) Grace() time.Duration { return time.Duration(c.grace.now) * time.Millisecond }
 
 // Open returns how many windows the combiner holds.
 func (c *Combiner) Open() int { return len(c.open) }

@@ -15,6 +15,7 @@ type metrics struct {
 	revisions    prometheus.Counter
 	delay        prometheus.Histogram
 	lag          claimloop.Lag
+	grace        *prometheus.GaugeVec
 	open         *prometheus.GaugeVec
 	ahead        *prometheus.GaugeVec
 }
@@ -32,11 +33,14 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		revisions:    counter("revisions_total", "Windows of channels emitted again because they grew."),
 		delay: f.NewHistogram(prometheus.HistogramOpts{
 			Name: "emostream_aggregate_window_delay_seconds", Help: "Time from a window's end to the first emission of its counts.",
-			Buckets: []float64{.1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30},
+			Buckets: []float64{.01, .015, .02, .025, .03, .04, .05, .075, .1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30},
 		}),
 		lag: claimloop.NewLag(reg, "emostream_aggregate_lag_records"),
 		ahead: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "emostream_aggregate_watermark_ahead_seconds", Help: "How far the watermark of a partition of emoji-topic is ahead of the clock; 0: not.",
+		}, []string{"partition"}),
+		grace: f.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "emostream_aggregate_grace_seconds", Help: "How long after a window's end the counts of a partition of emoji-topic are first sent.",
 		}, []string{"partition"}),
 		open: f.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "emostream_aggregate_open_windows", Help: "Windows of channels that can still grow.",

@@ -44,7 +44,7 @@ func (e *SettingsError) Error() string {
 func NewCombiner(cfg CombinerConfig, commit stream.Commit, start, end int64, resetLost bool) (*Combiner, error) {
 	c := &Combiner{
 		windows:     cfg.Windows,
-		grace:       cfg.Grace.Milliseconds(),
+		grace:       newGrace(cfg.Grace.Milliseconds(), cfg.Windows.Length),
 		partition:   cfg.Partition,
 		partitions:  cfg.Partitions,
 		reducers:    cfg.Reducers,

@@ -42,7 +42,7 @@ func newMetrics(reg prometheus.Registerer, s *Server) metrics {
 		expired:     counter("expired_total", "Streams that ended because their ticket or token had run out."),
 		swarms:      counter("swarms_total", "Swarms taken in that told something new, revisions too."),
 		delay: histogram("window_delay_seconds", "Time from a window's end to its arrival at this server.",
-			.1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30),
+			.01, .015, .02, .025, .03, .04, .05, .075, .1, .11, .12, .15, .2, .3, .5, .75, 1, 2, 5, 10, 30),
 		delivery: histogram("delivery_seconds", "Time from an update's arrival until a shard has written it to all of its clients that read.",
 			.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5),
 	}
