@@ -22,7 +22,7 @@ type burstPanel struct {
 }
 
 func newBurstPanel(c Crowd) burstPanel {
-	emojis := slices.Clone(c.cfg.Palette)
+	emojis := c.keyEmojis.offered()
 	if !slices.Contains(emojis, c.lastEmoji) {
 		emojis = append(emojis, c.lastEmoji)
 	}

@@ -2,13 +2,13 @@ package tui
 
 import (
 	"cmp"
+	"errors"
 	"time"
 
 	"charm.land/bubbles/v2/help"
 	tea "charm.land/bubbletea/v2"
 
 	"github.com/emostream/emostream/internal/client"
-	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/tui/draw"
@@ -16,19 +16,20 @@ import (
 
 // Times and bounds of a Crowd.
 const (
-	idleFrameInterval = 100 * time.Millisecond // from one frame to the next while only the countdown moves
-	pollInterval      = 10 * time.Second       // from one request for the main server's status to the next
-	noticeTime        = 6 * time.Second        // how long a notice is shown
-	leaveTimeout      = 3 * time.Second        // how long a leaving user waits for taps that are on their way
-	barEasing         = 400 * time.Millisecond // how long bars take to move to their new lengths
-	maxFuture         = time.Minute            // a window that begins later than this from now is ignored
+	idleFrameInterval   = 100 * time.Millisecond // from one frame to the next while only the countdown moves
+	pollInterval        = 10 * time.Second       // from one request for the main server's status to the next
+	offlinePollInterval = 3 * time.Second        // the same while no stream is live
+	noticeTime          = 6 * time.Second        // how long a notice is shown
+	leaveTimeout        = 3 * time.Second        // how long a leaving user waits for taps that are on their way
+	barEasing           = 400 * time.Millisecond // how long bars take to move to their new lengths
+	maxFuture           = time.Minute            // a window that begins later than this from now is ignored
 )
 
 // CrowdConfig is the configuration of a Crowd.
 type CrowdConfig struct {
 	Channel    string   // default main
 	User       string   // user_id of the taps
-	Palette    []string // emojis on the keys 1 to 9; default emoji.Favourites
+	Palette    []string // emojis on the keys 1 to 9; default those that the server offers
 	FPS        int      // frames a second while something moves, 1 to 60; default 30
 	Mouse      bool     // whether a click on the palette is a tap
 	Appearance draw.Appearance
@@ -38,15 +39,13 @@ type CrowdConfig struct {
 	// block. By default they do nothing.
 	Send      func([]client.Reaction) ([]client.Result, error)
 	Status    func() (client.Status, error)
+	Settings  func() (client.Settings, error)
 	Reconnect func() // replaces the connection to the stream
 }
 
 func (c CrowdConfig) withDefaults() CrowdConfig {
 	c.Channel = cmp.Or(c.Channel, wire.MainChannel)
 	c.FPS = cmp.Or(c.FPS, 30)
-	if len(c.Palette) == 0 {
-		c.Palette = emoji.Favourites()
-	}
 	if c.Now == nil {
 		c.Now = time.Now
 	}
@@ -55,6 +54,9 @@ func (c CrowdConfig) withDefaults() CrowdConfig {
 	}
 	if c.Status == nil {
 		c.Status = func() (client.Status, error) { return client.Status{}, nil }
+	}
+	if c.Settings == nil {
+		c.Settings = func() (client.Settings, error) { return client.Settings{}, errors.New("they are not known") }
 	}
 	if c.Reconnect == nil {
 		c.Reconnect = func() {}
@@ -84,13 +86,15 @@ type Crowd struct {
 	theme         draw.Theme
 	help          help.Model
 	keys          crowdKeys
+	keyEmojis     paletteKeys
 	panel         panel // the panel that covers the field of floating emojis; nil if none is open
 	instruments   bool
 
 	now           time.Time
 	lastFrame     time.Time // the value of now before the last frame
 	connection    Connection
-	channel       wire.ChannelState // as the stream last told it
+	channel       wire.ChannelState // as the stream or the main server last told it
+	channelTold   bool              // the stream has told it
 	clock         ServerClock
 	history       WindowHistory
 	newestArrived time.Time // when the newest window arrived
@@ -104,6 +108,7 @@ type Crowd struct {
 
 	polledAt  time.Time // when the status was last requested
 	polling   bool      // whether a request for the status is under way
+	settings  settingsCall
 	servers   []client.ServerStatus
 	events    int
 	lastError string
@@ -132,7 +137,8 @@ type notice struct {
 // NewCrowd returns a Crowd.
 func NewCrowd(cfg CrowdConfig) Crowd {
 	cfg = cfg.withDefaults()
-	c := Crowd{cfg: cfg, width: 80, height: 24, appearance: cfg.Appearance, keys: newCrowdKeys(len(cfg.Palette)), lastEmoji: cfg.Palette[0]}
+	c := Crowd{cfg: cfg, width: 80, height: 24, appearance: cfg.Appearance, keyEmojis: newPaletteKeys(cfg.Palette)}
+	c.keys, c.lastEmoji = newCrowdKeys(len(c.keyEmojis.emojis)), c.keyEmojis.emojis[0]
 	c.now = cfg.Now()
 	return c.withStyles()
 }
@@ -171,6 +177,8 @@ func (c Crowd) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		cmds = append(cmds, cmd)
 	case SendResult:
 		c = c.takeResult(msg)
+	case SettingsAnswer:
+		c = c.takeSettings(msg)
 	case StatusAnswer:
 		var cmd tea.Cmd
 		c, cmd = c.takeStatus(msg)
@@ -187,7 +195,7 @@ func (c Crowd) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		}
 	case tea.MouseClickMsg:
 		if slot := c.slotAt(msg.X, msg.Y); msg.Button == tea.MouseLeft && slot >= 0 {
-			c = c.tap(c.cfg.Palette[slot])
+			c = c.tapKey(slot)
 		}
 	}
 	c, send := c.sendDue()

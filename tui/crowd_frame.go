@@ -61,7 +61,8 @@ func (c Crowd) frame(at time.Time) (Crowd, tea.Cmd) {
 	if at.Sub(c.polledAt) >= c.nextPollAfter() {
 		c, cmd = c.poll()
 	}
-	return c, tea.Batch(woke, cmd)
+	c, ask := c.askSettings()
+	return c, tea.Batch(woke, cmd, ask)
 }
 
 func (c Crowd) reconnect() tea.Cmd {

@@ -60,7 +60,7 @@ func (c Crowd) press(msg tea.KeyPressMsg) (Crowd, tea.Cmd) {
 	}
 	switch k := c.keys; {
 	case key.Matches(msg, k.tap):
-		return c.tap(c.cfg.Palette[int(msg.String()[0]-'1')]), nil
+		return c.tapKey(int(msg.String()[0] - '1')), nil
 	case key.Matches(msg, k.repeat):
 		return c.tap(c.lastEmoji), nil
 	case key.Matches(msg, k.burst) && c.burst.running():
@@ -68,7 +68,7 @@ func (c Crowd) press(msg tea.KeyPressMsg) (Crowd, tea.Cmd) {
 	case key.Matches(msg, k.burst):
 		c.panel = newBurstPanel(c)
 	case key.Matches(msg, k.find):
-		c.panel = searchPanel{}.addToQuery("")
+		c.panel = searchPanel{takes: c.keyEmojis.takes}.addToQuery("")
 	case key.Matches(msg, k.instruments):
 		c.instruments = !c.instruments
 	case key.Matches(msg, k.connect):

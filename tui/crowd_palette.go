@@ -15,9 +15,14 @@ const roomySlot = 7
 // counted taps.
 func (c Crowd) palette(width int) string {
 	t := c.theme
-	slot := width / len(c.cfg.Palette)
+	slot := width / len(c.keyEmojis.emojis)
 	var b strings.Builder
-	for i, e := range c.cfg.Palette {
+	for i := range c.keyEmojis.emojis {
+		e := c.keyEmojis.on(i)
+		if e == "" {
+			b.WriteString(draw.Fit(t.Muted.Render(fmt.Sprint(i+1)), slot))
+			continue
+		}
 		if slot < roomySlot {
 			b.WriteString(draw.Fit(t.Title.Render(fmt.Sprint(i+1))+c.appearance.Emoji(e), slot))
 			continue
@@ -57,8 +62,8 @@ func (c Crowd) slotAt(x, y int) int {
 	if !c.framed() {
 		row, left, width = c.height-2, 0, c.width
 	}
-	slot := (x - left) / max(1, width/len(c.cfg.Palette))
-	if y != row || x < left || slot >= len(c.cfg.Palette) {
+	slot := (x - left) / max(1, width/len(c.keyEmojis.emojis))
+	if y != row || x < left || slot >= len(c.keyEmojis.emojis) {
 		return -1
 	}
 	return slot

@@ -13,7 +13,7 @@ import (
 func (c Crowd) nextPollAfter() time.Duration {
 	switch {
 	case !c.connection.Live():
-		return 3 * time.Second
+		return offlinePollInterval
 	case c.clock.TooRough():
 		return time.Second
 	}

@@ -1,6 +1,7 @@
 package tui
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -27,6 +28,8 @@ func ShowCrowd(ctx context.Context, cfg CrowdConfig, c client.Client, t Terminal
 	cfg.User = c.UserID
 	cfg.Send = func(r []client.Reaction) ([]client.Result, error) { return c.Send(sending, r) }
 	cfg.Status = func() (client.Status, error) { return c.Status(sending) }
+	channel := cmp.Or(cfg.Channel, wire.MainChannel)
+	cfg.Settings = func() (client.Settings, error) { return c.Settings(sending, channel) }
 	cfg.Reconnect = func() {
 		select {
 		case renew <- struct{}{}:

@@ -36,6 +36,7 @@ type crowdSession struct {
 	answer      func([]client.Reaction) ([]client.Result, error)
 	status      client.Status
 	statusCalls int
+	settings    client.Settings // nothing is said if it has no palette
 	reconnects  int
 	quit        bool
 }
@@ -65,6 +66,12 @@ func withCrowd(t *testing.T, cfg tui.CrowdConfig, width, height int, then func(*
 			return r.answer(batch)
 		}
 		cfg.Status = func() (client.Status, error) { r.statusCalls++; return r.status, nil }
+		cfg.Settings = func() (client.Settings, error) {
+			if r.settings.Palette == nil {
+				return r.settings, errDial
+			}
+			return r.settings, nil
+		}
 		cfg.Reconnect = func() { r.reconnects++ }
 		r.crowd = tui.NewCrowd(cfg)
 		r.send(tea.WindowSizeMsg{Width: width, Height: height})

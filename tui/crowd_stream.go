@@ -20,7 +20,7 @@ func (c Crowd) takeStream(events StreamEvents) (Crowd, tea.Cmd) {
 		}
 	}
 	if events.Channel != nil {
-		c.channel = *events.Channel
+		c = c.takeChannel(*events.Channel)
 	}
 	replayed := c.connection.Replayed
 	c.events += len(events.Swarms) + events.Lost
@@ -51,6 +51,7 @@ func (c Crowd) takeSwarm(s wire.Swarm) Crowd {
 	c.history = history
 	if known && earlier.Total == s.Total {
 		c = c.dropHidden(earlier, s)
+		c.settings.soon = true // so that the keys follow
 	}
 	missed := s.Window.End <= c.clock.ServerTime(c.connection.LiveAt).UnixMilli()
 	switch {

@@ -19,8 +19,8 @@ func (c Crowd) tap(emoji string) Crowd {
 	if !taken {
 		return c.notify("too many taps are waiting for the server: the last ones were not sent", true)
 	}
-	slot := slices.Index(c.cfg.Palette, emoji)
-	c.floating = c.floating.Launch(emoji, (float64(slot)+0.5)/float64(len(c.cfg.Palette)))
+	slot := slices.Index(c.keyEmojis.emojis, emoji)
+	c.floating = c.floating.Launch(emoji, (float64(slot)+0.5)/float64(len(c.keyEmojis.emojis)))
 	return c
 }
 
@@ -43,13 +43,19 @@ func (c Crowd) sendDue() (Crowd, tea.Cmd) {
 	}
 }
 
+// takeResult handles the answer to a request. If it refuses taps, the server may take other
+// emojis than is known.
 func (c Crowd) takeResult(s SendResult) Crowd {
 	c.now = c.cfg.Now()
 	var trouble string
+	refused := c.taps.Refused
 	if c.taps, trouble = c.taps.TakeResult(s); trouble != "" {
 		c.lastError = trouble
 		c = c.notify(trouble, true)
 		c.notice.passing = strings.HasPrefix(trouble, notYet)
+		if c.taps.Refused > refused {
+			c.settings.soon = true
+		}
 		return c
 	}
 	if c.notice.passing {

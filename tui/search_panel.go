@@ -21,6 +21,7 @@ const (
 
 // searchPanel searches for an emoji by its name, its shortcode, or the emoji itself.
 type searchPanel struct {
+	takes    func(emoji string) bool // whether the server takes it
 	query    string
 	found    []emoji.Emoji
 	selected int
@@ -35,7 +36,7 @@ func (f searchPanel) addToQuery(text string) searchPanel {
 }
 
 func (f searchPanel) search() searchPanel {
-	f.found, f.selected = Find(f.query, maxFound), 0
+	f.found, f.selected = slices.DeleteFunc(Find(f.query, maxFound), func(e emoji.Emoji) bool { return !f.takes(string(e)) }), 0
 	return f
 }
 

@@ -41,7 +41,7 @@ resumes where it was. Press ? in it for its keys, i for its instruments.`,
 	f.themeFlags.add(cmd)
 	fl := cmd.Flags()
 	fl.StringVar(&f.user, "user", "", "user id to tap as; default that of the token, or a new one")
-	fl.StringVar(&f.palette, "palette", strings.Join(emoji.Favourites(), " "), "emojis or shortcodes on the keys 1 to 9")
+	fl.StringVar(&f.palette, "palette", "", "emojis or shortcodes on the keys 1 to 9; default those that the server offers")
 	fl.BoolVar(&f.mouse, "mouse", false, "a click on the palette is a tap")
 	fl.IntVar(&f.fps, "fps", 30, "frames a second, 1 to 60")
 	return cmd
@@ -66,7 +66,7 @@ func (f *tuiFlags) config() (tui.CrowdConfig, error) {
 		}
 		cfg.Palette = append(cfg.Palette, string(e))
 	}
-	if n := len(cfg.Palette); n < 1 || n > 9 {
+	if n := len(cfg.Palette); f.palette != "" && (n < 1 || n > 9) {
 		return cfg, usagef("--palette has %d emojis: want 1 to 9, with spaces between", n)
 	}
 	return cfg, nil
