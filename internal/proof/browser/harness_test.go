@@ -2,6 +2,7 @@ package browser_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -130,4 +131,33 @@ func TestAxeFinds(t *testing.T) {
 	if found := tab.AxeFinds("button-name"); len(found) != 0 {
 		t.Errorf("without the rule it finds %q", found)
 	}
+}
+
+// Firefox shows pages, clicks, and notices faults.
+func TestFirefox(t *testing.T) {
+	t.Parallel()
+	f := browser.OpenFirefox(t, browser.Phone)
+	f.Go(serve(t, `<!doctype html><html lang=en><title>A page</title><link rel=icon href="data:,"><button>Yes</button>`))
+	var is struct {
+		Width, Ratio float64
+		Title        string
+	}
+	f.Eval(`({Width: innerWidth, Ratio: devicePixelRatio, Title: document.title})`, &is)
+	if is.Width != 360 || is.Ratio != 2 || is.Title != "A page" {
+		t.Errorf("the page is %+v", is)
+	}
+	f.Run(`document.querySelector("button").onclick = () => { document.title = "Clicked" }`)
+	f.Click("button")
+	f.Until(`document.title === "Clicked"`)
+	if png := f.Picture("clicked"); len(png) < 100 {
+		t.Errorf("a picture of %d bytes", len(png))
+	}
+	f.Run(`setTimeout(() => { throw new Error("oh") }); document.body.append(Object.assign(document.createElement("img"), {src: "/x.png"}))`)
+	browser.Wait(t, "both faults", func() error {
+		if found := strings.Join(f.Faults(), " "); !strings.Contains(found, "oh") || !strings.Contains(found, "the policy keeps out img-src") {
+			return fmt.Errorf("%q", found)
+		}
+		return nil
+	})
+	f.Expect("oh", "the policy keeps out img-src")
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -82,7 +83,7 @@ func (w *watcher) faults() (all []string) {
 	defer w.mu.Unlock()
 	times := map[string]int{}
 	for _, fault := range w.wrong {
-		if !w.isExpected(fault) {
+		if !matchesAny(w.expected, fault) {
 			if times[fault]++; times[fault] == 1 {
 				all = append(all, fault)
 			}
@@ -96,13 +97,8 @@ func (w *watcher) faults() (all []string) {
 	return all
 }
 
-func (w *watcher) isExpected(fault string) bool {
-	for _, e := range w.expected {
-		if e.MatchString(fault) {
-			return true
-		}
-	}
-	return false
+func matchesAny(patterns []*regexp.Regexp, text string) bool {
+	return slices.ContainsFunc(patterns, func(p *regexp.Regexp) bool { return p.MatchString(text) })
 }
 
 // Expect names faults that the test provokes, by regular expressions: console errors, exceptions, requests that fail.
