@@ -107,10 +107,6 @@ func OpenFirefox(tb testing.TB, size Size) *Firefox {
 	f.connect(firefoxAddress(tb, said.Name()) + "/session")
 	f.must("session.new", map[string]any{"capabilities": map[string]any{}})
 	f.must("session.subscribe", map[string]any{"events": []string{"log.entryAdded"}})
-	// Firefox does not say by itself what a Content-Security-Policy has kept out.
-	f.must("script.addPreloadScript", map[string]any{
-		"functionDeclaration": `() => addEventListener("securitypolicyviolation", e => console.error("the policy keeps out " + e.violatedDirective + " " + e.blockedURI))`,
-	})
 	f.context = field(tb, f.must("browsingContext.create", map[string]any{"type": "tab"}), "context")
 	f.must("browsingContext.setViewport", map[string]any{
 		"context": f.context, "viewport": map[string]any{"width": size.Width, "height": size.Height}, "devicePixelRatio": size.Scale,

@@ -154,10 +154,10 @@ func TestFirefox(t *testing.T) {
 	}
 	f.Run(`setTimeout(() => { throw new Error("oh") }); document.body.append(Object.assign(document.createElement("img"), {src: "/x.png"}))`)
 	browser.Wait(t, "both faults", func() error {
-		if found := strings.Join(f.Faults(), " "); !strings.Contains(found, "oh") || !strings.Contains(found, "the policy keeps out img-src") {
+		if found := strings.Join(f.Faults(), " "); !strings.Contains(found, "oh") || !strings.Contains(found, "Content-Security-Policy") {
 			return fmt.Errorf("%q", found)
 		}
 		return nil
 	})
-	f.Expect("oh", "the policy keeps out img-src")
+	f.Expect("oh", "Content-Security-Policy")
 }
