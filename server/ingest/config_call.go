@@ -32,6 +32,8 @@ type settings struct {
 	Slowed   map[string]inForce `json:"slowed"`              // by channel: each user may send per_user
 	More     bool               `json:"more_channels"`       // what is set for other channels is left out
 	LoginURL string             `json:"login_url,omitempty"` // where people get a token
+	// Now is when the server answered, by the clock that decides the windows.
+	Now string `json:"now"`
 }
 
 // limits are what one request may hold, and one client may send.
@@ -71,7 +73,7 @@ func (h *Handler) config(w http.ResponseWriter, r *http.Request) {
 		Channels: h.cfg.Channels.list, Palette: []string{}, Names: map[string]string{}, AnyEmoji: len(h.cfg.Allowed) == 0,
 		Limits: limits{Count: maxCount, Items: maxArrayItems, User: rateOf(h.cfg.Quotas.User), Address: rateOf(h.cfg.Quotas.Address)},
 		Paused: map[string]inForce{}, Slowed: map[string]inForce{},
-		LoginURL: h.cfg.LoginURL,
+		LoginURL: h.cfg.LoginURL, Now: string(wire.AppendTime(nil, now.UnixMilli())),
 	}
 	if h.cfg.Channels.Any() {
 		s.Channels = []string{"*"}

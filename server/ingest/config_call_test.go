@@ -31,8 +31,14 @@ func TestConfigCall(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := httptest.NewRecorder()
+			asked := time.Now()
 			routes(&memory{t: t}, tt.cfg).ServeHTTP(w, httptest.NewRequest("GET", "/v1/config", nil))
-			if got := w.Body.String(); w.Code != 200 || got != tt.want+"\n" || w.Header().Get("Cache-Control") != "no-store" {
+			got, rest, _ := strings.Cut(w.Body.String(), `,"now":"`)
+			now, rest, _ := strings.Cut(rest, `"`)
+			if at, err := time.Parse(time.RFC3339, now); err != nil || at.Before(asked.Truncate(time.Millisecond)) || at.After(time.Now()) {
+				t.Errorf("the time is %s", now)
+			}
+			if got += rest; w.Code != 200 || got != tt.want+"\n" || w.Header().Get("Cache-Control") != "no-store" {
 				t.Errorf("answered %d %v %s, want %s", w.Code, w.Header(), got, tt.want)
 			}
 		})

@@ -87,7 +87,7 @@ export interface Swarm {
   readonly own: Readonly<Record<string, number>>;
 }
 
-/** The answer of GET /v1/config. */
+/** The answer of GET /v1/config, without the time. */
 export interface Config {
   readonly channels: readonly string[];
   readonly palette: readonly string[];
