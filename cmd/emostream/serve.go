@@ -51,7 +51,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fl.BoolVar(&f.web, "web", f.web, "serve a page to tap on at /, an overlay for OBS at /overlay, and the module for pages of others at /emostream.js")
 	f.limits.add(cmd)
 	f.access.add(cmd)
-	f.tickets.add(cmd)
+	f.tickets.add(cmd, ticketUsage)
 }
 
 func newServe(io streams) *cobra.Command {
@@ -99,7 +99,7 @@ copies can run behind a load balancer.`,
 type mainServer struct {
 	stage
 	ingest *ingest.Handler
-	doors
+	admission
 	producer *kafka.Producer
 	servers  *rosterFollower
 	controls *controlsFollower
@@ -166,7 +166,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		return nil, err
 	}
 	over := s.passedOver.Reporter("serve", s.metrics)
-	m := &mainServer{stage: s, doors: doors{gate, tickets}, servers: newRosterFollower(s.client, s.names(), tickets, over), controls: newControlsFollower(s, "serve", over)}
+	m := &mainServer{stage: s, admission: admission{gate, tickets}, servers: newRosterFollower(s.client, s.names(), tickets, over), controls: newControlsFollower(s, "serve", over)}
 	m.controls.table.Logger = s.log
 	m.producer = kafka.NewProducer(s.client, kafka.ProducerConfig{
 		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
