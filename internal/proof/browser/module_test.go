@@ -1,9 +1,13 @@
 package browser_test
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/emostream/emostream/internal/proof/browser"
+	"github.com/emostream/emostream/server/web"
 )
 
 // crowd is a page's script that connects by emostream.js with options, which are JavaScript, and
@@ -53,5 +57,27 @@ if (!(Math.abs(first.acceptedAt - Date.now()) < 10000)) throw new Error("accepte
 	}
 	if ahead := browser.Eval[float64](one, `crowd.state.clockAhead`); ahead < -200 || ahead > 200 {
 		t.Errorf("the clock of the same machine is %v ms ahead", ahead)
+	}
+}
+
+// What the module decides, in a world in which time passes when the test says so, and in
+// which the test is the servers: testdata/module_cases.js.
+func TestModuleDecides(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	(&web.Handler{}).Routes(mux)
+	mux.Handle("/testdata/", http.FileServer(http.Dir(".")))
+	srv := httptest.NewServer(mux)
+	t.Cleanup(srv.Close)
+	tab := browser.Open(t, browser.Laptop)
+	tab.Go(srv.URL + "/robots.txt")
+	names := browser.Eval[[]string](tab, `import("/testdata/module_cases.js").then(({cases}) => { globalThis.cases = cases; return Object.keys(cases); })`)
+	for _, name := range names {
+		t.Run(name, func(t *testing.T) {
+			js := fmt.Sprintf(`cases[%q]().then(() => "", error => error.stack)`, name)
+			if got := browser.Eval[string](tab, js); got != "" {
+				t.Error(got)
+			}
+		})
 	}
 }

@@ -5,7 +5,7 @@ export interface Options {
   server?: string | URL;
   /** Default: "main". */
   channel?: string;
-  /** Who taps. Default: a random name that the tab keeps in its sessionStorage. With a token its subject taps. */
+  /** Who taps. Default: with a token its subject, else a random name that the tab keeps in its sessionStorage. */
   user?: string;
   /** A token, or a function that gets one. The function is called again before the token runs out, and when it was refused. */
   token?: string | (() => string | Promise<string>);
@@ -39,7 +39,7 @@ export interface Events {
   config: Config;
   /** Taps are certainly counted. */
   accepted: Tap;
-  /** Taps are certainly not counted, or, where result is "in_doubt", perhaps. */
+  /** Taps are certainly not counted, or, where result is "in_doubt", perhaps. A code that begins with "token_" asks people to log in. */
   refused: Tap;
 }
 
@@ -48,7 +48,10 @@ export interface Tap {
   readonly count: number;
   /** "pending" until the server has answered. */
   readonly result: "pending" | "accepted" | "refused" | "in_doubt";
-  /** The server's code, such as "paused", and its text for people, where it was not accepted. */
+  /**
+   * The server's code, such as "paused", and its text for people, where it was not accepted. Codes of the page itself:
+   * "offline", "no_token", "closed", "too_many_taps" (not sent), and "no_answer" (in doubt).
+   */
   readonly code?: string;
   readonly error?: string;
   /** When the server has recorded it. */
@@ -61,8 +64,9 @@ export interface State {
   /**
    * connecting: for the first time. live: windows come. reconnecting: it tries again in retryIn ms.
    * full: there is no place; it tries again in retryIn ms. offline: the browser has no network.
-   * signed_out: the server wants a token that nobody has. refused: the server will not let this page listen, and says why;
-   * it tries no more. closed: close was called.
+   * signed_out: the server wants a token that nobody has. refused: the server will not let this page listen, and says why in
+   * error, such as that it does not invite the page's origin (code "origin_not_invited"). After these two it tries again in
+   * a minute, in case that something has been changed. closed: close was called.
    */
   readonly connection: "connecting" | "live" | "reconnecting" | "full" | "offline" | "signed_out" | "refused" | "closed";
   readonly retryIn?: number;

@@ -1,11 +1,8 @@
-// The module that connects a page to Emostream. emostream.d.ts says what it promises, and
-// docs/embed.md how it is used. A Crowd is what a page has. It is made of Calls, which ask the
-// main server; of a Listener, which leaves a stream and opens another one whenever its server
-// is gone; and of a TapQueue, which sends taps in batches.
+// Connects a page to Emostream; emostream.d.ts says how. A Crowd is what the page has: Calls ask
+// the main server, a Listener keeps a stream open, and a TapQueue sends taps in batches.
 
 const seconds = 1000, minutes = 60 * seconds;
 
-/** Connects a page to a channel. */
 export function connect(options = {}) {
   return new Crowd(options);
 }
@@ -36,13 +33,13 @@ class Crowd extends EventTarget {
       tokenRefused: (code, error) => listen || this.#set({ connection: "signed_out", code, error }),
       limits: () => this.#config?.limits,
     });
-    this.#listener = listen && new Listener(this.#calls, channel, {
+    this.#listener = listen ? new Listener(this.#calls, channel, {
       connection: (connection, more) => this.#set({ connection, retryIn: undefined, code: undefined, error: undefined, ...more }),
       channel: state => this.#setChannel(state) && this.#readConfigSoon(),
       swarm: swarm => this.#tell("swarm", swarm),
       own: swarm => this.#taps.ownIn(swarm),
-    });
-    // Not at once: a page that closes it in the same moment, as React does in strict mode, asks for nothing.
+    }) : undefined;
+    // Not at once: React's strict mode closes it in the same moment.
     queueMicrotask(() => this.#stop.signal.aborted || this.#start());
   }
 
@@ -103,6 +100,7 @@ class Crowd extends EventTarget {
   }
 
   #setChannel({ state, until, reason, per_user: perUser }) {
+    if (perUser?.per_second) perUser = `${perUser.per_second}/s`; // in /v1/config it is an object
     return this.#set({ channel: Object.freeze({ state, until: until && Date.parse(until), reason, perUser }) });
   }
 
@@ -124,7 +122,7 @@ class Crowd extends EventTarget {
       this.#calls.clock.read(Date.parse(now), answer.asked, answer.answered);
       this.#configAt = Date.now();
       this.#readConfigIn((4 + 2 * Math.random()) * minutes);
-      if (!this.#listener) this.#setChannel(config.paused[this.channel] ?? slowed(config.slowed[this.channel]) ?? { state: "open" });
+      if (!this.#listener) this.#setChannel(config.paused[this.channel] ?? config.slowed[this.channel] ?? { state: "open" });
       this.#set();
       const text = JSON.stringify(config);
       if (text === this.#configText) return;
@@ -137,9 +135,6 @@ class Crowd extends EventTarget {
   }
 }
 
-// slowed returns what /v1/config says of a channel as an event of a stream says it.
-const slowed = control => control && { ...control, per_user: control.per_user && `${control.per_user.per_second}/s` };
-
 // nameOfTab returns a name that the tab keeps. Where it may keep nothing, it has another one next time.
 function nameOfTab() {
   const name = "tab-" + crypto.getRandomValues(new Uint8Array(12)).reduce((text, n) => text + n.toString(16).padStart(2, "0"), "");
@@ -150,13 +145,8 @@ function nameOfTab() {
   }
 }
 
-// Trouble is why nothing came of a request. unsent: the server has certainly not got it.
-class Trouble extends Error {
-  constructor(code, message, unsent) {
-    super(message);
-    Object.assign(this, { code, unsent });
-  }
-}
+// trouble is why nothing came of a request. unsent: the server has certainly not got it.
+const trouble = (code, message, unsent) => Object.assign(new Error(message), { code, unsent });
 
 // Calls asks the main server, with a token if there is one.
 class Calls {
@@ -178,7 +168,7 @@ class Calls {
       if (this.#token.isOld) await this.#token.renew();
       const token = this.#token.value;
       const headers = token ? { ...init.headers, Authorization: `Bearer ${token}` } : init.headers;
-      const timer = setTimeout(() => stop.abort(new Trouble("no_answer", `no answer within ${limit / seconds} s`)), limit);
+      const timer = setTimeout(() => stop.abort(trouble("no_answer", `no answer within ${limit / seconds} s`)), limit);
       let answer;
       try {
         answer = await this.#ask(path, { ...init, headers, signal: stop.signal, cache: "no-store" });
@@ -189,7 +179,7 @@ class Calls {
     }
   }
 
-  // ask returns an answer with its body, which may be that of a proxy, and with the times of asking and answering.
+  // The body of an answer may be that of a proxy.
   async #ask(path, init) {
     const asked = Date.now();
     const answer = await fetch(new URL(path, this.server), init);
@@ -199,7 +189,7 @@ class Calls {
     try { body = JSON.parse(text); } catch {}
     return {
       status, body, asked, answered,
-      code: body?.code, error: body?.error ?? `the server answered ${status}`, after: after > 0 ? Math.min(after * seconds, 60 * minutes) : 0,
+      code: body?.code, error: body?.error ?? `the server answered ${status}${body ? "" : " without JSON"}`, after: after > 0 ? Math.min(after * seconds, 60 * minutes) : 0,
     };
   }
 }
@@ -229,7 +219,7 @@ class Token {
     try {
       this.value = await Promise.race([this.#get(), limit]) || undefined;
     } catch (error) {
-      throw new Trouble("no_token", `the page got no token: ${error?.message ?? error}`, true);
+      throw trouble("no_token", `the page got no token: ${error?.message ?? error}`, true);
     } finally {
       clearTimeout(timer);
     }
@@ -243,7 +233,7 @@ class Token {
   }
 }
 
-// lifeOf returns how long a new token is good: as it says itself, since this machine's clock may be wrong.
+// lifeOf returns how long a new token is good, also where this machine's clock is wrong.
 function lifeOf(token) {
   try {
     const { exp, iat } = JSON.parse(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")));
@@ -254,8 +244,7 @@ function lifeOf(token) {
   }
 }
 
-// Clock estimates how much the server's clock is ahead. A time that the server tells lies between those of the request and
-// of the answer, and each such pair narrows the estimate.
+// Clock estimates how much the server's clock is ahead: a time that the server tells lies between a request and its answer.
 class Clock {
   #low = -Infinity;
   #high = Infinity;
@@ -306,10 +295,12 @@ class Listener {
   }
 
   start() {
-    // A timer that is late means a page in the background, or a machine that slept: only the clock tells what has passed.
+    // Timers are late in the background and after a machine's sleep, so that the clock tells what has passed.
     this.#ticker ??= setInterval(() => this.#check(), 5 * seconds);
     this.#leave();
-    this.#retryTimer = setTimeout(() => this.#open(), this.#notBefore - Date.now());
+    const wait = this.#notBefore - Date.now();
+    if (wait > 0) this.#retryTimer = setTimeout(() => this.#open(), wait);
+    else this.#open();
   }
 
   stop() {
@@ -342,7 +333,7 @@ class Listener {
     this.#attempt = this.#stream = undefined;
   }
 
-  // open registers, and opens a stream. While it moves, the stream that is open stays, until there is the other one.
+  // open registers, and opens a stream. If it moves, the old one stays until then.
   async #open(moves) {
     if (!moves) {
       this.#leave();
@@ -356,11 +347,11 @@ class Listener {
       this.#attempt = undefined;
       if (!moves || !this.#stream) this.#fail(why);
     };
-    const ask = new URLSearchParams({ channel: this.#channel, avoid: this.#avoid, last_event_id: this.#lastID });
+    const ask = new URLSearchParams({ channel: this.#channel, avoid: moves ? "" : this.#avoid, last_event_id: this.#lastID });
     let assigned;
     try {
       const answer = await this.#calls.call(`register?${ask}`, {}, patience, asking);
-      if (answer.status !== 200) return fails(answer);
+      if (!answer.body?.stream_url) return fails(answer);
       assigned = answer.body;
     } catch (error) {
       return fails(await reason(this.#calls.server, error));
@@ -377,11 +368,11 @@ class Listener {
   #follow(url, name, attempt, fails) {
     const stream = new EventSource(url);
     const failed = async (error, code) => {
-      stream.close();
       clearTimeout(timer);
+      stream.close();
       if (attempt.signal.aborted) return;
       this.#avoid = name;
-      fails(await reason(new URL("..", url), new Trouble(code, error)));
+      fails(await reason(new URL("..", url), trouble(code, error)));
     };
     const timer = setTimeout(failed, patience, "the stream did not open within 5 s", "no_answer");
     attempt.signal.addEventListener("abort", () => {
@@ -401,7 +392,7 @@ class Listener {
     const on = (type, act) => stream.addEventListener(type, event => {
       if (stream !== this.#stream) return;
       this.#heardAt = Date.now();
-      this.#failures = this.#notBefore = 0; // not when it opens: a server that puts people off opens and ends it
+      this.#failures = this.#notBefore = 0; // not yet when it opens: a busy server ends it then
       this.#wasLive = true;
       this.#on.connection("live");
       act?.(JSON.parse(event.data), event);
@@ -443,8 +434,7 @@ class Listener {
   }
 }
 
-// reason finds out why a server of another origin does not answer: a browser does not say whether it is gone, or does not
-// invite this page.
+// reason finds out what a browser does not tell: whether a server is gone, or does not invite this page.
 async function reason(server, error) {
   const refused = { code: error.code, error: error.message };
   if (server.origin === location.origin || error.code) return refused;
@@ -458,9 +448,9 @@ async function reason(server, error) {
 
 const batchInterval = 150; // from one request to the next
 const answerLimit = 20 * seconds; // for a request
-const resendLimit = 15 * seconds; // after a tap: so long it is sent again if it was not written
+const resendLimit = 15 * seconds; // after a tap
 const resendInterval = seconds;
-const maxItems = 200; // of a request, which then stays below the 64 KiB that a page may send when it goes
+const maxItems = 200; // of a request: a page that goes may send 64 KiB
 const maxCount = 100; // of an item
 const maxWaiting = 10_000; // taps
 const maxEmoji = 128; // characters: more than any emoji or shortcode has
@@ -481,7 +471,7 @@ class Tap {
   }
 }
 
-// TapQueue sends taps, those of one emoji as one item with a count. One request is on its way at a time.
+// TapQueue sends taps, those of one emoji as one item, in one request at a time.
 class TapQueue {
   #calls;
   #who;
@@ -576,11 +566,16 @@ class TapQueue {
     }
     this.#inFlight--;
     if (answer.status === 401) this.#on.tokenRefused(answer.code, answer.error);
-    items.forEach((item, i) => this.#answered(item, answer, answer.body?.results?.[i]));
+    const again = items.flatMap((item, i) => this.#answered(item, answer, answer.body?.results?.[i]));
+    if (again.length) {
+      this.#waiting.unshift(...again);
+      this.#notBefore = Date.now() + Math.max(answer.after, resendInterval) * (1 + Math.random() / 4);
+    }
     this.send();
   }
 
-  // answered says what an answer means for the taps of an item. result is what it says of that item, if it does.
+  // answered tells what an answer means for the taps of an item, and returns those to be sent again. result is what it says
+  // of that item, if it does.
   #answered(item, answer, result) {
     const { code, error } = result ?? answer;
     const is = outcome(result ? 200 : answer.status, code);
@@ -590,15 +585,12 @@ class TapQueue {
       this.#own.push({ emoji: plain(item.emoji), count: item.count, at: acceptedAt });
       if (this.#own.length > maxOwn) this.#own.shift();
     }
-    const again = [];
-    for (const one of item.taps) {
-      if (is === "again" && Date.now() - one.at < resendLimit) again.push(one);
-      else if (is === "accepted") this.#end(one.tap, "accepted", { acceptedAt });
-      else this.#end(one.tap, is === "in_doubt" ? "in_doubt" : "refused", { code, error });
-    }
-    if (!again.length) return;
-    this.#waiting.unshift(...again);
-    this.#notBefore = Math.max(this.#notBefore, Date.now() + Math.max(answer.after, resendInterval) * (1 + Math.random() / 4));
+    return item.taps.filter(({ tap, at }) => {
+      if (is === "again" && Date.now() - at < resendLimit) return true;
+      if (is === "accepted") this.#end(tap, is, { acceptedAt });
+      else this.#end(tap, is === "in_doubt" ? is : "refused", { code, error });
+      return false;
+    });
   }
 
   // ownIn returns how many taps of each emoji of a window were accepted in it.
@@ -612,7 +604,7 @@ class TapQueue {
   }
 }
 
-// plain returns an emoji without selectors, which one and the same emoji has or has not.
+// plain returns an emoji without selectors, which not everybody writes.
 const plain = emoji => emoji.replace(/[\uFE0E\uFE0F]/g, "");
 
 // outcome returns what an answer means for a tap: "again" is for one that was certainly not written.
