@@ -77,7 +77,7 @@ func (m *Main) Serve(ctx context.Context, ln net.Listener) error {
 	maxConns := cmp.Or(m.MaxConnections, 10_000)
 	log := orDiscard(m.Logger)
 	forwarded := httpserve.NewForwardedCheck(m.Proxies, log)
-	srv := newServer(m.handler(ctx, forwarded), ln, m.Hosts, forwarded, m.Origins, log)
+	srv := newServer(ctx, "main", m.handler(ctx, forwarded), ln, m.Hosts, forwarded, m.Origins, log)
 	conns := limit(ln, srv, m.Certificate, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), Proxies: m.Proxies, Origins: m.Origins})
 	m.register(conns)
 	drain, read := cmp.Or(m.Drain, defaultDrain), cmp.Or(m.ReadTimeout, 15*time.Second)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -84,7 +85,7 @@ func serve(t *testing.T, s interface {
 },
 ) *running {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(contracttest.Context(t))
 	p := &pipes{conns: make(chan net.Conn), closed: make(chan struct{})}
 	transport := &http.Transport{DialContext: p.dial}
 	r := &running{client: &http.Client{Transport: transport}, stop: cancel, ended: make(chan error, 1)}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/http"
@@ -19,12 +20,28 @@ const defaultDrain = 6 * time.Second
 // before h: it echoes the request's id, applies CORS, checks the Host header,
 // X-Forwarded-For and the length of the query, and makes the path plain. CORS goes first,
 // so that pages that are invited may read what the others refuse.
-func newServer(h http.Handler, ln net.Listener, hosts httpserve.HostCheck, f *httpserve.ForwardedCheck, o httpserve.Origins, log *slog.Logger) *http.Server {
+//
+// In a context of WithWatch the handler is wrapped as that says.
+func newServer(ctx context.Context, kind string, h http.Handler, ln net.Listener, hosts httpserve.HostCheck, f *httpserve.ForwardedCheck, o httpserve.Origins, log *slog.Logger) *http.Server {
 	hosts.Logger = log
+	h = httpserve.EchoRequestID(httpserve.CORS(hosts.Wrap(f.Handler(httpserve.BoundQuery(httpserve.PlainPaths(h))), ln.Addr()), o))
+	if watch, ok := ctx.Value(watchKey{}).(func(string, http.Handler) http.Handler); ok {
+		h = watch(kind, h)
+	}
 	return &http.Server{
-		Handler:  httpserve.EchoRequestID(httpserve.CORS(hosts.Wrap(f.Handler(httpserve.BoundQuery(httpserve.PlainPaths(h))), ln.Addr()), o)),
+		Handler:  h,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
+}
+
+// watchKey is the key of the function of WithWatch in a context.
+type watchKey struct{}
+
+// WithWatch returns a context for tests, in which every server that is served with it has
+// its handler wrapped, so that they see each answer. The kind of a server is main or
+// subscriber.
+func WithWatch(ctx context.Context, wrap func(kind string, h http.Handler) http.Handler) context.Context {
+	return context.WithValue(ctx, watchKey{}, wrap)
 }
 
 // limit returns the connections of ln within limits, for srv. With a certificate they

@@ -37,7 +37,7 @@ func (s *Subscriber) Serve(ctx context.Context, ln net.Listener) error {
 	maxConns := cmp.Or(s.MaxConnections, 10_000)
 	forwarded := httpserve.NewForwardedCheck(s.Proxies, log)
 	mux := http.NewServeMux()
-	srv := newServer(mux, ln, s.Hosts, forwarded, s.Origins, log)
+	srv := newServer(ctx, "subscriber", mux, ln, s.Hosts, forwarded, s.Origins, log)
 	srv.ConnContext = fanout.ConnContext
 	srv.RegisterOnShutdown(s.Fanout.Drain) // called when ln is closed
 	conns := limit(ln, srv, s.Certificate, httpserve.ConnectionLimits{Max: maxConns, MaxPerAddress: httpserve.Quarter(maxConns), MinPerSecond: s.Fanout.AddressRate(), Proxies: s.Proxies, Origins: s.Origins})

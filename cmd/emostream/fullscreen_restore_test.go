@@ -220,13 +220,13 @@ func lateChild() int {
 		_ = os.WriteFile("late", nil, 0o600)
 		time.Sleep(time.Minute)
 	}
-	return run()
+	return run(context.Background())
 }
 
 // interruptedAtFirst is emostream, which is interrupted before it starts the child process.
 func interruptedAtFirst() int {
 	if os.Getenv(fullscreenVariable) != "" {
-		return run()
+		return run(context.Background())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()

@@ -8,7 +8,10 @@
 // they decide for several commands.
 package main
 
-import "os"
+import (
+	"context"
+	"os"
+)
 
 // The linker sets these in releases.
 var (
@@ -18,13 +21,13 @@ var (
 )
 
 func main() {
-	os.Exit(run())
+	os.Exit(run(background()))
 }
 
 // run runs the program and returns its exit code. Tests run it as a
 // command.
-func run() int {
-	ctx, stop := untilSignal()
+func run(ctx context.Context) int {
+	ctx, stop := untilSignal(ctx)
 	defer stop()
 	return execute(ctx, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args[1:])
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/stream"
-	"github.com/emostream/emostream/internal/ticket"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/publisher"
@@ -22,7 +21,6 @@ type publishFlags struct {
 	clusters []string
 	top      int
 	lateness time.Duration // of aggregate; 0: aggregate's default
-	tickets  ticketFlag
 }
 
 // addTop adds --top, which up has too.
@@ -46,20 +44,12 @@ swarms to the topics of its subscriber servers. Any number of copies can run.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return flags.run(cmd.Context(), io, "publish", func(ctx context.Context, s stage) error {
-				tickets, err := publish.tickets.read()
-				if err != nil {
-					return err
-				}
-				g, ctx := errgroup.WithContext(ctx)
-				g.Go(func() error { return tickets.Run(ctx, s.log) })
-				g.Go(func() error { return runPublish(ctx, s, publish, tickets) })
-				return g.Wait()
+				return runPublish(ctx, s, publish)
 			})
 		},
 	}
 	flags.add(cmd)
 	publish.addTop(cmd)
-	publish.tickets.add(cmd, "the file of serve and subscribe; with it, servers that sign their heartbeats are copied to, whatever others write to emostream-servers")
 	cmd.Flags().DurationVar(&publish.lateness, "lateness", windowing.DefaultLateness, "of aggregate: windows that end a minute more than that ahead of the clock are not shown")
 	cmd.Flags().StringSliceVar(&publish.roles, "role", []string{"main", "cluster"}, "main, cluster, or both")
 	cmd.Flags().StringSliceVar(&publish.clusters, "clusters", []string{"cluster_1", "cluster_2"}, "the clusters: for main all there are, for cluster those to copy")
@@ -67,9 +57,8 @@ swarms to the topics of its subscriber servers. Any number of copies can run.`,
 }
 
 // runPublish runs the roles of a publisher until ctx ends: main, and cluster for each
-// cluster. tickets are the keys with which subscriber servers sign heartbeats; nil: there are
-// none.
-func runPublish(ctx context.Context, s stage, f publishFlags, tickets *ticket.Keys) error {
+// cluster.
+func runPublish(ctx context.Context, s stage, f publishFlags) error {
 	for _, r := range f.roles {
 		if r != "main" && r != "cluster" {
 			return usagef("--role %.20q: use main, cluster, or both", r)
@@ -90,7 +79,7 @@ func runPublish(ctx context.Context, s stage, f publishFlags, tickets *ticket.Ke
 		return err
 	}
 	over := s.passedOver.Reporter("publish", s.metrics)
-	servers := newRosterFollower(s.client, names, tickets, over)
+	servers := newRosterFollower(s.client, names, nil, over)
 	p := publisher.New(publisher.Config{
 		Top: f.top, Lateness: f.lateness, Topic: s.client.Writer, Names: names, Clusters: f.clusters, Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics, PassedOver: over,

@@ -20,13 +20,14 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/proof/contract"
 	"github.com/emostream/emostream/internal/proof/parallel"
 	"github.com/emostream/emostream/internal/stream"
 )
 
 func TestMain(m *testing.M) {
 	testscript.Main(hermetic{m}, map[string]func(){
-		"emostream": func() { os.Exit(run()) }, "breakdown": func() { os.Exit(breakdown()) },
+		"emostream": func() { os.Exit(run(contract.Process(os.Getenv(contract.Variable)))) }, "breakdown": func() { os.Exit(breakdown()) },
 		"latechild": func() { os.Exit(lateChild()) }, "stoppedfirst": func() { os.Exit(interruptedAtFirst()) },
 	})
 }
@@ -38,7 +39,7 @@ func (h hermetic) Run() int {
 	_ = os.Setenv("EMOSTREAM_CONFIG", "")
 	_ = os.Setenv("GORACE", raceOptions)
 	parallel.AtLeast(4)
-	return h.M.Run()
+	return contract.Processes(os.Stderr, h.M.Run)
 }
 
 // raceOptions lets programs with the race detector end at once. By default the detector
@@ -68,6 +69,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("HOME", env.WorkDir)
 			env.Setenv("GORACE", raceOptions)
+			env.Setenv(contract.Variable, os.Getenv(contract.Variable))
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Values[ending{}] = new(func())
 			return nil

@@ -10,8 +10,8 @@ import (
 // untilSignal returns a context that the first interrupt or SIGTERM ends, which asks
 // the command to stop. A second signal then ends the process at once, as is the
 // system's default.
-func untilSignal() (context.Context, context.CancelFunc) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+func untilSignal(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop)
 	return ctx, stop
 }

@@ -136,10 +136,7 @@ func (f *Firefox) connect(url string) {
 	f.tb.Helper()
 	ctx, cancel := context.WithTimeout(f.tb.Context(), MaxWait)
 	defer cancel()
-	socket, answer, err := websocket.Dial(ctx, url, nil)
-	if answer != nil && answer.Body != nil {
-		_ = answer.Body.Close()
-	}
+	socket, _, err := websocket.Dial(ctx, url, nil)
 	if err != nil {
 		f.tb.Fatalf("connect to Firefox: %v", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/kafka"
+	"github.com/emostream/emostream/internal/proof/contract"
 	"github.com/emostream/emostream/internal/proof/kafkatest"
 	"github.com/emostream/emostream/internal/proof/parallel"
 	"github.com/emostream/emostream/internal/sleep"
@@ -43,12 +45,17 @@ func TestMain(m *testing.M) {
 	if runtime.GOOS == "windows" {
 		binary += ".exe"
 	}
-	build := exec.Command("go", "build", "-o", binary, "github.com/emostream/emostream/cmd/emostream")
+	flag.Parse()
+	build := exec.Command("go", "build", "-o", binary)
+	if *duration == 0 && *listeners == 0 && *millions == 0 && *clients == 0 { // what is measured is the program alone
+		build.Args = append(build.Args, "-tags", "contract")
+	}
+	build.Args = append(build.Args, "github.com/emostream/emostream/cmd/emostream")
 	build.Stderr = os.Stderr
 	code := 1
 	if err := build.Run(); err == nil {
 		parallel.AtLeast(4)
-		code = m.Run()
+		code = contract.Processes(os.Stderr, m.Run)
 	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

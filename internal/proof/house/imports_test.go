@@ -45,6 +45,8 @@ func TestForbiddenImportsAreReported(t *testing.T) {
 		{"internal/kafka/x.go", []string{"server", "aggregator", "publisher", "tui"}, "internal"},
 		{"internal/sse/x.go", []string{"server", "aggregator", "publisher", "tui"}, "internal"},
 		{"internal/proof/e2e/x_test.go", []string{"server", "aggregator", "publisher", "tui", "loadgen"}, ""},
+		{"internal/proof/contract/x.go", []string{"server", "server/web"}, ""},
+		{"internal/proof/chaos/x.go", []string{"server", "aggregator", "publisher", "tui"}, "internal"},
 
 		{"server/x_test.go", []string{"publisher", "internal/kafka", "internal/broker"}, ""},
 		{"aggregator/x_test.go", []string{"publisher", "internal/kafka", "internal/broker"}, ""},

@@ -1,0 +1,45 @@
+// Package contracttest lets a test fail when an answer, an event or a record is not as
+// openapi.yaml and asyncapi.yaml say.
+package contracttest
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"testing"
+
+	"github.com/emostream/emostream/internal/proof/contract"
+)
+
+// answers reads openapi.yaml once.
+var answers = sync.OnceValues(contract.NewHTTP) //nolint:gochecknoglobals // it never changes
+
+// HTTP returns openapi.yaml.
+func HTTP(tb testing.TB) *contract.HTTP {
+	tb.Helper()
+	h, err := answers()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return h
+}
+
+// Context returns the context of a test, in which all servers of package server have their
+// answers checked.
+func Context(tb testing.TB) context.Context {
+	tb.Helper()
+	return HTTP(tb).Context(tb.Context(), func(err error) { tb.Error(err) })
+}
+
+// Watch returns a handler that passes requests to next, which serves calls of a kind of
+// server, and checks the answers.
+func Watch(tb testing.TB, kind contract.Server, next http.Handler) http.Handler {
+	tb.Helper()
+	return HTTP(tb).Watch(kind, next, func(err error) { tb.Error(err) })
+}
+
+// Transport returns a transport that checks the answers of a server.
+func Transport(tb testing.TB, kind contract.Server, base http.RoundTripper) http.RoundTripper {
+	tb.Helper()
+	return HTTP(tb).Transport(kind, base, func(err error) { tb.Error(err) })
+}
