@@ -173,8 +173,14 @@ func (p *reducing) run() {
 		}
 	}
 	p.kills = 0
-	for range 1500 { // windows that were given up are read again
+	// Windows that were given up are read again, until nothing changes any more.
+	for steps, still := 0, 0; steps < 1500 && still < 100; steps++ {
+		position, commit := r.Position(), p.commit
 		p.step(r, true)
+		still++
+		if r.Position() != position || p.commit != commit {
+			still = 0
+		}
 	}
 	for range 4 {
 		p.now = 1e9

@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	histories = flag.Int("histories", 500, "how many histories TestHistories runs")
+	histories = flag.Int("histories", usually, "how many histories TestHistories runs")
 	from      = flag.Uint64("from", 1, "seed of the first one")
 	tell      = flag.Bool("tell", false, "tell all that happens")
 )
