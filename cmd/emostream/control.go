@@ -12,6 +12,7 @@ import (
 	"github.com/emostream/emostream/internal/controls"
 	"github.com/emostream/emostream/internal/emoji"
 	"github.com/emostream/emostream/internal/quota"
+	"github.com/emostream/emostream/internal/text"
 	"github.com/emostream/emostream/internal/wire"
 )
 
@@ -281,6 +282,9 @@ func (f *controlFlags) change(cmd *cobra.Command, io streams, kind controls.Kind
 			}
 			if kind == controls.Channel && name != wire.MainChannel && strings.EqualFold(name, wire.MainChannel) {
 				_, _ = fmt.Fprintf(io.err, "note: %s is not the channel %s: upper case and lower case are told apart\n", name, wire.MainChannel)
+			}
+			if changed.Note != "" {
+				_, _ = fmt.Fprintln(io.err, text.Clean("note: "+changed.Note))
 			}
 			if f.out.json() {
 				err = writeJSON(io.out, changed)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/stream"
+	"github.com/emostream/emostream/internal/ticket"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/publisher"
@@ -21,6 +22,7 @@ type publishFlags struct {
 	clusters []string
 	top      int
 	lateness time.Duration // of aggregate; 0: aggregate's default
+	tickets  ticketFlag
 }
 
 // addTop adds --top, which up has too.
@@ -44,12 +46,20 @@ swarms to the topics of its subscriber servers. Any number of copies can run.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return flags.run(cmd.Context(), io, "publish", func(ctx context.Context, s stage) error {
-				return runPublish(ctx, s, publish)
+				tickets, err := publish.tickets.read()
+				if err != nil {
+					return err
+				}
+				g, ctx := errgroup.WithContext(ctx)
+				g.Go(func() error { return tickets.Run(ctx, s.log) })
+				g.Go(func() error { return runPublish(ctx, s, publish, tickets) })
+				return g.Wait()
 			})
 		},
 	}
 	flags.add(cmd)
 	publish.addTop(cmd)
+	publish.tickets.add(cmd, "the file of serve and subscribe; with it, servers that sign their heartbeats are copied to, whatever others write to emostream-servers")
 	cmd.Flags().DurationVar(&publish.lateness, "lateness", windowing.DefaultLateness, "of aggregate: windows that end a minute more than that ahead of the clock are not shown")
 	cmd.Flags().StringSliceVar(&publish.roles, "role", []string{"main", "cluster"}, "main, cluster, or both")
 	cmd.Flags().StringSliceVar(&publish.clusters, "clusters", []string{"cluster_1", "cluster_2"}, "the clusters: for main all there are, for cluster those to copy")
@@ -57,8 +67,9 @@ swarms to the topics of its subscriber servers. Any number of copies can run.`,
 }
 
 // runPublish runs the roles of a publisher until ctx ends: main, and cluster for each
-// cluster.
-func runPublish(ctx context.Context, s stage, f publishFlags) error {
+// cluster. tickets are the keys with which subscriber servers sign heartbeats; nil: there are
+// none.
+func runPublish(ctx context.Context, s stage, f publishFlags, tickets *ticket.Keys) error {
 	for _, r := range f.roles {
 		if r != "main" && r != "cluster" {
 			return usagef("--role %.20q: use main, cluster, or both", r)
@@ -79,7 +90,7 @@ func runPublish(ctx context.Context, s stage, f publishFlags) error {
 		return err
 	}
 	over := s.passedOver.Reporter("publish", s.metrics)
-	servers := newRosterFollower(s.client, names, nil, over)
+	servers := newRosterFollower(s.client, names, tickets, over)
 	p := publisher.New(publisher.Config{
 		Top: f.top, Lateness: f.lateness, Topic: s.client.Writer, Names: names, Clusters: f.clusters, Servers: servers.roster,
 		Logger: s.log, Metrics: s.metrics, PassedOver: over,

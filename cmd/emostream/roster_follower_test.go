@@ -27,7 +27,7 @@ func TestStagesTellOfABadHeartbeatOnce(t *testing.T) {
 	over := passedover.NewLog(log)
 	for _, name := range []string{"sub1", "sub2"} {
 		s := stage{flags, client, log, prometheus.NewRegistry(), over}
-		srv, err := newSubscriber(s, subscribeFlags{name: name, cluster: "cluster_1", capacity: 1, accepts: 1, repeats: 1, stall: time.Second, publicURL: "http://127.0.0.1:5001"}, doors{}, nil)
+		srv, err := newSubscriber(s, subscribeFlags{name: name, cluster: "cluster_1", capacity: 1, accepts: 1, repeats: 1, stall: time.Second, publicURL: "http://127.0.0.1:5001"}, admission{}, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

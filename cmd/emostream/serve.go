@@ -51,7 +51,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fl.BoolVar(&f.web, "web", f.web, "serve a page to tap on at /, an overlay for OBS at /overlay, and the module for pages of others at /emostream.js")
 	f.limits.add(cmd)
 	f.access.add(cmd)
-	f.tickets.add(cmd)
+	f.tickets.add(cmd, ticketUsage)
 }
 
 func newServe(io streams) *cobra.Command {
@@ -99,7 +99,7 @@ copies can run behind a load balancer.`,
 type mainServer struct {
 	stage
 	ingest *ingest.Handler
-	doors
+	admission
 	producer *kafka.Producer
 	servers  *rosterFollower
 	controls *controlsFollower
@@ -166,7 +166,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		return nil, err
 	}
 	over := s.passedOver.Reporter("serve", s.metrics)
-	m := &mainServer{stage: s, doors: doors{gate, tickets}, servers: newRosterFollower(s.client, s.names(), tickets, over), controls: newControlsFollower(s, "serve", over)}
+	m := &mainServer{stage: s, admission: admission{gate, tickets}, servers: newRosterFollower(s.client, s.names(), tickets, over), controls: newControlsFollower(s, "serve", over)}
 	m.controls.table.Logger = s.log
 	m.producer = kafka.NewProducer(s.client, kafka.ProducerConfig{
 		Topic: s.names().Reactions(), Linger: f.linger, MaxBatch: f.maxBatch, Timeout: f.produceTimeout,
@@ -188,7 +188,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	sites := httpserve.SiteCheck{Names: hosts.Names, Invited: origins, Advice: "let the operator invite its origin with --cors-origin, or register by a program"}
 	m.http = server.Main{
 		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Sites: sites, Gate: gate, Tickets: tickets, Controls: m.controls.table, Metrics: s.metrics}),
-		Control: control.New(control.Config{Gate: gate, Editor: m.controls.editor, Unfollowed: m.controls.unfollowed, Logger: s.log}),
+		Control: control.New(control.Config{Gate: gate, Editor: m.controls.editor, Unfollowed: m.controls.unfollowed, CheckChannel: channels.Check, Logger: s.log}),
 		Ready:   m.ready, Ahead: m.watermarksAhead, Keys: func() error { return gate.Status().Err }, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
 		Certificate: f.https.certificate, Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,

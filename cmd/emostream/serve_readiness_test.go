@@ -23,7 +23,7 @@ func TestNotReadyWithoutTheKeysOfTokens(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := &mainServer{doors: doors{gate: gate}}
+		m := &mainServer{admission: admission{gate: gate}}
 		if _, err := m.ready(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ready: %v, want %s", err, want)
 		}

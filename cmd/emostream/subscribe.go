@@ -72,17 +72,17 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 				if err := subscribe.https.open(s.log, s.metrics); err != nil {
 					return errors.Join(err, ln.Close())
 				}
-				d, err := subscribe.doors(s)
+				a, err := subscribe.admission(s)
 				if err != nil {
 					return errors.Join(err, ln.Close())
 				}
-				srv, err := newSubscriber(s, subscribe, d, ln)
+				srv, err := newSubscriber(s, subscribe, a, ln)
 				if err != nil {
 					return errors.Join(err, ln.Close())
 				}
 				s.log.Info("serving", "name", subscribe.name, "url", subscribe.https.urlAt(ln.Addr().String()))
 				g, ctx := errgroup.WithContext(ctx)
-				g.Go(func() error { return d.keepKeys(ctx, s) })
+				g.Go(func() error { return a.keepKeys(ctx, s) })
 				g.Go(func() error { return srv.run(ctx, ln) })
 				return g.Wait()
 			})
@@ -94,7 +94,7 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 	subscribe.origins.add(cmd)
 	subscribe.https.add(cmd)
 	subscribe.access.add(cmd)
-	subscribe.tickets.add(cmd)
+	subscribe.tickets.add(cmd, ticketUsage)
 	cmd.Flags().StringVar(&subscribe.name, "name", "sub1", "name of this server, sub1 to sub9999; no two may have the same")
 	cmd.Flags().StringVar(&subscribe.cluster, "cluster", "cluster_1", "cluster that it belongs to")
 	cmd.Flags().StringVar(&addr, "listen", "", "address to serve on, host:port, or a port on loopback; default 127.0.0.1 and the port 5000 + the number in the name")
@@ -103,16 +103,16 @@ and sends every swarm to those who listen at /v1/swarm, or as single emojis at
 	return cmd
 }
 
-// doors returns what the server lets listeners in by.
-func (f *subscribeFlags) doors(s stage) (d doors, err error) {
+// admission returns how the server decides which listeners to let in.
+func (f *subscribeFlags) admission(s stage) (a admission, err error) {
 	proxies, err := f.proxies.parse()
 	if err == nil {
-		d.gate, err = f.access.gate(s, proxies)
+		a.gate, err = f.access.gate(s, proxies)
 	}
 	if err == nil {
-		d.tickets, err = f.tickets.read()
+		a.tickets, err = f.tickets.read()
 	}
-	return d, err
+	return a, err
 }
 
 // subscribeAddress returns the address that a subscriber server listens on: the one that
@@ -141,7 +141,7 @@ type subscriberServer struct {
 
 // newSubscriber checks the settings and builds a subscriber server for ln. Its /readyz
 // answers that it is not ready until Kafka has answered.
-func newSubscriber(s stage, f subscribeFlags, d doors, ln net.Listener) (*subscriberServer, error) {
+func newSubscriber(s stage, f subscribeFlags, a admission, ln net.Listener) (*subscriberServer, error) {
 	url, err := publicURL(f.publicURL, ln, f.https)
 	if err != nil {
 		return nil, err
@@ -166,14 +166,14 @@ func newSubscriber(s stage, f subscribeFlags, d doors, ln net.Listener) (*subscr
 	}
 	topic := s.names().Server(f.name)
 	over := s.passedOver.Reporter("subscribe", s.metrics)
-	servers, set := newRosterFollower(s.client, s.names(), d.tickets, over), newControlsFollower(s, "subscribe", over)
+	servers, set := newRosterFollower(s.client, s.names(), a.tickets, over), newControlsFollower(s, "subscribe", over)
 	layout := s.layout()
 	topics := []kafka.Topic{layout.ServerTopic(f.name), layout.ServersTopic()}
 	keeper := kafka.NewTopicKeeper(s.client, topics...)
 	fan := fanout.New(fanout.Config{
 		Name: f.name, Cluster: f.cluster, URL: url, Topic: topic, Version: version,
 		Capacity: f.capacity, AcceptRate: f.accepts, Proxies: proxies, WindowBytes: f.windows, StallTimeout: f.stall, Repeats: f.repeats, Lateness: f.lateness,
-		Log: s.client.Reader(topic, 0), Heartbeats: s.client.Writer(s.names().Servers()), Servers: servers.roster, Controls: set.table, Gate: d.gate, Tickets: d.tickets,
+		Log: s.client.Reader(topic, 0), Heartbeats: s.client.Writer(s.names().Servers()), Servers: servers.roster, Controls: set.table, Gate: a.gate, Tickets: a.tickets,
 		TopicsGone: keeper.Err, Logger: s.log, Metrics: s.metrics, PassedOver: over,
 	})
 	return &subscriberServer{stage: s, topic: topic, servers: servers, controls: set, topics: topics, keeper: keeper, http: server.Subscriber{

@@ -10,11 +10,14 @@ import (
 	"github.com/emostream/emostream/server/access"
 )
 
-// ticketFlag is --ticket-key-file: the keys that serve and subscribe share.
+// ticketFlag is --ticket-key-file: the keys that serve, subscribe and publish share.
 type ticketFlag struct{ path string }
 
-func (f *ticketFlag) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.path, "ticket-key-file", "", "file of the keys that sign the tickets of streams and heartbeats, one a line, of at least 32 bytes; the same file for every serve and subscribe; the first key signs, all verify")
+// ticketUsage is what serve and subscribe do with the file.
+const ticketUsage = "file of the keys that sign the tickets of streams and heartbeats, one a line, of at least 32 bytes; the same file for every serve and subscribe; the first key signs, all verify"
+
+func (f *ticketFlag) add(cmd *cobra.Command, usage string) {
+	cmd.Flags().StringVar(&f.path, "ticket-key-file", "", usage)
 }
 
 // read returns the keys, or nil if there are none.
@@ -41,14 +44,15 @@ func (f *ticketFlag) ticketsFor(gate *access.Gate, makeUp bool) (*ticket.Keys, e
 	return nil, usagef("--auth-keys says who may watch, and --ticket-key-file is missing, with which subscriber servers let them in: give it to serve and subscribe, or let everybody watch with --anonymous watch")
 }
 
-// doors are what a server lets in by: tokens, tickets or, where both are nil, nothing.
-type doors struct {
+// admission is how a server decides whom to let in: by tokens, by tickets or, where both are
+// nil, everybody.
+type admission struct {
 	gate    *access.Gate
 	tickets *ticket.Keys
 }
 
 // keepKeys keeps the keys up to date until ctx ends.
-func (d doors) keepKeys(ctx context.Context, s stage) error {
+func (d admission) keepKeys(ctx context.Context, s stage) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.gate.Run(ctx) })
 	g.Go(func() error { return d.tickets.Run(ctx, s.log) })

@@ -126,7 +126,7 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 	// emoji-aggregated -> main -> cluster_1 ... cluster_N -> cluster -> sub_1 ... sub_N.
 	clusters := numbered("cluster_%d", f.clusters)
 	publish := publishFlags{roles: []string{"main", "cluster"}, clusters: clusters, top: f.publish.top, lateness: f.aggregate.lateness}
-	p.addStage("publish", func(ctx context.Context) error { return runPublish(ctx, s, publish) })
+	p.addStage("publish", func(ctx context.Context) error { return runPublish(ctx, s, publish, p.main.tickets) })
 
 	// sub_1 ... sub_N -> the subscriber servers -> people.
 	for i, name := range numbered("sub%d", f.subscribers) {
@@ -149,7 +149,7 @@ func (f *upFlags) addSubscriber(p *pipeline, s stage, name, cluster string, ln n
 	flags.name, flags.cluster, flags.publicURL = name, cluster, f.urlOf(ln)
 	flags.windows = windowBytes(f.subscribers)
 	flags.lateness, flags.origins, flags.proxies = f.aggregate.lateness, f.serve.limits.origins, f.serve.limits.proxies
-	srv, err := newSubscriber(s, flags, p.main.doors, ln)
+	srv, err := newSubscriber(s, flags, p.main.admission, ln)
 	if err != nil {
 		return err
 	}

@@ -30,6 +30,7 @@ type Control struct {
 type ControlChange struct {
 	Control *Control `json:"control"`
 	Before  *Control `json:"before"`
+	Note    string   `json:"note,omitempty"` // what the manager may not have meant
 }
 
 // Bounds of a control, in bytes.

@@ -28,7 +28,9 @@ type Config struct {
 	// Unfollowed returns why it is not known what is in force, or nil if it is. Default: it
 	// always is.
 	Unfollowed func() error
-	Logger     *slog.Logger // told who changes what; default: nobody is
+	// CheckChannel returns why reactions of a channel are never taken. Default: all are.
+	CheckChannel func(channel string) error
+	Logger       *slog.Logger // told who changes what; default: nobody is
 }
 
 // Handler serves the calls about controls.
@@ -38,6 +40,9 @@ type Handler struct{ cfg Config }
 func New(cfg Config) *Handler {
 	if cfg.Unfollowed == nil {
 		cfg.Unfollowed = func() error { return nil }
+	}
+	if cfg.CheckChannel == nil {
+		cfg.CheckChannel = func(string) error { return nil }
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
@@ -255,7 +260,13 @@ func (h *Handler) set(w http.ResponseWriter, r *http.Request, c controls.Control
 	}
 	h.cfg.Logger.Info("a manager has set a control", "kind", string(c.Kind), "name", c.Name, "state", string(c.State), "until", wire.ControlTime(c.Until), "reason", c.Reason,
 		"by", c.SetBy, "request_id", httpserve.RequestID(w, r))
-	answer(w, controls.Change(c, before))
+	changed := controls.Change(c, before)
+	if c.Kind == controls.Channel {
+		if err := h.cfg.CheckChannel(c.Name); err != nil {
+			changed.Note = err.Error()
+		}
+	}
+	answer(w, changed)
 	return nil
 }
 

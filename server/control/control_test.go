@@ -111,6 +111,12 @@ func (s *server) routes(gate *access.Gate) http.Handler {
 	mux := http.NewServeMux()
 	control.New(control.Config{
 		Gate: gate, Editor: &controls.Editor{Table: &s.table, Topic: s.topic}, Unfollowed: func() error { return s.unfollowed },
+		CheckChannel: func(channel string) error {
+			if channel == "stgae-1" {
+				return errors.New("stgae-1 is none: use stage-1")
+			}
+			return nil
+		},
 		Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
 	}).Routes(mux)
 	return mux
@@ -169,6 +175,9 @@ func TestManage(t *testing.T) {
 	does("PUT", "/v1/controls/emoji/"+url.PathEscape("❤"), `{"until":"2999-01-01T00:00:00+02:00"}`, 200, `"name":"❤️","state":"hidden","until":"2998-12-31T22:00:00.000Z"`)
 	does("GET", "/v1/controls/emoji?name=:heart:", "", 200, `"name":"❤️"`)
 	does("GET", "/v1/controls", "", 200, `{"controls":[{"kind":"channel"`, `{"kind":"user","name":"bob@example.com"`, `{"kind":"emoji"`)
+	does("PUT", "/v1/controls/channel/stgae-1", `{"state":"paused"}`, 200, `"before":null,"note":"stgae-1 is none: use stage-1"}`)
+	does("PUT", "/v1/controls/user/stgae-1", "", 200, `"before":null}`)
+	does("DELETE", "/v1/controls/channel/stgae-1", "", 200, `"name":"stgae-1","state":"paused"`)
 	does("DELETE", "/v1/controls/channel/main", "", 200, `{"control":null,"before":{"kind":"channel","name":"main","state":"slowed"`)
 	does("DELETE", "/v1/controls/channel/main", "", 200, `{"control":null,"before":null}`)
 	does("GET", "/v1/controls/channel/main", "", 404, `"code":"no_control"`)

@@ -119,7 +119,7 @@ func (sh *shard) endExpired(some []*listener, now time.Duration) {
 		case l == nil || l.until == 0 || now < l.until: // nil: it has just been removed
 			continue
 		case !l.isWaiting():
-			_, _ = l.transport.write(l.encodedLast(sh.server.retry))
+			_, _ = l.transport.write(l.encodedLast(farewell(expired, sh.server.cfg.Retry, l.signals)))
 		case now < l.until+sh.server.cfg.StallTimeout:
 			continue
 		}

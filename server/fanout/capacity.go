@@ -8,7 +8,6 @@ import (
 
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/quota"
-	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/server/access"
 )
 
@@ -74,14 +73,14 @@ func full(message string) *httpserve.Refusal {
 // putOff answers a client when too many come at once. The answer is a stream that says
 // when to come back and ends. Its status is 200, since a browser would not come back
 // after another one.
-func (s *Server) putOff(w http.ResponseWriter) {
+func (s *Server) putOff(w http.ResponseWriter, signals bool) {
 	s.metrics.putOff.Inc()
 	w.Header().Set("Connection", "close")
-	_, _ = w.Write(s.comeBackLater().bytes())
+	_, _ = w.Write(s.comeBackLater(busy, signals).bytes())
 }
 
 // comeBackLater returns a frame that tells a client when to come back. The time is
 // drawn at random, so that not all clients come back at once.
-func (s *Server) comeBackLater() frame {
-	return newFrame(func(b []byte) []byte { return sse.AppendRetry(b, time.Second+rand.N(s.cfg.DrainSpread)) })
+func (s *Server) comeBackLater(why goodbye, signals bool) frame {
+	return farewell(why, time.Second+rand.N(s.cfg.DrainSpread), signals)
 }

@@ -50,7 +50,7 @@ func (sh *shard) letGo(now time.Duration) {
 			return
 		case !l.isWaiting():
 			// Whatever the client does not take of this at once is lost.
-			_, _ = l.transport.write(l.encodedLast(sh.server.comeBackLater()))
+			_, _ = l.transport.write(l.encodedLast(sh.server.comeBackLater(stopping, l.signals)))
 		case now < sh.draining.until:
 			continue // in the middle of a frame
 		}

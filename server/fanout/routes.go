@@ -63,7 +63,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, k streamKind) {
 		w.WriteHeader(http.StatusOK)
 	case !s.accepts(from):
 		s.freePlace(from)
-		s.putOff(w)
+		s.putOff(w, signals == "1")
 	default:
 		s.connect(w, r, &listener{kind: k, from: from, channel: s.hub.join(channel), lastSeen: lastSeen(lastEventID(r.Header, asked)), until: admitted.until, signals: signals == "1"})
 	}

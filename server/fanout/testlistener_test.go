@@ -69,7 +69,7 @@ func (f *frames) line(line string) string {
 // short returns a frame in the short form of the tests. 3=10 is a swarm of window 3
 // with a total of 10, 3=10* is the same without an id, 🔥 is a single emoji. retry:2000
 // and : stand for themselves, heartbeat is that event,
-// paused and open are those that tell the state of the channel. An event without data is EMPTY.
+// paused and open are those that tell the state of the channel, of a farewell there are the data. An event without data is EMPTY.
 func short(frame string) string {
 	var id, event, data string
 	for line := range strings.Lines(frame) {
@@ -93,7 +93,7 @@ func short(frame string) string {
 	if state, err := wire.DecodeChannelState([]byte(data)); event == "state" && id == "" && err == nil {
 		return state.State
 	}
-	if event == "" {
+	if event == "" || event == "farewell" && id == "" {
 		return strings.Trim(data, `"`)
 	}
 	s, err := wire.DecodeSwarm([]byte(data))

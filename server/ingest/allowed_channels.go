@@ -30,8 +30,8 @@ func ParseChannels(list []string) (Channels, error) {
 // Any says whether all names may be used.
 func (c Channels) Any() bool { return len(c.list) == 0 || slices.Contains(c.list, "*") }
 
-// refusal returns nil if a channel may be used, else the refusal.
-func (c Channels) refusal(channel string) *httpserve.Refusal {
+// Check returns nil if a channel may be used, else why not.
+func (c Channels) Check(channel string) error {
 	if c.Any() {
 		return nil
 	}
@@ -40,5 +40,13 @@ func (c Channels) refusal(channel string) *httpserve.Refusal {
 			return nil
 		}
 	}
-	return httpserve.Refusalf(http.StatusUnprocessableEntity, "channel_not_allowed", "channel %q is not one of those that this server takes: use %.200s", channel, strings.Join(c.list, ", "))
+	return fmt.Errorf("channel %q is not one of those that this server takes: use %.200s", channel, strings.Join(c.list, ", "))
+}
+
+// refusal returns nil if a channel may be used, else the refusal.
+func (c Channels) refusal(channel string) *httpserve.Refusal {
+	if err := c.Check(channel); err != nil {
+		return httpserve.Refusalf(http.StatusUnprocessableEntity, "channel_not_allowed", "%v", err)
+	}
+	return nil
 }

@@ -1,7 +1,6 @@
 package browser
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 
@@ -158,29 +157,4 @@ func (tab *Tab) Freeze() (thaw func()) {
 func (tab *Tab) Touch(css string) {
 	tab.tb.Helper()
 	tab.Do(chromedp.Tap(chromedp.CSS(css), chromedp.NodeVisible))
-}
-
-// Heap returns how many bytes the page's JavaScript holds once what is not needed has been removed.
-func (tab *Tab) Heap() int64 {
-	tab.tb.Helper()
-	return heap(tab)
-}
-
-// Paint returns when the page was first painted, in ms since it was asked for.
-func (tab *Tab) Paint() float64 {
-	tab.tb.Helper()
-	tab.Until(`performance.getEntriesByName("first-contentful-paint").length > 0`)
-	return Eval[float64](tab, `performance.getEntriesByName("first-contentful-paint")[0].startTime`)
-}
-
-// Transferred returns how many bytes the page's files took, headers included, and a line for each. Streams and answers to
-// taps do not count.
-func (tab *Tab) Transferred() (all int64, lines []string) {
-	for _, r := range tab.Requests() {
-		if r.Type != "Fetch" && r.Type != "EventSource" && r.Type != "Ping" && r.Type != "XHR" {
-			all += r.Bytes
-			lines = append(lines, fmt.Sprintf("%7d %s", r.Bytes, r.URL))
-		}
-	}
-	return all, lines
 }

@@ -136,7 +136,10 @@ func (f *Firefox) connect(url string) {
 	f.tb.Helper()
 	ctx, cancel := context.WithTimeout(f.tb.Context(), MaxWait)
 	defer cancel()
-	socket, _, err := websocket.Dial(ctx, url, nil)
+	socket, answer, err := websocket.Dial(ctx, url, nil)
+	if answer != nil && answer.Body != nil {
+		_ = answer.Body.Close()
+	}
 	if err != nil {
 		f.tb.Fatalf("connect to Firefox: %v", err)
 	}

@@ -198,9 +198,10 @@ func Up(tb testing.TB, more ...string) *Installation {
 
 // Config is what an installation of Stages is started with.
 type Config struct {
-	Subscribers int // how many; default 2
-	All         []string
+	Subscribers int      // how many; default 2
+	All         []string // flags of every stage
 	Serve       []string // flags of serve, beside those of All
+	Aggregate   []string // likewise
 	Subscribe   []string // flags of each subscriber server
 }
 
@@ -222,7 +223,7 @@ func Stages(tb testing.TB, c Config) *Installation {
 		in.Process[name] = Start(tb, append(args, c.All...)...)
 	}
 	run("serve", append([]string{"serve", "--web", "--listen", main}, c.Serve...)...)
-	run("aggregate", "aggregate")
+	run("aggregate", append([]string{"aggregate"}, c.Aggregate...)...)
 	run("publish", "publish")
 	for i := range c.Subscribers {
 		name, listen := fmt.Sprintf("sub%d", i+1), address()

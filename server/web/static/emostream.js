@@ -400,9 +400,9 @@ class Listener {
     on("heartbeat");
     on("state", state => this.#on.channel(state));
     on("swarm", (swarm, event) => this.#show(swarm, event));
-    on("farewell", ({ retry_ms: wait, expired }) => {
-      if (expired) this.#avoid = "";
-      this.#fail({ wait, error: "the server let this page go" });
+    on("farewell", ({ why, retry_ms: wait }) => {
+      if (why === "expired") this.#avoid = "";
+      this.#fail({ wait, error: `the server ended the stream: ${why}` });
     });
   }
 

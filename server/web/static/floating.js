@@ -311,9 +311,15 @@ export class FloatingCrowd {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.globalAlpha = 1;
     context.clearRect(0, 0, this.#canvas.width, this.#canvas.height);
-    const still = this.reduced, side = this.#options.size * this.#ratio;
+    this.#drawAll(false);
+    this.#drawAll(true); // one's own are in front
+  }
+
+  #drawAll(own) {
+    const context = this.#context, still = this.reduced, side = this.#options.size * this.#ratio;
     for (let i = 0; i < this.#alive; i++) {
       const s = this.#sprites[i], age = s.age / s.life;
+      if (own !== (s.look !== looks.crowd)) continue;
       const rest = (1 - age) * 3; // in the last third it fades
       let alpha = Math.min(1, rest), scale = s.scale;
       if (still) alpha = Math.min(alpha, age * 5);
@@ -322,7 +328,7 @@ export class FloatingCrowd {
       if (s.look === looks.refused) alpha *= 1 - s.fall;
       const way = s.way * age * (1.3 - 0.3 * age); // a little faster at first
       const x = s.x * this.#canvas.width + (still ? 0 : Math.sin(s.sway + s.age * 2) * side * 0.35 * Math.min(1, s.age));
-      const y = (s.y + way + s.fall * s.fall * 0.25) * this.#canvas.height;
+      const y = (s.y + way + (still ? 0 : s.fall * s.fall * 0.25)) * this.#canvas.height;
       const wide = s.bitmap.width / s.bitmap.emojiSide * side * scale;
       context.globalAlpha = alpha;
       context.drawImage(s.bitmap, x - wide / 2, y - wide / 2, wide, wide);
