@@ -99,7 +99,7 @@ export class Palette {
     const text = {pending: `${count}`, accepted: mark.counted > 1 ? `✓${mark.counted}` : "✓", refused: "✕", in_doubt: "?"}[result] ?? "";
     for (const button of this.#buttons.get(emoji) ?? []) {
       if (!button.isConnected) { this.#buttons.get(emoji).delete(button); continue; }
-      if (result) { button.dataset.result = result; button.querySelector(".badge").textContent = text; } else delete button.dataset.result;
+      if (result) { button.dataset.result = result; button.querySelector(".badge").dataset.text = text; } else delete button.dataset.result;
     }
     if (!result && mark.waiting.size === 0) this.#marks.delete(emoji);
   }
@@ -112,14 +112,14 @@ export class Palette {
     button.title = this.name(emoji);
     button.setAttribute("aria-label", this.name(emoji));
     button.setAttribute("aria-disabled", document.body.classList.contains("shut"));
-    if (key) button.setAttribute("aria-keyshortcuts", key);
-    for (const [name, text] of [["face", emoji], ["key", key || ""], ["badge", ""]]) {
+    if (key) { button.setAttribute("aria-keyshortcuts", key); button.dataset.key = key; }
+    for (const name of ["face", "badge"]) {
       const span = document.createElement("span");
       span.className = name;
-      span.textContent = text;
       span.ariaHidden = "true";
       button.append(span);
     }
+    button.firstChild.textContent = emoji;
     let places = this.#buttons.get(emoji);
     if (!places) this.#buttons.set(emoji, places = new Set());
     for (const old of places) if (!old.isConnected && old !== button) places.delete(old);

@@ -9,7 +9,7 @@ const numbers = new Intl.NumberFormat("en");
 export const number = n => numbers.format(Math.round(n));
 export const plural = (n, one, many = one + "s") => `${number(n)} ${Math.round(n) === 1 ? one : many}`;
 
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+const reduced = matchMedia("(prefers-reduced-motion: reduce)");
 const element = id => document.getElementById(id);
 
 export class Score {
@@ -17,11 +17,14 @@ export class Score {
   #list = element("ranks"); #quiet = element("quiet"); #auras = document.querySelectorAll(".aura");
   #rows = new Map(); #totals = new Map(); // by emoji, and by the end of a window
   #end = 0; #length = 0; #ahead = 0; #animation = null;
-  #tweens = new Map(); #request = 0; #tick = now => this.#step(now);
+  #still = false; #tweens = new Map(); #request = 0; #tick = now => this.#step(now);
   #shareTimer = 0; #aura = ""; #front = 0; #tints = new Map();
 
-  /** Whether nothing may move. */
-  still = false;
+  /** Says whether nothing may move. */
+  set still(still) {
+    this.#still = still;
+    if (still) for (const animation of this.#list.getAnimations({subtree: true})) animation.finish();
+  }
 
   /** Takes a window, and says whether it is the newest. */
   swarm(swarm) {
@@ -90,7 +93,7 @@ export class Score {
 
   #rank({emojis, own}) {
     const shown = emojis.slice(0, mostRanks), most = shown[0]?.emoji_count || 1;
-    const moves = !this.still && !still.matches && !document.hidden;
+    const moves = !this.#still && !reduced.matches && !document.hidden;
     const before = new Map();
     if (moves) for (const [emoji, row] of this.#rows) before.set(emoji, row.li.offsetTop);
     for (const [emoji, row] of this.#rows) {
@@ -113,8 +116,8 @@ export class Score {
     for (const [emoji, row] of this.#rows) {
       const was = before.get(emoji), is = row.li.offsetTop;
       if (was === is) continue;
-      const from = was === undefined ? {opacity: 0, transform: "translateY(1rem)"} : {transform: `translateY(${was - is}px)`};
-      row.li.animate([from, {opacity: 1, transform: "none"}], {duration: 500, easing: "cubic-bezier(.2,.8,.2,1)"});
+      const from = was === undefined ? {transform: "translateY(1rem)"} : {transform: `translateY(${was - is}px)`};
+      row.li.animate([from, {transform: "none"}], {duration: 500, easing: "cubic-bezier(.2,.8,.2,1)"});
     }
   }
 
@@ -194,7 +197,7 @@ export class Score {
   // Moves a number to another one within half a second.
   #tween(place, to) {
     const from = place.shown ?? 0;
-    if (this.still || still.matches || document.hidden || from === to) {
+    if (this.#still || reduced.matches || document.hidden || from === to) {
       this.#tweens.delete(place);
       place.shown = to;
       place.textContent = number(to);
