@@ -30,7 +30,7 @@ func (t *Table) Follow(ctx context.Context, log stream.Reader, offset, end int64
 	err := stream.Follow(ctx, resetting{log, t}, offset, end, func(b stream.Batch) {
 		over.Batch(topic, 0, b)
 		for _, rec := range b.Records {
-			if err := t.apply(rec, time.Now()); err != nil {
+			if err := t.Apply(rec, time.Now()); err != nil {
 				over.Record(topic, 0, rec.Offset, err)
 			}
 		}
@@ -93,8 +93,8 @@ func CheckRecord(rec stream.Record) error {
 	return err
 }
 
-// apply takes a record in. It returns an error if it cannot be one of a control.
-func (t *Table) apply(rec stream.Record, now time.Time) error {
+// Apply takes a record of the topic in. It returns an error if it cannot be one of a control.
+func (t *Table) Apply(rec stream.Record, now time.Time) error {
 	c, err := decode(rec)
 	if err != nil {
 		return err

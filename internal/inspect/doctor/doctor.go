@@ -50,6 +50,7 @@ const (
 	areaCounting = "counting"
 	areaClock    = "clock"
 	areaServers  = "servers"
+	areaControls = "controls"
 	areaFiles    = "files"
 	areaData     = "data"
 	areaTerminal = "terminal"

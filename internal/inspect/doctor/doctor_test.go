@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -8,8 +9,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/emostream/emostream/internal/controls"
 	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/inspect/doctor"
+	"github.com/emostream/emostream/internal/quota"
 )
 
 // check fails the test unless these findings, besides those that are ok, are the ones
@@ -80,7 +83,14 @@ func TestPorts(t *testing.T) {
 			doctor.Port{Ours: true, CertificateEnds: 3 * time.Hour}, true, "the certificate of sub1 expires in 3h0m0s", []string{"note a:1"},
 		},
 		"ours, with a certificate that has ended": {
-			doctor.Port{Ours: true, CertificateEnds: -3 * time.Hour, Forwarded: true}, true, "the certificate of sub1 expired 3h0m0s ago", []string{"wrong a:1"},
+			doctor.Port{Ours: true, CertificateEnds: -3 * time.Hour}, true, "the certificate of sub1 expired 3h0m0s ago", []string{"wrong a:1"},
+		},
+		"ours, with a certificate that ends, behind a proxy": {
+			doctor.Port{Ours: true, CertificateEnds: 3 * time.Hour, Forwarded: true, Open: []httpserve.Opening{httpserve.NoAddressLimit}}, true, "the certificate of sub1 expires in 3h0m0s",
+			[]string{"note a:1", "note a:1", "note a:1"},
+		},
+		"ours, not ready, with a certificate that has ended": {
+			doctor.Port{Ours: true, CertificateEnds: -3 * time.Hour, Unready: "no luck"}, true, "the certificate of sub1 expired 3h0m0s ago", []string{"wrong a:1", "wrong a:1"},
 		},
 		"forbidden": {doctor.Port{Err: "it is not permitted"}, true, "it is not permitted", []string{"wrong a:1"}},
 	} {
@@ -89,4 +99,49 @@ func TestPorts(t *testing.T) {
 			check(t, doctor.Ports([]doctor.Port{tt.port}, tt.settled), tt.says, tt.want...)
 		})
 	}
+}
+
+// A certificate that several servers show is told of once, with all of them.
+func TestPortsThatShareACertificate(t *testing.T) {
+	port := func(number int, of, certificate string, ends time.Duration) doctor.Port {
+		return doctor.Port{Address: fmt.Sprint("a:", number), For: of, Ours: true, Certificate: certificate, CertificateEnds: ends}
+	}
+	got := doctor.Ports([]doctor.Port{
+		port(1, "the main server", "A", 3*time.Hour), port(2, "sub1", "A", 3*time.Hour), port(3, "sub2", "B", 500*time.Hour), port(4, "sub3", "C", -time.Hour), port(5, "sub4", "A", 3*time.Hour),
+	}, true)
+	check(t, got, "the certificate of the main server, sub1, sub4 expires in 3h0m0s", "note a:1", "wrong a:4")
+	check(t, got, "the certificate of sub3 expired 1h0m0s ago", "note a:1", "wrong a:4")
+}
+
+func TestInForce(t *testing.T) {
+	until := time.Date(2026, 11, 30, 20, 0, 0, 0, time.UTC)
+	paused := controls.Control{Kind: controls.Channel, Name: "main", State: controls.Paused, Until: until, Reason: "back at eight", SetBy: "mary"}
+	slowed := controls.Control{Kind: controls.Channel, Name: "room", State: controls.Slowed, PerUser: quota.Rate{PerSecond: 1, Burst: 1}}
+	many := []controls.Control{}
+	for i := range 12 {
+		many = append(many, controls.Control{Kind: controls.Channel, Name: fmt.Sprint("room", i), State: controls.Closed})
+	}
+	for name, tt := range map[string]struct {
+		all  []controls.Control
+		says string
+		want []string
+	}{
+		"nothing":        {nil, "nothing is set", nil},
+		"paused":         {[]controls.Control{paused}, "it is paused until 2026-11-30T20:00:00.000Z, set by mary: back at eight", []string{"note channel main"}},
+		"slowed":         {[]controls.Control{slowed}, "it is slowed to 1/s for each user", []string{"note channel room"}},
+		"users":          {[]controls.Control{{Kind: controls.User, Name: "eve", State: controls.Banned}}, "banned: 1", []string{"note users"}},
+		"emojis":         {[]controls.Control{{Kind: controls.Emoji, Name: "💩", State: controls.Hidden}, {Kind: controls.Emoji, Name: "🍆", State: controls.Hidden}}, "hidden: 2", []string{"note emojis"}},
+		"many channels":  {many, "2 more are paused, closed or slowed", append(notesOf(10), "note other channels")},
+		"what to do":     {[]controls.Control{paused}, "emostream control resume main", []string{"note channel main"}},
+		"why it matters": {[]controls.Control{slowed}, "more are refused", []string{"note channel room"}},
+	} {
+		t.Run(name, func(t *testing.T) { check(t, doctor.InForce(tt.all), tt.says, tt.want...) })
+	}
+}
+
+func notesOf(n int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprint("note channel room", i))
+	}
+	return all
 }

@@ -190,7 +190,7 @@ func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away boo
 	found := Topics(topics, need)
 	clock := s.clock(ctx) // before the others, which compute ages by the brokers' clock
 	contents := s.contents(ctx, topics)
-	var counting, servers []Finding
+	var counting, servers, set []Finding
 	var asking sync.WaitGroup
 	asking.Go(func() {
 		if counting = skipped(areaCounting, areaCounting, "not every topic can be read to its end"); well(contents) {
@@ -198,8 +198,9 @@ func (c Config) inside(ctx context.Context, cluster kafka.ClusterState, away boo
 		}
 	})
 	asking.Go(func() { servers = s.servers(ctx) })
+	asking.Go(func() { set = s.controls(ctx) })
 	asking.Wait()
-	return slices.Concat(found, contents, counting, clock, servers)
+	return slices.Concat(found, contents, counting, clock, servers, set)
 }
 
 // failed returns the finding of an area whose check ended with an error.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/emostream/emostream/internal/client"
@@ -28,8 +29,9 @@ type Port struct {
 	Forwarded bool
 	Open      []httpserve.Opening // what strangers may do there without a limit
 	Keys      string              // why the keys of tokens cannot be read there; empty: they can
-	// CertificateEnds is how long the certificate is valid that the server shows over
-	// HTTPS; 0: it speaks HTTP, or is not ours.
+	// Certificate tells the certificate that the server shows over HTTPS from others, and
+	// CertificateEnds how long it is valid; 0: it speaks HTTP, or is not ours.
+	Certificate     string
 	CertificateEnds time.Duration
 	Owner           string // the process that holds it, if it is not ours and known
 	Err             string // if nobody holds it: why it cannot be listened on
@@ -40,13 +42,16 @@ type Port struct {
 // since it has a fault of its own.
 func Ports(ports []Port, settled bool) []Finding {
 	l := findings{area: areaPorts}
+	ending := map[string]bool{} // certificates of which that was said
 	for _, p := range ports {
+		if p.CertificateEnds != 0 && p.CertificateEnds < certificateEndsSoon && !ending[p.Certificate] {
+			ending[p.Certificate] = true
+			l.certificateEnds(p, ports)
+		}
 		switch {
 		case p.Ours && p.Unready != "" && settled:
 			l.wrong(p.Address, fmt.Sprintf("%s is up and not ready: %s", p.For, p.Unready),
 				"it takes nothing in", "see its log; /readyz says when it is ready")
-		case p.CertificateEnds < 0:
-			l.wrong(p.Address, fmt.Sprintf("the certificate of %s expired %s ago", p.For, about(-p.CertificateEnds)), "no client trusts it", renewIt)
 		case p.Forwarded, p.Keys != "", len(p.Open) > 0:
 			if p.Keys != "" {
 				l.wrong(p.Address, "the keys of tokens cannot be read: "+p.Keys, "new keys are not known there, and removed ones hold",
@@ -56,8 +61,7 @@ func Ports(ports []Port, settled bool) []Finding {
 				l.forwarded(p.Address)
 			}
 			l.open(p)
-		case p.CertificateEnds > 0 && p.CertificateEnds < certificateEndsSoon:
-			l.note(p.Address, fmt.Sprintf("the certificate of %s expires in %s", p.For, about(p.CertificateEnds)), "then no client trusts it", renewIt)
+		case p.Ours && ending[p.Certificate]:
 		case p.Ours:
 			l.ok(p.Address, "held by a server of Emostream")
 		case p.Free:
@@ -80,7 +84,22 @@ func Ports(ports []Port, settled bool) []Finding {
 // does.
 const certificateEndsSoon = 48 * time.Hour
 
-const renewIt = "renew the files of --https-cert and --https-key: the server reads them again by itself"
+// certificateEnds reports the certificate of a server, which others may show, too.
+func (l *findings) certificateEnds(p Port, all []Port) {
+	var of []string
+	for _, other := range all {
+		if other.CertificateEnds != 0 && other.Certificate == p.Certificate {
+			of = append(of, other.For)
+		}
+	}
+	const renewIt = "renew the files of --https-cert and --https-key: the servers read them again by themselves"
+	whose := "the certificate of " + strings.Join(of, ", ")
+	if p.CertificateEnds < 0 {
+		l.wrong(p.Address, fmt.Sprintf("%s expired %s ago", whose, about(-p.CertificateEnds)), "no client trusts it", renewIt)
+		return
+	}
+	l.note(p.Address, fmt.Sprintf("%s expires in %s", whose, about(p.CertificateEnds)), "then no client trusts it", renewIt)
+}
 
 // open reports what strangers may do at a server without a limit.
 func (l *findings) open(p Port) {
@@ -118,7 +137,7 @@ func (p *Port) probe(ctx context.Context) {
 		var said health
 		if p.Ours, p.Unready, said = ours(ctx, by, scheme+p.Address); p.Ours {
 			p.Forwarded = p.For == mainServer && said.forwarded()
-			p.Open, p.Keys, p.CertificateEnds = said.Open, said.Keys, said.certificateEnds
+			p.Open, p.Keys, p.Certificate, p.CertificateEnds = said.Open, said.Keys, said.certificate, said.certificateEnds
 			return
 		}
 	}
@@ -147,7 +166,8 @@ type health struct {
 	Open      []httpserve.Opening `json:"-"` // as /readyz says
 	Keys      string              `json:"-"` // as /readyz says
 
-	certificateEnds time.Duration // see Port
+	certificate     string // see Port
+	certificateEnds time.Duration
 }
 
 func (h health) forwarded() bool { return h.Forwarded == "ignored" }
@@ -185,7 +205,8 @@ func get(ctx context.Context, by *http.Client, url string, v any) (status int, e
 	}
 	defer res.Body.Close()
 	if said, ok := v.(*health); ok && res.TLS != nil {
-		said.certificateEnds = time.Until(res.TLS.PeerCertificates[0].NotAfter)
+		shown := res.TLS.PeerCertificates[0]
+		said.certificate, said.certificateEnds = string(shown.Raw), time.Until(shown.NotAfter)
 	}
 	return res.StatusCode, json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(v)
 }
