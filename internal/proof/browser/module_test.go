@@ -2,9 +2,17 @@ package browser_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"testing"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
 
 	"github.com/emostream/emostream/internal/proof/browser"
 	"github.com/emostream/emostream/server/web"
@@ -80,4 +88,133 @@ func TestModuleDecides(t *testing.T) {
 			}
 		})
 	}
+}
+
+// site is a web site of its own, whose pages use an installation of another origin.
+type site struct {
+	*httptest.Server
+	mu     sync.Mutex
+	key    []byte
+	lives  []time.Duration // of the tokens that it gives, of which the last is that of all further ones
+	issued int
+}
+
+// newSite returns a site with an empty page, and with tokens at /token.
+func newSite(t *testing.T) *site {
+	t.Helper()
+	s := &site{key: []byte(strings.Repeat("a secret of the site ", 3)), lives: []time.Duration{time.Hour}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		_, _ = io.WriteString(w, `<!doctype html><title>A site</title><link rel=icon href="data:,">`)
+	})
+	mux.HandleFunc("GET /token", func(w http.ResponseWriter, _ *http.Request) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		now := time.Now()
+		signed, err := jwt.NewWithClaims(jwt.SigningMethodHS256, jwt.MapClaims{
+			"aud": "emostream", "sub": "ann", "scope": "emostream:send emostream:watch", "exp": now.Add(s.lives[min(s.issued, len(s.lives)-1)]).Unix(),
+		}).SignedString(s.key)
+		if err != nil {
+			t.Error(err)
+		}
+		s.issued++
+		_, _ = io.WriteString(w, signed)
+	})
+	s.Server = httptest.NewServer(mux)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// keyFile returns a file for --auth-keys.
+func (s *site) keyFile(t *testing.T) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "site.secret")
+	if err := os.WriteFile(name, s.key, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// tokens returns how many tokens the site has given.
+func (s *site) tokens() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.issued
+}
+
+// tapping is a page's script that taps every 100 ms until stop is called, which returns how many taps were accepted.
+const tapping = `
+const tapper = setInterval(() => crowd.tap("🔥"), 100);
+globalThis.stop = async () => {
+	clearInterval(tapper);
+	while (crowd.state.pending) await new Promise(done => setTimeout(done, 50));
+	return told.taps.filter(text => text === "accepted 🔥 1").length;
+};`
+
+// gone are the faults of a tab whose server is gone.
+const gone = `net::ERR_|Failed to load resource`
+
+// A page finds another server when its own is killed, stopped or started again, and shows
+// every reaction that was counted meanwhile.
+func TestModuleComesBack(t *testing.T) {
+	t.Parallel()
+	in := browser.Stages(t, browser.Config{})
+	tab := browser.Open(t, browser.Laptop)
+	tab.Expect(gone)
+	tab.Go(in.Page + "/robots.txt")
+	tab.Run(crowd(""))
+	live := func() {
+		t.Helper()
+		tab.Until(`crowd.state.connection === "live"`)
+	}
+	live()
+	tab.Run(tapping)
+	for _, end := range []func(*browser.Process){(*browser.Process).Kill, func(p *browser.Process) { p.Stop() }} {
+		for _, name := range []string{"sub1", "sub2"} { // one of them is its own
+			end(in.Process[name])
+			tab.Until(`crowd.state.connection === "live"`)
+			in.Process[name].Start()
+			in.Ready()
+		}
+		live()
+	}
+	accepted := browser.Eval[int](tab, `stop()`)
+	tab.Until(fmt.Sprintf(`seen("🔥") === %d && own("🔥") === %[1]d`, accepted))
+	if got := browser.Eval[string](tab, `told.taps.filter(text => text !== "accepted 🔥 1").join()`); got != "" {
+		t.Errorf("of its taps: %s", got)
+	}
+}
+
+// A page of another origin shows tokens, which its site gives, and asks for a new one before
+// the old one runs out: its stream has no gap, and no tap is refused.
+func TestModuleRenewsItsToken(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.lives = []time.Duration{-time.Minute, 12 * time.Second} // the first one has run out
+	in := browser.Up(t, "--auth-keys", s.keyFile(t), "--cors-origin", s.URL)
+	tab := browser.Open(t, browser.Laptop)
+	tab.Expect(`status of 401`)
+	tab.Go(s.URL + "/")
+	tab.Run(strings.Replace(crowd(`{ token: () => fetch("/token").then(answer => answer.text()) }`), `"/emostream.js"`, `"`+in.Page+`/emostream.js"`, 1) + tapping)
+	tab.Until(`crowd.state.connection === "live"`)
+	browser.Wait(t, "four tokens", func() error {
+		if n := s.tokens(); n < 4 {
+			return fmt.Errorf("%d", n)
+		}
+		return nil
+	})
+	accepted := browser.Eval[int](tab, `stop()`)
+	if accepted < 50 {
+		t.Errorf("%d taps were accepted", accepted)
+	}
+	tab.Until(fmt.Sprintf(`seen("🔥") === %d && own("🔥") === %[1]d`, accepted))
+	if got := browser.Eval[string](tab, `[...told.states.filter(s => s !== "connecting"), ...told.taps.filter(text => text !== "accepted 🔥 1")].join()`); got != "live" {
+		t.Errorf("it tells %s", got)
+	}
+
+	s.mu.Lock()
+	s.lives = []time.Duration{-time.Minute} // whoever is logged out gets none that is good
+	s.mu.Unlock()
+	tab.Until(`crowd.state.connection === "signed_out" && crowd.state.code === "token_expired"`)
 }

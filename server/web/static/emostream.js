@@ -296,7 +296,7 @@ class Listener {
 
   start() {
     // Timers are late in the background and after a machine's sleep, so that the clock tells what has passed.
-    this.#ticker ??= setInterval(() => this.#check(), 5 * seconds);
+    this.#ticker ??= setInterval(() => this.#check(), 2 * seconds);
     this.#leave();
     const wait = this.#notBefore - Date.now();
     if (wait > 0) this.#retryTimer = setTimeout(() => this.#open(), wait);
