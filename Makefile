@@ -229,7 +229,7 @@ reproducible: snapshot ## a snapshot again, from a clone, which must be the same
 test-sboms: ## whether the SBOMs of make snapshot tell of what the programs hold, and licences are allowed (jq)
 	.ci/sboms
 
-test-packages: ## installs and runs what make snapshot built (root, dpkg, systemd, rpm, strace, tmux; fixed ports)
+test-packages: ## installs and runs what make snapshot built (root, dpkg, systemd, rpm, strace, tmux, iproute2)
 	.ci/packages
 
 picture: build ## docs/tui.svg anew, after a change of how tui looks (tmux, Python 3)
