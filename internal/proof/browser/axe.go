@@ -23,20 +23,42 @@ func (tab *Tab) Axe(without ...string) {
 // AxeFinds returns what Axe would fail for.
 func (tab *Tab) AxeFinds(without ...string) []string {
 	tab.tb.Helper()
-	ctx, cancel := context.WithTimeout(tab.ctx, MaxWait)
-	defer cancel()
-	if _, err := eval[chromedp.Void](ctx, tab.axe()); err != nil {
-		tab.tb.Fatalf("axe-core: %v", err)
-	}
 	rules := map[string]any{}
 	for _, rule := range without {
 		rules[rule] = map[string]bool{"enabled": false}
 	}
-	off, err := json.Marshal(rules)
+	return tab.runAxe(map[string]any{"resultTypes": []string{"violations"}, "rules": rules})
+}
+
+// AxeContrast returns where text is hard to read before what is behind it. It is quicker than all rules, for the looks of
+// a page that Axe has seen.
+func (tab *Tab) AxeContrast() []string {
+	tab.tb.Helper()
+	return tab.runAxe(map[string]any{"resultTypes": []string{"violations"}, "runOnly": []string{"color-contrast"}})
+}
+
+func (tab *Tab) runAxe(options map[string]any) []string {
+	tab.tb.Helper()
+	ctx, cancel := context.WithTimeout(tab.ctx, MaxWait)
+	defer cancel()
+	there, err := eval[bool](ctx, `"axe" in globalThis`)
+	if err == nil && !there {
+		_, err = eval[chromedp.Void](ctx, tab.axe())
+	}
+	if err != nil {
+		tab.tb.Fatalf("axe-core: %v", err)
+	}
+	with, err := json.Marshal(options)
 	if err != nil {
 		tab.tb.Fatal(err)
 	}
-	return Eval[[]string](tab, `axe.run(document, {resultTypes: ["violations"], rules: `+string(off)+`}).then(found => found.violations.flatMap(rule =>
+	// What fades in or out cannot be read halfway.
+	tab.Run(`if (!globalThis.axeStill) {
+		globalThis.axeStill = new CSSStyleSheet();
+		axeStill.replaceSync("*, ::before, ::after { transition: none !important; animation: none !important; }");
+		document.adoptedStyleSheets.push(axeStill);
+	}`)
+	return Eval[[]string](tab, `axe.run(document, `+string(with)+`).then(found => found.violations.flatMap(rule =>
 		rule.nodes.map(node => rule.id + " (" + rule.impact + "): " + node.target.join(" ") + ": " + node.failureSummary + "\n" + node.html)))`)
 }
 
