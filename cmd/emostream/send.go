@@ -107,7 +107,11 @@ func (f *sendFlags) run(ctx context.Context, io streams, args []string) error {
 	if asJSON && !f.watch {
 		err = errors.Join(err, writeJSON(io.out, s.report))
 	} else {
-		_, _ = fmt.Fprintln(io.err, s.report)
+		line := s.report.String()
+		if err != nil && s.report.Reason != "" { // else the error of this command says why
+			line += ": " + text.Clean(s.report.Reason)
+		}
+		_, _ = fmt.Fprintln(io.err, line)
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -8,7 +8,6 @@ import (
 
 	"github.com/emostream/emostream/internal/client"
 	"github.com/emostream/emostream/internal/sleep"
-	"github.com/emostream/emostream/internal/text"
 )
 
 // sendReport counts what became of the reactions.
@@ -22,6 +21,7 @@ type sendReport struct {
 	Reason   string `json:"reason,omitempty"`   // why the first one was not accepted
 }
 
+// String tells what became of them, and not why.
 func (r sendReport) String() string {
 	s := fmt.Sprintf("%d accepted", r.Accepted)
 	if r.Rejected > 0 {
@@ -38,9 +38,6 @@ func (r sendReport) String() string {
 		s += fmt.Sprintf(", at least %d not read", r.Unread)
 	case r.Unread > 0:
 		s += fmt.Sprintf(", %d not read", r.Unread)
-	}
-	if r.Reason != "" {
-		s += ": " + text.Clean(r.Reason)
 	}
 	return s
 }
