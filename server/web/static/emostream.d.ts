@@ -83,6 +83,8 @@ export interface State {
 export interface Swarm {
   readonly channel: string;
   readonly window: { readonly start: string; readonly end: string };
+  /** No later window is known. Another one is a window that has grown, or was missed. */
+  readonly newest: boolean;
   /** All reactions of the window, also of emojis that are not listed. */
   readonly total: number;
   /** The most frequent first: the count, and the scaled count, how many emojis to draw. */

@@ -1,6 +1,7 @@
 // Connects a page to Emostream; emostream.d.ts says how. A Crowd is what the page has: Calls ask
 // the main server, a Listener keeps a stream open, and a TapQueue sends taps in batches.
 
+const source = import.meta.url; // not in place: bundlers take new URL(…, import.meta.url) for a file
 const seconds = 1000, minutes = 60 * seconds;
 
 export function connect(options = {}) {
@@ -22,7 +23,7 @@ class Crowd extends EventTarget {
   constructor({ server, channel = "main", user, token, listen = true }) {
     super();
     this.channel = channel;
-    this.#calls = new Calls(server ?? new URL(".", import.meta.url), token);
+    this.#calls = new Calls(server ?? new URL(".", source), token);
     this.#taps = new TapQueue(this.#calls, { channel, user_id: user ?? (token ? undefined : nameOfTab()) }, {
       ended: tap => {
         this.#tell(tap.result === "accepted" ? "accepted" : "refused", tap);
@@ -430,7 +431,8 @@ class Listener {
       if (this.#windows.size <= maxWindows) break;
       this.#windows.delete(oldest);
     }
-    this.#on.swarm(Object.freeze({ ...swarm, own: this.#on.own(swarm) }));
+    const newest = [...this.#windows.keys()].every(other => other <= end);
+    this.#on.swarm(Object.freeze({ ...swarm, newest, own: this.#on.own(swarm) }));
   }
 }
 

@@ -93,8 +93,13 @@ export const cases = {
     world.stream.window(2, 5);
     world.stream.window(1, 11); // older than what is known
     world.stream.window(2, 5); // the same again, as after a resumption
+    const newest = [];
+    world.crowd.addEventListener("swarm", ({ detail }) => newest.push(detail.newest));
     world.stream.window(2, 5, { emojis: [] }); // an emoji is hidden
-    is(world.told, ["1 10", "1 12", "2 5", "2 5"]);
+    world.stream.window(1, 13);
+    world.stream.window(3, 1);
+    is(world.told, ["1 10", "1 12", "2 5", "2 5", "1 13", "3 1"]);
+    is(newest, [true, false, true]);
   },
 
   async "a server that is silent"() {
