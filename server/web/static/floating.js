@@ -165,6 +165,7 @@ export class FloatingCrowd {
   step(seconds) {
     const dt = Math.min(seconds, longestStep);
     if (!(dt > 0)) return;
+    if (this.#resized) this.#fit();
     this.#rise(dt);
     for (let i = 0; i < this.#alive;) {
       const s = this.#sprites[i];

@@ -1,5 +1,6 @@
 // The overlay: a transparent page for OBS and big screens, with the crowd's emojis and nothing else. Its fragment says what it
 // shows (see overlay-parameters.js). With #demo it needs no server, and tells on the page what is wrong with the fragment.
+import {connect as connectToServer} from "./emostream.js";
 import {FloatingCrowd} from "./floating.js";
 import {read} from "./overlay-parameters.js";
 
@@ -22,13 +23,7 @@ async function begin() {
   crowd?.close();
   crowd = undefined;
   floating.clear();
-  let connect;
-  try {
-    ({connect} = await import(demo ? "./demo.js" : "./emostream.js"));
-  } catch (error) {
-    if (wanted === connection) lost(error.message);
-    return;
-  }
+  const connect = demo ? (await import("./demo.js")).connect : connectToServer;
   if (wanted !== connection) return; // the fragment has changed meanwhile
   const one = crowd = connect({channel, emojis, ...token && {token}, ...server && {server}});
   one.addEventListener("swarm", event => floating.swarm(event.detail));
@@ -45,7 +40,7 @@ function tell(state) {
   if (state.connection === "signed_out" || state.connection === "refused") lost(state.error);
 }
 
-// Begins anew after a while, for ever: nobody stands beside an overlay who would load it again.
+// Begins anew after a while, for ever. Nobody stands beside an overlay who would load it again.
 function lost(why) {
   console.warn(`Emostream overlay: tries again in ${again / 1000} s: ${why ?? "no answer"}`);
   connection = "";
