@@ -14,6 +14,12 @@ import (
 // pages serves the pages and their files without a server behind them, beside an empty page at /empty and some settings.
 func pages(t *testing.T) (url string) {
 	t.Helper()
+	return pagesWith(t, nil)
+}
+
+// pagesWith serves some answers of the test's beside the pages.
+func pagesWith(t *testing.T, answers map[string]http.HandlerFunc) (url string) {
+	t.Helper()
 	mux := http.NewServeMux()
 	(&web.Handler{}).Routes(mux)
 	answer := func(path, kind, body string) {
@@ -27,6 +33,9 @@ func pages(t *testing.T) (url string) {
 	answer("/empty", "text/html; charset=utf-8", `<!doctype html><html lang=en><title>Empty</title><link rel=icon href="data:,"><canvas width=800 height=600></canvas>`)
 	answer("/v1/config", "application/json", `{"channels":["main","stage-*"],"palette":["🔥","❤️","👏"],"names":{"🔥":"fire"},"any_emoji":true,
 		"limits":{"count":100,"items":10000},"token_needed":{"send":false,"watch":false},"paused":{},"slowed":{}}`)
+	for path, h := range answers {
+		mux.HandleFunc(path, h)
+	}
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
 	return srv.URL

@@ -75,19 +75,80 @@ func TestOverlayDemo(t *testing.T) {
 	tab.Axe()
 }
 
+// What the crowd taps is seen in the overlay, also after its server was killed and came back.
+func TestOverlayIsLive(t *testing.T) {
+	t.Parallel()
+	in := browser.Stages(t, browser.Config{Subscribers: 1})
+	tab := browser.Open(t, browser.Laptop)
+	tab.Expect(`net::ERR_`)
+	live := `document.documentElement.dataset.connection === "live"`
+	tab.Go(in.Page + "/overlay#channel=stage-1&position=left&motion=full")
+	tab.Until(live)
+	tap := func() {
+		t.Helper()
+		resp, err := http.Post(in.Page+"/v1/reactions", "application/json", strings.NewReader(`[{"user_id":"ann","channel":"stage-1","emoji_type":"🔥","count":100},{"user_id":"ann","channel":"main","emoji_type":"👏","count":100}]`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+	}
+	tap()
+	tab.Until(drawn + `.right > 0`)
+	if where := browser.Eval[map[string]float64](tab, drawn); where["right"] > 0.3 {
+		t.Errorf("at the left it draws at %v", where)
+	}
+	tab.Picture("overlay")
+
+	sub := in.Process["sub1"]
+	sub.Kill()
+	tab.Until(`!(` + live + `)`)
+	sub.Start()
+	in.Ready()
+	tab.Until(live)
+	tab.Run(`location.hash = location.hash.replace("left", "right")`)
+	tap()
+	tab.Until(drawn + `.right > 0.7`)
+	if told := tab.Text("#message"); told != "" {
+		t.Errorf("the audience reads %q", told)
+	}
+}
+
+// Where its token was refused the overlay asks again, for ever: nobody stands beside it who would load it anew.
+func TestOverlayAsksForEver(t *testing.T) {
+	t.Parallel()
+	asked := make(chan string, 100)
+	tab := browser.Open(t, browser.Laptop)
+	tab.Expect(`401 \(Unauthorized\)`, `tries again in 60 s`)
+	tab.Before(`const wait = setTimeout; setTimeout = (f, ms, ...rest) => wait(f, ms === 60000 ? 50 : ms, ...rest);`)
+	tab.Go(pagesWith(t, map[string]http.HandlerFunc{"/register": func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case asked <- r.Header.Get("Authorization"):
+		default:
+		}
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusUnauthorized)
+		_, _ = w.Write([]byte(`{"error":"the token has run out","code":"token_expired"}`))
+	}}) + "/overlay#token=old")
+	for range 5 {
+		if got := <-asked; got != "Bearer old" {
+			t.Errorf("it shows %q", got)
+		}
+	}
+}
+
 // What the fragment says and what is read from it is the same.
 func TestOverlayParameters(t *testing.T) {
 	t.Parallel()
 	tab := browser.Open(t, browser.Laptop)
 	tab.Go(pages(t) + "/empty")
 	for fragment, want := range map[string]string{
-		"":                                   "",
-		"#":                                  "",
-		"#channel=main&size=64":              "",
-		"#demo":                              "#demo",
-		"#demo=0":                            "",
-		"#channel=stage-2&demo":              "#demo&channel=stage-2",
-		"#emojis=🔥❤️👨‍👩‍👧🇩🇪":         "#emojis=🔥,❤️,👨‍👩‍👧,🇩🇪",
+		"":                      "",
+		"#":                     "",
+		"#channel=main&size=64": "",
+		"#demo":                 "#demo",
+		"#demo=0":               "",
+		"#channel=stage-2&demo": "#demo&channel=stage-2",
+		"#emojis=🔥❤️👨‍👩‍👧🇩🇪":                 "#emojis=🔥,❤️,👨‍👩‍👧,🇩🇪",
 		"#emojis=🔥+🔥,,👏":                     "#emojis=🔥,👏",
 		"#emojis=1️⃣ #️⃣":                    "#emojis=1️⃣,#️⃣",
 		"#size=20&density=0.5&position=left": "#size=20&density=0.5&position=left",
