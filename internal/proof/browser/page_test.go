@@ -1,10 +1,12 @@
 package browser_test
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -82,39 +84,37 @@ func TestPageTaps(t *testing.T) {
 // every one of them the page is accessible.
 func TestPageStates(t *testing.T) {
 	t.Parallel()
-	for _, test := range []struct {
+	tab := page(t, browser.Phone, "")
+	for i, test := range []struct {
 		name, set, pill, notice string
 		shut                    bool
+		said                    string // where it is not what is seen
 	}{
-		{"connecting", `{connection: "connecting"}`, "Connecting", "", false},
-		{"live", `{connection: "live"}`, "Live", "", false},
-		{"reconnecting", `{connection: "reconnecting", retryIn: 60000}`, "Reconnecting in 60 s", "", false},
-		{"full", `{connection: "full", retryIn: 60000}`, "Full in 60 s", "The room is full. There is no place to watch now; the page tries again by itself. You can tap all the same.", false},
-		{"offline", `{connection: "offline"}`, "Offline", "You are offline. It goes on when the network is back.", false},
-		{"signed out", `{connection: "signed_out"}`, "Signed out", "Sign in to join.", false},
-		{"signed out and sending needs a token", `(crowd.offer({token_needed: {send: true, watch: true}}), {connection: "signed_out"})`, "Signed out", "Sign in to join.", true},
-		{"refused", `{connection: "refused", code: "channel_not_allowed", error: "no <b>such</b> channel"}`, "Not connected", "Not connected. no <b>such</b> channel", false},
-		{"closed", `{connection: "live", channel: {state: "closed", reason: "That was it"}}`, "Closed", "This channel is closed. That was it", true},
-		{"paused", `{connection: "live", channel: {state: "paused", reason: "عودة قريبا"}}`, "Paused", "Reactions are paused. عودة قريبا", true},
-		{"slowed", `{connection: "live", channel: {state: "slowed", perUser: "1/s"}}`, "Slow mode", "Slow mode: 1 a second from each.", false},
+		{"connecting", `{connection: "connecting"}`, "Connecting", "", false, ""},
+		{"live", `{connection: "live"}`, "Live", "", false, ""},
+		{"reconnecting", `{connection: "reconnecting", retryIn: 60000}`, "Retry in 60 s", "", false, "Reconnecting"},
+		{"full", `{connection: "full", retryIn: 60000}`, "Full, retry in 60 s", "The room is full. There is no place to watch now; the page tries again by itself. You can tap all the same.", false, ""},
+		{"offline", `{connection: "offline"}`, "Offline", "You are offline. It goes on when the network is back.", false, ""},
+		{"signed out", `{connection: "signed_out"}`, "Signed out", "Sign in to join.", false, ""},
+		{"live where sending needs a token", `(crowd.offer({token_needed: {send: true, watch: false}}), {connection: "live"})`, "Live", "Sign in to react. You can watch without it.", true, ""},
+		{"signed out and sending needs a token", `(crowd.offer({token_needed: {send: true, watch: true}}), {connection: "signed_out"})`, "Signed out", "Sign in to join.", true, ""},
+		{"refused", `{connection: "refused", code: "channel_not_allowed", error: "no <b>such</b> channel"}`, "Not connected", "Not connected. no <b>such</b> channel", false, ""},
+		{"closed", `{connection: "live", channel: {state: "closed", reason: "That was it"}}`, "Closed", "This channel is closed. That was it", true, ""},
+		{"paused", `{connection: "live", channel: {state: "paused", reason: "عودة قريبا"}}`, "Paused", "Reactions are paused. عودة قريبا", true, ""},
+		{"slowed", `{connection: "live", channel: {state: "slowed", perUser: "1/s"}}`, "Slow mode", "Slow mode: 1 a second from each.", false, ""},
 	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			tab := page(t, browser.Phone, "")
-			if strings.HasPrefix(test.name, "s") {
-				tab.Scheme("light")
-			}
-			tab.Run(live + `crowd.swarm(0, {"🔥": 300, "🎉": 120}, {"🔥": 3});` + `crowd.set(` + test.set + `)`)
-			tab.Until(fmt.Sprintf(`document.querySelector("#connection").innerText.replace(/\b[345]\d s/, "60 s") === %q`, test.pill))
-			is(t, tab, `(n => n.hidden ? "" : n.innerText.trim())(document.querySelector("#notice"))`, test.notice)
-			is(t, tab, `document.querySelector("#notice").role`, "status")
-			is(t, tab, `document.querySelector("#say-state").textContent !== "" || !document.querySelector("#notice").hidden`, true)
-			is(t, tab, `document.querySelector(".dock .react").getAttribute("aria-disabled")`, fmt.Sprint(test.shut))
-			tab.Click(".dock .react")
-			is(t, tab, `crowd.taps.length`, map[bool]int{true: 0, false: 1}[test.shut])
-			tab.Axe()
-			tab.Picture(test.name)
-		})
+		t.Logf("state: %s", test.name)
+		tab.Scheme([]string{"dark", "light"}[i%2])
+		tab.Run(`crowd.taps.length = 0; crowd.state = {connection: "connecting", channel: {state: "open"}, pending: 0, clockAhead: 0};` +
+			live + `crowd.swarm(0, {"🔥": 300, "🎉": 120}, {"🔥": 3}); crowd.set(` + test.set + `)`)
+		tab.Until(fmt.Sprintf(`document.querySelector("#connection").innerText.replace(/\b[345]\d s/, "60 s") === %q`, test.pill))
+		is(t, tab, `(n => n.hidden ? "" : n.innerText.trim())(document.querySelector("#notice"))`, test.notice)
+		is(t, tab, `document.querySelector("#say-state").textContent`, cmp.Or(test.notice, test.said, test.pill))
+		is(t, tab, `document.querySelector(".dock .react").getAttribute("aria-disabled")`, strconv.FormatBool(test.shut))
+		tab.Run(`document.querySelector(".dock .react").click()`)
+		is(t, tab, `crowd.taps.length`, map[bool]int{true: 0, false: 1}[test.shut])
+		tab.Axe()
+		tab.Picture(test.name)
 	}
 }
 
@@ -280,6 +280,19 @@ func TestPageToken(t *testing.T) {
 	is(t, tab, `crowd.options.token === undefined && sessionStorage.getItem("emostream.token") === null`, true)
 }
 
+// A token that runs out where everybody may watch ends the taps, and the page asks for another one.
+func TestPageTokenEnds(t *testing.T) {
+	t.Parallel()
+	tab := page(t, browser.Phone, "#token=a.b.c")
+	tab.Run(`crowd.offer({token_needed: {send: true, watch: false}}); crowd.set({connection: "live"});`)
+	tab.Key("1")
+	is(t, tab, `document.querySelector("#notice").hidden && crowd.taps.length === 1`, true)
+	tab.Run(`crowd.taps[0].answer("refused", "token_expired", "the token has run out")`)
+	is(t, tab, `document.querySelector("#notice").innerText.trim()`, "Sign in to react. Your session has ended.")
+	tab.Key("1")
+	is(t, tab, `crowd.taps.length`, 1)
+}
+
 // Without a name of a channel the page takes one that the server allows, and offers those that it names.
 func TestPageChannels(t *testing.T) {
 	t.Parallel()
@@ -338,8 +351,13 @@ func TestPageMotion(t *testing.T) {
 func TestPageSizes(t *testing.T) {
 	t.Parallel()
 	for _, size := range []browser.Size{
-		browser.Phone, {Width: 320, Height: 568, Scale: 2, Touch: true}, {Width: 640, Height: 360, Scale: 2, Touch: true}, {Width: 768, Height: 1024, Scale: 2, Touch: true},
-		browser.Laptop, {Width: 1920, Height: 1080, Scale: 1}, browser.Wall,
+		browser.Phone,
+		{Width: 320, Height: 568, Scale: 2, Touch: true},
+		{Width: 640, Height: 360, Scale: 2, Touch: true},
+		{Width: 768, Height: 1024, Scale: 2, Touch: true},
+		browser.Laptop,
+		{Width: 1920, Height: 1080, Scale: 1},
+		browser.Wall,
 	} {
 		t.Run(fmt.Sprintf("%dx%d", size.Width, size.Height), func(t *testing.T) {
 			t.Parallel()

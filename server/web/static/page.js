@@ -19,7 +19,7 @@ const keep = (store, key, value) => {
 const forTab = (key, value) => keep(() => sessionStorage, `emostream.${key}`, value);
 const forLater = (key, value) => keep(() => localStorage, `emostream.${key}`, value);
 
-let token = forTab("token"), named = null, crowd = null, retryAt = 0, lastKey = -Infinity;
+let token = forTab("token"), named = null, crowd = null, ended = false, retryAt = 0, lastKey = -Infinity;
 const mine = {accepted: 0, refused: 0, in_doubt: 0};
 const score = new Score();
 const floating = new FloatingCrowd(element("crowd"), {size: crowdSize(), most: 500, own: ownColour()});
@@ -48,6 +48,7 @@ function claims() {
 
 function start(channel = named || undefined) {
   crowd?.close();
+  ended = false;
   score.clear();
   floating.clear();
   const own = crowd = connect({channel, token: token ? () => token : undefined});
@@ -58,7 +59,14 @@ function start(channel = named || undefined) {
   });
   on("state", showState);
   on("config", showConfig);
-  on("refused", showRefused);
+  on("refused", refused => {
+    if (/^token_/.test(refused.code) && token && !ended) {
+      ended = true;
+      showState(own.state);
+      signIn();
+    }
+    showRefused(refused);
+  });
   element("channel").textContent = own.channel;
   document.title = own.channel === "main" ? "Emostream" : `${own.channel} · Emostream`;
   element("overlay-link").href = `overlay/setup#${new URLSearchParams({channel: own.channel})}`;
@@ -126,20 +134,22 @@ function showState(state) {
   retryAt = waits.has(state.connection) && state.retryIn > 0 ? Date.now() + state.retryIn : 0;
   element("connection").dataset.state = state.connection === "live" && state.channel.state !== "open" ? state.channel.state : state.connection;
   score.ahead = state.clockAhead || 0;
-  palette.shut = ["paused", "closed"].includes(state.channel.state) || state.connection === "signed_out" && needsToken("send");
+  document.body.dataset.connection = state.connection;
+  palette.shut = ["paused", "closed"].includes(state.channel.state) || signedOut();
   showMine();
   showPill();
   showNotice(state);
   if (state.connection === "signed_out") signIn();
 }
 
-const needsToken = what => crowd.config?.token_needed?.[what] ?? true;
+// Whether the servers want a token for taps that the page has not, or that holds no more.
+const signedOut = () => !!crowd.config?.token_needed.send && (!token || ended || crowd.state.connection === "signed_out");
 
 function showPill() {
   const {connection, channel} = crowd.state;
   let text = words[connection];
   if (connection === "live" && channel.state !== "open") text = {paused: "Paused", closed: "Closed", slowed: "Slow mode"}[channel.state];
-  if (retryAt) text += ` in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1000))} s`;
+  if (retryAt) text = `${connection === "full" ? "Full, retry" : "Retry"} in ${Math.max(1, Math.ceil((retryAt - Date.now()) / 1000))} s`;
   if (element("connection-text").textContent !== text) element("connection-text").textContent = text;
 }
 
@@ -149,9 +159,9 @@ function showNotice(state) {
   setText("notice-title", title);
   setText("notice-text", text);
   element("notice").hidden = !title;
-  element("sign-in").hidden = !(state.connection === "signed_out" && login);
+  element("sign-in").hidden = !login || state.connection !== "signed_out" && !signedOut();
   if (login) element("sign-in").href = login;
-  say.state(title ? "" : words[state.connection]);
+  say.state(title ? `${title} ${text}`.trim() : words[state.connection]);
 }
 
 function notice({connection, channel, error, code}) {
@@ -162,6 +172,7 @@ function notice({connection, channel, error, code}) {
   if (channel.state === "paused") return [`Reactions are paused${until}.`, reason];
   if (channel.state === "closed") return [`This channel is closed${until}.`, reason];
   if (connection === "full") return ["The room is full.", "There is no place to watch now; the page tries again by itself. You can tap all the same."];
+  if (signedOut()) return ["Sign in to react.", ended ? "Your session has ended." : "You can watch without it."];
   if (channel.state === "slowed") return [`Slow mode${until}: ${(channel.perUser ?? "").replace("/s", " a second").replace("/min", " a minute")} from each.`, reason];
   return ["", ""];
 }
@@ -245,6 +256,11 @@ setInterval(() => {
   if (retryAt) showPill();
 }, 1000);
 
+// The sheet stays above the keyboard of a phone.
+visualViewport?.addEventListener("resize", () => {
+  const {height, offsetTop, scale} = visualViewport;
+  if (scale < 1.01) document.documentElement.style.setProperty("--keyboard", `${Math.max(0, innerHeight - height - offsetTop)}px`);
+});
 addEventListener("resize", () => floating.set({size: crowdSize()}));
 matchMedia("(prefers-color-scheme: light)").addEventListener("change", () => floating.set({own: ownColour()}));
 
