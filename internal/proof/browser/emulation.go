@@ -87,7 +87,7 @@ var (
 	Mobile     = Network{Latency: 150, Down: 10e6 / 8 * 0.9, Up: 5e6 / 8 * 0.9}
 )
 
-// Network makes the tab's connections as n says, also those that are open. Zero is this machine's own.
+// Network makes the tab's requests as n says. Zero is this machine's own network. A stream that is open stays as it is.
 func (tab *Tab) Network(n Network) {
 	tab.tb.Helper()
 	free := func(rate float64) float64 {
@@ -108,7 +108,8 @@ func (tab *Tab) Network(n Network) {
 	must(tab, network.EmulateNetworkConditionsByRule, rule)
 }
 
-// Offline takes the network away, or brings it back. The page's offline and online events come too.
+// Offline takes the network away, or brings it back. The page's offline and online events come too. A stream that is open
+// stays open, and what comes by it tells the page that it is not offline: pause its server.
 func (tab *Tab) Offline(off bool) {
 	tab.tb.Helper()
 	if off {

@@ -1,6 +1,7 @@
 package browser_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -83,4 +84,75 @@ func TestBackWithoutAGap(t *testing.T) {
 		}
 		page.Until(strings.Join(seen, " && "))
 	})
+}
+
+// What is tapped on the page in one browser is seen on the page in another, and known as one's own in the first.
+func TestTapIsSeen(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, page browser.Page) {
+		in := browser.Up(t, "--cors-origin", "*")
+		other := browser.Open(t, browser.Phone)
+		open := func(page browser.Page) {
+			t.Helper()
+			page.Go(in.Page + "/")
+			page.Until(`document.querySelector("#connection").dataset.state === "live" && document.querySelector("#dock [data-emoji='🔥']")`)
+		}
+		open(page)
+		open(other)
+		page.Click(`#dock [data-emoji='🔥']`)
+		other.Until(`document.querySelector("#ranks li")?.textContent.includes("🔥") && document.querySelector("#total").textContent === "1"`)
+		page.Until(`document.querySelector("#mine-accepted").textContent.startsWith("1 ")`)
+
+		other.Touch(`#dock [data-emoji='🎉']`)
+		page.Until(`[...document.querySelectorAll("#ranks li")].some(li => li.textContent.includes("🎉"))`)
+		other.Until(`document.querySelector("#mine-accepted").textContent.startsWith("1 ")`)
+	})
+}
+
+// Taps that are made without a network are sent when it is back, and what others have tapped meanwhile is seen.
+func TestOffline(t *testing.T) {
+	t.Parallel()
+	in := browser.Stages(t, browser.Config{Aggregate: []string{"--window", "500ms"}})
+	tab := browser.Open(t, browser.Phone)
+	tab.Go(in.Page + "/robots.txt")
+	tab.Run(crowd(""))
+	tab.Until(`crowd.state.connection === "live"`)
+	resume := []func(){in.Process["sub1"].Pause(), in.Process["sub2"].Pause()} // nothing comes by the stream that is open
+	tab.Offline(true)
+	tab.Until(`crowd.state.connection === "offline"`)
+	taps := in.Tap(20, "🎉")
+	tab.Run(`globalThis.mine = crowd.tap("🔥", 3);
+		await new Promise(then => setTimeout(then, 1500));
+		if (mine.result !== "pending") throw new Error(mine.result + " " + mine.error);`)
+	accepted, inDoubt, refused := taps.Stop()
+	if inDoubt > 0 || refused != "" {
+		t.Fatalf("%d taps are in doubt, refused: %q", inDoubt, refused)
+	}
+	for _, r := range resume {
+		r()
+	}
+	tab.Offline(false)
+	tab.Until(fmt.Sprintf(`mine.result === "accepted" && seen("🔥") === 3 && own("🔥") === 3 && seen("🎉") === %d`, accepted["🎉"]))
+}
+
+// A page in Firefox whose tokens run out every few seconds gets new ones from its site, and neither its windows nor its
+// taps notice. (TestModuleRenewsItsToken shows it in Chromium.)
+func TestFirefoxRenewsItsToken(t *testing.T) {
+	t.Parallel()
+	in := browser.Up(t, "--cors-origin", "*", "--window", "500ms", "--auth-keys", browser.Secret(t))
+	mint := func(ttl string) string { return browser.Token(t, "--subject", "ann", "--ttl", ttl) }
+	tokens, err := json.Marshal([]string{mint("-1m"), mint("8s"), mint("16s"), mint("10m")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := browser.OpenFirefox(t, browser.Laptop)
+	page.Go(in.Page + "/robots.txt")
+	page.Run(`globalThis.tokens = ` + string(tokens) + `; globalThis.asked = 0;` + crowd(`{ token: () => tokens[Math.min(asked++, tokens.length - 1)] }`))
+	page.Until(`crowd.state.connection === "live"`)
+	page.Run(`globalThis.results = [];
+		globalThis.tapping = setInterval(() => crowd.tap("🔥").done.then(tap => results.push(tap.result)), 250);`)
+	page.Until(`asked >= 4 && crowd.state.connection === "live"`)
+	page.Run(`clearInterval(tapping)`)
+	page.Until(`crowd.state.pending === 0 && results.length > 20 && results.every(r => r === "accepted")
+		&& seen("🔥") === results.length && own("🔥") === results.length && !told.states.includes("signed_out")`)
 }
