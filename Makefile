@@ -27,6 +27,9 @@ BROWSER     := $(CURDIR)/.cache/browser
 # goreleaser asks git where the project is at home, and dates nothing where it cannot tell.
 ORIGIN      := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/emostream/emostream
 
+# What of the pages is for pages of others, too.
+NPM_FILES   := emostream.js emostream.d.ts floating.js $(notdir $(wildcard server/web/static/emostream-crowd.js))
+
 # What may be said on the command line, as in make soak DURATION=20s, and what is taken otherwise.
 HISTORIES   ?= 10000
 MILLIONS    ?= 12
@@ -197,7 +200,7 @@ bench-loadgen: $(VEGETA) ## the load generator, beside wrk and vegeta (wrk)
 
 ##@ Releases
 
-.PHONY: cross vulncheck deploy-check snapshot reproducible test-sboms test-packages picture release release-files
+.PHONY: cross vulncheck deploy-check snapshot reproducible test-sboms test-packages picture release release-files npm-package
 # With the flags of a release, which then finds all of it compiled.
 cross: ## builds everything for every system that is released
 	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
@@ -253,6 +256,17 @@ release-files:
 	$(RELEASE) completion powershell >.cache/release/completions/emostream.ps1
 	.ci/licenses >.cache/release/THIRD-PARTY-LICENSES
 	$(RELEASE) config init --quiet --config .cache/release/emostream.yaml >/dev/null
+	$(MAKE) npm-package VERSION=$(VERSION) NPM=.cache/release
+
+# A folder for the package, and for what stands in it.
+NPM ?= .cache/npm
+npm-package: VERSION ?= 0.0.0
+npm-package: ## the module for pages as a package of npm, in .cache/npm (npm)
+	rm -rf $(NPM)/package $(NPM)/emostream-*.tgz
+	mkdir -p $(NPM)/package
+	cp LICENSE server/web/npm/README.md $(addprefix server/web/static/,$(NPM_FILES)) $(NPM)/package
+	sed 's/"version": "0.0.0"/"version": "$(VERSION)"/' server/web/npm/package.json >$(NPM)/package/package.json
+	cd $(NPM)/package && npm pack --silent --pack-destination ..
 
 $(GOLANGCI): VERSION := $(GOLANGCI_VERSION)
 $(GOLANGCI): PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
