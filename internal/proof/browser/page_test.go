@@ -20,6 +20,15 @@ import (
 // page opens the page people tap on with a double of emostream.js, which the test speaks through as crowd.
 func page(t *testing.T, size browser.Size, rest string) *browser.Tab {
 	t.Helper()
+	tab := browser.Open(t, size)
+	tab.Go(pageWithDouble(t) + "/" + rest)
+	tab.Until(`window.crowd`)
+	return tab
+}
+
+// pageWithDouble serves the page with a double of emostream.js.
+func pageWithDouble(t *testing.T) (url string) {
+	t.Helper()
 	double, err := os.ReadFile("testdata/page_double.js")
 	if err != nil {
 		t.Fatal(err)
@@ -41,10 +50,7 @@ func page(t *testing.T, size browser.Size, rest string) *browser.Tab {
 	})
 	srv := httptest.NewServer(mux)
 	t.Cleanup(srv.Close)
-	tab := browser.Open(t, size)
-	tab.Go(srv.URL + "/" + rest)
-	tab.Until(`window.crowd`)
-	return tab
+	return srv.URL
 }
 
 // live makes the page live.
@@ -392,4 +398,23 @@ window.faults = () => {
 			tab.Picture(fmt.Sprintf("%dx%d", size.Width, size.Height))
 		})
 	}
+}
+
+// Firefox shows the page as Chromium does.
+func TestPageInFirefox(t *testing.T) {
+	t.Parallel()
+	f := browser.OpenFirefox(t, browser.Laptop)
+	f.Go(pageWithDouble(t) + "/#channel=stage-1&token=a.b.c")
+	f.Until(`window.crowd && location.hash === "#channel=stage-1"`)
+	f.Run(live + `crowd.swarm(0, {"🔥": 300, "🎉": 120}, {"🔥": 3});`)
+	f.Until(`document.querySelector("#total").innerText === "420" && document.querySelector("#share").innerText === "3 of the 300 🔥 were yours"`)
+	f.Click(".dock [data-emoji='🔥']")
+	f.Until(`crowd.taps.map(t => t.emoji).join() === "🔥"`)
+	f.Run(`crowd.taps[0].answer("accepted")`)
+	f.Until(`document.querySelector(".dock [data-emoji='🔥']").dataset.result === "accepted"`)
+	f.Click(".more-button")
+	f.Until(`document.querySelector("#more").matches(":popover-open") && document.activeElement.id === "search"`)
+	f.Click("#found [data-emoji='🚀']")
+	f.Until(`crowd.taps.map(t => t.emoji).join() === "🔥,🚀"`)
+	f.Picture("firefox")
 }
