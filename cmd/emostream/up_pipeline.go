@@ -67,7 +67,7 @@ func (p *pipeline) close() {
 // fails, it stops all stages and returns the first failure.
 func (p *pipeline) run(ctx context.Context, ready func()) error {
 	p.start(ctx)
-	if err := p.waitReady(ctx); err == nil {
+	if err := p.waitReady(ctx, p.unready); err == nil {
 		ready()
 		p.wait(ctx)
 		p.log.Info("stopping")
@@ -93,12 +93,25 @@ func (p *pipeline) start(ctx context.Context) {
 	}
 }
 
-// waitReady returns nil once reactions are taken in and every subscriber server is
-// announced. It returns an error if ctx ends or a stage fails before that.
-func (p *pipeline) waitReady(ctx context.Context) error {
+// unreadyTold is after how long it is told why the pipeline is not ready, and how long after
+// that again while the reason is another one.
+const unreadyTold = 10 * time.Second
+
+// waitReady returns nil once unready does. While it does not, the log says why. waitReady
+// returns an error if ctx ends or a stage fails before that.
+func (p *pipeline) waitReady(ctx context.Context, unready func(context.Context) error) error {
 	t := time.NewTicker(5 * time.Millisecond)
 	defer t.Stop()
-	for !p.ready(ctx) {
+	told, at := "", time.Now()
+	for {
+		why := unready(ctx)
+		if why == nil {
+			break
+		}
+		if time.Since(at) >= unreadyTold && why.Error() != told {
+			told, at = why.Error(), time.Now()
+			p.log.Warn("up is not ready yet", "reason", why)
+		}
 		select {
 		case <-t.C:
 		case <-ctx.Done():
@@ -112,20 +125,21 @@ func (p *pipeline) waitReady(ctx context.Context) error {
 	return nil
 }
 
-// ready says whether all stages are ready.
-func (p *pipeline) ready(ctx context.Context) bool {
+// unready returns why not all stages are ready: reactions are not taken in, or a subscriber
+// server is not announced. It returns nil if they are.
+func (p *pipeline) unready(ctx context.Context) error {
 	// On a Kafka cluster other copies of aggregate may have claimed the partitions. On
 	// the embedded broker there are none.
 	if p.broker != nil && p.claims.Load() < p.partitions(ctx) {
-		return false
+		return errors.New("aggregate has not claimed its partitions yet")
 	}
 	for _, s := range p.addresses.Subscribers {
 		if e, ok := p.main.servers.roster.Get(s.Name); !ok || e.URL != s.URL || !e.Alive(time.Now()) {
-			return false
+			return fmt.Errorf("%s has not announced itself yet", s.Name)
 		}
 	}
 	_, err := p.main.ready(ctx)
-	return err == nil
+	return err
 }
 
 // partitions returns how many partitions aggregate has to claim.
