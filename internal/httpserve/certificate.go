@@ -14,8 +14,8 @@ import (
 const certificateInterval = 10 * time.Second
 
 // Certificate is what a server shows to clients over HTTPS. It is read again when a
-// client connects or its state is asked for, at most every ten seconds, so that a renewed
-// one is used without a restart. It is safe for concurrent use.
+// client connects or its state is asked for, ten seconds after the last time, so that a
+// renewed one is used without a restart. It is safe for concurrent use.
 //
 // What cannot be used is not taken: the server goes on with what it has. The first time
 // that is not logged, since somebody may be writing the two files just now.
@@ -26,6 +26,7 @@ type Certificate struct {
 	mu      sync.Mutex
 	current *tls.Certificate
 	due     time.Time // when it is read again
+	reading bool      // somebody is reading it
 	wrong   error     // why what was read last is not used; nil: it is
 	warned  bool      // of wrong
 }
@@ -65,16 +66,20 @@ func (c *Certificate) Err() error {
 	return c.wrong
 }
 
-// renewed returns the certificate, read again if that is due.
+// renewed returns the certificate, read again if that is due. While one caller reads it, which
+// takes long where the files are far away, the others get the one that is there.
 func (c *Certificate) renewed() *tls.Certificate {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	now := time.Now()
-	if now.Before(c.due) {
+	if c.reading || time.Now().Before(c.due) {
 		return c.current
 	}
-	c.due = now.Add(certificateInterval)
+	c.reading = true
+	c.mu.Unlock()
 	pair, err := c.read()
+	c.mu.Lock()
+	now := time.Now()
+	c.reading, c.due = false, now.Add(certificateInterval)
 	if err == nil && outOfTime(c.current.Leaf, now) == nil {
 		err = outOfTime(pair.Leaf, now)
 	}

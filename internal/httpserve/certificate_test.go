@@ -131,3 +131,39 @@ func TestExpiredCertificate(t *testing.T) {
 		t.Errorf("without a file: %v", err)
 	}
 }
+
+// While the files are read, which takes long where they are far away, only the one who reads
+// them waits.
+func TestCertificateIsReadBesideHandshakes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		first, renewed := certificate(t, now, now.Add(time.Hour)), certificate(t, now, now.Add(2*time.Hour))
+		pair, reads := first, 0
+		c, err := httpserve.OpenCertificate(func() (*tls.Certificate, error) {
+			if reads++; reads > 1 {
+				<-time.After(time.Minute)
+			}
+			return pair, nil
+		}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-time.After(11 * time.Second)
+		pair = renewed
+		waiting := make(chan *x509.Certificate)
+		go func() { waiting <- c.Leaf() }()
+		synctest.Wait()
+		began := time.Now()
+		for range 100 {
+			if c.Leaf() != first.Leaf {
+				t.Fatal("it was read twice at a time")
+			}
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("the others waited %v", took)
+		}
+		if got := <-waiting; got != renewed.Leaf || c.Leaf() != renewed.Leaf || reads != 2 {
+			t.Errorf("it is not shown that it was renewed, after %d readings", reads)
+		}
+	})
+}
