@@ -108,6 +108,7 @@ func TestPageStates(t *testing.T) {
 		{"closed", `{connection: "live", channel: {state: "closed", reason: "That was it"}}`, "Closed", "This channel is closed. That was it", true, ""},
 		{"paused", `{connection: "live", channel: {state: "paused", reason: "عودة قريبا"}}`, "Paused", "Reactions are paused. عودة قريبا", true, ""},
 		{"slowed", `{connection: "live", channel: {state: "slowed", perUser: "1/s"}}`, "Slow mode", "Slow mode: 1 a second from each.", false, ""},
+		{"slowed to 30 a minute", `{connection: "live", channel: {state: "slowed", perUser: "30/m:5", reason: "<b>Calm</b>"}}`, "Slow mode", "Slow mode: 30 a minute from each. <b>Calm</b>", false, ""},
 	} {
 		t.Logf("state: %s", test.name)
 		tab.Scheme([]string{"dark", "light"}[i%2])
@@ -184,6 +185,11 @@ func TestPageHold(t *testing.T) {
 	is(t, tab, `crowd.taps.length === sent`, true)
 	tab.Do(chromedp.MouseClickXY(box[0], box[1]))
 	is(t, tab, `crowd.taps.length === sent + 1`, true)
+	tab.Run(`crowd.set({channel: {state: "slowed", perUser: "1/m"}})`) // no faster than the servers take
+	mouse(box[0], box[1], "pointerdown")
+	tab.Until(`crowd.taps.length === sent + 2`)
+	tab.Run(`await new Promise(r => setTimeout(r, 300));`)
+	is(t, tab, `crowd.taps.length === sent + 2`, true)
 }
 
 // A palette of 50 is searched by name, used by keyboard, and takes any emoji where the server does.
@@ -398,6 +404,19 @@ window.faults = () => {
 			tab.Picture(fmt.Sprintf("%dx%d", size.Width, size.Height))
 		})
 	}
+}
+
+// Where all of it has no room, as with very large text, the page scrolls, and nothing is out of reach.
+func TestPageScrollsWhereItMust(t *testing.T) {
+	t.Parallel()
+	tab := page(t, browser.Size{Width: 320, Height: 256, Scale: 4}, "")
+	tab.Run(live + `crowd.swarm(0, {"🔥": 3, "🎉": 2, "🚀": 2, "😂": 1, "👍": 1, "💯": 1}, {});`)
+	is(t, tab, `[...document.querySelectorAll("header > *, .card, #ranks li, .dock .react")].filter(e => {
+  e.scrollIntoView();
+  const b = e.getBoundingClientRect();
+  return b.width === 0 || b.left < 0 || b.right > innerWidth || b.top < -1 || b.bottom > innerHeight + 1;
+}).map(e => e.className || e.tagName).join()`, "")
+	is(t, tab, `document.documentElement.scrollWidth <= innerWidth`, true)
 }
 
 // Firefox shows the page as Chromium does.

@@ -14,7 +14,7 @@ export class Palette {
   #buttons = new Map(); // by emoji, those of both places
   #marks = new Map(); // by emoji: what became of the last taps
   #presses = new Map(); // by pointer
-  #lastUp = null; #lastKey = 0;
+  #lastUp = null; #lastKey = 0; #every = repeatEvery;
   #tap;
 
   /** Calls tap(emoji, button) for each reaction; where taps are not possible it returns false. */
@@ -66,6 +66,9 @@ export class Palette {
   }
 
   search() { if (this.#dock.querySelector(".more-button")) this.#sheet.showPopover(); }
+
+  /** Says how many a second the servers take of one user: what is held is sent no faster. */
+  set atMost(perSecond) { this.#every = Math.max(repeatEvery, 1000 / perSecond); }
 
   /** Says whether reactions are taken now. */
   set shut(shut) {
@@ -171,7 +174,7 @@ export class Palette {
       const repeat = () => {
         if (!button.isConnected || !this.#send(button)) return this.#stop(e.pointerId);
         press.repeats++;
-        press.timer = setTimeout(repeat, repeatEvery);
+        press.timer = setTimeout(repeat, this.#every);
       };
       this.#stop(e.pointerId);
       this.#presses.set(e.pointerId, press);
@@ -200,7 +203,7 @@ export class Palette {
     });
     place.addEventListener("keydown", e => { // a key that is held repeats as a finger does
       if (e.key !== "Enter" && e.key !== " ") return;
-      if (e.repeat && (e.key === " " || e.timeStamp - this.#lastKey < repeatEvery)) return e.preventDefault();
+      if (e.repeat && (e.key === " " || e.timeStamp - this.#lastKey < this.#every)) return e.preventDefault();
       this.#lastKey = e.timeStamp;
     });
   }

@@ -23,6 +23,12 @@ export class Say {
     if (this.#windows.size > 1000) this.#windows.delete(this.#windows.keys().next().value);
   }
 
+  /** Begins anew, for another channel. */
+  clear() {
+    this.#windows.clear();
+    this.#due = 0;
+  }
+
   /** Says the summary when it is due. */
   tick() {
     if (!this.#due || Date.now() < this.#due) return;

@@ -4,6 +4,7 @@ const quietAfter = 4; // empty windows, after which the page says that it is qui
 const shareStays = 6000; // ms that one's own share can be read
 const recent = 60; // windows in the curve
 const mostRanks = 8;
+const longestBacklog = 10 * 60_000; // ms: no window comes later than that
 
 const numbers = new Intl.NumberFormat("en");
 export const number = n => numbers.format(Math.round(n));
@@ -29,8 +30,12 @@ export class Score {
   /** Takes a window, and says whether it is the newest. */
   swarm(swarm) {
     const end = Date.parse(swarm.window.end), start = Date.parse(swarm.window.start);
+    if (end < this.#end - longestBacklog) this.#totals.clear(); // the servers' clock was set back
+    else if (end < this.#end) {
+      this.#totals.set(end, swarm.total);
+      return false;
+    }
     this.#totals.set(end, swarm.total);
-    if (end < this.#end) return false;
     this.#end = end;
     this.length = end - start;
     this.#tween(this.#total, swarm.total);

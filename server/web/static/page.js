@@ -50,6 +50,7 @@ function start(channel = named || undefined) {
   crowd?.close();
   ended = false;
   score.clear();
+  say.clear();
   floating.clear();
   const own = crowd = connect({channel, token: token ? () => token : undefined});
   const on = (type, then) => own.addEventListener(type, event => { if (own === crowd) then(event.detail); });
@@ -135,11 +136,23 @@ function showState(state) {
   element("connection").dataset.state = state.connection === "live" && state.channel.state !== "open" ? state.channel.state : state.connection;
   score.ahead = state.clockAhead || 0;
   document.body.dataset.connection = state.connection;
+  palette.atMost = perSecond(state.channel.perUser) ?? crowd.config?.limits.user?.per_second ?? Infinity;
   palette.shut = ["paused", "closed"].includes(state.channel.state) || signedOut();
   showMine();
   showPill();
   showNotice(state);
   if (state.connection === "signed_out") signIn();
+}
+
+// How many a second a rate such as "5", "1/s", "30/m" or "1/s:5" is.
+function perSecond(rate) {
+  const [, count, unit = "s"] = /^([\d.]+)(?:\/([smh]))?/.exec(rate ?? "") ?? [];
+  return count && Number(count) / {s: 1, m: 60, h: 3600}[unit];
+}
+
+function inWords(rate) {
+  for (const [seconds, unit] of [[1, "a second"], [60, "a minute"]]) if (rate * seconds >= 0.999) return `${number(rate * seconds)} ${unit}`;
+  return `${number(rate * 3600)} an hour`;
 }
 
 // Whether the servers want a token for taps that the page has not, or that holds no more.
@@ -173,7 +186,7 @@ function notice({connection, channel, error, code}) {
   if (channel.state === "closed") return [`This channel is closed${until}.`, reason];
   if (connection === "full") return ["The room is full.", "There is no place to watch now; the page tries again by itself. You can tap all the same."];
   if (signedOut()) return ["Sign in to react.", ended ? "Your session has ended." : "You can watch without it."];
-  if (channel.state === "slowed") return [`Slow mode${until}: ${(channel.perUser ?? "").replace("/s", " a second").replace("/min", " a minute")} from each.`, reason];
+  if (channel.state === "slowed") return [`Slow mode${until}: ${inWords(perSecond(channel.perUser) ?? 1)} from each.`, reason];
   return ["", ""];
 }
 
