@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -27,10 +28,10 @@ func (p permission) String() string {
 	return fmt.Sprintf("%s %s %s %s", p.user, p.operation, p.kind, p.name)
 }
 
-// permissions returns the rows of the table in docs/kafka-security.md.
-func permissions(t *testing.T) (all []permission) {
+// permissions returns the rows of the table in docs/kafka-security.md below a folder.
+func permissions(t *testing.T, root string) (all []permission) {
 	t.Helper()
-	doc, err := os.ReadFile("../../../docs/kafka-security.md")
+	doc, err := os.ReadFile(filepath.Join(root, "docs/kafka-security.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +166,7 @@ func TestGuardedKafka(t *testing.T) {
 	if os.Getenv(kafkatest.BrokersVariable) == "" {
 		t.Skip("Apache Kafka is started by make test-kafka")
 	}
-	all := permissions(t)
+	all := permissions(t, "../../..")
 	stages := []string{"serve", "aggregate", "publish", "subscribe"}
 	g := newGuarded(t, append(stages, "creator")...)
 	for _, p := range all {

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -141,6 +142,7 @@ var buildEarlier = sync.OnceValues(func() (string, error) {
 type upgrade struct {
 	*installation
 	t             *testing.T
+	env           []string  // of every stage, beside that of the test
 	programs      [2]string // the earlier version, this one
 	stages        []*upgradedStage
 	main          atomic.Pointer[string] // base URL of the main server that people use
@@ -177,15 +179,25 @@ func newUpgradeWithBroker(t *testing.T, earlier string) (*upgrade, *process, []s
 // until the test ends.
 func newUpgrade(t *testing.T, earlier string, brokers []string) *upgrade {
 	t.Helper()
+	in := &installation{t: t, brokers: brokers}
+	in.names.Prefix = prefix(t)
+	return newUpgradeAs(t, earlier, in, nil, func(stage string) []string {
+		return []string{stage, "--brokers", strings.Join(brokers, ","), "--topic-prefix", in.names.Prefix, "--group-prefix", in.names.Prefix}
+	})
+}
+
+// newUpgradeAs is newUpgrade of an installation in which each stage begins with arguments
+// of its own, and has env beside the environment of the test.
+func newUpgradeAs(t *testing.T, earlier string, in *installation, env []string, arguments func(stage string) []string) *upgrade {
+	t.Helper()
 	u := &upgrade{
-		installation: &installation{t: t, brokers: brokers}, t: t,
+		installation: in, t: t, env: env,
 		programs: [2]string{earlier, binary},
 		taps:     &outcomeCounts{accepted: map[string]int64{}},
 	}
-	u.names.Prefix = prefix(t)
 	add := func(s *upgradedStage, flags func(copied int) []string) {
 		for i := range s.args {
-			s.args[i] = append([]string{s.name, "--brokers", strings.Join(brokers, ","), "--topic-prefix", u.names.Prefix, "--group-prefix", u.names.Prefix, "--log-level", "info"}, flags(i)...)
+			s.args[i] = slices.Concat(arguments(s.name), []string{"--log-level", "info"}, flags(i))
 		}
 		u.stages = append(u.stages, s)
 	}
@@ -201,7 +213,7 @@ func newUpgrade(t *testing.T, earlier string, brokers []string) *upgrade {
 	at := free(t)
 	add(&upgradedStage{name: "subscribe", alone: true, url: [2]string{"http://" + at, "http://" + at}}, func(int) []string { return []string{"--name", "sub1", "--listen", at} })
 	for _, s := range u.stages {
-		s.running = startProgram(t, earlier, nil, s.args[0]...)
+		s.running = startProgram(t, earlier, env, s.args[0]...)
 		u.waitReady(s)
 	}
 	u.main.Store(&serve.url[0])
@@ -306,7 +318,7 @@ func (u *upgrade) replace(s *upgradedStage) {
 		stop()
 	}
 	s.copy, s.version = 1-s.copy, 1-s.version
-	s.running = startProgram(u.t, u.programs[s.version], nil, s.args[s.copy]...)
+	s.running = startProgram(u.t, u.programs[s.version], u.env, s.args[s.copy]...)
 	u.waitReady(s)
 	if s.name == "serve" {
 		u.main.Store(&s.url[s.copy])
