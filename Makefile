@@ -43,6 +43,8 @@ fuzz:  DURATION ?= 30s
 hostile: DURATION ?= 20s
 soak:  DURATION ?= 5m
 bench-ingest bench-overload: DURATION ?= 10s
+bench-page: DURATION ?= 2m
+bench-page-memory: DURATION ?= 30m
 bench-fanout: LISTENERS ?= 8000
 bench-fanout-https: LISTENERS ?= 5000
 bench-fanout-tickets: LISTENERS ?= 8000
@@ -174,7 +176,7 @@ test-pages: build ## types every command of README.md and of the pages for newco
 
 ##@ Benchmarks
 
-.PHONY: bench bench-ingest bench-overload bench-fanout bench-fanout-https bench-fanout-tickets bench-loadgen
+.PHONY: bench bench-page bench-page-memory bench-ingest bench-overload bench-fanout bench-fanout-https bench-fanout-tickets bench-loadgen
 bench: ## every Go benchmark
 	go test -run xxx -bench . -benchmem ./...
 
@@ -194,13 +196,19 @@ bench-fanout-https: ## LISTENERS=5000 of a subscriber server over HTTPS, beside 
 bench-fanout-tickets: ## LISTENERS=8000 of a subscriber server with tickets, beside one without, measured by bench (Linux)
 	$(E2E) -timeout 30m -run '^TestFanoutTickets$$' -listeners $(LISTENERS)
 
+bench-page: ## what the page and the overlay cost: first paint, and frames at 1,000 taps a second for DURATION=2m each (Chromium)
+	go test -count=1 -timeout 60m -v -run '^TestPageCost$$' ./internal/proof/browser -duration $(DURATION)
+
+bench-page-memory: ## whether the page and the overlay hold more and more memory in DURATION=30m (Chromium)
+	go test -count=1 -timeout 24h -v -run '^TestMemory$$' ./internal/proof/browser -memory -duration $(DURATION)
+
 bench-loadgen: $(VEGETA) ## the load generator, beside wrk and vegeta (wrk)
 	go build -o $(TOOLS)/emostream ./cmd/emostream
 	go test -count=1 -timeout 10m -v -run '^TestPeers$$' ./loadgen -peers $(TOOLS)
 
 ##@ Releases
 
-.PHONY: cross vulncheck deploy-check snapshot reproducible test-sboms test-packages picture release release-files npm-package
+.PHONY: cross vulncheck deploy-check snapshot reproducible test-sboms test-packages picture page-pictures release release-files npm-package
 # With the flags of a release, which then finds all of it compiled.
 cross: ## builds everything for every system that is released
 	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
@@ -237,6 +245,9 @@ test-packages: ## installs and runs what make snapshot built (root, dpkg, system
 
 picture: build ## docs/tui.svg anew, after a change of how tui looks (tmux, Python 3)
 	python3 docs/picture.py bin/emostream docs/tui.svg
+
+page-pictures: ## docs/*.webp anew, after a change of how the pages look (Chromium, an emoji font)
+	go test -count=1 -timeout 10m -v -run '^TestPictures$$' ./internal/proof/browser -pictures $(CURDIR)/docs
 
 # By the workflow of a tag, which has the keys.
 release: $(GORELEASER) $(CYCLONEDX)

@@ -13,7 +13,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/emostream/emostream/internal/httpserve"
-	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -191,8 +190,7 @@ type installation struct {
 	servers *announcements
 	net     *pipes // in a bubble
 	client  *http.Client
-	bare    http.RoundTripper // of client, without a check of events; in a bubble
-	header  http.Header       // of requests for streams
+	header  http.Header // of requests for streams
 	metrics *prometheus.Registry
 
 	stop   func()     // asks it to stop
@@ -206,7 +204,7 @@ func start(t *testing.T, log *topic, cfg fanout.Config) *installation {
 	net := newPipes()
 	in := serve(t, log, cfg, net)
 	transport := &http.Transport{DialContext: net.dial}
-	in.net, in.bare, in.client = net, transport, &http.Client{Transport: contracttest.Streams(t, transport)}
+	in.net, in.client = net, &http.Client{Transport: transport}
 	t.Cleanup(transport.CloseIdleConnections)
 	return in
 }
@@ -222,7 +220,7 @@ func serve(t *testing.T, log *topic, cfg fanout.Config, ln net.Listener) *instal
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(contracttest.Context(t))
+	ctx, cancel := context.WithCancel(t.Context())
 	in.stop = cancel
 	drained := make(chan struct{})
 	go func() {

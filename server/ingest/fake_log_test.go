@@ -8,8 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/emostream/emostream/internal/proof/contract"
-	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/server/ingest"
 )
@@ -92,7 +90,7 @@ func routes(log ingest.Log, cfg ingest.Config) http.Handler {
 	cfg.Log = log
 	mux := http.NewServeMux()
 	ingest.New(cfg).Routes(mux)
-	return contracttest.Watch(contract.Main, mux)
+	return mux
 }
 
 const asJSON = "application/json"

@@ -243,17 +243,29 @@ func (tab *Tab) Picture(name string) []byte {
 	return png
 }
 
+// WebP returns what is seen as a lossy WebP, made smaller to a share of its size, for pages of docs.
+func (tab *Tab) WebP(share float64) []byte {
+	tab.tb.Helper()
+	quality := int64(75)
+	size := Eval[[]float64](tab, `[innerWidth, innerHeight]`)
+	return must(tab, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		Format: page.CaptureScreenshotFormatWebp, Quality: &quality,
+		Clip: &page.Viewport{Width: size[0], Height: size[1], Scale: share},
+	}).Data
+}
+
 // leavePicture leaves what a failed test's page looked like in the system's temporary folder.
 func (tab *Tab) leavePicture() {
 	tab.tb.Helper()
 	ctx, cancel := context.WithTimeout(tab.ctx, MaxWait)
 	defer cancel()
+	name := chromedp.FromContext(tab.ctx).Target.TargetID.String()[:4] // tells the tabs of a test apart
 	folder := filepath.Join(os.TempDir(), "emostream-browser", strings.NewReplacer("/", "_", " ", "_").Replace(tab.tb.Name()))
 	if png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot()); err == nil {
-		tab.tb.Log(tab.write(folder, "failed.png", png))
+		tab.tb.Log(tab.write(folder, "failed-"+name+".png", png))
 	}
 	if html, err := eval[string](ctx, `location.href.replace(/(token|ticket)=[^&]*/g, "$1=…") + "\n" + document.documentElement.outerHTML`); err == nil {
-		tab.tb.Log(tab.write(folder, "failed.html", []byte(html)))
+		tab.tb.Log(tab.write(folder, "failed-"+name+".html", []byte(html)))
 	}
 }
 
