@@ -28,7 +28,7 @@ BROWSER     := $(CURDIR)/.cache/browser
 ORIGIN      := GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=remote.origin.url GIT_CONFIG_VALUE_0=https://github.com/emostream/emostream
 
 # What of the pages is for pages of others, too.
-NPM_FILES   := emostream.js emostream.d.ts floating.js $(notdir $(wildcard server/web/static/emostream-crowd.js))
+NPM_FILES   := emostream.js emostream.d.ts floating.js emostream-crowd.js overlay-parameters.js demo.js
 
 # What may be said on the command line, as in make soak DURATION=20s, and what is taken otherwise.
 HISTORIES   ?= 10000
@@ -275,7 +275,7 @@ npm-package: VERSION ?= 0.0.0
 npm-package: ## the module for pages as a package of npm, in .cache/npm (npm)
 	rm -rf $(NPM)/package $(NPM)/emostream-*.tgz
 	mkdir -p $(NPM)/package
-	cp LICENSE server/web/npm/README.md $(addprefix server/web/static/,$(NPM_FILES)) $(NPM)/package
+	cp LICENSE server/web/npm/README.md server/web/npm/*.d.ts $(addprefix server/web/static/,$(NPM_FILES)) $(NPM)/package
 	sed 's/"version": "0.0.0"/"version": "$(VERSION)"/' server/web/npm/package.json >$(NPM)/package/package.json
 	cd $(NPM)/package && npm pack --silent --pack-destination ..
 

@@ -188,6 +188,8 @@ func TestPackageTypes(t *testing.T) {
 	from := tools(t)
 	folder := packed(t, map[string]string{"use.ts": `
 import { connect, type Crowd, type State, type Tap } from "emostream";
+import { FloatingCrowd } from "emostream/floating.js";
+import "emostream/emostream-crowd.js";
 
 const crowd: Crowd = connect({ server: new URL("https://x.example"), channel: "main", token: async () => "t", listen: true });
 const tap: Tap = crowd.tap("🔥", 2);
@@ -203,6 +205,10 @@ crowd.state.pending = 1;
 // @ts-expect-error: an emoji is a text
 crowd.tap(1);
 crowd.close();
+const floating = new FloatingCrowd(document.querySelector("canvas")!, { size: 30, position: "top-left" });
+crowd.addEventListener("swarm", ({ detail }) => floating.swarm(detail));
+floating.settle(floating.tap("🔥", { x: 0.5 }), "accepted");
+document.querySelector("emostream-crowd")?.crowd?.tap("🔥");
 `})
 	command(t, folder, filepath.Join(from, ".bin/tsc"), "--noEmit", "--strict", "--target", "es2022", "--lib", "es2022,dom", "--module", "esnext", "--moduleResolution", "bundler", "use.ts")
 	for _, name := range []string{"emostream", "emostream/emostream.js"} {

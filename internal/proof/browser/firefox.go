@@ -25,6 +25,7 @@ type Page interface {
 	Run(js string)
 	Until(js string)
 	Click(css string)
+	Expect(patterns ...string)
 }
 
 // Firefox is a tab of a Firefox of its own, which is told what to do by WebDriver BiDi. It can less than Tab. As with Tab, what

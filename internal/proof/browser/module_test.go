@@ -1,6 +1,8 @@
 package browser_test
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -152,40 +154,6 @@ globalThis.stop = async () => {
 	return told.taps.filter(text => text === "accepted 🔥 1").length;
 };`
 
-// gone are the faults of a tab whose server is gone.
-const gone = `net::ERR_|Failed to load resource`
-
-// A page finds another server when its own is killed, stopped or started again, and shows
-// every reaction that was counted meanwhile.
-func TestModuleComesBack(t *testing.T) {
-	t.Parallel()
-	in := browser.Stages(t, browser.Config{})
-	tab := browser.Open(t, browser.Laptop)
-	tab.Expect(gone)
-	tab.Go(in.Page + "/robots.txt")
-	tab.Run(crowd(""))
-	live := func() {
-		t.Helper()
-		tab.Until(`crowd.state.connection === "live"`)
-	}
-	live()
-	tab.Run(tapping)
-	for _, end := range []func(*browser.Process){(*browser.Process).Kill, func(p *browser.Process) { p.Stop() }} {
-		for _, name := range []string{"sub1", "sub2"} { // one of them is its own
-			end(in.Process[name])
-			tab.Until(`crowd.state.connection === "live"`)
-			in.Process[name].Start()
-			in.Ready()
-		}
-		live()
-	}
-	accepted := browser.Eval[int](tab, `stop()`)
-	tab.Until(fmt.Sprintf(`seen("🔥") === %d && own("🔥") === %[1]d`, accepted))
-	if got := browser.Eval[string](tab, `told.taps.filter(text => text !== "accepted 🔥 1").join()`); got != "" {
-		t.Errorf("of its taps: %s", got)
-	}
-}
-
 // A page of another origin shows tokens, which its site gives, and asks for a new one before
 // the old one runs out: its stream has no gap, and no tap is refused.
 func TestModuleRenewsItsToken(t *testing.T) {
@@ -217,4 +185,66 @@ func TestModuleRenewsItsToken(t *testing.T) {
 	s.lives = []time.Duration{-time.Minute} // whoever is logged out gets none that is good
 	s.mu.Unlock()
 	tab.Until(`crowd.state.connection === "signed_out" && crowd.state.code === "token_expired"`)
+}
+
+// A page whose origin a server does not invite is told so, of the main server and of a subscriber server. Browsers do not
+// tell a page that from a server that is gone.
+func TestModuleIsNotInvited(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for name, test := range map[string]struct {
+		serve []string
+		by    func(*browser.Installation) string
+	}{
+		"by the main server":     {nil, func(in *browser.Installation) string { return in.Page }},
+		"by a subscriber server": {[]string{"--cors-origin", s.URL}, func(in *browser.Installation) string { return in.Subscribers["sub1"] }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			in := browser.Stages(t, browser.Config{Subscribers: 1, Serve: test.serve})
+			onEach(t, func(t *testing.T, page browser.Page) {
+				page.Expect("CORS", "Cross-Origin", "ERR_FAILED", "Failed to load", "can’t establish a connection")
+				page.Go(s.URL + "/")
+				page.Run(strings.Replace(crowd(""), `"/emostream.js"`, `"`+in.Page+`/emostream.js"`, 1))
+				page.Until(`crowd.state.code === "origin_not_invited"`)
+				page.Until(`crowd.state.connection === "refused" && crowd.state.error === "the server at ` + test.by(in) + ` does not let pages of ` + s.URL + ` in: let the operator invite them with --cors-origin ` + s.URL + `"`)
+			})
+		})
+	}
+}
+
+// Over HTTPS more tabs listen and tap than a browser keeps connections.
+func TestManyTabs(t *testing.T) {
+	t.Parallel()
+	cert := httptest.NewUnstartedServer(nil)
+	cert.StartTLS()
+	t.Cleanup(cert.Close)
+	pair := cert.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "cert.pem")
+	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})...)
+	if err := os.WriteFile(name, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	in := browser.Up(t, "--https-cert", name, "--cors-origin", "*", "--subscribers", "1", "--clusters", "1")
+	first := browser.Open(t, browser.Laptop)
+	tabs := []*browser.Tab{first}
+	for len(tabs) < 8 {
+		tabs = append(tabs, first.Beside(browser.Laptop))
+	}
+	for _, tab := range tabs {
+		tab.TrustAny()
+		tab.Go(in.Page + "/robots.txt")
+		tab.Run(crowd(""))
+	}
+	for _, tab := range tabs {
+		tab.Until(`crowd.state.connection === "live"`)
+		tab.Run(`crowd.tap("🔥")`)
+	}
+	for _, tab := range tabs {
+		tab.Until(`seen("🔥") === 8`)
+	}
 }
