@@ -50,6 +50,9 @@ type Error struct {
 	text string // what is wrong; it never holds the token
 	// KeyID is the kid of a token whose key is not known.
 	KeyID string
+	// Tried is how many keys its signature was compared with, which is what takes long. A
+	// token without a kid is compared with all of them.
+	Tried int
 }
 
 func (e *Error) Error() string { return e.text }
@@ -82,11 +85,14 @@ func Verify(raw string, keys Keys, want Wanted, now time.Time) (*Claims, *Key, e
 	case err != nil:
 		return nil, nil, invalid("the token is no JSON Web Token of three parts, in base64url without padding, separated by dots")
 	}
-	key, err := keyOf(t, parts[0]+"."+parts[1], keys)
-	if err != nil {
-		return nil, nil, err
+	key, tried, err := keyOf(t, parts[0]+"."+parts[1], keys)
+	var claims *Claims
+	if err == nil {
+		claims, err = check(said, want, now)
 	}
-	claims, err := check(said, want, now)
+	if wrong := (*Error)(nil); errors.As(err, &wrong) {
+		wrong.Tried = tried
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,20 +108,20 @@ func parser() *jwt.Parser {
 	return jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation())
 }
 
-// keyOf returns the key that a token is signed with.
-func keyOf(t *jwt.Token, signed string, keys Keys) (*Key, error) {
+// keyOf returns the key that a token is signed with, and how many were tried.
+func keyOf(t *jwt.Token, signed string, keys Keys) (key *Key, tried int, err error) {
 	id, isText := t.Header["kid"].(string)
 	if _, given := t.Header["kid"]; given && !isText || len(id) > MaxKeyID {
-		return nil, invalid("the kid of the token is no text of up to %d bytes", MaxKeyID)
+		return nil, tried, invalid("the kid of the token is no text of up to %d bytes", MaxKeyID)
 	}
 	if _, given := t.Header["crit"]; given {
-		return nil, invalid("the header of the token has crit: it asks for something that is not known here")
+		return nil, tried, invalid("the header of the token has crit: it asks for something that is not known here")
 	}
 	if kind, given := t.Header["typ"]; given && !isAccessToken(fmt.Sprint(kind)) {
-		return nil, invalid("the token is of the typ %s: JWT and at+jwt are taken", quote.Text(fmt.Sprint(kind), 32))
+		return nil, tried, invalid("the token is of the typ %s: JWT and at+jwt are taken", quote.Text(fmt.Sprint(kind), 32))
 	}
 	algorithm := t.Method.Alg()
-	known, fits := false, false
+	known := false
 	for _, k := range keys {
 		if id != "" && k.ID != "" && id != k.ID {
 			continue
@@ -124,18 +130,18 @@ func keyOf(t *jwt.Token, signed string, keys Keys) (*Key, error) {
 		if !slices.Contains(k.algorithms, algorithm) {
 			continue
 		}
-		fits = true
+		tried++
 		if t.Method.Verify(signed, t.Signature, k.public) == nil {
-			return k, nil
+			return k, tried, nil
 		}
 	}
 	switch {
 	case !known:
-		return nil, &Error{kind: ErrUnknownKey, KeyID: id, text: "the token has the kid " + quote.Text(id, 40) + ", which none of the keys has that are known here"}
-	case !fits:
-		return nil, invalid("the token is signed with alg %s, which its key is not for", quote.Text(algorithm, 16))
+		return nil, tried, &Error{kind: ErrUnknownKey, KeyID: id, text: "the token has the kid " + quote.Text(id, 40) + ", which none of the keys has that are known here"}
+	case tried == 0:
+		return nil, tried, invalid("the token is signed with alg %s, which its key is not for", quote.Text(algorithm, 16))
 	}
-	return nil, wrongSignature()
+	return nil, tried, wrongSignature()
 }
 
 func wrongSignature() error {

@@ -157,7 +157,11 @@ func (g *Gate) check(raw string, from netip.Addr) (*Caller, *httpserve.Refusal) 
 	claims, key, err := token.Verify(raw, set.keys(), g.want, now)
 	if err != nil {
 		refusal := g.refusal(err, set, now)
-		g.wrong.charge(from, refusal.Code, now)
+		tried := 0
+		if wrong := (*token.Error)(nil); errors.As(err, &wrong) {
+			tried = wrong.Tried
+		}
+		g.wrong.charge(from, refusal.Code, tried, now)
 		return nil, refusal
 	}
 	g.metrics.verified.Inc()

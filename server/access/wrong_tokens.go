@@ -14,9 +14,9 @@ import (
 // are not taken: to look at a signature takes longer than all else that is done for a
 // request. An address may show a few hundred wrong ones a second, a few thousand at once,
 // and four times as many that were right once, or whose key is not known yet: those of all
-// people behind one address may run out, or be of a new key, in the same moment. Beyond that only tokens are taken from there that were
-// verified before, and others are told to come again. Addresses on loopback and trusted
-// proxies have no limit.
+// people behind one address may run out, or be of a new key, in the same moment. Beyond that only tokens are taken from there
+// that were verified before, and others are told to come again. Addresses on loopback and
+// trusted proxies have no limit.
 type wrongTokens struct {
 	proxies httpserve.Proxies
 	pace    *quota.Limiter
@@ -59,9 +59,10 @@ func (w *wrongTokens) refusalIfSpent(from netip.Addr, now time.Time) *httpserve.
 	}
 }
 
-// charge counts a token that was refused.
-func (w *wrongTokens) charge(from netip.Addr, code string, now time.Time) {
-	cost := map[string]int{"token_invalid": wrongTokenCost, "token_expired": 1, "keys_unavailable": 1}[code]
+// charge counts a token that was refused. tried is how many keys it was compared with: one
+// that names none costs as much as that many others.
+func (w *wrongTokens) charge(from netip.Addr, code string, tried int, now time.Time) {
+	cost := max(1, tried) * map[string]int{"token_invalid": wrongTokenCost, "token_expired": 1, "keys_unavailable": 1}[code]
 	if from.IsValid() && cost > 0 {
 		w.pace.Charge(w.pace.AddressKey(from), cost, now)
 	}

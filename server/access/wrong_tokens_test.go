@@ -28,6 +28,12 @@ func TestManyWrongTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	providers := fileOf(t, set)
+	var four []byte // public keys, of which a token without a kid may be any
+	for range 3 {
+		four = append(four, newLogin(t, token.EC).public...)
+	}
+	last := newLogin(t, token.EC)
+	several := fileOf(t, append(four, last.public...))
 	for name, tt := range map[string]struct {
 		address, forwarded string
 		login, good        login
@@ -40,6 +46,8 @@ func TestManyWrongTokens(t *testing.T) {
 		"signed by another, over a proxy": {"10.0.0.1:1", "192.0.2.1", wrong, l, keys, nil, 2000},
 		"run out":                         {"192.0.2.1:1", "", l, l, keys, map[string]any{"exp": int64(946684000)}, 8000},
 		"of a key that is not known":      {"192.0.2.1:1", "", newLogin(t, token.EC).under("b"), provider, providers, nil, 8000},
+		"signed by another than four":     {"192.0.2.1:1", "", newLogin(t, token.EC), last, several, nil, 500},
+		"run out, signed by the last":     {"192.0.2.1:1", "", last, last, several, map[string]any{"exp": int64(946684000)}, 2000},
 		"on loopback":                     {"127.0.0.1:1", "", wrong, l, keys, nil, 0},
 		"a proxy's own":                   {"10.0.0.1:1", "", wrong, l, keys, nil, 0},
 	} {
