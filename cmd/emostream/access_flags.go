@@ -13,20 +13,45 @@ import (
 	"github.com/emostream/emostream/server/access"
 )
 
+// authFlags say which tokens are good.
+type authFlags struct {
+	keys     string
+	issuer   string
+	audience string
+}
+
+func (f *authFlags) add(cmd *cobra.Command, keysUsage string) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.keys, "auth-keys", "", keysUsage)
+	fl.StringVar(&f.issuer, "auth-issuer", "", "what tokens must have as iss; needed with a JWKS; default any")
+	fl.StringVar(&f.audience, "auth-audience", access.DefaultAudience, "what tokens must have in aud")
+}
+
+func (f *authFlags) config() access.Config {
+	return access.Config{Keys: f.keys, Issuer: f.issuer, Audience: f.audience}
+}
+
+// wrong says why the keys cannot be used.
+func (f *authFlags) wrong(err error) error {
+	switch {
+	case errors.Is(err, access.ErrIssuerMissing):
+		return usagef("--auth-keys is a JWKS, and --auth-issuer is missing: %w", err)
+	case errors.Is(err, fs.ErrNotExist):
+		return usagef("--auth-keys %s: there is no such file; emostream token keygen makes keys", f.keys)
+	}
+	return usagef("--auth-keys: %w", err)
+}
+
 // accessFlags say who may do what at a server.
 type accessFlags struct {
-	keys       string
-	issuer     string
-	audience   string
+	authFlags
 	anonymous  []string
 	pseudonyms string // the path of a file
 }
 
 func (f *accessFlags) add(cmd *cobra.Command) {
+	f.authFlags.add(cmd, "keys that sign the tokens of who may send, watch and manage: a PEM file of public keys, a file with a secret, or the https URL of a JWKS; default: everybody may send and watch")
 	fl := cmd.Flags()
-	fl.StringVar(&f.keys, "auth-keys", "", "keys that sign the tokens of who may send, watch and manage: a PEM file of public keys, a file with a secret, or the https URL of a JWKS; default: everybody may send and watch")
-	fl.StringVar(&f.issuer, "auth-issuer", "", "what tokens must have as iss; needed with a JWKS; default any")
-	fl.StringVar(&f.audience, "auth-audience", access.DefaultAudience, "what tokens must have in aud")
 	fl.StringSliceVar(&f.anonymous, "anonymous", nil, "what a request without a token may do where there are keys: none, watch, or watch,send; default none")
 	fl.StringVar(&f.pseudonyms, "pseudonyms-file", "", "record users under pseudonyms, which the secret in this file makes of their names; the same file for every serve and subscribe")
 }
@@ -40,7 +65,8 @@ func (f *accessFlags) gate(s stage, proxies httpserve.Proxies) (*access.Gate, er
 		}
 		return nil, nil //nolint:nilnil // a nil gate lets everybody in
 	}
-	cfg := access.Config{Keys: f.keys, Issuer: f.issuer, Audience: f.audience, Proxies: proxies, Logger: s.log, Metrics: s.metrics}
+	cfg := f.config()
+	cfg.Proxies, cfg.Logger, cfg.Metrics = proxies, s.log, s.metrics
 	var err error
 	if cfg.Anonymous, err = parseAnonymous(f.anonymous); err != nil {
 		return nil, err
@@ -55,21 +81,10 @@ func (f *accessFlags) gate(s stage, proxies httpserve.Proxies) (*access.Gate, er
 		}
 	}
 	gate, err := access.New(cfg)
-	if errors.Is(err, access.ErrIssuerMissing) {
-		return nil, usagef("--auth-keys is a JWKS, and --auth-issuer is missing: %w", err)
-	}
 	if err != nil {
-		return nil, wrongKeys(f.keys, err)
+		return nil, f.wrong(err)
 	}
 	return gate, nil
-}
-
-// wrongKeys says why the keys of tokens that --auth-keys names cannot be used.
-func wrongKeys(keys string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return usagef("--auth-keys %s: there is no such file; emostream token keygen makes keys", keys)
-	}
-	return usagef("--auth-keys: %w", err)
 }
 
 // parseAnonymous returns what a request without a token may do.

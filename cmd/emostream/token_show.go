@@ -20,12 +20,10 @@ import (
 
 // tokenShowFlags are the settings of token show.
 type tokenShowFlags struct {
-	token    tokenFlags
-	keys     string
-	issuer   string
-	audience string
-	timeout  time.Duration
-	out      outputFlag
+	authFlags
+	token   tokenFlags
+	timeout time.Duration
+	out     outputFlag
 }
 
 func newTokenShow(io streams) *cobra.Command {
@@ -44,11 +42,8 @@ Exit code 1: it would be refused.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io) },
 	}
 	f.token.add(cmd)
-	fl := cmd.Flags()
-	fl.StringVar(&f.keys, "auth-keys", "", "keys of the server: file of public keys in PEM, of a JWKS or with a secret, or https URL of a JWKS")
-	fl.StringVar(&f.issuer, "auth-issuer", "", "iss that the server wants; must be given with a JWKS; default any")
-	fl.StringVar(&f.audience, "auth-audience", access.DefaultAudience, "aud that the server wants")
-	fl.DurationVar(&f.timeout, "timeout", 5*time.Second, "how long the URL of --auth-keys may take to answer")
+	f.authFlags.add(cmd, "keys of the server: a PEM file of public keys, a file of a JWKS or with a secret, or the https URL of a JWKS")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long the URL of --auth-keys may take to answer")
 	f.out.add(cmd)
 	return cmd
 }
@@ -122,12 +117,9 @@ func (f *tokenShowFlags) judge(ctx context.Context, s *shownToken, raw string, n
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	keys, _, err := access.ReadKeys(ctx, access.Config{Keys: f.keys, Issuer: f.issuer})
-	if errors.Is(err, access.ErrIssuerMissing) {
-		return usagef("--auth-issuer must be given with a JWKS: a provider makes tokens for other programs, too")
-	}
+	keys, _, err := access.ReadKeys(ctx, f.config())
 	if err != nil {
-		return wrongKeys(f.keys, err)
+		return f.wrong(err)
 	}
 	_, _, err = token.Verify(raw, keys, token.Wanted{Issuer: f.issuer, Audience: f.audience}, now)
 	taken := err == nil
