@@ -97,6 +97,9 @@ func (f *controlsFollower) run(ctx context.Context) error {
 	for {
 		err := f.follow(ctx, !warned.IsZero())
 		f.followed.Store(false)
+		if errors.Is(err, controls.ErrAway) {
+			continue // at once, from the start of the topic
+		}
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was stopped
 		}

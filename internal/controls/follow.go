@@ -15,9 +15,11 @@ import (
 // Follow reads the topic of controls, from offset on, into the table, until ctx ends;
 // then it returns nil. end is where the topic ended when the caller began. Once Follow
 // has read up to it, it calls ready, which may be nil. Records that cannot be controls are
-// reported to over.
+// reported to over. What the table has from an earlier Follow stays in force until all is
+// read; then what was not read again has ended. offset must be where the topic begins.
 //
-// If the topic was deleted and made anew, the table begins anew as well.
+// If the topic could not be read for an hour, Follow returns ErrAway. If the topic was deleted
+// and made anew, the table begins anew as well.
 func (t *Table) Follow(ctx context.Context, log stream.Reader, offset, end int64, topic string, over *passedover.Reporter, ready func()) error {
 	looking, stop := context.WithCancel(ctx)
 	looked := make(chan struct{})
@@ -27,7 +29,20 @@ func (t *Table) Follow(ctx context.Context, log stream.Reader, offset, end int64
 	}()
 	defer func() { <-looked }()
 	defer stop()
-	err := stream.Follow(ctx, resetting{log, t}, offset, end, func(b stream.Batch) {
+	t.mu.Lock()
+	t.reading++
+	t.mu.Unlock()
+	following, leave := context.WithCancelCause(ctx)
+	defer leave(nil)
+	answered := wallClock() // when the log last answered
+	err := stream.Follow(following, resetting{log, t}, offset, end, func(b stream.Batch) {
+		now := wallClock()
+		if away := now.Sub(answered); away >= maxAway {
+			leave(ErrAway)
+		}
+		if answered = now; following.Err() != nil {
+			return
+		}
 		over.Batch(topic, 0, b)
 		for _, rec := range b.Records {
 			if err := t.Apply(rec, time.Now()); err != nil {
@@ -40,17 +55,31 @@ func (t *Table) Follow(ctx context.Context, log stream.Reader, offset, end int64
 			ready()
 		}
 	})
-	if err != nil {
+	switch {
+	case err != nil:
 		return fmt.Errorf("follow the controls: %w", err)
+	case ctx.Err() == nil:
+		return context.Cause(following)
 	}
 	return nil
 }
+
+// ErrAway says that the topic could not be read for so long that records may be gone which
+// said that something has ended: it must be read again from its start.
+var ErrAway = errors.New("the controls could not be read for an hour")
+
+// maxAway is less than how long Kafka keeps such records, a day by default.
+const maxAway = time.Hour
+
+// wallClock returns the time by a clock that goes on while the machine sleeps.
+func wallClock() time.Time { return time.Now().Round(0) }
 
 // announce lets the log know how much is in force when all of the topic has been read, and
 // from then on of every change.
 func (t *Table) announce() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.forgetUnread()
 	if n := len(t.inForce(time.Now())); n > 0 && t.Logger != nil {
 		t.Logger.Info("controls are in force", "controls", n)
 	}

@@ -223,3 +223,61 @@ func TestLogIsBounded(t *testing.T) {
 		}
 	})
 }
+
+// What has ended while nobody followed the topic is in force no more when it is followed
+// again, though compaction has removed the records that ended it. The rest stays in force
+// meanwhile.
+func TestFollowedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newTopic()
+		l.write("channel/main", pausedMain)
+		l.write("user/ann", bannedAnn)
+		f := follow(t, l)
+		f.stop()
+		if err := <-f.ended; err != nil {
+			t.Fatal(err)
+		}
+		l.write("channel/main", "")
+		l.forget()
+		l.goAway(true)
+		changed := f.Changed()
+		f.again(t, l, nil)
+		f.has(t, controls.Channel, "main", controls.Paused)
+		f.has(t, controls.User, "ann", controls.Banned)
+		l.goAway(false)
+		f.has(t, controls.Channel, "main", "")
+		f.has(t, controls.User, "ann", controls.Banned)
+		<-changed
+		if f.Size(controls.Channel) != 0 || !f.ready {
+			t.Errorf("%d channels, ready %t", f.Size(controls.Channel), f.ready)
+		}
+	})
+}
+
+// After an outage in which such a record may be gone the topic must be read again. After a
+// shorter one it goes on.
+func TestAwayForLong(t *testing.T) {
+	for away, want := range map[time.Duration]error{59 * time.Minute: nil, 61 * time.Minute: controls.ErrAway} {
+		t.Run(away.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newTopic()
+				l.write("channel/main", pausedMain)
+				f := follow(t, l)
+				<-time.After(2 * time.Hour) // nothing happens, which is no outage
+				l.goAway(true)
+				l.write("user/ann", bannedAnn)
+				<-time.After(away)
+				l.goAway(false)
+				synctest.Wait()
+				if want == nil {
+					f.has(t, controls.User, "ann", controls.Banned)
+					f.stop()
+				}
+				if err := <-f.ended; !errors.Is(err, want) {
+					t.Errorf("Follow = %v, want %v", err, want)
+				}
+				f.has(t, controls.Channel, "main", controls.Paused)
+			})
+		})
+	}
+}

@@ -23,6 +23,7 @@ type Table struct {
 
 	mu      sync.RWMutex
 	all     map[Kind]map[string]entry
+	reading int // counts how often Follow has begun to read the topic
 	changed chan struct{}
 	waiting map[*waiter]bool
 	// overtaken has the controls that were set anew just before a record came that ends
@@ -39,8 +40,9 @@ type key struct {
 // entry is a control and the offset of its record.
 type entry struct {
 	Control
-	offset int64
-	over   bool // as the table has last told by closing changed
+	offset  int64
+	reading int  // in which it was read
+	over    bool // as the table has last told by closing changed
 }
 
 func (k Kind) index() int { return slices.Index(kinds(), k) }
@@ -149,7 +151,7 @@ func (t *Table) set(c Control, offset int64, now time.Time) error {
 		of = map[string]entry{}
 		t.all[c.Kind] = of
 	}
-	of[c.Name] = entry{Control: c, offset: offset, over: c.Over(now)}
+	of[c.Name] = entry{Control: c, offset: offset, reading: t.reading, over: c.Over(now)}
 	delete(t.overtaken, key{c.Kind, c.Name})
 	t.tell(c.Kind)
 	return nil
@@ -178,6 +180,18 @@ func (t *Table) forgetOver(kind Kind, now time.Time) bool {
 		t.tell(kind) // that may not have been told yet
 	}
 	return forgotten
+}
+
+// forgetUnread forgets the controls that were not read since Follow began: they have ended
+// while nobody followed, and compaction has removed the records that said so. t.mu is held.
+func (t *Table) forgetUnread() {
+	for _, kind := range kinds() {
+		for name, e := range t.all[kind] {
+			if e.reading != t.reading {
+				t.remove(kind, name)
+			}
+		}
+	}
 }
 
 // reset empties the table, because the topic is another one than before. t.mu is held.

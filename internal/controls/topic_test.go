@@ -24,6 +24,7 @@ type topic struct {
 	records []stream.Record
 	changed chan struct{}
 	broken  error // of every write
+	away    bool  // nothing can be read
 	// meanwhile, if set, is called once before the next write, without the lock.
 	meanwhile func()
 }
@@ -79,6 +80,26 @@ func (l *topic) compact() {
 	}
 }
 
+// goAway lets nothing be read from now on, or everything again.
+func (l *topic) goAway(away bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away = away
+	l.tell()
+}
+
+// forget removes the records that end something, as a broker does a day after compaction.
+func (l *topic) forget() {
+	l.compact()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i, r := range l.records {
+		if len(r.Value) == 0 {
+			l.records[i] = stream.Record{Offset: -1}
+		}
+	}
+}
+
 // anew makes the topic another one, without records.
 func (l *topic) anew() {
 	l.mu.Lock()
@@ -94,6 +115,15 @@ func (l *topic) Fetch(ctx context.Context, offset int64, wait time.Duration) (st
 		l.mu.Lock()
 		end, changed := l.start+int64(len(l.records)), l.changed
 		b := stream.Batch{Next: offset, HighWatermark: end}
+		if l.away {
+			l.mu.Unlock()
+			select {
+			case <-changed:
+				continue
+			case <-ctx.Done():
+				return b, ctx.Err()
+			}
+		}
 		if offset > end {
 			l.mu.Unlock()
 			return b, &stream.OutOfRangeError{Offset: offset, Start: l.start, End: end}
@@ -131,8 +161,7 @@ type following struct {
 // follow lets a table follow a topic, and waits until it has read all records.
 func follow(t *testing.T, l *topic) *following {
 	t.Helper()
-	ctx, cancel := context.WithCancel(t.Context())
-	f := &following{ended: make(chan error, 1), stop: cancel, metrics: prometheus.NewPedanticRegistry()}
+	f := &following{ended: make(chan error, 1), metrics: prometheus.NewPedanticRegistry()}
 	log := slog.New(slog.NewTextHandler(&f.log, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
 		if a.Key == slog.TimeKey {
 			return slog.Attr{}
@@ -141,13 +170,21 @@ func follow(t *testing.T, l *topic) *following {
 	}}))
 	f.Logger = log
 	f.editor = controls.Editor{Table: &f.Table, Topic: l}
-	over := passedover.New("serve", log, f.metrics)
+	f.again(t, l, passedover.New("serve", log, f.metrics))
+	return f
+}
+
+// again lets the table follow the topic from its start, and waits until it has read all
+// records.
+func (f *following) again(t *testing.T, l *topic, over *passedover.Reporter) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	f.stop, f.ready = cancel, false
 	go func() {
 		f.ended <- f.Follow(ctx, l, 0, l.end(), "controls", over, func() { f.ready = true })
 	}()
 	t.Cleanup(cancel)
 	synctest.Wait()
-	return f
 }
 
 // has fails the test unless a name of a kind is in a state now; "": nothing is in force.

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/controls"
+	"github.com/emostream/emostream/internal/proof/contract"
+	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/token"
 	"github.com/emostream/emostream/server/access"
@@ -119,7 +121,7 @@ func (s *server) routes(gate *access.Gate) http.Handler {
 		},
 		Logger: slog.New(slog.NewTextHandler(&s.log, nil)),
 	}).Routes(mux)
-	return mux
+	return contracttest.Watch(contract.Main, mux)
 }
 
 func (s *server) token(t *testing.T, scope string) string {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/controls"
+	"github.com/emostream/emostream/internal/proof/contract"
+	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/internal/ticket"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server/access"
@@ -101,7 +103,7 @@ func TestWhoMayListen(t *testing.T) {
 					if tt.header != "" {
 						r.Header.Set("Authorization", tt.header)
 					}
-					mux.ServeHTTP(w, r)
+					contracttest.Watch(contract.Subscriber, mux).ServeHTTP(w, r)
 					if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.code) || (tt.status == 401) != (w.Header().Get("WWW-Authenticate") != "") && tt.code != "not_allowed" {
 						t.Errorf("%s: %s %s answered %d %s %v, want %d %s", name, method, path, w.Code, w.Body, w.Header(), tt.status, tt.code)
 					}

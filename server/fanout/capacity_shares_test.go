@@ -12,6 +12,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/proof/contract"
+	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/server/fanout"
 )
 
@@ -51,7 +53,7 @@ func (c *crowdFrom) comes(peer, forwarded string) (told string, leave func()) {
 	w, done := httptest.NewRecorder(), make(chan struct{})
 	go func() {
 		defer close(done)
-		c.mux.ServeHTTP(w, r)
+		contracttest.Watch(contract.Subscriber, c.mux).ServeHTTP(w, r)
 	}()
 	synctest.Wait()
 	select {

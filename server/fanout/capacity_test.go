@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/emostream/emostream/internal/proof/contract"
+	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/server/fanout"
 )
 
@@ -97,7 +99,7 @@ func TestCapacityAtOnce(t *testing.T) {
 					<-begin
 					r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/v1/swarm", nil)
 					r.RemoteAddr = "127.0.0.1:1" // which may have all places
-					mux.ServeHTTP(w, r)
+					contracttest.Watch(contract.Subscriber, mux).ServeHTTP(w, r)
 					if w.Code == http.StatusOK {
 						taken.Add(1)
 					} else {

@@ -200,6 +200,7 @@ func TestDroppedWindowsStayAway(t *testing.T) {
 func TestHugeSwarms(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in := start(t, newTopic(), fanout.Config{})
+		in.client.Transport = in.bare // no emoji has half a mebibyte
 		l := in.listen(t, "/v1/swarm", "")
 		of := func(n, bytes int) wire.Swarm {
 			s := swarm(n, 1, wire.EmojiCount{Emoji: "x"})

@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/wire"
@@ -190,7 +191,8 @@ type installation struct {
 	servers *announcements
 	net     *pipes // in a bubble
 	client  *http.Client
-	header  http.Header // of requests for streams
+	bare    http.RoundTripper // of client, without a check of events; in a bubble
+	header  http.Header       // of requests for streams
 	metrics *prometheus.Registry
 
 	stop   func()     // asks it to stop
@@ -204,7 +206,7 @@ func start(t *testing.T, log *topic, cfg fanout.Config) *installation {
 	net := newPipes()
 	in := serve(t, log, cfg, net)
 	transport := &http.Transport{DialContext: net.dial}
-	in.net, in.client = net, &http.Client{Transport: transport}
+	in.net, in.bare, in.client = net, transport, &http.Client{Transport: contracttest.Streams(t, transport)}
 	t.Cleanup(transport.CloseIdleConnections)
 	return in
 }
@@ -220,7 +222,7 @@ func serve(t *testing.T, log *topic, cfg fanout.Config, ln net.Listener) *instal
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(contracttest.Context(t))
 	in.stop = cancel
 	drained := make(chan struct{})
 	go func() {

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/emostream/emostream/internal/proof/contract"
+	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/server/ingest"
 )
@@ -90,7 +92,7 @@ func routes(log ingest.Log, cfg ingest.Config) http.Handler {
 	cfg.Log = log
 	mux := http.NewServeMux()
 	ingest.New(cfg).Routes(mux)
-	return mux
+	return contracttest.Watch(contract.Main, mux)
 }
 
 const asJSON = "application/json"

@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/emostream/emostream/internal/httpserve"
+	"github.com/emostream/emostream/internal/proof/contract"
+	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/wire"
 	"github.com/emostream/emostream/server/registry"
@@ -56,7 +58,7 @@ func (c *calls) doFrom(address, method, path, contentType, body string, headers 
 		r.Header.Set("Content-Type", contentType)
 	}
 	w := httptest.NewRecorder()
-	c.mux.ServeHTTP(w, r)
+	contracttest.Watch(contract.Main, c.mux).ServeHTTP(w, r)
 	return w
 }
 

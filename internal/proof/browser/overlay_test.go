@@ -75,6 +75,29 @@ func TestOverlayDemo(t *testing.T) {
 	tab.Axe()
 }
 
+// Firefox shows the overlay, its setup and the element, too.
+func TestOverlayInFirefox(t *testing.T) {
+	t.Parallel()
+	at := pages(t)
+	f := browser.OpenFirefox(t, browser.Laptop)
+	f.Go(at + "/overlay#demo&position=right&density=5&motion=full")
+	f.Until(drawn + `.right > 0.8 && ` + drawn + `.left > 0.7`)
+	f.Go(at + "/overlay/setup")
+	f.Click(`#palette label`)
+	f.Until(`decodeURIComponent(document.querySelector("#address").value).endsWith("/overlay#emojis=🔥") && frames[0].location.hash.startsWith("#demo&emojis=")`)
+	f.Until(`frames[0].document.querySelector("canvas").width > 1000`)
+	f.Picture("setup")
+	f.Go(stranger(t, at, `<script type="module" src="`+at+`/emostream-crowd.js"></script><emostream-crowd demo palette="🔥 👏" motion="full"></emostream-crowd>`))
+	f.Until(`document.querySelector("emostream-crowd").shadowRoot.querySelectorAll("button").length === 2`)
+	f.Run(`
+const element = document.querySelector("emostream-crowd");
+globalThis.accepted = 0;
+element.addEventListener("accepted", () => accepted++);
+element.shadowRoot.querySelector("button").click();`)
+	f.Until(`accepted === 1`)
+	f.Picture("element")
+}
+
 // What the crowd taps is seen in the overlay, also after its server was killed and came back.
 func TestOverlayIsLive(t *testing.T) {
 	t.Parallel()

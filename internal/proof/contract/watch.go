@@ -108,62 +108,9 @@ func (w *watched) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, rw, err
 }
 
-// Transport returns a transport that reports what the document does not know of the answers
-// that it gets from a server.
-func (h *HTTP) Transport(kind Server, base http.RoundTripper, report func(error)) http.RoundTripper {
-	return roundTripper(func(r *http.Request) (*http.Response, error) {
-		res, err := base.RoundTrip(r)
-		if err != nil {
-			return nil, err
-		}
-		a := Answer{Server: kind, Method: r.Method, Path: r.URL.EscapedPath(), Status: res.StatusCode, Header: res.Header}
-		if strings.HasPrefix(res.Header.Get("Content-Type"), "text/event-stream") {
-			if err := h.Check(a); err != nil {
-				report(err)
-			}
-			return res, nil
-		}
-		res.Body = &read{ReadCloser: res.Body, end: func(body []byte, whole bool) {
-			a.Body, a.Whole = body, whole
-			if err := h.Check(a); err != nil {
-				report(err)
-			}
-		}}
-		return res, nil
-	})
-}
-
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// read is a body that tells what was read of it when that is all, or when it is closed.
-type read struct {
-	io.ReadCloser
-	b   bytes.Buffer
-	end func(body []byte, whole bool) // nil: it was called
-}
-
-func (b *read) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	b.b.Write(p[:n])
-	if err != nil {
-		b.over(err == io.EOF)
-	}
-	return n, err
-}
-
-func (b *read) Close() error {
-	b.over(false)
-	return b.ReadCloser.Close()
-}
-
-func (b *read) over(whole bool) {
-	if b.end != nil {
-		b.end(b.b.Bytes(), whole)
-		b.end = nil
-	}
-}
 
 // Context returns a context in which the servers of package server report what openapi.yaml
 // does not know of their answers.

@@ -21,6 +21,7 @@ import (
 
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/proof/contract"
+	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/internal/proof/kafkatest"
 	"github.com/emostream/emostream/internal/proof/parallel"
 	"github.com/emostream/emostream/internal/sleep"
@@ -423,6 +424,44 @@ func (in *installation) counted() (map[string]int64, int64) {
 	return byEmoji, total
 }
 
+// checkRecords fails if a record that the stages have written is not as asyncapi.yaml says.
+func (in *installation) checkRecords() {
+	in.t.Helper()
+	ctx, cancel := context.WithTimeout(in.t.Context(), maxWait)
+	defer cancel()
+	c := in.open()
+	defer c.Close()
+	topics := []string{in.names.Reactions(), in.names.Partials(), in.names.Counts(), in.names.Servers(), in.names.Controls(), in.names.Clock(), in.names.Cluster("cluster_1")}
+	for name := range in.servers {
+		topics = append(topics, in.names.Server(name))
+	}
+	for _, topic := range topics {
+		partitions, err := c.Partitions(ctx, topic)
+		if err != nil {
+			in.t.Fatalf("%s: %v", topic, err)
+		}
+		for p := range partitions {
+			first, end, err := c.Offsets(ctx, topic, p)
+			if err != nil {
+				in.t.Fatal(err)
+			}
+			const newest = 2000
+			for r, offset := c.Reader(topic, p), max(first, end-newest); offset < end; {
+				b, err := r.Fetch(ctx, offset, time.Second)
+				if err != nil {
+					in.t.Fatal(err)
+				}
+				for _, rec := range b.Records {
+					if err := contracttest.Messages(in.t).Record(strings.TrimPrefix(topic, in.names.Prefix), rec); err != nil {
+						in.t.Fatal(err)
+					}
+				}
+				offset = b.Next
+			}
+		}
+	}
+}
+
 // checkCounted waits until every acknowledged reaction is counted. It fails if more
 // reactions are counted than were acknowledged or are in doubt.
 func (in *installation) checkCounted(l *outcomeCounts) {
@@ -478,6 +517,7 @@ func listen(t *testing.T, url string) *listener {
 	wg.Go(func() {
 		c := sse.Client{
 			URL:       url + "/v1/swarm",
+			HTTP:      &http.Client{Transport: contracttest.Streams(t, http.DefaultTransport)},
 			Reconnect: 100 * time.Millisecond,
 			OnState: func(s sse.State) {
 				if s.Phase == sse.Live {

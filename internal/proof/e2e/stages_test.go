@@ -132,6 +132,7 @@ func TestStagesTwice(t *testing.T) {
 		more.accepted[e] += n
 	}
 	in.checkCounted(more)
+	in.checkRecords()
 	for name, l := range listeners {
 		l.checkShown(t, name, began, &outcomeCounts{total: more.total - led.total, inDoubt: more.inDoubt})
 	}

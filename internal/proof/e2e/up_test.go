@@ -63,6 +63,7 @@ func TestTapIsShown(t *testing.T) {
 		}
 		return nil
 	})
+	in.checkRecords()
 	if code := p.stop(); code != 0 {
 		t.Errorf("up ended with %d when it was asked to stop", code)
 	}
@@ -127,6 +128,7 @@ func TestTotals(t *testing.T) {
 		t.Fatalf("%d of 10000 were acknowledged, %d in doubt, %v", led.total, led.inDoubt, led.failed)
 	}
 	in.checkCounted(led)
+	in.checkRecords()
 	for name, l := range listeners {
 		l.checkShown(t, name, time.Time{}, led)
 	}

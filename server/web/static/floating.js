@@ -37,7 +37,7 @@ export const same = emoji => emoji.replaceAll("\ufe0f", "");
 
 export class FloatingCrowd {
   #canvas; #context; #options; #place; #only = null;
-  #sprites = []; #alive = 0; #nextID = 1; // the first #alive of #sprites float; the others wait for their next use
+  #sprites = []; #alive = 0; #nextID = 1; #spot = Math.random(); // the first #alive of #sprites float; the others wait for their next use
   #kinds = []; #newest = ""; #span = 2; #sum = 0;
   #bitmaps = new Map();
   #width = 0; #height = 0; #ratio = 1; #resized = true;
@@ -244,7 +244,8 @@ export class FloatingCrowd {
     s.emoji = emoji;
     s.look = look;
     s.bitmap = this.#bitmap(emoji, look);
-    s.x = x ?? left + width * (marginX + (1 - 2 * marginX) * Math.random());
+    this.#spot = (this.#spot + 0.618 + 0.08 * Math.random()) % 1; // far from those before it
+    s.x = x ?? left + width * (marginX + (1 - 2 * marginX) * this.#spot);
     s.age = 0;
     s.fall = 0;
     s.sway = Math.random() * 2 * Math.PI;

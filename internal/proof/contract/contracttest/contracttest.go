@@ -32,14 +32,30 @@ func Context(tb testing.TB) context.Context {
 }
 
 // Watch returns a handler that passes requests to next, which serves calls of a kind of
-// server, and checks the answers.
-func Watch(tb testing.TB, kind contract.Server, next http.Handler) http.Handler {
-	tb.Helper()
-	return HTTP(tb).Watch(kind, next, func(err error) { tb.Error(err) })
+// server, and panics at an answer that is not as it should be.
+func Watch(kind contract.Server, next http.Handler) http.Handler {
+	h, err := answers()
+	if err != nil {
+		panic(err)
+	}
+	return h.Watch(kind, next, func(err error) { panic(err) })
 }
 
-// Transport returns a transport that checks the answers of a server.
-func Transport(tb testing.TB, kind contract.Server, base http.RoundTripper) http.RoundTripper {
+// events reads asyncapi.yaml once.
+var events = sync.OnceValues(contract.NewMessages) //nolint:gochecknoglobals // it never changes
+
+// Messages returns asyncapi.yaml.
+func Messages(tb testing.TB) *contract.Messages {
 	tb.Helper()
-	return HTTP(tb).Transport(kind, base, func(err error) { tb.Error(err) })
+	m, err := events()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return m
+}
+
+// Streams returns a transport that checks the events of streams.
+func Streams(tb testing.TB, base http.RoundTripper) http.RoundTripper {
+	tb.Helper()
+	return Messages(tb).Transport(base, func(err error) { tb.Error(err) })
 }
