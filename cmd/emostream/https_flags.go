@@ -90,13 +90,17 @@ func (f *httpsFlags) untrusted(of string) string {
 	return ""
 }
 
+// scheme returns that of the URLs of the server.
+func (f *httpsFlags) scheme() string {
+	if f.on() {
+		return "https"
+	}
+	return "http"
+}
+
 // urlAt returns the base URL of the server at an address, host:port.
 func (f *httpsFlags) urlAt(addr string) string {
-	at := urlAt(addr)
-	if f.on() {
-		at = "https" + strings.TrimPrefix(at, "http")
-	}
-	return at
+	return f.scheme() + strings.TrimPrefix(urlAt(addr), "http")
 }
 
 // checkPublicURL refuses a URL of plain HTTP for a server that speaks HTTPS: whoever

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -60,6 +61,8 @@ func TestScripts(t *testing.T) {
 			"interrupted": interrupted,
 			"hold":        hold,
 			"get":         get,
+			"invites":     invites,
+			"first":       firstLine,
 			"lines":       jsonLines,
 			"records":     records,
 			"plant":       plant,
@@ -81,8 +84,8 @@ func TestScripts(t *testing.T) {
 type ending struct{}
 
 // startUp runs `emostream up ARG...` on free ports, in the background, with its log in
-// up.log. It sets $SERVER to the URL of the main server and, with -o json, $BROKER and
-// $METRICS. At the end of the script, or at down, the pipeline is interrupted and must
+// up.log. It sets $SERVER to the URL of the main server, $MAINPORT to its port and, with -o
+// json, $BROKER, $METRICS, $PAGE and $SUBSCRIBER, the URL of the first subscriber server. At the end of the script, or at down, the pipeline is interrupted and must
 // exit well.
 func startUp(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
@@ -120,6 +123,11 @@ func startUp(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("SERVER", at.Ready)
 	ts.Setenv("METRICS", at.Metrics)
+	ts.Setenv("PAGE", at.Page)
+	ts.Setenv("MAINPORT", at.Ready[strings.LastIndex(at.Ready, ":")+1:])
+	if len(at.Subscribers) > 0 {
+		ts.Setenv("SUBSCRIBER", at.Subscribers[0].URL)
+	}
 	ts.Setenv("BROKER", strings.Join(at.Brokers, ","))
 }
 
@@ -202,6 +210,34 @@ func get(ts *testscript.TestScript, neg bool, args []string) {
 	defer res.Body.Close()
 	_, err = io.Copy(ts.Stdout(), res.Body)
 	ts.Check(err)
+}
+
+// invites checks that a server lets pages of an origin read its answers, as in `invites
+// http://127.0.0.1:5001 http://localhost:5000`.
+func invites(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: [!] invites URL ORIGIN")
+	}
+	r, err := http.NewRequest(http.MethodGet, args[0]+"/healthz", nil)
+	ts.Check(err)
+	r.Header.Set("Origin", args[1])
+	res, err := http.DefaultClient.Do(r)
+	ts.Check(err)
+	_ = res.Body.Close()
+	if allowed := res.Header.Get("Access-Control-Allow-Origin"); (allowed == args[1]) == neg {
+		ts.Fatalf("%s allows %q", args[0], allowed)
+	}
+}
+
+// firstLine checks the first line of a file, as in `first up.log '^Open http:'`.
+func firstLine(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: first FILE PATTERN")
+	}
+	line, _, _ := strings.Cut(ts.ReadFile(args[0]), "\n")
+	if matched, err := regexp.MatchString(args[1], line); err != nil || !matched {
+		ts.Fatalf("the first line of %s is %q: %v", args[0], line, err)
+	}
 }
 
 // jsonLines checks that every line of a file is a JSON object with certain keys, as in

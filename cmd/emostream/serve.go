@@ -35,7 +35,7 @@ type serveFlags struct {
 	https          httpsFlags
 	access         accessFlags
 	tickets        ticketFlag
-	web            bool // pages for browsers are served
+	web            webFlags
 	ownTickets     bool // a key of tickets is made up if none is given
 }
 
@@ -48,7 +48,7 @@ func (f *serveFlags) add(cmd *cobra.Command) {
 	fl.IntVar(&f.maxChannels, "max-channels", 1000, "most channels active at once; one address may bring in a quarter of them, or 16 if that is more")
 	fl.StringSliceVar(&f.emojis, "emojis", nil, "take these emojis only, as in 🔥,:tada:; default all")
 	fl.Var(newEnumFlag(&f.assign, string(registry.LeastLoaded), string(registry.LeastLoaded), string(registry.TwoChoices)), "assign", "how clients are spread over subscriber servers: least-loaded or two-choices")
-	fl.BoolVar(&f.web, "web", f.web, "serve a page to tap on at /, an overlay for OBS at /overlay, and the module for pages of others at /emostream.js")
+	f.web.add(cmd)
 	f.limits.add(cmd)
 	f.access.add(cmd)
 	f.tickets.add(cmd, ticketUsage)
@@ -83,7 +83,8 @@ copies can run behind a load balancer.`,
 				if err != nil {
 					return errors.Join(err, ln.Close())
 				}
-				s.log.Info("serving", "url", serve.https.urlAt(ln.Addr().String()))
+				url := serve.https.urlAt(ln.Addr().String())
+				s.log.Info("serving", append([]any{"url", url}, serve.web.shown(url)...)...)
 				return m.run(ctx, ln)
 			})
 		},
@@ -153,6 +154,9 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := f.web.check(); err != nil {
+		return nil, err
+	}
 	hosts, err := s.hosts.check()
 	if err != nil {
 		return nil, err
@@ -174,7 +178,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	})
 	bounds.LogFull = m.producer.Full
 	m.ingest = ingest.New(ingest.Config{
-		Log: m.producer, Channels: channels, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Proxies: proxies, Gate: gate, Controls: m.controls.table, Window: m.windowLength,
+		Log: m.producer, Channels: channels, MaxChannels: f.maxChannels, Allowed: allowed, Bounds: bounds, Quotas: quotas, Proxies: proxies, Gate: gate, Controls: m.controls.table, Window: m.windowLength, LoginURL: f.web.loginURL,
 		Logger: s.log, Metrics: s.metrics,
 	})
 	anybody := !gate.NeedsToken(access.Send)
@@ -193,8 +197,8 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,
 		Certificate: f.https.certificate, Proxies: proxies, Hosts: hosts, Origins: origins, Logger: s.log, Metrics: s.metrics,
 	}
-	if f.web {
-		m.http.Web = &web.Handler{}
+	if f.web.on {
+		m.http.Web = &web.Handler{Framers: f.web.framers}
 	}
 	return m, nil
 }

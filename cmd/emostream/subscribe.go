@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/kafka"
 	"github.com/emostream/emostream/internal/windowing"
 	"github.com/emostream/emostream/internal/wire"
@@ -30,6 +31,7 @@ type subscribeFlags struct {
 	windows   int64         // bytes of memory for them; 0: fanout's default
 	proxies   proxiesFlag
 	origins   originsFlag
+	pages     *httpserve.PageServer // its pages may listen; nil: of none
 	https     httpsFlags
 	access    accessFlags
 	tickets   ticketFlag
@@ -155,6 +157,9 @@ func newSubscriber(s stage, f subscribeFlags, a admission, ln net.Listener) (*su
 	origins, err := f.origins.parse()
 	if err != nil {
 		return nil, err
+	}
+	if f.pages != nil {
+		origins = origins.WithPagesOf(*f.pages)
 	}
 	hosts, err := s.hosts.check()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/broker"
+	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/passedover"
 	"github.com/emostream/emostream/server/access"
 )
@@ -23,7 +24,8 @@ func newUp(io streams) *cobra.Command {
 		Short: "Run everything in one process, on an embedded broker",
 		Long: `Up runs the whole pipeline in one process: the embedded broker, the main server,
 the aggregator, the publishers and the subscriber servers. The log is kept between
-runs. It prints the addresses and, when all is ready, the line "ready URL" on stdout.`,
+runs. It prints the address of a page to tap on, those of the servers and, when all is
+ready, the line "ready URL" on stdout.`,
 		Example: `  emostream up
   emostream up --dashboard
   emostream up --port 0 --ephemeral -o json
@@ -115,7 +117,11 @@ func (f *upFlags) build(ctx context.Context, log *slog.Logger) (p *pipeline, err
 	if p.main, err = newMain(s, f.serve); err != nil {
 		return p, err
 	}
-	p.addresses.tokens = p.main.gate.NeedsToken(access.Send)
+	p.addresses.tokens, p.addresses.login = p.main.gate.NeedsToken(access.Send), f.serve.web.loginURL != ""
+	if f.serve.web.on {
+		p.addresses.Page = pageOf(p.addresses.Ready)
+		f.subscribe.pages = &httpserve.PageServer{Addr: mainLn.Addr(), Scheme: f.https.scheme(), Names: p.main.http.Hosts.Names, PublicURL: p.addresses.Ready}
+	}
 	p.main.window = f.aggregate.window
 	p.addStage("serve", func(ctx context.Context) error { return p.main.run(ctx, mainLn) })
 

@@ -37,7 +37,7 @@ func (f *upFlags) add(cmd *cobra.Command) {
 	fl.StringSliceVar(&f.brokers, "brokers", nil, "use this Kafka cluster instead of the embedded broker")
 	f.addAllButBrokers(cmd)
 	f.broker.add(cmd)
-	f.serve.web = true
+	f.serve.web.on = true
 	f.serve.add(cmd)
 	f.aggregate.add(cmd)
 	f.publish.addTop(cmd)

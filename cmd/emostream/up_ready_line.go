@@ -7,7 +7,8 @@ import (
 
 // addresses are the addresses of all that up runs, as -o json prints them.
 type addresses struct {
-	Ready       string       `json:"ready"` // URL of the main server
+	Ready       string       `json:"ready"`          // URL of the main server
+	Page        string       `json:"page,omitempty"` // URL of the page to tap on
 	Brokers     []string     `json:"brokers"`
 	Data        string       `json:"data,omitempty"` // folder of the embedded broker's log
 	Metrics     string       `json:"metrics,omitempty"`
@@ -16,6 +17,7 @@ type addresses struct {
 	embedded bool   // the broker is the embedded one
 	caCert   string // file of the certificate, if this machine does not trust it otherwise; empty: it does, or there is none
 	tokens   bool   // who sends must show a token
+	login    bool   // the page knows where people get one
 }
 
 // subscriber is the address of a subscriber server.
@@ -28,6 +30,10 @@ type subscriber struct {
 // print tells a person where everything is and how to try it.
 func (a addresses) print(io streams) {
 	p := func(format string, args ...any) { _, _ = fmt.Fprintf(io.err, format+"\n", args...) }
+	if a.Page != "" {
+		p("Open %s in a browser%s.", a.Page, a.howToSignIn())
+		p("")
+	}
 	p("Emostream %s", version)
 	p("")
 	p("  main server   %s", a.Ready)
@@ -60,6 +66,17 @@ func (a addresses) print(io streams) {
 	p(`  curl%s -X POST %s/send_emoji \`, a.caCertFlag(), a.Ready)
 	p(`    -H 'Content-Type: application/json' -d '{"user_id":"ann","emoji_type":"🔥"}'`)
 	p("")
+}
+
+// howToSignIn says how the page gets the token of who sends; empty if it needs none.
+func (a addresses) howToSignIn() string {
+	switch {
+	case !a.tokens:
+		return ""
+	case a.login:
+		return ": it leads to the login"
+	}
+	return ", with #token=TOKEN behind the address"
 }
 
 // serverFlag returns the flags with which clients find the main server, and trust it; empty

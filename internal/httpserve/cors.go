@@ -16,6 +16,7 @@ import (
 type Origins struct {
 	all     bool
 	allowed []string
+	pages   *PageServer // its pages are invited; nil: there is none
 }
 
 // ParseOrigins parses a list of origins, such as https://example.com. * stands for all.
@@ -55,7 +56,12 @@ func lowerASCII(s string) bool {
 
 // Invite says whether pages of an origin, as browsers write it, may use the server.
 func (o Origins) Invite(origin string) bool {
-	return origin != "" && (o.all || slices.Contains(o.allowed, origin))
+	return origin != "" && (o.all || o.names(origin))
+}
+
+// names says whether an origin is invited for itself, and not as all are.
+func (o Origins) names(origin string) bool {
+	return slices.Contains(o.allowed, origin) || o.pages.has(origin)
 }
 
 // answer adds to the headers of an answer what a browser needs to know of an invited
@@ -75,7 +81,7 @@ func (o Origins) answer(h http.Header, r *http.Request) (preflight bool) {
 // navigator.sendBeacon always does: a proxy in front may want to see them. Pages of
 // other origins may not, since whoever is logged in at such a proxy has not invited them.
 func (o Origins) letRead(h http.Header, origin string) {
-	if slices.Contains(o.allowed, origin) {
+	if o.names(origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
 		h.Set("Access-Control-Allow-Credentials", "true")
 	} else {
@@ -91,7 +97,7 @@ func (o Origins) letRead(h http.Header, origin string) {
 //
 // What next refuses, it refuses to pages too. They may read why.
 func CORS(next http.Handler, o Origins) http.Handler {
-	if !o.all && len(o.allowed) == 0 {
+	if !o.all && len(o.allowed) == 0 && o.pages == nil {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
