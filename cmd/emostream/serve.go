@@ -191,7 +191,7 @@ func newMain(s stage, f serveFlags) (*mainServer, error) {
 	m.proxied = len(proxies) > 0
 	sites := httpserve.SiteCheck{Names: hosts.Names, Invited: origins, Advice: "let the operator invite its origin with --cors-origin, or register by a program"}
 	m.http = server.Main{
-		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Sites: sites, Gate: gate, Tickets: tickets, Controls: m.controls.table, Metrics: s.metrics}),
+		Ingest: m.ingest, Registry: registry.New(registry.Config{Servers: m.servers.roster, Strategy: strategy, Proxies: proxies, Sites: sites, Gate: gate, Tickets: tickets, CheckChannel: channels.Check, Controls: m.controls.table, Metrics: s.metrics}),
 		Control: control.New(control.Config{Gate: gate, Editor: m.controls.editor, Unfollowed: m.controls.unfollowed, CheckChannel: channels.Check, Logger: s.log}),
 		Ready:   m.ready, Ahead: m.watermarksAhead, Keys: func() error { return gate.Status().Err }, Drain: f.produceTimeout + time.Second, DrainDelay: f.limits.drainDelay,
 		MaxConnections: f.limits.maxConnections, ReadTimeout: f.limits.readTimeout, IdleTimeout: f.limits.idleTimeout,

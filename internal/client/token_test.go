@@ -101,7 +101,7 @@ func TestTokenIsShownToNobodyElse(t *testing.T) {
 
 // Watch ends when the main server says who may not watch, instead of asking for ever.
 func TestWatchEndsWhenItMayNot(t *testing.T) {
-	for code, status := range map[string]int{"token_missing": 401, "token_expired": 401, "": 401, "not_allowed": 403, "banned": 403} {
+	for code, status := range map[string]int{"token_missing": 401, "token_expired": 401, "": 401, "not_allowed": 403, "banned": 403, "channel_not_allowed": 422} {
 		t.Run(code, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				n := newNetwork(t, map[string]http.HandlerFunc{"main": func(w http.ResponseWriter, _ *http.Request) {

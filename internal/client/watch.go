@@ -50,7 +50,7 @@ func (c *Client) Watch(ctx context.Context, channel string, onSwarm func(s wire.
 					if expired.IsZero() {
 						expired = time.Now()
 					}
-				case r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden && r.Code != "":
+				case r.Status == http.StatusUnauthorized, r.Status == http.StatusForbidden && r.Code != "", r.Status == http.StatusUnprocessableEntity && r.Code != "":
 					stop(r) // it would be refused again
 				case r.Status == http.StatusNotFound, r.Status == http.StatusForbidden:
 					stop(fmt.Errorf("%s does not register clients, it should be the main server: %w", c.address(), r))

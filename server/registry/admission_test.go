@@ -42,6 +42,29 @@ func guarded(t *testing.T, keys *ticket.Keys, anonymous ...access.Action) *calls
 	return c
 }
 
+// Who asks for a channel in which no reactions are taken is told so, and takes no place.
+func TestChannelsThatAreNotTaken(t *testing.T) {
+	c := &calls{mux: http.NewServeMux(), roster: &roster.Roster{}}
+	c.roster.Apply(server("sub1", 0, 1).ServerStatus, time.Now())
+	c.Handler = registry.New(registry.Config{Servers: c.roster, CheckChannel: func(channel string) error {
+		if channel != "stage-1" {
+			return errors.New("it is none: use stage-1")
+		}
+		return nil
+	}})
+	c.Routes(c.mux)
+	for range 3 {
+		refused := answer[map[string]string](t, c.do("GET", "/register?channel=stgae-1", "", ""), http.StatusUnprocessableEntity)
+		if refused["code"] != "channel_not_allowed" || refused["error"] != "it is none: use stage-1" {
+			t.Errorf("answered %v", refused)
+		}
+	}
+	answer[wire.Assignment](t, c.do("GET", "/register?channel=stage-1", "", ""), http.StatusOK)
+	if a := answer[map[string]string](t, c.do("GET", "/register", "", ""), http.StatusServiceUnavailable); a["code"] != "full" {
+		t.Errorf("who names no channel is answered %v", a) // there is one place, which is taken
+	}
+}
+
 // The addresses of streams say what the client has asked for, and nothing else.
 func TestAddressesOfStreams(t *testing.T) {
 	for asked, want := range map[string]string{

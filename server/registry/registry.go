@@ -30,6 +30,9 @@ type Config struct {
 	// Tickets sign what lets clients listen; nil: they need none. With them and Gate, clients
 	// are sent only to servers that check tickets.
 	Tickets *ticket.Keys
+	// CheckChannel returns why reactions of a channel are never taken, so that nobody need
+	// listen to it. Default: all are.
+	CheckChannel func(channel string) error
 	// Controls say which users are banned; nil: none.
 	Controls *controls.Table
 	Metrics  prometheus.Registerer // nil: none
@@ -46,6 +49,7 @@ type Handler struct {
 	gate     *access.Gate
 	tickets  *ticket.Keys
 	controls *controls.Table
+	channel  func(string) error // see Config.CheckChannel; may be nil
 	assigned *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 }
@@ -62,6 +66,7 @@ func New(cfg Config) *Handler {
 		gate:     cfg.Gate,
 		tickets:  cfg.Tickets,
 		controls: cfg.Controls,
+		channel:  cfg.CheckChannel,
 		assigned: f.NewCounterVec(prometheus.CounterOpts{
 			Name: "emostream_assignments_total", Help: "Clients assigned to a subscriber server.",
 		}, []string{"server"}),
