@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/emostream/emostream/internal/stream"
@@ -78,7 +79,7 @@ func (m *Messages) Record(topic string, r stream.Record) error {
 // recordIs returns why a record is not the message at a place.
 func (m *Messages) recordIs(r stream.Record, place ...string) error {
 	message, where, _ := m.strict.at(place...)
-	under := func(names ...string) []string { return append(where[:len(where):len(where)], names...) }
+	under := func(names ...string) []string { return append(slices.Clip(where), names...) }
 	if _, _, keyed := m.strict.at(under("bindings", "kafka", "key")...); keyed {
 		if err := m.strict.checkValue(string(r.Key), under("bindings", "kafka", "key")...); err != nil {
 			return fmt.Errorf("its key: %w", err)

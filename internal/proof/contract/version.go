@@ -116,7 +116,7 @@ func (d *Difference) compareObjects(old, now object, place []string) {
 		parent = place[len(place)-1]
 	}
 	for _, key := range slices.Sorted(maps.Keys(old)) {
-		at := append(place[:len(place):len(place)], key)
+		at := append(slices.Clip(place), key)
 		switch v, has := now[key]; {
 		case isText(parent, key):
 		case !has:
@@ -127,7 +127,7 @@ func (d *Difference) compareObjects(old, now object, place []string) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(now)) {
 		_, had := old[key]
-		switch at := append(place[:len(place):len(place)], key); {
+		switch at := append(slices.Clip(place), key); {
 		case had, isText(parent, key):
 		case mayGrow(place):
 			d.add(Minor, at, "is new")
