@@ -26,7 +26,7 @@ const easing = 0.5; // seconds: time constant with which the rate of an emoji ch
 const longestStep = 0.1; // seconds: after a pause of the browser the picture does not catch up
 const stalled = 1500; // milliseconds without a frame, after which nobody is looking
 const mostKinds = 64; // kinds of emojis that rise at once
-const mostBitmaps = 256;
+const mostBitmaps = 256, mostPixels = 8e6; // of drawings of emojis that are kept: 32 MB
 const fonts = '"Apple Color Emoji","Segoe UI Emoji","Noto Color Emoji","Twemoji Mozilla",sans-serif';
 
 // What a sprite is: one of the crowd, or one's own and what became of it.
@@ -268,8 +268,9 @@ export class FloatingCrowd {
     const key = look + emoji;
     let bitmap = this.#bitmaps.get(key);
     if (bitmap) return bitmap;
-    if (this.#bitmaps.size >= mostBitmaps) this.#bitmaps.delete(this.#bitmaps.keys().next().value); // the oldest
     bitmap = draw(emoji, look, Math.min(320, Math.ceil(this.#options.size * this.#ratio)), this.#options.own);
+    const most = Math.min(mostBitmaps, Math.max(8, mostPixels / bitmap.width ** 2));
+    while (this.#bitmaps.size >= most) this.#bitmaps.delete(this.#bitmaps.keys().next().value); // the oldest
     this.#bitmaps.set(key, bitmap);
     return bitmap;
   }
