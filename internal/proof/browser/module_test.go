@@ -164,8 +164,9 @@ func TestModuleRenewsItsToken(t *testing.T) {
 	tab := browser.Open(t, browser.Laptop)
 	tab.Expect(`status of 401`)
 	tab.Go(s.URL + "/")
-	tab.Run(strings.Replace(crowd(`{ token: () => fetch("/token").then(answer => answer.text()) }`), `"/emostream.js"`, `"`+in.Page+`/emostream.js"`, 1) + tapping)
+	tab.Run(strings.Replace(crowd(`{ token: () => fetch("/token").then(answer => answer.text()) }`), `"/emostream.js"`, `"`+in.Page+`/emostream.js"`, 1))
 	tab.Until(`crowd.state.connection === "live"`)
+	tab.Run(tapping) // not before: a stream begins with the newest window
 	browser.Wait(t, "four tokens", func() error {
 		if n := s.tokens(); n < 4 {
 			return fmt.Errorf("%d", n)
@@ -177,7 +178,8 @@ func TestModuleRenewsItsToken(t *testing.T) {
 		t.Errorf("%d taps were accepted", accepted)
 	}
 	tab.Until(fmt.Sprintf(`seen("🔥") === %d && own("🔥") === %[1]d`, accepted))
-	if got := browser.Eval[string](tab, `[...told.states.filter(s => s !== "connecting"), ...told.taps.filter(text => text !== "accepted 🔥 1")].join()`); got != "live" {
+	// On a busy machine it may be too late for the ticket: then it reconnects.
+	if got := browser.Eval[string](tab, `[...told.states.filter(s => !["connecting", "live", "reconnecting"].includes(s)), ...told.taps.filter(text => text !== "accepted 🔥 1")].join()`); got != "" {
 		t.Errorf("it tells %s", got)
 	}
 
