@@ -41,11 +41,6 @@ function readAddress() {
   if (named) forTab("channel", named);
 }
 
-// What a token says; the servers alone decide what it is worth.
-function claims() {
-  try { return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), c => c.charCodeAt(0)))); } catch { return {}; }
-}
-
 function start(channel = named || undefined) {
   crowd?.close();
   ended = false;
@@ -74,9 +69,6 @@ function start(channel = named || undefined) {
   element("sign-out").hidden = !token;
   if (own.config) showConfig(own.config);
   showState(own.state);
-  if (/(^|\s)emostream:manage/.test(claims().scope ?? "")) {
-    import("./manage.js").then(({manage}) => manage({crowd: own, place: element("manage"), token: () => token}), () => {});
-  }
 }
 
 // ---- Taps ----
