@@ -154,7 +154,7 @@ test-python: $(VENV)/requirements.txt ## clients of the Python system, and table
 	$(E2E) -timeout 5m -run 'Python|Recording' -python $(VENV)/bin/python
 
 test-browser: $(BROWSER)/package-lock.json ## the pages and the module in Chromium and Firefox, also by the rules of axe-core (Node 20)
-	go test -count=1 -timeout 5m ./internal/proof/browser
+	go test -count=1 -timeout 10m ./internal/proof/browser
 
 test-clients: $(LIBS)/python/requirements.txt $(LIBS)/node/package-lock.json $(LIBS)/java/pom.xml ## thirty client libraries and five proxies (Python 3, Node, a JDK, Maven, Chromium, nginx, Caddy, HAProxy)
 	cd internal/proof/clients/testdata/go && go build -o $(LIBS)/go/ ./...

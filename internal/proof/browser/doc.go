@@ -20,8 +20,9 @@
 //     what a page finds itself in.
 //   - Tab.Key, Click, Text, Do: what a person does and sees. Tab.Context is chromedp's, for everything else.
 //   - Tab.Heap, Tab.Frames, Tab.Paint, Tab.Transferred: what it costs.
-//   - Tab.Axe: the rules of accessibility of axe-core.
-//   - Up, Stages and their processes: what is killed, drained and started again.
+//   - Tab.Axe, Tab.AxeContrast: the rules of accessibility of axe-core.
+//   - Up, Stages and their processes: what is killed, drained and started again. Installation.Tap: a crowd that taps.
+//   - Secret, Token, Control: who may do what, and what managers set.
 //   - OpenFirefox: the same page in Firefox, by WebDriver BiDi.
 //
 // Without Chromium the tests are skipped; where CI is set they fail.
