@@ -42,7 +42,7 @@ Exit code 1: it would be refused.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), io) },
 	}
 	f.token.add(cmd)
-	f.authFlags.add(cmd, "keys of the server: a PEM file of public keys, a file of a JWKS or with a secret, or the https URL of a JWKS")
+	f.add(cmd, "keys of the server: a PEM file of public keys, a file of a JWKS or with a secret, or the https URL of a JWKS")
 	cmd.Flags().DurationVar(&f.timeout, "timeout", 5*time.Second, "how long the URL of --auth-keys may take to answer")
 	f.out.add(cmd)
 	return cmd

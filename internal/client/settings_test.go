@@ -21,19 +21,23 @@ func TestSettings(t *testing.T) {
 	}{
 		"any emoji": {
 			`{"palette":["🔥"],"any_emoji":true,"hidden":["💩"],"paused":{},"slowed":{},"limits":{"count":100}}`,
-			client.Settings{Palette: []string{"🔥"}, AnyEmoji: true, Hidden: []string{"💩"}, Channel: open}, map[string]bool{"🔥": true, "🐶": true, "💩": false},
+			client.Settings{Palette: []string{"🔥"}, AnyEmoji: true, Hidden: []string{"💩"}, Channel: open},
+			map[string]bool{"🔥": true, "🐶": true, "💩": false},
 		},
 		"some emojis": {
 			`{"palette":["🔥"],"any_emoji":false,"hidden":null,"paused":{"other":{"state":"paused"}},"slowed":{}}`,
-			client.Settings{Palette: []string{"🔥"}, Channel: open}, map[string]bool{"🔥": true, "🐶": false},
+			client.Settings{Palette: []string{"🔥"}, Channel: open},
+			map[string]bool{"🔥": true, "🐶": false},
 		},
 		"paused": {
 			`{"palette":[],"paused":{"a b":{"state":"closed","until":"2030-01-02T03:04:05.000Z","reason":"the end"}},"slowed":{}}`,
-			client.Settings{Palette: []string{}, Channel: wire.ChannelState{State: "closed", Until: "2030-01-02T03:04:05.000Z", Reason: "the end"}}, nil,
+			client.Settings{Palette: []string{}, Channel: wire.ChannelState{State: "closed", Until: "2030-01-02T03:04:05.000Z", Reason: "the end"}},
+			nil,
 		},
 		"slowed": {
 			`{"palette":[],"paused":{},"slowed":{"a b":{"state":"slowed","per_user":{"per_second":0.5,"at_once":1},"reason":"calm"}}}`,
-			client.Settings{Palette: []string{}, Channel: wire.ChannelState{State: "slowed", PerUser: "30/m", Reason: "calm"}}, nil,
+			client.Settings{Palette: []string{}, Channel: wire.ChannelState{State: "slowed", PerUser: "30/m", Reason: "calm"}},
+			nil,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -86,7 +86,8 @@ func TestPorts(t *testing.T) {
 			doctor.Port{Ours: true, CertificateEnds: -3 * time.Hour}, true, "the certificate of sub1 expired 3h0m0s ago", []string{"wrong a:1"},
 		},
 		"ours, with a certificate that ends, behind a proxy": {
-			doctor.Port{Ours: true, CertificateEnds: 3 * time.Hour, Forwarded: true, Open: []httpserve.Opening{httpserve.NoAddressLimit}}, true, "the certificate of sub1 expires in 3h0m0s",
+			doctor.Port{Ours: true, CertificateEnds: 3 * time.Hour, Forwarded: true, Open: []httpserve.Opening{httpserve.NoAddressLimit}},
+			true, "the certificate of sub1 expires in 3h0m0s",
 			[]string{"note a:1", "note a:1", "note a:1"},
 		},
 		"ours, not ready, with a certificate that has ended": {
