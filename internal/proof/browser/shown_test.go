@@ -112,7 +112,7 @@ func TestTapIsSeen(t *testing.T) {
 // Taps that are made without a network are sent when it is back, and what others have tapped meanwhile is seen.
 func TestOffline(t *testing.T) {
 	t.Parallel()
-	in := browser.Stages(t, browser.Config{Aggregate: []string{"--window", "500ms"}})
+	in := browser.Stages(t, browser.Config{})
 	tab := browser.Open(t, browser.Phone)
 	tab.Go(in.Page + "/robots.txt")
 	tab.Run(crowd(""))
