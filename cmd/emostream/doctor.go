@@ -187,7 +187,7 @@ func (f *doctorFlags) config(cmd *cobra.Command, io streams) doctor.Config {
 			return own.open("doctor", nil)
 		},
 		Brokers: f.brokers, Names: f.names(), Group: f.group,
-		Host: f.host, Port: f.port, Subscribers: f.subscribers,
+		Server: f.server, Host: f.host, Port: f.port, Subscribers: f.subscribers,
 		Clients: f.clients, OpenFiles: openfiles.Limit(),
 		DataDir: f.dataDir, DataWanted: f.dataDir != "",
 		MaxSkew: server.MaxSkew, Screen: terminalOf(io),

@@ -25,6 +25,7 @@ type Config struct {
 	// Group returns the full name of the consumer group of a role.
 	Group func(role string) string
 
+	Server      string // base URL of the main server, whose page subscriber servers should invite; empty: they are not asked
 	Host        string
 	Port        int // of the main server; subscriber servers have the ports after it; 0: any
 	Subscribers int

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +39,12 @@ func (s *session) servers(ctx context.Context) []Finding {
 	}
 	by := client.FollowRedirects(&http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: s.TLS}})
 	var asking sync.WaitGroup
+	var page string
+	asking.Go(func() {
+		ctx, cancel := context.WithTimeout(ctx, s.Timeout)
+		defer cancel()
+		page = pageOrigin(ctx, by, s.Server)
+	})
 	for i := range servers {
 		v := &servers[i]
 		v.Orphan = !s.states[s.Names.Cluster(v.Cluster)].Exists
@@ -54,7 +61,73 @@ func (s *session) servers(ctx context.Context) []Finding {
 		})
 	}
 	asking.Wait()
+	for i := range servers {
+		v := &servers[i]
+		if v.Answers && page != "" {
+			asking.Go(func() {
+				if !invites(ctx, by, v.URL, page) {
+					v.Uninvited = page
+				}
+			})
+		}
+	}
+	asking.Wait()
 	return Servers(servers, foreign)
+}
+
+// pageOrigin returns the origin of the page that the main server at a base URL hands out, as
+// browsers write it; empty: there is none.
+func pageOrigin(ctx context.Context, by *http.Client, main string) string {
+	u, err := url.Parse(main)
+	if err != nil {
+		return ""
+	}
+	h, err := ask(ctx, by, strings.TrimSuffix(main, "/")+"/emostream.js", "")
+	if err != nil || !strings.HasPrefix(h.Get("Content-Type"), "text/javascript") {
+		return ""
+	}
+	return originOf(u)
+}
+
+// originOf returns the origin of a URL, as browsers write it.
+func originOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443" {
+		host = host[:strings.LastIndex(host, ":")]
+	}
+	return u.Scheme + "://" + host
+}
+
+// invites says whether pages of an origin may listen to the server at a base URL. Where that
+// cannot be found out it says yes.
+func invites(ctx context.Context, by *http.Client, base, origin string) bool {
+	u, err := url.Parse(base)
+	if err != nil || originOf(u) == origin {
+		return true
+	}
+	h, err := ask(ctx, by, strings.TrimSuffix(base, "/")+"/healthz", origin)
+	if err != nil {
+		return true
+	}
+	allowed := h.Get("Access-Control-Allow-Origin")
+	return allowed == "*" || allowed == origin
+}
+
+// ask returns the headers of the answer to a GET, for a page of an origin unless that is
+// empty.
+func ask(ctx context.Context, by *http.Client, url, origin string) (http.Header, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	if origin != "" {
+		req.Header.Set("Origin", origin)
+	}
+	res, err := by.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	return res.Header, res.Body.Close()
 }
 
 // ticketKey tells which key has signed a heartbeat; empty: none.

@@ -30,6 +30,9 @@ type Server struct {
 	// Forwarded says that it ignores an X-Forwarded-For, of a peer that is not named as
 	// a proxy.
 	Forwarded bool
+	// Uninvited is the origin of the main server's page, if pages of it may not listen there;
+	// empty: they may, or there is no page.
+	Uninvited string
 }
 
 // Foreign is what was written to emostream-servers and cannot be heartbeats.
@@ -73,6 +76,9 @@ func Servers(servers []Server, foreign Foreign) []Finding {
 		case !l.sameTickets(s, checker):
 		case s.Forwarded:
 			l.forwarded(s.Name)
+		case s.Uninvited != "":
+			l.note(s.Name, "it does not invite the page that the main server hands out at "+s.Uninvited, "whoever opens the page there taps, and sees nothing of the others",
+				"start subscribe with --cors-origin and the origin by which people open the page, as in --cors-origin "+s.Uninvited)
 		default:
 			l.ok(s.Name, "%s, %d/%d listeners", s.URL, s.Clients, s.Capacity)
 		}

@@ -27,6 +27,7 @@ func TestServers(t *testing.T) {
 		"only for itself":       {func(s *doctor.Server) { s.Answers, s.URL = false, "http://127.0.0.1:5001" }, "--public-url", []string{"wrong sub1"}},
 		"only for itself, IPv6": {func(s *doctor.Server) { s.Answers, s.URL = false, "http://[::1]:5001" }, "", []string{"wrong sub1"}},
 		"localhost":             {func(s *doctor.Server) { s.Answers, s.URL = false, "http://localhost:5001" }, "", []string{"wrong sub1"}},
+		"page not invited":      {func(s *doctor.Server) { s.Uninvited = "https://emo.example" }, "--cors-origin https://emo.example", []string{"note sub1"}},
 		"behind a stranger":     {func(s *doctor.Server) { s.Forwarded = true }, "it ignores X-Forwarded-For", []string{"note sub1"}},
 		"of another name": {func(s *doctor.Server) {
 			s.Answers, s.Untrusted = false, x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{"a.example"}}, Host: "b.example"}
