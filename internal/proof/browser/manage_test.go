@@ -69,6 +69,8 @@ func TestManagerOnThePage(t *testing.T) {
 	press("Hide")
 	tab.Until(`document.querySelector(".manage-said.bad")?.textContent.includes("nonsense")`)
 	axeLooks(t, tab, "manage")
+	tab.Run(`document.querySelector("#sign-out").click()`)
+	tab.Until(`!document.querySelector("#manage-open") && !document.querySelector("#manage-sheet")`)
 	if browser.Eval[bool](other, `!!document.querySelector("#manage-open")`) {
 		t.Error("who has no token is shown what managers see")
 	}

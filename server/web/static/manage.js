@@ -8,10 +8,11 @@ const states = {paused: "Paused", closed: "Closed", slowed: "Slow mode", banned:
 
 let shown = null;
 
-// manage shows the button and the panel in place of those of the crowd before, if there is one.
+// manage shows the button and the panel, in place of those of the crowd before. They go when the place is told "gone".
 export function manage({crowd, place, token}) {
   shown?.end();
-  shown = new Panel(crowd, place, token);
+  const panel = shown = new Panel(crowd, place, token);
+  place.addEventListener("gone", () => panel.end(), {once: true});
 }
 
 // make returns an element with properties, and with children: elements, or texts.

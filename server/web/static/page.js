@@ -41,6 +41,11 @@ function readAddress() {
   if (named) forTab("channel", named);
 }
 
+// What a token says; the servers alone decide what it is worth.
+function claims() {
+  try { return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), c => c.charCodeAt(0)))); } catch { return {}; }
+}
+
 function start(channel = named || undefined) {
   crowd?.close();
   ended = false;
@@ -69,6 +74,15 @@ function start(channel = named || undefined) {
   element("sign-out").hidden = !token;
   if (own.config) showConfig(own.config);
   showState(own.state);
+  showManage(own);
+}
+
+// What managers see is asked for with their scope alone, and goes when they sign out.
+async function showManage(own) {
+  const scope = claims().scope;
+  if (typeof scope !== "string" || !/(^| )emostream:manage( |$)/.test(scope)) return element("manage").dispatchEvent(new Event("gone"));
+  const {manage} = await import("./manage.js");
+  if (own === crowd) manage({crowd: own, place: element("manage"), token: () => token});
 }
 
 // ---- Taps ----
