@@ -16,7 +16,7 @@
 // for what does not load, or asks anything of another machine. Tab.Expect names what a test provokes itself. A test that
 // fails says where it has left a picture of each tab and the page's source.
 //
-//   - Tab.Size, Scheme, ReducedMotion, Contrast, ForcedColors, RightToLeft, Slow, Network, Offline, Hide, Freeze, Touch:
+//   - Tab.Size, Scheme, ReducedMotion, Contrast, ForcedColors, RightToLeft, Slow, Network, Offline, Hide, Touch:
 //     what a page finds itself in.
 //   - Tab.Key, Click, Text, Do: what a person does and sees. Tab.Context is chromedp's, for everything else.
 //   - Tab.Heap, Tab.Frames, Tab.Paint, Tab.Transferred: what it costs.

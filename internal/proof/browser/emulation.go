@@ -140,21 +140,6 @@ func (tab *Tab) Hide() (show func()) {
 	}
 }
 
-// Freeze stops the page's timers, tasks and streams, as browsers do with tabs that nobody has looked at for long, and as
-// a laptop that sleeps does. What it returns lets the page go on.
-func (tab *Tab) Freeze() (thaw func()) {
-	tab.tb.Helper()
-	set := func(state page.SetWebLifecycleStateState) {
-		tab.tb.Helper()
-		must(tab, page.SetWebLifecycleState, page.SetWebLifecycleStateParams{State: state})
-	}
-	set(page.SetWebLifecycleStateStateFrozen)
-	return func() {
-		tab.tb.Helper()
-		set(page.SetWebLifecycleStateStateActive)
-	}
-}
-
 // Touch touches the middle of an element with a finger.
 func (tab *Tab) Touch(css string) {
 	tab.tb.Helper()

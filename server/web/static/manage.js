@@ -6,15 +6,6 @@ const lengths = [["", "Until I end it"], ["1m", "For 1 minute"], ["5m", "For 5 m
 const rates = [["1/s", "1 a second"], ["30/m", "1 in 2 s"], ["12/m", "1 in 5 s"], ["6/m", "1 in 10 s"]];
 const states = {paused: "Paused", closed: "Closed", slowed: "Slow mode", banned: "Banned", hidden: "Hidden"};
 
-let shown = null;
-
-// manage shows the button and the panel, in place of those of the crowd before. They go when the place is told "gone".
-export function manage({crowd, place, token}) {
-  shown?.end();
-  const panel = shown = new Panel(crowd, place, token);
-  place.addEventListener("gone", () => panel.end(), {once: true});
-}
-
 // make returns an element with properties, and with children: elements, or texts.
 function make(name, properties = {}, ...children) {
   const {label, ...rest} = properties, made = Object.assign(document.createElement(name), rest);
@@ -26,7 +17,8 @@ function make(name, properties = {}, ...children) {
 const options = list => list.map(([value, text]) => new Option(text, value));
 const bdi = text => make("bdi", {textContent: text});
 
-class Panel {
+// Panel is a button in the page's header, and what it opens.
+export class Panel {
   #crowd; #token; #place; #button; #sheet; #timer; #reads = 0;
   #said = make("p", {className: "manage-said", role: "status"});
   #now = make("p", {className: "manage-now"});

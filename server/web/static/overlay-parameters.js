@@ -7,8 +7,6 @@ export const defaults = Object.freeze({channel: "main", emojis: Object.freeze([]
 /** The bounds of the numbers. */
 export const bounds = Object.freeze({size: [12, 400], density: [0.05, 20]});
 
-export const motions = Object.freeze(["auto", "full", "reduced"]);
-
 /** Reads parameters by name. faults says in English what is wrong with them; what is wrong has its default. */
 export function read(entries) {
   const options = {...defaults}, faults = [];
@@ -38,7 +36,7 @@ const readers = {
   size: value => number(value, "size"),
   density: value => number(value, "density"),
   position: value => oneOf(value, Object.keys(positions)),
-  motion: value => oneOf(value, motions),
+  motion: value => oneOf(value, ["auto", "full", "reduced"]),
   token: value => ({is: value}),
   server(value) {
     let url;

@@ -4,10 +4,9 @@ import {connect as connectToServer} from "./emostream.js";
 import {FloatingCrowd} from "./floating.js";
 import {read} from "./overlay-parameters.js";
 
-const again = 60_000; // ms after which it begins anew where the module has given up, as when a token has run out
 const floating = new FloatingCrowd(document.querySelector("#crowd"), {own: "#fff"});
 const message = document.querySelector("#message");
-let crowd, connection = "", timer, told = "";
+let crowd, connection = "", told = "";
 
 async function begin() {
   const {options, faults} = read(new URLSearchParams(location.hash.slice(1)));
@@ -19,7 +18,6 @@ async function begin() {
   const wanted = JSON.stringify([channel, token, server, demo, demo && emojis]);
   if (wanted === connection) return; // only the looks have changed
   connection = wanted;
-  clearTimeout(timer);
   crowd?.close();
   crowd = undefined;
   floating.clear();
@@ -37,15 +35,6 @@ function tell(state) {
   if (text !== told) console.info(`Emostream overlay: ${text}`);
   told = text;
   document.documentElement.dataset.connection = state.connection;
-  if (state.connection === "signed_out" || state.connection === "refused") lost(state.error);
-}
-
-// Begins anew after a while, for ever. Nobody stands beside an overlay who would load it again.
-function lost(why) {
-  console.warn(`Emostream overlay: tries again in ${again / 1000} s: ${why ?? "no answer"}`);
-  connection = "";
-  clearTimeout(timer);
-  timer = setTimeout(begin, again);
 }
 
 function say(text) {

@@ -3,7 +3,7 @@ import {connect} from "./emostream.js";
 import {FloatingCrowd} from "./floating.js";
 import {Palette} from "./page-palette.js";
 import {Say} from "./page-say.js";
-import {number, plural, Score} from "./page-score.js";
+import {number, Score} from "./page-score.js";
 
 const element = id => document.getElementById(id);
 const toastStays = 6000, mostToasts = 2;
@@ -19,7 +19,7 @@ const keep = (store, key, value) => {
 const forTab = (key, value) => keep(() => sessionStorage, `emostream.${key}`, value);
 const forLater = (key, value) => keep(() => localStorage, `emostream.${key}`, value);
 
-let token = forTab("token"), named = null, crowd = null, ended = false, retryAt = 0, lastKey = -Infinity;
+let token = forTab("token"), named = null, crowd = null, ended = false, panel = null, retryAt = 0, lastKey = -Infinity;
 const mine = {accepted: 0, refused: 0, in_doubt: 0};
 const score = new Score();
 const floating = new FloatingCrowd(element("crowd"), {size: crowdSize(), most: 500, own: ownColour()});
@@ -72,17 +72,18 @@ function start(channel = named || undefined) {
   document.title = own.channel === "main" ? "Emostream" : `${own.channel} · Emostream`;
   element("overlay-link").href = `overlay/setup#${new URLSearchParams({channel: own.channel})}`;
   element("sign-out").hidden = !token;
-  if (own.config) showConfig(own.config);
   showState(own.state);
-  showManage(own);
+  showPanel(own);
 }
 
 // What managers see is asked for with their scope alone, and goes when they sign out.
-async function showManage(own) {
+async function showPanel(own) {
+  panel?.end();
+  panel = null;
   const scope = claims().scope;
-  if (typeof scope !== "string" || !/(^| )emostream:manage( |$)/.test(scope)) return element("manage").dispatchEvent(new Event("gone"));
-  const {manage} = await import("./manage.js");
-  if (own === crowd) manage({crowd: own, place: element("manage"), token: () => token});
+  if (typeof scope !== "string" || !/(^| )emostream:manage( |$)/.test(scope)) return;
+  const {Panel} = await import("./manage.js");
+  if (own === crowd) panel = new Panel(own, element("manage"), () => token);
 }
 
 // ---- Taps ----

@@ -58,10 +58,10 @@ function offerPositions() {
 }
 
 function offerEmojis(palette, namesOf) {
-  const chosen = new Set(palettes());
+  const before = new Set(chosen());
   $("palette").replaceChildren(...palette.map(emoji => {
     const label = document.createElement("label"), input = document.createElement("input"), face = document.createElement("span");
-    Object.assign(input, {type: "checkbox", value: emoji, checked: chosen.has(emoji)});
+    Object.assign(input, {type: "checkbox", value: emoji, checked: before.has(emoji)});
     input.setAttribute("aria-label", namesOf[emoji] ?? emoji);
     label.title = namesOf[emoji] ?? "";
     face.textContent = emoji;
@@ -70,14 +70,14 @@ function offerEmojis(palette, namesOf) {
   }));
 }
 
-function palettes() { return [...$("palette").querySelectorAll("input:checked")].map(input => input.value); }
+function chosen() { return [...$("palette").querySelectorAll("input:checked")].map(input => input.value); }
 function density() { return Math.min(bounds.density[1], Math.max(bounds.density[0], Number((10 ** (Number($("density").value) / 16)).toPrecision(2)))); }
 
 // What the form says.
 function entries() {
   const value = name => String(form.elements[name].value);
   return [
-    ["channel", value("channel")], ["emojis", [...palettes(), ...emojisOf($("emojis").value)].join(",")], ["size", value("size")], ["density", String(density())],
+    ["channel", value("channel")], ["emojis", [...chosen(), ...emojisOf($("emojis").value)].join(",")], ["size", value("size")], ["density", String(density())],
     ["position", value("position")], ["motion", value("motion")], ["token", value("token")], ["server", value("server")],
   ];
 }
