@@ -1,5 +1,10 @@
 package aggregator
 
+import (
+	"maps"
+	"slices"
+)
+
 // grace is how long after a window's end its counts are first sent. A record of the
 // window that is read later causes a revision. So the grace decides when a window is
 // seen, and never what is counted in it.
@@ -64,10 +69,10 @@ func (g *grace) add(end, now int64, reported bool) {
 // whether it reached the partition's end.
 func (g *grace) advance(atEnd bool, now int64) {
 	g.atEnd = atEnd
-	for end, w := range g.waiting {
+	for _, end := range slices.Sorted(maps.Keys(g.waiting)) {
 		if end+g.most <= now {
+			g.learn(*g.waiting[end])
 			delete(g.waiting, end)
-			g.learn(*w)
 			g.last = nil
 		}
 	}

@@ -155,8 +155,26 @@ func TestGraceOfShortWindows(t *testing.T) {
 	}
 }
 
-// Whatever comes, the grace stays within its bounds, and the same records give the same
-// grace.
+// Windows that are known at once count in their order, so that the same records give the
+// same grace.
+func TestGraceLearnsInOrder(t *testing.T) {
+	for range 20 {
+		s := newStragglers(t)
+		for _, need := range append(list(2, 70), list(59, 8)...) {
+			if err := s.c.Add(stream.Record{Offset: s.offset, Time: s.end - 1, Value: value("🔥")}, s.end+need); err != nil {
+				t.Fatal(err)
+			}
+			s.offset++
+			s.end += 2000
+		}
+		s.fetch(s.end, true)
+		if got := s.grace(); got != 10 {
+			t.Fatalf("the grace is %d ms, want 10: two of the last sixty did not need 70", got)
+		}
+	}
+}
+
+// Whatever comes, the grace stays within its bounds.
 func TestGraceStaysWithinItsBounds(t *testing.T) {
 	for seed := range uint64(200) {
 		rnd := rand.New(rand.NewPCG(seed, 1))
