@@ -7,7 +7,6 @@ import (
 	"embed"
 	"net/http"
 	"path"
-	"slices"
 
 	"github.com/emostream/emostream/internal/httpserve"
 )
@@ -15,19 +14,19 @@ import (
 //go:embed static
 var static embed.FS
 
-// page is a file that is served at a path of its own.
+// page is where a file is served.
 type page struct {
-	path, file string
-	framed     bool   // pages of the same origin may show it in a frame
-	extra      string // further directives of its Content-Security-Policy
+	path   string
+	framed bool   // pages of the same origin may show it in a frame
+	extra  string // further directives of its Content-Security-Policy
 }
 
-// pages returns those to open in a browser.
-func pages() []page {
-	return []page{
-		{path: "/{$}", file: "index.html"},
-		{path: "/overlay", file: "overlay.html", framed: true},
-		{path: "/overlay/setup", file: "setup.html", extra: "; frame-src 'self'"}, // it shows the overlay
+// pages returns the files to open in a browser. The others have their names for paths.
+func pages() map[string]page {
+	return map[string]page{
+		"index.html":   {path: "/{$}"},
+		"overlay.html": {path: "/overlay", framed: true},
+		"setup.html":   {path: "/overlay/setup", extra: "; frame-src 'self'"}, // it shows the overlay
 	}
 }
 
@@ -48,22 +47,21 @@ func (h *Handler) Routes(mux *http.ServeMux) {
 		panic(err) // it is in the binary
 	}
 	for _, f := range files {
-		at := page{file: f.Name()}
-		if i := slices.IndexFunc(pages(), func(p page) bool { return p.file == f.Name() }); i >= 0 {
-			at = pages()[i]
-			mux.Handle(at.path, h.serve(at))
+		p, ok := pages()[f.Name()]
+		if !ok {
+			p.path = "/" + f.Name()
 		}
-		mux.Handle("/"+f.Name(), h.serve(at))
+		mux.Handle(p.path, h.serve(f.Name(), p))
 	}
 }
 
 // serve returns a handler that answers with a file.
-func (h *Handler) serve(p page) http.Handler {
-	content, err := static.ReadFile(path.Join("static", p.file))
+func (h *Handler) serve(name string, p page) http.Handler {
+	content, err := static.ReadFile(path.Join("static", name))
 	if err != nil {
 		panic(err) // it is in the binary
 	}
-	file := newFile(p.file, content)
+	file := newFile(name, content)
 	return httpserve.Methods(func(w http.ResponseWriter, r *http.Request) {
 		h.protect(w.Header(), r, p)
 		if !file.isPage {

@@ -54,11 +54,8 @@ func ask(h http.Handler, method, path string, headers ...string) answer {
 // what it is, plain and compressed.
 func TestFiles(t *testing.T) {
 	h := handler()
-	paths := map[string]string{"/": "index.html", "/overlay": "overlay.html", "/overlay/setup": "setup.html"}
 	for _, name := range fileNames(t) {
-		paths["/"+name] = name
-	}
-	for path, name := range paths {
+		path := pathOf(name)
 		want, err := os.ReadFile("static/" + name)
 		if err != nil {
 			t.Fatal(err)
@@ -97,6 +94,19 @@ func TestFiles(t *testing.T) {
 			t.Errorf("%s: HEAD answered %d, %d bytes", path, head.status, head.length)
 		}
 	}
+}
+
+// pathOf returns where a file is served: the pages at addresses that people type.
+func pathOf(name string) string {
+	switch name {
+	case "index.html":
+		return "/"
+	case "overlay.html":
+		return "/overlay"
+	case "setup.html":
+		return "/overlay/setup"
+	}
+	return "/" + name
 }
 
 func fileNames(t *testing.T) (names []string) {
@@ -159,7 +169,6 @@ func TestMethods(t *testing.T) {
 func TestHeaders(t *testing.T) {
 	for path, want := range map[string]struct{ frame, framed string }{
 		"/":              {"", "'none'"},
-		"/index.html":    {"", "'none'"},
 		"/overlay":       {"", "'self'"},
 		"/overlay/setup": {"'self'", "'none'"},
 		"/emostream.js":  {"", "'none'"},
@@ -211,7 +220,7 @@ func directives(csp string) map[string]string {
 // to read.
 func TestImport(t *testing.T) {
 	h := handler()
-	for path, want := range map[string]string{"/emostream.js": "*", "/emostream.d.ts": "*", "/": "", "/index.html": "", "/overlay": "", "/overlay/setup": ""} {
+	for path, want := range map[string]string{"/emostream.js": "*", "/emostream.d.ts": "*", "/": "", "/overlay": "", "/overlay/setup": ""} {
 		if got := ask(h, "GET", path, "Origin: https://a.example").header.Get("Access-Control-Allow-Origin"); got != want {
 			t.Errorf("%s: allowed to %q, want %q", path, got, want)
 		}
@@ -239,7 +248,7 @@ func TestNothingInline(t *testing.T) {
 func TestSize(t *testing.T) {
 	h := handler()
 	size := func(name string) (bytes int64) {
-		res := ask(h, "GET", "/"+name, "Accept-Encoding: gzip")
+		res := ask(h, "GET", pathOf(name), "Accept-Encoding: gzip")
 		if res.status != 200 {
 			t.Errorf("%s: answered %d", name, res.status)
 		}
@@ -263,7 +272,7 @@ func TestSize(t *testing.T) {
 
 // loadedBy matches what makes a browser load a file: references of HTML, and imports of
 // modules that come at once.
-var loadedBy = regexp.MustCompile(`(?:\s(?:src|href)\s*=\s*|\bfrom\s*|\bimport\s*|@import\s*|url\()["']?(?:\./|/)?([\w.-]+\.(?:js|css|svg|ico|png))["')\s>]`)
+var loadedBy = regexp.MustCompile(`(?:\s(?:src|href)\s*=\s*|\bfrom\s*|\bimport\s*|@import\s*|url\()["']?(?:\.{0,2}/)?([\w.-]+\.(?:js|css|svg|ico|png))["')\s>]`)
 
 // loads returns the files that a browser loads with one.
 func loads(t *testing.T, first string) []string {

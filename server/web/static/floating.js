@@ -32,8 +32,8 @@ const fonts = '"Apple Color Emoji","Segoe UI Emoji","Noto Color Emoji","Twemoji 
 // What a sprite is: one of the crowd, or one's own and what became of it.
 const looks = {crowd: 0, pending: 1, accepted: 2, refused: 3, in_doubt: 4};
 
-/** An emoji as it is compared: with or without the mark that asks for colour it is the same. */
-export const same = emoji => emoji.replaceAll("\ufe0f", "");
+// plain returns an emoji without selectors, which not everybody writes.
+const plain = emoji => emoji.replace(/[\uFE0E\uFE0F]/g, "");
 
 export class FloatingCrowd {
   #canvas; #context; #options; #place; #only = null;
@@ -67,7 +67,7 @@ export class FloatingCrowd {
     this.#options = {...before, ...options};
     const {position, emojis, size, own} = this.#options;
     this.#place = positions[position] ?? positions.full;
-    this.#only = emojis && emojis.length > 0 ? new Set(emojis.map(same)) : null;
+    this.#only = emojis && emojis.length > 0 ? new Set(emojis.map(plain)) : null;
     if (before && (before.size !== size || before.own !== own)) this.#bitmaps.clear();
     this.#resized = true;
     this.#start();
@@ -99,7 +99,7 @@ export class FloatingCrowd {
       if (!grown) kind.told = 0;
     }
     for (const {emoji_type: emoji, emoji_count: count, emoji_count_aggregated: scaled} of swarm.emojis) {
-      if (!(scaled > 0) || this.#only && !this.#only.has(same(emoji))) continue;
+      if (!(scaled > 0) || this.#only && !this.#only.has(plain(emoji))) continue;
       const kind = this.#kind(emoji);
       if (!kind) continue;
       const others = count > 0 ? 1 - Math.min(1, (swarm.own?.[emoji] ?? 0) / count) : 1;
