@@ -81,6 +81,6 @@ func (s *Server) putOff(w http.ResponseWriter, signals bool) {
 
 // comeBackLater returns a frame that tells a client when to come back. The time is
 // drawn at random, so that not all clients come back at once.
-func (s *Server) comeBackLater(why goodbye, signals bool) frame {
+func (s *Server) comeBackLater(why ending, signals bool) frame {
 	return farewell(why, time.Second+rand.N(s.cfg.DrainSpread), signals)
 }

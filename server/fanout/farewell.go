@@ -7,18 +7,18 @@ import (
 	"github.com/emostream/emostream/internal/sse"
 )
 
-// goodbye is why a server ends a stream.
-type goodbye string
+// ending is why a server ends a stream.
+type ending string
 
 const (
-	stopping goodbye = "stopping" // the server stops
-	busy     goodbye = "busy"     // too many come at once
-	expired  goodbye = "expired"  // the ticket or token has run out
+	stopping ending = "stopping" // the server stops
+	busy     ending = "busy"     // too many come at once
+	expired  ending = "expired"  // the ticket or token has run out
 )
 
 // farewell returns the last frame of a stream. It tells a client when to come back, and who
 // asked for signals also why the stream ends, since a page cannot see a retry.
-func farewell(why goodbye, wait time.Duration, signals bool) frame {
+func farewell(why ending, wait time.Duration, signals bool) frame {
 	return newFrame(func(b []byte) []byte {
 		b = sse.AppendRetry(b, wait)
 		if !signals {
