@@ -254,7 +254,7 @@ func mutants() []mutant {
 		// Rules of partials and marks.
 		{
 			rule:  "a partial grows until its window is closed",
-			patch: patch{"aggregator.Combiner.Confirm", "$end <= $e.mark.Closed", "$end <= $e.mark.Closed || $end+c.grace <= $e.at"},
+			patch: patch{"aggregator.Combiner.Confirm", "$end <= $e.mark.Closed", "$end <= $e.mark.Closed || $end+c.grace.now <= $e.at"},
 		},
 		{
 			rule: "a partial that grew is sent again",
@@ -280,7 +280,20 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "a window is sent at its end by the clock",
-			patch: patch{"aggregator.Combiner.isDue", "$end+$c.grace <= $now", "false"},
+			patch: patch{"aggregator.Combiner.isDue", "$end+$c.grace.now <= $now", "false"},
+		},
+		{
+			rule: "the grace learns from what was read without a backlog", by: "./aggregator -run Grace",
+			patch: patch{"aggregator.grace.add", "!$g.atEnd || $far", "$far"},
+		},
+		{
+			rule: "a revision makes the grace longer", by: "./aggregator -run Grace",
+			patch: patch{"aggregator.grace.learn", "$w.revised", "false"},
+		},
+		{
+			rule:       "the grace follows what windows need",
+			patch:      patch{"aggregator.grace.learn", "$g.now = $needed", "$g.now = 0"},
+			equivalent: "the grace is a hint for latency: what comes later is sent again",
 		},
 		{
 			rule:       "a window is reported when its partition was read to the end",
