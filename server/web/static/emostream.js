@@ -123,7 +123,7 @@ class Crowd extends EventTarget {
       this.#calls.clock.read(Date.parse(now), answer.asked, answer.answered);
       this.#configAt = Date.now();
       this.#readConfigIn((4 + 2 * Math.random()) * minutes);
-      if (!this.#listener) this.#setChannel(config.paused[this.channel] ?? config.slowed[this.channel] ?? { state: "open" });
+      if (!this.#listener) this.#setChannel([config.paused, config.slowed].find(all => Object.hasOwn(all, this.channel))?.[this.channel] ?? { state: "open" });
       this.#set();
       const text = JSON.stringify(config);
       if (text === this.#configText) return;
@@ -349,16 +349,16 @@ class Listener {
       if (!moves || !this.#stream) this.#fail(why);
     };
     const ask = new URLSearchParams({ channel: this.#channel, avoid: moves ? "" : this.#avoid, last_event_id: this.#lastID });
-    let assigned;
+    let assigned, url;
     try {
       const answer = await this.#calls.call(`register?${ask}`, {}, patience, asking);
       if (!answer.body?.stream_url) return fails(answer);
       assigned = answer.body;
+      url = new URL(assigned.stream_url);
     } catch (error) {
       return fails(await reason(this.#calls.server, error));
     }
     if (attempt.signal.aborted) return;
-    const url = new URL(assigned.stream_url);
     url.searchParams.set("channel", this.#channel);
     url.searchParams.set("signals", "1");
     if (this.#lastID) url.searchParams.set("last_event_id", this.#lastID);
@@ -416,6 +416,7 @@ class Listener {
     wait ??= after ? after * (0.75 + random / 2) : Math.min(seconds * 2 ** this.#failures, maxBackoff) * random;
     this.#failures++;
     this.#notBefore = Date.now() + Math.max(after, seconds / 2);
+    wait = Math.min(Math.max(wait, seconds / 2), 60 * minutes); // whatever a server says
     this.#retryTimer = setTimeout(() => this.#open(), wait);
     const connection = status === 401 ? "signed_out" : final ? "refused" : code === "full" ? "full" : navigator.onLine ? "reconnecting" : "offline";
     this.#on.connection(connection, { retryIn: Math.round(wait), code, error });
@@ -597,11 +598,9 @@ class TapQueue {
 
   // ownIn returns how many taps of each emoji of a window were accepted in it.
   ownIn({ window, emojis }) {
-    const start = Date.parse(window.start), end = Date.parse(window.end), own = {};
-    for (const { emoji_type: emoji } of emojis) {
-      const count = this.#own.reduce((n, tap) => tap.emoji === plain(emoji) && tap.at >= start && tap.at < end ? n + tap.count : n, 0);
-      if (count) own[emoji] = count;
-    }
+    const start = Date.parse(window.start), end = Date.parse(window.end), counts = new Map(), own = Object.create(null);
+    for (const { emoji, count, at } of this.#own) if (at >= start && at < end) counts.set(emoji, (counts.get(emoji) ?? 0) + count);
+    for (const { emoji_type: emoji } of emojis) if (counts.has(plain(emoji))) own[emoji] = counts.get(plain(emoji));
     return own;
   }
 }

@@ -185,6 +185,24 @@ export const cases = {
     is(world.of("/register")[2].query.get("avoid"), "");
   },
 
+  async "a server that tells no time to come back, or an absurd one"() {
+    for (const [told, want] of [[0, 500], [-1, 500], [1e12, 3_600_000]]) {
+      const world = await live();
+      world.stream.send("farewell", { why: "stopping", retry_ms: told });
+      is(connectionOf(world), ["reconnecting", want, undefined], `${told}`);
+    }
+  },
+
+  async "a stream at what is no address"() {
+    for (const stream_url of ["nowhere", "http://", 7]) {
+      const world = begin({}, world => { world.answers = ({ path }) => path === "/register" ? [200, { server_name: "sub1", stream_url }] : [200, {}]; });
+      await world.settle();
+      is(connectionOf(world), ["reconnecting", 1000, undefined], `${stream_url}`);
+      await world.pass(1000);
+      is(world.of("/register").length, 2, "how often it registered");
+    }
+  },
+
   async "before its ticket runs out it moves to another stream, without a gap"() {
     const world = await live({}, world => { world.answers = ({ path }) => path === "/register" ? world.registered("sub1", "ticket=t") : [404, {}]; });
     const states = [];
@@ -452,6 +470,8 @@ export const cases = {
     is(swarm.own, {});
     world.stream.window(hour + 1, 10, { emojis });
     is(swarm.own, { "❤️": 3 });
+    world.stream.window(hour + 2, 10, { emojis: ["constructor", "__proto__"].map(emoji => ({ emoji_type: emoji, emoji_count: 5, emoji_count_aggregated: 1 })) });
+    is([swarm.own, swarm.own.constructor, swarm.own.__proto__], [{}, undefined, undefined]);
   },
 
   async "the state of the channel"() {
@@ -472,6 +492,11 @@ export const cases = {
     is([world.crowd.state.connection, world.crowd.state.channel, world.streams.length, world.of("/register").length], ["live", { state: "paused", reason: "a break" }, 0, 0]);
     await world.crowd.tap("🔥").done;
     is(world.told, ["accepted 🔥 1"]);
+    for (const channel of ["constructor", "__proto__"]) { // what every object has is no channel that is paused
+      const world = begin({ listen: false, channel }, world => { world.answers = () => [200, config]; });
+      await world.settle();
+      is([world.crowd.config !== null, world.crowd.state.channel], [true, { state: "open" }], channel);
+    }
   },
 
   async "servers that are no address"() {
