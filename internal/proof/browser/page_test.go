@@ -296,6 +296,34 @@ func TestPageToken(t *testing.T) {
 	tab.Axe()
 	tab.Run(`document.querySelector("#settings-open").click(); document.querySelector("#sign-out").click()`)
 	is(t, tab, `crowd.options.token === undefined && sessionStorage.getItem("emostream.token") === null`, true)
+	tab.Run(`history.replaceState(null, "", location.origin + "//"); location.hash = "token=g.h.i"`) // which the server takes for /
+	tab.Until(`crowd.options.token?.() === "g.h.i"`)
+	is(t, tab, `location.href === location.origin + "//"`, true)
+}
+
+// Texts and numbers that no honest server sends do no harm, and are forgotten.
+func TestPageHostileSwarms(t *testing.T) {
+	t.Parallel()
+	tab := page(t, browser.Laptop, "#channel=%3Cimg%20src=x%20onerror=alert(1)%3E")
+	is(t, tab, `document.querySelector("h1").innerText`, "<img src=x onerror=alert(1)>")
+	tab.Run(live + `
+const hostile = ["constructor", "__proto__", "toString", "<img src=x onerror=alert(1)>", "\u202e🔥", "🔥".repeat(2000)];
+const numbers = [1e999, 1e308, -5, 0.5, 0];
+hostile.forEach((emoji, i) => {
+  const at = new Date(Date.UTC(2026, 0, 1) + 2000 * i).toISOString();
+  const window = {start: at, end: new Date(Date.parse(at) + 2000).toISOString()};
+  crowd.tell("swarm", {window, total: numbers[i % 5], own: Object.create(null), emojis: hostile.map((emoji_type, j) => ({
+    emoji_type, emoji_count: numbers[(i + j) % 5], emoji_count_aggregated: numbers[(i + 2 * j) % 5],
+  }))});
+});
+crowd.set({channel: {state: "paused", reason: "<img src=x onerror=alert(1)>"}});
+crowd.offer({palette: ["__proto__", "constructor", ...Array.from({length: 10_000}, (_, i) => "<b>" + i)], names: {}});
+`)
+	is(t, tab, `document.querySelectorAll("img, b").length`, 0)
+	is(t, tab, `document.querySelector("#notice").innerText.includes("<img src=x onerror=alert(1)>")`, true)
+	tab.Run(live + `crowd.set({channel: {state: "open"}}); crowd.swarm(0, {"🔥": 7}); await new Promise(r => setTimeout(r, 700)); crowd.swarm(1, {"🔥": 8})`)
+	tab.Until(`document.querySelector("#total").textContent === "8" && document.querySelector("#ranks").innerText.includes("8")`)
+	is(t, tab, `document.querySelectorAll("#ranks li, .dock .react").length`, 11)
 }
 
 // A token that runs out where everybody may watch ends the taps, and the page asks for another one.

@@ -30,12 +30,9 @@ export class Score {
   /** Takes a window, and says whether it is the newest. */
   swarm(swarm) {
     const end = Date.parse(swarm.window.end), start = Date.parse(swarm.window.start);
-    if (end < this.#end - longestBacklog) this.#totals.clear(); // the servers' clock was set back
-    else if (end < this.#end) {
-      this.#totals.set(end, swarm.total);
-      return false;
-    }
-    this.#totals.set(end, swarm.total);
+    if (end < this.#end - longestBacklog) { this.#totals.clear(); this.#end = 0; } // the servers' clock was set back
+    this.#totals.set(end, Math.min(swarm.total, Number.MAX_SAFE_INTEGER)); // the curve can be drawn
+    if (end < this.#end) return false;
     this.#end = end;
     this.length = end - start;
     this.#tween(this.#total, swarm.total);
@@ -216,7 +213,7 @@ export class Score {
     this.#request = 0;
     for (const [place, {from, to, begun}] of this.#tweens) {
       const t = Math.min(1, Math.max(0, (now - begun) / 500));
-      const n = Math.round(from + (to - from) * (1 - (1 - t) ** 3));
+      const n = t === 1 ? to : Math.round(from + (to - from) * (1 - (1 - t) ** 3));
       if (n !== place.shown) {
         place.shown = n;
         place.textContent = number(n);

@@ -33,8 +33,9 @@ function readAddress() {
   named = fragment.get("channel") || new URLSearchParams(location.search).get("channel");
   if (given !== null) {
     fragment.delete("token");
-    const rest = String(fragment);
-    history.replaceState(history.state, "", location.pathname + location.search + (rest && `#${rest}`));
+    const rest = new URL(location); // whole: as a path alone // would be another host
+    rest.hash = fragment;
+    history.replaceState(history.state, "", rest);
     token = forTab("token", given || null);
     named ||= forTab("channel"); // the login page may not know which channel people came from
   }
