@@ -256,6 +256,27 @@ func stranger(t *testing.T, origin, page string) (url string) {
 	return srv.URL
 }
 
+// What is made up has all that the servers say, so that a page which works with it works with them.
+func TestDemoSaysAllThatServersDo(t *testing.T) {
+	t.Parallel()
+	tab := browser.Open(t, browser.Laptop)
+	tab.Go(pages(t) + "/empty")
+	tab.Run(`
+const {connect} = await import("/demo.js");
+globalThis.crowd = connect();
+globalThis.swarm = await new Promise(told => crowd.addEventListener("swarm", event => told(event.detail)));
+crowd.close();`)
+	for what, want := range map[string]string{
+		"swarm":        "channel emojis newest own total window",
+		"crowd.config": "any_emoji channels hidden limits more_channels names palette paused slowed token_needed window_ms",
+		"crowd.state":  "channel clockAhead connection pending",
+	} {
+		if got := browser.Eval[string](tab, `Object.keys(`+what+`).sort().join(" ")`); got != want {
+			t.Errorf("%s has %s, want %s", what, got, want)
+		}
+	}
+}
+
 // The element shows a crowd on a page of another origin under a strict policy. Its buttons tap; it may be moved, changed and
 // taken away.
 func TestElementDemo(t *testing.T) {

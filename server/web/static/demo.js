@@ -14,8 +14,8 @@ class Demo extends EventTarget {
     this.channel = channel;
     const palette = emojis.length > 0 ? emojis : favourites;
     this.config = {
-      channels: ["*"], palette, names: {}, any_emoji: true, window_ms: windowLength, limits: {count: 100, items: 10000},
-      token_needed: {send: false, watch: false}, paused: {}, slowed: {},
+      channels: ["*"], palette, names: {}, any_emoji: true, hidden: [], window_ms: windowLength, limits: {count: 100, items: 10000},
+      token_needed: {send: false, watch: false}, paused: {}, slowed: {}, more_channels: false,
     };
     const begin = () => {
       this.dispatchEvent(event("config", this.config));
@@ -64,7 +64,7 @@ class Demo extends EventTarget {
     this.#own.clear();
     this.dispatchEvent(event("swarm", {
       channel: this.channel, window: {start: new Date(end - windowLength).toISOString(), end: new Date(end).toISOString()},
-      total: emojis.reduce((sum, e) => sum + e.emoji_count, 0), emojis, own,
+      newest: true, total: emojis.reduce((sum, e) => sum + e.emoji_count, 0), emojis, own,
     }));
     this.#timer = setTimeout(() => this.#window(), windowLength - Date.now() % windowLength);
   }

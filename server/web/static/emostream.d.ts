@@ -50,7 +50,7 @@ export interface Tap {
   readonly result: "pending" | "accepted" | "refused" | "in_doubt";
   /**
    * The server's code, such as "paused", and its text for people, where it was not accepted. Codes of the page itself:
-   * "offline", "no_token", "closed", "too_many_taps" (not sent), and "no_answer" (in doubt).
+   * "offline", "no_token", "crowd_closed", "too_many_taps" (not sent), and "no_answer" (in doubt).
    */
   readonly code?: string;
   readonly error?: string;

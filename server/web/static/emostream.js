@@ -498,7 +498,7 @@ class TapQueue {
   add(emoji, count) {
     const tap = new Tap(emoji, count);
     this.#pending += count > 0 ? count : 0;
-    if (this.#isClosed) this.#refuse(tap, "closed", "the connection was closed");
+    if (this.#isClosed) this.#refuse(tap, "crowd_closed", "the connection was closed");
     else if (!Number.isInteger(count) || count < 1 || count > maxCount) this.#refuse(tap, "invalid_count", `a count is a whole number from 1 to ${maxCount}`);
     else if (emoji.length > maxEmoji) this.#refuse(tap, "not_an_emoji", "this is longer than any emoji");
     else if (this.#pending > maxWaiting) this.#refuse(tap, "too_many_taps", `${maxWaiting} taps have no answer yet`);

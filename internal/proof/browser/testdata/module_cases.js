@@ -439,7 +439,7 @@ export const cases = {
     world.crowd.close();
     const late = world.crowd.tap("🔥");
     await world.pass(1_000);
-    is([one.result, other.result, late.result, late.code], ["accepted", "accepted", "refused", "closed"]);
+    is([one.result, other.result, late.result, late.code], ["accepted", "accepted", "refused", "crowd_closed"]);
     is(await late.done === late, true);
     is(world.timers.size, 0);
   },
