@@ -168,8 +168,8 @@ func TestDashboard(t *testing.T) {
 	for _, want := range []string{"subscribe running", "sub6", "0 of 10,000"} {
 		p.shows(want)
 	}
-	screen := p.until("the address", func(s string) bool { return strings.Contains(s, "main     http") })
-	server := strings.Fields(screen[strings.Index(screen, "main "):])[1]
+	screen := p.until("the address", func(s string) bool { return strings.Contains(s, "page     http") })
+	server := strings.TrimSuffix(strings.Fields(screen[strings.Index(screen, "page "):])[1], "/")
 	tap := exec.Command("emostream", "send", "🔥", "--count", "70", "--server", server)
 	if out, err := tap.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

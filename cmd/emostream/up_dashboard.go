@@ -200,8 +200,12 @@ func (d *dashboard) servers(now time.Time) []tui.Server {
 // facts lists addresses, and how large the log is.
 func (d *dashboard) facts() []tui.Fact {
 	at := d.pipeline.addresses
+	main := tui.Fact{Name: "main", Value: at.Ready}
+	if at.Page != "" { // the same, where people open it
+		main = tui.Fact{Name: "page", Value: at.Page}
+	}
 	facts := []tui.Fact{
-		{Name: "main", Value: at.Ready},
+		main,
 		{Name: "try", Value: "emostream send :fire:" + at.serverFlag()},
 		{Name: "kafka", Value: strings.Join(at.Brokers, ",")},
 	}

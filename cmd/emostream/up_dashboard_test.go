@@ -198,3 +198,16 @@ func TestStageStates(t *testing.T) {
 	close(p.stages[1].done)
 	expect("when one has failed", tui.Stopped, tui.Failed)
 }
+
+// The addresses begin with that of the page, or without it with that of the main server.
+func TestFactsNameThePage(t *testing.T) {
+	at := addresses{Ready: "http://127.0.0.1:5000"}
+	for page, want := range map[string]tui.Fact{
+		"": {Name: "main", Value: "http://127.0.0.1:5000"}, "http://127.0.0.1:5000/": {Name: "page", Value: "http://127.0.0.1:5000/"},
+	} {
+		at.Page = page
+		if got := newDashboard(&pipeline{addresses: at}, &dashboardLog{}).facts()[0]; got != want {
+			t.Errorf("the first is %+v, want %+v", got, want)
+		}
+	}
+}
