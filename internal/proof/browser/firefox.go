@@ -20,7 +20,7 @@ import (
 )
 
 // Page is what a tab of any browser can do, for tests that all browsers must pass.
-type Page interface {
+type Page interface { //nolint:interfacebloat // as small as the tests of all browsers allow
 	Go(url string)
 	Run(js string)
 	Until(js string)

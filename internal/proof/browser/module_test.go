@@ -204,7 +204,7 @@ func TestModuleIsNotInvited(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			in := browser.Stages(t, browser.Config{Subscribers: 1, Serve: test.serve})
-			onEach(t, func(t *testing.T, page browser.Page) {
+			onEach(t, func(_ *testing.T, page browser.Page) {
 				page.Expect("CORS", "Cross-Origin", "ERR_FAILED", "Failed to load", "can’t establish a connection")
 				page.Go(s.URL + "/")
 				page.Run(strings.Replace(crowd(""), `"/emostream.js"`, `"`+in.Page+`/emostream.js"`, 1))
