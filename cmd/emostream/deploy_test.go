@@ -14,6 +14,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/settingsfile"
 )
@@ -98,6 +99,60 @@ func TestDeployedCommandLinesAreRefused(t *testing.T) {
 	}
 }
 
+// parse returns the command of a command line with its flags set, also by the environment and
+// the settings file.
+func (d deployed) parse(t *testing.T) *cobra.Command {
+	t.Helper()
+	file, err := settingsfile.Parse(d.where, []byte(d.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, rest, err := newRoot(streams{}).Find(d.args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := settings{func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }, file}
+	if err := errors.Join(cmd.ParseFlags(rest), s.apply(cmd)); err != nil {
+		t.Fatal(err)
+	}
+	return cmd
+}
+
+// Every main server under deploy that runs beside subscriber servers has the page, and each
+// of these has the page's origin, or invites it.
+func TestDeployedPagesMayListen(t *testing.T) {
+	for what, tt := range map[string]struct {
+		lines []deployed
+		pages []string // origins under which people open the page
+	}{
+		"compose":    {compose(t), []string{"http://localhost:5000", "http://127.0.0.1:5000"}},
+		"kubernetes": {pods(t), []string{"https://emo.example"}},
+		"nginx":      {inComments(t, "nginx/emostream.conf"), []string{"https://emo.example"}},
+		"caddy":      {inComments(t, "caddy/Caddyfile"), []string{"https://emo.example"}},
+	} {
+		for _, line := range tt.lines {
+			cmd := line.parse(t)
+			switch cmd.Name() {
+			case "serve":
+				if got := cmd.Flags().Lookup("web").Value.String(); got != "true" {
+					t.Errorf("%s: %s does not serve the page", what, line.where)
+				}
+			case "subscribe":
+				invited, err := cmd.Flags().GetStringArray("cors-origin")
+				if err != nil {
+					t.Fatal(err)
+				}
+				url := cmd.Flags().Lookup("public-url").Value.String()
+				for _, page := range tt.pages {
+					if !strings.HasPrefix(url, page+"/") && !slices.Contains(invited, page) {
+						t.Errorf("%s: %s at %s does not invite the page of %s, but %q", what, line.where, url, page, invited)
+					}
+				}
+			}
+		}
+	}
+}
+
 // Every main server under deploy says which channels may be used: strangers can reach it.
 func TestDeployedServersNameTheirChannels(t *testing.T) {
 	lines := slices.Concat(units(t), compose(t), pods(t), inComments(t, "nginx/emostream.conf"), inComments(t, "caddy/Caddyfile"))
@@ -107,19 +162,7 @@ func TestDeployedServersNameTheirChannels(t *testing.T) {
 			continue
 		}
 		servers++
-		file, err := settingsfile.Parse(d.where, []byte(d.file))
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd, rest, err := newRoot(streams{}).Find(d.args)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := settings{func(name string) (string, bool) { v, ok := d.env[name]; return v, ok }, file}
-		if err := errors.Join(cmd.ParseFlags(rest), s.apply(cmd)); err != nil {
-			t.Fatal(err)
-		}
-		if got := cmd.Flags().Lookup("channels").Value.String(); got != "[main]" {
+		if got := d.parse(t).Flags().Lookup("channels").Value.String(); got != "[main]" {
 			t.Errorf("%s: %s lets people use the channels %s", d.where, d.args[0], got)
 		}
 	}

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/kafka"
+	chromium "github.com/emostream/emostream/internal/proof/browser"
 	"github.com/emostream/emostream/internal/proof/contract"
 	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/internal/proof/kafkatest"
@@ -59,7 +60,7 @@ func TestMain(m *testing.M) {
 	}
 	if err == nil {
 		parallel.AtLeast(4)
-		code = contract.Processes(os.Stderr, m.Run)
+		code = contract.Processes(os.Stderr, func() int { return chromium.Run(m) })
 	}
 	_ = os.RemoveAll(dir)
 	os.Exit(code)

@@ -20,11 +20,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	chromium "github.com/emostream/emostream/internal/proof/browser"
 )
 
 // The examples of nginx and Caddy under deploy work. Only addresses and the certificate
 // are replaced. A client reaches the main server through the proxy by https, is sent to
-// a stream behind the same proxy, and sees its reaction there.
+// a stream behind the same proxy, and sees its reaction there. So does the page, which needs
+// no invitation.
 func TestBehindTLS(t *testing.T) {
 	sideBySide(t)
 	for name, front := range map[string]func(t *testing.T, program, at string, cert certificate, to *strings.Replacer) (logged func() string){
@@ -41,7 +44,7 @@ func TestBehindTLS(t *testing.T) {
 			}
 			for _, stage := range [][]string{
 				{"broker", "--ephemeral", "--listen", brokers},
-				{"serve", "--listen", mainAt, "--trusted-proxies", "127.0.0.1", "--ticket-key-file", keys, "--brokers", brokers},
+				{"serve", "--web", "--listen", mainAt, "--trusted-proxies", "127.0.0.1", "--ticket-key-file", keys, "--brokers", brokers},
 				{"aggregate", "--brokers", brokers},
 				{"publish", "--clusters", "cluster_1", "--brokers", brokers},
 				{"subscribe", "--name", "sub1", "--listen", subAt, "--public-url", url + "/sub1", "--ticket-key-file", keys, "--brokers", brokers},
@@ -71,6 +74,7 @@ func TestBehindTLS(t *testing.T) {
 			} else {
 				_ = again.Body.Close()
 			}
+			pageTaps(t, url)
 			until(t, "what was asked for is logged", func() error {
 				log := logged()
 				if ticket := stream[strings.Index(stream, "ticket=")+len("ticket="):]; strings.Contains(log, ticket) {
@@ -82,6 +86,30 @@ func TestBehindTLS(t *testing.T) {
 				return nil
 			})
 		})
+	}
+}
+
+// pageTaps taps on the page at url, in a browser that speaks HTTP/2 to the proxy. A page
+// that gets anything but what it should fails the test.
+func pageTaps(t *testing.T, url string) {
+	t.Helper()
+	tab := chromium.Open(t, chromium.Phone)
+	tab.TrustAny()
+	tab.Go(url + "/")
+	tab.Until(`document.querySelector("#connection").innerText === "Live" && document.querySelector(".dock [data-emoji='🚀']")`)
+	tab.Touch(`.dock [data-emoji='🚀']`)
+	tab.Until(`document.querySelector("#mine").innerText.includes("1 counted")`)
+	tab.Until(`document.querySelector("#ranks").innerText.includes("🚀")`)
+	if other := chromium.Eval[string](tab, `performance.getEntriesByType("resource").filter(e => e.nextHopProtocol !== "h2" || new URL(e.name).origin !== origin).map(e => e.name).join()`); other != "" {
+		t.Errorf("the page asks elsewhere, or not over HTTP/2: %s", other)
+	}
+	for path, kind := range map[string]string{
+		"/overlay": "text/html", "/overlay/setup": "text/html", "/emostream.js": "text/javascript", "/page.css": "text/css",
+		"/favicon.ico": "image/", "/favicon.svg": "image/svg+xml", "/robots.txt": "text/plain", "/openapi.yaml": "application/yaml",
+	} {
+		if got := chromium.Eval[string](tab, fmt.Sprintf(`fetch(%q).then(r => r.status + " " + r.headers.get("Content-Type"))`, path)); !strings.HasPrefix(got, "200 "+kind) {
+			t.Errorf("%s is answered with %s", path, got)
+		}
 	}
 }
 
