@@ -74,7 +74,7 @@ func TestBehindTLS(t *testing.T) {
 			} else {
 				_ = again.Body.Close()
 			}
-			pageTaps(t, url)
+			t.Run("page", func(t *testing.T) { pageTaps(t, url) })
 			until(t, "what was asked for is logged", func() error {
 				log := logged()
 				if ticket := stream[strings.Index(stream, "ticket=")+len("ticket="):]; strings.Contains(log, ticket) {
