@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/sse"
 )
 
 // healthTimeout is how long a server may take to answer.
@@ -92,6 +94,9 @@ func checkHealth(ctx context.Context, by *http.Client, url string) error {
 	if res.StatusCode == http.StatusOK {
 		return nil
 	}
-	body, _ := stdio.ReadAll(stdio.LimitReader(res.Body, 512)) // whatever could be read of the body is shown
+	body, _ := stdio.ReadAll(stdio.LimitReader(res.Body, 4096)) // whatever could be read of the body is shown
+	if refused := sse.Refused(res.StatusCode, 0, bytes.NewReader(body)); refused.Message != "" {
+		return fmt.Errorf("%s answers %s: %s", url, res.Status, refused.Message)
+	}
 	return fmt.Errorf("%s answers %s: %.200q", url, res.Status, strings.TrimSpace(string(body)))
 }
