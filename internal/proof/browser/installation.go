@@ -132,9 +132,6 @@ func (p *Process) Pause() (resume func()) {
 	}
 }
 
-// Log returns what the process has logged.
-func (p *Process) Log() string { return p.read("err") }
-
 func (p *Process) read(name string) string {
 	said, err := os.ReadFile(filepath.Join(p.folder, name))
 	if err != nil {
@@ -171,8 +168,7 @@ func tail(s string) string {
 // Installation is a running pipeline.
 type Installation struct {
 	tb          testing.TB
-	Page        string // address of the server that has the pages, without a slash at the end
-	Brokers     string
+	Page        string              // address of the server that has the pages, without a slash at the end
 	Subscribers map[string]string   // addresses of subscriber servers by name
 	Process     map[string]*Process // of Up: up; of Stages: broker, serve, aggregate, publish, sub1 …
 }
@@ -183,13 +179,12 @@ func Up(tb testing.TB, more ...string) *Installation {
 	p := Start(tb, append([]string{"up", "--port", "0", "-o", "json", "--ephemeral"}, more...)...)
 	var said struct {
 		Ready       string
-		Brokers     []string
 		Subscribers []struct{ Name, URL string }
 	}
 	if line := p.line(); json.Unmarshal([]byte(line), &said) != nil {
 		tb.Fatalf("up says %q", line)
 	}
-	in := &Installation{tb: tb, Page: said.Ready, Brokers: strings.Join(said.Brokers, ","), Subscribers: map[string]string{}, Process: map[string]*Process{"up": p}}
+	in := &Installation{tb: tb, Page: said.Ready, Subscribers: map[string]string{}, Process: map[string]*Process{"up": p}}
 	for _, s := range said.Subscribers {
 		in.Subscribers[s.Name] = s.URL
 	}
@@ -199,10 +194,8 @@ func Up(tb testing.TB, more ...string) *Installation {
 // Config is what an installation of Stages is started with.
 type Config struct {
 	Subscribers int      // how many; default 2
-	All         []string // flags of every stage
-	Serve       []string // flags of serve, beside those of All
-	Aggregate   []string // likewise
-	Subscribe   []string // flags of each subscriber server
+	Serve       []string // flags of serve
+	Aggregate   []string // flags of aggregate
 }
 
 // Stages runs a broker, serve --web, aggregate, publish and subscriber servers, each as a process of its own that can be
@@ -216,11 +209,10 @@ func Stages(tb testing.TB, c Config) *Installation {
 		return net.JoinHostPort("127.0.0.1", strconv.Itoa(parallel.Ports(tb, 1)))
 	}
 	broker, main := address(), address()
-	in := &Installation{tb: tb, Page: "http://" + main, Brokers: broker, Subscribers: map[string]string{}, Process: map[string]*Process{}}
+	in := &Installation{tb: tb, Page: "http://" + main, Subscribers: map[string]string{}, Process: map[string]*Process{}}
 	in.Process["broker"] = Start(tb, "broker", "--listen", broker, "--data-dir", tb.TempDir())
 	run := func(name string, args ...string) {
-		args = append(args, "--brokers", broker)
-		in.Process[name] = Start(tb, append(args, c.All...)...)
+		in.Process[name] = Start(tb, append(args, "--brokers", broker)...)
 	}
 	run("serve", append([]string{"serve", "--web", "--listen", main}, c.Serve...)...)
 	run("aggregate", append([]string{"aggregate"}, c.Aggregate...)...)
@@ -228,7 +220,7 @@ func Stages(tb testing.TB, c Config) *Installation {
 	for i := range c.Subscribers {
 		name, listen := fmt.Sprintf("sub%d", i+1), address()
 		in.Subscribers[name] = "http://" + listen
-		run(name, append([]string{"subscribe", "--name", name, "--listen", listen, "--cors-origin", in.Page}, c.Subscribe...)...)
+		run(name, "subscribe", "--name", name, "--listen", listen, "--cors-origin", in.Page)
 	}
 	in.Ready()
 	return in

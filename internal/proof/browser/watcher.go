@@ -21,7 +21,6 @@ type Request struct {
 	Type   string // such as Document, Script, Fetch, EventSource
 	Status int64  // 0 until it is answered
 	Bytes  int64  // as transferred, with headers; 0 until all is there
-	Failed string // why nothing came, such as net::ERR_CONNECTION_REFUSED
 }
 
 // watcher hears what a tab's pages ask for, and what goes wrong in them.
@@ -67,10 +66,6 @@ func (w *watcher) hear(event any) {
 	case *network.EventLoadingFinished:
 		if r := w.byID[e.RequestID]; r != nil {
 			r.Bytes = int64(e.EncodedDataLength)
-		}
-	case *network.EventLoadingFailed:
-		if r := w.byID[e.RequestID]; r != nil {
-			r.Failed = e.ErrorText
 		}
 	}
 }
