@@ -51,13 +51,14 @@ func TestOverlayDemo(t *testing.T) {
 	}
 	tab.Axe()
 
-	tab.Run(`location.hash = "#demo&position=top-left&density=500&size=big&emojis=A,🔥&colour=red&channel=a/b&server=ftp://x&motion=fast"`)
+	tab.Run(`location.hash = "#demo&position=top-left&density=500&size=big&emojis=A,🔥&colour=red&__proto__=1&channel=a/b&server=ftp://x&motion=fast"`)
 	tab.Until(`document.querySelector("#message").innerText !== ""`)
 	want := []string{
 		"density: 500 is not between 0.05 and 20",
 		"size: “big” is no number",
 		"emojis: “A” is no emoji",
 		"colour: there is no such parameter",
+		"__proto__: there is no such parameter",
 		"channel: “a/b” is no channel: 1 to 64 of A-Z a-z 0-9 . _ -",
 		"server: “ftp://x” is neither http nor https",
 		"motion: “fast” is none of auto, full, reduced",

@@ -12,7 +12,7 @@ export function read(entries) {
   const options = {...defaults}, faults = [];
   for (const [name, text] of entries) {
     const value = text.trim();
-    const reader = readers[name];
+    const reader = Object.hasOwn(readers, name) && readers[name];
     if (!reader) {
       faults.push(`${short(name)}: there is no such parameter`);
       continue;
