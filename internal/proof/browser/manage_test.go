@@ -41,6 +41,12 @@ func TestManagerOnThePage(t *testing.T) {
 	tab.Until(`document.querySelector(".manage-now").dataset.state === "paused" && document.querySelector(".manage-said").textContent.startsWith("main: Paused until")`)
 	other.Until(`document.querySelector("#connection").dataset.state === "paused" && document.querySelector("#notice-text").textContent === "<b>Back at eight</b>"`)
 	tab.Picture("paused by a manager")
+	tab.Size(browser.Phone)
+	tab.Run(`document.querySelector("#connection-text").textContent = "Reconnecting"`)
+	if browser.Eval[bool](tab, `(h => h.scrollWidth > h.clientWidth)(document.querySelector("h1"))`) {
+		t.Error("on a phone the shield leaves no room for the name of the channel")
+	}
+	tab.Size(browser.Laptop)
 	press("Slow down")
 	other.Until(`document.querySelector("#connection").dataset.state === "slowed"`)
 	press("Resume")
@@ -69,6 +75,9 @@ func TestManagerOnThePage(t *testing.T) {
 	press("Hide")
 	tab.Until(`document.querySelector(".manage-said.bad")?.textContent.includes("nonsense")`)
 	axeLooks(t, tab, "manage")
+	if n := browser.Eval[int](tab, `[...document.querySelectorAll(".manage button")].filter(b => (b.ariaLabel ?? b.textContent) === "Close").length`); n != 1 {
+		t.Errorf("%d buttons are named Close, want only the one that closes the channel", n)
+	}
 	tab.Run(`document.querySelector("#sign-out").click()`)
 	tab.Until(`!document.querySelector("#manage-open") && !document.querySelector("#manage-sheet")`)
 	if browser.Eval[bool](other, `!!document.querySelector("#manage-open")`) {

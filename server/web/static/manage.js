@@ -26,7 +26,7 @@ export class Panel {
   #servers = make("tbody");
   #length = make("select", {label: "How long"}, ...options(lengths));
   #rate = make("select", {label: "How much each person may send"}, ...options(rates));
-  #reason = make("input", {type: "text", maxLength: 200, placeholder: "Reason, which people read", label: "Reason, which people read", autocomplete: "off"});
+  #reason = make("input", {className: "manage-reason", type: "text", maxLength: 200, placeholder: "Reason, which people read", label: "Reason, which people read", autocomplete: "off"});
   #emoji = make("input", {type: "text", maxLength: 64, placeholder: "🔥 or :fire:", label: "Emoji to hide", autocomplete: "off"});
   #user = make("input", {type: "text", maxLength: 256, placeholder: "Who", label: "User to ban", autocomplete: "off", autocapitalize: "off", spellcheck: false});
 
@@ -70,7 +70,7 @@ export class Panel {
       return form;
     };
     const close = act("", () => this.#sheet.hidePopover(), "icon");
-    close.setAttribute("aria-label", "Close");
+    close.setAttribute("aria-label", "Close the panel"); // the other one closes the channel
     close.append(cross());
     return [
       make("div", {className: "manage-top"}, make("h2", {textContent: "Manage"}), close),

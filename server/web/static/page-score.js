@@ -51,7 +51,7 @@ export class Score {
     if (!(ms > 0) || ms === this.#length) return;
     this.#length = ms;
     const seconds = ms / 1000;
-    this.#per.textContent = `reactions in ${Number(seconds.toFixed(1))} s`;
+    this.#per.textContent = `reactions in ${Number(seconds.toFixed(1))}\u00a0s`;
     this.#count();
   }
 
@@ -132,7 +132,8 @@ export class Score {
     const face = document.createElement("span"), all = number(best.emoji_count);
     face.className = "emoji";
     face.textContent = best.emoji_type;
-    this.#share.replaceChildren(mine >= best.emoji_count ? `All ${all} ` : `${number(mine)} of the ${all} `, face, " were yours");
+    const only = best.emoji_count === 1;
+    this.#share.replaceChildren(only ? "The only " : mine >= best.emoji_count ? `All ${all} ` : `${number(mine)} of the ${all} `, face, only ? " was yours" : " were yours");
     this.#share.toggleAttribute("data-shown", true);
     clearTimeout(this.#shareTimer);
     this.#shareTimer = setTimeout(() => this.#share.toggleAttribute("data-shown", false), shareStays);
