@@ -338,7 +338,7 @@ class Listener {
   async #open(moves) {
     if (!moves) {
       this.#leave();
-      this.#on.connection(this.#wasLive || this.#failures ? "reconnecting" : "connecting");
+      this.#on.connection(!navigator.onLine ? "offline" : this.#wasLive || this.#failures ? "reconnecting" : "connecting");
     }
     const attempt = this.#attempt = new AbortController(), asking = new AbortController();
     attempt.signal.addEventListener("abort", () => asking.abort());

@@ -272,6 +272,9 @@ export const cases = {
     world.answers = () => "fail";
     await world.pass(60_000);
     is(connectionOf(world)[0], "offline");
+    world.answers = () => undefined; // while it tries
+    for (const { length } = world.of("/register"); world.of("/register").length === length;) await world.pass(1_000);
+    is(connectionOf(world)[0], "offline");
     const tap = world.crowd.tap("🔥");
     await world.pass(10_000);
     is([tap.result, world.of("/v1/reactions").length], ["pending", 0]);
