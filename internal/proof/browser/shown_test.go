@@ -90,7 +90,7 @@ func TestBackWithoutAGap(t *testing.T) {
 func TestTapIsSeen(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, page browser.Page) {
-		in := browser.Up(t, "--cors-origin", "*")
+		in := browser.Up(t)
 		other := browser.Open(t, browser.Phone)
 		open := func(page browser.Page) {
 			t.Helper()
@@ -117,6 +117,8 @@ func TestOffline(t *testing.T) {
 	tab.Go(in.Page + "/robots.txt")
 	tab.Run(crowd(""))
 	tab.Until(`crowd.state.connection === "live"`)
+	tab.Run(`crowd.tap("👍")`)
+	tab.Until(`seen("👍") === 1`)                                               // a page that has seen no window is sent none of those that it missed
 	resume := []func(){in.Process["sub1"].Pause(), in.Process["sub2"].Pause()} // nothing comes by the stream that is open
 	tab.Offline(true)
 	tab.Until(`crowd.state.connection === "offline"`)
@@ -132,7 +134,8 @@ func TestOffline(t *testing.T) {
 		r()
 	}
 	tab.Offline(false)
-	tab.Until(fmt.Sprintf(`mine.result === "accepted" && seen("🔥") === 3 && own("🔥") === 3 && seen("🎉") === %d`, accepted["🎉"]))
+	tab.Run(`if ((await mine.done).result !== "accepted") throw new Error(mine.result + " " + mine.error + " " + told.states);`)
+	tab.Until(fmt.Sprintf(`seen("🔥") === 3 && own("🔥") === 3 && seen("🎉") === %d`, accepted["🎉"]))
 }
 
 // A page in Firefox, of another origin, gets new tokens from its site before the old ones run out, and neither its windows

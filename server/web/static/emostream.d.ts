@@ -63,7 +63,7 @@ export interface Tap {
 export interface State {
   /**
    * connecting: for the first time. live: windows come. reconnecting: it tries again in retryIn ms.
-   * full: there is no place; it tries again in retryIn ms. offline: the browser has no network.
+   * full: there is no place; it tries again in retryIn ms. offline: the browser has no network, or no server was heard since.
    * signed_out: the server wants a token that nobody has. refused: the server will not let this page listen, and says why in
    * error, such as that it does not invite the page's origin (code "origin_not_invited"). After these two it tries again in
    * a minute, in case that something has been changed. closed: close was called.

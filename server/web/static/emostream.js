@@ -36,6 +36,7 @@ class Crowd extends EventTarget {
     });
     this.#listener = listen ? new Listener(this.#calls, channel, {
       connection: (connection, more) => this.#set({ connection, retryIn: undefined, code: undefined, error: undefined, ...more }),
+      isOffline: () => this.#now.connection === "offline",
       channel: state => this.#setChannel(state) && this.#readConfigSoon(),
       swarm: swarm => this.#tell("swarm", swarm),
       own: swarm => this.#taps.ownIn(swarm),
@@ -338,7 +339,8 @@ class Listener {
   async #open(moves) {
     if (!moves) {
       this.#leave();
-      this.#on.connection(!navigator.onLine ? "offline" : this.#wasLive || this.#failures ? "reconnecting" : "connecting");
+      // A network that is said to be back may not carry anything yet: taps wait until the server has been heard.
+      this.#on.connection(!navigator.onLine || this.#on.isOffline() ? "offline" : this.#wasLive || this.#failures ? "reconnecting" : "connecting");
     }
     const attempt = this.#attempt = new AbortController(), asking = new AbortController();
     attempt.signal.addEventListener("abort", () => asking.abort());

@@ -282,6 +282,7 @@ export const cases = {
     world.answers = ({ path, body }) => path === "/v1/reactions" ? taken(body) : world.registered();
     world.event(window, "online");
     await world.pass(1_000);
+    is([connectionOf(world)[0], tap.result, world.of("/v1/reactions").length], ["offline", "pending", 0]); // the server is not heard yet
     world.stream.live();
     await world.pass(2_000);
     is([connectionOf(world)[0], tap.result], ["live", "accepted"]);
