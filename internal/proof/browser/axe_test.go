@@ -50,7 +50,7 @@ func axeLooks(t *testing.T, tab *browser.Tab, state string) {
 // The page people tap on obeys the rules of accessibility in every state.
 func TestPagePassesAxe(t *testing.T) {
 	t.Parallel()
-	in := browser.Up(t, "--auth-keys", browser.Secret(t), "--anonymous", "watch,send", "--cors-origin", "*", "--window", "500ms")
+	in := browser.Up(t, "--auth-keys", browser.Secret(t), "--anonymous", "watch,send", "--window", "500ms")
 	manager := browser.Token(t, "--subject", "maria", "--scope", "emostream:manage")
 	tab := browser.Open(t, browser.Phone)
 	tab.ReducedMotion() // colors that fade are not judged halfway
@@ -81,7 +81,7 @@ func TestPagePassesAxe(t *testing.T) {
 // The overlay and its setup obey them, too.
 func TestOverlayPassesAxe(t *testing.T) {
 	t.Parallel()
-	in := browser.Up(t, "--cors-origin", "*")
+	in := browser.Up(t)
 	for path, is := range map[string]string{
 		"/overlay#demo": `document.querySelector("canvas")`, "/overlay#demo&size=nonsense": `document.body.innerText.length > 0`,
 		"/overlay/setup": `document.querySelector("iframe")`,

@@ -15,7 +15,7 @@ const tapsPerSecond = 1000
 // As transferred, a page is small, and all of it comes from its own server.
 func TestTransferred(t *testing.T) {
 	t.Parallel()
-	in := browser.Up(t, "--cors-origin", "*")
+	in := browser.Up(t)
 	for path, most := range map[string]int64{"/": 60_000, "/overlay": 60_000} {
 		tab := browser.Open(t, browser.Phone)
 		tab.Go(in.Page + path)
@@ -38,7 +38,7 @@ func TestPageCost(t *testing.T) {
 	if *duration == 0 || *memory {
 		t.Skip("measures with -duration")
 	}
-	in := browser.Up(t, "--cors-origin", "*")
+	in := browser.Up(t)
 	for name, network := range map[string]browser.Network{"150 ms, 1.6 Mbit/s": browser.Mobile, "562 ms a request, 1.44 Mbit/s": browser.SlowMobile} {
 		var paints []float64
 		for range 5 {
@@ -81,7 +81,7 @@ func TestMemory(t *testing.T) {
 	if *duration == 0 || !*memory {
 		t.Skip("measures with -memory -duration")
 	}
-	in := browser.Up(t, "--cors-origin", "*")
+	in := browser.Up(t)
 	in.Tap(tapsPerSecond, someCrowd...)
 	tabs := map[string]*browser.Tab{}
 	for _, path := range []string{"/", "/overlay"} {

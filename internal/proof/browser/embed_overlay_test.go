@@ -44,7 +44,7 @@ func TestEmbedOverlay(t *testing.T) {
 	if address == nil {
 		t.Fatal("there is no address of an overlay")
 	}
-	in := browser.Up(t, "--cors-origin", "*")
+	in := browser.Up(t)
 	tab := browser.Open(t, browser.Laptop)
 	tab.Go(with(t, string(address[1]), "http://127.0.0.1:5000", in.Page))
 	tab.Until(`document.documentElement.dataset.connection === "live"`)

@@ -22,7 +22,7 @@ func manager(t *testing.T, in *browser.Installation, size browser.Size, scope st
 // on the page. Others see what has changed, and have nothing to change it with.
 func TestManagerOnThePage(t *testing.T) {
 	t.Parallel()
-	in := browser.Up(t, "--auth-keys", browser.Secret(t), "--anonymous", "watch,send", "--cors-origin", "*")
+	in := browser.Up(t, "--auth-keys", browser.Secret(t), "--anonymous", "watch,send")
 	other := browser.Open(t, browser.Phone)
 	other.ReducedMotion()
 	other.Go(in.Page + "/")
@@ -89,7 +89,7 @@ func TestManagerOnThePage(t *testing.T) {
 // the same.
 func TestNoManagerOnThePage(t *testing.T) {
 	t.Parallel()
-	in := browser.Up(t, "--auth-keys", browser.Secret(t), "--cors-origin", "*")
+	in := browser.Up(t, "--auth-keys", browser.Secret(t))
 	tab := manager(t, in, browser.Phone, "emostream:send emostream:watch")
 	tab.Expect("403")
 	status := browser.Eval[int](tab, `fetch("/v1/controls", {headers: {Authorization: "Bearer " + sessionStorage["emostream.token"]}}).then(r => r.status)`)

