@@ -369,6 +369,7 @@ func TestPageScore(t *testing.T) {
 	tab.Until(ranks + ` === "8,000: 🎉 4,000, 🔥 12 yours 3,481"`)
 	tab.Run(`crowd.swarm(2, {"🔥": 1}, {"🔥": 1})`)
 	is(t, tab, `document.querySelector("#share").innerText`, "The only 🔥 was yours")
+	is(t, tab, `document.querySelector("#per").textContent`, "reaction in 2\u00a0s")
 	tab.Run(`for (let i = 3; i < 9; i++) crowd.swarm(i, {})`)
 	tab.Until(ranks + ` === "0: "`)
 	is(t, tab, `getComputedStyle(document.querySelector("#quiet")).visibility`, "visible")

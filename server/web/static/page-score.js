@@ -35,6 +35,7 @@ export class Score {
     if (end < this.#end) return false;
     this.#end = end;
     this.length = end - start;
+    this.#label(swarm.total);
     this.#tween(this.#total, swarm.total);
     this.#total.style.setProperty("--digits", Math.max(5, number(swarm.total).length));
     this.#total.toggleAttribute("data-quiet", swarm.total === 0);
@@ -50,9 +51,12 @@ export class Score {
   set length(ms) {
     if (!(ms > 0) || ms === this.#length) return;
     this.#length = ms;
-    const seconds = ms / 1000;
-    this.#per.textContent = `reactions in ${Number(seconds.toFixed(1))}\u00a0s`;
+    this.#label(0);
     this.#count();
+  }
+
+  #label(total) {
+    this.#per.textContent = `${Math.round(total) === 1 ? "reaction" : "reactions"} in ${Number((this.#length / 1000).toFixed(1))}\u00a0s`;
   }
 
   /** How much the server's clock is ahead, in ms. */
