@@ -33,7 +33,7 @@ func BenchmarkOverhead(b *testing.B) {
 				wg.Go(func() { _ = firstOfEach(ctx, url, delays) })
 			}
 			wg.Go(func() { steady(ctx, in.main[0], rate) })
-			for range 2 * len(in.servers) { // warm up
+			for range 12 * len(in.servers) { // warm up, until the grace is known
 				<-delays
 			}
 			var all []time.Duration
