@@ -511,6 +511,13 @@ func (l *listener) total(after time.Time) int64 {
 // is open.
 func listen(t *testing.T, url string) *listener {
 	t.Helper()
+	return listenBy(t, url, contracttest.Streams(t, http.DefaultTransport))
+}
+
+// listenBy is listen by another way to the server, as for one of an earlier version, whose
+// events asyncapi.yaml does not know.
+func listenBy(t *testing.T, url string, transport http.RoundTripper) *listener {
+	t.Helper()
 	l := &listener{windows: map[int64]wire.Swarm{}}
 	ctx, cancel := context.WithCancel(context.Background())
 	live, once := make(chan struct{}), sync.Once{}
@@ -518,7 +525,7 @@ func listen(t *testing.T, url string) *listener {
 	wg.Go(func() {
 		c := sse.Client{
 			URL:       url + "/v1/swarm",
-			HTTP:      &http.Client{Transport: contracttest.Streams(t, http.DefaultTransport)},
+			HTTP:      &http.Client{Transport: transport},
 			Reconnect: 100 * time.Millisecond,
 			OnState: func(s sse.State) {
 				if s.Phase == sse.Live {

@@ -217,7 +217,7 @@ func newUpgradeAs(t *testing.T, earlier string, in *installation, env []string, 
 		u.waitReady(s)
 	}
 	u.main.Store(&serve.url[0])
-	u.listener = listen(t, "http://"+at)
+	u.listener = listenBy(t, "http://"+at, http.DefaultTransport)
 	u.tap()
 	return u
 }
