@@ -191,7 +191,7 @@ func (c *Combiner) Advance(b stream.Batch) {
 	sent := b.SentAt.UnixMilli()
 	c.grace.advance(b.AtEnd(), sent)
 	if b.AtEnd() {
-		c.reported = max(c.reported, c.windows.Ended(sent-c.grace.now))
+		c.reported = max(c.reported, c.windows.Ended(sent-c.grace.current))
 	}
 }
 
@@ -201,10 +201,10 @@ func (c *Combiner) Advance(b stream.Batch) {
 // Else it returns when the next window ends, or when a window that grew may be emitted
 // again.
 func (c *Combiner) NextDue(now int64) (at int64, ok bool) {
-	if !c.blocked && c.reported < c.windows.Ended(now-c.grace.now) {
+	if !c.blocked && c.reported < c.windows.Ended(now-c.grace.current) {
 		return now, true
 	}
-	at = c.windows.Of(now-c.grace.now) + c.grace.now
+	at = c.windows.Of(now-c.grace.current) + c.grace.current
 	if c.confirmedAt != windowing.Never && c.grown(now) {
 		at = min(at, c.confirmedAt+minEmission.Milliseconds())
 	}
@@ -362,7 +362,7 @@ func (c *Combiner) Late() int64 { return c.late }
 
 // Grace returns how long after a window's end it is first emitted, by what the partition
 // has needed lately.
-func (c *Combiner) Grace() time.Duration { return time.Duration(c.grace.now) * time.Millisecond }
+func (c *Combiner) Grace() time.Duration { return time.Duration(c.grace.current) * time.Millisecond }
 
 // Open returns how many windows the combiner holds.
 func (c *Combiner) Open() int { return len(c.open) }

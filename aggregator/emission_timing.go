@@ -14,7 +14,7 @@ const minEmission = 100 * time.Millisecond
 // than any right one is emitted at once, so that the log need not be kept until its time
 // comes.
 func (c *Combiner) isDue(w *openWindow, now int64) bool {
-	return w.end <= c.closed || w.end+c.grace.now <= now || c.state.IsSpent(w.end) || c.windows.IsFarAhead(w.end, now)
+	return w.end <= c.closed || w.end+c.grace.current <= now || c.state.IsSpent(w.end) || c.windows.IsFarAhead(w.end, now)
 }
 
 // reportWait is how long after a window's end a reducer waits for partitions that have

@@ -1,7 +1,7 @@
 package aggregator
 
 import (
-	"maps"
+	"cmp"
 	"slices"
 )
 
@@ -14,15 +14,14 @@ import (
 // times a margin, which grows with the revisions. Until enough windows are known the
 // grace is the most that it may be.
 type grace struct {
-	now     int64           // ms
-	most    int64           // ms
-	length  int64           // of a window, ms
-	factor  int64           // the margin, in quarters
-	calm    int             // how many windows since the factor was changed, or a window was revised
-	atEnd   bool            // the last batch reached the partition's end
-	last    *need           // of the window of the last record
-	waiting map[int64]*need // by the window's end: records of it may still be on their way
-	needs   []int64         // of the last windows, the oldest first, ms
+	current int64   // ms
+	most    int64   // ms
+	length  int64   // of a window, ms
+	factor  int64   // the margin, in quarters
+	calm    int     // how many windows since the factor was changed, or a window was revised
+	atEnd   bool    // the last batch reached the partition's end
+	waiting []need  // of windows of which records may still be on their way, the oldest first
+	needs   []int64 // of the last windows, the oldest first, ms
 }
 
 // need is what one window needed.
@@ -43,7 +42,7 @@ const (
 
 // newGrace returns a grace of at most most, for windows of a length; both in ms.
 func newGrace(most, length int64) grace {
-	return grace{now: most, most: most, length: length, factor: leastFactor, waiting: map[int64]*need{}}
+	return grace{current: most, most: most, length: length, factor: leastFactor}
 }
 
 // add takes in that a record on time was read at now. Its window ends at end, and was
@@ -53,14 +52,11 @@ func (g *grace) add(end, now int64, reported bool) {
 	if !g.atEnd || end > now+g.length {
 		return
 	}
-	w := g.last
-	if w == nil || w.end != end {
-		if w = g.waiting[end]; w == nil {
-			w = &need{end: end}
-			g.waiting[end] = w
-		}
-		g.last = w
+	i, known := slices.BinarySearchFunc(g.waiting, end, func(w need, end int64) int { return cmp.Compare(w.end, end) })
+	if !known {
+		g.waiting = slices.Insert(g.waiting, i, need{end: end})
 	}
+	w := &g.waiting[i]
 	w.ms = max(w.ms, min(now-end, g.most))
 	w.revised = w.revised || reported
 }
@@ -69,13 +65,12 @@ func (g *grace) add(end, now int64, reported bool) {
 // whether it reached the partition's end.
 func (g *grace) advance(atEnd bool, now int64) {
 	g.atEnd = atEnd
-	for _, end := range slices.Sorted(maps.Keys(g.waiting)) {
-		if end+g.most <= now {
-			g.learn(*g.waiting[end])
-			delete(g.waiting, end)
-			g.last = nil
-		}
+	over := 0
+	for over < len(g.waiting) && g.waiting[over].end+g.most <= now {
+		g.learn(g.waiting[over])
+		over++
 	}
+	g.waiting = slices.Delete(g.waiting, 0, over)
 }
 
 // learn takes in what a window needed.
@@ -97,5 +92,5 @@ func (g *grace) learn(w need) {
 		second = max(second, min(first, ms))
 		first = max(first, ms)
 	}
-	g.now = min(max(leastGrace, second*g.factor/4), g.most)
+	g.current = min(max(leastGrace, second*g.factor/4), g.most)
 }

@@ -254,7 +254,7 @@ func mutants() []mutant {
 		// Rules of partials and marks.
 		{
 			rule:  "a partial grows until its window is closed",
-			patch: patch{"aggregator.Combiner.Confirm", "$end <= $e.mark.Closed", "$end <= $e.mark.Closed || $end+c.grace.now <= $e.at"},
+			patch: patch{"aggregator.Combiner.Confirm", "$end <= $e.mark.Closed", "$end <= $e.mark.Closed || $end+c.grace.current <= $e.at"},
 		},
 		{
 			rule: "a partial that grew is sent again",
@@ -280,7 +280,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:  "a window is sent at its end by the clock",
-			patch: patch{"aggregator.Combiner.isDue", "$end+$c.grace.now <= $now", "false"},
+			patch: patch{"aggregator.Combiner.isDue", "$end+$c.grace.current <= $now", "false"},
 		},
 		{
 			rule: "the grace learns from what was read without a backlog", by: "./aggregator -run Grace",
@@ -292,7 +292,7 @@ func mutants() []mutant {
 		},
 		{
 			rule:       "the grace follows what windows need",
-			patch:      patch{"aggregator.grace.learn", "$g.now = $needed", "$g.now = 0"},
+			patch:      patch{"aggregator.grace.learn", "$g.current = $needed", "$g.current = 0"},
 			equivalent: "the grace is a hint for latency: what comes later is sent again",
 		},
 		{
