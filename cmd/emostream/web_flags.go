@@ -59,7 +59,7 @@ func goodLogin(given string) bool {
 	}
 	host := strings.ToLower(u.Hostname())
 	ip, err := netip.ParseAddr(host)
-	isLocal := host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && ip.IsLoopback()
+	isLocal := httpserve.IsLocalhost(host) || err == nil && ip.IsLoopback()
 	return u.Scheme == "https" || u.Scheme == "http" && isLocal
 }
 

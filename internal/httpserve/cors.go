@@ -31,7 +31,7 @@ func ParseOrigins(list []string) (Origins, error) {
 			return Origins{}, errors.New(`"null" is no origin but what browsers send for a page that has none, as one from a file or in a sandbox of any site: give * to let all pages in, or serve the page from an origin, like https://example.com or http://localhost:8080`)
 		}
 		u, err := url.Parse(s)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || s != u.Scheme+"://"+u.Host || defaultPort(u) || !lowerASCII(u.Host) {
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || s != OriginOf(u) || !lowerASCII(u.Host) {
 			return Origins{}, fmt.Errorf("%s is not an origin: want * or one as browsers write it, like https://example.com or http://localhost:8080, without a path, in lower case, and without the port that goes without saying", quote.Text(s, 60))
 		}
 		o.allowed = append(o.allowed, s)
@@ -39,10 +39,14 @@ func ParseOrigins(list []string) (Origins, error) {
 	return o, nil
 }
 
-// defaultPort says whether the URL names the default port of its scheme. Browsers leave
-// that port out.
-func defaultPort(u *url.URL) bool {
-	return u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443"
+// OriginOf returns the origin of a URL of http or https, as browsers write it: in lower case,
+// and without the port that goes without saying.
+func OriginOf(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443" {
+		host = host[:strings.LastIndex(host, ":")]
+	}
+	return u.Scheme + "://" + host
 }
 
 func lowerASCII(s string) bool {

@@ -102,11 +102,17 @@ func (c HostCheck) serves(header string, onLoopback bool) bool {
 		return true
 	}
 	host := hostOf(header)
-	if slices.Contains(c.Names, host) || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if slices.Contains(c.Names, host) || IsLocalhost(host) {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)
 	return err == nil && (!onLoopback || ip.IsLoopback())
+}
+
+// IsLocalhost says whether a host name, in lower case, means the machine itself to every
+// browser (RFC 6761).
+func IsLocalhost(host string) bool {
+	return host == "localhost" || strings.HasSuffix(host, ".localhost")
 }
 
 // hostOf returns the host of a Host header, which may have a port.

@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // PageServer is a server of this installation that hands out pages. They may use the other
@@ -51,7 +50,7 @@ func (s *PageServer) reachedBy(host string, listens net.IP) bool {
 	if slices.Contains(s.Names, host) {
 		return true
 	}
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+	if IsLocalhost(host) {
 		return listens.IsLoopback() || listens.IsUnspecified()
 	}
 	ip, err := netip.ParseAddr(host)

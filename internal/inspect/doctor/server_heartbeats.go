@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/client"
+	"github.com/emostream/emostream/internal/httpserve"
 	"github.com/emostream/emostream/internal/roster"
 	"github.com/emostream/emostream/internal/stream"
 	"github.com/emostream/emostream/internal/ticket"
@@ -86,23 +87,14 @@ func pageOrigin(ctx context.Context, by *http.Client, main string) string {
 	if err != nil || !strings.HasPrefix(h.Get("Content-Type"), "text/javascript") {
 		return ""
 	}
-	return originOf(u)
-}
-
-// originOf returns the origin of a URL, as browsers write it.
-func originOf(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	if u.Scheme == "http" && u.Port() == "80" || u.Scheme == "https" && u.Port() == "443" {
-		host = host[:strings.LastIndex(host, ":")]
-	}
-	return u.Scheme + "://" + host
+	return httpserve.OriginOf(u)
 }
 
 // invites says whether pages of an origin may listen to the server at a base URL. Where that
 // cannot be found out it says yes.
 func invites(ctx context.Context, by *http.Client, base, origin string) bool {
 	u, err := url.Parse(base)
-	if err != nil || originOf(u) == origin {
+	if err != nil || httpserve.OriginOf(u) == origin {
 		return true
 	}
 	h, err := ask(ctx, by, strings.TrimSuffix(base, "/")+"/healthz", origin)

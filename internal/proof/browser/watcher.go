@@ -12,6 +12,8 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
+
+	"github.com/emostream/emostream/internal/httpserve"
 )
 
 // Request is what a page has asked for.
@@ -145,7 +147,7 @@ func onThisMachine(address string) bool {
 	if ip := net.ParseIP(host); ip != nil {
 		return ip.IsLoopback()
 	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost")
+	return httpserve.IsLocalhost(host)
 }
 
 func exception(d *runtime.ExceptionDetails) string {
