@@ -9,6 +9,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -40,11 +41,13 @@ func typeOf(name string) string {
 	panic("web: of what type is " + name + "?") // a test opens every file
 }
 
-// file is a file as it is sent: plain, and compressed if that is shorter.
+// file is a file as it is sent: plain, and compressed if that is shorter. It is compressed when
+// somebody first asks for it.
 type file struct {
 	contentType string
 	isPage      bool // it is HTML
-	plain, gzip representation
+	plain       representation
+	gzip        func() representation // without a body: that would not be shorter
 }
 
 // representation is one form of a file.
@@ -54,11 +57,15 @@ type representation struct {
 }
 
 func newFile(name string, content []byte) *file {
-	f := &file{contentType: typeOf(name), isPage: path.Ext(name) == ".html", plain: representationOf(content)}
-	if packed := compress(content); len(packed) < len(content) {
-		f.gzip = representationOf(packed)
+	return &file{
+		contentType: typeOf(name), isPage: path.Ext(name) == ".html", plain: representationOf(content),
+		gzip: sync.OnceValue(func() representation {
+			if packed := compress(content); len(packed) < len(content) {
+				return representationOf(packed)
+			}
+			return representation{}
+		}),
 	}
-	return f
 }
 
 // representationOf names a body by its hash, which is another one for each form of a file.
@@ -90,10 +97,10 @@ func (f *file) serve(w http.ResponseWriter, r *http.Request) {
 	h.Set("Content-Type", f.contentType)
 	h.Set("Cache-Control", "no-cache")
 	form := f.plain
-	if f.gzip.body != nil {
+	if packed := f.gzip(); packed.body != nil {
 		h.Add("Vary", "Accept-Encoding")
 		if takesGzip(r.Header.Values("Accept-Encoding")) {
-			form = f.gzip
+			form = packed
 			h.Set("Content-Encoding", "gzip")
 			h.Set("Content-Length", strconv.Itoa(len(form.body))) // ServeContent leaves it out beside an encoding
 		}
