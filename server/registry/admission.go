@@ -22,13 +22,13 @@ import (
 
 // admit returns why a client may not listen to the channel for which it registers, or nil
 // if it may. A banned user may not, and nobody may listen to a channel in which no reactions
-// are taken. It fills in the id of the user: the one that was given,
-// that of the token, or one that is made up.
+// are taken. It fills in the id of the user: the one that was given, that of the token, or
+// one that is made up.
 func (h *Handler) admit(caller *access.Caller, who *registration, now time.Time) *httpserve.Refusal {
 	if refusal := caller.May(access.Watch, cmp.Or(who.Channel, wire.MainChannel)); refusal != nil {
 		return refusal
 	}
-	if who.Channel != "" && h.channel != nil {
+	if who.Channel != "" {
 		if err := h.channel(who.Channel); err != nil {
 			return httpserve.Refusalf(http.StatusUnprocessableEntity, "channel_not_allowed", "%v", err)
 		}

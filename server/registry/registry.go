@@ -49,7 +49,7 @@ type Handler struct {
 	gate     *access.Gate
 	tickets  *ticket.Keys
 	controls *controls.Table
-	channel  func(string) error // see Config.CheckChannel; may be nil
+	channel  func(string) error // see Config.CheckChannel
 	assigned *prometheus.CounterVec
 	refused  *prometheus.CounterVec
 }
@@ -57,6 +57,9 @@ type Handler struct {
 // New returns a handler.
 func New(cfg Config) *Handler {
 	f := promauto.With(cfg.Metrics)
+	if cfg.CheckChannel == nil {
+		cfg.CheckChannel = func(string) error { return nil }
+	}
 	h := &Handler{
 		servers:  cfg.Servers,
 		assigner: NewAssigner(cfg.Strategy),
