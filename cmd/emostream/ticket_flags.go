@@ -52,9 +52,9 @@ type admission struct {
 }
 
 // keepKeys keeps the keys up to date until ctx ends.
-func (d admission) keepKeys(ctx context.Context, s stage) error {
+func (a admission) keepKeys(ctx context.Context, s stage) error {
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return d.gate.Run(ctx) })
-	g.Go(func() error { return d.tickets.Run(ctx, s.log) })
+	g.Go(func() error { return a.gate.Run(ctx) })
+	g.Go(func() error { return a.tickets.Run(ctx, s.log) })
 	return g.Wait()
 }
