@@ -155,25 +155,33 @@ globalThis.stop = async () => {
 	return told.taps.filter(text => text === "accepted 🔥 1").length;
 };`
 
-// A page of another origin shows tokens, which its site gives, and asks for a new one before
-// the old one runs out: its stream has no gap, and no tap is refused.
-func TestModuleRenewsItsToken(t *testing.T) {
-	t.Parallel()
+// renewing opens a page of a site of another origin than the servers. It taps, and its site has
+// given it four tokens: the first one had run out, and the others are asked for before they do.
+func renewing(t *testing.T, page browser.Page) *site {
+	t.Helper()
 	s := newSite(t)
-	s.lives = []time.Duration{-time.Minute, 12 * time.Second} // the first one has run out
+	s.lives = []time.Duration{-time.Minute, 12 * time.Second}
 	in := browser.Up(t, "--auth-keys", s.keyFile(t), "--cors-origin", s.URL)
-	tab := browser.Open(t, browser.Laptop)
-	tab.Expect(`status of 401`)
-	tab.Go(s.URL + "/")
-	tab.Run(strings.Replace(crowd(`{ token: () => fetch("/token").then(answer => answer.text()) }`), `"/emostream.js"`, `"`+in.Page+`/emostream.js"`, 1))
-	tab.Until(`crowd.state.connection === "live"`)
-	tab.Run(tapping) // not before: a stream begins with the newest window
+	page.Go(s.URL + "/")
+	page.Run(strings.Replace(crowd(`{ token: () => fetch("/token").then(answer => answer.text()) }`), `"/emostream.js"`, `"`+in.Page+`/emostream.js"`, 1))
+	page.Until(`crowd.state.connection === "live"`)
+	page.Run(tapping) // not before: a stream begins with the newest window
 	browser.Wait(t, "four tokens", func() error {
 		if n := s.tokens(); n < 4 {
 			return fmt.Errorf("%d", n)
 		}
 		return nil
 	})
+	return s
+}
+
+// A page of another origin shows tokens, which its site gives, and asks for a new one before
+// the old one runs out: its stream has no gap, and no tap is refused.
+func TestModuleRenewsItsToken(t *testing.T) {
+	t.Parallel()
+	tab := browser.Open(t, browser.Laptop)
+	tab.Expect(`status of 401`)
+	s := renewing(t, tab)
 	accepted := browser.Eval[int](tab, `stop()`)
 	if accepted < 50 {
 		t.Errorf("%d taps were accepted", accepted)

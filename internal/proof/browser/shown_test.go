@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/emostream/emostream/internal/proof/browser"
 )
@@ -142,19 +141,8 @@ func TestOffline(t *testing.T) {
 // nor its taps notice. (TestModuleRenewsItsToken shows it in Chromium.)
 func TestFirefoxRenewsItsToken(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
-	s.lives = []time.Duration{-time.Minute, 12 * time.Second} // the first one has run out
-	in := browser.Up(t, "--auth-keys", s.keyFile(t), "--cors-origin", s.URL)
 	page := browser.OpenFirefox(t, browser.Laptop)
-	page.Go(s.URL + "/")
-	page.Run(strings.Replace(crowd(`{ token: () => fetch("/token").then(answer => answer.text()) }`), `"/emostream.js"`, `"`+in.Page+`/emostream.js"`, 1) + tapping)
-	page.Until(`crowd.state.connection === "live"`)
-	browser.Wait(t, "four tokens", func() error {
-		if n := s.tokens(); n < 4 {
-			return fmt.Errorf("%d", n)
-		}
-		return nil
-	})
+	renewing(t, page)
 	page.Run(`globalThis.accepted = await stop()`)
 	page.Until(`accepted > 20 && told.taps.length === accepted && seen("🔥") === accepted && own("🔥") === accepted && !told.states.includes("signed_out")`)
 }
