@@ -125,7 +125,7 @@ func firefoxAddress(tb testing.TB, file string) (address string) {
 		}
 		found := regexp.MustCompile(`WebDriver BiDi listening on (ws://\S+)`).FindSubmatch(said)
 		if found == nil {
-			return errors.New(tail(string(said)))
+			return errors.New(process.Tail(string(said)))
 		}
 		address = string(found[1])
 		return nil

@@ -70,7 +70,7 @@ func Start(tb testing.TB, args ...string) *Process {
 	tb.Cleanup(func() {
 		_ = p.running.Kill()
 		if tb.Failed() {
-			tb.Logf("emostream %s said:\n%s", strings.Join(args, " "), tail(p.read("err")))
+			tb.Logf("emostream %s said:\n%s", strings.Join(args, " "), process.Tail(p.read("err")))
 		}
 	})
 	return p
@@ -155,14 +155,6 @@ func (p *Process) line() (first string) {
 		return fmt.Errorf("it says %q", line)
 	})
 	return first
-}
-
-func tail(s string) string {
-	const most = 4000
-	if len(s) > most {
-		return "…" + s[len(s)-most:]
-	}
-	return s
 }
 
 // Installation is a running pipeline.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/emostream/emostream/internal/proof/process"
 )
 
 var (
@@ -53,7 +55,7 @@ func TestCrowd(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			wrong := judge(m.all(), truth)
 			if !slices.Equal(slices.Sorted(maps.Keys(wrong)), m.cannot) {
-				t.Errorf("it has %v, want %q; it has shown %d events, and said:\n%s", wrong, m.cannot, len(m.all()), tail(m.said.String()))
+				t.Errorf("it has %v, want %q; it has shown %d events, and said:\n%s", wrong, m.cannot, len(m.all()), process.Tail(m.said.String()))
 			}
 		})
 	}

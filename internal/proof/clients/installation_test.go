@@ -116,19 +116,10 @@ func (in *installation) start(name string, command ...string) program {
 			in.t.Error(err)
 		}
 		if said, err := os.ReadFile(path + ".log"); err == nil && in.t.Failed() {
-			in.t.Logf("%s said:\n%s", name, tail(string(said)))
+			in.t.Logf("%s said:\n%s", name, process.Tail(string(said)))
 		}
 	})
 	return program{p, path + ".out"}
-}
-
-// tail returns the end of a text.
-func tail(s string) string {
-	const most = 2000
-	if len(s) > most {
-		return "…" + s[len(s)-most:]
-	}
-	return s
 }
 
 // subscriber is the subscriber server that is killed.

@@ -13,6 +13,7 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 
 	"github.com/emostream/emostream/internal/kafka"
+	programs "github.com/emostream/emostream/internal/proof/process"
 	"github.com/emostream/emostream/internal/stream"
 )
 
@@ -235,7 +236,7 @@ func TestAGroupThatWasResetBeginsAtTheLogsStart(t *testing.T) {
 	for _, name := range []string{"aggregate-1-again", "publish-1-again"} {
 		until(t, name+" says that its group was reset", func() error {
 			if !strings.Contains(all[name].logs.String(), "another program has reset the consumer group: beginning at the log's start") {
-				return fmt.Errorf("%s", tail(all[name].logs.String()))
+				return fmt.Errorf("%s", programs.Tail(all[name].logs.String()))
 			}
 			return nil
 		})

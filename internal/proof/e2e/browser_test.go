@@ -83,7 +83,7 @@ func (b *browser) open(stream string, flags ...string) {
 		cancel()
 		err := <-ended
 		if b.t.Failed() {
-			b.t.Logf("chromium ended with %v:\n%s", err, tail(says.String()))
+			b.t.Logf("chromium ended with %v:\n%s", err, programs.Tail(says.String()))
 		}
 		_ = os.RemoveAll(profile) // fails if Chromium's last process still writes there
 	})

@@ -25,6 +25,7 @@ import (
 	"github.com/emostream/emostream/internal/proof/contract/contracttest"
 	"github.com/emostream/emostream/internal/proof/kafkatest"
 	"github.com/emostream/emostream/internal/proof/parallel"
+	programs "github.com/emostream/emostream/internal/proof/process"
 	"github.com/emostream/emostream/internal/sleep"
 	"github.com/emostream/emostream/internal/sse"
 	"github.com/emostream/emostream/internal/wire"
@@ -142,18 +143,10 @@ func startCommand(tb testing.TB, cmd *exec.Cmd) *process {
 	tb.Cleanup(func() {
 		p.kill()
 		if tb.Failed() {
-			tb.Logf("%s said:\n%s", strings.Join(args, " "), tail(p.logs.String()))
+			tb.Logf("%s said:\n%s", strings.Join(args, " "), programs.Tail(p.logs.String()))
 		}
 	})
 	return p
-}
-
-func tail(s string) string {
-	const most = 4000
-	if len(s) > most {
-		return "…" + s[len(s)-most:]
-	}
-	return s
 }
 
 // kill ends the process at once, as kill -9 does.
@@ -187,9 +180,9 @@ func (p *process) line() string {
 			return s
 		}
 		<-p.done
-		p.t.Fatalf("%s ended with %d:\n%s", p.name, p.cmd.ProcessState.ExitCode(), tail(p.logs.String()))
+		p.t.Fatalf("%s ended with %d:\n%s", p.name, p.cmd.ProcessState.ExitCode(), programs.Tail(p.logs.String()))
 	case <-time.After(maxWait):
-		p.t.Fatalf("%s printed nothing:\n%s", p.name, tail(p.logs.String()))
+		p.t.Fatalf("%s printed nothing:\n%s", p.name, programs.Tail(p.logs.String()))
 	}
 	return ""
 }

@@ -14,6 +14,7 @@ import (
 	kafkago "github.com/segmentio/kafka-go"
 
 	"github.com/emostream/emostream/internal/proof/kafkatest"
+	programs "github.com/emostream/emostream/internal/proof/process"
 )
 
 // permission is a row of the table in docs/kafka-security.md.
@@ -234,7 +235,7 @@ func (g *guarded) misses(t *testing.T, p permission) {
 	complaint := regexp.MustCompile(`needs an ACL that allows ([a-zA-Z ]* )?` + p.operation + `( [a-zA-Z ]*)? on ` + p.kind + ` ` + regexp.QuoteMeta(name))
 	until(t, "what is missing is named", func() error {
 		if !complaint.MatchString(without.logs.String()) {
-			return fmt.Errorf("%s says %s", p.user, tail(without.logs.String()))
+			return fmt.Errorf("%s says %s", p.user, programs.Tail(without.logs.String()))
 		}
 		return nil
 	})

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/emostream/emostream/internal/proof/kafkatest"
+	programs "github.com/emostream/emostream/internal/proof/process"
 	"github.com/emostream/emostream/internal/sleep"
 )
 
@@ -311,7 +312,7 @@ func (u *upgrade) replace(s *upgradedStage) {
 	was := s.running
 	stop := func() {
 		if code := was.stop(); code != 0 {
-			u.t.Errorf("%s, replaced in %s, ended with %d:\n%s", s.name, u.mixture(), code, tail(was.logs.String()))
+			u.t.Errorf("%s, replaced in %s, ended with %d:\n%s", s.name, u.mixture(), code, programs.Tail(was.logs.String()))
 		}
 	}
 	if s.alone {

@@ -101,3 +101,12 @@ func Output(cmd *exec.Cmd) ([]byte, error) {
 	defer runtime.UnlockOSThread()
 	return cmd.CombinedOutput()
 }
+
+// Tail returns the end of what a process has said, as much of it as a person reads.
+func Tail(said string) string {
+	const most = 4000
+	if len(said) > most {
+		return "…" + said[len(said)-most:]
+	}
+	return said
+}
